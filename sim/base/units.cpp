@@ -1,0 +1,179 @@
+#include "sim/base/units.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <span>
+
+namespace danlu {
+namespace {
+
+struct Unit {
+  std::string_view name;
+  double factor;
+  bool in_bits = false;
+};
+
+constexpr double kBit = 1.0 / 8;
+
+constexpr std::array kBytes{
+    Unit{"B", 1},
+    Unit{"kB", 1e3},
+    Unit{"MB", 1e6},
+    Unit{"GB", 1e9},
+    Unit{"TB", 1e12},
+    Unit{"PB", 1e15},
+    Unit{"KiB", 1024.0},
+    Unit{"MiB", 1048576.0},
+    Unit{"GiB", 1073741824.0},
+    Unit{"TiB", 1099511627776.0},
+};
+constexpr std::array kBandwidths{
+    Unit{"B/s", 1},
+    Unit{"kB/s", 1e3},
+    Unit{"MB/s", 1e6},
+    Unit{"GB/s", 1e9},
+    Unit{"TB/s", 1e12},
+    Unit{"PB/s", 1e15},
+    Unit{"bps", kBit, true},
+    Unit{"kbps", 1e3 * kBit, true},
+    Unit{"Mbps", 1e6 * kBit, true},
+    Unit{"Gbps", 1e9 * kBit, true},
+    Unit{"Tbps", 1e12 * kBit, true},
+    Unit{"b/s", kBit, true},
+    Unit{"kb/s", 1e3 * kBit, true},
+    Unit{"Mb/s", 1e6 * kBit, true},
+    Unit{"Gb/s", 1e9 * kBit, true},
+    Unit{"Tb/s", 1e12 * kBit, true},
+};
+constexpr std::array kDurations{
+    Unit{"s", 1},     Unit{"ms", 1e-3},   Unit{"us", 1e-6}, Unit{"ns", 1e-9},
+    Unit{"min", 60.0}, Unit{"h", 3600.0}, Unit{"d", 86400.0},
+};
+constexpr std::array kRates{
+    Unit{"FLOP/s", 1},      Unit{"GFLOP/s", 1e9},  Unit{"TFLOP/s", 1e12},
+    Unit{"PFLOP/s", 1e15}, Unit{"EFLOP/s", 1e18},
+};
+constexpr std::array kPowers{Unit{"W", 1}, Unit{"kW", 1e3}, Unit{"MW", 1e6}};
+constexpr std::array kPrices{Unit{"USD/h", 1}};
+
+std::span<const Unit> units_of(Dimension dimension) {
+  switch (dimension) {
+    case Dimension::Number: return {};
+    case Dimension::Size: return kBytes;
+    case Dimension::Bandwidth: return kBandwidths;
+    case Dimension::Duration: return kDurations;
+    case Dimension::ComputeRate: return kRates;
+    case Dimension::Power: return kPowers;
+    case Dimension::Price: return kPrices;
+  }
+  return {};
+}
+
+/// The units that results are printed in, largest first.
+std::span<const Unit> display_units(Dimension dimension) {
+  static constexpr std::array kShownBytes{Unit{"TiB", 1099511627776.0}, Unit{"GiB", 1073741824.0},
+                                          Unit{"MiB", 1048576.0}, Unit{"KiB", 1024.0},
+                                          Unit{"B", 1}};
+  static constexpr std::array kShownBandwidths{Unit{"TB/s", 1e12}, Unit{"GB/s", 1e9},
+                                               Unit{"MB/s", 1e6}, Unit{"B/s", 1}};
+  static constexpr std::array kShownDurations{Unit{"s", 1}, Unit{"ms", 1e-3}, Unit{"us", 1e-6},
+                                              Unit{"ns", 1e-9}};
+  static constexpr std::array kShownRates{Unit{"EFLOP/s", 1e18}, Unit{"PFLOP/s", 1e15},
+                                          Unit{"TFLOP/s", 1e12}, Unit{"GFLOP/s", 1e9},
+                                          Unit{"FLOP/s", 1}};
+  static constexpr std::array kShownPowers{Unit{"MW", 1e6}, Unit{"kW", 1e3}, Unit{"W", 1}};
+  switch (dimension) {
+    case Dimension::Number: return {};
+    case Dimension::Size: return kShownBytes;
+    case Dimension::Bandwidth: return kShownBandwidths;
+    case Dimension::Duration: return kShownDurations;
+    case Dimension::ComputeRate: return kShownRates;
+    case Dimension::Power: return kShownPowers;
+    case Dimension::Price: return kPrices;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<double> parse_number(std::string_view text) {
+  if (!text.empty() && text.front() == '+') {
+    text.remove_prefix(1);
+  }
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  const bool whole = error == std::errc{} && stop == end && std::isfinite(value);
+  return whole ? std::optional(value) : std::nullopt;
+}
+
+std::optional<ParsedQuantity> parse_quantity(std::string_view text, Dimension dimension) {
+  const std::size_t unit_begin = text.find_first_not_of("+-.0123456789eE");
+  if (unit_begin == std::string_view::npos) {
+    return std::nullopt;
+  }
+  std::string_view number = text.substr(0, unit_begin);
+  std::string_view unit = text.substr(unit_begin);
+  const std::size_t name_begin = unit.find_first_not_of(' ');
+  unit = name_begin == std::string_view::npos ? "" : unit.substr(name_begin);
+  if (number.ends_with('E') && unit.starts_with("FLOP")) {  // "1 EFLOP/s" written without blank
+    return std::nullopt;
+  }
+  const std::optional<double> value = parse_number(number);
+  if (!value) {
+    return std::nullopt;
+  }
+  for (const Unit& known : units_of(dimension)) {
+    if (known.name == unit) {
+      const double scaled = *value * known.factor;
+      return std::isfinite(scaled) ? std::optional(ParsedQuantity{scaled, known.in_bits})
+                                   : std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+std::string_view accepted_units(Dimension dimension) {
+  switch (dimension) {
+    case Dimension::Number: return "no unit";
+    case Dimension::Size: return "B, kB, MB, GB, TB, KiB, MiB, GiB, TiB";
+    case Dimension::Bandwidth: return "GB/s, MB/s, TB/s (bytes) or Gbps, Mbps, Tbps (bits)";
+    case Dimension::Duration: return "ns, us, ms, s, min, h, d";
+    case Dimension::ComputeRate: return "GFLOP/s, TFLOP/s, PFLOP/s";
+    case Dimension::Power: return "W, kW, MW";
+    case Dimension::Price: return "USD/h";
+  }
+  return "";
+}
+
+std::string_view dimension_name(Dimension dimension) {
+  switch (dimension) {
+    case Dimension::Number: return "a number";
+    case Dimension::Size: return "a size";
+    case Dimension::Bandwidth: return "a bandwidth";
+    case Dimension::Duration: return "a duration";
+    case Dimension::ComputeRate: return "a compute rate";
+    case Dimension::Power: return "a power";
+    case Dimension::Price: return "a price";
+  }
+  return "";
+}
+
+std::string format_quantity(double value, Dimension dimension) {
+  const std::span<const Unit> units = display_units(dimension);
+  if (units.empty()) {
+    return fmt::format("{:.4g}", value);
+  }
+  for (const Unit& unit : units) {
+    if (std::abs(value) >= unit.factor) {
+      return fmt::format("{:.4g} {}", value / unit.factor, unit.name);
+    }
+  }
+  const Unit& smallest = units.back();
+  return fmt::format("{:.4g} {}", value / smallest.factor, smallest.name);
+}
+
+}  // namespace danlu

@@ -1,0 +1,39 @@
+// What one GPU can do. Peaks are dense (the famous 1979 TFLOP/s of an H100 counts 2:4 sparsity; its
+// dense bf16 peak is 989), bandwidths are per direction.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sim/base/units.hpp"
+
+namespace danlu {
+
+enum class Precision { Fp32, Tf32, Fp16, Bf16, Fp8 };
+inline constexpr std::array<std::string_view, 5> kPrecisionNames{"fp32", "tf32", "fp16", "bf16",
+                                                                 "fp8"};
+
+/// One accelerator, as read from topologies/gpus/*.yaml.
+struct GpuSpec {
+  std::string name;
+  std::array<std::optional<FlopsPerSecond>, kPrecisionNames.size()> peak_dense;  // absent: lacks it
+  Bytes memory_capacity;
+  BytesPerSecond memory_bandwidth;
+  double memory_efficiency = 1;       // share of the bandwidth that large streaming kernels reach
+  int multiprocessors = 1;            // for wave quantisation of matrix products
+  double gemm_efficiency = 1;         // asymptotic share of the dense peak
+  double gemm_half_k = 0;             // K at which the main loop reaches half of that
+  double attention_forward_efficiency = 1;   // of fused attention, on the FLOPs it really does
+  double attention_backward_efficiency = 1;
+  Seconds kernel_launch;              // gap between two kernels of one stream
+  double power_watts = 0;             // of the board
+  double dollars_per_hour = 0;
+
+  std::optional<FlopsPerSecond> peak(Precision precision) const {
+    return peak_dense[static_cast<std::size_t>(precision)];
+  }
+};
+
+}  // namespace danlu

@@ -1,0 +1,206 @@
+#include "sim/engine/engine.hpp"
+
+#include <fmt/format.h>
+#include <simgrid/kernel/Timer.hpp>
+#include <simgrid/s4u.hpp>
+#include <xbt/log.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <unordered_map>
+
+#include "sim/base/error.hpp"
+
+namespace danlu {
+namespace {
+
+namespace sg4 = simgrid::s4u;
+
+/// Why each setting: SimGrid's defaults model TCP over the Internet. CM02 without cross-traffic and
+/// without a window cap is plain max-min sharing; tests hold alpha + B/beta to 1e-9.
+void configure_simgrid() {
+  sg4::Engine::set_config("network/model:CM02");
+  sg4::Engine::set_config("network/crosstraffic:0");
+  sg4::Engine::set_config("network/TCP-gamma:1e18");
+}
+
+class Player {
+ public:
+  Player(const TaskGraph& graph, const EngineOptions& options)
+      : graph_(graph), options_(options), after_(successors(graph)), dead_(graph.tasks.size()) {
+    check(!sg4::Engine::is_initialized(), "SimGrid allows one engine in a process");
+    (void)topological_order(graph);  // throws on a cycle
+    waiting_for_.assign(graph.tasks.size(), 0);
+    for (const auto& [before, after] : graph.edges) {
+      ++waiting_for_[index(after)];
+    }
+    flows_.resize(graph.tasks.size());
+    timeline_.start.resize(graph.tasks.size());
+    timeline_.finish.assign(graph.tasks.size(), Seconds{-1});
+    mark_dead();
+  }
+
+  Timeline play() {
+    static char name[] = "danlu";
+    char* arguments[] = {name, nullptr};
+    int count = 1;
+    xbt_log_control_set(options_.simgrid_log ? "root.thresh:verbose" : "root.thresh:critical");
+    sg4::Engine engine(&count, arguments);
+    configure_simgrid();
+    build_platform();
+    sg4::Activity::on_completion_cb([this](const sg4::Activity& activity) { arrived(activity); });
+    for (const CapacityChange& change : options_.changes) {
+      simgrid::kernel::timer::Timer::set(change.time.value, [this, &change] {
+        links_[static_cast<std::size_t>(change.link)]->set_bandwidth(change.capacity.value);
+      });
+    }
+    for (std::size_t i = 0; i < graph_.tasks.size(); ++i) {
+      if (waiting_for_[i] == 0) {
+        ready_.push_back(make_id<TaskId>(i));
+      }
+    }
+    start_ready();
+    engine.run();
+    check_all_finished();
+    return std::move(timeline_);
+  }
+
+ private:
+  void mark_dead() {
+    for (std::size_t i = 0; i < graph_.tasks.size(); ++i) {
+      for (const int unit : graph_.participants[i]) {
+        dead_[i] = dead_[i] || std::count(options_.dead_units.begin(), options_.dead_units.end(),
+                                          unit) > 0;
+      }
+    }
+  }
+
+  void build_platform() {
+    zone_ = sg4::create_empty_zone("danlu");
+    for (std::size_t i = 0; i < graph_.links.size(); ++i) {
+      const double capacity = graph_.links[i].capacity.value;
+      check(capacity > 0 && std::isfinite(capacity), "a link's capacity is positive");
+      links_.push_back(zone_->create_link(fmt::format("l{}", i), capacity)->set_latency(0)->seal());
+    }
+    for (const Channel& channel : graph_.channels) {
+      ends_.push_back(add_channel(channel));
+    }
+  }
+
+  /// Two hosts and the bypass route between them; nothing for a channel that crosses no link.
+  std::pair<sg4::Host*, sg4::Host*> add_channel(const Channel& channel) {
+    if (channel.loads.empty()) {
+      return {nullptr, nullptr};
+    }
+    sg4::Host* from = zone_->create_host(fmt::format("s{}", ends_.size()), 1.0);
+    sg4::Host* to = zone_->create_host(fmt::format("d{}", ends_.size()), 1.0);
+    std::vector<sg4::LinkInRoute> route;
+    for (const ChannelLoad& load : channel.loads) {
+      route.insert(route.end(), static_cast<std::size_t>(load.weight),
+                   sg4::LinkInRoute(links_[static_cast<std::size_t>(load.link)]));
+    }
+    zone_->add_bypass_route(from->get_netpoint(), to->get_netpoint(), nullptr, nullptr, route);
+    return {from, to};
+  }
+
+  static Seconds now() { return {sg4::Engine::get_clock()}; }
+
+  /// Starts everything that became ready at this instant; a task of no length finishes at once and may
+  /// make more ready, hence the queue instead of recursion.
+  void start_ready() {
+    while (!ready_.empty()) {
+      const TaskId task = ready_.back();
+      ready_.pop_back();
+      if (!dead_[index(task)]) {
+        start(task);
+      }
+    }
+  }
+
+  void start(TaskId id) {
+    const Task& task = graph_.tasks[index(id)];
+    timeline_.start[index(id)] = now();
+    const bool flows = task.kind == TaskKind::Communication && task.bytes > Bytes{};
+    if (task.duration > Seconds{}) {
+      simgrid::kernel::timer::Timer::set(now().value + task.duration.value, [this, id, flows] {
+        if (flows) {
+          start_flow(id);
+        } else {
+          finish(id);
+          start_ready();
+        }
+      });
+    } else if (flows) {
+      start_flow(id);
+    } else {
+      finish(id);
+    }
+  }
+
+  void start_flow(TaskId id) {
+    const Task& task = graph_.tasks[index(id)];
+    const auto& [from, to] = ends_[static_cast<std::size_t>(task.channel)];
+    check(from != nullptr, "a channel that carries bytes crosses a link");
+    sg4::CommPtr flow = sg4::Comm::sendto_init();
+    flows_[index(id)] = flow;  // owned until its completion callback has returned
+    flow->set_data(reinterpret_cast<void*>(index(id)));
+    flow->set_payload_size(static_cast<std::uint64_t>(std::ceil(task.bytes.value)));
+    flow->set_source(from);
+    flow->set_destination(to);  // this starts it
+  }
+
+  void arrived(const sg4::Activity& activity) {
+    const auto& flow = static_cast<const sg4::Comm&>(activity);
+    const auto task = reinterpret_cast<std::size_t>(flow.get_data<void>());
+    if (timeline_.finish[task] >= Seconds{}) {
+      return;  // SimGrid signals some endings twice
+    }
+    release_.push_back(std::move(flows_[task]));
+    finish(make_id<TaskId>(task));
+    if (release_.size() > 1) {  // the newest is still in its callback
+      release_.erase(release_.begin(), release_.end() - 1);
+    }
+    start_ready();
+  }
+
+  void finish(TaskId id) {
+    timeline_.finish[index(id)] = now();
+    timeline_.end = std::max(timeline_.end, now());
+    for (const TaskId next : after_.of(id)) {
+      if (--waiting_for_[index(next)] == 0) {
+        ready_.push_back(next);
+      }
+    }
+  }
+
+  void check_all_finished() const {
+    for (std::size_t i = 0; i < graph_.tasks.size(); ++i) {
+      if (timeline_.finish[i] < Seconds{} && options_.dead_units.empty()) {
+        throw InternalError(fmt::format("{} never ended: it still waits for {} others",
+                                        graph_.describe(make_id<TaskId>(i)), waiting_for_[i]));
+      }
+    }
+  }
+
+  const TaskGraph& graph_;
+  const EngineOptions& options_;
+  Adjacency after_;
+  std::vector<bool> dead_;
+  std::vector<int> waiting_for_;
+  std::vector<TaskId> ready_;
+  std::vector<sg4::CommPtr> flows_;    // by task, while they run
+  std::vector<sg4::CommPtr> release_;  // ended, dropped after their callback
+  sg4::NetZone* zone_ = nullptr;
+  std::vector<sg4::Link*> links_;
+  std::vector<std::pair<sg4::Host*, sg4::Host*>> ends_;  // by channel
+  Timeline timeline_;
+};
+
+}  // namespace
+
+Timeline simulate(const TaskGraph& graph, const EngineOptions& options) {
+  return Player(graph, options).play();
+}
+
+}  // namespace danlu

@@ -1,0 +1,23 @@
+// Plans one training step: who computes what, in which order, and who talks to whom, for one member of
+// every class of ranks. After plan_step the graph is acyclic and every byte is accounted for.
+//
+//   stage 0   F0 F1 F2 F3 B0 .. | data-parallel reduction | optimizer | gather (ZeRO-1)
+//                \  \                                        transfers between stages run beside compute
+//   stage 1      F0 F1 B0 F2 ..
+#pragma once
+
+#include "sim/plan/fold.hpp"
+#include "sim/plan/task_graph.hpp"
+
+namespace danlu {
+
+/// The step and the folding it was planned with.
+struct StepPlan {
+  Fold fold;
+  TaskGraph graph;
+};
+
+/// `workload` fits `cluster` (no problems()).
+StepPlan plan_step(const Workload& workload, const Cluster& cluster);
+
+}  // namespace danlu

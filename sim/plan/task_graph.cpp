@@ -1,0 +1,80 @@
+#include "sim/plan/task_graph.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/graph/compressed_sparse_row_graph.hpp>
+#include <boost/graph/topological_sort.hpp>
+#include <iterator>
+
+#include "sim/base/error.hpp"
+
+namespace danlu {
+namespace {
+
+Adjacency adjacency(const TaskGraph& graph, bool forward) {
+  Adjacency lists;
+  lists.offsets.assign(graph.tasks.size() + 1, 0);
+  for (const auto& [before, after] : graph.edges) {
+    ++lists.offsets[index(forward ? before : after) + 1];
+  }
+  for (std::size_t i = 1; i < lists.offsets.size(); ++i) {
+    lists.offsets[i] += lists.offsets[i - 1];
+  }
+  lists.targets.resize(graph.edges.size());
+  std::vector<std::int32_t> next(lists.offsets.begin(), lists.offsets.end() - 1);
+  for (const auto& [before, after] : graph.edges) {
+    const TaskId from = forward ? before : after;
+    const auto slot = static_cast<std::size_t>(next[index(from)]++);
+    lists.targets[slot] = forward ? after : before;
+  }
+  return lists;
+}
+
+}  // namespace
+
+TaskId TaskGraph::add(Task task, std::vector<int> units_taking_part) {
+  tasks.push_back(std::move(task));
+  participants.push_back(std::move(units_taking_part));
+  return make_id<TaskId>(tasks.size() - 1);
+}
+
+std::string TaskGraph::describe(TaskId id) const {
+  const Task& task = tasks[index(id)];
+  std::string text = fmt::format("task {} ({}", index(id), task.name);
+  if (task.microbatch >= 0) {
+    text += fmt::format(", microbatch {}", task.microbatch);
+  }
+  if (!participants[index(id)].empty()) {
+    text += fmt::format(", unit {}", fmt::join(participants[index(id)], "+"));
+  }
+  return text + ")";
+}
+
+Adjacency successors(const TaskGraph& graph) { return adjacency(graph, true); }
+Adjacency predecessors(const TaskGraph& graph) { return adjacency(graph, false); }
+
+std::vector<TaskId> topological_order(const TaskGraph& graph) {
+  using Graph = boost::compressed_sparse_row_graph<boost::directedS>;
+  std::vector<std::pair<std::size_t, std::size_t>> edges;
+  edges.reserve(graph.edges.size());
+  for (const auto& [before, after] : graph.edges) {
+    edges.emplace_back(index(before), index(after));
+  }
+  const Graph boost_graph(boost::edges_are_unsorted_multi_pass, edges.begin(), edges.end(),
+                          graph.tasks.size());
+  std::vector<std::size_t> reversed;
+  reversed.reserve(graph.tasks.size());
+  try {
+    boost::topological_sort(boost_graph, std::back_inserter(reversed));
+  } catch (const boost::not_a_dag&) {
+    throw InternalError("the task graph has a cycle");
+  }
+  std::vector<TaskId> order;
+  order.reserve(reversed.size());
+  std::transform(reversed.rbegin(), reversed.rend(), std::back_inserter(order),
+                 make_id<TaskId>);
+  return order;
+}
+
+}  // namespace danlu

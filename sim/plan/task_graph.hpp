@@ -1,0 +1,115 @@
+// One training step as data: tasks, and which waits for which. A compute task is a duration; a
+// communication is a latency and then one flow over a channel; a run is a pass whose inside nobody can
+// disturb, played as one duration and expanded again when the timeline is read.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sim/base/ids.hpp"
+#include "sim/base/units.hpp"
+#include "sim/plan/program.hpp"
+
+namespace danlu {
+
+enum class TaskKind { Compute, Run, Communication };
+enum class CommunicationKind { Tensor, Pipeline, Data, Context, Expert };
+inline constexpr std::size_t kCommunicationKinds = 5;
+inline constexpr std::array<std::string_view, kCommunicationKinds> kCommunicationKindNames{
+    "tensor", "pipeline", "data", "context", "expert"};
+
+/// A link as the engine sees it.
+struct ChannelLink {
+  BytesPerSecond capacity;
+};
+/// What a communication loads: links (of TaskGraph::links), each as often as the weight says.
+struct ChannelLoad {
+  int link = 0;
+  int weight = 1;
+};
+struct Channel {
+  std::vector<ChannelLoad> loads;
+};
+
+/// A program as one tensor group plays it: how long its collectives take when nothing disturbs them.
+struct PlayedProgram {
+  Program program;
+  std::vector<Seconds> collective_durations;  // by segment; 0 for compute
+  std::vector<int> infos;                     // by segment: of TaskGraph::communications, or -1
+};
+
+/// What communications of one sort have in common; the report adds them up by this.
+struct CommunicationInfo {
+  CommunicationKind kind = CommunicationKind::Tensor;
+  CollectiveOp op = CollectiveOp::AllReduce;
+  std::string_view group;   // "tensor group", "stage to stage", ...
+  int group_size = 1;
+  Bytes bytes_per_rank;     // of the array (collective) or the message
+  Seconds alone;            // how long one takes when nothing else runs
+  int pattern = -1;         // of Fold::patterns, -1 outside a plan
+};
+
+/// A slice of a program: the segments [first, last).
+struct ProgramSlice {
+  int program = -1;
+  int first = 0;
+  int last = 0;
+};
+
+struct Task {
+  TaskKind kind = TaskKind::Compute;
+  Seconds duration;           // of Compute and Run; latency of Communication
+  Bytes bytes;                // Communication: carried by the flow; 0 ends after the latency
+  int channel = -1;           // Communication
+  int info = -1;              // Communication: index into TaskGraph::communications
+  std::string_view name;
+  int microbatch = -1;        // -1 where there is none
+  ProgramSlice slice;         // Run
+  ComputeTime compute;        // Compute
+};
+
+struct TaskGraph {
+  std::vector<Task> tasks;
+  std::vector<std::pair<TaskId, TaskId>> edges;  // before, after
+  std::vector<std::vector<int>> participants;    // units, by task
+  std::vector<Channel> channels;
+  std::vector<ChannelLink> links;
+  std::vector<CommunicationInfo> communications;
+  std::vector<PlayedProgram> programs;
+  int units = 0;
+
+  TaskId add(Task task, std::vector<int> units_taking_part);
+  void add_edge(TaskId before, TaskId after) { edges.emplace_back(before, after); }
+  /// "forward 3 on unit 2": for messages.
+  std::string describe(TaskId task) const;
+};
+
+/// Successors by task, in one array.
+struct Adjacency {
+  std::vector<std::int32_t> offsets;  // tasks + 1
+  std::vector<TaskId> targets;
+
+  std::span<const TaskId> of(TaskId task) const {
+    const std::size_t begin = static_cast<std::size_t>(offsets[index(task)]);
+    const std::size_t end = static_cast<std::size_t>(offsets[index(task) + 1]);
+    return std::span(targets).subspan(begin, end - begin);
+  }
+};
+Adjacency successors(const TaskGraph& graph);
+Adjacency predecessors(const TaskGraph& graph);
+
+/// The tasks in an order in which each comes after what it waits for (Boost's topological sort).
+/// Throws InternalError naming a task when the graph has a cycle.
+std::vector<TaskId> topological_order(const TaskGraph& graph);
+
+/// When every task became ready (its latency runs from there) and when it finished.
+struct Timeline {
+  std::vector<Seconds> start, finish;  // by task
+  Seconds end;
+};
+
+}  // namespace danlu

@@ -1,0 +1,167 @@
+// Everything that a run tells, as plain numbers in SI units; the writers (text, JSON, trace) only print
+// it. measure() makes it from the plan and its timeline.
+//
+// The time of every rank is cut into parts with one name each. At any instant a rank is
+//
+//   computing                     useful, kernel inefficiency by kind, recomputation, optimizer, host
+//   not computing, communicating  exposed, by the kind of communication
+//   neither                       bubble (waiting for another stage) or straggler_wait (for a peer)
+//
+// so the parts add up to the step. They are means over all ranks. MFU is the first part over the whole.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/cluster/cluster.hpp"
+#include "sim/plan/plan_step.hpp"
+#include "sim/plan/task_graph.hpp"
+#include "sim/workload/memory.hpp"
+#include "sim/workload/workload.hpp"
+
+namespace danlu {
+
+enum class TimePart {
+  Useful,
+  KernelInefficiency,
+  Recomputation,
+  ExposedTensor,
+  ExposedPipeline,
+  ExposedData,
+  ExposedExpert,
+  ExposedContext,
+  Bubble,
+  StragglerWait,
+  Optimizer,
+  Host,
+};
+inline constexpr std::size_t kTimeParts = 12;
+inline constexpr std::array<std::string_view, kTimeParts> kTimePartNames{
+    "useful",           "kernel_inefficiency", "recomputation",  "exposed_tensor",
+    "exposed_pipeline", "exposed_data",        "exposed_expert", "exposed_context",
+    "bubble",           "straggler_wait",      "optimizer",      "host"};
+
+/// Seconds by part.
+struct TimePartition {
+  std::array<Seconds, kTimeParts> parts{};
+
+  Seconds& operator[](TimePart part) { return parts[static_cast<std::size_t>(part)]; }
+  Seconds operator[](TimePart part) const { return parts[static_cast<std::size_t>(part)]; }
+  Seconds total() const;
+};
+
+/// Kernel inefficiency by kind of kernel; the three add up to TimePart::KernelInefficiency.
+struct KernelInefficiency {
+  Seconds gemm;
+  Seconds attention;  // may be negative: a causal kernel skips half of the counted square
+  Seconds memory;
+};
+
+/// All communications of one kind, by Holistic Trace Analysis' definitions: intervals of a rank are
+/// merged, overlap is the time in which the rank also computes; means over ranks.
+struct KindOverlap {
+  Seconds time;
+  Seconds overlapped;
+  Seconds exposed;                    // time - overlapped
+  std::optional<double> overlap_ratio() const;  // none without communication
+};
+
+struct StepReport {
+  Seconds time;
+  double tokens_per_second = 0;
+  double model_flops_per_gpu_second = 0;     // FLOP/s
+  double hardware_flops_per_gpu_second = 0;  // recomputed FLOPs included
+  double mfu = 0;                            // of the dense peak
+  double hfu = 0;
+  double bubble_fraction = 0;                // bubble over step
+  KindOverlap all_communication;             // of all kinds, merged
+  std::array<KindOverlap, kCommunicationKinds> by_kind{};
+  TimePartition breakdown;
+  KernelInefficiency kernel_inefficiency;
+};
+
+/// One sort of communication (kind, operation, group, size), as its mean rank sees it.
+struct CommunicationReport {
+  CommunicationKind kind = CommunicationKind::Tensor;
+  CollectiveOp op = CollectiveOp::AllReduce;
+  std::string group;
+  int group_size = 1;
+  Bytes bytes_per_rank;
+  double count = 0;                  // per rank taking part
+  Seconds time;                      // per rank taking part
+  Seconds exposed;
+  std::string bottleneck;            // the link that limits it when it is alone
+  std::optional<double> overlap_ratio() const;
+};
+
+struct MemoryReport {
+  Bytes capacity;
+  MemoryUse use;
+  bool fits() const { return use.peak() <= capacity; }
+};
+
+/// The whole run, when the scenario says how many tokens it is.
+struct RunReport {
+  double tokens = 0;
+  double steps = 0;
+  double days = 0;
+  double gpu_hours = 0;
+  double gpu_years = 0;
+  double gpu_years_6tp = 0;  // 6TP/X with X the model FLOP/s per GPU
+  double gpu_years_8tp = 0;  // 8TP/X with X the hardware FLOP/s per GPU (full recomputation)
+  std::optional<double> energy_mwh;  // none when the topology has no node power
+  std::optional<double> cost_usd;    // none without a price
+};
+
+/// One stretch of the critical path.
+struct CriticalPart {
+  std::string name;      // "compute", or the communication's name
+  std::string link;      // its bottleneck, "" for compute
+  Seconds time;
+  double count = 0;
+};
+struct CriticalPath {
+  Seconds compute;
+  Seconds communication;
+  std::vector<CriticalPart> parts;  // longest first
+};
+
+struct SimulationReport {
+  Seconds wall;
+  std::size_t tasks_played = 0;
+  std::size_t classes = 0;
+  FoldMode fold = FoldMode::Exact;
+  bool exact = true;
+};
+
+struct Report {
+  std::string scenario;
+  std::string model;
+  std::string cluster;
+  std::string gpu;
+  double parameters = 0;
+  FlopsPerSecond peak;
+  int gpus = 0;
+  Workload workload;
+  StepReport step;
+  std::vector<CommunicationReport> communication;
+  MemoryReport memory;
+  std::optional<RunReport> run;
+  CriticalPath critical_path;
+  SimulationReport simulation;
+};
+
+/// Makes the report of a played step; `simulation.wall` is the caller's to fill in.
+Report measure(const std::string& name, const Workload& workload, const Cluster& cluster,
+               const StepPlan& plan, const Timeline& timeline);
+
+/// Memory alone, before anything is played.
+MemoryReport measure_memory(const Workload& workload, const ClusterSpec& cluster);
+
+/// What would make a plan fit that does not, best first; sentences.
+std::vector<std::string> memory_advice(const Workload& workload, const ClusterSpec& cluster);
+
+}  // namespace danlu

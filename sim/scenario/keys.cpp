@@ -1,0 +1,253 @@
+#include "sim/scenario/keys.hpp"
+
+#include <algorithm>
+
+namespace danlu {
+namespace {
+
+constexpr double kMost = 1e6;  // of anything one counts: GPUs, layers, sequences
+
+KeyRow text(std::string path, std::string fallback, std::string help) {
+  return {.path = std::move(path), .fallback = std::move(fallback), .text = std::move(help)};
+}
+KeyRow count(std::string path, double minimum, double maximum, std::string fallback,
+             std::string help) {
+  return {.path = std::move(path),
+          .type = KeyType::Count,
+          .minimum = minimum,
+          .maximum = maximum,
+          .fallback = std::move(fallback),
+          .text = std::move(help)};
+}
+KeyRow number(std::string path, double minimum, double maximum, std::string fallback,
+              std::string help) {
+  KeyRow row = count(std::move(path), minimum, maximum, std::move(fallback), std::move(help));
+  row.type = KeyType::Number;
+  return row;
+}
+KeyRow quantity(std::string path, Dimension dimension, double minimum, double maximum,
+                std::string fallback, std::string help) {
+  KeyRow row = count(std::move(path), minimum, maximum, std::move(fallback), std::move(help));
+  row.type = KeyType::Quantity;
+  row.dimension = dimension;
+  return row;
+}
+KeyRow choice(std::string path, std::string choices, std::string fallback, std::string help) {
+  return {.path = std::move(path),
+          .type = KeyType::Choice,
+          .fallback = std::move(fallback),
+          .choices = std::move(choices),
+          .text = std::move(help)};
+}
+KeyRow flag(std::string path, std::string fallback, std::string help) {
+  return {.path = std::move(path),
+          .type = KeyType::Flag,
+          .fallback = std::move(fallback),
+          .text = std::move(help)};
+}
+
+KeyRow bandwidth(std::string path, double minimum, double maximum, std::string fallback,
+                 std::string help) {
+  return quantity(std::move(path), Dimension::Bandwidth, minimum, maximum,
+                  std::move(fallback), std::move(help));
+}
+KeyRow duration(std::string path, std::string fallback, std::string help) {
+  return quantity(std::move(path), Dimension::Duration, 0, 1, std::move(fallback),
+                  std::move(help));
+}
+KeyRow fraction(std::string path, std::string fallback, std::string help) {
+  return number(std::move(path), 0.01, 1, std::move(fallback), std::move(help));
+}
+
+std::vector<KeyRow> node_and_fabric_keys() {
+  return {
+      count("node.gpus", 1, 1024, "required", "GPUs in one node (one scale-up domain)"),
+      quantity("node.power", Dimension::Power, 1, 1e6, "", "Nameplate power of the whole node"),
+      choice("node.scale_up.kind", "switch|mesh|none", "switch",
+             "How GPUs of a node are joined: through NVSwitches, by direct links, or over PCIe only"),
+      count("node.scale_up.switches", 1, 1024, "1", "Switch chips in a node (for the counts)"),
+      bandwidth("node.scale_up.bandwidth", 1e9, 1e13, "",
+                "Nominal bandwidth per GPU (mesh: per link) and direction"),
+      fraction("node.scale_up.efficiency", "1",
+               "Share of the nominal bandwidth that collectives achieve"),
+      duration("node.scale_up.latency", "0 us", "One step from GPU to GPU, software included"),
+      {.path = "node.scale_up.links",
+       .type = KeyType::Links,
+       .text = "Of a mesh: a list of [GPU, GPU, number of links]"},
+      bandwidth("node.pcie.bandwidth", 1e9, 1e12, "64 GB/s",
+                "GPU to NIC, each direction (GPU to GPU where there is no scale-up link)"),
+      count("node.nics.count", 1, 1024, "required", "NICs of a node that carry training traffic"),
+      bandwidth("node.nics.bandwidth", 1e8, 1e12, "required",
+                "Nominal bandwidth of one NIC, each direction"),
+      fraction("node.nics.efficiency", "1", "Share of the nominal bandwidth that messages achieve"),
+      choice("fabric.kind", "rail-optimised|fat-tree|switch", "rail-optimised",
+             "How nodes are joined: NIC i of every node on leaf i, all NICs of a node on one leaf, or "
+             "one switch for all"),
+      count("fabric.nodes_per_leaf", 1, kMost, "32", "Nodes below one leaf switch"),
+      number("fabric.oversubscription", 1, 100, "1", "Of a leaf: bandwidth down over bandwidth up"),
+      duration("fabric.latency", "0 us",
+               "One step from GPU to GPU through one leaf, software included"),
+      duration("fabric.hop_latency", "0 us", "Each further switch on the way"),
+      duration("collective.launch", "0 us", "Fixed cost of starting one collective"),
+  };
+}
+
+std::vector<KeyRow> make_topology_keys() {
+  std::vector<KeyRow> rows{
+      text("name", "required", "Name for people"),
+      text("gpu", "required", "GPU preset (danlu list gpus) or a path to a GPU file"),
+  };
+  for (KeyRow& row : node_and_fabric_keys()) {
+    rows.push_back(std::move(row));
+  }
+  rows.push_back({.path = "sources",
+                  .type = KeyType::Sources,
+                  .text = "Where each figure comes from: key path to source"});
+  return rows;
+}
+
+std::vector<KeyRow> make_gpu_keys() {
+  std::vector<KeyRow> rows{text("name", "required", "Name for people")};
+  for (const char* precision : {"fp32", "tf32", "fp16", "bf16", "fp8", "fp4"}) {
+    rows.push_back(quantity(std::string("peak_dense.") + precision, Dimension::ComputeRate, 1e11, 1e17, "",
+                            "Dense peak (never with 2:4 sparsity); absent if the GPU lacks it"));
+  }
+  const std::vector<KeyRow> rest{
+      quantity("memory.capacity", Dimension::Size, 1e9, 1e13, "required", "Usable HBM"),
+      bandwidth("memory.bandwidth", 1e11, 1e14, "required", "Nominal HBM bandwidth"),
+      fraction("memory.efficiency", "required",
+               "Share of the HBM bandwidth that large streaming kernels reach"),
+      count("multiprocessors", 1, 10000, "required", "SMs, for wave quantisation"),
+      fraction("gemm.efficiency", "required", "Asymptotic share of the dense peak in products"),
+      number("gemm.half_k", 0, 1e5, "required", "K at which the main loop reaches half of that"),
+      fraction("attention.forward_efficiency", "required",
+               "Fused attention, on the FLOPs it really does"),
+      fraction("attention.backward_efficiency", "required", "The same, backward"),
+      duration("kernel_launch", "required", "Gap between two kernels of one stream"),
+      quantity("power", Dimension::Power, 1, 1e5, "required", "Board power"),
+      quantity("price", Dimension::Price, 0.001, 1000, "", "Rental price of one GPU"),
+      {.path = "sources",
+       .type = KeyType::Sources,
+       .text = "Where each figure comes from: key path to source"},
+  };
+  rows.insert(rows.end(), rest.begin(), rest.end());
+  return rows;
+}
+
+void add_model_keys(std::vector<KeyRow>& rows) {
+  const std::vector<KeyRow> model{
+      text("model.preset", "",
+           "A model of danlu list models; `model: NAME` says the same. Other keys override it"),
+      count("model.layers", 1, kMost, "", "Transformer layers; required without a preset"),
+      count("model.hidden", 1, kMost, "", "Hidden size; required without a preset"),
+      count("model.heads", 1, kMost, "", "Attention heads; required without a preset"),
+      count("model.kv_heads", 1, kMost, "", "Key-value heads; as many as heads if left out"),
+      count("model.head_dim", 1, kMost, "", "Width of a head; hidden / heads if left out"),
+      count("model.ffn", 1, 1e7, "", "Width of the MLP; 4 x hidden if left out"),
+      count("model.vocab", 1, 1e7, "", "Vocabulary, as padded for training; required without a preset"),
+      count("model.positions", 0, 1e9, "", "Rows of a learned position table; 0 for rotary or ALiBi"),
+      flag("model.gated_mlp", "", "Three MLP matrices (SwiGLU, GeGLU) instead of two"),
+      flag("model.tied_embeddings", "", "Input and output embedding are one table"),
+      flag("model.biases", "", "Products have biases"),
+      choice("model.norm", "layernorm|rmsnorm", "", "Kind of normalisation"),
+  };
+  rows.insert(rows.end(), model.begin(), model.end());
+}
+
+void add_parallelism_keys(std::vector<KeyRow>& rows) {
+  const std::vector<KeyRow> parallelism{
+      count("parallelism.tensor", 1, 1024, "1", "Ranks that share each matrix product"),
+      count("parallelism.pipeline", 1, 1024, "1", "Stages that the layers are cut into"),
+      count("parallelism.data", 1, kMost, "", "Replicas; gpus / (tensor x pipeline) if left out"),
+      flag("parallelism.sequence", "false",
+           "Sequence parallelism: norms and dropouts are split over the tensor ranks too"),
+      count("parallelism.zero", 0, 1, "0",
+            "ZeRO stage: 1 splits the optimizer's state over data-parallel ranks"),
+      flag("parallelism.scatter_gather", "false",
+           "Pipeline transfers carry 1/tensor each and are gathered over NVLink on arrival"),
+      choice("parallelism.overlap.tensor", "none|backward|full", "backward",
+             "What hides tensor-parallel communication: nothing; the weight gradients; or also "
+             "products cut into pieces"),
+      count("parallelism.overlap.chunks", 1, 64, "4", "Pieces of a product with overlap tensor full"),
+      flag("parallelism.overlap.data", "false",
+           "Reduce gradients layer by layer during the last backward pass"),
+  };
+  rows.insert(rows.end(), parallelism.begin(), parallelism.end());
+}
+
+void add_training_keys(std::vector<KeyRow>& rows) {
+  const std::vector<KeyRow> training{
+      count("training.global_batch", 1, 1e9, "required", "Sequences per step, all replicas"),
+      count("training.micro_batch", 1, kMost, "1", "Sequences per microbatch"),
+      count("training.sequence_length", 1, 1e8, "required", "Tokens per sequence"),
+      choice("training.precision", "fp32|tf32|fp16|bf16|fp8", "bf16", "Of matrix products"),
+      choice("training.recompute", "none|selective|full", "none",
+             "What backward computes again: nothing, unfused attention, or the whole layer"),
+      choice("training.attention", "unfused|flash", "",
+             "Separate kernels over the s x s scores, or one fused causal kernel; flash if left out, "
+             "unfused with selective recomputation"),
+      flag("training.dropout", "false", "Dropout in attention and residuals"),
+      choice("training.model_flops", "full|causal", "full",
+             "Count the whole attention square as model FLOPs (the papers of 2021 and 2022) or the "
+             "causal half"),
+      choice("training.gradients", "fp32|16bit", "fp32", "How gradients are kept and reduced"),
+      choice("training.schedule.kind", "gpipe|1f1b", "1f1b", "Pipeline schedule"),
+      count("training.schedule.chunks", 1, 1024, "1",
+            "Virtual stages per stage; more than 1 interleaves"),
+      number("training.tokens", 1, 1e18, "", "Tokens of the whole run, for days, cost and energy"),
+  };
+  rows.insert(rows.end(), training.begin(), training.end());
+}
+
+std::vector<KeyRow> make_scenario_keys() {
+  std::vector<KeyRow> rows{
+      text("name", "", "Name for people; the file's name if left out"),
+      text("extends", "", "Another scenario whose values hold where this one has none"),
+  };
+  add_model_keys(rows);
+  rows.push_back(text("cluster.topology", "required",
+                      "A topology of danlu list topologies, or a path to a topology file"));
+  rows.push_back(count("cluster.gpus", 1, kMost, "required", "GPUs in use"));
+  rows.push_back(text("cluster.gpu", "", "GPU preset or file instead of the topology's own"));
+  rows.push_back(quantity("cluster.price", Dimension::Price, 0.001, 1000, "",
+                          "Price of a GPU instead of the GPU file's"));
+  for (KeyRow& row : node_and_fabric_keys()) {
+    row.path.insert(0, "cluster.");
+    row.fallback.clear();
+    row.text += " (instead of the topology's)";
+    rows.push_back(std::move(row));
+  }
+  add_parallelism_keys(rows);
+  add_training_keys(rows);
+  rows.push_back(choice("collectives", "steady|stepwise", "steady",
+                        "One flow per collective, or one per step of its ring"));
+  rows.push_back(choice("fold", "exact|bound|off", "exact",
+                        "Play one of each class of equal ranks, coarse classes at their worst, or "
+                        "every rank"));
+  return rows;
+}
+
+}  // namespace
+
+std::span<const KeyRow> scenario_keys() {
+  static const std::vector<KeyRow> rows = make_scenario_keys();
+  return rows;
+}
+
+std::span<const KeyRow> topology_keys() {
+  static const std::vector<KeyRow> rows = make_topology_keys();
+  return rows;
+}
+
+std::span<const KeyRow> gpu_keys() {
+  static const std::vector<KeyRow> rows = make_gpu_keys();
+  return rows;
+}
+
+const KeyRow* find_key(std::span<const KeyRow> keys, std::string_view path) {
+  const auto found =
+      std::find_if(keys.begin(), keys.end(), [&](const KeyRow& row) { return row.path == path; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+}  // namespace danlu

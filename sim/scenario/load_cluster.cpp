@@ -1,0 +1,200 @@
+#include "sim/scenario/load_cluster.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/base/text.hpp"
+
+namespace danlu {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_path(const std::string& name) {
+  return name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");
+}
+
+/// The file that `name` means: a preset of `folder`, or a path beside the file that names it.
+fs::path resolve(const std::string& name, std::string_view what, Problem asked,
+                 const fs::path& beside, const fs::path& folder) {
+  if (is_path(name)) {
+    const fs::path near = beside / name;
+    return fs::exists(near) ? near : fs::path(name);
+  }
+  const std::vector<std::string> known = preset_names(folder);
+  if (std::find(known.begin(), known.end(), name) == known.end()) {
+    const std::vector<std::string_view> names(known.begin(), known.end());
+    const std::string_view near = nearest(name, names);
+    asked.message = fmt::format("unknown {} '{}'", what, name.substr(0, 40));
+    asked.hint = near.empty() ? fmt::format("known: {}", join(names, ", "))
+                              : fmt::format("did you mean '{}'?", near);
+    throw InputError(std::move(asked));
+  }
+  return folder / (name + ".yaml");
+}
+
+/// Reads a preset file whole: every problem in it, and every required key.
+Values read_preset(const fs::path& file, std::span<const KeyRow> keys) {
+  std::vector<Problem> problems;
+  Values values = read_values(read_text_file(file), file.string(), keys, "", problems);
+  for (const KeyRow& row : keys) {
+    if (row.fallback == "required" && !values.has(row.path) && problems.empty()) {
+      problems.push_back(values.problem(row.path, fmt::format("missing key '{}'", row.path)));
+    }
+  }
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
+  return values;
+}
+
+/// Typed access with the table's defaults.
+class Getter {
+ public:
+  Getter(const Values& values, std::span<const KeyRow> keys) : values_(values), keys_(keys) {}
+
+  double number(std::string_view path) const {
+    if (values_.has(path)) {
+      return values_.at(path).number;
+    }
+    const KeyRow* row = find_key(keys_, path);
+    check(row != nullptr, "a key that the table lacks");
+    if (row->fallback.empty()) {
+      return 0;
+    }
+    if (row->type == KeyType::Quantity) {
+      return parse_quantity(row->fallback, row->dimension).value_or(ParsedQuantity{}).value;
+    }
+    if (row->type == KeyType::Choice) {
+      const std::vector<std::string_view> choices = split(row->choices, '|');
+      return static_cast<double>(std::find(choices.begin(), choices.end(), row->fallback) -
+                                 choices.begin());
+    }
+    return parse_number(row->fallback).value_or(0);
+  }
+  int count(std::string_view path) const { return static_cast<int>(number(path)); }
+
+ private:
+  const Values& values_;
+  std::span<const KeyRow> keys_;
+};
+
+void check_mesh(const Values& values, const TopologySpec& spec, std::vector<Problem>& problems) {
+  const bool mesh = spec.scale_up == ScaleUpKind::Mesh;
+  if (mesh && spec.mesh_links.empty()) {
+    problems.push_back(values.problem("node.scale_up.kind", "a mesh needs 'links'",
+                                      "links: [[0, 1, 2], ...]: GPU, GPU, number of links"));
+  }
+  for (const MeshLink& link : spec.mesh_links) {
+    if (std::max(link.first, link.second) >= spec.gpus_per_node) {
+      problems.push_back(values.problem(
+          "node.scale_up.links", fmt::format("a link names GPU {}, the node has {}",
+                                             std::max(link.first, link.second),
+                                             spec.gpus_per_node)));
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> preset_names(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".yaml") {
+      names.push_back(entry.path().stem().string());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+GpuSpec find_gpu(const std::string& name, const Problem& asked, const fs::path& beside,
+                 const LoadOptions& options) {
+  const fs::path file = resolve(name, "GPU", asked, beside, options.topologies / "gpus");
+  const Values values = read_preset(file, gpu_keys());
+  const Getter get(values, gpu_keys());
+  GpuSpec gpu{.name = values.at("name").text,
+              .memory_capacity = {get.number("memory.capacity")},
+              .memory_bandwidth = {get.number("memory.bandwidth")},
+              .memory_efficiency = get.number("memory.efficiency"),
+              .multiprocessors = get.count("multiprocessors"),
+              .gemm_efficiency = get.number("gemm.efficiency"),
+              .gemm_half_k = get.number("gemm.half_k"),
+              .attention_forward_efficiency = get.number("attention.forward_efficiency"),
+              .attention_backward_efficiency = get.number("attention.backward_efficiency"),
+              .kernel_launch = {get.number("kernel_launch")},
+              .power_watts = get.number("power"),
+              .dollars_per_hour = get.number("price")};
+  for (std::size_t i = 0; i < kPrecisionNames.size(); ++i) {
+    const std::string path = fmt::format("peak_dense.{}", kPrecisionNames[i]);
+    if (values.has(path)) {
+      gpu.peak_dense[i] = FlopsPerSecond{values.at(path).number};
+    }
+  }
+  return gpu;
+}
+
+Values find_topology(const std::string& name, const Problem& asked, const fs::path& beside,
+                     const LoadOptions& options) {
+  return read_preset(resolve(name, "topology", asked, beside, options.topologies),
+                     topology_keys());
+}
+
+TopologySpec make_topology(const Values& values, std::vector<Problem>& problems) {
+  const Getter get(values, topology_keys());
+  TopologySpec spec{
+      .name = values.at("name").text,
+      .gpus_per_node = get.count("node.gpus"),
+      .node_power_watts = get.number("node.power"),
+      .scale_up = static_cast<ScaleUpKind>(get.count("node.scale_up.kind")),
+      .scale_up_switches = get.count("node.scale_up.switches"),
+      .scale_up_bandwidth = {get.number("node.scale_up.bandwidth")},
+      .scale_up_efficiency = get.number("node.scale_up.efficiency"),
+      .scale_up_latency = {get.number("node.scale_up.latency")},
+      .pcie_bandwidth = {get.number("node.pcie.bandwidth")},
+      .nics_per_node = get.count("node.nics.count"),
+      .nic_bandwidth = {get.number("node.nics.bandwidth")},
+      .nic_efficiency = get.number("node.nics.efficiency"),
+      .fabric = static_cast<FabricKind>(get.count("fabric.kind")),
+      .nodes_per_leaf = get.count("fabric.nodes_per_leaf"),
+      .oversubscription = get.number("fabric.oversubscription"),
+      .fabric_latency = {get.number("fabric.latency")},
+      .hop_latency = {get.number("fabric.hop_latency")},
+      .collective_launch = {get.number("collective.launch")},
+  };
+  if (values.has("node.scale_up.links")) {
+    for (const std::vector<int>& link : values.at("node.scale_up.links").links) {
+      spec.mesh_links.push_back({link[0], link[1], link[2]});
+    }
+  }
+  if (spec.scale_up != ScaleUpKind::None && spec.scale_up_bandwidth.value == 0) {
+    problems.push_back(values.problem("node.scale_up.kind",
+                                      "missing key 'node.scale_up.bandwidth'",
+                                      "per GPU (mesh: per link) and direction"));
+  }
+  check_mesh(values, spec, problems);
+  return spec;
+}
+
+GpuSpec load_gpu(const std::string& name, const LoadOptions& options) {
+  return find_gpu(name, {{name, 0, 0}, "", "", ""}, "", options);
+}
+
+ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
+  const Problem asked{{name, 0, 0}, "", "", ""};
+  const Values values = find_topology(name, asked, "", options);
+  std::vector<Problem> problems;
+  ClusterSpec spec{.topology = make_topology(values, problems)};
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
+  spec.gpu = find_gpu(values.at("gpu").text, values.problem("gpu", ""),
+                      fs::path(name).parent_path(), options);
+  spec.gpus = spec.topology.gpus_per_node;
+  return spec;
+}
+
+}  // namespace danlu

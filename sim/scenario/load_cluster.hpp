@@ -1,0 +1,20 @@
+// Inside sim/scenario: from Values to cluster specs.
+#pragma once
+
+#include "sim/scenario/load_scenario.hpp"
+#include "sim/scenario/values.hpp"
+
+namespace danlu {
+
+/// The GPU called `name`; problems with the name are shown at `asked` (where it was written).
+GpuSpec find_gpu(const std::string& name, const Problem& asked,
+                 const std::filesystem::path& beside, const LoadOptions& options);
+
+/// The values of the topology file called `name`.
+Values find_topology(const std::string& name, const Problem& asked,
+                     const std::filesystem::path& beside, const LoadOptions& options);
+
+/// Builds the spec; relations that do not hold are added to `problems`.
+TopologySpec make_topology(const Values& values, std::vector<Problem>& problems);
+
+}  // namespace danlu

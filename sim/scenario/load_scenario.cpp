@@ -1,0 +1,289 @@
+#include "sim/scenario/load_scenario.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "sim/base/text.hpp"
+#include "sim/scenario/load_cluster.hpp"
+#include "sim/scenario/values.hpp"
+
+namespace danlu {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kDeepestExtends = 16;
+
+void throw_if_any(std::vector<Problem>& problems) {
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
+}
+
+/// The values of a scenario and of everything it extends, nearest file winning. `chain` holds the
+/// files on the way here.
+Values read_chain(const std::string& yaml, const fs::path& file, std::vector<fs::path> chain,
+                  std::vector<Problem>& problems) {
+  Values own = read_values(yaml, file.string(), scenario_keys(), "", problems);
+  if (!own.has("extends")) {
+    return own;
+  }
+  const fs::path base = file.parent_path() / own.at("extends").text;
+  chain.push_back(fs::weakly_canonical(file));
+  const bool cycle =
+      std::find(chain.begin(), chain.end(), fs::weakly_canonical(base)) != chain.end();
+  if (cycle || chain.size() > kDeepestExtends) {
+    problems.push_back(own.problem(
+        "extends", cycle ? fmt::format("'{}' extends itself", base.filename().string())
+                         : fmt::format("more than {} files extend each other", kDeepestExtends)));
+    return own;
+  }
+  if (!fs::is_regular_file(base)) {
+    problems.push_back(own.problem("extends", fmt::format("there is no file '{}'", base.string())));
+    return own;
+  }
+  Values values = read_chain(read_text_file(base), base, std::move(chain), problems);
+  if (values.has("name") && !own.has("name")) {
+    values.erase_tree("name");
+  }
+  values.overlay(own);
+  return values;
+}
+
+void apply_override(const std::string& override_text, Values& values,
+                    std::vector<Problem>& problems) {
+  const std::string file = "--set " + override_text;
+  const std::size_t equals = override_text.find('=');
+  const std::string path = override_text.substr(0, equals);
+  if (equals == std::string::npos || path.empty()) {
+    problems.push_back({{file, 0, 0}, "expected key.path=value", "--set parallelism.tensor=4", ""});
+    return;
+  }
+  const std::size_t before = problems.size();
+  const Values own =
+      read_values(override_text.substr(equals + 1), file, scenario_keys(), path, problems);
+  if (problems.size() == before) {
+    values.erase_tree(path);
+    values.overlay(own);
+  }
+}
+
+/// Reads typed values with the table's defaults.
+class Builder {
+ public:
+  Builder(Values values, fs::path beside, const LoadOptions& options)
+      : values_(std::move(values)), beside_(std::move(beside)), options_(options) {}
+
+  Scenario build() {
+    check_required();
+    throw_if_any(problems_);
+    Scenario scenario;
+    build_model(scenario.workload.model);
+    build_cluster_spec(scenario.cluster);
+    build_parallelism(scenario.workload.parallelism, scenario.cluster.gpus);
+    build_training(scenario.workload.training);
+    scenario.workload.collectives = static_cast<CollectiveMode>(choice("collectives"));
+    scenario.workload.fold = static_cast<FoldMode>(choice("fold"));
+    throw_if_any(problems_);
+    for (WorkloadProblem& found :
+         problems(scenario.workload, scenario.cluster.gpus, scenario.cluster.gpu)) {
+      problems_.push_back(
+          values_.problem(found.path, std::move(found.message), std::move(found.hint)));
+    }
+    throw_if_any(problems_);
+    return scenario;
+  }
+
+ private:
+  void add(std::string_view path, std::string message, std::string hint = "") {
+    problems_.push_back(values_.problem(path, std::move(message), std::move(hint)));
+  }
+
+  void check_required() {
+    for (const KeyRow& row : scenario_keys()) {
+      if (row.fallback == "required" && !values_.has(row.path)) {
+        add(row.path, fmt::format("missing key '{}'", row.path), row.text);
+      }
+    }
+    if (!values_.has("model.preset")) {
+      for (const char* key : {"model.layers", "model.hidden", "model.heads", "model.vocab"}) {
+        if (!values_.has(key)) {
+          add(key, fmt::format("missing key '{}'", key), "or name a preset: model: gpt3-175b");
+        }
+      }
+    }
+  }
+
+  const KeyRow& row(std::string_view path) const {
+    const KeyRow* found = find_key(scenario_keys(), path);
+    check(found != nullptr, fmt::format("the table has no key '{}'", path));
+    return *found;
+  }
+  int count(std::string_view path) const {
+    return values_.has(path) ? static_cast<int>(values_.at(path).number)
+                             : static_cast<int>(parse_number(row(path).fallback).value_or(0));
+  }
+  bool flag(std::string_view path) const {
+    return values_.has(path) ? values_.at(path).number != 0 : row(path).fallback == "true";
+  }
+  int choice(std::string_view path) const {
+    if (values_.has(path)) {
+      return static_cast<int>(values_.at(path).number);
+    }
+    const std::vector<std::string_view> choices = split(row(path).choices, '|');
+    return static_cast<int>(std::find(choices.begin(), choices.end(), row(path).fallback) -
+                            choices.begin());
+  }
+  void override_count(std::string_view path, int& value) const {
+    if (values_.has(path)) {
+      value = count(path);
+    }
+  }
+  void override_flag(std::string_view path, bool& value) const {
+    if (values_.has(path)) {
+      value = flag(path);
+    }
+  }
+
+  void start_from_preset(ModelSpec& model) {
+    const std::string& name = values_.at("model.preset").text;
+    std::vector<std::string_view> names;
+    for (const ModelPreset& preset : model_presets()) {
+      names.push_back(preset.name);
+      if (preset.name == name) {
+        model = to_model_spec(preset);
+        return;
+      }
+    }
+    const std::string_view near = nearest(name, names);
+    add("model.preset", fmt::format("unknown model '{}'", name.substr(0, 40)),
+        near.empty() ? fmt::format("known: {}", join(names, ", "))
+                     : fmt::format("did you mean '{}'?", near));
+    throw_if_any(problems_);
+  }
+
+  void build_model(ModelSpec& model) {
+    const bool preset = values_.has("model.preset");
+    if (preset) {
+      start_from_preset(model);
+    } else {
+      model.name = "custom";
+    }
+    override_count("model.layers", model.layers);
+    override_count("model.hidden", model.hidden);
+    override_count("model.heads", model.heads);
+    override_count("model.vocab", model.vocab);
+    override_count("model.positions", model.positions);
+    override_flag("model.gated_mlp", model.gated_mlp);
+    override_flag("model.tied_embeddings", model.tied_embeddings);
+    override_flag("model.biases", model.biases);
+    if (values_.has("model.norm")) {
+      model.norm = static_cast<Norm>(choice("model.norm"));
+    }
+    const bool new_width = values_.has("model.hidden") || values_.has("model.heads");
+    if (!preset || values_.has("model.heads")) {
+      model.kv_heads = model.heads;
+    }
+    if (!preset || values_.has("model.hidden")) {
+      model.ffn = 4 * model.hidden;
+    }
+    if (!preset || new_width) {
+      model.head_dim = model.hidden / model.heads;
+      if (model.hidden % model.heads != 0 && !values_.has("model.head_dim")) {
+        add("model.heads", fmt::format("heads ({}) must divide hidden ({})", model.heads,
+                                       model.hidden),
+            "or give head_dim");
+      }
+    }
+    override_count("model.kv_heads", model.kv_heads);
+    override_count("model.head_dim", model.head_dim);
+    override_count("model.ffn", model.ffn);
+  }
+
+  void build_cluster_spec(ClusterSpec& cluster) {
+    Values topology = find_topology(values_.at("cluster.topology").text,
+                                    values_.problem("cluster.topology", ""), beside_, options_);
+    const Values own = values_.below("cluster.");
+    const bool own_gpu = own.has("gpu");
+    topology.overlay(own);
+    cluster.topology = make_topology(topology, problems_);
+    cluster.gpu = find_gpu(topology.at("gpu").text,
+                           own_gpu ? values_.problem("cluster.gpu", "")
+                                   : topology.problem("gpu", ""),
+                           beside_, options_);
+    if (own.has("price")) {
+      cluster.gpu.dollars_per_hour = own.at("price").number;
+    }
+    cluster.gpus = count("cluster.gpus");
+  }
+
+  void build_parallelism(ParallelismSpec& p, int gpus) {
+    p.tensor = count("parallelism.tensor");
+    p.pipeline = count("parallelism.pipeline");
+    p.data = count("parallelism.data");
+    if (!values_.has("parallelism.data")) {
+      const int rest = p.tensor * p.pipeline;
+      p.data = std::max(1, gpus / rest);
+      if (gpus % rest != 0) {
+        add("parallelism", fmt::format("tensor ({}) x pipeline ({}) must divide gpus ({})",
+                                       p.tensor, p.pipeline, gpus));
+      }
+    }
+    p.sequence = flag("parallelism.sequence");
+    p.zero = count("parallelism.zero");
+    p.scatter_gather = flag("parallelism.scatter_gather");
+    p.overlap_tensor = static_cast<TensorOverlap>(choice("parallelism.overlap.tensor"));
+    p.tensor_chunks = count("parallelism.overlap.chunks");
+    p.overlap_data = flag("parallelism.overlap.data");
+  }
+
+  void build_training(TrainingSpec& t) {
+    t.global_batch = count("training.global_batch");
+    t.micro_batch = count("training.micro_batch");
+    t.sequence_length = count("training.sequence_length");
+    t.precision = static_cast<Precision>(choice("training.precision"));
+    t.recompute = static_cast<Recompute>(choice("training.recompute"));
+    t.attention = t.recompute == Recompute::Selective ? AttentionKind::Unfused
+                                                      : AttentionKind::Flash;
+    if (values_.has("training.attention")) {
+      t.attention = static_cast<AttentionKind>(choice("training.attention"));
+    }
+    t.dropout = flag("training.dropout");
+    t.causal_flops = choice("training.model_flops") == 1;
+    t.gradient_bytes = choice("training.gradients") == 0 ? 4 : 2;
+    t.schedule = static_cast<ScheduleKind>(choice("training.schedule.kind"));
+    t.chunks = count("training.schedule.chunks");
+    if (values_.has("training.tokens")) {
+      t.tokens = values_.at("training.tokens").number;
+    }
+  }
+
+  Values values_;
+  fs::path beside_;
+  const LoadOptions& options_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+Scenario load_scenario_text(const std::string& yaml, const fs::path& file,
+                            const LoadOptions& options) {
+  std::vector<Problem> problems;
+  Values values = read_chain(yaml, file, {}, problems);
+  for (const std::string& override_text : options.overrides) {
+    apply_override(override_text, values, problems);
+  }
+  throw_if_any(problems);
+  const std::string name = values.has("name") ? values.at("name").text : file.stem().string();
+  Scenario scenario = Builder(std::move(values), file.parent_path(), options).build();
+  scenario.name = name;
+  return scenario;
+}
+
+Scenario load_scenario(const fs::path& file, const LoadOptions& options) {
+  return load_scenario_text(read_text_file(file), file, options);
+}
+
+}  // namespace danlu

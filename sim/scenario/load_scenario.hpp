@@ -1,0 +1,42 @@
+// YAML in, validated values out. After load_scenario no value is unchecked: every key is known, every
+// value in range, every relation between values holds.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/cluster/cluster.hpp"
+#include "sim/workload/workload.hpp"
+
+namespace danlu {
+
+/// Everything the user asked for.
+struct Scenario {
+  std::string name;
+  ClusterSpec cluster;
+  Workload workload;
+};
+
+/// Where presets lie, and what the command line overrides.
+struct LoadOptions {
+  std::filesystem::path topologies;    // the folder with *.yaml and gpus/*.yaml
+  std::vector<std::string> overrides;  // "key.path=value", each replacing what stands at that key
+};
+
+/// Throws InputError with every problem found.
+Scenario load_scenario(const std::filesystem::path& file, const LoadOptions& options);
+/// The same for text; `file` names it in messages and resolves relative paths.
+Scenario load_scenario_text(const std::string& yaml, const std::filesystem::path& file,
+                            const LoadOptions& options);
+
+/// A topology by preset name or path, with its GPU. Throws InputError.
+ClusterSpec load_topology(const std::string& name, const LoadOptions& options);
+/// A GPU by preset name or path. Throws InputError.
+GpuSpec load_gpu(const std::string& name, const LoadOptions& options);
+
+/// The names of the *.yaml files in a folder, sorted, without the ending.
+std::vector<std::string> preset_names(const std::filesystem::path& folder);
+
+}  // namespace danlu

@@ -1,0 +1,59 @@
+// A YAML file checked against a table of keys becomes Values: typed values by key path, each with its
+// place in the file. The only user of yaml-cpp; it guards that library's habits (duplicate keys, octal
+// numbers, yes/no, NaN, merge keys, missing marks).
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/base/error.hpp"
+#include "sim/scenario/keys.hpp"
+
+namespace danlu {
+
+/// One value, in base units, and where it stands.
+struct Value {
+  std::string text;    // as written
+  double number = 0;   // Count, Number, Quantity; Flag: 0 or 1; Choice: index of the choice
+  std::vector<std::vector<int>> links;
+  SourcePosition position;
+  std::string source_line;
+};
+
+class Values {
+ public:
+  bool has(std::string_view path) const { return values_.find(path) != values_.end(); }
+  /// The value at `path`, which has() says is there.
+  const Value& at(std::string_view path) const;
+
+  /// Puts `value` at `path`, replacing what was there.
+  void set(const std::string& path, Value value) { values_[path] = std::move(value); }
+  void set_section(const std::string& path, Value place) { sections_[path] = std::move(place); }
+  /// Removes everything at and below `path`.
+  void erase_tree(std::string_view path);
+  /// Takes over all of `other`'s values, which win.
+  void overlay(const Values& other);
+  /// The values below `prefix` ("cluster."), without it.
+  Values below(std::string_view prefix) const;
+
+  /// A problem shown at the value of `path`, or at the nearest section above it.
+  Problem problem(std::string_view path, std::string message, std::string hint = "") const;
+
+ private:
+  std::map<std::string, Value, std::less<>> values_;
+  std::map<std::string, Value, std::less<>> sections_;  // only their places
+};
+
+/// Reads YAML text against `keys`. What is wrong goes to `problems`; what is right is returned.
+/// `under` puts the document at a key path ("training.micro_batch" for --set), "" at the root.
+Values read_values(const std::string& yaml, const std::string& file, std::span<const KeyRow> keys,
+                   std::string_view under, std::vector<Problem>& problems);
+
+/// The whole of a text file of at most 1 MiB. Throws InputError saying why it cannot be read.
+std::string read_text_file(const std::filesystem::path& file);
+
+}  // namespace danlu

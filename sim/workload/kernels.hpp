@@ -1,0 +1,90 @@
+// Compute time comes from kernels. A kernel is a matrix product (M, N, K, how many of them), a fused
+// attention, or a pass over memory, and takes, by the roofline,
+//
+//   time = max( FLOPs / (dense peak * efficiency(shape)), bytes / achieved HBM bandwidth ) + launch
+//
+// Efficiency of a product: the device's asymptote, times tile and wave quantisation on its
+// multiprocessors, times a ramp K/(K + half_k) for the prologue of the main loop. The constants are
+// the device's (topologies/gpus/*.yaml), calibrated on kernel measurements, never on training runs.
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "sim/base/units.hpp"
+#include "sim/cluster/gpu_spec.hpp"
+
+namespace danlu {
+
+enum class KernelKind { Gemm, AttentionForward, AttentionBackward, Memory };
+
+struct Kernel {
+  KernelKind kind = KernelKind::Memory;
+  Flops flops;        // really executed
+  Flops model_flops;  // of those, counted as the model's (attention counts its full square)
+  Bytes bytes;        // moved to and from HBM
+  double m = 0, n = 0, k = 0, batch = 1;  // Gemm only
+};
+
+/// A product C[m,n] = A[m,k] B[k,n] in 2-byte elements, `batch` of them; `extra` bytes beside its
+/// operands (fp32 gradient accumulation, say). All its FLOPs are the model's.
+Kernel gemm(double m, double n, double k, double batch = 1, Bytes extra = {});
+/// A pass over memory.
+Kernel memory_pass(double bytes);
+
+/// What a second of compute was for; the parts of a duration add up to it.
+enum class ComputePart {
+  Useful,               // model FLOPs at the dense peak
+  GemmInefficiency,     // the rest of matrix products
+  AttentionInefficiency,  // the rest of fused attention; below zero where a causal kernel skips
+                          // more of the counted square than it loses
+  MemoryBound,          // norms, activations, softmax, dropout, residuals
+  Recomputation,        // forward work done again in backward
+  Optimizer,
+  Host,                 // launch gaps
+};
+inline constexpr std::size_t kComputeParts = 7;
+inline constexpr std::array<std::string_view, kComputeParts> kComputePartNames{
+    "useful", "gemm", "attention", "memory", "recomputation", "optimizer", "host"};
+
+/// A duration by what it was for, and the FLOPs in it.
+struct ComputeTime {
+  std::array<Seconds, kComputeParts> parts{};
+  Flops model_flops;
+  Flops hardware_flops;  // model FLOPs plus recomputed ones
+
+  Seconds total() const;
+  Seconds& operator[](ComputePart part) { return parts[static_cast<std::size_t>(part)]; }
+  Seconds operator[](ComputePart part) const { return parts[static_cast<std::size_t>(part)]; }
+  ComputeTime& operator+=(const ComputeTime& other);
+};
+
+/// Share of the dense peak that a product reaches, 0 to 1, before memory is considered.
+double gemm_efficiency(const GpuSpec& gpu, double m, double n, double k, double batch);
+
+/// Kernel times on one kind of GPU in one precision. fp8 speeds up products only; fused attention
+/// stays in 16 bits.
+class KernelTimer {
+ public:
+  /// The GPU has `precision` (checked by the reader).
+  KernelTimer(const GpuSpec& gpu, Precision precision);
+
+  /// The kernels one after the other.
+  ComputeTime time(const std::vector<Kernel>& kernels) const;
+  /// The same, all of it done again for a backward pass.
+  ComputeTime recompute_time(const std::vector<Kernel>& kernels) const;
+  /// An optimizer pass over `bytes` of memory.
+  ComputeTime optimizer_time(Bytes bytes) const;
+
+  FlopsPerSecond peak() const { return peak_; }
+
+ private:
+  Seconds busy(const Kernel& kernel) const;
+
+  GpuSpec gpu_;
+  FlopsPerSecond peak_;
+  FlopsPerSecond attention_peak_;
+};
+
+}  // namespace danlu

@@ -1,0 +1,65 @@
+#include "sim/workload/model.hpp"
+
+namespace danlu {
+
+ModelSpec to_model_spec(const ModelPreset& preset) {
+  return {.name = std::string(preset.name),
+          .layers = preset.layers,
+          .hidden = preset.hidden,
+          .heads = preset.heads,
+          .kv_heads = preset.kv_heads,
+          .head_dim = preset.hidden / preset.heads,
+          .ffn = preset.ffn,
+          .vocab = preset.vocab,
+          .positions = preset.positions,
+          .gated_mlp = preset.gated_mlp,
+          .tied_embeddings = preset.tied_embeddings,
+          .biases = preset.biases,
+          .norm = preset.norm};
+}
+
+double layer_matrix_parameters(const ModelSpec& model) {
+  const double attention =
+      model.hidden * (model.query_width() + 2 * model.kv_width()) + model.query_width() * model.hidden;
+  const double mlp = model.mlp_matrices() * model.hidden * model.ffn;
+  return attention + mlp;
+}
+
+double layer_parameters(const ModelSpec& model) {
+  double biases = 0;
+  if (model.biases) {
+    const double attention = model.query_width() + 2 * model.kv_width() + model.hidden;
+    const double mlp = (model.mlp_matrices() - 1) * model.ffn + model.hidden;
+    biases = attention + mlp;
+  }
+  const double norms = (model.norm == Norm::LayerNorm ? 4.0 : 2.0) * model.hidden;
+  return layer_matrix_parameters(model) + biases + norms;
+}
+
+double embedding_parameters(const ModelSpec& model) {
+  return (static_cast<double>(model.vocab) + model.positions) * model.hidden;
+}
+
+double head_parameters(const ModelSpec& model) {
+  return model.tied_embeddings ? 0 : static_cast<double>(model.vocab) * model.hidden;
+}
+
+double total_parameters(const ModelSpec& model) {
+  return model.layers * layer_parameters(model) + embedding_parameters(model) +
+         head_parameters(model);
+}
+
+Flops attention_core_flops(const ModelSpec& model, double sequence, bool causal) {
+  const double square = causal ? sequence * sequence / 2 : sequence * sequence;
+  return {2 * 2 * square * model.query_width()};
+}
+
+Flops model_flops(const ModelSpec& model, double sequences, double sequence, bool causal) {
+  const double tokens = sequences * sequence;
+  const Flops layer = Flops{2 * tokens * layer_matrix_parameters(model)} +
+                      sequences * attention_core_flops(model, sequence, causal);
+  const Flops logits{2 * tokens * model.hidden * model.vocab};
+  return 3 * (model.layers * layer + logits);  // backward is twice forward
+}
+
+}  // namespace danlu

@@ -1,0 +1,71 @@
+// Arithmetic of dense decoder-only transformers. With hidden size h, l layers, sequence s, batch B
+// (sequences), vocabulary V, a GPT with full attention and a 4h MLP has
+//
+//   parameters        P = 12 l h^2 (1 + 13/(12h) + (V+s)/(12 l h))         Narayanan et al. 2021
+//   model FLOPs/step    = 72 B s l h^2 (1 + s/(6h) + V/(12 l h))           Korthikanti et al. 2022 (7)
+//
+// and the functions here give the same for grouped-query attention and gated MLPs. FLOPs count the
+// full attention square, as those papers do, unless `causal` asks for the half that a mask leaves.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "sim/base/units.hpp"
+
+namespace danlu {
+
+enum class Norm { LayerNorm, RmsNorm };
+
+/// The dimensions of one model.
+struct ModelSpec {
+  std::string name;
+  int layers = 1;
+  int hidden = 1;
+  int heads = 1;
+  int kv_heads = 1;
+  int head_dim = 1;
+  int ffn = 1;         // width of the MLP
+  int vocab = 1;
+  int positions = 0;   // rows of a learned position table; 0 for rotary or ALiBi
+  bool gated_mlp = false;
+  bool tied_embeddings = true;
+  bool biases = true;
+  Norm norm = Norm::LayerNorm;
+
+  double query_width() const { return static_cast<double>(heads) * head_dim; }
+  double kv_width() const { return static_cast<double>(kv_heads) * head_dim; }
+  double mlp_matrices() const { return gated_mlp ? 3 : 2; }
+};
+
+/// One line of the preset table.
+struct ModelPreset {
+  std::string_view name;
+  int layers, hidden, heads, kv_heads, ffn, vocab, positions;
+  bool gated_mlp, tied_embeddings, biases;
+  Norm norm;
+  std::string_view source;
+};
+
+std::span<const ModelPreset> model_presets();
+ModelSpec to_model_spec(const ModelPreset& preset);
+
+/// Weights of the matrix products of one layer: what forward multiplies by.
+double layer_matrix_parameters(const ModelSpec& model);
+/// All parameters of one layer, with biases and norms.
+double layer_parameters(const ModelSpec& model);
+/// The embedding table (and the position table); the output head shares it when tied.
+double embedding_parameters(const ModelSpec& model);
+/// The output head's own parameters, 0 when tied.
+double head_parameters(const ModelSpec& model);
+/// All parameters; the final norm (2h) is left out, as in the paper's formula.
+double total_parameters(const ModelSpec& model);
+
+/// FLOPs of the two attention products (scores and values) of one layer and one sequence, forward.
+Flops attention_core_flops(const ModelSpec& model, double sequence, bool causal);
+
+/// Model FLOPs of forward and backward for `sequences` sequences, without any recomputation.
+Flops model_flops(const ModelSpec& model, double sequences, double sequence, bool causal);
+
+}  // namespace danlu

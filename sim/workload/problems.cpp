@@ -1,0 +1,139 @@
+// The relations between a workload's values; the reader shows each at the line of its key.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "sim/workload/workload.hpp"
+
+namespace danlu {
+namespace {
+
+class Checker {
+ public:
+  Checker(const Workload& workload, int gpus, const GpuSpec& gpu)
+      : w_(workload), gpus_(gpus), gpu_(gpu) {}
+
+  std::vector<WorkloadProblem> run() {
+    check_ranks();
+    check_model();
+    check_batch();
+    check_options();
+    check_precision();
+    return std::move(found_);
+  }
+
+ private:
+  void add(std::string_view path, std::string message, std::string hint = "") {
+    found_.push_back({std::string(path), std::move(message), std::move(hint)});
+  }
+  void must_divide(std::string_view path, std::string_view what, int divisor,
+                   std::string_view of_what, int number) {
+    if (number % divisor != 0) {
+      add(path, fmt::format("{} ({}) must divide {} ({})", what, divisor, of_what, number));
+    }
+  }
+
+  void check_ranks() {
+    const ParallelismSpec& p = w_.parallelism;
+    const double ranks = static_cast<double>(p.tensor) * p.pipeline * p.data;
+    if (ranks != gpus_) {
+      add("parallelism",
+          fmt::format("tensor ({}) x pipeline ({}) x data ({}) must equal gpus ({}), found {:.0f}",
+                      p.tensor, p.pipeline, p.data, gpus_, ranks),
+          "leave 'data' out to take what the other two leave");
+    }
+  }
+
+  void check_model() {
+    const ParallelismSpec& p = w_.parallelism;
+    const ModelSpec& m = w_.model;
+    must_divide("model", "kv_heads", m.kv_heads, "heads", m.heads);
+    must_divide("parallelism.tensor", "tensor", p.tensor, "the model's heads", m.heads);
+    if (p.tensor <= m.kv_heads) {  // more ranks than key-value heads: they are copied
+      must_divide("parallelism.tensor", "tensor", p.tensor, "the model's kv_heads", m.kv_heads);
+    }
+    must_divide("parallelism.tensor", "tensor", p.tensor, "the model's ffn", m.ffn);
+    const double stages = static_cast<double>(p.pipeline) * w_.training.chunks;
+    if (std::fmod(m.layers, stages) != 0) {
+      const std::string chunks =
+          w_.training.chunks > 1 ? fmt::format(" x chunks ({})", w_.training.chunks) : "";
+      add("parallelism.pipeline", fmt::format("pipeline ({}){} must divide the model's layers ({})",
+                                              p.pipeline, chunks, m.layers));
+    }
+  }
+
+  void check_batch() {
+    const TrainingSpec& t = w_.training;
+    const ParallelismSpec& p = w_.parallelism;
+    const double per_round = static_cast<double>(t.micro_batch) * p.data;
+    if (std::fmod(t.global_batch, per_round) != 0) {
+      add("training.global_batch",
+          fmt::format("micro_batch ({}) x data ({}) must divide global_batch ({})", t.micro_batch,
+                      p.data, t.global_batch));
+      return;
+    }
+    if (t.chunks > 1) {
+      if (t.schedule == ScheduleKind::GPipe) {
+        add("training.schedule.chunks", "chunks need schedule kind 1f1b, found gpipe");
+      }
+      if (p.pipeline == 1) {
+        add("training.schedule.chunks", "chunks need pipeline stages, found pipeline 1",
+            "set chunks to 1 or raise parallelism.pipeline");
+      }
+      if (w_.microbatches() % p.pipeline != 0) {
+        add("training.schedule.chunks",
+            fmt::format("with chunks, pipeline ({}) must divide the microbatches ({})", p.pipeline,
+                        w_.microbatches()));
+      }
+    }
+  }
+
+  void check_options() {
+    const ParallelismSpec& p = w_.parallelism;
+    const TrainingSpec& t = w_.training;
+    if (p.sequence && t.sequence_length % p.tensor != 0) {
+      add("training.sequence_length",
+          fmt::format("with sequence parallelism, tensor ({}) must divide sequence_length ({})",
+                      p.tensor, t.sequence_length));
+    }
+    if (w_.model.positions > 0 && t.sequence_length > w_.model.positions) {
+      add("training.sequence_length",
+          fmt::format("sequence_length ({}) exceeds the model's positions ({})", t.sequence_length,
+                      w_.model.positions),
+          "a model with a learned position table cannot see further");
+    }
+    if (t.recompute == Recompute::Selective && t.attention == AttentionKind::Flash) {
+      add("training.recompute",
+          "selective recomputation repeats unfused attention, found attention flash",
+          "fused attention keeps no scores: use recompute none, or attention unfused");
+    }
+  }
+
+  void check_precision() {
+    if (!gpu_.peak(w_.training.precision)) {
+      std::string known;
+      for (std::size_t i = 0; i < kPrecisionNames.size(); ++i) {
+        if (gpu_.peak_dense[i]) {
+          known += (known.empty() ? "" : ", ") + std::string(kPrecisionNames[i]);
+        }
+      }
+      add("training.precision",
+          fmt::format("{} has no {}", gpu_.name,
+                      kPrecisionNames[static_cast<std::size_t>(w_.training.precision)]),
+          fmt::format("it has {}", known));
+    }
+  }
+
+  const Workload& w_;
+  int gpus_;
+  const GpuSpec& gpu_;
+  std::vector<WorkloadProblem> found_;
+};
+
+}  // namespace
+
+std::vector<WorkloadProblem> problems(const Workload& workload, int gpus, const GpuSpec& gpu) {
+  return Checker(workload, gpus, gpu).run();
+}
+
+}  // namespace danlu

@@ -1,0 +1,80 @@
+// What is trained and how it is split: the model, the training settings, the parallelism. Plain data
+// filled by the scenario reader, and the checks that relate one value to another.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/base/units.hpp"
+#include "sim/cluster/gpu_spec.hpp"
+#include "sim/workload/model.hpp"
+
+namespace danlu {
+
+enum class Recompute { None, Selective, Full };
+enum class AttentionKind { Unfused, Flash };
+enum class ScheduleKind { GPipe, OneFOneB };  // 1f1b with chunks > 1 is interleaved
+enum class TensorOverlap { None, Backward, Full };
+enum class CollectiveMode { Steady, Stepwise };
+enum class FoldMode { Exact, Bound, Off };
+
+/// Degrees of parallelism and what travels beside compute.
+struct ParallelismSpec {
+  int tensor = 1;
+  int pipeline = 1;
+  int data = 1;
+  bool sequence = false;        // sequence parallelism: norms and dropouts are split over tensor ranks
+  int zero = 0;                 // 1: the optimizer's state is split over data-parallel ranks
+  bool scatter_gather = false;  // pipeline transfers carry 1/tensor each and are gathered on arrival
+  TensorOverlap overlap_tensor = TensorOverlap::Backward;
+  int tensor_chunks = 4;        // pieces a product is cut into with TensorOverlap::Full
+  bool overlap_data = false;    // gradients are reduced during the last backward pass
+};
+
+struct TrainingSpec {
+  int global_batch = 1;      // sequences per step
+  int micro_batch = 1;       // sequences per microbatch
+  int sequence_length = 1;   // tokens
+  Precision precision = Precision::Bf16;
+  Recompute recompute = Recompute::None;
+  AttentionKind attention = AttentionKind::Flash;
+  bool dropout = false;
+  bool causal_flops = false;     // count half of the attention square as model FLOPs
+  int gradient_bytes = 4;        // per parameter: fp32 gradients as Megatron keeps them
+  ScheduleKind schedule = ScheduleKind::OneFOneB;
+  int chunks = 1;                // virtual stages per stage
+  std::optional<double> tokens;  // of the whole run
+};
+
+/// Everything about the step but the machine.
+struct Workload {
+  ModelSpec model;
+  ParallelismSpec parallelism;
+  TrainingSpec training;
+  CollectiveMode collectives = CollectiveMode::Steady;
+  FoldMode fold = FoldMode::Exact;
+
+  /// Microbatches that every replica runs in one step.
+  int microbatches() const {
+    return training.global_batch / (training.micro_batch * parallelism.data);
+  }
+  int layers_per_chunk() const {
+    return model.layers / (parallelism.pipeline * training.chunks);
+  }
+  double tokens_per_step() const {
+    return static_cast<double>(training.global_batch) * training.sequence_length;
+  }
+};
+
+/// A broken relation between values, to be shown at the key `path` of the scenario.
+struct WorkloadProblem {
+  std::string path;
+  std::string message;
+  std::string hint;
+};
+
+/// All relations that `workload` breaks on `gpus` GPUs of kind `gpu`; empty if it can run.
+std::vector<WorkloadProblem> problems(const Workload& workload, int gpus, const GpuSpec& gpu);
+
+}  // namespace danlu

@@ -1,0 +1,51 @@
+#include "tests/support/support.hpp"
+
+#include <cmath>
+
+namespace danlu::testing {
+
+::testing::AssertionResult near(double actual, double expected, double tolerance) {
+  if (std::abs(actual - expected) <= tolerance * std::abs(expected)) {
+    return ::testing::AssertionSuccess();
+  }
+  return ::testing::AssertionFailure()
+         << actual << " is not within " << tolerance << " of " << expected << " (relative error "
+         << actual / expected - 1 << ")";
+}
+
+std::string source_dir() { return DANLU_SOURCE_DIR; }
+
+LoadOptions shipped_presets(std::vector<std::string> overrides) {
+  return {source_dir() + "/topologies", std::move(overrides)};
+}
+
+Scenario shipped(const std::string& file, std::vector<std::string> overrides) {
+  return load_scenario(source_dir() + "/scenarios/" + file, shipped_presets(std::move(overrides)));
+}
+
+Cluster plain_cluster(int nodes, int gpus, BytesPerSecond nvlink, BytesPerSecond nic,
+                      Seconds latency) {
+  ClusterSpec spec;
+  spec.topology = {.name = "plain",
+                   .gpus_per_node = gpus,
+                   .scale_up_bandwidth = nvlink,
+                   .scale_up_latency = latency,
+                   .pcie_bandwidth = nic * 1000,
+                   .nics_per_node = gpus,
+                   .nic_bandwidth = nic,
+                   .fabric = FabricKind::Switch,
+                   .fabric_latency = latency};
+  spec.gpu.name = "plain";
+  spec.gpus = nodes * gpus;
+  return build_cluster(spec);
+}
+
+TaskGraph one_link(BytesPerSecond capacity) {
+  TaskGraph graph;
+  graph.links = {{capacity}};
+  graph.channels = {{{{0, 1}}}};
+  graph.units = 1;
+  return graph;
+}
+
+}  // namespace danlu::testing

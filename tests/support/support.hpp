@@ -1,0 +1,35 @@
+// Small builders for tests: clusters of a few GPUs, scenarios from text, near().
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "sim/cluster/cluster.hpp"
+#include "sim/plan/task_graph.hpp"
+#include "sim/scenario/load_scenario.hpp"
+
+namespace danlu::testing {
+
+/// Passes if |actual - expected| <= tolerance * |expected|.
+::testing::AssertionResult near(double actual, double expected, double tolerance = 1e-9);
+
+/// The repository's root, for shipped files.
+std::string source_dir();
+
+/// Where the shipped presets are, with optional overrides.
+LoadOptions shipped_presets(std::vector<std::string> overrides = {});
+
+/// A shipped scenario, by path below scenarios/, with overrides.
+Scenario shipped(const std::string& file, std::vector<std::string> overrides = {});
+
+/// `nodes` x `gpus` GPUs: NVLink of the given bandwidth per GPU and direction with `latency` a step, one
+/// NIC per GPU on one switch, with the given bandwidth and latency. Efficiencies are 1, nothing else costs.
+Cluster plain_cluster(int nodes, int gpus, BytesPerSecond nvlink, BytesPerSecond nic,
+                      Seconds latency);
+
+/// A graph of one link and one channel on it, for engine tests.
+TaskGraph one_link(BytesPerSecond capacity);
+
+}  // namespace danlu::testing
