@@ -1,18 +1,120 @@
-#include <cstdio>
+// danlu: simulates the training of large models on clusters of GPUs.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
-#include "sim/engine/engine.hpp"
-#include "sim/plan/plan_step.hpp"
-#include "sim/scenario/load_scenario.hpp"
+#include <CLI/CLI.hpp>
 
-int main(int argc, char** argv) {
-  danlu::LoadOptions options{"topologies", {}};
-  for (int i = 2; i < argc; ++i) options.overrides.push_back(argv[i]);
-  try {
-    auto scenario = danlu::load_scenario(argv[1], options);
-    auto cluster = danlu::build_cluster(scenario.cluster);
-    auto plan = danlu::plan_step(scenario.workload, cluster);
-    std::printf("units %zu patterns %zu links %zu tasks %zu\n", plan.fold.units.size(), plan.fold.patterns.size(), plan.fold.links.size(), plan.graph.tasks.size());
-    auto timeline = danlu::simulate(plan.graph);
-    std::printf("step %.6f\n", timeline.end.value);
-  } catch (const std::exception& e) { std::fprintf(stderr, "%s\n", e.what()); return 2; }
+#include "sim/base/error.hpp"
+#include "src/commands.hpp"
+
+namespace danlu {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Everything the command line can say; CLI11 fills it in.
+struct Arguments {
+  CommonOptions common;
+  RunOptions run;
+  std::vector<fs::path> files;
+  TopologyOptions topology;
+  std::string list;
+};
+
+void add_common(CLI::App& command, CommonOptions& common) {
+  command.add_flag("--json", common.json, "Result as JSON");
+  command.add_flag("-v", common.verbosity, "Log to stderr; -vv and -vvv say more");
 }
+void add_overrides(CLI::App& command, CommonOptions& common) {
+  command
+      .add_option("--set", common.overrides,
+                  "Override a value of every scenario (repeatable): --set parallelism.tensor=4")
+      ->type_name("KEY.PATH=VALUE")
+      ->take_all()
+      ->allow_extra_args(false);
+}
+
+void describe(CLI::App& app, Arguments& arguments) {
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "danlu 0.1.0");
+  CommonOptions& common = arguments.common;
+
+  CLI::App& run = *app.add_subcommand("run", "Simulate the training step of scenarios");
+  run.add_option("FILE", arguments.run.files, "Scenario files")->required();
+  run.add_option("--trace", arguments.run.trace, "Write a Chrome/Perfetto trace to this file")
+      ->type_name("FILE");
+  run.add_flag("--simgrid-log", common.simgrid_log, "Let SimGrid log how bandwidth is shared");
+  add_common(run, common);
+  add_overrides(run, common);
+
+  CLI::App& compare =
+      *app.add_subcommand("compare", "Scenarios side by side, and what makes the difference");
+  compare.add_option("FILE", arguments.files, "Two or more scenarios; the first is the base")
+      ->required()
+      ->expected(2, 1000);
+  add_common(compare, common);
+  add_overrides(compare, common);
+
+  CLI::App& check = *app.add_subcommand("check", "Read and check scenarios only");
+  check.add_option("FILE", arguments.files, "Scenario files")->required();
+  add_common(check, common);
+  add_overrides(check, common);
+
+  CLI::App& list = *app.add_subcommand("list", "What is known");
+  list.add_option("WHAT", arguments.list, "models, gpus, topologies, schedules or collectives")
+      ->required()
+      ->check(CLI::IsMember({"models", "gpus", "topologies", "schedules", "collectives"}));
+  add_common(list, common);
+
+  CLI::App& topology = *app.add_subcommand("topology", "Counts, bandwidths and routes of a topology");
+  topology.add_option("NAME", arguments.topology.topology, "A topology's name or file")->required();
+  topology.add_option("--gpus", arguments.topology.gpus, "GPUs in use (four nodes if left out)")
+      ->check(CLI::Range(1, 1000000));
+  topology.add_option("--route", arguments.topology.route, "Two GPUs to show the route between")
+      ->expected(2);
+  add_common(topology, common);
+}
+
+int dispatch(const CLI::App& app, const Arguments& arguments) {
+  set_up_logging(arguments.common.verbosity);
+  const std::string command = app.get_subcommands().front()->get_name();
+  if (command == "run") {
+    return run(arguments.run, arguments.common);
+  }
+  if (command == "compare") {
+    return compare(arguments.files, arguments.common);
+  }
+  if (command == "check") {
+    return check_files(arguments.files, arguments.common);
+  }
+  if (command == "list") {
+    return list_presets(arguments.list, arguments.common);
+  }
+  return show_topology(arguments.topology, arguments.common);
+}
+
+int run_program(int argc, char** argv) {
+  CLI::App app("Simulates the training of large models on clusters of GPUs.", "danlu");
+  Arguments arguments;
+  describe(app, arguments);
+  try {
+    app.parse(argc, argv);
+    return dispatch(app, arguments);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitDone : kExitBadInput;
+  } catch (const InputError& error) {
+    fmt::print(stderr, "{}", error.what());
+    return kExitBadInput;
+  } catch (const InternalError& error) {
+    fmt::print(stderr, "internal error: {}\nplease report this as a bug of danlu\n", error.what());
+    return kExitInternal;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+    return kExitInternal;
+  }
+}
+
+}  // namespace
+}  // namespace danlu
+
+int main(int argc, char** argv) { return danlu::run_program(argc, argv); }

@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
+
+#include "sim/base/text.hpp"
 
 namespace danlu {
 namespace {
 
-constexpr std::size_t kLongestShownLine = 160;
+constexpr std::size_t kLongestShownLine = 100;
 
 std::string join_problems(const std::vector<Problem>& problems) {
   std::string text;
@@ -17,37 +20,67 @@ std::string join_problems(const std::vector<Problem>& problems) {
   return text;
 }
 
-/// The line as a terminal can show it: tabs and control bytes become blanks, so the caret fits.
-std::string printable(std::string_view line) {
-  std::string shown(line.substr(0, kLongestShownLine));
-  std::replace_if(
-      shown.begin(), shown.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
-  return shown;
+/// The files in the order in which they were first met, each from top to bottom; what concerns a
+/// whole file comes after its lines.
+std::vector<Problem> in_file_order(std::vector<Problem> problems) {
+  std::vector<std::string> files;
+  for (const Problem& problem : problems) {
+    if (std::find(files.begin(), files.end(), problem.position.file) == files.end()) {
+      files.push_back(problem.position.file);
+    }
+  }
+  const auto place = [&](const Problem& problem) {
+    const SourcePosition& at = problem.position;
+    return std::tuple(std::find(files.begin(), files.end(), at.file), at.line == 0, at.line,
+                      at.column);
+  };
+  std::stable_sort(problems.begin(), problems.end(),
+                   [&](const Problem& a, const Problem& b) { return place(a) < place(b); });
+  return problems;
+}
+
+/// The line with a caret below the column. Of a long line, the part around the column.
+std::string excerpt(const Problem& problem) {
+  const std::vector<std::string_view> line = characters(problem.source_line);
+  const std::size_t column = static_cast<std::size_t>(std::max(problem.position.column, 1)) - 1;
+  std::size_t begin = 0;
+  if (line.size() > kLongestShownLine && column > kLongestShownLine / 2) {
+    begin = std::min(column, line.size()) - kLongestShownLine / 2;
+  }
+  const std::size_t end = std::min(line.size(), begin + kLongestShownLine);
+  std::string text = begin > 0 ? "..." : "";
+  const std::size_t caret = text.size() + column - begin;
+  for (std::size_t i = begin; i < end; ++i) {
+    text += line[i] == "\t" ? " " : shown(line[i]);
+  }
+  text.erase(text.find_last_not_of(' ') + 1);
+  text += end < line.size() ? "..." : "";
+  return fmt::format("{:>5} | {}\n      | {:>{}}\n", problem.position.line, text, '^', caret + 1);
 }
 
 }  // namespace
 
 std::string format_problem(const Problem& problem) {
   const SourcePosition& at = problem.position;
-  std::string text = at.file;
+  const auto whole = [](std::string_view text) { return shown(text, text.size()); };
+  std::string text = whole(at.file);
   if (at.line > 0) {
     text += fmt::format(":{}:{}", at.line, at.column);
   }
-  text += fmt::format(": error: {}\n", problem.message);
+  text += fmt::format(": error: {}\n", whole(problem.message));
   if (at.line > 0 && !problem.source_line.empty()) {
-    text += fmt::format("{:>5} | {}\n", at.line, printable(problem.source_line));
-    const auto column = static_cast<std::size_t>(std::max(at.column, 1));
-    if (column <= kLongestShownLine) {
-      text += fmt::format("      | {:>{}}\n", '^', column);
-    }
+    text += excerpt(problem);
   }
   if (!problem.hint.empty()) {
-    text += fmt::format("hint: {}\n", problem.hint);
+    text += fmt::format("hint: {}\n", whole(problem.hint));
   }
   return text;
 }
 
 InputError::InputError(std::vector<Problem> problems)
+    : InputError(in_file_order(std::move(problems)), Ordered{}) {}
+
+InputError::InputError(std::vector<Problem> problems, Ordered)
     : std::runtime_error(join_problems(problems)), problems_(std::move(problems)) {}
 
 }  // namespace danlu

@@ -13,7 +13,7 @@ namespace danlu {
 struct SourcePosition {
   std::string file;
   int line = 0;
-  int column = 0;
+  int column = 0;  // in characters, not bytes
 };
 
 /// One thing wrong with the user's input: what was expected and found, and what to do about it.
@@ -27,7 +27,8 @@ struct Problem {
 /// `file:line:column: error: message`, the line with a caret below the column, and the hint.
 std::string format_problem(const Problem& problem);
 
-/// All problems found in the user's input. Thrown by sim/scenario and by nothing below it.
+/// All problems found in the user's input, in file order. Thrown by sim/scenario and by nothing
+/// below it.
 class InputError : public std::runtime_error {
  public:
   explicit InputError(std::vector<Problem> problems);
@@ -35,6 +36,8 @@ class InputError : public std::runtime_error {
   const std::vector<Problem>& problems() const { return problems_; }
 
  private:
+  struct Ordered {};
+  InputError(std::vector<Problem> problems, Ordered);
   std::vector<Problem> problems_;
 };
 

@@ -21,6 +21,27 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+/// The bytes of the UTF-8 character that `text` starts with; 1 if it starts with none.
+std::size_t character_size(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  std::size_t size = 1;
+  if (lead >= 0xc2 && lead <= 0xf4) {
+    size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  }
+  if (size > text.size()) {
+    return 1;
+  }
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) {
+      return 1;
+    }
+  }
+  const bool overlong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
+  const bool no_character = (lead == 0xed && byte(1) > 0x9f) || (lead == 0xf4 && byte(1) > 0x8f);
+  return size > 1 && (overlong || no_character) ? 1 : size;
+}
+
 }  // namespace
 
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
@@ -60,6 +81,37 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
     }
     text.remove_prefix(end + 1);
   }
+}
+
+std::vector<std::string_view> characters(std::string_view text) {
+  std::vector<std::string_view> pieces;
+  while (!text.empty()) {
+    pieces.push_back(text.substr(0, character_size(text)));
+    text.remove_prefix(pieces.back().size());
+  }
+  return pieces;
+}
+
+bool is_printable(std::string_view character) {
+  const auto lead = static_cast<unsigned char>(character[0]);
+  if (character.size() == 1) {
+    return lead >= 0x20 && lead < 0x7f;
+  }
+  return lead != 0xc2 || static_cast<unsigned char>(character[1]) >= 0xa0;  // U+0080 to U+009F
+}
+
+std::string shown(std::string_view text, std::size_t longest) {
+  const bool long_text = text.size() / 4 > longest;
+  const std::string_view start = long_text ? text.substr(0, 4 * longest + 4) : text;
+  std::string result;
+  std::size_t count = 0;
+  for (const std::string_view character : characters(start)) {
+    if (++count > longest) {
+      return result + "...";
+    }
+    result += is_printable(character) ? character : "?";
+  }
+  return result;
 }
 
 }  // namespace danlu

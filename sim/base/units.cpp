@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -149,6 +150,14 @@ std::string_view accepted_units(Dimension dimension) {
   return "";
 }
 
+std::vector<std::string_view> unit_names(Dimension dimension) {
+  std::vector<std::string_view> names;
+  for (const Unit& unit : units_of(dimension)) {
+    names.push_back(unit.name);
+  }
+  return names;
+}
+
 std::string_view dimension_name(Dimension dimension) {
   switch (dimension) {
     case Dimension::Number: return "a number";
@@ -167,13 +176,14 @@ std::string format_quantity(double value, Dimension dimension) {
   if (units.empty()) {
     return fmt::format("{:.4g}", value);
   }
-  for (const Unit& unit : units) {
-    if (std::abs(value) >= unit.factor) {
-      return fmt::format("{:.4g} {}", value / unit.factor, unit.name);
-    }
-  }
-  const Unit& smallest = units.back();
-  return fmt::format("{:.4g} {}", value / smallest.factor, smallest.name);
+  const auto shown = std::find_if(units.begin(), units.end(), [&](const Unit& unit) {
+    return std::abs(value) >= unit.factor;
+  });
+  const Unit& unit = shown == units.end() ? units.back() : *shown;
+  // Times keep their zeros, so that columns of them compare at a glance.
+  return dimension == Dimension::Duration && value != 0
+             ? fmt::format("{:#.4g} {}", value / unit.factor, unit.name)
+             : fmt::format("{:.4g} {}", value / unit.factor, unit.name);
 }
 
 }  // namespace danlu

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace danlu {
 
@@ -92,6 +93,9 @@ std::optional<double> parse_number(std::string_view text);
 
 /// The units a dimension accepts, for messages: "GB/s, Gbps, ...".
 std::string_view accepted_units(Dimension dimension);
+
+/// Every unit that parse_quantity takes, for schemas: "B/s", "kB/s", ...
+std::vector<std::string_view> unit_names(Dimension dimension);
 
 /// "a bandwidth", "a duration", ...: the dimension in a sentence.
 std::string_view dimension_name(Dimension dimension);

@@ -12,8 +12,8 @@ class Builder {
   Builder(const TopologySpec& spec, int gpus) : spec_(spec), gpus_(gpus) {}
 
   Topology build() {
-    const int nodes = (gpus_ + spec_.gpus_per_node - 1) / spec_.gpus_per_node;
-    for (int node = 0; node < nodes; ++node) {
+    nodes_ = (gpus_ + spec_.gpus_per_node - 1) / spec_.gpus_per_node;
+    for (int node = 0; node < nodes_; ++node) {
       add_node(node, std::min(spec_.gpus_per_node, gpus_ - node * spec_.gpus_per_node));
     }
     add_spine();
@@ -80,12 +80,14 @@ class Builder {
     for (int nic = 0; nic < spec_.nics_per_node; ++nic) {
       nics.push_back(topology_.add_vertex(
           {.kind = VertexKind::Nic, .node = node, .number = nic, .level = 1}));
-      topology_.add_cable({.from = nics.back(),
-                           .to = leaf_of(node, nic),
-                           .kind = LinkKind::NicCable,
-                           .bandwidth = spec_.nic_bandwidth * spec_.nic_efficiency,
-                           .nominal = spec_.nic_bandwidth,
-                           .latency = spec_.fabric_latency / 2});
+      if (nodes_ > 1) {  // a single node has no use for a fabric
+        topology_.add_cable({.from = nics.back(),
+                             .to = leaf_of(node, nic),
+                             .kind = LinkKind::NicCable,
+                             .bandwidth = spec_.nic_bandwidth * spec_.nic_efficiency,
+                             .nominal = spec_.nic_bandwidth,
+                             .latency = spec_.fabric_latency / 2});
+      }
     }
     for (std::size_t gpu = 0; gpu < gpus.size(); ++gpu) {
       const std::size_t nic = gpu * nics.size() / static_cast<std::size_t>(spec_.gpus_per_node);
@@ -141,6 +143,7 @@ class Builder {
 
   const TopologySpec& spec_;
   int gpus_;
+  int nodes_ = 0;
   Topology topology_;
   std::vector<VertexId> leaves_;
 };

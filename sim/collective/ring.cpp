@@ -1,6 +1,7 @@
 #include "sim/collective/ring.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "sim/base/error.hpp"
@@ -93,10 +94,11 @@ int collective_steps(CollectiveOp op, int ranks) {
 
 Bytes stream_bytes(CollectiveOp op, const Pattern& pattern, Bytes bytes) {
   if (op == CollectiveOp::SendReceive) {
-    return bytes;
+    return {std::ceil(bytes.value)};
   }
-  const auto n = static_cast<double>(pattern.ranks.size());
-  return bytes * (collective_steps(op, static_cast<int>(n)) / n / pattern.rings);
+  const auto n = static_cast<int>(pattern.ranks.size());
+  const double chunk = std::ceil(bytes.value / n / pattern.rings);  // chunks are whole bytes
+  return {chunk * collective_steps(op, n)};
 }
 
 Seconds collective_latency(CollectiveOp op, const Pattern& pattern) {

@@ -31,6 +31,37 @@ Adjacency adjacency(const TaskGraph& graph, bool forward) {
   return lists;
 }
 
+/// A task on a cycle of a graph that has one: peel off what waits for nothing, again and again; every
+/// task left waits for another one left, so walking back among those ends in a cycle.
+TaskId task_on_cycle(const TaskGraph& graph) {
+  const Adjacency after = adjacency(graph, true);
+  const Adjacency before = adjacency(graph, false);
+  std::vector<std::size_t> waits_for(graph.tasks.size());
+  std::vector<TaskId> free;
+  for (std::size_t i = 0; i < waits_for.size(); ++i) {
+    waits_for[i] = before.of(make_id<TaskId>(i)).size();
+    if (waits_for[i] == 0) {
+      free.push_back(make_id<TaskId>(i));
+    }
+  }
+  for (std::size_t i = 0; i < free.size(); ++i) {
+    for (const TaskId next : after.of(free[i])) {
+      if (--waits_for[index(next)] == 0) {
+        free.push_back(next);
+      }
+    }
+  }
+  const auto is_left = [&](TaskId task) { return waits_for[index(task)] > 0; };
+  const auto left = std::find_if(waits_for.begin(), waits_for.end(),
+                                 [](std::size_t count) { return count > 0; });
+  TaskId at = make_id<TaskId>(static_cast<std::size_t>(left - waits_for.begin()));
+  for (std::size_t step = 0; step < graph.tasks.size(); ++step) {
+    const auto earlier = before.of(at);
+    at = *std::find_if(earlier.begin(), earlier.end(), is_left);
+  }
+  return at;
+}
+
 }  // namespace
 
 TaskId TaskGraph::add(Task task, std::vector<int> units_taking_part) {
@@ -68,7 +99,8 @@ std::vector<TaskId> topological_order(const TaskGraph& graph) {
   try {
     boost::topological_sort(boost_graph, std::back_inserter(reversed));
   } catch (const boost::not_a_dag&) {
-    throw InternalError("the task graph has a cycle");
+    throw InternalError("the task graph has a cycle through " +
+                        graph.describe(task_on_cycle(graph)));
   }
   std::vector<TaskId> order;
   order.reserve(reversed.size());

@@ -116,17 +116,20 @@ struct RunReport {
   std::optional<double> cost_usd;    // none without a price
 };
 
-/// One stretch of the critical path.
-struct CriticalPart {
-  std::string name;      // "compute", or the communication's name
-  std::string link;      // its bottleneck, "" for compute
+/// A sort of communication on the critical path, and the link that limits it.
+struct CriticalCommunication {
+  std::string name;
+  CommunicationKind kind = CommunicationKind::Tensor;
+  std::string link;
   Seconds time;
   double count = 0;
 };
+/// The chain of tasks that decides the step's length: its compute by purpose, its communication by name.
+/// The two add up to the step.
 struct CriticalPath {
-  Seconds compute;
+  ComputeTime compute;
   Seconds communication;
-  std::vector<CriticalPart> parts;  // longest first
+  std::vector<CriticalCommunication> communications;  // longest first
 };
 
 struct SimulationReport {

@@ -11,6 +11,9 @@
 
 namespace danlu {
 
+/// The most characters of a text.
+inline constexpr std::size_t kLongestText = 1000;
+
 enum class KeyType { Text, Count, Number, Quantity, Choice, Flag, Links, Sources };
 
 /// One key. `fallback` is the default as a user would write it; "required" if there is none, "" if the

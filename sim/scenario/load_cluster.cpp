@@ -11,6 +11,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kLongestPath = 120;  // in a message
+
 bool is_path(const std::string& name) {
   return name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");
 }
@@ -19,14 +21,24 @@ bool is_path(const std::string& name) {
 fs::path resolve(const std::string& name, std::string_view what, Problem asked,
                  const fs::path& beside, const fs::path& folder) {
   if (is_path(name)) {
-    const fs::path near = beside / name;
-    return fs::exists(near) ? near : fs::path(name);
+    const bool in_file = asked.position.line > 0;  // and not on the command line
+    std::error_code error;
+    for (const fs::path& path :
+         {(in_file ? fs::path(asked.position.file).parent_path() : beside) / name,
+          fs::path(name)}) {
+      if (fs::is_regular_file(path, error)) {
+        return path;
+      }
+    }
+    asked.message = fmt::format("there is no {} file '{}'", what, shown(name, kLongestPath));
+    asked.hint = "a path starts at the folder of the file that holds it";
+    throw InputError(std::move(asked));
   }
   const std::vector<std::string> known = preset_names(folder);
   if (std::find(known.begin(), known.end(), name) == known.end()) {
     const std::vector<std::string_view> names(known.begin(), known.end());
     const std::string_view near = nearest(name, names);
-    asked.message = fmt::format("unknown {} '{}'", what, name.substr(0, 40));
+    asked.message = fmt::format("unknown {} '{}'", what, shown(name));
     asked.hint = near.empty() ? fmt::format("known: {}", join(names, ", "))
                               : fmt::format("did you mean '{}'?", near);
     throw InputError(std::move(asked));
@@ -34,19 +46,19 @@ fs::path resolve(const std::string& name, std::string_view what, Problem asked,
   return folder / (name + ".yaml");
 }
 
-/// Reads a preset file whole: every problem in it, and every required key.
-Values read_preset(const fs::path& file, std::span<const KeyRow> keys) {
+/// Reads a preset whole: every problem in it, and every required key.
+Values read_preset_text(const std::string& yaml, const fs::path& file,
+                        std::span<const KeyRow> keys) {
   std::vector<Problem> problems;
-  Values values = read_values(read_text_file(file), file.string(), keys, "", problems);
-  for (const KeyRow& row : keys) {
-    if (row.fallback == "required" && !values.has(row.path) && problems.empty()) {
-      problems.push_back(values.problem(row.path, fmt::format("missing key '{}'", row.path)));
-    }
-  }
+  Values values = read_values(yaml, file.string(), keys, "", problems);
+  check_required(values, keys, problems);
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }
   return values;
+}
+Values read_preset(const fs::path& file, std::span<const KeyRow> keys) {
+  return read_preset_text(read_text_file(file), file, keys);
 }
 
 /// Typed access with the table's defaults.
@@ -88,10 +100,10 @@ void check_mesh(const Values& values, const TopologySpec& spec, std::vector<Prob
   }
   for (const MeshLink& link : spec.mesh_links) {
     if (std::max(link.first, link.second) >= spec.gpus_per_node) {
-      problems.push_back(values.problem(
-          "node.scale_up.links", fmt::format("a link names GPU {}, the node has {}",
-                                             std::max(link.first, link.second),
-                                             spec.gpus_per_node)));
+      problems.push_back(
+          values.problem("node.scale_up.links",
+                         fmt::format("a link names GPU {}, the node has {}",
+                                     std::max(link.first, link.second), spec.gpus_per_node)));
       return;
     }
   }
@@ -139,8 +151,7 @@ GpuSpec find_gpu(const std::string& name, const Problem& asked, const fs::path& 
 
 Values find_topology(const std::string& name, const Problem& asked, const fs::path& beside,
                      const LoadOptions& options) {
-  return read_preset(resolve(name, "topology", asked, beside, options.topologies),
-                     topology_keys());
+  return read_preset(resolve(name, "topology", asked, beside, options.topologies), topology_keys());
 }
 
 TopologySpec make_topology(const Values& values, std::vector<Problem>& problems) {
@@ -171,9 +182,15 @@ TopologySpec make_topology(const Values& values, std::vector<Problem>& problems)
     }
   }
   if (spec.scale_up != ScaleUpKind::None && spec.scale_up_bandwidth.value == 0) {
-    problems.push_back(values.problem("node.scale_up.kind",
-                                      "missing key 'node.scale_up.bandwidth'",
+    problems.push_back(values.problem("node.scale_up.kind", "missing key 'node.scale_up.bandwidth'",
                                       "per GPU (mesh: per link) and direction"));
+  }
+  if (spec.nics_per_node > spec.gpus_per_node) {
+    problems.push_back(
+        values.problem("node.nics.count",
+                       fmt::format("nics ({}) must not exceed the node's gpus ({})",
+                                   spec.nics_per_node, spec.gpus_per_node),
+                       "each NIC serves one GPU or several, so the others would carry nothing"));
   }
   check_mesh(values, spec, problems);
   return spec;
@@ -183,18 +200,26 @@ GpuSpec load_gpu(const std::string& name, const LoadOptions& options) {
   return find_gpu(name, {{name, 0, 0}, "", "", ""}, "", options);
 }
 
-ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
-  const Problem asked{{name, 0, 0}, "", "", ""};
-  const Values values = find_topology(name, asked, "", options);
+ClusterSpec make_cluster(const Values& values, const fs::path& beside, const LoadOptions& options) {
   std::vector<Problem> problems;
   ClusterSpec spec{.topology = make_topology(values, problems)};
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }
-  spec.gpu = find_gpu(values.at("gpu").text, values.problem("gpu", ""),
-                      fs::path(name).parent_path(), options);
+  spec.gpu = find_gpu(values.at("gpu").text, values.problem("gpu", ""), beside, options);
   spec.gpus = spec.topology.gpus_per_node;
   return spec;
+}
+
+ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
+  const Problem asked{{name, 0, 0}, "", "", ""};
+  return make_cluster(find_topology(name, asked, "", options), fs::path(name).parent_path(),
+                      options);
+}
+
+ClusterSpec load_topology_text(const std::string& yaml, const fs::path& file,
+                               const LoadOptions& options) {
+  return make_cluster(read_preset_text(yaml, file, topology_keys()), file.parent_path(), options);
 }
 
 }  // namespace danlu

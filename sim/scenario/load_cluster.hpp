@@ -7,12 +7,16 @@
 namespace danlu {
 
 /// The GPU called `name`; problems with the name are shown at `asked` (where it was written).
-GpuSpec find_gpu(const std::string& name, const Problem& asked,
-                 const std::filesystem::path& beside, const LoadOptions& options);
+GpuSpec find_gpu(const std::string& name, const Problem& asked, const std::filesystem::path& beside,
+                 const LoadOptions& options);
 
 /// The values of the topology file called `name`.
 Values find_topology(const std::string& name, const Problem& asked,
                      const std::filesystem::path& beside, const LoadOptions& options);
+
+/// The topology that `values` describe, with its GPU. Throws InputError.
+ClusterSpec make_cluster(const Values& values, const std::filesystem::path& beside,
+                         const LoadOptions& options);
 
 /// Builds the spec; relations that do not hold are added to `problems`.
 TopologySpec make_topology(const Values& values, std::vector<Problem>& problems);

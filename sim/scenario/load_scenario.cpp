@@ -15,11 +15,37 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kDeepestExtends = 16;
+constexpr std::size_t kLongestPath = 120;  // in a message
 
 void throw_if_any(std::vector<Problem>& problems) {
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }
+}
+
+/// Where the scenario that `own` extends lies; empty after a problem.
+std::optional<fs::path> find_base(const Values& own, const fs::path& file,
+                                  const std::vector<fs::path>& chain,
+                                  std::vector<Problem>& problems) {
+  const std::string& text = own.at("extends").text;
+  const fs::path base = file.parent_path() / text;
+  std::error_code error;
+  std::string message;
+  if (!fs::exists(base, error)) {
+    message = fmt::format("there is no file '{}'", shown(base.string(), kLongestPath));
+  } else if (!fs::is_regular_file(base, error)) {
+    message = fmt::format("'{}' is not a file", shown(base.string(), kLongestPath));
+  } else if (std::find(chain.begin(), chain.end(), fs::weakly_canonical(base, error)) !=
+             chain.end()) {
+    message = fmt::format("'{}' extends itself", shown(text));
+  } else if (chain.size() > kDeepestExtends) {
+    message = fmt::format("more than {} scenarios extend each other", kDeepestExtends);
+  } else {
+    return base;
+  }
+  problems.push_back(own.problem("extends", std::move(message),
+                                 "a path from the folder of this file to another scenario"));
+  return std::nullopt;
 }
 
 /// The values of a scenario and of everything it extends, nearest file winning. `chain` holds the
@@ -30,23 +56,17 @@ Values read_chain(const std::string& yaml, const fs::path& file, std::vector<fs:
   if (!own.has("extends")) {
     return own;
   }
-  const fs::path base = file.parent_path() / own.at("extends").text;
-  chain.push_back(fs::weakly_canonical(file));
-  const bool cycle =
-      std::find(chain.begin(), chain.end(), fs::weakly_canonical(base)) != chain.end();
-  if (cycle || chain.size() > kDeepestExtends) {
-    problems.push_back(own.problem(
-        "extends", cycle ? fmt::format("'{}' extends itself", base.filename().string())
-                         : fmt::format("more than {} files extend each other", kDeepestExtends)));
+  std::error_code error;
+  chain.push_back(fs::weakly_canonical(file, error));
+  const std::optional<fs::path> base = find_base(own, file, chain, problems);
+  if (!base) {
+    own.set_wrong("");
     return own;
   }
-  if (!fs::is_regular_file(base)) {
-    problems.push_back(own.problem("extends", fmt::format("there is no file '{}'", base.string())));
-    return own;
-  }
-  Values values = read_chain(read_text_file(base), base, std::move(chain), problems);
-  if (values.has("name") && !own.has("name")) {
-    values.erase_tree("name");
+  Values values = read_chain(read_text_file(*base), *base, std::move(chain), problems);
+  values.erase_tree("name");
+  if (own.has("model.preset")) {
+    values.erase_tree("model");  // a model of its own, not one of the base with another name
   }
   values.overlay(own);
   return values;
@@ -54,11 +74,16 @@ Values read_chain(const std::string& yaml, const fs::path& file, std::vector<fs:
 
 void apply_override(const std::string& override_text, Values& values,
                     std::vector<Problem>& problems) {
-  const std::string file = "--set " + override_text;
+  const std::string file = "--set " + shown(override_text, kLongestPath);
   const std::size_t equals = override_text.find('=');
   const std::string path = override_text.substr(0, equals);
   if (equals == std::string::npos || path.empty()) {
-    problems.push_back({{file, 0, 0}, "expected key.path=value", "--set parallelism.tensor=4", ""});
+    problems.push_back(
+        {{file, 0, 0}, "expected key.path=value", "for example --set parallelism.tensor=4", ""});
+    return;
+  }
+  if (path == "extends") {
+    problems.push_back({{file, 0, 0}, "'extends' can only stand in a scenario file", "", ""});
     return;
   }
   const std::size_t before = problems.size();
@@ -73,15 +98,20 @@ void apply_override(const std::string& override_text, Values& values,
 /// Reads typed values with the table's defaults.
 class Builder {
  public:
-  Builder(Values values, fs::path beside, const LoadOptions& options)
-      : values_(std::move(values)), beside_(std::move(beside)), options_(options) {}
+  Builder(Values values, fs::path beside, const LoadOptions& options, std::vector<Problem> problems)
+      : values_(std::move(values)),
+        beside_(std::move(beside)),
+        options_(options),
+        problems_(std::move(problems)) {}
 
   Scenario build() {
-    check_required();
+    check_required(values_, scenario_keys(), problems_);
+    check_model_keys();
     throw_if_any(problems_);
     Scenario scenario;
-    build_model(scenario.workload.model);
-    build_cluster_spec(scenario.cluster);
+    collect([&] { build_model(scenario.workload.model); });
+    collect([&] { build_cluster_spec(scenario.cluster); });
+    scenario.cluster.gpus = count("cluster.gpus");
     build_parallelism(scenario.workload.parallelism, scenario.cluster.gpus);
     build_training(scenario.workload.training);
     scenario.workload.collectives = static_cast<CollectiveMode>(choice("collectives"));
@@ -101,17 +131,28 @@ class Builder {
     problems_.push_back(values_.problem(path, std::move(message), std::move(hint)));
   }
 
-  void check_required() {
-    for (const KeyRow& row : scenario_keys()) {
-      if (row.fallback == "required" && !values_.has(row.path)) {
-        add(row.path, fmt::format("missing key '{}'", row.path), row.text);
-      }
+  /// Runs one part of the reading, so that its problems do not hide those of the next.
+  template <typename Part>
+  void collect(const Part& part) {
+    try {
+      part();
+    } catch (const InputError& error) {
+      problems_.insert(problems_.end(), error.problems().begin(), error.problems().end());
     }
-    if (!values_.has("model.preset")) {
-      for (const char* key : {"model.layers", "model.hidden", "model.heads", "model.vocab"}) {
-        if (!values_.has(key)) {
-          add(key, fmt::format("missing key '{}'", key), "or name a preset: model: gpt3-175b");
-        }
+  }
+
+  void check_model_keys() {
+    const char* const hint = "or name a preset: model: gpt3-175b";
+    if (!values_.misses("model.preset")) {
+      return;
+    }
+    if (!values_.has_below("model.")) {
+      add("model", "missing key 'model'", "for example model: gpt3-175b");
+      return;
+    }
+    for (const char* key : {"model.layers", "model.hidden", "model.heads", "model.vocab"}) {
+      if (values_.misses(key)) {
+        add(key, fmt::format("missing key '{}'", key), hint);
       }
     }
   }
@@ -158,10 +199,9 @@ class Builder {
       }
     }
     const std::string_view near = nearest(name, names);
-    add("model.preset", fmt::format("unknown model '{}'", name.substr(0, 40)),
-        near.empty() ? fmt::format("known: {}", join(names, ", "))
-                     : fmt::format("did you mean '{}'?", near));
-    throw_if_any(problems_);
+    throw InputError(values_.problem("model.preset", fmt::format("unknown model '{}'", shown(name)),
+                                     near.empty() ? fmt::format("known: {}", join(names, ", "))
+                                                  : fmt::format("did you mean '{}'?", near)));
   }
 
   void build_model(ModelSpec& model) {
@@ -192,8 +232,8 @@ class Builder {
     if (!preset || new_width) {
       model.head_dim = model.hidden / model.heads;
       if (model.hidden % model.heads != 0 && !values_.has("model.head_dim")) {
-        add("model.heads", fmt::format("heads ({}) must divide hidden ({})", model.heads,
-                                       model.hidden),
+        add("model.heads",
+            fmt::format("heads ({}) must divide hidden ({})", model.heads, model.hidden),
             "or give head_dim");
       }
     }
@@ -209,14 +249,13 @@ class Builder {
     const bool own_gpu = own.has("gpu");
     topology.overlay(own);
     cluster.topology = make_topology(topology, problems_);
-    cluster.gpu = find_gpu(topology.at("gpu").text,
-                           own_gpu ? values_.problem("cluster.gpu", "")
-                                   : topology.problem("gpu", ""),
-                           beside_, options_);
+    cluster.gpu =
+        find_gpu(topology.at("gpu").text,
+                 own_gpu ? values_.problem("cluster.gpu", "") : topology.problem("gpu", ""),
+                 beside_, options_);
     if (own.has("price")) {
       cluster.gpu.dollars_per_hour = own.at("price").number;
     }
-    cluster.gpus = count("cluster.gpus");
   }
 
   void build_parallelism(ParallelismSpec& p, int gpus) {
@@ -245,8 +284,8 @@ class Builder {
     t.sequence_length = count("training.sequence_length");
     t.precision = static_cast<Precision>(choice("training.precision"));
     t.recompute = static_cast<Recompute>(choice("training.recompute"));
-    t.attention = t.recompute == Recompute::Selective ? AttentionKind::Unfused
-                                                      : AttentionKind::Flash;
+    t.attention =
+        t.recompute == Recompute::Selective ? AttentionKind::Unfused : AttentionKind::Flash;
     if (values_.has("training.attention")) {
       t.attention = static_cast<AttentionKind>(choice("training.attention"));
     }
@@ -271,13 +310,19 @@ class Builder {
 Scenario load_scenario_text(const std::string& yaml, const fs::path& file,
                             const LoadOptions& options) {
   std::vector<Problem> problems;
-  Values values = read_chain(yaml, file, {}, problems);
+  Values values;
+  try {
+    values = read_chain(yaml, file, {}, problems);
+  } catch (const InputError& error) {  // a file of the chain that cannot be read
+    problems.insert(problems.end(), error.problems().begin(), error.problems().end());
+    throw_if_any(problems);
+  }
   for (const std::string& override_text : options.overrides) {
     apply_override(override_text, values, problems);
   }
-  throw_if_any(problems);
   const std::string name = values.has("name") ? values.at("name").text : file.stem().string();
-  Scenario scenario = Builder(std::move(values), file.parent_path(), options).build();
+  Scenario scenario =
+      Builder(std::move(values), file.parent_path(), options, std::move(problems)).build();
   scenario.name = name;
   return scenario;
 }

@@ -1,5 +1,5 @@
-// YAML in, validated values out. After load_scenario no value is unchecked: every key is known, every
-// value in range, every relation between values holds.
+// YAML in, validated values out. After load_scenario no value is unchecked: every key is known,
+// every value in range, every relation between values holds.
 #pragma once
 
 #include <filesystem>
@@ -33,6 +33,9 @@ Scenario load_scenario_text(const std::string& yaml, const std::filesystem::path
 
 /// A topology by preset name or path, with its GPU. Throws InputError.
 ClusterSpec load_topology(const std::string& name, const LoadOptions& options);
+/// The same for text; `file` names it in messages and resolves relative paths.
+ClusterSpec load_topology_text(const std::string& yaml, const std::filesystem::path& file,
+                               const LoadOptions& options);
 /// A GPU by preset name or path. Throws InputError.
 GpuSpec load_gpu(const std::string& name, const LoadOptions& options);
 

@@ -1,11 +1,12 @@
-// A YAML file checked against a table of keys becomes Values: typed values by key path, each with its
-// place in the file. The only user of yaml-cpp; it guards that library's habits (duplicate keys, octal
-// numbers, yes/no, NaN, merge keys, missing marks).
+// A YAML file checked against a table of keys becomes Values: typed values by key path, each with
+// its place in the file. The only user of yaml-cpp; it guards that library's habits (duplicate
+// keys, octal numbers, yes/no, NaN, merge keys, missing marks).
 #pragma once
 
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,8 +18,8 @@ namespace danlu {
 
 /// One value, in base units, and where it stands.
 struct Value {
-  std::string text;    // as written
-  double number = 0;   // Count, Number, Quantity; Flag: 0 or 1; Choice: index of the choice
+  std::string text;   // as written
+  double number = 0;  // Count, Number, Quantity; Flag: 0 or 1; Choice: index of the choice
   std::vector<std::vector<int>> links;
   SourcePosition position;
   std::string source_line;
@@ -33,6 +34,12 @@ class Values {
   /// Puts `value` at `path`, replacing what was there.
   void set(const std::string& path, Value value) { values_[path] = std::move(value); }
   void set_section(const std::string& path, Value place) { sections_[path] = std::move(place); }
+  /// Remembers that something stands at `path` that could not be read.
+  void set_wrong(const std::string& path) { wrong_.insert(path); }
+  /// Whether nothing stands at `path`, not even something that could not be read.
+  bool misses(std::string_view path) const;
+  /// Whether there is a value below `prefix` ("cluster.").
+  bool has_below(std::string_view prefix) const;
   /// Removes everything at and below `path`.
   void erase_tree(std::string_view path);
   /// Takes over all of `other`'s values, which win.
@@ -46,12 +53,18 @@ class Values {
  private:
   std::map<std::string, Value, std::less<>> values_;
   std::map<std::string, Value, std::less<>> sections_;  // only their places
+  std::set<std::string, std::less<>> wrong_;
 };
 
 /// Reads YAML text against `keys`. What is wrong goes to `problems`; what is right is returned.
-/// `under` puts the document at a key path ("training.micro_batch" for --set), "" at the root.
+/// `under` puts the document at a key path ("training.micro_batch" for --set, whose problems have
+/// no line), "" at the root.
 Values read_values(const std::string& yaml, const std::string& file, std::span<const KeyRow> keys,
                    std::string_view under, std::vector<Problem>& problems);
+
+/// A problem for every required key that `values` lacks.
+void check_required(const Values& values, std::span<const KeyRow> keys,
+                    std::vector<Problem>& problems);
 
 /// The whole of a text file of at most 1 MiB. Throws InputError saying why it cannot be read.
 std::string read_text_file(const std::filesystem::path& file);

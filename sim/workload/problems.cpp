@@ -8,6 +8,8 @@
 namespace danlu {
 namespace {
 
+constexpr int kMostMicrobatches = 100000;
+
 class Checker {
  public:
   Checker(const Workload& workload, int gpus, const GpuSpec& gpu)
@@ -49,8 +51,10 @@ class Checker {
     const ModelSpec& m = w_.model;
     must_divide("model", "kv_heads", m.kv_heads, "heads", m.heads);
     must_divide("parallelism.tensor", "tensor", p.tensor, "the model's heads", m.heads);
-    if (p.tensor <= m.kv_heads) {  // more ranks than key-value heads: they are copied
+    if (p.tensor <= m.kv_heads) {  // more ranks than key-value heads: these are copied
       must_divide("parallelism.tensor", "tensor", p.tensor, "the model's kv_heads", m.kv_heads);
+    } else {
+      must_divide("parallelism.tensor", "the model's kv_heads", m.kv_heads, "tensor", p.tensor);
     }
     must_divide("parallelism.tensor", "tensor", p.tensor, "the model's ffn", m.ffn);
     const double stages = static_cast<double>(p.pipeline) * w_.training.chunks;
@@ -72,15 +76,21 @@ class Checker {
                       p.data, t.global_batch));
       return;
     }
+    if (w_.microbatches() > kMostMicrobatches) {
+      add("training.global_batch",
+          fmt::format("a replica must run at most {} microbatches a step, found {}",
+                      kMostMicrobatches, w_.microbatches()),
+          "global_batch counts sequences, not tokens");
+    }
     if (t.chunks > 1) {
       if (t.schedule == ScheduleKind::GPipe) {
-        add("training.schedule.chunks", "chunks need schedule kind 1f1b, found gpipe");
-      }
-      if (p.pipeline == 1) {
+        add("training.schedule.chunks", "chunks need schedule kind 1f1b, found gpipe",
+            "chunks interleave virtual stages, which gpipe does not");
+      } else if (p.pipeline == 1) {
         add("training.schedule.chunks", "chunks need pipeline stages, found pipeline 1",
             "set chunks to 1 or raise parallelism.pipeline");
       }
-      if (w_.microbatches() % p.pipeline != 0) {
+      if (t.schedule == ScheduleKind::OneFOneB && w_.microbatches() % p.pipeline != 0) {
         add("training.schedule.chunks",
             fmt::format("with chunks, pipeline ({}) must divide the microbatches ({})", p.pipeline,
                         w_.microbatches()));

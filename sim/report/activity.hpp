@@ -1,0 +1,42 @@
+// The timeline seen from each class of ranks: what it computed and communicated when, with fused runs
+// expanded into their segments.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "sim/plan/plan_step.hpp"
+#include "sim/report/intervals.hpp"
+
+namespace danlu {
+
+/// A stretch of compute or one communication of one unit.
+struct Activity {
+  Interval interval;
+  std::string_view name;
+  int microbatch = -1;
+  const ComputeTime* compute = nullptr;  // of compute
+  int info = -1;                         // of communication: TaskGraph::communications
+};
+
+/// Expands tasks into activities; keeps the inner times of slices that it has seen.
+class ActivityReader {
+ public:
+  ActivityReader(const TaskGraph& graph, const Timeline& timeline)
+      : graph_(graph), timeline_(timeline) {}
+
+  /// Calls `visit` for the task's activities, in order of start within each stream.
+  void expand(TaskId task, const std::function<void(const Activity&)>& visit);
+  /// The inner times of a fused slice, relative to its start.
+  const SegmentTimes& times_of(const ProgramSlice& slice);
+
+ private:
+  const TaskGraph& graph_;
+  const Timeline& timeline_;
+  std::map<std::tuple<int, int, int>, SegmentTimes> slices_;
+};
+
+}  // namespace danlu

@@ -1,0 +1,125 @@
+#include "sim/report/critical_path.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace danlu {
+namespace {
+
+class PathWalker {
+ public:
+  PathWalker(const Cluster& cluster, const StepPlan& plan, const Timeline& timeline,
+             ActivityReader& reader)
+      : cluster_(cluster), plan_(plan), timeline_(timeline), reader_(reader) {}
+
+  CriticalPath walk() {
+    const Adjacency before = predecessors(plan_.graph);
+    TaskId at = last_of_all();
+    while (true) {
+      add(at);
+      const auto candidates = before.of(at);
+      if (candidates.empty()) {
+        break;
+      }
+      at = *std::max_element(candidates.begin(), candidates.end(), [&](TaskId a, TaskId b) {
+        return finish(a) != finish(b) ? finish(a) < finish(b) : a > b;
+      });
+    }
+    for (auto& [key, communication] : communications_) {
+      path_.communications.push_back(std::move(communication));
+    }
+    std::stable_sort(path_.communications.begin(), path_.communications.end(),
+                     [](const auto& a, const auto& b) { return a.time > b.time; });
+    return std::move(path_);
+  }
+
+ private:
+  Seconds finish(TaskId task) const { return timeline_.finish[index(task)]; }
+
+  TaskId last_of_all() const {
+    const auto last = std::max_element(timeline_.finish.begin(), timeline_.finish.end());
+    return make_id<TaskId>(static_cast<std::size_t>(last - timeline_.finish.begin()));
+  }
+
+  /// Compute counts whole; of communication, what no compute of the same task covers.
+  void add(TaskId task) {
+    std::vector<Interval> compute;
+    std::vector<Activity> communications;
+    reader_.expand(task, [&](const Activity& activity) {
+      if (activity.compute != nullptr) {
+        path_.compute += *activity.compute;
+        compute.push_back(activity.interval);
+      } else {
+        communications.push_back(activity);
+      }
+    });
+    const Intervals computing = unite(std::move(compute));
+    const Coverage covered(computing);
+    for (const Activity& activity : communications) {
+      const Seconds alone = activity.interval.finish - activity.interval.start -
+                            covered.within(activity.interval);
+      if (alone > Seconds{}) {
+        add_communication(activity, alone);
+      }
+    }
+  }
+
+  void add_communication(const Activity& activity, Seconds time) {
+    const CommunicationInfo& info =
+        plan_.graph.communications[static_cast<std::size_t>(activity.info)];
+    const std::string link = link_kind(info.pattern);
+    CriticalCommunication& sum = communications_[{std::string(activity.name), link}];
+    sum.name = activity.name;
+    sum.kind = info.kind;
+    sum.link = link;
+    sum.time += time;
+    sum.count += 1;
+    path_.communication += time;
+  }
+
+  const std::string& link_kind(int pattern) {
+    auto known = links_.find(pattern);
+    if (known == links_.end()) {
+      known = links_.emplace(pattern, bottleneck_link(cluster_, plan_, pattern)).first;
+    }
+    return known->second;
+  }
+
+  const Cluster& cluster_;
+  const StepPlan& plan_;
+  const Timeline& timeline_;
+  ActivityReader& reader_;
+  CriticalPath path_;
+  std::map<std::pair<std::string, std::string>, CriticalCommunication> communications_;
+  std::map<int, std::string> links_;
+};
+
+}  // namespace
+
+CriticalPath critical_path(const Cluster& cluster, const StepPlan& plan, const Timeline& timeline,
+                           ActivityReader& reader) {
+  return PathWalker(cluster, plan, timeline, reader).walk();
+}
+
+std::string bottleneck_link(const Cluster& cluster, const StepPlan& plan, int pattern) {
+  const PatternClass& described = plan.fold.patterns[static_cast<std::size_t>(pattern)];
+  const FoldedLink* tightest = nullptr;
+  double least = 0;
+  for (const FoldedLoad& load : described.loads) {
+    const FoldedLink& link = plan.fold.links[static_cast<std::size_t>(load.link)];
+    const double rate = link.capacity.value / load.weight;
+    if (tightest == nullptr || rate < least) {
+      tightest = &link;
+      least = rate;
+    }
+  }
+  if (tightest == nullptr) {
+    return "";
+  }
+  const Link& link = cluster.topology.link(tightest->representative);
+  return fmt::format("{} {}", link_kind_name(link.kind), to_text(link.bandwidth));
+}
+
+}  // namespace danlu

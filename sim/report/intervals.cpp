@@ -1,0 +1,87 @@
+#include "sim/report/intervals.hpp"
+
+#include <algorithm>
+
+namespace danlu {
+
+Intervals unite(std::vector<Interval> intervals) {
+  const auto earlier = [](const Interval& a, const Interval& b) { return a.start < b.start; };
+  if (!std::is_sorted(intervals.begin(), intervals.end(), earlier)) {
+    std::sort(intervals.begin(), intervals.end(), earlier);
+  }
+  std::size_t kept = 0;
+  for (const Interval& interval : intervals) {
+    if (interval.finish <= interval.start) {
+      continue;
+    }
+    if (kept > 0 && interval.start <= intervals[kept - 1].finish) {
+      intervals[kept - 1].finish = std::max(intervals[kept - 1].finish, interval.finish);
+    } else {
+      intervals[kept++] = interval;
+    }
+  }
+  intervals.resize(kept);
+  return intervals;
+}
+
+Intervals intersect(const Intervals& a, const Intervals& b) {
+  Intervals common;
+  for (std::size_t i = 0, j = 0; i < a.size() && j < b.size();) {
+    const Seconds start = std::max(a[i].start, b[j].start);
+    const Seconds finish = std::min(a[i].finish, b[j].finish);
+    if (start < finish) {
+      common.push_back({start, finish});
+    }
+    a[i].finish < b[j].finish ? ++i : ++j;
+  }
+  return common;
+}
+
+Intervals subtract(const Intervals& a, const Intervals& b) {
+  Intervals rest;
+  std::size_t j = 0;
+  for (Interval left : a) {
+    while (j < b.size() && b[j].finish <= left.start) {
+      ++j;
+    }
+    for (std::size_t k = j; k < b.size() && b[k].start < left.finish; ++k) {
+      if (left.start < b[k].start) {
+        rest.push_back({left.start, b[k].start});
+      }
+      left.start = std::max(left.start, b[k].finish);
+    }
+    if (left.start < left.finish) {
+      rest.push_back(left);
+    }
+  }
+  return rest;
+}
+
+Seconds measure_of(const Intervals& intervals) {
+  Seconds sum;
+  for (const Interval& interval : intervals) {
+    sum += interval.finish - interval.start;
+  }
+  return sum;
+}
+
+Coverage::Coverage(const Intervals& set) : set_(set) {
+  Seconds sum;
+  before_.reserve(set.size());
+  for (const Interval& interval : set) {
+    before_.push_back(sum);
+    sum += interval.finish - interval.start;
+  }
+}
+
+Seconds Coverage::until(Seconds time) const {
+  const auto after = std::partition_point(
+      set_.begin(), set_.end(), [&](const Interval& interval) { return interval.start < time; });
+  if (after == set_.begin()) {
+    return {};
+  }
+  const auto last = static_cast<std::size_t>(after - set_.begin()) - 1;
+  return before_[last] + std::min(time, set_[last].finish) - set_[last].start;
+}
+
+}  // namespace danlu

@@ -1,0 +1,172 @@
+#include <nlohmann/json.hpp>
+
+#include "sim/report/writers.hpp"
+
+namespace danlu {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+std::string_view fold_name(FoldMode fold) {
+  switch (fold) {
+    case FoldMode::Exact: return "exact";
+    case FoldMode::Bound: return "bound";
+    case FoldMode::Off: return "off";
+  }
+  return "";
+}
+
+Json partition_json(const TimePartition& partition) {
+  Json json = Json::object();
+  for (std::size_t i = 0; i < kTimeParts; ++i) {
+    json[std::string(kTimePartNames[i])] = partition.parts[i].value;
+  }
+  return json;
+}
+
+Json overlap_json(const KindOverlap& overlap) {
+  return {{"time_s", overlap.time.value},
+          {"overlapped_s", overlap.overlapped.value},
+          {"exposed_s", overlap.exposed.value},
+          {"overlap_ratio", or_null(overlap.overlap_ratio())}};
+}
+
+Json step_json(const Report& report) {
+  const StepReport& step = report.step;
+  Json by_kind = Json::object();
+  for (std::size_t k = 0; k < kCommunicationKinds; ++k) {
+    by_kind[std::string(kCommunicationKindNames[k])] = overlap_json(step.by_kind[k]);
+  }
+  return {{"time_s", step.time.value},
+          {"tokens_per_s", step.tokens_per_second},
+          {"tokens_per_s_per_gpu", step.tokens_per_second / report.gpus},
+          {"model_tflops_per_gpu", step.model_flops_per_gpu_second / 1e12},
+          {"hardware_tflops_per_gpu", step.hardware_flops_per_gpu_second / 1e12},
+          {"peak_tflops_per_gpu", report.peak.value / 1e12},
+          {"mfu", step.mfu},
+          {"hfu", step.hfu},
+          {"bubble_fraction", step.bubble_fraction},
+          {"overlap_ratio", or_null(step.all_communication.overlap_ratio())},
+          {"exposed_communication_s", step.all_communication.exposed.value},
+          {"breakdown_s", partition_json(step.breakdown)},
+          {"kernel_inefficiency_s",
+           {{"gemm", step.kernel_inefficiency.gemm.value},
+            {"attention", step.kernel_inefficiency.attention.value},
+            {"memory", step.kernel_inefficiency.memory.value}}},
+          {"communication_s", by_kind}};
+}
+
+Json communication_json(const CommunicationReport& c) {
+  return {{"kind", kCommunicationKindNames[static_cast<std::size_t>(c.kind)]},
+          {"operation", collective_name(c.op)},
+          {"group", c.group},
+          {"group_size", c.group_size},
+          {"bytes_per_rank", c.bytes_per_rank.value},
+          {"count", c.count},
+          {"time_s", c.time.value},
+          {"exposed_s", c.exposed.value},
+          {"overlap_ratio", or_null(c.overlap_ratio())},
+          {"bottleneck", c.bottleneck}};
+}
+
+Json memory_json(const MemoryReport& memory) {
+  const MemoryUse& use = memory.use;
+  return {{"capacity_bytes", memory.capacity.value},
+          {"peak_bytes", use.peak().value},
+          {"parameters_bytes", use.parameters.value},
+          {"gradients_bytes", use.gradients.value},
+          {"optimizer_bytes", use.optimizer.value},
+          {"activations_bytes", use.activations.value},
+          {"other_bytes", use.other.value},
+          {"stage", use.stage},
+          {"fits", memory.fits()}};
+}
+
+Json run_json(const std::optional<RunReport>& run) {
+  if (!run) {
+    return nullptr;
+  }
+  return {{"tokens", run->tokens},
+          {"steps", run->steps},
+          {"days", run->days},
+          {"gpu_hours", run->gpu_hours},
+          {"gpu_years", run->gpu_years},
+          {"gpu_years_6tp", run->gpu_years_6tp},
+          {"gpu_years_8tp", run->gpu_years_8tp},
+          {"energy_mwh", or_null(run->energy_mwh)},
+          {"cost_usd", or_null(run->cost_usd)}};
+}
+
+Json critical_path_json(const CriticalPath& path) {
+  Json compute = Json::object();
+  for (std::size_t i = 0; i < kComputeParts; ++i) {
+    compute[std::string(kComputePartNames[i])] = path.compute.parts[i].value;
+  }
+  Json communications = Json::array();
+  for (const CriticalCommunication& c : path.communications) {
+    communications.push_back({{"name", c.name},
+                              {"kind", kCommunicationKindNames[static_cast<std::size_t>(c.kind)]},
+                              {"link", c.link},
+                              {"time_s", c.time.value},
+                              {"count", c.count}});
+  }
+  return {{"compute_s", compute},
+          {"communication_s", path.communication.value},
+          {"communications", communications}};
+}
+
+Json report_json(const Report& report) {
+  Json communication = Json::array();
+  for (const CommunicationReport& c : report.communication) {
+    communication.push_back(communication_json(c));
+  }
+  const SimulationReport& simulation = report.simulation;
+  return {{"schema", "danlu.run/1"},
+          {"scenario", report.scenario},
+          {"model", report.model},
+          {"parameters", report.parameters},
+          {"topology", report.cluster},
+          {"gpu", report.gpu},
+          {"gpus", report.gpus},
+          {"step", step_json(report)},
+          {"communication", communication},
+          {"critical_path", critical_path_json(report.critical_path)},
+          {"memory", memory_json(report.memory)},
+          {"run", run_json(report.run)},
+          {"faults", nullptr},
+          {"simulation",
+           {{"wall_s", simulation.wall.value},
+            {"tasks_played", simulation.tasks_played},
+            {"classes", simulation.classes},
+            {"fold", fold_name(simulation.fold)},
+            {"exact", simulation.exact}}}};
+}
+
+}  // namespace
+
+std::string json_report(const Report& report) { return report_json(report).dump(2) + "\n"; }
+
+std::string json_comparison(std::span<const Report> reports) {
+  Json runs = Json::array();
+  Json differences = Json::array();
+  for (const Report& report : reports) {
+    runs.push_back(report_json(report));
+    const Difference against = difference(reports.front(), report);
+    differences.push_back({{"scenario", report.scenario},
+                           {"step_s", against.step.value},
+                           {"parts_s", partition_json(against.parts)}});
+  }
+  differences.erase(0);  // the first against itself
+  const Json json{{"schema", "danlu.compare/1"},
+                  {"base", reports.front().scenario},
+                  {"runs", runs},
+                  {"differences", differences}};
+  return json.dump(2) + "\n";
+}
+
+}  // namespace danlu

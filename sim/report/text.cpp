@@ -1,0 +1,349 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <iterator>
+
+#include "sim/report/writers.hpp"
+
+namespace danlu {
+namespace {
+
+constexpr int kBarWidth = 40;
+
+/// Collects lines; headings stand out on a terminal.
+class Page {
+ public:
+  explicit Page(bool colour) : colour_(colour) {}
+
+  template <typename... Args>
+  void line(fmt::format_string<Args...> format, Args&&... args) {
+    fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+    text_.erase(text_.find_last_not_of(' ') + 1);
+    text_ += '\n';
+  }
+  void heading(const std::string& words) {
+    text_ += '\n';
+    title(words);
+  }
+  void title(const std::string& words) {
+    text_ += fmt::format("{}{}{}\n", colour_ ? "\x1b[1m" : "", words, colour_ ? "\x1b[0m" : "");
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  bool colour_;
+  std::string text_;
+};
+
+/// 1234567 as "1,234,567".
+std::string thousands(double number) {
+  std::string digits = fmt::format("{:.0f}", number);
+  for (int at = static_cast<int>(digits.size()) - 3; at > (number < 0 ? 1 : 0); at -= 3) {
+    digits.insert(static_cast<std::size_t>(at), ",");
+  }
+  return digits;
+}
+std::string percent(double fraction) { return fmt::format("{:.1f} %", 100 * fraction); }
+std::string percent(const std::optional<double>& fraction) {
+  return fraction ? percent(*fraction) : "n/a";
+}
+std::string bar(double fraction) {
+  const auto filled = std::lround(std::clamp(fraction, 0.0, 1.0) * kBarWidth);
+  return std::string(static_cast<std::size_t>(filled), '#');
+}
+std::string part_name(std::string_view key) {
+  std::string name(key);
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name;
+}
+
+std::string precision_name(const Report& report) {
+  return std::string(
+      kPrecisionNames[static_cast<std::size_t>(report.workload.training.precision)]);
+}
+
+std::string plan_line(const Report& report) {
+  const ParallelismSpec& p = report.workload.parallelism;
+  const TrainingSpec& t = report.workload.training;
+  std::string line =
+      fmt::format("tensor {} x pipeline {} x data {}", p.tensor, p.pipeline, p.data);
+  line += p.sequence ? ", sequence parallel" : "";
+  line += p.zero > 0 ? ", ZeRO-1" : "";
+  line += t.chunks > 1 ? fmt::format(", {} chunks", t.chunks) : "";
+  return line;
+}
+
+void add_summary(const Report& report, Page& page) {
+  const StepReport& step = report.step;
+  const Workload& w = report.workload;
+  page.title(report.scenario);
+  page.line("{} ({:.4g} B parameters) on {} x {}, {}", report.model, report.parameters / 1e9,
+            thousands(report.gpus), report.gpu, report.cluster);
+  page.line("{}; batch {} = {} microbatches x {} x {} replicas, {} tokens each", plan_line(report),
+            thousands(w.training.global_batch), w.microbatches(), w.training.micro_batch,
+            w.parallelism.data, thousands(w.training.sequence_length));
+  page.heading("Step");
+  page.line("  {:<22} {:>12}", "step time", to_text(step.time));
+  page.line("  {:<22} {:>12} /s   {} /s per GPU", "tokens", thousands(step.tokens_per_second),
+            thousands(step.tokens_per_second / report.gpus));
+  page.line("  {:<22} {:>12}   of {} dense {}", "MFU", percent(step.mfu), to_text(report.peak),
+            precision_name(report));
+  page.line("  {:<22} {:>12}   {} of the model per GPU", "",
+            fmt::format("{:.1f} TFLOP/s", step.model_flops_per_gpu_second / 1e12), "FLOPs");
+  page.line("  {:<22} {:>12}   {:.1f} TFLOP/s, recomputed FLOPs counted too", "HFU",
+            percent(step.hfu), step.hardware_flops_per_gpu_second / 1e12);
+}
+
+void add_part(std::string_view name, Seconds time, Seconds whole, Page& page) {
+  page.line("  {:<22} {:>10} {:>8}  {}", name, to_text(time), percent(time / whole),
+            bar(time / whole));
+}
+
+void add_breakdown(const StepReport& step, Page& page) {
+  page.heading("Where the time goes (mean over GPUs)");
+  for (std::size_t i = 0; i < kTimeParts; ++i) {
+    const Seconds time = step.breakdown.parts[i];
+    if (time == Seconds{}) {
+      continue;
+    }
+    add_part(part_name(kTimePartNames[i]), time, step.time, page);
+    if (static_cast<TimePart>(i) == TimePart::KernelInefficiency) {
+      const KernelInefficiency& lost = step.kernel_inefficiency;
+      page.line("    {:<20} {:>10}", "matrix products", to_text(lost.gemm));
+      if (lost.attention != Seconds{}) {
+        page.line("    {:<20} {:>10}", "fused attention", to_text(lost.attention));
+      }
+      page.line("    {:<20} {:>10}", "memory-bound", to_text(lost.memory));
+    }
+  }
+  page.line("  {:<22} {:>10} {:>8}", "sum", to_text(step.breakdown.total()),
+            percent(step.breakdown.total() / step.time));
+}
+
+void add_communication(const Report& report, Page& page) {
+  const StepReport& step = report.step;
+  page.heading("Communication per GPU");
+  if (report.communication.empty()) {
+    page.line("  none");
+    return;
+  }
+  page.line("  {:<12} {:>10} {:>10} {:>10} {:>9}", "kind", "total", "hidden", "exposed", "overlap");
+  const auto row = [&](std::string_view name, const KindOverlap& overlap) {
+    page.line("  {:<12} {:>10} {:>10} {:>10} {:>9}", name, to_text(overlap.time),
+              to_text(overlap.overlapped), to_text(overlap.exposed),
+              percent(overlap.overlap_ratio()));
+  };
+  for (std::size_t k = 0; k < kCommunicationKinds; ++k) {
+    if (step.by_kind[k].time > Seconds{}) {
+      row(kCommunicationKindNames[k], step.by_kind[k]);
+    }
+  }
+  row("all, merged", step.all_communication);
+  page.line("");
+  page.line("  {:<34} {:>6} {:>10} {:>7} {:>10} {:>10}  {}", "sort", "ranks", "size", "count",
+            "time", "exposed", "limited by");
+  for (const CommunicationReport& c : report.communication) {
+    page.line("  {:<34} {:>6} {:>10} {:>7.5g} {:>10} {:>10}  {}",
+              fmt::format("{}, {}", collective_name(c.op), c.group), c.group_size,
+              to_text(c.bytes_per_rank), c.count, to_text(c.time), to_text(c.exposed),
+              c.bottleneck);
+  }
+}
+
+void add_critical_path(const Report& report, Page& page) {
+  constexpr std::size_t kShown = 5;
+  const CriticalPath& path = report.critical_path;
+  page.heading("Critical path: what would shorten the step");
+  const Seconds compute = path.compute.total();
+  page.line("  {:<34} {:>10} {:>8}", "compute", to_text(compute),
+            percent(compute / report.step.time));
+  page.line("  {:<34} {:>10} {:>8}", "communication", to_text(path.communication),
+            percent(path.communication / report.step.time));
+  for (std::size_t i = 0; i < std::min(kShown, path.communications.size()); ++i) {
+    const CriticalCommunication& c = path.communications[i];
+    page.line("    {:<32} {:>10} {:>8}  {} times, limited by {}", c.name, to_text(c.time),
+              percent(c.time / report.step.time), thousands(c.count), c.link);
+  }
+}
+
+void add_memory(const Report& report, Page& page) {
+  const MemoryUse& use = report.memory.use;
+  page.heading(fmt::format("Memory of the fullest GPU (stage {})", use.stage));
+  const auto row = [&](std::string_view name, Bytes bytes) {
+    page.line("  {:<22} {:>10} {:>8}", name, to_text(bytes),
+              percent(bytes / report.memory.capacity));
+  };
+  row("parameters", use.parameters);
+  row("gradients", use.gradients);
+  row("optimizer state", use.optimizer);
+  row("activations", use.activations);
+  row("other", use.other);
+  page.line("  {:<22} {:>10} {:>8}  of {}: {}", "peak", to_text(use.peak()),
+            percent(use.peak() / report.memory.capacity), to_text(report.memory.capacity),
+            report.memory.fits() ? "fits" : "does not fit");
+}
+
+void add_run(const Report& report, Page& page) {
+  if (!report.run) {
+    return;
+  }
+  const RunReport& run = *report.run;
+  page.heading(fmt::format("Whole run of {:.4g} B tokens, nothing failing", run.tokens / 1e9));
+  page.line("  {:<22} {:>12}   {} steps", "days", fmt::format("{:.1f}", run.days),
+            thousands(run.steps));
+  page.line("  {:<22} {:>12}   {} GPU-hours", "GPU-years", fmt::format("{:.1f}", run.gpu_years),
+            thousands(run.gpu_hours));
+  page.line("  {:<22} {:>12}   T tokens, P parameters, X model FLOP/s per GPU", "by 6TP/X",
+            fmt::format("{:.1f}", run.gpu_years_6tp));
+  page.line("  {:<22} {:>12}   X hardware FLOP/s per GPU, full recomputation", "by 8TP/X",
+            fmt::format("{:.1f}", run.gpu_years_8tp));
+  if (run.energy_mwh) {
+    page.line("  {:<22} {:>12}   at the nodes' nameplate power, without cooling", "energy",
+              fmt::format("{} MWh", thousands(*run.energy_mwh)));
+  }
+  if (run.cost_usd) {
+    page.line("  {:<22} {:>12}   at the GPU file's or the scenario's price", "cost",
+              fmt::format("{} USD", thousands(*run.cost_usd)));
+  }
+}
+
+void add_simulation(const Report& report, Page& page) {
+  const SimulationReport& simulation = report.simulation;
+  constexpr std::array kFoldNames{"exact fold", "bound: coarse classes, an upper bound", "no fold"};
+  page.line("");
+  page.line("Simulated {} GPUs as {} {}, {} tasks ({}{}) in {}.", thousands(report.gpus),
+            simulation.classes, simulation.classes == 1 ? "class" : "classes",
+            thousands(static_cast<double>(simulation.tasks_played)),
+            kFoldNames[static_cast<std::size_t>(simulation.fold)],
+            simulation.fold == FoldMode::Bound && simulation.exact ? ", here exact" : "",
+            to_text(simulation.wall));
+}
+
+// ---- comparison ----------------------------------------------------------------------------------
+
+constexpr std::size_t kColumn = 18;
+
+void add_columns(std::string_view name, std::span<const Report> reports, Page& page,
+                 const std::function<std::string(const Report&)>& value) {
+  std::string cells;
+  for (const Report& report : reports) {
+    cells += fmt::format(" {:>{}}", value(report).substr(0, kColumn), kColumn);
+  }
+  page.line("  {:<20}{}", name, cells);
+}
+
+std::string signed_text(Seconds time) {
+  return fmt::format("{}{}", time > Seconds{} ? "+" : "", to_text(time));
+}
+
+/// The running total of a waterfall as a bar that starts where the last one ended.
+std::string waterfall_bar(double from, double to, double scale) {
+  const auto left = std::lround(std::min(from, to) * scale);
+  const auto right = std::max(left + (from == to ? 0 : 1), std::lround(std::max(from, to) * scale));
+  return std::string(static_cast<std::size_t>(left), ' ') +
+         std::string(static_cast<std::size_t>(right - left), to < from ? '-' : '+');
+}
+
+void add_waterfall(const Report& base, const Report& other, Page& page) {
+  const Difference against = difference(base, other);
+  page.heading(fmt::format("From {} to {}", base.scenario, other.scenario));
+  const double longest = std::max(base.step.time.value, other.step.time.value);
+  double highest = longest;
+  double running = base.step.time.value;
+  for (const Seconds part : against.parts.parts) {
+    running += part.value;
+    highest = std::max(highest, running);
+  }
+  const double scale = kBarWidth / highest;
+  const auto total = [&](const Report& report) {
+    const auto width = std::lround(report.step.time.value * scale);
+    page.line("  {:<22} {:>10} {:>8}  {}", "step", to_text(report.step.time), "",
+              std::string(static_cast<std::size_t>(width), '='));
+  };
+  total(base);
+  running = base.step.time.value;
+  for (std::size_t i = 0; i < kTimeParts; ++i) {
+    const double change = against.parts.parts[i].value;
+    if (std::abs(change) < 1e-12 * longest) {
+      continue;
+    }
+    page.line("  {:<22} {:>10} {:>8}  {}", part_name(kTimePartNames[i]),
+              signed_text(Seconds{change}),
+              fmt::format("{:+.1f} %", 100 * change / base.step.time.value),
+              waterfall_bar(running, running + change, scale));
+    running += change;
+  }
+  total(other);
+  page.line("  {:<22} {:>10} {:>8}", "difference",
+            signed_text(against.step),
+            fmt::format("{:+.1f} %", 100 * (against.step / base.step.time)));
+}
+
+}  // namespace
+
+std::string text_report(const Report& report, bool colour) {
+  Page page(colour);
+  add_summary(report, page);
+  add_breakdown(report.step, page);
+  add_communication(report, page);
+  add_critical_path(report, page);
+  add_memory(report, page);
+  add_run(report, page);
+  add_simulation(report, page);
+  return page.take();
+}
+
+std::string text_comparison(std::span<const Report> reports, bool colour) {
+  Page page(colour);
+  page.title("Side by side");
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    page.line("  [{}] {}: {}, {}", i + 1, reports[i].scenario, reports[i].gpu,
+              plan_line(reports[i]));
+  }
+  page.line("");
+  std::size_t number = 0;
+  add_columns("", reports, page, [&](const Report&) { return fmt::format("[{}]", ++number); });
+  add_columns("step time", reports, page, [](const Report& r) { return to_text(r.step.time); });
+  add_columns("tokens/s per GPU", reports, page, [](const Report& r) {
+    return thousands(r.step.tokens_per_second / r.gpus);
+  });
+  add_columns("MFU", reports, page, [](const Report& r) { return percent(r.step.mfu); });
+  add_columns("overlap", reports, page, [](const Report& r) {
+    return percent(r.step.all_communication.overlap_ratio());
+  });
+  add_columns("bubble", reports, page,
+              [](const Report& r) { return percent(r.step.bubble_fraction); });
+  page.heading("Communication: exposed of total");
+  for (std::size_t k = 0; k < kCommunicationKinds; ++k) {
+    const bool present = std::any_of(reports.begin(), reports.end(), [&](const Report& r) {
+      return r.step.by_kind[k].time > Seconds{};
+    });
+    if (present) {
+      add_columns(kCommunicationKindNames[k], reports, page, [&](const Report& r) {
+        const KindOverlap& overlap = r.step.by_kind[k];
+        return fmt::format("{:.3f} of {:.3f} s", overlap.exposed.value, overlap.time.value);
+      });
+    }
+  }
+  page.heading("Where the time goes");
+  for (std::size_t i = 0; i < kTimeParts; ++i) {
+    const bool present = std::any_of(reports.begin(), reports.end(), [&](const Report& r) {
+      return r.step.breakdown.parts[i] != Seconds{};
+    });
+    if (!present) {
+      continue;
+    }
+    add_columns(part_name(kTimePartNames[i]), reports, page, [&](const Report& r) {
+      return fmt::format("{:.4f} s", r.step.breakdown.parts[i].value);
+    });
+  }
+  for (const Report& other : reports.subspan(1)) {
+    add_waterfall(reports.front(), other, page);
+  }
+  return page.take();
+}
+
+}  // namespace danlu

@@ -1,0 +1,36 @@
+// Reports as text for people, JSON for machines, and a trace for Perfetto. Writers only print: every
+// number is in the Report.
+#pragma once
+
+#include <ostream>
+#include <span>
+#include <string>
+
+#include "sim/report/report.hpp"
+
+namespace danlu {
+
+/// Step of each other run against the first: seconds by part; they add up to the difference of steps.
+struct Difference {
+  TimePartition parts;
+  Seconds step;
+};
+Difference difference(const Report& base, const Report& other);
+
+/// The report of one run. `colour` adds terminal escapes.
+std::string text_report(const Report& report, bool colour);
+/// Several runs side by side, and a waterfall from the first to each other.
+std::string text_comparison(std::span<const Report> reports, bool colour);
+
+/// "danlu.run/1", SI base units, absent quantities null.
+std::string json_report(const Report& report);
+/// "danlu.compare/1": the runs, and the differences to the first.
+std::string json_comparison(std::span<const Report> reports);
+
+/// Chrome trace JSON: a process for each played class of ranks, a thread for each stream.
+void write_trace(const StepPlan& plan, const Timeline& timeline, std::ostream& out);
+
+/// "all-reduce", ...
+std::string_view collective_name(CollectiveOp op);
+
+}  // namespace danlu

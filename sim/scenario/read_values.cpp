@@ -1,0 +1,545 @@
+// From YAML text to Values: the walk along the table of keys.
+#include <fmt/format.h>
+#include <yaml-cpp/depthguard.h>
+#include <yaml-cpp/depthguard.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <set>
+
+#include "sim/base/text.hpp"
+#include "sim/scenario/values.hpp"
+
+namespace danlu {
+namespace {
+
+constexpr std::size_t kMostProblems = 20;
+
+/// A value as shown inside a message.
+std::string quote(std::string_view text) {
+  return fmt::format("'{}'", shown(text));
+}
+
+std::string node_kind(const YAML::Node& node) {
+  switch (node.Type()) {
+    case YAML::NodeType::Map:
+      return "a mapping";
+    case YAML::NodeType::Sequence:
+      return "a list";
+    case YAML::NodeType::Null:
+      return "nothing";
+    default:
+      return quote(node.Scalar());
+  }
+}
+
+/// What the YAML library says of broken text, and what a person can do about it.
+std::string syntax_hint(std::string_view message) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kHints{{
+      {"end of map flow", "a '{' is not closed by '}', or a ',' is missing before here"},
+      {"end of sequence flow", "a '[' is not closed by ']', or a ',' is missing before here"},
+      {"illegal map value", "a second ': ' in one line: put quotes around text that holds one"},
+      {"illegal block entry", "a list item stands where none can: compare the indentation"},
+      {"end of map not found", "compare the indentation with the lines above"},
+      {"end of sequence not found", "compare the indentation with the lines above"},
+      {"illegal EOF in scalar", "a quote is not closed"},
+  }};
+  for (const auto& [start, hint] : kHints) {
+    if (message.starts_with(start)) {
+      return std::string(hint);
+    }
+  }
+  return "";
+}
+
+/// Walks one document along a table of keys.
+class Reader {
+ public:
+  Reader(const std::string& yaml, std::string file, std::span<const KeyRow> keys,
+         std::vector<Problem>& problems)
+      : file_(std::move(file)), keys_(keys), problems_(problems) {
+    std::string_view rest = yaml;
+    rest.remove_prefix(rest.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);
+    for (std::string_view line : split(rest, '\n')) {
+      line.remove_suffix(line.ends_with('\r') ? 1 : 0);
+      lines_.emplace_back(line);
+    }
+  }
+
+  Values read(const std::string& yaml, std::string_view under) {
+    whole_ = !under.empty();
+    values_.set_section("", Value{.position = {file_, 0, 0}});
+    const std::optional<YAML::Node> root = parse(yaml);
+    if (!root) {
+      values_.set_wrong("");
+    } else if (root->IsNull()) {
+      add(YAML::Mark::null_mark(), whole_ ? "the value is empty" : "the file holds no keys");
+      values_.set_wrong("");
+    } else if (!whole_ && !root->IsMap()) {
+      add(root->Mark(), fmt::format("expected a mapping of keys, found {}", node_kind(*root)),
+          "write key: value");
+      values_.set_wrong("");
+    } else {
+      read_node(*root, std::string(under), root->Mark());
+    }
+    return std::move(values_);
+  }
+
+ private:
+  static constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+  /// The only document of the text; empty after a problem.
+  std::optional<YAML::Node> parse(const std::string& yaml) {
+    if (!is_plain_text()) {
+      return std::nullopt;
+    }
+    try {
+      const std::vector<YAML::Node> documents = YAML::LoadAll(yaml);
+      if (documents.size() > 1) {
+        add(documents[1].Mark(), "expected one YAML document, found a second one",
+            "keep one of them in this file");
+        return std::nullopt;
+      }
+      return documents.empty() ? YAML::Node(YAML::NodeType::Null) : documents[0];
+    } catch (const YAML::DeepRecursion& error) {
+      add(error.mark, "brackets or blocks are nested too deeply");
+    } catch (const YAML::Exception& error) {
+      add(error.mark, "not valid YAML: " + error.msg, syntax_hint(error.msg));
+    }
+    return std::nullopt;
+  }
+
+  /// UTF-8 without control characters and without tabs for indentation, all of which YAML forbids
+  /// and its library takes in strange ways.
+  bool is_plain_text() {
+    for (std::size_t i = 0; i < lines_.size(); ++i) {
+      const std::string& line = lines_[i];
+      const std::size_t first = line.find_first_not_of(" \t");
+      const std::size_t tab = line.find('\t');
+      const std::vector<std::string_view> pieces = characters(line);
+      const auto bad = std::find_if(pieces.begin(), pieces.end(), [](std::string_view c) {
+        return c != "\t" && !is_printable(c);
+      });
+      YAML::Mark mark;
+      mark.line = static_cast<int>(i);
+      if (bad != pieces.end()) {
+        mark.column = static_cast<int>(bad->data() - line.data());
+        const auto byte = static_cast<unsigned char>(bad->front());
+        const bool control = byte < 0x80 || bad->size() > 1;
+        add(mark, control ? fmt::format("a control character (0x{:02x}) in the text", byte)
+                          : fmt::format("not a text in UTF-8: found the byte 0x{:02x}", byte));
+        return false;
+      }
+      if (tab < first && first != std::string::npos && line[first] != '#') {
+        mark.column = static_cast<int>(tab);
+        add(mark, "a tab in the indentation", "YAML is indented with blanks");
+        return false;
+      }
+    }
+    return true;
+  }
+
+  Value place(const YAML::Mark& mark) const {
+    Value value;
+    value.position.file = file_;
+    if (!whole_ && !mark.is_null()) {
+      const auto line = static_cast<std::size_t>(mark.line);
+      value.source_line = line < lines_.size() ? lines_[line] : "";
+      const std::string_view before =
+          std::string_view(value.source_line).substr(0, static_cast<std::size_t>(mark.column));
+      value.position.line = mark.line + 1;
+      value.position.column = static_cast<int>(characters(before).size()) + 1;
+    }
+    return value;
+  }
+  void add(const YAML::Mark& mark, std::string message, std::string hint = "") {
+    if (problems_.size() > kMostProblems) {
+      return;
+    }
+    if (problems_.size() == kMostProblems) {
+      problems_.push_back({{file_, 0, 0}, "too many problems, the rest is not shown", "", ""});
+      return;
+    }
+    Value at = place(mark);
+    problems_.push_back(
+        {std::move(at.position), std::move(message), std::move(hint), std::move(at.source_line)});
+  }
+  /// A problem with the value of a row, which then counts as there, though wrong.
+  void add(const KeyRow& row, const YAML::Mark& mark, std::string message, std::string hint = "") {
+    values_.set_wrong(row.path);
+    add(mark, std::move(message), std::move(hint));
+  }
+
+  bool is_section(const std::string& path) const {
+    return std::any_of(keys_.begin(), keys_.end(),
+                       [&](const KeyRow& row) { return row.path.starts_with(path + "."); });
+  }
+
+  void read_node(const YAML::Node& node, const std::string& path, const YAML::Mark& key_mark) {
+    if (const std::string& tag = node.Tag(); tag.size() > 1) {  // "?" and "!" are the library's own
+      add(node.Mark(), "tags (!) are not supported", "write the value alone");
+      values_.set_wrong(path);
+      return;
+    }
+    if (const KeyRow* row = find_key(keys_, path)) {
+      read_value(node, *row, key_mark);
+      return;
+    }
+    const bool root = path.empty();
+    if (!root && !is_section(path)) {
+      add_unknown(path, key_mark);
+      return;
+    }
+    if (node.IsMap()) {
+      if (!root) {
+        values_.set_section(path, place(key_mark));
+      }
+      read_map(node, path);
+      return;
+    }
+    for (const char* short_form : {".preset", ".kind"}) {  // `model: gpt3-175b`
+      const KeyRow* row = find_key(keys_, path + short_form);
+      if (row != nullptr && node.IsScalar()) {
+        values_.set_section(path, place(key_mark));
+        read_value(node, *row, key_mark);
+        return;
+      }
+    }
+    add(node.IsNull() ? key_mark : node.Mark(),
+        fmt::format("'{}' must be a mapping of keys, found {}", path, node_kind(node)),
+        fmt::format("keys of '{}': {}", path, fmt::join(names_below(path), ", ")));
+    values_.set_wrong(path);
+  }
+
+  void read_map(const YAML::Node& map, const std::string& path) {
+    std::set<std::string> seen;
+    for (const auto& entry : map) {
+      const YAML::Mark mark = entry.first.Mark();
+      if (!entry.first.IsScalar()) {
+        add(mark, fmt::format("a key must be a word, found {}", node_kind(entry.first)));
+        continue;
+      }
+      const std::string& key = entry.first.Scalar();
+      if (key == "<<") {
+        add(mark, "merge keys (<<) are not supported",
+            "a scenario can extend another: extends: other.yaml");
+      } else if (!seen.insert(key).second) {
+        add(mark, fmt::format("duplicate key {}", quote(key)), "the key already stands above");
+      } else if (key.find('.') != std::string::npos) {
+        add(mark, fmt::format("unknown key {}", quote(key)), "nest the keys instead of using dots");
+      } else {
+        read_node(entry.second, path.empty() ? key : path + "." + key, mark);
+      }
+    }
+  }
+
+  /// The names of the keys and sections right below a section.
+  std::vector<std::string_view> names_below(const std::string& section) const {
+    const std::string prefix = section.empty() ? "" : section + ".";
+    std::vector<std::string_view> names;
+    for (const KeyRow& row : keys_) {
+      if (row.path.starts_with(prefix)) {
+        const std::string_view rest = std::string_view(row.path).substr(prefix.size());
+        const std::string_view name = rest.substr(0, rest.find('.'));
+        if (std::find(names.begin(), names.end(), name) == names.end()) {
+          names.push_back(name);
+        }
+      }
+    }
+    return names;
+  }
+
+  void add_unknown(std::string path, const YAML::Mark& mark) {
+    std::string parent = parent_of(path);
+    while (!parent.empty() && !is_section(parent) && find_key(keys_, parent) == nullptr) {
+      path = parent;  // --set may name a key below an unknown one
+      parent = parent_of(path);
+    }
+    const std::string key = parent.empty() ? path : path.substr(parent.size() + 1);
+    const std::string where = parent.empty() ? "" : fmt::format(" in '{}'", parent);
+    const std::vector<std::string_view> known = names_below(parent);
+    std::string hint = known.empty()
+                           ? fmt::format("'{}' is one value, without keys of its own", parent)
+                           : fmt::format("known keys here: {}", fmt::join(known, ", "));
+    const auto elsewhere = std::find_if(keys_.begin(), keys_.end(), [&](const KeyRow& row) {
+      return row.path.ends_with("." + key);
+    });
+    if (const std::string_view near = nearest(key, known); !near.empty()) {
+      hint = fmt::format("did you mean '{}'?", near);
+      values_.set_wrong(parent.empty() ? std::string(near) : fmt::format("{}.{}", parent, near));
+    } else if (elsewhere != keys_.end()) {
+      hint = fmt::format("did you mean '{}'?", elsewhere->path);
+      values_.set_wrong(elsewhere->path);
+    }
+    add(mark, fmt::format("unknown key {}{}", quote(key), where), std::move(hint));
+  }
+
+  static std::string parent_of(const std::string& path) {
+    const std::size_t dot = path.rfind('.');
+    return dot == std::string::npos ? "" : path.substr(0, dot);
+  }
+
+  void read_value(const YAML::Node& node, const KeyRow& row, const YAML::Mark& key_mark) {
+    Value value = place(node.IsNull() ? key_mark : node.Mark());
+    if (row.type == KeyType::Links) {
+      read_links(node, row, std::move(value));
+      return;
+    }
+    if (row.type == KeyType::Sources) {
+      read_sources(node, row, std::move(value));
+      return;
+    }
+    const YAML::Mark mark = node.Mark();
+    if (node.IsNull()) {
+      add(row, key_mark, fmt::format("'{}' has no value", row.path));
+      return;
+    }
+    if (!node.IsScalar()) {
+      add(row, mark, fmt::format("'{}' must be one value, found {}", row.path, node_kind(node)));
+      return;
+    }
+    value.text = node.Scalar();
+    const bool plain =
+        row.type == KeyType::Count || row.type == KeyType::Number || row.type == KeyType::Flag;
+    if (plain && node.Tag() == "!") {
+      add(row, mark,
+          fmt::format("'{}' must be {}, found the text {} in quotes", row.path,
+                      row.type == KeyType::Flag ? "true or false" : "a number", quote(value.text)),
+          "remove the quotes");
+      return;
+    }
+    if (read_scalar(row, value, mark)) {
+      values_.set(row.path, std::move(value));
+    }
+  }
+
+  bool read_scalar(const KeyRow& row, Value& value, const YAML::Mark& mark) {
+    switch (row.type) {
+      case KeyType::Text:
+        return read_name(row, value, mark);
+      case KeyType::Count:
+        return read_count(row, value, mark);
+      case KeyType::Number:
+        return read_number(row, value, mark);
+      case KeyType::Quantity:
+        return read_quantity(row, value, mark);
+      case KeyType::Choice:
+        return read_choice(row, value, mark);
+      case KeyType::Flag:
+        return read_flag(row, value, mark);
+      case KeyType::Links:
+      case KeyType::Sources:
+        return false;
+    }
+    return false;
+  }
+
+  bool read_name(const KeyRow& row, const Value& value, const YAML::Mark& mark) {
+    const std::vector<std::string_view> pieces = characters(value.text);
+    if (value.text.find_first_not_of(' ') == std::string::npos) {
+      add(row, mark, fmt::format("'{}' is empty", row.path));
+    } else if (pieces.size() > kLongestText) {
+      add(row, mark,
+          fmt::format("'{}' must have at most {} characters, found {}", row.path, kLongestText,
+                      pieces.size()));
+    } else if (!std::all_of(pieces.begin(), pieces.end(), is_printable)) {
+      add(row, mark, fmt::format("'{}' holds a control character: {}", row.path, quote(value.text)),
+          "it must be one line of plain text");
+    } else {
+      return true;
+    }
+    return false;
+  }
+
+  bool read_count(const KeyRow& row, Value& value, const YAML::Mark& mark) {
+    const std::string& text = value.text;
+    const std::size_t first = text.starts_with('-') ? 1 : 0;
+    if (text.size() == first || text.find_first_not_of("0123456789", first) != std::string::npos) {
+      add(row, mark, fmt::format("'{}' must be a whole number, found {}", row.path, quote(text)),
+          "digits only, for example 64");
+      return false;
+    }
+    if (text.size() > first + 1 && text[first] == '0') {
+      add(row, mark, fmt::format("'{}' must be a whole number, found {}", row.path, quote(text)),
+          "write it without the leading 0");
+      return false;
+    }
+    return read_range(row, value, mark, parse_number(text));
+  }
+
+  bool read_number(const KeyRow& row, Value& value, const YAML::Mark& mark) {
+    const std::optional<double> number = parse_number(value.text);
+    if (!number && !is_huge(value.text)) {
+      add(row, mark, fmt::format("'{}' must be a number, found {}", row.path, quote(value.text)),
+          "for example 0.5 or 1e9, without a unit");
+      return false;
+    }
+    return read_range(row, value, mark, number);
+  }
+
+  bool read_quantity(const KeyRow& row, Value& value, const YAML::Mark& mark) {
+    const std::optional<ParsedQuantity> parsed = parse_quantity(value.text, row.dimension);
+    if (!parsed) {
+      const bool bare = parse_number(value.text).has_value();
+      add(row, mark,
+          bare ? fmt::format("'{}' needs a unit, found {}", row.path, quote(value.text))
+               : fmt::format("'{}' must be {} with its unit, found {}", row.path,
+                             dimension_name(row.dimension), quote(value.text)),
+          fmt::format("units: {}", accepted_units(row.dimension)));
+      return false;
+    }
+    const double other = parsed->in_bits ? parsed->value * 8 : parsed->value / 8;
+    std::string hint;
+    if (row.dimension == Dimension::Bandwidth && other >= row.minimum && other <= row.maximum) {
+      hint = parsed->in_bits ? "b is bits: did you mean bytes (B)?"
+                             : "B is bytes: did you mean bits (b)?";
+    }
+    return read_range(row, value, mark, parsed->value, std::move(hint));
+  }
+
+  /// Whether `text` is a number beyond what a double holds.
+  static bool is_huge(std::string_view text) {
+    double number = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    return error == std::errc::result_out_of_range && stop == end;
+  }
+
+  static std::string range_message(const KeyRow& row, const Value& value) {
+    const bool quantity = row.type == KeyType::Quantity;
+    const auto show = [&](double number) {
+      return quantity ? format_quantity(number, row.dimension) : fmt::format("{:.12g}", number);
+    };
+    return fmt::format("'{}' must lie between {} and {}, found {}", row.path, show(row.minimum),
+                       show(row.maximum), quote(value.text));
+  }
+  /// Keeps the number if it lies in the row's range; an absent one is too large for any.
+  bool read_range(const KeyRow& row, Value& value, const YAML::Mark& mark,
+                  std::optional<double> number, std::string hint = "") {
+    if (!number || *number < row.minimum || *number > row.maximum) {
+      add(row, mark, range_message(row, value), std::move(hint));
+      return false;
+    }
+    value.number = *number;
+    return true;
+  }
+
+  bool read_choice(const KeyRow& row, Value& value, const YAML::Mark& mark) {
+    const std::vector<std::string_view> choices = split(row.choices, '|');
+    const auto found = std::find(choices.begin(), choices.end(), value.text);
+    if (found == choices.end()) {
+      const std::string_view near = nearest(value.text, choices);
+      add(row, mark,
+          fmt::format("'{}' must be one of {}, found {}", row.path, fmt::join(choices, ", "),
+                      quote(value.text)),
+          near.empty() ? "" : fmt::format("did you mean '{}'?", near));
+      return false;
+    }
+    value.number = static_cast<double>(found - choices.begin());
+    return true;
+  }
+
+  bool read_flag(const KeyRow& row, Value& value, const YAML::Mark& mark) {
+    if (value.text == "true" || value.text == "false") {
+      value.number = value.text == "true" ? 1 : 0;
+      return true;
+    }
+    constexpr std::array<std::string_view, 7> kYes{"yes", "Yes", "on", "On", "True", "TRUE", "1"};
+    constexpr std::array<std::string_view, 7> kNo{"no", "No", "off", "Off", "False", "FALSE", "0"};
+    const bool yes = std::find(kYes.begin(), kYes.end(), value.text) != kYes.end();
+    const bool no = std::find(kNo.begin(), kNo.end(), value.text) != kNo.end();
+    add(row, mark, fmt::format("'{}' must be true or false, found {}", row.path, quote(value.text)),
+        yes  ? "write true"
+        : no ? "write false"
+             : "");
+    return false;
+  }
+
+  void read_links(const YAML::Node& node, const KeyRow& row, Value value) {
+    if (!node.IsSequence()) {
+      add(row, node.Mark(), fmt::format("'{}' must be a list of links", row.path), kLinkHint);
+      return;
+    }
+    std::set<std::pair<int, int>> pairs;
+    for (const YAML::Node& entry : node) {
+      const std::optional<std::vector<int>> link = read_link(entry);
+      if (!link) {
+        add(row, entry.Mark(),
+            fmt::format("a link must be [GPU, GPU, count], found {}", node_kind(entry)), kLinkHint);
+        return;
+      }
+      if (!pairs.insert(std::minmax((*link)[0], (*link)[1])).second) {
+        add(row, entry.Mark(),
+            fmt::format("a second entry for GPUs {} and {}", (*link)[0], (*link)[1]),
+            "the third number counts the links between the two");
+        return;
+      }
+      value.links.push_back(*link);
+    }
+    values_.set(row.path, std::move(value));
+  }
+
+  static constexpr const char* kLinkHint =
+      "[0, 1, 2]: GPU 0 and another GPU, 1, are joined by 2 links";
+
+  /// Two different GPUs of a node and how many links join them.
+  static std::optional<std::vector<int>> read_link(const YAML::Node& entry) {
+    if (!entry.IsSequence() || entry.size() != 3) {
+      return std::nullopt;
+    }
+    std::vector<int> link;
+    for (const YAML::Node& item : entry) {
+      const std::optional<double> number =
+          item.IsScalar() ? parse_number(item.Scalar()) : std::nullopt;
+      if (!number || *number < 0 || *number >= 1024 || *number != std::floor(*number)) {
+        return std::nullopt;
+      }
+      link.push_back(static_cast<int>(*number));
+    }
+    const bool good = link[0] != link[1] && link[2] > 0;
+    return good ? std::optional(std::move(link)) : std::nullopt;
+  }
+
+  void read_sources(const YAML::Node& node, const KeyRow& row, Value value) {
+    if (!node.IsMap()) {
+      add(row, node.Mark(), fmt::format("'{}' must map key paths to sources", row.path),
+          "node.power: \"data sheet, page 3\"");
+      return;
+    }
+    std::set<std::string> seen;
+    for (const auto& entry : node) {
+      const YAML::Mark mark = entry.first.Mark();
+      const std::string path = entry.first.IsScalar() ? entry.first.Scalar() : "";
+      if (find_key(keys_, path) == nullptr && !is_section(path)) {
+        add(row, mark,
+            fmt::format("'{}' names {}, which is no key of this file", row.path, quote(path)));
+      } else if (!seen.insert(path).second) {
+        add(row, mark, fmt::format("duplicate key {}", quote(path)),
+            "the key already stands above");
+      } else if (!entry.second.IsScalar() || entry.second.Scalar().empty()) {
+        add(row, mark, fmt::format("the source of {} must be a text", quote(path)));
+      }
+      value.text += path + "\n";
+    }
+    values_.set(row.path, std::move(value));
+  }
+
+  std::string file_;
+  std::span<const KeyRow> keys_;
+  std::vector<Problem>& problems_;
+  std::vector<std::string> lines_;
+  bool whole_ = false;  // of --set, whose text has no lines
+  Values values_;
+};
+
+}  // namespace
+
+Values read_values(const std::string& yaml, const std::string& file, std::span<const KeyRow> keys,
+                   std::string_view under, std::vector<Problem>& problems) {
+  return Reader(yaml, file, keys, problems).read(yaml, under);
+}
+
+}  // namespace danlu

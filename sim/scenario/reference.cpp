@@ -1,0 +1,282 @@
+// The JSON Schemas and reference pages that are made from the tables of keys.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "sim/base/text.hpp"
+#include "sim/scenario/keys.hpp"
+
+namespace danlu {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kNumberPattern = R"([+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?)";
+
+std::string show(const KeyRow& row, double number) {
+  return row.type == KeyType::Quantity ? format_quantity(number, row.dimension)
+                                       : fmt::format("{:.12g}", number);
+}
+
+std::string range_text(const KeyRow& row) {
+  return fmt::format("{} to {}", show(row, row.minimum), show(row, row.maximum));
+}
+
+/// "a bandwidth" without its article.
+std::string_view noun(Dimension dimension) {
+  const std::string_view name = dimension_name(dimension);
+  return name.substr(name.find(' ') + 1);
+}
+
+/// The default as JSON; null if there is none.
+Json default_of(const KeyRow& row) {
+  if (row.fallback.empty() || row.fallback == "required") {
+    return nullptr;
+  }
+  switch (row.type) {
+    case KeyType::Count:
+      return static_cast<std::int64_t>(parse_number(row.fallback).value_or(0));
+    case KeyType::Number:
+      return parse_number(row.fallback).value_or(0);
+    case KeyType::Flag:
+      return row.fallback == "true";
+    default:
+      return row.fallback;
+  }
+}
+
+/// Whole numbers without a decimal point.
+Json limit(double number) {
+  const auto whole = static_cast<std::int64_t>(number);
+  return static_cast<double>(whole) == number ? Json(whole) : Json(number);
+}
+
+/// One table of keys as nested schemas, one for each section.
+class SchemaWriter {
+ public:
+  explicit SchemaWriter(std::span<const KeyRow> keys) : keys_(keys) {}
+
+  Json write(std::string_view title) const {
+    Json schema{{"$schema", "http://json-schema.org/draft-07/schema#"}, {"title", title}};
+    schema.update(section(""));
+    Json required = required_below("");
+    if (find_key(keys_, "extends") == nullptr) {
+      schema.update(required, true);
+    } else {  // what is required may stand in the scenario that this one extends
+      schema["if"] = {{"not", {{"required", {"extends"}}}}};
+      schema["then"] = std::move(required);
+    }
+    return schema;
+  }
+
+ private:
+  /// The names right below a section ("" or "training."), in the order of the table.
+  std::vector<std::string> names(const std::string& prefix) const {
+    std::vector<std::string> found;
+    for (const KeyRow& row : keys_) {
+      if (row.path.starts_with(prefix)) {
+        const std::string rest = row.path.substr(prefix.size());
+        const std::string name = rest.substr(0, rest.find('.'));
+        if (std::find(found.begin(), found.end(), name) == found.end()) {
+          found.push_back(name);
+        }
+      }
+    }
+    return found;
+  }
+
+  Json section(const std::string& prefix) const {
+    Json properties = Json::object();
+    for (const std::string& name : names(prefix)) {
+      const KeyRow* row = find_key(keys_, prefix + name);
+      properties[name] = row != nullptr ? value(*row) : section_or_short(prefix + name);
+    }
+    return {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
+  }
+
+  /// A section; where it has a preset or a kind, that alone will do (`model: NAME`).
+  Json section_or_short(const std::string& path) const {
+    Json mapping = section(path + ".");
+    for (const char* name : {".preset", ".kind"}) {
+      if (const KeyRow* row = find_key(keys_, path + name)) {
+        return {{"oneOf", {value(*row), mapping}}};
+      }
+    }
+    return mapping;
+  }
+
+  /// The required keys at and below a section.
+  Json required_below(const std::string& prefix) const {
+    Json required = Json::array();
+    Json properties = Json::object();
+    for (const std::string& name : names(prefix)) {
+      const KeyRow* row = find_key(keys_, prefix + name);
+      Json inner = row != nullptr ? Json::object() : required_below(prefix + name + ".");
+      if (!inner.empty() || (row != nullptr && row->fallback == "required")) {
+        required.push_back(name);
+      }
+      if (!inner.empty()) {
+        properties[name] = std::move(inner);
+      }
+    }
+    Json schema = Json::object();
+    if (!required.empty()) {
+      schema["required"] = std::move(required);
+    }
+    if (!properties.empty()) {
+      schema["properties"] = std::move(properties);
+    }
+    return schema;
+  }
+
+  Json value(const KeyRow& row) const {
+    Json schema = type_of(row);
+    schema["description"] = row.type == KeyType::Quantity
+                                ? fmt::format("{} ({})", row.text, range_text(row))
+                                : row.text;
+    if (Json fallback = default_of(row); !fallback.is_null()) {
+      schema["default"] = std::move(fallback);
+    }
+    return schema;
+  }
+
+  Json type_of(const KeyRow& row) const {
+    switch (row.type) {
+      case KeyType::Text:
+        return {{"type", "string"}, {"minLength", 1}, {"maxLength", kLongestText}};
+      case KeyType::Count:
+      case KeyType::Number:
+        return {{"type", row.type == KeyType::Count ? "integer" : "number"},
+                {"minimum", limit(row.minimum)},
+                {"maximum", limit(row.maximum)}};
+      case KeyType::Quantity:
+        return {{"type", "string"},
+                {"pattern",
+                 fmt::format("^{} *({})$", kNumberPattern, join(unit_names(row.dimension), "|"))}};
+      case KeyType::Choice:
+        return {{"type", "string"}, {"enum", split(row.choices, '|')}};
+      case KeyType::Flag:
+        return {{"type", "boolean"}};
+      case KeyType::Links:
+        return {{"type", "array"}, {"items", link_schema()}};
+      case KeyType::Sources:
+        return {{"type", "object"},
+                {"propertyNames", {{"enum", all_paths()}}},
+                {"additionalProperties", {{"type", "string"}, {"minLength", 1}}}};
+    }
+    return {};
+  }
+
+  static Json link_schema() {
+    const Json gpu{{"type", "integer"}, {"minimum", 0}, {"maximum", 1023}};
+    const Json count{{"type", "integer"}, {"minimum", 1}, {"maximum", 1023}};
+    return {{"type", "array"},
+            {"items", {gpu, gpu, count}},
+            {"minItems", 3},
+            {"additionalItems", false}};
+  }
+
+  /// Every key and every section: what a source may be given for.
+  std::vector<std::string> all_paths() const {
+    std::vector<std::string> paths;
+    for (const KeyRow& row : keys_) {
+      for (std::size_t dot = row.path.find('.');; dot = row.path.find('.', dot + 1)) {
+        const std::string path = row.path.substr(0, dot);
+        if (std::find(paths.begin(), paths.end(), path) == paths.end()) {
+          paths.push_back(path);
+        }
+        if (dot == std::string::npos) {
+          break;
+        }
+      }
+    }
+    return paths;
+  }
+
+  std::span<const KeyRow> keys_;
+};
+
+/// What may stand at a key, in a few words.
+std::string value_text(const KeyRow& row) {
+  switch (row.type) {
+    case KeyType::Text:
+      return "text";
+    case KeyType::Count:
+      return "whole number, " + range_text(row);
+    case KeyType::Number:
+      return "number, " + range_text(row);
+    case KeyType::Quantity:
+      return fmt::format("{}, {}", noun(row.dimension), range_text(row));
+    case KeyType::Choice:
+      return fmt::format("`{}`", fmt::join(split(row.choices, '|'), "`, `"));
+    case KeyType::Flag:
+      return "`true`, `false`";
+    case KeyType::Links:
+      return "list of `[GPU, GPU, count]`";
+    case KeyType::Sources:
+      return "mapping";
+  }
+  return "";
+}
+
+std::string default_text(const KeyRow& row) {
+  if (row.fallback.empty()) {
+    return "";
+  }
+  return row.fallback == "required" ? "required" : fmt::format("`{}`", row.fallback);
+}
+
+std::string in_table(std::string_view text) {
+  return fmt::format("{}", fmt::join(split(text, '|'), "\\|"));
+}
+
+std::string units_table(std::span<const KeyRow> keys) {
+  std::string rows;
+  for (const Dimension dimension : {Dimension::Size, Dimension::Bandwidth, Dimension::Duration,
+                                    Dimension::ComputeRate, Dimension::Power, Dimension::Price}) {
+    const bool used = std::any_of(keys.begin(), keys.end(), [&](const KeyRow& row) {
+      return row.type == KeyType::Quantity && row.dimension == dimension;
+    });
+    if (used) {
+      rows +=
+          fmt::format("| {} | `{}` |\n", noun(dimension), fmt::join(unit_names(dimension), "`, `"));
+    }
+  }
+  if (rows.empty()) {
+    return "";
+  }
+  return "\n## Units\n\n"
+         "A number with a unit: `400 Gbps`, `1.5 us`. B is bytes and b is bits; k, M, G, T are "
+         "powers "
+         "of 1000, Ki, Mi, Gi, Ti of 1024.\n\n"
+         "| Quantity | Units |\n| --- | --- |\n" +
+         rows;
+}
+
+}  // namespace
+
+std::string json_schema(std::span<const KeyRow> keys, std::string_view title) {
+  return SchemaWriter(keys).write(title).dump(2) + "\n";
+}
+
+std::string reference_page(std::span<const KeyRow> keys, std::string_view title,
+                           std::string_view introduction) {
+  std::string page = fmt::format("# {}\n\n{}\n", title, introduction);
+  std::string_view section = "-";
+  for (const KeyRow& row : keys) {
+    const std::size_t dot = row.path.find('.');
+    const std::string_view own =
+        dot == std::string::npos ? "" : std::string_view(row.path).substr(0, dot);
+    if (own != section) {
+      section = own;
+      page += own.empty() ? "\n" : fmt::format("\n## {}\n\n", own);
+      page += "| Key | Value | Default | Meaning |\n| --- | --- | --- | --- |\n";
+    }
+    page += fmt::format("| `{}` | {} | {} | {} |\n", row.path, in_table(value_text(row)),
+                        default_text(row), in_table(row.text));
+  }
+  return page + units_table(keys);
+}
+
+}  // namespace danlu

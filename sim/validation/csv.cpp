@@ -1,0 +1,164 @@
+#include "sim/validation/csv.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
+
+namespace danlu {
+namespace {
+
+constexpr std::uintmax_t kLargestFile = std::uintmax_t{64} << 20;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+[[noreturn]] void fail(const std::string& file, int line, std::string message,
+                       std::string hint = "") {
+  throw InputError(
+      Problem{{file, line, line == 0 ? 0 : 1}, std::move(message), std::move(hint), ""});
+}
+
+/// Cuts the text into rows of cells.
+class Reader {
+ public:
+  Reader(std::string_view text, const std::string& file) : text_(text), file_(file) {
+    if (text_.starts_with(kByteOrderMark)) {
+      text_.remove_prefix(kByteOrderMark.size());
+    }
+  }
+
+  std::vector<CsvRow> read() {
+    std::vector<CsvRow> rows;
+    while (!text_.empty()) {
+      CsvRow row = read_row();
+      const bool blank = row.cells.size() == 1 && row.cells[0].empty();
+      if (!blank) {
+        rows.push_back(std::move(row));
+      }
+    }
+    return rows;
+  }
+
+ private:
+  CsvRow read_row() {
+    CsvRow row{.line = line_};
+    do {
+      row.cells.push_back(text_.starts_with('"') ? quoted_cell() : plain_cell());
+    } while (take(","));
+    if (!take("\r\n") && !take("\n") && !text_.empty()) {
+      fail(file_, line_, "something follows a closing quote",
+           "write a quote inside a quoted cell twice");
+    }
+    ++line_;
+    return row;
+  }
+
+  std::string plain_cell() {
+    const std::size_t end = std::min(text_.find_first_of(",\n"), text_.size());
+    std::string_view cell = text_.substr(0, end);
+    if (cell.ends_with('\r') && end < text_.size() && text_[end] == '\n') {
+      cell.remove_suffix(1);
+    }
+    if (cell.find('"') != std::string_view::npos) {
+      fail(file_, line_, "a quote inside a cell that does not start with one",
+           "put the whole cell in quotes, and write the quote inside twice");
+    }
+    text_.remove_prefix(cell.size());
+    return std::string(cell);
+  }
+
+  std::string quoted_cell() {
+    const int opened = line_;
+    take("\"");
+    std::string cell;
+    for (;;) {
+      const std::size_t end = text_.find('"');
+      if (end == std::string_view::npos) {
+        fail(file_, opened, "a quote opens here and never closes");
+      }
+      for (const char c : text_.substr(0, end)) {
+        line_ += c == '\n' ? 1 : 0;
+      }
+      cell += text_.substr(0, end);
+      text_.remove_prefix(end + 1);
+      if (!take("\"")) {
+        return cell;
+      }
+      cell += '"';
+    }
+  }
+
+  bool take(std::string_view token) {
+    const bool found = text_.starts_with(token);
+    text_.remove_prefix(found ? token.size() : 0);
+    return found;
+  }
+
+  std::string_view text_;
+  const std::string& file_;
+  int line_ = 1;
+};
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) {
+    return "";
+  }
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+}  // namespace
+
+CsvTable::CsvTable(std::string file, CsvRow header, std::vector<CsvRow> rows)
+    : file_(std::move(file)), rows_(std::move(rows)) {
+  for (std::size_t i = 0; i < header.cells.size(); ++i) {
+    const std::string name(trimmed(header.cells[i]));
+    if (!columns_.emplace(name, i).second) {
+      fail(file_, header.line, fmt::format("two columns are called '{}'", shown(name)));
+    }
+  }
+  for (const CsvRow& row : rows_) {
+    if (row.cells.size() != header.cells.size()) {
+      fail(file_, row.line,
+           fmt::format("expected {} cells as in the header, found {}", header.cells.size(),
+                       row.cells.size()));
+    }
+  }
+}
+
+std::string_view CsvTable::cell(const CsvRow& row, std::string_view name) const {
+  const auto column = columns_.find(name);
+  return column == columns_.end() ? "" : trimmed(row.cells[column->second]);
+}
+
+CsvTable parse_csv(std::string_view text, const std::string& file) {
+  std::vector<CsvRow> rows = Reader(text, file).read();
+  if (rows.empty()) {
+    fail(file, 0, "the table is empty", "the first line names the columns");
+  }
+  CsvRow header = std::move(rows.front());
+  rows.erase(rows.begin());
+  return {file, std::move(header), std::move(rows)};
+}
+
+CsvTable read_csv(const std::filesystem::path& file) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) {
+    fail(file.string(), 0, "there is no such file");
+  }
+  if (std::filesystem::file_size(file, error) > kLargestFile) {
+    fail(file.string(), 0, "the file is larger than 64 MiB");
+  }
+  std::ifstream stream(file, std::ios::binary);
+  std::stringstream text;
+  text << stream.rdbuf();
+  if (!stream) {
+    fail(file.string(), 0, "the file cannot be read");
+  }
+  return parse_csv(text.str(), file.string());
+}
+
+}  // namespace danlu

@@ -1,0 +1,42 @@
+// Tables as RFC 4180 has them: commas, quotes around what holds commas, quotes ("" inside) or line
+// breaks, a header line. Line ends may be LF or CRLF; a byte order mark is skipped.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace danlu {
+
+/// One row; `line` is where it starts in the file.
+struct CsvRow {
+  int line = 0;
+  std::vector<std::string> cells;
+};
+
+class CsvTable {
+ public:
+  /// Every row has as many cells as the header, whose names all differ.
+  CsvTable(std::string file, CsvRow header, std::vector<CsvRow> rows);
+
+  const std::string& file() const { return file_; }
+  const std::vector<CsvRow>& rows() const { return rows_; }
+  bool has_column(std::string_view name) const { return columns_.find(name) != columns_.end(); }
+  /// The cell of `row` in the column called `name`, without blanks around it; "" without the
+  /// column.
+  std::string_view cell(const CsvRow& row, std::string_view name) const;
+
+ private:
+  std::string file_;
+  std::map<std::string, std::size_t, std::less<>> columns_;
+  std::vector<CsvRow> rows_;
+};
+
+/// Reads the text of a table; `file` names it in messages. Throws InputError at the line at fault.
+CsvTable parse_csv(std::string_view text, const std::string& file);
+/// The same for a file of at most 64 MiB.
+CsvTable read_csv(const std::filesystem::path& file);
+
+}  // namespace danlu

@@ -1,0 +1,87 @@
+#include "sim/validation/gemm_table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "sim/base/text.hpp"
+#include "sim/validation/training_table.hpp"
+#include "sim/workload/kernels.hpp"
+
+namespace danlu {
+namespace {
+
+constexpr std::array<std::string_view, 6> kNeeded{"gpu", "dtype", "m", "n", "k", "tflops"};
+
+/// The point of one row, or the reasons why there is none.
+class Product {
+ public:
+  Product(const CsvTable& table, const CsvRow& row, const LoadOptions& options)
+      : table_(table), row_(row), options_(options) {}
+
+  void add_to(Validation& validation) {
+    const double rate = number("tflops");
+    const double m = number("m");
+    const double n = number("n");
+    const double k = number("k");
+    const DeviceRow* device = find_device(cell("gpu"));
+    const auto precision = std::find(kPrecisionNames.begin(), kPrecisionNames.end(), cell("dtype"));
+    if (cell("op") != "gemm") {
+      refuse(fmt::format("not a matrix product: {}", shown(cell("op"))));
+    }
+    if (number("groups") > 1) {
+      refuse("groups of products");
+    }
+    if (device == nullptr) {
+      refuse(fmt::format("GPU without a preset: {}", shown(cell("gpu"))));
+    }
+    if (precision == kPrecisionNames.end()) {
+      refuse(fmt::format("precision: {}", shown(cell("dtype"))));
+    }
+    if (rate * m * n * k == 0) {
+      refuse("missing m, n, k or tflops");
+    }
+    if (reasons_.empty()) {
+      const GpuSpec gpu = load_gpu(std::string(device->gpu), options_);
+      const auto kind = static_cast<Precision>(precision - kPrecisionNames.begin());
+      if (gpu.peak(kind)) {
+        const Seconds simulated = KernelTimer(gpu, kind).time({gemm(m, n, k)}).total();
+        validation.points.push_back({std::string(cell("id")), std::string(device->family),
+                                     std::string(cell("source")), 2 * m * n * k / (rate * 1e12),
+                                     simulated.value});
+        return;
+      }
+      refuse(fmt::format("{} has no {}", gpu.name, *precision));
+    }
+    validation.not_simulated.push_back({std::string(cell("id")), std::move(reasons_)});
+  }
+
+ private:
+  std::string_view cell(std::string_view column) const { return table_.cell(row_, column); }
+  double number(std::string_view column) const {
+    return std::max(0.0, parse_number(cell(column)).value_or(0));
+  }
+  void refuse(std::string reason) { reasons_.push_back(std::move(reason)); }
+
+  const CsvTable& table_;
+  const CsvRow& row_;
+  const LoadOptions& options_;
+  std::vector<std::string> reasons_;
+};
+
+}  // namespace
+
+Validation validate_products(const CsvTable& table, const LoadOptions& options) {
+  Validation result{.table = "gemm", .rows = static_cast<int>(table.rows().size())};
+  for (const CsvRow& row : table.rows()) {
+    const bool complete =
+        std::none_of(kNeeded.begin(), kNeeded.end(),
+                     [&](std::string_view column) { return table.cell(row, column).empty(); });
+    result.complete += complete ? 1 : 0;
+    Product(table, row, options).add_to(result);
+  }
+  return result;
+}
+
+}  // namespace danlu

@@ -1,0 +1,521 @@
+#include "sim/validation/training_table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <cstdint>
+#include <regex>
+
+#include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
+
+namespace danlu {
+namespace {
+
+constexpr std::array kDevices{
+    DeviceRow{"A100-80GB", "A100", "dgx-a100", "a100-80"},
+    DeviceRow{"A100-40GB", "A100", "dgx-a100-40", "a100-40"},
+    DeviceRow{"A800", "A800", "hgx-a800", "a800"},
+    DeviceRow{"H100-80GB", "H100", "dgx-h100", "h100"},
+    DeviceRow{"H100 SXM", "H100", "dgx-h100", "h100"},
+    DeviceRow{"H200", "H200", "hgx-h200", "h200"},
+    DeviceRow{"H800", "H800", "hgx-h800", "h800"},
+    DeviceRow{"B200", "B200", "hgx-b200", "b200"},
+    DeviceRow{"GB200", "GB200", "gb200-nvl72", "gb200"},
+    DeviceRow{"V100-32GB-SXM2", "V100", "dgx1-v100", "v100-32"},
+    DeviceRow{"V100-32GB", "V100", "dgx2-v100", "v100-32"},
+    DeviceRow{"V100-16GB", "V100", "dgx1-v100", "v100-16"},
+};
+
+/// The columns without which nothing can be simulated, in the order of the messages.
+constexpr std::array<std::string_view, 13> kNeeded{
+    "gpu",   "gpus",    "layers", "hidden", "ffn_hidden",        "gated_mlp",  "heads",
+    "vocab", "seq_len", "tp",     "pp",     "global_batch_seqs", "micro_batch"};
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+bool has(std::string_view text, std::string_view word) {
+  return text.find(word) != std::string_view::npos;
+}
+
+/// The name of a GPU without remarks: "H100-80GB-SXM (GCP A3)" is "H100-80GB-SXM".
+std::string_view bare_name(std::string_view name) {
+  name = name.substr(0, name.find(" ("));
+  return name;
+}
+
+/// The year that a date starts with: "2023-07..11", or a container's "26.04 ..."; 0 for none.
+int year_of(std::string_view date) {
+  const auto digits = [&](std::size_t first, std::size_t last) {
+    return date.size() >= last && std::all_of(date.begin() + static_cast<std::ptrdiff_t>(first),
+                                              date.begin() + static_cast<std::ptrdiff_t>(last),
+                                              [](unsigned char c) { return std::isdigit(c) != 0; });
+  };
+  const auto number = [&](std::size_t size) {
+    return static_cast<int>(parse_number(date.substr(0, size)).value_or(0));
+  };
+  if (digits(0, 4)) {
+    return number(4);
+  }
+  return digits(0, 2) && date.size() > 2 && date[2] == '.' ? 2000 + number(2) : 0;
+}
+
+/// Gigabits per second of an InfiniBand generation.
+double generation_gbps(const std::string& name) {
+  return name == "EDR" ? 100 : name == "HDR" ? 200 : name == "NDR" ? 400 : 800;
+}
+
+/// How a run shards its optimizer, as far as danlu knows it.
+struct Sharding {
+  int zero = 0;
+  bool overlaps = false;
+};
+
+class Converter {
+ public:
+  Converter(const CsvTable& table, const CsvRow& row, const LoadOptions& options)
+      : table_(table), row_(row), options_(options) {}
+
+  Conversion convert() {
+    result_.id = std::string(cell("id"));
+    if (result_.id.empty()) {
+      result_.id = fmt::format("line {}", row_.line);
+    }
+    result_.source = std::string(cell("source"));
+    result_.published_step_s = published();
+    check_kind();
+    check_needed();
+    if (result_.reasons.empty()) {
+      add_cluster();
+      add_model();
+      add_parallelism();
+      add_training();
+    }
+    if (result_.reasons.empty()) {
+      accept();
+    }
+    return std::move(result_);
+  }
+
+ private:
+  std::string_view cell(std::string_view column) const { return table_.cell(row_, column); }
+  void refuse(std::string reason) { result_.reasons.push_back(std::move(reason)); }
+  void line(std::string text) { yaml_ += std::move(text) + "\n"; }
+
+  /// A positive number of the row, or 0.
+  double number(std::string_view column) const {
+    const double value = parse_number(cell(column)).value_or(0);
+    return value > 0 ? value : 0;
+  }
+  /// A count of the row; `fallback` where the cell is empty.
+  int count(std::string_view column, int fallback) {
+    if (cell(column).empty()) {
+      return fallback;
+    }
+    const double value = number(column);
+    if (value < 1 || value > 1e9 || value != std::floor(value)) {
+      refuse(fmt::format("{}: expected a whole number, found '{}'", column, shown(cell(column))));
+      return fallback;
+    }
+    return static_cast<int>(value);
+  }
+
+  double published() {
+    for (const char* column : {"step_time_s", "derived_step_time_s"}) {
+      if (number(column) > 0) {
+        return number(column);
+      }
+    }
+    const double rate = number("tokens_per_s_per_gpu") * number("gpus");
+    const double tokens = number("global_batch_seqs") * number("seq_len");
+    if (rate > 0 && tokens > 0) {
+      return tokens / rate;
+    }
+    refuse("missing rate");
+    return 0;
+  }
+
+  /// What danlu has no model for yet, however well the row describes it.
+  void check_kind() {
+    const std::string model = lower(cell("model"));
+    if (number("moe_experts") > 1 || number("ep") > 1) {
+      refuse("mixture of experts");
+    }
+    if (number("cp") > 1) {
+      refuse("context parallelism");
+    }
+    if (lower(cell("sequence_parallel")).starts_with("ulysses")) {
+      refuse("Ulysses sequence parallelism");
+    }
+    if (model.starts_with("bert") || model.starts_with("t5")) {
+      refuse("encoder model");
+    }
+    if (has(model, "lora")) {
+      refuse("LoRA: frozen weights");
+    }
+    if (has(model, "mamba") || has(model, "nemotron-h")) {
+      refuse("state-space layers");
+    }
+    check_device();
+  }
+
+  void check_device() {
+    const std::string_view gpu = bare_name(cell("gpu"));
+    if (gpu.empty()) {
+      return;  // missing, told elsewhere
+    }
+    if (has(gpu, "/")) {
+      refuse(fmt::format("GPU not certain: {}", shown(gpu)));
+      return;
+    }
+    // The remark decides between two boards of the same GPU, so the whole name is looked up.
+    device_ = has(gpu, "PCIe") ? nullptr : find_device(cell("gpu"));
+    if (device_ == nullptr) {
+      refuse(fmt::format("GPU without a preset: {}", shown(gpu)));
+      return;
+    }
+    result_.device = device_->family;
+  }
+
+  void check_needed() {
+    for (const std::string_view column : kNeeded) {
+      if (cell(column).empty()) {
+        refuse(fmt::format("missing {}", column));
+      }
+    }
+    for (const char* column : {"recompute", "dtype"}) {
+      if (cell(column).empty()) {
+        refuse(fmt::format("missing {}", column));
+      }
+    }
+    if (cell("zero_stage_or_sharding").empty() && cell("dp") != "1") {
+      refuse("missing zero_stage_or_sharding");
+    }
+  }
+
+  // ---- cluster
+  // -----------------------------------------------------------------------------------
+
+  void add_cluster() {
+    const TopologySpec preset = load_topology(std::string(device_->topology), options_).topology;
+    const int tray = count("gpus_per_node", preset.gpus_per_node);
+    const int node = std::max(tray, nvlink_domain());
+    line("cluster:");
+    line(fmt::format("  topology: {}", device_->topology));
+    line(fmt::format("  gpu: {}", device_->gpu));
+    line(fmt::format("  gpus: {}", count("gpus", 1)));
+    std::string node_keys;
+    if (node != preset.gpus_per_node) {
+      node_keys += fmt::format("    gpus: {}\n", node);
+      if (preset.scale_up == ScaleUpKind::Mesh) {
+        node_keys += mesh_of(node, preset);
+      }
+    }
+    node_keys += network(preset, node, tray);
+    if (!node_keys.empty()) {
+      line("  node:");
+      yaml_ += node_keys;
+    }
+  }
+
+  /// GPUs in an "NVL72", 0 where the row names no such domain.
+  int nvlink_domain() const {
+    const std::string text(cell("interconnect_intra"));
+    std::smatch found;
+    return std::regex_search(text, found, std::regex("NVL([0-9]{1,4})")) ? std::stoi(found[1]) : 0;
+  }
+
+  /// Every pair joined by an equal share of the links that a GPU of the preset has.
+  std::string mesh_of(int gpus, const TopologySpec& preset) {
+    int links = 0;
+    for (const MeshLink& link : preset.mesh_links) {
+      links += link.first == 0 || link.second == 0 ? link.count : 0;
+    }
+    if (gpus < 2 || gpus > links + 1) {
+      refuse(fmt::format("no mesh known for {} GPUs a node", gpus));
+      return "";
+    }
+    std::string list;
+    for (int a = 0; a < gpus; ++a) {
+      for (int b = a + 1; b < gpus; ++b) {
+        list += fmt::format("{}[{}, {}, {}]", list.empty() ? "" : ", ", a, b, links / (gpus - 1));
+      }
+    }
+    return fmt::format("    scale_up: {{links: [{}]}}\n", list);
+  }
+
+  /// `tray` is what the row calls a node; its NICs are counted there.
+  static std::string network_keys(int nics, double gbps) {
+    return fmt::format("    nics: {{count: {}, bandwidth: {} Gbps}}\n", nics, gbps);
+  }
+  std::string network(const TopologySpec& preset, int node, int tray) const {
+    const NetworkText text = parse_network(cell("interconnect_inter"));
+    int nics = std::max(1, preset.nics_per_node * node / preset.gpus_per_node);
+    if (text.nics) {
+      nics = std::max(1, *text.nics * node / tray);
+    } else if (text.nic_per_gpu) {
+      nics = node;
+    }
+    double gbps = preset.nic_bandwidth / 1_Gbps;
+    if (text.node_gbps) {
+      gbps = *text.node_gbps * node / tray / nics;
+    } else if (text.nic_gbps) {
+      gbps = *text.nic_gbps;
+    }
+    const bool same = nics == preset.nics_per_node && gbps == preset.nic_bandwidth / 1_Gbps;
+    return same ? "" : network_keys(nics, gbps);
+  }
+
+  // ---- model and parallelism
+  // ---------------------------------------------------------------------
+
+  void add_model() {
+    const bool gated = number("gated_mlp") != 0;
+    const int heads = count("heads", 1);
+    line("model:");
+    for (const auto& [key, column] :
+         {std::pair("layers", "layers"), std::pair("hidden", "hidden"),
+          std::pair("ffn", "ffn_hidden"), std::pair("vocab", "vocab")}) {
+      line(fmt::format("  {}: {}", key, count(column, 1)));
+    }
+    line(fmt::format("  heads: {}", heads));
+    line(fmt::format("  kv_heads: {}", count("kv_heads", heads)));
+    line(fmt::format("  gated_mlp: {}", gated));
+    line(fmt::format("  tied_embeddings: {}", !gated));
+    line(fmt::format("  biases: {}", !gated));
+    line(fmt::format("  norm: {}", gated ? "rmsnorm" : "layernorm"));
+    line(fmt::format("  positions: {}", gated ? 0 : count("seq_len", 1)));
+  }
+
+  void add_parallelism() {
+    const int gpus = count("gpus", 1);
+    const int tensor = count("tp", 1);
+    const int stages = count("pp", 1);
+    const std::int64_t replica = std::int64_t{tensor} * stages;
+    if (gpus % replica != 0) {
+      refuse(fmt::format("tp ({}) x pp ({}) does not divide gpus ({})", tensor, stages, gpus));
+      return;
+    }
+    const auto data = static_cast<int>(gpus / replica);
+    if (count("dp", data) != data) {
+      refuse(fmt::format("tp ({}) x pp ({}) x dp ({}) is not gpus ({})", tensor, stages, cell("dp"),
+                         gpus));
+      return;
+    }
+    const Sharding sharding = read_sharding(data, stages);
+    const std::string sequence = lower(cell("sequence_parallel"));
+    line("parallelism:");
+    line(fmt::format("  tensor: {}", tensor));
+    line(fmt::format("  pipeline: {}", stages));
+    line(fmt::format("  data: {}", data));
+    line(fmt::format("  sequence: {}", sequence == "yes" || sequence == "1" || sequence == "true"));
+    line(fmt::format("  zero: {}", sharding.zero));
+    if (sharding.overlaps) {
+      line("  overlap: {data: true}");
+    }
+  }
+
+  Sharding read_sharding(int data, int stages) {
+    const std::string text = lower(cell("zero_stage_or_sharding"));
+    Sharding sharding;
+    if (data == 1) {
+      return sharding;
+    }
+    std::smatch found;
+    if (std::regex_search(text, found, std::regex("(fsdp|zero-[23]|offload|gemini)"))) {
+      refuse(fmt::format("sharding: {}", found[1] == "fsdp" ? "FSDP" : lower_to_zero(found[1])));
+      return sharding;
+    }
+    if (text == "none" || text == "no" || text == "dp" || text.starts_with("none ") ||
+        has(text, "zero-0")) {
+      sharding.zero = 0;
+    } else if (has(text, "zero-1") || has(text, "distributed optimizer")) {
+      sharding.zero = 1;
+    } else {
+      refuse(fmt::format("sharding: {}", shown(text)));
+    }
+    if (std::regex_search(text, found, std::regex("within ([0-9]+)")) &&
+        parse_number(found[1].str()).value_or(0) != data) {
+      refuse("sharding: ZeRO-1 within a part of the replicas");
+    }
+    const std::size_t overlap = text.find("overlap");
+    sharding.overlaps = overlap != std::string::npos && !has(text, "no overlap");
+    const std::string before = text.substr(0, std::min(overlap, text.size()));
+    if (std::regex_search(before, found, std::regex("pp=([0-9]+)"))) {
+      sharding.overlaps &= parse_number(found[1].str()).value_or(0) == stages;
+    }
+    return sharding;
+  }
+  static std::string lower_to_zero(const std::string& word) {
+    return word.starts_with("zero") ? "ZeRO" + word.substr(4) : word;
+  }
+
+  // ---- training
+  // ----------------------------------------------------------------------------------
+
+  void add_training() {
+    const std::optional<std::string> precision = read_precision();
+    const bool unfused = is_unfused();
+    const std::optional<std::string> recompute = read_recompute(unfused);
+    if (!precision || !recompute) {
+      return;
+    }
+    line("training:");
+    line(fmt::format("  global_batch: {}", count("global_batch_seqs", 1)));
+    line(fmt::format("  micro_batch: {}", count("micro_batch", 1)));
+    line(fmt::format("  sequence_length: {}", count("seq_len", 1)));
+    line(fmt::format("  precision: {}", *precision));
+    line(fmt::format("  recompute: {}", *recompute));
+    line(fmt::format("  attention: {}", unfused ? "unfused" : "flash"));
+    line(fmt::format("  dropout: {}", unfused));
+    line(fmt::format("  gradients: {}", *precision == "fp16" ? "16bit" : "fp32"));
+    line(fmt::format("  schedule: {{kind: 1f1b, chunks: {}}}", count("vpp", 1)));
+  }
+
+  std::optional<std::string> read_precision() {
+    const std::string text = lower(cell("dtype"));
+    const GpuSpec gpu = load_gpu(std::string(device_->gpu), options_);
+    if (has(text, "fp4")) {
+      refuse("precision fp4");
+      return std::nullopt;
+    }
+    if (has(text, "fp8")) {
+      return "fp8";
+    }
+    const bool fp16 = has(text, "fp16") || text == "amp";
+    if (has(text, "bf16") && (!fp16 || gpu.peak(Precision::Bf16))) {
+      return "bf16";
+    }
+    if (fp16) {
+      return "fp16";
+    }
+    if (has(text, "tf32")) {
+      return "tf32";
+    }
+    refuse(fmt::format("precision: {}", shown(text)));
+    return std::nullopt;
+  }
+
+  bool is_unfused() const {
+    const std::string text = lower(cell("attention_kernel"));
+    if (text.empty()) {
+      const int year = year_of(cell("date"));
+      return year != 0 && year < 2023;
+    }
+    if (has(text, "unfused") || has(text, "naive") || has(text, "no flash")) {
+      return true;
+    }
+    const bool fused = has(text, "flash") || has(text, "cudnn") || has(text, "transformerengine") ||
+                       text.starts_with("te");
+    return !fused;
+  }
+
+  std::optional<std::string> read_recompute(bool unfused) {
+    const std::string text = lower(cell("recompute"));
+    if (text == "none" || text == "full") {
+      return text;
+    }
+    const bool core = text == "selective" || text.starts_with("selective(core_attn)") ||
+                      text.starts_with("selective (core_attn)");
+    if (core) {
+      return unfused ? "selective" : "none";
+    }
+    refuse(fmt::format("recompute: {}", shown(text)));
+    return std::nullopt;
+  }
+
+  // ---- the scenario
+  // ------------------------------------------------------------------------------
+
+  /// Lets the scenario's reader judge.
+  void accept() {
+    try {
+      load_scenario_text(yaml_, result_.id, options_);
+      result_.scenario_yaml = std::move(yaml_);
+    } catch (const InputError& error) {
+      refuse(error.problems().front().message);
+    }
+  }
+
+  const CsvTable& table_;
+  const CsvRow& row_;
+  const LoadOptions& options_;
+  const DeviceRow* device_ = nullptr;
+  std::string yaml_;
+  Conversion result_;
+};
+
+}  // namespace
+
+const DeviceRow* find_device(std::string_view name) {
+  const auto found = std::find_if(kDevices.begin(), kDevices.end(), [&](const DeviceRow& row) {
+    return name.starts_with(row.prefix);
+  });
+  return found == kDevices.end() ? nullptr : &*found;
+}
+
+NetworkText parse_network(std::string_view text) {
+  const std::string whole(text);
+  const std::string main = std::regex_replace(whole, std::regex(R"(\([^)]*\))"), "");
+  static const std::string rate = R"(([0-9]+(?:\.[0-9]+)?)\s*G(b|B)/s)";
+  static const std::regex times_rate(R"(([0-9]{1,4})\s*x\s*(?:[A-Za-z][\w-]*\s+)?)" + rate);
+  static const std::regex times_generation(R"(([0-9]{1,4})\s*x\s*(EDR|HDR|NDR|XDR))");
+  static const std::regex only_rate(rate);
+  static const std::regex generation(R"(\b(EDR|HDR|NDR|XDR))");
+  const auto gbps = [](const std::string& number, const std::string& unit) {
+    return parse_number(number).value_or(0) * (unit == "B" ? 8 : 1);
+  };
+
+  NetworkText result;
+  std::smatch found;
+  if (std::regex_search(main, found, times_rate)) {
+    result.nics = std::stoi(found[1]);
+    result.nic_gbps = gbps(found[2], found[3]);
+  } else if (std::regex_search(main, found, only_rate)) {
+    const std::string after = found.suffix();
+    if (has(after, "node") || has(after, "VM")) {
+      result.node_gbps = gbps(found[1], found[2]);
+    } else {
+      result.nic_gbps = gbps(found[1], found[2]);
+      result.nic_per_gpu = has(after, "per GPU");
+    }
+    if (std::regex_search(whole, found, times_generation)) {
+      result.nics = std::stoi(found[1]);
+    }
+  } else if (std::regex_search(main, found, times_generation)) {
+    result.nics = std::stoi(found[1]);
+    result.nic_gbps = generation_gbps(found[2]);
+  } else if (std::regex_search(main, found, generation)) {
+    result.nic_gbps = generation_gbps(found[1]);
+  }
+  if (result.nics == 0) {
+    result.nics.reset();
+  }
+  return result;
+}
+
+std::string Conversion::reason() const {
+  return fmt::format("{}", fmt::join(reasons, "; "));
+}
+
+Conversion convert(const CsvTable& table, const CsvRow& row, const LoadOptions& options) {
+  return Converter(table, row, options).convert();
+}
+
+bool is_complete(const CsvTable& table, const CsvRow& row) {
+  if (table.has_column("complete")) {
+    return table.cell(row, "complete") == "yes";
+  }
+  return std::none_of(kNeeded.begin(), kNeeded.end(),
+                      [&](std::string_view column) { return table.cell(row, column).empty(); });
+}
+
+}  // namespace danlu

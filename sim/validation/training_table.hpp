@@ -1,0 +1,84 @@
+// Published training runs become scenarios, by rules that look at columns and never at who
+// published the row. What a row leaves open is filled in by these rules:
+//
+//   gpu                the device table below, by the start of the name; PCIe cards and names that
+//   leave
+//                      open which GPU it was are not simulated
+//   interconnect_intra "NVL72" is a scale-up domain of 72 GPUs; otherwise gpus_per_node is. A mesh
+//   board
+//                      of fewer GPUs than the preset's joins each pair by an equal share of a GPU's
+//                      links
+//   interconnect_inter parse_network() below; where it says nothing, the preset's NICs, in
+//   proportion to
+//                      the GPUs of the node
+//   gated_mlp          1: LLaMA family (RMSNorm, rotary, no biases, an output head of its own)
+//                      0: GPT family (LayerNorm, a learned position table, biases, tied embeddings)
+//   attention_kernel   "unfused", "naive" or "no Flash...": unfused; Flash, cuDNN,
+//   TransformerEngine:
+//                      flash; nothing: flash for runs of 2023 and later, else unfused
+//   dropout            with unfused attention (Megatron's default of 0.1 in those years)
+//   recompute          "selective" and "selective(core_attn)" are the attention core; where that is
+//                      fused, nothing is left to recompute. Other selections are not simulated
+//   dtype              fp8 in any spelling: fp8; bf16; fp16 and plain amp: fp16; nothing else.
+//   Where the
+//                      text offers both 16-bit formats, bf16 if the GPU has it
+//   gradients          16 bit with fp16, fp32 otherwise (Megatron's defaults)
+//   sharding           none, ZeRO-0, DP: none; ZeRO-1 or distributed optimizer: 1, and "within n"
+//   only
+//                      where n is dp. With dp = 1 nothing is sharded whatever is said
+//   overlap.data       where the sharding text says overlap and not "no overlap"; a "PP=n" before
+//   it
+//                      limits that to runs with n stages
+//   everything else    the scenario's defaults
+//
+// The published time is step_time_s, else derived_step_time_s, else tokens of a step over tokens
+// per second.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/scenario/load_scenario.hpp"
+#include "sim/validation/csv.hpp"
+
+namespace danlu {
+
+/// A GPU as tables name it, and the presets that stand for it.
+struct DeviceRow {
+  std::string_view prefix;  // of the name
+  std::string_view family;  // results are summed up by this
+  std::string_view topology;
+  std::string_view gpu;
+};
+/// The first row whose prefix the name starts with, or nullptr.
+const DeviceRow* find_device(std::string_view name);
+
+/// What a text says about the network between nodes.
+struct NetworkText {
+  std::optional<int> nics;          // of a node
+  std::optional<double> nic_gbps;   // of one NIC
+  std::optional<double> node_gbps;  // of all NICs of a node
+  bool nic_per_gpu = false;
+};
+/// Reads "8x HDR 200Gb/s", "1600 Gb/s/node RoCE", "800 Gb/s per node (4x HDR200)", "400Gb/s IB".
+NetworkText parse_network(std::string_view text);
+
+/// One row as a scenario, or why not.
+struct Conversion {
+  std::string id;
+  std::string source;
+  std::string device;
+  std::optional<std::string> scenario_yaml;
+  std::vector<std::string> reasons;  // all of them; empty with a scenario
+  double published_step_s = 0;       // 0 if the row has none
+
+  std::string reason() const;  // joined
+};
+Conversion convert(const CsvTable& table, const CsvRow& row, const LoadOptions& options);
+
+/// Whether the row states everything: its column `complete`, or else no missing column.
+bool is_complete(const CsvTable& table, const CsvRow& row);
+
+}  // namespace danlu

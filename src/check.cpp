@@ -1,0 +1,55 @@
+// danlu check FILE...: read and check only.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "sim/base/error.hpp"
+#include "sim/scenario/load_scenario.hpp"
+#include "src/commands.hpp"
+
+namespace danlu {
+namespace {
+
+nlohmann::ordered_json problem_json(const Problem& problem) {
+  const auto or_null = [](const auto& value, bool present) {
+    return present ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
+  };
+  return {{"file", problem.position.file},
+          {"line", or_null(problem.position.line, problem.position.line > 0)},
+          {"column", or_null(problem.position.column, problem.position.line > 0)},
+          {"message", problem.message},
+          {"hint", or_null(problem.hint, !problem.hint.empty())}};
+}
+
+}  // namespace
+
+int check_files(const std::vector<std::filesystem::path>& files, const CommonOptions& common) {
+  const LoadOptions options{topologies_folder(), common.overrides};
+  nlohmann::ordered_json results = nlohmann::ordered_json::array();
+  int exit_code = kExitDone;
+  for (const std::filesystem::path& file : files) {
+    nlohmann::ordered_json problems = nlohmann::ordered_json::array();
+    try {
+      const Scenario scenario = load_scenario(file, options);
+      if (!common.json) {
+        print(fmt::format("{}: ok, {} on {} GPUs\n", file.string(), scenario.workload.model.name,
+                          scenario.cluster.gpus));
+      }
+    } catch (const InputError& error) {
+      fmt::print(stderr, "{}", error.what());
+      for (const Problem& problem : error.problems()) {
+        problems.push_back(problem_json(problem));
+      }
+      exit_code = kExitBadInput;
+    }
+    results.push_back(
+        {{"file", file.string()}, {"ok", problems.empty()}, {"problems", std::move(problems)}});
+  }
+  if (common.json) {
+    const nlohmann::ordered_json json{{"schema", "danlu.check/1"}, {"files", results}};
+    print(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  }
+  return exit_code;
+}
+
+}  // namespace danlu

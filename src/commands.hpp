@@ -1,0 +1,28 @@
+// The sub-commands: each takes its options and returns the exit code.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "src/program.hpp"
+
+namespace danlu {
+
+struct RunOptions {
+  std::vector<std::filesystem::path> files;
+  std::filesystem::path trace;  // empty: no trace
+};
+int run(const RunOptions& options, const CommonOptions& common);
+int compare(const std::vector<std::filesystem::path>& files, const CommonOptions& common);
+int check_files(const std::vector<std::filesystem::path>& files, const CommonOptions& common);
+
+struct TopologyOptions {
+  std::string topology;   // name or path
+  int gpus = 0;           // 0: four nodes
+  std::vector<int> route; // two GPUs, or empty for a few examples
+};
+int show_topology(const TopologyOptions& options, const CommonOptions& common);
+int list_presets(const std::string& what, const CommonOptions& common);
+
+}  // namespace danlu

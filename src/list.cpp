@@ -1,0 +1,147 @@
+// danlu list models|gpus|topologies|schedules|collectives
+#include <fmt/format.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "sim/scenario/load_scenario.hpp"
+#include "sim/workload/schedule.hpp"
+#include "src/commands.hpp"
+
+namespace danlu {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// A table for people and the same as JSON.
+struct Listing {
+  std::string text;
+  Json entries = Json::array();
+};
+
+Listing list_models() {
+  Listing listing;
+  listing.text = fmt::format("{:<16} {:>11} {:>7} {:>7} {:>6} {:>9} {:>7} {:>8}  {}\n", "model",
+                             "parameters", "layers", "hidden", "heads", "kv heads", "ffn", "vocab",
+                             "source");
+  for (const ModelPreset& preset : model_presets()) {
+    const double parameters = total_parameters(to_model_spec(preset));
+    listing.text += fmt::format("{:<16} {:>9.4g} B {:>7} {:>7} {:>6} {:>9} {:>7} {:>8}  {}\n",
+                                preset.name, parameters / 1e9, preset.layers, preset.hidden,
+                                preset.heads, preset.kv_heads, preset.ffn, preset.vocab,
+                                preset.source);
+    listing.entries.push_back({{"name", preset.name},
+                               {"parameters", parameters},
+                               {"layers", preset.layers},
+                               {"hidden", preset.hidden},
+                               {"heads", preset.heads},
+                               {"kv_heads", preset.kv_heads},
+                               {"ffn", preset.ffn},
+                               {"vocab", preset.vocab},
+                               {"positions", preset.positions},
+                               {"gated_mlp", preset.gated_mlp},
+                               {"tied_embeddings", preset.tied_embeddings},
+                               {"source", preset.source}});
+  }
+  return listing;
+}
+
+std::string peak_text(const GpuSpec& gpu, Precision precision) {
+  const auto peak = gpu.peak(precision);
+  return peak ? fmt::format("{:.4g}", peak->value / 1e12) : "-";
+}
+
+Listing list_gpus(const LoadOptions& options) {
+  Listing listing;
+  listing.text = fmt::format("{:<9} {:<28} {:>7} {:>7} {:>7} {:>11} {:>10} {:>7}\n", "gpu", "name",
+                             "fp16", "bf16", "fp8", "memory", "HBM", "power");
+  listing.text += fmt::format("{:<9} {:<28} {:>23}\n", "", "", "dense TFLOP/s");
+  for (const std::string& name : preset_names(options.topologies / "gpus")) {
+    const GpuSpec gpu = load_gpu(name, options);
+    listing.text += fmt::format(
+        "{:<9} {:<28} {:>7} {:>7} {:>7} {:>11} {:>10} {:>7}\n", name, gpu.name,
+        peak_text(gpu, Precision::Fp16), peak_text(gpu, Precision::Bf16),
+        peak_text(gpu, Precision::Fp8), to_text(gpu.memory_capacity), to_text(gpu.memory_bandwidth),
+        format_quantity(gpu.power_watts, Dimension::Power));
+    Json peaks = Json::object();
+    for (std::size_t i = 0; i < kPrecisionNames.size(); ++i) {
+      peaks[std::string(kPrecisionNames[i])] =
+          gpu.peak_dense[i] ? Json(gpu.peak_dense[i]->value) : Json(nullptr);
+    }
+    listing.entries.push_back({{"name", name},
+                               {"title", gpu.name},
+                               {"peak_dense_flops_per_s", std::move(peaks)},
+                               {"memory_bytes", gpu.memory_capacity.value},
+                               {"memory_bytes_per_s", gpu.memory_bandwidth.value},
+                               {"power_w", gpu.power_watts}});
+  }
+  return listing;
+}
+
+Listing list_topologies(const LoadOptions& options) {
+  Listing listing;
+  listing.text = fmt::format("{:<13} {:<18} {:<28} {:>5} {:>22} {:>16}\n", "topology", "name",
+                             "GPU", "GPUs", "scale-up one/both ways", "NICs");
+  for (const std::string& name : preset_names(options.topologies)) {
+    const ClusterSpec spec = load_topology(name, options);
+    const TopologySpec& t = spec.topology;
+    const std::string scale_up = fmt::format("{:.4g} / {:.4g} GB/s",
+                                             t.scale_up_bandwidth.value / 1e9,
+                                             t.scale_up_bandwidth.value * 2 / 1e9);
+    listing.text += fmt::format(
+        "{:<13} {:<18} {:<28} {:>5} {:>22} {:>16}\n", name, t.name, spec.gpu.name, t.gpus_per_node,
+        scale_up,
+        fmt::format("{} x {:.4g} Gb/s", t.nics_per_node, t.nic_bandwidth.value * 8 / 1e9));
+    listing.entries.push_back({{"name", name},
+                               {"title", t.name},
+                               {"gpu", spec.gpu.name},
+                               {"gpus_per_node", t.gpus_per_node},
+                               {"scale_up_bytes_per_s", t.scale_up_bandwidth.value},
+                               {"nics", t.nics_per_node},
+                               {"nic_bytes_per_s", t.nic_bandwidth.value}});
+  }
+  return listing;
+}
+
+Listing list_schedules() {
+  Listing listing;
+  for (const ScheduleRow& row : schedule_table()) {
+    listing.text += fmt::format("{:<8} {}\n", row.name, row.help);
+    listing.entries.push_back({{"name", row.name}, {"help", row.help}});
+  }
+  return listing;
+}
+
+Listing list_collectives() {
+  struct Row {
+    std::string_view name, time;
+  };
+  constexpr std::array kRows{
+      Row{"all-reduce", "ring: 2(n-1) alpha + 2(n-1)/n S/B"},
+      Row{"reduce-scatter", "ring: (n-1) alpha + (n-1)/n S/B"},
+      Row{"all-gather", "ring: (n-1) alpha + (n-1)/n S/B"},
+      Row{"send", "alpha + S/B"},
+  };
+  Listing listing;
+  for (const Row& row : kRows) {
+    listing.text += fmt::format("{:<15} {}\n", row.name, row.time);
+    listing.entries.push_back({{"name", row.name}, {"time", row.time}});
+  }
+  return listing;
+}
+
+}  // namespace
+
+int list_presets(const std::string& what, const CommonOptions& common) {
+  const LoadOptions options{topologies_folder(), {}};
+  const Listing listing = what == "models"       ? list_models()
+                          : what == "gpus"       ? list_gpus(options)
+                          : what == "topologies" ? list_topologies(options)
+                          : what == "schedules"  ? list_schedules()
+                                                 : list_collectives();
+  const Json json{{"schema", "danlu.list/1"}, {what, listing.entries}};
+  print(common.json ? json.dump(2) + "\n" : listing.text);
+  return kExitDone;
+}
+
+}  // namespace danlu

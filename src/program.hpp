@@ -1,0 +1,39 @@
+// What the sub-commands share: exit codes, options, where presets lie, and how output gets out.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace danlu {
+
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitCannotRun = 1;    // the plan cannot run: it does not fit in memory
+inline constexpr int kExitBadInput = 2;     // bad input or usage
+inline constexpr int kExitInternal = 3;     // a bug of ours
+
+/// Options that every command has.
+struct CommonOptions {
+  std::vector<std::string> overrides;  // --set
+  bool json = false;
+  bool simgrid_log = false;
+  int verbosity = 0;
+};
+
+/// The folder of presets: beside or above the program's own file, or installed under share/danlu.
+/// Throws std::runtime_error when there is none.
+std::filesystem::path topologies_folder();
+
+/// Whether stdout is a terminal that wants colour (NO_COLOR, TERM=dumb).
+bool wants_colour();
+
+/// Writes to stdout; throws std::runtime_error when that fails (disk full, closed).
+void print(const std::string& text);
+
+/// Writes `text` beside `file` and renames it, so that the file is whole or not there at all.
+void write_file(const std::filesystem::path& file, const std::string& text);
+
+/// Sends spdlog to stderr at the level of -v, -vv, -vvv.
+void set_up_logging(int verbosity);
+
+}  // namespace danlu

@@ -1,0 +1,102 @@
+#include "src/simulation.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <cstring>
+
+#include "sim/base/error.hpp"
+#include "sim/engine/engine.hpp"
+#include "src/child_process.hpp"
+
+namespace danlu {
+namespace {
+
+void log_tasks(const StepPlan& plan, const Timeline& timeline) {
+  if (!spdlog::should_log(spdlog::level::trace)) {
+    return;
+  }
+  for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
+    spdlog::trace("{:.9f} to {:.9f} s: {}", timeline.start[i].value, timeline.finish[i].value,
+                  plan.graph.describe(make_id<TaskId>(i)));
+  }
+}
+
+/// A timeline as bytes: start and finish of every task.
+std::string pack(const Timeline& timeline) {
+  std::string bytes;
+  for (const std::vector<Seconds>* times : {&timeline.start, &timeline.finish}) {
+    bytes.append(reinterpret_cast<const char*>(times->data()), times->size() * sizeof(Seconds));
+  }
+  return bytes;
+}
+
+Timeline unpack(const std::string& bytes) {
+  const std::size_t tasks = bytes.size() / sizeof(Seconds) / 2;
+  Timeline timeline{std::vector<Seconds>(tasks), std::vector<Seconds>(tasks), {}};
+  std::memcpy(timeline.start.data(), bytes.data(), tasks * sizeof(Seconds));
+  std::memcpy(timeline.finish.data(), bytes.data() + tasks * sizeof(Seconds),
+              tasks * sizeof(Seconds));
+  for (const Seconds finish : timeline.finish) {
+    timeline.end = std::max(timeline.end, finish);
+  }
+  return timeline;
+}
+
+/// Plays the graph here, or in a child when this process has more to play.
+Timeline play(const TaskGraph& graph, bool alone, const CommonOptions& common) {
+  const EngineOptions options{.simgrid_log = common.simgrid_log};
+  if (alone) {
+    return simulate(graph, options);
+  }
+  const ChildResult child = run_in_children(1, 1, [&](std::size_t) {
+    return pack(simulate(graph, options));
+  }).front();
+  check(child.succeeded, child.output);
+  return unpack(child.output);
+}
+
+Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions& common) {
+  const auto begin = std::chrono::steady_clock::now();
+  const Cluster cluster = build_cluster(scenario.cluster);
+  spdlog::info("{}: {} nodes, {} links", scenario.name, cluster.nodes(),
+               cluster.topology.links().size());
+  Simulation simulation;
+  simulation.plan = plan_step(scenario.workload, cluster);
+  // The graph is acyclic and every byte is accounted for.
+  const StepPlan& plan = simulation.plan;
+  spdlog::info("plan: {} classes of ranks, {} of communications, {} links, {} tasks",
+               plan.fold.units.size(), plan.fold.patterns.size(), plan.fold.links.size(),
+               plan.graph.tasks.size());
+  simulation.timeline = play(plan.graph, alone, common);
+  // Every task has finished.
+  log_tasks(plan, simulation.timeline);
+  simulation.report =
+      measure(scenario.name, scenario.workload, cluster, plan, simulation.timeline);
+  simulation.scenario = std::move(scenario);
+  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
+  simulation.report.simulation.wall = {wall.count()};
+  spdlog::info("step {:.6g} s, simulated in {:.3g} s", simulation.report.step.time.value,
+               wall.count());
+  return simulation;
+}
+
+}  // namespace
+
+std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> files,
+                                       const CommonOptions& common) {
+  std::vector<Scenario> scenarios;
+  const LoadOptions options{topologies_folder(), common.overrides};
+  for (const std::filesystem::path& file : files) {
+    spdlog::info("reading {}", file.string());
+    scenarios.push_back(load_scenario(file, options));
+  }
+  // From here on no value is unvalidated.
+  std::vector<Simulation> simulations;
+  for (Scenario& scenario : scenarios) {
+    simulations.push_back(simulate_scenario(std::move(scenario), files.size() == 1, common));
+  }
+  return simulations;
+}
+
+}  // namespace danlu

@@ -1,0 +1,26 @@
+// From a file to a report: the straight line through the library, with its log lines.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <vector>
+
+#include "sim/report/report.hpp"
+#include "sim/scenario/load_scenario.hpp"
+#include "src/program.hpp"
+
+namespace danlu {
+
+/// A played scenario.
+struct Simulation {
+  Scenario scenario;
+  StepPlan plan;
+  Timeline timeline;
+  Report report;
+};
+
+/// Loads, plays and measures scenarios. Every file is read and checked before the first is played.
+std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> files,
+                                       const CommonOptions& common);
+
+}  // namespace danlu

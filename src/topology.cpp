@@ -1,0 +1,168 @@
+// danlu topology NAME: counts, bandwidths in both conventions, bisection, routes.
+#include <fmt/format.h>
+
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "sim/base/error.hpp"
+#include "sim/scenario/load_scenario.hpp"
+#include "src/commands.hpp"
+
+namespace danlu {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string_view vertex_kind_name(VertexKind kind) {
+  switch (kind) {
+    case VertexKind::Gpu: return "GPUs";
+    case VertexKind::ScaleUpSwitch: return "scale-up switches";
+    case VertexKind::PcieSwitch: return "PCIe switches";
+    case VertexKind::Nic: return "NICs";
+    case VertexKind::Leaf: return "leaf switches";
+    case VertexKind::Spine: return "spine switches";
+  }
+  return "";
+}
+
+/// Vertices by kind; a vertex that stands for several chips counts as several.
+std::map<VertexKind, int> count_vertices(const Topology& topology) {
+  std::map<VertexKind, int> counts;
+  for (std::size_t v = 0; v < boost::num_vertices(topology.graph()); ++v) {
+    const Vertex& vertex = topology.vertex(make_id<VertexId>(v));
+    counts[vertex.kind] += vertex.count;
+  }
+  return counts;
+}
+
+/// The drawing in the head comment of a topology's file.
+std::string drawing(const std::filesystem::path& file) {
+  std::ifstream stream(file);
+  std::string text;
+  for (std::string line; std::getline(stream, line) && line.starts_with('#');) {
+    if (line.find("yaml-language-server") == std::string::npos) {
+      text += line.substr(line.size() > 1 ? 2 : 1) + "\n";
+    }
+  }
+  return text;
+}
+
+std::string both_ways(BytesPerSecond one_way) {
+  return fmt::format("{} each way, {} both ways together", to_text(one_way), to_text(2 * one_way));
+}
+
+std::string route_text(const Cluster& cluster, int from, int to) {
+  const Topology& topology = cluster.topology;
+  const Route route = topology.route(make_id<GpuId>(static_cast<std::size_t>(from)),
+                                     make_id<GpuId>(static_cast<std::size_t>(to)));
+  BytesPerSecond least = topology.link(route.front()).bandwidth;
+  std::string text = fmt::format("  GPU {} to GPU {}:\n    {}\n", from, to,
+                                 topology.vertex_name(topology.link(route.front()).from));
+  for (const LinkId id : route) {
+    const Link& link = topology.link(id);
+    least = std::min(least, link.bandwidth);
+    text += fmt::format("    -> {:<22} {:>10} nominal, {:>10} achieved, {}\n",
+                        topology.vertex_name(link.to), to_text(link.nominal),
+                        to_text(link.bandwidth), to_text(link.latency));
+  }
+  return text + fmt::format("    {} at most, {} latency\n", to_text(least),
+                            to_text(topology.latency(route)));
+}
+
+Json route_json(const Cluster& cluster, int from, int to) {
+  const Topology& topology = cluster.topology;
+  Json links = Json::array();
+  const Route route = topology.route(make_id<GpuId>(static_cast<std::size_t>(from)),
+                                     make_id<GpuId>(static_cast<std::size_t>(to)));
+  for (const LinkId id : route) {
+    const Link& link = topology.link(id);
+    links.push_back({{"from", topology.vertex_name(link.from)},
+                     {"to", topology.vertex_name(link.to)},
+                     {"kind", link_kind_name(link.kind)},
+                     {"nominal_bytes_per_s", link.nominal.value},
+                     {"bytes_per_s", link.bandwidth.value},
+                     {"latency_s", link.latency.value}});
+  }
+  return {{"from_gpu", from},
+          {"to_gpu", to},
+          {"latency_s", topology.latency(route).value},
+          {"links", links}};
+}
+
+}  // namespace
+
+int show_topology(const TopologyOptions& options, const CommonOptions& common) {
+  const std::filesystem::path folder = topologies_folder();
+  ClusterSpec spec = load_topology(options.topology, {folder, {}});
+  const int per_node = spec.topology.gpus_per_node;
+  spec.gpus = options.gpus > 0 ? options.gpus : 4 * per_node;
+  const Cluster cluster = build_cluster(spec);
+  std::vector<std::pair<int, int>> routes;
+  if (options.route.size() == 2) {
+    const auto [low, high] = std::minmax(options.route[0], options.route[1]);
+    if (low < 0 || high >= spec.gpus || low == high) {
+      throw InputError(Problem{{"--route", 0, 0},
+                               fmt::format("needs two different GPUs from 0 to {}", spec.gpus - 1),
+                               "", ""});
+    }
+    routes.emplace_back(options.route[0], options.route[1]);
+  } else if (spec.gpus > 1) {
+    routes.emplace_back(0, 1);
+    if (spec.gpus > per_node) {
+      routes.emplace_back(0, per_node);
+    }
+  }
+  ClusterSpec one_node = spec;
+  one_node.gpus = per_node;
+  const BytesPerSecond node_bisection = bisection_bandwidth(build_cluster(one_node));
+  const BytesPerSecond bisection = bisection_bandwidth(cluster);
+  const std::map<VertexKind, int> counts = count_vertices(cluster.topology);
+  if (common.json) {
+    Json vertices = Json::object();
+    for (const auto& [kind, count] : counts) {
+      vertices[std::string(vertex_kind_name(kind))] = count;
+    }
+    Json ways = Json::array();
+    for (const auto& [from, to] : routes) {
+      ways.push_back(route_json(cluster, from, to));
+    }
+    const Json json{{"schema", "danlu.topology/1"},
+                    {"name", spec.topology.name},
+                    {"gpu", spec.gpu.name},
+                    {"gpus", spec.gpus},
+                    {"nodes", cluster.nodes()},
+                    {"counts", vertices},
+                    {"directed_links", cluster.topology.links().size()},
+                    {"node_bisection_bytes_per_s", node_bisection.value},
+                    {"bisection_bytes_per_s", bisection.value},
+                    {"routes", ways}};
+    print(json.dump(2) + "\n");
+    return kExitDone;
+  }
+  std::string text = fmt::format("{}: {} GPUs ({}) in {} nodes\n\n", spec.topology.name, spec.gpus,
+                                 spec.gpu.name, cluster.nodes());
+  const std::filesystem::path preset = folder / (options.topology + ".yaml");
+  const std::string picture =
+      drawing(std::filesystem::exists(preset) ? preset : std::filesystem::path(options.topology));
+  text += picture.empty() ? "" : picture + "\n";
+  for (const auto& [kind, count] : counts) {
+    text += fmt::format("  {:<20} {:>8}\n", vertex_kind_name(kind), count);
+  }
+  text += fmt::format("  {:<20} {:>8}\n\n", "directed links", cluster.topology.links().size());
+  text += fmt::format("  scale-up per {}: {}\n",
+                      spec.topology.scale_up == ScaleUpKind::Mesh ? "link" : "GPU",
+                      both_ways(spec.topology.scale_up_bandwidth));
+  text += fmt::format("  NIC: {} x {}\n", spec.topology.nics_per_node,
+                      both_ways(spec.topology.nic_bandwidth));
+  text += fmt::format("  bisection of a node: {} both ways (max-flow between its halves)\n",
+                      to_text(node_bisection));
+  text += fmt::format("  bisection of all: {} both ways\n\nRoutes\n", to_text(bisection));
+  for (const auto& [from, to] : routes) {
+    text += route_text(cluster, from, to);
+  }
+  print(text);
+  return kExitDone;
+}
+
+}  // namespace danlu

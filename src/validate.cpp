@@ -1,0 +1,264 @@
+#include "src/validate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
+#include "sim/engine/engine.hpp"
+#include "sim/plan/plan_step.hpp"
+#include "sim/scenario/load_scenario.hpp"
+#include "sim/validation/csv.hpp"
+#include "sim/validation/gemm_table.hpp"
+#include "sim/validation/training_table.hpp"
+#include "sim/validation/validation.hpp"
+#include "src/child_process.hpp"
+
+namespace danlu {
+namespace {
+
+constexpr double kLargeError = 0.25;  // shown in colour from here on
+
+// ---- what the table is, and its rows
+// -------------------------------------------------------------
+
+/// A kind of table, known by a column that only it has.
+struct TableKind {
+  std::string_view name;
+  std::string_view column;
+  Validation (*validate)(const CsvTable& table, const ValidateOptions& options);
+};
+
+/// The step of one scenario; in a process of its own.
+double step_seconds(const std::string& yaml, const std::string& name, const LoadOptions& load) {
+  const Scenario scenario = load_scenario_text(yaml, name, load);
+  const Cluster cluster = build_cluster(scenario.cluster);
+  const StepPlan plan = plan_step(scenario.workload, cluster);
+  return simulate(plan.graph).end.value;
+}
+
+Validation validate_training(const CsvTable& table, const ValidateOptions& options) {
+  const LoadOptions load{options.topologies, {}};
+  Validation result{.table = "training", .rows = static_cast<int>(table.rows().size())};
+  std::vector<Conversion> runs;
+  for (const CsvRow& row : table.rows()) {
+    result.complete += is_complete(table, row) ? 1 : 0;
+    Conversion conversion = convert(table, row, load);
+    if (conversion.scenario_yaml) {
+      runs.push_back(std::move(conversion));
+    } else {
+      result.not_simulated.push_back({conversion.id, std::move(conversion.reasons)});
+    }
+  }
+  const int processors = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U));
+  const std::vector<ChildResult> steps = run_in_children(
+      runs.size(), options.jobs > 0 ? options.jobs : processors, [&](std::size_t i) {
+        return fmt::format("{}", step_seconds(*runs[i].scenario_yaml, runs[i].id, load));
+      });
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const double seconds = steps[i].succeeded ? parse_number(steps[i].output).value_or(0) : 0;
+    if (seconds > 0) {
+      result.points.push_back(
+          {runs[i].id, runs[i].device, runs[i].source, runs[i].published_step_s, seconds});
+    } else {
+      result.not_simulated.push_back({runs[i].id, {"simulation failed: " + steps[i].output}});
+    }
+  }
+  return result;
+}
+
+Validation validate_gemm(const CsvTable& table, const ValidateOptions& options) {
+  return validate_products(table, {options.topologies, {}});
+}
+
+Validation validate_nccl(const CsvTable& table, const ValidateOptions&) {
+  throw InputError(Problem{{table.file(), 1, 1},
+                           "this is a table of collectives, which danlu cannot validate yet",
+                           "it can: tables of training runs (column step_time_s) and of matrix "
+                           "products (columns tflops, m, n, k)",
+                           ""});
+}
+
+constexpr std::array kTableKinds{TableKind{"training", "step_time_s", validate_training},
+                                 TableKind{"nccl", "busbw_GBps", validate_nccl},
+                                 TableKind{"gemm", "tflops", validate_gemm}};
+
+Validation validate(const CsvTable& table, const ValidateOptions& options) {
+  for (const TableKind& kind : kTableKinds) {
+    if (table.has_column(kind.column)) {
+      return kind.validate(table, options);
+    }
+  }
+  throw InputError(Problem{{table.file(), 1, 1},
+                           "the header is of no kind of table that danlu knows",
+                           "training runs have a column step_time_s, collectives busbw_GBps, "
+                           "matrix products tflops",
+                           ""});
+}
+
+// ---- JSON
+// ----------------------------------------------------------------------------------------
+
+using Json = nlohmann::ordered_json;
+
+Json optional(const std::optional<double>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+void add_statistics(Json& json, const ErrorStatistics& statistics) {
+  json["median_abs_error"] = optional(statistics.median_abs);
+  json["p90_abs_error"] = optional(statistics.p90_abs);
+  json["mean_error"] = optional(statistics.mean);
+}
+
+Json by_group(const Validation& validation, std::string ValidationPoint::*group) {
+  Json json = Json::object();
+  for (const auto& [name, statistics] : error_statistics_by(validation.points, group)) {
+    json[name]["rows"] = statistics.rows;
+    add_statistics(json[name], statistics);
+  }
+  return json;
+}
+
+std::string to_json(const Validation& validation) {
+  Json json;
+  json["schema"] = "danlu.validate/1";
+  json["table"] = validation.table;
+  json["rows"] = validation.rows;
+  json["complete"] = validation.complete;
+  json["simulated"] = validation.points.size();
+  add_statistics(json, error_statistics(validation.points));
+  json["by_device"] = by_group(validation, &ValidationPoint::device);
+  json["by_source"] = by_group(validation, &ValidationPoint::source);
+  json["points"] = Json::array();
+  for (const ValidationPoint& point : validation.points) {
+    json["points"].push_back({{"id", point.id},
+                              {"published", point.published},
+                              {"simulated", point.simulated},
+                              {"unit", point.unit},
+                              {"error", point.error()}});
+  }
+  json["not_simulated"] = Json::array();
+  for (const NotSimulated& row : validation.not_simulated) {
+    json["not_simulated"].push_back(
+        {{"id", row.id}, {"reason", fmt::format("{}", fmt::join(row.reasons, "; "))}});
+  }
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// ---- text
+// ----------------------------------------------------------------------------------------
+
+class TextReport {
+ public:
+  TextReport(const Validation& validation, const ValidateOptions& options)
+      : validation_(validation), options_(options) {}
+
+  std::string make() {
+    add_summary();
+    add_worst();
+    add_groups("By device", &ValidationPoint::device);
+    add_groups("By source", &ValidationPoint::source);
+    add_reasons();
+    return std::move(text_);
+  }
+
+ private:
+  static std::string percent(const std::optional<double>& share, bool sign) {
+    if (!share) {
+      return "-";
+    }
+    return sign ? fmt::format("{:+.1f} %", 100 * *share) : fmt::format("{:.1f} %", 100 * *share);
+  }
+  std::string paint(const std::string& text, const char* code) const {
+    return options_.colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : text;
+  }
+  void heading(const std::string& text) { text_ += "\n" + paint(text, "1") + "\n"; }
+  void error_cell(double error) {
+    const std::string text = fmt::format("{:>10}", percent(error, true));
+    text_ += std::abs(error) >= kLargeError ? paint(text, "33") : text;
+  }
+
+  void add_summary() {
+    const ErrorStatistics all = error_statistics(validation_.points);
+    text_ += fmt::format(
+        "{} rows of the table '{}', {} of them complete, {} simulated\n"
+        "error of the simulated time: median {}, 90th percentile {} (both without sign), mean {}\n",
+        validation_.rows, validation_.table, validation_.complete, all.rows,
+        percent(all.median_abs, false), percent(all.p90_abs, false), percent(all.mean, true));
+  }
+
+  void add_worst() {
+    std::vector<ValidationPoint> points = validation_.points;
+    std::stable_sort(points.begin(), points.end(),
+                     [](const ValidationPoint& a, const ValidationPoint& b) {
+                       return std::abs(a.error()) > std::abs(b.error());
+                     });
+    points.resize(std::min(points.size(), static_cast<std::size_t>(std::max(options_.worst, 0))));
+    if (points.empty()) {
+      return;
+    }
+    heading("Largest errors");
+    text_ += fmt::format("  {:<28} {:<7} {:>12} {:>12} {:>10}\n", "row", "device", "published",
+                         "simulated", "error");
+    for (const ValidationPoint& point : points) {
+      text_ += fmt::format("  {:<28} {:<7} {:>12} {:>12} ", shown(point.id, 28), point.device,
+                           to_text(Seconds{point.published}), to_text(Seconds{point.simulated}));
+      error_cell(point.error());
+      text_ += "\n";
+    }
+  }
+
+  void add_groups(const std::string& title, std::string ValidationPoint::*group) {
+    const auto groups = error_statistics_by(validation_.points, group);
+    if (groups.empty()) {
+      return;
+    }
+    heading(title);
+    text_ +=
+        fmt::format("  {:<44} {:>5} {:>10} {:>10} {:>10}\n", "", "rows", "median", "p90", "mean");
+    for (const auto& [name, statistics] : groups) {
+      text_ +=
+          fmt::format("  {:<44} {:>5} {:>10} {:>10} ", shown(name, 41), statistics.rows,
+                      percent(statistics.median_abs, false), percent(statistics.p90_abs, false));
+      error_cell(statistics.mean.value_or(0));
+      text_ += "\n";
+    }
+  }
+
+  void add_reasons() {
+    const std::vector<ReasonCount> reasons = count_reasons(validation_.not_simulated);
+    if (reasons.empty()) {
+      return;
+    }
+    heading(fmt::format("Not simulated: {} rows", validation_.not_simulated.size()));
+    text_ += fmt::format("  {:>5} {:>11}  {}\n", "rows", "for it only", "reason");
+    for (const ReasonCount& reason : reasons) {
+      text_ +=
+          fmt::format("  {:>5} {:>11}  {}\n", reason.rows, reason.alone, shown(reason.reason, 100));
+    }
+  }
+
+  const Validation& validation_;
+  const ValidateOptions& options_;
+  std::string text_;
+};
+
+}  // namespace
+
+int run_validate(const ValidateOptions& options) {
+  const CsvTable table = read_csv(options.table);
+  const Validation validation = validate(table, options);
+  const std::string text =
+      options.json ? to_json(validation) : TextReport(validation, options).make();
+  std::fputs(text.c_str(), stdout);
+  return 0;
+}
+
+}  // namespace danlu

@@ -1,0 +1,20 @@
+// danlu validate: published measurements against simulated ones.
+#pragma once
+
+#include <filesystem>
+
+namespace danlu {
+
+struct ValidateOptions {
+  std::filesystem::path table;
+  bool json = false;
+  int jobs = 0;    // rows simulated at once; 0: as many as there are processors
+  int worst = 10;  // rows of the list of largest errors
+  std::filesystem::path topologies;
+  bool colour = false;
+};
+
+/// Returns the exit code. Throws InputError for a table that cannot be read or is of no known kind.
+int run_validate(const ValidateOptions& options);
+
+}  // namespace danlu

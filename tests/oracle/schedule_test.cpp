@@ -1,0 +1,178 @@
+// Pipeline schedules against closed forms. Stages of unit time (forward 1, backward 2) are played
+// by the engine; with p stages, m microbatches and v chunks, work per stage is 3m and
+//
+//   GPipe, 1F1B     (m + p - 1) 3            bubble overhead (p-1)/m, rate (p-1)/(m+p-1)
+//   interleaved     (m + (p - 1)/v) 3                        (p-1)/(vm)
+#include "sim/workload/schedule.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "tests/support/play.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::near;
+using testing::play;
+
+struct Shape {
+  ScheduleKind kind = ScheduleKind::OneFOneB;
+  int stages = 1;
+  int chunks = 1;
+  int microbatches = 1;
+};
+
+std::vector<StageOp> ops_of(const Shape& shape, int stage) {
+  return schedule_ops(shape.kind, stage, shape.stages, shape.chunks, shape.microbatches);
+}
+
+/// The passes of all stages, each after the one before it on its stage and, `latency` later, after
+/// the one that makes its input. Virtual stage k = chunk x p + stage feeds k + 1.
+TaskGraph pipeline(const Shape& shape, Seconds latency) {
+  TaskGraph graph;
+  std::map<std::tuple<bool, int, int>, TaskId> passes;  // forward, virtual stage, microbatch
+  for (int stage = 0; stage < shape.stages; ++stage) {
+    TaskId previous{-1};
+    for (const StageOp& op : ops_of(shape, stage)) {
+      const TaskId pass = graph.add({.kind = TaskKind::Compute,
+                                     .duration = Seconds{op.forward ? 1.0 : 2.0} / shape.chunks,
+                                     .name = op.forward ? "forward" : "backward",
+                                     .microbatch = op.microbatch},
+                                    {stage});
+      if (previous >= TaskId{}) {
+        graph.add_edge(previous, pass);
+      }
+      previous = pass;
+      passes[{op.forward, op.chunk * shape.stages + stage, op.microbatch}] = pass;
+    }
+  }
+  const int last = shape.stages * shape.chunks - 1;
+  for (const auto& [key, pass] : passes) {
+    const auto& [forward, at, microbatch] = key;
+    if (!forward && at == last) {
+      graph.add_edge(passes.at({true, at, microbatch}), pass);
+    } else if (forward ? at > 0 : at < last) {
+      const TaskId from = passes.at({forward, forward ? at - 1 : at + 1, microbatch});
+      graph.add_edge(testing::add_flow(graph, -1, 0_B, latency, {from}), pass);
+    }
+  }
+  return graph;
+}
+
+double time_of(const Shape& shape, Seconds latency = {}) {
+  return play(pipeline(shape, latency)).end.value;
+}
+
+std::vector<int> peaks(const Shape& shape) {
+  std::vector<int> by_stage;
+  for (int stage = 0; stage < shape.stages; ++stage) {
+    by_stage.push_back(peak_chunks_in_flight(ops_of(shape, stage)));
+  }
+  return by_stage;
+}
+
+/// Shapes that every schedule of the table must run: p and m freely for one chunk, multiples of p
+/// else.
+std::vector<Shape> grid() {
+  std::vector<Shape> shapes;
+  for (const ScheduleRow& row : schedule_table()) {
+    for (const int p : {1, 2, 3, 4, 8}) {
+      for (const int m : {1, 2, 3, 4, 5, 8, 16, 24}) {
+        shapes.push_back({row.kind, p, 1, m});
+        for (const int v : {2, 3, 4}) {
+          if (row.kind == ScheduleKind::OneFOneB && p > 1 && m % p == 0) {
+            shapes.push_back({row.kind, p, v, m});
+          }
+        }
+      }
+    }
+  }
+  return shapes;
+}
+
+std::string describe(const Shape& shape) {
+  return fmt::format("schedule {}, p {}, v {}, m {}", static_cast<int>(shape.kind), shape.stages,
+                     shape.chunks, shape.microbatches);
+}
+
+// T31: (8 + 4 - 1)(1 + 2) = 33, of which 24 are work: overhead 9/24 = 0.375, rate 9/33 = 0.2727.
+TEST(Schedule, GPipeAndOneFOneBHaveTheSameBubble) {
+  for (const ScheduleKind kind : {ScheduleKind::GPipe, ScheduleKind::OneFOneB}) {
+    const double time = time_of({kind, 4, 1, 8});
+    EXPECT_TRUE(near(time, 33));
+    EXPECT_TRUE(near((time - 24) / 24, 0.375));
+    EXPECT_NEAR((time - 24) / time, 0.2727, 5e-5);
+  }
+}
+
+// T31: GPipe holds all 8; stage s of 1F1B holds p - s.
+TEST(Schedule, OneFOneBHoldsFewerMicrobatches) {
+  EXPECT_EQ(peaks({ScheduleKind::GPipe, 4, 1, 8}), (std::vector{8, 8, 8, 8}));
+  EXPECT_EQ(peaks({ScheduleKind::OneFOneB, 4, 1, 8}), (std::vector{4, 3, 2, 1}));
+}
+
+// With fewer microbatches than stages no stage can hold more than there are: min(m, p - s).
+TEST(Schedule, OneFOneBHoldsNoMoreThanThereAre) {
+  EXPECT_EQ(peaks({ScheduleKind::OneFOneB, 4, 1, 2}), (std::vector{2, 2, 2, 1}));
+}
+
+// T32: (8 + 3/2) 3 = 28.5, (32 + 7/2) 3 = 106.5, (48 + 7/6) 3 = 147.5.
+TEST(Schedule, InterleavingDividesTheBubbleByTheChunks) {
+  EXPECT_TRUE(near(time_of({ScheduleKind::OneFOneB, 4, 2, 8}), 28.5));
+  EXPECT_TRUE(near(time_of({ScheduleKind::OneFOneB, 8, 2, 32}), 106.5));
+  EXPECT_TRUE(near(time_of({ScheduleKind::OneFOneB, 8, 6, 48}), 147.5));
+}
+
+// T32: stage 0 runs 2(p-1) + (v-1)p passes before its first backward and one more in the steady
+// state: v p + p - 1 chunks, here 11, 23 and 55.
+TEST(Schedule, InterleavingHoldsMoreChunks) {
+  EXPECT_EQ(peaks({ScheduleKind::OneFOneB, 4, 2, 8})[0], 11);
+  EXPECT_EQ(peaks({ScheduleKind::OneFOneB, 8, 2, 32})[0], 23);
+  EXPECT_EQ(peaks({ScheduleKind::OneFOneB, 8, 6, 48})[0], 55);
+}
+
+// T33, each transfer 0.5 beside compute: GPipe waits only while filling and draining, 2(p-1) = 6
+// times: 33 + 3 = 36. 1F1B waits 2(p-2) + 2(p-1) m/p = 4 + 12 = 16 times: 33 + 8 = 41.
+TEST(Schedule, OneFOneBIsMoreSensitiveToTransferLatency) {
+  EXPECT_TRUE(near(time_of({ScheduleKind::GPipe, 4, 1, 8}, 0.5_s), 36));
+  EXPECT_TRUE(near(time_of({ScheduleKind::OneFOneB, 4, 1, 8}, 0.5_s), 41));
+}
+
+// The same with p = 8, m = 32: GPipe 39 x 3 + 14 x 0.5 = 124; 1F1B 117 + (12 + 56) x 0.5 = 151.
+TEST(Schedule, TheLatencyRuleHoldsForEightStages) {
+  EXPECT_TRUE(near(time_of({ScheduleKind::GPipe, 8, 1, 32}, 0.5_s), 124));
+  EXPECT_TRUE(near(time_of({ScheduleKind::OneFOneB, 8, 1, 32}, 0.5_s), 151));
+}
+
+// Every stage does every microbatch in every chunk once forward and, later, once backward.
+TEST(Schedule, EveryPassRunsOnce) {
+  for (const Shape& shape : grid()) {
+    SCOPED_TRACE(describe(shape));
+    for (int stage = 0; stage < shape.stages; ++stage) {
+      std::set<std::tuple<bool, int, int>> seen;
+      for (const StageOp& op : ops_of(shape, stage)) {
+        EXPECT_TRUE(op.chunk >= 0 && op.chunk < shape.chunks);
+        EXPECT_TRUE(op.microbatch >= 0 && op.microbatch < shape.microbatches);
+        EXPECT_TRUE(op.forward || seen.count({true, op.chunk, op.microbatch}) > 0);
+        EXPECT_TRUE(seen.insert({op.forward, op.chunk, op.microbatch}).second) << "twice";
+      }
+      EXPECT_EQ(seen.size(), static_cast<std::size_t>(2 * shape.chunks * shape.microbatches));
+    }
+  }
+}
+
+// No schedule of the table deadlocks, and each takes 3 (m + (p-1)/v).
+TEST(Schedule, EveryShapeTakesItsClosedForm) {
+  for (const Shape& shape : grid()) {
+    const double bubble = (shape.stages - 1.0) / shape.chunks;
+    EXPECT_TRUE(near(time_of(shape), 3 * (shape.microbatches + bubble))) << describe(shape);
+  }
+}
+
+}  // namespace
+}  // namespace danlu
