@@ -40,9 +40,10 @@ void write_all(int pipe, std::string_view text) {
                        const std::function<std::string(std::size_t)>& work) {
   std::string text;
   try {
-    text = "+" + work(job);
+    text = work(job);
+    text.insert(text.begin(), '+');
   } catch (const std::exception& error) {
-    text = std::string("-") + error.what();
+    text = fmt::format("-{}", error.what());
   } catch (...) {
     text = "-unknown exception";
   }

@@ -1,7 +1,9 @@
 #include "src/simulation.hpp"
 
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -20,6 +22,15 @@ void log_tasks(const StepPlan& plan, const Timeline& timeline) {
     spdlog::trace("{:.9f} to {:.9f} s: {}", timeline.start[i].value, timeline.finish[i].value,
                   plan.graph.describe(make_id<TaskId>(i)));
   }
+}
+
+/// The most memory that this process or a child has held.
+Bytes peak_memory() {
+  rusage own{};
+  rusage children{};
+  getrusage(RUSAGE_SELF, &own);
+  getrusage(RUSAGE_CHILDREN, &children);
+  return {1024.0 * static_cast<double>(std::max(own.ru_maxrss, children.ru_maxrss))};
 }
 
 /// A timeline as bytes: start and finish of every task.
@@ -76,6 +87,7 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
   simulation.scenario = std::move(scenario);
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
   simulation.report.simulation.wall = {wall.count()};
+  simulation.report.simulation.peak_memory = peak_memory();
   spdlog::info("step {:.6g} s, simulated in {:.3g} s", simulation.report.step.time.value,
                wall.count());
   return simulation;

@@ -141,6 +141,7 @@ Json report_json(const Report& report) {
           {"faults", nullptr},
           {"simulation",
            {{"wall_s", simulation.wall.value},
+            {"peak_memory_bytes", simulation.peak_memory.value},
             {"tasks_played", simulation.tasks_played},
             {"classes", simulation.classes},
             {"fold", fold_name(simulation.fold)},

@@ -134,6 +134,7 @@ struct CriticalPath {
 
 struct SimulationReport {
   Seconds wall;
+  Bytes peak_memory;
   std::size_t tasks_played = 0;
   std::size_t classes = 0;
   FoldMode fold = FoldMode::Exact;
@@ -157,7 +158,7 @@ struct Report {
   SimulationReport simulation;
 };
 
-/// Makes the report of a played step; `simulation.wall` is the caller's to fill in.
+/// Makes the report of a played step; `simulation.wall` and `.peak_memory` are the caller's to fill in.
 Report measure(const std::string& name, const Workload& workload, const Cluster& cluster,
                const StepPlan& plan, const Timeline& timeline);
 

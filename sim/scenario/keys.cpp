@@ -48,12 +48,11 @@ KeyRow flag(std::string path, std::string fallback, std::string help) {
 
 KeyRow bandwidth(std::string path, double minimum, double maximum, std::string fallback,
                  std::string help) {
-  return quantity(std::move(path), Dimension::Bandwidth, minimum, maximum,
-                  std::move(fallback), std::move(help));
+  return quantity(std::move(path), Dimension::Bandwidth, minimum, maximum, std::move(fallback),
+                  std::move(help));
 }
 KeyRow duration(std::string path, std::string fallback, std::string help) {
-  return quantity(std::move(path), Dimension::Duration, 0, 1, std::move(fallback),
-                  std::move(help));
+  return quantity(std::move(path), Dimension::Duration, 0, 1, std::move(fallback), std::move(help));
 }
 KeyRow fraction(std::string path, std::string fallback, std::string help) {
   return number(std::move(path), 0.01, 1, std::move(fallback), std::move(help));
@@ -63,8 +62,9 @@ std::vector<KeyRow> node_and_fabric_keys() {
   return {
       count("node.gpus", 1, 1024, "required", "GPUs in one node (one scale-up domain)"),
       quantity("node.power", Dimension::Power, 1, 1e6, "", "Nameplate power of the whole node"),
-      choice("node.scale_up.kind", "switch|mesh|none", "switch",
-             "How GPUs of a node are joined: through NVSwitches, by direct links, or over PCIe only"),
+      choice(
+          "node.scale_up.kind", "switch|mesh|none", "switch",
+          "How GPUs of a node are joined: through NVSwitches, by direct links, or over PCIe only"),
       count("node.scale_up.switches", 1, 1024, "1", "Switch chips in a node (for the counts)"),
       bandwidth("node.scale_up.bandwidth", 1e9, 1e13, "",
                 "Nominal bandwidth per GPU (mesh: per link) and direction"),
@@ -80,9 +80,10 @@ std::vector<KeyRow> node_and_fabric_keys() {
       bandwidth("node.nics.bandwidth", 1e8, 1e12, "required",
                 "Nominal bandwidth of one NIC, each direction"),
       fraction("node.nics.efficiency", "1", "Share of the nominal bandwidth that messages achieve"),
-      choice("fabric.kind", "rail-optimised|fat-tree|switch", "rail-optimised",
-             "How nodes are joined: NIC i of every node on leaf i, all NICs of a node on one leaf, or "
-             "one switch for all"),
+      choice(
+          "fabric.kind", "rail-optimised|fat-tree|switch", "rail-optimised",
+          "How nodes are joined: NIC i of every node on leaf i, all NICs of a node on one leaf, or "
+          "one switch for all"),
       count("fabric.nodes_per_leaf", 1, kMost, "32", "Nodes below one leaf switch"),
       number("fabric.oversubscription", 1, 100, "1", "Of a leaf: bandwidth down over bandwidth up"),
       duration("fabric.latency", "0 us",
@@ -109,7 +110,8 @@ std::vector<KeyRow> make_topology_keys() {
 std::vector<KeyRow> make_gpu_keys() {
   std::vector<KeyRow> rows{text("name", "required", "Name for people")};
   for (const char* precision : {"fp32", "tf32", "fp16", "bf16", "fp8", "fp4"}) {
-    rows.push_back(quantity(std::string("peak_dense.") + precision, Dimension::ComputeRate, 1e11, 1e17, "",
+    rows.push_back(quantity(std::string("peak_dense.") + precision, Dimension::ComputeRate, 1e11,
+                            1e17, "",
                             "Dense peak (never with 2:4 sparsity); absent if the GPU lacks it"));
   }
   const std::vector<KeyRow> rest{
@@ -144,8 +146,10 @@ void add_model_keys(std::vector<KeyRow>& rows) {
       count("model.kv_heads", 1, kMost, "", "Key-value heads; as many as heads if left out"),
       count("model.head_dim", 1, kMost, "", "Width of a head; hidden / heads if left out"),
       count("model.ffn", 1, 1e7, "", "Width of the MLP; 4 x hidden if left out"),
-      count("model.vocab", 1, 1e7, "", "Vocabulary, as padded for training; required without a preset"),
-      count("model.positions", 0, 1e9, "", "Rows of a learned position table; 0 for rotary or ALiBi"),
+      count("model.vocab", 1, 1e7, "",
+            "Vocabulary, as padded for training; required without a preset"),
+      count("model.positions", 0, 1e9, "",
+            "Rows of a learned position table; 0 for rotary or ALiBi"),
       flag("model.gated_mlp", "", "Three MLP matrices (SwiGLU, GeGLU) instead of two"),
       flag("model.tied_embeddings", "", "Input and output embedding are one table"),
       flag("model.biases", "", "Products have biases"),
@@ -168,7 +172,8 @@ void add_parallelism_keys(std::vector<KeyRow>& rows) {
       choice("parallelism.overlap.tensor", "none|backward|full", "backward",
              "What hides tensor-parallel communication: nothing; the weight gradients; or also "
              "products cut into pieces"),
-      count("parallelism.overlap.chunks", 1, 64, "4", "Pieces of a product with overlap tensor full"),
+      count("parallelism.overlap.chunks", 1, 64, "4",
+            "Pieces of a product with overlap tensor full"),
       flag("parallelism.overlap.data", "false",
            "Reduce gradients layer by layer during the last backward pass"),
   };
@@ -183,9 +188,10 @@ void add_training_keys(std::vector<KeyRow>& rows) {
       choice("training.precision", "fp32|tf32|fp16|bf16|fp8", "bf16", "Of matrix products"),
       choice("training.recompute", "none|selective|full", "none",
              "What backward computes again: nothing, unfused attention, or the whole layer"),
-      choice("training.attention", "unfused|flash", "",
-             "Separate kernels over the s x s scores, or one fused causal kernel; flash if left out, "
-             "unfused with selective recomputation"),
+      choice(
+          "training.attention", "unfused|flash", "",
+          "Separate kernels over the s x s scores, or one fused causal kernel; flash if left out, "
+          "unfused with selective recomputation"),
       flag("training.dropout", "false", "Dropout in attention and residuals"),
       choice("training.model_flops", "full|causal", "full",
              "Count the whole attention square as model FLOPs (the papers of 2021 and 2022) or the "

@@ -142,8 +142,8 @@ class Builder {
   }
 
   void check_model_keys() {
-    const char* const hint = "or name a preset: model: gpt3-175b";
-    if (!values_.misses("model.preset")) {
+    const char* const hint = "or name a preset, for example preset: gpt3-175b";
+    if (!values_.misses("model.preset") || problems_.size() > kMostProblems) {
       return;
     }
     if (!values_.has_below("model.")) {

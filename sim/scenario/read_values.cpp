@@ -1,7 +1,6 @@
 // From YAML text to Values: the walk along the table of keys.
 #include <fmt/format.h>
 #include <yaml-cpp/depthguard.h>
-#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -15,8 +14,6 @@
 
 namespace danlu {
 namespace {
-
-constexpr std::size_t kMostProblems = 20;
 
 /// A value as shown inside a message.
 std::string quote(std::string_view text) {
@@ -218,7 +215,10 @@ class Reader {
     std::set<std::string> seen;
     for (const auto& entry : map) {
       const YAML::Mark mark = entry.first.Mark();
-      if (!entry.first.IsScalar()) {
+      if (problems_.size() > kMostProblems) {
+        return;
+      }
+      if (!entry.first.IsScalar() || entry.first.Scalar().empty()) {
         add(mark, fmt::format("a key must be a word, found {}", node_kind(entry.first)));
         continue;
       }

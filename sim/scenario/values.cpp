@@ -86,9 +86,11 @@ Problem Values::problem(std::string_view path, std::string message, std::string 
 void check_required(const Values& values, std::span<const KeyRow> keys,
                     std::vector<Problem>& problems) {
   for (const KeyRow& row : keys) {
-    if (row.fallback == "required" && values.misses(row.path)) {
+    const bool few = problems.size() < kMostProblems;
+    if (few && row.fallback == "required" && values.misses(row.path)) {
       std::string hint = row.text;
-      if (hint.size() > 1 && std::islower(static_cast<unsigned char>(hint[1])) != 0) {
+      if (hint.starts_with("A ") ||
+          (hint.size() > 1 && std::islower(static_cast<unsigned char>(hint[1])) != 0)) {
         hint[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(hint[0])));
       }
       problems.push_back(

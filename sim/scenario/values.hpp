@@ -16,6 +16,9 @@
 
 namespace danlu {
 
+/// The most problems that are shown; the rest is only mentioned.
+inline constexpr std::size_t kMostProblems = 20;
+
 /// One value, in base units, and where it stands.
 struct Value {
   std::string text;   // as written

@@ -48,13 +48,6 @@ class Folder {
   fs::path path_;
 };
 
-std::string read_file(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
-}
-
 std::string without(std::string text, const std::string& what) {
   for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what)) {
     text.erase(at, what.size());
@@ -130,7 +123,7 @@ std::string run_case(const Case& one) {
       name = line.substr(blank + 1);
     }
   }
-  const std::string path = name.find(".yaml") == std::string::npos ? name : folder.path() / name;
+  const std::string path = name.ends_with(".yaml") ? (folder.path() / name).string() : name;
   const LoadOptions options = shipped_presets(overrides);
   return error_of(
       [&] {
