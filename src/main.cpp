@@ -6,6 +6,7 @@
 
 #include "sim/base/error.hpp"
 #include "src/commands.hpp"
+#include "src/validate.hpp"
 
 namespace danlu {
 namespace {
@@ -19,6 +20,7 @@ struct Arguments {
   std::vector<fs::path> files;
   TopologyOptions topology;
   std::string list;
+  ValidateOptions validate;
 };
 
 void add_common(CLI::App& command, CommonOptions& common) {
@@ -75,6 +77,17 @@ void describe(CLI::App& app, Arguments& arguments) {
   add_common(topology, common);
 }
 
+void describe_validate(CLI::App& app, Arguments& arguments) {
+  CLI::App& validate =
+      *app.add_subcommand("validate", "Published measurements against simulated ones");
+  validate.add_option("TABLE", arguments.validate.table, "A CSV table of measurements")->required();
+  validate.add_option("--jobs", arguments.validate.jobs, "Rows simulated at once (0: all processors)")
+      ->check(CLI::Range(0, 1024));
+  validate.add_option("--worst", arguments.validate.worst, "Rows in the list of largest errors")
+      ->check(CLI::Range(0, 100000));
+  add_common(validate, arguments.common);
+}
+
 int dispatch(const CLI::App& app, const Arguments& arguments) {
   set_up_logging(arguments.common.verbosity);
   const std::string command = app.get_subcommands().front()->get_name();
@@ -90,6 +103,13 @@ int dispatch(const CLI::App& app, const Arguments& arguments) {
   if (command == "list") {
     return list_presets(arguments.list, arguments.common);
   }
+  if (command == "validate") {
+    ValidateOptions options = arguments.validate;
+    options.json = arguments.common.json;
+    options.topologies = topologies_folder();
+    options.colour = wants_colour();
+    return run_validate(options);
+  }
   return show_topology(arguments.topology, arguments.common);
 }
 
@@ -97,6 +117,7 @@ int run_program(int argc, char** argv) {
   CLI::App app("Simulates the training of large models on clusters of GPUs.", "danlu");
   Arguments arguments;
   describe(app, arguments);
+  describe_validate(app, arguments);
   try {
     app.parse(argc, argv);
     return dispatch(app, arguments);

@@ -25,8 +25,7 @@ namespace {
 
 constexpr double kLargeError = 0.25;  // shown in colour from here on
 
-// ---- what the table is, and its rows
-// -------------------------------------------------------------
+// ---- what the table is, and its rows --------------------------------------------------------
 
 /// A kind of table, known by a column that only it has.
 struct TableKind {
@@ -102,8 +101,7 @@ Validation validate(const CsvTable& table, const ValidateOptions& options) {
                            ""});
 }
 
-// ---- JSON
-// ----------------------------------------------------------------------------------------
+// ---- JSON -----------------------------------------------------------------------------------
 
 using Json = nlohmann::ordered_json;
 
@@ -152,8 +150,7 @@ std::string to_json(const Validation& validation) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-// ---- text
-// ----------------------------------------------------------------------------------------
+// ---- text -----------------------------------------------------------------------------------
 
 class TextReport {
  public:

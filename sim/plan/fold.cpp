@@ -263,8 +263,9 @@ void add_patterns(const StepPatterns& step, const std::vector<int>& class_of_pat
   for (std::size_t i = 0; i < step.patterns.size(); ++i) {
     const auto known = static_cast<std::size_t>(class_of_pattern[i]);
     if (known < fold.patterns.size()) {  // equal in an exact fold; a bound takes the worst
-      Seconds& latency = fold.patterns[known].representative.round_latency;
-      latency = std::max(latency, step.patterns[i].round_latency);
+      Pattern& worst = fold.patterns[known].representative;
+      worst.round_latency = std::max(worst.round_latency, step.patterns[i].round_latency);
+      worst.rings = std::min(worst.rings, step.patterns[i].rings);  // most bytes in a stream
       continue;
     }
     PatternClass added{.kind = step.kinds[i], .representative = step.patterns[i]};

@@ -21,10 +21,11 @@ struct Cell {
   int tensor_pattern = -1;  // of Fold::patterns, -1 without tensor parallelism
 };
 
-/// A planned pass: where it can be entered and left, by position in Cell::units.
+/// A planned pass: where it can be entered and left, by position in Cell::units, and the one after it.
 struct Pass {
   std::vector<Tasks> entries;
   std::vector<Tasks> exits;
+  const Pass* next = nullptr;
 };
 
 class StepPlanner {
@@ -103,6 +104,7 @@ class StepPlanner {
   void add_passes(int cell_id) {
     const Cell& cell = cells_[static_cast<std::size_t>(cell_id)];
     std::vector<Tasks> previous(cell.units.size());
+    Pass* previous_pass = nullptr;
     for (const StageOp& op : schedule_ops(w_.training.schedule, cell.stage, p_.pipeline,
                                           w_.training.chunks, w_.microbatches())) {
       const int program = program_of(cell, op);
@@ -121,7 +123,12 @@ class StepPlanner {
         }
         whole_pass.exits = std::move(pass.exits);
       }
-      passes_[{cell_id, op.forward, op.chunk, op.microbatch}] = std::move(whole_pass);
+      Pass& planned = passes_[{cell_id, op.forward, op.chunk, op.microbatch}];
+      planned = std::move(whole_pass);
+      if (previous_pass != nullptr) {
+        previous_pass->next = &planned;
+      }
+      previous_pass = &planned;
     }
     last_exits_.push_back(previous);
   }
@@ -353,20 +360,27 @@ class StepPlanner {
     for (int m = 0; m < w_.microbatches(); ++m) {
       const auto [first, last] = add_communication(
           info, forward ? "send activation" : "send gradient", m, transfer.units);
-      for (const TaskId made : pass_ends(transfer.units[0], forward, chunk, m, false)) {
-        graph().add_edge(made, first);
-      }
-      for (const TaskId waiting : pass_ends(transfer.units[1], forward, next_chunk, m, true)) {
-        graph().add_edge(last, waiting);
+      const auto [from, to] = std::pair(transfer.units[0], transfer.units[1]);
+      const Pass& sender = pass_of(from, forward, chunk, m);
+      const Pass& receiver = pass_of(to, forward, next_chunk, m);
+      wait_for(sender.exits[position(from)], first);
+      let_go_on(last, receiver.entries[position(to)]);
+      if (!p_.overlap_pipeline && sender.next != nullptr) {
+        let_go_on(last, sender.next->entries[position(from)]);
       }
     }
   }
 
-  /// The entries or exits of a pass on one unit.
-  const Tasks& pass_ends(int unit, bool forward, int chunk, int microbatch, bool entries) const {
-    const int cell_id = cell_of_unit_[static_cast<std::size_t>(unit)];
-    const Pass& pass = passes_.at({cell_id, forward, chunk, microbatch});
-    return (entries ? pass.entries : pass.exits)[position(cell_id, unit)];
+  void let_go_on(TaskId before, const Tasks& after) {
+    for (const TaskId task : after) {
+      graph().add_edge(before, task);
+    }
+  }
+  const Pass& pass_of(int unit, bool forward, int chunk, int microbatch) const {
+    return passes_.at({cell_of_unit_[static_cast<std::size_t>(unit)], forward, chunk, microbatch});
+  }
+  std::size_t position(int unit) const {
+    return position(cell_of_unit_[static_cast<std::size_t>(unit)], unit);
   }
   std::size_t position(int cell_id, int unit) const {
     const std::vector<int>& units = cells_[static_cast<std::size_t>(cell_id)].units;

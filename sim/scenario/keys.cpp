@@ -174,6 +174,8 @@ void add_parallelism_keys(std::vector<KeyRow>& rows) {
              "products cut into pieces"),
       count("parallelism.overlap.chunks", 1, 64, "4",
             "Pieces of a product with overlap tensor full"),
+      flag("parallelism.overlap.pipeline", "true",
+           "A stage computes on while it sends to the next; false: it waits until it has sent"),
       flag("parallelism.overlap.data", "false",
            "Reduce gradients layer by layer during the last backward pass"),
   };

@@ -1,5 +1,5 @@
-// The tables of keys: one row per key of a scenario, a topology or a GPU file. The reader's checks, the
-// JSON Schemas and the reference pages are all made from these rows.
+// The tables of keys: one row per key of a scenario, a topology or a GPU file. The reader's checks,
+// the JSON Schemas and the reference pages are all made from these rows.
 #pragma once
 
 #include <span>
@@ -16,16 +16,16 @@ inline constexpr std::size_t kLongestText = 1000;
 
 enum class KeyType { Text, Count, Number, Quantity, Choice, Flag, Links, Sources };
 
-/// One key. `fallback` is the default as a user would write it; "required" if there is none, "" if the
-/// key may be absent without a default.
+/// One key. `fallback` is the default as a user would write it; "required" if there is none, "" if
+/// the key may be absent without a default.
 struct KeyRow {
   std::string path;  // "training.micro_batch"
   KeyType type = KeyType::Text;
   Dimension dimension = Dimension::Number;  // of a Quantity
   double minimum = 0, maximum = 0;          // of Count, Number and Quantity, in base units
   std::string fallback;
-  std::string choices;                      // of a Choice: "none|selective|full"
-  std::string text;                         // one sentence for people
+  std::string choices;  // of a Choice: "none|selective|full"
+  std::string text;     // one sentence for people
 };
 
 std::span<const KeyRow> scenario_keys();
@@ -34,6 +34,9 @@ std::span<const KeyRow> gpu_keys();
 
 /// The row of `path`, or nullptr.
 const KeyRow* find_key(std::span<const KeyRow> keys, std::string_view path);
+
+/// A limit of the row as a user would write it: "100 MB/s", "1000000".
+std::string limit_text(const KeyRow& row, double number);
 
 /// A JSON Schema (draft 07) that accepts what the reader accepts, as far as a schema can say it.
 std::string json_schema(std::span<const KeyRow> keys, std::string_view title);

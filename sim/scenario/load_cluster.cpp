@@ -96,14 +96,14 @@ void check_mesh(const Values& values, const TopologySpec& spec, std::vector<Prob
   const bool mesh = spec.scale_up == ScaleUpKind::Mesh;
   if (mesh && spec.mesh_links.empty()) {
     problems.push_back(values.problem("node.scale_up.kind", "a mesh needs 'links'",
-                                      "links: [[0, 1, 2], ...]: GPU, GPU, number of links"));
+                                      "links: [[0, 1, 2]] says that 2 links join GPUs 0 and 1"));
   }
   for (const MeshLink& link : spec.mesh_links) {
     if (std::max(link.first, link.second) >= spec.gpus_per_node) {
       problems.push_back(
           values.problem("node.scale_up.links",
-                         fmt::format("a link names GPU {}, the node has {}",
-                                     std::max(link.first, link.second), spec.gpus_per_node)));
+                         fmt::format("a link names GPU {}, the node has GPUs 0 to {}",
+                                     std::max(link.first, link.second), spec.gpus_per_node - 1)));
       return;
     }
   }

@@ -54,6 +54,9 @@ Values read_chain(const std::string& yaml, const fs::path& file, std::vector<fs:
                   std::vector<Problem>& problems) {
   Values own = read_values(yaml, file.string(), scenario_keys(), "", problems);
   if (!own.has("extends")) {
+    if (!own.misses("extends")) {
+      own.set_wrong("");  // whatever is missing may stand there
+    }
     return own;
   }
   std::error_code error;
@@ -276,6 +279,7 @@ class Builder {
     p.overlap_tensor = static_cast<TensorOverlap>(choice("parallelism.overlap.tensor"));
     p.tensor_chunks = count("parallelism.overlap.chunks");
     p.overlap_data = flag("parallelism.overlap.data");
+    p.overlap_pipeline = flag("parallelism.overlap.pipeline");
   }
 
   void build_training(TrainingSpec& t) {

@@ -1,6 +1,7 @@
 // From YAML text to Values: the walk along the table of keys.
 #include <fmt/format.h>
 #include <yaml-cpp/depthguard.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 #include <set>
+#include <sstream>
 
 #include "sim/base/text.hpp"
 #include "sim/scenario/values.hpp"
@@ -35,10 +37,13 @@ std::string node_kind(const YAML::Node& node) {
 
 /// What the YAML library says of broken text, and what a person can do about it.
 std::string syntax_hint(std::string_view message) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kHints{{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kHints{{
       {"end of map flow", "a '{' is not closed by '}', or a ',' is missing before here"},
       {"end of sequence flow", "a '[' is not closed by ']', or a ',' is missing before here"},
-      {"illegal map value", "a second ': ' in one line: put quotes around text that holds one"},
+      {"illegal map value",
+       "one 'key: value' to a line, with a blank after ':' and the same indentation in a section"},
+      {"illegal flow end", "a bracket too many"},
+      {"unknown token", "put quotes around text that starts with this character"},
       {"illegal block entry", "a list item stands where none can: compare the indentation"},
       {"end of map not found", "compare the indentation with the lines above"},
       {"end of sequence not found", "compare the indentation with the lines above"},
@@ -50,6 +55,36 @@ std::string syntax_hint(std::string_view message) {
     }
   }
   return "";
+}
+
+/// Notes where each document of a text starts.
+class DocumentStarts : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { marks.push_back(mark); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnScalar(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                const std::string& /*value*/) override {}
+  void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/,
+                       YAML::anchor_t /*anchor*/, YAML::EmitterStyle::value /*style*/) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                  YAML::EmitterStyle::value /*style*/) override {}
+  void OnMapEnd() override {}
+
+  std::vector<YAML::Mark> marks;
+};
+
+/// Where text follows the first document, which YAML::Load would pass over. (YAML::LoadAll never
+/// ends on a document that starts with a comma.)
+std::optional<YAML::Mark> second_document(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  DocumentStarts starts;
+  while (starts.marks.size() < 2 && parser.HandleNextDocument(starts)) {
+  }
+  return starts.marks.size() < 2 ? std::nullopt : std::optional(starts.marks[1]);
 }
 
 /// Walks one document along a table of keys.
@@ -93,14 +128,14 @@ class Reader {
     if (!is_plain_text()) {
       return std::nullopt;
     }
+    const std::string text = yaml + "\n#";  // lets the library see that a quote is open at the end
     try {
-      const std::vector<YAML::Node> documents = YAML::LoadAll(yaml);
-      if (documents.size() > 1) {
-        add(documents[1].Mark(), "expected one YAML document, found a second one",
-            "keep one of them in this file");
+      if (const std::optional<YAML::Mark> second = second_document(text)) {
+        add(*second, "expected one YAML document, found more text",
+            "a file holds one mapping of keys");
         return std::nullopt;
       }
-      return documents.empty() ? YAML::Node(YAML::NodeType::Null) : documents[0];
+      return YAML::Load(text);
     } catch (const YAML::DeepRecursion& error) {
       add(error.mark, "brackets or blocks are nested too deeply");
     } catch (const YAML::Exception& error) {
@@ -142,14 +177,24 @@ class Reader {
   Value place(const YAML::Mark& mark) const {
     Value value;
     value.position.file = file_;
-    if (!whole_ && !mark.is_null()) {
-      const auto line = static_cast<std::size_t>(mark.line);
-      value.source_line = line < lines_.size() ? lines_[line] : "";
-      const std::string_view before =
-          std::string_view(value.source_line).substr(0, static_cast<std::size_t>(mark.column));
-      value.position.line = mark.line + 1;
-      value.position.column = static_cast<int>(characters(before).size()) + 1;
+    if (whole_ || mark.is_null()) {
+      return value;
     }
+    auto line = static_cast<std::size_t>(mark.line);
+    auto column = static_cast<std::size_t>(mark.column);
+    const bool at_end =
+        line >= lines_.size() || (line + 1 == lines_.size() && lines_[line].empty());
+    if (at_end) {  // show what stands last
+      line = std::min(line, lines_.size() - 1);
+      while (line > 0 && lines_[line].empty()) {
+        --line;
+      }
+      column = lines_[line].size();
+    }
+    value.source_line = lines_[line];
+    const std::string_view before = std::string_view(value.source_line).substr(0, column);
+    value.position.line = static_cast<int>(line) + 1;
+    value.position.column = static_cast<int>(characters(before).size()) + 1;
     return value;
   }
   void add(const YAML::Mark& mark, std::string message, std::string hint = "") {
@@ -224,6 +269,7 @@ class Reader {
       }
       const std::string& key = entry.first.Scalar();
       if (key == "<<") {
+        values_.set_wrong(path);
         add(mark, "merge keys (<<) are not supported",
             "a scenario can extend another: extends: other.yaml");
       } else if (!seen.insert(key).second) {
@@ -409,12 +455,9 @@ class Reader {
   }
 
   static std::string range_message(const KeyRow& row, const Value& value) {
-    const bool quantity = row.type == KeyType::Quantity;
-    const auto show = [&](double number) {
-      return quantity ? format_quantity(number, row.dimension) : fmt::format("{:.12g}", number);
-    };
-    return fmt::format("'{}' must lie between {} and {}, found {}", row.path, show(row.minimum),
-                       show(row.maximum), quote(value.text));
+    return fmt::format("'{}' must lie between {} and {}, found {}", row.path,
+                       limit_text(row, row.minimum), limit_text(row, row.maximum),
+                       quote(value.text));
   }
   /// Keeps the number if it lies in the row's range; an absent one is too large for any.
   bool read_range(const KeyRow& row, Value& value, const YAML::Mark& mark,
@@ -467,8 +510,7 @@ class Reader {
     for (const YAML::Node& entry : node) {
       const std::optional<std::vector<int>> link = read_link(entry);
       if (!link) {
-        add(row, entry.Mark(),
-            fmt::format("a link must be [GPU, GPU, count], found {}", node_kind(entry)), kLinkHint);
+        add(row, entry.Mark(), "a link must be [GPU, another GPU, count]", kLinkHint);
         return;
       }
       if (!pairs.insert(std::minmax((*link)[0], (*link)[1])).second) {
@@ -482,8 +524,7 @@ class Reader {
     values_.set(row.path, std::move(value));
   }
 
-  static constexpr const char* kLinkHint =
-      "[0, 1, 2]: GPU 0 and another GPU, 1, are joined by 2 links";
+  static constexpr const char* kLinkHint = "[0, 1, 2] says that 2 links join GPUs 0 and 1";
 
   /// Two different GPUs of a node and how many links join them.
   static std::optional<std::vector<int>> read_link(const YAML::Node& entry) {

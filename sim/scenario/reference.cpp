@@ -14,13 +14,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kNumberPattern = R"([+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?)";
 
-std::string show(const KeyRow& row, double number) {
-  return row.type == KeyType::Quantity ? format_quantity(number, row.dimension)
-                                       : fmt::format("{:.12g}", number);
-}
-
 std::string range_text(const KeyRow& row) {
-  return fmt::format("{} to {}", show(row, row.minimum), show(row, row.maximum));
+  return fmt::format("{} to {}", limit_text(row, row.minimum), limit_text(row, row.maximum));
 }
 
 /// "a bandwidth" without its article.
@@ -227,6 +222,11 @@ std::string default_text(const KeyRow& row) {
   return row.fallback == "required" ? "required" : fmt::format("`{}`", row.fallback);
 }
 
+std::string section_of(const KeyRow& row) {
+  const std::size_t dot = row.path.find('.');
+  return dot == std::string::npos ? "" : row.path.substr(0, dot);
+}
+
 std::string in_table(std::string_view text) {
   return fmt::format("{}", fmt::join(split(text, '|'), "\\|"));
 }
@@ -246,15 +246,32 @@ std::string units_table(std::span<const KeyRow> keys) {
   if (rows.empty()) {
     return "";
   }
-  return "\n## Units\n\n"
-         "A number with a unit: `400 Gbps`, `1.5 us`. B is bytes and b is bits; k, M, G, T are "
-         "powers "
-         "of 1000, Ki, Mi, Gi, Ti of 1024.\n\n"
-         "| Quantity | Units |\n| --- | --- |\n" +
-         rows;
+  return fmt::format(
+      "\n## Units\n\nA number with a unit: `400 Gbps`, `1.5 us`. B is bytes and b is bits; k, M, "
+      "G, T "
+      "are powers of 1000, Ki, Mi, Gi, Ti of 1024.\n\n| Quantity | Units |\n| --- | --- |\n{}",
+      rows);
 }
 
 }  // namespace
+
+std::string limit_text(const KeyRow& row, double number) {
+  if (row.type != KeyType::Quantity) {
+    return fmt::format("{:.12g}", number);
+  }
+  std::string_view best;
+  double best_factor = 0;
+  for (const std::string_view unit : unit_names(row.dimension)) {
+    const auto one = parse_quantity(fmt::format("1 {}", unit), row.dimension);
+    const double factor = one && !one->in_bits && !unit.ends_with("iB") ? one->value : 0;
+    const bool fits = factor > best_factor && factor <= std::max(number, 1.0);
+    if (fits) {
+      best = unit;
+      best_factor = factor;
+    }
+  }
+  return fmt::format("{:.4g} {}", number / best_factor, best);
+}
 
 std::string json_schema(std::span<const KeyRow> keys, std::string_view title) {
   return SchemaWriter(keys).write(title).dump(2) + "\n";
@@ -262,19 +279,22 @@ std::string json_schema(std::span<const KeyRow> keys, std::string_view title) {
 
 std::string reference_page(std::span<const KeyRow> keys, std::string_view title,
                            std::string_view introduction) {
-  std::string page = fmt::format("# {}\n\n{}\n", title, introduction);
-  std::string_view section = "-";
+  std::vector<std::string> sections{""};  // the keys without a section come first
   for (const KeyRow& row : keys) {
-    const std::size_t dot = row.path.find('.');
-    const std::string_view own =
-        dot == std::string::npos ? "" : std::string_view(row.path).substr(0, dot);
-    if (own != section) {
-      section = own;
-      page += own.empty() ? "\n" : fmt::format("\n## {}\n\n", own);
-      page += "| Key | Value | Default | Meaning |\n| --- | --- | --- | --- |\n";
+    if (std::find(sections.begin(), sections.end(), section_of(row)) == sections.end()) {
+      sections.push_back(section_of(row));
     }
-    page += fmt::format("| `{}` | {} | {} | {} |\n", row.path, in_table(value_text(row)),
-                        default_text(row), in_table(row.text));
+  }
+  std::string page = fmt::format("# {}\n\n{}\n", title, introduction);
+  for (const std::string& section : sections) {
+    page += section.empty() ? "\n" : fmt::format("\n## {}\n\n", section);
+    page += "| Key | Value | Default | Meaning |\n| --- | --- | --- | --- |\n";
+    for (const KeyRow& row : keys) {
+      if (section_of(row) == section) {
+        page += fmt::format("| `{}` | {} | {} | {} |\n", row.path, in_table(value_text(row)),
+                            default_text(row), in_table(row.text));
+      }
+    }
   }
   return page + units_table(keys);
 }

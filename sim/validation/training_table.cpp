@@ -93,6 +93,7 @@ class Converter {
     result_.published_step_s = published();
     check_kind();
     check_needed();
+    read_settings();
     if (result_.reasons.empty()) {
       add_cluster();
       add_model();
@@ -201,8 +202,23 @@ class Converter {
     }
   }
 
-  // ---- cluster
-  // -----------------------------------------------------------------------------------
+  /// Settings that a text describes; a row is told about all that are in its way.
+  void read_settings() {
+    unfused_ = is_unfused();
+    if (!cell("dtype").empty()) {
+      precision_ = read_precision();
+    }
+    if (!cell("recompute").empty()) {
+      recompute_ = read_recompute();
+    }
+    const double replica = std::max(1.0, number("tp")) * std::max(1.0, number("pp"));
+    const double data = number("dp") > 0 ? number("dp") : std::round(number("gpus") / replica);
+    if (!cell("zero_stage_or_sharding").empty() && data != 1) {
+      sharding_ = read_sharding(data);
+    }
+  }
+
+  // ---- cluster ------------------------------------------------------------------------------
 
   void add_cluster() {
     const TopologySpec preset = load_topology(std::string(device_->topology), options_).topology;
@@ -274,8 +290,7 @@ class Converter {
     return same ? "" : network_keys(nics, gbps);
   }
 
-  // ---- model and parallelism
-  // ---------------------------------------------------------------------
+  // ---- model and parallelism ----------------------------------------------------------------
 
   void add_model() {
     const bool gated = number("gated_mlp") != 0;
@@ -310,25 +325,40 @@ class Converter {
                          gpus));
       return;
     }
-    const Sharding sharding = read_sharding(data, stages);
     const std::string sequence = lower(cell("sequence_parallel"));
     line("parallelism:");
     line(fmt::format("  tensor: {}", tensor));
     line(fmt::format("  pipeline: {}", stages));
     line(fmt::format("  data: {}", data));
     line(fmt::format("  sequence: {}", sequence == "yes" || sequence == "1" || sequence == "true"));
-    line(fmt::format("  zero: {}", sharding.zero));
-    if (sharding.overlaps) {
-      line("  overlap: {data: true}");
-    }
+    line(fmt::format("  zero: {}", sharding_.zero));
+    line(fmt::format("  scatter_gather: {}", scatters(sequence)));
+    line(fmt::format("  overlap: {{data: {}, tensor: {}, pipeline: {}}}", sharding_.overlaps,
+                     overlaps_tensor() ? "backward" : "none", overlaps_pipeline()));
   }
 
-  Sharding read_sharding(int data, int stages) {
+  /// See the rule `scatter_gather` in the header.
+  bool scatters(std::string_view sequence) const {
+    const int year = year_of(cell("date"));
+    const bool megatron = !has(lower(cell("zero_stage_or_sharding")), "deepspeed");
+    return year == 2021 && megatron && sequence != "yes";
+  }
+
+  /// See the rule `overlap.pipeline` in the header.
+  bool overlaps_pipeline() const {
+    const int year = year_of(cell("date"));
+    return number("vpp") > 1 && (year == 0 || year >= 2023);
+  }
+
+  /// See the rule `overlap.tensor` in the header.
+  bool overlaps_tensor() const {
+    const int year = year_of(cell("date"));
+    return !(year != 0 && year < 2022) && !has(lower(cell("zero_stage_or_sharding")), "deepspeed");
+  }
+
+  Sharding read_sharding(double data) {
     const std::string text = lower(cell("zero_stage_or_sharding"));
     Sharding sharding;
-    if (data == 1) {
-      return sharding;
-    }
     std::smatch found;
     if (std::regex_search(text, found, std::regex("(fsdp|zero-[23]|offload|gemini)"))) {
       refuse(fmt::format("sharding: {}", found[1] == "fsdp" ? "FSDP" : lower_to_zero(found[1])));
@@ -350,7 +380,7 @@ class Converter {
     sharding.overlaps = overlap != std::string::npos && !has(text, "no overlap");
     const std::string before = text.substr(0, std::min(overlap, text.size()));
     if (std::regex_search(before, found, std::regex("pp=([0-9]+)"))) {
-      sharding.overlaps &= parse_number(found[1].str()).value_or(0) == stages;
+      sharding.overlaps &= parse_number(found[1].str()).value_or(0) == number("pp");
     }
     return sharding;
   }
@@ -358,40 +388,32 @@ class Converter {
     return word.starts_with("zero") ? "ZeRO" + word.substr(4) : word;
   }
 
-  // ---- training
-  // ----------------------------------------------------------------------------------
+  // ---- training -----------------------------------------------------------------------------
 
   void add_training() {
-    const std::optional<std::string> precision = read_precision();
-    const bool unfused = is_unfused();
-    const std::optional<std::string> recompute = read_recompute(unfused);
-    if (!precision || !recompute) {
-      return;
-    }
     line("training:");
     line(fmt::format("  global_batch: {}", count("global_batch_seqs", 1)));
     line(fmt::format("  micro_batch: {}", count("micro_batch", 1)));
     line(fmt::format("  sequence_length: {}", count("seq_len", 1)));
-    line(fmt::format("  precision: {}", *precision));
-    line(fmt::format("  recompute: {}", *recompute));
-    line(fmt::format("  attention: {}", unfused ? "unfused" : "flash"));
-    line(fmt::format("  dropout: {}", unfused));
-    line(fmt::format("  gradients: {}", *precision == "fp16" ? "16bit" : "fp32"));
+    line(fmt::format("  precision: {}", precision_));
+    line(fmt::format("  recompute: {}", recompute_));
+    line(fmt::format("  attention: {}", unfused_ ? "unfused" : "flash"));
+    line(fmt::format("  dropout: {}", unfused_));
+    line(fmt::format("  gradients: {}", precision_ == "fp16" ? "16bit" : "fp32"));
     line(fmt::format("  schedule: {{kind: 1f1b, chunks: {}}}", count("vpp", 1)));
   }
 
-  std::optional<std::string> read_precision() {
+  std::string read_precision() {
     const std::string text = lower(cell("dtype"));
-    const GpuSpec gpu = load_gpu(std::string(device_->gpu), options_);
     if (has(text, "fp4")) {
       refuse("precision fp4");
-      return std::nullopt;
+      return "";
     }
     if (has(text, "fp8")) {
       return "fp8";
     }
     const bool fp16 = has(text, "fp16") || text == "amp";
-    if (has(text, "bf16") && (!fp16 || gpu.peak(Precision::Bf16))) {
+    if (has(text, "bf16") && (!fp16 || has_bf16())) {
       return "bf16";
     }
     if (fp16) {
@@ -401,7 +423,12 @@ class Converter {
       return "tf32";
     }
     refuse(fmt::format("precision: {}", shown(text)));
-    return std::nullopt;
+    return "";
+  }
+
+  bool has_bf16() const {
+    return device_ != nullptr &&
+           load_gpu(std::string(device_->gpu), options_).peak(Precision::Bf16).has_value();
   }
 
   bool is_unfused() const {
@@ -418,7 +445,7 @@ class Converter {
     return !fused;
   }
 
-  std::optional<std::string> read_recompute(bool unfused) {
+  std::string read_recompute() {
     const std::string text = lower(cell("recompute"));
     if (text == "none" || text == "full") {
       return text;
@@ -426,14 +453,13 @@ class Converter {
     const bool core = text == "selective" || text.starts_with("selective(core_attn)") ||
                       text.starts_with("selective (core_attn)");
     if (core) {
-      return unfused ? "selective" : "none";
+      return unfused_ ? "selective" : "none";
     }
     refuse(fmt::format("recompute: {}", shown(text)));
-    return std::nullopt;
+    return "";
   }
 
-  // ---- the scenario
-  // ------------------------------------------------------------------------------
+  // ---- the scenario -------------------------------------------------------------------------
 
   /// Lets the scenario's reader judge.
   void accept() {
@@ -449,6 +475,9 @@ class Converter {
   const CsvRow& row_;
   const LoadOptions& options_;
   const DeviceRow* device_ = nullptr;
+  Sharding sharding_;
+  bool unfused_ = false;
+  std::string precision_, recompute_;
   std::string yaml_;
   Conversion result_;
 };

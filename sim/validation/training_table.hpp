@@ -29,6 +29,11 @@
 //   overlap.data       where the sharding text says overlap and not "no overlap"; a "PP=n" before
 //   it
 //                      limits that to runs with n stages
+//   overlap.tensor     none for runs of 2021 and earlier (the option that overlaps the sum of
+//   gradients with
+//                      the weight gradient came to Megatron-LM in September 2021, commit
+//                      16c90445e7) and under DeepSpeed, which switches it off (Megatron-DeepSpeed
+//                      issue 447); else backward
 //   everything else    the scenario's defaults
 //
 // The published time is step_time_s, else derived_step_time_s, else tokens of a step over tokens

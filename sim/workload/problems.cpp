@@ -51,9 +51,9 @@ class Checker {
     const ModelSpec& m = w_.model;
     must_divide("model", "kv_heads", m.kv_heads, "heads", m.heads);
     must_divide("parallelism.tensor", "tensor", p.tensor, "the model's heads", m.heads);
-    if (p.tensor <= m.kv_heads) {  // more ranks than key-value heads: these are copied
+    if (m.heads % p.tensor == 0 && p.tensor <= m.kv_heads) {
       must_divide("parallelism.tensor", "tensor", p.tensor, "the model's kv_heads", m.kv_heads);
-    } else {
+    } else if (m.heads % p.tensor == 0) {  // more ranks than key-value heads: these are copied
       must_divide("parallelism.tensor", "the model's kv_heads", m.kv_heads, "tensor", p.tensor);
     }
     must_divide("parallelism.tensor", "tensor", p.tensor, "the model's ffn", m.ffn);

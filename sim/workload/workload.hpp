@@ -30,6 +30,7 @@ struct ParallelismSpec {
   TensorOverlap overlap_tensor = TensorOverlap::Backward;
   int tensor_chunks = 4;        // pieces a product is cut into with TensorOverlap::Full
   bool overlap_data = false;    // gradients are reduced during the last backward pass
+  bool overlap_pipeline = true;  // a stage computes on while it sends; else it waits
 };
 
 struct TrainingSpec {

@@ -2,7 +2,9 @@
 //
 //   === a name for the case
 //   ... lines of scenario.yaml ...
-//   --- file NAME          more files beside it, as often as needed
+//   --- file NAME          more files beside it, as often as needed; a folder presets/ stands in
+//   for
+//                          the shipped topologies
 //   --- set KEY=VALUE      a --set of the command line
 //   --- load WHAT          load WHAT instead: "gpu NAME", "topology NAME" or "scenario NAME"
 //   --- error
@@ -124,7 +126,10 @@ std::string run_case(const Case& one) {
     }
   }
   const std::string path = name.ends_with(".yaml") ? (folder.path() / name).string() : name;
-  const LoadOptions options = shipped_presets(overrides);
+  LoadOptions options = shipped_presets(overrides);
+  if (fs::exists(folder.path() / "presets")) {
+    options.topologies = folder.path() / "presets";
+  }
   return error_of(
       [&] {
         if (what == "gpu") {

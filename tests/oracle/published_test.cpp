@@ -1,0 +1,69 @@
+// Published training runs, each simulated in a process of its own through the converter that
+// `danlu validate` uses: weak scaling by Narayanan et al. 2021 (arXiv:2104.04473, table 1) and
+// GPT-3 on 64 GPUs by Korthikanti et al. 2022 (arXiv:2205.05198, table 5).
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "sim/engine/engine.hpp"
+#include "sim/plan/plan_step.hpp"
+#include "sim/scenario/load_scenario.hpp"
+#include "sim/validation/csv.hpp"
+#include "sim/validation/training_table.hpp"
+#include "src/child_process.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::near;
+using testing::shipped_presets;
+using testing::source_dir;
+
+struct Times {
+  double published = 0;
+  double simulated = 0;
+};
+
+/// The rows of a table, by id.
+std::map<std::string, Times> step_times(const std::string& file) {
+  const CsvTable table = read_csv(source_dir() + "/tests/validation/" + file);
+  std::vector<Conversion> rows;
+  for (const CsvRow& row : table.rows()) {
+    rows.push_back(convert(table, row, shipped_presets()));
+    EXPECT_EQ(rows.back().reason(), "") << rows.back().id;
+  }
+  const std::vector<ChildResult> results = run_in_children(rows.size(), 2, [&](std::size_t i) {
+    const Scenario scenario =
+        load_scenario_text(rows[i].scenario_yaml.value_or(""), rows[i].id, shipped_presets());
+    const Cluster cluster = build_cluster(scenario.cluster);
+    return fmt::format("{}", simulate(plan_step(scenario.workload, cluster).graph).end.value);
+  });
+  std::map<std::string, Times> times;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_TRUE(results[i].succeeded) << rows[i].id << ": " << results[i].output;
+    times[rows[i].id] = {rows[i].published_step_s, parse_number(results[i].output).value_or(0)};
+  }
+  return times;
+}
+
+// A run does the same FLOPs in both, so achieved FLOP/s compare as the times inverted.
+TEST(Published, MegatronWeakScalingWithin15Percent) {
+  const std::map<std::string, Times> times = step_times("megatron-2021.csv");
+  EXPECT_EQ(times.size(), 10U);
+  for (const auto& [id, time] : times) {
+    EXPECT_TRUE(near(1 / time.simulated, 1 / time.published, 0.15)) << id;
+  }
+}
+
+TEST(Published, Gpt3On64GpusWithin12Percent) {
+  const std::map<std::string, Times> times = step_times("korthikanti-2022.csv");
+  for (const char* id : {"korth-175B-full", "korth-175B-selective"}) {
+    ASSERT_TRUE(times.count(id) == 1) << id;
+    EXPECT_TRUE(near(times.at(id).simulated, times.at(id).published, 0.12)) << id;
+  }
+}
+
+}  // namespace
+}  // namespace danlu

@@ -1,0 +1,230 @@
+// Tables of published measurements: the reader, the rules that make a row a scenario, the
+// statistics.
+#include "sim/validation/validation.hpp"
+
+#include <gtest/gtest.h>
+
+#include "sim/base/error.hpp"
+#include "sim/scenario/load_scenario.hpp"
+#include "sim/validation/csv.hpp"
+#include "sim/validation/gemm_table.hpp"
+#include "sim/validation/training_table.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::near;
+using testing::shipped_presets;
+
+std::string first_problem(const std::string& text) {
+  try {
+    parse_csv(text, "t.csv");
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Csv, ReadsQuotesCommasAndLineBreaks) {
+  const CsvTable table =
+      parse_csv("\xef\xbb\xbfid,note\r\n1,\"a, \"\"b\"\"\nc\"\r\n\r\n2,\" d \"\n3,", "t.csv");
+  ASSERT_EQ(table.rows().size(), 3U);
+  EXPECT_EQ(table.cell(table.rows()[0], "note"), "a, \"b\"\nc");
+  EXPECT_EQ(table.rows()[1].line, 5);  // after a cell of two lines and an empty line
+  EXPECT_EQ(table.cell(table.rows()[1], "note"), "d");
+  EXPECT_EQ(table.cell(table.rows()[2], "note"), "");
+  EXPECT_EQ(table.cell(table.rows()[2], "absent"), "");
+}
+
+TEST(Csv, NamesTheLineAtFault) {
+  EXPECT_NE(first_problem("a,b\n1,2\n\"3,4\n").find("t.csv:3:1: error: a quote opens"),
+            std::string::npos);
+  EXPECT_NE(first_problem("a,b\n1\n").find("t.csv:2:1: error: expected 2 cells"),
+            std::string::npos);
+  EXPECT_NE(first_problem("a,b\n1,\"2\"x\n").find("t.csv:2:1: error: something follows"),
+            std::string::npos);
+  EXPECT_NE(first_problem("a,b\n1,2\"x\"\n").find("t.csv:2:1: error: a quote inside"),
+            std::string::npos);
+  EXPECT_NE(first_problem("a,a\n").find("two columns are called 'a'"), std::string::npos);
+  EXPECT_NE(first_problem("").find("the table is empty"), std::string::npos);
+}
+
+TEST(Network, ReadsWhatTablesSay) {
+  NetworkText text = parse_network("4x Omni-Path 100Gb/s per node (reached 44-57Gb/s)");
+  EXPECT_EQ(text.nics, 4);
+  EXPECT_EQ(text.nic_gbps, 100);
+  text = parse_network("1600 Gb/s/node RoCE");
+  EXPECT_FALSE(text.nics);
+  EXPECT_EQ(text.node_gbps, 1600);
+  text = parse_network("800 Gb/s per node (4x HDR200), as its config says");
+  EXPECT_EQ(text.nics, 4);
+  EXPECT_EQ(text.node_gbps, 800);
+  text = parse_network("8x400Gb/s NDR ConnectX-7 per node");
+  EXPECT_EQ(text.nics, 8);
+  EXPECT_EQ(text.nic_gbps, 400);
+  text = parse_network("RoCE2, 500GB/s NIC per node");
+  EXPECT_EQ(text.node_gbps, 4000);
+  text = parse_network("400Gb/s RoCE per GPU, 3-layer Clos");
+  EXPECT_TRUE(text.nic_per_gpu);
+  EXPECT_EQ(text.nic_gbps, 400);
+  text = parse_network("HDR IB (Selene)");
+  EXPECT_FALSE(text.nics);
+  EXPECT_EQ(text.nic_gbps, 200);
+  text = parse_network("");
+  EXPECT_FALSE(text.nics || text.nic_gbps || text.node_gbps);
+}
+
+constexpr const char* kHeader =
+    "id,source,date,gpu,gpus,gpus_per_node,interconnect_intra,interconnect_inter,model,layers,"
+    "hidden,"
+    "ffn_hidden,gated_mlp,heads,kv_heads,vocab,seq_len,moe_experts,global_batch_seqs,micro_batch,"
+    "tp,"
+    "pp,vpp,cp,dp,sequence_parallel,zero_stage_or_sharding,recompute,attention_kernel,dtype,"
+    "step_time_s,tokens_per_s_per_gpu\n";
+
+Conversion convert_row(const std::string& row) {
+  const CsvTable table = parse_csv(kHeader + row + "\n", "t.csv");
+  return convert(table, table.rows()[0], shipped_presets());
+}
+
+Scenario scenario_of(const Conversion& conversion) {
+  EXPECT_EQ(conversion.reason(), "");
+  return load_scenario_text(conversion.scenario_yaml.value_or(""), "row", shipped_presets());
+}
+
+TEST(TrainingRow, GptOnA100) {
+  const Conversion row = convert_row(
+      "a,paper,2021,A100-80GB-SXM,64,8,NVLink3,4x Omni-Path 100Gb/s per "
+      "node,GPT-3,96,12288,49152,0,"
+      "96,96,51200,2048,,64,1,8,8,3,,1,yes,none (DP=1),selective,unfused (no FlashAttention),fp16,"
+      "13.75,");
+  EXPECT_EQ(row.device, "A100");
+  EXPECT_EQ(row.published_step_s, 13.75);
+  const Scenario scenario = scenario_of(row);
+  const TopologySpec& node = scenario.cluster.topology;
+  EXPECT_EQ(node.nics_per_node, 4);
+  EXPECT_TRUE(near(node.nic_bandwidth / 100_Gbps, 1));
+  const Workload& w = scenario.workload;
+  EXPECT_EQ(w.training.attention, AttentionKind::Unfused);
+  EXPECT_EQ(w.training.recompute, Recompute::Selective);
+  EXPECT_EQ(w.training.precision, Precision::Fp16);
+  EXPECT_EQ(w.training.gradient_bytes, 2);
+  EXPECT_TRUE(w.training.dropout && w.parallelism.sequence && w.model.tied_embeddings);
+  EXPECT_EQ(w.training.chunks, 3);
+  EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::None);  // too early
+  EXPECT_EQ(w.model.positions, 2048);
+}
+
+// 64 x 4096 tokens a step, 8 GPUs at 4,096 tokens/s each: 8 s.
+TEST(TrainingRow, LlamaFromTokensPerSecond) {
+  const Conversion row = convert_row(
+      "b,page,26.04 Container,H100-80GB-SXM (GCP A3),8,8,,,Llama-3 8B,32,4096,14336,1,32,8,128256,"
+      "4096,,64,1,2,1,,,,no,\"distributed optimizer (ZeRO-1), "
+      "overlapped\",selective,,FP8-CS,,4096");
+  EXPECT_TRUE(near(row.published_step_s, 8));
+  const Workload w = scenario_of(row).workload;
+  EXPECT_EQ(w.training.precision, Precision::Fp8);
+  EXPECT_EQ(w.training.attention, AttentionKind::Flash);
+  EXPECT_EQ(w.training.recompute, Recompute::None);  // fused attention leaves nothing to repeat
+  EXPECT_EQ(w.parallelism.data, 4);
+  EXPECT_EQ(w.parallelism.zero, 1);
+  EXPECT_TRUE(w.parallelism.overlap_data);
+  EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::Backward);
+  EXPECT_FALSE(w.model.tied_embeddings || w.model.biases || w.training.dropout);
+  EXPECT_EQ(w.model.kv_heads, 8);
+}
+
+TEST(TrainingRow, BoardsOfFourV100JoinPairsByTwoLinks) {
+  const Scenario scenario =
+      scenario_of(convert_row("c,log,2021,V100-32GB-SXM2,8,4,NVLink2,,GPT,24,2048,8192,0,16,16,"
+                              "50304,1024,,64,4,4,2,1,,1,no,"
+                              "none,full,unfused,fp16,2,"));
+  const TopologySpec& node = scenario.cluster.topology;
+  EXPECT_EQ(node.gpus_per_node, 4);
+  EXPECT_EQ(node.nics_per_node, 2);
+  ASSERT_EQ(node.mesh_links.size(), 6U);
+  for (const MeshLink& link : node.mesh_links) {
+    EXPECT_EQ(link.count, 2);
+  }
+}
+
+TEST(TrainingRow, RackOfGb200IsOneDomain) {
+  const Scenario scenario =
+      scenario_of(convert_row("d,page,2025,GB200,144,4,NVL72 NVLink5,4x400Gb/s CX-7 per 4-GPU "
+                              "tray,Llama,32,4096,14336,1,32,8,"
+                              "128256,4096,,144,1,4,1,,,36,yes,ZeRO-1,none,,bf16,2,"));
+  EXPECT_EQ(scenario.cluster.topology.gpus_per_node, 72);
+  EXPECT_EQ(scenario.cluster.topology.nics_per_node, 72);
+}
+
+TEST(TrainingRow, TellsEverythingThatIsInTheWay) {
+  EXPECT_EQ(
+      convert_row("e,x,2024,A800/H800-80GB (either),8,8,,,Qwen3,32,4096,,1,32,8,128256,4096,8,64,"
+                  "1,2,1,,2,2,no,FSDP,none,,bf16,2,")
+          .reason(),
+      "mixture of experts; context parallelism; GPU not certain: A800/H800-80GB; "
+      "missing ffn_hidden; sharding: FSDP");
+  // A relation that the scenario's reader refuses.
+  EXPECT_EQ(
+      convert_row("f,x,2024,H100-80GB-SXM,8,8,,,L,31,4096,14336,1,32,8,128256,4096,,64,1,1,8,,,1,"
+                  "no,none,none,,bf16,2,")
+          .reason(),
+      "pipeline (8) must divide the model's layers (31)");
+  // Degrees that contradict each other.
+  EXPECT_EQ(
+      convert_row("g,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,64,1,2,1,,,2,"
+                  "no,none,none,,bf16,2,")
+          .reason(),
+      "tp (2) x pp (1) x dp (2) is not gpus (8)");
+  EXPECT_EQ(
+      convert_row("h,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,64,1,1,1,,,8,"
+                  "no,ZeRO-1 within 4 (hybrid zero),none,,NVFP4,,")
+          .reason(),
+      "missing rate; precision fp4; sharding: ZeRO-1 within a part of the replicas");
+}
+
+TEST(GemmRow, StandsBesideItsKernelTime) {
+  const CsvTable table = parse_csv(
+      "id,source,gpu,op,dtype,m,n,k,groups,tflops\n"
+      "1,x,A100-80GB,gemm,bf16,8192,8192,8192,,250\n"
+      "2,x,A100-80GB,attention,bf16,,,,,100\n",
+      "t.csv");
+  const Validation result = validate_products(table, shipped_presets());
+  ASSERT_EQ(result.points.size(), 1U);
+  EXPECT_TRUE(near(result.points[0].published, 2 * 8192.0 * 8192 * 8192 / 250e12));
+  EXPECT_GT(result.points[0].simulated, 0);
+  EXPECT_EQ(result.not_simulated.size(), 1U);
+}
+
+// 1 2 3 4: median 2.5; the 90th percentile lies at place 2.7, between 3 and 4.
+TEST(Statistics, QuantilesInterpolate) {
+  EXPECT_TRUE(near(quantile({4, 1, 3, 2}, 0.5), 2.5));
+  EXPECT_TRUE(near(quantile({4, 1, 3, 2}, 0.9), 3.7));
+  EXPECT_TRUE(near(quantile({7}, 0.9), 7));
+}
+
+TEST(Statistics, ErrorsByGroup) {
+  const std::vector<ValidationPoint> points{{"1", "A", "x", 10, 11},   // +10 %
+                                            {"2", "A", "y", 10, 7},    // -30 %
+                                            {"3", "B", "y", 10, 12}};  // +20 %
+  const ErrorStatistics all = error_statistics(points);
+  EXPECT_EQ(all.rows, 3);
+  EXPECT_TRUE(near(all.median_abs.value_or(0), 0.2));
+  EXPECT_NEAR(all.mean.value_or(1), 0, 1e-12);
+  const auto by_device = error_statistics_by(points, &ValidationPoint::device);
+  EXPECT_TRUE(near(by_device.at("A").mean.value_or(0), -0.1));
+  EXPECT_FALSE(error_statistics({}).median_abs);
+}
+
+TEST(Statistics, ReasonsCountRowsAndRowsWithNoOther) {
+  const std::vector<NotSimulated> rows{{"1", {"a", "b"}}, {"2", {"b"}}};
+  const std::vector<ReasonCount> counts = count_reasons(rows);
+  ASSERT_EQ(counts.size(), 2U);
+  EXPECT_EQ(counts[0].reason, "b");
+  EXPECT_EQ(counts[0].rows, 2);
+  EXPECT_EQ(counts[0].alone, 1);
+}
+
+}  // namespace
+}  // namespace danlu
