@@ -18,9 +18,9 @@ int compare(const std::vector<std::filesystem::path>& files, const CommonOptions
 int check_files(const std::vector<std::filesystem::path>& files, const CommonOptions& common);
 
 struct TopologyOptions {
-  std::string topology;   // name or path
-  int gpus = 0;           // 0: four nodes
-  std::vector<int> route; // two GPUs, or empty for a few examples
+  std::string topology;    // name or path
+  int gpus = 0;            // 0: four nodes
+  std::vector<int> route;  // two GPUs, or empty for a few examples
 };
 int show_topology(const TopologyOptions& options, const CommonOptions& common);
 int list_presets(const std::string& what, const CommonOptions& common);

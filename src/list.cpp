@@ -21,15 +21,15 @@ struct Listing {
 
 Listing list_models() {
   Listing listing;
-  listing.text = fmt::format("{:<16} {:>11} {:>7} {:>7} {:>6} {:>9} {:>7} {:>8}  {}\n", "model",
-                             "parameters", "layers", "hidden", "heads", "kv heads", "ffn", "vocab",
-                             "source");
+  listing.text =
+      fmt::format("{:<16} {:>11} {:>7} {:>7} {:>6} {:>9} {:>7} {:>8}  {}\n", "model", "parameters",
+                  "layers", "hidden", "heads", "kv heads", "ffn", "vocab", "source");
   for (const ModelPreset& preset : model_presets()) {
     const double parameters = total_parameters(to_model_spec(preset));
-    listing.text += fmt::format("{:<16} {:>9.4g} B {:>7} {:>7} {:>6} {:>9} {:>7} {:>8}  {}\n",
-                                preset.name, parameters / 1e9, preset.layers, preset.hidden,
-                                preset.heads, preset.kv_heads, preset.ffn, preset.vocab,
-                                preset.source);
+    listing.text +=
+        fmt::format("{:<16} {:>9.4g} B {:>7} {:>7} {:>6} {:>9} {:>7} {:>8}  {}\n", preset.name,
+                    parameters / 1e9, preset.layers, preset.hidden, preset.heads, preset.kv_heads,
+                    preset.ffn, preset.vocab, preset.source);
     listing.entries.push_back({{"name", preset.name},
                                {"parameters", parameters},
                                {"layers", preset.layers},
@@ -58,11 +58,11 @@ Listing list_gpus(const LoadOptions& options) {
   listing.text += fmt::format("{:<9} {:<28} {:>23}\n", "", "", "dense TFLOP/s");
   for (const std::string& name : preset_names(options.topologies / "gpus")) {
     const GpuSpec gpu = load_gpu(name, options);
-    listing.text += fmt::format(
-        "{:<9} {:<28} {:>7} {:>7} {:>7} {:>11} {:>10} {:>7}\n", name, gpu.name,
-        peak_text(gpu, Precision::Fp16), peak_text(gpu, Precision::Bf16),
-        peak_text(gpu, Precision::Fp8), to_text(gpu.memory_capacity), to_text(gpu.memory_bandwidth),
-        format_quantity(gpu.power_watts, Dimension::Power));
+    listing.text += fmt::format("{:<9} {:<28} {:>7} {:>7} {:>7} {:>11} {:>10} {:>7}\n", name,
+                                gpu.name, peak_text(gpu, Precision::Fp16),
+                                peak_text(gpu, Precision::Bf16), peak_text(gpu, Precision::Fp8),
+                                to_text(gpu.memory_capacity), to_text(gpu.memory_bandwidth),
+                                format_quantity(gpu.power_watts, Dimension::Power));
     Json peaks = Json::object();
     for (std::size_t i = 0; i < kPrecisionNames.size(); ++i) {
       peaks[std::string(kPrecisionNames[i])] =
@@ -85,9 +85,9 @@ Listing list_topologies(const LoadOptions& options) {
   for (const std::string& name : preset_names(options.topologies)) {
     const ClusterSpec spec = load_topology(name, options);
     const TopologySpec& t = spec.topology;
-    const std::string scale_up = fmt::format("{:.4g} / {:.4g} GB/s",
-                                             t.scale_up_bandwidth.value / 1e9,
-                                             t.scale_up_bandwidth.value * 2 / 1e9);
+    const std::string scale_up =
+        fmt::format("{:.4g} / {:.4g} GB/s", t.scale_up_bandwidth.value / 1e9,
+                    t.scale_up_bandwidth.value * 2 / 1e9);
     listing.text += fmt::format(
         "{:<13} {:<18} {:<28} {:>5} {:>22} {:>16}\n", name, t.name, spec.gpu.name, t.gpus_per_node,
         scale_up,

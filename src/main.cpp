@@ -52,8 +52,7 @@ void describe(CLI::App& app, Arguments& arguments) {
   CLI::App& compare =
       *app.add_subcommand("compare", "Scenarios side by side, and what makes the difference");
   compare.add_option("FILE", arguments.files, "Two or more scenarios; the first is the base")
-      ->required()
-      ->expected(2, 1000);
+      ->required();
   add_common(compare, common);
   add_overrides(compare, common);
 
@@ -68,7 +67,8 @@ void describe(CLI::App& app, Arguments& arguments) {
       ->check(CLI::IsMember({"models", "gpus", "topologies", "schedules", "collectives"}));
   add_common(list, common);
 
-  CLI::App& topology = *app.add_subcommand("topology", "Counts, bandwidths and routes of a topology");
+  CLI::App& topology =
+      *app.add_subcommand("topology", "Counts, bandwidths and routes of a topology");
   topology.add_option("NAME", arguments.topology.topology, "A topology's name or file")->required();
   topology.add_option("--gpus", arguments.topology.gpus, "GPUs in use (four nodes if left out)")
       ->check(CLI::Range(1, 1000000));
@@ -81,7 +81,8 @@ void describe_validate(CLI::App& app, Arguments& arguments) {
   CLI::App& validate =
       *app.add_subcommand("validate", "Published measurements against simulated ones");
   validate.add_option("TABLE", arguments.validate.table, "A CSV table of measurements")->required();
-  validate.add_option("--jobs", arguments.validate.jobs, "Rows simulated at once (0: all processors)")
+  validate
+      .add_option("--jobs", arguments.validate.jobs, "Rows simulated at once (0: all processors)")
       ->check(CLI::Range(0, 1024));
   validate.add_option("--worst", arguments.validate.worst, "Rows in the list of largest errors")
       ->check(CLI::Range(0, 100000));
@@ -138,4 +139,6 @@ int run_program(int argc, char** argv) {
 }  // namespace
 }  // namespace danlu
 
-int main(int argc, char** argv) { return danlu::run_program(argc, argv); }
+int main(int argc, char** argv) {
+  return danlu::run_program(argc, argv);
+}

@@ -26,10 +26,12 @@ fs::path topologies_folder() {
         return at / below;
       }
     }
+    if (at == at.root_path() && fs::is_directory(fs::path(DANLU_SOURCE_DIR) / "topologies")) {
+      return fs::path(DANLU_SOURCE_DIR) / "topologies";  // built outside its source tree
+    }
     if (at == at.root_path()) {
-      throw std::runtime_error(
-          fmt::format("the presets (a folder 'topologies') are not beside or above {}",
-                      program.string()));
+      throw std::runtime_error(fmt::format(
+          "the presets (a folder 'topologies') are not beside or above {}", program.string()));
     }
   }
 }

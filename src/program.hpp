@@ -8,9 +8,9 @@
 namespace danlu {
 
 inline constexpr int kExitDone = 0;
-inline constexpr int kExitCannotRun = 1;    // the plan cannot run: it does not fit in memory
-inline constexpr int kExitBadInput = 2;     // bad input or usage
-inline constexpr int kExitInternal = 3;     // a bug of ours
+inline constexpr int kExitCannotRun = 1;  // the plan cannot run: it does not fit in memory
+inline constexpr int kExitBadInput = 2;   // bad input or usage
+inline constexpr int kExitInternal = 3;   // a bug of ours
 
 /// Options that every command has.
 struct CommonOptions {

@@ -55,6 +55,9 @@ int run(const RunOptions& options, const CommonOptions& common) {
 }
 
 int compare(const std::vector<std::filesystem::path>& files, const CommonOptions& common) {
+  if (files.size() < 2) {
+    throw InputError(Problem{{"compare", 0, 0}, "needs two scenarios or more, found one", "", ""});
+  }
   std::vector<Report> reports;
   int exit_code = kExitDone;
   for (const Simulation& simulation : simulate_files(files, common)) {

@@ -60,9 +60,8 @@ Timeline play(const TaskGraph& graph, bool alone, const CommonOptions& common) {
   if (alone) {
     return simulate(graph, options);
   }
-  const ChildResult child = run_in_children(1, 1, [&](std::size_t) {
-    return pack(simulate(graph, options));
-  }).front();
+  const ChildResult child =
+      run_in_children(1, 1, [&](std::size_t) { return pack(simulate(graph, options)); }).front();
   check(child.succeeded, child.output);
   return unpack(child.output);
 }
@@ -82,8 +81,7 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
   simulation.timeline = play(plan.graph, alone, common);
   // Every task has finished.
   log_tasks(plan, simulation.timeline);
-  simulation.report =
-      measure(scenario.name, scenario.workload, cluster, plan, simulation.timeline);
+  simulation.report = measure(scenario.name, scenario.workload, cluster, plan, simulation.timeline);
   simulation.scenario = std::move(scenario);
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
   simulation.report.simulation.wall = {wall.count()};

@@ -16,12 +16,18 @@ using Json = nlohmann::ordered_json;
 
 std::string_view vertex_kind_name(VertexKind kind) {
   switch (kind) {
-    case VertexKind::Gpu: return "GPUs";
-    case VertexKind::ScaleUpSwitch: return "scale-up switches";
-    case VertexKind::PcieSwitch: return "PCIe switches";
-    case VertexKind::Nic: return "NICs";
-    case VertexKind::Leaf: return "leaf switches";
-    case VertexKind::Spine: return "spine switches";
+    case VertexKind::Gpu:
+      return "GPUs";
+    case VertexKind::ScaleUpSwitch:
+      return "scale-up switches";
+    case VertexKind::PcieSwitch:
+      return "PCIe switches";
+    case VertexKind::Nic:
+      return "NICs";
+    case VertexKind::Leaf:
+      return "leaf switches";
+    case VertexKind::Spine:
+      return "spine switches";
   }
   return "";
 }
@@ -104,7 +110,8 @@ int show_topology(const TopologyOptions& options, const CommonOptions& common) {
     if (low < 0 || high >= spec.gpus || low == high) {
       throw InputError(Problem{{"--route", 0, 0},
                                fmt::format("needs two different GPUs from 0 to {}", spec.gpus - 1),
-                               "", ""});
+                               "",
+                               ""});
     }
     routes.emplace_back(options.route[0], options.route[1]);
   } else if (spec.gpus > 1) {

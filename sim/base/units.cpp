@@ -50,11 +50,11 @@ constexpr std::array kBandwidths{
     Unit{"Tb/s", 1e12 * kBit, true},
 };
 constexpr std::array kDurations{
-    Unit{"s", 1},     Unit{"ms", 1e-3},   Unit{"us", 1e-6}, Unit{"ns", 1e-9},
+    Unit{"s", 1},      Unit{"ms", 1e-3},  Unit{"us", 1e-6},   Unit{"ns", 1e-9},
     Unit{"min", 60.0}, Unit{"h", 3600.0}, Unit{"d", 86400.0},
 };
 constexpr std::array kRates{
-    Unit{"FLOP/s", 1},      Unit{"GFLOP/s", 1e9},  Unit{"TFLOP/s", 1e12},
+    Unit{"FLOP/s", 1},     Unit{"GFLOP/s", 1e9},  Unit{"TFLOP/s", 1e12},
     Unit{"PFLOP/s", 1e15}, Unit{"EFLOP/s", 1e18},
 };
 constexpr std::array kPowers{Unit{"W", 1}, Unit{"kW", 1e3}, Unit{"MW", 1e6}};
@@ -62,13 +62,20 @@ constexpr std::array kPrices{Unit{"USD/h", 1}};
 
 std::span<const Unit> units_of(Dimension dimension) {
   switch (dimension) {
-    case Dimension::Number: return {};
-    case Dimension::Size: return kBytes;
-    case Dimension::Bandwidth: return kBandwidths;
-    case Dimension::Duration: return kDurations;
-    case Dimension::ComputeRate: return kRates;
-    case Dimension::Power: return kPowers;
-    case Dimension::Price: return kPrices;
+    case Dimension::Number:
+      return {};
+    case Dimension::Size:
+      return kBytes;
+    case Dimension::Bandwidth:
+      return kBandwidths;
+    case Dimension::Duration:
+      return kDurations;
+    case Dimension::ComputeRate:
+      return kRates;
+    case Dimension::Power:
+      return kPowers;
+    case Dimension::Price:
+      return kPrices;
   }
   return {};
 }
@@ -87,13 +94,20 @@ std::span<const Unit> display_units(Dimension dimension) {
                                           Unit{"FLOP/s", 1}};
   static constexpr std::array kShownPowers{Unit{"MW", 1e6}, Unit{"kW", 1e3}, Unit{"W", 1}};
   switch (dimension) {
-    case Dimension::Number: return {};
-    case Dimension::Size: return kShownBytes;
-    case Dimension::Bandwidth: return kShownBandwidths;
-    case Dimension::Duration: return kShownDurations;
-    case Dimension::ComputeRate: return kShownRates;
-    case Dimension::Power: return kShownPowers;
-    case Dimension::Price: return kPrices;
+    case Dimension::Number:
+      return {};
+    case Dimension::Size:
+      return kShownBytes;
+    case Dimension::Bandwidth:
+      return kShownBandwidths;
+    case Dimension::Duration:
+      return kShownDurations;
+    case Dimension::ComputeRate:
+      return kShownRates;
+    case Dimension::Power:
+      return kShownPowers;
+    case Dimension::Price:
+      return kPrices;
   }
   return {};
 }
@@ -139,13 +153,20 @@ std::optional<ParsedQuantity> parse_quantity(std::string_view text, Dimension di
 
 std::string_view accepted_units(Dimension dimension) {
   switch (dimension) {
-    case Dimension::Number: return "no unit";
-    case Dimension::Size: return "B, kB, MB, GB, TB, KiB, MiB, GiB, TiB";
-    case Dimension::Bandwidth: return "GB/s, MB/s, TB/s (bytes) or Gbps, Mbps, Tbps (bits)";
-    case Dimension::Duration: return "ns, us, ms, s, min, h, d";
-    case Dimension::ComputeRate: return "GFLOP/s, TFLOP/s, PFLOP/s";
-    case Dimension::Power: return "W, kW, MW";
-    case Dimension::Price: return "USD/h";
+    case Dimension::Number:
+      return "no unit";
+    case Dimension::Size:
+      return "B, kB, MB, GB, TB, KiB, MiB, GiB, TiB";
+    case Dimension::Bandwidth:
+      return "GB/s, MB/s, TB/s (bytes) or Gbps, Mbps, Tbps (bits)";
+    case Dimension::Duration:
+      return "ns, us, ms, s, min, h, d";
+    case Dimension::ComputeRate:
+      return "GFLOP/s, TFLOP/s, PFLOP/s";
+    case Dimension::Power:
+      return "W, kW, MW";
+    case Dimension::Price:
+      return "USD/h";
   }
   return "";
 }
@@ -160,13 +181,20 @@ std::vector<std::string_view> unit_names(Dimension dimension) {
 
 std::string_view dimension_name(Dimension dimension) {
   switch (dimension) {
-    case Dimension::Number: return "a number";
-    case Dimension::Size: return "a size";
-    case Dimension::Bandwidth: return "a bandwidth";
-    case Dimension::Duration: return "a duration";
-    case Dimension::ComputeRate: return "a compute rate";
-    case Dimension::Power: return "a power";
-    case Dimension::Price: return "a price";
+    case Dimension::Number:
+      return "a number";
+    case Dimension::Size:
+      return "a size";
+    case Dimension::Bandwidth:
+      return "a bandwidth";
+    case Dimension::Duration:
+      return "a duration";
+    case Dimension::ComputeRate:
+      return "a compute rate";
+    case Dimension::Power:
+      return "a power";
+    case Dimension::Price:
+      return "a price";
   }
   return "";
 }
@@ -176,9 +204,8 @@ std::string format_quantity(double value, Dimension dimension) {
   if (units.empty()) {
     return fmt::format("{:.4g}", value);
   }
-  const auto shown = std::find_if(units.begin(), units.end(), [&](const Unit& unit) {
-    return std::abs(value) >= unit.factor;
-  });
+  const auto shown = std::find_if(units.begin(), units.end(),
+                                  [&](const Unit& unit) { return std::abs(value) >= unit.factor; });
   const Unit& unit = shown == units.end() ? units.back() : *shown;
   // Times keep their zeros, so that columns of them compare at a glance.
   return dimension == Dimension::Duration && value != 0

@@ -1,6 +1,6 @@
 // Physical quantities as types: bytes + seconds does not compile, and bytes / (bytes per second) is
-// seconds. Base units are byte, FLOP (one multiply or one add) and second; a double holds whole bytes
-// exactly up to 2^53 = 9 PB.
+// seconds. Base units are byte, FLOP (one multiply or one add) and second; a double holds whole
+// bytes exactly up to 2^53 = 9 PB.
 //
 //   Seconds t = 100_MB / 400_Gbps;   // 2 ms
 #pragma once
@@ -53,18 +53,36 @@ using Seconds = Quantity<0, 0, 1>;
 using BytesPerSecond = Quantity<1, 0, -1>;
 using FlopsPerSecond = Quantity<0, 1, -1>;
 
-constexpr Bytes operator""_B(unsigned long long v) { return {static_cast<double>(v)}; }
-constexpr Bytes operator""_MB(unsigned long long v) { return {static_cast<double>(v) * 1e6}; }
-constexpr Bytes operator""_GB(unsigned long long v) { return {static_cast<double>(v) * 1e9}; }
-constexpr Bytes operator""_KiB(unsigned long long v) { return {static_cast<double>(v) * 1024}; }
-constexpr Bytes operator""_MiB(unsigned long long v) { return {static_cast<double>(v) * 1048576}; }
+constexpr Bytes operator""_B(unsigned long long v) {
+  return {static_cast<double>(v)};
+}
+constexpr Bytes operator""_MB(unsigned long long v) {
+  return {static_cast<double>(v) * 1e6};
+}
+constexpr Bytes operator""_GB(unsigned long long v) {
+  return {static_cast<double>(v) * 1e9};
+}
+constexpr Bytes operator""_KiB(unsigned long long v) {
+  return {static_cast<double>(v) * 1024};
+}
+constexpr Bytes operator""_MiB(unsigned long long v) {
+  return {static_cast<double>(v) * 1048576};
+}
 constexpr Bytes operator""_GiB(unsigned long long v) {
   return {static_cast<double>(v) * 1073741824.0};
 }
-constexpr Seconds operator""_s(long double v) { return {static_cast<double>(v)}; }
-constexpr Seconds operator""_s(unsigned long long v) { return {static_cast<double>(v)}; }
-constexpr Seconds operator""_us(long double v) { return {static_cast<double>(v) * 1e-6}; }
-constexpr Seconds operator""_us(unsigned long long v) { return {static_cast<double>(v) * 1e-6}; }
+constexpr Seconds operator""_s(long double v) {
+  return {static_cast<double>(v)};
+}
+constexpr Seconds operator""_s(unsigned long long v) {
+  return {static_cast<double>(v)};
+}
+constexpr Seconds operator""_us(long double v) {
+  return {static_cast<double>(v) * 1e-6};
+}
+constexpr Seconds operator""_us(unsigned long long v) {
+  return {static_cast<double>(v) * 1e-6};
+}
 constexpr BytesPerSecond operator""_Gbps(unsigned long long v) {
   return {static_cast<double>(v) * 1e9 / 8};
 }
@@ -103,8 +121,12 @@ std::string_view dimension_name(Dimension dimension);
 /// A value in its most readable unit with four significant digits: "25 GB/s", "1.174 ms".
 std::string format_quantity(double value, Dimension dimension);
 
-inline std::string to_text(Bytes v) { return format_quantity(v.value, Dimension::Size); }
-inline std::string to_text(Seconds v) { return format_quantity(v.value, Dimension::Duration); }
+inline std::string to_text(Bytes v) {
+  return format_quantity(v.value, Dimension::Size);
+}
+inline std::string to_text(Seconds v) {
+  return format_quantity(v.value, Dimension::Duration);
+}
 inline std::string to_text(BytesPerSecond v) {
   return format_quantity(v.value, Dimension::Bandwidth);
 }

@@ -16,8 +16,8 @@ struct FlowEdge {
   std::int64_t residual = 0;
   Traits::edge_descriptor reverse;
 };
-using FlowGraph = boost::adjacency_list<boost::vecS, boost::vecS, boost::directedS,
-                                        boost::no_property, FlowEdge>;
+using FlowGraph =
+    boost::adjacency_list<boost::vecS, boost::vecS, boost::directedS, boost::no_property, FlowEdge>;
 
 void add_flow_edge(FlowGraph& graph, std::size_t from, std::size_t to, std::int64_t capacity) {
   const auto forward = boost::add_edge(from, to, {capacity, 0, {}}, graph).first;

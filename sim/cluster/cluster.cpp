@@ -42,16 +42,16 @@ class Builder {
                   .nominal = spec_.pcie_bandwidth,
                   .latency = spec_.scale_up_latency / 2});
         break;
-      case ScaleUpKind::Mesh: add_mesh(members); break;
+      case ScaleUpKind::Mesh:
+        add_mesh(members);
+        break;
     }
     add_nics(node, members);
   }
 
   void add_star(const std::vector<VertexId>& members, VertexKind kind, int chips, Link link) {
-    link.to = topology_.add_vertex({.kind = kind,
-                                    .node = topology_.vertex(members[0]).node,
-                                    .count = chips,
-                                    .level = 1});
+    link.to = topology_.add_vertex(
+        {.kind = kind, .node = topology_.vertex(members[0]).node, .count = chips, .level = 1});
     for (const VertexId gpu : members) {
       link.from = gpu;
       topology_.add_cable(link);
@@ -78,8 +78,8 @@ class Builder {
   void add_nics(int node, const std::vector<VertexId>& gpus) {
     std::vector<VertexId> nics;
     for (int nic = 0; nic < spec_.nics_per_node; ++nic) {
-      nics.push_back(topology_.add_vertex(
-          {.kind = VertexKind::Nic, .node = node, .number = nic, .level = 1}));
+      nics.push_back(
+          topology_.add_vertex({.kind = VertexKind::Nic, .node = node, .number = nic, .level = 1}));
       if (nodes_ > 1) {  // a single node has no use for a fabric
         topology_.add_cable({.from = nics.back(),
                              .to = leaf_of(node, nic),
@@ -103,8 +103,12 @@ class Builder {
   VertexId leaf_of(int node, int nic) {
     int number = 0;
     switch (spec_.fabric) {
-      case FabricKind::Switch: number = 0; break;
-      case FabricKind::FatTree: number = node / spec_.nodes_per_leaf; break;
+      case FabricKind::Switch:
+        number = 0;
+        break;
+      case FabricKind::FatTree:
+        number = node / spec_.nodes_per_leaf;
+        break;
       case FabricKind::RailOptimised:
         number = node / spec_.nodes_per_leaf * spec_.nics_per_node + nic;
         break;

@@ -37,24 +37,24 @@ struct TopologySpec {
   double node_power_watts = 0;
 
   ScaleUpKind scale_up = ScaleUpKind::Switch;
-  int scale_up_switches = 1;               // chips, for the counts and the drawing
-  BytesPerSecond scale_up_bandwidth;       // nominal, per GPU (mesh: per link) and direction
-  double scale_up_efficiency = 1;          // share that collectives achieve
-  Seconds scale_up_latency;                // one step GPU to GPU, software included
+  int scale_up_switches = 1;          // chips, for the counts and the drawing
+  BytesPerSecond scale_up_bandwidth;  // nominal, per GPU (mesh: per link) and direction
+  double scale_up_efficiency = 1;     // share that collectives achieve
+  Seconds scale_up_latency;           // one step GPU to GPU, software included
   std::vector<MeshLink> mesh_links;
 
-  BytesPerSecond pcie_bandwidth;           // GPU to NIC, each direction
+  BytesPerSecond pcie_bandwidth;  // GPU to NIC, each direction
   int nics_per_node = 1;
-  BytesPerSecond nic_bandwidth;            // nominal, each direction
+  BytesPerSecond nic_bandwidth;  // nominal, each direction
   double nic_efficiency = 1;
 
   FabricKind fabric = FabricKind::RailOptimised;
   int nodes_per_leaf = 1;
-  double oversubscription = 1;             // of the leaves: bandwidth down / bandwidth up
-  Seconds fabric_latency;                  // one step GPU to GPU through one leaf, software included
-  Seconds hop_latency;                     // each further switch
+  double oversubscription = 1;  // of the leaves: bandwidth down / bandwidth up
+  Seconds fabric_latency;       // one step GPU to GPU through one leaf, software included
+  Seconds hop_latency;          // each further switch
 
-  Seconds collective_launch;               // fixed cost of one collective
+  Seconds collective_launch;  // fixed cost of one collective
 };
 
 /// What the user asked for: a topology, the GPU in it, and how many of them.
@@ -77,8 +77,8 @@ struct Cluster {
 /// Builds the graph. `spec` has passed the reader's checks.
 Cluster build_cluster(const ClusterSpec& spec);
 
-/// Bandwidth between two halves of the GPUs, nominal, both directions together, by Boost's max-flow.
-/// The halves are the lower and the upper GPU numbers.
+/// Bandwidth between two halves of the GPUs, nominal, both directions together, by Boost's
+/// max-flow. The halves are the lower and the upper GPU numbers.
 BytesPerSecond bisection_bandwidth(const Cluster& cluster);
 
 }  // namespace danlu

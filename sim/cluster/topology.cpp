@@ -61,10 +61,14 @@ Route climb(const std::vector<Reached>& reached, std::size_t at) {
 
 std::string_view link_kind_name(LinkKind kind) {
   switch (kind) {
-    case LinkKind::ScaleUp: return "scale-up";
-    case LinkKind::Pcie: return "PCIe";
-    case LinkKind::NicCable: return "NIC";
-    case LinkKind::Uplink: return "uplink";
+    case LinkKind::ScaleUp:
+      return "scale-up";
+    case LinkKind::Pcie:
+      return "PCIe";
+    case LinkKind::NicCable:
+      return "NIC";
+    case LinkKind::Uplink:
+      return "uplink";
   }
   return "";
 }
@@ -142,12 +146,18 @@ Seconds Topology::latency(const Route& route) const {
 std::string Topology::vertex_name(VertexId id) const {
   const Vertex& v = vertex(id);
   switch (v.kind) {
-    case VertexKind::Gpu: return fmt::format("GPU {} of node {}", v.number, v.node);
-    case VertexKind::ScaleUpSwitch: return fmt::format("NVSwitch of node {}", v.node);
-    case VertexKind::PcieSwitch: return fmt::format("PCIe switch of node {}", v.node);
-    case VertexKind::Nic: return fmt::format("NIC {} of node {}", v.number, v.node);
-    case VertexKind::Leaf: return fmt::format("leaf {}", v.number);
-    case VertexKind::Spine: return "spine";
+    case VertexKind::Gpu:
+      return fmt::format("GPU {} of node {}", v.number, v.node);
+    case VertexKind::ScaleUpSwitch:
+      return fmt::format("NVSwitch of node {}", v.node);
+    case VertexKind::PcieSwitch:
+      return fmt::format("PCIe switch of node {}", v.node);
+    case VertexKind::Nic:
+      return fmt::format("NIC {} of node {}", v.number, v.node);
+    case VertexKind::Leaf:
+      return fmt::format("leaf {}", v.number);
+    case VertexKind::Spine:
+      return "spine";
   }
   return "";
 }

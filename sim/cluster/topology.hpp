@@ -58,8 +58,8 @@ class Topology {
   VertexId gpu(GpuId id) const { return gpus_[index(id)]; }
   std::size_t gpu_count() const { return gpus_.size(); }
 
-  /// The route between two different GPUs: up to their nearest common vertex and down again, in time
-  /// proportional to its length; where there is none (a mesh), the fewest links (Boost's BFS).
+  /// The route between two different GPUs: up to their nearest common vertex and down again, in
+  /// time proportional to its length; where there is none (a mesh), the fewest links (Boost's BFS).
   /// Throws InternalError when the GPUs are not connected.
   Route route(GpuId from, GpuId to) const;
   /// The same by breadth-first search over the whole graph; for meshes, and to check route().

@@ -62,9 +62,10 @@ Pattern ring_pattern(const Cluster& cluster, std::span<const int> ranks) {
   pattern.rings = nodes.size() == 1 ? 1 : static_cast<int>(local);
   for (std::size_t ring = 0; ring < static_cast<std::size_t>(pattern.rings); ++ring) {
     std::vector<int> order;
-    for (const std::vector<int>& node : nodes) {
-      for (std::size_t i = 1; i <= local; ++i) {
-        order.push_back(node[(ring + i) % local]);
+    for (std::size_t node = 0; node < nodes.size(); ++node) {
+      for (std::size_t i = 0; i < local; ++i) {  // even nodes downwards, odd nodes upwards
+        const std::size_t at = node % 2 == 0 ? ring + local - i : ring + 1 + i;
+        order.push_back(nodes[node][at % local]);
       }
     }
     for (std::size_t i = 0; i < order.size(); ++i) {
@@ -84,10 +85,13 @@ Pattern transfer_pattern(const Cluster& cluster, int from, int to) {
 
 int collective_steps(CollectiveOp op, int ranks) {
   switch (op) {
-    case CollectiveOp::AllReduce: return 2 * (ranks - 1);
+    case CollectiveOp::AllReduce:
+      return 2 * (ranks - 1);
     case CollectiveOp::ReduceScatter:
-    case CollectiveOp::AllGather: return ranks - 1;
-    case CollectiveOp::SendReceive: return 1;
+    case CollectiveOp::AllGather:
+      return ranks - 1;
+    case CollectiveOp::SendReceive:
+      return 1;
   }
   return 0;
 }

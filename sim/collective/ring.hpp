@@ -5,10 +5,13 @@
 //   all-reduce                  2(n-1) alpha + 2(n-1)/n S/B
 //
 // In steady state all edges of the ring carry equal streams, so the collective is one flow over all
-// links of the ring, each as often as edges cross it. A group with k ranks on every node runs k rings
-// at once, each leaving the nodes through another rank's NIC, so that all NICs work:
+// links of the ring, each as often as edges cross it. A group with k ranks on every node runs k
+// rings at once, each leaving the nodes through another rank's NIC, so that all NICs work:
 //
-//   ring j enters every node at its rank j+1, visits all, and leaves at its rank j
+//   ring 1 of 4     node 0: 1 0 3 2   node 1: 2 3 0 1   node 2: 1 0 3 2   ...
+//
+// Ring j enters an even node at its rank j and leaves it at j+1; an odd node the other way round,
+// so that every crossing stays on its rail (with an odd number of nodes all but one).
 #pragma once
 
 #include <span>
@@ -30,10 +33,10 @@ struct LinkLoad {
 
 /// A communication pattern in steady state: the links that all its streams load together.
 struct Pattern {
-  std::vector<int> ranks;        // taking part, in ring order; sender then receiver
-  std::vector<LinkLoad> loads;   // by link, ascending
-  Seconds round_latency;         // of one round of the ring (n steps), or of one transfer
-  int rings = 1;                 // parallel rings, each with an equal part of the data
+  std::vector<int> ranks;       // taking part, in ring order; sender then receiver
+  std::vector<LinkLoad> loads;  // by link, ascending
+  Seconds round_latency;        // of one round of the ring (n steps), or of one transfer
+  int rings = 1;                // parallel rings, each with an equal part of the data
 };
 
 /// The rings of a group. `ranks` are GPU numbers, two or more, all different.

@@ -1,13 +1,13 @@
 #include "sim/engine/engine.hpp"
 
 #include <fmt/format.h>
-#include <simgrid/kernel/Timer.hpp>
-#include <simgrid/s4u.hpp>
 #include <xbt/log.h>
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <simgrid/kernel/Timer.hpp>
+#include <simgrid/s4u.hpp>
 #include <unordered_map>
 #include <utility>
 
@@ -73,8 +73,8 @@ class Player {
   void mark_dead() {
     for (std::size_t i = 0; i < graph_.tasks.size(); ++i) {
       for (const int unit : graph_.participants[i]) {
-        dead_[i] = dead_[i] || std::count(options_.dead_units.begin(), options_.dead_units.end(),
-                                          unit) > 0;
+        dead_[i] = dead_[i] ||
+                   std::count(options_.dead_units.begin(), options_.dead_units.end(), unit) > 0;
       }
     }
   }
@@ -109,8 +109,8 @@ class Player {
 
   static Seconds now() { return {sg4::Engine::get_clock()}; }
 
-  /// Starts everything that became ready at this instant; a task of no length finishes at once and may
-  /// make more ready, hence the queue instead of recursion.
+  /// Starts everything that became ready at this instant; a task of no length finishes at once and
+  /// may make more ready, hence the queue instead of recursion.
   void start_ready() {
     while (!ready_.empty()) {
       const TaskId task = ready_.back();

@@ -1,7 +1,7 @@
-// Plays a task graph on SimGrid. SimGrid only shares bandwidth: every link is a zero-latency SimGrid
-// link, every channel one bypass route between two hosts of an Empty zone that lists each link as often
-// as its weight, and every communication one flow over its channel. Compute, latency and dependencies
-// are timers and counters of our own.
+// Plays a task graph on SimGrid. SimGrid only shares bandwidth: every link is a zero-latency
+// SimGrid link, every channel one bypass route between two hosts of an Empty zone that lists each
+// link as often as its weight, and every communication one flow over its channel. Compute, latency
+// and dependencies are timers and counters of our own.
 //
 //   ready  -> compute:        timer(duration)                    -> done
 //          -> communication:  timer(latency) -> flow -> signal   -> done
@@ -25,13 +25,14 @@ struct CapacityChange {
 
 struct EngineOptions {
   std::vector<CapacityChange> changes;
-  std::vector<int> dead_units;     // their tasks never start
-  bool simgrid_log = false;        // let SimGrid's own log through
+  std::vector<int> dead_units;  // their tasks never start
+  bool simgrid_log = false;     // let SimGrid's own log through
 };
 
-/// Plays the graph; every task not held up by a dead unit has finished. SimGrid allows one engine per
-/// process, so a second call throws InternalError; callers fork. Throws InternalError when the graph has
-/// a cycle, a channel without links carries bytes, or a task never ends (naming the first).
+/// Plays the graph; every task not held up by a dead unit has finished. SimGrid allows one engine
+/// per process, so a second call throws InternalError; callers fork. Throws InternalError when the
+/// graph has a cycle, a channel without links carries bytes, or a task never ends (naming the
+/// first).
 Timeline simulate(const TaskGraph& graph, const EngineOptions& options = {});
 
 }  // namespace danlu

@@ -243,8 +243,8 @@ class QuotientBuilder {
 
   const Cluster& cluster_;
   Fold& fold_;
-  std::vector<std::map<int, int>> weights_;            // by link: class -> W
-  std::vector<std::pair<int, double>> tightest_;       // by class: its tightest own link, its rate
+  std::vector<std::map<int, int>> weights_;       // by link: class -> W
+  std::vector<std::pair<int, double>> tightest_;  // by class: its tightest own link, its rate
 };
 
 void add_units(const std::vector<Colour>& colours, const RankLayout& layout, Fold& fold) {
@@ -301,7 +301,8 @@ StepPatterns step_patterns(const Workload& workload, const Cluster& cluster,
   if (p.pipeline == 1) {
     return step;
   }
-  const bool wraps = workload.training.chunks > 1;  // the last stage feeds the first one's next chunk
+  const bool wraps =
+      workload.training.chunks > 1;  // the last stage feeds the first one's next chunk
   for (int t = 0; t < p.tensor; ++t) {
     for (int d = 0; d < p.data; ++d) {
       if (workload.model.tied_embeddings) {
@@ -333,7 +334,8 @@ Fold fold(const Workload& workload, const Cluster& cluster, const RankLayout& la
   std::vector<Colour> ranks = refined.ranks();
   std::vector<Colour> patterns = refined.patterns();
   switch (workload.fold) {
-    case FoldMode::Exact: break;
+    case FoldMode::Exact:
+      break;
     case FoldMode::Bound:
       ranks = by_stage;
       patterns = coarse_patterns(step, by_stage);

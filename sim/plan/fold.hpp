@@ -1,12 +1,13 @@
 // Folding: which ranks have the same timeline, and the small max-min system that gives it exactly.
 //
-// Ranks, communication patterns and links are coloured, and colours are refined until they no longer
-// split: two ranks keep the same colour only if they run the same program and take part in patterns of
-// the same colours, two patterns only if their ranks and the links they load agree, two links only if
-// their capacity and the patterns crossing them agree. That partition is equitable, so by symmetry the
-// members of a class do the same at the same time, and one of each is played. With W(F, l) the number of
-// times all patterns of class F together cross link l, a max-min share of the full system is one of the
-// small system in which F's one flow crosses l with weight W(F, l):
+// Ranks, communication patterns and links are coloured, and colours are refined until they no
+// longer split: two ranks keep the same colour only if they run the same program and take part in
+// patterns of the same colours, two patterns only if their ranks and the links they load agree, two
+// links only if their capacity and the patterns crossing them agree. That partition is equitable,
+// so by symmetry the members of a class do the same at the same time, and one of each is played.
+// With W(F, l) the number of times all patterns of class F together cross link l, a max-min share
+// of the full system is one of the small system in which F's one flow crosses l with weight W(F,
+// l):
 //
 //   four flows over one uplink of capacity c      sum of 4 rates <= c      4 x rate(F) <= c
 //
@@ -46,10 +47,10 @@ struct FoldedLoad {
 struct PatternClass {
   PatternKind kind = PatternKind::Tensor;
   Pattern representative;
-  std::vector<int> units;        // classes of ranks taking part; sender then receiver
+  std::vector<int> units;  // classes of ranks taking part; sender then receiver
   std::vector<FoldedLoad> loads;
-  bool is_private = true;        // no other class loads its links, so its rate is known
-  BytesPerSecond alone_rate;     // of each stream when nothing else runs
+  bool is_private = true;     // no other class loads its links, so its rate is known
+  BytesPerSecond alone_rate;  // of each stream when nothing else runs
 };
 
 /// A class of ranks, played as one.

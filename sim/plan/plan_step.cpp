@@ -21,7 +21,8 @@ struct Cell {
   int tensor_pattern = -1;  // of Fold::patterns, -1 without tensor parallelism
 };
 
-/// A planned pass: where it can be entered and left, by position in Cell::units, and the one after it.
+/// A planned pass: where it can be entered and left, by position in Cell::units, and the one after
+/// it.
 struct Pass {
   std::vector<Tasks> entries;
   std::vector<Tasks> exits;
@@ -99,7 +100,8 @@ class StepPlanner {
   }
   const RankClass& unit(int id) const { return fold_().units[static_cast<std::size_t>(id)]; }
 
-  // ---- passes ------------------------------------------------------------------------------------
+  // ---- passes
+  // ------------------------------------------------------------------------------------
 
   void add_passes(int cell_id) {
     const Cell& cell = cells_[static_cast<std::size_t>(cell_id)];
@@ -159,10 +161,10 @@ class StepPlanner {
     if (known != programs_.end()) {
       return known->second;
     }
-    PlayedProgram played{op.forward ? forward_program(w_, timer_, ends)
-                                    : backward_program(w_, timer_, ends),
-                         {},
-                         {}};
+    PlayedProgram played{
+        op.forward ? forward_program(w_, timer_, ends) : backward_program(w_, timer_, ends),
+        {},
+        {}};
     for (const Segment& segment : played.program.segments) {
       const bool compute = segment.is_compute;
       const int info = compute ? -1
@@ -192,8 +194,8 @@ class StepPlanner {
     const auto key = std::tuple(slice.program, slice.first, slice.last);
     auto known = slice_durations_.find(key);
     if (known == slice_durations_.end()) {
-      const Seconds total = play_alone(played.program, slice.first, slice.last,
-                                       played.collective_durations).total;
+      const Seconds total =
+          play_alone(played.program, slice.first, slice.last, played.collective_durations).total;
       known = slice_durations_.emplace(key, total).first;
     }
     const TaskId run = graph().add({.kind = TaskKind::Run,
@@ -281,10 +283,11 @@ class StepPlanner {
     }
   }
 
-  // ---- communication -----------------------------------------------------------------------------
+  // ---- communication
+  // -----------------------------------------------------------------------------
 
-  int communication(int pattern_id, CommunicationKind kind, CollectiveOp op,
-                    std::string_view group, Bytes bytes) {
+  int communication(int pattern_id, CommunicationKind kind, CollectiveOp op, std::string_view group,
+                    Bytes bytes) {
     const auto key = std::tuple(pattern_id, static_cast<int>(op), bytes.value);
     const auto [known, is_new] =
         infos_.try_emplace(key, static_cast<int>(graph().communications.size()));
@@ -296,8 +299,8 @@ class StepPlanner {
            .group = group,
            .group_size = static_cast<int>(shape.ranks.size()),
            .bytes_per_rank = bytes,
-           .alone = latency(op, shape) + stream_bytes(op, shape, bytes) /
-                                             pattern(pattern_id).alone_rate,
+           .alone =
+               latency(op, shape) + stream_bytes(op, shape, bytes) / pattern(pattern_id).alone_rate,
            .pattern = pattern_id});
     }
     return known->second;
@@ -307,7 +310,8 @@ class StepPlanner {
     return (collective ? launch_ : Seconds{}) + collective_latency(op, shape);
   }
 
-  /// One communication, as one task in steady state or one per step of the ring: its first and last.
+  /// One communication, as one task in steady state or one per step of the ring: its first and
+  /// last.
   std::pair<TaskId, TaskId> add_communication(int info, std::string_view name, int microbatch,
                                               const std::vector<int>& units) {
     const CommunicationInfo described = graph().communications[static_cast<std::size_t>(info)];
@@ -330,7 +334,8 @@ class StepPlanner {
     return {first, last};
   }
 
-  // ---- transfers between stages --------------------------------------------------------------------
+  // ---- transfers between stages
+  // --------------------------------------------------------------------
 
   void add_transfers() {
     const bool sliced = p_.sequence || p_.scatter_gather;
@@ -358,8 +363,8 @@ class StepPlanner {
       return;
     }
     for (int m = 0; m < w_.microbatches(); ++m) {
-      const auto [first, last] = add_communication(
-          info, forward ? "send activation" : "send gradient", m, transfer.units);
+      const auto [first, last] =
+          add_communication(info, forward ? "send activation" : "send gradient", m, transfer.units);
       const auto [from, to] = std::pair(transfer.units[0], transfer.units[1]);
       const Pass& sender = pass_of(from, forward, chunk, m);
       const Pass& receiver = pass_of(to, forward, next_chunk, m);
@@ -387,7 +392,8 @@ class StepPlanner {
     return static_cast<std::size_t>(std::find(units.begin(), units.end(), unit) - units.begin());
   }
 
-  // ---- the end of the step -------------------------------------------------------------------------
+  // ---- the end of the step
+  // -------------------------------------------------------------------------
 
   double gradient_bytes(int stage) const {
     return rank_parameters(w_, stage) * w_.training.gradient_bytes;
@@ -438,8 +444,7 @@ class StepPlanner {
     const double layers = static_cast<double>(w_.layers_per_chunk()) * w_.training.chunks;
     const int buckets = w_.layers_per_chunk() * w_.training.chunks;
     const Bytes bytes{gradient_bytes(stage) / layers};
-    const int info =
-        communication(id, CommunicationKind::Data, op, "data group", bytes);
+    const int info = communication(id, CommunicationKind::Data, op, "data group", bytes);
     TaskId last{};
     for (int bucket = 0; bucket < buckets; ++bucket) {
       const int chunk = w_.training.chunks - 1 - bucket / w_.layers_per_chunk();
@@ -466,10 +471,10 @@ class StepPlanner {
       }
       const Bytes bytes{static_cast<double>(w_.model.vocab) * w_.model.hidden / p_.tensor *
                         w_.training.gradient_bytes};
-      const auto [first, last] = add_communication(
-          communication(static_cast<int>(id), CommunicationKind::Data, CollectiveOp::AllReduce,
-                        "embedding group", bytes),
-          "sum embedding gradients", -1, embedding.units);
+      const auto [first, last] =
+          add_communication(communication(static_cast<int>(id), CommunicationKind::Data,
+                                          CollectiveOp::AllReduce, "embedding group", bytes),
+                            "sum embedding gradients", -1, embedding.units);
       for (const int u : embedding.units) {
         wait_for(reduced_[static_cast<std::size_t>(u)], first);
       }
@@ -479,15 +484,16 @@ class StepPlanner {
     }
   }
 
-  /// Adam reads the gradient, reads and writes master weights and both moments in fp32, writes the
-  /// 16-bit weights.
+  /// Adam reads the gradient, reads and writes master weights and both moments in fp32, and writes
+  /// the weights where they are not the master copy itself.
   void add_optimizer() {
     const double shards = p_.zero == 0 ? 1 : p_.data;
+    const double weight = element_bytes(w_.training.precision);
+    const double moved = w_.training.gradient_bytes + 24.0 + (weight == 2 ? 2.0 : 0.0);
     std::vector<TaskId> updated;
     for (std::size_t u = 0; u < fold_().units.size(); ++u) {
       const double parameters = rank_parameters(w_, fold_().units[u].stage) / shards;
-      const ComputeTime time =
-          timer_.optimizer_time({parameters * (w_.training.gradient_bytes + 24.0 + 2.0)});
+      const ComputeTime time = timer_.optimizer_time({parameters * moved});
       const TaskId task = graph().add({.kind = TaskKind::Compute,
                                        .duration = time.total(),
                                        .name = "optimizer",
@@ -499,11 +505,11 @@ class StepPlanner {
     for (std::size_t id = 0; id < fold_().patterns.size() && p_.zero > 0; ++id) {
       const PatternClass& data = fold_().patterns[id];
       if (data.kind == PatternKind::Data) {
-        const Bytes bytes{rank_parameters(w_, unit(data.units[0]).stage) * 2};
-        const auto made = add_communication(
-            communication(static_cast<int>(id), CommunicationKind::Data, CollectiveOp::AllGather,
-                          "data group", bytes),
-            "gather parameters", -1, data.units);
+        const Bytes bytes{rank_parameters(w_, unit(data.units[0]).stage) * weight};
+        const auto made =
+            add_communication(communication(static_cast<int>(id), CommunicationKind::Data,
+                                            CollectiveOp::AllGather, "data group", bytes),
+                              "gather parameters", -1, data.units);
         for (const int u : data.units) {
           graph().add_edge(updated[static_cast<std::size_t>(u)], made.first);
         }

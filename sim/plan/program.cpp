@@ -14,7 +14,8 @@ using Kernels = std::vector<Kernel>;
 class ProgramBuilder {
  public:
   ProgramBuilder(const Workload& workload, const KernelTimer& timer)
-      : p_(workload.parallelism),
+      : w_(workload),
+        p_(workload.parallelism),
         timer_(timer),
         boundary_(boundary_bytes(workload)),
         tokens_fp32_{4.0 * workload.training.micro_batch * workload.training.sequence_length} {}
@@ -96,6 +97,13 @@ class ProgramBuilder {
     }
   }
 
+  /// What arrived from another stage in slices is put together over NVLink.
+  void gather_arrival() {
+    if (p_.scatter_gather && !p_.sequence) {
+      boundary_collective("gather arrival", CollectiveOp::AllGather);
+    }
+  }
+
   bool gathers() const { return p_.sequence && p_.tensor > 1; }
   void end_layer() { program_.layer_ends.push_back(size()); }
   Program take() { return std::move(program_); }
@@ -104,38 +112,35 @@ class ProgramBuilder {
   int size() const { return static_cast<int>(program_.segments.size()); }
 
   int add_compute(std::string_view name, const Kernels& kernels, std::vector<int> after) {
-    program_.segments.push_back({.name = name,
-                                 .compute = recomputing_ ? timer_.recompute_time(kernels)
-                                                         : timer_.time(kernels),
-                                 .after = std::move(after)});
+    program_.segments.push_back(
+        {.name = name,
+         .compute = recomputing_ ? timer_.recompute_time(kernels) : timer_.time(kernels),
+         .after = std::move(after)});
     return size() - 1;
   }
   int add_compute(std::string_view name, const Kernels& kernels) {
     return add_compute(name, kernels, ready_);
   }
   int add_collective(std::string_view name, CollectiveOp op, std::vector<int> after, Bytes bytes) {
-    program_.segments.push_back({.name = name,
-                                 .is_compute = false,
-                                 .op = op,
-                                 .bytes = bytes,
-                                 .after = std::move(after)});
+    program_.segments.push_back(
+        {.name = name, .is_compute = false, .op = op, .bytes = bytes, .after = std::move(after)});
     return size() - 1;
   }
   int add_collective(std::string_view name, CollectiveOp op, std::vector<int> after) {
     return add_collective(name, op, std::move(after), boundary_);
   }
 
-  /// A collective beside a product. With TensorOverlap::Full both are cut into pieces along the tokens,
-  /// and the pieces of one run beside those of the other.
+  /// A collective beside a product. With TensorOverlap::Full both are cut into pieces along the
+  /// tokens, and the pieces of one run beside those of the other.
   void chunked(std::string_view collective_name, CollectiveOp op, std::string_view compute_name,
                const Kernel& product, bool comm_first) {
     const int pieces = p_.overlap_tensor == TensorOverlap::Full ? p_.tensor_chunks : 1;
-    const Kernel piece = pieces == 1 ? product : piece_of(product, pieces);
+    const Kernel piece = pieces == 1 ? product : piece_of(w_, product, pieces);
     std::vector<int> line = ready_;
     for (int i = 0; i < pieces; ++i) {
       if (comm_first) {
-        const int arrived =
-            add_collective(collective_name, op, i == 0 ? line : std::vector<int>{}, boundary_ / pieces);
+        const int arrived = add_collective(collective_name, op, i == 0 ? line : std::vector<int>{},
+                                           boundary_ / pieces);
         ready_ = {add_compute(compute_name, {piece}, {arrived})};
       } else {
         const int made = add_compute(compute_name, {piece}, i == 0 ? line : std::vector<int>{});
@@ -144,6 +149,7 @@ class ProgramBuilder {
     }
   }
 
+  const Workload& w_;
   const ParallelismSpec& p_;
   const KernelTimer& timer_;
   Bytes boundary_;
@@ -196,8 +202,10 @@ Program forward_program(const Workload& workload, const KernelTimer& timer, Chun
   const EndKernels end_parts = end_kernels(workload);
   if (ends.first) {
     builder.compute("embedding", end_parts.embedding_forward);
-    builder.boundary_collective("sum embedding", builder.gathers() ? CollectiveOp::ReduceScatter
-                                                                   : CollectiveOp::AllReduce);
+    builder.boundary_collective(
+        "sum embedding", builder.gathers() ? CollectiveOp::ReduceScatter : CollectiveOp::AllReduce);
+  } else {
+    builder.gather_arrival();
   }
   const LayerKernels layer = layer_kernels(workload);
   for (int i = 0; i < workload.layers_per_chunk(); ++i) {
@@ -219,6 +227,8 @@ Program backward_program(const Workload& workload, const KernelTimer& timer, Chu
     builder.compute("loss", end_parts.loss_backward);
     builder.column_backward("logits", end_parts.logits);
     builder.compute("final norm", end_parts.final_norm_backward);
+  } else {
+    builder.gather_arrival();
   }
   const LayerKernels layer = layer_kernels(workload);
   for (int i = 0; i < workload.layers_per_chunk(); ++i) {
@@ -247,8 +257,8 @@ SegmentTimes play_alone(const Program& program, int first, int last,
         start = std::max(start, times.finish[static_cast<std::size_t>(before - first)]);
       }
     }
-    const Seconds duration = segment.is_compute ? segment.compute.total()
-                                                : durations[static_cast<std::size_t>(i)];
+    const Seconds duration =
+        segment.is_compute ? segment.compute.total() : durations[static_cast<std::size_t>(i)];
     free = start + duration;
     times.start.push_back(start);
     times.finish.push_back(free);

@@ -1,7 +1,7 @@
-// What the ranks of one tensor-parallel group do in one pass through one chunk: compute segments and
-// tensor-parallel collectives, with who waits for whom. The group's ranks move in lock-step.
+// What the ranks of one tensor-parallel group do in one pass through one chunk: compute segments
+// and tensor-parallel collectives, with who waits for whom. The group's ranks move in lock-step.
 //
-//   forward of one layer, sequence parallel      compute  norm  QKV..proj  drop,norm  up..down  drop
+//   forward of one layer, sequence parallel      compute  norm  QKV..proj  drop,norm  up..down drop
 //                                                tensor      gather   scatter     gather  scatter
 //
 // Segments of one stream run in list order; a segment also waits for the segments in `after`.
@@ -20,10 +20,10 @@ namespace danlu {
 struct Segment {
   std::string_view name;
   bool is_compute = true;
-  ComputeTime compute;                          // compute only
-  CollectiveOp op = CollectiveOp::AllReduce;    // collective only
-  Bytes bytes;                                  // collective only: the whole array
-  std::vector<int> after;                       // earlier segments of the same program
+  ComputeTime compute;                        // compute only
+  CollectiveOp op = CollectiveOp::AllReduce;  // collective only
+  Bytes bytes;                                // collective only: the whole array
+  std::vector<int> after;                     // earlier segments of the same program
 };
 
 /// One pass. `layer_ends[i]` is the number of segments up to the end of the i-th layer visited; the
@@ -43,8 +43,8 @@ Program forward_program(const Workload& workload, const KernelTimer& timer, Chun
 /// Backward, with the recomputation that the workload asks for.
 Program backward_program(const Workload& workload, const KernelTimer& timer, ChunkEnds ends);
 
-/// When each segment of [first, last) starts and ends if collectives take `durations` (by segment) and
-/// nothing disturbs them; relative to the start of the slice.
+/// When each segment of [first, last) starts and ends if collectives take `durations` (by segment)
+/// and nothing disturbs them; relative to the start of the slice.
 struct SegmentTimes {
   std::vector<Seconds> start, finish;
   Seconds total;

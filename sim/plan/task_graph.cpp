@@ -31,8 +31,8 @@ Adjacency adjacency(const TaskGraph& graph, bool forward) {
   return lists;
 }
 
-/// A task on a cycle of a graph that has one: peel off what waits for nothing, again and again; every
-/// task left waits for another one left, so walking back among those ends in a cycle.
+/// A task on a cycle of a graph that has one: peel off what waits for nothing, again and again;
+/// every task left waits for another one left, so walking back among those ends in a cycle.
 TaskId task_on_cycle(const TaskGraph& graph) {
   const Adjacency after = adjacency(graph, true);
   const Adjacency before = adjacency(graph, false);
@@ -52,8 +52,8 @@ TaskId task_on_cycle(const TaskGraph& graph) {
     }
   }
   const auto is_left = [&](TaskId task) { return waits_for[index(task)] > 0; };
-  const auto left = std::find_if(waits_for.begin(), waits_for.end(),
-                                 [](std::size_t count) { return count > 0; });
+  const auto left =
+      std::find_if(waits_for.begin(), waits_for.end(), [](std::size_t count) { return count > 0; });
   TaskId at = make_id<TaskId>(static_cast<std::size_t>(left - waits_for.begin()));
   for (std::size_t step = 0; step < graph.tasks.size(); ++step) {
     const auto earlier = before.of(at);
@@ -82,8 +82,12 @@ std::string TaskGraph::describe(TaskId id) const {
   return text + ")";
 }
 
-Adjacency successors(const TaskGraph& graph) { return adjacency(graph, true); }
-Adjacency predecessors(const TaskGraph& graph) { return adjacency(graph, false); }
+Adjacency successors(const TaskGraph& graph) {
+  return adjacency(graph, true);
+}
+Adjacency predecessors(const TaskGraph& graph) {
+  return adjacency(graph, false);
+}
 
 std::vector<TaskId> topological_order(const TaskGraph& graph) {
   using Graph = boost::compressed_sparse_row_graph<boost::directedS>;
@@ -104,8 +108,7 @@ std::vector<TaskId> topological_order(const TaskGraph& graph) {
   }
   std::vector<TaskId> order;
   order.reserve(reversed.size());
-  std::transform(reversed.rbegin(), reversed.rend(), std::back_inserter(order),
-                 make_id<TaskId>);
+  std::transform(reversed.rbegin(), reversed.rend(), std::back_inserter(order), make_id<TaskId>);
   return order;
 }
 

@@ -1,6 +1,6 @@
 // One training step as data: tasks, and which waits for which. A compute task is a duration; a
-// communication is a latency and then one flow over a channel; a run is a pass whose inside nobody can
-// disturb, played as one duration and expanded again when the timeline is read.
+// communication is a latency and then one flow over a channel; a run is a pass whose inside nobody
+// can disturb, played as one duration and expanded again when the timeline is read.
 #pragma once
 
 #include <array>
@@ -35,7 +35,8 @@ struct Channel {
   std::vector<ChannelLoad> loads;
 };
 
-/// A program as one tensor group plays it: how long its collectives take when nothing disturbs them.
+/// A program as one tensor group plays it: how long its collectives take when nothing disturbs
+/// them.
 struct PlayedProgram {
   Program program;
   std::vector<Seconds> collective_durations;  // by segment; 0 for compute
@@ -46,11 +47,11 @@ struct PlayedProgram {
 struct CommunicationInfo {
   CommunicationKind kind = CommunicationKind::Tensor;
   CollectiveOp op = CollectiveOp::AllReduce;
-  std::string_view group;   // "tensor group", "stage to stage", ...
+  std::string_view group;  // "tensor group", "stage to stage", ...
   int group_size = 1;
-  Bytes bytes_per_rank;     // of the array (collective) or the message
-  Seconds alone;            // how long one takes when nothing else runs
-  int pattern = -1;         // of Fold::patterns, -1 outside a plan
+  Bytes bytes_per_rank;  // of the array (collective) or the message
+  Seconds alone;         // how long one takes when nothing else runs
+  int pattern = -1;      // of Fold::patterns, -1 outside a plan
 };
 
 /// A slice of a program: the segments [first, last).
@@ -62,14 +63,14 @@ struct ProgramSlice {
 
 struct Task {
   TaskKind kind = TaskKind::Compute;
-  Seconds duration;           // of Compute and Run; latency of Communication
-  Bytes bytes;                // Communication: carried by the flow; 0 ends after the latency
-  int channel = -1;           // Communication
-  int info = -1;              // Communication: index into TaskGraph::communications
+  Seconds duration;  // of Compute and Run; latency of Communication
+  Bytes bytes;       // Communication: carried by the flow; 0 ends after the latency
+  int channel = -1;  // Communication
+  int info = -1;     // Communication: index into TaskGraph::communications
   std::string_view name;
-  int microbatch = -1;        // -1 where there is none
-  ProgramSlice slice;         // Run
-  ComputeTime compute;        // Compute
+  int microbatch = -1;  // -1 where there is none
+  ProgramSlice slice;   // Run
+  ComputeTime compute;  // Compute
 };
 
 struct TaskGraph {

@@ -25,7 +25,8 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
     case TaskKind::Communication:
       visit({whole, task.name, task.microbatch, nullptr, task.info});
       return;
-    case TaskKind::Run: break;
+    case TaskKind::Run:
+      break;
   }
   const PlayedProgram& played = graph_.programs[static_cast<std::size_t>(task.slice.program)];
   const SegmentTimes& times = times_of(task.slice);

@@ -1,5 +1,5 @@
-// The timeline seen from each class of ranks: what it computed and communicated when, with fused runs
-// expanded into their segments.
+// The timeline seen from each class of ranks: what it computed and communicated when, with fused
+// runs expanded into their segments.
 #pragma once
 
 #include <functional>

@@ -58,8 +58,8 @@ class PathWalker {
     const Intervals computing = unite(std::move(compute));
     const Coverage covered(computing);
     for (const Activity& activity : communications) {
-      const Seconds alone = activity.interval.finish - activity.interval.start -
-                            covered.within(activity.interval);
+      const Seconds alone =
+          activity.interval.finish - activity.interval.start - covered.within(activity.interval);
       if (alone > Seconds{}) {
         add_communication(activity, alone);
       }

@@ -1,5 +1,5 @@
-// The critical path: from the task that ends last back through whichever predecessor ended last. Since
-// a task starts the moment its last predecessor ends, the path covers the whole step.
+// The critical path: from the task that ends last back through whichever predecessor ended last.
+// Since a task starts the moment its last predecessor ends, the path covers the whole step.
 #pragma once
 
 #include <string>

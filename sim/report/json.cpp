@@ -14,9 +14,12 @@ Json or_null(const std::optional<T>& value) {
 
 std::string_view fold_name(FoldMode fold) {
   switch (fold) {
-    case FoldMode::Exact: return "exact";
-    case FoldMode::Bound: return "bound";
-    case FoldMode::Off: return "off";
+    case FoldMode::Exact:
+      return "exact";
+    case FoldMode::Bound:
+      return "bound";
+    case FoldMode::Off:
+      return "off";
   }
   return "";
 }
@@ -97,7 +100,7 @@ Json run_json(const std::optional<RunReport>& run) {
           {"gpu_hours", run->gpu_hours},
           {"gpu_years", run->gpu_years},
           {"gpu_years_6tp", run->gpu_years_6tp},
-          {"gpu_years_8tp", run->gpu_years_8tp},
+          {"gpu_years_8tp", or_null(run->gpu_years_8tp)},
           {"energy_mwh", or_null(run->energy_mwh)},
           {"cost_usd", or_null(run->cost_usd)}};
 }
@@ -150,7 +153,9 @@ Json report_json(const Report& report) {
 
 }  // namespace
 
-std::string json_report(const Report& report) { return report_json(report).dump(2) + "\n"; }
+std::string json_report(const Report& report) {
+  return report_json(report).dump(2) + "\n";
+}
 
 std::string json_comparison(std::span<const Report> reports) {
   Json runs = Json::array();

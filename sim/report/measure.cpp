@@ -17,8 +17,8 @@ struct UnitActivity {
   std::vector<Interval> compute;
   ComputeTime compute_time;
   std::array<std::vector<Interval>, kCommunicationKinds> communication;
-  std::vector<Seconds> peer_starts;                       // of collectives among peers
-  std::map<int, std::vector<Interval>> by_info;           // of TaskGraph::communications
+  std::vector<Seconds> peer_starts;              // of collectives among peers
+  std::map<int, std::vector<Interval>> by_info;  // of TaskGraph::communications
 };
 
 /// A kind for every instant of exposed communication: where two run at once the first here gets it.
@@ -106,8 +106,7 @@ class Measurer {
         plan_.graph.communications[static_cast<std::size_t>(activity.info)];
     unit.communication[static_cast<std::size_t>(info.kind)].push_back(activity.interval);
     unit.by_info[activity.info].push_back(activity.interval);
-    const PatternKind pattern =
-        plan_.fold.patterns[static_cast<std::size_t>(info.pattern)].kind;
+    const PatternKind pattern = plan_.fold.patterns[static_cast<std::size_t>(info.pattern)].kind;
     if (pattern == PatternKind::Tensor || pattern == PatternKind::Data) {
       unit.peer_starts.push_back(activity.interval.start);
     }
@@ -163,14 +162,14 @@ class Measurer {
     overlap.exposed += share * (time - overlapped);
   }
 
-  /// Neither computing nor communicating: until a collective among peers starts it is a peer that is
-  /// late; otherwise another stage.
+  /// Neither computing nor communicating: until a collective among peers starts it is a peer that
+  /// is late; otherwise another stage.
   void add_waiting(const Intervals& idle, UnitActivity& unit, double share,
                    TimePartition& breakdown) const {
     std::sort(unit.peer_starts.begin(), unit.peer_starts.end());
     for (const Interval& wait : idle) {
-      const bool for_peer = std::binary_search(unit.peer_starts.begin(), unit.peer_starts.end(),
-                                               wait.finish);
+      const bool for_peer =
+          std::binary_search(unit.peer_starts.begin(), unit.peer_starts.end(), wait.finish);
       const bool bubble = w_.parallelism.pipeline > 1 && !for_peer;
       breakdown[bubble ? TimePart::Bubble : TimePart::StragglerWait] +=
           share * (wait.finish - wait.start);
@@ -182,17 +181,16 @@ class Measurer {
     std::map<CommunicationKey, bool> seen;
     for (const auto& [info_id, intervals] : unit.by_info) {
       const CommunicationInfo& info = plan_.graph.communications[static_cast<std::size_t>(info_id)];
-      const CommunicationKey key{static_cast<int>(info.kind), static_cast<int>(info.op),
-                                 info.group, info.group_size, info.bytes_per_rank.value};
+      const CommunicationKey key{static_cast<int>(info.kind), static_cast<int>(info.op), info.group,
+                                 info.group_size, info.bytes_per_rank.value};
       CommunicationSum& sum = sums_[key];
       sum.pattern = info.pattern;
       if (!seen[key]) {
         seen[key] = true;
         sum.ranks += members;
       }
-      const int steps = w_.collectives == CollectiveMode::Steady
-                            ? 1
-                            : collective_steps(info.op, info.group_size);
+      const int steps =
+          w_.collectives == CollectiveMode::Steady ? 1 : collective_steps(info.op, info.group_size);
       sum.count += members * static_cast<double>(intervals.size()) / steps;
       for (const Interval& interval : intervals) {
         const Seconds time = interval.finish - interval.start;
@@ -229,8 +227,10 @@ std::optional<RunReport> measure_run(const Report& report, const Cluster& cluste
   const double token_parameters = *tokens * report.parameters;
   run.gpu_years_6tp =
       6 * token_parameters / report.step.model_flops_per_gpu_second / kSecondsPerYear;
-  run.gpu_years_8tp =
-      8 * token_parameters / report.step.hardware_flops_per_gpu_second / kSecondsPerYear;
+  if (report.workload.training.recompute == Recompute::Full) {
+    run.gpu_years_8tp =
+        8 * token_parameters / report.step.hardware_flops_per_gpu_second / kSecondsPerYear;
+  }
   if (cluster.spec.topology.node_power_watts > 0) {
     const double share = static_cast<double>(report.gpus) / cluster.spec.topology.gpus_per_node;
     run.energy_mwh = cluster.spec.topology.node_power_watts * share * seconds / 3600 / 1e6;
@@ -255,7 +255,9 @@ Seconds TimePartition::total() const {
   return sum;
 }
 
-std::optional<double> KindOverlap::overlap_ratio() const { return ratio(overlapped, time); }
+std::optional<double> KindOverlap::overlap_ratio() const {
+  return ratio(overlapped, time);
+}
 std::optional<double> CommunicationReport::overlap_ratio() const {
   return ratio(time - exposed, time);
 }

@@ -22,15 +22,16 @@ std::vector<Remedy> remedies(const Workload& w) {
     list.push_back({"parallelism.zero=1", [](Workload& x) { x.parallelism.zero = 1; }});
   }
   if (!p.sequence && p.tensor > 1) {
-    list.push_back({"parallelism.sequence=true", [](Workload& x) { x.parallelism.sequence = true; }});
+    list.push_back(
+        {"parallelism.sequence=true", [](Workload& x) { x.parallelism.sequence = true; }});
   }
   if (w.training.recompute == Recompute::None && w.training.attention == AttentionKind::Unfused) {
     list.push_back({"training.recompute=selective",
                     [](Workload& x) { x.training.recompute = Recompute::Selective; }});
   }
   if (w.training.recompute != Recompute::Full) {
-    list.push_back({"training.recompute=full",
-                    [](Workload& x) { x.training.recompute = Recompute::Full; }});
+    list.push_back(
+        {"training.recompute=full", [](Workload& x) { x.training.recompute = Recompute::Full; }});
   }
   if (w.training.micro_batch > 1) {
     list.push_back({"training.micro_batch=1", [](Workload& x) { x.training.micro_batch = 1; }});
@@ -73,8 +74,9 @@ std::vector<std::string> memory_advice(const Workload& workload, const ClusterSp
     }
   }
   if (advice.empty()) {
-    advice.push_back("no single change of the plan fits; use more GPUs, or combine ZeRO-1, "
-                     "recomputation and more stages");
+    advice.push_back(
+        "no single change of the plan fits; use more GPUs, or combine ZeRO-1, "
+        "recomputation and more stages");
   }
   return advice;
 }

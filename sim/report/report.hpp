@@ -1,13 +1,14 @@
-// Everything that a run tells, as plain numbers in SI units; the writers (text, JSON, trace) only print
-// it. measure() makes it from the plan and its timeline.
+// Everything that a run tells, as plain numbers in SI units; the writers (text, JSON, trace) only
+// print it. measure() makes it from the plan and its timeline.
 //
 // The time of every rank is cut into parts with one name each. At any instant a rank is
 //
-//   computing                     useful, kernel inefficiency by kind, recomputation, optimizer, host
-//   not computing, communicating  exposed, by the kind of communication
-//   neither                       bubble (waiting for another stage) or straggler_wait (for a peer)
+//   computing                     useful, kernel inefficiency by kind, recomputation, optimizer,
+//   host not computing, communicating  exposed, by the kind of communication neither bubble
+//   (waiting for another stage) or straggler_wait (for a peer)
 //
-// so the parts add up to the step. They are means over all ranks. MFU is the first part over the whole.
+// so the parts add up to the step. They are means over all ranks. MFU is the first part over the
+// whole.
 #pragma once
 
 #include <array>
@@ -65,7 +66,7 @@ struct KernelInefficiency {
 struct KindOverlap {
   Seconds time;
   Seconds overlapped;
-  Seconds exposed;                    // time - overlapped
+  Seconds exposed;                              // time - overlapped
   std::optional<double> overlap_ratio() const;  // none without communication
 };
 
@@ -76,8 +77,8 @@ struct StepReport {
   double hardware_flops_per_gpu_second = 0;  // recomputed FLOPs included
   double mfu = 0;                            // of the dense peak
   double hfu = 0;
-  double bubble_fraction = 0;                // bubble over step
-  KindOverlap all_communication;             // of all kinds, merged
+  double bubble_fraction = 0;     // bubble over step
+  KindOverlap all_communication;  // of all kinds, merged
   std::array<KindOverlap, kCommunicationKinds> by_kind{};
   TimePartition breakdown;
   KernelInefficiency kernel_inefficiency;
@@ -90,10 +91,10 @@ struct CommunicationReport {
   std::string group;
   int group_size = 1;
   Bytes bytes_per_rank;
-  double count = 0;                  // per rank taking part
-  Seconds time;                      // per rank taking part
+  double count = 0;  // per rank taking part
+  Seconds time;      // per rank taking part
   Seconds exposed;
-  std::string bottleneck;            // the link that limits it when it is alone
+  std::string bottleneck;  // the link that limits it when it is alone
   std::optional<double> overlap_ratio() const;
 };
 
@@ -110,10 +111,10 @@ struct RunReport {
   double days = 0;
   double gpu_hours = 0;
   double gpu_years = 0;
-  double gpu_years_6tp = 0;  // 6TP/X with X the model FLOP/s per GPU
-  double gpu_years_8tp = 0;  // 8TP/X with X the hardware FLOP/s per GPU (full recomputation)
-  std::optional<double> energy_mwh;  // none when the topology has no node power
-  std::optional<double> cost_usd;    // none without a price
+  double gpu_years_6tp = 0;             // 6TP/X with X the model FLOP/s per GPU
+  std::optional<double> gpu_years_8tp;  // 8TP/X, X the hardware FLOP/s; full recomputation only
+  std::optional<double> energy_mwh;     // none when the topology has no node power
+  std::optional<double> cost_usd;       // none without a price
 };
 
 /// A sort of communication on the critical path, and the link that limits it.
@@ -124,8 +125,8 @@ struct CriticalCommunication {
   Seconds time;
   double count = 0;
 };
-/// The chain of tasks that decides the step's length: its compute by purpose, its communication by name.
-/// The two add up to the step.
+/// The chain of tasks that decides the step's length: its compute by purpose, its communication by
+/// name. The two add up to the step.
 struct CriticalPath {
   ComputeTime compute;
   Seconds communication;
@@ -158,7 +159,8 @@ struct Report {
   SimulationReport simulation;
 };
 
-/// Makes the report of a played step; `simulation.wall` and `.peak_memory` are the caller's to fill in.
+/// Makes the report of a played step; `simulation.wall` and `.peak_memory` are the caller's to fill
+/// in.
 Report measure(const std::string& name, const Workload& workload, const Cluster& cluster,
                const StepPlan& plan, const Timeline& timeline);
 

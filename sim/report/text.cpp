@@ -46,7 +46,13 @@ std::string thousands(double number) {
   }
   return digits;
 }
-std::string percent(double fraction) { return fmt::format("{:.1f} %", 100 * fraction); }
+/// "1 step", "2 steps".
+std::string counted(double number, std::string_view noun, std::string_view plural = "s") {
+  return fmt::format("{} {}{}", thousands(number), noun, number == 1 ? "" : plural);
+}
+std::string percent(double fraction) {
+  return fmt::format("{:.1f} %", 100 * fraction);
+}
 std::string percent(const std::optional<double>& fraction) {
   return fraction ? percent(*fraction) : "n/a";
 }
@@ -61,15 +67,13 @@ std::string part_name(std::string_view key) {
 }
 
 std::string precision_name(const Report& report) {
-  return std::string(
-      kPrecisionNames[static_cast<std::size_t>(report.workload.training.precision)]);
+  return std::string(kPrecisionNames[static_cast<std::size_t>(report.workload.training.precision)]);
 }
 
 std::string plan_line(const Report& report) {
   const ParallelismSpec& p = report.workload.parallelism;
   const TrainingSpec& t = report.workload.training;
-  std::string line =
-      fmt::format("tensor {} x pipeline {} x data {}", p.tensor, p.pipeline, p.data);
+  std::string line = fmt::format("tensor {} x pipeline {} x data {}", p.tensor, p.pipeline, p.data);
   line += p.sequence ? ", sequence parallel" : "";
   line += p.zero > 0 ? ", ZeRO-1" : "";
   line += t.chunks > 1 ? fmt::format(", {} chunks", t.chunks) : "";
@@ -82,9 +86,10 @@ void add_summary(const Report& report, Page& page) {
   page.title(report.scenario);
   page.line("{} ({:.4g} B parameters) on {} x {}, {}", report.model, report.parameters / 1e9,
             thousands(report.gpus), report.gpu, report.cluster);
-  page.line("{}; batch {} = {} microbatches x {} x {} replicas, {} tokens each", plan_line(report),
-            thousands(w.training.global_batch), w.microbatches(), w.training.micro_batch,
-            w.parallelism.data, thousands(w.training.sequence_length));
+  page.line("{}; batch {} = {} of {} x {}, {} each", plan_line(report),
+            thousands(w.training.global_batch), counted(w.microbatches(), "microbatch", "es"),
+            counted(w.training.micro_batch, "sequence"), counted(w.parallelism.data, "replica"),
+            counted(w.training.sequence_length, "token"));
   page.heading("Step");
   page.line("  {:<22} {:>12}", "step time", to_text(step.time));
   page.line("  {:<22} {:>12} /s   {} /s per GPU", "tokens", thousands(step.tokens_per_second),
@@ -164,8 +169,8 @@ void add_critical_path(const Report& report, Page& page) {
             percent(path.communication / report.step.time));
   for (std::size_t i = 0; i < std::min(kShown, path.communications.size()); ++i) {
     const CriticalCommunication& c = path.communications[i];
-    page.line("    {:<32} {:>10} {:>8}  {} times, limited by {}", c.name, to_text(c.time),
-              percent(c.time / report.step.time), thousands(c.count), c.link);
+    page.line("    {:<32} {:>10} {:>8}  {}, limited by {}", c.name, to_text(c.time),
+              percent(c.time / report.step.time), counted(c.count, "time"), c.link);
   }
 }
 
@@ -198,8 +203,10 @@ void add_run(const Report& report, Page& page) {
             thousands(run.gpu_hours));
   page.line("  {:<22} {:>12}   T tokens, P parameters, X model FLOP/s per GPU", "by 6TP/X",
             fmt::format("{:.1f}", run.gpu_years_6tp));
-  page.line("  {:<22} {:>12}   X hardware FLOP/s per GPU, full recomputation", "by 8TP/X",
-            fmt::format("{:.1f}", run.gpu_years_8tp));
+  if (run.gpu_years_8tp) {
+    page.line("  {:<22} {:>12}   X hardware FLOP/s per GPU, full recomputation", "by 8TP/X",
+              fmt::format("{:.1f}", *run.gpu_years_8tp));
+  }
   if (run.energy_mwh) {
     page.line("  {:<22} {:>12}   at the nodes' nameplate power, without cooling", "energy",
               fmt::format("{} MWh", thousands(*run.energy_mwh)));
@@ -212,17 +219,18 @@ void add_run(const Report& report, Page& page) {
 
 void add_simulation(const Report& report, Page& page) {
   const SimulationReport& simulation = report.simulation;
-  constexpr std::array kFoldNames{"exact fold", "bound: coarse classes, an upper bound", "no fold"};
+  constexpr std::array kFoldNames{"exact fold", "bound: coarse classes at their worst", "no fold"};
   page.line("");
-  page.line("Simulated {} GPUs as {} {}, {} tasks ({}{}) in {}.", thousands(report.gpus),
-            simulation.classes, simulation.classes == 1 ? "class" : "classes",
-            thousands(static_cast<double>(simulation.tasks_played)),
+  page.line("Simulated {} as {}, {} ({}{}) in {}.", counted(report.gpus, "GPU"),
+            counted(static_cast<double>(simulation.classes), "class", "es"),
+            counted(static_cast<double>(simulation.tasks_played), "task"),
             kFoldNames[static_cast<std::size_t>(simulation.fold)],
             simulation.fold == FoldMode::Bound && simulation.exact ? ", here exact" : "",
             to_text(simulation.wall));
 }
 
-// ---- comparison ----------------------------------------------------------------------------------
+// ---- comparison
+// ----------------------------------------------------------------------------------
 
 constexpr std::size_t kColumn = 18;
 
@@ -277,8 +285,7 @@ void add_waterfall(const Report& base, const Report& other, Page& page) {
     running += change;
   }
   total(other);
-  page.line("  {:<22} {:>10} {:>8}", "difference",
-            signed_text(against.step),
+  page.line("  {:<22} {:>10} {:>8}", "difference", signed_text(against.step),
             fmt::format("{:+.1f} %", 100 * (against.step / base.step.time)));
 }
 
@@ -307,13 +314,11 @@ std::string text_comparison(std::span<const Report> reports, bool colour) {
   std::size_t number = 0;
   add_columns("", reports, page, [&](const Report&) { return fmt::format("[{}]", ++number); });
   add_columns("step time", reports, page, [](const Report& r) { return to_text(r.step.time); });
-  add_columns("tokens/s per GPU", reports, page, [](const Report& r) {
-    return thousands(r.step.tokens_per_second / r.gpus);
-  });
+  add_columns("tokens/s per GPU", reports, page,
+              [](const Report& r) { return thousands(r.step.tokens_per_second / r.gpus); });
   add_columns("MFU", reports, page, [](const Report& r) { return percent(r.step.mfu); });
-  add_columns("overlap", reports, page, [](const Report& r) {
-    return percent(r.step.all_communication.overlap_ratio());
-  });
+  add_columns("overlap", reports, page,
+              [](const Report& r) { return percent(r.step.all_communication.overlap_ratio()); });
   add_columns("bubble", reports, page,
               [](const Report& r) { return percent(r.step.bubble_fraction); });
   page.heading("Communication: exposed of total");

@@ -1,5 +1,6 @@
-// Chrome trace JSON (Perfetto, chrome://tracing): a process for each played class of ranks, a thread for
-// each stream. Slices of one thread must nest, so communications that overlap go to further lanes.
+// Chrome trace JSON (Perfetto, chrome://tracing): a process for each played class of ranks, a
+// thread for each stream. Slices of one thread must nest, so communications that overlap go to
+// further lanes.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -78,8 +79,8 @@ class TraceWriter {
   int lane(std::size_t unit, int stream, Interval interval) {
     constexpr int kLanes = 1000;
     std::vector<Seconds>& ends = lane_ends_[stream];
-    const auto free = std::find_if(ends.begin(), ends.end(),
-                                   [&](Seconds end) { return end <= interval.start; });
+    const auto free =
+        std::find_if(ends.begin(), ends.end(), [&](Seconds end) { return end <= interval.start; });
     const auto number = static_cast<int>(free - ends.begin());
     const int thread = stream * kLanes + number;
     if (free != ends.end()) {

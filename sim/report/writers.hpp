@@ -1,5 +1,5 @@
-// Reports as text for people, JSON for machines, and a trace for Perfetto. Writers only print: every
-// number is in the Report.
+// Reports as text for people, JSON for machines, and a trace for Perfetto. Writers only print:
+// every number is in the Report.
 #pragma once
 
 #include <ostream>
@@ -10,7 +10,8 @@
 
 namespace danlu {
 
-/// Step of each other run against the first: seconds by part; they add up to the difference of steps.
+/// Step of each other run against the first: seconds by part; they add up to the difference of
+/// steps.
 struct Difference {
   TimePartition parts;
   Seconds step;

@@ -74,10 +74,10 @@ std::vector<KeyRow> node_and_fabric_keys() {
       {.path = "node.scale_up.links",
        .type = KeyType::Links,
        .text = "Of a mesh: a list of [GPU, GPU, number of links]"},
-      bandwidth("node.pcie.bandwidth", 1e9, 1e12, "64 GB/s",
+      bandwidth("node.pcie.bandwidth", 1e9, 5e11, "64 GB/s",
                 "GPU to NIC, each direction (GPU to GPU where there is no scale-up link)"),
       count("node.nics.count", 1, 1024, "required", "NICs of a node that carry training traffic"),
-      bandwidth("node.nics.bandwidth", 1e8, 1e12, "required",
+      bandwidth("node.nics.bandwidth", 1e8, 2.5e11, "required",
                 "Nominal bandwidth of one NIC, each direction"),
       fraction("node.nics.efficiency", "1", "Share of the nominal bandwidth that messages achieve"),
       choice(

@@ -46,7 +46,8 @@ class Product {
       const GpuSpec gpu = load_gpu(std::string(device->gpu), options_);
       const auto kind = static_cast<Precision>(precision - kPrecisionNames.begin());
       if (gpu.peak(kind)) {
-        const Seconds simulated = KernelTimer(gpu, kind).time({gemm(m, n, k)}).total();
+        const Seconds simulated =
+            KernelTimer(gpu, kind).time({gemm(m, n, k, 1, element_bytes(kind))}).total();
         validation.points.push_back({std::string(cell("id")), std::string(device->family),
                                      std::string(cell("source")), 2 * m * n * k / (rate * 1e12),
                                      simulated.value});

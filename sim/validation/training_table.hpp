@@ -1,40 +1,36 @@
 // Published training runs become scenarios, by rules that look at columns and never at who
 // published the row. What a row leaves open is filled in by these rules:
 //
-//   gpu                the device table below, by the start of the name; PCIe cards and names that
-//   leave
-//                      open which GPU it was are not simulated
-//   interconnect_intra "NVL72" is a scale-up domain of 72 GPUs; otherwise gpus_per_node is. A mesh
-//   board
-//                      of fewer GPUs than the preset's joins each pair by an equal share of a GPU's
-//                      links
-//   interconnect_inter parse_network() below; where it says nothing, the preset's NICs, in
-//   proportion to
-//                      the GPUs of the node
-//   gated_mlp          1: LLaMA family (RMSNorm, rotary, no biases, an output head of its own)
-//                      0: GPT family (LayerNorm, a learned position table, biases, tied embeddings)
-//   attention_kernel   "unfused", "naive" or "no Flash...": unfused; Flash, cuDNN,
-//   TransformerEngine:
-//                      flash; nothing: flash for runs of 2023 and later, else unfused
-//   dropout            with unfused attention (Megatron's default of 0.1 in those years)
-//   recompute          "selective" and "selective(core_attn)" are the attention core; where that is
-//                      fused, nothing is left to recompute. Other selections are not simulated
-//   dtype              fp8 in any spelling: fp8; bf16; fp16 and plain amp: fp16; nothing else.
-//   Where the
-//                      text offers both 16-bit formats, bf16 if the GPU has it
-//   gradients          16 bit with fp16, fp32 otherwise (Megatron's defaults)
-//   sharding           none, ZeRO-0, DP: none; ZeRO-1 or distributed optimizer: 1, and "within n"
-//   only
-//                      where n is dp. With dp = 1 nothing is sharded whatever is said
-//   overlap.data       where the sharding text says overlap and not "no overlap"; a "PP=n" before
-//   it
-//                      limits that to runs with n stages
-//   overlap.tensor     none for runs of 2021 and earlier (the option that overlaps the sum of
-//   gradients with
-//                      the weight gradient came to Megatron-LM in September 2021, commit
-//                      16c90445e7) and under DeepSpeed, which switches it off (Megatron-DeepSpeed
-//                      issue 447); else backward
-//   everything else    the scenario's defaults
+//   gpu                 the device table below, by the start of the name; PCIe cards and names that
+//                       leave open which GPU it was are not simulated
+//   interconnect_intra  "NVL72" is a scale-up domain of 72 GPUs; otherwise gpus_per_node is. A mesh
+//                       board of fewer GPUs than the preset's joins each pair by an equal share of
+//                       a GPU's links
+//   interconnect_inter  parse_network() below; where it says nothing, the preset's NICs, in
+//                       proportion to the GPUs of the node
+//   gated_mlp           1: LLaMA family (RMSNorm, rotary, no biases, an output head of its own)
+//                       0: GPT family (LayerNorm, learned positions, biases, tied embeddings)
+//   attention_kernel    "unfused", "naive" or "no Flash...": unfused; Flash, cuDNN,
+//                       TransformerEngine: flash; nothing: flash from 2023 on, else unfused
+//   dropout             with unfused attention (Megatron's default of 0.1 in those years)
+//   recompute           "selective" and "selective(core_attn)" are the attention core; where that
+//                       is fused, nothing is left to recompute. Other selections: not simulated
+//   dtype               fp8 in any spelling: fp8; bf16; fp16 and plain amp: fp16; nothing else.
+//                       Where the text offers both 16-bit formats, bf16 if the GPU has it
+//   gradients           16 bit with fp16, fp32 otherwise (Megatron's defaults)
+//   sharding            none, ZeRO-0, DP: none; ZeRO-1 or distributed optimizer: 1, and "within n"
+//                       only where n is dp. With dp = 1 nothing is sharded whatever is said
+//   overlap.data        where the sharding text says overlap and not "no overlap"; a "PP=n" before
+//                       it limits that to runs with n stages
+//   overlap.tensor      none for runs of 2021 and earlier (the option that overlaps the sum of
+//                       gradients with the weight gradient came to Megatron-LM in September 2021,
+//                       commit 16c90445e7) and under DeepSpeed, which switches it off
+//                       (Megatron-DeepSpeed issue 447); else backward
+//   overlap.pipeline    with virtual stages (vpp > 1) from 2023 on; before, and in plain 1F1B,
+//                       Megatron's stages wait until they have sent
+//   scatter_gather      Megatron runs of 2021 without sequence parallelism (Narayanan et al. 2021,
+//                       section 4.1)
+//   everything else     the scenario's defaults
 //
 // The published time is step_time_s, else derived_step_time_s, else tokens of a step over tokens
 // per second.

@@ -27,19 +27,25 @@ double quantisation(const Tile& tile, double m, double n, double batch, double m
 
 }  // namespace
 
-Kernel gemm(double m, double n, double k, double batch, Bytes extra) {
+double element_bytes(Precision precision) {
+  return precision == Precision::Fp32 || precision == Precision::Tf32 ? 4 : 2;
+}
+
+Kernel gemm(double m, double n, double k, double batch, double element, Bytes extra) {
   const Flops flops{2 * m * n * k * batch};
   return {.kind = KernelKind::Gemm,
           .flops = flops,
           .model_flops = flops,
-          .bytes = Bytes{2 * batch * (m * k + k * n + m * n)} + extra,
+          .bytes = Bytes{element * batch * (m * k + k * n + m * n)} + extra,
           .m = m,
           .n = n,
           .k = k,
           .batch = batch};
 }
 
-Kernel memory_pass(double bytes) { return {.kind = KernelKind::Memory, .bytes = {bytes}}; }
+Kernel memory_pass(double bytes) {
+  return {.kind = KernelKind::Memory, .bytes = {bytes}};
+}
 
 Seconds ComputeTime::total() const {
   Seconds sum;
@@ -76,10 +82,10 @@ KernelTimer::KernelTimer(const GpuSpec& gpu, Precision precision) : gpu_(gpu) {
 Seconds KernelTimer::busy(const Kernel& kernel) const {
   const Seconds memory = kernel.bytes / (gpu_.memory_bandwidth * gpu_.memory_efficiency);
   switch (kernel.kind) {
-    case KernelKind::Memory: return memory;
+    case KernelKind::Memory:
+      return memory;
     case KernelKind::Gemm: {
-      const double efficiency =
-          gemm_efficiency(gpu_, kernel.m, kernel.n, kernel.k, kernel.batch);
+      const double efficiency = gemm_efficiency(gpu_, kernel.m, kernel.n, kernel.k, kernel.batch);
       return std::max(kernel.flops / (peak_ * efficiency), memory);
     }
     case KernelKind::AttentionForward:
@@ -99,10 +105,16 @@ ComputeTime KernelTimer::time(const std::vector<Kernel>& kernels) const {
     time[ComputePart::Useful] += useful;
     time[ComputePart::Host] += gpu_.kernel_launch;
     switch (kernel.kind) {
-      case KernelKind::Gemm: time[ComputePart::GemmInefficiency] += rest; break;
+      case KernelKind::Gemm:
+        time[ComputePart::GemmInefficiency] += rest;
+        break;
       case KernelKind::AttentionForward:
-      case KernelKind::AttentionBackward: time[ComputePart::AttentionInefficiency] += rest; break;
-      case KernelKind::Memory: time[ComputePart::MemoryBound] += rest; break;
+      case KernelKind::AttentionBackward:
+        time[ComputePart::AttentionInefficiency] += rest;
+        break;
+      case KernelKind::Memory:
+        time[ComputePart::MemoryBound] += rest;
+        break;
     }
     time.model_flops += kernel.model_flops;
     time.hardware_flops += kernel.model_flops;

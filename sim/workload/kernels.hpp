@@ -1,5 +1,5 @@
-// Compute time comes from kernels. A kernel is a matrix product (M, N, K, how many of them), a fused
-// attention, or a pass over memory, and takes, by the roofline,
+// Compute time comes from kernels. A kernel is a matrix product (M, N, K, how many of them), a
+// fused attention, or a pass over memory, and takes, by the roofline,
 //
 //   time = max( FLOPs / (dense peak * efficiency(shape)), bytes / achieved HBM bandwidth ) + launch
 //
@@ -27,22 +27,25 @@ struct Kernel {
   double m = 0, n = 0, k = 0, batch = 1;  // Gemm only
 };
 
-/// A product C[m,n] = A[m,k] B[k,n] in 2-byte elements, `batch` of them; `extra` bytes beside its
-/// operands (fp32 gradient accumulation, say). All its FLOPs are the model's.
-Kernel gemm(double m, double n, double k, double batch = 1, Bytes extra = {});
+/// Bytes of an activation or weight: 4 in fp32 and tf32, else 2 (fp8 products still store 16 bits).
+double element_bytes(Precision precision);
+
+/// A product C[m,n] = A[m,k] B[k,n] of elements of `element` bytes, `batch` of them; `extra` bytes
+/// beside its operands (gradient accumulation, say). All its FLOPs are the model's.
+Kernel gemm(double m, double n, double k, double batch, double element, Bytes extra = {});
 /// A pass over memory.
 Kernel memory_pass(double bytes);
 
 /// What a second of compute was for; the parts of a duration add up to it.
 enum class ComputePart {
-  Useful,               // model FLOPs at the dense peak
-  GemmInefficiency,     // the rest of matrix products
+  Useful,                 // model FLOPs at the dense peak
+  GemmInefficiency,       // the rest of matrix products
   AttentionInefficiency,  // the rest of fused attention; below zero where a causal kernel skips
                           // more of the counted square than it loses
-  MemoryBound,          // norms, activations, softmax, dropout, residuals
-  Recomputation,        // forward work done again in backward
+  MemoryBound,            // norms, activations, softmax, dropout, residuals
+  Recomputation,          // forward work done again in backward
   Optimizer,
-  Host,                 // launch gaps
+  Host,  // launch gaps
 };
 inline constexpr std::size_t kComputeParts = 7;
 inline constexpr std::array<std::string_view, kComputeParts> kComputePartNames{

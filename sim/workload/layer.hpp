@@ -1,5 +1,5 @@
-// The kernels of one transformer layer on one tensor-parallel rank, grouped by where tensor-parallel
-// communication falls between them. Shapes for T = b s tokens, tensor degree t:
+// The kernels of one transformer layer on one tensor-parallel rank, grouped by where
+// tensor-parallel communication falls between them. Shapes for T = b s tokens, tensor degree t:
 //
 //   forward   norm | QKV [T, (q+2kv)/t, h] | attention core, a/t heads | projection [T, h, q/t] |
 //             dropout and residual, norm | MLP up [T, f/t, h] | activation | MLP down [T, h, f/t] |
@@ -43,10 +43,11 @@ struct EndKernels {
 };
 EndKernels end_kernels(const Workload& workload);
 
-/// Bytes of the activations of one microbatch at a layer boundary, whole (not split): 2 b s h.
+/// Bytes of the activations of one microbatch at a layer boundary, whole (not split): 2 b s h in 16
+/// bits.
 Bytes boundary_bytes(const Workload& workload);
 
 /// The product with its rows (tokens) cut into `pieces`, one of them.
-Kernel piece_of(const Kernel& kernel, int pieces);
+Kernel piece_of(const Workload& workload, const Kernel& kernel, int pieces);
 
 }  // namespace danlu

@@ -1,13 +1,11 @@
 #include "sim/workload/memory.hpp"
 
+#include "sim/workload/kernels.hpp"
+#include "sim/workload/layer.hpp"
 #include "sim/workload/schedule.hpp"
 
 namespace danlu {
 namespace {
-
-bool is_narrow(Precision precision) {
-  return precision != Precision::Fp32 && precision != Precision::Tf32;
-}
 
 /// Activations of one layer and one microbatch when nothing but the scores is recomputed.
 Bytes kept_layer_bytes(const Workload& w, bool keeps_scores) {
@@ -19,9 +17,9 @@ Bytes kept_layer_bytes(const Workload& w, bool keeps_scores) {
   const double attention = 2 * (2 * model.query_width() + 2 * model.kv_width());
   const double mlp = (model.gated_mlp ? 6.0 : 4.0) * model.ffn;
   const double score_bytes = w.training.dropout ? 5 : 2;
-  const double scores =
-      keeps_scores ? score_bytes * model.heads * w.training.sequence_length : 0;
-  return {tokens * (outer + (attention + mlp + scores) / t)};
+  const double scores = keeps_scores ? score_bytes * model.heads * w.training.sequence_length : 0;
+  const double wide = element_bytes(w.training.precision) / 2;  // the table counts 16-bit elements
+  return {wide * tokens * (outer + (attention + mlp + scores) / t)};
 }
 
 Bytes working_set(const Workload& w, int stage) {
@@ -41,10 +39,10 @@ Bytes working_set(const Workload& w, int stage) {
 Bytes layer_activation_bytes(const Workload& w) {
   if (w.training.recompute == Recompute::Full) {
     const double t = w.parallelism.sequence ? w.parallelism.tensor : 1;
-    return {2.0 * w.training.micro_batch * w.training.sequence_length * w.model.hidden / t};
+    return boundary_bytes(w) / t;
   }
-  return kept_layer_bytes(w, w.training.recompute == Recompute::None &&
-                                 w.training.attention == AttentionKind::Unfused);
+  return kept_layer_bytes(
+      w, w.training.recompute == Recompute::None && w.training.attention == AttentionKind::Unfused);
 }
 
 double rank_parameters(const Workload& w, int stage) {
@@ -63,7 +61,7 @@ MemoryUse memory_use(const Workload& w) {
   MemoryUse worst;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
     const double parameters = rank_parameters(w, stage);
-    const bool narrow = is_narrow(w.training.precision);
+    const bool narrow = element_bytes(w.training.precision) == 2;
     const double shards = w.parallelism.zero == 0 ? 1 : w.parallelism.data;
     const auto ops = schedule_ops(w.training.schedule, stage, w.parallelism.pipeline,
                                   w.training.chunks, w.microbatches());

@@ -1,6 +1,7 @@
-// What one GPU must hold. Per parameter: 2 bytes of weight, 2 or 4 of gradient, 12 of optimizer state
-// (fp32 master copy and two Adam moments), the last divided by the data-parallel ranks with ZeRO-1.
-// Activations of one layer and one microbatch (Korthikanti et al. 2022, table 2, general widths):
+// What one GPU must hold. Per parameter: 2 bytes of weight, 2 or 4 of gradient, 12 of optimizer
+// state (fp32 master copy and two Adam moments), the last divided by the data-parallel ranks with
+// ZeRO-1. Activations of one layer and one microbatch (Korthikanti et al. 2022, table 2, general
+// widths):
 //
 //   s b [ 10 h / (t if sequence parallel)  +  (2(q+2k) + 2q + 4f) / t  +  5 a s / t ]
 //          norms, inputs, dropouts             attention, MLP           unfused scores

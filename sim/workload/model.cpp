@@ -19,8 +19,8 @@ ModelSpec to_model_spec(const ModelPreset& preset) {
 }
 
 double layer_matrix_parameters(const ModelSpec& model) {
-  const double attention =
-      model.hidden * (model.query_width() + 2 * model.kv_width()) + model.query_width() * model.hidden;
+  const double attention = model.hidden * (model.query_width() + 2 * model.kv_width()) +
+                           model.query_width() * model.hidden;
   const double mlp = model.mlp_matrices() * model.hidden * model.ffn;
   return attention + mlp;
 }

@@ -2,7 +2,8 @@
 // (sequences), vocabulary V, a GPT with full attention and a 4h MLP has
 //
 //   parameters        P = 12 l h^2 (1 + 13/(12h) + (V+s)/(12 l h))         Narayanan et al. 2021
-//   model FLOPs/step    = 72 B s l h^2 (1 + s/(6h) + V/(12 l h))           Korthikanti et al. 2022 (7)
+//   model FLOPs/step    = 72 B s l h^2 (1 + s/(6h) + V/(12 l h))           Korthikanti et al. 2022
+//   (7)
 //
 // and the functions here give the same for grouped-query attention and gated MLPs. FLOPs count the
 // full attention square, as those papers do, unless `causal` asks for the half that a mask leaves.
@@ -26,9 +27,9 @@ struct ModelSpec {
   int heads = 1;
   int kv_heads = 1;
   int head_dim = 1;
-  int ffn = 1;         // width of the MLP
+  int ffn = 1;  // width of the MLP
   int vocab = 1;
-  int positions = 0;   // rows of a learned position table; 0 for rotary or ALiBi
+  int positions = 0;  // rows of a learned position table; 0 for rotary or ALiBi
   bool gated_mlp = false;
   bool tied_embeddings = true;
   bool biases = true;

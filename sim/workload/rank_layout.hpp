@@ -24,9 +24,7 @@ class RankLayout {
       : tensor_(parallelism.tensor), data_(parallelism.data), stages_(parallelism.pipeline) {}
 
   int world_size() const { return tensor_ * data_ * stages_; }
-  int rank(RankCoordinates at) const {
-    return at.tensor + tensor_ * (at.data + data_ * at.stage);
-  }
+  int rank(RankCoordinates at) const { return at.tensor + tensor_ * (at.data + data_ * at.stage); }
   RankCoordinates coordinates(int rank) const {
     return {rank % tensor_, rank / tensor_ % data_, rank / (tensor_ * data_)};
   }

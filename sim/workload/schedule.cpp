@@ -27,8 +27,8 @@ StageOp nth_pass(bool forward, int i, int stages, int chunks) {
 std::vector<StageOp> one_f_one_b(int stage, int stages, int chunks, int microbatches) {
   const int passes = chunks * microbatches;
   // Interleaving needs more passes in flight, to have the later chunks' inputs ready in time.
-  const int warm_up = chunks == 1 ? stages - stage - 1
-                                  : (stages - stage - 1) * 2 + (chunks - 1) * stages;
+  const int warm_up =
+      chunks == 1 ? stages - stage - 1 : (stages - stage - 1) * 2 + (chunks - 1) * stages;
   std::vector<StageOp> ops;
   int forwards = 0;
   for (; forwards < std::min(warm_up, passes); ++forwards) {
@@ -48,8 +48,10 @@ std::vector<StageOp> one_f_one_b(int stage, int stages, int chunks, int microbat
 std::vector<StageOp> schedule_ops(ScheduleKind kind, int stage, int stages, int chunks,
                                   int microbatches) {
   switch (kind) {
-    case ScheduleKind::GPipe: return gpipe(microbatches);
-    case ScheduleKind::OneFOneB: return one_f_one_b(stage, stages, chunks, microbatches);
+    case ScheduleKind::GPipe:
+      return gpipe(microbatches);
+    case ScheduleKind::OneFOneB:
+      return one_f_one_b(stage, stages, chunks, microbatches);
   }
   return {};
 }

@@ -1,5 +1,5 @@
-// What is trained and how it is split: the model, the training settings, the parallelism. Plain data
-// filled by the scenario reader, and the checks that relate one value to another.
+// What is trained and how it is split: the model, the training settings, the parallelism. Plain
+// data filled by the scenario reader, and the checks that relate one value to another.
 #pragma once
 
 #include <optional>
@@ -24,25 +24,26 @@ struct ParallelismSpec {
   int tensor = 1;
   int pipeline = 1;
   int data = 1;
-  bool sequence = false;        // sequence parallelism: norms and dropouts are split over tensor ranks
-  int zero = 0;                 // 1: the optimizer's state is split over data-parallel ranks
-  bool scatter_gather = false;  // pipeline transfers carry 1/tensor each and are gathered on arrival
+  bool sequence = false;  // sequence parallelism: norms and dropouts are split over tensor ranks
+  int zero = 0;           // 1: the optimizer's state is split over data-parallel ranks
+  bool scatter_gather =
+      false;  // pipeline transfers carry 1/tensor each and are gathered on arrival
   TensorOverlap overlap_tensor = TensorOverlap::Backward;
-  int tensor_chunks = 4;        // pieces a product is cut into with TensorOverlap::Full
-  bool overlap_data = false;    // gradients are reduced during the last backward pass
+  int tensor_chunks = 4;         // pieces a product is cut into with TensorOverlap::Full
+  bool overlap_data = false;     // gradients are reduced during the last backward pass
   bool overlap_pipeline = true;  // a stage computes on while it sends; else it waits
 };
 
 struct TrainingSpec {
-  int global_batch = 1;      // sequences per step
-  int micro_batch = 1;       // sequences per microbatch
-  int sequence_length = 1;   // tokens
+  int global_batch = 1;     // sequences per step
+  int micro_batch = 1;      // sequences per microbatch
+  int sequence_length = 1;  // tokens
   Precision precision = Precision::Bf16;
   Recompute recompute = Recompute::None;
   AttentionKind attention = AttentionKind::Flash;
   bool dropout = false;
-  bool causal_flops = false;     // count half of the attention square as model FLOPs
-  int gradient_bytes = 4;        // per parameter: fp32 gradients as Megatron keeps them
+  bool causal_flops = false;  // count half of the attention square as model FLOPs
+  int gradient_bytes = 4;     // per parameter: fp32 gradients as Megatron keeps them
   ScheduleKind schedule = ScheduleKind::OneFOneB;
   int chunks = 1;                // virtual stages per stage
   std::optional<double> tokens;  // of the whole run
@@ -60,9 +61,7 @@ struct Workload {
   int microbatches() const {
     return training.global_batch / (training.micro_batch * parallelism.data);
   }
-  int layers_per_chunk() const {
-    return model.layers / (parallelism.pipeline * training.chunks);
-  }
+  int layers_per_chunk() const { return model.layers / (parallelism.pipeline * training.chunks); }
   double tokens_per_step() const {
     return static_cast<double>(training.global_batch) * training.sequence_length;
   }

@@ -1,13 +1,17 @@
 // The report against hand-worked definitions, and what must hold for every shipped scenario.
 #include "sim/report/report.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "sim/engine/engine.hpp"
 #include "sim/report/intervals.hpp"
 #include "sim/report/writers.hpp"
+#include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
@@ -16,22 +20,24 @@ namespace {
 using testing::near;
 using testing::shipped;
 
-Report play(const Scenario& scenario, StepPlan& plan, Timeline& timeline) {
+Report report_of(const Scenario& scenario, StepPlan& plan, Timeline& timeline) {
   const Cluster cluster = build_cluster(scenario.cluster);
   plan = plan_step(scenario.workload, cluster);
   timeline = simulate(plan.graph);
   return measure(scenario.name, scenario.workload, cluster, plan, timeline);
 }
-Report play(const Scenario& scenario) {
+Report report_of(const Scenario& scenario) {
   StepPlan plan;
   Timeline timeline;
-  return play(scenario, plan, timeline);
+  return report_of(scenario, plan, timeline);
 }
 
-Interval stretch(double start, double finish) { return {{start}, {finish}}; }
+Interval stretch(double start, double finish) {
+  return {{start}, {finish}};
+}
 
-// T43. One rank computes in [0, 10] and communicates in [6, 12] and [8, 14]. Merged communication is
-// [6, 14] = 8 s; both run in [6, 10] = 4 s, so the ratio is 0.5 and 4 s are exposed.
+// T43. One rank computes in [0, 10] and communicates in [6, 12] and [8, 14]. Merged communication
+// is [6, 14] = 8 s; both run in [6, 10] = 4 s, so the ratio is 0.5 and 4 s are exposed.
 TEST(Intervals, OverlapIsMeasuredOnMergedIntervals) {
   const Intervals compute = unite({stretch(0, 10)});
   const Intervals communication = unite({stretch(6, 12), stretch(8, 14)});
@@ -51,9 +57,9 @@ TEST(Intervals, EmptyAndTouchingOnes) {
 
 // T44. One GPU has nobody to talk to: no ratio, nothing exposed, nothing divided by zero.
 TEST(Report, WithoutCommunicationThereIsNoOverlapRatio) {
-  const Report report = play(shipped(
-      "llama3-8b-h100.yaml",
-      {"cluster.gpus=1", "parallelism={tensor: 1}", "training.global_batch=2", "model.layers=2"}));
+  const Report report =
+      report_of(shipped("llama3-8b-h100.yaml", {"cluster.gpus=1", "parallelism={tensor: 1}",
+                                                "training.global_batch=2", "model.layers=2"}));
   EXPECT_FALSE(report.step.all_communication.overlap_ratio().has_value());
   EXPECT_EQ(report.step.all_communication.exposed.value, 0);
   EXPECT_TRUE(report.communication.empty());
@@ -63,10 +69,10 @@ TEST(Report, WithoutCommunicationThereIsNoOverlapRatio) {
   EXPECT_TRUE(near(report.step.breakdown.total().value, report.step.time.value));
 }
 
-// The compute part that is useful is model FLOPs at the dense peak, so its share of the step is MFU:
-// 72 B s l h^2 (1 + s/(6h) + V/(12 l h)) / (GPUs x peak x step), Korthikanti et al. 2022 (7).
+// The compute part that is useful is model FLOPs at the dense peak, so its share of the step is
+// MFU: 72 B s l h^2 (1 + s/(6h) + V/(12 l h)) / (GPUs x peak x step), Korthikanti et al. 2022 (7).
 TEST(Report, MfuIsTheUsefulShareAndTheFormulaOfThePaper) {
-  const Report report = play(shipped("gpt3-175b-64-a100-selective.yaml"));
+  const Report report = report_of(shipped("gpt3-175b-64-a100-selective.yaml"));
   const double b = 64, s = 2048, l = 96, h = 12288, v = 51200;
   const double flops = 72 * b * s * l * h * h * (1 + s / (6 * h) + v / (12 * l * h));
   EXPECT_TRUE(near(report.step.mfu, flops / (64 * 312e12 * report.step.time.value)));
@@ -75,7 +81,7 @@ TEST(Report, MfuIsTheUsefulShareAndTheFormulaOfThePaper) {
 
 // Full recomputation does the layers' forward pass twice: HFU/MFU = 4/3 but for the logits.
 TEST(Report, FullRecomputationMakesHardwareFlopsFourThirds) {
-  const Report report = play(shipped("gpt3-175b-64-a100-full.yaml"));
+  const Report report = report_of(shipped("gpt3-175b-64-a100-full.yaml"));
   const double s = 2048, l = 96, h = 12288, v = 51200;
   const double layers = 1 + s / (6 * h);
   const double logits = v / (12 * l * h);
@@ -85,10 +91,11 @@ TEST(Report, FullRecomputationMakesHardwareFlopsFourThirds) {
 
 class ShippedScenario : public ::testing::TestWithParam<std::string> {};
 
-// T50 and the definitions: the parts add up to the step, exposed + overlapped is communication for every
-// kind, the exposed parts add up to all exposed communication, and the critical path covers the step.
+// T50 and the definitions: the parts add up to the step, exposed + overlapped is communication for
+// every kind, the exposed parts add up to all exposed communication, and the critical path covers
+// the step.
 TEST_P(ShippedScenario, EverySecondHasOneName) {
-  const Report report = play(shipped(GetParam()));
+  const Report report = report_of(shipped(GetParam()));
   const StepReport& step = report.step;
   EXPECT_TRUE(near(step.breakdown.total().value, step.time.value));
   double exposed = 0;
@@ -96,15 +103,15 @@ TEST_P(ShippedScenario, EverySecondHasOneName) {
     const KindOverlap& kind = step.by_kind[k];
     EXPECT_NEAR((kind.exposed + kind.overlapped).value, kind.time.value, 1e-9 * step.time.value);
   }
-  for (const TimePart part : {TimePart::ExposedTensor, TimePart::ExposedPipeline,
-                              TimePart::ExposedData, TimePart::ExposedExpert,
-                              TimePart::ExposedContext}) {
+  for (const TimePart part :
+       {TimePart::ExposedTensor, TimePart::ExposedPipeline, TimePart::ExposedData,
+        TimePart::ExposedExpert, TimePart::ExposedContext}) {
     exposed += step.breakdown[part].value;
   }
   EXPECT_NEAR(exposed, step.all_communication.exposed.value, 1e-9 * step.time.value);
-  EXPECT_TRUE(near(
-      (report.critical_path.compute.total() + report.critical_path.communication).value,
-      step.time.value));
+  EXPECT_TRUE(
+      near((report.critical_path.compute.total() + report.critical_path.communication).value,
+           step.time.value));
   EXPECT_GT(step.mfu, 0);
   EXPECT_LT(step.mfu, 1);
   EXPECT_GE(step.hfu, step.mfu);
@@ -121,34 +128,33 @@ std::vector<std::string> shipped_scenarios() {
   std::sort(files.begin(), files.end());
   return files;
 }
-INSTANTIATE_TEST_SUITE_P(All, ShippedScenario, ::testing::ValuesIn(shipped_scenarios()),
-                         [](const auto& info) {
-                           std::string name = info.param;
-                           std::replace_if(
-                               name.begin(), name.end(),
-                               [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; },
-                               '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    All, ShippedScenario, ::testing::ValuesIn(shipped_scenarios()), [](const auto& info) {
+      std::string name = info.param;
+      std::replace_if(
+          name.begin(), name.end(),
+          [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+      return name;
+    });
 
-// T49. Two runs of one scenario, with its keys in another order, give the same bytes. (The wall time is
-// the only figure that differs; it is left out.)
+// T49. Two runs of one scenario, with its keys in another order, give the same bytes. (The wall
+// time is the only figure that differs; it is left out.)
 TEST(Report, KeyOrderDoesNotMatter) {
   const auto run = [](const std::string& yaml) {
     return testing::run_in_child([&] {
       const Scenario scenario =
           load_scenario_text(yaml, "scenarios/x.yaml", testing::shipped_presets());
-      return json_report(play(scenario));
+      return json_report(report_of(scenario));
     });
   };
-  const std::string one = run(
-      "name: x\nmodel: gpt2-xl\ncluster: {topology: dgx-a100, gpus: 16}\n"
-      "parallelism: {tensor: 2, pipeline: 2}\n"
-      "training: {global_batch: 16, sequence_length: 1024, precision: bf16}\n");
-  const std::string other = run(
-      "training: {precision: bf16, sequence_length: 1024, global_batch: 16}\n"
-      "parallelism: {pipeline: 2, tensor: 2}\n"
-      "cluster: {gpus: 16, topology: dgx-a100}\nmodel: gpt2-xl\nname: x\n");
+  const std::string one =
+      run("name: x\nmodel: megatron-1.7b\ncluster: {topology: dgx-a100, gpus: 16}\n"
+          "parallelism: {tensor: 2, pipeline: 2}\n"
+          "training: {global_batch: 16, sequence_length: 1024, precision: bf16}\n");
+  const std::string other =
+      run("training: {precision: bf16, sequence_length: 1024, global_batch: 16}\n"
+          "parallelism: {pipeline: 2, tensor: 2}\n"
+          "cluster: {gpus: 16, topology: dgx-a100}\nmodel: megatron-1.7b\nname: x\n");
   EXPECT_EQ(one, other);
   EXPECT_NE(one.find("\"schema\": \"danlu.run/1\""), std::string::npos);
 }
@@ -173,9 +179,10 @@ TEST(Compare, PartsAddUpToTheDifference) {
 TEST(Trace, SlicesOfOneThreadDoNotOverlap) {
   StepPlan plan;
   Timeline timeline;
-  const Report report = play(shipped("gpt3-175b-64-a100-selective.yaml",
-                                     {"training.global_batch=16", "parallelism.overlap.tensor=full"}),
-                             plan, timeline);
+  const Report report =
+      report_of(shipped("gpt3-175b-64-a100-selective.yaml",
+                        {"training.global_batch=16", "parallelism.overlap.tensor=full"}),
+                plan, timeline);
   std::ostringstream out;
   write_trace(plan, timeline, out);
   const auto trace = nlohmann::json::parse(out.str());

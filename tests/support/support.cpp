@@ -13,7 +13,9 @@ namespace danlu::testing {
          << actual / expected - 1 << ")";
 }
 
-std::string source_dir() { return DANLU_SOURCE_DIR; }
+std::string source_dir() {
+  return DANLU_SOURCE_DIR;
+}
 
 LoadOptions shipped_presets(std::vector<std::string> overrides) {
   return {source_dir() + "/topologies", std::move(overrides)};

@@ -24,8 +24,9 @@ LoadOptions shipped_presets(std::vector<std::string> overrides = {});
 /// A shipped scenario, by path below scenarios/, with overrides.
 Scenario shipped(const std::string& file, std::vector<std::string> overrides = {});
 
-/// `nodes` x `gpus` GPUs: NVLink of the given bandwidth per GPU and direction with `latency` a step, one
-/// NIC per GPU on one switch, with the given bandwidth and latency. Efficiencies are 1, nothing else costs.
+/// `nodes` x `gpus` GPUs: NVLink of the given bandwidth per GPU and direction with `latency` a
+/// step, one NIC per GPU on one switch, with the given bandwidth and latency. Efficiencies are 1,
+/// nothing else costs.
 Cluster plain_cluster(int nodes, int gpus, BytesPerSecond nvlink, BytesPerSecond nic,
                       Seconds latency);
 

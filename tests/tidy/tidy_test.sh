@@ -124,7 +124,7 @@ if command -v git >/dev/null; then
 fi
 
 # ---- (a) Every include edge that is not allowed.
-layers=(base cluster workload collective plan engine report scenario campaign)
+layers=(base cluster workload collective plan engine report scenario validation campaign)
 declare -A allowed=(
   [base]=''
   [cluster]='base'
@@ -134,6 +134,7 @@ declare -A allowed=(
   [engine]='base cluster collective plan'
   [report]='base cluster workload collective plan'
   [scenario]='base cluster workload plan'
+  [validation]='base cluster workload scenario'
   [campaign]='base cluster workload plan report'
 )
 for from in "${layers[@]}"; do

@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# The command line as its user meets it: exit codes, what goes to stdout and to stderr, options.
+# Usage: cli_test.sh REPO_ROOT DANLU_BINARY
+set -uo pipefail
+root=$1
+danlu=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$root" || exit 1
+scenario=scenarios/learn/02-two-gpus-and-a-wire.yaml
+failures=0
+checks=0
+
+expect() { # NAME EXPECTED ACTUAL
+  checks=$((checks + 1))
+  if [[ $2 != "$3" ]]; then
+    printf 'FAILED %s\n  expected: %s\n  found:    %s\n' "$1" "$2" "$3"
+    failures=$((failures + 1))
+  fi
+}
+expect_has() { # NAME WORDS TEXT
+  checks=$((checks + 1))
+  if [[ $3 != *"$2"* ]]; then
+    printf 'FAILED %s: no "%s" in\n%s\n' "$1" "$2" "$3"
+    failures=$((failures + 1))
+  fi
+}
+call() { # runs danlu; sets out, err, code
+  "$danlu" "$@" >"$work/out" 2>"$work/err" </dev/null
+  code=$?
+  out=$(<"$work/out")
+  err=$(<"$work/err")
+}
+
+call --help
+expect 'help exits 0' 0 "$code"
+help=$out
+for command in run compare check list topology validate; do
+  expect_has 'help names every command' "$command" "$help"
+  call "$command" --help
+  expect "$command --help exits 0" 0 "$code"
+done
+call --version
+expect 'version exits 0' 0 "$code"
+call
+expect 'no command is a usage error' 2 "$code"
+call run
+expect 'no file is a usage error' 2 "$code"
+call run --no-such-option "$scenario"
+expect 'an unknown option is a usage error' 2 "$code"
+
+call run "$scenario"
+expect 'run exits 0' 0 "$code"
+expect 'run says nothing on stderr' '' "$err"
+expect_has 'run prints the step' 'step time' "$out"
+plain=$(sed '/^Simulated/d' <<<"$out")
+call run -vvv "$scenario"
+expect 'logging does not change stdout' "$plain" "$(sed '/^Simulated/d' <<<"$out")"
+expect_has 'logging names tasks' 'trace:' "$err"
+call run "$scenario" --simgrid-log
+expect 'SimGrid logging does not change stdout' "$plain" "$(sed '/^Simulated/d' <<<"$out")"
+
+call run --json "$scenario"
+expect 'json exits 0' 0 "$code"
+for name in schema scenario gpus step time_s tokens_per_s tokens_per_s_per_gpu \
+  model_tflops_per_gpu hardware_tflops_per_gpu mfu hfu bubble_fraction overlap_ratio \
+  exposed_communication_s breakdown_s \
+  useful kernel_inefficiency recomputation exposed_tensor exposed_pipeline exposed_data \
+  exposed_expert exposed_context bubble straggler_wait optimizer host communication kind group \
+  bytes_per_rank count exposed_s memory capacity_bytes peak_bytes parameters_bytes gradients_bytes \
+  optimizer_bytes activations_bytes other_bytes fits run faults simulation wall_s tasks_played \
+  classes fold exact; do
+  expect_has 'the JSON has its fixed names' "\"$name\":" "$out"
+done
+
+call run "$scenario" --set training.global_batch=0
+expect 'a bad value exits 2' 2 "$code"
+expect 'a bad value prints no result' '' "$out"
+expect_has 'a bad value says where' '--set training.global_batch=0: error:' "$err"
+call run "$work/none.yaml"
+expect 'a missing file exits 2' 2 "$code"
+expect_has 'a missing file says why' 'No such file or directory' "$err"
+call check "$work/none.yaml" "$scenario"
+expect 'check goes on after a bad file and exits 2' 2 "$code"
+expect_has 'check says ok of the good one' "$scenario: ok" "$out"
+call check --json "$scenario"
+expect_has 'check has JSON' '"ok": true' "$out"
+
+call run scenarios/gpt3-175b-64-a100-selective.yaml --set training.recompute=none \
+  --set training.micro_batch=4
+expect 'a plan that does not fit exits 1' 1 "$code"
+expect_has 'it says so' 'does not fit in memory' "$err"
+expect_has 'and what would fit' 'hint: ' "$err"
+
+call run "$scenario" --trace "$work/trace.json"
+expect 'a trace is written' 0 "$code"
+expect_has 'it is a Chrome trace' '"traceEvents"' "$(head -c 200 "$work/trace.json")"
+call run "$scenario" --trace "$work/no/such/folder/trace.json"
+expect 'an unwritable trace exits 2' 2 "$code"
+expect_has 'and says why' 'cannot be written' "$err"
+expect 'no half-written file stays' '' "$(find "$work" -name '*.tmp')"
+
+call compare "$scenario" "$scenario" --set parallelism.pipeline=2
+expect 'compare exits 0' 0 "$code"
+expect_has 'compare has a waterfall' 'difference' "$out"
+call compare --json scenarios/learn/*.yaml
+expect_has 'compare has JSON' '"schema": "danlu.compare/1"' "$out"
+call compare "$scenario"
+expect 'compare needs two' 2 "$code"
+
+for what in models gpus topologies schedules collectives; do
+  call list "$what"
+  expect "list $what exits 0" 0 "$code"
+  call list "$what" --json
+  expect_has "list $what has JSON" "\"$what\":" "$out"
+done
+call list nonsense
+expect 'an unknown list exits 2' 2 "$code"
+for topology in topologies/*.yaml; do
+  call topology "$(basename "$topology" .yaml)"
+  expect "topology $topology exits 0" 0 "$code"
+done
+call topology dgx-h100 --json --gpus 64 --route 0 9
+expect_has 'topology has JSON' '"node_bisection_bytes_per_s": 3600000000000.0' "$out"
+call topology dgx-h200
+expect 'an unknown topology exits 2' 2 "$code"
+expect_has 'and suggests one' 'did you mean' "$err"
+call topology dgx-h100 --route 0 99999
+expect 'a route beyond the cluster exits 2' 2 "$code"
+
+"$danlu" run "$scenario" >/dev/full 2>"$work/err"
+expect 'a full disk is an error' 3 $?
+expect_has 'and says so' 'cannot write the result' "$(<"$work/err")"
+
+printf '%d checks, %d failed\n' "$checks" "$failures"
+((failures == 0))
