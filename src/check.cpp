@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/base/error.hpp"
+#include "sim/report/report.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "src/commands.hpp"
 
@@ -32,8 +33,10 @@ int check_files(const std::vector<std::filesystem::path>& files, const CommonOpt
     try {
       const Scenario scenario = load_scenario(file, options);
       if (!common.json) {
-        print(fmt::format("{}: ok, {} on {} GPUs\n", file.string(), scenario.workload.model.name,
-                          scenario.cluster.gpus));
+        const bool fits = measure_memory(scenario.workload, scenario.cluster).fits();
+        print(fmt::format("{}: ok, {} on {} GPU{}{}\n", file.string(), scenario.workload.model.name,
+                          scenario.cluster.gpus, scenario.cluster.gpus == 1 ? "" : "s",
+                          fits ? "" : ", but the plan does not fit in memory (see danlu run)"));
       }
     } catch (const InputError& error) {
       fmt::print(stderr, "{}", error.what());

@@ -3,8 +3,12 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <string_view>
+#include <vector>
 
 #include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
 #include "src/commands.hpp"
 #include "src/validate.hpp"
 
@@ -114,11 +118,35 @@ int dispatch(const CLI::App& app, const Arguments& arguments) {
   return show_topology(arguments.topology, arguments.common);
 }
 
+/// CLI11 takes an unknown word for a missing sub-command; says which word, and what was meant.
+bool names_unknown_command(const CLI::App& app, int argc, char** argv) {
+  const std::string_view word = argc > 1 ? argv[1] : "";
+  if (word.empty() || word.starts_with('-')) {
+    return false;
+  }
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  if (std::find(names.begin(), names.end(), word) != names.end()) {
+    return false;
+  }
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  const std::string_view near = nearest(word, known);
+  fmt::print(stderr, "error: unknown command '{}'\nhint: {}\n", word.substr(0, 40),
+             near.empty() ? fmt::format("commands: {}", join(known, ", "))
+                          : fmt::format("did you mean '{}'?", near));
+  return true;
+}
+
 int run_program(int argc, char** argv) {
   CLI::App app("Simulates the training of large models on clusters of GPUs.", "danlu");
   Arguments arguments;
   describe(app, arguments);
   describe_validate(app, arguments);
+  if (names_unknown_command(app, argc, argv)) {
+    return kExitBadInput;
+  }
   try {
     app.parse(argc, argv);
     return dispatch(app, arguments);

@@ -40,12 +40,16 @@ int run(const RunOptions& options, const CommonOptions& common) {
     spdlog::info("trace written to {}", options.trace.string());
   }
   int exit_code = kExitDone;
-  bool first = true;
+  std::string text;
   for (const Simulation& simulation : simulations) {
     const Report& report = simulation.report;
-    const std::string separator = first || common.json ? "" : "\n";
-    print(separator + (common.json ? json_report(report) : text_report(report, wants_colour())));
-    first = false;
+    text += text.empty() ? "" : common.json ? ",\n" : "\n";
+    text += common.json ? json_report(report) : text_report(report, wants_colour());
+  }
+  const bool several = common.json && simulations.size() > 1;
+  print(several ? fmt::format("[\n{}]\n", text) : text);
+  for (const Simulation& simulation : simulations) {
+    const Report& report = simulation.report;
     if (!report.memory.fits()) {
       explain_memory(simulation);
       exit_code = kExitCannotRun;

@@ -1,10 +1,18 @@
 #include "sim/base/text.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <numeric>
 
 namespace danlu {
 namespace {
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower;
+}
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -49,11 +57,13 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   if (word.size() > kLongestWord) {
     return "";
   }
+  const std::string lower = lower_case(word);
   std::string_view best;
   std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 2) + 1;
   for (const std::string_view candidate : candidates) {
-    const bool extends = word.size() >= 3 && candidate.starts_with(word);
-    const std::size_t distance = extends ? 1 : edit_distance(word, candidate);
+    const std::string known = lower_case(candidate);
+    const bool extends = word.size() >= 3 && known.starts_with(lower);
+    const std::size_t distance = extends ? 1 : edit_distance(lower, known);
     if (distance < best_distance && distance < candidate.size()) {
       best = candidate;
       best_distance = distance;

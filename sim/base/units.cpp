@@ -207,6 +207,9 @@ std::string format_quantity(double value, Dimension dimension) {
   const auto shown = std::find_if(units.begin(), units.end(),
                                   [&](const Unit& unit) { return std::abs(value) >= unit.factor; });
   const Unit& unit = shown == units.end() ? units.back() : *shown;
+  if (std::abs(value) >= 1e4 * unit.factor) {  // no powers of ten
+    return fmt::format("{:.0f} {}", value / unit.factor, unit.name);
+  }
   // Times keep their zeros, so that columns of them compare at a glance.
   return dimension == Dimension::Duration && value != 0
              ? fmt::format("{:#.4g} {}", value / unit.factor, unit.name)

@@ -80,7 +80,8 @@ class Builder {
     for (int nic = 0; nic < spec_.nics_per_node; ++nic) {
       nics.push_back(
           topology_.add_vertex({.kind = VertexKind::Nic, .node = node, .number = nic, .level = 1}));
-      if (nodes_ > 1) {  // a single node has no use for a fabric
+      // A single node has no use for a fabric, unless its mesh leaves GPUs unconnected.
+      if (nodes_ > 1 || spec_.scale_up == ScaleUpKind::Mesh) {
         topology_.add_cable({.from = nics.back(),
                              .to = leaf_of(node, nic),
                              .kind = LinkKind::NicCable,

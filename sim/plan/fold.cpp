@@ -60,7 +60,8 @@ class Refinement {
     }
     for (std::size_t i = 0; i < patterns_.size(); ++i) {
       const Pattern& pattern = step.patterns[i];
-      patterns_[i] = mix(mix(static_cast<Colour>(step.kinds[i]), pattern.ranks.size()),
+      patterns_[i] = mix(mix(mix(static_cast<Colour>(step.kinds[i]), pattern.ranks.size()),
+                             static_cast<Colour>(pattern.rings)),
                          bits(pattern.round_latency.value));
     }
   }

@@ -2,12 +2,12 @@
 //
 // Ranks, communication patterns and links are coloured, and colours are refined until they no
 // longer split: two ranks keep the same colour only if they run the same program and take part in
-// patterns of the same colours, two patterns only if their ranks and the links they load agree, two
-// links only if their capacity and the patterns crossing them agree. That partition is equitable,
-// so by symmetry the members of a class do the same at the same time, and one of each is played.
-// With W(F, l) the number of times all patterns of class F together cross link l, a max-min share
-// of the full system is one of the small system in which F's one flow crosses l with weight W(F,
-// l):
+// patterns of the same colours, two patterns only if their ranks and the links they load agree,
+// two links only if their capacity and the patterns crossing them agree. That partition is
+// equitable, so by symmetry the members of a class do the same at the same time, and one of each
+// is played. With W(F, l) the number of times all patterns of class F together cross link l, a
+// max-min share of the full system is one of the small system in which F's one flow crosses l with
+// weight W(F, l):
 //
 //   four flows over one uplink of capacity c      sum of 4 rates <= c      4 x rate(F) <= c
 //

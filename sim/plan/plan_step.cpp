@@ -101,7 +101,6 @@ class StepPlanner {
   const RankClass& unit(int id) const { return fold_().units[static_cast<std::size_t>(id)]; }
 
   // ---- passes
-  // ------------------------------------------------------------------------------------
 
   void add_passes(int cell_id) {
     const Cell& cell = cells_[static_cast<std::size_t>(cell_id)];
@@ -284,7 +283,6 @@ class StepPlanner {
   }
 
   // ---- communication
-  // -----------------------------------------------------------------------------
 
   int communication(int pattern_id, CommunicationKind kind, CollectiveOp op, std::string_view group,
                     Bytes bytes) {
@@ -316,7 +314,7 @@ class StepPlanner {
                                               const std::vector<int>& units) {
     const CommunicationInfo described = graph().communications[static_cast<std::size_t>(info)];
     const Pattern& shape = pattern(described.pattern).representative;
-    const int steps = steady() ? 1 : collective_steps(described.op, described.group_size);
+    const int steps = tasks_per_communication(w_.collectives, described);
     Task task{.kind = TaskKind::Communication,
               .duration = latency(described.op, shape) / steps,
               .bytes = stream_bytes(described.op, shape, described.bytes_per_rank) / steps,
@@ -335,7 +333,6 @@ class StepPlanner {
   }
 
   // ---- transfers between stages
-  // --------------------------------------------------------------------
 
   void add_transfers() {
     const bool sliced = p_.sequence || p_.scatter_gather;
@@ -372,6 +369,9 @@ class StepPlanner {
       let_go_on(last, receiver.entries[position(to)]);
       if (!p_.overlap_pipeline && sender.next != nullptr) {
         let_go_on(last, sender.next->entries[position(from)]);
+      } else if (!p_.overlap_pipeline) {
+        const int cell = cell_of_unit_[static_cast<std::size_t>(from)];
+        last_exits_[static_cast<std::size_t>(cell)][position(from)].push_back(last);
       }
     }
   }
@@ -393,7 +393,6 @@ class StepPlanner {
   }
 
   // ---- the end of the step
-  // -------------------------------------------------------------------------
 
   double gradient_bytes(int stage) const {
     return rank_parameters(w_, stage) * w_.training.gradient_bytes;
@@ -438,21 +437,27 @@ class StepPlanner {
     }
   }
 
-  /// A bucket per layer, in the order in which the last backward passes finish them.
+  /// A bucket per layer, in the order in which the last backward passes finish them; the head's
+  /// gradients go with the first, the embedding's, which come last, with the last.
   TaskId add_layer_buckets(int id, const PatternClass& data, CollectiveOp op) {
-    const int stage = unit(data.units[0]).stage;
-    const double layers = static_cast<double>(w_.layers_per_chunk()) * w_.training.chunks;
-    const int buckets = w_.layers_per_chunk() * w_.training.chunks;
-    const Bytes bytes{gradient_bytes(stage) / layers};
-    const int info = communication(id, CommunicationKind::Data, op, "data group", bytes);
+    const int per_chunk = w_.layers_per_chunk();
+    const int buckets = per_chunk * w_.training.chunks;
+    const double layer = layer_parameters(w_.model) / p_.tensor;
+    const double ends =
+        std::max(0.0, rank_parameters(w_, unit(data.units[0]).stage) - buckets * layer);
+    const bool embedding = unit(data.units[0]).stage == 0;
     TaskId last{};
     for (int bucket = 0; bucket < buckets; ++bucket) {
-      const int chunk = w_.training.chunks - 1 - bucket / w_.layers_per_chunk();
-      const auto layer = static_cast<std::size_t>(bucket % w_.layers_per_chunk());
+      const bool with_ends = bucket == (embedding ? buckets - 1 : 0);
+      const double parameters = layer + (with_ends ? ends : 0);
+      const int info = communication(id, CommunicationKind::Data, op, "data group",
+                                     Bytes{parameters * w_.training.gradient_bytes});
+      const int chunk = w_.training.chunks - 1 - bucket / per_chunk;
+      const auto at = static_cast<std::size_t>(bucket % per_chunk);
       const auto [first, end] = add_communication(info, "reduce gradients", -1, data.units);
       for (const int u : data.units) {
         const int cell = cell_of_unit_[static_cast<std::size_t>(u)];
-        wait_for(layer_exits_.at({cell, chunk})[layer][position(cell, u)], first);
+        wait_for(layer_exits_.at({cell, chunk})[at][position(cell, u)], first);
       }
       if (bucket > 0) {
         graph().add_edge(last, first);

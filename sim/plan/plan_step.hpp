@@ -1,9 +1,9 @@
-// Plans one training step: who computes what, in which order, and who talks to whom, for one member
-// of every class of ranks. After plan_step the graph is acyclic and every byte is accounted for.
+// Plans one training step: who computes what, in which order, and who talks to whom, for one
+// member of every class of ranks. After plan_step the graph is acyclic and every byte is accounted
+// for.
 //
 //   stage 0   F0 F1 F2 F3 B0 .. | data-parallel reduction | optimizer | gather (ZeRO-1)
-//                \  \                                        transfers between stages run beside
-//                compute
+//                \  \                                transfers between stages run beside compute
 //   stage 1      F0 F1 B0 F2 ..
 #pragma once
 

@@ -27,14 +27,15 @@ class ProgramBuilder {
   }
 
   /// A product split by columns: its input is gathered before (sequence parallel).
-  void column_forward(std::string_view name, const ParallelLinear& linear, const Kernels& rest) {
+  void column_forward(std::string_view name, const ParallelLinear& linear,
+                      std::string_view rest_name, const Kernels& rest) {
     if (gathers()) {
       chunked("gather input", CollectiveOp::AllGather, name, linear.forward, /*comm_first=*/true);
     } else {
       compute(name, {linear.forward});
     }
     if (!rest.empty()) {
-      compute(name, rest);
+      compute(rest_name, rest);
     }
   }
 
@@ -161,12 +162,12 @@ class ProgramBuilder {
 
 void layer_forward(ProgramBuilder& builder, const LayerKernels& layer) {
   builder.compute("norm", layer.norm_forward);
-  builder.column_forward("attention", layer.qkv, layer.attention_forward);
+  builder.column_forward("QKV", layer.qkv, "attention", layer.attention_forward);
   builder.row_forward("projection", layer.projection);
   Kernels between = layer.residual_forward;
   between.insert(between.end(), layer.norm_forward.begin(), layer.norm_forward.end());
   builder.compute("residual and norm", between);
-  builder.column_forward("MLP up", layer.mlp_up, layer.activation_forward);
+  builder.column_forward("MLP up", layer.mlp_up, "activation", layer.activation_forward);
   builder.row_forward("MLP down", layer.mlp_down);
   builder.compute("residual", layer.residual_forward);
 }
@@ -214,7 +215,7 @@ Program forward_program(const Workload& workload, const KernelTimer& timer, Chun
   }
   if (ends.last) {
     builder.compute("final norm", end_parts.final_norm_forward);
-    builder.column_forward("logits", end_parts.logits, end_parts.loss_forward);
+    builder.column_forward("logits", end_parts.logits, "loss", end_parts.loss_forward);
     builder.loss_collectives();
   }
   return builder.take();

@@ -1,7 +1,7 @@
 // What the ranks of one tensor-parallel group do in one pass through one chunk: compute segments
 // and tensor-parallel collectives, with who waits for whom. The group's ranks move in lock-step.
 //
-//   forward of one layer, sequence parallel      compute  norm  QKV..proj  drop,norm  up..down drop
+//   forward of one layer, sequence parallel   compute  norm  QKV..proj  drop,norm  up..down  drop
 //                                                tensor      gather   scatter     gather  scatter
 //
 // Segments of one stream run in list order; a segment also waits for the segments in `after`.

@@ -64,6 +64,10 @@ TaskId task_on_cycle(const TaskGraph& graph) {
 
 }  // namespace
 
+int tasks_per_communication(CollectiveMode mode, const CommunicationInfo& info) {
+  return mode == CollectiveMode::Steady ? 1 : collective_steps(info.op, info.group_size);
+}
+
 TaskId TaskGraph::add(Task task, std::vector<int> units_taking_part) {
   tasks.push_back(std::move(task));
   participants.push_back(std::move(units_taking_part));

@@ -54,6 +54,9 @@ struct CommunicationInfo {
   int pattern = -1;      // of Fold::patterns, -1 outside a plan
 };
 
+/// Tasks that one communication is played as: one in steady state, else one for each step.
+int tasks_per_communication(CollectiveMode mode, const CommunicationInfo& info);
+
 /// A slice of a program: the segments [first, last).
 struct ProgramSlice {
   int program = -1;

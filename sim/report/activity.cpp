@@ -20,10 +20,10 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
   const Interval whole{timeline_.start[index(id)], timeline_.finish[index(id)]};
   switch (task.kind) {
     case TaskKind::Compute:
-      visit({whole, task.name, task.microbatch, &task.compute, -1});
+      visit({whole, task.name, "", task.microbatch, &task.compute, -1});
       return;
     case TaskKind::Communication:
-      visit({whole, task.name, task.microbatch, nullptr, task.info});
+      visit({whole, task.name, "", task.microbatch, nullptr, task.info});
       return;
     case TaskKind::Run:
       break;
@@ -35,6 +35,7 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
     const auto at = static_cast<std::size_t>(i - task.slice.first);
     visit({{whole.start + times.start[at], whole.start + times.finish[at]},
            segment.name,
+           task.name,
            task.microbatch,
            segment.is_compute ? &segment.compute : nullptr,
            played.infos[static_cast<std::size_t>(i)]});

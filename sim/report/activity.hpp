@@ -17,6 +17,7 @@ namespace danlu {
 struct Activity {
   Interval interval;
   std::string_view name;
+  std::string_view pass;  // "forward" or "backward" inside a run, else ""
   int microbatch = -1;
   const ComputeTime* compute = nullptr;  // of compute
   int info = -1;                         // of communication: TaskGraph::communications

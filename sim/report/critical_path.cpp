@@ -11,8 +11,8 @@ namespace {
 class PathWalker {
  public:
   PathWalker(const Cluster& cluster, const StepPlan& plan, const Timeline& timeline,
-             ActivityReader& reader)
-      : cluster_(cluster), plan_(plan), timeline_(timeline), reader_(reader) {}
+             ActivityReader& reader, CollectiveMode mode)
+      : cluster_(cluster), plan_(plan), timeline_(timeline), reader_(reader), mode_(mode) {}
 
   CriticalPath walk() {
     const Adjacency before = predecessors(plan_.graph);
@@ -75,7 +75,7 @@ class PathWalker {
     sum.kind = info.kind;
     sum.link = link;
     sum.time += time;
-    sum.count += 1;
+    sum.count += 1.0 / tasks_per_communication(mode_, info);
     path_.communication += time;
   }
 
@@ -91,6 +91,7 @@ class PathWalker {
   const StepPlan& plan_;
   const Timeline& timeline_;
   ActivityReader& reader_;
+  CollectiveMode mode_;
   CriticalPath path_;
   std::map<std::pair<std::string, std::string>, CriticalCommunication> communications_;
   std::map<int, std::string> links_;
@@ -99,8 +100,8 @@ class PathWalker {
 }  // namespace
 
 CriticalPath critical_path(const Cluster& cluster, const StepPlan& plan, const Timeline& timeline,
-                           ActivityReader& reader) {
-  return PathWalker(cluster, plan, timeline, reader).walk();
+                           ActivityReader& reader, CollectiveMode mode) {
+  return PathWalker(cluster, plan, timeline, reader, mode).walk();
 }
 
 std::string bottleneck_link(const Cluster& cluster, const StepPlan& plan, int pattern) {

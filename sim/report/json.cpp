@@ -43,7 +43,8 @@ Json step_json(const Report& report) {
   const StepReport& step = report.step;
   Json by_kind = Json::object();
   for (std::size_t k = 0; k < kCommunicationKinds; ++k) {
-    by_kind[std::string(kCommunicationKindNames[k])] = overlap_json(step.by_kind[k]);
+    by_kind[std::string(kCommunicationKindNames[k])] =
+        step.by_kind[k].time > Seconds{} ? overlap_json(step.by_kind[k]) : Json(nullptr);
   }
   return {{"time_s", step.time.value},
           {"tokens_per_s", step.tokens_per_second},
@@ -131,6 +132,7 @@ Json report_json(const Report& report) {
   const SimulationReport& simulation = report.simulation;
   return {{"schema", "danlu.run/1"},
           {"scenario", report.scenario},
+          {"overrides", report.overrides},
           {"model", report.model},
           {"parameters", report.parameters},
           {"topology", report.cluster},

@@ -35,6 +35,7 @@ struct CommunicationSum {
   double ranks = 0;
   double count = 0;
   Seconds time, exposed;
+  Seconds slowest{-1};
   int pattern = -1;
 };
 
@@ -184,7 +185,10 @@ class Measurer {
       const CommunicationKey key{static_cast<int>(info.kind), static_cast<int>(info.op), info.group,
                                  info.group_size, info.bytes_per_rank.value};
       CommunicationSum& sum = sums_[key];
-      sum.pattern = info.pattern;
+      if (info.alone > sum.slowest) {  // name the slowest member's bottleneck
+        sum.slowest = info.alone;
+        sum.pattern = info.pattern;
+      }
       if (!seen[key]) {
         seen[key] = true;
         sum.ranks += members;
@@ -277,7 +281,8 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
                 .communication = measurer.communications(),
                 .memory = measure_memory(workload, cluster.spec)};
   report.run = measure_run(report, cluster);
-  report.critical_path = critical_path(cluster, plan, timeline, measurer.reader());
+  report.critical_path =
+      critical_path(cluster, plan, timeline, measurer.reader(), workload.collectives);
   report.simulation = {.tasks_played = plan.graph.tasks.size(),
                        .classes = plan.fold.units.size(),
                        .fold = workload.fold,

@@ -3,9 +3,9 @@
 //
 // The time of every rank is cut into parts with one name each. At any instant a rank is
 //
-//   computing                     useful, kernel inefficiency by kind, recomputation, optimizer,
-//   host not computing, communicating  exposed, by the kind of communication neither bubble
-//   (waiting for another stage) or straggler_wait (for a peer)
+//   computing                     useful, kernel inefficiency, recomputation, optimizer, host
+//   not computing, communicating  exposed, by the kind of communication
+//   neither                       bubble (waiting for another stage) or straggler_wait (for a peer)
 //
 // so the parts add up to the step. They are means over all ranks. MFU is the first part over the
 // whole.
@@ -144,6 +144,7 @@ struct SimulationReport {
 
 struct Report {
   std::string scenario;
+  std::vector<std::string> overrides;  // "key.path=value" of the command line; the caller's
   std::string model;
   std::string cluster;
   std::string gpu;

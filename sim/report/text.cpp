@@ -80,24 +80,39 @@ std::string plan_line(const Report& report) {
   return line;
 }
 
+std::string training_line(const Report& report) {
+  const TrainingSpec& t = report.workload.training;
+  constexpr std::array kRecompute{"no recomputation", "selective recomputation",
+                                  "full recomputation"};
+  constexpr std::array kAttention{"unfused attention", "fused attention"};
+  return fmt::format("{}, {}, {}", precision_name(report),
+                     kAttention[static_cast<std::size_t>(t.attention)],
+                     kRecompute[static_cast<std::size_t>(t.recompute)]);
+}
+
 void add_summary(const Report& report, Page& page) {
   const StepReport& step = report.step;
   const Workload& w = report.workload;
   page.title(report.scenario);
   page.line("{} ({:.4g} B parameters) on {} x {}, {}", report.model, report.parameters / 1e9,
             thousands(report.gpus), report.gpu, report.cluster);
-  page.line("{}; batch {} = {} of {} x {}, {} each", plan_line(report),
-            thousands(w.training.global_batch), counted(w.microbatches(), "microbatch", "es"),
+  page.line("{}; {}", plan_line(report), training_line(report));
+  page.line("batch {} = {} of {} x {}, {} each", thousands(w.training.global_batch),
+            counted(w.microbatches(), "microbatch", "es"),
             counted(w.training.micro_batch, "sequence"), counted(w.parallelism.data, "replica"),
             counted(w.training.sequence_length, "token"));
+  if (!report.overrides.empty()) {
+    page.line("changed: {}", fmt::join(report.overrides, ", "));
+  }
   page.heading("Step");
   page.line("  {:<22} {:>12}", "step time", to_text(step.time));
   page.line("  {:<22} {:>12} /s   {} /s per GPU", "tokens", thousands(step.tokens_per_second),
             thousands(step.tokens_per_second / report.gpus));
   page.line("  {:<22} {:>12}   of {} dense {}", "MFU", percent(step.mfu), to_text(report.peak),
             precision_name(report));
-  page.line("  {:<22} {:>12}   {} of the model per GPU", "",
-            fmt::format("{:.1f} TFLOP/s", step.model_flops_per_gpu_second / 1e12), "FLOPs");
+  page.line("  {:<22} {:>12}   of the model per GPU, {} of the attention square counted", "",
+            fmt::format("{:.1f} TFLOP/s", step.model_flops_per_gpu_second / 1e12),
+            w.training.causal_flops ? "half" : "all");
   page.line("  {:<22} {:>12}   {:.1f} TFLOP/s, recomputed FLOPs counted too", "HFU",
             percent(step.hfu), step.hardware_flops_per_gpu_second / 1e12);
 }
@@ -196,7 +211,8 @@ void add_run(const Report& report, Page& page) {
     return;
   }
   const RunReport& run = *report.run;
-  page.heading(fmt::format("Whole run of {:.4g} B tokens, nothing failing", run.tokens / 1e9));
+  page.heading(
+      fmt::format("Whole run of {} B tokens, nothing failing", thousands(run.tokens / 1e9)));
   page.line("  {:<22} {:>12}   {} steps", "days", fmt::format("{:.1f}", run.days),
             thousands(run.steps));
   page.line("  {:<22} {:>12}   {} GPU-hours", "GPU-years", fmt::format("{:.1f}", run.gpu_years),
@@ -212,8 +228,8 @@ void add_run(const Report& report, Page& page) {
               fmt::format("{} MWh", thousands(*run.energy_mwh)));
   }
   if (run.cost_usd) {
-    page.line("  {:<22} {:>12}   at the GPU file's or the scenario's price", "cost",
-              fmt::format("{} USD", thousands(*run.cost_usd)));
+    page.line("  {:<22} {:>12}   at {:.2f} USD per GPU-hour", "cost",
+              fmt::format("{} USD", thousands(*run.cost_usd)), *run.cost_usd / run.gpu_hours);
   }
 }
 
@@ -313,6 +329,9 @@ std::string text_comparison(std::span<const Report> reports, bool colour) {
   page.line("");
   std::size_t number = 0;
   add_columns("", reports, page, [&](const Report&) { return fmt::format("[{}]", ++number); });
+  add_columns("GPUs", reports, page, [](const Report& r) { return thousands(r.gpus); });
+  add_columns("tokens per step", reports, page,
+              [](const Report& r) { return thousands(r.workload.tokens_per_step()); });
   add_columns("step time", reports, page, [](const Report& r) { return to_text(r.step.time); });
   add_columns("tokens/s per GPU", reports, page,
               [](const Report& r) { return thousands(r.step.tokens_per_second / r.gpus); });
@@ -321,6 +340,9 @@ std::string text_comparison(std::span<const Report> reports, bool colour) {
               [](const Report& r) { return percent(r.step.all_communication.overlap_ratio()); });
   add_columns("bubble", reports, page,
               [](const Report& r) { return percent(r.step.bubble_fraction); });
+  add_columns("memory", reports, page, [](const Report& r) {
+    return fmt::format("{}{}", to_text(r.memory.use.peak()), r.memory.fits() ? "" : ", no fit");
+  });
   page.heading("Communication: exposed of total");
   for (std::size_t k = 0; k < kCommunicationKinds; ++k) {
     const bool present = std::any_of(reports.begin(), reports.end(), [&](const Report& r) {

@@ -107,6 +107,13 @@ class TraceWriter {
     if (activity.microbatch >= 0) {
       arguments = fmt::format(R"("microbatch": {})", activity.microbatch);
     }
+    if (!activity.pass.empty()) {
+      arguments += fmt::format(R"(, "pass": "{}")", activity.pass);
+    }
+    if (activity.compute != nullptr) {
+      arguments += fmt::format(R"({}"model_gflop": {:.3f})", arguments.empty() ? "" : ", ",
+                               activity.compute->model_flops.value / 1e9);
+    }
     if (activity.info >= 0) {
       const auto& info = plan_.graph.communications[static_cast<std::size_t>(activity.info)];
       arguments += fmt::format(R"({}"operation": "{}", "bytes": {:.0f}, "ranks": {})",

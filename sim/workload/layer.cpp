@@ -57,7 +57,8 @@ void add_flash_attention(const Sizes& z, LayerKernels& layer) {
   const double share = z.batch / z.tensor;
   const Flops done = share * attention_core_flops(z.model, z.sequence, true);
   const Flops counted = share * attention_core_flops(z.model, z.sequence, z.training.causal_flops);
-  const double qkvo = z.tokens / z.tensor * 2 * (z.model.query_width() + z.model.kv_width());
+  const double qkvo =
+      z.tokens * 2 * (z.model.query_width() / z.tensor + z.model.rank_kv_width(z.tensor));
   layer.attention_forward = {{.kind = KernelKind::AttentionForward,
                               .flops = done,
                               .model_flops = counted,
@@ -70,7 +71,8 @@ void add_flash_attention(const Sizes& z, LayerKernels& layer) {
 
 void add_rotary(const Sizes& z, LayerKernels& layer) {
   if (z.model.positions == 0) {
-    const double turned = z.tokens / z.tensor * (z.model.query_width() + z.model.kv_width());
+    const double turned =
+        z.tokens * (z.model.query_width() / z.tensor + z.model.rank_kv_width(z.tensor));
     layer.attention_forward.insert(layer.attention_forward.begin(),
                                    memory_pass(turned * 2 * z.element));
     layer.attention_backward.push_back(memory_pass(turned * 2 * z.element));
@@ -84,7 +86,7 @@ LayerKernels layer_kernels(const Workload& workload) {
   const double h = z.model.hidden;
   const double f = z.model.ffn / z.tensor;
   const double q = z.model.query_width() / z.tensor;
-  const double kv = z.model.kv_width() / z.tensor;
+  const double kv = z.model.rank_kv_width(z.tensor);
   const double boundary = z.local_tokens * h;
   const double mask = z.training.dropout ? kMask : 0;
 
@@ -94,6 +96,11 @@ LayerKernels layer_kernels(const Workload& workload) {
   layer.residual_forward = {memory_pass(boundary * (3 * z.element + mask))};
   layer.residual_backward = {memory_pass(boundary * (2 * z.element + mask))};
   layer.qkv = linear(z, h, q + 2 * kv);
+  const double own = (q + 2 * z.model.kv_width() / z.tensor) / (q + 2 * kv);
+  for (Kernel* kernel :
+       {&layer.qkv.forward, &layer.qkv.backward_input, &layer.qkv.backward_weight}) {
+    kernel->model_flops = own * kernel->model_flops;  // copies are not the model's work
+  }
   layer.projection = linear(z, q, h);
   layer.mlp_up = linear(z, h, z.model.gated_mlp ? 2 * f : f);
   layer.mlp_down = linear(z, f, h);

@@ -14,7 +14,7 @@ Bytes kept_layer_bytes(const Workload& w, bool keeps_scores) {
   const double tokens = static_cast<double>(w.training.micro_batch) * w.training.sequence_length;
   const double masks = w.training.dropout ? 2 : 0;
   const double outer = (8 + masks) * model.hidden / (w.parallelism.sequence ? t : 1);
-  const double attention = 2 * (2 * model.query_width() + 2 * model.kv_width());
+  const double attention = 4 * (model.query_width() + t * model.rank_kv_width(t));
   const double mlp = (model.gated_mlp ? 6.0 : 4.0) * model.ffn;
   const double score_bytes = w.training.dropout ? 5 : 2;
   const double scores = keeps_scores ? score_bytes * model.heads * w.training.sequence_length : 0;
@@ -26,6 +26,8 @@ Bytes working_set(const Workload& w, int stage) {
   Bytes bytes;
   if (w.training.recompute == Recompute::Full) {
     bytes += kept_layer_bytes(w, w.training.attention == AttentionKind::Unfused);
+  } else if (w.training.recompute == Recompute::Selective) {
+    bytes += kept_layer_bytes(w, true) - kept_layer_bytes(w, false);
   }
   if (stage == w.parallelism.pipeline - 1) {  // logits in fp32 and in 16 bits
     const double tokens = static_cast<double>(w.training.micro_batch) * w.training.sequence_length;
@@ -54,7 +56,9 @@ double rank_parameters(const Workload& w, int stage) {
   if (stage == last && (last > 0 || !w.model.tied_embeddings)) {
     parameters += static_cast<double>(w.model.vocab) * w.model.hidden;
   }
-  return parameters / w.parallelism.tensor;
+  const double t = w.parallelism.tensor;
+  const double copied = 2 * w.model.hidden * (w.model.rank_kv_width(t) - w.model.kv_width() / t);
+  return parameters / t + copied * w.model.layers / w.parallelism.pipeline;
 }
 
 MemoryUse memory_use(const Workload& w) {

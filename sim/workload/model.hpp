@@ -2,13 +2,13 @@
 // (sequences), vocabulary V, a GPT with full attention and a 4h MLP has
 //
 //   parameters        P = 12 l h^2 (1 + 13/(12h) + (V+s)/(12 l h))         Narayanan et al. 2021
-//   model FLOPs/step    = 72 B s l h^2 (1 + s/(6h) + V/(12 l h))           Korthikanti et al. 2022
-//   (7)
+//   model FLOPs/step    = 72 B s l h^2 (1 + s/(6h) + V/(12 l h))    Korthikanti et al. 2022 (7)
 //
 // and the functions here give the same for grouped-query attention and gated MLPs. FLOPs count the
 // full attention square, as those papers do, unless `causal` asks for the half that a mask leaves.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,6 +37,11 @@ struct ModelSpec {
 
   double query_width() const { return static_cast<double>(heads) * head_dim; }
   double kv_width() const { return static_cast<double>(kv_heads) * head_dim; }
+  /// Key (or value) width on one of `tensor` ranks; with more ranks than key-value heads each rank
+  /// holds a copy of one head.
+  double rank_kv_width(double tensor) const {
+    return std::max(kv_width() / tensor, static_cast<double>(head_dim));
+  }
   double mlp_matrices() const { return gated_mlp ? 3 : 2; }
 };
 

@@ -1,14 +1,27 @@
 // The relations between a workload's values; the reader shows each at the line of its key.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "sim/workload/kernels.hpp"
 #include "sim/workload/workload.hpp"
 
 namespace danlu {
 namespace {
 
 constexpr int kMostMicrobatches = 100000;
+
+/// "1, 2, 4, 8, ...": the divisors up to 64.
+std::string small_divisors(int number) {
+  std::string text;
+  for (int divisor = 1; divisor <= std::min(number, 64); ++divisor) {
+    if (number % divisor == 0) {
+      text += fmt::format("{}{}", divisor == 1 ? "" : ", ", divisor);
+    }
+  }
+  return number > 64 ? text + ", ..." : text;
+}
 
 class Checker {
  public:
@@ -31,7 +44,8 @@ class Checker {
   void must_divide(std::string_view path, std::string_view what, int divisor,
                    std::string_view of_what, int number) {
     if (number % divisor != 0) {
-      add(path, fmt::format("{} ({}) must divide {} ({})", what, divisor, of_what, number));
+      add(path, fmt::format("{} ({}) must divide {} ({})", what, divisor, of_what, number),
+          fmt::format("divisors of {}: {}", number, small_divisors(number)));
     }
   }
 
@@ -120,6 +134,9 @@ class Checker {
   }
 
   void check_precision() {
+    if (element_bytes(w_.training.precision) == 4 && w_.training.gradient_bytes == 2) {
+      add("training.gradients", "gradients 16bit need a 16-bit precision, found fp32 or tf32");
+    }
     if (!gpu_.peak(w_.training.precision)) {
       std::string known;
       for (std::size_t i = 0; i < kPrecisionNames.size(); ++i) {

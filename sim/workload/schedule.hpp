@@ -1,9 +1,8 @@
 // Pipeline schedules: in which order a stage runs the forward and backward passes of its chunks.
 //
 //   GPipe                      F0 F1 F2 F3 B0 B1 B2 B3: all forwards, then all backwards
-//   1F1B, stage s of p         p-s-1 warm-up forwards, then F B F B ..., then the rest of the
-//   backwards interleaved 1F1B           the same over chunks: groups of p microbatches visit chunk
-//   0, 1, ...
+//   1F1B, stage s of p         p-s-1 warm-up forwards, then F B F B ..., then the other backwards
+//   interleaved 1F1B           the same over chunks: groups of p microbatches visit chunk 0, 1, ...
 //
 // With p stages, m microbatches, v chunks, forward f and backward b: GPipe and 1F1B take
 // (m + p - 1)(f + b), interleaved (m + (p - 1)/v)(f + b) (Narayanan et al. 2021).
