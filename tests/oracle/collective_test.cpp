@@ -201,6 +201,39 @@ TEST(MultiRail, EveryLinkIsLoadedEvenly) {
   }
 }
 
+// DGX-1: every GPU has 6 NVLinks of 25 GB/s, 20 achieved. The hybrid cube mesh splits into a tour
+// of double links and one of single links, each ridden both ways: 2 x (2 + 1) = 6 rings of 20 GB/s
+// that use every one of the 24 links in both directions once, together 120 GB/s. 1 GB: 1.75 x 1e9
+// / 120e9 = 14.583 ms.
+TEST(MeshRings, UseEveryLinkOfTheHybridCubeMesh) {
+  ClusterSpec spec = load_topology("dgx1-v100", testing::shipped_presets());
+  spec.topology.scale_up_efficiency = 0.8;
+  spec.topology.scale_up_latency = {};
+  spec.topology.collective_launch = {};
+  const Cluster cluster = build_cluster(spec);
+  const Pattern rings = ring_pattern(cluster, all_ranks(cluster));
+  EXPECT_EQ(rings.rings, 6);
+  EXPECT_EQ(rings.loads.size(), 32U);  // 16 pairs, two directions
+  for (const LinkLoad& load : rings.loads) {
+    EXPECT_EQ(load.weight, cluster.topology.link(load.link).count);
+  }
+  const TaskGraph graph = one_collective(cluster, rings, CollectiveOp::AllReduce, 1_GB);
+  EXPECT_TRUE(near(simulate(graph).end.value, 1.75e9 / 120e9, 1e-6));
+}
+
+// Two GPUs with a double link between them: 2 rings of 20 GB/s, 2 x 1/2 x 1 GB / 40 GB/s = 25 ms.
+TEST(MeshRings, APairUsesItsLinks) {
+  ClusterSpec spec = load_topology("dgx1-v100", testing::shipped_presets());
+  spec.topology.scale_up_efficiency = 0.8;
+  spec.topology.scale_up_latency = {};
+  const Cluster cluster = build_cluster(spec);
+  const std::vector<int> pair{0, 3};
+  const Pattern rings = ring_pattern(cluster, pair);
+  EXPECT_EQ(rings.rings, 2);
+  const TaskGraph graph = one_collective(cluster, rings, CollectiveOp::AllReduce, 1_GB);
+  EXPECT_TRUE(near(simulate(graph).end.value, 25e-3, 1e-6));
+}
+
 // One rank per node (a data-parallel group): one ring of 4 over 4 NICs, 6/4 x 1 GB / 25 GB/s = 60
 // ms and 6 steps of 5 us.
 TEST(MultiRail, OneRankANodeIsOneRing) {

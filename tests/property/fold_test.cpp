@@ -94,6 +94,7 @@ ParallelismSpec random_parallelism(Dice& dice, int gpus) {
   p.overlap_tensor = dice.one_of(TensorOverlap::Full);
   p.tensor_chunks = dice.between(1, 4);
   p.overlap_data = dice.coin();
+  p.overlap_pipeline = dice.coin();
   return p;
 }
 
