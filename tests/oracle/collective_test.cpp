@@ -234,6 +234,36 @@ TEST(MeshRings, APairUsesItsLinks) {
   EXPECT_TRUE(near(simulate(graph).end.value, 25e-3, 1e-6));
 }
 
+// T21. Pairwise all-to-all of 8 ranks, 1 GB sent by each (its own part included): in round r rank i
+// sends an eighth to rank i + r, so no port ever has two messages: 7 x (5 us + 0.125 GB / 50 GB/s) =
+// 17.535 ms.
+TEST(AllToAll, PairwiseRoundsNeverShareAPort) {
+  constexpr int kRanks = 8;
+  TaskGraph graph;
+  graph.units = kRanks;
+  graph.links.assign(2 * kRanks, {50_GBps});  // up, then down
+  for (int from = 0; from < kRanks; ++from) {
+    for (int to = 0; to < kRanks; ++to) {
+      graph.channels.push_back({{{from, 1}, {kRanks + to, 1}}});
+    }
+  }
+  std::vector<std::vector<TaskId>> before(kRanks);  // what a rank sent and received last round
+  for (int round = 1; round < kRanks; ++round) {
+    std::vector<std::vector<TaskId>> now(kRanks);
+    for (int from = 0; from < kRanks; ++from) {
+      const int to = (from + round) % kRanks;
+      std::vector<TaskId> after = before[static_cast<std::size_t>(from)];
+      after.insert(after.end(), before[static_cast<std::size_t>(to)].begin(),
+                   before[static_cast<std::size_t>(to)].end());
+      const TaskId flow = add_flow(graph, from * kRanks + to, 125_MB, 5_us, after);
+      now[static_cast<std::size_t>(from)].push_back(flow);
+      now[static_cast<std::size_t>(to)].push_back(flow);
+    }
+    before = std::move(now);
+  }
+  EXPECT_TRUE(near(simulate(graph).end.value, 17.535e-3));
+}
+
 // One rank per node (a data-parallel group): one ring of 4 over 4 NICs, 6/4 x 1 GB / 25 GB/s = 60
 // ms and 6 steps of 5 us.
 TEST(MultiRail, OneRankANodeIsOneRing) {
