@@ -37,7 +37,7 @@ class StepPlanner {
         launch_(cluster.spec.topology.collective_launch),
         timer_(cluster.spec.gpu, workload.training.precision) {
     plan_.fold = fold(workload, cluster, RankLayout(p_));
-    graph().units = static_cast<int>(fold_().units.size());
+    graph().units = static_cast<int>(folded().units.size());
     add_channels();
     add_cells();
   }
@@ -58,18 +58,18 @@ class StepPlanner {
   using PassKey = std::tuple<int, bool, int, int>;
 
   TaskGraph& graph() { return plan_.graph; }
-  const Fold& fold_() const { return plan_.fold; }
+  const Fold& folded() const { return plan_.fold; }
   const PatternClass& pattern(int id) const {
-    return fold_().patterns[static_cast<std::size_t>(id)];
+    return folded().patterns[static_cast<std::size_t>(id)];
   }
   bool steady() const { return w_.collectives == CollectiveMode::Steady; }
   int last_microbatch() const { return w_.microbatches() - 1; }
 
   void add_channels() {
-    for (const FoldedLink& link : fold_().links) {
+    for (const FoldedLink& link : folded().links) {
       graph().links.push_back({link.capacity});
     }
-    for (const PatternClass& pattern : fold_().patterns) {
+    for (const PatternClass& pattern : folded().patterns) {
       Channel channel;
       for (const FoldedLoad& load : pattern.loads) {
         channel.loads.push_back({load.link, load.weight});
@@ -79,26 +79,26 @@ class StepPlanner {
   }
 
   void add_cells() {
-    cell_of_unit_.assign(fold_().units.size(), -1);
+    cell_of_unit_.assign(folded().units.size(), -1);
     const auto add = [this](Cell cell) {
       for (const int unit : cell.units) {
         cell_of_unit_[static_cast<std::size_t>(unit)] = static_cast<int>(cells_.size());
       }
       cells_.push_back(std::move(cell));
     };
-    for (std::size_t i = 0; i < fold_().patterns.size(); ++i) {
-      const PatternClass& tensor = fold_().patterns[i];
+    for (std::size_t i = 0; i < folded().patterns.size(); ++i) {
+      const PatternClass& tensor = folded().patterns[i];
       if (tensor.kind == PatternKind::Tensor) {
         add({unit(tensor.units[0]).stage, tensor.units, static_cast<int>(i)});
       }
     }
-    for (std::size_t u = 0; u < fold_().units.size(); ++u) {
+    for (std::size_t u = 0; u < folded().units.size(); ++u) {
       if (cell_of_unit_[u] < 0) {
-        add({fold_().units[u].stage, {static_cast<int>(u)}, -1});
+        add({folded().units[u].stage, {static_cast<int>(u)}, -1});
       }
     }
   }
-  const RankClass& unit(int id) const { return fold_().units[static_cast<std::size_t>(id)]; }
+  const RankClass& unit(int id) const { return folded().units[static_cast<std::size_t>(id)]; }
 
   // ---- passes
 
@@ -337,8 +337,8 @@ class StepPlanner {
   void add_transfers() {
     const bool sliced = p_.sequence || p_.scatter_gather;
     const Bytes bytes = boundary_bytes(w_) / (sliced ? p_.tensor : 1);
-    for (std::size_t id = 0; id < fold_().patterns.size(); ++id) {
-      const PatternClass& transfer = fold_().patterns[id];
+    for (std::size_t id = 0; id < folded().patterns.size(); ++id) {
+      const PatternClass& transfer = folded().patterns[id];
       const bool forward = transfer.kind == PatternKind::SendForward;
       if (!forward && transfer.kind != PatternKind::SendBackward) {
         continue;
@@ -400,15 +400,15 @@ class StepPlanner {
 
   /// Data-parallel reduction: one at the end, or one per layer behind the last backward pass.
   void add_gradient_reduction() {
-    reduced_.resize(fold_().units.size());
+    reduced_.resize(folded().units.size());
     for (std::size_t u = 0; u < reduced_.size(); ++u) {
       const int cell = cell_of_unit_[u];
       reduced_[u] =
           last_exits_[static_cast<std::size_t>(cell)][position(cell, static_cast<int>(u))];
     }
     const CollectiveOp op = p_.zero == 0 ? CollectiveOp::AllReduce : CollectiveOp::ReduceScatter;
-    for (std::size_t id = 0; id < fold_().patterns.size(); ++id) {
-      const PatternClass& data = fold_().patterns[id];
+    for (std::size_t id = 0; id < folded().patterns.size(); ++id) {
+      const PatternClass& data = folded().patterns[id];
       if (data.kind != PatternKind::Data) {
         continue;
       }
@@ -469,8 +469,8 @@ class StepPlanner {
 
   /// A tied embedding lives on the first and the last stage; its gradients are summed.
   void add_embedding_reduction() {
-    for (std::size_t id = 0; id < fold_().patterns.size(); ++id) {
-      const PatternClass& embedding = fold_().patterns[id];
+    for (std::size_t id = 0; id < folded().patterns.size(); ++id) {
+      const PatternClass& embedding = folded().patterns[id];
       if (embedding.kind != PatternKind::Embedding) {
         continue;
       }
@@ -496,8 +496,8 @@ class StepPlanner {
     const double weight = element_bytes(w_.training.precision);
     const double moved = w_.training.gradient_bytes + 24.0 + (weight == 2 ? 2.0 : 0.0);
     std::vector<TaskId> updated;
-    for (std::size_t u = 0; u < fold_().units.size(); ++u) {
-      const double parameters = rank_parameters(w_, fold_().units[u].stage) / shards;
+    for (std::size_t u = 0; u < folded().units.size(); ++u) {
+      const double parameters = rank_parameters(w_, folded().units[u].stage) / shards;
       const ComputeTime time = timer_.optimizer_time({parameters * moved});
       const TaskId task = graph().add({.kind = TaskKind::Compute,
                                        .duration = time.total(),
@@ -507,8 +507,8 @@ class StepPlanner {
       wait_for(reduced_[u], task);
       updated.push_back(task);
     }
-    for (std::size_t id = 0; id < fold_().patterns.size() && p_.zero > 0; ++id) {
-      const PatternClass& data = fold_().patterns[id];
+    for (std::size_t id = 0; id < folded().patterns.size() && p_.zero > 0; ++id) {
+      const PatternClass& data = folded().patterns[id];
       if (data.kind == PatternKind::Data) {
         const Bytes bytes{rank_parameters(w_, unit(data.units[0]).stage) * weight};
         const auto made =

@@ -68,8 +68,8 @@ int tasks_per_communication(CollectiveMode mode, const CommunicationInfo& info) 
   return mode == CollectiveMode::Steady ? 1 : collective_steps(info.op, info.group_size);
 }
 
-TaskId TaskGraph::add(Task task, std::vector<int> units_taking_part) {
-  tasks.push_back(std::move(task));
+TaskId TaskGraph::add(const Task& task, std::vector<int> units_taking_part) {
+  tasks.push_back(task);
   participants.push_back(std::move(units_taking_part));
   return make_id<TaskId>(tasks.size() - 1);
 }

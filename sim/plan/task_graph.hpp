@@ -86,7 +86,7 @@ struct TaskGraph {
   std::vector<PlayedProgram> programs;
   int units = 0;
 
-  TaskId add(Task task, std::vector<int> units_taking_part);
+  TaskId add(const Task& task, std::vector<int> units_taking_part);
   void add_edge(TaskId before, TaskId after) { edges.emplace_back(before, after); }
   /// "forward 3 on unit 2": for messages.
   std::string describe(TaskId task) const;

@@ -26,7 +26,8 @@ class Product {
     const double n = number("n");
     const double k = number("k");
     const DeviceRow* device = find_device(cell("gpu"));
-    const auto precision = std::find(kPrecisionNames.begin(), kPrecisionNames.end(), cell("dtype"));
+    const auto* const precision =
+        std::find(kPrecisionNames.begin(), kPrecisionNames.end(), cell("dtype"));
     if (cell("op") != "gemm") {
       refuse(fmt::format("not a matrix product: {}", shown(cell("op"))));
     }

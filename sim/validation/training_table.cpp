@@ -485,9 +485,9 @@ class Converter {
 }  // namespace
 
 const DeviceRow* find_device(std::string_view name) {
-  const auto found = std::find_if(kDevices.begin(), kDevices.end(), [&](const DeviceRow& row) {
-    return name.starts_with(row.prefix);
-  });
+  const auto* const found =
+      std::find_if(kDevices.begin(), kDevices.end(),
+                   [&](const DeviceRow& row) { return name.starts_with(row.prefix); });
   return found == kDevices.end() ? nullptr : &*found;
 }
 

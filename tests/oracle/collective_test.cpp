@@ -235,8 +235,8 @@ TEST(MeshRings, APairUsesItsLinks) {
 }
 
 // T21. Pairwise all-to-all of 8 ranks, 1 GB sent by each (its own part included): in round r rank i
-// sends an eighth to rank i + r, so no port ever has two messages: 7 x (5 us + 0.125 GB / 50 GB/s) =
-// 17.535 ms.
+// sends an eighth to rank i + r, so no port ever has two messages:
+// 7 x (5 us + 0.125 GB / 50 GB/s) = 17.535 ms.
 TEST(AllToAll, PairwiseRoundsNeverShareAPort) {
   constexpr int kRanks = 8;
   TaskGraph graph;
