@@ -155,6 +155,11 @@ class Builder {
 
 }  // namespace
 
+Route route(const Cluster& cluster, int from, int to, int /*flow*/) {
+  return cluster.topology.route(make_id<GpuId>(static_cast<std::size_t>(from)),
+                                make_id<GpuId>(static_cast<std::size_t>(to)));
+}
+
 Cluster build_cluster(const ClusterSpec& spec) {
   return {spec, Builder(spec.topology, spec.gpus).build()};
 }

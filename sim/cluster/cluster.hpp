@@ -77,6 +77,10 @@ struct Cluster {
 /// Builds the graph. `spec` has passed the reader's checks.
 Cluster build_cluster(const ClusterSpec& spec);
 
+/// The links from one GPU to another. `flow` tells flows of one pair apart where a fabric spreads
+/// flows over equal paths.
+Route route(const Cluster& cluster, int from, int to, int flow = 0);
+
 /// Bandwidth between two halves of the GPUs, nominal, both directions together, by Boost's
 /// max-flow. The halves are the lower and the upper GPU numbers.
 BytesPerSecond bisection_bandwidth(const Cluster& cluster);

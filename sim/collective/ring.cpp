@@ -10,10 +10,9 @@ namespace danlu {
 namespace {
 
 void add_route(const Cluster& cluster, int from, int to, Pattern& pattern) {
-  const Route route = cluster.topology.route(make_id<GpuId>(static_cast<std::size_t>(from)),
-                                             make_id<GpuId>(static_cast<std::size_t>(to)));
-  pattern.round_latency += cluster.topology.latency(route);
-  for (const LinkId link : route) {
+  const Route links = route(cluster, from, to, pattern.rings);
+  pattern.round_latency += cluster.topology.latency(links);
+  for (const LinkId link : links) {
     pattern.loads.push_back({link, 1});
   }
 }
