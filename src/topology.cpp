@@ -39,6 +39,19 @@ std::string both_ways(BytesPerSecond one_way) {
   return fmt::format("{} each way, {} both ways together", to_text(one_way), to_text(2 * one_way));
 }
 
+std::string scale_up_text(const TopologySpec& topology) {
+  switch (topology.scale_up) {
+    case ScaleUpKind::None:
+      return fmt::format("  PCIe per GPU: {}\n", both_ways(topology.pcie_bandwidth));
+    case ScaleUpKind::Switch:
+      return fmt::format("  scale-up per GPU: {}\n", both_ways(topology.scale_up_bandwidth));
+    case ScaleUpKind::Mesh:
+    case ScaleUpKind::Torus:
+      return fmt::format("  scale-up per link: {}\n", both_ways(topology.scale_up_bandwidth));
+  }
+  return "";
+}
+
 std::string route_text(const Cluster& cluster, int from, int to) {
   const Topology& topology = cluster.topology;
   const Route links = route(cluster, from, to);
@@ -139,9 +152,7 @@ int show_topology(const TopologyOptions& options, const CommonOptions& common) {
     text += fmt::format("  {:<20} {:>8}\n", vertex_kind_name(kind), count);
   }
   text += fmt::format("  {:<20} {:>8}\n\n", "directed links", cluster.topology.links().size());
-  text += fmt::format("  scale-up per {}: {}\n",
-                      spec.topology.scale_up == ScaleUpKind::Mesh ? "link" : "GPU",
-                      both_ways(spec.topology.scale_up_bandwidth));
+  text += scale_up_text(spec.topology);
   text += fmt::format("  NIC: {} x {}\n", spec.topology.nics_per_node,
                       both_ways(spec.topology.nic_bandwidth));
   text += fmt::format("  bisection of a node: {} both ways (max-flow between its halves)\n",

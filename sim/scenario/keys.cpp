@@ -112,7 +112,7 @@ std::vector<KeyRow> fabric_keys() {
             "Nodes below one set of spines; then a third level, the core, joins these pods"),
       number("fabric.pod_oversubscription", 0.01, 100, "1",
              "Of a spine below a core: bandwidth down over bandwidth up"),
-      bandwidth("fabric.uplink_bandwidth", 1e8, 2.5e11, "",
+      bandwidth("fabric.uplink_bandwidth", 1e8, 1e13, "",
                 "One cable between switches, each direction; that of a NIC's port if left out"),
       count("fabric.switch_ports", 2, 1e5, "",
             "Ports of a spine or core at that speed; as many as a leaf has if left out"),

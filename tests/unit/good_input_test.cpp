@@ -390,6 +390,9 @@ TEST(GoodInput, ShippedPeaksAreDense) {
     }
     SCOPED_TRACE(name);
     const GpuSpec gpu = load_gpu(name, shipped_presets());
+    if (!gpu.name.starts_with("NVIDIA") && !gpu.name.starts_with("AMD")) {
+      continue;  // other makers have no sparse peaks, nor these ratios
+    }
     const auto bf16 = gpu.peak(Precision::Bf16);
     const auto tf32 = gpu.peak(Precision::Tf32);
     const auto fp8 = gpu.peak(Precision::Fp8);
