@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/graph/adjacency_list.hpp>
+#include <boost/graph/connected_components.hpp>
 #include <functional>
 #include <numeric>
 
@@ -29,6 +31,18 @@ Fabric add_fabric(const TopologySpec& spec, const Nodes& nodes, TopologyParts& p
       return add_dragonfly(spec, nodes, parts);
   }
   return {};
+}
+
+/// Whether every GPU of a mesh node reaches every other over its links.
+bool is_connected(const TopologySpec& spec) {
+  const auto n = static_cast<std::size_t>(spec.gpus_per_node);
+  boost::adjacency_list<boost::vecS, boost::vecS, boost::undirectedS> graph(n);
+  for (const MeshLink& link : spec.mesh_links) {
+    boost::add_edge(static_cast<std::size_t>(link.first), static_cast<std::size_t>(link.second),
+                    graph);
+  }
+  std::vector<std::size_t> component(n);
+  return boost::connected_components(graph, component.data()) == 1;
 }
 
 /// From a GPU to the NIC of its node from which its traffic to rail `rail` leaves: its own, or with
@@ -70,6 +84,11 @@ std::string cluster_problem(const ClusterSpec& spec) {
         "gpus ({}) must be whole nodes of {}: rail-only traffic leaves by the GPU on "
         "the destination's rail",
         spec.gpus, t.gpus_per_node);
+  }
+  if (t.fabric == FabricKind::RailOnly && t.scale_up == ScaleUpKind::Mesh && !is_connected(t)) {
+    return "rail-only traffic crosses the node to the destination's rail: the node's links must "
+           "join "
+           "all of its GPUs";
   }
   int places = nodes;
   if (t.fabric == FabricKind::Torus) {

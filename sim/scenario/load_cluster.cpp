@@ -198,8 +198,10 @@ void check_fabric(const Values& values, const TopologySpec& spec, std::vector<Pr
 }
 
 void check_mesh(const Values& values, const TopologySpec& spec, std::vector<Problem>& problems) {
-  const bool mesh = spec.scale_up == ScaleUpKind::Mesh;
-  if (mesh && spec.mesh_links.empty()) {
+  if (spec.scale_up != ScaleUpKind::Mesh) {
+    return;
+  }
+  if (spec.mesh_links.empty()) {
     problems.push_back(values.problem("node.scale_up.kind", "a mesh needs 'links'",
                                       "links: [[0, 1, 2]] says that 2 links join GPUs 0 and 1"));
   }

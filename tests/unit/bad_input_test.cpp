@@ -190,6 +190,9 @@ TEST(BadInput, Overrides) {
 TEST(BadInput, Clusters) {
   check_cases("clusters.txt");
 }
+TEST(BadInput, Fabrics) {
+  check_cases("fabrics.txt");
+}
 
 TEST(BadInput, FilesThatCannotBeRead) {
   const Folder folder;
