@@ -64,6 +64,8 @@ KeyRow fraction(std::string path, std::string fallback, std::string help) {
 
 std::vector<KeyRow> node_keys() {
   return {
+      text("node.xml", "",
+           "NCCL's topology file of such a node (XML); the keys below that stand here win over it"),
       count("node.gpus", 1, 16384, "required", "GPUs in one node (one scale-up domain)"),
       quantity("node.power", Dimension::Power, 1, 1e7, "", "Nameplate power of the whole node"),
       choice("node.scale_up.kind", "switch|mesh|none|torus|full-mesh", "switch",

@@ -9,6 +9,7 @@
 
 #include "sim/base/text.hpp"
 #include "sim/cluster/cluster.hpp"
+#include "sim/scenario/nccl_topology.hpp"
 
 namespace danlu {
 namespace {
@@ -55,6 +56,11 @@ Values read_preset_text(const std::string& yaml, const fs::path& file,
                         std::span<const KeyRow> keys) {
   std::vector<Problem> problems;
   Values values = read_values(yaml, file.string(), keys, "", problems);
+  if (values.has("node.xml")) {
+    const Values own = values;
+    add_node_of_xml(values, own, file.parent_path());
+    values.overlay(own);
+  }
   check_required(values, keys, problems);
   if (!problems.empty()) {
     throw InputError(std::move(problems));
@@ -217,6 +223,21 @@ void check_mesh(const Values& values, const TopologySpec& spec, std::vector<Prob
 }
 
 }  // namespace
+
+void add_node_of_xml(Values& values, const Values& own, const fs::path& beside) {
+  Problem asked = own.problem("node.xml", "");
+  const std::string name = own.at("node.xml").text;
+  const bool in_file = asked.position.line > 0;
+  const fs::path file = (in_file ? fs::path(asked.position.file).parent_path() : beside) / name;
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) {
+    asked.message = fmt::format("there is no file '{}'", shown(name, kLongestPath));
+    asked.hint = "a path starts at the folder of the file that holds it";
+    throw InputError(std::move(asked));
+  }
+  values.erase_tree("node.scale_up.links");
+  values.overlay(read_nccl_node(file));
+}
 
 std::vector<std::string> preset_names(const fs::path& folder) {
   std::vector<std::string> names;

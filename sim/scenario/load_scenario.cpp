@@ -253,6 +253,9 @@ class Builder {
                                     values_.problem("cluster.topology", ""), beside_, options_);
     const Values own = values_.below("cluster.");
     const bool own_gpu = own.has("gpu");
+    if (own.has("node.xml")) {
+      add_node_of_xml(topology, own, beside_);
+    }
     topology.overlay(own);
     cluster.topology = make_topology(topology, problems_);
     cluster.gpu =

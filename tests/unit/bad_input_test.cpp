@@ -193,6 +193,9 @@ TEST(BadInput, Clusters) {
 TEST(BadInput, Fabrics) {
   check_cases("fabrics.txt");
 }
+TEST(BadInput, NcclTopologies) {
+  check_cases("nccl.txt");
+}
 
 TEST(BadInput, FilesThatCannotBeRead) {
   const Folder folder;
