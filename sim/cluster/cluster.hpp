@@ -40,7 +40,10 @@ struct TopologySpec {
   int scale_up_switches = 1;          // chips, for the counts and the drawing
   BytesPerSecond scale_up_bandwidth;  // nominal, per GPU (mesh: per link) and direction
   double scale_up_efficiency = 1;     // share that collectives achieve
-  Seconds scale_up_latency;           // one step GPU to GPU, software included
+  double scale_up_reduction_efficiency =
+      0;                                  // the same for sums made by the switches; 0: they cannot
+  BytesPerSecond scale_up_reduction_cap;  // bus bandwidth that such sums do not exceed; 0: none
+  Seconds scale_up_latency;               // one step GPU to GPU, software included
   std::vector<MeshLink> mesh_links;
 
   BytesPerSecond pcie_bandwidth;  // GPU to NIC, each direction
@@ -50,11 +53,18 @@ struct TopologySpec {
 
   FabricKind fabric = FabricKind::RailOptimised;
   int nodes_per_leaf = 1;
-  double oversubscription = 1;  // of the leaves: bandwidth down / bandwidth up
-  Seconds fabric_latency;       // one step GPU to GPU through one leaf, software included
-  Seconds hop_latency;          // each further switch
+  double oversubscription = 1;             // of the leaves: bandwidth down / bandwidth up
+  double fabric_reduction_efficiency = 0;  // for sums made by its switches; 0: they cannot
+  Seconds fabric_latency;        // one step GPU to GPU through one leaf, software included
+  Seconds fabric_small_latency;  // the same for messages up to 16 KiB; 0: no different
+  Seconds hop_latency;           // each further switch
 
   Seconds collective_launch;  // fixed cost of one collective
+  bool nccl_tuning = false;   // collectives follow NCCL's choice of algorithm and protocol
+  Bytes pipeline_fill;        // of rings and trees (sim/collective/tuning.hpp)
+  Bytes reduction_fill;       // of sums in the switches of a node
+  Bytes network_fill;         // of the network, all NICs of a node
+  double network_passes = 0;  // network stages that do not overlap while it fills
 };
 
 /// What the user asked for: a topology, the GPU in it, and how many of them.

@@ -164,6 +164,8 @@ TopologySpec make_topology(const Values& values, std::vector<Problem>& problems)
       .scale_up_switches = get.count("node.scale_up.switches"),
       .scale_up_bandwidth = {get.number("node.scale_up.bandwidth")},
       .scale_up_efficiency = get.number("node.scale_up.efficiency"),
+      .scale_up_reduction_efficiency = get.number("node.scale_up.reduction_efficiency"),
+      .scale_up_reduction_cap = {get.number("node.scale_up.reduction_cap")},
       .scale_up_latency = {get.number("node.scale_up.latency")},
       .pcie_bandwidth = {get.number("node.pcie.bandwidth")},
       .nics_per_node = get.count("node.nics.count"),
@@ -172,9 +174,16 @@ TopologySpec make_topology(const Values& values, std::vector<Problem>& problems)
       .fabric = static_cast<FabricKind>(get.count("fabric.kind")),
       .nodes_per_leaf = get.count("fabric.nodes_per_leaf"),
       .oversubscription = get.number("fabric.oversubscription"),
+      .fabric_reduction_efficiency = get.number("fabric.reduction_efficiency"),
       .fabric_latency = {get.number("fabric.latency")},
+      .fabric_small_latency = {get.number("fabric.small_latency")},
       .hop_latency = {get.number("fabric.hop_latency")},
       .collective_launch = {get.number("collective.launch")},
+      .nccl_tuning = get.count("collective.tuning") == 1,
+      .pipeline_fill = {get.number("collective.fill")},
+      .reduction_fill = {get.number("collective.reduction_fill")},
+      .network_fill = {get.number("collective.network_fill")},
+      .network_passes = get.number("collective.network_passes"),
   };
   if (values.has("node.scale_up.links")) {
     for (const std::vector<int>& link : values.at("node.scale_up.links").links) {
