@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 
 #include "sim/collective/algorithms.hpp"
 #include "sim/collective/group.hpp"
@@ -77,15 +78,14 @@ class PhaseRouter {
 
   /// Every link once, however many streams meet on it.
   void add_reduced() {
-    std::vector<LinkLoad> loads;
+    std::map<LinkId, int> weights;
     for (const Stream& stream : phase_.reduced) {
       for (const LinkId link : way(stream.from, stream.to, stream.flow)) {
-        loads.push_back({link, stream.weight});
+        weights[link] = std::max(weights[link], stream.weight);
       }
     }
-    merge_loads(loads);
-    for (const LinkLoad& load : loads) {
-      pattern_.loads.push_back({load.link, 1});
+    for (const auto& [link, weight] : weights) {
+      pattern_.loads.push_back({link, weight});
     }
   }
 
