@@ -21,6 +21,7 @@ struct TopologyOptions {
   std::string topology;    // name or path
   int gpus = 0;            // 0: four nodes
   std::vector<int> route;  // two GPUs, or empty for a few examples
+  std::string format;      // empty: text, or json with --json
 };
 int show_topology(const TopologyOptions& options, const CommonOptions& common);
 struct CollectiveOptions {

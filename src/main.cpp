@@ -77,6 +77,10 @@ void describe(CLI::App& app, Arguments& arguments) {
   topology.add_option("NAME", arguments.topology.topology, "A topology's name or file")->required();
   topology.add_option("--gpus", arguments.topology.gpus, "GPUs in use (four nodes if left out)")
       ->check(CLI::Range(1, 1000000));
+  topology
+      .add_option("--format", arguments.topology.format,
+                  "text, json, or simgrid-xml: a SimGrid platform file for smpirun")
+      ->check(CLI::IsMember({"text", "json", "simgrid-xml"}));
   topology.add_option("--route", arguments.topology.route, "Two GPUs to show the route between")
       ->expected(2);
   add_common(topology, common);
@@ -188,6 +192,9 @@ int run_program(int argc, char** argv) {
   } catch (const InputError& error) {
     fmt::print(stderr, "{}", error.what());
     return kExitBadInput;
+  } catch (const CannotRun& error) {
+    fmt::print(stderr, "error: {}\nhint: {}\n", error.what(), error.hint());
+    return kExitCannotRun;
   } catch (const InternalError& error) {
     fmt::print(stderr, "internal error: {}\nplease report this as a bug of danlu\n", error.what());
     return kExitInternal;

@@ -6,8 +6,10 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <span>
 #include <thread>
 
 #include "sim/base/error.hpp"
@@ -36,6 +38,7 @@ struct TableKind {
   std::string_view name;
   std::string_view column;
   Validation (*validate)(const CsvTable& table, const ValidateOptions& options);
+  std::span<const std::string_view> (*needed_columns)() = nullptr;
 };
 
 int jobs(const ValidateOptions& options) {
@@ -125,13 +128,38 @@ Validation validate_nccl(const CsvTable& table, const ValidateOptions& options) 
   return result;
 }
 
-constexpr std::array kTableKinds{TableKind{"training", "step_time_s", validate_training},
-                                 TableKind{"nccl", "busbw_GBps", validate_nccl},
-                                 TableKind{"gemm", "tflops", validate_gemm}};
+constexpr std::array kTableKinds{
+    TableKind{"training", "step_time_s", validate_training, needed_training_columns},
+    TableKind{"nccl", "busbw_GBps", validate_nccl},
+    TableKind{"gemm", "tflops", validate_gemm, needed_product_columns}};
 
-Validation validate(const CsvTable& table, const ValidateOptions& options) {
+/// Throws when the table has not all columns that its kind needs.
+void check_columns(const CsvTable& table, const TableKind& kind) {
+  if (kind.needed_columns == nullptr) {
+    return;
+  }
+  const std::span<const std::string_view> needed = kind.needed_columns();
+  std::vector<std::string_view> missing;
+  std::copy_if(needed.begin(), needed.end(), std::back_inserter(missing),
+               [&](std::string_view column) { return !table.has_column(column); });
+  if (!missing.empty()) {
+    throw InputError(Problem{
+        {table.file(), 1, 1},
+        fmt::format("a table of kind '{}' lacks the columns {}", kind.name, join(missing, ", ")),
+        fmt::format("it needs {} and {}", join(needed, ", "), kind.column),
+        ""});
+  }
+}
+
+Validation validate(const std::filesystem::path& file, const ValidateOptions& options) {
+  std::vector<std::string_view> columns;
+  for (const TableKind& kind : kTableKinds) {
+    columns.push_back(kind.column);
+  }
+  const CsvTable table = read_csv(file, columns);
   for (const TableKind& kind : kTableKinds) {
     if (table.has_column(kind.column)) {
+      check_columns(table, kind);
       return kind.validate(table, options);
     }
   }
@@ -291,8 +319,7 @@ class TextReport {
 }  // namespace
 
 int run_validate(const ValidateOptions& options) {
-  const CsvTable table = read_csv(options.table);
-  const Validation validation = validate(table, options);
+  const Validation validation = validate(options.table, options);
   const std::string text =
       options.json ? to_json(validation) : TextReport(validation, options).make();
   std::fputs(text.c_str(), stdout);

@@ -241,7 +241,7 @@ TEST(AllToAll, PairwiseRoundsNeverShareAPort) {
   constexpr int kRanks = 8;
   TaskGraph graph;
   graph.units = kRanks;
-  graph.links.assign(2 * kRanks, {50_GBps});  // up, then down
+  graph.links.assign(std::size_t{2} * kRanks, {50_GBps});  // up, then down
   for (int from = 0; from < kRanks; ++from) {
     for (int to = 0; to < kRanks; ++to) {
       graph.channels.push_back({{{from, 1}, {kRanks + to, 1}}});
