@@ -234,6 +234,9 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   if (spec.gpus < 2) {
     refuse("--gpus", "a collective needs two GPUs or more", "");
   }
+  if (std::string problem = cluster_problem(spec); !problem.empty()) {
+    refuse("--gpus", std::move(problem), "");
+  }
   const Cluster cluster = build_cluster(spec);
   std::vector<int> ranks(static_cast<std::size_t>(spec.gpus));
   std::iota(ranks.begin(), ranks.end(), 0);

@@ -15,29 +15,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string_view vertex_kind_name(VertexKind kind) {
-  switch (kind) {
-    case VertexKind::Gpu:
-      return "GPUs";
-    case VertexKind::ScaleUpSwitch:
-      return "scale-up switches";
-    case VertexKind::PcieSwitch:
-      return "PCIe switches";
-    case VertexKind::Nic:
-      return "NICs";
-    case VertexKind::Leaf:
-      return "leaf switches";
-    case VertexKind::Spine:
-      return "spine switches";
-  }
-  return "";
-}
-
 /// Vertices by kind; a vertex that stands for several chips counts as several.
 std::map<VertexKind, int> count_vertices(const Topology& topology) {
   std::map<VertexKind, int> counts;
-  for (std::size_t v = 0; v < boost::num_vertices(topology.graph()); ++v) {
-    const Vertex& vertex = topology.vertex(make_id<VertexId>(v));
+  for (const Vertex& vertex : topology.vertices()) {
     counts[vertex.kind] += vertex.count;
   }
   return counts;
@@ -61,12 +42,11 @@ std::string both_ways(BytesPerSecond one_way) {
 
 std::string route_text(const Cluster& cluster, int from, int to) {
   const Topology& topology = cluster.topology;
-  const Route route = topology.route(make_id<GpuId>(static_cast<std::size_t>(from)),
-                                     make_id<GpuId>(static_cast<std::size_t>(to)));
-  BytesPerSecond least = topology.link(route.front()).bandwidth;
+  const Route links = route(cluster, from, to);
+  BytesPerSecond least = topology.link(links.front()).bandwidth;
   std::string text = fmt::format("  GPU {} to GPU {}:\n    {}\n", from, to,
-                                 topology.vertex_name(topology.link(route.front()).from));
-  for (const LinkId id : route) {
+                                 topology.vertex_name(topology.link(links.front()).from));
+  for (const LinkId id : links) {
     const Link& link = topology.link(id);
     least = std::min(least, link.bandwidth);
     text += fmt::format("    -> {:<22} {:>10} nominal, {:>10} achieved, {}\n",
@@ -74,15 +54,14 @@ std::string route_text(const Cluster& cluster, int from, int to) {
                         to_text(link.bandwidth), to_text(link.latency));
   }
   return text + fmt::format("    {} at most, {} latency\n", to_text(least),
-                            to_text(topology.latency(route)));
+                            to_text(topology.latency(links)));
 }
 
 Json route_json(const Cluster& cluster, int from, int to) {
   const Topology& topology = cluster.topology;
   Json links = Json::array();
-  const Route route = topology.route(make_id<GpuId>(static_cast<std::size_t>(from)),
-                                     make_id<GpuId>(static_cast<std::size_t>(to)));
-  for (const LinkId id : route) {
+  const Route way = route(cluster, from, to);
+  for (const LinkId id : way) {
     const Link& link = topology.link(id);
     links.push_back({{"from", topology.vertex_name(link.from)},
                      {"to", topology.vertex_name(link.to)},
@@ -93,7 +72,7 @@ Json route_json(const Cluster& cluster, int from, int to) {
   }
   return {{"from_gpu", from},
           {"to_gpu", to},
-          {"latency_s", topology.latency(route).value},
+          {"latency_s", topology.latency(way).value},
           {"links", links}};
 }
 
@@ -190,6 +169,9 @@ int show_topology(const TopologyOptions& options, const CommonOptions& common) {
   const std::filesystem::path folder = topologies_folder();
   ClusterSpec spec = load_topology(options.topology, {folder, {}});
   spec.gpus = options.gpus > 0 ? options.gpus : 4 * spec.topology.gpus_per_node;
+  if (std::string problem = cluster_problem(spec); !problem.empty()) {
+    throw InputError(Problem{{"--gpus", 0, 0}, std::move(problem), "", ""});
+  }
   const Cluster cluster = build_cluster(spec);
   const Pairs routes = routes_to_show(options.route, spec);
   if (options.format == "simgrid-xml") {

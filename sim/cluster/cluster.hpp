@@ -3,7 +3,7 @@
 //
 //    GPU0 ... GPU7                 scale-up: one link up and one down per GPU
 //     | \    / |
-//     |  NVSwitch                  (or direct GPU-GPU links: mesh)
+//     |  NVSwitch                  (or direct GPU-GPU links: mesh, torus)
 //    NIC0 ... NIC7                 PCIe, one NIC serves gpus/nics GPUs
 //     |        |
 //    leaf0 .. leaf7                rail-optimised: NIC i of every node of a group on leaf i
@@ -12,83 +12,33 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "sim/cluster/gpu_spec.hpp"
+#include "sim/cluster/fabrics.hpp"
+#include "sim/cluster/nodes.hpp"
 #include "sim/cluster/topology.hpp"
+#include "sim/cluster/topology_spec.hpp"
 
 namespace danlu {
-
-enum class ScaleUpKind { Switch, Mesh, None };
-enum class FabricKind { RailOptimised, FatTree, Switch };
-
-/// A bundle of point-to-point links between two GPUs of a mesh node.
-struct MeshLink {
-  int first = 0;
-  int second = 0;
-  int count = 1;
-};
-
-/// A node and the fabric between nodes, as read from topologies/*.yaml.
-struct TopologySpec {
-  std::string name;
-  int gpus_per_node = 1;
-  double node_power_watts = 0;
-
-  ScaleUpKind scale_up = ScaleUpKind::Switch;
-  int scale_up_switches = 1;          // chips, for the counts and the drawing
-  BytesPerSecond scale_up_bandwidth;  // nominal, per GPU (mesh: per link) and direction
-  double scale_up_efficiency = 1;     // share that collectives achieve
-  double scale_up_reduction_efficiency =
-      0;                                  // the same for sums made by the switches; 0: they cannot
-  BytesPerSecond scale_up_reduction_cap;  // bus bandwidth that such sums do not exceed; 0: none
-  Seconds scale_up_latency;               // one step GPU to GPU, software included
-  std::vector<MeshLink> mesh_links;
-
-  BytesPerSecond pcie_bandwidth;  // GPU to NIC, each direction
-  int nics_per_node = 1;
-  BytesPerSecond nic_bandwidth;  // nominal, each direction
-  double nic_efficiency = 1;
-
-  FabricKind fabric = FabricKind::RailOptimised;
-  int nodes_per_leaf = 1;
-  double oversubscription = 1;             // of the leaves: bandwidth down / bandwidth up
-  double fabric_reduction_efficiency = 0;  // for sums made by its switches; 0: they cannot
-  Seconds fabric_latency;        // one step GPU to GPU through one leaf, software included
-  Seconds fabric_small_latency;  // the same for messages up to 16 KiB; 0: no different
-  Seconds hop_latency;           // each further switch
-
-  Seconds collective_launch;  // fixed cost of one collective
-  bool nccl_tuning = false;   // collectives follow NCCL's choice of algorithm and protocol
-  Bytes pipeline_fill;        // of rings and trees (sim/collective/tuning.hpp)
-  Bytes reduction_fill;       // of sums in the switches of a node
-  Bytes network_fill;         // of the network, all NICs of a node
-  double network_passes = 0;  // network stages that do not overlap while it fills
-};
-
-/// What the user asked for: a topology, the GPU in it, and how many of them.
-struct ClusterSpec {
-  TopologySpec topology;
-  GpuSpec gpu;
-  int gpus = 1;
-};
 
 struct Cluster {
   ClusterSpec spec;
   Topology topology;
+  Nodes inside;   // of the nodes, for routing
+  Fabric fabric;  // between them; nothing for a single node
 
-  int nodes() const {
-    return (spec.gpus + spec.topology.gpus_per_node - 1) / spec.topology.gpus_per_node;
-  }
+  int nodes() const { return inside.count(); }
   int node_of(int gpu) const { return gpu / spec.topology.gpus_per_node; }
 };
 
-/// Builds the graph. `spec` has passed the reader's checks.
+/// What keeps `spec` from being built (a torus with too few switches, say), "" if nothing does.
+std::string cluster_problem(const ClusterSpec& spec);
+
+/// Builds the graph. `spec` has passed the reader's checks and cluster_problem().
 Cluster build_cluster(const ClusterSpec& spec);
 
-/// The links from one GPU to another. `flow` tells flows of one pair apart where a fabric spreads
-/// flows over equal paths.
+/// The links from one GPU to another, in time proportional to their number. `flow` tells flows of
+/// one pair apart where ECMP chooses among equal paths.
 Route route(const Cluster& cluster, int from, int to, int flow = 0);
 
 /// Bandwidth between two halves of the GPUs, nominal, both directions together, by Boost's

@@ -137,7 +137,8 @@ std::vector<Order> ring_orders(const Cluster& cluster, const Group& group) {
   if (group.node_count() > 1 && group.per_node() > 0) {
     return rail_rings(group.nodes, static_cast<std::size_t>(group.per_node()));
   }
-  if (group.node_count() == 1 && cluster.spec.topology.scale_up == ScaleUpKind::Mesh) {
+  const ScaleUpKind kind = cluster.spec.topology.scale_up;
+  if (group.node_count() == 1 && (kind == ScaleUpKind::Mesh || kind == ScaleUpKind::Torus)) {
     std::vector<Order> rings = mesh_rings(cluster, group.ranks);
     if (!rings.empty()) {
       return rings;

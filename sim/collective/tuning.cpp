@@ -76,7 +76,8 @@ Bytes window(Bytes size, Bytes fill) {
 /// Bus rate of a ring inside a node.
 BytesPerSecond ring_rate(const TopologySpec& topology) {
   switch (topology.scale_up) {
-    case ScaleUpKind::Mesh: {
+    case ScaleUpKind::Mesh:
+    case ScaleUpKind::Torus: {
       int links = 0;
       for (const MeshLink& link : topology.mesh_links) {
         links += link.first == 0 || link.second == 0 ? link.count : 0;

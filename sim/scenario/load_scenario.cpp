@@ -126,6 +126,9 @@ class Builder {
     scenario.workload.collectives = static_cast<CollectiveMode>(choice("collectives"));
     scenario.workload.fold = static_cast<FoldMode>(choice("fold"));
     throw_if_any(problems_);
+    if (std::string found = cluster_problem(scenario.cluster); !found.empty()) {
+      problems_.push_back(values_.problem("cluster.gpus", std::move(found)));
+    }
     for (WorkloadProblem& found :
          problems(scenario.workload, scenario.cluster.gpus, scenario.cluster.gpu)) {
       problems_.push_back(

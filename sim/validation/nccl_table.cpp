@@ -159,6 +159,9 @@ class Converter {
     if (nodes > 1 && !cloud && !tcpx) {
       use_nics(network, topology);
     }
+    if (std::string problem = cluster_problem(measured_.cluster); !problem.empty()) {
+      refuse(std::move(problem));
+    }
     if (mentions(network, "SHARP") || mentions(cell("notes"), "SHARP") ||
         mentions(cell("algo"), "CollNet")) {
       topology.fabric_reduction_efficiency = kSharpEfficiency;
