@@ -4,6 +4,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "sim/collective/algorithms.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/workload/schedule.hpp"
 #include "src/commands.hpp"
@@ -117,19 +118,10 @@ Listing list_schedules() {
 }
 
 Listing list_collectives() {
-  struct Row {
-    std::string_view name, time;
-  };
-  constexpr std::array kRows{
-      Row{"all-reduce", "ring: 2(n-1) alpha + 2(n-1)/n S/B"},
-      Row{"reduce-scatter", "ring: (n-1) alpha + (n-1)/n S/B"},
-      Row{"all-gather", "ring: (n-1) alpha + (n-1)/n S/B"},
-      Row{"send", "alpha + S/B"},
-  };
   Listing listing;
-  for (const Row& row : kRows) {
-    listing.text += fmt::format("{:<15} {}\n", row.name, row.time);
-    listing.entries.push_back({{"name", row.name}, {"time", row.time}});
+  for (const AlgorithmRow& row : algorithms()) {
+    listing.text += fmt::format("{:<19} {:<58} {}\n", row.name, row.help, row.ops);
+    listing.entries.push_back({{"name", row.name}, {"help", row.help}, {"ops", row.ops}});
   }
   return listing;
 }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/base/error.hpp"
+#include "sim/report/platform_xml.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "src/commands.hpp"
 
@@ -88,67 +89,64 @@ Json route_json(const Cluster& cluster, int from, int to) {
           {"links", links}};
 }
 
-}  // namespace
+using Pairs = std::vector<std::pair<int, int>>;  // of GPUs
 
-int show_topology(const TopologyOptions& options, const CommonOptions& common) {
-  const std::filesystem::path folder = topologies_folder();
-  ClusterSpec spec = load_topology(options.topology, {folder, {}});
-  const int per_node = spec.topology.gpus_per_node;
-  spec.gpus = options.gpus > 0 ? options.gpus : 4 * per_node;
-  if (std::string problem = cluster_problem(spec); !problem.empty()) {
-    throw InputError(Problem{{"--gpus", 0, 0}, std::move(problem), "", ""});
-  }
-  const Cluster cluster = build_cluster(spec);
-  std::vector<std::pair<int, int>> routes;
-  if (options.route.size() == 2) {
-    const auto [low, high] = std::minmax(options.route[0], options.route[1]);
+/// The pair that the user asked for, else one inside a node and one between nodes.
+Pairs routes_to_show(const std::vector<int>& asked, const ClusterSpec& spec) {
+  if (asked.size() == 2) {
+    const auto [low, high] = std::minmax(asked[0], asked[1]);
     if (low < 0 || high >= spec.gpus || low == high) {
       throw InputError(Problem{{"--route", 0, 0},
                                fmt::format("needs two different GPUs from 0 to {}", spec.gpus - 1),
                                "",
                                ""});
     }
-    routes.emplace_back(options.route[0], options.route[1]);
-  } else if (spec.gpus > 1) {
+    return {{asked[0], asked[1]}};
+  }
+  Pairs routes;
+  if (spec.gpus > 1) {
     routes.emplace_back(0, 1);
-    if (spec.gpus > per_node) {
-      routes.emplace_back(0, per_node);
-    }
   }
-  ClusterSpec one_node = spec;
-  one_node.gpus = per_node;
-  const BytesPerSecond node_bisection = bisection_bandwidth(build_cluster(one_node));
-  const BytesPerSecond bisection = bisection_bandwidth(cluster);
-  const std::map<VertexKind, int> counts = count_vertices(cluster.topology);
-  if (common.json) {
-    Json vertices = Json::object();
-    for (const auto& [kind, count] : counts) {
-      vertices[std::string(vertex_kind_name(kind))] = count;
-    }
-    Json ways = Json::array();
-    for (const auto& [from, to] : routes) {
-      ways.push_back(route_json(cluster, from, to));
-    }
-    const Json json{{"schema", "danlu.topology/1"},
-                    {"name", spec.topology.name},
-                    {"gpu", spec.gpu.name},
-                    {"gpus", spec.gpus},
-                    {"nodes", cluster.nodes()},
-                    {"counts", vertices},
-                    {"directed_links", cluster.topology.links().size()},
-                    {"node_bisection_bytes_per_s", node_bisection.value},
-                    {"bisection_bytes_per_s", bisection.value},
-                    {"routes", ways}};
-    print(json.dump(2) + "\n");
-    return kExitDone;
+  if (spec.gpus > spec.topology.gpus_per_node) {
+    routes.emplace_back(0, spec.topology.gpus_per_node);
   }
+  return routes;
+}
+
+BytesPerSecond node_bisection(ClusterSpec spec) {
+  spec.gpus = spec.topology.gpus_per_node;
+  return bisection_bandwidth(build_cluster(spec));
+}
+
+std::string topology_json(const Cluster& cluster, const Pairs& routes) {
+  const ClusterSpec& spec = cluster.spec;
+  Json vertices = Json::object();
+  for (const auto& [kind, count] : count_vertices(cluster.topology)) {
+    vertices[std::string(vertex_kind_name(kind))] = count;
+  }
+  Json ways = Json::array();
+  for (const auto& [from, to] : routes) {
+    ways.push_back(route_json(cluster, from, to));
+  }
+  const Json json{{"schema", "danlu.topology/1"},
+                  {"name", spec.topology.name},
+                  {"gpu", spec.gpu.name},
+                  {"gpus", spec.gpus},
+                  {"nodes", cluster.nodes()},
+                  {"counts", vertices},
+                  {"directed_links", cluster.topology.links().size()},
+                  {"node_bisection_bytes_per_s", node_bisection(spec).value},
+                  {"bisection_bytes_per_s", bisection_bandwidth(cluster).value},
+                  {"routes", ways}};
+  return json.dump(2) + "\n";
+}
+
+std::string topology_text(const Cluster& cluster, const Pairs& routes, const std::string& picture) {
+  const ClusterSpec& spec = cluster.spec;
   std::string text = fmt::format("{}: {} GPUs ({}) in {} nodes\n\n", spec.topology.name, spec.gpus,
                                  spec.gpu.name, cluster.nodes());
-  const std::filesystem::path preset = folder / (options.topology + ".yaml");
-  const std::string picture =
-      drawing(std::filesystem::exists(preset) ? preset : std::filesystem::path(options.topology));
   text += picture.empty() ? "" : picture + "\n";
-  for (const auto& [kind, count] : counts) {
+  for (const auto& [kind, count] : count_vertices(cluster.topology)) {
     text += fmt::format("  {:<20} {:>8}\n", vertex_kind_name(kind), count);
   }
   text += fmt::format("  {:<20} {:>8}\n\n", "directed links", cluster.topology.links().size());
@@ -156,12 +154,46 @@ int show_topology(const TopologyOptions& options, const CommonOptions& common) {
   text += fmt::format("  NIC: {} x {}\n", spec.topology.nics_per_node,
                       both_ways(spec.topology.nic_bandwidth));
   text += fmt::format("  bisection of a node: {} both ways (max-flow between its halves)\n",
-                      to_text(node_bisection));
-  text += fmt::format("  bisection of all: {} both ways\n\nRoutes\n", to_text(bisection));
+                      to_text(node_bisection(spec)));
+  text += fmt::format("  bisection of all: {} both ways\n\nRoutes\n",
+                      to_text(bisection_bandwidth(cluster)));
   for (const auto& [from, to] : routes) {
     text += route_text(cluster, from, to);
   }
-  print(text);
+  return text;
+}
+
+std::string platform_xml(const Cluster& cluster) {
+  if (cluster.spec.gpus > kMostPlatformGpus) {
+    throw InputError(Problem{
+        {"--format simgrid-xml", 0, 0},
+        fmt::format("must have at most {} GPUs, found {}", kMostPlatformGpus, cluster.spec.gpus),
+        "the file lists the route of every pair: see --gpus",
+        ""});
+  }
+  return simgrid_platform(cluster);
+}
+
+}  // namespace
+
+int show_topology(const TopologyOptions& options, const CommonOptions& common) {
+  const std::filesystem::path folder = topologies_folder();
+  ClusterSpec spec = load_topology(options.topology, {folder, {}});
+  spec.gpus = options.gpus > 0 ? options.gpus : 4 * spec.topology.gpus_per_node;
+  if (std::string problem = cluster_problem(spec); !problem.empty()) {
+    throw InputError(Problem{{"--gpus", 0, 0}, std::move(problem), "", ""});
+  }
+  const Cluster cluster = build_cluster(spec);
+  const Pairs routes = routes_to_show(options.route, spec);
+  if (options.format == "simgrid-xml") {
+    print(platform_xml(cluster));
+  } else if (options.format == "json" || (options.format.empty() && common.json)) {
+    print(topology_json(cluster, routes));
+  } else {
+    const std::filesystem::path preset = folder / (options.topology + ".yaml");
+    const std::filesystem::path file = options.topology;
+    print(topology_text(cluster, routes, drawing(std::filesystem::exists(preset) ? preset : file)));
+  }
   return kExitDone;
 }
 

@@ -53,10 +53,12 @@ struct TopologySpec {
   int scale_up_switches = 1;          // chips, for the counts and the drawing
   BytesPerSecond scale_up_bandwidth;  // nominal, per GPU (mesh and torus: per link) and direction
   double scale_up_efficiency = 1;     // share that collectives achieve
-  Seconds scale_up_latency;           // one step GPU to GPU, software included
-  std::vector<MeshLink> mesh_links;   // of a torus too
-  std::vector<int> scale_up_dims;     // of a torus: GPUs along each axis
-  int scale_up_wrap = 3;              // of a torus: the shortest axis that closes into a ring
+  double scale_up_reduction_efficiency = 0;  // same for sums that switches make; 0: they cannot
+  BytesPerSecond scale_up_reduction_cap;     // bus bandwidth that such sums never exceed; 0: none
+  Seconds scale_up_latency;                  // one step GPU to GPU, software included
+  std::vector<MeshLink> mesh_links;          // of a torus too
+  std::vector<int> scale_up_dims;            // of a torus: GPUs along each axis
+  int scale_up_wrap = 3;  // of a torus: the shortest axis that closes into a ring
 
   BytesPerSecond pcie_bandwidth;  // GPU to NIC, each direction; PCIe-only: GPU to PCIe switch
   int pcie_switches = 1;          // PCIe-only: joined by the CPUs, GPUs and NICs split evenly
@@ -77,13 +79,20 @@ struct TopologySpec {
   int switches_per_group = 1;       // of a dragonfly
   int global_links_per_switch = 1;  // of a dragonfly
   Seconds fabric_latency;           // one step GPU to GPU through one leaf, software included
+  Seconds fabric_small_latency;     // the same for messages up to 16 KiB; 0: no different
   Seconds hop_latency;              // each further switch
   Routing routing = Routing::Adaptive;
   std::uint64_t ecmp_seed = 1;
   bool pxn =
       true;  // between rails: over NVLink to the GPU on the destination's rail, then along it
+  double fabric_reduction_efficiency = 0;  // for sums made by its switches; 0: they cannot
 
   Seconds collective_launch;  // fixed cost of one collective
+  bool nccl_tuning = false;   // collectives follow NCCL's choice of algorithm and protocol
+  Bytes pipeline_fill;        // of rings and trees (sim/collective/tuning.hpp)
+  Bytes reduction_fill;       // of sums in the switches of a node
+  Bytes network_fill;         // of the network, all NICs of a node
+  double network_passes = 0;  // network stages that do not overlap while it fills
 
   /// Whether NIC i of every node is on rail i.
   bool has_rails() const {

@@ -61,8 +61,8 @@ class Refinement {
     for (std::size_t i = 0; i < patterns_.size(); ++i) {
       const Pattern& pattern = step.patterns[i];
       patterns_[i] = mix(mix(mix(static_cast<Colour>(step.kinds[i]), pattern.ranks.size()),
-                             static_cast<Colour>(pattern.rings)),
-                         bits(pattern.round_latency.value));
+                             static_cast<Colour>(pattern.parts)),
+                         bits((pattern.local_latency + pattern.network_latency).value));
     }
   }
 
@@ -265,8 +265,13 @@ void add_patterns(const StepPatterns& step, const std::vector<int>& class_of_pat
     const auto known = static_cast<std::size_t>(class_of_pattern[i]);
     if (known < fold.patterns.size()) {  // equal in an exact fold; a bound takes the worst
       Pattern& worst = fold.patterns[known].representative;
-      worst.round_latency = std::max(worst.round_latency, step.patterns[i].round_latency);
-      worst.rings = std::min(worst.rings, step.patterns[i].rings);  // most bytes in a stream
+      const Pattern& other = step.patterns[i];
+      if (other.local_latency + other.network_latency >
+          worst.local_latency + worst.network_latency) {
+        worst.local_latency = other.local_latency;
+        worst.network_latency = other.network_latency;
+      }
+      worst.parts = std::min(worst.parts, other.parts);  // most bytes in a stream
       continue;
     }
     PatternClass added{.kind = step.kinds[i], .representative = step.patterns[i]};

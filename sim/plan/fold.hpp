@@ -17,7 +17,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "sim/collective/ring.hpp"
+#include "sim/collective/pattern.hpp"
 #include "sim/workload/rank_layout.hpp"
 
 namespace danlu {

@@ -76,6 +76,10 @@ std::vector<KeyRow> node_keys() {
                 "Nominal bandwidth per GPU (mesh, torus: per link) and direction"),
       fraction("node.scale_up.efficiency", "1",
                "Share of the nominal bandwidth that collectives achieve"),
+      fraction("node.scale_up.reduction_efficiency", "",
+               "The same for sums that the switches make (NVLS); absent: they cannot"),
+      bandwidth("node.scale_up.reduction_cap", 1e9, 1e13, "",
+                "Bus bandwidth that such sums never exceed"),
       duration("node.scale_up.latency", "0 us", "One step from GPU to GPU, software included"),
       {.path = "node.scale_up.links",
        .type = KeyType::Links,
@@ -125,6 +129,12 @@ std::vector<KeyRow> fabric_keys() {
             "Of a dragonfly: cables from a switch to other groups"),
       duration("fabric.latency", "0 us",
                "One step from GPU to GPU through one leaf, software included"),
+      duration("fabric.small_latency", "0 us",
+               "The same for messages up to 16 KiB, where a network sends them faster"),
+      fraction(
+          "fabric.reduction_efficiency", "",
+          "Share of the NICs' rate that sums made by its switches achieve (SHARP); absent: they "
+          "cannot"),
       duration("fabric.hop_latency", "0 us", "Each further switch on the way"),
       choice("fabric.routing", "adaptive|ecmp", "adaptive",
              "adaptive: traffic spreads evenly over equal paths; ecmp: a hash picks one path for "
@@ -135,6 +145,17 @@ std::vector<KeyRow> fabric_keys() {
           "Traffic between rails goes over NVLink (PCIe-only: the PCIe switches) to the NIC on the "
           "destination's rail and along that rail; false: from its own rail over the spine"),
       duration("collective.launch", "0 us", "Fixed cost of starting one collective"),
+      choice("collective.tuning", "none|nccl", "none",
+             "What chooses algorithm and protocol: nothing (rings with the latencies above), or "
+             "NCCL's model with its constants"),
+      quantity("collective.fill", Dimension::Size, 0, 1e12, "0 B",
+               "With NCCL: pipeline that a ring or tree must fill in a node"),
+      quantity("collective.reduction_fill", Dimension::Size, 0, 1e12, "0 B",
+               "The same for sums that the switches of a node make"),
+      quantity("collective.network_fill", Dimension::Size, 0, 1e12, "0 B",
+               "The same for the network, all NICs of a node together"),
+      number("collective.network_passes", 0, 100, "0",
+             "Network stages that do not overlap while it fills"),
   };
 }
 

@@ -295,6 +295,8 @@ TopologySpec make_topology(const Values& values, std::vector<Problem>& problems)
       .scale_up_switches = get.count("node.scale_up.switches"),
       .scale_up_bandwidth = {get.number("node.scale_up.bandwidth")},
       .scale_up_efficiency = get.number("node.scale_up.efficiency"),
+      .scale_up_reduction_efficiency = get.number("node.scale_up.reduction_efficiency"),
+      .scale_up_reduction_cap = {get.number("node.scale_up.reduction_cap")},
       .scale_up_latency = {get.number("node.scale_up.latency")},
       .scale_up_dims = read_dims(values, "node.scale_up.dims", problems),
       .scale_up_wrap = get.count("node.scale_up.wrap"),
@@ -316,11 +318,18 @@ TopologySpec make_topology(const Values& values, std::vector<Problem>& problems)
       .switches_per_group = get.count("fabric.switches_per_group"),
       .global_links_per_switch = get.count("fabric.global_links_per_switch"),
       .fabric_latency = {get.number("fabric.latency")},
+      .fabric_small_latency = {get.number("fabric.small_latency")},
       .hop_latency = {get.number("fabric.hop_latency")},
       .routing = static_cast<Routing>(get.count("fabric.routing")),
       .ecmp_seed = static_cast<std::uint64_t>(get.number("fabric.ecmp_seed")),
       .pxn = get.number("fabric.pxn") != 0,
+      .fabric_reduction_efficiency = get.number("fabric.reduction_efficiency"),
       .collective_launch = {get.number("collective.launch")},
+      .nccl_tuning = get.count("collective.tuning") == 1,
+      .pipeline_fill = {get.number("collective.fill")},
+      .reduction_fill = {get.number("collective.reduction_fill")},
+      .network_fill = {get.number("collective.network_fill")},
+      .network_passes = get.number("collective.network_passes"),
   };
   if (values.has("node.scale_up.links")) {
     for (const std::vector<int>& link : values.at("node.scale_up.links").links) {

@@ -117,6 +117,12 @@ class Builder {
     scenario.cluster.gpus = count("cluster.gpus");
     build_parallelism(scenario.workload.parallelism, scenario.cluster.gpus);
     build_training(scenario.workload.training);
+    if (scenario.workload.training.recompute == Recompute::Selective &&
+        values_.misses("training.attention")) {
+      scenario.notes.emplace_back(
+          "selective recomputation repeats unfused attention, so without training.attention "
+          "attention is unfused");
+    }
     scenario.workload.collectives = static_cast<CollectiveMode>(choice("collectives"));
     scenario.workload.fold = static_cast<FoldMode>(choice("fold"));
     throw_if_any(problems_);
@@ -126,7 +132,7 @@ class Builder {
     for (WorkloadProblem& found :
          problems(scenario.workload, scenario.cluster.gpus, scenario.cluster.gpu)) {
       problems_.push_back(
-          values_.problem(found.path, std::move(found.message), std::move(found.hint)));
+          values_.relation_problem(found.keys, std::move(found.message), std::move(found.hint)));
     }
     throw_if_any(problems_);
     return scenario;
@@ -275,8 +281,11 @@ class Builder {
       const int rest = p.tensor * p.pipeline;
       p.data = std::max(1, gpus / rest);
       if (gpus % rest != 0) {
-        add("parallelism", fmt::format("tensor ({}) x pipeline ({}) must divide gpus ({})",
-                                       p.tensor, p.pipeline, gpus));
+        const std::vector<std::string> keys{"parallelism", "parallelism.tensor",
+                                            "parallelism.pipeline", "cluster.gpus"};
+        problems_.push_back(values_.relation_problem(
+            keys, fmt::format("tensor ({}) x pipeline ({}) must divide gpus ({})", p.tensor,
+                              p.pipeline, gpus)));
       }
     }
     p.sequence = flag("parallelism.sequence");
