@@ -161,7 +161,10 @@ Route route(const Cluster& cluster, int from, int to, int /*flow*/) {
 }
 
 Cluster build_cluster(const ClusterSpec& spec) {
-  return {spec, Builder(spec.topology, spec.gpus).build()};
+  Cluster cluster{spec, Builder(spec.topology, spec.gpus).build()};
+  degrade(spec.degraded, spec.topology.gpus_per_node, spec.topology.nics_per_node,
+          cluster.topology);
+  return cluster;
 }
 
 }  // namespace danlu

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/cluster/degraded.hpp"
 #include "sim/cluster/gpu_spec.hpp"
 #include "sim/cluster/topology.hpp"
 
@@ -62,6 +63,7 @@ struct ClusterSpec {
   TopologySpec topology;
   GpuSpec gpu;
   int gpus = 1;
+  DegradedSpec degraded;
 };
 
 struct Cluster {
@@ -72,6 +74,11 @@ struct Cluster {
     return (spec.gpus + spec.topology.gpus_per_node - 1) / spec.topology.gpus_per_node;
   }
   int node_of(int gpu) const { return gpu / spec.topology.gpus_per_node; }
+  /// How many times as long the GPU's kernels take as those of a healthy one.
+  double slowdown(GpuId gpu) const {
+    const auto found = spec.degraded.gpus.find(static_cast<int>(index(gpu)));
+    return found == spec.degraded.gpus.end() ? 1 : found->second;
+  }
 };
 
 /// Builds the graph. `spec` has passed the reader's checks.

@@ -50,6 +50,10 @@ class Topology {
   VertexId add_vertex(const Vertex& vertex);
   /// Adds the link and its twin in the other direction.
   void add_cable(Link link);
+  /// Replaces what collectives achieve on a link.
+  void set_bandwidth(LinkId id, BytesPerSecond bandwidth) {
+    links_[index(id)].bandwidth = bandwidth;
+  }
 
   const Vertex& vertex(VertexId id) const { return graph_[index(id)]; }
   const Link& link(LinkId id) const { return links_[index(id)]; }
