@@ -76,8 +76,8 @@ TEST(Degraded, TheReportSaysWhoWaited) {
                    before.step.breakdown[TimePart::Useful].value));
 }
 
-// A ring is as slow as its slowest NIC: a quarter of its rate makes the all-reduce's bytes take four
-// times as long.
+// A ring is as slow as its slowest NIC: at a quarter of its rate the bytes of the all-reduce take
+// four times as long.
 TEST(Degraded, ASlowNicSlowsItsRing) {
   const double compute = Replicas(1).step();
   const Replicas replicas(4, {.nics = {{2, 0.25}}});
