@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "sim/plan/hash.hpp"
+#include "sim/plan/implied_links.hpp"
 #include "sim/plan/refine.hpp"
 #include "sim/plan/step_patterns.hpp"
 
@@ -276,7 +277,8 @@ std::vector<int> first_colours(const Cluster& cluster, const RankLayout& layout,
 }  // namespace
 
 Fold fold(const Workload& workload, const Cluster& cluster, const RankLayout& layout) {
-  const StepPatterns step = step_patterns(workload, cluster, layout);
+  StepPatterns step = step_patterns(workload, cluster, layout);
+  step = without_links(step, implied_links(step, cluster));
   if (workload.fold == FoldMode::Off) {
     const auto ranks = static_cast<std::size_t>(layout.world_size());
     const Colours apart{all_different(ranks), all_different(step.size()),

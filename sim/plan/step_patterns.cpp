@@ -96,4 +96,27 @@ StepPatterns step_patterns(const Workload& workload, const Cluster& cluster,
   return collector.take();
 }
 
+StepPatterns without_links(const StepPatterns& step, const std::vector<bool>& dropped) {
+  StepPatterns rest{step.keys, step.shapes, step.ranks, {}, {}};
+  std::vector<int> numbers(step.links.size(), -1);
+  for (std::size_t l = 0; l < step.links.size(); ++l) {
+    if (!dropped[l]) {
+      numbers[l] = static_cast<int>(rest.links.size());
+      rest.links.push_back(step.links[l]);
+    }
+  }
+  std::vector<Load> loads;
+  for (std::size_t i = 0; i < step.size(); ++i) {
+    loads.clear();
+    for (const Load& load : step.loads.of(i)) {
+      const int number = numbers[static_cast<std::size_t>(load.link)];
+      if (number >= 0) {
+        loads.push_back({number, load.weight});
+      }
+    }
+    rest.loads.add(loads);
+  }
+  return rest;
+}
+
 }  // namespace danlu

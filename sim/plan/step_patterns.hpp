@@ -36,6 +36,9 @@ inline bool is_transfer(PatternKind kind) {
   return kind == PatternKind::SendForward || kind == PatternKind::SendBackward;
 }
 
+/// The same without the links that `dropped` marks.
+StepPatterns without_links(const StepPatterns& step, const std::vector<bool>& dropped);
+
 /// The pattern that `key` names.
 Pattern make_pattern(const PatternKey& key, const Cluster& cluster, const RankLayout& layout);
 

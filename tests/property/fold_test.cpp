@@ -9,13 +9,16 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <cstring>
+#include <limits>
 #include <map>
 #include <random>
 
+#include "sim/plan/implied_links.hpp"
 #include "sim/plan/plan_step.hpp"
+#include "sim/plan/step_patterns.hpp"
 #include "sim/report/activity.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
@@ -299,6 +302,70 @@ TEST_P(RandomSteps, FoldedAndUnfoldedAreEqualInEveryTaskAndTheBoundIsNotBelow) {
   });
   // They mean something only if there was something to fold.
   EXPECT_GE(cases_with_folds, std::getenv("DANLU_CASES") == nullptr ? 8 : 0);
+}
+/// Max-min rates by progressive filling: all active patterns' rates grow alike; those on a link that
+/// gets full stay as they are.
+std::vector<double> max_min_rates(const StepPatterns& step, const Cluster& cluster,
+                                  const std::vector<bool>& active) {
+  std::vector<double> rates(step.size(), 0);
+  std::vector<bool> grows = active;
+  std::vector<double> room;
+  for (const LinkId link : step.links) {
+    room.push_back(cluster.topology.link(link).bandwidth.value);
+  }
+  while (std::count(grows.begin(), grows.end(), true) > 0) {
+    std::vector<double> weight(room.size(), 0);
+    for (std::size_t i = 0; i < step.size(); ++i) {
+      for (const Load& load : step.loads.of(i)) {
+        weight[static_cast<std::size_t>(load.link)] += grows[i] ? load.weight : 0;
+      }
+    }
+    double growth = std::numeric_limits<double>::infinity();
+    for (std::size_t l = 0; l < room.size(); ++l) {
+      growth = weight[l] > 0 ? std::min(growth, room[l] / weight[l]) : growth;
+    }
+    std::vector<bool> full(room.size());
+    for (std::size_t l = 0; l < room.size(); ++l) {
+      const double before = room[l];
+      room[l] -= growth * weight[l];
+      full[l] = weight[l] > 0 && room[l] <= before * 1e-12;
+    }
+    for (std::size_t i = 0; i < step.size(); ++i) {
+      rates[i] += grows[i] ? growth : 0;
+    }
+    for (std::size_t i = 0; i < step.size(); ++i) {
+      for (const Load& load : step.loads.of(i)) {
+        grows[i] = grows[i] && !full[static_cast<std::size_t>(load.link)];
+      }
+    }
+  }
+  return rates;
+}
+
+// Whichever patterns run, dropping the links that the others imply changes no rate.
+TEST_P(RandomSteps, ImpliedLinksLimitNobody) {
+  std::size_t dropped_links = 0;
+  for_cases([&](const Case& drawn) {
+    const Cluster cluster = build_cluster(drawn.cluster);
+    const RankLayout layout(drawn.workload.parallelism);
+    const StepPatterns all = step_patterns(drawn.workload, cluster, layout);
+    const std::vector<bool> dropped = implied_links(all, cluster);
+    dropped_links += static_cast<std::size_t>(std::count(dropped.begin(), dropped.end(), true));
+    const StepPatterns rest = without_links(all, dropped);
+    Dice dice(static_cast<std::uint64_t>(drawn.cluster.gpus));
+    for (int draw = 0; draw < 5; ++draw) {
+      std::vector<bool> active(all.size());
+      for (std::size_t i = 0; i < active.size(); ++i) {
+        active[i] = draw == 0 || dice.coin();
+      }
+      const std::vector<double> truth = max_min_rates(all, cluster, active);
+      const std::vector<double> rates = max_min_rates(rest, cluster, active);
+      for (std::size_t i = 0; i < truth.size(); ++i) {
+        ASSERT_TRUE(testing::near(rates[i], truth[i])) << "pattern " << i << ", draw " << draw;
+      }
+    }
+  });
+  EXPECT_GT(dropped_links, std::getenv("DANLU_CASES") == nullptr ? 100U : 0U);
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomSteps, ::testing::Range(0, 8));
 
