@@ -8,23 +8,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$root" || exit 1
 scenario=scenarios/learn/02-two-gpus-and-a-wire.yaml
-failures=0
-checks=0
+# shellcheck source=tests/support/checks.sh
+source "$root/tests/support/checks.sh"
 
-expect() { # NAME EXPECTED ACTUAL
-  checks=$((checks + 1))
-  if [[ $2 != "$3" ]]; then
-    printf 'FAILED %s\n  expected: %s\n  found:    %s\n' "$1" "$2" "$3"
-    failures=$((failures + 1))
-  fi
-}
-expect_has() { # NAME WORDS TEXT
-  checks=$((checks + 1))
-  if [[ $3 != *"$2"* ]]; then
-    printf 'FAILED %s: no "%s" in\n%s\n' "$1" "$2" "$3"
-    failures=$((failures + 1))
-  fi
-}
+expect() { check "$1" same "$3" "$2"; }     # NAME EXPECTED ACTUAL
+expect_has() { check "$1" has "$3" "$2"; }  # NAME WORDS TEXT
 call() { # runs danlu; sets out, err, code
   "$danlu" "$@" >"$work/out" 2>"$work/err" </dev/null
   code=$?
@@ -132,5 +120,4 @@ expect 'a route beyond the cluster exits 2' 2 "$code"
 expect 'a full disk is an error' 3 $?
 expect_has 'and says so' 'cannot write the result' "$(<"$work/err")"
 
-printf '%d checks, %d failed\n' "$checks" "$failures"
-((failures == 0))
+end_of_checks
