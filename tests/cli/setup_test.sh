@@ -134,6 +134,7 @@ check 'no apt: status' same "$status" 2
 check 'no apt: says what is missing' says err 'missing packages: libsimgrid-dev libboost-graph-dev'
 check 'no apt: says so' says err 'no apt-get'
 check 'no apt: says what a package provides' says err 'Boost.Graph 1.74 or newer'
+check 'no apt: says what the cross-check needs' says err 'smpirun'
 check 'no apt: stdout is empty' silent out
 for name in "${packages[@]}"; do
   check "no apt: names $name" grep -q "^    $name  " "$work/err"

@@ -7,7 +7,7 @@
 // the size of a part or chunk, and a transfer over edge e taking t_e = latency + c / bandwidth:
 //
 //   all-reduce, ring of n    2(n-1) max t_e        the slowest edge never waits for the others
-//   all-to-all, one node     (n-1) t               rounds are permutations, no port has two
+//   all-to-all, one switch   (n-1) t               rounds are permutations, no port has two
 //   broadcast, K chunks      sum t_e + (K-1) max t_e
 #include <fmt/format.h>
 
@@ -136,8 +136,9 @@ std::string all_to_all(const Cluster& cluster, Bytes bytes) {
   const Bytes part = bytes / cluster.spec.gpus;
   const Seconds stepwise = play_rounds(
       cluster, rounds, [](int round) { return round + 1; }, part);
+  const bool alike = cluster.nodes() == 1 && cluster.spec.topology.scale_up == ScaleUpKind::Switch;
   const std::string closed_form =
-      cluster.nodes() == 1 ? fmt::format("{}", rounds * alone(cluster, 0, 1, part).value) : "-";
+      alike ? fmt::format("{}", rounds * alone(cluster, 0, 1, part).value) : "-";
   return fmt::format("{} {} -", stepwise.value, closed_form);
 }
 
