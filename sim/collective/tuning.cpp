@@ -6,6 +6,7 @@
 
 #include "sim/base/error.hpp"
 #include "sim/collective/algorithms.hpp"
+#include "sim/collective/group.hpp"
 #include "sim/collective/pattern.hpp"
 
 namespace danlu {
@@ -171,11 +172,6 @@ Seconds phase_latency(const TopologySpec& topology, const Group& group, Collecti
   return fixed + collective_latency(op, scaled);
 }
 
-Seconds transfer_latency(const TopologySpec& topology, const Pattern& transfer) {
-  return transfer.local_latency + transfer.network_latency +
-         (topology.nccl_tuning ? us(kRingBase.back()) : Seconds{});
-}
-
 double overhead(CollectiveChoice choice, CollectiveOp op, const Group& group) {
   const auto protocol = static_cast<std::size_t>(choice.protocol);
   const bool one_node = group.node_count() == 1;
@@ -213,6 +209,35 @@ Seconds alone_time(const Cluster& cluster, const Group& group, CollectiveChoice 
             phase_bytes(choice, op, group, phases[i], bytes) / alone_rate(cluster, phases[i]);
   }
   return time;
+}
+
+RingCost transfer_cost(const TopologySpec& topology, const Pattern& transfer, Bytes bytes) {
+  const Seconds base = topology.nccl_tuning ? us(kRingBase.back()) : Seconds{};
+  return {{Algorithm::Direct, Protocol::Simple},
+          base + transfer.local_latency + transfer.network_latency,
+          stream_bytes(CollectiveOp::SendReceive, transfer, bytes)};
+}
+
+RingCost ring_cost(const Cluster& cluster, const Pattern& ring, CollectiveOp op, Bytes bytes,
+                   BytesPerSecond rate) {
+  const TopologySpec& topology = cluster.spec.topology;
+  const Group group = make_group(cluster, ring.ranks);
+  std::optional<RingCost> best;
+  const auto offer = [&](CollectiveChoice choice, const Pattern& pattern) {
+    const RingCost cost{choice, phase_latency(topology, group, choice, op, bytes, {pattern}, 0),
+                        phase_bytes(choice, op, group, pattern, bytes)};
+    if (!best || cost.latency + cost.stream / rate < best->latency + best->stream / rate) {
+      best = cost;
+    }
+  };
+  for (const Protocol protocol : protocols_of(Algorithm::Ring, topology)) {
+    offer({Algorithm::Ring, protocol}, ring);
+  }
+  if (topology.nccl_tuning && row_of(Algorithm::Nvls).obstacle(op, group, topology).empty()) {
+    offer({Algorithm::Nvls, Protocol::Simple},
+          steady_patterns(cluster, group, Algorithm::Nvls, op).front());
+  }
+  return *best;
 }
 
 PlannedCollective plan_collective(const Cluster& cluster, const Group& group, CollectiveOp op,

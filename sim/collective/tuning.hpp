@@ -45,8 +45,6 @@ Seconds step_latency(const TopologySpec& topology, CollectiveChoice choice, Byte
 Seconds phase_latency(const TopologySpec& topology, const Group& group, CollectiveChoice choice,
                       CollectiveOp op, Bytes bytes, const std::vector<Pattern>& phases,
                       std::size_t phase);
-/// Latency of a transfer between two GPUs.
-Seconds transfer_latency(const TopologySpec& topology, const Pattern& transfer);
 /// Bytes on the links for every byte of the data: flags, and what an algorithm falls short of rings.
 double overhead(CollectiveChoice choice, CollectiveOp op, const Group& group);
 /// Bytes that a stream of a phase carries, the overhead included.
@@ -58,6 +56,20 @@ BytesPerSecond alone_rate(const Cluster& cluster, const Pattern& pattern);
 /// The closed form: how long a collective takes when nothing else runs.
 Seconds alone_time(const Cluster& cluster, const Group& group, CollectiveChoice choice,
                    CollectiveOp op, Bytes bytes, const std::vector<Pattern>& phases);
+
+/// A collective on links that a plan has already laid out as rings: how it is carried out, its
+/// latency, and the bytes of its stream.
+struct RingCost {
+  CollectiveChoice choice;
+  Seconds latency;
+  Bytes stream;
+};
+/// The faster, at `rate` for each stream, of the ring's protocols and, inside one node, of sums made
+/// by its switches: they load the same ports, each once per direction, with other bytes.
+RingCost ring_cost(const Cluster& cluster, const Pattern& ring, CollectiveOp op, Bytes bytes,
+                   BytesPerSecond rate);
+/// The same for a transfer between two GPUs.
+RingCost transfer_cost(const TopologySpec& topology, const Pattern& transfer, Bytes bytes);
 
 /// What the user wants: an algorithm, a protocol, or both; the rest is chosen.
 struct CollectiveWish {

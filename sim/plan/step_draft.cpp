@@ -20,9 +20,7 @@ std::size_t Cell::track_of(int unit) const {
 }
 
 StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
-    : w_(workload),
-      launch_(cluster.spec.topology.collective_launch),
-      timer_(cluster.spec.gpu, workload.training.precision) {
+    : w_(workload), cluster_(cluster), timer_(cluster.spec.gpu, workload.training.precision) {
   plan_.fold = fold(workload, cluster, RankLayout(workload.parallelism));
   graph().units = static_cast<int>(folded().units.size());
   add_channels();
@@ -108,24 +106,30 @@ const Pass& StepDraft::pass_of(int unit, StageOp op) {
   return cell.passes[positions_[static_cast<std::size_t>(cell.stage)][pass_number(w_, op)]];
 }
 
-Seconds StepDraft::latency(CollectiveOp op, const Pattern& shape) const {
-  const bool collective = op != CollectiveOp::SendReceive;
-  return (collective ? launch_ : Seconds{}) + collective_latency(op, shape);
+RingCost StepDraft::cost(CollectiveOp op, const Pattern& shape, Bytes bytes,
+                         BytesPerSecond rate) const {
+  return op == CollectiveOp::SendReceive ? transfer_cost(cluster_.spec.topology, shape, bytes)
+                                         : ring_cost(cluster_, shape, op, bytes, rate);
 }
 
-/// How long one takes at the rate that its links leave it: all of the class's share; with
-/// durations known in advance the slowest member's, alone or guaranteed.
-Seconds StepDraft::alone(int id, CollectiveOp op, Bytes bytes) const {
+/// How it is carried out, and how long one takes at the rate that its links leave it: all of the
+/// class's share; with durations known in advance the slowest member's, alone or guaranteed.
+void StepDraft::set_cost(int id, CommunicationInfo& info) const {
   const PatternClass& described = pattern(id);
-  Seconds slowest;
+  info.alone = Seconds{-1};
   for (const PatternShape& shape : described.shapes) {
     const BytesPerSecond rate = w_.collectives == CollectiveMode::Formula ? shape.alone
                                 : w_.fold == FoldMode::Bound              ? shape.guaranteed
                                                                           : described.rate;
-    const Bytes carried = stream_bytes(op, shape.pattern, bytes);
-    slowest = std::max(slowest, latency(op, shape.pattern) + carried / rate);
+    const RingCost shape_cost = cost(info.op, shape.pattern, info.bytes_per_rank, rate);
+    const Seconds alone = shape_cost.latency + shape_cost.stream / rate;
+    if (alone > info.alone) {
+      info.choice = shape_cost.choice;
+      info.latency = shape_cost.latency;
+      info.stream = shape_cost.stream;
+      info.alone = alone;
+    }
   }
-  return slowest;
 }
 
 int StepDraft::communication(int id, CommunicationKind kind, CollectiveOp op,
@@ -134,14 +138,15 @@ int StepDraft::communication(int id, CommunicationKind kind, CollectiveOp op,
   const auto [known, is_new] =
       infos_.try_emplace(key, static_cast<int>(graph().communications.size()));
   if (is_new) {
-    graph().communications.push_back(
-        {.kind = kind,
-         .op = op,
-         .group = group,
-         .group_size = static_cast<int>(pattern(id).shapes[0].pattern.ranks.size()),
-         .bytes_per_rank = bytes,
-         .alone = alone(id, op, bytes),
-         .pattern = id});
+    CommunicationInfo info{
+        .kind = kind,
+        .op = op,
+        .group = group,
+        .group_size = static_cast<int>(pattern(id).shapes[0].pattern.ranks.size()),
+        .bytes_per_rank = bytes,
+        .pattern = id};
+    set_cost(id, info);
+    graph().communications.push_back(std::move(info));
   }
   return known->second;
 }
@@ -157,9 +162,8 @@ CommunicationTasks StepDraft::add_communication(int info, std::string_view name,
             .name = name,
             .microbatch = microbatch};
   if (!durations_known()) {
-    const Pattern& shape = pattern(described.pattern).shapes[0].pattern;
-    task.duration = latency(described.op, shape) / steps;
-    task.bytes = stream_bytes(described.op, shape, described.bytes_per_rank) / steps;
+    task.duration = described.latency / steps;
+    task.bytes = described.stream / steps;
   }
   const TaskId first = graph().add(task, units);
   TaskId last = first;

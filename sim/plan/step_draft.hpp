@@ -87,11 +87,11 @@ class StepDraft {
   void add_channels();
   void add_cells();
   bool can_fuse(const Cell& cell) const;
-  Seconds latency(CollectiveOp op, const Pattern& shape) const;
-  Seconds alone(int pattern, CollectiveOp op, Bytes bytes) const;
+  RingCost cost(CollectiveOp op, const Pattern& shape, Bytes bytes, BytesPerSecond rate) const;
+  void set_cost(int pattern, CommunicationInfo& info) const;
 
   const Workload& w_;
-  Seconds launch_;
+  const Cluster& cluster_;
   KernelTimer timer_;
   StepPlan plan_;
   std::vector<Cell> cells_;

@@ -10,7 +10,8 @@ std::uint64_t shape_of(PatternKind kind, const Pattern& pattern) {
   constexpr Bytes kMany{1e15};  // so many that rounding to whole bytes does not hide a difference
   const CollectiveOp op = is_transfer(kind) ? CollectiveOp::SendReceive : CollectiveOp::AllReduce;
   const std::uint64_t latency =
-      mix(static_cast<std::uint64_t>(kind), collective_latency(op, pattern).value);
+      mix(mix(static_cast<std::uint64_t>(kind), pattern.local_latency.value),
+          pattern.network_latency.value);
   return mix(mix(latency, pattern.ranks.size()), stream_bytes(op, pattern, kMany).value);
 }
 

@@ -12,6 +12,7 @@
 
 #include "sim/base/ids.hpp"
 #include "sim/base/units.hpp"
+#include "sim/collective/tuning.hpp"
 #include "sim/plan/program.hpp"
 
 namespace danlu {
@@ -49,7 +50,10 @@ struct CommunicationInfo {
   CollectiveOp op = CollectiveOp::AllReduce;
   std::string_view group;  // "tensor group", "stage to stage", ...
   int group_size = 1;
+  CollectiveChoice choice;
   Bytes bytes_per_rank;  // of the array (collective) or the message
+  Seconds latency;       // before its flow
+  Bytes stream;          // of its flow
   Seconds alone;         // how long one takes when nothing else runs
   int pattern = -1;      // of Fold::patterns, -1 outside a plan
 };

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "sim/collective/algorithms.hpp"
 #include "sim/report/writers.hpp"
 
 namespace danlu {
@@ -81,6 +82,8 @@ Json communication_json(const CommunicationReport& c) {
           {"operation", collective_name(c.op)},
           {"group", c.group},
           {"group_size", c.group_size},
+          {"algorithm", row_of(c.choice.algorithm).name},
+          {"protocol", kProtocolNames[static_cast<std::size_t>(c.choice.protocol)]},
           {"bytes_per_rank", c.bytes_per_rank.value},
           {"count", c.count},
           {"time_s", c.time.value},

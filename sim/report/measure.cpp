@@ -48,6 +48,7 @@ struct CommunicationSum {
   Seconds time, exposed;
   Seconds slowest{-1};
   int pattern = -1;
+  CollectiveChoice choice;
 };
 
 class Measurer {
@@ -72,6 +73,7 @@ class Measurer {
                          .op = static_cast<CollectiveOp>(op),
                          .group = std::string(group),
                          .group_size = size,
+                         .choice = sum.choice,
                          .bytes_per_rank = {bytes},
                          .count = sum.count / sum.ranks,
                          .time = sum.time / sum.ranks,
@@ -329,6 +331,7 @@ class Measurer {
     if (info.alone > sum.slowest) {  // name the slowest member's bottleneck
       sum.slowest = info.alone;
       sum.pattern = info.pattern;
+      sum.choice = info.choice;
     }
     if (seen.insert(key).second) {
       sum.ranks += members;

@@ -101,6 +101,7 @@ struct CommunicationReport {
   CollectiveOp op = CollectiveOp::AllReduce;
   std::string group;
   int group_size = 1;
+  CollectiveChoice choice;
   Bytes bytes_per_rank;
   double count = 0;  // per rank taking part
   Seconds time;      // per rank taking part

@@ -6,6 +6,7 @@
 #include <functional>
 #include <iterator>
 
+#include "sim/collective/algorithms.hpp"
 #include "sim/report/writers.hpp"
 
 namespace danlu {
@@ -166,12 +167,14 @@ void add_communication(const Report& report, Page& page) {
   }
   row("all, merged", step.all_communication);
   page.line("");
-  page.line("  {:<34} {:>6} {:>10} {:>7} {:>10} {:>10}  {}", "sort", "ranks", "size", "count",
-            "time", "exposed", "limited by");
+  page.line("  {:<34} {:>6} {:>10} {:>7} {:>10} {:>10}  {:<13} {}", "sort", "ranks", "size",
+            "count", "time", "exposed", "by", "limited by");
   for (const CommunicationReport& c : report.communication) {
-    page.line("  {:<34} {:>6} {:>10} {:>7.5g} {:>10} {:>10}  {}",
+    page.line("  {:<34} {:>6} {:>10} {:>7.5g} {:>10} {:>10}  {:<13} {}",
               fmt::format("{}, {}", collective_name(c.op), c.group), c.group_size,
               to_text(c.bytes_per_rank), c.count, to_text(c.time), to_text(c.exposed),
+              fmt::format("{} {}", row_of(c.choice.algorithm).name,
+                          kProtocolNames[static_cast<std::size_t>(c.choice.protocol)]),
               c.bottleneck);
   }
 }
