@@ -229,7 +229,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   const auto mode = static_cast<Mode>(position_of("--collectives", options.mode, kModeNames));
   const std::vector<Bytes> sizes = sizes_of(options);
   const CollectiveWish wish = read_wish(options);
-  ClusterSpec spec = load_topology(options.topology, {topologies_folder(), {}});
+  ClusterSpec spec = load_topology(options.topology, {topologies_folder(), common.overrides});
   spec.gpus = options.gpus > 0 ? options.gpus : spec.topology.gpus_per_node;
   if (spec.gpus < 2) {
     refuse("--gpus", "a collective needs two GPUs or more", "");

@@ -35,7 +35,7 @@ void add_common(CLI::App& command, CommonOptions& common) {
 void add_overrides(CLI::App& command, CommonOptions& common) {
   command
       .add_option("--set", common.overrides,
-                  "Override a value of every scenario (repeatable): --set parallelism.tensor=4")
+                  "Override a value of every file (repeatable): --set parallelism.tensor=4")
       ->type_name("KEY.PATH=VALUE")
       ->take_all()
       ->allow_extra_args(false);
@@ -84,6 +84,7 @@ void describe(CLI::App& app, Arguments& arguments) {
   topology.add_option("--route", arguments.topology.route, "Two GPUs to show the route between")
       ->expected(2);
   add_common(topology, common);
+  add_overrides(topology, common);
 }
 
 void describe_collective(CLI::App& app, Arguments& arguments) {
@@ -112,6 +113,7 @@ void describe_collective(CLI::App& app, Arguments& arguments) {
                   "message)")
       ->capture_default_str();
   add_common(collective, arguments.common);
+  add_overrides(collective, arguments.common);
 }
 
 void describe_validate(CLI::App& app, Arguments& arguments) {

@@ -178,7 +178,7 @@ std::string platform_xml(const Cluster& cluster) {
 
 int show_topology(const TopologyOptions& options, const CommonOptions& common) {
   const std::filesystem::path folder = topologies_folder();
-  ClusterSpec spec = load_topology(options.topology, {folder, {}});
+  ClusterSpec spec = load_topology(options.topology, {folder, common.overrides});
   spec.gpus = options.gpus > 0 ? options.gpus : 4 * spec.topology.gpus_per_node;
   if (std::string problem = cluster_problem(spec); !problem.empty()) {
     throw InputError(Problem{{"--gpus", 0, 0}, std::move(problem), "", ""});

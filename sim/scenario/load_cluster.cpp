@@ -377,8 +377,15 @@ ClusterSpec make_cluster(const Values& values, const fs::path& beside, const Loa
 
 ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
   const Problem asked{{name, 0, 0}, "", "", ""};
-  return make_cluster(find_topology(name, asked, "", options), fs::path(name).parent_path(),
-                      options);
+  Values values = find_topology(name, asked, "", options);
+  std::vector<Problem> problems;
+  for (const std::string& override_text : options.overrides) {
+    apply_override(override_text, topology_keys(), values, problems);
+  }
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
+  return make_cluster(values, fs::path(name).parent_path(), options);
 }
 
 ClusterSpec load_topology_text(const std::string& yaml, const fs::path& file,

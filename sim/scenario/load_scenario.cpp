@@ -75,29 +75,6 @@ Values read_chain(const std::string& yaml, const fs::path& file, std::vector<fs:
   return values;
 }
 
-void apply_override(const std::string& override_text, Values& values,
-                    std::vector<Problem>& problems) {
-  const std::string file = "--set " + shown(override_text, kLongestPath);
-  const std::size_t equals = override_text.find('=');
-  const std::string path = override_text.substr(0, equals);
-  if (equals == std::string::npos || path.empty()) {
-    problems.push_back(
-        {{file, 0, 0}, "expected key.path=value", "for example --set parallelism.tensor=4", ""});
-    return;
-  }
-  if (path == "extends") {
-    problems.push_back({{file, 0, 0}, "'extends' can only stand in a scenario file", "", ""});
-    return;
-  }
-  const std::size_t before = problems.size();
-  const Values own =
-      read_values(override_text.substr(equals + 1), file, scenario_keys(), path, problems);
-  if (problems.size() == before) {
-    values.erase_tree(path);
-    values.overlay(own);
-  }
-}
-
 /// Reads typed values with the table's defaults.
 class Builder {
  public:
@@ -362,7 +339,7 @@ Scenario load_scenario_text(const std::string& yaml, const fs::path& file,
     throw_if_any(problems);
   }
   for (const std::string& override_text : options.overrides) {
-    apply_override(override_text, values, problems);
+    apply_override(override_text, scenario_keys(), values, problems);
   }
   const std::string name = values.has("name") ? values.at("name").text : file.stem().string();
   Scenario scenario =

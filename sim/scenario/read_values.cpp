@@ -566,4 +566,28 @@ Values read_values(const std::string& yaml, const std::string& file, std::span<c
   return Reader(yaml, file, keys, problems).read(yaml, under);
 }
 
+void apply_override(const std::string& override_text, std::span<const KeyRow> keys, Values& values,
+                    std::vector<Problem>& problems) {
+  constexpr std::size_t kLongestPath = 120;
+  const std::string file = "--set " + shown(override_text, kLongestPath);
+  const std::size_t equals = override_text.find('=');
+  const std::string path = override_text.substr(0, equals);
+  if (equals == std::string::npos || path.empty()) {
+    problems.push_back(
+        {{file, 0, 0}, "expected key.path=value", "for example --set parallelism.tensor=4", ""});
+    return;
+  }
+  if (path == "extends") {
+    problems.push_back({{file, 0, 0}, "'extends' can only stand in a scenario file", "", ""});
+    return;
+  }
+  const std::size_t before = problems.size();
+  const Values own =
+      read_values(override_text.substr(equals + 1), file, keys, path, problems);
+  if (problems.size() == before) {
+    values.erase_tree(path);
+    values.overlay(own);
+  }
+}
+
 }  // namespace danlu

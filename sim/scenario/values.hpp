@@ -72,6 +72,10 @@ class Values {
 Values read_values(const std::string& yaml, const std::string& file, std::span<const KeyRow> keys,
                    std::string_view under, std::vector<Problem>& problems);
 
+/// Puts "key.path=value" of the command line over `values`.
+void apply_override(const std::string& override_text, std::span<const KeyRow> keys, Values& values,
+                    std::vector<Problem>& problems);
+
 /// A problem for every required key that `values` lacks.
 void check_required(const Values& values, std::span<const KeyRow> keys,
                     std::vector<Problem>& problems);

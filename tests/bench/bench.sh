@@ -50,6 +50,26 @@ bench() { # NAME EXPECTED_STEP BUDGET ARGUMENTS...
   printf "$row" "$name" "$best" "$budget" "$(megabytes)" "$tasks" "$rate" "${step:0:8}" "$verdict"
 }
 
+collective() { # NAME EXPECTED_TIME BUDGET ARGUMENTS...
+  local name=$1 expected=$2 budget=$3 verdict=ok
+  shift 3
+  best=''
+  for ((i = 0; i < runs; ++i)); do
+    local begin=$EPOCHREALTIME
+    json=$("${pin[@]}" "$danlu" collective --json "$@")
+    best=$(awk -v b="$begin" -v e="$EPOCHREALTIME" -v best="$best" \
+      'BEGIN { d = e - b; printf "%.3f", best == "" || d < best ? d : best }')
+  done
+  local time
+  time=$(field time_s <<<"$json")
+  if ! awk -v a="$time" -v b="$expected" 'BEGIN { d = a / b - 1; exit d > 1e-3 || d < -1e-3 }'; then
+    verdict="WRONG: expected $expected s"
+    failed=1
+  fi
+  # shellcheck disable=SC2059
+  printf "$row" "$name" "$best" "$budget" '' '' '' "${time:0:8}" "$verdict"
+}
+
 before='' gpus_before=''
 scale() { # GPUS: GPT-3 175B, tensor 8, pipeline 8, 96 microbatches per replica
   local gpus=$1 growth=''
@@ -78,6 +98,10 @@ bench 'Llama-3 405B, 16,384 GPUs' 8.5984 '0.5' scenarios/llama3-405b-16384-h100.
 bench 'Llama-3 405B, 131,072 GPUs' 8.6259 '4' scenarios/llama3-405b-131072-h100.yaml
 bench 'GPT-3 175B, 512 GPUs, no fold' 25.8566 '60' scenarios/gpt3-175b-a100.yaml \
   --set fold=off --set cluster.gpus=512 --set parallelism.data=8 --set training.global_batch=768
+
+# 2 x 1023 steps of 2 us and 2 x 1023/1024 x 1 GiB / 25 GB/s: 4.092 ms + 85.816 ms.
+collective '1 GiB ring, 1,024 ranks' 0.089908 '0.1' --topology tests/bench/one-switch.yaml \
+  --gpus 1024 --min 1GiB --max 1GiB --algorithm ring
 
 scaling='%8s %8s %8s %8s %9s %9s %8s\n'
 # shellcheck disable=SC2059

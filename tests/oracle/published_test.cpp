@@ -1,16 +1,22 @@
 // Published training runs, each simulated in a process of its own through the converter that
 // `danlu validate` uses: weak scaling by Narayanan et al. 2021 (arXiv:2104.04473, table 1) and
-// GPT-3 on 64 GPUs by Korthikanti et al. 2022 (arXiv:2205.05198, table 5).
+// GPT-3 on 64 GPUs by Korthikanti et al. 2022 (arXiv:2205.05198, table 5). And collectives as
+// nccl-tests and others measured them, by the closed form, which other tests hold equal to the flow.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
+#include <numeric>
 
+#include "sim/collective/group.hpp"
 #include "sim/engine/engine.hpp"
 #include "sim/plan/plan_step.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/validation/csv.hpp"
+#include "sim/validation/nccl_table.hpp"
 #include "sim/validation/training_table.hpp"
+#include "sim/validation/validation.hpp"
 #include "src/child_process.hpp"
 #include "tests/support/support.hpp"
 
@@ -63,6 +69,35 @@ TEST(Published, Gpt3On64GpusWithin12Percent) {
     ASSERT_TRUE(times.count(id) == 1) << id;
     EXPECT_TRUE(near(times.at(id).simulated, times.at(id).published, 0.12)) << id;
   }
+}
+
+/// How long danlu takes one collective to be when nothing else runs.
+double alone_seconds(const MeasuredCollective& measured) {
+  const Cluster cluster = build_cluster(measured.cluster);
+  std::vector<int> ranks(static_cast<std::size_t>(measured.cluster.gpus));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  return plan_collective(cluster, make_group(cluster, ranks), measured.op, measured.bytes,
+                         measured.wish)
+      .alone.value;
+}
+
+TEST(Published, CollectivesWithin10PercentInTheMedianAnd25InNineOfTen) {
+  const CsvTable table = read_csv(source_dir() + "/tests/validation/nccl.csv");
+  std::vector<ValidationPoint> points;
+  for (const CsvRow& row : table.rows()) {
+    const CollectiveConversion conversion = convert_collective(table, row, shipped_presets());
+    if (conversion.collective) {
+      points.push_back({.id = conversion.id,
+                        .device = conversion.device,
+                        .published = conversion.collective->published.value,
+                        .simulated = alone_seconds(*conversion.collective)});
+    }
+  }
+  EXPECT_GE(points.size(), 200U);
+  const ErrorStatistics all = error_statistics(points);
+  EXPECT_LE(all.median_abs.value_or(1), 0.10);
+  EXPECT_LE(all.p90_abs.value_or(1), 0.25);
+  EXPECT_LE(std::abs(all.mean.value_or(1)), 0.05);
 }
 
 }  // namespace

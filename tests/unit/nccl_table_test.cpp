@@ -1,0 +1,90 @@
+// Tables of measured collectives: what the converter makes of a row, and why it refuses one.
+#include "sim/validation/nccl_table.hpp"
+
+#include <gtest/gtest.h>
+
+#include "sim/validation/csv.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+constexpr const char* kHeader =
+    "id,gpu,gpus,nodes,interconnect_intra,interconnect_inter,collective,algo,size_bytes,time_us,"
+    "busbw_GBps,notes\n";
+
+CollectiveConversion convert_row(const std::string& row) {
+  const CsvTable table = parse_csv(kHeader + row + "\n", "table.csv");
+  return convert_collective(table, table.rows().front(), testing::shipped_presets());
+}
+
+TEST(NcclTable, ReadsARow) {
+  const CollectiveConversion row =
+      convert_row("a,A100-80GB,8,1,NVSwitch,,all_reduce,,1048576,51.5,,");
+  ASSERT_TRUE(row.collective.has_value());
+  EXPECT_EQ(row.device, "A100");
+  EXPECT_EQ(row.collective->op, CollectiveOp::AllReduce);
+  EXPECT_EQ(row.collective->cluster.gpus, 8);
+  EXPECT_DOUBLE_EQ(row.collective->bytes.value, 1048576);
+  EXPECT_DOUBLE_EQ(row.collective->published.value, 51.5e-6);
+}
+
+// 8 GiB at 475 GB/s of bus bandwidth: 1.75 x 8.59 GB / 475 GB/s = 31.65 ms.
+TEST(NcclTable, TakesTheTimeFromTheBusBandwidth) {
+  const CollectiveConversion row = convert_row("a,H200,8,1,NVSwitch,,all_reduce,,8589934592,,475,");
+  ASSERT_TRUE(row.collective.has_value());
+  EXPECT_NEAR(row.collective->published.value, 31.647e-3, 1e-6);
+}
+
+TEST(NcclTable, ReadsTheNicsFromWords) {
+  const auto nics = [](const std::string& words) {
+    const CollectiveConversion row =
+        convert_row("a,A100-40GB,24,3,NVSwitch,\"" + words + "\",all_reduce,,1048576,99,,");
+    EXPECT_TRUE(row.collective.has_value()) << words;
+    const TopologySpec topology = row.collective->cluster.topology;
+    return std::pair(topology.nics_per_node, topology.nic_bandwidth.value * 8 / 1e9);
+  };
+  EXPECT_EQ(nics("4x HDR200 per node"), std::pair(4, 200.0));
+  EXPECT_EQ(nics("8x100 Gb/s ConnectX-6"), std::pair(8, 100.0));
+  EXPECT_EQ(nics("8x50 GB/s"), std::pair(8, 400.0));
+  EXPECT_EQ(nics("ConnectX-7 IB 400 Gb/s per GPU"), std::pair(8, 400.0));
+  EXPECT_EQ(nics("1600 Gb/s per node"), std::pair(8, 200.0));
+  EXPECT_EQ(nics("InfiniBand"), std::pair(8, 200.0));  // the preset's
+}
+
+TEST(NcclTable, ACloudsNetworkHasNodesOfItsOwn) {
+  const CollectiveConversion row =
+      convert_row("a,H100-80GB,16,2,NVSwitch,EFA v2 3200 Gb/s per node,all_reduce,,1048576,99,,");
+  ASSERT_TRUE(row.collective.has_value());
+  EXPECT_EQ(row.collective->cluster.topology.name, "AWS p5");
+}
+
+TEST(NcclTable, AForcedRingIsARing) {
+  const CollectiveConversion row =
+      convert_row("a,H200,8,1,NVSwitch,,all_reduce,Ring (NCCL_NVLS_ENABLE=0),1048576,99,,");
+  ASSERT_TRUE(row.collective.has_value());
+  EXPECT_EQ(row.collective->wish.algorithm, Algorithm::Ring);
+}
+
+TEST(NcclTable, SaysWhyARowIsNotSimulated) {
+  const auto reason = [](const std::string& row) {
+    const CollectiveConversion conversion = convert_row(row);
+    EXPECT_FALSE(conversion.collective.has_value());
+    return conversion.reasons.empty() ? "" : conversion.reasons.front();
+  };
+  EXPECT_EQ(reason("a,Cerebras,8,1,,,all_reduce,,1048576,9,,"), "GPU without a node: Cerebras");
+  EXPECT_EQ(reason("a,H800,16,2,,,all_to_all MoE dispatch(FP8),DeepEP,,,43,"),
+            "kernels for experts, not NCCL's collectives");
+  EXPECT_EQ(reason("a,A100,8,1,,,p2p_bidirectional,,1048576,9,,"),
+            "not a collective: p2p_bidirectional");
+  EXPECT_EQ(reason("a,A100,8,1,,,all_reduce,,,,234,"), "message size not stated");
+  EXPECT_EQ(reason("a,B200,32,4,,EFA v4,all_reduce,,32768,,0.01,"),
+            "no time, and no bus bandwidth of two digits");
+  EXPECT_EQ(reason("a,H100 PCIe (NVLink bridge),2,1,NVLink bridge,,all_reduce,,1048576,9,,"),
+            "GPUs joined by NVLink bridges, their number not stated");
+  EXPECT_EQ(reason("a,A100-40GB,16,2,NVSwitch,IB 25 GB/s per NIC stated,all_reduce,,1048576,9,,"),
+            "NICs of a node not stated");
+}
+
+}  // namespace
+}  // namespace danlu
