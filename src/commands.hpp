@@ -12,8 +12,10 @@ namespace danlu {
 struct RunOptions {
   std::vector<std::filesystem::path> files;
   std::filesystem::path trace;  // empty: no trace
+  bool crosscheck = false;
 };
 int run(const RunOptions& options, const CommonOptions& common);
+int crosscheck(const std::filesystem::path& file, const CommonOptions& common);
 int compare(const std::vector<std::filesystem::path>& files, const CommonOptions& common);
 int check_files(const std::vector<std::filesystem::path>& files, const CommonOptions& common);
 

@@ -50,6 +50,8 @@ void describe(CLI::App& app, Arguments& arguments) {
   run.add_option("FILE", arguments.run.files, "Scenario files")->required();
   run.add_option("--trace", arguments.run.trace, "Write a Chrome/Perfetto trace to this file")
       ->type_name("FILE");
+  run.add_flag("--crosscheck", arguments.run.crosscheck,
+               "Play closed forms, steady flows and every step, and say how far they are apart");
   run.add_flag("--simgrid-log", common.simgrid_log, "Let SimGrid log how bandwidth is shared");
   add_common(run, common);
   add_overrides(run, common);

@@ -32,6 +32,12 @@ int run(const RunOptions& options, const CommonOptions& common) {
   if (!options.trace.empty() && options.files.size() > 1) {
     throw InputError(Problem{{"--trace", 0, 0}, "needs a single scenario", "", ""});
   }
+  if (options.crosscheck) {
+    if (options.files.size() > 1) {
+      throw InputError(Problem{{"--crosscheck", 0, 0}, "needs a single scenario", "", ""});
+    }
+    return crosscheck(options.files.front(), common);
+  }
   const std::vector<Simulation> simulations = simulate_files(options.files, common);
   if (!options.trace.empty()) {
     std::ostringstream trace;

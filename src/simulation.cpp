@@ -109,6 +109,19 @@ CannotRun out_of_memory(const std::string& name, int gpus, FoldMode fold) {
 
 }  // namespace
 
+Simulation simulate_in_child(const std::filesystem::path& file, const CommonOptions& common) {
+  spdlog::info("reading {}", file.string());
+  Scenario scenario = load_scenario(file, {topologies_folder(), common.overrides});
+  const std::string name = scenario.name;
+  const int gpus = scenario.cluster.gpus;
+  const FoldMode fold = scenario.workload.fold;
+  try {
+    return simulate_scenario(std::move(scenario), false, common);
+  } catch (const std::bad_alloc&) {
+    throw out_of_memory(name, gpus, fold);
+  }
+}
+
 std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> files,
                                        const CommonOptions& common) {
   std::vector<Scenario> scenarios;

@@ -23,4 +23,7 @@ struct Simulation {
 std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> files,
                                        const CommonOptions& common);
 
+/// One scenario, played in a process of its own, so that this one can play more.
+Simulation simulate_in_child(const std::filesystem::path& file, const CommonOptions& common);
+
 }  // namespace danlu

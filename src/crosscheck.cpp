@@ -1,0 +1,160 @@
+// danlu run --crosscheck FILE: one scenario on every rung of the ladder of fidelity, and how far the
+// answers are apart: closed forms without contention, a flow per collective, a flow per step.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "sim/base/text.hpp"
+#include "src/commands.hpp"
+#include "src/simulation.hpp"
+
+namespace danlu {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::array<std::string_view, 3> kRungs{"formula", "steady", "stepwise"};
+constexpr double kAlike = 1e-3;  // share of the step
+
+/// One rung; no report where it has too many tasks to be played.
+struct Rung {
+  std::string_view name;
+  std::optional<Report> report;
+  double tasks = 0;
+};
+
+/// The part of the time that differs most.
+std::pair<std::string_view, Seconds> largest_difference(const Report& lower, const Report& upper) {
+  std::size_t found = 0;
+  Seconds most;
+  for (std::size_t i = 0; i < kTimeParts; ++i) {
+    const Seconds difference = upper.step.breakdown.parts[i] - lower.step.breakdown.parts[i];
+    if (std::abs(difference.value) > std::abs(most.value)) {
+      most = difference;
+      found = i;
+    }
+  }
+  return {kTimePartNames[found], most};
+}
+
+std::string signed_time(Seconds time) {
+  return (time < Seconds{} ? "-" : "+") + to_text(Seconds{std::abs(time.value)});
+}
+
+/// What lies between two rungs, in a sentence.
+std::string explain(const Rung& lower, const Rung& upper) {
+  const double apart = upper.report->step.time / lower.report->step.time - 1;
+  const std::string_view cause =
+      lower.name == "formula"
+          ? "links shared by communications that run at the same time"
+          : "steps that wait for each other where steady flows would share evenly";
+  if (std::abs(apart) < kAlike) {
+    return fmt::format("{} and {} agree within {:.1f} %: the cheaper answer is safe here.\n",
+                       lower.name, upper.name, 100 * kAlike);
+  }
+  const auto [part, difference] = largest_difference(*lower.report, *upper.report);
+  std::string name(part);
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return fmt::format("{} is {:+.2f} % from {}: {}; most of it is {} ({}).\n", upper.name,
+                     100 * apart, lower.name, cause, name, signed_time(difference));
+}
+
+std::string text_of(const std::vector<Rung>& rungs) {
+  std::string text = fmt::format("{}\n\n  {:<12} {:>11} {:>11} {:>11} {:>11} {:>11} {:>12}\n",
+                                 rungs.front().report->scenario, "collectives", "step", "tensor",
+                                 "pipeline", "data", "waiting", "tasks");
+  for (const Rung& rung : rungs) {
+    if (!rung.report) {
+      text += fmt::format("  {:<12} not played: {:.3g} tasks\n", rung.name, rung.tasks);
+      continue;
+    }
+    const TimePartition& parts = rung.report->step.breakdown;
+    text += fmt::format(
+        "  {:<12} {:>11} {:>11} {:>11} {:>11} {:>11} {:>12.0f}\n", rung.name,
+        to_text(rung.report->step.time), to_text(parts[TimePart::ExposedTensor]),
+        to_text(parts[TimePart::ExposedPipeline]), to_text(parts[TimePart::ExposedData]),
+        to_text(parts[TimePart::Bubble] + parts[TimePart::StragglerWait]), rung.tasks);
+  }
+  text += "\n";
+  for (std::size_t i = 1; i < rungs.size(); ++i) {
+    if (rungs[i].report) {
+      text += explain(rungs[i - 1], rungs[i]);
+    }
+  }
+  return text;
+}
+
+Json json_of(const std::vector<Rung>& rungs) {
+  Json list = Json::array();
+  for (const Rung& rung : rungs) {
+    Json json{{"collectives", rung.name}, {"played", rung.report.has_value()},
+              {"tasks", rung.tasks},      {"time_s", nullptr},
+              {"breakdown_s", nullptr},   {"from_before", nullptr}};
+    if (rung.report) {
+      json["time_s"] = rung.report->step.time.value;
+      json["breakdown_s"] = Json::object();
+      for (std::size_t i = 0; i < kTimeParts; ++i) {
+        json["breakdown_s"][std::string(kTimePartNames[i])] =
+            rung.report->step.breakdown.parts[i].value;
+      }
+    }
+    if (rung.report && &rung != &rungs.front()) {
+      json["from_before"] = rung.report->step.time / (&rung - 1)->report->step.time - 1;
+    }
+    list.push_back(std::move(json));
+  }
+  return {{"schema", "danlu.crosscheck/1"},
+          {"scenario", rungs.front().report->scenario},
+          {"rungs", list}};
+}
+
+/// Tasks of the step if every step of every ring were one.
+double stepwise_tasks(const TaskGraph& graph) {
+  const auto steps = [&](int info) {
+    return static_cast<double>(tasks_per_communication(
+        CollectiveMode::Stepwise, graph.communications[static_cast<std::size_t>(info)]));
+  };
+  double tasks = 0;
+  for (const Task& task : graph.tasks) {
+    if (task.kind == TaskKind::Communication) {
+      tasks += steps(task.info);
+    } else if (task.kind == TaskKind::Run) {
+      const PlayedProgram& played = graph.programs[static_cast<std::size_t>(task.slice.program)];
+      for (int i = task.slice.first; i < task.slice.last; ++i) {
+        const int info = played.infos[static_cast<std::size_t>(i)];
+        tasks += info < 0 ? 1 : steps(info);
+      }
+    } else {
+      ++tasks;
+    }
+  }
+  return tasks;
+}
+
+}  // namespace
+
+int crosscheck(const std::filesystem::path& file, const CommonOptions& common) {
+  constexpr double kMostTasks = 2e6;
+  std::vector<Rung> rungs;
+  for (const std::string_view name : kRungs) {
+    CommonOptions options = common;
+    options.overrides.push_back("collectives=" + std::string(name));
+    const Simulation simulation = simulate_in_child(file, options);
+    rungs.push_back(
+        {name, simulation.report, static_cast<double>(simulation.report.simulation.tasks_played)});
+    if (name == "steady") {
+      const double tasks = stepwise_tasks(simulation.plan.graph);
+      if (tasks > kMostTasks) {
+        rungs.push_back({"stepwise", std::nullopt, tasks});
+        break;
+      }
+    }
+  }
+  print(common.json ? json_of(rungs).dump(2) + "\n" : text_of(rungs));
+  return kExitDone;
+}
+
+}  // namespace danlu
