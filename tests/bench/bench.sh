@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Times whole commands on one core: wall time (best of RUNS), peak memory, tasks and tasks per
-# second. Each run's simulated step is compared with the expected one, so a benchmark that computes the
+# Times whole commands on one core: wall time (best of RUNS), peak memory, tasks and tasks a second.
+# Each run's simulated step is compared with the expected one, so a benchmark that computes the
 # wrong thing fails. Usage: bench.sh REPO_ROOT DANLU_BINARY [RUNS]
 #
 # Then one plan on 64 to 131,072 GPUs, eight times the replicas from row to row, and how the cost
