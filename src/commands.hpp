@@ -21,8 +21,21 @@ struct TopologyOptions {
   std::string topology;    // name or path
   int gpus = 0;            // 0: four nodes
   std::vector<int> route;  // two GPUs, or empty for a few examples
+  std::string format;      // empty: text, or json with --json
 };
 int show_topology(const TopologyOptions& options, const CommonOptions& common);
+struct CollectiveOptions {
+  std::string topology;
+  int gpus = 0;  // 0: one node
+  std::string op = "all-reduce";
+  std::string least = "8 B";
+  std::string most = "8 GiB";
+  int factor = 2;
+  std::string algorithm = "auto";
+  std::string protocol = "auto";
+  std::string mode = "steady";
+};
+int run_collective(const CollectiveOptions& options, const CommonOptions& common);
 int list_presets(const std::string& what, const CommonOptions& common);
 
 }  // namespace danlu

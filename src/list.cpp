@@ -4,6 +4,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "sim/collective/algorithms.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/workload/schedule.hpp"
 #include "src/commands.hpp"
@@ -80,25 +81,29 @@ Listing list_gpus(const LoadOptions& options) {
 
 Listing list_topologies(const LoadOptions& options) {
   Listing listing;
-  listing.text = fmt::format("{:<13} {:<18} {:<28} {:>5} {:>22} {:>16}\n", "topology", "name",
-                             "GPU", "GPUs", "scale-up one/both ways", "NICs");
+  constexpr std::string_view kRow = "{:<15} {:<26} {:<38} {:>5} {:>22} {:>14}  {}\n";
+  listing.text = fmt::format(kRow, "topology", "name", "GPU", "GPUs", "scale-up one/both ways",
+                             "NICs", "fabric");
   for (const std::string& name : preset_names(options.topologies)) {
     const ClusterSpec spec = load_topology(name, options);
     const TopologySpec& t = spec.topology;
-    const std::string scale_up =
-        fmt::format("{:.4g} / {:.4g} GB/s", t.scale_up_bandwidth.value / 1e9,
-                    t.scale_up_bandwidth.value * 2 / 1e9);
+    const double scale_up = t.scale_up_bandwidth.value / 1e9;
+    const std::string_view fabric = kFabricKinds[static_cast<std::size_t>(t.fabric)].name;
     listing.text += fmt::format(
-        "{:<13} {:<18} {:<28} {:>5} {:>22} {:>16}\n", name, t.name, spec.gpu.name, t.gpus_per_node,
-        scale_up,
-        fmt::format("{} x {:.4g} Gb/s", t.nics_per_node, t.nic_bandwidth.value * 8 / 1e9));
+        kRow, name, t.name, spec.gpu.name, t.gpus_per_node,
+        t.scale_up == ScaleUpKind::None
+            ? "PCIe"
+            : fmt::format("{:.4g} / {:.4g} GB/s", scale_up, 2 * scale_up),
+        fmt::format("{} x {:.4g} Gb/s", t.nics_per_node, t.nic_bandwidth.value * 8 / 1e9),
+        t.nodes_per_pod > 0 ? fmt::format("{}, 3 levels", fabric) : std::string(fabric));
     listing.entries.push_back({{"name", name},
                                {"title", t.name},
                                {"gpu", spec.gpu.name},
                                {"gpus_per_node", t.gpus_per_node},
                                {"scale_up_bytes_per_s", t.scale_up_bandwidth.value},
                                {"nics", t.nics_per_node},
-                               {"nic_bytes_per_s", t.nic_bandwidth.value}});
+                               {"nic_bytes_per_s", t.nic_bandwidth.value},
+                               {"fabric", fabric}});
   }
   return listing;
 }
@@ -113,19 +118,10 @@ Listing list_schedules() {
 }
 
 Listing list_collectives() {
-  struct Row {
-    std::string_view name, time;
-  };
-  constexpr std::array kRows{
-      Row{"all-reduce", "ring: 2(n-1) alpha + 2(n-1)/n S/B"},
-      Row{"reduce-scatter", "ring: (n-1) alpha + (n-1)/n S/B"},
-      Row{"all-gather", "ring: (n-1) alpha + (n-1)/n S/B"},
-      Row{"send", "alpha + S/B"},
-  };
   Listing listing;
-  for (const Row& row : kRows) {
-    listing.text += fmt::format("{:<15} {}\n", row.name, row.time);
-    listing.entries.push_back({{"name", row.name}, {"time", row.time}});
+  for (const AlgorithmRow& row : algorithms()) {
+    listing.text += fmt::format("{:<19} {:<58} {}\n", row.name, row.help, row.ops);
+    listing.entries.push_back({{"name", row.name}, {"help", row.help}, {"ops", row.ops}});
   }
   return listing;
 }

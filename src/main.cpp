@@ -24,6 +24,7 @@ struct Arguments {
   std::vector<fs::path> files;
   TopologyOptions topology;
   std::string list;
+  CollectiveOptions collective;
   ValidateOptions validate;
 };
 
@@ -76,9 +77,41 @@ void describe(CLI::App& app, Arguments& arguments) {
   topology.add_option("NAME", arguments.topology.topology, "A topology's name or file")->required();
   topology.add_option("--gpus", arguments.topology.gpus, "GPUs in use (four nodes if left out)")
       ->check(CLI::Range(1, 1000000));
+  topology
+      .add_option("--format", arguments.topology.format,
+                  "text, json, or simgrid-xml: a SimGrid platform file for smpirun")
+      ->check(CLI::IsMember({"text", "json", "simgrid-xml"}));
   topology.add_option("--route", arguments.topology.route, "Two GPUs to show the route between")
       ->expected(2);
   add_common(topology, common);
+}
+
+void describe_collective(CLI::App& app, Arguments& arguments) {
+  CollectiveOptions& options = arguments.collective;
+  CLI::App& collective = *app.add_subcommand(
+      "collective", "One collective on a topology, in the columns of nccl-tests");
+  collective.add_option("--topology", options.topology, "A topology's name or file")->required();
+  collective.add_option("--gpus", options.gpus, "GPUs taking part (one node if left out)")
+      ->check(CLI::Range(2, 1000000));
+  collective
+      .add_option("--op", options.op,
+                  "all-reduce, reduce-scatter, all-gather, broadcast, all-to-all or send")
+      ->capture_default_str();
+  collective.add_option("--min", options.least, "Smallest array")->capture_default_str();
+  collective.add_option("--max", options.most, "Largest array")->capture_default_str();
+  collective.add_option("--factor", options.factor, "From one size to the next")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 1024));
+  collective.add_option("--algorithm", options.algorithm, "auto, or one of danlu list collectives")
+      ->capture_default_str();
+  collective.add_option("--protocol", options.protocol, "auto, LL, LL128 or Simple")
+      ->capture_default_str();
+  collective
+      .add_option("--collectives", options.mode,
+                  "formula (no contention), steady (a flow per phase) or stepwise (a flow per "
+                  "message)")
+      ->capture_default_str();
+  add_common(collective, arguments.common);
 }
 
 void describe_validate(CLI::App& app, Arguments& arguments) {
@@ -107,6 +140,9 @@ int dispatch(const CLI::App& app, const Arguments& arguments) {
   }
   if (command == "list") {
     return list_presets(arguments.list, arguments.common);
+  }
+  if (command == "collective") {
+    return run_collective(arguments.collective, arguments.common);
   }
   if (command == "validate") {
     ValidateOptions options = arguments.validate;
@@ -143,6 +179,7 @@ int run_program(int argc, char** argv) {
   CLI::App app("Simulates the training of large models on clusters of GPUs.", "danlu");
   Arguments arguments;
   describe(app, arguments);
+  describe_collective(app, arguments);
   describe_validate(app, arguments);
   if (names_unknown_command(app, argc, argv)) {
     return kExitBadInput;
@@ -155,6 +192,9 @@ int run_program(int argc, char** argv) {
   } catch (const InputError& error) {
     fmt::print(stderr, "{}", error.what());
     return kExitBadInput;
+  } catch (const CannotRun& error) {
+    fmt::print(stderr, "error: {}\nhint: {}\n", error.what(), error.hint());
+    return kExitCannotRun;
   } catch (const InternalError& error) {
     fmt::print(stderr, "internal error: {}\nplease report this as a bug of danlu\n", error.what());
     return kExitInternal;

@@ -2,15 +2,28 @@
 #pragma once
 
 #include <filesystem>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace danlu {
 
 inline constexpr int kExitDone = 0;
-inline constexpr int kExitCannotRun = 1;  // the plan cannot run: it does not fit in memory
+inline constexpr int kExitCannotRun = 1;  // the plan cannot run, in the GPUs' memory or in ours
 inline constexpr int kExitBadInput = 2;   // bad input or usage
 inline constexpr int kExitInternal = 3;   // a bug of ours
+
+/// A plan that cannot run here, though nothing is wrong with the input; ends as kExitCannotRun.
+class CannotRun : public std::runtime_error {
+ public:
+  CannotRun(const std::string& why, std::string hint)
+      : std::runtime_error(why), hint_(std::move(hint)) {}
+  const std::string& hint() const { return hint_; }
+
+ private:
+  std::string hint_;
+};
 
 /// Options that every command has.
 struct CommonOptions {

@@ -1,11 +1,13 @@
 #include "src/simulation.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <new>
 
 #include "sim/base/error.hpp"
 #include "sim/engine/engine.hpp"
@@ -62,6 +64,9 @@ Timeline play(const TaskGraph& graph, bool alone, const CommonOptions& common) {
   }
   const ChildResult child =
       run_in_children(1, 1, [&](std::size_t) { return pack(simulate(graph, options)); }).front();
+  if (!child.succeeded && child.output == std::bad_alloc().what()) {
+    throw std::bad_alloc();
+  }
   check(child.succeeded, child.output);
   return unpack(child.output);
 }
@@ -85,11 +90,21 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
   simulation.scenario = std::move(scenario);
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
   simulation.report.overrides = common.overrides;
+  simulation.report.notes = simulation.scenario.notes;
   simulation.report.simulation.wall = {wall.count()};
   simulation.report.simulation.peak_memory = peak_memory();
   spdlog::info("step {:.6g} s, simulated in {:.3g} s", simulation.report.step.time.value,
                wall.count());
   return simulation;
+}
+
+/// What to tell a user whose machine has not the memory to play a scenario.
+CannotRun out_of_memory(const std::string& name, int gpus, FoldMode fold) {
+  return {fmt::format("{}: this machine has not enough memory to play {} GPUs", name, gpus),
+          fold == FoldMode::Off
+              ? "fold: exact plays one of each class of equal ranks, with the same result"
+              : "fewer microbatches (training.global_batch) or collectives: steady make less to "
+                "play"};
 }
 
 }  // namespace
@@ -105,7 +120,14 @@ std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> fi
   // From here on no value is unvalidated.
   std::vector<Simulation> simulations;
   for (Scenario& scenario : scenarios) {
-    simulations.push_back(simulate_scenario(std::move(scenario), files.size() == 1, common));
+    const std::string name = scenario.name;
+    const int gpus = scenario.cluster.gpus;
+    const FoldMode fold = scenario.workload.fold;
+    try {
+      simulations.push_back(simulate_scenario(std::move(scenario), files.size() == 1, common));
+    } catch (const std::bad_alloc&) {
+      throw out_of_memory(name, gpus, fold);
+    }
   }
   return simulations;
 }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/base/error.hpp"
+#include "sim/report/platform_xml.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "src/commands.hpp"
 
@@ -14,29 +15,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string_view vertex_kind_name(VertexKind kind) {
-  switch (kind) {
-    case VertexKind::Gpu:
-      return "GPUs";
-    case VertexKind::ScaleUpSwitch:
-      return "scale-up switches";
-    case VertexKind::PcieSwitch:
-      return "PCIe switches";
-    case VertexKind::Nic:
-      return "NICs";
-    case VertexKind::Leaf:
-      return "leaf switches";
-    case VertexKind::Spine:
-      return "spine switches";
-  }
-  return "";
-}
-
 /// Vertices by kind; a vertex that stands for several chips counts as several.
 std::map<VertexKind, int> count_vertices(const Topology& topology) {
   std::map<VertexKind, int> counts;
-  for (std::size_t v = 0; v < boost::num_vertices(topology.graph()); ++v) {
-    const Vertex& vertex = topology.vertex(make_id<VertexId>(v));
+  for (const Vertex& vertex : topology.vertices()) {
     counts[vertex.kind] += vertex.count;
   }
   return counts;
@@ -58,14 +40,26 @@ std::string both_ways(BytesPerSecond one_way) {
   return fmt::format("{} each way, {} both ways together", to_text(one_way), to_text(2 * one_way));
 }
 
+std::string scale_up_text(const TopologySpec& topology) {
+  switch (topology.scale_up) {
+    case ScaleUpKind::None:
+      return fmt::format("  PCIe per GPU: {}\n", both_ways(topology.pcie_bandwidth));
+    case ScaleUpKind::Switch:
+      return fmt::format("  scale-up per GPU: {}\n", both_ways(topology.scale_up_bandwidth));
+    case ScaleUpKind::Mesh:
+    case ScaleUpKind::Torus:
+      return fmt::format("  scale-up per link: {}\n", both_ways(topology.scale_up_bandwidth));
+  }
+  return "";
+}
+
 std::string route_text(const Cluster& cluster, int from, int to) {
   const Topology& topology = cluster.topology;
-  const Route route = topology.route(make_id<GpuId>(static_cast<std::size_t>(from)),
-                                     make_id<GpuId>(static_cast<std::size_t>(to)));
-  BytesPerSecond least = topology.link(route.front()).bandwidth;
+  const Route links = route(cluster, from, to);
+  BytesPerSecond least = topology.link(links.front()).bandwidth;
   std::string text = fmt::format("  GPU {} to GPU {}:\n    {}\n", from, to,
-                                 topology.vertex_name(topology.link(route.front()).from));
-  for (const LinkId id : route) {
+                                 topology.vertex_name(topology.link(links.front()).from));
+  for (const LinkId id : links) {
     const Link& link = topology.link(id);
     least = std::min(least, link.bandwidth);
     text += fmt::format("    -> {:<22} {:>10} nominal, {:>10} achieved, {}\n",
@@ -73,15 +67,14 @@ std::string route_text(const Cluster& cluster, int from, int to) {
                         to_text(link.bandwidth), to_text(link.latency));
   }
   return text + fmt::format("    {} at most, {} latency\n", to_text(least),
-                            to_text(topology.latency(route)));
+                            to_text(topology.latency(links)));
 }
 
 Json route_json(const Cluster& cluster, int from, int to) {
   const Topology& topology = cluster.topology;
   Json links = Json::array();
-  const Route route = topology.route(make_id<GpuId>(static_cast<std::size_t>(from)),
-                                     make_id<GpuId>(static_cast<std::size_t>(to)));
-  for (const LinkId id : route) {
+  const Route way = route(cluster, from, to);
+  for (const LinkId id : way) {
     const Link& link = topology.link(id);
     links.push_back({{"from", topology.vertex_name(link.from)},
                      {"to", topology.vertex_name(link.to)},
@@ -92,8 +85,93 @@ Json route_json(const Cluster& cluster, int from, int to) {
   }
   return {{"from_gpu", from},
           {"to_gpu", to},
-          {"latency_s", topology.latency(route).value},
+          {"latency_s", topology.latency(way).value},
           {"links", links}};
+}
+
+using Pairs = std::vector<std::pair<int, int>>;  // of GPUs
+
+/// The pair that the user asked for, else one inside a node and one between nodes.
+Pairs routes_to_show(const std::vector<int>& asked, const ClusterSpec& spec) {
+  if (asked.size() == 2) {
+    const auto [low, high] = std::minmax(asked[0], asked[1]);
+    if (low < 0 || high >= spec.gpus || low == high) {
+      throw InputError(Problem{{"--route", 0, 0},
+                               fmt::format("needs two different GPUs from 0 to {}", spec.gpus - 1),
+                               "",
+                               ""});
+    }
+    return {{asked[0], asked[1]}};
+  }
+  Pairs routes;
+  if (spec.gpus > 1) {
+    routes.emplace_back(0, 1);
+  }
+  if (spec.gpus > spec.topology.gpus_per_node) {
+    routes.emplace_back(0, spec.topology.gpus_per_node);
+  }
+  return routes;
+}
+
+BytesPerSecond node_bisection(ClusterSpec spec) {
+  spec.gpus = spec.topology.gpus_per_node;
+  return bisection_bandwidth(build_cluster(spec));
+}
+
+std::string topology_json(const Cluster& cluster, const Pairs& routes) {
+  const ClusterSpec& spec = cluster.spec;
+  Json vertices = Json::object();
+  for (const auto& [kind, count] : count_vertices(cluster.topology)) {
+    vertices[std::string(vertex_kind_name(kind))] = count;
+  }
+  Json ways = Json::array();
+  for (const auto& [from, to] : routes) {
+    ways.push_back(route_json(cluster, from, to));
+  }
+  const Json json{{"schema", "danlu.topology/1"},
+                  {"name", spec.topology.name},
+                  {"gpu", spec.gpu.name},
+                  {"gpus", spec.gpus},
+                  {"nodes", cluster.nodes()},
+                  {"counts", vertices},
+                  {"directed_links", cluster.topology.links().size()},
+                  {"node_bisection_bytes_per_s", node_bisection(spec).value},
+                  {"bisection_bytes_per_s", bisection_bandwidth(cluster).value},
+                  {"routes", ways}};
+  return json.dump(2) + "\n";
+}
+
+std::string topology_text(const Cluster& cluster, const Pairs& routes, const std::string& picture) {
+  const ClusterSpec& spec = cluster.spec;
+  std::string text = fmt::format("{}: {} GPUs ({}) in {} nodes\n\n", spec.topology.name, spec.gpus,
+                                 spec.gpu.name, cluster.nodes());
+  text += picture.empty() ? "" : picture + "\n";
+  for (const auto& [kind, count] : count_vertices(cluster.topology)) {
+    text += fmt::format("  {:<20} {:>8}\n", vertex_kind_name(kind), count);
+  }
+  text += fmt::format("  {:<20} {:>8}\n\n", "directed links", cluster.topology.links().size());
+  text += scale_up_text(spec.topology);
+  text += fmt::format("  NIC: {} x {}\n", spec.topology.nics_per_node,
+                      both_ways(spec.topology.nic_bandwidth));
+  text += fmt::format("  bisection of a node: {} both ways (max-flow between its halves)\n",
+                      to_text(node_bisection(spec)));
+  text += fmt::format("  bisection of all: {} both ways\n\nRoutes\n",
+                      to_text(bisection_bandwidth(cluster)));
+  for (const auto& [from, to] : routes) {
+    text += route_text(cluster, from, to);
+  }
+  return text;
+}
+
+std::string platform_xml(const Cluster& cluster) {
+  if (cluster.spec.gpus > kMostPlatformGpus) {
+    throw InputError(Problem{
+        {"--format simgrid-xml", 0, 0},
+        fmt::format("must have at most {} GPUs, found {}", kMostPlatformGpus, cluster.spec.gpus),
+        "the file lists the route of every pair: see --gpus",
+        ""});
+  }
+  return simgrid_platform(cluster);
 }
 
 }  // namespace
@@ -101,74 +179,21 @@ Json route_json(const Cluster& cluster, int from, int to) {
 int show_topology(const TopologyOptions& options, const CommonOptions& common) {
   const std::filesystem::path folder = topologies_folder();
   ClusterSpec spec = load_topology(options.topology, {folder, {}});
-  const int per_node = spec.topology.gpus_per_node;
-  spec.gpus = options.gpus > 0 ? options.gpus : 4 * per_node;
+  spec.gpus = options.gpus > 0 ? options.gpus : 4 * spec.topology.gpus_per_node;
+  if (std::string problem = cluster_problem(spec); !problem.empty()) {
+    throw InputError(Problem{{"--gpus", 0, 0}, std::move(problem), "", ""});
+  }
   const Cluster cluster = build_cluster(spec);
-  std::vector<std::pair<int, int>> routes;
-  if (options.route.size() == 2) {
-    const auto [low, high] = std::minmax(options.route[0], options.route[1]);
-    if (low < 0 || high >= spec.gpus || low == high) {
-      throw InputError(Problem{{"--route", 0, 0},
-                               fmt::format("needs two different GPUs from 0 to {}", spec.gpus - 1),
-                               "",
-                               ""});
-    }
-    routes.emplace_back(options.route[0], options.route[1]);
-  } else if (spec.gpus > 1) {
-    routes.emplace_back(0, 1);
-    if (spec.gpus > per_node) {
-      routes.emplace_back(0, per_node);
-    }
+  const Pairs routes = routes_to_show(options.route, spec);
+  if (options.format == "simgrid-xml") {
+    print(platform_xml(cluster));
+  } else if (options.format == "json" || (options.format.empty() && common.json)) {
+    print(topology_json(cluster, routes));
+  } else {
+    const std::filesystem::path preset = folder / (options.topology + ".yaml");
+    const std::filesystem::path file = options.topology;
+    print(topology_text(cluster, routes, drawing(std::filesystem::exists(preset) ? preset : file)));
   }
-  ClusterSpec one_node = spec;
-  one_node.gpus = per_node;
-  const BytesPerSecond node_bisection = bisection_bandwidth(build_cluster(one_node));
-  const BytesPerSecond bisection = bisection_bandwidth(cluster);
-  const std::map<VertexKind, int> counts = count_vertices(cluster.topology);
-  if (common.json) {
-    Json vertices = Json::object();
-    for (const auto& [kind, count] : counts) {
-      vertices[std::string(vertex_kind_name(kind))] = count;
-    }
-    Json ways = Json::array();
-    for (const auto& [from, to] : routes) {
-      ways.push_back(route_json(cluster, from, to));
-    }
-    const Json json{{"schema", "danlu.topology/1"},
-                    {"name", spec.topology.name},
-                    {"gpu", spec.gpu.name},
-                    {"gpus", spec.gpus},
-                    {"nodes", cluster.nodes()},
-                    {"counts", vertices},
-                    {"directed_links", cluster.topology.links().size()},
-                    {"node_bisection_bytes_per_s", node_bisection.value},
-                    {"bisection_bytes_per_s", bisection.value},
-                    {"routes", ways}};
-    print(json.dump(2) + "\n");
-    return kExitDone;
-  }
-  std::string text = fmt::format("{}: {} GPUs ({}) in {} nodes\n\n", spec.topology.name, spec.gpus,
-                                 spec.gpu.name, cluster.nodes());
-  const std::filesystem::path preset = folder / (options.topology + ".yaml");
-  const std::string picture =
-      drawing(std::filesystem::exists(preset) ? preset : std::filesystem::path(options.topology));
-  text += picture.empty() ? "" : picture + "\n";
-  for (const auto& [kind, count] : counts) {
-    text += fmt::format("  {:<20} {:>8}\n", vertex_kind_name(kind), count);
-  }
-  text += fmt::format("  {:<20} {:>8}\n\n", "directed links", cluster.topology.links().size());
-  text += fmt::format("  scale-up per {}: {}\n",
-                      spec.topology.scale_up == ScaleUpKind::Mesh ? "link" : "GPU",
-                      both_ways(spec.topology.scale_up_bandwidth));
-  text += fmt::format("  NIC: {} x {}\n", spec.topology.nics_per_node,
-                      both_ways(spec.topology.nic_bandwidth));
-  text += fmt::format("  bisection of a node: {} both ways (max-flow between its halves)\n",
-                      to_text(node_bisection));
-  text += fmt::format("  bisection of all: {} both ways\n\nRoutes\n", to_text(bisection));
-  for (const auto& [from, to] : routes) {
-    text += route_text(cluster, from, to);
-  }
-  print(text);
   return kExitDone;
 }
 

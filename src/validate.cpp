@@ -6,16 +6,22 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <span>
 #include <thread>
 
 #include "sim/base/error.hpp"
 #include "sim/base/text.hpp"
+#include "sim/collective/group.hpp"
 #include "sim/engine/engine.hpp"
+#include "sim/plan/collective_graph.hpp"
 #include "sim/plan/plan_step.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/validation/csv.hpp"
 #include "sim/validation/gemm_table.hpp"
+#include "sim/validation/nccl_table.hpp"
 #include "sim/validation/training_table.hpp"
 #include "sim/validation/validation.hpp"
 #include "src/child_process.hpp"
@@ -32,7 +38,23 @@ struct TableKind {
   std::string_view name;
   std::string_view column;
   Validation (*validate)(const CsvTable& table, const ValidateOptions& options);
+  std::span<const std::string_view> (*needed_columns)() = nullptr;
 };
+
+int jobs(const ValidateOptions& options) {
+  const int processors = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U));
+  return options.jobs > 0 ? options.jobs : processors;
+}
+
+/// Adds a point with the seconds that a child printed.
+void add_point(ValidationPoint point, const ChildResult& child, Validation& validation) {
+  point.simulated = child.succeeded ? parse_number(child.output).value_or(0) : 0;
+  if (point.simulated > 0) {
+    validation.points.push_back(std::move(point));
+  } else {
+    validation.not_simulated.push_back({point.id, {"simulation failed: " + child.output}});
+  }
+}
 
 /// The step of one scenario; in a process of its own.
 double step_seconds(const std::string& yaml, const std::string& name, const LoadOptions& load) {
@@ -55,19 +77,13 @@ Validation validate_training(const CsvTable& table, const ValidateOptions& optio
       result.not_simulated.push_back({conversion.id, std::move(conversion.reasons)});
     }
   }
-  const int processors = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U));
-  const std::vector<ChildResult> steps = run_in_children(
-      runs.size(), options.jobs > 0 ? options.jobs : processors, [&](std::size_t i) {
+  const std::vector<ChildResult> steps =
+      run_in_children(runs.size(), jobs(options), [&](std::size_t i) {
         return fmt::format("{}", step_seconds(*runs[i].scenario_yaml, runs[i].id, load));
       });
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    const double seconds = steps[i].succeeded ? parse_number(steps[i].output).value_or(0) : 0;
-    if (seconds > 0) {
-      result.points.push_back(
-          {runs[i].id, runs[i].device, runs[i].source, runs[i].published_step_s, seconds});
-    } else {
-      result.not_simulated.push_back({runs[i].id, {"simulation failed: " + steps[i].output}});
-    }
+    add_point({runs[i].id, runs[i].device, runs[i].source, runs[i].published_step_s, 0}, steps[i],
+              result);
   }
   return result;
 }
@@ -76,21 +92,74 @@ Validation validate_gemm(const CsvTable& table, const ValidateOptions& options) 
   return validate_products(table, {options.topologies, {}});
 }
 
-Validation validate_nccl(const CsvTable& table, const ValidateOptions&) {
-  throw InputError(Problem{{table.file(), 1, 1},
-                           "this is a table of collectives, which danlu cannot validate yet",
-                           "it can: tables of training runs (column step_time_s) and of matrix "
-                           "products (columns tflops, m, n, k)",
-                           ""});
+/// One collective on an idle cluster; in a process of its own.
+double collective_seconds(const MeasuredCollective& measured) {
+  const Cluster cluster = build_cluster(measured.cluster);
+  std::vector<int> ranks(static_cast<std::size_t>(measured.cluster.gpus));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  const Group group = make_group(cluster, ranks);
+  CollectiveGraph sequence(cluster);
+  sequence.add_steady(group,
+                      plan_collective(cluster, group, measured.op, measured.bytes, measured.wish),
+                      measured.op, measured.bytes);
+  return simulate(sequence.graph()).end.value;
 }
 
-constexpr std::array kTableKinds{TableKind{"training", "step_time_s", validate_training},
-                                 TableKind{"nccl", "busbw_GBps", validate_nccl},
-                                 TableKind{"gemm", "tflops", validate_gemm}};
+Validation validate_nccl(const CsvTable& table, const ValidateOptions& options) {
+  const LoadOptions load{options.topologies, {}};
+  Validation result{.table = "nccl", .rows = static_cast<int>(table.rows().size())};
+  std::vector<CollectiveConversion> runs;
+  for (const CsvRow& row : table.rows()) {
+    result.complete += table.cell(row, "size_bytes").empty() ? 0 : 1;
+    CollectiveConversion conversion = convert_collective(table, row, load);
+    if (conversion.collective) {
+      runs.push_back(std::move(conversion));
+    } else {
+      result.not_simulated.push_back({conversion.id, std::move(conversion.reasons)});
+    }
+  }
+  const std::vector<ChildResult> times = run_in_children(
+      runs.size(), jobs(options),
+      [&](std::size_t i) { return fmt::format("{}", collective_seconds(*runs[i].collective)); });
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    add_point({runs[i].id, runs[i].device, runs[i].source, runs[i].collective->published.value, 0},
+              times[i], result);
+  }
+  return result;
+}
 
-Validation validate(const CsvTable& table, const ValidateOptions& options) {
+constexpr std::array kTableKinds{
+    TableKind{"training", "step_time_s", validate_training, needed_training_columns},
+    TableKind{"nccl", "busbw_GBps", validate_nccl},
+    TableKind{"gemm", "tflops", validate_gemm, needed_product_columns}};
+
+/// Throws when the table has not all columns that its kind needs.
+void check_columns(const CsvTable& table, const TableKind& kind) {
+  if (kind.needed_columns == nullptr) {
+    return;
+  }
+  const std::span<const std::string_view> needed = kind.needed_columns();
+  std::vector<std::string_view> missing;
+  std::copy_if(needed.begin(), needed.end(), std::back_inserter(missing),
+               [&](std::string_view column) { return !table.has_column(column); });
+  if (!missing.empty()) {
+    throw InputError(Problem{
+        {table.file(), 1, 1},
+        fmt::format("a table of kind '{}' lacks the columns {}", kind.name, join(missing, ", ")),
+        fmt::format("it needs {} and {}", join(needed, ", "), kind.column),
+        ""});
+  }
+}
+
+Validation validate(const std::filesystem::path& file, const ValidateOptions& options) {
+  std::vector<std::string_view> columns;
+  for (const TableKind& kind : kTableKinds) {
+    columns.push_back(kind.column);
+  }
+  const CsvTable table = read_csv(file, columns);
   for (const TableKind& kind : kTableKinds) {
     if (table.has_column(kind.column)) {
+      check_columns(table, kind);
       return kind.validate(table, options);
     }
   }
@@ -250,8 +319,7 @@ class TextReport {
 }  // namespace
 
 int run_validate(const ValidateOptions& options) {
-  const CsvTable table = read_csv(options.table);
-  const Validation validation = validate(table, options);
+  const Validation validation = validate(options.table, options);
   const std::string text =
       options.json ? to_json(validation) : TextReport(validation, options).make();
   std::fputs(text.c_str(), stdout);

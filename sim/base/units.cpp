@@ -11,54 +11,64 @@
 namespace danlu {
 namespace {
 
+/// What a unit is for, besides being read.
+enum class Use { Read, ReadBits, Shown };
+
 struct Unit {
   std::string_view name;
   double factor;
-  bool in_bits = false;
+  Use use = Use::Read;
 };
 
 constexpr double kBit = 1.0 / 8;
 
 constexpr std::array kBytes{
-    Unit{"B", 1},
+    Unit{"B", 1, Use::Shown},
     Unit{"kB", 1e3},
     Unit{"MB", 1e6},
     Unit{"GB", 1e9},
     Unit{"TB", 1e12},
     Unit{"PB", 1e15},
-    Unit{"KiB", 1024.0},
-    Unit{"MiB", 1048576.0},
-    Unit{"GiB", 1073741824.0},
-    Unit{"TiB", 1099511627776.0},
+    Unit{"KiB", 1024.0, Use::Shown},
+    Unit{"MiB", 1048576.0, Use::Shown},
+    Unit{"GiB", 1073741824.0, Use::Shown},
+    Unit{"TiB", 1099511627776.0, Use::Shown},
 };
 constexpr std::array kBandwidths{
-    Unit{"B/s", 1},
+    Unit{"B/s", 1, Use::Shown},
     Unit{"kB/s", 1e3},
-    Unit{"MB/s", 1e6},
-    Unit{"GB/s", 1e9},
-    Unit{"TB/s", 1e12},
+    Unit{"MB/s", 1e6, Use::Shown},
+    Unit{"GB/s", 1e9, Use::Shown},
+    Unit{"TB/s", 1e12, Use::Shown},
     Unit{"PB/s", 1e15},
-    Unit{"bps", kBit, true},
-    Unit{"kbps", 1e3 * kBit, true},
-    Unit{"Mbps", 1e6 * kBit, true},
-    Unit{"Gbps", 1e9 * kBit, true},
-    Unit{"Tbps", 1e12 * kBit, true},
-    Unit{"b/s", kBit, true},
-    Unit{"kb/s", 1e3 * kBit, true},
-    Unit{"Mb/s", 1e6 * kBit, true},
-    Unit{"Gb/s", 1e9 * kBit, true},
-    Unit{"Tb/s", 1e12 * kBit, true},
+    Unit{"bps", kBit, Use::ReadBits},
+    Unit{"kbps", 1e3 * kBit, Use::ReadBits},
+    Unit{"Mbps", 1e6 * kBit, Use::ReadBits},
+    Unit{"Gbps", 1e9 * kBit, Use::ReadBits},
+    Unit{"Tbps", 1e12 * kBit, Use::ReadBits},
+    Unit{"b/s", kBit, Use::ReadBits},
+    Unit{"kb/s", 1e3 * kBit, Use::ReadBits},
+    Unit{"Mb/s", 1e6 * kBit, Use::ReadBits},
+    Unit{"Gb/s", 1e9 * kBit, Use::ReadBits},
+    Unit{"Tb/s", 1e12 * kBit, Use::ReadBits},
 };
 constexpr std::array kDurations{
-    Unit{"s", 1},      Unit{"ms", 1e-3},  Unit{"us", 1e-6},   Unit{"ns", 1e-9},
-    Unit{"min", 60.0}, Unit{"h", 3600.0}, Unit{"d", 86400.0},
+    Unit{"s", 1, Use::Shown},
+    Unit{"ms", 1e-3, Use::Shown},
+    Unit{"us", 1e-6, Use::Shown},
+    Unit{"ns", 1e-9, Use::Shown},
+    Unit{"min", 60.0},
+    Unit{"h", 3600.0},
+    Unit{"d", 86400.0},
 };
 constexpr std::array kRates{
-    Unit{"FLOP/s", 1},     Unit{"GFLOP/s", 1e9},  Unit{"TFLOP/s", 1e12},
-    Unit{"PFLOP/s", 1e15}, Unit{"EFLOP/s", 1e18},
+    Unit{"FLOP/s", 1, Use::Shown},     Unit{"GFLOP/s", 1e9, Use::Shown},
+    Unit{"TFLOP/s", 1e12, Use::Shown}, Unit{"PFLOP/s", 1e15, Use::Shown},
+    Unit{"EFLOP/s", 1e18, Use::Shown},
 };
-constexpr std::array kPowers{Unit{"W", 1}, Unit{"kW", 1e3}, Unit{"MW", 1e6}};
-constexpr std::array kPrices{Unit{"USD/h", 1}};
+constexpr std::array kPowers{Unit{"W", 1, Use::Shown}, Unit{"kW", 1e3, Use::Shown},
+                             Unit{"MW", 1e6, Use::Shown}};
+constexpr std::array kPrices{Unit{"USD/h", 1, Use::Shown}};
 
 std::span<const Unit> units_of(Dimension dimension) {
   switch (dimension) {
@@ -80,36 +90,18 @@ std::span<const Unit> units_of(Dimension dimension) {
   return {};
 }
 
-/// The units that results are printed in, largest first.
-std::span<const Unit> display_units(Dimension dimension) {
-  static constexpr std::array kShownBytes{Unit{"TiB", 1099511627776.0}, Unit{"GiB", 1073741824.0},
-                                          Unit{"MiB", 1048576.0}, Unit{"KiB", 1024.0},
-                                          Unit{"B", 1}};
-  static constexpr std::array kShownBandwidths{Unit{"TB/s", 1e12}, Unit{"GB/s", 1e9},
-                                               Unit{"MB/s", 1e6}, Unit{"B/s", 1}};
-  static constexpr std::array kShownDurations{Unit{"s", 1}, Unit{"ms", 1e-3}, Unit{"us", 1e-6},
-                                              Unit{"ns", 1e-9}};
-  static constexpr std::array kShownRates{Unit{"EFLOP/s", 1e18}, Unit{"PFLOP/s", 1e15},
-                                          Unit{"TFLOP/s", 1e12}, Unit{"GFLOP/s", 1e9},
-                                          Unit{"FLOP/s", 1}};
-  static constexpr std::array kShownPowers{Unit{"MW", 1e6}, Unit{"kW", 1e3}, Unit{"W", 1}};
-  switch (dimension) {
-    case Dimension::Number:
-      return {};
-    case Dimension::Size:
-      return kShownBytes;
-    case Dimension::Bandwidth:
-      return kShownBandwidths;
-    case Dimension::Duration:
-      return kShownDurations;
-    case Dimension::ComputeRate:
-      return kShownRates;
-    case Dimension::Power:
-      return kShownPowers;
-    case Dimension::Price:
-      return kPrices;
+/// The largest shown unit of which `value` holds one or more, else the smallest; null for numbers.
+const Unit* unit_to_show(double value, Dimension dimension) {
+  const Unit* best = nullptr;
+  for (const Unit& unit : units_of(dimension)) {
+    const auto held = [&](const Unit& one) { return std::abs(value) >= one.factor; };
+    const bool better = best == nullptr || (held(*best) ? held(unit) && unit.factor > best->factor
+                                                        : unit.factor < best->factor);
+    if (unit.use == Use::Shown && better) {
+      best = &unit;
+    }
   }
-  return {};
+  return best;
 }
 
 }  // namespace
@@ -130,13 +122,10 @@ std::optional<ParsedQuantity> parse_quantity(std::string_view text, Dimension di
   if (unit_begin == std::string_view::npos) {
     return std::nullopt;
   }
-  std::string_view number = text.substr(0, unit_begin);
+  const std::string_view number = text.substr(0, unit_begin);
   std::string_view unit = text.substr(unit_begin);
   const std::size_t name_begin = unit.find_first_not_of(' ');
   unit = name_begin == std::string_view::npos ? "" : unit.substr(name_begin);
-  if (number.ends_with('E') && unit.starts_with("FLOP")) {  // "1 EFLOP/s" written without blank
-    return std::nullopt;
-  }
   const std::optional<double> value = parse_number(number);
   if (!value) {
     return std::nullopt;
@@ -144,8 +133,9 @@ std::optional<ParsedQuantity> parse_quantity(std::string_view text, Dimension di
   for (const Unit& known : units_of(dimension)) {
     if (known.name == unit) {
       const double scaled = *value * known.factor;
-      return std::isfinite(scaled) ? std::optional(ParsedQuantity{scaled, known.in_bits})
-                                   : std::nullopt;
+      return std::isfinite(scaled)
+                 ? std::optional(ParsedQuantity{scaled, known.use == Use::ReadBits})
+                 : std::nullopt;
     }
   }
   return std::nullopt;
@@ -200,13 +190,11 @@ std::string_view dimension_name(Dimension dimension) {
 }
 
 std::string format_quantity(double value, Dimension dimension) {
-  const std::span<const Unit> units = display_units(dimension);
-  if (units.empty()) {
+  const Unit* shown = unit_to_show(value, dimension);
+  if (shown == nullptr) {
     return fmt::format("{:.4g}", value);
   }
-  const auto shown = std::find_if(units.begin(), units.end(),
-                                  [&](const Unit& unit) { return std::abs(value) >= unit.factor; });
-  const Unit& unit = shown == units.end() ? units.back() : *shown;
+  const Unit& unit = *shown;
   if (std::abs(value) >= 1e4 * unit.factor) {  // no powers of ten
     return fmt::format("{:.0f} {}", value / unit.factor, unit.name);
   }

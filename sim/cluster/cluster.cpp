@@ -1,167 +1,169 @@
 #include "sim/cluster/cluster.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cmath>
+#include <boost/graph/adjacency_list.hpp>
+#include <boost/graph/connected_components.hpp>
+#include <functional>
+#include <numeric>
+
+#include "sim/base/error.hpp"
 
 namespace danlu {
 namespace {
 
-/// Makes the graph of one cluster, node by node, then the fabric above.
-class Builder {
- public:
-  Builder(const TopologySpec& spec, int gpus) : spec_(spec), gpus_(gpus) {}
+/// A single node has no use for a fabric, unless its mesh leaves GPUs unconnected.
+bool needs_fabric(const TopologySpec& spec, const Nodes& nodes) {
+  return nodes.count() > 1 || spec.scale_up == ScaleUpKind::Mesh;
+}
 
-  Topology build() {
-    nodes_ = (gpus_ + spec_.gpus_per_node - 1) / spec_.gpus_per_node;
-    for (int node = 0; node < nodes_; ++node) {
-      add_node(node, std::min(spec_.gpus_per_node, gpus_ - node * spec_.gpus_per_node));
-    }
-    add_spine();
-    return std::move(topology_);
+Fabric add_fabric(const TopologySpec& spec, const Nodes& nodes, TopologyParts& parts) {
+  switch (spec.fabric) {
+    case FabricKind::RailOptimised:
+    case FabricKind::FatTree:
+    case FabricKind::Switch:
+    case FabricKind::RailOnly:
+      return add_clos(spec, nodes, parts);
+    case FabricKind::Torus:
+      return add_torus(spec, nodes, parts);
+    case FabricKind::Dragonfly:
+      return add_dragonfly(spec, nodes, parts);
   }
+  return {};
+}
 
- private:
-  void add_node(int node, int gpus) {
-    std::vector<VertexId> members;
-    for (int gpu = 0; gpu < gpus; ++gpu) {
-      members.push_back(
-          topology_.add_vertex({.kind = VertexKind::Gpu, .node = node, .number = gpu}));
-    }
-    switch (spec_.scale_up) {
-      case ScaleUpKind::Switch:
-        add_star(members, VertexKind::ScaleUpSwitch, spec_.scale_up_switches,
-                 {.kind = LinkKind::ScaleUp,
-                  .bandwidth = spec_.scale_up_bandwidth * spec_.scale_up_efficiency,
-                  .nominal = spec_.scale_up_bandwidth,
-                  .latency = spec_.scale_up_latency / 2});
-        break;
-      case ScaleUpKind::None:
-        add_star(members, VertexKind::PcieSwitch, 1,
-                 {.kind = LinkKind::Pcie,
-                  .bandwidth = spec_.pcie_bandwidth * spec_.scale_up_efficiency,
-                  .nominal = spec_.pcie_bandwidth,
-                  .latency = spec_.scale_up_latency / 2});
-        break;
-      case ScaleUpKind::Mesh:
-        add_mesh(members);
-        break;
-    }
-    add_nics(node, members);
+/// Whether every GPU of a mesh node reaches every other over its links.
+bool is_connected(const TopologySpec& spec) {
+  const auto n = static_cast<std::size_t>(spec.gpus_per_node);
+  boost::adjacency_list<boost::vecS, boost::vecS, boost::undirectedS> graph(n);
+  for (const MeshLink& link : spec.mesh_links) {
+    boost::add_edge(static_cast<std::size_t>(link.first), static_cast<std::size_t>(link.second),
+                    graph);
   }
+  std::vector<std::size_t> component(n);
+  return boost::connected_components(graph, component.data()) == 1;
+}
 
-  void add_star(const std::vector<VertexId>& members, VertexKind kind, int chips, Link link) {
-    link.to = topology_.add_vertex(
-        {.kind = kind, .node = topology_.vertex(members[0]).node, .count = chips, .level = 1});
-    for (const VertexId gpu : members) {
-      link.from = gpu;
-      topology_.add_cable(link);
-    }
+/// From a GPU to the NIC of its node from which its traffic to rail `rail` leaves: its own, or with
+/// PXN that of the GPU on this rail.
+int append_exit(const Cluster& cluster, int from, int to, Route& route) {
+  const TopologySpec& spec = cluster.spec.topology;
+  const Nodes& nodes = cluster.inside;
+  const int own = nodes.nic_of(from);
+  const int rail = nodes.nic_of(to);
+  if (own == rail || !spec.has_rails() || !spec.pxn) {
+    nodes.append_exit(from, own, route);
+    return own;
   }
-
-  void add_mesh(const std::vector<VertexId>& members) {
-    for (const MeshLink& mesh : spec_.mesh_links) {
-      const auto first = static_cast<std::size_t>(mesh.first);
-      const auto second = static_cast<std::size_t>(mesh.second);
-      if (first < members.size() && second < members.size()) {
-        const BytesPerSecond nominal = spec_.scale_up_bandwidth * mesh.count;
-        topology_.add_cable({.from = members[first],
-                             .to = members[second],
-                             .kind = LinkKind::ScaleUp,
-                             .bandwidth = nominal * spec_.scale_up_efficiency,
-                             .nominal = nominal,
-                             .latency = spec_.scale_up_latency,
-                             .count = mesh.count});
-      }
-    }
+  if (spec.scale_up == ScaleUpKind::None) {  // every NIC is within reach of the PCIe switches
+    nodes.append_exit(from, rail, route);
+    return rail;
   }
-
-  void add_nics(int node, const std::vector<VertexId>& gpus) {
-    std::vector<VertexId> nics;
-    for (int nic = 0; nic < spec_.nics_per_node; ++nic) {
-      nics.push_back(
-          topology_.add_vertex({.kind = VertexKind::Nic, .node = node, .number = nic, .level = 1}));
-      // A single node has no use for a fabric, unless its mesh leaves GPUs unconnected.
-      if (nodes_ > 1 || spec_.scale_up == ScaleUpKind::Mesh) {
-        topology_.add_cable({.from = nics.back(),
-                             .to = leaf_of(node, nic),
-                             .kind = LinkKind::NicCable,
-                             .bandwidth = spec_.nic_bandwidth * spec_.nic_efficiency,
-                             .nominal = spec_.nic_bandwidth,
-                             .latency = spec_.fabric_latency / 2});
-      }
-    }
-    for (std::size_t gpu = 0; gpu < gpus.size(); ++gpu) {
-      const std::size_t nic = gpu * nics.size() / static_cast<std::size_t>(spec_.gpus_per_node);
-      topology_.add_cable({.from = gpus[gpu],
-                           .to = nics[nic],
-                           .kind = LinkKind::Pcie,
-                           .bandwidth = spec_.pcie_bandwidth,
-                           .nominal = spec_.pcie_bandwidth});
-    }
+  const int first = nodes.node_of(from) * spec.gpus_per_node;
+  int gateway = first + (rail * spec.gpus_per_node + spec.nics_per_node - 1) / spec.nics_per_node;
+  const bool there = gateway < cluster.spec.gpus && nodes.append_route(from, gateway, route);
+  if (!there) {
+    check(spec.fabric != FabricKind::RailOnly, "the node has no GPU on the destination's rail");
+    gateway = from;
   }
-
-  /// The leaf that serves a NIC; leaves are made when their first NIC asks.
-  VertexId leaf_of(int node, int nic) {
-    int number = 0;
-    switch (spec_.fabric) {
-      case FabricKind::Switch:
-        number = 0;
-        break;
-      case FabricKind::FatTree:
-        number = node / spec_.nodes_per_leaf;
-        break;
-      case FabricKind::RailOptimised:
-        number = node / spec_.nodes_per_leaf * spec_.nics_per_node + nic;
-        break;
-    }
-    while (leaves_.size() <= static_cast<std::size_t>(number)) {
-      leaves_.push_back(topology_.add_vertex(
-          {.kind = VertexKind::Leaf, .number = static_cast<int>(leaves_.size()), .level = 2}));
-    }
-    return leaves_[static_cast<std::size_t>(number)];
-  }
-
-  void add_spine() {
-    if (leaves_.size() < 2) {
-      return;
-    }
-    const int ports = spec_.fabric == FabricKind::RailOptimised
-                          ? spec_.nodes_per_leaf
-                          : spec_.nodes_per_leaf * spec_.nics_per_node;
-    const double uplinks = ports / spec_.oversubscription;  // in NIC-sized cables
-    // Spines have as many ports as leaves: a leaf's ports, down and up, face that many leaves.
-    const double leaf_ports = ports + uplinks;
-    const int spines = std::max(
-        1, static_cast<int>(std::ceil(static_cast<double>(leaves_.size()) * uplinks / leaf_ports)));
-    const VertexId spine =
-        topology_.add_vertex({.kind = VertexKind::Spine, .count = spines, .level = 3});
-    for (const VertexId leaf : leaves_) {
-      topology_.add_cable({.from = leaf,
-                           .to = spine,
-                           .kind = LinkKind::Uplink,
-                           .bandwidth = spec_.nic_bandwidth * spec_.nic_efficiency * uplinks,
-                           .nominal = spec_.nic_bandwidth * uplinks,
-                           .latency = spec_.hop_latency,
-                           .count = std::max(1, static_cast<int>(std::lround(uplinks)))});
-    }
-  }
-
-  const TopologySpec& spec_;
-  int gpus_;
-  int nodes_ = 0;
-  Topology topology_;
-  std::vector<VertexId> leaves_;
-};
+  nodes.append_exit(gateway, nodes.nic_of(gateway), route);
+  return nodes.nic_of(gateway);
+}
 
 }  // namespace
 
-Route route(const Cluster& cluster, int from, int to, int /*flow*/) {
-  return cluster.topology.route(make_id<GpuId>(static_cast<std::size_t>(from)),
-                                make_id<GpuId>(static_cast<std::size_t>(to)));
+std::string cluster_problem(const ClusterSpec& spec) {
+  const TopologySpec& t = spec.topology;
+  const int nodes = (spec.gpus + t.gpus_per_node - 1) / t.gpus_per_node;
+  if (t.scale_up == ScaleUpKind::Torus && spec.gpus % t.gpus_per_node != 0) {
+    return fmt::format("gpus ({}) must be whole torus nodes of {}", spec.gpus, t.gpus_per_node);
+  }
+  if (t.fabric == FabricKind::RailOnly && nodes > 1 && spec.gpus % t.gpus_per_node != 0) {
+    return fmt::format(
+        "gpus ({}) must be whole nodes of {}: rail-only traffic leaves by the GPU on "
+        "the destination's rail",
+        spec.gpus, t.gpus_per_node);
+  }
+  if (t.fabric == FabricKind::RailOnly && t.scale_up == ScaleUpKind::Mesh && !is_connected(t)) {
+    return "rail-only traffic crosses the node to the destination's rail: the node's links must "
+           "join "
+           "all of its GPUs";
+  }
+  int places = nodes;
+  if (t.fabric == FabricKind::Torus) {
+    places =
+        t.nodes_per_leaf * std::accumulate(t.dims.begin(), t.dims.end(), 1, std::multiplies<>());
+  } else if (t.fabric == FabricKind::Dragonfly) {
+    places = t.nodes_per_leaf * t.groups * t.switches_per_group;
+  }
+  if (nodes > places) {
+    return fmt::format("{} GPUs are {} nodes, the fabric has places for {}", spec.gpus, nodes,
+                       places);
+  }
+  return "";
+}
+
+Link nic_cable(const TopologySpec& spec, VertexId nic, int ports) {
+  const BytesPerSecond nominal = spec.port_bandwidth() * ports;
+  // PCIe switches on the way have had their part of the step's latency.
+  const Seconds inside = spec.scale_up == ScaleUpKind::None ? spec.scale_up_latency : Seconds{};
+  return {.from = nic,
+          .kind = LinkKind::NicCable,
+          .bandwidth = nominal * spec.nic_efficiency,
+          .nominal = nominal,
+          .latency = std::max(Seconds{}, spec.fabric_latency - inside) / 2,
+          .count = ports};
+}
+
+Link switch_cable(const TopologySpec& spec, LinkKind kind, BytesPerSecond nominal, int count) {
+  return {.kind = kind,
+          .bandwidth = nominal * spec.nic_efficiency,
+          .nominal = nominal,
+          .latency = spec.hop_latency,
+          .count = count};
+}
+
+Route route(const Cluster& cluster, int from, int to, int flow) {
+  check(from != to, "a GPU does not send to itself");
+  constexpr std::size_t kUsual = 10;  // links: three levels with PXN
+  Route route;
+  route.reserve(kUsual);
+  const Nodes& nodes = cluster.inside;
+  if (nodes.node_of(from) == nodes.node_of(to)) {
+    if (nodes.append_route(from, to, route)) {
+      return route;
+    }
+    route.clear();  // a mesh that does not reach it
+  }
+  const int nic = append_exit(cluster, from, to, route);
+  const std::uint64_t pair =
+      (static_cast<std::uint64_t>(from) << 32U) + static_cast<std::uint64_t>(to);
+  const std::uint64_t hash =
+      scramble(scramble(cluster.spec.topology.ecmp_seed + static_cast<std::uint64_t>(flow)) ^ pair);
+  const NicAt source{nodes.node_of(from), nic};
+  const NicAt destination{nodes.node_of(to), nodes.nic_of(to)};
+  std::visit(
+      [&](const auto& fabric) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(fabric)>, std::monostate>) {
+          append_route(fabric, source, destination, hash, route);
+        } else {
+          check(false, "a single node has no fabric");
+        }
+      },
+      cluster.fabric);
+  nodes.append_entry(to, route);
+  return route;
 }
 
 Cluster build_cluster(const ClusterSpec& spec) {
-  Cluster cluster{spec, Builder(spec.topology, spec.gpus).build()};
+  TopologyParts parts;
+  Nodes nodes(spec, parts);
+  Fabric fabric;
+  if (needs_fabric(spec.topology, nodes)) {
+    fabric = add_fabric(spec.topology, nodes, parts);
+  }
+  Cluster cluster{spec, Topology(std::move(parts)), std::move(nodes), std::move(fabric)};
   degrade(spec.degraded, spec.topology.gpus_per_node, spec.topology.nics_per_node,
           cluster.topology);
   return cluster;

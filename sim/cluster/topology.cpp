@@ -3,131 +3,85 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/graph/breadth_first_search.hpp>
 #include <numeric>
-#include <optional>
+#include <utility>
 
 #include "sim/base/error.hpp"
 
 namespace danlu {
 namespace {
 
-/// A vertex reached from an end of the route, and the link that led there from vertex `previous`.
-struct Reached {
-  std::size_t vertex;
-  std::size_t previous;  // position in the list of reached vertices; its own for the end itself
-  LinkId link;
+struct VertexNames {
+  std::string_view plural;
+  std::string_view one;
 };
+constexpr std::array<VertexNames, 9> kVertexNames{{{"GPUs", "GPU"},
+                                                   {"scale-up switches", "NVSwitch"},
+                                                   {"PCIe switches", "PCIe switch"},
+                                                   {"CPUs", "CPUs"},
+                                                   {"NICs", "NIC"},
+                                                   {"leaf switches", "leaf"},
+                                                   {"spine switches", "spine"},
+                                                   {"core switches", "core"},
+                                                   {"switches", "switch"}}};
 
-/// All vertices above `start`, nearest first: every vertex has only a few (its switch, NIC, leaf,
-/// spine). `Down` follows the links backwards, for the descending half of a route.
-template <bool Down>
-std::vector<Reached> ancestors(const Topology::Graph& graph, std::size_t start) {
-  std::vector<Reached> reached{{start, 0, LinkId{}}};
-  for (std::size_t at = 0; at < reached.size(); ++at) {
-    const std::size_t here = reached[at].vertex;
-    const auto visit = [&](std::size_t above, LinkId link) {
-      const bool climbs = graph[above].level > graph[here].level;
-      const bool is_new = std::none_of(reached.begin(), reached.end(),
-                                       [&](const Reached& r) { return r.vertex == above; });
-      if (climbs && is_new) {
-        reached.push_back({above, at, link});
-      }
-    };
-    if constexpr (Down) {
-      for (auto [edge, end] = boost::in_edges(here, graph); edge != end; ++edge) {
-        visit(boost::source(*edge, graph), graph[*edge]);
-      }
-    } else {
-      for (auto [edge, end] = boost::out_edges(here, graph); edge != end; ++edge) {
-        visit(boost::target(*edge, graph), graph[*edge]);
-      }
-    }
-  }
-  return reached;
-}
-
-/// The links from the end of the route to reached[at].
-Route climb(const std::vector<Reached>& reached, std::size_t at) {
-  Route route;
-  for (; at != 0; at = reached[at].previous) {
-    route.push_back(reached[at].link);
-  }
-  std::reverse(route.begin(), route.end());
-  return route;
-}
+constexpr std::array<std::string_view, 8> kLinkNames{"scale-up",    "PCIe",  "NIC",   "uplink",
+                                                     "core uplink", "torus", "local", "global"};
 
 }  // namespace
 
-std::string_view link_kind_name(LinkKind kind) {
-  switch (kind) {
-    case LinkKind::ScaleUp:
-      return "scale-up";
-    case LinkKind::Pcie:
-      return "PCIe";
-    case LinkKind::NicCable:
-      return "NIC";
-    case LinkKind::Uplink:
-      return "uplink";
-  }
-  return "";
+std::string_view vertex_kind_name(VertexKind kind) {
+  return kVertexNames[static_cast<std::size_t>(kind)].plural;
 }
 
-VertexId Topology::add_vertex(const Vertex& vertex) {
-  const auto id = make_id<VertexId>(boost::add_vertex(vertex, graph_));
-  if (vertex.kind == VertexKind::Gpu) {
-    gpus_.push_back(id);
-  }
+std::string_view link_kind_name(LinkKind kind) {
+  return kLinkNames[static_cast<std::size_t>(kind)];
+}
+
+VertexId TopologyParts::add_vertex(const Vertex& vertex) {
+  vertices.push_back(vertex);
+  return make_id<VertexId>(vertices.size() - 1);
+}
+
+LinkId TopologyParts::add_cable(Link link) {
+  const auto id = make_id<LinkId>(links.size());
+  links.push_back(link);
+  std::swap(link.from, link.to);
+  links.push_back(link);
   return id;
 }
 
-void Topology::add_cable(Link link) {
-  for (int direction = 0; direction < 2; ++direction) {
-    boost::add_edge(index(link.from), index(link.to), make_id<LinkId>(links_.size()), graph_);
-    links_.push_back(link);
-    std::swap(link.from, link.to);
-  }
-}
-
-Route Topology::route(GpuId from, GpuId to) const {
-  check(from != to, "a GPU does not send to itself");
-  const std::vector<Reached> above_from = ancestors<false>(graph_, index(gpu(from)));
-  const std::vector<Reached> above_to = ancestors<true>(graph_, index(gpu(to)));
-  std::optional<Route> best;
-  for (std::size_t i = 0; i < above_from.size(); ++i) {
-    for (std::size_t j = 0; j < above_to.size(); ++j) {
-      if (above_from[i].vertex != above_to[j].vertex) {
-        continue;
-      }
-      Route up = climb(above_from, i);
-      Route down = climb(above_to, j);
-      if (!best || up.size() + down.size() < best->size()) {
-        up.insert(up.end(), down.rbegin(), down.rend());
-        best = std::move(up);
-      }
+Topology::Topology(TopologyParts parts)
+    : vertices_(std::move(parts.vertices)), links_(std::move(parts.links)) {
+  for (std::size_t v = 0; v < vertices_.size(); ++v) {
+    if (vertices_[v].kind == VertexKind::Gpu) {
+      gpus_.push_back(make_id<VertexId>(v));
     }
   }
-  const bool same_node = vertex(gpu(from)).node == vertex(gpu(to)).node;
-  if (!best || (same_node && link(best->front()).kind != LinkKind::ScaleUp)) {
-    // A mesh: a direct link is shorter than the way over a NIC.
-    Route direct = shortest_route(from, to);
-    if (!best || direct.size() < best->size()) {
-      best = std::move(direct);
-    }
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> ends;
+  std::vector<LinkId> ids;
+  ends.reserve(links_.size());
+  ids.reserve(links_.size());
+  for (std::size_t link = 0; link < links_.size(); ++link) {
+    ends.emplace_back(index(links_[link].from), index(links_[link].to));
+    ids.push_back(make_id<LinkId>(link));
   }
-  return *best;
+  graph_ = Graph(boost::edges_are_unsorted_multi_pass, ends.begin(), ends.end(), ids.begin(),
+                 static_cast<std::uint32_t>(vertices_.size()));
 }
 
 Route Topology::shortest_route(GpuId from, GpuId to) const {
-  std::vector<std::size_t> previous(boost::num_vertices(graph_));
-  std::iota(previous.begin(), previous.end(), std::size_t{0});  // not reached: its own predecessor
+  std::vector<std::uint32_t> previous(vertices_.size());
+  std::iota(previous.begin(), previous.end(), 0U);  // not reached: its own predecessor
+  const auto start = static_cast<std::uint32_t>(index(gpu(from)));
   const auto recorder = boost::make_bfs_visitor(boost::record_predecessors(
       boost::make_iterator_property_map(previous.begin(), boost::get(boost::vertex_index, graph_)),
       boost::on_tree_edge()));
-  const std::size_t start = index(gpu(from));
   boost::breadth_first_search(graph_, start, boost::visitor(recorder));
   Route route;
-  for (std::size_t at = index(gpu(to)); at != start; at = previous[at]) {
+  for (auto at = static_cast<std::uint32_t>(index(gpu(to))); at != start; at = previous[at]) {
     check(previous[at] != at, "two GPUs of the topology are not connected");
     route.push_back(graph_[boost::edge(previous[at], at, graph_).first]);
   }
@@ -145,19 +99,23 @@ Seconds Topology::latency(const Route& route) const {
 
 std::string Topology::vertex_name(VertexId id) const {
   const Vertex& v = vertex(id);
+  const std::string_view name = kVertexNames[static_cast<std::size_t>(v.kind)].one;
   switch (v.kind) {
     case VertexKind::Gpu:
-      return fmt::format("GPU {} of node {}", v.number, v.node);
-    case VertexKind::ScaleUpSwitch:
-      return fmt::format("NVSwitch of node {}", v.node);
-    case VertexKind::PcieSwitch:
-      return fmt::format("PCIe switch of node {}", v.node);
     case VertexKind::Nic:
-      return fmt::format("NIC {} of node {}", v.number, v.node);
+      return fmt::format("{} {} of node {}", name, v.number, v.node);
+    case VertexKind::ScaleUpSwitch:
+    case VertexKind::Cpu:
+      return fmt::format("{} of node {}", name, v.node);
+    case VertexKind::PcieSwitch:
+      return v.number < 0 ? fmt::format("{} of node {}", name, v.node)
+                          : fmt::format("{} {} of node {}", name, v.number, v.node);
     case VertexKind::Leaf:
-      return fmt::format("leaf {}", v.number);
+    case VertexKind::Switch:
+      return fmt::format("{} {}", name, v.number);
     case VertexKind::Spine:
-      return "spine";
+    case VertexKind::Core:
+      return v.number < 0 ? std::string(name) : fmt::format("{} {}", name, v.number);
   }
   return "";
 }

@@ -1,9 +1,9 @@
 // The graph of a cluster (Boost.Graph): vertices are GPUs, NICs and switches, edges are directed
 // links. A full-duplex cable is two edges; parallel cables and the chips of one switching level are
-// bundled into one edge or vertex with a count, since traffic is spread evenly over them.
+// bundled into one edge or vertex with a count where traffic is spread evenly over them.
 #pragma once
 
-#include <boost/graph/adjacency_list.hpp>
+#include <boost/graph/compressed_sparse_row_graph.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,18 +14,27 @@
 
 namespace danlu {
 
-enum class VertexKind { Gpu, ScaleUpSwitch, PcieSwitch, Nic, Leaf, Spine };
+enum class VertexKind { Gpu, ScaleUpSwitch, PcieSwitch, Cpu, Nic, Leaf, Spine, Core, Switch };
+/// "GPUs", "leaf switches", ... for the counts.
+std::string_view vertex_kind_name(VertexKind kind);
 
-/// One vertex; `level` orders the tree: routes climb to a common vertex and descend.
 struct Vertex {
   VertexKind kind = VertexKind::Gpu;
   int node = -1;   // -1 outside nodes
-  int number = 0;  // within the node, or over all for leaves and spines
+  int number = 0;  // within the node; of switches, over all of the kind; -1: the only one
   int count = 1;   // chips that this vertex stands for
-  int level = 0;
 };
 
-enum class LinkKind { ScaleUp, Pcie, NicCable, Uplink };
+enum class LinkKind : std::uint8_t {
+  ScaleUp,
+  Pcie,
+  NicCable,
+  Uplink,
+  CoreUplink,
+  TorusCable,
+  LocalCable,
+  GlobalCable
+};
 std::string_view link_kind_name(LinkKind kind);
 
 /// One directed link: `bandwidth` is what collectives achieve, `nominal` what the data sheet says.
@@ -42,43 +51,58 @@ struct Link {
 /// The links from a source to a destination, in order.
 using Route = std::vector<LinkId>;
 
+/// The same cable in the other direction: links are made in pairs.
+constexpr LinkId twin(LinkId link) {
+  return make_id<LinkId>(index(link) ^ 1U);
+}
+
+/// Vertices and links, before they are a graph.
+class TopologyParts {
+ public:
+  VertexId add_vertex(const Vertex& vertex);
+  /// Adds the link and its twin; returns the link. Cable after cable, ids grow by two.
+  LinkId add_cable(Link link);
+
+  std::vector<Vertex> vertices;
+  std::vector<Link> links;
+};
+
 class Topology {
  public:
   using Graph =
-      boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS, Vertex, LinkId>;
+      boost::compressed_sparse_row_graph<boost::directedS, boost::no_property, LinkId,
+                                         boost::no_property, std::uint32_t, std::uint32_t>;
 
-  VertexId add_vertex(const Vertex& vertex);
-  /// Adds the link and its twin in the other direction.
-  void add_cable(Link link);
+  Topology() = default;
+  explicit Topology(TopologyParts parts);
   /// Replaces what collectives achieve on a link.
   void set_bandwidth(LinkId id, BytesPerSecond bandwidth) {
     links_[index(id)].bandwidth = bandwidth;
   }
 
-  const Vertex& vertex(VertexId id) const { return graph_[index(id)]; }
-  const Link& link(LinkId id) const { return links_[index(id)]; }
+  std::span<const Vertex> vertices() const { return vertices_; }
   std::span<const Link> links() const { return links_; }
+  const Vertex& vertex(VertexId id) const { return vertices_[index(id)]; }
+  const Link& link(LinkId id) const { return links_[index(id)]; }
   const Graph& graph() const { return graph_; }
   VertexId gpu(GpuId id) const { return gpus_[index(id)]; }
   std::size_t gpu_count() const { return gpus_.size(); }
 
-  /// The route between two different GPUs: up to their nearest common vertex and down again, in
-  /// time proportional to its length; where there is none (a mesh), the fewest links (Boost's BFS).
-  /// Throws InternalError when the GPUs are not connected.
-  Route route(GpuId from, GpuId to) const;
-  /// The same by breadth-first search over the whole graph; for meshes, and to check route().
+  /// A route with the fewest links, by Boost's breadth-first search over the whole graph: to check
+  /// the routes that structure gives. Throws InternalError when the GPUs are not connected.
   Route shortest_route(GpuId from, GpuId to) const;
 
   Seconds latency(const Route& route) const;
-  /// "gpu 3 of node 0", "leaf 2", ...
+  /// "GPU 3 of node 0", "leaf 2", ...
   std::string vertex_name(VertexId id) const;
-  /// "node 0: gpu 3 -> NVSwitch"
+  /// "GPU 3 of node 0 -> NVSwitch of node 0"
   std::string link_name(LinkId id) const;
 
  private:
-  Graph graph_;
+  std::vector<Vertex> vertices_;
   std::vector<Link> links_;
   std::vector<VertexId> gpus_;
+  Graph graph_;
 };
 
 }  // namespace danlu

@@ -1,213 +1,90 @@
-#include "sim/collective/ring.hpp"
-
-#include <algorithm>
-#include <cmath>
-#include <map>
-
-#include "sim/base/error.hpp"
+// n ranks pass chunks of S/n around a ring: n-1 steps make a reduce-scatter or an all-gather,
+// 2(n-1) an all-reduce; R rings share the array:
+//
+//   reduce-scatter, all-gather   (n-1) alpha + (n-1)/n S/B
+//   all-reduce                  2(n-1) alpha + 2(n-1)/n S/B
+//   broadcast (a chain)          (n-1) alpha + S/B
+#include "sim/collective/algorithms.hpp"
 
 namespace danlu {
 namespace {
 
-void add_route(const Cluster& cluster, int from, int to, Pattern& pattern) {
-  const Route links = route(cluster, from, to, pattern.rings);
-  pattern.round_latency += cluster.topology.latency(links);
-  for (const LinkId link : links) {
-    pattern.loads.push_back({link, 1});
-  }
+/// The position `steps` back from the i-th of a ring.
+int behind(const std::vector<int>& order, int i, int steps) {
+  const int n = static_cast<int>(order.size());
+  return order[static_cast<std::size_t>(((i - steps) % n + n) % n)];
 }
 
-/// Sorts by link and adds up repeated ones.
-void merge_loads(std::vector<LinkLoad>& loads) {
-  std::sort(loads.begin(), loads.end(),
-            [](const LinkLoad& a, const LinkLoad& b) { return a.link < b.link; });
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < loads.size(); ++i) {
-    if (kept > 0 && loads[kept - 1].link == loads[i].link) {
-      loads[kept - 1].weight += loads[i].weight;
-    } else {
-      loads[kept++] = loads[i];
-    }
+/// The chain that a broadcast from position 0 runs along: the ring, opened before position 0.
+std::vector<int> chain_of(const std::vector<int>& order) {
+  std::size_t root = 0;
+  while (order[root] != 0) {
+    ++root;
   }
-  loads.resize(kept);
-}
-
-/// The ranks by node; all nodes alike in number or else one list of all.
-std::vector<std::vector<int>> by_node(const Cluster& cluster, std::span<const int> ranks) {
-  std::map<int, std::vector<int>> nodes;
-  for (const int rank : ranks) {
-    nodes[cluster.node_of(rank)].push_back(rank);
-  }
-  std::vector<std::vector<int>> lists;
-  for (auto& [node, members] : nodes) {
-    lists.push_back(std::move(members));
-  }
-  const bool even = std::all_of(lists.begin(), lists.end(), [&](const std::vector<int>& list) {
-    return list.size() == lists.front().size();
-  });
-  if (!even || lists.size() == 1) {
-    return {std::vector<int>(ranks.begin(), ranks.end())};
-  }
-  return lists;
-}
-
-/// Links between GPUs of one mesh node, by position in the group.
-using LinkCounts = std::vector<std::vector<int>>;
-
-LinkCounts direct_links(const Cluster& cluster, std::span<const int> ranks) {
-  LinkCounts counts(ranks.size(), std::vector<int>(ranks.size(), 0));
-  const int per_node = cluster.spec.topology.gpus_per_node;
-  for (const MeshLink& link : cluster.spec.topology.mesh_links) {
-    const auto position = [&](int gpu) {
-      return std::find_if(ranks.begin(), ranks.end(),
-                          [&](int rank) { return rank % per_node == gpu; }) -
-             ranks.begin();
-    };
-    const auto first = static_cast<std::size_t>(position(link.first));
-    const auto second = static_cast<std::size_t>(position(link.second));
-    if (first < ranks.size() && second < ranks.size()) {
-      counts[first][second] += link.count;
-      counts[second][first] += link.count;
-    }
-  }
-  return counts;
-}
-
-/// Extends `path` to a closed tour of all GPUs over pairs with at least `width` links.
-bool complete_tour(const LinkCounts& counts, int width, std::vector<std::size_t>& path,
-                   std::vector<bool>& visited) {
-  if (path.size() == counts.size()) {
-    return counts[path.back()][path.front()] >= width;
-  }
-  for (std::size_t next = 0; next < counts.size(); ++next) {
-    if (!visited[next] && counts[path.back()][next] >= width) {
-      visited[next] = true;
-      path.push_back(next);
-      if (complete_tour(counts, width, path, visited)) {
-        return true;
-      }
-      path.pop_back();
-      visited[next] = false;
-    }
-  }
-  return false;
-}
-
-/// The tours of a mesh that use no link twice, widest first: a tour over double links is two rings.
-std::vector<std::vector<int>> mesh_tours(const Cluster& cluster, std::span<const int> ranks) {
-  LinkCounts counts = direct_links(cluster, ranks);
-  int width = 0;
-  for (const std::vector<int>& row : counts) {
-    width = std::max(width, *std::max_element(row.begin(), row.end()));
-  }
-  std::vector<std::vector<int>> tours;
-  for (; width > 0; --width) {
-    std::vector<std::size_t> path{0};
-    std::vector<bool> visited(ranks.size(), false);
-    visited[0] = true;
-    while (complete_tour(counts, width, path, visited)) {
-      std::vector<int> tour;
-      for (std::size_t k = 0; k < path.size(); ++k) {
-        const std::size_t next = path[(k + 1) % path.size()];
-        counts[path[k]][next] -= width;
-        if (ranks.size() > 2) {
-          counts[next][path[k]] -= width;
-        }
-        tour.push_back(ranks[path[k]]);
-      }
-      tours.insert(tours.end(), static_cast<std::size_t>(width), tour);
-      path = {0};
-      visited.assign(ranks.size(), false);
-      visited[0] = true;
-    }
-  }
-  return tours;
-}
-
-void add_ring(const Cluster& cluster, std::span<const int> order, Pattern& pattern) {
+  std::vector<int> chain;
   for (std::size_t i = 0; i < order.size(); ++i) {
-    add_route(cluster, order[i], order[(i + 1) % order.size()], pattern);
+    chain.push_back(order[(root + i) % order.size()]);
   }
-  ++pattern.rings;
-}
-
-/// Rings of a group in one mesh node: every tour, in both directions. False if there is no tour.
-bool add_mesh_rings(const Cluster& cluster, std::span<const int> ranks, Pattern& pattern) {
-  constexpr std::size_t kLargestSearch = 16;  // the search for tours is exponential
-  if (ranks.size() > kLargestSearch) {
-    return false;
-  }
-  for (std::vector<int>& tour : mesh_tours(cluster, ranks)) {
-    add_ring(cluster, tour, pattern);
-    if (tour.size() > 2) {  // a pair's only ring is its own reverse
-      std::reverse(tour.begin(), tour.end());
-      add_ring(cluster, tour, pattern);
-    }
-  }
-  return pattern.rings > 0;
+  return chain;
 }
 
 }  // namespace
 
-Pattern ring_pattern(const Cluster& cluster, std::span<const int> ranks) {
-  check(ranks.size() >= 2, "a ring needs two ranks");
-  Pattern pattern{.ranks = std::vector<int>(ranks.begin(), ranks.end()), .rings = 0};
-  const std::vector<std::vector<int>> nodes = by_node(cluster, ranks);
-  const std::size_t local = nodes.front().size();
-  const bool one_node = cluster.node_of(ranks.front()) == cluster.node_of(ranks.back());
-  const bool mesh = cluster.spec.topology.scale_up == ScaleUpKind::Mesh;
-  if (nodes.size() == 1 && !(mesh && one_node && add_mesh_rings(cluster, ranks, pattern))) {
-    add_ring(cluster, ranks, pattern);
-  }
-  for (std::size_t ring = 0; nodes.size() > 1 && ring < local; ++ring) {
-    std::vector<int> order;
-    for (std::size_t node = 0; node < nodes.size(); ++node) {
-      for (std::size_t i = 0; i < local; ++i) {  // even nodes downwards, odd nodes upwards
-        const std::size_t at = node % 2 == 0 ? ring + local - i : ring + 1 + i;
-        order.push_back(nodes[node][at % local]);
+TransferList ring_transfers(CollectiveOp op, const Group& group) {
+  const int n = group.size();
+  const int rings = static_cast<int>(group.rings.size());
+  TransferList list{op == CollectiveOp::Broadcast ? rings : n * rings, {}};
+  for (int ring = 0; ring < rings; ++ring) {
+    const std::vector<int>& order = group.rings[static_cast<std::size_t>(ring)];
+    if (op == CollectiveOp::Broadcast) {
+      const std::vector<int> chain = chain_of(order);
+      for (int i = 0; i + 1 < n; ++i) {
+        list.transfers.push_back({i,
+                                  chain[static_cast<std::size_t>(i)],
+                                  chain[static_cast<std::size_t>(i + 1)],
+                                  {ring},
+                                  false});
+      }
+      continue;
+    }
+    int round = 0;
+    // Who stands i-th passes on the chunk that the one s + 1 behind owns: after n-1 steps each has
+    // received its own, with everybody's share in it.
+    for (int s = 0; op != CollectiveOp::AllGather && s < n - 1; ++s, ++round) {
+      for (int i = 0; i < n; ++i) {
+        const int chunk = behind(order, i, s + 1) * rings + ring;
+        list.transfers.push_back({round, behind(order, i, 0), behind(order, i, -1), {chunk}, true});
       }
     }
-    add_ring(cluster, order, pattern);
+    // And gathers: its own first, then what it received last.
+    for (int s = 0; op != CollectiveOp::ReduceScatter && s < n - 1; ++s, ++round) {
+      for (int i = 0; i < n; ++i) {
+        const int chunk = behind(order, i, s) * rings + ring;
+        list.transfers.push_back(
+            {round, behind(order, i, 0), behind(order, i, -1), {chunk}, false});
+      }
+    }
   }
-  pattern.round_latency = pattern.round_latency / pattern.rings;
-  merge_loads(pattern.loads);
-  return pattern;
+  return list;
 }
 
-Pattern transfer_pattern(const Cluster& cluster, int from, int to) {
-  Pattern pattern{.ranks = {from, to}};
-  add_route(cluster, from, to, pattern);
-  return pattern;
-}
-
-int collective_steps(CollectiveOp op, int ranks) {
-  switch (op) {
-    case CollectiveOp::AllReduce:
-      return 2 * (ranks - 1);
-    case CollectiveOp::ReduceScatter:
-    case CollectiveOp::AllGather:
-      return ranks - 1;
-    case CollectiveOp::SendReceive:
-      return 1;
+std::vector<Phase> ring_phases(CollectiveOp op, const Group& group) {
+  const int rings = static_cast<int>(group.rings.size());
+  Phase phase{.parts = group.size() * rings, .mean_steps = 1};
+  if (op == CollectiveOp::Broadcast) {
+    phase.parts = rings;
+    phase.mean_steps = group.size() - 1;
   }
-  return 0;
-}
-
-Bytes stream_bytes(CollectiveOp op, const Pattern& pattern, Bytes bytes) {
-  if (op == CollectiveOp::SendReceive) {
-    return {std::ceil(bytes.value)};
+  for (int ring = 0; ring < rings; ++ring) {
+    const std::vector<int>& order = group.rings[static_cast<std::size_t>(ring)];
+    const std::vector<int> chain =
+        op == CollectiveOp::Broadcast ? chain_of(order) : std::vector<int>{};
+    const std::vector<int>& path = chain.empty() ? order : chain;
+    for (std::size_t i = 0; i + (chain.empty() ? 0 : 1) < path.size(); ++i) {
+      phase.streams.push_back({path[i], path[(i + 1) % path.size()], 1, ring});
+    }
   }
-  const auto n = static_cast<int>(pattern.ranks.size());
-  const double chunk = std::ceil(bytes.value / n / pattern.rings);  // chunks are whole bytes
-  return {chunk * collective_steps(op, n)};
-}
-
-Seconds collective_latency(CollectiveOp op, const Pattern& pattern) {
-  if (op == CollectiveOp::SendReceive) {
-    return pattern.round_latency;
-  }
-  const auto n = static_cast<int>(pattern.ranks.size());
-  return pattern.round_latency * (static_cast<double>(collective_steps(op, n)) / n);
+  return {phase};
 }
 
 }  // namespace danlu

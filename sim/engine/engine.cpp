@@ -146,8 +146,8 @@ class Player {
     const auto& [from, to] = ends_[static_cast<std::size_t>(task.channel)];
     check(from != nullptr, "a channel that carries bytes crosses a link");
     sg4::CommPtr flow = sg4::Comm::sendto_init();
-    flows_[index(id)] = flow;  // owned until its completion callback has returned
-    flow->set_data(reinterpret_cast<void*>(index(id)));
+    flows_[index(id)] = flow;            // owned until its completion callback has returned
+    flow->set_data(&flows_[index(id)]);  // where it stands says whose it is
     flow->set_payload_size(static_cast<std::uint64_t>(std::ceil(task.bytes.value)));
     flow->set_source(from);
     flow->set_destination(to);  // this starts it
@@ -155,7 +155,7 @@ class Player {
 
   void arrived(const sg4::Activity& activity) {
     const auto& flow = static_cast<const sg4::Comm&>(activity);
-    const auto task = reinterpret_cast<std::size_t>(flow.get_data<void>());
+    const auto task = static_cast<std::size_t>(flow.get_data<sg4::CommPtr>() - flows_.data());
     if (timeline_.finish[task] >= Seconds{}) {
       return;  // SimGrid signals some endings twice
     }

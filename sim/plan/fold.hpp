@@ -24,7 +24,7 @@
 
 #include <vector>
 
-#include "sim/collective/ring.hpp"
+#include "sim/collective/pattern.hpp"
 #include "sim/workload/rank_layout.hpp"
 
 namespace danlu {

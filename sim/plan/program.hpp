@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sim/collective/ring.hpp"
+#include "sim/collective/pattern.hpp"
 #include "sim/workload/kernels.hpp"
 #include "sim/workload/workload.hpp"
 

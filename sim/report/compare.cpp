@@ -11,17 +11,7 @@ Difference difference(const Report& base, const Report& other) {
 }
 
 std::string_view collective_name(CollectiveOp op) {
-  switch (op) {
-    case CollectiveOp::AllReduce:
-      return "all-reduce";
-    case CollectiveOp::ReduceScatter:
-      return "reduce-scatter";
-    case CollectiveOp::AllGather:
-      return "all-gather";
-    case CollectiveOp::SendReceive:
-      return "send";
-  }
-  return "";
+  return kCollectiveOpNames[static_cast<std::size_t>(op)];
 }
 
 }  // namespace danlu

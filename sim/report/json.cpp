@@ -32,6 +32,17 @@ Json partition_json(const TimePartition& partition) {
   return json;
 }
 
+/// The time of a step by part; null for the exposed part of a kind of communication that it lacks.
+Json breakdown_json(const StepReport& step) {
+  Json json = partition_json(step.breakdown);
+  for (const auto& [kind, part] : kExposedParts) {
+    if (step.by_kind[static_cast<std::size_t>(kind)].time == Seconds{}) {
+      json[std::string(kTimePartNames[static_cast<std::size_t>(part)])] = nullptr;
+    }
+  }
+  return json;
+}
+
 Json overlap_json(const KindOverlap& overlap) {
   return {{"time_s", overlap.time.value},
           {"overlapped_s", overlap.overlapped.value},
@@ -57,7 +68,7 @@ Json step_json(const Report& report) {
           {"bubble_fraction", step.bubble_fraction},
           {"overlap_ratio", or_null(step.all_communication.overlap_ratio())},
           {"exposed_communication_s", step.all_communication.exposed.value},
-          {"breakdown_s", partition_json(step.breakdown)},
+          {"breakdown_s", breakdown_json(step)},
           {"kernel_inefficiency_s",
            {{"gemm", step.kernel_inefficiency.gemm.value},
             {"attention", step.kernel_inefficiency.attention.value},
@@ -133,6 +144,7 @@ Json report_json(const Report& report) {
   return {{"schema", "danlu.run/1"},
           {"scenario", report.scenario},
           {"overrides", report.overrides},
+          {"notes", report.notes},
           {"model", report.model},
           {"parameters", report.parameters},
           {"topology", report.cluster},

@@ -41,15 +41,6 @@ struct UnitActivity {
   std::vector<Interval> waits;                          // for a peer
 };
 
-/// A kind for every instant of exposed communication: where two run at once the first here gets it.
-constexpr std::array kExposedOrder{
-    std::pair{CommunicationKind::Tensor, TimePart::ExposedTensor},
-    std::pair{CommunicationKind::Context, TimePart::ExposedContext},
-    std::pair{CommunicationKind::Expert, TimePart::ExposedExpert},
-    std::pair{CommunicationKind::Pipeline, TimePart::ExposedPipeline},
-    std::pair{CommunicationKind::Data, TimePart::ExposedData},
-};
-
 /// Sums over ranks taking part, for the means.
 struct CommunicationSum {
   double ranks = 0;
@@ -67,23 +58,11 @@ class Measurer {
         cluster_(cluster),
         plan_(plan),
         timeline_(timeline),
-        reader_(plan.graph, timeline) {}
-
-  StepReport step() {
-    collect();
-    StepReport step{.time = timeline_.end};
-    for (std::size_t u = 0; u < units_.size(); ++u) {
-      add_unit(u, step);
-    }
-    const double peak = cluster_.spec.gpu.peak(w_.training.precision)->value;
-    step.tokens_per_second = w_.tokens_per_step() / step.time.value;
-    step.model_flops_per_gpu_second = model_flops_ / step.time.value;
-    step.hardware_flops_per_gpu_second = hardware_flops_ / step.time.value;
-    step.mfu = step.model_flops_per_gpu_second / peak;
-    step.hfu = step.hardware_flops_per_gpu_second / peak;
-    step.bubble_fraction = step.breakdown[TimePart::Bubble] / step.time;
-    return step;
+        reader_(plan.graph, timeline) {
+    measure_step();
   }
+
+  const StepReport& step() const { return step_; }
 
   std::vector<CommunicationReport> communications() const {
     std::vector<CommunicationReport> reports;
@@ -106,6 +85,21 @@ class Measurer {
 
  private:
   using CommunicationKey = std::tuple<int, int, std::string_view, int, double>;
+
+  void measure_step() {
+    collect();
+    step_.time = timeline_.end;
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      add_unit(u, step_);
+    }
+    const double peak = cluster_.spec.gpu.peak(w_.training.precision)->value;
+    step_.tokens_per_second = w_.tokens_per_step() / step_.time.value;
+    step_.model_flops_per_gpu_second = model_flops_ / step_.time.value;
+    step_.hardware_flops_per_gpu_second = hardware_flops_ / step_.time.value;
+    step_.mfu = step_.model_flops_per_gpu_second / peak;
+    step_.hfu = step_.hardware_flops_per_gpu_second / peak;
+    step_.bubble_fraction = step_.breakdown[TimePart::Bubble] / step_.time;
+  }
 
   void collect() {
     units_.resize(plan_.fold.units.size());
@@ -259,7 +253,7 @@ class Measurer {
 
     step.breakdown[TimePart::ExposedTensor] += share * (tensor.total() - hidden.total());
     Intervals idle = subtract({{Seconds{}, timeline_.end}}, outline(unit));
-    for (const auto& [kind, part] : kExposedOrder) {
+    for (const auto& [kind, part] : kExposedParts) {
       const Intervals& there = kinds[static_cast<std::size_t>(kind)];
       step.breakdown[part] += share * measure_of(intersect(idle, there));
       idle = subtract(idle, there);
@@ -350,6 +344,7 @@ class Measurer {
   const Timeline& timeline_;
   ActivityReader reader_;
   std::vector<UnitActivity> units_;
+  StepReport step_;
   std::map<std::tuple<int, int, int>, SliceMeasure> slices_;
   std::vector<InfoSum> by_info_;  // of one unit
   std::map<CommunicationKey, CommunicationSum> sums_;

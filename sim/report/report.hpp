@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sim/cluster/cluster.hpp"
@@ -44,6 +45,16 @@ inline constexpr std::array<std::string_view, kTimeParts> kTimePartNames{
     "useful",           "kernel_inefficiency", "recomputation",  "exposed_tensor",
     "exposed_pipeline", "exposed_data",        "exposed_expert", "exposed_context",
     "bubble",           "straggler_wait",      "optimizer",      "host"};
+
+/// Whose exposed communication goes to which part: where two kinds run at once, the first here gets
+/// the instant.
+inline constexpr std::array kExposedParts{
+    std::pair{CommunicationKind::Tensor, TimePart::ExposedTensor},
+    std::pair{CommunicationKind::Context, TimePart::ExposedContext},
+    std::pair{CommunicationKind::Expert, TimePart::ExposedExpert},
+    std::pair{CommunicationKind::Pipeline, TimePart::ExposedPipeline},
+    std::pair{CommunicationKind::Data, TimePart::ExposedData},
+};
 
 /// Seconds by part.
 struct TimePartition {
@@ -145,6 +156,7 @@ struct SimulationReport {
 struct Report {
   std::string scenario;
   std::vector<std::string> overrides;  // "key.path=value" of the command line; the caller's
+  std::vector<std::string> notes;      // Scenario::notes; the caller's
   std::string model;
   std::string cluster;
   std::string gpu;

@@ -97,6 +97,9 @@ void add_summary(const Report& report, Page& page) {
   page.line("{} ({:.4g} B parameters) on {} x {}, {}", report.model, report.parameters / 1e9,
             thousands(report.gpus), report.gpu, report.cluster);
   page.line("{}; {}", plan_line(report), training_line(report));
+  for (const std::string& note : report.notes) {
+    page.line("note: {}", note);
+  }
   page.line("batch {} = {} of {} x {}, {} each", thousands(w.training.global_batch),
             counted(w.microbatches(), "microbatch", "es"),
             counted(w.training.micro_batch, "sequence"), counted(w.parallelism.data, "replica"),

@@ -1,6 +1,10 @@
 #include "sim/scenario/keys.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "sim/cluster/topology_spec.hpp"
 
 namespace danlu {
 namespace {
@@ -63,39 +67,108 @@ KeyRow fraction(std::string path, std::string fallback, std::string help) {
   return number(std::move(path), 0.01, 1, std::move(fallback), std::move(help));
 }
 
-std::vector<KeyRow> node_and_fabric_keys() {
+std::vector<KeyRow> node_keys() {
   return {
-      count("node.gpus", 1, 1024, "required", "GPUs in one node (one scale-up domain)"),
-      quantity("node.power", Dimension::Power, 1, 1e6, "", "Nameplate power of the whole node"),
-      choice(
-          "node.scale_up.kind", "switch|mesh|none", "switch",
-          "How GPUs of a node are joined: through NVSwitches, by direct links, or over PCIe only"),
+      text("node.xml", "",
+           "NCCL's topology file of such a node (XML); the keys below that stand here win over it"),
+      count("node.gpus", 1, 16384, "required", "GPUs in one node (one scale-up domain)"),
+      quantity("node.power", Dimension::Power, 1, 1e7, "", "Nameplate power of the whole node"),
+      choice("node.scale_up.kind", "switch|mesh|none|torus|full-mesh", "switch",
+             "How GPUs of a node are joined: through NVSwitches, by the direct links listed, over "
+             "PCIe only, by links to the neighbours in a torus, or by links between all pairs"),
       count("node.scale_up.switches", 1, 1024, "1", "Switch chips in a node (for the counts)"),
       bandwidth("node.scale_up.bandwidth", 1e9, 1e13, "",
-                "Nominal bandwidth per GPU (mesh: per link) and direction"),
+                "Nominal bandwidth per GPU (mesh, torus: per link) and direction"),
       fraction("node.scale_up.efficiency", "1",
                "Share of the nominal bandwidth that collectives achieve"),
+      fraction("node.scale_up.reduction_efficiency", "",
+               "The same for sums that the switches make (NVLS); absent: they cannot"),
+      bandwidth("node.scale_up.reduction_cap", 1e9, 1e13, "",
+                "Bus bandwidth that such sums never exceed"),
       duration("node.scale_up.latency", "0 us", "One step from GPU to GPU, software included"),
       {.path = "node.scale_up.links",
        .type = KeyType::Links,
        .text = "Of a mesh: a list of [GPU, GPU, number of links]"},
+      count("node.scale_up.links_per_pair", 1, 64, "1", "Of a full mesh: links between two GPUs"),
+      text("node.scale_up.dims", "", "Of a torus: GPUs along each axis, as in `4x4x4`"),
+      count("node.scale_up.wrap", 3, 1024, "3",
+            "Of a torus: the shortest axis that closes into a ring"),
       bandwidth("node.pcie.bandwidth", 1e9, 5e11, "64 GB/s",
-                "GPU to NIC, each direction (GPU to GPU where there is no scale-up link)"),
-      count("node.nics.count", 1, 1024, "required", "NICs of a node that carry training traffic"),
+                "GPU to NIC, each direction (GPU to PCIe switch where there is no scale-up link)"),
+      count("node.pcie.switches", 1, 64, "1",
+            "Without scale-up links: PCIe switches that share GPUs and NICs, joined by the CPUs"),
+      count("node.nics.count", 1, 16384, "required", "NICs of a node that carry training traffic"),
       bandwidth("node.nics.bandwidth", 1e8, 2.5e11, "required",
                 "Nominal bandwidth of one NIC, each direction"),
+      count("node.nics.ports", 1, 8, "1",
+            "Ports of a NIC that share its bandwidth, each cabled to a leaf and plane of its own"),
       fraction("node.nics.efficiency", "1", "Share of the nominal bandwidth that messages achieve"),
-      choice(
-          "fabric.kind", "rail-optimised|fat-tree|switch", "rail-optimised",
-          "How nodes are joined: NIC i of every node on leaf i, all NICs of a node on one leaf, or "
-          "one switch for all"),
-      count("fabric.nodes_per_leaf", 1, kMost, "32", "Nodes below one leaf switch"),
-      number("fabric.oversubscription", 1, 100, "1", "Of a leaf: bandwidth down over bandwidth up"),
+  };
+}
+
+std::vector<KeyRow> fabric_keys() {
+  std::string kinds;
+  std::string helps;
+  for (const FabricRow& row : kFabricKinds) {
+    kinds += fmt::format("{}{}", kinds.empty() ? "" : "|", row.name);
+    helps += fmt::format("{}{}: {}", helps.empty() ? "" : "; ", row.name, row.help);
+  }
+  return {
+      choice("fabric.kind", kinds, "rail-optimised", "How nodes are joined. " + helps),
+      count("fabric.nodes_per_leaf", 1, kMost, "32",
+            "Nodes below one leaf switch (torus, dragonfly: at one switch)"),
+      number("fabric.oversubscription", 0.01, 100, "1",
+             "Of a leaf: bandwidth down over bandwidth up; below 1 it has more up than down"),
+      count("fabric.nodes_per_pod", 1, kMost, "",
+            "Nodes below one set of spines; then a third level, the core, joins these pods"),
+      number("fabric.pod_oversubscription", 0.01, 100, "1",
+             "Of a spine below a core: bandwidth down over bandwidth up"),
+      bandwidth("fabric.uplink_bandwidth", 1e8, 1e13, "",
+                "One cable between switches, each direction; that of a NIC's port if left out"),
+      count("fabric.switch_ports", 2, 1e5, "",
+            "Ports of a spine or core at that speed; as many as a leaf has if left out"),
+      text("fabric.dims", "", "Of a torus: switches along each axis, as in `8x8x8`"),
+      count("fabric.groups", 2, 10000, "", "Of a dragonfly: groups of switches"),
+      count("fabric.switches_per_group", 1, 1000, "", "Of a dragonfly"),
+      count("fabric.global_links_per_switch", 1, 1000, "",
+            "Of a dragonfly: cables from a switch to other groups"),
       duration("fabric.latency", "0 us",
                "One step from GPU to GPU through one leaf, software included"),
+      duration("fabric.small_latency", "0 us",
+               "The same for messages up to 16 KiB, where a network sends them faster"),
+      fraction(
+          "fabric.reduction_efficiency", "",
+          "Share of the NICs' rate that sums made by its switches achieve (SHARP); absent: they "
+          "cannot"),
       duration("fabric.hop_latency", "0 us", "Each further switch on the way"),
+      choice("fabric.routing", "adaptive|ecmp", "adaptive",
+             "adaptive: traffic spreads evenly over equal paths; ecmp: a hash picks one path for "
+             "every flow, and flows can collide"),
+      count("fabric.ecmp_seed", 0, 1e9, "1", "Of the hash of ecmp"),
+      flag(
+          "fabric.pxn", "true",
+          "Traffic between rails goes over NVLink (PCIe-only: the PCIe switches) to the NIC on the "
+          "destination's rail and along that rail; false: from its own rail over the spine"),
       duration("collective.launch", "0 us", "Fixed cost of starting one collective"),
+      choice("collective.tuning", "none|nccl", "none",
+             "What chooses algorithm and protocol: nothing (rings with the latencies above), or "
+             "NCCL's model with its constants"),
+      quantity("collective.fill", Dimension::Size, 0, 1e12, "0 B",
+               "With NCCL: pipeline that a ring or tree must fill in a node"),
+      quantity("collective.reduction_fill", Dimension::Size, 0, 1e12, "0 B",
+               "The same for sums that the switches of a node make"),
+      quantity("collective.network_fill", Dimension::Size, 0, 1e12, "0 B",
+               "The same for the network, all NICs of a node together"),
+      number("collective.network_passes", 0, 100, "0",
+             "Network stages that do not overlap while it fills"),
   };
+}
+
+std::vector<KeyRow> node_and_fabric_keys() {
+  std::vector<KeyRow> rows = node_keys();
+  const std::vector<KeyRow> fabric = fabric_keys();
+  rows.insert(rows.end(), fabric.begin(), fabric.end());
+  return rows;
 }
 
 std::vector<KeyRow> make_topology_keys() {

@@ -3,8 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
 
 #include "sim/base/text.hpp"
+#include "sim/cluster/cluster.hpp"
+#include "sim/scenario/nccl_topology.hpp"
 
 namespace danlu {
 namespace {
@@ -51,6 +56,11 @@ Values read_preset_text(const std::string& yaml, const fs::path& file,
                         std::span<const KeyRow> keys) {
   std::vector<Problem> problems;
   Values values = read_values(yaml, file.string(), keys, "", problems);
+  if (values.has("node.xml")) {
+    const Values own = values;
+    add_node_of_xml(values, own, file.parent_path());
+    values.overlay(own);
+  }
   check_required(values, keys, problems);
   if (!problems.empty()) {
     throw InputError(std::move(problems));
@@ -75,6 +85,9 @@ class Getter {
     if (row->fallback.empty()) {
       return 0;
     }
+    if (row->type == KeyType::Flag) {
+      return row->fallback == "true" ? 1 : 0;
+    }
     if (row->type == KeyType::Quantity) {
       return parse_quantity(row->fallback, row->dimension).value_or(ParsedQuantity{}).value;
     }
@@ -92,9 +105,109 @@ class Getter {
   std::span<const KeyRow> keys_;
 };
 
+/// "4x4x2" as its numbers.
+std::vector<int> read_dims(const Values& values, std::string_view path,
+                           std::vector<Problem>& problems) {
+  std::vector<int> dims;
+  if (!values.has(path)) {
+    return dims;
+  }
+  constexpr double kLongestAxis = 1024;
+  constexpr std::size_t kMostAxes = 6;
+  const std::string text = values.at(path).text;
+  for (const std::string_view part : split(text, 'x')) {
+    const double dim = parse_number(part).value_or(0);
+    dims.push_back(dim >= 1 && dim <= kLongestAxis && dim == std::floor(dim) ? static_cast<int>(dim)
+                                                                             : 0);
+  }
+  double size = 1;
+  for (const int dim : dims) {
+    size *= dim;
+  }
+  if (size < 1 || size > 1e6 || dims.size() > kMostAxes) {
+    problems.push_back(values.problem(
+        path, fmt::format("expected the points along each axis, found '{}'", shown(text)),
+        "three axes of four points are 4x4x4"));
+    dims.clear();
+  }
+  return dims;
+}
+
+/// All pairs of GPUs are linked.
+void join_all(TopologySpec& spec, int links) {
+  spec.mesh_links.clear();
+  for (int first = 0; first < spec.gpus_per_node; ++first) {
+    for (int second = first + 1; second < spec.gpus_per_node; ++second) {
+      spec.mesh_links.push_back({first, second, links});
+    }
+  }
+}
+
+/// A key that the chosen kind needs.
+void require_for_kind(const Values& values, std::string_view kind_path, std::string_view path,
+                      std::string_view hint, std::vector<Problem>& problems) {
+  if (values.misses(path)) {
+    problems.push_back(
+        values.problem(kind_path, fmt::format("missing key '{}'", path), std::string(hint)));
+  }
+}
+
+void check_torus(const Values& values, const TopologySpec& spec, std::vector<Problem>& problems) {
+  require_for_kind(values, "node.scale_up.kind", "node.scale_up.dims",
+                   "GPUs along each axis, as in 4x4x4", problems);
+  const double size = std::accumulate(spec.scale_up_dims.begin(), spec.scale_up_dims.end(), 1.0,
+                                      std::multiplies<>());
+  if (!spec.scale_up_dims.empty() && size != spec.gpus_per_node) {
+    problems.push_back(values.problem(
+        "node.scale_up.dims",
+        fmt::format("the torus has {:.0f} points, the node {} GPUs", size, spec.gpus_per_node)));
+  }
+}
+
+void check_dragonfly(const Values& values, const TopologySpec& spec,
+                     std::vector<Problem>& problems) {
+  for (const char* path :
+       {"fabric.groups", "fabric.switches_per_group", "fabric.global_links_per_switch"}) {
+    require_for_kind(values, "fabric.kind", path, "a dragonfly has groups of switches", problems);
+  }
+  const int ports = spec.switches_per_group * spec.global_links_per_switch;
+  if (ports > 0 && spec.groups - 1 > ports) {
+    problems.push_back(
+        values.problem("fabric.groups",
+                       fmt::format("{} groups: each must reach {} others and has {} global links",
+                                   spec.groups, spec.groups - 1, ports),
+                       "switches_per_group x global_links_per_switch must be at least groups - 1"));
+  }
+}
+
+void check_fabric(const Values& values, const TopologySpec& spec, std::vector<Problem>& problems) {
+  if (spec.scale_up == ScaleUpKind::Torus) {
+    check_torus(values, spec, problems);
+  }
+  if (spec.fabric == FabricKind::Dragonfly) {
+    check_dragonfly(values, spec, problems);
+  }
+  if (spec.fabric == FabricKind::Torus) {
+    require_for_kind(values, "fabric.kind", "fabric.dims", "switches along each axis, as in 8x8x8",
+                     problems);
+  }
+  if (spec.nodes_per_pod % spec.nodes_per_leaf != 0) {
+    problems.push_back(values.problem("fabric.nodes_per_pod",
+                                      fmt::format("nodes_per_pod ({}) must be a multiple of "
+                                                  "nodes_per_leaf ({})",
+                                                  spec.nodes_per_pod, spec.nodes_per_leaf)));
+  }
+  if (spec.fabric == FabricKind::RailOnly && !spec.pxn && spec.nics_per_node > 1) {
+    problems.push_back(values.problem("fabric.pxn", "a rail-only fabric has no way between rails",
+                                      "leave out pxn, or choose kind: rail-optimised"));
+  }
+}
+
 void check_mesh(const Values& values, const TopologySpec& spec, std::vector<Problem>& problems) {
-  const bool mesh = spec.scale_up == ScaleUpKind::Mesh;
-  if (mesh && spec.mesh_links.empty()) {
+  if (spec.scale_up != ScaleUpKind::Mesh) {
+    return;
+  }
+  if (spec.mesh_links.empty()) {
     problems.push_back(values.problem("node.scale_up.kind", "a mesh needs 'links'",
                                       "links: [[0, 1, 2]] says that 2 links join GPUs 0 and 1"));
   }
@@ -110,6 +223,21 @@ void check_mesh(const Values& values, const TopologySpec& spec, std::vector<Prob
 }
 
 }  // namespace
+
+void add_node_of_xml(Values& values, const Values& own, const fs::path& beside) {
+  Problem asked = own.problem("node.xml", "");
+  const std::string name = own.at("node.xml").text;
+  const bool in_file = asked.position.line > 0;
+  const fs::path file = (in_file ? fs::path(asked.position.file).parent_path() : beside) / name;
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) {
+    asked.message = fmt::format("there is no file '{}'", shown(name, kLongestPath));
+    asked.hint = "a path starts at the folder of the file that holds it";
+    throw InputError(std::move(asked));
+  }
+  values.erase_tree("node.scale_up.links");
+  values.overlay(read_nccl_node(file));
+}
 
 std::vector<std::string> preset_names(const fs::path& folder) {
   std::vector<std::string> names;
@@ -156,29 +284,64 @@ Values find_topology(const std::string& name, const Problem& asked, const fs::pa
 
 TopologySpec make_topology(const Values& values, std::vector<Problem>& problems) {
   const Getter get(values, topology_keys());
+  const bool full_mesh =
+      values.has("node.scale_up.kind") && values.at("node.scale_up.kind").text == "full-mesh";
   TopologySpec spec{
       .name = values.at("name").text,
       .gpus_per_node = get.count("node.gpus"),
       .node_power_watts = get.number("node.power"),
-      .scale_up = static_cast<ScaleUpKind>(get.count("node.scale_up.kind")),
+      .scale_up =
+          full_mesh ? ScaleUpKind::Mesh : static_cast<ScaleUpKind>(get.count("node.scale_up.kind")),
       .scale_up_switches = get.count("node.scale_up.switches"),
       .scale_up_bandwidth = {get.number("node.scale_up.bandwidth")},
       .scale_up_efficiency = get.number("node.scale_up.efficiency"),
+      .scale_up_reduction_efficiency = get.number("node.scale_up.reduction_efficiency"),
+      .scale_up_reduction_cap = {get.number("node.scale_up.reduction_cap")},
       .scale_up_latency = {get.number("node.scale_up.latency")},
+      .scale_up_dims = read_dims(values, "node.scale_up.dims", problems),
+      .scale_up_wrap = get.count("node.scale_up.wrap"),
       .pcie_bandwidth = {get.number("node.pcie.bandwidth")},
+      .pcie_switches = get.count("node.pcie.switches"),
       .nics_per_node = get.count("node.nics.count"),
+      .ports_per_nic = get.count("node.nics.ports"),
       .nic_bandwidth = {get.number("node.nics.bandwidth")},
       .nic_efficiency = get.number("node.nics.efficiency"),
       .fabric = static_cast<FabricKind>(get.count("fabric.kind")),
       .nodes_per_leaf = get.count("fabric.nodes_per_leaf"),
       .oversubscription = get.number("fabric.oversubscription"),
+      .nodes_per_pod = get.count("fabric.nodes_per_pod"),
+      .pod_oversubscription = get.number("fabric.pod_oversubscription"),
+      .uplink_bandwidth = {get.number("fabric.uplink_bandwidth")},
+      .switch_ports = get.count("fabric.switch_ports"),
+      .dims = read_dims(values, "fabric.dims", problems),
+      .groups = get.count("fabric.groups"),
+      .switches_per_group = get.count("fabric.switches_per_group"),
+      .global_links_per_switch = get.count("fabric.global_links_per_switch"),
       .fabric_latency = {get.number("fabric.latency")},
+      .fabric_small_latency = {get.number("fabric.small_latency")},
       .hop_latency = {get.number("fabric.hop_latency")},
+      .routing = static_cast<Routing>(get.count("fabric.routing")),
+      .ecmp_seed = static_cast<std::uint64_t>(get.number("fabric.ecmp_seed")),
+      .pxn = get.number("fabric.pxn") != 0,
+      .fabric_reduction_efficiency = get.number("fabric.reduction_efficiency"),
       .collective_launch = {get.number("collective.launch")},
+      .nccl_tuning = get.count("collective.tuning") == 1,
+      .pipeline_fill = {get.number("collective.fill")},
+      .reduction_fill = {get.number("collective.reduction_fill")},
+      .network_fill = {get.number("collective.network_fill")},
+      .network_passes = get.number("collective.network_passes"),
   };
   if (values.has("node.scale_up.links")) {
     for (const std::vector<int>& link : values.at("node.scale_up.links").links) {
       spec.mesh_links.push_back({link[0], link[1], link[2]});
+    }
+  }
+  if (full_mesh) {
+    join_all(spec, get.count("node.scale_up.links_per_pair"));
+  }
+  if (spec.scale_up == ScaleUpKind::Torus) {
+    for (const auto& [first, second] : Grid(spec.scale_up_dims, spec.scale_up_wrap).cables()) {
+      spec.mesh_links.push_back({first, second, 1});
     }
   }
   if (spec.scale_up != ScaleUpKind::None && spec.scale_up_bandwidth.value == 0) {
@@ -193,6 +356,7 @@ TopologySpec make_topology(const Values& values, std::vector<Problem>& problems)
                        "each NIC serves one GPU or several, so the others would carry nothing"));
   }
   check_mesh(values, spec, problems);
+  check_fabric(values, spec, problems);
   return spec;
 }
 

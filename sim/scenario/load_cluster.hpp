@@ -18,6 +18,9 @@ Values find_topology(const std::string& name, const Problem& asked,
 ClusterSpec make_cluster(const Values& values, const std::filesystem::path& beside,
                          const LoadOptions& options);
 
+/// Puts the node of the NCCL file that `own` names at `node.xml` into `values`.
+void add_node_of_xml(Values& values, const Values& own, const std::filesystem::path& beside);
+
 /// Builds the spec; relations that do not hold are added to `problems`.
 TopologySpec make_topology(const Values& values, std::vector<Problem>& problems);
 

@@ -118,13 +118,22 @@ class Builder {
     build_degraded(scenario.cluster);
     build_parallelism(scenario.workload.parallelism, scenario.cluster.gpus);
     build_training(scenario.workload.training);
+    if (scenario.workload.training.recompute == Recompute::Selective &&
+        values_.misses("training.attention")) {
+      scenario.notes.emplace_back(
+          "selective recomputation repeats unfused attention, so without training.attention "
+          "attention is unfused");
+    }
     scenario.workload.collectives = static_cast<CollectiveMode>(choice("collectives"));
     scenario.workload.fold = static_cast<FoldMode>(choice("fold"));
     throw_if_any(problems_);
+    if (std::string found = cluster_problem(scenario.cluster); !found.empty()) {
+      problems_.push_back(values_.problem("cluster.gpus", std::move(found)));
+    }
     for (WorkloadProblem& found :
          problems(scenario.workload, scenario.cluster.gpus, scenario.cluster.gpu)) {
       problems_.push_back(
-          values_.problem(found.path, std::move(found.message), std::move(found.hint)));
+          values_.relation_problem(found.keys, std::move(found.message), std::move(found.hint)));
     }
     throw_if_any(problems_);
     return scenario;
@@ -251,6 +260,9 @@ class Builder {
                                     values_.problem("cluster.topology", ""), beside_, options_);
     const Values own = values_.below("cluster.");
     const bool own_gpu = own.has("gpu");
+    if (own.has("node.xml")) {
+      add_node_of_xml(topology, own, beside_);
+    }
     topology.overlay(own);
     cluster.topology = make_topology(topology, problems_);
     cluster.gpu =
@@ -289,8 +301,11 @@ class Builder {
       const int rest = p.tensor * p.pipeline;
       p.data = std::max(1, gpus / rest);
       if (gpus % rest != 0) {
-        add("parallelism", fmt::format("tensor ({}) x pipeline ({}) must divide gpus ({})",
-                                       p.tensor, p.pipeline, gpus));
+        const std::vector<std::string> keys{"parallelism", "parallelism.tensor",
+                                            "parallelism.pipeline", "cluster.gpus"};
+        problems_.push_back(values_.relation_problem(
+            keys, fmt::format("tensor ({}) x pipeline ({}) must divide gpus ({})", p.tensor,
+                              p.pipeline, gpus)));
       }
     }
     const auto optional_count = [&](std::string_view path) {

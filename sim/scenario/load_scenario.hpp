@@ -17,6 +17,7 @@ struct Scenario {
   std::string name;
   ClusterSpec cluster;
   Workload workload;
+  std::vector<std::string> notes;  // what the reader chose where the file is silent; sentences
 };
 
 /// Where presets lie, and what the command line overrides.

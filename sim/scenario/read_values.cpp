@@ -259,7 +259,7 @@ class Reader {
       } else if (key.find('.') != std::string::npos) {
         add(mark, fmt::format("unknown key {}", quote(key)), "nest the keys instead of using dots");
       } else {
-        read_node(entry.second, path.empty() ? key : path + "." + key, mark);
+        read_node(entry.second, path.empty() ? key : fmt::format("{}.{}", path, key), mark);
       }
     }
   }

@@ -93,6 +93,15 @@ Problem Values::problem(std::string_view path, std::string message, std::string 
   return {at->position, std::move(message), std::move(hint), at->source_line};
 }
 
+Problem Values::relation_problem(std::span<const std::string> paths, std::string message,
+                                 std::string hint) const {
+  const auto overridden = std::find_if(paths.begin(), paths.end(), [&](const std::string& path) {
+    return has(path) && at(path).position.line == 0;
+  });
+  return problem(overridden == paths.end() ? paths.front() : *overridden, std::move(message),
+                 std::move(hint));
+}
+
 void check_required(const Values& values, std::span<const KeyRow> keys,
                     std::vector<Problem>& problems) {
   for (const KeyRow& row : keys) {

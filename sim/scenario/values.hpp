@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,7 @@ struct Value {
   std::string text;   // as written
   double number = 0;  // Count, Number, Quantity; Flag: 0 or 1; Choice: index of the choice
   std::vector<std::vector<int>> links;
-  SourcePosition position;
+  SourcePosition position;  // line 0: from the command line
   std::string source_line;
 };
 
@@ -54,6 +55,10 @@ class Values {
 
   /// A problem shown at the value of `path`, or at the nearest section above it.
   Problem problem(std::string_view path, std::string message, std::string hint = "") const;
+  /// A problem of several keys together, shown at the first of them, or at the first that the
+  /// command line set: that is what the user touched last.
+  Problem relation_problem(std::span<const std::string> paths, std::string message,
+                           std::string hint = "") const;
 
  private:
   std::map<std::string, Value, std::less<>> values_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -134,7 +135,18 @@ std::string_view CsvTable::cell(const CsvRow& row, std::string_view name) const 
   return column == columns_.end() ? "" : trimmed(row.cells[column->second]);
 }
 
-CsvTable parse_csv(std::string_view text, const std::string& file) {
+CsvTable parse_csv(std::string_view text, const std::string& file,
+                   std::span<const std::string_view> known) {
+  const std::string_view first = text.substr(0, text.find('\n'));
+  const bool useful = std::any_of(known.begin(), known.end(), [&](std::string_view word) {
+    return first.find(word) != std::string_view::npos;
+  });
+  if (!useful && !known.empty() && !text.empty()) {
+    fail(file, 1,
+         fmt::format("expected the header of a CSV table with a column {}, found '{}'",
+                     fmt::join(known, " or "), shown(trimmed(first))),
+         "the first line names the columns, separated by commas");
+  }
   std::vector<CsvRow> rows = Reader(text, file).read();
   if (rows.empty()) {
     fail(file, 0, "the table is empty", "the first line names the columns");
@@ -144,8 +156,11 @@ CsvTable parse_csv(std::string_view text, const std::string& file) {
   return {file, std::move(header), std::move(rows)};
 }
 
-CsvTable read_csv(const std::filesystem::path& file) {
+CsvTable read_csv(const std::filesystem::path& file, std::span<const std::string_view> known) {
   std::error_code error;
+  if (std::filesystem::is_directory(file, error)) {
+    fail(file.string(), 0, "is a directory, not a file");
+  }
   if (!std::filesystem::is_regular_file(file, error)) {
     fail(file.string(), 0, "there is no such file");
   }
@@ -158,7 +173,7 @@ CsvTable read_csv(const std::filesystem::path& file) {
   if (!stream) {
     fail(file.string(), 0, "the file cannot be read");
   }
-  return parse_csv(text.str(), file.string());
+  return parse_csv(text.str(), file.string(), known);
 }
 
 }  // namespace danlu

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,9 +35,12 @@ class CsvTable {
   std::vector<CsvRow> rows_;
 };
 
-/// Reads the text of a table; `file` names it in messages. Throws InputError at the line at fault.
-CsvTable parse_csv(std::string_view text, const std::string& file);
+/// Reads the text of a table; `file` names it in messages. Throws InputError at the line at fault;
+/// first of all where the first line has none of the words in `known`, if there are any: then it is
+/// no table that the caller could use, and hardly a table.
+CsvTable parse_csv(std::string_view text, const std::string& file,
+                   std::span<const std::string_view> known = {});
 /// The same for a file of at most 64 MiB.
-CsvTable read_csv(const std::filesystem::path& file);
+CsvTable read_csv(const std::filesystem::path& file, std::span<const std::string_view> known = {});
 
 }  // namespace danlu

@@ -12,7 +12,7 @@
 namespace danlu {
 namespace {
 
-constexpr std::array<std::string_view, 6> kNeeded{"gpu", "dtype", "m", "n", "k", "tflops"};
+constexpr std::array<std::string_view, 7> kNeeded{"gpu", "op", "dtype", "m", "n", "k", "tflops"};
 
 /// The point of one row, or the reasons why there is none.
 class Product {
@@ -73,6 +73,10 @@ class Product {
 };
 
 }  // namespace
+
+std::span<const std::string_view> needed_product_columns() {
+  return kNeeded;
+}
 
 Validation validate_products(const CsvTable& table, const LoadOptions& options) {
   Validation result{.table = "gemm", .rows = static_cast<int>(table.rows().size())};

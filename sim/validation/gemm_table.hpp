@@ -3,13 +3,19 @@
 // without a preset.
 #pragma once
 
+#include <span>
+#include <string_view>
+
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/validation/csv.hpp"
 #include "sim/validation/validation.hpp"
 
 namespace danlu {
 
-/// Every row of a table with the columns gpu, op, dtype, m, n, k and tflops.
+/// The columns without which no row can be simulated.
+std::span<const std::string_view> needed_product_columns();
+
+/// Every row of a table with those columns.
 Validation validate_products(const CsvTable& table, const LoadOptions& options);
 
 }  // namespace danlu

@@ -31,9 +31,10 @@ constexpr std::array kDevices{
 };
 
 /// The columns without which nothing can be simulated, in the order of the messages.
-constexpr std::array<std::string_view, 13> kNeeded{
-    "gpu",   "gpus",    "layers", "hidden", "ffn_hidden",        "gated_mlp",  "heads",
-    "vocab", "seq_len", "tp",     "pp",     "global_batch_seqs", "micro_batch"};
+constexpr std::array<std::string_view, 15> kNeeded{
+    "gpu",         "gpus",      "layers",  "hidden", "ffn_hidden", "gated_mlp",
+    "heads",       "vocab",     "seq_len", "tp",     "pp",         "global_batch_seqs",
+    "micro_batch", "recompute", "dtype"};
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -188,11 +189,6 @@ class Converter {
 
   void check_needed() {
     for (const std::string_view column : kNeeded) {
-      if (cell(column).empty()) {
-        refuse(fmt::format("missing {}", column));
-      }
-    }
-    for (const char* column : {"recompute", "dtype"}) {
       if (cell(column).empty()) {
         refuse(fmt::format("missing {}", column));
       }
@@ -446,7 +442,7 @@ class Converter {
   }
 
   std::string read_recompute() {
-    const std::string text = lower(cell("recompute"));
+    std::string text = lower(cell("recompute"));
     if (text == "none" || text == "full") {
       return text;
     }
@@ -537,6 +533,10 @@ std::string Conversion::reason() const {
 
 Conversion convert(const CsvTable& table, const CsvRow& row, const LoadOptions& options) {
   return Converter(table, row, options).convert();
+}
+
+std::span<const std::string_view> needed_training_columns() {
+  return kNeeded;
 }
 
 bool is_complete(const CsvTable& table, const CsvRow& row) {

@@ -37,6 +37,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,6 +79,9 @@ struct Conversion {
   std::string reason() const;  // joined
 };
 Conversion convert(const CsvTable& table, const CsvRow& row, const LoadOptions& options);
+
+/// The columns without which no row can be simulated.
+std::span<const std::string_view> needed_training_columns();
 
 /// Whether the row states everything: its column `complete`, or else no missing column.
 bool is_complete(const CsvTable& table, const CsvRow& row);

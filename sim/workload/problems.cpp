@@ -38,13 +38,16 @@ class Checker {
   }
 
  private:
-  void add(std::string_view path, std::string message, std::string hint = "") {
-    found_.push_back({std::string(path), std::move(message), std::move(hint)});
+  using Keys = std::vector<std::string>;
+
+  void add(Keys keys, std::string message, std::string hint = "") {
+    found_.push_back({std::move(keys), std::move(message), std::move(hint)});
   }
-  void must_divide(std::string_view path, std::string_view what, int divisor,
-                   std::string_view of_what, int number) {
+  void must_divide(Keys keys, std::string_view what, int divisor, std::string_view of_what,
+                   int number) {
     if (number % divisor != 0) {
-      add(path, fmt::format("{} ({}) must divide {} ({})", what, divisor, of_what, number),
+      add(std::move(keys),
+          fmt::format("{} ({}) must divide {} ({})", what, divisor, of_what, number),
           fmt::format("divisors of {}: {}", number, small_divisors(number)));
     }
   }
@@ -53,7 +56,8 @@ class Checker {
     const ParallelismSpec& p = w_.parallelism;
     const double ranks = static_cast<double>(p.tensor) * p.pipeline * p.data;
     if (ranks != gpus_) {
-      add("parallelism",
+      add({"parallelism", "parallelism.tensor", "parallelism.pipeline", "parallelism.data",
+           "cluster.gpus"},
           fmt::format("tensor ({}) x pipeline ({}) x data ({}) must equal gpus ({}), found {:.0f}",
                       p.tensor, p.pipeline, p.data, gpus_, ranks),
           "leave 'data' out to take what the other two leave");
@@ -63,14 +67,19 @@ class Checker {
   void check_model() {
     const ParallelismSpec& p = w_.parallelism;
     const ModelSpec& m = w_.model;
-    must_divide("model", "kv_heads", m.kv_heads, "heads", m.heads);
-    must_divide("parallelism.tensor", "tensor", p.tensor, "the model's heads", m.heads);
+    must_divide({"model", "model.kv_heads", "model.heads"}, "kv_heads", m.kv_heads, "heads",
+                m.heads);
+    must_divide({"parallelism.tensor", "model.heads", "model.preset"}, "tensor", p.tensor,
+                "the model's heads", m.heads);
     if (m.heads % p.tensor == 0 && p.tensor <= m.kv_heads) {
-      must_divide("parallelism.tensor", "tensor", p.tensor, "the model's kv_heads", m.kv_heads);
+      must_divide({"parallelism.tensor", "model.kv_heads", "model.preset"}, "tensor", p.tensor,
+                  "the model's kv_heads", m.kv_heads);
     } else if (m.heads % p.tensor == 0) {  // more ranks than key-value heads: these are copied
-      must_divide("parallelism.tensor", "the model's kv_heads", m.kv_heads, "tensor", p.tensor);
+      must_divide({"parallelism.tensor", "model.kv_heads", "model.preset"}, "the model's kv_heads",
+                  m.kv_heads, "tensor", p.tensor);
     }
-    must_divide("parallelism.tensor", "tensor", p.tensor, "the model's ffn", m.ffn);
+    must_divide({"parallelism.tensor", "model.ffn", "model.hidden", "model.preset"}, "tensor",
+                p.tensor, "the model's ffn", m.ffn);
     if (p.first_stage_layers || p.last_stage_layers) {
       check_uneven_stages();
       return;
@@ -81,7 +90,7 @@ class Checker {
           w_.training.chunks > 1 ? fmt::format(" x chunks ({})", w_.training.chunks) : "";
       const bool ends_can_differ =
           p.pipeline > 2 && p.pipeline < m.layers && w_.training.chunks == 1;
-      add("parallelism.pipeline",
+      add({"parallelism.pipeline", "training.schedule.chunks", "model.layers", "model.preset"},
           fmt::format("pipeline ({}){} must divide the model's layers ({})", p.pipeline, chunks,
                       m.layers),
           ends_can_differ ? "or give first_stage_layers and last_stage_layers" : "");
@@ -94,8 +103,9 @@ class Checker {
     const ParallelismSpec& p = w_.parallelism;
     const int first = p.first_stage_layers.value_or(0);
     const int last = p.last_stage_layers.value_or(0);
-    const char* const path =
-        p.first_stage_layers ? "parallelism.first_stage_layers" : "parallelism.last_stage_layers";
+    const Keys path{
+        p.first_stage_layers ? "parallelism.first_stage_layers" : "parallelism.last_stage_layers",
+        "parallelism.pipeline", "model.layers", "model.preset"};
     const int rest = w_.model.layers - first - last;
     const int others = w_.even_stages();
     if (p.pipeline == 1) {
@@ -112,7 +122,8 @@ class Checker {
     } else {
       for (const int stage : {0, 1, p.pipeline - 1}) {
         if (w_.stage_layers(stage) % w_.training.chunks != 0) {
-          add("training.schedule.chunks",
+          add({"training.schedule.chunks", "parallelism.first_stage_layers",
+               "parallelism.last_stage_layers"},
               fmt::format("chunks ({}) must divide the layers of stage {} ({})", w_.training.chunks,
                           stage, w_.stage_layers(stage)));
           return;
@@ -126,27 +137,30 @@ class Checker {
     const ParallelismSpec& p = w_.parallelism;
     const double per_round = static_cast<double>(t.micro_batch) * p.data;
     if (std::fmod(t.global_batch, per_round) != 0) {
-      add("training.global_batch",
+      add({"training.global_batch", "training.micro_batch", "parallelism.data"},
           fmt::format("micro_batch ({}) x data ({}) must divide global_batch ({})", t.micro_batch,
                       p.data, t.global_batch));
       return;
     }
     if (w_.microbatches() > kMostMicrobatches) {
-      add("training.global_batch",
+      add({"training.global_batch", "training.micro_batch", "parallelism.data"},
           fmt::format("a replica must run at most {} microbatches a step, found {}",
                       kMostMicrobatches, w_.microbatches()),
           "global_batch counts sequences, not tokens");
     }
     if (t.chunks > 1) {
       if (t.schedule == ScheduleKind::GPipe) {
-        add("training.schedule.chunks", "chunks need schedule kind 1f1b, found gpipe",
+        add({"training.schedule.chunks", "training.schedule.kind"},
+            "chunks need schedule kind 1f1b, found gpipe",
             "chunks interleave virtual stages, which gpipe does not");
       } else if (p.pipeline == 1) {
-        add("training.schedule.chunks", "chunks need pipeline stages, found pipeline 1",
+        add({"training.schedule.chunks", "parallelism.pipeline"},
+            "chunks need pipeline stages, found pipeline 1",
             "set chunks to 1 or raise parallelism.pipeline");
       }
       if (t.schedule == ScheduleKind::OneFOneB && w_.microbatches() % p.pipeline != 0) {
-        add("training.schedule.chunks",
+        add({"training.schedule.chunks", "parallelism.pipeline", "training.global_batch",
+             "training.micro_batch"},
             fmt::format("with chunks, pipeline ({}) must divide the microbatches ({})", p.pipeline,
                         w_.microbatches()));
       }
@@ -157,18 +171,18 @@ class Checker {
     const ParallelismSpec& p = w_.parallelism;
     const TrainingSpec& t = w_.training;
     if (p.sequence && t.sequence_length % p.tensor != 0) {
-      add("training.sequence_length",
+      add({"training.sequence_length", "parallelism.tensor", "parallelism.sequence"},
           fmt::format("with sequence parallelism, tensor ({}) must divide sequence_length ({})",
                       p.tensor, t.sequence_length));
     }
     if (w_.model.positions > 0 && t.sequence_length > w_.model.positions) {
-      add("training.sequence_length",
+      add({"training.sequence_length", "model.positions", "model.preset"},
           fmt::format("sequence_length ({}) exceeds the model's positions ({})", t.sequence_length,
                       w_.model.positions),
           "a model with a learned position table cannot see further");
     }
     if (t.recompute == Recompute::Selective && t.attention == AttentionKind::Flash) {
-      add("training.recompute",
+      add({"training.recompute", "training.attention"},
           "selective recomputation repeats unfused attention, found attention flash",
           "fused attention keeps no scores: use recompute none, or attention unfused");
     }
@@ -176,7 +190,8 @@ class Checker {
 
   void check_precision() {
     if (element_bytes(w_.training.precision) == 4 && w_.training.gradient_bytes == 2) {
-      add("training.gradients", "gradients 16bit need a 16-bit precision, found fp32 or tf32");
+      add({"training.gradients", "training.precision"},
+          "gradients 16bit need a 16-bit precision, found fp32 or tf32");
     }
     if (!gpu_.peak(w_.training.precision)) {
       std::string known;
@@ -185,7 +200,7 @@ class Checker {
           known += (known.empty() ? "" : ", ") + std::string(kPrecisionNames[i]);
         }
       }
-      add("training.precision",
+      add({"training.precision", "cluster.gpu", "cluster.topology"},
           fmt::format("{} has no {}", gpu_.name,
                       kPrecisionNames[static_cast<std::size_t>(w_.training.precision)]),
           fmt::format("it has {}", known));

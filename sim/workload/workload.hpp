@@ -86,9 +86,10 @@ struct Workload {
   }
 };
 
-/// A broken relation between values, to be shown at the key `path` of the scenario.
+/// A broken relation between values: to be shown at the first of these keys or sections of the
+/// scenario, or at another that the user set apart from the file.
 struct WorkloadProblem {
-  std::string path;
+  std::vector<std::string> keys;
   std::string message;
   std::string hint;
 };

@@ -8,7 +8,7 @@
 // hand, whose choice of chunks is proved right by carrying the contributions along.
 #include <numeric>
 
-#include "sim/collective/ring.hpp"
+#include "sim/collective/pattern.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
 
@@ -176,7 +176,7 @@ TEST(RingAllReduce, EveryRankEndsWithEveryContributionOnce) {
 // ms, less. With 14 steps of 5 us: 17.57 ms. A single ring would need 70 ms.
 TEST(MultiRail, AllNicsWork) {
   const Cluster cluster = plain_cluster(2, 4, 300_GBps, 25_GBps, 5_us);
-  EXPECT_EQ(ring_pattern(cluster, all_ranks(cluster)).rings, 4);
+  EXPECT_EQ(ring_pattern(cluster, all_ranks(cluster)).parts, 4 * 8);
   EXPECT_TRUE(near(time_of(cluster, CollectiveOp::AllReduce, 1_GB), 17.57e-3));
 }
 
@@ -212,7 +212,7 @@ TEST(MeshRings, UseEveryLinkOfTheHybridCubeMesh) {
   spec.topology.collective_launch = {};
   const Cluster cluster = build_cluster(spec);
   const Pattern rings = ring_pattern(cluster, all_ranks(cluster));
-  EXPECT_EQ(rings.rings, 6);
+  EXPECT_EQ(rings.parts, 6 * 8);
   EXPECT_EQ(rings.loads.size(), 32U);  // 16 pairs, two directions
   for (const LinkLoad& load : rings.loads) {
     EXPECT_EQ(load.weight, cluster.topology.link(load.link).count);
@@ -229,7 +229,7 @@ TEST(MeshRings, APairUsesItsLinks) {
   const Cluster cluster = build_cluster(spec);
   const std::vector<int> pair{0, 3};
   const Pattern rings = ring_pattern(cluster, pair);
-  EXPECT_EQ(rings.rings, 2);
+  EXPECT_EQ(rings.parts, 2 * 2);
   const TaskGraph graph = one_collective(cluster, rings, CollectiveOp::AllReduce, 1_GB);
   EXPECT_TRUE(near(simulate(graph).end.value, 25e-3, 1e-6));
 }
@@ -241,7 +241,7 @@ TEST(AllToAll, PairwiseRoundsNeverShareAPort) {
   constexpr int kRanks = 8;
   TaskGraph graph;
   graph.units = kRanks;
-  graph.links.assign(2 * kRanks, {50_GBps});  // up, then down
+  graph.links.assign(std::size_t{2} * kRanks, {50_GBps});  // up, then down
   for (int from = 0; from < kRanks; ++from) {
     for (int to = 0; to < kRanks; ++to) {
       graph.channels.push_back({{{from, 1}, {kRanks + to, 1}}});
@@ -270,7 +270,7 @@ TEST(MultiRail, OneRankANodeIsOneRing) {
   const Cluster cluster = plain_cluster(4, 2, 300_GBps, 25_GBps, 5_us);
   const std::vector<int> ranks{0, 2, 4, 6};
   const Pattern ring = ring_pattern(cluster, ranks);
-  EXPECT_EQ(ring.rings, 1);
+  EXPECT_EQ(ring.parts, 4);
   const TaskGraph graph = one_collective(cluster, ring, CollectiveOp::AllReduce, 1_GB);
   EXPECT_TRUE(near(simulate(graph).end.value, 60.03e-3));
 }

@@ -13,7 +13,7 @@
 #include <cstdlib>
 #include <random>
 
-#include "sim/collective/ring.hpp"
+#include "sim/collective/pattern.hpp"
 #include "sim/workload/layer.hpp"
 #include "sim/workload/memory.hpp"
 #include "tests/support/play.hpp"

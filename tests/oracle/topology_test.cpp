@@ -29,7 +29,8 @@ ClusterSpec small(FabricKind fabric, int nodes, int gpus, int nics) {
                    .fabric = fabric,
                    .nodes_per_leaf = 2,
                    .fabric_latency = 10_us,
-                   .hop_latency = 1_us};
+                   .hop_latency = 1_us,
+                   .pxn = false};
   spec.gpus = nodes * gpus;
   return spec;
 }
@@ -38,7 +39,7 @@ ClusterSpec small(FabricKind fabric, int nodes, int gpus, int nics) {
 /// uplink.
 std::string path(const Cluster& cluster, int from, int to) {
   std::string letters;
-  for (const LinkId link : cluster.topology.route(gpu(from), gpu(to))) {
+  for (const LinkId link : route(cluster, from, to)) {
     letters += "spnu"[static_cast<std::size_t>(cluster.topology.link(link).kind)];
   }
   return letters;
@@ -46,7 +47,7 @@ std::string path(const Cluster& cluster, int from, int to) {
 
 double latency_us(const Cluster& cluster, int from, int to) {
   const Topology& topology = cluster.topology;
-  return topology.latency(topology.route(gpu(from), gpu(to))).value * 1e6;
+  return topology.latency(route(cluster, from, to)).value * 1e6;
 }
 
 /// Every link of the route starts where the one before it ended.
@@ -68,6 +69,7 @@ TEST(Route, IsAsShortAsBreadthFirstSearchFinds) {
       for (const int nics : {1, 2, 4}) {
         ClusterSpec spec = small(fabric, 5, 4, nics);
         spec.topology.scale_up = scale_up;
+        spec.topology.pxn = scale_up == ScaleUpKind::None;  // PCIe switches reach every NIC
         const Cluster cluster = build_cluster(spec);
         for (int from = 0; from < spec.gpus; ++from) {
           for (int to = 0; to < spec.gpus; ++to) {
@@ -77,9 +79,9 @@ TEST(Route, IsAsShortAsBreadthFirstSearchFinds) {
             SCOPED_TRACE(fmt::format("fabric {}, scale-up {}, {} NICs, {} to {}",
                                      static_cast<int>(fabric), static_cast<int>(scale_up), nics,
                                      from, to));
-            const Route route = cluster.topology.route(gpu(from), gpu(to));
-            expect_connected(cluster.topology, route, from, to);
-            EXPECT_EQ(route.size(), cluster.topology.shortest_route(gpu(from), gpu(to)).size());
+            const Route way = route(cluster, from, to);
+            expect_connected(cluster.topology, way, from, to);
+            EXPECT_EQ(way.size(), cluster.topology.shortest_route(gpu(from), gpu(to)).size());
             EXPECT_TRUE(near(latency_us(cluster, from, to), latency_us(cluster, to, from)));
           }
         }
@@ -140,9 +142,9 @@ TEST(Route, ParallelMeshLinksAreOneBundle) {
   spec.topology.scale_up = ScaleUpKind::Mesh;
   spec.topology.mesh_links = {{0, 1, 1}, {1, 2, 2}, {2, 3, 1}, {0, 3, 1}};
   const Cluster cluster = build_cluster(spec);
-  const Route route = cluster.topology.route(gpu(1), gpu(2));
-  ASSERT_EQ(route.size(), 1U);
-  EXPECT_TRUE(near(cluster.topology.link(route[0]).bandwidth.value, 200e9));
+  const Route way = route(cluster, 1, 2);
+  ASSERT_EQ(way.size(), 1U);
+  EXPECT_TRUE(near(cluster.topology.link(way[0]).bandwidth.value, 200e9));
 }
 
 // ---- bisection: both directions together, nominal

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-#include "sim/collective/ring.hpp"
+#include "sim/collective/pattern.hpp"
 #include "sim/engine/engine.hpp"
 #include "sim/plan/task_graph.hpp"
 

@@ -57,7 +57,7 @@ BEGIN {
   allow["engine"] = "base cluster collective plan"
   allow["report"] = "base cluster workload collective plan"
   allow["scenario"] = "base cluster workload plan"
-  allow["validation"] = "base cluster workload scenario"
+  allow["validation"] = "base cluster workload collective scenario"
   allow["campaign"] = "base cluster workload plan report"
   for (from in allow) {
     count = split(allow[from], list, " ")

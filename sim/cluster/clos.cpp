@@ -1,0 +1,210 @@
+// Two- and three-level trees: one switch, fat tree, rail-optimised, rail-only, several ports.
+#include <algorithm>
+#include <cmath>
+
+#include "sim/cluster/fabrics.hpp"
+
+namespace danlu {
+namespace {
+
+int round_up(double x) {
+  return std::max(1, static_cast<int>(std::ceil(x - 1e-9)));
+}
+
+class ClosBuilder {
+ public:
+  ClosBuilder(const TopologySpec& spec, const Nodes& nodes, TopologyParts& parts)
+      : spec_(spec), nodes_(nodes), parts_(parts), adaptive_(spec.routing == Routing::Adaptive) {}
+
+  Clos build() {
+    c_.nics = spec_.nics_per_node;
+    c_.ports = adaptive_ ? 1 : spec_.ports_per_nic;
+    bundle_ = adaptive_ ? spec_.ports_per_nic : 1;
+    c_.rails = spec_.has_rails() ? c_.nics : 1;
+    c_.rail_planes = spec_.fabric == FabricKind::RailOnly;
+    c_.planes = (c_.rail_planes ? c_.nics : 1) * c_.ports;
+    c_.nodes_per_group = spec_.fabric == FabricKind::Switch ? nodes_.count() : spec_.nodes_per_leaf;
+    const int groups = (nodes_.count() + c_.nodes_per_group - 1) / c_.nodes_per_group;
+    c_.groups_per_pod = spec_.nodes_per_pod > 0
+                            ? std::max(1, spec_.nodes_per_pod / c_.nodes_per_group)
+                            : std::max(1, groups);
+    pods_ = (groups + c_.groups_per_pod - 1) / c_.groups_per_pod;
+    add_leaves(groups);
+    size_levels(groups);
+    if (groups * leaves_per_group_and_plane() > 1) {
+      add_spines();
+    }
+    if (pods_ > 1) {
+      add_cores();
+    }
+    return std::move(c_);
+  }
+
+ private:
+  int leaves_per_group_and_plane() const { return c_.rails * c_.ports / c_.planes; }
+  int plane_of(int leaf) const {
+    return c_.rail_planes ? leaf % (c_.rails * c_.ports) : leaf % c_.ports;
+  }
+  int pod_of(int leaf) const { return leaf / (c_.rails * c_.ports) / c_.groups_per_pod; }
+
+  void add_leaves(int groups) {
+    for (int leaf = 0; leaf < groups * c_.rails * c_.ports; ++leaf) {
+      leaves_.push_back(
+          parts_.add_vertex({.kind = VertexKind::Leaf, .number = leaf, .count = bundle_}));
+    }
+    for (int node = 0; node < nodes_.count(); ++node) {
+      for (int nic = 0; nic < c_.nics; ++nic) {
+        for (int port = 0; port < c_.ports; ++port) {
+          const int rail = c_.rails > 1 ? nic : 0;
+          const int leaf = (node / c_.nodes_per_group * c_.rails + rail) * c_.ports + port;
+          Link link = nic_cable(spec_, nodes_.nic(node, nic), bundle_);
+          link.to = leaves_[static_cast<std::size_t>(leaf)];
+          c_.nic_up.push_back(parts_.add_cable(link));
+        }
+      }
+    }
+  }
+
+  /// How many cables and switches the levels above have. Upper switches have `radix` ports of an
+  /// uplink's speed, and a leaf meets no spine twice as long as there are others.
+  void size_levels(int groups) {
+    const int nics_of_leaf = c_.nodes_per_group * (c_.rails > 1 ? 1 : c_.nics);
+    const BytesPerSecond down = spec_.port_bandwidth() * nics_of_leaf;
+    leaf_bandwidth_ = down / spec_.oversubscription;
+    leaf_cables_ =
+        std::max(1, static_cast<int>(std::lround(leaf_bandwidth_ / spec_.cable_bandwidth())));
+    const double radix =
+        spec_.switch_ports > 0 ? spec_.switch_ports : down / spec_.cable_bandwidth() + leaf_cables_;
+    const bool has_pods = spec_.nodes_per_pod > 0;
+    const double down_ports =
+        has_pods ? radix * spec_.pod_oversubscription / (1 + spec_.pod_oversubscription) : radix;
+    const int leaves = std::min(groups, c_.groups_per_pod) * leaves_per_group_and_plane();
+    spines_ = std::min(leaf_cables_, round_up(leaves * leaf_cables_ / down_ports));
+    const int pod_leaves = c_.groups_per_pod * leaves_per_group_and_plane();
+    spine_bandwidth_ = leaf_bandwidth_ * pod_leaves / spec_.pod_oversubscription / spines_;
+    spine_cables_ =
+        std::max(1, static_cast<int>(std::lround(spine_bandwidth_ / spec_.cable_bandwidth())));
+    cores_ = std::min(spines_ * spine_cables_, round_up(pods_ * spines_ * spine_cables_ / radix));
+  }
+
+  void add_spines() {
+    c_.leaf_cables = adaptive_ ? 1 : leaf_cables_;
+    c_.spines = adaptive_ ? 1 : spines_;
+    const int cables = adaptive_ ? leaf_cables_ * bundle_ : 1;
+    const int total = pods_ * c_.planes * c_.spines;
+    for (int spine = 0; spine < total; ++spine) {
+      spine_vertices_.push_back(parts_.add_vertex({.kind = VertexKind::Spine,
+                                                   .number = total == 1 ? -1 : spine,
+                                                   .count = adaptive_ ? spines_ * bundle_ : 1}));
+    }
+    Link link =
+        switch_cable(spec_, LinkKind::Uplink, leaf_bandwidth_ * bundle_ / c_.leaf_cables, cables);
+    for (std::size_t leaf = 0; leaf < leaves_.size(); ++leaf) {
+      c_.leaf_up.push_back(make_id<LinkId>(parts_.links.size()));
+      const int set = pod_of(static_cast<int>(leaf)) * c_.planes + plane_of(static_cast<int>(leaf));
+      for (int cable = 0; cable < c_.leaf_cables; ++cable) {
+        link.from = leaves_[leaf];
+        link.to = spine_vertices_[static_cast<std::size_t>(set * c_.spines + cable % c_.spines)];
+        parts_.add_cable(link);
+      }
+    }
+  }
+
+  void add_cores() {
+    c_.spine_cables = adaptive_ ? 1 : spine_cables_;
+    c_.cores = adaptive_ ? 1 : cores_;
+    const int cables = adaptive_ ? spines_ * spine_cables_ * bundle_ : 1;
+    const int total = c_.planes * c_.cores;
+    std::vector<VertexId> cores;
+    for (int core = 0; core < total; ++core) {
+      cores.push_back(parts_.add_vertex({.kind = VertexKind::Core,
+                                         .number = total == 1 ? -1 : core,
+                                         .count = adaptive_ ? cores_ * bundle_ : 1}));
+    }
+    const double share = adaptive_ ? static_cast<double>(spines_) * bundle_ : 1.0 / c_.spine_cables;
+    Link link = switch_cable(spec_, LinkKind::CoreUplink, spine_bandwidth_ * share, cables);
+    for (std::size_t i = 0; i < spine_vertices_.size(); ++i) {
+      c_.spine_up.push_back(make_id<LinkId>(parts_.links.size()));
+      const int spine = static_cast<int>(i) % c_.spines;
+      const int plane = static_cast<int>(i) / c_.spines % c_.planes;
+      for (int cable = 0; cable < c_.spine_cables; ++cable) {
+        const int core = (spine * c_.spine_cables + cable) % c_.cores;
+        link.from = spine_vertices_[i];
+        link.to = cores[static_cast<std::size_t>(plane * c_.cores + core)];
+        parts_.add_cable(link);
+      }
+    }
+  }
+
+  const TopologySpec& spec_;
+  const Nodes& nodes_;
+  TopologyParts& parts_;
+  bool adaptive_;
+  int bundle_ = 1;  // ports of a NIC in one link
+  int pods_ = 1;
+  Clos c_;
+  BytesPerSecond leaf_bandwidth_;   // up, of one leaf
+  BytesPerSecond spine_bandwidth_;  // up, of one spine
+  int leaf_cables_ = 1;
+  int spines_ = 1;
+  int spine_cables_ = 1;
+  int cores_ = 1;
+  std::vector<VertexId> leaves_;
+  std::vector<VertexId> spine_vertices_;
+};
+
+LinkId cable(LinkId first, int number) {
+  return make_id<LinkId>(index(first) + 2 * static_cast<std::size_t>(number));
+}
+
+/// How many of `total` cables, dealt out in turn, one of `ways` gets.
+int share_of(int total, int ways, int which) {
+  return (total - which + ways - 1) / ways;
+}
+
+}  // namespace
+
+Clos add_clos(const TopologySpec& spec, const Nodes& nodes, TopologyParts& parts) {
+  return ClosBuilder(spec, nodes, parts).build();
+}
+
+void append_route(const Clos& c, NicAt from, NicAt to, std::uint64_t hash, Route& route) {
+  const int port = choose(hash, c.ports);
+  const int from_group = from.node / c.nodes_per_group;
+  const int to_group = to.node / c.nodes_per_group;
+  const int from_rail = c.rails > 1 ? from.nic : 0;
+  const int to_rail = c.rails > 1 ? to.nic : 0;
+  const int from_leaf = (from_group * c.rails + from_rail) * c.ports + port;
+  const int to_leaf = (to_group * c.rails + to_rail) * c.ports + port;
+  const auto nic_up = [&](NicAt at) {
+    return c.nic_up[static_cast<std::size_t>((at.node * c.nics + at.nic) * c.ports + port)];
+  };
+  route.push_back(nic_up(from));
+  if (from_leaf != to_leaf) {
+    const int plane = (c.rail_planes ? from_rail : 0) * c.ports + port;
+    const int from_pod = from_group / c.groups_per_pod;
+    const int to_pod = to_group / c.groups_per_pod;
+    const int up = choose(hash, c.leaf_cables);
+    int spine = up % c.spines;
+    route.push_back(cable(c.leaf_up[static_cast<std::size_t>(from_leaf)], up));
+    if (from_pod != to_pod) {
+      const auto spine_up = [&](int pod) {
+        return c.spine_up[static_cast<std::size_t>((pod * c.planes + plane) * c.spines + spine)];
+      };
+      const int second = choose(hash, c.spine_cables);
+      route.push_back(cable(spine_up(from_pod), second));
+      // Down from this core: every cable of the other pod that leads to it.
+      const int core = (spine * c.spine_cables + second) % c.cores;
+      const int ways = share_of(c.spines * c.spine_cables, c.cores, core);
+      const int down = core + choose(hash, ways) * c.cores;
+      spine = down / c.spine_cables;
+      route.push_back(twin(cable(spine_up(to_pod), down % c.spine_cables)));
+    }
+    const int ways = share_of(c.leaf_cables, c.spines, spine);
+    const int down = spine + choose(hash, ways) * c.spines;
+    route.push_back(twin(cable(c.leaf_up[static_cast<std::size_t>(to_leaf)], down)));
+  }
+  route.push_back(twin(nic_up(to)));
+}
+
+}  // namespace danlu

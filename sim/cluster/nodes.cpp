@@ -1,0 +1,277 @@
+#include "sim/cluster/nodes.hpp"
+
+#include <algorithm>
+#include <boost/graph/adjacency_list.hpp>
+#include <boost/graph/breadth_first_search.hpp>
+
+#include "sim/base/error.hpp"
+
+namespace danlu {
+namespace {
+
+/// The mesh links between the first `gpus` GPUs of a node: the only ones a smaller node has.
+std::vector<MeshLink> links_within(const TopologySpec& spec, int gpus) {
+  std::vector<MeshLink> links;
+  std::copy_if(spec.mesh_links.begin(), spec.mesh_links.end(), std::back_inserter(links),
+               [&](const MeshLink& link) { return std::max(link.first, link.second) < gpus; });
+  return links;
+}
+
+/// A search from every GPU: the GPU from which it first came to another is that one's next hop.
+MeshPaths find_paths(std::span<const MeshLink> links, int gpus) {
+  using Graph =
+      boost::adjacency_list<boost::vecS, boost::vecS, boost::undirectedS, boost::no_property, int>;
+  const auto n = static_cast<std::size_t>(gpus);
+  Graph graph(n);
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    boost::add_edge(static_cast<std::size_t>(links[i].first),
+                    static_cast<std::size_t>(links[i].second), static_cast<int>(i), graph);
+  }
+  MeshPaths paths{.gpus = gpus, .hops = std::vector<MeshPaths::Hop>(n * n)};
+  std::vector<std::size_t> towards(n);
+  for (std::size_t goal = 0; goal < n; ++goal) {
+    std::fill(towards.begin(), towards.end(), n);
+    boost::breadth_first_search(graph, goal,
+                                boost::visitor(boost::make_bfs_visitor(boost::record_predecessors(
+                                    towards.data(), boost::on_tree_edge()))));
+    for (std::size_t from = 0; from < n; ++from) {
+      if (from != goal && towards[from] < n) {
+        const int cable = graph[boost::edge(from, towards[from], graph).first];
+        const MeshLink& link = links[static_cast<std::size_t>(cable)];
+        const bool forward = static_cast<std::size_t>(link.first) == from;
+        paths.hops[from * n + goal] = {2 * cable + (forward ? 0 : 1),
+                                       static_cast<int>(towards[from])};
+      }
+    }
+  }
+  return paths;
+}
+
+}  // namespace
+
+/// Adds the vertices and links of one node after the other.
+class NodeBuilder {
+ public:
+  NodeBuilder(const ClusterSpec& spec, TopologyParts& parts, Nodes& nodes)
+      : spec_(spec.topology), gpus_(spec.gpus), parts_(parts), nodes_(nodes) {}
+
+  void build() {
+    nodes_.kind_ = spec_.scale_up;
+    nodes_.per_node_ = spec_.gpus_per_node;
+    nodes_.nics_ = spec_.nics_per_node;
+    nodes_.pcie_switches_ = spec_.pcie_switches;
+    nodes_.nodes_ = (gpus_ + spec_.gpus_per_node - 1) / spec_.gpus_per_node;
+    const int last = gpus_ - (nodes_.nodes_ - 1) * spec_.gpus_per_node;
+    if (spec_.scale_up == ScaleUpKind::Mesh) {
+      nodes_.mesh_ = find_paths(links_within(spec_, spec_.gpus_per_node), spec_.gpus_per_node);
+      nodes_.last_mesh_ = find_paths(links_within(spec_, last), last);
+    } else if (spec_.scale_up == ScaleUpKind::Torus) {
+      check(last == spec_.gpus_per_node, "a torus node is there whole");
+      nodes_.grid_ = Grid(spec_.scale_up_dims, spec_.scale_up_wrap);
+    }
+    for (int node = 0; node < nodes_.nodes_; ++node) {
+      add_node(node, node + 1 < nodes_.nodes_ ? spec_.gpus_per_node : last);
+    }
+  }
+
+ private:
+  void add_node(int node, int count) {
+    gpu_vertices_.clear();
+    for (int gpu = 0; gpu < count; ++gpu) {
+      gpu_vertices_.push_back(
+          parts_.add_vertex({.kind = VertexKind::Gpu, .node = node, .number = gpu}));
+    }
+    switch (spec_.scale_up) {
+      case ScaleUpKind::Switch:
+        add_star(node);
+        break;
+      case ScaleUpKind::None:
+        add_pcie_switches(node);
+        return;
+      case ScaleUpKind::Mesh:
+      case ScaleUpKind::Torus:
+        add_mesh(count);
+        break;
+    }
+    add_nics(node);
+  }
+
+  Link scale_up_link(int count) const {
+    const BytesPerSecond nominal = spec_.scale_up_bandwidth * count;
+    return {.kind = LinkKind::ScaleUp,
+            .bandwidth = nominal * spec_.scale_up_efficiency,
+            .nominal = nominal,
+            .latency = spec_.scale_up_latency,
+            .count = count};
+  }
+  Link pcie_link(double efficiency, Seconds latency) const {
+    return {.kind = LinkKind::Pcie,
+            .bandwidth = spec_.pcie_bandwidth * efficiency,
+            .nominal = spec_.pcie_bandwidth,
+            .latency = latency};
+  }
+
+  void add_star(int node) {
+    Link link = scale_up_link(1);
+    link.latency = spec_.scale_up_latency / 2;
+    link.to = parts_.add_vertex(
+        {.kind = VertexKind::ScaleUpSwitch, .node = node, .count = spec_.scale_up_switches});
+    for (const VertexId gpu : gpu_vertices_) {
+      link.from = gpu;
+      nodes_.gpu_up_.push_back(parts_.add_cable(link));
+    }
+  }
+
+  void add_mesh(int count) {
+    nodes_.mesh_link_.push_back(make_id<LinkId>(parts_.links.size()));
+    for (const MeshLink& mesh : links_within(spec_, count)) {
+      Link link = scale_up_link(mesh.count);
+      link.from = gpu_vertices_[static_cast<std::size_t>(mesh.first)];
+      link.to = gpu_vertices_[static_cast<std::size_t>(mesh.second)];
+      parts_.add_cable(link);
+    }
+  }
+
+  VertexId add_nic(int node, int nic) {
+    nodes_.nics_by_node_.push_back(
+        parts_.add_vertex({.kind = VertexKind::Nic, .node = node, .number = nic}));
+    return nodes_.nics_by_node_.back();
+  }
+
+  /// Every GPU on its NIC.
+  void add_nics(int node) {
+    std::vector<VertexId> nics;
+    for (int nic = 0; nic < spec_.nics_per_node; ++nic) {
+      nics.push_back(add_nic(node, nic));
+    }
+    Link link = pcie_link(1, {});
+    for (std::size_t gpu = 0; gpu < gpu_vertices_.size(); ++gpu) {
+      link.from = gpu_vertices_[gpu];
+      link.to = nics[static_cast<std::size_t>(nodes_.nic_of(static_cast<int>(gpu)))];
+      nodes_.gpu_nic_.push_back(parts_.add_cable(link));
+    }
+  }
+
+  /// GPUs and NICs on PCIe switches, so that all traffic of a GPU shares its one PCIe link.
+  void add_pcie_switches(int node) {
+    std::vector<VertexId> switches;
+    for (int number = 0; number < spec_.pcie_switches; ++number) {
+      switches.push_back(parts_.add_vertex({.kind = VertexKind::PcieSwitch,
+                                            .node = node,
+                                            .number = spec_.pcie_switches == 1 ? -1 : number}));
+    }
+    if (switches.size() > 1) {
+      Link link = pcie_link(spec_.scale_up_efficiency, {});
+      link.to = parts_.add_vertex({.kind = VertexKind::Cpu, .node = node});
+      for (const VertexId pcie : switches) {
+        link.from = pcie;
+        nodes_.pcie_up_.push_back(parts_.add_cable(link));
+      }
+    }
+    const auto switch_of = [&](std::size_t part, int parts) {
+      return switches[part * switches.size() / static_cast<std::size_t>(parts)];
+    };
+    for (std::size_t gpu = 0; gpu < gpu_vertices_.size(); ++gpu) {
+      Link link = pcie_link(spec_.scale_up_efficiency, spec_.scale_up_latency / 2);
+      link.from = gpu_vertices_[gpu];
+      link.to = switch_of(gpu, spec_.gpus_per_node);
+      nodes_.gpu_up_.push_back(parts_.add_cable(link));
+    }
+    for (int nic = 0; nic < spec_.nics_per_node; ++nic) {
+      Link link = pcie_link(1, {});
+      link.from = switch_of(static_cast<std::size_t>(nic), spec_.nics_per_node);
+      link.to = add_nic(node, nic);
+      nodes_.nic_down_.push_back(parts_.add_cable(link));
+    }
+  }
+
+  const TopologySpec& spec_;
+  int gpus_;
+  TopologyParts& parts_;
+  Nodes& nodes_;
+  std::vector<VertexId> gpu_vertices_;  // of the node being made
+};
+
+Nodes::Nodes(const ClusterSpec& spec, TopologyParts& parts) {
+  NodeBuilder(spec, parts, *this).build();
+}
+
+void Nodes::append_pcie(std::size_t from, std::size_t to, Route& route) const {
+  if (from != to) {
+    route.push_back(pcie_up_[from]);
+    route.push_back(twin(pcie_up_[to]));
+  }
+}
+
+bool Nodes::append_mesh(int from, int to, Route& route) const {
+  const int node = node_of(from);
+  const MeshPaths& paths = node == nodes_ - 1 ? last_mesh_ : mesh_;
+  const std::size_t base = index(mesh_link_[static_cast<std::size_t>(node)]);
+  const int goal = to % per_node_;
+  for (int at = from % per_node_; at != goal;) {
+    const MeshPaths::Hop& hop = paths.next(at, goal);
+    if (hop.link < 0) {
+      return false;
+    }
+    route.push_back(make_id<LinkId>(base + static_cast<std::size_t>(hop.link)));
+    at = hop.gpu;
+  }
+  return true;
+}
+
+void Nodes::append_torus(int from, int to, Route& route) const {
+  const std::size_t base = index(mesh_link_[static_cast<std::size_t>(node_of(from))]);
+  const int goal = to % per_node_;
+  for (int at = from % per_node_; at != goal;) {
+    const Grid::Step step = grid_.step(at, goal);
+    const auto link = make_id<LinkId>(base + 2 * static_cast<std::size_t>(step.cable));
+    route.push_back(step.forward ? link : twin(link));
+    at = step.point;
+  }
+}
+
+bool Nodes::append_route(int from, int to, Route& route) const {
+  switch (kind_) {
+    case ScaleUpKind::Mesh:
+      return append_mesh(from, to, route);
+    case ScaleUpKind::Torus:
+      append_torus(from, to, route);
+      return true;
+    case ScaleUpKind::None:
+    case ScaleUpKind::Switch:
+      route.push_back(gpu_up_[static_cast<std::size_t>(from)]);
+      if (kind_ == ScaleUpKind::None) {
+        append_pcie(pcie_switch(node_of(from), from % per_node_, per_node_),
+                    pcie_switch(node_of(to), to % per_node_, per_node_), route);
+      }
+      route.push_back(twin(gpu_up_[static_cast<std::size_t>(to)]));
+      return true;
+  }
+  return false;
+}
+
+void Nodes::append_exit(int gpu, int nic, Route& route) const {
+  if (kind_ != ScaleUpKind::None) {
+    check(nic == nic_of(gpu), "a GPU is cabled to its own NIC only");
+    route.push_back(gpu_nic_[static_cast<std::size_t>(gpu)]);
+    return;
+  }
+  const int node = node_of(gpu);
+  route.push_back(gpu_up_[static_cast<std::size_t>(gpu)]);
+  append_pcie(pcie_switch(node, gpu % per_node_, per_node_), pcie_switch(node, nic, nics_), route);
+  route.push_back(nic_down_[static_cast<std::size_t>(node * nics_ + nic)]);
+}
+
+void Nodes::append_entry(int gpu, Route& route) const {
+  if (kind_ != ScaleUpKind::None) {
+    route.push_back(twin(gpu_nic_[static_cast<std::size_t>(gpu)]));
+    return;
+  }
+  const int node = node_of(gpu);
+  const int nic = nic_of(gpu);
+  route.push_back(twin(nic_down_[static_cast<std::size_t>(node * nics_ + nic)]));
+  append_pcie(pcie_switch(node, nic, nics_), pcie_switch(node, gpu % per_node_, per_node_), route);
+  route.push_back(twin(gpu_up_[static_cast<std::size_t>(gpu)]));
+}
+
+}  // namespace danlu

@@ -1,0 +1,85 @@
+// The nodes of a cluster: what is inside one, built as often as there are nodes, and the routes
+// inside, from GPU to GPU and from GPU to NIC.
+//
+//    switch             mesh, torus        none (PCIe only)
+//    G  G  G  G         G --- G            G  G     G  G
+//    |\ |\ /| /|        |\   /|            |  |     |  |
+//    | NVSwitch|        N N N N            PCIe - - PCIe      through the CPUs
+//    N  N  N  N         (each GPU to       |            |
+//                        its NIC)          N            N
+#pragma once
+
+#include <vector>
+
+#include "sim/cluster/grid.hpp"
+#include "sim/cluster/topology.hpp"
+#include "sim/cluster/topology_spec.hpp"
+
+namespace danlu {
+
+/// Next hops in a mesh of GPUs by the fewest links (Boost's breadth-first search, once per node
+/// kind).
+struct MeshPaths {
+  struct Hop {
+    int link = -1;  // among the directed links of the node's mesh; -1: no way
+    int gpu = 0;
+  };
+  int gpus = 0;
+  std::vector<Hop> hops;  // by GPU of the node and GPU to reach
+
+  const Hop& next(int from, int to) const {
+    return hops[static_cast<std::size_t>(from) * static_cast<std::size_t>(gpus) +
+                static_cast<std::size_t>(to)];
+  }
+};
+
+class Nodes {
+ public:
+  Nodes() = default;
+  /// Adds every GPU, switch and NIC of the nodes to `parts`. `spec` is that of the cluster.
+  Nodes(const ClusterSpec& spec, TopologyParts& parts);
+
+  int count() const { return nodes_; }
+  int node_of(int gpu) const { return gpu / per_node_; }
+  /// The NIC of its node that serves a GPU, which is also its rail.
+  int nic_of(int gpu) const { return gpu % per_node_ * nics_ / per_node_; }
+  VertexId nic(int node, int nic) const {
+    return nics_by_node_[static_cast<std::size_t>(node) * static_cast<std::size_t>(nics_) +
+                         static_cast<std::size_t>(nic)];
+  }
+
+  /// Appends the way between two GPUs of one node; false if the node's own links give none.
+  bool append_route(int from, int to, Route& route) const;
+  /// Appends the way from a GPU to a NIC of its node: its own, or with PCIe switches any.
+  void append_exit(int gpu, int nic, Route& route) const;
+  /// Appends the way from a GPU's own NIC to the GPU.
+  void append_entry(int gpu, Route& route) const;
+
+ private:
+  friend class NodeBuilder;
+
+  std::size_t pcie_switch(int node, int part, int parts) const {
+    return static_cast<std::size_t>(node * pcie_switches_ + part * pcie_switches_ / parts);
+  }
+  /// From one PCIe switch to another of the node, through the CPUs.
+  void append_pcie(std::size_t from, std::size_t to, Route& route) const;
+  bool append_mesh(int from, int to, Route& route) const;
+  void append_torus(int from, int to, Route& route) const;
+
+  ScaleUpKind kind_ = ScaleUpKind::Switch;
+  int nodes_ = 0;
+  int per_node_ = 1;
+  int nics_ = 1;
+  int pcie_switches_ = 1;
+  std::vector<VertexId> nics_by_node_;
+  std::vector<LinkId> gpu_up_;     // to the NVSwitch or PCIe switch
+  std::vector<LinkId> gpu_nic_;    // to its NIC; empty with PCIe switches
+  std::vector<LinkId> nic_down_;   // from its PCIe switch to the NIC
+  std::vector<LinkId> pcie_up_;    // from a PCIe switch to the CPUs
+  std::vector<LinkId> mesh_link_;  // by node: its first link of a mesh or torus
+  MeshPaths mesh_;
+  MeshPaths last_mesh_;  // of the last node, which may have fewer GPUs
+  Grid grid_;            // of a torus
+};
+
+}  // namespace danlu

@@ -1,0 +1,116 @@
+// A node and the fabric between nodes in a few lines, as read from topologies/*.yaml.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/cluster/degraded.hpp"
+#include "sim/cluster/gpu_spec.hpp"
+
+namespace danlu {
+
+/// How the GPUs of a node are joined: through switches, by direct links, over PCIe only, or by
+/// direct links to the neighbours in a torus.
+enum class ScaleUpKind { Switch, Mesh, None, Torus };
+
+enum class FabricKind { RailOptimised, FatTree, Switch, RailOnly, Torus, Dragonfly };
+
+/// A row of the table of fabrics: its name in a topology file, and what it is.
+struct FabricRow {
+  std::string_view name;
+  std::string_view help;
+};
+
+/// By FabricKind.
+inline constexpr std::array<FabricRow, 6> kFabricKinds{{
+    {"rail-optimised", "NIC i of every node on leaf i of its group, the leaves below one spine"},
+    {"fat-tree", "all NICs of a node on one leaf"},
+    {"switch", "one switch for all"},
+    {"rail-only", "every rail a tree (plane) of its own, nothing between them"},
+    {"torus", "switches on a grid that is closed into rings, each with its nodes"},
+    {"dragonfly", "groups of switches joined all to all, and the groups joined all to all"},
+}};
+
+/// Adaptive: traffic spreads evenly over equal paths, which are bundled into one link. Ecmp: every
+/// cable is a link of its own and a hash picks one path for a flow, so flows can collide.
+enum class Routing { Adaptive, Ecmp };
+
+/// A bundle of point-to-point links between two GPUs of a mesh node.
+struct MeshLink {
+  int first = 0;
+  int second = 0;
+  int count = 1;
+};
+
+struct TopologySpec {
+  std::string name;
+  int gpus_per_node = 1;
+  double node_power_watts = 0;
+
+  ScaleUpKind scale_up = ScaleUpKind::Switch;
+  int scale_up_switches = 1;          // chips, for the counts and the drawing
+  BytesPerSecond scale_up_bandwidth;  // nominal, per GPU (mesh and torus: per link) and direction
+  double scale_up_efficiency = 1;     // share that collectives achieve
+  double scale_up_reduction_efficiency = 0;  // same for sums that switches make; 0: they cannot
+  BytesPerSecond scale_up_reduction_cap;     // bus bandwidth that such sums never exceed; 0: none
+  Seconds scale_up_latency;                  // one step GPU to GPU, software included
+  std::vector<MeshLink> mesh_links;          // of a torus too
+  std::vector<int> scale_up_dims;            // of a torus: GPUs along each axis
+  int scale_up_wrap = 3;  // of a torus: the shortest axis that closes into a ring
+
+  BytesPerSecond pcie_bandwidth;  // GPU to NIC, each direction; PCIe-only: GPU to PCIe switch
+  int pcie_switches = 1;          // PCIe-only: joined by the CPUs, GPUs and NICs split evenly
+  int nics_per_node = 1;
+  int ports_per_nic = 1;         // each to a leaf of its own
+  BytesPerSecond nic_bandwidth;  // nominal, all ports, each direction
+  double nic_efficiency = 1;
+
+  FabricKind fabric = FabricKind::RailOptimised;
+  int nodes_per_leaf = 1;           // torus and dragonfly: nodes at one switch
+  double oversubscription = 1;      // of the leaves: bandwidth down / bandwidth up
+  int nodes_per_pod = 0;            // 0: two levels of switches; otherwise three
+  double pod_oversubscription = 1;  // of the spines below a core: bandwidth down / bandwidth up
+  BytesPerSecond uplink_bandwidth;  // of one cable between switches; 0: that of a NIC's port
+  int switch_ports = 0;             // of spines and cores, in such cables; 0: as many as a leaf
+  std::vector<int> dims;            // of a torus: switches along each axis
+  int groups = 1;                   // of a dragonfly
+  int switches_per_group = 1;       // of a dragonfly
+  int global_links_per_switch = 1;  // of a dragonfly
+  Seconds fabric_latency;           // one step GPU to GPU through one leaf, software included
+  Seconds fabric_small_latency;     // the same for messages up to 16 KiB; 0: no different
+  Seconds hop_latency;              // each further switch
+  Routing routing = Routing::Adaptive;
+  std::uint64_t ecmp_seed = 1;
+  bool pxn =
+      true;  // between rails: over NVLink to the GPU on the destination's rail, then along it
+  double fabric_reduction_efficiency = 0;  // for sums made by its switches; 0: they cannot
+
+  Seconds collective_launch;  // fixed cost of one collective
+  bool nccl_tuning = false;   // collectives follow NCCL's choice of algorithm and protocol
+  Bytes pipeline_fill;        // of rings and trees (sim/collective/tuning.hpp)
+  Bytes reduction_fill;       // of sums in the switches of a node
+  Bytes network_fill;         // of the network, all NICs of a node
+  double network_passes = 0;  // network stages that do not overlap while it fills
+
+  /// Whether NIC i of every node is on rail i.
+  bool has_rails() const {
+    return fabric == FabricKind::RailOptimised || fabric == FabricKind::RailOnly;
+  }
+  BytesPerSecond port_bandwidth() const { return nic_bandwidth / ports_per_nic; }
+  BytesPerSecond cable_bandwidth() const {
+    return uplink_bandwidth.value > 0 ? uplink_bandwidth : port_bandwidth();
+  }
+};
+
+/// What the user asked for: a topology, the GPU in it, and how many of them.
+struct ClusterSpec {
+  TopologySpec topology;
+  GpuSpec gpu;
+  int gpus = 1;
+  DegradedSpec degraded;
+};
+
+}  // namespace danlu

@@ -1,0 +1,128 @@
+// The words of collective communication, and what every algorithm is written in.
+//
+// An algorithm exists in two forms that tests hold together. As a list of transfers it says who
+// sends which chunk to whom in which round, and can be proved right by carrying contributions along
+// and be played message by message. In steady state it is one or a few phases: the streams that run
+// at the same time at rates that are tied together, so that each phase is a single flow over every
+// link the streams load (four ranks in a ring):
+//
+//   transfers   round 0: 0 -> 1 chunk 3, 1 -> 2 chunk 0, ...  round 1: ...    6 rounds, 24 messages
+//   steady      one flow over 0 -> 1 -> 2 -> 3 -> 0 that carries 6 chunks of S/4
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "sim/base/ids.hpp"
+#include "sim/base/units.hpp"
+
+namespace danlu {
+
+enum class CollectiveOp { AllReduce, ReduceScatter, AllGather, Broadcast, AllToAll, SendReceive };
+inline constexpr std::array<std::string_view, 6> kCollectiveOpNames{
+    "all-reduce", "reduce-scatter", "all-gather", "broadcast", "all-to-all", "send"};
+
+enum class Algorithm {
+  Ring,
+  Tree,
+  HalvingDoubling,
+  RecursiveDoubling,
+  Binomial,
+  TwoLevel,
+  Nvls,
+  NvlsTree,
+  Sharp,
+  Direct,
+};
+inline constexpr std::size_t kAlgorithms = 10;
+
+/// Who takes part. The algorithms know ranks by their position in the group, 0 to n-1.
+struct Group {
+  std::vector<int> ranks;               // GPU numbers
+  std::vector<std::vector<int>> nodes;  // positions by node
+  std::vector<std::vector<int>> rings;  // orders of all positions: parallel rings
+
+  int size() const { return static_cast<int>(ranks.size()); }
+  int node_count() const { return static_cast<int>(nodes.size()); }
+  /// Ranks on every node; 0 when nodes differ.
+  int per_node() const;
+};
+
+/// One message. `from` and `to` are positions, or n and more for switches that reduce on the way.
+struct Transfer {
+  int round = 0;  // messages of a round are sent at the same time
+  int from = 0;
+  int to = 0;
+  std::vector<int> chunks;
+  bool reduces = false;  // added to what the receiver has, else taken over
+};
+
+/// An algorithm message by message. The array of S bytes has `parts` equal chunks; rank r owns the
+/// r-th of n equal runs of them. In an all-to-all chunk i x n + j goes from rank i to rank j.
+struct TransferList {
+  int parts = 1;
+  std::vector<Transfer> transfers;
+};
+
+/// A stream of messages from one position to another that never pauses.
+struct Stream {
+  int from = 0;
+  int to = 0;
+  int weight = 1;  // times the phase's bytes
+  int flow = 0;    // tells parallel streams of two positions apart
+};
+
+/// Messages that wait for one another: `times` of them from one position to another.
+struct Hop {
+  int from = 0;
+  int to = 0;
+  double times = 1;
+};
+
+/// Streams that run together. Each carries ceil(S / parts) x count bytes for every weight.
+struct Phase {
+  std::vector<Stream> streams;
+  std::vector<Stream> reduced;  // meet in switches that reduce: every link carries them once
+  int parts = 1;
+  int count = 1;
+  // What the latency is made of: these hops; or, where there are none, so many steps of a mean
+  // stream; or else one step of the slowest.
+  std::vector<Hop> critical;
+  double mean_steps = 0;
+};
+
+/// How often a communication crosses a link.
+struct LinkLoad {
+  LinkId link{};
+  int weight = 1;
+};
+
+/// One phase on a cluster: the links that all its streams load together.
+struct Pattern {
+  Algorithm algorithm = Algorithm::Ring;
+  std::vector<int> ranks;       // GPU numbers taking part; sender then receiver
+  std::vector<LinkLoad> loads;  // by link, ascending
+  Seconds local_latency;        // of steps inside nodes (ring: of one step, in the mean)
+  Seconds network_latency;      // of steps between nodes
+  int parts = 1;                // chunks that the array is cut into
+  int count = 1;                // chunks that each stream carries; of a ring: in one step
+  double inflation = 1;         // bytes on the links for every byte of the streams
+};
+
+/// Steps that a ring takes over n ranks: n-1, or 2(n-1) for an all-reduce; 1 for a transfer.
+int collective_steps(CollectiveOp op, int ranks);
+/// Bytes that every stream of the pattern carries, for an array of `bytes`.
+Bytes stream_bytes(CollectiveOp op, const Pattern& pattern, Bytes bytes);
+/// Latency of the collective.
+Seconds collective_latency(CollectiveOp op, const Pattern& pattern);
+
+/// Trees between nodes reach this share of what rings do on the same NICs; fitted to published bus
+/// bandwidths (docs/explain/validation.md).
+inline constexpr double kTreeNetworkShare = 0.89;
+
+/// What nccl-tests multiplies size over time with to get the bus bandwidth: the bytes that a link
+/// must carry at least, over the array's.
+double bus_factor(CollectiveOp op, int ranks);
+
+}  // namespace danlu

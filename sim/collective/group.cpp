@@ -1,0 +1,170 @@
+#include "sim/collective/group.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "sim/base/error.hpp"
+
+namespace danlu {
+namespace {
+
+using Order = std::vector<int>;  // positions, in the order of a ring
+
+/// Positions by node, nodes in the order in which the ranks name them first.
+std::vector<std::vector<int>> by_node(const Cluster& cluster, std::span<const int> ranks) {
+  std::vector<std::pair<int, int>> keyed;  // node, position
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    keyed.emplace_back(cluster.node_of(ranks[i]), static_cast<int>(i));
+  }
+  std::sort(keyed.begin(), keyed.end());
+  std::vector<std::vector<int>> nodes;
+  for (std::size_t i = 0; i < keyed.size(); ++i) {
+    if (i == 0 || keyed[i].first != keyed[i - 1].first) {
+      nodes.emplace_back();
+    }
+    nodes.back().push_back(keyed[i].second);
+  }
+  return nodes;
+}
+
+/// Links between GPUs of one mesh node, by position.
+using LinkCounts = std::vector<std::vector<int>>;
+
+LinkCounts direct_links(const Cluster& cluster, std::span<const int> ranks) {
+  LinkCounts counts(ranks.size(), std::vector<int>(ranks.size(), 0));
+  const int per_node = cluster.spec.topology.gpus_per_node;
+  for (const MeshLink& link : cluster.spec.topology.mesh_links) {
+    const auto position = [&](int gpu) {
+      return std::find_if(ranks.begin(), ranks.end(),
+                          [&](int rank) { return rank % per_node == gpu; }) -
+             ranks.begin();
+    };
+    const auto first = static_cast<std::size_t>(position(link.first));
+    const auto second = static_cast<std::size_t>(position(link.second));
+    if (first < ranks.size() && second < ranks.size()) {
+      counts[first][second] += link.count;
+      counts[second][first] += link.count;
+    }
+  }
+  return counts;
+}
+
+/// Extends `path` to a closed tour of all positions over pairs with at least `width` links.
+bool complete_tour(const LinkCounts& counts, int width, std::vector<std::size_t>& path,
+                   std::vector<bool>& visited) {
+  if (path.size() == counts.size()) {
+    return counts[path.back()][path.front()] >= width;
+  }
+  for (std::size_t next = 0; next < counts.size(); ++next) {
+    if (!visited[next] && counts[path.back()][next] >= width) {
+      visited[next] = true;
+      path.push_back(next);
+      if (complete_tour(counts, width, path, visited)) {
+        return true;
+      }
+      path.pop_back();
+      visited[next] = false;
+    }
+  }
+  return false;
+}
+
+/// The tours of a mesh that use no link twice, widest first: a tour over double links is two rings.
+std::vector<Order> mesh_tours(const Cluster& cluster, std::span<const int> ranks) {
+  LinkCounts counts = direct_links(cluster, ranks);
+  int width = 0;
+  for (const std::vector<int>& row : counts) {
+    width = std::max(width, *std::max_element(row.begin(), row.end()));
+  }
+  std::vector<Order> tours;
+  for (; width > 0; --width) {
+    std::vector<std::size_t> path{0};
+    std::vector<bool> visited(ranks.size(), false);
+    visited[0] = true;
+    while (complete_tour(counts, width, path, visited)) {
+      Order tour;
+      for (std::size_t k = 0; k < path.size(); ++k) {
+        const std::size_t next = path[(k + 1) % path.size()];
+        counts[path[k]][next] -= width;
+        if (ranks.size() > 2) {
+          counts[next][path[k]] -= width;
+        }
+        tour.push_back(static_cast<int>(path[k]));
+      }
+      tours.insert(tours.end(), static_cast<std::size_t>(width), tour);
+      path = {0};
+      visited.assign(ranks.size(), false);
+      visited[0] = true;
+    }
+  }
+  return tours;
+}
+
+/// Rings inside one mesh node: every tour, in both directions. None if there is no tour.
+std::vector<Order> mesh_rings(const Cluster& cluster, std::span<const int> ranks) {
+  constexpr std::size_t kLargestSearch = 16;  // the search for tours is exponential
+  if (ranks.size() > kLargestSearch) {
+    return {};
+  }
+  std::vector<Order> rings;
+  for (Order& tour : mesh_tours(cluster, ranks)) {
+    rings.push_back(tour);
+    if (tour.size() > 2) {  // a pair's only ring is its own reverse
+      std::reverse(tour.begin(), tour.end());
+      rings.push_back(std::move(tour));
+    }
+  }
+  return rings;
+}
+
+/// A ring for every rank of a node, each leaving the nodes through another one.
+std::vector<Order> rail_rings(const std::vector<std::vector<int>>& nodes, std::size_t per_node) {
+  std::vector<Order> rings;
+  for (std::size_t ring = 0; ring < per_node; ++ring) {
+    Order order;
+    for (std::size_t node = 0; node < nodes.size(); ++node) {
+      for (std::size_t i = 0; i < per_node; ++i) {  // even nodes downwards, odd nodes upwards
+        const std::size_t at = node % 2 == 0 ? ring + per_node - i : ring + 1 + i;
+        order.push_back(nodes[node][at % per_node]);
+      }
+    }
+    rings.push_back(std::move(order));
+  }
+  return rings;
+}
+
+std::vector<Order> ring_orders(const Cluster& cluster, const Group& group) {
+  if (group.node_count() > 1 && group.per_node() > 0) {
+    return rail_rings(group.nodes, static_cast<std::size_t>(group.per_node()));
+  }
+  const ScaleUpKind kind = cluster.spec.topology.scale_up;
+  if (group.node_count() == 1 && (kind == ScaleUpKind::Mesh || kind == ScaleUpKind::Torus)) {
+    std::vector<Order> rings = mesh_rings(cluster, group.ranks);
+    if (!rings.empty()) {
+      return rings;
+    }
+  }
+  Order all(group.ranks.size());
+  std::iota(all.begin(), all.end(), 0);
+  return {all};
+}
+
+}  // namespace
+
+int Group::per_node() const {
+  const std::size_t count = nodes.front().size();
+  const bool even = std::all_of(nodes.begin(), nodes.end(), [&](const std::vector<int>& members) {
+    return members.size() == count;
+  });
+  return even ? static_cast<int>(count) : 0;
+}
+
+Group make_group(const Cluster& cluster, std::span<const int> ranks) {
+  check(ranks.size() >= 2, "a group has two ranks or more");
+  Group group{.ranks = std::vector<int>(ranks.begin(), ranks.end()),
+              .nodes = by_node(cluster, ranks)};
+  group.rings = ring_orders(cluster, group);
+  return group;
+}
+
+}  // namespace danlu

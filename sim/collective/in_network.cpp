@@ -1,0 +1,178 @@
+// All-reduce with the sum made in the switches.
+//
+//   NVLS    one NVSwitch node. Rank i owns the i-th part: it reads the sum of that part through the
+//           switch, which fetches it from all n, and writes it back to all through the switch. Each
+//           port carries S + S/n each way:   t = (n+1)/n S/B, a bus bandwidth of 2(n-1)/(n+1) B
+//   NVLS with trees   the shard that rank i owns of its node's sum travels along double binary trees
+//           over the nodes before it is written back: NVLink as above, (S/g) 2/B on every NIC (1/B
+//           with two nodes)
+//   SHARP   reduce-scatter in the node, each shard once up to the leaf or spine where its rail
+//           meets and once down again, all-gather in the node, pipelined:   (S/g)/B on every NIC
+//
+// So a bus bandwidth above the link's rate is right here, and only here.
+#include <algorithm>
+
+#include "sim/collective/algorithms.hpp"
+
+namespace danlu {
+
+TransferList nvls_transfers(CollectiveOp /*op*/, const Group& group) {
+  const int n = group.size();
+  const int nvswitch = n;
+  TransferList list{n, {}};
+  std::vector<int> all;
+  for (int chunk = 0; chunk < n; ++chunk) {
+    all.push_back(chunk);
+  }
+  for (int rank = 0; rank < n; ++rank) {
+    list.transfers.push_back({0, rank, nvswitch, all, true});
+    list.transfers.push_back({1, nvswitch, rank, {rank}, false});
+    list.transfers.push_back({2, rank, nvswitch, {rank}, false});
+    list.transfers.push_back({3, nvswitch, rank, all, false});
+  }
+  return list;
+}
+
+std::vector<Phase> nvls_phases(CollectiveOp /*op*/, const Group& group) {
+  const int n = group.size();
+  Phase phase{.parts = n, .count = n + 1, .critical = {{0, 1, 2}}};
+  for (int rank = 0; rank < n; ++rank) {
+    phase.reduced.push_back({rank, (rank + 1) % n, 1, 0});
+  }
+  return {phase};
+}
+
+TransferList nvls_tree_transfers(CollectiveOp /*op*/, const Group& group) {
+  const int n = group.size();
+  const int rails = group.per_node();
+  const int m = group.node_count();
+  // Chunks: rail r's shard has two halves, one for each tree; the run of a rank is not special.
+  TransferList list{2 * rails, {}};
+  std::vector<int> all;
+  for (int chunk = 0; chunk < 2 * rails; ++chunk) {
+    all.push_back(chunk);
+  }
+  const int height = 2 * m;  // rounds enough for any tree
+  for (int node = 0; node < m; ++node) {
+    const int nvswitch = n + node;
+    for (int rail = 0; rail < rails; ++rail) {
+      const int rank = group.nodes[static_cast<std::size_t>(node)][static_cast<std::size_t>(rail)];
+      const std::vector<int> shard{2 * rail, 2 * rail + 1};
+      list.transfers.push_back({0, rank, nvswitch, all, true});
+      list.transfers.push_back({1, nvswitch, rank, shard, false});
+      list.transfers.push_back({2 * height + 2, rank, nvswitch, shard, false});
+      list.transfers.push_back({2 * height + 3, nvswitch, rank, all, false});
+      for (int twin = 0; twin < 2; ++twin) {
+        int depth = 0;
+        for (int at = node; double_tree_parent(twin, at, m) >= 0; ++depth) {
+          at = double_tree_parent(twin, at, m);
+        }
+        if (depth > 0) {
+          const int parent = double_tree_parent(twin, node, m);
+          const int up =
+              group.nodes[static_cast<std::size_t>(parent)][static_cast<std::size_t>(rail)];
+          const int chunk = 2 * rail + twin;
+          list.transfers.push_back({2 + height - depth, rank, up, {chunk}, true});
+          list.transfers.push_back({1 + height + depth, up, rank, {chunk}, false});
+        }
+      }
+    }
+  }
+  return list;
+}
+
+std::vector<Phase> nvls_tree_phases(CollectiveOp /*op*/, const Group& group) {
+  const int rails = group.per_node();
+  const int m = group.node_count();
+  Phase phase{.parts = 2 * rails};
+  for (const std::vector<int>& node : group.nodes) {
+    for (int rail = 0; rail < rails; ++rail) {  // S + S/g through every NVLink port
+      phase.reduced.push_back({node[static_cast<std::size_t>(rail)],
+                               node[static_cast<std::size_t>((rail + 1) % rails)], 2 * (rails + 1),
+                               0});
+    }
+  }
+  int deepest = 0;
+  for (int node = 1; node < m; ++node) {
+    for (int twin = 0; twin < 2; ++twin) {
+      int depth = 0;
+      for (int at = node; double_tree_parent(twin, at, m) >= 0; ++depth) {
+        at = double_tree_parent(twin, at, m);
+      }
+      deepest = std::max(deepest, depth);
+    }
+  }
+  for (int node = 0; node < m; ++node) {
+    for (int twin = 0; twin < 2; ++twin) {
+      const int parent = double_tree_parent(twin, node, m);
+      for (int rail = 0; parent >= 0 && rail < rails; ++rail) {
+        const int here =
+            group.nodes[static_cast<std::size_t>(node)][static_cast<std::size_t>(rail)];
+        const int up =
+            group.nodes[static_cast<std::size_t>(parent)][static_cast<std::size_t>(rail)];
+        phase.streams.push_back({here, up, 1, twin});
+        phase.streams.push_back({up, here, 1, twin});
+      }
+    }
+  }
+  phase.critical.push_back({group.nodes[0][0], group.nodes[0][1], 2});
+  phase.critical.push_back({group.nodes[0][0], group.nodes[1][0], 2.0 * deepest});
+  return {phase};
+}
+
+TransferList sharp_transfers(CollectiveOp /*op*/, const Group& group) {
+  const int n = group.size();
+  const int rails = group.per_node();
+  TransferList list{n, {}};
+  const auto at = [&](const std::vector<int>& node, int rail) {
+    return node[static_cast<std::size_t>((rail + 2 * rails) % rails)];
+  };
+  const auto shard = [&](int rail) {
+    std::vector<int> chunks;
+    for (const std::vector<int>& node : group.nodes) {
+      chunks.push_back(at(node, rail));
+    }
+    return chunks;
+  };
+  const int up = rails - 1;
+  for (const std::vector<int>& node : group.nodes) {
+    for (int s = 0; s < rails - 1; ++s) {
+      for (int i = 0; i < rails; ++i) {
+        list.transfers.push_back({s, at(node, i), at(node, i + 1), shard(i - s - 1), true});
+        list.transfers.push_back({up + 2 + s, at(node, i), at(node, i + 1), shard(i - s), false});
+      }
+    }
+    for (int rail = 0; rail < rails; ++rail) {
+      list.transfers.push_back({up, at(node, rail), n + rail, shard(rail), true});
+      list.transfers.push_back({up + 1, n + rail, at(node, rail), shard(rail), false});
+    }
+  }
+  return list;
+}
+
+std::vector<Phase> sharp_phases(CollectiveOp /*op*/, const Group& group) {
+  const int rails = group.per_node();
+  Phase phase{.parts = rails};
+  for (const std::vector<int>& node : group.nodes) {
+    for (int i = 0; i < rails; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      if (rails > 1) {  // (g-1)/g S to sum, as much to gather
+        phase.streams.push_back(
+            {node[at], node[static_cast<std::size_t>((i + 1) % rails)], 2 * (rails - 1), 0});
+      }
+      const int root = group.nodes.front()[at];
+      if (node[at] != root) {
+        phase.reduced.push_back({node[at], root, 1, 0});
+        phase.reduced.push_back({root, node[at], 1, 0});
+      }
+    }
+  }
+  const std::vector<int>& first = group.nodes.front();
+  if (rails > 1) {
+    phase.critical.push_back({first[0], first[1], 2.0 * (rails - 1)});
+  }
+  phase.critical.push_back({first[0], group.nodes.back()[0], 1});
+  return {phase};
+}
+
+}  // namespace danlu

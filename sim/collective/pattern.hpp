@@ -1,0 +1,21 @@
+// Phases of an algorithm on the links of a cluster.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "sim/cluster/cluster.hpp"
+#include "sim/collective/collective.hpp"
+
+namespace danlu {
+
+/// The phases of an algorithm on a cluster. A ring has one, the same for all-reduce, reduce-scatter
+/// and all-gather.
+std::vector<Pattern> steady_patterns(const Cluster& cluster, const Group& group,
+                                     Algorithm algorithm, CollectiveOp op);
+/// The rings of a group of GPUs, two or more, all different.
+Pattern ring_pattern(const Cluster& cluster, std::span<const int> ranks);
+/// One transfer between two GPUs.
+Pattern transfer_pattern(const Cluster& cluster, int from, int to);
+
+}  // namespace danlu

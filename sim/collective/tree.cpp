@@ -1,0 +1,146 @@
+// All-reduce over pairs of binary trees: what is summed on the way up is broadcast on the way down,
+// both pipelined. The trees join nodes, and the ranks of a node hang below its head in a chain.
+// Each half of the data takes a tree in which the other tree's leaves are inside, so that every
+// node sends and receives two streams of half the size per tree and the time goes to
+//
+//   2 ((g-1) alpha_node + depth alpha_network) + 2 S/B        g ranks a node, n > 2 nodes
+//
+//   tree 0 of 6 nodes      0            tree 1: mirrored      5
+//                          |                                  |
+//                          4                                  1
+//                         / \                                / \ .
+//                        2   5                              3   0
+//                       / \                                / \ .
+//                      1   3                              4   2
+//
+// With g ranks a node there are g such pairs, each with another rank as head, so that all NICs
+// work. Inside one node it is g chains. (The tree with these labels: Sanders, Speck and Traff,
+// Two-tree algorithms for full bandwidth broadcast, reduction and scan, 2009; NCCL's double binary
+// tree has the same shape.)
+#include <algorithm>
+
+#include "sim/collective/algorithms.hpp"
+
+namespace danlu {
+namespace {
+
+/// The parent in the binary tree over labels 0 .. m-1, -1 for the root 0. A label's children differ
+/// from it in the bit below its lowest set bit.
+int parent_in_tree(int label, int m) {
+  if (label == 0) {
+    return -1;
+  }
+  const int bit = label & -label;
+  const int up = (label ^ bit) | (bit << 1);
+  return up < m ? up : label ^ bit;
+}
+
+/// The parent in the twin tree: mirrored, or shifted by one where mirroring would keep leaves.
+int parent_in_twin(int label, int m) {
+  if (m % 2 == 0) {
+    const int parent = parent_in_tree(m - 1 - label, m);
+    return parent < 0 ? -1 : m - 1 - parent;
+  }
+  const int parent = parent_in_tree((label + m - 1) % m, m);
+  return parent < 0 ? -1 : (parent + 1) % m;
+}
+
+using Parents = std::vector<int>;  // by position, -1 for the root
+
+std::vector<Parents> trees_of(const Group& group) {
+  std::vector<std::vector<int>> nodes = group.nodes;
+  if (group.per_node() == 0) {  // nodes differ: every rank stands for itself
+    nodes.clear();
+    for (int position = 0; position < group.size(); ++position) {
+      nodes.push_back({position});
+    }
+  }
+  const int m = static_cast<int>(nodes.size());
+  const std::size_t per_node = nodes.front().size();
+  std::vector<Parents> trees;
+  for (std::size_t head = 0; head < per_node; ++head) {
+    for (int twin = 0; twin < (m > 1 ? 2 : 1); ++twin) {
+      Parents parents(group.ranks.size(), -1);
+      for (int node = 0; node < m; ++node) {
+        const std::vector<int>& here = nodes[static_cast<std::size_t>(node)];
+        const auto member = [&](const std::vector<int>& list, std::size_t i) {
+          return list[(head + i) % per_node];
+        };
+        for (std::size_t i = 1; i < per_node; ++i) {
+          parents[static_cast<std::size_t>(member(here, i))] = member(here, i - 1);
+        }
+        const int up = double_tree_parent(twin, node, m);
+        if (up >= 0) {
+          parents[static_cast<std::size_t>(member(here, 0))] =
+              member(nodes[static_cast<std::size_t>(up)], 0);
+        }
+      }
+      trees.push_back(std::move(parents));
+    }
+  }
+  return trees;
+}
+
+int depth_of(const Parents& parents, int position) {
+  int depth = 0;
+  for (int at = position; parents[static_cast<std::size_t>(at)] >= 0; ++depth) {
+    at = parents[static_cast<std::size_t>(at)];
+  }
+  return depth;
+}
+
+int deepest(const Parents& parents) {
+  int found = 0;
+  for (int position = 0; position < static_cast<int>(parents.size()); ++position) {
+    found = depth_of(parents, position) > depth_of(parents, found) ? position : found;
+  }
+  return found;
+}
+
+}  // namespace
+
+int double_tree_parent(int twin, int label, int m) {
+  return twin == 0 ? parent_in_tree(label, m) : parent_in_twin(label, m);
+}
+
+TransferList tree_transfers(CollectiveOp /*op*/, const Group& group) {
+  const std::vector<Parents> trees = trees_of(group);
+  TransferList list{static_cast<int>(trees.size()), {}};
+  for (int chunk = 0; chunk < list.parts; ++chunk) {
+    const Parents& parents = trees[static_cast<std::size_t>(chunk)];
+    const int height = depth_of(parents, deepest(parents));
+    for (int position = 0; position < group.size(); ++position) {
+      const int up = parents[static_cast<std::size_t>(position)];
+      if (up >= 0) {  // the deepest begin; what came down to depth d leaves it one round later
+        const int depth = depth_of(parents, position);
+        list.transfers.push_back({height - depth, position, up, {chunk}, true});
+        list.transfers.push_back({height + depth - 1, up, position, {chunk}, false});
+      }
+    }
+  }
+  return list;
+}
+
+std::vector<Phase> tree_phases(CollectiveOp /*op*/, const Group& group) {
+  const std::vector<Parents> trees = trees_of(group);
+  Phase phase{.parts = static_cast<int>(trees.size())};
+  for (int flow = 0; flow < phase.parts; ++flow) {
+    const Parents& parents = trees[static_cast<std::size_t>(flow)];
+    for (int position = 0; position < group.size(); ++position) {
+      const int up = parents[static_cast<std::size_t>(position)];
+      if (up >= 0) {
+        phase.streams.push_back({position, up, 1, flow});
+        phase.streams.push_back({up, position, 1, flow});
+      }
+    }
+  }
+  const Parents& first = trees.front();
+  for (int at = deepest(first); first[static_cast<std::size_t>(at)] >= 0;) {
+    const int up = first[static_cast<std::size_t>(at)];
+    phase.critical.push_back({at, up, 2});  // up and down again
+    at = up;
+  }
+  return {phase};
+}
+
+}  // namespace danlu

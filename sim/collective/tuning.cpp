@@ -1,0 +1,251 @@
+#include "sim/collective/tuning.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "sim/base/error.hpp"
+#include "sim/collective/algorithms.hpp"
+#include "sim/collective/pattern.hpp"
+
+namespace danlu {
+namespace {
+
+// NCCL v2.30.7, src/graph/tuning.cc: microseconds, by protocol (LL, LL128, Simple).
+constexpr std::array kTreeBase{6.8, 14.0, 8.4};
+constexpr std::array kRingBase{6.6, 14.0, 8.4};
+constexpr std::array kTreeNvlink{0.6, 1.25, 4.0};
+constexpr std::array kRingNvlink{0.6, 1.9, 3.4};
+constexpr std::array kTreeNetwork{5.0, 8.5, 14.0};
+constexpr std::array kRingNetwork{2.7, 4.0, 14.0};
+constexpr double kNvlsLatency = 25;
+constexpr double kNvlsTreeNetwork = 20.9;
+constexpr double kSharpNetwork = 18;
+// The same file: payload share of the bus rate. LL sends as many flags as data.
+constexpr std::array kRingShare{0.5, 0.92, 1.0};
+constexpr double kTreeShare = 0.92;
+constexpr std::array kTreeShareInNode{1 / 3.8, 7.0 / 9, 1.0};
+// Fitted to published bus bandwidths (docs/explain/validation.md): send/receive against rings.
+constexpr double kSendShare = 0.84;
+
+constexpr Bytes kSmall{16384};  // messages that a network sends without a handshake
+
+constexpr Seconds us(double value) {
+  return {value * 1e-6};
+}
+
+bool reduces_in_node(Algorithm algorithm) {
+  return algorithm == Algorithm::Nvls || algorithm == Algorithm::NvlsTree;
+}
+
+/// The link latencies of a topology are those of Simple rings; other steps differ by NCCL's
+/// constants. The factor on a step that takes `step` there.
+double step_factor(Seconds step, double simple, double wanted) {
+  return step > Seconds{} ? std::max(0.0, step.value - us(simple - wanted).value) / step.value : 1;
+}
+
+double local_factor(const TopologySpec& topology, CollectiveChoice choice) {
+  if (reduces_in_node(choice.algorithm)) {
+    return 0;  // kNvlsLatency covers it
+  }
+  const auto& hop = choice.algorithm == Algorithm::Tree ? kTreeNvlink : kRingNvlink;
+  return step_factor(topology.scale_up_latency, kRingNvlink.back(),
+                     hop[static_cast<std::size_t>(choice.protocol)]);
+}
+
+double network_factor(const TopologySpec& topology, CollectiveChoice choice, Bytes bytes) {
+  const auto protocol = static_cast<std::size_t>(choice.protocol);
+  const double wanted = choice.algorithm == Algorithm::NvlsTree ? kNvlsTreeNetwork
+                        : choice.algorithm == Algorithm::Sharp  ? kSharpNetwork
+                        : choice.algorithm == Algorithm::Tree   ? kTreeNetwork[protocol]
+                                                                : kRingNetwork[protocol];
+  const double factor = step_factor(topology.fabric_latency, kRingNetwork.back(), wanted);
+  if (choice.protocol != Protocol::LL || bytes > kSmall ||
+      topology.fabric_small_latency == Seconds{}) {
+    return factor;
+  }
+  const double saved = (topology.fabric_latency - topology.fabric_small_latency).value;
+  return std::max(0.0, factor - saved / topology.fabric_latency.value);
+}
+
+/// A message below F bytes passes the stages of the pipeline one after the other.
+Bytes window(Bytes size, Bytes fill) {
+  return fill > Bytes{} ? Bytes{size.value * fill.value / (size + fill).value} : Bytes{};
+}
+
+/// Bus rate of a ring inside a node.
+BytesPerSecond ring_rate(const TopologySpec& topology) {
+  switch (topology.scale_up) {
+    case ScaleUpKind::Mesh:
+    case ScaleUpKind::Torus: {
+      int links = 0;
+      for (const MeshLink& link : topology.mesh_links) {
+        links += link.first == 0 || link.second == 0 ? link.count : 0;
+      }
+      return topology.scale_up_bandwidth * (topology.scale_up_efficiency * links);
+    }
+    case ScaleUpKind::None:
+      return topology.pcie_bandwidth * topology.scale_up_efficiency;
+    default:
+      return topology.scale_up_bandwidth * topology.scale_up_efficiency;
+  }
+}
+
+Seconds fill_time(const TopologySpec& topology, const Group& group, CollectiveChoice choice,
+                  CollectiveOp op, Bytes bytes) {
+  if (choice.protocol == Protocol::LL) {
+    return {};
+  }
+  const double per_node = std::max(1.0, static_cast<double>(group.size()) / group.node_count());
+  const BytesPerSecond ring = ring_rate(topology);
+  Seconds fill;
+  if (reduces_in_node(choice.algorithm)) {
+    const BytesPerSecond rate =
+        topology.scale_up_bandwidth * topology.scale_up_reduction_efficiency / (1 + 1 / per_node);
+    fill = window(bytes, topology.reduction_fill) / rate;
+  } else if (choice.algorithm == Algorithm::Tree) {
+    fill = window(bytes, topology.pipeline_fill) / (ring * 0.5);
+  } else {
+    const double passes = op == CollectiveOp::AllReduce ? 2 : 1;
+    const double share = per_node > 1 ? passes * (per_node - 1) / per_node : 1;
+    fill = window(bytes, topology.pipeline_fill) / ring * share;
+  }
+  if (group.node_count() > 1) {
+    const BytesPerSecond node =
+        topology.nic_bandwidth * topology.nic_efficiency * topology.nics_per_node;
+    fill += window(bytes, topology.network_fill) / node * topology.network_passes;
+  }
+  return fill;
+}
+
+/// What NCCL would consider for an operation.
+std::vector<Algorithm> nccl_algorithms(CollectiveOp op) {
+  switch (op) {
+    case CollectiveOp::AllReduce:
+      return {Algorithm::Ring, Algorithm::Tree, Algorithm::Nvls, Algorithm::NvlsTree,
+              Algorithm::Sharp};
+    case CollectiveOp::AllToAll:
+    case CollectiveOp::SendReceive:
+      return {Algorithm::Direct};
+    default:
+      return {Algorithm::Ring};
+  }
+}
+
+}  // namespace
+
+std::vector<Protocol> protocols_of(Algorithm algorithm, const TopologySpec& topology) {
+  const bool all = algorithm == Algorithm::Ring || algorithm == Algorithm::Tree;
+  return all && topology.nccl_tuning ? std::vector{Protocol::LL, Protocol::LL128, Protocol::Simple}
+                                     : std::vector{Protocol::Simple};
+}
+
+Seconds fixed_latency(const TopologySpec& topology, const Group& group, CollectiveChoice choice,
+                      CollectiveOp op, Bytes bytes) {
+  if (!topology.nccl_tuning) {
+    return topology.collective_launch;
+  }
+  const auto protocol = static_cast<std::size_t>(choice.protocol);
+  const Seconds base = reduces_in_node(choice.algorithm)     ? us(kNvlsLatency)
+                       : choice.algorithm == Algorithm::Tree ? us(kTreeBase[protocol])
+                                                             : us(kRingBase[protocol]);
+  return topology.collective_launch + base + fill_time(topology, group, choice, op, bytes);
+}
+
+Seconds step_latency(const TopologySpec& topology, CollectiveChoice choice, Bytes bytes,
+                     bool in_node, Seconds latency) {
+  if (!topology.nccl_tuning) {
+    return latency;
+  }
+  return latency *
+         (in_node ? local_factor(topology, choice) : network_factor(topology, choice, bytes));
+}
+
+Seconds phase_latency(const TopologySpec& topology, const Group& group, CollectiveChoice choice,
+                      CollectiveOp op, Bytes bytes, const std::vector<Pattern>& phases,
+                      std::size_t phase) {
+  Pattern scaled = phases[phase];
+  scaled.local_latency = step_latency(topology, choice, bytes, true, scaled.local_latency);
+  scaled.network_latency = step_latency(topology, choice, bytes, false, scaled.network_latency);
+  const Seconds fixed = phase == 0 ? fixed_latency(topology, group, choice, op, bytes) : Seconds{};
+  return fixed + collective_latency(op, scaled);
+}
+
+Seconds transfer_latency(const TopologySpec& topology, const Pattern& transfer) {
+  return transfer.local_latency + transfer.network_latency +
+         (topology.nccl_tuning ? us(kRingBase.back()) : Seconds{});
+}
+
+double overhead(CollectiveChoice choice, CollectiveOp op, const Group& group) {
+  const auto protocol = static_cast<std::size_t>(choice.protocol);
+  const bool one_node = group.node_count() == 1;
+  switch (choice.algorithm) {
+    case Algorithm::Ring:
+      return 1 / kRingShare[protocol];
+    case Algorithm::Tree:
+      return one_node ? 1 / (kTreeShare * kTreeShareInNode[protocol])
+                      : 1 / (kTreeNetworkShare * kRingShare[protocol]);
+    case Algorithm::Direct:
+      return op == CollectiveOp::SendReceive && one_node ? 1 / kSendShare : 1;
+    default:
+      return 1;
+  }
+}
+
+Bytes phase_bytes(CollectiveChoice choice, CollectiveOp op, const Group& group,
+                  const Pattern& phase, Bytes bytes) {
+  return stream_bytes(op, phase, bytes) * overhead(choice, op, group);
+}
+
+BytesPerSecond alone_rate(const Cluster& cluster, const Pattern& pattern) {
+  double rate = std::numeric_limits<double>::infinity();
+  for (const LinkLoad& load : pattern.loads) {
+    rate = std::min(rate, cluster.topology.link(load.link).bandwidth.value / load.weight);
+  }
+  return {rate};
+}
+
+Seconds alone_time(const Cluster& cluster, const Group& group, CollectiveChoice choice,
+                   CollectiveOp op, Bytes bytes, const std::vector<Pattern>& phases) {
+  Seconds time;
+  for (std::size_t i = 0; i < phases.size(); ++i) {
+    time += phase_latency(cluster.spec.topology, group, choice, op, bytes, phases, i) +
+            phase_bytes(choice, op, group, phases[i], bytes) / alone_rate(cluster, phases[i]);
+  }
+  return time;
+}
+
+PlannedCollective plan_collective(const Cluster& cluster, const Group& group, CollectiveOp op,
+                                  Bytes bytes, const CollectiveWish& wish) {
+  const TopologySpec& topology = cluster.spec.topology;
+  std::vector<Algorithm> algorithms;
+  if (wish.algorithm) {
+    algorithms = {*wish.algorithm};
+  } else if (topology.nccl_tuning) {
+    algorithms = nccl_algorithms(op);
+  } else {
+    const bool between_pairs = op == CollectiveOp::AllToAll || op == CollectiveOp::SendReceive;
+    algorithms = {between_pairs ? Algorithm::Direct : Algorithm::Ring};
+  }
+  std::optional<PlannedCollective> best;
+  for (const Algorithm algorithm : algorithms) {
+    if (!row_of(algorithm).obstacle(op, group, topology).empty()) {
+      continue;
+    }
+    const std::vector<Pattern> phases = steady_patterns(cluster, group, algorithm, op);
+    for (const Protocol protocol : protocols_of(algorithm, topology)) {
+      if (wish.protocol && *wish.protocol != protocol) {
+        continue;
+      }
+      const CollectiveChoice choice{algorithm, protocol};
+      const Seconds alone = alone_time(cluster, group, choice, op, bytes, phases);
+      if (!best || alone < best->alone) {
+        best = {choice, phases, alone};
+      }
+    }
+  }
+  check(best.has_value(), "some algorithm carries out the collective");
+  return *best;
+}
+
+}  // namespace danlu

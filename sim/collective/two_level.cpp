@@ -1,0 +1,159 @@
+// First inside the nodes, then between them: g ranks on each of m nodes.
+//
+//   all-reduce    reduce-scatter in the node, all-reduce of each shard along its rail, all-gather
+//                 2 [(g-1) a1 + (g-1)/g S/B1] + 2(m-1) a2 + 2(m-1)/m (S/g)/B2
+//   all-to-all    to the rank of the same rail on the right node, which hands it on inside:
+//                 (m-1) a2 + (m-1)/m S/B2, then (g-1) a1 + (g-1)/g S/B1
+//
+// The phases follow one another.
+#include <numeric>
+
+#include "sim/collective/algorithms.hpp"
+
+namespace danlu {
+namespace {
+
+/// Positions as a table of nodes and rails.
+struct Rails {
+  explicit Rails(const Group& of) : group(of), nodes(of.node_count()), rails(of.per_node()) {}
+  int at(int node, int rail) const {
+    return group
+        .nodes[static_cast<std::size_t>(node % nodes)][static_cast<std::size_t>(rail % rails)];
+  }
+  const Group& group;
+  int nodes, rails;
+};
+
+/// Chunks owned by the ranks of a rail: its shard.
+std::vector<int> shard(const Rails& r, int rail) {
+  std::vector<int> chunks;
+  for (int node = 0; node < r.nodes; ++node) {
+    chunks.push_back(r.at(node, rail));
+  }
+  return chunks;
+}
+
+void add_local_rings(const Rails& r, int& round, bool reduces, TransferList& list) {
+  for (int s = 0; s < r.rails - 1; ++s, ++round) {
+    for (int node = 0; node < r.nodes; ++node) {
+      for (int i = 0; i < r.rails; ++i) {
+        const int moved = i - s - (reduces ? 1 : 0) + 2 * r.rails;
+        list.transfers.push_back(
+            {round, r.at(node, i), r.at(node, i + 1), shard(r, moved % r.rails), reduces});
+      }
+    }
+  }
+}
+
+void add_rail_rings(const Rails& r, int& round, bool reduces, TransferList& list) {
+  for (int s = 0; s < r.nodes - 1; ++s, ++round) {
+    for (int rail = 0; rail < r.rails; ++rail) {
+      for (int i = 0; i < r.nodes; ++i) {
+        const int moved = i - s - (reduces ? 1 : 0) + 2 * r.nodes;
+        list.transfers.push_back(
+            {round, r.at(i, rail), r.at(i + 1, rail), {r.at(moved, rail)}, reduces});
+      }
+    }
+  }
+}
+
+void add_all_to_all(const Rails& r, TransferList& list) {
+  const int n = r.group.size();
+  int round = 0;
+  for (int shift = 1; shift < r.nodes; ++shift, ++round) {
+    for (int node = 0; node < r.nodes; ++node) {
+      for (int rail = 0; rail < r.rails; ++rail) {
+        Transfer transfer{round, r.at(node, rail), r.at(node + shift, rail), {}, false};
+        for (int to = 0; to < r.rails; ++to) {
+          transfer.chunks.push_back(transfer.from * n + r.at(node + shift, to));
+        }
+        list.transfers.push_back(std::move(transfer));
+      }
+    }
+  }
+  for (int shift = 1; shift < r.rails; ++shift, ++round) {
+    for (int node = 0; node < r.nodes; ++node) {
+      for (int rail = 0; rail < r.rails; ++rail) {
+        Transfer transfer{round, r.at(node, rail), r.at(node, rail + shift), {}, false};
+        for (int from = 0; from < r.nodes; ++from) {
+          transfer.chunks.push_back(r.at(from, rail) * n + transfer.to);
+        }
+        list.transfers.push_back(std::move(transfer));
+      }
+    }
+  }
+}
+
+Phase local_phase(const Rails& r) {
+  Phase phase{.parts = r.rails, .count = r.rails - 1, .mean_steps = r.rails - 1.0};
+  for (int node = 0; node < r.nodes; ++node) {
+    for (int i = 0; i < r.rails && r.rails > 1; ++i) {
+      phase.streams.push_back({r.at(node, i), r.at(node, i + 1), 1, 0});
+    }
+  }
+  return phase;
+}
+
+Phase rail_phase(const Rails& r, int passes) {
+  const int steps = passes * (r.nodes - 1);
+  Phase phase{.parts = r.nodes * r.rails, .count = steps, .mean_steps = static_cast<double>(steps)};
+  for (int rail = 0; rail < r.rails; ++rail) {
+    for (int i = 0; i < r.nodes && r.nodes > 1; ++i) {
+      phase.streams.push_back({r.at(i, rail), r.at(i + 1, rail), 1, 0});
+    }
+  }
+  return phase;
+}
+
+std::vector<Phase> all_to_all_phases(const Rails& r) {
+  Phase across{.parts = r.nodes, .mean_steps = r.nodes - 1.0};
+  Phase inside{.parts = r.rails, .mean_steps = r.rails - 1.0};
+  for (int node = 0; node < r.nodes; ++node) {
+    for (int rail = 0; rail < r.rails; ++rail) {
+      for (int shift = 1; shift < r.nodes; ++shift) {
+        across.streams.push_back({r.at(node, rail), r.at(node + shift, rail), 1, 0});
+      }
+      for (int shift = 1; shift < r.rails; ++shift) {
+        inside.streams.push_back({r.at(node, rail), r.at(node, rail + shift), 1, 0});
+      }
+    }
+  }
+  return {across, inside};
+}
+
+}  // namespace
+
+TransferList two_level_transfers(CollectiveOp op, const Group& group) {
+  const Rails r(group);
+  TransferList list{group.size(), {}};
+  if (op == CollectiveOp::AllToAll) {
+    add_all_to_all(r, list);
+    return list;
+  }
+  int round = 0;
+  if (op != CollectiveOp::AllGather) {
+    add_local_rings(r, round, true, list);
+    add_rail_rings(r, round, true, list);
+  }
+  if (op != CollectiveOp::ReduceScatter) {
+    add_rail_rings(r, round, false, list);
+    add_local_rings(r, round, false, list);
+  }
+  return list;
+}
+
+std::vector<Phase> two_level_phases(CollectiveOp op, const Group& group) {
+  const Rails r(group);
+  switch (op) {
+    case CollectiveOp::AllToAll:
+      return all_to_all_phases(r);
+    case CollectiveOp::ReduceScatter:
+      return {local_phase(r), rail_phase(r, 1)};
+    case CollectiveOp::AllGather:
+      return {rail_phase(r, 1), local_phase(r)};
+    default:
+      return {local_phase(r), rail_phase(r, 2), local_phase(r)};
+  }
+}
+
+}  // namespace danlu

@@ -1,0 +1,116 @@
+#include "sim/plan/collective_graph.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sim/base/error.hpp"
+
+namespace danlu {
+
+int CollectiveGraph::link(LinkId id) {
+  const auto [known, is_new] = links_.try_emplace(id, static_cast<int>(graph_.links.size()));
+  if (is_new) {
+    graph_.links.push_back({cluster_.topology.link(id).bandwidth});
+  }
+  return known->second;
+}
+
+TaskId CollectiveGraph::add_wait(Seconds duration, const std::vector<TaskId>& after) {
+  const TaskId task =
+      graph_.add({.kind = TaskKind::Compute, .duration = duration, .name = "launch"}, {});
+  for (const TaskId before : after) {
+    graph_.add_edge(before, task);
+  }
+  return task;
+}
+
+TaskId CollectiveGraph::add_steady(const Group& group, const PlannedCollective& planned,
+                                   CollectiveOp op, Bytes bytes) {
+  for (std::size_t i = 0; i < planned.phases.size(); ++i) {
+    Channel channel;
+    for (const LinkLoad& load : planned.phases[i].loads) {
+      channel.loads.push_back({link(load.link), load.weight});
+    }
+    graph_.channels.push_back(std::move(channel));
+    const TaskId task =
+        graph_.add({.kind = TaskKind::Communication,
+                    .duration = phase_latency(cluster_.spec.topology, group, planned.choice, op,
+                                              bytes, planned.phases, i),
+                    .bytes = phase_bytes(planned.choice, op, group, planned.phases[i], bytes),
+                    .channel = static_cast<int>(graph_.channels.size()) - 1,
+                    .name = "phase"},
+                   {});
+    for (const TaskId before : last_) {
+      graph_.add_edge(before, task);
+    }
+    last_ = {task};
+  }
+  return last_.front();
+}
+
+TaskId CollectiveGraph::add_transfer(const Group& group, CollectiveChoice choice, CollectiveOp op,
+                                     Bytes bytes, const Transfer& transfer, Bytes size) {
+  check(transfer.from < group.size() && transfer.to < group.size(),
+        "switches that reduce cannot be played message by message");
+  const int from = group.ranks[static_cast<std::size_t>(transfer.from)];
+  const int to = group.ranks[static_cast<std::size_t>(transfer.to)];
+  const Route way = route(cluster_, from, to);
+  const auto [known, is_new] = channels_.try_emplace(std::pair(transfer.from, transfer.to),
+                                                     static_cast<int>(graph_.channels.size()));
+  if (is_new) {
+    Channel channel;
+    for (const LinkId id : way) {
+      channel.loads.push_back({link(id), 1});
+    }
+    graph_.channels.push_back(std::move(channel));
+  }
+  const bool in_node = cluster_.node_of(from) == cluster_.node_of(to);
+  return graph_.add({.kind = TaskKind::Communication,
+                     .duration = step_latency(cluster_.spec.topology, choice, bytes, in_node,
+                                              cluster_.topology.latency(way)),
+                     .bytes = size * overhead(choice, op, group),
+                     .channel = known->second,
+                     .name = "transfer"},
+                    {});
+}
+
+TaskId CollectiveGraph::add_stepwise(const Group& group, CollectiveChoice choice,
+                                     const TransferList& list, CollectiveOp op, Bytes bytes) {
+  const double chunk = std::ceil(bytes.value / list.parts);
+  std::vector<Transfer> transfers = list.transfers;
+  std::stable_sort(transfers.begin(), transfers.end(),
+                   [](const Transfer& a, const Transfer& b) { return a.round < b.round; });
+  const TaskId begin =
+      add_wait(fixed_latency(cluster_.spec.topology, group, choice, op, bytes), last_);
+  // By position: what it did in its latest round so far, and in the one before the current round.
+  struct Doings {
+    int round = -1;
+    std::vector<TaskId> latest, before;
+  };
+  std::vector<Doings> doings(group.ranks.size(), {-1, {begin}, {begin}});
+  const auto enter = [&](int position, int round) -> Doings& {
+    Doings& at = doings[static_cast<std::size_t>(position)];
+    if (at.round < round) {
+      at.before = at.latest;
+      at.latest.clear();
+      at.round = round;
+    }
+    return at;
+  };
+  std::vector<TaskId> all{begin};
+  for (const Transfer& transfer : transfers) {
+    const Bytes size{chunk * static_cast<double>(transfer.chunks.size())};
+    const TaskId task = add_transfer(group, choice, op, bytes, transfer, size);
+    Doings& sender = enter(transfer.from, transfer.round);
+    for (const TaskId before : sender.before) {
+      graph_.add_edge(before, task);
+    }
+    sender.latest.push_back(task);
+    enter(transfer.to, transfer.round).latest.push_back(task);
+    all.push_back(task);
+  }
+  last_ = {add_wait({}, all)};
+  return last_.front();
+}
+
+}  // namespace danlu

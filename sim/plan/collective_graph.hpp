@@ -1,0 +1,44 @@
+// Collectives one after another on a cluster that does nothing else, as a task graph: for
+// `danlu collective`, and for tests that hold algorithms to their closed forms.
+//
+//   steady      latency, one flow for each phase
+//   stepwise    every transfer its own flow; a rank sends when everything that it received or sent
+//               in earlier rounds is done
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "sim/cluster/cluster.hpp"
+#include "sim/collective/tuning.hpp"
+#include "sim/plan/task_graph.hpp"
+
+namespace danlu {
+
+class CollectiveGraph {
+ public:
+  explicit CollectiveGraph(const Cluster& cluster) : cluster_(cluster) {}
+
+  /// Adds a collective that begins when the last one ended; returns the task it ends with.
+  TaskId add_steady(const Group& group, const PlannedCollective& planned, CollectiveOp op,
+                    Bytes bytes);
+  /// `list` has no switches that reduce.
+  TaskId add_stepwise(const Group& group, CollectiveChoice choice, const TransferList& list,
+                      CollectiveOp op, Bytes bytes);
+
+  const TaskGraph& graph() const { return graph_; }
+
+ private:
+  int link(LinkId id);
+  TaskId add_wait(Seconds duration, const std::vector<TaskId>& after);
+  TaskId add_transfer(const Group& group, CollectiveChoice choice, CollectiveOp op, Bytes bytes,
+                      const Transfer& transfer, Bytes size);
+
+  const Cluster& cluster_;
+  TaskGraph graph_;
+  std::map<LinkId, int> links_;
+  std::map<std::pair<int, int>, int> channels_;  // of transfers, by positions
+  std::vector<TaskId> last_;
+};
+
+}  // namespace danlu

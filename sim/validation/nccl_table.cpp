@@ -1,0 +1,223 @@
+#include "sim/validation/nccl_table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <regex>
+
+#include "sim/base/text.hpp"
+
+namespace danlu {
+namespace {
+
+/// A GPU as tables name it, and the nodes it comes in: with InfiniBand or RoCE, and as a cloud's
+/// instance with a network of its own.
+struct NodeRow {
+  std::string_view gpu;
+  std::string_view node;
+  std::string_view cloud;
+};
+constexpr std::array kNodes{
+    NodeRow{"A100", "dgx-a100", "aws-p4d"},
+    NodeRow{"A800", "hgx-a800", ""},
+    NodeRow{"H100", "dgx-h100", "aws-p5"},
+    NodeRow{"H200", "hgx-h200", "aws-p5en"},
+    NodeRow{"H800", "hgx-h800", ""},
+    NodeRow{"GB200", "gb200-nvl72", ""},
+    NodeRow{"B200", "hgx-b200", "aws-p6-b200"},
+    NodeRow{"V100", "dgx1-v100", ""},
+    NodeRow{"MI300X", "mi300x", ""},
+};
+
+struct OpRow {
+  std::string_view name;
+  CollectiveOp op;
+};
+constexpr std::array kOps{
+    OpRow{"all_reduce", CollectiveOp::AllReduce},
+    OpRow{"all_gather", CollectiveOp::AllGather},
+    OpRow{"reduce_scatter", CollectiveOp::ReduceScatter},
+    OpRow{"all_gather/reduce_scatter", CollectiveOp::AllGather},
+    OpRow{"broadcast", CollectiveOp::Broadcast},
+    OpRow{"alltoall", CollectiveOp::AllToAll},
+    OpRow{"all_to_all", CollectiveOp::AllToAll},
+    OpRow{"sendrecv", CollectiveOp::SendReceive},
+};
+
+constexpr Bytes kLargest{8.0 * 1073741824};  // where nccl-tests usually ends: a maximum's size
+
+bool mentions(std::string_view text, std::string_view word) {
+  return std::search(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) {
+           return std::tolower(static_cast<unsigned char>(a)) ==
+                  std::tolower(static_cast<unsigned char>(b));
+         }) != text.end();
+}
+
+/// NICs of a node as a text states them.
+struct Nics {
+  int count = 0;
+  BytesPerSecond each;
+};
+
+/// "4x HDR200", "8x50 GB/s", "8 x 100 Gb/s", "400 Gb/s per GPU", "3200 Gb/s per node"; none when it
+/// gives no rate.
+std::optional<Nics> parse_nics(const std::string& text, int gpus_per_node) {
+  std::smatch found;
+  static const std::regex several(
+      R"((\d+)\s*x\s*(?:HDR|NDR|EDR|XDR)?\s*(\d+)\s*(GB/s|Gb/s|Gbps|G\b)?)");
+  static const std::regex total(R"((\d+)\s*(Gb/s|Gbps|GB/s)[^,;]*per (GPU|node))");
+  const auto rate = [](const std::string& number, const std::string& unit) {
+    const double value = std::stod(number) * 1e9;
+    return BytesPerSecond{unit == "GB/s" ? value : value / 8};
+  };
+  if (std::regex_search(text, found, several)) {
+    return Nics{std::stoi(found[1]), rate(found[2], found[3])};
+  }
+  if (std::regex_search(text, found, total)) {
+    const BytesPerSecond stated = rate(found[1], found[2]);
+    return Nics{gpus_per_node, found[3] == "GPU" ? stated : stated / gpus_per_node};
+  }
+  return std::nullopt;
+}
+
+class Converter {
+ public:
+  Converter(const CsvTable& table, const CsvRow& row, const LoadOptions& options)
+      : table_(table), row_(row), options_(options) {}
+
+  CollectiveConversion convert() {
+    find_op();
+    find_cluster();
+    find_size();
+    find_time();
+    const std::string algorithm(cell("algo"));
+    if (mentions(algorithm, "NVLS_ENABLE=0")) {
+      measured_.wish.algorithm = Algorithm::Ring;
+    }
+    CollectiveConversion conversion{std::string(cell("id")), device_, std::string(cell("source")),
+                                    std::nullopt, std::move(reasons_)};
+    if (conversion.reasons.empty()) {
+      conversion.collective = measured_;
+    }
+    return conversion;
+  }
+
+ private:
+  std::string_view cell(std::string_view column) const { return table_.cell(row_, column); }
+  double number(std::string_view column) const { return parse_number(cell(column)).value_or(0); }
+  void refuse(std::string reason) { reasons_.push_back(std::move(reason)); }
+
+  void find_op() {
+    const std::string_view name = cell("collective");
+    const auto* const known =
+        std::find_if(kOps.begin(), kOps.end(), [&](const OpRow& row) { return row.name == name; });
+    if (known == kOps.end()) {
+      refuse(mentions(name, "MoE") ? "kernels for experts, not NCCL's collectives"
+                                   : fmt::format("not a collective: {}", shown(name)));
+      return;
+    }
+    measured_.op = known->op;
+  }
+
+  void find_cluster() {
+    const std::string gpu(cell("gpu"));
+    const auto* const known = std::find_if(
+        kNodes.begin(), kNodes.end(), [&](const NodeRow& row) { return gpu.starts_with(row.gpu); });
+    const int gpus = static_cast<int>(number("gpus"));
+    const int nodes = std::max(1, static_cast<int>(number("nodes")));
+    if (known == kNodes.end()) {
+      refuse(fmt::format("GPU without a node: {}", shown(gpu)));
+      return;
+    }
+    device_ = known->gpu;
+    if (mentions(cell("interconnect_intra"), "bridge") || mentions(gpu, "PCIe")) {
+      refuse("GPUs joined by NVLink bridges, their number not stated");
+      return;
+    }
+    if (gpus < 2) {
+      refuse("fewer than two GPUs");
+      return;
+    }
+    const std::string network(cell("interconnect_inter"));
+    const bool cloud = mentions(network, "EFA");
+    const bool tcpx = mentions(network, "TCPX") || mentions(network, "a3-mega");
+    if (nodes > 1 && cloud && known->cloud.empty()) {
+      refuse("a cloud's network without a preset for this GPU");
+      return;
+    }
+    measured_.cluster = load_topology(nodes > 1 && tcpx    ? "gcp-a3-mega"
+                                      : nodes > 1 && cloud ? std::string(known->cloud)
+                                                           : std::string(known->node),
+                                      options_);
+    TopologySpec& topology = measured_.cluster.topology;
+    measured_.cluster.gpus = gpus;
+    if (nodes > 1 && gpus > nodes * topology.gpus_per_node) {
+      refuse("more GPUs in a node than the preset's");
+    }
+    if (nodes > 1 && !cloud && !tcpx) {
+      use_nics(network, topology);
+    }
+    if (std::string problem = cluster_problem(measured_.cluster); !problem.empty()) {
+      refuse(std::move(problem));
+    }
+    if (mentions(network, "SHARP") || mentions(cell("notes"), "SHARP") ||
+        mentions(cell("algo"), "CollNet")) {
+      topology.fabric_reduction_efficiency = kSharpEfficiency;
+    }
+  }
+
+  void use_nics(const std::string& network, TopologySpec& topology) {
+    const std::optional<Nics> nics = parse_nics(network, topology.gpus_per_node);
+    if (nics && nics->count <= topology.gpus_per_node) {
+      topology.nics_per_node = nics->count;
+      topology.nic_bandwidth = nics->each;
+    } else if (mentions(network, "per NIC")) {
+      refuse("NICs of a node not stated");
+    }
+  }
+
+  void find_size() {
+    measured_.bytes = {number("size_bytes")};
+    if (measured_.bytes.value < 1) {
+      if (!mentions(cell("notes"), "maxim")) {
+        refuse("message size not stated");
+      }
+      measured_.bytes = kLargest;
+    }
+  }
+
+  void find_time() {
+    const double busbw = number("busbw_GBps");
+    constexpr double kPrintedToTwoDigits = 0.05;  // 0.01 may be anything from 0.005 to 0.015
+    if (number("time_us") > 0) {
+      measured_.published = {number("time_us") * 1e-6};
+    } else if (busbw >= kPrintedToTwoDigits) {
+      measured_.published = measured_.bytes * bus_factor(measured_.op, measured_.cluster.gpus) /
+                            BytesPerSecond{busbw * 1e9};
+    } else {
+      refuse("no time, and no bus bandwidth of two digits");
+    }
+  }
+
+  /// 386 GB/s of bus bandwidth at 8 GiB on 64 H100 with SHARP (CoreWeave): 193 GB/s through eight
+  /// NICs that achieve 48.5 each.
+  static constexpr double kSharpEfficiency = 0.5;
+
+  const CsvTable& table_;
+  const CsvRow& row_;
+  const LoadOptions& options_;
+  MeasuredCollective measured_;
+  std::string device_;
+  std::vector<std::string> reasons_;
+};
+
+}  // namespace
+
+CollectiveConversion convert_collective(const CsvTable& table, const CsvRow& row,
+                                        const LoadOptions& options) {
+  return Converter(table, row, options).convert();
+}
+
+}  // namespace danlu

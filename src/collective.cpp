@@ -1,0 +1,264 @@
+// danlu collective: one collective on a topology, size by size, in the columns of nccl-tests.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
+#include "sim/collective/algorithms.hpp"
+#include "sim/collective/group.hpp"
+#include "sim/collective/pattern.hpp"
+#include "sim/collective/transfers.hpp"
+#include "sim/engine/engine.hpp"
+#include "sim/plan/collective_graph.hpp"
+#include "sim/scenario/load_scenario.hpp"
+#include "src/commands.hpp"
+
+namespace danlu {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// How the flows of a collective are played.
+enum class Mode { Formula, Steady, Stepwise };
+constexpr std::array<std::string_view, 3> kModeNames{"formula", "steady", "stepwise"};
+
+/// What one line of the result is made of.
+struct Line {
+  Bytes size;
+  PlannedCollective planned;
+  Seconds time;
+  LinkId bottleneck{};
+};
+
+[[noreturn]] void refuse(const std::string& option, std::string message, std::string hint) {
+  throw InputError(Problem{{option, 0, 0}, std::move(message), std::move(hint), ""});
+}
+
+/// The position of `value` among names; `names` are listed when it is not there.
+template <typename Names>
+std::size_t position_of(const std::string& option, const std::string& value, const Names& names) {
+  const auto found = std::find(names.begin(), names.end(), value);
+  if (found == names.end()) {
+    const std::vector<std::string_view> known(names.begin(), names.end());
+    const std::string_view near = nearest(value, known);
+    refuse(option, fmt::format("unknown value '{}'", shown(value)),
+           near.empty() ? fmt::format("known: {}", join(known, ", "))
+                        : fmt::format("did you mean '{}'?", near));
+  }
+  return static_cast<std::size_t>(found - names.begin());
+}
+
+Bytes read_size(const std::string& option, const std::string& text) {
+  const std::optional<ParsedQuantity> size = parse_quantity(text, Dimension::Size);
+  if (!size || size->value < 1 || size->value > 1e15) {
+    refuse(option, fmt::format("expected a size from 1 B to 1 PB, found '{}'", shown(text)),
+           fmt::format("a number and a unit: {}", accepted_units(Dimension::Size)));
+  }
+  return {size->value};
+}
+
+std::vector<Bytes> sizes_of(const CollectiveOptions& options) {
+  const Bytes least = read_size("--min", options.least);
+  const Bytes most = read_size("--max", options.most);
+  if (most < least) {
+    refuse("--max", fmt::format("{} is less than --min, {}", to_text(most), to_text(least)), "");
+  }
+  std::vector<Bytes> sizes;
+  for (Bytes size = least; size <= most; size = size * options.factor) {
+    sizes.push_back(size);
+  }
+  return sizes;
+}
+
+CollectiveWish read_wish(const CollectiveOptions& options) {
+  CollectiveWish wish;
+  if (options.algorithm != "auto") {
+    std::vector<std::string_view> names;
+    for (const AlgorithmRow& row : algorithms()) {
+      names.push_back(row.name);
+    }
+    wish.algorithm = static_cast<Algorithm>(position_of("--algorithm", options.algorithm, names));
+  }
+  if (options.protocol != "auto") {
+    wish.protocol =
+        static_cast<Protocol>(position_of("--protocol", options.protocol, kProtocolNames));
+  }
+  return wish;
+}
+
+/// Says why a forced algorithm or protocol cannot be used.
+void check_wish(const CollectiveWish& wish, CollectiveOp op, const Group& group,
+                const TopologySpec& topology, Mode mode) {
+  const Algorithm algorithm = wish.algorithm.value_or(Algorithm::Ring);
+  if (wish.algorithm) {
+    const std::string obstacle = row_of(algorithm).obstacle(op, group, topology);
+    if (!obstacle.empty()) {
+      refuse("--algorithm", fmt::format("{} cannot be used: {}", row_of(algorithm).name, obstacle),
+             fmt::format("it makes: {}", row_of(algorithm).ops));
+    }
+    const bool in_switches = algorithm == Algorithm::Nvls || algorithm == Algorithm::NvlsTree ||
+                             algorithm == Algorithm::Sharp;
+    if (mode == Mode::Stepwise && in_switches) {
+      refuse("--collectives", "sums made in switches cannot be played message by message",
+             "steady or formula");
+    }
+  }
+  const std::vector<Protocol> protocols = protocols_of(algorithm, topology);
+  if (wish.protocol &&
+      std::find(protocols.begin(), protocols.end(), *wish.protocol) == protocols.end()) {
+    refuse("--protocol",
+           fmt::format("{} does not use {} here", row_of(algorithm).name,
+                       kProtocolNames[static_cast<std::size_t>(*wish.protocol)]),
+           topology.nccl_tuning ? "LL and LL128 are for rings and trees"
+                                : "the topology does not follow NCCL (collective.tuning)");
+  }
+}
+
+/// The link that limits the phase which takes longest.
+LinkId bottleneck_of(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes size,
+                     const PlannedCollective& planned) {
+  LinkId found{};
+  Seconds longest{-1};
+  for (const Pattern& phase : planned.phases) {
+    for (const LinkLoad& load : phase.loads) {
+      const Seconds time = phase_bytes(planned.choice, op, group, phase, size) /
+                           (cluster.topology.link(load.link).bandwidth / load.weight);
+      if (time > longest) {
+        longest = time;
+        found = load.link;
+      }
+    }
+  }
+  return found;
+}
+
+/// Chains and trees cut their chunks into pieces of NCCL's slot size, within reason.
+TransferList transfers_for_playing(CollectiveOp op, const Group& group, Algorithm algorithm,
+                                   Bytes size) {
+  constexpr double kSlot = 512.0 * 1024;
+  constexpr double kMostPieces = 64;
+  const TransferList list = row_of(algorithm).transfers(op, group);
+  const bool flows_once = algorithm == Algorithm::Tree ||
+                          (algorithm == Algorithm::Ring && op == CollectiveOp::Broadcast);
+  const double pieces = std::clamp(size.value / list.parts / kSlot, 1.0, kMostPieces);
+  return flows_once ? pipelined(list, static_cast<int>(pieces)) : list;
+}
+
+/// Plays the sizes one after the other and fills in their times.
+void play(const Cluster& cluster, const Group& group, CollectiveOp op, Mode mode,
+          std::vector<Line>& lines) {
+  CollectiveGraph sequence(cluster);
+  std::vector<TaskId> ends;
+  for (const Line& line : lines) {
+    if (mode == Mode::Steady) {
+      ends.push_back(sequence.add_steady(group, line.planned, op, line.size));
+    } else {
+      const Algorithm algorithm = line.planned.choice.algorithm;
+      ends.push_back(sequence.add_stepwise(group, line.planned.choice,
+                                           transfers_for_playing(op, group, algorithm, line.size),
+                                           op, line.size));
+    }
+  }
+  const Timeline timeline = simulate(sequence.graph());
+  spdlog::info("{} tasks played", sequence.graph().tasks.size());
+  Seconds before;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const Seconds end = timeline.finish[index(ends[i])];
+    lines[i].time = end - before;
+    before = end;
+  }
+}
+
+struct Bandwidths {
+  BytesPerSecond algorithm, bus;
+};
+Bandwidths bandwidths(const Line& line, CollectiveOp op, int ranks) {
+  const BytesPerSecond algorithm = line.size / line.time;
+  return {algorithm, algorithm * bus_factor(op, ranks)};
+}
+
+std::string text_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode,
+                    const Cluster& cluster) {
+  const int ranks = cluster.spec.gpus;
+  std::string text =
+      fmt::format("{} over {} GPUs of {}, {}\n\n", kCollectiveOpNames[static_cast<std::size_t>(op)],
+                  ranks, cluster.spec.topology.name, kModeNames[static_cast<std::size_t>(mode)]);
+  text += fmt::format("{:>14}  {:>12}  {:>9}  {:>9}  {:<18}  {:<8}  {}\n", "size", "time", "algbw",
+                      "busbw", "algorithm", "protocol", "bottleneck");
+  text += fmt::format("{:>14}  {:>12}  {:>9}  {:>9}\n", "B", "us", "GB/s", "GB/s");
+  for (const Line& line : lines) {
+    const Bandwidths bandwidth = bandwidths(line, op, ranks);
+    text += fmt::format("{:>14.0f}  {:>12.2f}  {:>9.2f}  {:>9.2f}  {:<18}  {:<8}  {}\n",
+                        line.size.value, line.time.value * 1e6, bandwidth.algorithm.value / 1e9,
+                        bandwidth.bus.value / 1e9, row_of(line.planned.choice.algorithm).name,
+                        kProtocolNames[static_cast<std::size_t>(line.planned.choice.protocol)],
+                        cluster.topology.link_name(line.bottleneck));
+  }
+  return text;
+}
+
+Json json_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode, const Cluster& cluster) {
+  Json json{{"schema", "danlu.collective/1"},
+            {"op", kCollectiveOpNames[static_cast<std::size_t>(op)]},
+            {"topology", cluster.spec.topology.name},
+            {"gpus", cluster.spec.gpus},
+            {"collectives", kModeNames[static_cast<std::size_t>(mode)]},
+            {"points", Json::array()}};
+  for (const Line& line : lines) {
+    const Bandwidths bandwidth = bandwidths(line, op, cluster.spec.gpus);
+    json["points"].push_back(
+        {{"size_bytes", line.size.value},
+         {"time_s", line.time.value},
+         {"algbw_bytes_per_s", bandwidth.algorithm.value},
+         {"busbw_bytes_per_s", bandwidth.bus.value},
+         {"algorithm", row_of(line.planned.choice.algorithm).name},
+         {"protocol", kProtocolNames[static_cast<std::size_t>(line.planned.choice.protocol)]},
+         {"bottleneck", cluster.topology.link_name(line.bottleneck)}});
+  }
+  return json;
+}
+
+}  // namespace
+
+int run_collective(const CollectiveOptions& options, const CommonOptions& common) {
+  const auto op = static_cast<CollectiveOp>(position_of("--op", options.op, kCollectiveOpNames));
+  const auto mode = static_cast<Mode>(position_of("--collectives", options.mode, kModeNames));
+  const std::vector<Bytes> sizes = sizes_of(options);
+  const CollectiveWish wish = read_wish(options);
+  ClusterSpec spec = load_topology(options.topology, {topologies_folder(), {}});
+  spec.gpus = options.gpus > 0 ? options.gpus : spec.topology.gpus_per_node;
+  if (spec.gpus < 2) {
+    refuse("--gpus", "a collective needs two GPUs or more", "");
+  }
+  if (std::string problem = cluster_problem(spec); !problem.empty()) {
+    refuse("--gpus", std::move(problem), "");
+  }
+  const Cluster cluster = build_cluster(spec);
+  std::vector<int> ranks(static_cast<std::size_t>(spec.gpus));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  const Group group = make_group(cluster, ranks);
+  CollectiveWish playable = wish;
+  if (mode == Mode::Stepwise && !wish.algorithm && op == CollectiveOp::AllReduce) {
+    playable.algorithm = Algorithm::Ring;  // what switches add up cannot be played by messages
+  }
+  check_wish(playable, op, group, spec.topology, mode);
+  std::vector<Line> lines;
+  for (const Bytes size : sizes) {
+    Line line{.size = size, .planned = plan_collective(cluster, group, op, size, playable)};
+    line.time = line.planned.alone;
+    line.bottleneck = bottleneck_of(cluster, group, op, size, line.planned);
+    lines.push_back(std::move(line));
+  }
+  if (mode != Mode::Formula) {
+    play(cluster, group, op, mode, lines);
+  }
+  print(common.json ? json_of(lines, op, mode, cluster).dump(2) + "\n"
+                    : text_of(lines, op, mode, cluster));
+  return kExitDone;
+}
+
+}  // namespace danlu
