@@ -11,7 +11,8 @@
 //
 //   four flows over one uplink of capacity c      sum of 4 rates <= c      4 x rate(F) <= c
 //
-// Links with equal capacity and weights give the same inequality and become one.
+// Links with equal capacity and weights give the same inequality and become one; links whose
+// inequality follows from others' are dropped before (implied_links.hpp).
 //
 // FoldMode::Bound folds coarsely, by stage, and gives an upper bound. A pattern's max-min rate is
 // never below its guaranteed rate, the least of capacity / (weights of all patterns) over its

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Times whole commands on one core: wall time (best of RUNS), peak memory, tasks and tasks per
-# second. Each run's simulated step is compared with the expected one, so a benchmark that computes the
+# Times whole commands on one core: wall time (best of RUNS), peak memory, tasks and tasks a second.
+# Each run's simulated step is compared with the expected one, so a benchmark that computes the
 # wrong thing fails. Usage: bench.sh REPO_ROOT DANLU_BINARY [RUNS]
 #
 # Then one plan on 64 to 131,072 GPUs, eight times the replicas from row to row, and how the cost
@@ -91,12 +91,12 @@ scale() { # GPUS: GPT-3 175B, tensor 8, pipeline 8, 96 microbatches per replica
 cd "$root"
 # shellcheck disable=SC2059
 printf "$row" command 'wall s' budget MB tasks tasks/s 'step s' ''
-bench 'GPT-3 175B, 64 GPUs, selective' 13.0262 '0.5' scenarios/gpt3-175b-64-a100-selective.yaml
-bench 'GPT-3 175B, 64 GPUs, full' 18.0095 '0.5' scenarios/gpt3-175b-64-a100-full.yaml
-bench 'GPT-3 175B, 1,024 GPUs' 25.9142 '0.1' scenarios/gpt3-175b-a100.yaml
-bench 'Llama-3 405B, 16,384 GPUs' 8.5984 '0.5' scenarios/llama3-405b-16384-h100.yaml
-bench 'Llama-3 405B, 131,072 GPUs' 8.6259 '4' scenarios/llama3-405b-131072-h100.yaml
-bench 'GPT-3 175B, 512 GPUs, no fold' 25.8566 '60' scenarios/gpt3-175b-a100.yaml \
+bench 'GPT-3 175B, 64 GPUs, selective' 12.9141 '0.5' scenarios/gpt3-175b-64-a100-selective.yaml
+bench 'GPT-3 175B, 64 GPUs, full' 17.7853 '0.5' scenarios/gpt3-175b-64-a100-full.yaml
+bench 'GPT-3 175B, 1,024 GPUs' 25.5700 '0.1' scenarios/gpt3-175b-a100.yaml
+bench 'Llama-3 405B, 16,384 GPUs' 8.5927 '0.5' scenarios/llama3-405b-16384-h100.yaml
+bench 'Llama-3 405B, 131,072 GPUs' 8.6202 '4' scenarios/llama3-405b-131072-h100.yaml
+bench 'GPT-3 175B, 512 GPUs, no fold' 25.5137 '60' scenarios/gpt3-175b-a100.yaml \
   --set fold=off --set cluster.gpus=512 --set parallelism.data=8 --set training.global_batch=768
 
 # 2 x 1023 steps of 2 us and 2 x 1023/1024 x 1 GiB / 25 GB/s: 4.092 ms + 85.816 ms.

@@ -303,8 +303,9 @@ TEST_P(RandomSteps, FoldedAndUnfoldedAreEqualInEveryTaskAndTheBoundIsNotBelow) {
   // They mean something only if there was something to fold.
   EXPECT_GE(cases_with_folds, std::getenv("DANLU_CASES") == nullptr ? 8 : 0);
 }
-/// Max-min rates by progressive filling: all active patterns' rates grow alike; those on a link that
-/// gets full stay as they are.
+
+/// Max-min rates by progressive filling: all active patterns' rates grow alike; those on a link
+/// that gets full stay as they are.
 std::vector<double> max_min_rates(const StepPatterns& step, const Cluster& cluster,
                                   const std::vector<bool>& active) {
   std::vector<double> rates(step.size(), 0);
