@@ -35,10 +35,10 @@ Fabric add_fabric(const TopologySpec& spec, const Nodes& nodes, TopologyParts& p
 
 /// Whether every GPU of a mesh node reaches every other over its links.
 bool is_connected(const TopologySpec& spec) {
-  const auto n = static_cast<std::size_t>(spec.gpus_per_node);
+  const auto n = index(spec.gpus_per_node);
   boost::adjacency_list<boost::vecS, boost::vecS, boost::undirectedS> graph(n);
   for (const MeshLink& link : spec.mesh_links) {
-    boost::add_edge(static_cast<std::size_t>(link.first), static_cast<std::size_t>(link.second),
+    boost::add_edge(index(link.first), index(link.second),
                     graph);
   }
   std::vector<std::size_t> component(n);

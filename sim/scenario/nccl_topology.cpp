@@ -251,7 +251,7 @@ class Writer {
       return;
     }
     const int capability = parts_.gpus.front().compute_capability;
-    const auto rate = std::find_if(kNvlinkRates.begin(), kNvlinkRates.end(), [&](const auto& row) {
+    const auto* const rate = std::find_if(kNvlinkRates.begin(), kNvlinkRates.end(), [&](const auto& row) {
       return row.compute_capability == capability;
     });
     const int links = switched ? add_switches() : add_mesh();
