@@ -32,7 +32,8 @@ danlu: install the following, then run this again.
     apt-get install libsimgrid-dev libboost-graph-dev libspdlog-dev libfmt-dev libyaml-cpp-dev \
       libcli11-dev nlohmann-json3-dev libgtest-dev cmake ninja-build g++ pkg-config
   Elsewhere, what those packages provide, under your system's names:
-    libsimgrid-dev       SimGrid 3.32 or newer: headers, shared library, CMake or pkg-config file
+    libsimgrid-dev       SimGrid 3.32 or newer: headers, shared library, pkg-config file; smpicc and
+                         smpirun, which a test plays against
     libboost-graph-dev   Boost.Graph 1.74 or newer: headers
     libspdlog-dev        spdlog 1.10 or newer: logging
     libfmt-dev           {fmt} 9 or newer: text formatting

@@ -18,6 +18,7 @@ template <int Byte, int Flop, int Second>
 struct Quantity {
   double value = 0;
 
+  // The check takes the 0 that <=> is compared with for a pointer.
   constexpr auto operator<=>(const Quantity&) const = default;  // NOLINT(modernize-use-nullptr)
   constexpr Quantity operator-() const { return {-value}; }
   constexpr Quantity operator+(Quantity other) const { return {value + other.value}; }

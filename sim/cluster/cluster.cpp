@@ -163,7 +163,10 @@ Cluster build_cluster(const ClusterSpec& spec) {
   if (needs_fabric(spec.topology, nodes)) {
     fabric = add_fabric(spec.topology, nodes, parts);
   }
-  return {spec, Topology(std::move(parts)), std::move(nodes), std::move(fabric)};
+  Cluster cluster{spec, Topology(std::move(parts)), std::move(nodes), std::move(fabric)};
+  degrade(spec.degraded, spec.topology.gpus_per_node, spec.topology.nics_per_node,
+          cluster.topology);
+  return cluster;
 }
 
 }  // namespace danlu

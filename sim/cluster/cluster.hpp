@@ -29,6 +29,11 @@ struct Cluster {
 
   int nodes() const { return inside.count(); }
   int node_of(int gpu) const { return gpu / spec.topology.gpus_per_node; }
+  /// How many times as long the GPU's kernels take as those of a healthy one.
+  double slowdown(GpuId gpu) const {
+    const auto found = spec.degraded.gpus.find(static_cast<int>(index(gpu)));
+    return found == spec.degraded.gpus.end() ? 1 : found->second;
+  }
 };
 
 /// What keeps `spec` from being built (a torus with too few switches, say), "" if nothing does.

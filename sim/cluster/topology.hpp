@@ -75,6 +75,10 @@ class Topology {
 
   Topology() = default;
   explicit Topology(TopologyParts parts);
+  /// Replaces what collectives achieve on a link.
+  void set_bandwidth(LinkId id, BytesPerSecond bandwidth) {
+    links_[index(id)].bandwidth = bandwidth;
+  }
 
   std::span<const Vertex> vertices() const { return vertices_; }
   std::span<const Link> links() const { return links_; }

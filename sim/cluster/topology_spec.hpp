@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/cluster/degraded.hpp"
 #include "sim/cluster/gpu_spec.hpp"
 
 namespace danlu {
@@ -109,6 +110,7 @@ struct ClusterSpec {
   TopologySpec topology;
   GpuSpec gpu;
   int gpus = 1;
+  DegradedSpec degraded;
 };
 
 }  // namespace danlu

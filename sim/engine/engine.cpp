@@ -146,7 +146,7 @@ class Player {
     const auto& [from, to] = ends_[static_cast<std::size_t>(task.channel)];
     check(from != nullptr, "a channel that carries bytes crosses a link");
     sg4::CommPtr flow = sg4::Comm::sendto_init();
-    flows_[index(id)] = flow;  // owned until its completion callback has returned
+    flows_[index(id)] = flow;            // owned until its completion callback has returned
     flow->set_data(&flows_[index(id)]);  // where it stands says whose it is
     flow->set_payload_size(static_cast<std::uint64_t>(std::ceil(task.bytes.value)));
     flow->set_source(from);

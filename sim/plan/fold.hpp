@@ -1,20 +1,27 @@
 // Folding: which ranks have the same timeline, and the small max-min system that gives it exactly.
 //
-// Ranks, communication patterns and links are coloured, and colours are refined until they no
-// longer split: two ranks keep the same colour only if they run the same program and take part in
-// patterns of the same colours, two patterns only if their ranks and the links they load agree,
-// two links only if their capacity and the patterns crossing them agree. That partition is
-// equitable, so by symmetry the members of a class do the same at the same time, and one of each
-// is played. With W(F, l) the number of times all patterns of class F together cross link l, a
-// max-min share of the full system is one of the small system in which F's one flow crosses l with
-// weight W(F, l):
+// Ranks, communication patterns and links are coloured (refine.hpp), and colours are refined until
+// they no longer split: two ranks keep the same colour only if they run the same program at the
+// same speed and take part in patterns of the same colours, two patterns only if their ranks and
+// the links they load agree, two links only if their capacity and the patterns crossing them agree.
+// That partition is equitable, so by symmetry the members of a class do the same at the same time,
+// and one of each is played. With W(F, l) the number of times all patterns of class F together
+// cross link l, a max-min share of the full system is one of the small system in which F's one flow
+// crosses l with weight W(F, l):
 //
 //   four flows over one uplink of capacity c      sum of 4 rates <= c      4 x rate(F) <= c
 //
 // Links with equal capacity and weights give the same inequality and become one.
+//
+// FoldMode::Bound folds coarsely, by stage, and gives an upper bound. A pattern's max-min rate is
+// never below its guaranteed rate, the least of capacity / (weights of all patterns) over its
+// links: on the link that limits a flow no other flow is faster, so capacity <= rate x weights of
+// the flows there, and a pattern has at most one flow at a time. Every communication of a class
+// therefore takes its worst member's latency and guaranteed rate, every stage computes as slowly as
+// its slowest rank, and each of these durations is at least the true one. A task starts when all
+// that it waits for has ended; by induction along the graph nothing ends before its true time.
 #pragma once
 
-#include <cstdint>
 #include <vector>
 
 #include "sim/collective/pattern.hpp"
@@ -23,14 +30,6 @@
 namespace danlu {
 
 enum class PatternKind { Tensor, Data, Embedding, SendForward, SendBackward };
-
-/// All communication patterns of a step.
-struct StepPatterns {
-  std::vector<PatternKind> kinds;
-  std::vector<Pattern> patterns;
-};
-StepPatterns step_patterns(const Workload& workload, const Cluster& cluster,
-                           const RankLayout& layout);
 
 /// A link of the small system: its capacity, and a link of the cluster that it stands for.
 struct FoldedLink {
@@ -41,16 +40,26 @@ struct FoldedLink {
 struct FoldedLoad {
   int link = 0;  // of Fold::links
   int weight = 1;
+  bool operator==(const FoldedLoad&) const = default;
+};
+
+/// Patterns of one class with equal latency and equal bytes in a stream; the slowest one's rates of
+/// each stream.
+struct PatternShape {
+  Pattern pattern;            // one of them
+  BytesPerSecond alone;       // in an otherwise empty cluster
+  BytesPerSecond guaranteed;  // while all patterns of the step run
 };
 
 /// A class of patterns, played as one.
 struct PatternClass {
   PatternKind kind = PatternKind::Tensor;
-  Pattern representative;
-  std::vector<int> units;  // classes of ranks taking part; sender then receiver
+  std::vector<PatternShape> shapes;  // one, but in a coarse fold
+  std::vector<int> units;            // classes of ranks taking part; sender then receiver
   std::vector<FoldedLoad> loads;
-  bool is_private = true;     // no other class loads its links, so its rate is known
-  BytesPerSecond alone_rate;  // of each stream when nothing else runs
+  BytesPerSecond rate;     // of each stream when no other class runs
+  bool is_private = true;  // no other class loads its links, so `rate` is what it gets
+  bool is_alone = true;    // no other pattern at all loads its links
 };
 
 /// A class of ranks, played as one.
@@ -58,6 +67,7 @@ struct RankClass {
   int representative = 0;
   int stage = 0;
   int members = 1;
+  double slowdown = 1;  // its kernels take this many times as long
 };
 
 struct Fold {
@@ -65,7 +75,7 @@ struct Fold {
   std::vector<int> unit_of_rank;
   std::vector<PatternClass> patterns;
   std::vector<FoldedLink> links;
-  bool exact = true;  // false for FoldMode::Bound when the coarse classes are not equitable
+  bool exact = true;  // false for a bound that may be above the truth
 };
 
 Fold fold(const Workload& workload, const Cluster& cluster, const RankLayout& layout);

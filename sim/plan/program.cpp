@@ -198,10 +198,10 @@ void layer_backward(ProgramBuilder& builder, const LayerKernels& layer, Recomput
 
 }  // namespace
 
-Program forward_program(const Workload& workload, const KernelTimer& timer, ChunkEnds ends) {
+Program forward_program(const Workload& workload, const KernelTimer& timer, Chunk chunk) {
   ProgramBuilder builder(workload, timer);
   const EndKernels end_parts = end_kernels(workload);
-  if (ends.first) {
+  if (chunk.first) {
     builder.compute("embedding", end_parts.embedding_forward);
     builder.boundary_collective(
         "sum embedding", builder.gathers() ? CollectiveOp::ReduceScatter : CollectiveOp::AllReduce);
@@ -209,11 +209,11 @@ Program forward_program(const Workload& workload, const KernelTimer& timer, Chun
     builder.gather_arrival();
   }
   const LayerKernels layer = layer_kernels(workload);
-  for (int i = 0; i < workload.layers_per_chunk(); ++i) {
+  for (int i = 0; i < chunk.layers; ++i) {
     layer_forward(builder, layer);
     builder.end_layer();
   }
-  if (ends.last) {
+  if (chunk.last) {
     builder.compute("final norm", end_parts.final_norm_forward);
     builder.column_forward("logits", end_parts.logits, "loss", end_parts.loss_forward);
     builder.loss_collectives();
@@ -221,10 +221,10 @@ Program forward_program(const Workload& workload, const KernelTimer& timer, Chun
   return builder.take();
 }
 
-Program backward_program(const Workload& workload, const KernelTimer& timer, ChunkEnds ends) {
+Program backward_program(const Workload& workload, const KernelTimer& timer, Chunk chunk) {
   ProgramBuilder builder(workload, timer);
   const EndKernels end_parts = end_kernels(workload);
-  if (ends.last) {
+  if (chunk.last) {
     builder.compute("loss", end_parts.loss_backward);
     builder.column_backward("logits", end_parts.logits);
     builder.compute("final norm", end_parts.final_norm_backward);
@@ -232,11 +232,11 @@ Program backward_program(const Workload& workload, const KernelTimer& timer, Chu
     builder.gather_arrival();
   }
   const LayerKernels layer = layer_kernels(workload);
-  for (int i = 0; i < workload.layers_per_chunk(); ++i) {
+  for (int i = 0; i < chunk.layers; ++i) {
     layer_backward(builder, layer, workload.training.recompute);
     builder.end_layer();
   }
-  if (ends.first) {
+  if (chunk.first) {
     if (builder.gathers()) {
       builder.boundary_collective("gather gradient", CollectiveOp::AllGather);
     }

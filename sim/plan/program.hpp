@@ -33,15 +33,17 @@ struct Program {
   std::vector<int> layer_ends;
 };
 
-/// Which of the model's ends a chunk holds.
-struct ChunkEnds {
+/// What of the model a chunk holds: so many layers, and which of its ends.
+struct Chunk {
+  int layers = 1;
   bool first = false;
   bool last = false;
+  auto operator<=>(const Chunk&) const = default;
 };
 
-Program forward_program(const Workload& workload, const KernelTimer& timer, ChunkEnds ends);
+Program forward_program(const Workload& workload, const KernelTimer& timer, Chunk chunk);
 /// Backward, with the recomputation that the workload asks for.
-Program backward_program(const Workload& workload, const KernelTimer& timer, ChunkEnds ends);
+Program backward_program(const Workload& workload, const KernelTimer& timer, Chunk chunk);
 
 /// When each segment of [first, last) starts and ends if collectives take `durations` (by segment)
 /// and nothing disturbs them; relative to the start of the slice.

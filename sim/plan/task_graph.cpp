@@ -65,7 +65,7 @@ TaskId task_on_cycle(const TaskGraph& graph) {
 }  // namespace
 
 int tasks_per_communication(CollectiveMode mode, const CommunicationInfo& info) {
-  return mode == CollectiveMode::Steady ? 1 : collective_steps(info.op, info.group_size);
+  return mode == CollectiveMode::Stepwise ? collective_steps(info.op, info.group_size) : 1;
 }
 
 TaskId TaskGraph::add(const Task& task, std::vector<int> units_taking_part) {

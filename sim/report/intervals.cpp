@@ -65,23 +65,42 @@ Seconds measure_of(const Intervals& intervals) {
   return sum;
 }
 
-Coverage::Coverage(const Intervals& set) : set_(set) {
-  Seconds sum;
-  before_.reserve(set.size());
-  for (const Interval& interval : set) {
-    before_.push_back(sum);
-    sum += interval.finish - interval.start;
+Coverage::Coverage(const Intervals& set)
+    : Coverage([&] {
+        std::vector<Stretch> solid;
+        for (const Interval& interval : set) {
+          solid.push_back({interval});
+        }
+        return solid;
+      }()) {}
+
+Coverage::Coverage(std::vector<Stretch> stretches) : stretches_(std::move(stretches)) {
+  before_.reserve(stretches_.size());
+  for (const auto& [whole, shape] : stretches_) {
+    before_.push_back(total_);
+    total_ += shape != nullptr ? shape->total() : whole.finish - whole.start;
   }
 }
 
+Seconds Coverage::within(const Intervals& intervals) const {
+  Seconds sum;
+  for (const Interval& interval : intervals) {
+    sum += within(interval);
+  }
+  return sum;
+}
+
 Seconds Coverage::until(Seconds time) const {
-  const auto after = std::partition_point(
-      set_.begin(), set_.end(), [&](const Interval& interval) { return interval.start < time; });
-  if (after == set_.begin()) {
+  const auto after =
+      std::partition_point(stretches_.begin(), stretches_.end(),
+                           [&](const Stretch& stretch) { return stretch.whole.start < time; });
+  if (after == stretches_.begin()) {
     return {};
   }
-  const auto last = static_cast<std::size_t>(after - set_.begin()) - 1;
-  return before_[last] + std::min(time, set_[last].finish) - set_[last].start;
+  const auto last = static_cast<std::size_t>(after - stretches_.begin()) - 1;
+  const auto& [whole, shape] = stretches_[last];
+  const Seconds inside = std::min(time, whole.finish) - whole.start;
+  return before_[last] + (shape != nullptr ? shape->until(inside) : inside);
 }
 
 }  // namespace danlu

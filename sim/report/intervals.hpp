@@ -24,17 +24,31 @@ Intervals intersect(const Intervals& a, const Intervals& b);
 Intervals subtract(const Intervals& a, const Intervals& b);
 Seconds measure_of(const Intervals& intervals);
 
-/// How much of any stretch lies in a set, in logarithmic time.
+/// How much of any interval lies in a set, in logarithmic time. Parts of the set that repeat are
+/// measured once: a stretch is solid, or a copy of a shape that starts at 0.
+///
+///   stretches   [2, 3] solid, [4, 9] copy of {[0, 1], [3, 5]}     set   [2, 3] [4, 5] [7, 9]
 class Coverage {
  public:
+  struct Stretch {
+    Interval whole;
+    const Coverage* shape = nullptr;  // none: solid
+  };
+
   explicit Coverage(const Intervals& set);
-  Seconds within(Interval stretch) const { return until(stretch.finish) - until(stretch.start); }
+  /// `stretches` are sorted and disjoint.
+  explicit Coverage(std::vector<Stretch> stretches);
+
+  Seconds within(Interval interval) const { return until(interval.finish) - until(interval.start); }
+  Seconds within(const Intervals& intervals) const;
+  Seconds total() const { return total_; }
 
  private:
   Seconds until(Seconds time) const;
 
-  const Intervals& set_;
-  std::vector<Seconds> before_;  // by interval: measure of the set before it
+  std::vector<Stretch> stretches_;
+  std::vector<Seconds> before_;  // by stretch: measure of the set before it
+  Seconds total_;
 };
 
 }  // namespace danlu

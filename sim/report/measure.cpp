@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "sim/report/activity.hpp"
@@ -12,13 +13,32 @@
 namespace danlu {
 namespace {
 
+/// What all communications of one description (TaskGraph::communications) took.
+struct InfoSum {
+  double tasks = 0;
+  Seconds time, exposed;
+
+  void add(const InfoSum& other) {
+    tasks += other.tasks;
+    time += other.time;
+    exposed += other.exposed;
+  }
+};
+
+/// A fused slice, measured once for all passes that are copies of it. At every instant it computes
+/// or communicates among its tensor group.
+struct SliceMeasure {
+  ComputeTime compute_time;
+  Coverage compute, tensor, hidden;              // hidden: both at once
+  std::vector<std::pair<int, InfoSum>> by_info;  // of TaskGraph::communications
+};
+
 /// What one unit did, sorted out for measuring.
 struct UnitActivity {
-  std::vector<Interval> compute;
+  std::vector<std::pair<Interval, const SliceMeasure*>> work;  // compute, or a copy of a slice
   ComputeTime compute_time;
-  std::array<std::vector<Interval>, kCommunicationKinds> communication;
-  std::vector<Seconds> peer_starts;              // of collectives among peers
-  std::map<int, std::vector<Interval>> by_info;  // of TaskGraph::communications
+  std::vector<std::pair<int, Interval>> communication;  // by description
+  std::vector<Interval> waits;                          // for a peer
 };
 
 /// Sums over ranks taking part, for the means.
@@ -64,6 +84,8 @@ class Measurer {
   ActivityReader& reader() { return reader_; }
 
  private:
+  using CommunicationKey = std::tuple<int, int, std::string_view, int, double>;
+
   void measure_step() {
     collect();
     step_.time = timeline_.end;
@@ -81,55 +103,171 @@ class Measurer {
 
   void collect() {
     units_.resize(plan_.fold.units.size());
+    const Adjacency before = predecessors(plan_.graph);
+    std::vector<Seconds> ready(units_.size());
     for (std::size_t i = 0; i < plan_.graph.tasks.size(); ++i) {
       const std::vector<int>& participants = plan_.graph.participants[i];
-      reader_.expand(make_id<TaskId>(i), [&](const Activity& activity) {
-        for (const int unit : participants) {
-          add_activity(activity, units_[static_cast<std::size_t>(unit)]);
-        }
-      });
+      if (participants.size() > 1 && is_among_peers(plan_.graph.tasks[i])) {
+        add_waits(make_id<TaskId>(i), before, ready);
+      }
+      for (const int unit : participants) {
+        add_task(make_id<TaskId>(i), units_[static_cast<std::size_t>(unit)]);
+      }
     }
   }
 
-  void add_activity(const Activity& activity, UnitActivity& unit) const {
-    if (activity.compute != nullptr) {
-      unit.compute.push_back(activity.interval);
-      unit.compute_time += *activity.compute;
-      return;
+  /// Whether the task's ranks are of one stage, so that one who waits there waits for a peer.
+  bool is_among_peers(const Task& task) const {
+    if (task.kind != TaskKind::Communication) {
+      return true;
     }
-    const CommunicationInfo& info =
-        plan_.graph.communications[static_cast<std::size_t>(activity.info)];
-    unit.communication[static_cast<std::size_t>(info.kind)].push_back(activity.interval);
-    unit.by_info[activity.info].push_back(activity.interval);
-    const PatternKind pattern = plan_.fold.patterns[static_cast<std::size_t>(info.pattern)].kind;
-    if (pattern == PatternKind::Tensor || pattern == PatternKind::Data) {
-      unit.peer_starts.push_back(activity.interval.start);
+    const int pattern = plan_.graph.communications[static_cast<std::size_t>(task.info)].pattern;
+    const PatternKind kind = plan_.fold.patterns[static_cast<std::size_t>(pattern)].kind;
+    return kind == PatternKind::Tensor || kind == PatternKind::Data;
+  }
+
+  /// From when its own predecessors had ended, a unit waits for the others. `ready` is scratch.
+  void add_waits(TaskId task, const Adjacency& before, std::vector<Seconds>& ready) {
+    for (const int unit : plan_.graph.participants[index(task)]) {
+      ready[static_cast<std::size_t>(unit)] = {};
+    }
+    for (const TaskId earlier : before.of(task)) {
+      for (const int unit : plan_.graph.participants[index(earlier)]) {
+        Seconds& own = ready[static_cast<std::size_t>(unit)];
+        own = std::max(own, timeline_.finish[index(earlier)]);
+      }
+    }
+    for (const int unit : plan_.graph.participants[index(task)]) {
+      const auto u = static_cast<std::size_t>(unit);
+      units_[u].waits.push_back({ready[u], timeline_.start[index(task)]});
     }
   }
 
+  void add_task(TaskId id, UnitActivity& unit) {
+    const Task& task = plan_.graph.tasks[index(id)];
+    const Interval whole{timeline_.start[index(id)], timeline_.finish[index(id)]};
+    switch (task.kind) {
+      case TaskKind::Compute:
+        unit.work.emplace_back(whole, nullptr);
+        unit.compute_time += task.compute;
+        break;
+      case TaskKind::Communication:
+        unit.communication.emplace_back(task.info, whole);
+        break;
+      case TaskKind::Run:
+        unit.work.emplace_back(whole, &measure_of_slice(task.slice));
+        unit.compute_time += unit.work.back().second->compute_time;
+        break;
+    }
+  }
+
+  const SliceMeasure& measure_of_slice(const ProgramSlice& slice) {
+    const auto key = std::tuple(slice.program, slice.first, slice.last);
+    const auto known = slices_.find(key);
+    return known != slices_.end() ? known->second
+                                  : slices_.emplace(key, measure_slice(slice)).first->second;
+  }
+
+  SliceMeasure measure_slice(const ProgramSlice& slice) {
+    const PlayedProgram& played = plan_.graph.programs[static_cast<std::size_t>(slice.program)];
+    const SegmentTimes& times = reader_.times_of(slice);
+    ComputeTime compute_time;
+    std::vector<Interval> computing;
+    std::vector<Interval> communicating;
+    std::map<int, std::vector<Interval>> by_info;
+    for (int i = slice.first; i < slice.last; ++i) {
+      const auto at = static_cast<std::size_t>(i - slice.first);
+      const Interval whole{times.start[at], times.finish[at]};
+      const Segment& segment = played.program.segments[static_cast<std::size_t>(i)];
+      (segment.is_compute ? computing : communicating).push_back(whole);
+      if (segment.is_compute) {
+        compute_time += segment.compute;
+      } else {
+        by_info[played.infos[static_cast<std::size_t>(i)]].push_back(whole);
+      }
+    }
+    const Intervals compute = unite(std::move(computing));
+    const Intervals tensor = unite(std::move(communicating));
+    SliceMeasure measured{compute_time,
+                          Coverage(compute),
+                          Coverage(tensor),
+                          Coverage(intersect(compute, tensor)),
+                          {}};
+    for (const auto& [info, intervals] : by_info) {
+      InfoSum sum;
+      for (const Interval& interval : intervals) {
+        sum.add(one(interval, measured.compute));
+      }
+      measured.by_info.emplace_back(info, sum);
+    }
+    return measured;
+  }
+
+  /// One communication of a unit that computes as given.
+  static InfoSum one(Interval interval, const Coverage& compute) {
+    const Seconds time = interval.finish - interval.start;
+    return {1, time, time - compute.within(interval)};
+  }
+
+  /// The unit's time line has two levels: slices that were measured before, and between and beside
+  /// them single tasks, of which there are few.
   void add_unit(std::size_t u, StepReport& step) {
     UnitActivity& unit = units_[u];
     const double members = plan_.fold.units[u].members;
     const double share = members / cluster_.spec.gpus;
-    const Intervals compute = unite(std::move(unit.compute));
     add_compute(unit.compute_time, share, step);
 
-    Intervals idle = subtract({{Seconds{}, timeline_.end}}, compute);
+    std::sort(unit.work.begin(), unit.work.end(),
+              [](const auto& a, const auto& b) { return a.first.start < b.first.start; });
+    const auto coverage_of = [&](auto shape_of, bool with_solid) {
+      std::vector<Coverage::Stretch> stretches;
+      for (const auto& [whole, slice] : unit.work) {
+        if (slice != nullptr || with_solid) {
+          stretches.push_back({whole, slice == nullptr ? nullptr : shape_of(*slice)});
+        }
+      }
+      return Coverage(std::move(stretches));
+    };
+    const Coverage compute = coverage_of([](const SliceMeasure& s) { return &s.compute; }, true);
+    const Coverage tensor = coverage_of([](const SliceMeasure& s) { return &s.tensor; }, false);
+    const Coverage hidden = coverage_of([](const SliceMeasure& s) { return &s.hidden; }, false);
+
+    std::array<std::vector<Interval>, kCommunicationKinds> active;
+    for (const auto& [info, interval] : unit.communication) {
+      const auto kind = plan_.graph.communications[static_cast<std::size_t>(info)].kind;
+      active[static_cast<std::size_t>(kind)].push_back(interval);
+    }
     std::array<Intervals, kCommunicationKinds> kinds;
     std::vector<Interval> all;
     for (std::size_t k = 0; k < kinds.size(); ++k) {
-      kinds[k] = unite(std::move(unit.communication[k]));
+      kinds[k] = unite(std::move(active[k]));
       all.insert(all.end(), kinds[k].begin(), kinds[k].end());
-      add_overlap(kinds[k], compute, share, step.by_kind[k]);
+      add_overlap(measure_of(kinds[k]), compute.within(kinds[k]), share, step.by_kind[k]);
     }
-    add_overlap(unite(std::move(all)), compute, share, step.all_communication);
+    KindOverlap& of_tensor = step.by_kind[static_cast<std::size_t>(CommunicationKind::Tensor)];
+    add_overlap(tensor.total(), hidden.total(), share, of_tensor);
+    const Intervals merged = unite(std::move(all));
+    add_overlap(tensor.total() + measure_of(merged) - tensor.within(merged),
+                hidden.total() + compute.within(merged) - hidden.within(merged), share,
+                step.all_communication);
+
+    step.breakdown[TimePart::ExposedTensor] += share * (tensor.total() - hidden.total());
+    Intervals idle = subtract({{Seconds{}, timeline_.end}}, outline(unit));
     for (const auto& [kind, part] : kExposedParts) {
-      const Intervals& active = kinds[static_cast<std::size_t>(kind)];
-      step.breakdown[part] += share * measure_of(intersect(idle, active));
-      idle = subtract(idle, active);
+      const Intervals& there = kinds[static_cast<std::size_t>(kind)];
+      step.breakdown[part] += share * measure_of(intersect(idle, there));
+      idle = subtract(idle, there);
     }
-    add_waiting(idle, unit, share, step.breakdown);
+    add_waiting(idle, unite(std::move(unit.waits)), share, step.breakdown);
     add_communications(unit, compute, members);
+  }
+
+  static Intervals outline(const UnitActivity& unit) {
+    std::vector<Interval> work;
+    for (const auto& [whole, slice] : unit.work) {
+      work.push_back(whole);
+    }
+    return unite(std::move(work));
   }
 
   void add_compute(const ComputeTime& time, double share, StepReport& step) {
@@ -148,57 +286,57 @@ class Measurer {
     step.breakdown[TimePart::Host] += share * time[ComputePart::Host];
   }
 
-  static void add_overlap(const Intervals& active, const Intervals& compute, double share,
-                          KindOverlap& overlap) {
-    const Seconds time = measure_of(active);
-    const Seconds overlapped = measure_of(intersect(active, compute));
+  static void add_overlap(Seconds time, Seconds overlapped, double share, KindOverlap& overlap) {
     overlap.time += share * time;
     overlap.overlapped += share * overlapped;
     overlap.exposed += share * (time - overlapped);
   }
 
-  /// Neither computing nor communicating: until a collective among peers starts it is a peer that
-  /// is late; otherwise another stage.
-  void add_waiting(const Intervals& idle, UnitActivity& unit, double share,
+  /// Neither computing nor communicating: waiting for a peer that is late, or for another stage.
+  void add_waiting(const Intervals& idle, const Intervals& waits, double share,
                    TimePartition& breakdown) const {
-    std::sort(unit.peer_starts.begin(), unit.peer_starts.end());
-    for (const Interval& wait : idle) {
-      const bool for_peer =
-          std::binary_search(unit.peer_starts.begin(), unit.peer_starts.end(), wait.finish);
-      const bool bubble = w_.parallelism.pipeline > 1 && !for_peer;
-      breakdown[bubble ? TimePart::Bubble : TimePart::StragglerWait] +=
-          share * (wait.finish - wait.start);
-    }
+    const Seconds all = measure_of(idle);
+    const Seconds for_peers =
+        w_.parallelism.pipeline > 1 ? measure_of(intersect(idle, waits)) : all;
+    breakdown[TimePart::StragglerWait] += share * for_peers;
+    breakdown[TimePart::Bubble] += share * (all - for_peers);
   }
 
-  void add_communications(const UnitActivity& unit, const Intervals& compute, double members) {
-    const Coverage computing(compute);
-    std::map<CommunicationKey, bool> seen;
-    for (const auto& [info_id, intervals] : unit.by_info) {
-      const CommunicationInfo& info = plan_.graph.communications[static_cast<std::size_t>(info_id)];
-      const CommunicationKey key{static_cast<int>(info.kind), static_cast<int>(info.op), info.group,
-                                 info.group_size, info.bytes_per_rank.value};
-      CommunicationSum& sum = sums_[key];
-      if (info.alone > sum.slowest) {  // name the slowest member's bottleneck
-        sum.slowest = info.alone;
-        sum.pattern = info.pattern;
+  void add_communications(const UnitActivity& unit, const Coverage& compute, double members) {
+    by_info_.assign(plan_.graph.communications.size(), {});
+    for (const auto& [info, interval] : unit.communication) {
+      by_info_[static_cast<std::size_t>(info)].add(one(interval, compute));
+    }
+    for (const auto& [whole, slice] : unit.work) {
+      for (std::size_t i = 0; slice != nullptr && i < slice->by_info.size(); ++i) {
+        const auto& [info, sum] = slice->by_info[i];
+        by_info_[static_cast<std::size_t>(info)].add(sum);
       }
-      if (!seen[key]) {
-        seen[key] = true;
-        sum.ranks += members;
-      }
-      const int steps =
-          w_.collectives == CollectiveMode::Steady ? 1 : collective_steps(info.op, info.group_size);
-      sum.count += members * static_cast<double>(intervals.size()) / steps;
-      for (const Interval& interval : intervals) {
-        const Seconds time = interval.finish - interval.start;
-        sum.time += members * time;
-        sum.exposed += members * (time - computing.within(interval));
+    }
+    std::set<CommunicationKey> seen;
+    for (std::size_t i = 0; i < by_info_.size(); ++i) {
+      if (by_info_[i].tasks > 0) {
+        add_communication(plan_.graph.communications[i], by_info_[i], members, seen);
       }
     }
   }
 
-  using CommunicationKey = std::tuple<int, int, std::string_view, int, double>;
+  void add_communication(const CommunicationInfo& info, const InfoSum& found, double members,
+                         std::set<CommunicationKey>& seen) {
+    const CommunicationKey key{static_cast<int>(info.kind), static_cast<int>(info.op), info.group,
+                               info.group_size, info.bytes_per_rank.value};
+    CommunicationSum& sum = sums_[key];
+    if (info.alone > sum.slowest) {  // name the slowest member's bottleneck
+      sum.slowest = info.alone;
+      sum.pattern = info.pattern;
+    }
+    if (seen.insert(key).second) {
+      sum.ranks += members;
+    }
+    sum.count += members * found.tasks / tasks_per_communication(w_.collectives, info);
+    sum.time += members * found.time;
+    sum.exposed += members * found.exposed;
+  }
 
   const Workload& w_;
   const Cluster& cluster_;
@@ -207,6 +345,8 @@ class Measurer {
   ActivityReader reader_;
   std::vector<UnitActivity> units_;
   StepReport step_;
+  std::map<std::tuple<int, int, int>, SliceMeasure> slices_;
+  std::vector<InfoSum> by_info_;  // of one unit
   std::map<CommunicationKey, CommunicationSum> sums_;
   double model_flops_ = 0;
   double hardware_flops_ = 0;

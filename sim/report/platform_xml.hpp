@@ -1,5 +1,5 @@
-// A cluster as a SimGrid platform file (DTD version 4.1), so that other programs on SimGrid, smpirun
-// above all, can play on the same links and routes.
+// A cluster as a SimGrid platform file (DTD version 4.1), so that other programs on SimGrid,
+// smpirun above all, can play on the same links and routes.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace danlu {
 
-/// The most GPUs of a platform file: it lists the route of every ordered pair, about 250 bytes each.
+/// The most GPUs of a platform file, which lists the route of every ordered pair: 250 bytes each.
 inline constexpr int kMostPlatformGpus = 1024;
 
 /// Hosts gpu-0, gpu-1, ...; a link for every directed link, with what collectives achieve of it and

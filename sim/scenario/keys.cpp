@@ -43,6 +43,11 @@ KeyRow choice(std::string path, std::string choices, std::string fallback, std::
           .choices = std::move(choices),
           .text = std::move(help)};
 }
+KeyRow numbers(std::string path, double minimum, double maximum, std::string help) {
+  KeyRow row = number(std::move(path), minimum, maximum, "", std::move(help));
+  row.type = KeyType::Numbers;
+  return row;
+}
 KeyRow flag(std::string path, std::string fallback, std::string help) {
   return {.path = std::move(path),
           .type = KeyType::Flag,
@@ -235,6 +240,9 @@ void add_parallelism_keys(std::vector<KeyRow>& rows) {
   const std::vector<KeyRow> parallelism{
       count("parallelism.tensor", 1, 1024, "1", "Ranks that share each matrix product"),
       count("parallelism.pipeline", 1, 1024, "1", "Stages that the layers are cut into"),
+      count("parallelism.first_stage_layers", 1, kMost, "",
+            "Layers of the first stage, where it holds another number than the rest"),
+      count("parallelism.last_stage_layers", 1, kMost, "", "The same for the last stage"),
       count("parallelism.data", 1, kMost, "", "Replicas; gpus / (tensor x pipeline) if left out"),
       flag("parallelism.sequence", "false",
            "Sequence parallelism: norms and dropouts are split over the tensor ranks too"),
@@ -300,8 +308,15 @@ std::vector<KeyRow> make_scenario_keys() {
   }
   add_parallelism_keys(rows);
   add_training_keys(rows);
-  rows.push_back(choice("collectives", "steady|stepwise", "steady",
-                        "One flow per collective, or one per step of its ring"));
+  rows.push_back(numbers("degraded.gpus", 1, 1000,
+                         "Slow GPUs by number: their kernels take that many times as long"));
+  rows.push_back(numbers("degraded.nics", 0.001, 1,
+                         "Slow NICs, counted over the cluster: the share of bandwidth left"));
+  rows.push_back(numbers("degraded.scale_up", 0.001, 1,
+                         "Slow scale-up links by GPU: the share of bandwidth left"));
+  rows.push_back(choice("collectives", "formula|steady|stepwise", "steady",
+                        "The closed form of each communication alone, one flow per collective "
+                        "sharing links, or one flow per step of its ring"));
   rows.push_back(choice("fold", "exact|bound|off", "exact",
                         "Play one of each class of equal ranks, coarse classes at their worst, or "
                         "every rank"));
@@ -329,6 +344,12 @@ const KeyRow* find_key(std::span<const KeyRow> keys, std::string_view path) {
   const auto found =
       std::find_if(keys.begin(), keys.end(), [&](const KeyRow& row) { return row.path == path; });
   return found == keys.end() ? nullptr : &*found;
+}
+
+const KeyRow* find_numbers(std::span<const KeyRow> keys, std::string_view path) {
+  const std::size_t dot = path.rfind('.');
+  const KeyRow* row = dot == std::string_view::npos ? nullptr : find_key(keys, path.substr(0, dot));
+  return row != nullptr && row->type == KeyType::Numbers ? row : nullptr;
 }
 
 }  // namespace danlu

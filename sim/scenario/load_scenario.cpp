@@ -115,6 +115,7 @@ class Builder {
     collect([&] { build_model(scenario.workload.model); });
     collect([&] { build_cluster_spec(scenario.cluster); });
     scenario.cluster.gpus = count("cluster.gpus");
+    build_degraded(scenario.cluster);
     build_parallelism(scenario.workload.parallelism, scenario.cluster.gpus);
     build_training(scenario.workload.training);
     if (scenario.workload.training.recompute == Recompute::Selective &&
@@ -273,6 +274,25 @@ class Builder {
     }
   }
 
+  void build_degraded(ClusterSpec& cluster) {
+    const int nics = (cluster.gpus + cluster.topology.gpus_per_node - 1) /
+                     cluster.topology.gpus_per_node * cluster.topology.nics_per_node;
+    cluster.degraded = {.gpus = numbers("degraded.gpus", "GPU", cluster.gpus),
+                        .nics = numbers("degraded.nics", "NIC", nics),
+                        .scale_up = numbers("degraded.scale_up", "GPU", cluster.gpus)};
+  }
+  /// The entries of a row of numbers, each naming one of `count` things.
+  std::map<int, double> numbers(std::string_view path, std::string_view what, int count) {
+    std::map<int, double> found = values_.numbers(path);
+    for (const auto& [number, value] : found) {
+      if (number >= count) {
+        add(fmt::format("{}.{}", path, number),
+            fmt::format("there is no {} {}: the cluster has {} to {}", what, number, 0, count - 1));
+      }
+    }
+    return found;
+  }
+
   void build_parallelism(ParallelismSpec& p, int gpus) {
     p.tensor = count("parallelism.tensor");
     p.pipeline = count("parallelism.pipeline");
@@ -288,6 +308,11 @@ class Builder {
                               p.pipeline, gpus)));
       }
     }
+    const auto optional_count = [&](std::string_view path) {
+      return values_.has(path) ? std::optional(count(path)) : std::nullopt;
+    };
+    p.first_stage_layers = optional_count("parallelism.first_stage_layers");
+    p.last_stage_layers = optional_count("parallelism.last_stage_layers");
     p.sequence = flag("parallelism.sequence");
     p.zero = count("parallelism.zero");
     p.scatter_gather = flag("parallelism.scatter_gather");

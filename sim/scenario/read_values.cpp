@@ -1,7 +1,6 @@
 // From YAML text to Values: the walk along the table of keys.
 #include <fmt/format.h>
 #include <yaml-cpp/depthguard.h>
-#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -9,10 +8,10 @@
 #include <charconv>
 #include <cmath>
 #include <set>
-#include <sstream>
 
 #include "sim/base/text.hpp"
 #include "sim/scenario/values.hpp"
+#include "sim/scenario/yaml_documents.hpp"
 
 namespace danlu {
 namespace {
@@ -33,58 +32,6 @@ std::string node_kind(const YAML::Node& node) {
     default:
       return quote(node.Scalar());
   }
-}
-
-/// What the YAML library says of broken text, and what a person can do about it.
-std::string syntax_hint(std::string_view message) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kHints{{
-      {"end of map flow", "a '{' is not closed by '}', or a ',' is missing before here"},
-      {"end of sequence flow", "a '[' is not closed by ']', or a ',' is missing before here"},
-      {"illegal map value",
-       "one 'key: value' to a line, with a blank after ':' and the same indentation in a section"},
-      {"illegal flow end", "a bracket too many"},
-      {"unknown token", "put quotes around text that starts with this character"},
-      {"illegal block entry", "a list item stands where none can: compare the indentation"},
-      {"end of map not found", "compare the indentation with the lines above"},
-      {"end of sequence not found", "compare the indentation with the lines above"},
-      {"illegal EOF in scalar", "a quote is not closed"},
-  }};
-  for (const auto& [start, hint] : kHints) {
-    if (message.starts_with(start)) {
-      return std::string(hint);
-    }
-  }
-  return "";
-}
-
-/// Notes where each document of a text starts.
-class DocumentStarts : public YAML::EventHandler {
- public:
-  void OnDocumentStart(const YAML::Mark& mark) override { marks.push_back(mark); }
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
-  void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
-  void OnScalar(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
-                const std::string& /*value*/) override {}
-  void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/,
-                       YAML::anchor_t /*anchor*/, YAML::EmitterStyle::value /*style*/) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
-                  YAML::EmitterStyle::value /*style*/) override {}
-  void OnMapEnd() override {}
-
-  std::vector<YAML::Mark> marks;
-};
-
-/// Where text follows the first document, which YAML::Load would pass over. (YAML::LoadAll never
-/// ends on a document that starts with a comma.)
-std::optional<YAML::Mark> second_document(const std::string& text) {
-  std::istringstream stream(text);
-  YAML::Parser parser(stream);
-  DocumentStarts starts;
-  while (starts.marks.size() < 2 && parser.HandleNextDocument(starts)) {
-  }
-  return starts.marks.size() < 2 ? std::nullopt : std::optional(starts.marks[1]);
 }
 
 /// Walks one document along a table of keys.
@@ -226,8 +173,13 @@ class Reader {
       values_.set_wrong(path);
       return;
     }
-    if (const KeyRow* row = find_key(keys_, path)) {
-      read_value(node, *row, key_mark);
+    if (const KeyRow* known = find_key(keys_, path)) {
+      known->type == KeyType::Numbers ? read_numbers(node, path, key_mark)
+                                      : read_value(node, *known, key_mark);
+      return;
+    }
+    if (const KeyRow* numbers = find_numbers(keys_, path)) {
+      read_entry(node, *numbers, path, key_mark);
       return;
     }
     const bool root = path.empty();
@@ -254,6 +206,36 @@ class Reader {
         fmt::format("'{}' must be a mapping of keys, found {}", path, node_kind(node)),
         fmt::format("keys of '{}': {}", path, fmt::join(names_below(path), ", ")));
     values_.set_wrong(path);
+  }
+
+  void read_numbers(const YAML::Node& node, const std::string& path, const YAML::Mark& key_mark) {
+    if (!node.IsMap()) {
+      add(node.IsNull() ? key_mark : node.Mark(),
+          fmt::format("'{}' must map numbers to numbers, found {}", path, node_kind(node)),
+          "for example {3: 0.5}");
+      values_.set_wrong(path);
+      return;
+    }
+    values_.set_section(path, place(key_mark));
+    read_map(node, path);
+  }
+
+  /// An entry of a row of numbers: a key like any other, but that its name is a number.
+  void read_entry(const YAML::Node& node, KeyRow row, const std::string& path,
+                  const YAML::Mark& key_mark) {
+    constexpr std::size_t kMostDigits = 7;
+    const std::string name = path.substr(row.path.size() + 1);
+    const bool is_number = name.find_first_not_of("0123456789") == std::string::npos &&
+                           name.size() <= kMostDigits && (name == "0" || name[0] != '0');
+    if (!is_number) {
+      add(key_mark,
+          fmt::format("a key of '{}' must be a whole number, found {}", row.path, quote(name)),
+          "they count from 0");
+      return;
+    }
+    row.path = path;
+    row.type = KeyType::Number;
+    read_value(node, row, key_mark);
   }
 
   void read_map(const YAML::Node& map, const std::string& path) {
@@ -377,6 +359,7 @@ class Reader {
       case KeyType::Flag:
         return read_flag(row, value, mark);
       case KeyType::Links:
+      case KeyType::Numbers:
       case KeyType::Sources:
         return false;
     }

@@ -155,6 +155,13 @@ class SchemaWriter {
         return {{"type", "boolean"}};
       case KeyType::Links:
         return {{"type", "array"}, {"items", link_schema()}};
+      case KeyType::Numbers:
+        return {{"type", "object"},
+                {"propertyNames", {{"pattern", "^(0|[1-9][0-9]*)$"}}},
+                {"additionalProperties",
+                 {{"type", "number"},
+                  {"minimum", limit(row.minimum)},
+                  {"maximum", limit(row.maximum)}}}};
       case KeyType::Sources:
         return {{"type", "object"},
                 {"propertyNames", {{"enum", all_paths()}}},
@@ -209,6 +216,8 @@ std::string value_text(const KeyRow& row) {
       return "`true`, `false`";
     case KeyType::Links:
       return "list of `[GPU, GPU, count]`";
+    case KeyType::Numbers:
+      return "mapping of numbers to numbers, " + range_text(row);
     case KeyType::Sources:
       return "mapping";
   }

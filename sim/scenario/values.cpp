@@ -38,6 +38,16 @@ bool Values::has_below(std::string_view prefix) const {
   return first != values_.end() && first->first.starts_with(prefix);
 }
 
+std::map<int, double> Values::numbers(std::string_view section) const {
+  const std::string prefix = std::string(section) + ".";
+  std::map<int, double> found;
+  for (auto at = values_.lower_bound(prefix); at != values_.end() && at->first.starts_with(prefix);
+       ++at) {
+    found[std::stoi(at->first.substr(prefix.size()))] = at->second.number;
+  }
+  return found;
+}
+
 void Values::erase_tree(std::string_view path) {
   std::erase_if(values_, [&](const auto& entry) {
     return entry.first == path || entry.first.starts_with(std::string(path) + ".");

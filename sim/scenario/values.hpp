@@ -44,6 +44,8 @@ class Values {
   bool misses(std::string_view path) const;
   /// Whether there is a value below `prefix` ("cluster.").
   bool has_below(std::string_view prefix) const;
+  /// What stands right below a section whose keys are whole numbers, by number.
+  std::map<int, double> numbers(std::string_view section) const;
   /// Removes everything at and below `path`.
   void erase_tree(std::string_view path);
   /// Takes over all of `other`'s values, which win.

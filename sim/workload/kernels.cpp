@@ -64,6 +64,16 @@ ComputeTime& ComputeTime::operator+=(const ComputeTime& other) {
   return *this;
 }
 
+ComputeTime slowed(const ComputeTime& time, double factor) {
+  ComputeTime slow = time;
+  for (Seconds& part : slow.parts) {
+    part = part * factor;
+  }
+  slow[ComputePart::Useful] = time[ComputePart::Useful];
+  slow[ComputePart::GemmInefficiency] += (factor - 1) * time[ComputePart::Useful];
+  return slow;
+}
+
 double gemm_efficiency(const GpuSpec& gpu, double m, double n, double k, double batch) {
   double best = 0;
   for (const Tile& tile : kTiles) {

@@ -63,6 +63,10 @@ struct ComputeTime {
   ComputeTime& operator+=(const ComputeTime& other);
 };
 
+/// The same on a GPU whose kernels take `factor` times as long. What useful FLOPs take at the dense
+/// peak stays; the time that they lose counts as inefficiency of products.
+ComputeTime slowed(const ComputeTime& time, double factor);
+
 /// Share of the dense peak that a product reaches, 0 to 1, before memory is considered.
 double gemm_efficiency(const GpuSpec& gpu, double m, double n, double k, double batch);
 

@@ -49,7 +49,8 @@ Bytes layer_activation_bytes(const Workload& w) {
 
 double rank_parameters(const Workload& w, int stage) {
   const int last = w.parallelism.pipeline - 1;
-  double parameters = layer_parameters(w.model) * w.model.layers / w.parallelism.pipeline;
+  const double layers = w.stage_layers(stage);
+  double parameters = layer_parameters(w.model) * layers;
   if (stage == 0) {
     parameters += embedding_parameters(w.model);
   }
@@ -58,7 +59,7 @@ double rank_parameters(const Workload& w, int stage) {
   }
   const double t = w.parallelism.tensor;
   const double copied = 2 * w.model.hidden * (w.model.rank_kv_width(t) - w.model.kv_width() / t);
-  return parameters / t + copied * w.model.layers / w.parallelism.pipeline;
+  return parameters / t + copied * layers;
 }
 
 MemoryUse memory_use(const Workload& w) {
@@ -69,7 +70,7 @@ MemoryUse memory_use(const Workload& w) {
     const double shards = w.parallelism.zero == 0 ? 1 : w.parallelism.data;
     const auto ops = schedule_ops(w.training.schedule, stage, w.parallelism.pipeline,
                                   w.training.chunks, w.microbatches());
-    const double layers_in_flight = peak_chunks_in_flight(ops) * w.layers_per_chunk();
+    const double layers_in_flight = peak_chunks_in_flight(ops) * w.layers_per_chunk(stage);
     const MemoryUse use{
         .parameters = {parameters * (narrow ? 2 : 4)},
         .gradients = {parameters * (narrow ? w.training.gradient_bytes : 4)},

@@ -80,13 +80,55 @@ class Checker {
     }
     must_divide({"parallelism.tensor", "model.ffn", "model.hidden", "model.preset"}, "tensor",
                 p.tensor, "the model's ffn", m.ffn);
+    if (p.first_stage_layers || p.last_stage_layers) {
+      check_uneven_stages();
+      return;
+    }
     const double stages = static_cast<double>(p.pipeline) * w_.training.chunks;
     if (std::fmod(m.layers, stages) != 0) {
       const std::string chunks =
           w_.training.chunks > 1 ? fmt::format(" x chunks ({})", w_.training.chunks) : "";
+      const bool ends_can_differ =
+          p.pipeline > 2 && p.pipeline < m.layers && w_.training.chunks == 1;
       add({"parallelism.pipeline", "training.schedule.chunks", "model.layers", "model.preset"},
           fmt::format("pipeline ({}){} must divide the model's layers ({})", p.pipeline, chunks,
-                      m.layers));
+                      m.layers),
+          ends_can_differ ? "or give first_stage_layers and last_stage_layers" : "");
+    }
+  }
+
+  /// First and last stage with layers of their own: all stages exist, none is empty, the others
+  /// share evenly, and chunks divide each.
+  void check_uneven_stages() {
+    const ParallelismSpec& p = w_.parallelism;
+    const int first = p.first_stage_layers.value_or(0);
+    const int last = p.last_stage_layers.value_or(0);
+    const Keys path{
+        p.first_stage_layers ? "parallelism.first_stage_layers" : "parallelism.last_stage_layers",
+        "parallelism.pipeline", "model.layers", "model.preset"};
+    const int rest = w_.model.layers - first - last;
+    const int others = w_.even_stages();
+    if (p.pipeline == 1) {
+      add(path, "the first and the last stage need pipeline stages, found pipeline 1",
+          "leave the key out or raise parallelism.pipeline");
+    } else if (others == 0 ? rest != 0 : rest < others) {
+      add(path, fmt::format("first stage ({}) and last stage ({}) leave {} of the model's layers "
+                            "({}) to {} other stages",
+                            first, last, rest, w_.model.layers, others));
+    } else if (others > 0 && rest % others != 0) {
+      add(path, fmt::format("the {} stages without layers of their own must divide the other {} "
+                            "of the model's layers ({})",
+                            others, rest, w_.model.layers));
+    } else {
+      for (const int stage : {0, 1, p.pipeline - 1}) {
+        if (w_.stage_layers(stage) % w_.training.chunks != 0) {
+          add({"training.schedule.chunks", "parallelism.first_stage_layers",
+               "parallelism.last_stage_layers"},
+              fmt::format("chunks ({}) must divide the layers of stage {} ({})", w_.training.chunks,
+                          stage, w_.stage_layers(stage)));
+          return;
+        }
+      }
     }
   }
 

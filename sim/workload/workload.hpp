@@ -16,7 +16,7 @@ enum class Recompute { None, Selective, Full };
 enum class AttentionKind { Unfused, Flash };
 enum class ScheduleKind { GPipe, OneFOneB };  // 1f1b with chunks > 1 is interleaved
 enum class TensorOverlap { None, Backward, Full };
-enum class CollectiveMode { Steady, Stepwise };
+enum class CollectiveMode { Formula, Steady, Stepwise };
 enum class FoldMode { Exact, Bound, Off };
 
 /// Degrees of parallelism and what travels beside compute.
@@ -24,6 +24,8 @@ struct ParallelismSpec {
   int tensor = 1;
   int pipeline = 1;
   int data = 1;
+  std::optional<int> first_stage_layers;  // where the ends hold another number than the rest
+  std::optional<int> last_stage_layers;
   bool sequence = false;  // sequence parallelism: norms and dropouts are split over tensor ranks
   int zero = 0;           // 1: the optimizer's state is split over data-parallel ranks
   bool scatter_gather =
@@ -61,7 +63,24 @@ struct Workload {
   int microbatches() const {
     return training.global_batch / (training.micro_batch * parallelism.data);
   }
-  int layers_per_chunk() const { return model.layers / (parallelism.pipeline * training.chunks); }
+  /// Layers on `stage`: what the first and the last one do not claim is split evenly.
+  int stage_layers(int stage) const {
+    const ParallelismSpec& p = parallelism;
+    if (stage == 0 && p.first_stage_layers) {
+      return *p.first_stage_layers;
+    }
+    if (stage == p.pipeline - 1 && p.last_stage_layers) {
+      return *p.last_stage_layers;
+    }
+    const int claimed = p.first_stage_layers.value_or(0) + p.last_stage_layers.value_or(0);
+    return (model.layers - claimed) / even_stages();
+  }
+  /// Stages that claim no number of layers of their own.
+  int even_stages() const {
+    return parallelism.pipeline - (parallelism.first_stage_layers ? 1 : 0) -
+           (parallelism.last_stage_layers ? 1 : 0);
+  }
+  int layers_per_chunk(int stage) const { return stage_layers(stage) / training.chunks; }
   double tokens_per_step() const {
     return static_cast<double>(training.global_batch) * training.sequence_length;
   }

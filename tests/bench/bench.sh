@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Times whole commands on one core: wall time (best of N), peak memory, tasks and tasks per second.
-# Each run's simulated step is compared with the expected one, so a benchmark that computes the
+# Times whole commands on one core: wall time (best of RUNS), peak memory, tasks and tasks per
+# second. Each run's simulated step is compared with the expected one, so a benchmark that computes the
 # wrong thing fails. Usage: bench.sh REPO_ROOT DANLU_BINARY [RUNS]
+#
+# Then one plan on 64 to 131,072 GPUs, eight times the replicas from row to row, and how the cost
+# grows: the last column is the exponent of wall time over GPUs from the row before; 1 is linear.
 #
 # Budgets are printed, not enforced: machines are noisy. A step off by more than 0.1 % is an error.
 set -euo pipefail
@@ -17,37 +20,69 @@ field() { # the first number after "NAME": in the JSON
   grep -m 1 "\"$1\":" | tr -dc '0-9.e+-' | sed 's/^e*//'
 }
 
-row='%-32s %8s %7s %7s %8s %9s %9s  %s\n'
+row='%-32s %8s %7s %8s %8s %9s %9s  %s\n'
 failed=0
-# shellcheck disable=SC2059
-printf "$row" command 'wall s' budget MB tasks tasks/s 'step s' ''
-bench() { # NAME EXPECTED_STEP BUDGET_S ARGUMENTS...
-  local name=$1 expected=$2 budget=$3
-  shift 3
-  local best='' json=''
+best='' json=''
+time_best() { # ARGUMENTS... sets best (seconds) and json (of the last run)
+  best=''
   for ((i = 0; i < runs; ++i)); do
     local begin=$EPOCHREALTIME
     json=$("${pin[@]}" "$danlu" run --json "$@")
     best=$(awk -v b="$begin" -v e="$EPOCHREALTIME" -v best="$best" \
       'BEGIN { d = e - b; printf "%.3f", best == "" || d < best ? d : best }')
   done
-  local step tasks bytes verdict=ok
+}
+megabytes() { awk -v b="$(field peak_memory_bytes <<<"$json")" 'BEGIN { printf "%.1f", b / 1e6 }'; }
+
+bench() { # NAME EXPECTED_STEP BUDGET ARGUMENTS...
+  local name=$1 expected=$2 budget=$3
+  shift 3
+  time_best "$@"
+  local step tasks rate verdict=ok
   step=$(field time_s <<<"$json")
   tasks=$(field tasks_played <<<"$json")
-  bytes=$(field peak_memory_bytes <<<"$json")
   if ! awk -v a="$step" -v b="$expected" 'BEGIN { d = a / b - 1; exit d > 1e-3 || d < -1e-3 }'; then
     verdict="WRONG: expected a step of $expected s"
     failed=1
   fi
-  local megabytes rate
-  megabytes=$(awk -v b="$bytes" 'BEGIN { printf "%.1f", b / 1e6 }')
   rate=$(awk -v t="$tasks" -v w="$best" 'BEGIN { printf "%.0f", t / w }')
   # shellcheck disable=SC2059
-  printf "$row" "$name" "$best" "$budget" "$megabytes" "$tasks" "$rate" "${step:0:8}" "$verdict"
+  printf "$row" "$name" "$best" "$budget" "$(megabytes)" "$tasks" "$rate" "${step:0:8}" "$verdict"
+}
+
+before='' gpus_before=''
+scale() { # GPUS: GPT-3 175B, tensor 8, pipeline 8, 96 microbatches per replica
+  local gpus=$1 growth=''
+  time_best scenarios/gpt3-175b-a100.yaml --set "cluster.gpus=$gpus" \
+    --set "parallelism.data=$((gpus / 64))" --set "training.global_batch=$((gpus / 64 * 96))"
+  if [[ -n $before ]]; then
+    growth=$(awk -v a="$before" -v b="$best" -v m="$gpus_before" -v n="$gpus" \
+      'BEGIN { printf "%.2f", log(b / a) / log(n / m) }')
+  fi
+  before=$best
+  gpus_before=$gpus
+  local step
+  step=$(field time_s <<<"$json")
+  # shellcheck disable=SC2059
+  printf "$scaling" "$gpus" "$best" "$(megabytes)" "$(field classes <<<"$json")" \
+    "$(field tasks_played <<<"$json")" "${step:0:8}" "$growth"
 }
 
 cd "$root"
-bench 'GPT-3 175B, 64 GPUs, selective' 13.0262 0.5 scenarios/gpt3-175b-64-a100-selective.yaml
-bench 'GPT-3 175B, 64 GPUs, full' 18.0095 0.5 scenarios/gpt3-175b-64-a100-full.yaml
-bench 'GPT-3 175B, 1,024 GPUs' 25.9142 1 scenarios/gpt3-175b-a100.yaml
+# shellcheck disable=SC2059
+printf "$row" command 'wall s' budget MB tasks tasks/s 'step s' ''
+bench 'GPT-3 175B, 64 GPUs, selective' 13.0262 '0.5' scenarios/gpt3-175b-64-a100-selective.yaml
+bench 'GPT-3 175B, 64 GPUs, full' 18.0095 '0.5' scenarios/gpt3-175b-64-a100-full.yaml
+bench 'GPT-3 175B, 1,024 GPUs' 25.9142 '0.1' scenarios/gpt3-175b-a100.yaml
+bench 'Llama-3 405B, 16,384 GPUs' 8.5984 '0.5' scenarios/llama3-405b-16384-h100.yaml
+bench 'Llama-3 405B, 131,072 GPUs' 8.6259 '4' scenarios/llama3-405b-131072-h100.yaml
+bench 'GPT-3 175B, 512 GPUs, no fold' 25.8566 '60' scenarios/gpt3-175b-a100.yaml \
+  --set fold=off --set cluster.gpus=512 --set parallelism.data=8 --set training.global_batch=768
+
+scaling='%8s %8s %8s %8s %9s %9s %8s\n'
+# shellcheck disable=SC2059
+printf "\n$scaling" GPUs 'wall s' MB classes tasks 'step s' growth
+for gpus in 64 512 4096 32768 131072; do
+  scale "$gpus"
+done
 exit "$failed"

@@ -8,23 +8,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$root" || exit 1
 scenario=scenarios/learn/02-two-gpus-and-a-wire.yaml
-failures=0
-checks=0
+# shellcheck source=tests/support/checks.sh
+source "$root/tests/support/checks.sh"
 
-expect() { # NAME EXPECTED ACTUAL
-  checks=$((checks + 1))
-  if [[ $2 != "$3" ]]; then
-    printf 'FAILED %s\n  expected: %s\n  found:    %s\n' "$1" "$2" "$3"
-    failures=$((failures + 1))
-  fi
-}
-expect_has() { # NAME WORDS TEXT
-  checks=$((checks + 1))
-  if [[ $3 != *"$2"* ]]; then
-    printf 'FAILED %s: no "%s" in\n%s\n' "$1" "$2" "$3"
-    failures=$((failures + 1))
-  fi
-}
+expect() { check "$1" same "$3" "$2"; }     # NAME EXPECTED ACTUAL
+expect_has() { check "$1" has "$3" "$2"; }  # NAME WORDS TEXT
 call() { # runs danlu; sets out, err, code
   "$danlu" "$@" >"$work/out" 2>"$work/err" </dev/null
   code=$?
@@ -72,6 +60,33 @@ for name in schema scenario gpus step time_s tokens_per_s tokens_per_s_per_gpu \
   classes fold exact; do
   expect_has 'the JSON has its fixed names' "\"$name\":" "$out"
 done
+
+expect_has 'what a plan lacks is null' '"exposed_expert": null' "$out"
+expect_has 'so is a campaign' '"faults": null' "$out"
+expect_has 'what it has is a number' '"exposed_pipeline": 0.' "$out"
+
+selective=scenarios/gpt3-175b-64-a100-selective.yaml
+call run scenarios/gpt3-175b-a100.yaml --set training.recompute=selective
+expect_has 'selective recomputation says what it does to attention' \
+  'note: selective recomputation repeats unfused attention' "$out"
+call run scenarios/gpt3-175b-a100.yaml --set training.recompute=selective \
+  --set training.attention=unfused
+expect 'and is silent where the scenario says it' '' "$(grep '^note:' <<<"$out")"
+
+call run "$selective" --set parallelism.tensor=3
+expect 'a relation that --set breaks exits 2' 2 "$code"
+expect_has 'and points there' '--set parallelism.tensor=3: error: tensor (3) x' "$err"
+call run "$selective" --set model.layers=95
+expect_has 'also where the first key of the relation is in the file' \
+  '--set model.layers=95: error: pipeline (8)' "$err"
+
+# A sanitized program cannot start under a limit of memory.
+if (ulimit -v 300000 && "$danlu" --version) >/dev/null 2>&1; then
+  (ulimit -v 300000 && "$danlu" run scenarios/gpt3-175b-a100.yaml --set fold=off) \
+    >"$work/out" 2>"$work/err" </dev/null
+  expect 'a case too large for this machine exits 1' 1 $?
+  expect_has 'and says what to do' 'hint: fold: exact' "$(<"$work/err")"
+fi
 
 call run "$scenario" --set training.global_batch=0
 expect 'a bad value exits 2' 2 "$code"
@@ -128,9 +143,25 @@ expect_has 'and suggests one' 'did you mean' "$err"
 call topology dgx-h100 --route 0 99999
 expect 'a route beyond the cluster exits 2' 2 "$code"
 
+call topology dgx-h100 --gpus 16 --format simgrid-xml
+expect 'a platform file is written' 0 "$code"
+expect_has 'of SimGrid' '<platform version="4.1">' "$out"
+expect 'with a host for each GPU' 16 "$(grep -c '<host ' <<<"$out")"
+expect 'and a route for each pair' 240 "$(grep -c '<route ' <<<"$out")"
+call topology dgx-h100 --gpus 1032 --format simgrid-xml
+expect 'a platform file too large is refused' 2 "$code"
+expect_has 'with the limit' 'must have at most 1024 GPUs, found 1032' "$err"
+
+call validate "$scenario"
+expect 'a table that is none exits 2' 2 "$code"
+expect_has 'and says what it looks for' 'with a column step_time_s or busbw_GBps or tflops' "$err"
+printf 'id,gpu,step_time_s\n1,A100,2\n' >"$work/short.csv"
+call validate "$work/short.csv"
+expect 'a table that lacks columns exits 2' 2 "$code"
+expect_has 'and says which' "lacks the columns gpus, layers" "$err"
+
 "$danlu" run "$scenario" >/dev/full 2>"$work/err"
 expect 'a full disk is an error' 3 $?
 expect_has 'and says so' 'cannot write the result' "$(<"$work/err")"
 
-printf '%d checks, %d failed\n' "$checks" "$failures"
-((failures == 0))
+end_of_checks

@@ -7,23 +7,13 @@ root=$(readlink -f -- "${1:?usage: setup_test.sh REPOSITORY_ROOT}")
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 unset DANLU_SKIP_SETUP CDPATH VERBOSE
-checks=0
-failures=0
-
-# check NAME COMMAND...: counts a failure when the command fails.
-check() {
-  local name=$1
-  shift
-  checks=$((checks + 1))
-  if ! "$@"; then
-    failures=$((failures + 1))
-    printf 'FAILED: %s (%s)\n' "$name" "$*"
-    sed 's/^/  stdout: /' "$work/out"
-    sed 's/^/  stderr: /' "$work/err"
-  fi
+# shellcheck source=tests/support/checks.sh
+source "$root/tests/support/checks.sh"
+explain_failure() {
+  sed 's/^/  stdout: /' "$work/out"
+  sed 's/^/  stderr: /' "$work/err"
 }
-same() { [[ $1 == "$2" ]]; }
-differ() { [[ $1 != "$2" ]]; }
+
 says() { grep -qF -e "$2" "$work/$1"; }
 silent() { [[ ! -s $work/$1 ]]; }
 
@@ -144,6 +134,7 @@ check 'no apt: status' same "$status" 2
 check 'no apt: says what is missing' says err 'missing packages: libsimgrid-dev libboost-graph-dev'
 check 'no apt: says so' says err 'no apt-get'
 check 'no apt: says what a package provides' says err 'Boost.Graph 1.74 or newer'
+check 'no apt: says what the cross-check needs' says err 'smpirun'
 check 'no apt: stdout is empty' silent out
 for name in "${packages[@]}"; do
   check "no apt: names $name" grep -q "^    $name  " "$work/err"
@@ -314,5 +305,4 @@ check 'default folder: status' same "$status" 0
 check 'default folder: last line' same "$(tail -n 1 "$work/out")" '2 passed, 0 failed'
 check 'default folder: binary' test -x "$work/repo/build/release/bin/danlu"
 
-printf 'setup_test: %d checks, %d failed\n' "$checks" "$failures"
-[[ $failures == 0 ]]
+end_of_checks

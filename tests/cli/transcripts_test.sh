@@ -7,8 +7,9 @@ root=$(readlink -f -- "${1:?usage: transcripts_test.sh REPOSITORY_ROOT}")
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 unset UPDATE_DOCS
-checks=0
-failures=0
+# shellcheck source=tests/support/checks.sh
+source "$root/tests/support/checks.sh"
+explain_failure() { sed 's/^/  /' "$work/out"; }
 
 mkdir -p "$work/repo/docs/learn"
 cat >"$work/danlu" <<'PROGRAM'
@@ -30,16 +31,6 @@ try() {
   status=0
   "$@" bash "$root/tests/cli/transcripts.sh" "$work/repo" "$work/danlu" >"$work/out" 2>&1 ||
     status=$?
-}
-check() {
-  local name=$1
-  shift
-  checks=$((checks + 1))
-  if ! "$@"; then
-    failures=$((failures + 1))
-    printf 'FAILED: %s (%s)\n' "$name" "$*"
-    sed 's/^/  /' "$work/out"
-  fi
 }
 passes() { try env && [[ $status == 0 ]]; }
 fails_with() { try env && [[ $status == 1 ]] && grep -qF -e "$1" "$work/out"; }
@@ -121,5 +112,4 @@ check 'update: passes afterwards' passes
 rm -r "$work/repo/docs"
 check 'no documents' fails_with 'no documents'
 
-printf 'transcripts_test: %d checks, %d failed\n' "$checks" "$failures"
-[[ $failures == 0 ]]
+end_of_checks

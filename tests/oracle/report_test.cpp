@@ -129,8 +129,8 @@ std::vector<std::string> shipped_scenarios() {
   return files;
 }
 INSTANTIATE_TEST_SUITE_P(
-    All, ShippedScenario, ::testing::ValuesIn(shipped_scenarios()), [](const auto& info) {
-      std::string name = info.param;
+    All, ShippedScenario, ::testing::ValuesIn(shipped_scenarios()), [](const auto& scenario) {
+      std::string name = scenario.param;
       std::replace_if(
           name.begin(), name.end(),
           [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');

@@ -1,6 +1,10 @@
 #include "tests/support/support.hpp"
 
 #include <cmath>
+#include <cstdlib>
+#include <fstream>
+
+#include "sim/base/error.hpp"
 
 namespace danlu::testing {
 
@@ -23,6 +27,18 @@ LoadOptions shipped_presets(std::vector<std::string> overrides) {
 
 Scenario shipped(const std::string& file, std::vector<std::string> overrides) {
   return load_scenario(source_dir() + "/scenarios/" + file, shipped_presets(std::move(overrides)));
+}
+
+Folder::Folder() {
+  std::string name = ::testing::TempDir() + "danlu-XXXXXX";
+  check(::mkdtemp(name.data()) != nullptr, "mkdtemp() failed");
+  path_ = name;
+}
+
+std::filesystem::path Folder::write(const std::string& name, const std::string& text) const {
+  std::filesystem::create_directories((path_ / name).parent_path());
+  std::ofstream(path_ / name, std::ios::binary) << text;
+  return path_ / name;
 }
 
 Cluster plain_cluster(int nodes, int gpus, BytesPerSecond nvlink, BytesPerSecond nic,

@@ -1,8 +1,9 @@
-// Small builders for tests: clusters of a few GPUs, scenarios from text, near().
+// Small builders for tests: clusters of a few GPUs, shipped scenarios, folders, near().
 #pragma once
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,22 @@ LoadOptions shipped_presets(std::vector<std::string> overrides = {});
 
 /// A shipped scenario, by path below scenarios/, with overrides.
 Scenario shipped(const std::string& file, std::vector<std::string> overrides = {});
+
+/// A new folder that is gone after the test.
+class Folder {
+ public:
+  Folder();
+  ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  /// Writes a file, and the folders above it; returns its path.
+  std::filesystem::path write(const std::string& name, const std::string& text) const;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
 
 /// `nodes` x `gpus` GPUs: NVLink of the given bandwidth per GPU and direction with `latency` a
 /// step, one NIC per GPU on one switch, with the given bandwidth and latency. Efficiencies are 1,

@@ -3,8 +3,7 @@
 //   === a name for the case
 //   ... lines of scenario.yaml ...
 //   --- file NAME          more files beside it, as often as needed; a folder presets/ stands in
-//   for
-//                          the shipped topologies
+//                          for the shipped topologies
 //   --- set KEY=VALUE      a --set of the command line
 //   --- load WHAT          load WHAT instead: "gpu NAME", "topology NAME" or "scenario NAME"
 //   --- error
@@ -27,28 +26,6 @@ namespace danlu::testing {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder that is gone after the test.
-class Folder {
- public:
-  Folder() {
-    std::string name = ::testing::TempDir() + "danlu-XXXXXX";
-    path_ = ::mkdtemp(name.data()) == nullptr ? "" : name;
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  fs::path write(const std::string& name, const std::string& text) const {
-    fs::create_directories((path_ / name).parent_path());
-    std::ofstream(path_ / name, std::ios::binary) << text;
-    return path_ / name;
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 std::string without(std::string text, const std::string& what) {
   for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what)) {

@@ -1,6 +1,5 @@
 // What the reader accepts, and what it takes it to mean; every shipped file is among it.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -33,25 +32,6 @@ std::string with_training(const std::string& more) {
   return std::string("model: gpt3-175b\n") + kCluster + kParallelism +
          "training: {global_batch: 64, sequence_length: 2048, " + more + "}\n";
 }
-
-class Folder {
- public:
-  Folder() {
-    std::string name = ::testing::TempDir() + "danlu-XXXXXX";
-    path_ = ::mkdtemp(name.data()) == nullptr ? "" : name;
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  fs::path write(const std::string& name, const std::string& text) const {
-    fs::create_directories((path_ / name).parent_path());
-    std::ofstream(path_ / name, std::ios::binary) << text;
-    return path_ / name;
-  }
-
- private:
-  fs::path path_;
-};
 
 TEST(GoodInput, ShortForms) {
   const Scenario scenario = read(with_model("gpt3-175b"));

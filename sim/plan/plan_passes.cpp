@@ -1,0 +1,233 @@
+// The passes of a step: what each cell computes, pass after pass in the order of its schedule. A
+// pass is one task where nobody can disturb it (Cell::fused), else one task per segment.
+#include <algorithm>
+
+#include "sim/plan/step_draft.hpp"
+
+namespace danlu {
+namespace {
+
+class PassPlanner {
+ public:
+  explicit PassPlanner(StepDraft& draft) : draft_(draft), w_(draft.workload()) {}
+
+  void add_cell(Cell& cell) {
+    std::vector<Tasks> previous(cell.tracks());
+    for (const StageOp& op : schedule_ops(w_.training.schedule, cell.stage, w_.parallelism.pipeline,
+                                          w_.training.chunks, w_.microbatches())) {
+      const std::vector<int> programs = programs_of(cell, op);
+      const bool cut =
+          !op.forward && op.microbatch == w_.microbatches() - 1 && w_.parallelism.overlap_data;
+      Pass pass{.op = op};
+      for (const ProgramSlice& slice :
+           cut ? layer_slices(programs[0]) : std::vector{whole(programs[0])}) {
+        Slice added =
+            cell.fused ? add_run(cell, slice, op) : add_segments(cell, programs, slice, op);
+        for (std::size_t track = 0; track < previous.size(); ++track) {
+          for (const TaskId before : previous[track]) {
+            draft_.let_go_on(before, added.entries[track]);
+          }
+          if (pass.exits.empty()) {
+            pass.entries.insert(pass.entries.end(), added.entries[track].begin(),
+                                added.entries[track].end());
+          }
+        }
+        previous = added.exits;
+        if (cut) {
+          pass.layer_exits.push_back(added.exits);
+        }
+        pass.exits = std::move(added.exits);
+      }
+      cell.passes.push_back(std::move(pass));
+    }
+    cell.ends = std::move(previous);
+  }
+
+ private:
+  /// The tasks of a slice that wait for nothing of it, and those that come last, by track.
+  struct Slice {
+    std::vector<Tasks> entries, exits;
+  };
+
+  TaskGraph& graph() { return draft_.graph(); }
+  const PlayedProgram& program(int id) const {
+    return draft_.graph().programs[static_cast<std::size_t>(id)];
+  }
+
+  // ---- programs
+
+  ProgramSlice whole(int id) const {
+    return {id, 0, static_cast<int>(program(id).program.segments.size())};
+  }
+  /// One slice per layer; what comes before the first layer and after the last goes with it.
+  std::vector<ProgramSlice> layer_slices(int id) const {
+    std::vector<ProgramSlice> slices;
+    int first = 0;
+    for (const int end : program(id).program.layer_ends) {
+      slices.push_back({id, first, end});
+      first = end;
+    }
+    slices.back().last = whole(id).last;
+    return slices;
+  }
+
+  /// The program of every unit of the cell, or one for all where they are equally fast.
+  std::vector<int> programs_of(const Cell& cell, const StageOp& op) {
+    const Chunk chunk{
+        .layers = w_.layers_per_chunk(cell.stage),
+        .first = cell.stage == 0 && op.chunk == 0,
+        .last = cell.stage == w_.parallelism.pipeline - 1 && op.chunk == w_.training.chunks - 1};
+    std::vector<int> programs;
+    for (const int unit : cell.units) {
+      const ProgramKey key{op.forward, chunk, draft_.unit(unit).slowdown};
+      programs.push_back(played_program(cell.tensor_pattern, key));
+    }
+    const bool all_equal = std::all_of(programs.begin(), programs.end(),
+                                       [&](int program) { return program == programs[0]; });
+    return all_equal ? std::vector{programs[0]} : programs;
+  }
+
+  /// Direction, what it holds, and how many times as long its kernels take.
+  using ProgramKey = std::tuple<bool, Chunk, double>;
+
+  int played_program(int tensor_pattern, const ProgramKey& key) {
+    const auto known = played_.find({tensor_pattern, key});
+    if (known != played_.end()) {
+      return known->second;
+    }
+    PlayedProgram played{plain_program(key), {}, {}};
+    for (const Segment& segment : played.program.segments) {
+      const bool compute = segment.is_compute;
+      const int info = compute ? -1
+                               : draft_.communication(tensor_pattern, CommunicationKind::Tensor,
+                                                      segment.op, "tensor group", segment.bytes);
+      played.infos.push_back(info);
+      played.collective_durations.push_back(
+          compute ? Seconds{} : graph().communications[static_cast<std::size_t>(info)].alone);
+    }
+    graph().programs.push_back(std::move(played));
+    const int id = static_cast<int>(graph().programs.size()) - 1;
+    played_[{tensor_pattern, key}] = id;
+    return id;
+  }
+
+  const Program& plain_program(const ProgramKey& key) {
+    auto known = programs_.find(key);
+    if (known == programs_.end()) {
+      const auto& [forward, chunk, slowdown] = key;
+      Program made = forward ? forward_program(w_, draft_.timer(), chunk)
+                             : backward_program(w_, draft_.timer(), chunk);
+      for (Segment& segment : made.segments) {
+        segment.compute = slowed(segment.compute, slowdown);
+      }
+      known = programs_.emplace(key, std::move(made)).first;
+    }
+    return known->second;
+  }
+
+  // ---- tasks
+
+  /// The slice as one task.
+  Slice add_run(const Cell& cell, const ProgramSlice& slice, const StageOp& op) {
+    const auto key = std::tuple(slice.program, slice.first, slice.last);
+    auto known = slice_durations_.find(key);
+    if (known == slice_durations_.end()) {
+      const PlayedProgram& played = program(slice.program);
+      const Seconds total =
+          play_alone(played.program, slice.first, slice.last, played.collective_durations).total;
+      known = slice_durations_.emplace(key, total).first;
+    }
+    const TaskId run = graph().add({.kind = TaskKind::Run,
+                                    .duration = known->second,
+                                    .name = op.forward ? "forward" : "backward",
+                                    .microbatch = op.microbatch,
+                                    .slice = slice},
+                                   cell.units);
+    return {{{run}}, {{run}}};
+  }
+
+  /// The slice segment by segment: compute on every unit, collectives of all units together.
+  Slice add_segments(const Cell& cell, const std::vector<int>& programs, const ProgramSlice& slice,
+                     const StageOp& op) {
+    const std::size_t units = cell.units.size();
+    Slice added{std::vector<Tasks>(units), std::vector<Tasks>(units)};
+    std::vector<std::vector<CommunicationTasks>> made;  // by segment and unit
+    int last_of_stream[2] = {-1, -1};
+    for (int i = slice.first; i < slice.last; ++i) {
+      const Segment& segment = program(slice.program).program.segments[static_cast<std::size_t>(i)];
+      std::vector<int> before;
+      for (const int after : segment.after) {
+        if (after >= slice.first) {
+          before.push_back(after - slice.first);
+        }
+      }
+      int& previous = last_of_stream[segment.is_compute ? 0 : 1];
+      if (previous >= 0) {
+        before.push_back(previous);
+      }
+      previous = i - slice.first;
+      made.push_back(segment.is_compute ? add_compute_segment(cell, programs, i, op)
+                                        : add_collective_segment(cell, slice.program, i, op));
+      for (std::size_t u = 0; u < units; ++u) {
+        for (const int earlier : before) {
+          graph().add_edge(made[static_cast<std::size_t>(earlier)][u].last, made.back()[u].first);
+        }
+        if (before.empty()) {
+          added.entries[u].push_back(made.back()[u].first);
+        }
+      }
+    }
+    for (std::size_t u = 0; u < units; ++u) {
+      for (const int last : last_of_stream) {
+        if (last >= 0) {
+          added.exits[u].push_back(made[static_cast<std::size_t>(last)][u].last);
+        }
+      }
+    }
+    return added;
+  }
+
+  std::vector<CommunicationTasks> add_compute_segment(const Cell& cell,
+                                                      const std::vector<int>& programs, int at,
+                                                      const StageOp& op) {
+    std::vector<CommunicationTasks> tasks;
+    for (std::size_t u = 0; u < cell.units.size(); ++u) {
+      const int id = programs.size() == 1 ? programs[0] : programs[u];
+      const Segment& segment = program(id).program.segments[static_cast<std::size_t>(at)];
+      const TaskId task = graph().add({.kind = TaskKind::Compute,
+                                       .duration = segment.compute.total(),
+                                       .name = segment.name,
+                                       .microbatch = op.microbatch,
+                                       .compute = segment.compute},
+                                      {cell.units[u]});
+      tasks.push_back({task, task});
+    }
+    return tasks;
+  }
+
+  std::vector<CommunicationTasks> add_collective_segment(const Cell& cell, int id, int at,
+                                                         const StageOp& op) {
+    const auto segment = static_cast<std::size_t>(at);
+    const CommunicationTasks made = draft_.add_communication(
+        program(id).infos[segment], program(id).program.segments[segment].name, op.microbatch,
+        cell.units);
+    return std::vector(cell.units.size(), made);
+  }
+
+  StepDraft& draft_;
+  const Workload& w_;
+  std::map<ProgramKey, Program> programs_;
+  std::map<std::pair<int, ProgramKey>, int> played_;  // by tensor pattern
+  std::map<std::tuple<int, int, int>, Seconds> slice_durations_;
+};
+
+}  // namespace
+
+void add_passes(StepDraft& draft) {
+  PassPlanner planner(draft);
+  for (Cell& cell : draft.cells()) {
+    planner.add_cell(cell);
+  }
+}
+
+}  // namespace danlu

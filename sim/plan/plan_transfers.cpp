@@ -1,0 +1,69 @@
+// Transfers between stages: activations forward, gradients backward. A stage issues its sends to
+// one peer on one stream, so they follow one another in the order in which its passes made them;
+// hence a pattern has at most one flow at a time, which the guaranteed rates of fold.hpp need.
+#include <optional>
+
+#include "sim/plan/step_draft.hpp"
+#include "sim/workload/layer.hpp"
+
+namespace danlu {
+namespace {
+
+/// The chunk that what `chunk` made goes to: the same on the next (previous) stage, or the next
+/// (previous) chunk from the last stage on to the first. None at the model's ends.
+std::optional<int> receiving_chunk(const Workload& w, int stage, const StageOp& op) {
+  const bool wraps = stage == (op.forward ? w.parallelism.pipeline - 1 : 0);
+  const int chunk = op.chunk + (wraps ? (op.forward ? 1 : -1) : 0);
+  const bool exists = chunk >= 0 && chunk < w.training.chunks;
+  return exists ? std::optional(chunk) : std::nullopt;
+}
+
+void add_transfers_of(StepDraft& draft, int id, Bytes bytes) {
+  const PatternClass& transfer = draft.pattern(id);
+  const bool forward = transfer.kind == PatternKind::SendForward;
+  const int from = transfer.units[0];
+  const int to = transfer.units[1];
+  Cell& sender = draft.cell_of(from);
+  const std::size_t track = sender.track_of(from);
+  const int info = draft.communication(id, CommunicationKind::Pipeline, CollectiveOp::SendReceive,
+                                       "stage to stage", bytes);
+  std::optional<TaskId> previous;
+  for (std::size_t i = 0; i < sender.passes.size(); ++i) {
+    const StageOp op = sender.passes[i].op;
+    const std::optional<int> chunk = receiving_chunk(draft.workload(), sender.stage, op);
+    if (op.forward != forward || !chunk) {
+      continue;
+    }
+    const auto [first, last] = draft.add_communication(
+        info, forward ? "send activation" : "send gradient", op.microbatch, transfer.units);
+    draft.wait_for(sender.passes[i].exits[track], first);
+    if (previous) {
+      draft.graph().add_edge(*previous, first);
+    }
+    draft.let_go_on(last, draft.pass_of(to, {forward, *chunk, op.microbatch}).entries);
+    if (!draft.workload().parallelism.overlap_pipeline) {
+      if (i + 1 < sender.passes.size()) {
+        draft.let_go_on(last, sender.passes[i + 1].entries);
+      } else {
+        sender.ends[track].push_back(last);
+      }
+    }
+    previous = last;
+  }
+}
+
+}  // namespace
+
+void add_transfers(StepDraft& draft) {
+  const ParallelismSpec& p = draft.workload().parallelism;
+  const bool sliced = p.sequence || p.scatter_gather;
+  const Bytes bytes = boundary_bytes(draft.workload()) / (sliced ? p.tensor : 1);
+  for (std::size_t id = 0; id < draft.folded().patterns.size(); ++id) {
+    const PatternKind kind = draft.folded().patterns[id].kind;
+    if (kind == PatternKind::SendForward || kind == PatternKind::SendBackward) {
+      add_transfers_of(draft, static_cast<int>(id), bytes);
+    }
+  }
+}
+
+}  // namespace danlu
