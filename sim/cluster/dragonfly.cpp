@@ -33,14 +33,12 @@ std::vector<std::pair<Dragonfly::Global, int>> deal(const TopologySpec& spec, in
 }
 
 std::size_t pair_index(const Dragonfly& d, int low, int high) {
-  return index(low) * index(d.groups) +
-         index(high);
+  return index(low) * index(d.groups) + index(high);
 }
 
 /// The link from switch to switch of one group; both count over all groups.
 LinkId local_link(const Dragonfly& d, int from, int to) {
-  return d.local[index(from) * index(d.switches_per_group) +
-                 index(to % d.switches_per_group)];
+  return d.local[index(from) * index(d.switches_per_group) + index(to % d.switches_per_group)];
 }
 
 void add_local_cables(const TopologySpec& spec, const std::vector<VertexId>& switches,
@@ -101,9 +99,7 @@ Dragonfly add_dragonfly(const TopologySpec& spec, const Nodes& nodes, TopologyPa
 }
 
 void append_route(const Dragonfly& d, NicAt from, NicAt to, std::uint64_t hash, Route& route) {
-  const auto nic_up = [&](NicAt at) {
-    return d.nic_up[index(at.node * d.nics + at.nic)];
-  };
+  const auto nic_up = [&](NicAt at) { return d.nic_up[index(at.node * d.nics + at.nic)]; };
   int here = from.node / d.nodes_per_switch;
   const int goal = to.node / d.nodes_per_switch;
   const int from_group = here / d.switches_per_group;

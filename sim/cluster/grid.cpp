@@ -53,9 +53,7 @@ Grid::Step Grid::step(int from, int to) const {
     const int ahead = (there - here + dim) % dim;
     up = 2 * ahead < dim || (2 * ahead == dim && here % 2 == 0);
   }
-  const auto cable_of = [&](int point) {
-    return cable_[index(point) * dims_.size() + axis];
-  };
+  const auto cable_of = [&](int point) { return cable_[index(point) * dims_.size() + axis]; };
   if (up) {
     return {next(from, axis), cable_of(from), true};
   }

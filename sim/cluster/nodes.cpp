@@ -24,8 +24,7 @@ MeshPaths find_paths(std::span<const MeshLink> links, int gpus) {
   const auto n = index(gpus);
   Graph graph(n);
   for (std::size_t i = 0; i < links.size(); ++i) {
-    boost::add_edge(index(links[i].first),
-                    index(links[i].second), static_cast<int>(i), graph);
+    boost::add_edge(index(links[i].first), index(links[i].second), static_cast<int>(i), graph);
   }
   MeshPaths paths{.gpus = gpus, .hops = std::vector<MeshPaths::Hop>(n * n)};
   std::vector<std::size_t> towards(n);

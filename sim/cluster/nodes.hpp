@@ -27,10 +27,7 @@ struct MeshPaths {
   int gpus = 0;
   std::vector<Hop> hops;  // by GPU of the node and GPU to reach
 
-  const Hop& next(int from, int to) const {
-    return hops[index(from) * index(gpus) +
-                index(to)];
-  }
+  const Hop& next(int from, int to) const { return hops[index(from) * index(gpus) + index(to)]; }
 };
 
 class Nodes {
@@ -44,8 +41,7 @@ class Nodes {
   /// The NIC of its node that serves a GPU, which is also its rail.
   int nic_of(int gpu) const { return gpu % per_node_ * nics_ / per_node_; }
   VertexId nic(int node, int nic) const {
-    return nics_by_node_[index(node) * index(nics_) +
-                         index(nic)];
+    return nics_by_node_[index(node) * index(nics_) + index(nic)];
   }
 
   /// Appends the way between two GPUs of one node; false if the node's own links give none.

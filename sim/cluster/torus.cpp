@@ -31,15 +31,12 @@ TorusFabric add_torus(const TopologySpec& spec, const Nodes& nodes, TopologyPart
 
 void append_route(const TorusFabric& torus, NicAt from, NicAt to, std::uint64_t /*hash*/,
                   Route& route) {
-  const auto nic_up = [&](NicAt at) {
-    return torus.nic_up[index(at.node * torus.nics + at.nic)];
-  };
+  const auto nic_up = [&](NicAt at) { return torus.nic_up[index(at.node * torus.nics + at.nic)]; };
   const int goal = to.node / torus.nodes_per_switch;
   route.push_back(nic_up(from));
   for (int at = from.node / torus.nodes_per_switch; at != goal;) {
     const Grid::Step step = torus.grid.step(at, goal);
-    const auto link =
-        make_id<LinkId>(index(torus.first_cable) + 2 * index(step.cable));
+    const auto link = make_id<LinkId>(index(torus.first_cable) + 2 * index(step.cable));
     route.push_back(step.forward ? link : twin(link));
     at = step.point;
   }
