@@ -58,7 +58,7 @@ class ClosBuilder {
           const int rail = c_.rails > 1 ? nic : 0;
           const int leaf = (node / c_.nodes_per_group * c_.rails + rail) * c_.ports + port;
           Link link = nic_cable(spec_, nodes_.nic(node, nic), bundle_);
-          link.to = leaves_[static_cast<std::size_t>(leaf)];
+          link.to = leaves_[index(leaf)];
           c_.nic_up.push_back(parts_.add_cable(link));
         }
       }
@@ -104,7 +104,7 @@ class ClosBuilder {
       const int set = pod_of(static_cast<int>(leaf)) * c_.planes + plane_of(static_cast<int>(leaf));
       for (int cable = 0; cable < c_.leaf_cables; ++cable) {
         link.from = leaves_[leaf];
-        link.to = spine_vertices_[static_cast<std::size_t>(set * c_.spines + cable % c_.spines)];
+        link.to = spine_vertices_[index(set * c_.spines + cable % c_.spines)];
         parts_.add_cable(link);
       }
     }
@@ -130,7 +130,7 @@ class ClosBuilder {
       for (int cable = 0; cable < c_.spine_cables; ++cable) {
         const int core = (spine * c_.spine_cables + cable) % c_.cores;
         link.from = spine_vertices_[i];
-        link.to = cores[static_cast<std::size_t>(plane * c_.cores + core)];
+        link.to = cores[index(plane * c_.cores + core)];
         parts_.add_cable(link);
       }
     }
@@ -154,7 +154,7 @@ class ClosBuilder {
 };
 
 LinkId cable(LinkId first, int number) {
-  return make_id<LinkId>(index(first) + 2 * static_cast<std::size_t>(number));
+  return make_id<LinkId>(index(first) + 2 * index(number));
 }
 
 /// How many of `total` cables, dealt out in turn, one of `ways` gets.
@@ -177,7 +177,7 @@ void append_route(const Clos& c, NicAt from, NicAt to, std::uint64_t hash, Route
   const int from_leaf = (from_group * c.rails + from_rail) * c.ports + port;
   const int to_leaf = (to_group * c.rails + to_rail) * c.ports + port;
   const auto nic_up = [&](NicAt at) {
-    return c.nic_up[static_cast<std::size_t>((at.node * c.nics + at.nic) * c.ports + port)];
+    return c.nic_up[index((at.node * c.nics + at.nic) * c.ports + port)];
   };
   route.push_back(nic_up(from));
   if (from_leaf != to_leaf) {
@@ -186,10 +186,10 @@ void append_route(const Clos& c, NicAt from, NicAt to, std::uint64_t hash, Route
     const int to_pod = to_group / c.groups_per_pod;
     const int up = choose(hash, c.leaf_cables);
     int spine = up % c.spines;
-    route.push_back(cable(c.leaf_up[static_cast<std::size_t>(from_leaf)], up));
+    route.push_back(cable(c.leaf_up[index(from_leaf)], up));
     if (from_pod != to_pod) {
       const auto spine_up = [&](int pod) {
-        return c.spine_up[static_cast<std::size_t>((pod * c.planes + plane) * c.spines + spine)];
+        return c.spine_up[index((pod * c.planes + plane) * c.spines + spine)];
       };
       const int second = choose(hash, c.spine_cables);
       route.push_back(cable(spine_up(from_pod), second));
@@ -202,7 +202,7 @@ void append_route(const Clos& c, NicAt from, NicAt to, std::uint64_t hash, Route
     }
     const int ways = share_of(c.leaf_cables, c.spines, spine);
     const int down = spine + choose(hash, ways) * c.spines;
-    route.push_back(twin(cable(c.leaf_up[static_cast<std::size_t>(to_leaf)], down)));
+    route.push_back(twin(cable(c.leaf_up[index(to_leaf)], down)));
   }
   route.push_back(twin(nic_up(to)));
 }

@@ -35,11 +35,10 @@ Fabric add_fabric(const TopologySpec& spec, const Nodes& nodes, TopologyParts& p
 
 /// Whether every GPU of a mesh node reaches every other over its links.
 bool is_connected(const TopologySpec& spec) {
-  const auto n = static_cast<std::size_t>(spec.gpus_per_node);
+  const auto n = index(spec.gpus_per_node);
   boost::adjacency_list<boost::vecS, boost::vecS, boost::undirectedS> graph(n);
   for (const MeshLink& link : spec.mesh_links) {
-    boost::add_edge(static_cast<std::size_t>(link.first), static_cast<std::size_t>(link.second),
-                    graph);
+    boost::add_edge(index(link.first), index(link.second), graph);
   }
   std::vector<std::size_t> component(n);
   return boost::connected_components(graph, component.data()) == 1;
@@ -140,7 +139,7 @@ Route route(const Cluster& cluster, int from, int to, int flow) {
   const std::uint64_t pair =
       (static_cast<std::uint64_t>(from) << 32U) + static_cast<std::uint64_t>(to);
   const std::uint64_t hash =
-      scramble(scramble(cluster.spec.topology.ecmp_seed + static_cast<std::uint64_t>(flow)) ^ pair);
+      scramble(scramble(static_cast<std::uint64_t>(flow) + cluster.spec.topology.ecmp_seed) ^ pair);
   const NicAt source{nodes.node_of(from), nic};
   const NicAt destination{nodes.node_of(to), nodes.nic_of(to)};
   std::visit(

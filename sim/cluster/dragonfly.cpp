@@ -33,19 +33,17 @@ std::vector<std::pair<Dragonfly::Global, int>> deal(const TopologySpec& spec, in
 }
 
 std::size_t pair_index(const Dragonfly& d, int low, int high) {
-  return static_cast<std::size_t>(low) * static_cast<std::size_t>(d.groups) +
-         static_cast<std::size_t>(high);
+  return index(low) * index(d.groups) + index(high);
 }
 
 /// The link from switch to switch of one group; both count over all groups.
 LinkId local_link(const Dragonfly& d, int from, int to) {
-  return d.local[static_cast<std::size_t>(from) * static_cast<std::size_t>(d.switches_per_group) +
-                 static_cast<std::size_t>(to % d.switches_per_group)];
+  return d.local[index(from) * index(d.switches_per_group) + index(to % d.switches_per_group)];
 }
 
 void add_local_cables(const TopologySpec& spec, const std::vector<VertexId>& switches,
                       TopologyParts& parts, Dragonfly& d) {
-  const std::size_t group = static_cast<std::size_t>(d.switches_per_group);
+  const std::size_t group = index(d.switches_per_group);
   d.local.resize(switches.size() * group);
   Link link = switch_cable(spec, LinkKind::LocalCable, spec.cable_bandwidth(), 1);
   for (std::size_t first = 0; first < switches.size(); ++first) {
@@ -76,19 +74,19 @@ Dragonfly add_dragonfly(const TopologySpec& spec, const Nodes& nodes, TopologyPa
   for (int node = 0; node < nodes.count(); ++node) {
     for (int nic = 0; nic < d.nics; ++nic) {
       Link link = nic_cable(spec, nodes.nic(node, nic), spec.ports_per_nic);
-      link.to = switches[static_cast<std::size_t>(node / d.nodes_per_switch)];
+      link.to = switches[index(node / d.nodes_per_switch)];
       d.nic_up.push_back(parts.add_cable(link));
     }
   }
   add_local_cables(spec, switches, parts, d);
-  d.globals.resize(static_cast<std::size_t>(d.groups) * static_cast<std::size_t>(d.groups));
+  d.globals.resize(index(d.groups) * index(d.groups));
   for (int low = 0; low < d.groups; ++low) {
     for (int high = low + 1; high < d.groups; ++high) {
       for (auto& [global, cables] : deal(spec, low, high)) {
         Link link =
             switch_cable(spec, LinkKind::GlobalCable, spec.cable_bandwidth() * cables, cables);
         const auto vertex = [&](int group, int number) {
-          return switches[static_cast<std::size_t>(group * d.switches_per_group + number)];
+          return switches[index(group * d.switches_per_group + number)];
         };
         link.from = vertex(low, global.low_switch);
         link.to = vertex(high, global.high_switch);
@@ -101,9 +99,7 @@ Dragonfly add_dragonfly(const TopologySpec& spec, const Nodes& nodes, TopologyPa
 }
 
 void append_route(const Dragonfly& d, NicAt from, NicAt to, std::uint64_t hash, Route& route) {
-  const auto nic_up = [&](NicAt at) {
-    return d.nic_up[static_cast<std::size_t>(at.node * d.nics + at.nic)];
-  };
+  const auto nic_up = [&](NicAt at) { return d.nic_up[index(at.node * d.nics + at.nic)]; };
   int here = from.node / d.nodes_per_switch;
   const int goal = to.node / d.nodes_per_switch;
   const int from_group = here / d.switches_per_group;

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "sim/base/error.hpp"
+#include "sim/base/ids.hpp"
 
 namespace danlu {
 
@@ -30,7 +31,7 @@ std::vector<std::pair<int, int>> Grid::cables() const {
   std::vector<std::pair<int, int>> cables;
   for (int point = 0; point < size_; ++point) {
     for (std::size_t axis = 0; axis < dims_.size(); ++axis) {
-      if (cable_[static_cast<std::size_t>(point) * dims_.size() + axis] >= 0) {
+      if (cable_[index(point) * dims_.size() + axis] >= 0) {
         cables.emplace_back(point, next(point, axis));
       }
     }
@@ -52,9 +53,7 @@ Grid::Step Grid::step(int from, int to) const {
     const int ahead = (there - here + dim) % dim;
     up = 2 * ahead < dim || (2 * ahead == dim && here % 2 == 0);
   }
-  const auto cable_of = [&](int point) {
-    return cable_[static_cast<std::size_t>(point) * dims_.size() + axis];
-  };
+  const auto cable_of = [&](int point) { return cable_[index(point) * dims_.size() + axis]; };
   if (up) {
     return {next(from, axis), cable_of(from), true};
   }

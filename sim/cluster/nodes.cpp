@@ -21,11 +21,10 @@ std::vector<MeshLink> links_within(const TopologySpec& spec, int gpus) {
 MeshPaths find_paths(std::span<const MeshLink> links, int gpus) {
   using Graph =
       boost::adjacency_list<boost::vecS, boost::vecS, boost::undirectedS, boost::no_property, int>;
-  const auto n = static_cast<std::size_t>(gpus);
+  const auto n = index(gpus);
   Graph graph(n);
   for (std::size_t i = 0; i < links.size(); ++i) {
-    boost::add_edge(static_cast<std::size_t>(links[i].first),
-                    static_cast<std::size_t>(links[i].second), static_cast<int>(i), graph);
+    boost::add_edge(index(links[i].first), index(links[i].second), static_cast<int>(i), graph);
   }
   MeshPaths paths{.gpus = gpus, .hops = std::vector<MeshPaths::Hop>(n * n)};
   std::vector<std::size_t> towards(n);
@@ -37,8 +36,8 @@ MeshPaths find_paths(std::span<const MeshLink> links, int gpus) {
     for (std::size_t from = 0; from < n; ++from) {
       if (from != goal && towards[from] < n) {
         const int cable = graph[boost::edge(from, towards[from], graph).first];
-        const MeshLink& link = links[static_cast<std::size_t>(cable)];
-        const bool forward = static_cast<std::size_t>(link.first) == from;
+        const MeshLink& link = links[index(cable)];
+        const bool forward = index(link.first) == from;
         paths.hops[from * n + goal] = {2 * cable + (forward ? 0 : 1),
                                        static_cast<int>(towards[from])};
       }
@@ -126,8 +125,8 @@ class NodeBuilder {
     nodes_.mesh_link_.push_back(make_id<LinkId>(parts_.links.size()));
     for (const MeshLink& mesh : links_within(spec_, count)) {
       Link link = scale_up_link(mesh.count);
-      link.from = gpu_vertices_[static_cast<std::size_t>(mesh.first)];
-      link.to = gpu_vertices_[static_cast<std::size_t>(mesh.second)];
+      link.from = gpu_vertices_[index(mesh.first)];
+      link.to = gpu_vertices_[index(mesh.second)];
       parts_.add_cable(link);
     }
   }
@@ -147,7 +146,7 @@ class NodeBuilder {
     Link link = pcie_link(1, {});
     for (std::size_t gpu = 0; gpu < gpu_vertices_.size(); ++gpu) {
       link.from = gpu_vertices_[gpu];
-      link.to = nics[static_cast<std::size_t>(nodes_.nic_of(static_cast<int>(gpu)))];
+      link.to = nics[index(nodes_.nic_of(static_cast<int>(gpu)))];
       nodes_.gpu_nic_.push_back(parts_.add_cable(link));
     }
   }
@@ -169,7 +168,7 @@ class NodeBuilder {
       }
     }
     const auto switch_of = [&](std::size_t part, int parts) {
-      return switches[part * switches.size() / static_cast<std::size_t>(parts)];
+      return switches[part * switches.size() / index(parts)];
     };
     for (std::size_t gpu = 0; gpu < gpu_vertices_.size(); ++gpu) {
       Link link = pcie_link(spec_.scale_up_efficiency, spec_.scale_up_latency / 2);
@@ -179,7 +178,7 @@ class NodeBuilder {
     }
     for (int nic = 0; nic < spec_.nics_per_node; ++nic) {
       Link link = pcie_link(1, {});
-      link.from = switch_of(static_cast<std::size_t>(nic), spec_.nics_per_node);
+      link.from = switch_of(index(nic), spec_.nics_per_node);
       link.to = add_nic(node, nic);
       nodes_.nic_down_.push_back(parts_.add_cable(link));
     }
@@ -206,25 +205,25 @@ void Nodes::append_pcie(std::size_t from, std::size_t to, Route& route) const {
 bool Nodes::append_mesh(int from, int to, Route& route) const {
   const int node = node_of(from);
   const MeshPaths& paths = node == nodes_ - 1 ? last_mesh_ : mesh_;
-  const std::size_t base = index(mesh_link_[static_cast<std::size_t>(node)]);
+  const std::size_t base = index(mesh_link_[index(node)]);
   const int goal = to % per_node_;
   for (int at = from % per_node_; at != goal;) {
     const MeshPaths::Hop& hop = paths.next(at, goal);
     if (hop.link < 0) {
       return false;
     }
-    route.push_back(make_id<LinkId>(base + static_cast<std::size_t>(hop.link)));
+    route.push_back(make_id<LinkId>(base + index(hop.link)));
     at = hop.gpu;
   }
   return true;
 }
 
 void Nodes::append_torus(int from, int to, Route& route) const {
-  const std::size_t base = index(mesh_link_[static_cast<std::size_t>(node_of(from))]);
+  const std::size_t base = index(mesh_link_[index(node_of(from))]);
   const int goal = to % per_node_;
   for (int at = from % per_node_; at != goal;) {
     const Grid::Step step = grid_.step(at, goal);
-    const auto link = make_id<LinkId>(base + 2 * static_cast<std::size_t>(step.cable));
+    const auto link = make_id<LinkId>(base + 2 * index(step.cable));
     route.push_back(step.forward ? link : twin(link));
     at = step.point;
   }
@@ -239,12 +238,12 @@ bool Nodes::append_route(int from, int to, Route& route) const {
       return true;
     case ScaleUpKind::None:
     case ScaleUpKind::Switch:
-      route.push_back(gpu_up_[static_cast<std::size_t>(from)]);
+      route.push_back(gpu_up_[index(from)]);
       if (kind_ == ScaleUpKind::None) {
         append_pcie(pcie_switch(node_of(from), from % per_node_, per_node_),
                     pcie_switch(node_of(to), to % per_node_, per_node_), route);
       }
-      route.push_back(twin(gpu_up_[static_cast<std::size_t>(to)]));
+      route.push_back(twin(gpu_up_[index(to)]));
       return true;
   }
   return false;
@@ -253,25 +252,25 @@ bool Nodes::append_route(int from, int to, Route& route) const {
 void Nodes::append_exit(int gpu, int nic, Route& route) const {
   if (kind_ != ScaleUpKind::None) {
     check(nic == nic_of(gpu), "a GPU is cabled to its own NIC only");
-    route.push_back(gpu_nic_[static_cast<std::size_t>(gpu)]);
+    route.push_back(gpu_nic_[index(gpu)]);
     return;
   }
   const int node = node_of(gpu);
-  route.push_back(gpu_up_[static_cast<std::size_t>(gpu)]);
+  route.push_back(gpu_up_[index(gpu)]);
   append_pcie(pcie_switch(node, gpu % per_node_, per_node_), pcie_switch(node, nic, nics_), route);
-  route.push_back(nic_down_[static_cast<std::size_t>(node * nics_ + nic)]);
+  route.push_back(nic_down_[index(node * nics_ + nic)]);
 }
 
 void Nodes::append_entry(int gpu, Route& route) const {
   if (kind_ != ScaleUpKind::None) {
-    route.push_back(twin(gpu_nic_[static_cast<std::size_t>(gpu)]));
+    route.push_back(twin(gpu_nic_[index(gpu)]));
     return;
   }
   const int node = node_of(gpu);
   const int nic = nic_of(gpu);
-  route.push_back(twin(nic_down_[static_cast<std::size_t>(node * nics_ + nic)]));
+  route.push_back(twin(nic_down_[index(node * nics_ + nic)]));
   append_pcie(pcie_switch(node, nic, nics_), pcie_switch(node, gpu % per_node_, per_node_), route);
-  route.push_back(twin(gpu_up_[static_cast<std::size_t>(gpu)]));
+  route.push_back(twin(gpu_up_[index(gpu)]));
 }
 
 }  // namespace danlu

@@ -27,10 +27,7 @@ struct MeshPaths {
   int gpus = 0;
   std::vector<Hop> hops;  // by GPU of the node and GPU to reach
 
-  const Hop& next(int from, int to) const {
-    return hops[static_cast<std::size_t>(from) * static_cast<std::size_t>(gpus) +
-                static_cast<std::size_t>(to)];
-  }
+  const Hop& next(int from, int to) const { return hops[index(from) * index(gpus) + index(to)]; }
 };
 
 class Nodes {
@@ -44,8 +41,7 @@ class Nodes {
   /// The NIC of its node that serves a GPU, which is also its rail.
   int nic_of(int gpu) const { return gpu % per_node_ * nics_ / per_node_; }
   VertexId nic(int node, int nic) const {
-    return nics_by_node_[static_cast<std::size_t>(node) * static_cast<std::size_t>(nics_) +
-                         static_cast<std::size_t>(nic)];
+    return nics_by_node_[index(node) * index(nics_) + index(nic)];
   }
 
   /// Appends the way between two GPUs of one node; false if the node's own links give none.
@@ -59,7 +55,7 @@ class Nodes {
   friend class NodeBuilder;
 
   std::size_t pcie_switch(int node, int part, int parts) const {
-    return static_cast<std::size_t>(node * pcie_switches_ + part * pcie_switches_ / parts);
+    return index(node * pcie_switches_ + part * pcie_switches_ / parts);
   }
   /// From one PCIe switch to another of the node, through the CPUs.
   void append_pcie(std::size_t from, std::size_t to, Route& route) const;

@@ -52,6 +52,8 @@ struct TopologySpec {
 
   ScaleUpKind scale_up = ScaleUpKind::Switch;
   int scale_up_switches = 1;          // chips, for the counts and the drawing
+  int scale_up_wrap = 3;              // of a torus: the shortest axis that closes into a ring
+  int pcie_switches = 1;              // PCIe-only: joined by the CPUs, GPUs and NICs split evenly
   BytesPerSecond scale_up_bandwidth;  // nominal, per GPU (mesh and torus: per link) and direction
   double scale_up_efficiency = 1;     // share that collectives achieve
   double scale_up_reduction_efficiency = 0;  // same for sums that switches make; 0: they cannot
@@ -59,10 +61,8 @@ struct TopologySpec {
   Seconds scale_up_latency;                  // one step GPU to GPU, software included
   std::vector<MeshLink> mesh_links;          // of a torus too
   std::vector<int> scale_up_dims;            // of a torus: GPUs along each axis
-  int scale_up_wrap = 3;  // of a torus: the shortest axis that closes into a ring
 
   BytesPerSecond pcie_bandwidth;  // GPU to NIC, each direction; PCIe-only: GPU to PCIe switch
-  int pcie_switches = 1;          // PCIe-only: joined by the CPUs, GPUs and NICs split evenly
   int nics_per_node = 1;
   int ports_per_nic = 1;         // each to a leaf of its own
   BytesPerSecond nic_bandwidth;  // nominal, all ports, each direction
@@ -70,26 +70,27 @@ struct TopologySpec {
 
   FabricKind fabric = FabricKind::RailOptimised;
   int nodes_per_leaf = 1;           // torus and dragonfly: nodes at one switch
-  double oversubscription = 1;      // of the leaves: bandwidth down / bandwidth up
   int nodes_per_pod = 0;            // 0: two levels of switches; otherwise three
+  int switch_ports = 0;             // of spines and cores, of an uplink's speed; 0: as a leaf
+  double oversubscription = 1;      // of the leaves: bandwidth down / bandwidth up
   double pod_oversubscription = 1;  // of the spines below a core: bandwidth down / bandwidth up
   BytesPerSecond uplink_bandwidth;  // of one cable between switches; 0: that of a NIC's port
-  int switch_ports = 0;             // of spines and cores, in such cables; 0: as many as a leaf
   std::vector<int> dims;            // of a torus: switches along each axis
   int groups = 1;                   // of a dragonfly
   int switches_per_group = 1;       // of a dragonfly
   int global_links_per_switch = 1;  // of a dragonfly
-  Seconds fabric_latency;           // one step GPU to GPU through one leaf, software included
-  Seconds fabric_small_latency;     // the same for messages up to 16 KiB; 0: no different
-  Seconds hop_latency;              // each further switch
   Routing routing = Routing::Adaptive;
-  std::uint64_t ecmp_seed = 1;
-  bool pxn =
-      true;  // between rails: over NVLink to the GPU on the destination's rail, then along it
+  Seconds fabric_latency;        // one step GPU to GPU through one leaf, software included
+  Seconds fabric_small_latency;  // the same for messages up to 16 KiB; 0: no different
+  Seconds hop_latency;           // each further switch
   double fabric_reduction_efficiency = 0;  // for sums made by its switches; 0: they cannot
 
+  // Between rails: over NVLink to the GPU on the destination's rail, then along it.
+  bool pxn = true;
+  bool nccl_tuning = false;  // collectives follow NCCL's choice of algorithm and protocol
+  std::uint32_t ecmp_seed = 1;
+
   Seconds collective_launch;  // fixed cost of one collective
-  bool nccl_tuning = false;   // collectives follow NCCL's choice of algorithm and protocol
   Bytes pipeline_fill;        // of rings and trees (sim/collective/tuning.hpp)
   Bytes reduction_fill;       // of sums in the switches of a node
   Bytes network_fill;         // of the network, all NICs of a node

@@ -15,15 +15,15 @@ TorusFabric add_torus(const TopologySpec& spec, const Nodes& nodes, TopologyPart
   for (int node = 0; node < nodes.count(); ++node) {
     for (int nic = 0; nic < torus.nics; ++nic) {
       Link link = nic_cable(spec, nodes.nic(node, nic), spec.ports_per_nic);
-      link.to = switches[static_cast<std::size_t>(node / torus.nodes_per_switch)];
+      link.to = switches[index(node / torus.nodes_per_switch)];
       torus.nic_up.push_back(parts.add_cable(link));
     }
   }
   torus.first_cable = make_id<LinkId>(parts.links.size());
   Link link = switch_cable(spec, LinkKind::TorusCable, spec.cable_bandwidth(), 1);
   for (const auto& [first, second] : torus.grid.cables()) {
-    link.from = switches[static_cast<std::size_t>(first)];
-    link.to = switches[static_cast<std::size_t>(second)];
+    link.from = switches[index(first)];
+    link.to = switches[index(second)];
     parts.add_cable(link);
   }
   return torus;
@@ -31,15 +31,12 @@ TorusFabric add_torus(const TopologySpec& spec, const Nodes& nodes, TopologyPart
 
 void append_route(const TorusFabric& torus, NicAt from, NicAt to, std::uint64_t /*hash*/,
                   Route& route) {
-  const auto nic_up = [&](NicAt at) {
-    return torus.nic_up[static_cast<std::size_t>(at.node * torus.nics + at.nic)];
-  };
+  const auto nic_up = [&](NicAt at) { return torus.nic_up[index(at.node * torus.nics + at.nic)]; };
   const int goal = to.node / torus.nodes_per_switch;
   route.push_back(nic_up(from));
   for (int at = from.node / torus.nodes_per_switch; at != goal;) {
     const Grid::Step step = torus.grid.step(at, goal);
-    const auto link =
-        make_id<LinkId>(index(torus.first_cable) + 2 * static_cast<std::size_t>(step.cable));
+    const auto link = make_id<LinkId>(index(torus.first_cable) + 2 * index(step.cable));
     route.push_back(step.forward ? link : twin(link));
     at = step.point;
   }

@@ -222,6 +222,79 @@ void check_mesh(const Values& values, const TopologySpec& spec, std::vector<Prob
   }
 }
 
+/// The direct links of a node: those listed, those of all pairs, or those of a torus.
+void read_mesh(const Values& values, const Getter& get, bool full_mesh, TopologySpec& spec) {
+  if (values.has("node.scale_up.links")) {
+    for (const std::vector<int>& link : values.at("node.scale_up.links").links) {
+      spec.mesh_links.push_back({link[0], link[1], link[2]});
+    }
+  }
+  if (full_mesh) {
+    join_all(spec, get.count("node.scale_up.links_per_pair"));
+  }
+  if (spec.scale_up == ScaleUpKind::Torus) {
+    for (const auto& [first, second] : Grid(spec.scale_up_dims, spec.scale_up_wrap).cables()) {
+      spec.mesh_links.push_back({first, second, 1});
+    }
+  }
+}
+
+void read_node(const Values& values, const Getter& get, TopologySpec& spec,
+               std::vector<Problem>& problems) {
+  const bool full_mesh =
+      values.has("node.scale_up.kind") && values.at("node.scale_up.kind").text == "full-mesh";
+  spec.gpus_per_node = get.count("node.gpus");
+  spec.node_power_watts = get.number("node.power");
+  spec.scale_up =
+      full_mesh ? ScaleUpKind::Mesh : static_cast<ScaleUpKind>(get.count("node.scale_up.kind"));
+  spec.scale_up_switches = get.count("node.scale_up.switches");
+  spec.scale_up_bandwidth = {get.number("node.scale_up.bandwidth")};
+  spec.scale_up_efficiency = get.number("node.scale_up.efficiency");
+  spec.scale_up_reduction_efficiency = get.number("node.scale_up.reduction_efficiency");
+  spec.scale_up_reduction_cap = {get.number("node.scale_up.reduction_cap")};
+  spec.scale_up_latency = {get.number("node.scale_up.latency")};
+  spec.scale_up_dims = read_dims(values, "node.scale_up.dims", problems);
+  spec.scale_up_wrap = get.count("node.scale_up.wrap");
+  spec.pcie_bandwidth = {get.number("node.pcie.bandwidth")};
+  spec.pcie_switches = get.count("node.pcie.switches");
+  spec.nics_per_node = get.count("node.nics.count");
+  spec.ports_per_nic = get.count("node.nics.ports");
+  spec.nic_bandwidth = {get.number("node.nics.bandwidth")};
+  spec.nic_efficiency = get.number("node.nics.efficiency");
+  read_mesh(values, get, full_mesh, spec);
+}
+
+void read_fabric(const Values& values, const Getter& get, TopologySpec& spec,
+                 std::vector<Problem>& problems) {
+  spec.fabric = static_cast<FabricKind>(get.count("fabric.kind"));
+  spec.nodes_per_leaf = get.count("fabric.nodes_per_leaf");
+  spec.oversubscription = get.number("fabric.oversubscription");
+  spec.nodes_per_pod = get.count("fabric.nodes_per_pod");
+  spec.pod_oversubscription = get.number("fabric.pod_oversubscription");
+  spec.uplink_bandwidth = {get.number("fabric.uplink_bandwidth")};
+  spec.switch_ports = get.count("fabric.switch_ports");
+  spec.dims = read_dims(values, "fabric.dims", problems);
+  spec.groups = get.count("fabric.groups");
+  spec.switches_per_group = get.count("fabric.switches_per_group");
+  spec.global_links_per_switch = get.count("fabric.global_links_per_switch");
+  spec.fabric_latency = {get.number("fabric.latency")};
+  spec.fabric_small_latency = {get.number("fabric.small_latency")};
+  spec.hop_latency = {get.number("fabric.hop_latency")};
+  spec.routing = static_cast<Routing>(get.count("fabric.routing"));
+  spec.ecmp_seed = static_cast<std::uint32_t>(get.number("fabric.ecmp_seed"));
+  spec.pxn = get.number("fabric.pxn") != 0;
+  spec.fabric_reduction_efficiency = get.number("fabric.reduction_efficiency");
+}
+
+void read_collective(const Getter& get, TopologySpec& spec) {
+  spec.collective_launch = {get.number("collective.launch")};
+  spec.nccl_tuning = get.count("collective.tuning") == 1;
+  spec.pipeline_fill = {get.number("collective.fill")};
+  spec.reduction_fill = {get.number("collective.reduction_fill")};
+  spec.network_fill = {get.number("collective.network_fill")};
+  spec.network_passes = get.number("collective.network_passes");
+}
+
 }  // namespace
 
 void add_node_of_xml(Values& values, const Values& own, const fs::path& beside) {
@@ -284,66 +357,11 @@ Values find_topology(const std::string& name, const Problem& asked, const fs::pa
 
 TopologySpec make_topology(const Values& values, std::vector<Problem>& problems) {
   const Getter get(values, topology_keys());
-  const bool full_mesh =
-      values.has("node.scale_up.kind") && values.at("node.scale_up.kind").text == "full-mesh";
-  TopologySpec spec{
-      .name = values.at("name").text,
-      .gpus_per_node = get.count("node.gpus"),
-      .node_power_watts = get.number("node.power"),
-      .scale_up =
-          full_mesh ? ScaleUpKind::Mesh : static_cast<ScaleUpKind>(get.count("node.scale_up.kind")),
-      .scale_up_switches = get.count("node.scale_up.switches"),
-      .scale_up_bandwidth = {get.number("node.scale_up.bandwidth")},
-      .scale_up_efficiency = get.number("node.scale_up.efficiency"),
-      .scale_up_reduction_efficiency = get.number("node.scale_up.reduction_efficiency"),
-      .scale_up_reduction_cap = {get.number("node.scale_up.reduction_cap")},
-      .scale_up_latency = {get.number("node.scale_up.latency")},
-      .scale_up_dims = read_dims(values, "node.scale_up.dims", problems),
-      .scale_up_wrap = get.count("node.scale_up.wrap"),
-      .pcie_bandwidth = {get.number("node.pcie.bandwidth")},
-      .pcie_switches = get.count("node.pcie.switches"),
-      .nics_per_node = get.count("node.nics.count"),
-      .ports_per_nic = get.count("node.nics.ports"),
-      .nic_bandwidth = {get.number("node.nics.bandwidth")},
-      .nic_efficiency = get.number("node.nics.efficiency"),
-      .fabric = static_cast<FabricKind>(get.count("fabric.kind")),
-      .nodes_per_leaf = get.count("fabric.nodes_per_leaf"),
-      .oversubscription = get.number("fabric.oversubscription"),
-      .nodes_per_pod = get.count("fabric.nodes_per_pod"),
-      .pod_oversubscription = get.number("fabric.pod_oversubscription"),
-      .uplink_bandwidth = {get.number("fabric.uplink_bandwidth")},
-      .switch_ports = get.count("fabric.switch_ports"),
-      .dims = read_dims(values, "fabric.dims", problems),
-      .groups = get.count("fabric.groups"),
-      .switches_per_group = get.count("fabric.switches_per_group"),
-      .global_links_per_switch = get.count("fabric.global_links_per_switch"),
-      .fabric_latency = {get.number("fabric.latency")},
-      .fabric_small_latency = {get.number("fabric.small_latency")},
-      .hop_latency = {get.number("fabric.hop_latency")},
-      .routing = static_cast<Routing>(get.count("fabric.routing")),
-      .ecmp_seed = static_cast<std::uint64_t>(get.number("fabric.ecmp_seed")),
-      .pxn = get.number("fabric.pxn") != 0,
-      .fabric_reduction_efficiency = get.number("fabric.reduction_efficiency"),
-      .collective_launch = {get.number("collective.launch")},
-      .nccl_tuning = get.count("collective.tuning") == 1,
-      .pipeline_fill = {get.number("collective.fill")},
-      .reduction_fill = {get.number("collective.reduction_fill")},
-      .network_fill = {get.number("collective.network_fill")},
-      .network_passes = get.number("collective.network_passes"),
-  };
-  if (values.has("node.scale_up.links")) {
-    for (const std::vector<int>& link : values.at("node.scale_up.links").links) {
-      spec.mesh_links.push_back({link[0], link[1], link[2]});
-    }
-  }
-  if (full_mesh) {
-    join_all(spec, get.count("node.scale_up.links_per_pair"));
-  }
-  if (spec.scale_up == ScaleUpKind::Torus) {
-    for (const auto& [first, second] : Grid(spec.scale_up_dims, spec.scale_up_wrap).cables()) {
-      spec.mesh_links.push_back({first, second, 1});
-    }
-  }
+  TopologySpec spec;
+  spec.name = values.at("name").text;
+  read_node(values, get, spec, problems);
+  read_fabric(values, get, spec, problems);
+  read_collective(get, spec);
   if (spec.scale_up != ScaleUpKind::None && spec.scale_up_bandwidth.value == 0) {
     problems.push_back(values.problem("node.scale_up.kind", "missing key 'node.scale_up.bandwidth'",
                                       "per GPU (mesh: per link) and direction"));

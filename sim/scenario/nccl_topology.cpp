@@ -251,9 +251,9 @@ class Writer {
       return;
     }
     const int capability = parts_.gpus.front().compute_capability;
-    const auto rate = std::find_if(kNvlinkRates.begin(), kNvlinkRates.end(), [&](const auto& row) {
-      return row.compute_capability == capability;
-    });
+    const auto* const rate =
+        std::find_if(kNvlinkRates.begin(), kNvlinkRates.end(),
+                     [&](const auto& row) { return row.compute_capability == capability; });
     const int links = switched ? add_switches() : add_mesh();
     if (rate != kNvlinkRates.end()) {  // otherwise the user must say it
       set("node.scale_up.bandwidth", links * rate->nominal * 1e9);

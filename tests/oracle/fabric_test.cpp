@@ -412,7 +412,7 @@ std::vector<Route> shift_by_half(const Cluster& cluster, int flow = 0) {
   return ways;
 }
 
-ClusterSpec ecmp_tree(std::uint64_t seed) {
+ClusterSpec ecmp_tree(std::uint32_t seed) {
   ClusterSpec spec = shipped("h100-fat-tree", 64 * 8 * 4);
   spec.topology.routing = Routing::Ecmp;
   spec.topology.ecmp_seed = seed;
