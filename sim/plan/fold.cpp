@@ -264,6 +264,55 @@ class Folder {
   std::vector<double> tightest_;                    // by class of patterns
 };
 
+/// All links by what crosses them. Hashes of single crossings add up, in whatever order they come.
+std::vector<LinkClass> link_classes(const Cluster& cluster, const StepPatterns& step,
+                                    const std::vector<int>& classes) {
+  std::vector<std::uint64_t> hashes;
+  for (const LinkId id : step.links) {
+    const Link& link = cluster.topology.link(id);
+    hashes.push_back(mix(mix(0, static_cast<int>(link.kind)), link.bandwidth.value));
+  }
+  std::vector<std::uint64_t> sums(step.links.size());
+  for (std::size_t i = 0; i < step.size(); ++i) {
+    for (const Load& load : step.loads.of(i)) {
+      // Linear in the weight, so that two members of a class are one crossing of both weights.
+      sums[static_cast<std::size_t>(load.link)] +=
+          mix(1, classes[i]) * static_cast<std::uint64_t>(load.weight);
+    }
+  }
+  for (std::size_t link = 0; link < hashes.size(); ++link) {
+    hashes[link] = mix(hashes[link], sums[link]);
+  }
+  const std::vector<int> colours = colours_of(hashes);
+  std::vector<LinkClass> found(static_cast<std::size_t>(count_colours(colours)));
+  std::vector<int> first(found.size(), -1);
+  for (std::size_t link = 0; link < colours.size(); ++link) {
+    const auto colour = static_cast<std::size_t>(colours[link]);
+    if (found[colour].members++ == 0) {
+      found[colour].representative = step.links[link];
+      first[colour] = static_cast<int>(link);
+    }
+  }
+  for (std::size_t i = 0; i < step.size(); ++i) {
+    for (const Load& load : step.loads.of(i)) {
+      const auto colour = static_cast<std::size_t>(colours[static_cast<std::size_t>(load.link)]);
+      if (first[colour] != load.link) {
+        continue;
+      }
+      std::vector<LinkClass::Crossing>& crossings = found[colour].crossings;
+      const auto known = std::find_if(
+          crossings.begin(), crossings.end(),
+          [&](const LinkClass::Crossing& crossing) { return crossing.pattern == classes[i]; });
+      if (known == crossings.end()) {
+        crossings.push_back({classes[i], load.weight});
+      } else {
+        known->weight += load.weight;
+      }
+    }
+  }
+  return found;
+}
+
 /// Colours by stage, and by speed if asked.
 std::vector<int> first_colours(const Cluster& cluster, const RankLayout& layout, bool by_speed) {
   std::vector<std::uint64_t> hashes;
@@ -277,22 +326,26 @@ std::vector<int> first_colours(const Cluster& cluster, const RankLayout& layout,
 }  // namespace
 
 Fold fold(const Workload& workload, const Cluster& cluster, const RankLayout& layout) {
-  StepPatterns step = step_patterns(workload, cluster, layout);
-  step = without_links(step, implied_links(step, cluster));
+  const StepPatterns all = step_patterns(workload, cluster, layout);
+  const StepPatterns step = without_links(all, implied_links(all, cluster));
+  const auto make = [&](const Colours& classes) {
+    Fold made = Folder(cluster, layout, step, classes).build();
+    made.link_classes = link_classes(cluster, all, classes.patterns);
+    return made;
+  };
   if (workload.fold == FoldMode::Off) {
     const auto ranks = static_cast<std::size_t>(layout.world_size());
-    const Colours apart{all_different(ranks), all_different(step.size()),
-                        all_different(step.links.size())};
-    return Folder(cluster, layout, step, apart).build();
+    return make(
+        {all_different(ranks), all_different(step.size()), all_different(step.links.size())});
   }
-  Colours classes = refine(step, cluster, first_colours(cluster, layout, /*by_speed=*/true));
+  const Colours classes = refine(step, cluster, first_colours(cluster, layout, /*by_speed=*/true));
   if (workload.fold == FoldMode::Exact) {
-    return Folder(cluster, layout, step, classes).build();
+    return make(classes);
   }
   // Links that are equal to the fine classes are equal to the coarse ones, which unite those.
   const Colours coarse{first_colours(cluster, layout, /*by_speed=*/false),
                        coarse_patterns(step, first_colours(cluster, layout, false)), classes.links};
-  Fold bound = Folder(cluster, layout, step, coarse).build();
+  Fold bound = make(coarse);
   bound.exact = count_colours(coarse.ranks) == count_colours(classes.ranks) &&
                 count_colours(coarse.patterns) == count_colours(classes.patterns) &&
                 std::all_of(bound.patterns.begin(), bound.patterns.end(),

@@ -71,12 +71,24 @@ struct RankClass {
   double slowdown = 1;  // its kernels take this many times as long
 };
 
+/// Links of one kind and capacity that the same classes cross equally often.
+struct LinkClass {
+  struct Crossing {
+    int pattern = 0;  // of Fold::patterns
+    int weight = 1;   // all its members together
+  };
+  LinkId representative{};
+  int members = 0;
+  std::vector<Crossing> crossings;
+};
+
 struct Fold {
   std::vector<RankClass> units;
   std::vector<int> unit_of_rank;
   std::vector<PatternClass> patterns;
-  std::vector<FoldedLink> links;
-  bool exact = true;  // false for a bound that may be above the truth
+  std::vector<FoldedLink> links;        // those that can limit a flow
+  std::vector<LinkClass> link_classes;  // all that carry anything
+  bool exact = true;                    // false for a bound that may be above the truth
 };
 
 Fold fold(const Workload& workload, const Cluster& cluster, const RankLayout& layout);

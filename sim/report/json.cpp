@@ -92,6 +92,18 @@ Json communication_json(const CommunicationReport& c) {
           {"bottleneck", c.bottleneck}};
 }
 
+Json link_json(const LinkReport& links) {
+  return {{"kind", link_kind_name(links.kind)},
+          {"links", links.links},
+          {"bytes", links.bytes.value},
+          {"busiest",
+           {{"link", links.busiest},
+            {"capacity_bytes_per_s", links.capacity.value},
+            {"bytes", links.busiest_bytes.value},
+            {"average_utilisation", links.average},
+            {"peak_utilisation", links.peak}}}};
+}
+
 Json memory_json(const MemoryReport& memory) {
   const MemoryUse& use = memory.use;
   return {{"capacity_bytes", memory.capacity.value},
@@ -143,6 +155,10 @@ Json report_json(const Report& report) {
   for (const CommunicationReport& c : report.communication) {
     communication.push_back(communication_json(c));
   }
+  Json links = Json::array();
+  for (const LinkReport& kind : report.links) {
+    links.push_back(link_json(kind));
+  }
   const SimulationReport& simulation = report.simulation;
   return {{"schema", "danlu.run/1"},
           {"scenario", report.scenario},
@@ -155,6 +171,7 @@ Json report_json(const Report& report) {
           {"gpus", report.gpus},
           {"step", step_json(report)},
           {"communication", communication},
+          {"links", links},
           {"critical_path", critical_path_json(report.critical_path)},
           {"memory", memory_json(report.memory)},
           {"run", run_json(report.run)},

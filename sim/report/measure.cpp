@@ -421,6 +421,7 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
   report.run = measure_run(report, cluster);
   report.critical_path =
       critical_path(cluster, plan, timeline, measurer.reader(), workload.collectives);
+  report.links = link_report(cluster, plan, timeline, workload.collectives);
   report.simulation = {.tasks_played = plan.graph.tasks.size(),
                        .classes = plan.fold.units.size(),
                        .fold = workload.fold,

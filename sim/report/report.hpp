@@ -21,6 +21,7 @@
 #include "sim/cluster/cluster.hpp"
 #include "sim/plan/plan_step.hpp"
 #include "sim/plan/task_graph.hpp"
+#include "sim/report/link_report.hpp"
 #include "sim/workload/memory.hpp"
 #include "sim/workload/workload.hpp"
 
@@ -170,6 +171,7 @@ struct Report {
   MemoryReport memory;
   std::optional<RunReport> run;
   CriticalPath critical_path;
+  std::vector<LinkReport> links;
   SimulationReport simulation;
 };
 

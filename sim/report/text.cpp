@@ -179,6 +179,20 @@ void add_communication(const Report& report, Page& page) {
   }
 }
 
+void add_links(const Report& report, Page& page) {
+  if (report.links.empty()) {
+    return;
+  }
+  page.heading("Links");
+  page.line("  {:<9} {:>7} {:>11} {:>9} {:>6}  {}", "kind", "number", "carried", "average", "peak",
+            "of the busiest");
+  for (const LinkReport& kind : report.links) {
+    page.line("  {:<9} {:>7.0f} {:>11} {:>9} {:>6}  {}, {}", link_kind_name(kind.kind), kind.links,
+              to_text(kind.bytes), percent(kind.average), fmt::format("{:.0f} %", 100 * kind.peak),
+              kind.busiest, to_text(kind.capacity));
+  }
+}
+
 void add_critical_path(const Report& report, Page& page) {
   constexpr std::size_t kShown = 5;
   const CriticalPath& path = report.critical_path;
@@ -318,6 +332,7 @@ std::string text_report(const Report& report, bool colour) {
   add_summary(report, page);
   add_breakdown(report.step, page);
   add_communication(report, page);
+  add_links(report, page);
   add_critical_path(report, page);
   add_memory(report, page);
   add_run(report, page);

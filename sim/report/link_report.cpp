@@ -1,0 +1,137 @@
+#include "sim/report/link_report.hpp"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+namespace danlu {
+namespace {
+
+/// Bytes that the streams of a class carry from one moment to another.
+struct Transport {
+  Seconds begin, end;
+  Bytes bytes;
+};
+
+class LinkReporter {
+ public:
+  LinkReporter(const Cluster& cluster, const StepPlan& plan, const Timeline& timeline,
+               CollectiveMode mode)
+      : cluster_(cluster), plan_(plan), timeline_(timeline), mode_(mode) {}
+
+  std::vector<LinkReport> report() {
+    collect();
+    std::map<LinkKind, std::pair<LinkReport, const LinkClass*>> by_kind;
+    for (const LinkClass& links : plan_.fold.link_classes) {
+      const Link& link = cluster_.topology.link(links.representative);
+      Bytes bytes;
+      for (const LinkClass::Crossing& crossing : links.crossings) {
+        bytes += total_[static_cast<std::size_t>(crossing.pattern)] * crossing.weight;
+      }
+      auto& [row, busiest] = by_kind[link.kind];
+      row.kind = link.kind;
+      row.links += links.members;
+      row.bytes += bytes * links.members;
+      const double average = bytes / link.bandwidth / timeline_.end;
+      if (busiest == nullptr || average > row.average) {
+        busiest = &links;
+        row.busiest = cluster_.topology.link_name(links.representative);
+        row.capacity = link.bandwidth;
+        row.busiest_bytes = bytes;
+        row.average = average;
+      }
+    }
+    std::vector<LinkReport> rows;
+    for (auto& [kind, found] : by_kind) {
+      found.first.peak = peak(*found.second, found.first.capacity);
+      rows.push_back(std::move(found.first));
+    }
+    return rows;
+  }
+
+ private:
+  const CommunicationInfo& info(int id) const {
+    return plan_.graph.communications[static_cast<std::size_t>(id)];
+  }
+
+  /// What every class of patterns transports, and when.
+  void collect() {
+    transports_.resize(plan_.fold.patterns.size());
+    total_.resize(plan_.fold.patterns.size());
+    for (std::size_t i = 0; i < plan_.graph.tasks.size(); ++i) {
+      const Task& task = plan_.graph.tasks[i];
+      const Seconds end = timeline_.finish[i];
+      if (task.kind == TaskKind::Run) {
+        for (const auto& [pattern, bytes] : bytes_of(task.slice)) {
+          add(pattern, {timeline_.start[i], end, bytes});
+        }
+      } else if (task.kind == TaskKind::Communication) {
+        const CommunicationInfo& described = info(task.info);
+        const int steps = tasks_per_communication(mode_, described);
+        const Seconds begin = std::min(end, timeline_.start[i] + described.latency / steps);
+        add(described.pattern, {begin, end, described.stream / steps});
+      }
+    }
+  }
+
+  void add(int pattern, const Transport& transport) {
+    const auto at = static_cast<std::size_t>(pattern);
+    total_[at] += transport.bytes;
+    transports_[at].push_back(transport);
+  }
+
+  /// Bytes that the collectives of a fused slice carry, by class of patterns.
+  const std::map<int, Bytes>& bytes_of(const ProgramSlice& slice) {
+    const auto key = std::tuple(slice.program, slice.first, slice.last);
+    const auto [known, is_new] = slices_.try_emplace(key);
+    if (is_new) {
+      const PlayedProgram& played = plan_.graph.programs[static_cast<std::size_t>(slice.program)];
+      for (int i = slice.first; i < slice.last; ++i) {
+        const int id = played.infos[static_cast<std::size_t>(i)];
+        if (id >= 0) {
+          known->second[info(id).pattern] += info(id).stream;
+        }
+      }
+    }
+    return known->second;
+  }
+
+  /// The largest sum of mean rates at one moment, over the link's capacity.
+  double peak(const LinkClass& links, BytesPerSecond capacity) const {
+    std::vector<std::pair<Seconds, double>> changes;  // of the rate
+    for (const LinkClass::Crossing& crossing : links.crossings) {
+      for (const Transport& moved : transports_[static_cast<std::size_t>(crossing.pattern)]) {
+        if (moved.end > moved.begin) {
+          const double rate = (moved.bytes * crossing.weight / (moved.end - moved.begin)).value;
+          changes.emplace_back(moved.begin, rate);
+          changes.emplace_back(moved.end, -rate);
+        }
+      }
+    }
+    std::sort(changes.begin(), changes.end());  // at one moment what ends comes before what begins
+    double now = 0;
+    double most = 0;
+    for (const auto& [time, change] : changes) {
+      now += change;
+      most = std::max(most, now);
+    }
+    return most / capacity.value;
+  }
+
+  const Cluster& cluster_;
+  const StepPlan& plan_;
+  const Timeline& timeline_;
+  CollectiveMode mode_;
+  std::vector<std::vector<Transport>> transports_;  // by class of patterns
+  std::vector<Bytes> total_;
+  std::map<std::tuple<int, int, int>, std::map<int, Bytes>> slices_;
+};
+
+}  // namespace
+
+std::vector<LinkReport> link_report(const Cluster& cluster, const StepPlan& plan,
+                                    const Timeline& timeline, CollectiveMode mode) {
+  return LinkReporter(cluster, plan, timeline, mode).report();
+}
+
+}  // namespace danlu

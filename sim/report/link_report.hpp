@@ -1,0 +1,29 @@
+// How full the links are, by kind: what all links of a kind carry in a step, and how busy the
+// busiest of them is, on average and at its peak.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/plan/plan_step.hpp"
+#include "sim/report/activity.hpp"
+
+namespace danlu {
+
+/// All links of one kind that carry anything.
+struct LinkReport {
+  LinkKind kind = LinkKind::ScaleUp;
+  double links = 0;         // directed, that carry anything
+  Bytes bytes;              // over all of them, in a step
+  std::string busiest;      // the one that is busy longest
+  BytesPerSecond capacity;  // of the busiest, as achieved
+  Bytes busiest_bytes;
+  double average = 0;  // share of the busiest link's capacity used, over the step
+  double peak = 0;     // the same at the worst moment; a fused pass counts with its mean rate
+};
+
+/// Kinds in the order of a message's way out: scale-up, PCIe, NIC, ...
+std::vector<LinkReport> link_report(const Cluster& cluster, const StepPlan& plan,
+                                    const Timeline& timeline, CollectiveMode mode);
+
+}  // namespace danlu
