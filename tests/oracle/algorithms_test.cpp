@@ -284,8 +284,8 @@ TEST(Logarithmic, MeetsItsClosedForms) {
   }
 }
 
-// T23: n 64, S 8192 B, 5 us, 50 GB/s. Ring 126 x 5 us + 0.32256 us = 630.3 us; halving-doubling 12 x
-// 5 us + 0.32256 us = 60.32 us; recursive doubling 6 (5 us + 0.16384 us) = 30.98 us. The order is
+// T23: n 64, S 8192 B, 5 us, 50 GB/s. Ring 126 x 5 us + 0.32256 us = 630.3 us; halving-doubling
+// 12 x 5 us + 0.32256 us = 60.32 us; recursive doubling 6 (5 us + 0.16384 us) = 30.98 us. The order is
 // the other way round than for large messages.
 TEST(Logarithmic, WinsWhereLatencyRules) {
   const Cluster cluster = plain_cluster(1, 64, 50_GBps, 25_GBps, 5_us);
@@ -393,7 +393,7 @@ TEST(Nvls, LoadsEveryPortWithNPlusOneParts) {
   EXPECT_EQ(pattern.parts, 8);
 }
 
-// SHARP over 4 nodes of 1: every NIC sends S once and receives it once, S/B; a ring sends 2 x 3/4 S.
+// SHARP over 4 nodes of 1: every NIC sends S once and receives it once, S/B; a ring sends 6/4 S.
 TEST(Sharp, SendsTheArrayOnce) {
   Cluster cluster = able_cluster(4, 1);
   EXPECT_TRUE(near(time_of(cluster, Algorithm::Sharp, CollectiveOp::AllReduce, 1_GB), 0.040005));
