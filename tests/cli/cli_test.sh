@@ -168,7 +168,8 @@ for mode in formula=23775.00 steady=23775.00 stepwise=24037.50; do
 done
 for wrong in '--op al-reduce|did you mean' '--min 8|a number and a unit' \
   '--min 2GiB --max 1GiB|is less than --min' '--algorithm nvls-tree|needs two nodes' \
-  '--op broadcast --algorithm tree|it makes: all-reduce' '--protocol LL256|known: LL, LL128, Simple' \
+  '--op broadcast --algorithm tree|it makes: all-reduce' \
+  '--protocol LL256|known: LL, LL128, Simple' \
   '--algorithm nvls --collectives stepwise|cannot be played message by message' \
   '--algorithm direct --protocol LL|does not use LL here' '--set fabric.latncy=3us|did you mean'; do
   # shellcheck disable=SC2086

@@ -285,8 +285,8 @@ TEST(Logarithmic, MeetsItsClosedForms) {
 }
 
 // T23: n 64, S 8192 B, 5 us, 50 GB/s. Ring 126 x 5 us + 0.32256 us = 630.3 us; halving-doubling
-// 12 x 5 us + 0.32256 us = 60.32 us; recursive doubling 6 (5 us + 0.16384 us) = 30.98 us. The order is
-// the other way round than for large messages.
+// 12 x 5 us + 0.32256 us = 60.32 us; recursive doubling 6 (5 us + 0.16384 us) = 30.98 us. The order
+// is the other way round than for large messages.
 TEST(Logarithmic, WinsWhereLatencyRules) {
   const Cluster cluster = plain_cluster(1, 64, 50_GBps, 25_GBps, 5_us);
   const auto us = [&](Algorithm algorithm) {
