@@ -262,8 +262,8 @@ TEST(SharingFolded, CopiesPlayedAsOneGetTheSameRates) {
 }
 
 // M5 and M6 as a fold has them: eight senders are one flow that crosses its own port once and the
-// receiver's eight times, four hosts one that crosses the uplink four times. M7 and M8: bandwidth is
-// handed on in the folded system as in the full one.
+// receiver's eight times, four hosts one that crosses the uplink four times. M7 and M8: bandwidth
+// is handed on in the folded system as in the full one.
 TEST(SharingFolded, EqualSendersAreOneFlow) {
   const auto ends = [](TaskGraph graph, const std::vector<double>& gigabytes, Seconds late) {
     for (std::size_t i = 0; i < gigabytes.size(); ++i) {
