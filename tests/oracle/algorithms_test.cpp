@@ -400,6 +400,27 @@ TEST(Sharp, SendsTheArrayOnce) {
   EXPECT_TRUE(near(time_of(cluster, Algorithm::Ring, CollectiveOp::AllReduce, 1_GB), 0.060030));
 }
 
+// TPU v4, 4 x 4 x 4: three snakes, each both ways. Every step is one link, and all links together
+// carry 6 x 64 streams over 384 directed links, none more than three.
+TEST(TorusRings, RunAlongEveryAxis) {
+  const Cluster cluster = build_cluster(load_topology("tpu-v4", testing::shipped_presets()));
+  const Group group = make_group(cluster, first_ranks(64));
+  ASSERT_EQ(group.rings.size(), 6U);
+  for (const std::vector<int>& ring : group.rings) {
+    EXPECT_EQ(std::set<int>(ring.begin(), ring.end()).size(), 64U);
+    for (std::size_t i = 0; i < ring.size(); ++i) {
+      EXPECT_EQ(route(cluster, ring[i], ring[(i + 1) % ring.size()]).size(), 1U);
+    }
+  }
+  const Pattern rings = ring_pattern(cluster, first_ranks(64));
+  int crossings = 0;
+  for (const LinkLoad& load : rings.loads) {
+    crossings += load.weight;
+    EXPECT_LE(load.weight, 3);
+  }
+  EXPECT_EQ(crossings, 6 * 64);
+}
+
 // The double binary tree has no exact form: at least 2(n-1)/n S/B, towards 2 S/B for large S (two
 // nodes: S/B), and latency that grows with log n.
 TEST(DoubleTree, StaysWithinItsBounds) {
