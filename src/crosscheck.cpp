@@ -1,5 +1,5 @@
-// danlu run --crosscheck FILE: one scenario on every rung of the ladder of fidelity, and how far the
-// answers are apart: closed forms without contention, a flow per collective, a flow per step.
+// danlu run --crosscheck FILE: one scenario on every rung of the ladder of fidelity, and how far
+// the answers are apart: closed forms without contention, a flow per collective, a flow per step.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -133,6 +133,43 @@ std::vector<Order> rail_rings(const std::vector<std::vector<int>>& nodes, std::s
   return rings;
 }
 
+/// A closed snake through a torus: to and fro along the first of `axes`, a step along the next
+/// wherever it turns, and so on (the reflected Gray code).
+Order snake(const std::vector<int>& dims, const std::vector<std::size_t>& axes) {
+  std::vector<int> strides;  // of each axis, the first varying fastest
+  int size = 1;
+  for (const int dim : dims) {
+    strides.push_back(size);
+    size *= dim;
+  }
+  Order order;
+  for (int i = 0; i < size; ++i) {
+    int point = 0;
+    int rest = i;
+    for (const std::size_t axis : axes) {
+      const int digit = rest % dims[axis];
+      rest /= dims[axis];
+      point += strides[axis] * (rest % 2 == 0 ? digit : dims[axis] - 1 - digit);
+    }
+    order.push_back(point);
+  }
+  return order;
+}
+
+/// Rings through a whole torus: a snake for every axis that may run first, each in both directions,
+/// so that all axes carry about as much.
+std::vector<Order> torus_rings(const std::vector<int>& dims) {
+  std::vector<Order> rings;
+  std::vector<std::size_t> axes(dims.size());
+  std::iota(axes.begin(), axes.end(), std::size_t{0});
+  for (std::size_t turn = 0; turn < dims.size(); ++turn) {
+    rings.push_back(snake(dims, axes));
+    rings.emplace_back(rings.back().rbegin(), rings.back().rend());
+    std::rotate(axes.begin(), axes.begin() + 1, axes.end());
+  }
+  return rings;
+}
+
 std::vector<Order> ring_orders(const Cluster& cluster, const Group& group) {
   if (group.node_count() > 1 && group.per_node() > 0) {
     return rail_rings(group.nodes, static_cast<std::size_t>(group.per_node()));
@@ -142,6 +179,9 @@ std::vector<Order> ring_orders(const Cluster& cluster, const Group& group) {
     std::vector<Order> rings = mesh_rings(cluster, group.ranks);
     if (!rings.empty()) {
       return rings;
+    }
+    if (kind == ScaleUpKind::Torus && group.size() == cluster.spec.topology.gpus_per_node) {
+      return torus_rings(cluster.spec.topology.scale_up_dims);
     }
   }
   Order all(group.ranks.size());

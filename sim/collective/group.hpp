@@ -5,7 +5,8 @@
 //
 // Ring j enters an even node at its rank j and leaves it at j+1; an odd node the other way round,
 // so that every crossing stays on its rail (with an odd number of nodes all but one). In a mesh
-// node the rings are tours over direct links that use no link twice, each in both directions.
+// node the rings are tours over direct links that use no link twice, each in both directions; in a
+// torus too large to search, snakes along each of its axes.
 #pragma once
 
 #include <span>

@@ -3,8 +3,9 @@
 //   NVLS    one NVSwitch node. Rank i owns the i-th part: it reads the sum of that part through the
 //           switch, which fetches it from all n, and writes it back to all through the switch. Each
 //           port carries S + S/n each way:   t = (n+1)/n S/B, a bus bandwidth of 2(n-1)/(n+1) B
-//   NVLS with trees   the shard that rank i owns of its node's sum travels along double binary trees
-//           over the nodes before it is written back: NVLink as above, (S/g) 2/B on every NIC (1/B
+//   NVLS with trees
+//           the shard that rank i owns of its node's sum travels along double binary trees over the
+//           nodes before it is written back: NVLink as above, (S/g) 2/B on every NIC (1/B
 //           with two nodes)
 //   SHARP   reduce-scatter in the node, each shard once up to the leaf or spine where its rail
 //           meets and once down again, all-gather in the node, pipelined:   (S/g)/B on every NIC

@@ -45,7 +45,8 @@ Seconds step_latency(const TopologySpec& topology, CollectiveChoice choice, Byte
 Seconds phase_latency(const TopologySpec& topology, const Group& group, CollectiveChoice choice,
                       CollectiveOp op, Bytes bytes, const std::vector<Pattern>& phases,
                       std::size_t phase);
-/// Bytes on the links for every byte of the data: flags, and what an algorithm falls short of rings.
+/// Bytes on the links for every byte of the data: flags, and what an algorithm falls short of a
+/// ring.
 double overhead(CollectiveChoice choice, CollectiveOp op, const Group& group);
 /// Bytes that a stream of a phase carries, the overhead included.
 Bytes phase_bytes(CollectiveChoice choice, CollectiveOp op, const Group& group,
@@ -64,8 +65,8 @@ struct RingCost {
   Seconds latency;
   Bytes stream;
 };
-/// The faster, at `rate` for each stream, of the ring's protocols and, inside one node, of sums made
-/// by its switches: they load the same ports, each once per direction, with other bytes.
+/// The faster, at `rate` for each stream, of the ring's protocols and, inside one node, of sums
+/// made by its switches: they load the same ports, each once per direction, with other bytes.
 RingCost ring_cost(const Cluster& cluster, const Pattern& ring, CollectiveOp op, Bytes bytes,
                    BytesPerSecond rate);
 /// The same for a transfer between two GPUs.

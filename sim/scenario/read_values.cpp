@@ -582,8 +582,7 @@ void apply_override(const std::string& override_text, std::span<const KeyRow> ke
     return;
   }
   const std::size_t before = problems.size();
-  const Values own =
-      read_values(override_text.substr(equals + 1), file, keys, path, problems);
+  const Values own = read_values(override_text.substr(equals + 1), file, keys, path, problems);
   if (problems.size() == before) {
     values.erase_tree(path);
     values.overlay(own);

@@ -23,7 +23,7 @@ call() { # runs danlu; sets out, err, code
 call --help
 expect 'help exits 0' 0 "$code"
 help=$out
-for command in run compare check list topology validate; do
+for command in run compare check list topology collective validate; do
   expect_has 'help names every command' "$command" "$help"
   call "$command" --help
   expect "$command --help exits 0" 0 "$code"
@@ -82,7 +82,8 @@ expect_has 'also where the first key of the relation is in the file' \
 
 # A sanitized program cannot start under a limit of memory.
 if (ulimit -v 300000 && "$danlu" --version) >/dev/null 2>&1; then
-  (ulimit -v 300000 && "$danlu" run scenarios/gpt3-175b-a100.yaml --set fold=off) \
+  (ulimit -v 300000 && "$danlu" run scenarios/gpt3-175b-a100.yaml --set fold=off \
+    --set cluster.gpus=4096 --set parallelism.data=64 --set training.global_batch=6144) \
     >"$work/out" 2>"$work/err" </dev/null
   expect 'a case too large for this machine exits 1' 1 $?
   expect_has 'and says what to do' 'hint: fold: exact' "$(<"$work/err")"
@@ -151,6 +152,42 @@ expect 'and a route for each pair' 240 "$(grep -c '<route ' <<<"$out")"
 call topology dgx-h100 --gpus 1032 --format simgrid-xml
 expect 'a platform file too large is refused' 2 "$code"
 expect_has 'with the limit' 'must have at most 1024 GPUs, found 1032' "$err"
+
+call collective --topology dgx-h100 --min 1GiB --max 1GiB
+expect 'a collective exits 0' 0 "$code"
+expect_has 'with its algorithm and bottleneck' 'nvls                Simple' "$out"
+call collective --topology dgx-h100 --min 1GiB --max 1GiB --json
+expect_has 'json has the schema' '"schema": "danlu.collective/1"' "$out"
+expect_has 'and the bus bandwidth' '"busbw_bytes_per_s"' "$out"
+# 30/16 x 1 GB / 80 GB/s = 23437.5 us and 30 steps, one in eight between nodes: 11.25 us in the
+# mean. Message by message every round waits for its slowest step, 20 us.
+for mode in formula=23775.00 steady=23775.00 stepwise=24037.50; do
+  call collective --topology lesson --gpus 16 --min 1GB --max 1GB --collectives "${mode%=*}"
+  expect "${mode%=*} plays" 0 "$code"
+  expect_has "${mode%=*} takes its time" "${mode#*=}" "$out"
+done
+for wrong in '--op al-reduce|did you mean' '--min 8|a number and a unit' \
+  '--min 2GiB --max 1GiB|is less than --min' '--algorithm nvls-tree|needs two nodes' \
+  '--op broadcast --algorithm tree|it makes: all-reduce' \
+  '--protocol LL256|known: LL, LL128, Simple' \
+  '--algorithm nvls --collectives stepwise|cannot be played message by message' \
+  '--algorithm direct --protocol LL|does not use LL here' '--set fabric.latncy=3us|did you mean'; do
+  # shellcheck disable=SC2086
+  call collective --topology dgx-h100 ${wrong%%|*}
+  expect "collective ${wrong%%|*} exits 2" 2 "$code"
+  expect_has "and says why" "${wrong#*|}" "$err"
+done
+# NVLink carries seven of eight rings: 7 x 30/16 x 125 MB / 100 GB/s = 16406.25 us, and 337.5.
+call collective --topology lesson --gpus 16 --min 1GB --max 1GB --set node.nics.bandwidth=160Gbps
+expect_has 'an override of the topology holds' '16743.75' "$out"
+
+call run --crosscheck scenarios/learn/04-data-parallel-and-overlap.yaml
+expect 'a crosscheck exits 0' 0 "$code"
+expect_has 'has every rung' 'stepwise' "$out"
+call run --crosscheck --json scenarios/learn/04-data-parallel-and-overlap.yaml
+expect_has 'json of a crosscheck' '"schema": "danlu.crosscheck/1"' "$out"
+call run --crosscheck "$scenario" "$selective"
+expect 'a crosscheck of two files exits 2' 2 "$code"
 
 call validate "$scenario"
 expect 'a table that is none exits 2' 2 "$code"

@@ -284,9 +284,9 @@ TEST(Logarithmic, MeetsItsClosedForms) {
   }
 }
 
-// T23: n 64, S 8192 B, 5 us, 50 GB/s. Ring 126 x 5 us + 0.32256 us = 630.3 us; halving-doubling 12 x
-// 5 us + 0.32256 us = 60.32 us; recursive doubling 6 (5 us + 0.16384 us) = 30.98 us. The order is
-// the other way round than for large messages.
+// T23: n 64, S 8192 B, 5 us, 50 GB/s. Ring 126 x 5 us + 0.32256 us = 630.3 us; halving-doubling
+// 12 x 5 us + 0.32256 us = 60.32 us; recursive doubling 6 (5 us + 0.16384 us) = 30.98 us. The order
+// is the other way round than for large messages.
 TEST(Logarithmic, WinsWhereLatencyRules) {
   const Cluster cluster = plain_cluster(1, 64, 50_GBps, 25_GBps, 5_us);
   const auto us = [&](Algorithm algorithm) {
@@ -393,11 +393,32 @@ TEST(Nvls, LoadsEveryPortWithNPlusOneParts) {
   EXPECT_EQ(pattern.parts, 8);
 }
 
-// SHARP over 4 nodes of 1: every NIC sends S once and receives it once, S/B; a ring sends 2 x 3/4 S.
+// SHARP over 4 nodes of 1: every NIC sends S once and receives it once, S/B; a ring sends 6/4 S.
 TEST(Sharp, SendsTheArrayOnce) {
   Cluster cluster = able_cluster(4, 1);
   EXPECT_TRUE(near(time_of(cluster, Algorithm::Sharp, CollectiveOp::AllReduce, 1_GB), 0.040005));
   EXPECT_TRUE(near(time_of(cluster, Algorithm::Ring, CollectiveOp::AllReduce, 1_GB), 0.060030));
+}
+
+// TPU v4, 4 x 4 x 4: three snakes, each both ways. Every step is one link, and all links together
+// carry 6 x 64 streams over 384 directed links, none more than three.
+TEST(TorusRings, RunAlongEveryAxis) {
+  const Cluster cluster = build_cluster(load_topology("tpu-v4", testing::shipped_presets()));
+  const Group group = make_group(cluster, first_ranks(64));
+  ASSERT_EQ(group.rings.size(), 6U);
+  for (const std::vector<int>& ring : group.rings) {
+    EXPECT_EQ(std::set<int>(ring.begin(), ring.end()).size(), 64U);
+    for (std::size_t i = 0; i < ring.size(); ++i) {
+      EXPECT_EQ(route(cluster, ring[i], ring[(i + 1) % ring.size()]).size(), 1U);
+    }
+  }
+  const Pattern rings = ring_pattern(cluster, first_ranks(64));
+  int crossings = 0;
+  for (const LinkLoad& load : rings.loads) {
+    crossings += load.weight;
+    EXPECT_LE(load.weight, 3);
+  }
+  EXPECT_EQ(crossings, 6 * 64);
 }
 
 // The double binary tree has no exact form: at least 2(n-1)/n S/B, towards 2 S/B for large S (two

@@ -224,6 +224,75 @@ TEST(Sharing, M8ALaterFlowTakesItsShare) {
   EXPECT_TRUE(near(finish(timeline, b).value, 10));
 }
 
+// The same systems folded. Three copies of every flow on links of three times the capacity get the
+// rates of one; folded, they are one flow that crosses each link three times.
+TEST(SharingFolded, CopiesPlayedAsOneGetTheSameRates) {
+  constexpr int kCopies = 3;
+  const std::vector<std::pair<TaskGraph, std::vector<double>>> systems{
+      {network({10, 10}, {{0, 1}, {0}, {1}}), {5, 5, 5}},                      // M1
+      {network({10, 4}, {{0, 1}, {0}, {1}}), {2, 8, 2}},                       // M2
+      {network({12, 6}, {{0}, {0}, {0, 1}, {1}, {1}}), {5, 5, 2, 2, 2}},       // M3
+      {network({1, 1, 1}, {{0, 1, 2}, {0}, {1}, {2}}), {0.5, 0.5, 0.5, 0.5}},  // M4
+      {network({50, 50, 50}, {{0, 2}, {1, 2}}), {25, 25}},                     // M5
+      {network({100, 100, 100, 100, 100}, {{0, 4}, {1, 4}, {2, 4}, {3, 4}}),
+       {25, 25, 25, 25}},  // M6
+  };
+  for (const auto& [single, rates] : systems) {
+    TaskGraph copies = single;
+    TaskGraph folded = single;
+    for (std::size_t link = 0; link < single.links.size(); ++link) {
+      copies.links[link].capacity = folded.links[link].capacity =
+          single.links[link].capacity * kCopies;
+    }
+    for (std::size_t channel = 0; channel < single.channels.size(); ++channel) {
+      for (ChannelLoad& load : folded.channels[channel].loads) {
+        load.weight *= kCopies;
+      }
+      for (int copy = 0; copy < kCopies; ++copy) {  // rate x 1 s: all end after a second
+        add_flow(copies, static_cast<int>(channel), Bytes{rates[channel] * 1e9});
+      }
+      add_flow(folded, static_cast<int>(channel), Bytes{rates[channel] * 1e9});
+    }
+    for (const TaskGraph* graph : {&copies, &folded}) {
+      for (const Seconds end : play(*graph).finish) {
+        EXPECT_TRUE(near(end.value, 1));
+      }
+    }
+  }
+}
+
+// M5 and M6 as a fold has them: eight senders are one flow that crosses its own port once and the
+// receiver's eight times, four hosts one that crosses the uplink four times. M7 and M8: bandwidth
+// is handed on in the folded system as in the full one.
+TEST(SharingFolded, EqualSendersAreOneFlow) {
+  const auto ends = [](TaskGraph graph, const std::vector<double>& gigabytes, Seconds late) {
+    for (std::size_t i = 0; i < gigabytes.size(); ++i) {
+      add_flow(graph, static_cast<int>(i), Bytes{gigabytes[i] * 1e9}, i == 0 ? Seconds{} : late);
+    }
+    return play(graph).finish;
+  };
+  TaskGraph incast = network({50, 50}, {{0, 1}});
+  incast.channels[0].loads[1].weight = 8;
+  EXPECT_TRUE(near(ends(incast, {6.25}, {})[0].value, 1));
+  TaskGraph uplink = network({100, 100}, {{0, 1}});
+  uplink.channels[0].loads[1].weight = 4;
+  EXPECT_TRUE(near(ends(uplink, {25}, {})[0].value, 1));
+  TaskGraph handed_on = network({30, 12}, {{0, 1}, {0}, {1}});  // M7, three copies of each
+  TaskGraph later = network({20}, {{0}, {0}});                  // M8, two copies of each
+  for (Channel& channel : handed_on.channels) {
+    for (ChannelLoad& load : channel.loads) {
+      load.weight = 3;
+    }
+  }
+  for (Channel& channel : later.channels) {
+    channel.loads[0].weight = 2;
+  }
+  const std::vector<Seconds> m7 = ends(handed_on, {10, 60, 10}, {});
+  EXPECT_TRUE(near(m7[0].value, 5) && near(m7[1].value, 7) && near(m7[2].value, 5));
+  const std::vector<Seconds> m8 = ends(later, {50, 50}, 2_s);
+  EXPECT_TRUE(near(m8[0].value, 8) && near(m8[1].value, 10));
+}
+
 // Eight times 1 GB into 50 GB/s: 8/50 s = 160 ms after the latency of 5 us, all together.
 TEST(Sharing, IncastEndsAfterAllBytesPassedTheReceiver) {
   std::vector<std::vector<int>> channels;

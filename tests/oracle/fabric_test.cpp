@@ -221,10 +221,10 @@ INSTANTIATE_TEST_SUITE_P(All, PublishedCounts,
                                            Counts{"h100-superpod", 4096, 128, 128, 64, 8192},
                                            Counts{"alibaba-hpn", 15360, 240, 120, 0, 14400},
                                            Counts{"meta-24k", 3072, 192, 12, 0, 6144}),
-                         [](const auto& info) {
-                           std::string name = info.param.topology;
+                         [](const auto& counts) {
+                           std::string name = counts.param.topology;
                            std::replace(name.begin(), name.end(), '-', '_');
-                           return fmt::format("{}_{}", name, info.param.gpus);
+                           return fmt::format("{}_{}", name, counts.param.gpus);
                          });
 
 // 15 segments up, 1/15 of it on to the core: two pods have 60 x 8 cables of a plane to the core.
@@ -431,7 +431,7 @@ TEST(Ecmp, SameSeedSamePathsOtherSeedOtherPaths) {
 // standard deviation of sqrt(1024 (1/e - 2/e^2)) = 10 (occupancy); five of those are 50. The
 // fullest of all has several flows, where an even spread has one on each.
 TEST(Ecmp, CollidesAsBallsInBinsDo) {
-  for (const std::uint64_t seed : {1U, 2U, 3U}) {
+  for (const std::uint32_t seed : {1U, 2U, 3U}) {
     const Cluster cluster = build_cluster(ecmp_tree(seed));
     const std::vector<Route> ways = shift_by_half(cluster);
     std::map<LinkId, int> up;

@@ -1,7 +1,7 @@
 // Published training runs, each simulated in a process of its own through the converter that
 // `danlu validate` uses: weak scaling by Narayanan et al. 2021 (arXiv:2104.04473, table 1) and
 // GPT-3 on 64 GPUs by Korthikanti et al. 2022 (arXiv:2205.05198, table 5). And collectives as
-// nccl-tests and others measured them, by the closed form, which other tests hold equal to the flow.
+// nccl-tests and others measured them, by the closed form, which other tests hold equal to flows.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 

@@ -134,7 +134,7 @@ declare -A allowed=(
   [engine]='base cluster collective plan'
   [report]='base cluster workload collective plan'
   [scenario]='base cluster workload plan'
-  [validation]='base cluster workload scenario'
+  [validation]='base cluster workload collective scenario'
   [campaign]='base cluster workload plan report'
 )
 for from in "${layers[@]}"; do
