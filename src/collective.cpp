@@ -125,8 +125,9 @@ LinkId bottleneck_of(const Cluster& cluster, const Group& group, CollectiveOp op
   Seconds longest{-1};
   for (const Pattern& phase : planned.phases) {
     for (const LinkLoad& load : phase.loads) {
-      const Seconds time = phase_bytes(planned.choice, op, group, phase, size) /
-                           (cluster.topology.link(load.link).bandwidth / load.weight);
+      const Seconds time =
+          phase_bytes(cluster.spec.topology, planned.choice, op, group, phase, size) /
+          (cluster.topology.link(load.link).bandwidth / load.weight);
       if (time > longest) {
         longest = time;
         found = load.link;

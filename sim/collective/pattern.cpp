@@ -127,7 +127,8 @@ double inflation(const Cluster& cluster, const Group& group, const Pattern& patt
     case Algorithm::Nvls:
       return 1 / achieved;
     case Algorithm::NvlsTree:
-      return std::min(in_node, between) / std::min(in_node * achieved, between * kTreeNetworkShare);
+      return std::min(in_node, between) /
+             std::min(in_node * achieved, between * (topology.nccl_tuning ? kTreeNetworkShare : 1));
     case Algorithm::Sharp:
       return 1 / topology.fabric_reduction_efficiency;
     default:

@@ -172,7 +172,11 @@ Seconds phase_latency(const TopologySpec& topology, const Group& group, Collecti
   return fixed + collective_latency(op, scaled);
 }
 
-double overhead(CollectiveChoice choice, CollectiveOp op, const Group& group) {
+double overhead(const TopologySpec& topology, CollectiveChoice choice, CollectiveOp op,
+                const Group& group) {
+  if (!topology.nccl_tuning) {
+    return 1;
+  }
   const auto protocol = static_cast<std::size_t>(choice.protocol);
   const bool one_node = group.node_count() == 1;
   switch (choice.algorithm) {
@@ -188,9 +192,9 @@ double overhead(CollectiveChoice choice, CollectiveOp op, const Group& group) {
   }
 }
 
-Bytes phase_bytes(CollectiveChoice choice, CollectiveOp op, const Group& group,
-                  const Pattern& phase, Bytes bytes) {
-  return stream_bytes(op, phase, bytes) * overhead(choice, op, group);
+Bytes phase_bytes(const TopologySpec& topology, CollectiveChoice choice, CollectiveOp op,
+                  const Group& group, const Pattern& phase, Bytes bytes) {
+  return stream_bytes(op, phase, bytes) * overhead(topology, choice, op, group);
 }
 
 BytesPerSecond alone_rate(const Cluster& cluster, const Pattern& pattern) {
@@ -206,7 +210,8 @@ Seconds alone_time(const Cluster& cluster, const Group& group, CollectiveChoice 
   Seconds time;
   for (std::size_t i = 0; i < phases.size(); ++i) {
     time += phase_latency(cluster.spec.topology, group, choice, op, bytes, phases, i) +
-            phase_bytes(choice, op, group, phases[i], bytes) / alone_rate(cluster, phases[i]);
+            phase_bytes(cluster.spec.topology, choice, op, group, phases[i], bytes) /
+                alone_rate(cluster, phases[i]);
   }
   return time;
 }
@@ -225,7 +230,7 @@ RingCost ring_cost(const Cluster& cluster, const Pattern& ring, CollectiveOp op,
   std::optional<RingCost> best;
   const auto offer = [&](CollectiveChoice choice, const Pattern& pattern) {
     const RingCost cost{choice, phase_latency(topology, group, choice, op, bytes, {pattern}, 0),
-                        phase_bytes(choice, op, group, pattern, bytes)};
+                        phase_bytes(topology, choice, op, group, pattern, bytes)};
     if (!best || cost.latency + cost.stream / rate < best->latency + best->stream / rate) {
       best = cost;
     }

@@ -46,11 +46,12 @@ Seconds phase_latency(const TopologySpec& topology, const Group& group, Collecti
                       CollectiveOp op, Bytes bytes, const std::vector<Pattern>& phases,
                       std::size_t phase);
 /// Bytes on the links for every byte of the data: flags, and what an algorithm falls short of a
-/// ring.
-double overhead(CollectiveChoice choice, CollectiveOp op, const Group& group);
+/// ring. 1 where the topology does not follow NCCL.
+double overhead(const TopologySpec& topology, CollectiveChoice choice, CollectiveOp op,
+                const Group& group);
 /// Bytes that a stream of a phase carries, the overhead included.
-Bytes phase_bytes(CollectiveChoice choice, CollectiveOp op, const Group& group,
-                  const Pattern& phase, Bytes bytes);
+Bytes phase_bytes(const TopologySpec& topology, CollectiveChoice choice, CollectiveOp op,
+                  const Group& group, const Pattern& phase, Bytes bytes);
 
 /// How fast a stream of the pattern is when nothing else runs.
 BytesPerSecond alone_rate(const Cluster& cluster, const Pattern& pattern);

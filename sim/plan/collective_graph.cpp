@@ -36,7 +36,8 @@ TaskId CollectiveGraph::add_steady(const Group& group, const PlannedCollective& 
         graph_.add({.kind = TaskKind::Communication,
                     .duration = phase_latency(cluster_.spec.topology, group, planned.choice, op,
                                               bytes, planned.phases, i),
-                    .bytes = phase_bytes(planned.choice, op, group, planned.phases[i], bytes),
+                    .bytes = phase_bytes(cluster_.spec.topology, planned.choice, op, group,
+                                         planned.phases[i], bytes),
                     .channel = static_cast<int>(graph_.channels.size()) - 1,
                     .name = "phase"},
                    {});
@@ -68,7 +69,7 @@ TaskId CollectiveGraph::add_transfer(const Group& group, CollectiveChoice choice
   return graph_.add({.kind = TaskKind::Communication,
                      .duration = step_latency(cluster_.spec.topology, choice, bytes, in_node,
                                               cluster_.topology.latency(way)),
-                     .bytes = size * overhead(choice, op, group),
+                     .bytes = size * overhead(cluster_.spec.topology, choice, op, group),
                      .channel = known->second,
                      .name = "transfer"},
                     {});
