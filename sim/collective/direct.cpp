@@ -9,6 +9,8 @@
 //   send                         every rank sends the array to the next
 //
 // On a full mesh of n ranks each with n-1 links this uses all links.
+#include <cmath>
+
 #include "sim/collective/algorithms.hpp"
 
 namespace danlu {
@@ -70,7 +72,7 @@ std::vector<Phase> direct_phases(CollectiveOp op, const Group& group) {
   Phase phase = all_pairs(n);
   switch (op) {
     case CollectiveOp::AllToAll:
-      phase.mean_steps = (n - 1 + kMessagesAtOnce - 1) / kMessagesAtOnce;
+      phase.mean_steps = std::ceil((n - 1.0) / kMessagesAtOnce);
       return {phase};
     case CollectiveOp::AllReduce:
       return {phase, phase};
