@@ -41,7 +41,7 @@ TransferList ring_transfers(CollectiveOp op, const Group& group) {
       for (int i = 0; i + 1 < n; ++i) {
         list.transfers.push_back({i,
                                   chain[static_cast<std::size_t>(i)],
-                                  chain[static_cast<std::size_t>(i + 1)],
+                                  chain[static_cast<std::size_t>(i) + 1],
                                   {ring},
                                   false});
       }

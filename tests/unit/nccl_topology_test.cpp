@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "sim/cluster/cluster.hpp"
 #include "tests/support/support.hpp"
 
@@ -34,11 +32,16 @@ std::string nvlink(const std::string& target, int count, const std::string& targ
                      target_class);
 }
 
+/// Writes a topology file of NCCL that holds `xml`; returns its path.
+std::string write_system(const testing::Folder& folder, const std::string& xml) {
+  return folder.write("node.xml", "<system version=\"1\">\n" + xml + "</system>\n").string();
+}
+
 /// The topology of a file that holds `xml` as its node, and more keys below `node:`.
 TopologySpec node_of(const std::string& xml, const std::string& more = "") {
-  const std::string file = ::testing::TempDir() + "nccl_topology_test.xml";
-  std::ofstream(file) << "<system version=\"1\">\n" << xml << "</system>\n";
-  const std::string yaml = fmt::format("name: mine\ngpu: h100\nnode:\n  xml: {}\n{}", file, more);
+  const testing::Folder folder;
+  const std::string yaml =
+      fmt::format("name: mine\ngpu: h100\nnode:\n  xml: {}\n{}", write_system(folder, xml), more);
   return load_topology_text(yaml, "/mine.yaml", testing::shipped_presets()).topology;
 }
 
@@ -81,8 +84,8 @@ TEST(NcclTopology, KeysOfTheTopologyWin) {
 
 // A file named on the command line replaces the node of the topology, its links too.
 TEST(NcclTopology, ReplacesTheNodeOfAScenario) {
-  node_of(hopper_node());
-  const std::string file = ::testing::TempDir() + "nccl_topology_test.xml";
+  const testing::Folder folder;
+  const std::string file = write_system(folder, hopper_node());
   const Scenario scenario = testing::shipped(
       "gpt3-175b-a100.yaml", {"cluster.topology=dgx1-v100", "cluster.gpu=v100-32",
                               "training.precision=fp16", "cluster.node.xml=" + file});
