@@ -17,7 +17,7 @@ namespace {
 struct ClassWeight {
   int pattern = 0;
   int weight = 0;
-  auto operator<=>(const ClassWeight&) const = default;
+  auto operator<=>(const ClassWeight&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 /// The left side of a link's inequality, by class, ascending.
 using Row = std::vector<ClassWeight>;

@@ -38,7 +38,7 @@ struct Chunk {
   int layers = 1;
   bool first = false;
   bool last = false;
-  auto operator<=>(const Chunk&) const = default;
+  auto operator<=>(const Chunk&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 Program forward_program(const Workload& workload, const KernelTimer& timer, Chunk chunk);

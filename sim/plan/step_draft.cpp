@@ -6,8 +6,8 @@ namespace danlu {
 namespace {
 
 std::size_t pass_number(const Workload& w, const StageOp& op) {
-  const auto chunk = static_cast<std::size_t>((op.forward ? 0 : w.training.chunks) + op.chunk);
-  return chunk * static_cast<std::size_t>(w.microbatches()) +
+  const int chunk = (op.forward ? 0 : w.training.chunks) + op.chunk;
+  return static_cast<std::size_t>(chunk) * static_cast<std::size_t>(w.microbatches()) +
          static_cast<std::size_t>(op.microbatch);
 }
 
@@ -146,7 +146,7 @@ int StepDraft::communication(int id, CommunicationKind kind, CollectiveOp op,
         .bytes_per_rank = bytes,
         .pattern = id};
     set_cost(id, info);
-    graph().communications.push_back(std::move(info));
+    graph().communications.push_back(info);
   }
   return known->second;
 }
