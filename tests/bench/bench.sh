@@ -91,12 +91,12 @@ scale() { # GPUS: GPT-3 175B, tensor 8, pipeline 8, 96 microbatches per replica
 cd "$root"
 # shellcheck disable=SC2059
 printf "$row" command 'wall s' budget MB tasks tasks/s 'step s' ''
-bench 'GPT-3 175B, 64 GPUs, selective' 12.9141 '0.5' scenarios/gpt3-175b-64-a100-selective.yaml
-bench 'GPT-3 175B, 64 GPUs, full' 17.7853 '0.5' scenarios/gpt3-175b-64-a100-full.yaml
-bench 'GPT-3 175B, 1,024 GPUs' 25.5700 '0.1' scenarios/gpt3-175b-a100.yaml
-bench 'Llama-3 405B, 16,384 GPUs' 8.5927 '0.5' scenarios/llama3-405b-16384-h100.yaml
-bench 'Llama-3 405B, 131,072 GPUs' 8.6202 '4' scenarios/llama3-405b-131072-h100.yaml
-bench 'GPT-3 175B, 512 GPUs, no fold' 25.5137 '60' scenarios/gpt3-175b-a100.yaml \
+bench 'GPT-3 175B, 64 GPUs, selective' 13.0778 '0.5' scenarios/gpt3-175b-64-a100-selective.yaml
+bench 'GPT-3 175B, 64 GPUs, full' 17.9747 '0.5' scenarios/gpt3-175b-64-a100-full.yaml
+bench 'GPT-3 175B, 1,024 GPUs' 25.8594 '0.1' scenarios/gpt3-175b-a100.yaml
+bench 'Llama-3 405B, 16,384 GPUs' 8.6327 '0.5' scenarios/llama3-405b-16384-h100.yaml
+bench 'Llama-3 405B, 131,072 GPUs' 8.6603 '4' scenarios/llama3-405b-131072-h100.yaml
+bench 'GPT-3 175B, 512 GPUs, no fold' 25.8031 '60' scenarios/gpt3-175b-a100.yaml \
   --set fold=off --set cluster.gpus=512 --set parallelism.data=8 --set training.global_batch=768
 
 # 2 x 1023 steps of 2 us and 2 x 1023/1024 x 1 GiB / 25 GB/s: 4.092 ms + 85.816 ms.
