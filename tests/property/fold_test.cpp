@@ -40,8 +40,8 @@ class Dice {
 
   /// A whole number from `least` to `most`; the same on every machine, unlike the standard's.
   int between(int least, int most) {
-    const auto range = static_cast<std::uint64_t>(most - least + 1);
-    return least + static_cast<int>(engine_() % range);
+    const int count = most - least + 1;
+    return least + static_cast<int>(engine_() % static_cast<std::uint64_t>(count));
   }
   std::size_t below(std::uint64_t limit) { return engine_() % limit; }
   bool coin() { return between(0, 1) == 1; }
