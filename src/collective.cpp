@@ -107,15 +107,6 @@ void check_wish(const CollectiveWish& wish, CollectiveOp op, const Group& group,
              "steady or formula");
     }
   }
-  const std::vector<Protocol> protocols = protocols_of(algorithm, topology);
-  if (wish.protocol &&
-      std::find(protocols.begin(), protocols.end(), *wish.protocol) == protocols.end()) {
-    refuse("--protocol",
-           fmt::format("{} does not use {} here", row_of(algorithm).name,
-                       kProtocolNames[static_cast<std::size_t>(*wish.protocol)]),
-           topology.nccl_tuning ? "LL and LL128 are for rings and trees"
-                                : "the topology does not follow NCCL (collective.tuning)");
-  }
 }
 
 /// The link that limits the phase which takes longest.
@@ -247,9 +238,17 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
     playable.algorithm = Algorithm::Ring;  // what switches add up cannot be played by messages
   }
   check_wish(playable, op, group, spec.topology, mode);
+  const std::vector<Candidate> choices = candidates(cluster, group, op, playable);
+  if (choices.empty()) {
+    refuse("--protocol",
+           fmt::format("no algorithm for {} uses {} here",
+                       kCollectiveOpNames[static_cast<std::size_t>(op)], options.protocol),
+           spec.topology.nccl_tuning ? "LL and LL128 are for rings and trees"
+                                     : "the topology does not follow NCCL (collective.tuning)");
+  }
   std::vector<Line> lines;
   for (const Bytes size : sizes) {
-    Line line{.size = size, .planned = plan_collective(cluster, group, op, size, playable)};
+    Line line{.size = size, .planned = fastest(cluster, group, op, size, choices)};
     line.time = line.planned.alone;
     line.bottleneck = bottleneck_of(cluster, group, op, size, line.planned);
     lines.push_back(std::move(line));

@@ -38,7 +38,8 @@ class PhaseRouter {
     if (!phase_.critical.empty()) {
       pattern_.local_latency = pattern_.network_latency = {};
       for (const Hop& hop : phase_.critical) {
-        add_latency(hop.from, hop.to, way(hop.from, hop.to, 0), hop.times);
+        const Route links = way(hop.from, hop.to, 0);
+        add_latency(hop.from, hop.to, cluster_.topology.latency(links) * hop.times);
       }
     } else if (phase_.mean_steps > 0) {
       const double share = phase_.mean_steps / static_cast<double>(phase_.streams.size());
@@ -56,16 +57,15 @@ class PhaseRouter {
   bool is_local(const Stream& stream) const {
     return cluster_.node_of(gpu(stream.from)) == cluster_.node_of(gpu(stream.to));
   }
-  void add_latency(int from, int to, const Route& links, double times) {
-    const Seconds latency = cluster_.topology.latency(links) * times;
+  void add_latency(int from, int to, Seconds latency) {
     (is_local({from, to, 1, 0}) ? pattern_.local_latency : pattern_.network_latency) += latency;
   }
 
   void add_streams() {
     for (const Stream& stream : phase_.streams) {
       const Route links = way(stream.from, stream.to, stream.flow);
-      add_latency(stream.from, stream.to, links, 1);
       const Seconds latency = cluster_.topology.latency(links);
+      add_latency(stream.from, stream.to, latency);
       if (latency >= slowest_latency_) {
         slowest_latency_ = latency;
         slowest_ = stream;

@@ -245,37 +245,51 @@ RingCost ring_cost(const Cluster& cluster, const Pattern& ring, CollectiveOp op,
   return *best;
 }
 
+std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, CollectiveOp op,
+                                  const CollectiveWish& wish) {
+  const TopologySpec& topology = cluster.spec.topology;
+  const bool between_pairs = op == CollectiveOp::AllToAll || op == CollectiveOp::SendReceive;
+  const std::vector<Algorithm> considered =
+      wish.algorithm         ? std::vector{*wish.algorithm}
+      : topology.nccl_tuning ? nccl_algorithms(op)
+                             : std::vector{between_pairs ? Algorithm::Direct : Algorithm::Ring};
+  std::vector<Candidate> found;
+  for (const Algorithm algorithm : considered) {
+    std::vector<Protocol> protocols = protocols_of(algorithm, topology);
+    if (wish.protocol) {
+      std::erase_if(protocols, [&](Protocol protocol) { return protocol != *wish.protocol; });
+    }
+    if (!protocols.empty() && row_of(algorithm).obstacle(op, group, topology).empty()) {
+      found.push_back(
+          {algorithm, std::move(protocols), steady_patterns(cluster, group, algorithm, op)});
+    }
+  }
+  return found;
+}
+
+PlannedCollective fastest(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
+                          const std::vector<Candidate>& candidates) {
+  const Candidate* best = nullptr;
+  CollectiveChoice choice;
+  Seconds least;
+  for (const Candidate& candidate : candidates) {
+    for (const Protocol protocol : candidate.protocols) {
+      const CollectiveChoice offered{candidate.algorithm, protocol};
+      const Seconds alone = alone_time(cluster, group, offered, op, bytes, candidate.phases);
+      if (best == nullptr || alone < least) {
+        best = &candidate;
+        choice = offered;
+        least = alone;
+      }
+    }
+  }
+  check(best != nullptr, "some algorithm carries out the collective");
+  return {choice, best->phases, least};
+}
+
 PlannedCollective plan_collective(const Cluster& cluster, const Group& group, CollectiveOp op,
                                   Bytes bytes, const CollectiveWish& wish) {
-  const TopologySpec& topology = cluster.spec.topology;
-  std::vector<Algorithm> algorithms;
-  if (wish.algorithm) {
-    algorithms = {*wish.algorithm};
-  } else if (topology.nccl_tuning) {
-    algorithms = nccl_algorithms(op);
-  } else {
-    const bool between_pairs = op == CollectiveOp::AllToAll || op == CollectiveOp::SendReceive;
-    algorithms = {between_pairs ? Algorithm::Direct : Algorithm::Ring};
-  }
-  std::optional<PlannedCollective> best;
-  for (const Algorithm algorithm : algorithms) {
-    if (!row_of(algorithm).obstacle(op, group, topology).empty()) {
-      continue;
-    }
-    const std::vector<Pattern> phases = steady_patterns(cluster, group, algorithm, op);
-    for (const Protocol protocol : protocols_of(algorithm, topology)) {
-      if (wish.protocol && *wish.protocol != protocol) {
-        continue;
-      }
-      const CollectiveChoice choice{algorithm, protocol};
-      const Seconds alone = alone_time(cluster, group, choice, op, bytes, phases);
-      if (!best || alone < best->alone) {
-        best = {choice, phases, alone};
-      }
-    }
-  }
-  check(best.has_value(), "some algorithm carries out the collective");
-  return *best;
+  return fastest(cluster, group, op, bytes, candidates(cluster, group, op, wish));
 }
 
 }  // namespace danlu

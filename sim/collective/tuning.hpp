@@ -86,6 +86,19 @@ struct PlannedCollective {
   std::vector<Pattern> phases;
   Seconds alone;
 };
+/// An algorithm that may be chosen, laid out once for all sizes.
+struct Candidate {
+  Algorithm algorithm = Algorithm::Ring;
+  std::vector<Protocol> protocols;
+  std::vector<Pattern> phases;
+};
+/// Everything the wish leaves to choose from; empty when nothing can fulfil it.
+std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, CollectiveOp op,
+                                  const CollectiveWish& wish);
+/// The fastest of one candidate or more.
+PlannedCollective fastest(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
+                          const std::vector<Candidate>& candidates);
+/// Both: throws InternalError when nothing can fulfil the wish.
 PlannedCollective plan_collective(const Cluster& cluster, const Group& group, CollectiveOp op,
                                   Bytes bytes, const CollectiveWish& wish = {});
 

@@ -23,11 +23,11 @@ field() { # the first number after "NAME": in the JSON
 row='%-32s %8s %7s %8s %8s %9s %9s  %s\n'
 failed=0
 best='' json=''
-time_best() { # ARGUMENTS... sets best (seconds) and json (of the last run)
+time_best() { # COMMAND ARGUMENTS... sets best (seconds) and json (of the last run)
   best=''
   for ((i = 0; i < runs; ++i)); do
     local begin=$EPOCHREALTIME
-    json=$("${pin[@]}" "$danlu" run --json "$@")
+    json=$("${pin[@]}" "$danlu" "$@" --json)
     best=$(awk -v b="$begin" -v e="$EPOCHREALTIME" -v best="$best" \
       'BEGIN { d = e - b; printf "%.3f", best == "" || d < best ? d : best }')
   done
@@ -37,7 +37,7 @@ megabytes() { awk -v b="$(field peak_memory_bytes <<<"$json")" 'BEGIN { printf "
 bench() { # NAME EXPECTED_STEP BUDGET ARGUMENTS...
   local name=$1 expected=$2 budget=$3
   shift 3
-  time_best "$@"
+  time_best run "$@"
   local step tasks rate verdict=ok
   step=$(field time_s <<<"$json")
   tasks=$(field tasks_played <<<"$json")
@@ -53,13 +53,7 @@ bench() { # NAME EXPECTED_STEP BUDGET ARGUMENTS...
 collective() { # NAME EXPECTED_TIME BUDGET ARGUMENTS...
   local name=$1 expected=$2 budget=$3 verdict=ok
   shift 3
-  best=''
-  for ((i = 0; i < runs; ++i)); do
-    local begin=$EPOCHREALTIME
-    json=$("${pin[@]}" "$danlu" collective --json "$@")
-    best=$(awk -v b="$begin" -v e="$EPOCHREALTIME" -v best="$best" \
-      'BEGIN { d = e - b; printf "%.3f", best == "" || d < best ? d : best }')
-  done
+  time_best collective "$@"
   local time
   time=$(field time_s <<<"$json")
   if ! awk -v a="$time" -v b="$expected" 'BEGIN { d = a / b - 1; exit d > 1e-3 || d < -1e-3 }'; then
@@ -73,7 +67,7 @@ collective() { # NAME EXPECTED_TIME BUDGET ARGUMENTS...
 before='' gpus_before=''
 scale() { # GPUS: GPT-3 175B, tensor 8, pipeline 8, 96 microbatches per replica
   local gpus=$1 growth=''
-  time_best scenarios/gpt3-175b-a100.yaml --set "cluster.gpus=$gpus" \
+  time_best run scenarios/gpt3-175b-a100.yaml --set "cluster.gpus=$gpus" \
     --set "parallelism.data=$((gpus / 64))" --set "training.global_batch=$((gpus / 64 * 96))"
   if [[ -n $before ]]; then
     growth=$(awk -v a="$before" -v b="$best" -v m="$gpus_before" -v n="$gpus" \

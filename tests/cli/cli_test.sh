@@ -171,7 +171,9 @@ for wrong in '--op al-reduce|did you mean' '--min 8|a number and a unit' \
   '--op broadcast --algorithm tree|it makes: all-reduce' \
   '--protocol LL256|known: LL, LL128, Simple' \
   '--algorithm nvls --collectives stepwise|cannot be played message by message' \
-  '--algorithm direct --protocol LL|does not use LL here' '--set fabric.latncy=3us|did you mean'; do
+  '--algorithm direct --protocol LL|no algorithm for all-reduce uses LL here' \
+  '--op all-to-all --protocol LL|LL and LL128 are for rings and trees' \
+  '--set fabric.latncy=3us|did you mean'; do
   # shellcheck disable=SC2086
   call collective --topology dgx-h100 ${wrong%%|*}
   expect "collective ${wrong%%|*} exits 2" 2 "$code"
