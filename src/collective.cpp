@@ -100,9 +100,7 @@ void check_wish(const CollectiveWish& wish, CollectiveOp op, const Group& group,
       refuse("--algorithm", fmt::format("{} cannot be used: {}", row_of(algorithm).name, obstacle),
              fmt::format("it makes: {}", row_of(algorithm).ops));
     }
-    const bool in_switches = algorithm == Algorithm::Nvls || algorithm == Algorithm::NvlsTree ||
-                             algorithm == Algorithm::Sharp;
-    if (mode == Mode::Stepwise && in_switches) {
+    if (mode == Mode::Stepwise && reduces_in_switches(algorithm)) {
       refuse("--collectives", "sums made in switches cannot be played message by message",
              "steady or formula");
     }
@@ -128,18 +126,6 @@ LinkId bottleneck_of(const Cluster& cluster, const Group& group, CollectiveOp op
   return found;
 }
 
-/// Chains and trees cut their chunks into pieces of NCCL's slot size, within reason.
-TransferList transfers_for_playing(CollectiveOp op, const Group& group, Algorithm algorithm,
-                                   Bytes size) {
-  constexpr double kSlot = 512.0 * 1024;
-  constexpr double kMostPieces = 64;
-  const TransferList list = row_of(algorithm).transfers(op, group);
-  const bool flows_once = algorithm == Algorithm::Tree ||
-                          (algorithm == Algorithm::Ring && op == CollectiveOp::Broadcast);
-  const double pieces = std::clamp(size.value / list.parts / kSlot, 1.0, kMostPieces);
-  return flows_once ? pipelined(list, static_cast<int>(pieces)) : list;
-}
-
 /// Plays the sizes one after the other and fills in their times.
 void play(const Cluster& cluster, const Group& group, CollectiveOp op, Mode mode,
           std::vector<Line>& lines) {
@@ -151,8 +137,8 @@ void play(const Cluster& cluster, const Group& group, CollectiveOp op, Mode mode
     } else {
       const Algorithm algorithm = line.planned.choice.algorithm;
       ends.push_back(sequence.add_stepwise(group, line.planned.choice,
-                                           transfers_for_playing(op, group, algorithm, line.size),
-                                           op, line.size));
+                                           playable_transfers(op, group, algorithm, line.size), op,
+                                           line.size));
     }
   }
   const Timeline timeline = simulate(sequence.graph());

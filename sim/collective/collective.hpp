@@ -11,6 +11,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -36,6 +37,28 @@ enum class Algorithm {
   Direct,
 };
 inline constexpr std::size_t kAlgorithms = 10;
+/// Whether switches make the sums, on the way.
+constexpr bool reduces_in_switches(Algorithm algorithm) {
+  return algorithm == Algorithm::Nvls || algorithm == Algorithm::NvlsTree ||
+         algorithm == Algorithm::Sharp;
+}
+
+/// How NCCL makes sure that data has arrived: a flag with every 4 bytes, with every 120, or a
+/// handshake for every chunk.
+enum class Protocol { LL, LL128, Simple };
+inline constexpr std::array<std::string_view, 3> kProtocolNames{"LL", "LL128", "Simple"};
+
+struct CollectiveChoice {
+  Algorithm algorithm = Algorithm::Ring;
+  Protocol protocol = Protocol::Simple;
+  bool operator==(const CollectiveChoice&) const = default;
+};
+
+/// What the user wants: an algorithm, a protocol, or both; the rest is chosen.
+struct CollectiveWish {
+  std::optional<Algorithm> algorithm;
+  std::optional<Protocol> protocol;
+};
 
 /// Who takes part. The algorithms know ranks by their position in the group, 0 to n-1.
 struct Group {

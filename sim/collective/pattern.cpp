@@ -151,10 +151,12 @@ std::vector<Pattern> steady_patterns(const Cluster& cluster, const Group& group,
   return patterns;
 }
 
+Pattern ring_pattern(const Cluster& cluster, const Group& group) {
+  return steady_patterns(cluster, group, Algorithm::Ring, CollectiveOp::AllReduce).front();
+}
+
 Pattern ring_pattern(const Cluster& cluster, std::span<const int> ranks) {
-  return steady_patterns(cluster, make_group(cluster, ranks), Algorithm::Ring,
-                         CollectiveOp::AllReduce)
-      .front();
+  return ring_pattern(cluster, make_group(cluster, ranks));
 }
 
 Pattern transfer_pattern(const Cluster& cluster, int from, int to) {

@@ -13,7 +13,9 @@ namespace danlu {
 /// and all-gather.
 std::vector<Pattern> steady_patterns(const Cluster& cluster, const Group& group,
                                      Algorithm algorithm, CollectiveOp op);
-/// The rings of a group of GPUs, two or more, all different.
+/// The rings of a group.
+Pattern ring_pattern(const Cluster& cluster, const Group& group);
+/// The same of GPUs, two or more, all different.
 Pattern ring_pattern(const Cluster& cluster, std::span<const int> ranks);
 /// One transfer between two GPUs.
 Pattern transfer_pattern(const Cluster& cluster, int from, int to);

@@ -192,9 +192,13 @@ double overhead(const TopologySpec& topology, CollectiveChoice choice, Collectiv
   }
 }
 
+Bytes whole(Bytes bytes) {
+  return {std::ceil(bytes.value)};
+}
+
 Bytes phase_bytes(const TopologySpec& topology, CollectiveChoice choice, CollectiveOp op,
                   const Group& group, const Pattern& phase, Bytes bytes) {
-  return stream_bytes(op, phase, bytes) * overhead(topology, choice, op, group);
+  return whole(stream_bytes(op, phase, bytes) * overhead(topology, choice, op, group));
 }
 
 BytesPerSecond alone_rate(const Cluster& cluster, const Pattern& pattern) {
@@ -216,33 +220,10 @@ Seconds alone_time(const Cluster& cluster, const Group& group, CollectiveChoice 
   return time;
 }
 
-RingCost transfer_cost(const TopologySpec& topology, const Pattern& transfer, Bytes bytes) {
+TransferCost transfer_cost(const TopologySpec& topology, const Pattern& transfer, Bytes bytes) {
   const Seconds base = topology.nccl_tuning ? us(kRingBase.back()) : Seconds{};
-  return {{Algorithm::Direct, Protocol::Simple},
-          base + transfer.local_latency + transfer.network_latency,
+  return {base + transfer.local_latency + transfer.network_latency,
           stream_bytes(CollectiveOp::SendReceive, transfer, bytes)};
-}
-
-RingCost ring_cost(const Cluster& cluster, const Pattern& ring, CollectiveOp op, Bytes bytes,
-                   BytesPerSecond rate) {
-  const TopologySpec& topology = cluster.spec.topology;
-  const Group group = make_group(cluster, ring.ranks);
-  std::optional<RingCost> best;
-  const auto offer = [&](CollectiveChoice choice, const Pattern& pattern) {
-    const RingCost cost{choice, phase_latency(topology, group, choice, op, bytes, {pattern}, 0),
-                        phase_bytes(topology, choice, op, group, pattern, bytes)};
-    if (!best || cost.latency + cost.stream / rate < best->latency + best->stream / rate) {
-      best = cost;
-    }
-  };
-  for (const Protocol protocol : protocols_of(Algorithm::Ring, topology)) {
-    offer({Algorithm::Ring, protocol}, ring);
-  }
-  if (topology.nccl_tuning && row_of(Algorithm::Nvls).obstacle(op, group, topology).empty()) {
-    offer({Algorithm::Nvls, Protocol::Simple},
-          steady_patterns(cluster, group, Algorithm::Nvls, op).front());
-  }
-  return *best;
 }
 
 std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, CollectiveOp op,

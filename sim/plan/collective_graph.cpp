@@ -69,7 +69,7 @@ TaskId CollectiveGraph::add_transfer(const Group& group, CollectiveChoice choice
   return graph_.add({.kind = TaskKind::Communication,
                      .duration = step_latency(cluster_.spec.topology, choice, bytes, in_node,
                                               cluster_.topology.latency(way)),
-                     .bytes = size * overhead(cluster_.spec.topology, choice, op, group),
+                     .bytes = whole(size * overhead(cluster_.spec.topology, choice, op, group)),
                      .channel = known->second,
                      .name = "transfer"},
                     {});

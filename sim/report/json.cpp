@@ -33,12 +33,12 @@ Json partition_json(const TimePartition& partition) {
   return json;
 }
 
-/// The time of a step by part; null for the exposed part of a kind of communication that it lacks.
+/// The time of a step by part; null for what it cannot have.
 Json breakdown_json(const StepReport& step) {
   Json json = partition_json(step.breakdown);
-  for (const auto& [kind, part] : kExposedParts) {
-    if (step.by_kind[static_cast<std::size_t>(kind)].time == Seconds{}) {
-      json[std::string(kTimePartNames[static_cast<std::size_t>(part)])] = nullptr;
+  for (std::size_t i = 0; i < kTimeParts; ++i) {
+    if (!step.has(static_cast<TimePart>(i))) {
+      json[std::string(kTimePartNames[i])] = nullptr;
     }
   }
   return json;

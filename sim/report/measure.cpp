@@ -15,11 +15,11 @@ namespace {
 
 /// What all communications of one description (TaskGraph::communications) took.
 struct InfoSum {
-  double tasks = 0;
+  double count = 0;
   Seconds time, exposed;
 
   void add(const InfoSum& other) {
-    tasks += other.tasks;
+    count += other.count;
     time += other.time;
     exposed += other.exposed;
   }
@@ -37,8 +37,13 @@ struct SliceMeasure {
 struct UnitActivity {
   std::vector<std::pair<Interval, const SliceMeasure*>> work;  // compute, or a copy of a slice
   ComputeTime compute_time;
-  std::vector<std::pair<int, Interval>> communication;  // by description
-  std::vector<Interval> waits;                          // for a peer
+  struct Part {
+    int info = 0;  // of TaskGraph::communications
+    bool is_first = true;
+    Interval interval;
+  };
+  std::vector<Part> communication;
+  std::vector<Interval> waits;  // for a peer
 };
 
 /// Sums over ranks taking part, for the means.
@@ -123,9 +128,9 @@ class Measurer {
     if (task.kind != TaskKind::Communication) {
       return true;
     }
-    const int pattern = plan_.graph.communications[static_cast<std::size_t>(task.info)].pattern;
-    const PatternKind kind = plan_.fold.patterns[static_cast<std::size_t>(pattern)].kind;
-    return kind == PatternKind::Tensor || kind == PatternKind::Data;
+    const int group = plan_.graph.communications[static_cast<std::size_t>(task.info)].group_class;
+    const GroupKind kind = plan_.fold.groups[static_cast<std::size_t>(group)].kind;
+    return kind == GroupKind::Tensor || kind == GroupKind::Data;
   }
 
   /// From when its own predecessors had ended, a unit waits for the others. `ready` is scratch.
@@ -154,7 +159,7 @@ class Measurer {
         unit.compute_time += task.compute;
         break;
       case TaskKind::Communication:
-        unit.communication.emplace_back(task.info, whole);
+        unit.communication.push_back({task.info, task.part == 0, whole});
         break;
       case TaskKind::Run:
         unit.work.emplace_back(whole, &measure_of_slice(task.slice));
@@ -235,7 +240,7 @@ class Measurer {
     const Coverage hidden = coverage_of([](const SliceMeasure& s) { return &s.hidden; }, false);
 
     std::array<std::vector<Interval>, kCommunicationKinds> active;
-    for (const auto& [info, interval] : unit.communication) {
+    for (const auto& [info, is_first, interval] : unit.communication) {
       const auto kind = plan_.graph.communications[static_cast<std::size_t>(info)].kind;
       active[static_cast<std::size_t>(kind)].push_back(interval);
     }
@@ -306,8 +311,15 @@ class Measurer {
 
   void add_communications(const UnitActivity& unit, const Coverage& compute, double members) {
     by_info_.assign(plan_.graph.communications.size(), {});
-    for (const auto& [info, interval] : unit.communication) {
-      by_info_[static_cast<std::size_t>(info)].add(one(interval, compute));
+    std::vector<std::vector<Interval>> parts(by_info_.size());
+    for (const auto& [info, is_first, interval] : unit.communication) {
+      by_info_[static_cast<std::size_t>(info)].count += is_first ? 1 : 0;
+      parts[static_cast<std::size_t>(info)].push_back(interval);
+    }
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const Intervals merged = unite(std::move(parts[i]));  // messages go beside each other
+      by_info_[i].time = measure_of(merged);
+      by_info_[i].exposed = by_info_[i].time - compute.within(merged);
     }
     for (const auto& [whole, slice] : unit.work) {
       for (std::size_t i = 0; slice != nullptr && i < slice->by_info.size(); ++i) {
@@ -317,7 +329,7 @@ class Measurer {
     }
     std::set<CommunicationKey> seen;
     for (std::size_t i = 0; i < by_info_.size(); ++i) {
-      if (by_info_[i].tasks > 0) {
+      if (by_info_[i].count > 0) {
         add_communication(plan_.graph.communications[i], by_info_[i], members, seen);
       }
     }
@@ -330,13 +342,13 @@ class Measurer {
     CommunicationSum& sum = sums_[key];
     if (info.alone > sum.slowest) {  // name the slowest member's bottleneck
       sum.slowest = info.alone;
-      sum.pattern = info.pattern;
+      sum.pattern = info.slowest_pattern();
       sum.choice = info.choice;
     }
     if (seen.insert(key).second) {
       sum.ranks += members;
     }
-    sum.count += members * found.tasks / tasks_per_communication(w_.collectives, info);
+    sum.count += members * found.count;
     sum.time += members * found.time;
     sum.exposed += members * found.exposed;
   }
@@ -397,6 +409,13 @@ Seconds TimePartition::total() const {
   return sum;
 }
 
+bool StepReport::has(TimePart part) const {
+  return std::none_of(kExposedParts.begin(), kExposedParts.end(), [&](const auto& exposed) {
+    return exposed.second == part &&
+           by_kind[static_cast<std::size_t>(exposed.first)].time == Seconds{};
+  });
+}
+
 std::optional<double> KindOverlap::overlap_ratio() const {
   return ratio(overlapped, time);
 }
@@ -419,9 +438,8 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
                 .communication = measurer.communications(),
                 .memory = measure_memory(workload, cluster.spec)};
   report.run = measure_run(report, cluster);
-  report.critical_path =
-      critical_path(cluster, plan, timeline, measurer.reader(), workload.collectives);
-  report.links = link_report(cluster, plan, timeline, workload.collectives);
+  report.critical_path = critical_path(cluster, plan, timeline, measurer.reader());
+  report.links = link_report(cluster, plan, timeline);
   report.simulation = {.tasks_played = plan.graph.tasks.size(),
                        .classes = plan.fold.units.size(),
                        .fold = workload.fold,

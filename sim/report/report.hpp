@@ -94,6 +94,9 @@ struct StepReport {
   std::array<KindOverlap, kCommunicationKinds> by_kind{};
   TimePartition breakdown;
   KernelInefficiency kernel_inefficiency;
+
+  /// False for the exposed part of a kind of communication that the step lacks.
+  bool has(TimePart part) const;
 };
 
 /// One sort of communication (kind, operation, group, size), as its mean rank sees it.

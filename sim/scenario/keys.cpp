@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "sim/cluster/topology_spec.hpp"
+#include "sim/collective/algorithms.hpp"
 
 namespace danlu {
 namespace {
@@ -288,6 +289,34 @@ void add_training_keys(std::vector<KeyRow>& rows) {
   rows.insert(rows.end(), training.begin(), training.end());
 }
 
+/// "auto|ring|tree|...".
+template <typename Names>
+std::string auto_or(const Names& names) {
+  std::string choices = "auto";
+  for (const std::string_view name : names) {
+    choices += fmt::format("|{}", name);
+  }
+  return choices;
+}
+
+void add_communication_keys(std::vector<KeyRow>& rows) {
+  std::vector<std::string_view> names;
+  for (const AlgorithmRow& row : algorithms()) {
+    names.push_back(row.name);
+  }
+  for (const auto& [section, groups] :
+       {std::pair("tensor", "tensor groups"), std::pair("data", "data and embedding groups")}) {
+    rows.push_back(choice(fmt::format("communication.{}.algorithm", section), auto_or(names),
+                          "auto",
+                          fmt::format("Algorithm for the collectives of {}, wherever it can make "
+                                      "them; auto: as danlu collective chooses",
+                                      groups)));
+    rows.push_back(choice(fmt::format("communication.{}.protocol", section),
+                          auto_or(kProtocolNames), "auto",
+                          fmt::format("Protocol for the collectives of {}", groups)));
+  }
+}
+
 std::vector<KeyRow> make_scenario_keys() {
   std::vector<KeyRow> rows{
       text("name", "", "Name for people; the file's name if left out"),
@@ -314,9 +343,10 @@ std::vector<KeyRow> make_scenario_keys() {
                          "Slow NICs, counted over the cluster: the share of bandwidth left"));
   rows.push_back(numbers("degraded.scale_up", 0.001, 1,
                          "Slow scale-up links by GPU: the share of bandwidth left"));
+  add_communication_keys(rows);
   rows.push_back(choice("collectives", "formula|steady|stepwise", "steady",
-                        "The closed form of each communication alone, one flow per collective "
-                        "sharing links, or one flow per step of its ring"));
+                        "The closed form of each communication alone, one flow per phase of a "
+                        "collective sharing links, or one flow per message"));
   rows.push_back(choice("fold", "exact|bound|off", "exact",
                         "Play one of each class of equal ranks, coarse classes at their worst, or "
                         "every rank"));

@@ -101,6 +101,7 @@ class Builder {
           "selective recomputation repeats unfused attention, so without training.attention "
           "attention is unfused");
     }
+    scenario.workload.communication = {wish("communication.tensor"), wish("communication.data")};
     scenario.workload.collectives = static_cast<CollectiveMode>(choice("collectives"));
     scenario.workload.fold = static_cast<FoldMode>(choice("fold"));
     throw_if_any(problems_);
@@ -166,6 +167,16 @@ class Builder {
     const std::vector<std::string_view> choices = split(row(path).choices, '|');
     return static_cast<int>(std::find(choices.begin(), choices.end(), row(path).fallback) -
                             choices.begin());
+  }
+  CollectiveWish wish(const std::string& section) const {
+    CollectiveWish wish;
+    if (const int algorithm = choice(section + ".algorithm"); algorithm > 0) {  // 0 is auto
+      wish.algorithm = static_cast<Algorithm>(algorithm - 1);
+    }
+    if (const int protocol = choice(section + ".protocol"); protocol > 0) {
+      wish.protocol = static_cast<Protocol>(protocol - 1);
+    }
+    return wish;
   }
   void override_count(std::string_view path, int& value) const {
     if (values_.has(path)) {

@@ -186,6 +186,11 @@ class Checker {
           "selective recomputation repeats unfused attention, found attention flash",
           "fused attention keeps no scores: use recompute none, or attention unfused");
     }
+    if (w_.collectives == CollectiveMode::Stepwise && w_.fold == FoldMode::Bound) {
+      add({"fold", "collectives"},
+          "fold bound knows no single messages, found collectives stepwise",
+          "fold exact gives the same times as playing every rank");
+    }
   }
 
   void check_precision() {

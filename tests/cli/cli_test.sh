@@ -188,6 +188,14 @@ expect 'a crosscheck exits 0' 0 "$code"
 expect_has 'has every rung' 'stepwise' "$out"
 call run --crosscheck --json scenarios/learn/04-data-parallel-and-overlap.yaml
 expect_has 'json of a crosscheck' '"schema": "danlu.crosscheck/1"' "$out"
+expect_has 'a part that a plan lacks is null there' '"exposed_tensor": null' "$out"
+call run scenarios/learn/04-data-parallel-and-overlap.yaml \
+  --set communication.data.algorithm=binomial
+expect 'an algorithm that can do nothing of the step exits 1' 1 "$code"
+expect_has 'and says why' 'communication.data can carry out none of the step' "$err"
+call run scenarios/gpt3-175b-a100.yaml --set collectives=stepwise
+expect 'too many messages to play exit 1' 1 "$code"
+expect_has 'and say what to do' 'collectives: steady' "$err"
 call run --crosscheck "$scenario" "$selective"
 expect 'a crosscheck of two files exits 2' 2 "$code"
 
