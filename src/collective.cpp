@@ -16,6 +16,7 @@
 #include "sim/plan/collective_graph.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "src/commands.hpp"
+#include "src/simulation.hpp"
 
 namespace danlu {
 namespace {
@@ -100,9 +101,7 @@ void check_wish(const CollectiveWish& wish, CollectiveOp op, const Group& group,
       refuse("--algorithm", fmt::format("{} cannot be used: {}", row_of(algorithm).name, obstacle),
              fmt::format("it makes: {}", row_of(algorithm).ops));
     }
-    const bool in_switches = algorithm == Algorithm::Nvls || algorithm == Algorithm::NvlsTree ||
-                             algorithm == Algorithm::Sharp;
-    if (mode == Mode::Stepwise && in_switches) {
+    if (mode == Mode::Stepwise && reduces_in_switches(algorithm)) {
       refuse("--collectives", "sums made in switches cannot be played message by message",
              "steady or formula");
     }
@@ -115,29 +114,29 @@ LinkId bottleneck_of(const Cluster& cluster, const Group& group, CollectiveOp op
   LinkId found{};
   Seconds longest{-1};
   for (const Pattern& phase : planned.phases) {
-    for (const LinkLoad& load : phase.loads) {
-      const Seconds time =
-          phase_bytes(cluster.spec.topology, planned.choice, op, group, phase, size) /
-          (cluster.topology.link(load.link).bandwidth / load.weight);
-      if (time > longest) {
-        longest = time;
-        found = load.link;
-      }
+    const Seconds time =
+        phase_bytes(cluster.spec.topology, planned.choice, op, group, phase, size) /
+        alone_rate(cluster, phase);
+    if (time > longest) {
+      longest = time;
+      found = phase.tightest.link;
     }
   }
   return found;
 }
 
-/// Chains and trees cut their chunks into pieces of NCCL's slot size, within reason.
-TransferList transfers_for_playing(CollectiveOp op, const Group& group, Algorithm algorithm,
-                                   Bytes size) {
-  constexpr double kSlot = 512.0 * 1024;
-  constexpr double kMostPieces = 64;
-  const TransferList list = row_of(algorithm).transfers(op, group);
-  const bool flows_once = algorithm == Algorithm::Tree ||
-                          (algorithm == Algorithm::Ring && op == CollectiveOp::Broadcast);
-  const double pieces = std::clamp(size.value / list.parts / kSlot, 1.0, kMostPieces);
-  return flows_once ? pipelined(list, static_cast<int>(pieces)) : list;
+/// Refuses to play more messages than end in reasonable time and memory.
+void check_messages(const Group& group, CollectiveOp op, const std::vector<Line>& lines) {
+  double messages = 0;
+  for (const Line& line : lines) {
+    messages += playable_messages(op, group, line.planned.choice.algorithm, line.size);
+  }
+  if (messages > kMostTasksByMessage) {
+    throw CannotRun(fmt::format("stepwise not played: {:.3g} messages, danlu plays {:.3g}",
+                                messages, kMostTasksByMessage),
+                    "--collectives steady plays each phase as one flow; fewer --gpus or sizes "
+                    "(--min, --max, --factor) make fewer messages");
+  }
 }
 
 /// Plays the sizes one after the other and fills in their times.
@@ -151,8 +150,8 @@ void play(const Cluster& cluster, const Group& group, CollectiveOp op, Mode mode
     } else {
       const Algorithm algorithm = line.planned.choice.algorithm;
       ends.push_back(sequence.add_stepwise(group, line.planned.choice,
-                                           transfers_for_playing(op, group, algorithm, line.size),
-                                           op, line.size));
+                                           playable_transfers(op, group, algorithm, line.size), op,
+                                           line.size));
     }
   }
   const Timeline timeline = simulate(sequence.graph());
@@ -252,6 +251,9 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
     line.time = line.planned.alone;
     line.bottleneck = bottleneck_of(cluster, group, op, size, line.planned);
     lines.push_back(std::move(line));
+  }
+  if (mode == Mode::Stepwise) {
+    check_messages(group, op, lines);
   }
   if (mode != Mode::Formula) {
     play(cluster, group, op, mode, lines);

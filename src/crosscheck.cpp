@@ -137,7 +137,6 @@ double stepwise_tasks(const TaskGraph& graph) {
 }  // namespace
 
 int crosscheck(const std::filesystem::path& file, const CommonOptions& common) {
-  constexpr double kMostTasks = 2e6;
   std::vector<Rung> rungs;
   for (const std::string_view name : kRungs) {
     CommonOptions options = common;
@@ -147,7 +146,7 @@ int crosscheck(const std::filesystem::path& file, const CommonOptions& common) {
         {name, simulation.report, static_cast<double>(simulation.report.simulation.tasks_played)});
     if (name == "steady") {
       const double tasks = stepwise_tasks(simulation.plan.graph);
-      if (tasks > kMostTasks) {
+      if (tasks > kMostTasksByMessage) {
         rungs.push_back({"stepwise", std::nullopt, tasks});
         break;
       }

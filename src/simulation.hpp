@@ -11,6 +11,9 @@
 
 namespace danlu {
 
+/// A step whose collectives are played message by message has at most so many tasks.
+inline constexpr double kMostTasksByMessage = 2e6;
+
 /// A played scenario.
 struct Simulation {
   Scenario scenario;
