@@ -16,6 +16,7 @@
 #include "sim/plan/collective_graph.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "src/commands.hpp"
+#include "src/simulation.hpp"
 
 namespace danlu {
 namespace {
@@ -113,17 +114,29 @@ LinkId bottleneck_of(const Cluster& cluster, const Group& group, CollectiveOp op
   LinkId found{};
   Seconds longest{-1};
   for (const Pattern& phase : planned.phases) {
-    for (const LinkLoad& load : phase.loads) {
-      const Seconds time =
-          phase_bytes(cluster.spec.topology, planned.choice, op, group, phase, size) /
-          (cluster.topology.link(load.link).bandwidth / load.weight);
-      if (time > longest) {
-        longest = time;
-        found = load.link;
-      }
+    const Seconds time =
+        phase_bytes(cluster.spec.topology, planned.choice, op, group, phase, size) /
+        alone_rate(cluster, phase);
+    if (time > longest) {
+      longest = time;
+      found = phase.tightest.link;
     }
   }
   return found;
+}
+
+/// Refuses to play more messages than end in reasonable time and memory.
+void check_messages(const Group& group, CollectiveOp op, const std::vector<Line>& lines) {
+  double messages = 0;
+  for (const Line& line : lines) {
+    messages += playable_messages(op, group, line.planned.choice.algorithm, line.size);
+  }
+  if (messages > kMostTasksByMessage) {
+    throw CannotRun(fmt::format("stepwise not played: {:.3g} messages, danlu plays {:.3g}",
+                                messages, kMostTasksByMessage),
+                    "--collectives steady plays each phase as one flow; fewer --gpus or sizes "
+                    "(--min, --max, --factor) make fewer messages");
+  }
 }
 
 /// Plays the sizes one after the other and fills in their times.
@@ -238,6 +251,9 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
     line.time = line.planned.alone;
     line.bottleneck = bottleneck_of(cluster, group, op, size, line.planned);
     lines.push_back(std::move(line));
+  }
+  if (mode == Mode::Stepwise) {
+    check_messages(group, op, lines);
   }
   if (mode != Mode::Formula) {
     play(cluster, group, op, mode, lines);

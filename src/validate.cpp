@@ -99,8 +99,8 @@ double collective_seconds(const MeasuredCollective& measured) {
   std::iota(ranks.begin(), ranks.end(), 0);
   const Group group = make_group(cluster, ranks);
   CollectiveGraph sequence(cluster);
-  sequence.add_steady(group,
-                      plan_collective(cluster, group, measured.op, measured.bytes, measured.wish),
+  const std::vector<Candidate> choices = candidates(cluster, group, measured.op, measured.wish);
+  sequence.add_steady(group, fastest(cluster, group, measured.op, measured.bytes, choices),
                       measured.op, measured.bytes);
   return simulate(sequence.graph()).end.value;
 }

@@ -3,16 +3,6 @@
 #include <cmath>
 
 namespace danlu {
-namespace {
-
-/// Steps of which the pattern describes one; every other algorithm's describes the whole.
-int repeats(CollectiveOp op, const Pattern& pattern) {
-  return pattern.algorithm == Algorithm::Ring
-             ? collective_steps(op, static_cast<int>(pattern.ranks.size()))
-             : 1;
-}
-
-}  // namespace
 
 int collective_steps(CollectiveOp op, int ranks) {
   switch (op) {
@@ -29,13 +19,15 @@ int collective_steps(CollectiveOp op, int ranks) {
   return 1;
 }
 
-Bytes stream_bytes(CollectiveOp op, const Pattern& pattern, Bytes bytes) {
-  const double chunk = std::ceil(bytes.value / pattern.parts);  // chunks are whole bytes
-  return {chunk * pattern.count * repeats(op, pattern) * pattern.inflation};
+int steps_like(CollectiveOp op, const Pattern& pattern) {
+  return pattern.algorithm == Algorithm::Ring
+             ? collective_steps(op, static_cast<int>(pattern.ranks.size()))
+             : 1;
 }
 
-Seconds collective_latency(CollectiveOp op, const Pattern& pattern) {
-  return (pattern.local_latency + pattern.network_latency) * repeats(op, pattern);
+Bytes stream_bytes(CollectiveOp op, const Pattern& pattern, Bytes bytes) {
+  const double chunk = std::ceil(bytes.value / pattern.parts);  // chunks are whole bytes
+  return {chunk * pattern.count * steps_like(op, pattern) * pattern.inflation};
 }
 
 double bus_factor(CollectiveOp op, int ranks) {

@@ -126,6 +126,7 @@ struct Pattern {
   Algorithm algorithm = Algorithm::Ring;
   std::vector<int> ranks;       // GPU numbers taking part; sender then receiver
   std::vector<LinkLoad> loads;  // by link, ascending
+  LinkLoad tightest;            // of the loads: what limits it when nothing else runs
   Seconds local_latency;        // of steps inside nodes (ring: of one step, in the mean)
   Seconds network_latency;      // of steps between nodes
   int parts = 1;                // chunks that the array is cut into
@@ -135,10 +136,10 @@ struct Pattern {
 
 /// Steps that a ring takes over n ranks: n-1, or 2(n-1) for an all-reduce; 1 for a transfer.
 int collective_steps(CollectiveOp op, int ranks);
+/// Steps of which the pattern describes one: of a ring all of them, else 1.
+int steps_like(CollectiveOp op, const Pattern& pattern);
 /// Bytes that every stream of the pattern carries, for an array of `bytes`.
 Bytes stream_bytes(CollectiveOp op, const Pattern& pattern, Bytes bytes);
-/// Latency of the collective.
-Seconds collective_latency(CollectiveOp op, const Pattern& pattern);
 
 /// Trees between nodes reach this share of what rings do on the same NICs; fitted to published bus
 /// bandwidths (docs/explain/validation.md).

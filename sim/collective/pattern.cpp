@@ -35,6 +35,7 @@ class PhaseRouter {
     add_streams();
     add_reduced();
     merge_loads(pattern_.loads);
+    set_tightest();
     if (!phase_.critical.empty()) {
       pattern_.local_latency = pattern_.network_latency = {};
       for (const Hop& hop : phase_.critical) {
@@ -86,6 +87,17 @@ class PhaseRouter {
     }
     for (const auto& [link, weight] : weights) {
       pattern_.loads.push_back({link, weight});
+    }
+  }
+
+  void set_tightest() {
+    double least = std::numeric_limits<double>::infinity();
+    for (const LinkLoad& load : pattern_.loads) {
+      const double rate = cluster_.topology.link(load.link).bandwidth.value / load.weight;
+      if (rate < least) {
+        least = rate;
+        pattern_.tightest = load;
+      }
     }
   }
 

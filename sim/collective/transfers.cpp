@@ -5,6 +5,19 @@
 #include "sim/collective/algorithms.hpp"
 
 namespace danlu {
+namespace {
+
+/// Into how many pieces of NCCL's slot size a chunk is cut, where it passes every rank only once.
+int pieces_of(CollectiveOp op, Algorithm algorithm, int parts, Bytes bytes) {
+  constexpr double kSlot = 512.0 * 1024;
+  constexpr double kMostPieces = 64;
+  const bool flows_once = algorithm == Algorithm::Tree ||
+                          (algorithm == Algorithm::Ring && op == CollectiveOp::Broadcast);
+  return flows_once ? static_cast<int>(std::clamp(bytes.value / parts / kSlot, 1.0, kMostPieces))
+                    : 1;
+}
+
+}  // namespace
 
 TransferList pipelined(const TransferList& list, int pieces) {
   TransferList cut{list.parts * pieces, {}};
@@ -23,13 +36,18 @@ TransferList pipelined(const TransferList& list, int pieces) {
 
 TransferList playable_transfers(CollectiveOp op, const Group& group, Algorithm algorithm,
                                 Bytes bytes) {
-  constexpr double kSlot = 512.0 * 1024;
-  constexpr double kMostPieces = 64;
   const TransferList list = row_of(algorithm).transfers(op, group);
-  const bool flows_once = algorithm == Algorithm::Tree ||
-                          (algorithm == Algorithm::Ring && op == CollectiveOp::Broadcast);
-  const double pieces = std::clamp(bytes.value / list.parts / kSlot, 1.0, kMostPieces);
-  return flows_once ? pipelined(list, static_cast<int>(pieces)) : list;
+  const int pieces = pieces_of(op, algorithm, list.parts, bytes);
+  return pieces > 1 ? pipelined(list, pieces) : list;
+}
+
+double playable_messages(CollectiveOp op, const Group& group, Algorithm algorithm, Bytes bytes) {
+  double messages = 0;
+  for (const Phase& phase : row_of(algorithm).phases(op, group)) {
+    messages += static_cast<double>(phase.streams.size()) * phase.count *
+                pieces_of(op, algorithm, phase.parts, bytes);
+  }
+  return messages * (algorithm == Algorithm::Ring ? collective_steps(op, group.size()) : 1);
 }
 
 }  // namespace danlu

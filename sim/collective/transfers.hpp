@@ -13,5 +13,7 @@ TransferList pipelined(const TransferList& list, int pieces);
 /// chunks into pieces of NCCL's slot size, within reason.
 TransferList playable_transfers(CollectiveOp op, const Group& group, Algorithm algorithm,
                                 Bytes bytes);
+/// How many they are, without listing them.
+double playable_messages(CollectiveOp op, const Group& group, Algorithm algorithm, Bytes bytes);
 
 }  // namespace danlu

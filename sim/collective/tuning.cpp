@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "sim/base/error.hpp"
 #include "sim/collective/algorithms.hpp"
@@ -163,13 +162,13 @@ Seconds step_latency(const TopologySpec& topology, CollectiveChoice choice, Byte
 }
 
 Seconds phase_latency(const TopologySpec& topology, const Group& group, CollectiveChoice choice,
-                      CollectiveOp op, Bytes bytes, const std::vector<Pattern>& phases,
+                      CollectiveOp op, Bytes bytes, std::span<const Pattern> phases,
                       std::size_t phase) {
-  Pattern scaled = phases[phase];
-  scaled.local_latency = step_latency(topology, choice, bytes, true, scaled.local_latency);
-  scaled.network_latency = step_latency(topology, choice, bytes, false, scaled.network_latency);
+  const Pattern& pattern = phases[phase];
+  const Seconds step = step_latency(topology, choice, bytes, true, pattern.local_latency) +
+                       step_latency(topology, choice, bytes, false, pattern.network_latency);
   const Seconds fixed = phase == 0 ? fixed_latency(topology, group, choice, op, bytes) : Seconds{};
-  return fixed + collective_latency(op, scaled);
+  return fixed + step * steps_like(op, pattern);
 }
 
 double overhead(const TopologySpec& topology, CollectiveChoice choice, CollectiveOp op,
@@ -202,15 +201,12 @@ Bytes phase_bytes(const TopologySpec& topology, CollectiveChoice choice, Collect
 }
 
 BytesPerSecond alone_rate(const Cluster& cluster, const Pattern& pattern) {
-  double rate = std::numeric_limits<double>::infinity();
-  for (const LinkLoad& load : pattern.loads) {
-    rate = std::min(rate, cluster.topology.link(load.link).bandwidth.value / load.weight);
-  }
-  return {rate};
+  check(!pattern.loads.empty(), "a pattern loads links");
+  return cluster.topology.link(pattern.tightest.link).bandwidth / pattern.tightest.weight;
 }
 
 Seconds alone_time(const Cluster& cluster, const Group& group, CollectiveChoice choice,
-                   CollectiveOp op, Bytes bytes, const std::vector<Pattern>& phases) {
+                   CollectiveOp op, Bytes bytes, std::span<const Pattern> phases) {
   Seconds time;
   for (std::size_t i = 0; i < phases.size(); ++i) {
     time += phase_latency(cluster.spec.topology, group, choice, op, bytes, phases, i) +
@@ -266,11 +262,6 @@ PlannedCollective fastest(const Cluster& cluster, const Group& group, Collective
   }
   check(best != nullptr, "some algorithm carries out the collective");
   return {choice, best->phases, least};
-}
-
-PlannedCollective plan_collective(const Cluster& cluster, const Group& group, CollectiveOp op,
-                                  Bytes bytes, const CollectiveWish& wish) {
-  return fastest(cluster, group, op, bytes, candidates(cluster, group, op, wish));
 }
 
 }  // namespace danlu

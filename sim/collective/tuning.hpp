@@ -12,6 +12,7 @@
 //   fill(S) = window(S, F) / rate,   window(S, F) = S F / (S + F)
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "sim/cluster/cluster.hpp"
@@ -30,7 +31,7 @@ Seconds step_latency(const TopologySpec& topology, CollectiveChoice choice, Byte
                      bool in_node, Seconds latency);
 /// Latency of one of the phases of a collective, the fixed costs with the first.
 Seconds phase_latency(const TopologySpec& topology, const Group& group, CollectiveChoice choice,
-                      CollectiveOp op, Bytes bytes, const std::vector<Pattern>& phases,
+                      CollectiveOp op, Bytes bytes, std::span<const Pattern> phases,
                       std::size_t phase);
 /// Bytes on the links for every byte of the data: flags, and what an algorithm falls short of a
 /// ring. 1 where the topology does not follow NCCL.
@@ -46,7 +47,7 @@ Bytes phase_bytes(const TopologySpec& topology, CollectiveChoice choice, Collect
 BytesPerSecond alone_rate(const Cluster& cluster, const Pattern& pattern);
 /// The closed form: how long a collective takes when nothing else runs.
 Seconds alone_time(const Cluster& cluster, const Group& group, CollectiveChoice choice,
-                   CollectiveOp op, Bytes bytes, const std::vector<Pattern>& phases);
+                   CollectiveOp op, Bytes bytes, std::span<const Pattern> phases);
 
 /// A transfer between two GPUs: its latency, and the bytes of its stream.
 struct TransferCost {
@@ -55,27 +56,26 @@ struct TransferCost {
 };
 TransferCost transfer_cost(const TopologySpec& topology, const Pattern& transfer, Bytes bytes);
 
-/// A collective, chosen: the fastest by its closed form among what NCCL has for this operation (or
-/// the wish). Without NCCL's tuning: rings, direct messages for an all-to-all.
-struct PlannedCollective {
-  CollectiveChoice choice;
-  std::vector<Pattern> phases;
-  Seconds alone;
-};
 /// An algorithm that may be chosen, laid out once for all sizes.
 struct Candidate {
   Algorithm algorithm = Algorithm::Ring;
   std::vector<Protocol> protocols;
   std::vector<Pattern> phases;
 };
-/// Everything the wish leaves to choose from; empty when nothing can fulfil it.
+/// Everything the wish leaves to choose from; empty when nothing can fulfil it. Without a wish:
+/// what NCCL has for the operation; without NCCL's tuning, rings, and direct messages for an
+/// all-to-all.
 std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, CollectiveOp op,
                                   const CollectiveWish& wish);
-/// The fastest of one candidate or more.
+
+/// A collective, chosen.
+struct PlannedCollective {
+  CollectiveChoice choice;
+  std::span<const Pattern> phases;  // of the candidate
+  Seconds alone;
+};
+/// The fastest, by its closed form, of one candidate or more.
 PlannedCollective fastest(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
                           const std::vector<Candidate>& candidates);
-/// Both: throws InternalError when nothing can fulfil the wish.
-PlannedCollective plan_collective(const Cluster& cluster, const Group& group, CollectiveOp op,
-                                  Bytes bytes, const CollectiveWish& wish = {});
 
 }  // namespace danlu

@@ -27,11 +27,8 @@ TaskId CollectiveGraph::add_wait(Seconds duration, const std::vector<TaskId>& af
 TaskId CollectiveGraph::add_steady(const Group& group, const PlannedCollective& planned,
                                    CollectiveOp op, Bytes bytes) {
   for (std::size_t i = 0; i < planned.phases.size(); ++i) {
-    Channel channel;
-    for (const LinkLoad& load : planned.phases[i].loads) {
-      channel.loads.push_back({link(load.link), load.weight});
-    }
-    graph_.channels.push_back(std::move(channel));
+    graph_.channels.push_back({{{static_cast<int>(graph_.links.size())}}});
+    graph_.links.push_back({alone_rate(cluster_, planned.phases[i])});
     const TaskId task =
         graph_.add({.kind = TaskKind::Communication,
                     .duration = phase_latency(cluster_.spec.topology, group, planned.choice, op,

@@ -1,7 +1,6 @@
 #include "sim/plan/plan_step.hpp"
 
-#include <algorithm>
-
+#include "sim/collective/transfers.hpp"
 #include "sim/plan/step_draft.hpp"
 
 namespace danlu {
@@ -15,12 +14,16 @@ StepPlan plan_step(const Workload& workload, const Cluster& cluster) {
 }
 
 double tasks_by_message(const StepPlan& plan) {
-  std::vector<double> messages;  // by description: of rings, the most that any algorithm has
+  std::vector<double> messages;  // by description
   for (const CommunicationInfo& info : plan.graph.communications) {
-    const Group& group =
-        plan.fold.groups[static_cast<std::size_t>(info.group_class)].shapes[0].group;
-    const double rings = std::max(1.0, static_cast<double>(group.rings.size()));
-    messages.push_back(1 + rings * group.size() * collective_steps(info.op, group.size()));
+    const GroupClass& group = plan.fold.groups[static_cast<std::size_t>(info.group_class)];
+    const Algorithm algorithm = reduces_in_switches(info.choice.algorithm)
+                                    ? Algorithm::Ring  // instead of sums on the way
+                                    : info.choice.algorithm;
+    messages.push_back(is_transfer(group.kind)
+                           ? 1
+                           : 1 + playable_messages(info.op, group.shapes[0].group, algorithm,
+                                                   info.bytes_per_rank));
   }
   double tasks = 0;
   for (const Task& task : plan.graph.tasks) {

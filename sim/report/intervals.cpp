@@ -84,8 +84,16 @@ Coverage::Coverage(std::vector<Stretch> stretches) : stretches_(std::move(stretc
 
 Seconds Coverage::within(const Intervals& intervals) const {
   Seconds sum;
+  std::size_t begun = 0;  // stretches; both lists are sorted, so it only grows
+  const auto until_next = [&](Seconds time) {
+    while (begun < stretches_.size() && stretches_[begun].whole.start < time) {
+      ++begun;
+    }
+    return until(time, begun);
+  };
   for (const Interval& interval : intervals) {
-    sum += within(interval);
+    const Seconds before = until_next(interval.start);
+    sum += until_next(interval.finish) - before;
   }
   return sum;
 }
@@ -94,13 +102,19 @@ Seconds Coverage::until(Seconds time) const {
   const auto after =
       std::partition_point(stretches_.begin(), stretches_.end(),
                            [&](const Stretch& stretch) { return stretch.whole.start < time; });
-  if (after == stretches_.begin()) {
+  return until(time, static_cast<std::size_t>(after - stretches_.begin()));
+}
+
+Seconds Coverage::until(Seconds time, std::size_t begun) const {
+  if (begun == 0) {
     return {};
   }
-  const auto last = static_cast<std::size_t>(after - stretches_.begin()) - 1;
-  const auto& [whole, shape] = stretches_[last];
-  const Seconds inside = std::min(time, whole.finish) - whole.start;
-  return before_[last] + (shape != nullptr ? shape->until(inside) : inside);
+  const auto& [whole, shape] = stretches_[begun - 1];
+  if (time >= whole.finish) {
+    return before_[begun - 1] + (shape != nullptr ? shape->total() : whole.finish - whole.start);
+  }
+  const Seconds inside = time - whole.start;
+  return before_[begun - 1] + (shape != nullptr ? shape->until(inside) : inside);
 }
 
 }  // namespace danlu

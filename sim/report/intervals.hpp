@@ -40,11 +40,13 @@ class Coverage {
   explicit Coverage(std::vector<Stretch> stretches);
 
   Seconds within(Interval interval) const { return until(interval.finish) - until(interval.start); }
-  Seconds within(const Intervals& intervals) const;
+  Seconds within(const Intervals& intervals) const;  // in linear time
   Seconds total() const { return total_; }
 
  private:
   Seconds until(Seconds time) const;
+  /// The same where so many stretches begin before `time`.
+  Seconds until(Seconds time, std::size_t begun) const;
 
   std::vector<Stretch> stretches_;
   std::vector<Seconds> before_;  // by stretch: measure of the set before it

@@ -6,6 +6,8 @@
 # Then one plan on 64 to 131,072 GPUs, eight times the replicas from row to row, and how the cost
 # grows: the last column is the exponent of wall time over GPUs from the row before; 1 is linear.
 #
+# Where the time goes: docs/develop/speed.md.
+#
 # Budgets are printed, not enforced: machines are noisy. A step off by more than 0.1 % is an error.
 set -euo pipefail
 root=$1
@@ -96,6 +98,13 @@ bench 'GPT-3 175B, 512 GPUs, no fold' 25.8031 '60' scenarios/gpt3-175b-a100.yaml
 # 2 x 1023 steps of 2 us and 2 x 1023/1024 x 1 GiB / 25 GB/s: 4.092 ms + 85.816 ms.
 collective '1 GiB ring, 1,024 ranks' 0.089908 '0.1' --topology tests/bench/one-switch.yaml \
   --gpus 1024 --min 1GiB --max 1GiB --algorithm ring
+
+# 2 x 131071 steps of 2 us and as many chunks of 8 KiB: 524.284 ms + 85.899 ms.
+collective '1 GiB ring, 131,072 ranks' 0.610183 '3' --topology tests/bench/one-switch.yaml \
+  --gpus 131072 --min 1GiB --max 1GiB --algorithm ring
+# All 31 sizes; the time is that of 8 B.
+collective 'all-reduce, 1,024 H100' 0.000105557 '0.5' --topology h100-superpod --gpus 1024
+collective 'all-reduce, 131,072 H100' 0.00018456 '5' --topology h100-superpod --gpus 131072
 
 scaling='%8s %8s %8s %8s %9s %9s %8s\n'
 # shellcheck disable=SC2059

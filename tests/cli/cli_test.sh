@@ -179,6 +179,10 @@ for wrong in '--op al-reduce|did you mean' '--min 8|a number and a unit' \
   expect "collective ${wrong%%|*} exits 2" 2 "$code"
   expect_has "and says why" "${wrong#*|}" "$err"
 done
+call collective --topology h100-superpod --gpus 1024 --min 1GiB --max 1GiB --collectives stepwise
+expect 'too many messages exit 1' 1 "$code"
+# 8 rings x 1024 ranks x 2 x 1023 steps
+expect_has 'and are counted' 'stepwise not played: 1.68e+07 messages, danlu plays 2e+06' "$err"
 # NVLink carries seven of eight rings: 7 x 30/16 x 125 MB / 100 GB/s = 16406.25 us, and 337.5.
 call collective --topology lesson --gpus 16 --min 1GB --max 1GB --set node.nics.bandwidth=160Gbps
 expect_has 'an override of the topology holds' '16743.75' "$out"

@@ -252,8 +252,9 @@ INSTANTIATE_TEST_SUITE_P(All, EveryAlgorithm, ::testing::Range(std::size_t{0}, k
 double time_of(const Cluster& cluster, Algorithm algorithm, CollectiveOp op, Bytes bytes) {
   const Group group = whole_group(cluster);
   CollectiveGraph sequence(cluster);
-  const PlannedCollective planned =
-      plan_collective(cluster, group, op, bytes, {algorithm, Protocol::Simple});
+  const std::vector<Candidate> choices =
+      candidates(cluster, group, op, {algorithm, Protocol::Simple});
+  const PlannedCollective planned = fastest(cluster, group, op, bytes, choices);
   sequence.add_steady(group, planned, op, bytes);
   const double played = play(sequence.graph()).end.value;
   // The formula and the flow; SimGrid's messages are whole bytes.

@@ -76,8 +76,9 @@ double alone_seconds(const MeasuredCollective& measured) {
   const Cluster cluster = build_cluster(measured.cluster);
   std::vector<int> ranks(static_cast<std::size_t>(measured.cluster.gpus));
   std::iota(ranks.begin(), ranks.end(), 0);
-  return plan_collective(cluster, make_group(cluster, ranks), measured.op, measured.bytes,
-                         measured.wish)
+  const Group group = make_group(cluster, ranks);
+  return fastest(cluster, group, measured.op, measured.bytes,
+                 candidates(cluster, group, measured.op, measured.wish))
       .alone.value;
 }
 

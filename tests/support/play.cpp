@@ -112,7 +112,8 @@ TaskGraph one_collective(const Cluster& cluster, const Pattern& pattern, Collect
   for (const LinkLoad& load : pattern.loads) {
     graph.channels[0].loads.push_back({static_cast<int>(index(load.link)), load.weight});
   }
-  add_flow(graph, 0, stream_bytes(op, pattern, bytes), collective_latency(op, pattern));
+  add_flow(graph, 0, stream_bytes(op, pattern, bytes),
+           (pattern.local_latency + pattern.network_latency) * steps_like(op, pattern));
   return graph;
 }
 

@@ -1,0 +1,126 @@
+// A collective that runs alone crosses one link which stands for its tightest. Here it is played
+// again over every link that it loads, each as often as its streams cross it, and must take the
+// same time: for every algorithm, operation and protocol, on machines with each kind of bottleneck.
+#include <algorithm>
+#include <numeric>
+
+#include "sim/collective/algorithms.hpp"
+#include "sim/collective/group.hpp"
+#include "sim/collective/transfers.hpp"
+#include "sim/plan/collective_graph.hpp"
+#include "tests/support/play.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::near;
+using testing::play;
+using testing::shipped_presets;
+
+/// One node with switches, one without; two nodes; rails; groups joined by few cables.
+constexpr std::pair<const char*, int> kMachines[]{
+    {"dgx-h100", 8},       {"dgx1-v100", 8},       {"lesson", 16},
+    {"h100-superpod", 32}, {"h100-dragonfly", 64},
+};
+
+Cluster machine(const std::string& topology, int gpus) {
+  ClusterSpec spec = load_topology(topology, shipped_presets());
+  spec.gpus = gpus;
+  spec.topology.fabric_reduction_efficiency = 1;  // so that no algorithm is left out
+  return build_cluster(spec);
+}
+
+Group whole_group(const Cluster& cluster) {
+  std::vector<int> ranks(static_cast<std::size_t>(cluster.spec.gpus));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  return make_group(cluster, ranks);
+}
+
+std::vector<CollectiveOp> ops_of(const AlgorithmRow& row, const Cluster& cluster,
+                                 const Group& group) {
+  std::vector<CollectiveOp> ops;
+  for (std::size_t i = 0; i < kCollectiveOpNames.size(); ++i) {
+    const auto op = static_cast<CollectiveOp>(i);
+    if (row.obstacle(op, group, cluster.spec.topology).empty()) {
+      ops.push_back(op);
+    }
+  }
+  return ops;
+}
+
+class Alone : public ::testing::TestWithParam<std::size_t> {};
+
+TEST_P(Alone, TheTightestLinkTakesAsLongAsAll) {
+  const AlgorithmRow& row = algorithms()[GetParam()];
+  std::size_t played = 0;
+  for (const auto& [topology, gpus] : kMachines) {
+    const Cluster cluster = machine(topology, gpus);
+    const Group group = whole_group(cluster);
+    CollectiveGraph sequence(cluster);
+    std::vector<Channel> full;
+    for (const CollectiveOp op : ops_of(row, cluster, group)) {
+      for (const Protocol protocol : protocols_of(row.algorithm, cluster.spec.topology)) {
+        const std::vector<Candidate> choices =
+            candidates(cluster, group, op, {row.algorithm, protocol});
+        for (const Bytes bytes : {8_B, 1_MB, 1_GB}) {
+          sequence.add_steady(group, fastest(cluster, group, op, bytes, choices), op, bytes);
+          for (const Pattern& phase : choices.front().phases) {
+            full.emplace_back();
+            for (const LinkLoad& load : phase.loads) {
+              full.back().loads.push_back({static_cast<int>(index(load.link)), load.weight});
+            }
+          }
+        }
+      }
+    }
+    if (full.empty()) {
+      continue;
+    }
+    TaskGraph over_all_links = sequence.graph();
+    over_all_links.channels = std::move(full);
+    over_all_links.links.clear();
+    for (const Link& link : cluster.topology.links()) {
+      over_all_links.links.push_back({link.bandwidth});
+    }
+    ASSERT_EQ(over_all_links.channels.size(), sequence.graph().channels.size());
+    const Timeline one = play(sequence.graph());
+    const Timeline all = play(over_all_links);
+    for (std::size_t task = 0; task < one.finish.size(); ++task) {
+      EXPECT_TRUE(near(one.finish[task].value, all.finish[task].value, 1e-12))
+          << row.name << " on " << topology << ", phase " << task;
+    }
+    played += one.finish.size();
+  }
+  EXPECT_GE(played, 3U) << row.name;
+}
+
+TEST_P(Alone, MessagesAreCountedWithoutListingThem) {
+  const AlgorithmRow& row = algorithms()[GetParam()];
+  if (reduces_in_switches(row.algorithm)) {
+    return;  // never played message by message
+  }
+  for (const auto& [topology, gpus] : kMachines) {
+    const Cluster cluster = machine(topology, gpus);
+    const Group group = whole_group(cluster);
+    for (const CollectiveOp op : ops_of(row, cluster, group)) {
+      for (const Bytes bytes : {8_B, 64_MB, 1_GB}) {
+        EXPECT_EQ(playable_messages(op, group, row.algorithm, bytes),
+                  static_cast<double>(
+                      playable_transfers(op, group, row.algorithm, bytes).transfers.size()))
+            << row.name << ", " << kCollectiveOpNames[static_cast<std::size_t>(op)] << " on "
+            << topology;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Alone, ::testing::Range(std::size_t{0}, kAlgorithms),
+                         [](const auto& row) {
+                           std::string name(algorithms()[row.param].name);
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace danlu
