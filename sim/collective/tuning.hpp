@@ -79,8 +79,9 @@ struct CollectiveWish {
   std::optional<Protocol> protocol;
 };
 
-/// A collective, chosen: the fastest by its closed form among what NCCL has for this operation (or
-/// the wish). Without NCCL's tuning: rings, direct messages for an all-to-all.
+/// A collective, chosen among what NCCL has for this operation (or the wish): what NCCL's own
+/// estimate has fastest (nccl_estimate.hpp), and where it has none the fastest by closed form. Time
+/// is always the closed form. Without NCCL's tuning: rings, direct messages for an all-to-all.
 struct PlannedCollective {
   CollectiveChoice choice;
   std::vector<Pattern> phases;
@@ -95,7 +96,16 @@ struct Candidate {
 /// Everything the wish leaves to choose from; empty when nothing can fulfil it.
 std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, CollectiveOp op,
                                   const CollectiveWish& wish);
-/// The fastest of one candidate or more.
+/// What one algorithm in one protocol would take: by NCCL's estimate, and by the closed form.
+struct Offer {
+  CollectiveChoice choice;
+  std::size_t candidate = 0;  // its place in the list
+  std::optional<Seconds> estimate;
+  Seconds alone;
+};
+std::vector<Offer> offers(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
+                          const std::vector<Candidate>& candidates);
+/// The one to take, of one candidate or more.
 PlannedCollective fastest(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
                           const std::vector<Candidate>& candidates);
 /// Both: throws InternalError when nothing can fulfil the wish.

@@ -29,15 +29,24 @@ class CollectiveGraph {
   const TaskGraph& graph() const { return graph_; }
 
  private:
-  int link(LinkId id);
+  /// From one rank to another: a flow over the channel carries a message's bytes over `parts`.
+  struct Way {
+    int channel = 0;
+    int parts = 1;
+    Seconds latency;
+  };
+
+  /// The link, or one of a share of its bandwidth: phases have it to themselves, and SimGrid pays
+  /// for every time that a channel lists it.
+  int link(LinkId id, int share);
   TaskId add_wait(Seconds duration, const std::vector<TaskId>& after);
   TaskId add_transfer(const Group& group, CollectiveChoice choice, CollectiveOp op, Bytes bytes,
                       const Transfer& transfer, Bytes size);
 
   const Cluster& cluster_;
   TaskGraph graph_;
-  std::map<LinkId, int> links_;
-  std::map<std::pair<int, int>, int> channels_;  // of transfers, by positions
+  std::map<std::pair<LinkId, int>, int> links_;
+  std::map<std::pair<int, int>, Way> ways_;  // of transfers, by positions
   std::vector<TaskId> last_;
 };
 
