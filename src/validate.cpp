@@ -122,7 +122,11 @@ Validation validate_nccl(const CsvTable& table, const ValidateOptions& options) 
       runs.size(), jobs(options),
       [&](std::size_t i) { return fmt::format("{}", collective_seconds(*runs[i].collective)); });
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    add_point({runs[i].id, runs[i].device, runs[i].source, runs[i].collective->published.value, 0},
+    add_point({.id = runs[i].id,
+               .device = runs[i].device,
+               .source = runs[i].source,
+               .published = runs[i].collective->published.value,
+               .size = size_range(runs[i].collective->bytes)},
               times[i], result);
   }
   return result;
@@ -151,6 +155,17 @@ void check_columns(const CsvTable& table, const TableKind& kind) {
   }
 }
 
+/// Throws when errors are wanted by something that rows of the kind do not have.
+void check_groupings(const TableKind& kind, const ValidateOptions& options) {
+  const bool by_size = std::find(options.by.begin(), options.by.end(), "size") != options.by.end();
+  if (by_size && kind.validate != validate_nccl) {
+    throw InputError(Problem{{"--by", 0, 0},
+                             fmt::format("rows of a table of kind '{}' have no size", kind.name),
+                             "device or source",
+                             ""});
+  }
+}
+
 Validation validate(const std::filesystem::path& file, const ValidateOptions& options) {
   std::vector<std::string_view> columns;
   for (const TableKind& kind : kTableKinds) {
@@ -160,6 +175,7 @@ Validation validate(const std::filesystem::path& file, const ValidateOptions& op
   for (const TableKind& kind : kTableKinds) {
     if (table.has_column(kind.column)) {
       check_columns(table, kind);
+      check_groupings(kind, options);
       return kind.validate(table, options);
     }
   }
@@ -203,6 +219,7 @@ std::string to_json(const Validation& validation) {
   add_statistics(json, error_statistics(validation.points));
   json["by_device"] = by_group(validation, &ValidationPoint::device);
   json["by_source"] = by_group(validation, &ValidationPoint::source);
+  json["by_size"] = by_group(validation, &ValidationPoint::size);
   json["points"] = Json::array();
   for (const ValidationPoint& point : validation.points) {
     json["points"].push_back({{"id", point.id},
@@ -221,6 +238,14 @@ std::string to_json(const Validation& validation) {
 
 // ---- text -----------------------------------------------------------------------------------
 
+struct Grouping {
+  std::string_view name;
+  std::string ValidationPoint::*group;
+};
+constexpr std::array kGroupings{Grouping{"device", &ValidationPoint::device},
+                                Grouping{"source", &ValidationPoint::source},
+                                Grouping{"size", &ValidationPoint::size}};
+
 class TextReport {
  public:
   TextReport(const Validation& validation, const ValidateOptions& options)
@@ -229,8 +254,11 @@ class TextReport {
   std::string make() {
     add_summary();
     add_worst();
-    add_groups("By device", &ValidationPoint::device);
-    add_groups("By source", &ValidationPoint::source);
+    for (const Grouping& grouping : kGroupings) {
+      if (std::find(options_.by.begin(), options_.by.end(), grouping.name) != options_.by.end()) {
+        add_groups(fmt::format("By {}", grouping.name), grouping.group);
+      }
+    }
     add_reasons();
     return std::move(text_);
   }

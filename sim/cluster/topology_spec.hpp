@@ -89,6 +89,8 @@ struct TopologySpec {
   bool pxn = true;
   bool nccl_tuning = false;  // collectives follow NCCL's choice of algorithm and protocol
   std::uint32_t ecmp_seed = 1;
+  int connections =
+      1;  // flows that the traffic of two GPUs is split into, where ECMP tells them apart
 
   Seconds collective_launch;  // fixed cost of one collective
   Bytes pipeline_fill;        // of rings and trees (sim/collective/tuning.hpp)
@@ -99,6 +101,17 @@ struct TopologySpec {
   /// Whether NIC i of every node is on rail i.
   bool has_rails() const {
     return fabric == FabricKind::RailOptimised || fabric == FabricKind::RailOnly;
+  }
+  /// Nominal, of all scale-up links of a GPU (without any: of its PCIe slot), each direction.
+  BytesPerSecond gpu_bandwidth() const {
+    if (scale_up != ScaleUpKind::Mesh && scale_up != ScaleUpKind::Torus) {
+      return scale_up == ScaleUpKind::None ? pcie_bandwidth : scale_up_bandwidth;
+    }
+    int links = 0;
+    for (const MeshLink& link : mesh_links) {
+      links += link.first == 0 || link.second == 0 ? link.count : 0;
+    }
+    return scale_up_bandwidth * links;
   }
   BytesPerSecond port_bandwidth() const { return nic_bandwidth / ports_per_nic; }
   BytesPerSecond cable_bandwidth() const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <numeric>
 
 #include "sim/collective/algorithms.hpp"
 #include "sim/collective/group.hpp"
@@ -35,6 +36,7 @@ class PhaseRouter {
     add_streams();
     add_reduced();
     merge_loads(pattern_.loads);
+    take_out_common_divisor();
     set_tightest();
     if (!phase_.critical.empty()) {
       pattern_.local_latency = pattern_.network_latency = {};
@@ -71,10 +73,32 @@ class PhaseRouter {
         slowest_latency_ = latency;
         slowest_ = stream;
       }
-      for (const LinkId link : links) {
-        pattern_.loads.push_back({link, stream.weight});
+      if (connections_ == 1 || is_local(stream)) {
+        add_flow(links, stream.weight * connections_);
+        continue;
+      }
+      for (int i = 0; i < connections_; ++i) {
+        add_flow(way(stream.from, stream.to, stream.flow * connections_ + i), stream.weight);
       }
     }
+  }
+
+  void add_flow(const Route& links, int weight) {
+    for (const LinkId link : links) {
+      pattern_.loads.push_back({link, weight});
+    }
+  }
+
+  /// Weights count parts, of which there are `connections` times as many: less, where they allow.
+  void take_out_common_divisor() {
+    int divisor = connections_;
+    for (const LinkLoad& load : pattern_.loads) {
+      divisor = std::gcd(divisor, load.weight);
+    }
+    for (LinkLoad& load : pattern_.loads) {
+      load.weight /= divisor;
+    }
+    pattern_.parts = pattern_.parts * connections_ / divisor;
   }
 
   /// Every link once, however many streams meet on it.
@@ -86,7 +110,7 @@ class PhaseRouter {
       }
     }
     for (const auto& [link, weight] : weights) {
-      pattern_.loads.push_back({link, weight});
+      pattern_.loads.push_back({link, weight * connections_});
     }
   }
 
@@ -105,6 +129,9 @@ class PhaseRouter {
   const Group& group_;
   const Phase& phase_;
   Pattern& pattern_;
+  // Every stream between nodes is so many flows with a part of its bytes each.
+  int connections_ =
+      cluster_.spec.topology.routing == Routing::Ecmp ? cluster_.spec.topology.connections : 1;
   Stream slowest_;
   Seconds slowest_latency_;
 };

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "sim/base/error.hpp"
 #include "sim/collective/algorithms.hpp"
 #include "sim/collective/group.hpp"
+#include "sim/collective/nccl_estimate.hpp"
 #include "sim/collective/pattern.hpp"
 
 namespace danlu {
@@ -29,6 +32,8 @@ constexpr std::array kTreeShareInNode{1 / 3.8, 7.0 / 9, 1.0};
 constexpr double kSendShare = 0.84;
 
 constexpr Bytes kSmall{16384};  // messages that a network sends without a handshake
+
+constexpr Seconds kNever{std::numeric_limits<double>::infinity()};
 
 constexpr Seconds us(double value) {
   return {value * 1e-6};
@@ -73,31 +78,13 @@ Bytes window(Bytes size, Bytes fill) {
   return fill > Bytes{} ? Bytes{size.value * fill.value / (size + fill).value} : Bytes{};
 }
 
-/// Bus rate of a ring inside a node.
-BytesPerSecond ring_rate(const TopologySpec& topology) {
-  switch (topology.scale_up) {
-    case ScaleUpKind::Mesh:
-    case ScaleUpKind::Torus: {
-      int links = 0;
-      for (const MeshLink& link : topology.mesh_links) {
-        links += link.first == 0 || link.second == 0 ? link.count : 0;
-      }
-      return topology.scale_up_bandwidth * (topology.scale_up_efficiency * links);
-    }
-    case ScaleUpKind::None:
-      return topology.pcie_bandwidth * topology.scale_up_efficiency;
-    default:
-      return topology.scale_up_bandwidth * topology.scale_up_efficiency;
-  }
-}
-
 Seconds fill_time(const TopologySpec& topology, const Group& group, CollectiveChoice choice,
                   CollectiveOp op, Bytes bytes) {
   if (choice.protocol == Protocol::LL) {
     return {};
   }
   const double per_node = std::max(1.0, static_cast<double>(group.size()) / group.node_count());
-  const BytesPerSecond ring = ring_rate(topology);
+  const BytesPerSecond ring = topology.gpu_bandwidth() * topology.scale_up_efficiency;
   Seconds fill;
   if (reduces_in_node(choice.algorithm)) {
     const BytesPerSecond rate =
@@ -244,24 +231,28 @@ std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, Co
   return found;
 }
 
-PlannedCollective fastest(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
+std::vector<Offer> offers(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
                           const std::vector<Candidate>& candidates) {
-  const Candidate* best = nullptr;
-  CollectiveChoice choice;
-  Seconds least;
-  for (const Candidate& candidate : candidates) {
-    for (const Protocol protocol : candidate.protocols) {
-      const CollectiveChoice offered{candidate.algorithm, protocol};
-      const Seconds alone = alone_time(cluster, group, offered, op, bytes, candidate.phases);
-      if (best == nullptr || alone < least) {
-        best = &candidate;
-        choice = offered;
-        least = alone;
-      }
+  std::vector<Offer> found;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    for (const Protocol protocol : candidates[i].protocols) {
+      const CollectiveChoice choice{candidates[i].algorithm, protocol};
+      found.push_back({choice, i, nccl_estimate(cluster.spec, group, choice, op, bytes),
+                       alone_time(cluster, group, choice, op, bytes, candidates[i].phases)});
     }
   }
-  check(best != nullptr, "some algorithm carries out the collective");
-  return {choice, best->phases, least};
+  return found;
+}
+
+PlannedCollective fastest(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
+                          const std::vector<Candidate>& candidates) {
+  const std::vector<Offer> all = offers(cluster, group, op, bytes, candidates);
+  const auto best = std::min_element(all.begin(), all.end(), [](const Offer& a, const Offer& b) {
+    return std::pair(a.estimate.value_or(kNever), a.alone) <
+           std::pair(b.estimate.value_or(kNever), b.alone);
+  });
+  check(best != all.end(), "some algorithm carries out the collective");
+  return {best->choice, candidates[best->candidate].phases, best->alone};
 }
 
 }  // namespace danlu

@@ -68,13 +68,24 @@ struct Candidate {
 std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, CollectiveOp op,
                                   const CollectiveWish& wish);
 
-/// A collective, chosen.
+/// A collective, chosen among what NCCL has for this operation (or the wish): what NCCL's own
+/// estimate has fastest (nccl_estimate.hpp), and where it has none the fastest by closed form. Time
+/// is always the closed form.
 struct PlannedCollective {
   CollectiveChoice choice;
   std::span<const Pattern> phases;  // of the candidate
   Seconds alone;
 };
-/// The fastest, by its closed form, of one candidate or more.
+/// What one algorithm in one protocol would take: by NCCL's estimate, and by the closed form.
+struct Offer {
+  CollectiveChoice choice;
+  std::size_t candidate = 0;  // its place in the list
+  std::optional<Seconds> estimate;
+  Seconds alone;
+};
+std::vector<Offer> offers(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
+                          const std::vector<Candidate>& candidates);
+/// The one to take, of one candidate or more.
 PlannedCollective fastest(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
                           const std::vector<Candidate>& candidates);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "sim/base/error.hpp"
+#include "sim/collective/pattern.hpp"
 
 namespace danlu {
 
@@ -52,24 +53,26 @@ TaskId CollectiveGraph::add_transfer(const Group& group, CollectiveChoice choice
         "switches that reduce cannot be played message by message");
   const int from = group.ranks[static_cast<std::size_t>(transfer.from)];
   const int to = group.ranks[static_cast<std::size_t>(transfer.to)];
-  const Route way = route(cluster_, from, to);
-  const auto [known, is_new] = channels_.try_emplace(std::pair(transfer.from, transfer.to),
-                                                     static_cast<int>(graph_.channels.size()));
+  const auto [known, is_new] = ways_.try_emplace(std::pair(transfer.from, transfer.to));
+  Way& way = known->second;
   if (is_new) {
+    const Pattern pattern = transfer_pattern(cluster_, from, to);
     Channel channel;
-    for (const LinkId id : way) {
-      channel.loads.push_back({link(id), 1});
+    for (const LinkLoad& load : pattern.loads) {
+      channel.loads.push_back({link(load.link), load.weight});
     }
+    way = {static_cast<int>(graph_.channels.size()), pattern.parts,
+           pattern.local_latency + pattern.network_latency};
     graph_.channels.push_back(std::move(channel));
   }
   const bool in_node = cluster_.node_of(from) == cluster_.node_of(to);
-  return graph_.add({.kind = TaskKind::Communication,
-                     .duration = step_latency(cluster_.spec.topology, choice, bytes, in_node,
-                                              cluster_.topology.latency(way)),
-                     .bytes = whole(size * overhead(cluster_.spec.topology, choice, op, group)),
-                     .channel = known->second,
-                     .name = "transfer"},
-                    {});
+  return graph_.add(
+      {.kind = TaskKind::Communication,
+       .duration = step_latency(cluster_.spec.topology, choice, bytes, in_node, way.latency),
+       .bytes = whole(size * overhead(cluster_.spec.topology, choice, op, group) / way.parts),
+       .channel = way.channel,
+       .name = "transfer"},
+      {});
 }
 
 TaskId CollectiveGraph::add_stepwise(const Group& group, CollectiveChoice choice,

@@ -31,6 +31,13 @@ class CollectiveGraph {
   const TaskGraph& graph() const { return graph_; }
 
  private:
+  /// From one rank to another: a flow over the channel carries a message's bytes over `parts`.
+  struct Way {
+    int channel = 0;
+    int parts = 1;
+    Seconds latency;
+  };
+
   int link(LinkId id);
   TaskId add_wait(Seconds duration, const std::vector<TaskId>& after);
   TaskId add_transfer(const Group& group, CollectiveChoice choice, CollectiveOp op, Bytes bytes,
@@ -39,7 +46,7 @@ class CollectiveGraph {
   const Cluster& cluster_;
   TaskGraph graph_;
   std::map<LinkId, int> links_;
-  std::map<std::pair<int, int>, int> channels_;  // of transfers, by positions
+  std::map<std::pair<int, int>, Way> ways_;  // of transfers, by positions
   std::vector<TaskId> last_;
 };
 

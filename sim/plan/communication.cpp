@@ -202,7 +202,9 @@ class Describer {
                                          way.pattern.local_latency + way.pattern.network_latency);
     const double chunk = std::ceil(demand_.bytes.value / list.parts);
     const Bytes bytes{chunk * static_cast<double>(transfer.chunks.size())};
-    return part_of(way, latency, whole(bytes * overhead(topology_, choice, demand_.op, group)));
+    return part_of(
+        way, latency,
+        whole(bytes * overhead(topology_, choice, demand_.op, group) / way.pattern.parts));
   }
 
   const Workload& w_;

@@ -146,6 +146,9 @@ std::vector<KeyRow> fabric_keys() {
              "adaptive: traffic spreads evenly over equal paths; ecmp: a hash picks one path for "
              "every flow, and flows can collide"),
       count("fabric.ecmp_seed", 0, 1e9, "1", "Of the hash of ecmp"),
+      count("fabric.connections", 1, 64, "1",
+            "With ecmp: flows that the traffic of two GPUs is split into, each with a path of its "
+            "own (queue pairs)"),
       flag(
           "fabric.pxn", "true",
           "Traffic between rails goes over NVLink (PCIe-only: the PCIe switches) to the NIC on the "
@@ -199,6 +202,8 @@ std::vector<KeyRow> make_gpu_keys() {
       fraction("memory.efficiency", "required",
                "Share of the HBM bandwidth that large streaming kernels reach"),
       count("multiprocessors", 1, 10000, "required", "SMs, for wave quantisation"),
+      number("compute_capability", 3, 20, "",
+             "NVIDIA's number of the generation, from which NCCL takes its constants"),
       fraction("gemm.efficiency", "required", "Asymptotic share of the dense peak in products"),
       number("gemm.half_k", 0, 1e5, "required", "K at which the main loop reaches half of that"),
       fraction("attention.forward_efficiency", "required",

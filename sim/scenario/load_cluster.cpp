@@ -282,6 +282,7 @@ void read_fabric(const Values& values, const Getter& get, TopologySpec& spec,
   spec.hop_latency = {get.number("fabric.hop_latency")};
   spec.routing = static_cast<Routing>(get.count("fabric.routing"));
   spec.ecmp_seed = static_cast<std::uint32_t>(get.number("fabric.ecmp_seed"));
+  spec.connections = get.count("fabric.connections");
   spec.pxn = get.number("fabric.pxn") != 0;
   spec.fabric_reduction_efficiency = get.number("fabric.reduction_efficiency");
 }
@@ -334,6 +335,7 @@ GpuSpec find_gpu(const std::string& name, const Problem& asked, const fs::path& 
               .memory_bandwidth = {get.number("memory.bandwidth")},
               .memory_efficiency = get.number("memory.efficiency"),
               .multiprocessors = get.count("multiprocessors"),
+              .compute_capability = get.number("compute_capability"),
               .gemm_efficiency = get.number("gemm.efficiency"),
               .gemm_half_k = get.number("gemm.half_k"),
               .attention_forward_efficiency = get.number("attention.forward_efficiency"),

@@ -215,6 +215,13 @@ class Converter {
 
 }  // namespace
 
+std::string size_range(Bytes bytes) {
+  constexpr Bytes kMebibyte{1024.0 * 1024};
+  return bytes < kMebibyte        ? "0 to 1 MiB"
+         : bytes < kMebibyte * 16 ? "1 to 16 MiB"
+                                  : "16 MiB and more";
+}
+
 CollectiveConversion convert_collective(const CsvTable& table, const CsvRow& row,
                                         const LoadOptions& options) {
   return Converter(table, row, options).convert();

@@ -31,6 +31,9 @@ struct CollectiveConversion {
   std::vector<std::string> reasons;  // why there is none
 };
 
+/// The range that a message's size lies in: "0 to 1 MiB", "1 to 16 MiB", "16 MiB and more".
+std::string size_range(Bytes bytes);
+
 /// A row of a table with the columns gpu, gpus, nodes, collective and busbw_GBps.
 CollectiveConversion convert_collective(const CsvTable& table, const CsvRow& row,
                                         const LoadOptions& options);

@@ -77,8 +77,10 @@ TEST(StepCollectives, ChooseAsDanluCollectiveDoes) {
   const Cluster cluster = dgx_h100(64);
   const StepPlan plan = plan_step(replicas_on(cluster), cluster);
   const CommunicationInfo& info = gradient_reduction(plan);
+  const Group group = all_of(cluster);
+  const std::vector<Candidate> choices = candidates(cluster, group, CollectiveOp::AllReduce, {});
   const PlannedCollective alone =
-      plan_collective(cluster, all_of(cluster), CollectiveOp::AllReduce, info.bytes_per_rank);
+      fastest(cluster, group, CollectiveOp::AllReduce, info.bytes_per_rank, choices);
   EXPECT_EQ(info.choice, alone.choice);
   EXPECT_TRUE(near(info.alone.value, alone.alone.value));
   EXPECT_TRUE(near(played(plan).value, alone.alone.value));

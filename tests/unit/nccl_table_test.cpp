@@ -86,5 +86,11 @@ TEST(NcclTable, SaysWhyARowIsNotSimulated) {
             "NICs of a node not stated");
 }
 
+TEST(NcclTable, RangesOfSizesBeginAtTheirLowerEnd) {
+  EXPECT_EQ(size_range(Bytes{1048575}), "0 to 1 MiB");
+  EXPECT_EQ(size_range(Bytes{1048576}), "1 to 16 MiB");
+  EXPECT_EQ(size_range(Bytes{16777216}), "16 MiB and more");
+}
+
 }  // namespace
 }  // namespace danlu
