@@ -128,14 +128,15 @@ LinkId bottleneck_of(const Cluster& cluster, const Group& group, CollectiveOp op
   return found;
 }
 
-/// Chains and trees cut their chunks into pieces of NCCL's slot size, within reason.
+/// What is passed on chunk by chunk is cut into pieces of NCCL's slot size, within reason.
 TransferList transfers_for_playing(CollectiveOp op, const Group& group, Algorithm algorithm,
                                    Bytes size) {
   constexpr double kSlot = 512.0 * 1024;
   constexpr double kMostPieces = 64;
   const TransferList list = row_of(algorithm).transfers(op, group);
   const bool flows_once = algorithm == Algorithm::Tree ||
-                          (algorithm == Algorithm::Ring && op == CollectiveOp::Broadcast);
+                          (algorithm == Algorithm::Ring && op == CollectiveOp::Broadcast) ||
+                          (algorithm == Algorithm::TwoLevel && op == CollectiveOp::AllToAll);
   const double pieces = std::clamp(size.value / list.parts / kSlot, 1.0, kMostPieces);
   return flows_once ? pipelined(list, static_cast<int>(pieces)) : list;
 }
@@ -234,7 +235,8 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   std::iota(ranks.begin(), ranks.end(), 0);
   const Group group = make_group(cluster, ranks);
   CollectiveWish playable = wish;
-  if (mode == Mode::Stepwise && !wish.algorithm && op == CollectiveOp::AllReduce) {
+  if (mode == Mode::Stepwise && !wish.algorithm && op == CollectiveOp::AllReduce &&
+      spec.topology.nccl_tuning) {
     playable.algorithm = Algorithm::Ring;  // what switches add up cannot be played by messages
   }
   check_wish(playable, op, group, spec.topology, mode);

@@ -3,17 +3,6 @@
 #include <cmath>
 
 namespace danlu {
-namespace {
-
-/// Steps of which the pattern describes one; every other algorithm's describes the whole.
-int repeats(CollectiveOp op, const Pattern& pattern) {
-  return pattern.algorithm == Algorithm::Ring
-             ? collective_steps(op, static_cast<int>(pattern.ranks.size()))
-             : 1;
-}
-
-}  // namespace
-
 int collective_steps(CollectiveOp op, int ranks) {
   switch (op) {
     case CollectiveOp::AllReduce:
@@ -29,13 +18,26 @@ int collective_steps(CollectiveOp op, int ranks) {
   return 1;
 }
 
+int repeats(CollectiveOp op, Algorithm algorithm, int ranks) {
+  switch (algorithm) {
+    case Algorithm::Ring:
+      return collective_steps(op, ranks);
+    case Algorithm::Torus:
+      return op == CollectiveOp::AllReduce ? 2 : 1;
+    default:
+      return 1;
+  }
+}
+
 Bytes stream_bytes(CollectiveOp op, const Pattern& pattern, Bytes bytes) {
   const double chunk = std::ceil(bytes.value / pattern.parts);  // chunks are whole bytes
-  return {chunk * pattern.count * repeats(op, pattern) * pattern.inflation};
+  const int times = repeats(op, pattern.algorithm, static_cast<int>(pattern.ranks.size()));
+  return {chunk * pattern.count * times * pattern.inflation};
 }
 
 Seconds collective_latency(CollectiveOp op, const Pattern& pattern) {
-  return (pattern.local_latency + pattern.network_latency) * repeats(op, pattern);
+  return (pattern.local_latency + pattern.network_latency) *
+         repeats(op, pattern.algorithm, static_cast<int>(pattern.ranks.size()));
 }
 
 double bus_factor(CollectiveOp op, int ranks) {

@@ -157,12 +157,23 @@ Pattern ring_pattern(const Cluster& cluster, std::span<const int> ranks) {
       .front();
 }
 
-Pattern transfer_pattern(const Cluster& cluster, int from, int to) {
-  const Phase phase{.streams = {{0, 1, 1, 0}}};
-  const Group group{.ranks = {from, to}, .nodes = {}, .rings = {}};
+Pattern group_pattern(const Cluster& cluster, std::span<const int> ranks) {
+  const Group group = make_group(cluster, ranks);
+  const CollectiveOp op = CollectiveOp::AllReduce;
+  const TopologySpec& topology = cluster.spec.topology;
+  const bool torus =
+      !topology.nccl_tuning && row_of(Algorithm::Torus).obstacle(op, group, topology).empty();
+  return steady_patterns(cluster, group, torus ? Algorithm::Torus : Algorithm::Ring, op).front();
+}
+
+Pattern phase_pattern(const Cluster& cluster, const Group& group, const Phase& phase) {
   Pattern pattern{.algorithm = Algorithm::Direct, .ranks = group.ranks};
   PhaseRouter(cluster, group, phase, pattern).add();
   return pattern;
+}
+
+Pattern transfer_pattern(const Cluster& cluster, int from, int to) {
+  return phase_pattern(cluster, {.ranks = {from, to}}, {.streams = {{0, 1, 1, 0}}});
 }
 
 }  // namespace danlu

@@ -9,12 +9,17 @@
 
 namespace danlu {
 
-/// The phases of an algorithm on a cluster. A ring has one, the same for all-reduce, reduce-scatter
-/// and all-gather.
+/// The phases of an algorithm on a cluster. A ring and a torus have one, the same for all-reduce,
+/// reduce-scatter and all-gather.
 std::vector<Pattern> steady_patterns(const Cluster& cluster, const Group& group,
                                      Algorithm algorithm, CollectiveOp op);
+/// Any phase on a cluster.
+Pattern phase_pattern(const Cluster& cluster, const Group& group, const Phase& phase);
 /// The rings of a group of GPUs, two or more, all different.
 Pattern ring_pattern(const Cluster& cluster, std::span<const int> ranks);
+/// How a group of a training step communicates: through its torus where there is one that does not
+/// follow NCCL, else in rings.
+Pattern group_pattern(const Cluster& cluster, std::span<const int> ranks);
 /// One transfer between two GPUs.
 Pattern transfer_pattern(const Cluster& cluster, int from, int to);
 

@@ -235,8 +235,8 @@ RingCost ring_cost(const Cluster& cluster, const Pattern& ring, CollectiveOp op,
       best = cost;
     }
   };
-  for (const Protocol protocol : protocols_of(Algorithm::Ring, topology)) {
-    offer({Algorithm::Ring, protocol}, ring);
+  for (const Protocol protocol : protocols_of(ring.algorithm, topology)) {
+    offer({ring.algorithm, protocol}, ring);
   }
   if (topology.nccl_tuning && row_of(Algorithm::Nvls).obstacle(op, group, topology).empty()) {
     offer({Algorithm::Nvls, Protocol::Simple},
@@ -249,10 +249,11 @@ std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, Co
                                   const CollectiveWish& wish) {
   const TopologySpec& topology = cluster.spec.topology;
   const bool between_pairs = op == CollectiveOp::AllToAll || op == CollectiveOp::SendReceive;
-  const std::vector<Algorithm> considered =
-      wish.algorithm         ? std::vector{*wish.algorithm}
-      : topology.nccl_tuning ? nccl_algorithms(op)
-                             : std::vector{between_pairs ? Algorithm::Direct : Algorithm::Ring};
+  const std::vector<Algorithm> considered = wish.algorithm         ? std::vector{*wish.algorithm}
+                                            : topology.nccl_tuning ? nccl_algorithms(op)
+                                            : between_pairs
+                                                ? std::vector{Algorithm::Direct}
+                                                : std::vector{Algorithm::Torus, Algorithm::Ring};
   std::vector<Candidate> found;
   for (const Algorithm algorithm : considered) {
     std::vector<Protocol> protocols = protocols_of(algorithm, topology);

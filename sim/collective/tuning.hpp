@@ -59,7 +59,7 @@ BytesPerSecond alone_rate(const Cluster& cluster, const Pattern& pattern);
 Seconds alone_time(const Cluster& cluster, const Group& group, CollectiveChoice choice,
                    CollectiveOp op, Bytes bytes, const std::vector<Pattern>& phases);
 
-/// A collective on links that a plan has already laid out as rings: how it is carried out, its
+/// A collective on links that a plan has already laid out, as rings or through a torus: how it is carried out, its
 /// latency, and the bytes of its stream.
 struct RingCost {
   CollectiveChoice choice;
@@ -80,7 +80,7 @@ struct CollectiveWish {
 };
 
 /// A collective, chosen: the fastest by its closed form among what NCCL has for this operation (or
-/// the wish). Without NCCL's tuning: rings, direct messages for an all-to-all.
+/// the wish). Without NCCL's tuning: rings and the torus, direct messages for an all-to-all.
 struct PlannedCollective {
   CollectiveChoice choice;
   std::vector<Pattern> phases;

@@ -15,6 +15,15 @@ int CollectiveGraph::link(LinkId id) {
   return known->second;
 }
 
+int CollectiveGraph::channel(const Pattern& pattern) {
+  Channel channel;
+  for (const LinkLoad& load : pattern.loads) {
+    channel.loads.push_back({link(load.link), load.weight});
+  }
+  graph_.channels.push_back(std::move(channel));
+  return static_cast<int>(graph_.channels.size()) - 1;
+}
+
 TaskId CollectiveGraph::add_wait(Seconds duration, const std::vector<TaskId>& after) {
   const TaskId task =
       graph_.add({.kind = TaskKind::Compute, .duration = duration, .name = "launch"}, {});
@@ -27,18 +36,13 @@ TaskId CollectiveGraph::add_wait(Seconds duration, const std::vector<TaskId>& af
 TaskId CollectiveGraph::add_steady(const Group& group, const PlannedCollective& planned,
                                    CollectiveOp op, Bytes bytes) {
   for (std::size_t i = 0; i < planned.phases.size(); ++i) {
-    Channel channel;
-    for (const LinkLoad& load : planned.phases[i].loads) {
-      channel.loads.push_back({link(load.link), load.weight});
-    }
-    graph_.channels.push_back(std::move(channel));
     const TaskId task =
         graph_.add({.kind = TaskKind::Communication,
                     .duration = phase_latency(cluster_.spec.topology, group, planned.choice, op,
                                               bytes, planned.phases, i),
                     .bytes = phase_bytes(cluster_.spec.topology, planned.choice, op, group,
                                          planned.phases[i], bytes),
-                    .channel = static_cast<int>(graph_.channels.size()) - 1,
+                    .channel = channel(planned.phases[i]),
                     .name = "phase"},
                    {});
     for (const TaskId before : last_) {
@@ -46,6 +50,21 @@ TaskId CollectiveGraph::add_steady(const Group& group, const PlannedCollective& 
     }
     last_ = {task};
   }
+  return last_.front();
+}
+
+TaskId CollectiveGraph::add_exchange(const ExpertExchange& exchange) {
+  const TaskId begin = add_wait(exchange.latency, last_);
+  std::vector<TaskId> flows{begin};
+  for (const ExpertExchange::Flow& flow : exchange.flows) {
+    flows.push_back(graph_.add({.kind = TaskKind::Communication,
+                                .bytes = flow.stream,
+                                .channel = channel(flow.pattern),
+                                .name = "experts"},
+                               {}));
+    graph_.add_edge(begin, flows.back());
+  }
+  last_ = {add_wait({}, flows)};
   return last_.front();
 }
 

@@ -53,11 +53,11 @@ class Collector {
 Pattern make_pattern(const PatternKey& key, const Cluster& cluster, const RankLayout& layout) {
   switch (key.kind) {
     case PatternKind::Tensor:
-      return ring_pattern(cluster, layout.tensor_group(key.first, key.second));
+      return group_pattern(cluster, layout.tensor_group(key.first, key.second));
     case PatternKind::Data:
-      return ring_pattern(cluster, layout.data_group(key.first, key.second));
+      return group_pattern(cluster, layout.data_group(key.first, key.second));
     case PatternKind::Embedding:
-      return ring_pattern(cluster, layout.embedding_group(key.first, key.second));
+      return group_pattern(cluster, layout.embedding_group(key.first, key.second));
     case PatternKind::SendForward:
     case PatternKind::SendBackward:
       return transfer_pattern(cluster, key.first, key.second);
