@@ -15,6 +15,7 @@
 #include "sim/collective/transfers.hpp"
 #include "sim/collective/tuning.hpp"
 #include "sim/plan/collective_graph.hpp"
+#include "tests/support/collectives.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
 
@@ -175,7 +176,36 @@ Traffic traffic_of(Algorithm algorithm, CollectiveOp op, const std::vector<Phase
   return traffic;
 }
 
-/TEST_P(EveryAlgorithm, EveryRankEndsWithWhatItShould) {
+/// 2 x 4 = 8 GPUs on two nodes and so on; 3 x 4 and 1 x 6 are no powers of two, 5 x 2 and 3 x 1 have
+/// odd numbers of nodes. Full meshes with all kinds of rings. Tori of closed and open axes, of
+/// chips, slices and switches.
+std::vector<Cluster> machines() {
+  std::vector<Cluster> all;
+  for (const auto& [nodes, gpus] :
+       {std::pair(1, 2), std::pair(1, 3), std::pair(1, 4), std::pair(1, 6), std::pair(1, 8),
+        std::pair(2, 1), std::pair(3, 1), std::pair(2, 2), std::pair(2, 4), std::pair(3, 4),
+        std::pair(4, 2), std::pair(5, 2), std::pair(8, 1), std::pair(6, 3), std::pair(12, 2)}) {
+    all.push_back(able_cluster(nodes, gpus));
+    all.back().spec.topology.name = fmt::format("{} x {}", nodes, gpus);
+  }
+  for (const auto& [nodes, gpus] : {std::pair(1, 4), std::pair(1, 6), std::pair(1, 7),
+                                    std::pair(1, 8), std::pair(2, 8), std::pair(3, 5)}) {
+    all.push_back(testing::mesh_cluster(nodes, gpus, 1, 50_GBps, 25_GBps, 5_us));
+  }
+  for (const auto& [slices, wrap, dims] :
+       {std::tuple(1, 3, std::vector<int>{5}), std::tuple(1, 4, std::vector<int>{4, 4}),
+        std::tuple(1, 4, std::vector<int>{4, 2}), std::tuple(1, 9, std::vector<int>{5, 4}),
+        std::tuple(1, 3, std::vector<int>{3, 3, 3}), std::tuple(1, 4, std::vector<int>{4, 4, 4}),
+        std::tuple(1, 4, std::vector<int>{2, 4, 6}), std::tuple(3, 4, std::vector<int>{2, 4})}) {
+    all.push_back(testing::torus_cluster(slices, dims, wrap, 50_GBps, 25_GBps, 1_us));
+  }
+  all.push_back(testing::torus_fabric_cluster({4, 3}, 4, 300_GBps, 50_GBps, 5_us));
+  return all;
+}
+
+class EveryAlgorithm : public ::testing::TestWithParam<std::size_t> {};
+
+TEST_P(EveryAlgorithm, EveryRankEndsWithWhatItShould) {
   const AlgorithmRow& row = algorithms()[GetParam()];
   int proved = 0;
   for (const Cluster& cluster : machines()) {
@@ -277,7 +307,8 @@ TEST(ChainBroadcast, PipelinesItsChunks) {
   const Cluster cluster = plain_cluster(1, 8, 50_GBps, 25_GBps, 5_us);
   EXPECT_TRUE(
       near(stepwise_time(cluster, Algorithm::Ring, CollectiveOp::Broadcast, 1_GB, 1000), 0.025150));
-  EXPECT_TRUE(near(steady_time(cluster, Algorithm::Ring, CollectiveOp::Broadcast, 1_GB), 20.035e-3));
+  EXPECT_TRUE(
+      near(steady_time(cluster, Algorithm::Ring, CollectiveOp::Broadcast, 1_GB), 20.035e-3));
 }
 
 // T25: 16 nodes of 8, S 1e9 B, NVLink 450 GB/s and 1 us, a 50 GB/s NIC for each GPU and 5 us.
@@ -288,12 +319,13 @@ TEST(ChainBroadcast, PipelinesItsChunks) {
 // every step: 1.27 + 4.960938 = 6.230938 ms.)
 TEST(TwoLevel, AddsUpItsPhases) {
   ClusterSpec spec = plain_cluster(16, 8, 450_GBps, 50_GBps, 5_us).spec;
-  EXPECT_NEAR(steady_time(build_cluster(spec), Algorithm::Ring, CollectiveOp::AllReduce, 1_GB) * 1e3,
-              6.230938, 1e-5);
+  EXPECT_NEAR(
+      steady_time(build_cluster(spec), Algorithm::Ring, CollectiveOp::AllReduce, 1_GB) * 1e3,
+      6.230938, 1e-5);
   spec.topology.scale_up_latency = 1_us;
   const Cluster cluster = build_cluster(spec);
-  EXPECT_NEAR(steady_time(cluster, Algorithm::TwoLevel, CollectiveOp::AllReduce, 1_GB) * 1e3, 8.740389,
-              1e-5);
+  EXPECT_NEAR(steady_time(cluster, Algorithm::TwoLevel, CollectiveOp::AllReduce, 1_GB) * 1e3,
+              8.740389, 1e-5);
   EXPECT_NEAR(stepwise_time(cluster, Algorithm::TwoLevel, CollectiveOp::AllReduce, 1_GB) * 1e3,
               8.740389, 1e-5);
   EXPECT_NEAR(steady_time(cluster, Algorithm::Ring, CollectiveOp::AllReduce, 1_GB) * 1e3, 5.341938,
@@ -307,14 +339,17 @@ TEST(AllToAll, IsBoundByTheUplinks) {
   ClusterSpec spec = plain_cluster(64, 1, 300_GBps, 50_GBps, 0_us).spec;
   spec.topology.fabric = FabricKind::FatTree;
   spec.topology.nodes_per_leaf = 8;
-  EXPECT_NEAR(steady_time(build_cluster(spec), Algorithm::Direct, CollectiveOp::AllToAll, 1_GB) * 1e3,
-              19.6875, 1e-6);
+  EXPECT_NEAR(
+      steady_time(build_cluster(spec), Algorithm::Direct, CollectiveOp::AllToAll, 1_GB) * 1e3,
+      19.6875, 1e-6);
   spec.topology.oversubscription = 4;
-  EXPECT_NEAR(steady_time(build_cluster(spec), Algorithm::Direct, CollectiveOp::AllToAll, 1_GB) * 1e3,
-              70.0, 1e-6);
+  EXPECT_NEAR(
+      steady_time(build_cluster(spec), Algorithm::Direct, CollectiveOp::AllToAll, 1_GB) * 1e3, 70.0,
+      1e-6);
   spec.topology.fabric_latency = 5_us;  // and none for further switches
-  EXPECT_NEAR(steady_time(build_cluster(spec), Algorithm::Direct, CollectiveOp::AllToAll, 1_GB) * 1e3,
-              70.04, 1e-6);
+  EXPECT_NEAR(
+      steady_time(build_cluster(spec), Algorithm::Direct, CollectiveOp::AllToAll, 1_GB) * 1e3,
+      70.04, 1e-6);
 }
 
 // T27: seven ranks send 1e9 B each to one whose port takes 50 GB/s: all end together.
@@ -343,7 +378,8 @@ TEST(Nvls, ShowsMoreBusBandwidthThanTheWire) {
   ClusterSpec spec = plain_cluster(1, 8, 450_GBps, 50_GBps, 0_us).spec;
   spec.topology.scale_up_reduction_efficiency = 1;
   const auto busbw = [&](Algorithm algorithm) {
-    const double seconds = steady_time(build_cluster(spec), algorithm, CollectiveOp::AllReduce, 8_GiB);
+    const double seconds =
+        steady_time(build_cluster(spec), algorithm, CollectiveOp::AllReduce, 8_GiB);
     return 1.75 * (8_GiB).value / seconds / 1e9;
   };
   EXPECT_NEAR(busbw(Algorithm::Nvls), 700, 1e-6);
@@ -369,7 +405,8 @@ TEST(Nvls, LoadsEveryPortWithNPlusOneParts) {
 // SHARP over 4 nodes of 1: every NIC sends S once and receives it once, S/B; a ring sends 6/4 S.
 TEST(Sharp, SendsTheArrayOnce) {
   Cluster cluster = able_cluster(4, 1);
-  EXPECT_TRUE(near(steady_time(cluster, Algorithm::Sharp, CollectiveOp::AllReduce, 1_GB), 0.040005));
+  EXPECT_TRUE(
+      near(steady_time(cluster, Algorithm::Sharp, CollectiveOp::AllReduce, 1_GB), 0.040005));
   EXPECT_TRUE(near(steady_time(cluster, Algorithm::Ring, CollectiveOp::AllReduce, 1_GB), 0.060030));
 }
 

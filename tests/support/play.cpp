@@ -116,31 +116,4 @@ TaskGraph one_collective(const Cluster& cluster, const Pattern& pattern, Collect
   return graph;
 }
 
-Group whole_group(const Cluster& cluster) {
-  std::vector<int> ranks(index(cluster.spec.gpus));
-  std::iota(ranks.begin(), ranks.end(), 0);
-  return make_group(cluster, ranks);
-}
-
-double steady_time(const Cluster& cluster, Algorithm algorithm, CollectiveOp op, Bytes bytes) {
-  const Group group = whole_group(cluster);
-  CollectiveGraph sequence(cluster);
-  const PlannedCollective planned =
-      plan_collective(cluster, group, op, bytes, {algorithm, Protocol::Simple});
-  sequence.add_steady(group, planned, op, bytes);
-  const double played = play(sequence.graph()).end.value;
-  // The formula and the flow; SimGrid's messages are whole bytes.
-  EXPECT_NEAR(played, planned.alone.value, 1e-9 * played + 1e-10);
-  return played;
-}
-
-double stepwise_time(const Cluster& cluster, Algorithm algorithm, CollectiveOp op, Bytes bytes,
-                     int pieces) {
-  const Group group = whole_group(cluster);
-  CollectiveGraph sequence(cluster);
-  sequence.add_stepwise(group, {algorithm, Protocol::Simple},
-                        pipelined(row_of(algorithm).transfers(op, group), pieces), op, bytes);
-  return play(sequence.graph()).end.value;
-}
-
 }  // namespace danlu::testing

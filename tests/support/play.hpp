@@ -30,13 +30,4 @@ TaskId add_flow(TaskGraph& graph, int channel, Bytes bytes, Seconds latency = {}
 TaskGraph one_collective(const Cluster& cluster, const Pattern& pattern, CollectiveOp op,
                          Bytes bytes);
 
-/// All GPUs of a cluster.
-Group whole_group(const Cluster& cluster);
-
-/// Seconds that a collective over all GPUs takes, played in steady state and held to its closed
-/// form; and message by message, each cut into `pieces`.
-double steady_time(const Cluster& cluster, Algorithm algorithm, CollectiveOp op, Bytes bytes);
-double stepwise_time(const Cluster& cluster, Algorithm algorithm, CollectiveOp op, Bytes bytes,
-                     int pieces = 1);
-
 }  // namespace danlu::testing
