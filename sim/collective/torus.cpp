@@ -148,6 +148,40 @@ void add_stage(const Torus& torus, const Part& part, std::size_t stage, int rank
   }
 }
 
+/// Chunks that cross a link of every axis one way: the same both ways, since parts come in pairs.
+std::vector<int> chunks_by_axis(const Torus& torus, const Group& group) {
+  std::vector<int> chunks(group.grid.axes.size(), 0);
+  for (const Part& part : torus.parts()) {
+    int left = group.size();  // ranks whose chunks a rank still has
+    for (const std::size_t axis : part.order) {
+      left /= torus.length(axis);
+      chunks[axis] += part.backwards ? 0 : left * (torus.length(axis) - 1) * part.chunks;
+    }
+  }
+  return chunks;
+}
+
+/// Chunks that count as one, so that weights are small: a flow lists every link once for every one.
+/// Exact, unless axes of unequal length on thousands of ranks have no common divisor; then the
+/// others are rounded up, the busiest axis too if its chunks have no divisor.
+int chunks_as_one(const std::vector<int>& chunks, int ranks) {
+  constexpr int kMostListed = 2'000'000;
+  const int most = *std::max_element(chunks.begin(), chunks.end());
+  const int listed = 2 * ranks * static_cast<int>(chunks.size());
+  const int largest = std::max(kMostListed / listed, 16);  // weight
+  const int common =
+      std::accumulate(chunks.begin(), chunks.end(), 0, [](int a, int b) { return std::gcd(a, b); });
+  if (most / common <= largest) {
+    return common;
+  }
+  for (int weight = largest; weight > largest / 2; --weight) {
+    if (most % weight == 0) {
+      return most / weight;
+    }
+  }
+  return (most + largest - 1) / largest;
+}
+
 }  // namespace
 
 TransferList torus_transfers(CollectiveOp op, const Group& group) {
@@ -170,40 +204,27 @@ TransferList torus_transfers(CollectiveOp op, const Group& group) {
 /// One pass: a reduce-scatter, or an all-gather.
 std::vector<Phase> torus_phases(CollectiveOp /*op*/, const Group& group) {
   const Torus torus(group);
-  const std::size_t axes = group.grid.axes.size();
-  std::vector<std::array<int, 2>> chunks(axes, {0, 0});  // over every link of an axis, each way
-  int common = 0;
-  for (const Part& part : torus.parts()) {
-    int left = group.size();  // ranks whose chunks a rank still has
-    for (const std::size_t axis : part.order) {
-      left /= torus.length(axis);
-      chunks[axis][part.backwards ? 1 : 0] += left * (torus.length(axis) - 1) * part.chunks;
+  const std::vector<int> chunks = chunks_by_axis(torus, group);
+  const int as_one = chunks_as_one(chunks, group.size());
+  Phase phase{.parts = group.size() * torus.chunks(), .count = as_one};
+  for (std::size_t axis = 0; axis < chunks.size(); ++axis) {
+    const int n = torus.length(axis);
+    const int weight = (chunks[axis] + as_one - 1) / as_one;
+    const std::vector<int> ring = torus.ring(axis, false);
+    std::vector<int> after(ring.size());  // by coordinate, the next one around the ring
+    for (int i = 0; i < n; ++i) {
+      after[index(ring[index(i)])] = ring[index((i + 1) % n)];
     }
-  }
-  for (const auto& [forward, backward] : chunks) {
-    common = std::gcd(common, std::gcd(forward, backward));
-  }
-  Phase phase{.parts = group.size() * torus.chunks(), .count = common};
-  for (std::size_t axis = 0; axis < axes; ++axis) {
-    for (const bool backwards : {false, true}) {
-      const int weight = chunks[axis][backwards ? 1 : 0] / common;
-      if (weight == 0) {
-        continue;
-      }
-      const std::vector<int> ring = torus.ring(axis, backwards);
-      const int n = torus.length(axis);
-      std::vector<int> after(ring.size());  // by coordinate, the next one around the ring
-      for (int i = 0; i < n; ++i) {
-        after[index(ring[index(i)])] = ring[index((i + 1) % n)];
-      }
-      for (int point = 0; point < group.size(); ++point) {
-        const int next = torus.moved(point, axis, after[index(torus.coordinate(point, axis))]);
-        phase.streams.push_back({torus.at(point), torus.at(next), weight, 0});
-      }
-      for (int i = 0; !backwards && i < n; ++i) {  // n-1 steps around the ring, in the mean
-        phase.critical.push_back({torus.at(torus.moved(0, axis, i)),
-                                  torus.at(torus.moved(0, axis, after[index(i)])), 1 - 1.0 / n});
-      }
+    for (int point = 0; n > 1 && point < group.size(); ++point) {
+      const int from = torus.at(point);
+      const int to =
+          torus.at(torus.moved(point, axis, after[index(torus.coordinate(point, axis))]));
+      phase.streams.push_back({from, to, weight, 0});
+      phase.streams.push_back({to, from, weight, 0});
+    }
+    for (int i = 0; n > 1 && i < n; ++i) {  // n-1 steps around the ring, in the mean
+      phase.critical.push_back({torus.at(torus.moved(0, axis, i)),
+                                torus.at(torus.moved(0, axis, after[index(i)])), 1 - 1.0 / n});
     }
   }
   return {phase};

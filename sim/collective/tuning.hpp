@@ -59,8 +59,8 @@ BytesPerSecond alone_rate(const Cluster& cluster, const Pattern& pattern);
 Seconds alone_time(const Cluster& cluster, const Group& group, CollectiveChoice choice,
                    CollectiveOp op, Bytes bytes, const std::vector<Pattern>& phases);
 
-/// A collective on links that a plan has already laid out, as rings or through a torus: how it is carried out, its
-/// latency, and the bytes of its stream.
+/// A collective on links that a plan has already laid out, as rings or through a torus: how it is
+/// carried out, its latency, and the bytes of its stream.
 struct RingCost {
   CollectiveChoice choice;
   Seconds latency;

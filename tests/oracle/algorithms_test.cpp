@@ -176,8 +176,8 @@ Traffic traffic_of(Algorithm algorithm, CollectiveOp op, const std::vector<Phase
   return traffic;
 }
 
-/// 2 x 4 = 8 GPUs on two nodes and so on; 3 x 4 and 1 x 6 are no powers of two, 5 x 2 and 3 x 1 have
-/// odd numbers of nodes. Full meshes with all kinds of rings. Tori of closed and open axes, of
+/// 2 x 4 = 8 GPUs on two nodes and so on; 3 x 4 and 1 x 6 are no powers of two, 5 x 2 and 3 x 1
+/// have odd numbers of nodes. Full meshes with all kinds of rings. Tori of closed and open axes, of
 /// chips, slices and switches.
 std::vector<Cluster> machines() {
   std::vector<Cluster> all;

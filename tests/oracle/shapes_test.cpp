@@ -172,8 +172,8 @@ TEST(Torus, OfSwitchesStartsInTheNodes) {
   EXPECT_TRUE(near(steady_time(cluster, Algorithm::Torus, kAllReduce, {1.6e9}), 15e-3, 1e-6));
 }
 
-// Groups of a 4 x 4 torus: a row is a closed ring, half a row or every other chip a pair, a block of
-// 2 x 2 open; three of four chips of a corner are no box.
+// Groups of a 4 x 4 torus: a row is a closed ring, every other chip both ways two open axes, so is a
+// block of 3 x 2; a corner of three chips is no box, nor are chips 0, 1 and 3 of a row.
 TEST(Torus, KnowsBoxesOfATorus) {
   const Cluster cluster = torus_cluster(1, {4, 4}, 4, 50_GBps, 25_GBps, 1_us);
   const auto grid = [&](const std::vector<int>& ranks) { return make_group(cluster, ranks).grid; };
@@ -276,8 +276,8 @@ TEST(Experts, SpreadOverNodesAndRanks) {
   EXPECT_TRUE(near(many.nodes, 8 * (1 - no_node)));
 }
 
-// At most 4 of 8 nodes: whatever nodes the token's experts would lie on without the limit, the first
-// four of them. 8 draws with replacement reach fewer than four so seldom that 3.9 is a safe bound.
+// At most 4 of 8 nodes: of the nodes that a token's experts would lie on without the limit the
+// first four. 8 draws with replacement reach only three with 2 %, so that 3.9 is a safe bound.
 TEST(Experts, ALimitOfNodesIsNearlyReached) {
   const TokenSpread limited = token_spread({.most_nodes = 4}, 8, 8);
   EXPECT_LT(limited.nodes, 4);
