@@ -172,8 +172,8 @@ TEST(Torus, OfSwitchesStartsInTheNodes) {
   EXPECT_TRUE(near(steady_time(cluster, Algorithm::Torus, kAllReduce, {1.6e9}), 15e-3, 1e-6));
 }
 
-// Groups of a 4 x 4 torus: a row is a closed ring, every other chip both ways two open axes, so is a
-// block of 3 x 2; a corner of three chips is no box, nor are chips 0, 1 and 3 of a row.
+// Groups of a 4 x 4 torus: a row is a closed ring, every other chip both ways two open axes, and so
+// is a block of 3 x 2; a corner of three chips is no box, nor are chips 0, 1 and 3 of a row.
 TEST(Torus, KnowsBoxesOfATorus) {
   const Cluster cluster = torus_cluster(1, {4, 4}, 4, 50_GBps, 25_GBps, 1_us);
   const auto grid = [&](const std::vector<int>& ranks) { return make_group(cluster, ranks).grid; };
