@@ -272,7 +272,8 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   std::iota(ranks.begin(), ranks.end(), 0);
   const Group group = make_group(cluster, ranks);
   CollectiveWish playable = wish;
-  if (mode == Mode::Stepwise && !wish.algorithm && op == CollectiveOp::AllReduce) {
+  if (mode == Mode::Stepwise && !wish.algorithm && op == CollectiveOp::AllReduce &&
+      spec.topology.nccl_tuning) {
     playable.algorithm = Algorithm::Ring;  // what switches add up cannot be played by messages
   }
   check_wish(playable, op, group, spec.topology, mode);

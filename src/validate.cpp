@@ -99,9 +99,13 @@ double collective_seconds(const MeasuredCollective& measured) {
   std::iota(ranks.begin(), ranks.end(), 0);
   const Group group = make_group(cluster, ranks);
   CollectiveGraph sequence(cluster);
-  const std::vector<Candidate> choices = candidates(cluster, group, measured.op, measured.wish);
-  sequence.add_steady(group, fastest(cluster, group, measured.op, measured.bytes, choices),
-                      measured.op, measured.bytes);
+  if (measured.experts) {
+    sequence.add_exchange(expert_exchange(cluster, group, *measured.experts));
+  } else {
+    const std::vector<Candidate> choices = candidates(cluster, group, measured.op, measured.wish);
+    sequence.add_steady(group, fastest(cluster, group, measured.op, measured.bytes, choices),
+                        measured.op, measured.bytes);
+  }
   return simulate(sequence.graph()).end.value;
 }
 
@@ -110,8 +114,9 @@ Validation validate_nccl(const CsvTable& table, const ValidateOptions& options) 
   Validation result{.table = "nccl", .rows = static_cast<int>(table.rows().size())};
   std::vector<CollectiveConversion> runs;
   for (const CsvRow& row : table.rows()) {
-    result.complete += table.cell(row, "size_bytes").empty() ? 0 : 1;
     CollectiveConversion conversion = convert_collective(table, row, load);
+    const bool experts = conversion.collective && conversion.collective->experts;
+    result.complete += experts || !table.cell(row, "size_bytes").empty() ? 1 : 0;
     if (conversion.collective) {
       runs.push_back(std::move(conversion));
     } else {

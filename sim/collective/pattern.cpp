@@ -198,12 +198,14 @@ Pattern ring_pattern(const Cluster& cluster, std::span<const int> ranks) {
   return ring_pattern(cluster, make_group(cluster, ranks));
 }
 
-Pattern transfer_pattern(const Cluster& cluster, int from, int to) {
-  const Phase phase{.streams = {{0, 1, 1, 0}}};
-  const Group group{.ranks = {from, to}, .nodes = {}, .rings = {}};
+Pattern phase_pattern(const Cluster& cluster, const Group& group, const Phase& phase) {
   Pattern pattern{.algorithm = Algorithm::Direct, .ranks = group.ranks};
   PhaseRouter(cluster, group, phase, pattern).add();
   return pattern;
+}
+
+Pattern transfer_pattern(const Cluster& cluster, int from, int to) {
+  return phase_pattern(cluster, {.ranks = {from, to}}, {.streams = {{0, 1, 1, 0}}});
 }
 
 }  // namespace danlu

@@ -9,10 +9,12 @@
 
 namespace danlu {
 
-/// The phases of an algorithm on a cluster. A ring has one, the same for all-reduce, reduce-scatter
-/// and all-gather.
+/// The phases of an algorithm on a cluster. A ring and a torus have one, the same for all-reduce,
+/// reduce-scatter and all-gather.
 std::vector<Pattern> steady_patterns(const Cluster& cluster, const Group& group,
                                      Algorithm algorithm, CollectiveOp op);
+/// Any phase on a cluster.
+Pattern phase_pattern(const Cluster& cluster, const Group& group, const Phase& phase);
 /// The rings of a group.
 Pattern ring_pattern(const Cluster& cluster, const Group& group);
 /// The same of GPUs, two or more, all different.

@@ -73,9 +73,12 @@ double network_factor(const TopologySpec& topology, CollectiveChoice choice, Byt
   return std::max(0.0, factor - saved / topology.fabric_latency.value);
 }
 
-/// A message below F bytes passes the stages of the pipeline one after the other.
-Bytes window(Bytes size, Bytes fill) {
-  return fill > Bytes{} ? Bytes{size.value * fill.value / (size + fill).value} : Bytes{};
+/// A message below F bytes passes the stages of the pipeline one after the other. Nothing is filled
+/// where there is no such stage.
+Seconds filling(Bytes size, Bytes fill, BytesPerSecond rate) {
+  return fill > Bytes{} && rate > BytesPerSecond{}
+             ? Bytes{size.value * fill.value / (size + fill).value} / rate
+             : Seconds{};
 }
 
 Seconds fill_time(const TopologySpec& topology, const Group& group, CollectiveChoice choice,
@@ -89,18 +92,18 @@ Seconds fill_time(const TopologySpec& topology, const Group& group, CollectiveCh
   if (reduces_in_node(choice.algorithm)) {
     const BytesPerSecond rate =
         topology.scale_up_bandwidth * topology.scale_up_reduction_efficiency / (1 + 1 / per_node);
-    fill = window(bytes, topology.reduction_fill) / rate;
+    fill = filling(bytes, topology.reduction_fill, rate);
   } else if (choice.algorithm == Algorithm::Tree) {
-    fill = window(bytes, topology.pipeline_fill) / (ring * 0.5);
+    fill = filling(bytes, topology.pipeline_fill, ring * 0.5);
   } else {
     const double passes = op == CollectiveOp::AllReduce ? 2 : 1;
     const double share = per_node > 1 ? passes * (per_node - 1) / per_node : 1;
-    fill = window(bytes, topology.pipeline_fill) / ring * share;
+    fill = filling(bytes, topology.pipeline_fill, ring) * share;
   }
   if (group.node_count() > 1) {
     const BytesPerSecond node =
         topology.nic_bandwidth * topology.nic_efficiency * topology.nics_per_node;
-    fill += window(bytes, topology.network_fill) / node * topology.network_passes;
+    fill += filling(bytes, topology.network_fill, node) * topology.network_passes;
   }
   return fill;
 }
@@ -155,7 +158,7 @@ Seconds phase_latency(const TopologySpec& topology, const Group& group, Collecti
   const Seconds step = step_latency(topology, choice, bytes, true, pattern.local_latency) +
                        step_latency(topology, choice, bytes, false, pattern.network_latency);
   const Seconds fixed = phase == 0 ? fixed_latency(topology, group, choice, op, bytes) : Seconds{};
-  return fixed + step * steps_like(op, pattern);
+  return fixed + step * repeats(op, pattern);
 }
 
 double overhead(const TopologySpec& topology, CollectiveChoice choice, CollectiveOp op,
@@ -213,10 +216,11 @@ std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, Co
                                   const CollectiveWish& wish) {
   const TopologySpec& topology = cluster.spec.topology;
   const bool between_pairs = op == CollectiveOp::AllToAll || op == CollectiveOp::SendReceive;
-  const std::vector<Algorithm> considered =
-      wish.algorithm         ? std::vector{*wish.algorithm}
-      : topology.nccl_tuning ? nccl_algorithms(op)
-                             : std::vector{between_pairs ? Algorithm::Direct : Algorithm::Ring};
+  const std::vector<Algorithm> considered = wish.algorithm         ? std::vector{*wish.algorithm}
+                                            : topology.nccl_tuning ? nccl_algorithms(op)
+                                            : between_pairs
+                                                ? std::vector{Algorithm::Direct}
+                                                : std::vector{Algorithm::Torus, Algorithm::Ring};
   std::vector<Candidate> found;
   for (const Algorithm algorithm : considered) {
     std::vector<Protocol> protocols = protocols_of(algorithm, topology);

@@ -16,6 +16,15 @@ int CollectiveGraph::link(LinkId id) {
   return known->second;
 }
 
+int CollectiveGraph::channel(const Pattern& pattern) {
+  Channel channel;
+  for (const LinkLoad& load : pattern.loads) {
+    channel.loads.push_back({link(load.link), load.weight});
+  }
+  graph_.channels.push_back(std::move(channel));
+  return static_cast<int>(graph_.channels.size()) - 1;
+}
+
 TaskId CollectiveGraph::add_wait(Seconds duration, const std::vector<TaskId>& after) {
   const TaskId task =
       graph_.add({.kind = TaskKind::Compute, .duration = duration, .name = "launch"}, {});
@@ -44,6 +53,21 @@ TaskId CollectiveGraph::add_steady(const Group& group, const PlannedCollective& 
     }
     last_ = {task};
   }
+  return last_.front();
+}
+
+TaskId CollectiveGraph::add_exchange(const ExpertExchange& exchange) {
+  const TaskId begin = add_wait(exchange.latency, last_);
+  std::vector<TaskId> flows{begin};
+  for (const ExpertExchange::Flow& flow : exchange.flows) {
+    flows.push_back(graph_.add({.kind = TaskKind::Communication,
+                                .bytes = flow.stream,
+                                .channel = channel(flow.pattern),
+                                .name = "experts"},
+                               {}));
+    graph_.add_edge(begin, flows.back());
+  }
+  last_ = {add_wait({}, flows)};
   return last_.front();
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sim/cluster/cluster.hpp"
+#include "sim/collective/experts.hpp"
 #include "sim/collective/tuning.hpp"
 #include "sim/plan/task_graph.hpp"
 
@@ -28,6 +29,9 @@ class CollectiveGraph {
   TaskId add_stepwise(const Group& group, CollectiveChoice choice, const TransferList& list,
                       CollectiveOp op, Bytes bytes);
 
+  /// Its flows run at the same time.
+  TaskId add_exchange(const ExpertExchange& exchange);
+
   const TaskGraph& graph() const { return graph_; }
 
  private:
@@ -39,6 +43,7 @@ class CollectiveGraph {
   };
 
   int link(LinkId id);
+  int channel(const Pattern& pattern);
   TaskId add_wait(Seconds duration, const std::vector<TaskId>& after);
   TaskId add_transfer(const Group& group, CollectiveChoice choice, CollectiveOp op, Bytes bytes,
                       const Transfer& transfer, Bytes size);

@@ -80,6 +80,39 @@ std::vector<int> patterns_by_groups(const StepPatterns& step, const std::vector<
   return colours_of(hashes);
 }
 
+/// What the patterns [first, last) of one group do to the links that they load.
+class Heaviest {
+ public:
+  explicit Heaviest(const StepPatterns& step) : step_(step), weights_(step.links.size()) {}
+
+  /// Calls `visit(link, weight)` once for each link, with the weight of the heaviest pattern there.
+  template <typename Visit>
+  void of(std::size_t first, std::size_t last, const Visit& visit) {
+    for_loads(first, last, [&](std::size_t link, int weight) {
+      weights_[link] = std::max(weights_[link], weight);
+    });
+    for_loads(first, last, [&](std::size_t link, int) {
+      if (weights_[link] > 0) {
+        visit(link, weights_[link]);
+        weights_[link] = 0;
+      }
+    });
+  }
+
+ private:
+  template <typename Visit>
+  void for_loads(std::size_t first, std::size_t last, const Visit& visit) const {
+    for (std::size_t i = first; i < last; ++i) {
+      for (const Load& load : step_.loads.of(i)) {
+        visit(static_cast<std::size_t>(load.link), load.weight);
+      }
+    }
+  }
+
+  const StepPatterns& step_;
+  std::vector<int> weights_;  // by link; all 0 between calls
+};
+
 /// What all groups together do to each link.
 struct Crowd {
   std::vector<int> weights;  // each group's heaviest pattern counted
@@ -88,21 +121,12 @@ struct Crowd {
 
 Crowd crowd_of(const StepPatterns& step) {
   Crowd crowd{std::vector<int>(step.links.size()), std::vector<int>(step.links.size())};
-  std::vector<int> heaviest(step.links.size());
+  Heaviest heaviest(step);
   for_groups(step, [&](std::size_t, std::size_t first, std::size_t last) {
-    for (std::size_t i = first; i < last; ++i) {
-      for (const Load& load : step.loads.of(i)) {
-        const auto link = static_cast<std::size_t>(load.link);
-        crowd.groups[link] += heaviest[link] == 0 ? 1 : 0;
-        crowd.weights[link] += std::max(0, load.weight - heaviest[link]);
-        heaviest[link] = std::max(heaviest[link], load.weight);
-      }
-    }
-    for (std::size_t i = first; i < last; ++i) {
-      for (const Load& load : step.loads.of(i)) {
-        heaviest[static_cast<std::size_t>(load.link)] = 0;
-      }
-    }
+    heaviest.of(first, last, [&](std::size_t link, int weight) {
+      crowd.weights[link] += weight;
+      ++crowd.groups[link];
+    });
   });
   return crowd;
 }
@@ -145,6 +169,8 @@ class Folder {
   }
 
   void add_groups() {
+    Heaviest heaviest(step_);
+    std::vector<int> own(step_.links.size());
     fold_.groups.resize(static_cast<std::size_t>(count_colours(classes_.groups)));
     fold_.patterns.resize(static_cast<std::size_t>(count_colours(classes_.colours.patterns)));
     shapes_.resize(fold_.groups.size());
@@ -155,10 +181,11 @@ class Folder {
         found.kind = step_.groups[group].kind;
         add_taking_part(group, found);
       }
+      heaviest.of(first, last, [&](std::size_t link, int weight) { own[link] = weight; });
       GroupShape& shape = shape_of(group, first, last);
       for (std::size_t i = first; i < last; ++i) {
         fold_.patterns[static_cast<std::size_t>(classes_.colours.patterns[i])].group = number;
-        add_rates(i, found, shape.patterns[i - first]);
+        add_rates(i, own, found, shape.patterns[i - first]);
       }
     });
   }
@@ -212,12 +239,14 @@ class Folder {
     return shape;
   }
 
-  void add_rates(std::size_t pattern, GroupClass& group, CarriedPattern& carried) const {
+  /// `own`: of the links that its group loads, the group's heaviest weight.
+  void add_rates(std::size_t pattern, const std::vector<int>& own, GroupClass& group,
+                 CarriedPattern& carried) const {
     for (const Load& load : step_.loads.of(pattern)) {
       const auto link = static_cast<std::size_t>(load.link);
       carried.alone.value = std::min(carried.alone.value, capacity(link) / load.weight);
-      carried.guaranteed.value =
-          std::min(carried.guaranteed.value, capacity(link) / crowd_.weights[link]);
+      const int with_others = crowd_.weights[link] - own[link] + load.weight;
+      carried.guaranteed.value = std::min(carried.guaranteed.value, capacity(link) / with_others);
       group.is_alone = group.is_alone && crowd_.groups[link] == 1;
     }
   }
@@ -268,6 +297,19 @@ Partition no_classes(const StepPatterns& step, const RankLayout& layout) {
   return {{all_different(static_cast<std::size_t>(layout.world_size())), all_different(step.size()),
            all_different(step.links.size())},
           all_different(step.groups.size())};
+}
+
+/// Whether the guaranteed rates of a coarse class are those that all its members have.
+bool gets_what_is_guaranteed(const Fold& fold, const GroupClass& group) {
+  constexpr double kRounding = 1e-12;
+  if (!group.is_private || group.shapes.size() > 1) {
+    return false;
+  }
+  const std::vector<CarriedPattern>& patterns = group.shapes.front().patterns;
+  return std::all_of(patterns.begin(), patterns.end(), [&](const CarriedPattern& carried) {
+    const PatternClass& all = fold.patterns[static_cast<std::size_t>(carried.pattern_class)];
+    return carried.guaranteed.value >= all.rate.value * (1 - kRounding);
+  });
 }
 
 }  // namespace

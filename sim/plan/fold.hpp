@@ -15,10 +15,10 @@
 // inequality follows from others' are dropped before (implied_links.hpp).
 //
 // FoldMode::Bound folds coarsely, by stage, and gives an upper bound. A pattern's max-min rate is
-// never below its guaranteed rate, the least of capacity / (weights of all groups) over its links:
-// on the link that limits a flow no other flow is faster, so capacity <= rate x weights of the
-// flows there, and a group has at most one flow at a time, at most of its heaviest pattern's
-// weight. Every communication of a class therefore takes its worst member's latency and guaranteed
+// never below its guaranteed rate, the least of capacity / (its weight and those of all other
+// groups) over its links: on the link that limits a flow no other flow is faster, so capacity <=
+// rate x weights of the flows there, and a group has at most one flow at a time, at most of its
+// heaviest pattern's weight. Every communication of a class therefore takes its worst member's latency and guaranteed
 // rate, every stage computes as slowly as its slowest rank, and each of these durations is at least
 // the true one. A task starts when all that it waits for has ended; by induction along the graph
 // nothing ends before its true time.

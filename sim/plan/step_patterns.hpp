@@ -29,7 +29,7 @@ struct GroupKey {
 struct PatternKey {
   int group = 0;  // of StepPatterns::groups
   Algorithm algorithm = Algorithm::Direct;
-  CollectiveOp op = CollectiveOp::SendReceive;  // AllReduce for all operations of a ring
+  CollectiveOp op = CollectiveOp::SendReceive;  // AllReduce for all of a ring or torus
   int phase = 0;
 };
 
@@ -56,9 +56,11 @@ struct StepPatterns {
   bool is_directed(std::size_t pattern) const { return by_message || is_transfer(kind(pattern)); }
 };
 
-/// The operation by which a pattern of an algorithm is known: a ring's load the same links.
+/// The operation by which a pattern of an algorithm is known: all of a ring's or torus's load the
+/// same links.
 inline CollectiveOp pattern_op(Algorithm algorithm, CollectiveOp op) {
-  return algorithm == Algorithm::Ring ? CollectiveOp::AllReduce : op;
+  return algorithm == Algorithm::Ring || algorithm == Algorithm::Torus ? CollectiveOp::AllReduce
+                                                                       : op;
 }
 
 /// The same without the links that `dropped` marks.

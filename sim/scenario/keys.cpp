@@ -155,8 +155,8 @@ std::vector<KeyRow> fabric_keys() {
           "destination's rail and along that rail; false: from its own rail over the spine"),
       duration("collective.launch", "0 us", "Fixed cost of starting one collective"),
       choice("collective.tuning", "none|nccl", "none",
-             "What chooses algorithm and protocol: nothing (rings with the latencies above), or "
-             "NCCL's model with its constants"),
+             "What chooses algorithm and protocol: nothing (rings, through a torus axis by axis), "
+             "or NCCL's model with its constants"),
       quantity("collective.fill", Dimension::Size, 0, 1e12, "0 B",
                "With NCCL: pipeline that a ring or tree must fill in a node"),
       quantity("collective.reduction_fill", Dimension::Size, 0, 1e12, "0 B",

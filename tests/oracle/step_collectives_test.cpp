@@ -7,6 +7,7 @@
 #include "sim/collective/algorithms.hpp"
 #include "sim/collective/group.hpp"
 #include "sim/plan/plan_step.hpp"
+#include "tests/support/collectives.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
 
@@ -16,6 +17,7 @@ namespace {
 using testing::near;
 using testing::plain_cluster;
 using testing::play;
+using testing::whole_group;
 
 /// Replicas of a two-layer model on every GPU of a cluster, one microbatch.
 Workload replicas_on(const Cluster& cluster) {
@@ -48,14 +50,6 @@ const CommunicationInfo& gradient_reduction(const StepPlan& plan) {
   throw std::runtime_error("no gradients are reduced");
 }
 
-Group all_of(const Cluster& cluster) {
-  std::vector<int> ranks;
-  for (int gpu = 0; gpu < cluster.spec.gpus; ++gpu) {
-    ranks.push_back(gpu);
-  }
-  return make_group(cluster, ranks);
-}
-
 /// How long the step's gradient reduction took when played.
 Seconds played(const StepPlan& plan) {
   const Timeline timeline = play(plan.graph);
@@ -77,10 +71,8 @@ TEST(StepCollectives, ChooseAsDanluCollectiveDoes) {
   const Cluster cluster = dgx_h100(64);
   const StepPlan plan = plan_step(replicas_on(cluster), cluster);
   const CommunicationInfo& info = gradient_reduction(plan);
-  const Group group = all_of(cluster);
-  const std::vector<Candidate> choices = candidates(cluster, group, CollectiveOp::AllReduce, {});
-  const PlannedCollective alone =
-      fastest(cluster, group, CollectiveOp::AllReduce, info.bytes_per_rank, choices);
+  const testing::Chosen alone =
+      testing::choose(cluster, whole_group(cluster), CollectiveOp::AllReduce, info.bytes_per_rank);
   EXPECT_EQ(info.choice, alone.choice);
   EXPECT_TRUE(near(info.alone.value, alone.alone.value));
   EXPECT_TRUE(near(played(plan).value, alone.alone.value));
@@ -92,7 +84,7 @@ TEST(StepCollectives, EveryAlgorithmCanBeAskedForAndTakesItsClosedForm) {
   Cluster cluster = plain_h100(2, 4);
   cluster.spec.topology.scale_up_reduction_efficiency = 0.8;
   cluster.spec.topology.fabric_reduction_efficiency = 0.8;
-  const Group group = all_of(cluster);
+  const Group group = whole_group(cluster);
   int played_algorithms = 0;
   std::size_t most_parts = 0;
   for (const AlgorithmRow& row : algorithms()) {

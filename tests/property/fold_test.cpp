@@ -296,6 +296,10 @@ class RandomSteps : public ::testing::TestWithParam<int> {
     for (std::uint64_t i = 0; i < cases; ++i) {
       const Case drawn = random_case(seed + i);
       SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1: {}", seed + i, describe(drawn)));
+      if (std::getenv("DANLU_SEED") != nullptr) {
+        fmt::print("{}\n", describe(drawn));  // a crash leaves no trace
+        std::fflush(stdout);
+      }
       ASSERT_TRUE(problems(drawn.workload, drawn.cluster.gpus, drawn.cluster.gpu).empty());
       ASSERT_NO_FATAL_FAILURE(holds(drawn));
     }
