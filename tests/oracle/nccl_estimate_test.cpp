@@ -49,7 +49,7 @@ struct Communicator {
   Group group;
 };
 
-// 18 links that NCCL takes to do 20.6 GB/s: 370.8. 6 rings of 60 GB/s fit, 360. LL does 141 at most.
+// 18 links that NCCL takes to do 20.6 GB/s: 370.8. 6 rings of 60 GB/s fit, 360. LL: at most 141.
 // 1 MiB: 6.6 + 14 steps x 0.6 us + 1.048576 MB / (141 GB/s x 8/14) = 15.0 + 13.01.
 // NVLS: 8 channels cost a GPU 9 times their speed, 40: 2 x 40 x 0.85 x 7/8 x 8 = 476 of bus rate.
 TEST(NcclEstimate, EightH100) {
@@ -108,8 +108,8 @@ std::vector<CollectiveChoice> choices(const Communicator& ranks) {
 }
 
 // Inside a node, and on two p4d, no algorithm comes back that was left with growing size, and
-// protocols only go from LL to Simple while the algorithm stays. (Between nodes NCCL's own choice may
-// turn back: its table for trees dips in the middle.)
+// protocols only go from LL to Simple while the algorithm stays. (Between nodes NCCL's own choice
+// may turn back: its table for trees dips in the middle.)
 TEST(NcclEstimate, TheChoiceNeverTurnsBack) {
   for (const auto& [topology, ranks] : std::map<std::string, int>{{"dgx-a100", 8},
                                                                   {"hgx-a800", 8},
