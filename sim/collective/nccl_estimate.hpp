@@ -3,8 +3,8 @@
 //
 //   estimate = latency + S / bandwidth
 //
-//   bandwidth   of the channels that NCCL lays through a node: as many as fit, at a speed of a fixed
-//               list; less what the protocol costs, and never above a cap for each channel
+//   bandwidth   of the channels that NCCL lays through a node: as many as fit, at a speed of a
+//               fixed list; less what the protocol costs, and never above a cap for each channel
 //   latency     a constant for each protocol, and one for each hop
 //
 // It ranks, and is no prediction: a collective's launch and the filling of its pipeline are not in

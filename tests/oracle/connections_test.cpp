@@ -50,9 +50,9 @@ double fuller_cable(const Cluster& cluster) {
   return most;
 }
 
-// 2N flows fall on two cables, X of them on the first: binomial. The fuller one has N + |X - N|, and
-// E|X - N| = N C(2N, N) / 4^N:  N = 1: 1/2, so 1.5 transfers;  N = 2: 2 x 6/16 = 3/4 of 2, so 1.375;
-// N = 16: 16 x 601080390/4294967296 = 2.239 of 16, so 1.140. Evenly spread it would be 1.
+// 2N flows fall on two cables, X of them on the first: binomial. The fuller one has N + |X - N|,
+// and E|X - N| = N C(2N, N) / 4^N:  N = 1: 1/2, so 1.5 transfers;  N = 2: 2 x 6/16 = 3/4 of 2, so
+// 1.375;  N = 16: 16 x 601080390/4294967296 = 2.239 of 16, so 1.140. Evenly spread it would be 1.
 TEST(Connections, ThinOutTheCollisionsOfEcmp) {
   constexpr int kSeeds = 2000;
   for (const auto& [connections, expected] :
