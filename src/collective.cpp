@@ -117,7 +117,7 @@ LinkId bottleneck_of(const Cluster& cluster, const Group& group, CollectiveOp op
   for (const Pattern& phase : planned.phases) {
     for (const LinkLoad& load : phase.loads) {
       const Seconds time =
-          phase_bytes(cluster.spec.topology, planned.choice, op, group, phase, size) /
+          phase_bytes(cluster.topology_among(group.ranks), planned.choice, op, group, phase, size) /
           (cluster.topology.link(load.link).bandwidth / load.weight);
       if (time > longest) {
         longest = time;

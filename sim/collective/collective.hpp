@@ -41,6 +41,8 @@ inline constexpr std::size_t kAlgorithms = 10;
 struct Group {
   std::vector<int> ranks;               // GPU numbers
   std::vector<std::vector<int>> nodes;  // positions by node
+  std::vector<std::vector<int>>
+      gates;  // positions by node: equally many, each with a NIC to itself
   std::vector<std::vector<int>> rings;  // orders of all positions: parallel rings
 
   int size() const { return static_cast<int>(ranks.size()); }

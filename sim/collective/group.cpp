@@ -1,6 +1,7 @@
 #include "sim/collective/group.hpp"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "sim/base/error.hpp"
@@ -41,7 +42,8 @@ LinkCounts direct_links(const Cluster& cluster, std::span<const int> ranks) {
     };
     const auto first = static_cast<std::size_t>(position(link.first));
     const auto second = static_cast<std::size_t>(position(link.second));
-    if (first < ranks.size() && second < ranks.size()) {
+    if (first < ranks.size() && second < ranks.size() &&
+        !cluster.spec.degraded.is_dead_link(ranks[first], ranks[second])) {
       counts[first][second] += link.count;
       counts[second][first] += link.count;
     }
@@ -117,16 +119,99 @@ std::vector<Order> mesh_rings(const Cluster& cluster, std::span<const int> ranks
   return rings;
 }
 
-/// A ring for every rank of a node, each leaving the nodes through another one.
-std::vector<Order> rail_rings(const std::vector<std::vector<int>>& nodes, std::size_t per_node) {
+/// Members of a node whose traffic has a NIC to itself, as far as it had one when all NICs lived:
+/// those whose own lives, and of the others those whose stand-in is not busy with the group.
+Order gates_of(const Cluster& cluster, std::span<const int> ranks, const Order& members) {
+  const Nodes& nodes = cluster.inside;
+  const auto gpu = [&](int member) { return ranks[static_cast<std::size_t>(member)]; };
+  std::map<int, int> sharing;  // by NIC: members when all lived
+  std::map<int, int> gates;    // by NIC: gates so far
+  int most = 0;
+  for (const int member : members) {
+    most = std::max(most, ++sharing[nodes.nic_of(gpu(member))]);
+  }
+  Order found;
+  const auto is_own = [&](int member) {
+    return nodes.exit_of(gpu(member)) == nodes.nic_of(gpu(member));
+  };
+  for (const int member : members) {
+    if (is_own(member)) {
+      ++gates[nodes.nic_of(gpu(member))];
+    }
+  }
+  for (const int member : members) {
+    if (is_own(member) || gates[nodes.exit_of(gpu(member)).value_or(0)]++ < most) {
+      found.push_back(member);
+    }
+  }
+  return found;
+}
+
+/// Equally many gates for every node, those on rails that every node has first: ring by ring, so
+/// that crossings stay on their rail.
+std::vector<Order> match_gates(const Cluster& cluster, std::span<const int> ranks,
+                               std::vector<Order> gates) {
+  std::size_t rings = gates.front().size();
+  for (const Order& node : gates) {
+    rings = std::min(rings, node.size());
+  }
+  using Key = std::pair<int, int>;  // rail, and how many gates before it are on it
+  std::vector<std::vector<Key>> keys;
+  std::map<Key, std::size_t> nodes_with;
+  for (const Order& node : gates) {
+    std::map<int, int> before;
+    keys.emplace_back();
+    for (const int gate : node) {
+      const int rail = cluster.inside.exit_of(ranks[static_cast<std::size_t>(gate)]).value_or(0);
+      keys.back().emplace_back(rail, before[rail]++);
+      ++nodes_with[keys.back().back()];
+    }
+  }
+  for (std::size_t n = 0; n < gates.size(); ++n) {
+    Order shared;
+    Order rest;
+    for (std::size_t i = 0; i < gates[n].size(); ++i) {
+      (nodes_with[keys[n][i]] == gates.size() ? shared : rest).push_back(gates[n][i]);
+    }
+    shared.insert(shared.end(), rest.begin(), rest.end());
+    shared.resize(rings);
+    gates[n] = std::move(shared);
+  }
+  return gates;
+}
+
+/// Through all members of a node, from one to another, downwards or upwards around the others.
+void append_visit(const Order& members, int enter, int leave, int step, Order& order) {
+  const auto count = static_cast<int>(members.size());
+  const auto at =
+      static_cast<int>(std::find(members.begin(), members.end(), enter) - members.begin());
+  for (int i = 0; i < count; ++i) {
+    const int member = members[static_cast<std::size_t>((at + step * i + count * count) % count)];
+    if (member != leave || count == 1) {
+      order.push_back(member);
+    }
+  }
+  if (count > 1) {
+    order.push_back(leave);
+  }
+}
+
+/// A ring for every gate of a node, each leaving the nodes through another one.
+std::vector<Order> rail_rings(const Group& group) {
+  const std::size_t count = group.gates.front().size();
   std::vector<Order> rings;
-  for (std::size_t ring = 0; ring < per_node; ++ring) {
+  for (std::size_t ring = 0; ring < count; ++ring) {
     Order order;
-    for (std::size_t node = 0; node < nodes.size(); ++node) {
-      for (std::size_t i = 0; i < per_node; ++i) {  // even nodes downwards, odd nodes upwards
-        const std::size_t at = node % 2 == 0 ? ring + per_node - i : ring + 1 + i;
-        order.push_back(nodes[node][at % per_node]);
+    for (std::size_t node = 0; node < group.nodes.size(); ++node) {
+      const Order& members = group.nodes[node];
+      const bool even = node % 2 == 0;  // even nodes downwards, odd nodes upwards
+      int enter = group.gates[node][even ? ring : (ring + 1) % count];
+      int leave = group.gates[node][even ? (ring + 1) % count : ring];
+      if (enter == leave) {  // one gate: out by it from another member
+        leave = *std::find_if(members.begin(), members.end(),
+                              [&](int member) { return member != enter || members.size() == 1; });
       }
+      append_visit(members, enter, leave, even ? -1 : 1, order);
     }
     rings.push_back(std::move(order));
   }
@@ -170,9 +255,28 @@ std::vector<Order> torus_rings(const std::vector<int>& dims) {
   return rings;
 }
 
+/// The rings that cross no dead link, or all if each does.
+std::vector<Order> avoiding_dead_links(const Cluster& cluster, const Group& group,
+                                       std::vector<Order> rings) {
+  const auto crosses = [&](const Order& ring) {
+    for (std::size_t i = 0; i < ring.size(); ++i) {
+      const int next = ring[(i + 1) % ring.size()];
+      if (cluster.spec.degraded.is_dead_link(group.ranks[static_cast<std::size_t>(ring[i])],
+                                             group.ranks[static_cast<std::size_t>(next)])) {
+        return true;
+      }
+    }
+    return false;
+  };
+  if (!cluster.spec.degraded.links.empty() && !std::all_of(rings.begin(), rings.end(), crosses)) {
+    std::erase_if(rings, crosses);
+  }
+  return rings;
+}
+
 std::vector<Order> ring_orders(const Cluster& cluster, const Group& group) {
   if (group.node_count() > 1 && group.per_node() > 0) {
-    return rail_rings(group.nodes, static_cast<std::size_t>(group.per_node()));
+    return rail_rings(group);
   }
   const ScaleUpKind kind = cluster.spec.topology.scale_up;
   if (group.node_count() == 1 && (kind == ScaleUpKind::Mesh || kind == ScaleUpKind::Torus)) {
@@ -181,7 +285,7 @@ std::vector<Order> ring_orders(const Cluster& cluster, const Group& group) {
       return rings;
     }
     if (kind == ScaleUpKind::Torus && group.size() == cluster.spec.topology.gpus_per_node) {
-      return torus_rings(cluster.spec.topology.scale_up_dims);
+      return avoiding_dead_links(cluster, group, torus_rings(cluster.spec.topology.scale_up_dims));
     }
   }
   Order all(group.ranks.size());
@@ -201,8 +305,18 @@ int Group::per_node() const {
 
 Group make_group(const Cluster& cluster, std::span<const int> ranks) {
   check(ranks.size() >= 2, "a group has two ranks or more");
-  Group group{.ranks = std::vector<int>(ranks.begin(), ranks.end()),
-              .nodes = by_node(cluster, ranks)};
+  Group group;
+  group.ranks.assign(ranks.begin(), ranks.end());
+  group.nodes = by_node(cluster, ranks);
+  group.gates = group.nodes;
+  if (group.per_node() > 0 && !cluster.inside.dead_nics().empty()) {
+    for (std::vector<int>& node : group.gates) {
+      node = gates_of(cluster, ranks, node);
+    }
+    if (group.gates != group.nodes) {
+      group.gates = match_gates(cluster, ranks, std::move(group.gates));
+    }
+  }
   group.rings = ring_orders(cluster, group);
   return group;
 }

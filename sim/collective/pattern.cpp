@@ -112,7 +112,7 @@ BytesPerSecond limit(const Cluster& cluster, const Pattern& pattern, bool scale_
 /// Sums made by switches fall short of what the links achieve otherwise: more bytes on the links
 /// stand for that.
 double inflation(const Cluster& cluster, const Group& group, const Pattern& pattern) {
-  const TopologySpec& topology = cluster.spec.topology;
+  const TopologySpec& topology = cluster.topology_among(group.ranks);
   const double ranks = group.per_node();
   const BytesPerSecond in_node = limit(cluster, pattern, true);
   const BytesPerSecond between = limit(cluster, pattern, false);
@@ -159,7 +159,7 @@ Pattern ring_pattern(const Cluster& cluster, std::span<const int> ranks) {
 
 Pattern transfer_pattern(const Cluster& cluster, int from, int to) {
   const Phase phase{.streams = {{0, 1, 1, 0}}};
-  const Group group{.ranks = {from, to}, .nodes = {}, .rings = {}};
+  const Group group{.ranks = {from, to}, .nodes = {}, .gates = {}, .rings = {}};
   Pattern pattern{.algorithm = Algorithm::Direct, .ranks = group.ranks};
   PhaseRouter(cluster, group, phase, pattern).add();
   return pattern;

@@ -6,11 +6,12 @@
 namespace danlu {
 namespace {
 
-std::uint64_t shape_of(PatternKind kind, const Pattern& pattern) {
+/// `node_kind`: of all its ranks, -1 for several.
+std::uint64_t shape_of(PatternKind kind, const Pattern& pattern, int node_kind) {
   constexpr Bytes kMany{1e15};  // so many that rounding to whole bytes does not hide a difference
   const CollectiveOp op = is_transfer(kind) ? CollectiveOp::SendReceive : CollectiveOp::AllReduce;
   const std::uint64_t latency =
-      mix(mix(static_cast<std::uint64_t>(kind), pattern.local_latency.value),
+      mix(mix(mix(static_cast<std::uint64_t>(kind), node_kind), pattern.local_latency.value),
           pattern.network_latency.value);
   return mix(mix(latency, pattern.ranks.size()), stream_bytes(op, pattern, kMany).value);
 }
@@ -33,7 +34,7 @@ class Collector {
       loads_.push_back({number, load.weight});
     }
     step_.keys.push_back(key);
-    step_.shapes.push_back(shape_of(key.kind, pattern));
+    step_.shapes.push_back(shape_of(key.kind, pattern, cluster_.kind_of(pattern.ranks)));
     step_.ranks.add(pattern.ranks);
     step_.loads.add(loads_);
   }
