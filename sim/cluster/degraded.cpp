@@ -373,7 +373,9 @@ std::vector<std::string> damage_notes(const Cluster& cluster) {
                              gpu % cluster.spec.topology.gpus_per_node, *exit);
       }
     }
-    notes.push_back(fmt::format("{} is dead or cut off{}", nic_name(cluster, nic), sends));
+    const bool named = share_of(cluster.spec.degraded.nics, nic) == 0;
+    notes.push_back(fmt::format("{} is {}{}", nic_name(cluster, nic),
+                                named ? "dead" : "cut off, its leaf is down", sends));
   }
   std::size_t links = 0;
   for (const DegradedSpec::MeshShare& slow : cluster.spec.degraded.links) {

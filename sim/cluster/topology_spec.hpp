@@ -140,8 +140,8 @@ struct ClusterSpec {
   std::vector<int> gpus_by_kind() const;
 };
 
-/// Why nodes of `other` cannot stand beside those of `own` in one cluster, "" if they can: both need
-/// the same structure.
+/// Why nodes of `other` cannot stand beside those of `own` in one cluster, "" if they can: both
+/// need the same structure.
 std::string structure_problem(const TopologySpec& own, const TopologySpec& other);
 
 /// The worse of two kinds of node in everything that a collective among both pays.

@@ -14,9 +14,9 @@
 //                      1   3                              4   2
 //
 // With g ranks a node there are g such pairs, each with another rank as head, so that all NICs
-// work (fewer where NICs are dead, group.hpp). Inside one node it is g chains. (The tree with these labels: Sanders, Speck and Traff,
-// Two-tree algorithms for full bandwidth broadcast, reduction and scan, 2009; NCCL's double binary
-// tree has the same shape.)
+// work (fewer where NICs are dead, group.hpp). Inside one node it is g chains. (The tree with these
+// labels: Sanders, Speck and Traff, Two-tree algorithms for full bandwidth broadcast, reduction and
+// scan, 2009; NCCL's double binary tree has the same shape.)
 #include <algorithm>
 
 #include "sim/collective/algorithms.hpp"

@@ -47,8 +47,8 @@ std::span<const KeyRow> gpu_keys();
 /// The row of `path`, or nullptr.
 const KeyRow* find_key(std::span<const KeyRow> keys, std::string_view path);
 
-/// The row of type Numbers or Ranges whose entry `path` is ("degraded.gpus.3"), or nullptr. An entry is a
-/// value of its own, so that each is checked, overridden and shown at its place.
+/// The row of type Numbers or Ranges whose entry `path` is ("degraded.gpus.3"), or nullptr. An
+/// entry is a value of its own, so that each is checked, overridden and shown at its place.
 const KeyRow* find_numbers(std::span<const KeyRow> keys, std::string_view path);
 
 /// A limit of the row as a user would write it: "100 MB/s", "1000000".

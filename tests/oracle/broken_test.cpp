@@ -59,9 +59,9 @@ ClusterSpec on_rails(int nodes_per_leaf = 2) {
   return spec;
 }
 
-// S / (16 x 8 x 7) is whole. Healthy, 8 rings carry S/8 each; with one of 8 NICs dead its node has 7
-// left, so 7 rings carry S/7 each: 8/7 of the time, and not twice, which two rings through one NIC
-// would take. A second dead NIC in the other node changes nothing; in the same node it makes 6
+// S / (16 x 8 x 7) is whole. Healthy, 8 rings carry S/8 each; with one of 8 NICs dead its node has
+// 7 left, so 7 rings carry S/7 each: 8/7 of the time, and not twice, which two rings through one
+// NIC would take. A second dead NIC in the other node changes nothing; in the same node it makes 6
 // rings.
 TEST(DeadNics, RingsUseTheNicsThatAreLeft) {
   const Bytes size{16.0 * 8 * 7 * 6 * 1000};
@@ -79,8 +79,8 @@ TEST(DeadNics, RingsUseTheNicsThatAreLeft) {
   }
 }
 
-// One rank of each node takes part, so its traffic has NIC 2 to itself when its own is dead: as fast
-// as before. With ranks 2 and 3 of each node NIC 2 is taken, but NIC 4 is free.
+// One rank of each node takes part, so its traffic has NIC 2 to itself when its own is dead: as
+// fast as before. So it is with a second rank that has another NIC.
 TEST(DeadNics, AGroupMovesToNicsThatItDoesNotUse) {
   ClusterSpec spec = plain_cluster(2, 8, 1000_GBps, 10_GBps, {}).spec;
   for (const std::vector<int>& ranks : {std::vector{3, 11}, std::vector{3, 4, 11, 12}}) {
@@ -146,8 +146,8 @@ TEST(DeadLeaf, IsADeadNicInEveryNodeBelow) {
 }
 
 // A leaf with two NICs of 10 GB/s below has 20 GB/s up. The ring of its rail crosses them once each
-// way at 10 GB/s: half of the uplinks is enough, a quarter takes twice as long. The spine has two
-// chips (8 uplinks of 10 GB/s, 4 ports down each): with one of them down every leaf has half.
+// way at 10 GB/s: half of the uplinks is enough, a quarter takes twice as long. The spine is two
+// chips (2 uplinks of each leaf): with one of them down every leaf has half.
 TEST(WornLeaf, CarriesItsShare) {
   const Bytes size{16.0 * 4 * 1000};
   ClusterSpec spec = on_rails(2);
@@ -294,8 +294,7 @@ TEST(DeadMeshLink, OfATorusIsRoutedAround) {
   }
 }
 
-/// Llama-like layers on GPUs of which the second half are H100, the first A100; the H100's NICs have
-/// 5 GB/s, the others 10.
+/// Llama-like layers on an A100 and an H100; the NIC of the H100 has 5 GB/s, the other 10.
 struct Mixed {
   Cluster cluster;
   Workload workload;
