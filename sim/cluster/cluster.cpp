@@ -81,7 +81,7 @@ Gates gates_around_dead_nics(const Cluster& cluster, int from, int to) {
   return {*exit, *entry};
 }
 
-/// Each GPU's own NIC; with PXN the sender's on the receiver's rail, if the node's links lead to it.
+/// Each GPU's own NIC; with PXN the sender's on the receiver's rail, if the node leads there.
 Gates gates(const Cluster& cluster, int from, int to) {
   const TopologySpec& spec = cluster.spec.topology;
   const Nodes& nodes = cluster.inside;
