@@ -116,7 +116,7 @@ LinkId bottleneck_of(const Cluster& cluster, const Group& group, CollectiveOp op
   Seconds longest{-1};
   for (const Pattern& phase : planned.phases) {
     const Seconds time =
-        phase_bytes(cluster.spec.topology, planned.choice, op, group, phase, size) /
+        phase_bytes(cluster.topology_among(group.ranks), planned.choice, op, group, phase, size) /
         alone_rate(cluster, phase);
     if (time > longest) {
       longest = time;

@@ -111,7 +111,8 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
   simulation.scenario = std::move(scenario);
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
   simulation.report.overrides = common.overrides;
-  simulation.report.notes = simulation.scenario.notes;
+  simulation.report.notes.insert(simulation.report.notes.begin(), simulation.scenario.notes.begin(),
+                                 simulation.scenario.notes.end());
   simulation.report.simulation.wall = {wall.count()};
   simulation.report.simulation.peak_memory = peak_memory();
   spdlog::info("step {:.6g} s, simulated in {:.3g} s", simulation.report.step.time.value,

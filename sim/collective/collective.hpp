@@ -81,6 +81,8 @@ struct GroupGrid {
 struct Group {
   std::vector<int> ranks;               // GPU numbers
   std::vector<std::vector<int>> nodes;  // positions by node
+  std::vector<std::vector<int>>
+      gates;  // positions by node: equally many, each with a NIC to itself
   std::vector<std::vector<int>> rings;  // orders of all positions: parallel rings
   GroupGrid grid;
 

@@ -7,6 +7,7 @@
 
 #include "sim/base/error.hpp"
 #include "sim/base/ids.hpp"
+#include "sim/collective/gates.hpp"
 #include "sim/collective/rings.hpp"
 
 namespace danlu {
@@ -148,7 +149,8 @@ Group make_group(const Cluster& cluster, std::span<const int> ranks) {
   check(ranks.size() >= 2, "a group has two ranks or more");
   Group group{.ranks = std::vector<int>(ranks.begin(), ranks.end()),
               .nodes = by_node(cluster, ranks)};
-  group.rings = ring_orders(cluster, ranks, group.nodes);
+  group.gates = gates_of(cluster, ranks, group.nodes);
+  group.rings = ring_orders(cluster, group);
   group.grid = grid_of(cluster, group);
   return group;
 }

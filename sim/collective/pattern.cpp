@@ -151,7 +151,7 @@ BytesPerSecond limit(const Cluster& cluster, const Pattern& pattern, bool scale_
 /// Sums made by switches fall short of what the links achieve otherwise: more bytes on the links
 /// stand for that.
 double inflation(const Cluster& cluster, const Group& group, const Pattern& pattern) {
-  const TopologySpec& topology = cluster.spec.topology;
+  const TopologySpec& topology = cluster.topology_among(group.ranks);
   const double ranks = group.per_node();
   const BytesPerSecond in_node = limit(cluster, pattern, true);
   const BytesPerSecond between = limit(cluster, pattern, false);

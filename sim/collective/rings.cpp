@@ -12,27 +12,32 @@ namespace {
 using Order = std::vector<int>;  // positions, in the order of a ring
 
 /// Numbers in their node of the GPUs at `positions`.
-std::vector<int> numbers_in_node(const Cluster& cluster, std::span<const int> ranks,
+std::vector<int> numbers_in_node(const Cluster& cluster, const Group& group,
                                  const std::vector<int>& positions) {
   std::vector<int> gpus;
   for (const int position : positions) {
-    gpus.push_back(ranks[index(position)] % cluster.spec.topology.gpus_per_node);
+    gpus.push_back(group.ranks[index(position)] % cluster.spec.topology.gpus_per_node);
   }
   return gpus;
 }
 
-/// Links from one GPU of a node to another, by place among those that take part.
+/// Links from one GPU of a node to another that are not dead, by place among `members`.
 using LinkCounts = std::vector<std::vector<int>>;
 
-LinkCounts direct_links(const TopologySpec& topology, const std::vector<int>& gpus) {
+LinkCounts direct_links(const Cluster& cluster, const Group& group,
+                        const std::vector<int>& members) {
+  const std::vector<int> gpus = numbers_in_node(cluster, group, members);
+  const DegradedSpec& degraded = cluster.spec.degraded;
   LinkCounts counts(gpus.size(), std::vector<int>(gpus.size(), 0));
   const auto place = [&](int gpu) {
     return static_cast<std::size_t>(std::find(gpus.begin(), gpus.end(), gpu) - gpus.begin());
   };
-  for (const MeshLink& link : topology.mesh_links) {
+  for (const MeshLink& link : cluster.spec.topology.mesh_links) {
     const std::size_t first = place(link.first);
     const std::size_t second = place(link.second);
-    if (first < gpus.size() && second < gpus.size()) {
+    if (first < gpus.size() && second < gpus.size() &&
+        !degraded.is_dead_link(group.ranks[index(members[first])],
+                               group.ranks[index(members[second])])) {
       counts[first][second] += link.count;
       counts[second][first] += link.count;
     }
@@ -160,18 +165,20 @@ Order zigzag(int ring, int n) {
   return path;
 }
 
-/// Around the node from `ring` downwards, the last of it at the next ring's place of entry.
-Order around(int ring, int rings, int n) {
-  const int exit = (ring + 1) % rings;
-  Order path{ring};
+/// Around the node downwards from the gate of `ring`, the last of it the next ring's gate. `gates`
+/// are places among the n of the node.
+Order around(int ring, const Order& gates, int n) {
+  const int enter = gates[index(ring)];
+  const int next = gates[(index(ring) + 1) % gates.size()];
+  Order path{enter};
   for (int i = 1; i < n; ++i) {
-    const int place = (ring + n - i) % n;
-    if (place != exit || rings == 1) {
+    const int place = (enter + n - i) % n;
+    if (place != next || next == enter) {
       path.push_back(place);
     }
   }
-  if (rings > 1) {
-    path.push_back(exit);
+  if (next != enter) {
+    path.push_back(next);
   }
   return path;
 }
@@ -217,15 +224,16 @@ class Opening {
   std::vector<Order> paths_;
 };
 
-/// Paths of `rings` rings through the GPUs of a node, `gpus` by number in it.
-std::vector<Order> node_paths(const TopologySpec& topology, const std::vector<int>& gpus,
-                              int rings) {
-  const int n = static_cast<int>(gpus.size());
+/// A path through the members of a node for each of its gates, given by place among the members.
+std::vector<Order> node_paths(const Cluster& cluster, const Group& group,
+                              const std::vector<int>& members, const Order& gates) {
+  const int n = static_cast<int>(members.size());
   std::vector<Order> paths;
-  if (topology.scale_up == ScaleUpKind::Mesh && n == rings && n > 2) {
-    const LinkCounts links = direct_links(topology, gpus);
+  if (cluster.spec.topology.scale_up == ScaleUpKind::Mesh && gates.size() == members.size() &&
+      n > 2) {
+    const LinkCounts links = direct_links(cluster, group, members);
     if (n % 2 == 0 && is_full_mesh(links)) {
-      for (int ring = 0; ring < rings; ++ring) {
+      for (int ring = 0; ring < n; ++ring) {
         paths.push_back(zigzag(ring, n));
       }
       return paths;
@@ -236,27 +244,38 @@ std::vector<Order> node_paths(const TopologySpec& topology, const std::vector<in
       return paths;
     }
   }
-  for (int ring = 0; ring < rings; ++ring) {
-    paths.push_back(around(ring, rings, n));
+  for (int ring = 0; ring < static_cast<int>(gates.size()); ++ring) {
+    paths.push_back(around(ring, gates, n));
   }
   return paths;
 }
 
-/// A ring for every rank of the smallest node, each leaving the nodes through another one.
-std::vector<Order> rail_rings(const Cluster& cluster, std::span<const int> ranks,
-                              const std::vector<std::vector<int>>& nodes) {
-  std::size_t rings = nodes[0].size();
-  for (const std::vector<int>& members : nodes) {
-    rings = std::min(rings, members.size());
+/// Where the first `count` of a node's gates are among its members.
+Order places_of(const std::vector<int>& gates, std::size_t count, const std::vector<int>& members) {
+  Order places;
+  for (std::size_t i = 0; i < count; ++i) {
+    places.push_back(
+        static_cast<int>(std::find(members.begin(), members.end(), gates[i]) - members.begin()));
+  }
+  return places;
+}
+
+/// A ring for every gate of the node with the fewest, each leaving the nodes through another one.
+std::vector<Order> rail_rings(const Cluster& cluster, const Group& group) {
+  std::size_t rings = group.gates[0].size();
+  for (const std::vector<int>& gates : group.gates) {
+    rings = std::min(rings, gates.size());
   }
   std::vector<Order> orders(rings);
-  std::vector<int> gpus;  // of the node that `paths` are for
+  std::pair<std::vector<int>, Order> known;  // GPUs and gates of the node that `paths` are for
   std::vector<Order> paths;
-  for (std::size_t node = 0; node < nodes.size(); ++node) {
-    std::vector<int> here = numbers_in_node(cluster, ranks, nodes[node]);
-    if (here != gpus) {
-      gpus = std::move(here);
-      paths = node_paths(cluster.spec.topology, gpus, static_cast<int>(rings));
+  for (std::size_t node = 0; node < group.nodes.size(); ++node) {
+    const std::vector<int>& members = group.nodes[node];
+    std::pair here(numbers_in_node(cluster, group, members),
+                   places_of(group.gates[node], rings, members));
+    if (here != known || !cluster.spec.degraded.links.empty()) {
+      known = std::move(here);
+      paths = node_paths(cluster, group, members, known.second);
     }
     for (std::size_t ring = 0; ring < rings; ++ring) {
       Order path = paths[ring];
@@ -264,7 +283,7 @@ std::vector<Order> rail_rings(const Cluster& cluster, std::span<const int> ranks
         std::reverse(path.begin(), path.end());
       }
       for (const int place : path) {
-        orders[ring].push_back(nodes[node][index(place)]);
+        orders[ring].push_back(members[index(place)]);
       }
     }
   }
@@ -318,26 +337,44 @@ std::vector<Order> torus_rings(const std::vector<int>& dims, const std::vector<i
   return rings;
 }
 
+/// The rings that cross no dead link, or all if each does.
+std::vector<Order> avoiding_dead_links(const Cluster& cluster, const Group& group,
+                                       std::vector<Order> rings) {
+  const auto crosses = [&](const Order& ring) {
+    for (std::size_t i = 0; i < ring.size(); ++i) {
+      if (cluster.spec.degraded.is_dead_link(group.ranks[index(ring[i])],
+                                             group.ranks[index(ring[(i + 1) % ring.size()])])) {
+        return true;
+      }
+    }
+    return false;
+  };
+  if (!cluster.spec.degraded.links.empty() && !std::all_of(rings.begin(), rings.end(), crosses)) {
+    std::erase_if(rings, crosses);
+  }
+  return rings;
+}
+
 }  // namespace
 
-std::vector<std::vector<int>> ring_orders(const Cluster& cluster, std::span<const int> ranks,
-                                          const std::vector<std::vector<int>>& nodes) {
-  if (nodes.size() > 1) {
-    return rail_rings(cluster, ranks, nodes);
+std::vector<std::vector<int>> ring_orders(const Cluster& cluster, const Group& group) {
+  if (group.nodes.size() > 1) {
+    return rail_rings(cluster, group);
   }
   const TopologySpec& topology = cluster.spec.topology;
   if (topology.scale_up == ScaleUpKind::Mesh || topology.scale_up == ScaleUpKind::Torus) {
-    const std::vector<int> gpus = numbers_in_node(cluster, ranks, nodes[0]);
-    std::vector<Order> rings = mesh_rings(direct_links(topology, gpus));
+    std::vector<Order> rings = mesh_rings(direct_links(cluster, group, group.nodes[0]));
     if (rings.empty() && topology.scale_up == ScaleUpKind::Torus &&
-        ranks.size() == index(topology.gpus_per_node)) {
-      rings = torus_rings(topology.scale_up_dims, gpus);
+        group.size() == topology.gpus_per_node) {
+      rings = avoiding_dead_links(
+          cluster, group,
+          torus_rings(topology.scale_up_dims, numbers_in_node(cluster, group, group.nodes[0])));
     }
     if (!rings.empty()) {
       return rings;
     }
   }
-  Order all(ranks.size());
+  Order all(group.ranks.size());
   std::iota(all.begin(), all.end(), 0);
   return {all};
 }

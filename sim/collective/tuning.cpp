@@ -197,11 +197,12 @@ BytesPerSecond alone_rate(const Cluster& cluster, const Pattern& pattern) {
 
 Seconds alone_time(const Cluster& cluster, const Group& group, CollectiveChoice choice,
                    CollectiveOp op, Bytes bytes, std::span<const Pattern> phases) {
+  const TopologySpec& topology = cluster.topology_among(group.ranks);
   Seconds time;
   for (std::size_t i = 0; i < phases.size(); ++i) {
-    time += phase_latency(cluster.spec.topology, group, choice, op, bytes, phases, i) +
-            phase_bytes(cluster.spec.topology, choice, op, group, phases[i], bytes) /
-                alone_rate(cluster, phases[i]);
+    time +=
+        phase_latency(topology, group, choice, op, bytes, phases, i) +
+        phase_bytes(topology, choice, op, group, phases[i], bytes) / alone_rate(cluster, phases[i]);
   }
   return time;
 }
@@ -214,7 +215,7 @@ TransferCost transfer_cost(const TopologySpec& topology, const Pattern& transfer
 
 std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, CollectiveOp op,
                                   const CollectiveWish& wish) {
-  const TopologySpec& topology = cluster.spec.topology;
+  const TopologySpec& topology = cluster.topology_among(group.ranks);
   const bool between_pairs = op == CollectiveOp::AllToAll || op == CollectiveOp::SendReceive;
   const std::vector<Algorithm> considered = wish.algorithm         ? std::vector{*wish.algorithm}
                                             : topology.nccl_tuning ? nccl_algorithms(op)

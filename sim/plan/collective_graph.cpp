@@ -41,10 +41,10 @@ TaskId CollectiveGraph::add_steady(const Group& group, const PlannedCollective& 
     graph_.links.push_back({alone_rate(cluster_, planned.phases[i])});
     const TaskId task =
         graph_.add({.kind = TaskKind::Communication,
-                    .duration = phase_latency(cluster_.spec.topology, group, planned.choice, op,
-                                              bytes, planned.phases, i),
-                    .bytes = phase_bytes(cluster_.spec.topology, planned.choice, op, group,
-                                         planned.phases[i], bytes),
+                    .duration = phase_latency(cluster_.topology_among(group.ranks), group,
+                                              planned.choice, op, bytes, planned.phases, i),
+                    .bytes = phase_bytes(cluster_.topology_among(group.ranks), planned.choice, op,
+                                         group, planned.phases[i], bytes),
                     .channel = static_cast<int>(graph_.channels.size()) - 1,
                     .name = "phase"},
                    {});
@@ -92,8 +92,10 @@ TaskId CollectiveGraph::add_transfer(const Group& group, CollectiveChoice choice
   const bool in_node = cluster_.node_of(from) == cluster_.node_of(to);
   return graph_.add(
       {.kind = TaskKind::Communication,
-       .duration = step_latency(cluster_.spec.topology, choice, bytes, in_node, way.latency),
-       .bytes = whole(size * overhead(cluster_.spec.topology, choice, op, group) / way.parts),
+       .duration =
+           step_latency(cluster_.topology_among(group.ranks), choice, bytes, in_node, way.latency),
+       .bytes = whole(size * overhead(cluster_.topology_among(group.ranks), choice, op, group) /
+                      way.parts),
        .channel = way.channel,
        .name = "transfer"},
       {});
@@ -105,8 +107,8 @@ TaskId CollectiveGraph::add_stepwise(const Group& group, CollectiveChoice choice
   std::vector<Transfer> transfers = list.transfers;
   std::stable_sort(transfers.begin(), transfers.end(),
                    [](const Transfer& a, const Transfer& b) { return a.round < b.round; });
-  const TaskId begin =
-      add_wait(fixed_latency(cluster_.spec.topology, group, choice, op, bytes), last_);
+  const TaskId begin = add_wait(
+      fixed_latency(cluster_.topology_among(group.ranks), group, choice, op, bytes), last_);
   // By position: what it did in its latest round so far, and in the one before the current round.
   struct Doings {
     int round = -1;

@@ -17,7 +17,6 @@ class Describer {
             const Demand& demand)
       : w_(workload),
         cluster_(cluster),
-        topology_(cluster.spec.topology),
         fold_(fold),
         class_(fold.groups[static_cast<std::size_t>(group)]),
         demand_(demand) {
@@ -102,8 +101,13 @@ class Describer {
             .units = class_.units};
   }
 
+  const TopologySpec& topology_of(const Group& group) const {
+    return cluster_.topology_among(group.ranks);
+  }
+
   CommunicationPart transfer(const CarriedPattern& carried) const {
-    const TransferCost cost = transfer_cost(topology_, carried.pattern, demand_.bytes);
+    const TransferCost cost = transfer_cost(cluster_.topology_among(carried.pattern.ranks),
+                                            carried.pattern, demand_.bytes);
     return part_of(carried, cost.latency, cost.stream);
   }
 
@@ -120,10 +124,11 @@ class Describer {
     check(!carried.empty(), "the fold has the patterns of every communication");
     Parts parts;
     for (std::size_t i = 0; i < carried.size(); ++i) {
-      parts.push_back(part_of(
-          *carried[i],
-          phase_latency(topology_, shape.group, choice, demand_.op, demand_.bytes, patterns, i),
-          phase_bytes(topology_, choice, demand_.op, shape.group, patterns[i], demand_.bytes)));
+      parts.push_back(part_of(*carried[i],
+                              phase_latency(topology_of(shape.group), shape.group, choice,
+                                            demand_.op, demand_.bytes, patterns, i),
+                              phase_bytes(topology_of(shape.group), choice, demand_.op, shape.group,
+                                          patterns[i], demand_.bytes)));
       if (i > 0) {
         parts.back().after = {static_cast<int>(i) - 1};
       }
@@ -156,7 +161,8 @@ class Describer {
     for (const CarriedPattern& carried : shape.patterns) {
       ways[{carried.pattern.ranks[0], carried.pattern.ranks[1]}] = &carried;
     }
-    const Seconds launch = fixed_latency(topology_, shape.group, choice, demand_.op, demand_.bytes);
+    const Seconds launch =
+        fixed_latency(topology_of(shape.group), shape.group, choice, demand_.op, demand_.bytes);
     Parts parts{{.latency = launch, .alone = launch, .after = {}, .units = class_.units}};
     std::map<int, Doings> doings;
     // The n-th message of a round on a way is made once for all ways of the class.
@@ -198,18 +204,17 @@ class Describer {
                             const TransferList& list, const Transfer& transfer) const {
     const bool in_node =
         cluster_.node_of(way.pattern.ranks[0]) == cluster_.node_of(way.pattern.ranks[1]);
-    const Seconds latency = step_latency(topology_, choice, demand_.bytes, in_node,
+    const Seconds latency = step_latency(topology_of(group), choice, demand_.bytes, in_node,
                                          way.pattern.local_latency + way.pattern.network_latency);
     const double chunk = std::ceil(demand_.bytes.value / list.parts);
     const Bytes bytes{chunk * static_cast<double>(transfer.chunks.size())};
     return part_of(
         way, latency,
-        whole(bytes * overhead(topology_, choice, demand_.op, group) / way.pattern.parts));
+        whole(bytes * overhead(topology_of(group), choice, demand_.op, group) / way.pattern.parts));
   }
 
   const Workload& w_;
   const Cluster& cluster_;
-  const TopologySpec& topology_;
   const Fold& fold_;
   const GroupClass& class_;
   const Demand& demand_;

@@ -160,11 +160,21 @@ class Folder {
       const auto unit = static_cast<std::size_t>(fold_.unit_of_rank[rank]);
       const int number = static_cast<int>(rank);
       if (unit == fold_.units.size()) {
-        fold_.units.push_back({number, layout_.coordinates(number).stage, 0});
+        fold_.units.push_back({number, layout_.coordinates(number).stage, 0, {}});
       }
       RankClass& found = fold_.units[unit];
       ++found.members;
-      found.slowdown = std::max(found.slowdown, cluster_.slowdown(layout_.gpu(number)));
+      add_speed(cluster_.speed(layout_.gpu(number)), found.speeds);
+    }
+  }
+
+  /// Of one kind of GPU only the slowest counts.
+  static void add_speed(GpuSpeed speed, std::vector<GpuSpeed>& speeds) {
+    const auto at = std::lower_bound(speeds.begin(), speeds.end(), GpuSpeed{speed.kind, 0});
+    if (at == speeds.end() || at->kind != speed.kind) {
+      speeds.insert(at, speed);
+    } else {
+      at->slowdown = std::max(at->slowdown, speed.slowdown);
     }
   }
 
@@ -286,8 +296,8 @@ class Folder {
 std::vector<int> first_colours(const Cluster& cluster, const RankLayout& layout, bool by_speed) {
   std::vector<std::uint64_t> hashes;
   for (int rank = 0; rank < layout.world_size(); ++rank) {
-    const double slowdown = by_speed ? cluster.slowdown(layout.gpu(rank)) : 1;
-    hashes.push_back(mix(mix(0, layout.coordinates(rank).stage), slowdown));
+    const GpuSpeed speed = by_speed ? cluster.speed(layout.gpu(rank)) : GpuSpeed{};
+    hashes.push_back(mix(mix(mix(0, layout.coordinates(rank).stage), speed.kind), speed.slowdown));
   }
   return colours_of(hashes);
 }

@@ -18,10 +18,10 @@
 // never below its guaranteed rate, the least of capacity / (its weight and those of all other
 // groups) over its links: on the link that limits a flow no other flow is faster, so capacity <=
 // rate x weights of the flows there, and a group has at most one flow at a time, at most of its
-// heaviest pattern's weight. Every communication of a class therefore takes its worst member's latency and guaranteed
-// rate, every stage computes as slowly as its slowest rank, and each of these durations is at least
-// the true one. A task starts when all that it waits for has ended; by induction along the graph
-// nothing ends before its true time.
+// heaviest pattern's weight. Every communication of a class therefore takes its worst member's
+// latency and guaranteed rate, every stage computes each stretch of kernels as slowly as its slowest
+// kind of rank, and each of these durations is at least the true one. A task starts when all that it
+// waits for has ended; by induction along the graph nothing ends before its true time.
 #pragma once
 
 #include <vector>
@@ -80,7 +80,7 @@ struct RankClass {
   int representative = 0;
   int stage = 0;
   int members = 1;
-  double slowdown = 1;  // its kernels take this many times as long
+  std::vector<GpuSpeed> speeds{};  // of its members: the slowest at each kernel counts
 };
 
 /// Links of one kind and capacity that the same classes cross equally often.

@@ -56,7 +56,7 @@ int GroupPlanner::plan(GroupKind kind, int stage, const Group& group, const Patt
   std::uint64_t hash = mix(mix(static_cast<std::uint64_t>(kind), stage), rings.parts);
   hash = mix(mix(mix(hash, group.size()), group.node_count()), group.per_node());
   hash = mix(mix(hash, rings.local_latency.value), rings.network_latency.value);
-  hash = mix(hash, alone_rate(cluster_, rings).value);
+  hash = mix(mix(hash, alone_rate(cluster_, rings).value), cluster_.kind_of(group.ranks));
   auto known = known_.find(hash);
   if (known == known_.end()) {
     known = known_.emplace(hash, number_of(make(kind, stage, group))).first;
@@ -115,7 +115,8 @@ std::string wish_problem(const Workload& w, const Cluster& cluster) {
           return std::string();
         }
         const Algorithm algorithm = wish.algorithm.value_or(Algorithm::Ring);
-        obstacle = row_of(algorithm).obstacle(demand.op, group, cluster.spec.topology);
+        obstacle =
+            row_of(algorithm).obstacle(demand.op, group, cluster.topology_among(group.ranks));
         if (obstacle.empty()) {
           obstacle = fmt::format("{} does not use {} here", row_of(algorithm).name,
                                  kProtocolNames[static_cast<std::size_t>(*wish.protocol)]);

@@ -84,7 +84,7 @@ class PassPlanner {
         .last = cell.stage == w_.parallelism.pipeline - 1 && op.chunk == w_.training.chunks - 1};
     std::vector<int> programs;
     for (const int unit : cell.units) {
-      const ProgramKey key{op.forward, chunk, draft_.unit(unit).slowdown};
+      const ProgramKey key{op.forward, chunk, draft_.unit(unit).speeds};
       programs.push_back(played_program(cell.tensor_group, key));
     }
     const bool all_equal = std::all_of(programs.begin(), programs.end(),
@@ -92,8 +92,8 @@ class PassPlanner {
     return all_equal ? std::vector{programs[0]} : programs;
   }
 
-  /// Direction, what it holds, and how many times as long its kernels take.
-  using ProgramKey = std::tuple<bool, Chunk, double>;
+  /// Direction, what it holds, and how fast its ranks are.
+  using ProgramKey = std::tuple<bool, Chunk, std::vector<GpuSpeed>>;
 
   int played_program(int tensor_group, const ProgramKey& key) {
     const auto known = played_.find({tensor_group, key});
@@ -119,11 +119,17 @@ class PassPlanner {
   const Program& plain_program(const ProgramKey& key) {
     auto known = programs_.find(key);
     if (known == programs_.end()) {
-      const auto& [forward, chunk, slowdown] = key;
-      Program made = forward ? forward_program(w_, draft_.timer(), chunk)
-                             : backward_program(w_, draft_.timer(), chunk);
-      for (Segment& segment : made.segments) {
-        segment.compute = slowed(segment.compute, slowdown);
+      const auto& [forward, chunk, speeds] = key;
+      std::map<int, Program> by_kind;
+      for (const GpuSpeed& speed : speeds) {
+        const KernelTimer& timer = draft_.timer(speed.kind);
+        by_kind[speed.kind] =
+            forward ? forward_program(w_, timer, chunk) : backward_program(w_, timer, chunk);
+      }
+      Program made = by_kind.begin()->second;
+      for (std::size_t i = 0; i < made.segments.size(); ++i) {
+        made.segments[i].compute =
+            slowest(speeds, [&](int kind) { return by_kind.at(kind).segments[i].compute; });
       }
       known = programs_.emplace(key, std::move(made)).first;
     }

@@ -108,8 +108,9 @@ class StepEnd {
     for (std::size_t u = 0; u < draft_.folded().units.size(); ++u) {
       const RankClass& unit = draft_.folded().units[u];
       const double parameters = rank_parameters(w_, unit.stage) / shards;
-      const ComputeTime time =
-          slowed(draft_.timer().optimizer_time({parameters * moved}), unit.slowdown);
+      const ComputeTime time = slowest(unit.speeds, [&](int kind) {
+        return draft_.timer(kind).optimizer_time({parameters * moved});
+      });
       const TaskId task = draft_.graph().add({.kind = TaskKind::Compute,
                                               .duration = time.total(),
                                               .name = "optimizer",

@@ -22,7 +22,10 @@ std::size_t Cell::track_of(int unit) const {
 }
 
 StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
-    : w_(workload), cluster_(cluster), timer_(cluster.spec.gpu, workload.training.precision) {
+    : w_(workload), cluster_(cluster) {
+  for (int kind = 0; kind < cluster.spec.kinds(); ++kind) {
+    timers_.emplace_back(cluster.spec.gpu_of(kind), workload.training.precision);
+  }
   plan_.fold = fold(workload, cluster, RankLayout(workload.parallelism));
   graph().units = static_cast<int>(folded().units.size());
   add_channels();
@@ -79,7 +82,7 @@ bool StepDraft::can_fuse(const Cell& cell) const {
     return false;
   }
   const bool equally_fast = std::all_of(cell.units.begin(), cell.units.end(), [&](int id) {
-    return unit(id).slowdown == unit(cell.units[0]).slowdown;
+    return unit(id).speeds == unit(cell.units[0]).speeds;
   });
   if (!equally_fast) {
     return false;

@@ -54,7 +54,7 @@ class StepDraft {
   StepDraft(const Workload& workload, const Cluster& cluster);
 
   const Workload& workload() const { return w_; }
-  const KernelTimer& timer() const { return timer_; }
+  const KernelTimer& timer(int kind) const { return timers_[static_cast<std::size_t>(kind)]; }
   TaskGraph& graph() { return plan_.graph; }
   const Fold& folded() const { return plan_.fold; }
   const GroupClass& group(int id) const { return plan_.fold.groups[static_cast<std::size_t>(id)]; }
@@ -90,13 +90,24 @@ class StepDraft {
 
   const Workload& w_;
   const Cluster& cluster_;
-  KernelTimer timer_;
+  std::vector<KernelTimer> timers_;  // by kind of node
   StepPlan plan_;
   std::vector<Cell> cells_;
   std::vector<int> cell_of_unit_;
   std::vector<std::vector<std::size_t>> positions_;    // by stage: of a pass in schedule order
   std::map<std::tuple<int, int, double>, int> infos_;  // by group, operation and bytes
 };
+
+/// What takes longest among GPUs of these speeds; `time` says how long on a healthy one of a kind.
+template <typename Time>
+ComputeTime slowest(const std::vector<GpuSpeed>& speeds, const Time& time) {
+  ComputeTime longest = slowed(time(speeds.front().kind), speeds.front().slowdown);
+  for (std::size_t i = 1; i < speeds.size(); ++i) {
+    const ComputeTime other = slowed(time(speeds[i].kind), speeds[i].slowdown);
+    longest = other.total() > longest.total() ? other : longest;
+  }
+  return longest;
+}
 
 void add_passes(StepDraft& draft);
 void add_transfers(StepDraft& draft);

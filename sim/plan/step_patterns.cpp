@@ -13,8 +13,11 @@ namespace {
 
 constexpr Bytes kMany{1e15};  // so many that rounding to whole bytes does not hide a difference
 
-std::uint64_t shape_of(const GroupKey& group, const PatternKey& key, const Pattern& pattern) {
+/// `node_kind`: of all its ranks, -1 for several.
+std::uint64_t shape_of(const GroupKey& group, const PatternKey& key, const Pattern& pattern,
+                       int node_kind) {
   std::uint64_t shape = mix(mix(static_cast<std::uint64_t>(group.kind), group.plan), key.phase);
+  shape = mix(shape, node_kind);
   shape = mix(mix(shape, static_cast<int>(key.algorithm)), static_cast<int>(key.op));
   shape = mix(mix(shape, pattern.local_latency.value), pattern.network_latency.value);
   return mix(mix(shape, pattern.ranks.size()), stream_bytes(key.op, pattern, kMany).value);
@@ -108,7 +111,8 @@ class Collector {
       loads_.push_back({number, load.weight});
     }
     step_.keys.push_back(key);
-    step_.shapes.push_back(shape_of(step_.groups.back(), key, pattern));
+    step_.shapes.push_back(
+        shape_of(step_.groups.back(), key, pattern, cluster_.kind_of(pattern.ranks)));
     step_.ranks.add(pattern.ranks);
     step_.loads.add(loads_);
   }

@@ -104,6 +104,15 @@ Json link_json(const LinkReport& links) {
             {"peak_utilisation", links.peak}}}};
 }
 
+Json speed_json(const SpeedReport& speed) {
+  return {{"gpu", speed.gpu},
+          {"slowdown", speed.slowdown},
+          {"gpus", speed.gpus},
+          {"compute_s", speed.compute.value},
+          {"straggler_wait_s", speed.straggler_wait.value},
+          {"bubble_s", speed.bubble.value}};
+}
+
 Json memory_json(const MemoryReport& memory) {
   const MemoryUse& use = memory.use;
   return {{"capacity_bytes", memory.capacity.value},
@@ -159,6 +168,10 @@ Json report_json(const Report& report) {
   for (const LinkReport& kind : report.links) {
     links.push_back(link_json(kind));
   }
+  Json speeds = Json::array();
+  for (const SpeedReport& speed : report.speeds) {
+    speeds.push_back(speed_json(speed));
+  }
   const SimulationReport& simulation = report.simulation;
   return {{"schema", "danlu.run/1"},
           {"scenario", report.scenario},
@@ -170,6 +183,7 @@ Json report_json(const Report& report) {
           {"gpu", report.gpu},
           {"gpus", report.gpus},
           {"step", step_json(report)},
+          {"speeds", speeds},
           {"communication", communication},
           {"links", links},
           {"critical_path", critical_path_json(report.critical_path)},

@@ -322,6 +322,29 @@ void add_communication_keys(std::vector<KeyRow>& rows) {
   }
 }
 
+void add_degraded_keys(std::vector<KeyRow>& rows) {
+  const std::vector<KeyRow> degraded{
+      numbers("degraded.gpus", 1, 1000,
+              "Slow GPUs by number: their kernels take that many times as long"),
+      numbers(
+          "degraded.nics", 0, 1,
+          "NICs, counted over the cluster: the share of bandwidth left; 0: dead, another NIC of "
+          "the node stands in"),
+      numbers("degraded.scale_up", 0, 1,
+              "Slow scale-up links by GPU: the share of bandwidth left, above 0"),
+      {.path = "degraded.links",
+       .type = KeyType::Shares,
+       .minimum = 0,
+       .maximum = 1,
+       .text = "Of mesh and torus nodes: links between two GPUs and the share of bandwidth left; "
+               "0: dead, the other links stand in"},
+      numbers("degraded.leaves", 0, 1,
+              "Leaf switches: the share of their uplinks left; 0: down, with all ports to NICs"),
+      numbers("degraded.spines", 0, 1, "Spine switches: the share of their cables left; 0: down"),
+  };
+  rows.insert(rows.end(), degraded.begin(), degraded.end());
+}
+
 std::vector<KeyRow> make_scenario_keys() {
   std::vector<KeyRow> rows{
       text("name", "", "Name for people; the file's name if left out"),
@@ -334,6 +357,10 @@ std::vector<KeyRow> make_scenario_keys() {
   rows.push_back(text("cluster.gpu", "", "GPU preset or file instead of the topology's own"));
   rows.push_back(quantity("cluster.price", Dimension::Price, 0.001, 1000, "",
                           "Price of a GPU instead of the GPU file's"));
+  rows.push_back({.path = "cluster.mixed",
+                  .type = KeyType::Ranges,
+                  .text = "Nodes of another kind: by node or range of nodes a topology with the "
+                          "same structure, whose GPU, links and NICs they have"});
   for (KeyRow& row : node_and_fabric_keys()) {
     row.path.insert(0, "cluster.");
     row.fallback.clear();
@@ -342,12 +369,7 @@ std::vector<KeyRow> make_scenario_keys() {
   }
   add_parallelism_keys(rows);
   add_training_keys(rows);
-  rows.push_back(numbers("degraded.gpus", 1, 1000,
-                         "Slow GPUs by number: their kernels take that many times as long"));
-  rows.push_back(numbers("degraded.nics", 0.001, 1,
-                         "Slow NICs, counted over the cluster: the share of bandwidth left"));
-  rows.push_back(numbers("degraded.scale_up", 0.001, 1,
-                         "Slow scale-up links by GPU: the share of bandwidth left"));
+  add_degraded_keys(rows);
   add_communication_keys(rows);
   rows.push_back(choice("collectives", "formula|steady|stepwise", "steady",
                         "The closed form of each communication alone, one flow per phase of a "
@@ -384,7 +406,9 @@ const KeyRow* find_key(std::span<const KeyRow> keys, std::string_view path) {
 const KeyRow* find_numbers(std::span<const KeyRow> keys, std::string_view path) {
   const std::size_t dot = path.rfind('.');
   const KeyRow* row = dot == std::string_view::npos ? nullptr : find_key(keys, path.substr(0, dot));
-  return row != nullptr && row->type == KeyType::Numbers ? row : nullptr;
+  const bool has_entries =
+      row != nullptr && (row->type == KeyType::Numbers || row->type == KeyType::Ranges);
+  return has_entries ? row : nullptr;
 }
 
 }  // namespace danlu

@@ -225,8 +225,9 @@ void check_mesh(const Values& values, const TopologySpec& spec, std::vector<Prob
 /// The direct links of a node: those listed, those of all pairs, or those of a torus.
 void read_mesh(const Values& values, const Getter& get, bool full_mesh, TopologySpec& spec) {
   if (values.has("node.scale_up.links")) {
-    for (const std::vector<int>& link : values.at("node.scale_up.links").links) {
-      spec.mesh_links.push_back({link[0], link[1], link[2]});
+    for (const auto& [first, second, links] : values.at("node.scale_up.links").links) {
+      spec.mesh_links.push_back(
+          {static_cast<int>(first), static_cast<int>(second), static_cast<int>(links)});
     }
   }
   if (full_mesh) {

@@ -103,6 +103,9 @@ struct WorkloadProblem {
   std::string hint;
 };
 
+/// What keeps a GPU from running in the workload's precision.
+std::optional<WorkloadProblem> precision_problem(const Workload& workload, const GpuSpec& gpu);
+
 /// All relations that `workload` breaks on `gpus` GPUs of kind `gpu`; empty if it can run.
 std::vector<WorkloadProblem> problems(const Workload& workload, int gpus, const GpuSpec& gpu);
 

@@ -1,5 +1,6 @@
 // Folding plays one rank of every class instead of all. It must not be seen in any time: random
-// small steps on random machines, with slow GPUs, NICs and links, are played folded and unfolded,
+// small steps on random machines, with slow GPUs, slow and dead NICs, links and leaf switches, and
+// nodes of two kinds, are played folded and unfolded,
 // and whatever any rank does must start and end at the same instant. The coarse fold (bound) must
 // never be faster.
 //
@@ -158,10 +159,9 @@ CollectiveWish random_wish(Dice& dice) {
 }
 
 /// A few slow GPUs, NICs and scale-up links.
-DegradedSpec random_degraded(Dice& dice, const ClusterSpec& cluster) {
+DegradedSpec random_slow(Dice& dice, const ClusterSpec& cluster) {
   DegradedSpec degraded;
-  const int nodes =
-      (cluster.gpus + cluster.topology.gpus_per_node - 1) / cluster.topology.gpus_per_node;
+  const int nodes = cluster.nodes();
   for (int i = dice.between(0, 2); i > 0; --i) {
     degraded.gpus[dice.between(0, cluster.gpus - 1)] = 1 + 0.25 * dice.between(0, 4);
   }
@@ -173,6 +173,43 @@ DegradedSpec random_degraded(Dice& dice, const ClusterSpec& cluster) {
     degraded.scale_up[dice.between(0, cluster.gpus - 1)] = 0.25 * dice.between(1, 4);
   }
   return degraded;
+}
+
+/// Some nodes with another GPU and other rates.
+void mix_nodes(Dice& dice, ClusterSpec& cluster) {
+  TopologySpec other = cluster.topology;
+  other.name = "other";
+  other.scale_up_bandwidth = other.scale_up_bandwidth * (0.5 * dice.between(1, 3));
+  other.nic_bandwidth = other.nic_bandwidth * (0.5 * dice.between(1, 3));
+  other.fabric_latency = other.fabric_latency * dice.between(1, 2);
+  other.collective_launch = dice.coin() ? Seconds{} : 20_us;
+  cluster.others.push_back({other, load_gpu("h100", testing::shipped_presets())});
+  const int first = dice.between(0, cluster.nodes() - 1);
+  for (int node = first; node <= dice.between(first, cluster.nodes() - 1); ++node) {
+    cluster.kind_of_node[node] = 1;
+  }
+}
+
+/// Dead NICs, and leaves with a share of their uplinks; all GPUs still reach each other.
+void break_parts(Dice& dice, ClusterSpec& cluster) {
+  if (dice.coin()) {
+    cluster.topology.routing = Routing::Ecmp;
+  }
+  const int leaves = build_cluster(cluster).topology.count(VertexKind::Leaf);
+  const DegradedSpec before = cluster.degraded;
+  for (int tries = 0; tries < 10; ++tries) {
+    for (int i = dice.between(0, 2); i > 0; --i) {
+      const int nics = cluster.nodes() * cluster.topology.nics_per_node;
+      cluster.degraded.nics[dice.between(0, nics - 1)] = 0;
+    }
+    if (leaves > 0) {
+      cluster.degraded.leaves[dice.between(0, leaves - 1)] = 0.25 * dice.between(0, 3);
+    }
+    if (damage_problem(cluster).message.empty()) {
+      return;
+    }
+    cluster.degraded = before;
+  }
 }
 
 Case random_case(std::uint64_t seed) {
@@ -187,7 +224,13 @@ Case random_case(std::uint64_t seed) {
   drawn.workload = random_workload(dice, drawn.cluster.gpus);
   drawn.workload.communication = {random_wish(dice), random_wish(dice)};
   if (dice.coin()) {
-    drawn.cluster.degraded = random_degraded(dice, drawn.cluster);
+    drawn.cluster.degraded = random_slow(dice, drawn.cluster);
+  }
+  if (dice.between(0, 3) == 0) {
+    mix_nodes(dice, drawn.cluster);
+  }
+  if (dice.between(0, 2) == 0) {
+    break_parts(dice, drawn.cluster);
   }
   return drawn;
 }
@@ -204,7 +247,7 @@ std::string describe(const Case& drawn) {
       "{} GPUs, {} a node, {} NICs, scale-up {}, fabric {}, {} nodes a leaf, oversubscription {}, "
       "tensor {} pipeline {} data {}, sequence {} zero {} scatter {} overlap {}/{} pieces {}, "
       "schedule {} chunks {}, {} microbatches, {} layers, recompute {}, tied {}, collectives {}, "
-      "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}",
+      "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}, leaves {}, routing {}, other nodes {}",
       drawn.cluster.gpus, c.gpus_per_node, c.nics_per_node, static_cast<int>(c.scale_up),
       static_cast<int>(c.fabric), c.nodes_per_leaf, c.oversubscription, p.tensor, p.pipeline,
       p.data, p.sequence, p.zero, p.scatter_gather, static_cast<int>(p.overlap_tensor),
@@ -212,7 +255,9 @@ std::string describe(const Case& drawn) {
       w.microbatches(), w.model.layers, static_cast<int>(w.training.recompute),
       w.model.tied_embeddings, static_cast<int>(w.collectives), name_of(w.communication.tensor),
       name_of(w.communication.data), fmt::join(drawn.cluster.degraded.gpus, " "),
-      fmt::join(drawn.cluster.degraded.nics, " "), fmt::join(drawn.cluster.degraded.scale_up, " "));
+      fmt::join(drawn.cluster.degraded.nics, " "), fmt::join(drawn.cluster.degraded.scale_up, " "),
+      fmt::join(drawn.cluster.degraded.leaves, " "), static_cast<int>(c.routing),
+      fmt::join(drawn.cluster.kind_of_node, " "));
 }
 
 /// What one rank does, in order: starts and ends of the activities of one name, microbatch and
