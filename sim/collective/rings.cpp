@@ -116,13 +116,9 @@ class RingSearch {
   int steps_ = 0;
 };
 
-/// Rings inside one node that is joined by direct links: as many as the rank with the fewest links
-/// has, or twice as many that share the links by two, or fewer. None if there is none.
-std::vector<Order> mesh_rings(const LinkCounts& links) {
-  constexpr std::size_t kLargestSearch = 16;  // the search is exponential
-  if (links.size() > kLargestSearch) {
-    return {};
-  }
+/// Rings over direct links: as many as the rank with the fewest links has, or twice as many that
+/// share the links by two, or fewer. None if there is none.
+std::vector<Order> single_mesh_rings(const LinkCounts& links) {
   int degree = std::accumulate(links[0].begin(), links[0].end(), 0);
   for (const std::vector<int>& row : links) {
     degree = std::min(degree, std::accumulate(row.begin(), row.end(), 0));
@@ -141,6 +137,30 @@ std::vector<Order> mesh_rings(const LinkCounts& links) {
     }
   }
   return {};
+}
+
+/// The same inside one node. Where all pairs have a multiple of m links, the rings over single links
+/// are there m times.
+std::vector<Order> mesh_rings(LinkCounts links) {
+  constexpr std::size_t kLargestSearch = 16;  // the search is exponential
+  if (links.size() > kLargestSearch) {
+    return {};
+  }
+  int multiple = 0;
+  for (const std::vector<int>& row : links) {
+    multiple = std::accumulate(row.begin(), row.end(), multiple,
+                               [](int common, int count) { return std::gcd(common, count); });
+  }
+  for (std::vector<int>& row : links) {
+    std::transform(row.begin(), row.end(), row.begin(),
+                   [&](int count) { return multiple > 0 ? count / multiple : 0; });
+  }
+  const std::vector<Order> once = single_mesh_rings(links);
+  std::vector<Order> rings;
+  for (int i = 0; i < multiple; ++i) {
+    rings.insert(rings.end(), once.begin(), once.end());
+  }
+  return rings;
 }
 
 bool is_full_mesh(const LinkCounts& links) {

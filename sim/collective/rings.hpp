@@ -4,8 +4,8 @@
 //   ring 1 of 4     node 0: 1 0 3 2   node 1: 2 3 0 1   node 2: 1 0 3 2   ...
 //
 // Ring j enters an even node at its rank j and leaves it at j+1; an odd node the other way round,
-// so that every crossing stays on its rail (with an odd number of nodes all but one). Where NICs are
-// dead, rings enter and leave by the gates that are left (gates.hpp).
+// so that every crossing stays on its rail (with an odd number of nodes all but one). Where NICs
+// are dead, rings enter and leave by the gates that are left (gates.hpp).
 //
 // In a node without a switch the rings are found by a search over the direct links, each direction
 // for itself, until every link is used both ways. A full mesh of n GPUs splits into n-1 such rings

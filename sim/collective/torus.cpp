@@ -165,10 +165,10 @@ std::vector<int> chunks_by_axis(const Torus& torus, const Group& group) {
 /// Exact, unless axes of unequal length on thousands of ranks have no common divisor; then the
 /// others are rounded up, the busiest axis too if its chunks have no divisor.
 int chunks_as_one(const std::vector<int>& chunks, int ranks) {
-  constexpr int kMostListed = 2'000'000;
+  constexpr int kMostListed = 250'000;
   const int most = *std::max_element(chunks.begin(), chunks.end());
   const int listed = 2 * ranks * static_cast<int>(chunks.size());
-  const int largest = std::max(kMostListed / listed, 16);  // weight
+  const int largest = std::max(kMostListed / listed, 8);  // weight
   const int common =
       std::accumulate(chunks.begin(), chunks.end(), 0, [](int a, int b) { return std::gcd(a, b); });
   if (most / common <= largest) {

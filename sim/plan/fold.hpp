@@ -19,9 +19,9 @@
 // groups) over its links: on the link that limits a flow no other flow is faster, so capacity <=
 // rate x weights of the flows there, and a group has at most one flow at a time, at most of its
 // heaviest pattern's weight. Every communication of a class therefore takes its worst member's
-// latency and guaranteed rate, every stage computes each stretch of kernels as slowly as its slowest
-// kind of rank, and each of these durations is at least the true one. A task starts when all that it
-// waits for has ended; by induction along the graph nothing ends before its true time.
+// latency and guaranteed rate, every stage computes each stretch of kernels as slowly as its
+// slowest kind of rank, and each of these durations is at least the true one. A task starts when
+// all that it waits for has ended; by induction along the graph nothing ends before its true time.
 #pragma once
 
 #include <vector>

@@ -218,12 +218,12 @@ class Converter {
       return;
     }
     measured_.published = {number("time_us") * 1e-6};
-    if (number("time_us") == 0 && load.two_levels && number("busbw_GBps") > 0) {
+    if (number("time_us") == 0 && load.two_levels && number("algbw_GBps") > 0) {
       const TokenSpread spread = token_spread(
           load.routing, measured_.cluster.gpus / topology.gpus_per_node, topology.gpus_per_node);
       const double copies = mentions(cell("algo"), "RDMA") ? spread.nodes : spread.ranks;
       measured_.published =
-          load.token * load.tokens * copies / BytesPerSecond{number("busbw_GBps") * 1e9};
+          load.token * load.tokens * copies / BytesPerSecond{number("algbw_GBps") * 1e9};
     } else if (number("time_us") == 0) {
       refuse("no time");
     }

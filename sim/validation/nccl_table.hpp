@@ -2,9 +2,9 @@
 // converter without code for single rows: the GPU's name gives the node, the text about the network
 // its NICs. Constants belong to generations of links and stand in the topology files.
 //
-// DeepEP's rows (exchanges between experts) state tokens, hidden size and experts in their notes.
-// Its "bottleneck bandwidth" counts the bytes to a rank's own node, or own rank, as well, although
-// they cross no NIC, or no NVLink (tests/test_internode.py, test_intranode.py of deepseek-ai/DeepEP
+// DeepEP's rows (exchanges between experts) state tokens, hidden size and experts in their notes,
+// and algbw_GBps. This counts the bytes to a rank's own node, or to itself, as well, although they
+// cross no NIC, or no NVLink (tests/test_internode.py, test_intranode.py of deepseek-ai/DeepEP
 // @dd758ca): nodes, or ranks, of a token x tokens x bytes over time. Its tests have 256 experts and
 // tokens of 8 bits with a 4-byte scale for every 128, or of 16 bits; its kernels for small batches
 // give the time.

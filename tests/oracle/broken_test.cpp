@@ -256,9 +256,9 @@ TEST(DeadMeshLink, OfASquareLeavesOneRing) {
             (std::vector<std::string>{"GPU 2 of node 0", "GPU 1 of node 0", "GPU 0 of node 0"}));
 }
 
-// All pairs of four are linked, and six rings use every link both ways. Without 0-1 GPUs 0 and 1 have
-// two links left of three: two rings, 3/2 of the time. A link at half its rate, not dead, stays in
-// the rings, which wait for it: twice the time.
+// All pairs of four are linked, and six rings use every link both ways. Without 0-1 GPUs 0 and 1
+// have two links left of three: two rings, 3/2 of the time. A link at half its rate, not dead,
+// stays in the rings, which wait for it: twice the time.
 TEST(DeadMeshLink, OfAFullMeshIsAvoided) {
   const Bytes size = 1_GB;
   ClusterSpec spec =

@@ -18,10 +18,10 @@ using testing::near;
 using testing::play;
 using testing::shipped_presets;
 
-/// One node with switches, one without; two nodes; rails; groups joined by few cables.
+/// One node with switches, one without; two nodes; rails; groups joined by few cables; a torus.
 constexpr std::pair<const char*, int> kMachines[]{
     {"dgx-h100", 8},       {"dgx1-v100", 8},       {"lesson", 16},
-    {"h100-superpod", 32}, {"h100-dragonfly", 64},
+    {"h100-superpod", 32}, {"h100-dragonfly", 64}, {"tpu-v4", 64},
 };
 
 Cluster machine(const std::string& topology, int gpus) {

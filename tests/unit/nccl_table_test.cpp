@@ -13,8 +13,8 @@ constexpr const char* kHeader =
     "id,gpu,gpus,nodes,interconnect_intra,interconnect_inter,collective,algo,size_bytes,time_us,"
     "busbw_GBps,notes\n";
 
-CollectiveConversion convert_row(const std::string& row) {
-  const CsvTable table = parse_csv(kHeader + row + "\n", "table.csv");
+CollectiveConversion convert_row(const std::string& row, const std::string& header = kHeader) {
+  const CsvTable table = parse_csv(header + row + "\n", "table.csv");
   return convert_collective(table, table.rows().front(), testing::shipped_presets());
 }
 
@@ -70,9 +70,10 @@ TEST(NcclTable, AForcedRingIsARing) {
 // but for the few whose eight experts share one. 8-bit numbers and a scale of 4 bytes for 128.
 TEST(NcclTable, ReadsAnExchangeBetweenExperts) {
   const CollectiveConversion row = convert_row(
-      "a,H800,16,2,NVLink,IB 400 Gb/s per GPU,all_to_all MoE dispatch(FP8),"
-      "DeepEP normal internode RDMA bottleneck bw,,,43,"
-      "\"4096 tokens x 7168 hidden, top-4 groups top-8 experts\"");
+      "a,H800,16,2,IB 400 Gb/s per GPU,all_to_all MoE dispatch(FP8),"
+      "DeepEP normal internode RDMA bottleneck bw,43,"
+      "\"4096 tokens x 7168 hidden, top-4 groups top-8 experts\"",
+      "id,gpu,gpus,nodes,interconnect_inter,collective,algo,algbw_GBps,notes\n");
   ASSERT_TRUE(row.collective.has_value() && row.collective->experts.has_value());
   const ExpertLoad& load = *row.collective->experts;
   EXPECT_DOUBLE_EQ(load.token.value, 7168 * (1 + 4.0 / 128));
