@@ -3,9 +3,9 @@
 //
 //   NIC 3 of 8 dead     node 0: 0 1 2 4 5 6 7     node 1: 0 1 2 4 5 6 7
 //
-// Every node has equally many, as the one with the fewest, those on rails that all nodes have first,
-// so that crossings stay on their rail. With one NIC of 8 dead 7 rings carry a seventh each, not an
-// eighth.
+// Every node has equally many, as the one with the fewest, those on rails that all nodes have
+// first, so that crossings stay on their rail. With one NIC of 8 dead 7 rings carry a seventh each,
+// not an eighth.
 #pragma once
 
 #include <span>

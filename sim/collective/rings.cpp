@@ -139,8 +139,8 @@ std::vector<Order> single_mesh_rings(const LinkCounts& links) {
   return {};
 }
 
-/// The same inside one node. Where all pairs have a multiple of m links, the rings over single links
-/// are there m times.
+/// The same inside one node. Where all pairs have a multiple of m links, the rings over single
+/// links are there m times.
 std::vector<Order> mesh_rings(LinkCounts links) {
   constexpr std::size_t kLargestSearch = 16;  // the search is exponential
   if (links.size() > kLargestSearch) {
