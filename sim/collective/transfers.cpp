@@ -18,17 +18,6 @@ int pieces_of(CollectiveOp op, Algorithm algorithm, int parts, Bytes bytes) {
                     : 1;
 }
 
-/// Two parts for every axis, each once along all of them; one message a step, of many chunks.
-double torus_messages(CollectiveOp op, const Group& group) {
-  int axes = 0;
-  int steps = 0;
-  for (const GridAxis& axis : group.grid.axes) {
-    axes += axis.length > 1 ? 1 : 0;
-    steps += axis.length - 1;
-  }
-  return 2.0 * axes * steps * group.size() * repeats(op, Algorithm::Torus, group.size());
-}
-
 }  // namespace
 
 TransferList pipelined(const TransferList& list, int pieces) {
@@ -54,17 +43,12 @@ TransferList playable_transfers(CollectiveOp op, const Group& group, Algorithm a
 }
 
 double playable_messages(CollectiveOp op, const Group& group, Algorithm algorithm, Bytes bytes) {
-  if (algorithm == Algorithm::Torus) {
-    return torus_messages(op, group);
-  }
-  // One message takes all the chunks from a rank to another node.
-  const bool at_once = algorithm == Algorithm::TwoLevel && op == CollectiveOp::AllToAll;
   double messages = 0;
   for (const Phase& phase : row_of(algorithm).phases(op, group)) {
-    messages += static_cast<double>(phase.streams.size()) * (at_once ? 1 : phase.count) *
+    messages += static_cast<double>(phase.streams.size()) * phase.messages *
                 pieces_of(op, algorithm, phase.parts, bytes);
   }
-  return messages * (algorithm == Algorithm::Ring ? collective_steps(op, group.size()) : 1);
+  return messages * repeats(op, algorithm, group.size());
 }
 
 }  // namespace danlu

@@ -105,9 +105,9 @@ TEST_P(Alone, MessagesAreCountedWithoutListingThem) {
     const Group group = whole_group(cluster);
     for (const CollectiveOp op : ops_of(row, cluster, group)) {
       for (const Bytes bytes : {8_B, 64_MB, 1_GB}) {
-        EXPECT_EQ(playable_messages(op, group, row.algorithm, bytes),
-                  static_cast<double>(
-                      playable_transfers(op, group, row.algorithm, bytes).transfers.size()))
+        EXPECT_DOUBLE_EQ(playable_messages(op, group, row.algorithm, bytes),
+                         static_cast<double>(
+                             playable_transfers(op, group, row.algorithm, bytes).transfers.size()))
             << row.name << ", " << kCollectiveOpNames[static_cast<std::size_t>(op)] << " on "
             << topology;
       }
