@@ -89,8 +89,8 @@ struct CampaignEvent {
   Seconds end;
   int cause = -1;      // index into causes; -1: none
   int component = -1;  // of the cause; Repair: the node
-  int part = -1;       // Checkpoint, Persist, Rollback: the tier. Restart: of the parts, in order
-                       // load (-2), cold spare (-3), then FaultsSpec::restart from 0
+  int part = -1;       // Checkpoint, Persist, Rollback: the tier. Restart: its parts, in order
+                       // cold spare (-3), FaultsSpec::restart from 0, load (-2)
   double step = 0;     // of the job at `begin`; Rollback: the step that it falls back to
   int replicas = 0;    // in the job
 };

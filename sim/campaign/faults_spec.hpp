@@ -80,8 +80,9 @@ struct FaultCause {
   Duration window;
   double slowdown = std::numeric_limits<double>::infinity();
   Seconds limit = kNever;
-  /// Nodes that one failure takes out of the job at once: 0 for software, 1 for a GPU or host, more
-  /// for a leaf or rack. Component i of n is at node floor(i x nodes / n).
+  /// Nodes that one failure takes out of the job at once: 0 for the job as a whole (software, the
+  /// network), 1 for a GPU or host, more for a leaf or rack, starting at node floor(i x nodes / n)
+  /// for component i of n. Nodes that are not in the job cannot fail.
   int nodes = 0;
   double permanent = 0;  // chance that the nodes need repair; else they restart as they are
   Detection detection;
@@ -136,15 +137,16 @@ struct SparesSpec {
 /// What happens to the job when nodes are lost.
 struct RecoverySpec {
   /// Restart: the whole job, at full size, waiting for nodes if need be.
-  /// Elastic: the whole job, with fewer replicas when nodes are short; grows after the next
-  ///   checkpoint when they are back, with another restart.
-  /// Replica: the other replicas redo at most the step at hand and go on; the broken one joins
-  ///   again after its restart. Below `min_replicas` the job waits; with none left it rolls back.
+  /// Elastic: the whole job, with fewer replicas when nodes are short (what is left of broken
+  ///   ones forms whole ones); grows after the next checkpoint when nodes are back, with another
+  ///   restart.
+  /// Replica: when nodes are lost, the other replicas redo at most the step at hand and go on; the
+  ///   broken one joins again after its restart. Below `min_replicas` the job waits; with none left
+  ///   it rolls back.
   enum class Kind { Restart, Elastic, Replica };
   static constexpr std::array<std::string_view, 3> kNames{"restart", "elastic", "replica"};
   Kind kind = Kind::Restart;
   int min_replicas = 1;
-  bool regroup = true;  // Elastic: nodes left over by broken replicas form whole ones
 };
 
 /// What is otherwise a matter of taste; each choice is a different closed form.
