@@ -43,6 +43,14 @@ void Values::set_list(const std::string& path, Value place) {
   lists_.insert(path);
 }
 
+std::vector<std::string> Values::paths() const {
+  std::vector<std::string> found;
+  for (const auto& entry : values_) {
+    found.push_back(entry.first);
+  }
+  return found;
+}
+
 std::vector<std::string> Values::names(std::string_view section) const {
   const std::string prefix = section.empty() ? "" : std::string(section) + ".";
   std::set<std::string> found;

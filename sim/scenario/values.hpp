@@ -48,6 +48,8 @@ class Values {
   bool misses(std::string_view path) const;
   /// Whether there is a value below `prefix` ("cluster.").
   bool has_below(std::string_view prefix) const;
+  /// Where there are values.
+  std::vector<std::string> paths() const;
   /// The names of what stands right below a section.
   std::vector<std::string> names(std::string_view section) const;
   /// What stands right below a section whose keys are whole numbers, by number.
