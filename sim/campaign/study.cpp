@@ -153,19 +153,22 @@ std::vector<Seconds> around(Seconds centre) {
   return intervals;
 }
 
-std::optional<IntervalStudy> study_interval(const CampaignJob& job, const FaultsSpec& spec,
-                                            const Campaign& campaign, int threads) {
-  using Interval = CheckpointTier::Interval;
+/// The interval that was used; empty without checkpoints.
+std::optional<IntervalStudy> used_interval(const CampaignJob& job, const FaultsSpec& spec,
+                                           const Campaign& campaign) {
   if (!saves(spec)) {
     return std::nullopt;
   }
-  IntervalStudy found{.tier = static_cast<int>(spec.tiers.size()) - 1};
   const CheckpointTier& tier = campaign.tiers.back();
-  if (tier.interval == Interval::Steps) {
-    found.used = job.step * tier.steps;
-  } else if (tier.interval != Interval::Never) {
-    found.used = tier.time;
-  }
+  const bool in_steps = tier.interval == CheckpointTier::Interval::Steps;
+  return IntervalStudy{.tier = static_cast<int>(spec.tiers.size()) - 1,
+                       .used = in_steps ? job.step * tier.steps : tier.time};
+}
+
+/// The best interval by formula, and what others around it cost.
+void compare_intervals(const CampaignJob& job, const FaultsSpec& spec, IntervalStudy& found,
+                       int threads) {
+  using Interval = CheckpointTier::Interval;
   FaultsSpec automatic = spec;
   automatic.tiers.back().interval = Interval::Auto;
   const CheckpointTier formula = with_intervals(job, automatic).tiers.back();
@@ -178,7 +181,6 @@ std::optional<IntervalStudy> study_interval(const CampaignJob& job, const Faults
         [](const IntervalPoint& a, const IntervalPoint& b) { return a.ettr.mean < b.ettr.mean; });
     found.best = best->interval;
   }
-  return found;
 }
 
 }  // namespace
@@ -211,10 +213,13 @@ CampaignStudy study(const CampaignJob& job, FaultsPlan plan, int threads) {
   CampaignStudy result{.job = job, .plan = std::move(plan)};
   const FaultsSpec& spec = result.plan.spec;
   result.campaign = run_campaign(job, spec, threads);
+  result.interval = used_interval(job, spec, result.campaign);
   if (!result.plan.what_if) {
     return result;
   }
-  result.interval = study_interval(job, spec, result.campaign, threads);
+  if (result.interval) {
+    compare_intervals(job, spec, *result.interval, threads);
+  }
   for (const Remedy& remedy : remedies(result.plan)) {
     const Campaign other = run_campaign(job, remedy.spec, threads);
     const Seconds wall = wall_of(result.campaign, other);

@@ -81,7 +81,7 @@ Json checkpoint_json(const CampaignStudy& study) {
           {"persist_s", tier.persist.value},
           {"slowdown", tier.slowdown},
           {"count", study.campaign.checkpoints},
-          {"interval_s", study.interval ? or_null(study.interval->used) : Json(nullptr)},
+          {"interval_s", study.interval ? Json(study.interval->used.value) : Json(nullptr)},
           {"best_interval_formula_s",
            study.interval ? or_null(study.interval->formula) : Json(nullptr)},
           {"best_interval_simulated_s", best},

@@ -132,7 +132,7 @@ void add_checkpoint(const FaultsReport& faults, Page& page) {
     return;
   }
   const IntervalStudy& interval = *study.interval;
-  page.line("    {:<20} {:>10}", "interval", interval.used ? long_time(*interval.used) : "never");
+  page.line("    {:<20} {:>10}", "interval", long_time(interval.used));
   if (interval.formula) {
     page.line("    {:<20} {:>10}   by formula; by trying {}", "best", long_time(*interval.formula),
               long_time(interval.best));
