@@ -21,9 +21,9 @@ void scale(Duration& duration, double factor) {
 
 /// Adds the spec that `change` makes of a copy; `change` says whether it changed anything.
 template <typename Change>
-void add(std::vector<Remedy>& found, const FaultsSpec& spec, const char* name,
+void add(std::vector<CampaignRemedy>& found, const FaultsSpec& spec, const char* name,
          const Change& change) {
-  Remedy remedy{name, spec};
+  CampaignRemedy remedy{name, spec};
   if (change(remedy.spec)) {
     found.push_back(std::move(remedy));
   }
@@ -77,7 +77,7 @@ bool saves(const FaultsSpec& spec) {
   return !spec.tiers.empty() && spec.tiers.back().interval != CheckpointTier::Interval::Never;
 }
 
-void add_checkpoint_remedies(const FaultsPlan& plan, std::vector<Remedy>& found) {
+void add_checkpoint_remedies(const FaultsPlan& plan, std::vector<CampaignRemedy>& found) {
   using Interval = CheckpointTier::Interval;
   const FaultsSpec& spec = plan.spec;
   add(found, spec, "best checkpoint interval", [&](FaultsSpec& s) {
@@ -111,7 +111,7 @@ void add_checkpoint_remedies(const FaultsPlan& plan, std::vector<Remedy>& found)
   });
 }
 
-void add_recovery_remedies(const FaultsSpec& spec, std::vector<Remedy>& found) {
+void add_recovery_remedies(const FaultsSpec& spec, std::vector<CampaignRemedy>& found) {
   add(found, spec, "one more spare node", [](FaultsSpec& s) {
     ++s.spares.hot;
     return needs_spares(s);
@@ -185,8 +185,8 @@ void compare_intervals(const CampaignJob& job, const FaultsSpec& spec, IntervalS
 
 }  // namespace
 
-std::vector<Remedy> remedies(const FaultsPlan& plan) {
-  std::vector<Remedy> found;
+std::vector<CampaignRemedy> remedies(const FaultsPlan& plan) {
+  std::vector<CampaignRemedy> found;
   const FaultsSpec& spec = plan.spec;
   add(found, spec, "no failures", [](FaultsSpec& s) {
     const bool any = scale_failures(s, 1);
@@ -220,7 +220,7 @@ CampaignStudy study(const CampaignJob& job, FaultsPlan plan, int threads) {
   if (result.interval) {
     compare_intervals(job, spec, *result.interval, threads);
   }
-  for (const Remedy& remedy : remedies(result.plan)) {
+  for (const CampaignRemedy& remedy : remedies(result.plan)) {
     const Campaign other = run_campaign(job, remedy.spec, threads);
     const Seconds wall = wall_of(result.campaign, other);
     result.what_if.push_back(

@@ -13,7 +13,7 @@
 namespace danlu {
 
 /// A change for the better.
-struct Remedy {
+struct CampaignRemedy {
   std::string name;
   FaultsSpec spec;
 };
@@ -29,7 +29,7 @@ struct WhatIf {
 /// The storage tier's interval: the best by formula and by trying, and what others cost.
 struct IntervalStudy {
   int tier = 0;
-  std::optional<Seconds> used;     // none: never
+  Seconds used;
   std::optional<Seconds> formula;  // none: nothing fails, or saves cost nothing
   Seconds best;                    // of the curve
   std::vector<IntervalPoint> curve;
@@ -44,7 +44,7 @@ struct CampaignStudy {
 };
 
 /// Every remedy that changes something.
-std::vector<Remedy> remedies(const FaultsPlan& plan);
+std::vector<CampaignRemedy> remedies(const FaultsPlan& plan);
 
 /// Plays the campaign and everything that is asked about it; `threads` as in run_campaign.
 CampaignStudy study(const CampaignJob& job, FaultsPlan plan, int threads = 0);

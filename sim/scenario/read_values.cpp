@@ -304,7 +304,7 @@ class Reader {
                            ? fmt::format("'{}' is one value, without keys of its own", parent)
                            : fmt::format("known keys here: {}", fmt::join(known, ", "));
     const auto elsewhere = std::find_if(keys_.begin(), keys_.end(), [&](const KeyRow& row) {
-      return row.path.ends_with("." + key);
+      return row.path.ends_with("." + key) && row.path.find_first_of("*#") == std::string::npos;
     });
     if (const std::string_view near = nearest(key, known); !near.empty()) {
       hint = fmt::format("did you mean '{}'?", near);

@@ -22,8 +22,15 @@ call() { # runs danlu; sets out, err, code
 # The `faults` object of a JSON report.
 faults() { sed -n '/^  "faults": {/,/^  }/p' <<<"$out"; }
 # The sum of the numbers of an object right below `faults`.
-sum_of() { faults | sed -n "/^    \"$1\": {/,/^    }/p" | awk -F ': ' 'NF == 2 { sum += $2 } END { printf "%.3f", sum }'; }
-value_of() { faults | sed -n "s/^    \"$1\": \([^,]*\),*$/\1/p" | awk '{ printf "%.3f", $1 }'; }
+sum_of() {
+  faults | sed -n "/^    \"$1\": {/,/^    }/p" |
+    awk -F ': ' 'NF == 2 { sum += $2 } END { printf "%.3f", sum }'
+}
+# The mean of a quantity with its distribution.
+mean_of() {
+  faults | sed -n "/^    \"$1\": {/,/^    }/p" |
+    awk -F ': ' '$1 ~ /"mean"/ { printf "%.3f", $2 }'
+}
 
 # Four stages of two data-parallel replicas on four nodes that fail every few hours.
 cat >"$work/a.yaml" <<'YAML'
@@ -72,8 +79,7 @@ expect 'and says nothing on stderr' '' "$err"
 for name in ettr goodput failures wall_time_s mean stderr lost_s by_cause checkpoint what_if; do
   expect_has 'the faults object has its fixed names' "\"$name\":" "$(faults)"
 done
-expect 'five days were played' 432000.000 "$(value_of fault_free_s >/dev/null; faults |
-  sed -n '/^    "wall_time_s": {/,/}/s/^      "mean": \([^,]*\),$/\1/p' | awk '{ printf "%.3f", $1 }')"
+expect 'five days were played' 432000.000 "$(mean_of wall_time_s)"
 expect 'the parts add up to the wall time' 432000.000 "$(sum_of time_s)"
 gpu_time=$(awk 'BEGIN { printf "%.3f", 432000 * (32 + 8) }')
 expect 'and those of GPU time to that of all GPUs and spares' "$gpu_time" "$(sum_of gpu_time_s)"
@@ -106,7 +112,8 @@ expect 'a timeline exits 0' 0 "$code"
 expect 'a CSV has its header' 'begin_s,end_s,event,part,cause,component,step,replicas' \
   "$(head -n 1 "$work/t.csv")"
 # What the job does follows without gaps.
-gaps=$(awk -F , 'NR > 1 && $3 ~ /^(train|checkpoint|detection|waiting|restart|stalled|maintenance)$/ {
+states='^(train|checkpoint|detection|waiting|restart|stalled|maintenance)$'
+gaps=$(awk -F , -v states="$states" 'NR > 1 && $3 ~ states {
   if ($1 - end > 1e-3 || end - $1 > 1e-3) ++gaps
   end = $2
 } END { printf "%d gaps, to %.0f", gaps, end }' "$work/t.csv")
@@ -123,9 +130,12 @@ expect 'no half-written file stays' '' "$(find "$work" -name '*.tmp')"
 call run scenarios/learn/02-two-gpus-and-a-wire.yaml --timeline "$work/t.csv"
 expect 'a timeline without faults exits 2' 2 "$code"
 
-# One list of events: T02 of the closed forms in the terms of this step.
-call run --json "$work/a.yaml" --set faults.random=false --set 'faults.events=[]' --set faults.trials=1
-expect_has 'without events nothing is lost' '"redone": 0.0' "$(faults)"
+# One failure, two hours and a minute after the start: what ran since the last checkpoint is redone.
+call run --json "$work/a.yaml" --set faults.random=false --set faults.trials=1 \
+  --set 'faults.events=[{time: 121 min, cause: host}]'
+expect 'an event is one failure' 1.000 "$(mean_of failures_distribution)"
+call run --json "$work/a.yaml" --set faults.random=false --set faults.trials=1
+expect_has 'without events nothing is redone' '"redone": 0.0' "$(faults)"
 call list faults
 expect 'list faults exits 0' 0 "$code"
 expect_has 'and names presets' 'llama3-405b' "$out"

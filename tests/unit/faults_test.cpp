@@ -84,7 +84,7 @@ TEST(Faults, EveryPresetIsAPlan) {
 }
 
 TEST(Faults, ACheckpointTakesItsBytesOverTheStorage) {
-  // Oracles A.7: 405.85e9 x 14 B = 5.68 TB; at 200 GB/s 28.4 s, at 50 GB/s 113.6 s. 2,048 nodes that
+  // 405.85e9 parameters x 14 B = 5.68 TB; at 200 GB/s 28.4 s, at 50 GB/s 113.6 s. 2,048 nodes that
   // write 10 MB/s each are slower: 277 s.
   const auto file = [](const std::string& storage) {
     return shipped("faults/llama3-405b-54-days.yaml", {"cluster.storage=" + storage})
@@ -258,7 +258,7 @@ TEST(Faults, EverySecondOfEveryShippedCampaignHasOneName) {
 }
 
 TEST(Faults, Llama3sFiftyFourDays) {
-  // T14: 419 interruptions, and each cause its share, within 4 standard errors of 100 runs (seed 1);
+  // T14: 419 interruptions, and each cause its share, within 4 standard errors of 100 runs;
   // and effective for more than 90 % of the time with the preset's assumptions.
   const Scenario scenario = shipped("faults/llama3-405b-54-days.yaml");
   FaultsPlan plan = scenario.faults.value();
