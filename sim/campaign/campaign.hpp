@@ -103,6 +103,7 @@ struct CampaignTrial {
   CampaignTime gpu_time;    // GPU-seconds; adds up to wall x (nodes + spares) x GPUs of a node
   double steps = 0;         // useful ones
   int checkpoints = 0;      // saves that could have been used
+  int failures = 0;         // faults that stopped the job, or a replica
   std::vector<int> faults;  // by cause: those that struck
   std::vector<CampaignTime> lost;     // by cause: what its faults cost (not checkpoints)
   std::vector<CampaignEvent> events;  // only if asked for

@@ -109,6 +109,7 @@ struct CheckpointTier {
   Seconds time;         // Interval::Time; also what `auto` came to, in the result
   Seconds blocking;     // training stands still
   Seconds persist;      // from then until the checkpoint can be used; 0: synchronous
+  int keep = 0;         // usable checkpoints that are kept, the newest; 0: all
   int in_flight = 1;    // saves that may persist at once; training waits to start one more
   double slowdown = 1;  // of steps while a save persists
   Duration load;        // part of a restart from this tier

@@ -230,6 +230,7 @@ void Trial::recover(Fault fault) {
     if (!fault.noticed) {
       count(fault);
     }
+    ++ledger_.trial.failures;
     note_instant(Kind::Failure, fault);
     break_nodes(fault);
     const bool of_replicas = spec_.recovery.kind == Recovery::Replica &&
