@@ -120,14 +120,8 @@ FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
   } else {
     job.steps = std::ceil(*scenario.workload.training.tokens / scenario.workload.tokens_per_step());
   }
-  std::vector<Problem> problems;
-  for (const FaultsProblem& found : faults_problems(job, plan.spec)) {
-    problems.push_back(
-        {{scenario.name, 0, 0}, fmt::format("faults: {}: {}", found.field, found.message), "", ""});
-  }
-  if (!problems.empty()) {
-    throw InputError(std::move(problems));
-  }
+  const std::vector<FaultsProblem> found = faults_problems(job, plan.spec);
+  check(found.empty(), found.empty() ? "" : found[0].field + " " + found[0].message);
   return measure_faults(study(job, std::move(plan)), to_nanoseconds({mfu}).value,
                         scenario.cluster.gpu.dollars_per_hour);
 }

@@ -135,6 +135,8 @@ void add_checkpoints(std::vector<KeyRow>& rows) {
   rows.push_back(time("checkpoint.blocking", "",
                       "How long training stands still for it; the whole write, or with async the "
                       "copy over PCIe to the hosts' memory, if left out"));
+  rows.push_back(count("checkpoint.keep", 0, kMost, "0",
+                       "Usable checkpoints that are kept, for corruption found late; 0: all"));
   rows.push_back(count("checkpoint.in_flight", 1, 100, "1",
                        "Async: writes at once; training waits to start one more"));
   rows.push_back(number("checkpoint.slowdown", 1, 100, "",

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "sim/base/text.hpp"
+#include "sim/campaign/campaign.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_cluster.hpp"
 
@@ -98,6 +99,7 @@ class PlanReader {
       add("causes", "nothing fails: there are no causes",
           "name a preset (danlu list faults) or causes: {NAME: {mtbf: 1000 h}}");
     }
+    check_values(spec);
     return plan;
   }
 
@@ -107,6 +109,26 @@ class PlanReader {
   Duration random(const std::string& path) { return read_random(values_, path, problems_); }
   void add(std::string_view path, std::string message, std::string hint = "") {
     problems_.push_back(values_.problem(path, std::move(message), std::move(hint)));
+  }
+
+  /// What the campaign itself refuses, shown at its key.
+  void check_values(const FaultsSpec& spec) {
+    const CampaignJob job{.nodes = nodes_,
+                          .gpus_per_node = context_.cluster.topology.gpus_per_node,
+                          .replicas = context_.workload.parallelism.data,
+                          .step = Seconds{1},
+                          .steps = 1};
+    for (const FaultsProblem& found : faults_problems(job, spec)) {
+      std::string path = found.field;
+      const std::size_t bracket = path.find('[');
+      if (path.starts_with("causes[")) {
+        const auto cause = static_cast<std::size_t>(std::stoi(path.substr(bracket + 1)));
+        path = "causes." + spec.causes[cause].name + path.substr(path.find(']') + 1);
+      } else if (path.starts_with("tiers[")) {
+        path = "checkpoint" + path.substr(path.find(']') + 1);
+      }
+      add(path, fmt::format("'faults.{}' {}", path, found.message));
+    }
   }
 
   void read_budget(FaultsPlan& plan) {
@@ -220,6 +242,7 @@ class PlanReader {
                        : async                    ? plan.file.copy
                                                   : plan.file.write;
     storage.persist = async ? plan.file.write : Seconds{};
+    storage.keep = get_.count("checkpoint.keep");
     storage.in_flight = get_.count("checkpoint.in_flight");
     storage.load = values_.has_below("checkpoint.load.") ? random("checkpoint.load")
                                                          : Duration{.mean = load_time(plan.file)};
@@ -275,11 +298,6 @@ class PlanReader {
     spec.recovery.kind = static_cast<RecoverySpec::Kind>(get_.count("recovery.kind"));
     spec.recovery.min_replicas = has("recovery.min_replicas") ? get_.count("recovery.min_replicas")
                                                               : std::max(1, replicas / 2);
-    if (spec.recovery.min_replicas > replicas) {
-      add("recovery.min_replicas",
-          fmt::format("min_replicas ({}) must not exceed the job's replicas ({})",
-                      spec.recovery.min_replicas, replicas));
-    }
   }
 
   void read_semantics(CampaignSemantics& semantics) const {

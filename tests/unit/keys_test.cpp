@@ -127,7 +127,7 @@ TEST(Keys, DefaultsAreValuesOfTheirKey) {
       } else if (row.type == KeyType::Quantity) {
         const double value = parse_quantity(row.fallback, row.dimension).value().value;
         EXPECT_TRUE(value >= row.minimum && value <= row.maximum);
-      } else if (row.type == KeyType::Choice) {
+      } else if (row.type == KeyType::Choice || row.type == KeyType::Interval) {
         EXPECT_NE(("|" + row.choices + "|").find("|" + row.fallback + "|"), std::string::npos);
       } else {
         EXPECT_EQ(row.type, KeyType::Flag);
