@@ -47,6 +47,15 @@ struct MeshLink {
   bool operator==(const MeshLink&) const = default;
 };
 
+/// Where checkpoints go; 0: no limit that one knows of.
+struct StorageSpec {
+  BytesPerSecond write;       // all writers together
+  BytesPerSecond read;        // all readers together
+  BytesPerSecond node_write;  // one node
+  BytesPerSecond node_read;
+  bool shares_nics = false;  // travels over the NICs of training
+};
+
 struct TopologySpec {
   std::string name;
   int gpus_per_node = 1;
@@ -93,6 +102,8 @@ struct TopologySpec {
   std::uint32_t ecmp_seed = 1;
   int connections =
       1;  // flows that the traffic of two GPUs is split into, where ECMP tells them apart
+
+  StorageSpec storage;
 
   Seconds collective_launch;  // fixed cost of one collective
   Bytes pipeline_fill;        // of rings and trees (sim/collective/tuning.hpp)

@@ -14,11 +14,11 @@
 #include <string>
 #include <vector>
 
+#include "sim/base/csv.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/collective/experts.hpp"
 #include "sim/collective/tuning.hpp"
 #include "sim/scenario/load_scenario.hpp"
-#include "sim/validation/csv.hpp"
 
 namespace danlu {
 

@@ -9,9 +9,9 @@
 #include <numeric>
 #include <set>
 
+#include "sim/base/csv.hpp"
 #include "sim/collective/algorithms.hpp"
 #include "sim/collective/group.hpp"
-#include "sim/validation/csv.hpp"
 #include "sim/validation/nccl_table.hpp"
 #include "tests/support/support.hpp"
 

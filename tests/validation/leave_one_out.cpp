@@ -21,10 +21,10 @@
 #include <string>
 #include <vector>
 
+#include "sim/base/csv.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/collective/group.hpp"
 #include "sim/collective/tuning.hpp"
-#include "sim/validation/csv.hpp"
 #include "sim/validation/nccl_table.hpp"
 #include "sim/validation/validation.hpp"
 

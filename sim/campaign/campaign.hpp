@@ -1,0 +1,165 @@
+// A training run over weeks: step times by state, failures, checkpoints, restarts -> ETTR.
+//
+// The campaign never plays a step. It gets step times that the caller has simulated, jumps from one
+// thing that happens to the next, and gives every second one name:
+//
+//   step |--useful--|ckpt|--useful--|ckpt|--redone--X detection | waiting | restart |--useful--|
+//   wall 0 ------------------------------------------------------------------------------------>
+//
+// A second that an earlier failure made worthless is moved from `useful` to `redone` at that
+// failure. All parts of a trial add up to its wall time, and all parts of its GPU time to the wall
+// time x all GPUs.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/campaign/faults_spec.hpp"
+
+namespace danlu {
+
+/// The job as the caller has planned and simulated it.
+struct CampaignJob {
+  int nodes = 1;
+  int gpus_per_node = 1;
+  int replicas = 1;
+  Seconds step;                      // healthy, all replicas
+  std::vector<Seconds> shrunk_step;  // [r-1]: the same batch with r replicas; empty: d/r x step
+  double steps = 0;                  // the whole run ...
+  Seconds horizon = kNever;          // ... or what is done by then, whichever comes first
+
+  int gpus() const { return nodes * gpus_per_node; }
+};
+
+/// What a second of the run was for.
+enum class CampaignPart {
+  Useful,      // steps that counted, at healthy step time
+  Slowed,      // what degraded steps and background saves took longer
+  Shrunk,      // what steps with fewer replicas took longer (GPU time: see Idle and Repair)
+  Checkpoint,  // training stood still for a save
+  Redone,      // healthy time of steps that were lost
+  Detection,
+  Waiting,  // for spares or repair
+  Restart,
+  Stalled,  // standing still until a link came back, or the time-out gave up
+  Maintenance,
+  Idle,    // GPU time only: spares, and nodes of replicas that are not in the job
+  Repair,  // GPU time only: nodes that are being repaired
+};
+inline constexpr std::size_t kCampaignParts = 12;
+inline constexpr std::array<std::string_view, kCampaignParts> kCampaignPartNames{
+    "useful",  "slowed",  "shrunk",  "checkpoint",  "redone", "detection",
+    "waiting", "restart", "stalled", "maintenance", "idle",   "repair"};
+
+/// Seconds by part.
+struct CampaignTime {
+  std::array<Seconds, kCampaignParts> parts{};
+
+  Seconds& operator[](CampaignPart part) { return parts[static_cast<std::size_t>(part)]; }
+  Seconds operator[](CampaignPart part) const { return parts[static_cast<std::size_t>(part)]; }
+  Seconds total() const;
+};
+
+/// A stretch of the run, or an instant (begin == end).
+struct CampaignEvent {
+  /// Train, Checkpoint, Detection, Waiting, Restart, Stalled and Maintenance follow one another
+  /// without gaps. Persist, Degraded, Repair run beside them. Failure, Rollback, Resize are instants.
+  enum class Kind {
+    Train,
+    Checkpoint,
+    Detection,
+    Waiting,
+    Restart,
+    Stalled,
+    Maintenance,
+    Persist,
+    Degraded,
+    Repair,
+    Failure,
+    Rollback,
+    Resize,
+  };
+  static constexpr std::array<std::string_view, 13> kNames{
+      "train",   "checkpoint", "detection", "waiting", "restart",  "stalled", "maintenance",
+      "persist", "degraded",   "repair",    "failure", "rollback", "resize"};
+  Kind kind = Kind::Train;
+  Seconds begin;
+  Seconds end;
+  int cause = -1;      // index into causes; -1: none
+  int component = -1;  // of the cause; Repair: the node
+  int part = -1;       // Checkpoint, Persist, Rollback: the tier. Restart: its parts, in order
+                       // cold spare (-3), FaultsSpec::restart from 0, load (-2)
+  double step = 0;     // of the job at `begin`; Rollback: the step that it falls back to
+  int replicas = 0;    // in the job
+};
+
+/// One run.
+struct CampaignTrial {
+  bool finished = false;  // all steps done; false: stopped by the horizon
+  Seconds wall;
+  CampaignTime time;        // adds up to `wall`
+  CampaignTime gpu_time;    // GPU-seconds; adds up to wall x (nodes + spares) x GPUs of a node
+  double steps = 0;         // useful ones
+  int checkpoints = 0;      // saves that could have been used
+  int failures = 0;         // faults that stopped the job, or a replica
+  std::vector<int> faults;  // by cause: those that struck
+  std::vector<CampaignTime> lost;     // by cause: what its faults cost (not checkpoints)
+  std::vector<CampaignEvent> events;  // only if asked for
+
+  double ettr() const { return time[CampaignPart::Useful] / wall; }
+};
+
+/// What many trials say about one number.
+struct CampaignStatistic {
+  double mean = 0;
+  double stderr_of_mean = 0;  // 0 for a single trial
+  double stddev = 0;
+  double min = 0, p5 = 0, p25 = 0, p50 = 0, p75 = 0, p95 = 0, max = 0;
+};
+
+/// All trials of one scenario; sums in the order of trials, whatever the number of threads.
+struct Campaign {
+  int trials = 0;
+  int finished = 0;
+  CampaignStatistic wall;  // seconds
+  CampaignStatistic ettr;
+  CampaignStatistic failures;  // all that stopped the job
+  CampaignTime time;           // mean
+  CampaignTime gpu_time;       // mean
+  double steps = 0;            // mean
+  double checkpoints = 0;      // mean
+  std::vector<CampaignStatistic> faults_by_cause;
+  std::vector<CampaignTime> lost_by_cause;  // mean
+  std::vector<CheckpointTier> tiers;        // with the intervals that were used
+};
+
+/// What is wrong with the request: path of the key in FaultsSpec ("tiers[0].blocking") and why.
+struct FaultsProblem {
+  std::string field;
+  std::string message;
+};
+std::vector<FaultsProblem> faults_problems(const CampaignJob& job, const FaultsSpec& faults);
+
+/// The request with every `auto` interval replaced by Interval::Time.
+FaultsSpec with_intervals(const CampaignJob& job, FaultsSpec faults);
+
+/// Trial number `trial`, from 0; depends on nothing but its arguments.
+CampaignTrial run_trial(const CampaignJob& job, const FaultsSpec& faults, int trial,
+                        bool keep_events = false);
+
+/// All trials; `threads` 0 uses every core. The result does not depend on it.
+Campaign run_campaign(const CampaignJob& job, const FaultsSpec& faults, int threads = 0);
+
+/// ETTR against the interval of tier `tier`, all else equal and on the same random numbers.
+struct IntervalPoint {
+  Seconds interval;
+  CampaignStatistic ettr;
+  CampaignStatistic wall;
+};
+std::vector<IntervalPoint> interval_curve(const CampaignJob& job, const FaultsSpec& faults,
+                                          int tier, const std::vector<Seconds>& intervals,
+                                          int threads = 0);
+
+}  // namespace danlu

@@ -1,0 +1,123 @@
+#include "sim/campaign/checkpoints.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace danlu {
+namespace {
+
+constexpr double kOnGrid = 1e-6;  // intervals: so near to a grid point is on it
+
+}  // namespace
+
+Seconds interval_of(const CheckpointTier& tier, Seconds step, bool whole_steps) {
+  const Seconds asked = tier.interval == CheckpointTier::Interval::Never   ? kNever
+                        : tier.interval == CheckpointTier::Interval::Steps ? step * tier.steps
+                                                                           : tier.time;
+  if (!whole_steps || asked == kNever) {
+    return asked;
+  }
+  return step * std::max(1.0, std::round(asked / step));
+}
+
+CheckpointBook::CheckpointBook(const FaultsSpec& spec, Seconds step)
+    : tiers_(spec.tiers), due_(spec.tiers.size(), kNever), saves_(spec.tiers.size()) {
+  for (const CheckpointTier& tier : tiers_) {
+    interval_.push_back(interval_of(tier, step, spec.semantics.whole_steps));
+    slows_ = slows_ || tier.slowdown > 1;
+  }
+  all_count_ = std::any_of(spec.causes.begin(), spec.causes.end(), [](const FaultCause& cause) {
+    return cause.effect == FaultCause::Effect::Corrupt;
+  });
+  plan_after({});
+}
+
+void CheckpointBook::plan_after(Seconds work) {
+  next_due_ = kNever;
+  for (std::size_t i = 0; i < tiers_.size(); ++i) {
+    if (interval_[i] < kNever) {
+      due_[i] = interval_[i] * (std::floor(work / interval_[i] + kOnGrid) + 1);
+      next_due_ = std::min(next_due_, due_[i]);
+    }
+  }
+}
+
+void CheckpointBook::add(const Save& save) {
+  auto& saves = saves_[static_cast<std::size_t>(save.tier)];
+  saves.push_back(save);
+  ++count_;
+  const int kept = tiers_[static_cast<std::size_t>(save.tier)].keep;
+  if (kept == 0 && all_count_) {
+    return;
+  }
+  const auto usable = std::count_if(saves.begin(), saves.end(),
+                                    [&](const Save& old) { return old.usable <= save.taken; });
+  const auto surplus = usable - (all_count_ ? kept : 1);
+  if (surplus > 0) {
+    saves.erase(saves.begin(), saves.begin() + surplus);
+  }
+}
+
+Seconds CheckpointBook::free_at(int tier, Seconds now) const {
+  const auto& saves = saves_[static_cast<std::size_t>(tier)];
+  const auto most = static_cast<std::size_t>(tiers_[static_cast<std::size_t>(tier)].in_flight);
+  // Saves of a tier persist in order: the one `most` back must be through.
+  return saves.size() < most ? now : std::max(now, saves[saves.size() - most].usable);
+}
+
+Seconds CheckpointBook::usable_at(int tier) const {
+  const auto& saves = saves_[static_cast<std::size_t>(tier)];
+  return saves.empty() ? Seconds{} : saves.back().usable;
+}
+
+double CheckpointBook::slowdown(Seconds now) const {
+  double factor = 1;
+  for (std::size_t i = 0; slows_ && i < tiers_.size(); ++i) {
+    if (!saves_[i].empty() && saves_[i].back().usable > now) {
+      factor = std::max(factor, tiers_[i].slowdown);
+    }
+  }
+  return factor;
+}
+
+Seconds CheckpointBook::next_persisted(Seconds now) const {
+  Seconds next = kNever;
+  for (std::size_t i = 0; slows_ && i < tiers_.size(); ++i) {
+    if (!saves_[i].empty() && saves_[i].back().usable > now) {
+      next = std::min(next, saves_[i].back().usable);
+    }
+  }
+  return next;
+}
+
+// Saves of a tier are taken and become usable in the order in which they stand.
+
+void CheckpointBook::drop_unfinished(Seconds now) {
+  for (auto& saves : saves_) {
+    for (; !saves.empty() && saves.back().usable > now; --count_) {
+      saves.pop_back();
+    }
+  }
+}
+
+void CheckpointBook::forget_after(Seconds tainted) {
+  for (auto& saves : saves_) {
+    while (!saves.empty() && saves.back().taken > tainted) {
+      saves.pop_back();
+    }
+  }
+}
+
+Save CheckpointBook::newest(Seconds now) const {
+  Save best;
+  for (const auto& saves : saves_) {
+    const auto save = std::find_if(saves.rbegin(), saves.rend(),
+                                   [&](const Save& candidate) { return candidate.usable <= now; });
+    if (save != saves.rend() && save->work > best.work) {
+      best = *save;
+    }
+  }
+  return best;
+}
+
+}  // namespace danlu

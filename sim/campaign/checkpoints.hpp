@@ -1,0 +1,66 @@
+// Which checkpoints a run has, when the next one is due, and which one a restart begins from.
+//
+// Intervals lie on a grid of useful work counted from the start of the run, so that all tiers stay
+// in step after a rollback. A save blocks training, then persists, and only then can be used:
+//
+//   train ----|blocking|---- train ----------
+//             taken    |.... persist ....| usable
+#pragma once
+
+#include <vector>
+
+#include "sim/campaign/faults_spec.hpp"
+
+namespace danlu {
+
+struct Save {
+  int tier = -1;   // -1: the start of the run
+  Seconds work;    // useful work that it holds
+  Seconds taken;   // end of the blocking part: later faults are not in it
+  Seconds usable;  // end of the persist part
+};
+
+class CheckpointBook {
+ public:
+  CheckpointBook(const FaultsSpec& spec, Seconds step);
+
+  /// Useful work at which the next save begins; kNever without any.
+  Seconds next_due() const { return next_due_; }
+  bool is_due(int tier, Seconds work) const { return due_[static_cast<std::size_t>(tier)] <= work; }
+  /// Saves up to this much work are done or given up.
+  void plan_after(Seconds work);
+
+  void add(const Save& save);
+  /// Saves that have become usable or are on their way.
+  int count() const { return count_; }
+  /// When the tier can start one more save.
+  Seconds free_at(int tier, Seconds now) const;
+  /// When the newest save of the tier can be used.
+  Seconds usable_at(int tier) const;
+
+  /// What persists slows training by this factor, until then something changes.
+  double slowdown(Seconds now) const;
+  Seconds next_persisted(Seconds now) const;
+
+  /// A failure: what still persists is lost; then what the failure destroyed, and what it tainted.
+  void drop_unfinished(Seconds now);
+  void lose(int tier) { saves_[static_cast<std::size_t>(tier)].clear(); }
+  void forget_after(Seconds tainted);
+  /// The newest of all tiers, the faster tier first.
+  Save newest(Seconds now) const;
+
+ private:
+  const std::vector<CheckpointTier>& tiers_;
+  std::vector<Seconds> interval_;
+  std::vector<Seconds> due_;
+  Seconds next_due_ = kNever;
+  std::vector<std::vector<Save>> saves_;  // by tier, in the order of time
+  bool all_count_ = false;                // some fault may reach back to older saves
+  bool slows_ = false;
+  int count_ = 0;
+};
+
+/// The interval of a tier in useful work; kNever for none.
+Seconds interval_of(const CheckpointTier& tier, Seconds step, bool whole_steps);
+
+}  // namespace danlu

@@ -1,0 +1,179 @@
+#include "sim/campaign/faults.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "sim/base/error.hpp"
+
+namespace danlu {
+namespace {
+
+constexpr std::uint32_t kListed = 0x80000000U;  // numbers of listed faults start here
+
+}  // namespace
+
+FaultSource::FaultSource(const FaultsSpec& spec, const Dice& dice)
+    : spec_(spec), dice_(dice), clocks_(spec.causes.size()), events_(spec.events.size()) {
+  std::iota(events_.begin(), events_.end(), 0);
+  std::stable_sort(events_.begin(), events_.end(), [&](int a, int b) {
+    return spec_.events[static_cast<std::size_t>(a)].at <
+           spec_.events[static_cast<std::size_t>(b)].at;
+  });
+  for (std::size_t i = 0; i < clocks_.size(); ++i) {
+    const Arrivals& arrivals = spec.causes[i].arrivals;
+    const int cause = static_cast<int>(i);
+    clocks_[i].on_calendar = arrivals.kind == Arrivals::Kind::Periodic;
+    if (arrivals.kind == Arrivals::Kind::Weibull && arrivals.clock == Arrivals::Clock::Component) {
+      for (int c = 0; c < static_cast<int>(spec.causes[i].count); ++c) {
+        clocks_[i].components.push(renewed(cause, c, 0, {}));
+      }
+      clocks_[i].next = clocks_[i].components.top().at;
+    } else {
+      clocks_[i].next = gap(cause, 0);
+    }
+  }
+  find_next();
+}
+
+/// From one fault of the cause to the next.
+Seconds FaultSource::gap(int cause, std::uint32_t number) const {
+  const FaultCause& of = spec_.causes[static_cast<std::size_t>(cause)];
+  const auto u = [&] { return dice_.uniform(stream_name(of.name, "arrival"), number); };
+  switch (of.arrivals.kind) {
+    case Arrivals::Kind::None:
+      break;
+    case Arrivals::Kind::Periodic:
+      return of.arrivals.mean;
+    case Arrivals::Kind::Exponential:
+      return of.arrivals.mean / of.count * -std::log(u());
+    case Arrivals::Kind::Weibull:
+      return weibull_quantile(of.arrivals.mean, of.arrivals.shape, u());
+  }
+  return kNever;
+}
+
+/// The next fault of one component whose clock was fresh at `from`.
+FaultSource::Arrival FaultSource::renewed(int cause, int component, std::uint32_t renewals,
+                                          Seconds from) const {
+  const FaultCause& of = spec_.causes[static_cast<std::size_t>(cause)];
+  const std::uint64_t stream =
+      stream_name(of.name, "component", static_cast<std::uint64_t>(component) + 1);
+  const double survival = dice_.uniform(stream, renewals);
+  return {from + weibull_quantile(of.arrivals.mean, of.arrivals.shape, survival), component,
+          renewals};
+}
+
+void FaultSource::advance(int cause) {
+  Clock& clock = clocks_[static_cast<std::size_t>(cause)];
+  ++clock.number;
+  if (clock.components.empty()) {
+    clock.next += gap(cause, clock.number);
+    return;
+  }
+  const Arrival last = clock.components.top();
+  clock.components.pop();
+  clock.components.push(renewed(cause, last.component, last.renewals + 1, last.at));
+  clock.next = clock.components.top().at;
+}
+
+Fault FaultSource::make(int cause, std::uint32_t number, Seconds at) const {
+  const FaultCause& of = spec_.causes[static_cast<std::size_t>(cause)];
+  const double place = dice_.uniform(stream_name(of.name, "place"), number);
+  return {at, cause, static_cast<int>(place * of.count), number,
+          dice_.draw(of.window, stream_name(of.name, "window"), number)};
+}
+
+Fault FaultSource::take() {
+  check(next_at_ < kNever, "there is no next fault");
+  Fault fault;
+  if (next_cause_ < 0) {
+    const int index = events_[events_taken_++];
+    const FaultEvent& event = spec_.events[static_cast<std::size_t>(index)];
+    fault = make(event.cause, kListed + static_cast<std::uint32_t>(index), event.at);
+    fault.component = event.component;
+    fault.window = event.window < kNever ? event.window : fault.window;
+  } else {
+    const Clock& clock = clocks_[static_cast<std::size_t>(next_cause_)];
+    fault = make(next_cause_, clock.number, next_at_);
+    if (!clock.components.empty()) {
+      fault.component = clock.components.top().component;
+    }
+    advance(next_cause_);
+  }
+  find_next();
+  return fault;
+}
+
+void FaultSource::pause(Seconds length) {
+  paused_ += length;
+  find_next();
+}
+
+void FaultSource::job_started(Seconds now) {
+  for (std::size_t i = 0; i < clocks_.size(); ++i) {
+    const Arrivals& arrivals = spec_.causes[i].arrivals;
+    if (arrivals.kind == Arrivals::Kind::Weibull && arrivals.clock == Arrivals::Clock::Job) {
+      ++clocks_[i].number;
+      clocks_[i].next = now - paused_ + gap(static_cast<int>(i), clocks_[i].number);
+    }
+  }
+  find_next();
+}
+
+void FaultSource::find_next() {
+  next_at_ = kNever;
+  next_cause_ = -1;
+  if (events_taken_ < events_.size()) {
+    next_at_ = spec_.events[static_cast<std::size_t>(events_[events_taken_])].at;
+  }
+  for (std::size_t i = 0; i < clocks_.size(); ++i) {
+    const Seconds at = clocks_[i].on_calendar ? clocks_[i].next : clocks_[i].next + paused_;
+    if (at < next_at_) {
+      next_at_ = at;
+      next_cause_ = static_cast<int>(i);
+    }
+  }
+}
+
+Seconds detection_time(const FaultCause& cause, const Fault& fault, const Dice& dice) {
+  const Detection& how = cause.detection;
+  const double at = fault.at.value;
+  const double period = how.period.value;
+  switch (how.kind) {
+    case Detection::Kind::Delay:
+      break;
+    case Detection::Kind::Heartbeat: {
+      const Seconds last_beat{std::floor(at / period) * period};
+      return std::max(Seconds{}, last_beat + how.timeout - fault.at);
+    }
+    case Detection::Kind::Watchdog: {
+      const double given_up = at + how.timeout.value;
+      return Seconds{period > 0 ? std::ceil(given_up / period) * period - at : how.timeout.value};
+    }
+  }
+  return dice.draw(how.delay, stream_name(cause.name, "detection"), fault.number);
+}
+
+bool is_permanent(const FaultCause& cause, const Fault& fault, const Dice& dice) {
+  return cause.permanent >= 1 ||
+         (cause.permanent > 0 &&
+          dice.uniform(stream_name(cause.name, "permanent"), fault.number) < cause.permanent);
+}
+
+double fault_rate(const FaultCause& cause) {
+  const Arrivals& arrivals = cause.arrivals;
+  switch (arrivals.kind) {
+    case Arrivals::Kind::None:
+      return 0;
+    case Arrivals::Kind::Exponential:
+      return cause.count / arrivals.mean.value;
+    case Arrivals::Kind::Periodic:
+      return 1 / arrivals.mean.value;
+    case Arrivals::Kind::Weibull:
+      break;
+  }
+  return (arrivals.clock == Arrivals::Clock::Component ? cause.count : 1) / arrivals.mean.value;
+}
+
+}  // namespace danlu

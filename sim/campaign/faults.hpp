@@ -1,0 +1,83 @@
+// When faults come, and what each of them brings. Every fault has a number within its cause, and
+// whatever is random about it is drawn by that number.
+//
+// A random clock runs only while its fault could strike: not while the job waits for a node, nor,
+// under the semantics that shelter a restart, while it restarts. Listed and periodic faults come at
+// their time on the calendar:
+//
+//   calendar   train ---- | detection | restart | train -------- X
+//   clock      0 -------> |  (stands still)     | -------------> X
+#pragma once
+
+#include <queue>
+#include <vector>
+
+#include "sim/campaign/faults_spec.hpp"
+#include "sim/campaign/random.hpp"
+
+namespace danlu {
+
+struct Fault {
+  Seconds at = kNever;  // on the calendar
+  int cause = -1;
+  int component = 0;
+  std::uint32_t number = 0;
+  Seconds window;        // how long it lasts
+  bool noticed = false;  // needs no detection
+  Seconds end() const { return at + window; }
+};
+
+/// The faults of one trial in the order of time.
+class FaultSource {
+ public:
+  FaultSource(const FaultsSpec& spec, const Dice& dice);
+
+  /// When the next fault comes; kNever if none does.
+  Seconds next() const { return next_at_; }
+  Fault take();
+  /// Random clocks stand still for so long.
+  void pause(Seconds length);
+  /// The job trains again: clocks that belong to the job start afresh.
+  void job_started(Seconds now);
+
+ private:
+  struct Arrival {
+    Seconds at;  // on the clock of its cause
+    int component = -1;
+    std::uint32_t renewals = 0;
+    bool operator>(const Arrival& other) const { return at > other.at; }
+  };
+  struct Clock {
+    bool on_calendar = false;
+    Seconds next = kNever;
+    std::uint32_t number = 0;
+    // Clock::Component: the next fault of each, the earliest on top.
+    std::priority_queue<Arrival, std::vector<Arrival>, std::greater<>> components;
+  };
+
+  Seconds gap(int cause, std::uint32_t number) const;
+  Arrival renewed(int cause, int component, std::uint32_t renewals, Seconds from) const;
+  void advance(int cause);
+  Fault make(int cause, std::uint32_t number, Seconds at) const;
+  void find_next();
+
+  const FaultsSpec& spec_;
+  Dice dice_;
+  std::vector<Clock> clocks_;  // by cause
+  std::vector<int> events_;    // spec_.events by time
+  std::size_t events_taken_ = 0;
+  Seconds paused_;
+  Seconds next_at_ = kNever;
+  int next_cause_ = -1;  // -1: a listed one
+};
+
+/// How long the failure goes unnoticed.
+Seconds detection_time(const FaultCause& cause, const Fault& fault, const Dice& dice);
+
+/// Whether the nodes it takes out need repair.
+bool is_permanent(const FaultCause& cause, const Fault& fault, const Dice& dice);
+
+/// Failures per second of a cause, on a healthy job; 0 for those that are only listed.
+double fault_rate(const FaultCause& cause);
+
+}  // namespace danlu

@@ -1,0 +1,176 @@
+// What the user asks of a campaign: what fails and how often, how that is noticed, what is saved,
+// what a restart takes, which nodes stand by. Plain values; whoever fills them checks them with
+// faults_problems (campaign.hpp).
+//
+//   train --- save -- train -- X ....... detection | waiting | restart | train (again) ...
+//             blocking         failure   of the    for a     parts,      from the newest save
+//                                        cause     spare     load        that the cause spared
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/base/units.hpp"
+
+namespace danlu {
+
+inline constexpr Seconds kNever{std::numeric_limits<double>::infinity()};
+
+/// A duration that may be random. `mean` is the mean of all kinds but Empirical.
+struct Duration {
+  enum class Kind { Constant, Exponential, LogNormal, Weibull, Empirical };
+  static constexpr std::array<std::string_view, 5> kNames{"constant", "exponential", "log-normal",
+                                                          "weibull", "empirical"};
+  Kind kind = Kind::Constant;
+  Seconds mean;
+  double shape = 1;              // Weibull's k; log-normal: the standard deviation of the logarithm
+  std::vector<Seconds> samples;  // Empirical: each as likely as the others
+};
+
+/// How long a failure goes unnoticed.
+struct Detection {
+  /// Heartbeat: a beat every `period` (counted from the start of the run), and a node is given up
+  /// when none has come for `timeout`. A health check every p is period = timeout = p.
+  /// Watchdog: the collective that hangs is given up at the first check, one every `period`, that
+  /// comes `timeout` after the failure.
+  enum class Kind { Delay, Heartbeat, Watchdog };
+  static constexpr std::array<std::string_view, 3> kNames{"delay", "heartbeat", "watchdog"};
+  Kind kind = Kind::Delay;
+  Duration delay;   // Delay
+  Seconds period;   // Heartbeat, Watchdog (0: looks all the time)
+  Seconds timeout;  // Heartbeat, Watchdog
+};
+
+/// When the faults of one cause come.
+struct Arrivals {
+  /// None: only those that FaultsSpec::events lists. Periodic: every `mean`, the first after one.
+  enum class Kind { None, Exponential, Weibull, Periodic };
+  static constexpr std::array<std::string_view, 4> kNames{"none", "exponential", "weibull",
+                                                          "periodic"};
+  /// Weibull's clock. Job: one clock, fresh whenever the job starts again. Component: each
+  /// component has its own, all fresh at the start, and fresh again for what failed.
+  enum class Clock { Job, Component };
+  static constexpr std::array<std::string_view, 2> kClockNames{"job", "component"};
+  Kind kind = Kind::None;
+  Seconds mean;      // between faults of ONE component (Clock::Job: and Periodic: of the job)
+  double shape = 1;  // Weibull's k
+  Clock clock = Clock::Job;
+};
+
+/// One cause of trouble, its components and what it does to the job.
+struct FaultCause {
+  /// Stop: the job dies; noticed after `detection`.
+  /// Corrupt: the job goes on with wrong numbers for `window`; what was saved since is worthless.
+  /// Degrade: steps take `slowdown` times as long for `window` (infinite: the job stands still, as
+  ///   when a link flaps); a window longer than `limit` (the collective time-out) becomes a Stop
+  ///   at its limit, already noticed.
+  /// Planned: announced, so that the job saves first; lasts `window`, then restarts.
+  enum class Effect { Stop, Corrupt, Degrade, Planned };
+  static constexpr std::array<std::string_view, 4> kEffectNames{"stop", "corrupt", "degrade",
+                                                                "planned"};
+  std::string name;       // "GPU HBM3 memory"; also names its random streams
+  std::string component;  // "GPU", "NIC", "host", "leaf", "software": for reports
+  double count = 1;       // components of the kind in the whole job
+  Arrivals arrivals;
+  Effect effect = Effect::Stop;
+  Duration window;
+  double slowdown = std::numeric_limits<double>::infinity();
+  Seconds limit = kNever;
+  /// Nodes that one failure takes out of the job at once: 0 for the job as a whole (software, the
+  /// network), 1 for a GPU or host, more for a leaf or rack, starting at node floor(i x nodes / n)
+  /// for component i of n. Nodes that are not in the job cannot fail.
+  int nodes = 0;
+  double permanent = 0;  // chance that the nodes need repair; else they restart as they are
+  Detection detection;
+};
+
+/// One fault at a given time (events mode, traces).
+struct FaultEvent {
+  Seconds at;
+  int cause = 0;            // index into FaultsSpec::causes
+  int component = 0;        // 0 to count - 1
+  Seconds window = kNever;  // kNever: as the cause says
+};
+
+/// Where checkpoints go, and how often.
+struct CheckpointTier {
+  /// Steps and Time: after so many steps or so much useful training. Auto: the exact optimum for
+  /// the failures that fall back to this tier (closed_forms.hpp), or the best by simulation.
+  enum class Interval { Never, Steps, Time, Auto, AutoSimulated };
+  static constexpr std::array<std::string_view, 5> kIntervalNames{"never", "steps", "time", "auto",
+                                                                  "auto-simulated"};
+  std::string name;  // "storage", "peer memory"
+  Interval interval = Interval::Never;
+  double steps = 0;     // Interval::Steps
+  Seconds time;         // Interval::Time; also what `auto` came to, in the result
+  Seconds blocking;     // training stands still
+  Seconds persist;      // from then until the checkpoint can be used; 0: synchronous
+  int keep = 0;         // usable checkpoints that are kept, the newest; 0: all
+  int in_flight = 1;    // saves that may persist at once; training waits to start one more
+  double slowdown = 1;  // of steps while a save persists
+  Duration load;        // part of a restart from this tier
+  /// Failures that take out at most so many nodes leave the tier's checkpoints whole (copies in
+  /// peers' memory less one; storage: all). Of larger ones it survives this share.
+  int survives_nodes = std::numeric_limits<int>::max();
+  double survives_more = 0;
+};
+
+/// One named part of a restart; they follow one another.
+struct RestartPart {
+  std::string name;  // "reschedule", "communicator set-up", "warm-up"
+  Duration duration;
+  Seconds per_rank;               // added for every rank of the job
+  bool only_replacement = false;  // only when nodes were replaced
+};
+
+/// Nodes that stand by, and how broken ones come back. Repairs run at the same time.
+struct SparesSpec {
+  int hot = 0;
+  int cold = 0;
+  Duration cold_start;  // part of a restart that takes a cold spare
+  Duration repair;      // after it a node is a spare again
+};
+
+/// What happens to the job when nodes are lost.
+struct RecoverySpec {
+  /// Restart: the whole job, at full size, waiting for nodes if need be.
+  /// Elastic: the whole job, with fewer replicas when nodes are short (what is left of broken
+  ///   ones forms whole ones); grows after the next checkpoint when nodes are back, with another
+  ///   restart.
+  /// Replica: when nodes are lost, the other replicas redo at most the step at hand and go on; the
+  ///   broken one joins again after its restart. Below `min_replicas` the job waits; with none left
+  ///   it rolls back.
+  enum class Kind { Restart, Elastic, Replica };
+  static constexpr std::array<std::string_view, 3> kNames{"restart", "elastic", "replica"};
+  Kind kind = Kind::Restart;
+  int min_replicas = 1;
+};
+
+/// What is otherwise a matter of taste; each choice is a different closed form.
+struct CampaignSemantics {
+  bool fail_in_checkpoint = true;
+  bool fail_in_detection = false;
+  bool fail_in_restart = true;  // model A; false: model B
+  bool half_written_usable = false;
+  bool last_checkpoint = true;  // one more save after the last step
+  bool whole_steps = true;      // intervals are rounded to steps; a stalled step is redone
+};
+
+/// The `faults:` section.
+struct FaultsSpec {
+  std::vector<FaultCause> causes;
+  std::vector<FaultEvent> events;
+  std::vector<CheckpointTier> tiers;  // from fast to durable
+  std::vector<RestartPart> restart;
+  SparesSpec spares;
+  RecoverySpec recovery;
+  CampaignSemantics semantics;
+  int trials = 1;
+  std::uint64_t seed = 1;
+};
+
+}  // namespace danlu

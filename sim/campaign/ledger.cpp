@@ -1,0 +1,81 @@
+#include "sim/campaign/ledger.hpp"
+
+#include <numeric>
+
+namespace danlu {
+
+Seconds CampaignTime::total() const {
+  return std::accumulate(parts.begin(), parts.end(), Seconds{});
+}
+
+Ledger::Ledger(const CampaignJob& job, std::size_t causes, bool keep_events)
+    : job_gpus_(job.gpus()), gpus_per_node_(job.gpus_per_node), keep_events_(keep_events) {
+  trial.faults.resize(causes);
+  trial.lost.resize(causes);
+}
+
+void Ledger::train(Seconds length, const Pace& pace, const NodeUse& nodes) {
+  const CampaignPart slow = pace.speed > 0 ? CampaignPart::Slowed : CampaignPart::Stalled;
+  const Seconds useful = length * pace.rate();
+  const Seconds lost = length * (pace.shrink * (1 - pace.speed));
+  trial.time[CampaignPart::Useful] += useful;
+  trial.time[CampaignPart::Shrunk] += length * (1 - pace.shrink);
+  trial.time[slow] += lost;
+  blame(pace.slow_cause, slow, lost);
+  // Every GPU of the job works as on the healthy run, only for longer.
+  trial.gpu_time[CampaignPart::Useful] += useful * job_gpus_;
+  spend_gpus(nodes, slow, length);
+  trial.gpu_time[slow] -= useful * job_gpus_;
+}
+
+void Ledger::spend(CampaignPart part, Seconds length, int cause, const NodeUse& nodes) {
+  trial.time[part] += length;
+  blame(cause, part, length);
+  spend_gpus(nodes, part, length);
+}
+
+void Ledger::spend_gpus(const NodeUse& nodes, CampaignPart working, Seconds length) {
+  const Seconds node = length * gpus_per_node_;
+  trial.gpu_time[working] += node * nodes.working;
+  trial.gpu_time[CampaignPart::Repair] += node * nodes.repair;
+  trial.gpu_time[CampaignPart::Idle] += node * nodes.idle;
+}
+
+void Ledger::redo(Seconds work, int cause) {
+  trial.time[CampaignPart::Useful] -= work;
+  trial.time[CampaignPart::Redone] += work;
+  trial.gpu_time[CampaignPart::Useful] -= work * job_gpus_;
+  trial.gpu_time[CampaignPart::Redone] += work * job_gpus_;
+  blame(cause, CampaignPart::Redone, work);
+}
+
+void Ledger::blame(int cause, CampaignPart part, Seconds length) {
+  if (cause >= 0) {
+    trial.lost[static_cast<std::size_t>(cause)][part] += length;
+  }
+}
+
+void Ledger::follow(const CampaignEvent& event) {
+  if (!keep_events_) {
+    return;
+  }
+  auto& events = trial.events;
+  if (last_followed_ >= 0) {
+    CampaignEvent& last = events[static_cast<std::size_t>(last_followed_)];
+    if (last.kind == event.kind && last.cause == event.cause && last.part == event.part &&
+        last.replicas == event.replicas && last.end == event.begin) {
+      last.end = event.end;
+      return;
+    }
+  }
+  last_followed_ = static_cast<std::ptrdiff_t>(events.size());
+  events.push_back(event);
+}
+
+void Ledger::beside(const CampaignEvent& event) {
+  if (keep_events_) {
+    trial.events.push_back(event);
+  }
+}
+
+}  // namespace danlu

@@ -1,0 +1,53 @@
+// The account of one run: every second of the job and of every GPU gets one name.
+#pragma once
+
+#include <cstddef>
+
+#include "sim/campaign/campaign.hpp"
+
+namespace danlu {
+
+/// How fast the job trains, and why not faster.
+struct Pace {
+  double shrink = 1;    // by missing replicas
+  double speed = 1;     // by degraded steps and background saves; 0: stands still
+  int slow_cause = -1;  // whose degradation it is
+
+  double rate() const { return shrink * speed; }  // useful seconds per second
+};
+
+/// Who has the nodes.
+struct NodeUse {
+  double working = 0;  // in the job
+  double repair = 0;
+  double idle = 0;
+};
+
+class Ledger {
+ public:
+  Ledger(const CampaignJob& job, std::size_t causes, bool keep_events);
+
+  /// Training for `length` at `pace`.
+  void train(Seconds length, const Pace& pace, const NodeUse& nodes);
+  /// Anything else.
+  void spend(CampaignPart part, Seconds length, int cause, const NodeUse& nodes);
+  /// Work that was useful until now is lost.
+  void redo(Seconds work, int cause);
+
+  // Events, if they are kept. What follows one another continues the one before where it can.
+  void follow(const CampaignEvent& event);
+  void beside(const CampaignEvent& event);
+
+  CampaignTrial trial;
+
+ private:
+  void spend_gpus(const NodeUse& nodes, CampaignPart working, Seconds length);
+  void blame(int cause, CampaignPart part, Seconds length);
+
+  double job_gpus_;
+  double gpus_per_node_;
+  bool keep_events_;
+  std::ptrdiff_t last_followed_ = -1;  // index of an event
+};
+
+}  // namespace danlu

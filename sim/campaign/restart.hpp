@@ -1,0 +1,36 @@
+// What a restart consists of, part after part:
+//
+//   cold spare | reschedule | communicator set-up | ... | load
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "sim/campaign/faults_spec.hpp"
+#include "sim/campaign/random.hpp"
+
+namespace danlu {
+
+/// Parts that are not rows of FaultsSpec::restart.
+inline constexpr int kLoadPart = -2;
+inline constexpr int kColdSparePart = -3;
+
+struct RestartStep {
+  int part = 0;  // index into FaultsSpec::restart, or one of the above
+  Seconds duration;
+};
+
+/// Why and how the job restarts.
+struct RestartKind {
+  std::string_view owner;  // of the random streams: the cause
+  std::uint32_t number = 0;
+  int ranks = 1;
+  bool replaced = false;    // nodes came new into the job
+  bool cold_spare = false;  // one of them had to be started
+  int tier = -1;            // that it loads from; -1: nothing to load
+};
+
+std::vector<RestartStep> restart_steps(const FaultsSpec& spec, const RestartKind& kind,
+                                       const Dice& dice);
+
+}  // namespace danlu

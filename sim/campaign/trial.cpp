@@ -1,0 +1,514 @@
+#include "sim/campaign/trial.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace danlu {
+namespace {
+
+using Effect = FaultCause::Effect;
+using Recovery = RecoverySpec::Kind;
+
+}  // namespace
+
+Trial::Trial(const CampaignJob& job, const FaultsSpec& spec, int number, bool keep_events)
+    : job_(job),
+      spec_(spec),
+      dice_(spec.seed, number),
+      faults_(spec, dice_),
+      book_(spec, job.step),
+      replicas_(job, spec),
+      ledger_(job, spec.causes.size(), keep_events),
+      total_(job.steps > 0 ? job.step * job.steps : kNever) {}
+
+CampaignTrial Trial::run() {
+  while (!over()) {
+    switch (train()) {
+      case Next::Save:
+        save_due();
+        break;
+      case Next::Edge:
+        settle();
+        break;
+      case Next::Corruption:
+        corruption_noticed();
+        break;
+      case Next::Limit:
+        limit_reached();
+        break;
+      case Next::Fault:
+        strike(faults_.take());
+        break;
+      case Next::Horizon:
+        break;
+    }
+    if (planned_ && !over()) {
+      planned_stop(*std::exchange(planned_, std::nullopt));
+    }
+  }
+  CampaignTrial& trial = ledger_.trial;
+  book_.drop_unfinished(now_);
+  trial.finished = finished_;
+  trial.wall = now_;
+  trial.steps = progress_ / job_.step;
+  trial.checkpoints = book_.count();
+  return std::move(trial);
+}
+
+// ---- Training, and what it meets.
+
+/// Trains until the first of the things that can happen, and says which. Of several at the same
+/// time what ends comes before what strikes.
+Trial::Next Trial::train() {
+  const double rate = pace().rate();
+  const Seconds target = std::min(book_.next_due(), total_);
+  const Seconds reached = rate > 0 ? now_ + (target - progress_) / rate : kNever;
+  Next what = Next::Save;
+  Seconds at = reached;
+  const auto consider = [&](Next other, Seconds when) {
+    if (when < at) {
+      what = other;
+      at = when;
+    }
+  };
+  consider(Next::Edge, std::min(book_.next_persisted(now_), replicas_.next_join()));
+  if (replicas_.waiting()) {
+    consider(Next::Edge, replicas_.pool.next_mended());
+  }
+  for (const Fault& window : degraded_) {
+    consider(Next::Edge, window.end());
+    consider(Next::Limit, limit_of(window));
+  }
+  for (const Fault& corruption : corruptions_) {
+    consider(Next::Corruption, corruption.end());
+  }
+  consider(Next::Fault, faults_.next());
+  consider(Next::Horizon, job_.horizon);
+  at = std::max(at, now_);
+  const Kind kind = rate > 0 ? Kind::Train : Kind::Stalled;
+  advance(at, {.kind = kind, .cause = pace().slow_cause}, CampaignPart::Useful);
+  if (what == Next::Save) {
+    progress_ = target;
+  }
+  return what;
+}
+
+void Trial::save_due() {
+  const bool last = progress_ >= total_;
+  const bool to_save = !last || spec_.semantics.last_checkpoint;
+  const int tiers = static_cast<int>(spec_.tiers.size());
+  for (int tier = 0; to_save && tier < tiers; ++tier) {
+    if (book_.is_due(tier, progress_) || (last && tier == tiers - 1)) {
+      Hit hit = save(tier);
+      if (!hit && last) {
+        hit = pass(Kind::Checkpoint, CampaignPart::Checkpoint, book_.usable_at(tier) - now_, -1,
+                   tier);
+      }
+      if (hit) {
+        return recover(*hit);
+      }
+    }
+  }
+  finished_ = last && !(now_ >= job_.horizon && to_save && tiers > 0);
+  book_.plan_after(progress_);
+  if (!over() && replicas_.could_grow()) {
+    grow();
+  }
+}
+
+void Trial::strike(const Fault& fault) {
+  if (!meets_job(fault)) {
+    return;
+  }
+  switch (cause_of(fault).effect) {
+    case Effect::Stop:
+      return recover(fault);
+    case Effect::Planned:
+      planned_ = fault;
+      return;
+    case Effect::Corrupt:
+      corruptions_.push_back(fault);
+      count(fault);
+      return;
+    case Effect::Degrade:
+      degraded_.push_back(fault);
+      count(fault);
+      ledger_.beside({.kind = Kind::Degraded,
+                      .begin = fault.at,
+                      .end = fault.end(),
+                      .cause = fault.cause,
+                      .component = fault.component});
+      return;
+  }
+}
+
+/// Saves, stands still for as long as was announced, and starts again.
+void Trial::planned_stop(const Fault& fault) {
+  count(fault);
+  drop_partial_step(fault.cause);
+  if (!spec_.tiers.empty()) {
+    const int tier = static_cast<int>(spec_.tiers.size()) - 1;
+    Hit hit = save(tier);
+    if (!hit) {
+      hit =
+          pass(Kind::Checkpoint, CampaignPart::Checkpoint, book_.usable_at(tier) - now_, -1, tier);
+    }
+    if (hit) {
+      return recover(*hit);
+    }
+  }
+  pass(Kind::Maintenance, CampaignPart::Maintenance, fault.window, fault.cause);
+  Fault announced = fault;
+  announced.noticed = true;
+  if (const Hit hit = bring_back(announced)) {
+    recover(*hit);
+  }
+}
+
+void Trial::corruption_noticed() {
+  const auto first =
+      std::min_element(corruptions_.begin(), corruptions_.end(),
+                       [](const Fault& a, const Fault& b) { return a.end() < b.end(); });
+  Fault fault = *first;
+  corruptions_.erase(first);
+  fault.noticed = true;
+  recover(fault);
+}
+
+/// A degradation that lasts too long is given up and left behind by the restart.
+void Trial::limit_reached() {
+  const auto window = std::find_if(degraded_.begin(), degraded_.end(),
+                                   [&](const Fault& fault) { return limit_of(fault) <= now_; });
+  Fault fault = *window;
+  degraded_.erase(window);
+  fault.noticed = true;
+  recover(fault);
+}
+
+void Trial::settle() {
+  std::erase_if(degraded_, [&](const Fault& window) { return window.end() <= now_; });
+  dispatch();
+  const int before = replicas_.active();
+  replicas_.join(now_);
+  if (replicas_.active() != before) {
+    note_instant(Kind::Resize, {});
+  }
+}
+
+// ---- The way back.
+
+Trial::Hit Trial::save(int tier) {
+  const CheckpointTier& spec = spec_.tiers[static_cast<std::size_t>(tier)];
+  const Seconds wait = book_.free_at(tier, now_) - now_;
+  if (const Hit hit = pass(Kind::Checkpoint, CampaignPart::Checkpoint, wait, -1, tier)) {
+    return hit;
+  }
+  if (const Hit hit = pass(Kind::Checkpoint, CampaignPart::Checkpoint, spec.blocking, -1, tier)) {
+    if (spec_.semantics.half_written_usable) {
+      book_.add({tier, progress_, hit->at, hit->at});
+    }
+    return hit;
+  }
+  if (!over()) {
+    book_.add({tier, progress_, now_, now_ + spec.persist});
+    if (spec.persist.value > 0) {
+      ledger_.beside({.kind = Kind::Persist,
+                      .begin = now_,
+                      .end = now_ + spec.persist,
+                      .part = tier,
+                      .step = progress_ / job_.step});
+    }
+  }
+  return std::nullopt;
+}
+
+/// Comes back from a failure, and from those that strike on the way.
+void Trial::recover(Fault fault) {
+  for (Hit hit = fault; hit && !over();) {
+    fault = *hit;
+    // A fault that is noticed late, or was announced, has been counted when it struck.
+    if (!fault.noticed) {
+      count(fault);
+    }
+    ++ledger_.trial.failures;
+    note_instant(Kind::Failure, fault);
+    break_nodes(fault);
+    const bool of_replicas = spec_.recovery.kind == Recovery::Replica &&
+                             cause_of(fault).effect != Effect::Corrupt &&
+                             cause_of(fault).nodes > 0 && replicas_.active() > 0;
+    hit = of_replicas ? go_on_without(fault) : bring_back(fault);
+  }
+}
+
+/// The whole job: rollback, detection, waiting, restart.
+Trial::Hit Trial::bring_back(const Fault& fault) {
+  const int tier = roll_back(fault);
+  if (!fault.noticed) {
+    const Seconds unnoticed = detection_time(cause_of(fault), fault, dice_);
+    if (const Hit hit = pass(Kind::Detection, CampaignPart::Detection, unnoticed, fault.cause)) {
+      return hit;
+    }
+  }
+  NodePool::Taken taken = replicas_.fill();
+  while (replicas_.possible() < replicas_.least() && !over()) {
+    const Seconds change = std::min(replicas_.pool.next_mended(), replicas_.next_join());
+    pass(Kind::Waiting, CampaignPart::Waiting, change - now_, fault.cause);
+    settle();
+    taken.hot += replicas_.fill().all();
+  }
+  if (replicas_.possible() != replicas_.active()) {
+    replicas_.start();
+    note_instant(Kind::Resize, fault);
+  }
+  for (const RestartStep& step : restart_of(fault, tier, taken)) {
+    if (const Hit hit =
+            pass(Kind::Restart, CampaignPart::Restart, step.duration, fault.cause, step.part)) {
+      return hit;
+    }
+  }
+  faults_.job_started(now_);
+  started_ = now_;
+  return std::nullopt;
+}
+
+/// The other replicas redo the step at hand and go on.
+Trial::Hit Trial::go_on_without(const Fault& fault) {
+  drop_partial_step(fault.cause);
+  if (!fault.noticed) {
+    const Seconds unnoticed = detection_time(cause_of(fault), fault, dice_);
+    if (const Hit hit = pass(Kind::Detection, CampaignPart::Detection, unnoticed, fault.cause)) {
+      return hit;
+    }
+  }
+  settle();
+  while (replicas_.active() < replicas_.least() && !over()) {
+    const Seconds change = std::min(replicas_.pool.next_mended(), replicas_.next_join());
+    pass(Kind::Waiting, CampaignPart::Waiting, change - now_, fault.cause);
+    settle();
+  }
+  return std::nullopt;
+}
+
+/// Time passes in which the job does not train. A failure that may strike then ends it.
+Trial::Hit Trial::pass(Kind kind, CampaignPart part, Seconds length, int cause, int event_part) {
+  const Seconds until = std::min(now_ + std::max(length, Seconds{}), job_.horizon);
+  const CampaignEvent event{.kind = kind, .cause = cause, .part = event_part};
+  if (shelters(kind)) {
+    faults_.pause(until - now_);
+  }
+  while (faults_.next() < until) {
+    const Fault fault = faults_.take();
+    const Effect effect = cause_of(fault).effect;
+    if (effect == Effect::Stop && !shelters(kind) && meets_job(fault)) {
+      advance(std::max(now_, fault.at), event, part);
+      return fault;
+    }
+    // Links go bad at any time; what needs a running job finds one only beside a save.
+    if (effect == Effect::Degrade || (effect != Effect::Stop && kind == Kind::Checkpoint)) {
+      strike(fault);
+    }
+  }
+  advance(until, event, part);
+  return std::nullopt;
+}
+
+/// Nodes are back: one more restart, from a save just made, with more replicas.
+void Trial::grow() {
+  Seconds usable = now_;
+  for (int tier = 0; tier < static_cast<int>(spec_.tiers.size()); ++tier) {
+    usable = std::max(usable, book_.usable_at(tier));
+  }
+  Hit hit = pass(Kind::Checkpoint, CampaignPart::Checkpoint, usable - now_, -1);
+  if (!hit && !over()) {
+    hit = bring_back({.at = now_, .number = grown_++, .noticed = true});
+  }
+  if (hit) {
+    recover(*hit);
+  }
+}
+
+// ---- Bookkeeping.
+
+/// Moves the clock; in pieces between which nobody's nodes change.
+void Trial::advance(Seconds until, const CampaignEvent& what, CampaignPart part) {
+  CampaignEvent event = what;
+  event.begin = now_;
+  event.end = until;
+  event.step = progress_ / job_.step;
+  event.replicas = replicas_.active();
+  const Pace pace = this->pace();
+  const bool trains = part == CampaignPart::Useful;
+  if (trains) {
+    progress_ += (until - now_) * pace.rate();
+  }
+  while (now_ < until) {
+    const Seconds next = std::min(until, replicas_.pool.next_mended());
+    const NodeUse nodes = replicas_.use();
+    if (trains) {
+      ledger_.train(next - now_, pace, nodes);
+    } else {
+      ledger_.spend(part, next - now_, what.cause, nodes);
+    }
+    now_ = next;
+    replicas_.pool.settle(now_);
+  }
+  if (event.end > event.begin) {
+    ledger_.follow(event);
+  }
+}
+
+void Trial::note_instant(Kind kind, const Fault& fault, int part) {
+  ledger_.beside({.kind = kind,
+                  .begin = now_,
+                  .end = now_,
+                  .cause = fault.cause,
+                  .component = fault.component,
+                  .part = part,
+                  .step = progress_ / job_.step,
+                  .replicas = replicas_.active()});
+}
+
+bool Trial::meets_job(const Fault& fault) const {
+  return replicas_.has(replicas_.nodes_of(cause_of(fault), fault.component));
+}
+
+bool Trial::shelters(Kind kind) const {
+  const CampaignSemantics& s = spec_.semantics;
+  return kind == Kind::Checkpoint  ? !s.fail_in_checkpoint
+         : kind == Kind::Detection ? !s.fail_in_detection
+         : kind == Kind::Restart   ? !s.fail_in_restart
+                                   : true;
+}
+
+void Trial::count(const Fault& fault) {
+  ++ledger_.trial.faults[static_cast<std::size_t>(fault.cause)];
+}
+
+/// Takes the nodes out of the job, for repair if the failure is permanent.
+void Trial::break_nodes(const Fault& fault) {
+  const FaultCause& cause = cause_of(fault);
+  const NodeRange nodes = replicas_.nodes_of(cause, fault.component);
+  const int broken = is_permanent(cause, fault, dice_) ? nodes.last - nodes.first : 0;
+  for (int i = 0; i < broken; ++i) {
+    const std::uint64_t stream =
+        stream_name(cause.name, "repair", static_cast<std::uint64_t>(i) + 1);
+    const Seconds mended = now_ + dice_.draw(spec_.spares.repair, stream, fault.number);
+    replicas_.pool.repair(mended);
+    ledger_.beside({.kind = Kind::Repair,
+                    .begin = now_,
+                    .end = mended,
+                    .cause = fault.cause,
+                    .component = nodes.first + i});
+  }
+  if (spec_.recovery.kind != Recovery::Replica) {
+    replicas_.lose(broken);
+  } else if (nodes.last > nodes.first) {
+    replicas_.leave(nodes, broken, fault);
+    note_instant(Kind::Resize, fault);
+  }
+}
+
+/// Back to the newest checkpoint that the failure has left; returns its tier.
+int Trial::roll_back(const Fault& fault) {
+  book_.drop_unfinished(now_);
+  Seconds clean = kNever;
+  if (fault.cause >= 0 && cause_of(fault).effect != Effect::Planned) {
+    const FaultCause& cause = cause_of(fault);
+    clean = cause.effect == Effect::Corrupt ? fault.at : kNever;
+    for (std::size_t i = 0; i < spec_.tiers.size(); ++i) {
+      const CheckpointTier& tier = spec_.tiers[i];
+      const auto survives = [&] {
+        return tier.survives_more > 0 &&
+               dice_.uniform(stream_name(cause.name, "survives: " + tier.name), fault.number) <
+                   tier.survives_more;
+      };
+      if (cause.nodes > tier.survives_nodes && !survives()) {
+        book_.lose(static_cast<int>(i));
+      }
+    }
+  }
+  book_.forget_after(clean);
+  const Save save = book_.newest(now_);
+  const Seconds lost = progress_ - save.work;
+  progress_ = save.work;
+  book_.plan_after(progress_);
+  std::erase_if(corruptions_, [&](const Fault& c) { return c.at >= save.taken; });
+  if (lost.value > 0) {
+    ledger_.redo(lost, fault.cause);
+    note_instant(Kind::Rollback, fault, save.tier);
+  }
+  return save.tier;
+}
+
+void Trial::drop_partial_step(int cause) {
+  if (spec_.semantics.whole_steps) {
+    constexpr double kOnStep = 1e-6;
+    const Seconds done = job_.step * std::floor(progress_ / job_.step + kOnStep);
+    if (done < progress_) {
+      ledger_.redo(progress_ - done, cause);
+      progress_ = done;
+    }
+  }
+}
+
+/// Broken replicas whose nodes are there start again.
+void Trial::dispatch() {
+  replicas_.dispatch(now_, [&](const Fault& fault, NodePool::Taken taken) {
+    // They copy the state of a replica that goes on, as if from the fastest tier.
+    const int tier = spec_.tiers.empty() ? -1 : 0;
+    Seconds length;
+    for (const RestartStep& step : restart_of(fault, tier, taken)) {
+      length += step.duration;
+    }
+    return length;
+  });
+}
+
+std::vector<RestartStep> Trial::restart_of(const Fault& fault, int tier,
+                                           NodePool::Taken taken) const {
+  RestartKind kind;
+  kind.owner = fault.cause < 0 ? std::string_view("grow") : cause_of(fault).name;
+  kind.number = fault.number;
+  kind.ranks = job_.gpus() / job_.replicas * replicas_.active();
+  kind.replaced = taken.all() > 0;
+  kind.cold_spare = taken.cold > 0;
+  kind.tier = tier;
+  return restart_steps(spec_, kind, dice_);
+}
+
+Pace Trial::pace() const {
+  Pace pace;
+  const int active = replicas_.active();
+  if (!replicas_.full()) {
+    pace.shrink = active == 0 ? 0
+                  : job_.shrunk_step.empty()
+                      ? static_cast<double>(active) / job_.replicas
+                      : job_.step / job_.shrunk_step[static_cast<std::size_t>(active) - 1];
+  }
+  double slowest = 1;
+  for (const Fault& window : degraded_) {
+    if (cause_of(window).slowdown > slowest) {
+      slowest = cause_of(window).slowdown;
+      pace.slow_cause = window.cause;
+    }
+  }
+  pace.speed = 1 / (slowest * book_.slowdown(now_));
+  return pace;
+}
+
+/// When the window has lasted too long for a job that has run since `started_`.
+Seconds Trial::limit_of(const Fault& window) const {
+  const Seconds limit = std::max(window.at, started_) + cause_of(window).limit;
+  return limit < window.end() ? limit : kNever;
+}
+
+const FaultCause& Trial::cause_of(const Fault& fault) const {
+  return spec_.causes[static_cast<std::size_t>(fault.cause)];
+}
+
+CampaignTrial run_trial(const CampaignJob& job, const FaultsSpec& faults, int trial,
+                        bool keep_events) {
+  return Trial(job, faults, trial, keep_events).run();
+}
+
+}  // namespace danlu

@@ -1,0 +1,87 @@
+// One run, from one thing that happens to the next:
+//
+//   train until something happens ---> a save is due    ---> save, perhaps grow
+//        ^                        |--> a fault           ---> stop, degrade, corrupt or planned stop
+//        |                        |--> corruption noticed, time-out of a degradation ---> stop
+//        |                        `--> something beside the job changes the pace
+//        |
+//        `------ restart <--- wait for nodes <--- detection <--- rollback <--- stop
+//                   |               a failure on the way starts the row again  ^
+//                   `----------------------------------------------------------'
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "sim/campaign/campaign.hpp"
+#include "sim/campaign/checkpoints.hpp"
+#include "sim/campaign/faults.hpp"
+#include "sim/campaign/ledger.hpp"
+#include "sim/campaign/replicas.hpp"
+#include "sim/campaign/restart.hpp"
+
+namespace danlu {
+
+class Trial {
+ public:
+  Trial(const CampaignJob& job, const FaultsSpec& spec, int number, bool keep_events);
+  CampaignTrial run();
+
+ private:
+  enum class Next { Save, Edge, Corruption, Limit, Fault, Horizon };
+  using Kind = CampaignEvent::Kind;
+
+  // Training, and what it meets.
+  Next train();
+  void save_due();
+  void strike(const Fault& fault);
+  void planned_stop(const Fault& fault);
+  void corruption_noticed();
+  void limit_reached();
+  void settle();  // what happens beside the job
+
+  // The way back; each returns the failure that cut it short.
+  using Hit = std::optional<Fault>;
+  Hit save(int tier);
+  void recover(Fault fault);
+  Hit bring_back(const Fault& fault);
+  Hit go_on_without(const Fault& fault);
+  Hit pass(Kind kind, CampaignPart part, Seconds length, int cause, int event_part = -1);
+  void grow();
+
+  // Bookkeeping.
+  void advance(Seconds until, const CampaignEvent& what, CampaignPart part);
+  void note_instant(Kind kind, const Fault& fault, int part = -1);
+  bool meets_job(const Fault& fault) const;
+  bool shelters(Kind kind) const;
+  void count(const Fault& fault);
+  void break_nodes(const Fault& fault);
+  int roll_back(const Fault& fault);
+  void drop_partial_step(int cause);
+  void dispatch();
+  std::vector<RestartStep> restart_of(const Fault& fault, int tier, NodePool::Taken taken) const;
+  Pace pace() const;
+  Seconds limit_of(const Fault& window) const;
+  const FaultCause& cause_of(const Fault& fault) const;
+  bool over() const { return finished_ || now_ >= job_.horizon; }
+
+  const CampaignJob& job_;
+  const FaultsSpec& spec_;
+  Dice dice_;
+  FaultSource faults_;
+  CheckpointBook book_;
+  Replicas replicas_;
+  Ledger ledger_;
+
+  Seconds total_;  // useful work to do
+  Seconds now_;
+  Seconds progress_;  // useful work done
+  Seconds started_;   // the job's last start
+  bool finished_ = false;
+  std::vector<Fault> degraded_;     // windows that are open
+  std::vector<Fault> corruptions_;  // not noticed yet
+  std::optional<Fault> planned_;    // waits for a save to end
+  std::uint32_t grown_ = 0;         // restarts to take replicas back in
+};
+
+}  // namespace danlu
