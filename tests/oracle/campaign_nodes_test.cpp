@@ -78,7 +78,7 @@ TEST(CampaignNodes, SparesAreErlangs) {
   const std::vector<std::pair<int, double>> rows{
       {0, 0.45415}, {1, 0.15891}, {2, 0.04221}, {4, 0.00145}};
   for (const auto& [spares, share] : rows) {
-    EXPECT_NEAR(stalled_share(128, spares, kNodeMtbf, Seconds{kDay}), share, 5e-6);
+    EXPECT_NEAR(stalled_share(128, spares, kNodeMtbf, Seconds{kDay}), share, 6e-6);
     for (const Duration& repair : {constant(kDay), exponential(kDay)}) {
       FaultsSpec spec = node_failures(128);
       spec.causes[0].permanent = 1;
@@ -102,13 +102,14 @@ TEST(CampaignNodes, ReplicasComeAndGo) {
   spec.causes[0].permanent = 1;
   spec.spares.repair = exponential(kDay / 4);
   spec.recovery.kind = RecoverySpec::Kind::Replica;
+  spec.tiers[0].time = Seconds{kDay};
   spec.trials = 40;
   const CampaignJob job{
       .nodes = 128, .replicas = 32, .step = 10_s, .horizon = Seconds{5000 * kDay}};
   const CampaignStatistic found = run_campaign(job, spec).ettr;
   EXPECT_NEAR(found.mean, 0.99354, 4 * found.stderr_of_mean);
   EXPECT_LT(found.stderr_of_mean, 1e-4);
-  // Rigid, and saving all the time.
+  // Rigid: what a failure makes it redo is running time all the same.
   spec.recovery.kind = RecoverySpec::Kind::Restart;
   const Campaign rigid = run_campaign(job, spec);
   EXPECT_NEAR(1 - rigid.time[CampaignPart::Waiting] / Seconds{rigid.wall.mean}, 0.82781, 0.002);

@@ -39,9 +39,9 @@ CampaignTrial play(const FaultsSpec& spec, const CampaignJob& job = hundred_step
   EXPECT_TRUE(trial.finished);
   // T50: the parts add up to the wall time, those of GPU time to that of all nodes and spares.
   EXPECT_TRUE(near(trial.time.total().value, trial.wall.value));
-  EXPECT_TRUE(near(trial.gpu_time.total().value,
-                   trial.wall.value * (job.nodes + spec.spares.hot + spec.spares.cold) *
-                       job.gpus_per_node));
+  EXPECT_TRUE(near(
+      trial.gpu_time.total().value,
+      trial.wall.value * (job.nodes + spec.spares.hot + spec.spares.cold) * job.gpus_per_node));
   EXPECT_TRUE(near(trial.time[Part::Useful].value, (job.step * job.steps).value));
   return trial;
 }
