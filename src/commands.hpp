@@ -11,7 +11,8 @@ namespace danlu {
 
 struct RunOptions {
   std::vector<std::filesystem::path> files;
-  std::filesystem::path trace;  // empty: no trace
+  std::filesystem::path trace;     // empty: no trace
+  std::filesystem::path timeline;  // of the campaign; empty: none
   bool crosscheck = false;
 };
 int run(const RunOptions& options, const CommonOptions& common);

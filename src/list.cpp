@@ -1,4 +1,4 @@
-// danlu list models|gpus|topologies|schedules|collectives
+// danlu list models|gpus|topologies|schedules|collectives|faults
 #include <fmt/format.h>
 
 #include <array>
@@ -126,6 +126,25 @@ Listing list_collectives() {
   return listing;
 }
 
+Listing list_faults(const LoadOptions& options) {
+  Listing listing;
+  constexpr std::string_view kRow = "{:<13} {:<38} {:>7} {:>12} {:>20}\n";
+  listing.text = fmt::format(fmt::runtime(kRow), "faults", "name", "causes", "seen on GPUs",
+                             "per 1000 node-days");
+  for (const std::string& name : preset_names(options.topologies / "faults")) {
+    const FaultsFile file = load_faults_file(name, options);
+    listing.text += fmt::format(fmt::runtime(kRow), name, file.title, file.causes,
+                                file.gpus > 0 ? fmt::format("{:.0f}", file.gpus) : "",
+                                fmt::format("{:.2f}", file.failures_per_day));
+    listing.entries.push_back({{"name", name},
+                               {"title", file.title},
+                               {"causes", file.causes},
+                               {"observed_gpus", file.gpus > 0 ? Json(file.gpus) : Json(nullptr)},
+                               {"failures_per_1000_node_days", file.failures_per_day}});
+  }
+  return listing;
+}
+
 }  // namespace
 
 int list_presets(const std::string& what, const CommonOptions& common) {
@@ -134,6 +153,7 @@ int list_presets(const std::string& what, const CommonOptions& common) {
                           : what == "gpus"       ? list_gpus(options)
                           : what == "topologies" ? list_topologies(options)
                           : what == "schedules"  ? list_schedules()
+                          : what == "faults"     ? list_faults(options)
                                                  : list_collectives();
   const Json json{{"schema", "danlu.list/1"}, {what, listing.entries}};
   print(common.json ? json.dump(2) + "\n" : listing.text);

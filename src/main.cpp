@@ -50,6 +50,9 @@ void describe(CLI::App& app, Arguments& arguments) {
   run.add_option("FILE", arguments.run.files, "Scenario files")->required();
   run.add_option("--trace", arguments.run.trace, "Write a Chrome/Perfetto trace to this file")
       ->type_name("FILE");
+  run.add_option("--timeline", arguments.run.timeline,
+                 "Write one run of the campaign: a Perfetto trace (.json) or a table (.csv)")
+      ->type_name("FILE");
   run.add_flag("--crosscheck", arguments.run.crosscheck,
                "Play closed forms, steady flows and every step, and say how far they are apart");
   run.add_flag("--simgrid-log", common.simgrid_log, "Let SimGrid log how bandwidth is shared");
@@ -69,9 +72,11 @@ void describe(CLI::App& app, Arguments& arguments) {
   add_overrides(check, common);
 
   CLI::App& list = *app.add_subcommand("list", "What is known");
-  list.add_option("WHAT", arguments.list, "models, gpus, topologies, schedules or collectives")
+  list.add_option("WHAT", arguments.list,
+                  "models, gpus, topologies, schedules, collectives or faults")
       ->required()
-      ->check(CLI::IsMember({"models", "gpus", "topologies", "schedules", "collectives"}));
+      ->check(
+          CLI::IsMember({"models", "gpus", "topologies", "schedules", "collectives", "faults"}));
   add_common(list, common);
 
   CLI::App& topology =

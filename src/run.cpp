@@ -6,6 +6,7 @@
 
 #include "sim/base/error.hpp"
 #include "sim/report/writers.hpp"
+#include "src/campaign.hpp"
 #include "src/commands.hpp"
 #include "src/simulation.hpp"
 
@@ -32,6 +33,12 @@ int run(const RunOptions& options, const CommonOptions& common) {
   if (!options.trace.empty() && options.files.size() > 1) {
     throw InputError(Problem{{"--trace", 0, 0}, "needs a single scenario", "", ""});
   }
+  if (!options.timeline.empty()) {
+    if (options.files.size() > 1) {
+      throw InputError(Problem{{"--timeline", 0, 0}, "needs a single scenario", "", ""});
+    }
+    check_timeline(options.timeline);
+  }
   if (options.crosscheck) {
     if (options.files.size() > 1) {
       throw InputError(Problem{{"--crosscheck", 0, 0}, "needs a single scenario", "", ""});
@@ -44,6 +51,16 @@ int run(const RunOptions& options, const CommonOptions& common) {
     write_trace(simulations.front().plan, simulations.front().timeline, trace);
     write_file(options.trace, trace.str());
     spdlog::info("trace written to {}", options.trace.string());
+  }
+  if (!options.timeline.empty()) {
+    const Simulation& simulation = simulations.front();
+    if (!simulation.report.faults) {
+      throw InputError(Problem{{options.files.front().string(), 0, 0},
+                               "--timeline needs a scenario with faults",
+                               "for example --set faults=llama3-405b --set faults.days=54",
+                               ""});
+    }
+    write_timeline(*simulation.report.faults, options.timeline);
   }
   int exit_code = kExitDone;
   std::string text;

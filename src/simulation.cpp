@@ -11,6 +11,7 @@
 
 #include "sim/base/error.hpp"
 #include "sim/engine/engine.hpp"
+#include "src/campaign.hpp"
 #include "src/child_process.hpp"
 
 namespace danlu {
@@ -88,6 +89,9 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
   log_tasks(plan, simulation.timeline);
   simulation.report = measure(scenario.name, scenario.workload, cluster, plan, simulation.timeline);
   simulation.scenario = std::move(scenario);
+  if (simulation.scenario.faults) {
+    simulation.report.faults = play_campaign(simulation.scenario, simulation.report, common);
+  }
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
   simulation.report.overrides = common.overrides;
   simulation.report.notes = simulation.scenario.notes;
@@ -108,6 +112,11 @@ CannotRun out_of_memory(const std::string& name, int gpus, FoldMode fold) {
 }
 
 }  // namespace
+
+Seconds play_step(const Scenario& scenario, const CommonOptions& common) {
+  const Cluster cluster = build_cluster(scenario.cluster);
+  return play(plan_step(scenario.workload, cluster).graph, false, common).end;
+}
 
 Simulation simulate_in_child(const std::filesystem::path& file, const CommonOptions& common) {
   spdlog::info("reading {}", file.string());
@@ -136,8 +145,9 @@ std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> fi
     const std::string name = scenario.name;
     const int gpus = scenario.cluster.gpus;
     const FoldMode fold = scenario.workload.fold;
+    const bool alone = files.size() == 1 && !scenario.faults;
     try {
-      simulations.push_back(simulate_scenario(std::move(scenario), files.size() == 1, common));
+      simulations.push_back(simulate_scenario(std::move(scenario), alone, common));
     } catch (const std::bad_alloc&) {
       throw out_of_memory(name, gpus, fold);
     }

@@ -26,4 +26,7 @@ std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> fi
 /// One scenario, played in a process of its own, so that this one can play more.
 Simulation simulate_in_child(const std::filesystem::path& file, const CommonOptions& common);
 
+/// How long a step of the scenario takes, played in a process of its own.
+Seconds play_step(const Scenario& scenario, const CommonOptions& common);
+
 }  // namespace danlu

@@ -12,6 +12,7 @@
 #include <span>
 #include <thread>
 
+#include "sim/base/csv.hpp"
 #include "sim/base/error.hpp"
 #include "sim/base/text.hpp"
 #include "sim/collective/group.hpp"
@@ -19,7 +20,6 @@
 #include "sim/plan/collective_graph.hpp"
 #include "sim/plan/plan_step.hpp"
 #include "sim/scenario/load_scenario.hpp"
-#include "sim/validation/csv.hpp"
 #include "sim/validation/gemm_table.hpp"
 #include "sim/validation/nccl_table.hpp"
 #include "sim/validation/training_table.hpp"

@@ -30,7 +30,7 @@ void add_flow_edge(FlowGraph& graph, std::size_t from, std::size_t to, std::int6
 
 BytesPerSecond bisection_bandwidth(const Cluster& cluster) {
   const Topology& topology = cluster.topology;
-  const std::size_t vertices = boost::num_vertices(topology.graph());
+  const std::size_t vertices = topology.vertices().size();
   const std::size_t source = vertices;
   const std::size_t sink = vertices + 1;
   FlowGraph graph(vertices + 2);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/graph/breadth_first_search.hpp>
+#include <boost/graph/compressed_sparse_row_graph.hpp>
 #include <numeric>
 #include <utility>
 
@@ -29,6 +30,20 @@ constexpr std::array<VertexNames, 9> kVertexNames{{{"GPUs", "GPU"},
 
 constexpr std::array<std::string_view, 8> kLinkNames{"scale-up",    "PCIe",  "NIC",   "uplink",
                                                      "core uplink", "torus", "local", "global"};
+
+using Graph = boost::compressed_sparse_row_graph<boost::directedS, boost::no_property, LinkId,
+                                                 boost::no_property, std::uint32_t, std::uint32_t>;
+
+Graph boost_graph(const Topology& topology) {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> ends;
+  std::vector<LinkId> ids;
+  for (const Link& link : topology.links()) {
+    ids.push_back(make_id<LinkId>(ends.size()));
+    ends.emplace_back(index(link.from), index(link.to));
+  }
+  return {boost::edges_are_unsorted_multi_pass, ends.begin(), ends.end(), ids.begin(),
+          static_cast<std::uint32_t>(topology.vertices().size())};
+}
 
 }  // namespace
 
@@ -60,30 +75,21 @@ Topology::Topology(TopologyParts parts)
       gpus_.push_back(make_id<VertexId>(v));
     }
   }
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> ends;
-  std::vector<LinkId> ids;
-  ends.reserve(links_.size());
-  ids.reserve(links_.size());
-  for (std::size_t link = 0; link < links_.size(); ++link) {
-    ends.emplace_back(index(links_[link].from), index(links_[link].to));
-    ids.push_back(make_id<LinkId>(link));
-  }
-  graph_ = Graph(boost::edges_are_unsorted_multi_pass, ends.begin(), ends.end(), ids.begin(),
-                 static_cast<std::uint32_t>(vertices_.size()));
 }
 
 Route Topology::shortest_route(GpuId from, GpuId to) const {
+  const Graph graph = boost_graph(*this);
   std::vector<std::uint32_t> previous(vertices_.size());
   std::iota(previous.begin(), previous.end(), 0U);  // not reached: its own predecessor
   const auto start = static_cast<std::uint32_t>(index(gpu(from)));
   const auto recorder = boost::make_bfs_visitor(boost::record_predecessors(
-      boost::make_iterator_property_map(previous.begin(), boost::get(boost::vertex_index, graph_)),
+      boost::make_iterator_property_map(previous.begin(), boost::get(boost::vertex_index, graph)),
       boost::on_tree_edge()));
-  boost::breadth_first_search(graph_, start, boost::visitor(recorder));
+  boost::breadth_first_search(graph, start, boost::visitor(recorder));
   Route route;
   for (auto at = static_cast<std::uint32_t>(index(gpu(to))); at != start; at = previous[at]) {
     check(previous[at] != at, "two GPUs of the topology are not connected");
-    route.push_back(graph_[boost::edge(previous[at], at, graph_).first]);
+    route.push_back(graph[boost::edge(previous[at], at, graph).first]);
   }
   std::reverse(route.begin(), route.end());
   return route;

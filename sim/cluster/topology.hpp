@@ -1,9 +1,9 @@
-// The graph of a cluster (Boost.Graph): vertices are GPUs, NICs and switches, edges are directed
-// links. A full-duplex cable is two edges; parallel cables and the chips of one switching level are
-// bundled into one edge or vertex with a count where traffic is spread evenly over them.
+// The graph of a cluster: vertices are GPUs, NICs and switches, edges are directed links. A
+// full-duplex cable is two edges; parallel cables and the chips of one switching level are bundled
+// into one edge or vertex with a count where traffic is spread evenly over them. Boost.Graph
+// searches it, in topology.cpp and bisection.cpp; its headers stay there.
 #pragma once
 
-#include <boost/graph/compressed_sparse_row_graph.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -69,10 +69,6 @@ class TopologyParts {
 
 class Topology {
  public:
-  using Graph =
-      boost::compressed_sparse_row_graph<boost::directedS, boost::no_property, LinkId,
-                                         boost::no_property, std::uint32_t, std::uint32_t>;
-
   Topology() = default;
   explicit Topology(TopologyParts parts);
   /// Replaces what collectives achieve on a link.
@@ -84,7 +80,6 @@ class Topology {
   std::span<const Link> links() const { return links_; }
   const Vertex& vertex(VertexId id) const { return vertices_[index(id)]; }
   const Link& link(LinkId id) const { return links_[index(id)]; }
-  const Graph& graph() const { return graph_; }
   VertexId gpu(GpuId id) const { return gpus_[index(id)]; }
   std::size_t gpu_count() const { return gpus_.size(); }
 
@@ -102,7 +97,6 @@ class Topology {
   std::vector<Vertex> vertices_;
   std::vector<Link> links_;
   std::vector<VertexId> gpus_;
-  Graph graph_;
 };
 
 }  // namespace danlu

@@ -45,6 +45,15 @@ struct MeshLink {
   int count = 1;
 };
 
+/// Where checkpoints go; 0: no limit that one knows of.
+struct StorageSpec {
+  BytesPerSecond write;       // all writers together
+  BytesPerSecond read;        // all readers together
+  BytesPerSecond node_write;  // one node
+  BytesPerSecond node_read;
+  bool shares_nics = false;  // travels over the NICs of training
+};
+
 struct TopologySpec {
   std::string name;
   int gpus_per_node = 1;
@@ -89,6 +98,8 @@ struct TopologySpec {
   bool pxn = true;
   bool nccl_tuning = false;  // collectives follow NCCL's choice of algorithm and protocol
   std::uint32_t ecmp_seed = 1;
+
+  StorageSpec storage;
 
   Seconds collective_launch;  // fixed cost of one collective
   Bytes pipeline_fill;        // of rings and trees (sim/collective/tuning.hpp)

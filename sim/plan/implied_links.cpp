@@ -22,7 +22,7 @@ class Search {
         topology_(cluster.topology),
         implied_(step.links.size(), false),
         open_(step.size(), 0) {
-    const std::size_t vertices = boost::num_vertices(topology_.graph());
+    const std::size_t vertices = topology_.vertices().size();
     into_.resize(vertices);
     out_of_.resize(vertices);
     for (std::size_t l = 0; l < step.links.size(); ++l) {

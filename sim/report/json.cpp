@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/collective/algorithms.hpp"
+#include "sim/report/faults_report.hpp"
 #include "sim/report/writers.hpp"
 
 namespace danlu {
@@ -175,7 +176,7 @@ Json report_json(const Report& report) {
           {"critical_path", critical_path_json(report.critical_path)},
           {"memory", memory_json(report.memory)},
           {"run", run_json(report.run)},
-          {"faults", nullptr},
+          {"faults", report.faults ? faults_json(*report.faults) : Json(nullptr)},
           {"simulation",
            {{"wall_s", simulation.wall.value},
             {"peak_memory_bytes", simulation.peak_memory.value},

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/campaign/study.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/plan/plan_step.hpp"
 #include "sim/plan/task_graph.hpp"
@@ -130,6 +131,16 @@ struct RunReport {
   std::optional<double> cost_usd;       // none without a price
 };
 
+/// A campaign, and what it comes to in the terms of the step.
+struct FaultsReport {
+  CampaignStudy study;
+  double goodput = 0;              // MFU of all GPU time, spares included
+  Seconds fault_free;              // the same useful work without faults and checkpoints
+  double gpu_hours = 0;            // spares included
+  std::optional<double> cost_usd;  // none without a price
+  std::optional<double> fault_free_cost_usd;
+};
+
 /// A sort of communication on the critical path, and the link that limits it.
 struct CriticalCommunication {
   std::string name;
@@ -170,6 +181,7 @@ struct Report {
   std::vector<CommunicationReport> communication;
   MemoryReport memory;
   std::optional<RunReport> run;
+  std::optional<FaultsReport> faults;  // the caller's: measure_faults
   CriticalPath critical_path;
   std::vector<LinkReport> links;
   SimulationReport simulation;
@@ -179,6 +191,9 @@ struct Report {
 /// in.
 Report measure(const std::string& name, const Workload& workload, const Cluster& cluster,
                const StepPlan& plan, const Timeline& timeline);
+
+/// What `study` comes to: `mfu` is that of the healthy step, `price` of a GPU-hour, 0 for none.
+FaultsReport measure_faults(CampaignStudy study, double mfu, double price);
 
 /// Memory alone, before anything is played.
 MemoryReport measure_memory(const Workload& workload, const ClusterSpec& cluster);

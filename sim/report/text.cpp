@@ -4,69 +4,19 @@
 #include <array>
 #include <cmath>
 #include <functional>
-#include <iterator>
 
 #include "sim/collective/algorithms.hpp"
+#include "sim/report/faults_report.hpp"
+#include "sim/report/page.hpp"
 #include "sim/report/writers.hpp"
 
 namespace danlu {
 namespace {
 
-constexpr int kBarWidth = 40;
-
-/// Collects lines; headings stand out on a terminal.
-class Page {
- public:
-  explicit Page(bool colour) : colour_(colour) {}
-
-  template <typename... Args>
-  void line(fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
-    text_.erase(text_.find_last_not_of(' ') + 1);
-    text_ += '\n';
-  }
-  void heading(const std::string& words) {
-    text_ += '\n';
-    title(words);
-  }
-  void title(const std::string& words) {
-    text_ += fmt::format("{}{}{}\n", colour_ ? "\x1b[1m" : "", words, colour_ ? "\x1b[0m" : "");
-  }
-  std::string take() { return std::move(text_); }
-
- private:
-  bool colour_;
-  std::string text_;
-};
-
-/// 1234567 as "1,234,567".
-std::string thousands(double number) {
-  std::string digits = fmt::format("{:.0f}", number);
-  for (int at = static_cast<int>(digits.size()) - 3; at > (number < 0 ? 1 : 0); at -= 3) {
-    digits.insert(static_cast<std::size_t>(at), ",");
-  }
-  return digits;
-}
 /// "1 step", "2 steps".
 std::string counted(double number, std::string_view noun, std::string_view plural = "s") {
   return fmt::format("{} {}{}", thousands(number), noun, number == 1 ? "" : plural);
 }
-std::string percent(double fraction) {
-  return fmt::format("{:.1f} %", 100 * fraction);
-}
-std::string percent(const std::optional<double>& fraction) {
-  return fraction ? percent(*fraction) : "n/a";
-}
-std::string bar(double fraction) {
-  const auto filled = std::lround(std::clamp(fraction, 0.0, 1.0) * kBarWidth);
-  return std::string(static_cast<std::size_t>(filled), '#');
-}
-std::string part_name(std::string_view key) {
-  std::string name(key);
-  std::replace(name.begin(), name.end(), '_', ' ');
-  return name;
-}
-
 std::string precision_name(const Report& report) {
   return std::string(kPrecisionNames[static_cast<std::size_t>(report.workload.training.precision)]);
 }
@@ -336,6 +286,9 @@ std::string text_report(const Report& report, bool colour) {
   add_critical_path(report, page);
   add_memory(report, page);
   add_run(report, page);
+  if (report.faults) {
+    add_faults(*report.faults, page);
+  }
   add_simulation(report, page);
   return page.take();
 }
@@ -388,6 +341,7 @@ std::string text_comparison(std::span<const Report> reports, bool colour) {
       return fmt::format("{:.4f} s", r.step.breakdown.parts[i].value);
     });
   }
+  add_faults_comparison(reports, page);
   for (const Report& other : reports.subspan(1)) {
     add_waterfall(reports.front(), other, page);
   }

@@ -1,71 +1,15 @@
-#include "sim/scenario/keys.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "sim/base/text.hpp"
 #include "sim/cluster/topology_spec.hpp"
+#include "sim/scenario/key_rows.hpp"
 
 namespace danlu {
 namespace {
 
-constexpr double kMost = 1e6;  // of anything one counts: GPUs, layers, sequences
-
-KeyRow text(std::string path, std::string fallback, std::string help) {
-  return {.path = std::move(path), .fallback = std::move(fallback), .text = std::move(help)};
-}
-KeyRow count(std::string path, double minimum, double maximum, std::string fallback,
-             std::string help) {
-  return {.path = std::move(path),
-          .type = KeyType::Count,
-          .minimum = minimum,
-          .maximum = maximum,
-          .fallback = std::move(fallback),
-          .text = std::move(help)};
-}
-KeyRow number(std::string path, double minimum, double maximum, std::string fallback,
-              std::string help) {
-  KeyRow row = count(std::move(path), minimum, maximum, std::move(fallback), std::move(help));
-  row.type = KeyType::Number;
-  return row;
-}
-KeyRow quantity(std::string path, Dimension dimension, double minimum, double maximum,
-                std::string fallback, std::string help) {
-  KeyRow row = count(std::move(path), minimum, maximum, std::move(fallback), std::move(help));
-  row.type = KeyType::Quantity;
-  row.dimension = dimension;
-  return row;
-}
-KeyRow choice(std::string path, std::string choices, std::string fallback, std::string help) {
-  return {.path = std::move(path),
-          .type = KeyType::Choice,
-          .fallback = std::move(fallback),
-          .choices = std::move(choices),
-          .text = std::move(help)};
-}
-KeyRow numbers(std::string path, double minimum, double maximum, std::string help) {
-  KeyRow row = number(std::move(path), minimum, maximum, "", std::move(help));
-  row.type = KeyType::Numbers;
-  return row;
-}
-KeyRow flag(std::string path, std::string fallback, std::string help) {
-  return {.path = std::move(path),
-          .type = KeyType::Flag,
-          .fallback = std::move(fallback),
-          .text = std::move(help)};
-}
-
-KeyRow bandwidth(std::string path, double minimum, double maximum, std::string fallback,
-                 std::string help) {
-  return quantity(std::move(path), Dimension::Bandwidth, minimum, maximum, std::move(fallback),
-                  std::move(help));
-}
-KeyRow duration(std::string path, std::string fallback, std::string help) {
-  return quantity(std::move(path), Dimension::Duration, 0, 1, std::move(fallback), std::move(help));
-}
-KeyRow fraction(std::string path, std::string fallback, std::string help) {
-  return number(std::move(path), 0.01, 1, std::move(fallback), std::move(help));
-}
+using namespace rows;
 
 std::vector<KeyRow> node_keys() {
   return {
@@ -153,6 +97,14 @@ std::vector<KeyRow> fabric_keys() {
       choice("collective.tuning", "none|nccl", "none",
              "What chooses algorithm and protocol: nothing (rings with the latencies above), or "
              "NCCL's model with its constants"),
+      bandwidth("storage.write", 1e6, 1e15, "",
+                "What the checkpoint storage takes in, all writers together; no limit if left out"),
+      bandwidth("storage.read", 1e6, 1e15, "", "What it gives out; as `storage.write` if left out"),
+      bandwidth("storage.node_write", 1e6, 1e13, "", "What one node can write to it"),
+      bandwidth("storage.node_read", 1e6, 1e13, "",
+                "What one node can read from it; as `storage.node_write` if left out"),
+      flag("storage.shares_nics", "false",
+           "Checkpoints travel over the NICs that training uses, not over NICs of their own"),
       quantity("collective.fill", Dimension::Size, 0, 1e12, "0 B",
                "With NCCL: pipeline that a ring or tree must fill in a node"),
       quantity("collective.reduction_fill", Dimension::Size, 0, 1e12, "0 B",
@@ -314,12 +266,29 @@ std::vector<KeyRow> make_scenario_keys() {
                          "Slow NICs, counted over the cluster: the share of bandwidth left"));
   rows.push_back(numbers("degraded.scale_up", 0.001, 1,
                          "Slow scale-up links by GPU: the share of bandwidth left"));
+  for (KeyRow& row : faults_section_keys()) {
+    row.path.insert(0, "faults.");
+    rows.push_back(std::move(row));
+  }
   rows.push_back(choice("collectives", "formula|steady|stepwise", "steady",
                         "The closed form of each communication alone, one flow per collective "
                         "sharing links, or one flow per step of its ring"));
   rows.push_back(choice("fold", "exact|bound|off", "exact",
                         "Play one of each class of equal ranks, coarse classes at their worst, or "
                         "every rank"));
+  return rows;
+}
+
+std::vector<KeyRow> make_faults_keys() {
+  std::vector<KeyRow> rows{text("name", "required", "Name for people")};
+  for (KeyRow& row : faults_section_keys()) {
+    if (row.path != "preset") {
+      rows.push_back(std::move(row));
+    }
+  }
+  rows.push_back({.path = "sources",
+                  .type = KeyType::Sources,
+                  .text = "Where each figure comes from: key path to source"});
   return rows;
 }
 
@@ -340,9 +309,60 @@ std::span<const KeyRow> gpu_keys() {
   return rows;
 }
 
+std::span<const KeyRow> faults_keys() {
+  static const std::vector<KeyRow> rows = make_faults_keys();
+  return rows;
+}
+
+std::optional<std::string_view> rest_below(std::string_view pattern, std::string_view section) {
+  while (!section.empty()) {
+    const std::string_view wanted = pattern.substr(0, pattern.find('.'));
+    const std::string_view found = section.substr(0, section.find('.'));
+    const bool number = found.find_first_not_of("0123456789") == std::string_view::npos;
+    if (wanted.size() == pattern.size() ||
+        (wanted != found && wanted != "*" && !(wanted == "#" && number))) {
+      return std::nullopt;
+    }
+    pattern.remove_prefix(wanted.size() + 1);
+    section.remove_prefix(std::min(found.size() + 1, section.size()));
+  }
+  return pattern;
+}
+
+bool is_section_of(std::span<const KeyRow> keys, std::string_view path) {
+  return std::any_of(keys.begin(), keys.end(),
+                     [&](const KeyRow& row) { return rest_below(row.path, path).has_value(); });
+}
+
+std::vector<std::string_view> names_below(std::span<const KeyRow> keys, std::string_view section) {
+  std::vector<std::string_view> names;
+  for (const KeyRow& row : keys) {
+    if (const std::optional<std::string_view> rest = rest_below(row.path, section)) {
+      const std::string_view name = rest->substr(0, rest->find('.'));
+      if (name != "*" && name != "#" &&
+          std::find(names.begin(), names.end(), name) == names.end()) {
+        names.push_back(name);
+      }
+    }
+  }
+  return names;
+}
+
+const KeyRow* find_short_form(std::span<const KeyRow> keys, std::string_view section) {
+  for (const char* name : {".preset", ".kind", ".mean"}) {
+    if (const KeyRow* row = find_key(keys, std::string(section) + name)) {
+      return row;
+    }
+  }
+  return nullptr;
+}
+
 const KeyRow* find_key(std::span<const KeyRow> keys, std::string_view path) {
-  const auto found =
-      std::find_if(keys.begin(), keys.end(), [&](const KeyRow& row) { return row.path == path; });
+  const auto found = std::find_if(keys.begin(), keys.end(), [&](const KeyRow& row) {
+    const std::size_t dot = path.rfind('.');  // the section must fit, the last part be the same
+    const std::string_view section = dot == std::string_view::npos ? "" : path.substr(0, dot);
+    return rest_below(row.path, section) == path.substr(section.empty() ? 0 : dot + 1);
+  });
   return found == keys.end() ? nullptr : &*found;
 }
 

@@ -2,6 +2,7 @@
 // the JSON Schemas and the reference pages are all made from these rows.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,10 +15,26 @@ namespace danlu {
 /// The most characters of a text.
 inline constexpr std::size_t kLongestText = 1000;
 
-enum class KeyType { Text, Count, Number, Quantity, Choice, Flag, Links, Numbers, Sources };
+/// Durations: a list of durations. Interval: a duration, "N steps", or one of a few words.
+enum class KeyType {
+  Text,
+  Count,
+  Number,
+  Quantity,
+  Choice,
+  Flag,
+  Links,
+  Numbers,
+  Sources,
+  Durations,
+  Interval,
+};
 
 /// One key. `fallback` is the default as a user would write it; "required" if there is none, "" if
 /// the key may be absent without a default.
+///
+/// A part `*` of a path stands for any name: "causes.*.mtbf" is the key of every cause. A part `#`
+/// stands for the place in a list: "events.#.time" is the key of every entry, the first being 0.
 struct KeyRow {
   std::string path;  // "training.micro_batch"
   KeyType type = KeyType::Text;
@@ -31,9 +48,19 @@ struct KeyRow {
 std::span<const KeyRow> scenario_keys();
 std::span<const KeyRow> topology_keys();
 std::span<const KeyRow> gpu_keys();
+std::span<const KeyRow> faults_keys();
 
 /// The row of `path`, or nullptr.
 const KeyRow* find_key(std::span<const KeyRow> keys, std::string_view path);
+
+/// What is left of a row's path below a section that fits its beginning ("" is the root).
+std::optional<std::string_view> rest_below(std::string_view pattern, std::string_view section);
+/// Whether there are keys below `path`.
+bool is_section_of(std::span<const KeyRow> keys, std::string_view path);
+/// The names of the keys and sections right below a section.
+std::vector<std::string_view> names_below(std::span<const KeyRow> keys, std::string_view section);
+/// The key that a section's only value would belong to (`model: NAME` is model.preset), or nullptr.
+const KeyRow* find_short_form(std::span<const KeyRow> keys, std::string_view section);
 
 /// The row of type Numbers whose entry `path` is ("degraded.gpus.3"), or nullptr. An entry is a
 /// value of its own, so that each is checked, overridden and shown at its place.

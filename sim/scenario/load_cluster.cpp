@@ -9,6 +9,7 @@
 
 #include "sim/base/text.hpp"
 #include "sim/cluster/cluster.hpp"
+#include "sim/scenario/getter.hpp"
 #include "sim/scenario/nccl_topology.hpp"
 
 namespace danlu {
@@ -20,35 +21,6 @@ constexpr std::size_t kLongestPath = 120;  // in a message
 
 bool is_path(const std::string& name) {
   return name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");
-}
-
-/// The file that `name` means: a preset of `folder`, or a path beside the file that names it.
-fs::path resolve(const std::string& name, std::string_view what, Problem asked,
-                 const fs::path& beside, const fs::path& folder) {
-  if (is_path(name)) {
-    const bool in_file = asked.position.line > 0;  // and not on the command line
-    std::error_code error;
-    for (const fs::path& path :
-         {(in_file ? fs::path(asked.position.file).parent_path() : beside) / name,
-          fs::path(name)}) {
-      if (fs::is_regular_file(path, error)) {
-        return path;
-      }
-    }
-    asked.message = fmt::format("there is no {} file '{}'", what, shown(name, kLongestPath));
-    asked.hint = "a path starts at the folder of the file that holds it";
-    throw InputError(std::move(asked));
-  }
-  const std::vector<std::string> known = preset_names(folder);
-  if (std::find(known.begin(), known.end(), name) == known.end()) {
-    const std::vector<std::string_view> names(known.begin(), known.end());
-    const std::string_view near = nearest(name, names);
-    asked.message = fmt::format("unknown {} '{}'", what, shown(name));
-    asked.hint = near.empty() ? fmt::format("known: {}", join(names, ", "))
-                              : fmt::format("did you mean '{}'?", near);
-    throw InputError(std::move(asked));
-  }
-  return folder / (name + ".yaml");
 }
 
 /// Reads a preset whole: every problem in it, and every required key.
@@ -67,43 +39,6 @@ Values read_preset_text(const std::string& yaml, const fs::path& file,
   }
   return values;
 }
-Values read_preset(const fs::path& file, std::span<const KeyRow> keys) {
-  return read_preset_text(read_text_file(file), file, keys);
-}
-
-/// Typed access with the table's defaults.
-class Getter {
- public:
-  Getter(const Values& values, std::span<const KeyRow> keys) : values_(values), keys_(keys) {}
-
-  double number(std::string_view path) const {
-    if (values_.has(path)) {
-      return values_.at(path).number;
-    }
-    const KeyRow* row = find_key(keys_, path);
-    check(row != nullptr, "a key that the table lacks");
-    if (row->fallback.empty()) {
-      return 0;
-    }
-    if (row->type == KeyType::Flag) {
-      return row->fallback == "true" ? 1 : 0;
-    }
-    if (row->type == KeyType::Quantity) {
-      return parse_quantity(row->fallback, row->dimension).value_or(ParsedQuantity{}).value;
-    }
-    if (row->type == KeyType::Choice) {
-      const std::vector<std::string_view> choices = split(row->choices, '|');
-      return static_cast<double>(std::find(choices.begin(), choices.end(), row->fallback) -
-                                 choices.begin());
-    }
-    return parse_number(row->fallback).value_or(0);
-  }
-  int count(std::string_view path) const { return static_cast<int>(number(path)); }
-
- private:
-  const Values& values_;
-  std::span<const KeyRow> keys_;
-};
 
 /// "4x4x2" as its numbers.
 std::vector<int> read_dims(const Values& values, std::string_view path,
@@ -286,6 +221,17 @@ void read_fabric(const Values& values, const Getter& get, TopologySpec& spec,
   spec.fabric_reduction_efficiency = get.number("fabric.reduction_efficiency");
 }
 
+/// What is not limited stays 0; reading is as fast as writing where nothing else is said.
+void read_storage(const Getter& get, TopologySpec& spec) {
+  StorageSpec& storage = spec.storage;
+  storage.write = {get.number("storage.write")};
+  storage.node_write = {get.number("storage.node_write")};
+  storage.read = {get.has("storage.read") ? get.number("storage.read") : storage.write.value};
+  storage.node_read = {get.has("storage.node_read") ? get.number("storage.node_read")
+                                                    : storage.node_write.value};
+  storage.shares_nics = get.number("storage.shares_nics") != 0;
+}
+
 void read_collective(const Getter& get, TopologySpec& spec) {
   spec.collective_launch = {get.number("collective.launch")};
   spec.nccl_tuning = get.count("collective.tuning") == 1;
@@ -296,6 +242,38 @@ void read_collective(const Getter& get, TopologySpec& spec) {
 }
 
 }  // namespace
+
+fs::path find_file(const std::string& name, std::string_view what, Problem asked,
+                   const fs::path& beside, const fs::path& folder) {
+  if (is_path(name)) {
+    const bool in_file = asked.position.line > 0;  // and not on the command line
+    std::error_code error;
+    for (const fs::path& path :
+         {(in_file ? fs::path(asked.position.file).parent_path() : beside) / name,
+          fs::path(name)}) {
+      if (fs::is_regular_file(path, error)) {
+        return path;
+      }
+    }
+    asked.message = fmt::format("there is no {} file '{}'", what, shown(name, kLongestPath));
+    asked.hint = "a path starts at the folder of the file that holds it";
+    throw InputError(std::move(asked));
+  }
+  const std::vector<std::string> known = preset_names(folder);
+  if (std::find(known.begin(), known.end(), name) == known.end()) {
+    const std::vector<std::string_view> names(known.begin(), known.end());
+    const std::string_view near = nearest(name, names);
+    asked.message = fmt::format("unknown {} '{}'", what, shown(name));
+    asked.hint = near.empty() ? fmt::format("known: {}", join(names, ", "))
+                              : fmt::format("did you mean '{}'?", near);
+    throw InputError(std::move(asked));
+  }
+  return folder / (name + ".yaml");
+}
+
+Values read_preset(const fs::path& file, std::span<const KeyRow> keys) {
+  return read_preset_text(read_text_file(file), file, keys);
+}
 
 void add_node_of_xml(Values& values, const Values& own, const fs::path& beside) {
   Problem asked = own.problem("node.xml", "");
@@ -326,7 +304,7 @@ std::vector<std::string> preset_names(const fs::path& folder) {
 
 GpuSpec find_gpu(const std::string& name, const Problem& asked, const fs::path& beside,
                  const LoadOptions& options) {
-  const fs::path file = resolve(name, "GPU", asked, beside, options.topologies / "gpus");
+  const fs::path file = find_file(name, "GPU", asked, beside, options.topologies / "gpus");
   const Values values = read_preset(file, gpu_keys());
   const Getter get(values, gpu_keys());
   GpuSpec gpu{.name = values.at("name").text,
@@ -352,7 +330,8 @@ GpuSpec find_gpu(const std::string& name, const Problem& asked, const fs::path& 
 
 Values find_topology(const std::string& name, const Problem& asked, const fs::path& beside,
                      const LoadOptions& options) {
-  return read_preset(resolve(name, "topology", asked, beside, options.topologies), topology_keys());
+  return read_preset(find_file(name, "topology", asked, beside, options.topologies),
+                     topology_keys());
 }
 
 TopologySpec make_topology(const Values& values, std::vector<Problem>& problems) {
@@ -362,6 +341,7 @@ TopologySpec make_topology(const Values& values, std::vector<Problem>& problems)
   read_node(values, get, spec, problems);
   read_fabric(values, get, spec, problems);
   read_collective(get, spec);
+  read_storage(get, spec);
   if (spec.scale_up != ScaleUpKind::None && spec.scale_up_bandwidth.value == 0) {
     problems.push_back(values.problem("node.scale_up.kind", "missing key 'node.scale_up.bandwidth'",
                                       "per GPU (mesh: per link) and direction"));

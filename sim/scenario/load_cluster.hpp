@@ -6,6 +6,14 @@
 
 namespace danlu {
 
+/// The file that `name` means: a preset of `folder`, or a path beside the file that names it.
+/// `what` it is ("GPU") and `asked`, where it was written, are for messages.
+std::filesystem::path find_file(const std::string& name, std::string_view what, Problem asked,
+                                const std::filesystem::path& beside,
+                                const std::filesystem::path& folder);
+/// Reads a preset whole: every problem in it, and every required key.
+Values read_preset(const std::filesystem::path& file, std::span<const KeyRow> keys);
+
 /// The GPU called `name`; problems with the name are shown at `asked` (where it was written).
 GpuSpec find_gpu(const std::string& name, const Problem& asked, const std::filesystem::path& beside,
                  const LoadOptions& options);

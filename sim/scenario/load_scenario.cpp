@@ -7,6 +7,7 @@
 
 #include "sim/base/text.hpp"
 #include "sim/scenario/load_cluster.hpp"
+#include "sim/scenario/load_faults.hpp"
 #include "sim/scenario/values.hpp"
 
 namespace danlu {
@@ -71,6 +72,9 @@ Values read_chain(const std::string& yaml, const fs::path& file, std::vector<fs:
   if (own.has("model.preset")) {
     values.erase_tree("model");  // a model of its own, not one of the base with another name
   }
+  if (own.has("faults.preset")) {
+    values.erase_tree("faults");
+  }
   values.overlay(own);
   return values;
 }
@@ -111,6 +115,13 @@ class Builder {
          problems(scenario.workload, scenario.cluster.gpus, scenario.cluster.gpu)) {
       problems_.push_back(
           values_.relation_problem(found.keys, std::move(found.message), std::move(found.hint)));
+    }
+    throw_if_any(problems_);
+    if (values_.has_below("faults.")) {
+      collect([&] {
+        scenario.faults = make_faults_plan(
+            values_, {scenario.workload, scenario.cluster, beside_, options_}, problems_);
+      });
     }
     throw_if_any(problems_);
     return scenario;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/campaign/faults_plan.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/workload/workload.hpp"
 
@@ -17,13 +18,22 @@ struct Scenario {
   std::string name;
   ClusterSpec cluster;
   Workload workload;
-  std::vector<std::string> notes;  // what the reader chose where the file is silent; sentences
+  std::optional<FaultsPlan> faults;  // a campaign, if there is a `faults` section
+  std::vector<std::string> notes;    // what the reader chose where the file is silent; sentences
 };
 
 /// Where presets lie, and what the command line overrides.
 struct LoadOptions {
   std::filesystem::path topologies;    // the folder with *.yaml and gpus/*.yaml
   std::vector<std::string> overrides;  // "key.path=value", each replacing what stands at that key
+};
+
+/// A faults file as `danlu list` shows it.
+struct FaultsFile {
+  std::string title;
+  double gpus = 0;              // that its counts belong to; 0: it has none
+  double failures_per_day = 0;  // per 1,000 nodes of 8 GPUs, all causes
+  int causes = 0;
 };
 
 /// Throws InputError with every problem found.
@@ -39,6 +49,9 @@ ClusterSpec load_topology_text(const std::string& yaml, const std::filesystem::p
                                const LoadOptions& options);
 /// A GPU by preset name or path. Throws InputError.
 GpuSpec load_gpu(const std::string& name, const LoadOptions& options);
+
+/// A faults file by preset name or path, laid on a cluster. Throws InputError.
+FaultsFile load_faults_file(const std::string& name, const LoadOptions& options);
 
 /// The names of the *.yaml files in a folder, sorted, without the ending.
 std::vector<std::string> preset_names(const std::filesystem::path& folder);

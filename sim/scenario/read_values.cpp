@@ -162,10 +162,11 @@ class Reader {
     add(mark, std::move(message), std::move(hint));
   }
 
-  bool is_section(const std::string& path) const {
-    return std::any_of(keys_.begin(), keys_.end(),
-                       [&](const KeyRow& row) { return row.path.starts_with(path + "."); });
-  }
+  bool is_section(const std::string& path) const { return is_section_of(keys_, path); }
+  /// A section whose keys are the places in a list.
+  bool is_list(const std::string& path) const { return is_section(path + ".0") && !is_any(path); }
+  /// A section that takes any name.
+  bool is_any(const std::string& path) const { return is_section(path + ".any name"); }
 
   void read_node(const YAML::Node& node, const std::string& path, const YAML::Mark& key_mark) {
     if (const std::string& tag = node.Tag(); tag.size() > 1) {  // "?" and "!" are the library's own
@@ -175,7 +176,7 @@ class Reader {
     }
     if (const KeyRow* known = find_key(keys_, path)) {
       known->type == KeyType::Numbers ? read_numbers(node, path, key_mark)
-                                      : read_value(node, *known, key_mark);
+                                      : read_value(node, at_path(*known, path), key_mark);
       return;
     }
     if (const KeyRow* numbers = find_numbers(keys_, path)) {
@@ -187,6 +188,10 @@ class Reader {
       add_unknown(path, key_mark);
       return;
     }
+    if (is_list(path)) {
+      read_list(node, path, key_mark);
+      return;
+    }
     if (node.IsMap()) {
       if (!root) {
         values_.set_section(path, place(key_mark));
@@ -194,18 +199,36 @@ class Reader {
       read_map(node, path);
       return;
     }
-    for (const char* short_form : {".preset", ".kind"}) {  // `model: gpt3-175b`
-      const KeyRow* row = find_key(keys_, path + short_form);
-      if (row != nullptr && node.IsScalar()) {
-        values_.set_section(path, place(key_mark));
-        read_value(node, *row, key_mark);
-        return;
-      }
+    if (const KeyRow* row = find_short_form(keys_, path); row != nullptr && node.IsScalar()) {
+      values_.set_section(path, place(key_mark));
+      read_value(node, at_path(*row, path + row->path.substr(row->path.rfind('.'))), key_mark);
+      return;
     }
     add(node.IsNull() ? key_mark : node.Mark(),
         fmt::format("'{}' must be a mapping of keys, found {}", path, node_kind(node)),
         fmt::format("keys of '{}': {}", path, fmt::join(names_below(path), ", ")));
     values_.set_wrong(path);
+  }
+
+  /// The row as that of one of the paths that it stands for.
+  static KeyRow at_path(KeyRow row, std::string path) {
+    row.path = std::move(path);
+    return row;
+  }
+
+  void read_list(const YAML::Node& node, const std::string& path, const YAML::Mark& key_mark) {
+    if (!node.IsSequence()) {
+      add(node.IsNull() ? key_mark : node.Mark(),
+          fmt::format("'{}' must be a list, found {}", path, node_kind(node)),
+          fmt::format("keys of an entry: {}", fmt::join(names_below(path + ".0"), ", ")));
+      values_.set_wrong(path);
+      return;
+    }
+    values_.set_list(path, place(key_mark));
+    std::size_t number = 0;
+    for (const YAML::Node& entry : node) {
+      read_node(entry, fmt::format("{}.{}", path, number++), entry.Mark());
+    }
   }
 
   void read_numbers(const YAML::Node& node, const std::string& path, const YAML::Mark& key_mark) {
@@ -264,20 +287,8 @@ class Reader {
     }
   }
 
-  /// The names of the keys and sections right below a section.
   std::vector<std::string_view> names_below(const std::string& section) const {
-    const std::string prefix = section.empty() ? "" : section + ".";
-    std::vector<std::string_view> names;
-    for (const KeyRow& row : keys_) {
-      if (row.path.starts_with(prefix)) {
-        const std::string_view rest = std::string_view(row.path).substr(prefix.size());
-        const std::string_view name = rest.substr(0, rest.find('.'));
-        if (std::find(names.begin(), names.end(), name) == names.end()) {
-          names.push_back(name);
-        }
-      }
-    }
-    return names;
+    return danlu::names_below(keys_, section);
   }
 
   void add_unknown(std::string path, const YAML::Mark& mark) {
@@ -293,7 +304,7 @@ class Reader {
                            ? fmt::format("'{}' is one value, without keys of its own", parent)
                            : fmt::format("known keys here: {}", fmt::join(known, ", "));
     const auto elsewhere = std::find_if(keys_.begin(), keys_.end(), [&](const KeyRow& row) {
-      return row.path.ends_with("." + key);
+      return row.path.ends_with("." + key) && row.path.find_first_of("*#") == std::string::npos;
     });
     if (const std::string_view near = nearest(key, known); !near.empty()) {
       hint = fmt::format("did you mean '{}'?", near);
@@ -320,6 +331,10 @@ class Reader {
       read_sources(node, row, std::move(value));
       return;
     }
+    if (row.type == KeyType::Durations) {
+      read_durations(node, row, std::move(value), key_mark);
+      return;
+    }
     const YAML::Mark mark = node.Mark();
     if (node.IsNull()) {
       add(row, key_mark, fmt::format("'{}' has no value", row.path));
@@ -339,149 +354,11 @@ class Reader {
           "remove the quotes");
       return;
     }
-    if (read_scalar(row, value, mark)) {
+    if (std::optional<Complaint> wrong = read_scalar(row, value)) {
+      add(row, mark, std::move(wrong->message), std::move(wrong->hint));
+    } else {
       values_.set(row.path, std::move(value));
     }
-  }
-
-  bool read_scalar(const KeyRow& row, Value& value, const YAML::Mark& mark) {
-    switch (row.type) {
-      case KeyType::Text:
-        return read_name(row, value, mark);
-      case KeyType::Count:
-        return read_count(row, value, mark);
-      case KeyType::Number:
-        return read_number(row, value, mark);
-      case KeyType::Quantity:
-        return read_quantity(row, value, mark);
-      case KeyType::Choice:
-        return read_choice(row, value, mark);
-      case KeyType::Flag:
-        return read_flag(row, value, mark);
-      case KeyType::Links:
-      case KeyType::Numbers:
-      case KeyType::Sources:
-        return false;
-    }
-    return false;
-  }
-
-  bool read_name(const KeyRow& row, const Value& value, const YAML::Mark& mark) {
-    const std::vector<std::string_view> pieces = characters(value.text);
-    if (value.text.find_first_not_of(' ') == std::string::npos) {
-      add(row, mark, fmt::format("'{}' is empty", row.path));
-    } else if (pieces.size() > kLongestText) {
-      add(row, mark,
-          fmt::format("'{}' must have at most {} characters, found {}", row.path, kLongestText,
-                      pieces.size()));
-    } else if (!std::all_of(pieces.begin(), pieces.end(), is_printable)) {
-      add(row, mark, fmt::format("'{}' holds a control character: {}", row.path, quote(value.text)),
-          "it must be one line of plain text");
-    } else {
-      return true;
-    }
-    return false;
-  }
-
-  bool read_count(const KeyRow& row, Value& value, const YAML::Mark& mark) {
-    const std::string& text = value.text;
-    const std::size_t first = text.starts_with('-') ? 1 : 0;
-    if (text.size() == first || text.find_first_not_of("0123456789", first) != std::string::npos) {
-      add(row, mark, fmt::format("'{}' must be a whole number, found {}", row.path, quote(text)),
-          "digits only, for example 64");
-      return false;
-    }
-    if (text.size() > first + 1 && text[first] == '0') {
-      add(row, mark, fmt::format("'{}' must be a whole number, found {}", row.path, quote(text)),
-          "write it without the leading 0");
-      return false;
-    }
-    return read_range(row, value, mark, parse_number(text));
-  }
-
-  bool read_number(const KeyRow& row, Value& value, const YAML::Mark& mark) {
-    const std::optional<double> number = parse_number(value.text);
-    if (!number && !is_huge(value.text)) {
-      add(row, mark, fmt::format("'{}' must be a number, found {}", row.path, quote(value.text)),
-          "for example 0.5 or 1e9, without a unit");
-      return false;
-    }
-    return read_range(row, value, mark, number);
-  }
-
-  bool read_quantity(const KeyRow& row, Value& value, const YAML::Mark& mark) {
-    const std::optional<ParsedQuantity> parsed = parse_quantity(value.text, row.dimension);
-    if (!parsed) {
-      const bool bare = parse_number(value.text).has_value();
-      add(row, mark,
-          bare ? fmt::format("'{}' needs a unit, found {}", row.path, quote(value.text))
-               : fmt::format("'{}' must be {} with its unit, found {}", row.path,
-                             dimension_name(row.dimension), quote(value.text)),
-          fmt::format("units: {}", accepted_units(row.dimension)));
-      return false;
-    }
-    const double other = parsed->in_bits ? parsed->value * 8 : parsed->value / 8;
-    std::string hint;
-    if (row.dimension == Dimension::Bandwidth && other >= row.minimum && other <= row.maximum) {
-      hint = parsed->in_bits ? "b is bits: did you mean bytes (B)?"
-                             : "B is bytes: did you mean bits (b)?";
-    }
-    return read_range(row, value, mark, parsed->value, std::move(hint));
-  }
-
-  /// Whether `text` is a number beyond what a double holds.
-  static bool is_huge(std::string_view text) {
-    double number = 0;
-    const char* end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    return error == std::errc::result_out_of_range && stop == end;
-  }
-
-  static std::string range_message(const KeyRow& row, const Value& value) {
-    return fmt::format("'{}' must lie between {} and {}, found {}", row.path,
-                       limit_text(row, row.minimum), limit_text(row, row.maximum),
-                       quote(value.text));
-  }
-  /// Keeps the number if it lies in the row's range; an absent one is too large for any.
-  bool read_range(const KeyRow& row, Value& value, const YAML::Mark& mark,
-                  std::optional<double> number, std::string hint = "") {
-    if (!number || *number < row.minimum || *number > row.maximum) {
-      add(row, mark, range_message(row, value), std::move(hint));
-      return false;
-    }
-    value.number = *number;
-    return true;
-  }
-
-  bool read_choice(const KeyRow& row, Value& value, const YAML::Mark& mark) {
-    const std::vector<std::string_view> choices = split(row.choices, '|');
-    const auto found = std::find(choices.begin(), choices.end(), value.text);
-    if (found == choices.end()) {
-      const std::string_view near = nearest(value.text, choices);
-      add(row, mark,
-          fmt::format("'{}' must be one of {}, found {}", row.path, fmt::join(choices, ", "),
-                      quote(value.text)),
-          near.empty() ? "" : fmt::format("did you mean '{}'?", near));
-      return false;
-    }
-    value.number = static_cast<double>(found - choices.begin());
-    return true;
-  }
-
-  bool read_flag(const KeyRow& row, Value& value, const YAML::Mark& mark) {
-    if (value.text == "true" || value.text == "false") {
-      value.number = value.text == "true" ? 1 : 0;
-      return true;
-    }
-    constexpr std::array<std::string_view, 7> kYes{"yes", "Yes", "on", "On", "True", "TRUE", "1"};
-    constexpr std::array<std::string_view, 7> kNo{"no", "No", "off", "Off", "False", "FALSE", "0"};
-    const bool yes = std::find(kYes.begin(), kYes.end(), value.text) != kYes.end();
-    const bool no = std::find(kNo.begin(), kNo.end(), value.text) != kNo.end();
-    add(row, mark, fmt::format("'{}' must be true or false, found {}", row.path, quote(value.text)),
-        yes  ? "write true"
-        : no ? "write false"
-             : "");
-    return false;
   }
 
   void read_links(const YAML::Node& node, const KeyRow& row, Value value) {
@@ -527,6 +404,25 @@ class Reader {
     return good ? std::optional(std::move(link)) : std::nullopt;
   }
 
+  void read_durations(const YAML::Node& node, const KeyRow& row, Value value,
+                      const YAML::Mark& key_mark) {
+    if (!node.IsSequence() || node.size() == 0) {
+      add(row, node.IsNull() ? key_mark : node.Mark(),
+          fmt::format("'{}' must be a list of durations, found {}", row.path, node_kind(node)),
+          "for example [40 s, 5 min]");
+      return;
+    }
+    for (const YAML::Node& entry : node) {
+      Value one{.text = entry.IsScalar() ? entry.Scalar() : node_kind(entry)};
+      if (std::optional<Complaint> wrong = read_scalar(row, one)) {
+        add(row, entry.Mark(), std::move(wrong->message), std::move(wrong->hint));
+        return;
+      }
+      value.numbers.push_back(one.number);
+    }
+    values_.set(row.path, std::move(value));
+  }
+
   void read_sources(const YAML::Node& node, const KeyRow& row, Value value) {
     if (!node.IsMap()) {
       add(row, node.Mark(), fmt::format("'{}' must map key paths to sources", row.path),
@@ -546,7 +442,8 @@ class Reader {
       } else if (!entry.second.IsScalar() || entry.second.Scalar().empty()) {
         add(row, mark, fmt::format("the source of {} must be a text", quote(path)));
       }
-      value.text += path + "\n";
+      const std::string source = entry.second.IsScalar() ? entry.second.Scalar() : "";
+      value.text += fmt::format("{}\t{}\n", path, source);
     }
     values_.set(row.path, std::move(value));
   }

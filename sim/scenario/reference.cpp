@@ -82,6 +82,14 @@ class SchemaWriter {
   }
 
   Json section(const std::string& prefix) const {
+    if (names(prefix).front() == "*") {
+      return {{"type", "object"}, {"additionalProperties", section_or_short(prefix + "*")}};
+    }
+    if (names(prefix).front() == "#") {
+      Json entry = section(prefix + "#.");
+      entry.update(required_below(prefix + "#."), true);
+      return {{"type", "array"}, {"items", std::move(entry)}};
+    }
     Json properties = Json::object();
     for (const std::string& name : names(prefix)) {
       const KeyRow* row = find_key(keys_, prefix + name);
@@ -90,13 +98,11 @@ class SchemaWriter {
     return {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
   }
 
-  /// A section; where it has a preset or a kind, that alone will do (`model: NAME`).
+  /// A section; where it has a preset, a kind or a mean, that alone will do (`model: NAME`).
   Json section_or_short(const std::string& path) const {
     Json mapping = section(path + ".");
-    for (const char* name : {".preset", ".kind"}) {
-      if (const KeyRow* row = find_key(keys_, path + name)) {
-        return {{"oneOf", {value(*row), mapping}}};
-      }
+    if (const KeyRow* row = find_short_form(keys_, path)) {
+      return {{"oneOf", {value(*row), mapping}}};
     }
     return mapping;
   }
@@ -106,6 +112,9 @@ class SchemaWriter {
     Json required = Json::array();
     Json properties = Json::object();
     for (const std::string& name : names(prefix)) {
+      if (name == "*" || name == "#") {
+        continue;  // there may be none
+      }
       const KeyRow* row = find_key(keys_, prefix + name);
       Json inner = row != nullptr ? Json::object() : required_below(prefix + name + ".");
       if (!inner.empty() || (row != nullptr && row->fallback == "required")) {
@@ -146,9 +155,16 @@ class SchemaWriter {
                 {"minimum", limit(row.minimum)},
                 {"maximum", limit(row.maximum)}};
       case KeyType::Quantity:
+        return {{"type", "string"}, {"pattern", fmt::format("^{}$", quantity_pattern(row))}};
+      case KeyType::Durations:
+        return {{"type", "array"},
+                {"minItems", 1},
+                {"items",
+                 {{"type", "string"}, {"pattern", fmt::format("^{}$", quantity_pattern(row))}}}};
+      case KeyType::Interval:
         return {{"type", "string"},
                 {"pattern",
-                 fmt::format("^{} *({})$", kNumberPattern, join(unit_names(row.dimension), "|"))}};
+                 fmt::format("^({}|[0-9]+ steps?|{})$", row.choices, quantity_pattern(row))}};
       case KeyType::Choice:
         return {{"type", "string"}, {"enum", split(row.choices, '|')}};
       case KeyType::Flag:
@@ -168,6 +184,10 @@ class SchemaWriter {
                 {"additionalProperties", {{"type", "string"}, {"minLength", 1}}}};
     }
     return {};
+  }
+
+  static std::string quantity_pattern(const KeyRow& row) {
+    return fmt::format("{} *({})", kNumberPattern, join(unit_names(row.dimension), "|"));
   }
 
   static Json link_schema() {
@@ -214,6 +234,10 @@ std::string value_text(const KeyRow& row) {
       return fmt::format("`{}`", fmt::join(split(row.choices, '|'), "`, `"));
     case KeyType::Flag:
       return "`true`, `false`";
+    case KeyType::Durations:
+      return "list of durations, " + range_text(row);
+    case KeyType::Interval:
+      return fmt::format("duration, `N steps`, `{}`", fmt::join(split(row.choices, '|'), "`, `"));
     case KeyType::Links:
       return "list of `[GPU, GPU, count]`";
     case KeyType::Numbers:
@@ -244,9 +268,8 @@ std::string units_table(std::span<const KeyRow> keys) {
   std::string rows;
   for (const Dimension dimension : {Dimension::Size, Dimension::Bandwidth, Dimension::Duration,
                                     Dimension::ComputeRate, Dimension::Power, Dimension::Price}) {
-    const bool used = std::any_of(keys.begin(), keys.end(), [&](const KeyRow& row) {
-      return row.type == KeyType::Quantity && row.dimension == dimension;
-    });
+    const bool used = std::any_of(keys.begin(), keys.end(),
+                                  [&](const KeyRow& row) { return row.dimension == dimension; });
     if (used) {
       rows +=
           fmt::format("| {} | `{}` |\n", noun(dimension), fmt::join(unit_names(dimension), "`, `"));
@@ -265,7 +288,7 @@ std::string units_table(std::span<const KeyRow> keys) {
 }  // namespace
 
 std::string limit_text(const KeyRow& row, double number) {
-  if (row.type != KeyType::Quantity) {
+  if (row.dimension == Dimension::Number) {
     return fmt::format("{:.12g}", number);
   }
   std::string_view best;

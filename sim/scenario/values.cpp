@@ -38,6 +38,33 @@ bool Values::has_below(std::string_view prefix) const {
   return first != values_.end() && first->first.starts_with(prefix);
 }
 
+void Values::set_list(const std::string& path, Value place) {
+  sections_[path] = std::move(place);
+  lists_.insert(path);
+}
+
+std::vector<std::string> Values::paths() const {
+  std::vector<std::string> found;
+  for (const auto& entry : values_) {
+    found.push_back(entry.first);
+  }
+  return found;
+}
+
+std::vector<std::string> Values::names(std::string_view section) const {
+  const std::string prefix = section.empty() ? "" : std::string(section) + ".";
+  std::set<std::string> found;
+  for (const auto* table : {&values_, &sections_}) {
+    for (auto at = table->lower_bound(prefix); at != table->end() && at->first.starts_with(prefix);
+         ++at) {
+      const std::string rest = at->first.substr(prefix.size());
+      found.insert(rest.substr(0, rest.find('.')));
+    }
+  }
+  found.erase("");
+  return {found.begin(), found.end()};
+}
+
 std::map<int, double> Values::numbers(std::string_view section) const {
   const std::string prefix = std::string(section) + ".";
   std::map<int, double> found;
@@ -49,12 +76,18 @@ std::map<int, double> Values::numbers(std::string_view section) const {
 }
 
 void Values::erase_tree(std::string_view path) {
-  std::erase_if(values_, [&](const auto& entry) {
-    return entry.first == path || entry.first.starts_with(std::string(path) + ".");
-  });
+  for (auto* table : {&values_, &sections_}) {
+    std::erase_if(*table, [&](const auto& entry) {
+      return entry.first == path || entry.first.starts_with(std::string(path) + ".");
+    });
+  }
 }
 
 void Values::overlay(const Values& other) {
+  for (const std::string& list : other.lists_) {
+    erase_tree(list);
+    lists_.insert(list);
+  }
   for (const auto& [path, value] : other.values_) {
     values_[path] = value;
   }
@@ -69,6 +102,18 @@ Values Values::below(std::string_view prefix) const {
   for (const auto& [path, value] : values_) {
     if (path.starts_with(prefix)) {
       inner.values_[path.substr(prefix.size())] = value;
+    }
+  }
+  for (const auto& [path, place] : sections_) {
+    if (path.starts_with(prefix)) {
+      inner.sections_[path.substr(prefix.size())] = place;
+    } else if (prefix.starts_with(path) && prefix.size() == path.size() + 1) {
+      inner.sections_[""] = place;
+    }
+  }
+  for (const std::string& list : lists_) {
+    if (list.starts_with(prefix)) {
+      inner.lists_.insert(list.substr(prefix.size()));
     }
   }
   return inner;
@@ -106,7 +151,8 @@ void check_required(const Values& values, std::span<const KeyRow> keys,
                     std::vector<Problem>& problems) {
   for (const KeyRow& row : keys) {
     const bool few = problems.size() < kMostProblems;
-    if (few && row.fallback == "required" && values.misses(row.path)) {
+    const bool of_many = row.path.find_first_of("*#") != std::string::npos;
+    if (few && !of_many && row.fallback == "required" && values.misses(row.path)) {
       std::string hint = row.text;
       if (hint.starts_with("A ") ||
           (hint.size() > 1 && std::islower(static_cast<unsigned char>(hint[1])) != 0)) {

@@ -22,10 +22,12 @@ inline constexpr std::size_t kMostProblems = 20;
 
 /// One value, in base units, and where it stands.
 struct Value {
-  std::string text;   // as written
-  double number = 0;  // Count, Number, Quantity; Flag: 0 or 1; Choice: index of the choice
-  std::vector<std::vector<int>> links;
-  SourcePosition position;  // line 0: from the command line
+  std::string text;       // as written
+  double number = 0;      // Count, Number, Quantity; Flag: 0 or 1; Choice: index of the choice
+  bool in_steps = false;  // an Interval whose number counts steps
+  std::vector<double> numbers;          // Durations
+  std::vector<std::vector<int>> links;  // Links
+  SourcePosition position;              // line 0: from the command line
   std::string source_line;
 };
 
@@ -38,19 +40,25 @@ class Values {
   /// Puts `value` at `path`, replacing what was there.
   void set(const std::string& path, Value value) { values_[path] = std::move(value); }
   void set_section(const std::string& path, Value place) { sections_[path] = std::move(place); }
+  /// A section whose keys are the places in a list: it replaces another as a whole.
+  void set_list(const std::string& path, Value place);
   /// Remembers that something stands at `path` that could not be read.
   void set_wrong(const std::string& path) { wrong_.insert(path); }
   /// Whether nothing stands at `path`, not even something that could not be read.
   bool misses(std::string_view path) const;
   /// Whether there is a value below `prefix` ("cluster.").
   bool has_below(std::string_view prefix) const;
+  /// Where there are values.
+  std::vector<std::string> paths() const;
+  /// The names of what stands right below a section.
+  std::vector<std::string> names(std::string_view section) const;
   /// What stands right below a section whose keys are whole numbers, by number.
   std::map<int, double> numbers(std::string_view section) const;
   /// Removes everything at and below `path`.
   void erase_tree(std::string_view path);
   /// Takes over all of `other`'s values, which win.
   void overlay(const Values& other);
-  /// The values below `prefix` ("cluster."), without it.
+  /// The values and sections below `prefix` ("cluster."), without it.
   Values below(std::string_view prefix) const;
 
   /// A problem shown at the value of `path`, or at the nearest section above it.
@@ -64,7 +72,17 @@ class Values {
   std::map<std::string, Value, std::less<>> values_;
   std::map<std::string, Value, std::less<>> sections_;  // only their places
   std::set<std::string, std::less<>> wrong_;
+  std::set<std::string, std::less<>> lists_;
 };
+
+/// What is wrong with a value, and what to do about it.
+struct Complaint {
+  std::string message;
+  std::string hint;
+};
+
+/// Checks `value.text` against its row and fills in its number; says what is wrong with it.
+std::optional<Complaint> read_scalar(const KeyRow& row, Value& value);
 
 /// Reads YAML text against `keys`. What is wrong goes to `problems`; what is right is returned.
 /// `under` puts the document at a key path ("training.micro_batch" for --set, whose problems have

@@ -6,8 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "sim/base/csv.hpp"
 #include "sim/scenario/load_scenario.hpp"
-#include "sim/validation/csv.hpp"
 #include "sim/validation/validation.hpp"
 
 namespace danlu {

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "sim/base/csv.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/collective/tuning.hpp"
 #include "sim/scenario/load_scenario.hpp"
-#include "sim/validation/csv.hpp"
 
 namespace danlu {
 

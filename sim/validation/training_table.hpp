@@ -42,8 +42,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/base/csv.hpp"
 #include "sim/scenario/load_scenario.hpp"
-#include "sim/validation/csv.hpp"
 
 namespace danlu {
 

@@ -124,7 +124,7 @@ expect_has 'compare has JSON' '"schema": "danlu.compare/1"' "$out"
 call compare "$scenario"
 expect 'compare needs two' 2 "$code"
 
-for what in models gpus topologies schedules collectives; do
+for what in models gpus topologies schedules collectives faults; do
   call list "$what"
   expect "list $what exits 0" 0 "$code"
   call list "$what" --json

@@ -9,11 +9,11 @@
 #include <map>
 #include <numeric>
 
+#include "sim/base/csv.hpp"
 #include "sim/collective/group.hpp"
 #include "sim/engine/engine.hpp"
 #include "sim/plan/plan_step.hpp"
 #include "sim/scenario/load_scenario.hpp"
-#include "sim/validation/csv.hpp"
 #include "sim/validation/nccl_table.hpp"
 #include "sim/validation/training_table.hpp"
 #include "sim/validation/validation.hpp"

@@ -55,10 +55,10 @@ BEGIN {
   allow["collective"] = "base cluster"
   allow["plan"] = "base cluster workload collective"
   allow["engine"] = "base cluster collective plan"
-  allow["report"] = "base cluster workload collective plan"
-  allow["scenario"] = "base cluster workload plan"
+  allow["report"] = "base cluster workload collective plan campaign"
+  allow["scenario"] = "base cluster workload plan campaign"
   allow["validation"] = "base cluster workload collective scenario"
-  allow["campaign"] = "base cluster workload plan report"
+  allow["campaign"] = "base"
   for (from in allow) {
     count = split(allow[from], list, " ")
     for (i = 1; i <= count; ++i) edge[from, list[i]] = 1

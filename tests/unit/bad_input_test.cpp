@@ -174,6 +174,10 @@ TEST(BadInput, NcclTopologies) {
   check_cases("nccl.txt");
 }
 
+TEST(BadInput, Faults) {
+  check_cases("faults.txt");
+}
+
 TEST(BadInput, FilesThatCannotBeRead) {
   const Folder folder;
   const auto load = [&](const std::string& name) {

@@ -340,16 +340,19 @@ void check_sources(const fs::path& file, std::span<const KeyRow> keys) {
   ASSERT_TRUE(problems.empty()) << InputError(problems).what();
   ASSERT_TRUE(values.has("sources")) << file;
   const std::string& text = values.at("sources").text;
-  const std::vector<std::string_view> sources = split(text, '\n');
-  for (const KeyRow& row : keys) {
-    const bool number = row.type == KeyType::Count || row.type == KeyType::Number ||
-                        row.type == KeyType::Quantity || row.type == KeyType::Links;
-    if (number && values.has(row.path)) {
+  const std::vector<std::string_view> sources = split(text, '\n');  // "path<tab>source"
+  for (const std::string& path : values.paths()) {
+    const KeyRow* row = find_key(keys, path);
+    ASSERT_NE(row, nullptr) << path;
+    const bool number = row->type == KeyType::Count || row->type == KeyType::Number ||
+                        row->type == KeyType::Quantity || row->type == KeyType::Links ||
+                        row->type == KeyType::Interval;
+    if (number) {
       const bool found = std::any_of(sources.begin(), sources.end(), [&](std::string_view source) {
-        return !source.empty() &&
-               (row.path == source || row.path.starts_with(std::string(source) + "."));
+        const std::string of(source.substr(0, source.find('\t')));
+        return !of.empty() && (path == of || path.starts_with(of + "."));
       });
-      EXPECT_TRUE(found) << file << ": " << row.path << " has no source";
+      EXPECT_TRUE(found) << file << ": " << path << " has no source";
     }
   }
 }
@@ -360,6 +363,9 @@ TEST(GoodInput, EveryShippedNumberHasASource) {
   }
   for (const fs::path& file : yaml_files("topologies/gpus", false)) {
     check_sources(file, gpu_keys());
+  }
+  for (const fs::path& file : yaml_files("topologies/faults", false)) {
+    check_sources(file, faults_keys());
   }
 }
 

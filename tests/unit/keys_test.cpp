@@ -37,6 +37,13 @@ const std::vector<Reference>& references() {
        "A GPU file holds what one GPU can do. Peaks are dense, without 2:4 sparsity, and "
        "efficiencies say what share of them large kernels reach. The files in `topologies/gpus/` "
        "are the presets."},
+      {"faults", faults_keys(), "Faults files",
+       "A faults file says what fails and how often, how that is noticed, what is saved and what a "
+       "restart takes. The files in `topologies/faults/` are the presets; a scenario names one "
+       "with `faults: NAME` and overrides any of these keys below `faults`. In a key, `*` stands "
+       "for a name of your choice, and `#` for each entry of a list. Where a key ends in `.mean` "
+       "the "
+       "value may stand without it: `repair: 24 h`."},
   };
   return all;
 }
@@ -73,6 +80,16 @@ TEST(Keys, SchemasAreUpToDate) {
 void list_keys(const nlohmann::json& schema, const std::string& prefix,
                std::set<std::string>& keys) {
   const nlohmann::json& object = schema.contains("oneOf") ? schema["oneOf"][1] : schema;
+  if (object.contains("additionalProperties") && object["additionalProperties"].is_object() &&
+      object["additionalProperties"].contains("properties")) {
+    list_keys(object["additionalProperties"], prefix + ".*", keys);
+    return;
+  }
+  if (object.contains("items") && object["items"].is_object() &&
+      object["items"].contains("properties")) {
+    list_keys(object["items"], prefix + ".#", keys);
+    return;
+  }
   if (!object.contains("properties")) {
     keys.insert(prefix);
     return;
@@ -110,7 +127,7 @@ TEST(Keys, DefaultsAreValuesOfTheirKey) {
       } else if (row.type == KeyType::Quantity) {
         const double value = parse_quantity(row.fallback, row.dimension).value().value;
         EXPECT_TRUE(value >= row.minimum && value <= row.maximum);
-      } else if (row.type == KeyType::Choice) {
+      } else if (row.type == KeyType::Choice || row.type == KeyType::Interval) {
         EXPECT_NE(("|" + row.choices + "|").find("|" + row.fallback + "|"), std::string::npos);
       } else {
         EXPECT_EQ(row.type, KeyType::Flag);

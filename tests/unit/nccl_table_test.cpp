@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "sim/validation/csv.hpp"
+#include "sim/base/csv.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {

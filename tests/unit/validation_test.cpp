@@ -4,9 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include "sim/base/csv.hpp"
 #include "sim/base/error.hpp"
 #include "sim/scenario/load_scenario.hpp"
-#include "sim/validation/csv.hpp"
 #include "sim/validation/gemm_table.hpp"
 #include "sim/validation/training_table.hpp"
 #include "tests/support/support.hpp"

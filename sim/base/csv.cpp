@@ -1,4 +1,4 @@
-#include "sim/validation/csv.hpp"
+#include "sim/base/csv.hpp"
 
 #include <fmt/format.h>
 

@@ -1,0 +1,43 @@
+// What a scenario asks of a campaign before any step has been played: the request itself, and the
+// states of the job whose steps are to be played to complete it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/campaign/faults_spec.hpp"
+
+namespace danlu {
+
+/// A state in which steps take longer: its slowdown is the time of its step over that of the
+/// healthy one.
+struct SlowState {
+  int cause = -1;       // whose slowdown it is; -1: that of tier 0 or later, while a save persists
+  int tier = -1;        // of the save
+  double slow_gpu = 1;  // one GPU takes that many times as long
+  double slow_nic = 1;  // the share left of one NIC
+  double slow_scale_up = 1;  // the share left of one GPU's links inside its node
+  double all_nics = 1;       // the share left of every NIC
+};
+
+/// Where the time of a checkpoint comes from.
+struct CheckpointFile {
+  Bytes size;                   // all parts together
+  Seconds write;                // once
+  std::string write_limit;      // what limits it, in words
+  Seconds copy;                 // to the hosts' memory, over PCIe
+  std::optional<Seconds> read;  // none: the restart says how long loading takes
+};
+
+struct FaultsPlan {
+  FaultsSpec spec;
+  std::string name;                // of the faults file; empty: all is the scenario's own
+  std::optional<Seconds> horizon;  // play so much wall time; otherwise all tokens
+  CheckpointFile file;
+  std::vector<SlowState> states;
+  bool what_if = true;
+  std::vector<std::string> assumptions;  // of the faults file, where the scenario says nothing else
+};
+
+}  // namespace danlu

@@ -1,0 +1,52 @@
+// What one asks of a campaign: what the run takes, which checkpoint interval is best and how much
+// that matters, and what would help. Everything is played on the same random numbers, so that two
+// answers differ only by what was changed.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/campaign/campaign.hpp"
+#include "sim/campaign/faults_plan.hpp"
+
+namespace danlu {
+
+/// A change for the better.
+struct CampaignRemedy {
+  std::string name;
+  FaultsSpec spec;
+};
+
+/// What a remedy brings. Days are those of the work that the unchanged campaign does.
+struct WhatIf {
+  std::string name;
+  CampaignStatistic ettr;
+  Seconds wall;   // for the same work
+  Seconds saved;  // by the remedy
+};
+
+/// The storage tier's interval: the best by formula and by trying, and what others cost.
+struct IntervalStudy {
+  int tier = 0;
+  Seconds used;
+  std::optional<Seconds> formula;  // none: nothing fails, or saves cost nothing
+  Seconds best;                    // of the curve
+  std::vector<IntervalPoint> curve;
+};
+
+struct CampaignStudy {
+  CampaignJob job;
+  FaultsPlan plan;  // with its slowdowns and intervals
+  Campaign campaign;
+  std::optional<IntervalStudy> interval;  // none without checkpoints
+  std::vector<WhatIf> what_if;            // most days saved first
+};
+
+/// Every remedy that changes something.
+std::vector<CampaignRemedy> remedies(const FaultsPlan& plan);
+
+/// Plays the campaign and everything that is asked about it; `threads` as in run_campaign.
+CampaignStudy study(const CampaignJob& job, FaultsPlan plan, int threads = 0);
+
+}  // namespace danlu

@@ -1,0 +1,29 @@
+// Inside sim/report: the part of a report that tells of a campaign.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "sim/report/page.hpp"
+#include "sim/report/report.hpp"
+
+namespace danlu {
+
+/// The campaign for people.
+void add_faults(const FaultsReport& faults, Page& page);
+/// The `faults` object of danlu.run/1.
+nlohmann::ordered_json faults_json(const FaultsReport& faults);
+/// Campaigns side by side; runs without one have none to show.
+void add_faults_comparison(std::span<const Report> reports, Page& page);
+
+/// The intervals of a campaign that follow one another on the wall clock; they add up to it.
+inline constexpr std::array kWallParts{CampaignPart::Useful,    CampaignPart::Slowed,
+                                       CampaignPart::Shrunk,    CampaignPart::Checkpoint,
+                                       CampaignPart::Redone,    CampaignPart::Stalled,
+                                       CampaignPart::Detection, CampaignPart::Waiting,
+                                       CampaignPart::Restart,   CampaignPart::Maintenance};
+
+/// A duration as people say it: "3.1 h", "54 d".
+std::string long_time(Seconds time);
+
+}  // namespace danlu

@@ -1,0 +1,67 @@
+// Inside sim/report: lines of text for people, and how numbers look in them.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace danlu {
+
+inline constexpr int kBarWidth = 40;
+
+/// Collects lines; headings stand out on a terminal.
+class Page {
+ public:
+  explicit Page(bool colour) : colour_(colour) {}
+
+  template <typename... Args>
+  void line(fmt::format_string<Args...> format, Args&&... args) {
+    fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+    text_.erase(text_.find_last_not_of(' ') + 1);
+    text_ += '\n';
+  }
+  void heading(const std::string& words) {
+    text_ += '\n';
+    title(words);
+  }
+  void title(const std::string& words) {
+    text_ += fmt::format("{}{}{}\n", colour_ ? "\x1b[1m" : "", words, colour_ ? "\x1b[0m" : "");
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  bool colour_;
+  std::string text_;
+};
+
+/// 1234567 as "1,234,567".
+inline std::string thousands(double number) {
+  std::string digits = fmt::format("{:.0f}", number);
+  for (int at = static_cast<int>(digits.size()) - 3; at > (number < 0 ? 1 : 0); at -= 3) {
+    digits.insert(static_cast<std::size_t>(at), ",");
+  }
+  return digits;
+}
+inline std::string percent(double fraction) {
+  return fmt::format("{:.1f} %", 100 * fraction);
+}
+inline std::string percent(const std::optional<double>& fraction) {
+  return fraction ? percent(*fraction) : "n/a";
+}
+inline std::string bar(double fraction) {
+  const auto filled = std::lround(std::clamp(fraction, 0.0, 1.0) * kBarWidth);
+  return std::string(static_cast<std::size_t>(filled), '#');
+}
+/// A key of JSON as words.
+inline std::string part_name(std::string_view key) {
+  std::string name(key);
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name;
+}
+
+}  // namespace danlu

@@ -1,0 +1,415 @@
+// The causes of a faults section, and the events that it lists.
+//
+// A component's mean time between failures m comes from one of three keys. With n components in the
+// cluster, N nodes, and in the observed one n' components during the time T:
+//
+//   mtbf: m              m
+//   observed: f          m = T n' / f          (n' its GPUs, or its nodes)
+//   per_1000_node_days   m = n x 1000 d / (N x rate)
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "sim/base/csv.hpp"
+#include "sim/base/text.hpp"
+#include "sim/scenario/getter.hpp"
+#include "sim/scenario/load_faults.hpp"
+
+namespace danlu {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kDay = 86400;
+constexpr std::size_t kLongestPath = 120;  // in a message
+
+/// As in causes.*.component.
+enum class Component { Gpu, Nic, Node, Rack, Leaf, Job };
+constexpr std::array<std::string_view, 6> kComponentNames{"GPU",  "NIC",  "node",
+                                                          "rack", "leaf", "job"};
+
+class CauseReader {
+ public:
+  CauseReader(const Values& values, std::string name, const ClusterSpec& cluster,
+              std::vector<Problem>& problems)
+      : values_(values),
+        get_(values, faults_keys()),
+        name_(std::move(name)),
+        cluster_(cluster),
+        problems_(problems) {
+    const TopologySpec& topology = cluster.topology;
+    nodes_ = (cluster.gpus + topology.gpus_per_node - 1) / topology.gpus_per_node;
+  }
+
+  FaultCause read(int number, std::vector<SlowState>& states) {
+    component_ = static_cast<Component>(get_.count(path("component")));
+    FaultCause cause{.name = name_};
+    cause.component = kComponentNames[static_cast<std::size_t>(component_)];
+    cause.nodes = has("nodes") ? get_.count(path("nodes")) : usual_nodes();
+    cause.count = has("count") ? get_.number(path("count")) : usual_count(cause.nodes);
+    cause.effect = static_cast<FaultCause::Effect>(get_.count(path("effect")));
+    cause.permanent = get_.number(path("permanent"));
+    cause.limit = has("timeout") ? Seconds{get_.number(path("timeout"))} : kNever;
+    cause.window = read_random(values_, path("duration"), problems_);
+    cause.detection = read_detection();
+    read_arrivals(cause);
+    read_slowness(cause, number, states);
+    if (cause.effect != FaultCause::Effect::Stop && !values_.has_below(path("duration") + ".")) {
+      add("effect", fmt::format("cause '{}' has this effect and no duration", name_),
+          "for example duration: 10 min");
+    }
+    return cause;
+  }
+
+ private:
+  std::string path(std::string_view key) const { return fmt::format("causes.{}.{}", name_, key); }
+  bool has(std::string_view key) const { return values_.has(path(key)); }
+  void add(std::string_view key, std::string message, std::string hint = "") {
+    problems_.push_back(values_.problem(path(key), std::move(message), std::move(hint)));
+  }
+
+  int usual_nodes() const {
+    constexpr int kRack = 4;
+    switch (component_) {
+      case Component::Rack:
+        return std::min(kRack, nodes_);
+      case Component::Leaf:
+        return std::min(cluster_.topology.nodes_per_leaf, nodes_);
+      case Component::Job:
+        return 0;
+      default:
+        return 1;
+    }
+  }
+
+  double usual_count(int together) const {
+    const double groups = std::ceil(static_cast<double>(nodes_) / std::max(together, 1));
+    switch (component_) {
+      case Component::Gpu:
+        return cluster_.gpus;
+      case Component::Nic:
+        return static_cast<double>(nodes_) * cluster_.topology.nics_per_node;
+      case Component::Node:
+        return nodes_;
+      case Component::Job:
+        return 1;
+      default:
+        return groups;
+    }
+  }
+
+  /// Mean time between failures of one component; none if it fails only when an event says so.
+  std::optional<double> mean_time(double count) {
+    if (has("mtbf")) {
+      return get_.number(path("mtbf"));
+    }
+    const double never = std::numeric_limits<double>::infinity();
+    if (has("per_1000_node_days")) {
+      const double rate = get_.number(path("per_1000_node_days"));
+      return rate > 0 ? count * 1000 * kDay / (nodes_ * rate) : never;
+    }
+    if (!has("observed")) {
+      return std::nullopt;
+    }
+    if (!get_.has("observed.gpus") || !get_.has("observed.time")) {
+      add("observed", "a count says nothing without 'observed.gpus' and 'observed.time'",
+          "the cluster on which, and the time in which so many failures were counted");
+      return std::nullopt;
+    }
+    const double gpus = get_.number("observed.gpus");
+    const double nodes = gpus / get_.number("observed.gpus_per_node");
+    const bool by_gpu = component_ == Component::Gpu || component_ == Component::Nic;
+    const double here = by_gpu ? count / cluster_.gpus : count / nodes_;  // for each GPU or node
+    const double observed = component_ == Component::Job ? 1 : here * (by_gpu ? gpus : nodes);
+    const double failures = get_.number(path("observed"));
+    return failures > 0 ? get_.number("observed.time") * observed / failures : never;
+  }
+
+  void read_arrivals(FaultCause& cause) {
+    const int given = static_cast<int>(has("mtbf")) + static_cast<int>(has("observed")) +
+                      static_cast<int>(has("per_1000_node_days"));
+    if (given > 1) {
+      add("", fmt::format("cause '{}' has its rate twice", name_),
+          "one of mtbf, observed and per_1000_node_days");
+    }
+    const std::optional<double> mean = mean_time(cause.count);
+    if (!mean || std::isinf(*mean) || get_.number("random") == 0) {
+      return;
+    }
+    constexpr std::array kKinds{Arrivals::Kind::Exponential, Arrivals::Kind::Weibull,
+                                Arrivals::Kind::Periodic};
+    Arrivals& arrivals = cause.arrivals;
+    arrivals.kind = kKinds[static_cast<std::size_t>(get_.count(path("arrivals")))];
+    arrivals.clock = static_cast<Arrivals::Clock>(get_.count(path("clock")));
+    arrivals.shape = get_.number(path("shape"));
+    const bool one_clock =
+        arrivals.kind == Arrivals::Kind::Periodic
+            ? !has("mtbf")
+            : arrivals.kind == Arrivals::Kind::Weibull && arrivals.clock == Arrivals::Clock::Job;
+    arrivals.mean = Seconds{one_clock ? *mean / cause.count : *mean};
+  }
+
+  Detection read_detection() {
+    const std::string own = path("detection");
+    const std::string at = values_.has_below(own + ".") ? own : "detection";
+    Detection detection;
+    const Seconds period{get_.number(at + ".period")};
+    detection.timeout = Seconds{get_.number(at + ".timeout")};
+    detection.period = period;
+    detection.kind = static_cast<Detection::Kind>(get_.count(at + ".by"));
+    detection.delay = read_random(values_, at, problems_);
+    const bool heartbeat = detection.kind == Detection::Kind::Heartbeat;
+    if (heartbeat && period.value == 0) {
+      problems_.push_back(
+          values_.problem(at + ".by", "a heartbeat needs 'period'", "for example period: 30 s"));
+    }
+    if (detection.kind != Detection::Kind::Delay && detection.timeout.value == 0) {
+      problems_.push_back(values_.problem(at + ".by", "a heartbeat or watchdog needs 'timeout'",
+                                          "for example timeout: 10 min"));
+    }
+    return detection;
+  }
+
+  void read_slowness(FaultCause& cause, int number, std::vector<SlowState>& states) {
+    const bool played = has("slow_gpu") || has("slow_nic") || has("slow_scale_up");
+    for (const char* key : {"slowdown", "slow_gpu", "slow_nic", "slow_scale_up"}) {
+      if (has(key) && cause.effect != FaultCause::Effect::Degrade) {
+        add(key, fmt::format("'{}' is for effect: degrade", key));
+      }
+    }
+    if (has("slowdown")) {
+      cause.slowdown = get_.number(path("slowdown"));
+      if (played) {
+        add("slowdown", fmt::format("cause '{}' has its slowdown twice", name_),
+            "either the factor, or what is slow, to be simulated");
+      }
+    } else if (played) {
+      const auto share = [&](const char* key) { return has(key) ? get_.number(path(key)) : 1; };
+      states.push_back({.cause = number,
+                        .slow_gpu = share("slow_gpu"),
+                        .slow_nic = share("slow_nic"),
+                        .slow_scale_up = share("slow_scale_up")});
+    }
+  }
+
+  const Values& values_;
+  Getter get_;
+  std::string name_;
+  const ClusterSpec& cluster_;
+  std::vector<Problem>& problems_;
+  int nodes_ = 1;
+  Component component_ = Component::Node;
+};
+
+/// The cause called `name`, or what to say of it.
+std::optional<int> find_cause(std::string_view name, const std::vector<FaultCause>& causes,
+                              Problem& asked) {
+  std::vector<std::string_view> names;
+  for (std::size_t i = 0; i < causes.size(); ++i) {
+    if (causes[i].name == name) {
+      return static_cast<int>(i);
+    }
+    names.emplace_back(causes[i].name);
+  }
+  const std::string_view near = nearest(name, names);
+  asked.message = fmt::format("unknown cause '{}'", shown(name));
+  asked.hint = !near.empty()   ? fmt::format("did you mean '{}'?", near)
+               : names.empty() ? "name it below causes"
+                               : fmt::format("known: {}", join(names, ", "));
+  return std::nullopt;
+}
+
+/// Says so where an event is out of order or strikes what is not there.
+bool is_wrong(const FaultEvent& event, const std::vector<FaultEvent>& before,
+              const std::vector<FaultCause>& causes, Problem& asked) {
+  const FaultCause& cause = causes[static_cast<std::size_t>(event.cause)];
+  if (!before.empty() && event.at < before.back().at) {
+    asked.message = "this event comes before the one above it";
+    asked.hint = "events stand in the order of time";
+  } else if (event.component >= cause.count) {
+    asked.message = fmt::format("there is no {} {}: the job has 0 to {:.0f}", cause.component,
+                                event.component, cause.count - 1);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+class TraceReader {
+ public:
+  TraceReader(const fs::path& file, const std::vector<FaultCause>& causes)
+      : table_(read_csv(file, std::array<std::string_view, 2>{"time", "cause"})), causes_(causes) {}
+
+  std::vector<FaultEvent> read(std::vector<Problem>& problems) const {
+    std::vector<FaultEvent> events;
+    for (const char* column : {"time", "cause"}) {
+      if (!table_.has_column(column)) {
+        problems.push_back({{table_.file(), 1, 1},
+                            fmt::format("missing column '{}'", column),
+                            "columns: time, cause, component, duration",
+                            ""});
+        return events;
+      }
+    }
+    for (const CsvRow& row : table_.rows()) {
+      Problem asked{{table_.file(), row.line, 1}, "", "", ""};
+      const std::optional<FaultEvent> event = read_row(row, asked);
+      if (!event || is_wrong(*event, events, causes_, asked)) {
+        problems.push_back(std::move(asked));
+        return events;
+      }
+      events.push_back(*event);
+    }
+    return events;
+  }
+
+ private:
+  /// The time in a column, or what to say of it.
+  std::optional<Seconds> time(const CsvRow& row, std::string_view column, Problem& asked) const {
+    const std::string_view cell = table_.cell(row, column);
+    const std::optional<ParsedQuantity> parsed = parse_quantity(cell, Dimension::Duration);
+    if (!parsed || parsed->value < 0) {
+      asked.message =
+          fmt::format("'{}' must be a duration with its unit, found '{}'", column, shown(cell));
+      asked.hint = fmt::format("units: {}", accepted_units(Dimension::Duration));
+      return std::nullopt;
+    }
+    return Seconds{parsed->value};
+  }
+
+  std::optional<FaultEvent> read_row(const CsvRow& row, Problem& asked) const {
+    const std::optional<Seconds> at = time(row, "time", asked);
+    const std::optional<int> cause =
+        at ? find_cause(table_.cell(row, "cause"), causes_, asked) : std::nullopt;
+    if (!cause) {
+      return std::nullopt;
+    }
+    FaultEvent event{.at = *at, .cause = *cause};
+    if (const std::string_view cell = table_.cell(row, "component"); !cell.empty()) {
+      const double number = parse_number(cell).value_or(-1);
+      if (number < 0 || number > 1e9 || number != std::floor(number)) {
+        asked.message = fmt::format("'component' must be a whole number, found '{}'", shown(cell));
+        return std::nullopt;
+      }
+      event.component = static_cast<int>(number);
+    }
+    if (!table_.cell(row, "duration").empty()) {
+      const std::optional<Seconds> window = time(row, "duration", asked);
+      if (!window) {
+        return std::nullopt;
+      }
+      event.window = *window;
+    }
+    return event;
+  }
+
+  CsvTable table_;
+  const std::vector<FaultCause>& causes_;
+};
+
+void read_listed(const Values& values, const std::vector<FaultCause>& causes,
+                 std::vector<FaultEvent>& events, std::vector<Problem>& problems) {
+  for (std::size_t i = 0; values.has_below(fmt::format("events.{}.", i)); ++i) {
+    const std::string at = fmt::format("events.{}.", i);
+    bool whole = true;
+    for (const char* key : {"time", "cause"}) {
+      if (!values.has(at + key)) {
+        whole = false;
+        if (values.misses(at + key)) {
+          problems.push_back(values.problem(at + key,
+                                            fmt::format("missing key 'faults.{}{}'", at, key),
+                                            "{time: 3 h, cause: NAME}"));
+        }
+      }
+    }
+    if (!whole) {
+      return;
+    }
+    Problem asked = values.problem(at + "cause", "");
+    const std::optional<int> cause = find_cause(values.at(at + "cause").text, causes, asked);
+    if (!cause) {
+      problems.push_back(std::move(asked));
+      return;
+    }
+    const Getter get(values, faults_keys());
+    FaultEvent event{
+        .at = {get.number(at + "time")}, .cause = *cause, .component = get.count(at + "component")};
+    if (values.has(at + "duration")) {
+      event.window = {get.number(at + "duration")};
+    }
+    Problem wrong = values.problem(at + "time", "");
+    if (is_wrong(event, events, causes, wrong)) {
+      problems.push_back(std::move(wrong));
+      return;
+    }
+    events.push_back(event);
+  }
+}
+
+}  // namespace
+
+Duration read_random(const Values& values, const std::string& path,
+                     std::vector<Problem>& problems) {
+  const Getter get(values, faults_keys());
+  Duration duration;
+  if (values.has(path + ".samples")) {
+    duration.kind = Duration::Kind::Empirical;
+    double sum = 0;
+    for (const double sample : values.at(path + ".samples").numbers) {
+      duration.samples.push_back({sample});
+      sum += sample;
+    }
+    duration.mean = {sum / static_cast<double>(duration.samples.size())};
+    return duration;
+  }
+  duration.mean = {get.number(path + ".mean")};
+  duration.kind = static_cast<Duration::Kind>(get.count(path + ".distribution"));
+  duration.shape = values.has(path + ".shape") ? get.number(path + ".shape") : 1;
+  const bool needs_shape =
+      duration.kind == Duration::Kind::LogNormal || duration.kind == Duration::Kind::Weibull;
+  if (needs_shape && values.misses(path + ".shape")) {
+    problems.push_back(values.problem(path + ".distribution", "this distribution needs 'shape'",
+                                      "log-normal: the standard deviation of the logarithm; "
+                                      "Weibull: k"));
+  }
+  return duration;
+}
+
+std::vector<FaultCause> read_causes(const Values& values, const ClusterSpec& cluster,
+                                    std::vector<SlowState>& states,
+                                    std::vector<Problem>& problems) {
+  std::vector<FaultCause> causes;
+  for (const std::string& name : values.names("causes")) {
+    const int number = static_cast<int>(causes.size());
+    causes.push_back(CauseReader(values, name, cluster, problems).read(number, states));
+  }
+  return causes;
+}
+
+std::vector<FaultEvent> read_events(const Values& values, const std::vector<FaultCause>& causes,
+                                    const fs::path& beside, std::vector<Problem>& problems) {
+  std::vector<FaultEvent> events;
+  read_listed(values, causes, events, problems);
+  if (!values.has("trace")) {
+    return events;
+  }
+  Problem asked = values.problem("trace", "");
+  const std::string& name = values.at("trace").text;
+  const bool in_file = asked.position.line > 0;  // and not on the command line
+  const fs::path file = (in_file ? fs::path(asked.position.file).parent_path() : beside) / name;
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) {
+    asked.message = fmt::format("there is no trace file '{}'", shown(name, kLongestPath));
+    asked.hint = "a path starts at the folder of the file that holds it";
+    problems.push_back(std::move(asked));
+    return events;
+  }
+  const std::vector<FaultEvent> traced = TraceReader(file, causes).read(problems);
+  events.insert(events.end(), traced.begin(), traced.end());
+  std::stable_sort(events.begin(), events.end(),
+                   [](const FaultEvent& a, const FaultEvent& b) { return a.at < b.at; });
+  return events;
+}
+
+}  // namespace danlu

@@ -1,0 +1,363 @@
+#include "sim/scenario/load_faults.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "sim/base/text.hpp"
+#include "sim/campaign/campaign.hpp"
+#include "sim/scenario/getter.hpp"
+#include "sim/scenario/load_cluster.hpp"
+
+namespace danlu {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The section's values over those of its preset. A cause that has a rate of its own loses that of
+/// the preset.
+Values over_preset(const Values& own, const FaultsContext& context) {
+  if (!own.has("preset")) {
+    return own;
+  }
+  const fs::path file = find_file(own.at("preset").text, "faults", own.problem("preset", ""),
+                                  context.beside, context.options.topologies / "faults");
+  Values values = read_preset(file, faults_keys());
+  constexpr std::array<std::string_view, 3> kRates{"mtbf", "observed", "per_1000_node_days"};
+  for (const std::string& cause : own.names("causes")) {
+    const auto path = [&](std::string_view key) { return fmt::format("causes.{}.{}", cause, key); };
+    if (std::any_of(kRates.begin(), kRates.end(), [&](auto key) { return own.has(path(key)); })) {
+      for (const std::string_view key : kRates) {
+        values.erase_tree(path(key));
+      }
+    }
+  }
+  for (const std::string& part : own.names("causes")) {  // a new slowness replaces the old one
+    const std::string at = fmt::format("causes.{}.slow", part);
+    for (const char* own_key : {"down", "_gpu", "_nic", "_scale_up"}) {
+      if (own.has(at + own_key)) {
+        for (const char* key : {"down", "_gpu", "_nic", "_scale_up"}) {
+          values.erase_tree(at + key);
+        }
+      }
+    }
+  }
+  values.overlay(own);
+  return values;
+}
+
+/// The sources of a faults file that are assumptions and that the scenario's own values leave
+/// standing.
+std::vector<std::string> assumptions_of(const Values& values, const Values& own) {
+  constexpr std::string_view kMark = "assumption";
+  std::vector<std::string> found;
+  if (!values.has("sources")) {
+    return found;
+  }
+  for (const std::string_view line : split(values.at("sources").text, '\n')) {
+    const std::size_t tab = line.find('\t');
+    if (tab == std::string_view::npos || line.find(kMark, tab) == std::string_view::npos) {
+      continue;
+    }
+    const std::string path(line.substr(0, tab));
+    if (!own.has(path) && !own.has_below(path + ".")) {
+      found.push_back(fmt::format("{}: {}", path, line.substr(tab + 1)));
+    }
+  }
+  return found;
+}
+
+class PlanReader {
+ public:
+  PlanReader(Values values, const FaultsContext& context, std::vector<Problem>& problems)
+      : values_(std::move(values)),
+        get_(values_, faults_keys()),
+        context_(context),
+        problems_(problems) {
+    const int per_node = context.cluster.topology.gpus_per_node;
+    nodes_ = (context.cluster.gpus + per_node - 1) / per_node;
+  }
+
+  FaultsPlan read() {
+    FaultsPlan plan{.name = values_.has("name") ? values_.at("name").text : ""};
+    plan.what_if = get_.number("what_if") != 0;
+    read_budget(plan);
+    FaultsSpec& spec = plan.spec;
+    spec.trials = get_.count("trials");
+    spec.seed = static_cast<std::uint64_t>(get_.number("seed"));
+    spec.causes = read_causes(values_, context_.cluster, plan.states, problems_);
+    spec.events = read_events(values_, spec.causes, context_.beside, problems_);
+    check_events(plan);
+    read_file(plan.file);
+    read_tiers(plan);
+    read_restart(spec);
+    read_recovery(spec);
+    read_semantics(spec.semantics);
+    if (spec.causes.empty()) {
+      add("causes", "nothing fails: there are no causes",
+          "name a preset (danlu list faults) or causes: {NAME: {mtbf: 1000 h}}");
+    }
+    check_values(spec);
+    return plan;
+  }
+
+ private:
+  bool has(std::string_view path) const { return values_.has(path); }
+  Seconds seconds(std::string_view path) const { return {get_.number(path)}; }
+  Duration random(const std::string& path) { return read_random(values_, path, problems_); }
+  void add(std::string_view path, std::string message, std::string hint = "") {
+    problems_.push_back(values_.problem(path, std::move(message), std::move(hint)));
+  }
+
+  /// What the campaign itself refuses, shown at its key.
+  void check_values(const FaultsSpec& spec) {
+    const CampaignJob job{.nodes = nodes_,
+                          .gpus_per_node = context_.cluster.topology.gpus_per_node,
+                          .replicas = context_.workload.parallelism.data,
+                          .step = Seconds{1},
+                          .steps = 1};
+    for (const FaultsProblem& found : faults_problems(job, spec)) {
+      std::string path = found.field;
+      const std::size_t bracket = path.find('[');
+      if (path.starts_with("causes[")) {
+        const auto cause = static_cast<std::size_t>(std::stoi(path.substr(bracket + 1)));
+        path = "causes." + spec.causes[cause].name + path.substr(path.find(']') + 1);
+      } else if (path.starts_with("tiers[")) {
+        path = "checkpoint" + path.substr(path.find(']') + 1);
+      }
+      add(path, fmt::format("'faults.{}' {}", path, found.message));
+    }
+  }
+
+  void read_budget(FaultsPlan& plan) {
+    constexpr double kDay = 86400;
+    if (has("days")) {
+      plan.horizon = Seconds{get_.number("days") * kDay};
+    } else if (!context_.workload.training.tokens) {
+      add("days", "how long the run is stands nowhere",
+          "give faults.days, or training.tokens for the whole run");
+    }
+  }
+
+  void check_events(const FaultsPlan& plan) {
+    const std::vector<FaultEvent>& events = plan.spec.events;
+    if (plan.horizon && !events.empty() && events.back().at > *plan.horizon) {
+      add(has("trace") ? "trace" : fmt::format("events.{}.time", events.size() - 1),
+          fmt::format("an event at {:.6g} h, after the end of the run at {:.6g} h",
+                      events.back().at.value / 3600, plan.horizon->value / 3600),
+          "give more days, or leave it out");
+    }
+  }
+
+  /// The lesser of what all nodes and what the storage can move; none without either.
+  std::optional<BytesPerSecond> rate(BytesPerSecond node, BytesPerSecond all,
+                                     std::string& limit) const {
+    const BytesPerSecond nodes = node * nodes_;
+    const bool by_nodes = node.value > 0 && (all.value == 0 || nodes < all);
+    if (by_nodes) {
+      limit = fmt::format("{} nodes of {}", nodes_, to_text(node));
+      return nodes;
+    }
+    limit = fmt::format("storage of {}", to_text(all));
+    return all.value > 0 ? std::optional(all) : std::nullopt;
+  }
+
+  void read_file(CheckpointFile& file) {
+    const StorageSpec& storage = context_.cluster.topology.storage;
+    file.size = Bytes{total_parameters(context_.workload.model) *
+                      get_.number("checkpoint.bytes_per_parameter")};
+    file.copy = file.size / (context_.cluster.topology.pcie_bandwidth * context_.cluster.gpus);
+    const std::optional<BytesPerSecond> out =
+        rate(storage.node_write, storage.write, file.write_limit);
+    std::string read_limit;
+    const std::optional<BytesPerSecond> in = rate(storage.node_read, storage.read, read_limit);
+    if (in) {
+      file.read = file.size / *in;
+    }
+    if (has("checkpoint.write")) {
+      file.write = seconds("checkpoint.write");
+      file.write_limit = "as given";
+    } else if (out) {
+      file.write = file.size / *out;
+    } else if (needs_write()) {
+      add("checkpoint.write",
+          "how long a checkpoint takes to write is not known: the topology names no storage",
+          "give checkpoint.write, or cluster.storage.write or .node_write");
+    }
+  }
+  bool needs_write() const {
+    return text("checkpoint.interval") != "never" &&
+           (!has("checkpoint.blocking") || text("checkpoint.mode") == "async");
+  }
+  std::string text(std::string_view path) const {
+    return has(path) ? values_.at(path).text : find_key(faults_keys(), path)->fallback;
+  }
+
+  void read_interval(const std::string& path, CheckpointTier& tier, const FaultsPlan& plan) {
+    const std::string word = text(path);
+    const std::array words{"never", "", "", "auto", "auto-simulated"};
+    const auto found = std::find(words.begin(), words.end(), word);
+    if (found != words.end()) {
+      tier.interval = static_cast<CheckpointTier::Interval>(found - words.begin());
+      return;
+    }
+    const Value& value = values_.at(path);
+    tier.interval =
+        value.in_steps ? CheckpointTier::Interval::Steps : CheckpointTier::Interval::Time;
+    const double tokens = context_.workload.training.tokens.value_or(0);
+    if (value.in_steps) {
+      tier.steps = value.number;
+      const double steps = std::ceil(tokens / context_.workload.tokens_per_step());
+      if (!plan.horizon && value.number > steps) {
+        add(path, fmt::format("a checkpoint every {:.0f} steps in a run of {:.0f} steps",
+                              value.number, steps));
+      }
+    } else {
+      tier.time = Seconds{value.number};
+      if (plan.horizon && tier.time > *plan.horizon) {
+        add(path, fmt::format("a checkpoint every {} in a run of {:.6g} days", value.text,
+                              plan.horizon->value / 86400));
+      }
+    }
+  }
+
+  void read_tiers(FaultsPlan& plan) {
+    CheckpointTier memory{.name = "peer memory"};
+    read_interval("checkpoint.memory.interval", memory, plan);
+    if (memory.interval != CheckpointTier::Interval::Never) {
+      memory.blocking = seconds("checkpoint.memory.blocking");
+      memory.persist = seconds("checkpoint.memory.persist");
+      memory.slowdown = get_.number("checkpoint.memory.slowdown");
+      memory.load = random("checkpoint.memory.load");
+      memory.survives_nodes = get_.count("checkpoint.memory.copies") - 1;
+      memory.survives_more = get_.number("checkpoint.memory.survives_more");
+      plan.spec.tiers.push_back(memory);
+    }
+    CheckpointTier storage{.name = "storage"};
+    read_interval("checkpoint.interval", storage, plan);
+    const bool async = text("checkpoint.mode") == "async";
+    storage.blocking = has("checkpoint.blocking") ? seconds("checkpoint.blocking")
+                       : async                    ? plan.file.copy
+                                                  : plan.file.write;
+    storage.persist = async ? plan.file.write : Seconds{};
+    storage.keep = get_.count("checkpoint.keep");
+    storage.in_flight = get_.count("checkpoint.in_flight");
+    storage.load = values_.has_below("checkpoint.load.") ? random("checkpoint.load")
+                                                         : Duration{.mean = load_time(plan.file)};
+    if (has("checkpoint.slowdown")) {
+      storage.slowdown = get_.number("checkpoint.slowdown");
+    } else if (async) {
+      contend(plan, static_cast<int>(plan.spec.tiers.size()));
+    }
+    plan.spec.tiers.push_back(storage);
+  }
+
+  /// Without a rate of reading a restart reads as long as a write takes.
+  static Seconds load_time(const CheckpointFile& file) { return file.read.value_or(file.write); }
+
+  /// Training keeps what a write leaves of the NICs.
+  void contend(FaultsPlan& plan, int tier) const {
+    const TopologySpec& topology = context_.cluster.topology;
+    if (!topology.storage.shares_nics || plan.file.write.value <= 0) {
+      return;
+    }
+    const double nics = static_cast<double>(nodes_) * topology.nics_per_node;
+    const BytesPerSecond taken = plan.file.size / plan.file.write / nics;
+    constexpr double kLeast = 0.01;
+    plan.states.push_back({.tier = tier,
+                           .all_nics = std::max(kLeast, 1 - taken / (topology.nic_bandwidth *
+                                                                     topology.nic_efficiency))});
+  }
+
+  void read_restart(FaultsSpec& spec) {
+    const auto part = [&](const char* key, const char* name) {
+      RestartPart one{.name = name, .duration = random(fmt::format("restart.{}", key))};
+      const bool ranks = std::string_view(key) == "communicators";
+      one.per_rank = ranks ? seconds("restart.per_rank") : Seconds{};
+      one.only_replacement = std::string_view(key) == "replace";
+      if (one.duration.mean.value > 0 || one.per_rank.value > 0) {
+        spec.restart.push_back(std::move(one));
+      }
+    };
+    part("diagnose", "diagnosis");
+    part("replace", "replacement");
+    part("reschedule", "rescheduling");
+    part("processes", "processes");
+    part("communicators", "communicators");
+    part("warm_up", "warm-up");
+  }
+
+  void read_recovery(FaultsSpec& spec) {
+    spec.spares = {.hot = get_.count("spares.hot"),
+                   .cold = get_.count("spares.cold"),
+                   .cold_start = random("spares.cold_start"),
+                   .repair = random("spares.repair")};
+    const int replicas = context_.workload.parallelism.data;
+    spec.recovery.kind = static_cast<RecoverySpec::Kind>(get_.count("recovery.kind"));
+    spec.recovery.min_replicas = has("recovery.min_replicas") ? get_.count("recovery.min_replicas")
+                                                              : std::max(1, replicas / 2);
+  }
+
+  void read_semantics(CampaignSemantics& semantics) const {
+    const auto flag = [&](const char* key) {
+      return get_.number(fmt::format("semantics.{}", key)) != 0;
+    };
+    semantics = {.fail_in_checkpoint = flag("fail_in_checkpoint"),
+                 .fail_in_detection = flag("fail_in_detection"),
+                 .fail_in_restart = flag("fail_in_restart"),
+                 .half_written_usable = flag("half_written_usable"),
+                 .last_checkpoint = flag("last_checkpoint"),
+                 .whole_steps = flag("whole_steps")};
+  }
+
+  Values values_;
+  Getter get_;
+  const FaultsContext& context_;
+  std::vector<Problem>& problems_;
+  int nodes_ = 1;
+};
+
+}  // namespace
+
+FaultsPlan make_faults_plan(const Values& scenario, const FaultsContext& context,
+                            std::vector<Problem>& problems) {
+  const Values own = scenario.below("faults.");
+  Values values = over_preset(own, context);
+  std::vector<std::string> assumptions = assumptions_of(values, own);
+  FaultsPlan plan = PlanReader(std::move(values), context, problems).read();
+  plan.assumptions = std::move(assumptions);
+  return plan;
+}
+
+FaultsFile load_faults_file(const std::string& name, const LoadOptions& options) {
+  const fs::path file =
+      find_file(name, "faults", {{name, 0, 0}, "", "", ""}, "", options.topologies / "faults");
+  const Values values = read_preset(file, faults_keys());
+  constexpr int kNodes = 1000;
+  constexpr int kGpus = 8;
+  ClusterSpec cluster{.gpus = kNodes * kGpus};
+  cluster.topology.gpus_per_node = kGpus;
+  cluster.topology.nics_per_node = kGpus;
+  std::vector<Problem> problems;
+  std::vector<SlowState> states;
+  const std::vector<FaultCause> causes = read_causes(values, cluster, states, problems);
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
+  FaultsFile found{.title = values.at("name").text,
+                   .gpus = Getter(values, faults_keys()).number("observed.gpus"),
+                   .causes = static_cast<int>(causes.size())};
+  for (const FaultCause& cause : causes) {
+    const bool strikes =
+        cause.arrivals.kind != Arrivals::Kind::None &&
+        (cause.effect == FaultCause::Effect::Stop || cause.effect == FaultCause::Effect::Corrupt);
+    const bool one_clock = cause.arrivals.kind != Arrivals::Kind::Exponential;
+    found.failures_per_day +=
+        strikes ? 86400 * (one_clock ? 1 : cause.count) / cause.arrivals.mean.value : 0;
+  }
+  return found;
+}
+
+}  // namespace danlu

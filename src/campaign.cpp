@@ -1,0 +1,146 @@
+#include "src/campaign.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "sim/base/error.hpp"
+#include "sim/report/campaign_trace.hpp"
+
+namespace danlu {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// To the precision of SimGrid's clock, so that what differs in the last bits (a folded and an
+/// unfolded step, say) makes the same campaign.
+Seconds to_nanoseconds(Seconds time) {
+  constexpr double kNano = 1e9;
+  return {std::round(time.value * kNano) / kNano};
+}
+
+/// The scenario with what is slow in a state.
+Scenario slowed(Scenario scenario, const SlowState& state) {
+  DegradedSpec& degraded = scenario.cluster.degraded;
+  const auto worsen = [](std::map<int, double>& of, double share) {
+    if (share != 1) {
+      const auto [at, added] = of.emplace(0, share);
+      at->second = added ? share : at->second * share;
+    }
+  };
+  worsen(degraded.gpus, state.slow_gpu);
+  worsen(degraded.nics, state.slow_nic);
+  worsen(degraded.scale_up, state.slow_scale_up);
+  TopologySpec& topology = scenario.cluster.topology;
+  topology.nic_bandwidth = topology.nic_bandwidth * state.all_nics;
+  return scenario;
+}
+
+/// The scenario with `replicas` of its replicas. The batch stays, rounded up to whole microbatches
+/// for each of them; empty where such a plan cannot run.
+std::optional<Scenario> shrunk(Scenario scenario, int replicas) {
+  Workload& workload = scenario.workload;
+  TrainingSpec& training = workload.training;
+  ParallelismSpec& parallelism = workload.parallelism;
+  parallelism.data = replicas;
+  scenario.cluster.gpus = replicas * parallelism.tensor * parallelism.pipeline;
+  const int together = training.chunks > 1 ? parallelism.pipeline : 1;  // interleaved: whole rounds
+  const int unit = training.micro_batch * replicas * together;
+  training.global_batch = (training.global_batch + unit - 1) / unit * unit;
+  const bool runs = problems(workload, scenario.cluster.gpus, scenario.cluster.gpu).empty() &&
+                    cluster_problem(scenario.cluster).empty();
+  return runs ? std::optional(std::move(scenario)) : std::nullopt;
+}
+
+/// Fills in the slowdowns of the states that are to be played.
+void play_states(const Scenario& scenario, Seconds healthy, FaultsPlan& plan,
+                 const CommonOptions& common) {
+  for (const SlowState& state : plan.states) {
+    const double slowdown = std::max(1.0, play_step(slowed(scenario, state), common) / healthy);
+    if (state.cause >= 0) {
+      FaultCause& cause = plan.spec.causes[static_cast<std::size_t>(state.cause)];
+      cause.slowdown = slowdown;
+      spdlog::info("{}: steps take {:.4f} times as long", cause.name, slowdown);
+    } else {
+      plan.spec.tiers[static_cast<std::size_t>(state.tier)].slowdown = slowdown;
+      spdlog::info("during a checkpoint's write steps take {:.4f} times as long", slowdown);
+    }
+  }
+}
+
+/// The step with fewer replicas, for each number that the job may shrink to; one play for each
+/// number of microbatches, since that decides the step. Empty where the job never shrinks.
+std::vector<Seconds> play_shrunk(const Scenario& scenario, Seconds healthy, const FaultsPlan& plan,
+                                 const CommonOptions& common) {
+  if (plan.spec.recovery.kind == RecoverySpec::Kind::Restart) {
+    return {};
+  }
+  const int all = scenario.workload.parallelism.data;
+  std::vector<Seconds> steps(static_cast<std::size_t>(all), healthy);
+  std::map<int, Seconds> played;  // by microbatches
+  for (int replicas = all - 1; replicas >= 1; --replicas) {
+    const double share = static_cast<double>(all) / replicas;
+    Seconds& step = steps[static_cast<std::size_t>(replicas - 1)];
+    step = healthy * share;
+    const std::optional<Scenario> less =
+        replicas < plan.spec.recovery.min_replicas ? std::nullopt : shrunk(scenario, replicas);
+    if (!less) {
+      continue;
+    }
+    const auto [at, added] = played.emplace(less->workload.microbatches(), Seconds{});
+    if (added) {
+      at->second = to_nanoseconds(play_step(*less, common));
+      spdlog::info("{} of {} replicas: step {:.6g} s", replicas, all, at->second.value);
+    }
+    step = at->second;
+  }
+  return steps;
+}
+
+}  // namespace
+
+FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
+                           const CommonOptions& common) {
+  FaultsPlan plan = *scenario.faults;
+  const Seconds step = to_nanoseconds(healthy.step.time);
+  const double mfu = healthy.step.mfu * (healthy.step.time / step);
+  play_states(scenario, step, plan, common);
+  const TopologySpec& topology = scenario.cluster.topology;
+  CampaignJob job{.gpus_per_node = std::min(topology.gpus_per_node, scenario.cluster.gpus),
+                  .replicas = scenario.workload.parallelism.data,
+                  .step = step};
+  job.nodes = (scenario.cluster.gpus + job.gpus_per_node - 1) / job.gpus_per_node;
+  job.shrunk_step = play_shrunk(scenario, step, plan, common);
+  if (plan.horizon) {
+    job.horizon = *plan.horizon;
+    job.steps = std::ceil(*plan.horizon / step) + 1;  // more than can be done by then
+  } else {
+    job.steps = std::ceil(*scenario.workload.training.tokens / scenario.workload.tokens_per_step());
+  }
+  const std::vector<FaultsProblem> found = faults_problems(job, plan.spec);
+  check(found.empty(), found.empty() ? "" : found[0].field + " " + found[0].message);
+  return measure_faults(study(job, std::move(plan)), to_nanoseconds({mfu}).value,
+                        scenario.cluster.gpu.dollars_per_hour);
+}
+
+void check_timeline(const fs::path& file) {
+  if (file.extension() != ".json" && file.extension() != ".csv") {
+    throw InputError(Problem{{"--timeline", 0, 0},
+                             fmt::format("'{}' ends neither in .json nor in .csv", file.string()),
+                             ".json is a trace for Perfetto, .csv a table",
+                             ""});
+  }
+}
+
+void write_timeline(const FaultsReport& faults, const fs::path& file) {
+  const FaultsSpec spec = with_intervals(faults.study.job, faults.study.plan.spec);
+  const CampaignTrial trial = run_trial(faults.study.job, spec, 0, true);
+  write_file(file,
+             file.extension() == ".csv" ? campaign_csv(trial, spec) : campaign_trace(trial, spec));
+  spdlog::info("timeline written to {}", file.string());
+}
+
+}  // namespace danlu

@@ -1,0 +1,19 @@
+// From a played step to a campaign: plays the steps of the states that it needs, each in a child,
+// then the campaign itself.
+#pragma once
+
+#include "sim/report/report.hpp"
+#include "src/simulation.hpp"
+
+namespace danlu {
+
+/// The campaign of a scenario that has one, whose healthy step has been played.
+FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
+                           const CommonOptions& common);
+
+/// Writes the first run of the campaign: a Perfetto trace for .json, a table for .csv.
+void write_timeline(const FaultsReport& faults, const std::filesystem::path& file);
+/// Throws InputError unless `file` ends in one of these.
+void check_timeline(const std::filesystem::path& file);
+
+}  // namespace danlu

@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# Campaigns as their user meets them: the report's parts add up, the same seed gives the same bytes
+# whatever the number of threads, the folding and the order of keys, and timelines are whole.
+# Usage: faults_test.sh REPO_ROOT DANLU_BINARY
+set -uo pipefail
+root=$1
+danlu=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$root" || exit 1
+# shellcheck source=tests/support/checks.sh
+source "$root/tests/support/checks.sh"
+
+expect() { check "$1" same "$3" "$2"; }     # NAME EXPECTED ACTUAL
+expect_has() { check "$1" has "$3" "$2"; }  # NAME WORDS TEXT
+call() { # runs danlu; sets out, err, code
+  "$danlu" "$@" >"$work/out" 2>"$work/err" </dev/null
+  code=$?
+  out=$(<"$work/out")
+  err=$(<"$work/err")
+}
+# The `faults` object of a JSON report.
+faults() { sed -n '/^  "faults": {/,/^  }/p' <<<"$out"; }
+# The sum of the numbers of an object right below `faults`.
+sum_of() {
+  faults | sed -n "/^    \"$1\": {/,/^    }/p" |
+    awk -F ': ' 'NF == 2 { sum += $2 } END { printf "%.3f", sum }'
+}
+# The mean of a quantity with its distribution.
+mean_of() {
+  faults | sed -n "/^    \"$1\": {/,/^    }/p" |
+    awk -F ': ' '$1 ~ /"mean"/ { printf "%.3f", $2 }'
+}
+
+# Four stages of two data-parallel replicas on four nodes that fail every few hours.
+cat >"$work/a.yaml" <<'YAML'
+name: small
+model: {layers: 8, hidden: 4096, heads: 32, vocab: 32768}
+cluster: {topology: dgx-a100, gpus: 32}
+parallelism: {tensor: 4, pipeline: 4, data: 2}
+training: {global_batch: 64, sequence_length: 2048, micro_batch: 1}
+faults:
+  days: 5
+  trials: 40
+  seed: 7
+  causes:
+    host: {mtbf: 30 h, permanent: 0.5}
+    link: {component: nic, mtbf: 400 h, effect: degrade, slow_nic: 0.25, duration: 20 min}
+    software: {component: job, mtbf: 9 h}
+  detection: {mean: 4 min, distribution: exponential}
+  restart: {reschedule: {mean: 5 min, distribution: log-normal, shape: 1}}
+  checkpoint: {interval: 30 min, write: 20 s}
+  spares: {hot: 1, repair: 12 h}
+YAML
+# The same with its keys in another order.
+cat >"$work/b.yaml" <<'YAML'
+faults:
+  spares: {repair: 12 h, hot: 1}
+  checkpoint: {write: 20 s, interval: 30 min}
+  restart: {reschedule: {shape: 1, distribution: log-normal, mean: 5 min}}
+  detection: {distribution: exponential, mean: 4 min}
+  causes:
+    software: {mtbf: 9 h, component: job}
+    link: {duration: 20 min, slow_nic: 0.25, effect: degrade, component: nic, mtbf: 400 h}
+    host: {permanent: 0.5, mtbf: 30 h}
+  seed: 7
+  trials: 40
+  days: 5
+training: {micro_batch: 1, sequence_length: 2048, global_batch: 64}
+parallelism: {data: 2, pipeline: 4, tensor: 4}
+cluster: {gpus: 32, topology: dgx-a100}
+model: {vocab: 32768, heads: 32, hidden: 4096, layers: 8}
+name: small
+YAML
+
+call run --json "$work/a.yaml"
+expect 'a campaign exits 0' 0 "$code"
+expect 'and says nothing on stderr' '' "$err"
+for name in ettr goodput failures wall_time_s mean stderr lost_s by_cause checkpoint what_if; do
+  expect_has 'the faults object has its fixed names' "\"$name\":" "$(faults)"
+done
+expect 'five days were played' 432000.000 "$(mean_of wall_time_s)"
+expect 'the parts add up to the wall time' 432000.000 "$(sum_of time_s)"
+gpu_time=$(awk 'BEGIN { printf "%.3f", 432000 * (32 + 8) }')
+expect 'and those of GPU time to that of all GPUs and spares' "$gpu_time" "$(sum_of gpu_time_s)"
+expect_has 'a slow link was played' '"slowdown": 1.' "$(faults)"
+base=$(faults)
+
+call run --json "$work/b.yaml"
+expect 'the order of keys does not matter' "$base" "$(faults)"
+call run --json "$work/a.yaml" --set fold=off
+expect 'nor does folding' "$base" "$(faults)"
+if command -v taskset >/dev/null; then
+  "$danlu" --version >/dev/null
+  taskset -c 0 "$danlu" run --json "$work/a.yaml" >"$work/out" 2>/dev/null
+  out=$(<"$work/out")
+  expect 'nor does the number of threads' "$base" "$(faults)"
+fi
+call run --json "$work/a.yaml" --set faults.seed=8
+check 'another seed makes other runs' differ "$base" "$(faults)"
+
+call run "$work/a.yaml"
+for words in 'Faults' 'ETTR' 'goodput' 'Where the days went' 'By cause' 'What would help' \
+  'half the failures' 'Checkpoints'; do
+  expect_has 'the text tells it' "$words" "$out"
+done
+call compare "$work/a.yaml" "$work/b.yaml"
+expect_has 'compare shows both' 'With faults' "$out"
+
+call run "$work/a.yaml" --set faults.what_if=false --timeline "$work/t.csv"
+expect 'a timeline exits 0' 0 "$code"
+expect 'a CSV has its header' 'begin_s,end_s,event,part,cause,component,step,replicas' \
+  "$(head -n 1 "$work/t.csv")"
+# What the job does follows without gaps.
+states='^(train|checkpoint|detection|waiting|restart|stalled|maintenance)$'
+gaps=$(awk -F , -v states="$states" 'NR > 1 && $3 ~ states {
+  if ($1 - end > 1e-3 || end - $1 > 1e-3) ++gaps
+  end = $2
+} END { printf "%d gaps, to %.0f", gaps, end }' "$work/t.csv")
+expect 'the job does one thing after another' '0 gaps, to 432000' "$gaps"
+call run "$work/a.yaml" --set faults.what_if=false --timeline "$work/t.json"
+expect_has 'a trace has events' '"name":"train"' "$(<"$work/t.json")"
+expect_has 'and is whole' ']}' "$(tail -n 1 "$work/t.json")"
+call run "$work/a.yaml" --timeline "$work/t.txt"
+expect 'another ending exits 2' 2 "$code"
+expect_has 'and says which there are' '.json' "$err"
+call run "$work/a.yaml" --set faults.what_if=false --timeline "$work/none/t.csv"
+expect 'an unwritable timeline exits 2' 2 "$code"
+expect 'no half-written file stays' '' "$(find "$work" -name '*.tmp')"
+call run scenarios/learn/02-two-gpus-and-a-wire.yaml --timeline "$work/t.csv"
+expect 'a timeline without faults exits 2' 2 "$code"
+
+# One failure, two hours and a minute after the start: what ran since the last checkpoint is redone.
+call run --json "$work/a.yaml" --set faults.random=false --set faults.trials=1 \
+  --set 'faults.events=[{time: 121 min, cause: host}]'
+expect 'an event is one failure' 1.000 "$(mean_of failures_distribution)"
+call run --json "$work/a.yaml" --set faults.random=false --set faults.trials=1
+expect_has 'without events nothing is redone' '"redone": 0.0' "$(faults)"
+call list faults
+expect 'list faults exits 0' 0 "$code"
+expect_has 'and names presets' 'llama3-405b' "$out"
+call list faults --json
+expect_has 'as JSON too' '"failures_per_1000_node_days"' "$out"
+
+end_of_checks
