@@ -372,6 +372,9 @@ std::span<const KeyRow> faults_keys() {
 }
 
 std::optional<std::string_view> rest_below(std::string_view pattern, std::string_view section) {
+  if (section.ends_with('.')) {
+    return std::nullopt;  // a name is missing
+  }
   while (!section.empty()) {
     const std::string_view wanted = pattern.substr(0, pattern.find('.'));
     const std::string_view found = section.substr(0, section.find('.'));
