@@ -134,10 +134,10 @@ declare -A allowed=(
   [collective]='base cluster'
   [plan]='base cluster workload collective'
   [engine]='base cluster collective plan'
-  [report]='base cluster workload collective plan'
-  [scenario]='base cluster workload collective'
+  [report]='base cluster workload collective plan campaign'
+  [scenario]='base cluster workload collective campaign'
   [validation]='base cluster workload collective scenario'
-  [campaign]='base cluster workload plan report'
+  [campaign]='base'
 )
 for from in "${layers[@]}"; do
   lines=()
