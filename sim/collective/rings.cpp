@@ -111,6 +111,14 @@ class RingSearch {
   int steps_ = 0;
 };
 
+LinkCounts times(LinkCounts links, int factor, int divisor) {
+  for (std::vector<int>& row : links) {
+    std::transform(row.begin(), row.end(), row.begin(),
+                   [&](int count) { return count * factor / divisor; });
+  }
+  return links;
+}
+
 /// Rings inside one node that is joined by direct links: as many as the rank with the fewest links
 /// has, or twice as many that share the links by two, or fewer. None if there is none.
 std::vector<Order> mesh_rings(const LinkCounts& links) {
@@ -119,19 +127,23 @@ std::vector<Order> mesh_rings(const LinkCounts& links) {
     return {};
   }
   int degree = std::accumulate(links[0].begin(), links[0].end(), 0);
+  int common = 0;  // pairs with three links each: every ring three times
   for (const std::vector<int>& row : links) {
     degree = std::min(degree, std::accumulate(row.begin(), row.end(), 0));
+    common = std::accumulate(row.begin(), row.end(), common,
+                             [](int a, int b) { return std::gcd(a, b); });
   }
-  for (int wanted = degree; wanted > 0; --wanted) {
-    std::vector<Order> rings = RingSearch(links, wanted).run();
-    if (rings.empty() && wanted == degree) {
-      LinkCounts doubled = links;
-      for (std::vector<int>& row : doubled) {
-        std::transform(row.begin(), row.end(), row.begin(), [](int count) { return 2 * count; });
-      }
-      rings = RingSearch(std::move(doubled), 2 * degree).run();
+  common = std::max(common, 1);
+  for (int wanted = degree / common; wanted > 0; --wanted) {
+    std::vector<Order> found = RingSearch(times(links, 1, common), wanted).run();
+    if (found.empty() && wanted == degree / common) {
+      found = RingSearch(times(links, 2, common), 2 * wanted).run();
     }
-    if (!rings.empty()) {
+    if (!found.empty()) {
+      std::vector<Order> rings;
+      for (int i = 0; i < common; ++i) {
+        rings.insert(rings.end(), found.begin(), found.end());
+      }
       return rings;
     }
   }
