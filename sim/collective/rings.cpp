@@ -116,51 +116,43 @@ class RingSearch {
   int steps_ = 0;
 };
 
-/// Rings over direct links: as many as the rank with the fewest links has, or twice as many that
-/// share the links by two, or fewer. None if there is none.
-std::vector<Order> single_mesh_rings(const LinkCounts& links) {
-  int degree = std::accumulate(links[0].begin(), links[0].end(), 0);
-  for (const std::vector<int>& row : links) {
-    degree = std::min(degree, std::accumulate(row.begin(), row.end(), 0));
+LinkCounts times(LinkCounts links, int factor, int divisor) {
+  for (std::vector<int>& row : links) {
+    std::transform(row.begin(), row.end(), row.begin(),
+                   [&](int count) { return count * factor / divisor; });
   }
-  for (int wanted = degree; wanted > 0; --wanted) {
-    std::vector<Order> rings = RingSearch(links, wanted).run();
-    if (rings.empty() && wanted == degree) {
-      LinkCounts doubled = links;
-      for (std::vector<int>& row : doubled) {
-        std::transform(row.begin(), row.end(), row.begin(), [](int count) { return 2 * count; });
-      }
-      rings = RingSearch(std::move(doubled), 2 * degree).run();
-    }
-    if (!rings.empty()) {
-      return rings;
-    }
-  }
-  return {};
+  return links;
 }
 
-/// The same inside one node. Where all pairs have a multiple of m links, the rings over single
-/// links are there m times.
-std::vector<Order> mesh_rings(LinkCounts links) {
+/// Rings inside one node that is joined by direct links: as many as the rank with the fewest links
+/// has, or twice as many that share the links by two, or fewer. None if there is none.
+std::vector<Order> mesh_rings(const LinkCounts& links) {
   constexpr std::size_t kLargestSearch = 16;  // the search is exponential
   if (links.size() > kLargestSearch) {
     return {};
   }
-  int multiple = 0;
+  int degree = std::accumulate(links[0].begin(), links[0].end(), 0);
+  int common = 0;  // pairs with three links each: every ring three times
   for (const std::vector<int>& row : links) {
-    multiple = std::accumulate(row.begin(), row.end(), multiple,
-                               [](int common, int count) { return std::gcd(common, count); });
+    degree = std::min(degree, std::accumulate(row.begin(), row.end(), 0));
+    common = std::accumulate(row.begin(), row.end(), common,
+                             [](int a, int b) { return std::gcd(a, b); });
   }
-  for (std::vector<int>& row : links) {
-    std::transform(row.begin(), row.end(), row.begin(),
-                   [&](int count) { return multiple > 0 ? count / multiple : 0; });
+  common = std::max(common, 1);
+  for (int wanted = degree / common; wanted > 0; --wanted) {
+    std::vector<Order> found = RingSearch(times(links, 1, common), wanted).run();
+    if (found.empty() && wanted == degree / common) {
+      found = RingSearch(times(links, 2, common), 2 * wanted).run();
+    }
+    if (!found.empty()) {
+      std::vector<Order> rings;
+      for (int i = 0; i < common; ++i) {
+        rings.insert(rings.end(), found.begin(), found.end());
+      }
+      return rings;
+    }
   }
-  const std::vector<Order> once = single_mesh_rings(links);
-  std::vector<Order> rings;
-  for (int i = 0; i < multiple; ++i) {
-    rings.insert(rings.end(), once.begin(), once.end());
-  }
-  return rings;
+  return {};
 }
 
 bool is_full_mesh(const LinkCounts& links) {
