@@ -11,6 +11,11 @@ constexpr double kMinute = 60;
 constexpr double kHour = 3600;
 constexpr double kDay = 86400;
 
+/// Whether faults of the cause end the job, without notice.
+bool stops(const FaultCause& cause) {
+  return cause.effect == FaultCause::Effect::Stop || cause.effect == FaultCause::Effect::Corrupt;
+}
+
 std::string days(Seconds time) {
   return fmt::format("{:.2f} d", time.value / kDay);
 }
@@ -77,31 +82,36 @@ std::vector<std::size_t> by_loss(const Campaign& campaign) {
 
 void add_causes(const FaultsReport& faults, Page& page) {
   const Campaign& campaign = faults.study.campaign;
+  const std::vector<FaultCause>& causes = faults.study.plan.spec.causes;
   double all = 0;
-  for (const CampaignStatistic& cause : campaign.faults_by_cause) {
-    all += cause.mean;
+  for (std::size_t i = 0; i < causes.size(); ++i) {
+    all += stops(causes[i]) ? campaign.faults_by_cause[i].mean : 0;
   }
   page.line("");
   page.line("  {:<34} {:>9} {:>8} {:>10} {:>10}", "By cause", "faults", "share", "lost", "each");
   for (const std::size_t i : by_loss(campaign)) {
     const double count = campaign.faults_by_cause[i].mean;
     const Seconds lost = campaign.lost_by_cause[i].total();
-    page.line("    {:<32} {:>9.2f} {:>8} {:>10} {:>10}", faults.study.plan.spec.causes[i].name,
-              count, percent(all > 0 ? count / all : 0), days(lost),
+    page.line("    {:<32} {:>9.2f} {:>8} {:>10} {:>10}", causes[i].name, count,
+              stops(causes[i]) && all > 0 ? percent(count / all) : "-", days(lost),
               count > 0 ? fmt::format("{:.1f} min", lost.value / count / kMinute) : "");
   }
 }
 
 /// How much a failure may cost for an ETTR of 90 %, against what it costs.
-void add_allowance(const Campaign& campaign, Page& page) {
+void add_allowance(const CampaignStudy& study, Page& page) {
   constexpr double kGoal = 0.9;
-  const double stops = campaign.failures.mean;
-  if (stops < 1) {
-    return;
-  }
+  const Campaign& campaign = study.campaign;
+  double failures = 0;
   Seconds lost;
-  for (const CampaignTime& cause : campaign.lost_by_cause) {
-    lost += cause.total();
+  for (std::size_t i = 0; i < study.plan.spec.causes.size(); ++i) {
+    if (stops(study.plan.spec.causes[i])) {
+      failures += campaign.faults_by_cause[i].mean;
+      lost += campaign.lost_by_cause[i].total();
+    }
+  }
+  if (failures < 1) {
+    return;
   }
   const Seconds other = Seconds{campaign.wall.mean} - campaign.time[CampaignPart::Useful] - lost;
   const Seconds allowed = Seconds{campaign.wall.mean} * (1 - kGoal) - other;
@@ -110,10 +120,10 @@ void add_allowance(const Campaign& campaign, Page& page) {
     page.line(
         "  A failure costs {:.1f} min; ETTR is above {:.0f} % while it costs less than {:.1f} "
         "min.",
-        lost.value / stops / kMinute, 100 * kGoal, allowed.value / stops / kMinute);
+        lost.value / failures / kMinute, 100 * kGoal, allowed.value / failures / kMinute);
   } else {
-    page.line("  A failure costs {:.1f} min; checkpoints alone keep ETTR below {:.0f} %.",
-              lost.value / stops / kMinute, 100 * kGoal);
+    page.line("  A failure costs {:.1f} min; what else is lost keeps ETTR below {:.0f} %.",
+              lost.value / failures / kMinute, 100 * kGoal);
   }
 }
 
@@ -125,9 +135,9 @@ void add_checkpoint(const FaultsReport& faults, Page& page) {
   }
   const CheckpointTier& tier = study.campaign.tiers.back();
   page.line("");
-  page.line("  Checkpoints: {:.1f} in a run; {} in {} ({}), training stands still for {}",
-            study.campaign.checkpoints, to_text(file.size), to_text(file.write), file.write_limit,
-            to_text(tier.blocking));
+  page.line("  Checkpoints: {} in a run; {} in {} ({}), training stands still for {}",
+            thousands(study.campaign.checkpoints), to_text(file.size), to_text(file.write),
+            file.write_limit, to_text(tier.blocking));
   if (!study.interval) {
     return;
   }
@@ -152,9 +162,9 @@ void add_what_if(const CampaignStudy& study, Page& page) {
     return;
   }
   page.line("");
-  page.line("  {:<36} {:>10} {:>10}", "What would help", "saves", "ETTR");
+  page.line("  {:<40} {:>10} {:>10}", "What would help", "saves", "ETTR");
   for (const WhatIf& remedy : study.what_if) {
-    page.line("    {:<34} {:>10} {:>10}", remedy.name, days(remedy.saved),
+    page.line("    {:<38} {:>10} {:>10}", remedy.name, days(remedy.saved),
               percent(remedy.ettr.mean));
   }
 }
@@ -249,7 +259,7 @@ void add_faults(const FaultsReport& faults, Page& page) {
   add_outcome(faults, page);
   add_time(faults.study.campaign, page);
   add_causes(faults, page);
-  add_allowance(faults.study.campaign, page);
+  add_allowance(faults.study, page);
   add_checkpoint(faults, page);
   add_what_if(faults.study, page);
   add_assumptions(plan, page);

@@ -200,7 +200,7 @@ std::vector<KeyRow> faults_section_keys() {
            "Other keys override it"),
       number("days", 0.0001, 1e5, "",
              "Play that many days of wall time; the tokens of training.tokens if left out"),
-      count("trials", 1, 100000, "100", "Runs with other random numbers"),
+      count("trials", 1, 100000, "50", "Runs with other random numbers"),
       number("seed", 0, 1e15, "1", "Of the random numbers"),
       flag("what_if", "true", "Also play what would help, on the same random numbers"),
   };

@@ -384,7 +384,11 @@ std::optional<std::string_view> rest_below(std::string_view pattern, std::string
       return std::nullopt;
     }
     pattern.remove_prefix(wanted.size() + 1);
-    section.remove_prefix(std::min(found.size() + 1, section.size()));
+    const bool more = found.size() < section.size();
+    section.remove_prefix(found.size() + (more ? 1 : 0));
+    if (more && section.empty()) {
+      return std::nullopt;  // "training." has a part without a name
+    }
   }
   return pattern;
 }

@@ -124,6 +124,10 @@ class PlanReader {
       if (path.starts_with("causes[")) {
         const auto cause = static_cast<std::size_t>(std::stoi(path.substr(bracket + 1)));
         path = "causes." + spec.causes[cause].name + path.substr(path.find(']') + 1);
+        const std::size_t detection = path.rfind(".detection.");
+        if (detection != std::string::npos && !values_.has_below(path.substr(0, detection + 11))) {
+          path.erase(0, detection + 1);  // that of all causes
+        }
       } else if (path.starts_with("tiers[")) {
         path = "checkpoint" + path.substr(path.find(']') + 1);
       }

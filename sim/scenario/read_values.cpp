@@ -208,7 +208,8 @@ class Reader {
     }
     add(node.IsNull() ? key_mark : node.Mark(),
         fmt::format("'{}' must be a mapping of keys, found {}", path, node_kind(node)),
-        fmt::format("keys of '{}': {}", path, fmt::join(names_below(path), ", ")));
+        is_any(path) ? "for example {NAME: {...}}, with names of your choice"
+                     : fmt::format("keys of '{}': {}", path, fmt::join(names_below(path), ", ")));
     values_.set_wrong(path);
   }
 
