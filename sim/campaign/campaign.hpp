@@ -65,7 +65,8 @@ struct CampaignTime {
 /// A stretch of the run, or an instant (begin == end).
 struct CampaignEvent {
   /// Train, Checkpoint, Detection, Waiting, Restart, Stalled and Maintenance follow one another
-  /// without gaps. Persist, Degraded, Repair run beside them. Failure, Rollback, Resize are instants.
+  /// without gaps. Persist, Degraded, Repair run beside them. Failure, Rollback, Resize are
+  /// instants.
   enum class Kind {
     Train,
     Checkpoint,

@@ -4,8 +4,9 @@
 //   tau  useful work between checkpoints      C  blocking time of a checkpoint
 //   M    mean time between failures (mtbf)    R  restart      D  detection, sheltered
 //
-// Sources: J. Young, CACM 17 (1974) 530; J. Daly, FGCS 22 (2006) 303, doi:10.1016/j.future.2004.11.016;
-// A. Kokolis et al., arXiv:2410.21680 (ETTR estimate). The rest is derived in docs/explain/faults.md.
+// Sources: J. Young, CACM 17 (1974) 530; J. Daly, FGCS 22 (2006) 303,
+// doi:10.1016/j.future.2004.11.016; A. Kokolis et al., arXiv:2410.21680 (ETTR estimate). The rest
+// is derived in docs/explain/faults.md.
 #pragma once
 
 #include "sim/base/units.hpp"
