@@ -1,9 +1,9 @@
 // One run, from one thing that happens to the next:
 //
-//   train until something happens --> a save is due   --> save, perhaps grow
-//        ^                        |-> a fault         --> stop, degrade, corrupt or planned stop
-//        |                        |-> corruption noticed, time-out of a degradation --> stop
-//        |                        `-> something beside the job changes the pace
+//   train until something happens ---> a save is due    ---> save, perhaps grow
+//        ^                        |--> a fault           ---> stop, degrade, corrupt, planned stop
+//        |                        |--> corruption noticed, time-out of a degradation ---> stop
+//        |                        `--> something beside the job changes the pace
 //        |
 //        `------ restart <--- wait for nodes <--- detection <--- rollback <--- stop
 //                   |               a failure on the way starts the row again  ^

@@ -20,7 +20,8 @@ using testing::restart_part;
 
 constexpr double kHour = 3600;
 constexpr double kMinute = 60;
-/// A job of `work` hours that fails every `mtbf` hours and saves every `interval`; all in hours.
+
+/// A job that fails every `mtbf` and saves every `interval`; all in hours.
 struct Hours {
   double work, mtbf, restart, checkpoint, interval, detection = 0;
 
