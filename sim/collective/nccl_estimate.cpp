@@ -322,7 +322,7 @@ class Model {
   int ranks_;
   int nodes_;
   double per_node_;
-  const Generation* known_ = &kGenerations.front();  // older ones count as the oldest here
+  const Generation* known_ = &kGenerations.front();
   const Hops* hops_ = nullptr;
   double links_ = 0;  // of a GPU
   double nic_ = 0;
