@@ -161,29 +161,40 @@ std::optional<IntervalStudy> used_interval(const CampaignJob& job, const FaultsS
   }
   const CheckpointTier& tier = campaign.tiers.back();
   const bool in_steps = tier.interval == CheckpointTier::Interval::Steps;
-  return IntervalStudy{.tier = static_cast<int>(spec.tiers.size()) - 1,
-                       .used = in_steps ? job.step * tier.steps : tier.time};
+  return IntervalStudy{.used = in_steps ? job.step * tier.steps : tier.time};
 }
 
 /// The best interval by formula, and what others around it cost.
 void compare_intervals(const CampaignJob& job, const FaultsSpec& spec, IntervalStudy& found,
                        int threads) {
   using Interval = CheckpointTier::Interval;
-  FaultsSpec automatic = spec;
-  automatic.tiers.back().interval = Interval::Auto;
-  const CheckpointTier formula = with_intervals(job, automatic).tiers.back();
-  if (formula.interval == Interval::Time && std::isfinite(formula.time.value) &&
-      formula.time.value > 0) {
-    found.formula = formula.time;
-    found.curve = interval_curve(job, spec, found.tier, around(formula.time), threads);
-    const auto best = std::max_element(
-        found.curve.begin(), found.curve.end(),
-        [](const IntervalPoint& a, const IntervalPoint& b) { return a.ettr.mean < b.ettr.mean; });
-    found.best = best->interval;
+  FaultsSpec other = spec;
+  CheckpointTier& tier = other.tiers.back();
+  tier.interval = Interval::Auto;
+  const CheckpointTier formula = with_intervals(job, other).tiers.back();
+  if (formula.interval != Interval::Time || !std::isfinite(formula.time.value) ||
+      formula.time.value <= 0) {
+    return;
+  }
+  found.formula = formula.time;
+  tier.interval = Interval::Time;
+  double best = 0;
+  for (const Seconds interval : around(formula.time)) {
+    tier.time = interval;
+    const Campaign campaign = run_campaign(job, other, threads);
+    found.curve.push_back({interval, ettr_of(campaign), campaign.ettr.stderr_of_mean});
+    if (found.curve.back().ettr > best) {
+      best = found.curve.back().ettr;
+      found.best = interval;
+    }
   }
 }
 
 }  // namespace
+
+double ettr_of(const Campaign& campaign) {
+  return campaign.time[CampaignPart::Useful].value / campaign.wall.mean;
+}
 
 std::vector<CampaignRemedy> remedies(const FaultsPlan& plan) {
   std::vector<CampaignRemedy> found;
@@ -224,7 +235,7 @@ CampaignStudy study(const CampaignJob& job, FaultsPlan plan, int threads) {
     const Campaign other = run_campaign(job, remedy.spec, threads);
     const Seconds wall = wall_of(result.campaign, other);
     result.what_if.push_back(
-        {remedy.name, other.ettr, wall, wall_of(result.campaign, result.campaign) - wall});
+        {remedy.name, ettr_of(other), wall, wall_of(result.campaign, result.campaign) - wall});
   }
   std::stable_sort(result.what_if.begin(), result.what_if.end(),
                    [](const WhatIf& a, const WhatIf& b) { return a.saved > b.saved; });

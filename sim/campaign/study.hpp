@@ -21,18 +21,23 @@ struct CampaignRemedy {
 /// What a remedy brings. Days are those of the work that the unchanged campaign does.
 struct WhatIf {
   std::string name;
-  CampaignStatistic ettr;
+  double ettr = 0;
   Seconds wall;   // for the same work
   Seconds saved;  // by the remedy
 };
 
+struct IntervalTrial {
+  Seconds interval;
+  double ettr = 0;
+  double stderr_of_ettr = 0;
+};
+
 /// The storage tier's interval: the best by formula and by trying, and what others cost.
 struct IntervalStudy {
-  int tier = 0;
   Seconds used;
   std::optional<Seconds> formula;  // none: nothing fails, or saves cost nothing
   Seconds best;                    // of the curve
-  std::vector<IntervalPoint> curve;
+  std::vector<IntervalTrial> curve;
 };
 
 struct CampaignStudy {
@@ -42,6 +47,9 @@ struct CampaignStudy {
   std::optional<IntervalStudy> interval;  // none without checkpoints
   std::vector<WhatIf> what_if;            // most days saved first
 };
+
+/// Useful time over all time, of all trials together (each trial's own has another mean).
+double ettr_of(const Campaign& campaign);
 
 /// Every remedy that changes something.
 std::vector<CampaignRemedy> remedies(const FaultsPlan& plan);

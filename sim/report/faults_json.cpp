@@ -69,10 +69,10 @@ Json checkpoint_json(const CampaignStudy& study) {
   Json best = nullptr;
   if (study.interval && study.interval->formula) {
     best = study.interval->best.value;
-    for (const IntervalPoint& point : study.interval->curve) {
+    for (const IntervalTrial& point : study.interval->curve) {
       curve.push_back({{"interval_s", point.interval.value},
-                       {"ettr", point.ettr.mean},
-                       {"ettr_stderr", point.ettr.stderr_of_mean}});
+                       {"ettr", point.ettr},
+                       {"ettr_stderr", point.stderr_of_ettr}});
     }
   }
   return {{"bytes", study.plan.file.size.value},
@@ -98,13 +98,13 @@ Json faults_json(const FaultsReport& faults) {
     what_if.push_back({{"remedy", remedy.name},
                        {"saved_s", remedy.saved.value},
                        {"wall_s", remedy.wall.value},
-                       {"ettr", remedy.ettr.mean}});
+                       {"ettr", remedy.ettr}});
   }
   return {{"name", study.plan.name.empty() ? Json(nullptr) : Json(study.plan.name)},
           {"trials", campaign.trials},
           {"seed", study.plan.spec.seed},
           {"finished", campaign.finished},
-          {"ettr", campaign.ettr.mean},
+          {"ettr", ettr_of(campaign)},
           {"ettr_distribution", statistic_json(campaign.ettr)},
           {"goodput", faults.goodput},
           {"failures", campaign.failures.mean},

@@ -34,17 +34,18 @@ void add_outcome(const FaultsReport& faults, Page& page) {
             whole ? spread(campaign.wall, kDay, " days") : "of wall time");
   page.line("  {:<22} {:>12}   the same steps, nothing failing and nothing saved", "without faults",
             days(faults.fault_free));
-  page.line("  {:<22} {:>12}   {}", "ETTR", percent(campaign.ettr.mean),
+  page.line("  {:<22} {:>12}   {}", "ETTR", percent(ettr_of(campaign)),
             fmt::format("useful time over all time, +- {:.2f} % (standard error)",
                         100 * campaign.ettr.stderr_of_mean));
   page.line("  {:<22} {:>12}   MFU of everything paid for, {} included", "goodput",
             percent(faults.goodput),
             fmt::format("{} spare nodes",
                         faults.study.plan.spec.spares.hot + faults.study.plan.spec.spares.cold));
-  const double stops = campaign.failures.mean;
+  const double failures = campaign.failures.mean;
   page.line(
-      "  {:<22} {:>12}   {}{}", "failures", fmt::format("{:.1f}", stops),
-      stops > 0 ? fmt::format("one every {}", long_time(Seconds{campaign.wall.mean / stops})) : "",
+      "  {:<22} {:>12}   {}{}", "failures", fmt::format("{:.1f}", failures),
+      failures > 0 ? fmt::format("one every {}", long_time(Seconds{campaign.wall.mean / failures}))
+                   : "",
       campaign.failures.stddev > 0 ? fmt::format("; {}", spread(campaign.failures, 1, "")) : "");
   if (faults.cost_usd) {
     page.line("  {:<22} {:>12}   {} USD without faults", "cost",
@@ -147,12 +148,12 @@ void add_checkpoint(const FaultsReport& faults, Page& page) {
     page.line("    {:<20} {:>10}   by formula; by trying {}", "best", long_time(*interval.formula),
               long_time(interval.best));
     double highest = 0;
-    for (const IntervalPoint& point : interval.curve) {
-      highest = std::max(highest, point.ettr.mean);
+    for (const IntervalTrial& point : interval.curve) {
+      highest = std::max(highest, point.ettr);
     }
-    for (const IntervalPoint& point : interval.curve) {
-      page.line("    {:>20} {:>10}   {}", long_time(point.interval), percent(point.ettr.mean),
-                point.ettr.mean >= highest ? "best" : "");
+    for (const IntervalTrial& point : interval.curve) {
+      page.line("    {:>20} {:>10}   {}", long_time(point.interval), percent(point.ettr),
+                point.ettr >= highest ? "best" : "");
     }
   }
 }
@@ -164,8 +165,7 @@ void add_what_if(const CampaignStudy& study, Page& page) {
   page.line("");
   page.line("  {:<40} {:>10} {:>10}", "What would help", "saves", "ETTR");
   for (const WhatIf& remedy : study.what_if) {
-    page.line("    {:<38} {:>10} {:>10}", remedy.name, days(remedy.saved),
-              percent(remedy.ettr.mean));
+    page.line("    {:<38} {:>10} {:>10}", remedy.name, days(remedy.saved), percent(remedy.ettr));
   }
 }
 
@@ -232,7 +232,7 @@ void add_faults_comparison(std::span<const Report> reports, Page& page) {
   add_cells("useful days", reports, page,
             [](const FaultsReport& f) { return fmt::format("{:.2f}", f.fault_free.value / kDay); });
   add_cells("ETTR", reports, page,
-            [](const FaultsReport& f) { return percent(f.study.campaign.ettr.mean); });
+            [](const FaultsReport& f) { return percent(ettr_of(f.study.campaign)); });
   add_cells("goodput", reports, page, [](const FaultsReport& f) { return percent(f.goodput); });
   add_cells("failures", reports, page, [](const FaultsReport& f) {
     return fmt::format("{:.1f}", f.study.campaign.failures.mean);
