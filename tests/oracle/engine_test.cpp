@@ -142,7 +142,7 @@ TEST(Engine, ALinkCrossedTwiceTakesTwiceTheTime) {
   EXPECT_TRUE(near(simulate(graph).end.value, 2));
 }
 
-// ---- sharing: M1 to M8 are the cases of every lecture on max-min fairness
+// ---- sharing (T26): M1 to M8 are the cases of every lecture on max-min fairness
 // ---------------------------
 
 // A cable is two links. 10 GB each way over 10 GB/s: both end at 1 s. Half duplex would take 2 s.

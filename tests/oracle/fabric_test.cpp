@@ -255,8 +255,8 @@ TEST(Fabric, MetaHasASeventhOfItsNicsBetweenPods) {
 
 // ---- exact paths
 
-// Cross-rail, below the same leaves: 4 network cables over the spine (NIC, up, down, NIC), or with
-// PXN one NVLink step to the local GPU on the rail and 2. Same rail: 2 either way.
+// T29. Cross-rail, below the same leaves: 4 network cables over the spine (NIC, up, down, NIC), or
+// with PXN one NVLink step to the local GPU on the rail and 2. Same rail: 2 either way.
 TEST(Pxn, TradesTwoCablesForAStepOverNvlink) {
   ClusterSpec spec = shipped("dgx-h100", 16);
   EXPECT_EQ(path(build_cluster(spec), 0, 9), "sspnnp");
