@@ -139,6 +139,25 @@ void check_messages(const Group& group, CollectiveOp op, const std::vector<Line>
   }
 }
 
+/// Refuses what has a stream for every pair of many GPUs, or of GPUs and nodes, and so does not fit
+/// in memory.
+void check_pairs(const Group& group, CollectiveOp op, const CollectiveWish& wish) {
+  constexpr double kMostStreams = 3e7;  // 2 GB with their routes
+  const Algorithm algorithm =
+      wish.algorithm.value_or(op == CollectiveOp::AllToAll ? Algorithm::Direct : Algorithm::Ring);
+  const bool all_pairs = algorithm == Algorithm::Direct && op != CollectiveOp::SendReceive &&
+                         op != CollectiveOp::Broadcast;
+  const bool all_nodes = algorithm == Algorithm::TwoLevel && op == CollectiveOp::AllToAll;
+  const double partners = all_pairs ? group.size() : all_nodes ? group.node_count() : 1;
+  if (group.size() * partners > kMostStreams) {
+    throw CannotRun(
+        fmt::format("{} by {} over {} GPUs has {:.3g} streams, danlu lays out {:.3g}",
+                    kCollectiveOpNames[static_cast<std::size_t>(op)], row_of(algorithm).name,
+                    group.size(), group.size() * partners, kMostStreams),
+        all_pairs ? "fewer --gpus, or --algorithm two-level" : "fewer --gpus");
+  }
+}
+
 /// Plays the sizes one after the other and fills in their times.
 void play(const Cluster& cluster, const Group& group, CollectiveOp op, Mode mode,
           std::vector<Line>& lines) {
@@ -237,6 +256,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
     playable.algorithm = Algorithm::Ring;  // what switches add up cannot be played by messages
   }
   check_wish(playable, op, group, spec.topology, mode);
+  check_pairs(group, op, playable);
   const std::vector<Candidate> choices = candidates(cluster, group, op, playable);
   if (choices.empty()) {
     refuse("--protocol",

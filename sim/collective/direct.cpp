@@ -69,25 +69,27 @@ TransferList direct_transfers(CollectiveOp op, const Group& group) {
 
 std::vector<Phase> direct_phases(CollectiveOp op, const Group& group) {
   const int n = group.size();
-  Phase phase = all_pairs(n);
+  Phase phase;
   switch (op) {
     case CollectiveOp::AllToAll:
+      phase = all_pairs(n);
       phase.mean_steps = std::ceil((n - 1.0) / kMessagesAtOnce);
       return {phase};
     case CollectiveOp::AllReduce:
+      phase = all_pairs(n);
       return {phase, phase};
     case CollectiveOp::Broadcast:
-      phase.parts = 1;
-      phase.streams.resize(static_cast<std::size_t>(n - 1));  // the root's
+      for (int to = 1; to < n; ++to) {
+        phase.streams.push_back({0, to, 1, 0});
+      }
       return {phase};
     case CollectiveOp::SendReceive:
-      phase = {};
       for (int from = 0; from < n; ++from) {
         phase.streams.push_back({from, (from + 1) % n, 1, 0});
       }
       return {phase};
     default:
-      return {phase};
+      return {all_pairs(n)};
   }
 }
 

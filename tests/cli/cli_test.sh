@@ -183,6 +183,9 @@ call collective --topology h100-superpod --gpus 1024 --min 1GiB --max 1GiB --col
 expect 'too many messages exit 1' 1 "$code"
 # 8 rings x 1024 ranks x 2 x 1023 steps
 expect_has 'and are counted' 'stepwise not played: 1.68e+07 messages, danlu plays 2e+06' "$err"
+call collective --topology h100-superpod --gpus 16384 --op all-to-all --min 1GiB --max 1GiB
+expect 'too many pairs exit 1' 1 "$code"
+expect_has 'and are counted' 'all-to-all by direct over 16384 GPUs has 2.68e+08 streams' "$err"
 # NVLink carries seven of eight rings: 7 x 30/16 x 125 MB / 100 GB/s = 16406.25 us, and 337.5.
 call collective --topology lesson --gpus 16 --min 1GB --max 1GB --set node.nics.bandwidth=160Gbps
 expect_has 'an override of the topology holds' '16743.75' "$out"
