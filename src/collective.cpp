@@ -30,6 +30,7 @@ constexpr std::array<std::string_view, 3> kModeNames{"formula", "steady", "stepw
 /// What one line of the result is made of.
 struct Line {
   Bytes size;
+  std::vector<Offer> offers;
   PlannedCollective planned;
   Seconds time;
   LinkId bottleneck{};
@@ -115,7 +116,7 @@ LinkId bottleneck_of(const Cluster& cluster, const Group& group, CollectiveOp op
   Seconds longest{-1};
   for (const Pattern& phase : planned.phases) {
     const Seconds time =
-        phase_bytes(cluster.spec.topology, planned.choice, op, group, phase, size) /
+        phase_bytes(cluster.topology_among(group.ranks), planned.choice, op, group, phase, size) /
         alone_rate(cluster, phase);
     if (time > longest) {
       longest = time;
@@ -211,6 +212,43 @@ std::string text_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode,
   return text;
 }
 
+bool is_taken(const Line& line, const Offer& offer) {
+  return offer.choice.algorithm == line.planned.choice.algorithm &&
+         offer.choice.protocol == line.planned.choice.protocol;
+}
+
+/// What there was to choose from, size by size: by NCCL's estimate and by the closed form.
+std::string choices_text(const std::vector<Line>& lines) {
+  std::string text = fmt::format(
+      "\nThe choice\n{:>14}  {:<18}  {:<8}  {:>12}  {:>12}\n{:>14}  {:<18}  {:<8}  {:>12}  "
+      "{:>12}\n",
+      "size", "algorithm", "protocol", "NCCL expects", "danlu", "B", "", "", "us", "us");
+  for (const Line& line : lines) {
+    for (const Offer& offer : line.offers) {
+      const std::string estimate =
+          offer.estimate ? fmt::format("{:.2f}", offer.estimate->value * 1e6) : "-";
+      text += fmt::format("{:>14.0f}  {:<18}  {:<8}  {:>12}  {:>12.2f}{}\n", line.size.value,
+                          row_of(offer.choice.algorithm).name,
+                          kProtocolNames[static_cast<std::size_t>(offer.choice.protocol)], estimate,
+                          offer.alone.value * 1e6, is_taken(line, offer) ? "  taken" : "");
+    }
+  }
+  return text;
+}
+
+Json choices_json(const Line& line) {
+  Json json = Json::array();
+  for (const Offer& offer : line.offers) {
+    json.push_back(
+        {{"algorithm", row_of(offer.choice.algorithm).name},
+         {"protocol", kProtocolNames[static_cast<std::size_t>(offer.choice.protocol)]},
+         {"nccl_estimate_s", offer.estimate ? Json(offer.estimate->value) : Json(nullptr)},
+         {"formula_s", offer.alone.value},
+         {"taken", is_taken(line, offer)}});
+  }
+  return json;
+}
+
 Json json_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode, const Cluster& cluster) {
   Json json{{"schema", "danlu.collective/1"},
             {"op", kCollectiveOpNames[static_cast<std::size_t>(op)]},
@@ -227,7 +265,8 @@ Json json_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode, const C
          {"busbw_bytes_per_s", bandwidth.bus.value},
          {"algorithm", row_of(line.planned.choice.algorithm).name},
          {"protocol", kProtocolNames[static_cast<std::size_t>(line.planned.choice.protocol)]},
-         {"bottleneck", cluster.topology.link_name(line.bottleneck)}});
+         {"bottleneck", cluster.topology.link_name(line.bottleneck)},
+         {"choices", choices_json(line)}});
   }
   return json;
 }
@@ -252,7 +291,8 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   std::iota(ranks.begin(), ranks.end(), 0);
   const Group group = make_group(cluster, ranks);
   CollectiveWish playable = wish;
-  if (mode == Mode::Stepwise && !wish.algorithm && op == CollectiveOp::AllReduce) {
+  if (mode == Mode::Stepwise && !wish.algorithm && op == CollectiveOp::AllReduce &&
+      spec.topology.nccl_tuning) {
     playable.algorithm = Algorithm::Ring;  // what switches add up cannot be played by messages
   }
   check_wish(playable, op, group, spec.topology, mode);
@@ -267,7 +307,9 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   }
   std::vector<Line> lines;
   for (const Bytes size : sizes) {
-    Line line{.size = size, .planned = fastest(cluster, group, op, size, choices)};
+    Line line{.size = size,
+              .offers = offers(cluster, group, op, size, choices),
+              .planned = fastest(cluster, group, op, size, choices)};
     line.time = line.planned.alone;
     line.bottleneck = bottleneck_of(cluster, group, op, size, line.planned);
     lines.push_back(std::move(line));
@@ -278,8 +320,9 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   if (mode != Mode::Formula) {
     play(cluster, group, op, mode, lines);
   }
-  print(common.json ? json_of(lines, op, mode, cluster).dump(2) + "\n"
-                    : text_of(lines, op, mode, cluster));
+  print(common.json
+            ? json_of(lines, op, mode, cluster).dump(2) + "\n"
+            : text_of(lines, op, mode, cluster) + (options.choices ? choices_text(lines) : ""));
   return kExitDone;
 }
 

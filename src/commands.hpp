@@ -36,6 +36,7 @@ struct CollectiveOptions {
   std::string algorithm = "auto";
   std::string protocol = "auto";
   std::string mode = "steady";
+  bool choices = false;  // show what there was to choose from
 };
 int run_collective(const CollectiveOptions& options, const CommonOptions& common);
 int list_presets(const std::string& what, const CommonOptions& common);

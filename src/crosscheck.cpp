@@ -1,5 +1,5 @@
 // danlu run --crosscheck FILE: one scenario on every rung of the ladder of fidelity, and how far
-// the answers are apart: closed forms without contention, a flow per collective, a flow per step.
+// the answers are apart: closed forms without contention, a flow per phase, a flow per message.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -98,7 +98,9 @@ Json json_of(const std::vector<Rung>& rungs) {
       json["breakdown_s"] = Json::object();
       for (std::size_t i = 0; i < kTimeParts; ++i) {
         json["breakdown_s"][std::string(kTimePartNames[i])] =
-            rung.report->step.breakdown.parts[i].value;
+            rung.report->step.has(static_cast<TimePart>(i))
+                ? Json(rung.report->step.breakdown.parts[i].value)
+                : Json(nullptr);
       }
     }
     if (rung.report && &rung != &rungs.front()) {
@@ -109,29 +111,6 @@ Json json_of(const std::vector<Rung>& rungs) {
   return {{"schema", "danlu.crosscheck/1"},
           {"scenario", rungs.front().report->scenario},
           {"rungs", list}};
-}
-
-/// Tasks of the step if every step of every ring were one.
-double stepwise_tasks(const TaskGraph& graph) {
-  const auto steps = [&](int info) {
-    return static_cast<double>(tasks_per_communication(
-        CollectiveMode::Stepwise, graph.communications[static_cast<std::size_t>(info)]));
-  };
-  double tasks = 0;
-  for (const Task& task : graph.tasks) {
-    if (task.kind == TaskKind::Communication) {
-      tasks += steps(task.info);
-    } else if (task.kind == TaskKind::Run) {
-      const PlayedProgram& played = graph.programs[static_cast<std::size_t>(task.slice.program)];
-      for (int i = task.slice.first; i < task.slice.last; ++i) {
-        const int info = played.infos[static_cast<std::size_t>(i)];
-        tasks += info < 0 ? 1 : steps(info);
-      }
-    } else {
-      ++tasks;
-    }
-  }
-  return tasks;
 }
 
 }  // namespace
@@ -145,7 +124,7 @@ int crosscheck(const std::filesystem::path& file, const CommonOptions& common) {
     rungs.push_back(
         {name, simulation.report, static_cast<double>(simulation.report.simulation.tasks_played)});
     if (name == "steady") {
-      const double tasks = stepwise_tasks(simulation.plan.graph);
+      const double tasks = tasks_by_message(simulation.plan);
       if (tasks > kMostTasksByMessage) {
         rungs.push_back({"stepwise", std::nullopt, tasks});
         break;

@@ -114,6 +114,8 @@ void describe_collective(CLI::App& app, Arguments& arguments) {
                   "formula (no contention), steady (a flow per phase) or stepwise (a flow per "
                   "message)")
       ->capture_default_str();
+  collective.add_flag("--choices", options.choices,
+                      "Show every algorithm and protocol, by NCCL's own estimate and by danlu");
   add_common(collective, arguments.common);
   add_overrides(collective, arguments.common);
 }
@@ -127,6 +129,11 @@ void describe_validate(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(0, 1024));
   validate.add_option("--worst", arguments.validate.worst, "Rows in the list of largest errors")
       ->check(CLI::Range(0, 100000));
+  validate
+      .add_option("--by", arguments.validate.by,
+                  "Tables of errors: by device, source or size (of a message), one or several")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"device", "source", "size"}));
   add_common(validate, arguments.common);
 }
 

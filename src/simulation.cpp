@@ -71,11 +71,32 @@ Timeline play(const TaskGraph& graph, bool alone, const CommonOptions& common) {
   return unpack(child.output);
 }
 
+/// What only shows once the machine is built.
+void refuse_what_cannot_run(const Scenario& scenario, const Cluster& cluster) {
+  if (const std::string problem = wish_problem(scenario.workload, cluster); !problem.empty()) {
+    throw CannotRun(fmt::format("{}: {}", scenario.name, problem),
+                    "danlu list collectives says what each algorithm makes");
+  }
+  if (scenario.workload.collectives != CollectiveMode::Stepwise) {
+    return;
+  }
+  Workload steady = scenario.workload;
+  steady.collectives = CollectiveMode::Steady;
+  if (const double tasks = tasks_by_message(plan_step(steady, cluster));
+      tasks > kMostTasksByMessage) {
+    throw CannotRun(fmt::format("{}: message by message this step has up to {:.2g} tasks; danlu "
+                                "plays {:.2g}",
+                                scenario.name, tasks, kMostTasksByMessage),
+                    "collectives: steady plays each phase of a collective as one flow");
+  }
+}
+
 Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions& common) {
   const auto begin = std::chrono::steady_clock::now();
   const Cluster cluster = build_cluster(scenario.cluster);
   spdlog::info("{}: {} nodes, {} links", scenario.name, cluster.nodes(),
                cluster.topology.links().size());
+  refuse_what_cannot_run(scenario, cluster);
   Simulation simulation;
   simulation.plan = plan_step(scenario.workload, cluster);
   // The graph is acyclic and every byte is accounted for.
@@ -90,7 +111,8 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
   simulation.scenario = std::move(scenario);
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
   simulation.report.overrides = common.overrides;
-  simulation.report.notes = simulation.scenario.notes;
+  simulation.report.notes.insert(simulation.report.notes.begin(), simulation.scenario.notes.begin(),
+                                 simulation.scenario.notes.end());
   simulation.report.simulation.wall = {wall.count()};
   simulation.report.simulation.peak_memory = peak_memory();
   spdlog::info("step {:.6g} s, simulated in {:.3g} s", simulation.report.step.time.value,

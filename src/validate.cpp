@@ -99,9 +99,13 @@ double collective_seconds(const MeasuredCollective& measured) {
   std::iota(ranks.begin(), ranks.end(), 0);
   const Group group = make_group(cluster, ranks);
   CollectiveGraph sequence(cluster);
-  const std::vector<Candidate> choices = candidates(cluster, group, measured.op, measured.wish);
-  sequence.add_steady(group, fastest(cluster, group, measured.op, measured.bytes, choices),
-                      measured.op, measured.bytes);
+  if (measured.experts) {
+    sequence.add_exchange(expert_exchange(cluster, group, *measured.experts));
+  } else {
+    const std::vector<Candidate> choices = candidates(cluster, group, measured.op, measured.wish);
+    sequence.add_steady(group, fastest(cluster, group, measured.op, measured.bytes, choices),
+                        measured.op, measured.bytes);
+  }
   return simulate(sequence.graph()).end.value;
 }
 
@@ -110,8 +114,9 @@ Validation validate_nccl(const CsvTable& table, const ValidateOptions& options) 
   Validation result{.table = "nccl", .rows = static_cast<int>(table.rows().size())};
   std::vector<CollectiveConversion> runs;
   for (const CsvRow& row : table.rows()) {
-    result.complete += table.cell(row, "size_bytes").empty() ? 0 : 1;
     CollectiveConversion conversion = convert_collective(table, row, load);
+    const bool experts = conversion.collective && conversion.collective->experts;
+    result.complete += experts || !table.cell(row, "size_bytes").empty() ? 1 : 0;
     if (conversion.collective) {
       runs.push_back(std::move(conversion));
     } else {
@@ -122,7 +127,11 @@ Validation validate_nccl(const CsvTable& table, const ValidateOptions& options) 
       runs.size(), jobs(options),
       [&](std::size_t i) { return fmt::format("{}", collective_seconds(*runs[i].collective)); });
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    add_point({runs[i].id, runs[i].device, runs[i].source, runs[i].collective->published.value, 0},
+    add_point({.id = runs[i].id,
+               .device = runs[i].device,
+               .source = runs[i].source,
+               .published = runs[i].collective->published.value,
+               .size = size_range(runs[i].collective->bytes)},
               times[i], result);
   }
   return result;
@@ -151,6 +160,17 @@ void check_columns(const CsvTable& table, const TableKind& kind) {
   }
 }
 
+/// Throws when errors are wanted by something that rows of the kind do not have.
+void check_groupings(const TableKind& kind, const ValidateOptions& options) {
+  const bool by_size = std::find(options.by.begin(), options.by.end(), "size") != options.by.end();
+  if (by_size && kind.validate != validate_nccl) {
+    throw InputError(Problem{{"--by", 0, 0},
+                             fmt::format("rows of a table of kind '{}' have no size", kind.name),
+                             "device or source",
+                             ""});
+  }
+}
+
 Validation validate(const std::filesystem::path& file, const ValidateOptions& options) {
   std::vector<std::string_view> columns;
   for (const TableKind& kind : kTableKinds) {
@@ -160,6 +180,7 @@ Validation validate(const std::filesystem::path& file, const ValidateOptions& op
   for (const TableKind& kind : kTableKinds) {
     if (table.has_column(kind.column)) {
       check_columns(table, kind);
+      check_groupings(kind, options);
       return kind.validate(table, options);
     }
   }
@@ -203,6 +224,7 @@ std::string to_json(const Validation& validation) {
   add_statistics(json, error_statistics(validation.points));
   json["by_device"] = by_group(validation, &ValidationPoint::device);
   json["by_source"] = by_group(validation, &ValidationPoint::source);
+  json["by_size"] = by_group(validation, &ValidationPoint::size);
   json["points"] = Json::array();
   for (const ValidationPoint& point : validation.points) {
     json["points"].push_back({{"id", point.id},
@@ -221,6 +243,14 @@ std::string to_json(const Validation& validation) {
 
 // ---- text -----------------------------------------------------------------------------------
 
+struct Grouping {
+  std::string_view name;
+  std::string ValidationPoint::*group;
+};
+constexpr std::array kGroupings{Grouping{"device", &ValidationPoint::device},
+                                Grouping{"source", &ValidationPoint::source},
+                                Grouping{"size", &ValidationPoint::size}};
+
 class TextReport {
  public:
   TextReport(const Validation& validation, const ValidateOptions& options)
@@ -229,8 +259,11 @@ class TextReport {
   std::string make() {
     add_summary();
     add_worst();
-    add_groups("By device", &ValidationPoint::device);
-    add_groups("By source", &ValidationPoint::source);
+    for (const Grouping& grouping : kGroupings) {
+      if (std::find(options_.by.begin(), options_.by.end(), grouping.name) != options_.by.end()) {
+        add_groups(fmt::format("By {}", grouping.name), grouping.group);
+      }
+    }
     add_reasons();
     return std::move(text_);
   }

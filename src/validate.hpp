@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 namespace danlu {
 
@@ -10,6 +12,7 @@ struct ValidateOptions {
   bool json = false;
   int jobs = 0;    // rows simulated at once; 0: as many as there are processors
   int worst = 10;  // rows of the list of largest errors
+  std::vector<std::string> by{"device", "source"};  // tables of errors
   std::filesystem::path topologies;
   bool colour = false;
 };

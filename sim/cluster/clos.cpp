@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/base/error.hpp"
 #include "sim/cluster/fabrics.hpp"
 
 namespace danlu {
@@ -13,8 +14,12 @@ int round_up(double x) {
 
 class ClosBuilder {
  public:
-  ClosBuilder(const TopologySpec& spec, const Nodes& nodes, TopologyParts& parts)
-      : spec_(spec), nodes_(nodes), parts_(parts), adaptive_(spec.routing == Routing::Adaptive) {}
+  ClosBuilder(const ClusterSpec& cluster, const Nodes& nodes, TopologyParts& parts)
+      : cluster_(cluster),
+        spec_(cluster.topology),
+        nodes_(nodes),
+        parts_(parts),
+        adaptive_(cluster.topology.routing == Routing::Adaptive) {}
 
   Clos build() {
     c_.nics = spec_.nics_per_node;
@@ -57,7 +62,7 @@ class ClosBuilder {
         for (int port = 0; port < c_.ports; ++port) {
           const int rail = c_.rails > 1 ? nic : 0;
           const int leaf = (node / c_.nodes_per_group * c_.rails + rail) * c_.ports + port;
-          Link link = nic_cable(spec_, nodes_.nic(node, nic), bundle_);
+          Link link = nic_cable(cluster_, nodes_, {node, nic}, bundle_);
           link.to = leaves_[index(leaf)];
           c_.nic_up.push_back(parts_.add_cable(link));
         }
@@ -136,6 +141,7 @@ class ClosBuilder {
     }
   }
 
+  const ClusterSpec& cluster_;
   const TopologySpec& spec_;
   const Nodes& nodes_;
   TopologyParts& parts_;
@@ -162,47 +168,150 @@ int share_of(int total, int ways, int which) {
   return (total - which + ways - 1) / ways;
 }
 
+int leaf_of(const Clos& c, NicAt at, int port) {
+  return (at.node / c.nodes_per_group * c.rails + (c.rails > 1 ? at.nic : 0)) * c.ports + port;
+}
+int pod_of(const Clos& c, NicAt at) {
+  return at.node / c.nodes_per_group / c.groups_per_pod;
+}
+
+/// The spine to which a cable of a core leads, of the cables of a pod that do: the `way`-th.
+int cable_down(const Clos& c, int core, int way) {
+  return core + way * c.cores;
+}
+
+/// A way from leaf to leaf: cables by number, and the spine where it turns down.
+struct Climb {
+  int up = 0;         // of the first leaf
+  int second = 0;     // of its spine, to a core; only between pods
+  int core_down = 0;  // of the other pod's spines, from that core
+  int down = 0;       // of the last leaf
+};
+
+/// Every way between two leaves whose cables all live, in order.
+std::vector<Climb> live_climbs(const Clos& c, int from_leaf, int to_leaf, bool same_pod) {
+  std::vector<Climb> climbs;
+  const auto add_down = [&](Climb climb, int spine) {
+    const int ways = share_of(c.leaf_cables, c.spines, spine);
+    for (int way = 0; way < ways; ++way) {
+      climb.down = spine + way * c.spines;
+      if (c.is_live_cable(to_leaf, climb.down)) {
+        climbs.push_back(climb);
+      }
+    }
+  };
+  for (int up = 0; up < c.leaf_cables; ++up) {
+    if (!c.is_live_cable(from_leaf, up)) {
+      continue;
+    }
+    const int spine = up % c.spines;
+    if (same_pod) {
+      add_down({up, 0, 0, 0}, spine);
+      continue;
+    }
+    for (int second = 0; second < c.spine_cables; ++second) {
+      const int core = (spine * c.spine_cables + second) % c.cores;
+      const int ways = share_of(c.spines * c.spine_cables, c.cores, core);
+      for (int way = 0; way < ways; ++way) {
+        const int core_down = cable_down(c, core, way);
+        add_down({up, second, core_down, 0}, core_down / c.spine_cables);
+      }
+    }
+  }
+  return climbs;
+}
+
+/// One of all ways by hash, level after level.
+Climb choose_climb(const Clos& c, bool same_pod, std::uint64_t& hash) {
+  Climb climb{.up = choose(hash, c.leaf_cables)};
+  int spine = climb.up % c.spines;
+  if (!same_pod) {
+    climb.second = choose(hash, c.spine_cables);
+    // Down from this core: every cable of the other pod that leads to it.
+    const int core = (spine * c.spine_cables + climb.second) % c.cores;
+    const int ways = share_of(c.spines * c.spine_cables, c.cores, core);
+    climb.core_down = cable_down(c, core, choose(hash, ways));
+    spine = climb.core_down / c.spine_cables;
+  }
+  const int ways = share_of(c.leaf_cables, c.spines, spine);
+  climb.down = spine + choose(hash, ways) * c.spines;
+  return climb;
+}
+
+bool is_whole(const Clos& c, int leaf) {
+  const auto first = c.dead_cable.begin() + static_cast<std::ptrdiff_t>(leaf) * c.leaf_cables;
+  return c.dead_cable.empty() ||
+         std::find(first, first + c.leaf_cables, true) == first + c.leaf_cables;
+}
+
+/// Live cables are chosen as before where both leaves have all of theirs, else among those left.
+Climb climb_between(const Clos& c, int from_leaf, int to_leaf, bool same_pod, std::uint64_t& hash) {
+  if (is_whole(c, from_leaf) && is_whole(c, to_leaf)) {
+    return choose_climb(c, same_pod, hash);
+  }
+  const std::vector<Climb> climbs = live_climbs(c, from_leaf, to_leaf, same_pod);
+  check(!climbs.empty(), "a way between two leaves is left");
+  return climbs[index(choose(hash, static_cast<int>(climbs.size())))];
+}
+
+int choose_port(const Clos& c, NicAt from, NicAt to, std::uint64_t& hash) {
+  if (c.dead_port.empty()) {
+    return choose(hash, c.ports);
+  }
+  const std::vector<int> ports = common_ports(c, from, to);
+  check(!ports.empty(), "two NICs have a live port in common");
+  return ports[index(choose(hash, static_cast<int>(ports.size())))];
+}
+
 }  // namespace
 
-Clos add_clos(const TopologySpec& spec, const Nodes& nodes, TopologyParts& parts) {
+Clos add_clos(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& parts) {
   return ClosBuilder(spec, nodes, parts).build();
 }
 
+std::vector<int> common_ports(const Clos& c, NicAt from, NicAt to) {
+  std::vector<int> ports;
+  for (int port = 0; port < c.ports; ++port) {
+    if (c.is_live_port(from, port) && c.is_live_port(to, port)) {
+      ports.push_back(port);
+    }
+  }
+  return ports;
+}
+
+bool has_way(const Clos& c, NicAt from, NicAt to) {
+  const std::vector<int> ports = common_ports(c, from, to);
+  return !ports.empty() && std::all_of(ports.begin(), ports.end(), [&](int port) {
+    const int from_leaf = leaf_of(c, from, port);
+    const int to_leaf = leaf_of(c, to, port);
+    return from_leaf == to_leaf || (is_whole(c, from_leaf) && is_whole(c, to_leaf)) ||
+           !live_climbs(c, from_leaf, to_leaf, pod_of(c, from) == pod_of(c, to)).empty();
+  });
+}
+
 void append_route(const Clos& c, NicAt from, NicAt to, std::uint64_t hash, Route& route) {
-  const int port = choose(hash, c.ports);
-  const int from_group = from.node / c.nodes_per_group;
-  const int to_group = to.node / c.nodes_per_group;
-  const int from_rail = c.rails > 1 ? from.nic : 0;
-  const int to_rail = c.rails > 1 ? to.nic : 0;
-  const int from_leaf = (from_group * c.rails + from_rail) * c.ports + port;
-  const int to_leaf = (to_group * c.rails + to_rail) * c.ports + port;
+  const int port = choose_port(c, from, to, hash);
+  const int from_leaf = leaf_of(c, from, port);
+  const int to_leaf = leaf_of(c, to, port);
   const auto nic_up = [&](NicAt at) {
     return c.nic_up[index((at.node * c.nics + at.nic) * c.ports + port)];
   };
   route.push_back(nic_up(from));
   if (from_leaf != to_leaf) {
-    const int plane = (c.rail_planes ? from_rail : 0) * c.ports + port;
-    const int from_pod = from_group / c.groups_per_pod;
-    const int to_pod = to_group / c.groups_per_pod;
-    const int up = choose(hash, c.leaf_cables);
-    int spine = up % c.spines;
-    route.push_back(cable(c.leaf_up[index(from_leaf)], up));
+    const int from_pod = pod_of(c, from);
+    const int to_pod = pod_of(c, to);
+    const Climb climb = climb_between(c, from_leaf, to_leaf, from_pod == to_pod, hash);
+    route.push_back(cable(c.leaf_up[index(from_leaf)], climb.up));
     if (from_pod != to_pod) {
-      const auto spine_up = [&](int pod) {
+      const int plane = (c.rail_planes ? from.nic : 0) * c.ports + port;
+      const auto spine_up = [&](int pod, int spine) {
         return c.spine_up[index((pod * c.planes + plane) * c.spines + spine)];
       };
-      const int second = choose(hash, c.spine_cables);
-      route.push_back(cable(spine_up(from_pod), second));
-      // Down from this core: every cable of the other pod that leads to it.
-      const int core = (spine * c.spine_cables + second) % c.cores;
-      const int ways = share_of(c.spines * c.spine_cables, c.cores, core);
-      const int down = core + choose(hash, ways) * c.cores;
-      spine = down / c.spine_cables;
-      route.push_back(twin(cable(spine_up(to_pod), down % c.spine_cables)));
+      route.push_back(cable(spine_up(from_pod, climb.up % c.spines), climb.second));
+      route.push_back(twin(cable(spine_up(to_pod, climb.core_down / c.spine_cables),
+                                 climb.core_down % c.spine_cables)));
     }
-    const int ways = share_of(c.leaf_cables, c.spines, spine);
-    const int down = spine + choose(hash, ways) * c.spines;
-    route.push_back(twin(cable(c.leaf_up[index(to_leaf)], down)));
+    route.push_back(twin(cable(c.leaf_up[index(to_leaf)], climb.down)));
   }
   route.push_back(twin(nic_up(to)));
 }

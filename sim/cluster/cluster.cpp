@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/graph/adjacency_list.hpp>
 #include <boost/graph/connected_components.hpp>
 #include <functional>
@@ -18,8 +19,8 @@ bool needs_fabric(const TopologySpec& spec, const Nodes& nodes) {
   return nodes.count() > 1 || spec.scale_up == ScaleUpKind::Mesh;
 }
 
-Fabric add_fabric(const TopologySpec& spec, const Nodes& nodes, TopologyParts& parts) {
-  switch (spec.fabric) {
+Fabric add_fabric(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& parts) {
+  switch (spec.topology.fabric) {
     case FabricKind::RailOptimised:
     case FabricKind::FatTree:
     case FabricKind::Switch:
@@ -44,37 +45,65 @@ bool is_connected(const TopologySpec& spec) {
   return boost::connected_components(graph, component.data()) == 1;
 }
 
-/// From a GPU to the NIC of its node from which its traffic to rail `rail` leaves: its own, or with
-/// PXN that of the GPU on this rail.
-int append_exit(const Cluster& cluster, int from, int to, Route& route) {
+/// The NICs by which traffic leaves the one node and enters the other.
+struct Gates {
+  int exit = 0;
+  int entry = 0;
+};
+
+/// Where NICs are dead: one rail all the way if the GPUs have one in common, the receiver's first,
+/// as PXN has it; else each its own or its stand-in.
+Gates gates_around_dead_nics(const Cluster& cluster, int from, int to) {
   const TopologySpec& spec = cluster.spec.topology;
   const Nodes& nodes = cluster.inside;
   const int own = nodes.nic_of(from);
-  const int rail = nodes.nic_of(to);
-  if (own == rail || !spec.has_rails() || !spec.pxn) {
-    nodes.append_exit(from, own, route);
-    return own;
+  const int goal = nodes.nic_of(to);
+  const std::optional<int> exit = nodes.exit_of(from);
+  const std::optional<int> entry = nodes.exit_of(to);
+  check(exit && entry, "a node with traffic has a live NIC");
+  const auto joins = [&](int rail) { return nodes.reaches(from, rail) && nodes.reaches(to, rail); };
+  if (spec.has_rails() && spec.pxn) {
+    std::vector<int> rails{goal, own, *entry, *exit};
+    for (int rail = 0; spec.fabric == FabricKind::RailOnly && rail < spec.nics_per_node; ++rail) {
+      rails.push_back(rail);
+    }
+    const auto found = std::find_if(rails.begin(), rails.end(), joins);
+    check(found != rails.end() || spec.fabric != FabricKind::RailOnly,
+          "two nodes have a live rail in common");
+    return found == rails.end() ? Gates{*exit, *entry} : Gates{*found, *found};
   }
-  if (spec.scale_up == ScaleUpKind::None) {  // every NIC is within reach of the PCIe switches
-    nodes.append_exit(from, rail, route);
-    return rail;
+  if (spec.has_rails() && *exit != own && nodes.reaches(from, goal)) {
+    return {goal, *entry};
   }
-  const int first = nodes.node_of(from) * spec.gpus_per_node;
-  int gateway = first + (rail * spec.gpus_per_node + spec.nics_per_node - 1) / spec.nics_per_node;
-  const bool there = gateway < cluster.spec.gpus && nodes.append_route(from, gateway, route);
-  if (!there) {
-    check(spec.fabric != FabricKind::RailOnly, "the node has no GPU on the destination's rail");
-    gateway = from;
+  if (spec.has_rails() && *entry != goal && nodes.reaches(to, own)) {
+    return {*exit, own};
   }
-  nodes.append_exit(gateway, nodes.nic_of(gateway), route);
-  return nodes.nic_of(gateway);
+  return {*exit, *entry};
+}
+
+/// Each GPU's own NIC; with PXN the sender's on the receiver's rail, if the node leads there.
+Gates gates(const Cluster& cluster, int from, int to) {
+  const TopologySpec& spec = cluster.spec.topology;
+  const Nodes& nodes = cluster.inside;
+  const int own = nodes.nic_of(from);
+  const int goal = nodes.nic_of(to);
+  const bool whole = nodes.is_live(nodes.node_of(from), own) &&
+                     nodes.is_live(nodes.node_of(from), goal) &&
+                     nodes.is_live(nodes.node_of(to), goal);
+  if (!whole) {
+    return gates_around_dead_nics(cluster, from, to);
+  }
+  const bool there = own == goal || (spec.has_rails() && spec.pxn && nodes.reaches(from, goal));
+  check(there || spec.fabric != FabricKind::RailOnly,
+        "the node has a GPU on the destination's rail");
+  return {there ? goal : own, goal};
 }
 
 }  // namespace
 
 std::string cluster_problem(const ClusterSpec& spec) {
   const TopologySpec& t = spec.topology;
-  const int nodes = (spec.gpus + t.gpus_per_node - 1) / t.gpus_per_node;
+  const int nodes = spec.nodes();
   if (t.scale_up == ScaleUpKind::Torus && spec.gpus % t.gpus_per_node != 0) {
     return fmt::format("gpus ({}) must be whole torus nodes of {}", spec.gpus, t.gpus_per_node);
   }
@@ -103,11 +132,12 @@ std::string cluster_problem(const ClusterSpec& spec) {
   return "";
 }
 
-Link nic_cable(const TopologySpec& spec, VertexId nic, int ports) {
+Link nic_cable(const ClusterSpec& cluster, const Nodes& nodes, NicAt at, int ports) {
+  const TopologySpec& spec = cluster.topology_of(cluster.kind_of(at.node));
   const BytesPerSecond nominal = spec.port_bandwidth() * ports;
   // PCIe switches on the way have had their part of the step's latency.
   const Seconds inside = spec.scale_up == ScaleUpKind::None ? spec.scale_up_latency : Seconds{};
-  return {.from = nic,
+  return {.from = nodes.nic(at.node, at.nic),
           .kind = LinkKind::NicCable,
           .bandwidth = nominal * spec.nic_efficiency,
           .nominal = nominal,
@@ -135,13 +165,14 @@ Route route(const Cluster& cluster, int from, int to, int flow) {
     }
     route.clear();  // a mesh that does not reach it
   }
-  const int nic = append_exit(cluster, from, to, route);
+  const Gates by = gates(cluster, from, to);
+  nodes.append_exit(from, by.exit, route);
   const std::uint64_t pair =
       (static_cast<std::uint64_t>(from) << 32U) + static_cast<std::uint64_t>(to);
   const std::uint64_t hash =
       scramble(scramble(static_cast<std::uint64_t>(flow) + cluster.spec.topology.ecmp_seed) ^ pair);
-  const NicAt source{nodes.node_of(from), nic};
-  const NicAt destination{nodes.node_of(to), nodes.nic_of(to)};
+  const NicAt source{nodes.node_of(from), by.exit};
+  const NicAt destination{nodes.node_of(to), by.entry};
   std::visit(
       [&](const auto& fabric) {
         if constexpr (!std::is_same_v<std::decay_t<decltype(fabric)>, std::monostate>) {
@@ -151,7 +182,7 @@ Route route(const Cluster& cluster, int from, int to, int flow) {
         }
       },
       cluster.fabric);
-  nodes.append_entry(to, route);
+  nodes.append_entry(by.entry, to, route);
   return route;
 }
 
@@ -160,12 +191,88 @@ Cluster build_cluster(const ClusterSpec& spec) {
   Nodes nodes(spec, parts);
   Fabric fabric;
   if (needs_fabric(spec.topology, nodes)) {
-    fabric = add_fabric(spec.topology, nodes, parts);
+    fabric = add_fabric(spec, nodes, parts);
   }
-  Cluster cluster{spec, Topology(std::move(parts)), std::move(nodes), std::move(fabric)};
-  degrade(spec.degraded, spec.topology.gpus_per_node, spec.topology.nics_per_node,
-          cluster.topology);
+  TopologySpec mixed = spec.topology;
+  for (const NodeKind& kind : spec.others) {
+    mixed = worse_of(mixed, kind.topology);
+  }
+  Cluster cluster{spec, Topology(std::move(parts)), std::move(nodes), std::move(fabric),
+                  std::move(mixed)};
+  degrade(cluster);
   return cluster;
+}
+
+int Cluster::kind_of(std::span<const int> gpus) const {
+  if (spec.others.empty()) {
+    return 0;
+  }
+  const int kind = spec.kind_of(node_of(gpus.front()));
+  const bool alike = std::all_of(gpus.begin(), gpus.end(),
+                                 [&](int gpu) { return spec.kind_of(node_of(gpu)) == kind; });
+  return alike ? kind : -1;
+}
+
+std::vector<int> ClusterSpec::gpus_by_kind() const {
+  std::vector<int> counts(static_cast<std::size_t>(kinds()), 0);
+  for (int node = 0; node < nodes(); ++node) {
+    counts[static_cast<std::size_t>(kind_of(node))] +=
+        std::min(topology.gpus_per_node, gpus - node * topology.gpus_per_node);
+  }
+  return counts;
+}
+
+std::string structure_problem(const TopologySpec& own, const TopologySpec& other) {
+  constexpr std::array kKinds{"NVSwitches", "a mesh", "PCIe only", "a torus"};
+  const auto differ = [&](std::string_view what, auto mine, auto theirs) {
+    return fmt::format("a node of {} has {} {}, one of {} has {}", own.name, mine, what, other.name,
+                       theirs);
+  };
+  if (own.gpus_per_node != other.gpus_per_node) {
+    return differ("GPUs", own.gpus_per_node, other.gpus_per_node);
+  }
+  if (own.nics_per_node != other.nics_per_node) {
+    return differ("NICs", own.nics_per_node, other.nics_per_node);
+  }
+  if (own.ports_per_nic != other.ports_per_nic) {
+    return differ("ports at each NIC", own.ports_per_nic, other.ports_per_nic);
+  }
+  if (own.scale_up != other.scale_up) {
+    return differ("between its GPUs", kKinds[static_cast<std::size_t>(own.scale_up)],
+                  kKinds[static_cast<std::size_t>(other.scale_up)]);
+  }
+  if (own.scale_up == ScaleUpKind::None && own.pcie_switches != other.pcie_switches) {
+    return differ("PCIe switches", own.pcie_switches, other.pcie_switches);
+  }
+  if (own.scale_up_dims != other.scale_up_dims || own.scale_up_wrap != other.scale_up_wrap ||
+      own.mesh_links != other.mesh_links) {
+    return fmt::format("the GPUs of {} are linked in other pairs than those of {}", own.name,
+                       other.name);
+  }
+  return "";
+}
+
+TopologySpec worse_of(const TopologySpec& a, const TopologySpec& b) {
+  const auto less = [](auto x, auto y) { return std::min(x, y); };
+  const auto more = [](auto x, auto y) { return std::max(x, y); };
+  TopologySpec worse = a;
+  worse.scale_up_bandwidth = less(a.scale_up_bandwidth, b.scale_up_bandwidth);
+  worse.scale_up_efficiency = less(a.scale_up_efficiency, b.scale_up_efficiency);
+  worse.scale_up_latency = more(a.scale_up_latency, b.scale_up_latency);
+  worse.scale_up_reduction_efficiency =
+      less(a.scale_up_reduction_efficiency, b.scale_up_reduction_efficiency);
+  worse.pcie_bandwidth = less(a.pcie_bandwidth, b.pcie_bandwidth);
+  worse.nic_bandwidth = less(a.nic_bandwidth, b.nic_bandwidth);
+  worse.nic_efficiency = less(a.nic_efficiency, b.nic_efficiency);
+  worse.fabric_latency = more(a.fabric_latency, b.fabric_latency);
+  worse.fabric_small_latency = more(a.fabric_small_latency, b.fabric_small_latency);
+  worse.nccl_tuning = a.nccl_tuning || b.nccl_tuning;
+  worse.collective_launch = more(a.collective_launch, b.collective_launch);
+  worse.pipeline_fill = more(a.pipeline_fill, b.pipeline_fill);
+  worse.reduction_fill = more(a.reduction_fill, b.reduction_fill);
+  worse.network_fill = more(a.network_fill, b.network_fill);
+  worse.network_passes = more(a.network_passes, b.network_passes);
+  return worse;
 }
 
 }  // namespace danlu

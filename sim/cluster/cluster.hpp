@@ -11,6 +11,8 @@
 //       spine                      bundles of cables, spread evenly (adaptive routing)
 #pragma once
 
+#include <compare>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,18 +23,34 @@
 
 namespace danlu {
 
+/// What decides how long a GPU's kernels take: its kind of node, and how many times as long as on a
+/// healthy one of that kind.
+struct GpuSpeed {
+  int kind = 0;
+  double slowdown = 1;
+  auto operator<=>(const GpuSpeed&) const = default;  // NOLINT(modernize-use-nullptr)
+};
+
 struct Cluster {
   ClusterSpec spec;
   Topology topology;
-  Nodes inside;   // of the nodes, for routing
-  Fabric fabric;  // between them; nothing for a single node
+  Nodes inside;        // of the nodes, for routing
+  Fabric fabric;       // between them; nothing for a single node
+  TopologySpec mixed;  // where nodes differ: what collectives among unlike nodes pay
 
   int nodes() const { return inside.count(); }
   int node_of(int gpu) const { return gpu / spec.topology.gpus_per_node; }
-  /// How many times as long the GPU's kernels take as those of a healthy one.
-  double slowdown(GpuId gpu) const {
-    const auto found = spec.degraded.gpus.find(static_cast<int>(index(gpu)));
-    return found == spec.degraded.gpus.end() ? 1 : found->second;
+  GpuSpeed speed(GpuId gpu) const {
+    const int number = static_cast<int>(index(gpu));
+    const auto found = spec.degraded.gpus.find(number);
+    return {spec.kind_of(node_of(number)), found == spec.degraded.gpus.end() ? 1 : found->second};
+  }
+  /// The one kind of node that these GPUs sit in, -1 for several.
+  int kind_of(std::span<const int> gpus) const;
+  /// What communication among these GPUs is made of and pays besides its links.
+  const TopologySpec& topology_among(std::span<const int> gpus) const {
+    const int kind = kind_of(gpus);
+    return kind < 0 ? mixed : spec.topology_of(kind);
   }
 };
 

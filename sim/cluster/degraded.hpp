@@ -1,24 +1,56 @@
-// What is worse than new: slow GPUs, NICs and scale-up links, by number.
+// What is worse than new, slow or dead: GPUs, NICs, links inside nodes, switches.
+//
+// A part with share s of its rate is a slower link. A dead one (share 0) carries nothing, and what
+// went through it goes another way, as NCCL finds when it searches the topology at start-up:
+//
+//    GPU 3 -> NVLink -> GPU 2 -> NIC 2 -> leaf 2      NIC 3 is dead, or its leaf is down
+//
+// The stand-in of a dead NIC is the live one of its node that has taken in the fewest GPUs, the
+// nearest of these (Nodes::lose_nics). Collectives run as many rings as NICs are left (group.hpp).
+// A leaf with a share of its uplinks is a thinner bundle; with ECMP its last cables are dead and no
+// longer chosen.
 #pragma once
 
 #include <map>
-
-#include "sim/cluster/topology.hpp"
+#include <string>
+#include <vector>
 
 namespace danlu {
 
-/// GPUs and NICs are numbered over the whole cluster; those not named are as the topology says.
-struct DegradedSpec {
-  std::map<int, double> gpus;      // by GPU: its kernels take that many times as long
-  std::map<int, double> nics;      // by NIC: the share of its bandwidth that is left, above 0
-  std::map<int, double> scale_up;  // by GPU: the share left of its links inside the node
+struct Cluster;
+struct ClusterSpec;
 
-  bool empty() const { return gpus.empty() && nics.empty() && scale_up.empty(); }
+/// GPUs, NICs and switches are numbered over the whole cluster; those not named are as the topology
+/// says. A switch is a chip: a bundle of n is the numbers i x n to i x n + n - 1.
+struct DegradedSpec {
+  /// The direct link between two GPUs of a mesh or torus node.
+  struct MeshShare {
+    int first = 0;
+    int second = 0;
+    double share = 1;
+  };
+  std::map<int, double> gpus;      // by GPU: its kernels take that many times as long
+  std::map<int, double> nics;      // by NIC: the share of its bandwidth that is left
+  std::map<int, double> scale_up;  // by GPU: the share left of its links inside the node, above 0
+  std::vector<MeshShare> links;
+  std::map<int, double> leaves;  // by leaf switch: the share of its uplinks that is left; 0: down
+  std::map<int, double> spines;  // the same of a spine's cables, down and up
+
+  bool is_dead_link(int first, int second) const;
 };
 
-/// Slows down the links that `degraded` names, both directions. A link between two slow GPUs keeps
-/// the smaller share.
-void degrade(const DegradedSpec& degraded, int gpus_per_node, int nics_per_node,
-             Topology& topology);
+/// Slows down links, takes dead ones out of all routes, and finds stand-ins for dead NICs.
+void degrade(Cluster& cluster);
+
+/// Which part of the damage leaves ranks without a way to each other, and how: `key` is the member
+/// of DegradedSpec. Empty message: all reach all.
+struct DamageProblem {
+  std::string key;
+  std::string message;
+};
+DamageProblem damage_problem(const ClusterSpec& spec);
+
+/// A sentence for each dead part and what goes which other way.
+std::vector<std::string> damage_notes(const Cluster& cluster);
 
 }  // namespace danlu

@@ -59,7 +59,8 @@ void add_local_cables(const TopologySpec& spec, const std::vector<VertexId>& swi
 
 }  // namespace
 
-Dragonfly add_dragonfly(const TopologySpec& spec, const Nodes& nodes, TopologyParts& parts) {
+Dragonfly add_dragonfly(const ClusterSpec& cluster, const Nodes& nodes, TopologyParts& parts) {
+  const TopologySpec& spec = cluster.topology;
   Dragonfly d{.nodes_per_switch = spec.nodes_per_leaf,
               .switches_per_group = spec.switches_per_group,
               .nics = spec.nics_per_node,
@@ -73,7 +74,7 @@ Dragonfly add_dragonfly(const TopologySpec& spec, const Nodes& nodes, TopologyPa
   }
   for (int node = 0; node < nodes.count(); ++node) {
     for (int nic = 0; nic < d.nics; ++nic) {
-      Link link = nic_cable(spec, nodes.nic(node, nic), spec.ports_per_nic);
+      Link link = nic_cable(cluster, nodes, {node, nic}, spec.ports_per_nic);
       link.to = switches[index(node / d.nodes_per_switch)];
       d.nic_up.push_back(parts.add_cable(link));
     }

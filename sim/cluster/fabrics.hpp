@@ -64,7 +64,20 @@ struct Clos {
   std::vector<LinkId> nic_up;    // by NIC and port
   std::vector<LinkId> leaf_up;   // by leaf: the first of its links up
   std::vector<LinkId> spine_up;  // by pod, plane and spine: the first of its links up
+  std::vector<bool> dead_port;   // as nic_up; empty: none is dead
+  std::vector<bool> dead_cable;  // by leaf and link up; empty: none is dead
+
+  bool is_live_port(NicAt at, int port) const {
+    return dead_port.empty() || !dead_port[index((at.node * nics + at.nic) * ports + port)];
+  }
+  bool is_live_cable(int leaf, int cable) const {
+    return dead_cable.empty() || !dead_cable[index(leaf * leaf_cables + cable)];
+  }
 };
+/// The ports by which both NICs reach each other.
+std::vector<int> common_ports(const Clos& clos, NicAt from, NicAt to);
+/// Whether a way leads from one of the NICs to the other.
+bool has_way(const Clos& clos, NicAt from, NicAt to);
 
 /// Switches on a grid, each with its nodes (torus.cpp).
 struct TorusFabric {
@@ -97,17 +110,17 @@ struct Dragonfly {
 
 using Fabric = std::variant<std::monostate, Clos, TorusFabric, Dragonfly>;
 
-Clos add_clos(const TopologySpec& spec, const Nodes& nodes, TopologyParts& parts);
-TorusFabric add_torus(const TopologySpec& spec, const Nodes& nodes, TopologyParts& parts);
-Dragonfly add_dragonfly(const TopologySpec& spec, const Nodes& nodes, TopologyParts& parts);
+Clos add_clos(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& parts);
+TorusFabric add_torus(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& parts);
+Dragonfly add_dragonfly(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& parts);
 
 void append_route(const Clos& clos, NicAt from, NicAt to, std::uint64_t hash, Route& route);
 void append_route(const TorusFabric& torus, NicAt from, NicAt to, std::uint64_t hash, Route& route);
 void append_route(const Dragonfly& dragonfly, NicAt from, NicAt to, std::uint64_t hash,
                   Route& route);
 
-/// The cable from a NIC's port to a switch; `to` is left to the caller.
-Link nic_cable(const TopologySpec& spec, VertexId nic, int ports);
+/// The cable from ports of a NIC to a switch; `to` is left to the caller.
+Link nic_cable(const ClusterSpec& spec, const Nodes& nodes, NicAt at, int ports);
 /// `count` cables between two switches that carry `nominal` together.
 Link switch_cable(const TopologySpec& spec, LinkKind kind, BytesPerSecond nominal, int count);
 

@@ -21,10 +21,11 @@ struct GpuSpec {
   std::array<std::optional<FlopsPerSecond>, kPrecisionNames.size()> peak_dense;  // absent: lacks it
   Bytes memory_capacity;
   BytesPerSecond memory_bandwidth;
-  double memory_efficiency = 1;  // share of the bandwidth that large streaming kernels reach
-  int multiprocessors = 1;       // for wave quantisation of matrix products
-  double gemm_efficiency = 1;    // asymptotic share of the dense peak
-  double gemm_half_k = 0;        // K at which the main loop reaches half of that
+  double memory_efficiency = 1;   // share of the bandwidth that large streaming kernels reach
+  int multiprocessors = 1;        // for wave quantisation of matrix products
+  double compute_capability = 0;  // NVIDIA's name of the generation; 0: none
+  double gemm_efficiency = 1;     // asymptotic share of the dense peak
+  double gemm_half_k = 0;         // K at which the main loop reaches half of that
   double attention_forward_efficiency = 1;  // of fused attention, on the FLOPs it really does
   double attention_backward_efficiency = 1;
   Seconds kernel_launch;   // gap between two kernels of one stream

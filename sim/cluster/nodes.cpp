@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/graph/adjacency_list.hpp>
 #include <boost/graph/breadth_first_search.hpp>
+#include <cstdlib>
+#include <tuple>
 
 #include "sim/base/error.hpp"
 
@@ -17,14 +19,17 @@ std::vector<MeshLink> links_within(const TopologySpec& spec, int gpus) {
   return links;
 }
 
-/// A search from every GPU: the GPU from which it first came to another is that one's next hop.
+/// A search from every GPU over the links whose count is not 0: the GPU from which it first came to
+/// another is that one's next hop.
 MeshPaths find_paths(std::span<const MeshLink> links, int gpus) {
   using Graph =
       boost::adjacency_list<boost::vecS, boost::vecS, boost::undirectedS, boost::no_property, int>;
   const auto n = index(gpus);
   Graph graph(n);
   for (std::size_t i = 0; i < links.size(); ++i) {
-    boost::add_edge(index(links[i].first), index(links[i].second), static_cast<int>(i), graph);
+    if (links[i].count > 0) {
+      boost::add_edge(index(links[i].first), index(links[i].second), static_cast<int>(i), graph);
+    }
   }
   MeshPaths paths{.gpus = gpus, .hops = std::vector<MeshPaths::Hop>(n * n)};
   std::vector<std::size_t> towards(n);
@@ -52,13 +57,19 @@ MeshPaths find_paths(std::span<const MeshLink> links, int gpus) {
 class NodeBuilder {
  public:
   NodeBuilder(const ClusterSpec& spec, TopologyParts& parts, Nodes& nodes)
-      : spec_(spec.topology), gpus_(spec.gpus), parts_(parts), nodes_(nodes) {}
+      : cluster_(spec),
+        spec_(spec.topology),
+        kind_(&spec.topology),
+        gpus_(spec.gpus),
+        parts_(parts),
+        nodes_(nodes) {}
 
   void build() {
     nodes_.kind_ = spec_.scale_up;
     nodes_.per_node_ = spec_.gpus_per_node;
     nodes_.nics_ = spec_.nics_per_node;
     nodes_.pcie_switches_ = spec_.pcie_switches;
+    nodes_.gpus_ = gpus_;
     nodes_.nodes_ = (gpus_ + spec_.gpus_per_node - 1) / spec_.gpus_per_node;
     const int last = gpus_ - (nodes_.nodes_ - 1) * spec_.gpus_per_node;
     if (spec_.scale_up == ScaleUpKind::Mesh) {
@@ -68,12 +79,37 @@ class NodeBuilder {
       check(last == spec_.gpus_per_node, "a torus node is there whole");
       nodes_.grid_ = Grid(spec_.scale_up_dims, spec_.scale_up_wrap);
     }
+    find_ways_around_dead_links();
     for (int node = 0; node < nodes_.nodes_; ++node) {
+      kind_ = &cluster_.topology_of(cluster_.kind_of(node));
       add_node(node, node + 1 < nodes_.nodes_ ? spec_.gpus_per_node : last);
     }
   }
 
  private:
+  int gpus_of(int node) const {
+    return std::min(spec_.gpus_per_node, gpus_ - node * spec_.gpus_per_node);
+  }
+  void find_ways_around_dead_links() {
+    std::map<int, std::vector<MeshLink>> links;  // by node with dead ones
+    for (const DegradedSpec::MeshShare& slow : cluster_.degraded.links) {
+      if (slow.share > 0) {
+        continue;
+      }
+      const int node = slow.first / spec_.gpus_per_node;
+      const auto known = links.try_emplace(node, links_within(spec_, gpus_of(node))).first;
+      for (MeshLink& link : known->second) {
+        const int base = node * spec_.gpus_per_node;
+        const bool is_it = std::minmax({slow.first, slow.second}) ==
+                           std::minmax({base + link.first, base + link.second});
+        link.count = is_it ? 0 : link.count;
+      }
+    }
+    for (const auto& [node, left] : links) {
+      nodes_.broken_[node] = find_paths(left, gpus_of(node));
+    }
+  }
+
   void add_node(int node, int count) {
     gpu_vertices_.clear();
     for (int gpu = 0; gpu < count; ++gpu) {
@@ -96,25 +132,25 @@ class NodeBuilder {
   }
 
   Link scale_up_link(int count) const {
-    const BytesPerSecond nominal = spec_.scale_up_bandwidth * count;
+    const BytesPerSecond nominal = kind_->scale_up_bandwidth * count;
     return {.kind = LinkKind::ScaleUp,
-            .bandwidth = nominal * spec_.scale_up_efficiency,
+            .bandwidth = nominal * kind_->scale_up_efficiency,
             .nominal = nominal,
-            .latency = spec_.scale_up_latency,
+            .latency = kind_->scale_up_latency,
             .count = count};
   }
   Link pcie_link(double efficiency, Seconds latency) const {
     return {.kind = LinkKind::Pcie,
-            .bandwidth = spec_.pcie_bandwidth * efficiency,
-            .nominal = spec_.pcie_bandwidth,
+            .bandwidth = kind_->pcie_bandwidth * efficiency,
+            .nominal = kind_->pcie_bandwidth,
             .latency = latency};
   }
 
   void add_star(int node) {
     Link link = scale_up_link(1);
-    link.latency = spec_.scale_up_latency / 2;
+    link.latency = kind_->scale_up_latency / 2;
     link.to = parts_.add_vertex(
-        {.kind = VertexKind::ScaleUpSwitch, .node = node, .count = spec_.scale_up_switches});
+        {.kind = VertexKind::ScaleUpSwitch, .node = node, .count = kind_->scale_up_switches});
     for (const VertexId gpu : gpu_vertices_) {
       link.from = gpu;
       nodes_.gpu_up_.push_back(parts_.add_cable(link));
@@ -160,7 +196,7 @@ class NodeBuilder {
                                             .number = spec_.pcie_switches == 1 ? -1 : number}));
     }
     if (switches.size() > 1) {
-      Link link = pcie_link(spec_.scale_up_efficiency, {});
+      Link link = pcie_link(kind_->scale_up_efficiency, {});
       link.to = parts_.add_vertex({.kind = VertexKind::Cpu, .node = node});
       for (const VertexId pcie : switches) {
         link.from = pcie;
@@ -171,7 +207,7 @@ class NodeBuilder {
       return switches[part * switches.size() / index(parts)];
     };
     for (std::size_t gpu = 0; gpu < gpu_vertices_.size(); ++gpu) {
-      Link link = pcie_link(spec_.scale_up_efficiency, spec_.scale_up_latency / 2);
+      Link link = pcie_link(kind_->scale_up_efficiency, kind_->scale_up_latency / 2);
       link.from = gpu_vertices_[gpu];
       link.to = switch_of(gpu, spec_.gpus_per_node);
       nodes_.gpu_up_.push_back(parts_.add_cable(link));
@@ -184,7 +220,9 @@ class NodeBuilder {
     }
   }
 
-  const TopologySpec& spec_;
+  const ClusterSpec& cluster_;
+  const TopologySpec& spec_;  // the structure, alike in all nodes
+  const TopologySpec* kind_;  // rates and latencies of the node being made
   int gpus_;
   TopologyParts& parts_;
   Nodes& nodes_;
@@ -202,9 +240,14 @@ void Nodes::append_pcie(std::size_t from, std::size_t to, Route& route) const {
   }
 }
 
+const MeshPaths& Nodes::paths_of(int node) const {
+  const auto broken = broken_.find(node);
+  return broken != broken_.end() ? broken->second : node == nodes_ - 1 ? last_mesh_ : mesh_;
+}
+
 bool Nodes::append_mesh(int from, int to, Route& route) const {
   const int node = node_of(from);
-  const MeshPaths& paths = node == nodes_ - 1 ? last_mesh_ : mesh_;
+  const MeshPaths& paths = paths_of(node);
   const std::size_t base = index(mesh_link_[index(node)]);
   const int goal = to % per_node_;
   for (int at = from % per_node_; at != goal;) {
@@ -234,6 +277,9 @@ bool Nodes::append_route(int from, int to, Route& route) const {
     case ScaleUpKind::Mesh:
       return append_mesh(from, to, route);
     case ScaleUpKind::Torus:
+      if (broken_.contains(node_of(from))) {
+        return append_mesh(from, to, route);
+      }
       append_torus(from, to, route);
       return true;
     case ScaleUpKind::None:
@@ -249,28 +295,80 @@ bool Nodes::append_route(int from, int to, Route& route) const {
   return false;
 }
 
-void Nodes::append_exit(int gpu, int nic, Route& route) const {
-  if (kind_ != ScaleUpKind::None) {
-    check(nic == nic_of(gpu), "a GPU is cabled to its own NIC only");
-    route.push_back(gpu_nic_[index(gpu)]);
-    return;
-  }
-  const int node = node_of(gpu);
-  route.push_back(gpu_up_[index(gpu)]);
-  append_pcie(pcie_switch(node, gpu % per_node_, per_node_), pcie_switch(node, nic, nics_), route);
-  route.push_back(nic_down_[index(node * nics_ + nic)]);
+bool Nodes::connects(int from, int to) const {
+  const int node = node_of(from);
+  const bool is_graph =
+      kind_ == ScaleUpKind::Mesh || (kind_ == ScaleUpKind::Torus && broken_.contains(node));
+  return from == to || !is_graph || paths_of(node).next(from % per_node_, to % per_node_).link >= 0;
 }
 
-void Nodes::append_entry(int gpu, Route& route) const {
-  if (kind_ != ScaleUpKind::None) {
-    route.push_back(twin(gpu_nic_[index(gpu)]));
+void Nodes::append_exit(int gpu, int nic, Route& route) const {
+  const int node = node_of(gpu);
+  if (kind_ == ScaleUpKind::None) {
+    route.push_back(gpu_up_[index(gpu)]);
+    append_pcie(pcie_switch(node, gpu % per_node_, per_node_), pcie_switch(node, nic, nics_),
+                route);
+    route.push_back(nic_down_[index(node * nics_ + nic)]);
     return;
   }
+  const int gateway = nic == nic_of(gpu) ? gpu : first_gpu(node, nic);
+  if (gateway != gpu) {
+    check(append_route(gpu, gateway, route), "a GPU reaches the NIC by which it sends");
+  }
+  route.push_back(gpu_nic_[index(gateway)]);
+}
+
+void Nodes::append_entry(int nic, int gpu, Route& route) const {
   const int node = node_of(gpu);
-  const int nic = nic_of(gpu);
-  route.push_back(twin(nic_down_[index(node * nics_ + nic)]));
-  append_pcie(pcie_switch(node, nic, nics_), pcie_switch(node, gpu % per_node_, per_node_), route);
-  route.push_back(twin(gpu_up_[index(gpu)]));
+  if (kind_ == ScaleUpKind::None) {
+    route.push_back(twin(nic_down_[index(node * nics_ + nic)]));
+    append_pcie(pcie_switch(node, nic, nics_), pcie_switch(node, gpu % per_node_, per_node_),
+                route);
+    route.push_back(twin(gpu_up_[index(gpu)]));
+    return;
+  }
+  const int gateway = nic == nic_of(gpu) ? gpu : first_gpu(node, nic);
+  route.push_back(twin(gpu_nic_[index(gateway)]));
+  if (gateway != gpu) {
+    check(append_route(gateway, gpu, route), "a GPU is reached from the NIC by which it receives");
+  }
+}
+
+bool Nodes::reaches(int gpu, int nic) const {
+  if (!is_live(node_of(gpu), nic)) {
+    return false;
+  }
+  if (nic == nic_of(gpu) || kind_ == ScaleUpKind::None) {
+    return true;
+  }
+  const int gateway = first_gpu(node_of(gpu), nic);
+  return gateway < gpus_ && connects(gpu, gateway);
+}
+
+std::optional<int> Nodes::exit_of(int gpu) const {
+  const auto found = stand_ins_.find(gpu);
+  return found == stand_ins_.end() ? nic_of(gpu) : found->second;
+}
+
+/// A GPU goes to the NIC that has taken in the fewest so far, the nearest of these, the lowest.
+void Nodes::lose_nics(std::set<int> dead) {
+  dead_nics_ = std::move(dead);
+  std::map<int, int> taken;  // by NIC: GPUs that it has taken in
+  for (const int lost : dead_nics_) {
+    const int node = lost / nics_;
+    const int end = std::min(gpus_, (node + 1) * per_node_);
+    for (int gpu = first_gpu(node, lost % nics_); gpu < end && nic_of(gpu) == lost % nics_; ++gpu) {
+      std::optional<std::tuple<int, int, int>> best;
+      for (int nic = 0; nic < nics_; ++nic) {
+        if (reaches(gpu, nic)) {
+          const std::tuple offer(taken[node * nics_ + nic], std::abs(nic - lost % nics_), nic);
+          best = std::min(best.value_or(offer), offer);
+        }
+      }
+      stand_ins_[gpu] = best ? std::optional(std::get<2>(*best)) : std::nullopt;
+      taken[node * nics_ + stand_ins_[gpu].value_or(0)] += best ? 1 : 0;
+    }
+  }
 }
 
 }  // namespace danlu

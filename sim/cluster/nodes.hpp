@@ -9,6 +9,9 @@
 //                        its NIC)          N            N
 #pragma once
 
+#include <map>
+#include <optional>
+#include <set>
 #include <vector>
 
 #include "sim/cluster/grid.hpp"
@@ -46,10 +49,25 @@ class Nodes {
 
   /// Appends the way between two GPUs of one node; false if the node's own links give none.
   bool append_route(int from, int to, Route& route) const;
-  /// Appends the way from a GPU to a NIC of its node: its own, or with PCIe switches any.
+  /// Whether the node's own links lead from one of its GPUs to another.
+  bool connects(int from, int to) const;
+  /// Appends the way from a GPU to a NIC of its node that it reaches: its own; with PCIe switches
+  /// any; else through the first GPU of that NIC.
   void append_exit(int gpu, int nic, Route& route) const;
-  /// Appends the way from a GPU's own NIC to the GPU.
-  void append_entry(int gpu, Route& route) const;
+  /// Appends the same way back, from the NIC to the GPU.
+  void append_entry(int nic, int gpu, Route& route) const;
+
+  /// Takes NICs (node x NICs of a node + number) out of use and finds each of their GPUs another.
+  void lose_nics(std::set<int> dead);
+  const std::set<int>& dead_nics() const { return dead_nics_; }
+  bool is_live(int node, int nic) const {
+    return dead_nics_.empty() || !dead_nics_.contains(node * nics_ + nic);
+  }
+  /// Whether a GPU's traffic can leave and enter by a NIC of its node.
+  bool reaches(int gpu, int nic) const;
+  /// The NIC that carries a GPU's traffic: its own, or the stand-in of a dead one. None if every
+  /// NIC that the GPU reaches is dead.
+  std::optional<int> exit_of(int gpu) const;
 
  private:
   friend class NodeBuilder;
@@ -61,9 +79,14 @@ class Nodes {
   void append_pcie(std::size_t from, std::size_t to, Route& route) const;
   bool append_mesh(int from, int to, Route& route) const;
   void append_torus(int from, int to, Route& route) const;
+  const MeshPaths& paths_of(int node) const;
+  int first_gpu(int node, int nic) const {
+    return node * per_node_ + (nic * per_node_ + nics_ - 1) / nics_;
+  }
 
   ScaleUpKind kind_ = ScaleUpKind::Switch;
   int nodes_ = 0;
+  int gpus_ = 0;
   int per_node_ = 1;
   int nics_ = 1;
   int pcie_switches_ = 1;
@@ -74,8 +97,11 @@ class Nodes {
   std::vector<LinkId> pcie_up_;    // from a PCIe switch to the CPUs
   std::vector<LinkId> mesh_link_;  // by node: its first link of a mesh or torus
   MeshPaths mesh_;
-  MeshPaths last_mesh_;  // of the last node, which may have fewer GPUs
-  Grid grid_;            // of a torus
+  MeshPaths last_mesh_;              // of the last node, which may have fewer GPUs
+  std::map<int, MeshPaths> broken_;  // of nodes with dead links, mesh or torus
+  Grid grid_;                        // of a torus
+  std::set<int> dead_nics_;
+  std::map<int, std::optional<int>> stand_ins_;  // by GPU of a dead NIC
 };
 
 }  // namespace danlu

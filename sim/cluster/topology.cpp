@@ -95,6 +95,14 @@ Route Topology::shortest_route(GpuId from, GpuId to) const {
   return route;
 }
 
+int Topology::count(VertexKind kind) const {
+  int count = 0;
+  for (const Vertex& v : vertices_) {
+    count += v.kind == kind ? v.count : 0;
+  }
+  return count;
+}
+
 Seconds Topology::latency(const Route& route) const {
   Seconds sum;
   for (const LinkId id : route) {
@@ -117,6 +125,9 @@ std::string Topology::vertex_name(VertexId id) const {
       return v.number < 0 ? fmt::format("{} of node {}", name, v.node)
                           : fmt::format("{} {} of node {}", name, v.number, v.node);
     case VertexKind::Leaf:
+      return v.count > 1
+                 ? fmt::format("{} {}-{}", name, v.number * v.count, (v.number + 1) * v.count - 1)
+                 : fmt::format("{} {}", name, v.number);
     case VertexKind::Switch:
       return fmt::format("{} {}", name, v.number);
     case VertexKind::Spine:

@@ -82,6 +82,8 @@ class Topology {
   const Link& link(LinkId id) const { return links_[index(id)]; }
   VertexId gpu(GpuId id) const { return gpus_[index(id)]; }
   std::size_t gpu_count() const { return gpus_.size(); }
+  /// Parts of a kind; a vertex that stands for several chips counts as several.
+  int count(VertexKind kind) const;
 
   /// A route with the fewest links, by Boost's breadth-first search over the whole graph: to check
   /// the routes that structure gives. Throws InternalError when the GPUs are not connected.

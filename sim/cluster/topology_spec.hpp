@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,7 @@ struct MeshLink {
   int first = 0;
   int second = 0;
   int count = 1;
+  bool operator==(const MeshLink&) const = default;
 };
 
 struct TopologySpec {
@@ -89,6 +91,8 @@ struct TopologySpec {
   bool pxn = true;
   bool nccl_tuning = false;  // collectives follow NCCL's choice of algorithm and protocol
   std::uint32_t ecmp_seed = 1;
+  int connections =
+      1;  // flows that the traffic of two GPUs is split into, where ECMP tells them apart
 
   Seconds collective_launch;  // fixed cost of one collective
   Bytes pipeline_fill;        // of rings and trees (sim/collective/tuning.hpp)
@@ -100,18 +104,60 @@ struct TopologySpec {
   bool has_rails() const {
     return fabric == FabricKind::RailOptimised || fabric == FabricKind::RailOnly;
   }
+  /// Nominal, of all scale-up links of a GPU (without any: of its PCIe slot), each direction.
+  BytesPerSecond gpu_bandwidth() const {
+    if (scale_up != ScaleUpKind::Mesh && scale_up != ScaleUpKind::Torus) {
+      return scale_up == ScaleUpKind::None ? pcie_bandwidth : scale_up_bandwidth;
+    }
+    int links = 0;
+    for (const MeshLink& link : mesh_links) {
+      links += link.first == 0 || link.second == 0 ? link.count : 0;
+    }
+    return scale_up_bandwidth * links;
+  }
   BytesPerSecond port_bandwidth() const { return nic_bandwidth / ports_per_nic; }
   BytesPerSecond cable_bandwidth() const {
     return uplink_bandwidth.value > 0 ? uplink_bandwidth : port_bandwidth();
   }
 };
 
-/// What the user asked for: a topology, the GPU in it, and how many of them.
+/// A kind of node: its GPU, and the rates and latencies of its links.
+struct NodeKind {
+  TopologySpec topology;
+  GpuSpec gpu;
+};
+
+/// What the user asked for: a topology, the GPU in it, and how many of them. Some nodes may be of
+/// another kind, with the same structure; the fabric is always that of `topology`.
 struct ClusterSpec {
   TopologySpec topology;
   GpuSpec gpu;
   int gpus = 1;
   DegradedSpec degraded;
+  std::vector<NodeKind> others;       // kinds 1, 2, ... of nodes; kind 0 is the topology's own
+  std::map<int, int> kind_of_node{};  // of those nodes that are not of kind 0
+
+  int nodes() const { return (gpus + topology.gpus_per_node - 1) / topology.gpus_per_node; }
+  int kinds() const { return 1 + static_cast<int>(others.size()); }
+  int kind_of(int node) const {
+    const auto found = kind_of_node.find(node);
+    return found == kind_of_node.end() ? 0 : found->second;
+  }
+  const TopologySpec& topology_of(int kind) const {
+    return kind == 0 ? topology : others[static_cast<std::size_t>(kind) - 1].topology;
+  }
+  const GpuSpec& gpu_of(int kind) const {
+    return kind == 0 ? gpu : others[static_cast<std::size_t>(kind) - 1].gpu;
+  }
+  /// GPUs of each kind.
+  std::vector<int> gpus_by_kind() const;
 };
+
+/// Why nodes of `other` cannot stand beside those of `own` in one cluster, "" if they can: both
+/// need the same structure.
+std::string structure_problem(const TopologySpec& own, const TopologySpec& other);
+
+/// The worse of two kinds of node in everything that a collective among both pays.
+TopologySpec worse_of(const TopologySpec& a, const TopologySpec& b);
 
 }  // namespace danlu

@@ -4,7 +4,8 @@
 
 namespace danlu {
 
-TorusFabric add_torus(const TopologySpec& spec, const Nodes& nodes, TopologyParts& parts) {
+TorusFabric add_torus(const ClusterSpec& cluster, const Nodes& nodes, TopologyParts& parts) {
+  const TopologySpec& spec = cluster.topology;
   TorusFabric torus{
       .grid = Grid(spec.dims), .nodes_per_switch = spec.nodes_per_leaf, .nics = spec.nics_per_node};
   check(nodes.count() <= torus.grid.size() * torus.nodes_per_switch, "the torus holds the nodes");
@@ -14,7 +15,7 @@ TorusFabric add_torus(const TopologySpec& spec, const Nodes& nodes, TopologyPart
   }
   for (int node = 0; node < nodes.count(); ++node) {
     for (int nic = 0; nic < torus.nics; ++nic) {
-      Link link = nic_cable(spec, nodes.nic(node, nic), spec.ports_per_nic);
+      Link link = nic_cable(cluster, nodes, {node, nic}, spec.ports_per_nic);
       link.to = switches[index(node / torus.nodes_per_switch)];
       torus.nic_up.push_back(parts.add_cable(link));
     }

@@ -43,6 +43,15 @@ std::string two_level_obstacle(Op op, const Group& group, const TopologySpec& /*
              : unless(group.node_count() > 1 && group.per_node() > 1,
                       "needs two nodes or more, with equally many ranks, two or more, on each");
 }
+std::string torus_obstacle(Op op, const Group& group, const TopologySpec& topology) {
+  if (!reduces_or_gathers(op)) {
+    return "the torus algorithm makes all-reduce, reduce-scatter and all-gather";
+  }
+  return topology.scale_up != ScaleUpKind::Torus && topology.fabric != FabricKind::Torus
+             ? "neither the nodes nor the fabric are a torus"
+             : unless(!group.grid.axes.empty(),
+                      "the ranks do not fill a box of the torus, evenly spaced along every axis");
+}
 std::string nvls_obstacle(Op op, const Group& group, const TopologySpec& topology) {
   if (op != Op::AllReduce) {
     return "NVLS only makes an all-reduce";
@@ -91,9 +100,12 @@ constexpr std::array<AlgorithmRow, kAlgorithms> kRows{{
      recursive_doubling_transfers, recursive_doubling_phases},
     {Algorithm::Binomial, "binomial", "whoever has the data passes it on", "broadcast",
      binomial_obstacle, binomial_transfers, binomial_phases},
-    {Algorithm::TwoLevel, "two-level", "inside nodes, then along rails, phase after phase",
+    {Algorithm::TwoLevel, "two-level",
+     "inside nodes, then along rails; all-to-all: the other way round",
      "all-reduce, reduce-scatter, all-gather, all-to-all", two_level_obstacle, two_level_transfers,
      two_level_phases},
+    {Algorithm::Torus, "torus", "axis by axis through a torus, all axes at once, both ways around",
+     "all-reduce, reduce-scatter, all-gather", torus_obstacle, torus_transfers, torus_phases},
     {Algorithm::Nvls, "nvls", "NVSwitches reduce and multicast", "all-reduce", nvls_obstacle,
      nvls_transfers, nvls_phases},
     {Algorithm::NvlsTree, "nvls-tree", "NVLS in the nodes, double binary trees between them",

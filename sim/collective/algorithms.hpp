@@ -41,6 +41,8 @@ TransferList binomial_transfers(CollectiveOp op, const Group& group);
 std::vector<Phase> binomial_phases(CollectiveOp op, const Group& group);
 TransferList two_level_transfers(CollectiveOp op, const Group& group);
 std::vector<Phase> two_level_phases(CollectiveOp op, const Group& group);
+TransferList torus_transfers(CollectiveOp op, const Group& group);
+std::vector<Phase> torus_phases(CollectiveOp op, const Group& group);
 TransferList nvls_transfers(CollectiveOp op, const Group& group);
 std::vector<Phase> nvls_phases(CollectiveOp op, const Group& group);
 TransferList nvls_tree_transfers(CollectiveOp op, const Group& group);

@@ -19,15 +19,24 @@ int collective_steps(CollectiveOp op, int ranks) {
   return 1;
 }
 
-int steps_like(CollectiveOp op, const Pattern& pattern) {
-  return pattern.algorithm == Algorithm::Ring
-             ? collective_steps(op, static_cast<int>(pattern.ranks.size()))
-             : 1;
+int repeats(CollectiveOp op, Algorithm algorithm, int ranks) {
+  switch (algorithm) {
+    case Algorithm::Ring:
+      return collective_steps(op, ranks);
+    case Algorithm::Torus:
+      return op == CollectiveOp::AllReduce ? 2 : 1;
+    default:
+      return 1;
+  }
+}
+
+int repeats(CollectiveOp op, const Pattern& pattern) {
+  return repeats(op, pattern.algorithm, static_cast<int>(pattern.ranks.size()));
 }
 
 Bytes stream_bytes(CollectiveOp op, const Pattern& pattern, Bytes bytes) {
   const double chunk = std::ceil(bytes.value / pattern.parts);  // chunks are whole bytes
-  return {chunk * pattern.count * steps_like(op, pattern) * pattern.inflation};
+  return {chunk * pattern.count * repeats(op, pattern) * pattern.inflation};
 }
 
 double bus_factor(CollectiveOp op, int ranks) {

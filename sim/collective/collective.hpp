@@ -11,6 +11,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -30,23 +31,60 @@ enum class Algorithm {
   RecursiveDoubling,
   Binomial,
   TwoLevel,
+  Torus,
   Nvls,
   NvlsTree,
   Sharp,
   Direct,
 };
-inline constexpr std::size_t kAlgorithms = 10;
+inline constexpr std::size_t kAlgorithms = 11;
 /// Whether switches make the sums, on the way.
 constexpr bool reduces_in_switches(Algorithm algorithm) {
   return algorithm == Algorithm::Nvls || algorithm == Algorithm::NvlsTree ||
          algorithm == Algorithm::Sharp;
 }
 
+/// How NCCL makes sure that data has arrived: a flag with every 4 bytes, with every 120, or a
+/// handshake for every chunk.
+enum class Protocol { LL, LL128, Simple };
+inline constexpr std::array<std::string_view, 3> kProtocolNames{"LL", "LL128", "Simple"};
+
+struct CollectiveChoice {
+  Algorithm algorithm = Algorithm::Ring;
+  Protocol protocol = Protocol::Simple;
+  bool operator==(const CollectiveChoice&) const = default;
+};
+
+/// What the user wants: an algorithm, a protocol, or both; the rest is chosen.
+struct CollectiveWish {
+  std::optional<Algorithm> algorithm;
+  std::optional<Protocol> protocol;
+};
+
+/// An axis of a group's grid. Along an open one the ring goes out over the even points and comes
+/// back over the odd ones: 0 2 4 5 3 1.
+struct GridAxis {
+  enum class Turn { First, Any, Last };  // when a part of the array may go along it
+
+  int length = 1;
+  bool closed = false;  // neighbours along it form a ring
+  Turn turn = Turn::Any;
+};
+
+/// A group whose ranks fill a grid, the first axis varying fastest; no axes if they do not.
+struct GroupGrid {
+  std::vector<GridAxis> axes;
+  std::vector<int> at;  // position of every point
+};
+
 /// Who takes part. The algorithms know ranks by their position in the group, 0 to n-1.
 struct Group {
   std::vector<int> ranks;               // GPU numbers
   std::vector<std::vector<int>> nodes;  // positions by node
+  std::vector<std::vector<int>>
+      gates;  // positions by node: equally many, each with a NIC to itself
   std::vector<std::vector<int>> rings;  // orders of all positions: parallel rings
+  GroupGrid grid;
 
   int size() const { return static_cast<int>(ranks.size()); }
   int node_count() const { return static_cast<int>(nodes.size()); }
@@ -109,17 +147,19 @@ struct Pattern {
   std::vector<int> ranks;       // GPU numbers taking part; sender then receiver
   std::vector<LinkLoad> loads;  // by link, ascending
   LinkLoad tightest;            // of the loads: what limits it when nothing else runs
-  Seconds local_latency;        // of steps inside nodes (ring: of one step, in the mean)
+  Seconds local_latency;        // of steps inside nodes, in one of the repeats()
   Seconds network_latency;      // of steps between nodes
   int parts = 1;                // chunks that the array is cut into
-  int count = 1;                // chunks that each stream carries; of a ring: in one step
+  int count = 1;                // chunks that each stream carries, in one of the repeats()
   double inflation = 1;         // bytes on the links for every byte of the streams
 };
 
 /// Steps that a ring takes over n ranks: n-1, or 2(n-1) for an all-reduce; 1 for a transfer.
 int collective_steps(CollectiveOp op, int ranks);
-/// Steps of which the pattern describes one: of a ring all of them, else 1.
-int steps_like(CollectiveOp op, const Pattern& pattern);
+/// How often the pattern comes: that of a ring is one step, in the mean, that of a torus one pass,
+/// both the same for all-reduce, reduce-scatter and all-gather; every other one is the whole.
+int repeats(CollectiveOp op, Algorithm algorithm, int ranks);
+int repeats(CollectiveOp op, const Pattern& pattern);
 /// Bytes that every stream of the pattern carries, for an array of `bytes`.
 Bytes stream_bytes(CollectiveOp op, const Pattern& pattern, Bytes bytes);
 

@@ -1,14 +1,17 @@
 #include "sim/collective/group.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <map>
+#include <optional>
+#include <set>
 
 #include "sim/base/error.hpp"
+#include "sim/base/ids.hpp"
+#include "sim/collective/gates.hpp"
+#include "sim/collective/rings.hpp"
 
 namespace danlu {
 namespace {
-
-using Order = std::vector<int>;  // positions, in the order of a ring
 
 /// Positions by node, nodes in the order in which the ranks name them first.
 std::vector<std::vector<int>> by_node(const Cluster& cluster, std::span<const int> ranks) {
@@ -27,166 +30,109 @@ std::vector<std::vector<int>> by_node(const Cluster& cluster, std::span<const in
   return nodes;
 }
 
-/// Links between GPUs of one mesh node, by position.
-using LinkCounts = std::vector<std::vector<int>>;
+// ---- the grid of a group
 
-LinkCounts direct_links(const Cluster& cluster, std::span<const int> ranks) {
-  LinkCounts counts(ranks.size(), std::vector<int>(ranks.size(), 0));
-  const int per_node = cluster.spec.topology.gpus_per_node;
-  for (const MeshLink& link : cluster.spec.topology.mesh_links) {
-    const auto position = [&](int gpu) {
-      return std::find_if(ranks.begin(), ranks.end(),
-                          [&](int rank) { return rank % per_node == gpu; }) -
-             ranks.begin();
-    };
-    const auto first = static_cast<std::size_t>(position(link.first));
-    const auto second = static_cast<std::size_t>(position(link.second));
-    if (first < ranks.size() && second < ranks.size()) {
-      counts[first][second] += link.count;
-      counts[second][first] += link.count;
-    }
+/// A torus of the machine: of chips in a node, or of switches between nodes.
+struct Machine {
+  std::vector<int> dims;
+  int shortest_ring = 3;
+};
+
+/// The part of an axis that a group takes: `length` points, evenly `spacing` apart.
+struct Range {
+  int first = 0;
+  int length = 1;
+  int spacing = 1;
+};
+
+/// What the points of `values` are on an axis; none if they are not evenly apart.
+std::optional<Range> range_of(const std::set<int>& values) {
+  Range range{*values.begin(), static_cast<int>(values.size()), 1};
+  if (range.length > 1) {
+    range.spacing = *std::next(values.begin()) - range.first;
   }
-  return counts;
+  int expected = range.first;
+  for (const int value : values) {
+    if (value != expected) {
+      return std::nullopt;
+    }
+    expected += range.spacing;
+  }
+  return range;
 }
 
-/// Extends `path` to a closed tour of all positions over pairs with at least `width` links.
-bool complete_tour(const LinkCounts& counts, int width, std::vector<std::size_t>& path,
-                   std::vector<bool>& visited) {
-  if (path.size() == counts.size()) {
-    return counts[path.back()][path.front()] >= width;
-  }
-  for (std::size_t next = 0; next < counts.size(); ++next) {
-    if (!visited[next] && counts[path.back()][next] >= width) {
-      visited[next] = true;
-      path.push_back(next);
-      if (complete_tour(counts, width, path, visited)) {
-        return true;
-      }
-      path.pop_back();
-      visited[next] = false;
+/// The box that `points` fill; none if they do not fill one.
+std::optional<std::vector<Range>> box_of(const Machine& machine, const std::set<int>& points) {
+  std::vector<Range> box;
+  int stride = 1;
+  std::size_t size = 1;
+  for (const int dim : machine.dims) {
+    std::set<int> values;
+    for (const int point : points) {
+      values.insert(point / stride % dim);
     }
+    const std::optional<Range> range = range_of(values);
+    if (!range) {
+      return std::nullopt;
+    }
+    box.push_back(*range);
+    size *= index(range->length);
+    stride *= dim;
   }
-  return false;
+  return size == points.size() ? std::optional(box) : std::nullopt;
 }
 
-/// The tours of a mesh that use no link twice, widest first: a tour over double links is two rings.
-std::vector<Order> mesh_tours(const Cluster& cluster, std::span<const int> ranks) {
-  LinkCounts counts = direct_links(cluster, ranks);
-  int width = 0;
-  for (const std::vector<int>& row : counts) {
-    width = std::max(width, *std::max_element(row.begin(), row.end()));
+/// Axes of a box. One that spans a whole ring of the machine is closed, from three points on.
+std::vector<GridAxis> axes_of(const Machine& machine, const std::vector<Range>& box) {
+  std::vector<GridAxis> axes;
+  for (std::size_t axis = 0; axis < box.size(); ++axis) {
+    const int dim = machine.dims[axis];
+    const bool closed = dim >= machine.shortest_ring && box[axis].length > 2 &&
+                        box[axis].length * box[axis].spacing == dim;
+    axes.push_back({box[axis].length, closed, GridAxis::Turn::Any});
   }
-  std::vector<Order> tours;
-  for (; width > 0; --width) {
-    std::vector<std::size_t> path{0};
-    std::vector<bool> visited(ranks.size(), false);
-    visited[0] = true;
-    while (complete_tour(counts, width, path, visited)) {
-      Order tour;
-      for (std::size_t k = 0; k < path.size(); ++k) {
-        const std::size_t next = path[(k + 1) % path.size()];
-        counts[path[k]][next] -= width;
-        if (ranks.size() > 2) {
-          counts[next][path[k]] -= width;
-        }
-        tour.push_back(static_cast<int>(path[k]));
-      }
-      tours.insert(tours.end(), static_cast<std::size_t>(width), tour);
-      path = {0};
-      visited.assign(ranks.size(), false);
-      visited[0] = true;
-    }
-  }
-  return tours;
+  return axes;
 }
 
-/// Rings inside one mesh node: every tour, in both directions. None if there is no tour.
-std::vector<Order> mesh_rings(const Cluster& cluster, std::span<const int> ranks) {
-  constexpr std::size_t kLargestSearch = 16;  // the search for tours is exponential
-  if (ranks.size() > kLargestSearch) {
+/// Chips of a torus node, then the nodes; or ranks below one switch of a torus of switches, then
+/// the switches.
+GroupGrid grid_of(const Cluster& cluster, const Group& group) {
+  const TopologySpec& topology = cluster.spec.topology;
+  const bool of_chips = topology.scale_up == ScaleUpKind::Torus;
+  if (!of_chips && topology.fabric != FabricKind::Torus) {
     return {};
   }
-  std::vector<Order> rings;
-  for (Order& tour : mesh_tours(cluster, ranks)) {
-    rings.push_back(tour);
-    if (tour.size() > 2) {  // a pair's only ring is its own reverse
-      std::reverse(tour.begin(), tour.end());
-      rings.push_back(std::move(tour));
+  const Machine machine =
+      of_chips ? Machine{topology.scale_up_dims, topology.scale_up_wrap} : Machine{topology.dims};
+  std::map<int, std::vector<int>> by_point;  // positions, in the order of the nodes
+  for (const std::vector<int>& members : group.nodes) {
+    for (const int position : members) {
+      const int gpu = group.ranks[index(position)];
+      by_point[of_chips ? gpu % topology.gpus_per_node
+                        : cluster.node_of(gpu) / topology.nodes_per_leaf]
+          .push_back(position);
     }
   }
-  return rings;
-}
-
-/// A ring for every rank of a node, each leaving the nodes through another one.
-std::vector<Order> rail_rings(const std::vector<std::vector<int>>& nodes, std::size_t per_node) {
-  std::vector<Order> rings;
-  for (std::size_t ring = 0; ring < per_node; ++ring) {
-    Order order;
-    for (std::size_t node = 0; node < nodes.size(); ++node) {
-      for (std::size_t i = 0; i < per_node; ++i) {  // even nodes downwards, odd nodes upwards
-        const std::size_t at = node % 2 == 0 ? ring + per_node - i : ring + 1 + i;
-        order.push_back(nodes[node][at % per_node]);
-      }
-    }
-    rings.push_back(std::move(order));
-  }
-  return rings;
-}
-
-/// A closed snake through a torus: to and fro along the first of `axes`, a step along the next
-/// wherever it turns, and so on (the reflected Gray code).
-Order snake(const std::vector<int>& dims, const std::vector<std::size_t>& axes) {
-  std::vector<int> strides;  // of each axis, the first varying fastest
-  int size = 1;
-  for (const int dim : dims) {
-    strides.push_back(size);
-    size *= dim;
-  }
-  Order order;
-  for (int i = 0; i < size; ++i) {
-    int point = 0;
-    int rest = i;
-    for (const std::size_t axis : axes) {
-      const int digit = rest % dims[axis];
-      rest /= dims[axis];
-      point += strides[axis] * (rest % 2 == 0 ? digit : dims[axis] - 1 - digit);
-    }
-    order.push_back(point);
-  }
-  return order;
-}
-
-/// Rings through a whole torus: a snake for every axis that may run first, each in both directions,
-/// so that all axes carry about as much.
-std::vector<Order> torus_rings(const std::vector<int>& dims) {
-  std::vector<Order> rings;
-  std::vector<std::size_t> axes(dims.size());
-  std::iota(axes.begin(), axes.end(), std::size_t{0});
-  for (std::size_t turn = 0; turn < dims.size(); ++turn) {
-    rings.push_back(snake(dims, axes));
-    rings.emplace_back(rings.back().rbegin(), rings.back().rend());
-    std::rotate(axes.begin(), axes.begin() + 1, axes.end());
-  }
-  return rings;
-}
-
-std::vector<Order> ring_orders(const Cluster& cluster, const Group& group) {
-  if (group.node_count() > 1 && group.per_node() > 0) {
-    return rail_rings(group.nodes, static_cast<std::size_t>(group.per_node()));
-  }
-  const ScaleUpKind kind = cluster.spec.topology.scale_up;
-  if (group.node_count() == 1 && (kind == ScaleUpKind::Mesh || kind == ScaleUpKind::Torus)) {
-    std::vector<Order> rings = mesh_rings(cluster, group.ranks);
-    if (!rings.empty()) {
-      return rings;
-    }
-    if (kind == ScaleUpKind::Torus && group.size() == cluster.spec.topology.gpus_per_node) {
-      return torus_rings(cluster.spec.topology.scale_up_dims);
+  std::set<int> points;
+  for (const auto& [point, positions] : by_point) {
+    points.insert(point);
+    if (positions.size() != by_point.begin()->second.size()) {
+      return {};
     }
   }
-  Order all(group.ranks.size());
-  std::iota(all.begin(), all.end(), 0);
-  return {all};
+  const std::optional<std::vector<Range>> box = box_of(machine, points);
+  if (points.size() < 2 || !box) {
+    return {};
+  }
+  GroupGrid grid{axes_of(machine, *box), {}};
+  const GridAxis others{static_cast<int>(by_point.begin()->second.size()), true,
+                        of_chips ? GridAxis::Turn::Last : GridAxis::Turn::First};
+  // By number, the points of a box come with the first axis varying fastest.
+  for (const auto& [point, positions] : by_point) {
+    grid.at.insert(grid.at.end(), positions.begin(), positions.end());
+  }
+  grid.axes.insert(grid.axes.begin(), others);
+  return grid;
 }
 
 }  // namespace
@@ -203,7 +149,9 @@ Group make_group(const Cluster& cluster, std::span<const int> ranks) {
   check(ranks.size() >= 2, "a group has two ranks or more");
   Group group{.ranks = std::vector<int>(ranks.begin(), ranks.end()),
               .nodes = by_node(cluster, ranks)};
+  group.gates = gates_of(cluster, ranks, group.nodes);
   group.rings = ring_orders(cluster, group);
+  group.grid = grid_of(cluster, group);
   return group;
 }
 

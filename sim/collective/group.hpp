@@ -1,12 +1,5 @@
-// Where the ranks of a group sit, and the rings through them. A group with k ranks on every node
-// runs k rings at once, each leaving the nodes through another rank's NIC, so that all NICs work:
-//
-//   ring 1 of 4     node 0: 1 0 3 2   node 1: 2 3 0 1   node 2: 1 0 3 2   ...
-//
-// Ring j enters an even node at its rank j and leaves it at j+1; an odd node the other way round,
-// so that every crossing stays on its rail (with an odd number of nodes all but one). In a mesh
-// node the rings are tours over direct links that use no link twice, each in both directions; in a
-// torus too large to search, snakes along each of its axes.
+// Where the ranks of a group sit: by node, on a grid if they form a torus, and the rings through
+// them (sim/collective/rings.hpp).
 #pragma once
 
 #include <span>

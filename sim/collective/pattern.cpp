@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <numeric>
 
 #include "sim/collective/algorithms.hpp"
 #include "sim/collective/group.hpp"
@@ -35,6 +36,7 @@ class PhaseRouter {
     add_streams();
     add_reduced();
     merge_loads(pattern_.loads);
+    take_out_common_divisor();
     set_tightest();
     if (!phase_.critical.empty()) {
       pattern_.local_latency = pattern_.network_latency = {};
@@ -71,10 +73,32 @@ class PhaseRouter {
         slowest_latency_ = latency;
         slowest_ = stream;
       }
-      for (const LinkId link : links) {
-        pattern_.loads.push_back({link, stream.weight});
+      if (connections_ == 1 || is_local(stream)) {
+        add_flow(links, stream.weight * connections_);
+        continue;
+      }
+      for (int i = 0; i < connections_; ++i) {
+        add_flow(way(stream.from, stream.to, stream.flow * connections_ + i), stream.weight);
       }
     }
+  }
+
+  void add_flow(const Route& links, int weight) {
+    for (const LinkId link : links) {
+      pattern_.loads.push_back({link, weight});
+    }
+  }
+
+  /// Weights count parts, of which there are `connections` times as many: less, where they allow.
+  void take_out_common_divisor() {
+    int divisor = connections_;
+    for (const LinkLoad& load : pattern_.loads) {
+      divisor = std::gcd(divisor, load.weight);
+    }
+    for (LinkLoad& load : pattern_.loads) {
+      load.weight /= divisor;
+    }
+    pattern_.parts = pattern_.parts * connections_ / divisor;
   }
 
   /// Every link once, however many streams meet on it.
@@ -86,7 +110,7 @@ class PhaseRouter {
       }
     }
     for (const auto& [link, weight] : weights) {
-      pattern_.loads.push_back({link, weight});
+      pattern_.loads.push_back({link, weight * connections_});
     }
   }
 
@@ -105,6 +129,9 @@ class PhaseRouter {
   const Group& group_;
   const Phase& phase_;
   Pattern& pattern_;
+  // Every stream between nodes is so many flows with a part of its bytes each.
+  int connections_ =
+      cluster_.spec.topology.routing == Routing::Ecmp ? cluster_.spec.topology.connections : 1;
   Stream slowest_;
   Seconds slowest_latency_;
 };
@@ -124,7 +151,7 @@ BytesPerSecond limit(const Cluster& cluster, const Pattern& pattern, bool scale_
 /// Sums made by switches fall short of what the links achieve otherwise: more bytes on the links
 /// stand for that.
 double inflation(const Cluster& cluster, const Group& group, const Pattern& pattern) {
-  const TopologySpec& topology = cluster.spec.topology;
+  const TopologySpec& topology = cluster.topology_among(group.ranks);
   const double ranks = group.per_node();
   const BytesPerSecond in_node = limit(cluster, pattern, true);
   const BytesPerSecond between = limit(cluster, pattern, false);
@@ -163,18 +190,22 @@ std::vector<Pattern> steady_patterns(const Cluster& cluster, const Group& group,
   return patterns;
 }
 
-Pattern ring_pattern(const Cluster& cluster, std::span<const int> ranks) {
-  return steady_patterns(cluster, make_group(cluster, ranks), Algorithm::Ring,
-                         CollectiveOp::AllReduce)
-      .front();
+Pattern ring_pattern(const Cluster& cluster, const Group& group) {
+  return steady_patterns(cluster, group, Algorithm::Ring, CollectiveOp::AllReduce).front();
 }
 
-Pattern transfer_pattern(const Cluster& cluster, int from, int to) {
-  const Phase phase{.streams = {{0, 1, 1, 0}}};
-  const Group group{.ranks = {from, to}, .nodes = {}, .rings = {}};
+Pattern ring_pattern(const Cluster& cluster, std::span<const int> ranks) {
+  return ring_pattern(cluster, make_group(cluster, ranks));
+}
+
+Pattern phase_pattern(const Cluster& cluster, const Group& group, const Phase& phase) {
   Pattern pattern{.algorithm = Algorithm::Direct, .ranks = group.ranks};
   PhaseRouter(cluster, group, phase, pattern).add();
   return pattern;
+}
+
+Pattern transfer_pattern(const Cluster& cluster, int from, int to) {
+  return phase_pattern(cluster, {.ranks = {from, to}}, {.streams = {{0, 1, 1, 0}}});
 }
 
 }  // namespace danlu

@@ -9,11 +9,15 @@
 
 namespace danlu {
 
-/// The phases of an algorithm on a cluster. A ring has one, the same for all-reduce, reduce-scatter
-/// and all-gather.
+/// The phases of an algorithm on a cluster. A ring and a torus have one, the same for all-reduce,
+/// reduce-scatter and all-gather.
 std::vector<Pattern> steady_patterns(const Cluster& cluster, const Group& group,
                                      Algorithm algorithm, CollectiveOp op);
-/// The rings of a group of GPUs, two or more, all different.
+/// Any phase on a cluster.
+Pattern phase_pattern(const Cluster& cluster, const Group& group, const Phase& phase);
+/// The rings of a group.
+Pattern ring_pattern(const Cluster& cluster, const Group& group);
+/// The same of GPUs, two or more, all different.
 Pattern ring_pattern(const Cluster& cluster, std::span<const int> ranks);
 /// One transfer between two GPUs.
 Pattern transfer_pattern(const Cluster& cluster, int from, int to);

@@ -12,7 +12,8 @@ int pieces_of(CollectiveOp op, Algorithm algorithm, int parts, Bytes bytes) {
   constexpr double kSlot = 512.0 * 1024;
   constexpr double kMostPieces = 64;
   const bool flows_once = algorithm == Algorithm::Tree ||
-                          (algorithm == Algorithm::Ring && op == CollectiveOp::Broadcast);
+                          (algorithm == Algorithm::Ring && op == CollectiveOp::Broadcast) ||
+                          (algorithm == Algorithm::TwoLevel && op == CollectiveOp::AllToAll);
   return flows_once ? static_cast<int>(std::clamp(bytes.value / parts / kSlot, 1.0, kMostPieces))
                     : 1;
 }

@@ -14,9 +14,9 @@
 //                      1   3                              4   2
 //
 // With g ranks a node there are g such pairs, each with another rank as head, so that all NICs
-// work. Inside one node it is g chains. (The tree with these labels: Sanders, Speck and Traff,
-// Two-tree algorithms for full bandwidth broadcast, reduction and scan, 2009; NCCL's double binary
-// tree has the same shape.)
+// work (fewer where NICs are dead, group.hpp). Inside one node it is g chains. (The tree with these
+// labels: Sanders, Speck and Traff, Two-tree algorithms for full bandwidth broadcast, reduction and
+// scan, 2009; NCCL's double binary tree has the same shape.)
 #include <algorithm>
 
 #include "sim/collective/algorithms.hpp"
@@ -49,30 +49,32 @@ using Parents = std::vector<int>;  // by position, -1 for the root
 
 std::vector<Parents> trees_of(const Group& group) {
   std::vector<std::vector<int>> nodes = group.nodes;
+  std::vector<std::vector<int>> gates = group.gates;
   if (group.per_node() == 0) {  // nodes differ: every rank stands for itself
     nodes.clear();
     for (int position = 0; position < group.size(); ++position) {
       nodes.push_back({position});
     }
+    gates = nodes;
   }
   const int m = static_cast<int>(nodes.size());
   const std::size_t per_node = nodes.front().size();
   std::vector<Parents> trees;
-  for (std::size_t head = 0; head < per_node; ++head) {
+  for (std::size_t head = 0; head < gates.front().size(); ++head) {
     for (int twin = 0; twin < (m > 1 ? 2 : 1); ++twin) {
       Parents parents(group.ranks.size(), -1);
       for (int node = 0; node < m; ++node) {
-        const std::vector<int>& here = nodes[static_cast<std::size_t>(node)];
-        const auto member = [&](const std::vector<int>& list, std::size_t i) {
-          return list[(head + i) % per_node];
-        };
+        const auto here = static_cast<std::size_t>(node);
+        const int gate = gates[here][head];
+        const auto first = static_cast<std::size_t>(
+            std::find(nodes[here].begin(), nodes[here].end(), gate) - nodes[here].begin());
+        const auto member = [&](std::size_t i) { return nodes[here][(first + i) % per_node]; };
         for (std::size_t i = 1; i < per_node; ++i) {
-          parents[static_cast<std::size_t>(member(here, i))] = member(here, i - 1);
+          parents[static_cast<std::size_t>(member(i))] = member(i - 1);
         }
         const int up = double_tree_parent(twin, node, m);
         if (up >= 0) {
-          parents[static_cast<std::size_t>(member(here, 0))] =
-              member(nodes[static_cast<std::size_t>(up)], 0);
+          parents[static_cast<std::size_t>(gate)] = gates[static_cast<std::size_t>(up)][head];
         }
       }
       trees.push_back(std::move(parents));

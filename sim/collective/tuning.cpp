@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "sim/base/error.hpp"
 #include "sim/collective/algorithms.hpp"
 #include "sim/collective/group.hpp"
+#include "sim/collective/nccl_estimate.hpp"
 #include "sim/collective/pattern.hpp"
 
 namespace danlu {
@@ -29,6 +32,8 @@ constexpr std::array kTreeShareInNode{1 / 3.8, 7.0 / 9, 1.0};
 constexpr double kSendShare = 0.84;
 
 constexpr Bytes kSmall{16384};  // messages that a network sends without a handshake
+
+constexpr Seconds kNever{std::numeric_limits<double>::infinity()};
 
 constexpr Seconds us(double value) {
   return {value * 1e-6};
@@ -68,27 +73,12 @@ double network_factor(const TopologySpec& topology, CollectiveChoice choice, Byt
   return std::max(0.0, factor - saved / topology.fabric_latency.value);
 }
 
-/// A message below F bytes passes the stages of the pipeline one after the other.
-Bytes window(Bytes size, Bytes fill) {
-  return fill > Bytes{} ? Bytes{size.value * fill.value / (size + fill).value} : Bytes{};
-}
-
-/// Bus rate of a ring inside a node.
-BytesPerSecond ring_rate(const TopologySpec& topology) {
-  switch (topology.scale_up) {
-    case ScaleUpKind::Mesh:
-    case ScaleUpKind::Torus: {
-      int links = 0;
-      for (const MeshLink& link : topology.mesh_links) {
-        links += link.first == 0 || link.second == 0 ? link.count : 0;
-      }
-      return topology.scale_up_bandwidth * (topology.scale_up_efficiency * links);
-    }
-    case ScaleUpKind::None:
-      return topology.pcie_bandwidth * topology.scale_up_efficiency;
-    default:
-      return topology.scale_up_bandwidth * topology.scale_up_efficiency;
-  }
+/// A message below F bytes passes the stages of the pipeline one after the other. Nothing is filled
+/// where there is no such stage.
+Seconds filling(Bytes size, Bytes fill, BytesPerSecond rate) {
+  return fill > Bytes{} && rate > BytesPerSecond{}
+             ? Bytes{size.value * fill.value / (size + fill).value} / rate
+             : Seconds{};
 }
 
 Seconds fill_time(const TopologySpec& topology, const Group& group, CollectiveChoice choice,
@@ -97,23 +87,23 @@ Seconds fill_time(const TopologySpec& topology, const Group& group, CollectiveCh
     return {};
   }
   const double per_node = std::max(1.0, static_cast<double>(group.size()) / group.node_count());
-  const BytesPerSecond ring = ring_rate(topology);
+  const BytesPerSecond ring = topology.gpu_bandwidth() * topology.scale_up_efficiency;
   Seconds fill;
   if (reduces_in_node(choice.algorithm)) {
     const BytesPerSecond rate =
         topology.scale_up_bandwidth * topology.scale_up_reduction_efficiency / (1 + 1 / per_node);
-    fill = window(bytes, topology.reduction_fill) / rate;
+    fill = filling(bytes, topology.reduction_fill, rate);
   } else if (choice.algorithm == Algorithm::Tree) {
-    fill = window(bytes, topology.pipeline_fill) / (ring * 0.5);
+    fill = filling(bytes, topology.pipeline_fill, ring * 0.5);
   } else {
     const double passes = op == CollectiveOp::AllReduce ? 2 : 1;
     const double share = per_node > 1 ? passes * (per_node - 1) / per_node : 1;
-    fill = window(bytes, topology.pipeline_fill) / ring * share;
+    fill = filling(bytes, topology.pipeline_fill, ring) * share;
   }
   if (group.node_count() > 1) {
     const BytesPerSecond node =
         topology.nic_bandwidth * topology.nic_efficiency * topology.nics_per_node;
-    fill += window(bytes, topology.network_fill) / node * topology.network_passes;
+    fill += filling(bytes, topology.network_fill, node) * topology.network_passes;
   }
   return fill;
 }
@@ -168,7 +158,7 @@ Seconds phase_latency(const TopologySpec& topology, const Group& group, Collecti
   const Seconds step = step_latency(topology, choice, bytes, true, pattern.local_latency) +
                        step_latency(topology, choice, bytes, false, pattern.network_latency);
   const Seconds fixed = phase == 0 ? fixed_latency(topology, group, choice, op, bytes) : Seconds{};
-  return fixed + step * steps_like(op, pattern);
+  return fixed + step * repeats(op, pattern);
 }
 
 double overhead(const TopologySpec& topology, CollectiveChoice choice, CollectiveOp op,
@@ -191,9 +181,13 @@ double overhead(const TopologySpec& topology, CollectiveChoice choice, Collectiv
   }
 }
 
+Bytes whole(Bytes bytes) {
+  return {std::ceil(bytes.value)};
+}
+
 Bytes phase_bytes(const TopologySpec& topology, CollectiveChoice choice, CollectiveOp op,
                   const Group& group, const Pattern& phase, Bytes bytes) {
-  return stream_bytes(op, phase, bytes) * overhead(topology, choice, op, group);
+  return whole(stream_bytes(op, phase, bytes) * overhead(topology, choice, op, group));
 }
 
 BytesPerSecond alone_rate(const Cluster& cluster, const Pattern& pattern) {
@@ -203,52 +197,31 @@ BytesPerSecond alone_rate(const Cluster& cluster, const Pattern& pattern) {
 
 Seconds alone_time(const Cluster& cluster, const Group& group, CollectiveChoice choice,
                    CollectiveOp op, Bytes bytes, std::span<const Pattern> phases) {
+  const TopologySpec& topology = cluster.topology_among(group.ranks);
   Seconds time;
   for (std::size_t i = 0; i < phases.size(); ++i) {
-    time += phase_latency(cluster.spec.topology, group, choice, op, bytes, phases, i) +
-            phase_bytes(cluster.spec.topology, choice, op, group, phases[i], bytes) /
-                alone_rate(cluster, phases[i]);
+    time +=
+        phase_latency(topology, group, choice, op, bytes, phases, i) +
+        phase_bytes(topology, choice, op, group, phases[i], bytes) / alone_rate(cluster, phases[i]);
   }
   return time;
 }
 
-RingCost transfer_cost(const TopologySpec& topology, const Pattern& transfer, Bytes bytes) {
+TransferCost transfer_cost(const TopologySpec& topology, const Pattern& transfer, Bytes bytes) {
   const Seconds base = topology.nccl_tuning ? us(kRingBase.back()) : Seconds{};
-  return {{Algorithm::Direct, Protocol::Simple},
-          base + transfer.local_latency + transfer.network_latency,
+  return {base + transfer.local_latency + transfer.network_latency,
           stream_bytes(CollectiveOp::SendReceive, transfer, bytes)};
-}
-
-RingCost ring_cost(const Cluster& cluster, const Pattern& ring, CollectiveOp op, Bytes bytes,
-                   BytesPerSecond rate) {
-  const TopologySpec& topology = cluster.spec.topology;
-  const Group group = make_group(cluster, ring.ranks);
-  std::optional<RingCost> best;
-  const auto offer = [&](CollectiveChoice choice, const Pattern& pattern) {
-    const RingCost cost{choice, phase_latency(topology, group, choice, op, bytes, {&pattern, 1}, 0),
-                        phase_bytes(topology, choice, op, group, pattern, bytes)};
-    if (!best || cost.latency + cost.stream / rate < best->latency + best->stream / rate) {
-      best = cost;
-    }
-  };
-  for (const Protocol protocol : protocols_of(Algorithm::Ring, topology)) {
-    offer({Algorithm::Ring, protocol}, ring);
-  }
-  if (topology.nccl_tuning && row_of(Algorithm::Nvls).obstacle(op, group, topology).empty()) {
-    offer({Algorithm::Nvls, Protocol::Simple},
-          steady_patterns(cluster, group, Algorithm::Nvls, op).front());
-  }
-  return *best;
 }
 
 std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, CollectiveOp op,
                                   const CollectiveWish& wish) {
-  const TopologySpec& topology = cluster.spec.topology;
+  const TopologySpec& topology = cluster.topology_among(group.ranks);
   const bool between_pairs = op == CollectiveOp::AllToAll || op == CollectiveOp::SendReceive;
-  const std::vector<Algorithm> considered =
-      wish.algorithm         ? std::vector{*wish.algorithm}
-      : topology.nccl_tuning ? nccl_algorithms(op)
-                             : std::vector{between_pairs ? Algorithm::Direct : Algorithm::Ring};
+  const std::vector<Algorithm> considered = wish.algorithm         ? std::vector{*wish.algorithm}
+                                            : topology.nccl_tuning ? nccl_algorithms(op)
+                                            : between_pairs
+                                                ? std::vector{Algorithm::Direct}
+                                                : std::vector{Algorithm::Torus, Algorithm::Ring};
   std::vector<Candidate> found;
   for (const Algorithm algorithm : considered) {
     std::vector<Protocol> protocols = protocols_of(algorithm, topology);
@@ -263,24 +236,28 @@ std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, Co
   return found;
 }
 
-PlannedCollective fastest(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
+std::vector<Offer> offers(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
                           const std::vector<Candidate>& candidates) {
-  const Candidate* best = nullptr;
-  CollectiveChoice choice;
-  Seconds least;
-  for (const Candidate& candidate : candidates) {
-    for (const Protocol protocol : candidate.protocols) {
-      const CollectiveChoice offered{candidate.algorithm, protocol};
-      const Seconds alone = alone_time(cluster, group, offered, op, bytes, candidate.phases);
-      if (best == nullptr || alone < least) {
-        best = &candidate;
-        choice = offered;
-        least = alone;
-      }
+  std::vector<Offer> found;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    for (const Protocol protocol : candidates[i].protocols) {
+      const CollectiveChoice choice{candidates[i].algorithm, protocol};
+      found.push_back({choice, i, nccl_estimate(cluster.spec, group, choice, op, bytes),
+                       alone_time(cluster, group, choice, op, bytes, candidates[i].phases)});
     }
   }
-  check(best != nullptr, "some algorithm carries out the collective");
-  return {choice, best->phases, least};
+  return found;
+}
+
+PlannedCollective fastest(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
+                          const std::vector<Candidate>& candidates) {
+  const std::vector<Offer> all = offers(cluster, group, op, bytes, candidates);
+  const auto best = std::min_element(all.begin(), all.end(), [](const Offer& a, const Offer& b) {
+    return std::pair(a.estimate.value_or(kNever), a.alone) <
+           std::pair(b.estimate.value_or(kNever), b.alone);
+  });
+  check(best != all.end(), "some algorithm carries out the collective");
+  return {best->choice, candidates[best->candidate].phases, best->alone};
 }
 
 }  // namespace danlu

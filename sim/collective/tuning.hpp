@@ -12,26 +12,13 @@
 //   fill(S) = window(S, F) / rate,   window(S, F) = S F / (S + F)
 #pragma once
 
-#include <array>
-#include <optional>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "sim/cluster/cluster.hpp"
 #include "sim/collective/collective.hpp"
 
 namespace danlu {
-
-/// How NCCL makes sure that data has arrived: a flag with every 4 bytes, with every 120, or a
-/// handshake for every chunk.
-enum class Protocol { LL, LL128, Simple };
-inline constexpr std::array<std::string_view, 3> kProtocolNames{"LL", "LL128", "Simple"};
-
-struct CollectiveChoice {
-  Algorithm algorithm = Algorithm::Ring;
-  Protocol protocol = Protocol::Simple;
-};
 
 /// Protocols that an algorithm knows; only Simple where the topology does not follow NCCL.
 std::vector<Protocol> protocols_of(Algorithm algorithm, const TopologySpec& topology);
@@ -50,7 +37,9 @@ Seconds phase_latency(const TopologySpec& topology, const Group& group, Collecti
 /// ring. 1 where the topology does not follow NCCL.
 double overhead(const TopologySpec& topology, CollectiveChoice choice, CollectiveOp op,
                 const Group& group);
-/// Bytes that a stream of a phase carries, the overhead included.
+/// Rounded up to whole bytes, as flows carry them.
+Bytes whole(Bytes bytes);
+/// Bytes that a stream of a phase carries, the overhead included; whole ones.
 Bytes phase_bytes(const TopologySpec& topology, CollectiveChoice choice, CollectiveOp op,
                   const Group& group, const Pattern& phase, Bytes bytes);
 
@@ -60,25 +49,12 @@ BytesPerSecond alone_rate(const Cluster& cluster, const Pattern& pattern);
 Seconds alone_time(const Cluster& cluster, const Group& group, CollectiveChoice choice,
                    CollectiveOp op, Bytes bytes, std::span<const Pattern> phases);
 
-/// A collective on links that a plan has already laid out as rings: how it is carried out, its
-/// latency, and the bytes of its stream.
-struct RingCost {
-  CollectiveChoice choice;
+/// A transfer between two GPUs: its latency, and the bytes of its stream.
+struct TransferCost {
   Seconds latency;
   Bytes stream;
 };
-/// The faster, at `rate` for each stream, of the ring's protocols and, inside one node, of sums
-/// made by its switches: they load the same ports, each once per direction, with other bytes.
-RingCost ring_cost(const Cluster& cluster, const Pattern& ring, CollectiveOp op, Bytes bytes,
-                   BytesPerSecond rate);
-/// The same for a transfer between two GPUs.
-RingCost transfer_cost(const TopologySpec& topology, const Pattern& transfer, Bytes bytes);
-
-/// What the user wants: an algorithm, a protocol, or both; the rest is chosen.
-struct CollectiveWish {
-  std::optional<Algorithm> algorithm;
-  std::optional<Protocol> protocol;
-};
+TransferCost transfer_cost(const TopologySpec& topology, const Pattern& transfer, Bytes bytes);
 
 /// An algorithm that may be chosen, laid out once for all sizes.
 struct Candidate {
@@ -92,13 +68,24 @@ struct Candidate {
 std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, CollectiveOp op,
                                   const CollectiveWish& wish);
 
-/// A collective, chosen.
+/// A collective, chosen among what NCCL has for this operation (or the wish): what NCCL's own
+/// estimate has fastest (nccl_estimate.hpp), and where it has none the fastest by closed form. Time
+/// is always the closed form.
 struct PlannedCollective {
   CollectiveChoice choice;
   std::span<const Pattern> phases;  // of the candidate
   Seconds alone;
 };
-/// The fastest, by its closed form, of one candidate or more.
+/// What one algorithm in one protocol would take: by NCCL's estimate, and by the closed form.
+struct Offer {
+  CollectiveChoice choice;
+  std::size_t candidate = 0;  // its place in the list
+  std::optional<Seconds> estimate;
+  Seconds alone;
+};
+std::vector<Offer> offers(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
+                          const std::vector<Candidate>& candidates);
+/// The one to take, of one candidate or more.
 PlannedCollective fastest(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
                           const std::vector<Candidate>& candidates);
 

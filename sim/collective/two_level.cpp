@@ -2,10 +2,12 @@
 //
 //   all-reduce    reduce-scatter in the node, all-reduce of each shard along its rail, all-gather
 //                 2 [(g-1) a1 + (g-1)/g S/B1] + 2(m-1) a2 + 2(m-1)/m (S/g)/B2
-//   all-to-all    to the rank of the same rail on the right node, which hands it on inside:
-//                 (m-1) a2 + (m-1)/m S/B2, then (g-1) a1 + (g-1)/g S/B1
+//   all-to-all    to the rank of the same rail on the right node, which hands it on inside (NCCL
+//                 with PXN, DeepEP):
+//                 ceil((m-1)/8) a2 + ceil((g-1)/8) a1 + max((m-1)/m S/B2, (g-1)/g S/B1)
 //
-// The phases follow one another.
+// The phases of an all-reduce follow one another. An all-to-all hands on chunk by chunk, so that
+// its two levels run at the same time; as in the direct one eight messages of a rank are under way.
 #include <numeric>
 
 #include "sim/collective/algorithms.hpp"
@@ -57,13 +59,20 @@ void add_rail_rings(const Rails& r, int& round, bool reduces, TransferList& list
   }
 }
 
+constexpr int kMessagesAtOnce = 8;
+
+/// Rounds in which a rank sends to `others`.
+int batches(int others) {
+  return (others + kMessagesAtOnce - 1) / kMessagesAtOnce;
+}
+
 void add_all_to_all(const Rails& r, TransferList& list) {
   const int n = r.group.size();
-  int round = 0;
-  for (int shift = 1; shift < r.nodes; ++shift, ++round) {
+  for (int shift = 1; shift < r.nodes; ++shift) {
     for (int node = 0; node < r.nodes; ++node) {
       for (int rail = 0; rail < r.rails; ++rail) {
-        Transfer transfer{round, r.at(node, rail), r.at(node + shift, rail), {}, false};
+        Transfer transfer{
+            (shift - 1) / kMessagesAtOnce, r.at(node, rail), r.at(node + shift, rail), {}, false};
         for (int to = 0; to < r.rails; ++to) {
           transfer.chunks.push_back(transfer.from * n + r.at(node + shift, to));
         }
@@ -71,10 +80,14 @@ void add_all_to_all(const Rails& r, TransferList& list) {
       }
     }
   }
-  for (int shift = 1; shift < r.rails; ++shift, ++round) {
+  for (int shift = 1; shift < r.rails; ++shift) {
     for (int node = 0; node < r.nodes; ++node) {
       for (int rail = 0; rail < r.rails; ++rail) {
-        Transfer transfer{round, r.at(node, rail), r.at(node, rail + shift), {}, false};
+        Transfer transfer{batches(r.nodes - 1) + (shift - 1) / kMessagesAtOnce,
+                          r.at(node, rail),
+                          r.at(node, rail + shift),
+                          {},
+                          false};
         for (int from = 0; from < r.nodes; ++from) {
           transfer.chunks.push_back(r.at(from, rail) * n + transfer.to);
         }
@@ -105,20 +118,28 @@ Phase rail_phase(const Rails& r, int passes) {
   return phase;
 }
 
-std::vector<Phase> all_to_all_phases(const Rails& r) {
-  Phase across{.parts = r.nodes, .mean_steps = r.nodes - 1.0};
-  Phase inside{.parts = r.rails, .mean_steps = r.rails - 1.0};
+/// Both levels together: g chunks of S/n along a rail to every node, m to every rank of the node.
+Phase all_to_all_phase(const Rails& r) {
+  const int common = std::gcd(r.nodes, r.rails);
+  Phase phase{.parts = r.group.size(), .count = common};
   for (int node = 0; node < r.nodes; ++node) {
     for (int rail = 0; rail < r.rails; ++rail) {
       for (int shift = 1; shift < r.nodes; ++shift) {
-        across.streams.push_back({r.at(node, rail), r.at(node + shift, rail), 1, 0});
+        phase.streams.push_back({r.at(node, rail), r.at(node + shift, rail), r.rails / common, 0});
       }
       for (int shift = 1; shift < r.rails; ++shift) {
-        inside.streams.push_back({r.at(node, rail), r.at(node, rail + shift), 1, 0});
+        phase.streams.push_back({r.at(node, rail), r.at(node, rail + shift), r.nodes / common, 0});
       }
     }
   }
-  return {across, inside};
+  // What the first rank sends, in the mean, for every batch.
+  for (int node = 1; node < r.nodes; ++node) {
+    phase.critical.push_back({r.at(0, 0), r.at(node, 0), batches(r.nodes - 1) / (r.nodes - 1.0)});
+  }
+  for (int rail = 1; rail < r.rails; ++rail) {
+    phase.critical.push_back({r.at(0, 0), r.at(0, rail), batches(r.rails - 1) / (r.rails - 1.0)});
+  }
+  return phase;
 }
 
 }  // namespace
@@ -146,7 +167,7 @@ std::vector<Phase> two_level_phases(CollectiveOp op, const Group& group) {
   const Rails r(group);
   switch (op) {
     case CollectiveOp::AllToAll:
-      return all_to_all_phases(r);
+      return {all_to_all_phase(r)};
     case CollectiveOp::ReduceScatter:
       return {local_phase(r), rail_phase(r, 1)};
     case CollectiveOp::AllGather:

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "sim/base/error.hpp"
+#include "sim/collective/pattern.hpp"
 
 namespace danlu {
 
@@ -13,6 +14,15 @@ int CollectiveGraph::link(LinkId id) {
     graph_.links.push_back({cluster_.topology.link(id).bandwidth});
   }
   return known->second;
+}
+
+int CollectiveGraph::channel(const Pattern& pattern) {
+  Channel channel;
+  for (const LinkLoad& load : pattern.loads) {
+    channel.loads.push_back({link(load.link), load.weight});
+  }
+  graph_.channels.push_back(std::move(channel));
+  return static_cast<int>(graph_.channels.size()) - 1;
 }
 
 TaskId CollectiveGraph::add_wait(Seconds duration, const std::vector<TaskId>& after) {
@@ -31,10 +41,10 @@ TaskId CollectiveGraph::add_steady(const Group& group, const PlannedCollective& 
     graph_.links.push_back({alone_rate(cluster_, planned.phases[i])});
     const TaskId task =
         graph_.add({.kind = TaskKind::Communication,
-                    .duration = phase_latency(cluster_.spec.topology, group, planned.choice, op,
-                                              bytes, planned.phases, i),
-                    .bytes = phase_bytes(cluster_.spec.topology, planned.choice, op, group,
-                                         planned.phases[i], bytes),
+                    .duration = phase_latency(cluster_.topology_among(group.ranks), group,
+                                              planned.choice, op, bytes, planned.phases, i),
+                    .bytes = phase_bytes(cluster_.topology_among(group.ranks), planned.choice, op,
+                                         group, planned.phases[i], bytes),
                     .channel = static_cast<int>(graph_.channels.size()) - 1,
                     .name = "phase"},
                    {});
@@ -46,30 +56,49 @@ TaskId CollectiveGraph::add_steady(const Group& group, const PlannedCollective& 
   return last_.front();
 }
 
+TaskId CollectiveGraph::add_exchange(const ExpertExchange& exchange) {
+  const TaskId begin = add_wait(exchange.latency, last_);
+  std::vector<TaskId> flows{begin};
+  for (const ExpertExchange::Flow& flow : exchange.flows) {
+    flows.push_back(graph_.add({.kind = TaskKind::Communication,
+                                .bytes = flow.stream,
+                                .channel = channel(flow.pattern),
+                                .name = "experts"},
+                               {}));
+    graph_.add_edge(begin, flows.back());
+  }
+  last_ = {add_wait({}, flows)};
+  return last_.front();
+}
+
 TaskId CollectiveGraph::add_transfer(const Group& group, CollectiveChoice choice, CollectiveOp op,
                                      Bytes bytes, const Transfer& transfer, Bytes size) {
   check(transfer.from < group.size() && transfer.to < group.size(),
         "switches that reduce cannot be played message by message");
   const int from = group.ranks[static_cast<std::size_t>(transfer.from)];
   const int to = group.ranks[static_cast<std::size_t>(transfer.to)];
-  const Route way = route(cluster_, from, to);
-  const auto [known, is_new] = channels_.try_emplace(std::pair(transfer.from, transfer.to),
-                                                     static_cast<int>(graph_.channels.size()));
+  const auto [known, is_new] = ways_.try_emplace(std::pair(transfer.from, transfer.to));
+  Way& way = known->second;
   if (is_new) {
+    const Pattern pattern = transfer_pattern(cluster_, from, to);
     Channel channel;
-    for (const LinkId id : way) {
-      channel.loads.push_back({link(id), 1});
+    for (const LinkLoad& load : pattern.loads) {
+      channel.loads.push_back({link(load.link), load.weight});
     }
+    way = {static_cast<int>(graph_.channels.size()), pattern.parts,
+           pattern.local_latency + pattern.network_latency};
     graph_.channels.push_back(std::move(channel));
   }
   const bool in_node = cluster_.node_of(from) == cluster_.node_of(to);
-  return graph_.add({.kind = TaskKind::Communication,
-                     .duration = step_latency(cluster_.spec.topology, choice, bytes, in_node,
-                                              cluster_.topology.latency(way)),
-                     .bytes = size * overhead(cluster_.spec.topology, choice, op, group),
-                     .channel = known->second,
-                     .name = "transfer"},
-                    {});
+  return graph_.add(
+      {.kind = TaskKind::Communication,
+       .duration =
+           step_latency(cluster_.topology_among(group.ranks), choice, bytes, in_node, way.latency),
+       .bytes = whole(size * overhead(cluster_.topology_among(group.ranks), choice, op, group) /
+                      way.parts),
+       .channel = way.channel,
+       .name = "transfer"},
+      {});
 }
 
 TaskId CollectiveGraph::add_stepwise(const Group& group, CollectiveChoice choice,
@@ -78,8 +107,8 @@ TaskId CollectiveGraph::add_stepwise(const Group& group, CollectiveChoice choice
   std::vector<Transfer> transfers = list.transfers;
   std::stable_sort(transfers.begin(), transfers.end(),
                    [](const Transfer& a, const Transfer& b) { return a.round < b.round; });
-  const TaskId begin =
-      add_wait(fixed_latency(cluster_.spec.topology, group, choice, op, bytes), last_);
+  const TaskId begin = add_wait(
+      fixed_latency(cluster_.topology_among(group.ranks), group, choice, op, bytes), last_);
   // By position: what it did in its latest round so far, and in the one before the current round.
   struct Doings {
     int round = -1;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sim/cluster/cluster.hpp"
+#include "sim/collective/experts.hpp"
 #include "sim/collective/tuning.hpp"
 #include "sim/plan/task_graph.hpp"
 
@@ -28,10 +29,21 @@ class CollectiveGraph {
   TaskId add_stepwise(const Group& group, CollectiveChoice choice, const TransferList& list,
                       CollectiveOp op, Bytes bytes);
 
+  /// Its flows run at the same time.
+  TaskId add_exchange(const ExpertExchange& exchange);
+
   const TaskGraph& graph() const { return graph_; }
 
  private:
+  /// From one rank to another: a flow over the channel carries a message's bytes over `parts`.
+  struct Way {
+    int channel = 0;
+    int parts = 1;
+    Seconds latency;
+  };
+
   int link(LinkId id);
+  int channel(const Pattern& pattern);
   TaskId add_wait(Seconds duration, const std::vector<TaskId>& after);
   TaskId add_transfer(const Group& group, CollectiveChoice choice, CollectiveOp op, Bytes bytes,
                       const Transfer& transfer, Bytes size);
@@ -39,7 +51,7 @@ class CollectiveGraph {
   const Cluster& cluster_;
   TaskGraph graph_;
   std::map<LinkId, int> links_;
-  std::map<std::pair<int, int>, int> channels_;  // of transfers, by positions
+  std::map<std::pair<int, int>, Way> ways_;  // of transfers, by positions
   std::vector<TaskId> last_;
 };
 

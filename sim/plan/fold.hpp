@@ -15,22 +15,20 @@
 // inequality follows from others' are dropped before (implied_links.hpp).
 //
 // FoldMode::Bound folds coarsely, by stage, and gives an upper bound. A pattern's max-min rate is
-// never below its guaranteed rate, the least of capacity / (weights of all patterns) over its
-// links: on the link that limits a flow no other flow is faster, so capacity <= rate x weights of
-// the flows there, and a pattern has at most one flow at a time. Every communication of a class
-// therefore takes its worst member's latency and guaranteed rate, every stage computes as slowly as
-// its slowest rank, and each of these durations is at least the true one. A task starts when all
-// that it waits for has ended; by induction along the graph nothing ends before its true time.
+// never below its guaranteed rate, the least of capacity / (its weight and those of all other
+// groups) over its links: on the link that limits a flow no other flow is faster, so capacity <=
+// rate x weights of the flows there, and a group has at most one flow at a time, at most of its
+// heaviest pattern's weight. Every communication of a class therefore takes its worst member's
+// latency and guaranteed rate, every stage computes each stretch of kernels as slowly as its slowest
+// kind of rank, and each of these durations is at least the true one. A task starts when all that it
+// waits for has ended; by induction along the graph nothing ends before its true time.
 #pragma once
 
 #include <vector>
 
-#include "sim/collective/pattern.hpp"
-#include "sim/workload/rank_layout.hpp"
+#include "sim/plan/step_patterns.hpp"
 
 namespace danlu {
-
-enum class PatternKind { Tensor, Data, Embedding, SendForward, SendBackward };
 
 /// A link of the small system: its capacity, and a link of the cluster that it stands for.
 struct FoldedLink {
@@ -44,23 +42,37 @@ struct FoldedLoad {
   bool operator==(const FoldedLoad&) const = default;
 };
 
-/// Patterns of one class with equal latency and equal bytes in a stream; the slowest one's rates of
-/// each stream.
-struct PatternShape {
-  Pattern pattern;            // one of them
+/// A pattern of a group, and the rates of each of its streams.
+struct CarriedPattern {
+  PatternKey key;
+  Pattern pattern;
+  int pattern_class = 0;      // of Fold::patterns
   BytesPerSecond alone;       // in an otherwise empty cluster
-  BytesPerSecond guaranteed;  // while all patterns of the step run
+  BytesPerSecond guaranteed;  // while all groups of the step communicate
 };
 
-/// A class of patterns, played as one.
+/// Groups of one class that carry out their communications alike, with equal latencies and equal
+/// bytes in every stream; the slowest one's rates.
+struct GroupShape {
+  Group group;     // one of them
+  GroupPlan plan;  // empty for a transfer
+  std::vector<CarriedPattern> patterns;
+};
+
+/// A class of groups, played as one.
+struct GroupClass {
+  GroupKind kind = GroupKind::Tensor;
+  std::vector<int> units;          // classes of ranks taking part; sender then receiver
+  std::vector<GroupShape> shapes;  // one, but in a coarse fold
+  bool is_private = true;          // no other class loads its links, so its rates are what it gets
+  bool is_alone = true;            // no other group at all loads its links
+};
+
+/// A class of patterns, played as one flow.
 struct PatternClass {
-  PatternKind kind = PatternKind::Tensor;
-  std::vector<PatternShape> shapes;  // one, but in a coarse fold
-  std::vector<int> units;            // classes of ranks taking part; sender then receiver
+  int group = 0;  // of Fold::groups
   std::vector<FoldedLoad> loads;
-  BytesPerSecond rate;     // of each stream when no other class runs
-  bool is_private = true;  // no other class loads its links, so `rate` is what it gets
-  bool is_alone = true;    // no other pattern at all loads its links
+  BytesPerSecond rate;  // of each stream when no other class runs
 };
 
 /// A class of ranks, played as one.
@@ -68,7 +80,7 @@ struct RankClass {
   int representative = 0;
   int stage = 0;
   int members = 1;
-  double slowdown = 1;  // its kernels take this many times as long
+  std::vector<GpuSpeed> speeds{};  // of its members: the slowest at each kernel counts
 };
 
 /// Links of one kind and capacity that the same classes cross equally often.
@@ -85,6 +97,7 @@ struct LinkClass {
 struct Fold {
   std::vector<RankClass> units;
   std::vector<int> unit_of_rank;
+  std::vector<GroupClass> groups;
   std::vector<PatternClass> patterns;
   std::vector<FoldedLink> links;        // those that can limit a flow
   std::vector<LinkClass> link_classes;  // all that carry anything

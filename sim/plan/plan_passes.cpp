@@ -44,6 +44,11 @@ class PassPlanner {
   }
 
  private:
+  /// A segment as one unit plays it.
+  struct PlacedSegment {
+    TaskId first{};
+    Tasks last;
+  };
   /// The tasks of a slice that wait for nothing of it, and those that come last, by track.
   struct Slice {
     std::vector<Tasks> entries, exits;
@@ -79,19 +84,19 @@ class PassPlanner {
         .last = cell.stage == w_.parallelism.pipeline - 1 && op.chunk == w_.training.chunks - 1};
     std::vector<int> programs;
     for (const int unit : cell.units) {
-      const ProgramKey key{op.forward, chunk, draft_.unit(unit).slowdown};
-      programs.push_back(played_program(cell.tensor_pattern, key));
+      const ProgramKey key{op.forward, chunk, draft_.unit(unit).speeds};
+      programs.push_back(played_program(cell.tensor_group, key));
     }
     const bool all_equal = std::all_of(programs.begin(), programs.end(),
                                        [&](int program) { return program == programs[0]; });
     return all_equal ? std::vector{programs[0]} : programs;
   }
 
-  /// Direction, what it holds, and how many times as long its kernels take.
-  using ProgramKey = std::tuple<bool, Chunk, double>;
+  /// Direction, what it holds, and how fast its ranks are.
+  using ProgramKey = std::tuple<bool, Chunk, std::vector<GpuSpeed>>;
 
-  int played_program(int tensor_pattern, const ProgramKey& key) {
-    const auto known = played_.find({tensor_pattern, key});
+  int played_program(int tensor_group, const ProgramKey& key) {
+    const auto known = played_.find({tensor_group, key});
     if (known != played_.end()) {
       return known->second;
     }
@@ -99,7 +104,7 @@ class PassPlanner {
     for (const Segment& segment : played.program.segments) {
       const bool compute = segment.is_compute;
       const int info = compute ? -1
-                               : draft_.communication(tensor_pattern, CommunicationKind::Tensor,
+                               : draft_.communication(tensor_group, CommunicationKind::Tensor,
                                                       segment.op, "tensor group", segment.bytes);
       played.infos.push_back(info);
       played.collective_durations.push_back(
@@ -107,18 +112,24 @@ class PassPlanner {
     }
     graph().programs.push_back(std::move(played));
     const int id = static_cast<int>(graph().programs.size()) - 1;
-    played_[{tensor_pattern, key}] = id;
+    played_[{tensor_group, key}] = id;
     return id;
   }
 
   const Program& plain_program(const ProgramKey& key) {
     auto known = programs_.find(key);
     if (known == programs_.end()) {
-      const auto& [forward, chunk, slowdown] = key;
-      Program made = forward ? forward_program(w_, draft_.timer(), chunk)
-                             : backward_program(w_, draft_.timer(), chunk);
-      for (Segment& segment : made.segments) {
-        segment.compute = slowed(segment.compute, slowdown);
+      const auto& [forward, chunk, speeds] = key;
+      std::map<int, Program> by_kind;
+      for (const GpuSpeed& speed : speeds) {
+        const KernelTimer& timer = draft_.timer(speed.kind);
+        by_kind[speed.kind] =
+            forward ? forward_program(w_, timer, chunk) : backward_program(w_, timer, chunk);
+      }
+      Program made = by_kind.begin()->second;
+      for (std::size_t i = 0; i < made.segments.size(); ++i) {
+        made.segments[i].compute =
+            slowest(speeds, [&](int kind) { return by_kind.at(kind).segments[i].compute; });
       }
       known = programs_.emplace(key, std::move(made)).first;
     }
@@ -151,7 +162,7 @@ class PassPlanner {
                      const StageOp& op) {
     const std::size_t units = cell.units.size();
     Slice added{std::vector<Tasks>(units), std::vector<Tasks>(units)};
-    std::vector<std::vector<CommunicationTasks>> made;  // by segment and unit
+    std::vector<std::vector<PlacedSegment>> made;  // by segment and unit
     int last_of_stream[2] = {-1, -1};
     for (int i = slice.first; i < slice.last; ++i) {
       const Segment& segment = program(slice.program).program.segments[static_cast<std::size_t>(i)];
@@ -170,7 +181,7 @@ class PassPlanner {
                                         : add_collective_segment(cell, slice.program, i, op));
       for (std::size_t u = 0; u < units; ++u) {
         for (const int earlier : before) {
-          graph().add_edge(made[static_cast<std::size_t>(earlier)][u].last, made.back()[u].first);
+          draft_.wait_for(made[static_cast<std::size_t>(earlier)][u].last, made.back()[u].first);
         }
         if (before.empty()) {
           added.entries[u].push_back(made.back()[u].first);
@@ -180,17 +191,17 @@ class PassPlanner {
     for (std::size_t u = 0; u < units; ++u) {
       for (const int last : last_of_stream) {
         if (last >= 0) {
-          added.exits[u].push_back(made[static_cast<std::size_t>(last)][u].last);
+          const Tasks& ends = made[static_cast<std::size_t>(last)][u].last;
+          added.exits[u].insert(added.exits[u].end(), ends.begin(), ends.end());
         }
       }
     }
     return added;
   }
 
-  std::vector<CommunicationTasks> add_compute_segment(const Cell& cell,
-                                                      const std::vector<int>& programs, int at,
-                                                      const StageOp& op) {
-    std::vector<CommunicationTasks> tasks;
+  std::vector<PlacedSegment> add_compute_segment(const Cell& cell, const std::vector<int>& programs,
+                                                 int at, const StageOp& op) {
+    std::vector<PlacedSegment> placed;
     for (std::size_t u = 0; u < cell.units.size(); ++u) {
       const int id = programs.size() == 1 ? programs[0] : programs[u];
       const Segment& segment = program(id).program.segments[static_cast<std::size_t>(at)];
@@ -200,24 +211,27 @@ class PassPlanner {
                                        .microbatch = op.microbatch,
                                        .compute = segment.compute},
                                       {cell.units[u]});
-      tasks.push_back({task, task});
+      placed.push_back({task, {task}});
     }
-    return tasks;
+    return placed;
   }
 
-  std::vector<CommunicationTasks> add_collective_segment(const Cell& cell, int id, int at,
-                                                         const StageOp& op) {
+  std::vector<PlacedSegment> add_collective_segment(const Cell& cell, int id, int at,
+                                                    const StageOp& op) {
     const auto segment = static_cast<std::size_t>(at);
-    const CommunicationTasks made = draft_.add_communication(
-        program(id).infos[segment], program(id).program.segments[segment].name, op.microbatch,
-        cell.units);
-    return std::vector(cell.units.size(), made);
+    PlacedCommunication made = draft_.add_communication(
+        program(id).infos[segment], program(id).program.segments[segment].name, op.microbatch);
+    std::vector<PlacedSegment> placed;
+    for (std::size_t u = 0; u < cell.units.size(); ++u) {
+      placed.push_back({made.first, std::move(made.last[u])});
+    }
+    return placed;
   }
 
   StepDraft& draft_;
   const Workload& w_;
   std::map<ProgramKey, Program> programs_;
-  std::map<std::pair<int, ProgramKey>, int> played_;  // by tensor pattern
+  std::map<std::pair<int, ProgramKey>, int> played_;  // by tensor group
   std::map<std::tuple<int, int, int>, Seconds> slice_durations_;
 };
 

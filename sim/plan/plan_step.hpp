@@ -21,4 +21,8 @@ struct StepPlan {
 /// `workload` fits `cluster` (no problems()).
 StepPlan plan_step(const Workload& workload, const Cluster& cluster);
 
+/// About how many tasks a step would have if its collectives were played message by message, at
+/// most; `plan` has them as flows.
+double tasks_by_message(const StepPlan& plan);
+
 }  // namespace danlu

@@ -25,78 +25,74 @@ class StepEnd {
   }
 
  private:
-  int stage_of(const PatternClass& pattern) const { return draft_.unit(pattern.units[0]).stage; }
+  int stage_of(const GroupClass& group) const { return draft_.unit(group.units[0]).stage; }
 
   void wait_for_all(const std::vector<int>& units, TaskId after) {
     for (const int unit : units) {
       draft_.wait_for(ready_[static_cast<std::size_t>(unit)], after);
     }
   }
-  void then(const std::vector<int>& units, TaskId last) {
-    for (const int unit : units) {
-      ready_[static_cast<std::size_t>(unit)].push_back(last);
+  /// `last` is by unit.
+  void then(const std::vector<int>& units, const std::vector<Tasks>& last) {
+    for (std::size_t u = 0; u < units.size(); ++u) {
+      Tasks& ready = ready_[static_cast<std::size_t>(units[u])];
+      ready.insert(ready.end(), last[u].begin(), last[u].end());
     }
   }
 
   /// Data-parallel reduction: one at the end, or one per layer behind the last backward pass.
   void add_gradient_reduction() {
-    const CollectiveOp op = p_.zero == 0 ? CollectiveOp::AllReduce : CollectiveOp::ReduceScatter;
-    for (const int id : draft_.patterns_of(PatternKind::Data)) {
-      const PatternClass& data = draft_.pattern(id);
+    for (const int id : draft_.groups_of(GroupKind::Data)) {
+      const GroupClass& data = draft_.group(id);
       if (p_.overlap_data) {
-        then(data.units, add_layer_buckets(id, data, op));
+        then(data.units, add_layer_buckets(id, data));
         continue;
       }
-      const Bytes bytes{rank_parameters(w_, stage_of(data)) * w_.training.gradient_bytes};
-      const CommunicationTasks made = draft_.add_communication(
-          draft_.communication(id, CommunicationKind::Data, op, "data group", bytes),
-          "reduce gradients", -1, data.units);
+      const Bytes bytes = gradient_buckets(w_, stage_of(data)).front();
+      const PlacedCommunication made = add_reduction(id, bytes);
       wait_for_all(data.units, made.first);
       then(data.units, made.last);
     }
   }
 
-  /// A bucket per layer, in the order in which the last backward passes finish them; the head's
-  /// gradients go with the first, the embedding's, which come last, with the last.
-  TaskId add_layer_buckets(int id, const PatternClass& data, CollectiveOp op) {
+  PlacedCommunication add_reduction(int id, Bytes bytes) {
+    return draft_.add_communication(
+        draft_.communication(id, CommunicationKind::Data, gradient_op(w_), "data group", bytes),
+        "reduce gradients", -1);
+  }
+
+  /// A bucket per layer, in the order in which the last backward passes finish them.
+  std::vector<Tasks> add_layer_buckets(int id, const GroupClass& data) {
     const int stage = stage_of(data);
     const int per_chunk = w_.layers_per_chunk(stage);
-    const int buckets = w_.stage_layers(stage);
-    const double layer = layer_parameters(w_.model) / p_.tensor;
-    const double ends = std::max(0.0, rank_parameters(w_, stage) - buckets * layer);
-    TaskId last{};
-    for (int bucket = 0; bucket < buckets; ++bucket) {
-      const bool with_ends = bucket == (stage == 0 ? buckets - 1 : 0);
-      const double parameters = layer + (with_ends ? ends : 0);
-      const int info = draft_.communication(id, CommunicationKind::Data, op, "data group",
-                                            Bytes{parameters * w_.training.gradient_bytes});
+    std::vector<Tasks> last;
+    int bucket = 0;
+    for (const Bytes bytes : gradient_buckets(w_, stage)) {
       const int chunk = w_.training.chunks - 1 - bucket / per_chunk;
       const auto layer_at = static_cast<std::size_t>(bucket % per_chunk);
-      const CommunicationTasks made =
-          draft_.add_communication(info, "reduce gradients", -1, data.units);
+      PlacedCommunication made = add_reduction(id, bytes);
       for (const int unit : data.units) {
         const Pass& pass = draft_.pass_of(unit, {false, chunk, w_.microbatches() - 1});
         draft_.wait_for(pass.layer_exits[layer_at][draft_.cell_of(unit).track_of(unit)],
                         made.first);
       }
-      if (bucket > 0) {
-        draft_.graph().add_edge(last, made.first);
+      for (const Tasks& before : last) {
+        draft_.wait_for(before, made.first);
       }
-      last = made.last;
+      last = std::move(made.last);
+      ++bucket;
     }
     return last;
   }
 
   /// A tied embedding lives on the first and the last stage; its gradients are summed.
   void add_embedding_reduction() {
-    for (const int id : draft_.patterns_of(PatternKind::Embedding)) {
-      const PatternClass& embedding = draft_.pattern(id);
-      const Bytes bytes{static_cast<double>(w_.model.vocab) * w_.model.hidden / p_.tensor *
-                        w_.training.gradient_bytes};
-      const CommunicationTasks made = draft_.add_communication(
+    for (const int id : draft_.groups_of(GroupKind::Embedding)) {
+      const GroupClass& embedding = draft_.group(id);
+      const PlacedCommunication made = draft_.add_communication(
           draft_.communication(id, CommunicationKind::Data, CollectiveOp::AllReduce,
-                               "embedding group", bytes),
-          "sum embedding gradients", -1, embedding.units);
+                               "embedding group", embedding_gradients(w_)),
+          "sum embedding gradients", -1);
       wait_for_all(embedding.units, made.first);
       then(embedding.units, made.last);
     }
@@ -112,8 +108,9 @@ class StepEnd {
     for (std::size_t u = 0; u < draft_.folded().units.size(); ++u) {
       const RankClass& unit = draft_.folded().units[u];
       const double parameters = rank_parameters(w_, unit.stage) / shards;
-      const ComputeTime time =
-          slowed(draft_.timer().optimizer_time({parameters * moved}), unit.slowdown);
+      const ComputeTime time = slowest(unit.speeds, [&](int kind) {
+        return draft_.timer(kind).optimizer_time({parameters * moved});
+      });
       const TaskId task = draft_.graph().add({.kind = TaskKind::Compute,
                                               .duration = time.total(),
                                               .name = "optimizer",
@@ -125,13 +122,12 @@ class StepEnd {
     if (p_.zero == 0) {
       return;
     }
-    for (const int id : draft_.patterns_of(PatternKind::Data)) {
-      const PatternClass& data = draft_.pattern(id);
-      const Bytes bytes{rank_parameters(w_, stage_of(data)) * weight};
-      const CommunicationTasks made = draft_.add_communication(
+    for (const int id : draft_.groups_of(GroupKind::Data)) {
+      const GroupClass& data = draft_.group(id);
+      const PlacedCommunication made = draft_.add_communication(
           draft_.communication(id, CommunicationKind::Data, CollectiveOp::AllGather, "data group",
-                               bytes),
-          "gather parameters", -1, data.units);
+                               gathered_parameters(w_, stage_of(data))),
+          "gather parameters", -1);
       for (const int unit : data.units) {
         draft_.graph().add_edge(updated[static_cast<std::size_t>(unit)], made.first);
       }

@@ -1,6 +1,6 @@
 // Transfers between stages: activations forward, gradients backward. A stage issues its sends to
 // one peer on one stream, so they follow one another in the order in which its passes made them;
-// hence a pattern has at most one flow at a time, which the guaranteed rates of fold.hpp need.
+// hence a group has at most one flow at a time, which the guaranteed rates of fold.hpp need.
 #include <optional>
 
 #include "sim/plan/step_draft.hpp"
@@ -19,8 +19,8 @@ std::optional<int> receiving_chunk(const Workload& w, int stage, const StageOp& 
 }
 
 void add_transfers_of(StepDraft& draft, int id, Bytes bytes) {
-  const PatternClass& transfer = draft.pattern(id);
-  const bool forward = transfer.kind == PatternKind::SendForward;
+  const GroupClass& transfer = draft.group(id);
+  const bool forward = transfer.kind == GroupKind::SendForward;
   const int from = transfer.units[0];
   const int to = transfer.units[1];
   Cell& sender = draft.cell_of(from);
@@ -34,8 +34,9 @@ void add_transfers_of(StepDraft& draft, int id, Bytes bytes) {
     if (op.forward != forward || !chunk) {
       continue;
     }
-    const auto [first, last] = draft.add_communication(
-        info, forward ? "send activation" : "send gradient", op.microbatch, transfer.units);
+    const auto [first, ends] =
+        draft.add_communication(info, forward ? "send activation" : "send gradient", op.microbatch);
+    const TaskId last = ends[0].front();  // a message is one part
     draft.wait_for(sender.passes[i].exits[track], first);
     if (previous) {
       draft.graph().add_edge(*previous, first);
@@ -58,9 +59,9 @@ void add_transfers(StepDraft& draft) {
   const ParallelismSpec& p = draft.workload().parallelism;
   const bool sliced = p.sequence || p.scatter_gather;
   const Bytes bytes = boundary_bytes(draft.workload()) / (sliced ? p.tensor : 1);
-  for (std::size_t id = 0; id < draft.folded().patterns.size(); ++id) {
-    const PatternKind kind = draft.folded().patterns[id].kind;
-    if (kind == PatternKind::SendForward || kind == PatternKind::SendBackward) {
+  for (std::size_t id = 0; id < draft.folded().groups.size(); ++id) {
+    const GroupKind kind = draft.folded().groups[id].kind;
+    if (is_transfer(kind)) {
       add_transfers_of(draft, static_cast<int>(id), bytes);
     }
   }

@@ -17,9 +17,9 @@ void start(const std::vector<int>& colours, Hashes& hashes) {
                  [](int colour) { return mix(0, colour); });
 }
 
-/// A transfer's two ranks differ, a collective's are alike.
-int role_of(PatternKind kind, std::size_t position) {
-  return is_transfer(kind) ? static_cast<int>(position) : 0;
+/// The two ranks of a message differ, a collective's are alike.
+int role_of(bool is_directed, std::size_t position) {
+  return is_directed ? static_cast<int>(position) : 0;
 }
 
 class Refinement {
@@ -60,7 +60,7 @@ class Refinement {
       const auto ranks = step_.ranks.of(i);
       for (std::size_t at = 0; at < ranks.size(); ++at) {
         sum += mix(mix(2, colours_.ranks[static_cast<std::size_t>(ranks[at])]),
-                   role_of(step_.keys[i].kind, at));
+                   role_of(step_.is_directed(i), at));
       }
       patterns_[i] = mix(patterns_[i], sum);
     }
@@ -84,7 +84,8 @@ class Refinement {
       const std::uint64_t colour = mix(4, colours_.patterns[i]);
       const auto ranks = step_.ranks.of(i);
       for (std::size_t at = 0; at < ranks.size(); ++at) {
-        ranks_[static_cast<std::size_t>(ranks[at])] += mix(colour, role_of(step_.keys[i].kind, at));
+        ranks_[static_cast<std::size_t>(ranks[at])] +=
+            mix(colour, role_of(step_.is_directed(i), at));
       }
     }
     colours_.ranks = colours_of(ranks_);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/plan/communication.hpp"
+
 namespace danlu {
 namespace {
 
@@ -20,7 +22,10 @@ std::size_t Cell::track_of(int unit) const {
 }
 
 StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
-    : w_(workload), cluster_(cluster), timer_(cluster.spec.gpu, workload.training.precision) {
+    : w_(workload), cluster_(cluster) {
+  for (int kind = 0; kind < cluster.spec.kinds(); ++kind) {
+    timers_.emplace_back(cluster.spec.gpu_of(kind), workload.training.precision);
+  }
   plan_.fold = fold(workload, cluster, RankLayout(workload.parallelism));
   graph().units = static_cast<int>(folded().units.size());
   add_channels();
@@ -58,10 +63,8 @@ void StepDraft::add_cells() {
     cell.fused = can_fuse(cell);
     cells_.push_back(std::move(cell));
   };
-  for (const int id : patterns_of(PatternKind::Tensor)) {
-    add({.stage = unit(pattern(id).units[0]).stage,
-         .units = pattern(id).units,
-         .tensor_pattern = id});
+  for (const int id : groups_of(GroupKind::Tensor)) {
+    add({.stage = unit(group(id).units[0]).stage, .units = group(id).units, .tensor_group = id});
   }
   for (std::size_t u = 0; u < folded().units.size(); ++u) {
     if (cell_of_unit_[u] < 0) {
@@ -75,26 +78,26 @@ void StepDraft::add_cells() {
 /// members run at the same time and are counted. With several it must have its links to itself,
 /// which does not depend on how finely the others are folded.
 bool StepDraft::can_fuse(const Cell& cell) const {
-  if (w_.collectives == CollectiveMode::Stepwise && cell.tensor_pattern >= 0) {
+  if (w_.collectives == CollectiveMode::Stepwise && cell.tensor_group >= 0) {
     return false;
   }
   const bool equally_fast = std::all_of(cell.units.begin(), cell.units.end(), [&](int id) {
-    return unit(id).slowdown == unit(cell.units[0]).slowdown;
+    return unit(id).speeds == unit(cell.units[0]).speeds;
   });
   if (!equally_fast) {
     return false;
   }
-  if (durations_known() || cell.tensor_pattern < 0) {
+  if (durations_known() || cell.tensor_group < 0) {
     return true;
   }
-  const PatternClass& tensor = pattern(cell.tensor_pattern);
+  const GroupClass& tensor = group(cell.tensor_group);
   return cell.units.size() == 1 ? tensor.is_private : tensor.is_alone;
 }
 
-std::vector<int> StepDraft::patterns_of(PatternKind kind) const {
+std::vector<int> StepDraft::groups_of(GroupKind kind) const {
   std::vector<int> found;
-  for (std::size_t id = 0; id < folded().patterns.size(); ++id) {
-    if (folded().patterns[id].kind == kind) {
+  for (std::size_t id = 0; id < folded().groups.size(); ++id) {
+    if (folded().groups[id].kind == kind) {
       found.push_back(static_cast<int>(id));
     }
   }
@@ -106,73 +109,46 @@ const Pass& StepDraft::pass_of(int unit, StageOp op) {
   return cell.passes[positions_[static_cast<std::size_t>(cell.stage)][pass_number(w_, op)]];
 }
 
-RingCost StepDraft::cost(CollectiveOp op, const Pattern& shape, Bytes bytes,
-                         BytesPerSecond rate) const {
-  return op == CollectiveOp::SendReceive ? transfer_cost(cluster_.spec.topology, shape, bytes)
-                                         : ring_cost(cluster_, shape, op, bytes, rate);
-}
-
-/// How it is carried out, and how long one takes at the rate that its links leave it: all of the
-/// class's share; with durations known in advance the slowest member's, alone or guaranteed.
-void StepDraft::set_cost(int id, CommunicationInfo& info) const {
-  const PatternClass& described = pattern(id);
-  info.alone = Seconds{-1};
-  for (const PatternShape& shape : described.shapes) {
-    const BytesPerSecond rate = w_.collectives == CollectiveMode::Formula ? shape.alone
-                                : w_.fold == FoldMode::Bound              ? shape.guaranteed
-                                                                          : described.rate;
-    const RingCost shape_cost = cost(info.op, shape.pattern, info.bytes_per_rank, rate);
-    const Seconds alone = shape_cost.latency + shape_cost.stream / rate;
-    if (alone > info.alone) {
-      info.choice = shape_cost.choice;
-      info.latency = shape_cost.latency;
-      info.stream = shape_cost.stream;
-      info.alone = alone;
-    }
-  }
-}
-
-int StepDraft::communication(int id, CommunicationKind kind, CollectiveOp op,
-                             std::string_view group, Bytes bytes) {
+int StepDraft::communication(int id, CommunicationKind kind, CollectiveOp op, std::string_view name,
+                             Bytes bytes) {
   const auto key = std::tuple(id, static_cast<int>(op), bytes.value);
   const auto [known, is_new] =
       infos_.try_emplace(key, static_cast<int>(graph().communications.size()));
   if (is_new) {
-    CommunicationInfo info{
-        .kind = kind,
-        .op = op,
-        .group = group,
-        .group_size = static_cast<int>(pattern(id).shapes[0].pattern.ranks.size()),
-        .bytes_per_rank = bytes,
-        .pattern = id};
-    set_cost(id, info);
-    graph().communications.push_back(info);
+    CommunicationInfo info = describe_communication(w_, cluster_, folded(), id, {op, bytes});
+    info.kind = kind;
+    info.group = name;
+    graph().communications.push_back(std::move(info));
   }
   return known->second;
 }
 
-CommunicationTasks StepDraft::add_communication(int info, std::string_view name, int microbatch,
-                                                const std::vector<int>& units) {
-  const CommunicationInfo& described = graph().communications[static_cast<std::size_t>(info)];
-  const int steps = tasks_per_communication(w_.collectives, described);
-  Task task{.kind = TaskKind::Communication,
-            .duration = described.alone / steps,
-            .channel = described.pattern,
-            .info = info,
-            .name = name,
-            .microbatch = microbatch};
-  if (!durations_known()) {
-    task.duration = described.latency / steps;
-    task.bytes = described.stream / steps;
+PlacedCommunication StepDraft::add_communication(int info, std::string_view name, int microbatch) {
+  Tasks tasks;
+  const std::size_t parts = graph().communications[static_cast<std::size_t>(info)].parts.size();
+  for (std::size_t i = 0; i < parts; ++i) {
+    const CommunicationPart& part = graph().communications[static_cast<std::size_t>(info)].parts[i];
+    Task task{.kind = TaskKind::Communication,
+              .duration = durations_known() ? part.alone : part.latency,
+              .bytes = durations_known() ? Bytes{} : part.stream,
+              .channel = part.pattern,
+              .info = info,
+              .part = static_cast<int>(i),
+              .name = name,
+              .microbatch = microbatch};
+    tasks.push_back(graph().add(task, part.units));
+    for (const int before : part.after) {
+      graph().add_edge(tasks[static_cast<std::size_t>(before)], tasks.back());
+    }
   }
-  const TaskId first = graph().add(task, units);
-  TaskId last = first;
-  for (int step = 1; step < steps; ++step) {
-    const TaskId next = graph().add(task, units);
-    graph().add_edge(last, next);
-    last = next;
+  PlacedCommunication placed{tasks.front(), {}};
+  for (const std::vector<int>& ends : graph().communications[static_cast<std::size_t>(info)].ends) {
+    Tasks& last = placed.last.emplace_back();
+    for (const int part : ends) {
+      last.push_back(tasks[static_cast<std::size_t>(part)]);
+    }
   }
-  return {first, last};
+  return placed;
 }
 
 void StepDraft::wait_for(const Tasks& before, TaskId after) {

@@ -33,7 +33,7 @@ struct Pass {
 struct Cell {
   int stage = 0;
   std::vector<int> units;
-  int tensor_pattern = -1;  // of Fold::patterns, -1 without tensor parallelism
+  int tensor_group = -1;  // of Fold::groups, -1 without tensor parallelism
   bool fused = false;
   std::vector<Pass> passes;  // in schedule order
   std::vector<Tasks> ends;   // by track: what the end of the step waits for
@@ -42,8 +42,11 @@ struct Cell {
   std::size_t track_of(int unit) const;
 };
 
-struct CommunicationTasks {
-  TaskId first{}, last{};  // the same in steady state
+/// A communication in the graph: what it begins with, and for each unit of its group what that
+/// unit ends with.
+struct PlacedCommunication {
+  TaskId first{};
+  std::vector<Tasks> last;
 };
 
 class StepDraft {
@@ -51,15 +54,13 @@ class StepDraft {
   StepDraft(const Workload& workload, const Cluster& cluster);
 
   const Workload& workload() const { return w_; }
-  const KernelTimer& timer() const { return timer_; }
+  const KernelTimer& timer(int kind) const { return timers_[static_cast<std::size_t>(kind)]; }
   TaskGraph& graph() { return plan_.graph; }
   const Fold& folded() const { return plan_.fold; }
-  const PatternClass& pattern(int id) const {
-    return plan_.fold.patterns[static_cast<std::size_t>(id)];
-  }
+  const GroupClass& group(int id) const { return plan_.fold.groups[static_cast<std::size_t>(id)]; }
   const RankClass& unit(int id) const { return plan_.fold.units[static_cast<std::size_t>(id)]; }
-  /// The ids of all pattern classes of a kind.
-  std::vector<int> patterns_of(PatternKind kind) const;
+  /// The ids of all classes of groups of a kind.
+  std::vector<int> groups_of(GroupKind kind) const;
 
   std::vector<Cell>& cells() { return cells_; }
   Cell& cell_of(int unit) {
@@ -72,11 +73,10 @@ class StepDraft {
     return w_.collectives == CollectiveMode::Formula || w_.fold == FoldMode::Bound;
   }
   /// The index of a communication's description in TaskGraph::communications.
-  int communication(int pattern, CommunicationKind kind, CollectiveOp op, std::string_view group,
+  int communication(int group, CommunicationKind kind, CollectiveOp op, std::string_view name,
                     Bytes bytes);
-  /// Adds one communication: one task, or one per step of the ring.
-  CommunicationTasks add_communication(int info, std::string_view name, int microbatch,
-                                       const std::vector<int>& units);
+  /// Adds one communication: a task for each of its parts.
+  PlacedCommunication add_communication(int info, std::string_view name, int microbatch);
 
   void wait_for(const Tasks& before, TaskId after);
   void let_go_on(TaskId before, const Tasks& after);
@@ -87,18 +87,27 @@ class StepDraft {
   void add_channels();
   void add_cells();
   bool can_fuse(const Cell& cell) const;
-  RingCost cost(CollectiveOp op, const Pattern& shape, Bytes bytes, BytesPerSecond rate) const;
-  void set_cost(int pattern, CommunicationInfo& info) const;
 
   const Workload& w_;
   const Cluster& cluster_;
-  KernelTimer timer_;
+  std::vector<KernelTimer> timers_;  // by kind of node
   StepPlan plan_;
   std::vector<Cell> cells_;
   std::vector<int> cell_of_unit_;
-  std::vector<std::vector<std::size_t>> positions_;  // by stage: of a pass in schedule order
-  std::map<std::tuple<int, int, double>, int> infos_;
+  std::vector<std::vector<std::size_t>> positions_;    // by stage: of a pass in schedule order
+  std::map<std::tuple<int, int, double>, int> infos_;  // by group, operation and bytes
 };
+
+/// What takes longest among GPUs of these speeds; `time` says how long on a healthy one of a kind.
+template <typename Time>
+ComputeTime slowest(const std::vector<GpuSpeed>& speeds, const Time& time) {
+  ComputeTime longest = slowed(time(speeds.front().kind), speeds.front().slowdown);
+  for (std::size_t i = 1; i < speeds.size(); ++i) {
+    const ComputeTime other = slowed(time(speeds[i].kind), speeds[i].slowdown);
+    longest = other.total() > longest.total() ? other : longest;
+  }
+  return longest;
+}
 
 void add_passes(StepDraft& draft);
 void add_transfers(StepDraft& draft);

@@ -64,8 +64,13 @@ TaskId task_on_cycle(const TaskGraph& graph) {
 
 }  // namespace
 
-int tasks_per_communication(CollectiveMode mode, const CommunicationInfo& info) {
-  return mode == CollectiveMode::Stepwise ? collective_steps(info.op, info.group_size) : 1;
+int CommunicationInfo::slowest_pattern() const {
+  return std::max_element(parts.begin(), parts.end(),
+                          [](const CommunicationPart& a, const CommunicationPart& b) {
+                            return (a.pattern < 0 ? Seconds{-1} : a.alone) <
+                                   (b.pattern < 0 ? Seconds{-1} : b.alone);
+                          })
+      ->pattern;
 }
 
 TaskId TaskGraph::add(const Task& task, std::vector<int> units_taking_part) {

@@ -44,22 +44,33 @@ struct PlayedProgram {
   std::vector<int> infos;                     // by segment: of TaskGraph::communications, or -1
 };
 
-/// What communications of one sort have in common; the report adds them up by this.
+/// A part of a communication: a latency, and then one flow of its pattern.
+struct CommunicationPart {
+  int pattern = -1;  // of Fold::patterns; -1: no flow
+  Seconds latency;
+  Bytes stream;
+  Seconds alone;           // how long it takes when nothing else runs
+  std::vector<int> after;  // earlier parts that it waits for
+  std::vector<int> units;  // taking part; sender and receiver of a message
+};
+
+/// What communications of one sort have in common, and the parts that each is played as: one for
+/// each phase of its algorithm, or for each message. The report adds them up by this.
 struct CommunicationInfo {
   CommunicationKind kind = CommunicationKind::Tensor;
   CollectiveOp op = CollectiveOp::AllReduce;
   std::string_view group;  // "tensor group", "stage to stage", ...
+  int group_class = -1;    // of Fold::groups
   int group_size = 1;
   CollectiveChoice choice;
-  Bytes bytes_per_rank;  // of the array (collective) or the message
-  Seconds latency;       // before its flow
-  Bytes stream;          // of its flow
-  Seconds alone;         // how long one takes when nothing else runs
-  int pattern = -1;      // of Fold::patterns, -1 outside a plan
-};
+  Bytes bytes_per_rank;                  // of the array (collective) or the message
+  Seconds alone;                         // how long one takes when nothing else runs
+  std::vector<CommunicationPart> parts;  // the first one waits for none
+  std::vector<std::vector<int>> ends;    // by unit of the group: the parts that it ends with
 
-/// Tasks that one communication is played as: one in steady state, else one for each step.
-int tasks_per_communication(CollectiveMode mode, const CommunicationInfo& info);
+  /// The pattern of the part that takes longest.
+  int slowest_pattern() const;
+};
 
 /// A slice of a program: the segments [first, last).
 struct ProgramSlice {
@@ -72,8 +83,9 @@ struct Task {
   TaskKind kind = TaskKind::Compute;
   Seconds duration;  // of Compute and Run; latency of Communication
   Bytes bytes;       // Communication: carried by the flow; 0 ends after the latency
-  int channel = -1;  // Communication
+  int channel = -1;  // Communication; -1 where it carries nothing
   int info = -1;     // Communication: index into TaskGraph::communications
+  int part = 0;      // Communication: of the info's parts
   std::string_view name;
   int microbatch = -1;  // -1 where there is none
   ProgramSlice slice;   // Run

@@ -23,7 +23,7 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
       visit({whole, task.name, "", task.microbatch, &task.compute, -1});
       return;
     case TaskKind::Communication:
-      visit({whole, task.name, "", task.microbatch, nullptr, task.info});
+      visit({whole, task.name, "", task.microbatch, nullptr, task.info, task.part == 0});
       return;
     case TaskKind::Run:
       break;

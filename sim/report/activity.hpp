@@ -21,6 +21,7 @@ struct Activity {
   int microbatch = -1;
   const ComputeTime* compute = nullptr;  // of compute
   int info = -1;                         // of communication: TaskGraph::communications
+  bool is_first = true;                  // of communication: the first of its parts
 };
 
 /// Expands tasks into activities; keeps the inner times of slices that it has seen.

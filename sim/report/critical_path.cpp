@@ -11,8 +11,8 @@ namespace {
 class PathWalker {
  public:
   PathWalker(const Cluster& cluster, const StepPlan& plan, const Timeline& timeline,
-             ActivityReader& reader, CollectiveMode mode)
-      : cluster_(cluster), plan_(plan), timeline_(timeline), reader_(reader), mode_(mode) {}
+             ActivityReader& reader)
+      : cluster_(cluster), plan_(plan), timeline_(timeline), reader_(reader) {}
 
   CriticalPath walk() {
     const Adjacency before = predecessors(plan_.graph);
@@ -69,13 +69,13 @@ class PathWalker {
   void add_communication(const Activity& activity, Seconds time) {
     const CommunicationInfo& info =
         plan_.graph.communications[static_cast<std::size_t>(activity.info)];
-    const std::string link = link_kind(info.pattern);
+    const std::string link = link_kind(info.slowest_pattern());
     CriticalCommunication& sum = communications_[{std::string(activity.name), link}];
     sum.name = activity.name;
     sum.kind = info.kind;
     sum.link = link;
     sum.time += time;
-    sum.count += 1.0 / tasks_per_communication(mode_, info);
+    sum.count += activity.is_first ? 1 : 0;
     path_.communication += time;
   }
 
@@ -91,7 +91,6 @@ class PathWalker {
   const StepPlan& plan_;
   const Timeline& timeline_;
   ActivityReader& reader_;
-  CollectiveMode mode_;
   CriticalPath path_;
   std::map<std::pair<std::string, std::string>, CriticalCommunication> communications_;
   std::map<int, std::string> links_;
@@ -100,8 +99,8 @@ class PathWalker {
 }  // namespace
 
 CriticalPath critical_path(const Cluster& cluster, const StepPlan& plan, const Timeline& timeline,
-                           ActivityReader& reader, CollectiveMode mode) {
-  return PathWalker(cluster, plan, timeline, reader, mode).walk();
+                           ActivityReader& reader) {
+  return PathWalker(cluster, plan, timeline, reader).walk();
 }
 
 std::string bottleneck_link(const Cluster& cluster, const StepPlan& plan, int pattern) {

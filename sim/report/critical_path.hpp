@@ -10,7 +10,7 @@
 namespace danlu {
 
 CriticalPath critical_path(const Cluster& cluster, const StepPlan& plan, const Timeline& timeline,
-                           ActivityReader& reader, CollectiveMode mode);
+                           ActivityReader& reader);
 
 /// The link that limits a pattern when it is alone: "NIC 0 of node 0 -> leaf 0 (25 GB/s, NIC)".
 std::string bottleneck_link(const Cluster& cluster, const StepPlan& plan, int pattern);

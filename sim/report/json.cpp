@@ -33,12 +33,12 @@ Json partition_json(const TimePartition& partition) {
   return json;
 }
 
-/// The time of a step by part; null for the exposed part of a kind of communication that it lacks.
+/// The time of a step by part; null for what it cannot have.
 Json breakdown_json(const StepReport& step) {
   Json json = partition_json(step.breakdown);
-  for (const auto& [kind, part] : kExposedParts) {
-    if (step.by_kind[static_cast<std::size_t>(kind)].time == Seconds{}) {
-      json[std::string(kTimePartNames[static_cast<std::size_t>(part)])] = nullptr;
+  for (std::size_t i = 0; i < kTimeParts; ++i) {
+    if (!step.has(static_cast<TimePart>(i))) {
+      json[std::string(kTimePartNames[i])] = nullptr;
     }
   }
   return json;
@@ -104,6 +104,15 @@ Json link_json(const LinkReport& links) {
             {"peak_utilisation", links.peak}}}};
 }
 
+Json speed_json(const SpeedReport& speed) {
+  return {{"gpu", speed.gpu},
+          {"slowdown", speed.slowdown},
+          {"gpus", speed.gpus},
+          {"compute_s", speed.compute.value},
+          {"straggler_wait_s", speed.straggler_wait.value},
+          {"bubble_s", speed.bubble.value}};
+}
+
 Json memory_json(const MemoryReport& memory) {
   const MemoryUse& use = memory.use;
   return {{"capacity_bytes", memory.capacity.value},
@@ -159,6 +168,10 @@ Json report_json(const Report& report) {
   for (const LinkReport& kind : report.links) {
     links.push_back(link_json(kind));
   }
+  Json speeds = Json::array();
+  for (const SpeedReport& speed : report.speeds) {
+    speeds.push_back(speed_json(speed));
+  }
   const SimulationReport& simulation = report.simulation;
   return {{"schema", "danlu.run/1"},
           {"scenario", report.scenario},
@@ -170,6 +183,7 @@ Json report_json(const Report& report) {
           {"gpu", report.gpu},
           {"gpus", report.gpus},
           {"step", step_json(report)},
+          {"speeds", speeds},
           {"communication", communication},
           {"links", links},
           {"critical_path", critical_path_json(report.critical_path)},

@@ -15,9 +15,8 @@ struct Transport {
 
 class LinkReporter {
  public:
-  LinkReporter(const Cluster& cluster, const StepPlan& plan, const Timeline& timeline,
-               CollectiveMode mode)
-      : cluster_(cluster), plan_(plan), timeline_(timeline), mode_(mode) {}
+  LinkReporter(const Cluster& cluster, const StepPlan& plan, const Timeline& timeline)
+      : cluster_(cluster), plan_(plan), timeline_(timeline) {}
 
   std::vector<LinkReport> report() {
     collect();
@@ -66,10 +65,10 @@ class LinkReporter {
           add(pattern, {timeline_.start[i], end, bytes});
         }
       } else if (task.kind == TaskKind::Communication) {
-        const CommunicationInfo& described = info(task.info);
-        const int steps = tasks_per_communication(mode_, described);
-        const Seconds begin = std::min(end, timeline_.start[i] + described.latency / steps);
-        add(described.pattern, {begin, end, described.stream / steps});
+        const CommunicationPart& part = info(task.info).parts[static_cast<std::size_t>(task.part)];
+        if (part.pattern >= 0) {
+          add(part.pattern, {std::min(end, timeline_.start[i] + part.latency), end, part.stream});
+        }
       }
     }
   }
@@ -88,15 +87,19 @@ class LinkReporter {
       const PlayedProgram& played = plan_.graph.programs[static_cast<std::size_t>(slice.program)];
       for (int i = slice.first; i < slice.last; ++i) {
         const int id = played.infos[static_cast<std::size_t>(i)];
-        if (id >= 0) {
-          known->second[info(id).pattern] += info(id).stream;
+        if (id < 0) {
+          continue;
+        }
+        for (const CommunicationPart& part : info(id).parts) {
+          known->second[part.pattern] += part.stream;
         }
       }
     }
     return known->second;
   }
 
-  /// The largest sum of mean rates at one moment, over the link's capacity.
+  /// The largest sum of mean rates at one moment, over the link's capacity. Rates change while
+  /// flows go, so that the sum of their means may be more than the link has: then it is full.
   double peak(const LinkClass& links, BytesPerSecond capacity) const {
     std::vector<std::pair<Seconds, double>> changes;  // of the rate
     for (const LinkClass::Crossing& crossing : links.crossings) {
@@ -115,13 +118,12 @@ class LinkReporter {
       now += change;
       most = std::max(most, now);
     }
-    return most / capacity.value;
+    return std::min(1.0, most / capacity.value);
   }
 
   const Cluster& cluster_;
   const StepPlan& plan_;
   const Timeline& timeline_;
-  CollectiveMode mode_;
   std::vector<std::vector<Transport>> transports_;  // by class of patterns
   std::vector<Bytes> total_;
   std::map<std::tuple<int, int, int>, std::map<int, Bytes>> slices_;
@@ -130,8 +132,8 @@ class LinkReporter {
 }  // namespace
 
 std::vector<LinkReport> link_report(const Cluster& cluster, const StepPlan& plan,
-                                    const Timeline& timeline, CollectiveMode mode) {
-  return LinkReporter(cluster, plan, timeline, mode).report();
+                                    const Timeline& timeline) {
+  return LinkReporter(cluster, plan, timeline).report();
 }
 
 }  // namespace danlu

@@ -19,11 +19,11 @@ struct LinkReport {
   BytesPerSecond capacity;  // of the busiest, as achieved
   Bytes busiest_bytes;
   double average = 0;  // share of the busiest link's capacity used, over the step
-  double peak = 0;     // the same at the worst moment; a fused pass counts with its mean rate
+  double peak = 0;     // the same at the worst moment; flows and fused passes at their mean rates
 };
 
 /// Kinds in the order of a message's way out: scale-up, PCIe, NIC, ...
 std::vector<LinkReport> link_report(const Cluster& cluster, const StepPlan& plan,
-                                    const Timeline& timeline, CollectiveMode mode);
+                                    const Timeline& timeline);
 
 }  // namespace danlu

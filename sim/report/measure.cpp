@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -15,11 +16,11 @@ namespace {
 
 /// What all communications of one description (TaskGraph::communications) took.
 struct InfoSum {
-  double tasks = 0;
+  double count = 0;
   Seconds time, exposed;
 
   void add(const InfoSum& other) {
-    tasks += other.tasks;
+    count += other.count;
     time += other.time;
     exposed += other.exposed;
   }
@@ -37,8 +38,13 @@ struct SliceMeasure {
 struct UnitActivity {
   std::vector<std::pair<Interval, const SliceMeasure*>> work;  // compute, or a copy of a slice
   ComputeTime compute_time;
-  std::vector<std::pair<int, Interval>> communication;  // by description
-  std::vector<Interval> waits;                          // for a peer
+  struct Part {
+    int info = 0;  // of TaskGraph::communications
+    bool is_first = true;
+    Interval interval;
+  };
+  std::vector<Part> communication;
+  std::vector<Interval> waits;  // for a peer
 };
 
 /// Sums over ranks taking part, for the means.
@@ -50,6 +56,30 @@ struct CommunicationSum {
   int pattern = -1;
   CollectiveChoice choice;
 };
+
+FlopsPerSecond mean_peak(const ClusterSpec& cluster, Precision precision) {
+  FlopsPerSecond sum;
+  const std::vector<int> counts = cluster.gpus_by_kind();
+  for (int kind = 0; kind < cluster.kinds(); ++kind) {
+    sum += *cluster.gpu_of(kind).peak(precision) *
+           (static_cast<double>(counts[static_cast<std::size_t>(kind)]) / cluster.gpus);
+  }
+  return sum;
+}
+
+/// "A", or "A (32) and B (32)".
+std::string gpu_names(const ClusterSpec& cluster) {
+  if (cluster.others.empty()) {
+    return cluster.gpu.name;
+  }
+  const std::vector<int> counts = cluster.gpus_by_kind();
+  std::vector<std::string> names;
+  for (int kind = 0; kind < cluster.kinds(); ++kind) {
+    names.push_back(
+        fmt::format("{} ({})", cluster.gpu_of(kind).name, counts[static_cast<std::size_t>(kind)]));
+  }
+  return fmt::format("{}", fmt::join(names, " and "));
+}
 
 class Measurer {
  public:
@@ -64,6 +94,23 @@ class Measurer {
   }
 
   const StepReport& step() const { return step_; }
+
+  /// What compute longest first: those that the others wait for.
+  std::vector<SpeedReport> speeds() const {
+    std::vector<SpeedReport> reports;
+    for (const auto& [speed, sum] : by_speed_) {
+      reports.push_back(sum);
+      SpeedReport& mean = reports.back();
+      mean.gpu = cluster_.spec.gpu_of(speed.kind).name;
+      mean.slowdown = speed.slowdown;
+      for (Seconds* time : {&mean.compute, &mean.straggler_wait, &mean.bubble}) {
+        *time = *time / mean.gpus;
+      }
+    }
+    std::stable_sort(reports.begin(), reports.end(),
+                     [](const auto& a, const auto& b) { return a.compute > b.compute; });
+    return reports.size() > 1 ? reports : std::vector<SpeedReport>{};
+  }
 
   std::vector<CommunicationReport> communications() const {
     std::vector<CommunicationReport> reports;
@@ -94,7 +141,7 @@ class Measurer {
     for (std::size_t u = 0; u < units_.size(); ++u) {
       add_unit(u, step_);
     }
-    const double peak = cluster_.spec.gpu.peak(w_.training.precision)->value;
+    const double peak = mean_peak(cluster_.spec, w_.training.precision).value;
     step_.tokens_per_second = w_.tokens_per_step() / step_.time.value;
     step_.model_flops_per_gpu_second = model_flops_ / step_.time.value;
     step_.hardware_flops_per_gpu_second = hardware_flops_ / step_.time.value;
@@ -123,9 +170,9 @@ class Measurer {
     if (task.kind != TaskKind::Communication) {
       return true;
     }
-    const int pattern = plan_.graph.communications[static_cast<std::size_t>(task.info)].pattern;
-    const PatternKind kind = plan_.fold.patterns[static_cast<std::size_t>(pattern)].kind;
-    return kind == PatternKind::Tensor || kind == PatternKind::Data;
+    const int group = plan_.graph.communications[static_cast<std::size_t>(task.info)].group_class;
+    const GroupKind kind = plan_.fold.groups[static_cast<std::size_t>(group)].kind;
+    return kind == GroupKind::Tensor || kind == GroupKind::Data;
   }
 
   /// From when its own predecessors had ended, a unit waits for the others. `ready` is scratch.
@@ -154,7 +201,7 @@ class Measurer {
         unit.compute_time += task.compute;
         break;
       case TaskKind::Communication:
-        unit.communication.emplace_back(task.info, whole);
+        unit.communication.push_back({task.info, task.part == 0, whole});
         break;
       case TaskKind::Run:
         unit.work.emplace_back(whole, &measure_of_slice(task.slice));
@@ -235,7 +282,7 @@ class Measurer {
     const Coverage hidden = coverage_of([](const SliceMeasure& s) { return &s.hidden; }, false);
 
     std::array<std::vector<Interval>, kCommunicationKinds> active;
-    for (const auto& [info, interval] : unit.communication) {
+    for (const auto& [info, is_first, interval] : unit.communication) {
       const auto kind = plan_.graph.communications[static_cast<std::size_t>(info)].kind;
       active[static_cast<std::size_t>(kind)].push_back(interval);
     }
@@ -260,7 +307,10 @@ class Measurer {
       step.breakdown[part] += share * measure_of(intersect(idle, there));
       idle = subtract(idle, there);
     }
-    add_waiting(idle, unite(std::move(unit.waits)), share, step.breakdown);
+    const Waiting waiting = waiting_in(idle, unite(std::move(unit.waits)));
+    step.breakdown[TimePart::StragglerWait] += share * waiting.for_peers;
+    step.breakdown[TimePart::Bubble] += share * waiting.for_stages;
+    add_speed(plan_.fold.units[u], unit.compute_time.total(), waiting);
     add_communications(unit, compute, members);
   }
 
@@ -295,19 +345,38 @@ class Measurer {
   }
 
   /// Neither computing nor communicating: waiting for a peer that is late, or for another stage.
-  void add_waiting(const Intervals& idle, const Intervals& waits, double share,
-                   TimePartition& breakdown) const {
+  struct Waiting {
+    Seconds for_peers, for_stages;
+  };
+  Waiting waiting_in(const Intervals& idle, const Intervals& waits) const {
     const Seconds all = measure_of(idle);
     const Seconds for_peers =
         w_.parallelism.pipeline > 1 ? measure_of(intersect(idle, waits)) : all;
-    breakdown[TimePart::StragglerWait] += share * for_peers;
-    breakdown[TimePart::Bubble] += share * (all - for_peers);
+    return {for_peers, all - for_peers};
+  }
+
+  /// A coarse class holds GPUs of several speeds: then nobody can say who waits.
+  void add_speed(const RankClass& unit, Seconds compute, const Waiting& waiting) {
+    if (w_.fold != FoldMode::Bound) {
+      SpeedReport& sum = by_speed_[unit.speeds.front()];
+      sum.gpus += unit.members;
+      sum.compute += compute * unit.members;
+      sum.straggler_wait += waiting.for_peers * unit.members;
+      sum.bubble += waiting.for_stages * unit.members;
+    }
   }
 
   void add_communications(const UnitActivity& unit, const Coverage& compute, double members) {
     by_info_.assign(plan_.graph.communications.size(), {});
-    for (const auto& [info, interval] : unit.communication) {
-      by_info_[static_cast<std::size_t>(info)].add(one(interval, compute));
+    std::vector<std::vector<Interval>> parts(by_info_.size());
+    for (const auto& [info, is_first, interval] : unit.communication) {
+      by_info_[static_cast<std::size_t>(info)].count += is_first ? 1 : 0;
+      parts[static_cast<std::size_t>(info)].push_back(interval);
+    }
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const Intervals merged = unite(std::move(parts[i]));  // messages go beside each other
+      by_info_[i].time = measure_of(merged);
+      by_info_[i].exposed = by_info_[i].time - compute.within(merged);
     }
     for (const auto& [whole, slice] : unit.work) {
       for (std::size_t i = 0; slice != nullptr && i < slice->by_info.size(); ++i) {
@@ -317,7 +386,7 @@ class Measurer {
     }
     std::set<CommunicationKey> seen;
     for (std::size_t i = 0; i < by_info_.size(); ++i) {
-      if (by_info_[i].tasks > 0) {
+      if (by_info_[i].count > 0) {
         add_communication(plan_.graph.communications[i], by_info_[i], members, seen);
       }
     }
@@ -330,13 +399,13 @@ class Measurer {
     CommunicationSum& sum = sums_[key];
     if (info.alone > sum.slowest) {  // name the slowest member's bottleneck
       sum.slowest = info.alone;
-      sum.pattern = info.pattern;
+      sum.pattern = info.slowest_pattern();
       sum.choice = info.choice;
     }
     if (seen.insert(key).second) {
       sum.ranks += members;
     }
-    sum.count += members * found.tasks / tasks_per_communication(w_.collectives, info);
+    sum.count += members * found.count;
     sum.time += members * found.time;
     sum.exposed += members * found.exposed;
   }
@@ -351,6 +420,7 @@ class Measurer {
   std::map<std::tuple<int, int, int>, SliceMeasure> slices_;
   std::vector<InfoSum> by_info_;  // of one unit
   std::map<CommunicationKey, CommunicationSum> sums_;
+  std::map<GpuSpeed, SpeedReport> by_speed_;  // sums
   double model_flops_ = 0;
   double hardware_flops_ = 0;
 };
@@ -373,12 +443,25 @@ std::optional<RunReport> measure_run(const Report& report, const Cluster& cluste
     run.gpu_years_8tp =
         8 * token_parameters / report.step.hardware_flops_per_gpu_second / kSecondsPerYear;
   }
-  if (cluster.spec.topology.node_power_watts > 0) {
-    const double share = static_cast<double>(report.gpus) / cluster.spec.topology.gpus_per_node;
-    run.energy_mwh = cluster.spec.topology.node_power_watts * share * seconds / 3600 / 1e6;
+  double watts = 0;
+  double dollars_per_hour = 0;
+  bool all_powers = true;
+  bool all_prices = true;
+  const std::vector<int> counts = cluster.spec.gpus_by_kind();
+  for (int kind = 0; kind < cluster.spec.kinds(); ++kind) {
+    const double gpus = counts[static_cast<std::size_t>(kind)];
+    const TopologySpec& topology = cluster.spec.topology_of(kind);
+    const double price = cluster.spec.gpu_of(kind).dollars_per_hour;
+    watts += topology.node_power_watts * gpus / topology.gpus_per_node;
+    dollars_per_hour += price * gpus;
+    all_powers = all_powers && (topology.node_power_watts > 0 || gpus == 0);
+    all_prices = all_prices && (price > 0 || gpus == 0);
   }
-  if (cluster.spec.gpu.dollars_per_hour > 0) {
-    run.cost_usd = run.gpu_hours * cluster.spec.gpu.dollars_per_hour;
+  if (all_powers) {
+    run.energy_mwh = watts * seconds / 3600 / 1e6;
+  }
+  if (all_prices) {
+    run.cost_usd = dollars_per_hour * seconds / 3600;
   }
   return run;
 }
@@ -397,6 +480,13 @@ Seconds TimePartition::total() const {
   return sum;
 }
 
+bool StepReport::has(TimePart part) const {
+  return std::none_of(kExposedParts.begin(), kExposedParts.end(), [&](const auto& exposed) {
+    return exposed.second == part &&
+           by_kind[static_cast<std::size_t>(exposed.first)].time == Seconds{};
+  });
+}
+
 std::optional<double> KindOverlap::overlap_ratio() const {
   return ratio(overlapped, time);
 }
@@ -408,20 +498,22 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
                const StepPlan& plan, const Timeline& timeline) {
   Measurer measurer(workload, cluster, plan, timeline);
   Report report{.scenario = name,
+                .notes = damage_notes(cluster),
                 .model = workload.model.name,
                 .cluster = cluster.spec.topology.name,
-                .gpu = cluster.spec.gpu.name,
+                .gpu = gpu_names(cluster.spec),
                 .parameters = total_parameters(workload.model),
-                .peak = *cluster.spec.gpu.peak(workload.training.precision),
+                .is_mixed = !cluster.spec.others.empty(),
+                .peak = mean_peak(cluster.spec, workload.training.precision),
                 .gpus = cluster.spec.gpus,
                 .workload = workload,
                 .step = measurer.step(),
                 .communication = measurer.communications(),
                 .memory = measure_memory(workload, cluster.spec)};
   report.run = measure_run(report, cluster);
-  report.critical_path =
-      critical_path(cluster, plan, timeline, measurer.reader(), workload.collectives);
-  report.links = link_report(cluster, plan, timeline, workload.collectives);
+  report.critical_path = critical_path(cluster, plan, timeline, measurer.reader());
+  report.links = link_report(cluster, plan, timeline);
+  report.speeds = measurer.speeds();
   report.simulation = {.tasks_played = plan.graph.tasks.size(),
                        .classes = plan.fold.units.size(),
                        .fold = workload.fold,

@@ -58,7 +58,16 @@ std::vector<Remedy> remedies(const Workload& w) {
 }  // namespace
 
 MemoryReport measure_memory(const Workload& workload, const ClusterSpec& cluster) {
-  return {cluster.gpu.memory_capacity, memory_use(workload)};
+  Bytes smallest = cluster.gpu.memory_capacity;
+  const std::vector<int> counts = cluster.gpus_by_kind();
+  for (int kind = 0; kind < cluster.kinds(); ++kind) {
+    const Bytes capacity = cluster.gpu_of(kind).memory_capacity;
+    const bool first = counts[0] == 0 && kind == 1;
+    if (counts[static_cast<std::size_t>(kind)] > 0) {
+      smallest = first ? capacity : std::min(smallest, capacity);
+    }
+  }
+  return {smallest, memory_use(workload)};
 }
 
 std::vector<std::string> memory_advice(const Workload& workload, const ClusterSpec& cluster) {

@@ -94,6 +94,9 @@ struct StepReport {
   std::array<KindOverlap, kCommunicationKinds> by_kind{};
   TimePartition breakdown;
   KernelInefficiency kernel_inefficiency;
+
+  /// False for the exposed part of a kind of communication that the step lacks.
+  bool has(TimePart part) const;
 };
 
 /// One sort of communication (kind, operation, group, size), as its mean rank sees it.
@@ -146,6 +149,14 @@ struct CriticalPath {
   std::vector<CriticalCommunication> communications;  // longest first
 };
 
+/// GPUs that are alike in kind and slowdown: what they compute, and how long they wait for others.
+struct SpeedReport {
+  std::string gpu;
+  double slowdown = 1;
+  int gpus = 0;
+  Seconds compute, straggler_wait, bubble;  // means over them
+};
+
 struct SimulationReport {
   Seconds wall;
   Bytes peak_memory;
@@ -163,7 +174,8 @@ struct Report {
   std::string cluster;
   std::string gpu;
   double parameters = 0;
-  FlopsPerSecond peak;
+  bool is_mixed = false;  // GPUs of several kinds
+  FlopsPerSecond peak;    // the mean over them
   int gpus = 0;
   Workload workload;
   StepReport step;
@@ -172,6 +184,7 @@ struct Report {
   std::optional<RunReport> run;
   CriticalPath critical_path;
   std::vector<LinkReport> links;
+  std::vector<SpeedReport> speeds;  // fastest kind of kernels last; empty where all GPUs are alike
   SimulationReport simulation;
 };
 

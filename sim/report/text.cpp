@@ -112,8 +112,8 @@ void add_summary(const Report& report, Page& page) {
   page.line("  {:<22} {:>12}", "step time", to_text(step.time));
   page.line("  {:<22} {:>12} /s   {} /s per GPU", "tokens", thousands(step.tokens_per_second),
             thousands(step.tokens_per_second / report.gpus));
-  page.line("  {:<22} {:>12}   of {} dense {}", "MFU", percent(step.mfu), to_text(report.peak),
-            precision_name(report));
+  page.line("  {:<22} {:>12}   of {} dense {}{}", "MFU", percent(step.mfu), to_text(report.peak),
+            precision_name(report), report.is_mixed ? ", the mean over GPUs" : "");
   page.line("  {:<22} {:>12}   of the model per GPU, {} of the attention square counted", "",
             fmt::format("{:.1f} TFLOP/s", step.model_flops_per_gpu_second / 1e12),
             w.training.causal_flops ? "half" : "all");
@@ -145,6 +145,21 @@ void add_breakdown(const StepReport& step, Page& page) {
   }
   page.line("  {:<22} {:>10} {:>8}", "sum", to_text(step.breakdown.total()),
             percent(step.breakdown.total() / step.time));
+}
+
+void add_speeds(const Report& report, Page& page) {
+  if (report.speeds.empty()) {
+    return;
+  }
+  page.heading("Who waits for whom (mean over the GPUs of a kind)");
+  page.line("  {:<34} {:>7} {:>10} {:>16} {:>10}", "kind", "GPUs", "computes", "waits for peers",
+            "bubble");
+  for (const SpeedReport& speed : report.speeds) {
+    const std::string slow =
+        speed.slowdown == 1 ? "" : fmt::format(", {:.4g} times as slow", speed.slowdown);
+    page.line("  {:<34} {:>7} {:>10} {:>16} {:>10}", speed.gpu + slow, thousands(speed.gpus),
+              to_text(speed.compute), to_text(speed.straggler_wait), to_text(speed.bubble));
+  }
 }
 
 void add_communication(const Report& report, Page& page) {
@@ -331,6 +346,7 @@ std::string text_report(const Report& report, bool colour) {
   Page page(colour);
   add_summary(report, page);
   add_breakdown(report.step, page);
+  add_speeds(report, page);
   add_communication(report, page);
   add_links(report, page);
   add_critical_path(report, page);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "sim/cluster/topology_spec.hpp"
+#include "sim/collective/algorithms.hpp"
 
 namespace danlu {
 namespace {
@@ -145,14 +146,17 @@ std::vector<KeyRow> fabric_keys() {
              "adaptive: traffic spreads evenly over equal paths; ecmp: a hash picks one path for "
              "every flow, and flows can collide"),
       count("fabric.ecmp_seed", 0, 1e9, "1", "Of the hash of ecmp"),
+      count("fabric.connections", 1, 64, "1",
+            "With ecmp: flows that the traffic of two GPUs is split into, each with a path of its "
+            "own (queue pairs)"),
       flag(
           "fabric.pxn", "true",
           "Traffic between rails goes over NVLink (PCIe-only: the PCIe switches) to the NIC on the "
           "destination's rail and along that rail; false: from its own rail over the spine"),
       duration("collective.launch", "0 us", "Fixed cost of starting one collective"),
       choice("collective.tuning", "none|nccl", "none",
-             "What chooses algorithm and protocol: nothing (rings with the latencies above), or "
-             "NCCL's model with its constants"),
+             "What chooses algorithm and protocol: nothing (rings, through a torus axis by axis), "
+             "or NCCL's model with its constants"),
       quantity("collective.fill", Dimension::Size, 0, 1e12, "0 B",
                "With NCCL: pipeline that a ring or tree must fill in a node"),
       quantity("collective.reduction_fill", Dimension::Size, 0, 1e12, "0 B",
@@ -198,6 +202,8 @@ std::vector<KeyRow> make_gpu_keys() {
       fraction("memory.efficiency", "required",
                "Share of the HBM bandwidth that large streaming kernels reach"),
       count("multiprocessors", 1, 10000, "required", "SMs, for wave quantisation"),
+      number("compute_capability", 3, 20, "",
+             "NVIDIA's number of the generation, from which NCCL takes its constants"),
       fraction("gemm.efficiency", "required", "Asymptotic share of the dense peak in products"),
       number("gemm.half_k", 0, 1e5, "required", "K at which the main loop reaches half of that"),
       fraction("attention.forward_efficiency", "required",
@@ -288,6 +294,57 @@ void add_training_keys(std::vector<KeyRow>& rows) {
   rows.insert(rows.end(), training.begin(), training.end());
 }
 
+/// "auto|ring|tree|...".
+template <typename Names>
+std::string auto_or(const Names& names) {
+  std::string choices = "auto";
+  for (const std::string_view name : names) {
+    choices += fmt::format("|{}", name);
+  }
+  return choices;
+}
+
+void add_communication_keys(std::vector<KeyRow>& rows) {
+  std::vector<std::string_view> names;
+  for (const AlgorithmRow& row : algorithms()) {
+    names.push_back(row.name);
+  }
+  for (const auto& [section, groups] :
+       {std::pair("tensor", "tensor groups"), std::pair("data", "data and embedding groups")}) {
+    rows.push_back(choice(fmt::format("communication.{}.algorithm", section), auto_or(names),
+                          "auto",
+                          fmt::format("Algorithm for the collectives of {}, wherever it can make "
+                                      "them; auto: as danlu collective chooses",
+                                      groups)));
+    rows.push_back(choice(fmt::format("communication.{}.protocol", section),
+                          auto_or(kProtocolNames), "auto",
+                          fmt::format("Protocol for the collectives of {}", groups)));
+  }
+}
+
+void add_degraded_keys(std::vector<KeyRow>& rows) {
+  const std::vector<KeyRow> degraded{
+      numbers("degraded.gpus", 1, 1000,
+              "Slow GPUs by number: their kernels take that many times as long"),
+      numbers(
+          "degraded.nics", 0, 1,
+          "NICs, counted over the cluster: the share of bandwidth left; 0: dead, another NIC of "
+          "the node stands in"),
+      numbers("degraded.scale_up", 0, 1,
+              "Slow scale-up links by GPU: the share of bandwidth left, above 0"),
+      {.path = "degraded.links",
+       .type = KeyType::Shares,
+       .minimum = 0,
+       .maximum = 1,
+       .text = "Of mesh and torus nodes: links between two GPUs and the share of bandwidth left; "
+               "0: dead, the other links stand in"},
+      numbers("degraded.leaves", 0, 1,
+              "Leaf switches: the share of their uplinks left; 0: down, with all ports to NICs"),
+      numbers("degraded.spines", 0, 1, "Spine switches: the share of their cables left; 0: down"),
+  };
+  rows.insert(rows.end(), degraded.begin(), degraded.end());
+}
+
 std::vector<KeyRow> make_scenario_keys() {
   std::vector<KeyRow> rows{
       text("name", "", "Name for people; the file's name if left out"),
@@ -300,6 +357,10 @@ std::vector<KeyRow> make_scenario_keys() {
   rows.push_back(text("cluster.gpu", "", "GPU preset or file instead of the topology's own"));
   rows.push_back(quantity("cluster.price", Dimension::Price, 0.001, 1000, "",
                           "Price of a GPU instead of the GPU file's"));
+  rows.push_back({.path = "cluster.mixed",
+                  .type = KeyType::Ranges,
+                  .text = "Nodes of another kind: by node or range of nodes a topology with the "
+                          "same structure, whose GPU, links and NICs they have"});
   for (KeyRow& row : node_and_fabric_keys()) {
     row.path.insert(0, "cluster.");
     row.fallback.clear();
@@ -308,15 +369,11 @@ std::vector<KeyRow> make_scenario_keys() {
   }
   add_parallelism_keys(rows);
   add_training_keys(rows);
-  rows.push_back(numbers("degraded.gpus", 1, 1000,
-                         "Slow GPUs by number: their kernels take that many times as long"));
-  rows.push_back(numbers("degraded.nics", 0.001, 1,
-                         "Slow NICs, counted over the cluster: the share of bandwidth left"));
-  rows.push_back(numbers("degraded.scale_up", 0.001, 1,
-                         "Slow scale-up links by GPU: the share of bandwidth left"));
+  add_degraded_keys(rows);
+  add_communication_keys(rows);
   rows.push_back(choice("collectives", "formula|steady|stepwise", "steady",
-                        "The closed form of each communication alone, one flow per collective "
-                        "sharing links, or one flow per step of its ring"));
+                        "The closed form of each communication alone, one flow per phase of a "
+                        "collective sharing links, or one flow per message"));
   rows.push_back(choice("fold", "exact|bound|off", "exact",
                         "Play one of each class of equal ranks, coarse classes at their worst, or "
                         "every rank"));
@@ -349,7 +406,9 @@ const KeyRow* find_key(std::span<const KeyRow> keys, std::string_view path) {
 const KeyRow* find_numbers(std::span<const KeyRow> keys, std::string_view path) {
   const std::size_t dot = path.rfind('.');
   const KeyRow* row = dot == std::string_view::npos ? nullptr : find_key(keys, path.substr(0, dot));
-  return row != nullptr && row->type == KeyType::Numbers ? row : nullptr;
+  const bool has_entries =
+      row != nullptr && (row->type == KeyType::Numbers || row->type == KeyType::Ranges);
+  return has_entries ? row : nullptr;
 }
 
 }  // namespace danlu

@@ -14,7 +14,19 @@ namespace danlu {
 /// The most characters of a text.
 inline constexpr std::size_t kLongestText = 1000;
 
-enum class KeyType { Text, Count, Number, Quantity, Choice, Flag, Links, Numbers, Sources };
+enum class KeyType {
+  Text,
+  Count,
+  Number,
+  Quantity,
+  Choice,
+  Flag,
+  Links,    // [GPU, GPU, how many]
+  Shares,   // [GPU, GPU, share of the rate]
+  Numbers,  // numbers by number
+  Ranges,   // texts by number or range of numbers, as in 4-7
+  Sources
+};
 
 /// One key. `fallback` is the default as a user would write it; "required" if there is none, "" if
 /// the key may be absent without a default.
@@ -22,7 +34,7 @@ struct KeyRow {
   std::string path;  // "training.micro_batch"
   KeyType type = KeyType::Text;
   Dimension dimension = Dimension::Number;  // of a Quantity
-  double minimum = 0, maximum = 0;          // of Count, Number(s) and Quantity, in base units
+  double minimum = 0, maximum = 0;  // of Count, Number(s), Shares and Quantity, in base units
   std::string fallback;
   std::string choices;  // of a Choice: "none|selective|full"
   std::string text;     // one sentence for people
@@ -35,8 +47,8 @@ std::span<const KeyRow> gpu_keys();
 /// The row of `path`, or nullptr.
 const KeyRow* find_key(std::span<const KeyRow> keys, std::string_view path);
 
-/// The row of type Numbers whose entry `path` is ("degraded.gpus.3"), or nullptr. An entry is a
-/// value of its own, so that each is checked, overridden and shown at its place.
+/// The row of type Numbers or Ranges whose entry `path` is ("degraded.gpus.3"), or nullptr. An
+/// entry is a value of its own, so that each is checked, overridden and shown at its place.
 const KeyRow* find_numbers(std::span<const KeyRow> keys, std::string_view path);
 
 /// A limit of the row as a user would write it: "100 MB/s", "1000000".

@@ -225,8 +225,9 @@ void check_mesh(const Values& values, const TopologySpec& spec, std::vector<Prob
 /// The direct links of a node: those listed, those of all pairs, or those of a torus.
 void read_mesh(const Values& values, const Getter& get, bool full_mesh, TopologySpec& spec) {
   if (values.has("node.scale_up.links")) {
-    for (const std::vector<int>& link : values.at("node.scale_up.links").links) {
-      spec.mesh_links.push_back({link[0], link[1], link[2]});
+    for (const auto& [first, second, links] : values.at("node.scale_up.links").links) {
+      spec.mesh_links.push_back(
+          {static_cast<int>(first), static_cast<int>(second), static_cast<int>(links)});
     }
   }
   if (full_mesh) {
@@ -282,6 +283,7 @@ void read_fabric(const Values& values, const Getter& get, TopologySpec& spec,
   spec.hop_latency = {get.number("fabric.hop_latency")};
   spec.routing = static_cast<Routing>(get.count("fabric.routing"));
   spec.ecmp_seed = static_cast<std::uint32_t>(get.number("fabric.ecmp_seed"));
+  spec.connections = get.count("fabric.connections");
   spec.pxn = get.number("fabric.pxn") != 0;
   spec.fabric_reduction_efficiency = get.number("fabric.reduction_efficiency");
 }
@@ -334,6 +336,7 @@ GpuSpec find_gpu(const std::string& name, const Problem& asked, const fs::path& 
               .memory_bandwidth = {get.number("memory.bandwidth")},
               .memory_efficiency = get.number("memory.efficiency"),
               .multiprocessors = get.count("multiprocessors"),
+              .compute_capability = get.number("compute_capability"),
               .gemm_efficiency = get.number("gemm.efficiency"),
               .gemm_half_k = get.number("gemm.half_k"),
               .attention_forward_efficiency = get.number("attention.forward_efficiency"),

@@ -92,6 +92,7 @@ class Builder {
     collect([&] { build_model(scenario.workload.model); });
     collect([&] { build_cluster_spec(scenario.cluster); });
     scenario.cluster.gpus = count("cluster.gpus");
+    build_mixed(scenario.cluster);
     build_degraded(scenario.cluster);
     build_parallelism(scenario.workload.parallelism, scenario.cluster.gpus);
     build_training(scenario.workload.training);
@@ -101,17 +102,27 @@ class Builder {
           "selective recomputation repeats unfused attention, so without training.attention "
           "attention is unfused");
     }
+    scenario.workload.communication = {wish("communication.tensor"), wish("communication.data")};
     scenario.workload.collectives = static_cast<CollectiveMode>(choice("collectives"));
     scenario.workload.fold = static_cast<FoldMode>(choice("fold"));
     throw_if_any(problems_);
     if (std::string found = cluster_problem(scenario.cluster); !found.empty()) {
       problems_.push_back(values_.problem("cluster.gpus", std::move(found)));
     }
-    for (WorkloadProblem& found :
-         problems(scenario.workload, scenario.cluster.gpus, scenario.cluster.gpu)) {
+    std::vector<WorkloadProblem> broken =
+        problems(scenario.workload, scenario.cluster.gpus, scenario.cluster.gpu);
+    for (const NodeKind& kind : scenario.cluster.others) {
+      if (std::optional<WorkloadProblem> found = precision_problem(scenario.workload, kind.gpu)) {
+        found->keys = {"training.precision", "cluster.mixed"};
+        broken.push_back(std::move(*found));
+      }
+    }
+    for (WorkloadProblem& found : broken) {
       problems_.push_back(
           values_.relation_problem(found.keys, std::move(found.message), std::move(found.hint)));
     }
+    throw_if_any(problems_);
+    check_damage(scenario.cluster);
     throw_if_any(problems_);
     return scenario;
   }
@@ -166,6 +177,16 @@ class Builder {
     const std::vector<std::string_view> choices = split(row(path).choices, '|');
     return static_cast<int>(std::find(choices.begin(), choices.end(), row(path).fallback) -
                             choices.begin());
+  }
+  CollectiveWish wish(const std::string& section) const {
+    CollectiveWish wish;
+    if (const int algorithm = choice(section + ".algorithm"); algorithm > 0) {  // 0 is auto
+      wish.algorithm = static_cast<Algorithm>(algorithm - 1);
+    }
+    if (const int protocol = choice(section + ".protocol"); protocol > 0) {
+      wish.protocol = static_cast<Protocol>(protocol - 1);
+    }
+    return wish;
   }
   void override_count(std::string_view path, int& value) const {
     if (values_.has(path)) {
@@ -251,12 +272,113 @@ class Builder {
     }
   }
 
+  /// Nodes of other kinds: each range names a topology.
+  void build_mixed(ClusterSpec& cluster) {
+    std::map<std::string, int> kinds;  // by the name of the topology
+    for (const std::string& range : values_.names_below("cluster.mixed")) {
+      collect([&] { add_mixed(range, kinds, cluster); });
+    }
+  }
+  void add_mixed(const std::string& range, std::map<std::string, int>& kinds,
+                 ClusterSpec& cluster) {
+    const std::string path = "cluster.mixed." + range;
+    const std::string& name = values_.at(path).text;
+    const auto [kind, is_new] = kinds.try_emplace(name, cluster.kinds());
+    if (is_new) {
+      const ClusterSpec other = make_cluster(
+          find_topology(name, values_.problem(path, ""), beside_, options_), beside_, options_);
+      if (std::string found = structure_problem(cluster.topology, other.topology); !found.empty()) {
+        add(path, std::move(found),
+            "mixed nodes may differ in GPU, rates and latencies, not in structure");
+      }
+      cluster.others.push_back({other.topology, other.gpu});
+    }
+    const auto [first, last] = parse_range(range).value();
+    if (last >= cluster.nodes()) {
+      add(path,
+          fmt::format("there is no node {}: the cluster has 0 to {}", last, cluster.nodes() - 1));
+      return;
+    }
+    for (int node = first; node <= last; ++node) {
+      if (!cluster.kind_of_node.try_emplace(node, kind->second).second) {
+        add(path, fmt::format("node {} stands in two ranges", node));
+        return;
+      }
+    }
+  }
+
   void build_degraded(ClusterSpec& cluster) {
-    const int nics = (cluster.gpus + cluster.topology.gpus_per_node - 1) /
-                     cluster.topology.gpus_per_node * cluster.topology.nics_per_node;
-    cluster.degraded = {.gpus = numbers("degraded.gpus", "GPU", cluster.gpus),
-                        .nics = numbers("degraded.nics", "NIC", nics),
-                        .scale_up = numbers("degraded.scale_up", "GPU", cluster.gpus)};
+    DegradedSpec& damage = cluster.degraded;
+    const int nics = cluster.nodes() * cluster.topology.nics_per_node;
+    damage.gpus = numbers("degraded.gpus", "GPU", cluster.gpus);
+    damage.nics = numbers("degraded.nics", "NIC", nics);
+    damage.scale_up = numbers("degraded.scale_up", "GPU", cluster.gpus);
+    for (const auto& [gpu, share] : damage.scale_up) {
+      if (share == 0) {
+        add(fmt::format("degraded.scale_up.{}", gpu),
+            fmt::format("without its scale-up links GPU {} cannot take part in the step", gpu),
+            "leave its node out (cluster.gpus) or let a spare stand in; one link of a mesh is "
+            "degraded.links");
+      }
+    }
+    damage.leaves = values_.numbers("degraded.leaves");  // check_damage() looks for them
+    damage.spines = values_.numbers("degraded.spines");
+    if (values_.has("degraded.links")) {
+      for (const auto& [first, second, share] : values_.at("degraded.links").links) {
+        damage.links.push_back({static_cast<int>(first), static_cast<int>(second), share});
+        check_link(cluster, damage.links.back());
+      }
+    }
+  }
+  void check_link(const ClusterSpec& cluster, const DegradedSpec::MeshShare& link) {
+    const TopologySpec& t = cluster.topology;
+    const int last = std::max(link.first, link.second);
+    const int base = link.first / t.gpus_per_node * t.gpus_per_node;
+    const auto is_it = [&](const MeshLink& direct) {
+      return std::minmax({base + direct.first, base + direct.second}) ==
+             std::minmax({link.first, link.second});
+    };
+    const bool has_links = t.scale_up == ScaleUpKind::Mesh || t.scale_up == ScaleUpKind::Torus;
+    if (last >= cluster.gpus) {
+      add("degraded.links",
+          fmt::format("there is no GPU {}: the cluster has 0 to {}", last, cluster.gpus - 1));
+    } else if (!has_links || std::none_of(t.mesh_links.begin(), t.mesh_links.end(), is_it)) {
+      add("degraded.links",
+          fmt::format("GPUs {} and {} have no direct link", link.first, link.second),
+          has_links ? "links of the node: danlu topology NAME --route GPU GPU"
+                    : "only mesh and torus nodes have such links; see degraded.scale_up");
+    }
+  }
+
+  /// The parts of the fabric that are named exist, and all GPUs still reach each other.
+  void check_damage(const ClusterSpec& cluster) {
+    const DegradedSpec& damage = cluster.degraded;
+    if (!damage.leaves.empty() || !damage.spines.empty()) {
+      ClusterSpec whole = cluster;
+      whole.degraded = {};
+      const Topology topology = build_cluster(whole).topology;
+      check_switches("degraded.leaves", "leaf switch", topology.count(VertexKind::Leaf));
+      check_switches("degraded.spines", "spine switch", topology.count(VertexKind::Spine));
+      throw_if_any(problems_);
+    }
+    DamageProblem found = damage_problem(cluster);
+    if (!found.message.empty()) {
+      add("degraded." + found.key, std::move(found.message),
+          "a part that nothing can stand in for ends the job: leave its nodes out, or let spares "
+          "stand in");
+    }
+  }
+  void check_switches(std::string_view path, std::string_view what, int count) {
+    for (const auto& [number, share] : values_.numbers(path)) {
+      if (count == 0) {
+        add(path, fmt::format("the fabric has no {}es", what));
+        return;
+      }
+      if (number >= count) {
+        add(fmt::format("{}.{}", path, number),
+            fmt::format("there is no {} {}: the cluster has 0 to {}", what, number, count - 1));
+      }
+    }
   }
   /// The entries of a row of numbers, each naming one of `count` things.
   std::map<int, double> numbers(std::string_view path, std::string_view what, int count) {

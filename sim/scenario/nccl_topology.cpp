@@ -313,7 +313,8 @@ class Writer {
         refuse(file_, fmt::format("GPU {} has an NVLink that leads nowhere",
                                   parts_.gpus[static_cast<std::size_t>(pair.first)].dev));
       }
-      links.links.push_back({pair.first, pair.second, count});
+      links.links.push_back({static_cast<double>(pair.first), static_cast<double>(pair.second),
+                             static_cast<double>(count)});
     }
     values_.set("node.scale_up.links", links);
     set_kind(ScaleUpKind::Mesh, "mesh");

@@ -12,6 +12,7 @@
 #include "sim/base/text.hpp"
 #include "sim/scenario/values.hpp"
 #include "sim/scenario/yaml_documents.hpp"
+#include "sim/scenario/yaml_links.hpp"
 
 namespace danlu {
 namespace {
@@ -174,8 +175,9 @@ class Reader {
       return;
     }
     if (const KeyRow* known = find_key(keys_, path)) {
-      known->type == KeyType::Numbers ? read_numbers(node, path, key_mark)
-                                      : read_value(node, *known, key_mark);
+      known->type == KeyType::Numbers || known->type == KeyType::Ranges
+          ? read_entries(node, *known, key_mark)
+          : read_value(node, *known, key_mark);
       return;
     }
     if (const KeyRow* numbers = find_numbers(keys_, path)) {
@@ -208,33 +210,34 @@ class Reader {
     values_.set_wrong(path);
   }
 
-  void read_numbers(const YAML::Node& node, const std::string& path, const YAML::Mark& key_mark) {
+  void read_entries(const YAML::Node& node, const KeyRow& row, const YAML::Mark& key_mark) {
     if (!node.IsMap()) {
+      const bool ranges = row.type == KeyType::Ranges;
       add(node.IsNull() ? key_mark : node.Mark(),
-          fmt::format("'{}' must map numbers to numbers, found {}", path, node_kind(node)),
-          "for example {3: 0.5}");
-      values_.set_wrong(path);
+          fmt::format("'{}' must map numbers to {}, found {}", row.path,
+                      ranges ? "names" : "numbers", node_kind(node)),
+          ranges ? "for example {4-7: dgx-a100}" : "for example {3: 0.5}");
+      values_.set_wrong(row.path);
       return;
     }
-    values_.set_section(path, place(key_mark));
-    read_map(node, path);
+    values_.set_section(row.path, place(key_mark));
+    read_map(node, row.path);
   }
 
-  /// An entry of a row of numbers: a key like any other, but that its name is a number.
+  /// An entry of such a row: a key like any other, but that its name is a number or a range.
   void read_entry(const YAML::Node& node, KeyRow row, const std::string& path,
                   const YAML::Mark& key_mark) {
-    constexpr std::size_t kMostDigits = 7;
     const std::string name = path.substr(row.path.size() + 1);
-    const bool is_number = name.find_first_not_of("0123456789") == std::string::npos &&
-                           name.size() <= kMostDigits && (name == "0" || name[0] != '0');
-    if (!is_number) {
+    const bool ranges = row.type == KeyType::Ranges;
+    if (!parse_range(name) || (!ranges && name.find('-') != std::string::npos)) {
       add(key_mark,
-          fmt::format("a key of '{}' must be a whole number, found {}", row.path, quote(name)),
-          "they count from 0");
+          fmt::format("a key of '{}' must be a whole number{}, found {}", row.path,
+                      ranges ? " or a range" : "", quote(name)),
+          ranges ? "they count from 0: 3, or 4-7 for 4, 5, 6 and 7" : "they count from 0");
       return;
     }
     row.path = path;
-    row.type = KeyType::Number;
+    row.type = ranges ? KeyType::Text : KeyType::Number;
     read_value(node, row, key_mark);
   }
 
@@ -312,7 +315,7 @@ class Reader {
 
   void read_value(const YAML::Node& node, const KeyRow& row, const YAML::Mark& key_mark) {
     Value value = place(node.IsNull() ? key_mark : node.Mark());
-    if (row.type == KeyType::Links) {
+    if (row.type == KeyType::Links || row.type == KeyType::Shares) {
       read_links(node, row, std::move(value));
       return;
     }
@@ -359,7 +362,9 @@ class Reader {
       case KeyType::Flag:
         return read_flag(row, value, mark);
       case KeyType::Links:
+      case KeyType::Shares:
       case KeyType::Numbers:
+      case KeyType::Ranges:
       case KeyType::Sources:
         return false;
     }
@@ -485,46 +490,33 @@ class Reader {
   }
 
   void read_links(const YAML::Node& node, const KeyRow& row, Value value) {
+    const bool counts = row.type == KeyType::Links;
+    const char* const hint = counts ? "[0, 1, 2] says that 2 links join GPUs 0 and 1"
+                                    : "[0, 1, 0.5] says that GPUs 0 and 1 have half a link left";
     if (!node.IsSequence()) {
-      add(row, node.Mark(), fmt::format("'{}' must be a list of links", row.path), kLinkHint);
+      add(row, node.Mark(), fmt::format("'{}' must be a list of links", row.path), hint);
       return;
     }
-    std::set<std::pair<int, int>> pairs;
+    std::set<std::pair<double, double>> pairs;
     for (const YAML::Node& entry : node) {
-      const std::optional<std::vector<int>> link = read_link(entry);
+      const std::optional<std::array<double, 3>> link = read_link(entry, row);
       if (!link) {
-        add(row, entry.Mark(), "a link must be [GPU, another GPU, count]", kLinkHint);
+        add(row, entry.Mark(),
+            fmt::format(
+                "a link must be [GPU, another GPU, {}]",
+                counts ? "count" : fmt::format("share from {} to {}", row.minimum, row.maximum)),
+            hint);
         return;
       }
       if (!pairs.insert(std::minmax((*link)[0], (*link)[1])).second) {
         add(row, entry.Mark(),
             fmt::format("a second entry for GPUs {} and {}", (*link)[0], (*link)[1]),
-            "the third number counts the links between the two");
+            counts ? "the third number counts the links between the two" : "");
         return;
       }
       value.links.push_back(*link);
     }
     values_.set(row.path, std::move(value));
-  }
-
-  static constexpr const char* kLinkHint = "[0, 1, 2] says that 2 links join GPUs 0 and 1";
-
-  /// Two different GPUs of a node and how many links join them.
-  static std::optional<std::vector<int>> read_link(const YAML::Node& entry) {
-    if (!entry.IsSequence() || entry.size() != 3) {
-      return std::nullopt;
-    }
-    std::vector<int> link;
-    for (const YAML::Node& item : entry) {
-      const std::optional<double> number =
-          item.IsScalar() ? parse_number(item.Scalar()) : std::nullopt;
-      if (!number || *number < 0 || *number >= 1024 || *number != std::floor(*number)) {
-        return std::nullopt;
-      }
-      link.push_back(static_cast<int>(*number));
-    }
-    const bool good = link[0] != link[1] && link[2] > 0;
-    return good ? std::optional(std::move(link)) : std::nullopt;
   }
 
   void read_sources(const YAML::Node& node, const KeyRow& row, Value value) {

@@ -154,7 +154,19 @@ class SchemaWriter {
       case KeyType::Flag:
         return {{"type", "boolean"}};
       case KeyType::Links:
-        return {{"type", "array"}, {"items", link_schema()}};
+        return {{"type", "array"},
+                {"items", link_schema({{"type", "integer"}, {"minimum", 1}, {"maximum", 1023}},
+                                      kMostGpusOfNode)}};
+      case KeyType::Shares:
+        return {{"type", "array"},
+                {"items", link_schema({{"type", "number"},
+                                       {"minimum", limit(row.minimum)},
+                                       {"maximum", limit(row.maximum)}},
+                                      kMostGpus)}};
+      case KeyType::Ranges:
+        return {{"type", "object"},
+                {"propertyNames", {{"pattern", "^(0|[1-9][0-9]*)(-[1-9][0-9]*)?$"}}},
+                {"additionalProperties", {{"type", "string"}, {"minLength", 1}}}};
       case KeyType::Numbers:
         return {{"type", "object"},
                 {"propertyNames", {{"pattern", "^(0|[1-9][0-9]*)$"}}},
@@ -170,11 +182,14 @@ class SchemaWriter {
     return {};
   }
 
-  static Json link_schema() {
-    const Json gpu{{"type", "integer"}, {"minimum", 0}, {"maximum", 1023}};
-    const Json count{{"type", "integer"}, {"minimum", 1}, {"maximum", 1023}};
+  static constexpr int kMostGpusOfNode = 1024;
+  static constexpr int kMostGpus = 1000000;
+
+  /// Two of so many GPUs and a third value.
+  static Json link_schema(const Json& third, int gpus) {
+    const Json gpu{{"type", "integer"}, {"minimum", 0}, {"maximum", gpus - 1}};
     return {{"type", "array"},
-            {"items", {gpu, gpu, count}},
+            {"items", {gpu, gpu, third}},
             {"minItems", 3},
             {"additionalItems", false}};
   }
@@ -216,6 +231,10 @@ std::string value_text(const KeyRow& row) {
       return "`true`, `false`";
     case KeyType::Links:
       return "list of `[GPU, GPU, count]`";
+    case KeyType::Shares:
+      return "list of `[GPU, GPU, share]`, " + range_text(row);
+    case KeyType::Ranges:
+      return "mapping of `node` or `first-last` to text";
     case KeyType::Numbers:
       return "mapping of numbers to numbers, " + range_text(row);
     case KeyType::Sources:

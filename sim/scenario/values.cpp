@@ -20,6 +20,21 @@ constexpr std::size_t kLargestFile = 1 << 20;
 
 }  // namespace
 
+std::optional<NumberRange> parse_range(std::string_view name) {
+  constexpr std::size_t kMostDigits = 7;
+  const auto is_number = [](std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos &&
+           text.size() <= kMostDigits && (text == "0" || text[0] != '0');
+  };
+  const std::size_t dash = name.find('-');
+  const std::string first(name.substr(0, dash));
+  const std::string last(dash == std::string_view::npos ? first : name.substr(dash + 1));
+  if (!is_number(first) || !is_number(last) || std::stoi(first) > std::stoi(last)) {
+    return std::nullopt;
+  }
+  return NumberRange{std::stoi(first), std::stoi(last)};
+}
+
 const Value& Values::at(std::string_view path) const {
   const auto found = values_.find(path);
   check(found != values_.end(), fmt::format("no value at '{}'", path));
@@ -45,6 +60,18 @@ std::map<int, double> Values::numbers(std::string_view section) const {
        ++at) {
     found[std::stoi(at->first.substr(prefix.size()))] = at->second.number;
   }
+  return found;
+}
+
+std::vector<std::string> Values::names_below(std::string_view section) const {
+  const std::string prefix = std::string(section) + ".";
+  std::vector<std::string> found;
+  for (auto at = values_.lower_bound(prefix); at != values_.end() && at->first.starts_with(prefix);
+       ++at) {
+    found.push_back(at->first.substr(prefix.size()));
+  }
+  std::sort(found.begin(), found.end(),
+            [](const std::string& a, const std::string& b) { return std::stoi(a) < std::stoi(b); });
   return found;
 }
 

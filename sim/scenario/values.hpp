@@ -3,6 +3,7 @@
 // keys, octal numbers, yes/no, NaN, merge keys, missing marks).
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -20,12 +21,19 @@ namespace danlu {
 /// The most problems that are shown; the rest is only mentioned.
 inline constexpr std::size_t kMostProblems = 20;
 
+/// "3" or "4-7", as the name of an entry.
+struct NumberRange {
+  int first = 0;
+  int last = 0;
+};
+std::optional<NumberRange> parse_range(std::string_view name);
+
 /// One value, in base units, and where it stands.
 struct Value {
   std::string text;   // as written
   double number = 0;  // Count, Number, Quantity; Flag: 0 or 1; Choice: index of the choice
-  std::vector<std::vector<int>> links;
-  SourcePosition position;  // line 0: from the command line
+  std::vector<std::array<double, 3>> links;  // GPU, GPU, count or share
+  SourcePosition position;                   // line 0: from the command line
   std::string source_line;
 };
 
@@ -46,6 +54,8 @@ class Values {
   bool has_below(std::string_view prefix) const;
   /// What stands right below a section whose keys are whole numbers, by number.
   std::map<int, double> numbers(std::string_view section) const;
+  /// The names right below a section ("4-7"), in the order of the first number.
+  std::vector<std::string> names_below(std::string_view section) const;
   /// Removes everything at and below `path`.
   void erase_tree(std::string_view path);
   /// Takes over all of `other`'s values, which win.

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <regex>
 
+#include "sim/base/ids.hpp"
 #include "sim/base/text.hpp"
+#include "sim/collective/group.hpp"
 
 namespace danlu {
 namespace {
@@ -88,10 +91,14 @@ class Converter {
       : table_(table), row_(row), options_(options) {}
 
   CollectiveConversion convert() {
-    find_op();
     find_cluster();
-    find_size();
-    find_time();
+    if (mentions(cell("collective"), "MoE")) {
+      find_experts();
+    } else {
+      find_op();
+      find_size();
+      find_time();
+    }
     const std::string algorithm(cell("algo"));
     if (mentions(algorithm, "NVLS_ENABLE=0")) {
       measured_.wish.algorithm = Algorithm::Ring;
@@ -114,8 +121,7 @@ class Converter {
     const auto* const known =
         std::find_if(kOps.begin(), kOps.end(), [&](const OpRow& row) { return row.name == name; });
     if (known == kOps.end()) {
-      refuse(mentions(name, "MoE") ? "kernels for experts, not NCCL's collectives"
-                                   : fmt::format("not a collective: {}", shown(name)));
+      refuse(fmt::format("not a collective: {}", shown(name)));
       return;
     }
     measured_.op = known->op;
@@ -188,6 +194,42 @@ class Converter {
     }
   }
 
+  void find_experts() {
+    const std::string notes(cell("notes"));
+    std::smatch tokens, groups, chosen;
+    static const std::regex batch(R"((\d+) tokens x (\d+) hidden)");
+    static const std::regex limit(R"(top-(\d+) groups)");
+    static const std::regex experts(R"(top-(\d+) experts)");
+    if (!std::regex_search(notes, tokens, batch) || !std::regex_search(notes, chosen, experts)) {
+      refuse("tokens, hidden size or experts of each token not stated");
+      return;
+    }
+    const bool eight_bits = mentions(cell("collective"), "FP8");
+    const double hidden = std::stod(tokens[2]);
+    ExpertLoad load{.tokens = std::stod(tokens[1]),
+                    .token = {hidden * (eight_bits ? 1 + 4.0 / 128 : 2)},
+                    .two_levels = !mentions(cell("algo"), "low-latency")};
+    load.routing.per_token = std::stoi(chosen[1]);
+    load.routing.most_nodes = std::regex_search(notes, groups, limit) ? std::stoi(groups[1]) : 0;
+    TopologySpec& topology = measured_.cluster.topology;
+    topology.pxn = topology.pxn && load.two_levels;
+    if (measured_.cluster.gpus % std::max(1, topology.gpus_per_node) != 0) {
+      refuse("nodes with different numbers of ranks");
+      return;
+    }
+    measured_.published = {number("time_us") * 1e-6};
+    if (number("time_us") == 0 && load.two_levels && number("busbw_GBps") > 0) {
+      const TokenSpread spread = token_spread(
+          load.routing, measured_.cluster.gpus / topology.gpus_per_node, topology.gpus_per_node);
+      const double copies = mentions(cell("algo"), "RDMA") ? spread.nodes : spread.ranks;
+      measured_.published =
+          load.token * load.tokens * copies / BytesPerSecond{number("busbw_GBps") * 1e9};
+    } else if (number("time_us") == 0) {
+      refuse("no time");
+    }
+    measured_.experts = load;
+  }
+
   void find_time() {
     const double busbw = number("busbw_GBps");
     constexpr double kPrintedToTwoDigits = 0.05;  // 0.01 may be anything from 0.005 to 0.015
@@ -214,6 +256,24 @@ class Converter {
 };
 
 }  // namespace
+
+std::string size_range(Bytes bytes) {
+  constexpr Bytes kMebibyte{1024.0 * 1024};
+  return bytes < kMebibyte        ? "0 to 1 MiB"
+         : bytes < kMebibyte * 16 ? "1 to 16 MiB"
+                                  : "16 MiB and more";
+}
+
+Seconds alone_time(const MeasuredCollective& measured) {
+  const Cluster cluster = build_cluster(measured.cluster);
+  std::vector<int> ranks(index(measured.cluster.gpus));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  const Group group = make_group(cluster, ranks);
+  return measured.experts ? alone_time(cluster, expert_exchange(cluster, group, *measured.experts))
+                          : fastest(cluster, group, measured.op, measured.bytes,
+                                    candidates(cluster, group, measured.op, measured.wish))
+                                .alone;
+}
 
 CollectiveConversion convert_collective(const CsvTable& table, const CsvRow& row,
                                         const LoadOptions& options) {

@@ -1,6 +1,13 @@
 // Published times of collectives (nccl-tests and the like) as collectives that danlu can play. One
 // converter without code for single rows: the GPU's name gives the node, the text about the network
 // its NICs. Constants belong to generations of links and stand in the topology files.
+//
+// DeepEP's rows (exchanges between experts) state tokens, hidden size and experts in their notes.
+// Its "bottleneck bandwidth" counts the bytes to a rank's own node, or own rank, as well, although
+// they cross no NIC, or no NVLink (tests/test_internode.py, test_intranode.py of deepseek-ai/DeepEP
+// @dd758ca): nodes, or ranks, of a token x tokens x bytes over time. Its tests have 256 experts and
+// tokens of 8 bits with a 4-byte scale for every 128, or of 16 bits; its kernels for small batches
+// give the time.
 #pragma once
 
 #include <optional>
@@ -8,6 +15,7 @@
 #include <vector>
 
 #include "sim/cluster/cluster.hpp"
+#include "sim/collective/experts.hpp"
 #include "sim/collective/tuning.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/validation/csv.hpp"
@@ -20,6 +28,7 @@ struct MeasuredCollective {
   CollectiveOp op = CollectiveOp::AllReduce;
   Bytes bytes;
   CollectiveWish wish;
+  std::optional<ExpertLoad> experts;  // instead of op, bytes and wish
   Seconds published;
 };
 
@@ -30,6 +39,11 @@ struct CollectiveConversion {
   std::optional<MeasuredCollective> collective;
   std::vector<std::string> reasons;  // why there is none
 };
+
+/// The range that a message's size lies in: "0 to 1 MiB", "1 to 16 MiB", "16 MiB and more".
+std::string size_range(Bytes bytes);
+/// How long it takes by the closed form when nothing else runs.
+Seconds alone_time(const MeasuredCollective& measured);
 
 /// A row of a table with the columns gpu, gpus, nodes, collective and busbw_GBps.
 CollectiveConversion convert_collective(const CsvTable& table, const CsvRow& row,

@@ -38,7 +38,9 @@ std::map<std::string, ErrorStatistics> error_statistics_by(std::span<const Valid
                                                            std::string ValidationPoint::*group) {
   std::map<std::string, std::vector<ValidationPoint>> groups;
   for (const ValidationPoint& point : points) {
-    groups[point.*group].push_back(point);
+    if (!(point.*group).empty()) {
+      groups[point.*group].push_back(point);
+    }
   }
   std::map<std::string, ErrorStatistics> statistics;
   for (const auto& [name, members] : groups) {

@@ -23,6 +23,7 @@ struct ValidationPoint {
   double published = 0;
   double simulated = 0;
   std::string unit = "s";
+  std::string size;  // "1 to 16 MiB", of a message; empty: there is none
 
   double error() const { return simulated / published - 1; }
 };
@@ -52,7 +53,7 @@ struct Validation {
 double quantile(std::vector<double> values, double q);
 
 ErrorStatistics error_statistics(std::span<const ValidationPoint> points);
-/// The same by ValidationPoint::device or ::source.
+/// The same by ValidationPoint::device, ::source or ::size, leaving out points that have none.
 std::map<std::string, ErrorStatistics> error_statistics_by(std::span<const ValidationPoint> points,
                                                            std::string ValidationPoint::*group);
 

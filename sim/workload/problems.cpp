@@ -186,6 +186,11 @@ class Checker {
           "selective recomputation repeats unfused attention, found attention flash",
           "fused attention keeps no scores: use recompute none, or attention unfused");
     }
+    if (w_.collectives == CollectiveMode::Stepwise && w_.fold == FoldMode::Bound) {
+      add({"fold", "collectives"},
+          "fold bound knows no single messages, found collectives stepwise",
+          "fold exact gives the same times as playing every rank");
+    }
   }
 
   void check_precision() {
@@ -193,17 +198,8 @@ class Checker {
       add({"training.gradients", "training.precision"},
           "gradients 16bit need a 16-bit precision, found fp32 or tf32");
     }
-    if (!gpu_.peak(w_.training.precision)) {
-      std::string known;
-      for (std::size_t i = 0; i < kPrecisionNames.size(); ++i) {
-        if (gpu_.peak_dense[i]) {
-          known += (known.empty() ? "" : ", ") + std::string(kPrecisionNames[i]);
-        }
-      }
-      add({"training.precision", "cluster.gpu", "cluster.topology"},
-          fmt::format("{} has no {}", gpu_.name,
-                      kPrecisionNames[static_cast<std::size_t>(w_.training.precision)]),
-          fmt::format("it has {}", known));
+    if (std::optional<WorkloadProblem> found = precision_problem(w_, gpu_)) {
+      found_.push_back(std::move(*found));
     }
   }
 
@@ -214,6 +210,23 @@ class Checker {
 };
 
 }  // namespace
+
+std::optional<WorkloadProblem> precision_problem(const Workload& workload, const GpuSpec& gpu) {
+  if (gpu.peak(workload.training.precision)) {
+    return std::nullopt;
+  }
+  std::string known;
+  for (std::size_t i = 0; i < kPrecisionNames.size(); ++i) {
+    if (gpu.peak_dense[i]) {
+      known += (known.empty() ? "" : ", ") + std::string(kPrecisionNames[i]);
+    }
+  }
+  return WorkloadProblem{
+      {"training.precision", "cluster.gpu", "cluster.topology"},
+      fmt::format("{} has no {}", gpu.name,
+                  kPrecisionNames[static_cast<std::size_t>(workload.training.precision)]),
+      fmt::format("it has {}", known)};
+}
 
 std::vector<WorkloadProblem> problems(const Workload& workload, int gpus, const GpuSpec& gpu) {
   return Checker(workload, gpus, gpu).run();

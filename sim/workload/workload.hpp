@@ -8,6 +8,7 @@
 
 #include "sim/base/units.hpp"
 #include "sim/cluster/gpu_spec.hpp"
+#include "sim/collective/collective.hpp"
 #include "sim/workload/model.hpp"
 
 namespace danlu {
@@ -51,11 +52,19 @@ struct TrainingSpec {
   std::optional<double> tokens;  // of the whole run
 };
 
+/// Algorithms and protocols asked for instead of what would be chosen, wherever they can carry out
+/// what a step needs.
+struct CommunicationSpec {
+  CollectiveWish tensor;
+  CollectiveWish data;  // and of embedding groups
+};
+
 /// Everything about the step but the machine.
 struct Workload {
   ModelSpec model;
   ParallelismSpec parallelism;
   TrainingSpec training;
+  CommunicationSpec communication;
   CollectiveMode collectives = CollectiveMode::Steady;
   FoldMode fold = FoldMode::Exact;
 
@@ -93,6 +102,9 @@ struct WorkloadProblem {
   std::string message;
   std::string hint;
 };
+
+/// What keeps a GPU from running in the workload's precision.
+std::optional<WorkloadProblem> precision_problem(const Workload& workload, const GpuSpec& gpu);
 
 /// All relations that `workload` breaks on `gpus` GPUs of kind `gpu`; empty if it can run.
 std::vector<WorkloadProblem> problems(const Workload& workload, int gpus, const GpuSpec& gpu);

@@ -159,6 +159,11 @@ expect_has 'with its algorithm and bottleneck' 'nvls                Simple' "$ou
 call collective --topology dgx-h100 --min 1GiB --max 1GiB --json
 expect_has 'json has the schema' '"schema": "danlu.collective/1"' "$out"
 expect_has 'and the bus bandwidth' '"busbw_bytes_per_s"' "$out"
+expect_has 'and what there was to choose from' '"nccl_estimate_s"' "$out"
+call collective --topology dgx-h100 --min 1GiB --max 1GiB --choices
+# NCCL's own: 25 us and 1 GiB / (476 GB/s x 8/14)
+expect_has 'the choices have NCCL'"'"'s estimate' '3972.58' "$out"
+expect 'and one of them is taken' 1 "$(grep -c '  taken$' <<<"$out")"
 # 30/16 x 1 GB / 80 GB/s = 23437.5 us and 30 steps, one in eight between nodes: 11.25 us in the
 # mean. Message by message every round waits for its slowest step, 20 us.
 for mode in formula=23775.00 steady=23775.00 stepwise=24037.50; do
@@ -195,6 +200,14 @@ expect 'a crosscheck exits 0' 0 "$code"
 expect_has 'has every rung' 'stepwise' "$out"
 call run --crosscheck --json scenarios/learn/04-data-parallel-and-overlap.yaml
 expect_has 'json of a crosscheck' '"schema": "danlu.crosscheck/1"' "$out"
+expect_has 'a part that a plan lacks is null there' '"exposed_tensor": null' "$out"
+call run scenarios/learn/04-data-parallel-and-overlap.yaml \
+  --set communication.data.algorithm=binomial
+expect 'an algorithm that can do nothing of the step exits 1' 1 "$code"
+expect_has 'and says why' 'communication.data can carry out none of the step' "$err"
+call run scenarios/gpt3-175b-a100.yaml --set collectives=stepwise
+expect 'too many messages to play exit 1' 1 "$code"
+expect_has 'and say what to do' 'collectives: steady' "$err"
 call run --crosscheck "$scenario" "$selective"
 expect 'a crosscheck of two files exits 2' 2 "$code"
 
@@ -205,6 +218,16 @@ printf 'id,gpu,step_time_s\n1,A100,2\n' >"$work/short.csv"
 call validate "$work/short.csv"
 expect 'a table that lacks columns exits 2' 2 "$code"
 expect_has 'and says which' "lacks the columns gpus, layers" "$err"
+
+head -4 tests/validation/nccl.csv >"$work/few.csv"
+call validate "$work/few.csv" --by size
+expect 'errors by size' 0 "$code"
+expect_has 'have a table of ranges' 'By size' "$out"
+expect_has 'with rows' '  0 to 1 MiB                                       3 ' "$out"
+expect 'and no other table' 0 "$(grep -c 'By device' <<<"$out")"
+call validate tests/validation/korthikanti-2022.csv --by size
+expect 'no table of sizes where rows have none' 2 "$code"
+expect_has 'and says so' "rows of a table of kind 'training' have no size" "$err"
 
 "$danlu" run "$scenario" >/dev/full 2>"$work/err"
 expect 'a full disk is an error' 3 $?

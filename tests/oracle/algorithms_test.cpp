@@ -2,6 +2,8 @@
 // carrying contributions along, and its steady form held to its transfers. Then closed forms.
 #include "sim/collective/algorithms.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -13,6 +15,7 @@
 #include "sim/collective/transfers.hpp"
 #include "sim/collective/tuning.hpp"
 #include "sim/plan/collective_graph.hpp"
+#include "tests/support/collectives.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
 
@@ -22,15 +25,14 @@ namespace {
 using testing::near;
 using testing::plain_cluster;
 using testing::play;
+using testing::steady_time;
+using testing::stepwise_time;
+using testing::whole_group;
 
 std::vector<int> first_ranks(int count) {
   std::vector<int> ranks(static_cast<std::size_t>(count));
   std::iota(ranks.begin(), ranks.end(), 0);
   return ranks;
-}
-
-Group whole_group(const Cluster& cluster) {
-  return make_group(cluster, first_ranks(cluster.spec.gpus));
 }
 
 /// A machine whose switches can do everything, so that no algorithm is left out.
@@ -164,28 +166,49 @@ Traffic traffic_of(const TransferList& list, int ranks) {
 Traffic traffic_of(Algorithm algorithm, CollectiveOp op, const std::vector<Phase>& phases,
                    int ranks) {
   Traffic traffic;
-  const int steps = algorithm == Algorithm::Ring ? collective_steps(op, ranks) : 1;
+  const int times = repeats(op, algorithm, ranks);
   for (const Phase& phase : phases) {
     for (const Stream& stream : phase.streams) {
       traffic[{stream.from, stream.to}] +=
-          static_cast<double>(stream.weight) * phase.count * steps / phase.parts;
+          static_cast<double>(stream.weight) * phase.count * times / phase.parts;
     }
   }
   return traffic;
 }
 
-class EveryAlgorithm : public ::testing::TestWithParam<std::size_t> {};
+/// 2 x 4 = 8 GPUs on two nodes and so on; 3 x 4 and 1 x 6 are no powers of two, 5 x 2 and 3 x 1
+/// have odd numbers of nodes. Full meshes with all kinds of rings. Tori of closed and open axes, of
+/// chips, slices and switches.
+std::vector<Cluster> machines() {
+  std::vector<Cluster> all;
+  for (const auto& [nodes, gpus] :
+       {std::pair(1, 2), std::pair(1, 3), std::pair(1, 4), std::pair(1, 6), std::pair(1, 8),
+        std::pair(2, 1), std::pair(3, 1), std::pair(2, 2), std::pair(2, 4), std::pair(3, 4),
+        std::pair(4, 2), std::pair(5, 2), std::pair(8, 1), std::pair(6, 3), std::pair(12, 2)}) {
+    all.push_back(able_cluster(nodes, gpus));
+    all.back().spec.topology.name = fmt::format("{} x {}", nodes, gpus);
+  }
+  for (const auto& [nodes, gpus] : {std::pair(1, 4), std::pair(1, 6), std::pair(1, 7),
+                                    std::pair(1, 8), std::pair(2, 8), std::pair(3, 5)}) {
+    all.push_back(testing::mesh_cluster(nodes, gpus, 1, 50_GBps, 25_GBps, 5_us));
+  }
+  for (const auto& [slices, wrap, dims] :
+       {std::tuple(1, 3, std::vector<int>{5}), std::tuple(1, 4, std::vector<int>{4, 4}),
+        std::tuple(1, 4, std::vector<int>{4, 2}), std::tuple(1, 9, std::vector<int>{5, 4}),
+        std::tuple(1, 3, std::vector<int>{3, 3, 3}), std::tuple(1, 4, std::vector<int>{4, 4, 4}),
+        std::tuple(1, 4, std::vector<int>{2, 4, 6}), std::tuple(3, 4, std::vector<int>{2, 4})}) {
+    all.push_back(testing::torus_cluster(slices, dims, wrap, 50_GBps, 25_GBps, 1_us));
+  }
+  all.push_back(testing::torus_fabric_cluster({4, 3}, 4, 300_GBps, 50_GBps, 5_us));
+  return all;
+}
 
-// 2 x 4 = 8 GPUs on two nodes and so on; 3 x 4 and 1 x 6 are no powers of two, 5 x 2 and 3 x 1 have
-// odd numbers of nodes.
-constexpr std::pair<int, int> kShapes[]{{1, 2}, {1, 3}, {1, 4}, {1, 6}, {1, 8}, {2, 1}, {3, 1},
-                                        {2, 2}, {2, 4}, {3, 4}, {4, 2}, {5, 2}, {8, 1}, {6, 3}};
+class EveryAlgorithm : public ::testing::TestWithParam<std::size_t> {};
 
 TEST_P(EveryAlgorithm, EveryRankEndsWithWhatItShould) {
   const AlgorithmRow& row = algorithms()[GetParam()];
   int proved = 0;
-  for (const auto& [nodes, gpus] : kShapes) {
-    const Cluster cluster = able_cluster(nodes, gpus);
+  for (const Cluster& cluster : machines()) {
     const Group group = whole_group(cluster);
     for (std::size_t i = 0; i < kCollectiveOpNames.size(); ++i) {
       const auto op = static_cast<CollectiveOp>(i);
@@ -194,10 +217,10 @@ TEST_P(EveryAlgorithm, EveryRankEndsWithWhatItShould) {
       }
       const TransferList list = row.transfers(op, group);
       Proof proof(op, group.size(), list);
-      EXPECT_TRUE(proof.run()) << row.name << " " << kCollectiveOpNames[i] << " " << nodes << " x "
-                               << gpus;
+      EXPECT_TRUE(proof.run()) << row.name << " " << kCollectiveOpNames[i] << " "
+                               << cluster.spec.topology.name;
       EXPECT_TRUE(proof.ends_right())
-          << row.name << " " << kCollectiveOpNames[i] << " " << nodes << " x " << gpus;
+          << row.name << " " << kCollectiveOpNames[i] << " " << cluster.spec.topology.name;
       ++proved;
     }
   }
@@ -206,8 +229,7 @@ TEST_P(EveryAlgorithm, EveryRankEndsWithWhatItShould) {
 
 TEST_P(EveryAlgorithm, StreamsCarryWhatTheTransfersDo) {
   const AlgorithmRow& row = algorithms()[GetParam()];
-  for (const auto& [nodes, gpus] : kShapes) {
-    const Cluster cluster = able_cluster(nodes, gpus);
+  for (const Cluster& cluster : machines()) {
     const Group group = whole_group(cluster);
     for (std::size_t i = 0; i < kCollectiveOpNames.size(); ++i) {
       const auto op = static_cast<CollectiveOp>(i);
@@ -218,7 +240,7 @@ TEST_P(EveryAlgorithm, StreamsCarryWhatTheTransfersDo) {
       Traffic streamed = traffic_of(row.algorithm, op, row.phases(op, group), group.size());
       for (const auto& [pair, share] : sent) {
         EXPECT_NEAR(streamed[pair], share, 1e-12)
-            << row.name << " " << kCollectiveOpNames[i] << " " << nodes << " x " << gpus << ": "
+            << row.name << " " << kCollectiveOpNames[i] << " " << cluster.spec.topology.name << ": "
             << pair.first << " to " << pair.second;
       }
       EXPECT_EQ(sent.size(), streamed.size());
@@ -231,10 +253,12 @@ TEST_P(EveryAlgorithm, SaysWhatItMakes) {
   EXPECT_EQ(&row_of(row.algorithm), &row);
   const Cluster one_node = able_cluster(1, 8);
   const Cluster several = able_cluster(4, 4);
+  const Cluster torus = testing::torus_cluster(1, {4, 4}, 4, 50_GBps, 25_GBps, 1_us);
   for (std::size_t i = 0; i < kCollectiveOpNames.size(); ++i) {
     const auto op = static_cast<CollectiveOp>(i);
     const bool makes = row.obstacle(op, whole_group(one_node), one_node.spec.topology).empty() ||
-                       row.obstacle(op, whole_group(several), several.spec.topology).empty();
+                       row.obstacle(op, whole_group(several), several.spec.topology).empty() ||
+                       row.obstacle(op, whole_group(torus), torus.spec.topology).empty();
     EXPECT_EQ(row.ops.find(kCollectiveOpNames[i]) != std::string_view::npos, makes)
         << row.name << " " << kCollectiveOpNames[i];
   }
@@ -249,28 +273,6 @@ INSTANTIATE_TEST_SUITE_P(All, EveryAlgorithm, ::testing::Range(std::size_t{0}, k
 
 // ---- closed forms
 
-double time_of(const Cluster& cluster, Algorithm algorithm, CollectiveOp op, Bytes bytes) {
-  const Group group = whole_group(cluster);
-  CollectiveGraph sequence(cluster);
-  const std::vector<Candidate> choices =
-      candidates(cluster, group, op, {algorithm, Protocol::Simple});
-  const PlannedCollective planned = fastest(cluster, group, op, bytes, choices);
-  sequence.add_steady(group, planned, op, bytes);
-  const double played = play(sequence.graph()).end.value;
-  // The formula and the flow; SimGrid's messages are whole bytes.
-  EXPECT_NEAR(played, planned.alone.value, 1e-9 * played + 1e-10);
-  return played;
-}
-
-double stepwise_time(const Cluster& cluster, Algorithm algorithm, CollectiveOp op, Bytes bytes,
-                     int pieces = 1) {
-  const Group group = whole_group(cluster);
-  CollectiveGraph sequence(cluster);
-  sequence.add_stepwise(group, {algorithm, Protocol::Simple},
-                        pipelined(row_of(algorithm).transfers(op, group), pieces), op, bytes);
-  return play(sequence.graph()).end.value;
-}
-
 // T22: n 8, S 1e9 B, alpha 5 us, B 50 GB/s. Halving-doubling: 2 x 3 x 5 us + 14/8 x 20 ms = 0.03 ms
 // + 35 ms. Recursive doubling and binomial: 3 (5 us + 20 ms) = 60.015 ms.
 TEST(Logarithmic, MeetsItsClosedForms) {
@@ -279,7 +281,7 @@ TEST(Logarithmic, MeetsItsClosedForms) {
        {std::tuple(Algorithm::HalvingDoubling, CollectiveOp::AllReduce, 0.035030),
         std::tuple(Algorithm::RecursiveDoubling, CollectiveOp::AllReduce, 0.060015),
         std::tuple(Algorithm::Binomial, CollectiveOp::Broadcast, 0.060015)}) {
-    EXPECT_TRUE(near(time_of(cluster, algorithm, op, 1_GB), seconds)) << row_of(algorithm).name;
+    EXPECT_TRUE(near(steady_time(cluster, algorithm, op, 1_GB), seconds)) << row_of(algorithm).name;
     EXPECT_TRUE(near(stepwise_time(cluster, algorithm, op, 1_GB), seconds))
         << row_of(algorithm).name << " message by message";
   }
@@ -291,7 +293,7 @@ TEST(Logarithmic, MeetsItsClosedForms) {
 TEST(Logarithmic, WinsWhereLatencyRules) {
   const Cluster cluster = plain_cluster(1, 64, 50_GBps, 25_GBps, 5_us);
   const auto us = [&](Algorithm algorithm) {
-    return time_of(cluster, algorithm, CollectiveOp::AllReduce, 8192_B) * 1e6;
+    return steady_time(cluster, algorithm, CollectiveOp::AllReduce, 8192_B) * 1e6;
   };
   EXPECT_NEAR(us(Algorithm::Ring), 630.32256, 1e-6);
   EXPECT_NEAR(us(Algorithm::HalvingDoubling), 60.32256, 1e-6);
@@ -305,7 +307,8 @@ TEST(ChainBroadcast, PipelinesItsChunks) {
   const Cluster cluster = plain_cluster(1, 8, 50_GBps, 25_GBps, 5_us);
   EXPECT_TRUE(
       near(stepwise_time(cluster, Algorithm::Ring, CollectiveOp::Broadcast, 1_GB, 1000), 0.025150));
-  EXPECT_TRUE(near(time_of(cluster, Algorithm::Ring, CollectiveOp::Broadcast, 1_GB), 20.035e-3));
+  EXPECT_TRUE(
+      near(steady_time(cluster, Algorithm::Ring, CollectiveOp::Broadcast, 1_GB), 20.035e-3));
 }
 
 // T25: 16 nodes of 8, S 1e9 B, NVLink 450 GB/s and 1 us, a 50 GB/s NIC for each GPU and 5 us.
@@ -316,15 +319,16 @@ TEST(ChainBroadcast, PipelinesItsChunks) {
 // every step: 1.27 + 4.960938 = 6.230938 ms.)
 TEST(TwoLevel, AddsUpItsPhases) {
   ClusterSpec spec = plain_cluster(16, 8, 450_GBps, 50_GBps, 5_us).spec;
-  EXPECT_NEAR(time_of(build_cluster(spec), Algorithm::Ring, CollectiveOp::AllReduce, 1_GB) * 1e3,
-              6.230938, 1e-5);
+  EXPECT_NEAR(
+      steady_time(build_cluster(spec), Algorithm::Ring, CollectiveOp::AllReduce, 1_GB) * 1e3,
+      6.230938, 1e-5);
   spec.topology.scale_up_latency = 1_us;
   const Cluster cluster = build_cluster(spec);
-  EXPECT_NEAR(time_of(cluster, Algorithm::TwoLevel, CollectiveOp::AllReduce, 1_GB) * 1e3, 8.740389,
-              1e-5);
+  EXPECT_NEAR(steady_time(cluster, Algorithm::TwoLevel, CollectiveOp::AllReduce, 1_GB) * 1e3,
+              8.740389, 1e-5);
   EXPECT_NEAR(stepwise_time(cluster, Algorithm::TwoLevel, CollectiveOp::AllReduce, 1_GB) * 1e3,
               8.740389, 1e-5);
-  EXPECT_NEAR(time_of(cluster, Algorithm::Ring, CollectiveOp::AllReduce, 1_GB) * 1e3, 5.341938,
+  EXPECT_NEAR(steady_time(cluster, Algorithm::Ring, CollectiveOp::AllReduce, 1_GB) * 1e3, 5.341938,
               1e-5);
 }
 
@@ -335,14 +339,17 @@ TEST(AllToAll, IsBoundByTheUplinks) {
   ClusterSpec spec = plain_cluster(64, 1, 300_GBps, 50_GBps, 0_us).spec;
   spec.topology.fabric = FabricKind::FatTree;
   spec.topology.nodes_per_leaf = 8;
-  EXPECT_NEAR(time_of(build_cluster(spec), Algorithm::Direct, CollectiveOp::AllToAll, 1_GB) * 1e3,
-              19.6875, 1e-6);
+  EXPECT_NEAR(
+      steady_time(build_cluster(spec), Algorithm::Direct, CollectiveOp::AllToAll, 1_GB) * 1e3,
+      19.6875, 1e-6);
   spec.topology.oversubscription = 4;
-  EXPECT_NEAR(time_of(build_cluster(spec), Algorithm::Direct, CollectiveOp::AllToAll, 1_GB) * 1e3,
-              70.0, 1e-6);
+  EXPECT_NEAR(
+      steady_time(build_cluster(spec), Algorithm::Direct, CollectiveOp::AllToAll, 1_GB) * 1e3, 70.0,
+      1e-6);
   spec.topology.fabric_latency = 5_us;  // and none for further switches
-  EXPECT_NEAR(time_of(build_cluster(spec), Algorithm::Direct, CollectiveOp::AllToAll, 1_GB) * 1e3,
-              70.04, 1e-6);
+  EXPECT_NEAR(
+      steady_time(build_cluster(spec), Algorithm::Direct, CollectiveOp::AllToAll, 1_GB) * 1e3,
+      70.04, 1e-6);
 }
 
 // T27: seven ranks send 1e9 B each to one whose port takes 50 GB/s: all end together.
@@ -371,7 +378,8 @@ TEST(Nvls, ShowsMoreBusBandwidthThanTheWire) {
   ClusterSpec spec = plain_cluster(1, 8, 450_GBps, 50_GBps, 0_us).spec;
   spec.topology.scale_up_reduction_efficiency = 1;
   const auto busbw = [&](Algorithm algorithm) {
-    const double seconds = time_of(build_cluster(spec), algorithm, CollectiveOp::AllReduce, 8_GiB);
+    const double seconds =
+        steady_time(build_cluster(spec), algorithm, CollectiveOp::AllReduce, 8_GiB);
     return 1.75 * (8_GiB).value / seconds / 1e9;
   };
   EXPECT_NEAR(busbw(Algorithm::Nvls), 700, 1e-6);
@@ -397,8 +405,9 @@ TEST(Nvls, LoadsEveryPortWithNPlusOneParts) {
 // SHARP over 4 nodes of 1: every NIC sends S once and receives it once, S/B; a ring sends 6/4 S.
 TEST(Sharp, SendsTheArrayOnce) {
   Cluster cluster = able_cluster(4, 1);
-  EXPECT_TRUE(near(time_of(cluster, Algorithm::Sharp, CollectiveOp::AllReduce, 1_GB), 0.040005));
-  EXPECT_TRUE(near(time_of(cluster, Algorithm::Ring, CollectiveOp::AllReduce, 1_GB), 0.060030));
+  EXPECT_TRUE(
+      near(steady_time(cluster, Algorithm::Sharp, CollectiveOp::AllReduce, 1_GB), 0.040005));
+  EXPECT_TRUE(near(steady_time(cluster, Algorithm::Ring, CollectiveOp::AllReduce, 1_GB), 0.060030));
 }
 
 // TPU v4, 4 x 4 x 4: three snakes, each both ways. Every step is one link, and all links together
@@ -427,10 +436,10 @@ TEST(TorusRings, RunAlongEveryAxis) {
 TEST(DoubleTree, StaysWithinItsBounds) {
   for (const int nodes : {2, 3, 4, 7, 8, 16, 31, 64}) {
     const Cluster cluster = plain_cluster(nodes, 1, 300_GBps, 25_GBps, 5_us);
-    const double large = time_of(cluster, Algorithm::Tree, CollectiveOp::AllReduce, 100_GB);
+    const double large = steady_time(cluster, Algorithm::Tree, CollectiveOp::AllReduce, 100_GB);
     EXPECT_GE(large, 2.0 * (nodes - 1) / nodes * 4) << nodes;
     EXPECT_LE(large, 2 * 4 * 1.0001) << nodes;
-    const double small = time_of(cluster, Algorithm::Tree, CollectiveOp::AllReduce, 8_B);
+    const double small = steady_time(cluster, Algorithm::Tree, CollectiveOp::AllReduce, 8_B);
     EXPECT_LE(small, 2 * (std::log2(nodes) + 1) * 5.001e-6) << nodes;
   }
 }
@@ -447,7 +456,7 @@ TEST(Ladder, StepwiseMeetsSteadyWithoutContention) {
           std::pair(Algorithm::HalvingDoubling, CollectiveOp::AllReduce),
           std::pair(Algorithm::Direct, CollectiveOp::AllToAll),
           std::pair(Algorithm::Direct, CollectiveOp::AllGather)}) {
-      EXPECT_TRUE(near(time_of(cluster, algorithm, op, {bytes}),
+      EXPECT_TRUE(near(steady_time(cluster, algorithm, op, {bytes}),
                        stepwise_time(cluster, algorithm, op, {bytes})))
           << row_of(algorithm).name << " " << kCollectiveOpNames[static_cast<std::size_t>(op)];
     }

@@ -7,9 +7,7 @@
 
 #include <cmath>
 #include <map>
-#include <numeric>
 
-#include "sim/collective/group.hpp"
 #include "sim/engine/engine.hpp"
 #include "sim/plan/plan_step.hpp"
 #include "sim/scenario/load_scenario.hpp"
@@ -71,17 +69,6 @@ TEST(Published, Gpt3On64GpusWithin12Percent) {
   }
 }
 
-/// How long danlu takes one collective to be when nothing else runs.
-double alone_seconds(const MeasuredCollective& measured) {
-  const Cluster cluster = build_cluster(measured.cluster);
-  std::vector<int> ranks(static_cast<std::size_t>(measured.cluster.gpus));
-  std::iota(ranks.begin(), ranks.end(), 0);
-  const Group group = make_group(cluster, ranks);
-  return fastest(cluster, group, measured.op, measured.bytes,
-                 candidates(cluster, group, measured.op, measured.wish))
-      .alone.value;
-}
-
 TEST(Published, CollectivesWithin10PercentInTheMedianAnd25InNineOfTen) {
   const CsvTable table = read_csv(source_dir() + "/tests/validation/nccl.csv");
   std::vector<ValidationPoint> points;
@@ -91,7 +78,7 @@ TEST(Published, CollectivesWithin10PercentInTheMedianAnd25InNineOfTen) {
       points.push_back({.id = conversion.id,
                         .device = conversion.device,
                         .published = conversion.collective->published.value,
-                        .simulated = alone_seconds(*conversion.collective)});
+                        .simulated = alone_time(*conversion.collective).value});
     }
   }
   EXPECT_GE(points.size(), 200U);

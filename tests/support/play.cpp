@@ -113,7 +113,7 @@ TaskGraph one_collective(const Cluster& cluster, const Pattern& pattern, Collect
     graph.channels[0].loads.push_back({static_cast<int>(index(load.link)), load.weight});
   }
   add_flow(graph, 0, stream_bytes(op, pattern, bytes),
-           (pattern.local_latency + pattern.network_latency) * steps_like(op, pattern));
+           (pattern.local_latency + pattern.network_latency) * repeats(op, pattern));
   return graph;
 }
 

@@ -1,10 +1,14 @@
 #include "tests/support/support.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
 
 #include "sim/base/error.hpp"
+#include "sim/cluster/grid.hpp"
 
 namespace danlu::testing {
 
@@ -55,6 +59,45 @@ Cluster plain_cluster(int nodes, int gpus, BytesPerSecond nvlink, BytesPerSecond
                    .fabric_latency = latency};
   spec.gpu.name = "plain";
   spec.gpus = nodes * gpus;
+  return build_cluster(spec);
+}
+
+Cluster mesh_cluster(int nodes, int gpus, int count, BytesPerSecond link, BytesPerSecond nic,
+                     Seconds latency) {
+  ClusterSpec spec = plain_cluster(nodes, gpus, link, nic, latency).spec;
+  spec.topology.name = fmt::format("mesh of {}, {} times", gpus, nodes);
+  spec.topology.scale_up = ScaleUpKind::Mesh;
+  for (int first = 0; first < gpus; ++first) {
+    for (int second = first + 1; second < gpus; ++second) {
+      spec.topology.mesh_links.push_back({first, second, count});
+    }
+  }
+  return build_cluster(spec);
+}
+
+Cluster torus_cluster(int slices, const std::vector<int>& dims, int wrap, BytesPerSecond link,
+                      BytesPerSecond nic, Seconds latency) {
+  const Grid grid(dims, wrap);
+  ClusterSpec spec = plain_cluster(slices, grid.size(), link, nic, latency).spec;
+  spec.topology.name =
+      fmt::format("torus {}, closed from {}, {} times", fmt::join(dims, "x"), wrap, slices);
+  spec.topology.scale_up = ScaleUpKind::Torus;
+  spec.topology.scale_up_dims = dims;
+  spec.topology.scale_up_wrap = wrap;
+  for (const auto& [first, second] : grid.cables()) {
+    spec.topology.mesh_links.push_back({first, second, 1});
+  }
+  return build_cluster(spec);
+}
+
+Cluster torus_fabric_cluster(const std::vector<int>& dims, int gpus, BytesPerSecond nvlink,
+                             BytesPerSecond cable, Seconds latency) {
+  ClusterSpec spec =
+      plain_cluster(Grid(dims).size(), gpus, nvlink, BytesPerSecond{1e13}, latency).spec;
+  spec.topology.name = fmt::format("{} GPUs at switches {}", gpus, fmt::join(dims, "x"));
+  spec.topology.fabric = FabricKind::Torus;
+  spec.topology.dims = dims;
+  spec.topology.uplink_bandwidth = cable;
   return build_cluster(spec);
 }
 

@@ -47,6 +47,16 @@ class Folder {
 Cluster plain_cluster(int nodes, int gpus, BytesPerSecond nvlink, BytesPerSecond nic,
                       Seconds latency);
 
+/// The same with direct links of `link` inside the nodes: between all GPUs, `count` for each pair.
+Cluster mesh_cluster(int nodes, int gpus, int count, BytesPerSecond link, BytesPerSecond nic,
+                     Seconds latency);
+/// Slices of chips in a torus with links of `link`; axes of `wrap` or more are closed.
+Cluster torus_cluster(int slices, const std::vector<int>& dims, int wrap, BytesPerSecond link,
+                      BytesPerSecond nic, Seconds latency);
+/// `gpus` GPUs at every switch of a torus of switches, cables of `cable` between them.
+Cluster torus_fabric_cluster(const std::vector<int>& dims, int gpus, BytesPerSecond nvlink,
+                             BytesPerSecond cable, Seconds latency);
+
 /// A graph of one link and one channel on it, for engine tests.
 TaskGraph one_link(BytesPerSecond capacity);
 

@@ -51,12 +51,12 @@ BEGIN {
   # From each folder of sim/, the folders whose headers it may include.
   allow["base"] = ""
   allow["cluster"] = "base"
-  allow["workload"] = "base cluster"
+  allow["workload"] = "base cluster collective"
   allow["collective"] = "base cluster"
   allow["plan"] = "base cluster workload collective"
   allow["engine"] = "base cluster collective plan"
   allow["report"] = "base cluster workload collective plan"
-  allow["scenario"] = "base cluster workload plan"
+  allow["scenario"] = "base cluster workload collective"
   allow["validation"] = "base cluster workload collective scenario"
   allow["campaign"] = "base cluster workload plan report"
   for (from in allow) {

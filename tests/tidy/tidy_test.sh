@@ -53,7 +53,9 @@ header sim/base/units.hpp '#include <cstdio>' '' 'inline int units() { return 1;
 header sim/cluster/cluster.hpp '#include <boost/graph/adjacency_list.hpp>' '' \
   '#include "sim/base/units.hpp"'
 header sim/engine/engine.hpp '#include <simgrid/s4u.hpp>' '' '#include "sim/plan/plan.hpp"'
-header sim/scenario/scenario.hpp '#include <yaml-cpp/yaml.h>' '' '#include "sim/plan/plan.hpp"'
+header sim/scenario/scenario.hpp '#include <yaml-cpp/yaml.h>' '' \
+  '#include "sim/collective/ring.hpp"'
+header sim/collective/ring.hpp '#include <vector>'
 put sim/plan/plan.hpp <<'CPP'
 // A header; std::cout, exit(1) and using namespace std are fine in a comment.
 #pragma once
@@ -128,12 +130,12 @@ layers=(base cluster workload collective plan engine report scenario validation 
 declare -A allowed=(
   [base]=''
   [cluster]='base'
-  [workload]='base cluster'
+  [workload]='base cluster collective'
   [collective]='base cluster'
   [plan]='base cluster workload collective'
   [engine]='base cluster collective plan'
   [report]='base cluster workload collective plan'
-  [scenario]='base cluster workload plan'
+  [scenario]='base cluster workload collective'
   [validation]='base cluster workload collective scenario'
   [campaign]='base cluster workload plan report'
 )

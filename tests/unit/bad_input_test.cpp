@@ -167,6 +167,9 @@ TEST(BadInput, Overrides) {
 TEST(BadInput, Clusters) {
   check_cases("clusters.txt");
 }
+TEST(BadInput, BrokenAndMixed) {
+  check_cases("broken.txt");
+}
 TEST(BadInput, Fabrics) {
   check_cases("fabrics.txt");
 }

@@ -66,6 +66,36 @@ TEST(NcclTable, AForcedRingIsARing) {
   EXPECT_EQ(row.collective->wish.algorithm, Algorithm::Ring);
 }
 
+// DeepEP's bandwidth counts a token once for every node that needs it, its own as well: all of two,
+// but for the few whose eight experts share one. 8-bit numbers and a scale of 4 bytes for 128.
+TEST(NcclTable, ReadsAnExchangeBetweenExperts) {
+  const CollectiveConversion row = convert_row(
+      "a,H800,16,2,NVLink,IB 400 Gb/s per GPU,all_to_all MoE dispatch(FP8),"
+      "DeepEP normal internode RDMA bottleneck bw,,,43,"
+      "\"4096 tokens x 7168 hidden, top-4 groups top-8 experts\"");
+  ASSERT_TRUE(row.collective.has_value() && row.collective->experts.has_value());
+  const ExpertLoad& load = *row.collective->experts;
+  EXPECT_DOUBLE_EQ(load.token.value, 7168 * (1 + 4.0 / 128));
+  EXPECT_EQ(load.tokens, 4096);
+  EXPECT_EQ(load.routing.per_token, 8);
+  EXPECT_EQ(load.routing.most_nodes, 4);
+  EXPECT_TRUE(load.two_levels);
+  const double nodes = token_spread(load.routing, 2, 8).nodes;
+  EXPECT_GT(nodes, 1.98);
+  EXPECT_NEAR(row.collective->published.value, nodes * 4096 * 7392 / 43e9, 1e-9);
+}
+
+TEST(NcclTable, KernelsForSmallBatchesSendACopyForEveryExpert) {
+  const CollectiveConversion row = convert_row(
+      "a,H800,16,2,NVLink,IB 400 Gb/s per GPU,all_to_all MoE combine(BF16),"
+      "DeepEP low-latency RDMA bw,,195,74,\"128 tokens x 7168 hidden, top-8 experts\"");
+  ASSERT_TRUE(row.collective.has_value() && row.collective->experts.has_value());
+  EXPECT_FALSE(row.collective->experts->two_levels);
+  EXPECT_FALSE(row.collective->cluster.topology.pxn);
+  EXPECT_DOUBLE_EQ(row.collective->experts->token.value, 14336);
+  EXPECT_DOUBLE_EQ(row.collective->published.value, 195e-6);
+}
+
 TEST(NcclTable, SaysWhyARowIsNotSimulated) {
   const auto reason = [](const std::string& row) {
     const CollectiveConversion conversion = convert_row(row);
@@ -74,7 +104,7 @@ TEST(NcclTable, SaysWhyARowIsNotSimulated) {
   };
   EXPECT_EQ(reason("a,Cerebras,8,1,,,all_reduce,,1048576,9,,"), "GPU without a node: Cerebras");
   EXPECT_EQ(reason("a,H800,16,2,,,all_to_all MoE dispatch(FP8),DeepEP,,,43,"),
-            "kernels for experts, not NCCL's collectives");
+            "tokens, hidden size or experts of each token not stated");
   EXPECT_EQ(reason("a,A100,8,1,,,p2p_bidirectional,,1048576,9,,"),
             "not a collective: p2p_bidirectional");
   EXPECT_EQ(reason("a,A100,8,1,,,all_reduce,,,,234,"), "message size not stated");
@@ -84,6 +114,12 @@ TEST(NcclTable, SaysWhyARowIsNotSimulated) {
             "GPUs joined by NVLink bridges, their number not stated");
   EXPECT_EQ(reason("a,A100-40GB,16,2,NVSwitch,IB 25 GB/s per NIC stated,all_reduce,,1048576,9,,"),
             "NICs of a node not stated");
+}
+
+TEST(NcclTable, RangesOfSizesBeginAtTheirLowerEnd) {
+  EXPECT_EQ(size_range(Bytes{1048575}), "0 to 1 MiB");
+  EXPECT_EQ(size_range(Bytes{1048576}), "1 to 16 MiB");
+  EXPECT_EQ(size_range(Bytes{16777216}), "16 MiB and more");
 }
 
 }  // namespace

@@ -214,6 +214,7 @@ TEST(Statistics, ErrorsByGroup) {
   EXPECT_NEAR(all.mean.value_or(1), 0, 1e-12);
   const auto by_device = error_statistics_by(points, &ValidationPoint::device);
   EXPECT_TRUE(near(by_device.at("A").mean.value_or(0), -0.1));
+  EXPECT_TRUE(error_statistics_by(points, &ValidationPoint::size).empty());  // none has one
   EXPECT_FALSE(error_statistics({}).median_abs);
 }
 

@@ -1,0 +1,343 @@
+#include "sim/collective/nccl_estimate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <span>
+
+namespace danlu {
+namespace {
+
+// ---- constants -------------------------------------------------------------------------------
+
+using ByProtocol = std::array<double, kProtocolNames.size()>;
+
+constexpr ByProtocol kTreeBase{6.8, 14.0, 8.4};
+constexpr ByProtocol kRingBase{6.6, 14.0, 8.4};
+/// What one hop of an algorithm takes.
+struct Hops {
+  ByProtocol tree;
+  ByProtocol ring;
+};
+constexpr Hops kNvlinkHops{{0.6, 1.25, 4.0}, {0.6, 1.9, 3.4}};
+constexpr Hops kPcieHops{{1.0, 1.9, 4.0}, {1.0, 2.5, 5.7}};
+constexpr Hops kNetworkHops{{5.0, 8.5, 14.0}, {2.7, 4.0, 14.0}};
+constexpr double kNvlsHop = 25;
+constexpr double kNvlsNetworkHop = 18;
+constexpr double kNvlsTreeNetworkHop = 20.9;
+constexpr double kCollNetHop = 3.7;
+constexpr double kCollNetNetworkHop = 31;
+
+/// Bounds in GB/s on one, two and more nodes. NCCL takes the bound of LL between nodes by the maker
+/// of the processors; Intel's here.
+using ByNodes = std::array<double, 3>;
+constexpr std::array kIntelLowLatency{39.0, 39.0, 20.4};
+
+/// What NCCL knows of a generation of GPUs. Speeds are those that it tries for a channel.
+struct Generation {
+  double capability;                                // at least
+  double link_share;                                // of NVLink's nominal rate, what NCCL counts on
+  std::array<double, 13> in_node;                   // speeds, falling
+  std::array<double, 20> between;                   // the same with a network
+  double low_latency;                               // bound of LL in a node
+  ByNodes ring_ll128, tree_ll128, tree, nvls_tree;  // bounds for each channel
+  double nvls;                                      // share of the links that NVLS reaches
+};
+constexpr std::array<double, 13> kOldInNode{40, 30, 20, 18, 15, 12, 10, 9, 7, 6, 5, 4, 3};
+constexpr std::array<double, 20> kOldBetween{48, 30, 28, 24, 20, 18,  15,  12,   10,  9,
+                                             7,  6,  5,  4,  3,  2.4, 1.2, 0.24, 0.12};
+constexpr std::array kGenerations{
+    Generation{
+        0, 0.9, kOldInNode, kOldBetween, 39, {20, 20, 20}, {20, 20, 20}, {26.5, 18.5, 10}, {}, 0},
+    Generation{
+        7, 0.8, kOldInNode, kOldBetween, 39, {20, 20, 20}, {20, 20, 20}, {26.5, 18.5, 10}, {}, 0},
+    Generation{
+        8, 0.8, kOldInNode, kOldBetween, 87.7, {20, 20, 20}, {20, 20, 20}, {24, 23.6, 17.8}, {}, 0},
+    Generation{9,
+               20.6 / 25,
+               {60, 50, 40, 30, 24, 20, 15, 12, 11, 6, 3},
+               {48, 45, 42, 40, 30, 24, 22, 20, 17.5, 15, 12, 6, 3, 2.4, 1.2, 0.24, 0.12},
+               141,
+               {36.7, 36.7, 36.7},
+               {36.7, 36.7, 29},
+               {38.7, 41.4, 36},
+               {0, 57.7, 45.5},
+               0.85},
+    Generation{
+        10,
+        40.1 / 50,
+        {90, 80, 70, 60, 50, 45, 40, 30, 24, 20, 19, 18},
+        {96, 86, 80, 48, 45.1, 42, 40, 30, 24, 22, 20, 17.5, 15, 12, 6, 3, 2.4, 1.2, 0.24, 0.12},
+        282,
+        {40, 40, 40},
+        {55.6, 31.67, 20},
+        {70, 42.8, 24},
+        {0, 96, 80},
+        0.74},
+};
+constexpr double kPcieShare = 12 / 15.5;  // of the nominal rate: 12, 24, 48 for PCIe 3, 4, 5
+
+/// Trees fall short of the model in the middle: a factor on their bandwidth for every power of two
+/// from 64 B on.
+constexpr std::array<std::array<double, 24>, kProtocolNames.size()> kTreeCorrection{{
+    {1, 1, 1, 1, .9, .8, .7, .7, .7, .7, .6, .5, .4, .4, .5, .6, .7, .8, .9, 1, 1, 1, 1, 1},
+    {1, 1, 1, 1, 1, .9, .8, .8, .8, .7, .6, .6, .6, .6, .6, .6, .8, .9, .9, .9, .9, 1, 1, 1},
+    {.9, .9, .9, .9, .9, .9, .9, .8, .7, .6, .6, .5,
+     .5, .5, .5, .6, .7, .8, .7, .7, .8, .9, .9, .9},
+}};
+
+double correction(Protocol protocol, Bytes bytes) {
+  const int power = std::ilogb(std::max(bytes.value / 64, 1.0));
+  const auto& row = kTreeCorrection[static_cast<std::size_t>(protocol)];
+  return power < static_cast<int>(row.size()) - 1 ? row[static_cast<std::size_t>(power)] : 1;
+}
+
+// ---- channels --------------------------------------------------------------------------------
+
+/// The channels of an algorithm through a node, and their speed in it and out of it.
+struct Channels {
+  int count = 0;
+  double in_node = 0;
+  double between = 0;
+};
+
+/// A group as NCCL sees it.
+class Model {
+ public:
+  Model(const ClusterSpec& cluster, const Group& group)
+      : topology_(cluster.topology),
+        capability_(cluster.gpu.compute_capability),
+        ranks_(group.size()),
+        nodes_(group.node_count()),
+        per_node_(static_cast<double>(ranks_) / nodes_) {
+    for (const Generation& generation : kGenerations) {
+      known_ = capability_ >= generation.capability ? &generation : known_;
+    }
+    const bool nvlink = topology_.scale_up != ScaleUpKind::None;
+    hops_ = nvlink ? &kNvlinkHops : &kPcieHops;
+    links_ = topology_.gpu_bandwidth().value / 1e9 * (nvlink ? known_->link_share : kPcieShare);
+    nic_ = std::min(topology_.nic_bandwidth, topology_.pcie_bandwidth * kPcieShare).value / 1e9;
+    nics_ = std::max(1, static_cast<int>(std::ceil(per_node_ * topology_.nics_per_node /
+                                                   topology_.gpus_per_node)));
+  }
+
+  std::optional<double> microseconds(CollectiveChoice choice, CollectiveOp op, Bytes bytes) const {
+    if (choice.protocol == Protocol::LL128 && hops_ == &kPcieHops) {
+      return std::nullopt;  // lines of 128 B may be torn apart on PCIe
+    }
+    switch (choice.algorithm) {
+      case Algorithm::Ring:
+        return ring(choice.protocol, op, bytes);
+      case Algorithm::Tree:
+        return tree(choice.protocol, bytes);
+      case Algorithm::Nvls:
+        return nvls(nvls_channels(), 0, bytes);
+      case Algorithm::NvlsTree:
+        return nvls_tree(bytes);
+      case Algorithm::Sharp:
+        return sharp(bytes);
+      default:
+        return std::nullopt;
+    }
+  }
+
+ private:
+  bool one_node() const { return nodes_ == 1; }
+  double at(const ByNodes& bounds) const {
+    return bounds[static_cast<std::size_t>(std::min(nodes_, 3) - 1)];
+  }
+  std::span<const double> speeds() const {
+    return one_node() ? std::span<const double>(known_->in_node)
+                      : std::span<const double>(known_->between);
+  }
+  double rate(const Channels& channels) const {
+    return nodes_ <= 2 ? channels.in_node : channels.between;
+  }
+  /// The rate of NVLink that channels through every GPU of a node may use up: those that come from
+  /// a NIC do not end where they began.
+  double node_rate() const {
+    return one_node() || per_node_ < 2 ? links_ : links_ * per_node_ / (per_node_ - 1);
+  }
+  /// The next higher speeds, up to `limit`, while `current` is below `most`.
+  double raised(double current, double most, double limit) const {
+    const std::span<const double> list = speeds();
+    for (auto speed = list.rbegin(); speed != list.rend(); ++speed) {
+      if (*speed > current && current < most && *speed <= limit) {
+        current = *speed;
+      }
+    }
+    return current;
+  }
+
+  Channels ring_channels() const {
+    Channels best;
+    for (const double speed : speeds()) {
+      const bool fits =
+          speed > 0 && (one_node() || speed <= nic_) && (per_node_ < 2 || speed <= node_rate());
+      if (!fits) {
+        continue;
+      }
+      if (speed < 0.49 * best.in_node) {
+        break;  // NCCL looks no further
+      }
+      const double in_node = per_node_ < 2 ? 1e9 : node_rate() / speed;
+      const double nics = one_node() ? 1e9 : nics_ * std::floor(nic_ / speed);
+      const int count = static_cast<int>(std::min({in_node, nics, 32.0}));
+      if (count * speed > best.count * best.in_node) {
+        best = {count, speed, speed};
+      }
+    }
+    const bool wide =
+        best.in_node >= 25 && !(capability_ > 8 && best.in_node < 50 && best.count > 4);
+    return wide ? Channels{2 * best.count, best.in_node / 2, best.between / 2} : best;
+  }
+
+  /// As many as rings; between two nodes they load the NICs less, so their speed is raised.
+  Channels tree_channels() const {
+    Channels channels = ring_channels();
+    if (!one_node() && per_node_ >= 2) {
+      channels.in_node =
+          raised(channels.in_node, 2 * channels.between, node_rate() / channels.count);
+    }
+    return channels;
+  }
+
+  /// One for each GPU, whose own links carry it twice.
+  Channels nvls_channels() const {
+    const int most = static_cast<int>(std::min(per_node_, 32.0));
+    const int count = one_node() ? most : std::min(most, nics_);
+    for (const double speed : speeds()) {
+      if (known_->nvls > 0 && count >= 2 && speed > 0 && (one_node() || speed <= nic_) &&
+          (count + 1) * speed <= links_) {
+        return {count, speed, one_node() ? speed : raised(speed, 2 * speed, nic_)};
+      }
+    }
+    return {};
+  }
+  /// Of a channel, pipelining the sum and its distribution.
+  double nvls_in_node(const Channels& channels) const {
+    return 2 * channels.in_node * known_->nvls * (channels.count - 1) / channels.count;
+  }
+
+  /// The network's own latency, beyond what the constants have.
+  double network_latency(Protocol protocol) const {
+    const double own = topology_.fabric_latency.value * 1e6 - kNetworkHops.ring.back();
+    return std::max(0.0, own) * (protocol == Protocol::Simple ? 1 : 0.5);
+  }
+
+  std::optional<double> ring(Protocol protocol, CollectiveOp op, Bytes bytes) const {
+    const auto p = static_cast<std::size_t>(protocol);
+    const int steps = op == CollectiveOp::Broadcast ? ranks_ : collective_steps(op, ranks_);
+    const Channels channels = ring_channels();
+    double bus = channels.count * rate(channels);
+    if (protocol == Protocol::LL) {
+      bus = std::min(one_node() ? known_->low_latency : at(kIntelLowLatency), bus / 2);
+    } else if (protocol == Protocol::LL128) {
+      bus = std::min(bus * 0.92, channels.count * at(known_->ring_ll128));
+    }
+    const double latency =
+        kRingBase[p] + (op == CollectiveOp::Broadcast ? chain_latency(protocol, steps)
+                                                      : ring_latency(protocol, op, steps));
+    const bool plateau = protocol == Protocol::Simple && !one_node() &&
+                         op == CollectiveOp::AllReduce &&
+                         bytes.value / (2.0 * channels.count * ranks_) >= 64;
+    return latency * (!plateau          ? 1
+                      : capability_ < 8 ? 1.9
+                                        : 1.4) +
+           bytes.value / (1000 * bus * ranks_ / steps);
+  }
+  double ring_latency(Protocol protocol, CollectiveOp op, int steps) const {
+    const auto p = static_cast<std::size_t>(protocol);
+    // Posting to the network: 1 us on Intel's processors.
+    const double overhead = one_node() ? 0 : protocol == Protocol::Simple ? 3 : 1;
+    const int outside = op == CollectiveOp::AllReduce ? 2 * (nodes_ - 1) : nodes_ - 1;
+    const double hop = per_node_ == 1 ? kNetworkHops.tree[p] : kNetworkHops.ring[p];
+    return (steps - outside) * std::max(hops_->ring[p], overhead) +
+           outside * (hop + network_latency(protocol));
+  }
+  double chain_latency(Protocol protocol, int steps) const {
+    const auto p = static_cast<std::size_t>(protocol);
+    return one_node()                     ? hops_->ring[p]
+           : protocol == Protocol::Simple ? steps * kNetworkHops.tree[p]
+                                          : steps * kNetworkHops.ring[p];
+  }
+  int tree_depth() const { return std::ilogb(static_cast<double>(nodes_)); }
+
+  std::optional<double> tree(Protocol protocol, Bytes bytes) const {
+    const auto p = static_cast<std::size_t>(protocol);
+    const Channels channels = tree_channels();
+    double bus =
+        std::min(channels.count * rate(channels) * 0.92, channels.count * at(known_->tree));
+    if (protocol == Protocol::LL) {
+      bus = std::min(bus / 3.8, one_node() ? known_->low_latency : at(kIntelLowLatency));
+    } else if (protocol == Protocol::LL128) {
+      bus = std::min(bus * (one_node() ? 7.0 / 9 : 120.0 / 128),
+                     channels.count * at(known_->tree_ll128));
+    }
+    const double hop = kNetworkHops.tree[p] + network_latency(protocol);
+    const double latency =
+        kTreeBase[p] + 2 * ((std::floor(per_node_) - 1) * hops_->tree[p] + tree_depth() * hop);
+    return latency + bytes.value / (1000 * bus / 2 * correction(protocol, bytes));
+  }
+
+  std::optional<double> nvls(const Channels& channels, double network, Bytes bytes) const {
+    if (channels.count < 2) {
+      return std::nullopt;
+    }
+    const double in_node = nvls_in_node(channels);
+    const double bus =
+        channels.count * (one_node() ? in_node : std::min(in_node, channels.between));
+    return kNvlsHop + network + bytes.value / (1000 * bus) * bus_factor_of_ranks();
+  }
+  std::optional<double> nvls_tree(Bytes bytes) const {
+    const Channels channels = nvls_channels();
+    if (channels.count < 2 || one_node()) {
+      return std::nullopt;
+    }
+    const double between = channels.between * (nodes_ == 2 ? 2 : 1);
+    const double bus = channels.count *
+                       std::min({nvls_in_node(channels), between, at(known_->nvls_tree)}) *
+                       (capability_ >= 10 ? correction(Protocol::Simple, bytes) : 1);
+    return kNvlsHop + 2 * tree_depth() * (kNvlsTreeNetworkHop + network_latency(Protocol::Simple)) +
+           bytes.value / (1000 * bus) * bus_factor_of_ranks();
+  }
+  /// NVLS over the switches' sums; before Hopper every GPU straight to its NIC.
+  std::optional<double> sharp(Bytes bytes) const {
+    const double own = network_latency(Protocol::Simple);
+    if (const auto sums = nvls(nvls_channels(), kNvlsNetworkHop + own, bytes)) {
+      return sums;
+    }
+    const Channels channels = tree_channels();
+    const double shared = per_node_ / channels.count;
+    const double bus = channels.count * channels.in_node / ((shared + 1) / 2);
+    const double latency =
+        2 * (std::min(1.0, per_node_ - 1) * kCollNetHop + (per_node_ - 1) * 0.4) +
+        kCollNetNetworkHop + own;
+    return latency + bytes.value / (1000 * bus / 2);
+  }
+  double bus_factor_of_ranks() const { return bus_factor(CollectiveOp::AllReduce, ranks_); }
+
+  const TopologySpec& topology_;
+  double capability_;
+  int ranks_;
+  int nodes_;
+  double per_node_;
+  const Generation* known_ = nullptr;
+  const Hops* hops_ = nullptr;
+  double links_ = 0;  // of a GPU
+  double nic_ = 0;
+  int nics_ = 1;  // of a node's ranks
+};
+
+}  // namespace
+
+std::optional<Seconds> nccl_estimate(const ClusterSpec& cluster, const Group& group,
+                                     CollectiveChoice choice, CollectiveOp op, Bytes bytes) {
+  if (!cluster.topology.nccl_tuning || cluster.gpu.compute_capability <= 0 || group.size() < 2) {
+    return std::nullopt;
+  }
+  const auto time = Model(cluster, group).microseconds(choice, op, bytes);
+  return time ? std::optional(Seconds{*time * 1e-6}) : std::nullopt;
+}
+
+}  // namespace danlu

@@ -1,0 +1,26 @@
+// What NCCL itself expects a collective to take: the estimate by which it picks algorithm and
+// protocol, restated from its source (v2.30.7: src/graph/tuning.cc, search.cc, topo.h).
+//
+//   estimate = latency + S / bandwidth
+//
+//   bandwidth   of the channels that NCCL lays through a node: as many as fit, at a speed of a
+//               fixed list; less what the protocol costs, and never above a cap for each channel
+//   latency     a constant for each protocol, and one for each hop
+//
+// It ranks, and is no prediction: a collective's launch and the filling of its pipeline are not in
+// it (tuning.hpp has both). In gigabytes per second and microseconds, as NCCL has it.
+#pragma once
+
+#include <optional>
+
+#include "sim/cluster/topology_spec.hpp"
+#include "sim/collective/collective.hpp"
+#include "sim/collective/tuning.hpp"
+
+namespace danlu {
+
+/// None where NCCL has no such collective, or does not know the GPU.
+std::optional<Seconds> nccl_estimate(const ClusterSpec& cluster, const Group& group,
+                                     CollectiveChoice choice, CollectiveOp op, Bytes bytes);
+
+}  // namespace danlu

@@ -1,0 +1,56 @@
+// How groups of ranks carry out what they ask for: an algorithm and a protocol for every operation
+// and size, chosen before the step is planned and alone on the machine, as NCCL does. Groups that
+// sit alike choose alike, so that 16,384 tensor groups choose once.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/collective/tuning.hpp"
+#include "sim/plan/step_demands.hpp"
+#include "sim/workload/rank_layout.hpp"
+
+namespace danlu {
+
+/// A demand and what carries it out.
+struct PlannedDemand {
+  Demand demand;
+  CollectiveChoice choice;
+};
+/// All demands of a group.
+using GroupPlan = std::vector<PlannedDemand>;
+
+/// The choice for a demand of the plan.
+CollectiveChoice choice_of(const GroupPlan& plan, const Demand& demand);
+
+/// Makes plans and keeps them by what they depend on.
+class GroupPlanner {
+ public:
+  GroupPlanner(const Workload& workload, const Cluster& cluster);
+
+  /// The number of the plan of a group of `kind`, not a transfer, with its rings.
+  int plan(GroupKind kind, int stage, const Group& group, const Pattern& rings);
+  /// All plans made so far, by number.
+  const std::vector<GroupPlan>& plans() const { return plans_; }
+
+ private:
+  const std::vector<Demand>& demands_of(GroupKind kind, int stage);
+  GroupPlan make(GroupKind kind, int stage, const Group& group);
+  int number_of(GroupPlan plan);
+
+  const Workload& w_;
+  const Cluster& cluster_;
+  KernelTimer timer_;
+  std::map<std::pair<GroupKind, int>, std::vector<Demand>> demands_;
+  std::map<std::uint64_t, int> known_;  // by a hash of what a plan depends on
+  std::vector<GroupPlan> plans_;
+};
+
+/// Why the algorithms and protocols that the user asks for (Workload::communication) can carry out
+/// nothing of what the step needs; "" if they can.
+std::string wish_problem(const Workload& workload, const Cluster& cluster);
+
+}  // namespace danlu

@@ -1,0 +1,43 @@
+// What the groups of ranks ask of their collectives in one step: operations and sizes. Known before
+// anything is planned, so that each group's algorithms can be chosen first.
+#pragma once
+
+#include <vector>
+
+#include "sim/collective/collective.hpp"
+#include "sim/workload/kernels.hpp"
+#include "sim/workload/workload.hpp"
+
+namespace danlu {
+
+/// Groups of ranks that communicate; a transfer's group is a sender and a receiver.
+enum class GroupKind { Tensor, Data, Embedding, SendForward, SendBackward };
+
+inline bool is_transfer(GroupKind kind) {
+  return kind == GroupKind::SendForward || kind == GroupKind::SendBackward;
+}
+
+/// A collective, as often as the step makes it: `bytes` are those of the whole array.
+struct Demand {
+  CollectiveOp op = CollectiveOp::AllReduce;
+  Bytes bytes;
+  bool operator==(const Demand&) const = default;
+};
+
+/// Each operation and size that a group of `kind`, not a transfer, makes on `stage`, once.
+std::vector<Demand> demands(const Workload& workload, const KernelTimer& timer, GroupKind kind,
+                            int stage);
+
+/// Gradients that a rank of `stage` reduces over the replicas: all at once, or with
+/// overlap_data a bucket for each layer, in the order in which the last backward passes finish
+/// them. The head's gradients go with the first bucket, the embedding's, which come last, with the
+/// last.
+std::vector<Bytes> gradient_buckets(const Workload& workload, int stage);
+/// Weights that a rank of `stage` gathers from the replicas with ZeRO-1.
+Bytes gathered_parameters(const Workload& workload, int stage);
+/// A rank's part of a tied embedding's gradients.
+Bytes embedding_gradients(const Workload& workload);
+/// All-reduce, or with ZeRO-1 reduce-scatter.
+CollectiveOp gradient_op(const Workload& workload);
+
+}  // namespace danlu
