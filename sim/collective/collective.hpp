@@ -129,6 +129,7 @@ struct Phase {
   std::vector<Stream> reduced;  // meet in switches that reduce: every link carries them once
   int parts = 1;
   int count = 1;
+  double messages = 1;  // that a stream is made of, in the mean; of a ring in one step
   // What the latency is made of: these hops; or, where there are none, so many steps of a mean
   // stream; or else one step of the slowest.
   std::vector<Hop> critical;

@@ -207,9 +207,11 @@ std::vector<Phase> torus_phases(CollectiveOp /*op*/, const Group& group) {
   const std::vector<int> chunks = chunks_by_axis(torus, group);
   const int as_one = chunks_as_one(chunks, group.size());
   Phase phase{.parts = group.size() * torus.chunks(), .count = as_one};
+  double messages = 0;
   for (std::size_t axis = 0; axis < chunks.size(); ++axis) {
     const int n = torus.length(axis);
     const int weight = (chunks[axis] + as_one - 1) / as_one;
+    messages += static_cast<double>(torus.parts().size()) * group.size() * (n - 1);
     const std::vector<int> ring = torus.ring(axis, false);
     std::vector<int> after(ring.size());  // by coordinate, the next one around the ring
     for (int i = 0; i < n; ++i) {
@@ -227,6 +229,7 @@ std::vector<Phase> torus_phases(CollectiveOp /*op*/, const Group& group) {
                                 torus.at(torus.moved(0, axis, after[index(i)])), 1 - 1.0 / n});
     }
   }
+  phase.messages = messages / static_cast<double>(phase.streams.size());
   return {phase};
 }
 

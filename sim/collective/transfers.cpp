@@ -45,10 +45,10 @@ TransferList playable_transfers(CollectiveOp op, const Group& group, Algorithm a
 double playable_messages(CollectiveOp op, const Group& group, Algorithm algorithm, Bytes bytes) {
   double messages = 0;
   for (const Phase& phase : row_of(algorithm).phases(op, group)) {
-    messages += static_cast<double>(phase.streams.size()) * phase.count *
+    messages += static_cast<double>(phase.streams.size()) * phase.messages *
                 pieces_of(op, algorithm, phase.parts, bytes);
   }
-  return messages * (algorithm == Algorithm::Ring ? collective_steps(op, group.size()) : 1);
+  return messages * repeats(op, algorithm, group.size());
 }
 
 }  // namespace danlu

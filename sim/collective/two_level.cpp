@@ -98,7 +98,10 @@ void add_all_to_all(const Rails& r, TransferList& list) {
 }
 
 Phase local_phase(const Rails& r) {
-  Phase phase{.parts = r.rails, .count = r.rails - 1, .mean_steps = r.rails - 1.0};
+  Phase phase{.parts = r.rails,
+              .count = r.rails - 1,
+              .messages = r.rails - 1.0,
+              .mean_steps = r.rails - 1.0};
   for (int node = 0; node < r.nodes; ++node) {
     for (int i = 0; i < r.rails && r.rails > 1; ++i) {
       phase.streams.push_back({r.at(node, i), r.at(node, i + 1), 1, 0});
@@ -109,7 +112,10 @@ Phase local_phase(const Rails& r) {
 
 Phase rail_phase(const Rails& r, int passes) {
   const int steps = passes * (r.nodes - 1);
-  Phase phase{.parts = r.nodes * r.rails, .count = steps, .mean_steps = static_cast<double>(steps)};
+  Phase phase{.parts = r.nodes * r.rails,
+              .count = steps,
+              .messages = static_cast<double>(steps),
+              .mean_steps = static_cast<double>(steps)};
   for (int rail = 0; rail < r.rails; ++rail) {
     for (int i = 0; i < r.nodes && r.nodes > 1; ++i) {
       phase.streams.push_back({r.at(i, rail), r.at(i + 1, rail), 1, 0});
