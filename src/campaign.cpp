@@ -122,7 +122,16 @@ FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
   }
   const std::vector<FaultsProblem> found = faults_problems(job, plan.spec);
   check(found.empty(), found.empty() ? "" : found[0].field + " " + found[0].message);
-  return measure_faults(study(job, std::move(plan)), to_nanoseconds({mfu}).value,
+  CampaignStudy played = study(job, std::move(plan));
+  if (played.campaign.gave_up > 0) {
+    throw CannotRun(
+        fmt::format("{}: the campaign does not get to its end: {} of {} runs were given up after "
+                    "{:.0f} times the time without faults, or {:.0e} failures",
+                    scenario.name, played.campaign.gave_up, played.campaign.trials, kMostTimes,
+                    static_cast<double>(kMostFailures)),
+        "shorter checkpoint intervals lose less to each failure; faults.days plays a part of it");
+  }
+  return measure_faults(std::move(played), to_nanoseconds({mfu}).value,
                         scenario.cluster.gpu.dollars_per_hour);
 }
 

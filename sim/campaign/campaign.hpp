@@ -96,9 +96,14 @@ struct CampaignEvent {
   int replicas = 0;    // in the job
 };
 
+/// Where a run is given up.
+inline constexpr int kMostFailures = 1'000'000;
+inline constexpr double kMostTimes = 20;
+
 /// One run.
 struct CampaignTrial {
   bool finished = false;  // all steps done; false: stopped by the horizon
+  bool gave_up = false;   // no end in sight: kMostFailures, or kMostTimes the time without faults
   Seconds wall;
   CampaignTime time;        // adds up to `wall`
   CampaignTime gpu_time;    // GPU-seconds; adds up to wall x (nodes + spares) x GPUs of a node
@@ -124,6 +129,7 @@ struct CampaignStatistic {
 struct Campaign {
   int trials = 0;
   int finished = 0;
+  int gave_up = 0;
   CampaignStatistic wall;  // seconds
   CampaignStatistic ettr;
   CampaignStatistic failures;  // all that stopped the job

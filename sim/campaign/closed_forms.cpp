@@ -59,6 +59,10 @@ Seconds optimal_interval(Seconds checkpoint, Seconds mtbf) {
   if (c <= 0) {
     return {};
   }
+  constexpr double kHopeless = 30;  // u is 1 to rounding
+  if (c > kHopeless) {
+    return mtbf;
+  }
   double u = std::min(std::sqrt(2 * c), -std::expm1(-c - 1));
   for (int i = 0; i < 50; ++i) {
     const double step = (-std::log1p(-u) - u - c) * (1 - u) / u;

@@ -53,6 +53,7 @@ class Summary {
   void add(const CampaignTrial& trial) {
     ++campaign_.trials;
     campaign_.finished += trial.finished ? 1 : 0;
+    campaign_.gave_up += trial.gave_up ? 1 : 0;
     wall_.push_back(trial.wall.value);
     ettr_.push_back(trial.ettr());
     failures_.push_back(trial.failures);

@@ -39,6 +39,8 @@ class Replicas {
 
   // The job as a whole.
   void lose(int nodes) { missing_ += nodes; }
+  /// Nodes of the job that are not missing.
+  int present() const { return job_.nodes - missing_; }
   /// Fills up with spares.
   NodePool::Taken fill();
   /// How many replicas the nodes are enough for; below `least` the job cannot start.

@@ -160,6 +160,9 @@ std::optional<IntervalStudy> used_interval(const CampaignJob& job, const FaultsS
     return std::nullopt;
   }
   const CheckpointTier& tier = campaign.tiers.back();
+  if (tier.interval == CheckpointTier::Interval::Never) {
+    return std::nullopt;  // auto, and nothing falls back to it
+  }
   const bool in_steps = tier.interval == CheckpointTier::Interval::Steps;
   return IntervalStudy{.used = in_steps ? job.step * tier.steps : tier.time};
 }
@@ -225,7 +228,8 @@ CampaignStudy study(const CampaignJob& job, FaultsPlan plan, int threads) {
   const FaultsSpec& spec = result.plan.spec;
   result.campaign = run_campaign(job, spec, threads);
   result.interval = used_interval(job, spec, result.campaign);
-  if (!result.plan.what_if) {
+  const bool ends = result.campaign.gave_up == 0 && ettr_of(result.campaign) > 0;
+  if (!result.plan.what_if || !ends) {
     return result;
   }
   if (result.interval) {
@@ -233,6 +237,9 @@ CampaignStudy study(const CampaignJob& job, FaultsPlan plan, int threads) {
   }
   for (const CampaignRemedy& remedy : remedies(result.plan)) {
     const Campaign other = run_campaign(job, remedy.spec, threads);
+    if (other.gave_up > 0 || ettr_of(other) <= 0) {
+      continue;
+    }
     const Seconds wall = wall_of(result.campaign, other);
     result.what_if.push_back(
         {remedy.name, ettr_of(other), wall, wall_of(result.campaign, result.campaign) - wall});

@@ -49,6 +49,7 @@ CampaignTrial Trial::run() {
   CampaignTrial& trial = ledger_.trial;
   book_.drop_unfinished(now_);
   trial.finished = finished_;
+  trial.gave_up = gives_up();
   trial.wall = now_;
   trial.steps = progress_ / job_.step;
   trial.checkpoints = book_.count();
@@ -156,6 +157,9 @@ void Trial::planned_stop(const Fault& fault) {
     if (hit) {
       return recover(*hit);
     }
+    if (over()) {
+      return;  // the save was cut short, and nothing failed
+    }
   }
   pass(Kind::Maintenance, CampaignPart::Maintenance, fault.window, fault.cause);
   Fault announced = fault;
@@ -250,6 +254,7 @@ Trial::Hit Trial::bring_back(const Fault& fault) {
     }
   }
   NodePool::Taken taken = replicas_.fill();
+  settle();  // replicas that were left out are sent for
   while (replicas_.possible() < replicas_.least() && !over()) {
     const Seconds change = std::min(replicas_.pool.next_mended(), replicas_.next_join());
     pass(Kind::Waiting, CampaignPart::Waiting, change - now_, fault.cause);
@@ -388,7 +393,10 @@ void Trial::count(const Fault& fault) {
 void Trial::break_nodes(const Fault& fault) {
   const FaultCause& cause = cause_of(fault);
   const NodeRange nodes = replicas_.nodes_of(cause, fault.component);
-  const int broken = is_permanent(cause, fault, dice_) ? nodes.last - nodes.first : 0;
+  int broken = is_permanent(cause, fault, dice_) ? nodes.last - nodes.first : 0;
+  if (spec_.recovery.kind != Recovery::Replica) {
+    broken = std::min(broken, replicas_.present());  // what is gone cannot break again
+  }
   for (int i = 0; i < broken; ++i) {
     const std::uint64_t stream =
         stream_name(cause.name, "repair", static_cast<std::uint64_t>(i) + 1);

@@ -63,7 +63,11 @@ class Trial {
   Pace pace() const;
   Seconds limit_of(const Fault& window) const;
   const FaultCause& cause_of(const Fault& fault) const;
-  bool over() const { return finished_ || now_ >= job_.horizon; }
+  bool gives_up() const {
+    return ledger_.trial.failures > kMostFailures ||
+           (job_.horizon == kNever && now_ > total_ * kMostTimes);
+  }
+  bool over() const { return finished_ || now_ >= job_.horizon || gives_up(); }
 
   const CampaignJob& job_;
   const FaultsSpec& spec_;
