@@ -331,12 +331,27 @@ class Builder {
             "degraded.links");
       }
     }
+    check_shares();
     damage.leaves = values_.numbers("degraded.leaves");  // check_damage() looks for them
     damage.spines = values_.numbers("degraded.spines");
     if (values_.has("degraded.links")) {
       for (const auto& [first, second, share] : values_.at("degraded.links").links) {
         damage.links.push_back({static_cast<int>(first), static_cast<int>(second), share});
         check_link(cluster, damage.links.back());
+      }
+    }
+  }
+  /// A share is 0, dead, or so much that a step still ends.
+  void check_shares() {
+    constexpr double kLeast = 0.001;
+    for (const char* section :
+         {"degraded.nics", "degraded.scale_up", "degraded.leaves", "degraded.spines"}) {
+      for (const auto& [number, share] : values_.numbers(section)) {
+        if (share > 0 && share < kLeast) {
+          add(fmt::format("{}.{}", section, number),
+              fmt::format("a share of '{}' must be 0 or lie between {} and 1", section, kLeast),
+              "0 is dead: another part stands in");
+        }
       }
     }
   }

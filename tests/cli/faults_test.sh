@@ -136,6 +136,9 @@ call run --json "$work/a.yaml" --set faults.random=false --set faults.trials=1 \
 expect 'an event is one failure' 1.000 "$(mean_of failures_distribution)"
 call run --json "$work/a.yaml" --set faults.random=false --set faults.trials=1
 expect_has 'without events nothing is redone' '"redone": 0.0' "$(faults)"
+call run scenarios/learn/09-failures-and-ettr.yaml --set faults.checkpoint.interval=never
+expect 'a campaign without an end in sight exits 1' 1 "$code"
+expect_has 'and says so' 'does not get to its end: 200 of 200 runs' "$err"
 call list faults
 expect 'list faults exits 0' 0 "$code"
 expect_has 'and names presets' 'llama3-405b' "$out"
