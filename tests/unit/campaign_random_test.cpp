@@ -26,7 +26,7 @@ TEST(CampaignRandom, PhiloxKnownAnswers) {
             (Four{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
-// FNV-1a of "a" is af63dc4c8601ec8c; names are ended by zeros, so that "ab", "c" is not "a", "bc".
+// FNV-1a; names are ended by zeros, so that "ab", "c" is not "a", "bc".
 TEST(CampaignRandom, StreamNames) {
   EXPECT_EQ(stream_name("", ""), [] {
     std::uint64_t hash = 0xcbf29ce484222325U;
