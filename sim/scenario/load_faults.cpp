@@ -202,7 +202,7 @@ class PlanReader {
   void read_interval(const std::string& path, CheckpointTier& tier, const FaultsPlan& plan) {
     const std::string word = text(path);
     const std::array words{"never", "", "", "auto", "auto-simulated"};
-    const auto found = std::find(words.begin(), words.end(), word);
+    const auto* const found = std::find(words.begin(), words.end(), word);
     if (found != words.end()) {
       tier.interval = static_cast<CheckpointTier::Interval>(found - words.begin());
       return;

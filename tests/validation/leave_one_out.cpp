@@ -246,7 +246,8 @@ std::vector<Row> read_rows(const std::string& file, const std::string& topologie
   std::vector<Row> rows;
   for (const CsvRow& line : table.rows()) {
     CollectiveConversion conversion = convert_collective(table, line, load);
-    if (conversion.collective) {
+    // Exchanges between experts are left out: nothing was fitted to them.
+    if (conversion.collective && !conversion.collective->experts) {
       const TopologySpec& topology = conversion.collective->cluster.topology;
       const bool outside = conversion.collective->cluster.gpus > topology.gpus_per_node;
       rows.push_back({*conversion.collective, conversion.id, conversion.source,
