@@ -8,6 +8,7 @@
 
 #include "sim/base/text.hpp"
 #include "sim/campaign/campaign.hpp"
+#include "sim/campaign/faults.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_cluster.hpp"
 
@@ -357,9 +358,7 @@ FaultsFile load_faults_file(const std::string& name, const LoadOptions& options)
     const bool strikes =
         cause.arrivals.kind != Arrivals::Kind::None &&
         (cause.effect == FaultCause::Effect::Stop || cause.effect == FaultCause::Effect::Corrupt);
-    const bool one_clock = cause.arrivals.kind != Arrivals::Kind::Exponential;
-    found.failures_per_day +=
-        strikes ? 86400 * (one_clock ? 1 : cause.count) / cause.arrivals.mean.value : 0;
+    found.failures_per_day += strikes ? 86400 * fault_rate(cause) : 0;
   }
   return found;
 }

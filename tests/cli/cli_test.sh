@@ -8,17 +8,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$root" || exit 1
 scenario=scenarios/learn/02-two-gpus-and-a-wire.yaml
-# shellcheck source=tests/support/checks.sh
-source "$root/tests/support/checks.sh"
-
-expect() { check "$1" same "$3" "$2"; }     # NAME EXPECTED ACTUAL
-expect_has() { check "$1" has "$3" "$2"; }  # NAME WORDS TEXT
-call() { # runs danlu; sets out, err, code
-  "$danlu" "$@" >"$work/out" 2>"$work/err" </dev/null
-  code=$?
-  out=$(<"$work/out")
-  err=$(<"$work/err")
-}
+# shellcheck source=tests/support/calls.sh
+source "$root/tests/support/calls.sh"
 
 call --help
 expect 'help exits 0' 0 "$code"

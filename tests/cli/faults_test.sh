@@ -8,17 +8,8 @@ danlu=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$root" || exit 1
-# shellcheck source=tests/support/checks.sh
-source "$root/tests/support/checks.sh"
-
-expect() { check "$1" same "$3" "$2"; }     # NAME EXPECTED ACTUAL
-expect_has() { check "$1" has "$3" "$2"; }  # NAME WORDS TEXT
-call() { # runs danlu; sets out, err, code
-  "$danlu" "$@" >"$work/out" 2>"$work/err" </dev/null
-  code=$?
-  out=$(<"$work/out")
-  err=$(<"$work/err")
-}
+# shellcheck source=tests/support/calls.sh
+source "$root/tests/support/calls.sh"
 # The `faults` object of a JSON report.
 faults() { sed -n '/^  "faults": {/,/^  }/p' <<<"$out"; }
 # The sum of the numbers of an object right below `faults`.
