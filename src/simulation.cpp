@@ -8,9 +8,13 @@
 #include <chrono>
 #include <cstring>
 #include <new>
+#include <optional>
+#include <thread>
 
 #include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
 #include "sim/engine/engine.hpp"
+#include "sim/report/given_up.hpp"
 #include "src/campaign.hpp"
 #include "src/child_process.hpp"
 
@@ -57,6 +61,13 @@ Timeline unpack(const std::string& bytes) {
   return timeline;
 }
 
+void check_child(const ChildResult& child) {
+  if (!child.succeeded && child.output == std::bad_alloc().what()) {
+    throw std::bad_alloc();
+  }
+  check(child.succeeded, child.output);
+}
+
 /// Plays the graph here, or in a child when this process has more to play.
 Timeline play(const TaskGraph& graph, bool alone, const CommonOptions& common) {
   const EngineOptions options{.simgrid_log = common.simgrid_log};
@@ -65,11 +76,27 @@ Timeline play(const TaskGraph& graph, bool alone, const CommonOptions& common) {
   }
   const ChildResult child =
       run_in_children(1, 1, [&](std::size_t) { return pack(simulate(graph, options)); }).front();
-  if (!child.succeeded && child.output == std::bad_alloc().what()) {
-    throw std::bad_alloc();
-  }
-  check(child.succeeded, child.output);
+  check_child(child);
   return unpack(child.output);
+}
+
+/// Jittering GPUs are all unlike, so that a large cluster of them has too many tasks.
+void refuse_too_much_jitter(const Scenario& scenario) {
+  const Jitter& jitter = scenario.cluster.degraded.jitter;
+  if (jitter.spread == 0) {
+    return;
+  }
+  ClusterSpec calm = scenario.cluster;
+  calm.degraded.jitter = {};
+  const double tasks =
+      tasks_of_jitter(plan_step(scenario.workload, build_cluster(calm)), scenario.workload, jitter);
+  if (tasks > kMostTasksByMessage) {
+    throw CannotRun(fmt::format("{}: no two GPUs that jitter are alike, so this step has {:.2g} "
+                                "tasks; danlu plays {:.2g}",
+                                scenario.name, tasks, kMostTasksByMessage),
+                    "degraded.jitter.gpus lets only some of them jitter, for example 0-63; fewer "
+                    "microbatches (training.global_batch) make less to play");
+  }
 }
 
 /// What only shows once the machine is built.
@@ -78,6 +105,7 @@ void refuse_what_cannot_run(const Scenario& scenario, const Cluster& cluster) {
     throw CannotRun(fmt::format("{}: {}", scenario.name, problem),
                     "danlu list collectives says what each algorithm makes");
   }
+  refuse_too_much_jitter(scenario);
   if (scenario.workload.collectives != CollectiveMode::Stepwise) {
     return;
   }
@@ -90,6 +118,52 @@ void refuse_what_cannot_run(const Scenario& scenario, const Cluster& cluster) {
                                 scenario.name, tasks, kMostTasksByMessage),
                     "collectives: steady plays each phase of a collective as one flow");
   }
+}
+
+/// Why a step does not end: a communication hung on a flapping link for too long. "" if it does.
+std::string what_hung(const Scenario& scenario, const Cluster& cluster, const StepPlan& plan,
+                      const Timeline& timeline) {
+  const Seconds timeout = scenario.workload.communication.timeout;
+  const std::optional<GivenUp> found = first_given_up(cluster, plan, timeline, timeout);
+  if (!found) {
+    return "";
+  }
+  const std::string which =
+      found->microbatch < 0 ? "" : fmt::format(", microbatch {}", found->microbatch);
+  return fmt::format(
+      "{}: the step does not end: '{}' ({}{}) over {} began at {} and was given up at {}, after "
+      "communication.timeout ({})",
+      scenario.name, found->communication, found->group, which, found->part, to_text(found->began),
+      to_text(found->at), to_text(timeout));
+}
+void throw_if_hung(const std::string& what) {
+  if (!what.empty()) {
+    throw CannotRun(what,
+                    "the job ends there; the faults section says what that costs in a campaign");
+  }
+}
+
+/// How long the step takes in each draw, every draw in a child of its own; `first` is known.
+DrawsReport play_draws(const Scenario& scenario, const Cluster& cluster, const StepPlan& plan,
+                       Seconds first, const CommonOptions& common) {
+  const DegradedSpec& degraded = scenario.cluster.degraded;
+  const auto processors = static_cast<int>(std::thread::hardware_concurrency());
+  const std::vector<ChildResult> children =
+      run_in_children(static_cast<std::size_t>(degraded.draws) - 1, processors, [&](std::size_t i) {
+        StepPlan drawn = plan;
+        draw_step(drawn, degraded, static_cast<int>(i) + 1);
+        const Timeline timeline = simulate(drawn.graph, {.simgrid_log = common.simgrid_log});
+        const std::string hung = what_hung(scenario, cluster, drawn, timeline);
+        return hung.empty() ? fmt::format("{}", timeline.end.value) : hung;
+      });
+  DrawsReport draws{{first}};
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    check_child(children[i]);
+    const std::optional<double> step = parse_number(children[i].output);
+    throw_if_hung(step ? "" : fmt::format("draw {}: {}", i + 2, children[i].output));
+    draws.steps.push_back({*step});
+  }
+  return draws;
 }
 
 Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions& common) {
@@ -105,10 +179,15 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
   spdlog::info("plan: {} classes of ranks, {} of communications, {} links, {} tasks",
                plan.fold.units.size(), plan.fold.patterns.size(), plan.fold.links.size(),
                plan.graph.tasks.size());
-  simulation.timeline = play(plan.graph, alone, common);
+  const int draws = scenario.cluster.degraded.draws;
+  simulation.timeline = play(plan.graph, alone && draws == 1, common);
   // Every task has finished.
+  throw_if_hung(what_hung(scenario, cluster, plan, simulation.timeline));
   log_tasks(plan, simulation.timeline);
   simulation.report = measure(scenario.name, scenario.workload, cluster, plan, simulation.timeline);
+  if (draws > 1) {
+    simulation.report.draws = play_draws(scenario, cluster, plan, simulation.timeline.end, common);
+  }
   simulation.scenario = std::move(scenario);
   if (simulation.scenario.faults) {
     simulation.report.faults = play_campaign(simulation.scenario, simulation.report, common);
@@ -137,7 +216,10 @@ CannotRun out_of_memory(const std::string& name, int gpus, FoldMode fold) {
 
 Seconds play_step(const Scenario& scenario, const CommonOptions& common) {
   const Cluster cluster = build_cluster(scenario.cluster);
-  return play(plan_step(scenario.workload, cluster).graph, false, common).end;
+  const StepPlan plan = plan_step(scenario.workload, cluster);
+  const Timeline timeline = play(plan.graph, false, common);
+  throw_if_hung(what_hung(scenario, cluster, plan, timeline));
+  return timeline.end;
 }
 
 Simulation simulate_in_child(const std::filesystem::path& file, const CommonOptions& common) {

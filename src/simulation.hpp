@@ -11,7 +11,8 @@
 
 namespace danlu {
 
-/// A step whose collectives are played message by message has at most so many tasks.
+/// A step whose collectives are played message by message, or whose kernels jitter, has at most so
+/// many tasks.
 inline constexpr double kMostTasksByMessage = 2e6;
 
 /// A played scenario.

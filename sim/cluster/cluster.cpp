@@ -203,6 +203,16 @@ Cluster build_cluster(const ClusterSpec& spec) {
   return cluster;
 }
 
+std::vector<Flap> Cluster::flaps_of(LinkId link) const {
+  std::vector<Flap> found;
+  if (const auto at = flaps.find(link); at != flaps.end()) {
+    for (const int flap : at->second) {
+      found.push_back(spec.degraded.flaps[static_cast<std::size_t>(flap)]);
+    }
+  }
+  return found;
+}
+
 int Cluster::kind_of(std::span<const int> gpus) const {
   if (spec.others.empty()) {
     return 0;

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <compare>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,7 +25,7 @@
 namespace danlu {
 
 /// What decides how long a GPU's kernels take: its kind of node, and how many times as long as on a
-/// healthy one of that kind.
+/// healthy one of that kind all through the step.
 struct GpuSpeed {
   int kind = 0;
   double slowdown = 1;
@@ -37,6 +38,7 @@ struct Cluster {
   Nodes inside;        // of the nodes, for routing
   Fabric fabric;       // between them; nothing for a single node
   TopologySpec mixed;  // where nodes differ: what collectives among unlike nodes pay
+  std::map<LinkId, std::vector<int>> flaps{};  // of spec.degraded.flaps, by link that they concern
 
   int nodes() const { return inside.count(); }
   int node_of(int gpu) const { return gpu / spec.topology.gpus_per_node; }
@@ -45,6 +47,8 @@ struct Cluster {
     const auto found = spec.degraded.gpus.find(number);
     return {spec.kind_of(node_of(number)), found == spec.degraded.gpus.end() ? 1 : found->second};
   }
+  /// The flaps of one link, in the order of the scenario.
+  std::vector<Flap> flaps_of(LinkId link) const;
   /// The one kind of node that these GPUs sit in, -1 for several.
   int kind_of(std::span<const int> gpus) const;
   /// What communication among these GPUs is made of and pays besides its links.

@@ -21,6 +21,41 @@ bool inside_node(VertexKind kind) {
          kind == VertexKind::PcieSwitch;
 }
 
+/// A NIC whose cable a link is, or a GPU whose link inside its node it is.
+struct LinkPart {
+  Flap::Part part = Flap::Part::Nic;
+  int number = 0;
+};
+std::vector<LinkPart> parts_of(const Cluster& cluster, const Link& link) {
+  const TopologySpec& t = cluster.spec.topology;
+  const Vertex& from = cluster.topology.vertex(link.from);
+  const Vertex& to = cluster.topology.vertex(link.to);
+  std::vector<LinkPart> parts;
+  for (const Vertex* end : {&from, &to}) {
+    if (end->kind == VertexKind::Nic && link.kind == LinkKind::NicCable) {
+      parts.push_back({Flap::Part::Nic, end->node * t.nics_per_node + end->number});
+    } else if (end->kind == VertexKind::Gpu && inside_node(from.kind) && inside_node(to.kind)) {
+      parts.push_back({Flap::Part::ScaleUp, end->node * t.gpus_per_node + end->number});
+    }
+  }
+  return parts;
+}
+
+/// Which links each flap concerns.
+void find_flaps(Cluster& cluster) {
+  const std::vector<Flap>& flaps = cluster.spec.degraded.flaps;
+  for (std::size_t i = 0; !flaps.empty() && i < cluster.topology.links().size(); ++i) {
+    const std::vector<LinkPart> parts = parts_of(cluster, cluster.topology.links()[i]);
+    for (std::size_t f = 0; f < flaps.size(); ++f) {
+      if (std::any_of(parts.begin(), parts.end(), [&](const LinkPart& part) {
+            return part.part == flaps[f].part && part.number == flaps[f].number;
+          })) {
+        cluster.flaps[make_id<LinkId>(i)].push_back(static_cast<int>(f));
+      }
+    }
+  }
+}
+
 class Wear {
  public:
   explicit Wear(Cluster& cluster)
@@ -41,7 +76,6 @@ class Wear {
   const Link& link(LinkId id) const { return cluster_.topology.link(id); }
   const Vertex& vertex(VertexId id) const { return cluster_.topology.vertex(id); }
   bool is_bundled() const { return t_.routing == Routing::Adaptive; }
-  int gpu_number(const Vertex& gpu) const { return gpu.node * t_.gpus_per_node + gpu.number; }
 
   void scale(LinkId id, double share) {
     for (const LinkId way : {id, twin(id)}) {
@@ -53,18 +87,18 @@ class Wear {
   void wear_nics_and_scale_up() {
     for (std::size_t i = 0; i < topology().links().size(); i += 2) {
       const Link& l = topology().links()[i];
+      double share = 1;
+      for (const LinkPart& part : parts_of(cluster_, l)) {
+        const bool nic = part.part == Flap::Part::Nic;
+        share = std::min(share, share_of(nic ? damage_.nics : damage_.scale_up, part.number));
+      }
       const Vertex& from = vertex(l.from);
       const Vertex& to = vertex(l.to);
-      double share = 1;
-      for (const Vertex* end : {&from, &to}) {
-        if (end->kind == VertexKind::Nic && l.kind == LinkKind::NicCable) {
-          share = share_of(damage_.nics, end->node * t_.nics_per_node + end->number);
-        } else if (end->kind == VertexKind::Gpu && inside_node(from.kind) && inside_node(to.kind)) {
-          share = std::min(share, share_of(damage_.scale_up, gpu_number(*end)));
-        }
-      }
       if (from.kind == VertexKind::Gpu && to.kind == VertexKind::Gpu) {
-        share = std::min(share, mesh_share(gpu_number(from), gpu_number(to)));
+        const auto number = [&](const Vertex& gpu) {
+          return gpu.node * t_.gpus_per_node + gpu.number;
+        };
+        share = std::min(share, mesh_share(number(from), number(to)));
       }
       if (share != 1) {
         scale(make_id<LinkId>(i), share);
@@ -323,8 +357,37 @@ bool DegradedSpec::is_dead_link(int first, int second) const {
   });
 }
 
+bool Jitter::shakes(int gpu) const {
+  const auto after = gpus.upper_bound(gpu);
+  return spread > 0 && (gpus.empty() || (after != gpus.begin() && gpu <= std::prev(after)->second));
+}
+
+std::string Flap::part_name() const {
+  return part == Part::Nic ? fmt::format("NIC {}", number)
+                           : fmt::format("scale-up link of GPU {}", number);
+}
+
+std::vector<ShareChange> share_changes(const std::vector<Flap>& flaps) {
+  std::set<Seconds> times;
+  for (const Flap& flap : flaps) {
+    times.insert(flap.at);
+    times.insert(flap.at + flap.length);
+  }
+  std::vector<ShareChange> changes;
+  for (const Seconds time : times) {
+    double share = 1;
+    for (const Flap& flap : flaps) {
+      const bool lasts = flap.at <= time && time < flap.at + flap.length;
+      share = lasts ? std::min(share, flap.share) : share;
+    }
+    changes.push_back({time, share});
+  }
+  return changes;
+}
+
 void degrade(Cluster& cluster) {
   const DegradedSpec& damage = cluster.spec.degraded;
+  find_flaps(cluster);
   if (!damage.nics.empty() || !damage.scale_up.empty() || !damage.links.empty() ||
       !damage.leaves.empty() || !damage.spines.empty()) {
     Wear(cluster).apply();
@@ -376,6 +439,18 @@ std::vector<std::string> damage_notes(const Cluster& cluster) {
     const bool named = share_of(cluster.spec.degraded.nics, nic) == 0;
     notes.push_back(fmt::format("{} is {}{}", nic_name(cluster, nic),
                                 named ? "dead" : "cut off, its leaf is down", sends));
+  }
+  std::size_t flaps = 0;
+  for (const Flap& flap : cluster.spec.degraded.flaps) {
+    if (++flaps <= kMost) {
+      notes.push_back(fmt::format(
+          "{} {} from {} to {}: what needs it then waits, nothing is re-routed", flap.part_name(),
+          flap.share == 0 ? "is down" : fmt::format("has {:.4g} of its rate", flap.share),
+          to_text(flap.at), to_text(flap.at + flap.length)));
+    }
+  }
+  if (flaps > kMost) {
+    notes.push_back(fmt::format("{} more flaps of links", flaps - kMost));
   }
   std::size_t links = 0;
   for (const DegradedSpec::MeshShare& slow : cluster.spec.degraded.links) {

@@ -9,16 +9,45 @@
 // nearest of these (Nodes::lose_nics). Collectives run as many rings as NICs are left (group.hpp).
 // A leaf with a share of its uplinks is a thinner bundle; with ECMP its last cables are dead and no
 // longer chosen.
+//
+// Three faults come and go within a step: a GPU throttles (throttle.hpp), kernels jitter, a link
+// flaps. Nothing is re-routed then, since NCCL's rings are fixed by the time it happens.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
+
+#include "sim/base/units.hpp"
+#include "sim/cluster/throttle.hpp"
 
 namespace danlu {
 
 struct Cluster;
 struct ClusterSpec;
+
+/// No two kernels of a kind take equally long: each stretch of kernels between communications takes
+/// a log-normal factor of mean 1 and standard deviation `spread`.
+struct Jitter {
+  double spread = 0;
+  std::uint64_t seed = 1;
+  std::map<int, int> gpus{};  // ranges, from first to last; none: all of them
+
+  bool shakes(int gpu) const;
+};
+
+/// A link that goes and comes back: from `at` on, for `length`, it has a share of its bandwidth.
+struct Flap {
+  enum class Part { Nic, ScaleUp };
+  Part part = Part::Nic;
+  int number = 0;  // of the NIC, or of the GPU whose links inside the node it is
+  Seconds at;
+  Seconds length;
+  double share = 0;
+
+  std::string part_name() const;  // "NIC 5", "scale-up link of GPU 3"
+};
 
 /// GPUs, NICs and switches are numbered over the whole cluster; those not named are as the topology
 /// says. A switch is a chip: a bundle of n is the numbers i x n to i x n + n - 1.
@@ -35,12 +64,24 @@ struct DegradedSpec {
   std::vector<MeshShare> links;
   std::map<int, double> leaves;  // by leaf switch: the share of its uplinks that is left; 0: down
   std::map<int, double> spines;  // the same of a spine's cables, down and up
+  std::map<int, Throttle> throttle;  // by GPU
+  Jitter jitter;
+  std::vector<Flap> flaps;
+  int draws = 1;  // steps to be played where chance decides: phases and jitter differ among them
 
   bool is_dead_link(int first, int second) const;
 };
 
 /// Slows down links, takes dead ones out of all routes, and finds stand-ins for dead NICs.
 void degrade(Cluster& cluster);
+
+/// When the shares of bandwidth of a link change within a step, that of each flap counting while it
+/// lasts, the least where several do.
+struct ShareChange {
+  Seconds time;
+  double share = 1;
+};
+std::vector<ShareChange> share_changes(const std::vector<Flap>& flaps);
 
 /// Which part of the damage leaves ranks without a way to each other, and how: `key` is the member
 /// of DegradedSpec. Empty message: all reach all.

@@ -53,7 +53,7 @@ class Player {
     configure_simgrid();
     build_platform();
     sg4::Activity::on_completion_cb([this](const sg4::Activity& activity) { arrived(activity); });
-    for (const CapacityChange& change : options_.changes) {
+    for (const CapacityChange& change : graph_.changes) {
       simgrid::kernel::timer::Timer::set(change.time.value, [this, &change] {
         links_[static_cast<std::size_t>(change.link)]->set_bandwidth(change.capacity.value);
       });
@@ -125,8 +125,10 @@ class Player {
     const Task& task = graph_.tasks[index(id)];
     timeline_.start[index(id)] = now();
     const bool flows = task.kind == TaskKind::Communication && task.bytes > Bytes{};
-    if (task.duration > Seconds{}) {
-      simgrid::kernel::timer::Timer::set(now().value + task.duration.value, [this, id, flows] {
+    const Seconds length =
+        task.kind == TaskKind::Compute ? graph_.compute_time(id, now()) : task.duration;
+    if (length > Seconds{}) {
+      simgrid::kernel::timer::Timer::set(now().value + length.value, [this, id, flows] {
         if (flows) {
           start_flow(id);
         } else {

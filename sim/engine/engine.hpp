@@ -4,6 +4,7 @@
 // and dependencies are timers and counters of our own.
 //
 //   ready  -> compute:        timer(duration)                    -> done
+//             (that of a throttled GPU: until the integral of its speed is what is to be done)
 //          -> communication:  timer(latency) -> flow -> signal   -> done
 //   done   -> record the end, count down the successors, start those at zero
 #pragma once
@@ -16,15 +17,7 @@
 
 namespace danlu {
 
-/// From `time` on, the link of the graph has the given capacity (more than 0).
-struct CapacityChange {
-  Seconds time;
-  int link = 0;
-  BytesPerSecond capacity;
-};
-
 struct EngineOptions {
-  std::vector<CapacityChange> changes;
   std::vector<int> dead_units;  // their tasks never start
   bool simgrid_log = false;     // let SimGrid's own log through
 };

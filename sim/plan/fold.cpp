@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 
+#include "sim/base/error.hpp"
 #include "sim/collective/group.hpp"
 #include "sim/plan/folded_links.hpp"
 #include "sim/plan/hash.hpp"
@@ -135,11 +136,12 @@ Crowd crowd_of(const StepPatterns& step) {
 class Folder {
  public:
   Folder(const Cluster& cluster, const RankLayout& layout, const StepPatterns& step,
-         const Partition& classes)
+         const Partition& classes, bool is_bound)
       : cluster_(cluster),
         layout_(layout),
         step_(step),
         classes_(classes),
+        is_bound_(is_bound),
         crowd_(crowd_of(step)) {}
 
   Fold build() {
@@ -160,12 +162,27 @@ class Folder {
       const auto unit = static_cast<std::size_t>(fold_.unit_of_rank[rank]);
       const int number = static_cast<int>(rank);
       if (unit == fold_.units.size()) {
-        fold_.units.push_back({number, layout_.coordinates(number).stage, 0, {}});
+        fold_.units.push_back({number, layout_.coordinates(number).stage, 0});
       }
-      RankClass& found = fold_.units[unit];
-      ++found.members;
-      add_speed(cluster_.speed(layout_.gpu(number)), found.speeds);
+      add_member(layout_.gpu(number), fold_.units[unit]);
     }
+  }
+
+  void add_member(GpuId gpu, RankClass& unit) const {
+    const DegradedSpec& degraded = cluster_.spec.degraded;
+    const int number = static_cast<int>(index(gpu));
+    GpuSpeed speed = cluster_.speed(gpu);
+    if (const auto found = degraded.throttle.find(number); found != degraded.throttle.end()) {
+      if (is_bound_) {
+        speed.slowdown *= found->second.slowdown;
+      } else {
+        unit.throttle = found->second;
+      }
+    }
+    unit.jitters = degraded.jitter.shakes(number);
+    check(!is_bound_ || !unit.jitters, "fold: bound has no bound for jitter");
+    ++unit.members;
+    add_speed(speed, unit.speeds);
   }
 
   /// Of one kind of GPU only the slowest counts.
@@ -258,6 +275,7 @@ class Folder {
       const int with_others = crowd_.weights[link] - own[link] + load.weight;
       carried.guaranteed.value = std::min(carried.guaranteed.value, capacity(link) / with_others);
       group.is_alone = group.is_alone && crowd_.groups[link] == 1;
+      group.flaps = group.flaps || cluster_.flaps.contains(step_.links[link]);
     }
   }
 
@@ -287,17 +305,35 @@ class Folder {
   const RankLayout& layout_;
   const StepPatterns& step_;
   const Partition& classes_;
+  bool is_bound_;
   Crowd crowd_;
   Fold fold_;
   std::vector<std::vector<std::uint64_t>> shapes_;  // by class of groups
 };
 
+/// What tells a GPU's kernels apart from those of others: its speed, when it throttles, and itself
+/// where they jitter.
+std::uint64_t hash_of_speed(const Cluster& cluster, GpuId gpu) {
+  const DegradedSpec& degraded = cluster.spec.degraded;
+  const int number = static_cast<int>(index(gpu));
+  const GpuSpeed speed = cluster.speed(gpu);
+  std::uint64_t hash = mix(mix(0, speed.kind), speed.slowdown);
+  if (const auto found = degraded.throttle.find(number); found != degraded.throttle.end()) {
+    const Throttle& throttle = found->second;
+    for (const double value :
+         {throttle.slowdown, throttle.period.value, throttle.share, throttle.phase}) {
+      hash = mix(hash, value);
+    }
+  }
+  return degraded.jitter.shakes(number) ? mix(hash, number) : hash;
+}
+
 /// Colours by stage, and by speed if asked.
 std::vector<int> first_colours(const Cluster& cluster, const RankLayout& layout, bool by_speed) {
   std::vector<std::uint64_t> hashes;
   for (int rank = 0; rank < layout.world_size(); ++rank) {
-    const GpuSpeed speed = by_speed ? cluster.speed(layout.gpu(rank)) : GpuSpeed{};
-    hashes.push_back(mix(mix(mix(0, layout.coordinates(rank).stage), speed.kind), speed.slowdown));
+    const std::uint64_t stage = mix(0, layout.coordinates(rank).stage);
+    hashes.push_back(by_speed ? mix(stage, hash_of_speed(cluster, layout.gpu(rank))) : stage);
   }
   return colours_of(hashes);
 }
@@ -328,7 +364,8 @@ Fold fold(const Workload& workload, const Cluster& cluster, const RankLayout& la
   const StepPatterns all = step_patterns(workload, cluster, layout);
   const StepPatterns step = without_links(all, implied_links(all, cluster));
   const auto make = [&](const Partition& classes) {
-    Fold made = Folder(cluster, layout, step, classes).build();
+    const bool is_bound = workload.fold == FoldMode::Bound;
+    Fold made = Folder(cluster, layout, step, classes, is_bound).build();
     made.link_classes = link_classes(cluster, all, classes.colours.patterns);
     return made;
   };
@@ -350,7 +387,8 @@ Fold fold(const Workload& workload, const Cluster& cluster, const RankLayout& la
   const auto as_many = [](const std::vector<int>& a, const std::vector<int>& b) {
     return count_colours(a) == count_colours(b);
   };
-  bound.exact = as_many(coarse.colours.ranks, classes.colours.ranks) &&
+  bound.exact = cluster.spec.degraded.throttle.empty() &&
+                as_many(coarse.colours.ranks, classes.colours.ranks) &&
                 as_many(coarse.colours.patterns, classes.colours.patterns) &&
                 std::all_of(bound.groups.begin(), bound.groups.end(), [](const GroupClass& group) {
                   return group.is_private && group.shapes.size() == 1;

@@ -20,10 +20,12 @@
 // rate x weights of the flows there, and a group has at most one flow at a time, at most of its
 // heaviest pattern's weight. Every communication of a class therefore takes its worst member's
 // latency and guaranteed rate, every stage computes each stretch of kernels as slowly as its
-// slowest kind of rank, and each of these durations is at least the true one. A task starts when
+// slowest kind of rank (one that throttles as if it were always hot), and each of these durations is
+// at least the true one. A task starts when
 // all that it waits for has ended; by induction along the graph nothing ends before its true time.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "sim/plan/step_patterns.hpp"
@@ -66,6 +68,7 @@ struct GroupClass {
   std::vector<GroupShape> shapes;  // one, but in a coarse fold
   bool is_private = true;          // no other class loads its links, so its rates are what it gets
   bool is_alone = true;            // no other group at all loads its links
+  bool flaps = false;              // a link that it loads does
 };
 
 /// A class of patterns, played as one flow.
@@ -81,6 +84,11 @@ struct RankClass {
   int stage = 0;
   int members = 1;
   std::vector<GpuSpeed> speeds{};  // of its members: the slowest at each kernel counts
+  std::optional<Throttle> throttle{};
+  bool jitters = false;  // then it has one member, the representative
+
+  /// Whether its kernels always take equally long.
+  bool is_even() const { return !throttle && !jitters; }
 };
 
 /// Links of one kind and capacity that the same classes cross equally often.

@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <tuple>
 
 #include "sim/plan/hash.hpp"
 #include "sim/plan/refine.hpp"
@@ -51,6 +52,7 @@ struct System {
   std::vector<LinkId> representatives;
   std::vector<int> members;
   std::vector<double> capacities;
+  std::vector<bool> flaps;
 
   /// The rate of a link's only class if the link were its only limit.
   double own_limit(std::size_t at) const { return capacities[at] / rows[at].front().weight; }
@@ -59,7 +61,7 @@ struct System {
 System make_system(const Cluster& cluster, const StepPatterns& step,
                    const std::vector<int>& pattern_classes, const std::vector<int>& link_classes) {
   const auto classes = static_cast<std::size_t>(count_colours(link_classes));
-  System system{std::vector<Row>(classes), {}, std::vector<int>(classes, 0), {}};
+  System system{std::vector<Row>(classes), {}, std::vector<int>(classes, 0), {}, {}};
   std::vector<int> first(classes, -1);
   for (std::size_t link = 0; link < link_classes.size(); ++link) {
     const auto at = static_cast<std::size_t>(link_classes[link]);
@@ -80,6 +82,7 @@ System make_system(const Cluster& cluster, const StepPatterns& step,
     system.representatives.push_back(step.links[static_cast<std::size_t>(link)]);
     system.capacities.push_back(
         cluster.topology.link(system.representatives.back()).bandwidth.value);
+    system.flaps.push_back(cluster.flaps.contains(system.representatives.back()));
   }
   return system;
 }
@@ -105,15 +108,17 @@ FoldedLinks folded_links(const Cluster& cluster, const StepPatterns& step,
   const auto classes = static_cast<std::size_t>(count_colours(pattern_classes));
   const std::vector<double> tightest = tightest_own_limits(system, classes);
   FoldedLinks folded{{}, std::vector<std::vector<FoldedLoad>>(classes)};
-  std::map<std::pair<double, Row>, std::size_t> known;
+  std::map<std::tuple<double, std::uint64_t, Row>, std::size_t> known;
   for (std::size_t at = 0; at < system.rows.size(); ++at) {
     Row& row = system.rows[at];
-    if (row.size() == 1 &&
+    if (row.size() == 1 && !system.flaps[at] &&
         system.own_limit(at) != tightest[static_cast<std::size_t>(row.front().pattern)]) {
       continue;
     }
     const double capacity = system.capacities[at] / divide_by_common(row);
-    const auto [found, is_new] = known.try_emplace({capacity, row}, folded.links.size());
+    const std::uint64_t when =
+        system.flaps[at] ? first_colour(cluster, system.representatives[at]) : 0;
+    const auto [found, is_new] = known.try_emplace({capacity, when, row}, folded.links.size());
     if (!is_new) {
       folded.links[found->second].members += system.members[at];
       continue;

@@ -20,6 +20,7 @@ class Search {
   Search(const StepPatterns& step, const Cluster& cluster)
       : step_(step),
         topology_(cluster.topology),
+        cluster_(cluster),
         implied_(step.links.size(), false),
         open_(step.size(), 0) {
     const std::size_t vertices = topology_.vertices().size();
@@ -40,8 +41,9 @@ class Search {
     });
     for (const int number : widest_first) {
       const auto l = static_cast<std::size_t>(number);
-      implied_[l] =
-          is_implied(l, out_of_[index(link(l).to)]) || is_implied(l, into_[index(link(l).from)]);
+      const bool flaps = cluster_.flaps.contains(step_.links[l]);  // it will be full while it does
+      implied_[l] = !flaps && (is_implied(l, out_of_[index(link(l).to)]) ||
+                               is_implied(l, into_[index(link(l).from)]));
     }
     return std::move(implied_);
   }
@@ -108,6 +110,7 @@ class Search {
 
   const StepPatterns& step_;
   const Topology& topology_;
+  const Cluster& cluster_;
   std::vector<bool> implied_;
   std::vector<int> open_;  // by pattern: its weight on the link in question, until it has a guard
   std::vector<std::vector<int>> into_, out_of_;  // by vertex: links

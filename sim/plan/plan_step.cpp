@@ -10,7 +10,9 @@ StepPlan plan_step(const Workload& workload, const Cluster& cluster) {
   add_passes(draft);
   add_transfers(draft);
   add_step_end(draft);
-  return draft.take();
+  StepPlan plan = draft.take();
+  draw_step(plan, cluster.spec.degraded, 0);
+  return plan;
 }
 
 double tasks_by_message(const StepPlan& plan) {

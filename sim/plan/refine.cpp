@@ -29,7 +29,7 @@ class Refinement {
     colours_.ranks = std::move(ranks);
     colours_.patterns = colours_of(step.shapes);
     for (const LinkId link : step.links) {
-      links_.push_back(mix(0, cluster.topology.link(link).bandwidth.value));
+      links_.push_back(first_colour(cluster, link));
     }
     colours_.links = colours_of(links_);
   }
@@ -97,6 +97,14 @@ class Refinement {
 };
 
 }  // namespace
+
+std::uint64_t first_colour(const Cluster& cluster, LinkId link) {
+  std::uint64_t hash = mix(0, cluster.topology.link(link).bandwidth.value);
+  for (const ShareChange& change : share_changes(cluster.flaps_of(link))) {
+    hash = mix(mix(hash, change.time.value), change.share);
+  }
+  return hash;
+}
 
 Colours refine(const StepPatterns& step, const Cluster& cluster, std::vector<int> ranks) {
   return Refinement(step, cluster, std::move(ranks)).run();

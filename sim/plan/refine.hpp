@@ -19,7 +19,10 @@ struct Colours {
   std::vector<int> ranks, patterns, links;
 };
 
-/// `ranks` are the ranks' first colours; patterns start with their shapes, links with capacities.
+/// What tells links apart from the beginning: capacity, and when they flap.
+std::uint64_t first_colour(const Cluster& cluster, LinkId link);
+
+/// `ranks` are the ranks' first colours; patterns start with their shapes, links with first_colour.
 Colours refine(const StepPatterns& step, const Cluster& cluster, std::vector<int> ranks);
 
 /// Equal hashes as equal colours.

@@ -29,6 +29,7 @@ StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
   plan_.fold = fold(workload, cluster, RankLayout(workload.parallelism));
   graph().units = static_cast<int>(folded().units.size());
   add_channels();
+  add_changes();
   add_cells();
   for (int stage = 0; stage < w_.parallelism.pipeline; ++stage) {
     const std::vector<StageOp> ops =
@@ -73,8 +74,21 @@ void StepDraft::add_cells() {
   }
 }
 
-/// A pass is one task of known length if nobody can disturb its collectives and its ranks are
-/// equally fast. With one class of ranks it is enough that no other class is on its links: its own
+/// Where links of the small system flap. One that is down keeps a capacity that the engine can
+/// share, of no consequence: what it carries in a month takes 3 us when the link is up.
+void StepDraft::add_changes() {
+  constexpr double kDown = 1e-12;
+  for (std::size_t i = 0; i < folded().links.size(); ++i) {
+    const FoldedLink& link = folded().links[i];
+    for (const ShareChange& change : share_changes(cluster_.flaps_of(link.representative))) {
+      graph().changes.push_back(
+          {change.time, static_cast<int>(i), link.capacity * std::max(change.share, kDown)});
+    }
+  }
+}
+
+/// A pass is one task of known length if nobody can disturb its collectives, none of their links
+/// flaps, and its ranks are equally fast all through the step. With one class of ranks it is enough that no other class is on its links: its own
 /// members run at the same time and are counted. With several it must have its links to itself,
 /// which does not depend on how finely the others are folded.
 bool StepDraft::can_fuse(const Cell& cell) const {
@@ -82,7 +96,7 @@ bool StepDraft::can_fuse(const Cell& cell) const {
     return false;
   }
   const bool equally_fast = std::all_of(cell.units.begin(), cell.units.end(), [&](int id) {
-    return unit(id).speeds == unit(cell.units[0]).speeds;
+    return unit(id).is_even() && unit(id).speeds == unit(cell.units[0]).speeds;
   });
   if (!equally_fast) {
     return false;
@@ -91,6 +105,9 @@ bool StepDraft::can_fuse(const Cell& cell) const {
     return true;
   }
   const GroupClass& tensor = group(cell.tensor_group);
+  if (tensor.flaps) {
+    return false;
+  }
   return cell.units.size() == 1 ? tensor.is_private : tensor.is_alone;
 }
 

@@ -87,6 +87,7 @@ class StepDraft {
   void add_channels();
   void add_cells();
   bool can_fuse(const Cell& cell) const;
+  void add_changes();
 
   const Workload& w_;
   const Cluster& cluster_;

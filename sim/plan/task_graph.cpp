@@ -79,6 +79,17 @@ TaskId TaskGraph::add(const Task& task, std::vector<int> units_taking_part) {
   return make_id<TaskId>(tasks.size() - 1);
 }
 
+Seconds TaskGraph::compute_time(TaskId id, Seconds start) const {
+  const Task& task = tasks[index(id)];
+  const Seconds cool = task.duration * task.stretch;
+  if (throttles.empty() || participants[index(id)].empty()) {
+    return cool;
+  }
+  const std::optional<Throttle>& throttle =
+      throttles[static_cast<std::size_t>(participants[index(id)].front())];
+  return throttle ? throttle->time(start, cool) : cool;
+}
+
 std::string TaskGraph::describe(TaskId id) const {
   const Task& task = tasks[index(id)];
   std::string text = fmt::format("task {} ({}", index(id), task.name);

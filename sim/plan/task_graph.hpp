@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "sim/base/ids.hpp"
 #include "sim/base/units.hpp"
+#include "sim/cluster/throttle.hpp"
 #include "sim/collective/tuning.hpp"
 #include "sim/plan/program.hpp"
 
@@ -90,6 +92,14 @@ struct Task {
   int microbatch = -1;  // -1 where there is none
   ProgramSlice slice;   // Run
   ComputeTime compute;  // Compute
+  double stretch = 1;   // Compute: by jitter, so many times `duration`
+};
+
+/// From `time` on, a link of the graph has the given capacity (more than 0).
+struct CapacityChange {
+  Seconds time;
+  int link = 0;
+  BytesPerSecond capacity;
 };
 
 struct TaskGraph {
@@ -100,12 +110,16 @@ struct TaskGraph {
   std::vector<ChannelLink> links;
   std::vector<CommunicationInfo> communications;
   std::vector<PlayedProgram> programs;
+  std::vector<CapacityChange> changes;
+  std::vector<std::optional<Throttle>> throttles;  // by unit; empty where none throttles
   int units = 0;
 
   TaskId add(const Task& task, std::vector<int> units_taking_part);
   void add_edge(TaskId before, TaskId after) { edges.emplace_back(before, after); }
   /// "forward 3 on unit 2": for messages.
   std::string describe(TaskId task) const;
+  /// How long a task of compute takes that starts then, with jitter and throttling.
+  Seconds compute_time(TaskId task, Seconds start) const;
 };
 
 /// Successors by task, in one array.

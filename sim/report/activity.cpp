@@ -15,12 +15,28 @@ const SegmentTimes& ActivityReader::times_of(const ProgramSlice& slice) {
   return known->second;
 }
 
+const ComputeTime& ActivityReader::compute_of(TaskId id) {
+  const Task& task = graph_.tasks[index(id)];
+  const bool throttles =
+      !graph_.throttles.empty() &&
+      graph_.throttles[static_cast<std::size_t>(graph_.participants[index(id)].front())];
+  if ((task.stretch == 1 && !throttles) || task.duration == Seconds{}) {
+    return task.compute;
+  }
+  auto known = uneven_.find(id);
+  if (known == uneven_.end()) {
+    const Seconds actual = timeline_.finish[index(id)] - timeline_.start[index(id)];
+    known = uneven_.emplace(id, slowed(task.compute, actual / task.duration)).first;
+  }
+  return known->second;
+}
+
 void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)>& visit) {
   const Task& task = graph_.tasks[index(id)];
   const Interval whole{timeline_.start[index(id)], timeline_.finish[index(id)]};
   switch (task.kind) {
     case TaskKind::Compute:
-      visit({whole, task.name, "", task.microbatch, &task.compute, -1});
+      visit({whole, task.name, "", task.microbatch, &compute_of(id), -1});
       return;
     case TaskKind::Communication:
       visit({whole, task.name, "", task.microbatch, nullptr, task.info, task.part == 0});

@@ -32,6 +32,8 @@ class ActivityReader {
 
   /// Calls `visit` for the task's activities, in order of start within each stream.
   void expand(TaskId task, const std::function<void(const Activity&)>& visit);
+  /// A task of compute by purpose, what it took longer than on a healthy GPU included.
+  const ComputeTime& compute_of(TaskId task);
   /// The inner times of a fused slice, relative to its start.
   const SegmentTimes& times_of(const ProgramSlice& slice);
 
@@ -39,6 +41,7 @@ class ActivityReader {
   const TaskGraph& graph_;
   const Timeline& timeline_;
   std::map<std::tuple<int, int, int>, SegmentTimes> slices_;
+  std::map<TaskId, ComputeTime> uneven_;  // tasks that took longer or shorter than planned
 };
 
 }  // namespace danlu

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "sim/collective/algorithms.hpp"
@@ -105,9 +106,38 @@ Json link_json(const LinkReport& links) {
             {"peak_utilisation", links.peak}}}};
 }
 
+Json throttle_json(const std::optional<Throttle>& throttle) {
+  if (!throttle) {
+    return nullptr;
+  }
+  return {{"slowdown", throttle->slowdown},
+          {"period_s", throttle->period.value},
+          {"share", throttle->share},
+          {"phase", throttle->phase}};
+}
+
+Json draws_json(const std::optional<DrawsReport>& draws) {
+  if (!draws) {
+    return nullptr;
+  }
+  Json steps = Json::array();
+  for (const Seconds step : draws->steps) {
+    steps.push_back(step.value);
+  }
+  const auto [least, most] = std::minmax_element(draws->steps.begin(), draws->steps.end());
+  return {{"count", draws->steps.size()},
+          {"mean_s", draws->mean().value},
+          {"stderr_s", draws->standard_error().value},
+          {"min_s", least->value},
+          {"max_s", most->value},
+          {"steps_s", steps}};
+}
+
 Json speed_json(const SpeedReport& speed) {
   return {{"gpu", speed.gpu},
           {"slowdown", speed.slowdown},
+          {"throttle", throttle_json(speed.throttle)},
+          {"jitter", or_null(speed.jitter)},
           {"gpus", speed.gpus},
           {"compute_s", speed.compute.value},
           {"straggler_wait_s", speed.straggler_wait.value},
@@ -184,6 +214,7 @@ Json report_json(const Report& report) {
           {"gpu", report.gpu},
           {"gpus", report.gpus},
           {"step", step_json(report)},
+          {"draws", draws_json(report.draws)},
           {"speeds", speeds},
           {"communication", communication},
           {"links", links},

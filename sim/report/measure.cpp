@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 #include <tuple>
@@ -98,18 +99,25 @@ class Measurer {
   /// What compute longest first: those that the others wait for.
   std::vector<SpeedReport> speeds() const {
     std::vector<SpeedReport> reports;
-    for (const auto& [speed, sum] : by_speed_) {
+    bool uneven = false;
+    for (const auto& [key, sum] : by_speed_) {
+      const auto& [speed, throttle, jitters] = key;
       reports.push_back(sum);
       SpeedReport& mean = reports.back();
       mean.gpu = cluster_.spec.gpu_of(speed.kind).name;
       mean.slowdown = speed.slowdown;
+      mean.throttle = throttle;
+      if (jitters) {
+        mean.jitter = cluster_.spec.degraded.jitter.spread;
+      }
+      uneven = uneven || throttle || jitters;
       for (Seconds* time : {&mean.compute, &mean.straggler_wait, &mean.bubble}) {
         *time = *time / mean.gpus;
       }
     }
     std::stable_sort(reports.begin(), reports.end(),
                      [](const auto& a, const auto& b) { return a.compute > b.compute; });
-    return reports.size() > 1 ? reports : std::vector<SpeedReport>{};
+    return reports.size() > 1 || uneven ? reports : std::vector<SpeedReport>{};
   }
 
   std::vector<CommunicationReport> communications() const {
@@ -198,7 +206,7 @@ class Measurer {
     switch (task.kind) {
       case TaskKind::Compute:
         unit.work.emplace_back(whole, nullptr);
-        unit.compute_time += task.compute;
+        unit.compute_time += reader_.compute_of(id);
         break;
       case TaskKind::Communication:
         unit.communication.push_back({task.info, task.part == 0, whole});
@@ -358,7 +366,7 @@ class Measurer {
   /// A coarse class holds GPUs of several speeds: then nobody can say who waits.
   void add_speed(const RankClass& unit, Seconds compute, const Waiting& waiting) {
     if (w_.fold != FoldMode::Bound) {
-      SpeedReport& sum = by_speed_[unit.speeds.front()];
+      SpeedReport& sum = by_speed_[{unit.speeds.front(), unit.throttle, unit.jitters}];
       sum.gpus += unit.members;
       sum.compute += compute * unit.members;
       sum.straggler_wait += waiting.for_peers * unit.members;
@@ -420,7 +428,8 @@ class Measurer {
   std::map<std::tuple<int, int, int>, SliceMeasure> slices_;
   std::vector<InfoSum> by_info_;  // of one unit
   std::map<CommunicationKey, CommunicationSum> sums_;
-  std::map<GpuSpeed, SpeedReport> by_speed_;  // sums
+  using SpeedKey = std::tuple<GpuSpeed, std::optional<Throttle>, bool>;
+  std::map<SpeedKey, SpeedReport> by_speed_;  // sums
   double model_flops_ = 0;
   double hardware_flops_ = 0;
 };
@@ -485,6 +494,23 @@ bool StepReport::has(TimePart part) const {
     return exposed.second == part &&
            by_kind[static_cast<std::size_t>(exposed.first)].time == Seconds{};
   });
+}
+
+Seconds DrawsReport::mean() const {
+  Seconds sum;
+  for (const Seconds step : steps) {
+    sum += step;
+  }
+  return sum / static_cast<double>(steps.size());
+}
+
+Seconds DrawsReport::standard_error() const {
+  const auto count = static_cast<double>(steps.size());
+  double squares = 0;
+  for (const Seconds step : steps) {
+    squares += std::pow((step - mean()).value, 2);
+  }
+  return {std::sqrt(squares / (count - 1) / count)};
 }
 
 std::optional<double> KindOverlap::overlap_ratio() const {

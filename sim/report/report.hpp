@@ -160,12 +160,23 @@ struct CriticalPath {
   std::vector<CriticalCommunication> communications;  // longest first
 };
 
-/// GPUs that are alike in kind and slowdown: what they compute, and how long they wait for others.
+/// GPUs that are alike in kind, slowdown, throttling and jitter: what they compute, and how long
+/// they wait for others.
 struct SpeedReport {
   std::string gpu;
   double slowdown = 1;
+  std::optional<Throttle> throttle;
+  std::optional<double> jitter;  // its spread
   int gpus = 0;
   Seconds compute, straggler_wait, bubble;  // means over them
+};
+
+/// Several steps where chance decides (DegradedSpec::draws).
+struct DrawsReport {
+  std::vector<Seconds> steps;  // by draw
+
+  Seconds mean() const;
+  Seconds standard_error() const;  // of the mean
 };
 
 struct SimulationReport {
@@ -194,6 +205,7 @@ struct Report {
   MemoryReport memory;
   std::optional<RunReport> run;
   std::optional<FaultsReport> faults;  // the caller's: measure_faults
+  std::optional<DrawsReport> draws;    // the caller's; everything else is of the first
   CriticalPath critical_path;
   std::vector<LinkReport> links;
   std::vector<SpeedReport> speeds;  // fastest kind of kernels last; empty where all GPUs are alike

@@ -97,19 +97,51 @@ void add_breakdown(const StepReport& step, Page& page) {
             percent(step.breakdown.total() / step.time));
 }
 
+/// "NVIDIA H100, 1.2 times as slow, throttles (x 1.4 for 30 % of 10 s), jitters by 5 %".
+std::string kind_name(const SpeedReport& speed) {
+  std::string name = speed.gpu;
+  if (speed.slowdown != 1) {
+    name += fmt::format(", {:.4g} times as slow", speed.slowdown);
+  }
+  if (speed.throttle) {
+    name += fmt::format(", throttles (x {:.4g} for {:.4g} % of {})", speed.throttle->slowdown,
+                        100 * speed.throttle->share, to_text(speed.throttle->period));
+  }
+  if (speed.jitter) {
+    name += fmt::format(", jitters by {:.4g} %", 100 * *speed.jitter);
+  }
+  return name;
+}
+
 void add_speeds(const Report& report, Page& page) {
   if (report.speeds.empty()) {
     return;
   }
-  page.heading("Who waits for whom (mean over the GPUs of a kind)");
-  page.line("  {:<34} {:>7} {:>10} {:>16} {:>10}", "kind", "GPUs", "computes", "waits for peers",
-            "bubble");
+  std::size_t width = 34;
   for (const SpeedReport& speed : report.speeds) {
-    const std::string slow =
-        speed.slowdown == 1 ? "" : fmt::format(", {:.4g} times as slow", speed.slowdown);
-    page.line("  {:<34} {:>7} {:>10} {:>16} {:>10}", speed.gpu + slow, thousands(speed.gpus),
+    width = std::max(width, kind_name(speed).size());
+  }
+  page.heading("Who waits for whom (mean over the GPUs of a kind)");
+  page.line("  {:<{}} {:>7} {:>10} {:>16} {:>10}", "kind", width, "GPUs", "computes",
+            "waits for peers", "bubble");
+  for (const SpeedReport& speed : report.speeds) {
+    page.line("  {:<{}} {:>7} {:>10} {:>16} {:>10}", kind_name(speed), width, thousands(speed.gpus),
               to_text(speed.compute), to_text(speed.straggler_wait), to_text(speed.bubble));
   }
+}
+
+void add_draws(const Report& report, Page& page) {
+  if (!report.draws) {
+    return;
+  }
+  const DrawsReport& draws = *report.draws;
+  const auto [least, most] = std::minmax_element(draws.steps.begin(), draws.steps.end());
+  page.heading(
+      fmt::format("Step time over {} draws (all else is of the first)", draws.steps.size()));
+  page.line("  {:<22} {:>12}   standard error {}", "mean", to_text(draws.mean()),
+            to_text(draws.standard_error()));
+  page.line("  {:<22} {:>12}", "shortest", to_text(*least));
+  page.line("  {:<22} {:>12}", "longest", to_text(*most));
 }
 
 void add_communication(const Report& report, Page& page) {
@@ -295,6 +327,7 @@ void add_waterfall(const Report& base, const Report& other, Page& page) {
 std::string text_report(const Report& report, bool colour) {
   Page page(colour);
   add_summary(report, page);
+  add_draws(report, page);
   add_breakdown(report.step, page);
   add_speeds(report, page);
   add_communication(report, page);

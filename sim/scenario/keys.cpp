@@ -272,6 +272,8 @@ void add_communication_keys(std::vector<KeyRow>& rows) {
                           auto_or(kProtocolNames), "auto",
                           fmt::format("Protocol for the collectives of {}", groups)));
   }
+  rows.push_back(quantity("communication.timeout", Dimension::Duration, 1e-3, 1e6, "600 s",
+                          "A communication that hangs on a flapping link for longer ends the job"));
 }
 
 void add_degraded_keys(std::vector<KeyRow>& rows) {
@@ -295,6 +297,44 @@ void add_degraded_keys(std::vector<KeyRow>& rows) {
       numbers("degraded.spines", 0, 1, "Spine switches: the share of their cables left; 0: down"),
   };
   rows.insert(rows.end(), degraded.begin(), degraded.end());
+}
+
+/// What comes and goes within a step.
+void add_step_fault_keys(std::vector<KeyRow>& rows) {
+  constexpr double kLongest = 1e6;  // seconds
+  const std::string throttle = "degraded.throttle.*.";
+  const std::string flap = "degraded.flaps.#.";
+  const auto time = [](std::string path, double least, std::string fallback, std::string help) {
+    return quantity(std::move(path), Dimension::Duration, least, kLongest, std::move(fallback),
+                    std::move(help));
+  };
+  const std::vector<KeyRow> faults{
+      number(
+          throttle + "slowdown", 1, 1000, "required",
+          "GPUs that throttle, by number or range (`4-7`): their kernels take that many times as "
+          "long while hot"),
+      time(throttle + "period", 1e-6, "required",
+           "From the beginning of one hot stretch to the next"),
+      number(throttle + "share", 0, 1, "required", "Share of a period that is hot"),
+      number(throttle + "phase", 0, 1, "0",
+             "Part of a period that is over when the step begins; 0: a hot stretch begins"),
+      number(
+          "degraded.jitter.spread", 0, 1, "",
+          "Each stretch of kernels between communications takes a log-normal factor of mean 1 and "
+          "this standard deviation; 0: none"),
+      count("degraded.jitter.seed", 0, 1e9, "1", "Of the random factors"),
+      text("degraded.jitter.gpus", "all", "GPUs that jitter: `all`, or as in `0-7, 12`"),
+      count(flap + "nic", 0, kMost, "", "Links that come back: of this NIC"),
+      count(flap + "scale_up", 0, kMost, "", "or of this GPU inside its node"),
+      time(flap + "at", 0, "required", "When it begins, from the beginning of the step"),
+      time(flap + "for", 1e-9, "required", "How long it lasts"),
+      number(flap + "share", 0, 1, "0", "Share of the bandwidth that is left; 0: down"),
+      count(
+          "degraded.draws", 1, 1000, "1",
+          "Steps to play where throttling or jitter leave something to chance, for their mean and "
+          "its error"),
+  };
+  rows.insert(rows.end(), faults.begin(), faults.end());
 }
 
 std::vector<KeyRow> make_scenario_keys() {
@@ -322,6 +362,7 @@ std::vector<KeyRow> make_scenario_keys() {
   add_parallelism_keys(rows);
   add_training_keys(rows);
   add_degraded_keys(rows);
+  add_step_fault_keys(rows);
   add_communication_keys(rows);
   for (KeyRow& row : faults_section_keys()) {
     row.path.insert(0, "faults.");

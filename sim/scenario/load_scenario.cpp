@@ -6,7 +6,9 @@
 #include <cmath>
 
 #include "sim/base/text.hpp"
+#include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_cluster.hpp"
+#include "sim/scenario/load_degraded.hpp"
 #include "sim/scenario/load_faults.hpp"
 #include "sim/scenario/values.hpp"
 
@@ -106,9 +108,12 @@ class Builder {
           "selective recomputation repeats unfused attention, so without training.attention "
           "attention is unfused");
     }
-    scenario.workload.communication = {wish("communication.tensor"), wish("communication.data")};
+    scenario.workload.communication = {
+        wish("communication.tensor"), wish("communication.data"),
+        Seconds{Getter(values_, scenario_keys()).number("communication.timeout")}};
     scenario.workload.collectives = static_cast<CollectiveMode>(choice("collectives"));
     scenario.workload.fold = static_cast<FoldMode>(choice("fold"));
+    read_step_faults(values_, scenario.workload, scenario.cluster, problems_);
     throw_if_any(problems_);
     if (std::string found = cluster_problem(scenario.cluster); !found.empty()) {
       problems_.push_back(values_.problem("cluster.gpus", std::move(found)));

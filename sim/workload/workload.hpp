@@ -56,7 +56,8 @@ struct TrainingSpec {
 /// what a step needs.
 struct CommunicationSpec {
   CollectiveWish tensor;
-  CollectiveWish data;  // and of embedding groups
+  CollectiveWish data;   // and of embedding groups
+  Seconds timeout{600};  // for which one may hang on a link that is down until it is given up
 };
 
 /// Everything about the step but the machine.

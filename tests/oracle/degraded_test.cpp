@@ -9,6 +9,7 @@
 #include "sim/workload/layer.hpp"
 #include "sim/workload/memory.hpp"
 #include "tests/support/play.hpp"
+#include "tests/support/replicas.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
@@ -17,31 +18,7 @@ namespace {
 using testing::near;
 using testing::plain_cluster;
 using testing::play;
-
-/// A two-layer model on `data` replicas of one A100 each, one microbatch; NICs of 10 GB/s, 2 us.
-struct Replicas {
-  Cluster cluster;
-  Workload workload;
-
-  explicit Replicas(int data, const DegradedSpec& degraded = {}) {
-    cluster = plain_cluster(data, 1, 100_GBps, 10_GBps, 2_us);
-    cluster.spec.gpu = load_gpu("a100-80", testing::shipped_presets());
-    cluster.spec.degraded = degraded;
-    cluster = build_cluster(cluster.spec);
-    workload = testing::shipped("llama3-8b-h100.yaml").workload;
-    workload.model.layers = 2;
-    workload.parallelism = {.data = data};
-    workload.training.global_batch = data;
-    workload.training.precision = Precision::Bf16;
-  }
-  double step() const { return play(plan_step(workload, cluster).graph).end.value; }
-  /// 2 (d-1) alpha + 2 (d-1)/d S/B.
-  double all_reduce() const {
-    const double d = workload.parallelism.data;
-    const double bytes = rank_parameters(workload, 0) * workload.training.gradient_bytes;
-    return 2 * (d - 1) * 2e-6 + 2 * (d - 1) / d * bytes / 10e9;
-  }
-};
+using testing::Replicas;
 
 // T45. One of d ranks computes s times slower and nothing overlaps: step = s x compute + comm,
 // whatever d is. Compute is what one rank alone takes.

@@ -322,24 +322,24 @@ TEST(Sharing, WeightsCountCrossingsNotShares) {
 TEST(CapacityChanges, ALinkSlowedMidFlowKeepsWhatWasMoved) {
   TaskGraph graph = one_link(1_GBps);
   add_flow(graph, 0, 10_GB);
-  const Timeline timeline = simulate(graph, {.changes = {{4_s, 0, BytesPerSecond{0.5e9}}}});
-  EXPECT_TRUE(near(timeline.end.value, 16));
+  graph.changes = {{4_s, 0, BytesPerSecond{0.5e9}}};
+  EXPECT_TRUE(near(simulate(graph).end.value, 16));
 }
 
 // 1000 GB over 1 GB/s, half speed from 300 s to 400 s: 50 GB are left over, 50 s more: 1050 s.
 TEST(CapacityChanges, AWindowAtHalfSpeedCostsHalfOfTheWindow) {
   TaskGraph graph = one_link(1_GBps);
   add_flow(graph, 0, 1000_GB);
-  const Timeline timeline =
-      simulate(graph, {.changes = {{300_s, 0, BytesPerSecond{0.5e9}}, {400_s, 0, 1_GBps}}});
-  EXPECT_TRUE(near(timeline.end.value, 1050));
+  graph.changes = {{300_s, 0, BytesPerSecond{0.5e9}}, {400_s, 0, 1_GBps}};
+  EXPECT_TRUE(near(simulate(graph).end.value, 1050));
 }
 
 // Changes outside the flow's time (0 s to 10 s) do nothing, and do not make the step longer.
 TEST(CapacityChanges, AChangeAfterTheEndDoesNotCount) {
   TaskGraph graph = one_link(1_GBps);
   add_flow(graph, 0, 10_GB);
-  EXPECT_TRUE(near(simulate(graph, {.changes = {{20_s, 0, 5_GBps}}}).end.value, 10));
+  graph.changes = {{20_s, 0, 5_GBps}};
+  EXPECT_TRUE(near(simulate(graph).end.value, 10));
 }
 
 // ---- dependencies

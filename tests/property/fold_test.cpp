@@ -1,7 +1,7 @@
 // Folding plays one rank of every class instead of all. It must not be seen in any time: random
-// small steps on random machines, with slow GPUs, slow and dead NICs, links and leaf switches, and
-// nodes of two kinds, are played folded and unfolded,
-// and whatever any rank does must start and end at the same instant. The coarse fold (bound) must
+// small steps on random machines, with slow, throttling and jittering GPUs, slow, dead and flapping
+// NICs and links, hurt leaf switches, and nodes of two kinds, are played folded and unfolded, and
+// whatever any rank does must start and end at the same instant. The coarse fold (bound) must
 // never be faster.
 //
 // DANLU_SEED=n repeats a failure, DANLU_CASES=n asks for more cases per shard.
@@ -212,6 +212,59 @@ void break_parts(Dice& dice, ClusterSpec& cluster) {
   }
 }
 
+/// GPUs that throttle, some of them alike.
+void add_throttles(Dice& dice, ClusterSpec& cluster) {
+  constexpr std::array kPeriods{1e-4, 1e-3, 1e-2, 1e-1};
+  const Throttle pace{.slowdown = 1 + 0.25 * dice.between(0, 4),
+                      .period = {kPeriods[dice.below(4)]},
+                      .share = 0.25 * dice.between(0, 4),
+                      .phase = 0.25 * dice.between(0, 4)};
+  for (int i = dice.between(1, 3); i > 0; --i) {
+    Throttle own = pace;
+    own.phase = dice.coin() ? pace.phase : 0;
+    cluster.degraded.throttle[dice.between(0, cluster.gpus - 1)] = own;
+  }
+}
+
+/// Links that go and come back within the first tens of milliseconds, which steps take.
+void add_flaps(Dice& dice, ClusterSpec& cluster) {
+  const auto add = [&](Flap::Part part, int number) {
+    Seconds at{1e-4 * dice.between(0, 100)};
+    for (int i = dice.between(1, 2); i > 0; --i) {
+      const Seconds length{1e-4 * dice.between(1, 100)};
+      const double share = dice.coin() ? 0 : 0.25 * dice.between(1, 3);
+      cluster.degraded.flaps.push_back({part, number, at, length, share});
+      at += length + Seconds{1e-4 * dice.between(0, 50)};
+    }
+  };
+  const int nic = dice.between(0, cluster.nodes() * cluster.topology.nics_per_node - 1);
+  const auto found = cluster.degraded.nics.find(nic);
+  if (found == cluster.degraded.nics.end() || found->second > 0) {
+    add(Flap::Part::Nic, nic);
+  }
+  if (dice.coin()) {
+    add(Flap::Part::ScaleUp, dice.between(0, cluster.gpus - 1));
+  }
+}
+
+/// Faults that come and go within the step.
+void add_step_faults(Dice& dice, Case& drawn) {
+  if (dice.between(0, 2) == 0) {
+    add_throttles(dice, drawn.cluster);
+  }
+  if (dice.between(0, 2) == 0 && drawn.workload.collectives != CollectiveMode::Formula) {
+    add_flaps(dice, drawn.cluster);
+  }
+  if (dice.between(0, 9) == 0) {
+    Jitter& jitter = drawn.cluster.degraded.jitter;
+    jitter.spread = 0.01 * dice.between(1, 20);
+    if (dice.coin()) {
+      const int first = dice.between(0, drawn.cluster.gpus - 1);
+      jitter.gpus[first] = dice.between(first, drawn.cluster.gpus - 1);
+    }
+  }
+}
+
 Case random_case(std::uint64_t seed) {
   Dice dice(seed);
   Case drawn;
@@ -232,6 +285,7 @@ Case random_case(std::uint64_t seed) {
   if (dice.between(0, 2) == 0) {
     break_parts(dice, drawn.cluster);
   }
+  add_step_faults(dice, drawn);
   return drawn;
 }
 
@@ -247,7 +301,9 @@ std::string describe(const Case& drawn) {
       "{} GPUs, {} a node, {} NICs, scale-up {}, fabric {}, {} nodes a leaf, oversubscription {}, "
       "tensor {} pipeline {} data {}, sequence {} zero {} scatter {} overlap {}/{} pieces {}, "
       "schedule {} chunks {}, {} microbatches, {} layers, recompute {}, tied {}, collectives {}, "
-      "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}, leaves {}, routing {}, other nodes {}",
+      "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}, leaves {}, routing {}, other nodes "
+      "{}, "
+      "{} throttle, {} flaps, jitter {}",
       drawn.cluster.gpus, c.gpus_per_node, c.nics_per_node, static_cast<int>(c.scale_up),
       static_cast<int>(c.fabric), c.nodes_per_leaf, c.oversubscription, p.tensor, p.pipeline,
       p.data, p.sequence, p.zero, p.scatter_gather, static_cast<int>(p.overlap_tensor),
@@ -257,7 +313,8 @@ std::string describe(const Case& drawn) {
       name_of(w.communication.data), fmt::join(drawn.cluster.degraded.gpus, " "),
       fmt::join(drawn.cluster.degraded.nics, " "), fmt::join(drawn.cluster.degraded.scale_up, " "),
       fmt::join(drawn.cluster.degraded.leaves, " "), static_cast<int>(c.routing),
-      fmt::join(drawn.cluster.kind_of_node, " "));
+      fmt::join(drawn.cluster.kind_of_node, " "), drawn.cluster.degraded.throttle.size(),
+      drawn.cluster.degraded.flaps.size(), drawn.cluster.degraded.jitter.spread);
 }
 
 /// What one rank does, in order: starts and ends of the activities of one name, microbatch and
@@ -377,7 +434,9 @@ TEST_P(RandomSteps, FoldedAndUnfoldedAreEqualInEveryTaskAndTheBoundIsNotBelow) {
     const Played folded = play_step(drawn, FoldMode::Exact);
     expect_equal(folded, truth);
     cases_with_folds += folded.units.size() < truth.units.size() ? 1 : 0;
-    if (drawn.workload.collectives == CollectiveMode::Stepwise) {
+    const DegradedSpec& degraded = drawn.cluster.degraded;
+    if (drawn.workload.collectives == CollectiveMode::Stepwise || !degraded.flaps.empty() ||
+        degraded.jitter.spread > 0) {
       return;  // which the coarse fold does not know
     }
     const Played bound = play_step(drawn, FoldMode::Bound);
@@ -393,12 +452,14 @@ TEST_P(RandomSteps, FoldedAndUnfoldedAreEqualInEveryTaskAndTheBoundIsNotBelow) {
 /// Max-min rates by progressive filling: all active patterns' rates grow alike; those on a link
 /// that gets full stay as they are.
 std::vector<double> max_min_rates(const StepPatterns& step, const Cluster& cluster,
-                                  const std::vector<bool>& active) {
+                                  const std::vector<bool>& active, bool flapping) {
   std::vector<double> rates(step.size(), 0);
   std::vector<bool> grows = active;
   std::vector<double> room;
   for (const LinkId link : step.links) {
-    room.push_back(cluster.topology.link(link).bandwidth.value);
+    const std::vector<Flap> flaps = cluster.flaps_of(link);
+    const double share = flapping && !flaps.empty() ? flaps.front().share : 1;
+    room.push_back(share * cluster.topology.link(link).bandwidth.value);
   }
   while (std::count(grows.begin(), grows.end(), true) > 0) {
     std::vector<double> weight(room.size(), 0);
@@ -445,8 +506,9 @@ TEST_P(RandomSteps, ImpliedLinksLimitNobody) {
       for (std::size_t i = 0; i < active.size(); ++i) {
         active[i] = draw == 0 || dice.coin();
       }
-      const std::vector<double> truth = max_min_rates(all, cluster, active);
-      const std::vector<double> rates = max_min_rates(rest, cluster, active);
+      const bool flapping = dice.coin();
+      const std::vector<double> truth = max_min_rates(all, cluster, active, flapping);
+      const std::vector<double> rates = max_min_rates(rest, cluster, active, flapping);
       for (std::size_t i = 0; i < truth.size(); ++i) {
         ASSERT_TRUE(testing::near(rates[i], truth[i])) << "pattern " << i << ", draw " << draw;
       }

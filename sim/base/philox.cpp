@@ -1,0 +1,72 @@
+#include "sim/base/philox.hpp"
+
+#include <cmath>
+#include <numbers>
+
+namespace danlu {
+namespace {
+
+constexpr int kRounds = 10;
+
+/// High and low half of a product.
+constexpr std::array<std::uint32_t, 2> multiply(std::uint32_t a, std::uint32_t b) {
+  const std::uint64_t product = std::uint64_t{a} * b;
+  return {static_cast<std::uint32_t>(product >> 32U), static_cast<std::uint32_t>(product)};
+}
+
+/// 53 bits of two words as a number in (0, 1).
+constexpr double unit(std::uint32_t high, std::uint32_t low) {
+  const std::uint64_t bits = (std::uint64_t{high} << 32U | low) >> 11U;
+  return (static_cast<double>(bits) + 0.5) * 0x1p-53;
+}
+
+/// FNV-1a, 64 bits (RFC 9923).
+struct Fnv {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+
+  void add(std::uint8_t byte) { hash = (hash ^ byte) * 0x100000001b3U; }
+  void add(std::string_view text) {
+    for (const char c : text) {
+      add(static_cast<std::uint8_t>(c));
+    }
+    add(std::uint8_t{0});
+  }
+};
+
+}  // namespace
+
+std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> x,
+                                    std::array<std::uint32_t, 2> key) {
+  for (int round = 0; round < kRounds; ++round) {
+    const auto [high0, low0] = multiply(0xD2511F53U, x[0]);
+    const auto [high1, low1] = multiply(0xCD9E8D57U, x[2]);
+    x = {high1 ^ x[1] ^ key[0], low1, high0 ^ x[3] ^ key[1], low0};
+    key[0] += 0x9E3779B9U;
+    key[1] += 0xBB67AE85U;
+  }
+  return x;
+}
+
+std::uint64_t stream_name(std::string_view owner, std::string_view what, std::uint64_t which) {
+  Fnv fnv;
+  fnv.add(owner);
+  fnv.add(what);
+  for (; which > 0; which >>= 8U) {
+    fnv.add(static_cast<std::uint8_t>(which));
+  }
+  return fnv.hash;
+}
+
+std::array<double, 2> RandomStreams::uniforms(std::uint64_t stream, std::uint32_t n) const {
+  const auto words = philox(
+      {n, static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32U), draw_},
+      {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32U)});
+  return {unit(words[0], words[1]), unit(words[2], words[3])};
+}
+
+double RandomStreams::normal(std::uint64_t stream, std::uint32_t n) const {
+  const auto [u, v] = uniforms(stream, n);  // Box and Muller
+  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
+}
+
+}  // namespace danlu

@@ -1,0 +1,232 @@
+#include "sim/scenario/load_degraded.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "sim/base/text.hpp"
+#include "sim/scenario/getter.hpp"
+
+namespace danlu {
+namespace {
+
+class StepFaultsReader {
+ public:
+  StepFaultsReader(const Values& values, const Workload& workload, ClusterSpec& cluster,
+                   std::vector<Problem>& problems)
+      : values_(values),
+        get_(values, scenario_keys()),
+        workload_(workload),
+        cluster_(cluster),
+        problems_(problems) {}
+
+  void read() {
+    for (const std::string& range : values_.names("degraded.throttle")) {
+      read_throttle(range);
+    }
+    read_jitter();
+    for (std::size_t i = 0; i < values_.names("degraded.flaps").size(); ++i) {
+      read_flap(fmt::format("degraded.flaps.{}", i));
+    }
+    check_overlaps();
+    check_modes();
+    check_draws();
+  }
+
+ private:
+  DegradedSpec& damage() { return cluster_.degraded; }
+  void add(std::string_view path, std::string message, std::string hint = "") {
+    problems_.push_back(values_.problem(path, std::move(message), std::move(hint)));
+  }
+  /// Whether all of a section's keys are there.
+  template <std::size_t count>
+  bool has_all(const std::string& section, const std::array<const char*, count>& keys,
+               const std::string& hint) {
+    bool all = true;
+    for (const char* key : keys) {
+      const std::string path = fmt::format("{}.{}", section, key);
+      if (values_.misses(path)) {
+        add(section, fmt::format("missing key '{}'", path), hint);
+      }
+      all = all && values_.has(path);
+    }
+    return all;
+  }
+  /// Whether the cluster has a part of this number.
+  bool exists(std::string_view path, std::string_view what, int number, int count) {
+    if (number >= count) {
+      add(path, fmt::format("there is no {} {}: the cluster has 0 to {}", what, number, count - 1));
+    }
+    return number < count;
+  }
+
+  void read_throttle(const std::string& name) {
+    const std::string path = "degraded.throttle." + name;
+    const std::optional<NumberRange> range = parse_range(name);
+    if (!range) {
+      add(path,
+          fmt::format("a key of 'degraded.throttle' must be a whole number or a range, found '{}'",
+                      shown(name)),
+          "GPUs count from 0: 3, or 4-7 for 4, 5, 6 and 7");
+      return;
+    }
+    const bool complete = has_all(path, std::array{"slowdown", "period", "share"},
+                                  "for example {slowdown: 1.4, period: 10 s, share: 0.3}");
+    if (!exists(path, "GPU", range->last, cluster_.gpus) || !complete) {
+      return;
+    }
+    const Throttle throttle{.slowdown = values_.at(path + ".slowdown").number,
+                            .period = {values_.at(path + ".period").number},
+                            .share = values_.at(path + ".share").number,
+                            .phase = get_.number(path + ".phase")};
+    for (int gpu = range->first; gpu <= range->last; ++gpu) {
+      if (!damage().throttle.try_emplace(gpu, throttle).second) {
+        add(path, fmt::format("GPU {} stands in two ranges", gpu));
+        return;
+      }
+    }
+  }
+
+  void read_jitter() {
+    if (!values_.has_below("degraded.jitter.") ||
+        !has_all("degraded.jitter", std::array{"spread"}, "for example spread: 0.05")) {
+      return;
+    }
+    Jitter& jitter = damage().jitter;
+    jitter.spread = values_.at("degraded.jitter.spread").number;
+    jitter.seed = static_cast<std::uint64_t>(get_.number("degraded.jitter.seed"));
+    const std::string gpus =
+        values_.has("degraded.jitter.gpus") ? values_.at("degraded.jitter.gpus").text : "all";
+    if (gpus == "all") {
+      return;
+    }
+    for (std::string_view part : split(gpus, ',')) {
+      part.remove_prefix(std::min(part.find_first_not_of(' '), part.size()));
+      part.remove_suffix(part.size() - std::min(part.find_last_not_of(' ') + 1, part.size()));
+      const std::optional<NumberRange> range = parse_range(part);
+      if (!range) {
+        add("degraded.jitter.gpus",
+            fmt::format("'degraded.jitter.gpus' must be all, or GPUs and ranges of them, found "
+                        "'{}'",
+                        shown(gpus)),
+            "for example 0-7, 12");
+        return;
+      }
+      int& last = jitter.gpus.try_emplace(range->first, range->last).first->second;
+      last = std::max(last, range->last);
+      if (!exists("degraded.jitter.gpus", "GPU", range->last, cluster_.gpus)) {
+        return;
+      }
+    }
+  }
+
+  void read_flap(const std::string& path) {
+    const bool nic = values_.has(path + ".nic");
+    const bool scale_up = values_.has(path + ".scale_up");
+    if (nic == scale_up) {
+      if (nic || (values_.misses(path + ".nic") && values_.misses(path + ".scale_up"))) {
+        add(path,
+            nic ? "a flap is of one link, found both nic and scale_up"
+                : "a flap needs the link that it is of",
+            "nic: the number of a NIC, or scale_up: that of a GPU");
+      }
+      return;
+    }
+    const std::string part = path + (nic ? ".nic" : ".scale_up");
+    const bool complete =
+        has_all(path, std::array{"at", "for"}, "for example {nic: 5, at: 1.2 s, for: 0.5 s}");
+    const int number = get_.count(part);
+    const int count = nic ? cluster_.nodes() * cluster_.topology.nics_per_node : cluster_.gpus;
+    if (!exists(part, nic ? "NIC" : "GPU", number, count) || !complete) {
+      return;
+    }
+    const auto dead = damage().nics.find(number);
+    if (nic && dead != damage().nics.end() && dead->second == 0) {
+      add(part, fmt::format("NIC {} is dead, so it cannot flap", number),
+          "take it out of degraded.nics, or leave the flap out");
+      return;
+    }
+    check_share(path + ".share");
+    damage().flaps.push_back({.part = nic ? Flap::Part::Nic : Flap::Part::ScaleUp,
+                              .number = number,
+                              .at = {values_.at(path + ".at").number},
+                              .length = {values_.at(path + ".for").number},
+                              .share = get_.number(path + ".share")});
+    paths_.push_back(path);
+  }
+  void check_share(const std::string& path) {
+    constexpr double kLeast = 0.001;  // as of parts that stay slow: a step ends
+    if (values_.has(path) && values_.at(path).number > 0 && values_.at(path).number < kLeast) {
+      add(path, fmt::format("a share of a flap must be 0 or lie between {} and 1", kLeast),
+          "0 is down");
+    }
+  }
+
+  void check_overlaps() {
+    const std::vector<Flap>& flaps = damage().flaps;
+    for (std::size_t second = 0; second < flaps.size(); ++second) {
+      for (std::size_t first = 0; first < second; ++first) {
+        const Flap& a = flaps[first];
+        const Flap& b = flaps[second];
+        if (a.part == b.part && a.number == b.number && a.at < b.at + b.length &&
+            b.at < a.at + a.length) {
+          add(paths_[second],
+              fmt::format("two flaps of one link overlap: {} is already away from {} to {}",
+                          a.part_name(), to_text(a.at), to_text(a.at + a.length)),
+              "make one of them, or let the second begin when the first is over");
+          return;
+        }
+      }
+    }
+  }
+
+  /// Where durations are taken as known, nothing can come and go.
+  void check_modes() {
+    const auto add_relation = [&](std::vector<std::string> keys, std::string message,
+                                  std::string hint) {
+      problems_.push_back(values_.relation_problem(keys, std::move(message), std::move(hint)));
+    };
+    if (!damage().flaps.empty() && workload_.collectives == CollectiveMode::Formula) {
+      add_relation({"collectives", "degraded.flaps"},
+                   "collectives: formula takes the time of a communication as known, so links "
+                   "cannot flap",
+                   "collectives: steady plays flaps");
+    }
+    if (workload_.fold == FoldMode::Bound && !damage().flaps.empty()) {
+      add_relation({"fold", "degraded.flaps"},
+                   "fold: bound takes the time of a communication as known, so links cannot flap",
+                   "fold: exact plays flaps");
+    }
+    if (workload_.fold == FoldMode::Bound && damage().jitter.spread > 0) {
+      add_relation({"fold", "degraded.jitter"},
+                   "fold: bound has no bound for kernels that jitter, since chance has none",
+                   "fold: exact plays jitter");
+    }
+  }
+
+  void check_draws() {
+    damage().draws = get_.count("degraded.draws");
+    if (damage().draws > 1 && damage().throttle.empty() && damage().jitter.spread == 0 &&
+        !values_.has_below("degraded.throttle.")) {
+      add("degraded.draws", "'degraded.draws' has no effect: nothing in the step is up to chance",
+          "throttle and jitter are; leave draws out, or give one of them");
+    }
+  }
+
+  const Values& values_;
+  Getter get_;
+  const Workload& workload_;
+  ClusterSpec& cluster_;
+  std::vector<Problem>& problems_;
+  std::vector<std::string> paths_;  // by flap
+};
+
+}  // namespace
+
+void read_step_faults(const Values& values, const Workload& workload, ClusterSpec& cluster,
+                      std::vector<Problem>& problems) {
+  StepFaultsReader(values, workload, cluster, problems).read();
+}
+
+}  // namespace danlu
