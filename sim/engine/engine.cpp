@@ -55,6 +55,7 @@ class Player {
     sg4::Activity::on_completion_cb([this](const sg4::Activity& activity) { arrived(activity); });
     for (const CapacityChange& change : graph_.changes) {
       simgrid::kernel::timer::Timer::set(change.time.value, [this, &change] {
+        capacities_[static_cast<std::size_t>(change.link)].now = change.capacity.value;
         links_[static_cast<std::size_t>(change.link)]->set_bandwidth(change.capacity.value);
       });
     }
@@ -70,6 +71,12 @@ class Player {
   }
 
  private:
+  /// Of a link: now, and the most that it ever has.
+  struct Capacity {
+    double now = 0;
+    double most = 0;
+  };
+
   void mark_dead() {
     for (std::size_t i = 0; i < graph_.tasks.size(); ++i) {
       for (const int unit : graph_.participants[i]) {
@@ -85,6 +92,12 @@ class Player {
       const double capacity = graph_.links[i].capacity.value;
       check(capacity > 0 && std::isfinite(capacity), "a link's capacity is positive");
       links_.push_back(zone_->create_link(fmt::format("l{}", i), capacity)->set_latency(0)->seal());
+      capacities_.push_back({capacity, capacity});
+    }
+    for (const CapacityChange& change : graph_.changes) {
+      check(change.time >= Seconds{}, "capacities change after the beginning");
+      double& most = capacities_[static_cast<std::size_t>(change.link)].most;
+      most = std::max(most, change.capacity.value);
     }
     for (const Channel& channel : graph_.channels) {
       ends_.push_back(add_channel(channel));
@@ -152,7 +165,20 @@ class Player {
     flow->set_data(&flows_[index(id)]);  // where it stands says whose it is
     flow->set_payload_size(static_cast<std::uint64_t>(std::ceil(task.bytes.value)));
     flow->set_source(from);
+    // SimGrid never lets a flow go faster than its links did when it began, so they are at their
+    // best for that moment.
+    set_capacities(task.channel, &Capacity::most);
     flow->set_destination(to);  // this starts it
+    set_capacities(task.channel, &Capacity::now);
+  }
+
+  void set_capacities(int channel, double Capacity::*which) {
+    for (const ChannelLoad& load : graph_.channels[static_cast<std::size_t>(channel)].loads) {
+      const auto link = static_cast<std::size_t>(load.link);
+      if (capacities_[link].now != capacities_[link].most) {
+        links_[link]->set_bandwidth(capacities_[link].*which);
+      }
+    }
   }
 
   void arrived(const sg4::Activity& activity) {
@@ -198,6 +224,7 @@ class Player {
   std::vector<sg4::CommPtr> release_;  // ended, dropped after their callback
   sg4::NetZone* zone_ = nullptr;
   std::vector<sg4::Link*> links_;
+  std::vector<Capacity> capacities_;                     // by link
   std::vector<std::pair<sg4::Host*, sg4::Host*>> ends_;  // by channel
   Timeline timeline_;
 };

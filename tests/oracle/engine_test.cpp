@@ -334,6 +334,14 @@ TEST(CapacityChanges, AWindowAtHalfSpeedCostsHalfOfTheWindow) {
   EXPECT_TRUE(near(simulate(graph).end.value, 1050));
 }
 
+// Begun at 2 s on a link that is nearly down from 1 s to 5 s: 10 GB over 1 GB/s from then on, 15 s.
+TEST(CapacityChanges, AFlowBegunOnASlowLinkSpeedsUpWithIt) {
+  TaskGraph graph = one_link(1_GBps);
+  add_flow(graph, 0, 10_GB, 2_s);
+  graph.changes = {{1_s, 0, BytesPerSecond{1e-3}}, {5_s, 0, 1_GBps}};
+  EXPECT_TRUE(near(simulate(graph).end.value, 15));
+}
+
 // Changes outside the flow's time (0 s to 10 s) do nothing, and do not make the step longer.
 TEST(CapacityChanges, AChangeAfterTheEndDoesNotCount) {
   TaskGraph graph = one_link(1_GBps);
