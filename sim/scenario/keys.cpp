@@ -272,7 +272,7 @@ void add_communication_keys(std::vector<KeyRow>& rows) {
                           auto_or(kProtocolNames), "auto",
                           fmt::format("Protocol for the collectives of {}", groups)));
   }
-  rows.push_back(quantity("communication.timeout", Dimension::Duration, 1e-3, 1e6, "600 s",
+  rows.push_back(quantity("communication.timeout", Dimension::Duration, 1e-3, 864e3, "600 s",
                           "A communication that hangs on a flapping link for longer ends the job"));
 }
 
@@ -301,7 +301,7 @@ void add_degraded_keys(std::vector<KeyRow>& rows) {
 
 /// What comes and goes within a step.
 void add_step_fault_keys(std::vector<KeyRow>& rows) {
-  constexpr double kLongest = 1e6;  // seconds
+  constexpr double kLongest = 864e3;  // seconds: 10 days
   const std::string throttle = "degraded.throttle.*.";
   const std::string flap = "degraded.flaps.#.";
   const auto time = [](std::string path, double least, std::string fallback, std::string help) {
@@ -323,7 +323,7 @@ void add_step_fault_keys(std::vector<KeyRow>& rows) {
           "Each stretch of kernels between communications takes a log-normal factor of mean 1 and "
           "this standard deviation; 0: none"),
       count("degraded.jitter.seed", 0, 1e9, "1", "Of the random factors"),
-      text("degraded.jitter.gpus", "all", "GPUs that jitter: `all`, or as in `0-7, 12`"),
+      text("degraded.jitter.gpus", "", "GPUs that jitter, as in `0-7, 12`; all if left out"),
       count(flap + "nic", 0, kMost, "", "Links that come back: of this NIC"),
       count(flap + "scale_up", 0, kMost, "", "or of this GPU inside its node"),
       time(flap + "at", 0, "required", "When it begins, from the beginning of the step"),

@@ -226,15 +226,17 @@ void add_throttles(Dice& dice, ClusterSpec& cluster) {
   }
 }
 
-/// Links that go and come back within the first tens of milliseconds, which steps take.
+/// Links that go and come back within the first milliseconds, as long as most steps here take.
 void add_flaps(Dice& dice, ClusterSpec& cluster) {
+  constexpr std::array kUnits{1e-5, 3e-5, 1e-4};
+  const double unit = kUnits[dice.below(3)];
   const auto add = [&](Flap::Part part, int number) {
-    Seconds at{1e-4 * dice.between(0, 100)};
+    Seconds at{unit * dice.between(0, 100)};
     for (int i = dice.between(1, 2); i > 0; --i) {
-      const Seconds length{1e-4 * dice.between(1, 100)};
+      const Seconds length{unit * dice.between(1, 100)};
       const double share = dice.coin() ? 0 : 0.25 * dice.between(1, 3);
       cluster.degraded.flaps.push_back({part, number, at, length, share});
-      at += length + Seconds{1e-4 * dice.between(0, 50)};
+      at += length + Seconds{unit * dice.between(0, 50)};
     }
   };
   const int nic = dice.between(0, cluster.nodes() * cluster.topology.nics_per_node - 1);

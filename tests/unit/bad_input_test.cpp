@@ -170,6 +170,9 @@ TEST(BadInput, Clusters) {
 TEST(BadInput, BrokenAndMixed) {
   check_cases("broken.txt");
 }
+TEST(BadInput, StepFaults) {
+  check_cases("step_faults.txt");
+}
 TEST(BadInput, Fabrics) {
   check_cases("fabrics.txt");
 }
