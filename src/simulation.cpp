@@ -143,17 +143,17 @@ void throw_if_hung(const std::string& what) {
   }
 }
 
-/// How long the step takes in each draw, every draw in a child of its own; `first` is known.
-DrawsReport play_draws(const Scenario& scenario, const Cluster& cluster, const StepPlan& plan,
+/// How long the step takes in each draw; `first` is known. Every other draw is played in a child,
+/// which draws in its own copy of `plan`.
+DrawsReport play_draws(const Scenario& scenario, const Cluster& cluster, StepPlan& plan,
                        Seconds first, const CommonOptions& common) {
   const DegradedSpec& degraded = scenario.cluster.degraded;
   const auto processors = static_cast<int>(std::thread::hardware_concurrency());
   const std::vector<ChildResult> children =
       run_in_children(static_cast<std::size_t>(degraded.draws) - 1, processors, [&](std::size_t i) {
-        StepPlan drawn = plan;
-        draw_step(drawn, degraded, static_cast<int>(i) + 1);
-        const Timeline timeline = simulate(drawn.graph, {.simgrid_log = common.simgrid_log});
-        const std::string hung = what_hung(scenario, cluster, drawn, timeline);
+        draw_step(plan, degraded, static_cast<int>(i) + 1);
+        const Timeline timeline = simulate(plan.graph, {.simgrid_log = common.simgrid_log});
+        const std::string hung = what_hung(scenario, cluster, plan, timeline);
         return hung.empty() ? fmt::format("{}", timeline.end.value) : hung;
       });
   DrawsReport draws{{first}};
@@ -186,7 +186,8 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
   log_tasks(plan, simulation.timeline);
   simulation.report = measure(scenario.name, scenario.workload, cluster, plan, simulation.timeline);
   if (draws > 1) {
-    simulation.report.draws = play_draws(scenario, cluster, plan, simulation.timeline.end, common);
+    simulation.report.draws =
+        play_draws(scenario, cluster, simulation.plan, simulation.timeline.end, common);
   }
   simulation.scenario = std::move(scenario);
   if (simulation.scenario.faults) {

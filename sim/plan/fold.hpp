@@ -20,9 +20,9 @@
 // rate x weights of the flows there, and a group has at most one flow at a time, at most of its
 // heaviest pattern's weight. Every communication of a class therefore takes its worst member's
 // latency and guaranteed rate, every stage computes each stretch of kernels as slowly as its
-// slowest kind of rank (one that throttles as if it were always hot), and each of these durations is
-// at least the true one. A task starts when
-// all that it waits for has ended; by induction along the graph nothing ends before its true time.
+// slowest kind of rank (one that throttles as if it were always hot), and each of these durations
+// is at least the true one. A task starts when all that it waits for has ended; by induction along
+// the graph nothing ends before its true time.
 #pragma once
 
 #include <optional>

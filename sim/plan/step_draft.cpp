@@ -88,9 +88,10 @@ void StepDraft::add_changes() {
 }
 
 /// A pass is one task of known length if nobody can disturb its collectives, none of their links
-/// flaps, and its ranks are equally fast all through the step. With one class of ranks it is enough that no other class is on its links: its own
-/// members run at the same time and are counted. With several it must have its links to itself,
-/// which does not depend on how finely the others are folded.
+/// flaps, and its ranks are equally fast all through the step. With one class of ranks it is enough
+/// that no other class is on its links: its own members run at the same time and are counted. With
+/// several it must have its links to itself, which does not depend on how finely the others are
+/// folded.
 bool StepDraft::can_fuse(const Cell& cell) const {
   if (w_.collectives == CollectiveMode::Stepwise && cell.tensor_group >= 0) {
     return false;

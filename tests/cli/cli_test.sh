@@ -199,6 +199,29 @@ expect_has 'and says why' 'communication.data can carry out none of the step' "$
 call run scenarios/gpt3-175b-a100.yaml --set collectives=stepwise
 expect 'too many messages to play exit 1' 1 "$code"
 expect_has 'and say what to do' 'collectives: steady' "$err"
+call run scenarios/broken/flapping-nic.yaml --set degraded.flaps.0.for='11 min'
+expect 'a link that is down for longer than the time-out exits 1' 1 "$code"
+expect_has 'and says what hung, over what' "'reduce gradients' (data group) over NIC 5" "$err"
+expect_has 'and where its cost is told' 'hint: the job ends there; the faults section' "$err"
+call run scenarios/broken/flapping-nic.yaml --set degraded.flaps.0.for='11 min' \
+  --set communication.timeout='12 min'
+expect 'a longer time-out lets it go on' 0 "$code"
+call run scenarios/gpt3-175b-a100.yaml --set degraded.jitter.spread=0.05
+expect 'too many GPUs that jitter exit 1' 1 "$code"
+expect_has 'and say what to do' 'hint: degraded.jitter.gpus' "$err"
+call run --json scenarios/learn/04-data-parallel-and-overlap.yaml --set degraded.jitter.spread=0.1 \
+  --set degraded.draws=3
+expect 'draws exit 0' 0 "$code"
+expect_has 'and are counted' '"count": 3,' "$out"
+expect_has 'with their mean' '"mean_s": ' "$out"
+expect_has 'and who jitters' '"jitter": 0.1,' "$out"
+draws=$(grep -v wall_s <<<"$out")
+call run --json scenarios/learn/04-data-parallel-and-overlap.yaml --set degraded.jitter.spread=0.1 \
+  --set degraded.draws=3 --set fold=off
+expect 'chance does not depend on the fold' "$(grep -A3 '"steps_s"' <<<"$draws")" \
+  "$(grep -A3 '"steps_s"' <<<"$out")"
+call run --json "$scenario"
+expect_has 'no draws are null' '"draws": null' "$out"
 call run --crosscheck "$scenario" "$selective"
 expect 'a crosscheck of two files exits 2' 2 "$code"
 

@@ -52,8 +52,9 @@ void expect_partition(const Report& report) {
 // ---- throttling
 
 // Twice as slow for the first 3 s of every 10 s. From 0 s on, 1 s of work takes 2 s; 1.5 s take the
-// whole hot stretch of 3 s; 2 s take 0.5 s more. From 2 s on, 1 s of work does 0.5 s in the last hot
-// second and 0.5 s in the cool: 1.5 s. From 9 s on, 2 s of work do 1 s cool, then 1 s hot: 3 s.
+// whole hot stretch of 3 s; 2 s take 0.5 s more. From 2 s on, of 1 s of work 0.5 s are done in the
+// last hot second, and 0.5 s in the cool: 1.5 s. From 9 s on, 2 s of work do 1 s cool, then 1 s hot:
+// 3 s.
 TEST(Throttle, EndsWhenTheIntegralOfItsSpeedIsTheWork) {
   const Throttle throttle{.slowdown = 2, .period = 10_s, .share = 0.3};
   EXPECT_TRUE(near(throttle.time(0_s, 1_s).value, 2));
@@ -71,8 +72,8 @@ TEST(Throttle, BeginsWhereItsPhaseSays) {
   EXPECT_TRUE(near(throttle.time(0_s, 1_s).value, 0.5 + 0.75));
 }
 
-// A period does 3 / 2 + 7 = 8.5 s of work: 8500 s of work take 1000 periods wherever they begin, and
-// 1 s more takes what is hot or cool there.
+// A period does 3 / 2 + 7 = 8.5 s of work: 8500 s of work take 1000 periods wherever they begin,
+// and 1 s more takes what is hot or cool there.
 TEST(Throttle, WholePeriodsTakeWorkTimesPeriodOverWhatOneDoes) {
   const Throttle throttle{.slowdown = 2, .period = 10_s, .share = 0.3};
   for (const double start : {0.0, 2.0, 3.0, 9.5}) {
@@ -146,9 +147,9 @@ TEST(Throttle, MultipliesWithASlowGpu) {
   EXPECT_TRUE(near(replicas.step(), 2.1 * (passes + optimizer) + replicas.all_reduce()));
 }
 
-// The kernels of GPU 1 take longer; what they take longer counts as inefficiency, as with slow GPUs:
-// useful time stays, and the other three wait for it. By the arithmetic of TheStepWaitsForTheHotGpu
-// they wait hot (1 - 1 / s) = passes / 2 / 2.
+// The kernels of GPU 1 take longer, which counts as inefficiency, as with slow GPUs: useful time
+// stays, and the other three wait for it. By the arithmetic of TheStepWaitsForTheHotGpu they wait
+// hot (1 - 1 / s) = passes / 2 / 2.
 TEST(Throttle, TheReportNamesTheTime) {
   const auto [passes, optimizer] = parts_of_replica();
   const Throttle throttle{.slowdown = 2, .period = {100 * passes}, .share = 0.005};
@@ -165,7 +166,7 @@ TEST(Throttle, TheReportNamesTheTime) {
   EXPECT_TRUE(near(report.speeds[1].straggler_wait.value, passes / 4));
 }
 
-// Draw i of n begins i / n of a period later in the cycle. All hot in the first quarter, a step much
+// Draw i of n begins i / n of a period later in the cycle. Hot in the first quarter, a step much
 // shorter than that: of 4 draws, one is slow.
 TEST(Throttle, DrawsGoThroughThePhases) {
   const auto [passes, optimizer] = parts_of_replica();
@@ -352,8 +353,8 @@ TEST(Flap, OnlyTheTimeThatTheFlowNeedsCounts) {
   EXPECT_TRUE(near(step(flapping.begin + 1.5 * flapping.flow, 1), flapping.healthy));
 }
 
-// T47, with NCCL's time-out of 600 s: down for 599 s the step goes on after the stall, for 601 s its
-// reduction is given up 600 s after it began.
+// T47, with NCCL's time-out of 600 s: down for 599 s the step goes on after the stall, for 601 s
+// its reduction is given up 600 s after it began.
 TEST(Flap, LongerThanTheTimeoutEndsTheJob) {
   const Flapping flapping;
   ASSERT_LT(flapping.flow, 1);
