@@ -27,7 +27,7 @@ namespace danlu {
 struct Cluster;
 struct ClusterSpec;
 
-/// No two kernels of a kind take equally long: each stretch of kernels between communications takes
+/// No two kernels of a kind take equally long: each stretch of kernels that is planned as one takes
 /// a log-normal factor of mean 1 and standard deviation `spread`.
 struct Jitter {
   double spread = 0;

@@ -390,8 +390,8 @@ Fold fold(const Workload& workload, const Cluster& cluster, const RankLayout& la
   bound.exact = cluster.spec.degraded.throttle.empty() &&
                 as_many(coarse.colours.ranks, classes.colours.ranks) &&
                 as_many(coarse.colours.patterns, classes.colours.patterns) &&
-                std::all_of(bound.groups.begin(), bound.groups.end(), [](const GroupClass& group) {
-                  return group.is_private && group.shapes.size() == 1;
+                std::all_of(bound.groups.begin(), bound.groups.end(), [&](const GroupClass& group) {
+                  return gets_what_is_guaranteed(bound, group);
                 });
   return bound;
 }

@@ -320,8 +320,8 @@ void add_step_fault_keys(std::vector<KeyRow>& rows) {
              "Part of a period that is over when the step begins; 0: a hot stretch begins"),
       number(
           "degraded.jitter.spread", 0, 1, "",
-          "Each stretch of kernels between communications takes a log-normal factor of mean 1 and "
-          "this standard deviation; 0: none"),
+          "Each stretch of kernels (norm, QKV, attention, ...) takes a log-normal factor of mean 1 "
+          "and this standard deviation; 0: none"),
       count("degraded.jitter.seed", 0, 1e9, "1", "Of the random factors"),
       text("degraded.jitter.gpus", "", "GPUs that jitter, as in `0-7, 12`; all if left out"),
       count(flap + "nic", 0, kMost, "", "Links that come back: of this NIC"),

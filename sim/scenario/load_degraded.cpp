@@ -26,8 +26,8 @@ class StepFaultsReader {
       read_throttle(range);
     }
     read_jitter();
-    for (std::size_t i = 0; i < values_.names("degraded.flaps").size(); ++i) {
-      read_flap(fmt::format("degraded.flaps.{}", i));
+    for (const std::string& number : values_.names("degraded.flaps")) {
+      read_flap("degraded.flaps." + number);
     }
     check_overlaps();
     check_modes();

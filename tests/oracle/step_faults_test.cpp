@@ -53,8 +53,8 @@ void expect_partition(const Report& report) {
 
 // Twice as slow for the first 3 s of every 10 s. From 0 s on, 1 s of work takes 2 s; 1.5 s take the
 // whole hot stretch of 3 s; 2 s take 0.5 s more. From 2 s on, of 1 s of work 0.5 s are done in the
-// last hot second, and 0.5 s in the cool: 1.5 s. From 9 s on, 2 s of work do 1 s cool, then 1 s hot:
-// 3 s.
+// last hot second, and 0.5 s in the cool: 1.5 s. From 9 s on, of 2 s of work 1 s is done cool, then
+// 1 s hot: 3 s.
 TEST(Throttle, EndsWhenTheIntegralOfItsSpeedIsTheWork) {
   const Throttle throttle{.slowdown = 2, .period = 10_s, .share = 0.3};
   EXPECT_TRUE(near(throttle.time(0_s, 1_s).value, 2));
