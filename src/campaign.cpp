@@ -65,8 +65,11 @@ void play_states(const Scenario& scenario, Seconds healthy, FaultsPlan& plan,
       cause.slowdown = slowdown;
       spdlog::info("{}: steps take {:.4f} times as long", cause.name, slowdown);
     } else {
-      plan.spec.tiers[static_cast<std::size_t>(state.tier)].slowdown = slowdown;
+      plan.file.slowdown = slowdown;
       spdlog::info("during a checkpoint's write steps take {:.4f} times as long", slowdown);
+      if (state.tier >= 0) {
+        plan.spec.tiers[static_cast<std::size_t>(state.tier)].slowdown = slowdown;
+      }
     }
   }
 }

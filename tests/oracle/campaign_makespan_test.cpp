@@ -137,10 +137,10 @@ TEST(CampaignMakespan, BestInterval) {
     for (const IntervalPoint& point : curve) {
       hours.interval = point.interval / Seconds{kHour};
       hours.work = (job.step * job.steps) / Seconds{kHour};
-      EXPECT_TRUE(agrees(point.wall, mean_makespan(hours.model(true)).value, kHour));
+      EXPECT_TRUE(agrees(point.campaign.wall, mean_makespan(hours.model(true)).value, kHour));
     }
-    EXPECT_LT(curve[1].wall.mean, curve[0].wall.mean);
-    EXPECT_LT(curve[1].wall.mean, curve[2].wall.mean);
+    EXPECT_LT(curve[1].campaign.wall.mean, curve[0].campaign.wall.mean);
+    EXPECT_LT(curve[1].campaign.wall.mean, curve[2].campaign.wall.mean);
     // Trying finds an interval as good as the formula's, to the flatness of the curve.
     spec.trials = 200;
     spec.tiers[0].interval = CheckpointTier::Interval::AutoSimulated;
