@@ -35,6 +35,7 @@ struct FaultsPlan {
   FaultsSpec spec;
   std::string name;                // of the faults file; empty: all is the scenario's own
   std::optional<Seconds> horizon;  // play so much wall time; otherwise all tokens
+  std::optional<Seconds> step;     // of the healthy job, as measured; otherwise as simulated
   CheckpointFile file;
   std::vector<SlowState> states;
   bool what_if = true;

@@ -77,6 +77,27 @@ std::vector<Seconds> between(Seconds low, Seconds high, int count) {
   return intervals;
 }
 
+/// The interval of the least cost 1 / ETTR: that of the parabola in ln tau through the best point
+/// and two on either side, by least squares, which evens out the noise of single points. (To first
+/// order the cost is 1 + a / tau + b tau, and that is even in ln tau about its least.)
+Seconds least(const std::vector<IntervalPoint>& curve) {
+  const auto best = &best_of(curve) - curve.data();
+  const Seconds interval = curve[static_cast<std::size_t>(best)].interval;
+  double slope = 0;
+  double bend = 0;
+  for (int x = -2; x <= 2; ++x) {
+    const auto at = static_cast<std::size_t>(best + x);
+    if (at >= curve.size()) {
+      return interval;
+    }
+    const double cost = 1 / curve[at].campaign.ettr.mean;
+    slope += x * cost / 10;
+    bend += (x * x - 2) * cost / 14;
+  }
+  const double x = bend > 0 ? std::clamp(-slope / (2 * bend), -1.0, 1.0) : 0;
+  return interval * std::pow(2.0, x / 2);
+}
+
 }  // namespace
 
 Seconds interval_of(const CheckpointTier& tier, Seconds step, bool whole_steps) {
@@ -101,11 +122,7 @@ FaultsSpec with_intervals(const CampaignJob& job, FaultsSpec faults, int threads
     if (asked.tiers[i].interval == Interval::AutoSimulated &&
         faults.tiers[i].interval == Interval::Time) {
       const int tier = static_cast<int>(i);
-      const Seconds near =
-          best_of(curve_around(job, faults, tier, faults.tiers[i].time, threads)).interval;
-      faults.tiers[i].time =
-          best_of(interval_curve(job, faults, tier, between(near / 1.4, near * 1.4, 9), threads))
-              .interval;
+      faults.tiers[i].time = least(curve_around(job, faults, tier, faults.tiers[i].time, threads));
     }
   }
   return faults;

@@ -251,7 +251,9 @@ CampaignStudy study(const CampaignJob& job, FaultsPlan plan, int threads) {
   };
   if (result.interval) {
     const auto points = compare_intervals(job, spec, *result.interval, threads);
-    if (!points.empty() && is_chosen(result.plan.spec.tiers.back())) {
+    if (!points.empty() && best_of(points).campaign.ettr.mean <= result.campaign.ettr.mean) {
+      result.interval->best = result.interval->used;  // between two points of the curve
+    } else if (!points.empty() && is_chosen(result.plan.spec.tiers.back())) {
       compare("best checkpoint interval", best_of(points).campaign);
     }
   }

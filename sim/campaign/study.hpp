@@ -37,7 +37,7 @@ struct IntervalTrial {
 struct IntervalStudy {
   Seconds used;
   std::optional<Seconds> formula;    // none: nothing fails, or saves cost nothing
-  Seconds best;                      // of the curve
+  Seconds best;                      // of the curve, and of what was used
   std::vector<IntervalTrial> curve;  // see curve_around
 };
 

@@ -130,6 +130,7 @@ Json faults_json(const FaultsReport& faults) {
           {"failures_distribution", statistic_json(campaign.failures)},
           {"wall_time_s", statistic_json(campaign.wall)},
           {"fault_free_s", faults.fault_free.value},
+          {"step_s", study.job.step.value},
           {"steps", campaign.steps},
           {"time_s", parts_json(campaign.time, true)},
           {"lost_s", parts_json(campaign.time, false)},

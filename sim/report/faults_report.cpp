@@ -32,6 +32,10 @@ void add_outcome(const FaultsReport& faults, Page& page) {
   page.line("  {:<22} {:>12}   {}", whole ? "the run takes" : "played",
             days(Seconds{campaign.wall.mean}),
             whole ? spread(campaign.wall, kDay, " days") : "of wall time");
+  if (faults.study.plan.step) {
+    page.line("  {:<22} {:>12}   as given, not as simulated", "step",
+              fmt::format("{:.4g} s", faults.study.job.step.value));
+  }
   page.line("  {:<22} {:>12}   the same steps, nothing failing and nothing saved", "without faults",
             days(faults.fault_free));
   page.line("  {:<22} {:>12}   {}", "ETTR", percent(campaign.ettr.mean),

@@ -85,6 +85,9 @@ class PlanReader {
     FaultsPlan plan{.name = values_.has("name") ? values_.at("name").text : ""};
     plan.what_if = get_.number("what_if") != 0;
     read_budget(plan);
+    if (has("step")) {
+      plan.step = seconds("step");
+    }
     FaultsSpec& spec = plan.spec;
     spec.trials = get_.count("trials");
     spec.seed = static_cast<std::uint64_t>(get_.number("seed"));
