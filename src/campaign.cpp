@@ -65,8 +65,11 @@ void play_states(const Scenario& scenario, Seconds healthy, FaultsPlan& plan,
       cause.slowdown = slowdown;
       spdlog::info("{}: steps take {:.4f} times as long", cause.name, slowdown);
     } else {
-      plan.spec.tiers[static_cast<std::size_t>(state.tier)].slowdown = slowdown;
+      plan.file.slowdown = slowdown;
       spdlog::info("during a checkpoint's write steps take {:.4f} times as long", slowdown);
+      if (state.tier >= 0) {
+        plan.spec.tiers[static_cast<std::size_t>(state.tier)].slowdown = slowdown;
+      }
     }
   }
 }
@@ -105,15 +108,19 @@ std::vector<Seconds> play_shrunk(const Scenario& scenario, Seconds healthy, cons
 FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
                            const CommonOptions& common) {
   FaultsPlan plan = *scenario.faults;
-  const Seconds step = to_nanoseconds(healthy.step.time);
+  const Seconds simulated = to_nanoseconds(healthy.step.time);
+  const Seconds step = plan.step.value_or(simulated);
   const double mfu = healthy.step.mfu * (healthy.step.time / step);
-  play_states(scenario, step, plan, common);
+  play_states(scenario, simulated, plan, common);
   const TopologySpec& topology = scenario.cluster.topology;
   CampaignJob job{.gpus_per_node = std::min(topology.gpus_per_node, scenario.cluster.gpus),
                   .replicas = scenario.workload.parallelism.data,
                   .step = step};
   job.nodes = (scenario.cluster.gpus + job.gpus_per_node - 1) / job.gpus_per_node;
-  job.shrunk_step = play_shrunk(scenario, step, plan, common);
+  job.shrunk_step = play_shrunk(scenario, simulated, plan, common);
+  for (Seconds& shrunk : job.shrunk_step) {
+    shrunk = shrunk * (step / simulated);
+  }
   if (plan.horizon) {
     job.horizon = *plan.horizon;
     job.steps = std::ceil(*plan.horizon / step) + 1;  // more than can be done by then

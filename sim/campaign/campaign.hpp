@@ -105,12 +105,12 @@ struct CampaignTrial {
   bool finished = false;  // all steps done; false: stopped by the horizon
   bool gave_up = false;   // no end in sight: kMostFailures, or kMostTimes the time without faults
   Seconds wall;
-  CampaignTime time;        // adds up to `wall`
-  CampaignTime gpu_time;    // GPU-seconds; adds up to wall x (nodes + spares) x GPUs of a node
-  double steps = 0;         // useful ones
-  int checkpoints = 0;      // saves that could have been used
-  int failures = 0;         // faults that stopped the job, or a replica
-  std::vector<int> faults;  // by cause: those that struck
+  CampaignTime time;             // adds up to `wall`
+  CampaignTime gpu_time;         // GPU-seconds; adds up to wall x (nodes + spares) x GPUs of a node
+  double steps = 0;              // useful ones
+  std::vector<int> checkpoints;  // by tier: saves that could have been used
+  int failures = 0;              // faults that stopped the job, or a replica
+  std::vector<int> faults;       // by cause: those that struck
   std::vector<CampaignTime> lost;     // by cause: what its faults cost (not checkpoints)
   std::vector<CampaignEvent> events;  // only if asked for
 
@@ -131,15 +131,19 @@ struct Campaign {
   int finished = 0;
   int gave_up = 0;
   CampaignStatistic wall;  // seconds
+  /// Quantiles are of the trials' own; the mean is useful time over all time, of all trials
+  /// together, and its error that of a ratio (deviations of useful - mean x wall).
   CampaignStatistic ettr;
-  CampaignStatistic failures;  // all that stopped the job
-  CampaignTime time;           // mean
-  CampaignTime gpu_time;       // mean
-  double steps = 0;            // mean
-  double checkpoints = 0;      // mean
+  CampaignStatistic failures;       // all that stopped the job
+  CampaignTime time;                // mean
+  CampaignTime gpu_time;            // mean
+  double steps = 0;                 // mean
+  std::vector<double> checkpoints;  // mean, by tier
   std::vector<CampaignStatistic> faults_by_cause;
   std::vector<CampaignTime> lost_by_cause;  // mean
   std::vector<CheckpointTier> tiers;        // with the intervals that were used
+  std::vector<Seconds> useful_by_trial;     // with wall_by_trial, to compare trial by trial
+  std::vector<Seconds> wall_by_trial;
 };
 
 /// What is wrong with the request: path of the key in FaultsSpec ("tiers[0].blocking") and why.
@@ -149,8 +153,13 @@ struct FaultsProblem {
 };
 std::vector<FaultsProblem> faults_problems(const CampaignJob& job, const FaultsSpec& faults);
 
-/// The request with every `auto` interval replaced by Interval::Time.
-FaultsSpec with_intervals(const CampaignJob& job, FaultsSpec faults);
+/// The request with every `auto` interval replaced by Interval::Time, or Never where nothing falls
+/// back to the tier.
+FaultsSpec with_intervals(const CampaignJob& job, FaultsSpec faults, int threads = 0);
+
+/// The interval of a tier in useful work, in whole steps where the semantics want them; kNever for
+/// none. Not for `auto`.
+Seconds interval_of(const CheckpointTier& tier, Seconds step, bool whole_steps);
 
 /// Trial number `trial`, from 0; depends on nothing but its arguments.
 CampaignTrial run_trial(const CampaignJob& job, const FaultsSpec& faults, int trial,
@@ -159,14 +168,20 @@ CampaignTrial run_trial(const CampaignJob& job, const FaultsSpec& faults, int tr
 /// All trials; `threads` 0 uses every core. The result does not depend on it.
 Campaign run_campaign(const CampaignJob& job, const FaultsSpec& faults, int threads = 0);
 
-/// ETTR against the interval of tier `tier`, all else equal and on the same random numbers.
+/// The campaign with another interval of one tier.
 struct IntervalPoint {
-  Seconds interval;
-  CampaignStatistic ettr;
-  CampaignStatistic wall;
+  Seconds interval;  // that was used: whole steps where the semantics want them
+  Campaign campaign;
 };
+/// Points for the intervals of tier `tier`, all else equal and on the same random numbers.
 std::vector<IntervalPoint> interval_curve(const CampaignJob& job, const FaultsSpec& faults,
                                           int tier, const std::vector<Seconds>& intervals,
                                           int threads = 0);
+/// Points from a quarter to four times `centre`, each the square root of two from the next, and
+/// further as long as the best is at an end; equal ones once, from short to long.
+std::vector<IntervalPoint> curve_around(const CampaignJob& job, const FaultsSpec& faults, int tier,
+                                        Seconds centre, int threads = 0);
+/// The point of the best ETTR, the first of several.
+const IntervalPoint& best_of(const std::vector<IntervalPoint>& curve);
 
 }  // namespace danlu

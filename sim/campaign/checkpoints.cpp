@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/campaign/campaign.hpp"
+
 namespace danlu {
 namespace {
 
@@ -10,18 +12,12 @@ constexpr double kOnGrid = 1e-6;  // intervals: so near to a grid point is on it
 
 }  // namespace
 
-Seconds interval_of(const CheckpointTier& tier, Seconds step, bool whole_steps) {
-  const Seconds asked = tier.interval == CheckpointTier::Interval::Never   ? kNever
-                        : tier.interval == CheckpointTier::Interval::Steps ? step * tier.steps
-                                                                           : tier.time;
-  if (!whole_steps || asked == kNever) {
-    return asked;
-  }
-  return step * std::max(1.0, std::round(asked / step));
-}
-
-CheckpointBook::CheckpointBook(const FaultsSpec& spec, Seconds step)
-    : tiers_(spec.tiers), due_(spec.tiers.size(), kNever), saves_(spec.tiers.size()) {
+CheckpointBook::CheckpointBook(const FaultsSpec& spec, Seconds step, Seconds total)
+    : tiers_(spec.tiers),
+      total_(total),
+      due_(spec.tiers.size(), kNever),
+      saves_(spec.tiers.size()),
+      counts_(spec.tiers.size()) {
   for (const CheckpointTier& tier : tiers_) {
     interval_.push_back(interval_of(tier, step, spec.semantics.whole_steps));
     slows_ = slows_ || tier.slowdown > 1;
@@ -37,6 +33,9 @@ void CheckpointBook::plan_after(Seconds work) {
   for (std::size_t i = 0; i < tiers_.size(); ++i) {
     if (interval_[i] < kNever) {
       due_[i] = interval_[i] * (std::floor(work / interval_[i] + kOnGrid) + 1);
+      if (std::abs((due_[i] - total_) / interval_[i]) < kOnGrid) {
+        due_[i] = total_;  // k intervals of n steps are k n steps, but not to the last bit
+      }
       next_due_ = std::min(next_due_, due_[i]);
     }
   }
@@ -45,13 +44,19 @@ void CheckpointBook::plan_after(Seconds work) {
 void CheckpointBook::add(const Save& save) {
   auto& saves = saves_[static_cast<std::size_t>(save.tier)];
   saves.push_back(save);
-  ++count_;
-  const int kept = tiers_[static_cast<std::size_t>(save.tier)].keep;
+  ++counts_[static_cast<std::size_t>(save.tier)];
+  trim(save.tier, save.taken);
+}
+
+/// Drops what is usable but kept no longer, or what no failure can fall back to.
+void CheckpointBook::trim(int tier, Seconds now) {
+  auto& saves = saves_[static_cast<std::size_t>(tier)];
+  const int kept = tiers_[static_cast<std::size_t>(tier)].keep;
   if (kept == 0 && all_count_) {
     return;
   }
-  const auto usable = std::count_if(saves.begin(), saves.end(),
-                                    [&](const Save& old) { return old.usable <= save.taken; });
+  const auto usable =
+      std::count_if(saves.begin(), saves.end(), [&](const Save& old) { return old.usable <= now; });
   const auto surplus = usable - (all_count_ ? kept : 1);
   if (surplus > 0) {
     saves.erase(saves.begin(), saves.begin() + surplus);
@@ -93,10 +98,11 @@ Seconds CheckpointBook::next_persisted(Seconds now) const {
 // Saves of a tier are taken and become usable in the order in which they stand.
 
 void CheckpointBook::drop_unfinished(Seconds now) {
-  for (auto& saves : saves_) {
-    for (; !saves.empty() && saves.back().usable > now; --count_) {
-      saves.pop_back();
+  for (std::size_t i = 0; i < saves_.size(); ++i) {
+    for (; !saves_[i].empty() && saves_[i].back().usable > now; --counts_[i]) {
+      saves_[i].pop_back();
     }
+    trim(static_cast<int>(i), now);
   }
 }
 

@@ -22,7 +22,8 @@ struct Save {
 
 class CheckpointBook {
  public:
-  CheckpointBook(const FaultsSpec& spec, Seconds step);
+  /// `total` is the useful work of the whole run: what is due near its end is due at its end.
+  CheckpointBook(const FaultsSpec& spec, Seconds step, Seconds total);
 
   /// Useful work at which the next save begins; kNever without any.
   Seconds next_due() const { return next_due_; }
@@ -31,8 +32,8 @@ class CheckpointBook {
   void plan_after(Seconds work);
 
   void add(const Save& save);
-  /// Saves that have become usable or are on their way.
-  int count() const { return count_; }
+  /// Saves by tier that have become usable or are on their way.
+  const std::vector<int>& counts() const { return counts_; }
   /// When the tier can start one more save.
   Seconds free_at(int tier, Seconds now) const;
   /// When the newest save of the tier can be used.
@@ -42,7 +43,8 @@ class CheckpointBook {
   double slowdown(Seconds now) const;
   Seconds next_persisted(Seconds now) const;
 
-  /// A failure: what still persists is lost; then what the failure destroyed, and what it tainted.
+  /// A failure: what still persists is lost, what is kept no longer is gone; then what the failure
+  /// destroyed, and what it tainted.
   void drop_unfinished(Seconds now);
   void lose(int tier) { saves_[static_cast<std::size_t>(tier)].clear(); }
   void forget_after(Seconds tainted);
@@ -50,17 +52,17 @@ class CheckpointBook {
   Save newest(Seconds now) const;
 
  private:
+  void trim(int tier, Seconds now);
+
   const std::vector<CheckpointTier>& tiers_;
+  Seconds total_;
   std::vector<Seconds> interval_;
   std::vector<Seconds> due_;
   Seconds next_due_ = kNever;
   std::vector<std::vector<Save>> saves_;  // by tier, in the order of time
   bool all_count_ = false;                // some fault may reach back to older saves
   bool slows_ = false;
-  int count_ = 0;
+  std::vector<int> counts_;
 };
-
-/// The interval of a tier in useful work; kNever for none.
-Seconds interval_of(const CheckpointTier& tier, Seconds step, bool whole_steps);
 
 }  // namespace danlu

@@ -23,7 +23,8 @@ FaultSource::FaultSource(const FaultsSpec& spec, const Dice& dice)
   for (std::size_t i = 0; i < clocks_.size(); ++i) {
     const Arrivals& arrivals = spec.causes[i].arrivals;
     const int cause = static_cast<int>(i);
-    clocks_[i].on_calendar = arrivals.kind == Arrivals::Kind::Periodic;
+    clocks_[i].on_calendar = arrivals.kind == Arrivals::Kind::Periodic ||
+                             spec.causes[i].effect == FaultCause::Effect::Planned;
     if (arrivals.kind == Arrivals::Kind::Weibull && arrivals.clock == Arrivals::Clock::Component) {
       for (int c = 0; c < static_cast<int>(spec.causes[i].count); ++c) {
         clocks_[i].components.push(renewed(cause, c, 0, {}));
@@ -105,8 +106,12 @@ Fault FaultSource::take() {
   return fault;
 }
 
-void FaultSource::pause(Seconds length) {
-  paused_ += length;
+void FaultSource::pause(Seconds length, const Sheltered& sheltered) {
+  for (std::size_t i = 0; i < clocks_.size(); ++i) {
+    if (!clocks_[i].on_calendar && sheltered[static_cast<std::size_t>(spec_.causes[i].effect)]) {
+      clocks_[i].paused += length;
+    }
+  }
   find_next();
 }
 
@@ -115,7 +120,7 @@ void FaultSource::job_started(Seconds now) {
     const Arrivals& arrivals = spec_.causes[i].arrivals;
     if (arrivals.kind == Arrivals::Kind::Weibull && arrivals.clock == Arrivals::Clock::Job) {
       ++clocks_[i].number;
-      clocks_[i].next = now - paused_ + gap(static_cast<int>(i), clocks_[i].number);
+      clocks_[i].next = now - clocks_[i].paused + gap(static_cast<int>(i), clocks_[i].number);
     }
   }
   find_next();
@@ -128,7 +133,7 @@ void FaultSource::find_next() {
     next_at_ = spec_.events[static_cast<std::size_t>(events_[events_taken_])].at;
   }
   for (std::size_t i = 0; i < clocks_.size(); ++i) {
-    const Seconds at = clocks_[i].on_calendar ? clocks_[i].next : clocks_[i].next + paused_;
+    const Seconds at = clocks_[i].next + clocks_[i].paused;
     if (at < next_at_) {
       next_at_ = at;
       next_cause_ = static_cast<int>(i);

@@ -2,13 +2,14 @@
 // whatever is random about it is drawn by that number.
 //
 // A random clock runs only while its fault could strike: not while the job waits for a node, nor,
-// under the semantics that shelter a restart, while it restarts. Listed and periodic faults come at
-// their time on the calendar:
+// under the semantics that shelter a restart, while it restarts; what corrupts numbers needs a job
+// that computes. Listed, periodic and planned ones come at their time on the calendar:
 //
 //   calendar   train ---- | detection | restart | train -------- X
 //   clock      0 -------> |  (stands still)     | -------------> X
 #pragma once
 
+#include <array>
 #include <queue>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct Fault {
   Seconds end() const { return at + window; }
 };
 
+/// Which effects cannot strike, by FaultCause::Effect.
+using Sheltered = std::array<bool, FaultCause::kEffectNames.size()>;
+
 /// The faults of one trial in the order of time.
 class FaultSource {
  public:
@@ -35,8 +39,8 @@ class FaultSource {
   /// When the next fault comes; kNever if none does.
   Seconds next() const { return next_at_; }
   Fault take();
-  /// Random clocks stand still for so long.
-  void pause(Seconds length);
+  /// Random clocks of what cannot strike stand still for so long; negative takes it back.
+  void pause(Seconds length, const Sheltered& sheltered);
   /// The job trains again: clocks that belong to the job start afresh.
   void job_started(Seconds now);
 
@@ -48,8 +52,9 @@ class FaultSource {
     bool operator>(const Arrival& other) const { return at > other.at; }
   };
   struct Clock {
-    bool on_calendar = false;
-    Seconds next = kNever;
+    bool on_calendar = false;  // never pauses
+    Seconds next = kNever;     // on the clock
+    Seconds paused;
     std::uint32_t number = 0;
     // Clock::Component: the next fault of each, the earliest on top.
     std::priority_queue<Arrival, std::vector<Arrival>, std::greater<>> components;
@@ -66,7 +71,6 @@ class FaultSource {
   std::vector<Clock> clocks_;  // by cause
   std::vector<int> events_;    // spec_.events by time
   std::size_t events_taken_ = 0;
-  Seconds paused_;
   Seconds next_at_ = kNever;
   int next_cause_ = -1;  // -1: a listed one
 };

@@ -13,8 +13,8 @@ namespace danlu {
 /// A state in which steps take longer: its slowdown is the time of its step over that of the
 /// healthy one.
 struct SlowState {
-  int cause = -1;       // whose slowdown it is; -1: that of tier 0 or later, while a save persists
-  int tier = -1;        // of the save
+  int cause = -1;       // whose slowdown it is; -1: that of a write beside the steps
+  int tier = -1;        // of the write; -1: saves stop training, and only a what-if asks for it
   double slow_gpu = 1;  // one GPU takes that many times as long
   double slow_nic = 1;  // the share left of one NIC
   double slow_scale_up = 1;  // the share left of one GPU's links inside its node
@@ -28,12 +28,14 @@ struct CheckpointFile {
   std::string write_limit;      // what limits it, in words
   Seconds copy;                 // to the hosts' memory, over PCIe
   std::optional<Seconds> read;  // none: the restart says how long loading takes
+  double slowdown = 1;          // of steps while a write goes on beside them
 };
 
 struct FaultsPlan {
   FaultsSpec spec;
   std::string name;                // of the faults file; empty: all is the scenario's own
   std::optional<Seconds> horizon;  // play so much wall time; otherwise all tokens
+  std::optional<Seconds> step;     // of the healthy job, as measured; otherwise as simulated
   CheckpointFile file;
   std::vector<SlowState> states;
   bool what_if = true;

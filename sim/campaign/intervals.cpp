@@ -15,12 +15,15 @@ namespace {
 
 using Interval = CheckpointTier::Interval;
 
-/// Faults of the cause that stop the job, per second.
+/// Faults of the cause that roll the job back, per second.
 double stop_rate(const CampaignJob& job, const FaultsSpec& faults, std::size_t index) {
   const FaultCause& cause = faults.causes[index];
   double stopping = 1;
-  if (cause.effect == FaultCause::Effect::Planned) {
-    return 0;
+  const bool replicas_go_on = faults.recovery.kind == RecoverySpec::Kind::Replica &&
+                              cause.effect != FaultCause::Effect::Corrupt && cause.nodes > 0 &&
+                              cause.nodes * job.replicas <= job.nodes * (job.replicas - 1);
+  if (cause.effect == FaultCause::Effect::Planned || replicas_go_on) {
+    return 0;  // nothing is rolled back
   }
   if (cause.effect == FaultCause::Effect::Degrade) {
     stopping = cause.limit < kNever ? chance_beyond(cause.window, cause.limit) : 0;
@@ -65,24 +68,49 @@ void set_by_formula(const CampaignJob& job, const FaultsSpec& faults, std::size_
   tier.time = std::max({best, through, job.step});
 }
 
-/// The point of the best mean ETTR among `count` from `low` to `high`, at equal ratios.
-Seconds best_between(const CampaignJob& job, const FaultsSpec& faults, int tier, Seconds low,
-                     Seconds high, int count) {
+/// `count` intervals at equal ratios.
+std::vector<Seconds> between(Seconds low, Seconds high, int count) {
   std::vector<Seconds> intervals;
   for (int i = 0; i < count; ++i) {
     intervals.push_back(low * std::pow(high / low, static_cast<double>(i) / (count - 1)));
   }
-  const auto curve = interval_curve(job, faults, tier, intervals);
-  return std::max_element(curve.begin(), curve.end(),
-                          [](const IntervalPoint& a, const IntervalPoint& b) {
-                            return a.ettr.mean < b.ettr.mean;
-                          })
-      ->interval;
+  return intervals;
+}
+
+/// The interval of the least cost 1 / ETTR: that of the parabola in ln tau through the best point
+/// and two on either side, by least squares, which evens out the noise of single points. (To first
+/// order the cost is 1 + a / tau + b tau, and that is even in ln tau about its least.)
+Seconds least(const std::vector<IntervalPoint>& curve) {
+  const auto best = &best_of(curve) - curve.data();
+  const Seconds interval = curve[static_cast<std::size_t>(best)].interval;
+  double slope = 0;
+  double bend = 0;
+  for (int x = -2; x <= 2; ++x) {
+    const auto at = static_cast<std::size_t>(best + x);
+    if (at >= curve.size()) {
+      return interval;
+    }
+    const double cost = 1 / curve[at].campaign.ettr.mean;
+    slope += x * cost / 10;
+    bend += (x * x - 2) * cost / 14;
+  }
+  const double x = bend > 0 ? std::clamp(-slope / (2 * bend), -1.0, 1.0) : 0;
+  return interval * std::pow(2.0, x / 2);
 }
 
 }  // namespace
 
-FaultsSpec with_intervals(const CampaignJob& job, FaultsSpec faults) {
+Seconds interval_of(const CheckpointTier& tier, Seconds step, bool whole_steps) {
+  const Seconds asked = tier.interval == CheckpointTier::Interval::Never   ? kNever
+                        : tier.interval == CheckpointTier::Interval::Steps ? step * tier.steps
+                                                                           : tier.time;
+  if (!whole_steps || asked == kNever) {
+    return asked;
+  }
+  return step * std::max(1.0, std::round(asked / step));
+}
+
+FaultsSpec with_intervals(const CampaignJob& job, FaultsSpec faults, int threads) {
   const FaultsSpec asked = faults;
   for (std::size_t i = 0; i < faults.tiers.size(); ++i) {
     const Interval interval = asked.tiers[i].interval;
@@ -94,9 +122,7 @@ FaultsSpec with_intervals(const CampaignJob& job, FaultsSpec faults) {
     if (asked.tiers[i].interval == Interval::AutoSimulated &&
         faults.tiers[i].interval == Interval::Time) {
       const int tier = static_cast<int>(i);
-      const Seconds start = faults.tiers[i].time;
-      const Seconds near = best_between(job, faults, tier, start / 4, start * 4, 9);
-      faults.tiers[i].time = best_between(job, faults, tier, near / 1.4, near * 1.4, 9);
+      faults.tiers[i].time = least(curve_around(job, faults, tier, faults.tiers[i].time, threads));
     }
   }
   return faults;
@@ -105,16 +131,48 @@ FaultsSpec with_intervals(const CampaignJob& job, FaultsSpec faults) {
 std::vector<IntervalPoint> interval_curve(const CampaignJob& job, const FaultsSpec& faults,
                                           int tier, const std::vector<Seconds>& intervals,
                                           int threads) {
-  FaultsSpec spec = with_intervals(job, faults);
+  FaultsSpec spec = with_intervals(job, faults, threads);
+  CheckpointTier& changed = spec.tiers[static_cast<std::size_t>(tier)];
   std::vector<IntervalPoint> curve;
   for (const Seconds interval : intervals) {
-    CheckpointTier& changed = spec.tiers[static_cast<std::size_t>(tier)];
     changed.interval = Interval::Time;
     changed.time = interval;
-    const Campaign campaign = run_campaign(job, spec, threads);
-    curve.push_back({interval, campaign.ettr, campaign.wall});
+    changed.time = interval_of(changed, job.step, spec.semantics.whole_steps);
+    if (curve.empty() || curve.back().interval != changed.time) {
+      curve.push_back({changed.time, run_campaign(job, spec, threads)});
+    }
   }
   return curve;
+}
+
+std::vector<IntervalPoint> curve_around(const CampaignJob& job, const FaultsSpec& faults, int tier,
+                                        Seconds centre, int threads) {
+  const double ratio = std::sqrt(2.0);
+  constexpr int kMostMore = 16;
+  const auto play = [&](const std::vector<Seconds>& intervals) {
+    return interval_curve(job, faults, tier, intervals, threads);
+  };
+  auto curve = play(between(centre / 4, centre * 4, 9));
+  for (int more = 0; more < kMostMore; ++more) {
+    const Seconds best = best_of(curve).interval;
+    const bool shortest = best == curve.front().interval;
+    if (!shortest && best != curve.back().interval) {
+      break;
+    }
+    auto next = play({shortest ? best / ratio : best * ratio});
+    if (next[0].interval == best) {
+      break;  // no shorter than a step
+    }
+    curve.insert(shortest ? curve.begin() : curve.end(), std::move(next[0]));
+  }
+  return curve;
+}
+
+const IntervalPoint& best_of(const std::vector<IntervalPoint>& curve) {
+  return *std::max_element(curve.begin(), curve.end(),
+                           [](const IntervalPoint& a, const IntervalPoint& b) {
+                             return a.campaign.ettr.mean < b.campaign.ettr.mean;
+                           });
 }
 
 }  // namespace danlu

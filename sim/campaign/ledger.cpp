@@ -19,13 +19,17 @@ void Ledger::train(Seconds length, const Pace& pace, const NodeUse& nodes) {
   const Seconds useful = length * pace.rate();
   const Seconds lost = length * (pace.shrink * (1 - pace.speed));
   trial.time[CampaignPart::Useful] += useful;
-  trial.time[CampaignPart::Shrunk] += length * (1 - pace.shrink);
+  const Seconds shrunk = length * (1 - pace.shrink);
+  trial.time[CampaignPart::Shrunk] += shrunk;
   trial.time[slow] += lost;
+  blame(pace.shrink_cause, CampaignPart::Shrunk, shrunk);
   blame(pace.slow_cause, slow, lost);
-  // Every GPU of the job works as on the healthy run, only for longer.
+  // What the GPUs of the job take longer for a step than all would, or less: shrunk.
+  const Seconds working = length * (gpus_per_node_ * nodes.working);
   trial.gpu_time[CampaignPart::Useful] += useful * job_gpus_;
+  trial.gpu_time[CampaignPart::Shrunk] += working * pace.speed - useful * job_gpus_;
   spend_gpus(nodes, slow, length);
-  trial.gpu_time[slow] -= useful * job_gpus_;
+  trial.gpu_time[slow] -= working * pace.speed;
 }
 
 void Ledger::spend(CampaignPart part, Seconds length, int cause, const NodeUse& nodes) {

@@ -9,9 +9,10 @@ namespace danlu {
 
 /// How fast the job trains, and why not faster.
 struct Pace {
-  double shrink = 1;    // by missing replicas
-  double speed = 1;     // by degraded steps and background saves; 0: stands still
-  int slow_cause = -1;  // whose degradation it is
+  double shrink = 1;      // by missing replicas
+  double speed = 1;       // by degraded steps and background saves; 0: stands still
+  int slow_cause = -1;    // whose degradation it is
+  int shrink_cause = -1;  // whose failure took the replicas
 
   double rate() const { return shrink * speed; }  // useful seconds per second
 };

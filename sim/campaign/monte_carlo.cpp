@@ -48,19 +48,27 @@ CampaignStatistic statistic(std::vector<double> values) {
 /// Sums of trials, and what is needed of each for quantiles.
 class Summary {
  public:
-  explicit Summary(std::size_t causes) : faults_(causes) { campaign_.lost_by_cause.resize(causes); }
+  explicit Summary(const FaultsSpec& spec) : faults_(spec.causes.size()) {
+    campaign_.tiers = spec.tiers;
+    campaign_.checkpoints.resize(spec.tiers.size());
+    campaign_.lost_by_cause.resize(faults_.size());
+  }
 
   void add(const CampaignTrial& trial) {
     ++campaign_.trials;
     campaign_.finished += trial.finished ? 1 : 0;
     campaign_.gave_up += trial.gave_up ? 1 : 0;
+    campaign_.wall_by_trial.push_back(trial.wall);
+    campaign_.useful_by_trial.push_back(trial.time[CampaignPart::Useful]);
     wall_.push_back(trial.wall.value);
     ettr_.push_back(trial.ettr());
     failures_.push_back(trial.failures);
     add_to(campaign_.time, trial.time);
     add_to(campaign_.gpu_time, trial.gpu_time);
     campaign_.steps += trial.steps;
-    campaign_.checkpoints += trial.checkpoints;
+    for (std::size_t i = 0; i < campaign_.checkpoints.size(); ++i) {
+      campaign_.checkpoints[i] += trial.checkpoints[i];
+    }
     for (std::size_t i = 0; i < faults_.size(); ++i) {
       faults_[i].push_back(trial.faults[i]);
       add_to(campaign_.lost_by_cause[i], trial.lost[i]);
@@ -70,10 +78,12 @@ class Summary {
   Campaign result() && {
     const double n = campaign_.trials;
     campaign_.wall = statistic(std::move(wall_));
-    campaign_.ettr = statistic(std::move(ettr_));
+    campaign_.ettr = ratio(statistic(std::move(ettr_)));
     campaign_.failures = statistic(std::move(failures_));
     campaign_.steps /= n;
-    campaign_.checkpoints /= n;
+    for (double& checkpoints : campaign_.checkpoints) {
+      checkpoints /= n;
+    }
     divide(campaign_.time, n);
     divide(campaign_.gpu_time, n);
     for (CampaignTime& lost : campaign_.lost_by_cause) {
@@ -95,6 +105,22 @@ class Summary {
     for (Seconds& part : sum.parts) {
       part = part / n;
     }
+  }
+
+  /// The mean of the ratio of all, with its error (Cochran, Sampling Techniques, 6.4).
+  CampaignStatistic ratio(CampaignStatistic ettr) const {
+    const auto n = static_cast<double>(campaign_.trials);
+    const auto& useful = campaign_.useful_by_trial;
+    const auto& wall = campaign_.wall_by_trial;
+    ettr.mean = std::accumulate(useful.begin(), useful.end(), Seconds{}) /
+                std::accumulate(wall.begin(), wall.end(), Seconds{});
+    double squares = 0;
+    for (std::size_t i = 0; i < useful.size(); ++i) {
+      const double off = (useful[i] - wall[i] * ettr.mean).value;
+      squares += off * off;
+    }
+    ettr.stderr_of_mean = n > 1 ? std::sqrt(squares / (n - 1) / n) / campaign_.wall.mean : 0;
+    return ettr;
   }
 
   Campaign campaign_;
@@ -134,9 +160,9 @@ void play(const CampaignJob& job, const FaultsSpec& faults, int first, int threa
 }  // namespace
 
 Campaign run_campaign(const CampaignJob& job, const FaultsSpec& asked, int threads) {
-  const FaultsSpec faults = with_intervals(job, asked);
+  const FaultsSpec faults = with_intervals(job, asked, threads);
   const int cores = threads > 0 ? threads : static_cast<int>(std::thread::hardware_concurrency());
-  Summary summary(faults.causes.size());
+  Summary summary(faults);
   for (int first = 0; first < faults.trials; first += kBlock) {
     const int count = std::min(kBlock, faults.trials - first);
     std::vector<CampaignTrial> trials(static_cast<std::size_t>(count));
@@ -145,9 +171,7 @@ Campaign run_campaign(const CampaignJob& job, const FaultsSpec& asked, int threa
       summary.add(trial);
     }
   }
-  Campaign campaign = std::move(summary).result();
-  campaign.tiers = faults.tiers;
-  return campaign;
+  return std::move(summary).result();
 }
 
 }  // namespace danlu

@@ -20,6 +20,11 @@ class NodePool {
     int hot = 0;
     int cold = 0;
     int all() const { return hot + cold; }
+    Taken& operator+=(const Taken& more) {
+      hot += more.hot;
+      cold += more.cold;
+      return *this;
+    }
   };
   Taken take(int wanted);
 

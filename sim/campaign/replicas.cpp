@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "sim/base/error.hpp"
 
@@ -31,11 +32,29 @@ bool Replicas::has(NodeRange nodes) const {
     return true;  // the job as a whole
   }
   const NodeRange range = replicas_on(nodes);
-  if (spec_.recovery.kind != RecoverySpec::Kind::Replica) {
+  if (!one_by_one()) {
     return range.first < active_;  // elastic jobs number their nodes anew
   }
   return std::any_of(in_job_.begin() + range.first, in_job_.begin() + range.last,
                      [](bool in_job) { return in_job; });
+}
+
+int Replicas::in_job(NodeRange nodes) const {
+  if (!one_by_one()) {
+    return std::min(nodes.last - nodes.first, job_.nodes - missing_);
+  }
+  int found = 0;
+  for (int node = nodes.first; node < nodes.last; ++node) {
+    found += has({node, node + 1}) ? 1 : 0;
+  }
+  return found;
+}
+
+int Replicas::short_because() const {
+  if (full()) {
+    return -1;
+  }
+  return one_by_one() ? groups_.front().why.cause : short_because_;
 }
 
 NodeUse Replicas::use() const {
@@ -48,34 +67,13 @@ NodeUse Replicas::use() const {
   return use;
 }
 
-NodePool::Taken Replicas::fill() {
-  const NodePool::Taken taken = pool.take(missing_);
-  missing_ -= taken.all();
-  return taken;
-}
-
-int Replicas::replicas_with(int missing) const {
-  return static_cast<int>(std::int64_t{job_.nodes - missing} * job_.replicas / job_.nodes);
-}
-
-int Replicas::possible() const {
-  return spec_.recovery.kind == RecoverySpec::Kind::Replica ? active_ : replicas_with(missing_);
-}
-
-int Replicas::least() const {
-  return spec_.recovery.kind == RecoverySpec::Kind::Restart ? job_.replicas
-                                                            : spec_.recovery.min_replicas;
-}
-
-bool Replicas::could_grow() const {
-  return spec_.recovery.kind == RecoverySpec::Kind::Elastic && !full() &&
-         replicas_with(std::max(0, missing_ - pool.spares())) > active_;
-}
-
-void Replicas::leave(NodeRange nodes, int missing, const Fault& why) {
-  Group group;
-  group.why = why;
-  group.missing = missing;
+void Replicas::lose(NodeRange nodes, int missing, const Fault& why) {
+  if (!one_by_one()) {
+    short_because_ = missing_ == 0 ? why.cause : short_because_;
+    missing_ += missing;
+    return;
+  }
+  Group group{.why = why, .missing = missing};
   const NodeRange range = replicas_on(nodes);
   for (int replica = range.first; replica < range.last; ++replica) {
     if (in_job_[static_cast<std::size_t>(replica)]) {
@@ -87,16 +85,55 @@ void Replicas::leave(NodeRange nodes, int missing, const Fault& why) {
   groups_.push_back(std::move(group));
 }
 
-void Replicas::dispatch(Seconds now, const RestartTime& restart_time) {
+void Replicas::supply() {
+  const auto fill = [&](int& missing, NodePool::Taken& taken) {
+    const NodePool::Taken more = pool.take(missing);
+    missing -= more.all();
+    taken += more;
+  };
+  fill(missing_, taken_);
   for (Group& group : groups_) {
-    if (group.joins < kNever) {
-      continue;
-    }
-    const NodePool::Taken taken = pool.take(group.missing);
-    group.missing -= taken.all();
-    group.taken.hot += taken.hot;
-    group.taken.cold += taken.cold;
-    if (group.missing == 0) {
+    fill(group.missing, group.taken);
+  }
+}
+
+int Replicas::replicas_with(int missing) const {
+  return static_cast<int>(std::int64_t{job_.nodes - missing} * job_.replicas / job_.nodes);
+}
+
+int Replicas::possible() const {
+  if (!one_by_one()) {
+    return replicas_with(missing_);
+  }
+  int replicas = active_;
+  for (const Group& group : groups_) {
+    replicas += group.missing == 0 ? static_cast<int>(group.replicas.size()) : 0;
+  }
+  return replicas;
+}
+
+int Replicas::least() const {
+  return spec_.recovery.kind == RecoverySpec::Kind::Restart ? job_.replicas
+                                                            : spec_.recovery.min_replicas;
+}
+
+NodePool::Taken Replicas::start() {
+  if (one_by_one()) {
+    return take_in([](const Group& group) { return group.missing == 0; });
+  }
+  active_ = replicas_with(missing_);
+  return std::exchange(taken_, {});
+}
+
+bool Replicas::could_grow() const {
+  return spec_.recovery.kind == RecoverySpec::Kind::Elastic && !full() &&
+         replicas_with(std::max(0, missing_ - pool.spares())) > active_;
+}
+
+void Replicas::dispatch(Seconds now, const RestartTime& restart_time) {
+  supply();
+  for (Group& group : groups_) {
+    if (group.missing == 0 && group.joins == kNever) {
       group.joins = now + restart_time(group.why, group.taken);
     }
   }
@@ -111,18 +148,29 @@ Seconds Replicas::next_join() const {
 }
 
 void Replicas::join(Seconds now) {
+  take_in([&](const Group& group) { return group.joins <= now; });
+}
+
+template <typename Joins>
+NodePool::Taken Replicas::take_in(const Joins& joins) {
+  NodePool::Taken taken;
   std::erase_if(groups_, [&](const Group& group) {
-    for (const int replica : group.replicas) {
-      in_job_[static_cast<std::size_t>(replica)] = group.joins <= now;
+    if (!joins(group)) {
+      return false;
     }
-    active_ += group.joins <= now ? static_cast<int>(group.replicas.size()) : 0;
-    return group.joins <= now;
+    for (const int replica : group.replicas) {
+      in_job_[static_cast<std::size_t>(replica)] = true;
+    }
+    active_ += static_cast<int>(group.replicas.size());
+    taken += group.taken;
+    return true;
   });
+  return taken;
 }
 
 bool Replicas::waiting() const {
   return std::any_of(groups_.begin(), groups_.end(),
-                     [](const Group& group) { return group.joins == kNever; });
+                     [](const Group& group) { return group.missing > 0; });
 }
 
 }  // namespace danlu

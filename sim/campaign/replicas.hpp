@@ -2,7 +2,7 @@
 //
 //   Restart   all nodes or nothing: the job waits until none is missing
 //   Elastic   whatever nodes are there form whole replicas
-//   Replica   a broken group of replicas joins again by itself:
+//   Replica   a broken group of replicas joins again by itself, or with a restart of all:
 //             missing nodes --(spares, repaired nodes)--> restart --> joined
 #pragma once
 
@@ -31,36 +31,41 @@ class Replicas {
   /// Replicas in the job.
   int active() const { return active_; }
   bool full() const { return active_ == job_.replicas; }
+  /// Whose failure keeps the job from being full, the oldest; -1 where it is.
+  int short_because() const;
   /// The nodes that a failure takes out.
   NodeRange nodes_of(const FaultCause& cause, int component) const;
   /// Whether some replica of the job has one of the nodes.
   bool has(NodeRange nodes) const;
+  /// How many of the nodes are in the job.
+  int in_job(NodeRange nodes) const;
   NodeUse use() const;
 
-  // The job as a whole.
-  void lose(int nodes) { missing_ += nodes; }
-  /// Nodes of the job that are not missing.
-  int present() const { return job_.nodes - missing_; }
-  /// Fills up with spares.
-  NodePool::Taken fill();
-  /// How many replicas the nodes are enough for; below `least` the job cannot start.
+  /// The failure takes the nodes out of the job; `missing` of them must be replaced.
+  void lose(NodeRange nodes, int missing, const Fault& why);
+  /// Hands spares to those that have waited longest.
+  void supply();
+
+  // A start of the whole job; it takes in all replicas whose nodes are there.
+  /// How many replicas there could be; below `least` the job cannot start.
   int possible() const;
   int least() const;
-  void start() { active_ = possible(); }
-  /// Whether the spares are enough for one more replica.
+  /// Starts with these; the nodes that came new into the job since the last start.
+  NodePool::Taken start();
+  /// Elastic: whether the spares are enough for one more replica.
   bool could_grow() const;
 
   // Replica by replica.
-  /// The replicas on these nodes leave the job; `missing` of the nodes must be replaced.
-  void leave(NodeRange nodes, int missing, const Fault& why);
-  /// Hands spares to those that have waited longest; complete ones restart.
+  /// Groups whose nodes are there restart by themselves, and join after it.
   using RestartTime = std::function<Seconds(const Fault& why, NodePool::Taken taken)>;
   void dispatch(Seconds now, const RestartTime& restart_time);
   Seconds next_join() const;
   void join(Seconds now);
+  /// Whether one waits for nodes.
   bool waiting() const;
 
  private:
+  /// Replicas that left together, by Replica recovery.
   struct Group {
     Fault why;
     std::vector<int> replicas;
@@ -69,15 +74,22 @@ class Replicas {
     Seconds joins = kNever;
   };
 
+  bool one_by_one() const { return spec_.recovery.kind == RecoverySpec::Kind::Replica; }
   NodeRange replicas_on(NodeRange nodes) const;
   int replicas_with(int missing) const;
+  template <typename Joins>
+  NodePool::Taken take_in(const Joins& joins);
 
   const CampaignJob& job_;
   const FaultsSpec& spec_;
   int active_;
-  int missing_ = 0;            // of the job as a whole
-  std::vector<bool> in_job_;   // Replica: by replica
-  std::vector<Group> groups_;  // Replica: not in the job, those that left first in front
+  // Restart, Elastic: the job as a whole.
+  int missing_ = 0;
+  NodePool::Taken taken_;   // since the last start
+  int short_because_ = -1;  // what began the shortage
+  // Replica.
+  std::vector<bool> in_job_;   // by replica
+  std::vector<Group> groups_;  // not in the job, those that left first in front
 };
 
 }  // namespace danlu

@@ -8,8 +8,10 @@ namespace danlu {
 namespace {
 
 bool strikes(const FaultCause& cause) {
-  return cause.effect != FaultCause::Effect::Planned &&
-         cause.arrivals.kind != Arrivals::Kind::Periodic;
+  return cause.effect != FaultCause::Effect::Planned;
+}
+bool slows(const FaultCause& cause) {
+  return cause.effect == FaultCause::Effect::Degrade;
 }
 
 void scale(Duration& duration, double factor) {
@@ -29,15 +31,40 @@ void add(std::vector<CampaignRemedy>& found, const FaultsSpec& spec, const char*
   }
 }
 
-bool scale_failures(FaultsSpec& spec, double factor) {
-  bool any = false;
+/// Takes away the faults of some causes, random, periodic and listed; whether there were any.
+template <typename Which>
+bool take_away(FaultsSpec& spec, const Which& which) {
+  const std::size_t listed = std::erase_if(spec.events, [&](const FaultEvent& event) {
+    return which(spec.causes[static_cast<std::size_t>(event.cause)]);
+  });
+  bool any = listed > 0;
   for (FaultCause& cause : spec.causes) {
-    if (strikes(cause) && cause.arrivals.kind != Arrivals::Kind::None) {
-      cause.arrivals.mean = cause.arrivals.mean / factor;
+    if (which(cause) && cause.arrivals.kind != Arrivals::Kind::None) {
+      cause.arrivals.kind = Arrivals::Kind::None;
       any = true;
     }
   }
   return any;
+}
+
+/// Failures come half as often; of the listed ones every second stays.
+bool halve_failures(FaultsSpec& spec) {
+  bool any = false;
+  for (FaultCause& cause : spec.causes) {
+    if (strikes(cause) && cause.arrivals.kind != Arrivals::Kind::None) {
+      cause.arrivals.mean = cause.arrivals.mean * 2;
+      any = true;
+    }
+  }
+  std::stable_sort(spec.events.begin(), spec.events.end(),
+                   [](const FaultEvent& a, const FaultEvent& b) { return a.at < b.at; });
+  bool stays = true;
+  const std::size_t gone = std::erase_if(spec.events, [&](const FaultEvent& event) {
+    const bool failure = strikes(spec.causes[static_cast<std::size_t>(event.cause)]);
+    stays = failure ? !stays : stays;
+    return failure && stays;
+  });
+  return any || gone > 0;
 }
 
 bool scale_detection(FaultsSpec& spec, double factor) {
@@ -78,19 +105,13 @@ bool saves(const FaultsSpec& spec) {
 }
 
 void add_checkpoint_remedies(const FaultsPlan& plan, std::vector<CampaignRemedy>& found) {
-  using Interval = CheckpointTier::Interval;
   const FaultsSpec& spec = plan.spec;
-  add(found, spec, "best checkpoint interval", [&](FaultsSpec& s) {
-    const bool fixed = saves(s) && (s.tiers.back().interval == Interval::Steps ||
-                                    s.tiers.back().interval == Interval::Time);
-    s.tiers.back().interval = Interval::Auto;
-    return fixed;
-  });
   add(found, spec, "asynchronous checkpoints", [&](FaultsSpec& s) {
     CheckpointTier& tier = s.tiers.back();
     const bool gains = saves(s) && tier.persist.value == 0 && plan.file.copy < tier.blocking;
     tier.persist = tier.blocking;
     tier.blocking = plan.file.copy;
+    tier.slowdown = std::max(tier.slowdown, plan.file.slowdown);
     return gains;
   });
   add(found, spec, "half the time of a checkpoint", [&](FaultsSpec& s) {
@@ -102,7 +123,7 @@ void add_checkpoint_remedies(const FaultsPlan& plan, std::vector<CampaignRemedy>
   add(found, spec, "copies in peers' memory every minute", [&](FaultsSpec& s) {
     const bool has_one = s.tiers.size() > 1;
     s.tiers.insert(s.tiers.begin(), {.name = "peer memory",
-                                     .interval = Interval::Time,
+                                     .interval = CheckpointTier::Interval::Time,
                                      .time = Seconds{60},
                                      .blocking = plan.file.copy,
                                      .load = {.mean = plan.file.copy},
@@ -125,32 +146,29 @@ void add_recovery_remedies(const FaultsSpec& spec, std::vector<CampaignRemedy>& 
     s.recovery.kind = RecoverySpec::Kind::Elastic;
     return rigid && needs_spares(s);
   });
-  add(found, spec, "no slow parts", [](FaultsSpec& s) {
-    bool any = false;
-    for (FaultCause& cause : s.causes) {
-      if (cause.effect == FaultCause::Effect::Degrade && strikes(cause)) {
-        any = any || cause.arrivals.kind != Arrivals::Kind::None;
-        cause.arrivals.kind = Arrivals::Kind::None;
-      }
-    }
-    return any;
-  });
+  add(found, spec, "no slow parts", [](FaultsSpec& s) { return take_away(s, slows); });
 }
 
-/// How long the unchanged campaign's work takes at another ETTR, useful work going at its pace.
-Seconds wall_of(const Campaign& base, const Campaign& other) {
-  const Seconds useful = base.time[CampaignPart::Useful];
-  return useful * (other.wall.mean / other.time[CampaignPart::Useful].value);
-}
-
-/// From a quarter to four times an interval, each step the square root of two.
-std::vector<Seconds> around(Seconds centre) {
-  std::vector<Seconds> intervals;
-  constexpr int kSteps = 4;
-  for (int i = -kSteps; i <= kSteps; ++i) {
-    intervals.push_back(centre * std::pow(2.0, 0.5 * i));
+/// The unchanged campaign's work takes useful x (wall / useful of the other), by sums over all
+/// trials. The error is that of a ratio, of the differences trial by trial, since both meet the
+/// same faults.
+WhatIf what_if(const std::string& name, const Campaign& base, const Campaign& other) {
+  const auto slowness = [](const Campaign& c) { return 1 / c.ettr.mean; };
+  const auto off = [&](const Campaign& c, std::size_t i) {
+    const Seconds useful = c.time[CampaignPart::Useful];
+    return (c.wall_by_trial[i] - c.useful_by_trial[i] * slowness(c)) / useful;
+  };
+  const auto n = static_cast<double>(base.trials);
+  double squares = 0;
+  for (std::size_t i = 0; i < base.wall_by_trial.size(); ++i) {
+    squares += std::pow(off(base, i) - off(other, i), 2);
   }
-  return intervals;
+  const Seconds useful = base.time[CampaignPart::Useful];
+  return {.name = name,
+          .ettr = other.ettr.mean,
+          .wall = useful * slowness(other),
+          .saved = useful * (slowness(base) - slowness(other)),
+          .stderr_of_saved = useful * (n > 1 ? std::sqrt(squares / (n - 1) / n) : 0)};
 }
 
 /// The interval that was used; empty without checkpoints.
@@ -163,56 +181,43 @@ std::optional<IntervalStudy> used_interval(const CampaignJob& job, const FaultsS
   if (tier.interval == CheckpointTier::Interval::Never) {
     return std::nullopt;  // auto, and nothing falls back to it
   }
-  const bool in_steps = tier.interval == CheckpointTier::Interval::Steps;
-  return IntervalStudy{.used = in_steps ? job.step * tier.steps : tier.time};
+  return IntervalStudy{.used = interval_of(tier, job.step, spec.semantics.whole_steps)};
 }
 
 /// The best interval by formula, and what others around it cost.
-void compare_intervals(const CampaignJob& job, const FaultsSpec& spec, IntervalStudy& found,
-                       int threads) {
+std::vector<IntervalPoint> compare_intervals(const CampaignJob& job, const FaultsSpec& spec,
+                                             IntervalStudy& found, int threads) {
   using Interval = CheckpointTier::Interval;
   FaultsSpec other = spec;
-  CheckpointTier& tier = other.tiers.back();
-  tier.interval = Interval::Auto;
+  other.tiers.back().interval = Interval::Auto;
   const CheckpointTier formula = with_intervals(job, other).tiers.back();
   if (formula.interval != Interval::Time || !std::isfinite(formula.time.value) ||
       formula.time.value <= 0) {
-    return;
+    return {};
   }
   found.formula = formula.time;
-  tier.interval = Interval::Time;
-  double best = 0;
-  for (const Seconds interval : around(formula.time)) {
-    tier.time = interval;
-    const Campaign campaign = run_campaign(job, other, threads);
-    found.curve.push_back({interval, ettr_of(campaign), campaign.ettr.stderr_of_mean});
-    if (found.curve.back().ettr > best) {
-      best = found.curve.back().ettr;
-      found.best = interval;
-    }
+  const int tier = static_cast<int>(spec.tiers.size()) - 1;
+  std::vector<IntervalPoint> points = curve_around(job, other, tier, formula.time, threads);
+  for (const auto& [interval, campaign] : points) {
+    found.curve.push_back({interval, campaign.ettr.mean, campaign.ettr.stderr_of_mean});
   }
+  found.best = best_of(points).interval;
+  return points;
+}
+
+/// Whether the user has set the interval, so that another one is a remedy.
+bool is_chosen(const CheckpointTier& tier) {
+  return tier.interval == CheckpointTier::Interval::Steps ||
+         tier.interval == CheckpointTier::Interval::Time;
 }
 
 }  // namespace
 
-double ettr_of(const Campaign& campaign) {
-  return campaign.time[CampaignPart::Useful].value / campaign.wall.mean;
-}
-
 std::vector<CampaignRemedy> remedies(const FaultsPlan& plan) {
   std::vector<CampaignRemedy> found;
   const FaultsSpec& spec = plan.spec;
-  add(found, spec, "no failures", [](FaultsSpec& s) {
-    const bool any = scale_failures(s, 1);
-    std::erase_if(s.events, [&](const FaultEvent&) { return true; });
-    for (FaultCause& cause : s.causes) {
-      if (strikes(cause)) {
-        cause.arrivals.kind = Arrivals::Kind::None;
-      }
-    }
-    return any;
-  });
-  add(found, spec, "half the failures", [](FaultsSpec& s) { return scale_failures(s, 0.5); });
+  add(found, spec, "no failures", [](FaultsSpec& s) { return take_away(s, strikes); });
+  add(found, spec, "half the failures", halve_failures);
   add(found, spec, "half the detection time",
       [](FaultsSpec& s) { return scale_detection(s, 0.5); });
   add(found, spec, "half the restart time", [](FaultsSpec& s) { return scale_restart(s, 0.5); });
@@ -225,24 +230,35 @@ std::vector<CampaignRemedy> remedies(const FaultsPlan& plan) {
 
 CampaignStudy study(const CampaignJob& job, FaultsPlan plan, int threads) {
   CampaignStudy result{.job = job, .plan = std::move(plan)};
-  const FaultsSpec& spec = result.plan.spec;
+  FaultsPlan tried = result.plan;  // what was found by trying is not tried again for each remedy
+  const FaultsSpec& spec = tried.spec;
+  const FaultsSpec found = with_intervals(job, spec, threads);
+  for (std::size_t i = 0; i < spec.tiers.size(); ++i) {
+    if (spec.tiers[i].interval == CheckpointTier::Interval::AutoSimulated) {
+      tried.spec.tiers[i] = found.tiers[i];
+    }
+  }
   result.campaign = run_campaign(job, spec, threads);
   result.interval = used_interval(job, spec, result.campaign);
-  const bool ends = result.campaign.gave_up == 0 && ettr_of(result.campaign) > 0;
+  const bool ends = result.campaign.gave_up == 0 && result.campaign.ettr.mean > 0;
   if (!result.plan.what_if || !ends) {
     return result;
   }
-  if (result.interval) {
-    compare_intervals(job, spec, *result.interval, threads);
-  }
-  for (const CampaignRemedy& remedy : remedies(result.plan)) {
-    const Campaign other = run_campaign(job, remedy.spec, threads);
-    if (other.gave_up > 0 || ettr_of(other) <= 0) {
-      continue;
+  const auto compare = [&](const std::string& name, const Campaign& other) {
+    if (other.gave_up == 0 && other.ettr.mean > 0) {
+      result.what_if.push_back(what_if(name, result.campaign, other));
     }
-    const Seconds wall = wall_of(result.campaign, other);
-    result.what_if.push_back(
-        {remedy.name, ettr_of(other), wall, wall_of(result.campaign, result.campaign) - wall});
+  };
+  if (result.interval) {
+    const auto points = compare_intervals(job, spec, *result.interval, threads);
+    if (!points.empty() && best_of(points).campaign.ettr.mean <= result.campaign.ettr.mean) {
+      result.interval->best = result.interval->used;  // between two points of the curve
+    } else if (!points.empty() && is_chosen(result.plan.spec.tiers.back())) {
+      compare("best checkpoint interval", best_of(points).campaign);
+    }
+  }
+  for (const CampaignRemedy& remedy : remedies(tried)) {
+    compare(remedy.name, run_campaign(job, remedy.spec, threads));
   }
   std::stable_sort(result.what_if.begin(), result.what_if.end(),
                    [](const WhatIf& a, const WhatIf& b) { return a.saved > b.saved; });

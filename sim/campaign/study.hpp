@@ -22,8 +22,9 @@ struct CampaignRemedy {
 struct WhatIf {
   std::string name;
   double ettr = 0;
-  Seconds wall;   // for the same work
-  Seconds saved;  // by the remedy
+  Seconds wall;             // for the same work
+  Seconds saved;            // by the remedy
+  Seconds stderr_of_saved;  // of the differences trial by trial
 };
 
 struct IntervalTrial {
@@ -35,9 +36,9 @@ struct IntervalTrial {
 /// The storage tier's interval: the best by formula and by trying, and what others cost.
 struct IntervalStudy {
   Seconds used;
-  std::optional<Seconds> formula;  // none: nothing fails, or saves cost nothing
-  Seconds best;                    // of the curve
-  std::vector<IntervalTrial> curve;
+  std::optional<Seconds> formula;    // none: nothing fails, or saves cost nothing
+  Seconds best;                      // of the curve, and of what was used
+  std::vector<IntervalTrial> curve;  // see curve_around
 };
 
 struct CampaignStudy {
@@ -48,10 +49,7 @@ struct CampaignStudy {
   std::vector<WhatIf> what_if;            // most days saved first
 };
 
-/// Useful time over all time, of all trials together (each trial's own has another mean).
-double ettr_of(const Campaign& campaign);
-
-/// Every remedy that changes something.
+/// Every remedy that changes something, but for the best interval, which study() finds by trying.
 std::vector<CampaignRemedy> remedies(const FaultsPlan& plan);
 
 /// Plays the campaign and everything that is asked about it; `threads` as in run_campaign.

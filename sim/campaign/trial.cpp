@@ -16,10 +16,16 @@ Trial::Trial(const CampaignJob& job, const FaultsSpec& spec, int number, bool ke
       spec_(spec),
       dice_(spec.seed, number),
       faults_(spec, dice_),
-      book_(spec, job.step),
+      total_(job.steps > 0 ? job.step * job.steps : kNever),
+      without_faults_(total_),
+      book_(spec, job.step, total_),
       replicas_(job, spec),
-      ledger_(job, spec.causes.size(), keep_events),
-      total_(job.steps > 0 ? job.step * job.steps : kNever) {}
+      ledger_(job, spec.causes.size(), keep_events) {
+  for (const CheckpointTier& tier : spec.tiers) {
+    const Seconds interval = interval_of(tier, job.step, spec.semantics.whole_steps);
+    without_faults_ += std::max(tier.blocking, tier.persist) * (total_ / interval);
+  }
+}
 
 CampaignTrial Trial::run() {
   while (!over()) {
@@ -42,8 +48,8 @@ CampaignTrial Trial::run() {
       case Next::Horizon:
         break;
     }
-    if (planned_ && !over()) {
-      planned_stop(*std::exchange(planned_, std::nullopt));
+    while (!planned_.empty() && !over()) {
+      planned_stop();
     }
   }
   CampaignTrial& trial = ledger_.trial;
@@ -52,7 +58,7 @@ CampaignTrial Trial::run() {
   trial.gave_up = gives_up();
   trial.wall = now_;
   trial.steps = progress_ / job_.step;
-  trial.checkpoints = book_.count();
+  trial.checkpoints = book_.counts();
   return std::move(trial);
 }
 
@@ -100,12 +106,7 @@ void Trial::save_due() {
   const int tiers = static_cast<int>(spec_.tiers.size());
   for (int tier = 0; to_save && tier < tiers; ++tier) {
     if (book_.is_due(tier, progress_) || (last && tier == tiers - 1)) {
-      Hit hit = save(tier);
-      if (!hit && last) {
-        hit = pass(Kind::Checkpoint, CampaignPart::Checkpoint, book_.usable_at(tier) - now_, -1,
-                   tier);
-      }
-      if (hit) {
+      if (const Hit hit = last ? save_until_usable(tier) : save(tier)) {
         return recover(*hit);
       }
     }
@@ -125,7 +126,7 @@ void Trial::strike(const Fault& fault) {
     case Effect::Stop:
       return recover(fault);
     case Effect::Planned:
-      planned_ = fault;
+      planned_.push_back(fault);
       return;
     case Effect::Corrupt:
       corruptions_.push_back(fault);
@@ -144,27 +145,22 @@ void Trial::strike(const Fault& fault) {
 }
 
 /// Saves, stands still for as long as was announced, and starts again.
-void Trial::planned_stop(const Fault& fault) {
-  count(fault);
+void Trial::planned_stop() {
+  Fault fault = planned_.front();
+  fault.noticed = true;
   drop_partial_step(fault.cause);
   if (!spec_.tiers.empty()) {
-    const int tier = static_cast<int>(spec_.tiers.size()) - 1;
-    Hit hit = save(tier);
-    if (!hit) {
-      hit =
-          pass(Kind::Checkpoint, CampaignPart::Checkpoint, book_.usable_at(tier) - now_, -1, tier);
-    }
-    if (hit) {
-      return recover(*hit);
+    if (const Hit hit = save_until_usable(static_cast<int>(spec_.tiers.size()) - 1)) {
+      return recover(*hit);  // the stop waits until the job trains again
     }
     if (over()) {
       return;  // the save was cut short, and nothing failed
     }
   }
+  planned_.pop_front();
+  count(fault);
   pass(Kind::Maintenance, CampaignPart::Maintenance, fault.window, fault.cause);
-  Fault announced = fault;
-  announced.noticed = true;
-  if (const Hit hit = bring_back(announced)) {
+  if (const Hit hit = bring_back(fault)) {
     recover(*hit);
   }
 }
@@ -226,6 +222,14 @@ Trial::Hit Trial::save(int tier) {
   return std::nullopt;
 }
 
+/// A save, and standing still until it can be used.
+Trial::Hit Trial::save_until_usable(int tier) {
+  if (const Hit hit = save(tier)) {
+    return hit;
+  }
+  return pass(Kind::Checkpoint, CampaignPart::Checkpoint, book_.usable_at(tier) - now_, -1, tier);
+}
+
 /// Comes back from a failure, and from those that strike on the way.
 void Trial::recover(Fault fault) {
   for (Hit hit = fault; hit && !over();) {
@@ -253,24 +257,27 @@ Trial::Hit Trial::bring_back(const Fault& fault) {
       return hit;
     }
   }
-  NodePool::Taken taken = replicas_.fill();
-  settle();  // replicas that were left out are sent for
+  const int blamed = fault.cause >= 0 ? fault.cause : replicas_.short_because();
+  replicas_.supply();
   while (replicas_.possible() < replicas_.least() && !over()) {
-    const Seconds change = std::min(replicas_.pool.next_mended(), replicas_.next_join());
-    pass(Kind::Waiting, CampaignPart::Waiting, change - now_, fault.cause);
-    settle();
-    taken.hot += replicas_.fill().all();
+    pass(Kind::Waiting, CampaignPart::Waiting, replicas_.pool.next_mended() - now_, blamed);
+    replicas_.supply();
   }
-  if (replicas_.possible() != replicas_.active()) {
-    replicas_.start();
+  const int before = replicas_.active();
+  fresh_ += replicas_.start();
+  if (replicas_.active() != before) {
     note_instant(Kind::Resize, fault);
   }
-  for (const RestartStep& step : restart_of(fault, tier, taken)) {
+  for (const RestartStep& step : restart_of(fault, tier, fresh_)) {
     if (const Hit hit =
-            pass(Kind::Restart, CampaignPart::Restart, step.duration, fault.cause, step.part)) {
+            pass(Kind::Restart, CampaignPart::Restart, step.duration, blamed, step.part)) {
       return hit;
     }
+    if (step.part == kColdSparePart) {
+      fresh_ = {.hot = fresh_.all()};  // they are up, whatever becomes of this restart
+    }
   }
+  fresh_ = {};
   faults_.job_started(now_);
   started_ = now_;
   return std::nullopt;
@@ -298,18 +305,19 @@ Trial::Hit Trial::go_on_without(const Fault& fault) {
 Trial::Hit Trial::pass(Kind kind, CampaignPart part, Seconds length, int cause, int event_part) {
   const Seconds until = std::min(now_ + std::max(length, Seconds{}), job_.horizon);
   const CampaignEvent event{.kind = kind, .cause = cause, .part = event_part};
-  if (shelters(kind)) {
-    faults_.pause(until - now_);
-  }
+  const Sheltered sheltered = this->sheltered(kind);
+  faults_.pause(until - now_, sheltered);
   while (faults_.next() < until) {
     const Fault fault = faults_.take();
     const Effect effect = cause_of(fault).effect;
-    if (effect == Effect::Stop && !shelters(kind) && meets_job(fault)) {
+    const bool is_sheltered = sheltered[static_cast<std::size_t>(effect)];
+    if (effect == Effect::Stop && !is_sheltered && meets_job(fault)) {
       advance(std::max(now_, fault.at), event, part);
+      faults_.pause(now_ - until, sheltered);
       return fault;
     }
-    // Links go bad at any time; what needs a running job finds one only beside a save.
-    if (effect == Effect::Degrade || (effect != Effect::Stop && kind == Kind::Checkpoint)) {
+    // A listed window reaches into what comes after; other listed faults find nothing to strike.
+    if (effect == Effect::Degrade || (effect != Effect::Stop && !is_sheltered)) {
       strike(fault);
     }
   }
@@ -377,12 +385,19 @@ bool Trial::meets_job(const Fault& fault) const {
   return replicas_.has(replicas_.nodes_of(cause_of(fault), fault.component));
 }
 
-bool Trial::shelters(Kind kind) const {
+/// What cannot strike meanwhile: wrong numbers need a job that has some. Stops are announced at any
+/// time.
+Sheltered Trial::sheltered(Kind kind) const {
   const CampaignSemantics& s = spec_.semantics;
-  return kind == Kind::Checkpoint  ? !s.fail_in_checkpoint
-         : kind == Kind::Detection ? !s.fail_in_detection
-         : kind == Kind::Restart   ? !s.fail_in_restart
-                                   : true;
+  const bool stops = kind == Kind::Checkpoint  ? !s.fail_in_checkpoint
+                     : kind == Kind::Detection ? !s.fail_in_detection
+                     : kind == Kind::Restart   ? !s.fail_in_restart
+                                               : true;
+  Sheltered sheltered{};
+  sheltered[static_cast<std::size_t>(Effect::Stop)] = stops;
+  sheltered[static_cast<std::size_t>(Effect::Corrupt)] = stops || kind != Kind::Checkpoint;
+  sheltered[static_cast<std::size_t>(Effect::Degrade)] = stops;
+  return sheltered;
 }
 
 void Trial::count(const Fault& fault) {
@@ -393,10 +408,7 @@ void Trial::count(const Fault& fault) {
 void Trial::break_nodes(const Fault& fault) {
   const FaultCause& cause = cause_of(fault);
   const NodeRange nodes = replicas_.nodes_of(cause, fault.component);
-  int broken = is_permanent(cause, fault, dice_) ? nodes.last - nodes.first : 0;
-  if (spec_.recovery.kind != Recovery::Replica) {
-    broken = std::min(broken, replicas_.present());  // what is gone cannot break again
-  }
+  const int broken = is_permanent(cause, fault, dice_) ? replicas_.in_job(nodes) : 0;
   for (int i = 0; i < broken; ++i) {
     const std::uint64_t stream =
         stream_name(cause.name, "repair", static_cast<std::uint64_t>(i) + 1);
@@ -408,10 +420,11 @@ void Trial::break_nodes(const Fault& fault) {
                     .cause = fault.cause,
                     .component = nodes.first + i});
   }
-  if (spec_.recovery.kind != Recovery::Replica) {
-    replicas_.lose(broken);
-  } else if (nodes.last > nodes.first) {
-    replicas_.leave(nodes, broken, fault);
+  const int before = replicas_.active();
+  if (nodes.last > nodes.first) {
+    replicas_.lose(nodes, broken, fault);
+  }
+  if (replicas_.active() != before) {
     note_instant(Kind::Resize, fault);
   }
 }
@@ -488,6 +501,7 @@ Pace Trial::pace() const {
   Pace pace;
   const int active = replicas_.active();
   if (!replicas_.full()) {
+    pace.shrink_cause = replicas_.short_because();
     pace.shrink = active == 0 ? 0
                   : job_.shrunk_step.empty()
                       ? static_cast<double>(active) / job_.replicas

@@ -10,6 +10,7 @@
 //                   `----------------------------------------------------------'
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -35,7 +36,7 @@ class Trial {
   Next train();
   void save_due();
   void strike(const Fault& fault);
-  void planned_stop(const Fault& fault);
+  void planned_stop();
   void corruption_noticed();
   void limit_reached();
   void settle();  // what happens beside the job
@@ -43,6 +44,7 @@ class Trial {
   // The way back; each returns the failure that cut it short.
   using Hit = std::optional<Fault>;
   Hit save(int tier);
+  Hit save_until_usable(int tier);
   void recover(Fault fault);
   Hit bring_back(const Fault& fault);
   Hit go_on_without(const Fault& fault);
@@ -53,7 +55,7 @@ class Trial {
   void advance(Seconds until, const CampaignEvent& what, CampaignPart part);
   void note_instant(Kind kind, const Fault& fault, int part = -1);
   bool meets_job(const Fault& fault) const;
-  bool shelters(Kind kind) const;
+  Sheltered sheltered(Kind kind) const;
   void count(const Fault& fault);
   void break_nodes(const Fault& fault);
   int roll_back(const Fault& fault);
@@ -65,7 +67,7 @@ class Trial {
   const FaultCause& cause_of(const Fault& fault) const;
   bool gives_up() const {
     return ledger_.trial.failures > kMostFailures ||
-           (job_.horizon == kNever && now_ > total_ * kMostTimes);
+           (job_.horizon == kNever && now_ > without_faults_ * kMostTimes);
   }
   bool over() const { return finished_ || now_ >= job_.horizon || gives_up(); }
 
@@ -73,18 +75,20 @@ class Trial {
   const FaultsSpec& spec_;
   Dice dice_;
   FaultSource faults_;
+  Seconds total_;           // useful work to do
+  Seconds without_faults_;  // with its saves
   CheckpointBook book_;
   Replicas replicas_;
   Ledger ledger_;
 
-  Seconds total_;  // useful work to do
   Seconds now_;
   Seconds progress_;  // useful work done
   Seconds started_;   // the job's last start
   bool finished_ = false;
   std::vector<Fault> degraded_;     // windows that are open
   std::vector<Fault> corruptions_;  // not noticed yet
-  std::optional<Fault> planned_;    // waits for a save to end
+  std::deque<Fault> planned_;       // announced, for when the job trains
+  NodePool::Taken fresh_;           // nodes that no restart has taken in to its end
   std::uint32_t grown_ = 0;         // restarts to take replicas back in
 };
 

@@ -10,7 +10,6 @@ namespace danlu {
 namespace {
 
 using Kind = CampaignEvent::Kind;
-using Json = nlohmann::ordered_json;
 
 std::string_view kind_name(const CampaignEvent& event) {
   return CampaignEvent::kNames[static_cast<std::size_t>(event.kind)];
@@ -60,7 +59,7 @@ class TraceWriter {
 
   std::string write(const CampaignTrial& trial) {
     text_ = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n";
-    add({{"ph", "M"}, {"name", "process_name"}, {"pid", 0}, {"args", {{"name", "campaign"}}}});
+    add_name("process_name", 0, "campaign");
     std::vector<const CampaignEvent*> events;
     for (const CampaignEvent& event : trial.events) {
       events.push_back(&event);
@@ -74,7 +73,16 @@ class TraceWriter {
   }
 
  private:
-  void add(const Json& event) { text_ += (text_.ends_with("[\n") ? "" : ",\n") + event.dump(); }
+  /// One line. Text is made in place: a run has tens of thousands of events.
+  void add(const std::string& event) {
+    text_ += first_ ? "" : ",\n";
+    text_ += event;
+    first_ = false;
+  }
+  void add_name(std::string_view what, int thread, std::string_view name) {
+    add(fmt::format(R"({{"ph":"M","name":"{}","pid":0,"tid":{},"args":{{"name":"{}"}}}})", what,
+                    thread, name));
+  }
 
   /// The first lane of the row that is free.
   int lane(const CampaignEvent& event) {
@@ -87,11 +95,7 @@ class TraceWriter {
     const int thread = static_cast<int>(row) * kLanes + number;
     if (free == ends.end()) {
       ends.push_back(event.end);
-      add({{"ph", "M"},
-           {"name", "thread_name"},
-           {"pid", 0},
-           {"tid", thread},
-           {"args", {{"name", kRowNames[row]}}}});
+      add_name("thread_name", thread, kRowNames[row]);
     } else {
       *free = event.end;
     }
@@ -101,33 +105,29 @@ class TraceWriter {
   void add_event(const CampaignEvent& event) {
     constexpr double kMicro = 1e6;
     const std::string part = part_of(event, faults_);
-    Json arguments{{"step", event.step}, {"replicas", event.replicas}};
+    const std::string_view kind = kind_name(event);
+    std::string arguments =
+        fmt::format(R"("step":{:.10g},"replicas":{})", event.step, event.replicas);
     if (event.cause >= 0) {
-      arguments["cause"] = cause_of(event, faults_);
+      arguments += fmt::format(R"(,"cause":{})", quoted(cause_of(event, faults_)));
     }
     if (event.component >= 0) {
-      arguments["component"] = event.component;
+      arguments += fmt::format(R"(,"component":{})", event.component);
     }
-    Json json{{"name", part.empty() ? std::string(kind_name(event))
-                                    : fmt::format("{}: {}", kind_name(event), part)},
-              {"cat", kind_name(event)},
-              {"pid", 0},
-              {"ts", event.begin.value * kMicro},
-              {"args", std::move(arguments)}};
-    if (is_instant(event)) {
-      json["ph"] = "i";
-      json["s"] = "p";
-      json["tid"] = 0;
-    } else {
-      json["ph"] = "X";
-      json["dur"] = (event.end - event.begin).value * kMicro;
-      json["tid"] = lane(event);
-    }
-    add(json);
+    const std::string place =
+        is_instant(event) ? R"("ph":"i","s":"p","tid":0)"
+                          : fmt::format(R"("ph":"X","dur":{:.3f},"tid":{})",
+                                        (event.end - event.begin).value * kMicro, lane(event));
+    add(fmt::format(R"({{"name":{},"cat":"{}","pid":0,"ts":{:.3f},{},"args":{{{}}}}})",
+                    quoted(part.empty() ? std::string(kind) : fmt::format("{}: {}", kind, part)),
+                    kind, event.begin.value * kMicro, place, arguments));
   }
+
+  static std::string quoted(const std::string& text) { return nlohmann::json(text).dump(); }
 
   const FaultsSpec& faults_;
   std::string text_;
+  bool first_ = true;
   std::array<std::vector<Seconds>, kRowNames.size()> ends_;
 };
 

@@ -60,6 +60,23 @@ Json causes_json(const CampaignStudy& study) {
   return causes;
 }
 
+/// Every tier with the interval that was used, in useful time.
+Json tiers_json(const CampaignStudy& study) {
+  Json tiers = Json::array();
+  for (std::size_t i = 0; i < study.campaign.tiers.size(); ++i) {
+    const CheckpointTier& tier = study.campaign.tiers[i];
+    const Seconds interval =
+        interval_of(tier, study.job.step, study.plan.spec.semantics.whole_steps);
+    tiers.push_back({{"name", tier.name},
+                     {"count", study.campaign.checkpoints[i]},
+                     {"interval_s", interval < kNever ? Json(interval.value) : Json(nullptr)},
+                     {"blocking_s", tier.blocking.value},
+                     {"persist_s", tier.persist.value},
+                     {"slowdown", tier.slowdown}});
+  }
+  return tiers;
+}
+
 Json checkpoint_json(const CampaignStudy& study) {
   if (study.campaign.tiers.empty()) {
     return nullptr;
@@ -80,12 +97,13 @@ Json checkpoint_json(const CampaignStudy& study) {
           {"blocking_s", tier.blocking.value},
           {"persist_s", tier.persist.value},
           {"slowdown", tier.slowdown},
-          {"count", study.campaign.checkpoints},
+          {"count", study.campaign.checkpoints.back()},
           {"interval_s", study.interval ? Json(study.interval->used.value) : Json(nullptr)},
           {"best_interval_formula_s",
            study.interval ? or_null(study.interval->formula) : Json(nullptr)},
           {"best_interval_simulated_s", best},
-          {"curve", curve}};
+          {"curve", curve},
+          {"tiers", tiers_json(study)}};
 }
 
 }  // namespace
@@ -97,6 +115,7 @@ Json faults_json(const FaultsReport& faults) {
   for (const WhatIf& remedy : study.what_if) {
     what_if.push_back({{"remedy", remedy.name},
                        {"saved_s", remedy.saved.value},
+                       {"saved_stderr_s", remedy.stderr_of_saved.value},
                        {"wall_s", remedy.wall.value},
                        {"ettr", remedy.ettr}});
   }
@@ -104,13 +123,14 @@ Json faults_json(const FaultsReport& faults) {
           {"trials", campaign.trials},
           {"seed", study.plan.spec.seed},
           {"finished", campaign.finished},
-          {"ettr", ettr_of(campaign)},
+          {"ettr", campaign.ettr.mean},
           {"ettr_distribution", statistic_json(campaign.ettr)},
           {"goodput", faults.goodput},
           {"failures", campaign.failures.mean},
           {"failures_distribution", statistic_json(campaign.failures)},
           {"wall_time_s", statistic_json(campaign.wall)},
           {"fault_free_s", faults.fault_free.value},
+          {"step_s", study.job.step.value},
           {"steps", campaign.steps},
           {"time_s", parts_json(campaign.time, true)},
           {"lost_s", parts_json(campaign.time, false)},

@@ -32,9 +32,13 @@ void add_outcome(const FaultsReport& faults, Page& page) {
   page.line("  {:<22} {:>12}   {}", whole ? "the run takes" : "played",
             days(Seconds{campaign.wall.mean}),
             whole ? spread(campaign.wall, kDay, " days") : "of wall time");
+  if (faults.study.plan.step) {
+    page.line("  {:<22} {:>12}   as given, not as simulated", "step",
+              fmt::format("{:.4g} s", faults.study.job.step.value));
+  }
   page.line("  {:<22} {:>12}   the same steps, nothing failing and nothing saved", "without faults",
             days(faults.fault_free));
-  page.line("  {:<22} {:>12}   {}", "ETTR", percent(ettr_of(campaign)),
+  page.line("  {:<22} {:>12}   {}", "ETTR", percent(campaign.ettr.mean),
             fmt::format("useful time over all time, +- {:.2f} % (standard error)",
                         100 * campaign.ettr.stderr_of_mean));
   page.line("  {:<22} {:>12}   MFU of everything paid for, {} included", "goodput",
@@ -137,8 +141,15 @@ void add_checkpoint(const FaultsReport& faults, Page& page) {
   const CheckpointTier& tier = study.campaign.tiers.back();
   page.line("");
   page.line("  Checkpoints: {} in a run; {} in {} ({}), training stands still for {}",
-            thousands(study.campaign.checkpoints), to_text(file.size), to_text(file.write),
+            thousands(study.campaign.checkpoints.back()), to_text(file.size), to_text(file.write),
             file.write_limit, to_text(tier.blocking));
+  for (std::size_t i = 0; i + 1 < study.campaign.tiers.size(); ++i) {
+    const CheckpointTier& faster = study.campaign.tiers[i];
+    page.line("    and in {}: {} in a run, every {}, standing still for {}", faster.name,
+              thousands(study.campaign.checkpoints[i]),
+              long_time(interval_of(faster, study.job.step, study.plan.spec.semantics.whole_steps)),
+              to_text(faster.blocking));
+  }
   if (!study.interval) {
     return;
   }
@@ -163,9 +174,13 @@ void add_what_if(const CampaignStudy& study, Page& page) {
     return;
   }
   page.line("");
-  page.line("  {:<40} {:>10} {:>10}", "What would help", "saves", "ETTR");
+  page.line("  {:<40} {:>10} {:<8} {:>8}", "What would help", "saves", "", "ETTR");
   for (const WhatIf& remedy : study.what_if) {
-    page.line("    {:<38} {:>10} {:>10}", remedy.name, days(remedy.saved), percent(remedy.ettr));
+    page.line("    {:<38} {:>10} {:<8} {:>8}", remedy.name, days(remedy.saved),
+              study.campaign.trials > 1
+                  ? fmt::format("+- {:.2f}", remedy.stderr_of_saved.value / kDay)
+                  : "",
+              percent(remedy.ettr));
   }
 }
 
@@ -232,7 +247,7 @@ void add_faults_comparison(std::span<const Report> reports, Page& page) {
   add_cells("useful days", reports, page,
             [](const FaultsReport& f) { return fmt::format("{:.2f}", f.fault_free.value / kDay); });
   add_cells("ETTR", reports, page,
-            [](const FaultsReport& f) { return percent(ettr_of(f.study.campaign)); });
+            [](const FaultsReport& f) { return percent(f.study.campaign.ettr.mean); });
   add_cells("goodput", reports, page, [](const FaultsReport& f) { return percent(f.goodput); });
   add_cells("failures", reports, page, [](const FaultsReport& f) {
     return fmt::format("{:.1f}", f.study.campaign.failures.mean);

@@ -200,6 +200,9 @@ std::vector<KeyRow> faults_section_keys() {
            "Other keys override it"),
       number("days", 0.0001, 1e5, "",
              "Play that many days of wall time; the tokens of training.tokens if left out"),
+      quantity("step", Dimension::Duration, 1e-6, 1e6, "",
+               "How long a healthy step was measured to take; as simulated if left out. Slowdowns "
+               "stay the simulated ones"),
       count("trials", 1, 100000, "50", "Runs with other random numbers"),
       number("seed", 0, 1e15, "1", "Of the random numbers"),
       flag("what_if", "true", "Also play what would help, on the same random numbers"),

@@ -85,6 +85,9 @@ class PlanReader {
     FaultsPlan plan{.name = values_.has("name") ? values_.at("name").text : ""};
     plan.what_if = get_.number("what_if") != 0;
     read_budget(plan);
+    if (has("step")) {
+      plan.step = seconds("step");
+    }
     FaultsSpec& spec = plan.spec;
     spec.trials = get_.count("trials");
     spec.seed = static_cast<std::uint64_t>(get_.number("seed"));
@@ -253,8 +256,8 @@ class PlanReader {
                                                          : Duration{.mean = load_time(plan.file)};
     if (has("checkpoint.slowdown")) {
       storage.slowdown = get_.number("checkpoint.slowdown");
-    } else if (async) {
-      contend(plan, static_cast<int>(plan.spec.tiers.size()));
+    } else if (async || plan.what_if) {
+      contend(plan, async ? static_cast<int>(plan.spec.tiers.size()) : -1);
     }
     plan.spec.tiers.push_back(storage);
   }
@@ -262,7 +265,7 @@ class PlanReader {
   /// Without a rate of reading a restart reads as long as a write takes.
   static Seconds load_time(const CheckpointFile& file) { return file.read.value_or(file.write); }
 
-  /// Training keeps what a write leaves of the NICs.
+  /// Training keeps what a write beside it leaves of the NICs.
   void contend(FaultsPlan& plan, int tier) const {
     const TopologySpec& topology = context_.cluster.topology;
     if (!topology.storage.shares_nics || plan.file.write.value <= 0) {

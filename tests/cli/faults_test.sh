@@ -90,6 +90,25 @@ fi
 call run --json "$work/a.yaml" --set faults.seed=8
 check 'another seed makes other runs' differ "$base" "$(faults)"
 
+# Every kind of recovery, tier and interval keeps the account, folded or not.
+for variant in recovery=elastic recovery=replica \
+  'checkpoint.memory={interval: 10 min, blocking: 1 s, copies: 2, survives_more: 0.5}' \
+  'checkpoint={interval: auto-simulated, write: 20 s}' \
+  'checkpoint={interval: 30 min, write: 20 s, mode: async, keep: 3}'; do
+  call run --json "$work/a.yaml" --set "faults.$variant" --set faults.trials=5
+  expect "$variant: exits 0" 0 "$code"
+  expect "$variant: the parts add up" 432000.000 "$(sum_of time_s)"
+  expect "$variant: and those of GPU time" "$gpu_time" "$(sum_of gpu_time_s)"
+  folded=$(faults)
+  call run --json "$work/a.yaml" --set "faults.$variant" --set faults.trials=5 --set fold=off
+  expect "$variant: folding does not matter" "$folded" "$(faults)"
+done
+call run "$work/a.yaml" --set faults.trials=5 --set faults.checkpoint.memory.interval='10 min'
+expect_has 'each tier has its line' 'and in peer memory:' "$out"
+call run "$work/a.yaml" --set faults.trials=2 --set faults.step='2 s'
+expect_has 'a measured step takes the place of the simulated one' \
+  ' 2 s   as given, not as simulated' "$out"
+
 call run "$work/a.yaml"
 for words in 'Faults' 'ETTR' 'goodput' 'Where the days went' 'By cause' 'What would help' \
   'half the failures' 'Checkpoints'; do

@@ -137,16 +137,17 @@ TEST(CampaignMakespan, BestInterval) {
     for (const IntervalPoint& point : curve) {
       hours.interval = point.interval / Seconds{kHour};
       hours.work = (job.step * job.steps) / Seconds{kHour};
-      EXPECT_TRUE(agrees(point.wall, mean_makespan(hours.model(true)).value, kHour));
+      EXPECT_TRUE(agrees(point.campaign.wall, mean_makespan(hours.model(true)).value, kHour));
     }
-    EXPECT_LT(curve[1].wall.mean, curve[0].wall.mean);
-    EXPECT_LT(curve[1].wall.mean, curve[2].wall.mean);
-    // Trying finds an interval as good as the formula's, to the flatness of the curve.
+    EXPECT_LT(curve[1].campaign.wall.mean, curve[0].campaign.wall.mean);
+    EXPECT_LT(curve[1].campaign.wall.mean, curve[2].campaign.wall.mean);
+    // What is found by trying costs 0.1 % more than the optimum at most, by the closed form.
     spec.trials = 200;
     spec.tiers[0].interval = CheckpointTier::Interval::AutoSimulated;
-    const double found = with_intervals(job, spec).tiers[0].time / (best * kMinute);
-    EXPECT_GT(found, 1 / 1.5);
-    EXPECT_LT(found, 1.5);
+    Hours tried = hours;
+    tried.interval = with_intervals(job, spec).tiers[0].time / Seconds{kHour};
+    hours.interval = best.value * kMinute / kHour;
+    EXPECT_LT(mean_makespan(tried.model(true)) / mean_makespan(hours.model(true)), 1.001);
   }
 }
 

@@ -55,7 +55,7 @@ TEST(CampaignTimeline, WithoutFaults) {
   const CampaignTrial trial = play(plain({}));
   EXPECT_TRUE(near(trial.wall.value, 1040));
   EXPECT_TRUE(near(trial.time[Part::Checkpoint].value, 40));
-  EXPECT_EQ(trial.checkpoints, 2);
+  EXPECT_EQ(trial.checkpoints, std::vector{2});
   FaultsSpec spec = plain({});
   spec.semantics.last_checkpoint = false;
   EXPECT_TRUE(near(wall(spec), 1020));
@@ -276,6 +276,8 @@ TEST(CampaignTimeline, ElasticShrinksAndGrows) {
   const CampaignTrial trial = play(spec, job);
   EXPECT_TRUE(near(trial.wall.value, 150 + 20 + 400 / 0.75 + 20 + 500));
   EXPECT_TRUE(near(trial.time[Part::Shrunk].value, 400 / 0.75 - 400));
+  EXPECT_EQ(trial.lost[0][Part::Shrunk], trial.time[Part::Shrunk]);
+  EXPECT_TRUE(near(trial.lost[0][Part::Restart].value, 40));  // the one to grow, too
   EXPECT_TRUE(near(trial.gpu_time[Part::Repair].value, 500));
   // Simulated step times of smaller jobs take the place of 4/3.
   job.shrunk_step = {50_s, 24_s, 15_s};

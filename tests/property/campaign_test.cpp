@@ -229,15 +229,15 @@ TEST(CampaignProperty, WallTimeIsAUOverTheInterval) {
   }
   const auto curve = interval_curve(kJob, plain(), 0, intervals);
   for (std::size_t i = 0; i + 1 < curve.size(); ++i) {
-    const double here = curve[i].wall.mean;
-    const double next = curve[i + 1].wall.mean;
+    const double here = curve[i].campaign.wall.mean;
+    const double next = curve[i + 1].campaign.wall.mean;
     EXPECT_TRUE(i < 3 ? here > 0.995 * next : here < next) << i;
   }
-  double least = curve[0].wall.mean;
+  double least = curve[0].campaign.wall.mean;
   for (const IntervalPoint& point : curve) {
-    least = std::min(least, point.wall.mean);
+    least = std::min(least, point.campaign.wall.mean);
   }
-  EXPECT_LT(curve[3].wall.mean, 1.02 * least);
+  EXPECT_LT(curve[3].campaign.wall.mean, 1.02 * least);
 }
 
 // Ten causes with a tenth of the rate each are one cause; many fresh Weibull clocks with k < 1 fail

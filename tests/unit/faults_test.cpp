@@ -242,7 +242,9 @@ TEST(Faults, EverySecondOfEveryShippedCampaignHasOneName) {
     const Scenario scenario = load_scenario(entry.path(), shipped_presets());
     FaultsPlan plan = scenario.faults.value();
     for (const SlowState& state : plan.states) {
-      plan.spec.causes[static_cast<std::size_t>(state.cause)].slowdown = 1.1;
+      if (state.cause >= 0) {
+        plan.spec.causes[static_cast<std::size_t>(state.cause)].slowdown = 1.1;
+      }
     }
     const CampaignJob job = job_of(scenario, 10_s);
     ASSERT_TRUE(faults_problems(job, plan.spec).empty());
@@ -269,13 +271,50 @@ TEST(Faults, Llama3sFiftyFourDays) {
     const FaultCause& one = plan.spec.causes[i];
     const double expected = fault_rate(one) * 54 * kDay;
     const double found = campaign.faults_by_cause[i].mean;
-    if (one.effect != FaultCause::Effect::Planned) {  // put off while the job is down anyway
-      EXPECT_NEAR(found, expected, 4 * std::sqrt(expected / 100)) << one.name;
-      unexpected += found;
-    }
+    EXPECT_NEAR(found, expected, 4 * std::sqrt(expected / 100)) << one.name;
+    unexpected += one.effect != FaultCause::Effect::Planned ? found : 0;
   }
   EXPECT_NEAR(unexpected, 419, 4 * std::sqrt(419.0 / 100));
   EXPECT_GT(campaign.ettr.mean, 0.90);
+}
+
+/// The whole run of a shipped scenario, with a step of that length.
+Campaign whole_run(const std::string& name, Seconds step) {
+  const Scenario scenario = shipped(name);
+  FaultsPlan plan = scenario.faults.value();
+  plan.spec.trials = 100;
+  CampaignJob job = job_of(scenario, step);
+  job.horizon = kNever;
+  job.steps = std::ceil(*scenario.workload.training.tokens / scenario.workload.tokens_per_step());
+  return run_campaign(job, plan.spec);
+}
+
+// BLOOM's 366 B tokens took from 11 March to 6 July 2022, 117 days. With the measured step of
+// 105.22 s the campaign is 6 % short of them: the batch grew slowly at first, and the
+// chronicle's changes of software and configuration are not in the preset.
+TEST(Faults, BloomsSeventeenWeeks) {
+  const FaultsPlan plan = shipped("faults/bloom-176b.yaml").faults.value();
+  ASSERT_TRUE(plan.step.has_value());
+  const Campaign campaign = whole_run("faults/bloom-176b.yaml", *plan.step);
+  const double days = campaign.wall.mean / kDay;
+  EXPECT_GT(days, 0.93 * 117);
+  EXPECT_LT(days, 117);
+}
+
+// OPT-175B: about 178,000 GPU-hours wasted beside 33 ideal days, "40+ restarts" in two weeks and
+// "~90 restarts" in the final lineage. Detection and replacement were chosen for the first figure;
+// the others follow from the counted rates.
+TEST(Faults, OptsRestarts) {
+  const Scenario scenario = shipped("faults/opt-175b.yaml");
+  const double steps =
+      std::ceil(*scenario.workload.training.tokens / scenario.workload.tokens_per_step());
+  const Campaign campaign = whole_run("faults/opt-175b.yaml", Seconds{33 * kDay / steps});
+  const double wasted =
+      (campaign.wall.mean - campaign.time[CampaignPart::Useful].value) * 1024 / kHour;
+  EXPECT_NEAR(wasted, 178000, 0.1 * 178000);
+  EXPECT_NEAR(campaign.failures.mean / campaign.wall.mean * 14 * kDay, 40, 4);
+  EXPECT_GT(campaign.failures.mean, 90);
+  EXPECT_LT(campaign.failures.mean, 1.3 * 90);
 }
 
 TEST(Faults, RemediesHelp) {

@@ -1,0 +1,197 @@
+// Ways back that cross one another, against timelines worked out by hand, to 1e-9.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "sim/campaign/campaign.hpp"
+#include "tests/support/campaigns.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::constant;
+using testing::every;
+using testing::hundred_steps;
+using testing::listed;
+using testing::near;
+using testing::random_cause;
+using testing::restart_part;
+using Part = CampaignPart;
+using Effect = FaultCause::Effect;
+
+/// A hundred steps of 10 s on so many replicas of so many nodes.
+CampaignJob job_of(int replicas, int nodes) {
+  CampaignJob job = hundred_steps();
+  job.replicas = replicas;
+  job.nodes = nodes;
+  return job;
+}
+
+/// A cause that takes out nodes, in repair for 1,000 s.
+FaultCause broken(const std::string& name, int nodes, double count) {
+  FaultCause cause = listed(name);
+  cause.nodes = nodes;
+  cause.count = count;
+  cause.permanent = 1;
+  return cause;
+}
+
+CampaignTrial play(const FaultsSpec& spec, const CampaignJob& job) {
+  EXPECT_TRUE(faults_problems(job, spec).empty());
+  CampaignTrial trial = run_trial(job, spec, 0, true);
+  EXPECT_TRUE(trial.finished);
+  EXPECT_TRUE(near(trial.time.total().value, trial.wall.value));
+  EXPECT_TRUE(near(
+      trial.gpu_time.total().value,
+      trial.wall.value * (job.nodes + spec.spares.hot + spec.spares.cold) * job.gpus_per_node));
+  return trial;
+}
+
+// Both replicas break at 154 s: none is left, so the job goes back to 100 s of work and restarts
+// as a whole, once: 154 + 5 + 20 + 900. If both nodes must be repaired it waits until 454 s.
+TEST(CampaignRecovery, NoReplicaLeftRestartsOnce) {
+  const CampaignJob job = job_of(2, 2);
+  FaultsSpec spec;
+  spec.causes = {broken("power", 2, 1)};
+  spec.causes[0].permanent = 0;
+  spec.causes[0].detection.delay = constant(5);
+  spec.events = {{.at = 154_s}};
+  spec.tiers = {every(100, 0)};
+  spec.restart = {restart_part(20)};
+  spec.recovery.kind = RecoverySpec::Kind::Replica;
+  const CampaignTrial trial = play(spec, job);
+  EXPECT_TRUE(near(trial.wall.value, 1079));
+  EXPECT_TRUE(near(trial.time[Part::Restart].value, 20));
+  EXPECT_EQ(trial.time[Part::Waiting], 0_s);
+  spec.causes[0].permanent = 1;
+  spec.spares.repair = constant(300);
+  const CampaignTrial repaired = play(spec, job);
+  EXPECT_TRUE(near(repaired.wall.value, 454 + 20 + 900));
+  EXPECT_TRUE(near(repaired.time[Part::Waiting].value, 295));
+}
+
+// Two replicas of two nodes. Node 0 breaks at 100 s, so node 1 leaves with it; the rack that breaks
+// at 200 s takes out nodes 2 and 3 only. Node 0 is back at 1,100 s: the first replica starts from
+// nothing, at half the pace until the other is back at 1,200 s, then 950 s more.
+TEST(CampaignRecovery, WhatHasLeftCannotBreak) {
+  FaultsSpec spec;
+  spec.causes = {broken("node", 1, 4), broken("rack", 4, 1)};
+  spec.events = {{.at = 100_s}, {.at = 200_s, .cause = 1}};
+  spec.spares.repair = constant(1000);
+  spec.recovery.kind = RecoverySpec::Kind::Replica;
+  const CampaignTrial trial = play(spec, job_of(2, 4));
+  EXPECT_EQ(
+      std::count_if(trial.events.begin(), trial.events.end(),
+                    [](const CampaignEvent& e) { return e.kind == CampaignEvent::Kind::Repair; }),
+      3);
+  EXPECT_TRUE(near(trial.gpu_time[Part::Repair].value, 3000));
+  EXPECT_TRUE(near(trial.wall.value, 1200 + 950));
+  // From 100 s on half of the pace is the node's, from 1,100 s too: it left first.
+  EXPECT_TRUE(near(trial.lost[0][Part::Shrunk].value, 50));
+  EXPECT_TRUE(near(trial.lost[1][Part::Shrunk].value, 50));
+}
+
+// A node is replaced at 150 s: swap 20 s, boot 100 s. A crash at 200 s starts both again, since the
+// job has not run with the new node: up at 320 s. A cold spare (50 s) is up by the crash at 230 s
+// and not started twice: swap and boot again until 350 s.
+TEST(CampaignRecovery, ARestartBegunAgainHasItsNewNodes) {
+  FaultsSpec spec;
+  spec.causes = {broken("node", 1, 2), listed("crash")};
+  spec.events = {{.at = 150_s}, {.at = 200_s, .cause = 1}};
+  spec.restart = {restart_part(20, "swap"), restart_part(100, "boot")};
+  spec.restart[0].only_replacement = true;
+  spec.spares = {.hot = 1, .repair = constant(1e6)};
+  EXPECT_TRUE(near(play(spec, job_of(1, 2)).wall.value, 320 + 1000));
+  spec.spares = {.cold = 1, .cold_start = constant(50), .repair = constant(1e6)};
+  spec.events[1].at = 230_s;
+  EXPECT_TRUE(near(play(spec, job_of(1, 2)).wall.value, 350 + 1000));
+}
+
+// Two stops are announced while the job restarts from 150 to 250 s. Each comes after it: save 10 s,
+// 50 s of maintenance, restart 100 s; then the 900 s left with nine saves.
+TEST(CampaignRecovery, StopsAnnouncedInARestartFollowIt) {
+  FaultsSpec spec;
+  spec.causes = {listed(), listed("maintenance")};
+  spec.causes[1].effect = Effect::Planned;
+  spec.causes[1].window = constant(50);
+  spec.events = {{.at = 150_s}, {.at = 200_s, .cause = 1}, {.at = 210_s, .cause = 1}};
+  spec.tiers = {every(100, 10)};
+  spec.restart = {restart_part(100)};
+  const CampaignTrial trial = play(spec, hundred_steps());
+  EXPECT_TRUE(near(trial.wall.value, 250 + 2 * 160 + 900 + 90));
+  EXPECT_EQ(trial.faults, (std::vector{1, 2}));
+  // A crash at 255 s ends the first save: the stops wait for the next start, at 355 s.
+  spec.events.push_back({.at = 255_s});
+  EXPECT_TRUE(near(play(spec, hundred_steps()).wall.value, 355 + 2 * 160 + 900 + 90));
+}
+
+// Announced stops come by the calendar: one a day, however long the job is down.
+TEST(CampaignRecovery, AnnouncedStopsComeByTheCalendar) {
+  CampaignJob job{.step = 60_s, .horizon = Seconds{200 * 86400.0}};
+  FaultsSpec spec;
+  spec.causes = {random_cause(86400, "maintenance"), random_cause(6 * 3600)};
+  spec.causes[0].effect = Effect::Planned;
+  spec.causes[1].detection.delay = constant(3600);
+  spec.restart = {restart_part(600)};
+  spec.tiers = {every(3600, 30)};
+  spec.trials = 100;
+  const Campaign campaign = run_campaign(job, spec);
+  const CampaignStatistic& stops = campaign.faults_by_cause[0];
+  EXPECT_NEAR(stops.mean, 200, 4 * stops.stderr_of_mean + 0.1);  // one may wait for the end
+  EXPECT_NEAR(stops.stddev, std::sqrt(200), 4 * std::sqrt(200 / 200.0));
+}
+
+// What corrupts numbers strikes only a job that computes, and its clock waits for that: the same
+// faults meet the same steps however long a restart takes.
+TEST(CampaignRecovery, CorruptionMeetsTheSameSteps) {
+  CampaignJob job{.step = 10_s, .steps = 20000};
+  FaultsSpec spec;
+  spec.causes = {random_cause(3000, "corruption"), random_cause(9000)};
+  spec.causes[0].effect = Effect::Corrupt;
+  spec.causes[0].window = constant(1e9);  // never noticed
+  spec.tiers = {every(500, 5)};
+  spec.semantics.fail_in_restart = false;
+  spec.restart = {restart_part(10)};
+  const CampaignTrial quick = play(spec, job);
+  spec.restart = {restart_part(5000)};
+  const CampaignTrial slow = play(spec, job);
+  EXPECT_GT(quick.faults[0], 50);
+  EXPECT_EQ(quick.faults, slow.faults);
+  EXPECT_TRUE(near(quick.time[Part::Redone].value, slow.time[Part::Redone].value));
+}
+
+// One checkpoint is kept. That of 100 s goes when that of 200 s can be used, at 250 s; numbers are
+// wrong from 190 s on, which is noticed at 270 s: nothing is left but the start.
+TEST(CampaignRecovery, KeptCheckpointsGoWhenTheNextCanBeUsed) {
+  FaultsSpec spec;
+  spec.causes = {listed()};
+  spec.causes[0].effect = Effect::Corrupt;
+  spec.causes[0].window = constant(80);
+  spec.events = {{.at = 190_s}};
+  spec.tiers = {every(100, 0)};
+  spec.tiers[0].persist = 50_s;
+  spec.tiers[0].keep = 1;
+  EXPECT_TRUE(near(play(spec, hundred_steps()).wall.value, 270 + 1000 + 50));
+  spec.tiers[0].keep = 2;
+  EXPECT_TRUE(near(play(spec, hundred_steps()).wall.value, 270 + 900 + 50));
+}
+
+// A save that is due at the end is the last one, whatever a step's length does to the last bits.
+TEST(CampaignRecovery, TheLastSaveIsOne) {
+  FaultsSpec spec;
+  spec.causes = {listed()};
+  spec.tiers = {every(0, 1)};
+  spec.tiers[0].interval = CheckpointTier::Interval::Steps;
+  for (int every_steps = 1; every_steps <= 30; ++every_steps) {
+    for (const double step : {0.1, 1.0 / 3, 8.633421, 105.22, 1e-3 / 7}) {
+      const CampaignJob job{.step = Seconds{step}, .steps = 49.0 * every_steps};
+      spec.tiers[0].steps = every_steps;
+      EXPECT_EQ(play(spec, job).checkpoints, std::vector{49}) << every_steps << " x " << step;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace danlu
