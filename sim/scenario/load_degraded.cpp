@@ -113,8 +113,14 @@ class StepFaultsReader {
             "for example 0-7, 12");
         return;
       }
-      int& last = jitter.gpus.try_emplace(range->first, range->last).first->second;
-      last = std::max(last, range->last);
+      for (const auto& [first, last] : jitter.gpus) {
+        if (first <= range->last && range->first <= last) {
+          add("degraded.jitter.gpus",
+              fmt::format("GPU {} stands in two ranges", std::max(first, range->first)));
+          return;
+        }
+      }
+      jitter.gpus[range->first] = range->last;
       if (!exists("degraded.jitter.gpus", "GPU", range->last, cluster_.gpus)) {
         return;
       }

@@ -373,6 +373,27 @@ TEST(Flap, LongerThanTheTimeoutEndsTheJob) {
   EXPECT_FALSE(flapping.given_up(flapping.with(flapping.begin + 2 * flapping.flow, 1e5)));
 }
 
+// GPUs 0 and 1 of a mesh flap, 0 at half of its rate from 1 s to 5 s, 1 wholly from 3 s to 8 s.
+// Their common link is at a half from 1 s, down from 3 s to 8 s; that to a third GPU knows one of
+// them.
+TEST(Flap, OfTwoOnOneLinkTheWorseCounts) {
+  ClusterSpec spec = testing::mesh_cluster(1, 3, 1, 100_GBps, 10_GBps, 2_us).spec;
+  spec.degraded.flaps = {{Flap::Part::ScaleUp, 0, 1_s, 4_s, 0.5},
+                         {Flap::Part::ScaleUp, 1, 3_s, 5_s}};
+  const Cluster cluster = build_cluster(spec);
+  const auto changes = [&](int from, int to) {
+    std::vector<std::pair<double, double>> found;
+    for (const ShareChange& change : share_changes(cluster.flaps_of(route(cluster, from, to)[0]))) {
+      found.emplace_back(change.time.value, change.share);
+    }
+    return found;
+  };
+  using Changes = std::vector<std::pair<double, double>>;
+  EXPECT_EQ(changes(0, 1), (Changes{{1, 0.5}, {3, 0}, {5, 0}, {8, 1}}));
+  EXPECT_EQ(changes(2, 0), (Changes{{1, 0.5}, {5, 1}}));
+  EXPECT_EQ(changes(1, 2), (Changes{{3, 0}, {8, 1}}));
+}
+
 // A flap is in the report as communication, exposed where nothing is computed beside it.
 TEST(Flap, TheReportCountsTheStallAsCommunication) {
   const Flapping flapping;
