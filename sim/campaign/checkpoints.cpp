@@ -41,6 +41,36 @@ void CheckpointBook::plan_after(Seconds work) {
   }
 }
 
+CheckpointBook::Row CheckpointBook::next_row(Seconds work) const {
+  Row row;
+  Seconds until = total_;
+  for (std::size_t i = 0; i < tiers_.size(); ++i) {
+    if (due_[i] == next_due_ && row.tier < 0) {
+      row.tier = static_cast<int>(i);
+      row.interval = interval_[i];
+    } else {
+      until = std::min(until, due_[i]);
+    }
+  }
+  if (row.tier >= 0 && std::abs((next_due_ - work) / row.interval - 1) < kOnGrid) {
+    row.count = std::floor((until - work) / row.interval - kOnGrid);
+  }
+  return row;
+}
+
+void CheckpointBook::add_row(Save first, int count, Seconds cycle, Seconds interval) {
+  auto& saves = saves_[static_cast<std::size_t>(first.tier)];
+  const int kept = tiers_[static_cast<std::size_t>(first.tier)].keep;
+  const int needed = !all_count_ ? 2 : kept == 0 ? count : kept + 1;
+  const double number = std::round(first.work / interval);
+  for (int i = count - std::min(count, needed); i < count; ++i) {
+    saves.push_back(
+        {first.tier, interval * (number + i), first.taken + cycle * i, first.usable + cycle * i});
+  }
+  counts_[static_cast<std::size_t>(first.tier)] += count;
+  trim(first.tier, saves.back().taken);
+}
+
 void CheckpointBook::add(const Save& save) {
   auto& saves = saves_[static_cast<std::size_t>(save.tier)];
   saves.push_back(save);

@@ -30,8 +30,18 @@ class CheckpointBook {
   bool is_due(int tier, Seconds work) const { return due_[static_cast<std::size_t>(tier)] <= work; }
   /// Saves up to this much work are done or given up.
   void plan_after(Seconds work);
+  /// A row of saves, each `interval` of work after the one before, that starts after the work done.
+  struct Row {
+    int tier = -1;
+    Seconds interval;
+    double count = 0;  // before another tier's save or the end of the run
+  };
+  /// The row that comes next; `count` is 0 where the work done is not a whole number of intervals.
+  Row next_row(Seconds work) const;
 
   void add(const Save& save);
+  /// Adds `count` saves, each later than the one before by `cycle` and by `interval` of work.
+  void add_row(Save first, int count, Seconds cycle, Seconds interval);
   /// Saves by tier that have become usable or are on their way.
   const std::vector<int>& counts() const { return counts_; }
   /// When the tier can start one more save.

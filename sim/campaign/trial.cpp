@@ -17,18 +17,20 @@ Trial::Trial(const CampaignJob& job, const FaultsSpec& spec, int number, bool ke
       dice_(spec.seed, number),
       faults_(spec, dice_),
       total_(job.steps > 0 ? job.step * job.steps : kNever),
-      without_faults_(total_),
+      given_up_(job.horizon < kNever ? kNever : total_ * kMostTimes),
       book_(spec, job.step, total_),
       replicas_(job, spec),
       ledger_(job, spec.causes.size(), keep_events) {
-  for (const CheckpointTier& tier : spec.tiers) {
+  for (std::size_t i = 0; given_up_ < kNever && i < spec.tiers.size(); ++i) {
+    const CheckpointTier& tier = spec.tiers[i];
     const Seconds interval = interval_of(tier, job.step, spec.semantics.whole_steps);
-    without_faults_ += std::max(tier.blocking, tier.persist) * (total_ / interval);
+    given_up_ += std::max(tier.blocking, tier.persist) * (total_ / interval * kMostTimes);
   }
 }
 
 CampaignTrial Trial::run() {
   while (!over()) {
+    leap();
     switch (train()) {
       case Next::Save:
         save_due();
@@ -63,6 +65,85 @@ CampaignTrial Trial::run() {
 }
 
 // ---- Training, and what it meets.
+
+/// Saves of one tier that nothing disturbs, all at once: without this most of a campaign is saves.
+///
+///   train | save | train | save | ...      count x (interval / rate + blocking)
+void Trial::leap() {
+  const CheckpointBook::Row row = book_.next_row(progress_);
+  const Pace pace = this->pace();
+  constexpr double kWorthIt = 2;
+  if (row.count < kWorthIt || pace.rate() <= 0 || !spec_.semantics.fail_in_checkpoint) {
+    return;
+  }
+  const CheckpointTier& tier = spec_.tiers[static_cast<std::size_t>(row.tier)];
+  const Seconds trains = row.interval / pace.rate();
+  const Seconds cycle = trains + tier.blocking;
+  const bool overlaps = tier.persist > trains || book_.usable_at(row.tier) > now_ + trains;
+  if (overlaps || (tier.slowdown > 1 && tier.persist.value > 0) || replicas_.could_grow()) {
+    return;
+  }
+  Seconds until = std::min({faults_.next(), job_.horizon, given_up_, replicas_.next_join(),
+                            replicas_.pool.next_mended(), book_.next_persisted(now_)});
+  for (const Fault& window : degraded_) {
+    until = std::min({until, window.end(), limit_of(window)});
+  }
+  for (const Fault& corruption : corruptions_) {
+    until = std::min(until, corruption.end());
+  }
+  constexpr double kShort = 1e-6;  // what comes at the end of a save is left to be played
+  const int count =
+      static_cast<int>(std::min({row.count, std::floor((until - now_) / cycle - kShort), 1e9}));
+  if (count < kWorthIt) {
+    return;
+  }
+  if (ledger_.keeps_events()) {
+    note_row(row, count, trains, pace);
+  }
+  ledger_.train(trains * count, pace, replicas_.use());
+  ledger_.spend(CampaignPart::Checkpoint, tier.blocking * count, -1, replicas_.use());
+  const Seconds taken = now_ + cycle;
+  book_.add_row({row.tier, progress_ + row.interval, taken, taken + tier.persist}, count, cycle,
+                row.interval);
+  now_ += cycle * count;
+  progress_ = row.interval * (std::round(progress_ / row.interval) + count);
+  book_.plan_after(progress_);
+}
+
+/// The events of a row of saves that starts now.
+void Trial::note_row(const CheckpointBook::Row& row, int count, Seconds trains, const Pace& pace) {
+  const CheckpointTier& tier = spec_.tiers[static_cast<std::size_t>(row.tier)];
+  const int replicas = replicas_.active();
+  const Seconds cycle = trains + tier.blocking;
+  for (int i = 0; i < count; ++i) {
+    const Seconds begin = now_ + cycle * i;
+    const Seconds taken = now_ + cycle * (i + 1);
+    const Seconds saved = tier.blocking.value > 0 ? begin + trains : taken;
+    const double step = (progress_ + row.interval * i) / job_.step;
+    const double then = (progress_ + row.interval * (i + 1)) / job_.step;
+    ledger_.follow({.kind = Kind::Train,
+                    .begin = begin,
+                    .end = saved,
+                    .cause = pace.slow_cause,
+                    .step = step,
+                    .replicas = replicas});
+    if (tier.blocking.value > 0) {
+      ledger_.follow({.kind = Kind::Checkpoint,
+                      .begin = saved,
+                      .end = taken,
+                      .part = row.tier,
+                      .step = then,
+                      .replicas = replicas});
+    }
+    if (tier.persist.value > 0) {
+      ledger_.beside({.kind = Kind::Persist,
+                      .begin = taken,
+                      .end = taken + tier.persist,
+                      .part = row.tier,
+                      .step = then});
+    }
+  }
+}
 
 /// Trains until the first of the things that can happen, and says which. Of several at the same
 /// time what ends comes before what strikes.
