@@ -159,8 +159,8 @@ TEST(CampaignProperty, EverySecondHasOneName) {
   EXPECT_EQ(played, 1800);
 }
 
-// Rows of saves that nothing disturbs are taken in one leap. A save that slows training down by next
-// to nothing while it persists is played one by one: the same run, to rounding.
+// Rows of saves that nothing disturbs are taken in one leap. Saves that slow training down by next
+// to nothing while they persist are played one by one: the same run, to rounding.
 TEST(CampaignProperty, LeapsOverSavesMakeNoDifference) {
   int faults = 0;
   for (unsigned seed = 0; seed < 300; ++seed) {
