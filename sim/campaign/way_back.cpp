@@ -102,21 +102,21 @@ void Trial::grow() {
 void Trial::break_nodes(const Fault& fault) {
   const FaultCause& cause = cause_of(fault);
   const NodeRange nodes = replicas_.nodes_of(cause, fault.component);
-  const int broken = is_permanent(cause, fault, dice_) ? replicas_.in_job(nodes) : 0;
-  for (int i = 0; i < broken; ++i) {
-    const std::uint64_t stream =
-        stream_name(cause.name, "repair", static_cast<std::uint64_t>(i) + 1);
+  const std::vector<int> broken =
+      is_permanent(cause, fault, dice_) ? replicas_.in_job(nodes) : std::vector<int>{};
+  for (std::size_t i = 0; i < broken.size(); ++i) {
+    const std::uint64_t stream = stream_name(cause.name, "repair", i + 1);
     const Seconds mended = now_ + dice_.draw(spec_.spares.repair, stream, fault.number);
     replicas_.pool.repair(mended);
     ledger_.beside({.kind = Kind::Repair,
                     .begin = now_,
                     .end = mended,
                     .cause = fault.cause,
-                    .component = nodes.first + i});
+                    .component = broken[i]});
   }
   const int before = replicas_.active();
   if (nodes.last > nodes.first) {
-    replicas_.lose(nodes, broken, fault);
+    replicas_.lose(nodes, static_cast<int>(broken.size()), fault);
   }
   if (replicas_.active() != before) {
     note_instant(Kind::Resize, fault);
