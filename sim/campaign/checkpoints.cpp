@@ -22,9 +22,6 @@ CheckpointBook::CheckpointBook(const FaultsSpec& spec, Seconds step, Seconds tot
     interval_.push_back(interval_of(tier, step, spec.semantics.whole_steps));
     slows_ = slows_ || tier.slowdown > 1;
   }
-  all_count_ = std::any_of(spec.causes.begin(), spec.causes.end(), [](const FaultCause& cause) {
-    return cause.effect == FaultCause::Effect::Corrupt;
-  });
   plan_after({});
 }
 
@@ -61,7 +58,7 @@ CheckpointBook::Row CheckpointBook::next_row(Seconds work) const {
 void CheckpointBook::add_row(Save first, int count, Seconds cycle, Seconds interval) {
   auto& saves = saves_[static_cast<std::size_t>(first.tier)];
   const int kept = tiers_[static_cast<std::size_t>(first.tier)].keep;
-  const int needed = !all_count_ ? 2 : kept == 0 ? count : kept + 1;
+  const int needed = wrong_since_ == kNever ? 2 : kept == 0 ? count : kept + 1;
   const double number = std::round(first.work / interval);
   for (int i = count - std::min(count, needed); i < count; ++i) {
     saves.push_back(
@@ -78,16 +75,17 @@ void CheckpointBook::add(const Save& save) {
   trim(save.tier, save.taken);
 }
 
-/// Drops what is usable but kept no longer, or what no failure can fall back to.
+/// Drops what is usable but kept no longer, and what no failure can fall back to: all before the
+/// newest usable save that has right numbers.
 void CheckpointBook::trim(int tier, Seconds now) {
   auto& saves = saves_[static_cast<std::size_t>(tier)];
   const int kept = tiers_[static_cast<std::size_t>(tier)].keep;
-  if (kept == 0 && all_count_) {
-    return;
-  }
   const auto usable =
       std::count_if(saves.begin(), saves.end(), [&](const Save& old) { return old.usable <= now; });
-  const auto surplus = usable - (all_count_ ? kept : 1);
+  const auto right = std::count_if(saves.begin(), saves.end(), [&](const Save& old) {
+    return old.usable <= now && old.taken <= wrong_since_;
+  });
+  const auto surplus = std::max(right - 1, kept > 0 ? usable - kept : 0);
   if (surplus > 0) {
     saves.erase(saves.begin(), saves.begin() + surplus);
   }

@@ -49,6 +49,9 @@ class CheckpointBook {
   /// When the newest save of the tier can be used.
   Seconds usable_at(int tier) const;
 
+  /// Numbers have been wrong since then, which has not been noticed; kNever: they are right.
+  void set_wrong_since(Seconds time) { wrong_since_ = time; }
+
   /// What persists slows training by this factor, until then something changes.
   double slowdown(Seconds now) const;
   Seconds next_persisted(Seconds now) const;
@@ -70,7 +73,7 @@ class CheckpointBook {
   std::vector<Seconds> due_;
   Seconds next_due_ = kNever;
   std::vector<std::vector<Save>> saves_;  // by tier, in the order of time
-  bool all_count_ = false;                // some fault may reach back to older saves
+  Seconds wrong_since_ = kNever;
   bool slows_ = false;
   std::vector<int> counts_;
 };

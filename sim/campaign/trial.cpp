@@ -210,6 +210,7 @@ void Trial::strike(const Fault& fault) {
       return;
     case Effect::Corrupt:
       corruptions_.push_back(fault);
+      note_corruptions();
       count(fault);
       return;
     case Effect::Degrade:
@@ -250,7 +251,7 @@ void Trial::corruption_noticed() {
       std::min_element(corruptions_.begin(), corruptions_.end(),
                        [](const Fault& a, const Fault& b) { return a.end() < b.end(); });
   Fault fault = *first;
-  corruptions_.erase(first);
+  corruptions_.erase(first);  // the rollback will note it
   fault.noticed = true;
   recover(fault);
 }
@@ -390,6 +391,15 @@ Sheltered Trial::sheltered(Kind kind) const {
   sheltered[static_cast<std::size_t>(Effect::Corrupt)] = stops || kind != Kind::Checkpoint;
   sheltered[static_cast<std::size_t>(Effect::Degrade)] = stops;
   return sheltered;
+}
+
+/// Tells the checkpoints since when some of them are worthless.
+void Trial::note_corruptions() {
+  Seconds since = kNever;
+  for (const Fault& corruption : corruptions_) {
+    since = std::min(since, corruption.at);
+  }
+  book_.set_wrong_since(since);
 }
 
 void Trial::count(const Fault& fault) {

@@ -59,6 +59,7 @@ class Trial {
   bool meets_job(const Fault& fault) const;
   Sheltered sheltered(Kind kind) const;
   void count(const Fault& fault);
+  void note_corruptions();
   void break_nodes(const Fault& fault);
   int roll_back(const Fault& fault);
   void drop_partial_step(int cause);

@@ -148,6 +148,7 @@ int Trial::roll_back(const Fault& fault) {
   progress_ = save.work;
   book_.plan_after(progress_);
   std::erase_if(corruptions_, [&](const Fault& c) { return c.at >= save.taken; });
+  note_corruptions();
   if (lost.value > 0) {
     ledger_.redo(lost, fault.cause);
     note_instant(Kind::Rollback, fault, save.tier);
