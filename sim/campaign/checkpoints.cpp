@@ -22,9 +22,6 @@ CheckpointBook::CheckpointBook(const FaultsSpec& spec, Seconds step, Seconds tot
     interval_.push_back(interval_of(tier, step, spec.semantics.whole_steps));
     slows_ = slows_ || tier.slowdown > 1;
   }
-  all_count_ = std::any_of(spec.causes.begin(), spec.causes.end(), [](const FaultCause& cause) {
-    return cause.effect == FaultCause::Effect::Corrupt;
-  });
   plan_after({});
 }
 
@@ -41,6 +38,36 @@ void CheckpointBook::plan_after(Seconds work) {
   }
 }
 
+CheckpointBook::Row CheckpointBook::next_row(Seconds work) const {
+  Row row;
+  Seconds until = total_;
+  for (std::size_t i = 0; i < tiers_.size(); ++i) {
+    if (due_[i] == next_due_ && row.tier < 0) {
+      row.tier = static_cast<int>(i);
+      row.interval = interval_[i];
+    } else {
+      until = std::min(until, due_[i]);
+    }
+  }
+  if (row.tier >= 0 && std::abs((next_due_ - work) / row.interval - 1) < kOnGrid) {
+    row.count = std::floor((until - work) / row.interval - kOnGrid);
+  }
+  return row;
+}
+
+void CheckpointBook::add_row(Save first, int count, Seconds cycle, Seconds interval) {
+  auto& saves = saves_[static_cast<std::size_t>(first.tier)];
+  const int kept = tiers_[static_cast<std::size_t>(first.tier)].keep;
+  const int needed = wrong_since_ == kNever ? 2 : kept == 0 ? count : kept + 1;
+  const double number = std::round(first.work / interval);
+  for (int i = count - std::min(count, needed); i < count; ++i) {
+    saves.push_back(
+        {first.tier, interval * (number + i), first.taken + cycle * i, first.usable + cycle * i});
+  }
+  counts_[static_cast<std::size_t>(first.tier)] += count;
+  trim(first.tier, saves.back().taken);
+}
+
 void CheckpointBook::add(const Save& save) {
   auto& saves = saves_[static_cast<std::size_t>(save.tier)];
   saves.push_back(save);
@@ -48,16 +75,17 @@ void CheckpointBook::add(const Save& save) {
   trim(save.tier, save.taken);
 }
 
-/// Drops what is usable but kept no longer, or what no failure can fall back to.
+/// Drops what is usable but kept no longer, and what no failure can fall back to: all before the
+/// newest usable save that has right numbers.
 void CheckpointBook::trim(int tier, Seconds now) {
   auto& saves = saves_[static_cast<std::size_t>(tier)];
   const int kept = tiers_[static_cast<std::size_t>(tier)].keep;
-  if (kept == 0 && all_count_) {
-    return;
-  }
   const auto usable =
       std::count_if(saves.begin(), saves.end(), [&](const Save& old) { return old.usable <= now; });
-  const auto surplus = usable - (all_count_ ? kept : 1);
+  const auto right = std::count_if(saves.begin(), saves.end(), [&](const Save& old) {
+    return old.usable <= now && old.taken <= wrong_since_;
+  });
+  const auto surplus = std::max(right - 1, kept > 0 ? usable - kept : 0);
   if (surplus > 0) {
     saves.erase(saves.begin(), saves.begin() + surplus);
   }

@@ -30,14 +30,27 @@ class CheckpointBook {
   bool is_due(int tier, Seconds work) const { return due_[static_cast<std::size_t>(tier)] <= work; }
   /// Saves up to this much work are done or given up.
   void plan_after(Seconds work);
+  /// A row of saves, each `interval` of work after the one before, that starts after the work done.
+  struct Row {
+    int tier = -1;
+    Seconds interval;
+    double count = 0;  // before another tier's save or the end of the run
+  };
+  /// The row that comes next; `count` is 0 where the work done is not a whole number of intervals.
+  Row next_row(Seconds work) const;
 
   void add(const Save& save);
+  /// Adds `count` saves, each later than the one before by `cycle` and by `interval` of work.
+  void add_row(Save first, int count, Seconds cycle, Seconds interval);
   /// Saves by tier that have become usable or are on their way.
   const std::vector<int>& counts() const { return counts_; }
   /// When the tier can start one more save.
   Seconds free_at(int tier, Seconds now) const;
   /// When the newest save of the tier can be used.
   Seconds usable_at(int tier) const;
+
+  /// Numbers have been wrong since then, which has not been noticed; kNever: they are right.
+  void set_wrong_since(Seconds time) { wrong_since_ = time; }
 
   /// What persists slows training by this factor, until then something changes.
   double slowdown(Seconds now) const;
@@ -60,7 +73,7 @@ class CheckpointBook {
   std::vector<Seconds> due_;
   Seconds next_due_ = kNever;
   std::vector<std::vector<Save>> saves_;  // by tier, in the order of time
-  bool all_count_ = false;                // some fault may reach back to older saves
+  Seconds wrong_since_ = kNever;
   bool slows_ = false;
   std::vector<int> counts_;
 };

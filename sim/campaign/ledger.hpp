@@ -35,6 +35,7 @@ class Ledger {
   /// Work that was useful until now is lost.
   void redo(Seconds work, int cause);
 
+  bool keeps_events() const { return keep_events_; }
   // Events, if they are kept. What follows one another continues the one before where it can.
   void follow(const CampaignEvent& event);
   void beside(const CampaignEvent& event);

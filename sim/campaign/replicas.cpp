@@ -39,13 +39,15 @@ bool Replicas::has(NodeRange nodes) const {
                      [](bool in_job) { return in_job; });
 }
 
-int Replicas::in_job(NodeRange nodes) const {
-  if (!one_by_one()) {
-    return std::min(nodes.last - nodes.first, job_.nodes - missing_);
-  }
-  int found = 0;
+std::vector<int> Replicas::in_job(NodeRange nodes) const {
+  std::vector<int> found;
   for (int node = nodes.first; node < nodes.last; ++node) {
-    found += has({node, node + 1}) ? 1 : 0;
+    // Jobs that restart as a whole number their nodes anew: so many, whichever they were.
+    const bool there = one_by_one() ? has({node, node + 1})
+                                    : static_cast<int>(found.size()) < job_.nodes - missing_;
+    if (there) {
+      found.push_back(node);
+    }
   }
   return found;
 }

@@ -37,8 +37,8 @@ class Replicas {
   NodeRange nodes_of(const FaultCause& cause, int component) const;
   /// Whether some replica of the job has one of the nodes.
   bool has(NodeRange nodes) const;
-  /// How many of the nodes are in the job.
-  int in_job(NodeRange nodes) const;
+  /// Those of the nodes that are in the job.
+  std::vector<int> in_job(NodeRange nodes) const;
   NodeUse use() const;
 
   /// The failure takes the nodes out of the job; `missing` of them must be replaced.

@@ -7,7 +7,6 @@ namespace danlu {
 namespace {
 
 using Effect = FaultCause::Effect;
-using Recovery = RecoverySpec::Kind;
 
 }  // namespace
 
@@ -17,18 +16,20 @@ Trial::Trial(const CampaignJob& job, const FaultsSpec& spec, int number, bool ke
       dice_(spec.seed, number),
       faults_(spec, dice_),
       total_(job.steps > 0 ? job.step * job.steps : kNever),
-      without_faults_(total_),
+      given_up_(job.horizon < kNever ? kNever : total_ * kMostTimes),
       book_(spec, job.step, total_),
       replicas_(job, spec),
       ledger_(job, spec.causes.size(), keep_events) {
-  for (const CheckpointTier& tier : spec.tiers) {
+  for (std::size_t i = 0; given_up_ < kNever && i < spec.tiers.size(); ++i) {
+    const CheckpointTier& tier = spec.tiers[i];
     const Seconds interval = interval_of(tier, job.step, spec.semantics.whole_steps);
-    without_faults_ += std::max(tier.blocking, tier.persist) * (total_ / interval);
+    given_up_ += std::max(tier.blocking, tier.persist) * (total_ / interval * kMostTimes);
   }
 }
 
 CampaignTrial Trial::run() {
   while (!over()) {
+    leap();
     switch (train()) {
       case Next::Save:
         save_due();
@@ -63,6 +64,85 @@ CampaignTrial Trial::run() {
 }
 
 // ---- Training, and what it meets.
+
+/// Saves of one tier that nothing disturbs, all at once: without this most of a campaign is saves.
+///
+///   train | save | train | save | ...      count x (interval / rate + blocking)
+void Trial::leap() {
+  const CheckpointBook::Row row = book_.next_row(progress_);
+  const Pace pace = this->pace();
+  constexpr double kWorthIt = 2;
+  if (row.count < kWorthIt || pace.rate() <= 0 || !spec_.semantics.fail_in_checkpoint) {
+    return;
+  }
+  const CheckpointTier& tier = spec_.tiers[static_cast<std::size_t>(row.tier)];
+  const Seconds trains = row.interval / pace.rate();
+  const Seconds cycle = trains + tier.blocking;
+  const bool overlaps = tier.persist > trains || book_.usable_at(row.tier) > now_ + trains;
+  if (overlaps || (tier.slowdown > 1 && tier.persist.value > 0) || replicas_.could_grow()) {
+    return;
+  }
+  Seconds until = std::min({faults_.next(), job_.horizon, given_up_, replicas_.next_join(),
+                            replicas_.pool.next_mended(), book_.next_persisted(now_)});
+  for (const Fault& window : degraded_) {
+    until = std::min({until, window.end(), limit_of(window)});
+  }
+  for (const Fault& corruption : corruptions_) {
+    until = std::min(until, corruption.end());
+  }
+  constexpr double kShort = 1e-6;  // what comes at the end of a save is left to be played
+  const int count =
+      static_cast<int>(std::min({row.count, std::floor((until - now_) / cycle - kShort), 1e9}));
+  if (count < kWorthIt) {
+    return;
+  }
+  if (ledger_.keeps_events()) {
+    note_row(row, count, trains, pace);
+  }
+  ledger_.train(trains * count, pace, replicas_.use());
+  ledger_.spend(CampaignPart::Checkpoint, tier.blocking * count, -1, replicas_.use());
+  const Seconds taken = now_ + cycle;
+  book_.add_row({row.tier, progress_ + row.interval, taken, taken + tier.persist}, count, cycle,
+                row.interval);
+  now_ += cycle * count;
+  progress_ = row.interval * (std::round(progress_ / row.interval) + count);
+  book_.plan_after(progress_);
+}
+
+/// The events of a row of saves that starts now.
+void Trial::note_row(const CheckpointBook::Row& row, int count, Seconds trains, const Pace& pace) {
+  const CheckpointTier& tier = spec_.tiers[static_cast<std::size_t>(row.tier)];
+  const int replicas = replicas_.active();
+  const Seconds cycle = trains + tier.blocking;
+  for (int i = 0; i < count; ++i) {
+    const Seconds begin = now_ + cycle * i;
+    const Seconds taken = now_ + cycle * (i + 1);
+    const Seconds saved = tier.blocking.value > 0 ? begin + trains : taken;
+    const double step = (progress_ + row.interval * i) / job_.step;
+    const double then = (progress_ + row.interval * (i + 1)) / job_.step;
+    ledger_.follow({.kind = Kind::Train,
+                    .begin = begin,
+                    .end = saved,
+                    .cause = pace.slow_cause,
+                    .step = step,
+                    .replicas = replicas});
+    if (tier.blocking.value > 0) {
+      ledger_.follow({.kind = Kind::Checkpoint,
+                      .begin = saved,
+                      .end = taken,
+                      .part = row.tier,
+                      .step = then,
+                      .replicas = replicas});
+    }
+    if (tier.persist.value > 0) {
+      ledger_.beside({.kind = Kind::Persist,
+                      .begin = taken,
+                      .end = taken + tier.persist,
+                      .part = row.tier,
+                      .step = then});
+    }
+  }
+}
 
 /// Trains until the first of the things that can happen, and says which. Of several at the same
 /// time what ends comes before what strikes.
@@ -130,6 +210,7 @@ void Trial::strike(const Fault& fault) {
       return;
     case Effect::Corrupt:
       corruptions_.push_back(fault);
+      note_corruptions();
       count(fault);
       return;
     case Effect::Degrade:
@@ -170,7 +251,7 @@ void Trial::corruption_noticed() {
       std::min_element(corruptions_.begin(), corruptions_.end(),
                        [](const Fault& a, const Fault& b) { return a.end() < b.end(); });
   Fault fault = *first;
-  corruptions_.erase(first);
+  corruptions_.erase(first);  // the rollback will note it
   fault.noticed = true;
   recover(fault);
 }
@@ -194,8 +275,6 @@ void Trial::settle() {
     note_instant(Kind::Resize, {});
   }
 }
-
-// ---- The way back.
 
 Trial::Hit Trial::save(int tier) {
   const CheckpointTier& spec = spec_.tiers[static_cast<std::size_t>(tier)];
@@ -230,77 +309,6 @@ Trial::Hit Trial::save_until_usable(int tier) {
   return pass(Kind::Checkpoint, CampaignPart::Checkpoint, book_.usable_at(tier) - now_, -1, tier);
 }
 
-/// Comes back from a failure, and from those that strike on the way.
-void Trial::recover(Fault fault) {
-  for (Hit hit = fault; hit && !over();) {
-    fault = *hit;
-    // A fault that is noticed late, or was announced, has been counted when it struck.
-    if (!fault.noticed) {
-      count(fault);
-    }
-    ++ledger_.trial.failures;
-    note_instant(Kind::Failure, fault);
-    break_nodes(fault);
-    const bool of_replicas = spec_.recovery.kind == Recovery::Replica &&
-                             cause_of(fault).effect != Effect::Corrupt &&
-                             cause_of(fault).nodes > 0 && replicas_.active() > 0;
-    hit = of_replicas ? go_on_without(fault) : bring_back(fault);
-  }
-}
-
-/// The whole job: rollback, detection, waiting, restart.
-Trial::Hit Trial::bring_back(const Fault& fault) {
-  const int tier = roll_back(fault);
-  if (!fault.noticed) {
-    const Seconds unnoticed = detection_time(cause_of(fault), fault, dice_);
-    if (const Hit hit = pass(Kind::Detection, CampaignPart::Detection, unnoticed, fault.cause)) {
-      return hit;
-    }
-  }
-  const int blamed = fault.cause >= 0 ? fault.cause : replicas_.short_because();
-  replicas_.supply();
-  while (replicas_.possible() < replicas_.least() && !over()) {
-    pass(Kind::Waiting, CampaignPart::Waiting, replicas_.pool.next_mended() - now_, blamed);
-    replicas_.supply();
-  }
-  const int before = replicas_.active();
-  fresh_ += replicas_.start();
-  if (replicas_.active() != before) {
-    note_instant(Kind::Resize, fault);
-  }
-  for (const RestartStep& step : restart_of(fault, tier, fresh_)) {
-    if (const Hit hit =
-            pass(Kind::Restart, CampaignPart::Restart, step.duration, blamed, step.part)) {
-      return hit;
-    }
-    if (step.part == kColdSparePart) {
-      fresh_ = {.hot = fresh_.all()};  // they are up, whatever becomes of this restart
-    }
-  }
-  fresh_ = {};
-  faults_.job_started(now_);
-  started_ = now_;
-  return std::nullopt;
-}
-
-/// The other replicas redo the step at hand and go on.
-Trial::Hit Trial::go_on_without(const Fault& fault) {
-  drop_partial_step(fault.cause);
-  if (!fault.noticed) {
-    const Seconds unnoticed = detection_time(cause_of(fault), fault, dice_);
-    if (const Hit hit = pass(Kind::Detection, CampaignPart::Detection, unnoticed, fault.cause)) {
-      return hit;
-    }
-  }
-  settle();
-  while (replicas_.active() < replicas_.least() && !over()) {
-    const Seconds change = std::min(replicas_.pool.next_mended(), replicas_.next_join());
-    pass(Kind::Waiting, CampaignPart::Waiting, change - now_, fault.cause);
-    settle();
-  }
-  return std::nullopt;
-}
-
 /// Time passes in which the job does not train. A failure that may strike then ends it.
 Trial::Hit Trial::pass(Kind kind, CampaignPart part, Seconds length, int cause, int event_part) {
   const Seconds until = std::min(now_ + std::max(length, Seconds{}), job_.horizon);
@@ -323,21 +331,6 @@ Trial::Hit Trial::pass(Kind kind, CampaignPart part, Seconds length, int cause, 
   }
   advance(until, event, part);
   return std::nullopt;
-}
-
-/// Nodes are back: one more restart, from a save just made, with more replicas.
-void Trial::grow() {
-  Seconds usable = now_;
-  for (int tier = 0; tier < static_cast<int>(spec_.tiers.size()); ++tier) {
-    usable = std::max(usable, book_.usable_at(tier));
-  }
-  Hit hit = pass(Kind::Checkpoint, CampaignPart::Checkpoint, usable - now_, -1);
-  if (!hit && !over()) {
-    hit = bring_back({.at = now_, .number = grown_++, .noticed = true});
-  }
-  if (hit) {
-    recover(*hit);
-  }
 }
 
 // ---- Bookkeeping.
@@ -400,101 +393,17 @@ Sheltered Trial::sheltered(Kind kind) const {
   return sheltered;
 }
 
+/// Tells the checkpoints since when some of them are worthless.
+void Trial::note_corruptions() {
+  Seconds since = kNever;
+  for (const Fault& corruption : corruptions_) {
+    since = std::min(since, corruption.at);
+  }
+  book_.set_wrong_since(since);
+}
+
 void Trial::count(const Fault& fault) {
   ++ledger_.trial.faults[static_cast<std::size_t>(fault.cause)];
-}
-
-/// Takes the nodes out of the job, for repair if the failure is permanent.
-void Trial::break_nodes(const Fault& fault) {
-  const FaultCause& cause = cause_of(fault);
-  const NodeRange nodes = replicas_.nodes_of(cause, fault.component);
-  const int broken = is_permanent(cause, fault, dice_) ? replicas_.in_job(nodes) : 0;
-  for (int i = 0; i < broken; ++i) {
-    const std::uint64_t stream =
-        stream_name(cause.name, "repair", static_cast<std::uint64_t>(i) + 1);
-    const Seconds mended = now_ + dice_.draw(spec_.spares.repair, stream, fault.number);
-    replicas_.pool.repair(mended);
-    ledger_.beside({.kind = Kind::Repair,
-                    .begin = now_,
-                    .end = mended,
-                    .cause = fault.cause,
-                    .component = nodes.first + i});
-  }
-  const int before = replicas_.active();
-  if (nodes.last > nodes.first) {
-    replicas_.lose(nodes, broken, fault);
-  }
-  if (replicas_.active() != before) {
-    note_instant(Kind::Resize, fault);
-  }
-}
-
-/// Back to the newest checkpoint that the failure has left; returns its tier.
-int Trial::roll_back(const Fault& fault) {
-  book_.drop_unfinished(now_);
-  Seconds clean = kNever;
-  if (fault.cause >= 0 && cause_of(fault).effect != Effect::Planned) {
-    const FaultCause& cause = cause_of(fault);
-    clean = cause.effect == Effect::Corrupt ? fault.at : kNever;
-    for (std::size_t i = 0; i < spec_.tiers.size(); ++i) {
-      const CheckpointTier& tier = spec_.tiers[i];
-      const auto survives = [&] {
-        return tier.survives_more > 0 &&
-               dice_.uniform(stream_name(cause.name, "survives: " + tier.name), fault.number) <
-                   tier.survives_more;
-      };
-      if (cause.nodes > tier.survives_nodes && !survives()) {
-        book_.lose(static_cast<int>(i));
-      }
-    }
-  }
-  book_.forget_after(clean);
-  const Save save = book_.newest(now_);
-  const Seconds lost = progress_ - save.work;
-  progress_ = save.work;
-  book_.plan_after(progress_);
-  std::erase_if(corruptions_, [&](const Fault& c) { return c.at >= save.taken; });
-  if (lost.value > 0) {
-    ledger_.redo(lost, fault.cause);
-    note_instant(Kind::Rollback, fault, save.tier);
-  }
-  return save.tier;
-}
-
-void Trial::drop_partial_step(int cause) {
-  if (spec_.semantics.whole_steps) {
-    constexpr double kOnStep = 1e-6;
-    const Seconds done = job_.step * std::floor(progress_ / job_.step + kOnStep);
-    if (done < progress_) {
-      ledger_.redo(progress_ - done, cause);
-      progress_ = done;
-    }
-  }
-}
-
-/// Broken replicas whose nodes are there start again.
-void Trial::dispatch() {
-  replicas_.dispatch(now_, [&](const Fault& fault, NodePool::Taken taken) {
-    // They copy the state of a replica that goes on, as if from the fastest tier.
-    const int tier = spec_.tiers.empty() ? -1 : 0;
-    Seconds length;
-    for (const RestartStep& step : restart_of(fault, tier, taken)) {
-      length += step.duration;
-    }
-    return length;
-  });
-}
-
-std::vector<RestartStep> Trial::restart_of(const Fault& fault, int tier,
-                                           NodePool::Taken taken) const {
-  RestartKind kind;
-  kind.owner = fault.cause < 0 ? std::string_view("grow") : cause_of(fault).name;
-  kind.number = fault.number;
-  kind.ranks = job_.gpus() / job_.replicas * replicas_.active();
-  kind.replaced = taken.all() > 0;
-  kind.cold_spare = taken.cold > 0;
-  kind.tier = tier;
-  return restart_steps(spec_, kind, dice_);
 }
 
 Pace Trial::pace() const {

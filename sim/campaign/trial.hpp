@@ -33,6 +33,7 @@ class Trial {
   using Kind = CampaignEvent::Kind;
 
   // Training, and what it meets.
+  void leap();
   Next train();
   void save_due();
   void strike(const Fault& fault);
@@ -53,10 +54,12 @@ class Trial {
 
   // Bookkeeping.
   void advance(Seconds until, const CampaignEvent& what, CampaignPart part);
+  void note_row(const CheckpointBook::Row& row, int count, Seconds trains, const Pace& pace);
   void note_instant(Kind kind, const Fault& fault, int part = -1);
   bool meets_job(const Fault& fault) const;
   Sheltered sheltered(Kind kind) const;
   void count(const Fault& fault);
+  void note_corruptions();
   void break_nodes(const Fault& fault);
   int roll_back(const Fault& fault);
   void drop_partial_step(int cause);
@@ -65,18 +68,15 @@ class Trial {
   Pace pace() const;
   Seconds limit_of(const Fault& window) const;
   const FaultCause& cause_of(const Fault& fault) const;
-  bool gives_up() const {
-    return ledger_.trial.failures > kMostFailures ||
-           (job_.horizon == kNever && now_ > without_faults_ * kMostTimes);
-  }
+  bool gives_up() const { return ledger_.trial.failures > kMostFailures || now_ > given_up_; }
   bool over() const { return finished_ || now_ >= job_.horizon || gives_up(); }
 
   const CampaignJob& job_;
   const FaultsSpec& spec_;
   Dice dice_;
   FaultSource faults_;
-  Seconds total_;           // useful work to do
-  Seconds without_faults_;  // with its saves
+  Seconds total_;     // useful work to do
+  Seconds given_up_;  // the time without faults, with its saves, x kMostTimes
   CheckpointBook book_;
   Replicas replicas_;
   Ledger ledger_;

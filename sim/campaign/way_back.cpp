@@ -1,0 +1,195 @@
+// From a failure back to training: what is lost, which nodes are gone, what a restart takes. A
+// failure on the way starts the row again (trial.hpp).
+#include <cmath>
+
+#include "sim/campaign/trial.hpp"
+
+namespace danlu {
+namespace {
+
+using Effect = FaultCause::Effect;
+using Recovery = RecoverySpec::Kind;
+
+}  // namespace
+
+/// Comes back from a failure, and from those that strike on the way.
+void Trial::recover(Fault fault) {
+  for (Hit hit = fault; hit && !over();) {
+    fault = *hit;
+    // A fault that is noticed late, or was announced, has been counted when it struck.
+    if (!fault.noticed) {
+      count(fault);
+    }
+    ++ledger_.trial.failures;
+    note_instant(Kind::Failure, fault);
+    break_nodes(fault);
+    const bool of_replicas = spec_.recovery.kind == Recovery::Replica &&
+                             cause_of(fault).effect != Effect::Corrupt &&
+                             cause_of(fault).nodes > 0 && replicas_.active() > 0;
+    hit = of_replicas ? go_on_without(fault) : bring_back(fault);
+  }
+}
+
+/// The whole job: rollback, detection, waiting, restart.
+Trial::Hit Trial::bring_back(const Fault& fault) {
+  const int tier = roll_back(fault);
+  if (!fault.noticed) {
+    const Seconds unnoticed = detection_time(cause_of(fault), fault, dice_);
+    if (const Hit hit = pass(Kind::Detection, CampaignPart::Detection, unnoticed, fault.cause)) {
+      return hit;
+    }
+  }
+  const int blamed = fault.cause >= 0 ? fault.cause : replicas_.short_because();
+  replicas_.supply();
+  while (replicas_.possible() < replicas_.least() && !over()) {
+    pass(Kind::Waiting, CampaignPart::Waiting, replicas_.pool.next_mended() - now_, blamed);
+    replicas_.supply();
+  }
+  const int before = replicas_.active();
+  fresh_ += replicas_.start();
+  if (replicas_.active() != before) {
+    note_instant(Kind::Resize, fault);
+  }
+  for (const RestartStep& step : restart_of(fault, tier, fresh_)) {
+    if (const Hit hit =
+            pass(Kind::Restart, CampaignPart::Restart, step.duration, blamed, step.part)) {
+      return hit;
+    }
+    if (step.part == kColdSparePart) {
+      fresh_ = {.hot = fresh_.all()};  // they are up, whatever becomes of this restart
+    }
+  }
+  fresh_ = {};
+  faults_.job_started(now_);
+  started_ = now_;
+  return std::nullopt;
+}
+
+/// The other replicas redo the step at hand and go on.
+Trial::Hit Trial::go_on_without(const Fault& fault) {
+  drop_partial_step(fault.cause);
+  if (!fault.noticed) {
+    const Seconds unnoticed = detection_time(cause_of(fault), fault, dice_);
+    if (const Hit hit = pass(Kind::Detection, CampaignPart::Detection, unnoticed, fault.cause)) {
+      return hit;
+    }
+  }
+  settle();
+  while (replicas_.active() < replicas_.least() && !over()) {
+    const Seconds change = std::min(replicas_.pool.next_mended(), replicas_.next_join());
+    pass(Kind::Waiting, CampaignPart::Waiting, change - now_, fault.cause);
+    settle();
+  }
+  return std::nullopt;
+}
+
+/// Nodes are back: one more restart, from a save just made, with more replicas.
+void Trial::grow() {
+  Seconds usable = now_;
+  for (int tier = 0; tier < static_cast<int>(spec_.tiers.size()); ++tier) {
+    usable = std::max(usable, book_.usable_at(tier));
+  }
+  Hit hit = pass(Kind::Checkpoint, CampaignPart::Checkpoint, usable - now_, -1);
+  if (!hit && !over()) {
+    hit = bring_back({.at = now_, .number = grown_++, .noticed = true});
+  }
+  if (hit) {
+    recover(*hit);
+  }
+}
+
+/// Takes the nodes out of the job, for repair if the failure is permanent.
+void Trial::break_nodes(const Fault& fault) {
+  const FaultCause& cause = cause_of(fault);
+  const NodeRange nodes = replicas_.nodes_of(cause, fault.component);
+  const std::vector<int> broken =
+      is_permanent(cause, fault, dice_) ? replicas_.in_job(nodes) : std::vector<int>{};
+  for (std::size_t i = 0; i < broken.size(); ++i) {
+    const std::uint64_t stream = stream_name(cause.name, "repair", i + 1);
+    const Seconds mended = now_ + dice_.draw(spec_.spares.repair, stream, fault.number);
+    replicas_.pool.repair(mended);
+    ledger_.beside({.kind = Kind::Repair,
+                    .begin = now_,
+                    .end = mended,
+                    .cause = fault.cause,
+                    .component = broken[i]});
+  }
+  const int before = replicas_.active();
+  if (nodes.last > nodes.first) {
+    replicas_.lose(nodes, static_cast<int>(broken.size()), fault);
+  }
+  if (replicas_.active() != before) {
+    note_instant(Kind::Resize, fault);
+  }
+}
+
+/// Back to the newest checkpoint that the failure has left; returns its tier.
+int Trial::roll_back(const Fault& fault) {
+  book_.drop_unfinished(now_);
+  Seconds clean = kNever;
+  if (fault.cause >= 0 && cause_of(fault).effect != Effect::Planned) {
+    const FaultCause& cause = cause_of(fault);
+    clean = cause.effect == Effect::Corrupt ? fault.at : kNever;
+    for (std::size_t i = 0; i < spec_.tiers.size(); ++i) {
+      const CheckpointTier& tier = spec_.tiers[i];
+      const auto survives = [&] {
+        return tier.survives_more > 0 &&
+               dice_.uniform(stream_name(cause.name, "survives: " + tier.name), fault.number) <
+                   tier.survives_more;
+      };
+      if (cause.nodes > tier.survives_nodes && !survives()) {
+        book_.lose(static_cast<int>(i));
+      }
+    }
+  }
+  book_.forget_after(clean);
+  const Save save = book_.newest(now_);
+  const Seconds lost = progress_ - save.work;
+  progress_ = save.work;
+  book_.plan_after(progress_);
+  std::erase_if(corruptions_, [&](const Fault& c) { return c.at >= save.taken; });
+  note_corruptions();
+  if (lost.value > 0) {
+    ledger_.redo(lost, fault.cause);
+    note_instant(Kind::Rollback, fault, save.tier);
+  }
+  return save.tier;
+}
+
+void Trial::drop_partial_step(int cause) {
+  if (spec_.semantics.whole_steps) {
+    constexpr double kOnStep = 1e-6;
+    const Seconds done = job_.step * std::floor(progress_ / job_.step + kOnStep);
+    if (done < progress_) {
+      ledger_.redo(progress_ - done, cause);
+      progress_ = done;
+    }
+  }
+}
+
+/// Broken replicas whose nodes are there start again.
+void Trial::dispatch() {
+  replicas_.dispatch(now_, [&](const Fault& fault, NodePool::Taken taken) {
+    // They copy the state of a replica that goes on, as if from the fastest tier.
+    const int tier = spec_.tiers.empty() ? -1 : 0;
+    Seconds length;
+    for (const RestartStep& step : restart_of(fault, tier, taken)) {
+      length += step.duration;
+    }
+    return length;
+  });
+}
+
+std::vector<RestartStep> Trial::restart_of(const Fault& fault, int tier,
+                                           NodePool::Taken taken) const {
+  RestartKind kind;
+  kind.owner = fault.cause < 0 ? std::string_view("grow") : cause_of(fault).name;
+  kind.number = fault.number;
+  kind.ranks = job_.gpus() / job_.replicas * replicas_.active();
+  kind.replaced = taken.all() > 0;
+  kind.cold_spare = taken.cold > 0;
+  kind.tier = tier;
+  return restart_steps(spec_, kind, dice_);
+}
+
+}  // namespace danlu
