@@ -58,47 +58,58 @@ std::optional<Scenario> shrunk(Scenario scenario, int replicas) {
 /// Fills in the slowdowns of the states that are to be played.
 void play_states(const Scenario& scenario, Seconds healthy, FaultsPlan& plan,
                  const CommonOptions& common) {
+  std::vector<Scenario> scenarios;
   for (const SlowState& state : plan.states) {
-    const double slowdown = std::max(1.0, play_step(slowed(scenario, state), common) / healthy);
+    scenarios.push_back(slowed(scenario, state));
+  }
+  const std::vector<Seconds> steps = play_steps(scenarios, common);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const SlowState& state = plan.states[i];
+    const double slowdown = std::max(1.0, steps[i] / healthy);
     if (state.cause >= 0) {
       FaultCause& cause = plan.spec.causes[static_cast<std::size_t>(state.cause)];
       cause.slowdown = slowdown;
       spdlog::info("{}: steps take {:.4f} times as long", cause.name, slowdown);
-    } else {
-      plan.file.slowdown = slowdown;
-      spdlog::info("during a checkpoint's write steps take {:.4f} times as long", slowdown);
-      if (state.tier >= 0) {
-        plan.spec.tiers[static_cast<std::size_t>(state.tier)].slowdown = slowdown;
-      }
+      continue;
+    }
+    plan.file.slowdown = slowdown;
+    spdlog::info("during a checkpoint's write steps take {:.4f} times as long", slowdown);
+    if (state.tier >= 0) {
+      plan.spec.tiers[static_cast<std::size_t>(state.tier)].slowdown = slowdown;
     }
   }
 }
 
 /// The step with fewer replicas, for each number that the job may shrink to; one play for each
-/// number of microbatches, since that decides the step. Empty where the job never shrinks.
+/// number of microbatches, since that decides the step; in proportion where such a plan cannot run.
+/// Empty where the job never shrinks.
 std::vector<Seconds> play_shrunk(const Scenario& scenario, Seconds healthy, const FaultsPlan& plan,
                                  const CommonOptions& common) {
   if (plan.spec.recovery.kind == RecoverySpec::Kind::Restart) {
     return {};
   }
   const int all = scenario.workload.parallelism.data;
-  std::vector<Seconds> steps(static_cast<std::size_t>(all), healthy);
-  std::map<int, Seconds> played;  // by microbatches
-  for (int replicas = all - 1; replicas >= 1; --replicas) {
-    const double share = static_cast<double>(all) / replicas;
-    Seconds& step = steps[static_cast<std::size_t>(replicas - 1)];
-    step = healthy * share;
-    const std::optional<Scenario> less =
-        replicas < plan.spec.recovery.min_replicas ? std::nullopt : shrunk(scenario, replicas);
-    if (!less) {
-      continue;
+  std::map<int, std::size_t> place;  // by microbatches, in `scenarios`
+  std::vector<Scenario> scenarios;
+  std::vector<std::optional<std::size_t>> played(static_cast<std::size_t>(all));
+  for (int replicas = all - 1; replicas >= plan.spec.recovery.min_replicas; --replicas) {
+    if (std::optional<Scenario> less = shrunk(scenario, replicas)) {
+      const auto [at, added] = place.emplace(less->workload.microbatches(), scenarios.size());
+      played[static_cast<std::size_t>(replicas - 1)] = at->second;
+      if (added) {
+        scenarios.push_back(std::move(*less));
+      }
     }
-    const auto [at, added] = played.emplace(less->workload.microbatches(), Seconds{});
-    if (added) {
-      at->second = to_nanoseconds(play_step(*less, common));
-      spdlog::info("{} of {} replicas: step {:.6g} s", replicas, all, at->second.value);
+  }
+  const std::vector<Seconds> times = play_steps(scenarios, common);
+  std::vector<Seconds> steps;
+  for (int replicas = 1; replicas <= all; ++replicas) {
+    const std::optional<std::size_t>& at = played[static_cast<std::size_t>(replicas - 1)];
+    steps.push_back(at ? to_nanoseconds(times[*at])
+                       : healthy * (static_cast<double>(all) / replicas));
+    if (at) {
+      spdlog::info("{} of {} replicas: step {:.6g} s", replicas, all, steps.back().value);
     }
-    step = at->second;
   }
   return steps;
 }
@@ -109,7 +120,8 @@ FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
                            const CommonOptions& common) {
   FaultsPlan plan = *scenario.faults;
   const Seconds simulated = to_nanoseconds(healthy.step.time);
-  const Seconds step = plan.step.value_or(simulated);
+  const Seconds mean = healthy.draws ? to_nanoseconds(healthy.draws->mean()) : simulated;
+  const Seconds step = plan.step.value_or(mean);
   const double mfu = healthy.step.mfu * (healthy.step.time / step);
   play_states(scenario, simulated, plan, common);
   const TopologySpec& topology = scenario.cluster.topology;

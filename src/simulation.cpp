@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <new>
 #include <optional>
 #include <thread>
@@ -143,26 +144,42 @@ void throw_if_hung(const std::string& what) {
   }
 }
 
+/// Plays the plan: how many seconds the step takes, or why it does not end. For a child.
+std::string end_of_step(const Scenario& scenario, const Cluster& cluster, const StepPlan& plan,
+                        const CommonOptions& common) {
+  const Timeline timeline = simulate(plan.graph, {.simgrid_log = common.simgrid_log});
+  const std::string hung = what_hung(scenario, cluster, plan, timeline);
+  return hung.empty() ? fmt::format("{}", timeline.end.value) : hung;
+}
+
+/// What `count` children that end with end_of_step() have played, as many at a time as there are
+/// processors.
+std::vector<Seconds> seconds_of_children(std::size_t count,
+                                         const std::function<std::string(std::size_t)>& play) {
+  std::vector<Seconds> steps;
+  const auto processors = static_cast<int>(std::thread::hardware_concurrency());
+  for (const ChildResult& child : run_in_children(count, processors, play)) {
+    check_child(child);
+    const std::optional<double> step = parse_number(child.output);
+    throw_if_hung(step ? "" : child.output);
+    steps.push_back({*step});
+  }
+  return steps;
+}
+
 /// How long the step takes in each draw; `first` is known. Every other draw is played in a child,
 /// which draws in its own copy of `plan`.
 DrawsReport play_draws(const Scenario& scenario, const Cluster& cluster, StepPlan& plan,
                        Seconds first, const CommonOptions& common) {
   const DegradedSpec& degraded = scenario.cluster.degraded;
-  const auto processors = static_cast<int>(std::thread::hardware_concurrency());
-  const std::vector<ChildResult> children =
-      run_in_children(static_cast<std::size_t>(degraded.draws) - 1, processors, [&](std::size_t i) {
+  const std::vector<Seconds> others =
+      seconds_of_children(static_cast<std::size_t>(degraded.draws) - 1, [&](std::size_t i) {
         draw_step(plan, degraded, static_cast<int>(i) + 1);
-        const Timeline timeline = simulate(plan.graph, {.simgrid_log = common.simgrid_log});
-        const std::string hung = what_hung(scenario, cluster, plan, timeline);
-        return hung.empty() ? fmt::format("{}", timeline.end.value) : hung;
+        const std::string end = end_of_step(scenario, cluster, plan, common);
+        return parse_number(end) ? end : fmt::format("draw {}: {}", i + 2, end);
       });
   DrawsReport draws{{first}};
-  for (std::size_t i = 0; i < children.size(); ++i) {
-    check_child(children[i]);
-    const std::optional<double> step = parse_number(children[i].output);
-    throw_if_hung(step ? "" : fmt::format("draw {}: {}", i + 2, children[i].output));
-    draws.steps.push_back({*step});
-  }
+  draws.steps.insert(draws.steps.end(), others.begin(), others.end());
   return draws;
 }
 
@@ -215,12 +232,11 @@ CannotRun out_of_memory(const std::string& name, int gpus, FoldMode fold) {
 
 }  // namespace
 
-Seconds play_step(const Scenario& scenario, const CommonOptions& common) {
-  const Cluster cluster = build_cluster(scenario.cluster);
-  const StepPlan plan = plan_step(scenario.workload, cluster);
-  const Timeline timeline = play(plan.graph, false, common);
-  throw_if_hung(what_hung(scenario, cluster, plan, timeline));
-  return timeline.end;
+std::vector<Seconds> play_steps(std::span<const Scenario> scenarios, const CommonOptions& common) {
+  return seconds_of_children(scenarios.size(), [&](std::size_t i) {
+    const Cluster cluster = build_cluster(scenarios[i].cluster);
+    return end_of_step(scenarios[i], cluster, plan_step(scenarios[i].workload, cluster), common);
+  });
 }
 
 Simulation simulate_in_child(const std::filesystem::path& file, const CommonOptions& common) {

@@ -30,7 +30,8 @@ std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> fi
 /// One scenario, played in a process of its own, so that this one can play more.
 Simulation simulate_in_child(const std::filesystem::path& file, const CommonOptions& common);
 
-/// How long a step of the scenario takes, played in a process of its own.
-Seconds play_step(const Scenario& scenario, const CommonOptions& common);
+/// How long a step of each scenario takes; every one is played in a process of its own, several at
+/// a time.
+std::vector<Seconds> play_steps(std::span<const Scenario> scenarios, const CommonOptions& common);
 
 }  // namespace danlu
