@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 
 #include "sim/base/text.hpp"
 #include "sim/campaign/campaign.hpp"
 #include "sim/campaign/faults.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_cluster.hpp"
+#include "sim/scenario/unused_keys.hpp"
 
 namespace danlu {
 namespace {
@@ -72,17 +74,23 @@ std::vector<std::string> assumptions_of(const Values& values, const Values& own)
 
 class PlanReader {
  public:
-  PlanReader(Values values, const FaultsContext& context, std::vector<Problem>& problems)
-      : values_(std::move(values)),
+  /// `own` is the section, `values` the same over its preset.
+  PlanReader(const Values& own, Values values, const FaultsContext& context,
+             std::vector<Problem>& problems, std::vector<std::string>& notes)
+      : own_(own),
+        values_(std::move(values)),
         get_(values_, faults_keys()),
         context_(context),
-        problems_(problems) {
+        problems_(problems),
+        notes_(notes) {
     const int per_node = context.cluster.topology.gpus_per_node;
     nodes_ = (context.cluster.gpus + per_node - 1) / per_node;
   }
 
   FaultsPlan read() {
     FaultsPlan plan{.name = values_.has("name") ? values_.at("name").text : ""};
+    find_unused_keys(own_, values_, faults_keys(), faults_key_uses(), "faults.",
+                     {problems_, notes_});
     plan.what_if = get_.number("what_if") != 0;
     read_budget(plan);
     FaultsSpec& spec = plan.spec;
@@ -119,21 +127,49 @@ class PlanReader {
                           .replicas = context_.workload.parallelism.data,
                           .step = Seconds{1},
                           .steps = 1};
+    std::set<std::string> said;
     for (const FaultsProblem& found : faults_problems(job, spec)) {
-      std::string path = found.field;
-      const std::size_t bracket = path.find('[');
-      if (path.starts_with("causes[")) {
-        const auto cause = static_cast<std::size_t>(std::stoi(path.substr(bracket + 1)));
-        path = "causes." + spec.causes[cause].name + path.substr(path.find(']') + 1);
-        const std::size_t detection = path.rfind(".detection.");
-        if (detection != std::string::npos && !values_.has_below(path.substr(0, detection + 11))) {
-          path.erase(0, detection + 1);  // that of all causes
-        }
-      } else if (path.starts_with("tiers[")) {
-        path = "checkpoint" + path.substr(path.find(']') + 1);
+      const std::string path = key_of(found.field, spec);
+      const std::string message = fmt::format("'faults.{}' {}", path, found.message);
+      if (said.insert(message).second) {  // once, even if it is that of all causes
+        add(path, message);
       }
-      add(path, fmt::format("'faults.{}' {}", path, found.message));
     }
+  }
+
+  /// The key that a field of the request was read from.
+  std::string key_of(std::string path, const FaultsSpec& spec) const {
+    const std::size_t bracket = path.find('[');
+    if (bracket != std::string::npos) {
+      const std::size_t number = std::stoul(path.substr(bracket + 1));
+      const std::string rest = path.substr(path.find(']') + 1);
+      path = path.starts_with("causes[")  ? "causes." + spec.causes[number].name + rest
+             : path.starts_with("tiers[") ? checkpoint_section(number, spec) + rest
+                                          : path;
+    }
+    constexpr std::array<std::array<std::string_view, 2>, 5> kOtherNames{{
+        {".limit", ".timeout"},
+        {".window", ".duration"},
+        {".detection.delay", ".detection"},
+        {".arrivals.mean", ".mtbf"},
+        {".arrivals.shape", ".shape"},
+    }};
+    for (const auto& [field, key] : kOtherNames) {
+      if (path.ends_with(field)) {
+        path.replace(path.size() - field.size(), field.size(), key);
+      }
+    }
+    const std::size_t detection = path.rfind(".detection");
+    if (detection != std::string::npos &&
+        !values_.has_below(path.substr(0, detection + 10) + ".")) {
+      path.erase(0, detection + 1);  // that of all causes
+    }
+    return path;
+  }
+
+  /// Of the tiers the last is the storage.
+  static std::string checkpoint_section(std::size_t tier, const FaultsSpec& spec) {
+    return tier + 1 == spec.tiers.size() ? "checkpoint" : "checkpoint.memory";
   }
 
   void read_budget(FaultsPlan& plan) {
@@ -146,13 +182,38 @@ class PlanReader {
     }
   }
 
+  /// Events that come too late, and no failures at all.
   void check_events(const FaultsPlan& plan) {
     const std::vector<FaultEvent>& events = plan.spec.events;
-    if (plan.horizon && !events.empty() && events.back().at > *plan.horizon) {
-      add(has("trace") ? "trace" : fmt::format("events.{}.time", events.size() - 1),
-          fmt::format("an event at {:.6g} h, after the end of the run at {:.6g} h",
-                      events.back().at.value / 3600, plan.horizon->value / 3600),
-          "give more days, or leave it out");
+    if (get_.number("random") == 0 && !values_.has_below("events.") && !has("trace")) {
+      const std::string message = "nothing fails: 'faults.random' is false and there are no events";
+      const bool later = own_.has("random") &&
+                         (own_.at("random").position.line == 0 || own_.at("random").layer > 0);
+      later ? notes_.push_back(message) : add("random", message, "give events or a trace");
+    }
+    if (!plan.horizon) {
+      return;
+    }
+    const auto is_late = [&](Seconds at) { return at > *plan.horizon; };
+    const double hours = plan.horizon->value / 3600;
+    std::ptrdiff_t late = std::count_if(events.begin(), events.end(),
+                                        [&](const FaultEvent& event) { return is_late(event.at); });
+    for (std::size_t i = 0; values_.has(fmt::format("events.{}.time", i)); ++i) {
+      const std::string path = fmt::format("events.{}.time", i);
+      const Seconds at{values_.at(path).number};
+      late -= is_late(at) ? 1 : 0;
+      if (!is_late(at) || !own_.has(path)) {
+        continue;
+      }
+      std::string message = fmt::format(
+          "an event at {:.6g} h, after the end of the run at {:.6g} h", at.value / 3600, hours);
+      is_set_over(own_, "days", path)
+          ? notes_.push_back(std::move(message))
+          : add(path, std::move(message), "give more days, or leave it out");
+    }
+    if (late > 0 && own_.has("trace")) {
+      notes_.push_back(fmt::format("of 'faults.trace' {} come after the end of the run at {:.6g} h",
+                                   late == 1 ? "1 event" : fmt::format("{} events", late), hours));
     }
   }
 
@@ -238,6 +299,11 @@ class PlanReader {
       memory.load = random("checkpoint.memory.load");
       memory.survives_nodes = get_.count("checkpoint.memory.copies") - 1;
       memory.survives_more = get_.number("checkpoint.memory.survives_more");
+      if (memory.survives_nodes == 0 && own_.has("checkpoint.memory.copies")) {
+        notes_.emplace_back(
+            "with 'faults.checkpoint.memory.copies' 1 no checkpoint in memory survives the loss of "
+            "a node");
+      }
       plan.spec.tiers.push_back(memory);
     }
     CheckpointTier storage{.name = "storage"};
@@ -317,21 +383,23 @@ class PlanReader {
                  .whole_steps = flag("whole_steps")};
   }
 
+  const Values& own_;
   Values values_;
   Getter get_;
   const FaultsContext& context_;
   std::vector<Problem>& problems_;
+  std::vector<std::string>& notes_;
   int nodes_ = 1;
 };
 
 }  // namespace
 
 FaultsPlan make_faults_plan(const Values& scenario, const FaultsContext& context,
-                            std::vector<Problem>& problems) {
+                            std::vector<Problem>& problems, std::vector<std::string>& notes) {
   const Values own = scenario.below("faults.");
   Values values = over_preset(own, context);
   std::vector<std::string> assumptions = assumptions_of(values, own);
-  FaultsPlan plan = PlanReader(std::move(values), context, problems).read();
+  FaultsPlan plan = PlanReader(own, std::move(values), context, problems, notes).read();
   plan.assumptions = std::move(assumptions);
   return plan;
 }

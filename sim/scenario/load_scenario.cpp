@@ -8,6 +8,7 @@
 #include "sim/base/text.hpp"
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_faults.hpp"
+#include "sim/scenario/unused_keys.hpp"
 #include "sim/scenario/values.hpp"
 
 namespace danlu {
@@ -109,6 +110,8 @@ class Builder {
     scenario.workload.communication = {wish("communication.tensor"), wish("communication.data")};
     scenario.workload.collectives = static_cast<CollectiveMode>(choice("collectives"));
     scenario.workload.fold = static_cast<FoldMode>(choice("fold"));
+    find_unused_keys(values_, values_, scenario_keys(), scenario_key_uses(), "",
+                     {problems_, scenario.notes});
     throw_if_any(problems_);
     if (std::string found = cluster_problem(scenario.cluster); !found.empty()) {
       problems_.push_back(values_.problem("cluster.gpus", std::move(found)));
@@ -129,8 +132,9 @@ class Builder {
     check_damage(scenario.cluster);
     if (values_.has_below("faults.")) {
       collect([&] {
-        scenario.faults = make_faults_plan(
-            values_, {scenario.workload, scenario.cluster, beside_, options_}, problems_);
+        scenario.faults =
+            make_faults_plan(values_, {scenario.workload, scenario.cluster, beside_, options_},
+                             problems_, scenario.notes);
       });
     }
     throw_if_any(problems_);
