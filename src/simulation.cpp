@@ -113,10 +113,14 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
   if (simulation.scenario.faults) {
     simulation.report.faults = play_campaign(simulation.scenario, simulation.report, common);
   }
+  std::vector<std::string>& notes = simulation.scenario.notes;
+  if (simulation.report.faults) {
+    const std::vector<std::string> late = campaign_notes(*simulation.report.faults);
+    notes.insert(notes.end(), late.begin(), late.end());
+  }
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
   simulation.report.overrides = common.overrides;
-  simulation.report.notes.insert(simulation.report.notes.begin(), simulation.scenario.notes.begin(),
-                                 simulation.scenario.notes.end());
+  simulation.report.notes.insert(simulation.report.notes.begin(), notes.begin(), notes.end());
   simulation.report.simulation.wall = {wall.count()};
   simulation.report.simulation.peak_memory = peak_memory();
   spdlog::info("step {:.6g} s, simulated in {:.3g} s", simulation.report.step.time.value,

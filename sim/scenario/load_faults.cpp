@@ -1,6 +1,7 @@
 #include "sim/scenario/load_faults.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -19,6 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// The keys that a cause's rate can stand at.
+constexpr std::array<std::string_view, 3> kRates{"mtbf", "observed", "per_1000_node_days"};
+
 /// The section's values over those of its preset. A cause that has a rate of its own loses that of
 /// the preset.
 Values over_preset(const Values& own, const FaultsContext& context) {
@@ -28,7 +32,6 @@ Values over_preset(const Values& own, const FaultsContext& context) {
   const fs::path file = find_file(own.at("preset").text, "faults", own.problem("preset", ""),
                                   context.beside, context.options.topologies / "faults");
   Values values = read_preset(file, faults_keys());
-  constexpr std::array<std::string_view, 3> kRates{"mtbf", "observed", "per_1000_node_days"};
   for (const std::string& cause : own.names("causes")) {
     const auto path = [&](std::string_view key) { return fmt::format("causes.{}.{}", cause, key); };
     if (std::any_of(kRates.begin(), kRates.end(), [&](auto key) { return own.has(path(key)); })) {
@@ -99,6 +102,7 @@ class PlanReader {
     spec.causes = read_causes(values_, context_.cluster, plan.states, problems_);
     spec.events = read_events(values_, spec.causes, context_.beside, problems_);
     check_events(plan);
+    note_idle_causes(spec);
     read_file(plan.file);
     read_tiers(plan);
     read_restart(spec);
@@ -214,6 +218,23 @@ class PlanReader {
     if (late > 0 && own_.has("trace")) {
       notes_.push_back(fmt::format("of 'faults.trace' {} come after the end of the run at {:.6g} h",
                                    late == 1 ? "1 event" : fmt::format("{} events", late), hours));
+    }
+  }
+
+  /// Causes of the scenario's own that neither chance nor an event ever brings.
+  void note_idle_causes(const FaultsSpec& spec) {
+    for (std::size_t i = 0; i < spec.causes.size(); ++i) {
+      const std::string at = fmt::format("causes.{}", spec.causes[i].name);
+      const bool has_rate = std::any_of(kRates.begin(), kRates.end(), [&](std::string_view key) {
+        return has(fmt::format("{}.{}", at, key));
+      });
+      const bool has_event =
+          std::any_of(spec.events.begin(), spec.events.end(),
+                      [&](const FaultEvent& event) { return event.cause == static_cast<int>(i); });
+      if (!has_rate && !has_event && own_.has_below(at + ".")) {
+        notes_.push_back(fmt::format("'faults.{}' never strikes: it has no rate ({}) and no event",
+                                     at, fmt::join(kRates, ", ")));
+      }
     }
   }
 

@@ -99,14 +99,6 @@ expect 'a plan that does not fit exits 1' 1 "$code"
 expect_has 'it says so' 'does not fit in memory' "$err"
 expect_has 'and what would fit' 'hint: ' "$err"
 
-call run "$scenario" --trace "$work/trace.json"
-expect 'a trace is written' 0 "$code"
-expect_has 'it is a Chrome trace' '"traceEvents"' "$(head -c 200 "$work/trace.json")"
-call run "$scenario" --trace "$work/no/such/folder/trace.json"
-expect 'an unwritable trace exits 2' 2 "$code"
-expect_has 'and says why' 'cannot be written' "$err"
-expect 'no half-written file stays' '' "$(find "$work" -name '*.tmp')"
-
 call compare "$scenario" "$scenario" --set parallelism.pipeline=2
 expect 'compare exits 0' 0 "$code"
 expect_has 'compare has a waterfall' 'difference' "$out"
