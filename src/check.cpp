@@ -7,6 +7,7 @@
 #include "sim/report/report.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "src/commands.hpp"
+#include "src/simulation.hpp"
 
 namespace danlu {
 namespace {
@@ -33,6 +34,9 @@ int check_files(const std::vector<std::filesystem::path>& files, const CommonOpt
     std::vector<std::string> notes;
     try {
       const Scenario scenario = load_scenario(file, options);
+      if (!scenario.places.empty()) {
+        check_wishes(scenario, build_cluster(scenario.cluster));
+      }
       notes = scenario.notes;
       if (!common.json) {
         const bool fits = measure_memory(scenario.workload, scenario.cluster).fits();

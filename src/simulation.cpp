@@ -74,10 +74,7 @@ Timeline play(const TaskGraph& graph, bool alone, const CommonOptions& common) {
 
 /// What only shows once the machine is built.
 void refuse_what_cannot_run(const Scenario& scenario, const Cluster& cluster) {
-  if (const std::string problem = wish_problem(scenario.workload, cluster); !problem.empty()) {
-    throw CannotRun(fmt::format("{}: {}", scenario.name, problem),
-                    "danlu list collectives says what each algorithm makes");
-  }
+  check_wishes(scenario, cluster);
   if (scenario.workload.collectives != CollectiveMode::Stepwise) {
     return;
   }
@@ -138,6 +135,20 @@ CannotRun out_of_memory(const std::string& name, int gpus, FoldMode fold) {
 }
 
 }  // namespace
+
+void check_wishes(const Scenario& scenario, const Cluster& cluster) {
+  std::vector<Problem> problems;
+  for (WishProblem& found : wish_problems(scenario.workload, cluster)) {
+    const auto place = scenario.places.find(found.key);
+    Problem problem = place == scenario.places.end() ? Problem{} : place->second;
+    problem.message = std::move(found.message);
+    problem.hint = std::move(found.hint);
+    problems.push_back(std::move(problem));
+  }
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
+}
 
 Seconds play_step(const Scenario& scenario, const CommonOptions& common) {
   const Cluster cluster = build_cluster(scenario.cluster);

@@ -108,7 +108,13 @@ class Builder {
           "attention is unfused");
     }
     scenario.workload.communication = {wish("communication.tensor"), wish("communication.data")};
+    for (const std::string& path : values_.paths()) {
+      if (path.starts_with("communication.")) {
+        scenario.places.emplace(path, values_.problem(path, ""));
+      }
+    }
     scenario.workload.collectives = static_cast<CollectiveMode>(choice("collectives"));
+    note_unplayable(scenario);
     scenario.workload.fold = static_cast<FoldMode>(choice("fold"));
     find_unused_keys(values_, values_, scenario_keys(), scenario_key_uses(), "",
                      {problems_, scenario.notes});
@@ -191,6 +197,20 @@ class Builder {
     const std::vector<std::string_view> choices = split(row(path).choices, '|');
     return static_cast<int>(std::find(choices.begin(), choices.end(), row(path).fallback) -
                             choices.begin());
+  }
+  /// Sums that switches make have no messages to be played one by one.
+  static void note_unplayable(Scenario& scenario) {
+    const CommunicationSpec& communication = scenario.workload.communication;
+    for (const auto& [section, wish] :
+         {std::pair("tensor", communication.tensor), std::pair("data", communication.data)}) {
+      if (scenario.workload.collectives == CollectiveMode::Stepwise && wish.algorithm &&
+          reduces_in_switches(*wish.algorithm)) {
+        scenario.notes.push_back(fmt::format(
+            "'communication.{}.algorithm' has no effect: sums made in switches cannot be played "
+            "message by message ('collectives' is stepwise)",
+            section));
+      }
+    }
   }
   CollectiveWish wish(const std::string& section) const {
     CollectiveWish wish;

@@ -127,19 +127,25 @@ call run "$work/a.yaml" --set faults.recovery='{kind: elastic, min_replicas: 1}'
 expect 'what a variant switches off is no error' 0 "$code"
 expect_has 'but a note' \
   "note: 'faults.recovery.min_replicas' has no effect: 'faults.recovery.kind' is restart" "$out"
-expect_has 'that names all of it' "'faults.causes.link.duration', 'faults.causes.link.slow_nic' have" \
-  "$out"
+expect_has 'that names all of it' \
+  "'faults.causes.link.duration', 'faults.causes.link.slow_nic' have no effect" "$out"
 call check "$work/a.yaml" --set 'faults.events=[{time: 50 h, cause: host}]' --set faults.days=2 \
   --set faults.checkpoint.memory='{interval: 10 min, copies: 1}' --set faults.causes.fire.nodes=2
+idle="it has no rate (mtbf, observed, per_1000_node_days) and no event"
+lost='no checkpoint in memory survives the loss of a node'
 expect 'check has the notes too' "$work/a.yaml: ok, custom on 32 GPUs
 note: an event at 50 h, after the end of the run at 48 h
-note: 'faults.causes.fire' never strikes: it has no rate (mtbf, observed, per_1000_node_days) and no event
-note: with 'faults.checkpoint.memory.copies' 1 no checkpoint in memory survives the loss of a node" \
-  "$out"
+note: 'faults.causes.fire' never strikes: $idle
+note: with 'faults.checkpoint.memory.copies' 1 $lost" "$out"
 printf 'time,cause\n1 h,host\n130 h,host\n140 h,host\n' >"$work/trace.csv"
 call check --json "$work/a.yaml" --set faults.trace="$work/trace.csv"
 expect_has 'a trace may be longer than the run' \
   '"of '"'faults.trace'"' 2 events come after the end of the run at 120 h"' "$out"
+sed 's/^  days: 5/  events: [{time: 9000 h, cause: host}]/; /^training/s/}/, tokens: 1e9}/' \
+  "$work/a.yaml" >"$work/tokens.yaml"
+call run "$work/tokens.yaml" --set faults.trials=2 --set faults.what_if=false
+expect_has 'an event after the last token is a note' 'note: 1 event is after the end of the run' \
+  "$out"
 call run scenarios/learn/09-failures-and-ettr.yaml --set faults.checkpoint.interval=never
 expect 'a campaign without an end in sight exits 1' 1 "$code"
 expect_has 'and says so' 'does not get to its end: 200 of 200 runs' "$err"

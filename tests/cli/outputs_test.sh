@@ -60,16 +60,17 @@ for option in --trace --timeline; do
     "$option: error: has no effect with --crosscheck, which plays the step several times
 hint: leave one of the two out" --crosscheck "$scenario" "$option" "$work/x.json"
   refused "$option of two scenarios" "$option: error: needs a single scenario
-hint: a run for each: danlu run $scenario $option FILE" "$scenario" "$scenario" "$option" "$work/x.json"
+hint: a run for each: danlu run $scenario $option FILE" \
+    "$scenario" "$scenario" "$option" "$work/x.json"
   refused "$option to a directory" "$option: error: '$work' is a directory, not a file
 hint: for example $work/out.json" "$scenario" "$option" "$work"
   refused "$option into no folder" \
     "$option: error: '$work/no/x.json' cannot be written: there is no folder '$work/no'" \
     "$scenario" "$option" "$work/no/x.json"
 done
-refused 'one file for both' "--timeline: error: '$work/../${work##*/}/x.json' is the file of --trace too
-hint: each needs a file of its own" \
-  "$scenario" --trace "$work/x.json" --timeline "$work/../${work##*/}/x.json"
+same=$work/../${work##*/}/x.json
+refused 'one file for both' "--timeline: error: '$same' is the file of --trace too
+hint: each needs a file of its own" "$scenario" --trace "$work/x.json" --timeline "$same"
 refused 'a timeline of another kind' \
   "--timeline: error: '$work/x.txt' ends neither in .json nor in .csv
 hint: .json is a trace for Perfetto, .csv a table" "$scenario" --timeline "$work/x.txt"
