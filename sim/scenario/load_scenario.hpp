@@ -22,8 +22,8 @@ struct Scenario {
   Workload workload;
   std::optional<FaultsPlan> faults;  // a campaign, if there is a `faults` section
   std::vector<std::string> notes;    // what the reader chose where the file is silent; sentences
-  /// Where keys of `communication` stand, by path: a problem without words. Whether they can be used
-  /// only shows once the cluster is built.
+  /// Where keys of `communication` stand, by path: a problem without words. Whether they can be
+  /// used only shows once the cluster is built.
   std::map<std::string, Problem> places;
 };
 
