@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <map>
 
@@ -114,6 +115,14 @@ std::vector<Seconds> play_shrunk(const Scenario& scenario, Seconds healthy, cons
   return steps;
 }
 
+/// The ending of a file's name, in small letters.
+std::string kind_of(const fs::path& file) {
+  std::string ending = file.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return ending;
+}
+
 }  // namespace
 
 FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
@@ -154,8 +163,20 @@ FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
                         scenario.cluster.gpu.dollars_per_hour);
 }
 
+std::vector<std::string> campaign_notes(const FaultsReport& faults) {
+  const FaultsPlan& plan = faults.study.plan;
+  const Seconds end{faults.study.campaign.wall.max};
+  const auto late = std::count_if(plan.spec.events.begin(), plan.spec.events.end(),
+                                  [&](const FaultEvent& event) { return event.at > end; });
+  if (late == 0 || plan.horizon) {  // of a run of so many days the reader has told it
+    return {};
+  }
+  return {
+      fmt::format("{} {} after the end of the run", late, late == 1 ? "event is" : "events are")};
+}
+
 void check_timeline(const fs::path& file) {
-  if (file.extension() != ".json" && file.extension() != ".csv") {
+  if (kind_of(file) != ".json" && kind_of(file) != ".csv") {
     throw InputError(Problem{{"--timeline", 0, 0},
                              fmt::format("'{}' ends neither in .json nor in .csv", file.string()),
                              ".json is a trace for Perfetto, .csv a table",
@@ -167,7 +188,7 @@ void write_timeline(const FaultsReport& faults, const fs::path& file) {
   const FaultsSpec spec = with_intervals(faults.study.job, faults.study.plan.spec);
   const CampaignTrial trial = run_trial(faults.study.job, spec, 0, true);
   write_file(file,
-             file.extension() == ".csv" ? campaign_csv(trial, spec) : campaign_trace(trial, spec));
+             kind_of(file) == ".csv" ? campaign_csv(trial, spec) : campaign_trace(trial, spec));
   spdlog::info("timeline written to {}", file.string());
 }
 

@@ -2,6 +2,9 @@
 // then the campaign itself.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "sim/report/report.hpp"
 #include "src/simulation.hpp"
 
@@ -10,6 +13,9 @@ namespace danlu {
 /// The campaign of a scenario that has one, whose healthy step has been played.
 FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
                            const CommonOptions& common);
+
+/// What the user should know about a campaign that has been played.
+std::vector<std::string> campaign_notes(const FaultsReport& faults);
 
 /// Writes the first run of the campaign: a Perfetto trace for .json, a table for .csv.
 void write_timeline(const FaultsReport& faults, const std::filesystem::path& file);

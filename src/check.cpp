@@ -7,6 +7,7 @@
 #include "sim/report/report.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "src/commands.hpp"
+#include "src/simulation.hpp"
 
 namespace danlu {
 namespace {
@@ -30,13 +31,21 @@ int check_files(const std::vector<std::filesystem::path>& files, const CommonOpt
   int exit_code = kExitDone;
   for (const std::filesystem::path& file : files) {
     nlohmann::ordered_json problems = nlohmann::ordered_json::array();
+    std::vector<std::string> notes;
     try {
       const Scenario scenario = load_scenario(file, options);
+      if (!scenario.places.empty()) {
+        check_wishes(scenario, build_cluster(scenario.cluster));
+      }
+      notes = scenario.notes;
       if (!common.json) {
         const bool fits = measure_memory(scenario.workload, scenario.cluster).fits();
         print(fmt::format("{}: ok, {} on {} GPU{}{}\n", file.string(), scenario.workload.model.name,
                           scenario.cluster.gpus, scenario.cluster.gpus == 1 ? "" : "s",
                           fits ? "" : ", but the plan does not fit in memory (see danlu run)"));
+        for (const std::string& note : notes) {
+          print(fmt::format("note: {}\n", note));
+        }
       }
     } catch (const InputError& error) {
       fmt::print(stderr, "{}", error.what());
@@ -45,8 +54,10 @@ int check_files(const std::vector<std::filesystem::path>& files, const CommonOpt
       }
       exit_code = kExitBadInput;
     }
-    results.push_back(
-        {{"file", file.string()}, {"ok", problems.empty()}, {"problems", std::move(problems)}});
+    results.push_back({{"file", file.string()},
+                       {"ok", problems.empty()},
+                       {"problems", std::move(problems)},
+                       {"notes", std::move(notes)}});
   }
   if (common.json) {
     const nlohmann::ordered_json json{{"schema", "danlu.check/1"}, {"files", results}};

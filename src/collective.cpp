@@ -54,10 +54,25 @@ std::size_t position_of(const std::string& option, const std::string& value, con
   return static_cast<std::size_t>(found - names.begin());
 }
 
+/// The same where the value may be `auto`, which is nothing.
+template <typename Names>
+std::optional<std::size_t> position_unless_auto(const std::string& option, const std::string& value,
+                                                const Names& names) {
+  std::vector<std::string_view> known{"auto"};
+  known.insert(known.end(), names.begin(), names.end());
+  const std::size_t position = position_of(option, value, known);
+  return position == 0 ? std::nullopt : std::optional(position - 1);
+}
+
 Bytes read_size(const std::string& option, const std::string& text) {
   const std::optional<ParsedQuantity> size = parse_quantity(text, Dimension::Size);
+  if (!size && parse_number(text)) {
+    refuse(option, fmt::format("a size needs its unit, found '{}'", shown(text)),
+           fmt::format("for example '{} KiB'; units: {}", shown(text),
+                       accepted_units(Dimension::Size)));
+  }
   if (!size || size->value < 1 || size->value > 1e15) {
-    refuse(option, fmt::format("expected a size from 1 B to 1 PB, found '{}'", shown(text)),
+    refuse(option, fmt::format("expected a size from 1 B to 1000 TB, found '{}'", shown(text)),
            fmt::format("a number and a unit: {}", accepted_units(Dimension::Size)));
   }
   return {size->value};
@@ -77,17 +92,16 @@ std::vector<Bytes> sizes_of(const CollectiveOptions& options) {
 }
 
 CollectiveWish read_wish(const CollectiveOptions& options) {
-  CollectiveWish wish;
-  if (options.algorithm != "auto") {
-    std::vector<std::string_view> names;
-    for (const AlgorithmRow& row : algorithms()) {
-      names.push_back(row.name);
-    }
-    wish.algorithm = static_cast<Algorithm>(position_of("--algorithm", options.algorithm, names));
+  std::vector<std::string_view> names;
+  for (const AlgorithmRow& row : algorithms()) {
+    names.push_back(row.name);
   }
-  if (options.protocol != "auto") {
-    wish.protocol =
-        static_cast<Protocol>(position_of("--protocol", options.protocol, kProtocolNames));
+  CollectiveWish wish;
+  if (const auto found = position_unless_auto("--algorithm", options.algorithm, names)) {
+    wish.algorithm = static_cast<Algorithm>(*found);
+  }
+  if (const auto found = position_unless_auto("--protocol", options.protocol, kProtocolNames)) {
+    wish.protocol = static_cast<Protocol>(*found);
   }
   return wish;
 }
@@ -107,6 +121,29 @@ void check_wish(const CollectiveWish& wish, CollectiveOp op, const Group& group,
              "steady or formula");
     }
   }
+}
+
+/// Says which algorithms would use a forced protocol.
+[[noreturn]] void refuse_protocol(const CollectiveWish& wish, CollectiveOp op, const Group& group,
+                                  const TopologySpec& topology) {
+  const Protocol wanted = wish.protocol.value();
+  std::vector<std::string_view> fitting;
+  for (const AlgorithmRow& row : algorithms()) {
+    const std::vector<Protocol> used = protocols_of(row.algorithm, topology);
+    if (row.obstacle(op, group, topology).empty() &&
+        std::find(used.begin(), used.end(), wanted) != used.end()) {
+      fitting.push_back(row.name);
+    }
+  }
+  const std::string_view name = kProtocolNames[static_cast<std::size_t>(wanted)];
+  const std::string_view of_op = kCollectiveOpNames[static_cast<std::size_t>(op)];
+  refuse("--protocol",
+         wish.algorithm ? fmt::format("{} does not use {} here", row_of(*wish.algorithm).name, name)
+                        : fmt::format("no algorithm for {} uses {} here", of_op, name),
+         !fitting.empty() ? fmt::format("{} is used for {} by {}", name, of_op, join(fitting, ", "))
+         : topology.nccl_tuning ? "only Simple: LL and LL128 are for rings and trees"
+                                : "only Simple: the topology does not follow NCCL "
+                                  "(collective.tuning)");
 }
 
 /// The link that limits the phase which takes longest.
@@ -156,6 +193,16 @@ void check_pairs(const Group& group, CollectiveOp op, const CollectiveWish& wish
                     kCollectiveOpNames[static_cast<std::size_t>(op)], row_of(algorithm).name,
                     group.size(), group.size() * partners, kMostStreams),
         all_pairs ? "fewer --gpus, or --algorithm two-level" : "fewer --gpus");
+  }
+}
+
+/// Laying out the links of all algorithms takes about 20 us and 2.4 kB a GPU; says so where a user
+/// would wonder.
+void announce_layout(int gpus) {
+  constexpr int kQuick = 200'000;
+  if (gpus > kQuick) {
+    fmt::print(stderr, "note: laying out {} GPUs takes about {:.0f} s and {:.1f} GB of memory\n",
+               gpus, gpus * 20e-6, gpus * 2.4e-6);
   }
 }
 
@@ -286,6 +333,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   if (std::string problem = cluster_problem(spec); !problem.empty()) {
     refuse("--gpus", std::move(problem), "");
   }
+  announce_layout(spec.gpus);
   const Cluster cluster = build_cluster(spec);
   std::vector<int> ranks(static_cast<std::size_t>(spec.gpus));
   std::iota(ranks.begin(), ranks.end(), 0);
@@ -299,11 +347,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   check_pairs(group, op, playable);
   const std::vector<Candidate> choices = candidates(cluster, group, op, playable);
   if (choices.empty()) {
-    refuse("--protocol",
-           fmt::format("no algorithm for {} uses {} here",
-                       kCollectiveOpNames[static_cast<std::size_t>(op)], options.protocol),
-           spec.topology.nccl_tuning ? "LL and LL128 are for rings and trees"
-                                     : "the topology does not follow NCCL (collective.tuning)");
+    refuse_protocol(wish, op, group, spec.topology);
   }
   std::vector<Line> lines;
   for (const Bytes size : sizes) {

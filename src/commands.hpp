@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,8 @@ namespace danlu {
 
 struct RunOptions {
   std::vector<std::filesystem::path> files;
-  std::filesystem::path trace;     // empty: no trace
-  std::filesystem::path timeline;  // of the campaign; empty: none
+  std::optional<std::filesystem::path> trace;
+  std::optional<std::filesystem::path> timeline;  // of the campaign
   bool crosscheck = false;
 };
 int run(const RunOptions& options, const CommonOptions& common);

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <new>
 #include <string_view>
 #include <vector>
 
@@ -210,6 +211,9 @@ int run_program(int argc, char** argv) {
     return kExitBadInput;
   } catch (const CannotRun& error) {
     fmt::print(stderr, "error: {}\nhint: {}\n", error.what(), error.hint());
+    return kExitCannotRun;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "error: this machine has not enough memory for that\nhint: fewer GPUs\n");
     return kExitCannotRun;
   } catch (const InternalError& error) {
     fmt::print(stderr, "internal error: {}\nplease report this as a bug of danlu\n", error.what());

@@ -18,6 +18,50 @@ namespace danlu {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Writes to what is there, or to a new file; the error number, or 0.
+int fill_file(const fs::path& file, const std::string& text) {
+  std::FILE* stream = std::fopen(file.c_str(), "wb");
+  if (stream == nullptr) {
+    return errno;
+  }
+  const bool written = std::fwrite(text.data(), 1, text.size(), stream) == text.size();
+  const int error = errno;
+  return std::fclose(stream) != 0 && written ? errno : written ? 0 : error;
+}
+
+/// The same through a file beside it; the old file stays whole until the new one is.
+int replace_file(const fs::path& file, const fs::file_status& old, const std::string& text) {
+  fs::path temporary = file;
+  temporary += fmt::format(".{}.tmp", getpid());
+  int error = fill_file(temporary, text);
+  std::error_code failed;
+  if (error == 0 && fs::exists(old)) {
+    fs::permissions(temporary, old.permissions(), failed);
+  }
+  if (error == 0) {
+    fs::rename(temporary, file, failed);
+    error = failed.value();
+  }
+  if (error != 0) {
+    fs::remove(temporary, failed);
+  }
+  return error;
+}
+
+/// The file that links lead to, whether it is there or not.
+fs::path behind_links(fs::path file) {
+  constexpr int kMostLinks = 40;  // as Linux has it
+  std::error_code none;
+  for (int links = 0; links < kMostLinks && fs::is_symlink(file, none); ++links) {
+    file = file.parent_path() / fs::read_symlink(file, none);
+  }
+  return file;
+}
+
+}  // namespace
+
 fs::path topologies_folder() {
   const fs::path program = fs::read_symlink("/proc/self/exe");
   for (fs::path at = program.parent_path();; at = at.parent_path()) {
@@ -52,27 +96,20 @@ void print(const std::string& text) {
 }
 
 void write_file(const fs::path& file, const std::string& text) {
-  fs::path temporary = file;
-  temporary += fmt::format(".{}.tmp", getpid());
-  std::FILE* stream = std::fopen(temporary.c_str(), "wb");
   const auto fail = [&](int error) {
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
     throw InputError(Problem{
         {file.string(), 0, 0}, fmt::format("cannot be written: {}", std::strerror(error)), "", ""});
   };
-  if (stream == nullptr) {
-    fail(errno);
-  }
-  const bool written = std::fwrite(text.data(), 1, text.size(), stream) == text.size();
-  const int write_error = errno;
-  if (std::fclose(stream) != 0 || !written) {
-    fail(written ? errno : write_error);
-  }
-  std::error_code error;
-  fs::rename(temporary, file, error);
-  if (error) {
-    fail(error.value());
+  std::error_code none;
+  const fs::file_status status = fs::status(file, none);
+  if (fs::equivalent(file, "/dev/stdout", none)) {
+    print(text);  // the report follows there
+  } else if (fs::exists(status) && !fs::is_regular_file(status)) {
+    if (const int error = fill_file(file, text)) {
+      fail(error);
+    }
+  } else if (const int error = replace_file(behind_links(file), status, text)) {
+    fail(error);
   }
 }
 

@@ -43,7 +43,8 @@ bool wants_colour();
 /// Writes to stdout; throws std::runtime_error when that fails (disk full, closed).
 void print(const std::string& text);
 
-/// Writes `text` beside `file` and renames it, so that the file is whole or not there at all.
+/// Writes `text` beside `file` and renames it, so that the file is whole or not there at all; links
+/// to it stay, and so do devices and pipes, which are written to. Throws InputError.
 void write_file(const std::filesystem::path& file, const std::string& text);
 
 /// Sends spdlog to stderr at the level of -v, -vv, -vvv.

@@ -6,12 +6,15 @@
 
 #include "sim/base/error.hpp"
 #include "sim/report/writers.hpp"
+#include "sim/scenario/load_scenario.hpp"
 #include "src/campaign.hpp"
 #include "src/commands.hpp"
 #include "src/simulation.hpp"
 
 namespace danlu {
 namespace {
+
+namespace fs = std::filesystem;
 
 /// Says by how much a plan misses and what would fit.
 void explain_memory(const Simulation& simulation) {
@@ -27,40 +30,78 @@ void explain_memory(const Simulation& simulation) {
   }
 }
 
+[[noreturn]] void refuse(const std::string& option, std::string message, std::string hint = "") {
+  throw InputError(Problem{{option, 0, 0}, std::move(message), std::move(hint), ""});
+}
+
+/// What can be said of an output file before hours of simulation.
+void check_output(const std::string& option, const fs::path& file, const RunOptions& options) {
+  std::error_code none;
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  if (file.empty()) {
+    refuse(option, "expected the name of a file, found nothing");
+  }
+  if (options.crosscheck) {
+    refuse(option, "has no effect with --crosscheck, which plays the step several times",
+           "leave one of the two out");
+  }
+  if (options.files.size() > 1) {
+    refuse(option, "needs a single scenario",
+           fmt::format("a run for each: danlu run {} {} FILE", options.files.front().string(),
+                       option));
+  }
+  if (fs::is_directory(file, none)) {
+    refuse(option, fmt::format("'{}' is a directory, not a file", file.string()),
+           fmt::format("for example {}", (file / "out.json").string()));
+  }
+  if (!fs::is_directory(folder, none)) {
+    refuse(option, fmt::format("'{}' cannot be written: there is no folder '{}'", file.string(),
+                               folder.string()));
+  }
+}
+
+void check_outputs(const RunOptions& options, const CommonOptions& common) {
+  if (options.crosscheck && options.files.size() > 1) {
+    refuse("--crosscheck", "needs a single scenario");
+  }
+  if (options.trace) {
+    check_output("--trace", *options.trace, options);
+  }
+  if (!options.timeline) {
+    return;
+  }
+  const fs::path& timeline = *options.timeline;
+  check_output("--timeline", timeline, options);
+  check_timeline(timeline);
+  std::error_code none;
+  if (options.trace &&
+      fs::weakly_canonical(*options.trace, none) == fs::weakly_canonical(timeline, none)) {
+    refuse("--timeline", fmt::format("'{}' is the file of --trace too", timeline.string()),
+           "each needs a file of its own");
+  }
+  const fs::path& scenario = options.files.front();
+  if (!load_scenario(scenario, {topologies_folder(), common.overrides}).faults) {
+    refuse(scenario.string(), "--timeline needs a scenario with faults",
+           "for example --set faults=llama3-405b --set faults.days=54");
+  }
+}
+
 }  // namespace
 
 int run(const RunOptions& options, const CommonOptions& common) {
-  if (!options.trace.empty() && options.files.size() > 1) {
-    throw InputError(Problem{{"--trace", 0, 0}, "needs a single scenario", "", ""});
-  }
-  if (!options.timeline.empty()) {
-    if (options.files.size() > 1) {
-      throw InputError(Problem{{"--timeline", 0, 0}, "needs a single scenario", "", ""});
-    }
-    check_timeline(options.timeline);
-  }
+  check_outputs(options, common);
   if (options.crosscheck) {
-    if (options.files.size() > 1) {
-      throw InputError(Problem{{"--crosscheck", 0, 0}, "needs a single scenario", "", ""});
-    }
     return crosscheck(options.files.front(), common);
   }
   const std::vector<Simulation> simulations = simulate_files(options.files, common);
-  if (!options.trace.empty()) {
+  if (options.trace) {
     std::ostringstream trace;
     write_trace(simulations.front().plan, simulations.front().timeline, trace);
-    write_file(options.trace, trace.str());
-    spdlog::info("trace written to {}", options.trace.string());
+    write_file(*options.trace, trace.str());
+    spdlog::info("trace written to {}", options.trace->string());
   }
-  if (!options.timeline.empty()) {
-    const Simulation& simulation = simulations.front();
-    if (!simulation.report.faults) {
-      throw InputError(Problem{{options.files.front().string(), 0, 0},
-                               "--timeline needs a scenario with faults",
-                               "for example --set faults=llama3-405b --set faults.days=54",
-                               ""});
-    }
-    write_timeline(*simulation.report.faults, options.timeline);
+  if (options.timeline) {
+    write_timeline(*simulations.front().report.faults, *options.timeline);
   }
   int exit_code = kExitDone;
   std::string text;

@@ -102,10 +102,7 @@ void refuse_too_much_jitter(const Scenario& scenario) {
 
 /// What only shows once the machine is built.
 void refuse_what_cannot_run(const Scenario& scenario, const Cluster& cluster) {
-  if (const std::string problem = wish_problem(scenario.workload, cluster); !problem.empty()) {
-    throw CannotRun(fmt::format("{}: {}", scenario.name, problem),
-                    "danlu list collectives says what each algorithm makes");
-  }
+  check_wishes(scenario, cluster);
   refuse_too_much_jitter(scenario);
   if (scenario.workload.collectives != CollectiveMode::Stepwise) {
     return;
@@ -210,10 +207,14 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
   if (simulation.scenario.faults) {
     simulation.report.faults = play_campaign(simulation.scenario, simulation.report, common);
   }
+  std::vector<std::string>& notes = simulation.scenario.notes;
+  if (simulation.report.faults) {
+    const std::vector<std::string> late = campaign_notes(*simulation.report.faults);
+    notes.insert(notes.end(), late.begin(), late.end());
+  }
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
   simulation.report.overrides = common.overrides;
-  simulation.report.notes.insert(simulation.report.notes.begin(), simulation.scenario.notes.begin(),
-                                 simulation.scenario.notes.end());
+  simulation.report.notes.insert(simulation.report.notes.begin(), notes.begin(), notes.end());
   simulation.report.simulation.wall = {wall.count()};
   simulation.report.simulation.peak_memory = peak_memory();
   spdlog::info("step {:.6g} s, simulated in {:.3g} s", simulation.report.step.time.value,
@@ -231,6 +232,20 @@ CannotRun out_of_memory(const std::string& name, int gpus, FoldMode fold) {
 }
 
 }  // namespace
+
+void check_wishes(const Scenario& scenario, const Cluster& cluster) {
+  std::vector<Problem> problems;
+  for (WishProblem& found : wish_problems(scenario.workload, cluster)) {
+    const auto place = scenario.places.find(found.key);
+    Problem problem = place == scenario.places.end() ? Problem{} : place->second;
+    problem.message = std::move(found.message);
+    problem.hint = std::move(found.hint);
+    problems.push_back(std::move(problem));
+  }
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
+}
 
 std::vector<Seconds> play_steps(std::span<const Scenario> scenarios, const CommonOptions& common) {
   return seconds_of_children(scenarios.size(), [&](std::size_t i) {

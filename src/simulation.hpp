@@ -23,6 +23,10 @@ struct Simulation {
   Report report;
 };
 
+/// Throws InputError where an algorithm or protocol that the scenario asks for can carry out
+/// nothing of its step.
+void check_wishes(const Scenario& scenario, const Cluster& cluster);
+
 /// Loads, plays and measures scenarios. Every file is read and checked before the first is played.
 std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> files,
                                        const CommonOptions& common);

@@ -92,9 +92,10 @@ class Checker {
     check_duration(path + ".detection.delay", cause.detection.delay);
     const Detection& detection = cause.detection;
     need(detection.timeout.value >= 0, path + ".detection.timeout", "must not be negative");
-    need(detection.kind != Detection::Kind::Heartbeat ||
-             (detection.period.value > 0 && detection.timeout >= detection.period),
-         path + ".detection.timeout", "must not be shorter than the period, which is above 0");
+    const bool beats = detection.kind == Detection::Kind::Heartbeat;
+    need(!beats || detection.period.value > 0, path + ".detection.period", "must be above 0");
+    need(!beats || detection.timeout >= detection.period, path + ".detection.timeout",
+         "must not be shorter than the period");
   }
 
   void check_event(std::size_t i) {
@@ -116,7 +117,7 @@ class Checker {
     need(tier.interval != Interval::Time || tier.time.value > 0, path + ".time", "must be above 0");
     need(tier.interval != Interval::Auto || tier.blocking.value > 0 || tier.persist.value > 0 ||
              faults_.semantics.whole_steps,
-         path + ".blocking", "a save that costs nothing has no best interval");
+         path + ".blocking", "must be above 0: a save that costs nothing has no best interval");
     need(tier.blocking.value >= 0 && std::isfinite(tier.blocking.value), path + ".blocking",
          "must not be negative");
     need(tier.persist.value >= 0 && std::isfinite(tier.persist.value), path + ".persist",

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
 #include "sim/collective/algorithms.hpp"
 #include "sim/collective/group.hpp"
 #include "sim/plan/hash.hpp"
@@ -29,6 +30,67 @@ std::vector<Candidate> candidates_for(const Workload& w, const Cluster& cluster,
   };
   std::vector<Candidate> found = playable(wish);
   return found.empty() ? playable({}) : found;
+}
+
+/// A group of the step and an operation that it needs.
+struct Need {
+  Group group;
+  CollectiveOp op;
+};
+
+/// What the first group of each stage needs; nothing of groups of one rank.
+std::vector<Need> needs_of(const Workload& w, const Cluster& cluster, const RankLayout& layout,
+                           GroupKind kind) {
+  const KernelTimer timer(cluster.spec.gpu, w.training.precision);
+  std::vector<Need> needs;
+  for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
+    const std::vector<int> ranks =
+        kind == GroupKind::Tensor ? layout.tensor_group(0, stage) : layout.data_group(0, stage);
+    if (ranks.size() > 1) {
+      for (const Demand& demand : demands(w, timer, kind, stage)) {
+        needs.push_back({make_group(cluster, ranks), demand.op});
+      }
+    }
+  }
+  return needs;
+}
+
+bool can_any(const Cluster& cluster, const std::vector<Need>& needs, const CollectiveWish& wish) {
+  return std::any_of(needs.begin(), needs.end(), [&](const Need& need) {
+    return !candidates(cluster, need.group, need.op, wish).empty();
+  });
+}
+
+/// Which of the two wishes cannot be met, and what could be wished for instead.
+WishProblem explain(const Cluster& cluster, const std::vector<Need>& needs,
+                    const CollectiveWish& wish, const std::string& section) {
+  std::vector<std::string_view> fitting{"auto"};
+  if (wish.algorithm && !can_any(cluster, needs, {wish.algorithm, {}})) {
+    for (const AlgorithmRow& row : algorithms()) {
+      if (can_any(cluster, needs, {row.algorithm, {}})) {
+        fitting.push_back(row.name);
+      }
+    }
+    const Need& need = needs.back();
+    const AlgorithmRow& row = row_of(*wish.algorithm);
+    return {
+        section + ".algorithm",
+        fmt::format("'{}.algorithm' can carry out none of the step's collectives: {}", section,
+                    row.obstacle(need.op, need.group, cluster.topology_among(need.group.ranks))),
+        fmt::format("here can be used: {}", join(fitting, ", "))};
+  }
+  for (std::size_t i = 0; i < kProtocolNames.size(); ++i) {
+    if (can_any(cluster, needs, {wish.algorithm, static_cast<Protocol>(i)})) {
+      fitting.push_back(kProtocolNames[i]);
+    }
+  }
+  return {
+      section + ".protocol",
+      fmt::format("'{}.protocol' can carry out none of the step's collectives: {} {} here", section,
+                  wish.algorithm ? fmt::format("{} does not use", row_of(*wish.algorithm).name)
+                                 : "no algorithm uses",
+                  kProtocolNames[static_cast<std::size_t>(*wish.protocol)]),
+      fmt::format("here can be used: {}", join(fitting, ", "))};
 }
 
 }  // namespace
@@ -98,39 +160,20 @@ int GroupPlanner::number_of(GroupPlan plan) {
   return number;
 }
 
-std::string wish_problem(const Workload& w, const Cluster& cluster) {
+std::vector<WishProblem> wish_problems(const Workload& w, const Cluster& cluster) {
   const RankLayout layout(w.parallelism);
-  const KernelTimer timer(cluster.spec.gpu, w.training.precision);
-  const auto problem = [&](GroupKind kind, std::string_view section, const auto& ranks_on) {
+  std::vector<WishProblem> found;
+  for (const GroupKind kind : {GroupKind::Tensor, GroupKind::Data}) {
     const CollectiveWish& wish = wish_for(w, kind);
-    std::string obstacle;
-    for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
-      const std::vector<int> ranks = ranks_on(stage);
-      if (ranks.size() < 2 || (!wish.algorithm && !wish.protocol)) {
-        return std::string();
-      }
-      const Group group = make_group(cluster, ranks);
-      for (const Demand& demand : demands(w, timer, kind, stage)) {
-        if (!candidates(cluster, group, demand.op, wish).empty()) {
-          return std::string();
-        }
-        const Algorithm algorithm = wish.algorithm.value_or(Algorithm::Ring);
-        obstacle =
-            row_of(algorithm).obstacle(demand.op, group, cluster.topology_among(group.ranks));
-        if (obstacle.empty()) {
-          obstacle = fmt::format("{} does not use {} here", row_of(algorithm).name,
-                                 kProtocolNames[static_cast<std::size_t>(*wish.protocol)]);
-        }
-      }
+    const std::vector<Need> needs =
+        wish.algorithm || wish.protocol ? needs_of(w, cluster, layout, kind) : std::vector<Need>{};
+    if (!needs.empty() && !can_any(cluster, needs, wish)) {
+      found.push_back(
+          explain(cluster, needs, wish,
+                  kind == GroupKind::Tensor ? "communication.tensor" : "communication.data"));
     }
-    return fmt::format("communication.{} can carry out none of the step's collectives: {}", section,
-                       obstacle);
-  };
-  const std::string of_tensor = problem(GroupKind::Tensor, "tensor",
-                                        [&](int stage) { return layout.tensor_group(0, stage); });
-  return !of_tensor.empty() ? of_tensor : problem(GroupKind::Data, "data", [&](int stage) {
-    return layout.data_group(0, stage);
-  });
+  }
+  return found;
 }
 
 }  // namespace danlu

@@ -49,8 +49,16 @@ class GroupPlanner {
   std::vector<GroupPlan> plans_;
 };
 
-/// Why the algorithms and protocols that the user asks for (Workload::communication) can carry out
-/// nothing of what the step needs; "" if they can.
-std::string wish_problem(const Workload& workload, const Cluster& cluster);
+/// A key of the scenario's `communication` section that can carry out nothing of what the step
+/// needs, why, and what could.
+struct WishProblem {
+  std::string key;  // "communication.data.algorithm"
+  std::string message;
+  std::string hint;
+};
+
+/// What is wrong with the algorithms and protocols that the user asks for
+/// (Workload::communication); empty if they can be used.
+std::vector<WishProblem> wish_problems(const Workload& workload, const Cluster& cluster);
 
 }  // namespace danlu

@@ -69,6 +69,17 @@ class CauseReader {
     problems_.push_back(values_.problem(path(key), std::move(message), std::move(hint)));
   }
 
+  /// Of what all causes share, once.
+  void complain(const std::string& at, const std::string& message, const std::string& hint) {
+    const bool shared = at.starts_with("detection.");
+    const bool said = std::any_of(problems_.begin(), problems_.end(), [&](const Problem& problem) {
+      return problem.message == message;
+    });
+    if (!shared || !said) {
+      problems_.push_back(values_.problem(at, message, hint));
+    }
+  }
+
   int usual_nodes() const {
     constexpr int kRack = 4;
     switch (component_) {
@@ -160,24 +171,24 @@ class CauseReader {
     detection.kind = static_cast<Detection::Kind>(get_.count(at + ".by"));
     detection.delay = read_random(values_, at, problems_);
     const bool heartbeat = detection.kind == Detection::Kind::Heartbeat;
-    if (heartbeat && period.value == 0) {
-      problems_.push_back(
-          values_.problem(at + ".by", "a heartbeat needs 'period'", "for example period: 30 s"));
+    const bool no_period = heartbeat && period.value == 0;
+    const bool no_timeout =
+        detection.kind != Detection::Kind::Delay && detection.timeout.value == 0;
+    if (no_period) {
+      complain(at + ".by", "a heartbeat needs 'period'", "for example period: 30 s");
     }
-    if (detection.kind != Detection::Kind::Delay && detection.timeout.value == 0) {
-      problems_.push_back(values_.problem(at + ".by", "a heartbeat or watchdog needs 'timeout'",
-                                          "for example timeout: 10 min"));
+    if (no_timeout) {
+      complain(at + ".by", "a heartbeat or watchdog needs 'timeout'",
+               "for example timeout: 10 min");
     }
-    return detection;
+    return no_period || no_timeout ? Detection{} : detection;  // it has been complained about
   }
 
   void read_slowness(FaultCause& cause, int number, std::vector<SlowState>& states) {
-    const bool played = has("slow_gpu") || has("slow_nic") || has("slow_scale_up");
-    for (const char* key : {"slowdown", "slow_gpu", "slow_nic", "slow_scale_up"}) {
-      if (has(key) && cause.effect != FaultCause::Effect::Degrade) {
-        add(key, fmt::format("'{}' is for effect: degrade", key));
-      }
+    if (cause.effect != FaultCause::Effect::Degrade) {
+      return;
     }
+    const bool played = has("slow_gpu") || has("slow_nic") || has("slow_scale_up");
     if (has("slowdown")) {
       cause.slowdown = get_.number(path("slowdown"));
       if (played) {

@@ -1,21 +1,27 @@
 #include "sim/scenario/load_faults.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 
 #include "sim/base/text.hpp"
 #include "sim/campaign/campaign.hpp"
 #include "sim/campaign/faults.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_cluster.hpp"
+#include "sim/scenario/unused_keys.hpp"
 
 namespace danlu {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// The keys that a cause's rate can stand at.
+constexpr std::array<std::string_view, 3> kRates{"mtbf", "observed", "per_1000_node_days"};
 
 /// The section's values over those of its preset. A cause that has a rate of its own loses that of
 /// the preset.
@@ -26,7 +32,6 @@ Values over_preset(const Values& own, const FaultsContext& context) {
   const fs::path file = find_file(own.at("preset").text, "faults", own.problem("preset", ""),
                                   context.beside, context.options.topologies / "faults");
   Values values = read_preset(file, faults_keys());
-  constexpr std::array<std::string_view, 3> kRates{"mtbf", "observed", "per_1000_node_days"};
   for (const std::string& cause : own.names("causes")) {
     const auto path = [&](std::string_view key) { return fmt::format("causes.{}.{}", cause, key); };
     if (std::any_of(kRates.begin(), kRates.end(), [&](auto key) { return own.has(path(key)); })) {
@@ -72,17 +77,23 @@ std::vector<std::string> assumptions_of(const Values& values, const Values& own)
 
 class PlanReader {
  public:
-  PlanReader(Values values, const FaultsContext& context, std::vector<Problem>& problems)
-      : values_(std::move(values)),
+  /// `own` is the section, `values` the same over its preset.
+  PlanReader(const Values& own, Values values, const FaultsContext& context,
+             std::vector<Problem>& problems, std::vector<std::string>& notes)
+      : own_(own),
+        values_(std::move(values)),
         get_(values_, faults_keys()),
         context_(context),
-        problems_(problems) {
+        problems_(problems),
+        notes_(notes) {
     const int per_node = context.cluster.topology.gpus_per_node;
     nodes_ = (context.cluster.gpus + per_node - 1) / per_node;
   }
 
   FaultsPlan read() {
     FaultsPlan plan{.name = values_.has("name") ? values_.at("name").text : ""};
+    find_unused_keys(own_, values_, faults_keys(), faults_key_uses(), "faults.",
+                     {problems_, notes_});
     plan.what_if = get_.number("what_if") != 0;
     read_budget(plan);
     if (has("step")) {
@@ -94,6 +105,7 @@ class PlanReader {
     spec.causes = read_causes(values_, context_.cluster, plan.states, problems_);
     spec.events = read_events(values_, spec.causes, context_.beside, problems_);
     check_events(plan);
+    note_idle_causes(spec);
     read_file(plan.file);
     read_tiers(plan);
     read_restart(spec);
@@ -122,21 +134,49 @@ class PlanReader {
                           .replicas = context_.workload.parallelism.data,
                           .step = Seconds{1},
                           .steps = 1};
+    std::set<std::string> said;
     for (const FaultsProblem& found : faults_problems(job, spec)) {
-      std::string path = found.field;
-      const std::size_t bracket = path.find('[');
-      if (path.starts_with("causes[")) {
-        const auto cause = static_cast<std::size_t>(std::stoi(path.substr(bracket + 1)));
-        path = "causes." + spec.causes[cause].name + path.substr(path.find(']') + 1);
-        const std::size_t detection = path.rfind(".detection.");
-        if (detection != std::string::npos && !values_.has_below(path.substr(0, detection + 11))) {
-          path.erase(0, detection + 1);  // that of all causes
-        }
-      } else if (path.starts_with("tiers[")) {
-        path = "checkpoint" + path.substr(path.find(']') + 1);
+      const std::string path = key_of(found.field, spec);
+      const std::string message = fmt::format("'faults.{}' {}", path, found.message);
+      if (said.insert(message).second) {  // once, even if it is that of all causes
+        add(path, message);
       }
-      add(path, fmt::format("'faults.{}' {}", path, found.message));
     }
+  }
+
+  /// The key that a field of the request was read from.
+  std::string key_of(std::string path, const FaultsSpec& spec) const {
+    const std::size_t bracket = path.find('[');
+    if (bracket != std::string::npos) {
+      const std::size_t number = std::stoul(path.substr(bracket + 1));
+      const std::string rest = path.substr(path.find(']') + 1);
+      path = path.starts_with("causes[")  ? "causes." + spec.causes[number].name + rest
+             : path.starts_with("tiers[") ? checkpoint_section(number, spec) + rest
+                                          : path;
+    }
+    constexpr std::array<std::array<std::string_view, 2>, 5> kOtherNames{{
+        {".limit", ".timeout"},
+        {".window", ".duration"},
+        {".detection.delay", ".detection"},
+        {".arrivals.mean", ".mtbf"},
+        {".arrivals.shape", ".shape"},
+    }};
+    for (const auto& [field, key] : kOtherNames) {
+      if (path.ends_with(field)) {
+        path.replace(path.size() - field.size(), field.size(), key);
+      }
+    }
+    const std::size_t detection = path.rfind(".detection");
+    if (detection != std::string::npos &&
+        !values_.has_below(path.substr(0, detection + 10) + ".")) {
+      path.erase(0, detection + 1);  // that of all causes
+    }
+    return path;
+  }
+
+  /// Of the tiers the last is the storage.
+  static std::string checkpoint_section(std::size_t tier, const FaultsSpec& spec) {
+    return tier + 1 == spec.tiers.size() ? "checkpoint" : "checkpoint.memory";
   }
 
   void read_budget(FaultsPlan& plan) {
@@ -149,13 +189,55 @@ class PlanReader {
     }
   }
 
+  /// Events that come too late, and no failures at all.
   void check_events(const FaultsPlan& plan) {
     const std::vector<FaultEvent>& events = plan.spec.events;
-    if (plan.horizon && !events.empty() && events.back().at > *plan.horizon) {
-      add(has("trace") ? "trace" : fmt::format("events.{}.time", events.size() - 1),
-          fmt::format("an event at {:.6g} h, after the end of the run at {:.6g} h",
-                      events.back().at.value / 3600, plan.horizon->value / 3600),
-          "give more days, or leave it out");
+    if (get_.number("random") == 0 && !values_.has_below("events.") && !has("trace")) {
+      const std::string message = "nothing fails: 'faults.random' is false and there are no events";
+      const bool later = own_.has("random") &&
+                         (own_.at("random").position.line == 0 || own_.at("random").layer > 0);
+      later ? notes_.push_back(message) : add("random", message, "give events or a trace");
+    }
+    if (!plan.horizon) {
+      return;
+    }
+    const auto is_late = [&](Seconds at) { return at > *plan.horizon; };
+    const double hours = plan.horizon->value / 3600;
+    std::ptrdiff_t late = std::count_if(events.begin(), events.end(),
+                                        [&](const FaultEvent& event) { return is_late(event.at); });
+    for (std::size_t i = 0; values_.has(fmt::format("events.{}.time", i)); ++i) {
+      const std::string path = fmt::format("events.{}.time", i);
+      const Seconds at{values_.at(path).number};
+      late -= is_late(at) ? 1 : 0;
+      if (!is_late(at) || !own_.has(path)) {
+        continue;
+      }
+      std::string message = fmt::format(
+          "an event at {:.6g} h, after the end of the run at {:.6g} h", at.value / 3600, hours);
+      is_set_over(own_, "days", path)
+          ? notes_.push_back(std::move(message))
+          : add(path, std::move(message), "give more days, or leave it out");
+    }
+    if (late > 0 && own_.has("trace")) {
+      notes_.push_back(fmt::format("of 'faults.trace' {} come after the end of the run at {:.6g} h",
+                                   late == 1 ? "1 event" : fmt::format("{} events", late), hours));
+    }
+  }
+
+  /// Causes of the scenario's own that neither chance nor an event ever brings.
+  void note_idle_causes(const FaultsSpec& spec) {
+    for (std::size_t i = 0; i < spec.causes.size(); ++i) {
+      const std::string at = fmt::format("causes.{}", spec.causes[i].name);
+      const bool has_rate = std::any_of(kRates.begin(), kRates.end(), [&](std::string_view key) {
+        return has(fmt::format("{}.{}", at, key));
+      });
+      const bool has_event =
+          std::any_of(spec.events.begin(), spec.events.end(),
+                      [&](const FaultEvent& event) { return event.cause == static_cast<int>(i); });
+      if (!has_rate && !has_event && own_.has_below(at + ".")) {
+        notes_.push_back(fmt::format("'faults.{}' never strikes: it has no rate ({}) and no event",
+                                     at, fmt::join(kRates, ", ")));
+      }
     }
   }
 
@@ -241,6 +323,11 @@ class PlanReader {
       memory.load = random("checkpoint.memory.load");
       memory.survives_nodes = get_.count("checkpoint.memory.copies") - 1;
       memory.survives_more = get_.number("checkpoint.memory.survives_more");
+      if (memory.survives_nodes == 0 && own_.has("checkpoint.memory.copies")) {
+        notes_.emplace_back(
+            "with 'faults.checkpoint.memory.copies' 1 no checkpoint in memory survives the loss of "
+            "a node");
+      }
       plan.spec.tiers.push_back(memory);
     }
     CheckpointTier storage{.name = "storage"};
@@ -320,21 +407,23 @@ class PlanReader {
                  .whole_steps = flag("whole_steps")};
   }
 
+  const Values& own_;
   Values values_;
   Getter get_;
   const FaultsContext& context_;
   std::vector<Problem>& problems_;
+  std::vector<std::string>& notes_;
   int nodes_ = 1;
 };
 
 }  // namespace
 
 FaultsPlan make_faults_plan(const Values& scenario, const FaultsContext& context,
-                            std::vector<Problem>& problems) {
+                            std::vector<Problem>& problems, std::vector<std::string>& notes) {
   const Values own = scenario.below("faults.");
   Values values = over_preset(own, context);
   std::vector<std::string> assumptions = assumptions_of(values, own);
-  FaultsPlan plan = PlanReader(std::move(values), context, problems).read();
+  FaultsPlan plan = PlanReader(own, std::move(values), context, problems, notes).read();
   plan.assumptions = std::move(assumptions);
   return plan;
 }

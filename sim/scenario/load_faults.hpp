@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "sim/campaign/faults_plan.hpp"
@@ -21,9 +22,9 @@ struct FaultsContext {
 };
 
 /// The plan that the section of `scenario` describes over its preset, laid on the cluster. What is
-/// wrong goes to `problems`.
+/// wrong goes to `problems`, what the user should know all the same to `notes`.
 FaultsPlan make_faults_plan(const Values& scenario, const FaultsContext& context,
-                            std::vector<Problem>& problems);
+                            std::vector<Problem>& problems, std::vector<std::string>& notes);
 
 /// The causes of the section: how often each component fails, and what that does. `values` are
 /// those of the section; states whose steps are to be played go to `states`.

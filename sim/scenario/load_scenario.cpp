@@ -10,6 +10,7 @@
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_degraded.hpp"
 #include "sim/scenario/load_faults.hpp"
+#include "sim/scenario/unused_keys.hpp"
 #include "sim/scenario/values.hpp"
 
 namespace danlu {
@@ -111,9 +112,17 @@ class Builder {
     scenario.workload.communication = {
         wish("communication.tensor"), wish("communication.data"),
         Seconds{Getter(values_, scenario_keys()).number("communication.timeout")}};
+    for (const std::string& path : values_.paths()) {
+      if (path.starts_with("communication.")) {
+        scenario.places.emplace(path, values_.problem(path, ""));
+      }
+    }
     scenario.workload.collectives = static_cast<CollectiveMode>(choice("collectives"));
+    note_unplayable(scenario);
     scenario.workload.fold = static_cast<FoldMode>(choice("fold"));
     read_step_faults(values_, scenario.workload, scenario.cluster, problems_);
+    find_unused_keys(values_, values_, scenario_keys(), scenario_key_uses(), "",
+                     {problems_, scenario.notes});
     throw_if_any(problems_);
     if (std::string found = cluster_problem(scenario.cluster); !found.empty()) {
       problems_.push_back(values_.problem("cluster.gpus", std::move(found)));
@@ -134,8 +143,9 @@ class Builder {
     check_damage(scenario.cluster);
     if (values_.has_below("faults.")) {
       collect([&] {
-        scenario.faults = make_faults_plan(
-            values_, {scenario.workload, scenario.cluster, beside_, options_}, problems_);
+        scenario.faults =
+            make_faults_plan(values_, {scenario.workload, scenario.cluster, beside_, options_},
+                             problems_, scenario.notes);
       });
     }
     throw_if_any(problems_);
@@ -192,6 +202,20 @@ class Builder {
     const std::vector<std::string_view> choices = split(row(path).choices, '|');
     return static_cast<int>(std::find(choices.begin(), choices.end(), row(path).fallback) -
                             choices.begin());
+  }
+  /// Sums that switches make have no messages to be played one by one.
+  static void note_unplayable(Scenario& scenario) {
+    const CommunicationSpec& communication = scenario.workload.communication;
+    for (const auto& [section, wish] :
+         {std::pair("tensor", communication.tensor), std::pair("data", communication.data)}) {
+      if (scenario.workload.collectives == CollectiveMode::Stepwise && wish.algorithm &&
+          reduces_in_switches(*wish.algorithm)) {
+        scenario.notes.push_back(fmt::format(
+            "'communication.{}.algorithm' has no effect: sums made in switches cannot be played "
+            "message by message ('collectives' is stepwise)",
+            section));
+      }
+    }
   }
   CollectiveWish wish(const std::string& section) const {
     CollectiveWish wish;

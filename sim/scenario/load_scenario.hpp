@@ -3,10 +3,12 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "sim/base/error.hpp"
 #include "sim/campaign/faults_plan.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/workload/workload.hpp"
@@ -20,6 +22,9 @@ struct Scenario {
   Workload workload;
   std::optional<FaultsPlan> faults;  // a campaign, if there is a `faults` section
   std::vector<std::string> notes;    // what the reader chose where the file is silent; sentences
+  /// Where keys of `communication` stand, by path: a problem without words. Whether they can be
+  /// used only shows once the cluster is built.
+  std::map<std::string, Problem> places;
 };
 
 /// Where presets lie, and what the command line overrides.

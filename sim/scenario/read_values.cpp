@@ -27,7 +27,7 @@ std::string node_kind(const YAML::Node& node) {
     case YAML::NodeType::Map:
       return "a mapping";
     case YAML::NodeType::Sequence:
-      return "a list";
+      return node.size() == 0 ? "an empty list" : "a list";
     case YAML::NodeType::Null:
       return "nothing";
     default:
@@ -202,8 +202,10 @@ class Reader {
       return;
     }
     if (const KeyRow* row = find_short_form(keys_, path); row != nullptr && node.IsScalar()) {
-      values_.set_section(path, place(key_mark));
-      read_value(node, at_path(*row, path + row->path.substr(row->path.rfind('.'))), key_mark);
+      const std::string name = row->path.substr(row->path.rfind('.'));
+      name == ".mean" ? values_.set_whole(path, place(key_mark))
+                      : values_.set_section(path, place(key_mark));
+      read_value(node, at_path(*row, path + name), key_mark);
       return;
     }
     add(node.IsNull() ? key_mark : node.Mark(),
@@ -227,7 +229,7 @@ class Reader {
       values_.set_wrong(path);
       return;
     }
-    values_.set_list(path, place(key_mark));
+    values_.set_whole(path, place(key_mark));
     std::size_t number = 0;
     for (const YAML::Node& entry : node) {
       read_node(entry, fmt::format("{}.{}", path, number++), entry.Mark());
@@ -253,7 +255,19 @@ class Reader {
                   const YAML::Mark& key_mark) {
     const std::string name = path.substr(row.path.size() + 1);
     const bool ranges = row.type == KeyType::Ranges;
-    if (!parse_range(name) || (!ranges && name.find('-') != std::string::npos)) {
+    const std::size_t dash = name.find('-');
+    const std::string turned =
+        dash == std::string::npos
+            ? ""
+            : fmt::format("{}-{}", name.substr(dash + 1), name.substr(0, dash));
+    if (ranges && !parse_range(name) && parse_range(turned)) {
+      add(key_mark,
+          fmt::format("a range of '{}' must have its lower number first, found {}", row.path,
+                      quote(name)),
+          fmt::format("write {}", turned));
+      return;
+    }
+    if (!parse_range(name) || (!ranges && dash != std::string::npos)) {
       add(key_mark,
           fmt::format("a key of '{}' must be a whole number{}, found {}", row.path,
                       ranges ? " or a range" : "", quote(name)),

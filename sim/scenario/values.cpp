@@ -53,9 +53,9 @@ bool Values::has_below(std::string_view prefix) const {
   return first != values_.end() && first->first.starts_with(prefix);
 }
 
-void Values::set_list(const std::string& path, Value place) {
+void Values::set_whole(const std::string& path, Value place) {
   sections_[path] = std::move(place);
-  lists_.insert(path);
+  whole_.insert(path);
 }
 
 std::vector<std::string> Values::paths() const {
@@ -111,12 +111,14 @@ void Values::erase_tree(std::string_view path) {
 }
 
 void Values::overlay(const Values& other) {
-  for (const std::string& list : other.lists_) {
-    erase_tree(list);
-    lists_.insert(list);
+  for (const std::string& section : other.whole_) {
+    erase_tree(section);
+    whole_.insert(section);
   }
+  ++layers_;
   for (const auto& [path, value] : other.values_) {
     values_[path] = value;
+    values_[path].layer = layers_;
   }
   for (const auto& [path, place] : other.sections_) {
     sections_[path] = place;
@@ -138,9 +140,9 @@ Values Values::below(std::string_view prefix) const {
       inner.sections_[""] = place;
     }
   }
-  for (const std::string& list : lists_) {
-    if (list.starts_with(prefix)) {
-      inner.lists_.insert(list.substr(prefix.size()));
+  for (const std::string& section : whole_) {
+    if (section.starts_with(prefix)) {
+      inner.whole_.insert(section.substr(prefix.size()));
     }
   }
   return inner;

@@ -37,6 +37,7 @@ struct Value {
   std::vector<std::array<double, 3>> links;  // GPU, GPU, count or share
   SourcePosition position;                   // line 0: from the command line
   std::string source_line;
+  int layer = 0;  // in Values that were laid over others: which of them it came with
 };
 
 class Values {
@@ -48,8 +49,8 @@ class Values {
   /// Puts `value` at `path`, replacing what was there.
   void set(const std::string& path, Value value) { values_[path] = std::move(value); }
   void set_section(const std::string& path, Value place) { sections_[path] = std::move(place); }
-  /// A section whose keys are the places in a list: it replaces another as a whole.
-  void set_list(const std::string& path, Value place);
+  /// A section that replaces another as a whole: a list, or a duration that is written alone.
+  void set_whole(const std::string& path, Value place);
   /// Remembers that something stands at `path` that could not be read.
   void set_wrong(const std::string& path) { wrong_.insert(path); }
   /// Whether nothing stands at `path`, not even something that could not be read.
@@ -82,7 +83,8 @@ class Values {
   std::map<std::string, Value, std::less<>> values_;
   std::map<std::string, Value, std::less<>> sections_;  // only their places
   std::set<std::string, std::less<>> wrong_;
-  std::set<std::string, std::less<>> lists_;
+  std::set<std::string, std::less<>> whole_;
+  int layers_ = 0;
 };
 
 /// What is wrong with a value, and what to do about it.

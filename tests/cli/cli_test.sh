@@ -78,6 +78,10 @@ if (ulimit -v 300000 && "$danlu" --version) >/dev/null 2>&1; then
     >"$work/out" 2>"$work/err" </dev/null
   expect 'a case too large for this machine exits 1' 1 $?
   expect_has 'and says what to do' 'hint: fold: exact' "$(<"$work/err")"
+  (ulimit -v 300000 && "$danlu" collective --topology h100-superpod --gpus 400000) \
+    >"$work/out" 2>"$work/err" </dev/null
+  expect 'so does too large a collective' 1 $?
+  expect_has 'and says why' 'this machine has not enough memory' "$(<"$work/err")"
 fi
 
 call run "$scenario" --set training.global_batch=0
@@ -98,14 +102,6 @@ call run scenarios/gpt3-175b-64-a100-selective.yaml --set training.recompute=non
 expect 'a plan that does not fit exits 1' 1 "$code"
 expect_has 'it says so' 'does not fit in memory' "$err"
 expect_has 'and what would fit' 'hint: ' "$err"
-
-call run "$scenario" --trace "$work/trace.json"
-expect 'a trace is written' 0 "$code"
-expect_has 'it is a Chrome trace' '"traceEvents"' "$(head -c 200 "$work/trace.json")"
-call run "$scenario" --trace "$work/no/such/folder/trace.json"
-expect 'an unwritable trace exits 2' 2 "$code"
-expect_has 'and says why' 'cannot be written' "$err"
-expect 'no half-written file stays' '' "$(find "$work" -name '*.tmp')"
 
 call compare "$scenario" "$scenario" --set parallelism.pipeline=2
 expect 'compare exits 0' 0 "$code"
@@ -162,23 +158,50 @@ for mode in formula=23775.00 steady=23775.00 stepwise=24037.50; do
   expect "${mode%=*} plays" 0 "$code"
   expect_has "${mode%=*} takes its time" "${mode#*=}" "$out"
 done
-for wrong in '--op al-reduce|did you mean' '--min 8|a number and a unit' \
-  '--min 2GiB --max 1GiB|is less than --min' '--algorithm nvls-tree|needs two nodes' \
-  '--op broadcast --algorithm tree|it makes: all-reduce' \
-  '--protocol LL256|known: LL, LL128, Simple' \
-  '--algorithm nvls --collectives stepwise|cannot be played message by message' \
-  '--algorithm direct --protocol LL|no algorithm for all-reduce uses LL here' \
-  '--op all-to-all --protocol LL|LL and LL128 are for rings and trees' \
-  '--set fabric.latncy=3us|did you mean'; do
-  # shellcheck disable=SC2086
-  call collective --topology dgx-h100 ${wrong%%|*}
-  expect "collective ${wrong%%|*} exits 2" 2 "$code"
-  expect_has "and says why" "${wrong#*|}" "$err"
-done
+refused() { # WHOLE_MESSAGE ARGUMENTS
+  local message=$1
+  shift
+  call "$@"
+  expect "$* exits 2" 2 "$code"
+  expect 'and says why' "$message" "$err"
+}
+known='ring, tree, halving-doubling, recursive-doubling, binomial, two-level, torus, nvls,'
+of_dgx() { refused "$1" collective --topology dgx-h100 "${@:2}"; }
+of_dgx "--op: error: unknown value 'al-reduce'
+hint: did you mean 'all-reduce'?" --op al-reduce
+of_dgx "--min: error: a size needs its unit, found '8'
+hint: for example '8 KiB'; units: B, kB, MB, GB, TB, KiB, MiB, GiB, TiB" --min 8
+of_dgx "--max: error: expected a size from 1 B to 1000 TB, found 'much'
+hint: a number and a unit: B, kB, MB, GB, TB, KiB, MiB, GiB, TiB" --max much
+of_dgx '--max: error: 1 GiB is less than --min, 2 GiB' --min 2GiB --max 1GiB
+of_dgx "--algorithm: error: unknown value 'sparkle'
+hint: known: auto, $known nvls-tree, sharp, direct" --algorithm sparkle
+of_dgx '--algorithm: error: nvls-tree cannot be used: NVLS with trees needs two nodes or'\
+' more, with equally many ranks on each
+hint: it makes: all-reduce' --algorithm nvls-tree
+of_dgx '--algorithm: error: tree cannot be used: the tree only makes an all-reduce
+hint: it makes: all-reduce' --op broadcast --algorithm tree
+of_dgx "--protocol: error: unknown value 'LL256'
+hint: known: auto, LL, LL128, Simple" --protocol LL256
+of_dgx '--collectives: error: sums made in switches cannot be played message by message
+hint: steady or formula' --algorithm nvls --collectives stepwise
+of_dgx '--protocol: error: direct does not use LL here
+hint: LL is used for all-reduce by ring, tree' --algorithm direct --protocol LL
+of_dgx '--protocol: error: no algorithm for all-to-all uses LL here
+hint: only Simple: LL and LL128 are for rings and trees' --op all-to-all --protocol LL
+refused '--protocol: error: no algorithm for all-reduce uses LL here
+hint: only Simple: the topology does not follow NCCL (collective.tuning)' \
+  collective --topology lesson --gpus 4 --protocol LL
+call collective --topology dgx-h100 --set fabric.latncy=3us
+expect 'an unknown key of the topology exits 2' 2 "$code"
+expect_has 'with a suggestion' 'did you mean' "$err"
 call collective --topology h100-superpod --gpus 1024 --min 1GiB --max 1GiB --collectives stepwise
 expect 'too many messages exit 1' 1 "$code"
 # 8 rings x 1024 ranks x 2 x 1023 steps
 expect_has 'and are counted' 'stepwise not played: 1.68e+07 messages, danlu plays 2e+06' "$err"
+call collective --topology h100-superpod --gpus 200008 --min 1GiB --max 1GiB --algorithm ring
+expect 'a large collective says what it takes' \
+  'note: laying out 200008 GPUs takes about 4 s and 0.5 GB of memory' "$err"
 call collective --topology h100-superpod --gpus 16384 --op all-to-all --min 1GiB --max 1GiB
 expect 'too many pairs exit 1' 1 "$code"
 expect_has 'and are counted' 'all-to-all by direct over 16384 GPUs has 2.68e+08 streams' "$err"
@@ -192,10 +215,24 @@ expect_has 'has every rung' 'stepwise' "$out"
 call run --crosscheck --json scenarios/learn/04-data-parallel-and-overlap.yaml
 expect_has 'json of a crosscheck' '"schema": "danlu.crosscheck/1"' "$out"
 expect_has 'a part that a plan lacks is null there' '"exposed_tensor": null' "$out"
-call run scenarios/learn/04-data-parallel-and-overlap.yaml \
-  --set communication.data.algorithm=binomial
-expect 'an algorithm that can do nothing of the step exits 1' 1 "$code"
-expect_has 'and says why' 'communication.data can carry out none of the step' "$err"
+lesson4=scenarios/learn/04-data-parallel-and-overlap.yaml
+useless="'communication.data.algorithm' can carry out none of the step's collectives:"
+useless+=' the binomial tree only makes a broadcast'
+works='here can be used: auto, ring, tree, halving-doubling, recursive-doubling, direct'
+printf 'extends: %s\ncommunication:\n  data: {algorithm: binomial}\n' "$root/$lesson4" \
+  >"$work/binomial.yaml"
+for command in run check; do
+  refused "$work/binomial.yaml:3:21: error: $useless
+    3 |   data: {algorithm: binomial}
+      |                     ^
+hint: $works" "$command" "$work/binomial.yaml"
+  refused "--set communication.data.algorithm=binomial: error: $useless
+hint: $works" "$command" "$lesson4" --set communication.data.algorithm=binomial
+done
+call run "$lesson4" --set communication.data.algorithm=nvls --set collectives=stepwise \
+  --set cluster.node.scale_up.reduction_efficiency=0.8
+expect_has 'what cannot be played by messages is a note' \
+  "note: 'communication.data.algorithm' has no effect: sums made in switches" "$out"
 call run scenarios/gpt3-175b-a100.yaml --set collectives=stepwise
 expect 'too many messages to play exit 1' 1 "$code"
 expect_has 'and say what to do' 'collectives: steady' "$err"

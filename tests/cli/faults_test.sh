@@ -131,14 +131,8 @@ expect 'the job does one thing after another' '0 gaps, to 432000' "$gaps"
 call run "$work/a.yaml" --set faults.what_if=false --timeline "$work/t.json"
 expect_has 'a trace has events' '"name":"train"' "$(<"$work/t.json")"
 expect_has 'and is whole' ']}' "$(tail -n 1 "$work/t.json")"
-call run "$work/a.yaml" --timeline "$work/t.txt"
-expect 'another ending exits 2' 2 "$code"
-expect_has 'and says which there are' '.json' "$err"
-call run "$work/a.yaml" --set faults.what_if=false --timeline "$work/none/t.csv"
-expect 'an unwritable timeline exits 2' 2 "$code"
-expect 'no half-written file stays' '' "$(find "$work" -name '*.tmp')"
-call run scenarios/learn/02-two-gpus-and-a-wire.yaml --timeline "$work/t.csv"
-expect 'a timeline without faults exits 2' 2 "$code"
+call run "$work/a.yaml" --set faults.what_if=false --timeline "$work/t.CSV"
+expect 'endings may be capitals' "$(<"$work/t.csv")" "$(<"$work/t.CSV")"
 
 # One failure, two hours and a minute after the start: what ran since the last checkpoint is redone.
 call run --json "$work/a.yaml" --set faults.random=false --set faults.trials=1 \
@@ -146,6 +140,31 @@ call run --json "$work/a.yaml" --set faults.random=false --set faults.trials=1 \
 expect 'an event is one failure' 1.000 "$(mean_of failures_distribution)"
 call run --json "$work/a.yaml" --set faults.random=false --set faults.trials=1
 expect_has 'without events nothing is redone' '"redone": 0.0' "$(faults)"
+expect_has 'and the report says so' "nothing fails: 'faults.random' is false" "$out"
+call run "$work/a.yaml" --set faults.recovery='{kind: elastic, min_replicas: 1}' \
+  --set faults.recovery.kind=restart --set faults.causes.link.effect=stop --set faults.trials=2
+expect 'what a variant switches off is no error' 0 "$code"
+expect_has 'but a note' \
+  "note: 'faults.recovery.min_replicas' has no effect: 'faults.recovery.kind' is restart" "$out"
+expect_has 'that names all of it' \
+  "'faults.causes.link.duration', 'faults.causes.link.slow_nic' have no effect" "$out"
+call check "$work/a.yaml" --set 'faults.events=[{time: 50 h, cause: host}]' --set faults.days=2 \
+  --set faults.checkpoint.memory='{interval: 10 min, copies: 1}' --set faults.causes.fire.nodes=2
+idle="it has no rate (mtbf, observed, per_1000_node_days) and no event"
+lost='no checkpoint in memory survives the loss of a node'
+expect 'check has the notes too' "$work/a.yaml: ok, custom on 32 GPUs
+note: an event at 50 h, after the end of the run at 48 h
+note: 'faults.causes.fire' never strikes: $idle
+note: with 'faults.checkpoint.memory.copies' 1 $lost" "$out"
+printf 'time,cause\n1 h,host\n130 h,host\n140 h,host\n' >"$work/trace.csv"
+call check --json "$work/a.yaml" --set faults.trace="$work/trace.csv"
+expect_has 'a trace may be longer than the run' \
+  '"of '"'faults.trace'"' 2 events come after the end of the run at 120 h"' "$out"
+sed 's/^  days: 5/  events: [{time: 9000 h, cause: host}]/; /^training/s/}/, tokens: 1e9}/' \
+  "$work/a.yaml" >"$work/tokens.yaml"
+call run "$work/tokens.yaml" --set faults.trials=2 --set faults.what_if=false
+expect_has 'an event after the last token is a note' 'note: 1 event is after the end of the run' \
+  "$out"
 call run scenarios/learn/09-failures-and-ettr.yaml --set faults.checkpoint.interval=never
 expect 'a campaign without an end in sight exits 1' 1 "$code"
 expect_has 'and says so' 'does not get to its end: 200 of 200 runs' "$err"

@@ -1,5 +1,6 @@
 // How a step carries out its collectives: the algorithm that danlu collective would choose or the
 // user asks for, phase by phase or message by message, against closed forms.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -93,7 +94,7 @@ TEST(StepCollectives, EveryAlgorithmCanBeAskedForAndTakesItsClosedForm) {
     }
     Workload w = replicas_on(cluster);
     w.communication.data.algorithm = row.algorithm;
-    EXPECT_EQ(wish_problem(w, cluster), "") << row.name;
+    EXPECT_TRUE(wish_problems(w, cluster).empty()) << row.name;
     const StepPlan plan = plan_step(w, cluster);
     const CommunicationInfo& info = gradient_reduction(plan);
     EXPECT_EQ(info.choice.algorithm, row.algorithm) << row.name;
@@ -152,16 +153,23 @@ TEST(StepCollectives, WishesThatNothingFulfilsAreRefused) {
   const Cluster cluster = plain_h100(2, 4);
   Workload w = replicas_on(cluster);
   w.communication.data.algorithm = Algorithm::Nvls;
-  EXPECT_EQ(wish_problem(w, cluster),
-            "communication.data can carry out none of the step's collectives: NVLS works inside "
-            "one scale-up domain");
+  const auto refused = [&](const char* key, const char* why, const char* hint) {
+    const std::vector<WishProblem> found = wish_problems(w, cluster);
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found[0].key, key);
+    EXPECT_EQ(found[0].message,
+              fmt::format("'{}' can carry out none of the step's collectives: {}", key, why));
+    EXPECT_EQ(found[0].hint, fmt::format("here can be used: {}", hint));
+  };
+  refused("communication.data.algorithm", "NVLS works inside one scale-up domain",
+          "auto, ring, tree, halving-doubling, recursive-doubling, two-level, direct");
   w.communication.data = {std::nullopt, Protocol::LL};
-  EXPECT_EQ(wish_problem(w, cluster),
-            "communication.data can carry out none of the step's collectives: ring does not use LL "
-            "here");
+  refused("communication.data.protocol", "no algorithm uses LL here", "auto, Simple");
+  w.communication.data = {Algorithm::Tree, Protocol::LL};
+  refused("communication.data.protocol", "tree does not use LL here", "auto, Simple");
   w.communication.data = {};
   w.communication.tensor.algorithm = Algorithm::Nvls;  // no tensor group: nothing to refuse
-  EXPECT_EQ(wish_problem(w, cluster), "");
+  EXPECT_TRUE(wish_problems(w, cluster).empty());
 }
 
 }  // namespace

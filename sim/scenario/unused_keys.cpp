@@ -1,0 +1,217 @@
+#include "sim/scenario/unused_keys.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+
+#include "sim/base/text.hpp"
+
+namespace danlu {
+namespace {
+
+constexpr std::array kFaultsUses{
+    KeyUse{"causes.*.shape", "causes.*.arrivals", "weibull"},
+    KeyUse{"causes.*.clock", "causes.*.arrivals", "weibull"},
+    KeyUse{"causes.*.duration", "causes.*.effect", "corrupt|degrade|planned"},
+    KeyUse{"causes.*.slowdown", "causes.*.effect", "degrade"},
+    KeyUse{"causes.*.slow_gpu", "causes.*.effect", "degrade"},
+    KeyUse{"causes.*.slow_nic", "causes.*.effect", "degrade"},
+    KeyUse{"causes.*.slow_scale_up", "causes.*.effect", "degrade"},
+    KeyUse{"causes.*.timeout", "causes.*.effect", "degrade"},
+    KeyUse{"causes.*.detection", "causes.*.effect", "stop"},
+    KeyUse{"causes.*.permanent", "causes.*.effect", "stop|corrupt|degrade"},
+    KeyUse{"events.#.duration", "events.#.cause", "corrupt|degrade|planned"},
+    KeyUse{".period", ".by", "heartbeat|watchdog"},
+    KeyUse{".timeout", ".by", "heartbeat|watchdog"},
+    KeyUse{".mean", ".by", "delay"},
+    KeyUse{".distribution", ".by", "delay"},
+    KeyUse{".shape", ".by", "delay"},
+    KeyUse{".samples", ".by", "delay"},
+    KeyUse{".mean", ".samples", ""},
+    KeyUse{".distribution", ".samples", ""},
+    KeyUse{".shape", ".samples", ""},
+    KeyUse{".shape", ".distribution", "log-normal|weibull"},
+    KeyUse{"checkpoint.in_flight", "checkpoint.mode", "async"},
+    KeyUse{"checkpoint.slowdown", "checkpoint.mode", "async"},
+    KeyUse{"checkpoint.memory.blocking", "checkpoint.memory.interval", "!never"},
+    KeyUse{"checkpoint.memory.persist", "checkpoint.memory.interval", "!never"},
+    KeyUse{"checkpoint.memory.slowdown", "checkpoint.memory.interval", "!never"},
+    KeyUse{"checkpoint.memory.load", "checkpoint.memory.interval", "!never"},
+    KeyUse{"checkpoint.memory.copies", "checkpoint.memory.interval", "!never"},
+    KeyUse{"checkpoint.memory.survives_more", "checkpoint.memory.interval", "!never"},
+    KeyUse{"spares.cold_start", "spares.cold", "!0"},
+    KeyUse{"recovery.min_replicas", "recovery.kind", "elastic|replica"},
+};
+
+constexpr std::array kScenarioUses{
+    KeyUse{"parallelism.overlap.chunks", "parallelism.overlap.tensor", "full"},
+};
+
+/// Two paths: of a key that has a value, and of what decides whether it is used.
+struct Pair {
+  std::string key;
+  std::string decided_by;
+};
+
+/// The first parts of `path`, as many as `pattern` has, if they fit it.
+std::optional<std::string> fitting(std::string_view pattern, std::string_view path) {
+  std::vector<std::string_view> parts = split(path, '.');
+  parts.resize(std::min(parts.size(), split(pattern, '.').size()));
+  std::string begin = join(parts, ".");
+  const std::optional<std::string_view> rest = rest_below(fmt::format("{}.", pattern), begin);
+  return rest == "" ? std::optional(std::move(begin)) : std::nullopt;
+}
+
+/// `pattern` with the names that `path` has where both have a wild card.
+std::string with_names_of(std::string_view pattern, std::string_view path) {
+  std::vector<std::string_view> parts = split(pattern, '.');
+  const std::vector<std::string_view> names = split(path, '.');
+  for (std::size_t i = 0; i < std::min(parts.size(), names.size()); ++i) {
+    parts[i] = parts[i] == "*" || parts[i] == "#" ? names[i] : parts[i];
+  }
+  return join(parts, ".");
+}
+
+/// The pair that `use` makes with `path`, if it is about it.
+std::optional<Pair> pair_of(const KeyUse& use, const std::string& path,
+                            std::span<const KeyRow> keys) {
+  if (!use.key.starts_with('.')) {
+    std::optional<std::string> key = fitting(use.key, path);
+    return key ? std::optional(Pair{*key, with_names_of(use.decided_by, *key)}) : std::nullopt;
+  }
+  if (!path.ends_with(use.key)) {
+    return std::nullopt;
+  }
+  const std::string_view section(path.data(), path.size() - use.key.size());
+  Pair pair{path, fmt::format("{}{}", section, use.decided_by)};
+  return find_key(keys, pair.decided_by) != nullptr ? std::optional(pair) : std::nullopt;
+}
+
+/// What stands at `path`, or what holds if nothing does: of a choice without a default the first.
+std::string text_at(const Values& values, std::span<const KeyRow> keys, const std::string& path) {
+  if (values.has(path)) {
+    return values.at(path).text;
+  }
+  const KeyRow* row = find_key(keys, path);
+  check(row != nullptr, "a rule about a key that the table lacks");
+  return row->fallback.empty() ? std::string(split(row->choices, '|').front()) : row->fallback;
+}
+
+bool is_used_with(std::string_view wanted, std::string_view text) {
+  if (wanted.starts_with('!')) {
+    return text != wanted.substr(1);
+  }
+  const std::vector<std::string_view> fine = split(wanted, '|');
+  return std::find(fine.begin(), fine.end(), text) != fine.end();
+}
+
+/// Where a key stands: itself, or the first value below it.
+std::string first_value(const Values& own, const std::string& key) {
+  if (own.has(key)) {
+    return key;
+  }
+  const std::vector<std::string> names = own.names(key);
+  return names.empty() ? key : first_value(own, fmt::format("{}.{}", key, names.front()));
+}
+
+/// An event's duration is used as its cause's effect says.
+Pair through_cause(Pair pair, const Values& values) {
+  if (pair.decided_by.starts_with("events.") && values.has(pair.decided_by)) {
+    pair.decided_by = fmt::format("causes.{}.effect", values.at(pair.decided_by).text);
+  }
+  return pair;
+}
+
+class Finder {
+ public:
+  Finder(const Values& own, const Values& values, std::span<const KeyRow> keys,
+         std::string_view prefix, const UnusedKeys& found)
+      : own_(own), values_(values), keys_(keys), prefix_(prefix), found_(found) {}
+
+  void find(std::span<const KeyUse> uses) {
+    for (const KeyUse& use : uses) {
+      for (const std::string& path : own_.paths()) {
+        const std::optional<Pair> pair = pair_of(use, path, keys_);
+        if (pair && !is_said(path)) {
+          look_at(use, path, through_cause(*pair, values_));
+        }
+      }
+    }
+    for (const auto& [reason, names] : notes_) {
+      found_.notes.push_back(fmt::format("{} {} no effect: {}", fmt::join(names, ", "),
+                                         names.size() == 1 ? "has" : "have", reason));
+    }
+  }
+
+ private:
+  /// Whether something was said about the key, or about a section around it.
+  bool is_said(const std::string& path) const {
+    return std::any_of(said_.begin(), said_.end(), [&](const std::string& key) {
+      return path == key || path.starts_with(key + ".");
+    });
+  }
+
+  void look_at(const KeyUse& use, const std::string& path, const Pair& pair) {
+    const bool needs_none = use.used_with.empty();
+    const std::string text = needs_none ? "" : text_at(values_, keys_, pair.decided_by);
+    if (needs_none ? !values_.has(pair.decided_by) : is_used_with(use.used_with, text)) {
+      return;
+    }
+    said_.push_back(pair.key);
+    const std::string decided_by = fmt::format("{}{}", prefix_, pair.decided_by);
+    const std::string reason = needs_none ? fmt::format("'{}' stands in its place", decided_by)
+                                          : fmt::format("'{}' is {}", decided_by, text);
+    std::string name = fmt::format("'{}{}'", prefix_, pair.key);
+    if (is_set_over(own_, pair.decided_by, path)) {
+      notes_[reason].push_back(std::move(name));
+      return;
+    }
+    const std::string_view wanted = use.used_with;
+    std::string hint = needs_none ? "leave one of the two out"
+                       : wanted.starts_with('!')
+                           ? fmt::format("leave it out, or set {}", decided_by)
+                           : fmt::format("leave it out, or set {}: {}", decided_by,
+                                         join(split(wanted, '|'), " or "));
+    found_.problems.push_back(own_.problem(first_value(own_, pair.key),
+                                           fmt::format("{} has no effect: {}", name, reason),
+                                           std::move(hint)));
+  }
+
+  const Values& own_;
+  const Values& values_;
+  std::span<const KeyRow> keys_;
+  std::string_view prefix_;
+  const UnusedKeys& found_;
+  std::vector<std::string> said_;
+  std::map<std::string, std::vector<std::string>> notes_;  // keys by the reason
+};
+
+}  // namespace
+
+std::span<const KeyUse> faults_key_uses() {
+  return kFaultsUses;
+}
+
+std::span<const KeyUse> scenario_key_uses() {
+  return kScenarioUses;
+}
+
+bool is_set_over(const Values& own, std::string_view switch_path, std::string_view path) {
+  if (!own.has(switch_path) || !own.has(path)) {
+    return false;
+  }
+  const Value& off = own.at(switch_path);
+  return off.position.line == 0 || off.layer > own.at(path).layer;
+}
+
+void find_unused_keys(const Values& own, const Values& values, std::span<const KeyRow> keys,
+                      std::span<const KeyUse> uses, std::string_view prefix,
+                      const UnusedKeys& found) {
+  Finder(own, values, keys, prefix, found).find(uses);
+}
+
+}  // namespace danlu

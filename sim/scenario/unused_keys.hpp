@@ -1,0 +1,43 @@
+// Inside sim/scenario: settings that nothing uses, because of what another key says.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/scenario/values.hpp"
+
+namespace danlu {
+
+/// What a key needs to have an effect. As elsewhere `*` stands for any name and `#` for a place in
+/// a list; a key stands for all that lies below it too. A key that starts with a dot is that of
+/// every section in which `decided_by` is a key as well.
+struct KeyUse {
+  std::string_view key;
+  std::string_view decided_by;
+  std::string_view used_with;  // "a|b": one of these; "!a": anything else; "": where nothing stands
+};
+
+/// The rules of the faults section, and of the rest of a scenario.
+std::span<const KeyUse> faults_key_uses();
+std::span<const KeyUse> scenario_key_uses();
+
+/// Where one hears of it: a setting that nothing uses is a problem, unless what would have used it
+/// was switched off later, on the command line or in a scenario that extends this one. Then it is a
+/// note, so that one scenario can be compared with variants of it.
+struct UnusedKeys {
+  std::vector<Problem>& problems;
+  std::vector<std::string>& notes;
+};
+
+/// Whether `switch_path` was set over `path`.
+bool is_set_over(const Values& own, std::string_view switch_path, std::string_view path);
+
+/// Looks for settings of `own` that nothing uses; `values` are they over their preset, about which
+/// nothing is said. `prefix` stands before each path in what is said.
+void find_unused_keys(const Values& own, const Values& values, std::span<const KeyRow> keys,
+                      std::span<const KeyUse> uses, std::string_view prefix,
+                      const UnusedKeys& found);
+
+}  // namespace danlu
