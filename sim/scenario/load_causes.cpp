@@ -14,6 +14,7 @@
 #include "sim/base/csv.hpp"
 #include "sim/base/text.hpp"
 #include "sim/scenario/getter.hpp"
+#include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_faults.hpp"
 
 namespace danlu {
@@ -411,7 +412,7 @@ std::vector<FaultEvent> read_events(const Values& values, const std::vector<Faul
   const fs::path file = (in_file ? fs::path(asked.position.file).parent_path() : beside) / name;
   std::error_code error;
   if (!fs::is_regular_file(file, error)) {
-    asked.message = fmt::format("there is no trace file '{}'", shown(name, kLongestPath));
+    asked.message = no_file(name, "trace", file.parent_path());
     asked.hint = "a path starts at the folder of the file that holds it";
     problems.push_back(std::move(asked));
     return events;

@@ -245,6 +245,14 @@ void read_collective(const Getter& get, TopologySpec& spec) {
 
 }  // namespace
 
+std::string no_file(const std::string& name, std::string_view what, const fs::path& beside) {
+  std::error_code error;
+  const std::string path = shown(name, kLongestPath);
+  return fs::is_directory(beside / name, error)
+             ? fmt::format("'{}' is a directory, not a {} file", path, what)
+             : fmt::format("there is no {} file '{}'", what, path);
+}
+
 fs::path find_file(const std::string& name, std::string_view what, Problem asked,
                    const fs::path& beside, const fs::path& folder) {
   if (is_path(name)) {
@@ -257,7 +265,8 @@ fs::path find_file(const std::string& name, std::string_view what, Problem asked
         return path;
       }
     }
-    asked.message = fmt::format("there is no {} file '{}'", what, shown(name, kLongestPath));
+    asked.message =
+        no_file(name, what, in_file ? fs::path(asked.position.file).parent_path() : beside);
     asked.hint = "a path starts at the folder of the file that holds it";
     throw InputError(std::move(asked));
   }

@@ -11,6 +11,9 @@ namespace danlu {
 std::filesystem::path find_file(const std::string& name, std::string_view what, Problem asked,
                                 const std::filesystem::path& beside,
                                 const std::filesystem::path& folder);
+/// What to say of a path `beside` which there is no such file.
+std::string no_file(const std::string& name, std::string_view what,
+                    const std::filesystem::path& beside);
 /// Reads a preset whole: every problem in it, and every required key.
 Values read_preset(const std::filesystem::path& file, std::span<const KeyRow> keys);
 

@@ -97,7 +97,7 @@ class Builder {
     throw_if_any(problems_);
     Scenario scenario;
     collect([&] { build_model(scenario.workload.model); });
-    collect([&] { build_cluster_spec(scenario.cluster); });
+    collect([&] { build_cluster_spec(scenario.cluster, scenario.notes); });
     scenario.cluster.gpus = count("cluster.gpus");
     build_mixed(scenario.cluster);
     build_degraded(scenario.cluster);
@@ -292,7 +292,7 @@ class Builder {
     override_count("model.ffn", model.ffn);
   }
 
-  void build_cluster_spec(ClusterSpec& cluster) {
+  void build_cluster_spec(ClusterSpec& cluster, std::vector<std::string>& notes) {
     Values topology = find_topology(values_.at("cluster.topology").text,
                                     values_.problem("cluster.topology", ""), beside_, options_);
     const Values own = values_.below("cluster.");
@@ -301,6 +301,8 @@ class Builder {
       add_node_of_xml(topology, own, beside_);
     }
     topology.overlay(own);
+    find_unused_keys(own, topology, topology_keys(), cluster_key_uses(), "cluster.",
+                     {problems_, notes});
     cluster.topology = make_topology(topology, problems_);
     cluster.gpu =
         find_gpu(topology.at("gpu").text,

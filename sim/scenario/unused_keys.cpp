@@ -47,6 +47,16 @@ constexpr std::array kFaultsUses{
     KeyUse{"recovery.min_replicas", "recovery.kind", "elastic|replica"},
 };
 
+constexpr std::array kClusterUses{
+    KeyUse{"fabric.dims", "fabric.kind", "torus"},
+    KeyUse{"fabric.groups", "fabric.kind", "dragonfly"},
+    KeyUse{"fabric.switches_per_group", "fabric.kind", "dragonfly"},
+    KeyUse{"fabric.global_links_per_switch", "fabric.kind", "dragonfly"},
+    KeyUse{"fabric.ecmp_seed", "fabric.routing", "ecmp"},
+    KeyUse{"fabric.connections", "fabric.routing", "ecmp"},
+    KeyUse{"node.scale_up.dims", "node.scale_up.kind", "torus"},
+};
+
 constexpr std::array kScenarioUses{
     KeyUse{"parallelism.overlap.chunks", "parallelism.overlap.tensor", "full"},
 };
@@ -196,15 +206,21 @@ std::span<const KeyUse> faults_key_uses() {
   return kFaultsUses;
 }
 
+std::span<const KeyUse> cluster_key_uses() {
+  return kClusterUses;
+}
+
 std::span<const KeyUse> scenario_key_uses() {
   return kScenarioUses;
 }
 
 bool is_set_over(const Values& own, std::string_view switch_path, std::string_view path) {
-  if (!own.has(switch_path) || !own.has(path)) {
+  constexpr std::string_view kPreset = "topology";  // says what the cluster section leaves out
+  const std::string_view said_by = own.has(switch_path) ? switch_path : kPreset;
+  if (!own.has(said_by) || !own.has(path)) {
     return false;
   }
-  const Value& off = own.at(switch_path);
+  const Value& off = own.at(said_by);
   return off.position.line == 0 || off.layer > own.at(path).layer;
 }
 

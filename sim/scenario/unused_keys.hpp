@@ -19,8 +19,9 @@ struct KeyUse {
   std::string_view used_with;  // "a|b": one of these; "!a": anything else; "": where nothing stands
 };
 
-/// The rules of the faults section, and of the rest of a scenario.
+/// The rules of the faults section, of the cluster section, and of the rest of a scenario.
 std::span<const KeyUse> faults_key_uses();
+std::span<const KeyUse> cluster_key_uses();
 std::span<const KeyUse> scenario_key_uses();
 
 /// Where one hears of it: a setting that nothing uses is a problem, unless what would have used it

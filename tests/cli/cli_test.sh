@@ -84,6 +84,13 @@ if (ulimit -v 300000 && "$danlu" --version) >/dev/null 2>&1; then
   expect_has 'and says why' 'this machine has not enough memory' "$(<"$work/err")"
 fi
 
+printf '%s\n' 'model: gpt3-175b' 'parallelism: {tensor: 8}' \
+  'cluster: {topology: h100-dragonfly, gpus: 64, fabric: {groups: 12}}' \
+  'training: {global_batch: 64, sequence_length: 2048}' >"$work/dragonfly.yaml"
+call check "$work/dragonfly.yaml" --set cluster.topology=dgx-h100
+expect_has 'what a variant has no use for is a note' \
+  "note: 'cluster.fabric.groups' has no effect: 'cluster.fabric.kind' is rail-optimised" "$out"
+
 call run "$scenario" --set training.global_batch=0
 expect 'a bad value exits 2' 2 "$code"
 expect 'a bad value prints no result' '' "$out"

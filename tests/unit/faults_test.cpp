@@ -146,6 +146,17 @@ TEST(Faults, OwnKeysOverrideThoseOfThePreset) {
   }
 }
 
+TEST(Faults, ADurationWrittenAloneReplacesAllOfThePresets) {
+  const auto detection = [](const std::string& value) {
+    return read("faults: {preset: rsc-1, detection: " + value + "}\n").spec.causes[0].detection;
+  };
+  EXPECT_EQ(detection("{timeout: 10 min}").kind, Detection::Kind::Heartbeat);
+  EXPECT_EQ(detection("4 min").kind, Detection::Kind::Delay);
+  EXPECT_EQ(detection("4 min").delay.mean, 240_s);
+  EXPECT_EQ(read("faults: rsc-1\n", {"faults.detection=4 min"}).spec.causes[0].detection.kind,
+            Detection::Kind::Delay);
+}
+
 TEST(Faults, ComponentsAreThoseOfTheCluster) {
   const FaultsPlan plan = read(
       "faults:\n"

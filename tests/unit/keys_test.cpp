@@ -42,8 +42,8 @@ const std::vector<Reference>& references() {
        "restart takes. The files in `topologies/faults/` are the presets; a scenario names one "
        "with `faults: NAME` and overrides any of these keys below `faults`. In a key, `*` stands "
        "for a name of your choice, and `#` for each entry of a list. Where a key ends in `.mean` "
-       "the "
-       "value may stand without it: `repair: 24 h`."},
+       "the value may stand without it, in place of all that a preset says there: "
+       "`repair: 24 h`."},
   };
   return all;
 }
