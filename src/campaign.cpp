@@ -157,7 +157,8 @@ FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
                     "{:.0f} times the time without faults, or {:.0e} failures",
                     scenario.name, played.campaign.gave_up, played.campaign.trials, kMostTimes,
                     static_cast<double>(kMostFailures)),
-        "shorter checkpoint intervals lose less to each failure; faults.days plays a part of it");
+        "stops, repairs and redone work leave too little time to train: fewer or shorter stops, "
+        "shorter checkpoint intervals, or more spares; faults.days plays a part of the run");
   }
   return measure_faults(std::move(played), to_nanoseconds({mfu}).value,
                         scenario.cluster.gpu.dollars_per_hour);

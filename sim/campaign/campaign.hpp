@@ -111,6 +111,8 @@ struct CampaignTrial {
   std::vector<int> checkpoints;  // by tier: saves that could have been used
   int failures = 0;              // faults that stopped the job, or a replica
   std::vector<int> faults;       // by cause: those that struck
+  std::vector<int> stops;        // by cause: those that stopped the job, or a replica
+  int unnoticed = 0;             // corruptions that nobody has noticed by the end
   std::vector<CampaignTime> lost;     // by cause: what its faults cost (not checkpoints)
   std::vector<CampaignEvent> events;  // only if asked for
 
@@ -140,6 +142,8 @@ struct Campaign {
   double steps = 0;                 // mean
   std::vector<double> checkpoints;  // mean, by tier
   std::vector<CampaignStatistic> faults_by_cause;
+  std::vector<double> stops_by_cause;       // mean
+  double unnoticed = 0;                     // mean
   std::vector<CampaignTime> lost_by_cause;  // mean
   std::vector<CheckpointTier> tiers;        // with the intervals that were used
   std::vector<Seconds> useful_by_trial;     // with wall_by_trial, to compare trial by trial

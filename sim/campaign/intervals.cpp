@@ -36,6 +36,9 @@ double stop_rate(const CampaignJob& job, const FaultsSpec& faults, std::size_t i
 }
 
 double survival(const CheckpointTier& tier, const FaultCause& cause) {
+  if (cause.effect == FaultCause::Effect::Corrupt && tier.keep == 1) {
+    return 0;  // what is kept has wrong numbers by the time that it is noticed
+  }
   return cause.nodes <= tier.survives_nodes ? 1 : tier.survives_more;
 }
 
@@ -65,7 +68,11 @@ void set_by_formula(const CampaignJob& job, const FaultsSpec& faults, std::size_
   // Training must not wait for the save before, nor save more often than every step.
   const Seconds through = tier.persist / tier.in_flight - tier.blocking;
   const Seconds best = optimal_interval(tier.blocking, Seconds{1 / rate});
-  tier.time = std::max({best, through, job.step});
+  tier.time = std::max(best, job.step);
+  if (through > best) {
+    const bool whole = faults.semantics.whole_steps;
+    tier.time = whole ? job.step * std::ceil(through / job.step) : through;
+  }
 }
 
 /// `count` intervals at equal ratios.

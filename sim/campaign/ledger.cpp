@@ -11,6 +11,7 @@ Seconds CampaignTime::total() const {
 Ledger::Ledger(const CampaignJob& job, std::size_t causes, bool keep_events)
     : job_gpus_(job.gpus()), gpus_per_node_(job.gpus_per_node), keep_events_(keep_events) {
   trial.faults.resize(causes);
+  trial.stops.resize(causes);
   trial.lost.resize(causes);
 }
 

@@ -52,6 +52,7 @@ class Summary {
     campaign_.tiers = spec.tiers;
     campaign_.checkpoints.resize(spec.tiers.size());
     campaign_.lost_by_cause.resize(faults_.size());
+    campaign_.stops_by_cause.resize(faults_.size());
   }
 
   void add(const CampaignTrial& trial) {
@@ -66,11 +67,13 @@ class Summary {
     add_to(campaign_.time, trial.time);
     add_to(campaign_.gpu_time, trial.gpu_time);
     campaign_.steps += trial.steps;
+    campaign_.unnoticed += trial.unnoticed;
     for (std::size_t i = 0; i < campaign_.checkpoints.size(); ++i) {
       campaign_.checkpoints[i] += trial.checkpoints[i];
     }
     for (std::size_t i = 0; i < faults_.size(); ++i) {
       faults_[i].push_back(trial.faults[i]);
+      campaign_.stops_by_cause[i] += trial.stops[i];
       add_to(campaign_.lost_by_cause[i], trial.lost[i]);
     }
   }
@@ -81,6 +84,10 @@ class Summary {
     campaign_.ettr = ratio(statistic(std::move(ettr_)));
     campaign_.failures = statistic(std::move(failures_));
     campaign_.steps /= n;
+    campaign_.unnoticed /= n;
+    for (double& stops : campaign_.stops_by_cause) {
+      stops /= n;
+    }
     for (double& checkpoints : campaign_.checkpoints) {
       checkpoints /= n;
     }

@@ -126,6 +126,7 @@ void add_checkpoint_remedies(const FaultsPlan& plan, std::vector<CampaignRemedy>
                                      .interval = CheckpointTier::Interval::Time,
                                      .time = Seconds{60},
                                      .blocking = plan.file.copy,
+                                     .keep = 1,
                                      .load = {.mean = plan.file.copy},
                                      .survives_nodes = 1});
     return saves(s) && !has_one;

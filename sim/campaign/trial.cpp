@@ -23,7 +23,7 @@ Trial::Trial(const CampaignJob& job, const FaultsSpec& spec, int number, bool ke
   for (std::size_t i = 0; given_up_ < kNever && i < spec.tiers.size(); ++i) {
     const CheckpointTier& tier = spec.tiers[i];
     const Seconds interval = interval_of(tier, job.step, spec.semantics.whole_steps);
-    given_up_ += std::max(tier.blocking, tier.persist) * (total_ / interval * kMostTimes);
+    given_up_ += std::max(tier.blocking, tier.persist) * ((total_ / interval + 1) * kMostTimes);
   }
 }
 
@@ -59,6 +59,7 @@ CampaignTrial Trial::run() {
   trial.gave_up = gives_up();
   trial.wall = now_;
   trial.steps = progress_ / job_.step;
+  trial.unnoticed = static_cast<int>(corruptions_.size());
   trial.checkpoints = book_.counts();
   return std::move(trial);
 }

@@ -21,6 +21,7 @@ void Trial::recover(Fault fault) {
       count(fault);
     }
     ++ledger_.trial.failures;
+    ++ledger_.trial.stops[static_cast<std::size_t>(fault.cause)];
     note_instant(Kind::Failure, fault);
     break_nodes(fault);
     const bool of_replicas = spec_.recovery.kind == Recovery::Replica &&

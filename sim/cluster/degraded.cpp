@@ -444,9 +444,10 @@ std::vector<std::string> damage_notes(const Cluster& cluster) {
   for (const Flap& flap : cluster.spec.degraded.flaps) {
     if (++flaps <= kMost) {
       notes.push_back(fmt::format(
-          "{} {} from {} to {}: what needs it then waits, nothing is re-routed", flap.part_name(),
+          "{} {} from {} to {}: what needs it then {}, nothing is re-routed", flap.part_name(),
           flap.share == 0 ? "is down" : fmt::format("has {:.4g} of its rate", flap.share),
-          to_text(flap.at), to_text(flap.at + flap.length)));
+          to_text(flap.at), to_text(flap.at + flap.length),
+          flap.share == 0 ? "waits" : "takes longer"));
     }
   }
   if (flaps > kMost) {

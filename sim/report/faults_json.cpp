@@ -55,6 +55,7 @@ Json causes_json(const CampaignStudy& study) {
                       {"slowdown", slows && std::isfinite(cause.slowdown) ? Json(cause.slowdown)
                                                                           : Json(nullptr)},
                       {"faults", statistic_json(study.campaign.faults_by_cause[i])},
+                      {"stops", study.campaign.stops_by_cause[i]},
                       {"lost_s", study.campaign.lost_by_cause[i].total().value}});
   }
   return causes;
@@ -127,6 +128,7 @@ Json faults_json(const FaultsReport& faults) {
           {"ettr_distribution", statistic_json(campaign.ettr)},
           {"goodput", faults.goodput},
           {"failures", campaign.failures.mean},
+          {"unnoticed_corruptions", campaign.unnoticed},
           {"failures_distribution", statistic_json(campaign.failures)},
           {"wall_time_s", statistic_json(campaign.wall)},
           {"fault_free_s", faults.fault_free.value},

@@ -11,9 +11,10 @@ constexpr double kMinute = 60;
 constexpr double kHour = 3600;
 constexpr double kDay = 86400;
 
-/// Whether faults of the cause end the job, without notice.
-bool stops(const FaultCause& cause) {
-  return cause.effect == FaultCause::Effect::Stop || cause.effect == FaultCause::Effect::Corrupt;
+/// What one fault costs.
+std::string each(Seconds time) {
+  return time.value < 100 * kMinute ? fmt::format("{:.1f} min", time.value / kMinute)
+                                    : fmt::format("{:.1f} h", time.value / kHour);
 }
 
 std::string days(Seconds time) {
@@ -88,18 +89,22 @@ std::vector<std::size_t> by_loss(const Campaign& campaign) {
 void add_causes(const FaultsReport& faults, Page& page) {
   const Campaign& campaign = faults.study.campaign;
   const std::vector<FaultCause>& causes = faults.study.plan.spec.causes;
-  double all = 0;
-  for (std::size_t i = 0; i < causes.size(); ++i) {
-    all += stops(causes[i]) ? campaign.faults_by_cause[i].mean : 0;
-  }
+  const double all = campaign.failures.mean;
   page.line("");
   page.line("  {:<34} {:>9} {:>8} {:>10} {:>10}", "By cause", "faults", "share", "lost", "each");
   for (const std::size_t i : by_loss(campaign)) {
     const double count = campaign.faults_by_cause[i].mean;
+    const double stopped = campaign.stops_by_cause[i];
     const Seconds lost = campaign.lost_by_cause[i].total();
     page.line("    {:<32} {:>9.2f} {:>8} {:>10} {:>10}", causes[i].name, count,
-              stops(causes[i]) && all > 0 ? percent(count / all) : "-", days(lost),
-              count > 0 ? fmt::format("{:.1f} min", lost.value / count / kMinute) : "");
+              stopped > 0 ? percent(stopped / all) : "-", days(lost),
+              count > 0 ? each(lost / count) : "");
+  }
+  if (campaign.unnoticed > 0) {
+    page.line(
+        "    {:.2f} corruptions of a run are not noticed by its end: what was trained since "
+        "counts as useful, and is worthless",
+        campaign.unnoticed);
   }
 }
 
@@ -110,8 +115,8 @@ void add_allowance(const CampaignStudy& study, Page& page) {
   double failures = 0;
   Seconds lost;
   for (std::size_t i = 0; i < study.plan.spec.causes.size(); ++i) {
-    if (stops(study.plan.spec.causes[i])) {
-      failures += campaign.faults_by_cause[i].mean;
+    if (campaign.stops_by_cause[i] > 0) {
+      failures += campaign.stops_by_cause[i];
       lost += campaign.lost_by_cause[i].total();
     }
   }

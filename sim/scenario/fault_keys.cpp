@@ -151,6 +151,8 @@ void add_checkpoints(std::vector<KeyRow>& rows) {
   rows.push_back(
       number("checkpoint.memory.slowdown", 1, 100, "1", "Steps meanwhile take that much longer"));
   add_random(rows, "checkpoint.memory.load", "0 s", "Restoring it at a restart");
+  rows.push_back(count("checkpoint.memory.keep", 0, 1e6, "1",
+                       "Usable generations that are kept in memory; 0: all"));
   rows.push_back(count("checkpoint.memory.copies", 1, 100, "2",
                        "Nodes that hold each part: one less may be lost at once"));
   rows.push_back(share("checkpoint.memory.survives_more", "0",

@@ -320,6 +320,7 @@ class PlanReader {
       memory.blocking = seconds("checkpoint.memory.blocking");
       memory.persist = seconds("checkpoint.memory.persist");
       memory.slowdown = get_.number("checkpoint.memory.slowdown");
+      memory.keep = get_.count("checkpoint.memory.keep");
       memory.load = random("checkpoint.memory.load");
       memory.survives_nodes = get_.count("checkpoint.memory.copies") - 1;
       memory.survives_more = get_.number("checkpoint.memory.survives_more");

@@ -41,6 +41,7 @@ constexpr std::array kFaultsUses{
     KeyUse{"checkpoint.memory.persist", "checkpoint.memory.interval", "!never"},
     KeyUse{"checkpoint.memory.slowdown", "checkpoint.memory.interval", "!never"},
     KeyUse{"checkpoint.memory.load", "checkpoint.memory.interval", "!never"},
+    KeyUse{"checkpoint.memory.keep", "checkpoint.memory.interval", "!never"},
     KeyUse{"checkpoint.memory.copies", "checkpoint.memory.interval", "!never"},
     KeyUse{"checkpoint.memory.survives_more", "checkpoint.memory.interval", "!never"},
     KeyUse{"spares.cold_start", "spares.cold", "!0"},

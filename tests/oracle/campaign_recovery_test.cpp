@@ -181,6 +181,24 @@ TEST(CampaignRecovery, KeptCheckpointsGoWhenTheNextCanBeUsed) {
   EXPECT_TRUE(near(play(spec, hundred_steps()).wall.value, 270 + 900 + 50));
 }
 
+// A flap that outlasts its time-out stops the job, one that does not does not; corruption that
+// nobody notices stops nothing and is told.
+TEST(CampaignRecovery, StopsAreCountedByCause) {
+  FaultsSpec spec;
+  spec.causes = {listed("flap"), listed("corruption")};
+  spec.causes[0].effect = Effect::Degrade;
+  spec.causes[0].limit = 10_s;
+  spec.causes[1].effect = Effect::Corrupt;
+  spec.causes[1].window = constant(1e6);
+  spec.events = {
+      {.at = 100_s, .window = 5_s}, {.at = 200_s, .window = 15_s}, {.at = 300_s, .cause = 1}};
+  const CampaignTrial trial = play(spec, hundred_steps());
+  EXPECT_EQ(trial.faults, (std::vector{2, 1}));
+  EXPECT_EQ(trial.stops, (std::vector{1, 0}));
+  EXPECT_EQ(trial.failures, 1);
+  EXPECT_EQ(trial.unnoticed, 1);
+}
+
 // A save that is due at the end is the last one, whatever a step's length does to the last bits.
 TEST(CampaignRecovery, TheLastSaveIsOne) {
   FaultsSpec spec;
