@@ -115,6 +115,7 @@ struct CampaignTrial {
   int unnoticed = 0;             // corruptions that nobody has noticed by the end
   std::vector<CampaignTime> lost;     // by cause: what its faults cost (not checkpoints)
   std::vector<CampaignEvent> events;  // only if asked for
+  int leaps = 0;                      // rows of saves that were taken at once
 
   double ettr() const { return time[CampaignPart::Useful] / wall; }
 };

@@ -1,15 +1,24 @@
 #include "sim/campaign/faults.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
+#include <string>
 
 #include "sim/base/error.hpp"
 
 namespace danlu {
 namespace {
 
-constexpr std::uint32_t kListed = 0x80000000U;  // numbers of listed faults start here
+/// The number of a listed fault: by what it is and not by its place, so that its random numbers
+/// stay the same when others are taken out of the list. Drawn faults have numbers below.
+std::uint32_t listed_number(const FaultEvent& event) {
+  constexpr std::uint32_t kListed = 0x80000000U;
+  const std::string place = std::to_string(event.component);
+  return kListed | static_cast<std::uint32_t>(
+                       stream_name("listed", place, std::bit_cast<std::uint64_t>(event.at.value)));
+}
 
 }  // namespace
 
@@ -91,7 +100,7 @@ Fault FaultSource::take() {
   if (next_cause_ < 0) {
     const int index = events_[events_taken_++];
     const FaultEvent& event = spec_.events[static_cast<std::size_t>(index)];
-    fault = make(event.cause, kListed + static_cast<std::uint32_t>(index), event.at);
+    fault = make(event.cause, listed_number(event), event.at);
     fault.component = event.component;
     fault.window = event.window < kNever ? event.window : fault.window;
   } else {

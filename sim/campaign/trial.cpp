@@ -56,7 +56,7 @@ CampaignTrial Trial::run() {
   CampaignTrial& trial = ledger_.trial;
   book_.drop_unfinished(now_);
   trial.finished = finished_;
-  trial.gave_up = gives_up();
+  trial.gave_up = !finished_ && gives_up();
   trial.wall = now_;
   trial.steps = progress_ / job_.step;
   trial.unnoticed = static_cast<int>(corruptions_.size());
@@ -100,6 +100,7 @@ void Trial::leap() {
   if (ledger_.keeps_events()) {
     note_row(row, count, trains, pace);
   }
+  ++ledger_.trial.leaps;
   ledger_.train(trains * count, pace, replicas_.use());
   ledger_.spend(CampaignPart::Checkpoint, tier.blocking * count, -1, replicas_.use());
   const Seconds taken = now_ + cycle;
@@ -165,7 +166,9 @@ Trial::Next Trial::train() {
   }
   for (const Fault& window : degraded_) {
     consider(Next::Edge, window.end());
-    consider(Next::Limit, limit_of(window));
+    if (window.end() > now_) {  // one that a save has outlasted hangs nothing any more
+      consider(Next::Limit, limit_of(window));
+    }
   }
   for (const Fault& corruption : corruptions_) {
     consider(Next::Corruption, corruption.end());
@@ -285,6 +288,7 @@ Trial::Hit Trial::save(int tier) {
   }
   if (const Hit hit = pass(Kind::Checkpoint, CampaignPart::Checkpoint, spec.blocking, -1, tier)) {
     if (spec_.semantics.half_written_usable) {
+      book_.drop_unfinished(hit->at);  // saves of a tier stay in the order of their ends
       book_.add({tier, progress_, hit->at, hit->at});
     }
     return hit;
@@ -359,6 +363,7 @@ void Trial::advance(Seconds until, const CampaignEvent& what, CampaignPart part)
     now_ = next;
     replicas_.pool.settle(now_);
   }
+  replicas_.pool.settle(now_);  // repairs that take no time
   if (event.end > event.begin) {
     ledger_.follow(event);
   }

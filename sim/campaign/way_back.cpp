@@ -121,6 +121,7 @@ void Trial::break_nodes(const Fault& fault) {
   }
   if (replicas_.active() != before) {
     note_instant(Kind::Resize, fault);
+    std::erase_if(degraded_, [&](const Fault& window) { return !meets_job(window); });
   }
 }
 

@@ -199,6 +199,78 @@ TEST(CampaignRecovery, StopsAreCountedByCause) {
   EXPECT_EQ(trial.unnoticed, 1);
 }
 
+// Repairs that take no time end the wait at once.
+TEST(CampaignRecovery, RepairsInNoTime) {
+  FaultsSpec spec;
+  spec.causes = {broken("node", 1, 2)};
+  spec.events = {{.at = 105_s}};
+  for (const auto kind : {RecoverySpec::Kind::Restart, RecoverySpec::Kind::Elastic}) {
+    spec.recovery.kind = kind;
+    EXPECT_TRUE(near(play(spec, job_of(2, 2)).wall.value, 105 + 1000));
+  }
+  spec.recovery.kind = RecoverySpec::Kind::Replica;  // only the step at hand is done again
+  EXPECT_TRUE(near(play(spec, job_of(2, 2)).wall.value, 1005));
+}
+
+// A GPU of node 0 is three times as slow from 100 to 700 s; node 0 breaks at 200 s and is repaired
+// for 1,000 s. The other replica goes on at half of the job's pace, not at a sixth: 100 + 33.3 s of
+// work, of which 30 s are whole steps, then (1,200 - 200) / 2, and the rest with both.
+TEST(CampaignRecovery, WhatHasLeftSlowsNobody) {
+  FaultsSpec spec;
+  spec.causes = {broken("node", 1, 2), listed("slow")};
+  spec.causes[1].effect = Effect::Degrade;
+  spec.causes[1].nodes = 1;
+  spec.causes[1].count = 2;
+  spec.causes[1].slowdown = 3;
+  spec.causes[1].limit = 300_s;
+  spec.causes[1].window = constant(600);
+  spec.events = {{.at = 100_s, .cause = 1}, {.at = 200_s}};
+  spec.spares.repair = constant(1000);
+  spec.recovery.kind = RecoverySpec::Kind::Replica;
+  const CampaignTrial trial = play(spec, job_of(2, 2));
+  EXPECT_EQ(trial.failures, 1);
+  EXPECT_TRUE(near(trial.wall.value, 1200 + (1000 - 130 - 500)));
+}
+
+// A save from 500 to 610 s outlasts a flap from 505 to 605 s: nothing hung on it, though its
+// time-out is 50 s.
+TEST(CampaignRecovery, ASaveOutlastsAFlap) {
+  FaultsSpec spec;
+  spec.causes = {listed("flap")};
+  spec.causes[0].effect = Effect::Degrade;
+  spec.causes[0].limit = 50_s;
+  spec.events = {{.at = 505_s, .window = 100_s}};
+  spec.tiers = {every(500, 110)};
+  const CampaignTrial trial = play(spec, hundred_steps());
+  EXPECT_EQ(trial.failures, 0);
+  EXPECT_TRUE(near(trial.wall.value, 1000 + 2 * 110));
+}
+
+// One long save at the end of a short run is no run without an end.
+TEST(CampaignRecovery, ALongLastSaveIsNotGivenUp) {
+  FaultsSpec spec;
+  spec.causes = {listed()};
+  spec.tiers = {every(0, 700)};
+  spec.tiers[0].interval = CheckpointTier::Interval::Never;
+  const CampaignTrial trial = play(spec, {.step = 10_s, .steps = 3});
+  EXPECT_FALSE(trial.gave_up);
+  EXPECT_EQ(trial.checkpoints, std::vector{1});
+}
+
+// A save is cut at 107 s and usable as it is (half_written_usable); the one before, which still
+// persisted, is lost and holds up nobody: saves at 157, 207, ... s of 5 s each.
+TEST(CampaignRecovery, ALostSaveBlocksNobody) {
+  FaultsSpec spec;
+  spec.causes = {listed()};
+  spec.events = {{.at = 107_s}};
+  spec.tiers = {every(50, 5)};
+  spec.tiers[0].persist = 104_s;
+  spec.tiers[0].in_flight = 2;
+  spec.semantics.half_written_usable = true;
+  // 107 s with 100 s of work; 900 s and 18 more saves; the last is usable 104 s later.
+  EXPECT_TRUE(near(play(spec, hundred_steps()).wall.value, 107 + 900 + 18 * 5 + 104));
+}
+
 // A save that is due at the end is the last one, whatever a step's length does to the last bits.
 TEST(CampaignRecovery, TheLastSaveIsOne) {
   FaultsSpec spec;
