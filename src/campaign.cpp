@@ -186,7 +186,8 @@ void check_timeline(const fs::path& file) {
 }
 
 void write_timeline(const FaultsReport& faults, const fs::path& file) {
-  const FaultsSpec spec = with_intervals(faults.study.job, faults.study.plan.spec);
+  FaultsSpec spec = faults.study.plan.spec;
+  spec.tiers = faults.study.campaign.tiers;  // with the intervals that were used
   const CampaignTrial trial = run_trial(faults.study.job, spec, 0, true);
   write_file(file,
              kind_of(file) == ".csv" ? campaign_csv(trial, spec) : campaign_trace(trial, spec));

@@ -1,7 +1,6 @@
 #include "sim/campaign/study.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 namespace danlu {

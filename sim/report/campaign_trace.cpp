@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "sim/campaign/restart.hpp"
+
 namespace danlu {
 namespace {
 
@@ -25,13 +27,11 @@ std::string cause_of(const CampaignEvent& event, const FaultsSpec& faults) {
 
 /// The part of a restart, or the tier of a checkpoint.
 std::string part_of(const CampaignEvent& event, const FaultsSpec& faults) {
-  constexpr int kLoad = -2;
-  constexpr int kColdSpare = -3;
   if (event.kind == Kind::Restart) {
-    return event.part >= 0            ? faults.restart[static_cast<std::size_t>(event.part)].name
-           : event.part == kLoad      ? "load"
-           : event.part == kColdSpare ? "cold spare"
-                                      : "";
+    return event.part >= 0           ? faults.restart[static_cast<std::size_t>(event.part)].name
+           : event.part == kLoadPart ? "load"
+           : event.part == kColdSparePart ? "cold spare"
+                                          : "";
   }
   return event.part < 0 ? "" : faults.tiers[static_cast<std::size_t>(event.part)].name;
 }

@@ -16,6 +16,7 @@ using testing::every;
 using testing::hundred_steps;
 using testing::listed;
 using testing::near;
+using testing::play;
 using testing::random_cause;
 using testing::restart_part;
 using Part = CampaignPart;
@@ -36,17 +37,6 @@ FaultCause broken(const std::string& name, int nodes, double count) {
   cause.count = count;
   cause.permanent = 1;
   return cause;
-}
-
-CampaignTrial play(const FaultsSpec& spec, const CampaignJob& job) {
-  EXPECT_TRUE(faults_problems(job, spec).empty());
-  CampaignTrial trial = run_trial(job, spec, 0, true);
-  EXPECT_TRUE(trial.finished);
-  EXPECT_TRUE(near(trial.time.total().value, trial.wall.value));
-  EXPECT_TRUE(near(
-      trial.gpu_time.total().value,
-      trial.wall.value * (job.nodes + spec.spares.hot + spec.spares.cold) * job.gpus_per_node));
-  return trial;
 }
 
 // Both replicas break at 154 s: none is left, so the job goes back to 100 s of work and restarts

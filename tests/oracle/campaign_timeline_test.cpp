@@ -14,6 +14,7 @@ using testing::exponential;
 using testing::hundred_steps;
 using testing::listed;
 using testing::near;
+using testing::play;
 using testing::restart_part;
 using Part = CampaignPart;
 using Effect = FaultCause::Effect;
@@ -31,19 +32,6 @@ FaultsSpec plain(std::vector<double> failures) {
   spec.tiers[0].steps = 50;
   spec.restart = {restart_part(120)};
   return spec;
-}
-
-CampaignTrial play(const FaultsSpec& spec, const CampaignJob& job = hundred_steps()) {
-  EXPECT_TRUE(faults_problems(job, spec).empty());
-  CampaignTrial trial = run_trial(job, spec, 0, true);
-  EXPECT_TRUE(trial.finished);
-  // T50: the parts add up to the wall time, those of GPU time to that of all nodes and spares.
-  EXPECT_TRUE(near(trial.time.total().value, trial.wall.value));
-  EXPECT_TRUE(near(
-      trial.gpu_time.total().value,
-      trial.wall.value * (job.nodes + spec.spares.hot + spec.spares.cold) * job.gpus_per_node));
-  EXPECT_TRUE(near(trial.time[Part::Useful].value, (job.step * job.steps).value));
-  return trial;
 }
 
 double wall(const FaultsSpec& spec) {

@@ -1,9 +1,12 @@
 // Small campaigns for tests: times in seconds, one cause, one tier.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <string>
 
 #include "sim/campaign/campaign.hpp"
+#include "tests/support/support.hpp"
 
 namespace danlu::testing {
 
@@ -50,6 +53,20 @@ inline RestartPart restart_part(double seconds, const std::string& name = "resta
   part.name = name;
   part.duration.mean = Seconds{seconds};
   return part;
+}
+
+/// The first run, which finishes. T50: its parts add up to the wall time, those of GPU time to that
+/// of all nodes and spares, and what was useful is the work.
+inline CampaignTrial play(const FaultsSpec& spec, const CampaignJob& job = hundred_steps()) {
+  EXPECT_TRUE(faults_problems(job, spec).empty());
+  CampaignTrial trial = run_trial(job, spec, 0, true);
+  EXPECT_TRUE(trial.finished);
+  EXPECT_TRUE(near(trial.time.total().value, trial.wall.value));
+  EXPECT_TRUE(near(
+      trial.gpu_time.total().value,
+      trial.wall.value * (job.nodes + spec.spares.hot + spec.spares.cold) * job.gpus_per_node));
+  EXPECT_TRUE(near(trial.time[CampaignPart::Useful].value, (job.step * job.steps).value));
+  return trial;
 }
 
 }  // namespace danlu::testing
