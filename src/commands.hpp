@@ -13,6 +13,7 @@ namespace danlu {
 struct RunOptions {
   std::vector<std::filesystem::path> files;
   std::optional<std::filesystem::path> trace;
+  std::string trace_ranks;                        // "0-7,12"; empty: all
   std::optional<std::filesystem::path> timeline;  // of the campaign
   bool crosscheck = false;
 };

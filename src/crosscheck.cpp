@@ -125,7 +125,7 @@ int crosscheck(const std::filesystem::path& file, const CommonOptions& common) {
         {name, simulation.report, static_cast<double>(simulation.report.simulation.tasks_played)});
     if (name == "steady") {
       const double tasks = tasks_by_message(simulation.plan);
-      if (tasks > kMostTasksByMessage) {
+      if (tasks > common.max_tasks) {
         rungs.push_back({"stepwise", std::nullopt, tasks});
         break;
       }

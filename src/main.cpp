@@ -33,6 +33,14 @@ void add_common(CLI::App& command, CommonOptions& common) {
   command.add_flag("--json", common.json, "Result as JSON");
   command.add_flag("-v", common.verbosity, "Log to stderr; -vv and -vvv say more");
 }
+void add_limit(CLI::App& command, CommonOptions& common) {
+  command
+      .add_option("--max-tasks", common.max_tasks,
+                  "Refuse what has more tasks than this; a million take about 6 s and 0.4 GB")
+      ->type_name("NUMBER")
+      ->capture_default_str()
+      ->check(CLI::Range(1.0, 1e12));
+}
 void add_overrides(CLI::App& command, CommonOptions& common) {
   command
       .add_option("--set", common.overrides,
@@ -51,12 +59,16 @@ void describe(CLI::App& app, Arguments& arguments) {
   run.add_option("FILE", arguments.run.files, "Scenario files")->required();
   run.add_option("--trace", arguments.run.trace, "Write a Chrome/Perfetto trace to this file")
       ->type_name("FILE");
+  run.add_option("--trace-ranks", arguments.run.trace_ranks,
+                 "Only these ranks in the trace, as in 0-7,12")
+      ->type_name("RANKS");
   run.add_option("--timeline", arguments.run.timeline,
                  "Write one run of the campaign: a Perfetto trace (.json) or a table (.csv)")
       ->type_name("FILE");
   run.add_flag("--crosscheck", arguments.run.crosscheck,
                "Play closed forms, steady flows and every step, and say how far they are apart");
   run.add_flag("--simgrid-log", common.simgrid_log, "Let SimGrid log how bandwidth is shared");
+  add_limit(run, common);
   add_common(run, common);
   add_overrides(run, common);
 
@@ -64,6 +76,7 @@ void describe(CLI::App& app, Arguments& arguments) {
       *app.add_subcommand("compare", "Scenarios side by side, and what makes the difference");
   compare.add_option("FILE", arguments.files, "Two or more scenarios; the first is the base")
       ->required();
+  add_limit(compare, common);
   add_common(compare, common);
   add_overrides(compare, common);
 
@@ -122,6 +135,7 @@ void describe_collective(CLI::App& app, Arguments& arguments) {
       ->capture_default_str();
   collective.add_flag("--choices", options.choices,
                       "Show every algorithm and protocol, by NCCL's own estimate and by danlu");
+  add_limit(collective, arguments.common);
   add_common(collective, arguments.common);
   add_overrides(collective, arguments.common);
 }

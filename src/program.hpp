@@ -27,6 +27,7 @@ class CannotRun : public std::runtime_error {
 
 /// Options that every command has.
 struct CommonOptions {
+  double max_tasks = 2e6;              // that a step may have, and slices that a trace may have
   std::vector<std::string> overrides;  // --set
   bool json = false;
   bool simgrid_log = false;

@@ -2,11 +2,14 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
 #include "sim/report/writers.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/scenario/values.hpp"
 #include "src/campaign.hpp"
 #include "src/commands.hpp"
 #include "src/simulation.hpp"
@@ -67,6 +70,9 @@ void check_outputs(const RunOptions& options, const CommonOptions& common) {
   if (options.trace) {
     check_output("--trace", *options.trace, options);
   }
+  if (!options.trace_ranks.empty() && !options.trace) {
+    refuse("--trace-ranks", "has no effect without --trace", "for example --trace step.json");
+  }
   if (!options.timeline) {
     return;
   }
@@ -86,6 +92,47 @@ void check_outputs(const RunOptions& options, const CommonOptions& common) {
   }
 }
 
+/// The classes of ranks that the trace is to show, by number.
+std::vector<bool> traced_classes(const std::string& ranks, const Fold& fold) {
+  std::vector<bool> traced(fold.units.size(), ranks.empty());
+  const int last = static_cast<int>(fold.unit_of_rank.size()) - 1;
+  for (std::string_view part : split(ranks, ',')) {
+    part.remove_prefix(std::min(part.find_first_not_of(' '), part.size()));
+    const std::optional<NumberRange> range = parse_range(part);
+    if (!range && !ranks.empty()) {
+      refuse("--trace-ranks",
+             fmt::format("expected ranks and ranges of them, found '{}'", shown(ranks)),
+             "for example 0-7,12");
+    }
+    if (range && range->last > last) {
+      refuse("--trace-ranks",
+             fmt::format("there is no rank {}: the scenario has 0 to {}", range->last, last));
+    }
+    for (int rank = range ? range->first : 0; range && rank <= range->last; ++rank) {
+      const int unit = fold.unit_of_rank[static_cast<std::size_t>(rank)];
+      traced[static_cast<std::size_t>(unit)] = true;
+    }
+  }
+  return traced;
+}
+
+/// Says what a large trace takes before the step is played, and refuses one above the limit.
+void check_trace(const StepPlan& plan, const std::vector<bool>& traced,
+                 const CommonOptions& common) {
+  constexpr double kQuiet = 1e6;
+  constexpr Bytes kSlice{190};  // in the file
+  const double slices = trace_slices(plan, traced);
+  const std::string what =
+      fmt::format("the trace has {:.2g} slices, about {}", slices, to_text(kSlice * slices));
+  if (slices > common.max_tasks) {
+    throw CannotRun(fmt::format("{}; danlu writes {:.2g}", what, common.max_tasks),
+                    "--trace-ranks 0-7 writes those of some ranks; --max-tasks writes more");
+  }
+  if (slices > kQuiet) {
+    fmt::print(stderr, "note: {}\n", what);
+  }
+}
+
 }  // namespace
 
 int run(const RunOptions& options, const CommonOptions& common) {
@@ -93,10 +140,17 @@ int run(const RunOptions& options, const CommonOptions& common) {
   if (options.crosscheck) {
     return crosscheck(options.files.front(), common);
   }
-  const std::vector<Simulation> simulations = simulate_files(options.files, common);
+  std::vector<bool> traced;
+  const std::vector<Simulation> simulations =
+      simulate_files(options.files, common, [&](const StepPlan& plan) {
+        if (options.trace) {
+          traced = traced_classes(options.trace_ranks, plan.fold);
+          check_trace(plan, traced, common);
+        }
+      });
   if (options.trace) {
     std::ostringstream trace;
-    write_trace(simulations.front().plan, simulations.front().timeline, trace);
+    write_trace(simulations.front().plan, simulations.front().timeline, traced, trace);
     write_file(*options.trace, trace.str());
     spdlog::info("trace written to {}", options.trace->string());
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -10,10 +11,6 @@
 #include "src/program.hpp"
 
 namespace danlu {
-
-/// A step whose collectives are played message by message, or whose kernels jitter, has at most so
-/// many tasks.
-inline constexpr double kMostTasksByMessage = 2e6;
 
 /// A played scenario.
 struct Simulation {
@@ -27,9 +24,12 @@ struct Simulation {
 /// nothing of its step.
 void check_wishes(const Scenario& scenario, const Cluster& cluster);
 
+/// Looks at a plan before it is played; may throw.
+using PlanCheck = std::function<void(const StepPlan&)>;
+
 /// Loads, plays and measures scenarios. Every file is read and checked before the first is played.
 std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> files,
-                                       const CommonOptions& common);
+                                       const CommonOptions& common, const PlanCheck& check = {});
 
 /// One scenario, played in a process of its own, so that this one can play more.
 Simulation simulate_in_child(const std::filesystem::path& file, const CommonOptions& common);

@@ -105,6 +105,14 @@ CriticalPath critical_path(const Cluster& cluster, const StepPlan& plan, const T
 
 std::string bottleneck_link(const Cluster& cluster, const StepPlan& plan, int pattern) {
   const PatternClass& described = plan.fold.patterns[static_cast<std::size_t>(pattern)];
+  for (const GroupShape& shape :
+       plan.fold.groups[static_cast<std::size_t>(described.group)].shapes) {
+    for (const CarriedPattern& carried : shape.patterns) {
+      if (carried.pattern_class == pattern && carried.pattern.limit.of != Limit::Of::Link) {
+        return describe(cluster, carried.pattern.limit);
+      }
+    }
+  }
   const FoldedLink* tightest = nullptr;
   double least = 0;
   for (const FoldedLoad& load : described.loads) {

@@ -475,6 +475,21 @@ std::optional<RunReport> measure_run(const Report& report, const Cluster& cluste
   return run;
 }
 
+/// With closed forms a link may carry more than it can.
+void note_overfull(Report& report) {
+  const auto fullest =
+      std::max_element(report.links.begin(), report.links.end(),
+                       [](const auto& a, const auto& b) { return a.peak < b.peak; });
+  constexpr double kRounding = 1e-6;
+  if (fullest != report.links.end() && fullest->peak > 1 + kRounding) {
+    report.notes.push_back(fmt::format(
+        "collectives: formula gives every communication its links to itself; together "
+        "they ask for up to {:.0f} % of a link ({}), so the step takes longer in truth; "
+        "collectives: steady shares links",
+        fullest->peak * 100, link_kind_name(fullest->kind)));
+  }
+}
+
 std::optional<double> ratio(Seconds part, Seconds whole) {
   return whole > Seconds{} ? std::optional(part / whole) : std::nullopt;
 }
@@ -538,7 +553,11 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
                 .memory = measure_memory(workload, cluster.spec)};
   report.run = measure_run(report, cluster);
   report.critical_path = critical_path(cluster, plan, timeline, measurer.reader());
-  report.links = link_report(cluster, plan, timeline);
+  const bool shares = workload.collectives != CollectiveMode::Formula;
+  report.links = link_report(cluster, plan, timeline, shares);
+  if (!shares) {
+    note_overfull(report);
+  }
   report.speeds = measurer.speeds();
   report.simulation = {.tasks_played = plan.graph.tasks.size(),
                        .classes = plan.fold.units.size(),

@@ -393,6 +393,9 @@ std::string text_comparison(std::span<const Report> reports, bool colour) {
   add_faults_comparison(reports, page);
   for (const Report& other : reports.subspan(1)) {
     add_waterfall(reports.front(), other, page);
+    for (const std::string& choice : turned_choices(reports.front(), other)) {
+      page.line("  carried out otherwise: {}", choice);
+    }
   }
   return page.take();
 }

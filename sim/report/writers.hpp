@@ -5,6 +5,7 @@
 #include <ostream>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "sim/report/report.hpp"
 
@@ -18,6 +19,10 @@ struct Difference {
 };
 Difference difference(const Report& base, const Report& other);
 
+/// Communications of both runs that are carried out by other algorithms or protocols:
+/// "all-reduce, tensor group, 8 ranks, 48 MiB: nvls Simple, was ring LL128".
+std::vector<std::string> turned_choices(const Report& base, const Report& other);
+
 /// The report of one run. `colour` adds terminal escapes.
 std::string text_report(const Report& report, bool colour);
 /// Several runs side by side, and a waterfall from the first to each other.
@@ -28,8 +33,12 @@ std::string json_report(const Report& report);
 /// "danlu.compare/1": the runs, and the differences to the first.
 std::string json_comparison(std::span<const Report> reports);
 
-/// Chrome trace JSON: a process for each played class of ranks, a thread for each stream.
-void write_trace(const StepPlan& plan, const Timeline& timeline, std::ostream& out);
+/// Chrome trace JSON: a process for each played class of ranks that `traced` marks, a thread for
+/// each stream.
+void write_trace(const StepPlan& plan, const Timeline& timeline, const std::vector<bool>& traced,
+                 std::ostream& out);
+/// How many slices that trace has.
+double trace_slices(const StepPlan& plan, const std::vector<bool>& traced);
 
 /// "all-reduce", ...
 std::string_view collective_name(CollectiveOp op);

@@ -201,6 +201,13 @@ void add_parallelism_keys(std::vector<KeyRow>& rows) {
       count("parallelism.first_stage_layers", 1, kMost, "",
             "Layers of the first stage, where it holds another number than the rest"),
       count("parallelism.last_stage_layers", 1, kMost, "", "The same for the last stage"),
+      {.path = "parallelism.stage_layers",
+       .type = KeyType::Counts,
+       .minimum = 1,
+       .maximum = kMost,
+       .text =
+           "Layers of every stage, first to last, as in `[7, 8, 9, 8]`; with chunks each is cut "
+           "evenly into them. Evenly over the stages if left out"},
       count("parallelism.data", 1, kMost, "", "Replicas; gpus / (tensor x pipeline) if left out"),
       flag("parallelism.sequence", "false",
            "Sequence parallelism: norms and dropouts are split over the tensor ranks too"),

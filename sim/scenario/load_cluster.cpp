@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <numeric>
@@ -187,7 +188,10 @@ void read_node(const Values& values, const Getter& get, TopologySpec& spec,
   spec.scale_up_bandwidth = {get.number("node.scale_up.bandwidth")};
   spec.scale_up_efficiency = get.number("node.scale_up.efficiency");
   spec.scale_up_reduction_efficiency = get.number("node.scale_up.reduction_efficiency");
-  spec.scale_up_reduction_cap = {get.number("node.scale_up.reduction_cap")};
+  if (spec.scale_up_bandwidth > BytesPerSecond{}) {
+    spec.scale_up_reduction_cap_share =
+        get.number("node.scale_up.reduction_cap") / spec.scale_up_bandwidth.value;
+  }
   spec.scale_up_latency = {get.number("node.scale_up.latency")};
   spec.scale_up_dims = read_dims(values, "node.scale_up.dims", problems);
   spec.scale_up_wrap = get.count("node.scale_up.wrap");
@@ -214,7 +218,10 @@ void read_fabric(const Values& values, const Getter& get, TopologySpec& spec,
   spec.switches_per_group = get.count("fabric.switches_per_group");
   spec.global_links_per_switch = get.count("fabric.global_links_per_switch");
   spec.fabric_latency = {get.number("fabric.latency")};
-  spec.fabric_small_latency = {get.number("fabric.small_latency")};
+  if (const double small = get.number("fabric.small_latency");
+      small > 0 && spec.fabric_latency > Seconds{}) {
+    spec.fabric_small_share = small / spec.fabric_latency.value;
+  }
   spec.hop_latency = {get.number("fabric.hop_latency")};
   spec.routing = static_cast<Routing>(get.count("fabric.routing"));
   spec.ecmp_seed = static_cast<std::uint32_t>(get.number("fabric.ecmp_seed"));
@@ -243,7 +250,46 @@ void read_collective(const Getter& get, TopologySpec& spec) {
   spec.network_passes = get.number("collective.network_passes");
 }
 
+/// A figure of a topology file that was measured together with another: what is laid over the other
+/// holds for it in proportion.
+struct Measured {
+  std::string_view figure;
+  std::string_view with;
+};
+constexpr std::array kMeasured{
+    Measured{"node.scale_up.reduction_cap", "node.scale_up.bandwidth"},
+    Measured{"fabric.small_latency", "fabric.latency"},
+};
+
 }  // namespace
+
+std::vector<std::string> scale_measured(Values& values, const Values& file) {
+  std::vector<std::string> notes;
+  for (const auto& [figure, with] : kMeasured) {
+    if (!values.has(figure) || !file.has(figure) || !values.has(with) || !file.has(with) ||
+        values.at(figure).layer != file.at(figure).layer) {  // one's own stays as it is
+      continue;
+    }
+    const double before = file.at(with).number;
+    const double factor = before > 0 ? values.at(with).number / before : 1;
+    if (factor == 1) {
+      continue;
+    }
+    Value scaled = values.at(figure);
+    scaled.number *= factor;
+    const KeyRow* row = find_key(topology_keys(), figure);
+    check(row != nullptr, "a measured figure that the table lacks");
+    const auto text = [&](double number) {
+      return row->dimension == Dimension::Duration ? to_text(Seconds{number})
+                                                   : to_text(BytesPerSecond{number});
+    };
+    notes.push_back(
+        fmt::format("'{}' is {} here: the topology's {} belongs to a '{}' of {} and goes with it",
+                    figure, text(scaled.number), text(file.at(figure).number), with, text(before)));
+    values.set(std::string(figure), std::move(scaled));
+  }
+  return notes;
+}
 
 std::string no_file(const std::string& name, std::string_view what, const fs::path& beside) {
   std::error_code error;
@@ -388,6 +434,7 @@ ClusterSpec make_cluster(const Values& values, const fs::path& beside, const Loa
 ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
   const Problem asked{{name, 0, 0}, "", "", ""};
   Values values = find_topology(name, asked, "", options);
+  const Values file = values;
   std::vector<Problem> problems;
   for (const std::string& override_text : options.overrides) {
     apply_override(override_text, topology_keys(), values, problems);
@@ -395,6 +442,7 @@ ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }
+  scale_measured(values, file);
   return make_cluster(values, fs::path(name).parent_path(), options);
 }
 

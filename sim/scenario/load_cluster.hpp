@@ -29,6 +29,10 @@ Values find_topology(const std::string& name, const Problem& asked,
 ClusterSpec make_cluster(const Values& values, const std::filesystem::path& beside,
                          const LoadOptions& options);
 
+/// Scales the figures of `file` that were measured together with another one which something was
+/// laid over, unless they were given anew themselves. Returns what to tell the user.
+std::vector<std::string> scale_measured(Values& values, const Values& file);
+
 /// Puts the node of the NCCL file that `own` names at `node.xml` into `values`.
 void add_node_of_xml(Values& values, const Values& own, const std::filesystem::path& beside);
 

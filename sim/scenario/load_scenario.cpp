@@ -12,6 +12,7 @@
 #include "sim/scenario/load_faults.hpp"
 #include "sim/scenario/unused_keys.hpp"
 #include "sim/scenario/values.hpp"
+#include "sim/workload/schedule.hpp"
 
 namespace danlu {
 namespace {
@@ -109,6 +110,7 @@ class Builder {
           "selective recomputation repeats unfused attention, so without training.attention "
           "attention is unfused");
     }
+    note_interleaving(scenario);
     scenario.workload.communication = {
         wish("communication.tensor"), wish("communication.data"),
         Seconds{Getter(values_, scenario_keys()).number("communication.timeout")}};
@@ -202,6 +204,18 @@ class Builder {
     const std::vector<std::string_view> choices = split(row(path).choices, '|');
     return static_cast<int>(std::find(choices.begin(), choices.end(), row(path).fallback) -
                             choices.begin());
+  }
+  /// Interleaving with a number of microbatches that the stages do not divide.
+  static void note_interleaving(Scenario& scenario) {
+    const Workload& w = scenario.workload;
+    const int pipeline = w.parallelism.pipeline;
+    const int microbatches = w.microbatches();
+    if (w.training.chunks > 1 && pipeline > 1 && microbatches > 0 && microbatches % pipeline != 0) {
+      scenario.notes.push_back(
+          fmt::format("pipeline ({}) does not divide the {} microbatches: interleaving takes them "
+                      "in groups of {} through each chunk, as Megatron-LM and PyTorch do",
+                      pipeline, microbatches, interleaving_group(pipeline, microbatches)));
+    }
   }
   /// Sums that switches make have no messages to be played one by one.
   static void note_unplayable(Scenario& scenario) {
@@ -297,10 +311,13 @@ class Builder {
                                     values_.problem("cluster.topology", ""), beside_, options_);
     const Values own = values_.below("cluster.");
     const bool own_gpu = own.has("gpu");
+    const Values file = topology;
     if (own.has("node.xml")) {
       add_node_of_xml(topology, own, beside_);
     }
     topology.overlay(own);
+    const std::vector<std::string> scaled = scale_measured(topology, file);
+    notes.insert(notes.end(), scaled.begin(), scaled.end());
     find_unused_keys(own, topology, topology_keys(), cluster_key_uses(), "cluster.",
                      {problems_, notes});
     cluster.topology = make_topology(topology, problems_);
@@ -468,6 +485,10 @@ class Builder {
     };
     p.first_stage_layers = optional_count("parallelism.first_stage_layers");
     p.last_stage_layers = optional_count("parallelism.last_stage_layers");
+    if (values_.has("parallelism.stage_layers")) {
+      const std::vector<double>& layers = values_.at("parallelism.stage_layers").numbers;
+      p.stage_layers.assign(layers.begin(), layers.end());
+    }
     p.sequence = flag("parallelism.sequence");
     p.zero = count("parallelism.zero");
     p.scatter_gather = flag("parallelism.scatter_gather");

@@ -349,8 +349,8 @@ class Reader {
       read_sources(node, row, std::move(value));
       return;
     }
-    if (row.type == KeyType::Durations) {
-      read_durations(node, row, std::move(value), key_mark);
+    if (row.type == KeyType::Counts || row.type == KeyType::Durations) {
+      read_numbers(node, row, std::move(value), key_mark);
       return;
     }
     const YAML::Mark mark = node.Mark();
@@ -409,12 +409,14 @@ class Reader {
     values_.set(row.path, std::move(value));
   }
 
-  void read_durations(const YAML::Node& node, const KeyRow& row, Value value,
-                      const YAML::Mark& key_mark) {
+  void read_numbers(const YAML::Node& node, const KeyRow& row, Value value,
+                    const YAML::Mark& key_mark) {
+    const bool counts = row.type == KeyType::Counts;
     if (!node.IsSequence() || node.size() == 0) {
       add(row, node.IsNull() ? key_mark : node.Mark(),
-          fmt::format("'{}' must be a list of durations, found {}", row.path, node_kind(node)),
-          "for example [40 s, 5 min]");
+          fmt::format("'{}' must be a list of {}, found {}", row.path,
+                      counts ? "whole numbers" : "durations", node_kind(node)),
+          counts ? "for example [7, 8, 9, 8]" : "for example [40 s, 5 min]");
       return;
     }
     for (const YAML::Node& entry : node) {

@@ -156,6 +156,13 @@ class SchemaWriter {
                 {"maximum", limit(row.maximum)}};
       case KeyType::Quantity:
         return {{"type", "string"}, {"pattern", fmt::format("^{}$", quantity_pattern(row))}};
+      case KeyType::Counts:
+        return {{"type", "array"},
+                {"minItems", 1},
+                {"items",
+                 {{"type", "integer"},
+                  {"minimum", limit(row.minimum)},
+                  {"maximum", limit(row.maximum)}}}};
       case KeyType::Durations:
         return {{"type", "array"},
                 {"minItems", 1},
@@ -249,6 +256,8 @@ std::string value_text(const KeyRow& row) {
       return fmt::format("`{}`", fmt::join(split(row.choices, '|'), "`, `"));
     case KeyType::Flag:
       return "`true`, `false`";
+    case KeyType::Counts:
+      return "list of whole numbers, " + range_text(row);
     case KeyType::Durations:
       return "list of durations, " + range_text(row);
     case KeyType::Interval:

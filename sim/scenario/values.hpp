@@ -33,7 +33,7 @@ struct Value {
   std::string text;       // as written
   double number = 0;      // Count, Number, Quantity; Flag: 0 or 1; Choice: index of the choice
   bool in_steps = false;  // an Interval whose number counts steps
-  std::vector<double> numbers;               // Durations
+  std::vector<double> numbers;               // Counts, Durations
   std::vector<std::array<double, 3>> links;  // GPU, GPU, count or share
   SourcePosition position;                   // line 0: from the command line
   std::string source_line;

@@ -184,7 +184,7 @@ TEST(Trace, SlicesOfOneThreadDoNotOverlap) {
                         {"training.global_batch=16", "parallelism.overlap.tensor=full"}),
                 plan, timeline);
   std::ostringstream out;
-  write_trace(plan, timeline, out);
+  write_trace(plan, timeline, std::vector<bool>(plan.fold.units.size(), true), out);
   const auto trace = nlohmann::json::parse(out.str());
   std::map<std::pair<int, int>, double> ends;
   double last = 0;
@@ -202,7 +202,30 @@ TEST(Trace, SlicesOfOneThreadDoNotOverlap) {
     last = std::max(last, end);
   }
   EXPECT_GT(slices, 1000U);
+  EXPECT_EQ(static_cast<double>(slices),
+            trace_slices(plan, std::vector<bool>(plan.fold.units.size(), true)));
   EXPECT_NEAR(last, report.step.time.value * 1e6, 0.01);
+}
+
+// Only the marked classes of ranks are written, and counted before.
+TEST(Trace, HoldsTheRanksThatAreAskedFor) {
+  StepPlan plan;
+  Timeline timeline;
+  report_of(shipped("gpt3-175b-64-a100-selective.yaml", {"training.global_batch=16"}), plan,
+            timeline);
+  std::vector<bool> traced(plan.fold.units.size());
+  ASSERT_GT(traced.size(), 1U);
+  traced[1] = true;
+  std::ostringstream out;
+  write_trace(plan, timeline, traced, out);
+  const auto trace = nlohmann::json::parse(out.str());
+  double slices = 0;
+  for (const auto& event : trace["traceEvents"]) {
+    EXPECT_EQ(event["pid"], 1);
+    slices += event["ph"] == "X" ? 1 : 0;
+  }
+  EXPECT_GT(slices, 100);
+  EXPECT_EQ(slices, trace_slices(plan, traced));
 }
 
 }  // namespace
