@@ -23,8 +23,8 @@ struct LinkReport {
                        // (above 1, both, only where communications do not share links)
 };
 
-/// Kinds in the order of a message's way out: scale-up, PCIe, NIC, ... `shares`: whether the step was
-/// played so that no link carried more than it can (all but CollectiveMode::Formula).
+/// Kinds in the order of a message's way out: scale-up, PCIe, NIC, ... `shares`: whether the step
+/// was played so that no link carried more than it can (all but CollectiveMode::Formula).
 std::vector<LinkReport> link_report(const Cluster& cluster, const StepPlan& plan,
                                     const Timeline& timeline, bool shares);
 

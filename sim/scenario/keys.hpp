@@ -15,7 +15,8 @@ namespace danlu {
 /// The most characters of a text.
 inline constexpr std::size_t kLongestText = 1000;
 
-/// Counts, Durations: a list of whole numbers, of durations. Interval: a duration, "N steps", or one of a few words.
+/// Counts, Durations: a list of whole numbers, of durations. Interval: a duration, "N steps", or
+/// one of a few words.
 enum class KeyType {
   Text,
   Count,

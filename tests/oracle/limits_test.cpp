@@ -1,4 +1,4 @@
-// What limits a collective, and what of a topology's figures goes with a link that the user changes.
+// What limits a collective, and which of a topology's figures go with a link that the user changes.
 #include <fmt/format.h>
 
 #include "sim/collective/group.hpp"

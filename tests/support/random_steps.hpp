@@ -1,6 +1,6 @@
 // Random small steps on random machines, with slow, throttling and jittering GPUs, slow, dead and
-// flapping NICs and links, hurt leaf switches, and nodes of two kinds: for properties that must hold
-// of every step.
+// flapping NICs and links, hurt leaf switches, and nodes of two kinds: for properties that must
+// hold of every step.
 #pragma once
 
 #include <cstdint>
