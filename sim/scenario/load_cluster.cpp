@@ -263,11 +263,10 @@ constexpr std::array kMeasured{
 
 }  // namespace
 
-std::vector<std::string> scale_measured(Values& values, const Values& file) {
+std::vector<std::string> scale_measured(Values& values, const Values& file, const Values& said) {
   std::vector<std::string> notes;
   for (const auto& [figure, with] : kMeasured) {
-    if (!values.has(figure) || !file.has(figure) || !values.has(with) || !file.has(with) ||
-        values.at(figure).layer != file.at(figure).layer) {  // one's own stays as it is
+    if (!file.has(figure) || !file.has(with) || !values.has(with) || said.has(figure)) {
       continue;
     }
     const double before = file.at(with).number;
@@ -275,17 +274,19 @@ std::vector<std::string> scale_measured(Values& values, const Values& file) {
     if (factor == 1) {
       continue;
     }
-    Value scaled = values.at(figure);
-    scaled.number *= factor;
     const KeyRow* row = find_key(topology_keys(), figure);
     check(row != nullptr, "a measured figure that the table lacks");
     const auto text = [&](double number) {
       return row->dimension == Dimension::Duration ? to_text(Seconds{number})
                                                    : to_text(BytesPerSecond{number});
     };
+    Value scaled = file.at(figure);
+    scaled.number *= factor;
+    scaled.text = text(scaled.number);
+    scaled.origin = fmt::format("derived: goes with {}", with);
     notes.push_back(
         fmt::format("'{}' is {} here: the topology's {} belongs to a '{}' of {} and goes with it",
-                    figure, text(scaled.number), text(file.at(figure).number), with, text(before)));
+                    figure, scaled.text, text(file.at(figure).number), with, text(before)));
     values.set(std::string(figure), std::move(scaled));
   }
   return notes;
@@ -359,10 +360,7 @@ std::vector<std::string> preset_names(const fs::path& folder) {
   return names;
 }
 
-GpuSpec find_gpu(const std::string& name, const Problem& asked, const fs::path& beside,
-                 const LoadOptions& options) {
-  const fs::path file = find_file(name, "GPU", asked, beside, options.topologies / "gpus");
-  const Values values = read_preset(file, gpu_keys());
+GpuSpec make_gpu(const Values& values) {
   const Getter get(values, gpu_keys());
   GpuSpec gpu{.name = values.at("name").text,
               .memory_capacity = {get.number("memory.capacity")},
@@ -384,6 +382,19 @@ GpuSpec find_gpu(const std::string& name, const Problem& asked, const fs::path& 
     }
   }
   return gpu;
+}
+
+Values find_gpu(const std::string& name, const Problem& asked, const fs::path& beside,
+                const LoadOptions& options) {
+  return read_preset(find_file(name, "GPU", asked, beside, options.topologies / "gpus"),
+                     gpu_keys());
+}
+
+void add_gpu(Values& topology, const fs::path& beside, const LoadOptions& options) {
+  Values gpu = topology.below("gpu.");
+  gpu.lay_over(find_gpu(topology.at("gpu.preset").text, topology.problem("gpu.preset", ""), beside,
+                        options));
+  topology.set_below("gpu.", gpu);
 }
 
 Values find_topology(const std::string& name, const Problem& asked, const fs::path& beside,
@@ -417,16 +428,21 @@ TopologySpec make_topology(const Values& values, std::vector<Problem>& problems)
 }
 
 GpuSpec load_gpu(const std::string& name, const LoadOptions& options) {
-  return find_gpu(name, {{name, 0, 0}, "", "", ""}, "", options);
+  return make_gpu(find_gpu(name, {{name, 0, 0}, "", "", ""}, "", options));
 }
 
-ClusterSpec make_cluster(const Values& values, const fs::path& beside, const LoadOptions& options) {
+ClusterSpec make_cluster(Values values, const fs::path& beside, const LoadOptions& options) {
   std::vector<Problem> problems;
-  ClusterSpec spec{.topology = make_topology(values, problems)};
+  add_gpu(values, beside, options);
+  check_factors(values, topology_keys(), problems);
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }
-  spec.gpu = find_gpu(values.at("gpu").text, values.problem("gpu", ""), beside, options);
+  ClusterSpec spec{.topology = make_topology(values, problems),
+                   .gpu = make_gpu(values.below("gpu."))};
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
   spec.gpus = spec.topology.gpus_per_node;
   return spec;
 }
@@ -435,14 +451,17 @@ ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
   const Problem asked{{name, 0, 0}, "", "", ""};
   Values values = find_topology(name, asked, "", options);
   const Values file = values;
+  Values said;
   std::vector<Problem> problems;
+  std::vector<Problem> same;
   for (const std::string& override_text : options.overrides) {
     apply_override(override_text, topology_keys(), values, problems);
+    apply_override(override_text, topology_keys(), said, same);
   }
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }
-  scale_measured(values, file);
+  scale_measured(values, file, said);
   return make_cluster(values, fs::path(name).parent_path(), options);
 }
 

@@ -71,6 +71,24 @@ call run "$selective" --set model.layers=95
 expect_has 'also where the first key of the relation is in the file' \
   '--set model.layers=95: error: pipeline (8)' "$err"
 
+# What is too large is refused before it is planned, with a way out.
+call run "$selective" --set model.layers=1000000 --set training.schedule.chunks=1
+expect 'a million layers exit 1' 1 "$code"
+expect_has 'and say how large they are' 'tasks and parts of tasks' "$err"
+expect_has 'and what to do' 'hint: fewer layers on a stage' "$err"
+call run "$selective" --max-tasks 1000
+expect 'a limit of tasks is kept' 1 "$code"
+expect_has 'and can be raised' '--max-tasks plays more' "$err"
+call run "$selective" --trace "$work/trace.json" --max-tasks 20000
+expect 'and of slices of a trace' 1 "$code"
+expect_has 'with a way out' 'hint: --trace-ranks 0-7' "$err"
+call run "$selective" --trace "$work/trace.json" --max-tasks 40000 --trace-ranks 0-7
+expect 'a trace of a few ranks is written' 0 "$code"
+expect 'with their one class' 1 "$(grep -c process_name "$work/trace.json")"
+call run "$selective" --trace "$work/trace.json" --trace-ranks 64
+expect 'there is no rank 64' 2 "$code"
+expect_has 'of 64' 'the scenario has 0 to 63' "$err"
+
 # A sanitized program cannot start under a limit of memory.
 if (ulimit -v 300000 && "$danlu" --version) >/dev/null 2>&1; then
   (ulimit -v 300000 && "$danlu" run scenarios/gpt3-175b-a100.yaml --set fold=off \
