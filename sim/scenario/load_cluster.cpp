@@ -266,12 +266,16 @@ constexpr std::array kMeasured{
 std::vector<std::string> scale_measured(Values& values, const Values& file, const Values& said) {
   std::vector<std::string> notes;
   for (const auto& [figure, with] : kMeasured) {
-    if (!file.has(figure) || !file.has(with) || !values.has(with) || said.has(figure)) {
+    if (!file.has(figure) || !file.has(with) || !values.has(with)) {
       continue;
     }
     const double before = file.at(with).number;
     const double factor = before > 0 ? values.at(with).number / before : 1;
-    if (factor == 1) {
+    constexpr double kSame = 1e-9;
+    const double goes_with_it = file.at(figure).number * factor;
+    const bool own = said.has(figure) && std::abs(values.at(figure).number - goes_with_it) >
+                                             kSame * goes_with_it;  // and not what danlu shows
+    if (factor == 1 || own) {
       continue;
     }
     const KeyRow* row = find_key(topology_keys(), figure);
@@ -281,13 +285,15 @@ std::vector<std::string> scale_measured(Values& values, const Values& file, cons
                                                    : to_text(BytesPerSecond{number});
     };
     Value scaled = file.at(figure);
-    scaled.number *= factor;
+    scaled.number = goes_with_it;
     scaled.text = text(scaled.number);
     scaled.origin = fmt::format("derived: goes with {}", with);
     notes.push_back(
         fmt::format("'{}' is {} here: the topology's {} belongs to a '{}' of {} and goes with it",
                     figure, scaled.text, text(file.at(figure).number), with, text(before)));
-    values.set(std::string(figure), std::move(scaled));
+    if (!said.has(figure)) {
+      values.set(std::string(figure), std::move(scaled));
+    }
   }
   return notes;
 }
