@@ -67,6 +67,8 @@ Json step_json(const Report& report) {
           {"hardware_tflops_per_gpu", step.hardware_flops_per_gpu_second / 1e12},
           {"peak_tflops_per_gpu", report.peak.value / 1e12},
           {"mfu", step.mfu},
+          {"mfu_full_attention", step.mfu_full},
+          {"mfu_causal_attention", step.mfu_causal},
           {"hfu", step.hfu},
           {"bubble_fraction", step.bubble_fraction},
           {"overlap_ratio", or_null(step.all_communication.overlap_ratio())},
@@ -154,7 +156,9 @@ Json memory_json(const MemoryReport& memory) {
           {"activations_bytes", use.activations.value},
           {"other_bytes", use.other.value},
           {"stage", use.stage},
-          {"fits", memory.fits()}};
+          {"reserve_bytes", memory.reserve.value},
+          {"fits", memory.fits()},
+          {"verdict", memory.verdict()}};
 }
 
 Json run_json(const std::optional<RunReport>& run) {

@@ -155,6 +155,14 @@ class Measurer {
     step_.hardware_flops_per_gpu_second = hardware_flops_ / step_.time.value;
     step_.mfu = step_.model_flops_per_gpu_second / peak;
     step_.hfu = step_.hardware_flops_per_gpu_second / peak;
+    const double gpu_seconds = step_.time.value * cluster_.spec.gpus;
+    const auto counted = [&](bool causal) {
+      const TrainingSpec& t = w_.training;
+      return model_flops(w_.model, t.global_batch, t.sequence_length, causal).value / gpu_seconds /
+             peak;
+    };
+    step_.mfu_full = counted(false);
+    step_.mfu_causal = counted(true);
     step_.bubble_fraction = step_.breakdown[TimePart::Bubble] / step_.time;
   }
 

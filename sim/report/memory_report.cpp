@@ -67,7 +67,7 @@ MemoryReport measure_memory(const Workload& workload, const ClusterSpec& cluster
       smallest = first ? capacity : std::min(smallest, capacity);
     }
   }
-  return {smallest, memory_use(workload)};
+  return {smallest, memory_use(workload), workload.training.memory_reserve};
 }
 
 std::vector<std::string> memory_advice(const Workload& workload, const ClusterSpec& cluster) {

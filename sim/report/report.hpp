@@ -87,8 +87,10 @@ struct StepReport {
   Seconds time;
   double tokens_per_second = 0;
   double model_flops_per_gpu_second = 0;     // FLOP/s
-  double hardware_flops_per_gpu_second = 0;  // recomputed FLOPs included
-  double mfu = 0;                            // of the dense peak
+  double hardware_flops_per_gpu_second = 0;  // really executed, recomputed ones included
+  double mfu = 0;                            // of the dense peak, counted as the scenario says
+  double mfu_full = 0;                       // the whole attention square counted
+  double mfu_causal = 0;                     // the half of it that a causal mask leaves
   double hfu = 0;
   double bubble_fraction = 0;     // bubble over step
   KindOverlap all_communication;  // of all kinds, merged
@@ -118,7 +120,11 @@ struct CommunicationReport {
 struct MemoryReport {
   Bytes capacity;
   MemoryUse use;
+  Bytes reserve;  // training.memory_reserve: what the plan should leave free
   bool fits() const { return use.peak() <= capacity; }
+  /// It fits, and leaves less than the reserve.
+  bool tight() const { return fits() && use.peak() + reserve > capacity; }
+  std::string_view verdict() const { return !fits() ? "does not fit" : tight() ? "tight" : "fits"; }
 };
 
 /// The whole run, when the scenario says how many tokens it is.

@@ -67,7 +67,11 @@ void add_summary(const Report& report, Page& page) {
   page.line("  {:<22} {:>12}   of the model per GPU, {} of the attention square counted", "",
             fmt::format("{:.1f} TFLOP/s", step.model_flops_per_gpu_second / 1e12),
             w.training.causal_flops ? "half" : "all");
-  page.line("  {:<22} {:>12}   {:.1f} TFLOP/s, recomputed FLOPs counted too", "HFU",
+  page.line("  {:<22} {:>12}   {} of the attention square counted",
+            w.training.causal_flops ? "MFU, full attention" : "MFU, causal attention",
+            percent(w.training.causal_flops ? step.mfu_full : step.mfu_causal),
+            w.training.causal_flops ? "all" : "half");
+  page.line("  {:<22} {:>12}   {:.1f} TFLOP/s really executed, recomputed ones too", "HFU",
             percent(step.hfu), step.hardware_flops_per_gpu_second / 1e12);
 }
 
@@ -220,7 +224,13 @@ void add_memory(const Report& report, Page& page) {
   row("other", use.other);
   page.line("  {:<22} {:>10} {:>8}  of {}: {}", "peak", to_text(use.peak()),
             percent(use.peak() / report.memory.capacity), to_text(report.memory.capacity),
-            report.memory.fits() ? "fits" : "does not fit");
+            report.memory.verdict());
+  if (report.memory.tight()) {
+    page.line(
+        "  {:<22} {:>10}           less than the {} of training.memory_reserve, for what is no "
+        "tensor of the plan",
+        "left", to_text(report.memory.capacity - use.peak()), to_text(report.memory.reserve));
+  }
 }
 
 void add_run(const Report& report, Page& page) {

@@ -268,6 +268,11 @@ void add_training_keys(std::vector<KeyRow>& rows) {
       choice("training.schedule.kind", "gpipe|1f1b", "1f1b", "Pipeline schedule"),
       count("training.schedule.chunks", 1, 1024, "1",
             "Virtual stages per stage; more than 1 interleaves"),
+      quantity(
+          "training.memory_reserve", Dimension::Size, 0, 1e12, "4 GiB",
+          "Memory of a GPU that a plan should leave to CUDA's context, NCCL's buffers (1.6 GB "
+          "with one communicator, about 6 GB with three: github.com/NVIDIA/nccl/issues/864; "
+          "0.5 to 0.7 GB each: issue 964) and fragmentation; a plan that leaves less is tight"),
       number("training.tokens", 1, 1e18, "", "Tokens of the whole run, for days, cost and energy"),
   };
   rows.insert(rows.end(), training.begin(), training.end());

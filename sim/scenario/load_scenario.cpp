@@ -139,6 +139,7 @@ class Builder {
     throw_if_any(problems_);
     scenario.name = values_.at("name").text;
     note_own_model(scenario);
+    note_padding(scenario);
     scenario.settings = settings_of(values_, options_);
     return scenario;
   }
@@ -196,6 +197,19 @@ class Builder {
         problems_.push_back(
             own_.relation_problem(found.keys, std::move(found.message), std::move(found.hint)));
       }
+    }
+  }
+
+  /// A vocabulary that tensor ranks cannot share evenly.
+  static void note_padding(Scenario& scenario) {
+    const ModelSpec& m = scenario.workload.model;
+    const int tensor = scenario.workload.parallelism.tensor;
+    if (const double rows = m.rank_vocab(tensor) * tensor; rows != m.vocab) {
+      scenario.notes.push_back(fmt::format(
+          "the vocabulary of {} is padded to {} (a multiple of 128 x tensor, as Megatron does), "
+          "since tensor ({}) does not divide it; memory and time are of the padded one, parameters "
+          "and model FLOPs of the model as written",
+          m.vocab, rows, tensor));
     }
   }
 
@@ -474,6 +488,7 @@ class Builder {
     t.gradient_bytes = choice("training.gradients") == 0 ? 4 : 2;
     t.schedule = static_cast<ScheduleKind>(choice("training.schedule.kind"));
     t.chunks = count("training.schedule.chunks");
+    t.memory_reserve = Bytes{Getter(values_, scenario_keys()).number("training.memory_reserve")};
     if (values_.has("training.tokens")) {
       t.tokens = values_.at("training.tokens").number;
     }
