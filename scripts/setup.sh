@@ -26,7 +26,7 @@ danlu_watch() {
     elif [[ $line =~ ^([0-9]+)\ upgraded,\ ([0-9]+)\ newly ]]; then
       all=$((3 * (BASH_REMATCH[1] + BASH_REMATCH[2])))
     elif [[ $all != 0 && $line =~ ^(Get:|Unpacking |Setting up ) ]]; then
-      done=$((done + 1))
+      done=$((done < all ? done + 1 : all))
     else
       continue
     fi
