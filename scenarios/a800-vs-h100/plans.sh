@@ -8,6 +8,7 @@
 set -euo pipefail
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 danlu=${1:-$here/../../danlu}
+[[ -e $danlu ]] || danlu=danlu # installed: no checkout around this file
 
 step_time() { # TOPOLOGY TENSOR PIPELINE CHUNKS OVERLAP
   local json
