@@ -152,7 +152,8 @@ std::vector<KeyRow> make_gpu_keys() {
       quantity("price", Dimension::Price, 0.001, 1000, "", "Rental price of one GPU"),
       {.path = "sources",
        .type = KeyType::Sources,
-       .text = "Where each figure comes from: key path to source"},
+       .text =
+           "Where each figure comes from: key path to source; 'assumed: ...' where none was found"},
   };
   rows.insert(rows.end(), rest.begin(), rest.end());
   return rows;
@@ -188,7 +189,8 @@ std::vector<KeyRow> make_topology_keys() {
   }
   rows.push_back({.path = "sources",
                   .type = KeyType::Sources,
-                  .text = "Where each figure comes from: key path to source"});
+                  .text = "Where each figure comes from: key path to source; 'assumed: ...' where "
+                          "none was found"});
   return rows;
 }
 

@@ -291,4 +291,14 @@ expect_has 'and says so' "rows of a table of kind 'training' have no size" "$err
 expect 'a full disk is an error' 3 $?
 expect_has 'and says so' 'cannot write the result' "$(<"$work/err")"
 
+# Installed outside the checkout it finds the topologies beside it, and not those of its sources.
+cmake --install "${danlu%/bin/danlu}" --prefix "$work/prefix" >/dev/null
+rm "$work/prefix/share/danlu/topologies/lesson.yaml"
+"$work/prefix/bin/danlu" list topologies >"$work/out"
+expect 'an installed danlu lists topologies' 0 $?
+expect 'those installed' 0 "$(grep -c '^lesson' "$work/out")"
+"$work/prefix/bin/danlu" run "$work/prefix/share/danlu/scenarios/llama3-8b-h100.yaml" >"$work/out"
+expect 'and runs an installed scenario' 0 $?
+check 'whose schema is there' test -f "$work/prefix/share/danlu/docs/reference/scenario.schema.json"
+
 end_of_checks
