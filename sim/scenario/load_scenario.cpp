@@ -1,6 +1,7 @@
 #include "sim/scenario/load_scenario.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -100,6 +101,7 @@ class Builder {
     collect([&] { build_cluster_spec(scenario.cluster, scenario.notes); });
     scenario.cluster.gpus = count("cluster.gpus");
     build_mixed(scenario.cluster);
+    note_mixed_nodes(scenario.cluster, scenario.notes);
     build_degraded(scenario.cluster);
     build_parallelism(scenario.workload.parallelism, scenario.cluster.gpus);
     build_training(scenario.workload.training);
@@ -121,8 +123,14 @@ class Builder {
     note_unplayable(scenario);
     scenario.workload.fold = static_cast<FoldMode>(choice("fold"));
     read_step_faults(values_, scenario.workload, scenario.cluster, problems_);
-    find_unused_keys(values_, values_, scenario_keys(), scenario_key_uses(), "",
+    Values whole = values_;  // with what follows from the number of GPUs
+    if (!whole.has("parallelism.data")) {
+      whole.set("parallelism.data",
+                {.text = fmt::format("{}", scenario.workload.parallelism.data)});
+    }
+    find_unused_keys(whole, whole, scenario_keys(), scenario_key_uses(), "",
                      {problems_, scenario.notes});
+    note_lone_node(scenario);
     throw_if_any(problems_);
     if (std::string found = cluster_problem(scenario.cluster); !found.empty()) {
       problems_.push_back(values_.problem("cluster.gpus", std::move(found)));
@@ -300,6 +308,14 @@ class Builder {
     if (own.has("node.xml")) {
       add_node_of_xml(topology, own, beside_);
     }
+    for (const std::string way : {"write", "read"}) {
+      const std::string all = "storage." + way;
+      const std::string node = "storage.node_" + way;
+      if (own.has(all) || own.has(node)) {  // another storage than the topology's
+        topology.erase_tree(all);
+        topology.erase_tree(node);
+      }
+    }
     topology.overlay(own);
     find_unused_keys(own, topology, topology_keys(), cluster_key_uses(), "cluster.",
                      {problems_, notes});
@@ -320,14 +336,63 @@ class Builder {
       collect([&] { add_mixed(range, kinds, cluster); });
     }
   }
+  /// What the scenario itself says that nodes of every kind pay: it goes over the topology of each.
+  /// Keys of `node` are those of cluster.topology's nodes, and there is one fabric.
+  Values own_of_all_nodes() const {
+    Values own = values_.below("cluster.");
+    for (const std::string& path : own.paths()) {
+      const bool paid = path.starts_with("collective.") || path.ends_with("latency") ||
+                        path == "fabric.reduction_efficiency";
+      if (!paid || path.starts_with("node.")) {
+        own.erase_tree(path);
+      }
+    }
+    return own;
+  }
+  /// What joins nodes joins nothing in a job of one.
+  void note_lone_node(Scenario& scenario) const {
+    std::vector<std::string> keys;
+    for (const std::string& path : values_.paths()) {
+      const bool between =
+          path.starts_with("cluster.fabric.") || path.starts_with("cluster.node.nics.") ||
+          path.starts_with("degraded.nics.") || path.starts_with("degraded.leaves.") ||
+          path.starts_with("degraded.spines.");
+      if (between && scenario.cluster.nodes() == 1) {
+        keys.push_back(fmt::format("'{}'", path));
+      }
+    }
+    if (!keys.empty()) {
+      scenario.notes.push_back(fmt::format("{} {} no effect: the job has one node",
+                                           fmt::join(keys, ", "),
+                                           keys.size() == 1 ? "has" : "have"));
+    }
+  }
+  void note_mixed_nodes(const ClusterSpec& cluster, std::vector<std::string>& notes) const {
+    std::vector<std::string> keys;
+    for (const std::string& path : values_.paths()) {
+      if (path.starts_with("cluster.node.")) {
+        keys.push_back(fmt::format("'{}'", path));
+      }
+    }
+    if (!cluster.others.empty() && !keys.empty()) {
+      notes.push_back(fmt::format(
+          "of the nodes, {} {} only for those of cluster.topology; those of cluster.mixed are as "
+          "their topologies say",
+          fmt::join(keys, ", "), keys.size() == 1 ? "holds" : "hold"));
+    }
+  }
   void add_mixed(const std::string& range, std::map<std::string, int>& kinds,
                  ClusterSpec& cluster) {
     const std::string path = "cluster.mixed." + range;
     const std::string& name = values_.at(path).text;
     const auto [kind, is_new] = kinds.try_emplace(name, cluster.kinds());
     if (is_new) {
-      const ClusterSpec other = make_cluster(
-          find_topology(name, values_.problem(path, ""), beside_, options_), beside_, options_);
+      Values values = find_topology(name, values_.problem(path, ""), beside_, options_);
+      values.overlay(own_of_all_nodes());
+      ClusterSpec other = make_cluster(values, beside_, options_);
+      if (values_.has("cluster.price")) {
+        other.gpu.dollars_per_hour = values_.at("cluster.price").number;
+      }
       if (std::string found = structure_problem(cluster.topology, other.topology); !found.empty()) {
         add(path, std::move(found),
             "mixed nodes may differ in GPU, rates and latencies, not in structure");

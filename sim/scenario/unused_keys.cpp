@@ -14,6 +14,10 @@ namespace danlu {
 namespace {
 
 constexpr std::array kFaultsUses{
+    KeyUse{"causes.*.mtbf", "random", "true"},
+    KeyUse{"causes.*.observed", "random", "true"},
+    KeyUse{"causes.*.per_1000_node_days", "random", "true"},
+    KeyUse{"causes.*.arrivals", "random", "true"},
     KeyUse{"causes.*.shape", "causes.*.arrivals", "weibull"},
     KeyUse{"causes.*.clock", "causes.*.arrivals", "weibull"},
     KeyUse{"causes.*.duration", "causes.*.effect", "corrupt|degrade|planned"},
@@ -59,7 +63,18 @@ constexpr std::array kClusterUses{
 };
 
 constexpr std::array kScenarioUses{
+    KeyUse{"parallelism.sequence", "parallelism.tensor", "!1"},
+    KeyUse{"parallelism.overlap.tensor", "parallelism.tensor", "!1"},
+    KeyUse{"parallelism.overlap.chunks", "parallelism.tensor", "!1"},
     KeyUse{"parallelism.overlap.chunks", "parallelism.overlap.tensor", "full"},
+    KeyUse{"parallelism.scatter_gather", "parallelism.tensor", "!1"},
+    KeyUse{"parallelism.scatter_gather", "parallelism.pipeline", "!1"},
+    KeyUse{"parallelism.overlap.pipeline", "parallelism.pipeline", "!1"},
+    KeyUse{"parallelism.overlap.data", "parallelism.data", "!1"},
+    KeyUse{"parallelism.zero", "parallelism.data", "!1"},
+    KeyUse{"communication.tensor", "parallelism.tensor", "!1"},
+    KeyUse{"communication.data", "parallelism.data", "!1"},
+    KeyUse{"communication.timeout", "degraded.flaps", "+"},
 };
 
 /// Two paths: of a key that has a value, and of what decides whether it is used.
@@ -159,6 +174,11 @@ class Finder {
   }
 
  private:
+  /// Whether the key says what holds without it.
+  bool is_default(const std::string& path) const {
+    const KeyRow* row = find_key(keys_, path);
+    return row != nullptr && !row->fallback.empty() && own_.at(path).text == row->fallback;
+  }
   /// Whether something was said about the key, or about a section around it.
   bool is_said(const std::string& path) const {
     return std::any_of(said_.begin(), said_.end(), [&](const std::string& key) {
@@ -168,21 +188,29 @@ class Finder {
 
   void look_at(const KeyUse& use, const std::string& path, const Pair& pair) {
     const bool needs_none = use.used_with.empty();
-    const std::string text = needs_none ? "" : text_at(values_, keys_, pair.decided_by);
-    if (needs_none ? !values_.has(pair.decided_by) : is_used_with(use.used_with, text)) {
+    const bool needs_some = use.used_with == "+";
+    const bool stands = values_.has(pair.decided_by) || values_.has_below(pair.decided_by + ".");
+    const std::string text =
+        needs_none || needs_some ? "" : text_at(values_, keys_, pair.decided_by);
+    const bool used = needs_none   ? !stands
+                      : needs_some ? stands
+                                   : is_used_with(use.used_with, text);
+    if (used || is_default(path)) {
       return;
     }
     said_.push_back(pair.key);
     const std::string decided_by = fmt::format("{}{}", prefix_, pair.decided_by);
-    const std::string reason = needs_none ? fmt::format("'{}' stands in its place", decided_by)
-                                          : fmt::format("'{}' is {}", decided_by, text);
+    const std::string reason = needs_none   ? fmt::format("'{}' stands in its place", decided_by)
+                               : needs_some ? fmt::format("there are no '{}'", decided_by)
+                                            : fmt::format("'{}' is {}", decided_by, text);
     std::string name = fmt::format("'{}{}'", prefix_, pair.key);
     if (is_set_over(own_, pair.decided_by, path)) {
       notes_[reason].push_back(std::move(name));
       return;
     }
     const std::string_view wanted = use.used_with;
-    std::string hint = needs_none ? "leave one of the two out"
+    std::string hint = needs_none   ? "leave one of the two out"
+                       : needs_some ? fmt::format("leave it out, or give {}", decided_by)
                        : wanted.starts_with('!')
                            ? fmt::format("leave it out, or set {}", decided_by)
                            : fmt::format("leave it out, or set {}: {}", decided_by,
@@ -223,6 +251,17 @@ bool is_set_over(const Values& own, std::string_view switch_path, std::string_vi
   }
   const Value& off = own.at(said_by);
   return off.position.line == 0 || off.layer > own.at(path).layer;
+}
+
+void say_unused(const Values& own, const std::string& path, std::string_view switch_path,
+                std::string_view prefix, std::string_view reason, std::string hint,
+                const UnusedKeys& found) {
+  std::string message = fmt::format("'{}{}' has no effect: {}", prefix, path, reason);
+  if (is_set_over(own, switch_path, path)) {
+    found.notes.push_back(std::move(message));
+  } else {
+    found.problems.push_back(own.problem(path, std::move(message), std::move(hint)));
+  }
 }
 
 void find_unused_keys(const Values& own, const Values& values, std::span<const KeyRow> keys,
