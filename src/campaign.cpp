@@ -118,7 +118,8 @@ std::vector<Seconds> play_shrunk(const Scenario& scenario, Seconds healthy, cons
   return steps;
 }
 
-/// What a GPU of the cluster costs an hour, the mean of all kinds; 0 where that of one is not known.
+/// What a GPU of the cluster costs an hour, the mean of all kinds; 0 where that of one is not
+/// known.
 double price_of_gpu(const ClusterSpec& cluster) {
   const std::vector<int> gpus = cluster.gpus_by_kind();
   double all = 0;

@@ -26,6 +26,7 @@ class Finder {
       look_at_timeout(static_cast<int>(i), cause);
       look_at_count(cause);
     }
+    look_at_rates();
     look_at_clocks();
     look_at_counted();
     look_at_detection();
@@ -114,6 +115,23 @@ class Finder {
     }
   }
 
+  /// Rates stand beside `random: false` for another day, and are no mistake.
+  void look_at_rates() {
+    std::vector<std::string> causes;
+    for (const FaultCause& cause : plan_.spec.causes) {
+      for (const char* key : {"mtbf", "observed", "per_1000_node_days"}) {
+        if (section_.own.has(path_of(cause, key))) {
+          causes.push_back(fmt::format("'{}'", cause.name));
+          break;
+        }
+      }
+    }
+    if (Getter(section_.values, faults_keys()).number("random") == 0 && !causes.empty()) {
+      note(fmt::format("the rates of {} have no effect: 'faults.random' is false",
+                       fmt::join(causes, ", ")));
+    }
+  }
+
   /// A clock for each component is a draw for each, in every run.
   void look_at_clocks() {
     constexpr double kMostDraws = 2e7;
@@ -146,7 +164,15 @@ class Finder {
     }
     for (const char* key : {"observed.gpus", "observed.time", "observed.gpus_per_node"}) {
       if (section_.own.has(key)) {
-        return say(key, key, "no cause has a count ('observed') that it could belong to",
+        std::string decided_by = key;
+        for (const FaultCause& cause : causes) {  // a rate that was put in the place of a count
+          for (const char* rate : {"mtbf", "per_1000_node_days"}) {
+            const std::string path = path_of(cause, rate);
+            decided_by =
+                section_.own.layer_of(path) > section_.own.layer_of(key) ? path : decided_by;
+          }
+        }
+        return say(key, decided_by, "no cause has a count ('observed') that it could belong to",
                    "leave it out, or give a cause its count: observed: 5");
       }
     }

@@ -14,10 +14,6 @@ namespace danlu {
 namespace {
 
 constexpr std::array kFaultsUses{
-    KeyUse{"causes.*.mtbf", "random", "true"},
-    KeyUse{"causes.*.observed", "random", "true"},
-    KeyUse{"causes.*.per_1000_node_days", "random", "true"},
-    KeyUse{"causes.*.arrivals", "random", "true"},
     KeyUse{"causes.*.shape", "causes.*.arrivals", "weibull"},
     KeyUse{"causes.*.clock", "causes.*.arrivals", "weibull"},
     KeyUse{"causes.*.duration", "causes.*.effect", "corrupt|degrade|planned"},
@@ -74,7 +70,6 @@ constexpr std::array kScenarioUses{
     KeyUse{"parallelism.zero", "parallelism.data", "!1"},
     KeyUse{"communication.tensor", "parallelism.tensor", "!1"},
     KeyUse{"communication.data", "parallelism.data", "!1"},
-    KeyUse{"communication.timeout", "degraded.flaps", "+"},
 };
 
 /// Two paths: of a key that has a value, and of what decides whether it is used.
@@ -188,29 +183,23 @@ class Finder {
 
   void look_at(const KeyUse& use, const std::string& path, const Pair& pair) {
     const bool needs_none = use.used_with.empty();
-    const bool needs_some = use.used_with == "+";
-    const bool stands = values_.has(pair.decided_by) || values_.has_below(pair.decided_by + ".");
-    const std::string text =
-        needs_none || needs_some ? "" : text_at(values_, keys_, pair.decided_by);
-    const bool used = needs_none   ? !stands
-                      : needs_some ? stands
-                                   : is_used_with(use.used_with, text);
+    const std::string text = needs_none ? "" : text_at(values_, keys_, pair.decided_by);
+    const bool used =
+        needs_none ? !values_.has(pair.decided_by) : is_used_with(use.used_with, text);
     if (used || is_default(path)) {
       return;
     }
     said_.push_back(pair.key);
     const std::string decided_by = fmt::format("{}{}", prefix_, pair.decided_by);
-    const std::string reason = needs_none   ? fmt::format("'{}' stands in its place", decided_by)
-                               : needs_some ? fmt::format("there are no '{}'", decided_by)
-                                            : fmt::format("'{}' is {}", decided_by, text);
+    const std::string reason = needs_none ? fmt::format("'{}' stands in its place", decided_by)
+                                          : fmt::format("'{}' is {}", decided_by, text);
     std::string name = fmt::format("'{}{}'", prefix_, pair.key);
     if (is_set_over(own_, pair.decided_by, path)) {
       notes_[reason].push_back(std::move(name));
       return;
     }
     const std::string_view wanted = use.used_with;
-    std::string hint = needs_none   ? "leave one of the two out"
-                       : needs_some ? fmt::format("leave it out, or give {}", decided_by)
+    std::string hint = needs_none ? "leave one of the two out"
                        : wanted.starts_with('!')
                            ? fmt::format("leave it out, or set {}", decided_by)
                            : fmt::format("leave it out, or set {}: {}", decided_by,

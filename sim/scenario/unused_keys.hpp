@@ -16,8 +16,7 @@ namespace danlu {
 struct KeyUse {
   std::string_view key;
   std::string_view decided_by;
-  std::string_view used_with;  // "a|b": one of these; "!a": anything else; "+": where
-                               // something stands; "": where nothing does
+  std::string_view used_with;  // "a|b": one of these; "!a": anything else; "": where nothing stands
 };
 
 /// The rules of the faults section, of the cluster section, and of the rest of a scenario.
@@ -36,7 +35,8 @@ struct UnusedKeys {
 /// Whether `switch_path` was set over `path`.
 bool is_set_over(const Values& own, std::string_view switch_path, std::string_view path);
 
-/// Says that the setting of `own` at `path` has no effect, for `reason`, which `switch_path` decides.
+/// Says that the setting of `own` at `path` has no effect, for `reason`, which `switch_path`
+/// decides.
 void say_unused(const Values& own, const std::string& path, std::string_view switch_path,
                 std::string_view prefix, std::string_view reason, std::string hint,
                 const UnusedKeys& found);
