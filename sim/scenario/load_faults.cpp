@@ -74,21 +74,6 @@ void drop_other_mode(const Values& own, Values& preset, std::vector<std::string>
   }
 }
 
-/// The section's values over those of its preset.
-Values over_preset(const Values& own, const FaultsContext& context,
-                   std::vector<std::string>& notes) {
-  if (!own.has("preset")) {
-    return own;
-  }
-  const fs::path file = find_file(own.at("preset").text, "faults", own.problem("preset", ""),
-                                  context.beside, context.options.topologies / "faults");
-  Values values = read_preset(file, faults_keys());
-  drop_other_mode(own, values, notes);
-  values.overlay(own);
-  keep_latest(values);
-  return values;
-}
-
 /// The sources of a faults file that are assumptions and that the scenario's own values leave
 /// standing.
 std::vector<std::string> assumptions_of(const Values& values, const Values& own) {
@@ -147,7 +132,7 @@ class PlanReader {
     read_restart(spec);
     read_recovery(spec);
     read_semantics(spec.semantics);
-    if (spec.causes.empty()) {
+    if (spec.causes.empty() && !own_.is_wrong("causes")) {
       add("causes", "nothing fails: there are no causes",
           "name a preset (danlu list faults) or causes: {NAME: {mtbf: 1000 h}}");
     }
@@ -330,12 +315,24 @@ class PlanReader {
 
 }  // namespace
 
-FaultsPlan make_faults_plan(const Values& scenario, const FaultsContext& context,
-                            std::vector<Problem>& problems, std::vector<std::string>& notes) {
-  Values own = scenario.below("faults.");
+Values add_faults_preset(Values& own, const fs::path& beside, const LoadOptions& options,
+                         std::vector<std::string>& notes) {
   keep_latest(own);
-  Values values = over_preset(own, context, notes);
-  settle_checkpoints(scenario.below("cluster.storage."), own, values, problems, notes);
+  if (!own.has("preset")) {
+    return own;
+  }
+  Values values = read_preset(find_file(own.at("preset").text, "faults", own.problem("preset", ""),
+                                        beside, options.topologies / "faults"),
+                              faults_keys());
+  own.forget_repeats(values);
+  drop_other_mode(own, values, notes);
+  values.overlay(own);
+  keep_latest(values);
+  return values;
+}
+
+FaultsPlan make_faults_plan(const Values& own, Values values, const FaultsContext& context,
+                            std::vector<Problem>& problems, std::vector<std::string>& notes) {
   std::vector<std::string> assumptions = assumptions_of(values, own);
   FaultsPlan plan = PlanReader(own, std::move(values), context, problems, notes).read();
   plan.assumptions = std::move(assumptions);

@@ -45,9 +45,16 @@ void read_checkpoints(const FaultsSection& section, FaultsPlan& plan);
 /// Settings that nothing uses, where that depends on more than one other key.
 void find_idle_settings(const FaultsSection& section, const FaultsPlan& plan);
 
-/// The plan that the section of `scenario` describes over its preset, laid on the cluster. What is
-/// wrong goes to `problems`, what the user should know all the same to `notes`.
-FaultsPlan make_faults_plan(const Values& scenario, const FaultsContext& context,
+/// The values of a `faults` section over those of its preset; what `own` only repeats of it is
+/// forgotten there. Of keys that say the same thing those that were written last count. Throws
+/// InputError.
+Values add_faults_preset(Values& own, const std::filesystem::path& beside,
+                         const LoadOptions& options, std::vector<std::string>& notes);
+
+/// The plan of a `faults` section, laid on the cluster. `own` is what the scenario itself says,
+/// `values` the same over its preset. What is wrong goes to `problems`, what the user should know
+/// all the same to `notes`.
+FaultsPlan make_faults_plan(const Values& own, Values values, const FaultsContext& context,
                             std::vector<Problem>& problems, std::vector<std::string>& notes);
 
 /// The causes of the section: how often each component fails, and what that does. `values` are
