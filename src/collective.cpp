@@ -302,6 +302,7 @@ Json json_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode, const C
             {"topology", cluster.spec.topology.name},
             {"gpus", cluster.spec.gpus},
             {"collectives", kModeNames[static_cast<std::size_t>(mode)]},
+            {"notes", damage_notes(cluster)},
             {"points", Json::array()}};
   for (const Line& line : lines) {
     const Bandwidths bandwidth = bandwidths(line, op, cluster.spec.gpus);
@@ -333,6 +334,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   if (std::string problem = cluster_problem(spec); !problem.empty()) {
     refuse("--gpus", std::move(problem), "");
   }
+  degrade_cluster(spec, {topologies_folder(), common.overrides});
   announce_layout(spec.gpus);
   const Cluster cluster = build_cluster(spec);
   std::vector<int> ranks(static_cast<std::size_t>(spec.gpus));
@@ -364,9 +366,9 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   if (mode != Mode::Formula) {
     play(cluster, group, op, mode, lines);
   }
-  print(common.json
-            ? json_of(lines, op, mode, cluster).dump(2) + "\n"
-            : text_of(lines, op, mode, cluster) + (options.choices ? choices_text(lines) : ""));
+  print(common.json ? json_of(lines, op, mode, cluster).dump(2) + "\n"
+                    : text_of(lines, op, mode, cluster) +
+                          (options.choices ? choices_text(lines) : "") + damage_text(cluster));
   return kExitDone;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/cluster/cluster.hpp"
 #include "src/program.hpp"
 
 namespace danlu {
@@ -29,6 +30,8 @@ struct TopologyOptions {
   std::string format;      // empty: text, or json with --json
 };
 int show_topology(const TopologyOptions& options, const CommonOptions& common);
+/// What is dead and what stands in for it, a note a line below a blank one; "" if nothing is.
+std::string damage_text(const Cluster& cluster);
 struct CollectiveOptions {
   std::string topology;
   int gpus = 0;  // 0: one node

@@ -129,9 +129,10 @@ std::string what_hung(const Scenario& scenario, const Cluster& cluster, const St
   const std::string which =
       found->microbatch < 0 ? "" : fmt::format(", microbatch {}", found->microbatch);
   return fmt::format(
-      "{}: the step does not end: '{}' ({}{}) over {} began at {} and was given up at {}, after "
+      "{}: the step does not end: '{}' ({}{}) {} {} began at {} and was given up at {}, after "
       "communication.timeout ({})",
-      scenario.name, found->communication, found->group, which, found->part, to_text(found->began),
+      scenario.name, found->communication, found->group, which,
+      found->waits ? "waiting for ranks that hang on" : "over", found->part, to_text(found->began),
       to_text(found->at), to_text(timeout));
 }
 void throw_if_hung(const std::string& what) {
@@ -208,6 +209,8 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
     simulation.report.faults = play_campaign(simulation.scenario, simulation.report, common);
   }
   std::vector<std::string>& notes = simulation.scenario.notes;
+  const std::vector<std::string> flaps = late_flaps(cluster, simulation.timeline.end);
+  notes.insert(notes.end(), flaps.begin(), flaps.end());
   if (simulation.report.faults) {
     const std::vector<std::string> late = campaign_notes(*simulation.report.faults);
     notes.insert(notes.end(), late.begin(), late.end());

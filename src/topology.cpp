@@ -113,8 +113,10 @@ Pairs routes_to_show(const std::vector<int>& asked, const ClusterSpec& spec) {
   return routes;
 }
 
+/// Of one in which nothing is degraded.
 BytesPerSecond node_bisection(ClusterSpec spec) {
   spec.gpus = spec.topology.gpus_per_node;
+  spec.degraded = {};
   return bisection_bandwidth(build_cluster(spec));
 }
 
@@ -137,6 +139,7 @@ std::string topology_json(const Cluster& cluster, const Pairs& routes) {
                   {"directed_links", cluster.topology.links().size()},
                   {"node_bisection_bytes_per_s", node_bisection(spec).value},
                   {"bisection_bytes_per_s", bisection_bandwidth(cluster).value},
+                  {"notes", damage_notes(cluster)},
                   {"routes", ways}};
   return json.dump(2) + "\n";
 }
@@ -160,7 +163,7 @@ std::string topology_text(const Cluster& cluster, const Pairs& routes, const std
   for (const auto& [from, to] : routes) {
     text += route_text(cluster, from, to);
   }
-  return text;
+  return text + damage_text(cluster);
 }
 
 std::string platform_xml(const Cluster& cluster) {
@@ -176,6 +179,14 @@ std::string platform_xml(const Cluster& cluster) {
 
 }  // namespace
 
+std::string damage_text(const Cluster& cluster) {
+  std::string text;
+  for (const std::string& note : damage_notes(cluster)) {
+    text += fmt::format("{}note: {}\n", text.empty() ? "\n" : "", note);
+  }
+  return text;
+}
+
 int show_topology(const TopologyOptions& options, const CommonOptions& common) {
   const std::filesystem::path folder = topologies_folder();
   ClusterSpec spec = load_topology(options.topology, {folder, common.overrides});
@@ -183,6 +194,7 @@ int show_topology(const TopologyOptions& options, const CommonOptions& common) {
   if (std::string problem = cluster_problem(spec); !problem.empty()) {
     throw InputError(Problem{{"--gpus", 0, 0}, std::move(problem), "", ""});
   }
+  degrade_cluster(spec, {folder, common.overrides});
   const Cluster cluster = build_cluster(spec);
   const Pairs routes = routes_to_show(options.route, spec);
   if (options.format == "simgrid-xml") {

@@ -129,6 +129,7 @@ Json faults_json(const FaultsReport& faults) {
           {"goodput", faults.goodput},
           {"failures", campaign.failures.mean},
           {"unnoticed_corruptions", campaign.unnoticed},
+          {"begun_anew", campaign.begun_anew},
           {"failures_distribution", statistic_json(campaign.failures)},
           {"wall_time_s", statistic_json(campaign.wall)},
           {"fault_free_s", faults.fault_free.value},

@@ -155,6 +155,12 @@ void add_checkpoint(const FaultsReport& faults, Page& page) {
               long_time(interval_of(faster, study.job.step, study.plan.spec.semantics.whole_steps)),
               to_text(faster.blocking));
   }
+  if (study.campaign.begun_anew > 0) {
+    page.line(
+        "    {:.2f} times in a run no checkpoint was left that could be used, and training began "
+        "anew",
+        study.campaign.begun_anew);
+  }
   if (!study.interval) {
     return;
   }

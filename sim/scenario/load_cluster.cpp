@@ -10,6 +10,7 @@
 #include "sim/base/text.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/scenario/getter.hpp"
+#include "sim/scenario/load_degraded.hpp"
 #include "sim/scenario/nccl_topology.hpp"
 
 namespace danlu {
@@ -405,7 +406,9 @@ ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
   Values values = find_topology(name, asked, "", options);
   std::vector<Problem> problems;
   for (const std::string& override_text : options.overrides) {
-    apply_override(override_text, topology_keys(), values, problems);
+    if (!is_of_damage(override_text)) {
+      apply_override(override_text, topology_keys(), values, problems);
+    }
   }
   if (!problems.empty()) {
     throw InputError(std::move(problems));

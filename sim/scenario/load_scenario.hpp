@@ -58,8 +58,13 @@ Scenario load_scenario(const std::filesystem::path& file, const LoadOptions& opt
 Scenario load_scenario_text(const std::string& yaml, const std::filesystem::path& file,
                             const LoadOptions& options);
 
-/// A topology by preset name or path, with its GPU. Throws InputError.
+/// A topology by preset name or path, with its GPU. Overrides of `degraded` are left to
+/// degrade_cluster().
+/// Throws InputError.
 ClusterSpec load_topology(const std::string& name, const LoadOptions& options);
+/// Puts the overrides of `degraded` on a topology of which so many GPUs are in use that it can be
+/// built. Throws InputError.
+void degrade_cluster(ClusterSpec& cluster, const LoadOptions& options);
 /// The same for text; `file` names it in messages and resolves relative paths.
 ClusterSpec load_topology_text(const std::string& yaml, const std::filesystem::path& file,
                                const LoadOptions& options);

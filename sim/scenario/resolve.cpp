@@ -58,7 +58,7 @@ class Resolver {
     check_factors(all_, scenario_keys(), problems_);
     derive_model();
     derive_step();
-    return {std::move(own_), std::move(all_)};
+    return {std::move(own_), std::move(all_), std::move(notes_)};
   }
 
  private:
@@ -122,6 +122,14 @@ class Resolver {
       preset.erase_tree("gpu");  // another GPU, not one with the figures of this one
       preset.set("gpu.preset", own.at("gpu.preset"));
     }
+    for (const std::string way : {"write", "read"}) {
+      const std::string all = "storage." + way;
+      const std::string node = "storage.node_" + way;
+      if (own.has(all) || own.has(node)) {  // another storage, not one with the limits of this one
+        preset.erase_tree(all);
+        preset.erase_tree(node);
+      }
+    }
     add_gpu(preset, beside_, options_);
     own.forget_repeats(preset);
     Values all = own;
@@ -131,7 +139,9 @@ class Resolver {
 
   void add_faults() {
     Values own = own_.below("faults.");
-    const Values all = add_faults_preset(own, beside_, options_);
+    Values all = add_faults_preset(own, beside_, options_, notes_);
+    settle_checkpoints(said_.below("cluster.storage."), said_.below("faults."), all, problems_,
+                       notes_);
     keep("faults.", own, all);
     for (const std::string& path : all_.below("faults.").paths()) {
       if (!all.has(path)) {
@@ -228,6 +238,7 @@ class Resolver {
   const fs::path& beside_;
   const LoadOptions& options_;
   std::vector<Problem>& problems_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace
