@@ -10,6 +10,7 @@
 
 #include "sim/base/error.hpp"
 #include "sim/report/campaign_trace.hpp"
+#include "src/output_file.hpp"
 
 namespace danlu {
 namespace {
