@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "sim/base/error.hpp"
+#include "sim/base/files_read.hpp"
 #include "sim/report/writers.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "src/campaign.hpp"
@@ -59,16 +60,12 @@ void check_output(const std::string& option, const fs::path& file, const RunOpti
     refuse(option, fmt::format("'{}' cannot be written: there is no folder '{}'", file.string(),
                                folder.string()));
   }
-  if (is_same_file(file, options.files.front())) {
-    refuse(option, fmt::format("'{}' is the scenario itself", file.string()),
-           fmt::format("for example {}", (folder / "out.json").string()));
-  }
   if (const std::string why = why_unwritable(file); !why.empty()) {
     refuse(option, fmt::format("'{}' cannot be written: {}", file.string(), why));
   }
 }
 
-void check_outputs(const RunOptions& options, const CommonOptions& common) {
+void check_outputs(const RunOptions& options) {
   if (options.crosscheck && options.files.size() > 1) {
     refuse("--crosscheck", "needs a single scenario");
   }
@@ -85,11 +82,23 @@ void check_outputs(const RunOptions& options, const CommonOptions& common) {
     refuse("--timeline", fmt::format("'{}' is the file of --trace too", timeline.string()),
            "each needs a file of its own");
   }
-  const fs::path& scenario = options.files.front();
-  if (!load_scenario(scenario, {topologies_folder(), common.overrides}).faults) {
-    refuse(scenario.string(), "--timeline needs a scenario with faults",
-           "for example --set faults=llama3-405b --set faults.days=54");
+}
+
+/// Nothing is written over what the run reads: the scenario, what it extends, its presets, tables.
+/// Returns the scenario.
+Scenario check_inputs(const RunOptions& options, const CommonOptions& common) {
+  const FilesRead read;
+  Scenario scenario = load_scenario(options.files.front(), {topologies_folder(), common.overrides});
+  for (const fs::path& file : read.names()) {
+    for (const auto& [option, output] :
+         {std::pair("--trace", &options.trace), std::pair("--timeline", &options.timeline)}) {
+      if (*output && is_same_file(**output, file)) {
+        refuse(option, fmt::format("'{}' is a file that this run reads", (*output)->string()),
+               fmt::format("for example {}", ((*output)->parent_path() / "out.json").string()));
+      }
+    }
   }
+  return scenario;
 }
 
 /// Writes the files; what is in the way of one is returned, so that the report is printed all the
@@ -120,7 +129,14 @@ std::string write_outputs(const Simulation& simulation, const RunOptions& option
 }  // namespace
 
 int run(const RunOptions& options, const CommonOptions& common) {
-  check_outputs(options, common);
+  check_outputs(options);
+  if (options.trace || options.timeline) {
+    const Scenario scenario = check_inputs(options, common);
+    if (options.timeline && !scenario.faults) {
+      refuse(options.files.front().string(), "--timeline needs a scenario with faults",
+             "for example --set faults=llama3-405b --set faults.days=54");
+    }
+  }
   if (options.crosscheck) {
     return crosscheck(options.files.front(), common);
   }

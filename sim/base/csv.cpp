@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "sim/base/error.hpp"
+#include "sim/base/files_read.hpp"
 #include "sim/base/text.hpp"
 
 namespace danlu {
@@ -188,6 +189,7 @@ CsvTable read_csv(const std::filesystem::path& file, std::span<const std::string
   if (std::filesystem::file_size(file, error) > kLargestFile) {
     fail(file.string(), 0, "the file is larger than 64 MiB");
   }
+  FilesRead::note(file);
   std::ifstream stream(file, std::ios::binary);
   std::stringstream text;
   text << stream.rdbuf();

@@ -49,7 +49,8 @@ Seconds alone_time(const MeasuredCollective& measured);
 /// What its columns may hold.
 std::span<const ColumnRule> collective_columns();
 
-/// A row of a table that check_cells() found nothing wrong in, with the columns gpu, gpus, nodes, collective and busbw_GBps.
+/// A row of a table that check_cells() found nothing wrong in, with the columns gpu, gpus, nodes,
+/// collective and busbw_GBps.
 CollectiveConversion convert_collective(const CsvTable& table, const CsvRow& row,
                                         const LoadOptions& options);
 

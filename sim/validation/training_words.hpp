@@ -13,8 +13,8 @@ namespace danlu {
 /// The year that a date starts with: "2023-07..11", or a container's "26.04 ..."; 0 for none.
 int year_of(std::string_view date);
 
-/// Whether attention is unfused: "unfused", "naive", "eager", "no flash..."; false for flash, cudnn,
-/// te, sdpa and everything else that is fused.
+/// Whether attention is unfused: "unfused", "naive", "eager", "no flash..."; false for flash, te,
+/// cudnn, sdpa and everything else that is fused.
 std::optional<bool> unfused_attention(std::string_view text);
 
 /// A format, as far as tables tell them apart.
