@@ -118,7 +118,10 @@ class Converter {
       find_time();
     }
     const std::string algorithm(cell("algo"));
-    if (mentions(algorithm, "NVLS_ENABLE=0")) {
+    const bool sums = measured_.op == CollectiveOp::AllReduce ||
+                      measured_.op == CollectiveOp::AllGather ||
+                      measured_.op == CollectiveOp::ReduceScatter;
+    if (sums && mentions(algorithm, "NVLS_ENABLE=0")) {  // others never use NVLS
       measured_.wish.algorithm = Algorithm::Ring;
     }
     CollectiveConversion conversion{std::string(cell("id")), device_, std::string(cell("source")),

@@ -23,16 +23,13 @@ mkdir -p build/fuzz/findings
 failed=0
 for target in "${targets[@]}"; do
   found=build/fuzz/corpus/$target # grows from run to run
-  start=build/fuzz/seeds/$target
-  mkdir -p "$found" "$start"
-  if [[ -n ${seeds[$target]:-} ]]; then
-    find "${seeds[$target]}" -name '*.yaml' -exec cp -t "$start" {} +
-  fi
+  mkdir -p "$found"
+  from=("$found" "tests/fuzz/corpus/$target" ${seeds[$target]:+"${seeds[$target]}"})
   printf '%s: ' "$target"
   if nice -n 19 "build/fuzz/bin/fuzz_$target" -max_total_time="$seconds" -timeout=20 \
     -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="build/fuzz/findings/$target-" \
-    "$found" "tests/fuzz/corpus/$target" "$start" >"build/fuzz/$target.log" 2>&1; then
+    "${from[@]}" >"build/fuzz/$target.log" 2>&1; then
     awk '/number_of_executed_units/ { print $2, "inputs, nothing found" }' "build/fuzz/$target.log"
   else
     failed=$((failed + 1))
