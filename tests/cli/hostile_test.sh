@@ -82,6 +82,12 @@ call run "$work/wrong.yaml"
 expect 'also where it is in the way' 2 "$code"
 clean 'and nothing else'
 
+sed "s|\"[^\"]*\": {component|\"=cmd's\": {component|" \
+  "$work/cause.yaml" >"$work/formula.yaml"
+call run "$work/formula.yaml" --timeline "$work/days.csv"
+expect 'a table for spreadsheets' 0 "$code"
+expect 'has no formula' "\"'=cmd's\"" "$(grep -o "[^,]*=cmd's[^,]*" "$work/days.csv" | sort -u)"
+
 # ---- Where the presets are.
 DANLU_TOPOLOGIES=$work/nowhere "$danlu" list gpus >"$work/out" 2>"$work/err"
 expect 'presets that are not there' 2 $?
