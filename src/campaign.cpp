@@ -11,6 +11,7 @@
 #include "sim/base/error.hpp"
 #include "sim/cluster/remaining.hpp"
 #include "sim/report/campaign_trace.hpp"
+#include "src/output_file.hpp"
 
 namespace danlu {
 namespace {

@@ -201,8 +201,8 @@ void check_pairs(const Group& group, CollectiveOp op, const CollectiveWish& wish
 void announce_layout(int gpus) {
   constexpr int kQuick = 200'000;
   if (gpus > kQuick) {
-    fmt::print(stderr, "note: laying out {} GPUs takes about {:.0f} s and {:.1f} GB of memory\n",
-               gpus, gpus * 20e-6, gpus * 2.4e-6);
+    complain(fmt::format("note: laying out {} GPUs takes about {:.0f} s and {:.1f} GB of memory\n",
+                         gpus, gpus * 20e-6, gpus * 2.4e-6));
   }
 }
 
@@ -366,9 +366,12 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   if (mode != Mode::Formula) {
     play(cluster, group, op, mode, lines);
   }
-  print(common.json ? json_of(lines, op, mode, cluster).dump(2) + "\n"
-                    : text_of(lines, op, mode, cluster) +
-                          (options.choices ? choices_text(lines) : "") + damage_text(cluster));
+  if (common.json) {
+    print_json(json_of(lines, op, mode, cluster));
+  } else {
+    print(text_of(lines, op, mode, cluster) + (options.choices ? choices_text(lines) : "") +
+          damage_text(cluster));
+  }
   return kExitDone;
 }
 

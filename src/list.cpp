@@ -148,15 +148,15 @@ Listing list_faults(const LoadOptions& options) {
 }  // namespace
 
 int list_presets(const std::string& what, const CommonOptions& common) {
-  const LoadOptions options{topologies_folder(), {}};
+  const auto presets = [] { return LoadOptions{topologies_folder(), {}}; };
   const Listing listing = what == "models"       ? list_models()
-                          : what == "gpus"       ? list_gpus(options)
-                          : what == "topologies" ? list_topologies(options)
+                          : what == "gpus"       ? list_gpus(presets())
+                          : what == "topologies" ? list_topologies(presets())
                           : what == "schedules"  ? list_schedules()
-                          : what == "faults"     ? list_faults(options)
+                          : what == "faults"     ? list_faults(presets())
                                                  : list_collectives();
   const Json json{{"schema", "danlu.list/1"}, {what, listing.entries}};
-  print(common.json ? json.dump(2) + "\n" : listing.text);
+  common.json ? print_json(json) : print(listing.text);
   return kExitDone;
 }
 

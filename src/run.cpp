@@ -5,10 +5,12 @@
 #include <sstream>
 
 #include "sim/base/error.hpp"
+#include "sim/base/files_read.hpp"
 #include "sim/report/writers.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "src/campaign.hpp"
 #include "src/commands.hpp"
+#include "src/output_file.hpp"
 #include "src/simulation.hpp"
 
 namespace danlu {
@@ -20,13 +22,13 @@ namespace fs = std::filesystem;
 void explain_memory(const Simulation& simulation) {
   const Report& report = simulation.report;
   const Bytes missing = report.memory.use.peak() - report.memory.capacity;
-  fmt::print(stderr,
-             "error: {}: the plan does not fit in memory: a GPU of stage {} needs {}, {} more than "
-             "the {} of {}\n",
-             report.scenario, report.memory.use.stage, to_text(report.memory.use.peak()),
-             to_text(missing), to_text(report.memory.capacity), report.gpu);
+  complain(fmt::format(
+      "error: {}: the plan does not fit in memory: a GPU of stage {} needs {}, {} more than "
+      "the {} of {}\n",
+      report.scenario, report.memory.use.stage, to_text(report.memory.use.peak()), to_text(missing),
+      to_text(report.memory.capacity), report.gpu));
   for (const std::string& advice : memory_advice(report.workload, simulation.scenario.cluster)) {
-    fmt::print(stderr, "hint: {}\n", advice);
+    complain(fmt::format("hint: {}\n", advice));
   }
 }
 
@@ -58,9 +60,12 @@ void check_output(const std::string& option, const fs::path& file, const RunOpti
     refuse(option, fmt::format("'{}' cannot be written: there is no folder '{}'", file.string(),
                                folder.string()));
   }
+  if (const std::string why = why_unwritable(file); !why.empty()) {
+    refuse(option, fmt::format("'{}' cannot be written: {}", file.string(), why));
+  }
 }
 
-void check_outputs(const RunOptions& options, const CommonOptions& common) {
+void check_outputs(const RunOptions& options) {
   if (options.crosscheck && options.files.size() > 1) {
     refuse("--crosscheck", "needs a single scenario");
   }
@@ -73,36 +78,70 @@ void check_outputs(const RunOptions& options, const CommonOptions& common) {
   const fs::path& timeline = *options.timeline;
   check_output("--timeline", timeline, options);
   check_timeline(timeline);
-  std::error_code none;
-  if (options.trace &&
-      fs::weakly_canonical(*options.trace, none) == fs::weakly_canonical(timeline, none)) {
+  if (options.trace && is_same_file(*options.trace, timeline)) {
     refuse("--timeline", fmt::format("'{}' is the file of --trace too", timeline.string()),
            "each needs a file of its own");
   }
-  const fs::path& scenario = options.files.front();
-  if (!load_scenario(scenario, {topologies_folder(), common.overrides}).faults) {
-    refuse(scenario.string(), "--timeline needs a scenario with faults",
-           "for example --set faults=llama3-405b --set faults.days=54");
+}
+
+/// Nothing is written over what the run reads: the scenario, what it extends, its presets, tables.
+/// Returns the scenario.
+Scenario check_inputs(const RunOptions& options, const CommonOptions& common) {
+  const FilesRead read;
+  Scenario scenario = load_scenario(options.files.front(), {topologies_folder(), common.overrides});
+  for (const fs::path& file : read.names()) {
+    for (const auto& [option, output] :
+         {std::pair("--trace", &options.trace), std::pair("--timeline", &options.timeline)}) {
+      if (*output && is_same_file(**output, file)) {
+        refuse(option, fmt::format("'{}' is a file that this run reads", (*output)->string()),
+               fmt::format("for example {}", ((*output)->parent_path() / "out.json").string()));
+      }
+    }
   }
+  return scenario;
+}
+
+/// Writes the files; what is in the way of one is returned, so that the report is printed all the
+/// same.
+std::string write_outputs(const Simulation& simulation, const RunOptions& options) {
+  std::string problems;
+  const auto attempt = [&](const auto& write) {
+    try {
+      write();
+    } catch (const InputError& error) {
+      problems += error.what();
+    }
+  };
+  if (options.trace) {
+    attempt([&] {
+      std::ostringstream trace;
+      write_trace(simulation.plan, simulation.timeline, trace);
+      write_file(*options.trace, trace.str());
+      spdlog::info("trace written to {}", options.trace->string());
+    });
+  }
+  if (options.timeline) {
+    attempt([&] { write_timeline(*simulation.report.faults, *options.timeline); });
+  }
+  return problems;
 }
 
 }  // namespace
 
 int run(const RunOptions& options, const CommonOptions& common) {
-  check_outputs(options, common);
+  check_outputs(options);
+  if (options.trace || options.timeline) {
+    const Scenario scenario = check_inputs(options, common);
+    if (options.timeline && !scenario.faults) {
+      refuse(options.files.front().string(), "--timeline needs a scenario with faults",
+             "for example --set faults=llama3-405b --set faults.days=54");
+    }
+  }
   if (options.crosscheck) {
     return crosscheck(options.files.front(), common);
   }
   const std::vector<Simulation> simulations = simulate_files(options.files, common);
-  if (options.trace) {
-    std::ostringstream trace;
-    write_trace(simulations.front().plan, simulations.front().timeline, trace);
-    write_file(*options.trace, trace.str());
-    spdlog::info("trace written to {}", options.trace->string());
-  }
-  if (options.timeline) {
-    write_timeline(*simulations.front().report.faults, *options.timeline);
-  }
+  const std::string unwritten = write_outputs(simulations.front(), options);
   int exit_code = kExitDone;
   std::string text;
   for (const Simulation& simulation : simulations) {
@@ -111,7 +150,7 @@ int run(const RunOptions& options, const CommonOptions& common) {
     text += common.json ? json_report(report) : text_report(report, wants_colour());
   }
   const bool several = common.json && simulations.size() > 1;
-  print(several ? fmt::format("[\n{}]\n", text) : text);
+  common.json ? print(several ? fmt::format("[\n{}]\n", text) : text) : print_page(text);
   for (const Simulation& simulation : simulations) {
     const Report& report = simulation.report;
     if (!report.memory.fits()) {
@@ -119,7 +158,8 @@ int run(const RunOptions& options, const CommonOptions& common) {
       exit_code = kExitCannotRun;
     }
   }
-  return exit_code;
+  complain(unwritten);
+  return unwritten.empty() ? exit_code : kExitBadInput;
 }
 
 int compare(const std::vector<std::filesystem::path>& files, const CommonOptions& common) {
@@ -135,7 +175,8 @@ int compare(const std::vector<std::filesystem::path>& files, const CommonOptions
       exit_code = kExitCannotRun;
     }
   }
-  print(common.json ? json_comparison(reports) : text_comparison(reports, wants_colour()));
+  common.json ? print(json_comparison(reports))
+              : print_page(text_comparison(reports, wants_colour()));
   return exit_code;
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "sim/base/csv.hpp"
 #include "sim/campaign/restart.hpp"
 
 namespace danlu {
@@ -123,25 +124,15 @@ class TraceWriter {
                     kind, event.begin.value * kMicro, place, arguments));
   }
 
-  static std::string quoted(const std::string& text) { return nlohmann::json(text).dump(); }
+  static std::string quoted(const std::string& text) {
+    return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
 
   const FaultsSpec& faults_;
   std::string text_;
   bool first_ = true;
   std::array<std::vector<Seconds>, kRowNames.size()> ends_;
 };
-
-/// As RFC 4180 has it.
-std::string cell(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) {
-    return text;
-  }
-  std::string quoted = "\"";
-  for (const char c : text) {
-    quoted += c == '"' ? "\"\"" : std::string(1, c);
-  }
-  return quoted + "\"";
-}
 
 }  // namespace
 
@@ -154,7 +145,7 @@ std::string campaign_csv(const CampaignTrial& trial, const FaultsSpec& faults) {
   for (const CampaignEvent& event : trial.events) {
     text += fmt::format(
         "{:.6f},{:.6f},{},{},{},{},{:.10g},{}\n", event.begin.value, event.end.value,
-        kind_name(event), cell(part_of(event, faults)), cell(cause_of(event, faults)),
+        kind_name(event), csv_cell(part_of(event, faults)), csv_cell(cause_of(event, faults)),
         event.component < 0 ? "" : fmt::format("{}", event.component), event.step, event.replicas);
   }
   return text;

@@ -235,10 +235,15 @@ Json report_json(const Report& report) {
             {"exact", simulation.exact}}}};
 }
 
+/// What is not UTF-8 (in the name of a file, say) is replaced.
+std::string text_of(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
 std::string json_report(const Report& report) {
-  return report_json(report).dump(2) + "\n";
+  return text_of(report_json(report));
 }
 
 std::string json_comparison(std::span<const Report> reports) {
@@ -256,7 +261,7 @@ std::string json_comparison(std::span<const Report> reports) {
                   {"base", reports.front().scenario},
                   {"runs", runs},
                   {"differences", differences}};
-  return json.dump(2) + "\n";
+  return text_of(json);
 }
 
 }  // namespace danlu

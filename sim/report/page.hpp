@@ -5,23 +5,25 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "sim/base/text.hpp"
 
 namespace danlu {
 
 inline constexpr int kBarWidth = 40;
 
-/// Collects lines; headings stand out on a terminal.
+/// Collects lines; headings stand out on a terminal. Its escapes are the only ones in it: those of
+/// names that came from files are made visible.
 class Page {
  public:
   explicit Page(bool colour) : colour_(colour) {}
 
   template <typename... Args>
   void line(fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+    text_ += printable(fmt::format(format, std::forward<Args>(args)...));
     text_.erase(text_.find_last_not_of(' ') + 1);
     text_ += '\n';
   }
@@ -30,7 +32,8 @@ class Page {
     title(words);
   }
   void title(const std::string& words) {
-    text_ += fmt::format("{}{}{}\n", colour_ ? "\x1b[1m" : "", words, colour_ ? "\x1b[0m" : "");
+    text_ += fmt::format("{}{}{}\n", colour_ ? "\x1b[1m" : "", printable(words),
+                         colour_ ? "\x1b[0m" : "");
   }
   std::string take() { return std::move(text_); }
 
