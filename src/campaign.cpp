@@ -161,7 +161,7 @@ FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
         "shorter checkpoint intervals, or more spares; faults.days plays a part of the run");
   }
   return measure_faults(std::move(played), to_nanoseconds({mfu}).value,
-                        scenario.cluster.gpu.dollars_per_hour);
+                        dollars_per_gpu_hour(scenario.cluster).value_or(0));
 }
 
 std::vector<std::string> campaign_notes(const FaultsReport& faults) {

@@ -313,10 +313,7 @@ std::vector<std::string> preset_names(const fs::path& folder) {
   return names;
 }
 
-GpuSpec find_gpu(const std::string& name, const Problem& asked, const fs::path& beside,
-                 const LoadOptions& options) {
-  const fs::path file = find_file(name, "GPU", asked, beside, options.topologies / "gpus");
-  const Values values = read_preset(file, gpu_keys());
+GpuSpec make_gpu(const Values& values) {
   const Getter get(values, gpu_keys());
   GpuSpec gpu{.name = values.at("name").text,
               .memory_capacity = {get.number("memory.capacity")},
@@ -338,6 +335,12 @@ GpuSpec find_gpu(const std::string& name, const Problem& asked, const fs::path& 
     }
   }
   return gpu;
+}
+
+Values find_gpu(const std::string& name, const Problem& asked, const fs::path& beside,
+                const LoadOptions& options) {
+  return read_preset(find_file(name, "GPU", asked, beside, options.topologies / "gpus"),
+                     gpu_keys());
 }
 
 Values find_topology(const std::string& name, const Problem& asked, const fs::path& beside,
@@ -371,7 +374,7 @@ TopologySpec make_topology(const Values& values, std::vector<Problem>& problems)
 }
 
 GpuSpec load_gpu(const std::string& name, const LoadOptions& options) {
-  return find_gpu(name, {{name, 0, 0}, "", "", ""}, "", options);
+  return make_gpu(find_gpu(name, {{name, 0, 0}, "", "", ""}, "", options));
 }
 
 ClusterSpec make_cluster(const Values& values, const fs::path& beside, const LoadOptions& options) {
@@ -380,7 +383,7 @@ ClusterSpec make_cluster(const Values& values, const fs::path& beside, const Loa
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }
-  spec.gpu = find_gpu(values.at("gpu").text, values.problem("gpu", ""), beside, options);
+  spec.gpu = make_gpu(find_gpu(values.at("gpu").text, values.problem("gpu", ""), beside, options));
   spec.gpus = spec.topology.gpus_per_node;
   return spec;
 }

@@ -17,9 +17,12 @@ std::string no_file(const std::string& name, std::string_view what,
 /// Reads a preset whole: every problem in it, and every required key.
 Values read_preset(const std::filesystem::path& file, std::span<const KeyRow> keys);
 
-/// The GPU called `name`; problems with the name are shown at `asked` (where it was written).
-GpuSpec find_gpu(const std::string& name, const Problem& asked, const std::filesystem::path& beside,
-                 const LoadOptions& options);
+/// The values of the GPU file called `name`; problems with the name are shown at `asked` (where it
+/// was written).
+Values find_gpu(const std::string& name, const Problem& asked, const std::filesystem::path& beside,
+                const LoadOptions& options);
+/// The GPU that the values of a GPU file describe.
+GpuSpec make_gpu(const Values& values);
 
 /// The values of the topology file called `name`.
 Values find_topology(const std::string& name, const Problem& asked,

@@ -6,10 +6,12 @@
 #include <cmath>
 
 #include "sim/base/text.hpp"
+#include "sim/scenario/assumed.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_degraded.hpp"
 #include "sim/scenario/load_faults.hpp"
+#include "sim/scenario/plain_settings.hpp"
 #include "sim/scenario/unused_keys.hpp"
 #include "sim/scenario/values.hpp"
 
@@ -149,6 +151,8 @@ class Builder {
       });
     }
     throw_if_any(problems_);
+    scenario.settings = settings_of(values_, topology_, gpu_, scenario);
+    scenario.assumed = find_assumed(topology_, gpu_, scenario);
     return scenario;
   }
 
@@ -304,10 +308,11 @@ class Builder {
     find_unused_keys(own, topology, topology_keys(), cluster_key_uses(), "cluster.",
                      {problems_, notes});
     cluster.topology = make_topology(topology, problems_);
-    cluster.gpu =
-        find_gpu(topology.at("gpu").text,
-                 own_gpu ? values_.problem("cluster.gpu", "") : topology.problem("gpu", ""),
-                 beside_, options_);
+    gpu_ = find_gpu(topology.at("gpu").text,
+                    own_gpu ? values_.problem("cluster.gpu", "") : topology.problem("gpu", ""),
+                    beside_, options_);
+    cluster.gpu = make_gpu(gpu_);
+    topology_ = topology;
     if (own.has("price")) {
       cluster.gpu.dollars_per_hour = own.at("price").number;
     }
@@ -499,6 +504,7 @@ class Builder {
   }
 
   Values values_;
+  Values topology_, gpu_;  // with what values_ has of them
   fs::path beside_;
   const LoadOptions& options_;
   std::vector<Problem> problems_;

@@ -15,6 +15,23 @@
 
 namespace danlu {
 
+/// One value as it is understood, and where it comes from.
+struct Setting {
+  enum class Source { File, CommandLine, Preset, Default, Derived };
+
+  std::string key;   // "training.micro_batch"
+  std::string text;  // as a scenario file would have it
+  Source source = Source::File;
+  std::string where;  // file:line, the preset, the option, or what it follows from
+};
+
+/// A figure that the result rests on and that no source gives.
+struct Assumed {
+  std::string key;     // "cluster.gpu.kernel_launch"
+  std::string text;    // as written
+  std::string reason;  // what stands in for a source
+};
+
 /// Everything the user asked for.
 struct Scenario {
   std::string name;
@@ -25,6 +42,8 @@ struct Scenario {
   /// Where keys of `communication` stand, by path: a problem without words. Whether they can be
   /// used only shows once the cluster is built.
   std::map<std::string, Problem> places;
+  std::vector<Setting> settings;  // all that it rests on, in the order of the table of keys
+  std::vector<Assumed> assumed;   // what of it no source gives, most important first
 };
 
 /// Where presets lie, and what the command line overrides.
