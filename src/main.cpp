@@ -23,6 +23,7 @@ struct Arguments {
   CommonOptions common;
   RunOptions run;
   std::vector<fs::path> files;
+  fs::path shown;
   TopologyOptions topology;
   std::string list;
   CollectiveOptions collective;
@@ -75,6 +76,12 @@ void describe(CLI::App& app, Arguments& arguments) {
   check.add_option("FILE", arguments.files, "Scenario files")->required();
   add_common(check, common);
   add_overrides(check, common);
+
+  CLI::App& show = *app.add_subcommand(
+      "show", "A scenario as it is understood: every key, its value and where it comes from");
+  show.add_option("FILE", arguments.shown, "A scenario file")->required();
+  add_common(show, common);
+  add_overrides(show, common);
 
   CLI::App& list = *app.add_subcommand("list", "What is known");
   list.add_option("WHAT", arguments.list,
@@ -158,6 +165,9 @@ int dispatch(const CLI::App& app, const Arguments& arguments) {
   }
   if (command == "check") {
     return check_files(arguments.files, arguments.common);
+  }
+  if (command == "show") {
+    return show(arguments.shown, arguments.common);
   }
   if (command == "list") {
     return list_presets(arguments.list, arguments.common);

@@ -126,8 +126,8 @@ std::string why_assumed(std::string_view key, const std::string& sources,
   return marked ? about : "";
 }
 
-std::vector<Assumed> find_assumed(const Values& topology, const Values& gpu,
-                                  const Scenario& scenario) {
+std::vector<Assumed> find_assumed(const Values& values, const Scenario& scenario) {
+  const Values gpu = values.below("gpu.");
   const ClusterSpec& cluster = scenario.cluster;
   const TopologySpec& spec = cluster.topology;
   const TrainingSpec& training = scenario.workload.training;
@@ -157,7 +157,7 @@ std::vector<Assumed> find_assumed(const Values& topology, const Values& gpu,
                {"multiprocessors"},
                {"memory.capacity"}},
               found);
-  add_assumed(topology, topology_keys(), "cluster.",
+  add_assumed(values, topology_keys(), "cluster.",
               {{"node.scale_up.bandwidth", scale_up},
                {"node.scale_up.efficiency", scale_up},
                {"node.scale_up.latency", scale_up},
@@ -174,7 +174,7 @@ std::vector<Assumed> find_assumed(const Values& topology, const Values& gpu,
                {"collective.fill", several && spec.nccl_tuning},
                {"node.power", run}},
               found);
-  if (!topology.has("price")) {  // else the user's
+  if (!values.has("price")) {  // else the user's
     add_assumed(gpu, gpu_keys(), "cluster.gpu.", {{"price", run}}, found);
   }
   return found;

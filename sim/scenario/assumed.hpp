@@ -10,9 +10,8 @@ namespace danlu {
 
 /// The figures that `scenario` uses and that are a default, or that a preset has without a source
 /// or with one that says so ("assumed", "A100 value carried over"). What the user wrote is none.
-/// `topology` and `gpu` are the values of both files with the user's over them.
-std::vector<Assumed> find_assumed(const Values& topology, const Values& gpu,
-                                  const Scenario& scenario);
+/// `cluster` are the values of a topology and its GPU with the user's over them.
+std::vector<Assumed> find_assumed(const Values& cluster, const Scenario& scenario);
 
 /// Why the figure at `key` is assumed, from the `sources` of its file (each "key<TAB>source" on a
 /// line); "" if it has a source.

@@ -127,20 +127,6 @@ std::vector<KeyRow> node_and_fabric_keys() {
   return rows;
 }
 
-std::vector<KeyRow> make_topology_keys() {
-  std::vector<KeyRow> rows{
-      text("name", "required", "Name for people"),
-      text("gpu", "required", "GPU preset (danlu list gpus) or a path to a GPU file"),
-  };
-  for (KeyRow& row : node_and_fabric_keys()) {
-    rows.push_back(std::move(row));
-  }
-  rows.push_back({.path = "sources",
-                  .type = KeyType::Sources,
-                  .text = "Where each figure comes from: key path to source"});
-  return rows;
-}
-
 std::vector<KeyRow> make_gpu_keys() {
   std::vector<KeyRow> rows{text("name", "required", "Name for people")};
   for (const char* precision : {"fp32", "tf32", "fp16", "bf16", "fp8", "fp4"}) {
@@ -172,6 +158,40 @@ std::vector<KeyRow> make_gpu_keys() {
   return rows;
 }
 
+/// The figures of a GPU as keys of a section, each instead of the preset's.
+std::vector<KeyRow> gpu_section_keys() {
+  std::vector<KeyRow> rows;
+  for (KeyRow& row : make_gpu_keys()) {
+    if (row.path != "name" && row.path != "sources") {
+      row.path.insert(0, "gpu.");
+      row.fallback.clear();
+      row.text += " (instead of the preset's)";
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
+std::vector<KeyRow> make_topology_keys() {
+  std::vector<KeyRow> rows{
+      text("name", "required", "Name for people"),
+      text("gpu.preset", "required",
+           "GPU preset (danlu list gpus) or a path to a GPU file, as `gpu: NAME`; other keys of "
+           "`gpu` "
+           "override its figures"),
+  };
+  for (KeyRow& row : gpu_section_keys()) {
+    rows.push_back(std::move(row));
+  }
+  for (KeyRow& row : node_and_fabric_keys()) {
+    rows.push_back(std::move(row));
+  }
+  rows.push_back({.path = "sources",
+                  .type = KeyType::Sources,
+                  .text = "Where each figure comes from: key path to source"});
+  return rows;
+}
+
 void add_model_keys(std::vector<KeyRow>& rows) {
   const std::vector<KeyRow> model{
       text("model.preset", "",
@@ -184,12 +204,19 @@ void add_model_keys(std::vector<KeyRow>& rows) {
       count("model.ffn", 1, 1e7, "", "Width of the MLP; 4 x hidden if left out"),
       count("model.vocab", 1, 1e7, "",
             "Vocabulary, as padded for training; required without a preset"),
-      count("model.positions", 0, 1e9, "",
-            "Rows of a learned position table; 0 for rotary or ALiBi"),
-      flag("model.gated_mlp", "", "Three MLP matrices (SwiGLU, GeGLU) instead of two"),
-      flag("model.tied_embeddings", "", "Input and output embedding are one table"),
-      flag("model.biases", "", "Products have biases"),
-      choice("model.norm", "layernorm|rmsnorm", "", "Kind of normalisation"),
+      count(
+          "model.positions", 0, 1e9, "",
+          "Rows of a learned position table; 0 for rotary or ALiBi, as in an own model that leaves "
+          "it out"),
+      flag(
+          "model.gated_mlp", "",
+          "Three MLP matrices (SwiGLU, GeGLU) instead of two; false in an own model that leaves it "
+          "out: the report says what an own model is taken for"),
+      flag("model.tied_embeddings", "",
+           "Input and output embedding are one table; true in an own model that leaves it out"),
+      flag("model.biases", "", "Products have biases; true in an own model that leaves it out"),
+      choice("model.norm", "layernorm|rmsnorm", "",
+             "Kind of normalisation; layernorm in an own model that leaves it out"),
   };
   rows.insert(rows.end(), model.begin(), model.end());
 }
@@ -346,7 +373,13 @@ std::vector<KeyRow> make_scenario_keys() {
   rows.push_back(text("cluster.topology", "required",
                       "A topology of danlu list topologies, or a path to a topology file"));
   rows.push_back(count("cluster.gpus", 1, kMost, "required", "GPUs in use"));
-  rows.push_back(text("cluster.gpu", "", "GPU preset or file instead of the topology's own"));
+  rows.push_back(
+      text("cluster.gpu.preset", "",
+           "GPU preset or file instead of the topology's own; `gpu: NAME` says the same"));
+  for (KeyRow& row : gpu_section_keys()) {
+    row.path.insert(0, "cluster.");
+    rows.push_back(std::move(row));
+  }
   rows.push_back(quantity("cluster.price", Dimension::Price, 0.001, 1000, "",
                           "Price of a GPU instead of the GPU file's"));
   rows.push_back({.path = "cluster.mixed",

@@ -71,6 +71,9 @@ const KeyRow* find_numbers(std::span<const KeyRow> keys, std::string_view path);
 /// A limit of the row as a user would write it: "100 MB/s", "1000000".
 std::string limit_text(const KeyRow& row, double number);
 
+/// A number of the row (Count, Number, Quantity) so that reading it gives the same number again.
+std::string exact_text(const KeyRow& row, double number);
+
 /// A JSON Schema (draft 07) that accepts what the reader accepts, as far as a schema can say it.
 std::string json_schema(std::span<const KeyRow> keys, std::string_view title);
 /// A Markdown page with a table of all keys.

@@ -343,6 +343,13 @@ Values find_gpu(const std::string& name, const Problem& asked, const fs::path& b
                      gpu_keys());
 }
 
+void add_gpu(Values& topology, const fs::path& beside, const LoadOptions& options) {
+  Values gpu = topology.below("gpu.");
+  gpu.lay_over(find_gpu(topology.at("gpu.preset").text, topology.problem("gpu.preset", ""), beside,
+                        options));
+  topology.set_below("gpu.", gpu);
+}
+
 Values find_topology(const std::string& name, const Problem& asked, const fs::path& beside,
                      const LoadOptions& options) {
   return read_preset(find_file(name, "topology", asked, beside, options.topologies),
@@ -377,13 +384,18 @@ GpuSpec load_gpu(const std::string& name, const LoadOptions& options) {
   return make_gpu(find_gpu(name, {{name, 0, 0}, "", "", ""}, "", options));
 }
 
-ClusterSpec make_cluster(const Values& values, const fs::path& beside, const LoadOptions& options) {
+ClusterSpec make_cluster(Values values, const fs::path& beside, const LoadOptions& options) {
   std::vector<Problem> problems;
-  ClusterSpec spec{.topology = make_topology(values, problems)};
+  add_gpu(values, beside, options);
+  check_factors(values, topology_keys(), problems);
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }
-  spec.gpu = make_gpu(find_gpu(values.at("gpu").text, values.problem("gpu", ""), beside, options));
+  ClusterSpec spec{.topology = make_topology(values, problems),
+                   .gpu = make_gpu(values.below("gpu."))};
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
   spec.gpus = spec.topology.gpus_per_node;
   return spec;
 }

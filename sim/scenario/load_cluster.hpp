@@ -28,8 +28,12 @@ GpuSpec make_gpu(const Values& values);
 Values find_topology(const std::string& name, const Problem& asked,
                      const std::filesystem::path& beside, const LoadOptions& options);
 
+/// Lays what stands in the `gpu` section of a topology over the GPU file that it names. Throws
+/// InputError.
+void add_gpu(Values& topology, const std::filesystem::path& beside, const LoadOptions& options);
+
 /// The topology that `values` describe, with its GPU. Throws InputError.
-ClusterSpec make_cluster(const Values& values, const std::filesystem::path& beside,
+ClusterSpec make_cluster(Values values, const std::filesystem::path& beside,
                          const LoadOptions& options);
 
 /// Puts the node of the NCCL file that `own` names at `node.xml` into `values`.

@@ -25,13 +25,7 @@ constexpr std::array<std::string_view, 3> kRates{"mtbf", "observed", "per_1000_n
 
 /// The section's values over those of its preset. A cause that has a rate of its own loses that of
 /// the preset.
-Values over_preset(const Values& own, const FaultsContext& context) {
-  if (!own.has("preset")) {
-    return own;
-  }
-  const fs::path file = find_file(own.at("preset").text, "faults", own.problem("preset", ""),
-                                  context.beside, context.options.topologies / "faults");
-  Values values = read_preset(file, faults_keys());
+Values over_preset(const Values& own, Values values) {
   for (const std::string& cause : own.names("causes")) {
     const auto path = [&](std::string_view key) { return fmt::format("causes.{}.{}", cause, key); };
     if (std::any_of(kRates.begin(), kRates.end(), [&](auto key) { return own.has(path(key)); })) {
@@ -111,7 +105,7 @@ class PlanReader {
     read_restart(spec);
     read_recovery(spec);
     read_semantics(spec.semantics);
-    if (spec.causes.empty()) {
+    if (spec.causes.empty() && !own_.is_wrong("causes")) {
       add("causes", "nothing fails: there are no causes",
           "name a preset (danlu list faults) or causes: {NAME: {mtbf: 1000 h}}");
     }
@@ -419,10 +413,20 @@ class PlanReader {
 
 }  // namespace
 
-FaultsPlan make_faults_plan(const Values& scenario, const FaultsContext& context,
+Values add_faults_preset(Values& own, const fs::path& beside, const LoadOptions& options) {
+  if (!own.has("preset")) {
+    return own;
+  }
+  const Values preset =
+      read_preset(find_file(own.at("preset").text, "faults", own.problem("preset", ""), beside,
+                            options.topologies / "faults"),
+                  faults_keys());
+  own.forget_repeats(preset);
+  return over_preset(own, preset);
+}
+
+FaultsPlan make_faults_plan(const Values& own, Values values, const FaultsContext& context,
                             std::vector<Problem>& problems, std::vector<std::string>& notes) {
-  const Values own = scenario.below("faults.");
-  Values values = over_preset(own, context);
   std::vector<std::string> assumptions = assumptions_of(values, own);
   FaultsPlan plan = PlanReader(own, std::move(values), context, problems, notes).read();
   plan.assumptions = std::move(assumptions);

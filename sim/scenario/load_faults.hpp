@@ -21,9 +21,15 @@ struct FaultsContext {
   const LoadOptions& options;
 };
 
-/// The plan that the section of `scenario` describes over its preset, laid on the cluster. What is
-/// wrong goes to `problems`, what the user should know all the same to `notes`.
-FaultsPlan make_faults_plan(const Values& scenario, const FaultsContext& context,
+/// The values of a `faults` section over those of its preset; what `own` only repeats of it is
+/// forgotten there. Throws InputError.
+Values add_faults_preset(Values& own, const std::filesystem::path& beside,
+                         const LoadOptions& options);
+
+/// The plan of a `faults` section, laid on the cluster. `own` is what the scenario itself says,
+/// `values` the same over its preset. What is wrong goes to `problems`, what the user should know
+/// all the same to `notes`.
+FaultsPlan make_faults_plan(const Values& own, Values values, const FaultsContext& context,
                             std::vector<Problem>& problems, std::vector<std::string>& notes);
 
 /// The causes of the section: how often each component fails, and what that does. `values` are

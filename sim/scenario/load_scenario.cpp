@@ -11,7 +11,8 @@
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_degraded.hpp"
 #include "sim/scenario/load_faults.hpp"
-#include "sim/scenario/plain_settings.hpp"
+#include "sim/scenario/resolve.hpp"
+#include "sim/scenario/settings.hpp"
 #include "sim/scenario/unused_keys.hpp"
 #include "sim/scenario/values.hpp"
 
@@ -22,6 +23,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kDeepestExtends = 16;
 constexpr std::size_t kLongestPath = 120;  // in a message
+constexpr const char* kOwnModel = "custom";
 
 void throw_if_any(std::vector<Problem>& problems) {
   if (!problems.empty()) {
@@ -84,75 +86,62 @@ Values read_chain(const std::string& yaml, const fs::path& file, std::vector<fs:
   return values;
 }
 
-/// Reads typed values with the table's defaults.
+/// From values to specs. A part whose values are missing or wrong is left out, so that its problems
+/// do not hide those of the others.
 class Builder {
  public:
-  Builder(Values values, fs::path beside, const LoadOptions& options, std::vector<Problem> problems)
-      : values_(std::move(values)),
+  Builder(ResolvedValues values, fs::path beside, const LoadOptions& options,
+          std::vector<Problem> problems)
+      : own_(std::move(values.own)),
+        values_(std::move(values.all)),
         beside_(std::move(beside)),
         options_(options),
         problems_(std::move(problems)) {}
 
   Scenario build() {
-    check_required(values_, scenario_keys(), problems_);
     check_model_keys();
-    throw_if_any(problems_);
+    check_required(values_, scenario_keys(), problems_);
     Scenario scenario;
-    collect([&] { build_model(scenario.workload.model); });
-    collect([&] { build_cluster_spec(scenario.cluster, scenario.notes); });
-    scenario.cluster.gpus = count("cluster.gpus");
-    build_mixed(scenario.cluster);
-    build_degraded(scenario.cluster);
-    build_parallelism(scenario.workload.parallelism, scenario.cluster.gpus);
-    build_training(scenario.workload.training);
-    if (scenario.workload.training.recompute == Recompute::Selective &&
-        values_.misses("training.attention")) {
+    Workload& w = scenario.workload;
+    collect([&] { build_model(w.model); });
+    const bool has_cluster = read_cluster(scenario);
+    build_parallelism(w.parallelism);
+    build_training(w.training);
+    if (w.training.recompute == Recompute::Selective && !own_.has("training.attention")) {
       scenario.notes.emplace_back(
           "selective recomputation repeats unfused attention, so without training.attention "
           "attention is unfused");
     }
-    scenario.workload.communication = {
-        wish("communication.tensor"), wish("communication.data"),
-        Seconds{Getter(values_, scenario_keys()).number("communication.timeout")}};
-    for (const std::string& path : values_.paths()) {
+    w.communication = {wish("communication.tensor"), wish("communication.data"),
+                       Seconds{Getter(values_, scenario_keys()).number("communication.timeout")}};
+    for (const std::string& path : own_.paths()) {
       if (path.starts_with("communication.")) {
-        scenario.places.emplace(path, values_.problem(path, ""));
+        scenario.places.emplace(path, own_.problem(path, ""));
       }
     }
-    scenario.workload.collectives = static_cast<CollectiveMode>(choice("collectives"));
+    w.collectives = static_cast<CollectiveMode>(choice("collectives"));
     note_unplayable(scenario);
-    scenario.workload.fold = static_cast<FoldMode>(choice("fold"));
-    read_step_faults(values_, scenario.workload, scenario.cluster, problems_);
-    find_unused_keys(values_, values_, scenario_keys(), scenario_key_uses(), "",
+    w.fold = static_cast<FoldMode>(choice("fold"));
+    read_step_faults(values_, w, scenario.cluster, problems_);
+    find_unused_keys(own_, values_, scenario_keys(), scenario_key_uses(), "",
                      {problems_, scenario.notes});
-    throw_if_any(problems_);
-    if (std::string found = cluster_problem(scenario.cluster); !found.empty()) {
-      problems_.push_back(values_.problem("cluster.gpus", std::move(found)));
+    check_relations(scenario);
+    if (has_cluster && problems_.empty()) {
+      check_damage(scenario.cluster);
     }
-    std::vector<WorkloadProblem> broken =
-        problems(scenario.workload, scenario.cluster.gpus, scenario.cluster.gpu);
-    for (const NodeKind& kind : scenario.cluster.others) {
-      if (std::optional<WorkloadProblem> found = precision_problem(scenario.workload, kind.gpu)) {
-        found->keys = {"training.precision", "cluster.mixed"};
-        broken.push_back(std::move(*found));
-      }
-    }
-    for (WorkloadProblem& found : broken) {
-      problems_.push_back(
-          values_.relation_problem(found.keys, std::move(found.message), std::move(found.hint)));
-    }
-    throw_if_any(problems_);
-    check_damage(scenario.cluster);
-    if (values_.has_below("faults.")) {
+    if (has_cluster && values_.has_below("faults.") && !values_.is_wrong("faults.preset") &&
+        !values_.is_wrong("model")) {
       collect([&] {
         scenario.faults =
-            make_faults_plan(values_, {scenario.workload, scenario.cluster, beside_, options_},
-                             problems_, scenario.notes);
+            make_faults_plan(own_.below("faults."), values_.below("faults."),
+                             {w, scenario.cluster, beside_, options_}, problems_, scenario.notes);
       });
     }
     throw_if_any(problems_);
-    scenario.settings = settings_of(values_, topology_, gpu_, scenario);
-    scenario.assumed = find_assumed(topology_, gpu_, scenario);
+    scenario.name = values_.at("name").text;
+    note_own_model(scenario);
+    scenario.settings = settings_of(values_, options_);
+    scenario.assumed = find_assumed(values_.below("cluster."), scenario);
     return scenario;
   }
 
@@ -171,19 +160,59 @@ class Builder {
     }
   }
 
+  /// A model of one's own needs these; a problem for each that is missing.
   void check_model_keys() {
-    const char* const hint = "or name a preset, for example preset: gpt3-175b";
     if (!values_.misses("model.preset") || problems_.size() > kMostProblems) {
       return;
     }
-    if (!values_.has_below("model.")) {
-      add("model", "missing key 'model'", "for example model: gpt3-175b");
+    if (!own_.has_below("model.") && !own_.has_section("model")) {
+      miss("model", "for example model: gpt3-175b");
       return;
     }
     for (const char* key : {"model.layers", "model.hidden", "model.heads", "model.vocab"}) {
       if (values_.misses(key)) {
-        add(key, fmt::format("missing key '{}'", key), hint);
+        miss(key, "or name a preset, for example preset: gpt3-175b");
       }
+    }
+  }
+  void miss(const std::string& path, std::string hint) {
+    add(path, fmt::format("missing key '{}'", path), std::move(hint));
+    values_.set_wrong(path);
+  }
+
+  /// Relations between values that are there.
+  void check_relations(const Scenario& scenario) {
+    const ClusterSpec& cluster = scenario.cluster;
+    std::vector<WorkloadProblem> broken = problems(scenario.workload, cluster.gpus, cluster.gpu);
+    for (const NodeKind& kind : cluster.others) {
+      if (std::optional<WorkloadProblem> found = precision_problem(scenario.workload, kind.gpu)) {
+        found->keys = {"training.precision", "cluster.mixed"};
+        broken.push_back(std::move(*found));
+      }
+    }
+    for (WorkloadProblem& found : broken) {
+      const bool rests_on_wrong =
+          std::any_of(found.keys.begin(), found.keys.end(),
+                      [&](const std::string& key) { return values_.is_wrong(key); });
+      if (!rests_on_wrong) {
+        problems_.push_back(
+            own_.relation_problem(found.keys, std::move(found.message), std::move(found.hint)));
+      }
+    }
+  }
+
+  /// What an own model is taken for, in words: whoever has a Llama in mind sees a GPT at once.
+  static void note_own_model(Scenario& scenario) {
+    const ModelSpec& m = scenario.workload.model;
+    if (m.name == kOwnModel) {
+      scenario.notes.push_back(fmt::format(
+          "own model: {} MLP matrices of width {} (gated_mlp: {}), {} (norm), {} embeddings, {}, "
+          "{} "
+          "key-value heads, {}",
+          m.mlp_matrices(), m.ffn, m.gated_mlp, m.norm == Norm::LayerNorm ? "layernorm" : "rmsnorm",
+          m.tied_embeddings ? "tied" : "untied", m.biases ? "biases" : "no biases", m.kv_heads,
+          m.positions > 0 ? fmt::format("{} learned positions", m.positions)
+                          : "no table of positions"));
     }
   }
 
@@ -192,9 +221,10 @@ class Builder {
     check(found != nullptr, fmt::format("the table has no key '{}'", path));
     return *found;
   }
+  /// A required count that is missing is 1: its absence is a problem already.
   int count(std::string_view path) const {
     return values_.has(path) ? static_cast<int>(values_.at(path).number)
-                             : static_cast<int>(parse_number(row(path).fallback).value_or(0));
+                             : static_cast<int>(parse_number(row(path).fallback).value_or(1));
   }
   bool flag(std::string_view path) const {
     return values_.has(path) ? values_.at(path).number != 0 : row(path).fallback == "true";
@@ -231,91 +261,54 @@ class Builder {
     }
     return wish;
   }
-  void override_count(std::string_view path, int& value) const {
-    if (values_.has(path)) {
-      value = count(path);
-    }
-  }
-  void override_flag(std::string_view path, bool& value) const {
-    if (values_.has(path)) {
-      value = flag(path);
-    }
-  }
-
-  void start_from_preset(ModelSpec& model) {
-    const std::string& name = values_.at("model.preset").text;
-    std::vector<std::string_view> names;
-    for (const ModelPreset& preset : model_presets()) {
-      names.push_back(preset.name);
-      if (preset.name == name) {
-        model = to_model_spec(preset);
-        return;
-      }
-    }
-    const std::string_view near = nearest(name, names);
-    throw InputError(values_.problem("model.preset", fmt::format("unknown model '{}'", shown(name)),
-                                     near.empty() ? fmt::format("known: {}", join(names, ", "))
-                                                  : fmt::format("did you mean '{}'?", near)));
-  }
-
   void build_model(ModelSpec& model) {
-    const bool preset = values_.has("model.preset");
-    if (preset) {
-      start_from_preset(model);
-    } else {
-      model.name = "custom";
+    model.name = values_.has("model.preset") ? values_.at("model.preset").text : kOwnModel;
+    for (const auto& [path, member] :
+         std::initializer_list<std::pair<const char*, int*>>{{"model.layers", &model.layers},
+                                                             {"model.hidden", &model.hidden},
+                                                             {"model.heads", &model.heads},
+                                                             {"model.kv_heads", &model.kv_heads},
+                                                             {"model.head_dim", &model.head_dim},
+                                                             {"model.ffn", &model.ffn},
+                                                             {"model.vocab", &model.vocab}}) {
+      *member = std::max(1, count(path));
     }
-    override_count("model.layers", model.layers);
-    override_count("model.hidden", model.hidden);
-    override_count("model.heads", model.heads);
-    override_count("model.vocab", model.vocab);
-    override_count("model.positions", model.positions);
-    override_flag("model.gated_mlp", model.gated_mlp);
-    override_flag("model.tied_embeddings", model.tied_embeddings);
-    override_flag("model.biases", model.biases);
-    if (values_.has("model.norm")) {
-      model.norm = static_cast<Norm>(choice("model.norm"));
-    }
-    const bool new_width = values_.has("model.hidden") || values_.has("model.heads");
-    if (!preset || values_.has("model.heads")) {
-      model.kv_heads = model.heads;
-    }
-    if (!preset || values_.has("model.hidden")) {
-      model.ffn = 4 * model.hidden;
-    }
-    if (!preset || new_width) {
-      model.head_dim = model.hidden / model.heads;
-      if (model.hidden % model.heads != 0 && !values_.has("model.head_dim")) {
-        add("model.heads",
-            fmt::format("heads ({}) must divide hidden ({})", model.heads, model.hidden),
-            "or give head_dim");
-      }
-    }
-    override_count("model.kv_heads", model.kv_heads);
-    override_count("model.head_dim", model.head_dim);
-    override_count("model.ffn", model.ffn);
+    model.positions = count("model.positions");
+    model.gated_mlp = flag("model.gated_mlp");
+    model.tied_embeddings = flag("model.tied_embeddings");
+    model.biases = flag("model.biases");
+    model.norm = static_cast<Norm>(choice("model.norm"));
   }
 
-  void build_cluster_spec(ClusterSpec& cluster, std::vector<std::string>& notes) {
-    Values topology = find_topology(values_.at("cluster.topology").text,
-                                    values_.problem("cluster.topology", ""), beside_, options_);
-    const Values own = values_.below("cluster.");
-    const bool own_gpu = own.has("gpu");
-    if (own.has("node.xml")) {
-      add_node_of_xml(topology, own, beside_);
+  /// Whether there is a cluster to lay anything on.
+  bool read_cluster(Scenario& scenario) {
+    const std::size_t before = problems_.size();
+    ClusterSpec& cluster = scenario.cluster;
+    cluster.gpus = count("cluster.gpus");
+    if (!values_.has("cluster.topology") || values_.is_wrong("cluster.topology")) {
+      values_.set_wrong("cluster.gpu");  // so that nothing is said of the GPU's precisions
+      return false;
     }
-    topology.overlay(own);
-    find_unused_keys(own, topology, topology_keys(), cluster_key_uses(), "cluster.",
-                     {problems_, notes});
-    cluster.topology = make_topology(topology, problems_);
-    gpu_ = find_gpu(topology.at("gpu").text,
-                    own_gpu ? values_.problem("cluster.gpu", "") : topology.problem("gpu", ""),
-                    beside_, options_);
-    cluster.gpu = make_gpu(gpu_);
-    topology_ = topology;
+    const Values own = own_.below("cluster.");
+    const Values all = values_.below("cluster.");
+    find_unused_keys(own, all, topology_keys(), cluster_key_uses(), "cluster.",
+                     {problems_, scenario.notes});
+    collect([&] {
+      cluster.topology = make_topology(all, problems_);
+      cluster.gpu = make_gpu(all.below("gpu."));
+    });
     if (own.has("price")) {
       cluster.gpu.dollars_per_hour = own.at("price").number;
     }
+    if (problems_.size() > before || values_.is_wrong("cluster.gpus")) {
+      return false;
+    }
+    build_mixed(cluster);
+    build_degraded(cluster);
+    if (std::string found = cluster_problem(cluster); !found.empty()) {
+      problems_.push_back(own_.problem("cluster.gpus", std::move(found)));
+    }
+    return problems_.size() == before;
   }
 
   /// Nodes of other kinds: each range names a topology.
@@ -453,21 +446,10 @@ class Builder {
     return found;
   }
 
-  void build_parallelism(ParallelismSpec& p, int gpus) {
+  void build_parallelism(ParallelismSpec& p) {
     p.tensor = count("parallelism.tensor");
     p.pipeline = count("parallelism.pipeline");
     p.data = count("parallelism.data");
-    if (!values_.has("parallelism.data")) {
-      const int rest = p.tensor * p.pipeline;
-      p.data = std::max(1, gpus / rest);
-      if (gpus % rest != 0) {
-        const std::vector<std::string> keys{"parallelism", "parallelism.tensor",
-                                            "parallelism.pipeline", "cluster.gpus"};
-        problems_.push_back(values_.relation_problem(
-            keys, fmt::format("tensor ({}) x pipeline ({}) must divide gpus ({})", p.tensor,
-                              p.pipeline, gpus)));
-      }
-    }
     const auto optional_count = [&](std::string_view path) {
       return values_.has(path) ? std::optional(count(path)) : std::nullopt;
     };
@@ -488,11 +470,7 @@ class Builder {
     t.sequence_length = count("training.sequence_length");
     t.precision = static_cast<Precision>(choice("training.precision"));
     t.recompute = static_cast<Recompute>(choice("training.recompute"));
-    t.attention =
-        t.recompute == Recompute::Selective ? AttentionKind::Unfused : AttentionKind::Flash;
-    if (values_.has("training.attention")) {
-      t.attention = static_cast<AttentionKind>(choice("training.attention"));
-    }
+    t.attention = static_cast<AttentionKind>(choice("training.attention"));
     t.dropout = flag("training.dropout");
     t.causal_flops = choice("training.model_flops") == 1;
     t.gradient_bytes = choice("training.gradients") == 0 ? 4 : 2;
@@ -503,8 +481,8 @@ class Builder {
     }
   }
 
+  Values own_;
   Values values_;
-  Values topology_, gpu_;  // with what values_ has of them
   fs::path beside_;
   const LoadOptions& options_;
   std::vector<Problem> problems_;
@@ -525,11 +503,12 @@ Scenario load_scenario_text(const std::string& yaml, const fs::path& file,
   for (const std::string& override_text : options.overrides) {
     apply_override(override_text, scenario_keys(), values, problems);
   }
-  const std::string name = values.has("name") ? values.at("name").text : file.stem().string();
-  Scenario scenario =
-      Builder(std::move(values), file.parent_path(), options, std::move(problems)).build();
-  scenario.name = name;
-  return scenario;
+  if (!values.has("name")) {
+    values.set("name", {.text = file.stem().string(), .origin = "derived: the file's name"});
+  }
+  const fs::path beside = file.parent_path();
+  ResolvedValues resolved = resolve(std::move(values), beside, options, problems);
+  return Builder(std::move(resolved), beside, options, std::move(problems)).build();
 }
 
 Scenario load_scenario(const fs::path& file, const LoadOptions& options) {

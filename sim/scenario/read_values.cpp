@@ -372,11 +372,26 @@ class Reader {
           "remove the quotes");
       return;
     }
-    if (std::optional<Complaint> wrong = read_scalar(row, value)) {
+    if (const std::optional<double> factor = factor_of(row, value.text)) {
+      value.factor = *factor;
+      values_.set(row.path, std::move(value));
+    } else if (std::optional<Complaint> wrong = read_scalar(row, value)) {
       add(row, mark, std::move(wrong->message), std::move(wrong->hint));
     } else {
       values_.set(row.path, std::move(value));
     }
+  }
+
+  /// The factor of "2x", which multiplies what lies below the value: a preset's, an extended
+  /// file's, or the default. Lists and the like have none.
+  std::optional<double> factor_of(const KeyRow& row, std::string_view text) const {
+    const bool fits =
+        row.type == KeyType::Count || row.type == KeyType::Number || row.type == KeyType::Quantity;
+    if (!fits || !text.ends_with('x') || find_key(keys_, row.path) == nullptr) {
+      return std::nullopt;
+    }
+    const std::optional<double> factor = parse_number(text.substr(0, text.size() - 1));
+    return factor && *factor > 0 ? factor : std::nullopt;
   }
 
   void read_links(const YAML::Node& node, const KeyRow& row, Value value) {
@@ -484,8 +499,9 @@ void apply_override(const std::string& override_text, std::span<const KeyRow> ke
     return;
   }
   const std::size_t before = problems.size();
-  const Values own = read_values(override_text.substr(equals + 1), file, keys, path, problems);
+  Values own = read_values(override_text.substr(equals + 1), file, keys, path, problems);
   if (problems.size() == before) {
+    own.scale(values);
     values.erase_tree(path);
     values.overlay(own);
   }

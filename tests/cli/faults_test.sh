@@ -152,10 +152,13 @@ call check "$work/a.yaml" --set 'faults.events=[{time: 50 h, cause: host}]' --se
   --set faults.checkpoint.memory='{interval: 10 min, copies: 1}' --set faults.causes.fire.nodes=2
 idle="it has no rate (mtbf, observed, per_1000_node_days) and no event"
 lost='no checkpoint in memory survives the loss of a node'
+model='own model: 2 MLP matrices of width 16384 (gated_mlp: false), layernorm (norm), tied '
+model+='embeddings, biases, 32 key-value heads, no table of positions'
 expect 'check has the notes too' "$work/a.yaml: ok, custom on 32 GPUs
 note: an event at 50 h, after the end of the run at 48 h
 note: 'faults.causes.fire' never strikes: $idle
-note: with 'faults.checkpoint.memory.copies' 1 $lost" "$out"
+note: with 'faults.checkpoint.memory.copies' 1 $lost
+note: $model" "$out"
 printf 'time,cause\n1 h,host\n130 h,host\n140 h,host\n' >"$work/trace.csv"
 call check --json "$work/a.yaml" --set faults.trace="$work/trace.csv"
 expect_has 'a trace may be longer than the run' \

@@ -28,7 +28,9 @@ const std::vector<Reference>& references() {
       {"scenario", scenario_keys(), "Scenario files",
        "A scenario says what is trained, on which cluster, and how the work is split. Each key is "
        "one line of YAML; a key written `training.micro_batch` here is `micro_batch` below "
-       "`training` in the file. A key that the tables lack is an error."},
+       "`training` in the file. A key that the tables lack is an error. Counts, numbers and "
+       "quantities may be factors of what a preset, an extended file or the default says: `2x`. "
+       "`danlu show FILE` prints every key with its value and where it comes from."},
       {"topology", topology_keys(), "Topology files",
        "A topology describes one node and the network between nodes. Bandwidths are nominal, per "
        "direction; efficiencies say what share of them is reached. The files in `topologies/` are "
