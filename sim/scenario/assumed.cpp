@@ -71,6 +71,13 @@ std::string part_about(std::string_view key, std::string_view source,
   return about;
 }
 
+/// Whether a value of no preset says what would hold without it, as what `danlu show` prints does.
+bool repeats_default(const KeyRow& row, const Value& value) {
+  Value fallback{.text = row.fallback};
+  return value.origin.empty() && !row.fallback.empty() && row.fallback != "required" &&
+         !read_scalar(row, fallback) && fallback.number == value.number;
+}
+
 /// A key that matters, and when.
 struct Use {
   std::string_view key;
@@ -87,15 +94,15 @@ void add_assumed(const Values& values, std::span<const KeyRow> keys, std::string
       continue;
     }
     const std::string name = fmt::format("{}{}", section, use.key);
-    if (!values.has(use.key)) {
+    const bool of_preset = values.has(use.key) && !sources.empty() &&
+                           values.at(use.key).position.file == values.at("sources").position.file;
+    if (!values.has(use.key) || (!of_preset && repeats_default(*row, values.at(use.key)))) {
       if (!row->fallback.empty() && row->fallback != "required") {
         found.push_back({name, row->fallback, "default: nothing gives it"});
       }
       continue;
     }
     const Value& value = values.at(use.key);
-    const bool of_preset =
-        !sources.empty() && value.position.file == values.at("sources").position.file;
     if (std::string why = of_preset ? why_assumed(use.key, sources, keys) : ""; !why.empty()) {
       found.push_back({name, value.text, std::move(why)});
     }
