@@ -16,16 +16,11 @@ constexpr std::size_t kMostTasks = 100'000;
 constexpr std::size_t kMostTasksOfChange = 400'000;
 constexpr int kMostGpus = 20'000;
 
-bool is_cheap(const Simulation& simulation) {
-  const Report& report = simulation.report;
-  return report.simulation.tasks_played <= kMostTasks && report.gpus <= kMostGpus;
-}
-
 /// How long a step takes with each change; none where that cannot be said.
 std::vector<std::optional<Seconds>> play(const std::vector<Change>& changes,
                                          const Simulation& simulation,
                                          const CommonOptions& common) {
-  if (!is_cheap(simulation)) {
+  if (simulation.report.gpus > kMostGpus) {
     return std::vector<std::optional<Seconds>>(changes.size());
   }
   std::vector<Scenario> scenarios;
@@ -46,7 +41,7 @@ std::vector<std::optional<Seconds>> play(const std::vector<Change>& changes,
 std::optional<Saving> best_saving(const Simulation& simulation, const CommonOptions& common) {
   constexpr double kWorthSaying = 0.005;  // of the step
   const Report& report = simulation.report;
-  if (!is_cheap(simulation)) {
+  if (report.simulation.tasks_played > kMostTasks) {
     return std::nullopt;
   }
   const std::vector<Change> changes = speed_changes(report, simulation.scenario.cluster);
@@ -63,7 +58,7 @@ std::optional<Saving> best_saving(const Simulation& simulation, const CommonOpti
 }
 
 std::vector<std::string> memory_hints(const Simulation& simulation, const CommonOptions& common) {
-  constexpr std::size_t kTried = 16;
+  constexpr std::size_t kTried = 12;
   constexpr std::size_t kShown = 4;
   const ClusterSpec& cluster = simulation.scenario.cluster;
   std::vector<Change> changes = memory_changes(simulation.report.workload, cluster);

@@ -263,7 +263,7 @@ std::vector<Seconds> play_steps(std::span<const Scenario> scenarios, const Commo
 
 std::vector<std::optional<Seconds>> try_steps(std::span<const Scenario> scenarios,
                                               std::size_t most_tasks, const CommonOptions& common) {
-  constexpr unsigned kPatience = 10;  // seconds
+  constexpr unsigned kPatience = 5;  // seconds
   const auto processors = static_cast<int>(std::thread::hardware_concurrency());
   std::vector<std::optional<Seconds>> steps;
   for (const ChildResult& child : run_in_children(scenarios.size(), processors, [&](std::size_t i) {

@@ -85,14 +85,19 @@ bool can_run(const Workload& workload, const ClusterSpec& cluster) {
   return problems(workload, cluster.gpus, cluster.gpu).empty();
 }
 
-/// Every regrouping by powers of two.
-std::vector<Change> regroupings(const Workload& w) {
+/// Every regrouping by powers of two; fewer tensor ranks only where a group is larger than a node.
+std::vector<Change> regroupings(const Workload& w, int gpus_per_node) {
+  const ParallelismSpec& p = w.parallelism;
+  const int gpus = p.tensor * p.pipeline * p.data;
+  int least = p.tensor;
+  while (least > gpus_per_node && least % 2 == 0) {
+    least /= 2;
+  }
   std::vector<Change> all;
-  for (int tensor = 1; tensor <= w.parallelism.data; tensor *= 2) {
-    for (int pipeline = 1; tensor * pipeline <= w.parallelism.data; pipeline *= 2) {
-      if (w.parallelism.data % (tensor * pipeline) == 0) {
-        all.push_back(
-            regrouped(keep(w), w.parallelism.tensor * tensor, w.parallelism.pipeline * pipeline));
+  for (int tensor = least; tensor <= gpus; tensor *= 2) {
+    for (int pipeline = p.pipeline; tensor * pipeline <= gpus; pipeline *= 2) {
+      if (gpus % (tensor * pipeline) == 0) {
+        all.push_back(regrouped(keep(w), tensor, pipeline));
       }
     }
   }
@@ -113,8 +118,8 @@ std::vector<Change> also(const std::vector<Change>& changes, const Applies& appl
 }
 
 /// Every combination of the settings that save memory.
-std::vector<Change> combinations(const Workload& w) {
-  std::vector<Change> all = regroupings(w);
+std::vector<Change> combinations(const Workload& w, int gpus_per_node) {
+  std::vector<Change> all = regroupings(w, gpus_per_node);
   all = also(
       all, [](const Workload& x) { return x.parallelism.zero == 0 && x.parallelism.data > 1; },
       zero_1);
@@ -245,15 +250,14 @@ std::vector<Change> speed_changes(const Report& report, const ClusterSpec& clust
 
 std::vector<Change> memory_changes(const Workload& workload, const ClusterSpec& cluster) {
   std::vector<Change> fitting;
-  for (Change& change : combinations(workload)) {
+  for (Change& change : combinations(workload, cluster.topology.gpus_per_node)) {
     if (!change.settings.empty() && can_run(change.workload, cluster) &&
         measure_memory(change.workload, cluster).fits()) {
       fitting.push_back(std::move(change));
     }
   }
   const auto inside = [&](const Change& change) {
-    return change.workload.parallelism.tensor <=
-           std::max(cluster.topology.gpus_per_node, workload.parallelism.tensor);
+    return change.workload.parallelism.tensor <= cluster.topology.gpus_per_node;
   };
   if (std::any_of(fitting.begin(), fitting.end(), inside)) {
     std::erase_if(fitting, [&](const Change& change) { return !inside(change); });

@@ -1,7 +1,6 @@
 // Runs side by side: what differs between their scenarios, their figures, and where the difference
 // lies.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <functional>
@@ -44,7 +43,9 @@ void add_legend(std::span<const Report> reports, Page& page) {
     const Report& report = reports[i];
     page.line("  [{}] {}: {} on {} x {}, {}", i + 1, report.scenario, report.model,
               thousands(report.gpus), report.gpu, report.cluster);
-    page.line("      {}", fmt::join(plan_lines(report.workload), "; "));
+    const std::string overlap = overlap_line(report.workload);
+    page.line("      {}{}{}", layout_line(report.workload), overlap.empty() ? "" : "; ", overlap);
+    page.line("      {}; {}", precision_line(report.workload), batch_line(report.workload));
     if (!report.assumptions.empty()) {
       page.line("      assumed: {}", assumed_text(report));
     }

@@ -143,12 +143,12 @@ void add_checkpoint(const FaultsReport& faults, Page& page) {
   const CheckpointTier& tier = study.campaign.tiers.back();
   page.line("");
   page.line("  Checkpoints: {} in a run; {} in {} ({}), training stands still for {}",
-            thousands(study.campaign.checkpoints.back()), to_text(file.size), to_text(file.write),
+            count_text(study.campaign.checkpoints.back()), to_text(file.size), to_text(file.write),
             file.write_limit, to_text(tier.blocking));
   for (std::size_t i = 0; i + 1 < study.campaign.tiers.size(); ++i) {
     const CheckpointTier& faster = study.campaign.tiers[i];
     page.line("    and in {}: {} in a run, every {}, standing still for {}", faster.name,
-              thousands(study.campaign.checkpoints[i]),
+              count_text(study.campaign.checkpoints[i]),
               long_time(interval_of(faster, study.job.step, study.plan.spec.semantics.whole_steps)),
               to_text(faster.blocking));
   }

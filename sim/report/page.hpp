@@ -57,6 +57,11 @@ inline std::string figure(double number) {
   }
   return std::abs(rounded) >= 1 ? fmt::format("{:#.4g}", rounded) : fmt::format("{:#.3g}", number);
 }
+/// A mean number of things: whole ones where there are many.
+inline std::string count_text(double number) {
+  constexpr double kMany = 10;
+  return number >= kMany || number == std::floor(number) ? thousands(number) : figure(number);
+}
 /// One decimal; below 1 % three digits, so that nothing becomes nothing: "54.0 %", "0.025 %",
 /// "<0.001 %".
 inline std::string percent(double fraction) {

@@ -196,12 +196,12 @@ void add_links(const Report& report, Page& page) {
     return;
   }
   page.heading("Links");
-  page.line("  {:<9} {:>7} {:>11} {:>9} {:>6}  {}", "kind", "number", "carried", "average", "peak",
+  page.line("  {:<9} {:>7} {:>11} {:>9} {:>8}  {}", "kind", "number", "carried", "average", "peak",
             "of the busiest");
   for (const LinkReport& kind : report.links) {
-    page.line("  {:<9} {:>7.0f} {:>11} {:>9} {:>6}  {}, {}", link_kind_name(kind.kind), kind.links,
-              to_text(kind.bytes), percent(kind.average), fmt::format("{:.0f} %", 100 * kind.peak),
-              kind.busiest, to_text(kind.capacity));
+    page.line("  {:<9} {:>7.0f} {:>11} {:>9} {:>8}  {}, {}", link_kind_name(kind.kind), kind.links,
+              to_text(kind.bytes), percent(kind.average), percent(kind.peak), kind.busiest,
+              to_text(kind.capacity));
   }
 }
 

@@ -133,7 +133,8 @@ std::string why_assumed(std::string_view key, const std::string& sources,
   return marked ? about : "";
 }
 
-std::vector<Assumed> find_assumed(const Values& values, const Scenario& scenario) {
+std::vector<Assumed> find_assumed(const Values& values, const std::string& section,
+                                  const Scenario& scenario) {
   const Values gpu = values.below("gpu.");
   const ClusterSpec& cluster = scenario.cluster;
   const TopologySpec& spec = cluster.topology;
@@ -151,8 +152,9 @@ std::vector<Assumed> find_assumed(const Values& values, const Scenario& scenario
   const bool tree = leaves && spec.fabric != FabricKind::Torus &&
                     spec.fabric != FabricKind::Dragonfly && spec.fabric != FabricKind::Switch;
   const bool run = training.tokens.has_value();
+  const bool campaign = scenario.faults.has_value();
   std::vector<Assumed> found;
-  add_assumed(gpu, gpu_keys(), "cluster.gpu.",
+  add_assumed(gpu, gpu_keys(), section + "gpu.",
               {{peak},
                {"gemm.efficiency"},
                {"gemm.half_k"},
@@ -164,7 +166,7 @@ std::vector<Assumed> find_assumed(const Values& values, const Scenario& scenario
                {"multiprocessors"},
                {"memory.capacity"}},
               found);
-  add_assumed(values, topology_keys(), "cluster.",
+  add_assumed(values, topology_keys(), section,
               {{"node.scale_up.bandwidth", scale_up},
                {"node.scale_up.efficiency", scale_up},
                {"node.scale_up.latency", scale_up},
@@ -179,10 +181,12 @@ std::vector<Assumed> find_assumed(const Values& values, const Scenario& scenario
                {"fabric.nodes_per_leaf", tree},
                {"collective.launch", several},
                {"collective.fill", several && spec.nccl_tuning},
+               {"storage.write", campaign},
+               {"storage.node_write", campaign},
                {"node.power", run}},
               found);
   if (!values.has("price")) {  // else the user's
-    add_assumed(gpu, gpu_keys(), "cluster.gpu.", {{"price", run}}, found);
+    add_assumed(gpu, gpu_keys(), section + "gpu.", {{"price", run}}, found);
   }
   return found;
 }

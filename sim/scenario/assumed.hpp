@@ -10,8 +10,10 @@ namespace danlu {
 
 /// The figures that `scenario` uses and that are a default, or that a preset has without a source
 /// or with one that says so ("assumed", "A100 value carried over"). What the user wrote is none.
-/// `cluster` are the values of a topology and its GPU with the user's over them.
-std::vector<Assumed> find_assumed(const Values& cluster, const Scenario& scenario);
+/// `cluster` are the values of a topology and its GPU with the user's over them, which stand below
+/// `section` ("cluster.").
+std::vector<Assumed> find_assumed(const Values& cluster, const std::string& section,
+                                  const Scenario& scenario);
 
 /// Why the figure at `key` is assumed, from the `sources` of its file (each "key<TAB>source" on a
 /// line); "" if it has a source.

@@ -141,7 +141,11 @@ class Builder {
     scenario.name = values_.at("name").text;
     note_own_model(scenario);
     scenario.settings = settings_of(values_, options_);
-    scenario.assumed = find_assumed(values_.below("cluster."), scenario);
+    scenario.assumed = find_assumed(values_.below("cluster."), "cluster.", scenario);
+    for (const auto& [section, topology] : mixed_) {
+      const std::vector<Assumed> more = find_assumed(topology, section, scenario);
+      scenario.assumed.insert(scenario.assumed.end(), more.begin(), more.end());
+    }
     return scenario;
   }
 
@@ -324,8 +328,10 @@ class Builder {
     const std::string& name = values_.at(path).text;
     const auto [kind, is_new] = kinds.try_emplace(name, cluster.kinds());
     if (is_new) {
-      const ClusterSpec other = make_cluster(
-          find_topology(name, values_.problem(path, ""), beside_, options_), beside_, options_);
+      Values topology = find_topology(name, values_.problem(path, ""), beside_, options_);
+      const ClusterSpec other = make_cluster(topology, beside_, options_);
+      add_gpu(topology, beside_, options_);
+      mixed_.emplace_back(fmt::format("{}.", path), std::move(topology));
       if (std::string found = structure_problem(cluster.topology, other.topology); !found.empty()) {
         add(path, std::move(found),
             "mixed nodes may differ in GPU, rates and latencies, not in structure");
@@ -483,6 +489,7 @@ class Builder {
 
   Values own_;
   Values values_;
+  std::vector<std::pair<std::string, Values>> mixed_;  // other kinds of nodes, by section
   fs::path beside_;
   const LoadOptions& options_;
   std::vector<Problem> problems_;

@@ -24,7 +24,8 @@ Scenario llama_70b(const std::string& parallelism) {
 
 // A28: NVLink ends at the node, and tensor groups across it took 77 and 255 s, not 59.5.
 TEST(MemoryChanges, KeepTensorGroupsInANode) {
-  for (const char* plan : {"{tensor: 8}", "{tensor: 4}", "{tensor: 8, pipeline: 2}", "{}"}) {
+  for (const char* plan :
+       {"{tensor: 8}", "{tensor: 4}", "{tensor: 8, pipeline: 2}", "{}", "{tensor: 16}"}) {
     const Scenario scenario = llama_70b(plan);
     ASSERT_FALSE(measure_memory(scenario.workload, scenario.cluster).fits());
     const std::vector<Change> changes = memory_changes(scenario.workload, scenario.cluster);

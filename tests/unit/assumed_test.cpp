@@ -76,6 +76,15 @@ TEST(Assumed, OnlyWhatTheResultUses) {
                        hop));
 }
 
+// Nodes of another kind rest on assumptions of their own.
+TEST(Assumed, OfMixedNodes) {
+  const Scenario mixed = shipped("mixed-a100-h100.yaml");
+  const std::vector<std::string> keys = keys_of(mixed);
+  EXPECT_TRUE(std::any_of(keys.begin(), keys.end(), [](const std::string& key) {
+    return key.starts_with("cluster.mixed.") && key.find(".gpu.") != std::string::npos;
+  }));
+}
+
 TEST(Assumed, WhatTheUserWroteIsNone) {
   EXPECT_FALSE(assumes(
       shipped("llama3-8b-h100.yaml", {"cluster.topology=gaudi3", "cluster.gpu.kernel_launch=3 us"}),
