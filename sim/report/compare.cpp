@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -19,6 +20,9 @@ Difference difference(const Report& base, const Report& other) {
 
 namespace {
 
+constexpr std::array kDimensions{Dimension::Size,        Dimension::Bandwidth, Dimension::Duration,
+                                 Dimension::ComputeRate, Dimension::Power,     Dimension::Price};
+
 /// The preset that a key belongs to: a section whose figures it brings along.
 std::string_view preset_of(std::string_view key) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kPresets{
@@ -32,6 +36,23 @@ std::string_view preset_of(std::string_view key) {
     }
   }
   return "";
+}
+
+/// Whether two texts say one thing: "400 Gbps" and "50 GB/s", "1e3" and "1000".
+bool same_value(std::string_view a, std::string_view b) {
+  constexpr double kRounding = 1e-12;
+  const auto near = [](double x, double y) { return std::abs(x - y) <= kRounding * std::abs(x); };
+  if (a == b) {
+    return true;
+  }
+  if (const auto x = parse_number(a), y = parse_number(b); x && y) {
+    return near(*x, *y);
+  }
+  return std::any_of(kDimensions.begin(), kDimensions.end(), [&](Dimension dimension) {
+    const auto x = parse_quantity(a, dimension);
+    const auto y = parse_quantity(b, dimension);
+    return x && y && near(x->value, y->value);
+  });
 }
 
 using Settings = std::map<std::string_view, const ReportSetting*>;
@@ -58,7 +79,7 @@ std::vector<DifferentSetting> different_settings(std::span<const Report> reports
   }
   const auto differs = [&](std::string_view key) {
     return std::any_of(all.begin(), all.end(), [&](const Settings& settings) {
-      return text_in(settings, key) != text_in(all.front(), key);
+      return !same_value(text_in(settings, key), text_in(all.front(), key));
     });
   };
   /// Whether no report has it from the user.

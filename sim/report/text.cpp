@@ -32,6 +32,12 @@ std::string cost_text(const std::optional<double>& dollars) {
   return dollars ? fmt::format(", {} USD", figure(*dollars)) : "";
 }
 
+/// As the sections below have it, in days where it is days.
+std::string run_length(Seconds time) {
+  constexpr double kDay = 86400;
+  return time.value >= kDay ? days_text(time) : long_time(time);
+}
+
 /// Whether it fits, what limits the step, and the figures that people ask for first.
 void add_verdict(const Report& report, Page& page) {
   constexpr double kDay = 86400;
@@ -42,12 +48,12 @@ void add_verdict(const Report& report, Page& page) {
   page.line("  step {}, MFU {}, {} tokens/s per GPU", to_text(step.time), percent(step.mfu),
             figure(step.tokens_per_second / report.gpus));
   if (report.run) {
-    page.line("  whole run {}{}", long_time(Seconds{report.run->days * kDay}),
+    page.line("  whole run {}{}", run_length(Seconds{report.run->days * kDay}),
               cost_text(report.run->cost_usd));
   }
   if (report.faults) {
     const Campaign& campaign = report.faults->study.campaign;
-    page.line("  with faults {}{}, ETTR {}, goodput {}", long_time(Seconds{campaign.wall.mean}),
+    page.line("  with faults {}{}, ETTR {}, goodput {}", run_length(Seconds{campaign.wall.mean}),
               cost_text(report.faults->cost_usd), percent(campaign.ettr.mean),
               percent(report.faults->goodput));
   }

@@ -137,11 +137,13 @@ TEST(Compare, ShowsTheKeysThatDiffer) {
   };
   const std::vector<Report> reports{with({{"cluster.topology", "dgx-a100", true},
                                           {"cluster.node.gpus", "8", false},
+                                          {"cluster.node.nics.bandwidth", "400 Gbps", true},
                                           {"cluster.fabric.oversubscription", "1", false},
                                           {"parallelism.overlap.data", "false", false},
                                           {"training.micro_batch", "1", true}}),
                                     with({{"cluster.topology", "dgx-h100", true},
                                           {"cluster.node.gpus", "4", false},
+                                          {"cluster.node.nics.bandwidth", "50 GB/s", true},
                                           {"cluster.fabric.oversubscription", "2", true},
                                           {"parallelism.overlap.data", "true", true},
                                           {"training.micro_batch", "1", true},
