@@ -28,6 +28,24 @@ std::string wish_text(std::string_view groups, const CollectiveWish& wish) {
   return text.empty() ? "" : fmt::format("; {} collectives by{}", groups, text);
 }
 
+/// ", layers by stage: 7, 2 x 8, 9"; "" where all stages hold as many.
+std::string stages_text(const Workload& workload) {
+  std::vector<std::pair<int, int>> runs;  // layers, stages that follow one another
+  for (int stage = 0; stage < workload.parallelism.pipeline; ++stage) {
+    const int layers = workload.stage_layers(stage);
+    if (runs.empty() || runs.back().first != layers) {
+      runs.emplace_back(layers, 0);
+    }
+    ++runs.back().second;
+  }
+  std::string text;
+  for (const auto& [layers, stages] : runs) {
+    text += fmt::format("{}{}{}", text.empty() ? "" : ", ",
+                        stages > 1 ? fmt::format("{} x ", stages) : "", layers);
+  }
+  return runs.size() < 2 ? "" : fmt::format(", layers by stage: {}", text);
+}
+
 }  // namespace
 
 std::string counted(double number, std::string_view noun, std::string_view plural) {
@@ -45,12 +63,7 @@ std::string layout_line(const Workload& workload) {
     line += fmt::format("; {}", name_in(kSchedules, t.schedule));
     line += t.chunks > 1 ? fmt::format(" in {} chunks", t.chunks) : "";
   }
-  if (p.first_stage_layers) {
-    line += fmt::format(", {} in the first stage", counted(*p.first_stage_layers, "layer"));
-  }
-  if (p.last_stage_layers) {
-    line += fmt::format(", {} in the last stage", counted(*p.last_stage_layers, "layer"));
-  }
+  line += stages_text(workload);
   line += p.pipeline > 1 && p.scatter_gather ? ", scatter-gather" : "";
   line += wish_text("tensor", workload.communication.tensor);
   line += wish_text("data", workload.communication.data);

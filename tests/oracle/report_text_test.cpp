@@ -88,6 +88,7 @@ TEST(Verdict, ComesFirstAndAlone) {
 TEST(Plans, ThatDifferNeverReadAlike) {
   Workload base;
   base.parallelism = {.tensor = 4, .pipeline = 4, .data = 4};
+  base.model.layers = 24;
   base.training.global_batch = 64;
   base.training.sequence_length = 2048;
   const std::vector<std::function<void(Workload&)>> changes{
@@ -127,6 +128,16 @@ TEST(Plans, ThatDifferNeverReadAlike) {
     changes[i](changed);
     EXPECT_TRUE(seen.insert(plan_lines(changed)).second) << "change " << i;
   }
+}
+
+// 24 layers on 4 stages, 3 of them on the first: 7 on each of the other three.
+TEST(Plans, NameUnevenStages) {
+  Workload w;
+  w.model.layers = 24;
+  w.parallelism.pipeline = 4;
+  EXPECT_EQ(layout_line(w), "tensor 1 x pipeline 4 x data 1; 1f1b");
+  w.parallelism.first_stage_layers = 3;
+  EXPECT_EQ(layout_line(w), "tensor 1 x pipeline 4 x data 1; 1f1b, layers by stage: 3, 3 x 7");
 }
 
 TEST(Compare, ShowsTheKeysThatDiffer) {
