@@ -119,22 +119,6 @@ std::vector<Seconds> play_shrunk(const Scenario& scenario, Seconds healthy, cons
   return steps;
 }
 
-/// What a GPU of the cluster costs an hour, the mean of all kinds; 0 where that of one is not
-/// known.
-double price_of_gpu(const ClusterSpec& cluster) {
-  const std::vector<int> gpus = cluster.gpus_by_kind();
-  double all = 0;
-  for (int kind = 0; kind < cluster.kinds(); ++kind) {
-    const double price = cluster.gpu_of(kind).dollars_per_hour;
-    const int count = gpus[static_cast<std::size_t>(kind)];
-    if (price <= 0 && count > 0) {
-      return 0;
-    }
-    all += price * count;
-  }
-  return all / cluster.gpus;
-}
-
 /// The ending of a file's name, in small letters.
 std::string kind_of(const fs::path& file) {
   std::string ending = file.extension().string();
@@ -182,7 +166,7 @@ FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
         "shorter checkpoint intervals, or more spares; faults.days plays a part of the run");
   }
   return measure_faults(std::move(played), to_nanoseconds({mfu}).value,
-                        price_of_gpu(scenario.cluster));
+                        dollars_per_gpu_hour(scenario.cluster).value_or(0));
 }
 
 std::vector<std::string> campaign_notes(const FaultsReport& faults) {

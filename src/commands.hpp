@@ -16,6 +16,8 @@ struct RunOptions {
   std::optional<std::filesystem::path> trace;
   std::optional<std::filesystem::path> timeline;  // of the campaign
   bool crosscheck = false;
+  bool brief = false;  // the verdict alone
+  bool advice = true;  // play what may be better
 };
 int run(const RunOptions& options, const CommonOptions& common);
 int crosscheck(const std::filesystem::path& file, const CommonOptions& common);

@@ -62,6 +62,10 @@ void describe(CLI::App& app, Arguments& arguments) {
       ->type_name("FILE");
   run.add_flag("--crosscheck", arguments.run.crosscheck,
                "Play closed forms, steady flows and every step, and say how far they are apart");
+  run.add_flag("--brief", arguments.run.brief,
+               "Print the verdict alone: does it fit, what limits the step, time and MFU");
+  run.add_flag("!--no-advice", arguments.run.advice,
+               "Do not play changes of the plan to see what they would save");
   run.add_flag("--simgrid-log", common.simgrid_log, "Let SimGrid log how bandwidth is shared");
   add_common(run, common);
   add_overrides(run, common);

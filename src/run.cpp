@@ -8,6 +8,7 @@
 #include "sim/base/files_read.hpp"
 #include "sim/report/writers.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "src/advice.hpp"
 #include "src/campaign.hpp"
 #include "src/commands.hpp"
 #include "src/output_file.hpp"
@@ -19,16 +20,15 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Says by how much a plan misses and what would fit.
-void explain_memory(const Simulation& simulation) {
-  const Report& report = simulation.report;
+void explain_memory(const Report& report) {
   const Bytes missing = report.memory.use.peak() - report.memory.capacity;
   complain(fmt::format(
       "error: {}: the plan does not fit in memory: a GPU of stage {} needs {}, {} more than "
       "the {} of {}\n",
       report.scenario, report.memory.use.stage, to_text(report.memory.use.peak()), to_text(missing),
       to_text(report.memory.capacity), report.gpu));
-  for (const std::string& advice : memory_advice(report.workload, simulation.scenario.cluster)) {
-    complain(fmt::format("hint: {}\n", advice));
+  for (const std::string& hint : report.memory_hints) {
+    complain(fmt::format("hint: {}\n", hint));
   }
 }
 
@@ -140,21 +140,30 @@ int run(const RunOptions& options, const CommonOptions& common) {
   if (options.crosscheck) {
     return crosscheck(options.files.front(), common);
   }
-  const std::vector<Simulation> simulations = simulate_files(options.files, common);
+  std::vector<Simulation> simulations = simulate_files(options.files, common);
+  for (Simulation& simulation : simulations) {
+    if (!simulation.report.memory.fits()) {
+      simulation.report.memory_hints = memory_hints(simulation, common);
+    } else if (options.advice) {
+      simulation.report.saving = best_saving(simulation, common);
+    }
+  }
   const std::string unwritten = write_outputs(simulations.front(), options);
   int exit_code = kExitDone;
   std::string text;
   for (const Simulation& simulation : simulations) {
     const Report& report = simulation.report;
     text += text.empty() ? "" : common.json ? ",\n" : "\n";
-    text += common.json ? json_report(report) : text_report(report, wants_colour());
+    text += common.json     ? json_report(report)
+            : options.brief ? brief_report(report, wants_colour())
+                            : text_report(report, wants_colour());
   }
   const bool several = common.json && simulations.size() > 1;
   common.json ? print(several ? fmt::format("[\n{}]\n", text) : text) : print_page(text);
   for (const Simulation& simulation : simulations) {
     const Report& report = simulation.report;
     if (!report.memory.fits()) {
-      explain_memory(simulation);
+      explain_memory(report);
       exit_code = kExitCannotRun;
     }
   }
@@ -168,12 +177,13 @@ int compare(const std::vector<std::filesystem::path>& files, const CommonOptions
   }
   std::vector<Report> reports;
   int exit_code = kExitDone;
-  for (const Simulation& simulation : simulate_files(files, common)) {
-    reports.push_back(simulation.report);
+  for (Simulation& simulation : simulate_files(files, common)) {
     if (!simulation.report.memory.fits()) {
-      explain_memory(simulation);
+      simulation.report.memory_hints = memory_hints(simulation, common);
+      explain_memory(simulation.report);
       exit_code = kExitCannotRun;
     }
+    reports.push_back(std::move(simulation.report));
   }
   common.json ? print(json_comparison(reports))
               : print_page(text_comparison(reports, wants_colour()));

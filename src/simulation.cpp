@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -69,12 +70,9 @@ void check_child(const ChildResult& child) {
   check(child.succeeded, child.output);
 }
 
-/// Plays the graph here, or in a child when this process has more to play.
-Timeline play(const TaskGraph& graph, bool alone, const CommonOptions& common) {
+/// Plays the graph in a child, so that this process can play more.
+Timeline play(const TaskGraph& graph, const CommonOptions& common) {
   const EngineOptions options{.simgrid_log = common.simgrid_log};
-  if (alone) {
-    return simulate(graph, options);
-  }
   const ChildResult child =
       run_in_children(1, 1, [&](std::size_t) { return pack(simulate(graph, options)); }).front();
   check_child(child);
@@ -181,7 +179,7 @@ DrawsReport play_draws(const Scenario& scenario, const Cluster& cluster, StepPla
   return draws;
 }
 
-Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions& common) {
+Simulation simulate_scenario(Scenario scenario, const CommonOptions& common) {
   const auto begin = std::chrono::steady_clock::now();
   const Cluster cluster = build_cluster(scenario.cluster);
   spdlog::info("{}: {} nodes, {} links", scenario.name, cluster.nodes(),
@@ -195,7 +193,7 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
                plan.fold.units.size(), plan.fold.patterns.size(), plan.fold.links.size(),
                plan.graph.tasks.size());
   const int draws = scenario.cluster.degraded.draws;
-  simulation.timeline = play(plan.graph, alone && draws == 1, common);
+  simulation.timeline = play(plan.graph, common);
   // Every task has finished.
   throw_if_hung(what_hung(scenario, cluster, plan, simulation.timeline));
   log_tasks(plan, simulation.timeline);
@@ -203,6 +201,15 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
   if (draws > 1) {
     simulation.report.draws =
         play_draws(scenario, cluster, simulation.plan, simulation.timeline.end, common);
+    simulation.report.run = measure_run(simulation.report, scenario.cluster);
+  }
+  for (const Setting& setting : scenario.settings) {
+    const bool from_user =
+        setting.source == Setting::Source::File || setting.source == Setting::Source::CommandLine;
+    simulation.report.settings.push_back({setting.key, setting.text, from_user});
+  }
+  for (const Assumed& assumed : scenario.assumed) {
+    simulation.report.assumptions.push_back({assumed.key, assumed.text, assumed.reason});
   }
   simulation.scenario = std::move(scenario);
   if (simulation.scenario.faults) {
@@ -257,6 +264,25 @@ std::vector<Seconds> play_steps(std::span<const Scenario> scenarios, const Commo
   });
 }
 
+std::vector<std::optional<Seconds>> try_steps(std::span<const Scenario> scenarios,
+                                              std::size_t most_tasks, const CommonOptions& common) {
+  constexpr unsigned kPatience = 5;  // seconds
+  const auto processors = static_cast<int>(std::thread::hardware_concurrency());
+  std::vector<std::optional<Seconds>> steps;
+  for (const ChildResult& child : run_in_children(scenarios.size(), processors, [&](std::size_t i) {
+         alarm(kPatience);
+         const Cluster cluster = build_cluster(scenarios[i].cluster);
+         const StepPlan plan = plan_step(scenarios[i].workload, cluster);
+         return plan.graph.tasks.size() > most_tasks
+                    ? std::string()
+                    : end_of_step(scenarios[i], cluster, plan, common);
+       })) {
+    const std::optional<double> step = child.succeeded ? parse_number(child.output) : std::nullopt;
+    steps.push_back(step ? std::optional(Seconds{*step}) : std::nullopt);
+  }
+  return steps;
+}
+
 Simulation simulate_in_child(const std::filesystem::path& file, const CommonOptions& common) {
   spdlog::info("reading {}", file.string());
   Scenario scenario = load_scenario(file, {topologies_folder(), common.overrides});
@@ -264,7 +290,7 @@ Simulation simulate_in_child(const std::filesystem::path& file, const CommonOpti
   const int gpus = scenario.cluster.gpus;
   const FoldMode fold = scenario.workload.fold;
   try {
-    return simulate_scenario(std::move(scenario), false, common);
+    return simulate_scenario(std::move(scenario), common);
   } catch (const std::bad_alloc&) {
     throw out_of_memory(name, gpus, fold);
   }
@@ -284,9 +310,8 @@ std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> fi
     const std::string name = scenario.name;
     const int gpus = scenario.cluster.gpus;
     const FoldMode fold = scenario.workload.fold;
-    const bool alone = files.size() == 1 && !scenario.faults;
     try {
-      simulations.push_back(simulate_scenario(std::move(scenario), alone, common));
+      simulations.push_back(simulate_scenario(std::move(scenario), common));
     } catch (const std::bad_alloc&) {
       throw out_of_memory(name, gpus, fold);
     }

@@ -8,6 +8,7 @@
 
 #include "sim/base/csv.hpp"
 #include "sim/campaign/restart.hpp"
+#include "sim/report/trace_time.hpp"
 
 namespace danlu {
 namespace {
@@ -104,7 +105,7 @@ class TraceWriter {
   }
 
   void add_event(const CampaignEvent& event) {
-    constexpr double kMicro = 1e6;
+    const TraceTime time(event.begin, event.end);
     const std::string part = part_of(event, faults_);
     const std::string_view kind = kind_name(event);
     std::string arguments =
@@ -115,13 +116,12 @@ class TraceWriter {
     if (event.component >= 0) {
       arguments += fmt::format(R"(,"component":{})", event.component);
     }
-    const std::string place =
-        is_instant(event) ? R"("ph":"i","s":"p","tid":0)"
-                          : fmt::format(R"("ph":"X","dur":{:.3f},"tid":{})",
-                                        (event.end - event.begin).value * kMicro, lane(event));
-    add(fmt::format(R"({{"name":{},"cat":"{}","pid":0,"ts":{:.3f},{},"args":{{{}}}}})",
+    const std::string place = is_instant(event) ? R"("ph":"i","s":"p","tid":0)"
+                                                : fmt::format(R"("ph":"X","dur":{},"tid":{})",
+                                                              time.duration, lane(event));
+    add(fmt::format(R"({{"name":{},"cat":"{}","pid":0,"ts":{},{},"args":{{{}}}}})",
                     quoted(part.empty() ? std::string(kind) : fmt::format("{}: {}", kind, part)),
-                    kind, event.begin.value * kMicro, place, arguments));
+                    kind, time.begin, place, arguments));
   }
 
   static std::string quoted(const std::string& text) {

@@ -109,6 +109,10 @@ Json checkpoint_json(const CampaignStudy& study) {
 
 }  // namespace
 
+Json campaign_difference_json(const CampaignDifference& difference) {
+  return {{"wall_s", difference.wall.value}, {"time_s", parts_json(difference.parts, true)}};
+}
+
 Json faults_json(const FaultsReport& faults) {
   const CampaignStudy& study = faults.study;
   const Campaign& campaign = study.campaign;

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "sim/base/text.hpp"
+#include "sim/scenario/assumed.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_degraded.hpp"
@@ -166,6 +167,11 @@ class Builder {
     note_own_model(scenario);
     note_padding(scenario);
     scenario.settings = settings_of(values_, options_);
+    scenario.assumed = find_assumed(values_.below("cluster."), "cluster.", scenario);
+    for (const auto& [section, topology] : mixed_) {
+      const std::vector<Assumed> more = find_assumed(topology, section, scenario);
+      scenario.assumed.insert(scenario.assumed.end(), more.begin(), more.end());
+    }
     return scenario;
   }
 
@@ -420,6 +426,8 @@ class Builder {
       if (own_.has("cluster.price")) {
         other.gpu.dollars_per_hour = own_.at("cluster.price").number;
       }
+      add_gpu(values, beside_, options_);
+      mixed_.emplace_back(fmt::format("{}.", path), std::move(values));
       if (std::string found = structure_problem(cluster.topology, other.topology); !found.empty()) {
         add(path, std::move(found),
             "mixed nodes may differ in GPU, rates and latencies, not in structure");
@@ -478,6 +486,7 @@ class Builder {
 
   Values own_;
   Values values_;
+  std::vector<std::pair<std::string, Values>> mixed_;  // other kinds of nodes, by section
   fs::path beside_;
   const LoadOptions& options_;
   std::vector<Problem> problems_;

@@ -25,6 +25,13 @@ struct Setting {
   std::string where;  // file:line, the preset, the option, or what it follows from
 };
 
+/// A figure that the result rests on and that no source gives.
+struct Assumed {
+  std::string key;     // "cluster.gpu.kernel_launch"
+  std::string text;    // as written
+  std::string reason;  // what stands in for a source
+};
+
 /// Everything the user asked for.
 struct Scenario {
   std::string name;
@@ -36,6 +43,7 @@ struct Scenario {
   /// used only shows once the cluster is built.
   std::map<std::string, Problem> places;
   std::vector<Setting> settings;  // all that it rests on, in the order of the table of keys
+  std::vector<Assumed> assumed;   // what of it no source gives, most important first
 };
 
 /// Where presets lie, and what the command line overrides.

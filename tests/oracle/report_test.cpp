@@ -220,22 +220,24 @@ TEST(Trace, SlicesOfOneThreadDoNotOverlap) {
   std::ostringstream out;
   write_trace(plan, timeline, out);
   const auto trace = nlohmann::json::parse(out.str());
-  std::map<std::pair<int, int>, double> ends;
+  std::map<std::pair<int, int>, long long> ends;  // in nanoseconds
+  const auto nanoseconds = [](double microseconds) { return std::llround(microseconds * 1000); };
   double last = 0;
   std::size_t slices = 0;
+  std::size_t overlapping = 0;
   for (const auto& event : trace["traceEvents"]) {
     if (event["ph"] != "X") {
       continue;
     }
     ++slices;
-    double& end = ends[{event["pid"], event["tid"]}];
-    const double start = event["ts"];
-    const double duration = event["dur"];
-    EXPECT_GE(start, end - 0.002);  // microseconds, printed to 1 ns
-    end = start + duration;
-    last = std::max(last, end);
+    long long& end = ends[{event["pid"], event["tid"]}];
+    const long long start = nanoseconds(event["ts"]);
+    overlapping += start < end ? 1 : 0;
+    end = start + nanoseconds(event["dur"]);
+    last = std::max(last, static_cast<double>(end) / 1000);
   }
   EXPECT_GT(slices, 1000U);
+  EXPECT_EQ(overlapping, 0U);
   EXPECT_NEAR(last, report.step.time.value * 1e6, 0.01);
 }
 
