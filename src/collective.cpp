@@ -202,8 +202,8 @@ void check_pairs(const Group& group, CollectiveOp op, const CollectiveWish& wish
 void announce_layout(int gpus) {
   constexpr int kQuick = 200'000;
   if (gpus > kQuick) {
-    fmt::print(stderr, "note: laying out {} GPUs takes about {:.0f} s and {:.1f} GB of memory\n",
-               gpus, gpus * 20e-6, gpus * 2.4e-6);
+    complain(fmt::format("note: laying out {} GPUs takes about {:.0f} s and {:.1f} GB of memory\n",
+                         gpus, gpus * 20e-6, gpus * 2.4e-6));
   }
 }
 
@@ -310,6 +310,7 @@ Json json_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode, const C
             {"topology", cluster.spec.topology.name},
             {"gpus", cluster.spec.gpus},
             {"collectives", kModeNames[static_cast<std::size_t>(mode)]},
+            {"notes", damage_notes(cluster)},
             {"points", Json::array()}};
   for (const Line& line : lines) {
     const Bandwidths bandwidth = bandwidths(line, op, cluster.spec.gpus);
@@ -341,6 +342,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   if (std::string problem = cluster_problem(spec); !problem.empty()) {
     refuse("--gpus", std::move(problem), "");
   }
+  degrade_cluster(spec, {topologies_folder(), common.overrides});
   announce_layout(spec.gpus);
   const Cluster cluster = build_cluster(spec);
   std::vector<int> ranks(static_cast<std::size_t>(spec.gpus));
@@ -372,9 +374,12 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   if (mode != Mode::Formula) {
     play(cluster, group, op, mode, lines);
   }
-  print(common.json
-            ? json_of(lines, op, mode, cluster).dump(2) + "\n"
-            : text_of(lines, op, mode, cluster) + (options.choices ? choices_text(lines) : ""));
+  if (common.json) {
+    print_json(json_of(lines, op, mode, cluster));
+  } else {
+    print(text_of(lines, op, mode, cluster) + (options.choices ? choices_text(lines) : "") +
+          damage_text(cluster));
+  }
   return kExitDone;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/cluster/cluster.hpp"
 #include "src/program.hpp"
 
 namespace danlu {
@@ -16,6 +17,8 @@ struct RunOptions {
   std::string trace_ranks;                        // "0-7,12"; empty: all
   std::optional<std::filesystem::path> timeline;  // of the campaign
   bool crosscheck = false;
+  bool brief = false;  // the verdict alone
+  bool advice = true;  // play what may be better
 };
 int run(const RunOptions& options, const CommonOptions& common);
 int crosscheck(const std::filesystem::path& file, const CommonOptions& common);
@@ -30,6 +33,8 @@ struct TopologyOptions {
   std::string format;      // empty: text, or json with --json
 };
 int show_topology(const TopologyOptions& options, const CommonOptions& common);
+/// What is dead and what stands in for it, a note a line below a blank one; "" if nothing is.
+std::string damage_text(const Cluster& cluster);
 struct CollectiveOptions {
   std::string topology;
   int gpus = 0;  // 0: one node

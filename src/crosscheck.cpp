@@ -131,7 +131,7 @@ int crosscheck(const std::filesystem::path& file, const CommonOptions& common) {
       }
     }
   }
-  print(common.json ? json_of(rungs).dump(2) + "\n" : text_of(rungs));
+  common.json ? print_json(json_of(rungs)) : print(text_of(rungs));
   return kExitDone;
 }
 

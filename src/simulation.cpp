@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -69,12 +70,9 @@ void check_child(const ChildResult& child) {
   check(child.succeeded, child.output);
 }
 
-/// Plays the graph here, or in a child when this process has more to play.
-Timeline play(const TaskGraph& graph, bool alone, const CommonOptions& common) {
+/// Plays the graph in a child, so that this process can play more.
+Timeline play(const TaskGraph& graph, const CommonOptions& common) {
   const EngineOptions options{.simgrid_log = common.simgrid_log};
-  if (alone) {
-    return simulate(graph, options);
-  }
   const ChildResult child =
       run_in_children(1, 1, [&](std::size_t) { return pack(simulate(graph, options)); }).front();
   check_child(child);
@@ -121,7 +119,7 @@ void check_size(const Scenario& scenario, const StepSize& size, const CommonOpti
                     way_out(scenario, size));
   }
   if (size.parts() > kQuiet) {
-    fmt::print(stderr, "note: {}\n", what);
+    complain(fmt::format("note: {}\n", what));
   }
 }
 
@@ -130,9 +128,9 @@ void announce_cluster(const Scenario& scenario) {
   constexpr int kQuick = 500'000;
   const int gpus = scenario.cluster.gpus;
   if (gpus > kQuick) {
-    fmt::print(stderr,
-               "note: {}: laying out {} GPUs takes about {:.0f} s and {:.1f} GB of memory\n",
-               scenario.name, gpus, gpus * 10e-6, gpus * 1.5e-6);
+    complain(
+        fmt::format("note: {}: laying out {} GPUs takes about {:.0f} s and {:.1f} GB of memory\n",
+                    scenario.name, gpus, gpus * 10e-6, gpus * 1.5e-6));
   }
 }
 
@@ -190,9 +188,10 @@ std::string what_hung(const Scenario& scenario, const Cluster& cluster, const St
   const std::string which =
       found->microbatch < 0 ? "" : fmt::format(", microbatch {}", found->microbatch);
   return fmt::format(
-      "{}: the step does not end: '{}' ({}{}) over {} began at {} and was given up at {}, after "
+      "{}: the step does not end: '{}' ({}{}) {} {} began at {} and was given up at {}, after "
       "communication.timeout ({})",
-      scenario.name, found->communication, found->group, which, found->part, to_text(found->began),
+      scenario.name, found->communication, found->group, which,
+      found->waits ? "waiting for ranks that hang on" : "over", found->part, to_text(found->began),
       to_text(found->at), to_text(timeout));
 }
 void throw_if_hung(const std::string& what) {
@@ -241,7 +240,7 @@ DrawsReport play_draws(const Scenario& scenario, const Cluster& cluster, StepPla
   return draws;
 }
 
-Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions& common,
+Simulation simulate_scenario(Scenario scenario, const CommonOptions& common,
                              const PlanCheck& check = {}) {
   const auto begin = std::chrono::steady_clock::now();
   announce_cluster(scenario);
@@ -263,7 +262,7 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
                plan.fold.units.size(), plan.fold.patterns.size(), plan.fold.links.size(),
                plan.graph.tasks.size());
   const int draws = scenario.cluster.degraded.draws;
-  simulation.timeline = play(plan.graph, alone && draws == 1, common);
+  simulation.timeline = play(plan.graph, common);
   // Every task has finished.
   throw_if_hung(what_hung(scenario, cluster, plan, simulation.timeline));
   log_tasks(plan, simulation.timeline);
@@ -271,12 +270,23 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
   if (draws > 1) {
     simulation.report.draws =
         play_draws(scenario, cluster, simulation.plan, simulation.timeline.end, common);
+    simulation.report.run = measure_run(simulation.report, scenario.cluster);
+  }
+  for (const Setting& setting : scenario.settings) {
+    const bool from_user =
+        setting.source == Setting::Source::File || setting.source == Setting::Source::CommandLine;
+    simulation.report.settings.push_back({setting.key, setting.text, from_user});
+  }
+  for (const Assumed& assumed : scenario.assumed) {
+    simulation.report.assumptions.push_back({assumed.key, assumed.text, assumed.reason});
   }
   simulation.scenario = std::move(scenario);
   if (simulation.scenario.faults) {
     simulation.report.faults = play_campaign(simulation.scenario, simulation.report, common);
   }
   std::vector<std::string>& notes = simulation.scenario.notes;
+  const std::vector<std::string> flaps = late_flaps(cluster, simulation.timeline.end);
+  notes.insert(notes.end(), flaps.begin(), flaps.end());
   if (simulation.report.faults) {
     const std::vector<std::string> late = campaign_notes(*simulation.report.faults);
     notes.insert(notes.end(), late.begin(), late.end());
@@ -323,6 +333,25 @@ std::vector<Seconds> play_steps(std::span<const Scenario> scenarios, const Commo
   });
 }
 
+std::vector<std::optional<Seconds>> try_steps(std::span<const Scenario> scenarios,
+                                              std::size_t most_tasks, const CommonOptions& common) {
+  constexpr unsigned kPatience = 5;  // seconds
+  const auto processors = static_cast<int>(std::thread::hardware_concurrency());
+  std::vector<std::optional<Seconds>> steps;
+  for (const ChildResult& child : run_in_children(scenarios.size(), processors, [&](std::size_t i) {
+         alarm(kPatience);
+         const Cluster cluster = build_cluster(scenarios[i].cluster);
+         const StepPlan plan = plan_step(scenarios[i].workload, cluster);
+         return plan.graph.tasks.size() > most_tasks
+                    ? std::string()
+                    : end_of_step(scenarios[i], cluster, plan, common);
+       })) {
+    const std::optional<double> step = child.succeeded ? parse_number(child.output) : std::nullopt;
+    steps.push_back(step ? std::optional(Seconds{*step}) : std::nullopt);
+  }
+  return steps;
+}
+
 Simulation simulate_in_child(const std::filesystem::path& file, const CommonOptions& common) {
   spdlog::info("reading {}", file.string());
   Scenario scenario = load_scenario(file, {topologies_folder(), common.overrides});
@@ -330,7 +359,7 @@ Simulation simulate_in_child(const std::filesystem::path& file, const CommonOpti
   const int gpus = scenario.cluster.gpus;
   const FoldMode fold = scenario.workload.fold;
   try {
-    return simulate_scenario(std::move(scenario), false, common);
+    return simulate_scenario(std::move(scenario), common);
   } catch (const std::bad_alloc&) {
     throw out_of_memory(name, gpus, fold);
   }
@@ -350,9 +379,8 @@ std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> fi
     const std::string name = scenario.name;
     const int gpus = scenario.cluster.gpus;
     const FoldMode fold = scenario.workload.fold;
-    const bool alone = files.size() == 1 && !scenario.faults;
     try {
-      simulations.push_back(simulate_scenario(std::move(scenario), alone, common, check));
+      simulations.push_back(simulate_scenario(std::move(scenario), common, check));
     } catch (const std::bad_alloc&) {
       throw out_of_memory(name, gpus, fold);
     }

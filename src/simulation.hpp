@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -33,6 +34,11 @@ std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> fi
 
 /// One scenario, played in a process of its own, so that this one can play more.
 Simulation simulate_in_child(const std::filesystem::path& file, const CommonOptions& common);
+
+/// How long a step of each scenario takes, several played at a time, each in a process of its own
+/// and for seconds at most; none where it cannot be played, does not end or has more tasks.
+std::vector<std::optional<Seconds>> try_steps(std::span<const Scenario> scenarios,
+                                              std::size_t most_tasks, const CommonOptions& common);
 
 /// How long a step of each scenario takes; every one is played in a process of its own, several at
 /// a time.

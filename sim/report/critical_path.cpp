@@ -70,8 +70,9 @@ class PathWalker {
     const CommunicationInfo& info =
         plan_.graph.communications[static_cast<std::size_t>(activity.info)];
     const std::string link = link_kind(info.slowest_pattern());
-    CriticalCommunication& sum = communications_[{std::string(activity.name), link}];
-    sum.name = activity.name;
+    const std::string name = communication_name(info.op, info.group);
+    CriticalCommunication& sum = communications_[{name, link}];
+    sum.name = name;
     sum.kind = info.kind;
     sum.link = link;
     sum.time += time;

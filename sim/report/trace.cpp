@@ -7,6 +7,7 @@
 #include <map>
 
 #include "sim/report/activity.hpp"
+#include "sim/report/trace_time.hpp"
 #include "sim/report/writers.hpp"
 
 namespace danlu {
@@ -113,8 +114,7 @@ class TraceWriter {
 
   void write_slice(std::size_t unit, const Slice& slice) {
     const Activity& activity = slice.activity;
-    const double start = activity.interval.start.value * 1e6;
-    const double duration = (activity.interval.finish - activity.interval.start).value * 1e6;
+    const TraceTime time(activity.interval.start, activity.interval.finish);
     std::string arguments;
     if (activity.microbatch >= 0) {
       arguments = fmt::format(R"("microbatch": {})", activity.microbatch);
@@ -132,11 +132,11 @@ class TraceWriter {
                                arguments.empty() ? "" : ", ", collective_name(info.op),
                                info.bytes_per_rank.value, info.group_size);
     }
-    event(fmt::format(
-        R"({{"ph": "X", "name": "{}", "cat": "{}", "pid": {}, "tid": {}, "ts": {:.3f}, )"
-        R"("dur": {:.3f}, "args": {{{}}}}})",
-        activity.name, activity.compute != nullptr ? "compute" : "communication", unit,
-        lane(unit, slice.stream, activity.interval), start, duration, arguments));
+    event(fmt::format(R"({{"ph": "X", "name": "{}", "cat": "{}", "pid": {}, "tid": {}, "ts": {}, )"
+                      R"("dur": {}, "args": {{{}}}}})",
+                      activity.name, activity.compute != nullptr ? "compute" : "communication",
+                      unit, lane(unit, slice.stream, activity.interval), time.begin, time.duration,
+                      arguments));
   }
 
   const StepPlan& plan_;

@@ -23,8 +23,18 @@ Difference difference(const Report& base, const Report& other);
 /// "all-reduce, tensor group, 8 ranks, 48 MiB: nvls Simple, was ring LL128".
 std::vector<std::string> turned_choices(const Report& base, const Report& other);
 
+/// Keys of the scenarios whose values differ, in order, with a text for each report; "-" where it
+/// has none. What only a different preset brings along is left out: the preset's name says it.
+struct DifferentSetting {
+  std::string key;
+  std::vector<std::string> texts;
+};
+std::vector<DifferentSetting> different_settings(std::span<const Report> reports);
+
 /// The report of one run. `colour` adds terminal escapes.
 std::string text_report(const Report& report, bool colour);
+/// The verdict alone, as text_report begins.
+std::string brief_report(const Report& report, bool colour);
 /// Several runs side by side, and a waterfall from the first to each other.
 std::string text_comparison(std::span<const Report> reports, bool colour);
 

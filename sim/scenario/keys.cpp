@@ -152,7 +152,8 @@ std::vector<KeyRow> make_gpu_keys() {
       quantity("price", Dimension::Price, 0.001, 1000, "", "Rental price of one GPU"),
       {.path = "sources",
        .type = KeyType::Sources,
-       .text = "Where each figure comes from: key path to source"},
+       .text =
+           "Where each figure comes from: key path to source; 'assumed: ...' where none was found"},
   };
   rows.insert(rows.end(), rest.begin(), rest.end());
   return rows;
@@ -188,7 +189,8 @@ std::vector<KeyRow> make_topology_keys() {
   }
   rows.push_back({.path = "sources",
                   .type = KeyType::Sources,
-                  .text = "Where each figure comes from: key path to source"});
+                  .text = "Where each figure comes from: key path to source; 'assumed: ...' where "
+                          "none was found"});
   return rows;
 }
 
@@ -275,6 +277,11 @@ void add_training_keys(std::vector<KeyRow>& rows) {
       choice("training.schedule.kind", "gpipe|1f1b", "1f1b", "Pipeline schedule"),
       count("training.schedule.chunks", 1, 1024, "1",
             "Virtual stages per stage; more than 1 interleaves"),
+      quantity(
+          "training.memory_reserve", Dimension::Size, 0, 1e12, "4 GiB",
+          "Memory of a GPU that a plan should leave to CUDA's context, NCCL's buffers (1.6 GB "
+          "with one communicator, about 6 GB with three: github.com/NVIDIA/nccl/issues/864; "
+          "0.5 to 0.7 GB each: issue 964) and fragmentation; a plan that leaves less is tight"),
       number("training.tokens", 1, 1e18, "", "Tokens of the whole run, for days, cost and energy"),
   };
   rows.insert(rows.end(), training.begin(), training.end());

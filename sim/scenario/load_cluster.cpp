@@ -11,6 +11,7 @@
 #include "sim/base/text.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/scenario/getter.hpp"
+#include "sim/scenario/load_degraded.hpp"
 #include "sim/scenario/nccl_topology.hpp"
 
 namespace danlu {
@@ -461,8 +462,10 @@ ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
   std::vector<Problem> problems;
   std::vector<Problem> same;
   for (const std::string& override_text : options.overrides) {
-    apply_override(override_text, topology_keys(), values, problems);
-    apply_override(override_text, topology_keys(), said, same);
+    if (!is_of_damage(override_text)) {
+      apply_override(override_text, topology_keys(), values, problems);
+      apply_override(override_text, topology_keys(), said, same);
+    }
   }
   if (!problems.empty()) {
     throw InputError(std::move(problems));

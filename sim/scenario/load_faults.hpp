@@ -21,10 +21,35 @@ struct FaultsContext {
   const LoadOptions& options;
 };
 
+/// The section while it is read.
+struct FaultsSection {
+  const Values& own;     // what the scenario says
+  const Values& values;  // the same over its preset
+  const FaultsContext& context;
+  int nodes = 1;
+  std::vector<Problem>& problems;
+  std::vector<std::string>& notes;
+
+  bool has(std::string_view path) const { return values.has(path); }
+  /// What stands there, or what holds if nothing does.
+  std::string text(std::string_view path) const;
+};
+
+/// Of all that says how long a checkpoint takes, what was written last counts; the rest leaves
+/// `values`. `storage` is what the scenario itself says of cluster.storage.
+void settle_checkpoints(const Values& storage, const Values& own, Values& values,
+                        std::vector<Problem>& problems, std::vector<std::string>& notes);
+/// `checkpoint`, after settle_checkpoints: the file, and the tiers it goes to.
+void read_checkpoints(const FaultsSection& section, FaultsPlan& plan);
+
+/// Settings that nothing uses, where that depends on more than one other key.
+void find_idle_settings(const FaultsSection& section, const FaultsPlan& plan);
+
 /// The values of a `faults` section over those of its preset; what `own` only repeats of it is
-/// forgotten there. Throws InputError.
+/// forgotten there. Of keys that say the same thing those that were written last count. Throws
+/// InputError.
 Values add_faults_preset(Values& own, const std::filesystem::path& beside,
-                         const LoadOptions& options);
+                         const LoadOptions& options, std::vector<std::string>& notes);
 
 /// The plan of a `faults` section, laid on the cluster. `own` is what the scenario itself says,
 /// `values` the same over its preset. What is wrong goes to `problems`, what the user should know

@@ -1,11 +1,13 @@
 #include "sim/scenario/load_scenario.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "sim/base/text.hpp"
+#include "sim/scenario/assumed.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_degraded.hpp"
@@ -56,10 +58,27 @@ std::optional<fs::path> find_base(const Values& own, const fs::path& file,
   return std::nullopt;
 }
 
+/// What the base says of a section for which this scenario names a preset, and itself says nothing.
+void note_replaced(const Values& base, const std::string& section, const Values& own,
+                   std::vector<std::string>& notes) {
+  std::vector<std::string> keys;
+  for (const std::string& path : base.paths()) {
+    if (path.starts_with(section + ".") && !path.ends_with(".preset") && !own.has(path)) {
+      keys.push_back(fmt::format("'{}'", path));
+    }
+  }
+  if (!keys.empty()) {
+    notes.push_back(
+        fmt::format("{} of the extended scenario {} not hold: '{}.preset' replaces the "
+                    "section as a whole",
+                    fmt::join(keys, ", "), keys.size() == 1 ? "does" : "do", section));
+  }
+}
+
 /// The values of a scenario and of everything it extends, nearest file winning. `chain` holds the
 /// files on the way here.
 Values read_chain(const std::string& yaml, const fs::path& file, std::vector<fs::path> chain,
-                  std::vector<Problem>& problems) {
+                  std::vector<Problem>& problems, std::vector<std::string>& notes) {
   Values own = read_values(yaml, file.string(), scenario_keys(), "", problems);
   if (!own.has("extends")) {
     if (!own.misses("extends")) {
@@ -74,13 +93,14 @@ Values read_chain(const std::string& yaml, const fs::path& file, std::vector<fs:
     own.set_wrong("");
     return own;
   }
-  Values values = read_chain(read_text_file(*base), *base, std::move(chain), problems);
+  Values values = read_chain(read_text_file(*base), *base, std::move(chain), problems, notes);
   values.erase_tree("name");
-  if (own.has("model.preset")) {
-    values.erase_tree("model");  // a model of its own, not one of the base with another name
-  }
-  if (own.has("faults.preset")) {
-    values.erase_tree("faults");
+  for (const char* section : {"model", "faults"}) {
+    const std::string preset = fmt::format("{}.preset", section);
+    if (own.has(preset)) {  // a model of its own, not one of the base with another name
+      note_replaced(values, section, own, notes);
+      values.erase_tree(section);
+    }
   }
   values.overlay(own);
   return values;
@@ -96,14 +116,12 @@ class Builder {
         values_(std::move(values.all)),
         beside_(std::move(beside)),
         options_(options),
-        notes_(std::move(values.notes)),
         problems_(std::move(problems)) {}
 
   Scenario build() {
     check_model_keys();
     check_required(values_, scenario_keys(), problems_);
     Scenario scenario;
-    scenario.notes = std::move(notes_);
     Workload& w = scenario.workload;
     collect([&] { build_model(w.model); });
     const bool has_cluster = read_cluster(scenario);
@@ -126,11 +144,17 @@ class Builder {
     note_unplayable(scenario);
     w.fold = static_cast<FoldMode>(choice("fold"));
     read_step_faults(values_, w, scenario.cluster, problems_);
-    find_unused_keys(own_, values_, scenario_keys(), scenario_key_uses(), "",
-                     {problems_, scenario.notes});
+    find_unused_keys(sized(own_, w.parallelism), sized(values_, w.parallelism), scenario_keys(),
+                     scenario_key_uses(), "", {problems_, scenario.notes});
+    if (own_.has("communication.timeout") && scenario.cluster.degraded.flaps.empty()) {
+      scenario.notes.emplace_back(
+          "'communication.timeout' has no effect: no link flaps ('degraded.flaps')");
+    }
     check_relations(scenario);
     if (has_cluster && problems_.empty()) {
-      check_damage(scenario.cluster);
+      note_lone_node(scenario);
+      note_mixed_nodes(scenario.cluster, scenario.notes);
+      check_damage(values_, scenario.cluster, problems_);
     }
     if (has_cluster && values_.has_below("faults.") && !values_.is_wrong("faults.preset") &&
         !values_.is_wrong("model")) {
@@ -143,7 +167,13 @@ class Builder {
     throw_if_any(problems_);
     scenario.name = values_.at("name").text;
     note_own_model(scenario);
+    note_padding(scenario);
     scenario.settings = settings_of(values_, options_);
+    scenario.assumed = find_assumed(values_.below("cluster."), "cluster.", scenario);
+    for (const auto& [section, topology] : mixed_) {
+      const std::vector<Assumed> more = find_assumed(topology, section, scenario);
+      scenario.assumed.insert(scenario.assumed.end(), more.begin(), more.end());
+    }
     return scenario;
   }
 
@@ -200,6 +230,19 @@ class Builder {
         problems_.push_back(
             own_.relation_problem(found.keys, std::move(found.message), std::move(found.hint)));
       }
+    }
+  }
+
+  /// A vocabulary that tensor ranks cannot share evenly.
+  static void note_padding(Scenario& scenario) {
+    const ModelSpec& m = scenario.workload.model;
+    const int tensor = scenario.workload.parallelism.tensor;
+    if (const double rows = m.rank_vocab(tensor) * tensor; rows != m.vocab) {
+      scenario.notes.push_back(fmt::format(
+          "the vocabulary of {} is padded to {} (a multiple of 128 x tensor, as Megatron does), "
+          "since tensor ({}) does not divide it; memory and time are of the padded one, parameters "
+          "and model FLOPs of the model as written",
+          m.vocab, rows, tensor));
     }
   }
 
@@ -318,7 +361,7 @@ class Builder {
       return false;
     }
     build_mixed(cluster);
-    build_degraded(cluster);
+    read_damage(values_, cluster, problems_);
     if (std::string found = cluster_problem(cluster); !found.empty()) {
       problems_.push_back(own_.problem("cluster.gpus", std::move(found)));
     }
@@ -332,14 +375,73 @@ class Builder {
       collect([&] { add_mixed(range, kinds, cluster); });
     }
   }
+  /// What the scenario itself says that nodes of every kind pay: it goes over the topology of each.
+  /// Keys of `node` are those of cluster.topology's nodes, and there is one fabric.
+  Values own_of_all_nodes() const {
+    Values own = own_.below("cluster.");
+    for (const std::string& path : own.paths()) {
+      const bool paid = path.starts_with("collective.") || path.ends_with("latency") ||
+                        path == "fabric.reduction_efficiency";
+      if (!paid || path.starts_with("node.")) {
+        own.erase_tree(path);
+      }
+    }
+    return own;
+  }
+  /// The values with the sizes of the job as if they came last: what only a larger job would use is
+  /// a note, since sizes are what one varies.
+  static Values sized(Values whole, const ParallelismSpec& p) {
+    whole.set("parallelism.tensor", {.text = fmt::format("{}", p.tensor)});
+    whole.set("parallelism.pipeline", {.text = fmt::format("{}", p.pipeline)});
+    whole.set("parallelism.data", {.text = fmt::format("{}", p.data)});
+    return whole;
+  }
+  /// What joins nodes joins nothing in a job of one.
+  void note_lone_node(Scenario& scenario) const {
+    std::vector<std::string> keys;
+    for (const std::string& path : own_.paths()) {
+      const bool between =
+          path.starts_with("cluster.fabric.") || path.starts_with("cluster.node.nics.") ||
+          path.starts_with("degraded.nics.") || path.starts_with("degraded.leaves.") ||
+          path.starts_with("degraded.spines.");
+      if (between && scenario.cluster.nodes() == 1) {
+        keys.push_back(fmt::format("'{}'", path));
+      }
+    }
+    if (!keys.empty()) {
+      scenario.notes.push_back(fmt::format("{} {} no effect: the job has one node",
+                                           fmt::join(keys, ", "),
+                                           keys.size() == 1 ? "has" : "have"));
+    }
+  }
+  void note_mixed_nodes(const ClusterSpec& cluster, std::vector<std::string>& notes) const {
+    std::vector<std::string> keys;
+    for (const std::string& path : own_.paths()) {
+      if (path.starts_with("cluster.node.") || path.starts_with("cluster.gpu.")) {
+        keys.push_back(fmt::format("'{}'", path));
+      }
+    }
+    if (!cluster.others.empty() && !keys.empty()) {
+      notes.push_back(fmt::format(
+          "of the nodes, {} {} only for those of cluster.topology; those of cluster.mixed are as "
+          "their topologies say",
+          fmt::join(keys, ", "), keys.size() == 1 ? "holds" : "hold"));
+    }
+  }
   void add_mixed(const std::string& range, std::map<std::string, int>& kinds,
                  ClusterSpec& cluster) {
     const std::string path = "cluster.mixed." + range;
     const std::string& name = values_.at(path).text;
     const auto [kind, is_new] = kinds.try_emplace(name, cluster.kinds());
     if (is_new) {
-      const ClusterSpec other = make_cluster(
-          find_topology(name, values_.problem(path, ""), beside_, options_), beside_, options_);
+      Values values = find_topology(name, values_.problem(path, ""), beside_, options_);
+      values.overlay(own_of_all_nodes());
+      ClusterSpec other = make_cluster(values, beside_, options_);
+      if (own_.has("cluster.price")) {
+        other.gpu.dollars_per_hour = own_.at("cluster.price").number;
+      }
+      add_gpu(values, beside_, options_);
+      mixed_.emplace_back(fmt::format("{}.", path), std::move(values));
       if (std::string found = structure_problem(cluster.topology, other.topology); !found.empty()) {
         add(path, std::move(found),
             "mixed nodes may differ in GPU, rates and latencies, not in structure");
@@ -358,106 +460,6 @@ class Builder {
         return;
       }
     }
-  }
-
-  void build_degraded(ClusterSpec& cluster) {
-    DegradedSpec& damage = cluster.degraded;
-    const int nics = cluster.nodes() * cluster.topology.nics_per_node;
-    damage.gpus = numbers("degraded.gpus", "GPU", cluster.gpus);
-    damage.nics = numbers("degraded.nics", "NIC", nics);
-    damage.scale_up = numbers("degraded.scale_up", "GPU", cluster.gpus);
-    for (const auto& [gpu, share] : damage.scale_up) {
-      if (share == 0) {
-        add(fmt::format("degraded.scale_up.{}", gpu),
-            fmt::format("without its scale-up links GPU {} cannot take part in the step", gpu),
-            "leave its node out (cluster.gpus) or let a spare stand in; one link of a mesh is "
-            "degraded.links");
-      }
-    }
-    check_shares();
-    damage.leaves = values_.numbers("degraded.leaves");  // check_damage() looks for them
-    damage.spines = values_.numbers("degraded.spines");
-    if (values_.has("degraded.links")) {
-      for (const auto& [first, second, share] : values_.at("degraded.links").links) {
-        damage.links.push_back({static_cast<int>(first), static_cast<int>(second), share});
-        check_link(cluster, damage.links.back());
-      }
-    }
-  }
-  /// A share is 0, dead, or so much that a step still ends.
-  void check_shares() {
-    constexpr double kLeast = 0.001;
-    for (const char* section :
-         {"degraded.nics", "degraded.scale_up", "degraded.leaves", "degraded.spines"}) {
-      for (const auto& [number, share] : values_.numbers(section)) {
-        if (share > 0 && share < kLeast) {
-          add(fmt::format("{}.{}", section, number),
-              fmt::format("a share of '{}' must be 0 or lie between {} and 1", section, kLeast),
-              "0 is dead: another part stands in");
-        }
-      }
-    }
-  }
-  void check_link(const ClusterSpec& cluster, const DegradedSpec::MeshShare& link) {
-    const TopologySpec& t = cluster.topology;
-    const int last = std::max(link.first, link.second);
-    const int base = link.first / t.gpus_per_node * t.gpus_per_node;
-    const auto is_it = [&](const MeshLink& direct) {
-      return std::minmax({base + direct.first, base + direct.second}) ==
-             std::minmax({link.first, link.second});
-    };
-    const bool has_links = t.scale_up == ScaleUpKind::Mesh || t.scale_up == ScaleUpKind::Torus;
-    if (last >= cluster.gpus) {
-      add("degraded.links",
-          fmt::format("there is no GPU {}: the cluster has 0 to {}", last, cluster.gpus - 1));
-    } else if (!has_links || std::none_of(t.mesh_links.begin(), t.mesh_links.end(), is_it)) {
-      add("degraded.links",
-          fmt::format("GPUs {} and {} have no direct link", link.first, link.second),
-          has_links ? "links of the node: danlu topology NAME --route GPU GPU"
-                    : "only mesh and torus nodes have such links; see degraded.scale_up");
-    }
-  }
-
-  /// The parts of the fabric that are named exist, and all GPUs still reach each other.
-  void check_damage(const ClusterSpec& cluster) {
-    const DegradedSpec& damage = cluster.degraded;
-    if (!damage.leaves.empty() || !damage.spines.empty()) {
-      ClusterSpec whole = cluster;
-      whole.degraded = {};
-      const Topology topology = build_cluster(whole).topology;
-      check_switches("degraded.leaves", "leaf switch", topology.count(VertexKind::Leaf));
-      check_switches("degraded.spines", "spine switch", topology.count(VertexKind::Spine));
-      throw_if_any(problems_);
-    }
-    DamageProblem found = damage_problem(cluster);
-    if (!found.message.empty()) {
-      add("degraded." + found.key, std::move(found.message),
-          "a part that nothing can stand in for ends the job: leave its nodes out, or let spares "
-          "stand in");
-    }
-  }
-  void check_switches(std::string_view path, std::string_view what, int count) {
-    for (const auto& [number, share] : values_.numbers(path)) {
-      if (count == 0) {
-        add(path, fmt::format("the fabric has no {}es", what));
-        return;
-      }
-      if (number >= count) {
-        add(fmt::format("{}.{}", path, number),
-            fmt::format("there is no {} {}: the cluster has 0 to {}", what, number, count - 1));
-      }
-    }
-  }
-  /// The entries of a row of numbers, each naming one of `count` things.
-  std::map<int, double> numbers(std::string_view path, std::string_view what, int count) {
-    std::map<int, double> found = values_.numbers(path);
-    for (const auto& [number, value] : found) {
-      if (number >= count) {
-        add(fmt::format("{}.{}", path, number),
-            fmt::format("there is no {} {}: the cluster has {} to {}", what, number, 0, count - 1));
-      }
-    }
-    return found;
   }
 
   void build_parallelism(ParallelismSpec& p) {
@@ -494,6 +496,7 @@ class Builder {
     t.gradient_bytes = choice("training.gradients") == 0 ? 4 : 2;
     t.schedule = static_cast<ScheduleKind>(choice("training.schedule.kind"));
     t.chunks = count("training.schedule.chunks");
+    t.memory_reserve = Bytes{Getter(values_, scenario_keys()).number("training.memory_reserve")};
     if (values_.has("training.tokens")) {
       t.tokens = values_.at("training.tokens").number;
     }
@@ -501,9 +504,9 @@ class Builder {
 
   Values own_;
   Values values_;
+  std::vector<std::pair<std::string, Values>> mixed_;  // other kinds of nodes, by section
   fs::path beside_;
   const LoadOptions& options_;
-  std::vector<std::string> notes_;
   std::vector<Problem> problems_;
 };
 
@@ -512,9 +515,10 @@ class Builder {
 Scenario load_scenario_text(const std::string& yaml, const fs::path& file,
                             const LoadOptions& options) {
   std::vector<Problem> problems;
+  std::vector<std::string> notes;
   Values values;
   try {
-    values = read_chain(yaml, file, {}, problems);
+    values = read_chain(yaml, file, {}, problems, notes);
   } catch (const InputError& error) {  // a file of the chain that cannot be read
     problems.insert(problems.end(), error.problems().begin(), error.problems().end());
     throw_if_any(problems);
@@ -527,7 +531,10 @@ Scenario load_scenario_text(const std::string& yaml, const fs::path& file,
   }
   const fs::path beside = file.parent_path();
   ResolvedValues resolved = resolve(std::move(values), beside, options, problems);
-  return Builder(std::move(resolved), beside, options, std::move(problems)).build();
+  notes.insert(notes.end(), resolved.notes.begin(), resolved.notes.end());
+  Scenario scenario = Builder(std::move(resolved), beside, options, std::move(problems)).build();
+  scenario.notes.insert(scenario.notes.begin(), notes.begin(), notes.end());
+  return scenario;
 }
 
 Scenario load_scenario(const fs::path& file, const LoadOptions& options) {

@@ -485,6 +485,25 @@ Values read_values(const std::string& yaml, const std::string& file, std::span<c
   return Reader(yaml, file, keys, problems).read(yaml, under);
 }
 
+namespace {
+
+/// What the command line has said below a section before it names the section's preset alone: that
+/// holds, in whatever order the two come.
+Values set_below_short_form(const Values& values, const Values& own, const std::string& path) {
+  Values kept;
+  const std::vector<std::string> paths = own.paths();
+  const bool short_form = paths.size() == 1 && paths[0] != path && !paths[0].ends_with(".mean");
+  for (const std::string& below : values.paths()) {
+    if (short_form && below.starts_with(path + ".") && below != paths[0] &&
+        values.at(below).position.line == 0) {
+      kept.set(below, values.at(below));
+    }
+  }
+  return kept;
+}
+
+}  // namespace
+
 void apply_override(const std::string& override_text, std::span<const KeyRow> keys, Values& values,
                     std::vector<Problem>& problems) {
   constexpr std::size_t kLongestPath = 120;
@@ -501,10 +520,14 @@ void apply_override(const std::string& override_text, std::span<const KeyRow> ke
     return;
   }
   const std::size_t before = problems.size();
-  Values own = read_values(override_text.substr(equals + 1), file, keys, path, problems);
+  const std::string text = override_text.substr(equals + 1);
+  Values own = read_values(text, file, keys, path, problems);
   if (problems.size() == before) {
+    const bool mapping = text.find('{') != std::string::npos;
+    const Values kept = mapping ? Values() : set_below_short_form(values, own, path);
     own.scale(values);
     values.erase_tree(path);
+    values.overlay(kept);
     values.overlay(own);
   }
 }

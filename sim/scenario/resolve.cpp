@@ -123,17 +123,28 @@ class Resolver {
       preset.erase_tree("gpu");  // another GPU, not one with the figures of this one
       preset.set("gpu.preset", own.at("gpu.preset"));
     }
+    for (const std::string way : {"write", "read"}) {
+      const std::string all = "storage." + way;
+      const std::string node = "storage.node_" + way;
+      if (own.has(all) || own.has(node)) {  // another storage, not one with the limits of this one
+        preset.erase_tree(all);
+        preset.erase_tree(node);
+      }
+    }
     add_gpu(preset, beside_, options_);
     own.forget_repeats(preset);
     Values all = own;
     all.lay_over(preset);
-    notes_ = scale_measured(all, file, said_.below("cluster."));
+    const std::vector<std::string> scaled = scale_measured(all, file, said_.below("cluster."));
+    notes_.insert(notes_.end(), scaled.begin(), scaled.end());
     keep("cluster.", own, all);
   }
 
   void add_faults() {
     Values own = own_.below("faults.");
-    const Values all = add_faults_preset(own, beside_, options_);
+    Values all = add_faults_preset(own, beside_, options_, notes_);
+    settle_checkpoints(said_.below("cluster.storage."), said_.below("faults."), all, problems_,
+                       notes_);
     keep("faults.", own, all);
     for (const std::string& path : all_.below("faults.").paths()) {
       if (!all.has(path)) {
@@ -227,10 +238,10 @@ class Resolver {
   Values said_;  // `own_` with what repeats a preset
   Values own_;
   Values all_;
-  std::vector<std::string> notes_;
   const fs::path& beside_;
   const LoadOptions& options_;
   std::vector<Problem>& problems_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace

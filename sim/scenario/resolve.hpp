@@ -8,6 +8,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "sim/scenario/load_scenario.hpp"
@@ -19,7 +20,7 @@ namespace danlu {
 struct ResolvedValues {
   Values own;  // what the scenario and the command line say, without what only repeats a preset
   Values all;  // the same over its presets, and what follows from them; defaults are left out
-  std::vector<std::string> notes{};  // what to tell the user
+  std::vector<std::string> notes{};  // what of a preset gave way or goes with another value
 };
 
 /// Lays `own` over its presets; relative paths of the command line start at `beside`. What is wrong

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <fstream>
 
+#include "sim/base/files_read.hpp"
+
 namespace danlu {
 namespace {
 
@@ -305,6 +307,7 @@ std::string read_text_file(const std::filesystem::path& file) {
   if (std::filesystem::is_directory(file, error)) {
     refuse(file, "is a directory, not a file");
   }
+  FilesRead::note(file);
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
   if (!stream) {

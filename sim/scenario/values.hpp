@@ -70,6 +70,8 @@ class Values {
   std::map<int, double> numbers(std::string_view section) const;
   /// The names right below a section ("4-7"), in the order of the first number.
   std::vector<std::string> names_below(std::string_view section) const;
+  /// With which of the Values laid over one another that at `path` came; -1 where nothing stands.
+  int layer_of(std::string_view path) const { return has(path) ? at(path).layer : -1; }
   /// Removes everything at and below `path`.
   void erase_tree(std::string_view path);
   /// Takes over all of `other`'s values, which win; those that are factors multiply what is there.

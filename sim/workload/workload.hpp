@@ -51,6 +51,7 @@ struct TrainingSpec {
   ScheduleKind schedule = ScheduleKind::OneFOneB;
   int chunks = 1;                // virtual stages per stage
   std::optional<double> tokens;  // of the whole run
+  Bytes memory_reserve;          // of a GPU, for what is no tensor of the plan
 };
 
 /// Algorithms and protocols asked for instead of what would be chosen, wherever they can carry out

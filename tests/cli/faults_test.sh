@@ -177,4 +177,18 @@ expect_has 'and names presets' 'llama3-405b' "$out"
 call list faults --json
 expect_has 'as JSON too' '"failures_per_1000_node_days"' "$out"
 
+# A network with broken parts, without a scenario.
+call collective --topology dgx-h100 --gpus 16 --min 1GiB --max 1GiB --set degraded.nics.3=0
+expect 'a collective with a dead NIC exits 0' 0 "$code"
+expect_has 'and says what stands in for it' \
+  'note: NIC 3 of node 0 is dead: GPU 3 sends through NIC 2' "$out"
+call topology dgx-h100 --gpus 16 --set degraded.nics.0=0 --route 0 8
+expect_has 'its route goes another way' '-> NIC 1 of node 0' "$out"
+call topology dgx-h100 --gpus 16 --set 'degraded={nics: {16: 0}}'
+expect 'a NIC that is not there exits 2' 2 "$code"
+expect_has 'and is named' 'there is no NIC 16: the cluster has 0 to 15' "$err"
+call collective --topology dgx-h100 --set degraded.gpus.3=2
+expect 'what no collective meets exits 2' 2 "$code"
+expect_has 'and is named too' "'degraded.gpus' has no effect here: no step is played" "$err"
+
 end_of_checks
