@@ -256,6 +256,10 @@ std::string text_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode,
                         kProtocolNames[static_cast<std::size_t>(line.planned.choice.protocol)],
                         cluster.topology.link_name(line.bottleneck));
   }
+  for (const std::string& note : cluster.spec.topology.notes) {
+    text += fmt::format("{}note: {}\n", &note == &cluster.spec.topology.notes.front() ? "\n" : "",
+                        note);
+  }
   return text;
 }
 
@@ -302,6 +306,7 @@ Json json_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode, const C
             {"topology", cluster.spec.topology.name},
             {"gpus", cluster.spec.gpus},
             {"collectives", kModeNames[static_cast<std::size_t>(mode)]},
+            {"notes", cluster.spec.topology.notes},
             {"points", Json::array()}};
   for (const Line& line : lines) {
     const Bandwidths bandwidth = bandwidths(line, op, cluster.spec.gpus);

@@ -1,6 +1,7 @@
 // danlu topology NAME: counts, bandwidths in both conventions, bisection, routes.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -151,14 +152,19 @@ std::string topology_text(const Cluster& cluster, const Pairs& routes, const std
   }
   text += fmt::format("  {:<20} {:>8}\n\n", "directed links", cluster.topology.links().size());
   text += scale_up_text(spec.topology);
-  text += fmt::format("  NIC: {} x {}\n", spec.topology.nics_per_node,
-                      both_ways(spec.topology.nic_bandwidth));
+  const double each = static_cast<double>(spec.topology.nics_per_node) /
+                      std::max(1, spec.topology.cards_per_node());
+  text += fmt::format("  NIC: {} x {}\n", spec.topology.cards_per_node(),
+                      both_ways(spec.topology.nic_bandwidth * each));
   text += fmt::format("  bisection of a node: {} both ways (max-flow between its halves)\n",
                       to_text(node_bisection(spec)));
   text += fmt::format("  bisection of all: {} both ways\n\nRoutes\n",
                       to_text(bisection_bandwidth(cluster)));
   for (const auto& [from, to] : routes) {
     text += route_text(cluster, from, to);
+  }
+  for (const std::string& note : spec.topology.notes) {
+    text += fmt::format("note: {}\n", note);
   }
   return text;
 }

@@ -308,6 +308,10 @@ class Builder {
         find_gpu(topology.at("gpu").text,
                  own_gpu ? values_.problem("cluster.gpu", "") : topology.problem("gpu", ""),
                  beside_, options_);
+    check_nccl_gpu(topology, cluster.gpu,
+                   own_gpu ? values_.problem("cluster.gpu", "") : topology.problem("gpu", ""),
+                   options_, cluster.topology.notes, problems_);
+    notes.insert(notes.end(), cluster.topology.notes.begin(), cluster.topology.notes.end());
     if (own.has("price")) {
       cluster.gpu.dollars_per_hour = own.at("price").number;
     }
@@ -350,9 +354,8 @@ class Builder {
 
   void build_degraded(ClusterSpec& cluster) {
     DegradedSpec& damage = cluster.degraded;
-    const int nics = cluster.nodes() * cluster.topology.nics_per_node;
     damage.gpus = numbers("degraded.gpus", "GPU", cluster.gpus);
-    damage.nics = numbers("degraded.nics", "NIC", nics);
+    damage.nics = nic_shares(cluster);
     damage.scale_up = numbers("degraded.scale_up", "GPU", cluster.gpus);
     for (const auto& [gpu, share] : damage.scale_up) {
       if (share == 0) {
@@ -371,6 +374,25 @@ class Builder {
         check_link(cluster, damage.links.back());
       }
     }
+  }
+  /// By NIC of the cluster; of a GPU's several cards the mean.
+  std::map<int, double> nic_shares(const ClusterSpec& cluster) {
+    const TopologySpec& t = cluster.topology;
+    const int cards = t.cards_per_node();
+    const std::map<int, double> told = numbers("degraded.nics", "NIC", cluster.nodes() * cards);
+    if (cards == t.nics_per_node) {
+      return told;
+    }
+    const double share_of_card = static_cast<double>(t.nics_per_node) / cards;
+    std::map<int, double> shares;
+    for (const auto& [card, share] : told) {
+      const int nic = card / cards * t.nics_per_node + card % cards * t.nics_per_node / cards;
+      double& left = shares.try_emplace(nic, 1).first->second;
+      left = std::max(0.0, left - (1 - share) * share_of_card);
+      constexpr double kRounding = 1e-9;
+      left = left < kRounding ? 0 : left;
+    }
+    return shares;
   }
   /// A share is 0, dead, or so much that a step still ends.
   void check_shares() {

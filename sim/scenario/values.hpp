@@ -37,7 +37,8 @@ struct Value {
   std::vector<std::array<double, 3>> links;  // GPU, GPU, count or share
   SourcePosition position;                   // line 0: from the command line
   std::string source_line;
-  int layer = 0;  // in Values that were laid over others: which of them it came with
+  std::string note;  // what was assumed for it, to be told if the value stands in the end
+  int layer = 0;     // in Values that were laid over others: which of them it came with
 };
 
 class Values {
