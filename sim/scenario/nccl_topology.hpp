@@ -1,5 +1,5 @@
-// A node from NCCL's topology file (XML; NCCL_TOPO_DUMP_FILE writes it, NCCL_TOPO_FILE reads it, and
-// clouds ship some) or RCCL's: the GPUs, what their NVLinks lead to, PCIe, and the NICs next to them.
+// A node from NCCL's topology file (XML; NCCL_TOPO_DUMP_FILE writes it, NCCL_TOPO_FILE reads it,
+// clouds ship some) or RCCL's: the GPUs, what their NVLinks lead to, PCIe, and the NICs near them.
 #pragma once
 
 #include <filesystem>
