@@ -525,11 +525,18 @@ ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
   const Problem asked{{name, 0, 0}, "", "", ""};
   Values values = find_topology(name, asked, "", options);
   std::vector<Problem> problems;
+  std::vector<Problem> ignored;  // the same ones again
+  Values own;                    // a file named here gives way to what else is set here
   for (const std::string& override_text : options.overrides) {
     apply_override(override_text, topology_keys(), values, problems);
+    apply_override(override_text, topology_keys(), own, ignored);
   }
   if (!problems.empty()) {
     throw InputError(std::move(problems));
+  }
+  if (own.has("node.xml")) {
+    add_node_of_xml(values, own, "");
+    values.overlay(own);
   }
   return make_cluster(values, fs::path(name).parent_path(), options);
 }
