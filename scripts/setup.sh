@@ -7,8 +7,8 @@
 #   DANLU_SKIP_SETUP   1: the packages are there (installed by other means); do not look for them
 
 danlu_packages=(
-  libsimgrid-dev libboost-graph-dev libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev
-  nlohmann-json3-dev libgtest-dev cmake ninja-build g++ pkg-config
+  libsimgrid-dev libboost-graph-dev libspdlog-dev libfmt-dev libyaml-cpp-dev libexpat1-dev
+  libcli11-dev nlohmann-json3-dev libgtest-dev cmake ninja-build g++ pkg-config
 )
 
 danlu_say() {
@@ -71,7 +71,7 @@ danlu: install the following, then run this again.
   Debian 12 or newer, as root:
     apt-get update
     apt-get install libsimgrid-dev libboost-graph-dev libspdlog-dev libfmt-dev libyaml-cpp-dev \
-      libcli11-dev nlohmann-json3-dev libgtest-dev cmake ninja-build g++ pkg-config
+      libexpat1-dev libcli11-dev nlohmann-json3-dev libgtest-dev cmake ninja-build g++ pkg-config
   Elsewhere, what those packages provide, under your system's names:
     libsimgrid-dev       SimGrid 3.32 or newer: headers, shared library, pkg-config file; smpicc and
                          smpirun, which a test plays against
@@ -79,6 +79,7 @@ danlu: install the following, then run this again.
     libspdlog-dev        spdlog 1.10 or newer: logging
     libfmt-dev           {fmt} 9 or newer: text formatting
     libyaml-cpp-dev      yaml-cpp 0.7 or newer: YAML parser
+    libexpat1-dev        Expat 2.4 or newer: XML parser
     libcli11-dev         CLI11 2.1 or newer: command line parser, headers only
     nlohmann-json3-dev   JSON for Modern C++ 3.11 or newer, headers only
     libgtest-dev         GoogleTest 1.12 or newer

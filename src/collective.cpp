@@ -310,7 +310,7 @@ Json json_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode, const C
             {"topology", cluster.spec.topology.name},
             {"gpus", cluster.spec.gpus},
             {"collectives", kModeNames[static_cast<std::size_t>(mode)]},
-            {"notes", damage_notes(cluster)},
+            {"notes", notes_of(cluster)},
             {"points", Json::array()}};
   for (const Line& line : lines) {
     const Bandwidths bandwidth = bandwidths(line, op, cluster.spec.gpus);
@@ -378,7 +378,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
     print_json(json_of(lines, op, mode, cluster));
   } else {
     print(text_of(lines, op, mode, cluster) + (options.choices ? choices_text(lines) : "") +
-          damage_text(cluster));
+          notes_text(cluster));
   }
   return kExitDone;
 }

@@ -34,7 +34,8 @@ struct TopologyOptions {
 };
 int show_topology(const TopologyOptions& options, const CommonOptions& common);
 /// What is dead and what stands in for it, a note a line below a blank one; "" if nothing is.
-std::string damage_text(const Cluster& cluster);
+std::vector<std::string> notes_of(const Cluster& cluster);
+std::string notes_text(const Cluster& cluster);
 struct CollectiveOptions {
   std::string topology;
   int gpus = 0;  // 0: one node

@@ -1,6 +1,7 @@
 // danlu list models|gpus|topologies|schedules|collectives|faults
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -94,7 +95,9 @@ Listing list_topologies(const LoadOptions& options) {
         t.scale_up == ScaleUpKind::None
             ? "PCIe"
             : fmt::format("{:.4g} / {:.4g} GB/s", scale_up, 2 * scale_up),
-        fmt::format("{} x {:.4g} Gb/s", t.nics_per_node, t.nic_bandwidth.value * 8 / 1e9),
+        fmt::format(
+            "{} x {:.4g} Gb/s", t.cards_per_node(),
+            t.nic_bandwidth.value * 8 / 1e9 * t.nics_per_node / std::max(1, t.cards_per_node())),
         t.nodes_per_pod > 0 ? fmt::format("{}, 3 levels", fabric) : std::string(fabric));
     listing.entries.push_back({{"name", name},
                                {"title", t.name},

@@ -1,6 +1,7 @@
 // danlu topology NAME: counts, bandwidths in both conventions, bisection, routes.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -143,7 +144,7 @@ Json topology_json(const Cluster& cluster, const Pairs& routes) {
           {"directed_links", cluster.topology.links().size()},
           {"node_bisection_bytes_per_s", node_bisection(spec).value},
           {"bisection_bytes_per_s", bisection_bandwidth(cluster).value},
-          {"notes", damage_notes(cluster)},
+          {"notes", notes_of(cluster)},
           {"routes", ways}};
 }
 
@@ -157,8 +158,10 @@ std::string topology_text(const Cluster& cluster, const Pairs& routes, const std
   }
   text += fmt::format("  {:<20} {:>8}\n\n", "directed links", cluster.topology.links().size());
   text += scale_up_text(spec.topology);
-  text += fmt::format("  NIC: {} x {}\n", spec.topology.nics_per_node,
-                      both_ways(spec.topology.nic_bandwidth));
+  const double each = static_cast<double>(spec.topology.nics_per_node) /
+                      std::max(1, spec.topology.cards_per_node());
+  text += fmt::format("  NIC: {} x {}\n", spec.topology.cards_per_node(),
+                      both_ways(spec.topology.nic_bandwidth * each));
   text += fmt::format("  bisection of a node: {} both ways (max-flow between its halves)\n",
                       to_text(node_bisection(spec)));
   text += fmt::format("  bisection of all: {} both ways\n\nRoutes\n",
@@ -166,7 +169,7 @@ std::string topology_text(const Cluster& cluster, const Pairs& routes, const std
   for (const auto& [from, to] : routes) {
     text += route_text(cluster, from, to);
   }
-  return text + damage_text(cluster);
+  return text + notes_text(cluster);
 }
 
 std::string platform_xml(const Cluster& cluster) {
@@ -182,9 +185,16 @@ std::string platform_xml(const Cluster& cluster) {
 
 }  // namespace
 
-std::string damage_text(const Cluster& cluster) {
+std::vector<std::string> notes_of(const Cluster& cluster) {
+  std::vector<std::string> notes = cluster.spec.topology.notes;
+  const std::vector<std::string> damage = damage_notes(cluster);
+  notes.insert(notes.end(), damage.begin(), damage.end());
+  return notes;
+}
+
+std::string notes_text(const Cluster& cluster) {
   std::string text;
-  for (const std::string& note : damage_notes(cluster)) {
+  for (const std::string& note : notes_of(cluster)) {
     text += fmt::format("{}note: {}\n", text.empty() ? "\n" : "", note);
   }
   return text;

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/graph/adjacency_list.hpp>
-#include <boost/graph/connected_components.hpp>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -15,11 +13,6 @@
 
 namespace danlu {
 namespace {
-
-/// A single node has no use for a fabric, unless its mesh leaves GPUs unconnected.
-bool needs_fabric(const TopologySpec& spec, const Nodes& nodes) {
-  return nodes.count() > 1 || spec.scale_up == ScaleUpKind::Mesh;
-}
 
 Fabric add_fabric(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& parts) {
   switch (spec.topology.fabric) {
@@ -34,17 +27,6 @@ Fabric add_fabric(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& pa
       return add_dragonfly(spec, nodes, parts);
   }
   return {};
-}
-
-/// Whether every GPU of a mesh node reaches every other over its links.
-bool is_connected(const TopologySpec& spec) {
-  const auto n = index(spec.gpus_per_node);
-  boost::adjacency_list<boost::vecS, boost::vecS, boost::undirectedS> graph(n);
-  for (const MeshLink& link : spec.mesh_links) {
-    boost::add_edge(index(link.first), index(link.second), graph);
-  }
-  std::vector<std::size_t> component(n);
-  return boost::connected_components(graph, component.data()) == 1;
 }
 
 /// The NICs by which traffic leaves the one node and enters the other.
@@ -106,6 +88,12 @@ Gates gates(const Cluster& cluster, int from, int to) {
 std::string cluster_problem(const ClusterSpec& spec) {
   const TopologySpec& t = spec.topology;
   const int nodes = spec.nodes();
+  if (nodes > 1 && t.nics_per_node == 0) {
+    return fmt::format(
+        "{} GPUs are {} nodes, and nothing is said of their NICs: give node.nics.count and "
+        "node.nics.bandwidth",
+        spec.gpus, nodes);
+  }
   if (t.scale_up == ScaleUpKind::Torus && spec.gpus % t.gpus_per_node != 0) {
     return fmt::format("gpus ({}) must be whole torus nodes of {}", spec.gpus, t.gpus_per_node);
   }
@@ -114,11 +102,6 @@ std::string cluster_problem(const ClusterSpec& spec) {
         "gpus ({}) must be whole nodes of {}: rail-only traffic leaves by the GPU on "
         "the destination's rail",
         spec.gpus, t.gpus_per_node);
-  }
-  if (t.fabric == FabricKind::RailOnly && t.scale_up == ScaleUpKind::Mesh && !is_connected(t)) {
-    return "rail-only traffic crosses the node to the destination's rail: the node's links must "
-           "join "
-           "all of its GPUs";
   }
   int places = nodes;
   if (t.fabric == FabricKind::Torus) {
@@ -137,11 +120,13 @@ std::string cluster_problem(const ClusterSpec& spec) {
 Link nic_cable(const ClusterSpec& cluster, const Nodes& nodes, NicAt at, int ports) {
   const TopologySpec& spec = cluster.topology_of(cluster.kind_of(at.node));
   const BytesPerSecond nominal = spec.port_bandwidth() * ports;
+  const BytesPerSecond achieved = nominal * spec.nic_efficiency;
+  const BytesPerSecond slot = spec.nic_slot * (static_cast<double>(ports) / spec.ports_per_nic);
   // PCIe switches on the way have had their part of the step's latency.
-  const Seconds inside = spec.scale_up == ScaleUpKind::None ? spec.scale_up_latency : Seconds{};
+  const Seconds inside = nodes.has_pcie_switches() ? spec.scale_up_latency : Seconds{};
   return {.from = nodes.nic(at.node, at.nic),
           .kind = LinkKind::NicCable,
-          .bandwidth = nominal * spec.nic_efficiency,
+          .bandwidth = slot > BytesPerSecond{} ? std::min(achieved, slot) : achieved,
           .nominal = nominal,
           .latency = std::max(Seconds{}, spec.fabric_latency - inside) / 2,
           .count = ports};
@@ -162,10 +147,8 @@ Route route(const Cluster& cluster, int from, int to, int flow) {
   route.reserve(kUsual);
   const Nodes& nodes = cluster.inside;
   if (nodes.node_of(from) == nodes.node_of(to)) {
-    if (nodes.append_route(from, to, route)) {
-      return route;
-    }
-    route.clear();  // a mesh that does not reach it
+    check(nodes.append_route(from, to, route), "the GPUs of a node reach each other in it");
+    return route;
   }
   const Gates by = gates(cluster, from, to);
   nodes.append_exit(from, by.exit, route);
@@ -192,7 +175,7 @@ Cluster build_cluster(const ClusterSpec& spec) {
   TopologyParts parts;
   Nodes nodes(spec, parts);
   Fabric fabric;
-  if (needs_fabric(spec.topology, nodes)) {
+  if (nodes.count() > 1) {
     fabric = add_fabric(spec, nodes, parts);
   }
   TopologySpec mixed = spec.topology;
@@ -243,8 +226,8 @@ std::string structure_problem(const TopologySpec& own, const TopologySpec& other
   if (own.gpus_per_node != other.gpus_per_node) {
     return differ("GPUs", own.gpus_per_node, other.gpus_per_node);
   }
-  if (own.nics_per_node != other.nics_per_node) {
-    return differ("NICs", own.nics_per_node, other.nics_per_node);
+  if (own.cards_per_node() != other.cards_per_node()) {
+    return differ("NICs", own.cards_per_node(), other.cards_per_node());
   }
   if (own.ports_per_nic != other.ports_per_nic) {
     return differ("ports at each NIC", own.ports_per_nic, other.ports_per_nic);
@@ -255,6 +238,10 @@ std::string structure_problem(const TopologySpec& own, const TopologySpec& other
   }
   if (own.scale_up == ScaleUpKind::None && own.pcie_switches != other.pcie_switches) {
     return differ("PCIe switches", own.pcie_switches, other.pcie_switches);
+  }
+  if (own.pcie_gpus != other.pcie_gpus || own.pcie_nics != other.pcie_nics) {
+    return fmt::format("the GPUs and NICs of {} are spread over PCIe switches unlike those of {}",
+                       own.name, other.name);
   }
   if (own.scale_up_dims != other.scale_up_dims || own.scale_up_wrap != other.scale_up_wrap ||
       own.mesh_links != other.mesh_links) {
@@ -281,6 +268,12 @@ TopologySpec worse_of(const TopologySpec& a, const TopologySpec& b) {
   const double share = less(cap(a), cap(b)) / worse.scale_up_bandwidth;
   worse.scale_up_reduction_cap_share = std::isfinite(share) ? share : 0;
   worse.pcie_bandwidth = less(a.pcie_bandwidth, b.pcie_bandwidth);
+  const auto slower = [](BytesPerSecond x, BytesPerSecond y) {
+    return x > BytesPerSecond{} && y > BytesPerSecond{} ? std::min(x, y) : std::max(x, y);
+  };
+  worse.pcie_uplink = slower(a.pcie_uplink, b.pcie_uplink);
+  worse.pcie_efficiency = less(a.pcie_efficiency, b.pcie_efficiency);
+  worse.nic_slot = slower(a.nic_slot, b.nic_slot);
   worse.nic_bandwidth = less(a.nic_bandwidth, b.nic_bandwidth);
   worse.nic_efficiency = less(a.nic_efficiency, b.nic_efficiency);
   worse.fabric_latency = more(a.fabric_latency, b.fabric_latency);

@@ -253,11 +253,10 @@ std::set<int> nodes_with_dead_nics(const Cluster& cluster) {
 
 std::string problem_with_links(const Cluster& cluster) {
   const TopologySpec& t = cluster.spec.topology;
-  const bool over_network = t.scale_up == ScaleUpKind::Mesh && t.fabric != FabricKind::RailOnly;
   for (const DegradedSpec::MeshShare& slow : cluster.spec.degraded.links) {
     const int node = cluster.node_of(slow.first);
     for (const int gpu : gpus_of(cluster, node)) {
-      if (!over_network && !cluster.inside.connects(gpu, node * t.gpus_per_node)) {
+      if (!cluster.inside.connects(gpu, node * t.gpus_per_node)) {
         return fmt::format("the dead links leave GPU {} no way to GPU {}", gpu,
                            node * t.gpus_per_node);
       }

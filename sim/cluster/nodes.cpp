@@ -51,6 +51,53 @@ MeshPaths find_paths(std::span<const MeshLink> links, int gpus) {
   return paths;
 }
 
+/// Whether every GPU reaches every other.
+bool is_whole(const MeshPaths& paths) {
+  for (int gpu = 1; gpu < paths.gpus; ++gpu) {
+    if (paths.next(0, gpu).link < 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// The PCIe switch of each of `parts`: as many below each as `below` says, else evenly.
+std::vector<int> spread(const std::vector<int>& below, int parts, int switches) {
+  std::vector<int> found;
+  for (std::size_t number = 0; number < below.size(); ++number) {
+    found.insert(found.end(), index(below[number]), static_cast<int>(number));
+  }
+  for (int part = 0; below.empty() && part < parts; ++part) {
+    found.push_back(part * switches / parts);
+  }
+  check(found.size() == index(parts), "every GPU and NIC is below one PCIe switch");
+  return found;
+}
+
+/// The NIC of each GPU: evenly; where PCIe switches hold unequally many, of its own if it has some.
+std::vector<int> nearest_nics(const TopologySpec& spec, const std::vector<int>& gpu_switch,
+                              const std::vector<int>& nic_switch) {
+  const int nics = spec.nics_per_node;
+  std::vector<int> found;
+  for (int gpu = 0; gpu < spec.gpus_per_node; ++gpu) {
+    found.push_back(gpu * nics / spec.gpus_per_node);
+  }
+  if (spec.pcie_gpus.empty() && spec.pcie_nics.empty()) {
+    return found;
+  }
+  for (int pcie = 0; pcie < spec.pcie_switches; ++pcie) {
+    const auto gpus = std::equal_range(gpu_switch.begin(), gpu_switch.end(), pcie);
+    const auto own = std::equal_range(nic_switch.begin(), nic_switch.end(), pcie);
+    const auto count = own.second - own.first;
+    for (auto gpu = gpus.first; count > 0 && gpu != gpus.second; ++gpu) {
+      const auto place = (gpu - gpus.first) * count / (gpus.second - gpus.first);
+      found[index(static_cast<int>(gpu - gpu_switch.begin()))] =
+          static_cast<int>(own.first - nic_switch.begin() + place);
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 /// Adds the vertices and links of one node after the other.
@@ -80,6 +127,7 @@ class NodeBuilder {
       nodes_.grid_ = Grid(spec_.scale_up_dims, spec_.scale_up_wrap);
     }
     find_ways_around_dead_links();
+    lay_out_pcie();
     for (int node = 0; node < nodes_.nodes_; ++node) {
       kind_ = &cluster_.topology_of(cluster_.kind_of(node));
       add_node(node, node + 1 < nodes_.nodes_ ? spec_.gpus_per_node : last);
@@ -87,6 +135,23 @@ class NodeBuilder {
   }
 
  private:
+  /// GPUs that no direct links join meet over PCIe.
+  void lay_out_pcie() {
+    const bool islands = spec_.scale_up == ScaleUpKind::Mesh &&
+                         (!is_whole(nodes_.mesh_) || !is_whole(nodes_.last_mesh_) ||
+                          std::any_of(nodes_.broken_.begin(), nodes_.broken_.end(),
+                                      [](const auto& broken) { return !is_whole(broken.second); }));
+    nodes_.on_pcie_ = islands || spec_.scale_up == ScaleUpKind::None;
+    nodes_.gpu_switch_ = spread(spec_.pcie_gpus, spec_.gpus_per_node, spec_.pcie_switches);
+    nodes_.nic_switch_ = spread(spec_.pcie_nics, spec_.nics_per_node, spec_.pcie_switches);
+    nodes_.nic_of_gpu_ = nearest_nics(spec_, nodes_.gpu_switch_, nodes_.nic_switch_);
+    for (int nic = 0; nic < spec_.nics_per_node; ++nic) {
+      const auto& nics = nodes_.nic_of_gpu_;
+      nodes_.first_gpu_.push_back(
+          static_cast<int>(std::find(nics.begin(), nics.end(), nic) - nics.begin()));
+    }
+  }
+
   int gpus_of(int node) const {
     return std::min(spec_.gpus_per_node, gpus_ - node * spec_.gpus_per_node);
   }
@@ -121,14 +186,17 @@ class NodeBuilder {
         add_star(node);
         break;
       case ScaleUpKind::None:
-        add_pcie_switches(node);
-        return;
+        break;
       case ScaleUpKind::Mesh:
       case ScaleUpKind::Torus:
         add_mesh(count);
         break;
     }
-    add_nics(node);
+    if (nodes_.on_pcie_) {
+      add_pcie_switches(node);
+    } else {
+      add_nics(node);
+    }
   }
 
   Link scale_up_link(int count) const {
@@ -139,11 +207,15 @@ class NodeBuilder {
             .latency = kind_->scale_up_latency,
             .count = count};
   }
-  Link pcie_link(double efficiency, Seconds latency) const {
+  static Link pcie_link(BytesPerSecond nominal, double efficiency, Seconds latency) {
     return {.kind = LinkKind::Pcie,
-            .bandwidth = kind_->pcie_bandwidth * efficiency,
-            .nominal = kind_->pcie_bandwidth,
+            .bandwidth = nominal * efficiency,
+            .nominal = nominal,
             .latency = latency};
+  }
+  BytesPerSecond slot_of(std::size_t gpu) const {
+    const auto slower = kind_->pcie_slots.find(static_cast<int>(gpu));
+    return kind_->pcie_bandwidth * (slower == kind_->pcie_slots.end() ? 1 : slower->second);
   }
 
   void add_star(int node) {
@@ -169,7 +241,10 @@ class NodeBuilder {
 
   VertexId add_nic(int node, int nic) {
     nodes_.nics_by_node_.push_back(
-        parts_.add_vertex({.kind = VertexKind::Nic, .node = node, .number = nic}));
+        parts_.add_vertex({.kind = VertexKind::Nic,
+                           .node = node,
+                           .number = nic,
+                           .count = spec_.cards_per_node() / spec_.nics_per_node}));
     return nodes_.nics_by_node_.back();
   }
 
@@ -179,8 +254,8 @@ class NodeBuilder {
     for (int nic = 0; nic < spec_.nics_per_node; ++nic) {
       nics.push_back(add_nic(node, nic));
     }
-    Link link = pcie_link(1, {});
-    for (std::size_t gpu = 0; gpu < gpu_vertices_.size(); ++gpu) {
+    for (std::size_t gpu = 0; !nics.empty() && gpu < gpu_vertices_.size(); ++gpu) {
+      Link link = pcie_link(slot_of(gpu), 1, {});
       link.from = gpu_vertices_[gpu];
       link.to = nics[index(nodes_.nic_of(static_cast<int>(gpu)))];
       nodes_.gpu_nic_.push_back(parts_.add_cable(link));
@@ -195,26 +270,29 @@ class NodeBuilder {
                                             .node = node,
                                             .number = spec_.pcie_switches == 1 ? -1 : number}));
     }
+    const double efficiency =
+        kind_->pcie_efficiency *
+        (spec_.scale_up == ScaleUpKind::None ? kind_->scale_up_efficiency : 1);
     if (switches.size() > 1) {
-      Link link = pcie_link(kind_->scale_up_efficiency, {});
+      Link link = pcie_link(
+          kind_->pcie_uplink > BytesPerSecond{} ? kind_->pcie_uplink : kind_->pcie_bandwidth,
+          efficiency, {});
       link.to = parts_.add_vertex({.kind = VertexKind::Cpu, .node = node});
       for (const VertexId pcie : switches) {
         link.from = pcie;
         nodes_.pcie_up_.push_back(parts_.add_cable(link));
       }
     }
-    const auto switch_of = [&](std::size_t part, int parts) {
-      return switches[part * switches.size() / index(parts)];
-    };
     for (std::size_t gpu = 0; gpu < gpu_vertices_.size(); ++gpu) {
-      Link link = pcie_link(kind_->scale_up_efficiency, kind_->scale_up_latency / 2);
+      Link link = pcie_link(slot_of(gpu), efficiency, kind_->scale_up_latency / 2);
       link.from = gpu_vertices_[gpu];
-      link.to = switch_of(gpu, spec_.gpus_per_node);
+      link.to = switches[index(nodes_.gpu_switch_[gpu])];
       nodes_.gpu_up_.push_back(parts_.add_cable(link));
     }
     for (int nic = 0; nic < spec_.nics_per_node; ++nic) {
-      Link link = pcie_link(1, {});
-      link.from = switch_of(index(nic), spec_.nics_per_node);
+      const int slots = (spec_.cards_per_node() + spec_.nics_per_node - 1) / spec_.nics_per_node;
+      Link link = pcie_link(kind_->pcie_bandwidth * slots, 1, {});
+      link.from = switches[index(nodes_.nic_switch_[index(nic)])];
       link.to = add_nic(node, nic);
       nodes_.nic_down_.push_back(parts_.add_cable(link));
     }
@@ -275,7 +353,10 @@ void Nodes::append_torus(int from, int to, Route& route) const {
 bool Nodes::append_route(int from, int to, Route& route) const {
   switch (kind_) {
     case ScaleUpKind::Mesh:
-      return append_mesh(from, to, route);
+      if (append_mesh(from, to, route)) {
+        return true;
+      }
+      break;
     case ScaleUpKind::Torus:
       if (broken_.contains(node_of(from))) {
         return append_mesh(from, to, route);
@@ -284,30 +365,32 @@ bool Nodes::append_route(int from, int to, Route& route) const {
       return true;
     case ScaleUpKind::None:
     case ScaleUpKind::Switch:
-      route.push_back(gpu_up_[index(from)]);
-      if (kind_ == ScaleUpKind::None) {
-        append_pcie(pcie_switch(node_of(from), from % per_node_, per_node_),
-                    pcie_switch(node_of(to), to % per_node_, per_node_), route);
-      }
-      route.push_back(twin(gpu_up_[index(to)]));
-      return true;
+      break;
   }
-  return false;
+  if (kind_ != ScaleUpKind::Switch && !on_pcie_) {
+    return false;
+  }
+  route.push_back(gpu_up_[index(from)]);
+  if (on_pcie_) {
+    append_pcie(switch_of_gpu(from), switch_of_gpu(to), route);
+  }
+  route.push_back(twin(gpu_up_[index(to)]));
+  return true;
 }
 
 bool Nodes::connects(int from, int to) const {
   const int node = node_of(from);
   const bool is_graph =
       kind_ == ScaleUpKind::Mesh || (kind_ == ScaleUpKind::Torus && broken_.contains(node));
-  return from == to || !is_graph || paths_of(node).next(from % per_node_, to % per_node_).link >= 0;
+  return from == to || on_pcie_ || !is_graph ||
+         paths_of(node).next(from % per_node_, to % per_node_).link >= 0;
 }
 
 void Nodes::append_exit(int gpu, int nic, Route& route) const {
   const int node = node_of(gpu);
-  if (kind_ == ScaleUpKind::None) {
+  if (on_pcie_) {
     route.push_back(gpu_up_[index(gpu)]);
-    append_pcie(pcie_switch(node, gpu % per_node_, per_node_), pcie_switch(node, nic, nics_),
-                route);
+    append_pcie(switch_of_gpu(gpu), switch_of_nic(node, nic), route);
     route.push_back(nic_down_[index(node * nics_ + nic)]);
     return;
   }
@@ -320,10 +403,9 @@ void Nodes::append_exit(int gpu, int nic, Route& route) const {
 
 void Nodes::append_entry(int nic, int gpu, Route& route) const {
   const int node = node_of(gpu);
-  if (kind_ == ScaleUpKind::None) {
+  if (on_pcie_) {
     route.push_back(twin(nic_down_[index(node * nics_ + nic)]));
-    append_pcie(pcie_switch(node, nic, nics_), pcie_switch(node, gpu % per_node_, per_node_),
-                route);
+    append_pcie(switch_of_nic(node, nic), switch_of_gpu(gpu), route);
     route.push_back(twin(gpu_up_[index(gpu)]));
     return;
   }
@@ -338,7 +420,7 @@ bool Nodes::reaches(int gpu, int nic) const {
   if (!is_live(node_of(gpu), nic)) {
     return false;
   }
-  if (nic == nic_of(gpu) || kind_ == ScaleUpKind::None) {
+  if (nic == nic_of(gpu) || on_pcie_) {
     return true;
   }
   const int gateway = first_gpu(node_of(gpu), nic);
@@ -357,7 +439,10 @@ void Nodes::lose_nics(std::set<int> dead) {
   for (const int lost : dead_nics_) {
     const int node = lost / nics_;
     const int end = std::min(gpus_, (node + 1) * per_node_);
-    for (int gpu = first_gpu(node, lost % nics_); gpu < end && nic_of(gpu) == lost % nics_; ++gpu) {
+    for (int gpu = node * per_node_; gpu < end; ++gpu) {
+      if (nic_of(gpu) != lost % nics_) {
+        continue;
+      }
       std::optional<std::tuple<int, int, int>> best;
       for (int nic = 0; nic < nics_; ++nic) {
         if (reaches(gpu, nic)) {

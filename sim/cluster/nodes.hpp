@@ -7,6 +7,8 @@
 //    | NVSwitch|        N N N N            PCIe - - PCIe      through the CPUs
 //    N  N  N  N         (each GPU to       |            |
 //                        its NIC)          N            N
+//
+// A mesh of islands (pairs joined by bridges) is both: direct links, and PCIe between the islands.
 #pragma once
 
 #include <map>
@@ -42,7 +44,9 @@ class Nodes {
   int count() const { return nodes_; }
   int node_of(int gpu) const { return gpu / per_node_; }
   /// The NIC of its node that serves a GPU, which is also its rail.
-  int nic_of(int gpu) const { return gpu % per_node_ * nics_ / per_node_; }
+  int nic_of(int gpu) const { return nic_of_gpu_[index(gpu % per_node_)]; }
+  /// Whether GPUs and NICs hang on PCIe switches, over which the GPUs of a node meet.
+  bool has_pcie_switches() const { return on_pcie_; }
   VertexId nic(int node, int nic) const {
     return nics_by_node_[index(node) * index(nics_) + index(nic)];
   }
@@ -72,17 +76,18 @@ class Nodes {
  private:
   friend class NodeBuilder;
 
-  std::size_t pcie_switch(int node, int part, int parts) const {
-    return index(node * pcie_switches_ + part * pcie_switches_ / parts);
+  std::size_t switch_of_gpu(int gpu) const {
+    return index(node_of(gpu) * pcie_switches_ + gpu_switch_[index(gpu % per_node_)]);
+  }
+  std::size_t switch_of_nic(int node, int nic) const {
+    return index(node * pcie_switches_ + nic_switch_[index(nic)]);
   }
   /// From one PCIe switch to another of the node, through the CPUs.
   void append_pcie(std::size_t from, std::size_t to, Route& route) const;
   bool append_mesh(int from, int to, Route& route) const;
   void append_torus(int from, int to, Route& route) const;
   const MeshPaths& paths_of(int node) const;
-  int first_gpu(int node, int nic) const {
-    return node * per_node_ + (nic * per_node_ + nics_ - 1) / nics_;
-  }
+  int first_gpu(int node, int nic) const { return node * per_node_ + first_gpu_[index(nic)]; }
 
   ScaleUpKind kind_ = ScaleUpKind::Switch;
   int nodes_ = 0;
@@ -90,6 +95,11 @@ class Nodes {
   int per_node_ = 1;
   int nics_ = 1;
   int pcie_switches_ = 1;
+  bool on_pcie_ = false;
+  std::vector<int> gpu_switch_;  // by GPU of a node: its PCIe switch
+  std::vector<int> nic_switch_;  // by NIC of a node
+  std::vector<int> nic_of_gpu_;  // by GPU of a node
+  std::vector<int> first_gpu_;   // by NIC of a node: the first GPU that it serves
   std::vector<VertexId> nics_by_node_;
   std::vector<LinkId> gpu_up_;     // to the NVSwitch or PCIe switch
   std::vector<LinkId> gpu_nic_;    // to its NIC; empty with PCIe switches

@@ -58,13 +58,16 @@ struct StorageSpec {
 
 struct TopologySpec {
   std::string name;
+  std::vector<std::string> notes;  // what was assumed where the files are silent; sentences
   int gpus_per_node = 1;
   double node_power_watts = 0;
 
   ScaleUpKind scale_up = ScaleUpKind::Switch;
   int scale_up_switches = 1;          // chips, for the counts and the drawing
   int scale_up_wrap = 3;              // of a torus: the shortest axis that closes into a ring
-  int pcie_switches = 1;              // PCIe-only: joined by the CPUs, GPUs and NICs split evenly
+  int pcie_switches = 1;              // where GPUs meet over PCIe: joined by the CPUs
+  std::vector<int> pcie_gpus;         // below each PCIe switch, in order; empty: split evenly
+  std::vector<int> pcie_nics;         // the same of NICs
   BytesPerSecond scale_up_bandwidth;  // nominal, per GPU (mesh and torus: per link) and direction
   double scale_up_efficiency = 1;     // share that collectives achieve
   double scale_up_reduction_efficiency = 0;  // same for sums that switches make; 0: they cannot
@@ -74,8 +77,13 @@ struct TopologySpec {
   std::vector<MeshLink> mesh_links;  // of a torus too
   std::vector<int> scale_up_dims;    // of a torus: GPUs along each axis
 
-  BytesPerSecond pcie_bandwidth;  // GPU to NIC, each direction; PCIe-only: GPU to PCIe switch
-  int nics_per_node = 1;
+  BytesPerSecond pcie_bandwidth;     // GPU to NIC, each direction, or to the PCIe switch
+  double pcie_efficiency = 1;        // share that collectives between GPUs achieve over it
+  BytesPerSecond pcie_uplink;        // from a PCIe switch to the CPUs; 0: as pcie_bandwidth
+  std::map<int, double> pcie_slots;  // GPUs in slower slots: share of pcie_bandwidth
+  int nics_per_node = 1;             // 0: of a lone node
+  int nic_cards = 0;  // where a GPU has several NICs: cards that these NICs stand for; 0: as many
+  BytesPerSecond nic_slot;       // PCIe slot of a NIC; 0: no limit
   int ports_per_nic = 1;         // each to a leaf of its own
   BytesPerSecond nic_bandwidth;  // nominal, all ports, each direction
   double nic_efficiency = 1;
@@ -127,6 +135,8 @@ struct TopologySpec {
     }
     return scale_up_bandwidth * links;
   }
+  /// NICs of a node as one counts cards.
+  int cards_per_node() const { return nic_cards > 0 ? nic_cards : nics_per_node; }
   BytesPerSecond port_bandwidth() const { return nic_bandwidth / ports_per_nic; }
   BytesPerSecond cable_bandwidth() const {
     return uplink_bandwidth.value > 0 ? uplink_bandwidth : port_bandwidth();

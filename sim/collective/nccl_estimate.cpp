@@ -116,7 +116,10 @@ class Model {
     const bool nvlink = topology_.scale_up != ScaleUpKind::None;
     hops_ = nvlink ? &kNvlinkHops : &kPcieHops;
     links_ = topology_.gpu_bandwidth().value / 1e9 * (nvlink ? known_->link_share : kPcieShare);
-    nic_ = std::min(topology_.nic_bandwidth, topology_.pcie_bandwidth * kPcieShare).value / 1e9;
+    const BytesPerSecond slot =
+        topology_.nic_slot.value > 0 ? topology_.nic_slot : topology_.nic_bandwidth;
+    nic_ = std::min({topology_.nic_bandwidth, slot, topology_.pcie_bandwidth * kPcieShare}).value /
+           1e9;
     nics_ = std::max(1, static_cast<int>(std::ceil(per_node_ * topology_.nics_per_node /
                                                    topology_.gpus_per_node)));
   }

@@ -128,7 +128,7 @@ std::vector<Protocol> protocols_of(Algorithm algorithm, const TopologySpec& topo
 
 Seconds fixed_latency(const TopologySpec& topology, const Group& group, CollectiveChoice choice,
                       CollectiveOp op, Bytes bytes) {
-  if (!topology.nccl_tuning) {
+  if (!topology.nccl_tuning && !reduces_in_node(choice.algorithm)) {
     return topology.collective_launch;
   }
   const auto protocol = static_cast<std::size_t>(choice.protocol);
@@ -213,11 +213,11 @@ std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, Co
                                   const CollectiveWish& wish) {
   const TopologySpec& topology = cluster.topology_among(group.ranks);
   const bool between_pairs = op == CollectiveOp::AllToAll || op == CollectiveOp::SendReceive;
-  const std::vector<Algorithm> considered = wish.algorithm         ? std::vector{*wish.algorithm}
-                                            : topology.nccl_tuning ? nccl_algorithms(op)
-                                            : between_pairs
-                                                ? std::vector{Algorithm::Direct}
-                                                : std::vector{Algorithm::Torus, Algorithm::Ring};
+  const std::vector<Algorithm> considered =
+      wish.algorithm         ? std::vector{*wish.algorithm}
+      : topology.nccl_tuning ? nccl_algorithms(op)
+      : between_pairs        ? std::vector{Algorithm::Direct}
+                             : std::vector{Algorithm::Torus, Algorithm::Nvls, Algorithm::Ring};
   std::vector<Candidate> found;
   for (const Algorithm algorithm : considered) {
     std::vector<Protocol> protocols = protocols_of(algorithm, topology);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <functional>
 #include <numeric>
+#include <tuple>
 
 #include "sim/base/text.hpp"
 #include "sim/cluster/cluster.hpp"
@@ -177,6 +178,97 @@ void read_mesh(const Values& values, const Getter& get, bool full_mesh, Topology
   }
 }
 
+/// Several NICs of a GPU are one with as many ports, each to a leaf of its own.
+void read_nics(const Values& values, const Getter& get, TopologySpec& spec,
+               std::vector<Problem>& problems) {
+  spec.nics_per_node = get.count("node.nics.count");
+  spec.ports_per_nic = get.count("node.nics.ports");
+  spec.nic_bandwidth = {get.number("node.nics.bandwidth")};
+  spec.nic_efficiency = get.number("node.nics.efficiency");
+  spec.nic_slot = {get.number("node.nics.slot")};
+  for (const auto& [given, missing, example] :
+       {std::tuple("node.nics.count", "node.nics.bandwidth",
+                   "nominal bandwidth of one NIC, each direction, as in node: {nics: {bandwidth: "
+                   "400 Gbps}}"),
+        std::tuple("node.nics.bandwidth", "node.nics.count",
+                   "NICs of a node, as in node: {nics: {count: 8}}")}) {
+    if (values.has(given) && values.misses(missing)) {
+      problems.push_back(values.problem(given, fmt::format("missing key '{}'", missing), example));
+    }
+  }
+  if (spec.nics_per_node > spec.gpus_per_node) {
+    const double each = static_cast<double>(spec.nics_per_node) / spec.gpus_per_node;
+    spec.nic_cards = spec.nics_per_node;
+    spec.nics_per_node = spec.gpus_per_node;
+    spec.nic_bandwidth = spec.nic_bandwidth * each;
+    spec.nic_slot = spec.nic_slot * each;
+    spec.ports_per_nic *= static_cast<int>(std::ceil(each));
+    if (each != std::floor(each)) {
+      spec.notes.push_back(fmt::format("{} NICs for {} GPUs: each GPU is taken to have {:.4g}",
+                                       spec.nic_cards, spec.gpus_per_node, each));
+    }
+  }
+}
+
+/// "5+3" as its numbers, whose sum is `total`.
+std::vector<int> read_parts(const Values& values, const std::string& path, int total,
+                            std::string_view of_what, std::vector<Problem>& problems) {
+  std::vector<int> parts;
+  if (!values.has(path)) {
+    return parts;
+  }
+  double sum = 0;
+  const std::string text = values.at(path).text;
+  for (const std::string_view part : split(text, '+')) {
+    const double number = parse_number(part).value_or(-1);
+    const bool fits = number >= 0 && number <= total && number == std::floor(number);
+    sum += fits ? number : total + 1;
+    parts.push_back(fits ? static_cast<int>(number) : 0);
+  }
+  if (sum != total) {
+    problems.push_back(values.problem(
+        path, fmt::format("expected {} {} as a sum, found '{}'", total, of_what, shown(text)),
+        "5+3 is five below the first PCIe switch and three below the second"));
+    parts.clear();
+  }
+  return parts;
+}
+
+void read_pcie(const Values& values, const Getter& get, TopologySpec& spec,
+               std::vector<Problem>& problems) {
+  spec.pcie_bandwidth = {get.number("node.pcie.bandwidth")};
+  spec.pcie_efficiency = get.number("node.pcie.efficiency");
+  spec.pcie_uplink = {get.number("node.pcie.uplink")};
+  spec.pcie_slots = values.numbers("node.pcie.slots");
+  for (const auto& [gpu, share] : spec.pcie_slots) {
+    if (gpu >= spec.gpus_per_node) {
+      problems.push_back(values.problem(
+          fmt::format("node.pcie.slots.{}", gpu),
+          fmt::format("there is no GPU {}: the node has 0 to {}", gpu, spec.gpus_per_node - 1)));
+    }
+  }
+  spec.pcie_switches = get.count("node.pcie.switches");
+  spec.pcie_gpus = read_parts(values, "node.pcie.gpus", spec.gpus_per_node, "GPUs", problems);
+  spec.pcie_nics = read_parts(values, "node.pcie.nics", spec.cards_per_node(), "NICs", problems);
+  if (spec.nic_cards > 0) {
+    spec.pcie_nics = spec.pcie_gpus;  // each GPU has its own
+  }
+  for (const auto& [path, parts] : {std::pair("node.pcie.gpus", &spec.pcie_gpus),
+                                    std::pair("node.pcie.nics", &spec.pcie_nics)}) {
+    if (!parts->empty() && values.has(path) && !values.has("node.pcie.switches")) {
+      spec.pcie_switches = static_cast<int>(parts->size());
+    }
+    if (!parts->empty() && parts->size() != static_cast<std::size_t>(spec.pcie_switches)) {
+      problems.push_back(
+          values.problem(path,
+                         fmt::format("{} PCIe switches have GPUs or NICs here, the node has {}",
+                                     parts->size(), spec.pcie_switches),
+                         "one number for each of node.pcie.switches"));
+      parts->clear();
+    }
+  }
+}
+
 void read_node(const Values& values, const Getter& get, TopologySpec& spec,
                std::vector<Problem>& problems) {
   const bool full_mesh =
@@ -196,12 +288,8 @@ void read_node(const Values& values, const Getter& get, TopologySpec& spec,
   spec.scale_up_latency = {get.number("node.scale_up.latency")};
   spec.scale_up_dims = read_dims(values, "node.scale_up.dims", problems);
   spec.scale_up_wrap = get.count("node.scale_up.wrap");
-  spec.pcie_bandwidth = {get.number("node.pcie.bandwidth")};
-  spec.pcie_switches = get.count("node.pcie.switches");
-  spec.nics_per_node = get.count("node.nics.count");
-  spec.ports_per_nic = get.count("node.nics.ports");
-  spec.nic_bandwidth = {get.number("node.nics.bandwidth")};
-  spec.nic_efficiency = get.number("node.nics.efficiency");
+  read_nics(values, get, spec, problems);
+  read_pcie(values, get, spec, problems);
   read_mesh(values, get, full_mesh, spec);
 }
 
@@ -351,8 +439,8 @@ void add_node_of_xml(Values& values, const Values& own, const fs::path& beside) 
     asked.hint = "a path starts at the folder of the file that holds it";
     throw InputError(std::move(asked));
   }
-  values.erase_tree("node.scale_up.links");
-  values.overlay(read_nccl_node(file));
+  values.erase_tree("node.xml");
+  add_nccl_node(file, values);
 }
 
 std::vector<std::string> preset_names(const fs::path& folder) {
@@ -410,28 +498,71 @@ Values find_topology(const std::string& name, const Problem& asked, const fs::pa
                      topology_keys());
 }
 
-TopologySpec make_topology(const Values& values, std::vector<Problem>& problems) {
-  const Getter get(values, topology_keys());
+namespace {
+
+/// What was assumed for the values that stand in the end.
+void add_notes(const Values& values, std::vector<std::string>& notes) {
+  for (const std::string& path : values.paths()) {
+    if (!values.at(path).note.empty()) {
+      notes.push_back(values.at(path).note);
+    }
+  }
+  if (values.has("node.xml.gpus") && !values.has("node.pcie.bandwidth")) {
+    notes.emplace_back(
+        "node.xml: the file does not say how fast the PCIe of GPUs is: 64 GB/s "
+        "(node.pcie.bandwidth)");
+  }
+}
+
+}  // namespace
+
+TopologySpec make_topology(const Values& given, std::vector<Problem>& problems) {
   TopologySpec spec;
+  Values values = given;
+  fit_nccl_node(values, spec.notes, problems);
+  const Getter get(values, topology_keys());
+  add_notes(values, spec.notes);
   spec.name = values.at("name").text;
   read_node(values, get, spec, problems);
   read_fabric(values, get, spec, problems);
   read_collective(get, spec);
   read_storage(get, spec);
   if (spec.scale_up != ScaleUpKind::None && spec.scale_up_bandwidth.value == 0) {
-    problems.push_back(values.problem("node.scale_up.kind", "missing key 'node.scale_up.bandwidth'",
-                                      "per GPU (mesh: per link) and direction"));
-  }
-  if (spec.nics_per_node > spec.gpus_per_node) {
-    problems.push_back(
-        values.problem("node.nics.count",
-                       fmt::format("nics ({}) must not exceed the node's gpus ({})",
-                                   spec.nics_per_node, spec.gpus_per_node),
-                       "each NIC serves one GPU or several, so the others would carry nothing"));
+    problems.push_back(values.problem(
+        values.has("node.scale_up.kind") || !values.has("node.xml.gpus") ? "node.scale_up.kind"
+                                                                         : "node.xml.gpus",
+        "missing key 'node.scale_up.bandwidth'",
+        "per GPU (mesh: per link) and direction; kind: none if only PCIe joins the GPUs"));
   }
   check_mesh(values, spec, problems);
   check_fabric(values, spec, problems);
   return spec;
+}
+
+void check_nccl_gpu(const Values& values, const GpuSpec& gpu, Problem asked,
+                    const LoadOptions& options, std::vector<std::string>& notes,
+                    std::vector<Problem>& problems) {
+  if (!nccl_gpu_complaint(values, gpu, "")) {
+    return;
+  }
+  constexpr double kTenths = 10;
+  const double sm = values.has("node.xml.sm") ? values.at("node.xml.sm").number : 0;
+  std::vector<std::string> fitting;
+  for (const std::string& name : preset_names(options.topologies / "gpus")) {
+    const Values preset = read_preset(options.topologies / "gpus" / (name + ".yaml"), gpu_keys());
+    if (std::round(Getter(preset, gpu_keys()).number("compute_capability") * kTenths) == sm) {
+      fitting.push_back(name);
+    }
+  }
+  const std::vector<std::string_view> names(fitting.begin(), fitting.end());
+  const Complaint complaint = *nccl_gpu_complaint(values, gpu, join(names, ", "));
+  if (fitting.empty() && sm > 0 && std::floor(sm / kTenths) == std::floor(gpu.compute_capability)) {
+    notes.push_back(complaint.message);
+    return;
+  }
+  asked.message = complaint.message;
+  asked.hint = complaint.hint;
+  problems.push_back(std::move(asked));
 }
 
 GpuSpec load_gpu(const std::string& name, const LoadOptions& options) {
@@ -447,6 +578,11 @@ ClusterSpec make_cluster(Values values, const fs::path& beside, const LoadOption
   }
   ClusterSpec spec{.topology = make_topology(values, problems),
                    .gpu = make_gpu(values.below("gpu."))};
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
+  check_nccl_gpu(values, spec.gpu, values.problem("gpu.preset", ""), options, spec.topology.notes,
+                 problems);
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }
@@ -469,6 +605,10 @@ ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
   }
   if (!problems.empty()) {
     throw InputError(std::move(problems));
+  }
+  if (said.has("node.xml")) {  // a file named here gives way to what else is set here
+    add_node_of_xml(values, said, "");
+    values.overlay(said);
   }
   scale_measured(values, file, said);
   return make_cluster(values, fs::path(name).parent_path(), options);

@@ -43,6 +43,12 @@ std::vector<std::string> scale_measured(Values& values, const Values& file, cons
 /// Puts the node of the NCCL file that `own` names at `node.xml` into `values`.
 void add_node_of_xml(Values& values, const Values& own, const std::filesystem::path& beside);
 
+/// Compares `gpu`, named at `asked`, with the one of the NCCL file in `values`: a problem, or a
+/// note where danlu ships no GPU of the file's and the generation is right.
+void check_nccl_gpu(const Values& values, const GpuSpec& gpu, Problem asked,
+                    const LoadOptions& options, std::vector<std::string>& notes,
+                    std::vector<Problem>& problems);
+
 /// Builds the spec; relations that do not hold are added to `problems`.
 TopologySpec make_topology(const Values& values, std::vector<Problem>& problems);
 

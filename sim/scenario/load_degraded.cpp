@@ -23,9 +23,8 @@ class DamageReader {
   void read() {
     ClusterSpec& cluster = cluster_;
     DegradedSpec& damage = cluster.degraded;
-    const int nics = cluster.nodes() * cluster.topology.nics_per_node;
     damage.gpus = numbers("degraded.gpus", "GPU", cluster.gpus);
-    damage.nics = numbers("degraded.nics", "NIC", nics);
+    damage.nics = nic_shares();
     damage.scale_up = numbers("degraded.scale_up", "GPU", cluster.gpus);
     for (const auto& [gpu, share] : damage.scale_up) {
       if (share == 0) {
@@ -72,6 +71,25 @@ class DamageReader {
     problems_.push_back(values_.problem(path, std::move(message), std::move(hint)));
   }
 
+  /// By NIC of the cluster; of a GPU's several cards the mean.
+  std::map<int, double> nic_shares() {
+    const TopologySpec& t = cluster_.topology;
+    const int cards = t.cards_per_node();
+    const std::map<int, double> told = numbers("degraded.nics", "NIC", cluster_.nodes() * cards);
+    if (cards == t.nics_per_node) {
+      return told;
+    }
+    const double share_of_card = static_cast<double>(t.nics_per_node) / cards;
+    std::map<int, double> shares;
+    for (const auto& [card, share] : told) {
+      const int nic = card / cards * t.nics_per_node + card % cards * t.nics_per_node / cards;
+      double& left = shares.try_emplace(nic, 1).first->second;
+      left = std::max(0.0, left - (1 - share) * share_of_card);
+      constexpr double kRounding = 1e-9;
+      left = left < kRounding ? 0 : left;
+    }
+    return shares;
+  }
   /// A share is 0, dead, or so much that a step still ends.
   void check_shares() {
     constexpr double kLeast = 0.001;

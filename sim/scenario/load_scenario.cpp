@@ -353,7 +353,11 @@ class Builder {
     collect([&] {
       cluster.topology = make_topology(all, problems_);
       cluster.gpu = make_gpu(all.below("gpu."));
+      check_nccl_gpu(all, cluster.gpu, values_.problem("cluster.gpu.preset", ""), options_,
+                     cluster.topology.notes, problems_);
     });
+    scenario.notes.insert(scenario.notes.end(), cluster.topology.notes.begin(),
+                          cluster.topology.notes.end());
     if (own.has("price")) {
       cluster.gpu.dollars_per_hour = own.at("price").number;
     }

@@ -1,393 +1,581 @@
 #include "sim/scenario/nccl_topology.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
-#include <boost/property_tree/ptree.hpp>
-#include <boost/property_tree/xml_parser.hpp>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <set>
-#include <sstream>
 
 #include "sim/base/text.hpp"
 #include "sim/cluster/topology_spec.hpp"
+#include "sim/scenario/nccl_parts.hpp"
+#include "sim/scenario/nccl_rates.hpp"
 
 namespace danlu {
 namespace {
 
-namespace fs = std::filesystem;
-using Tree = boost::property_tree::ptree;
-
-/// GB/s of one NVLink and direction by compute capability: nominal, and what NCCL counts
-/// (github.com/NVIDIA/nccl@5067397 src/graph/topo.h).
-struct NvlinkRate {
-  int compute_capability;
-  double nominal;
-  double counted;
-};
-constexpr std::array<NvlinkRate, 7> kNvlinkRates{{{60, 20, 18},
-                                                  {70, 25, 20},
-                                                  {80, 25, 20},
-                                                  {86, 14.0625, 12},
-                                                  {90, 25, 20.6},
-                                                  {100, 50, 40.1},
-                                                  {103, 50, 40.1}}};
+constexpr double kGiga = 1e9;
 constexpr std::string_view kNvswitchClass = "0x068000";
 
-/// Where an element hangs: the numbers of the elements above it, from the root.
-using Place = std::vector<int>;
-
-struct Nvlink {
-  std::string target;
-  std::string target_class;
-  int count = 0;
-};
-
-struct Gpu {
-  int dev = 0;
-  int compute_capability = 0;
-  std::string busid;
-  double pcie = 0;  // bytes per second, 0: not said
-  Place place;
-  std::vector<Nvlink> nvlinks;
-};
-
-struct Nic {
-  double bandwidth = 0;
-  Place place;
-};
-
-struct Parts {
-  std::vector<Gpu> gpus;
-  std::vector<Nic> nics;
-};
-
-[[noreturn]] void refuse(const fs::path& file, std::string message, std::string hint = "",
-                         int line = 0) {
-  throw InputError(Problem{{file.string(), line, 0}, std::move(message), std::move(hint), ""});
+std::string gbps(double bytes_per_second) {
+  return to_text(BytesPerSecond{bytes_per_second});
 }
-
-/// The parser calls itself for each level: a file must not be deeper than any machine.
-bool is_too_deep(const std::string& xml) {
-  constexpr int kDeepest = 64;
-  int depth = 0;
-  char quote = 0;
-  bool in_tag = false;
-  for (std::size_t i = 0; i + 1 < xml.size(); ++i) {
-    const char c = xml[i];
-    const char next = xml[i + 1];
-    if (quote != 0) {
-      quote = c == quote ? '\0' : quote;
-    } else if (in_tag && (c == '"' || c == '\'')) {
-      quote = c;
-    } else if (c == '<' && next != '!' && next != '?') {
-      in_tag = true;
-      depth += next == '/' ? -1 : 1;
-    } else if (in_tag && c == '/' && next == '>') {
-      --depth;
-    } else if (c == '>') {
-      in_tag = false;
-    }
-    if (depth > kDeepest) {
-      return true;
-    }
-  }
-  return false;
-}
-
-/// Reads the parts of one machine out of the tree of elements.
-class Reader {
- public:
-  explicit Reader(const fs::path& file) : file_(file) {}
-
-  Parts read() {
-    const Tree tree = parse();
-    const auto system = tree.get_child_optional("system");
-    if (!system) {
-      refuse(file_, "expected a <system> element", "NCCL_TOPO_DUMP_FILE=topology.xml writes one");
-    }
-    const std::string version = attribute(*system, "version").value_or("none");
-    if (version != "1") {
-      refuse(file_,
-             fmt::format("expected <system version=\"1\">, found version {}", shown(version)));
-    }
-    visit(*system, {}, nullptr);
-    std::sort(parts_.gpus.begin(), parts_.gpus.end(),
-              [](const Gpu& a, const Gpu& b) { return a.dev < b.dev; });
-    if (parts_.gpus.empty()) {
-      refuse(file_, "expected at least one <gpu> element");
-    }
-    return std::move(parts_);
-  }
-
- private:
-  Tree parse() const {
-    const std::string text = read_text_file(file_);
-    if (is_too_deep(text)) {
-      refuse(file_, "elements are nested too deeply");
-    }
-    Tree tree;
-    std::istringstream stream(text);
-    try {
-      boost::property_tree::read_xml(stream, tree);
-    } catch (const boost::property_tree::xml_parser_error& error) {
-      refuse(file_, error.message(), "", static_cast<int>(error.line()));
-    }
-    return tree;
-  }
-
-  static std::optional<std::string> attribute(const Tree& element, const std::string& name) {
-    const auto value = element.get_optional<std::string>("<xmlattr>." + name);
-    return value ? std::optional<std::string>(*value) : std::nullopt;
-  }
-
-  /// A whole number that must be there.
-  int number(const Tree& element, std::string_view what, const std::string& name) const {
-    const std::string text = attribute(element, name).value_or("");
-    const double value = parse_number(text).value_or(-1);
-    constexpr double kMost = 1e9;
-    if (value < 0 || value > kMost) {
-      refuse(file_, fmt::format("expected a number at '{}' of a <{}>, found '{}'", name, what,
-                                shown(text)));
-    }
-    return static_cast<int>(value);
-  }
-
-  void visit(const Tree& element, Place place, const Tree* pci) {
-    place.push_back(0);
-    for (const auto& [name, child] : element) {
-      ++place.back();
-      if (name == "gpu") {
-        add_gpu(child, pci, place);
-      } else if (name == "net") {
-        // Mb/s
-        parts_.nics.push_back({number(child, "net", "speed") * 1e6 / 8, place});
-      } else if (name == "pci" || name == "cpu" || name == "nic") {
-        visit(child, place, name == "pci" ? &child : pci);
-      }
-    }
-  }
-
-  void add_gpu(const Tree& element, const Tree* pci, const Place& place) {
-    Gpu gpu{.dev = number(element, "gpu", "dev"),
-            .compute_capability = number(element, "gpu", "sm"),
-            .place = place};
-    if (pci != nullptr) {
-      gpu.busid = attribute(*pci, "busid").value_or("");
-      gpu.pcie = pcie_bandwidth(*pci);
-    }
-    for (const auto& [name, child] : element) {
-      if (name == "nvlink") {
-        gpu.nvlinks.push_back({attribute(child, "target").value_or(""),
-                               attribute(child, "tclass").value_or(""),
-                               number(child, "nvlink", "count")});
-      }
-    }
-    parts_.gpus.push_back(std::move(gpu));
-  }
-
-  /// "32.0 GT/s PCIe" and 16 lanes: less the coding, 128 of 130 bits (8 of 10 below 8 GT/s, 242 of
-  /// 256 bytes from 64 on). Virtual machines say nothing or 0.
-  static double pcie_bandwidth(const Tree& pci) {
-    const std::string speed = attribute(pci, "link_speed").value_or("");
-    const double rate = parse_number(speed.substr(0, speed.find(' '))).value_or(0);
-    const double lanes = parse_number(attribute(pci, "link_width").value_or("")).value_or(0);
-    const double coding = rate < 8 ? 8.0 / 10 : rate < 64 ? 128.0 / 130 : 242.0 / 256;
-    return rate * 1e9 * lanes / 8 * coding;
-  }
-
-  fs::path file_;
-  Parts parts_;
-};
 
 /// Turns the parts into the keys of a node.
 class Writer {
  public:
-  Writer(const fs::path& file, const Parts& parts) : file_(file), parts_(parts) {}
+  Writer(NcclParts parts, Values& values) : parts_(std::move(parts)), values_(values) {
+    find_groups();
+    choose_nics();
+  }
 
-  Values write() {
-    set("node.gpus", static_cast<double>(parts_.gpus.size()));
+  void write() {
+    for (const char* path :
+         {"node.scale_up.links", "node.pcie.slots", "node.pcie.gpus", "node.pcie.nics",
+          "node.pcie.uplink", "node.pcie.switches", "node.nics.slot", "node.nics.ports"}) {
+      values_.erase_tree(path);
+    }
+    set("node.gpus", gpu_count(), parts_.place);
+    set_hidden("node.xml.gpus", gpu_count(), parts_.place);
+    const NcclGpu& gpu = parts_.gpus.front();
+    if (gpu.sm > 0 || !gpu.gcn.empty()) {
+      set_hidden(gpu.gcn.empty() ? "node.xml.sm" : "node.xml.gcn", gpu.sm, gpu.place);
+    }
+    note_unlike_gpus();
     add_scale_up();
     add_pcie();
     add_nics();
-    return std::move(values_);
   }
 
  private:
-  Value value(double number) const {
-    return {
-        .text = fmt::format("{}", number), .number = number, .position = {file_.string(), 0, 0}};
+  using Part = std::size_t;
+
+  double gpu_count() const { return static_cast<double>(parts_.gpus.size()); }
+  const PcieNode& node(int number) const { return parts_.pcie[static_cast<std::size_t>(number)]; }
+
+  // ---- values
+
+  static Value value(double number, const Problem& place) {
+    return {.text = fmt::format("{}", number),
+            .number = number,
+            .position = place.position,
+            .source_line = place.source_line};
   }
 
-  void set(const std::string& path, double number) {
+  void set_hidden(const std::string& path, double number, const Problem& place) {
+    values_.set(path, value(number, place));
+  }
+
+  void set(const std::string& path, double number, const Problem& place, std::string note = "") {
     const KeyRow* row = find_key(topology_keys(), path);
+    row = row == nullptr ? find_numbers(topology_keys(), path) : row;
     check(row != nullptr, "a key of a node");
     if (row->type != KeyType::Choice && (number < row->minimum || number > row->maximum)) {
-      refuse(file_, fmt::format("'{}' is out of range: {:.4g}, allowed are {} to {}", path, number,
-                                limit_text(*row, row->minimum), limit_text(*row, row->maximum)));
+      Problem problem = place;
+      problem.message =
+          fmt::format("'{}' is out of range: {:.4g}, allowed are {} to {}", path, number,
+                      limit_text(*row, row->minimum), limit_text(*row, row->maximum));
+      problem.hint = "correct it here, or take the element out";
+      throw InputError(std::move(problem));
     }
-    values_.set(path, value(number));
+    Value found = value(number, place);
+    found.note = std::move(note);
+    values_.set(path, std::move(found));
   }
 
-  void set_kind(ScaleUpKind kind, const std::string& name) {
-    Value kind_value = value(static_cast<double>(kind));
+  void set_text(const std::string& path, std::string text, const Problem& place,
+                std::string note = "") {
+    Value found = value(0, place);
+    found.text = std::move(text);
+    found.note = std::move(note);
+    values_.set(path, std::move(found));
+  }
+
+  /// What the kind in the topology below needs goes with it, if it is another.
+  void set_kind(ScaleUpKind kind, const std::string& name, const Problem& place,
+                std::string note = "") {
+    const bool same =
+        values_.has("node.scale_up.kind") && values_.at("node.scale_up.kind").text == name;
+    for (const char* path : {"node.scale_up.switches", "node.scale_up.reduction_efficiency",
+                             "node.scale_up.reduction_cap", "node.scale_up.dims",
+                             "node.scale_up.wrap", "node.scale_up.links_per_pair"}) {
+      values_.erase_tree(path);
+    }
+    if (!same) {
+      values_.erase_tree("node.scale_up.bandwidth");
+      values_.erase_tree("node.scale_up.efficiency");
+    }
+    Value kind_value = value(static_cast<double>(kind), place);
     kind_value.text = name;
-    values_.set("node.scale_up.kind", kind_value);
+    values_.set("node.xml.kind", kind_value);
+    kind_value.note = std::move(note);
+    values_.set("node.scale_up.kind", std::move(kind_value));
   }
 
-  void add_scale_up() {
-    bool any = false;
-    bool switched = true;
-    for (const Gpu& gpu : parts_.gpus) {
-      for (const Nvlink& link : gpu.nvlinks) {
-        any = true;
-        switched = switched && link.target_class == kNvswitchClass;
+  void note_unlike_gpus() {
+    const NcclGpu& first = parts_.gpus.front();
+    for (const NcclGpu& gpu : parts_.gpus) {
+      if (gpu.sm != first.sm || gpu.gcn != first.gcn) {
+        values_.set(
+            "node.xml.unlike",
+            with_note(
+                gpu.place,
+                fmt::format("node.xml: GPU {} has sm {}, GPU {} has sm {}: all are taken for '{}'",
+                            first.dev, first.sm, gpu.dev, gpu.sm, "gpu")));
+        return;
       }
-    }
-    if (!any) {
-      set_kind(ScaleUpKind::None, "none");
-      return;
-    }
-    const int capability = parts_.gpus.front().compute_capability;
-    const auto* const rate =
-        std::find_if(kNvlinkRates.begin(), kNvlinkRates.end(),
-                     [&](const auto& row) { return row.compute_capability == capability; });
-    const int links = switched ? add_switches() : add_mesh();
-    if (rate != kNvlinkRates.end()) {  // otherwise the user must say it
-      set("node.scale_up.bandwidth", links * rate->nominal * 1e9);
-      set("node.scale_up.efficiency", rate->counted / rate->nominal);
     }
   }
-
-  static int links_of(const Gpu& gpu) {
-    int links = 0;
-    for (const Nvlink& link : gpu.nvlinks) {
-      links += link.count;
-    }
-    return links;
+  static Value with_note(const Problem& place, std::string note) {
+    Value found = value(0, place);
+    found.note = std::move(note);
+    return found;
   }
 
-  /// The links of one GPU, the same for all.
-  int add_switches() {
-    std::set<std::string> chips;
-    const int links = links_of(parts_.gpus.front());
-    for (const Gpu& gpu : parts_.gpus) {
-      if (links_of(gpu) != links) {
-        refuse(file_,
-               fmt::format("GPU {} has {} NVLinks, GPU {} has {}", parts_.gpus.front().dev, links,
-                           gpu.dev, links_of(gpu)),
-               "a node behind NVSwitches is described by one bandwidth for all GPUs");
-      }
-      for (const Nvlink& link : gpu.nvlinks) {
-        chips.insert(link.target);
-      }
+  // ---- PCIe
+
+  /// The narrowest link of the way down `path` from `begin` on, each shared by as many as are
+  /// below it; 0 if none is known.
+  double narrowest(const std::vector<int>& path, Part begin,
+                   const std::vector<int>& sharers) const {
+    double least = 0;
+    for (Part i = begin; i < path.size(); ++i) {
+      const double rate = node(path[i]).rate / std::max(1, sharers[static_cast<Part>(path[i])]);
+      least = rate > 0 && (least == 0 || rate < least) ? rate : least;
     }
-    set_kind(ScaleUpKind::Switch, "switch");
-    set("node.scale_up.switches", static_cast<double>(chips.size()));
-    return links;
+    return least;
   }
 
-  int add_mesh() {
-    std::map<std::pair<int, int>, int> counts;  // both ends list a link: once is enough
-    for (std::size_t from = 0; from < parts_.gpus.size(); ++from) {
-      for (const Nvlink& link : parts_.gpus[from].nvlinks) {
-        const auto to = std::find_if(parts_.gpus.begin(), parts_.gpus.end(),
-                                     [&](const Gpu& gpu) { return gpu.busid == link.target; });
-        if (to == parts_.gpus.end()) {
-          refuse(file_,
-                 fmt::format("GPU {} has an NVLink to '{}', which is neither an NVSwitch nor a "
-                             "GPU of this file",
-                             parts_.gpus[from].dev, shown(link.target)));
-        }
-        const int a = static_cast<int>(from);
-        const int b = static_cast<int>(to - parts_.gpus.begin());
-        int& count = counts[std::minmax(a, b)];
-        count = std::max(count, link.count);
-      }
-    }
-    Value links = value(0);
-    for (const auto& [pair, count] : counts) {
-      if (pair.first == pair.second || count < 1) {
-        refuse(file_, fmt::format("GPU {} has an NVLink that leads nowhere",
-                                  parts_.gpus[static_cast<std::size_t>(pair.first)].dev));
-      }
-      links.links.push_back({static_cast<double>(pair.first), static_cast<double>(pair.second),
-                             static_cast<double>(count)});
-    }
-    values_.set("node.scale_up.links", links);
-    set_kind(ScaleUpKind::Mesh, "mesh");
-    return 1;
+  static Part common(const std::vector<int>& a, const std::vector<int>& b) {
+    return static_cast<Part>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first -
+                             a.begin());
   }
 
-  /// How many elements `from_end` levels above a GPU there are, if all have as many GPUs.
-  std::optional<std::size_t> even_groups(std::size_t from_end) const {
-    std::map<Place, int> groups;
-    for (const Gpu& gpu : parts_.gpus) {
-      const std::size_t kept = gpu.place.size() > from_end ? gpu.place.size() - from_end : 1;
-      ++groups[Place(gpu.place.begin(), gpu.place.begin() + static_cast<std::ptrdiff_t>(kept))];
+  /// A group is what the nearest PCIe switch or CPU above several GPUs has below it.
+  void find_groups() {
+    gpus_below_.assign(parts_.pcie.size(), 0);
+    for (const NcclGpu& gpu : parts_.gpus) {
+      for (const int above : parts_.path(gpu.pcie)) {
+        ++gpus_below_[static_cast<Part>(above)];
+      }
     }
-    const bool even = std::all_of(groups.begin(), groups.end(), [&](const auto& group) {
-      return group.second == groups.begin()->second;
-    });
-    return even ? std::optional(groups.size()) : std::nullopt;
+    std::map<int, int> first_of;  // by group: its first GPU
+    std::vector<std::pair<std::pair<int, int>, NcclGpu>> ordered;
+    for (Part i = 0; i < parts_.gpus.size(); ++i) {
+      const int first =
+          first_of.try_emplace(group_of(parts_.gpus[i]), static_cast<int>(i)).first->second;
+      ordered.push_back({{first, static_cast<int>(i)}, parts_.gpus[i]});
+    }
+    std::stable_sort(ordered.begin(), ordered.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (Part i = 0; i < ordered.size(); ++i) {
+      reordered_ = reordered_ || ordered[i].first.second != static_cast<int>(i);
+      parts_.gpus[i] = std::move(ordered[i].second);
+    }
+    for (const NcclGpu& gpu : parts_.gpus) {
+      const int group = group_of(gpu);
+      if (groups_.empty() || groups_.back() != group) {
+        groups_.push_back(group);
+        gpus_of_group_.push_back(0);
+      }
+      ++gpus_of_group_.back();
+    }
+  }
+  int group_of(const NcclGpu& gpu) const {
+    const std::vector<int> path = parts_.path(gpu.pcie);
+    for (auto above = path.rbegin(); above != path.rend(); ++above) {
+      if (*above != gpu.pcie && gpus_below_[static_cast<Part>(*above)] > 1) {
+        return *above;
+      }
+    }
+    return path.empty() ? -1 : path.front();
+  }
+
+  /// How far down the way to a GPU is also the way to a NIC.
+  Part nearness(const NcclGpu& gpu, const NcclNic& nic) const {
+    Part most = 0;
+    for (const int place : nic.pcie) {
+      most = std::max(most, common(parts_.path(gpu.pcie), parts_.path(place)));
+    }
+    return most;
+  }
+
+  bool meets_over_pcie() const {
+    return values_.has("node.scale_up.kind") &&
+           (values_.at("node.scale_up.kind").text == "none" || islands_);
   }
 
   void add_pcie() {
-    double slowest = parts_.gpus.front().pcie;
-    for (const Gpu& gpu : parts_.gpus) {
-      slowest = std::min(slowest, gpu.pcie);
+    std::vector<double> slots;
+    for (const NcclGpu& gpu : parts_.gpus) {
+      slots.push_back(slot_of(gpu));
     }
-    if (slowest > 0) {
-      set("node.pcie.bandwidth", slowest);
-    }
-    // A <gpu> is in its own <pci>, that in a switch's <pci> or in a <cpu>.
-    constexpr std::size_t kToSwitch = 2;
-    const auto switches = even_groups(kToSwitch);
-    const bool shared = switches && *switches < parts_.gpus.size();
-    set("node.pcie.switches", shared ? static_cast<double>(*switches) : 1);
-  }
-
-  /// The fastest NICs, and of these the ones that are nearest to some GPU: others carry storage.
-  void add_nics() {
-    double fastest = 0;
-    for (const Nic& nic : parts_.nics) {
-      fastest = std::max(fastest, nic.bandwidth);
-    }
-    std::set<Place> used;
-    for (const Gpu& gpu : parts_.gpus) {
-      std::size_t nearest = 0;
-      for (const Nic& nic : parts_.nics) {
-        nearest = std::max(nearest, nic.bandwidth < fastest ? 0 : common(gpu.place, nic.place));
-      }
-      for (const Nic& nic : parts_.nics) {
-        if (nic.bandwidth == fastest && common(gpu.place, nic.place) == nearest) {
-          used.insert(nic.place);
+    const auto fastest = std::max_element(slots.begin(), slots.end());
+    if (*fastest > 0) {
+      const auto& place = parts_.gpus[static_cast<Part>(fastest - slots.begin())].place;
+      set("node.pcie.bandwidth", *fastest, place);
+      for (Part i = 0; i < slots.size(); ++i) {
+        if (slots[i] > 0 && slots[i] < *fastest) {
+          set(fmt::format("node.pcie.slots.{}", i), slots[i] / *fastest, parts_.gpus[i].place,
+              fmt::format("node.xml: GPU {} has {} of PCIe, others have {}", i, gbps(slots[i]),
+                          gbps(*fastest)));
         }
       }
     }
-    if (!used.empty()) {
-      set("node.nics.count", static_cast<double>(used.size()));
-      set("node.nics.bandwidth", fastest);
+    if (meets_over_pcie() && groups_.size() > 1) {
+      add_groups();
+    }
+    if (reordered_) {
+      set_text("node.xml.order", "", parts_.place,
+               "node.xml: GPUs are numbered by PCIe switch, then by dev");
     }
   }
 
-  static std::size_t common(const Place& a, const Place& b) {
-    return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first -
-                                    a.begin());
+  double slot_of(const NcclGpu& gpu) const {
+    const std::vector<int> path = parts_.path(gpu.pcie);
+    if (path.empty()) {
+      return 0;
+    }
+    Part begin = path.size() - 1;
+    if (meets_over_pcie()) {
+      const auto group = std::find(path.begin(), path.end(), group_of(gpu));
+      begin = std::min(begin, static_cast<Part>(group - path.begin()) + 1);
+    } else if (!nics_.empty()) {
+      Part nearest = 0;
+      for (const NcclNic* nic : nics_) {
+        nearest = std::max(nearest, nearness(gpu, *nic));
+      }
+      begin = std::min(begin, nearest);
+    }
+    return narrowest(path, begin, gpus_below_);
   }
 
-  fs::path file_;
-  const Parts& parts_;
-  Values values_;
+  void add_groups() {
+    constexpr Part kMostSwitches = 64;
+    if (groups_.size() > kMostSwitches) {
+      return;
+    }
+    const Problem& place = parts_.place;
+    set("node.pcie.switches", static_cast<double>(groups_.size()), place);
+    const bool even = std::all_of(gpus_of_group_.begin(), gpus_of_group_.end(),
+                                  [&](int gpus) { return gpus == gpus_of_group_.front(); });
+    if (!even) {
+      set_text("node.pcie.gpus", fmt::format("{}", fmt::join(gpus_of_group_, "+")), place);
+    }
+    double uplink = 0;
+    bool known = true;
+    for (const int group : groups_) {
+      const std::vector<int> path = group < 0 ? std::vector<int>{} : parts_.path(group);
+      const double rate = narrowest(path, 0, std::vector<int>(parts_.pcie.size(), 1));
+      known = known && rate > 0;
+      uplink = uplink == 0 || (rate > 0 && rate < uplink) ? rate : uplink;
+    }
+    if (uplink > 0) {
+      set("node.pcie.uplink", uplink, place);
+    }
+    if (!known) {
+      set_text("node.xml.uplink", "", place,
+               "node.xml: what joins the CPUs is not in the file: taken as fast as a PCIe slot");
+    }
+    if (!nics_.empty()) {
+      add_nic_groups(place);
+    }
+  }
+
+  void add_nic_groups(const Problem& place) {
+    std::vector<int> counts(groups_.size(), 0);
+    for (const NcclNic* nic : nics_) {
+      Part best = 0;
+      Part most = 0;
+      Part gpu = 0;
+      for (Part group = 0; group < groups_.size(); ++group) {
+        const Part near = nearness(parts_.gpus[gpu], *nic);
+        // Of equally near ones, the one with the fewest NICs so far.
+        if (near > most || (near == most && counts[group] < counts[best])) {
+          most = near;
+          best = group;
+        }
+        gpu += static_cast<Part>(gpus_of_group_[group]);
+      }
+      ++counts[best];
+    }
+    if (cards_per_gpu() <= 1) {
+      set_text("node.pcie.nics", fmt::format("{}", fmt::join(counts, "+")), place);
+    }
+  }
+
+  // ---- NICs
+
+  static double port_speed(const NcclNic& nic) {
+    constexpr double kUnknown = 1.25e9;  // what NCCL takes
+    return nic.bare || nic.speed > 0 ? nic.speed : kUnknown;
+  }
+
+  /// The fastest NICs, and of these the ones that are nearest to some GPU: others carry storage.
+  void choose_nics() {
+    double fastest = 0;
+    for (const NcclNic& nic : parts_.nics) {
+      fastest = std::max(fastest, port_speed(nic));
+    }
+    std::set<const NcclNic*> used;
+    for (const NcclGpu& gpu : parts_.gpus) {
+      Part nearest = 0;
+      for (const NcclNic& nic : parts_.nics) {
+        nearest = std::max(nearest, port_speed(nic) < fastest ? 0 : nearness(gpu, nic));
+      }
+      for (const NcclNic& nic : parts_.nics) {
+        if (port_speed(nic) == fastest && nearness(gpu, nic) == nearest) {
+          used.insert(&nic);
+        }
+      }
+    }
+    nics_.assign(used.begin(), used.end());
+  }
+
+  double cards_per_gpu() const { return static_cast<double>(nics_.size()) / gpu_count(); }
+
+  void add_nics() {
+    if (nics_.empty()) {
+      return;
+    }
+    const NcclNic& first = *nics_.front();
+    set("node.nics.count", static_cast<double>(nics_.size()), first.place);
+    const NcclNic& fewest =
+        **std::min_element(nics_.begin(), nics_.end(),
+                           [](const auto* a, const auto* b) { return a->ports < b->ports; });
+    const bool unlike = std::any_of(nics_.begin(), nics_.end(),
+                                    [&](const auto* nic) { return nic->ports != fewest.ports; });
+    if (fewest.ports > 1 || unlike) {
+      set("node.nics.ports", fewest.ports, fewest.place,
+          unlike ? fmt::format("node.xml: NIC '{}' has {} of the ports that others have: all are "
+                               "taken to have as many",
+                               shown(fewest.name), fewest.ports)
+                 : "");
+    }
+    if (!first.bare) {
+      const double bandwidth = port_speed(first) * fewest.ports;
+      set("node.nics.bandwidth", bandwidth, first.place,
+          first.speed > 0 ? ""
+                          : fmt::format("node.xml: the file does not say how fast NIC '{}' is: {} "
+                                        "a port, as NCCL takes it",
+                                        shown(first.name), gbps(port_speed(first))));
+      add_slots(bandwidth);
+    } else {
+      add_slots(0);
+    }
+  }
+
+  /// `bandwidth` of a NIC, 0 if unknown.
+  void add_slots(double bandwidth) {
+    std::vector<int> nics_below(parts_.pcie.size(), 0);
+    for (const NcclNic* nic : nics_) {
+      for (const int above : parts_.path(nic->pcie.front())) {
+        ++nics_below[static_cast<Part>(above)];
+      }
+    }
+    double least = 0;
+    double most = 0;
+    const NcclNic* narrow = nullptr;
+    for (const NcclNic* nic : nics_) {
+      const std::vector<int> path = parts_.path(nic->pcie.front());
+      Part nearest = 0;
+      for (const NcclGpu& gpu : parts_.gpus) {
+        nearest = std::max(nearest, common(parts_.path(gpu.pcie), path));
+      }
+      const double slot = narrowest(path, nearest, nics_below);
+      most = std::max(most, slot);
+      if (slot > 0 && (narrow == nullptr || slot < least)) {
+        least = slot;
+        narrow = nic;
+      }
+    }
+    if (narrow != nullptr && (bandwidth == 0 || least < bandwidth)) {
+      std::string note = bandwidth > 0 ? fmt::format("node.xml: PCIe gives a NIC {} of its {}",
+                                                     gbps(least), gbps(bandwidth))
+                                       : "";
+      if (least < most) {
+        note = fmt::format(
+            "node.xml: PCIe gives NIC '{}' {}, others up to {}: all are taken to "
+            "have as little",
+            shown(narrow->name), gbps(least), gbps(most));
+      }
+      set("node.nics.slot", least, narrow->place, std::move(note));
+    }
+  }
+
+  // ---- scale-up
+
+  void add_scale_up() {
+    bool any = false;
+    bool switched = false;
+    for (const NcclGpu& gpu : parts_.gpus) {
+      for (const NcclNvlink& link : gpu.nvlinks) {
+        any = true;
+        switched = switched || link.target_class == kNvswitchClass;
+      }
+    }
+    const bool is_told = std::any_of(parts_.gpus.begin(), parts_.gpus.end(),
+                                     [](const auto& gpu) { return !gpu.bare; });
+    if (!any) {
+      if (is_told) {
+        set_kind(ScaleUpKind::None, "none", parts_.gpus.front().place);
+      }
+      return;
+    }
+    if (switched) {
+      add_switches();
+    } else {
+      add_mesh();
+    }
+  }
+
+  /// Per link, of the slowest GPU.
+  std::optional<LinkRate> rate() const {
+    std::optional<LinkRate> slowest;
+    for (const NcclGpu& gpu : parts_.gpus) {
+      const LinkRate own = gpu.gcn.empty() ? nvlink_rate(gpu.sm) : xgmi_rate(gpu.gcn);
+      if (!slowest || own.counted < slowest->counted) {
+        slowest = own;
+      }
+    }
+    return slowest->nominal > 0 ? slowest : std::nullopt;
+  }
+  void set_rate(int links, const Problem& place) {
+    const std::optional<LinkRate> one = rate();
+    if (!one) {
+      return;  // the user must say it
+    }
+    const NcclGpu& gpu = parts_.gpus.front();
+    set("node.scale_up.bandwidth", links * one->nominal * kGiga, place);
+    set("node.scale_up.efficiency", one->counted / one->nominal, place,
+        fmt::format("node.xml: links between GPUs of {} are taken as {:.4g} GB/s each, {:.4g} of "
+                    "which {} counts",
+                    gpu.gcn.empty() ? fmt::format("sm {}", gpu.sm) : fmt::format("gfx{}", gpu.gcn),
+                    one->nominal, one->counted, gpu.gcn.empty() ? "NCCL" : "RCCL"));
+  }
+
+  static int switch_links(const NcclGpu& gpu) {
+    int links = 0;
+    for (const NcclNvlink& link : gpu.nvlinks) {
+      links += link.target_class == kNvswitchClass ? link.count : 0;
+    }
+    return links;
+  }
+
+  /// The links of the GPU with the fewest, since one bandwidth stands for all.
+  void add_switches() {
+    std::set<std::string> chips;
+    const NcclGpu* fewest = &parts_.gpus.front();
+    const NcclGpu* most = fewest;
+    for (const NcclGpu& gpu : parts_.gpus) {
+      fewest = switch_links(gpu) < switch_links(*fewest) ? &gpu : fewest;
+      most = switch_links(gpu) > switch_links(*most) ? &gpu : most;
+      for (const NcclNvlink& link : gpu.nvlinks) {
+        if (link.target_class == kNvswitchClass) {
+          chips.insert(link.target);
+        }
+      }
+    }
+    const int links = switch_links(*fewest);
+    std::string note;
+    if (links < switch_links(*most)) {
+      note = fmt::format(
+          "node.xml: GPU {} has {} NVLinks to switches, GPU {} has {}: all are taken "
+          "to have {}",
+          fewest->dev, links, most->dev, switch_links(*most), links);
+    }
+    if (links == 0) {
+      set_kind(ScaleUpKind::None, "none", fewest->place, std::move(note));
+      return;
+    }
+    set_kind(ScaleUpKind::Switch, "switch", fewest->place, std::move(note));
+    constexpr Part kMostChips = 1024;
+    set("node.scale_up.switches", static_cast<double>(std::min(chips.size(), kMostChips)),
+        fewest->place);
+    set_rate(links, fewest->place);
+    constexpr int kHopper = 90;
+    if (fewest->sm >= kHopper && parts_.gpus.size() > 1) {
+      const SwitchSums sums = switch_sums(fewest->sm);
+      set("node.scale_up.reduction_efficiency", sums.efficiency, fewest->place,
+          fmt::format("node.xml: NVSwitches of sm {} sum (NVLS): as measured on {}", fewest->sm,
+                      sums.measured_on));
+      set("node.scale_up.reduction_cap", sums.cap * kGiga, fewest->place);
+      set("collective.reduction_fill", sums.fill, fewest->place);
+    }
+  }
+
+  void add_mesh() {
+    std::map<std::pair<int, int>, int> counts;  // both ends list a link: once is enough
+    std::set<int> hidden;
+    for (Part from = 0; from < parts_.gpus.size(); ++from) {
+      for (const NcclNvlink& link : parts_.gpus[from].nvlinks) {
+        const auto to = std::find_if(parts_.gpus.begin(), parts_.gpus.end(), [&](const auto& gpu) {
+          return !link.target.empty() && gpu.busid == link.target;
+        });
+        const auto place = static_cast<Part>(to - parts_.gpus.begin());
+        if (to == parts_.gpus.end() || place == from) {
+          hidden.insert(parts_.gpus[from].dev);  // a virtual machine does not say where it leads
+          continue;
+        }
+        int& count = counts[std::minmax(static_cast<int>(from), static_cast<int>(place))];
+        count = std::max(count, link.count);
+      }
+    }
+    const Problem& place = parts_.gpus.front().place;
+    std::string note;
+    if (!hidden.empty()) {
+      note = fmt::format(
+          "node.xml: NVLinks of GPU {} lead to no other GPU of the file: they are "
+          "left out",
+          fmt::join(hidden, ", "));
+    }
+    if (counts.empty()) {
+      set_kind(ScaleUpKind::None, "none", place, std::move(note));
+      return;
+    }
+    Value links = value(0, place);
+    for (const auto& [pair, count] : counts) {
+      links.links.push_back({static_cast<double>(pair.first), static_cast<double>(pair.second),
+                             static_cast<double>(count)});
+    }
+    set_kind(ScaleUpKind::Mesh, "mesh", place, std::move(note));
+    islands_ = has_islands(counts);
+    values_.set("node.scale_up.links", links);
+    set_rate(1, place);
+  }
+
+  bool has_islands(const std::map<std::pair<int, int>, int>& counts) const {
+    std::vector<Part> island(parts_.gpus.size());
+    for (Part i = 0; i < island.size(); ++i) {
+      island[i] = i;
+    }
+    for (const auto& entry : counts) {
+      const Part from = island[static_cast<Part>(entry.first.second)];
+      const Part to = island[static_cast<Part>(entry.first.first)];
+      std::replace(island.begin(), island.end(), from, to);
+    }
+    return std::any_of(island.begin(), island.end(),
+                       [&](Part part) { return part != island.front(); });
+  }
+
+  NcclParts parts_;
+  Values& values_;
+  std::vector<int> gpus_below_;     // by PCIe node
+  std::vector<int> groups_;         // PCIe nodes
+  std::vector<int> gpus_of_group_;  // in the order of the GPUs
+  bool reordered_ = false;
+  bool islands_ = false;
+  std::vector<const NcclNic*> nics_;  // those that carry training, in the order of the file
 };
 
 }  // namespace
 
-Values read_nccl_node(const fs::path& file) {
-  const Parts parts = Reader(file).read();
-  return Writer(file, parts).write();
+void add_nccl_node(const std::filesystem::path& file, Values& values) {
+  Writer(read_nccl_parts(file), values).write();
 }
 
 }  // namespace danlu

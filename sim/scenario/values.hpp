@@ -40,6 +40,7 @@ struct Value {
   std::string origin;  // where it comes from if from no file: "model preset gpt3-175b"
   double factor = 0;   // "2x": that many times what lies below it; 0: a value of its own
   std::string scaled;  // "2x", of a value that was such a factor
+  std::string note;    // what was assumed for it, to be told if the value stands in the end
   int layer = 0;       // in Values that were laid over others: which of them it came with
 };
 

@@ -74,7 +74,7 @@ calls() {
     echo 0
   fi
 }
-packages=(libsimgrid-dev libboost-graph-dev libspdlog-dev libfmt-dev libyaml-cpp-dev
+packages=(libsimgrid-dev libboost-graph-dev libspdlog-dev libfmt-dev libyaml-cpp-dev libexpat1-dev
   libcli11-dev nlohmann-json3-dev libgtest-dev cmake ninja-build g++ pkg-config)
 
 # A copy with a toy project: bin/danlu is a script, src/danlu, and there are three tests.

@@ -28,6 +28,14 @@ TopologySpec random_topology(Dice& dice) {
   spec.scale_up_latency = dice.coin() ? Seconds{} : 3_us;
   spec.pcie_bandwidth = BytesPerSecond{dice.between(1, 4) * 1e10};
   spec.nics_per_node = dice.between(1, spec.gpus_per_node);
+  if (spec.scale_up == ScaleUpKind::Mesh && dice.coin()) {  // islands: pairs
+    std::erase_if(spec.mesh_links,
+                  [](const MeshLink& link) { return link.first / 2 != link.second / 2; });
+  }
+  if (dice.coin()) {  // two NICs a GPU
+    spec.nic_cards = 2 * spec.nics_per_node;
+    spec.ports_per_nic = 2;
+  }
   spec.nic_bandwidth = BytesPerSecond{dice.between(1, 8) * 5e9};
   spec.fabric = dice.one_of(FabricKind::Switch);
   spec.nodes_per_leaf = dice.between(1, 4);

@@ -66,6 +66,7 @@ BEGIN {
   # The only folders that may include a library's headers.
   home["simgrid"] = home["xbt"] = "sim/engine"
   home["yaml-cpp"] = "sim/scenario"
+  home["expat.h"] = "sim/scenario"
   home["boost/graph"] = "sim/cluster sim/plan"
   home["CLI"] = "src"
   for (library in home) {
