@@ -231,7 +231,7 @@ std::vector<Change> speed_changes(const Report& report, const ClusterSpec& clust
   constexpr std::size_t kParts = 2;
   std::vector<Change> changes;
   std::size_t parts = 0;
-  for (const Limit& limit : limits_of(report.step)) {
+  for (const StepLimit& limit : limits_of(report.step)) {
     const std::vector<Change> list = remedies(limit.key, report.workload);
     if (list.empty() || limit.share < kWorthwhile) {
       continue;

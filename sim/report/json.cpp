@@ -199,7 +199,7 @@ Json critical_path_json(const CriticalPath& path) {
 
 Json verdict_json(const Report& report) {
   Json limits = Json::array();
-  for (const Limit& limit : limits_of(report.step)) {
+  for (const StepLimit& limit : limits_of(report.step)) {
     limits.push_back({{"key", limit.key}, {"name", limit.name}, {"share", limit.share}});
   }
   Json saving = nullptr;

@@ -8,11 +8,11 @@
 
 namespace danlu {
 
-std::vector<Limit> limits_of(const StepReport& step) {
+std::vector<StepLimit> limits_of(const StepReport& step) {
   const TimePartition& parts = step.breakdown;
   const KernelInefficiency& lost = step.kernel_inefficiency;
   const auto share = [&](Seconds time) { return time / step.time; };
-  std::vector<Limit> limits{
+  std::vector<StepLimit> limits{
       {"matrix_products", "matrix products",
        share(parts[TimePart::Useful] + lost.gemm + lost.attention)},
       {"memory_bound", "memory-bound kernels", share(lost.memory)},
@@ -27,9 +27,9 @@ std::vector<Limit> limits_of(const StepReport& step) {
       {"straggler_wait", "waiting for slower peers", share(parts[TimePart::StragglerWait])},
       {"optimizer", "optimizer", share(parts[TimePart::Optimizer])},
       {"host", "kernel launches", share(parts[TimePart::Host])}};
-  std::erase_if(limits, [](const Limit& limit) { return limit.share == 0; });
+  std::erase_if(limits, [](const StepLimit& limit) { return limit.share == 0; });
   std::stable_sort(limits.begin(), limits.end(),
-                   [](const Limit& a, const Limit& b) { return a.share > b.share; });
+                   [](const StepLimit& a, const StepLimit& b) { return a.share > b.share; });
   return limits;
 }
 
@@ -47,7 +47,7 @@ std::string fits_text(const MemoryReport& memory) {
 
 std::string limit_text(const StepReport& step) {
   constexpr double kWorthNaming = 0.005;
-  const std::vector<Limit> limits = limits_of(step);
+  const std::vector<StepLimit> limits = limits_of(step);
   if (limits.empty()) {
     return "";
   }

@@ -10,7 +10,7 @@
 namespace danlu {
 
 /// Something that the step spends time on.
-struct Limit {
+struct StepLimit {
   std::string_view key;  // for JSON
   std::string_view name;
   double share = 0;  // of the step
@@ -18,7 +18,7 @@ struct Limit {
 
 /// What the step spends its time on, largest first, nothing that takes none. Matrix products are
 /// the useful FLOPs and what their kernels lose, attention's included; the shares add up to 1.
-std::vector<Limit> limits_of(const StepReport& step);
+std::vector<StepLimit> limits_of(const StepReport& step);
 
 /// "fits" and the like, and how tightly.
 std::string fits_text(const MemoryReport& memory);
