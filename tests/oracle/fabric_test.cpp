@@ -113,12 +113,21 @@ std::vector<std::pair<int, int>> some_pairs(int gpus) {
 
 /// The same cluster without direct links between GPUs: a search could leave a node by a neighbour's
 /// NIC, where without PXN a GPU uses its own.
-Cluster without_mesh(ClusterSpec spec) {
-  if (spec.topology.scale_up == ScaleUpKind::Torus) {
-    spec.topology.scale_up = ScaleUpKind::Mesh;
+Cluster without_mesh(const ClusterSpec& spec) {
+  Cluster cluster = build_cluster(spec);
+  const ScaleUpKind kind = spec.topology.scale_up;
+  if (kind == ScaleUpKind::Mesh || kind == ScaleUpKind::Torus) {
+    TopologyParts parts;
+    const auto vertices = cluster.topology.vertices();
+    parts.vertices.assign(vertices.begin(), vertices.end());
+    for (const Link& link : cluster.topology.links()) {
+      if (link.kind != LinkKind::ScaleUp) {
+        parts.links.push_back(link);
+      }
+    }
+    cluster.topology = Topology(std::move(parts));
   }
-  spec.topology.mesh_links.clear();
-  return build_cluster(spec);
+  return cluster;
 }
 
 /// One node of it without NICs that are shared: in a torus they would be short cuts.

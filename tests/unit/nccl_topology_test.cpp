@@ -93,7 +93,7 @@ TEST(NcclTopology, ReplacesTheNodeOfAScenario) {
   const testing::Folder folder;
   const std::string file = write_system(folder, hopper_node());
   const Scenario scenario = testing::shipped(
-      "gpt3-175b-a100.yaml", {"cluster.topology=dgx1-v100", "cluster.gpu=v100-32",
+      "gpt3-175b-a100.yaml", {"cluster.topology=dgx1-v100", "cluster.gpu=h100",
                               "training.precision=fp16", "cluster.node.xml=" + file});
   EXPECT_EQ(scenario.cluster.topology.scale_up, ScaleUpKind::Switch);
   EXPECT_EQ(scenario.cluster.topology.nics_per_node, 8);
