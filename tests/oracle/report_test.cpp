@@ -1,6 +1,8 @@
 // The report against hand-worked definitions, and what must hold for every shipped scenario.
 #include "sim/report/report.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cmath>

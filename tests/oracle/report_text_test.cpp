@@ -58,7 +58,7 @@ TEST(Verdict, NamesWhatLimitsTheStep) {
   step.kernel_inefficiency = {.gemm = {2}, .attention = {0.5}, .memory = {0.5}};
   EXPECT_EQ(limit_text(step), "matrix products 75.0 %, then exposed tensor communication 15.0 %");
   double sum = 0;
-  for (const Limit& limit : limits_of(step)) {
+  for (const StepLimit& limit : limits_of(step)) {
     sum += limit.share;
   }
   EXPECT_TRUE(near(sum, 1));
