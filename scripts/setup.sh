@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Shared by ./danlu and ./test, which source it: gets the build packages, then configures and
-# builds preset `release` when something changed. Everything it says goes to stderr.
+# builds preset `release` when something changed. Everything it says goes to stderr: on a terminal
+# one line that is written over, elsewhere a line for every quarter of what takes long.
 #
 #   DANLU_BUILD_DIR    build folder to use in place of build/release
 #   DANLU_SKIP_SETUP   1: the packages are there (installed by other means); do not look for them
@@ -12,6 +13,46 @@ danlu_packages=(
 
 danlu_say() {
   printf 'danlu: %s\n' "$*" >&2
+}
+
+# Copies the output of a step (stdin) to stdout and tells stderr how far the step named $1 is: from
+# the counts of ninja, or the packages that apt-get fetches, unpacks and sets up.
+danlu_watch() {
+  local name=$1 line done=0 all=0 told=0
+  while IFS= read -r line; do
+    printf '%s\n' "$line"
+    if [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]]; then
+      done=${BASH_REMATCH[1]} all=${BASH_REMATCH[2]}
+    elif [[ $line =~ ^([0-9]+)\ upgraded,\ ([0-9]+)\ newly ]]; then
+      all=$((3 * (BASH_REMATCH[1] + BASH_REMATCH[2])))
+    elif [[ $all != 0 && $line =~ ^(Get:|Unpacking |Setting up ) ]]; then
+      done=$((done < all ? done + 1 : all))
+    else
+      continue
+    fi
+    if [[ -t 2 ]]; then
+      printf '\r\033[Kdanlu: %s [%s/%s]' "$name" "$done" "$all" >&2
+    elif ((all >= 20 && 4 * done / all > told)); then
+      told=$((4 * done / all))
+      danlu_say "$name [$done/$all]"
+    fi
+  done
+  if [[ -t 2 ]]; then
+    printf '\r\033[K' >&2
+  fi
+}
+
+# Runs $2..., a step named $1, with its output after what is in the log, and tells how far it is.
+danlu_run() {
+  local name=$1 start=$SECONDS
+  shift
+  if [[ -t 2 ]]; then
+    printf '\r\033[Kdanlu: %s' "$name" >&2
+  fi
+  "$@" </dev/null 2>&1 | danlu_watch "$name" >>"$danlu_state/log" || return
+  if ((SECONDS - start >= 10)); then
+    danlu_say "$name took $((SECONDS - start)) s"
+  fi
 }
 
 # $1: the repository root, as an absolute path.
@@ -48,6 +89,7 @@ danlu: install the following, then run this again.
     pkg-config           pkg-config or pkgconf
   Where there is no dpkg, set DANLU_SKIP_SETUP=1 once they are installed: the packages are then
   taken to be there. It is needed only until the first build succeeds.
+  Without root: docs/reference/install.md.
 TEXT
 }
 
@@ -71,7 +113,7 @@ danlu_missing() {
 
 # Installs what is missing. Returns 2 when that cannot be done.
 danlu_install() {
-  local missing as_root=() log=$danlu_state/log
+  local missing as_root=()
   missing=$(danlu_missing)
   [[ -n $missing ]] || return 0
   danlu_say "missing packages: $missing"
@@ -89,12 +131,14 @@ danlu_install() {
     as_root=(sudo)
   fi
   danlu_say "installing them with ${as_root[*]:+sudo }apt-get"
+  : >"$danlu_state/log"
   # A failed update is no reason to stop: the lists already there may do.
-  "${as_root[@]}" apt-get update </dev/null >"$log" 2>&1 || true
+  danlu_run 'reading package lists' "${as_root[@]}" apt-get update || true
   # shellcheck disable=SC2086
-  if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y \
-    --no-install-recommends -o DPkg::Lock::Timeout=300 $missing </dev/null >>"$log" 2>&1; then
-    cat "$log" >&2
+  if ! danlu_run 'installing packages' "${as_root[@]}" \
+    env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+    -o DPkg::Lock::Timeout=300 $missing; then
+    cat "$danlu_state/log" >&2
     danlu_say "apt-get failed"
     danlu_explain
     return 2
@@ -139,7 +183,8 @@ danlu_fresh() {
 danlu_step() {
   local name=$1
   shift
-  "$@" </dev/null >"$danlu_state/log" 2>&1 && return 0
+  : >"$danlu_state/log"
+  danlu_run "$name" "$@" && return 0
   grep -Ev '^\[[0-9]+/[0-9]+\] (Building|Linking|Scanning) ' "$danlu_state/log" >&2 || true
   danlu_say "$name failed (build folder: $danlu_build)"
   return 2
@@ -171,10 +216,12 @@ danlu_prepare_locked() {
   if [[ ${DANLU_SKIP_SETUP:-} != 1 ]] && ! danlu_packages_known; then
     danlu_install || return 2
   fi
-  [[ -x $danlu_binary ]] || danlu_say "building (the first time takes a few minutes)"
+  local what='building danlu'
+  [[ $1 == bin/danlu ]] || what='building danlu and its tests'
+  [[ -x $danlu_binary ]] || danlu_say "$what (the first time takes a few minutes)"
   danlu_configure || return 2
   printf '%s\n' "$danlu_root" >"$danlu_state/built.new" || return 2
-  danlu_step building cmake --build "$danlu_build" --target "$1" || return 2
+  danlu_step "$what" cmake --build "$danlu_build" --target "$1" || return 2
   if [[ ! -x $danlu_binary ]]; then
     danlu_say "the build left no $danlu_binary"
     return 2

@@ -9,7 +9,9 @@
 #include <map>
 
 #include "sim/base/error.hpp"
+#include "sim/cluster/remaining.hpp"
 #include "sim/report/campaign_trace.hpp"
+#include "src/output_file.hpp"
 
 namespace danlu {
 namespace {
@@ -40,18 +42,20 @@ Scenario slowed(Scenario scenario, const SlowState& state) {
   return scenario;
 }
 
-/// The scenario with `replicas` of its replicas. The batch stays, rounded up to whole microbatches
-/// for each of them; empty where such a plan cannot run.
+/// The scenario with `replicas` of its replicas, on the nodes that are left. The batch stays,
+/// rounded up to whole microbatches for each of them; empty where such a plan cannot run.
 std::optional<Scenario> shrunk(Scenario scenario, int replicas) {
   Workload& workload = scenario.workload;
   TrainingSpec& training = workload.training;
   ParallelismSpec& parallelism = workload.parallelism;
   parallelism.data = replicas;
-  scenario.cluster.gpus = replicas * parallelism.tensor * parallelism.pipeline;
+  const int ranks = replicas * parallelism.tensor * parallelism.pipeline;
+  const int per_node = scenario.cluster.topology.gpus_per_node;
+  scenario.cluster = with_nodes_left(scenario.cluster, (ranks + per_node - 1) / per_node);
   const int together = training.chunks > 1 ? parallelism.pipeline : 1;  // interleaved: whole rounds
   const int unit = training.micro_batch * replicas * together;
   training.global_batch = (training.global_batch + unit - 1) / unit * unit;
-  const bool runs = problems(workload, scenario.cluster.gpus, scenario.cluster.gpu).empty() &&
+  const bool runs = problems(workload, ranks, scenario.cluster.gpu).empty() &&
                     cluster_problem(scenario.cluster).empty();
   return runs ? std::optional(std::move(scenario)) : std::nullopt;
 }
@@ -133,11 +137,12 @@ FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
   const Seconds step = plan.step.value_or(mean);
   const double mfu = healthy.step.mfu * (healthy.step.time / step);
   play_states(scenario, simulated, plan, common);
-  const TopologySpec& topology = scenario.cluster.topology;
-  CampaignJob job{.gpus_per_node = std::min(topology.gpus_per_node, scenario.cluster.gpus),
+  const int per_node = std::min(scenario.cluster.topology.gpus_per_node, scenario.cluster.gpus);
+  CampaignJob job{.nodes = scenario.cluster.nodes(),
+                  .gpus_per_node = per_node,
+                  .unused_gpus = scenario.cluster.nodes() * per_node - scenario.cluster.gpus,
                   .replicas = scenario.workload.parallelism.data,
                   .step = step};
-  job.nodes = (scenario.cluster.gpus + job.gpus_per_node - 1) / job.gpus_per_node;
   job.shrunk_step = play_shrunk(scenario, simulated, plan, common);
   for (Seconds& shrunk : job.shrunk_step) {
     shrunk = shrunk * (step / simulated);
@@ -161,7 +166,7 @@ FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
         "shorter checkpoint intervals, or more spares; faults.days plays a part of the run");
   }
   return measure_faults(std::move(played), to_nanoseconds({mfu}).value,
-                        scenario.cluster.gpu.dollars_per_hour);
+                        dollars_per_gpu_hour(scenario.cluster).value_or(0));
 }
 
 std::vector<std::string> campaign_notes(const FaultsReport& faults) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
 #include "sim/report/report.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "src/commands.hpp"
@@ -40,15 +41,16 @@ int check_files(const std::vector<std::filesystem::path>& files, const CommonOpt
       notes = scenario.notes;
       if (!common.json) {
         const bool fits = measure_memory(scenario.workload, scenario.cluster).fits();
-        print(fmt::format("{}: ok, {} on {} GPU{}{}\n", file.string(), scenario.workload.model.name,
-                          scenario.cluster.gpus, scenario.cluster.gpus == 1 ? "" : "s",
+        print(fmt::format("{}: ok, {} on {} GPU{}{}\n", printable(file.string()),
+                          scenario.workload.model.name, scenario.cluster.gpus,
+                          scenario.cluster.gpus == 1 ? "" : "s",
                           fits ? "" : ", but the plan does not fit in memory (see danlu run)"));
         for (const std::string& note : notes) {
-          print(fmt::format("note: {}\n", note));
+          print(fmt::format("note: {}\n", printable(note)));
         }
       }
     } catch (const InputError& error) {
-      fmt::print(stderr, "{}", error.what());
+      complain(error.what());
       for (const Problem& problem : error.problems()) {
         problems.push_back(problem_json(problem));
       }
@@ -61,7 +63,7 @@ int check_files(const std::vector<std::filesystem::path>& files, const CommonOpt
   }
   if (common.json) {
     const nlohmann::ordered_json json{{"schema", "danlu.check/1"}, {"files", results}};
-    print(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    print_json(json);
   }
   return exit_code;
 }

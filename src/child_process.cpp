@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
+#include <new>
 #include <string_view>
 #include <system_error>
 
@@ -56,6 +59,7 @@ Child start(std::size_t job, const std::function<std::string(std::size_t)>& work
   if (pipe(ends.data()) != 0) {
     fail("cannot make a pipe");
   }
+  const pid_t parent = getpid();
   const pid_t process = fork();
   if (process < 0) {
     close(ends[0]);
@@ -64,6 +68,10 @@ Child start(std::size_t job, const std::function<std::string(std::size_t)>& work
   }
   if (process == 0) {
     close(ends[0]);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would take the result
+    if (getppid() != parent) {
+      _exit(0);
+    }
     live(ends[1], job, work);
   }
   close(ends[1]);
@@ -84,6 +92,9 @@ ChildResult finish(const Child& child) {
   close(child.pipe);
   int status = 0;
   while (waitpid(child.process, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {  // the kernel, short of memory
+    return {false, std::bad_alloc().what()};
   }
   if (WIFSIGNALED(status)) {
     return {false, fmt::format("killed by signal {}", WTERMSIG(status))};

@@ -33,7 +33,7 @@ struct Line {
   std::vector<Offer> offers;
   PlannedCollective planned;
   Seconds time;
-  LinkId bottleneck{};
+  Limit limit;
 };
 
 [[noreturn]] void refuse(const std::string& option, std::string message, std::string hint) {
@@ -146,10 +146,10 @@ void check_wish(const CollectiveWish& wish, CollectiveOp op, const Group& group,
                                   "(collective.tuning)");
 }
 
-/// The link that limits the phase which takes longest.
-LinkId bottleneck_of(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes size,
-                     const PlannedCollective& planned) {
-  LinkId found{};
+/// What limits the phase which takes longest.
+Limit limit_of(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes size,
+               const PlannedCollective& planned) {
+  Limit found;
   Seconds longest{-1};
   for (const Pattern& phase : planned.phases) {
     const Seconds time =
@@ -157,23 +157,24 @@ LinkId bottleneck_of(const Cluster& cluster, const Group& group, CollectiveOp op
         alone_rate(cluster, phase);
     if (time > longest) {
       longest = time;
-      found = phase.tightest.link;
+      found = phase.limit;
     }
   }
   return found;
 }
 
 /// Refuses to play more messages than end in reasonable time and memory.
-void check_messages(const Group& group, CollectiveOp op, const std::vector<Line>& lines) {
+void check_messages(const Group& group, CollectiveOp op, const std::vector<Line>& lines,
+                    double most) {
   double messages = 0;
   for (const Line& line : lines) {
     messages += playable_messages(op, group, line.planned.choice.algorithm, line.size);
   }
-  if (messages > kMostTasksByMessage) {
-    throw CannotRun(fmt::format("stepwise not played: {:.3g} messages, danlu plays {:.3g}",
-                                messages, kMostTasksByMessage),
-                    "--collectives steady plays each phase as one flow; fewer --gpus or sizes "
-                    "(--min, --max, --factor) make fewer messages");
+  if (messages > most) {
+    throw CannotRun(
+        fmt::format("stepwise not played: {:.3g} messages, danlu plays {:.3g}", messages, most),
+        "--collectives steady plays each phase as one flow; fewer --gpus or sizes (--min, --max, "
+        "--factor) make fewer messages; --max-tasks plays more");
   }
 }
 
@@ -201,8 +202,8 @@ void check_pairs(const Group& group, CollectiveOp op, const CollectiveWish& wish
 void announce_layout(int gpus) {
   constexpr int kQuick = 200'000;
   if (gpus > kQuick) {
-    fmt::print(stderr, "note: laying out {} GPUs takes about {:.0f} s and {:.1f} GB of memory\n",
-               gpus, gpus * 20e-6, gpus * 2.4e-6);
+    complain(fmt::format("note: laying out {} GPUs takes about {:.0f} s and {:.1f} GB of memory\n",
+                         gpus, gpus * 20e-6, gpus * 2.4e-6));
   }
 }
 
@@ -239,6 +240,13 @@ Bandwidths bandwidths(const Line& line, CollectiveOp op, int ranks) {
   return {algorithm, algorithm * bus_factor(op, ranks)};
 }
 
+/// "GPU 0 of node 0 -> NVSwitch of node 0 (sums in NVSwitch 306 GB/s)"
+std::string bottleneck_text(const Cluster& cluster, const Limit& limit) {
+  const std::string link = cluster.topology.link_name(limit.link);
+  return limit.of == Limit::Of::Link ? link
+                                     : fmt::format("{} ({})", link, describe(cluster, limit));
+}
+
 std::string text_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode,
                     const Cluster& cluster) {
   const int ranks = cluster.spec.gpus;
@@ -254,11 +262,7 @@ std::string text_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode,
                         line.size.value, line.time.value * 1e6, bandwidth.algorithm.value / 1e9,
                         bandwidth.bus.value / 1e9, row_of(line.planned.choice.algorithm).name,
                         kProtocolNames[static_cast<std::size_t>(line.planned.choice.protocol)],
-                        cluster.topology.link_name(line.bottleneck));
-  }
-  for (const std::string& note : cluster.spec.topology.notes) {
-    text += fmt::format("{}note: {}\n", &note == &cluster.spec.topology.notes.front() ? "\n" : "",
-                        note);
+                        bottleneck_text(cluster, line.limit));
   }
   return text;
 }
@@ -306,7 +310,7 @@ Json json_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode, const C
             {"topology", cluster.spec.topology.name},
             {"gpus", cluster.spec.gpus},
             {"collectives", kModeNames[static_cast<std::size_t>(mode)]},
-            {"notes", cluster.spec.topology.notes},
+            {"notes", notes_of(cluster)},
             {"points", Json::array()}};
   for (const Line& line : lines) {
     const Bandwidths bandwidth = bandwidths(line, op, cluster.spec.gpus);
@@ -317,7 +321,7 @@ Json json_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode, const C
          {"busbw_bytes_per_s", bandwidth.bus.value},
          {"algorithm", row_of(line.planned.choice.algorithm).name},
          {"protocol", kProtocolNames[static_cast<std::size_t>(line.planned.choice.protocol)]},
-         {"bottleneck", cluster.topology.link_name(line.bottleneck)},
+         {"bottleneck", bottleneck_text(cluster, line.limit)},
          {"choices", choices_json(line)}});
   }
   return json;
@@ -338,6 +342,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   if (std::string problem = cluster_problem(spec); !problem.empty()) {
     refuse("--gpus", std::move(problem), "");
   }
+  degrade_cluster(spec, {topologies_folder(), common.overrides});
   announce_layout(spec.gpus);
   const Cluster cluster = build_cluster(spec);
   std::vector<int> ranks(static_cast<std::size_t>(spec.gpus));
@@ -360,18 +365,21 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
               .offers = offers(cluster, group, op, size, choices),
               .planned = fastest(cluster, group, op, size, choices)};
     line.time = line.planned.alone;
-    line.bottleneck = bottleneck_of(cluster, group, op, size, line.planned);
+    line.limit = limit_of(cluster, group, op, size, line.planned);
     lines.push_back(std::move(line));
   }
   if (mode == Mode::Stepwise) {
-    check_messages(group, op, lines);
+    check_messages(group, op, lines, common.max_tasks);
   }
   if (mode != Mode::Formula) {
     play(cluster, group, op, mode, lines);
   }
-  print(common.json
-            ? json_of(lines, op, mode, cluster).dump(2) + "\n"
-            : text_of(lines, op, mode, cluster) + (options.choices ? choices_text(lines) : ""));
+  if (common.json) {
+    print_json(json_of(lines, op, mode, cluster));
+  } else {
+    print(text_of(lines, op, mode, cluster) + (options.choices ? choices_text(lines) : "") +
+          notes_text(cluster));
+  }
   return kExitDone;
 }
 

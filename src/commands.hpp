@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/cluster/cluster.hpp"
 #include "src/program.hpp"
 
 namespace danlu {
@@ -13,12 +14,16 @@ namespace danlu {
 struct RunOptions {
   std::vector<std::filesystem::path> files;
   std::optional<std::filesystem::path> trace;
+  std::string trace_ranks;                        // "0-7,12"; empty: all
   std::optional<std::filesystem::path> timeline;  // of the campaign
   bool crosscheck = false;
+  bool brief = false;  // the verdict alone
+  bool advice = true;  // play what may be better
 };
 int run(const RunOptions& options, const CommonOptions& common);
 int crosscheck(const std::filesystem::path& file, const CommonOptions& common);
 int compare(const std::vector<std::filesystem::path>& files, const CommonOptions& common);
+int show(const std::filesystem::path& file, const CommonOptions& common);
 int check_files(const std::vector<std::filesystem::path>& files, const CommonOptions& common);
 
 struct TopologyOptions {
@@ -28,6 +33,10 @@ struct TopologyOptions {
   std::string format;      // empty: text, or json with --json
 };
 int show_topology(const TopologyOptions& options, const CommonOptions& common);
+/// What its file leaves to be approximated, what is dead and what stands in for it: sentences, and as
+/// text a note a line below a blank one, "" without any.
+std::vector<std::string> notes_of(const Cluster& cluster);
+std::string notes_text(const Cluster& cluster);
 struct CollectiveOptions {
   std::string topology;
   int gpus = 0;  // 0: one node

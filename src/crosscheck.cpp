@@ -125,13 +125,13 @@ int crosscheck(const std::filesystem::path& file, const CommonOptions& common) {
         {name, simulation.report, static_cast<double>(simulation.report.simulation.tasks_played)});
     if (name == "steady") {
       const double tasks = tasks_by_message(simulation.plan);
-      if (tasks > kMostTasksByMessage) {
+      if (tasks > common.max_tasks) {
         rungs.push_back({"stepwise", std::nullopt, tasks});
         break;
       }
     }
   }
-  print(common.json ? json_of(rungs).dump(2) + "\n" : text_of(rungs));
+  common.json ? print_json(json_of(rungs)) : print(text_of(rungs));
   return kExitDone;
 }
 

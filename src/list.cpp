@@ -55,12 +55,12 @@ std::string peak_text(const GpuSpec& gpu, Precision precision) {
 
 Listing list_gpus(const LoadOptions& options) {
   Listing listing;
-  listing.text = fmt::format("{:<9} {:<28} {:>7} {:>7} {:>7} {:>11} {:>10} {:>7}\n", "gpu", "name",
+  listing.text = fmt::format("{:<11} {:<39} {:>7} {:>7} {:>7} {:>11} {:>10} {:>7}\n", "gpu", "name",
                              "fp16", "bf16", "fp8", "memory", "HBM", "power");
-  listing.text += fmt::format("{:<9} {:<28} {:>23}\n", "", "", "dense TFLOP/s");
+  listing.text += fmt::format("{:<11} {:<39} {:>23}\n", "", "", "dense TFLOP/s");
   for (const std::string& name : preset_names(options.topologies / "gpus")) {
     const GpuSpec gpu = load_gpu(name, options);
-    listing.text += fmt::format("{:<9} {:<28} {:>7} {:>7} {:>7} {:>11} {:>10} {:>7}\n", name,
+    listing.text += fmt::format("{:<11} {:<39} {:>7} {:>7} {:>7} {:>11} {:>10} {:>7}\n", name,
                                 gpu.name, peak_text(gpu, Precision::Fp16),
                                 peak_text(gpu, Precision::Bf16), peak_text(gpu, Precision::Fp8),
                                 to_text(gpu.memory_capacity), to_text(gpu.memory_bandwidth),
@@ -151,15 +151,15 @@ Listing list_faults(const LoadOptions& options) {
 }  // namespace
 
 int list_presets(const std::string& what, const CommonOptions& common) {
-  const LoadOptions options{topologies_folder(), {}};
+  const auto presets = [] { return LoadOptions{topologies_folder(), {}}; };
   const Listing listing = what == "models"       ? list_models()
-                          : what == "gpus"       ? list_gpus(options)
-                          : what == "topologies" ? list_topologies(options)
+                          : what == "gpus"       ? list_gpus(presets())
+                          : what == "topologies" ? list_topologies(presets())
                           : what == "schedules"  ? list_schedules()
-                          : what == "faults"     ? list_faults(options)
+                          : what == "faults"     ? list_faults(presets())
                                                  : list_collectives();
   const Json json{{"schema", "danlu.list/1"}, {what, listing.entries}};
-  print(common.json ? json.dump(2) + "\n" : listing.text);
+  common.json ? print_json(json) : print(listing.text);
   return kExitDone;
 }
 

@@ -1,11 +1,16 @@
 // danlu: simulates the training of large models on clusters of GPUs.
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <new>
+#include <optional>
+#include <sstream>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "sim/base/error.hpp"
@@ -23,6 +28,7 @@ struct Arguments {
   CommonOptions common;
   RunOptions run;
   std::vector<fs::path> files;
+  fs::path shown;
   TopologyOptions topology;
   std::string list;
   CollectiveOptions collective;
@@ -32,6 +38,14 @@ struct Arguments {
 void add_common(CLI::App& command, CommonOptions& common) {
   command.add_flag("--json", common.json, "Result as JSON");
   command.add_flag("-v", common.verbosity, "Log to stderr; -vv and -vvv say more");
+}
+void add_limit(CLI::App& command, CommonOptions& common) {
+  command
+      .add_option("--max-tasks", common.max_tasks,
+                  "Refuse what has more tasks than this; a million take about 6 s and 0.4 GB")
+      ->type_name("NUMBER")
+      ->capture_default_str()
+      ->check(CLI::Range(1.0, 1e12));
 }
 void add_overrides(CLI::App& command, CommonOptions& common) {
   command
@@ -51,12 +65,20 @@ void describe(CLI::App& app, Arguments& arguments) {
   run.add_option("FILE", arguments.run.files, "Scenario files")->required();
   run.add_option("--trace", arguments.run.trace, "Write a Chrome/Perfetto trace to this file")
       ->type_name("FILE");
+  run.add_option("--trace-ranks", arguments.run.trace_ranks,
+                 "Only these ranks in the trace, as in 0-7,12")
+      ->type_name("RANKS");
   run.add_option("--timeline", arguments.run.timeline,
                  "Write one run of the campaign: a Perfetto trace (.json) or a table (.csv)")
       ->type_name("FILE");
   run.add_flag("--crosscheck", arguments.run.crosscheck,
                "Play closed forms, steady flows and every step, and say how far they are apart");
+  run.add_flag("--brief", arguments.run.brief,
+               "Print the verdict alone: does it fit, what limits the step, time and MFU");
+  run.add_flag("!--no-advice", arguments.run.advice,
+               "Do not play changes of the plan to see what they would save");
   run.add_flag("--simgrid-log", common.simgrid_log, "Let SimGrid log how bandwidth is shared");
+  add_limit(run, common);
   add_common(run, common);
   add_overrides(run, common);
 
@@ -64,6 +86,7 @@ void describe(CLI::App& app, Arguments& arguments) {
       *app.add_subcommand("compare", "Scenarios side by side, and what makes the difference");
   compare.add_option("FILE", arguments.files, "Two or more scenarios; the first is the base")
       ->required();
+  add_limit(compare, common);
   add_common(compare, common);
   add_overrides(compare, common);
 
@@ -71,6 +94,12 @@ void describe(CLI::App& app, Arguments& arguments) {
   check.add_option("FILE", arguments.files, "Scenario files")->required();
   add_common(check, common);
   add_overrides(check, common);
+
+  CLI::App& show = *app.add_subcommand(
+      "show", "A scenario as it is understood: every key, its value and where it comes from");
+  show.add_option("FILE", arguments.shown, "A scenario file")->required();
+  add_common(show, common);
+  add_overrides(show, common);
 
   CLI::App& list = *app.add_subcommand("list", "What is known");
   list.add_option("WHAT", arguments.list,
@@ -122,6 +151,7 @@ void describe_collective(CLI::App& app, Arguments& arguments) {
       ->capture_default_str();
   collective.add_flag("--choices", options.choices,
                       "Show every algorithm and protocol, by NCCL's own estimate and by danlu");
+  add_limit(collective, arguments.common);
   add_common(collective, arguments.common);
   add_overrides(collective, arguments.common);
 }
@@ -155,6 +185,9 @@ int dispatch(const CLI::App& app, const Arguments& arguments) {
   if (command == "check") {
     return check_files(arguments.files, arguments.common);
   }
+  if (command == "show") {
+    return show(arguments.shown, arguments.common);
+  }
   if (command == "list") {
     return list_presets(arguments.list, arguments.common);
   }
@@ -186,10 +219,28 @@ bool names_unknown_command(const CLI::App& app, int argc, char** argv) {
   }
   const std::vector<std::string_view> known(names.begin(), names.end());
   const std::string_view near = nearest(word, known);
-  fmt::print(stderr, "error: unknown command '{}'\nhint: {}\n", word.substr(0, 40),
-             near.empty() ? fmt::format("commands: {}", join(known, ", "))
-                          : fmt::format("did you mean '{}'?", near));
+  complain(fmt::format("error: unknown command '{}'\nhint: {}\n", shown(word),
+                       near.empty() ? fmt::format("commands: {}", join(known, ", "))
+                                    : fmt::format("did you mean '{}'?", near)));
   return true;
+}
+
+/// Fills in the arguments; an exit code where that is all there is to do.
+std::optional<int> parse(CLI::App& app, int argc, char** argv) {
+  if (names_unknown_command(app, argc, argv)) {
+    return kExitBadInput;
+  }
+  try {
+    app.parse(argc, argv);
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream complaint;
+    const int code = app.exit(error, out, complaint);
+    complain(complaint.str());
+    print(out.str());
+    return code == 0 ? kExitDone : kExitBadInput;
+  }
 }
 
 int run_program(int argc, char** argv) {
@@ -198,35 +249,45 @@ int run_program(int argc, char** argv) {
   describe(app, arguments);
   describe_collective(app, arguments);
   describe_validate(app, arguments);
-  if (names_unknown_command(app, argc, argv)) {
-    return kExitBadInput;
-  }
   try {
-    app.parse(argc, argv);
-    return dispatch(app, arguments);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitDone : kExitBadInput;
+    const std::optional<int> done = parse(app, argc, argv);
+    return done ? *done : dispatch(app, arguments);
   } catch (const InputError& error) {
-    fmt::print(stderr, "{}", error.what());
+    complain(error.what());
     return kExitBadInput;
   } catch (const CannotRun& error) {
-    fmt::print(stderr, "error: {}\nhint: {}\n", error.what(), error.hint());
+    complain(fmt::format("error: {}\nhint: {}\n", error.what(), error.hint()));
     return kExitCannotRun;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "error: this machine has not enough memory for that\nhint: fewer GPUs\n");
+    complain("error: this machine has not enough memory for that\nhint: fewer GPUs\n");
+    return kExitCannotRun;
+  } catch (const std::system_error& error) {  // no process, no pipe
+    complain(fmt::format("error: this machine refuses: {}\n", error.what()));
     return kExitCannotRun;
   } catch (const InternalError& error) {
-    fmt::print(stderr, "internal error: {}\nplease report this as a bug of danlu\n", error.what());
+    complain(
+        fmt::format("internal error: {}\nplease report this as a bug of danlu\n", error.what()));
     return kExitInternal;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
+    complain(fmt::format("error: {}\nplease report this as a bug of danlu\n", error.what()));
     return kExitInternal;
   }
+}
+
+/// What the shell may have left undone: a stream that is closed would be the next file opened, and
+/// a file at its limit of size (ulimit -f) is an error like a full disk, no end of the program.
+void prepare_process() {
+  int descriptor = 0;
+  while ((descriptor = open("/dev/null", O_RDONLY)) >= 0 && descriptor <= STDERR_FILENO) {
+  }
+  close(descriptor);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 }  // namespace
 }  // namespace danlu
 
 int main(int argc, char** argv) {
+  danlu::prepare_process();
   return danlu::run_program(argc, argv);
 }

@@ -1,7 +1,7 @@
 #include "src/program.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -9,10 +9,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <stdexcept>
-#include <string_view>
+#include <nlohmann/json.hpp>
 
 #include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
 
 namespace danlu {
 
@@ -20,64 +20,61 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Writes to what is there, or to a new file; the error number, or 0.
-int fill_file(const fs::path& file, const std::string& text) {
-  std::FILE* stream = std::fopen(file.c_str(), "wb");
-  if (stream == nullptr) {
-    return errno;
-  }
-  const bool written = std::fwrite(text.data(), 1, text.size(), stream) == text.size();
-  const int error = errno;
-  return std::fclose(stream) != 0 && written ? errno : written ? 0 : error;
-}
+constexpr std::string_view kLayout = "\n\t";  // what only moves the cursor on
 
-/// The same through a file beside it; the old file stays whole until the new one is.
-int replace_file(const fs::path& file, const fs::file_status& old, const std::string& text) {
-  fs::path temporary = file;
-  temporary += fmt::format(".{}.tmp", getpid());
-  int error = fill_file(temporary, text);
-  std::error_code failed;
-  if (error == 0 && fs::exists(old)) {
-    fs::permissions(temporary, old.permissions(), failed);
-  }
-  if (error == 0) {
-    fs::rename(temporary, file, failed);
-    error = failed.value();
-  }
-  if (error != 0) {
-    fs::remove(temporary, failed);
-  }
-  return error;
-}
-
-/// The file that links lead to, whether it is there or not.
-fs::path behind_links(fs::path file) {
-  constexpr int kMostLinks = 40;  // as Linux has it
+bool holds_presets(const fs::path& folder) {
   std::error_code none;
-  for (int links = 0; links < kMostLinks && fs::is_symlink(file, none); ++links) {
-    file = file.parent_path() / fs::read_symlink(file, none);
-  }
-  return file;
+  return fs::is_directory(folder / "gpus", none);
 }
+
+/// A log line as a terminal can show it.
+class PrintableLog : public spdlog::sinks::ansicolor_stderr_sink_mt {
+ public:
+  void log(const spdlog::details::log_msg& message) override {
+    const std::string text =
+        printable(std::string_view(message.payload.data(), message.payload.size()));
+    spdlog::details::log_msg shown = message;
+    shown.payload = text;
+    spdlog::sinks::ansicolor_stderr_sink_mt::log(shown);
+  }
+};
 
 }  // namespace
 
 fs::path topologies_folder() {
-  const fs::path program = fs::read_symlink("/proc/self/exe");
-  for (fs::path at = program.parent_path();; at = at.parent_path()) {
+  constexpr const char* kVariable = "DANLU_TOPOLOGIES";
+  const char* const asked = std::getenv(kVariable);
+  if (asked != nullptr && *asked != '\0') {
+    if (!holds_presets(asked)) {
+      throw InputError(
+          Problem{{kVariable, 0, 0},
+                  fmt::format("'{}' is no folder of presets: it has no folder 'gpus'", asked),
+                  "the folder 'topologies' of danlu's sources",
+                  ""});
+    }
+    return asked;
+  }
+  std::error_code none;
+  const fs::path program = fs::read_symlink("/proc/self/exe", none);
+  fs::path at = program.parent_path();
+  for (bool last = false; !last; at = at.parent_path()) {
     for (const char* below : {"topologies", "share/danlu/topologies"}) {
-      if (fs::is_directory(at / below / "gpus")) {
+      if (holds_presets(at / below)) {
         return at / below;
       }
     }
-    if (at == at.root_path() && fs::is_directory(fs::path(DANLU_SOURCE_DIR) / "topologies")) {
-      return fs::path(DANLU_SOURCE_DIR) / "topologies";  // built outside its source tree
-    }
-    if (at == at.root_path()) {
-      throw std::runtime_error(fmt::format(
-          "the presets (a folder 'topologies') are not beside or above {}", program.string()));
-    }
+    last = at == at.parent_path();
   }
+  if (fs::path source = fs::path(DANLU_SOURCE_DIR) / "topologies"; holds_presets(source)) {
+    return source;  // built outside its source tree
+  }
+  throw InputError(
+      Problem{{"topologies", 0, 0},
+              fmt::format("the folder of presets is not there: looked for 'topologies' and "
+                          "'share/danlu/topologies' in {} and every folder above it, and in {}",
+                          program.parent_path().string(), DANLU_SOURCE_DIR),
+              fmt::format("say where it is: {}=/path/to/topologies danlu ...", kVariable),
+              ""});
 }
 
 bool wants_colour() {
@@ -88,37 +85,39 @@ bool wants_colour() {
   return isatty(STDOUT_FILENO) == 1 && !refused && !dumb;
 }
 
-void print(const std::string& text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+void print_page(std::string_view page) {
+  const bool written = std::fwrite(page.data(), 1, page.size(), stdout) == page.size();
   if (!written || std::fflush(stdout) != 0) {
-    throw std::runtime_error(fmt::format("cannot write the result: {}", std::strerror(errno)));
+    throw InputError(Problem{
+        {"stdout", 0, 0}, fmt::format("cannot be written: {}", std::strerror(errno)), "", ""});
   }
 }
 
-void write_file(const fs::path& file, const std::string& text) {
-  const auto fail = [&](int error) {
-    throw InputError(Problem{
-        {file.string(), 0, 0}, fmt::format("cannot be written: {}", std::strerror(error)), "", ""});
-  };
-  std::error_code none;
-  const fs::file_status status = fs::status(file, none);
-  if (fs::equivalent(file, "/dev/stdout", none)) {
-    print(text);  // the report follows there
-  } else if (fs::exists(status) && !fs::is_regular_file(status)) {
-    if (const int error = fill_file(file, text)) {
-      fail(error);
-    }
-  } else if (const int error = replace_file(behind_links(file), status, text)) {
-    fail(error);
+void print(std::string_view text) {
+  print_page(printable(text, kLayout));
+}
+
+void print_json(const nlohmann::ordered_json& json) {
+  print(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+void complain(std::string_view text) noexcept {
+  try {
+    const std::string shown = printable(text, kLayout);
+    std::fwrite(shown.data(), 1, shown.size(), stderr);
+    std::fflush(stderr);
+  } catch (const std::bad_alloc&) {
+    std::fputs("error: out of memory\n", stderr);
   }
 }
 
 void set_up_logging(int verbosity) {
-  auto logger = spdlog::stderr_color_mt("danlu");
+  auto logger = std::make_shared<spdlog::logger>("danlu", std::make_shared<PrintableLog>());
   logger->set_pattern("%^%l%$: %v");
   constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::warn, spdlog::level::info,
                                                    spdlog::level::debug, spdlog::level::trace};
   logger->set_level(kLevels[verbosity > 3 ? 3 : verbosity]);
+  logger->set_error_handler([](const std::string&) {});  // stderr is gone
   spdlog::set_default_logger(std::move(logger));
 }
 

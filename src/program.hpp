@@ -2,8 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,7 +13,7 @@ namespace danlu {
 
 inline constexpr int kExitDone = 0;
 inline constexpr int kExitCannotRun = 1;  // the plan cannot run, in the GPUs' memory or in ours
-inline constexpr int kExitBadInput = 2;   // bad input or usage
+inline constexpr int kExitBadInput = 2;   // bad input or usage, or output that cannot be written
 inline constexpr int kExitInternal = 3;   // a bug of ours
 
 /// A plan that cannot run here, though nothing is wrong with the input; ends as kExitCannotRun.
@@ -27,27 +29,32 @@ class CannotRun : public std::runtime_error {
 
 /// Options that every command has.
 struct CommonOptions {
+  double max_tasks = 2e6;              // that a step may have, and slices that a trace may have
   std::vector<std::string> overrides;  // --set
   bool json = false;
   bool simgrid_log = false;
   int verbosity = 0;
 };
 
-/// The folder of presets: beside or above the program's own file, or installed under share/danlu.
-/// Throws std::runtime_error when there is none.
+/// The folder of presets: DANLU_TOPOLOGIES where that is set, else beside or above the program's
+/// own file, or installed under share/danlu. Throws InputError when there is none.
 std::filesystem::path topologies_folder();
 
 /// Whether stdout is a terminal that wants colour (NO_COLOR, TERM=dumb).
 bool wants_colour();
 
-/// Writes to stdout; throws std::runtime_error when that fails (disk full, closed).
-void print(const std::string& text);
+/// Writes to stdout what a terminal can show: control characters other than ends of lines and tabs
+/// become visible. Throws InputError when stdout cannot be written (disk full, closed).
+void print(std::string_view text);
+/// The same as it stands, for a page whose escapes are the program's own.
+void print_page(std::string_view page);
+/// The same for a document of JSON; what is not UTF-8 is replaced.
+void print_json(const nlohmann::ordered_json& json);
+/// Writes to stderr what a terminal can show. Where that cannot be written nobody is there to be
+/// told.
+void complain(std::string_view text) noexcept;
 
-/// Writes `text` beside `file` and renames it, so that the file is whole or not there at all; links
-/// to it stay, and so do devices and pipes, which are written to. Throws InputError.
-void write_file(const std::filesystem::path& file, const std::string& text);
-
-/// Sends spdlog to stderr at the level of -v, -vv, -vvv.
+/// Sends spdlog to stderr at the level of -v, -vv, -vvv; names in it are shown as complain() does.
 void set_up_logging(int verbosity);
 
 }  // namespace danlu

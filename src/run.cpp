@@ -2,13 +2,19 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "sim/base/error.hpp"
+#include "sim/base/files_read.hpp"
+#include "sim/base/text.hpp"
 #include "sim/report/writers.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/scenario/values.hpp"
+#include "src/advice.hpp"
 #include "src/campaign.hpp"
 #include "src/commands.hpp"
+#include "src/output_file.hpp"
 #include "src/simulation.hpp"
 
 namespace danlu {
@@ -17,16 +23,15 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Says by how much a plan misses and what would fit.
-void explain_memory(const Simulation& simulation) {
-  const Report& report = simulation.report;
+void explain_memory(const Report& report) {
   const Bytes missing = report.memory.use.peak() - report.memory.capacity;
-  fmt::print(stderr,
-             "error: {}: the plan does not fit in memory: a GPU of stage {} needs {}, {} more than "
-             "the {} of {}\n",
-             report.scenario, report.memory.use.stage, to_text(report.memory.use.peak()),
-             to_text(missing), to_text(report.memory.capacity), report.gpu);
-  for (const std::string& advice : memory_advice(report.workload, simulation.scenario.cluster)) {
-    fmt::print(stderr, "hint: {}\n", advice);
+  complain(fmt::format(
+      "error: {}: the plan does not fit in memory: a GPU of stage {} needs {}, {} more than "
+      "the {} of {}\n",
+      report.scenario, report.memory.use.stage, to_text(report.memory.use.peak()), to_text(missing),
+      to_text(report.memory.capacity), report.gpu));
+  for (const std::string& hint : report.memory_hints) {
+    complain(fmt::format("hint: {}\n", hint));
   }
 }
 
@@ -58,14 +63,20 @@ void check_output(const std::string& option, const fs::path& file, const RunOpti
     refuse(option, fmt::format("'{}' cannot be written: there is no folder '{}'", file.string(),
                                folder.string()));
   }
+  if (const std::string why = why_unwritable(file); !why.empty()) {
+    refuse(option, fmt::format("'{}' cannot be written: {}", file.string(), why));
+  }
 }
 
-void check_outputs(const RunOptions& options, const CommonOptions& common) {
+void check_outputs(const RunOptions& options) {
   if (options.crosscheck && options.files.size() > 1) {
     refuse("--crosscheck", "needs a single scenario");
   }
   if (options.trace) {
     check_output("--trace", *options.trace, options);
+  }
+  if (!options.trace_ranks.empty() && !options.trace) {
+    refuse("--trace-ranks", "has no effect without --trace", "for example --trace step.json");
   }
   if (!options.timeline) {
     return;
@@ -73,53 +84,146 @@ void check_outputs(const RunOptions& options, const CommonOptions& common) {
   const fs::path& timeline = *options.timeline;
   check_output("--timeline", timeline, options);
   check_timeline(timeline);
-  std::error_code none;
-  if (options.trace &&
-      fs::weakly_canonical(*options.trace, none) == fs::weakly_canonical(timeline, none)) {
+  if (options.trace && is_same_file(*options.trace, timeline)) {
     refuse("--timeline", fmt::format("'{}' is the file of --trace too", timeline.string()),
            "each needs a file of its own");
   }
-  const fs::path& scenario = options.files.front();
-  if (!load_scenario(scenario, {topologies_folder(), common.overrides}).faults) {
-    refuse(scenario.string(), "--timeline needs a scenario with faults",
-           "for example --set faults=llama3-405b --set faults.days=54");
+}
+
+/// Nothing is written over what the run reads: the scenario, what it extends, its presets, tables.
+/// Returns the scenario.
+Scenario check_inputs(const RunOptions& options, const CommonOptions& common) {
+  const FilesRead read;
+  Scenario scenario = load_scenario(options.files.front(), {topologies_folder(), common.overrides});
+  for (const fs::path& file : read.names()) {
+    for (const auto& [option, output] :
+         {std::pair("--trace", &options.trace), std::pair("--timeline", &options.timeline)}) {
+      if (*output && is_same_file(**output, file)) {
+        refuse(option, fmt::format("'{}' is a file that this run reads", (*output)->string()),
+               fmt::format("for example {}", ((*output)->parent_path() / "out.json").string()));
+      }
+    }
+  }
+  return scenario;
+}
+
+/// Writes the files; what is in the way of one is returned, so that the report is printed all the
+/// same.
+std::string write_outputs(const Simulation& simulation, const RunOptions& options,
+                          const std::vector<bool>& traced) {
+  std::string problems;
+  const auto attempt = [&](const auto& write) {
+    try {
+      write();
+    } catch (const InputError& error) {
+      problems += error.what();
+    }
+  };
+  if (options.trace) {
+    attempt([&] {
+      std::ostringstream trace;
+      write_trace(simulation.plan, simulation.timeline, traced, trace);
+      write_file(*options.trace, trace.str());
+      spdlog::info("trace written to {}", options.trace->string());
+    });
+  }
+  if (options.timeline) {
+    attempt([&] { write_timeline(*simulation.report.faults, *options.timeline); });
+  }
+  return problems;
+}
+
+/// The classes of ranks that the trace is to show, by number.
+std::vector<bool> traced_classes(const std::string& ranks, const Fold& fold) {
+  std::vector<bool> traced(fold.units.size(), ranks.empty());
+  const int last = static_cast<int>(fold.unit_of_rank.size()) - 1;
+  for (std::string_view part : split(ranks, ',')) {
+    part.remove_prefix(std::min(part.find_first_not_of(' '), part.size()));
+    const std::optional<NumberRange> range = parse_range(part);
+    if (!range && !ranks.empty()) {
+      refuse("--trace-ranks",
+             fmt::format("expected ranks and ranges of them, found '{}'", shown(ranks)),
+             "for example 0-7,12");
+    }
+    if (range && range->last > last) {
+      refuse("--trace-ranks",
+             fmt::format("there is no rank {}: the scenario has 0 to {}", range->last, last));
+    }
+    for (int rank = range ? range->first : 0; range && rank <= range->last; ++rank) {
+      const int unit = fold.unit_of_rank[static_cast<std::size_t>(rank)];
+      traced[static_cast<std::size_t>(unit)] = true;
+    }
+  }
+  return traced;
+}
+
+/// Says what a large trace takes before the step is played, and refuses one above the limit.
+void check_trace(const StepPlan& plan, const std::vector<bool>& traced,
+                 const CommonOptions& common) {
+  constexpr double kQuiet = 1e6;
+  constexpr Bytes kSlice{190};  // in the file
+  const double slices = trace_slices(plan, traced);
+  const std::string what =
+      fmt::format("the trace has {:.2g} slices, about {}", slices, to_text(kSlice * slices));
+  if (slices > common.max_tasks) {
+    throw CannotRun(fmt::format("{}; danlu writes {:.2g}", what, common.max_tasks),
+                    "--trace-ranks 0-7 writes those of some ranks; --max-tasks writes more");
+  }
+  if (slices > kQuiet) {
+    complain(fmt::format("note: {}\n", what));
   }
 }
 
 }  // namespace
 
 int run(const RunOptions& options, const CommonOptions& common) {
-  check_outputs(options, common);
+  check_outputs(options);
+  if (options.trace || options.timeline) {
+    const Scenario scenario = check_inputs(options, common);
+    if (options.timeline && !scenario.faults) {
+      refuse(options.files.front().string(), "--timeline needs a scenario with faults",
+             "for example --set faults=llama3-405b --set faults.days=54");
+    }
+  }
   if (options.crosscheck) {
     return crosscheck(options.files.front(), common);
   }
-  const std::vector<Simulation> simulations = simulate_files(options.files, common);
-  if (options.trace) {
-    std::ostringstream trace;
-    write_trace(simulations.front().plan, simulations.front().timeline, trace);
-    write_file(*options.trace, trace.str());
-    spdlog::info("trace written to {}", options.trace->string());
+  std::vector<bool> traced;
+  std::vector<Simulation> simulations =
+      simulate_files(options.files, common, [&](const StepPlan& plan) {
+        if (options.trace) {
+          traced = traced_classes(options.trace_ranks, plan.fold);
+          check_trace(plan, traced, common);
+        }
+      });
+  for (Simulation& simulation : simulations) {
+    if (!simulation.report.memory.fits()) {
+      simulation.report.memory_hints = memory_hints(simulation, common);
+    } else if (options.advice) {
+      simulation.report.saving = best_saving(simulation, common);
+    }
   }
-  if (options.timeline) {
-    write_timeline(*simulations.front().report.faults, *options.timeline);
-  }
+  const std::string unwritten = write_outputs(simulations.front(), options, traced);
   int exit_code = kExitDone;
   std::string text;
   for (const Simulation& simulation : simulations) {
     const Report& report = simulation.report;
     text += text.empty() ? "" : common.json ? ",\n" : "\n";
-    text += common.json ? json_report(report) : text_report(report, wants_colour());
+    text += common.json     ? json_report(report)
+            : options.brief ? brief_report(report, wants_colour())
+                            : text_report(report, wants_colour());
   }
   const bool several = common.json && simulations.size() > 1;
-  print(several ? fmt::format("[\n{}]\n", text) : text);
+  common.json ? print(several ? fmt::format("[\n{}]\n", text) : text) : print_page(text);
   for (const Simulation& simulation : simulations) {
     const Report& report = simulation.report;
     if (!report.memory.fits()) {
-      explain_memory(simulation);
+      explain_memory(report);
       exit_code = kExitCannotRun;
     }
   }
-  return exit_code;
+  complain(unwritten);
+  return unwritten.empty() ? exit_code : kExitBadInput;
 }
 
 int compare(const std::vector<std::filesystem::path>& files, const CommonOptions& common) {
@@ -128,14 +232,16 @@ int compare(const std::vector<std::filesystem::path>& files, const CommonOptions
   }
   std::vector<Report> reports;
   int exit_code = kExitDone;
-  for (const Simulation& simulation : simulate_files(files, common)) {
-    reports.push_back(simulation.report);
+  for (Simulation& simulation : simulate_files(files, common)) {
     if (!simulation.report.memory.fits()) {
-      explain_memory(simulation);
+      simulation.report.memory_hints = memory_hints(simulation, common);
+      explain_memory(simulation.report);
       exit_code = kExitCannotRun;
     }
+    reports.push_back(std::move(simulation.report));
   }
-  print(common.json ? json_comparison(reports) : text_comparison(reports, wants_colour()));
+  common.json ? print(json_comparison(reports))
+              : print_page(text_comparison(reports, wants_colour()));
   return exit_code;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -69,20 +70,72 @@ void check_child(const ChildResult& child) {
   check(child.succeeded, child.output);
 }
 
-/// Plays the graph here, or in a child when this process has more to play.
-Timeline play(const TaskGraph& graph, bool alone, const CommonOptions& common) {
+/// Plays the graph in a child, so that this process can play more.
+Timeline play(const TaskGraph& graph, const CommonOptions& common) {
   const EngineOptions options{.simgrid_log = common.simgrid_log};
-  if (alone) {
-    return simulate(graph, options);
-  }
   const ChildResult child =
       run_in_children(1, 1, [&](std::size_t) { return pack(simulate(graph, options)); }).front();
   check_child(child);
   return unpack(child.output);
 }
 
+/// What makes a large step smaller.
+std::string way_out(const Scenario& scenario, const StepSize& size) {
+  const Workload& w = scenario.workload;
+  std::vector<std::string_view> ways;
+  if (size.segments > size.tasks) {
+    ways.emplace_back(
+        "fewer layers on a stage (model.layers, parallelism.pipeline) make less of it");
+  } else {
+    const DegradedSpec& d = scenario.cluster.degraded;
+    const bool damaged =
+        !d.gpus.empty() || !d.nics.empty() || !d.scale_up.empty() || !d.throttle.empty();
+    if (w.fold == FoldMode::Off) {
+      ways.emplace_back("fold: exact plays one of each class of equal ranks");
+    } else if (w.fold == FoldMode::Exact && damaged && w.collectives != CollectiveMode::Stepwise) {
+      ways.emplace_back("fold: bound plays coarse classes at their worst");
+    }
+    if (w.microbatches() > 1) {
+      ways.emplace_back("fewer microbatches (training.global_batch) make less to play");
+    }
+    if (w.training.chunks > 1) {
+      ways.emplace_back("so do fewer chunks (training.schedule.chunks)");
+    }
+  }
+  ways.emplace_back("--max-tasks plays more");
+  return join(ways, "; ");
+}
+
+/// Says before a large step is planned and played what it takes of this machine; refuses it above
+/// the user's limit.
+void check_size(const Scenario& scenario, const StepSize& size, const CommonOptions& common) {
+  constexpr double kQuiet = 1.5e6;  // takes less than 1 GB and 20 s
+  const std::string what = fmt::format(
+      "{}: this step has about {:.2g} tasks and parts of tasks, which take about {} and {} of "
+      "memory",
+      scenario.name, size.parts(), to_text(size.time()), to_text(size.memory()));
+  if (size.parts() > common.max_tasks) {
+    throw CannotRun(fmt::format("{}; danlu plays {:.2g}", what, common.max_tasks),
+                    way_out(scenario, size));
+  }
+  if (size.parts() > kQuiet) {
+    complain(fmt::format("note: {}\n", what));
+  }
+}
+
+/// Building and folding a large cluster takes about 10 us and 1.5 kB a GPU.
+void announce_cluster(const Scenario& scenario) {
+  constexpr int kQuick = 500'000;
+  const int gpus = scenario.cluster.gpus;
+  if (gpus > kQuick) {
+    complain(
+        fmt::format("note: {}: laying out {} GPUs takes about {:.0f} s and {:.1f} GB of memory\n",
+                    scenario.name, gpus, gpus * 10e-6, gpus * 1.5e-6));
+  }
+}
+
 /// Jittering GPUs are all unlike, so that a large cluster of them has too many tasks.
-void refuse_too_much_jitter(const Scenario& scenario) {
+void refuse_too_much_jitter(const Scenario& scenario, const CommonOptions& common) {
   const Jitter& jitter = scenario.cluster.degraded.jitter;
   if (jitter.spread == 0) {
     return;
@@ -91,30 +144,36 @@ void refuse_too_much_jitter(const Scenario& scenario) {
   calm.degraded.jitter = {};
   const double tasks =
       tasks_of_jitter(plan_step(scenario.workload, build_cluster(calm)), scenario.workload, jitter);
-  if (tasks > kMostTasksByMessage) {
+  if (tasks > common.max_tasks) {
     throw CannotRun(fmt::format("{}: no two GPUs that jitter are alike, so this step has {:.2g} "
                                 "tasks; danlu plays {:.2g}",
-                                scenario.name, tasks, kMostTasksByMessage),
+                                scenario.name, tasks, common.max_tasks),
                     "degraded.jitter.gpus lets only some of them jitter, for example 0-63; fewer "
-                    "microbatches (training.global_batch) make less to play");
+                    "microbatches (training.global_batch) make less to play; --max-tasks plays "
+                    "more");
   }
 }
 
 /// What only shows once the machine is built.
-void refuse_what_cannot_run(const Scenario& scenario, const Cluster& cluster) {
+void refuse_what_cannot_run(const Scenario& scenario, const Cluster& cluster,
+                            const CommonOptions& common) {
+  if (const StepSize least = least_size(scenario.workload, cluster);
+      least.parts() > common.max_tasks) {
+    check_size(scenario, least, common);
+  }
   check_wishes(scenario, cluster);
-  refuse_too_much_jitter(scenario);
+  refuse_too_much_jitter(scenario, common);
   if (scenario.workload.collectives != CollectiveMode::Stepwise) {
     return;
   }
   Workload steady = scenario.workload;
   steady.collectives = CollectiveMode::Steady;
-  if (const double tasks = tasks_by_message(plan_step(steady, cluster));
-      tasks > kMostTasksByMessage) {
+  if (const double tasks = tasks_by_message(plan_step(steady, cluster)); tasks > common.max_tasks) {
     throw CannotRun(fmt::format("{}: message by message this step has up to {:.2g} tasks; danlu "
                                 "plays {:.2g}",
-                                scenario.name, tasks, kMostTasksByMessage),
-                    "collectives: steady plays each phase of a collective as one flow");
+                                scenario.name, tasks, common.max_tasks),
+                    "collectives: steady plays each phase of a collective as one flow; --max-tasks "
+                    "plays more");
   }
 }
 
@@ -129,9 +188,10 @@ std::string what_hung(const Scenario& scenario, const Cluster& cluster, const St
   const std::string which =
       found->microbatch < 0 ? "" : fmt::format(", microbatch {}", found->microbatch);
   return fmt::format(
-      "{}: the step does not end: '{}' ({}{}) over {} began at {} and was given up at {}, after "
+      "{}: the step does not end: '{}' ({}{}) {} {} began at {} and was given up at {}, after "
       "communication.timeout ({})",
-      scenario.name, found->communication, found->group, which, found->part, to_text(found->began),
+      scenario.name, found->communication, found->group, which,
+      found->waits ? "waiting for ranks that hang on" : "over", found->part, to_text(found->began),
       to_text(found->at), to_text(timeout));
 }
 void throw_if_hung(const std::string& what) {
@@ -180,21 +240,29 @@ DrawsReport play_draws(const Scenario& scenario, const Cluster& cluster, StepPla
   return draws;
 }
 
-Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions& common) {
+Simulation simulate_scenario(Scenario scenario, const CommonOptions& common,
+                             const PlanCheck& check = {}) {
   const auto begin = std::chrono::steady_clock::now();
+  announce_cluster(scenario);
   const Cluster cluster = build_cluster(scenario.cluster);
   spdlog::info("{}: {} nodes, {} links", scenario.name, cluster.nodes(),
                cluster.topology.links().size());
-  refuse_what_cannot_run(scenario, cluster);
+  refuse_what_cannot_run(scenario, cluster, common);
   Simulation simulation;
-  simulation.plan = plan_step(scenario.workload, cluster);
+  simulation.plan = plan_step(scenario.workload, cluster, [&](const StepSize& size) {
+    spdlog::info("about {:.3g} tasks, {:.3g} segments", size.tasks, size.segments);
+    check_size(scenario, size, common);
+  });
+  if (check) {
+    check(simulation.plan);
+  }
   // The graph is acyclic and every byte is accounted for.
   const StepPlan& plan = simulation.plan;
   spdlog::info("plan: {} classes of ranks, {} of communications, {} links, {} tasks",
                plan.fold.units.size(), plan.fold.patterns.size(), plan.fold.links.size(),
                plan.graph.tasks.size());
   const int draws = scenario.cluster.degraded.draws;
-  simulation.timeline = play(plan.graph, alone && draws == 1, common);
+  simulation.timeline = play(plan.graph, common);
   // Every task has finished.
   throw_if_hung(what_hung(scenario, cluster, plan, simulation.timeline));
   log_tasks(plan, simulation.timeline);
@@ -202,12 +270,23 @@ Simulation simulate_scenario(Scenario scenario, bool alone, const CommonOptions&
   if (draws > 1) {
     simulation.report.draws =
         play_draws(scenario, cluster, simulation.plan, simulation.timeline.end, common);
+    simulation.report.run = measure_run(simulation.report, scenario.cluster);
+  }
+  for (const Setting& setting : scenario.settings) {
+    const bool from_user =
+        setting.source == Setting::Source::File || setting.source == Setting::Source::CommandLine;
+    simulation.report.settings.push_back({setting.key, setting.text, from_user});
+  }
+  for (const Assumed& assumed : scenario.assumed) {
+    simulation.report.assumptions.push_back({assumed.key, assumed.text, assumed.reason});
   }
   simulation.scenario = std::move(scenario);
   if (simulation.scenario.faults) {
     simulation.report.faults = play_campaign(simulation.scenario, simulation.report, common);
   }
   std::vector<std::string>& notes = simulation.scenario.notes;
+  const std::vector<std::string> flaps = late_flaps(cluster, simulation.timeline.end);
+  notes.insert(notes.end(), flaps.begin(), flaps.end());
   if (simulation.report.faults) {
     const std::vector<std::string> late = campaign_notes(*simulation.report.faults);
     notes.insert(notes.end(), late.begin(), late.end());
@@ -254,6 +333,25 @@ std::vector<Seconds> play_steps(std::span<const Scenario> scenarios, const Commo
   });
 }
 
+std::vector<std::optional<Seconds>> try_steps(std::span<const Scenario> scenarios,
+                                              std::size_t most_tasks, const CommonOptions& common) {
+  constexpr unsigned kPatience = 5;  // seconds
+  const auto processors = static_cast<int>(std::thread::hardware_concurrency());
+  std::vector<std::optional<Seconds>> steps;
+  for (const ChildResult& child : run_in_children(scenarios.size(), processors, [&](std::size_t i) {
+         alarm(kPatience);
+         const Cluster cluster = build_cluster(scenarios[i].cluster);
+         const StepPlan plan = plan_step(scenarios[i].workload, cluster);
+         return plan.graph.tasks.size() > most_tasks
+                    ? std::string()
+                    : end_of_step(scenarios[i], cluster, plan, common);
+       })) {
+    const std::optional<double> step = child.succeeded ? parse_number(child.output) : std::nullopt;
+    steps.push_back(step ? std::optional(Seconds{*step}) : std::nullopt);
+  }
+  return steps;
+}
+
 Simulation simulate_in_child(const std::filesystem::path& file, const CommonOptions& common) {
   spdlog::info("reading {}", file.string());
   Scenario scenario = load_scenario(file, {topologies_folder(), common.overrides});
@@ -261,14 +359,14 @@ Simulation simulate_in_child(const std::filesystem::path& file, const CommonOpti
   const int gpus = scenario.cluster.gpus;
   const FoldMode fold = scenario.workload.fold;
   try {
-    return simulate_scenario(std::move(scenario), false, common);
+    return simulate_scenario(std::move(scenario), common);
   } catch (const std::bad_alloc&) {
     throw out_of_memory(name, gpus, fold);
   }
 }
 
 std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> files,
-                                       const CommonOptions& common) {
+                                       const CommonOptions& common, const PlanCheck& check) {
   std::vector<Scenario> scenarios;
   const LoadOptions options{topologies_folder(), common.overrides};
   for (const std::filesystem::path& file : files) {
@@ -281,9 +379,8 @@ std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> fi
     const std::string name = scenario.name;
     const int gpus = scenario.cluster.gpus;
     const FoldMode fold = scenario.workload.fold;
-    const bool alone = files.size() == 1 && !scenario.faults;
     try {
-      simulations.push_back(simulate_scenario(std::move(scenario), alone, common));
+      simulations.push_back(simulate_scenario(std::move(scenario), common, check));
     } catch (const std::bad_alloc&) {
       throw out_of_memory(name, gpus, fold);
     }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -10,10 +12,6 @@
 #include "src/program.hpp"
 
 namespace danlu {
-
-/// A step whose collectives are played message by message, or whose kernels jitter, has at most so
-/// many tasks.
-inline constexpr double kMostTasksByMessage = 2e6;
 
 /// A played scenario.
 struct Simulation {
@@ -27,12 +25,20 @@ struct Simulation {
 /// nothing of its step.
 void check_wishes(const Scenario& scenario, const Cluster& cluster);
 
+/// Looks at a plan before it is played; may throw.
+using PlanCheck = std::function<void(const StepPlan&)>;
+
 /// Loads, plays and measures scenarios. Every file is read and checked before the first is played.
 std::vector<Simulation> simulate_files(std::span<const std::filesystem::path> files,
-                                       const CommonOptions& common);
+                                       const CommonOptions& common, const PlanCheck& check = {});
 
 /// One scenario, played in a process of its own, so that this one can play more.
 Simulation simulate_in_child(const std::filesystem::path& file, const CommonOptions& common);
+
+/// How long a step of each scenario takes, several played at a time, each in a process of its own
+/// and for seconds at most; none where it cannot be played, does not end or has more tasks.
+std::vector<std::optional<Seconds>> try_steps(std::span<const Scenario> scenarios,
+                                              std::size_t most_tasks, const CommonOptions& common);
 
 /// How long a step of each scenario takes; every one is played in a process of its own, several at
 /// a time.

@@ -25,8 +25,12 @@ std::map<VertexKind, int> count_vertices(const Topology& topology) {
   return counts;
 }
 
-/// The drawing in the head comment of a topology's file.
-std::string drawing(const std::filesystem::path& file) {
+/// The drawing in the head comment of a topology's file. It shows what stands in the file, so there
+/// is none of what --set puts over it.
+std::string drawing(const std::filesystem::path& file, const CommonOptions& common) {
+  if (!common.overrides.empty()) {
+    return "(no drawing: the one in the file does not show what --set changes)\n";
+  }
   std::ifstream stream(file);
   std::string text;
   for (std::string line; std::getline(stream, line) && line.starts_with('#');) {
@@ -114,12 +118,14 @@ Pairs routes_to_show(const std::vector<int>& asked, const ClusterSpec& spec) {
   return routes;
 }
 
+/// Of one in which nothing is degraded.
 BytesPerSecond node_bisection(ClusterSpec spec) {
   spec.gpus = spec.topology.gpus_per_node;
+  spec.degraded = {};
   return bisection_bandwidth(build_cluster(spec));
 }
 
-std::string topology_json(const Cluster& cluster, const Pairs& routes) {
+Json topology_json(const Cluster& cluster, const Pairs& routes) {
   const ClusterSpec& spec = cluster.spec;
   Json vertices = Json::object();
   for (const auto& [kind, count] : count_vertices(cluster.topology)) {
@@ -129,17 +135,17 @@ std::string topology_json(const Cluster& cluster, const Pairs& routes) {
   for (const auto& [from, to] : routes) {
     ways.push_back(route_json(cluster, from, to));
   }
-  const Json json{{"schema", "danlu.topology/1"},
-                  {"name", spec.topology.name},
-                  {"gpu", spec.gpu.name},
-                  {"gpus", spec.gpus},
-                  {"nodes", cluster.nodes()},
-                  {"counts", vertices},
-                  {"directed_links", cluster.topology.links().size()},
-                  {"node_bisection_bytes_per_s", node_bisection(spec).value},
-                  {"bisection_bytes_per_s", bisection_bandwidth(cluster).value},
-                  {"routes", ways}};
-  return json.dump(2) + "\n";
+  return {{"schema", "danlu.topology/1"},
+          {"name", spec.topology.name},
+          {"gpu", spec.gpu.name},
+          {"gpus", spec.gpus},
+          {"nodes", cluster.nodes()},
+          {"counts", vertices},
+          {"directed_links", cluster.topology.links().size()},
+          {"node_bisection_bytes_per_s", node_bisection(spec).value},
+          {"bisection_bytes_per_s", bisection_bandwidth(cluster).value},
+          {"notes", notes_of(cluster)},
+          {"routes", ways}};
 }
 
 std::string topology_text(const Cluster& cluster, const Pairs& routes, const std::string& picture) {
@@ -163,10 +169,7 @@ std::string topology_text(const Cluster& cluster, const Pairs& routes, const std
   for (const auto& [from, to] : routes) {
     text += route_text(cluster, from, to);
   }
-  for (const std::string& note : spec.topology.notes) {
-    text += fmt::format("note: {}\n", note);
-  }
-  return text;
+  return text + notes_text(cluster);
 }
 
 std::string platform_xml(const Cluster& cluster) {
@@ -182,6 +185,21 @@ std::string platform_xml(const Cluster& cluster) {
 
 }  // namespace
 
+std::vector<std::string> notes_of(const Cluster& cluster) {
+  std::vector<std::string> notes = cluster.spec.topology.notes;
+  const std::vector<std::string> damage = damage_notes(cluster);
+  notes.insert(notes.end(), damage.begin(), damage.end());
+  return notes;
+}
+
+std::string notes_text(const Cluster& cluster) {
+  std::string text;
+  for (const std::string& note : notes_of(cluster)) {
+    text += fmt::format("{}note: {}\n", text.empty() ? "\n" : "", note);
+  }
+  return text;
+}
+
 int show_topology(const TopologyOptions& options, const CommonOptions& common) {
   const std::filesystem::path folder = topologies_folder();
   ClusterSpec spec = load_topology(options.topology, {folder, common.overrides});
@@ -189,16 +207,18 @@ int show_topology(const TopologyOptions& options, const CommonOptions& common) {
   if (std::string problem = cluster_problem(spec); !problem.empty()) {
     throw InputError(Problem{{"--gpus", 0, 0}, std::move(problem), "", ""});
   }
+  degrade_cluster(spec, {folder, common.overrides});
   const Cluster cluster = build_cluster(spec);
   const Pairs routes = routes_to_show(options.route, spec);
   if (options.format == "simgrid-xml") {
     print(platform_xml(cluster));
   } else if (options.format == "json" || (options.format.empty() && common.json)) {
-    print(topology_json(cluster, routes));
+    print_json(topology_json(cluster, routes));
   } else {
     const std::filesystem::path preset = folder / (options.topology + ".yaml");
     const std::filesystem::path file = options.topology;
-    print(topology_text(cluster, routes, drawing(std::filesystem::exists(preset) ? preset : file)));
+    const std::string picture = drawing(std::filesystem::exists(preset) ? preset : file, common);
+    print(topology_text(cluster, routes, picture));
   }
   return kExitDone;
 }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -20,11 +19,13 @@
 #include "sim/plan/collective_graph.hpp"
 #include "sim/plan/plan_step.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/validation/columns.hpp"
 #include "sim/validation/gemm_table.hpp"
 #include "sim/validation/nccl_table.hpp"
 #include "sim/validation/training_table.hpp"
 #include "sim/validation/validation.hpp"
 #include "src/child_process.hpp"
+#include "src/program.hpp"
 
 namespace danlu {
 namespace {
@@ -38,6 +39,7 @@ struct TableKind {
   std::string_view name;
   std::string_view column;
   Validation (*validate)(const CsvTable& table, const ValidateOptions& options);
+  std::span<const ColumnRule> (*columns)();
   std::span<const std::string_view> (*needed_columns)() = nullptr;
 };
 
@@ -138,9 +140,10 @@ Validation validate_nccl(const CsvTable& table, const ValidateOptions& options) 
 }
 
 constexpr std::array kTableKinds{
-    TableKind{"training", "step_time_s", validate_training, needed_training_columns},
-    TableKind{"nccl", "busbw_GBps", validate_nccl},
-    TableKind{"gemm", "tflops", validate_gemm, needed_product_columns}};
+    TableKind{"training", "step_time_s", validate_training, training_columns,
+              needed_training_columns},
+    TableKind{"nccl", "busbw_GBps", validate_nccl, collective_columns},
+    TableKind{"gemm", "tflops", validate_gemm, product_columns, needed_product_columns}};
 
 /// Throws when the table has not all columns that its kind needs.
 void check_columns(const CsvTable& table, const TableKind& kind) {
@@ -181,6 +184,7 @@ Validation validate(const std::filesystem::path& file, const ValidateOptions& op
     if (table.has_column(kind.column)) {
       check_columns(table, kind);
       check_groupings(kind, options);
+      check_cells(table, kind.columns());
       return kind.validate(table, options);
     }
   }
@@ -214,7 +218,7 @@ Json by_group(const Validation& validation, std::string ValidationPoint::*group)
   return json;
 }
 
-std::string to_json(const Validation& validation) {
+Json to_json(const Validation& validation) {
   Json json;
   json["schema"] = "danlu.validate/1";
   json["table"] = validation.table;
@@ -238,7 +242,7 @@ std::string to_json(const Validation& validation) {
     json["not_simulated"].push_back(
         {{"id", row.id}, {"reason", fmt::format("{}", fmt::join(row.reasons, "; "))}});
   }
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json;
 }
 
 // ---- text -----------------------------------------------------------------------------------
@@ -353,10 +357,18 @@ class TextReport {
 
 int run_validate(const ValidateOptions& options) {
   const Validation validation = validate(options.table, options);
-  const std::string text =
-      options.json ? to_json(validation) : TextReport(validation, options).make();
-  std::fputs(text.c_str(), stdout);
-  return 0;
+  options.json ? print_json(to_json(validation))
+               : print_page(TextReport(validation, options).make());
+  if (!validation.points.empty()) {
+    return kExitDone;
+  }
+  const std::vector<ReasonCount> reasons = count_reasons(validation.not_simulated);
+  complain(fmt::format("error: {}: no row could be simulated: {}\n", options.table.string(),
+                       reasons.empty()
+                           ? "the table has none"
+                           : fmt::format("{} ({} of {} rows)", shown(reasons[0].reason, 200),
+                                         reasons[0].rows, validation.rows)));
+  return kExitCannotRun;
 }
 
 }  // namespace danlu

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "sim/base/error.hpp"
+#include "sim/base/files_read.hpp"
 #include "sim/base/text.hpp"
 
 namespace danlu {
@@ -16,9 +17,9 @@ constexpr std::uintmax_t kLargestFile = std::uintmax_t{64} << 20;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 [[noreturn]] void fail(const std::string& file, int line, std::string message,
-                       std::string hint = "") {
+                       std::string hint = "", int column = 1) {
   throw InputError(
-      Problem{{file, line, line == 0 ? 0 : 1}, std::move(message), std::move(hint), ""});
+      Problem{{file, line, line == 0 ? 0 : column}, std::move(message), std::move(hint), ""});
 }
 
 /// Cuts the text into rows of cells.
@@ -34,7 +35,7 @@ class Reader {
     std::vector<CsvRow> rows;
     while (!text_.empty()) {
       CsvRow row = read_row();
-      const bool blank = row.cells.size() == 1 && row.cells[0].empty();
+      const bool blank = row.cells.size() == 1 && row.cells[0].text.empty();
       if (!blank) {
         rows.push_back(std::move(row));
       }
@@ -45,14 +46,16 @@ class Reader {
  private:
   CsvRow read_row() {
     CsvRow row{.line = line_};
+    column_ = 1;
     do {
-      row.cells.push_back(text_.starts_with('"') ? quoted_cell() : plain_cell());
+      CsvCell cell{.line = line_, .column = column_};
+      cell.text = text_.starts_with('"') ? quoted_cell() : plain_cell();
+      row.cells.push_back(std::move(cell));
     } while (take(","));
     if (!take("\r\n") && !take("\n") && !text_.empty()) {
       fail(file_, line_, "something follows a closing quote",
-           "write a quote inside a quoted cell twice");
+           "write a quote inside a quoted cell twice", column_);
     }
-    ++line_;
     return row;
   }
 
@@ -64,26 +67,24 @@ class Reader {
     }
     if (cell.find('"') != std::string_view::npos) {
       fail(file_, line_, "a quote inside a cell that does not start with one",
-           "put the whole cell in quotes, and write the quote inside twice");
+           "put the whole cell in quotes, and write the quote inside twice", column_);
     }
-    text_.remove_prefix(cell.size());
+    skip(cell.size());
     return std::string(cell);
   }
 
   std::string quoted_cell() {
     const int opened = line_;
+    const int opened_at = column_;
     take("\"");
     std::string cell;
     for (;;) {
       const std::size_t end = text_.find('"');
       if (end == std::string_view::npos) {
-        fail(file_, opened, "a quote opens here and never closes");
-      }
-      for (const char c : text_.substr(0, end)) {
-        line_ += c == '\n' ? 1 : 0;
+        fail(file_, opened, "a quote opens here and never closes", "", opened_at);
       }
       cell += text_.substr(0, end);
-      text_.remove_prefix(end + 1);
+      skip(end + 1);
       if (!take("\"")) {
         return cell;
       }
@@ -93,13 +94,24 @@ class Reader {
 
   bool take(std::string_view token) {
     const bool found = text_.starts_with(token);
-    text_.remove_prefix(found ? token.size() : 0);
+    skip(found ? token.size() : 0);
     return found;
+  }
+
+  /// Leaves bytes behind and counts lines and columns; a byte that goes on with a character is none
+  /// of its own.
+  void skip(std::size_t bytes) {
+    for (const char c : text_.substr(0, bytes)) {
+      line_ += c == '\n' ? 1 : 0;
+      column_ = c == '\n' ? 1 : column_ + ((static_cast<unsigned char>(c) & 0xc0) == 0x80 ? 0 : 1);
+    }
+    text_.remove_prefix(bytes);
   }
 
   std::string_view text_;
   const std::string& file_;
   int line_ = 1;
+  int column_ = 1;
 };
 
 std::string_view trimmed(std::string_view text) {
@@ -116,9 +128,11 @@ std::string_view trimmed(std::string_view text) {
 CsvTable::CsvTable(std::string file, CsvRow header, std::vector<CsvRow> rows)
     : file_(std::move(file)), rows_(std::move(rows)) {
   for (std::size_t i = 0; i < header.cells.size(); ++i) {
-    const std::string name(trimmed(header.cells[i]));
+    const CsvCell& cell = header.cells[i];
+    const std::string name(trimmed(cell.text));
     if (!columns_.emplace(name, i).second) {
-      fail(file_, header.line, fmt::format("two columns are called '{}'", shown(name)));
+      fail(file_, cell.line, fmt::format("two columns are called '{}'", shown(name)), "",
+           cell.column);
     }
   }
   for (const CsvRow& row : rows_) {
@@ -132,7 +146,15 @@ CsvTable::CsvTable(std::string file, CsvRow header, std::vector<CsvRow> rows)
 
 std::string_view CsvTable::cell(const CsvRow& row, std::string_view name) const {
   const auto column = columns_.find(name);
-  return column == columns_.end() ? "" : trimmed(row.cells[column->second]);
+  return column == columns_.end() ? "" : trimmed(row.cells[column->second].text);
+}
+
+Problem CsvTable::problem(const CsvRow& row, std::string_view name, std::string message,
+                          std::string hint) const {
+  const auto column = columns_.find(name);
+  const CsvCell at =
+      column == columns_.end() ? CsvCell{"", row.line, 1} : row.cells[column->second];
+  return {{file_, at.line, at.column}, std::move(message), std::move(hint), ""};
 }
 
 CsvTable parse_csv(std::string_view text, const std::string& file,
@@ -167,6 +189,7 @@ CsvTable read_csv(const std::filesystem::path& file, std::span<const std::string
   if (std::filesystem::file_size(file, error) > kLargestFile) {
     fail(file.string(), 0, "the file is larger than 64 MiB");
   }
+  FilesRead::note(file);
   std::ifstream stream(file, std::ios::binary);
   std::stringstream text;
   text << stream.rdbuf();
@@ -174,6 +197,20 @@ CsvTable read_csv(const std::filesystem::path& file, std::span<const std::string
     fail(file.string(), 0, "the file cannot be read");
   }
   return parse_csv(text.str(), file.string(), known);
+}
+
+std::string csv_cell(std::string_view text) {
+  constexpr std::string_view kFormula = "=+-@\t\r";
+  const bool formula = !text.empty() && kFormula.find(text.front()) != std::string_view::npos;
+  // Some spreadsheets part cells at ';' or tabs.
+  if (!formula && text.find_first_of(",;\"\n\r\t") == std::string_view::npos) {
+    return std::string(text);
+  }
+  std::string quoted = formula ? "\"'" : "\"";
+  for (const char c : text) {
+    quoted += c == '"' ? "\"\"" : std::string(1, c);
+  }
+  return quoted + "\"";
 }
 
 }  // namespace danlu

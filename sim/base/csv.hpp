@@ -9,12 +9,20 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/base/error.hpp"
+
 namespace danlu {
 
+/// One cell and where it starts in the file; columns count characters, from 1.
+struct CsvCell {
+  std::string text;
+  int line = 0;
+  int column = 0;
+};
 /// One row; `line` is where it starts in the file.
 struct CsvRow {
   int line = 0;
-  std::vector<std::string> cells;
+  std::vector<CsvCell> cells;
 };
 
 class CsvTable {
@@ -28,6 +36,9 @@ class CsvTable {
   /// The cell of `row` in the column called `name`, without blanks around it; "" without the
   /// column.
   std::string_view cell(const CsvRow& row, std::string_view name) const;
+  /// A problem at that cell, or at the row where there is no such column.
+  Problem problem(const CsvRow& row, std::string_view name, std::string message,
+                  std::string hint = "") const;
 
  private:
   std::string file_;
@@ -42,5 +53,9 @@ CsvTable parse_csv(std::string_view text, const std::string& file,
                    std::span<const std::string_view> known = {});
 /// The same for a file of at most 64 MiB.
 CsvTable read_csv(const std::filesystem::path& file, std::span<const std::string_view> known = {});
+
+/// The text as a cell of a table that people open in spreadsheets: quoted where RFC 4180 asks for
+/// it, and with a ' before what a spreadsheet would take for a formula (= + - @, tab, CR).
+std::string csv_cell(std::string_view text);
 
 }  // namespace danlu

@@ -49,9 +49,11 @@ std::string excerpt(const Problem& problem) {
   }
   const std::size_t end = std::min(line.size(), begin + kLongestShownLine);
   std::string text = begin > 0 ? "..." : "";
-  const std::size_t caret = text.size() + column - begin;
+  std::size_t caret = text.size() + column - begin;
   for (std::size_t i = begin; i < end; ++i) {
-    text += line[i] == "\t" ? " " : shown(line[i]);
+    const std::string piece = line[i] == "\t" ? " " : printable(line[i]);
+    caret += i < column && piece != line[i] ? piece.size() - 1 : 0;  // an escape is wider
+    text += piece;
   }
   text.erase(text.find_last_not_of(' ') + 1);
   text += end < line.size() ? "..." : "";
@@ -62,17 +64,16 @@ std::string excerpt(const Problem& problem) {
 
 std::string format_problem(const Problem& problem) {
   const SourcePosition& at = problem.position;
-  const auto whole = [](std::string_view text) { return shown(text, text.size()); };
-  std::string text = whole(at.file);
+  std::string text = printable(at.file);
   if (at.line > 0) {
     text += fmt::format(":{}:{}", at.line, at.column);
   }
-  text += fmt::format(": error: {}\n", whole(problem.message));
+  text += fmt::format(": error: {}\n", printable(problem.message));
   if (at.line > 0 && !problem.source_line.empty()) {
     text += excerpt(problem);
   }
   if (!problem.hint.empty()) {
-    text += fmt::format("hint: {}\n", whole(problem.hint));
+    text += fmt::format("hint: {}\n", printable(problem.hint));
   }
   return text;
 }

@@ -1,6 +1,9 @@
 #include "sim/base/text.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <numeric>
 
@@ -48,6 +51,41 @@ std::size_t character_size(std::string_view text) {
   const bool overlong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
   const bool no_character = (lead == 0xed && byte(1) > 0x9f) || (lead == 0xf4 && byte(1) > 0x8f);
   return size > 1 && (overlong || no_character) ? 1 : size;
+}
+
+/// The number of a piece of characters(); of a stray byte, the byte.
+char32_t code_point(std::string_view character) {
+  constexpr std::array<unsigned, 5> kLeadBits{0, 0xff, 0x1f, 0x0f, 0x07};
+  char32_t code = static_cast<unsigned char>(character[0]) & kLeadBits[character.size()];
+  for (const char c : character.substr(1)) {
+    code = code << 6 | (static_cast<unsigned char>(c) & 0x3fU);
+  }
+  return code;
+}
+
+/// What turns the direction of writing, and what ends a line without looking like it.
+bool is_invisible(char32_t code) {
+  return code == 0x061c || code == 0x200e || code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
+         (code >= 0x2066 && code <= 0x2069);
+}
+
+std::string escaped(std::string_view character) {
+  if (character.size() == 1) {
+    switch (character[0]) {
+      case '\n':
+        return "\\n";
+      case '\t':
+        return "\\t";
+      case '\r':
+        return "\\r";
+      default:
+        break;
+    }
+  }
+  const char32_t code = code_point(character);
+  const bool stray = character.size() == 1 && code >= 0x80;
+  return stray ? fmt::format("\\x{:02x}", static_cast<unsigned>(code))
+               : fmt::format("\\u{:04x}", static_cast<unsigned>(code));
 }
 
 }  // namespace
@@ -103,25 +141,30 @@ std::vector<std::string_view> characters(std::string_view text) {
 }
 
 bool is_printable(std::string_view character) {
-  const auto lead = static_cast<unsigned char>(character[0]);
-  if (character.size() == 1) {
-    return lead >= 0x20 && lead < 0x7f;
+  const char32_t code = code_point(character);
+  return character.size() == 1 ? code >= 0x20 && code < 0x7f : code >= 0xa0 && !is_invisible(code);
+}
+
+std::string printable(std::string_view text, std::string_view kept) {
+  std::string result;
+  while (!text.empty()) {
+    const std::string_view character = text.substr(0, character_size(text));
+    const bool stays = is_printable(character) || kept.find(character) != std::string_view::npos;
+    stays ? result += character : result += escaped(character);
+    text.remove_prefix(character.size());
   }
-  return lead != 0xc2 || static_cast<unsigned char>(character[1]) >= 0xa0;  // U+0080 to U+009F
+  return result;
 }
 
 std::string shown(std::string_view text, std::size_t longest) {
   const bool long_text = text.size() / 4 > longest;
   const std::string_view start = long_text ? text.substr(0, 4 * longest + 4) : text;
-  std::string result;
-  std::size_t count = 0;
-  for (const std::string_view character : characters(start)) {
-    if (++count > longest) {
-      return result + "...";
-    }
-    result += is_printable(character) ? character : "?";
+  const std::vector<std::string_view> pieces = characters(start);
+  if (pieces.size() <= longest) {
+    return printable(start);
   }
-  return result;
+  const char* end = pieces[longest].data();
+  return printable(start.substr(0, static_cast<std::size_t>(end - start.data()))) + "...";
 }
 
 }  // namespace danlu

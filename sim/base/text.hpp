@@ -21,12 +21,16 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 /// `text`.
 std::vector<std::string_view> characters(std::string_view text);
 
-/// Whether a piece of characters() is harmless to print: neither a control character nor a stray
-/// byte.
+/// Whether a piece of characters() is harmless on a terminal: no control character, nothing that
+/// turns the direction of writing, no stray byte.
 bool is_printable(std::string_view character);
 
-/// The text as a terminal can show it: what is not printable becomes '?', and what comes after the
-/// first `longest` characters becomes "...".
+/// The text as a terminal can show it: \n, \t, \r and \u001b stand for what is not printable, \xff
+/// for a byte that is not UTF-8. What is in `kept` stays as it is. Inside a string of JSON it means
+/// what it meant before.
+std::string printable(std::string_view text, std::string_view kept = "");
+
+/// The same of the first `longest` characters; "..." stands for the others.
 std::string shown(std::string_view text, std::size_t longest = 40);
 
 }  // namespace danlu

@@ -8,7 +8,7 @@
 //
 // A second that an earlier failure made worthless is moved from `useful` to `redone` at that
 // failure. All parts of a trial add up to its wall time, and all parts of its GPU time to the wall
-// time x all GPUs.
+// time x all GPUs of the job and of its spares.
 #pragma once
 
 #include <optional>
@@ -24,13 +24,14 @@ namespace danlu {
 struct CampaignJob {
   int nodes = 1;
   int gpus_per_node = 1;
+  int unused_gpus = 0;  // of the last node: not the job's, and nobody charges it for them
   int replicas = 1;
   Seconds step;                      // healthy, all replicas
   std::vector<Seconds> shrunk_step;  // [r-1]: the same batch with r replicas; empty: d/r x step
   double steps = 0;                  // the whole run ...
   Seconds horizon = kNever;          // ... or what is done by then, whichever comes first
 
-  int gpus() const { return nodes * gpus_per_node; }
+  int gpus() const { return nodes * gpus_per_node - unused_gpus; }
 };
 
 /// What a second of the run was for.
@@ -106,13 +107,14 @@ struct CampaignTrial {
   bool gave_up = false;   // no end in sight: kMostFailures, or kMostTimes the time without faults
   Seconds wall;
   CampaignTime time;             // adds up to `wall`
-  CampaignTime gpu_time;         // GPU-seconds; adds up to wall x (nodes + spares) x GPUs of a node
+  CampaignTime gpu_time;         // GPU-seconds; adds up to wall x GPUs of the job and of all spares
   double steps = 0;              // useful ones
   std::vector<int> checkpoints;  // by tier: saves that could have been used
   int failures = 0;              // faults that stopped the job, or a replica
   std::vector<int> faults;       // by cause: those that struck
   std::vector<int> stops;        // by cause: those that stopped the job, or a replica
   int unnoticed = 0;             // corruptions that nobody has noticed by the end
+  int begun_anew = 0;  // rollbacks to the start, since no checkpoint was left of those made
   std::vector<CampaignTime> lost;     // by cause: what its faults cost (not checkpoints)
   std::vector<CampaignEvent> events;  // only if asked for
   int leaps = 0;                      // rows of saves that were taken at once
@@ -145,6 +147,7 @@ struct Campaign {
   std::vector<CampaignStatistic> faults_by_cause;
   std::vector<double> stops_by_cause;       // mean
   double unnoticed = 0;                     // mean
+  double begun_anew = 0;                    // mean
   std::vector<CampaignTime> lost_by_cause;  // mean
   std::vector<CheckpointTier> tiers;        // with the intervals that were used
   std::vector<Seconds> useful_by_trial;     // with wall_by_trial, to compare trial by trial

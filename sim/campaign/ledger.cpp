@@ -9,13 +9,13 @@ Seconds CampaignTime::total() const {
 }
 
 Ledger::Ledger(const CampaignJob& job, std::size_t causes, bool keep_events)
-    : job_gpus_(job.gpus()), gpus_per_node_(job.gpus_per_node), keep_events_(keep_events) {
+    : job_gpus_(job.gpus()), keep_events_(keep_events) {
   trial.faults.resize(causes);
   trial.stops.resize(causes);
   trial.lost.resize(causes);
 }
 
-void Ledger::train(Seconds length, const Pace& pace, const NodeUse& nodes) {
+void Ledger::train(Seconds length, const Pace& pace, const GpuUse& gpus) {
   const CampaignPart slow = pace.speed > 0 ? CampaignPart::Slowed : CampaignPart::Stalled;
   const Seconds useful = length * pace.rate();
   const Seconds lost = length * (pace.shrink * (1 - pace.speed));
@@ -26,24 +26,23 @@ void Ledger::train(Seconds length, const Pace& pace, const NodeUse& nodes) {
   blame(pace.shrink_cause, CampaignPart::Shrunk, shrunk);
   blame(pace.slow_cause, slow, lost);
   // What the GPUs of the job take longer for a step than all would, or less: shrunk.
-  const Seconds working = length * (gpus_per_node_ * nodes.working);
+  const Seconds working = length * gpus.working;
   trial.gpu_time[CampaignPart::Useful] += useful * job_gpus_;
   trial.gpu_time[CampaignPart::Shrunk] += working * pace.speed - useful * job_gpus_;
-  spend_gpus(nodes, slow, length);
+  spend_gpus(gpus, slow, length);
   trial.gpu_time[slow] -= working * pace.speed;
 }
 
-void Ledger::spend(CampaignPart part, Seconds length, int cause, const NodeUse& nodes) {
+void Ledger::spend(CampaignPart part, Seconds length, int cause, const GpuUse& gpus) {
   trial.time[part] += length;
   blame(cause, part, length);
-  spend_gpus(nodes, part, length);
+  spend_gpus(gpus, part, length);
 }
 
-void Ledger::spend_gpus(const NodeUse& nodes, CampaignPart working, Seconds length) {
-  const Seconds node = length * gpus_per_node_;
-  trial.gpu_time[working] += node * nodes.working;
-  trial.gpu_time[CampaignPart::Repair] += node * nodes.repair;
-  trial.gpu_time[CampaignPart::Idle] += node * nodes.idle;
+void Ledger::spend_gpus(const GpuUse& gpus, CampaignPart working, Seconds length) {
+  trial.gpu_time[working] += length * gpus.working;
+  trial.gpu_time[CampaignPart::Repair] += length * gpus.repair;
+  trial.gpu_time[CampaignPart::Idle] += length * gpus.idle;
 }
 
 void Ledger::redo(Seconds work, int cause) {

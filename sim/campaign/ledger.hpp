@@ -17,8 +17,8 @@ struct Pace {
   double rate() const { return shrink * speed; }  // useful seconds per second
 };
 
-/// Who has the nodes.
-struct NodeUse {
+/// How many GPUs do what; together they are those of the job and of all spares.
+struct GpuUse {
   double working = 0;  // in the job
   double repair = 0;
   double idle = 0;
@@ -29,9 +29,9 @@ class Ledger {
   Ledger(const CampaignJob& job, std::size_t causes, bool keep_events);
 
   /// Training for `length` at `pace`.
-  void train(Seconds length, const Pace& pace, const NodeUse& nodes);
+  void train(Seconds length, const Pace& pace, const GpuUse& gpus);
   /// Anything else.
-  void spend(CampaignPart part, Seconds length, int cause, const NodeUse& nodes);
+  void spend(CampaignPart part, Seconds length, int cause, const GpuUse& gpus);
   /// Work that was useful until now is lost.
   void redo(Seconds work, int cause);
 
@@ -43,11 +43,10 @@ class Ledger {
   CampaignTrial trial;
 
  private:
-  void spend_gpus(const NodeUse& nodes, CampaignPart working, Seconds length);
+  void spend_gpus(const GpuUse& gpus, CampaignPart working, Seconds length);
   void blame(int cause, CampaignPart part, Seconds length);
 
   double job_gpus_;
-  double gpus_per_node_;
   bool keep_events_;
   std::ptrdiff_t last_followed_ = -1;  // index of an event
 };

@@ -68,6 +68,7 @@ class Summary {
     add_to(campaign_.gpu_time, trial.gpu_time);
     campaign_.steps += trial.steps;
     campaign_.unnoticed += trial.unnoticed;
+    campaign_.begun_anew += trial.begun_anew;
     for (std::size_t i = 0; i < campaign_.checkpoints.size(); ++i) {
       campaign_.checkpoints[i] += trial.checkpoints[i];
     }
@@ -85,6 +86,7 @@ class Summary {
     campaign_.failures = statistic(std::move(failures_));
     campaign_.steps /= n;
     campaign_.unnoticed /= n;
+    campaign_.begun_anew /= n;
     for (double& stops : campaign_.stops_by_cause) {
       stops /= n;
     }

@@ -27,6 +27,13 @@ NodeRange Replicas::replicas_on(NodeRange nodes) const {
   return {static_cast<int>(nodes.first * d / n), static_cast<int>((nodes.last * d + n - 1) / n)};
 }
 
+/// The nodes of which the replica has a part: the reverse.
+NodeRange Replicas::nodes_of_replica(int replica) const {
+  const std::int64_t d = job_.replicas;
+  const std::int64_t n = job_.nodes;
+  return {static_cast<int>(replica * n / d), static_cast<int>(((replica + 1) * n + d - 1) / d)};
+}
+
 bool Replicas::has(NodeRange nodes) const {
   if (nodes.first >= nodes.last) {
     return true;  // the job as a whole
@@ -59,23 +66,24 @@ int Replicas::short_because() const {
   return one_by_one() ? groups_.front().why.cause : short_because_;
 }
 
-NodeUse Replicas::use() const {
-  const double all = job_.nodes + spec_.spares.hot + spec_.spares.cold;
-  NodeUse use;
-  use.repair = pool.in_repair();
-  const double of_replicas = static_cast<double>(active_) * job_.nodes / job_.replicas;
-  use.working = std::min<double>(of_replicas, job_.nodes - missing_);
+GpuUse Replicas::use() const {
+  const double node = job_.gpus_per_node;
+  const double all = job_.gpus() + node * (spec_.spares.hot + spec_.spares.cold);
+  const double of_replicas = static_cast<double>(active_) * job_.gpus() / job_.replicas;
+  GpuUse use;
+  use.working = std::min(of_replicas, node * (job_.nodes - missing_));
+  use.repair = std::min(node * pool.in_repair(), all - use.working);
   use.idle = all - use.working - use.repair;
   return use;
 }
 
-void Replicas::lose(NodeRange nodes, int missing, const Fault& why) {
+void Replicas::lose(NodeRange nodes, const std::vector<int>& broken, const Fault& why) {
   if (!one_by_one()) {
     short_because_ = missing_ == 0 ? why.cause : short_because_;
-    missing_ += missing;
+    missing_ += static_cast<int>(broken.size());
     return;
   }
-  Group group{.why = why, .missing = missing};
+  Group group{.why = why, .broken = broken};
   const NodeRange range = replicas_on(nodes);
   for (int replica = range.first; replica < range.last; ++replica) {
     if (in_job_[static_cast<std::size_t>(replica)]) {
@@ -85,17 +93,32 @@ void Replicas::lose(NodeRange nodes, int missing, const Fault& why) {
   }
   active_ -= static_cast<int>(group.replicas.size());
   groups_.push_back(std::move(group));
+  for (Group& other : groups_) {  // on its way back, and a node that it shares breaks
+    other.joins = has_its_nodes(other) ? other.joins : kNever;
+  }
+}
+
+bool Replicas::has_its_nodes(const Group& group) const {
+  const auto needs = [&](int node) {
+    return std::any_of(group.replicas.begin(), group.replicas.end(), [&](int replica) {
+      const NodeRange nodes = nodes_of_replica(replica);
+      return nodes.first <= node && node < nodes.last;
+    });
+  };
+  return group.broken.empty() &&
+         std::none_of(groups_.begin(), groups_.end(), [&](const Group& other) {
+           return std::any_of(other.broken.begin(), other.broken.end(), needs);
+         });
 }
 
 void Replicas::supply() {
-  const auto fill = [&](int& missing, NodePool::Taken& taken) {
-    const NodePool::Taken more = pool.take(missing);
-    missing -= more.all();
-    taken += more;
-  };
-  fill(missing_, taken_);
+  const NodePool::Taken for_all = pool.take(missing_);
+  missing_ -= for_all.all();
+  taken_ += for_all;
   for (Group& group : groups_) {
-    fill(group.missing, group.taken);
+    const NodePool::Taken more = pool.take(static_cast<int>(group.broken.size()));
+    group.broken.resize(group.broken.size() - static_cast<std::size_t>(more.all()));
+    group.taken += more;
   }
 }
 
@@ -109,7 +132,7 @@ int Replicas::possible() const {
   }
   int replicas = active_;
   for (const Group& group : groups_) {
-    replicas += group.missing == 0 ? static_cast<int>(group.replicas.size()) : 0;
+    replicas += has_its_nodes(group) ? static_cast<int>(group.replicas.size()) : 0;
   }
   return replicas;
 }
@@ -121,7 +144,7 @@ int Replicas::least() const {
 
 NodePool::Taken Replicas::start() {
   if (one_by_one()) {
-    return take_in([](const Group& group) { return group.missing == 0; });
+    return take_in([&](const Group& group) { return has_its_nodes(group); });
   }
   active_ = replicas_with(missing_);
   return std::exchange(taken_, {});
@@ -135,7 +158,7 @@ bool Replicas::could_grow() const {
 void Replicas::dispatch(Seconds now, const RestartTime& restart_time) {
   supply();
   for (Group& group : groups_) {
-    if (group.missing == 0 && group.joins == kNever) {
+    if (group.joins == kNever && has_its_nodes(group)) {
       group.joins = now + restart_time(group.why, group.taken);
     }
   }
@@ -172,7 +195,7 @@ NodePool::Taken Replicas::take_in(const Joins& joins) {
 
 bool Replicas::waiting() const {
   return std::any_of(groups_.begin(), groups_.end(),
-                     [](const Group& group) { return group.missing > 0; });
+                     [](const Group& group) { return !group.broken.empty(); });
 }
 
 }  // namespace danlu

@@ -4,6 +4,11 @@
 //   Elastic   whatever nodes are there form whole replicas
 //   Replica   a broken group of replicas joins again by itself, or with a restart of all:
 //             missing nodes --(spares, repaired nodes)--> restart --> joined
+//
+// Replicas may share a node, small ones and those that straddle two:
+//
+//   nodes     |  0  |  1  |  2  |
+//   replicas  |   0    |   1    |       both need node 1
 #pragma once
 
 #include <functional>
@@ -39,10 +44,10 @@ class Replicas {
   bool has(NodeRange nodes) const;
   /// Those of the nodes that are in the job.
   std::vector<int> in_job(NodeRange nodes) const;
-  NodeUse use() const;
+  GpuUse use() const;
 
-  /// The failure takes the nodes out of the job; `missing` of them must be replaced.
-  void lose(NodeRange nodes, int missing, const Fault& why);
+  /// The failure takes the nodes out of the job; those that are `broken` must be replaced.
+  void lose(NodeRange nodes, const std::vector<int>& broken, const Fault& why);
   /// Hands spares to those that have waited longest.
   void supply();
 
@@ -69,13 +74,16 @@ class Replicas {
   struct Group {
     Fault why;
     std::vector<int> replicas;
-    int missing = 0;
+    std::vector<int> broken;  // nodes that nothing has replaced yet
     NodePool::Taken taken;
     Seconds joins = kNever;
   };
 
   bool one_by_one() const { return spec_.recovery.kind == RecoverySpec::Kind::Replica; }
   NodeRange replicas_on(NodeRange nodes) const;
+  NodeRange nodes_of_replica(int replica) const;
+  /// Whether all nodes of the group are there, those too that it shares with another group.
+  bool has_its_nodes(const Group& group) const;
   int replicas_with(int missing) const;
   template <typename Joins>
   NodePool::Taken take_in(const Joins& joins);

@@ -99,6 +99,19 @@ bool needs_spares(const FaultsSpec& spec) {
   });
 }
 
+/// Whether there are failures that are found so late that old checkpoints are wanted.
+bool corrupts(const FaultsSpec& spec) {
+  const auto listed = [&](const FaultCause& cause) {
+    return std::any_of(spec.events.begin(), spec.events.end(), [&](const FaultEvent& event) {
+      return &spec.causes[static_cast<std::size_t>(event.cause)] == &cause;
+    });
+  };
+  return std::any_of(spec.causes.begin(), spec.causes.end(), [&](const FaultCause& cause) {
+    return cause.effect == FaultCause::Effect::Corrupt &&
+           (cause.arrivals.kind != Arrivals::Kind::None || listed(cause));
+  });
+}
+
 bool saves(const FaultsSpec& spec) {
   return !spec.tiers.empty() && spec.tiers.back().interval != CheckpointTier::Interval::Never;
 }
@@ -118,6 +131,14 @@ void add_checkpoint_remedies(const FaultsPlan& plan, std::vector<CampaignRemedy>
     tier.blocking = tier.blocking * 0.5;
     tier.persist = tier.persist * 0.5;
     return saves(s);
+  });
+  add(found, spec, "twice as many checkpoints kept", [](FaultsSpec& s) {
+    bool any = false;
+    for (CheckpointTier& tier : s.tiers) {
+      any = any || (tier.keep > 0 && tier.interval != CheckpointTier::Interval::Never);
+      tier.keep *= 2;
+    }
+    return any && corrupts(s);
   });
   add(found, spec, "copies in peers' memory every minute", [&](FaultsSpec& s) {
     const bool has_one = s.tiers.size() > 1;

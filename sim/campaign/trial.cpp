@@ -354,11 +354,11 @@ void Trial::advance(Seconds until, const CampaignEvent& what, CampaignPart part)
   }
   while (now_ < until) {
     const Seconds next = std::min(until, replicas_.pool.next_mended());
-    const NodeUse nodes = replicas_.use();
+    const GpuUse gpus = replicas_.use();
     if (trains) {
-      ledger_.train(next - now_, pace, nodes);
+      ledger_.train(next - now_, pace, gpus);
     } else {
-      ledger_.spend(part, next - now_, what.cause, nodes);
+      ledger_.spend(part, next - now_, what.cause, gpus);
     }
     now_ = next;
     replicas_.pool.settle(now_);

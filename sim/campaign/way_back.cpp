@@ -1,5 +1,6 @@
 // From a failure back to training: what is lost, which nodes are gone, what a restart takes. A
 // failure on the way starts the row again (trial.hpp).
+#include <algorithm>
 #include <cmath>
 
 #include "sim/campaign/trial.hpp"
@@ -117,7 +118,7 @@ void Trial::break_nodes(const Fault& fault) {
   }
   const int before = replicas_.active();
   if (nodes.last > nodes.first) {
-    replicas_.lose(nodes, static_cast<int>(broken.size()), fault);
+    replicas_.lose(nodes, broken, fault);
   }
   if (replicas_.active() != before) {
     note_instant(Kind::Resize, fault);
@@ -146,6 +147,9 @@ int Trial::roll_back(const Fault& fault) {
   }
   book_.forget_after(clean);
   const Save save = book_.newest(now_);
+  const std::vector<int>& made = book_.counts();
+  const bool had_one = std::any_of(made.begin(), made.end(), [](int saves) { return saves > 0; });
+  ledger_.trial.begun_anew += save.tier < 0 && had_one ? 1 : 0;
   const Seconds lost = progress_ - save.work;
   progress_ = save.work;
   book_.plan_after(progress_);

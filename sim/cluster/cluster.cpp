@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <functional>
+#include <limits>
 #include <numeric>
 
 #include "sim/base/error.hpp"
@@ -258,6 +260,13 @@ TopologySpec worse_of(const TopologySpec& a, const TopologySpec& b) {
   worse.scale_up_latency = more(a.scale_up_latency, b.scale_up_latency);
   worse.scale_up_reduction_efficiency =
       less(a.scale_up_reduction_efficiency, b.scale_up_reduction_efficiency);
+  const auto cap = [](const TopologySpec& spec) {
+    return spec.scale_up_reduction_cap_share > 0
+               ? spec.scale_up_bandwidth * spec.scale_up_reduction_cap_share
+               : BytesPerSecond{std::numeric_limits<double>::infinity()};
+  };
+  const double share = less(cap(a), cap(b)) / worse.scale_up_bandwidth;
+  worse.scale_up_reduction_cap_share = std::isfinite(share) ? share : 0;
   worse.pcie_bandwidth = less(a.pcie_bandwidth, b.pcie_bandwidth);
   const auto slower = [](BytesPerSecond x, BytesPerSecond y) {
     return x > BytesPerSecond{} && y > BytesPerSecond{} ? std::min(x, y) : std::max(x, y);
@@ -268,7 +277,7 @@ TopologySpec worse_of(const TopologySpec& a, const TopologySpec& b) {
   worse.nic_bandwidth = less(a.nic_bandwidth, b.nic_bandwidth);
   worse.nic_efficiency = less(a.nic_efficiency, b.nic_efficiency);
   worse.fabric_latency = more(a.fabric_latency, b.fabric_latency);
-  worse.fabric_small_latency = more(a.fabric_small_latency, b.fabric_small_latency);
+  worse.fabric_small_share = more(a.fabric_small_share, b.fabric_small_share);
   worse.nccl_tuning = a.nccl_tuning || b.nccl_tuning;
   worse.collective_launch = more(a.collective_launch, b.collective_launch);
   worse.pipeline_fill = more(a.pipeline_fill, b.pipeline_fill);

@@ -71,10 +71,11 @@ struct TopologySpec {
   BytesPerSecond scale_up_bandwidth;  // nominal, per GPU (mesh and torus: per link) and direction
   double scale_up_efficiency = 1;     // share that collectives achieve
   double scale_up_reduction_efficiency = 0;  // same for sums that switches make; 0: they cannot
-  BytesPerSecond scale_up_reduction_cap;     // bus bandwidth that such sums never exceed; 0: none
-  Seconds scale_up_latency;                  // one step GPU to GPU, software included
-  std::vector<MeshLink> mesh_links;          // of a torus too
-  std::vector<int> scale_up_dims;            // of a torus: GPUs along each axis
+  // Bus bandwidth that such sums never exceed, over scale_up_bandwidth; 0: none.
+  double scale_up_reduction_cap_share = 0;
+  Seconds scale_up_latency;          // one step GPU to GPU, software included
+  std::vector<MeshLink> mesh_links;  // of a torus too
+  std::vector<int> scale_up_dims;    // of a torus: GPUs along each axis
 
   BytesPerSecond pcie_bandwidth;     // GPU to NIC, each direction, or to the PCIe switch
   double pcie_efficiency = 1;        // share that collectives between GPUs achieve over it
@@ -99,9 +100,9 @@ struct TopologySpec {
   int switches_per_group = 1;       // of a dragonfly
   int global_links_per_switch = 1;  // of a dragonfly
   Routing routing = Routing::Adaptive;
-  Seconds fabric_latency;        // one step GPU to GPU through one leaf, software included
-  Seconds fabric_small_latency;  // the same for messages up to 16 KiB; 0: no different
-  Seconds hop_latency;           // each further switch
+  Seconds fabric_latency;         // one step GPU to GPU through one leaf, software included
+  double fabric_small_share = 1;  // of it, for messages up to 16 KiB
+  Seconds hop_latency;            // each further switch
   double fabric_reduction_efficiency = 0;  // for sums made by its switches; 0: they cannot
 
   // Between rails: over NVLink to the GPU on the destination's rail, then along it.

@@ -142,12 +142,23 @@ struct LinkLoad {
   int weight = 1;
 };
 
+/// What keeps a pattern from being faster when nothing else runs: a link, or the sums that switches
+/// make of what crosses it, or a cap on their bus bandwidth.
+struct Limit {
+  enum class Of { Link, Sums, Cap };
+
+  Of of = Of::Link;
+  LinkId link{};
+  BytesPerSecond rate;  // of the link, of sums on it, or the cap
+};
+
 /// One phase on a cluster: the links that all its streams load together.
 struct Pattern {
   Algorithm algorithm = Algorithm::Ring;
   std::vector<int> ranks;       // GPU numbers taking part; sender then receiver
   std::vector<LinkLoad> loads;  // by link, ascending
-  LinkLoad tightest;            // of the loads: what limits it when nothing else runs
+  LinkLoad tightest;            // of the loads: the slowest link for a stream
+  Limit limit;                  // what really limits it when nothing else runs
   Seconds local_latency;        // of steps inside nodes, in one of the repeats()
   Seconds network_latency;      // of steps between nodes
   int parts = 1;                // chunks that the array is cut into

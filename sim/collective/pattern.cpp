@@ -1,6 +1,9 @@
 #include "sim/collective/pattern.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -136,43 +139,65 @@ class PhaseRouter {
   Seconds slowest_latency_;
 };
 
-/// Rate of a stream if only NVLink ports, or only the rest, were in its way.
-BytesPerSecond limit(const Cluster& cluster, const Pattern& pattern, bool scale_up) {
-  double rate = std::numeric_limits<double>::infinity();
-  for (const LinkLoad& load : pattern.loads) {
-    const Link& link = cluster.topology.link(load.link);
-    if ((link.kind == LinkKind::ScaleUp) == scale_up) {
-      rate = std::min(rate, link.bandwidth.value / load.weight);
-    }
-  }
-  return {rate};
+/// Links by what may slow a stream on them besides their rate.
+enum class Side { Node, Pcie, Network };
+constexpr std::size_t kSides = 3;
+Side side_of(LinkKind kind) {
+  return kind == LinkKind::ScaleUp ? Side::Node
+         : kind == LinkKind::Pcie  ? Side::Pcie
+                                   : Side::Network;
 }
 
-/// Sums made by switches fall short of what the links achieve otherwise: more bytes on the links
-/// stand for that.
-double inflation(const Cluster& cluster, const Group& group, const Pattern& pattern) {
+/// Share of the links' rate that sums in the switches of a node reach, and whether the cap on their
+/// bus bandwidth holds them to it: that is 2(n-1)/(n+1) of a port's rate.
+struct NodeSums {
+  double share = 1;
+  bool is_capped = false;
+};
+NodeSums node_sums(const TopologySpec& topology, double ranks) {
+  const double usual = topology.scale_up_reduction_efficiency / topology.scale_up_efficiency;
+  const double capped = topology.scale_up_reduction_cap_share * (ranks + 1) / (2 * (ranks - 1)) /
+                        topology.scale_up_efficiency;
+  const bool is_capped = topology.scale_up_reduction_cap_share > 0 && capped < usual;
+  return {is_capped ? capped : usual, is_capped};
+}
+
+/// Finds what limits the pattern. Sums made by switches, and trees, fall short of what the links
+/// achieve otherwise: where that makes them the limit, more bytes on all links stand for it.
+void set_limit(const Cluster& cluster, const Group& group, Pattern& pattern) {
   const TopologySpec& topology = cluster.topology_among(group.ranks);
-  const double ranks = group.per_node();
-  const BytesPerSecond in_node = limit(cluster, pattern, true);
-  const BytesPerSecond between = limit(cluster, pattern, false);
-  double achieved = topology.scale_up_reduction_efficiency / topology.scale_up_efficiency;
-  if (topology.scale_up_reduction_cap >
-      BytesPerSecond{}) {  // a bus rate: 2(n-1)/(n+1) of the port's
-    const double port = topology.scale_up_reduction_cap.value * (ranks + 1) / (2 * (ranks - 1));
-    achieved = std::min(achieved,
-                        port / (topology.scale_up_bandwidth * topology.scale_up_efficiency).value);
+  std::array<double, kSides> share{1, 1, 1};
+  std::array<Limit::Of, kSides> of{};
+  NodeSums sums;
+  const Algorithm algorithm = pattern.algorithm;
+  if (algorithm == Algorithm::Nvls || algorithm == Algorithm::NvlsTree) {
+    sums = node_sums(topology, group.per_node());
+    share.front() = sums.share;
+    of.front() = sums.is_capped ? Limit::Of::Cap : Limit::Of::Sums;
   }
-  switch (pattern.algorithm) {
-    case Algorithm::Nvls:
-      return 1 / achieved;
-    case Algorithm::NvlsTree:
-      return std::min(in_node, between) /
-             std::min(in_node * achieved, between * (topology.nccl_tuning ? kTreeNetworkShare : 1));
-    case Algorithm::Sharp:
-      return 1 / topology.fabric_reduction_efficiency;
-    default:
-      return 1;
+  if (algorithm == Algorithm::NvlsTree && topology.nccl_tuning) {
+    share.back() = kTreeNetworkShare;
+  } else if (algorithm == Algorithm::Sharp) {
+    share.back() = topology.fabric_reduction_efficiency;
+    of.back() = topology.fabric_reduction_efficiency < 1 ? Limit::Of::Sums : Limit::Of::Link;
   }
+  double free = std::numeric_limits<double>::infinity();
+  double held = free;
+  for (const LinkLoad& load : pattern.loads) {
+    const Link& link = cluster.topology.link(load.link);
+    const auto side = static_cast<std::size_t>(side_of(link.kind));
+    const double rate = link.bandwidth.value / load.weight;
+    free = std::min(free, rate);
+    if (rate * share[side] < held) {
+      held = rate * share[side];
+      pattern.limit = {of[side], load.link,
+                       of[side] == Limit::Of::Link ? link.bandwidth : link.bandwidth * share[side]};
+    }
+  }
+  if (pattern.limit.of == Limit::Of::Cap) {
+    pattern.limit.rate = topology.scale_up_bandwidth * topology.scale_up_reduction_cap_share;
+  }
+  pattern.inflation = reduces_in_switches(algorithm) ? free / held : 1;
 }
 
 }  // namespace
@@ -184,7 +209,7 @@ std::vector<Pattern> steady_patterns(const Cluster& cluster, const Group& group,
     Pattern pattern{
         .algorithm = algorithm, .ranks = group.ranks, .parts = phase.parts, .count = phase.count};
     PhaseRouter(cluster, group, phase, pattern).add();
-    pattern.inflation = inflation(cluster, group, pattern);
+    set_limit(cluster, group, pattern);
     patterns.push_back(std::move(pattern));
   }
   return patterns;
@@ -201,7 +226,22 @@ Pattern ring_pattern(const Cluster& cluster, std::span<const int> ranks) {
 Pattern phase_pattern(const Cluster& cluster, const Group& group, const Phase& phase) {
   Pattern pattern{.algorithm = Algorithm::Direct, .ranks = group.ranks};
   PhaseRouter(cluster, group, phase, pattern).add();
+  set_limit(cluster, group, pattern);
   return pattern;
+}
+
+std::string describe(const Cluster& cluster, const Limit& limit) {
+  const LinkKind kind = cluster.topology.link(limit.link).kind;
+  const std::string_view where = kind == LinkKind::ScaleUp ? "NVSwitch" : "network switches";
+  switch (limit.of) {
+    case Limit::Of::Link:
+      return fmt::format("{} {}", link_kind_name(kind), to_text(limit.rate));
+    case Limit::Of::Sums:
+      return fmt::format("sums in {} {}", where, to_text(limit.rate));
+    case Limit::Of::Cap:
+      return fmt::format("sums in {}, capped at {}", where, to_text(limit.rate));
+  }
+  return "";
 }
 
 Pattern transfer_pattern(const Cluster& cluster, int from, int to) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "sim/cluster/cluster.hpp"
@@ -19,6 +20,8 @@ Pattern phase_pattern(const Cluster& cluster, const Group& group, const Phase& p
 Pattern ring_pattern(const Cluster& cluster, const Group& group);
 /// The same of GPUs, two or more, all different.
 Pattern ring_pattern(const Cluster& cluster, std::span<const int> ranks);
+/// "scale-up 366.8 GB/s", "sums in NVSwitch 306 GB/s", "sums in network switches 24 GB/s".
+std::string describe(const Cluster& cluster, const Limit& limit);
 /// One transfer between two GPUs.
 Pattern transfer_pattern(const Cluster& cluster, int from, int to);
 

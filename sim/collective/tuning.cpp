@@ -65,12 +65,8 @@ double network_factor(const TopologySpec& topology, CollectiveChoice choice, Byt
                         : choice.algorithm == Algorithm::Tree   ? kTreeNetwork[protocol]
                                                                 : kRingNetwork[protocol];
   const double factor = step_factor(topology.fabric_latency, kRingNetwork.back(), wanted);
-  if (choice.protocol != Protocol::LL || bytes > kSmall ||
-      topology.fabric_small_latency == Seconds{}) {
-    return factor;
-  }
-  const double saved = (topology.fabric_latency - topology.fabric_small_latency).value;
-  return std::max(0.0, factor - saved / topology.fabric_latency.value);
+  const bool is_small = choice.protocol == Protocol::LL && bytes <= kSmall;
+  return is_small ? std::max(0.0, factor - (1 - topology.fabric_small_share)) : factor;
 }
 
 /// A message below F bytes passes the stages of the pipeline one after the other. Nothing is filled

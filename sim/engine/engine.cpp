@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <functional>
 #include <simgrid/kernel/Timer.hpp>
 #include <simgrid/s4u.hpp>
@@ -49,7 +50,9 @@ class Player {
     char* arguments[] = {name, nullptr};
     int count = 1;
     xbt_log_control_set(options_.simgrid_log ? "root.thresh:verbose" : "root.thresh:critical");
+    auto* const on_interrupt = std::signal(SIGINT, SIG_DFL);
     sg4::Engine engine(&count, arguments);
+    std::signal(SIGINT, on_interrupt);  // SimGrid would show its actors and exit with 1
     configure_simgrid();
     build_platform();
     sg4::Activity::on_completion_cb([this](const sg4::Activity& activity) { arrived(activity); });

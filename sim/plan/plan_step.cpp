@@ -5,8 +5,11 @@
 
 namespace danlu {
 
-StepPlan plan_step(const Workload& workload, const Cluster& cluster) {
+StepPlan plan_step(const Workload& workload, const Cluster& cluster, const SizeCheck& check) {
   StepDraft draft(workload, cluster);
+  if (check) {
+    check(size_of(draft));
+  }
   add_passes(draft);
   add_transfers(draft);
   add_step_end(draft);

@@ -7,6 +7,8 @@
 //   stage 1      F0 F1 B0 F2 ..
 #pragma once
 
+#include <functional>
+
 #include "sim/plan/fold.hpp"
 #include "sim/plan/task_graph.hpp"
 
@@ -18,8 +20,25 @@ struct StepPlan {
   TaskGraph graph;
 };
 
+/// About how large a step is: what is planned of it, and what a machine needs for that.
+struct StepSize {
+  double tasks = 0;     // to be played
+  double segments = 0;  // of programs, which fused tasks are made of
+
+  double parts() const { return tasks + segments; }
+  /// Of planning, playing and measuring, as seen in steps of one to two million parts; it may be
+  /// half or twice as much.
+  Seconds time() const { return {parts() * 6e-6}; }
+  Bytes memory() const { return {parts() * 400}; }
+};
+/// The least that a step can have, known before anything is planned: its passes, once in every
+/// stage, and their layers.
+StepSize least_size(const Workload& workload, const Cluster& cluster);
+/// Looks at the size of a step once it is folded and before its tasks are made; may throw.
+using SizeCheck = std::function<void(const StepSize&)>;
+
 /// `workload` fits `cluster` (no problems()).
-StepPlan plan_step(const Workload& workload, const Cluster& cluster);
+StepPlan plan_step(const Workload& workload, const Cluster& cluster, const SizeCheck& check = {});
 
 /// Plays dice for all that chance decides in a step: what kernels jitter by, and where in their
 /// period throttling GPUs are. plan_step() has drawn for draw 0; draw i of n differs in its random

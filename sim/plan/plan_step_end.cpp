@@ -102,8 +102,9 @@ class StepEnd {
   /// the weights where they are not the master copy itself.
   void add_optimizer() {
     const double shards = p_.zero == 0 ? 1 : p_.data;
-    const double weight = element_bytes(w_.training.precision);
-    const double moved = w_.training.gradient_bytes + 24.0 + (weight == 2 ? 2.0 : 0.0);
+    const AdamBytes adam = adam_bytes(w_.training);
+    const double copied = adam.state == 16 ? 8.0 : 0.0;  // fp32 copies of gradients, both ways
+    const double moved = adam.gradient + copied + 24.0 + (adam.weight == 2 ? 2.0 : 0.0);
     std::vector<TaskId> updated;
     for (std::size_t u = 0; u < draft_.folded().units.size(); ++u) {
       const RankClass& unit = draft_.folded().units[u];

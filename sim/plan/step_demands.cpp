@@ -59,7 +59,7 @@ std::vector<Bytes> gradient_buckets(const Workload& w, int stage) {
     return {Bytes{all * w.training.gradient_bytes}};
   }
   const auto layers = static_cast<std::size_t>(w.stage_layers(stage));
-  const double layer = layer_parameters(w.model) / w.parallelism.tensor;
+  const double layer = rank_layer_parameters(w.model, w.parallelism.tensor);
   const double ends = std::max(0.0, all - static_cast<double>(layers) * layer);
   std::vector<Bytes> buckets(layers, Bytes{layer * w.training.gradient_bytes});
   (stage == 0 ? buckets.back() : buckets.front()) =
@@ -72,8 +72,7 @@ Bytes gathered_parameters(const Workload& w, int stage) {
 }
 
 Bytes embedding_gradients(const Workload& w) {
-  return {static_cast<double>(w.model.vocab) * w.model.hidden / w.parallelism.tensor *
-          w.training.gradient_bytes};
+  return {w.model.rank_vocab(w.parallelism.tensor) * w.model.hidden * w.training.gradient_bytes};
 }
 
 CollectiveOp gradient_op(const Workload& w) {

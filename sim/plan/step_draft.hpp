@@ -110,6 +110,9 @@ ComputeTime slowest(const std::vector<GpuSpeed>& speeds, const Time& time) {
   return longest;
 }
 
+/// About how large the step will be, whose classes are known and whose tasks are not yet made.
+StepSize size_of(StepDraft& draft);
+
 void add_passes(StepDraft& draft);
 void add_transfers(StepDraft& draft);
 void add_step_end(StepDraft& draft);

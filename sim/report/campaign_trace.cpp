@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "sim/base/csv.hpp"
 #include "sim/campaign/restart.hpp"
+#include "sim/report/trace_time.hpp"
 
 namespace danlu {
 namespace {
@@ -103,7 +105,7 @@ class TraceWriter {
   }
 
   void add_event(const CampaignEvent& event) {
-    constexpr double kMicro = 1e6;
+    const TraceTime time(event.begin, event.end);
     const std::string part = part_of(event, faults_);
     const std::string_view kind = kind_name(event);
     std::string arguments =
@@ -114,34 +116,23 @@ class TraceWriter {
     if (event.component >= 0) {
       arguments += fmt::format(R"(,"component":{})", event.component);
     }
-    const std::string place =
-        is_instant(event) ? R"("ph":"i","s":"p","tid":0)"
-                          : fmt::format(R"("ph":"X","dur":{:.3f},"tid":{})",
-                                        (event.end - event.begin).value * kMicro, lane(event));
-    add(fmt::format(R"({{"name":{},"cat":"{}","pid":0,"ts":{:.3f},{},"args":{{{}}}}})",
+    const std::string place = is_instant(event) ? R"("ph":"i","s":"p","tid":0)"
+                                                : fmt::format(R"("ph":"X","dur":{},"tid":{})",
+                                                              time.duration, lane(event));
+    add(fmt::format(R"({{"name":{},"cat":"{}","pid":0,"ts":{},{},"args":{{{}}}}})",
                     quoted(part.empty() ? std::string(kind) : fmt::format("{}: {}", kind, part)),
-                    kind, event.begin.value * kMicro, place, arguments));
+                    kind, time.begin, place, arguments));
   }
 
-  static std::string quoted(const std::string& text) { return nlohmann::json(text).dump(); }
+  static std::string quoted(const std::string& text) {
+    return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
 
   const FaultsSpec& faults_;
   std::string text_;
   bool first_ = true;
   std::array<std::vector<Seconds>, kRowNames.size()> ends_;
 };
-
-/// As RFC 4180 has it.
-std::string cell(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) {
-    return text;
-  }
-  std::string quoted = "\"";
-  for (const char c : text) {
-    quoted += c == '"' ? "\"\"" : std::string(1, c);
-  }
-  return quoted + "\"";
-}
 
 }  // namespace
 
@@ -154,7 +145,7 @@ std::string campaign_csv(const CampaignTrial& trial, const FaultsSpec& faults) {
   for (const CampaignEvent& event : trial.events) {
     text += fmt::format(
         "{:.6f},{:.6f},{},{},{},{},{:.10g},{}\n", event.begin.value, event.end.value,
-        kind_name(event), cell(part_of(event, faults)), cell(cause_of(event, faults)),
+        kind_name(event), csv_cell(part_of(event, faults)), csv_cell(cause_of(event, faults)),
         event.component < 0 ? "" : fmt::format("{}", event.component), event.step, event.replicas);
   }
   return text;

@@ -70,8 +70,9 @@ class PathWalker {
     const CommunicationInfo& info =
         plan_.graph.communications[static_cast<std::size_t>(activity.info)];
     const std::string link = link_kind(info.slowest_pattern());
-    CriticalCommunication& sum = communications_[{std::string(activity.name), link}];
-    sum.name = activity.name;
+    const std::string name = communication_name(info.op, info.group);
+    CriticalCommunication& sum = communications_[{name, link}];
+    sum.name = name;
     sum.kind = info.kind;
     sum.link = link;
     sum.time += time;
@@ -105,6 +106,14 @@ CriticalPath critical_path(const Cluster& cluster, const StepPlan& plan, const T
 
 std::string bottleneck_link(const Cluster& cluster, const StepPlan& plan, int pattern) {
   const PatternClass& described = plan.fold.patterns[static_cast<std::size_t>(pattern)];
+  for (const GroupShape& shape :
+       plan.fold.groups[static_cast<std::size_t>(described.group)].shapes) {
+    for (const CarriedPattern& carried : shape.patterns) {
+      if (carried.pattern_class == pattern && carried.pattern.limit.of != Limit::Of::Link) {
+        return describe(cluster, carried.pattern.limit);
+      }
+    }
+  }
   const FoldedLink* tightest = nullptr;
   double least = 0;
   for (const FoldedLoad& load : described.loads) {

@@ -109,6 +109,10 @@ Json checkpoint_json(const CampaignStudy& study) {
 
 }  // namespace
 
+Json campaign_difference_json(const CampaignDifference& difference) {
+  return {{"wall_s", difference.wall.value}, {"time_s", parts_json(difference.parts, true)}};
+}
+
 Json faults_json(const FaultsReport& faults) {
   const CampaignStudy& study = faults.study;
   const Campaign& campaign = study.campaign;
@@ -129,6 +133,7 @@ Json faults_json(const FaultsReport& faults) {
           {"goodput", faults.goodput},
           {"failures", campaign.failures.mean},
           {"unnoticed_corruptions", campaign.unnoticed},
+          {"begun_anew", campaign.begun_anew},
           {"failures_distribution", statistic_json(campaign.failures)},
           {"wall_time_s", statistic_json(campaign.wall)},
           {"fault_free_s", faults.fault_free.value},

@@ -13,12 +13,8 @@ constexpr double kDay = 86400;
 
 /// What one fault costs.
 std::string each(Seconds time) {
-  return time.value < 100 * kMinute ? fmt::format("{:.1f} min", time.value / kMinute)
-                                    : fmt::format("{:.1f} h", time.value / kHour);
-}
-
-std::string days(Seconds time) {
-  return fmt::format("{:.2f} d", time.value / kDay);
+  return time.value < 100 * kMinute ? fmt::format("{:.3g} min", time.value / kMinute)
+                                    : fmt::format("{:.3g} h", time.value / kHour);
 }
 
 std::string spread(const CampaignStatistic& of, double unit, std::string_view name) {
@@ -31,31 +27,32 @@ void add_outcome(const FaultsReport& faults, Page& page) {
   const Campaign& campaign = faults.study.campaign;
   const bool whole = !faults.study.plan.horizon;
   page.line("  {:<22} {:>12}   {}", whole ? "the run takes" : "played",
-            days(Seconds{campaign.wall.mean}),
+            days_text(Seconds{campaign.wall.mean}),
             whole ? spread(campaign.wall, kDay, " days") : "of wall time");
   if (faults.study.plan.step) {
     page.line("  {:<22} {:>12}   as given, not as simulated", "step",
               fmt::format("{:.4g} s", faults.study.job.step.value));
   }
   page.line("  {:<22} {:>12}   the same steps, nothing failing and nothing saved", "without faults",
-            days(faults.fault_free));
+            days_text(faults.fault_free));
   page.line("  {:<22} {:>12}   {}", "ETTR", percent(campaign.ettr.mean),
-            fmt::format("useful time over all time, +- {:.2f} % (standard error)",
-                        100 * campaign.ettr.stderr_of_mean));
+            fmt::format("useful time over all time, +- {} (standard error)",
+                        percent(campaign.ettr.stderr_of_mean)));
   page.line("  {:<22} {:>12}   MFU of everything paid for, {} included", "goodput",
             percent(faults.goodput),
             fmt::format("{} spare nodes",
                         faults.study.plan.spec.spares.hot + faults.study.plan.spec.spares.cold));
   const double failures = campaign.failures.mean;
   page.line(
-      "  {:<22} {:>12}   {}{}", "failures", fmt::format("{:.1f}", failures),
+      "  {:<22} {:>12}   {}{}", "failures", figure(failures),
       failures > 0 ? fmt::format("one every {}", long_time(Seconds{campaign.wall.mean / failures}))
                    : "",
       campaign.failures.stddev > 0 ? fmt::format("; {}", spread(campaign.failures, 1, "")) : "");
   if (faults.cost_usd) {
     page.line("  {:<22} {:>12}   {} USD without faults", "cost",
-              fmt::format("{} USD", thousands(*faults.cost_usd)),
-              thousands(*faults.fault_free_cost_usd));
+              fmt::format("{} USD", figure(*faults.cost_usd)), figure(*faults.fault_free_cost_usd));
+  } else {
+    page.line("  {:<22} {:>12}   no price known: set cluster.price", "cost", "-");
   }
 }
 
@@ -70,10 +67,10 @@ void add_time(const Campaign& campaign, Page& page) {
     sum += time;
     if (time.value != 0) {
       page.line("    {:<20} {:>10} {:>8}  {}", kCampaignPartNames[static_cast<std::size_t>(part)],
-                days(time), percent(time / whole), bar(time / whole));
+                days_text(time), percent(time / whole), bar(time / whole));
     }
   }
-  page.line("    {:<20} {:>10} {:>8}", "sum", days(sum), percent(sum / whole));
+  page.line("    {:<20} {:>10} {:>8}", "sum", days_text(sum), percent(sum / whole));
 }
 
 /// Causes by what they cost, the dearest first.
@@ -96,15 +93,15 @@ void add_causes(const FaultsReport& faults, Page& page) {
     const double count = campaign.faults_by_cause[i].mean;
     const double stopped = campaign.stops_by_cause[i];
     const Seconds lost = campaign.lost_by_cause[i].total();
-    page.line("    {:<32} {:>9.2f} {:>8} {:>10} {:>10}", causes[i].name, count,
-              stopped > 0 ? percent(stopped / all) : "-", days(lost),
+    page.line("    {:<32} {:>9} {:>8} {:>10} {:>10}", causes[i].name, figure(count),
+              stopped > 0 ? percent(stopped / all) : "-", days_text(lost),
               count > 0 ? each(lost / count) : "");
   }
   if (campaign.unnoticed > 0) {
     page.line(
-        "    {:.2f} corruptions of a run are not noticed by its end: what was trained since "
+        "    {} corruptions of a run are not noticed by its end: what was trained since "
         "counts as useful, and is worthless",
-        campaign.unnoticed);
+        figure(campaign.unnoticed));
   }
 }
 
@@ -128,11 +125,11 @@ void add_allowance(const CampaignStudy& study, Page& page) {
   page.line("");
   if (allowed.value > 0) {
     page.line(
-        "  A failure costs {:.1f} min; ETTR is above {:.0f} % while it costs less than {:.1f} "
+        "  A failure costs {:.3g} min; ETTR is above {:.0f} % while it costs less than {:.3g} "
         "min.",
         lost.value / failures / kMinute, 100 * kGoal, allowed.value / failures / kMinute);
   } else {
-    page.line("  A failure costs {:.1f} min; what else is lost keeps ETTR below {:.0f} %.",
+    page.line("  A failure costs {:.3g} min; what else is lost keeps ETTR below {:.0f} %.",
               lost.value / failures / kMinute, 100 * kGoal);
   }
 }
@@ -146,14 +143,20 @@ void add_checkpoint(const FaultsReport& faults, Page& page) {
   const CheckpointTier& tier = study.campaign.tiers.back();
   page.line("");
   page.line("  Checkpoints: {} in a run; {} in {} ({}), training stands still for {}",
-            thousands(study.campaign.checkpoints.back()), to_text(file.size), to_text(file.write),
+            count_text(study.campaign.checkpoints.back()), to_text(file.size), to_text(file.write),
             file.write_limit, to_text(tier.blocking));
   for (std::size_t i = 0; i + 1 < study.campaign.tiers.size(); ++i) {
     const CheckpointTier& faster = study.campaign.tiers[i];
     page.line("    and in {}: {} in a run, every {}, standing still for {}", faster.name,
-              thousands(study.campaign.checkpoints[i]),
+              count_text(study.campaign.checkpoints[i]),
               long_time(interval_of(faster, study.job.step, study.plan.spec.semantics.whole_steps)),
               to_text(faster.blocking));
+  }
+  if (study.campaign.begun_anew > 0) {
+    page.line(
+        "    {:.2f} times in a run no checkpoint was left that could be used, and training began "
+        "anew",
+        study.campaign.begun_anew);
   }
   if (!study.interval) {
     return;
@@ -181,9 +184,9 @@ void add_what_if(const CampaignStudy& study, Page& page) {
   page.line("");
   page.line("  {:<40} {:>10} {:<8} {:>8}", "What would help", "saves", "", "ETTR");
   for (const WhatIf& remedy : study.what_if) {
-    page.line("    {:<38} {:>10} {:<8} {:>8}", remedy.name, days(remedy.saved),
+    page.line("    {:<38} {:>10} {:<8} {:>8}", remedy.name, days_text(remedy.saved),
               study.campaign.trials > 1
-                  ? fmt::format("+- {:.2f}", remedy.stderr_of_saved.value / kDay)
+                  ? fmt::format("+- {:.2g}", remedy.stderr_of_saved.value / kDay)
                   : "",
               percent(remedy.ettr));
   }
@@ -214,6 +217,10 @@ void add_cells(std::string_view name, std::span<const Report> reports, Page& pag
 }
 
 }  // namespace
+
+std::string days_text(Seconds time) {
+  return fmt::format("{} d", figure(time.value / kDay));
+}
 
 std::string long_time(Seconds time) {
   const double t = time.value;
@@ -246,29 +253,28 @@ void add_faults_comparison(std::span<const Report> reports, Page& page) {
     return;
   }
   page.heading("With faults");
-  add_cells("days", reports, page, [](const FaultsReport& f) {
-    return fmt::format("{:.2f}", f.study.campaign.wall.mean / kDay);
-  });
+  add_cells("days", reports, page,
+            [](const FaultsReport& f) { return figure(f.study.campaign.wall.mean / kDay); });
   add_cells("useful days", reports, page,
-            [](const FaultsReport& f) { return fmt::format("{:.2f}", f.fault_free.value / kDay); });
+            [](const FaultsReport& f) { return figure(f.fault_free.value / kDay); });
   add_cells("ETTR", reports, page,
             [](const FaultsReport& f) { return percent(f.study.campaign.ettr.mean); });
   add_cells("goodput", reports, page, [](const FaultsReport& f) { return percent(f.goodput); });
-  add_cells("failures", reports, page, [](const FaultsReport& f) {
-    return fmt::format("{:.1f}", f.study.campaign.failures.mean);
-  });
+  add_cells("failures", reports, page,
+            [](const FaultsReport& f) { return figure(f.study.campaign.failures.mean); });
   for (const CampaignPart part : kWallParts) {
     const bool any = std::any_of(reports.begin(), reports.end(), [&](const Report& r) {
       return r.faults && r.faults->study.campaign.time[part].value != 0;
     });
     if (any && part != CampaignPart::Useful) {
       add_cells(kCampaignPartNames[static_cast<std::size_t>(part)], reports, page,
-                [&](const FaultsReport& f) { return days(f.study.campaign.time[part]); });
+                [&](const FaultsReport& f) { return days_text(f.study.campaign.time[part]); });
     }
   }
-  if (reports.front().faults && reports.front().faults->cost_usd) {
+  if (std::any_of(reports.begin(), reports.end(),
+                  [](const Report& r) { return r.faults && r.faults->cost_usd; })) {
     add_cells("cost", reports, page, [](const FaultsReport& f) {
-      return f.cost_usd ? fmt::format("{} USD", thousands(*f.cost_usd)) : "-";
+      return f.cost_usd ? fmt::format("{} USD", figure(*f.cost_usd)) : "-";
     });
   }
 }

@@ -3,6 +3,8 @@
 
 #include "sim/collective/algorithms.hpp"
 #include "sim/report/faults_report.hpp"
+#include "sim/report/plan_text.hpp"
+#include "sim/report/verdict.hpp"
 #include "sim/report/writers.hpp"
 
 namespace danlu {
@@ -67,6 +69,8 @@ Json step_json(const Report& report) {
           {"hardware_tflops_per_gpu", step.hardware_flops_per_gpu_second / 1e12},
           {"peak_tflops_per_gpu", report.peak.value / 1e12},
           {"mfu", step.mfu},
+          {"mfu_full_attention", step.mfu_full},
+          {"mfu_causal_attention", step.mfu_causal},
           {"hfu", step.hfu},
           {"bubble_fraction", step.bubble_fraction},
           {"overlap_ratio", or_null(step.all_communication.overlap_ratio())},
@@ -80,7 +84,8 @@ Json step_json(const Report& report) {
 }
 
 Json communication_json(const CommunicationReport& c) {
-  return {{"kind", kCommunicationKindNames[static_cast<std::size_t>(c.kind)]},
+  return {{"name", c.name()},
+          {"kind", kCommunicationKindNames[static_cast<std::size_t>(c.kind)]},
           {"operation", collective_name(c.op)},
           {"group", c.group},
           {"group_size", c.group_size},
@@ -154,7 +159,9 @@ Json memory_json(const MemoryReport& memory) {
           {"activations_bytes", use.activations.value},
           {"other_bytes", use.other.value},
           {"stage", use.stage},
-          {"fits", memory.fits()}};
+          {"reserve_bytes", memory.reserve.value},
+          {"fits", memory.fits()},
+          {"verdict", memory.verdict()}};
 }
 
 Json run_json(const std::optional<RunReport>& run) {
@@ -190,6 +197,41 @@ Json critical_path_json(const CriticalPath& path) {
           {"communications", communications}};
 }
 
+Json verdict_json(const Report& report) {
+  Json limits = Json::array();
+  for (const StepLimit& limit : limits_of(report.step)) {
+    limits.push_back({{"key", limit.key}, {"name", limit.name}, {"share", limit.share}});
+  }
+  Json saving = nullptr;
+  if (report.saving) {
+    saving = {{"change", report.saving->change},
+              {"step_s", report.saving->step.value},
+              {"saved_s", (report.step.time - report.saving->step).value}};
+  }
+  return {{"fits", report.memory.fits()},
+          {"memory", fits_text(report.memory)},
+          {"limited_by", limit_text(report.step)},
+          {"limits", limits},
+          {"saving", saving},
+          {"hints", report.memory_hints}};
+}
+
+Json assumptions_json(const Report& report) {
+  Json assumed = Json::array();
+  for (const ReportAssumption& assumption : report.assumptions) {
+    assumed.push_back(
+        {{"key", assumption.key}, {"value", assumption.text}, {"reason", assumption.reason}});
+  }
+  return assumed;
+}
+
+Json plan_json(const Workload& w) {
+  return {{"layout", layout_line(w)},
+          {"overlap", overlap_line(w)},
+          {"precision", precision_line(w)},
+          {"batch", batch_line(w)}};
+}
+
 Json report_json(const Report& report) {
   Json communication = Json::array();
   for (const CommunicationReport& c : report.communication) {
@@ -207,12 +249,15 @@ Json report_json(const Report& report) {
   return {{"schema", "danlu.run/1"},
           {"scenario", report.scenario},
           {"overrides", report.overrides},
+          {"verdict", verdict_json(report)},
           {"notes", report.notes},
+          {"assumed", assumptions_json(report)},
           {"model", report.model},
           {"parameters", report.parameters},
           {"topology", report.cluster},
           {"gpu", report.gpu},
           {"gpus", report.gpus},
+          {"plan", plan_json(report.workload)},
           {"step", step_json(report)},
           {"draws", draws_json(report.draws)},
           {"speeds", speeds},
@@ -231,10 +276,31 @@ Json report_json(const Report& report) {
             {"exact", simulation.exact}}}};
 }
 
+/// What is not UTF-8 (in the name of a file, say) is replaced.
+std::string text_of(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+/// The campaign against that of the base; null where one of them has none.
+Json faults_difference(const Report& base, const Report& other) {
+  return base.faults && other.faults
+             ? campaign_difference_json(campaign_difference(*base.faults, *other.faults))
+             : Json(nullptr);
+}
+
+/// The keys that differ, with the text of each run.
+Json settings_json(std::span<const Report> reports) {
+  Json settings = Json::object();
+  for (const DifferentSetting& setting : different_settings(reports)) {
+    settings[setting.key] = setting.texts;
+  }
+  return settings;
+}
+
 }  // namespace
 
 std::string json_report(const Report& report) {
-  return report_json(report).dump(2) + "\n";
+  return text_of(report_json(report));
 }
 
 std::string json_comparison(std::span<const Report> reports) {
@@ -245,14 +311,16 @@ std::string json_comparison(std::span<const Report> reports) {
     const Difference against = difference(reports.front(), report);
     differences.push_back({{"scenario", report.scenario},
                            {"step_s", against.step.value},
-                           {"parts_s", partition_json(against.parts)}});
+                           {"parts_s", partition_json(against.parts)},
+                           {"faults", faults_difference(reports.front(), report)}});
   }
   differences.erase(0);  // the first against itself
   const Json json{{"schema", "danlu.compare/1"},
                   {"base", reports.front().scenario},
+                  {"settings", settings_json(reports)},
                   {"runs", runs},
                   {"differences", differences}};
-  return json.dump(2) + "\n";
+  return text_of(json);
 }
 
 }  // namespace danlu

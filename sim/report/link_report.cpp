@@ -15,8 +15,8 @@ struct Transport {
 
 class LinkReporter {
  public:
-  LinkReporter(const Cluster& cluster, const StepPlan& plan, const Timeline& timeline)
-      : cluster_(cluster), plan_(plan), timeline_(timeline) {}
+  LinkReporter(const Cluster& cluster, const StepPlan& plan, const Timeline& timeline, bool shares)
+      : cluster_(cluster), plan_(plan), timeline_(timeline), shares_(shares) {}
 
   std::vector<LinkReport> report() {
     collect();
@@ -118,12 +118,13 @@ class LinkReporter {
       now += change;
       most = std::max(most, now);
     }
-    return std::min(1.0, most / capacity.value);
+    return shares_ ? std::min(1.0, most / capacity.value) : most / capacity.value;
   }
 
   const Cluster& cluster_;
   const StepPlan& plan_;
   const Timeline& timeline_;
+  bool shares_;
   std::vector<std::vector<Transport>> transports_;  // by class of patterns
   std::vector<Bytes> total_;
   std::map<std::tuple<int, int, int>, std::map<int, Bytes>> slices_;
@@ -132,8 +133,8 @@ class LinkReporter {
 }  // namespace
 
 std::vector<LinkReport> link_report(const Cluster& cluster, const StepPlan& plan,
-                                    const Timeline& timeline) {
-  return LinkReporter(cluster, plan, timeline).report();
+                                    const Timeline& timeline, bool shares) {
+  return LinkReporter(cluster, plan, timeline, shares).report();
 }
 
 }  // namespace danlu

@@ -20,10 +20,12 @@ struct LinkReport {
   Bytes busiest_bytes;
   double average = 0;  // share of the busiest link's capacity used, over the step
   double peak = 0;     // the same at the worst moment; flows and fused passes at their mean rates
+                       // (above 1, both, only where communications do not share links)
 };
 
-/// Kinds in the order of a message's way out: scale-up, PCIe, NIC, ...
+/// Kinds in the order of a message's way out: scale-up, PCIe, NIC, ... `shares`: whether the step
+/// was played so that no link carried more than it can (all but CollectiveMode::Formula).
 std::vector<LinkReport> link_report(const Cluster& cluster, const StepPlan& plan,
-                                    const Timeline& timeline);
+                                    const Timeline& timeline, bool shares);
 
 }  // namespace danlu

@@ -155,6 +155,14 @@ class Measurer {
     step_.hardware_flops_per_gpu_second = hardware_flops_ / step_.time.value;
     step_.mfu = step_.model_flops_per_gpu_second / peak;
     step_.hfu = step_.hardware_flops_per_gpu_second / peak;
+    const double gpu_seconds = step_.time.value * cluster_.spec.gpus;
+    const auto counted = [&](bool causal) {
+      const TrainingSpec& t = w_.training;
+      return model_flops(w_.model, t.global_batch, t.sequence_length, causal).value / gpu_seconds /
+             peak;
+    };
+    step_.mfu_full = counted(false);
+    step_.mfu_causal = counted(true);
     step_.bubble_fraction = step_.breakdown[TimePart::Bubble] / step_.time;
   }
 
@@ -434,45 +442,19 @@ class Measurer {
   double hardware_flops_ = 0;
 };
 
-std::optional<RunReport> measure_run(const Report& report, const Cluster& cluster) {
-  const std::optional<double> tokens = report.workload.training.tokens;
-  if (!tokens) {
-    return std::nullopt;
+/// With closed forms a link may carry more than it can.
+void note_overfull(Report& report) {
+  const auto fullest =
+      std::max_element(report.links.begin(), report.links.end(),
+                       [](const auto& a, const auto& b) { return a.peak < b.peak; });
+  constexpr double kRounding = 1e-6;
+  if (fullest != report.links.end() && fullest->peak > 1 + kRounding) {
+    report.notes.push_back(fmt::format(
+        "collectives: formula gives every communication its links to itself; together "
+        "they ask for up to {:.0f} % of a link ({}), so the step takes longer in truth; "
+        "collectives: steady shares links",
+        fullest->peak * 100, link_kind_name(fullest->kind)));
   }
-  constexpr double kSecondsPerYear = 365.25 * 86400;
-  RunReport run{.tokens = *tokens, .steps = *tokens / report.workload.tokens_per_step()};
-  const double seconds = run.steps * report.step.time.value;
-  run.days = seconds / 86400;
-  run.gpu_hours = seconds / 3600 * report.gpus;
-  run.gpu_years = run.gpu_hours * 3600 / kSecondsPerYear;
-  const double token_parameters = *tokens * report.parameters;
-  run.gpu_years_6tp =
-      6 * token_parameters / report.step.model_flops_per_gpu_second / kSecondsPerYear;
-  if (report.workload.training.recompute == Recompute::Full) {
-    run.gpu_years_8tp =
-        8 * token_parameters / report.step.hardware_flops_per_gpu_second / kSecondsPerYear;
-  }
-  double watts = 0;
-  double dollars_per_hour = 0;
-  bool all_powers = true;
-  bool all_prices = true;
-  const std::vector<int> counts = cluster.spec.gpus_by_kind();
-  for (int kind = 0; kind < cluster.spec.kinds(); ++kind) {
-    const double gpus = counts[static_cast<std::size_t>(kind)];
-    const TopologySpec& topology = cluster.spec.topology_of(kind);
-    const double price = cluster.spec.gpu_of(kind).dollars_per_hour;
-    watts += topology.node_power_watts * gpus / topology.gpus_per_node;
-    dollars_per_hour += price * gpus;
-    all_powers = all_powers && (topology.node_power_watts > 0 || gpus == 0);
-    all_prices = all_prices && (price > 0 || gpus == 0);
-  }
-  if (all_powers) {
-    run.energy_mwh = watts * seconds / 3600 / 1e6;
-  }
-  if (all_prices) {
-    run.cost_usd = dollars_per_hour * seconds / 3600;
-  }
-  return run;
 }
 
 std::optional<double> ratio(Seconds part, Seconds whole) {
@@ -494,23 +476,6 @@ bool StepReport::has(TimePart part) const {
     return exposed.second == part &&
            by_kind[static_cast<std::size_t>(exposed.first)].time == Seconds{};
   });
-}
-
-Seconds DrawsReport::mean() const {
-  Seconds sum;
-  for (const Seconds step : steps) {
-    sum += step;
-  }
-  return sum / static_cast<double>(steps.size());
-}
-
-Seconds DrawsReport::standard_error() const {
-  const auto count = static_cast<double>(steps.size());
-  double squares = 0;
-  for (const Seconds step : steps) {
-    squares += std::pow((step - mean()).value, 2);
-  }
-  return {std::sqrt(squares / (count - 1) / count)};
 }
 
 std::optional<double> KindOverlap::overlap_ratio() const {
@@ -536,9 +501,13 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
                 .step = measurer.step(),
                 .communication = measurer.communications(),
                 .memory = measure_memory(workload, cluster.spec)};
-  report.run = measure_run(report, cluster);
+  report.run = measure_run(report, cluster.spec);
   report.critical_path = critical_path(cluster, plan, timeline, measurer.reader());
-  report.links = link_report(cluster, plan, timeline);
+  const bool shares = workload.collectives != CollectiveMode::Formula;
+  report.links = link_report(cluster, plan, timeline, shares);
+  if (!shares) {
+    note_overfull(report);
+  }
   report.speeds = measurer.speeds();
   report.simulation = {.tasks_played = plan.graph.tasks.size(),
                        .classes = plan.fold.units.size(),

@@ -5,23 +5,25 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "sim/base/text.hpp"
 
 namespace danlu {
 
 inline constexpr int kBarWidth = 40;
 
-/// Collects lines; headings stand out on a terminal.
+/// Collects lines; headings stand out on a terminal. Its escapes are the only ones in it: those of
+/// names that came from files are made visible.
 class Page {
  public:
   explicit Page(bool colour) : colour_(colour) {}
 
   template <typename... Args>
   void line(fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+    text_ += printable(fmt::format(format, std::forward<Args>(args)...));
     text_.erase(text_.find_last_not_of(' ') + 1);
     text_ += '\n';
   }
@@ -30,7 +32,8 @@ class Page {
     title(words);
   }
   void title(const std::string& words) {
-    text_ += fmt::format("{}{}{}\n", colour_ ? "\x1b[1m" : "", words, colour_ ? "\x1b[0m" : "");
+    text_ += fmt::format("{}{}{}\n", colour_ ? "\x1b[1m" : "", printable(words),
+                         colour_ ? "\x1b[0m" : "");
   }
   std::string take() { return std::move(text_); }
 
@@ -47,8 +50,34 @@ inline std::string thousands(double number) {
   }
   return digits;
 }
+/// A figure with the digits that a model is good for: four, three below 1, never none: "1,235,000",
+/// "50.22", "0.0113".
+inline std::string figure(double number) {
+  constexpr double kThousand = 1000;
+  const double rounded = std::stod(fmt::format("{:.4g}", number));
+  if (rounded == 0 || std::abs(rounded) >= kThousand) {
+    return thousands(rounded);
+  }
+  return std::abs(rounded) >= 1 ? fmt::format("{:#.4g}", rounded) : fmt::format("{:#.3g}", number);
+}
+/// A mean number of things: whole ones where there are many.
+inline std::string count_text(double number) {
+  constexpr double kMany = 10;
+  return number >= kMany || number == std::floor(number) ? thousands(number) : figure(number);
+}
+/// One decimal; below 1 % three digits, so that nothing becomes nothing: "54.0 %", "0.025 %",
+/// "<0.001 %".
 inline std::string percent(double fraction) {
-  return fmt::format("{:.1f} %", 100 * fraction);
+  constexpr double kLeast = 1e-3;
+  const double hundredths = 100 * fraction;
+  if (hundredths != 0 && std::abs(hundredths) < kLeast) {
+    return "<0.001 %";
+  }
+  return std::abs(hundredths) >= 1 ? fmt::format("{:.1f} %", hundredths)
+                                   : fmt::format("{:.3g} %", hundredths);
+}
+inline std::string signed_percent(double fraction) {
+  return fmt::format("{}{}", fraction >= 1e-5 ? "+" : "", percent(fraction));
 }
 inline std::string percent(const std::optional<double>& fraction) {
   return fraction ? percent(*fraction) : "n/a";

@@ -87,8 +87,10 @@ struct StepReport {
   Seconds time;
   double tokens_per_second = 0;
   double model_flops_per_gpu_second = 0;     // FLOP/s
-  double hardware_flops_per_gpu_second = 0;  // recomputed FLOPs included
-  double mfu = 0;                            // of the dense peak
+  double hardware_flops_per_gpu_second = 0;  // really executed, recomputed ones included
+  double mfu = 0;                            // of the dense peak, counted as the scenario says
+  double mfu_full = 0;                       // the whole attention square counted
+  double mfu_causal = 0;                     // the half of it that a causal mask leaves
   double hfu = 0;
   double bubble_fraction = 0;     // bubble over step
   KindOverlap all_communication;  // of all kinds, merged
@@ -99,6 +101,9 @@ struct StepReport {
   /// False for the exposed part of a kind of communication that the step lacks.
   bool has(TimePart part) const;
 };
+
+/// "all-reduce, tensor group": what a sort of communication is called wherever it is shown.
+std::string communication_name(CollectiveOp op, std::string_view group);
 
 /// One sort of communication (kind, operation, group, size), as its mean rank sees it.
 struct CommunicationReport {
@@ -112,19 +117,24 @@ struct CommunicationReport {
   Seconds time;      // per rank taking part
   Seconds exposed;
   std::string bottleneck;  // the link that limits it when it is alone
+  std::string name() const { return communication_name(op, group); }
   std::optional<double> overlap_ratio() const;
 };
 
 struct MemoryReport {
   Bytes capacity;
   MemoryUse use;
+  Bytes reserve;  // training.memory_reserve: what the plan should leave free
   bool fits() const { return use.peak() <= capacity; }
+  /// It fits, and leaves less than the reserve.
+  bool tight() const { return fits() && use.peak() + reserve > capacity; }
+  std::string_view verdict() const { return !fits() ? "does not fit" : tight() ? "tight" : "fits"; }
 };
 
 /// The whole run, when the scenario says how many tokens it is.
 struct RunReport {
   double tokens = 0;
-  double steps = 0;
+  double steps = 0;  // whole ones
   double days = 0;
   double gpu_hours = 0;
   double gpu_years = 0;
@@ -146,7 +156,7 @@ struct FaultsReport {
 
 /// A sort of communication on the critical path, and the link that limits it.
 struct CriticalCommunication {
-  std::string name;
+  std::string name;  // communication_name()
   CommunicationKind kind = CommunicationKind::Tensor;
   std::string link;
   Seconds time;
@@ -188,10 +198,34 @@ struct SimulationReport {
   bool exact = true;
 };
 
+/// A key of the scenario, as it was understood.
+struct ReportSetting {
+  std::string key;  // "training.micro_batch"
+  std::string text;
+  bool from_user = false;  // and not from a preset or the table of defaults
+};
+
+/// A figure that the result rests on and that nothing published gives.
+struct ReportAssumption {
+  std::string key;     // "cluster.gpu.kernel_launch"
+  std::string text;    // "2 us"
+  std::string reason;  // "H100 value assumed", "default"
+};
+
+/// What one change of the plan would make of the step, as played.
+struct Saving {
+  std::string change;  // "parallelism.overlap.tensor=full"
+  Seconds step;        // with it
+};
+
 struct Report {
   std::string scenario;
-  std::vector<std::string> overrides;  // "key.path=value" of the command line; the caller's
-  std::vector<std::string> notes;      // Scenario::notes; the caller's
+  std::vector<std::string> overrides;         // "key.path=value" of the command line; the caller's
+  std::vector<std::string> notes;             // Scenario::notes; the caller's
+  std::vector<ReportSetting> settings;        // the caller's
+  std::vector<ReportAssumption> assumptions;  // the caller's
+  std::vector<std::string> memory_hints;      // the caller's: how it would fit; sentences
+  std::optional<Saving> saving;               // the caller's: none where nothing helps, or untried
   std::string model;
   std::string cluster;
   std::string gpu;
@@ -220,10 +254,13 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
 /// What `study` comes to: `mfu` is that of the healthy step, `price` of a GPU-hour, 0 for none.
 FaultsReport measure_faults(CampaignStudy study, double mfu, double price);
 
+/// The whole run at the step's mean over draws; none without training.tokens.
+std::optional<RunReport> measure_run(const Report& report, const ClusterSpec& cluster);
+
+/// Of a GPU, the mean over those of several kinds; none where a kind has no price.
+std::optional<double> dollars_per_gpu_hour(const ClusterSpec& cluster);
+
 /// Memory alone, before anything is played.
 MemoryReport measure_memory(const Workload& workload, const ClusterSpec& cluster);
-
-/// What would make a plan fit that does not, best first; sentences.
-std::vector<std::string> memory_advice(const Workload& workload, const ClusterSpec& cluster);
 
 }  // namespace danlu

@@ -1,74 +1,98 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <functional>
 
 #include "sim/collective/algorithms.hpp"
 #include "sim/report/faults_report.hpp"
 #include "sim/report/page.hpp"
+#include "sim/report/plan_text.hpp"
+#include "sim/report/verdict.hpp"
 #include "sim/report/writers.hpp"
 
 namespace danlu {
 namespace {
 
-/// "1 step", "2 steps".
-std::string counted(double number, std::string_view noun, std::string_view plural = "s") {
-  return fmt::format("{} {}{}", thousands(number), noun, number == 1 ? "" : plural);
-}
 std::string precision_name(const Report& report) {
   return std::string(kPrecisionNames[static_cast<std::size_t>(report.workload.training.precision)]);
 }
 
-std::string plan_line(const Report& report) {
-  const ParallelismSpec& p = report.workload.parallelism;
-  const TrainingSpec& t = report.workload.training;
-  std::string line = fmt::format("tensor {} x pipeline {} x data {}", p.tensor, p.pipeline, p.data);
-  line += p.sequence ? ", sequence parallel" : "";
-  line += p.zero > 0 ? ", ZeRO-1" : "";
-  line += t.chunks > 1 ? fmt::format(", {} chunks", t.chunks) : "";
-  return line;
+/// What the one change would save that was played, and how much of the step that is.
+std::string saving_text(const Report& report) {
+  if (!report.saving) {
+    return "";
+  }
+  const Seconds saved = report.step.time - report.saving->step;
+  return fmt::format(": {} would save {} ({})", report.saving->change, to_text(saved),
+                     percent(saved / report.step.time));
 }
 
-std::string training_line(const Report& report) {
-  const TrainingSpec& t = report.workload.training;
-  constexpr std::array kRecompute{"no recomputation", "selective recomputation",
-                                  "full recomputation"};
-  constexpr std::array kAttention{"unfused attention", "fused attention"};
-  return fmt::format("{}, {}, {}", precision_name(report),
-                     kAttention[static_cast<std::size_t>(t.attention)],
-                     kRecompute[static_cast<std::size_t>(t.recompute)]);
+std::string cost_text(const std::optional<double>& dollars) {
+  return dollars ? fmt::format(", {} USD", figure(*dollars)) : "";
+}
+
+/// As the sections below have it, in days where it is days.
+std::string run_length(Seconds time) {
+  constexpr double kDay = 86400;
+  return time.value >= kDay ? days_text(time) : long_time(time);
+}
+
+/// Whether it fits, what limits the step, and the figures that people ask for first.
+void add_verdict(const Report& report, Page& page) {
+  constexpr double kDay = 86400;
+  const StepReport& step = report.step;
+  page.title(report.scenario);
+  page.line("  {}", fits_text(report.memory));
+  page.line("  limited by {}{}", limit_text(step), saving_text(report));
+  page.line("  step {}, MFU {}, {} tokens/s per GPU", to_text(step.time), percent(step.mfu),
+            figure(step.tokens_per_second / report.gpus));
+  if (report.run) {
+    page.line("  whole run {}{}", run_length(Seconds{report.run->days * kDay}),
+              cost_text(report.run->cost_usd));
+  }
+  if (report.faults) {
+    const Campaign& campaign = report.faults->study.campaign;
+    page.line("  with faults {}{}, ETTR {}, goodput {}", run_length(Seconds{campaign.wall.mean}),
+              cost_text(report.faults->cost_usd), percent(campaign.ettr.mean),
+              percent(report.faults->goodput));
+  }
 }
 
 void add_summary(const Report& report, Page& page) {
+  constexpr double kTera = 1e12;
   const StepReport& step = report.step;
   const Workload& w = report.workload;
-  page.title(report.scenario);
+  page.line("");
   page.line("{} ({:.4g} B parameters) on {} x {}, {}", report.model, report.parameters / 1e9,
             thousands(report.gpus), report.gpu, report.cluster);
-  page.line("{}; {}", plan_line(report), training_line(report));
+  for (const std::string& line : plan_lines(w)) {
+    page.line("{}", line);
+  }
   for (const std::string& note : report.notes) {
     page.line("note: {}", note);
   }
-  page.line("batch {} = {} of {} x {}, {} each", thousands(w.training.global_batch),
-            counted(w.microbatches(), "microbatch", "es"),
-            counted(w.training.micro_batch, "sequence"), counted(w.parallelism.data, "replica"),
-            counted(w.training.sequence_length, "token"));
+  if (const std::string assumed = assumed_text(report); !assumed.empty()) {
+    page.line("assumed: {}", assumed);
+  }
   if (!report.overrides.empty()) {
     page.line("changed: {}", fmt::join(report.overrides, ", "));
   }
   page.heading("Step");
   page.line("  {:<22} {:>12}", "step time", to_text(step.time));
-  page.line("  {:<22} {:>12} /s   {} /s per GPU", "tokens", thousands(step.tokens_per_second),
-            thousands(step.tokens_per_second / report.gpus));
+  page.line("  {:<22} {:>12} /s   {} /s per GPU", "tokens", figure(step.tokens_per_second),
+            figure(step.tokens_per_second / report.gpus));
   page.line("  {:<22} {:>12}   of {} dense {}{}", "MFU", percent(step.mfu), to_text(report.peak),
             precision_name(report), report.is_mixed ? ", the mean over GPUs" : "");
   page.line("  {:<22} {:>12}   of the model per GPU, {} of the attention square counted", "",
-            fmt::format("{:.1f} TFLOP/s", step.model_flops_per_gpu_second / 1e12),
+            fmt::format("{} TFLOP/s", figure(step.model_flops_per_gpu_second / kTera)),
             w.training.causal_flops ? "half" : "all");
-  page.line("  {:<22} {:>12}   {:.1f} TFLOP/s, recomputed FLOPs counted too", "HFU",
-            percent(step.hfu), step.hardware_flops_per_gpu_second / 1e12);
+  page.line("  {:<22} {:>12}   {} of the attention square counted",
+            w.training.causal_flops ? "MFU, full attention" : "MFU, causal attention",
+            percent(w.training.causal_flops ? step.mfu_full : step.mfu_causal),
+            w.training.causal_flops ? "all" : "half");
+  page.line("  {:<22} {:>12}   {} TFLOP/s really executed, recomputed ones too", "HFU",
+            percent(step.hfu), figure(step.hardware_flops_per_gpu_second / kTera));
 }
 
 void add_part(std::string_view name, Seconds time, Seconds whole, Page& page) {
@@ -86,11 +110,13 @@ void add_breakdown(const StepReport& step, Page& page) {
     add_part(part_name(kTimePartNames[i]), time, step.time, page);
     if (static_cast<TimePart>(i) == TimePart::KernelInefficiency) {
       const KernelInefficiency& lost = step.kernel_inefficiency;
-      page.line("    {:<20} {:>10}", "matrix products", to_text(lost.gemm));
-      if (lost.attention != Seconds{}) {
-        page.line("    {:<20} {:>10}", "fused attention", to_text(lost.attention));
+      for (const auto& [name, part] :
+           {std::pair("matrix products", lost.gemm), std::pair("fused attention", lost.attention),
+            std::pair("memory-bound", lost.memory)}) {
+        if (part != Seconds{}) {
+          page.line("    {:<20} {:>10}", name, to_text(part));
+        }
       }
-      page.line("    {:<20} {:>10}", "memory-bound", to_text(lost.memory));
     }
   }
   page.line("  {:<22} {:>10} {:>8}", "sum", to_text(step.breakdown.total()),
@@ -167,8 +193,7 @@ void add_communication(const Report& report, Page& page) {
   page.line("  {:<34} {:>6} {:>10} {:>7} {:>10} {:>10}  {:<13} {}", "sort", "ranks", "size",
             "count", "time", "exposed", "by", "limited by");
   for (const CommunicationReport& c : report.communication) {
-    page.line("  {:<34} {:>6} {:>10} {:>7.5g} {:>10} {:>10}  {:<13} {}",
-              fmt::format("{}, {}", collective_name(c.op), c.group), c.group_size,
+    page.line("  {:<34} {:>6} {:>10} {:>7.5g} {:>10} {:>10}  {:<13} {}", c.name(), c.group_size,
               to_text(c.bytes_per_rank), c.count, to_text(c.time), to_text(c.exposed),
               fmt::format("{} {}", row_of(c.choice.algorithm).name,
                           kProtocolNames[static_cast<std::size_t>(c.choice.protocol)]),
@@ -181,12 +206,12 @@ void add_links(const Report& report, Page& page) {
     return;
   }
   page.heading("Links");
-  page.line("  {:<9} {:>7} {:>11} {:>9} {:>6}  {}", "kind", "number", "carried", "average", "peak",
+  page.line("  {:<9} {:>7} {:>11} {:>9} {:>8}  {}", "kind", "number", "carried", "average", "peak",
             "of the busiest");
   for (const LinkReport& kind : report.links) {
-    page.line("  {:<9} {:>7.0f} {:>11} {:>9} {:>6}  {}, {}", link_kind_name(kind.kind), kind.links,
-              to_text(kind.bytes), percent(kind.average), fmt::format("{:.0f} %", 100 * kind.peak),
-              kind.busiest, to_text(kind.capacity));
+    page.line("  {:<9} {:>7.0f} {:>11} {:>9} {:>8}  {}, {}", link_kind_name(kind.kind), kind.links,
+              to_text(kind.bytes), percent(kind.average), percent(kind.peak), kind.busiest,
+              to_text(kind.capacity));
   }
 }
 
@@ -197,8 +222,10 @@ void add_critical_path(const Report& report, Page& page) {
   const Seconds compute = path.compute.total();
   page.line("  {:<34} {:>10} {:>8}", "compute", to_text(compute),
             percent(compute / report.step.time));
-  page.line("  {:<34} {:>10} {:>8}", "communication", to_text(path.communication),
-            percent(path.communication / report.step.time));
+  if (path.communication != Seconds{}) {
+    page.line("  {:<34} {:>10} {:>8}", "communication", to_text(path.communication),
+              percent(path.communication / report.step.time));
+  }
   for (std::size_t i = 0; i < std::min(kShown, path.communications.size()); ++i) {
     const CriticalCommunication& c = path.communications[i];
     page.line("    {:<32} {:>10} {:>8}  {}, limited by {}", c.name, to_text(c.time),
@@ -210,8 +237,10 @@ void add_memory(const Report& report, Page& page) {
   const MemoryUse& use = report.memory.use;
   page.heading(fmt::format("Memory of the fullest GPU (stage {})", use.stage));
   const auto row = [&](std::string_view name, Bytes bytes) {
-    page.line("  {:<22} {:>10} {:>8}", name, to_text(bytes),
-              percent(bytes / report.memory.capacity));
+    if (bytes > Bytes{}) {
+      page.line("  {:<22} {:>10} {:>8}", name, to_text(bytes),
+                percent(bytes / report.memory.capacity));
+    }
   };
   row("parameters", use.parameters);
   row("gradients", use.gradients);
@@ -220,33 +249,38 @@ void add_memory(const Report& report, Page& page) {
   row("other", use.other);
   page.line("  {:<22} {:>10} {:>8}  of {}: {}", "peak", to_text(use.peak()),
             percent(use.peak() / report.memory.capacity), to_text(report.memory.capacity),
-            report.memory.fits() ? "fits" : "does not fit");
+            report.memory.verdict());
 }
 
 void add_run(const Report& report, Page& page) {
   if (!report.run) {
     return;
   }
+  constexpr double kGiga = 1e9;
   const RunReport& run = *report.run;
   page.heading(
-      fmt::format("Whole run of {} B tokens, nothing failing", thousands(run.tokens / 1e9)));
-  page.line("  {:<22} {:>12}   {} steps", "days", fmt::format("{:.1f}", run.days),
-            thousands(run.steps));
-  page.line("  {:<22} {:>12}   {} GPU-hours", "GPU-years", fmt::format("{:.1f}", run.gpu_years),
-            thousands(run.gpu_hours));
+      fmt::format("Whole run of {} B tokens, nothing failing", figure(run.tokens / kGiga)));
+  page.line("  {:<22} {:>12}   {} steps{}", "days", figure(run.days), thousands(run.steps),
+            report.draws ? ", the mean over the draws" : "");
+  page.line("  {:<22} {:>12}   {} GPU-hours", "GPU-years", figure(run.gpu_years),
+            figure(run.gpu_hours));
   page.line("  {:<22} {:>12}   T tokens, P parameters, X model FLOP/s per GPU", "by 6TP/X",
-            fmt::format("{:.1f}", run.gpu_years_6tp));
+            figure(run.gpu_years_6tp));
   if (run.gpu_years_8tp) {
     page.line("  {:<22} {:>12}   X hardware FLOP/s per GPU, full recomputation", "by 8TP/X",
-              fmt::format("{:.1f}", *run.gpu_years_8tp));
+              figure(*run.gpu_years_8tp));
   }
   if (run.energy_mwh) {
     page.line("  {:<22} {:>12}   at the nodes' nameplate power, without cooling", "energy",
-              fmt::format("{} MWh", thousands(*run.energy_mwh)));
+              fmt::format("{} MWh", figure(*run.energy_mwh)));
+  } else {
+    page.line("  {:<22} {:>12}   no power known: set cluster.node.power", "energy", "-");
   }
   if (run.cost_usd) {
-    page.line("  {:<22} {:>12}   at {:.2f} USD per GPU-hour", "cost",
-              fmt::format("{} USD", thousands(*run.cost_usd)), *run.cost_usd / run.gpu_hours);
+    page.line("  {:<22} {:>12}   at {} USD per GPU-hour", "cost",
+              fmt::format("{} USD", figure(*run.cost_usd)), figure(*run.cost_usd / run.gpu_hours));
+  } else {
+    page.line("  {:<22} {:>12}   no price known: set cluster.price", "cost", "-");
   }
 }
 
@@ -262,70 +296,17 @@ void add_simulation(const Report& report, Page& page) {
             to_text(simulation.wall));
 }
 
-// ---- comparison
-// ----------------------------------------------------------------------------------
-
-constexpr std::size_t kColumn = 18;
-
-void add_columns(std::string_view name, std::span<const Report> reports, Page& page,
-                 const std::function<std::string(const Report&)>& value) {
-  std::string cells;
-  for (const Report& report : reports) {
-    cells += fmt::format(" {:>{}}", value(report).substr(0, kColumn), kColumn);
-  }
-  page.line("  {:<20}{}", name, cells);
-}
-
-std::string signed_text(Seconds time) {
-  return fmt::format("{}{}", time > Seconds{} ? "+" : "", to_text(time));
-}
-
-/// The running total of a waterfall as a bar that starts where the last one ended.
-std::string waterfall_bar(double from, double to, double scale) {
-  const auto left = std::lround(std::min(from, to) * scale);
-  const auto right = std::max(left + (from == to ? 0 : 1), std::lround(std::max(from, to) * scale));
-  return std::string(static_cast<std::size_t>(left), ' ') +
-         std::string(static_cast<std::size_t>(right - left), to < from ? '-' : '+');
-}
-
-void add_waterfall(const Report& base, const Report& other, Page& page) {
-  const Difference against = difference(base, other);
-  page.heading(fmt::format("From {} to {}", base.scenario, other.scenario));
-  const double longest = std::max(base.step.time.value, other.step.time.value);
-  double highest = longest;
-  double running = base.step.time.value;
-  for (const Seconds part : against.parts.parts) {
-    running += part.value;
-    highest = std::max(highest, running);
-  }
-  const double scale = kBarWidth / highest;
-  const auto total = [&](const Report& report) {
-    const auto width = std::lround(report.step.time.value * scale);
-    page.line("  {:<22} {:>10} {:>8}  {}", "step", to_text(report.step.time), "",
-              std::string(static_cast<std::size_t>(width), '='));
-  };
-  total(base);
-  running = base.step.time.value;
-  for (std::size_t i = 0; i < kTimeParts; ++i) {
-    const double change = against.parts.parts[i].value;
-    if (std::abs(change) < 1e-12 * longest) {
-      continue;
-    }
-    page.line("  {:<22} {:>10} {:>8}  {}", part_name(kTimePartNames[i]),
-              signed_text(Seconds{change}),
-              fmt::format("{:+.1f} %", 100 * change / base.step.time.value),
-              waterfall_bar(running, running + change, scale));
-    running += change;
-  }
-  total(other);
-  page.line("  {:<22} {:>10} {:>8}", "difference", signed_text(against.step),
-            fmt::format("{:+.1f} %", 100 * (against.step / base.step.time)));
-}
-
 }  // namespace
+
+std::string brief_report(const Report& report, bool colour) {
+  Page page(colour);
+  add_verdict(report, page);
+  return page.take();
+}
 
 std::string text_report(const Report& report, bool colour) {
   Page page(colour);
+  add_verdict(report, page);
   add_summary(report, page);
   add_draws(report, page);
   add_breakdown(report.step, page);
@@ -339,61 +320,6 @@ std::string text_report(const Report& report, bool colour) {
     add_faults(*report.faults, page);
   }
   add_simulation(report, page);
-  return page.take();
-}
-
-std::string text_comparison(std::span<const Report> reports, bool colour) {
-  Page page(colour);
-  page.title("Side by side");
-  for (std::size_t i = 0; i < reports.size(); ++i) {
-    page.line("  [{}] {}: {}, {}", i + 1, reports[i].scenario, reports[i].gpu,
-              plan_line(reports[i]));
-  }
-  page.line("");
-  std::size_t number = 0;
-  add_columns("", reports, page, [&](const Report&) { return fmt::format("[{}]", ++number); });
-  add_columns("GPUs", reports, page, [](const Report& r) { return thousands(r.gpus); });
-  add_columns("tokens per step", reports, page,
-              [](const Report& r) { return thousands(r.workload.tokens_per_step()); });
-  add_columns("step time", reports, page, [](const Report& r) { return to_text(r.step.time); });
-  add_columns("tokens/s per GPU", reports, page,
-              [](const Report& r) { return thousands(r.step.tokens_per_second / r.gpus); });
-  add_columns("MFU", reports, page, [](const Report& r) { return percent(r.step.mfu); });
-  add_columns("overlap", reports, page,
-              [](const Report& r) { return percent(r.step.all_communication.overlap_ratio()); });
-  add_columns("bubble", reports, page,
-              [](const Report& r) { return percent(r.step.bubble_fraction); });
-  add_columns("memory", reports, page, [](const Report& r) {
-    return fmt::format("{}{}", to_text(r.memory.use.peak()), r.memory.fits() ? "" : ", no fit");
-  });
-  page.heading("Communication: exposed of total");
-  for (std::size_t k = 0; k < kCommunicationKinds; ++k) {
-    const bool present = std::any_of(reports.begin(), reports.end(), [&](const Report& r) {
-      return r.step.by_kind[k].time > Seconds{};
-    });
-    if (present) {
-      add_columns(kCommunicationKindNames[k], reports, page, [&](const Report& r) {
-        const KindOverlap& overlap = r.step.by_kind[k];
-        return fmt::format("{:.3f} of {:.3f} s", overlap.exposed.value, overlap.time.value);
-      });
-    }
-  }
-  page.heading("Where the time goes");
-  for (std::size_t i = 0; i < kTimeParts; ++i) {
-    const bool present = std::any_of(reports.begin(), reports.end(), [&](const Report& r) {
-      return r.step.breakdown.parts[i] != Seconds{};
-    });
-    if (!present) {
-      continue;
-    }
-    add_columns(part_name(kTimePartNames[i]), reports, page, [&](const Report& r) {
-      return fmt::format("{:.4f} s", r.step.breakdown.parts[i].value);
-    });
-  }
-  add_faults_comparison(reports, page);
-  for (const Report& other : reports.subspan(1)) {
-    add_waterfall(reports.front(), other, page);
-  }
   return page.take();
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "sim/report/activity.hpp"
+#include "sim/report/trace_time.hpp"
 #include "sim/report/writers.hpp"
 
 namespace danlu {
@@ -19,14 +20,17 @@ struct Slice {
 
 class TraceWriter {
  public:
-  TraceWriter(const StepPlan& plan, const Timeline& timeline, std::ostream& out)
-      : plan_(plan), reader_(plan.graph, timeline), out_(out) {}
+  TraceWriter(const StepPlan& plan, const Timeline& timeline, const std::vector<bool>& traced,
+              std::ostream& out)
+      : plan_(plan), reader_(plan.graph, timeline), traced_(traced), out_(out) {}
 
   void write() {
     out_ << "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n";
     collect();
     for (std::size_t unit = 0; unit < slices_.size(); ++unit) {
-      write_unit(unit);
+      if (traced_[unit]) {
+        write_unit(unit);
+      }
     }
     out_ << "\n]}\n";
   }
@@ -44,13 +48,22 @@ class TraceWriter {
   void collect() {
     slices_.resize(plan_.fold.units.size());
     for (std::size_t i = 0; i < plan_.graph.tasks.size(); ++i) {
+      const std::vector<int>& units = plan_.graph.participants[i];
+      if (std::none_of(units.begin(), units.end(), [&](int unit) { return is_traced(unit); })) {
+        continue;
+      }
       reader_.expand(make_id<TaskId>(i), [&](const Activity& activity) {
-        for (const int unit : plan_.graph.participants[i]) {
+        for (const int unit : units) {
+          if (!is_traced(unit)) {
+            continue;
+          }
           slices_[static_cast<std::size_t>(unit)].push_back({activity, stream_of(activity)});
         }
       });
     }
   }
+
+  bool is_traced(int unit) const { return traced_[static_cast<std::size_t>(unit)]; }
 
   void event(const std::string& text) {
     out_ << (first_ ? "" : ",\n") << text;
@@ -101,8 +114,7 @@ class TraceWriter {
 
   void write_slice(std::size_t unit, const Slice& slice) {
     const Activity& activity = slice.activity;
-    const double start = activity.interval.start.value * 1e6;
-    const double duration = (activity.interval.finish - activity.interval.start).value * 1e6;
+    const TraceTime time(activity.interval.start, activity.interval.finish);
     std::string arguments;
     if (activity.microbatch >= 0) {
       arguments = fmt::format(R"("microbatch": {})", activity.microbatch);
@@ -120,15 +132,16 @@ class TraceWriter {
                                arguments.empty() ? "" : ", ", collective_name(info.op),
                                info.bytes_per_rank.value, info.group_size);
     }
-    event(fmt::format(
-        R"({{"ph": "X", "name": "{}", "cat": "{}", "pid": {}, "tid": {}, "ts": {:.3f}, )"
-        R"("dur": {:.3f}, "args": {{{}}}}})",
-        activity.name, activity.compute != nullptr ? "compute" : "communication", unit,
-        lane(unit, slice.stream, activity.interval), start, duration, arguments));
+    event(fmt::format(R"({{"ph": "X", "name": "{}", "cat": "{}", "pid": {}, "tid": {}, "ts": {}, )"
+                      R"("dur": {}, "args": {{{}}}}})",
+                      activity.name, activity.compute != nullptr ? "compute" : "communication",
+                      unit, lane(unit, slice.stream, activity.interval), time.begin, time.duration,
+                      arguments));
   }
 
   const StepPlan& plan_;
   ActivityReader reader_;
+  const std::vector<bool>& traced_;  // by class of ranks
   std::ostream& out_;
   std::vector<std::vector<Slice>> slices_;
   std::map<int, std::vector<Seconds>> lane_ends_;
@@ -137,8 +150,21 @@ class TraceWriter {
 
 }  // namespace
 
-void write_trace(const StepPlan& plan, const Timeline& timeline, std::ostream& out) {
-  TraceWriter(plan, timeline, out).write();
+void write_trace(const StepPlan& plan, const Timeline& timeline, const std::vector<bool>& traced,
+                 std::ostream& out) {
+  TraceWriter(plan, timeline, traced, out).write();
+}
+
+double trace_slices(const StepPlan& plan, const std::vector<bool>& traced) {
+  double slices = 0;
+  for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
+    const Task& task = plan.graph.tasks[i];
+    const int own = task.kind == TaskKind::Run ? task.slice.last - task.slice.first : 1;
+    for (const int unit : plan.graph.participants[i]) {
+      slices += traced[static_cast<std::size_t>(unit)] ? own : 0;
+    }
+  }
+  return slices;
 }
 
 }  // namespace danlu

@@ -5,6 +5,7 @@
 #include <ostream>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "sim/report/report.hpp"
 
@@ -18,8 +19,22 @@ struct Difference {
 };
 Difference difference(const Report& base, const Report& other);
 
+/// Communications of both runs that are carried out by other algorithms or protocols:
+/// "all-reduce, tensor group, 8 ranks, 48 MiB: nvls Simple, was ring LL128".
+std::vector<std::string> turned_choices(const Report& base, const Report& other);
+
+/// Keys of the scenarios whose values differ, in order, with a text for each report; "-" where it
+/// has none. What only a different preset brings along is left out: the preset's name says it.
+struct DifferentSetting {
+  std::string key;
+  std::vector<std::string> texts;
+};
+std::vector<DifferentSetting> different_settings(std::span<const Report> reports);
+
 /// The report of one run. `colour` adds terminal escapes.
 std::string text_report(const Report& report, bool colour);
+/// The verdict alone, as text_report begins.
+std::string brief_report(const Report& report, bool colour);
 /// Several runs side by side, and a waterfall from the first to each other.
 std::string text_comparison(std::span<const Report> reports, bool colour);
 
@@ -28,8 +43,12 @@ std::string json_report(const Report& report);
 /// "danlu.compare/1": the runs, and the differences to the first.
 std::string json_comparison(std::span<const Report> reports);
 
-/// Chrome trace JSON: a process for each played class of ranks, a thread for each stream.
-void write_trace(const StepPlan& plan, const Timeline& timeline, std::ostream& out);
+/// Chrome trace JSON: a process for each played class of ranks that `traced` marks, a thread for
+/// each stream.
+void write_trace(const StepPlan& plan, const Timeline& timeline, const std::vector<bool>& traced,
+                 std::ostream& out);
+/// How many slices that trace has.
+double trace_slices(const StepPlan& plan, const std::vector<bool>& traced);
 
 /// "all-reduce", ...
 std::string_view collective_name(CollectiveOp op);

@@ -51,7 +51,7 @@ void add_rates(std::vector<KeyRow>& rows) {
       choice("causes.*.component", "gpu|nic|node|rack|leaf|job", "node",
              "What fails: each of them has a clock of its own, so that a larger cluster fails more "
              "often; `job` fails as often whatever its size"),
-      number("causes.*.count", 0, 1e9, "", "How many there are; as the cluster has if left out"),
+      number("causes.*.count", 0, kMost, "", "How many there are; as the cluster has if left out"),
       count("causes.*.nodes", 0, 1e5, "",
             "Nodes that one failure takes out together; if left out 1, a rack 4, a leaf all "
             "that hang on it, a job 0"),

@@ -139,20 +139,6 @@ std::vector<KeyRow> node_and_fabric_keys() {
   return rows;
 }
 
-std::vector<KeyRow> make_topology_keys() {
-  std::vector<KeyRow> rows{
-      text("name", "required", "Name for people"),
-      text("gpu", "required", "GPU preset (danlu list gpus) or a path to a GPU file"),
-  };
-  for (KeyRow& row : node_and_fabric_keys()) {
-    rows.push_back(std::move(row));
-  }
-  rows.push_back({.path = "sources",
-                  .type = KeyType::Sources,
-                  .text = "Where each figure comes from: key path to source"});
-  return rows;
-}
-
 std::vector<KeyRow> make_gpu_keys() {
   std::vector<KeyRow> rows{text("name", "required", "Name for people")};
   for (const char* precision : {"fp32", "tf32", "fp16", "bf16", "fp8", "fp4"}) {
@@ -178,9 +164,45 @@ std::vector<KeyRow> make_gpu_keys() {
       quantity("price", Dimension::Price, 0.001, 1000, "", "Rental price of one GPU"),
       {.path = "sources",
        .type = KeyType::Sources,
-       .text = "Where each figure comes from: key path to source"},
+       .text =
+           "Where each figure comes from: key path to source; 'assumed: ...' where none was found"},
   };
   rows.insert(rows.end(), rest.begin(), rest.end());
+  return rows;
+}
+
+/// The figures of a GPU as keys of a section, each instead of the preset's.
+std::vector<KeyRow> gpu_section_keys() {
+  std::vector<KeyRow> rows;
+  for (KeyRow& row : make_gpu_keys()) {
+    if (row.path != "name" && row.path != "sources") {
+      row.path.insert(0, "gpu.");
+      row.fallback.clear();
+      row.text += " (instead of the preset's)";
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
+std::vector<KeyRow> make_topology_keys() {
+  std::vector<KeyRow> rows{
+      text("name", "required", "Name for people"),
+      text("gpu.preset", "required",
+           "GPU preset (danlu list gpus) or a path to a GPU file, as `gpu: NAME`; other keys of "
+           "`gpu` "
+           "override its figures"),
+  };
+  for (KeyRow& row : gpu_section_keys()) {
+    rows.push_back(std::move(row));
+  }
+  for (KeyRow& row : node_and_fabric_keys()) {
+    rows.push_back(std::move(row));
+  }
+  rows.push_back({.path = "sources",
+                  .type = KeyType::Sources,
+                  .text = "Where each figure comes from: key path to source; 'assumed: ...' where "
+                          "none was found"});
   return rows;
 }
 
@@ -196,12 +218,19 @@ void add_model_keys(std::vector<KeyRow>& rows) {
       count("model.ffn", 1, 1e7, "", "Width of the MLP; 4 x hidden if left out"),
       count("model.vocab", 1, 1e7, "",
             "Vocabulary, as padded for training; required without a preset"),
-      count("model.positions", 0, 1e9, "",
-            "Rows of a learned position table; 0 for rotary or ALiBi"),
-      flag("model.gated_mlp", "", "Three MLP matrices (SwiGLU, GeGLU) instead of two"),
-      flag("model.tied_embeddings", "", "Input and output embedding are one table"),
-      flag("model.biases", "", "Products have biases"),
-      choice("model.norm", "layernorm|rmsnorm", "", "Kind of normalisation"),
+      count(
+          "model.positions", 0, 1e9, "",
+          "Rows of a learned position table; 0 for rotary or ALiBi, as in an own model that leaves "
+          "it out"),
+      flag(
+          "model.gated_mlp", "",
+          "Three MLP matrices (SwiGLU, GeGLU) instead of two; false in an own model that leaves it "
+          "out: the report says what an own model is taken for"),
+      flag("model.tied_embeddings", "",
+           "Input and output embedding are one table; true in an own model that leaves it out"),
+      flag("model.biases", "", "Products have biases; true in an own model that leaves it out"),
+      choice("model.norm", "layernorm|rmsnorm", "",
+             "Kind of normalisation; layernorm in an own model that leaves it out"),
   };
   rows.insert(rows.end(), model.begin(), model.end());
 }
@@ -213,6 +242,13 @@ void add_parallelism_keys(std::vector<KeyRow>& rows) {
       count("parallelism.first_stage_layers", 1, kMost, "",
             "Layers of the first stage, where it holds another number than the rest"),
       count("parallelism.last_stage_layers", 1, kMost, "", "The same for the last stage"),
+      {.path = "parallelism.stage_layers",
+       .type = KeyType::Counts,
+       .minimum = 1,
+       .maximum = kMost,
+       .text =
+           "Layers of every stage, first to last, as in `[7, 8, 9, 8]`; with chunks each is cut "
+           "evenly into them. Evenly over the stages if left out"},
       count("parallelism.data", 1, kMost, "", "Replicas; gpus / (tensor x pipeline) if left out"),
       flag("parallelism.sequence", "false",
            "Sequence parallelism: norms and dropouts are split over the tensor ranks too"),
@@ -253,6 +289,11 @@ void add_training_keys(std::vector<KeyRow>& rows) {
       choice("training.schedule.kind", "gpipe|1f1b", "1f1b", "Pipeline schedule"),
       count("training.schedule.chunks", 1, 1024, "1",
             "Virtual stages per stage; more than 1 interleaves"),
+      quantity(
+          "training.memory_reserve", Dimension::Size, 0, 1e12, "4 GiB",
+          "Memory of a GPU that a plan should leave to CUDA's context, NCCL's buffers (1.6 GB "
+          "with one communicator, about 6 GB with three: github.com/NVIDIA/nccl/issues/864; "
+          "0.5 to 0.7 GB each: issue 964) and fragmentation; a plan that leaves less is tight"),
       number("training.tokens", 1, 1e18, "", "Tokens of the whole run, for days, cost and energy"),
   };
   rows.insert(rows.end(), training.begin(), training.end());
@@ -358,7 +399,13 @@ std::vector<KeyRow> make_scenario_keys() {
   rows.push_back(text("cluster.topology", "required",
                       "A topology of danlu list topologies, or a path to a topology file"));
   rows.push_back(count("cluster.gpus", 1, kMost, "required", "GPUs in use"));
-  rows.push_back(text("cluster.gpu", "", "GPU preset or file instead of the topology's own"));
+  rows.push_back(
+      text("cluster.gpu.preset", "",
+           "GPU preset or file instead of the topology's own; `gpu: NAME` says the same"));
+  for (KeyRow& row : gpu_section_keys()) {
+    row.path.insert(0, "cluster.");
+    rows.push_back(std::move(row));
+  }
   rows.push_back(quantity("cluster.price", Dimension::Price, 0.001, 1000, "",
                           "Price of a GPU instead of the GPU file's"));
   rows.push_back({.path = "cluster.mixed",

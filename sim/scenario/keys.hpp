@@ -15,7 +15,8 @@ namespace danlu {
 /// The most characters of a text.
 inline constexpr std::size_t kLongestText = 1000;
 
-/// Durations: a list of durations. Interval: a duration, "N steps", or one of a few words.
+/// Counts, Durations: a list of whole numbers, of durations. Interval: a duration, "N steps", or
+/// one of a few words.
 enum class KeyType {
   Text,
   Count,
@@ -28,6 +29,7 @@ enum class KeyType {
   Numbers,  // numbers by number
   Ranges,   // texts by number or range of numbers, as in 4-7
   Sources,
+  Counts,
   Durations,
   Interval,
 };
@@ -41,7 +43,7 @@ struct KeyRow {
   std::string path;  // "training.micro_batch"
   KeyType type = KeyType::Text;
   Dimension dimension = Dimension::Number;  // of a Quantity
-  double minimum = 0, maximum = 0;  // of Count, Number(s), Shares and Quantity, in base units
+  double minimum = 0, maximum = 0;  // of Count(s), Number(s), Shares and Quantity, in base units
   std::string fallback;
   std::string choices;  // of a Choice: "none|selective|full"
   std::string text;     // one sentence for people
@@ -70,6 +72,9 @@ const KeyRow* find_numbers(std::span<const KeyRow> keys, std::string_view path);
 
 /// A limit of the row as a user would write it: "100 MB/s", "1000000".
 std::string limit_text(const KeyRow& row, double number);
+
+/// A number of the row (Count, Number, Quantity) so that reading it gives the same number again.
+std::string exact_text(const KeyRow& row, double number);
 
 /// A JSON Schema (draft 07) that accepts what the reader accepts, as far as a schema can say it.
 std::string json_schema(std::span<const KeyRow> keys, std::string_view title);

@@ -267,6 +267,9 @@ class TraceReader {
     for (const CsvRow& row : table_.rows()) {
       Problem asked{{table_.file(), row.line, 1}, "", "", ""};
       const std::optional<FaultEvent> event = read_row(row, asked);
+      if (event) {
+        asked.position = table_.problem(row, "time", "").position;
+      }
       if (!event || is_wrong(*event, events, causes_, asked)) {
         problems.push_back(std::move(asked));
         return events;
@@ -280,6 +283,7 @@ class TraceReader {
   /// The time in a column, or what to say of it.
   std::optional<Seconds> time(const CsvRow& row, std::string_view column, Problem& asked) const {
     const std::string_view cell = table_.cell(row, column);
+    asked.position = table_.problem(row, column, "").position;
     const std::optional<ParsedQuantity> parsed = parse_quantity(cell, Dimension::Duration);
     if (!parsed || parsed->value < 0) {
       asked.message =
@@ -292,6 +296,7 @@ class TraceReader {
 
   std::optional<FaultEvent> read_row(const CsvRow& row, Problem& asked) const {
     const std::optional<Seconds> at = time(row, "time", asked);
+    asked.position = table_.problem(row, at ? "cause" : "time", "").position;
     const std::optional<int> cause =
         at ? find_cause(table_.cell(row, "cause"), causes_, asked) : std::nullopt;
     if (!cause) {
@@ -299,6 +304,7 @@ class TraceReader {
     }
     FaultEvent event{.at = *at, .cause = *cause};
     if (const std::string_view cell = table_.cell(row, "component"); !cell.empty()) {
+      asked.position = table_.problem(row, "component", "").position;
       const double number = parse_number(cell).value_or(-1);
       if (number < 0 || number > 1e9 || number != std::floor(number)) {
         asked.message = fmt::format("'component' must be a whole number, found '{}'", shown(cell));

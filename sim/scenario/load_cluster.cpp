@@ -3,14 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <numeric>
-#include <tuple>
 
 #include "sim/base/text.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/scenario/getter.hpp"
+#include "sim/scenario/load_degraded.hpp"
+#include "sim/scenario/load_pcie.hpp"
 #include "sim/scenario/nccl_topology.hpp"
 
 namespace danlu {
@@ -176,97 +178,6 @@ void read_mesh(const Values& values, const Getter& get, bool full_mesh, Topology
   }
 }
 
-/// Several NICs of a GPU are one with as many ports, each to a leaf of its own.
-void read_nics(const Values& values, const Getter& get, TopologySpec& spec,
-               std::vector<Problem>& problems) {
-  spec.nics_per_node = get.count("node.nics.count");
-  spec.ports_per_nic = get.count("node.nics.ports");
-  spec.nic_bandwidth = {get.number("node.nics.bandwidth")};
-  spec.nic_efficiency = get.number("node.nics.efficiency");
-  spec.nic_slot = {get.number("node.nics.slot")};
-  for (const auto& [given, missing, example] :
-       {std::tuple("node.nics.count", "node.nics.bandwidth",
-                   "nominal bandwidth of one NIC, each direction, as in node: {nics: {bandwidth: "
-                   "400 Gbps}}"),
-        std::tuple("node.nics.bandwidth", "node.nics.count",
-                   "NICs of a node, as in node: {nics: {count: 8}}")}) {
-    if (values.has(given) && values.misses(missing)) {
-      problems.push_back(values.problem(given, fmt::format("missing key '{}'", missing), example));
-    }
-  }
-  if (spec.nics_per_node > spec.gpus_per_node) {
-    const double each = static_cast<double>(spec.nics_per_node) / spec.gpus_per_node;
-    spec.nic_cards = spec.nics_per_node;
-    spec.nics_per_node = spec.gpus_per_node;
-    spec.nic_bandwidth = spec.nic_bandwidth * each;
-    spec.nic_slot = spec.nic_slot * each;
-    spec.ports_per_nic *= static_cast<int>(std::ceil(each));
-    if (each != std::floor(each)) {
-      spec.notes.push_back(fmt::format("{} NICs for {} GPUs: each GPU is taken to have {:.4g}",
-                                       spec.nic_cards, spec.gpus_per_node, each));
-    }
-  }
-}
-
-/// "5+3" as its numbers, whose sum is `total`.
-std::vector<int> read_parts(const Values& values, const std::string& path, int total,
-                            std::string_view of_what, std::vector<Problem>& problems) {
-  std::vector<int> parts;
-  if (!values.has(path)) {
-    return parts;
-  }
-  double sum = 0;
-  const std::string text = values.at(path).text;
-  for (const std::string_view part : split(text, '+')) {
-    const double number = parse_number(part).value_or(-1);
-    const bool fits = number >= 0 && number <= total && number == std::floor(number);
-    sum += fits ? number : total + 1;
-    parts.push_back(fits ? static_cast<int>(number) : 0);
-  }
-  if (sum != total) {
-    problems.push_back(values.problem(
-        path, fmt::format("expected {} {} as a sum, found '{}'", total, of_what, shown(text)),
-        "5+3 is five below the first PCIe switch and three below the second"));
-    parts.clear();
-  }
-  return parts;
-}
-
-void read_pcie(const Values& values, const Getter& get, TopologySpec& spec,
-               std::vector<Problem>& problems) {
-  spec.pcie_bandwidth = {get.number("node.pcie.bandwidth")};
-  spec.pcie_efficiency = get.number("node.pcie.efficiency");
-  spec.pcie_uplink = {get.number("node.pcie.uplink")};
-  spec.pcie_slots = values.numbers("node.pcie.slots");
-  for (const auto& [gpu, share] : spec.pcie_slots) {
-    if (gpu >= spec.gpus_per_node) {
-      problems.push_back(values.problem(
-          fmt::format("node.pcie.slots.{}", gpu),
-          fmt::format("there is no GPU {}: the node has 0 to {}", gpu, spec.gpus_per_node - 1)));
-    }
-  }
-  spec.pcie_switches = get.count("node.pcie.switches");
-  spec.pcie_gpus = read_parts(values, "node.pcie.gpus", spec.gpus_per_node, "GPUs", problems);
-  spec.pcie_nics = read_parts(values, "node.pcie.nics", spec.cards_per_node(), "NICs", problems);
-  if (spec.nic_cards > 0) {
-    spec.pcie_nics = spec.pcie_gpus;  // each GPU has its own
-  }
-  for (const auto& [path, parts] : {std::pair("node.pcie.gpus", &spec.pcie_gpus),
-                                    std::pair("node.pcie.nics", &spec.pcie_nics)}) {
-    if (!parts->empty() && values.has(path) && !values.has("node.pcie.switches")) {
-      spec.pcie_switches = static_cast<int>(parts->size());
-    }
-    if (!parts->empty() && parts->size() != static_cast<std::size_t>(spec.pcie_switches)) {
-      problems.push_back(
-          values.problem(path,
-                         fmt::format("{} PCIe switches have GPUs or NICs here, the node has {}",
-                                     parts->size(), spec.pcie_switches),
-                         "one number for each of node.pcie.switches"));
-      parts->clear();
-    }
-  }
-}
-
 void read_node(const Values& values, const Getter& get, TopologySpec& spec,
                std::vector<Problem>& problems) {
   const bool full_mesh =
@@ -279,7 +190,10 @@ void read_node(const Values& values, const Getter& get, TopologySpec& spec,
   spec.scale_up_bandwidth = {get.number("node.scale_up.bandwidth")};
   spec.scale_up_efficiency = get.number("node.scale_up.efficiency");
   spec.scale_up_reduction_efficiency = get.number("node.scale_up.reduction_efficiency");
-  spec.scale_up_reduction_cap = {get.number("node.scale_up.reduction_cap")};
+  if (spec.scale_up_bandwidth > BytesPerSecond{}) {
+    spec.scale_up_reduction_cap_share =
+        get.number("node.scale_up.reduction_cap") / spec.scale_up_bandwidth.value;
+  }
   spec.scale_up_latency = {get.number("node.scale_up.latency")};
   spec.scale_up_dims = read_dims(values, "node.scale_up.dims", problems);
   spec.scale_up_wrap = get.count("node.scale_up.wrap");
@@ -302,7 +216,10 @@ void read_fabric(const Values& values, const Getter& get, TopologySpec& spec,
   spec.switches_per_group = get.count("fabric.switches_per_group");
   spec.global_links_per_switch = get.count("fabric.global_links_per_switch");
   spec.fabric_latency = {get.number("fabric.latency")};
-  spec.fabric_small_latency = {get.number("fabric.small_latency")};
+  if (const double small = get.number("fabric.small_latency");
+      small > 0 && spec.fabric_latency > Seconds{}) {
+    spec.fabric_small_share = small / spec.fabric_latency.value;
+  }
   spec.hop_latency = {get.number("fabric.hop_latency")};
   spec.routing = static_cast<Routing>(get.count("fabric.routing"));
   spec.ecmp_seed = static_cast<std::uint32_t>(get.number("fabric.ecmp_seed"));
@@ -331,7 +248,53 @@ void read_collective(const Getter& get, TopologySpec& spec) {
   spec.network_passes = get.number("collective.network_passes");
 }
 
+/// A figure of a topology file that was measured together with another: what is laid over the other
+/// holds for it in proportion.
+struct Measured {
+  std::string_view figure;
+  std::string_view with;
+};
+constexpr std::array kMeasured{
+    Measured{"node.scale_up.reduction_cap", "node.scale_up.bandwidth"},
+    Measured{"fabric.small_latency", "fabric.latency"},
+};
+
 }  // namespace
+
+std::vector<std::string> scale_measured(Values& values, const Values& file, const Values& said) {
+  std::vector<std::string> notes;
+  for (const auto& [figure, with] : kMeasured) {
+    if (!file.has(figure) || !file.has(with) || !values.has(with)) {
+      continue;
+    }
+    const double before = file.at(with).number;
+    const double factor = before > 0 ? values.at(with).number / before : 1;
+    constexpr double kSame = 1e-9;
+    const double goes_with_it = file.at(figure).number * factor;
+    const bool own = said.has(figure) && std::abs(values.at(figure).number - goes_with_it) >
+                                             kSame * goes_with_it;  // and not what danlu shows
+    if (factor == 1 || own) {
+      continue;
+    }
+    const KeyRow* row = find_key(topology_keys(), figure);
+    check(row != nullptr, "a measured figure that the table lacks");
+    const auto text = [&](double number) {
+      return row->dimension == Dimension::Duration ? to_text(Seconds{number})
+                                                   : to_text(BytesPerSecond{number});
+    };
+    Value scaled = file.at(figure);
+    scaled.number = goes_with_it;
+    scaled.text = text(scaled.number);
+    scaled.origin = fmt::format("derived: goes with {}", with);
+    notes.push_back(
+        fmt::format("'{}' is {} here: the topology's {} belongs to a '{}' of {} and goes with it",
+                    figure, scaled.text, text(file.at(figure).number), with, text(before)));
+    if (!said.has(figure)) {
+      values.set(std::string(figure), std::move(scaled));
+    }
+  }
+  return notes;
+}
 
 std::string no_file(const std::string& name, std::string_view what, const fs::path& beside) {
   std::error_code error;
@@ -401,10 +364,7 @@ std::vector<std::string> preset_names(const fs::path& folder) {
   return names;
 }
 
-GpuSpec find_gpu(const std::string& name, const Problem& asked, const fs::path& beside,
-                 const LoadOptions& options) {
-  const fs::path file = find_file(name, "GPU", asked, beside, options.topologies / "gpus");
-  const Values values = read_preset(file, gpu_keys());
+GpuSpec make_gpu(const Values& values) {
   const Getter get(values, gpu_keys());
   GpuSpec gpu{.name = values.at("name").text,
               .memory_capacity = {get.number("memory.capacity")},
@@ -426,6 +386,19 @@ GpuSpec find_gpu(const std::string& name, const Problem& asked, const fs::path& 
     }
   }
   return gpu;
+}
+
+Values find_gpu(const std::string& name, const Problem& asked, const fs::path& beside,
+                const LoadOptions& options) {
+  return read_preset(find_file(name, "GPU", asked, beside, options.topologies / "gpus"),
+                     gpu_keys());
+}
+
+void add_gpu(Values& topology, const fs::path& beside, const LoadOptions& options) {
+  Values gpu = topology.below("gpu.");
+  gpu.lay_over(find_gpu(topology.at("gpu.preset").text, topology.problem("gpu.preset", ""), beside,
+                        options));
+  topology.set_below("gpu.", gpu);
 }
 
 Values find_topology(const std::string& name, const Problem& asked, const fs::path& beside,
@@ -502,17 +475,22 @@ void check_nccl_gpu(const Values& values, const GpuSpec& gpu, Problem asked,
 }
 
 GpuSpec load_gpu(const std::string& name, const LoadOptions& options) {
-  return find_gpu(name, {{name, 0, 0}, "", "", ""}, "", options);
+  return make_gpu(find_gpu(name, {{name, 0, 0}, "", "", ""}, "", options));
 }
 
-ClusterSpec make_cluster(const Values& values, const fs::path& beside, const LoadOptions& options) {
+ClusterSpec make_cluster(Values values, const fs::path& beside, const LoadOptions& options) {
   std::vector<Problem> problems;
-  ClusterSpec spec{.topology = make_topology(values, problems)};
+  add_gpu(values, beside, options);
+  check_factors(values, topology_keys(), problems);
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }
-  spec.gpu = find_gpu(values.at("gpu").text, values.problem("gpu", ""), beside, options);
-  check_nccl_gpu(values, spec.gpu, values.problem("gpu", ""), options, spec.topology.notes,
+  ClusterSpec spec{.topology = make_topology(values, problems),
+                   .gpu = make_gpu(values.below("gpu."))};
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
+  check_nccl_gpu(values, spec.gpu, values.problem("gpu.preset", ""), options, spec.topology.notes,
                  problems);
   if (!problems.empty()) {
     throw InputError(std::move(problems));
@@ -524,20 +502,24 @@ ClusterSpec make_cluster(const Values& values, const fs::path& beside, const Loa
 ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
   const Problem asked{{name, 0, 0}, "", "", ""};
   Values values = find_topology(name, asked, "", options);
+  const Values file = values;
+  Values said;
   std::vector<Problem> problems;
-  std::vector<Problem> ignored;  // the same ones again
-  Values own;                    // a file named here gives way to what else is set here
+  std::vector<Problem> same;
   for (const std::string& override_text : options.overrides) {
-    apply_override(override_text, topology_keys(), values, problems);
-    apply_override(override_text, topology_keys(), own, ignored);
+    if (!is_of_damage(override_text)) {
+      apply_override(override_text, topology_keys(), values, problems);
+      apply_override(override_text, topology_keys(), said, same);
+    }
   }
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }
-  if (own.has("node.xml")) {
-    add_node_of_xml(values, own, "");
-    values.overlay(own);
+  if (said.has("node.xml")) {  // a file named here gives way to what else is set here
+    add_node_of_xml(values, said, "");
+    values.overlay(said);
   }
+  scale_measured(values, file, said);
   return make_cluster(values, fs::path(name).parent_path(), options);
 }
 

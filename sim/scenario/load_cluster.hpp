@@ -17,17 +17,28 @@ std::string no_file(const std::string& name, std::string_view what,
 /// Reads a preset whole: every problem in it, and every required key.
 Values read_preset(const std::filesystem::path& file, std::span<const KeyRow> keys);
 
-/// The GPU called `name`; problems with the name are shown at `asked` (where it was written).
-GpuSpec find_gpu(const std::string& name, const Problem& asked, const std::filesystem::path& beside,
-                 const LoadOptions& options);
+/// The values of the GPU file called `name`; problems with the name are shown at `asked` (where it
+/// was written).
+Values find_gpu(const std::string& name, const Problem& asked, const std::filesystem::path& beside,
+                const LoadOptions& options);
+/// The GPU that the values of a GPU file describe.
+GpuSpec make_gpu(const Values& values);
 
 /// The values of the topology file called `name`.
 Values find_topology(const std::string& name, const Problem& asked,
                      const std::filesystem::path& beside, const LoadOptions& options);
 
+/// Lays what stands in the `gpu` section of a topology over the GPU file that it names. Throws
+/// InputError.
+void add_gpu(Values& topology, const std::filesystem::path& beside, const LoadOptions& options);
+
 /// The topology that `values` describe, with its GPU. Throws InputError.
-ClusterSpec make_cluster(const Values& values, const std::filesystem::path& beside,
+ClusterSpec make_cluster(Values values, const std::filesystem::path& beside,
                          const LoadOptions& options);
+
+/// Scales the figures of a topology's `file` that were measured together with another one which is
+/// another in `values`, unless they were `said` anew themselves. Returns what to tell the user.
+std::vector<std::string> scale_measured(Values& values, const Values& file, const Values& said);
 
 /// Puts the node of the NCCL file that `own` names at `node.xml` into `values`.
 void add_node_of_xml(Values& values, const Values& own, const std::filesystem::path& beside);

@@ -1,16 +1,160 @@
 #include "sim/scenario/load_degraded.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 
 #include "sim/base/text.hpp"
+#include "sim/cluster/cluster.hpp"
 #include "sim/scenario/getter.hpp"
+#include "sim/scenario/load_scenario.hpp"
 
 namespace danlu {
 namespace {
 
+/// What is worse for good.
+class DamageReader {
+ public:
+  DamageReader(const Values& values, ClusterSpec& cluster, std::vector<Problem>& problems)
+      : values_(values), cluster_(cluster), problems_(problems) {}
+
+  void read() {
+    ClusterSpec& cluster = cluster_;
+    DegradedSpec& damage = cluster.degraded;
+    damage.gpus = numbers("degraded.gpus", "GPU", cluster.gpus);
+    damage.nics = nic_shares();
+    damage.scale_up = numbers("degraded.scale_up", "GPU", cluster.gpus);
+    for (const auto& [gpu, share] : damage.scale_up) {
+      if (share == 0) {
+        add(fmt::format("degraded.scale_up.{}", gpu),
+            fmt::format("without its scale-up links GPU {} cannot take part in the step", gpu),
+            "leave its node out (cluster.gpus) or let a spare stand in; one link of a mesh is "
+            "degraded.links");
+      }
+    }
+    check_shares();
+    damage.leaves = values_.numbers("degraded.leaves");  // check_damage() looks for them
+    damage.spines = values_.numbers("degraded.spines");
+    if (values_.has("degraded.links")) {
+      for (const auto& [first, second, share] : values_.at("degraded.links").links) {
+        damage.links.push_back({static_cast<int>(first), static_cast<int>(second), share});
+        check_link(damage.links.back());
+      }
+    }
+  }
+  /// The parts of the fabric that are named exist, and all GPUs still reach each other.
+  void check() {
+    const ClusterSpec& cluster = cluster_;
+    const DegradedSpec& damage = cluster.degraded;
+    if (!damage.leaves.empty() || !damage.spines.empty()) {
+      ClusterSpec whole = cluster;
+      whole.degraded = {};
+      const Topology topology = build_cluster(whole).topology;
+      check_switches("degraded.leaves", "leaf switch", topology.count(VertexKind::Leaf));
+      check_switches("degraded.spines", "spine switch", topology.count(VertexKind::Spine));
+      if (!problems_.empty()) {
+        return;
+      }
+    }
+    DamageProblem found = damage_problem(cluster);
+    if (!found.message.empty()) {
+      add("degraded." + found.key, std::move(found.message),
+          "a part that nothing can stand in for ends the job: leave its nodes out, or let spares "
+          "stand in");
+    }
+  }
+
+ private:
+  void add(std::string_view path, std::string message, std::string hint = "") {
+    problems_.push_back(values_.problem(path, std::move(message), std::move(hint)));
+  }
+
+  /// By NIC of the cluster; of a GPU's several cards the mean.
+  std::map<int, double> nic_shares() {
+    const TopologySpec& t = cluster_.topology;
+    const int cards = t.cards_per_node();
+    const std::map<int, double> told = numbers("degraded.nics", "NIC", cluster_.nodes() * cards);
+    if (cards == t.nics_per_node) {
+      return told;
+    }
+    const double share_of_card = static_cast<double>(t.nics_per_node) / cards;
+    std::map<int, double> shares;
+    for (const auto& [card, share] : told) {
+      const int nic = card / cards * t.nics_per_node + card % cards * t.nics_per_node / cards;
+      double& left = shares.try_emplace(nic, 1).first->second;
+      left = std::max(0.0, left - (1 - share) * share_of_card);
+      constexpr double kRounding = 1e-9;
+      left = left < kRounding ? 0 : left;
+    }
+    return shares;
+  }
+  /// A share is 0, dead, or so much that a step still ends.
+  void check_shares() {
+    constexpr double kLeast = 0.001;
+    for (const char* section :
+         {"degraded.nics", "degraded.scale_up", "degraded.leaves", "degraded.spines"}) {
+      for (const auto& [number, share] : values_.numbers(section)) {
+        if (share > 0 && share < kLeast) {
+          add(fmt::format("{}.{}", section, number),
+              fmt::format("a share of '{}' must be 0 or lie between {} and 1", section, kLeast),
+              "0 is dead: another part stands in");
+        }
+      }
+    }
+  }
+  void check_link(const DegradedSpec::MeshShare& link) {
+    const ClusterSpec& cluster = cluster_;
+    const TopologySpec& t = cluster.topology;
+    const int last = std::max(link.first, link.second);
+    const int base = link.first / t.gpus_per_node * t.gpus_per_node;
+    const auto is_it = [&](const MeshLink& direct) {
+      return std::minmax({base + direct.first, base + direct.second}) ==
+             std::minmax({link.first, link.second});
+    };
+    const bool has_links = t.scale_up == ScaleUpKind::Mesh || t.scale_up == ScaleUpKind::Torus;
+    if (last >= cluster.gpus) {
+      add("degraded.links",
+          fmt::format("there is no GPU {}: the cluster has 0 to {}", last, cluster.gpus - 1));
+    } else if (!has_links || std::none_of(t.mesh_links.begin(), t.mesh_links.end(), is_it)) {
+      add("degraded.links",
+          fmt::format("GPUs {} and {} have no direct link", link.first, link.second),
+          has_links ? "links of the node: danlu topology NAME --route GPU GPU"
+                    : "only mesh and torus nodes have such links; see degraded.scale_up");
+    }
+  }
+
+  void check_switches(std::string_view path, std::string_view what, int count) {
+    for (const auto& [number, share] : values_.numbers(path)) {
+      if (count == 0) {
+        add(path, fmt::format("the fabric has no {}es", what));
+        return;
+      }
+      if (number >= count) {
+        add(fmt::format("{}.{}", path, number),
+            fmt::format("there is no {} {}: the cluster has 0 to {}", what, number, count - 1));
+      }
+    }
+  }
+  /// The entries of a row of numbers, each naming one of `count` things.
+  std::map<int, double> numbers(std::string_view path, std::string_view what, int count) {
+    std::map<int, double> found = values_.numbers(path);
+    for (const auto& [number, value] : found) {
+      if (number >= count) {
+        add(fmt::format("{}.{}", path, number),
+            fmt::format("there is no {} {}: the cluster has {} to {}", what, number, 0, count - 1));
+      }
+    }
+    return found;
+  }
+
+  const Values& values_;
+  ClusterSpec& cluster_;
+  std::vector<Problem>& problems_;
+};
+
+/// What comes and goes within a step.
 class StepFaultsReader {
  public:
   StepFaultsReader(const Values& values, const Workload& workload, ClusterSpec& cluster,
@@ -229,6 +373,49 @@ class StepFaultsReader {
 };
 
 }  // namespace
+
+void read_damage(const Values& values, ClusterSpec& cluster, std::vector<Problem>& problems) {
+  DamageReader(values, cluster, problems).read();
+}
+
+void check_damage(const Values& values, ClusterSpec& cluster, std::vector<Problem>& problems) {
+  DamageReader(values, cluster, problems).check();
+}
+
+void degrade_cluster(ClusterSpec& cluster, const LoadOptions& options) {
+  std::vector<Problem> problems;
+  Values values;
+  for (const std::string& override_text : options.overrides) {
+    if (is_of_damage(override_text)) {
+      apply_override(override_text, scenario_keys(), values, problems);
+    }
+  }
+  for (const std::string& part : values.names("degraded")) {
+    constexpr std::array<std::string_view, 5> kLasting{"nics", "scale_up", "links", "leaves",
+                                                       "spines"};
+    if (std::find(kLasting.begin(), kLasting.end(), part) == kLasting.end()) {
+      problems.push_back(
+          values.problem("degraded." + part,
+                         fmt::format("'degraded.{}' has no effect here: no step is played", part),
+                         fmt::format("parts of the network are degraded.{}; a scenario has "
+                                     "the rest",
+                                     fmt::join(kLasting, ", degraded."))));
+    }
+  }
+  if (problems.empty()) {
+    read_damage(values, cluster, problems);
+  }
+  if (problems.empty()) {
+    check_damage(values, cluster, problems);
+  }
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
+}
+
+bool is_of_damage(std::string_view override_text) {
+  return override_text.starts_with("degraded.") || override_text.starts_with("degraded=");
+}
 
 void read_step_faults(const Values& values, const Workload& workload, ClusterSpec& cluster,
                       std::vector<Problem>& problems) {

@@ -1,5 +1,5 @@
-// Inside sim/scenario: what comes and goes within a step, from the `degraded` section: throttling,
-// jitter, flaps, and how many steps are drawn.
+// Inside sim/scenario: the `degraded` section: what is worse for good, and what comes and goes
+// within a step (throttling, jitter, flaps, and how many steps are drawn).
 #pragma once
 
 #include <vector>
@@ -10,8 +10,17 @@
 
 namespace danlu {
 
-/// Reads it into `cluster.degraded`, whose other members are there already. What is wrong goes to
-/// `problems`.
+/// Reads what is worse for good into `cluster.degraded`. What is wrong goes to `problems`.
+void read_damage(const Values& values, ClusterSpec& cluster, std::vector<Problem>& problems);
+/// Whether the switches that it names are there and all GPUs still reach each other; for a cluster
+/// that can be built.
+void check_damage(const Values& values, ClusterSpec& cluster, std::vector<Problem>& problems);
+
+/// Whether a --set is of the `degraded` section.
+bool is_of_damage(std::string_view override_text);
+
+/// Reads what comes and goes into `cluster.degraded`, whose other members are there already. What
+/// is wrong goes to `problems`.
 void read_step_faults(const Values& values, const Workload& workload, ClusterSpec& cluster,
                       std::vector<Problem>& problems);
 

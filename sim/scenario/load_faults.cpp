@@ -23,35 +23,55 @@ namespace fs = std::filesystem;
 /// The keys that a cause's rate can stand at.
 constexpr std::array<std::string_view, 3> kRates{"mtbf", "observed", "per_1000_node_days"};
 
-/// The section's values over those of its preset. A cause that has a rate of its own loses that of
-/// the preset.
-Values over_preset(const Values& own, const FaultsContext& context) {
-  if (!own.has("preset")) {
-    return own;
+/// The keys that say what a cause slows down.
+constexpr std::array<std::string_view, 4> kSlowness{"slowdown", "slow_gpu", "slow_nic",
+                                                    "slow_scale_up"};
+
+/// Of keys that say the same thing, those count that were written last; what a file, a preset or an
+/// earlier --set says with the others gives way. Of two in one place the reader complains.
+template <typename Keys>
+void keep_latest(Values& values, const std::string& section, const Keys& keys) {
+  int latest = 0;
+  for (const std::string_view key : keys) {
+    latest = std::max(latest, values.layer_of(section + std::string(key)));
   }
-  const fs::path file = find_file(own.at("preset").text, "faults", own.problem("preset", ""),
-                                  context.beside, context.options.topologies / "faults");
-  Values values = read_preset(file, faults_keys());
-  for (const std::string& cause : own.names("causes")) {
-    const auto path = [&](std::string_view key) { return fmt::format("causes.{}.{}", cause, key); };
-    if (std::any_of(kRates.begin(), kRates.end(), [&](auto key) { return own.has(path(key)); })) {
-      for (const std::string_view key : kRates) {
-        values.erase_tree(path(key));
-      }
+  for (const std::string_view key : keys) {
+    const std::string path = section + std::string(key);
+    if (values.layer_of(path) < latest) {
+      values.erase_tree(path);
     }
   }
-  for (const std::string& part : own.names("causes")) {  // a new slowness replaces the old one
-    const std::string at = fmt::format("causes.{}.slow", part);
-    for (const char* own_key : {"down", "_gpu", "_nic", "_scale_up"}) {
-      if (own.has(at + own_key)) {
-        for (const char* key : {"down", "_gpu", "_nic", "_scale_up"}) {
-          values.erase_tree(at + key);
-        }
-      }
+}
+
+void keep_latest(Values& values) {
+  for (const std::string& cause : values.names("causes")) {
+    const std::string section = fmt::format("causes.{}.", cause);
+    keep_latest(values, section, kRates);
+    keep_latest(values, section, kSlowness);
+  }
+  constexpr std::array<std::string_view, 2> kTimes{"mean", "samples"};
+  constexpr std::string_view kMean = ".mean";
+  for (const std::string& path : values.paths()) {
+    if (path.ends_with(kMean)) {
+      keep_latest(values, path.substr(0, path.size() - kMean.size() + 1), kTimes);
     }
   }
-  values.overlay(own);
-  return values;
+}
+
+/// What a checkpoint of another mode blocks and slows down says nothing of one of this.
+void drop_other_mode(const Values& own, Values& preset, std::vector<std::string>& notes) {
+  constexpr const char* kMode = "checkpoint.mode";
+  const std::string mode = preset.has(kMode) ? preset.at(kMode).text : "sync";
+  if (!own.has(kMode) || own.at(kMode).text == mode) {
+    return;
+  }
+  for (const char* key : {"checkpoint.blocking", "checkpoint.slowdown", "checkpoint.in_flight"}) {
+    if (preset.has(key)) {
+      notes.push_back(fmt::format("'faults.{}' of {} gives way: 'faults.{}' is {}", key,
+                                  own.at("preset").text, kMode, own.at(kMode).text));
+      preset.erase_tree(key);
+    }
+  }
 }
 
 /// The sources of a faults file that are assumptions and that the scenario's own values leave
@@ -68,7 +88,8 @@ std::vector<std::string> assumptions_of(const Values& values, const Values& own)
       continue;
     }
     const std::string path(line.substr(0, tab));
-    if (!own.has(path) && !own.has_below(path + ".")) {
+    const bool stands = values.has(path) || values.has_below(path + ".");
+    if (stands && !own.has(path) && !own.has_below(path + ".")) {
       found.push_back(fmt::format("{}: {}", path, line.substr(tab + 1)));
     }
   }
@@ -106,15 +127,16 @@ class PlanReader {
     spec.events = read_events(values_, spec.causes, context_.beside, problems_);
     check_events(plan);
     note_idle_causes(spec);
-    read_file(plan.file);
-    read_tiers(plan);
+    const FaultsSection section{own_, values_, context_, nodes_, problems_, notes_};
+    read_checkpoints(section, plan);
     read_restart(spec);
     read_recovery(spec);
     read_semantics(spec.semantics);
-    if (spec.causes.empty()) {
+    if (spec.causes.empty() && !own_.is_wrong("causes")) {
       add("causes", "nothing fails: there are no causes",
           "name a preset (danlu list faults) or causes: {NAME: {mtbf: 1000 h}}");
     }
+    find_idle_settings(section, plan);
     check_values(spec);
     return plan;
   }
@@ -241,132 +263,6 @@ class PlanReader {
     }
   }
 
-  /// The lesser of what all nodes and what the storage can move; none without either.
-  std::optional<BytesPerSecond> rate(BytesPerSecond node, BytesPerSecond all,
-                                     std::string& limit) const {
-    const BytesPerSecond nodes = node * nodes_;
-    const bool by_nodes = node.value > 0 && (all.value == 0 || nodes < all);
-    if (by_nodes) {
-      limit = fmt::format("{} nodes of {}", nodes_, to_text(node));
-      return nodes;
-    }
-    limit = fmt::format("storage of {}", to_text(all));
-    return all.value > 0 ? std::optional(all) : std::nullopt;
-  }
-
-  void read_file(CheckpointFile& file) {
-    const StorageSpec& storage = context_.cluster.topology.storage;
-    file.size = Bytes{total_parameters(context_.workload.model) *
-                      get_.number("checkpoint.bytes_per_parameter")};
-    file.copy = file.size / (context_.cluster.topology.pcie_bandwidth * context_.cluster.gpus);
-    const std::optional<BytesPerSecond> out =
-        rate(storage.node_write, storage.write, file.write_limit);
-    std::string read_limit;
-    const std::optional<BytesPerSecond> in = rate(storage.node_read, storage.read, read_limit);
-    if (in) {
-      file.read = file.size / *in;
-    }
-    if (has("checkpoint.write")) {
-      file.write = seconds("checkpoint.write");
-      file.write_limit = "as given";
-    } else if (out) {
-      file.write = file.size / *out;
-    } else if (needs_write()) {
-      add("checkpoint.write",
-          "how long a checkpoint takes to write is not known: the topology names no storage",
-          "give checkpoint.write, or cluster.storage.write or .node_write");
-    }
-  }
-  bool needs_write() const {
-    return text("checkpoint.interval") != "never" &&
-           (!has("checkpoint.blocking") || text("checkpoint.mode") == "async");
-  }
-  std::string text(std::string_view path) const {
-    return has(path) ? values_.at(path).text : find_key(faults_keys(), path)->fallback;
-  }
-
-  void read_interval(const std::string& path, CheckpointTier& tier, const FaultsPlan& plan) {
-    const std::string word = text(path);
-    const std::array words{"never", "", "", "auto", "auto-simulated"};
-    const auto* const found = std::find(words.begin(), words.end(), word);
-    if (found != words.end()) {
-      tier.interval = static_cast<CheckpointTier::Interval>(found - words.begin());
-      return;
-    }
-    const Value& value = values_.at(path);
-    tier.interval =
-        value.in_steps ? CheckpointTier::Interval::Steps : CheckpointTier::Interval::Time;
-    const double tokens = context_.workload.training.tokens.value_or(0);
-    if (value.in_steps) {
-      tier.steps = value.number;
-      const double steps = std::ceil(tokens / context_.workload.tokens_per_step());
-      if (!plan.horizon && value.number > steps) {
-        add(path, fmt::format("a checkpoint every {:.0f} steps in a run of {:.0f} steps",
-                              value.number, steps));
-      }
-    } else {
-      tier.time = Seconds{value.number};
-      if (plan.horizon && tier.time > *plan.horizon) {
-        add(path, fmt::format("a checkpoint every {} in a run of {:.6g} days", value.text,
-                              plan.horizon->value / 86400));
-      }
-    }
-  }
-
-  void read_tiers(FaultsPlan& plan) {
-    CheckpointTier memory{.name = "peer memory"};
-    read_interval("checkpoint.memory.interval", memory, plan);
-    if (memory.interval != CheckpointTier::Interval::Never) {
-      memory.blocking = seconds("checkpoint.memory.blocking");
-      memory.persist = seconds("checkpoint.memory.persist");
-      memory.slowdown = get_.number("checkpoint.memory.slowdown");
-      memory.keep = get_.count("checkpoint.memory.keep");
-      memory.load = random("checkpoint.memory.load");
-      memory.survives_nodes = get_.count("checkpoint.memory.copies") - 1;
-      memory.survives_more = get_.number("checkpoint.memory.survives_more");
-      if (memory.survives_nodes == 0 && own_.has("checkpoint.memory.copies")) {
-        notes_.emplace_back(
-            "with 'faults.checkpoint.memory.copies' 1 no checkpoint in memory survives the loss of "
-            "a node");
-      }
-      plan.spec.tiers.push_back(memory);
-    }
-    CheckpointTier storage{.name = "storage"};
-    read_interval("checkpoint.interval", storage, plan);
-    const bool async = text("checkpoint.mode") == "async";
-    storage.blocking = has("checkpoint.blocking") ? seconds("checkpoint.blocking")
-                       : async                    ? plan.file.copy
-                                                  : plan.file.write;
-    storage.persist = async ? plan.file.write : Seconds{};
-    storage.keep = get_.count("checkpoint.keep");
-    storage.in_flight = get_.count("checkpoint.in_flight");
-    storage.load = values_.has_below("checkpoint.load.") ? random("checkpoint.load")
-                                                         : Duration{.mean = load_time(plan.file)};
-    if (has("checkpoint.slowdown")) {
-      storage.slowdown = get_.number("checkpoint.slowdown");
-    } else if (async || plan.what_if) {
-      contend(plan, async ? static_cast<int>(plan.spec.tiers.size()) : -1);
-    }
-    plan.spec.tiers.push_back(storage);
-  }
-
-  /// Without a rate of reading a restart reads as long as a write takes.
-  static Seconds load_time(const CheckpointFile& file) { return file.read.value_or(file.write); }
-
-  /// Training keeps what a write beside it leaves of the NICs.
-  void contend(FaultsPlan& plan, int tier) const {
-    const TopologySpec& topology = context_.cluster.topology;
-    if (!topology.storage.shares_nics || plan.file.write.value <= 0) {
-      return;
-    }
-    const double nics = static_cast<double>(nodes_) * topology.nics_per_node;
-    const BytesPerSecond taken = plan.file.size / plan.file.write / nics;
-    constexpr double kLeast = 0.01;
-    plan.states.push_back({.tier = tier,
-                           .all_nics = std::max(kLeast, 1 - taken / (topology.nic_bandwidth *
-                                                                     topology.nic_efficiency))});
-  }
-
   void read_restart(FaultsSpec& spec) {
     const auto part = [&](const char* key, const char* name) {
       RestartPart one{.name = name, .duration = random(fmt::format("restart.{}", key))};
@@ -419,10 +315,24 @@ class PlanReader {
 
 }  // namespace
 
-FaultsPlan make_faults_plan(const Values& scenario, const FaultsContext& context,
+Values add_faults_preset(Values& own, const fs::path& beside, const LoadOptions& options,
+                         std::vector<std::string>& notes) {
+  keep_latest(own);
+  if (!own.has("preset")) {
+    return own;
+  }
+  Values values = read_preset(find_file(own.at("preset").text, "faults", own.problem("preset", ""),
+                                        beside, options.topologies / "faults"),
+                              faults_keys());
+  own.forget_repeats(values);
+  drop_other_mode(own, values, notes);
+  values.overlay(own);
+  keep_latest(values);
+  return values;
+}
+
+FaultsPlan make_faults_plan(const Values& own, Values values, const FaultsContext& context,
                             std::vector<Problem>& problems, std::vector<std::string>& notes) {
-  const Values own = scenario.below("faults.");
-  Values values = over_preset(own, context);
   std::vector<std::string> assumptions = assumptions_of(values, own);
   FaultsPlan plan = PlanReader(own, std::move(values), context, problems, notes).read();
   plan.assumptions = std::move(assumptions);

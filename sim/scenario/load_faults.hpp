@@ -21,9 +21,40 @@ struct FaultsContext {
   const LoadOptions& options;
 };
 
-/// The plan that the section of `scenario` describes over its preset, laid on the cluster. What is
-/// wrong goes to `problems`, what the user should know all the same to `notes`.
-FaultsPlan make_faults_plan(const Values& scenario, const FaultsContext& context,
+/// The section while it is read.
+struct FaultsSection {
+  const Values& own;     // what the scenario says
+  const Values& values;  // the same over its preset
+  const FaultsContext& context;
+  int nodes = 1;
+  std::vector<Problem>& problems;
+  std::vector<std::string>& notes;
+
+  bool has(std::string_view path) const { return values.has(path); }
+  /// What stands there, or what holds if nothing does.
+  std::string text(std::string_view path) const;
+};
+
+/// Of all that says how long a checkpoint takes, what was written last counts; the rest leaves
+/// `values`. `storage` is what the scenario itself says of cluster.storage.
+void settle_checkpoints(const Values& storage, const Values& own, Values& values,
+                        std::vector<Problem>& problems, std::vector<std::string>& notes);
+/// `checkpoint`, after settle_checkpoints: the file, and the tiers it goes to.
+void read_checkpoints(const FaultsSection& section, FaultsPlan& plan);
+
+/// Settings that nothing uses, where that depends on more than one other key.
+void find_idle_settings(const FaultsSection& section, const FaultsPlan& plan);
+
+/// The values of a `faults` section over those of its preset; what `own` only repeats of it is
+/// forgotten there. Of keys that say the same thing those that were written last count. Throws
+/// InputError.
+Values add_faults_preset(Values& own, const std::filesystem::path& beside,
+                         const LoadOptions& options, std::vector<std::string>& notes);
+
+/// The plan of a `faults` section, laid on the cluster. `own` is what the scenario itself says,
+/// `values` the same over its preset. What is wrong goes to `problems`, what the user should know
+/// all the same to `notes`.
+FaultsPlan make_faults_plan(const Values& own, Values values, const FaultsContext& context,
                             std::vector<Problem>& problems, std::vector<std::string>& notes);
 
 /// The causes of the section: how often each component fails, and what that does. `values` are

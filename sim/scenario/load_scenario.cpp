@@ -1,17 +1,22 @@
 #include "sim/scenario/load_scenario.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "sim/base/text.hpp"
+#include "sim/scenario/assumed.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_degraded.hpp"
 #include "sim/scenario/load_faults.hpp"
+#include "sim/scenario/resolve.hpp"
+#include "sim/scenario/settings.hpp"
 #include "sim/scenario/unused_keys.hpp"
 #include "sim/scenario/values.hpp"
+#include "sim/workload/schedule.hpp"
 
 namespace danlu {
 namespace {
@@ -20,6 +25,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kDeepestExtends = 16;
 constexpr std::size_t kLongestPath = 120;  // in a message
+constexpr const char* kOwnModel = "custom";
 
 void throw_if_any(std::vector<Problem>& problems) {
   if (!problems.empty()) {
@@ -52,10 +58,27 @@ std::optional<fs::path> find_base(const Values& own, const fs::path& file,
   return std::nullopt;
 }
 
+/// What the base says of a section for which this scenario names a preset, and itself says nothing.
+void note_replaced(const Values& base, const std::string& section, const Values& own,
+                   std::vector<std::string>& notes) {
+  std::vector<std::string> keys;
+  for (const std::string& path : base.paths()) {
+    if (path.starts_with(section + ".") && !path.ends_with(".preset") && !own.has(path)) {
+      keys.push_back(fmt::format("'{}'", path));
+    }
+  }
+  if (!keys.empty()) {
+    notes.push_back(
+        fmt::format("{} of the extended scenario {} not hold: '{}.preset' replaces the "
+                    "section as a whole",
+                    fmt::join(keys, ", "), keys.size() == 1 ? "does" : "do", section));
+  }
+}
+
 /// The values of a scenario and of everything it extends, nearest file winning. `chain` holds the
 /// files on the way here.
 Values read_chain(const std::string& yaml, const fs::path& file, std::vector<fs::path> chain,
-                  std::vector<Problem>& problems) {
+                  std::vector<Problem>& problems, std::vector<std::string>& notes) {
   Values own = read_values(yaml, file.string(), scenario_keys(), "", problems);
   if (!own.has("extends")) {
     if (!own.misses("extends")) {
@@ -70,85 +93,87 @@ Values read_chain(const std::string& yaml, const fs::path& file, std::vector<fs:
     own.set_wrong("");
     return own;
   }
-  Values values = read_chain(read_text_file(*base), *base, std::move(chain), problems);
+  Values values = read_chain(read_text_file(*base), *base, std::move(chain), problems, notes);
   values.erase_tree("name");
-  if (own.has("model.preset")) {
-    values.erase_tree("model");  // a model of its own, not one of the base with another name
-  }
-  if (own.has("faults.preset")) {
-    values.erase_tree("faults");
+  for (const char* section : {"model", "faults"}) {
+    const std::string preset = fmt::format("{}.preset", section);
+    if (own.has(preset)) {  // a model of its own, not one of the base with another name
+      note_replaced(values, section, own, notes);
+      values.erase_tree(section);
+    }
   }
   values.overlay(own);
   return values;
 }
 
-/// Reads typed values with the table's defaults.
+/// From values to specs. A part whose values are missing or wrong is left out, so that its problems
+/// do not hide those of the others.
 class Builder {
  public:
-  Builder(Values values, fs::path beside, const LoadOptions& options, std::vector<Problem> problems)
-      : values_(std::move(values)),
+  Builder(ResolvedValues values, fs::path beside, const LoadOptions& options,
+          std::vector<Problem> problems)
+      : own_(std::move(values.own)),
+        values_(std::move(values.all)),
         beside_(std::move(beside)),
         options_(options),
         problems_(std::move(problems)) {}
 
   Scenario build() {
-    check_required(values_, scenario_keys(), problems_);
     check_model_keys();
-    throw_if_any(problems_);
+    check_required(values_, scenario_keys(), problems_);
     Scenario scenario;
-    collect([&] { build_model(scenario.workload.model); });
-    collect([&] { build_cluster_spec(scenario.cluster, scenario.notes); });
-    scenario.cluster.gpus = count("cluster.gpus");
-    build_mixed(scenario.cluster);
-    build_degraded(scenario.cluster);
-    build_parallelism(scenario.workload.parallelism, scenario.cluster.gpus);
-    build_training(scenario.workload.training);
-    if (scenario.workload.training.recompute == Recompute::Selective &&
-        values_.misses("training.attention")) {
+    Workload& w = scenario.workload;
+    collect([&] { build_model(w.model); });
+    const bool has_cluster = read_cluster(scenario);
+    build_parallelism(w.parallelism);
+    build_training(w.training);
+    if (w.training.recompute == Recompute::Selective && !own_.has("training.attention")) {
       scenario.notes.emplace_back(
           "selective recomputation repeats unfused attention, so without training.attention "
           "attention is unfused");
     }
-    scenario.workload.communication = {
-        wish("communication.tensor"), wish("communication.data"),
-        Seconds{Getter(values_, scenario_keys()).number("communication.timeout")}};
-    for (const std::string& path : values_.paths()) {
+    note_interleaving(scenario);
+    w.communication = {wish("communication.tensor"), wish("communication.data"),
+                       Seconds{Getter(values_, scenario_keys()).number("communication.timeout")}};
+    for (const std::string& path : own_.paths()) {
       if (path.starts_with("communication.")) {
-        scenario.places.emplace(path, values_.problem(path, ""));
+        scenario.places.emplace(path, own_.problem(path, ""));
       }
     }
-    scenario.workload.collectives = static_cast<CollectiveMode>(choice("collectives"));
+    w.collectives = static_cast<CollectiveMode>(choice("collectives"));
     note_unplayable(scenario);
-    scenario.workload.fold = static_cast<FoldMode>(choice("fold"));
-    read_step_faults(values_, scenario.workload, scenario.cluster, problems_);
-    find_unused_keys(values_, values_, scenario_keys(), scenario_key_uses(), "",
-                     {problems_, scenario.notes});
-    throw_if_any(problems_);
-    if (std::string found = cluster_problem(scenario.cluster); !found.empty()) {
-      problems_.push_back(values_.problem("cluster.gpus", std::move(found)));
+    w.fold = static_cast<FoldMode>(choice("fold"));
+    read_step_faults(values_, w, scenario.cluster, problems_);
+    find_unused_keys(sized(own_, w.parallelism), sized(values_, w.parallelism), scenario_keys(),
+                     scenario_key_uses(), "", {problems_, scenario.notes});
+    if (own_.has("communication.timeout") && scenario.cluster.degraded.flaps.empty()) {
+      scenario.notes.emplace_back(
+          "'communication.timeout' has no effect: no link flaps ('degraded.flaps')");
     }
-    std::vector<WorkloadProblem> broken =
-        problems(scenario.workload, scenario.cluster.gpus, scenario.cluster.gpu);
-    for (const NodeKind& kind : scenario.cluster.others) {
-      if (std::optional<WorkloadProblem> found = precision_problem(scenario.workload, kind.gpu)) {
-        found->keys = {"training.precision", "cluster.mixed"};
-        broken.push_back(std::move(*found));
-      }
+    check_relations(scenario);
+    if (has_cluster && problems_.empty()) {
+      note_lone_node(scenario);
+      note_mixed_nodes(scenario.cluster, scenario.notes);
+      check_damage(values_, scenario.cluster, problems_);
     }
-    for (WorkloadProblem& found : broken) {
-      problems_.push_back(
-          values_.relation_problem(found.keys, std::move(found.message), std::move(found.hint)));
-    }
-    throw_if_any(problems_);
-    check_damage(scenario.cluster);
-    if (values_.has_below("faults.")) {
+    if (has_cluster && values_.has_below("faults.") && !values_.is_wrong("faults.preset") &&
+        !values_.is_wrong("model")) {
       collect([&] {
         scenario.faults =
-            make_faults_plan(values_, {scenario.workload, scenario.cluster, beside_, options_},
-                             problems_, scenario.notes);
+            make_faults_plan(own_.below("faults."), values_.below("faults."),
+                             {w, scenario.cluster, beside_, options_}, problems_, scenario.notes);
       });
     }
     throw_if_any(problems_);
+    scenario.name = values_.at("name").text;
+    note_own_model(scenario);
+    note_padding(scenario);
+    scenario.settings = settings_of(values_, options_);
+    scenario.assumed = find_assumed(values_.below("cluster."), "cluster.", scenario);
+    for (const auto& [section, topology] : mixed_) {
+      const std::vector<Assumed> more = find_assumed(topology, section, scenario);
+      scenario.assumed.insert(scenario.assumed.end(), more.begin(), more.end());
+    }
     return scenario;
   }
 
@@ -167,19 +192,72 @@ class Builder {
     }
   }
 
+  /// A model of one's own needs these; a problem for each that is missing.
   void check_model_keys() {
-    const char* const hint = "or name a preset, for example preset: gpt3-175b";
     if (!values_.misses("model.preset") || problems_.size() > kMostProblems) {
       return;
     }
-    if (!values_.has_below("model.")) {
-      add("model", "missing key 'model'", "for example model: gpt3-175b");
+    if (!own_.has_below("model.") && !own_.has_section("model")) {
+      miss("model", "for example model: gpt3-175b");
       return;
     }
     for (const char* key : {"model.layers", "model.hidden", "model.heads", "model.vocab"}) {
       if (values_.misses(key)) {
-        add(key, fmt::format("missing key '{}'", key), hint);
+        miss(key, "or name a preset, for example preset: gpt3-175b");
       }
+    }
+  }
+  void miss(const std::string& path, std::string hint) {
+    add(path, fmt::format("missing key '{}'", path), std::move(hint));
+    values_.set_wrong(path);
+  }
+
+  /// Relations between values that are there.
+  void check_relations(const Scenario& scenario) {
+    const ClusterSpec& cluster = scenario.cluster;
+    std::vector<WorkloadProblem> broken = problems(scenario.workload, cluster.gpus, cluster.gpu);
+    for (const NodeKind& kind : cluster.others) {
+      if (std::optional<WorkloadProblem> found = precision_problem(scenario.workload, kind.gpu)) {
+        found->keys = {"training.precision", "cluster.mixed"};
+        broken.push_back(std::move(*found));
+      }
+    }
+    for (WorkloadProblem& found : broken) {
+      const bool rests_on_wrong =
+          std::any_of(found.keys.begin(), found.keys.end(),
+                      [&](const std::string& key) { return values_.is_wrong(key); });
+      if (!rests_on_wrong) {
+        problems_.push_back(
+            own_.relation_problem(found.keys, std::move(found.message), std::move(found.hint)));
+      }
+    }
+  }
+
+  /// A vocabulary that tensor ranks cannot share evenly.
+  static void note_padding(Scenario& scenario) {
+    const ModelSpec& m = scenario.workload.model;
+    const int tensor = scenario.workload.parallelism.tensor;
+    if (const double rows = m.rank_vocab(tensor) * tensor; rows != m.vocab) {
+      scenario.notes.push_back(fmt::format(
+          "the vocabulary of {} is padded to {} (a multiple of 128 x tensor, as Megatron does), "
+          "since tensor ({}) does not divide it; memory and time are of the padded one, parameters "
+          "and model FLOPs of the model as written",
+          m.vocab, rows, tensor));
+    }
+  }
+
+  /// What an own model is taken for, in words: whoever has a Llama in mind sees a GPT at once.
+  static void note_own_model(Scenario& scenario) {
+    const ModelSpec& m = scenario.workload.model;
+    if (m.name == kOwnModel) {
+      scenario.notes.push_back(fmt::format(
+          "own model: {} MLP matrices of width {} (gated_mlp: {}), {} (norm), {} embeddings, {}, "
+          "{} "
+          "key-value heads, {}",
+          m.mlp_matrices(), m.ffn, m.gated_mlp, m.norm == Norm::LayerNorm ? "layernorm" : "rmsnorm",
+          m.tied_embeddings ? "tied" : "untied", m.biases ? "biases" : "no biases", m.kv_heads,
+          m.positions > 0 ? fmt::format("{} learned positions", m.positions)
+                          : "no table of positions"));
     }
   }
 
@@ -188,9 +266,10 @@ class Builder {
     check(found != nullptr, fmt::format("the table has no key '{}'", path));
     return *found;
   }
+  /// A required count that is missing is 1: its absence is a problem already.
   int count(std::string_view path) const {
     return values_.has(path) ? static_cast<int>(values_.at(path).number)
-                             : static_cast<int>(parse_number(row(path).fallback).value_or(0));
+                             : static_cast<int>(parse_number(row(path).fallback).value_or(1));
   }
   bool flag(std::string_view path) const {
     return values_.has(path) ? values_.at(path).number != 0 : row(path).fallback == "true";
@@ -202,6 +281,18 @@ class Builder {
     const std::vector<std::string_view> choices = split(row(path).choices, '|');
     return static_cast<int>(std::find(choices.begin(), choices.end(), row(path).fallback) -
                             choices.begin());
+  }
+  /// Interleaving with a number of microbatches that the stages do not divide.
+  static void note_interleaving(Scenario& scenario) {
+    const Workload& w = scenario.workload;
+    const int pipeline = w.parallelism.pipeline;
+    const int microbatches = w.microbatches();
+    if (w.training.chunks > 1 && pipeline > 1 && microbatches > 0 && microbatches % pipeline != 0) {
+      scenario.notes.push_back(
+          fmt::format("pipeline ({}) does not divide the {} microbatches: interleaving takes them "
+                      "in groups of {} through each chunk, as Megatron-LM and PyTorch do",
+                      pipeline, microbatches, interleaving_group(pipeline, microbatches)));
+    }
   }
   /// Sums that switches make have no messages to be played one by one.
   static void note_unplayable(Scenario& scenario) {
@@ -227,94 +318,58 @@ class Builder {
     }
     return wish;
   }
-  void override_count(std::string_view path, int& value) const {
-    if (values_.has(path)) {
-      value = count(path);
-    }
-  }
-  void override_flag(std::string_view path, bool& value) const {
-    if (values_.has(path)) {
-      value = flag(path);
-    }
-  }
-
-  void start_from_preset(ModelSpec& model) {
-    const std::string& name = values_.at("model.preset").text;
-    std::vector<std::string_view> names;
-    for (const ModelPreset& preset : model_presets()) {
-      names.push_back(preset.name);
-      if (preset.name == name) {
-        model = to_model_spec(preset);
-        return;
-      }
-    }
-    const std::string_view near = nearest(name, names);
-    throw InputError(values_.problem("model.preset", fmt::format("unknown model '{}'", shown(name)),
-                                     near.empty() ? fmt::format("known: {}", join(names, ", "))
-                                                  : fmt::format("did you mean '{}'?", near)));
-  }
-
   void build_model(ModelSpec& model) {
-    const bool preset = values_.has("model.preset");
-    if (preset) {
-      start_from_preset(model);
-    } else {
-      model.name = "custom";
+    model.name = values_.has("model.preset") ? values_.at("model.preset").text : kOwnModel;
+    for (const auto& [path, member] :
+         std::initializer_list<std::pair<const char*, int*>>{{"model.layers", &model.layers},
+                                                             {"model.hidden", &model.hidden},
+                                                             {"model.heads", &model.heads},
+                                                             {"model.kv_heads", &model.kv_heads},
+                                                             {"model.head_dim", &model.head_dim},
+                                                             {"model.ffn", &model.ffn},
+                                                             {"model.vocab", &model.vocab}}) {
+      *member = std::max(1, count(path));
     }
-    override_count("model.layers", model.layers);
-    override_count("model.hidden", model.hidden);
-    override_count("model.heads", model.heads);
-    override_count("model.vocab", model.vocab);
-    override_count("model.positions", model.positions);
-    override_flag("model.gated_mlp", model.gated_mlp);
-    override_flag("model.tied_embeddings", model.tied_embeddings);
-    override_flag("model.biases", model.biases);
-    if (values_.has("model.norm")) {
-      model.norm = static_cast<Norm>(choice("model.norm"));
-    }
-    const bool new_width = values_.has("model.hidden") || values_.has("model.heads");
-    if (!preset || values_.has("model.heads")) {
-      model.kv_heads = model.heads;
-    }
-    if (!preset || values_.has("model.hidden")) {
-      model.ffn = 4 * model.hidden;
-    }
-    if (!preset || new_width) {
-      model.head_dim = model.hidden / model.heads;
-      if (model.hidden % model.heads != 0 && !values_.has("model.head_dim")) {
-        add("model.heads",
-            fmt::format("heads ({}) must divide hidden ({})", model.heads, model.hidden),
-            "or give head_dim");
-      }
-    }
-    override_count("model.kv_heads", model.kv_heads);
-    override_count("model.head_dim", model.head_dim);
-    override_count("model.ffn", model.ffn);
+    model.positions = count("model.positions");
+    model.gated_mlp = flag("model.gated_mlp");
+    model.tied_embeddings = flag("model.tied_embeddings");
+    model.biases = flag("model.biases");
+    model.norm = static_cast<Norm>(choice("model.norm"));
   }
 
-  void build_cluster_spec(ClusterSpec& cluster, std::vector<std::string>& notes) {
-    Values topology = find_topology(values_.at("cluster.topology").text,
-                                    values_.problem("cluster.topology", ""), beside_, options_);
-    const Values own = values_.below("cluster.");
-    const bool own_gpu = own.has("gpu");
-    if (own.has("node.xml")) {
-      add_node_of_xml(topology, own, beside_);
+  /// Whether there is a cluster to lay anything on.
+  bool read_cluster(Scenario& scenario) {
+    const std::size_t before = problems_.size();
+    ClusterSpec& cluster = scenario.cluster;
+    cluster.gpus = count("cluster.gpus");
+    if (!values_.has("cluster.topology") || values_.is_wrong("cluster.topology")) {
+      values_.set_wrong("cluster.gpu");  // so that nothing is said of the GPU's precisions
+      return false;
     }
-    topology.overlay(own);
-    find_unused_keys(own, topology, topology_keys(), cluster_key_uses(), "cluster.",
-                     {problems_, notes});
-    cluster.topology = make_topology(topology, problems_);
-    cluster.gpu =
-        find_gpu(topology.at("gpu").text,
-                 own_gpu ? values_.problem("cluster.gpu", "") : topology.problem("gpu", ""),
-                 beside_, options_);
-    check_nccl_gpu(topology, cluster.gpu,
-                   own_gpu ? values_.problem("cluster.gpu", "") : topology.problem("gpu", ""),
-                   options_, cluster.topology.notes, problems_);
-    notes.insert(notes.end(), cluster.topology.notes.begin(), cluster.topology.notes.end());
+    const Values own = own_.below("cluster.");
+    const Values all = values_.below("cluster.");
+    find_unused_keys(own, all, topology_keys(), cluster_key_uses(), "cluster.",
+                     {problems_, scenario.notes});
+    collect([&] {
+      cluster.topology = make_topology(all, problems_);
+      cluster.gpu = make_gpu(all.below("gpu."));
+      check_nccl_gpu(all, cluster.gpu, values_.problem("cluster.gpu.preset", ""), options_,
+                     cluster.topology.notes, problems_);
+    });
+    scenario.notes.insert(scenario.notes.end(), cluster.topology.notes.begin(),
+                          cluster.topology.notes.end());
     if (own.has("price")) {
       cluster.gpu.dollars_per_hour = own.at("price").number;
     }
+    if (problems_.size() > before || values_.is_wrong("cluster.gpus")) {
+      return false;
+    }
+    build_mixed(cluster);
+    read_damage(values_, cluster, problems_);
+    if (std::string found = cluster_problem(cluster); !found.empty()) {
+      problems_.push_back(own_.problem("cluster.gpus", std::move(found)));
+    }
+    return problems_.size() == before;
   }
 
   /// Nodes of other kinds: each range names a topology.
@@ -324,14 +379,73 @@ class Builder {
       collect([&] { add_mixed(range, kinds, cluster); });
     }
   }
+  /// What the scenario itself says that nodes of every kind pay: it goes over the topology of each.
+  /// Keys of `node` are those of cluster.topology's nodes, and there is one fabric.
+  Values own_of_all_nodes() const {
+    Values own = own_.below("cluster.");
+    for (const std::string& path : own.paths()) {
+      const bool paid = path.starts_with("collective.") || path.ends_with("latency") ||
+                        path == "fabric.reduction_efficiency";
+      if (!paid || path.starts_with("node.")) {
+        own.erase_tree(path);
+      }
+    }
+    return own;
+  }
+  /// The values with the sizes of the job as if they came last: what only a larger job would use is
+  /// a note, since sizes are what one varies.
+  static Values sized(Values whole, const ParallelismSpec& p) {
+    whole.set("parallelism.tensor", {.text = fmt::format("{}", p.tensor)});
+    whole.set("parallelism.pipeline", {.text = fmt::format("{}", p.pipeline)});
+    whole.set("parallelism.data", {.text = fmt::format("{}", p.data)});
+    return whole;
+  }
+  /// What joins nodes joins nothing in a job of one.
+  void note_lone_node(Scenario& scenario) const {
+    std::vector<std::string> keys;
+    for (const std::string& path : own_.paths()) {
+      const bool between =
+          path.starts_with("cluster.fabric.") || path.starts_with("cluster.node.nics.") ||
+          path.starts_with("degraded.nics.") || path.starts_with("degraded.leaves.") ||
+          path.starts_with("degraded.spines.");
+      if (between && scenario.cluster.nodes() == 1) {
+        keys.push_back(fmt::format("'{}'", path));
+      }
+    }
+    if (!keys.empty()) {
+      scenario.notes.push_back(fmt::format("{} {} no effect: the job has one node",
+                                           fmt::join(keys, ", "),
+                                           keys.size() == 1 ? "has" : "have"));
+    }
+  }
+  void note_mixed_nodes(const ClusterSpec& cluster, std::vector<std::string>& notes) const {
+    std::vector<std::string> keys;
+    for (const std::string& path : own_.paths()) {
+      if (path.starts_with("cluster.node.") || path.starts_with("cluster.gpu.")) {
+        keys.push_back(fmt::format("'{}'", path));
+      }
+    }
+    if (!cluster.others.empty() && !keys.empty()) {
+      notes.push_back(fmt::format(
+          "of the nodes, {} {} only for those of cluster.topology; those of cluster.mixed are as "
+          "their topologies say",
+          fmt::join(keys, ", "), keys.size() == 1 ? "holds" : "hold"));
+    }
+  }
   void add_mixed(const std::string& range, std::map<std::string, int>& kinds,
                  ClusterSpec& cluster) {
     const std::string path = "cluster.mixed." + range;
     const std::string& name = values_.at(path).text;
     const auto [kind, is_new] = kinds.try_emplace(name, cluster.kinds());
     if (is_new) {
-      const ClusterSpec other = make_cluster(
-          find_topology(name, values_.problem(path, ""), beside_, options_), beside_, options_);
+      Values values = find_topology(name, values_.problem(path, ""), beside_, options_);
+      values.overlay(own_of_all_nodes());
+      ClusterSpec other = make_cluster(values, beside_, options_);
+      if (own_.has("cluster.price")) {
+        other.gpu.dollars_per_hour = own_.at("cluster.price").number;
+      }
+      add_gpu(values, beside_, options_);
+      mixed_.emplace_back(fmt::format("{}.", path), std::move(values));
       if (std::string found = structure_problem(cluster.topology, other.topology); !found.empty()) {
         add(path, std::move(found),
             "mixed nodes may differ in GPU, rates and latencies, not in structure");
@@ -352,144 +466,19 @@ class Builder {
     }
   }
 
-  void build_degraded(ClusterSpec& cluster) {
-    DegradedSpec& damage = cluster.degraded;
-    damage.gpus = numbers("degraded.gpus", "GPU", cluster.gpus);
-    damage.nics = nic_shares(cluster);
-    damage.scale_up = numbers("degraded.scale_up", "GPU", cluster.gpus);
-    for (const auto& [gpu, share] : damage.scale_up) {
-      if (share == 0) {
-        add(fmt::format("degraded.scale_up.{}", gpu),
-            fmt::format("without its scale-up links GPU {} cannot take part in the step", gpu),
-            "leave its node out (cluster.gpus) or let a spare stand in; one link of a mesh is "
-            "degraded.links");
-      }
-    }
-    check_shares();
-    damage.leaves = values_.numbers("degraded.leaves");  // check_damage() looks for them
-    damage.spines = values_.numbers("degraded.spines");
-    if (values_.has("degraded.links")) {
-      for (const auto& [first, second, share] : values_.at("degraded.links").links) {
-        damage.links.push_back({static_cast<int>(first), static_cast<int>(second), share});
-        check_link(cluster, damage.links.back());
-      }
-    }
-  }
-  /// By NIC of the cluster; of a GPU's several cards the mean.
-  std::map<int, double> nic_shares(const ClusterSpec& cluster) {
-    const TopologySpec& t = cluster.topology;
-    const int cards = t.cards_per_node();
-    const std::map<int, double> told = numbers("degraded.nics", "NIC", cluster.nodes() * cards);
-    if (cards == t.nics_per_node) {
-      return told;
-    }
-    const double share_of_card = static_cast<double>(t.nics_per_node) / cards;
-    std::map<int, double> shares;
-    for (const auto& [card, share] : told) {
-      const int nic = card / cards * t.nics_per_node + card % cards * t.nics_per_node / cards;
-      double& left = shares.try_emplace(nic, 1).first->second;
-      left = std::max(0.0, left - (1 - share) * share_of_card);
-      constexpr double kRounding = 1e-9;
-      left = left < kRounding ? 0 : left;
-    }
-    return shares;
-  }
-  /// A share is 0, dead, or so much that a step still ends.
-  void check_shares() {
-    constexpr double kLeast = 0.001;
-    for (const char* section :
-         {"degraded.nics", "degraded.scale_up", "degraded.leaves", "degraded.spines"}) {
-      for (const auto& [number, share] : values_.numbers(section)) {
-        if (share > 0 && share < kLeast) {
-          add(fmt::format("{}.{}", section, number),
-              fmt::format("a share of '{}' must be 0 or lie between {} and 1", section, kLeast),
-              "0 is dead: another part stands in");
-        }
-      }
-    }
-  }
-  void check_link(const ClusterSpec& cluster, const DegradedSpec::MeshShare& link) {
-    const TopologySpec& t = cluster.topology;
-    const int last = std::max(link.first, link.second);
-    const int base = link.first / t.gpus_per_node * t.gpus_per_node;
-    const auto is_it = [&](const MeshLink& direct) {
-      return std::minmax({base + direct.first, base + direct.second}) ==
-             std::minmax({link.first, link.second});
-    };
-    const bool has_links = t.scale_up == ScaleUpKind::Mesh || t.scale_up == ScaleUpKind::Torus;
-    if (last >= cluster.gpus) {
-      add("degraded.links",
-          fmt::format("there is no GPU {}: the cluster has 0 to {}", last, cluster.gpus - 1));
-    } else if (!has_links || std::none_of(t.mesh_links.begin(), t.mesh_links.end(), is_it)) {
-      add("degraded.links",
-          fmt::format("GPUs {} and {} have no direct link", link.first, link.second),
-          has_links ? "links of the node: danlu topology NAME --route GPU GPU"
-                    : "only mesh and torus nodes have such links; see degraded.scale_up");
-    }
-  }
-
-  /// The parts of the fabric that are named exist, and all GPUs still reach each other.
-  void check_damage(const ClusterSpec& cluster) {
-    const DegradedSpec& damage = cluster.degraded;
-    if (!damage.leaves.empty() || !damage.spines.empty()) {
-      ClusterSpec whole = cluster;
-      whole.degraded = {};
-      const Topology topology = build_cluster(whole).topology;
-      check_switches("degraded.leaves", "leaf switch", topology.count(VertexKind::Leaf));
-      check_switches("degraded.spines", "spine switch", topology.count(VertexKind::Spine));
-      throw_if_any(problems_);
-    }
-    DamageProblem found = damage_problem(cluster);
-    if (!found.message.empty()) {
-      add("degraded." + found.key, std::move(found.message),
-          "a part that nothing can stand in for ends the job: leave its nodes out, or let spares "
-          "stand in");
-    }
-  }
-  void check_switches(std::string_view path, std::string_view what, int count) {
-    for (const auto& [number, share] : values_.numbers(path)) {
-      if (count == 0) {
-        add(path, fmt::format("the fabric has no {}es", what));
-        return;
-      }
-      if (number >= count) {
-        add(fmt::format("{}.{}", path, number),
-            fmt::format("there is no {} {}: the cluster has 0 to {}", what, number, count - 1));
-      }
-    }
-  }
-  /// The entries of a row of numbers, each naming one of `count` things.
-  std::map<int, double> numbers(std::string_view path, std::string_view what, int count) {
-    std::map<int, double> found = values_.numbers(path);
-    for (const auto& [number, value] : found) {
-      if (number >= count) {
-        add(fmt::format("{}.{}", path, number),
-            fmt::format("there is no {} {}: the cluster has {} to {}", what, number, 0, count - 1));
-      }
-    }
-    return found;
-  }
-
-  void build_parallelism(ParallelismSpec& p, int gpus) {
+  void build_parallelism(ParallelismSpec& p) {
     p.tensor = count("parallelism.tensor");
     p.pipeline = count("parallelism.pipeline");
     p.data = count("parallelism.data");
-    if (!values_.has("parallelism.data")) {
-      const int rest = p.tensor * p.pipeline;
-      p.data = std::max(1, gpus / rest);
-      if (gpus % rest != 0) {
-        const std::vector<std::string> keys{"parallelism", "parallelism.tensor",
-                                            "parallelism.pipeline", "cluster.gpus"};
-        problems_.push_back(values_.relation_problem(
-            keys, fmt::format("tensor ({}) x pipeline ({}) must divide gpus ({})", p.tensor,
-                              p.pipeline, gpus)));
-      }
-    }
     const auto optional_count = [&](std::string_view path) {
       return values_.has(path) ? std::optional(count(path)) : std::nullopt;
     };
     p.first_stage_layers = optional_count("parallelism.first_stage_layers");
     p.last_stage_layers = optional_count("parallelism.last_stage_layers");
+    if (values_.has("parallelism.stage_layers")) {
+      const std::vector<double>& layers = values_.at("parallelism.stage_layers").numbers;
+      p.stage_layers.assign(layers.begin(), layers.end());
+    }
     p.sequence = flag("parallelism.sequence");
     p.zero = count("parallelism.zero");
     p.scatter_gather = flag("parallelism.scatter_gather");
@@ -505,22 +494,21 @@ class Builder {
     t.sequence_length = count("training.sequence_length");
     t.precision = static_cast<Precision>(choice("training.precision"));
     t.recompute = static_cast<Recompute>(choice("training.recompute"));
-    t.attention =
-        t.recompute == Recompute::Selective ? AttentionKind::Unfused : AttentionKind::Flash;
-    if (values_.has("training.attention")) {
-      t.attention = static_cast<AttentionKind>(choice("training.attention"));
-    }
+    t.attention = static_cast<AttentionKind>(choice("training.attention"));
     t.dropout = flag("training.dropout");
     t.causal_flops = choice("training.model_flops") == 1;
     t.gradient_bytes = choice("training.gradients") == 0 ? 4 : 2;
     t.schedule = static_cast<ScheduleKind>(choice("training.schedule.kind"));
     t.chunks = count("training.schedule.chunks");
+    t.memory_reserve = Bytes{Getter(values_, scenario_keys()).number("training.memory_reserve")};
     if (values_.has("training.tokens")) {
       t.tokens = values_.at("training.tokens").number;
     }
   }
 
+  Values own_;
   Values values_;
+  std::vector<std::pair<std::string, Values>> mixed_;  // other kinds of nodes, by section
   fs::path beside_;
   const LoadOptions& options_;
   std::vector<Problem> problems_;
@@ -531,9 +519,10 @@ class Builder {
 Scenario load_scenario_text(const std::string& yaml, const fs::path& file,
                             const LoadOptions& options) {
   std::vector<Problem> problems;
+  std::vector<std::string> notes;
   Values values;
   try {
-    values = read_chain(yaml, file, {}, problems);
+    values = read_chain(yaml, file, {}, problems, notes);
   } catch (const InputError& error) {  // a file of the chain that cannot be read
     problems.insert(problems.end(), error.problems().begin(), error.problems().end());
     throw_if_any(problems);
@@ -541,10 +530,14 @@ Scenario load_scenario_text(const std::string& yaml, const fs::path& file,
   for (const std::string& override_text : options.overrides) {
     apply_override(override_text, scenario_keys(), values, problems);
   }
-  const std::string name = values.has("name") ? values.at("name").text : file.stem().string();
-  Scenario scenario =
-      Builder(std::move(values), file.parent_path(), options, std::move(problems)).build();
-  scenario.name = name;
+  if (!values.has("name")) {
+    values.set("name", {.text = file.stem().string(), .origin = "derived: the file's name"});
+  }
+  const fs::path beside = file.parent_path();
+  ResolvedValues resolved = resolve(std::move(values), beside, options, problems);
+  notes.insert(notes.end(), resolved.notes.begin(), resolved.notes.end());
+  Scenario scenario = Builder(std::move(resolved), beside, options, std::move(problems)).build();
+  scenario.notes.insert(scenario.notes.begin(), notes.begin(), notes.end());
   return scenario;
 }
 

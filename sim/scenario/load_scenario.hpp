@@ -15,6 +15,23 @@
 
 namespace danlu {
 
+/// One value as it is understood, and where it comes from.
+struct Setting {
+  enum class Source { File, CommandLine, Preset, Default, Derived };
+
+  std::string key;   // "training.micro_batch"
+  std::string text;  // as a scenario file would have it
+  Source source = Source::File;
+  std::string where;  // file:line, the preset, the option, or what it follows from
+};
+
+/// A figure that the result rests on and that no source gives.
+struct Assumed {
+  std::string key;     // "cluster.gpu.kernel_launch"
+  std::string text;    // as written
+  std::string reason;  // what stands in for a source
+};
+
 /// Everything the user asked for.
 struct Scenario {
   std::string name;
@@ -25,6 +42,8 @@ struct Scenario {
   /// Where keys of `communication` stand, by path: a problem without words. Whether they can be
   /// used only shows once the cluster is built.
   std::map<std::string, Problem> places;
+  std::vector<Setting> settings;  // all that it rests on, in the order of the table of keys
+  std::vector<Assumed> assumed;   // what of it no source gives, most important first
 };
 
 /// Where presets lie, and what the command line overrides.
@@ -47,8 +66,13 @@ Scenario load_scenario(const std::filesystem::path& file, const LoadOptions& opt
 Scenario load_scenario_text(const std::string& yaml, const std::filesystem::path& file,
                             const LoadOptions& options);
 
-/// A topology by preset name or path, with its GPU. Throws InputError.
+/// A topology by preset name or path, with its GPU. Overrides of `degraded` are left to
+/// degrade_cluster().
+/// Throws InputError.
 ClusterSpec load_topology(const std::string& name, const LoadOptions& options);
+/// Puts the overrides of `degraded` on a topology of which so many GPUs are in use that it can be
+/// built. Throws InputError.
+void degrade_cluster(ClusterSpec& cluster, const LoadOptions& options);
 /// The same for text; `file` names it in messages and resolves relative paths.
 ClusterSpec load_topology_text(const std::string& yaml, const std::filesystem::path& file,
                                const LoadOptions& options);

@@ -168,6 +168,7 @@ Wrong read_scalar(const KeyRow& row, Value& value) {
     case KeyType::Text:
       return read_name(row, value);
     case KeyType::Count:
+    case KeyType::Counts:
       return read_count(row, value);
     case KeyType::Number:
       return read_number(row, value);

@@ -349,8 +349,8 @@ class Reader {
       read_sources(node, row, std::move(value));
       return;
     }
-    if (row.type == KeyType::Durations) {
-      read_durations(node, row, std::move(value), key_mark);
+    if (row.type == KeyType::Counts || row.type == KeyType::Durations) {
+      read_numbers(node, row, std::move(value), key_mark);
       return;
     }
     const YAML::Mark mark = node.Mark();
@@ -372,11 +372,26 @@ class Reader {
           "remove the quotes");
       return;
     }
-    if (std::optional<Complaint> wrong = read_scalar(row, value)) {
+    if (const std::optional<double> factor = factor_of(row, value.text)) {
+      value.factor = *factor;
+      values_.set(row.path, std::move(value));
+    } else if (std::optional<Complaint> wrong = read_scalar(row, value)) {
       add(row, mark, std::move(wrong->message), std::move(wrong->hint));
     } else {
       values_.set(row.path, std::move(value));
     }
+  }
+
+  /// The factor of "2x", which multiplies what lies below the value: a preset's, an extended
+  /// file's, or the default. Lists and the like have none.
+  std::optional<double> factor_of(const KeyRow& row, std::string_view text) const {
+    const bool fits =
+        row.type == KeyType::Count || row.type == KeyType::Number || row.type == KeyType::Quantity;
+    if (!fits || !text.ends_with('x') || find_key(keys_, row.path) == nullptr) {
+      return std::nullopt;
+    }
+    const std::optional<double> factor = parse_number(text.substr(0, text.size() - 1));
+    return factor && *factor > 0 ? factor : std::nullopt;
   }
 
   void read_links(const YAML::Node& node, const KeyRow& row, Value value) {
@@ -409,12 +424,14 @@ class Reader {
     values_.set(row.path, std::move(value));
   }
 
-  void read_durations(const YAML::Node& node, const KeyRow& row, Value value,
-                      const YAML::Mark& key_mark) {
+  void read_numbers(const YAML::Node& node, const KeyRow& row, Value value,
+                    const YAML::Mark& key_mark) {
+    const bool counts = row.type == KeyType::Counts;
     if (!node.IsSequence() || node.size() == 0) {
       add(row, node.IsNull() ? key_mark : node.Mark(),
-          fmt::format("'{}' must be a list of durations, found {}", row.path, node_kind(node)),
-          "for example [40 s, 5 min]");
+          fmt::format("'{}' must be a list of {}, found {}", row.path,
+                      counts ? "whole numbers" : "durations", node_kind(node)),
+          counts ? "for example [7, 8, 9, 8]" : "for example [40 s, 5 min]");
       return;
     }
     for (const YAML::Node& entry : node) {
@@ -468,6 +485,25 @@ Values read_values(const std::string& yaml, const std::string& file, std::span<c
   return Reader(yaml, file, keys, problems).read(yaml, under);
 }
 
+namespace {
+
+/// What the command line has said below a section before it names the section's preset alone: that
+/// holds, in whatever order the two come.
+Values set_below_short_form(const Values& values, const Values& own, const std::string& path) {
+  Values kept;
+  const std::vector<std::string> paths = own.paths();
+  const bool short_form = paths.size() == 1 && paths[0] != path && !paths[0].ends_with(".mean");
+  for (const std::string& below : values.paths()) {
+    if (short_form && below.starts_with(path + ".") && below != paths[0] &&
+        values.at(below).position.line == 0) {
+      kept.set(below, values.at(below));
+    }
+  }
+  return kept;
+}
+
+}  // namespace
+
 void apply_override(const std::string& override_text, std::span<const KeyRow> keys, Values& values,
                     std::vector<Problem>& problems) {
   constexpr std::size_t kLongestPath = 120;
@@ -484,9 +520,14 @@ void apply_override(const std::string& override_text, std::span<const KeyRow> ke
     return;
   }
   const std::size_t before = problems.size();
-  const Values own = read_values(override_text.substr(equals + 1), file, keys, path, problems);
+  const std::string text = override_text.substr(equals + 1);
+  Values own = read_values(text, file, keys, path, problems);
   if (problems.size() == before) {
+    const bool mapping = text.find('{') != std::string::npos;
+    const Values kept = mapping ? Values() : set_below_short_form(values, own, path);
+    own.scale(values);
     values.erase_tree(path);
+    values.overlay(kept);
     values.overlay(own);
   }
 }

@@ -145,17 +145,33 @@ class SchemaWriter {
     return schema;
   }
 
+  /// In a scenario a number may be a factor of what lies below it: 2x.
+  Json or_factor(Json schema) const {
+    if (find_key(keys_, "extends") == nullptr) {
+      return schema;
+    }
+    return {{"anyOf", {std::move(schema), {{"type", "string"}, {"pattern", "^[0-9.eE+-]+x$"}}}}};
+  }
+
   Json type_of(const KeyRow& row) const {
     switch (row.type) {
       case KeyType::Text:
         return {{"type", "string"}, {"minLength", 1}, {"maxLength", kLongestText}};
       case KeyType::Count:
       case KeyType::Number:
-        return {{"type", row.type == KeyType::Count ? "integer" : "number"},
-                {"minimum", limit(row.minimum)},
-                {"maximum", limit(row.maximum)}};
+        return or_factor({{"type", row.type == KeyType::Count ? "integer" : "number"},
+                          {"minimum", limit(row.minimum)},
+                          {"maximum", limit(row.maximum)}});
       case KeyType::Quantity:
-        return {{"type", "string"}, {"pattern", fmt::format("^{}$", quantity_pattern(row))}};
+        return or_factor(
+            {{"type", "string"}, {"pattern", fmt::format("^{}$", quantity_pattern(row))}});
+      case KeyType::Counts:
+        return {{"type", "array"},
+                {"minItems", 1},
+                {"items",
+                 {{"type", "integer"},
+                  {"minimum", limit(row.minimum)},
+                  {"maximum", limit(row.maximum)}}}};
       case KeyType::Durations:
         return {{"type", "array"},
                 {"minItems", 1},
@@ -249,6 +265,8 @@ std::string value_text(const KeyRow& row) {
       return fmt::format("`{}`", fmt::join(split(row.choices, '|'), "`, `"));
     case KeyType::Flag:
       return "`true`, `false`";
+    case KeyType::Counts:
+      return "list of whole numbers, " + range_text(row);
     case KeyType::Durations:
       return "list of durations, " + range_text(row);
     case KeyType::Interval:
@@ -322,6 +340,28 @@ std::string limit_text(const KeyRow& row, double number) {
     }
   }
   return fmt::format("{:.4g} {}", number / best_factor, best);
+}
+
+std::string exact_text(const KeyRow& row, double number) {
+  if (row.dimension == Dimension::Number) {
+    return fmt::format("{}", number);
+  }
+  std::string best;
+  double best_factor = 0;
+  for (const std::string_view unit : unit_names(row.dimension)) {
+    const ParsedQuantity one =
+        parse_quantity(fmt::format("1 {}", unit), row.dimension).value_or(ParsedQuantity{});
+    std::string text = fmt::format("{} {}", number / one.value, unit);
+    const bool exact =
+        parse_quantity(text, row.dimension).value_or(ParsedQuantity{}).value == number;
+    if (!one.in_bits && exact &&
+        (best.empty() || text.size() < best.size() ||
+         (text.size() == best.size() && one.value > best_factor))) {
+      best = std::move(text);
+      best_factor = one.value;
+    }
+  }
+  return best;
 }
 
 std::string json_schema(std::span<const KeyRow> keys, std::string_view title) {

@@ -59,7 +59,17 @@ constexpr std::array kClusterUses{
 };
 
 constexpr std::array kScenarioUses{
+    KeyUse{"parallelism.sequence", "parallelism.tensor", "!1"},
+    KeyUse{"parallelism.overlap.tensor", "parallelism.tensor", "!1"},
+    KeyUse{"parallelism.overlap.chunks", "parallelism.tensor", "!1"},
     KeyUse{"parallelism.overlap.chunks", "parallelism.overlap.tensor", "full"},
+    KeyUse{"parallelism.scatter_gather", "parallelism.tensor", "!1"},
+    KeyUse{"parallelism.scatter_gather", "parallelism.pipeline", "!1"},
+    KeyUse{"parallelism.overlap.pipeline", "parallelism.pipeline", "!1"},
+    KeyUse{"parallelism.overlap.data", "parallelism.data", "!1"},
+    KeyUse{"parallelism.zero", "parallelism.data", "!1"},
+    KeyUse{"communication.tensor", "parallelism.tensor", "!1"},
+    KeyUse{"communication.data", "parallelism.data", "!1"},
 };
 
 /// Two paths: of a key that has a value, and of what decides whether it is used.
@@ -159,6 +169,11 @@ class Finder {
   }
 
  private:
+  /// Whether the key says what holds without it.
+  bool is_default(const std::string& path) const {
+    const KeyRow* row = find_key(keys_, path);
+    return row != nullptr && !row->fallback.empty() && own_.at(path).text == row->fallback;
+  }
   /// Whether something was said about the key, or about a section around it.
   bool is_said(const std::string& path) const {
     return std::any_of(said_.begin(), said_.end(), [&](const std::string& key) {
@@ -169,7 +184,9 @@ class Finder {
   void look_at(const KeyUse& use, const std::string& path, const Pair& pair) {
     const bool needs_none = use.used_with.empty();
     const std::string text = needs_none ? "" : text_at(values_, keys_, pair.decided_by);
-    if (needs_none ? !values_.has(pair.decided_by) : is_used_with(use.used_with, text)) {
+    const bool used =
+        needs_none ? !values_.has(pair.decided_by) : is_used_with(use.used_with, text);
+    if (used || is_default(path)) {
       return;
     }
     said_.push_back(pair.key);
@@ -223,6 +240,17 @@ bool is_set_over(const Values& own, std::string_view switch_path, std::string_vi
   }
   const Value& off = own.at(said_by);
   return off.position.line == 0 || off.layer > own.at(path).layer;
+}
+
+void say_unused(const Values& own, const std::string& path, std::string_view switch_path,
+                std::string_view prefix, std::string_view reason, std::string hint,
+                const UnusedKeys& found) {
+  std::string message = fmt::format("'{}{}' has no effect: {}", prefix, path, reason);
+  if (is_set_over(own, switch_path, path)) {
+    found.notes.push_back(std::move(message));
+  } else {
+    found.problems.push_back(own.problem(path, std::move(message), std::move(hint)));
+  }
 }
 
 void find_unused_keys(const Values& own, const Values& values, std::span<const KeyRow> keys,

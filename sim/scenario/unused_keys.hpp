@@ -35,6 +35,12 @@ struct UnusedKeys {
 /// Whether `switch_path` was set over `path`.
 bool is_set_over(const Values& own, std::string_view switch_path, std::string_view path);
 
+/// Says that the setting of `own` at `path` has no effect, for `reason`, which `switch_path`
+/// decides.
+void say_unused(const Values& own, const std::string& path, std::string_view switch_path,
+                std::string_view prefix, std::string_view reason, std::string hint,
+                const UnusedKeys& found);
+
 /// Looks for settings of `own` that nothing uses; `values` are they over their preset, about which
 /// nothing is said. `prefix` stands before each path in what is said.
 void find_unused_keys(const Values& own, const Values& values, std::span<const KeyRow> keys,

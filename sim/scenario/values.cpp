@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <fstream>
+
+#include "sim/base/files_read.hpp"
 
 namespace danlu {
 namespace {
@@ -46,6 +49,14 @@ bool Values::misses(std::string_view path) const {
     return wrong.empty() || path == wrong || path.starts_with(wrong + ".");
   };
   return !has(path) && std::none_of(wrong_.begin(), wrong_.end(), covers);
+}
+
+bool Values::is_wrong(std::string_view path) const {
+  const auto meets = [&](const std::string& wrong) {
+    return wrong.empty() || path == wrong || path.starts_with(wrong + ".") ||
+           wrong.starts_with(std::string(path) + ".");
+  };
+  return std::any_of(wrong_.begin(), wrong_.end(), meets);
 }
 
 bool Values::has_below(std::string_view prefix) const {
@@ -111,19 +122,71 @@ void Values::erase_tree(std::string_view path) {
 }
 
 void Values::overlay(const Values& other) {
-  for (const std::string& section : other.whole_) {
+  Values over = other;
+  over.scale(*this);
+  for (const std::string& section : over.whole_) {
     erase_tree(section);
     whole_.insert(section);
   }
   ++layers_;
-  for (const auto& [path, value] : other.values_) {
-    values_[path] = value;
-    values_[path].layer = layers_;
+  for (auto& [path, value] : over.values_) {
+    value.layer = layers_;
+    values_[path] = std::move(value);
   }
   for (const auto& [path, place] : other.sections_) {
     sections_[path] = place;
   }
   wrong_.insert(other.wrong_.begin(), other.wrong_.end());
+}
+
+void Values::scale(const Values& below) {
+  for (auto& [path, value] : values_) {
+    const auto base = below.values_.find(path);
+    if (value.factor == 0 || base == below.values_.end()) {
+      continue;
+    }
+    const Value& under = base->second;
+    value.number = under.number * value.factor;
+    value.factor *= under.factor;  // of a factor of a factor; otherwise 0
+    if (value.scaled.empty()) {
+      value.scaled = value.text;
+    }
+  }
+}
+
+void Values::forget_repeats(const Values& preset) {
+  const auto same = [](const Value& a, const Value& b) {
+    const bool by_number = a.number != 0 && b.number != 0;  // "1 GB/s" is "1000 MB/s"
+    return a.factor == 0 && a.number == b.number && a.in_steps == b.in_steps &&
+           a.numbers == b.numbers && a.links == b.links && (by_number || a.text == b.text);
+  };
+  std::erase_if(values_, [&](const auto& entry) {
+    const auto found = preset.values_.find(entry.first);
+    return found != preset.values_.end() && same(entry.second, found->second);
+  });
+}
+
+void Values::lay_over(const Values& preset) {
+  scale(preset);
+  const auto replaced = [&](const std::string& path) {
+    return std::any_of(whole_.begin(), whole_.end(), [&](const std::string& section) {
+      return path == section || path.starts_with(section + ".");
+    });
+  };
+  for (const auto& [path, value] : preset.values_) {
+    if (!replaced(path)) {
+      values_.emplace(path, value);
+    }
+  }
+  for (const auto& [path, place] : preset.sections_) {
+    sections_.emplace(path, place);
+  }
+}
+
+void Values::set_below(std::string_view prefix, const Values& inner) {
+  for (const auto& [path, value] : inner.values_) {
+    values_[fmt::format("{}{}", prefix, path)] = value;
+  }
 }
 
 Values Values::below(std::string_view prefix) const {
@@ -145,13 +208,21 @@ Values Values::below(std::string_view prefix) const {
       inner.whole_.insert(section.substr(prefix.size()));
     }
   }
+  for (const std::string& wrong : wrong_) {
+    if (wrong.starts_with(prefix)) {
+      inner.wrong_.insert(wrong.substr(prefix.size()));
+    } else if (prefix.starts_with(wrong + ".") || wrong.empty()) {
+      inner.wrong_.insert("");
+    }
+  }
   return inner;
 }
 
 Problem Values::problem(std::string_view path, std::string message, std::string hint) const {
   const Value* at = nullptr;
   std::string_view rest = path;
-  if (const auto value = values_.find(path); value != values_.end()) {
+  const auto value = values_.find(path);
+  if (value != values_.end() && value->second.origin.empty()) {
     at = &value->second;
   }
   while (at == nullptr) {
@@ -170,14 +241,49 @@ Problem Values::problem(std::string_view path, std::string message, std::string 
 Problem Values::relation_problem(std::span<const std::string> paths, std::string message,
                                  std::string hint) const {
   const auto overridden = std::find_if(paths.begin(), paths.end(), [&](const std::string& path) {
-    return has(path) && at(path).position.line == 0;
+    return has(path) && at(path).position.line == 0 && at(path).origin.empty();
   });
   return problem(overridden == paths.end() ? paths.front() : *overridden, std::move(message),
                  std::move(hint));
 }
 
-void check_required(const Values& values, std::span<const KeyRow> keys,
-                    std::vector<Problem>& problems) {
+void check_factors(Values& values, std::span<const KeyRow> keys, std::vector<Problem>& problems) {
+  for (const std::string& path : values.paths()) {
+    Value value = values.at(path);
+    const KeyRow* row = find_key(keys, path);
+    if (row == nullptr || (value.factor == 0 && value.scaled.empty())) {
+      continue;
+    }
+    if (value.factor != 0) {
+      Value fallback{.text = row->fallback};
+      if (row->fallback.empty() || row->fallback == "required" || read_scalar(*row, fallback)) {
+        problems.push_back(values.problem(
+            path, fmt::format("'{}' is {} of nothing: no value stands below it", path, value.text),
+            "write the value itself"));
+        continue;
+      }
+      value.number = fallback.number * value.factor;
+      value.factor = 0;
+      value.scaled = value.text;
+    }
+    const bool whole = row->type != KeyType::Count || value.number == std::floor(value.number);
+    if (!whole || value.number < row->minimum || value.number > row->maximum) {
+      problems.push_back(values.problem(
+          path, whole
+                    ? fmt::format("'{}' must lie between {} and {}, found {}, which makes {}", path,
+                                  limit_text(*row, row->minimum), limit_text(*row, row->maximum),
+                                  value.scaled, limit_text(*row, value.number))
+                    : fmt::format("'{}' must be a whole number, found {}, which makes {}", path,
+                                  value.scaled, value.number)));
+      continue;
+    }
+    value.text = exact_text(*row, value.number);
+    values.set(path, std::move(value));
+  }
+}
+
+void check_required(Values& values, std::span<const KeyRow> keys, std::vector<Problem>& problems) {
+  constexpr std::string_view kPreset = ".preset";  // `gpu: NAME` is gpu.preset
   for (const KeyRow& row : keys) {
     const bool few = problems.size() < kMostProblems;
     const bool of_many = row.path.find_first_of("*#") != std::string::npos;
@@ -187,8 +293,11 @@ void check_required(const Values& values, std::span<const KeyRow> keys,
           (hint.size() > 1 && std::islower(static_cast<unsigned char>(hint[1])) != 0)) {
         hint[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(hint[0])));
       }
+      const std::string_view name(
+          row.path.data(), row.path.size() - (row.path.ends_with(kPreset) ? kPreset.size() : 0));
       problems.push_back(
-          values.problem(row.path, fmt::format("missing key '{}'", row.path), std::move(hint)));
+          values.problem(row.path, fmt::format("missing key '{}'", name), std::move(hint)));
+      values.set_wrong(row.path);
     }
   }
 }
@@ -198,6 +307,7 @@ std::string read_text_file(const std::filesystem::path& file) {
   if (std::filesystem::is_directory(file, error)) {
     refuse(file, "is a directory, not a file");
   }
+  FilesRead::note(file);
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
   if (!stream) {

@@ -33,12 +33,15 @@ struct Value {
   std::string text;       // as written
   double number = 0;      // Count, Number, Quantity; Flag: 0 or 1; Choice: index of the choice
   bool in_steps = false;  // an Interval whose number counts steps
-  std::vector<double> numbers;               // Durations
+  std::vector<double> numbers;               // Counts, Durations
   std::vector<std::array<double, 3>> links;  // GPU, GPU, count or share
   SourcePosition position;                   // line 0: from the command line
   std::string source_line;
-  std::string note;  // what was assumed for it, to be told if the value stands in the end
-  int layer = 0;     // in Values that were laid over others: which of them it came with
+  std::string origin;  // where it comes from if from no file: "model preset gpt3-175b"
+  double factor = 0;   // "2x": that many times what lies below it; 0: a value of its own
+  std::string scaled;  // "2x", of a value that was such a factor
+  std::string note;    // what was assumed for it, to be told if the value stands in the end
+  int layer = 0;       // in Values that were laid over others: which of them it came with
 };
 
 class Values {
@@ -56,6 +59,8 @@ class Values {
   void set_wrong(const std::string& path) { wrong_.insert(path); }
   /// Whether nothing stands at `path`, not even something that could not be read.
   bool misses(std::string_view path) const;
+  /// Whether something at, below or above `path` could not be read.
+  bool is_wrong(std::string_view path) const;
   /// Whether there is a value below `prefix` ("cluster.").
   bool has_below(std::string_view prefix) const;
   /// Where there are values.
@@ -66,10 +71,22 @@ class Values {
   std::map<int, double> numbers(std::string_view section) const;
   /// The names right below a section ("4-7"), in the order of the first number.
   std::vector<std::string> names_below(std::string_view section) const;
+  /// With which of the Values laid over one another that at `path` came; -1 where nothing stands.
+  int layer_of(std::string_view path) const { return has(path) ? at(path).layer : -1; }
   /// Removes everything at and below `path`.
   void erase_tree(std::string_view path);
-  /// Takes over all of `other`'s values, which win.
+  /// Takes over all of `other`'s values, which win; those that are factors multiply what is there.
   void overlay(const Values& other);
+  /// Forgets what only repeats a preset: it is the preset's.
+  void forget_repeats(const Values& preset);
+  /// Puts a preset under these values, which win; factors multiply what the preset has.
+  void lay_over(const Values& preset);
+  /// Puts all of `inner` below `prefix` ("cluster."), replacing what was there.
+  void set_below(std::string_view prefix, const Values& inner);
+  /// Multiplies what `below` has by the factors that stand here.
+  void scale(const Values& below);
+  /// Whether a section stands at `path`, even an empty one.
+  bool has_section(std::string_view path) const { return sections_.contains(path); }
   /// The values and sections below `prefix` ("cluster."), without it.
   Values below(std::string_view prefix) const;
 
@@ -107,9 +124,12 @@ Values read_values(const std::string& yaml, const std::string& file, std::span<c
 void apply_override(const std::string& override_text, std::span<const KeyRow> keys, Values& values,
                     std::vector<Problem>& problems);
 
-/// A problem for every required key that `values` lacks.
-void check_required(const Values& values, std::span<const KeyRow> keys,
-                    std::vector<Problem>& problems);
+/// Problems with factors ("2x"): one with nothing below it, and one that leads out of the range of
+/// its key. A key's default is below it.
+void check_factors(Values& values, std::span<const KeyRow> keys, std::vector<Problem>& problems);
+
+/// A problem for every required key that `values` lacks, and which then counts as wrong.
+void check_required(Values& values, std::span<const KeyRow> keys, std::vector<Problem>& problems);
 
 /// The whole of a text file of at most 1 MiB. Throws InputError saying why it cannot be read.
 std::string read_text_file(const std::filesystem::path& file);

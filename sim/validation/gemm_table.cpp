@@ -7,12 +7,30 @@
 
 #include "sim/base/text.hpp"
 #include "sim/validation/training_table.hpp"
+#include "sim/validation/training_words.hpp"
 #include "sim/workload/kernels.hpp"
 
 namespace danlu {
 namespace {
 
 constexpr std::array<std::string_view, 7> kNeeded{"gpu", "op", "dtype", "m", "n", "k", "tflops"};
+
+using Kind = ColumnRule::Kind;
+constexpr std::array kColumns{
+    ColumnRule{"id"},
+    ColumnRule{"source"},
+    ColumnRule{"gpu"},
+    ColumnRule{"op"},
+    ColumnRule{.name = "dtype",
+               .kind = Kind::Word,
+               .known = [](std::string_view text) { return number_format(text).has_value(); },
+               .words = "fp32, tf32, fp16, bf16, fp8; others are known and not simulated"},
+    ColumnRule{"m", Kind::Count, 1, 1e9},
+    ColumnRule{"n", Kind::Count, 1, 1e9},
+    ColumnRule{"k", Kind::Count, 1, 1e9},
+    ColumnRule{"groups", Kind::Count, 0, 1e6},
+    ColumnRule{"tflops", Kind::Number, 1e-6, 1e6},
+};
 
 /// The point of one row, or the reasons why there is none.
 class Product {
@@ -27,7 +45,7 @@ class Product {
     const double k = number("k");
     const DeviceRow* device = find_device(cell("gpu"));
     const auto* const precision =
-        std::find(kPrecisionNames.begin(), kPrecisionNames.end(), cell("dtype"));
+        std::find(kPrecisionNames.begin(), kPrecisionNames.end(), lower_case(cell("dtype")));
     if (cell("op") != "gemm") {
       refuse(fmt::format("not a matrix product: {}", shown(cell("op"))));
     }
@@ -61,9 +79,7 @@ class Product {
 
  private:
   std::string_view cell(std::string_view column) const { return table_.cell(row_, column); }
-  double number(std::string_view column) const {
-    return std::max(0.0, parse_number(cell(column)).value_or(0));
-  }
+  double number(std::string_view column) const { return parse_number(cell(column)).value_or(0); }
   void refuse(std::string reason) { reasons_.push_back(std::move(reason)); }
 
   const CsvTable& table_;
@@ -73,6 +89,10 @@ class Product {
 };
 
 }  // namespace
+
+std::span<const ColumnRule> product_columns() {
+  return kColumns;
+}
 
 std::span<const std::string_view> needed_product_columns() {
   return kNeeded;

@@ -51,6 +51,24 @@ constexpr std::array kOps{
 
 constexpr Bytes kLargest{8.0 * 1073741824};  // where nccl-tests usually ends: a maximum's size
 
+using Kind = ColumnRule::Kind;
+constexpr std::array kColumns{
+    ColumnRule{"id"},
+    ColumnRule{"source"},
+    ColumnRule{"gpu"},
+    ColumnRule{"collective"},
+    ColumnRule{"algo"},
+    ColumnRule{"notes"},
+    ColumnRule{"interconnect_intra"},
+    ColumnRule{"interconnect_inter"},
+    ColumnRule{"gpus", Kind::Count, 1, 131072},
+    ColumnRule{"nodes", Kind::Count, 1, 131072},
+    ColumnRule{"size_bytes", Kind::Count, 0, 1e15},
+    ColumnRule{"time_us", Kind::Number, 1e-3, 1e12},
+    ColumnRule{"algbw_GBps", Kind::Number, 0, 1e6},
+    ColumnRule{"busbw_GBps", Kind::Number, 0, 1e6},
+};
+
 bool mentions(std::string_view text, std::string_view word) {
   return std::search(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) {
            return std::tolower(static_cast<unsigned char>(a)) ==
@@ -69,8 +87,8 @@ struct Nics {
 std::optional<Nics> parse_nics(const std::string& text, int gpus_per_node) {
   std::smatch found;
   static const std::regex several(
-      R"((\d+)\s*x\s*(?:HDR|NDR|EDR|XDR)?\s*(\d+)\s*(GB/s|Gb/s|Gbps|G\b)?)");
-  static const std::regex total(R"((\d+)\s*(Gb/s|Gbps|GB/s)[^,;]*per (GPU|node))");
+      R"(\b(\d{1,3})\s*x\s*(?:HDR|NDR|EDR|XDR)?\s*(\d{1,6})(?!\d)\s*(GB/s|Gb/s|Gbps|G\b)?)");
+  static const std::regex total(R"(\b(\d{1,6})\s*(Gb/s|Gbps|GB/s)[^,;]*per (GPU|node))");
   const auto rate = [](const std::string& number, const std::string& unit) {
     const double value = std::stod(number) * 1e9;
     return BytesPerSecond{unit == "GB/s" ? value : value / 8};
@@ -100,7 +118,10 @@ class Converter {
       find_time();
     }
     const std::string algorithm(cell("algo"));
-    if (mentions(algorithm, "NVLS_ENABLE=0")) {
+    const bool sums = measured_.op == CollectiveOp::AllReduce ||
+                      measured_.op == CollectiveOp::AllGather ||
+                      measured_.op == CollectiveOp::ReduceScatter;
+    if (sums && mentions(algorithm, "NVLS_ENABLE=0")) {  // others never use NVLS
       measured_.wish.algorithm = Algorithm::Ring;
     }
     CollectiveConversion conversion{std::string(cell("id")), device_, std::string(cell("source")),
@@ -176,7 +197,8 @@ class Converter {
 
   void use_nics(const std::string& network, TopologySpec& topology) {
     const std::optional<Nics> nics = parse_nics(network, topology.gpus_per_node);
-    if (nics && nics->count <= topology.gpus_per_node) {
+    const bool some = nics && nics->count > 0 && nics->each.value > 0;
+    if (some && nics->count <= topology.gpus_per_node) {
       topology.nics_per_node = nics->count;
       topology.nic_bandwidth = nics->each;
     } else if (mentions(network, "per NIC")) {
@@ -197,9 +219,9 @@ class Converter {
   void find_experts() {
     const std::string notes(cell("notes"));
     std::smatch tokens, groups, chosen;
-    static const std::regex batch(R"((\d+) tokens x (\d+) hidden)");
-    static const std::regex limit(R"(top-(\d+) groups)");
-    static const std::regex experts(R"(top-(\d+) experts)");
+    static const std::regex batch(R"(\b(\d{1,9}) tokens x (\d{1,6}) hidden)");
+    static const std::regex limit(R"(top-(\d{1,4}) groups)");
+    static const std::regex experts(R"(top-(\d{1,4}) experts)");
     if (!std::regex_search(notes, tokens, batch) || !std::regex_search(notes, chosen, experts)) {
       refuse("tokens, hidden size or experts of each token not stated");
       return;
@@ -273,6 +295,10 @@ Seconds alone_time(const MeasuredCollective& measured) {
                           : fastest(cluster, group, measured.op, measured.bytes,
                                     candidates(cluster, group, measured.op, measured.wish))
                                 .alone;
+}
+
+std::span<const ColumnRule> collective_columns() {
+  return kColumns;
 }
 
 CollectiveConversion convert_collective(const CsvTable& table, const CsvRow& row,

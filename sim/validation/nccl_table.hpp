@@ -19,6 +19,7 @@
 #include "sim/collective/experts.hpp"
 #include "sim/collective/tuning.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/validation/columns.hpp"
 
 namespace danlu {
 
@@ -45,7 +46,11 @@ std::string size_range(Bytes bytes);
 /// How long it takes by the closed form when nothing else runs.
 Seconds alone_time(const MeasuredCollective& measured);
 
-/// A row of a table with the columns gpu, gpus, nodes, collective and busbw_GBps.
+/// What its columns may hold.
+std::span<const ColumnRule> collective_columns();
+
+/// A row of a table that check_cells() found nothing wrong in, with the columns gpu, gpus, nodes,
+/// collective and busbw_GBps.
 CollectiveConversion convert_collective(const CsvTable& table, const CsvRow& row,
                                         const LoadOptions& options);
 

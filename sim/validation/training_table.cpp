@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cmath>
 #include <cstdint>
 #include <regex>
 
 #include "sim/base/error.hpp"
 #include "sim/base/text.hpp"
+#include "sim/validation/training_words.hpp"
 
 namespace danlu {
 namespace {
@@ -36,13 +36,6 @@ constexpr std::array<std::string_view, 15> kNeeded{
     "heads",       "vocab",     "seq_len", "tp",     "pp",         "global_batch_seqs",
     "micro_batch", "recompute", "dtype"};
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
-
 bool has(std::string_view text, std::string_view word) {
   return text.find(word) != std::string_view::npos;
 }
@@ -51,22 +44,6 @@ bool has(std::string_view text, std::string_view word) {
 std::string_view bare_name(std::string_view name) {
   name = name.substr(0, name.find(" ("));
   return name;
-}
-
-/// The year that a date starts with: "2023-07..11", or a container's "26.04 ..."; 0 for none.
-int year_of(std::string_view date) {
-  const auto digits = [&](std::size_t first, std::size_t last) {
-    return date.size() >= last && std::all_of(date.begin() + static_cast<std::ptrdiff_t>(first),
-                                              date.begin() + static_cast<std::ptrdiff_t>(last),
-                                              [](unsigned char c) { return std::isdigit(c) != 0; });
-  };
-  const auto number = [&](std::size_t size) {
-    return static_cast<int>(parse_number(date.substr(0, size)).value_or(0));
-  };
-  if (digits(0, 4)) {
-    return number(4);
-  }
-  return digits(0, 2) && date.size() > 2 && date[2] == '.' ? 2000 + number(2) : 0;
 }
 
 /// Gigabits per second of an InfiniBand generation.
@@ -112,22 +89,14 @@ class Converter {
   void refuse(std::string reason) { result_.reasons.push_back(std::move(reason)); }
   void line(std::string text) { yaml_ += std::move(text) + "\n"; }
 
-  /// A positive number of the row, or 0.
-  double number(std::string_view column) const {
-    const double value = parse_number(cell(column)).value_or(0);
-    return value > 0 ? value : 0;
+  /// A number of the row, 0 where the cell is empty.
+  double number(std::string_view column) const { return parse_number(cell(column)).value_or(0); }
+  bool sequence_parallel() const {
+    return sequence_word(lower_case(cell("sequence_parallel"))) == SequenceWord::Yes;
   }
   /// A count of the row; `fallback` where the cell is empty.
-  int count(std::string_view column, int fallback) {
-    if (cell(column).empty()) {
-      return fallback;
-    }
-    const double value = number(column);
-    if (value < 1 || value > 1e9 || value != std::floor(value)) {
-      refuse(fmt::format("{}: expected a whole number, found '{}'", column, shown(cell(column))));
-      return fallback;
-    }
-    return static_cast<int>(value);
+  int count(std::string_view column, int fallback) const {
+    return cell(column).empty() ? fallback : static_cast<int>(number(column));
   }
 
   double published() {
@@ -147,14 +116,14 @@ class Converter {
 
   /// What danlu has no model for yet, however well the row describes it.
   void check_kind() {
-    const std::string model = lower(cell("model"));
+    const std::string model = lower_case(cell("model"));
     if (number("moe_experts") > 1 || number("ep") > 1) {
       refuse("mixture of experts");
     }
     if (number("cp") > 1) {
       refuse("context parallelism");
     }
-    if (lower(cell("sequence_parallel")).starts_with("ulysses")) {
+    if (sequence_word(lower_case(cell("sequence_parallel"))) == SequenceWord::Ulysses) {
       refuse("Ulysses sequence parallelism");
     }
     if (model.starts_with("bert") || model.starts_with("t5")) {
@@ -193,7 +162,7 @@ class Converter {
         refuse(fmt::format("missing {}", column));
       }
     }
-    if (cell("zero_stage_or_sharding").empty() && cell("dp") != "1") {
+    if (cell("zero_stage_or_sharding").empty() && number("dp") != 1) {
       refuse("missing zero_stage_or_sharding");
     }
   }
@@ -289,7 +258,7 @@ class Converter {
   // ---- model and parallelism ----------------------------------------------------------------
 
   void add_model() {
-    const bool gated = number("gated_mlp") != 0;
+    const bool gated = parse_flag(cell("gated_mlp")).value_or(false);
     const int heads = count("heads", 1);
     line("model:");
     for (const auto& [key, column] :
@@ -321,23 +290,22 @@ class Converter {
                          gpus));
       return;
     }
-    const std::string sequence = lower(cell("sequence_parallel"));
     line("parallelism:");
     line(fmt::format("  tensor: {}", tensor));
     line(fmt::format("  pipeline: {}", stages));
     line(fmt::format("  data: {}", data));
-    line(fmt::format("  sequence: {}", sequence == "yes" || sequence == "1" || sequence == "true"));
+    line(fmt::format("  sequence: {}", sequence_parallel()));
     line(fmt::format("  zero: {}", sharding_.zero));
-    line(fmt::format("  scatter_gather: {}", scatters(sequence)));
+    line(fmt::format("  scatter_gather: {}", scatters()));
     line(fmt::format("  overlap: {{data: {}, tensor: {}, pipeline: {}}}", sharding_.overlaps,
                      overlaps_tensor() ? "backward" : "none", overlaps_pipeline()));
   }
 
   /// See the rule `scatter_gather` in the header.
-  bool scatters(std::string_view sequence) const {
+  bool scatters() const {
     const int year = year_of(cell("date"));
-    const bool megatron = !has(lower(cell("zero_stage_or_sharding")), "deepspeed");
-    return year == 2021 && megatron && sequence != "yes";
+    const bool megatron = !has(lower_case(cell("zero_stage_or_sharding")), "deepspeed");
+    return year == 2021 && megatron && !sequence_parallel();
   }
 
   /// See the rule `overlap.pipeline` in the header.
@@ -349,23 +317,21 @@ class Converter {
   /// See the rule `overlap.tensor` in the header.
   bool overlaps_tensor() const {
     const int year = year_of(cell("date"));
-    return !(year != 0 && year < 2022) && !has(lower(cell("zero_stage_or_sharding")), "deepspeed");
+    return !(year != 0 && year < 2022) &&
+           !has(lower_case(cell("zero_stage_or_sharding")), "deepspeed");
   }
 
   Sharding read_sharding(double data) {
-    const std::string text = lower(cell("zero_stage_or_sharding"));
+    const std::string text = lower_case(cell("zero_stage_or_sharding"));
     Sharding sharding;
     std::smatch found;
     if (std::regex_search(text, found, std::regex("(fsdp|zero-[23]|offload|gemini)"))) {
       refuse(fmt::format("sharding: {}", found[1] == "fsdp" ? "FSDP" : lower_to_zero(found[1])));
       return sharding;
     }
-    if (text == "none" || text == "no" || text == "dp" || text.starts_with("none ") ||
-        has(text, "zero-0")) {
-      sharding.zero = 0;
-    } else if (has(text, "zero-1") || has(text, "distributed optimizer")) {
-      sharding.zero = 1;
-    } else {
+    const std::optional<ShardingWord> word = sharding_word(text);
+    sharding.zero = word == ShardingWord::Zero1 ? 1 : 0;
+    if (!word || word == ShardingWord::Other) {
       refuse(fmt::format("sharding: {}", shown(text)));
     }
     if (std::regex_search(text, found, std::regex("within ([0-9]+)")) &&
@@ -400,22 +366,22 @@ class Converter {
   }
 
   std::string read_precision() {
-    const std::string text = lower(cell("dtype"));
-    if (has(text, "fp4")) {
+    const std::string text = lower_case(cell("dtype"));
+    const NumberFormat format = number_format(text).value_or(NumberFormat{});
+    if (format.fp4) {
       refuse("precision fp4");
       return "";
     }
-    if (has(text, "fp8")) {
+    if (format.fp8) {
       return "fp8";
     }
-    const bool fp16 = has(text, "fp16") || text == "amp";
-    if (has(text, "bf16") && (!fp16 || has_bf16())) {
+    if (format.bf16 && (!format.fp16 || has_bf16())) {
       return "bf16";
     }
-    if (fp16) {
+    if (format.fp16) {
       return "fp16";
     }
-    if (has(text, "tf32")) {
+    if (format.tf32) {
       return "tf32";
     }
     refuse(fmt::format("precision: {}", shown(text)));
@@ -428,30 +394,23 @@ class Converter {
   }
 
   bool is_unfused() const {
-    const std::string text = lower(cell("attention_kernel"));
-    if (text.empty()) {
-      const int year = year_of(cell("date"));
-      return year != 0 && year < 2023;
-    }
-    if (has(text, "unfused") || has(text, "naive") || has(text, "no flash")) {
-      return true;
-    }
-    const bool fused = has(text, "flash") || has(text, "cudnn") || has(text, "transformerengine") ||
-                       text.starts_with("te");
-    return !fused;
+    const std::string text = lower_case(cell("attention_kernel"));
+    const int year = year_of(cell("date"));
+    return text.empty() ? year != 0 && year < 2023 : unfused_attention(text).value_or(false);
   }
 
   std::string read_recompute() {
-    std::string text = lower(cell("recompute"));
-    if (text == "none" || text == "full") {
-      return text;
+    const std::string text = lower_case(cell("recompute"));
+    switch (recompute_word(text).value_or(RecomputeWord::Other)) {
+      case RecomputeWord::None:
+        return "none";
+      case RecomputeWord::Full:
+        return "full";
+      case RecomputeWord::Core:
+        return unfused_ ? "selective" : "none";
+      case RecomputeWord::Other:
+        refuse(fmt::format("recompute: {}", shown(text)));
     }
-    const bool core = text == "selective" || text.starts_with("selective(core_attn)") ||
-                      text.starts_with("selective (core_attn)");
-    if (core) {
-      return unfused_ ? "selective" : "none";
-    }
-    refuse(fmt::format("recompute: {}", shown(text)));
     return "";
   }
 
@@ -541,7 +500,7 @@ std::span<const std::string_view> needed_training_columns() {
 
 bool is_complete(const CsvTable& table, const CsvRow& row) {
   if (table.has_column("complete")) {
-    return table.cell(row, "complete") == "yes";
+    return parse_flag(table.cell(row, "complete")).value_or(false);
   }
   return std::none_of(kNeeded.begin(), kNeeded.end(),
                       [&](std::string_view column) { return table.cell(row, column).empty(); });

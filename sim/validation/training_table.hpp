@@ -44,6 +44,7 @@
 
 #include "sim/base/csv.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/validation/columns.hpp"
 
 namespace danlu {
 
@@ -78,7 +79,11 @@ struct Conversion {
 
   std::string reason() const;  // joined
 };
+/// Of a table that check_cells() found nothing wrong in.
 Conversion convert(const CsvTable& table, const CsvRow& row, const LoadOptions& options);
+
+/// What its columns may hold.
+std::span<const ColumnRule> training_columns();
 
 /// The columns without which no row can be simulated.
 std::span<const std::string_view> needed_training_columns();

@@ -127,7 +127,7 @@ ComputeTime KernelTimer::time(const std::vector<Kernel>& kernels) const {
         break;
     }
     time.model_flops += kernel.model_flops;
-    time.hardware_flops += kernel.model_flops;
+    time.hardware_flops += kernel.flops;
   }
   return time;
 }

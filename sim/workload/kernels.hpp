@@ -55,7 +55,7 @@ inline constexpr std::array<std::string_view, kComputeParts> kComputePartNames{
 struct ComputeTime {
   std::array<Seconds, kComputeParts> parts{};
   Flops model_flops;
-  Flops hardware_flops;  // model FLOPs plus recomputed ones
+  Flops hardware_flops;  // really executed, recomputed ones too
 
   Seconds total() const;
   Seconds& operator[](ComputePart part) { return parts[static_cast<std::size_t>(part)]; }

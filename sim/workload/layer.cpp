@@ -32,6 +32,13 @@ ParallelLinear linear(const Sizes& z, double in, double out) {
           .backward_weight = gemm(in, out, z.tokens, 1, z.element, {z.gradient * in * out})};
 }
 
+/// Counts only a share of what a product does as the model's.
+void count_only(double share, ParallelLinear& product) {
+  for (Kernel* kernel : {&product.forward, &product.backward_input, &product.backward_weight}) {
+    kernel->model_flops = share * kernel->model_flops;
+  }
+}
+
 /// Attention as separate products, softmax and dropout over the s x s scores.
 void add_unfused_attention(const Sizes& z, LayerKernels& layer) {
   const double heads = z.batch * z.model.heads / z.tensor;
@@ -97,10 +104,7 @@ LayerKernels layer_kernels(const Workload& workload) {
   layer.residual_backward = {memory_pass(boundary * (2 * z.element + mask))};
   layer.qkv = linear(z, h, q + 2 * kv);
   const double own = (q + 2 * z.model.kv_width() / z.tensor) / (q + 2 * kv);
-  for (Kernel* kernel :
-       {&layer.qkv.forward, &layer.qkv.backward_input, &layer.qkv.backward_weight}) {
-    kernel->model_flops = own * kernel->model_flops;  // copies are not the model's work
-  }
+  count_only(own, layer.qkv);  // copies of key-value heads are not the model's work
   layer.projection = linear(z, q, h);
   layer.mlp_up = linear(z, h, z.model.gated_mlp ? 2 * f : f);
   layer.mlp_down = linear(z, f, h);
@@ -126,7 +130,7 @@ LayerKernels layer_kernels(const Workload& workload) {
 EndKernels end_kernels(const Workload& workload) {
   const Sizes z(workload);
   const double h = z.model.hidden;
-  const double vocab = z.model.vocab / z.tensor;
+  const double vocab = z.model.rank_vocab(workload.parallelism.tensor);
   const double boundary = z.local_tokens * h;
   EndKernels ends;
   ends.embedding_forward = {memory_pass(z.tokens * h * 2 * z.element)};
@@ -134,6 +138,7 @@ EndKernels end_kernels(const Workload& workload) {
   ends.final_norm_forward = {memory_pass(boundary * 2 * z.element)};
   ends.final_norm_backward = {memory_pass(boundary * 3 * z.element)};
   ends.logits = linear(z, h, vocab);
+  count_only(z.model.vocab / (vocab * z.tensor), ends.logits);  // rows of padding
   // fp32 logits: cast (2 + 4 bytes), maximum (4), exponential (8); backward reads 4, writes 2.
   ends.loss_forward = {memory_pass(z.tokens * vocab * 18)};
   ends.loss_backward = {memory_pass(z.tokens * vocab * 6)};
@@ -146,8 +151,10 @@ Bytes boundary_bytes(const Workload& workload) {
 }
 
 Kernel piece_of(const Workload& workload, const Kernel& kernel, int pieces) {
-  return gemm(kernel.m / pieces, kernel.n, kernel.k, kernel.batch,
-              element_bytes(workload.training.precision));
+  Kernel piece = gemm(kernel.m / pieces, kernel.n, kernel.k, kernel.batch,
+                      element_bytes(workload.training.precision));
+  piece.model_flops = kernel.model_flops / pieces;
+  return piece;
 }
 
 }  // namespace danlu

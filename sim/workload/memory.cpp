@@ -25,13 +25,15 @@ Bytes kept_layer_bytes(const Workload& w, bool keeps_scores) {
 Bytes working_set(const Workload& w, int stage) {
   Bytes bytes;
   if (w.training.recompute == Recompute::Full) {
-    bytes += kept_layer_bytes(w, w.training.attention == AttentionKind::Unfused);
+    // The layer that is being recomputed, but for its input, which is kept anyway.
+    bytes += kept_layer_bytes(w, w.training.attention == AttentionKind::Unfused) -
+             layer_activation_bytes(w);
   } else if (w.training.recompute == Recompute::Selective) {
     bytes += kept_layer_bytes(w, true) - kept_layer_bytes(w, false);
   }
   if (stage == w.parallelism.pipeline - 1) {  // logits in fp32 and in 16 bits
     const double tokens = static_cast<double>(w.training.micro_batch) * w.training.sequence_length;
-    bytes += Bytes{tokens * w.model.vocab / w.parallelism.tensor * 6};
+    bytes += Bytes{tokens * w.model.rank_vocab(w.parallelism.tensor) * 6};
   }
   return bytes;
 }
@@ -49,32 +51,41 @@ Bytes layer_activation_bytes(const Workload& w) {
 
 double rank_parameters(const Workload& w, int stage) {
   const int last = w.parallelism.pipeline - 1;
-  const double layers = w.stage_layers(stage);
-  double parameters = layer_parameters(w.model) * layers;
+  const ModelSpec& model = w.model;
+  const double table = model.rank_vocab(w.parallelism.tensor) * model.hidden;
+  double parameters = rank_layer_parameters(model, w.parallelism.tensor) * w.stage_layers(stage);
   if (stage == 0) {
-    parameters += embedding_parameters(w.model);
+    parameters += table + static_cast<double>(model.positions) * model.hidden;
   }
-  if (stage == last && (last > 0 || !w.model.tied_embeddings)) {
-    parameters += static_cast<double>(w.model.vocab) * w.model.hidden;
+  if (stage == last) {
+    parameters += model.norm_parameters() + (last > 0 || !model.tied_embeddings ? table : 0);
   }
-  const double t = w.parallelism.tensor;
-  const double copied = 2 * w.model.hidden * (w.model.rank_kv_width(t) - w.model.kv_width() / t);
-  return parameters / t + copied * layers;
+  return parameters;
+}
+
+AdamBytes adam_bytes(const TrainingSpec& training) {
+  const bool narrow = element_bytes(training.precision) == 2;
+  if (!narrow) {
+    return {.weight = 4, .gradient = 4, .state = 8};
+  }
+  const double gradient = training.gradient_bytes;
+  const bool copies_gradients = training.precision == Precision::Fp16 && gradient == 2;
+  return {.weight = 2, .gradient = gradient, .state = copies_gradients ? 16.0 : 12.0};
 }
 
 MemoryUse memory_use(const Workload& w) {
   MemoryUse worst;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
     const double parameters = rank_parameters(w, stage);
-    const bool narrow = element_bytes(w.training.precision) == 2;
+    const AdamBytes adam = adam_bytes(w.training);
     const double shards = w.parallelism.zero == 0 ? 1 : w.parallelism.data;
     const auto ops = schedule_ops(w.training.schedule, stage, w.parallelism.pipeline,
                                   w.training.chunks, w.microbatches());
     const double layers_in_flight = peak_chunks_in_flight(ops) * w.layers_per_chunk(stage);
     const MemoryUse use{
-        .parameters = {parameters * (narrow ? 2 : 4)},
-        .gradients = {parameters * (narrow ? w.training.gradient_bytes : 4)},
-        .optimizer = {parameters * (narrow ? 12 : 8) / shards},
+        .parameters = {parameters * adam.weight},
+        .gradients = {parameters * adam.gradient},
+        .optimizer = {parameters * adam.state / shards},
         .activations = layers_in_flight * layer_activation_bytes(w),
         .other = working_set(w, stage),
         .stage = stage,

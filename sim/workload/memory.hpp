@@ -1,6 +1,13 @@
-// What one GPU must hold. Per parameter: 2 bytes of weight, 2 or 4 of gradient, 12 of optimizer
-// state (fp32 master copy and two Adam moments), the last divided by the data-parallel ranks with
-// ZeRO-1. Activations of one layer and one microbatch (Korthikanti et al. 2022, table 2, general
+// What one GPU must hold. Bytes per parameter on a rank, of which ZeRO-1 divides the state by the
+// data-parallel ranks (Megatron-LM's table of its distributed optimizer, and the ZeRO paper):
+//
+//                              weight  gradient  state                            all   with ZeRO-1
+//   fp32, tf32                    4       4        8  two Adam moments             16    8 + 8/d
+//   16 bits, fp32 gradients       2       4       12  and the fp32 master copy     18    6 + 12/d
+//   bf16, 16-bit gradients        2       2       12                               16    4 + 12/d
+//   fp16, 16-bit gradients        2       2       16  and fp32 copies of gradients 20    4 + 16/d
+//
+// Activations of one layer and one microbatch (Korthikanti et al. 2022, table 2, general
 // widths):
 //
 //   s b [ 10 h / (t if sequence parallel)  +  (2(q+2k) + 2q + 4f) / t  +  5 a s / t ]
@@ -31,6 +38,14 @@ Bytes layer_activation_bytes(const Workload& workload);
 
 /// Parameters that live on one rank of `stage`.
 double rank_parameters(const Workload& workload, int stage);
+
+/// Bytes per parameter with Adam.
+struct AdamBytes {
+  double weight = 0;
+  double gradient = 0;
+  double state = 0;
+};
+AdamBytes adam_bytes(const TrainingSpec& training);
 
 /// Memory of the rank that needs most.
 MemoryUse memory_use(const Workload& workload);

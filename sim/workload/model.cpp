@@ -32,8 +32,19 @@ double layer_parameters(const ModelSpec& model) {
     const double mlp = (model.mlp_matrices() - 1) * model.ffn + model.hidden;
     biases = attention + mlp;
   }
-  const double norms = (model.norm == Norm::LayerNorm ? 4.0 : 2.0) * model.hidden;
-  return layer_matrix_parameters(model) + biases + norms;
+  return layer_matrix_parameters(model) + biases + 2 * model.norm_parameters();
+}
+
+double rank_layer_parameters(const ModelSpec& model, int tensor) {
+  const double t = tensor;
+  const double h = model.hidden;
+  const double query = model.query_width() / t;
+  const double kv = model.rank_kv_width(t);
+  const double up = (model.mlp_matrices() - 1) * model.ffn / t;
+  const double split_biases = model.biases ? query + 2 * kv + up : 0;
+  const double whole_biases = model.biases ? 2 * h : 0;
+  const double matrices = h * (query + 2 * kv) + query * h + h * up + model.ffn / t * h;
+  return matrices + split_biases + whole_biases + 2 * model.norm_parameters();
 }
 
 double embedding_parameters(const ModelSpec& model) {
@@ -46,7 +57,7 @@ double head_parameters(const ModelSpec& model) {
 
 double total_parameters(const ModelSpec& model) {
   return model.layers * layer_parameters(model) + embedding_parameters(model) +
-         head_parameters(model);
+         model.norm_parameters() + head_parameters(model);
 }
 
 Flops attention_core_flops(const ModelSpec& model, double sequence, bool causal) {

@@ -43,6 +43,17 @@ struct ModelSpec {
     return std::max(kv_width() / tensor, static_cast<double>(head_dim));
   }
   double mlp_matrices() const { return gated_mlp ? 3 : 2; }
+  /// Parameters of one norm: a scale, and of a layernorm a shift.
+  double norm_parameters() const { return (norm == Norm::LayerNorm ? 2.0 : 1.0) * hidden; }
+  /// Rows of the vocabulary on one of `tensor` ranks. Where they cannot be shared evenly the table
+  /// is padded to the next multiple of 128 x tensor, as Megatron does
+  /// (--make-vocab-size-divisible-by 128).
+  double rank_vocab(int tensor) const {
+    constexpr int kPadding = 128;
+    const int whole = kPadding * tensor;
+    const int rows = vocab % tensor == 0 ? vocab : (vocab + whole - 1) / whole * whole;
+    return static_cast<double>(rows) / tensor;
+  }
 };
 
 /// One line of the preset table.
@@ -61,11 +72,15 @@ ModelSpec to_model_spec(const ModelPreset& preset);
 double layer_matrix_parameters(const ModelSpec& model);
 /// All parameters of one layer, with biases and norms.
 double layer_parameters(const ModelSpec& model);
+/// What one of `tensor` ranks holds of a layer: its share of what is split, and a whole copy of
+/// what is not: norms, the biases of products split by rows (projection, MLP down), and one
+/// key-value head where there are fewer heads than ranks.
+double rank_layer_parameters(const ModelSpec& model, int tensor);
 /// The embedding table (and the position table); the output head shares it when tied.
 double embedding_parameters(const ModelSpec& model);
 /// The output head's own parameters, 0 when tied.
 double head_parameters(const ModelSpec& model);
-/// All parameters; the final norm (2h) is left out, as in the paper's formula.
+/// All parameters. The paper's formula leaves out the final norm, which is counted here.
 double total_parameters(const ModelSpec& model);
 
 /// FLOPs of the two attention products (scores and values) of one layer and one sequence, forward.

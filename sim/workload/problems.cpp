@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "sim/workload/kernels.hpp"
 #include "sim/workload/workload.hpp"
@@ -80,6 +81,10 @@ class Checker {
     }
     must_divide({"parallelism.tensor", "model.ffn", "model.hidden", "model.preset"}, "tensor",
                 p.tensor, "the model's ffn", m.ffn);
+    if (!p.stage_layers.empty()) {
+      check_listed_stages();
+      return;
+    }
     if (p.first_stage_layers || p.last_stage_layers) {
       check_uneven_stages();
       return;
@@ -88,12 +93,50 @@ class Checker {
     if (std::fmod(m.layers, stages) != 0) {
       const std::string chunks =
           w_.training.chunks > 1 ? fmt::format(" x chunks ({})", w_.training.chunks) : "";
-      const bool ends_can_differ =
-          p.pipeline > 2 && p.pipeline < m.layers && w_.training.chunks == 1;
+      const bool can_differ = p.pipeline > 1 && p.pipeline < m.layers && w_.training.chunks == 1;
       add({"parallelism.pipeline", "training.schedule.chunks", "model.layers", "model.preset"},
           fmt::format("pipeline ({}){} must divide the model's layers ({})", p.pipeline, chunks,
                       m.layers),
-          ends_can_differ ? "or give first_stage_layers and last_stage_layers" : "");
+          can_differ ? "or list the layers of every stage: stage_layers" : "");
+    }
+  }
+
+  /// Every stage has its number of layers, together they hold the model, and chunks divide each.
+  void check_listed_stages() {
+    const ParallelismSpec& p = w_.parallelism;
+    const std::string list = "parallelism.stage_layers";
+    const auto stages = static_cast<int>(p.stage_layers.size());
+    const double sum = std::accumulate(p.stage_layers.begin(), p.stage_layers.end(), 0.0);
+    if (stages != p.pipeline) {
+      add({list, "parallelism.pipeline"},
+          fmt::format("stage_layers must list the layers of {} stages (pipeline), found {} numbers",
+                      p.pipeline, stages),
+          w_.training.chunks > 1 ? "one number for each stage, all of its chunks together" : "");
+      return;
+    }
+    if (sum != w_.model.layers) {
+      add({list, "model.layers", "model.preset"},
+          fmt::format("stage_layers must add up to the model's layers ({}), found {:.0f}",
+                      w_.model.layers, sum));
+    }
+    const auto differs = [&](std::string_view key, const std::optional<int>& end, int listed) {
+      if (end && *end != listed) {
+        add({fmt::format("parallelism.{}", key), list},
+            fmt::format("{} ({}) differs from what stage_layers lists there ({})", key, *end,
+                        listed),
+            "leave one of the two out");
+      }
+    };
+    differs("first_stage_layers", p.first_stage_layers, p.stage_layers.front());
+    differs("last_stage_layers", p.last_stage_layers, p.stage_layers.back());
+    for (int stage = 0; stage < stages; ++stage) {
+      if (w_.stage_layers(stage) % w_.training.chunks != 0) {
+        add({list, "training.schedule.chunks"},
+            fmt::format("chunks ({}) must divide the layers of stage {} ({})", w_.training.chunks,
+                        stage, w_.stage_layers(stage)),
+            "each stage cuts its layers evenly into chunks");
+        return;
+      }
     }
   }
 
@@ -157,12 +200,6 @@ class Checker {
         add({"training.schedule.chunks", "parallelism.pipeline"},
             "chunks need pipeline stages, found pipeline 1",
             "set chunks to 1 or raise parallelism.pipeline");
-      }
-      if (t.schedule == ScheduleKind::OneFOneB && w_.microbatches() % p.pipeline != 0) {
-        add({"training.schedule.chunks", "parallelism.pipeline", "training.global_batch",
-             "training.micro_batch"},
-            fmt::format("with chunks, pipeline ({}) must divide the microbatches ({})", p.pipeline,
-                        w_.microbatches()));
       }
     }
   }

@@ -27,6 +27,7 @@ struct ParallelismSpec {
   int data = 1;
   std::optional<int> first_stage_layers;  // where the ends hold another number than the rest
   std::optional<int> last_stage_layers;
+  std::vector<int> stage_layers{};  // of every stage; empty: even, but for these ends
   bool sequence = false;  // sequence parallelism: norms and dropouts are split over tensor ranks
   int zero = 0;           // 1: the optimizer's state is split over data-parallel ranks
   bool scatter_gather =
@@ -50,6 +51,7 @@ struct TrainingSpec {
   ScheduleKind schedule = ScheduleKind::OneFOneB;
   int chunks = 1;                // virtual stages per stage
   std::optional<double> tokens;  // of the whole run
+  Bytes memory_reserve;          // of a GPU, for what is no tensor of the plan
 };
 
 /// Algorithms and protocols asked for instead of what would be chosen, wherever they can carry out
@@ -73,9 +75,13 @@ struct Workload {
   int microbatches() const {
     return training.global_batch / (training.micro_batch * parallelism.data);
   }
-  /// Layers on `stage`: what the first and the last one do not claim is split evenly.
+  /// Layers on `stage`: as listed, else what the first and the last one do not claim is split
+  /// evenly.
   int stage_layers(int stage) const {
     const ParallelismSpec& p = parallelism;
+    if (!p.stage_layers.empty()) {
+      return p.stage_layers[static_cast<std::size_t>(stage)];
+    }
     if (stage == 0 && p.first_stage_layers) {
       return *p.first_stage_layers;
     }

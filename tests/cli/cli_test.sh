@@ -71,6 +71,24 @@ call run "$selective" --set model.layers=95
 expect_has 'also where the first key of the relation is in the file' \
   '--set model.layers=95: error: pipeline (8)' "$err"
 
+# What is too large is refused before it is planned, with a way out.
+call run "$selective" --set model.layers=1000000 --set training.schedule.chunks=1
+expect 'a million layers exit 1' 1 "$code"
+expect_has 'and say how large they are' 'tasks and parts of tasks' "$err"
+expect_has 'and what to do' 'hint: fewer layers on a stage' "$err"
+call run "$selective" --max-tasks 1000
+expect 'a limit of tasks is kept' 1 "$code"
+expect_has 'and can be raised' '--max-tasks plays more' "$err"
+call run "$selective" --trace "$work/trace.json" --max-tasks 20000
+expect 'and of slices of a trace' 1 "$code"
+expect_has 'with a way out' 'hint: --trace-ranks 0-7' "$err"
+call run "$selective" --trace "$work/trace.json" --max-tasks 40000 --trace-ranks 0-7
+expect 'a trace of a few ranks is written' 0 "$code"
+expect 'with their one class' 1 "$(grep -c process_name "$work/trace.json")"
+call run "$selective" --trace "$work/trace.json" --trace-ranks 64
+expect 'there is no rank 64' 2 "$code"
+expect_has 'of 64' 'the scenario has 0 to 63' "$err"
+
 # A sanitized program cannot start under a limit of memory.
 if (ulimit -v 300000 && "$danlu" --version) >/dev/null 2>&1; then
   (ulimit -v 300000 && "$danlu" run scenarios/gpt3-175b-a100.yaml --set fold=off \
@@ -109,6 +127,32 @@ call run scenarios/gpt3-175b-64-a100-selective.yaml --set training.recompute=non
 expect 'a plan that does not fit exits 1' 1 "$code"
 expect_has 'it says so' 'does not fit in memory' "$err"
 expect_has 'and what would fit' 'hint: ' "$err"
+expect_has 'and what a step takes then' ', and a step takes ' "$err"
+expect 'the fastest first' "$(grep '^hint' <<<"$err" | sed 's/.*takes //' | sort -n)" \
+  "$(grep '^hint' <<<"$err" | sed 's/.*takes //')"
+
+call run --brief "$selective"
+expect 'the verdict exits 0' 0 "$code"
+expect 'and is four lines' 4 "$(wc -l <<<"$out")"
+verdict=$out
+expect_has 'does it fit' 'fits in memory: ' "$out"
+expect_has 'what limits the step' 'limited by matrix products' "$out"
+# What a change would save was played: with it the step is shorter by that.
+change=$(sed -n 's/.*: \(.*\) would save .*/\1/p' <<<"$out")
+expect_has 'and what would change that' 'parallelism.' "$change"
+call run --json "$selective"
+saved=$(sed -n 's/.*"step_s": \(.*\),/\1/p' <<<"$out" | head -1)
+call run --json --no-advice "$selective" --set "$change"
+expect_has 'as it was played' "\"time_s\": $saved" "$out"
+expect_has 'nothing is tried unasked' '"saving": null' "$out"
+call run "$selective"
+expect 'the report begins with it' "$verdict" "$(head -4 <<<"$out")"
+
+printf '%s\n' "extends: $PWD/$selective" 'name: same' 'parallelism: {overlap: {data: true}}' \
+  >"$work/same.yaml"
+call compare "$selective" "$work/same.yaml"
+expect_has 'compare shows the keys that differ' 'parallelism.overlap.data' "$out"
+expect 'and only those' 1 "$(sed -n '/^What differs/,/^$/p' <<<"$out" | grep -c '  parallelism')"
 
 call compare "$scenario" "$scenario" --set parallelism.pipeline=2
 expect 'compare exits 0' 0 "$code"
@@ -288,7 +332,17 @@ expect 'no table of sizes where rows have none' 2 "$code"
 expect_has 'and says so' "rows of a table of kind 'training' have no size" "$err"
 
 "$danlu" run "$scenario" >/dev/full 2>"$work/err"
-expect 'a full disk is an error' 3 $?
-expect_has 'and says so' 'cannot write the result' "$(<"$work/err")"
+expect 'a full disk is an error' 2 $?
+expect 'and says so' 'stdout: error: cannot be written: No space left on device' "$(<"$work/err")"
+
+# Installed outside the checkout it finds the topologies beside it, and not those of its sources.
+cmake --install "${danlu%/bin/danlu}" --prefix "$work/prefix" >/dev/null
+rm "$work/prefix/share/danlu/topologies/lesson.yaml"
+"$work/prefix/bin/danlu" list topologies >"$work/out"
+expect 'an installed danlu lists topologies' 0 $?
+expect 'those installed' 0 "$(grep -c '^lesson' "$work/out")"
+"$work/prefix/bin/danlu" run "$work/prefix/share/danlu/scenarios/llama3-8b-h100.yaml" >"$work/out"
+expect 'and runs an installed scenario' 0 $?
+check 'whose schema is there' test -f "$work/prefix/share/danlu/docs/reference/scenario.schema.json"
 
 end_of_checks

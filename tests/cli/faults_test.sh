@@ -152,10 +152,13 @@ call check "$work/a.yaml" --set 'faults.events=[{time: 50 h, cause: host}]' --se
   --set faults.checkpoint.memory='{interval: 10 min, copies: 1}' --set faults.causes.fire.nodes=2
 idle="it has no rate (mtbf, observed, per_1000_node_days) and no event"
 lost='no checkpoint in memory survives the loss of a node'
+model='own model: 2 MLP matrices of width 16384 (gated_mlp: false), layernorm (norm), tied '
+model+='embeddings, biases, 32 key-value heads, no table of positions'
 expect 'check has the notes too' "$work/a.yaml: ok, custom on 32 GPUs
 note: an event at 50 h, after the end of the run at 48 h
 note: 'faults.causes.fire' never strikes: $idle
-note: with 'faults.checkpoint.memory.copies' 1 $lost" "$out"
+note: with 'faults.checkpoint.memory.copies' 1 $lost
+note: $model" "$out"
 printf 'time,cause\n1 h,host\n130 h,host\n140 h,host\n' >"$work/trace.csv"
 call check --json "$work/a.yaml" --set faults.trace="$work/trace.csv"
 expect_has 'a trace may be longer than the run' \
@@ -173,5 +176,19 @@ expect 'list faults exits 0' 0 "$code"
 expect_has 'and names presets' 'llama3-405b' "$out"
 call list faults --json
 expect_has 'as JSON too' '"failures_per_1000_node_days"' "$out"
+
+# A network with broken parts, without a scenario.
+call collective --topology dgx-h100 --gpus 16 --min 1GiB --max 1GiB --set degraded.nics.3=0
+expect 'a collective with a dead NIC exits 0' 0 "$code"
+expect_has 'and says what stands in for it' \
+  'note: NIC 3 of node 0 is dead: GPU 3 sends through NIC 2' "$out"
+call topology dgx-h100 --gpus 16 --set degraded.nics.0=0 --route 0 8
+expect_has 'its route goes another way' '-> NIC 1 of node 0' "$out"
+call topology dgx-h100 --gpus 16 --set 'degraded={nics: {16: 0}}'
+expect 'a NIC that is not there exits 2' 2 "$code"
+expect_has 'and is named' 'there is no NIC 16: the cluster has 0 to 15' "$err"
+call collective --topology dgx-h100 --set degraded.gpus.3=2
+expect 'what no collective meets exits 2' 2 "$code"
+expect_has 'and is named too' "'degraded.gpus' has no effect here: no step is played" "$err"
 
 end_of_checks

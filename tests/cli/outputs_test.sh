@@ -41,10 +41,16 @@ expect 'and it stays one' 'character special file' "$(stat -c %F /dev/null)"
 call run "$scenario" --trace /dev/full
 expect 'a full device exits 2' 2 "$code"
 expect 'and says so' '/dev/full: error: cannot be written: No space left on device' "$err"
+expect_has 'the report is printed all the same' 'step time' "$out"
+(ulimit -f 1 && "$danlu" run "$scenario" --trace "$work/large.json" >/dev/null 2>"$work/err")
+expect 'so does a limit of the size of files' 2 $?
+expect 'and says so' "$work/large.json: error: cannot be written: File too large" "$(<"$work/err")"
+expect 'and nothing half-written stays' '' "$(find "$work" -name 'large*' -o -name '.danlu-*')"
 call run "$scenario" --trace /dev/stdout
 is_trace 'the trace comes before the report' "$work/out"
 expect_has 'which follows' 'step time' "$out"
 
+complete() { [[ ! -e $1 || $(tail -c 3 "$1") == *']}'* ]]; }
 refused() { # NAME WHOLE_MESSAGE ARGUMENTS
   local name=$1 message=$2
   shift 2
@@ -68,6 +74,42 @@ hint: for example $work/out.json" "$scenario" "$option" "$work"
     "$option: error: '$work/no/x.json' cannot be written: there is no folder '$work/no'" \
     "$scenario" "$option" "$work/no/x.json"
 done
+refused 'a folder where no file can be' \
+  "--trace: error: '/proc/x.json' cannot be written: No such file or directory" \
+  "$scenario" --trace /proc/x.json
+longest=$(printf 'a%.0s' {1..250}).json
+call run "$scenario" --trace "$work/$longest"
+is_trace 'the longest name there can be' "$work/$longest"
+refused 'a longer one' "--trace: error: '$work/a$longest' cannot be written: File name too long" \
+  "$scenario" --trace "$work/a$longest"
+
+# Nothing is written over what is read, whatever name leads there.
+cp scenarios/learn/01-one-gpu.yaml "$work/base.yaml"
+cp -r topologies "$work/mine"
+printf '%s\n' 'extends: base.yaml' 'name: own' 'cluster: {gpus: 2}' 'training: {global_batch: 2}' \
+  'faults: {days: 1, random: false, trace: events.csv, causes: {gpu: {component: gpu}},' \
+  '         checkpoint: {interval: 1 h, write: 10 s}}' \
+  >"$work/own.yaml"
+printf 'time,cause\n1 h,gpu\n' >"$work/events.csv"
+ln "$work/own.yaml" "$work/hard.json"
+ln -s own.yaml "$work/soft.json"
+for name in own.yaml hard.json soft.json base.yaml events.csv mine/lesson.yaml \
+  mine/gpus/lesson.yaml; do
+  before=$(<"$work/$name")
+  DANLU_TOPOLOGIES=$work/mine refused "over what is read, $name" \
+    "--trace: error: '$work/$name' is a file that this run reads
+hint: for example $(dirname "$work/$name")/out.json" "$work/own.yaml" --trace "$work/$name"
+  expect 'it stays' "$before" "$(<"$work/$name")"
+done
+refused 'a timeline over the events' \
+  "--timeline: error: '$work/events.csv' is a file that this run reads
+hint: for example $work/out.json" "$work/own.yaml" --timeline "$work/events.csv"
+call run "$work/own.yaml" --timeline "$work/days.csv"
+expect 'a name of its own is right' 0 "$code"
+ln -s x.json "$work/to-x.json"
+refused 'one file for both, by a link that leads nowhere yet' \
+  "--timeline: error: '$work/to-x.json' is the file of --trace too
+hint: each needs a file of its own" "$scenario" --trace "$work/x.json" --timeline "$work/to-x.json"
 same=$work/../${work##*/}/x.json
 refused 'one file for both' "--timeline: error: '$same' is the file of --trace too
 hint: each needs a file of its own" "$scenario" --trace "$work/x.json" --timeline "$same"
@@ -78,6 +120,30 @@ refused 'a timeline without faults' "$scenario: error: --timeline needs a scenar
 hint: for example --set faults=llama3-405b --set faults.days=54" \
   "$scenario" --trace "$work/x.json" --timeline "$work/x.csv"
 expect 'nothing is written where something is refused' '' "$(find "$work" -name 'x.*')"
-expect 'no half-written file stays' '' "$(find "$work" -name '*.tmp')"
+
+# ---- Signals. A background process of a script ignores SIGINT, one of timeout's does not.
+slow="$work/slow.yaml"
+sed "s|^name: .*|name: slow|" scenarios/gpt3-175b-64-a100-selective.yaml >"$slow"
+interrupted() { # NAME SIGNAL SECONDS ARGUMENTS
+  local name=$1 signal=$2 seconds=$3
+  shift 3
+  timeout --preserve-status -s "$signal" "$seconds" "$danlu" run "$@" >"$work/out" 2>"$work/err"
+  local code=$?
+  expect "SIG$signal $name" "$((128 + $(kill -l "$signal")))" "$code"
+}
+heavy=(--set fold=off --set training.global_batch=2048)
+for signal in INT TERM HUP; do
+  interrupted 'while playing' "$signal" 0.4 "$slow" "${heavy[@]}"
+  expect 'says nothing' '' "$(<"$work/out")$(<"$work/err")"
+  interrupted 'while children play' "$signal" 0.4 "$slow" "$slow" "${heavy[@]}"
+done
+sleep 0.2
+expect 'no child stays' '' "$(pgrep -f "$slow")"
+for delay in 0.1 0.2 0.3 0.4 0.5 0.6 0.7; do
+  timeout -s TERM "$delay" "$danlu" run "$slow" --set fold=off \
+    --set training.global_batch=16 --trace "$work/cut.json" >/dev/null
+  check 'a trace is whole or not there' complete "$work/cut.json"
+done
+expect 'no half-written file stays' '' "$(find "$work" -name '.danlu-*')"
 
 end_of_checks

@@ -219,7 +219,7 @@ mv "$work/repo/src/danlu" "$work/repo/src/gone"
 danlu
 check 'failing build: status' same "$status" 2
 check 'failing build: log' says err 'src/danlu'
-check 'failing build: says so' says err 'building failed'
+check 'failing build: says so' says err 'building danlu failed'
 check 'failing build: stdout is empty' silent out
 mv "$work/repo/src/gone" "$work/repo/src/danlu"
 danlu
@@ -261,6 +261,48 @@ fake apt-get <<<'exit 0'
 danlu
 check 'apt-get lies: status' same "$status" 2
 check 'apt-get lies: says so' says err 'still missing after apt-get'
+
+# What takes long says how far it is: some lines where there is no terminal, one that is written
+# over where there is one. Forty files to build, and 48 steps of apt-get: three for each package.
+new
+fake_dpkg
+fake_id 0
+: >"$work/installed"
+fake apt-get <<FAKE
+[[ \$1 == install ]] || exit 0
+echo '0 upgraded, 16 newly installed, 0 to remove and 0 not upgraded.'
+for what in Get:1 Unpacking 'Setting up'; do
+  for number in {1..16}; do echo "\$what package-\$number"; done
+done
+for name in "\$@"; do printf '%s\n' "\$name" >>"$work/installed"; done
+FAKE
+cat >>"$work/repo/CMakeLists.txt" <<'CMAKE'
+foreach(number RANGE 1 40)
+  add_custom_command(OUTPUT many/${number}
+    COMMAND ${CMAKE_COMMAND} -E touch many/${number})
+  list(APPEND many many/${number})
+endforeach()
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/many)
+add_custom_target(files DEPENDS ${many})
+CMAKE
+sed -i 's|DEPENDS src/danlu)|DEPENDS src/danlu files)|' "$work/repo/CMakeLists.txt"
+danlu
+check 'long: status' same "$status" 0
+for quarter in 'installing packages [12/48]' 'installing packages [48/48]' 'building danlu [' \
+  'building danlu (the first time'; do
+  check "long: $quarter" says err "$quarter"
+done
+check 'long: four lines for the packages' same "$(grep -c 'packages \[' "$work/err")" 4
+check 'long: four lines for the build' same "$(grep -c 'danlu \[' "$work/err")" 4
+check 'long: no line is written over' same "$(grep -c $'\r' "$work/err")" 0
+if command -v script >/dev/null; then
+  terminal=$(readlink -f -- "$(command -v script)")
+  rm -rf -- "$work/bin dir"
+  try "$terminal" -qec "$work/repo/danlu" /dev/null
+  check 'terminal: status' same "$status" 0
+  check 'terminal: counts' says out 'building danlu [40/'
+  check 'terminal: on one line' same "$(grep -c 'building danlu \[' "$work/out")" 1
+fi
 
 # Four copies at once build once.
 new

@@ -276,5 +276,71 @@ TEST(CampaignRecovery, TheLastSaveIsOne) {
   }
 }
 
+// Two replicas on three nodes: both need node 1. Node 0 breaks at 100 s and the other replica goes
+// on; node 1 breaks at 200 s and none is left. Node 0 is mended at 1,100 s, but a replica without
+// node 1 cannot start: both do at 1,200 s, from nothing.
+TEST(CampaignRecovery, AReplicaWaitsForTheNodeThatItShares) {
+  FaultsSpec spec;
+  spec.causes = {broken("node", 1, 3)};
+  spec.events = {{.at = 100_s}, {.at = 200_s, .component = 1}};
+  spec.spares.repair = constant(1000);
+  spec.recovery.kind = RecoverySpec::Kind::Replica;
+  const CampaignTrial trial = play(spec, job_of(2, 3));
+  EXPECT_TRUE(near(trial.time[Part::Waiting].value, 1000));
+  EXPECT_TRUE(near(trial.wall.value, 1200 + 1000));
+}
+
+// 12 GPUs on two nodes of 8, and a spare. At 154 s the job falls back to 100 s of work: 54 s of 12
+// GPUs are redone, 20 s go into the restart, and all the while the spare's 8 stand by. The other 4
+// of the last node are nobody's.
+TEST(CampaignRecovery, GpusAreChargedAsUsed) {
+  CampaignJob job = job_of(1, 2);
+  job.gpus_per_node = 8;
+  job.unused_gpus = 4;
+  FaultsSpec spec;
+  spec.causes = {listed()};
+  spec.events = {{.at = 154_s}};
+  spec.tiers = {every(100, 0)};
+  spec.restart = {restart_part(20)};
+  spec.spares.hot = 1;
+  const CampaignTrial trial = play(spec, job);
+  EXPECT_TRUE(near(trial.wall.value, 1074));
+  EXPECT_TRUE(near(trial.gpu_time[Part::Redone].value, 54 * 12));
+  EXPECT_TRUE(near(trial.gpu_time[Part::Restart].value, 20 * 12));
+  EXPECT_TRUE(near(trial.gpu_time[Part::Useful].value, 1000 * 12));
+  EXPECT_TRUE(near(trial.gpu_time[Part::Idle].value, 1074 * 8));
+  // Of the job as a whole, whatever number of replicas made the work that is lost: two replicas on
+  // two nodes, one of them gone since 100 s, so that 54 s at half the pace are 27 s of work.
+  CampaignJob two = job_of(2, 2);
+  two.gpus_per_node = 4;
+  spec.causes = {broken("node", 1, 2), listed("software")};
+  spec.events = {{.at = 100_s}, {.at = 154_s, .cause = 1}};
+  spec.spares = {.repair = constant(1000)};
+  spec.recovery.kind = RecoverySpec::Kind::Replica;
+  EXPECT_TRUE(near(play(spec, two).gpu_time[Part::Redone].value, 27 * 8));
+}
+
+// Numbers go wrong at 150 s, which is noticed at 250 s. The save of 200 s is worthless; that of
+// 100 s is there if two are kept, else training begins anew. Before any save nothing is lost.
+TEST(CampaignRecovery, NothingLeftToFallBackTo) {
+  FaultsSpec spec;
+  spec.causes = {listed()};
+  spec.causes[0].effect = Effect::Corrupt;
+  spec.causes[0].window = constant(100);
+  spec.events = {{.at = 150_s}};
+  spec.tiers = {every(100, 0)};
+  spec.tiers[0].keep = 2;
+  const CampaignTrial kept = play(spec);
+  EXPECT_EQ(kept.begun_anew, 0);
+  EXPECT_TRUE(near(kept.wall.value, 250 + 900));
+  spec.tiers[0].keep = 1;
+  const CampaignTrial anew = play(spec);
+  EXPECT_EQ(anew.begun_anew, 1);
+  EXPECT_TRUE(near(anew.wall.value, 250 + 1000));
+  spec.causes[0].effect = Effect::Stop;
+  spec.events = {{.at = 50_s}};
+  EXPECT_EQ(play(spec).begun_anew, 0);
+}
+
 }  // namespace
 }  // namespace danlu

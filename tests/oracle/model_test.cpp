@@ -14,6 +14,7 @@
 #include <random>
 
 #include "sim/collective/pattern.hpp"
+#include "sim/plan/step_demands.hpp"
 #include "sim/workload/layer.hpp"
 #include "sim/workload/memory.hpp"
 #include "tests/support/play.hpp"
@@ -112,6 +113,134 @@ TEST(Memory, Fp32GradientsMakeItEighteenBytesAParameter) {
   EXPECT_TRUE(near(zero_memory(7.5e9, 64, 1, 4).value, 46.40625e9));
 }
 
+// Megatron-LM's table of its distributed optimizer over d ranks, and the ZeRO paper for bf16 with
+// 16-bit gradients: fp16 20 and 4 + 16/d (weights 2, gradients 2, fp32 weights and gradients 4 + 4,
+// moments 8), bf16 with fp32 gradients 18 and 6 + 12/d, fp32 16 and 8 + 8/d.
+TEST(Memory, BytesOfAParameterInEveryPrecision) {
+  struct Row {
+    Precision precision;
+    int gradient;
+    double whole, fixed, divided;
+  };
+  const Row rows[] = {{Precision::Fp16, 2, 20, 4, 16}, {Precision::Fp16, 4, 18, 6, 12},
+                      {Precision::Bf16, 4, 18, 6, 12}, {Precision::Bf16, 2, 16, 4, 12},
+                      {Precision::Fp8, 4, 18, 6, 12},  {Precision::Fp8, 2, 16, 4, 12},
+                      {Precision::Fp32, 4, 16, 8, 8},  {Precision::Tf32, 4, 16, 8, 8}};
+  for (const Row& row : rows) {
+    Workload w{.model = preset("gpt2-xl")};
+    w.training.precision = row.precision;
+    w.training.gradient_bytes = row.gradient;
+    w.training.global_batch = 8;
+    w.parallelism.data = 8;
+    const auto held = [&](int zero) {
+      w.parallelism.zero = zero;
+      const MemoryUse use = memory_use(w);
+      return (use.parameters + use.gradients + use.optimizer).value / rank_parameters(w, 0);
+    };
+    EXPECT_DOUBLE_EQ(held(0), row.whole);
+    EXPECT_DOUBLE_EQ(held(1), row.fixed + row.divided / 8);
+  }
+}
+
+// A GPT of 24 layers, h = 2048, V = 50304 and 131072 positions, tensor 8. Split: QKV, projection and
+// MLP 12h^2, biases of QKV (3h) and of MLP up (4h), the table V h. Whole on every rank: the biases
+// of projection and MLP down (h each), two layernorms of 2h, all positions, the final norm 2h.
+//   24 (12h^2/8 + 3h/8 + h + 4h/8 + h + 4h) + 50304 h/8 + 131072 h + 2h = 432,650,240
+TEST(Memory, WhatTensorRanksReplicateIsHeldWhole) {
+  const double h = 2048;
+  Workload w{.model = {.layers = 24,
+                       .hidden = 2048,
+                       .heads = 16,
+                       .kv_heads = 16,
+                       .head_dim = 128,
+                       .ffn = 8192,
+                       .vocab = 50304,
+                       .positions = 131072}};
+  w.parallelism.tensor = 8;
+  const double expected = 24 * (12 * h * h / 8 + 3 * h / 8 + h + 4 * h / 8 + h + 4 * h) +
+                          50304 * h / 8 + 131072 * h + 2 * h;
+  EXPECT_EQ(expected, 432650240);
+  EXPECT_EQ(rank_parameters(w, 0), expected);
+  w.parallelism.tensor = 1;  // and one rank holds the model
+  EXPECT_EQ(rank_parameters(w, 0), total_parameters(w.model));
+  // An RMSNorm has no shift, and without biases nothing of the products is whole.
+  w.model.norm = Norm::RmsNorm;
+  w.model.biases = false;
+  w.parallelism.tensor = 8;
+  EXPECT_EQ(rank_parameters(w, 0), 24 * (12 * h * h / 8 + 2 * h) + 50304 * h / 8 + 131072 * h + h);
+}
+
+// With two key-value heads on eight ranks each rank holds one head of 128: QKV is h (q/8 + 2 x 128).
+// The gradients that are reduced are those of what is held, layer by layer and in one piece.
+TEST(Memory, ReplicatedKeyValueHeadsAreHeldWhole) {
+  const double h = 2048;
+  Workload w{.model = {.layers = 4,
+                       .hidden = 2048,
+                       .heads = 16,
+                       .kv_heads = 2,
+                       .head_dim = 128,
+                       .ffn = 8192,
+                       .vocab = 51200,
+                       .biases = false,
+                       .norm = Norm::RmsNorm}};
+  w.parallelism.tensor = 8;
+  EXPECT_EQ(rank_layer_parameters(w.model, 8),
+            h * (h / 8 + 2 * 128) + h / 8 * h + 2 * h * 8192 / 8 + 2 * h);
+  double reduced = 0;
+  w.parallelism.overlap_data = true;
+  for (const Bytes bucket : gradient_buckets(w, 0)) {
+    reduced += bucket.value;
+  }
+  EXPECT_EQ(reduced, 4 * rank_parameters(w, 0));
+}
+
+// 50257 rows on 8 ranks: padded to 50 x 1024 = 51200, 6400 a rank (Megatron pads to a multiple of
+// 128 x tensor). 50304 = 8 x 6288 stays as it is, since it is shared evenly.
+TEST(Memory, AVocabularyThatDoesNotDivideIsPadded) {
+  ModelSpec model = preset("gpt2-xl");
+  model.vocab = 50257;
+  EXPECT_EQ(model.rank_vocab(8), 6400);
+  EXPECT_EQ(model.rank_vocab(1), 50257);
+  model.vocab = 50304;
+  EXPECT_EQ(model.rank_vocab(8), 6288);
+}
+
+// C1 to C3, B12. One layer of h = 1024, 16 heads, s = 512, one sequence, bf16, MLP of 4h; s b h =
+// 0.5 Mi elements.
+//   unfused, no dropout: 8 h of norms and inputs, 8 h + 16 h of attention and MLP, and 2 bytes for
+//     each of 16 x 512^2 scores (5 with dropout: scores, dropped scores, mask)
+//   full recomputation keeps the input 2 s b h; while the layer is recomputed all else of it stands
+//     beside it: what it would keep, less that input
+TEST(Memory, ActivationsWithoutDropoutAndWhileRecomputing) {
+  Workload w{.model = {.layers = 1,
+                       .hidden = 1024,
+                       .heads = 16,
+                       .kv_heads = 16,
+                       .head_dim = 64,
+                       .ffn = 4096,
+                       .vocab = 1024}};
+  w.training.sequence_length = 512;
+  w.training.attention = AttentionKind::Unfused;
+  const double sbh = 512 * 1024;
+  const double scores = 16.0 * 512 * 512;
+  EXPECT_EQ(layer_activation_bytes(w).value, 32 * sbh + 2 * scores);
+  w.training.dropout = true;
+  EXPECT_EQ(layer_activation_bytes(w).value, 34 * sbh + 5 * scores);
+  w.training.dropout = false;
+  const double logits = 512 * 1024 * 6;
+  const MemoryUse kept = memory_use(w);
+  EXPECT_EQ(kept.activations.value, 32 * sbh + 2 * scores);
+  EXPECT_EQ(kept.other.value, logits);
+  w.training.recompute = Recompute::Selective;
+  EXPECT_EQ(memory_use(w).activations.value, 32 * sbh);
+  EXPECT_EQ(memory_use(w).other.value, logits + 2 * scores);
+  w.training.recompute = Recompute::Full;
+  EXPECT_EQ(memory_use(w).activations.value, 2 * sbh);
+  EXPECT_EQ(memory_use(w).other.value, logits + 30 * sbh + 2 * scores);
+  EXPECT_EQ((memory_use(w).activations + memory_use(w).other).value,
+            (kept.activations + kept.other).value);  // one layer: recomputing saves nothing
+}
+
 // ---- parameters and FLOPs
 // ----------------------------------------------------------------------------
 
@@ -144,14 +273,15 @@ TEST(Parameters, OfTheMegatronModelsAreThePrintedOnes) {
   }
 }
 
-// Eq. 2 exactly, for every GPT of the table of presets that has its shape.
+// Eq. 2 and the final layernorm (2h), which it leaves out, for every GPT of the table of presets that
+// has its shape.
 TEST(Parameters, OfGptShapesAreEquationTwo) {
   for (const Table1Row& row : kTable1) {
     const ModelSpec m = preset(row.model);
     const double l = m.layers;
     const double h = m.hidden;
     const double expected =
-        12 * l * h * h * (1 + 13 / (12 * h) + (m.vocab + 2048.0) / (12 * l * h));
+        12 * l * h * h * (1 + 13 / (12 * h) + (m.vocab + 2048.0) / (12 * l * h)) + 2 * h;
     EXPECT_TRUE(near(total_parameters(m), expected, 1e-12)) << row.model;
   }
 }
@@ -161,6 +291,11 @@ TEST(Parameters, OfGptShapesAreEquationTwo) {
 // 405.85e9.
 TEST(Parameters, OfLlama3AreFourHundredFiveBillion) {
   EXPECT_TRUE(near(total_parameters(preset("llama3-405b")), 405.85e9, 1e-3));
+}
+
+// The released weights of Llama-3-8B hold 8,030,261,248 numbers, the final norm (4096) among them.
+TEST(Parameters, OfLlama3AreThoseOfTheReleasedWeights) {
+  EXPECT_EQ(total_parameters(preset("llama3-8b")), 8030261248);
 }
 
 // T38: the table gives what the GPUs achieved together, so a step took eq. 3 over that; with the

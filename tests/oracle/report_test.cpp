@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -67,6 +68,39 @@ TEST(Report, WithoutCommunicationThereIsNoOverlapRatio) {
   EXPECT_TRUE(json["step"]["overlap_ratio"].is_null());
   EXPECT_TRUE(json["faults"].is_null());
   EXPECT_TRUE(near(report.step.breakdown.total().value, report.step.time.value));
+}
+
+// A30. Flash attention executes the causal half of the square. Llama-3-8B on 131,072 tokens: P' =
+// 8.03e9 less the embedding = 7.5049e9 weights multiplied, l q s = 32 x 4096 x 131072; model FLOPs of a
+// token are 6 P' + 12 l q s with the whole square and 6 P' + 6 l q s with half of it, so the two MFUs
+// stand as those do, and what is executed is not more than 3.5/3 of the attention's half beside it.
+TEST(Report, NamesBothCountsOfAttentionAndExecutesOne) {
+  const Report report = report_of(shipped(
+      "llama3-8b-h100.yaml", {"training.sequence_length=131072", "training.global_batch=8"}));
+  const double weights = 6 * (8030261248.0 - 128256 * 4096.0 - 65 * 4096.0);
+  const double half = 6 * 32 * 4096.0 * 131072;
+  const StepReport& step = report.step;
+  EXPECT_TRUE(near(step.mfu_causal / step.mfu_full, (weights + half) / (weights + 2 * half)));
+  EXPECT_EQ(step.mfu, step.mfu_full);
+  EXPECT_TRUE(near(step.hfu / step.mfu_causal, (weights + 3.5 / 3 * half) / (weights + half)));
+}
+
+// A29. A plan that leaves less than the reserve is tight, and fits.
+TEST(Report, APlanInsideTheReserveIsTight) {
+  const auto memory = [](const char* reserve) {
+    const Scenario s = shipped("gpt3-175b-64-a100-selective.yaml",
+                               {fmt::format("training.memory_reserve={}", reserve)});
+    return measure_memory(s.workload, s.cluster);
+  };
+  const double left = (memory("0 B").capacity - memory("0 B").use.peak()).value;
+  const auto verdict = [&](double reserve) {
+    return memory(fmt::format("{:.0f} B", reserve).c_str()).verdict();
+  };
+  EXPECT_EQ(verdict(std::floor(left) - 1), "fits");
+  EXPECT_EQ(verdict(std::ceil(left) + 1), "tight");
+  MemoryReport full = memory("4 GiB");
+  full.capacity = full.use.peak() - Bytes{1};
+  EXPECT_EQ(full.verdict(), "does not fit");
 }
 
 // The compute part that is useful is model FLOPs at the dense peak, so its share of the step is
@@ -184,25 +218,50 @@ TEST(Trace, SlicesOfOneThreadDoNotOverlap) {
                         {"training.global_batch=16", "parallelism.overlap.tensor=full"}),
                 plan, timeline);
   std::ostringstream out;
-  write_trace(plan, timeline, out);
+  write_trace(plan, timeline, std::vector<bool>(plan.fold.units.size(), true), out);
   const auto trace = nlohmann::json::parse(out.str());
-  std::map<std::pair<int, int>, double> ends;
+  std::map<std::pair<int, int>, long long> ends;  // in nanoseconds
+  const auto nanoseconds = [](double microseconds) { return std::llround(microseconds * 1000); };
   double last = 0;
   std::size_t slices = 0;
+  std::size_t overlapping = 0;
   for (const auto& event : trace["traceEvents"]) {
     if (event["ph"] != "X") {
       continue;
     }
     ++slices;
-    double& end = ends[{event["pid"], event["tid"]}];
-    const double start = event["ts"];
-    const double duration = event["dur"];
-    EXPECT_GE(start, end - 0.002);  // microseconds, printed to 1 ns
-    end = start + duration;
-    last = std::max(last, end);
+    long long& end = ends[{event["pid"], event["tid"]}];
+    const long long start = nanoseconds(event["ts"]);
+    overlapping += start < end ? 1 : 0;
+    end = start + nanoseconds(event["dur"]);
+    last = std::max(last, static_cast<double>(end) / 1000);
   }
   EXPECT_GT(slices, 1000U);
+  EXPECT_EQ(static_cast<double>(slices),
+            trace_slices(plan, std::vector<bool>(plan.fold.units.size(), true)));
+  EXPECT_EQ(overlapping, 0U);
   EXPECT_NEAR(last, report.step.time.value * 1e6, 0.01);
+}
+
+// Only the marked classes of ranks are written, and counted before.
+TEST(Trace, HoldsTheRanksThatAreAskedFor) {
+  StepPlan plan;
+  Timeline timeline;
+  report_of(shipped("gpt3-175b-64-a100-selective.yaml", {"training.global_batch=16"}), plan,
+            timeline);
+  std::vector<bool> traced(plan.fold.units.size());
+  ASSERT_GT(traced.size(), 1U);
+  traced[1] = true;
+  std::ostringstream out;
+  write_trace(plan, timeline, traced, out);
+  const auto trace = nlohmann::json::parse(out.str());
+  double slices = 0;
+  for (const auto& event : trace["traceEvents"]) {
+    EXPECT_EQ(event["pid"], 1);
+    slices += event["ph"] == "X" ? 1 : 0;
+  }
+  EXPECT_GT(slices, 100);
+  EXPECT_EQ(slices, trace_slices(plan, traced));
 }
 
 }  // namespace

@@ -3,10 +3,12 @@
 //
 //   GPipe, 1F1B     (m + p - 1) 3            bubble overhead (p-1)/m, rate (p-1)/(m+p-1)
 //   interleaved     (m + (p - 1)/v) 3                        (p-1)/(vm)
+//     with m < p    (p + (m - 1)/v) 3                        p - 1 + (m-1)/v - (m-1)
 #include "sim/workload/schedule.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <tuple>
@@ -76,16 +78,15 @@ std::vector<int> peaks(const Shape& shape) {
   return by_stage;
 }
 
-/// Shapes that every schedule of the table must run: p and m freely for one chunk, multiples of p
-/// else.
+/// Shapes that every schedule of the table must run.
 std::vector<Shape> grid() {
   std::vector<Shape> shapes;
   for (const ScheduleRow& row : schedule_table()) {
     for (const int p : {1, 2, 3, 4, 8}) {
-      for (const int m : {1, 2, 3, 4, 5, 8, 16, 24}) {
+      for (const int m : {1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 14, 16, 18, 24}) {
         shapes.push_back({row.kind, p, 1, m});
         for (const int v : {2, 3, 4}) {
-          if (row.kind == ScheduleKind::OneFOneB && p > 1 && m % p == 0) {
+          if (row.kind == ScheduleKind::OneFOneB && p > 1) {
             shapes.push_back({row.kind, p, v, m});
           }
         }
@@ -166,12 +167,57 @@ TEST(Schedule, EveryPassRunsOnce) {
   }
 }
 
-// No schedule of the table deadlocks, and each takes 3 (m + (p-1)/v).
+// No schedule of the table deadlocks, and each takes 3 (m + (p-1)/v), whatever p leaves of m. With
+// fewer microbatches than stages the first one needs p v passes each way, and m - 1 follow it.
 TEST(Schedule, EveryShapeTakesItsClosedForm) {
   for (const Shape& shape : grid()) {
-    const double bubble = (shape.stages - 1.0) / shape.chunks;
-    EXPECT_TRUE(near(time_of(shape), 3 * (shape.microbatches + bubble))) << describe(shape);
+    const double most = std::max(shape.stages, shape.microbatches);
+    const double least = std::min(shape.stages, shape.microbatches);
+    EXPECT_TRUE(near(time_of(shape), 3 * (most + (least - 1) / shape.chunks))) << describe(shape);
   }
+}
+
+// Megatron-core refuses a last group below p; so 10 = 5 + 5, 9 = 5 + 4, 20 = 10 + 10, 26 = 9 + 9 +
+// 8, 7 = 4 + 3 and 6 = 6, where groups of p would leave 2, 1, 4, 2, 1 and 2.
+TEST(Schedule, GroupsOfInterleavingLeaveNoRestBelowTheStages) {
+  EXPECT_EQ(interleaving_group(4, 8), 4);
+  EXPECT_EQ(interleaving_group(4, 10), 5);
+  EXPECT_EQ(interleaving_group(4, 9), 5);
+  EXPECT_EQ(interleaving_group(8, 20), 10);
+  EXPECT_EQ(interleaving_group(8, 26), 9);
+  EXPECT_EQ(interleaving_group(2, 7), 4);
+  EXPECT_EQ(interleaving_group(4, 6), 6);
+  EXPECT_EQ(interleaving_group(4, 3), 3);
+}
+
+// Megatron-core's interleaved schedule with microbatch_group_size_per_vp_stage 5, 5, 9, 10 and 6,
+// run with passes of 1 forward and 2 backward in every chunk, transfers of 0, 0, 0, 1/4 and 1/4.
+// PyTorch's ScheduleInterleaved1F1B has the same peaks where it divides its rounds: 4 stages with
+// 10 and 6 microbatches. Here a chunk takes 1/2 or 1/3 of the time.
+TEST(Schedule, InterleavingOfAnyNumberOfMicrobatchesIsThatOfMegatronAndPyTorch) {
+  const ScheduleKind kind = ScheduleKind::OneFOneB;
+  EXPECT_TRUE(near(time_of({kind, 4, 2, 10}), 69.0 / 2));
+  EXPECT_EQ(peaks({kind, 4, 2, 10}), (std::vector{12, 10, 8, 6}));
+  EXPECT_TRUE(near(time_of({kind, 4, 2, 9}), 63.0 / 2));
+  EXPECT_EQ(peaks({kind, 4, 2, 9}), (std::vector{12, 10, 8, 6}));
+  EXPECT_TRUE(near(time_of({kind, 8, 3, 26}), 255.0 / 3));
+  EXPECT_EQ(peaks({kind, 8, 3, 26}), (std::vector{33, 31, 29, 27, 25, 23, 21, 19}));
+  EXPECT_TRUE(near(time_of({kind, 8, 2, 20}, 0.125_s), 144.5 / 2));
+  EXPECT_EQ(peaks({kind, 8, 2, 20}), (std::vector{25, 23, 21, 19, 17, 15, 13, 11}));
+  EXPECT_TRUE(near(time_of({kind, 4, 2, 6}, 0.125_s), 46.5 / 2));
+  EXPECT_EQ(peaks({kind, 4, 2, 6}), (std::vector{12, 11, 9, 7}));
+}
+
+// PyTorch's rank 0 of 4 with 2 chunks and 5 microbatches, one round of 5: all ten forward passes
+// come first, chunk after chunk, then the backward ones from the last chunk.
+TEST(Schedule, AGroupVisitsOneChunkAfterTheOther) {
+  const std::vector<StageOp> ops = ops_of({ScheduleKind::OneFOneB, 4, 2, 5}, 0);
+  std::string text;
+  for (const StageOp& op : ops) {
+    text += fmt::format("{}{}{} ", op.chunk, op.forward ? 'F' : 'B', op.microbatch);
+  }
+  EXPECT_EQ(text,
+            "0F0 0F1 0F2 0F3 0F4 1F0 1F1 1F2 1F3 1F4 1B0 1B1 1B2 1B3 1B4 0B0 0B1 0B2 0B3 0B4 ");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // jitter, links that flap.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "sim/plan/plan_step.hpp"
@@ -430,6 +431,58 @@ TEST(Flap, TensorParallelPassesWait) {
     ASSERT_GT(first, 0);
     EXPECT_TRUE(near(timeline.end.value, healthy + 0.001 - first));
   }
+}
+
+// Three stages; the first link is down so long that its message is just in time: it ends half a
+// pass before the time-out, counted from the begin of the step, when its receiver was there. But
+// the third stage has been there as long, and its message comes a pass later.
+TEST(Flap, RanksThatWaitElsewhereTimeOutToo) {
+  ClusterSpec spec = testing::plain_cluster(3, 1, 100_GBps, 10_GBps, 2_us).spec;
+  spec.gpu = load_gpu("a100-80", testing::shipped_presets());
+  Workload w = Replicas(1).workload;
+  w.model.layers = 12;
+  w.parallelism = {.pipeline = 3};
+  const StepPlan healthy = plan_step(w, build_cluster(spec));
+  const Timeline timeline = play(healthy.graph);
+  std::vector<std::pair<double, double>> sends;  // of activations
+  for (std::size_t i = 0; i < healthy.graph.tasks.size(); ++i) {
+    if (healthy.graph.tasks[i].name == "send activation") {
+      sends.emplace_back(timeline.start[i].value, timeline.finish[i].value);
+    }
+  }
+  ASSERT_EQ(sends.size(), 2U);
+  std::sort(sends.begin(), sends.end());
+  const double pass = sends[1].first - sends[0].second;
+  const double message = sends[0].second - sends[0].first;
+  ASSERT_LT(message, pass / 2);
+  const double timeout = 10;
+  const auto given_up = [&](double length) {
+    spec.degraded.flaps = {{Flap::Part::Nic, 0, {sends[0].first + message / 2}, {length}}};
+    const Cluster cluster = build_cluster(spec);
+    const StepPlan plan = plan_step(w, cluster);
+    return first_given_up(cluster, plan, play(plan.graph), {timeout});
+  };
+  const std::optional<GivenUp> found = given_up(timeout - sends[0].second - pass / 2);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->communication, "send activation");
+  EXPECT_TRUE(found->waits);
+  EXPECT_EQ(found->part, "NIC 0");
+  EXPECT_TRUE(near(found->at.value, timeout + 2e-6));
+  // Half a pass more, and the message itself is late.
+  const std::optional<GivenUp> itself = given_up(timeout - sends[0].second + pass / 2);
+  ASSERT_TRUE(itself);
+  EXPECT_FALSE(itself->waits);
+  // Twenty passes less, more than are left of the step, and nobody has waited for too long.
+  EXPECT_FALSE(given_up(timeout - sends[0].second - 20 * pass));
+}
+
+TEST(Flap, AfterTheStepIsSaid) {
+  const Flapping flapping;
+  const Replicas late = flapping.with(100, 1);
+  const std::vector<std::string> notes = late_flaps(late.cluster, Seconds{late.step()});
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_TRUE(notes[0].starts_with("the flap of NIC 1 at 100.0 s has no effect: the step ends at"));
+  EXPECT_TRUE(late_flaps(late.cluster, 101_s).empty());
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ inline CampaignTrial play(const FaultsSpec& spec, const CampaignJob& job = hundr
   EXPECT_TRUE(near(trial.time.total().value, trial.wall.value));
   EXPECT_TRUE(near(
       trial.gpu_time.total().value,
-      trial.wall.value * (job.nodes + spec.spares.hot + spec.spares.cold) * job.gpus_per_node));
+      trial.wall.value * (job.gpus() + (spec.spares.hot + spec.spares.cold) * job.gpus_per_node)));
   EXPECT_TRUE(near(trial.time[CampaignPart::Useful].value, (job.step * job.steps).value));
   return trial;
 }

@@ -183,6 +183,10 @@ FNR == 1 {
   if (header && text ~ /(^|[^A-Za-z0-9_])using[ \t]+namespace([^A-Za-z0-9_]|$)/) {
     error("no `using namespace` in a header; write the names out")
   }
+  if (FILENAME ~ /^src\// && FILENAME !~ /^src\/program\.cpp$/ &&
+      text ~ /(^|[^A-Za-z0-9_])(std(out|err)|std::w?(cout|cerr|clog))([^A-Za-z0-9_]|$)/) {
+    error("only src/program.cpp writes to a terminal; call print() or complain(), which escape")
+  }
   if (layer == "") next
   if (text ~ /(^|[^A-Za-z0-9_])std::w?(cout|cerr|clog)([^A-Za-z0-9_]|$)/) {
     error("no std::cout, cerr or clog in sim/; write to a std::ostream& that is passed in")

@@ -86,10 +86,12 @@ put src/main.cpp <<'CPP'
 
 using namespace std;
 
-int main() {
-  std::cout << "ok";
-  std::exit(0);
-}
+int main() { std::exit(0); }
+CPP
+put src/program.cpp <<'CPP'
+#include <iostream>
+
+void print() { std::cout << "ok"; }
 CPP
 {
   printf '// '
@@ -194,6 +196,14 @@ expect sim/report/console.cpp:3 'no printf'
 expect sim/report/console.cpp:4 'no printf'
 expect sim/report/console.cpp:5 'no exit()'
 expect sim/report/console.cpp:6 'no exit()'
+
+put src/console.cpp <<'CPP'
+void a() { fmt::print(stderr, "x"); }
+void b() { std::fputs("stderr", stdout); }
+// stderr
+CPP
+expect src/console.cpp:1 'only src/program.cpp writes to a terminal'
+expect src/console.cpp:2 'only src/program.cpp writes to a terminal'
 
 # ---- (c) Text.
 printf '#!/bin/sh\n\techo tab\n' | put scripts/tab.sh

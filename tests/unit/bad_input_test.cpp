@@ -213,28 +213,28 @@ TEST(BadInput, EmptyFiles) {
 TEST(BadInput, BytesThatAreNotText) {
   EXPECT_EQ(error_of_text(std::string("model: gp\0t\n", 12)),
             "bad.yaml:1:10: error: a control character (0x00) in the text\n"
-            "    1 | model: gp?t\n"
+            "    1 | model: gp\\u0000t\n"
             "      |          ^\n");
   EXPECT_EQ(error_of_text("model: \x1b[31mred\n"),
             "bad.yaml:1:8: error: a control character (0x1b) in the text\n"
-            "    1 | model: ?[31mred\n"
+            "    1 | model: \\u001b[31mred\n"
             "      |        ^\n");
   EXPECT_EQ(error_of_text("model: gpt1\n\x04rest: 1\n"),
             "bad.yaml:2:1: error: a control character (0x04) in the text\n"
-            "    2 | ?rest: 1\n"
+            "    2 | \\u0004rest: 1\n"
             "      | ^\n");
   EXPECT_EQ(error_of_text("# \xc3\xa9t\xc3\xa9 \xff\n"),
             "bad.yaml:1:7: error: not a text in UTF-8: found the byte 0xff\n"
-            "    1 | # \xc3\xa9t\xc3\xa9 ?\n"
+            "    1 | # \xc3\xa9t\xc3\xa9 \\xff\n"
             "      |       ^\n");
   EXPECT_EQ(error_of_text("\xff\xfem\n"),
             "bad.yaml:1:1: error: not a text in UTF-8: found the byte 0xff\n"
-            "    1 | ??m\n"
+            "    1 | \\xff\\xfem\n"
             "      | ^\n");
   EXPECT_EQ(error_of_text("model: a\xc2\x9b"
                           "31m\n"),
             "bad.yaml:1:9: error: a control character (0xc2) in the text\n"
-            "    1 | model: a?31m\n"
+            "    1 | model: a\\u009b31m\n"
             "      |         ^\n");
 }
 

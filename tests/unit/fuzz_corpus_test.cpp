@@ -1,34 +1,37 @@
-// The inputs that the fuzzer starts from or once stumbled over, played in the normal suite.
+// The inputs that the fuzzers start from or once stumbled over, played in the normal suite.
 #include <gtest/gtest.h>
 
-#include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
+#include "tests/fuzz/fuzz_targets.hpp"
 #include "tests/support/support.hpp"
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace danlu::testing {
 namespace {
 
-TEST(FuzzCorpus, EveryInputIsReadOrRefused) {
-  std::size_t inputs = 0;
-  for (const char* folder : {"/tests/fuzz/corpus", "/scenarios", "/topologies"}) {
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(source_dir() + folder)) {
-      if (entry.is_regular_file()) {
-        SCOPED_TRACE(entry.path());
-        std::ifstream stream(entry.path(), std::ios::binary);
-        const std::string text(std::istreambuf_iterator<char>(stream), {});
-        EXPECT_NO_THROW(LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(text.data()),
-                                               text.size()));
-        ++inputs;
-      }
+/// How many files of a folder were read or refused.
+int play_folder(const FuzzTarget& target, const std::filesystem::path& folder) {
+  int inputs = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) {
+      SCOPED_TRACE(entry.path());
+      std::ifstream stream(entry.path(), std::ios::binary);
+      const std::string bytes(std::istreambuf_iterator<char>(stream), {});
+      EXPECT_NO_THROW(fuzz_one(target, bytes));
+      ++inputs;
     }
   }
-  EXPECT_GE(inputs, 20U);
+  return inputs;
+}
+
+TEST(FuzzCorpus, EveryInputIsReadOrRefused) {
+  for (const FuzzTarget& target : fuzz_targets()) {
+    const std::string name(target.name);
+    EXPECT_GE(play_folder(target, source_dir() + "/tests/fuzz/corpus/" + name), 1) << name;
+    EXPECT_GE(play_folder(target, source_dir() + "/" + std::string(target.seeds)), 1) << name;
+  }
 }
 
 }  // namespace

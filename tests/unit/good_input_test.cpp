@@ -357,6 +357,54 @@ void check_sources(const fs::path& file, std::span<const KeyRow> keys) {
   }
 }
 
+/// Whether a source can be looked up: it has an address, or names another entry or a publication.
+bool can_be_looked_up(std::string_view source) {
+  for (const char* sign :
+       {"://", "github.com/", "arXiv:", "IEEE Access", "SIGCOMM 2024", "reference architecture"}) {
+    if (source.find(sign) != std::string_view::npos) {
+      return true;
+    }
+  }
+  return source.find("the same") != std::string_view::npos ||
+         source.find("page of ") != std::string_view::npos;
+}
+
+/// A source can be looked up or says that it is an assumption, in the first word, where programs
+/// look; and it belongs to a key that the file gives.
+void check_assumptions(const fs::path& file, std::span<const KeyRow> keys) {
+  std::vector<Problem> problems;
+  const Values values = read_values(read_text_file(file), file.string(), keys, "", problems);
+  ASSERT_TRUE(problems.empty()) << InputError(problems).what();
+  for (const std::string_view line : split(values.at("sources").text, '\n')) {
+    const std::size_t tab = line.find('\t');
+    if (tab == std::string_view::npos) {
+      continue;  // the end of the list
+    }
+    const std::string path(line.substr(0, tab));
+    const std::string_view source = line.substr(tab + 1);
+    EXPECT_TRUE(values.has(path) || values.has_below(path + "."))
+        << file << ": a source for '" << path << "', which is not in the file";
+    if (source.starts_with("assumed: ") ||
+        (file.stem() == "lesson" && source == "chosen for teaching")) {
+      continue;
+    }
+    EXPECT_TRUE(can_be_looked_up(source)) << file << ": " << path << ": " << source;
+    for (const char* word : {"assum", "not sourced", "from memory", "carried over", "chosen"}) {
+      EXPECT_EQ(source.find(word), std::string_view::npos)
+          << file << ": " << path << " is an assumption, and must begin 'assumed: ': " << source;
+    }
+  }
+}
+
+TEST(GoodInput, WhatIsAssumedSaysSo) {
+  for (const fs::path& file : yaml_files("topologies", false)) {
+    check_assumptions(file, topology_keys());
+  }
+  for (const fs::path& file : yaml_files("topologies/gpus", false)) {
+    check_assumptions(file, gpu_keys());
+  }
+}
+
 TEST(GoodInput, EveryShippedNumberHasASource) {
   for (const fs::path& file : yaml_files("topologies", false)) {
     check_sources(file, topology_keys());

@@ -28,15 +28,19 @@ const std::vector<Reference>& references() {
       {"scenario", scenario_keys(), "Scenario files",
        "A scenario says what is trained, on which cluster, and how the work is split. Each key is "
        "one line of YAML; a key written `training.micro_batch` here is `micro_batch` below "
-       "`training` in the file. A key that the tables lack is an error."},
+       "`training` in the file. A key that the tables lack is an error. Counts, numbers and "
+       "quantities may be factors of what a preset, an extended file or the default says: `2x`. "
+       "`danlu show FILE` prints every key with its value and where it comes from."},
       {"topology", topology_keys(), "Topology files",
        "A topology describes one node and the network between nodes. Bandwidths are nominal, per "
        "direction; efficiencies say what share of them is reached. The files in `topologies/` are "
-       "the presets, and a scenario can name one or give the path of another file."},
+       "the presets, and a scenario can name one or give the path of another file. Their figures "
+       "come with a source each; where none was found it begins `assumed:`."},
       {"gpu", gpu_keys(), "GPU files",
        "A GPU file holds what one GPU can do. Peaks are dense, without 2:4 sparsity, and "
        "efficiencies say what share of them large kernels reach. The files in `topologies/gpus/` "
-       "are the presets."},
+       "are the presets. Their figures come with a source each; where none was found it begins "
+       "`assumed:` and says which GPU's figure was taken, or that it is from memory."},
       {"faults", faults_keys(), "Faults files",
        "A faults file says what fails and how often, how that is noticed, what is saved and what a "
        "restart takes. The files in `topologies/faults/` are the presets; a scenario names one "

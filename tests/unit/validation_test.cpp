@@ -6,9 +6,13 @@
 
 #include "sim/base/csv.hpp"
 #include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/validation/columns.hpp"
 #include "sim/validation/gemm_table.hpp"
+#include "sim/validation/nccl_table.hpp"
 #include "sim/validation/training_table.hpp"
+#include "sim/validation/training_words.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
@@ -42,12 +46,124 @@ TEST(Csv, NamesTheLineAtFault) {
             std::string::npos);
   EXPECT_NE(first_problem("a,b\n1\n").find("t.csv:2:1: error: expected 2 cells"),
             std::string::npos);
-  EXPECT_NE(first_problem("a,b\n1,\"2\"x\n").find("t.csv:2:1: error: something follows"),
+  EXPECT_NE(first_problem("a,b\n1,\"2\"x\n").find("t.csv:2:6: error: something follows"),
             std::string::npos);
-  EXPECT_NE(first_problem("a,b\n1,2\"x\"\n").find("t.csv:2:1: error: a quote inside"),
+  EXPECT_NE(first_problem("a,b\n1,2\"x\"\n").find("t.csv:2:3: error: a quote inside"),
             std::string::npos);
   EXPECT_NE(first_problem("a,a\n").find("two columns are called 'a'"), std::string::npos);
   EXPECT_NE(first_problem("").find("the table is empty"), std::string::npos);
+}
+
+// "é" is one character of two bytes; the quoted cell ends on the third line of the file.
+TEST(Csv, CellsKnowTheirLineAndColumn) {
+  const CsvTable table = parse_csv("a,b,c\n\"é\",\"x\ny\",z\n", "t.csv");
+  const CsvRow& row = table.rows()[0];
+  EXPECT_STREQ(InputError(table.problem(row, "b", "wrong")).what(), "t.csv:2:5: error: wrong\n");
+  EXPECT_STREQ(InputError(table.problem(row, "c", "wrong")).what(), "t.csv:3:4: error: wrong\n");
+}
+
+TEST(Csv, SpreadsheetsTakeCellsForText) {
+  EXPECT_EQ(csv_cell("gpu"), "gpu");
+  EXPECT_EQ(csv_cell("a,b"), "\"a,b\"");
+  EXPECT_EQ(csv_cell("a;=b"), "\"a;=b\"");
+  EXPECT_EQ(csv_cell("say \"x\""), "\"say \"\"x\"\"\"");
+  for (const std::string formula : {"=cmd|' /C calc'!A0", "+1", "-1", "@x", "\tx", "\rx"}) {
+    EXPECT_EQ(csv_cell(formula), "\"'" + formula + "\"");
+  }
+}
+
+/// What is wrong with one cell of a table.
+std::string fault_of(std::string_view column, const std::string& cell,
+                     std::span<const ColumnRule> rules) {
+  const std::string header = "note," + std::string(column);
+  try {
+    check_cells(parse_csv(header + "\n1," + cell + "\n", "t.csv"), rules);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Columns, FlagsHaveSixWords) {
+  for (const char* word : {"yes", "true", "1", "no", "false", "0", "Yes", "TRUE", ""}) {
+    EXPECT_EQ(fault_of("gated_mlp", word, training_columns()), "") << word;
+  }
+  for (const std::string word : {"banana", "y", "2", "1.0", "on", "-"}) {
+    EXPECT_EQ(fault_of("gated_mlp", word, training_columns()),
+              "t.csv:2:3: error: 'gated_mlp' must be yes, true, 1 or no, false, 0, found '" + word +
+                  "'\n");
+  }
+  EXPECT_TRUE(parse_flag("True").value_or(false));
+  EXPECT_FALSE(parse_flag("No").value_or(true));
+}
+
+TEST(Columns, NumbersHaveRanges) {
+  const std::string hint = "hint: leave the cell empty where the number is not known\n";
+  EXPECT_EQ(
+      fault_of("busbw_GBps", "1e308", collective_columns()),
+      "t.csv:2:3: error: 'busbw_GBps' must be a number from 0 to 1000000, found '1e308'\n" + hint);
+  EXPECT_EQ(
+      fault_of("gpus", "1.9", training_columns()),
+      "t.csv:2:3: error: 'gpus' must be a whole number from 1 to 1000000, found '1.9'\n" + hint);
+  for (const std::span<const ColumnRule> rules :
+       {training_columns(), collective_columns(), product_columns()}) {
+    for (const ColumnRule& rule : rules) {
+      const bool number =
+          rule.kind == ColumnRule::Kind::Count || rule.kind == ColumnRule::Kind::Number;
+      for (const char* cell : {"-1", "nan", "inf", "1e300", "1e999", "n/a", "12x"}) {
+        EXPECT_TRUE(!number || !fault_of(rule.name, cell, rules).empty()) << rule.name << cell;
+      }
+    }
+  }
+}
+
+TEST(Columns, WordsAreUnderstoodOrRefused) {
+  for (const auto& [column, word] :
+       {std::pair("attention_kernel", "banana"), std::pair("recompute", "yes"),
+        std::pair("recompute", "ful"), std::pair("dtype", "b16"),
+        std::pair("zero_stage_or_sharding", "4"), std::pair("sequence_parallel", "maybe"),
+        std::pair("complete", "banana"), std::pair("date", "soon")}) {
+    EXPECT_NE(fault_of(column, word, training_columns()), "") << column << " " << word;
+  }
+  EXPECT_EQ(unfused_attention("unfused/fused softmax"), true);
+  EXPECT_EQ(unfused_attention("te/cudnn fused"), false);
+  EXPECT_EQ(recompute_word("no"), RecomputeWord::None);
+  EXPECT_EQ(recompute_word("selective(mla_up_proj)"), RecomputeWord::Other);
+  EXPECT_EQ(sharding_word("1"), ShardingWord::Zero1);
+  EXPECT_EQ(sharding_word("distributed optimizer (zero-1)"), ShardingWord::Zero1);
+  EXPECT_EQ(sharding_word("fsdp (zero-2-like)"), ShardingWord::Other);
+  EXPECT_EQ(sequence_word("true"), SequenceWord::Yes);
+  EXPECT_TRUE(number_format("bfloat16")->bf16);
+  EXPECT_FALSE(number_format("bfloat16")->fp16);
+}
+
+TEST(Columns, ManyFaultsAreCutShort) {
+  std::string table = "gpus\n";
+  for (int i = 0; i < 25; ++i) {
+    table += "x\n";
+  }
+  try {
+    check_cells(parse_csv(table, "t.csv"), training_columns());
+    ADD_FAILURE();
+  } catch (const InputError& error) {
+    EXPECT_EQ(error.problems().size(), 21U);
+    EXPECT_EQ(error.problems().back().message, "5 more cells are not understood");
+  }
+}
+
+TEST(Text, NothingOfItReachesTheTerminalUnescaped) {
+  EXPECT_EQ(printable("\x1b[31mred\x1b]0;x\a"), "\\u001b[31mred\\u001b]0;x\\u0007");
+  EXPECT_EQ(printable("a\tb\r\n"), "a\\tb\\r\\n");
+  EXPECT_EQ(printable("a\n\tb", "\n\t"), "a\n\tb");
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "31m"),
+            "\\u009b31m");  // the C1 control CSI
+  EXPECT_EQ(printable("\xe2\x80\xae"
+                      "x\xe2\x81\xa6"),
+            "\\u202ex\\u2066");  // turn the direction
+  EXPECT_EQ(printable("bad\xff\xc3"), "bad\\xff\\xc3");
+  EXPECT_EQ(printable("丹炉 é"), "丹炉 é");
+  EXPECT_EQ(shown("\x1b[31mred", 3), "\\u001b[3...");
 }
 
 TEST(Network, ReadsWhatTablesSay) {

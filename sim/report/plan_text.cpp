@@ -1,0 +1,144 @@
+#include "sim/report/plan_text.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+
+#include "sim/collective/algorithms.hpp"
+#include "sim/report/page.hpp"
+
+namespace danlu {
+namespace {
+
+template <typename Enum, std::size_t N>
+std::string_view name_in(const std::array<std::string_view, N>& names, Enum value) {
+  return names[static_cast<std::size_t>(value)];
+}
+
+/// What the collectives of a group are asked to be carried out by; "" for danlu's choice.
+std::string wish_text(std::string_view groups, const CollectiveWish& wish) {
+  std::string text;
+  if (wish.algorithm) {
+    text += fmt::format(" {}", row_of(*wish.algorithm).name);
+  }
+  if (wish.protocol) {
+    text += fmt::format(" {}", name_in(kProtocolNames, *wish.protocol));
+  }
+  return text.empty() ? "" : fmt::format("; {} collectives by{}", groups, text);
+}
+
+/// ", layers by stage: 7, 2 x 8, 9"; "" where all stages hold as many.
+std::string stages_text(const Workload& workload) {
+  std::vector<std::pair<int, int>> runs;  // layers, stages that follow one another
+  for (int stage = 0; stage < workload.parallelism.pipeline; ++stage) {
+    const int layers = workload.stage_layers(stage);
+    if (runs.empty() || runs.back().first != layers) {
+      runs.emplace_back(layers, 0);
+    }
+    ++runs.back().second;
+  }
+  std::string text;
+  for (const auto& [layers, stages] : runs) {
+    text += fmt::format("{}{}{}", text.empty() ? "" : ", ",
+                        stages > 1 ? fmt::format("{} x ", stages) : "", layers);
+  }
+  return runs.size() < 2 ? "" : fmt::format(", layers by stage: {}", text);
+}
+
+}  // namespace
+
+std::string counted(double number, std::string_view noun, std::string_view plural) {
+  return fmt::format("{} {}{}", thousands(number), noun, number == 1 ? "" : plural);
+}
+
+std::string layout_line(const Workload& workload) {
+  constexpr std::array<std::string_view, 2> kSchedules{"gpipe", "1f1b"};
+  const ParallelismSpec& p = workload.parallelism;
+  const TrainingSpec& t = workload.training;
+  std::string line = fmt::format("tensor {} x pipeline {} x data {}", p.tensor, p.pipeline, p.data);
+  line += p.sequence ? ", sequence parallel" : "";
+  line += p.zero > 0 ? fmt::format(", ZeRO-{}", p.zero) : "";
+  if (p.pipeline > 1) {
+    line += fmt::format("; {}", name_in(kSchedules, t.schedule));
+    line += t.chunks > 1 ? fmt::format(" in {} chunks", t.chunks) : "";
+  }
+  line += stages_text(workload);
+  line += p.pipeline > 1 && p.scatter_gather ? ", scatter-gather" : "";
+  line += wish_text("tensor", workload.communication.tensor);
+  line += wish_text("data", workload.communication.data);
+  return line;
+}
+
+std::string overlap_line(const Workload& workload) {
+  constexpr std::array<std::string_view, 3> kTensor{"", "tensor with weight gradients", ""};
+  const ParallelismSpec& p = workload.parallelism;
+  std::vector<std::string> hidden;
+  std::vector<std::string> bare;
+  const auto add = [&](bool there, bool hides, std::string how, std::string_view kind) {
+    if (there) {
+      (hides ? hidden : bare).push_back(hides ? std::move(how) : std::string(kind));
+    }
+  };
+  add(p.tensor > 1, p.overlap_tensor != TensorOverlap::None,
+      p.overlap_tensor == TensorOverlap::Full
+          ? fmt::format("tensor in full ({} pieces)", p.tensor_chunks)
+          : std::string(name_in(kTensor, p.overlap_tensor)),
+      "tensor");
+  add(p.pipeline > 1, p.overlap_pipeline, "pipeline", "pipeline");
+  add(p.data > 1, p.overlap_data, "data", "data");
+  if (hidden.empty() && bare.empty()) {
+    return "";
+  }
+  return fmt::format(
+      "overlap: {}{}", hidden.empty() ? "none" : fmt::format("{}", fmt::join(hidden, ", ")),
+      hidden.empty() || bare.empty() ? "" : fmt::format("; not {}", fmt::join(bare, ", ")));
+}
+
+std::string precision_line(const Workload& workload) {
+  constexpr std::array<std::string_view, 3> kRecompute{
+      "no recomputation", "selective recomputation", "full recomputation"};
+  constexpr std::array<std::string_view, 2> kAttention{"unfused attention", "fused attention"};
+  const TrainingSpec& t = workload.training;
+  return fmt::format("{}, {} gradients, {}, {}{}", name_in(kPrecisionNames, t.precision),
+                     t.gradient_bytes == 4 ? "fp32" : "16-bit", name_in(kAttention, t.attention),
+                     name_in(kRecompute, t.recompute), t.dropout ? ", dropout" : "");
+}
+
+std::string batch_line(const Workload& workload) {
+  const TrainingSpec& t = workload.training;
+  return fmt::format(
+      "batch {} = {} of {} x {}, {} each", thousands(t.global_batch),
+      counted(workload.microbatches(), "microbatch", "es"), counted(t.micro_batch, "sequence"),
+      counted(workload.parallelism.data, "replica"), counted(t.sequence_length, "token"));
+}
+
+std::vector<std::string> plan_lines(const Workload& workload) {
+  std::vector<std::string> lines{layout_line(workload)};
+  if (std::string overlap = overlap_line(workload); !overlap.empty()) {
+    lines.push_back(std::move(overlap));
+  }
+  lines.push_back(precision_line(workload));
+  lines.push_back(batch_line(workload));
+  return lines;
+}
+
+std::string assumed_text(const Report& report) {
+  constexpr std::size_t kShown = 8;
+  constexpr std::string_view kCluster = "cluster.";
+  std::vector<std::string> shown;
+  for (const ReportAssumption& assumed : report.assumptions) {
+    if (shown.size() == kShown) {
+      break;
+    }
+    const std::string_view key = assumed.key;
+    shown.push_back(fmt::format(
+        "{} {}", key.starts_with(kCluster) ? key.substr(kCluster.size()) : key, assumed.text));
+  }
+  const std::size_t more = report.assumptions.size() - shown.size();
+  return fmt::format(
+      "{}{}", fmt::join(shown, ", "),
+      more > 0 ? fmt::format(" and {} more (--json has all, with reasons)", more) : "");
+}
+
+}  // namespace danlu

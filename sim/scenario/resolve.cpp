@@ -1,0 +1,254 @@
+#include "sim/scenario/resolve.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "sim/base/text.hpp"
+#include "sim/scenario/load_cluster.hpp"
+#include "sim/scenario/load_faults.hpp"
+#include "sim/workload/model.hpp"
+
+namespace danlu {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A preset of the table of models as values of the `model` section.
+Values values_of(const ModelPreset& preset) {
+  const ModelSpec model = to_model_spec(preset);
+  Values values;
+  const std::string origin = fmt::format("model preset {}", preset.name);
+  const auto put = [&](const char* key, double number, std::string text) {
+    values.set(key, {.text = std::move(text), .number = number, .origin = origin});
+  };
+  const std::initializer_list<std::pair<const char*, int>> counts{
+      {"layers", model.layers},     {"hidden", model.hidden},      {"heads", model.heads},
+      {"kv_heads", model.kv_heads}, {"head_dim", model.head_dim},  {"ffn", model.ffn},
+      {"vocab", model.vocab},       {"positions", model.positions}};
+  for (const auto& [key, count] : counts) {
+    put(key, count, fmt::format("{}", count));
+  }
+  const std::initializer_list<std::pair<const char*, bool>> flags{
+      {"gated_mlp", model.gated_mlp},
+      {"tied_embeddings", model.tied_embeddings},
+      {"biases", model.biases}};
+  for (const auto& [key, flag] : flags) {
+    put(key, flag ? 1 : 0, flag ? "true" : "false");
+  }
+  put("norm", model.norm == Norm::LayerNorm ? 0 : 1,
+      model.norm == Norm::LayerNorm ? "layernorm" : "rmsnorm");
+  return values;
+}
+
+class Resolver {
+ public:
+  Resolver(Values own, const fs::path& beside, const LoadOptions& options,
+           std::vector<Problem>& problems)
+      : own_(std::move(own)), beside_(beside), options_(options), problems_(problems) {}
+
+  ResolvedValues resolve() {
+    all_ = own_;
+    said_ = own_;
+    attempt("model", [&] { add_model(); });
+    attempt("cluster.topology", [&] { add_cluster(); });
+    attempt("faults", [&] { add_faults(); });
+    check_factors(all_, scenario_keys(), problems_);
+    derive_model();
+    derive_step();
+    return {std::move(own_), std::move(all_), std::move(notes_)};
+  }
+
+ private:
+  /// One layer; its problems do not hide those of the next.
+  template <typename Layer>
+  void attempt(const std::string& section, const Layer& layer) {
+    try {
+      layer();
+    } catch (const InputError& error) {
+      problems_.insert(problems_.end(), error.problems().begin(), error.problems().end());
+      all_.set_wrong(section);
+    }
+  }
+
+  /// Puts what `inner` has become back into both: `own` without repeats, `all` over the preset.
+  void keep(std::string_view prefix, const Values& own, const Values& all) {
+    for (const std::string& path : own_.below(prefix).paths()) {
+      if (!own.has(path)) {
+        own_.erase_tree(fmt::format("{}{}", prefix, path));
+      }
+    }
+    all_.set_below(prefix, all);
+  }
+
+  void add_model() {
+    if (!own_.has("model.preset")) {
+      return;
+    }
+    const std::string& name = own_.at("model.preset").text;
+    std::vector<std::string_view> names;
+    const ModelPreset* found = nullptr;
+    for (const ModelPreset& preset : model_presets()) {
+      names.push_back(preset.name);
+      found = preset.name == name ? &preset : found;
+    }
+    if (found == nullptr) {
+      const std::string_view near = nearest(name, names);
+      throw InputError(own_.problem("model.preset", fmt::format("unknown model '{}'", shown(name)),
+                                    near.empty() ? fmt::format("known: {}", join(names, ", "))
+                                                 : fmt::format("did you mean '{}'?", near)));
+    }
+    const Values preset = values_of(*found);
+    Values own = own_.below("model.");
+    own.forget_repeats(preset);
+    Values all = own;
+    all.lay_over(preset);
+    keep("model.", own, all);
+  }
+
+  void add_cluster() {
+    if (!own_.has("cluster.topology")) {
+      return;
+    }
+    Values own = own_.below("cluster.");
+    Values preset =
+        find_topology(own.at("topology").text, own.problem("topology", ""), beside_, options_);
+    const Values file = preset;
+    if (own.has("node.xml")) {
+      add_node_of_xml(preset, own, beside_);
+    }
+    if (own.has("gpu.preset")) {
+      preset.erase_tree("gpu");  // another GPU, not one with the figures of this one
+      preset.set("gpu.preset", own.at("gpu.preset"));
+    }
+    for (const std::string way : {"write", "read"}) {
+      const std::string all = "storage." + way;
+      const std::string node = "storage.node_" + way;
+      if (own.has(all) || own.has(node)) {  // another storage, not one with the limits of this one
+        preset.erase_tree(all);
+        preset.erase_tree(node);
+      }
+    }
+    add_gpu(preset, beside_, options_);
+    own.forget_repeats(preset);
+    Values all = own;
+    all.lay_over(preset);
+    const std::vector<std::string> scaled = scale_measured(all, file, said_.below("cluster."));
+    notes_.insert(notes_.end(), scaled.begin(), scaled.end());
+    keep("cluster.", own, all);
+  }
+
+  void add_faults() {
+    Values own = own_.below("faults.");
+    Values all = add_faults_preset(own, beside_, options_, notes_);
+    settle_checkpoints(said_.below("cluster.storage."), said_.below("faults."), all, problems_,
+                       notes_);
+    keep("faults.", own, all);
+    for (const std::string& path : all_.below("faults.").paths()) {
+      if (!all.has(path)) {
+        all_.erase_tree("faults." + path);  // of a preset, and replaced by another key
+      }
+    }
+  }
+
+  void derive(const std::string& path, double number, std::string text, std::string_view from) {
+    if (all_.misses(path)) {
+      all_.set(
+          path,
+          {.text = std::move(text), .number = number, .origin = fmt::format("derived: {}", from)});
+    }
+  }
+  void derive(const std::string& path, double number, std::string_view from) {
+    derive(path, number, fmt::format("{:.0f}", number), from);
+  }
+  double number(std::string_view path) const { return all_.has(path) ? all_.at(path).number : 0; }
+
+  /// Widths that follow from others, which win over a preset's where the others are the user's.
+  void derive_model() {
+    const auto own = [&](const char* key) { return own_.has(fmt::format("model.{}", key)); };
+    const auto forget = [&](const char* key) {
+      if (!said_.has(fmt::format("model.{}", key))) {
+        all_.erase_tree(fmt::format("model.{}", key));
+      }
+    };
+    if (own("heads")) {
+      forget("kv_heads");
+    }
+    if (own("hidden")) {
+      forget("ffn");
+    }
+    if (own("heads") || own("hidden")) {
+      forget("head_dim");
+    }
+    if (all_.misses("model.preset")) {
+      constexpr std::string_view kWhy = "a GPT's, since it is left out of an own model";
+      derive("model.positions", 0, "no table, since it is left out of an own model");
+      derive("model.gated_mlp", 0, "false", kWhy);
+      derive("model.tied_embeddings", 1, "true", kWhy);
+      derive("model.biases", 1, "true", kWhy);
+      derive("model.norm", 0, "layernorm", kWhy);
+    }
+    const double hidden = number("model.hidden");
+    const double heads = number("model.heads");
+    if (heads > 0) {
+      derive("model.kv_heads", heads, "as many as heads");
+    }
+    if (hidden > 0) {
+      derive("model.ffn", 4 * hidden, "4 x hidden");
+    }
+    if (heads > 0 && hidden > 0) {
+      if (static_cast<long>(hidden) % static_cast<long>(heads) != 0 &&
+          all_.misses("model.head_dim")) {
+        problems_.push_back(all_.problem(
+            "model.heads", fmt::format("heads ({}) must divide hidden ({})", heads, hidden),
+            "or give head_dim"));
+        all_.set_wrong("model.head_dim");
+      }
+      derive("model.head_dim", std::floor(hidden / heads), "hidden / heads");
+    }
+  }
+
+  void derive_step() {
+    const auto degree = [&](const char* path) { return std::max(1.0, number(path)); };
+    const double rest = degree("parallelism.tensor") * degree("parallelism.pipeline");
+    const double gpus = number("cluster.gpus");
+    const bool known =
+        gpus > 0 && !all_.is_wrong("parallelism.tensor") && !all_.is_wrong("parallelism.pipeline");
+    if (all_.misses("parallelism.data") && known && std::fmod(gpus, rest) != 0) {
+      const std::vector<std::string> keys{"parallelism", "parallelism.tensor",
+                                          "parallelism.pipeline", "cluster.gpus"};
+      problems_.push_back(all_.relation_problem(
+          keys, fmt::format("tensor ({}) x pipeline ({}) must divide gpus ({})",
+                            degree("parallelism.tensor"), degree("parallelism.pipeline"), gpus)));
+    }
+    if (known && std::fmod(gpus, rest) == 0) {
+      derive("parallelism.data", gpus / rest, "gpus / (tensor x pipeline)");
+    } else if (all_.misses("parallelism.data")) {
+      all_.set_wrong("parallelism.data");
+    }
+    const bool selective =
+        all_.has("training.recompute") && all_.at("training.recompute").text == "selective";
+    derive("training.attention", selective ? 0 : 1, selective ? "unfused" : "flash",
+           selective ? "selective recomputation repeats unfused attention"
+                     : "fused, without selective recomputation");
+  }
+
+  Values said_;  // `own_` with what repeats a preset
+  Values own_;
+  Values all_;
+  const fs::path& beside_;
+  const LoadOptions& options_;
+  std::vector<Problem>& problems_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace
+
+ResolvedValues resolve(Values own, const fs::path& beside, const LoadOptions& options,
+                       std::vector<Problem>& problems) {
+  return Resolver(std::move(own), beside, options, problems).resolve();
+}
+
+}  // namespace danlu

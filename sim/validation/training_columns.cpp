@@ -1,0 +1,89 @@
+#include <array>
+
+#include "sim/validation/training_table.hpp"
+#include "sim/validation/training_words.hpp"
+
+namespace danlu {
+namespace {
+
+constexpr std::string_view kAttentionWords =
+    "flash, cudnn, te, sdpa or another fused kernel; unfused, naive, eager";
+constexpr std::string_view kFormatWords = "fp16, bf16, fp8, tf32, fp4, fp32 and the like";
+constexpr std::string_view kRecomputeWords =
+    "none, full, selective; selective(...), minimal, partial, block, uniform and custom are known "
+    "and not simulated";
+constexpr std::string_view kShardingWords =
+    "none, ZeRO-0, ZeRO-1, distributed optimizer; ZeRO-2, ZeRO-3, FSDP are known and not simulated";
+
+using Kind = ColumnRule::Kind;
+constexpr double kMost = 1e6;  // GPUs, and so degrees of parallelism
+constexpr double kMostSeconds = 1e6;
+constexpr std::array kColumns{
+    ColumnRule{"id"},
+    ColumnRule{"source"},
+    ColumnRule{.name = "date",
+               .kind = Kind::Word,
+               .known = [](std::string_view text) { return year_of(text) != 0; },
+               .words = "it starts with the year: 2023-07, or a container's 26.04"},
+    ColumnRule{"gpu"},
+    ColumnRule{"model"},
+    ColumnRule{"interconnect_intra"},
+    ColumnRule{"interconnect_inter"},
+    ColumnRule{"gpus", Kind::Count, 1, kMost},
+    ColumnRule{"gpus_per_node", Kind::Count, 1, 1024},
+    ColumnRule{"layers", Kind::Count, 1, 1e5},
+    ColumnRule{"hidden", Kind::Count, 1, 1e6},
+    ColumnRule{"ffn_hidden", Kind::Count, 1, 1e7},
+    ColumnRule{"gated_mlp", Kind::Flag},
+    ColumnRule{"heads", Kind::Count, 1, 1e5},
+    ColumnRule{"kv_heads", Kind::Count, 1, 1e5},
+    ColumnRule{"vocab", Kind::Count, 1, 1e7},
+    ColumnRule{"seq_len", Kind::Count, 1, 1e8},
+    ColumnRule{"moe_experts", Kind::Count, 0, 1e6},
+    ColumnRule{"global_batch_seqs", Kind::Count, 1, 1e9},
+    ColumnRule{"micro_batch", Kind::Count, 1, 1e6},
+    ColumnRule{"tp", Kind::Count, 1, kMost},
+    ColumnRule{"pp", Kind::Count, 1, kMost},
+    ColumnRule{"vpp", Kind::Count, 1, 1e5},
+    ColumnRule{"cp", Kind::Count, 1, kMost},
+    ColumnRule{"ep", Kind::Count, 1, kMost},
+    ColumnRule{"dp", Kind::Count, 1, kMost},
+    ColumnRule{.name = "sequence_parallel",
+               .kind = Kind::Word,
+               .known = [](std::string_view text) { return sequence_word(text).has_value(); },
+               .words = kFlagWords},
+    ColumnRule{.name = "zero_stage_or_sharding",
+               .kind = Kind::Word,
+               .known = [](std::string_view text) { return sharding_word(text).has_value(); },
+               .words = kShardingWords},
+    ColumnRule{.name = "recompute",
+               .kind = Kind::Word,
+               .known = [](std::string_view text) { return recompute_word(text).has_value(); },
+               .words = kRecomputeWords},
+    ColumnRule{.name = "attention_kernel",
+               .kind = Kind::Word,
+               .known = [](std::string_view text) { return unfused_attention(text).has_value(); },
+               .words = kAttentionWords},
+    ColumnRule{.name = "dtype",
+               .kind = Kind::Word,
+               .known = [](std::string_view text) { return number_format(text).has_value(); },
+               .words = kFormatWords},
+    ColumnRule{"step_time_s", Kind::Number, 1e-6, kMostSeconds},
+    ColumnRule{"derived_step_time_s", Kind::Number, 1e-6, kMostSeconds},
+    ColumnRule{"tokens_per_s_per_gpu", Kind::Number, 1e-6, 1e9},
+    ColumnRule{.name = "complete",
+               .kind = Kind::Word,
+               .known =
+                   [](std::string_view text) {
+                     return text.starts_with("missing") || parse_flag(text).has_value();
+                   },
+               .words = "yes, true, 1, no, false, 0, or missing:COLUMNS"},
+};
+
+}  // namespace
+
+std::span<const ColumnRule> training_columns() {
+  return kColumns;
+}
+
+}  // namespace danlu

@@ -1,0 +1,125 @@
+#include "sim/validation/training_words.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <span>
+
+#include "sim/base/units.hpp"
+#include "sim/validation/columns.hpp"
+
+namespace danlu {
+namespace {
+
+using Words = std::span<const std::string_view>;
+
+bool has_one(std::string_view text, Words words) {
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    return text.find(word) != std::string_view::npos;
+  });
+}
+bool starts_with_one(std::string_view text, Words words) {
+  return std::any_of(words.begin(), words.end(),
+                     [&](std::string_view word) { return text.starts_with(word); });
+}
+
+constexpr std::array<std::string_view, 5> kUnfused{"unfused", "naive", "no flash", "no_flash",
+                                                   "eager"};
+constexpr std::array<std::string_view, 8> kFused{
+    "flash",    "cudnn", "transformerengine", "transformer engine", "sdpa", "scaled_dot_product",
+    "xformers", "fused"};
+constexpr std::array<std::string_view, 2> kBf16{"bf16", "bfloat16"};
+constexpr std::array<std::string_view, 2> kFp8{"fp8", "float8"};
+constexpr std::array<std::string_view, 5> kOtherFormats{"fp32", "float32", "fp64", "int8", "int4"};
+constexpr std::array<std::string_view, 4> kNothing{"none", "no", "false", "0"};
+constexpr std::array<std::string_view, 6> kOtherRecompute{"selective", "minimal", "partial",
+                                                          "block",     "uniform", "custom"};
+constexpr std::array<std::string_view, 12> kOtherSharding{
+    "fsdp",   "hsdp",   "zero-2", "zero-3",  "zero2",          "zero3",
+    "zero 2", "zero 3", "gemini", "offload", "reduce_scatter", "full_shard"};
+constexpr std::array<std::string_view, 4> kZero1{"zero-1", "zero1", "zero 1",
+                                                 "distributed optimizer"};
+constexpr std::array<std::string_view, 3> kZero0{"zero-0", "zero0", "zero 0"};
+
+bool is_one(std::string_view text, Words words) {
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
+
+}  // namespace
+
+int year_of(std::string_view date) {
+  const auto digits = [&](std::size_t size) {
+    return date.size() >= size &&
+           std::all_of(date.begin(), date.begin() + static_cast<std::ptrdiff_t>(size),
+                       [](unsigned char c) { return std::isdigit(c) != 0; });
+  };
+  const auto number = [&](std::size_t size) {
+    return static_cast<int>(parse_number(date.substr(0, size)).value_or(0));
+  };
+  if (digits(4)) {
+    return number(4);
+  }
+  return digits(2) && date.size() > 2 && date[2] == '.' ? 2000 + number(2) : 0;
+}
+
+std::optional<bool> unfused_attention(std::string_view text) {
+  constexpr std::array<std::string_view, 3> kTransformerEngine{"te/", "te ", "te-"};
+  if (has_one(text, kUnfused)) {
+    return true;
+  }
+  const bool fused =
+      has_one(text, kFused) || text == "te" || starts_with_one(text, kTransformerEngine);
+  return fused ? std::optional(false) : std::nullopt;
+}
+
+std::optional<NumberFormat> number_format(std::string_view text) {
+  const bool bf16 = has_one(text, kBf16);
+  const bool float16 = text.find("float16") != std::string_view::npos &&
+                       text.find("bfloat16") == std::string_view::npos;
+  const NumberFormat format{.fp4 = text.find("fp4") != std::string_view::npos,
+                            .fp8 = has_one(text, kFp8),
+                            .bf16 = bf16,
+                            .fp16 = text.find("fp16") != std::string_view::npos || float16 ||
+                                    text == "amp" || text == "half",
+                            .tf32 = text.find("tf32") != std::string_view::npos,
+                            .other = has_one(text, kOtherFormats)};
+  const bool known =
+      format.fp4 || format.fp8 || format.bf16 || format.fp16 || format.tf32 || format.other;
+  return known ? std::optional(format) : std::nullopt;
+}
+
+std::optional<RecomputeWord> recompute_word(std::string_view text) {
+  if (is_one(text, kNothing)) {
+    return RecomputeWord::None;
+  }
+  if (text == "full") {
+    return RecomputeWord::Full;
+  }
+  if (text == "selective" || text.starts_with("selective(core_attn)") ||
+      text.starts_with("selective (core_attn)")) {
+    return RecomputeWord::Core;
+  }
+  return starts_with_one(text, kOtherRecompute) ? std::optional(RecomputeWord::Other)
+                                                : std::nullopt;
+}
+
+std::optional<ShardingWord> sharding_word(std::string_view text) {
+  if (has_one(text, kOtherSharding) || text == "2" || text == "3") {
+    return ShardingWord::Other;
+  }
+  if (is_one(text, kNothing) || text == "dp" || text == "ddp" || text.starts_with("none ") ||
+      has_one(text, kZero0)) {
+    return ShardingWord::None;
+  }
+  return has_one(text, kZero1) || text == "1" ? std::optional(ShardingWord::Zero1) : std::nullopt;
+}
+
+std::optional<SequenceWord> sequence_word(std::string_view text) {
+  if (text.starts_with("ulysses")) {
+    return SequenceWord::Ulysses;
+  }
+  const std::optional<bool> flag = parse_flag(text);
+  return flag ? std::optional(*flag ? SequenceWord::Yes : SequenceWord::No) : std::nullopt;
+}
+
+}  // namespace danlu

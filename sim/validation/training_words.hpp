@@ -1,0 +1,39 @@
+// How published tables of training runs word their settings, in small letters. A word that is none
+// of these is not understood; one that is understood may still be a thing that danlu has no model
+// for, which then is why the row is not simulated.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "sim/workload/workload.hpp"
+
+namespace danlu {
+
+/// The year that a date starts with: "2023-07..11", or a container's "26.04 ..."; 0 for none.
+int year_of(std::string_view date);
+
+/// Whether attention is unfused: "unfused", "naive", "eager", "no flash..."; false for flash, te,
+/// cudnn, sdpa and everything else that is fused.
+std::optional<bool> unfused_attention(std::string_view text);
+
+/// A format, as far as tables tell them apart.
+struct NumberFormat {
+  bool fp4 = false, fp8 = false, bf16 = false, fp16 = false, tf32 = false, other = false;
+};
+/// Reads "bf16", "amp_bf16", "float16", "fp8 (hybrid)", "bf16/fp16"; plain "amp" is fp16.
+std::optional<NumberFormat> number_format(std::string_view text);
+
+/// None, full, the attention core alone, or something that danlu does not know.
+enum class RecomputeWord { None, Full, Core, Other };
+std::optional<RecomputeWord> recompute_word(std::string_view text);
+
+/// How the optimizer is sharded; Other has no model here.
+enum class ShardingWord { None, Zero1, Other };
+std::optional<ShardingWord> sharding_word(std::string_view text);
+
+/// yes or no; Ulysses is another kind of sequence parallelism.
+enum class SequenceWord { No, Yes, Ulysses };
+std::optional<SequenceWord> sequence_word(std::string_view text);
+
+}  // namespace danlu

@@ -1,0 +1,20 @@
+// Changes of a plan, tried by playing them: what would make a step shorter, and how a plan would
+// fit that does not.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/simulation.hpp"
+
+namespace danlu {
+
+/// The single change that saves most of those worth a try; none where nothing saves, or a step is
+/// too large to be played several times.
+std::optional<Saving> best_saving(const Simulation& simulation, const CommonOptions& common);
+
+/// How a plan would fit, the fastest step first; sentences.
+std::vector<std::string> memory_hints(const Simulation& simulation, const CommonOptions& common);
+
+}  // namespace danlu

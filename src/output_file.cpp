@@ -1,0 +1,174 @@
+#include "src/output_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "sim/base/error.hpp"
+#include "src/program.hpp"
+
+namespace danlu {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// While it lives, signals that end the program wait: a temporary file is removed first.
+class SignalsHeld {
+ public:
+  SignalsHeld() {
+    sigset_t ending;
+    sigemptyset(&ending);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+      sigaddset(&ending, signal);
+    }
+    sigprocmask(SIG_BLOCK, &ending, &before_);
+  }
+  ~SignalsHeld() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+
+  static bool one_waits() {
+    sigset_t waiting;
+    sigpending(&waiting);
+    return sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1 ||
+           sigismember(&waiting, SIGHUP) == 1 || sigismember(&waiting, SIGQUIT) == 1;
+  }
+
+ private:
+  sigset_t before_{};
+};
+
+/// Writes all of `text`, looking for signals now and then; the error number, or 0.
+int fill(int descriptor, std::string_view text) {
+  constexpr std::size_t kPiece = std::size_t{1} << 20;
+  while (!text.empty()) {
+    if (SignalsHeld::one_waits()) {
+      return ECANCELED;
+    }
+    const ssize_t written = write(descriptor, text.data(), std::min(text.size(), kPiece));
+    if (written < 0 && errno != EINTR) {
+      return errno;
+    }
+    text.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
+  }
+  return 0;
+}
+
+/// A device or a pipe. That its reader goes away is an error like any other.
+int fill_special(const fs::path& file, std::string_view text) {
+  auto* const before = std::signal(SIGPIPE, SIG_IGN);
+  const int descriptor = open(file.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+  int error = descriptor < 0 ? errno : fill(descriptor, text);
+  if (descriptor >= 0 && close(descriptor) != 0 && error == 0) {
+    error = errno;
+  }
+  std::signal(SIGPIPE, before);
+  return error;
+}
+
+mode_t mode_of_new_files() {
+  const mode_t mask = umask(0);
+  umask(mask);
+  return 0666 & ~mask;
+}
+
+/// Makes an empty file beside `file`, under a name that nobody can guess and that is never too
+/// long. The descriptor, or -1 with errno.
+int make_beside(const fs::path& file, std::string& name) {
+  name = (file.parent_path() / ".danlu-XXXXXX").string();
+  return mkostemp(name.data(), O_CLOEXEC);
+}
+
+/// Through a file beside it; the old file stays whole until the new one is.
+int replace_file(const fs::path& file, std::string_view text) {
+  const SignalsHeld held;
+  struct stat old {};
+  const mode_t mode = stat(file.c_str(), &old) == 0 ? old.st_mode & 07777 : mode_of_new_files();
+  std::string temporary;
+  const int descriptor = make_beside(file, temporary);
+  if (descriptor < 0) {
+    return errno;
+  }
+  int error = fill(descriptor, text);
+  if (fchmod(descriptor, mode) != 0 && error == 0) {
+    error = errno;
+  }
+  if (close(descriptor) != 0 && error == 0) {
+    error = errno;
+  }
+  if (error == 0 && std::rename(temporary.c_str(), file.c_str()) != 0) {
+    error = errno;
+  }
+  if (error != 0) {
+    unlink(temporary.c_str());
+  }
+  return error;
+}
+
+/// The file that links lead to, whether it is there or not.
+fs::path behind_links(fs::path file) {
+  constexpr int kMostLinks = 40;  // as Linux has it
+  std::error_code none;
+  for (int links = 0; links < kMostLinks && fs::is_symlink(file, none); ++links) {
+    file = file.parent_path() / fs::read_symlink(file, none);
+  }
+  return file;
+}
+
+bool is_special(const fs::path& file) {
+  std::error_code none;
+  const fs::file_status status = fs::status(file, none);
+  return fs::exists(status) && !fs::is_regular_file(status);
+}
+
+}  // namespace
+
+bool is_same_file(const fs::path& a, const fs::path& b) {
+  std::error_code none;
+  if (is_special(a) || is_special(b)) {
+    return false;
+  }
+  return fs::equivalent(a, b, none) ||
+         fs::weakly_canonical(behind_links(a), none) == fs::weakly_canonical(behind_links(b), none);
+}
+
+std::string why_unwritable(const fs::path& file) {
+  if (is_special(file)) {
+    return access(file.c_str(), W_OK) == 0 ? "" : std::strerror(errno);
+  }
+  const SignalsHeld held;
+  const fs::path real = behind_links(file);
+  struct stat old {};
+  if (lstat(real.c_str(), &old) != 0 && errno != ENOENT) {
+    return std::strerror(errno);  // too long a name, say
+  }
+  std::string name;
+  const int descriptor = make_beside(real, name);
+  if (descriptor < 0) {
+    return std::strerror(errno);
+  }
+  close(descriptor);
+  unlink(name.c_str());
+  return "";
+}
+
+void write_file(const fs::path& file, std::string_view text) {
+  std::error_code none;
+  if (fs::equivalent(file, "/dev/stdout", none)) {
+    print_page(text);  // the report follows there
+    return;
+  }
+  if (const int error =
+          is_special(file) ? fill_special(file, text) : replace_file(behind_links(file), text)) {
+    throw InputError(Problem{
+        {file.string(), 0, 0}, fmt::format("cannot be written: {}", std::strerror(error)), "", ""});
+  }
+}
+
+}  // namespace danlu

@@ -1,0 +1,22 @@
+// Files that the program writes: whole or not at all, never over what it reads.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace danlu {
+
+/// Whether two names lead to one file, by links of either kind, whether it is there or not. Devices
+/// and pipes are no files.
+bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b);
+
+/// Why `file` cannot be written, as far as trying beside it shows; "" if nothing is in the way.
+std::string why_unwritable(const std::filesystem::path& file);
+
+/// Writes `text` beside `file` and renames it, so that the file is whole or not there at all; links
+/// to it stay, and so do devices and pipes, which are written to. A signal that ends the program
+/// meanwhile leaves nothing behind. Throws InputError.
+void write_file(const std::filesystem::path& file, std::string_view text);
+
+}  // namespace danlu

@@ -1,0 +1,90 @@
+// Changes that are worth a try: they run, they fit, they say what they do.
+#include "sim/report/advice.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "sim/report/report.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+/// A model like Llama's 70 B on 16 nodes of 8 H100.
+Scenario llama_70b(const std::string& parallelism) {
+  return load_scenario_text(
+      "model: {layers: 80, hidden: 8192, heads: 64, kv_heads: 8, ffn: 28672, vocab: 128256, "
+      "gated_mlp: true, norm: rmsnorm, tied_embeddings: false, biases: false}\n"
+      "cluster: {topology: dgx-h100, gpus: 128}\n"
+      "training: {global_batch: 1024, sequence_length: 8192}\nparallelism: " +
+          parallelism + "\n",
+      "scenarios/x.yaml", testing::shipped_presets());
+}
+
+// A28: NVLink ends at the node, and tensor groups across it took 77 and 255 s, not 59.5.
+TEST(MemoryChanges, KeepTensorGroupsInANode) {
+  for (const char* plan :
+       {"{tensor: 8}", "{tensor: 4}", "{tensor: 8, pipeline: 2}", "{}", "{tensor: 16}"}) {
+    const Scenario scenario = llama_70b(plan);
+    ASSERT_FALSE(measure_memory(scenario.workload, scenario.cluster).fits());
+    const std::vector<Change> changes = memory_changes(scenario.workload, scenario.cluster);
+    EXPECT_FALSE(changes.empty()) << plan;
+    for (const Change& change : changes) {
+      EXPECT_LE(change.workload.parallelism.tensor, 8) << change.text();
+    }
+  }
+}
+
+// What the text says is what was changed: loaded with it, the plan needs as much and fits.
+TEST(MemoryChanges, AreWhatTheySay) {
+  const Scenario scenario = llama_70b("{tensor: 4}");
+  const std::vector<Change> changes = memory_changes(scenario.workload, scenario.cluster);
+  for (const Change& change : changes) {
+    std::vector<std::string> overrides{"parallelism.tensor=4"};
+    std::string text = change.text();
+    for (std::size_t space = 0; space != std::string::npos;) {
+      space = text.find(' ');
+      overrides.push_back(text.substr(0, space));
+      text = space == std::string::npos ? "" : text.substr(space + 1);
+    }
+    const testing::Folder folder;
+    const auto file = folder.write(
+        "s.yaml",
+        "model: {layers: 80, hidden: 8192, heads: 64, kv_heads: 8, ffn: 28672, vocab: 128256, "
+        "gated_mlp: true, norm: rmsnorm, tied_embeddings: false, biases: false}\n"
+        "cluster: {topology: dgx-h100, gpus: 128}\n"
+        "training: {global_batch: 1024, sequence_length: 8192}\n");
+    const Scenario loaded = load_scenario(file, testing::shipped_presets(overrides));
+    const MemoryReport memory = measure_memory(loaded.workload, loaded.cluster);
+    EXPECT_TRUE(memory.fits()) << change.text();
+    EXPECT_EQ(memory.use.peak().value,
+              measure_memory(change.workload, scenario.cluster).use.peak().value)
+        << change.text();
+  }
+  // None holds another with something added.
+  for (const Change& more : changes) {
+    for (const Change& less : changes) {
+      const bool holds =
+          &more != &less &&
+          std::all_of(less.settings.begin(), less.settings.end(), [&](const std::string& setting) {
+            return std::find(more.settings.begin(), more.settings.end(), setting) !=
+                   more.settings.end();
+          });
+      EXPECT_FALSE(holds) << more.text() << " holds " << less.text();
+    }
+  }
+}
+
+// Where no single change fits, two or three together are found: 405 B on 1,024 GPUs.
+TEST(MemoryChanges, CombineWhereNoSingleOneFits) {
+  const Scenario scenario = testing::shipped(
+      "llama3-405b-16384-h100.yaml",
+      {"cluster.gpus=1024", "parallelism={tensor: 1, pipeline: 1}", "training.global_batch=1024"});
+  const std::vector<Change> changes = memory_changes(scenario.workload, scenario.cluster);
+  ASSERT_FALSE(changes.empty());
+  EXPECT_GT(changes.front().settings.size(), 1U);
+}
+
+}  // namespace
+}  // namespace danlu

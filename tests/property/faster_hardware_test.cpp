@@ -1,0 +1,107 @@
+// Faster hardware makes no step slower: of random small steps on random machines each bandwidth and
+// peak is doubled by itself. A step may only become slower
+//
+//   where another algorithm or protocol was chosen, which its report names: NCCL chooses by an
+//   estimate of its own, with bounds that faster links do not move;
+//   where communications share links, by a little: what is ready earlier may meet another flow that
+//   it would have missed, and hold up a third. By closed forms nothing shares, and none is slower.
+//
+// DANLU_SEED=n repeats a failure, DANLU_CASES=n asks for more cases per shard.
+#include <fmt/format.h>
+
+#include <array>
+#include <map>
+#include <tuple>
+
+#include "sim/plan/plan_step.hpp"
+#include "tests/support/play.hpp"
+#include "tests/support/random_steps.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::Case;
+using testing::from_environment;
+
+struct Knob {
+  std::string_view name;
+  void (*turn)(TopologySpec& topology, GpuSpec& gpu);
+};
+constexpr std::array kKnobs{
+    Knob{"scale-up",
+         [](TopologySpec& t, GpuSpec&) { t.scale_up_bandwidth += t.scale_up_bandwidth; }},
+    Knob{"PCIe", [](TopologySpec& t, GpuSpec&) { t.pcie_bandwidth += t.pcie_bandwidth; }},
+    Knob{"NIC", [](TopologySpec& t, GpuSpec&) { t.nic_bandwidth += t.nic_bandwidth; }},
+    Knob{"uplinks", [](TopologySpec& t, GpuSpec&) { t.oversubscription /= 2; }},
+    Knob{"memory", [](TopologySpec&, GpuSpec& g) { g.memory_bandwidth += g.memory_bandwidth; }},
+    Knob{"peak",
+         [](TopologySpec&, GpuSpec& g) {
+           for (auto& peak : g.peak_dense) {
+             peak = peak ? std::optional(*peak * 2) : peak;
+           }
+         }},
+};
+
+Case turned(const Case& drawn, const Knob& knob) {
+  Case other = drawn;
+  knob.turn(other.cluster.topology, other.cluster.gpu);
+  for (NodeKind& kind : other.cluster.others) {
+    knob.turn(kind.topology, kind.gpu);
+  }
+  return other;
+}
+
+/// How long a step takes, and by what its collectives are carried out.
+struct Outcome {
+  double step = 0;
+  std::map<std::tuple<int, int, int, double>, std::pair<Algorithm, Protocol>> choices;
+};
+Outcome outcome_of(const Case& drawn) {
+  const StepPlan plan = plan_step(drawn.workload, build_cluster(drawn.cluster));
+  Outcome outcome{testing::play(plan.graph).end.value, {}};
+  for (const CommunicationInfo& info : plan.graph.communications) {
+    outcome.choices[{static_cast<int>(info.kind), static_cast<int>(info.op), info.group_size,
+                     info.bytes_per_rank.value}] = {info.choice.algorithm, info.choice.protocol};
+  }
+  return outcome;
+}
+
+class RandomHardware : public ::testing::TestWithParam<int> {
+ protected:
+  /// Doubles everything in turn; a step that becomes slower by more than `tolerance` fails.
+  void expect_not_slower(std::uint64_t first_seed, bool formula, double tolerance) const {
+    const std::uint64_t cases = from_environment("DANLU_CASES", 25);
+    const std::uint64_t own = first_seed + static_cast<std::uint64_t>(GetParam()) * cases;
+    const std::uint64_t seed = from_environment("DANLU_SEED", own);
+    fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
+    for (std::uint64_t i = 0; i < cases; ++i) {
+      Case drawn = testing::random_case(seed + i);
+      if (formula) {
+        drawn.workload.collectives = CollectiveMode::Formula;
+        drawn.cluster.degraded.flaps.clear();
+      }
+      SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1: {}", seed + i, describe(drawn)));
+      const Outcome before = outcome_of(drawn);
+      for (const Knob& knob : kKnobs) {
+        const Outcome after = outcome_of(turned(drawn, knob));
+        if (after.choices == before.choices) {
+          EXPECT_LE(after.step, before.step * (1 + tolerance)) << knob.name;
+        }
+      }
+    }
+  }
+};
+
+TEST_P(RandomHardware, TwiceAsFastIsNotSlowerByClosedForms) {
+  expect_not_slower(5001, true, 1e-9);
+}
+
+TEST_P(RandomHardware, TwiceAsFastIsHardlySlowerWhereLinksAreShared) {
+  expect_not_slower(6001, false, 0.02);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shards, RandomHardware, ::testing::Range(0, 8));
+
+}  // namespace
+}  // namespace danlu

@@ -1,0 +1,294 @@
+#include "tests/support/random_steps.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "sim/collective/algorithms.hpp"
+#include "sim/scenario/load_scenario.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu::testing {
+namespace {
+
+TopologySpec random_topology(Dice& dice) {
+  constexpr std::array kSizes{1, 2, 3, 4, 4, 6, 8, 8};
+  TopologySpec spec{.name = "random", .gpus_per_node = kSizes[dice.below(8)]};
+  spec.scale_up = dice.coin() ? ScaleUpKind::Switch : dice.one_of(ScaleUpKind::None);
+  for (int first = 0; first < spec.gpus_per_node; ++first) {  // only read for a mesh: all to all
+    for (int second = first + 1; second < spec.gpus_per_node; ++second) {
+      spec.mesh_links.push_back({first, second, dice.between(1, 2)});
+    }
+  }
+  spec.scale_up_bandwidth = BytesPerSecond{dice.between(1, 6) * 5e10};
+  spec.scale_up_efficiency = 0.8;
+  spec.scale_up_latency = dice.coin() ? Seconds{} : 3_us;
+  spec.pcie_bandwidth = BytesPerSecond{dice.between(1, 4) * 1e10};
+  spec.nics_per_node = dice.between(1, spec.gpus_per_node);
+  if (spec.scale_up == ScaleUpKind::Mesh && dice.coin()) {  // islands: pairs
+    std::erase_if(spec.mesh_links,
+                  [](const MeshLink& link) { return link.first / 2 != link.second / 2; });
+  }
+  if (dice.coin()) {  // two NICs a GPU
+    spec.nic_cards = 2 * spec.nics_per_node;
+    spec.ports_per_nic = 2;
+  }
+  spec.nic_bandwidth = BytesPerSecond{dice.between(1, 8) * 5e9};
+  spec.fabric = dice.one_of(FabricKind::Switch);
+  spec.nodes_per_leaf = dice.between(1, 4);
+  spec.oversubscription = dice.between(1, 4);
+  spec.fabric_latency = dice.coin() ? Seconds{} : 10_us;
+  spec.hop_latency = dice.coin() ? Seconds{} : 1_us;
+  spec.collective_launch = dice.coin() ? Seconds{} : 8_us;
+  spec.nccl_tuning = dice.coin();
+  spec.scale_up_reduction_efficiency = dice.coin() ? 0 : 0.7;
+  spec.scale_up_reduction_cap_share = dice.coin() ? 0 : 0.9;
+  spec.fabric_reduction_efficiency = dice.coin() ? 0 : 0.5;
+  return spec;
+}
+
+ParallelismSpec random_parallelism(Dice& dice, int gpus) {
+  ParallelismSpec p;
+  do {  // not all GPUs in one long pipeline, which leaves nothing to fold
+    p.pipeline = dice.divisor(gpus);
+    p.tensor = dice.divisor(gpus / p.pipeline);
+  } while (p.pipeline > 8 || (gpus > 8 && p.tensor == gpus));
+  p.data = gpus / p.tensor / p.pipeline;
+  p.sequence = dice.coin();
+  p.zero = dice.between(0, 1);
+  p.scatter_gather = dice.coin();
+  p.overlap_tensor = dice.one_of(TensorOverlap::Full);
+  p.tensor_chunks = dice.between(1, 4);
+  p.overlap_data = dice.coin();
+  p.overlap_pipeline = dice.coin();
+  return p;
+}
+
+Workload random_workload(Dice& dice, int gpus) {
+  Workload w;
+  ParallelismSpec& p = w.parallelism;
+  p = random_parallelism(dice, gpus);
+  TrainingSpec& t = w.training;
+  t.chunks = p.pipeline > 1 && dice.coin() ? dice.between(1, 3) : 1;
+  t.schedule =
+      t.chunks == 1 && dice.between(0, 2) == 0 ? ScheduleKind::GPipe : ScheduleKind::OneFOneB;
+  const int microbatches = dice.between(1, 6);
+  t.micro_batch = dice.between(1, 2);
+  t.global_batch = t.micro_batch * p.data * microbatches;
+  t.sequence_length = 64 * p.tensor;
+  t.attention = dice.coin() ? AttentionKind::Flash : AttentionKind::Unfused;
+  t.recompute = dice.one_of(Recompute::Full);
+  if (t.recompute == Recompute::Selective) {
+    t.attention = AttentionKind::Unfused;
+  }
+  const int layers = t.chunks * dice.between(1, 2);
+  int all_layers = p.pipeline * layers;
+  if (p.pipeline > 1 && dice.coin()) {  // the ends hold other numbers of layers
+    p.first_stage_layers = t.chunks * dice.between(1, 3);
+    p.last_stage_layers = t.chunks * dice.between(1, 3);
+    all_layers = (p.pipeline - 2) * layers + *p.first_stage_layers + *p.last_stage_layers;
+  } else if (dice.coin()) {  // or every stage
+    all_layers = 0;
+    for (int stage = 0; stage < p.pipeline; ++stage) {
+      p.stage_layers.push_back(t.chunks * dice.between(1, 3));
+      all_layers += p.stage_layers.back();
+    }
+  }
+  w.model = {.name = "random",
+             .layers = all_layers,
+             .hidden = 256 * p.tensor,
+             .heads = 4 * p.tensor,
+             .kv_heads = dice.coin() ? 4 * p.tensor : p.tensor,
+             .head_dim = 64,
+             .ffn = 1024 * p.tensor,
+             .vocab = 1000,
+             .positions = dice.coin() ? t.sequence_length : 0,
+             .gated_mlp = dice.coin(),
+             .tied_embeddings = dice.coin()};
+  constexpr std::array kModes{CollectiveMode::Steady, CollectiveMode::Steady,
+                              CollectiveMode::Formula, CollectiveMode::Stepwise};
+  w.collectives = kModes[dice.below(4)];
+  return w;
+}
+
+/// Any algorithm, or none asked for; where it cannot be had a step does without.
+CollectiveWish random_wish(Dice& dice) {
+  CollectiveWish wish;
+  if (dice.coin()) {
+    wish.algorithm = dice.one_of(Algorithm::Direct);
+  }
+  return wish;
+}
+
+/// A few slow GPUs, NICs and scale-up links.
+DegradedSpec random_slow(Dice& dice, const ClusterSpec& cluster) {
+  DegradedSpec degraded;
+  const int nodes = cluster.nodes();
+  for (int i = dice.between(0, 2); i > 0; --i) {
+    degraded.gpus[dice.between(0, cluster.gpus - 1)] = 1 + 0.25 * dice.between(0, 4);
+  }
+  for (int i = dice.between(0, 2); i > 0; --i) {
+    degraded.nics[dice.between(0, nodes * cluster.topology.nics_per_node - 1)] =
+        0.25 * dice.between(1, 4);
+  }
+  for (int i = dice.between(0, 2); i > 0; --i) {
+    degraded.scale_up[dice.between(0, cluster.gpus - 1)] = 0.25 * dice.between(1, 4);
+  }
+  return degraded;
+}
+
+/// Some nodes with another GPU and other rates.
+void mix_nodes(Dice& dice, ClusterSpec& cluster) {
+  TopologySpec other = cluster.topology;
+  other.name = "other";
+  other.scale_up_bandwidth = other.scale_up_bandwidth * (0.5 * dice.between(1, 3));
+  other.nic_bandwidth = other.nic_bandwidth * (0.5 * dice.between(1, 3));
+  other.fabric_latency = other.fabric_latency * dice.between(1, 2);
+  other.collective_launch = dice.coin() ? Seconds{} : 20_us;
+  cluster.others.push_back({other, load_gpu("h100", shipped_presets())});
+  const int first = dice.between(0, cluster.nodes() - 1);
+  for (int node = first; node <= dice.between(first, cluster.nodes() - 1); ++node) {
+    cluster.kind_of_node[node] = 1;
+  }
+}
+
+/// Dead NICs, and leaves with a share of their uplinks; all GPUs still reach each other.
+void break_parts(Dice& dice, ClusterSpec& cluster) {
+  if (dice.coin()) {
+    cluster.topology.routing = Routing::Ecmp;
+  }
+  const int leaves = build_cluster(cluster).topology.count(VertexKind::Leaf);
+  const DegradedSpec before = cluster.degraded;
+  for (int tries = 0; tries < 10; ++tries) {
+    for (int i = dice.between(0, 2); i > 0; --i) {
+      const int nics = cluster.nodes() * cluster.topology.nics_per_node;
+      cluster.degraded.nics[dice.between(0, nics - 1)] = 0;
+    }
+    if (leaves > 0) {
+      cluster.degraded.leaves[dice.between(0, leaves - 1)] = 0.25 * dice.between(0, 3);
+    }
+    if (damage_problem(cluster).message.empty()) {
+      return;
+    }
+    cluster.degraded = before;
+  }
+}
+
+/// GPUs that throttle, some of them alike.
+void add_throttles(Dice& dice, ClusterSpec& cluster) {
+  constexpr std::array kPeriods{1e-4, 1e-3, 1e-2, 1e-1};
+  const Throttle pace{.slowdown = 1 + 0.25 * dice.between(0, 4),
+                      .period = {kPeriods[dice.below(4)]},
+                      .share = 0.25 * dice.between(0, 4),
+                      .phase = 0.25 * dice.between(0, 4)};
+  for (int i = dice.between(1, 3); i > 0; --i) {
+    Throttle own = pace;
+    own.phase = dice.coin() ? pace.phase : 0;
+    cluster.degraded.throttle[dice.between(0, cluster.gpus - 1)] = own;
+  }
+}
+
+/// Links that go and come back within the first milliseconds, as long as most steps here take.
+void add_flaps(Dice& dice, ClusterSpec& cluster) {
+  constexpr std::array kUnits{1e-5, 3e-5, 1e-4};
+  const double unit = kUnits[dice.below(3)];
+  const auto add = [&](Flap::Part part, int number) {
+    Seconds at{unit * dice.between(0, 100)};
+    for (int i = dice.between(1, 2); i > 0; --i) {
+      const Seconds length{unit * dice.between(1, 100)};
+      const double share = dice.coin() ? 0 : 0.25 * dice.between(1, 3);
+      cluster.degraded.flaps.push_back({part, number, at, length, share});
+      at += length + Seconds{unit * dice.between(0, 50)};
+    }
+  };
+  const int nic = dice.between(0, cluster.nodes() * cluster.topology.nics_per_node - 1);
+  const auto found = cluster.degraded.nics.find(nic);
+  if (found == cluster.degraded.nics.end() || found->second > 0) {
+    add(Flap::Part::Nic, nic);
+  }
+  if (dice.coin()) {
+    add(Flap::Part::ScaleUp, dice.between(0, cluster.gpus - 1));
+  }
+}
+
+/// Faults that come and go within the step.
+void add_step_faults(Dice& dice, Case& drawn) {
+  if (dice.between(0, 2) == 0) {
+    add_throttles(dice, drawn.cluster);
+  }
+  if (dice.between(0, 2) == 0 && drawn.workload.collectives != CollectiveMode::Formula) {
+    add_flaps(dice, drawn.cluster);
+  }
+  if (dice.between(0, 9) == 0) {
+    Jitter& jitter = drawn.cluster.degraded.jitter;
+    jitter.spread = 0.01 * dice.between(1, 20);
+    if (dice.coin()) {
+      const int first = dice.between(0, drawn.cluster.gpus - 1);
+      jitter.gpus[first] = dice.between(first, drawn.cluster.gpus - 1);
+    }
+  }
+}
+
+std::string_view name_of(const CollectiveWish& wish) {
+  return wish.algorithm ? row_of(*wish.algorithm).name : "auto";
+}
+
+}  // namespace
+
+Case random_case(std::uint64_t seed) {
+  Dice dice(seed);
+  Case drawn;
+  drawn.cluster.topology = random_topology(dice);
+  drawn.cluster.gpu = load_gpu("a100-80", shipped_presets());
+  drawn.cluster.gpus = drawn.cluster.topology.gpus_per_node * dice.between(1, 8);
+  if (dice.between(0, 7) == 0) {  // the last node is not full
+    drawn.cluster.gpus = dice.between(1, drawn.cluster.gpus);
+  }
+  drawn.workload = random_workload(dice, drawn.cluster.gpus);
+  drawn.workload.communication = {random_wish(dice), random_wish(dice)};
+  if (dice.coin()) {
+    drawn.cluster.degraded = random_slow(dice, drawn.cluster);
+  }
+  if (dice.between(0, 3) == 0) {
+    mix_nodes(dice, drawn.cluster);
+  }
+  if (dice.between(0, 2) == 0) {
+    break_parts(dice, drawn.cluster);
+  }
+  add_step_faults(dice, drawn);
+  return drawn;
+}
+
+std::string describe(const Case& drawn) {
+  const TopologySpec& c = drawn.cluster.topology;
+  const Workload& w = drawn.workload;
+  const ParallelismSpec& p = w.parallelism;
+  return fmt::format(
+      "{} GPUs, {} a node, {} NICs, scale-up {}, fabric {}, {} nodes a leaf, oversubscription {}, "
+      "tensor {} pipeline {} data {}, sequence {} zero {} scatter {} overlap {}/{} pieces {}, "
+      "schedule {} chunks {}, {} microbatches, {} layers, recompute {}, tied {}, collectives {}, "
+      "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}, leaves {}, routing {}, other nodes "
+      "{}, "
+      "{} throttle, {} flaps, jitter {}",
+      drawn.cluster.gpus, c.gpus_per_node, c.nics_per_node, static_cast<int>(c.scale_up),
+      static_cast<int>(c.fabric), c.nodes_per_leaf, c.oversubscription, p.tensor, p.pipeline,
+      p.data, p.sequence, p.zero, p.scatter_gather, static_cast<int>(p.overlap_tensor),
+      p.overlap_data, p.tensor_chunks, static_cast<int>(w.training.schedule), w.training.chunks,
+      w.microbatches(), w.model.layers, static_cast<int>(w.training.recompute),
+      w.model.tied_embeddings, static_cast<int>(w.collectives), name_of(w.communication.tensor),
+      name_of(w.communication.data), fmt::join(drawn.cluster.degraded.gpus, " "),
+      fmt::join(drawn.cluster.degraded.nics, " "), fmt::join(drawn.cluster.degraded.scale_up, " "),
+      fmt::join(drawn.cluster.degraded.leaves, " "), static_cast<int>(c.routing),
+      fmt::join(drawn.cluster.kind_of_node, " "), drawn.cluster.degraded.throttle.size(),
+      drawn.cluster.degraded.flaps.size(), drawn.cluster.degraded.jitter.spread);
+}
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+}  // namespace danlu::testing
