@@ -128,7 +128,9 @@ std::vector<Protocol> protocols_of(Algorithm algorithm, const TopologySpec& topo
 
 Seconds fixed_latency(const TopologySpec& topology, const Group& group, CollectiveChoice choice,
                       CollectiveOp op, Bytes bytes) {
-  if (!topology.nccl_tuning && !reduces_in_node(choice.algorithm)) {
+  const bool known_sums =
+      reduces_in_node(choice.algorithm) && topology.reduction_fill > Bytes{};  // NCCL's, measured
+  if (!topology.nccl_tuning && !known_sums) {
     return topology.collective_launch;
   }
   const auto protocol = static_cast<std::size_t>(choice.protocol);
