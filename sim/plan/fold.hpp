@@ -36,7 +36,6 @@ namespace danlu {
 struct FoldedLink {
   BytesPerSecond capacity;
   LinkId representative{};
-  int members = 1;
 };
 struct FoldedLoad {
   int link = 0;  // of Fold::links

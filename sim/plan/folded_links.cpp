@@ -50,7 +50,6 @@ int divide_by_common(Row& row) {
 struct System {
   std::vector<Row> rows;
   std::vector<LinkId> representatives;
-  std::vector<int> members;
   std::vector<double> capacities;
   std::vector<bool> flaps;
 
@@ -61,11 +60,11 @@ struct System {
 System make_system(const Cluster& cluster, const StepPatterns& step,
                    const std::vector<int>& pattern_classes, const std::vector<int>& link_classes) {
   const auto classes = static_cast<std::size_t>(count_colours(link_classes));
-  System system{std::vector<Row>(classes), {}, std::vector<int>(classes, 0), {}, {}};
+  System system{std::vector<Row>(classes), {}, {}, {}};
   std::vector<int> first(classes, -1);
   for (std::size_t link = 0; link < link_classes.size(); ++link) {
     const auto at = static_cast<std::size_t>(link_classes[link]);
-    if (system.members[at]++ == 0) {
+    if (first[at] < 0) {
       first[at] = static_cast<int>(link);
     }
   }
@@ -120,14 +119,13 @@ FoldedLinks folded_links(const Cluster& cluster, const StepPatterns& step,
         system.flaps[at] ? first_colour(cluster, system.representatives[at]) : 0;
     const auto [found, is_new] = known.try_emplace({capacity, when, row}, folded.links.size());
     if (!is_new) {
-      folded.links[found->second].members += system.members[at];
       continue;
     }
     for (const auto& [pattern, weight] : row) {
       folded.loads[static_cast<std::size_t>(pattern)].push_back(
           {static_cast<int>(folded.links.size()), weight});
     }
-    folded.links.push_back({{capacity}, system.representatives[at], system.members[at]});
+    folded.links.push_back({{capacity}, system.representatives[at]});
   }
   return folded;
 }

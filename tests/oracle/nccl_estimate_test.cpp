@@ -92,6 +92,20 @@ TEST(NcclEstimate, OneGpuOfEveryNode) {
   EXPECT_EQ(ranks.microseconds(Algorithm::NvlsTree, Protocol::Simple, kMebibyte), 0);
 }
 
+// A message from one GPU to another pays NCCL's base of a Simple ring, 8.4 us, before the latencies
+// of its way: NVLink's step of 3.4 us in a node, the network's 14 us between two. Elsewhere there
+// is no such base.
+TEST(NcclSend, PaysTheBaseOfASimpleRing) {
+  const Cluster cluster = Communicator("dgx-h100", 16).cluster;
+  const auto latency = [](const Cluster& c, int from, int to) {
+    return transfer_cost(c.spec.topology, transfer_pattern(c, from, to), kMebibyte).latency.value;
+  };
+  EXPECT_TRUE(near(latency(cluster, 0, 1), (8.4 + 3.4) * 1e-6));
+  EXPECT_TRUE(near(latency(cluster, 0, 8), (8.4 + 14) * 1e-6));
+  const Cluster plain = testing::plain_cluster(1, 2, 50_GBps, 25_GBps, 5_us);
+  EXPECT_TRUE(near(latency(plain, 0, 1), 5e-6));
+}
+
 TEST(NcclEstimate, KnowsNoOtherMakersGpus) {
   EXPECT_EQ(Communicator("mi300x", 8).microseconds(Algorithm::Ring, Protocol::LL, kMebibyte), 0);
 }

@@ -15,6 +15,7 @@
 #include "sim/report/intervals.hpp"
 #include "sim/report/writers.hpp"
 #include "tests/support/play.hpp"
+#include "tests/support/replicas.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
@@ -103,6 +104,57 @@ TEST(Report, APlanInsideTheReserveIsTight) {
   MemoryReport full = memory("4 GiB");
   full.capacity = full.use.peak() - Bytes{1};
   EXPECT_EQ(full.verdict(), "does not fit");
+}
+
+// Two nodes of two A100; all four reduce gradients in rings through both GPUs of each node, streams
+// of 10 GB/s, what a NIC does. While one flows the NIC is full, and NVLink has 10 of its 100 GB/s;
+// the 2 us of each step that pass before are no part of it.
+TEST(Report, PeakOfALinkIsTheRateOfItsStream) {
+  testing::Replicas replicas(4);
+  replicas.cluster = testing::plain_cluster(2, 2, 100_GBps, 10_GBps, 2_us);
+  replicas.cluster.spec.gpu = load_gpu("a100-80", testing::shipped_presets());
+  replicas.cluster = build_cluster(replicas.cluster.spec);
+  const StepPlan plan = replicas.plan();
+  const Report report =
+      measure("test", replicas.workload, replicas.cluster, plan, testing::play(plan.graph));
+  int seen = 0;
+  for (const LinkReport& links : report.links) {
+    if (links.kind == LinkKind::NicCable) {
+      EXPECT_TRUE(near(links.peak, 1, 1e-6));
+      ++seen;
+    } else if (links.kind == LinkKind::ScaleUp) {
+      EXPECT_TRUE(near(links.peak, 0.1, 1e-6));
+      ++seen;
+    }
+  }
+  EXPECT_EQ(seen, 2);
+}
+
+// One stage without replicas, tensor parallel over two GPUs: the path is all that one of them does.
+// Of its communication, what compute covers is not on it, however often products are cut.
+TEST(Report, TheCriticalPathLeavesOutWhatComputeCovers) {
+  for (const char* overlap : {"none", "backward", "full"}) {
+    testing::run_in_child([&] {
+      const Report report = report_of(
+          shipped("llama3-8b-h100.yaml",
+                  {"cluster.gpus=2", "parallelism.tensor=2", "parallelism.data=1",
+                   "parallelism.pipeline=1", fmt::format("parallelism.overlap.tensor={}", overlap),
+                   "training.global_batch=2", "model.layers=2"}));
+      const KindOverlap& all = report.step.all_communication;
+      double listed = 0;
+      for (const CriticalCommunication& communication : report.critical_path.communications) {
+        listed += communication.time.value;
+      }
+      if (!near(report.critical_path.communication.value, all.exposed.value) ||
+          !near(listed, all.exposed.value) ||
+          (std::string(overlap) == "none") != (all.overlapped.value < 1e-9 * all.time.value)) {
+        throw std::runtime_error(fmt::format("overlap {}: path {} s, listed {} s, exposed {} s",
+                                             overlap, report.critical_path.communication.value,
+                                             listed, all.exposed.value));
+      }
+      return std::string();
+    });
+  }
 }
 
 // The compute part that is useful is model FLOPs at the dense peak, so its share of the step is
