@@ -60,9 +60,7 @@ const std::vector<Kind> kKinds{
     {"NVLS efficiency", "", 0.65, false,
      [](TopologySpec& t, double value) { t.scale_up_reduction_efficiency = value; }},
     {"NVLS at most, of the links", "", 1, false,
-     [](TopologySpec& t, double value) {
-       t.scale_up_reduction_cap = t.scale_up_bandwidth * value;
-     }},
+     [](TopologySpec& t, double value) { t.scale_up_reduction_cap_share = value; }},
     {"fill of NVLS", "MB", 10, false,
      [](TopologySpec& t, double value) { t.reduction_fill = {value * kMega}; }},
     {"latency beside NCCL's", "us", 50, true,
@@ -76,7 +74,8 @@ const std::vector<Kind> kKinds{
     {"passes", "", 2, true, [](TopologySpec& t, double value) { t.network_passes = value; }},
     {"share of the latency for small ones", "", 0.6, true,
      [](TopologySpec& t, double value) {
-       t.fabric_small_latency = kNetworkHop + (t.fabric_latency - kNetworkHop) * value;
+       t.fabric_small_share =
+           (kNetworkHop + (t.fabric_latency - kNetworkHop) * value) / t.fabric_latency;
      }},
 };
 
