@@ -33,8 +33,8 @@ struct TopologyOptions {
   std::string format;      // empty: text, or json with --json
 };
 int show_topology(const TopologyOptions& options, const CommonOptions& common);
-/// What its file leaves to be approximated, what is dead and what stands in for it: sentences, and as
-/// text a note a line below a blank one, "" without any.
+/// What a topology's file leaves to be approximated, what is dead and what stands in for it: as
+/// sentences, and as text, a note a line below a blank one, "" without any.
 std::vector<std::string> notes_of(const Cluster& cluster);
 std::string notes_text(const Cluster& cluster);
 struct CollectiveOptions {

@@ -39,6 +39,10 @@ class PrintableLog : public spdlog::sinks::ansicolor_stderr_sink_mt {
   }
 };
 
+/// Where the sources were. Read at run time, so that the program holds the text once and a test can
+/// move it.
+const char* const volatile kSources = DANLU_SOURCE_DIR;
+
 }  // namespace
 
 fs::path topologies_folder() {
@@ -65,14 +69,15 @@ fs::path topologies_folder() {
     }
     last = at == at.parent_path();
   }
-  if (fs::path source = fs::path(DANLU_SOURCE_DIR) / "topologies"; holds_presets(source)) {
+  const char* const sources = kSources;
+  if (fs::path source = fs::path(sources) / "topologies"; holds_presets(source)) {
     return source;  // built outside its source tree
   }
   throw InputError(
       Problem{{"topologies", 0, 0},
               fmt::format("the folder of presets is not there: looked for 'topologies' and "
                           "'share/danlu/topologies' in {} and every folder above it, and in {}",
-                          program.parent_path().string(), DANLU_SOURCE_DIR),
+                          program.parent_path().string(), sources),
               fmt::format("say where it is: {}=/path/to/topologies danlu ...", kVariable),
               ""});
 }

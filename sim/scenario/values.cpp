@@ -187,6 +187,11 @@ void Values::set_below(std::string_view prefix, const Values& inner) {
   for (const auto& [path, value] : inner.values_) {
     values_[fmt::format("{}{}", prefix, path)] = value;
   }
+  for (const auto& [path, place] : inner.sections_) {
+    if (!path.empty()) {
+      sections_.emplace(fmt::format("{}{}", prefix, path), place);
+    }
+  }
 }
 
 Values Values::below(std::string_view prefix) const {

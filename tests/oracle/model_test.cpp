@@ -142,9 +142,9 @@ TEST(Memory, BytesOfAParameterInEveryPrecision) {
   }
 }
 
-// A GPT of 24 layers, h = 2048, V = 50304 and 131072 positions, tensor 8. Split: QKV, projection and
-// MLP 12h^2, biases of QKV (3h) and of MLP up (4h), the table V h. Whole on every rank: the biases
-// of projection and MLP down (h each), two layernorms of 2h, all positions, the final norm 2h.
+// A GPT of 24 layers, h = 2048, V = 50304 and 131072 positions, tensor 8. Split: QKV, projection
+// and MLP 12h^2, biases of QKV (3h) and of MLP up (4h), the table V h. Whole on every rank: the
+// biases of projection and MLP down (h each), two layernorms of 2h, all positions, the final norm.
 //   24 (12h^2/8 + 3h/8 + h + 4h/8 + h + 4h) + 50304 h/8 + 131072 h + 2h = 432,650,240
 TEST(Memory, WhatTensorRanksReplicateIsHeldWhole) {
   const double h = 2048;
@@ -170,8 +170,8 @@ TEST(Memory, WhatTensorRanksReplicateIsHeldWhole) {
   EXPECT_EQ(rank_parameters(w, 0), 24 * (12 * h * h / 8 + 2 * h) + 50304 * h / 8 + 131072 * h + h);
 }
 
-// With two key-value heads on eight ranks each rank holds one head of 128: QKV is h (q/8 + 2 x 128).
-// The gradients that are reduced are those of what is held, layer by layer and in one piece.
+// With two key-value heads on eight ranks each rank holds one head of 128: QKV is h (q/8 + 2 x
+// 128). The gradients that are reduced are those of what is held, layer by layer and in one piece.
 TEST(Memory, ReplicatedKeyValueHeadsAreHeldWhole) {
   const double h = 2048;
   Workload w{.model = {.layers = 4,
@@ -273,8 +273,8 @@ TEST(Parameters, OfTheMegatronModelsAreThePrintedOnes) {
   }
 }
 
-// Eq. 2 and the final layernorm (2h), which it leaves out, for every GPT of the table of presets that
-// has its shape.
+// Eq. 2 and the final layernorm (2h), which it leaves out, for every GPT of the table of presets
+// that has its shape.
 TEST(Parameters, OfGptShapesAreEquationTwo) {
   for (const Table1Row& row : kTable1) {
     const ModelSpec m = preset(row.model);

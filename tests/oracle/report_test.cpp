@@ -73,13 +73,14 @@ TEST(Report, WithoutCommunicationThereIsNoOverlapRatio) {
   EXPECT_TRUE(near(report.step.breakdown.total().value, report.step.time.value));
 }
 
-// A30. Flash attention executes the causal half of the square. Llama-3-8B on 131,072 tokens: P' =
-// 8.03e9 less the embedding = 7.5049e9 weights multiplied, l q s = 32 x 4096 x 131072; model FLOPs of a
-// token are 6 P' + 12 l q s with the whole square and 6 P' + 6 l q s with half of it, so the two MFUs
-// stand as those do, and what is executed is not more than 3.5/3 of the attention's half beside it.
+// A30. Flash attention executes the causal half of the square. Llama-3-8B on 131,072 tokens: its
+// 8.03e9 parameters less embedding and norms are multiplied, P' in all. Model FLOPs of a token are
+// 6 P' + 12 l q s with the whole square and 6 P' + 6 l q s with half of it (l q s = 32 x 4096 x
+// 131072), so the two MFUs stand as those do. Executed is the half, and in backward its scores once
+// more: 3.5/3 of it.
 TEST(Report, NamesBothCountsOfAttentionAndExecutesOne) {
   const Report report = report_of(shipped(
-      "llama3-8b-h100.yaml", {"training.sequence_length=131072", "training.global_batch=8"}));
+      "llama3-8b-h100.yaml", {"training.sequence_length=131072", "training.global_batch=32"}));
   const double weights = 6 * (8030261248.0 - 128256 * 4096.0 - 65 * 4096.0);
   const double half = 6 * 32 * 4096.0 * 131072;
   const StepReport& step = report.step;
@@ -202,7 +203,7 @@ TEST_P(ShippedScenario, EverySecondHasOneName) {
            step.time.value));
   EXPECT_GT(step.mfu, 0);
   EXPECT_LT(step.mfu, 1);
-  EXPECT_GE(step.hfu, step.mfu);
+  EXPECT_GE(step.hfu, step.mfu_causal * (1 - 1e-12));  // of a mask nothing less is executed
 }
 
 std::vector<std::string> shipped_scenarios() {
