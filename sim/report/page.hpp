@@ -65,7 +65,7 @@ inline std::string count_text(double number) {
   constexpr double kMany = 10;
   return number >= kMany || number == std::floor(number) ? thousands(number) : figure(number);
 }
-/// One decimal; below 1 % three digits, so that nothing becomes nothing: "54.0 %", "0.025 %",
+/// One decimal; below 0.1 % two digits, so that nothing becomes nothing: "54.0 %", "0.025 %",
 /// "<0.001 %".
 inline std::string percent(double fraction) {
   constexpr double kLeast = 1e-3;
@@ -73,8 +73,9 @@ inline std::string percent(double fraction) {
   if (hundredths != 0 && std::abs(hundredths) < kLeast) {
     return "<0.001 %";
   }
-  return std::abs(hundredths) >= 1 ? fmt::format("{:.1f} %", hundredths)
-                                   : fmt::format("{:.3g} %", hundredths);
+  constexpr double kTenth = 0.1;
+  return std::abs(hundredths) >= kTenth ? fmt::format("{:.1f} %", hundredths)
+                                        : fmt::format("{:.2g} %", hundredths);
 }
 inline std::string signed_percent(double fraction) {
   return fmt::format("{}{}", fraction >= 1e-5 ? "+" : "", percent(fraction));

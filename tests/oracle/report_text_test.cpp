@@ -39,6 +39,7 @@ TEST(Figures, HaveThreeOrFourDigitsAndNeverNone) {
   EXPECT_EQ(figure(8.7e-6), "8.70e-06");
   EXPECT_EQ(figure(-2.5), "-2.500");
   EXPECT_EQ(percent(0.5402), "54.0 %");
+  EXPECT_EQ(percent(0.0036), "0.4 %");
   EXPECT_EQ(percent(0.0004), "0.04 %");
   EXPECT_EQ(percent(0.000025), "0.0025 %");
   EXPECT_EQ(percent(1e-9), "<0.001 %");
