@@ -6,6 +6,7 @@
 
 #include "sim/campaign/campaign.hpp"
 #include "sim/campaign/closed_forms.hpp"
+#include "sim/report/report.hpp"
 #include "tests/support/campaigns.hpp"
 #include "tests/support/support.hpp"
 
@@ -246,6 +247,26 @@ TEST(CampaignMakespan, WeibullSegment) {
     EXPECT_TRUE(agrees(run_campaign(Hours{8, 24, 0.5, 0, 8}.job(), spec).wall, row.hours, kHour))
         << row.shape;
   }
+}
+
+// Of two runs a and b the standard deviation is |a - b| / sqrt(2): with n - 1 below the root.
+TEST(CampaignStatistics, OfTwoRunsTheDeviationIsTheirDifferenceOverRootTwo) {
+  FaultsSpec spec;
+  spec.trials = 2;
+  spec.causes = {testing::random_cause(300)};
+  const CampaignStatistic wall = run_campaign(testing::hundred_steps(), spec).wall;
+  ASSERT_GT(wall.max, wall.min);
+  EXPECT_TRUE(near(wall.stddev, (wall.max - wall.min) / std::sqrt(2.0)));
+  EXPECT_TRUE(near(wall.stderr_of_mean, (wall.max - wall.min) / 2));
+}
+
+// Goodput is MFU of all GPU time that is paid for: a spare that stands by lowers it, and not ETTR.
+TEST(CampaignStatistics, GoodputPaysForSpares) {
+  CampaignStudy study;
+  study.campaign.ettr.mean = 0.9;
+  study.campaign.gpu_time[CampaignPart::Useful] = 80_s;
+  study.campaign.gpu_time[CampaignPart::Idle] = 20_s;
+  EXPECT_DOUBLE_EQ(measure_faults(std::move(study), 0.5, 0).goodput, 0.5 * 0.8);
 }
 
 }  // namespace
