@@ -38,10 +38,16 @@ std::vector<std::optional<Seconds>> play(const std::vector<Change>& changes,
 
 }  // namespace
 
+std::string why_untried(const Report& report) {
+  return report.simulation.tasks_played > kMostTasks
+             ? fmt::format("the step has more than {} tasks", kMostTasks)
+             : "";
+}
+
 std::optional<Saving> best_saving(const Simulation& simulation, const CommonOptions& common) {
   constexpr double kWorthSaying = 0.005;  // of the step
   const Report& report = simulation.report;
-  if (report.simulation.tasks_played > kMostTasks) {
+  if (!why_untried(report).empty()) {
     return std::nullopt;
   }
   const std::vector<Change> changes = speed_changes(report, simulation.scenario.cluster);

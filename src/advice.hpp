@@ -10,6 +10,9 @@
 
 namespace danlu {
 
+/// Why no saving is looked for: the step is too large to be played several times; "" if it is not.
+std::string why_untried(const Report& report);
+
 /// The single change that saves most of those worth a try; none where nothing saves, or a step is
 /// too large to be played several times.
 std::optional<Saving> best_saving(const Simulation& simulation, const CommonOptions& common);

@@ -201,6 +201,7 @@ int run(const RunOptions& options, const CommonOptions& common) {
       simulation.report.memory_hints = memory_hints(simulation, common);
     } else if (options.advice) {
       simulation.report.saving = best_saving(simulation, common);
+      simulation.report.untried = why_untried(simulation.report);
     }
   }
   const std::string unwritten = write_outputs(simulations.front(), options, traced);

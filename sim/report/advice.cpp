@@ -221,9 +221,11 @@ std::string Change::text() const {
   const bool regroups = std::any_of(settings.begin(), settings.end(), [](const std::string& text) {
     return text.starts_with("parallelism.tensor=") || text.starts_with("parallelism.pipeline=");
   });
-  return fmt::format(
-      "{}{}", fmt::join(settings, " "),
-      regroups ? fmt::format(" parallelism.data={}", workload.parallelism.data) : "");
+  std::vector<std::string> all = settings;
+  if (regroups) {
+    all.push_back(fmt::format("parallelism.data={}", workload.parallelism.data));
+  }
+  return all.size() == 1 ? all.front() : fmt::format("--set {}", fmt::join(all, " --set "));
 }
 
 std::vector<Change> speed_changes(const Report& report, const ClusterSpec& cluster) {

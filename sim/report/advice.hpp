@@ -14,8 +14,8 @@ struct Change {
   std::vector<std::string> settings;  // "parallelism.tensor=8"
   Workload workload;                  // with them
 
-  /// "parallelism.tensor=8 parallelism.data=4": as options of --set, with the number of replicas
-  /// that follows.
+  /// One setting, or several as options that can be pasted: "--set parallelism.tensor=8 --set
+  /// parallelism.data=4", with the number of replicas that follows.
   std::string text() const;
 };
 

@@ -226,6 +226,7 @@ struct Report {
   std::vector<ReportAssumption> assumptions;  // the caller's
   std::vector<std::string> memory_hints;      // the caller's: how it would fit; sentences
   std::optional<Saving> saving;               // the caller's: none where nothing helps, or untried
+  std::string untried;                        // the caller's: why no saving was looked for
   std::string model;
   std::string cluster;
   std::string gpu;

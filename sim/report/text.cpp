@@ -21,11 +21,27 @@ std::string precision_name(const Report& report) {
 /// What the one change would save that was played, and how much of the step that is.
 std::string saving_text(const Report& report) {
   if (!report.saving) {
-    return "";
+    return report.untried.empty() ? "" : fmt::format(" (no change tried: {})", report.untried);
   }
   const Seconds saved = report.step.time - report.saving->step;
   return fmt::format(": {} would save {} ({})", report.saving->change, to_text(saved),
                      percent(saved / report.step.time));
+}
+
+/// What the scenario makes worse, by key: "nics.3 0.5, gpus.5 1.4"; "" if it is whole.
+std::string damage_text(const Report& report) {
+  constexpr std::string_view kSection = "degraded.";
+  constexpr std::size_t kMost = 8;
+  std::vector<std::string> parts;
+  for (const ReportSetting& setting : report.settings) {
+    if (setting.from_user && setting.key.starts_with(kSection)) {
+      parts.push_back(fmt::format("{} {}", setting.key.substr(kSection.size()), setting.text));
+    }
+  }
+  const std::size_t more = parts.size() - std::min(parts.size(), kMost);
+  parts.resize(parts.size() - more);
+  return fmt::format("{}{}", fmt::join(parts, ", "),
+                     more > 0 ? fmt::format(" and {} more", more) : "");
 }
 
 std::string cost_text(const std::optional<double>& dollars) {
@@ -72,6 +88,9 @@ void add_summary(const Report& report, Page& page) {
   for (const std::string& note : report.notes) {
     page.line("note: {}", note);
   }
+  if (const std::string damage = damage_text(report); !damage.empty()) {
+    page.line("degraded: {}", damage);
+  }
   if (const std::string assumed = assumed_text(report); !assumed.empty()) {
     page.line("assumed: {}", assumed);
   }
@@ -91,8 +110,10 @@ void add_summary(const Report& report, Page& page) {
             w.training.causal_flops ? "MFU, full attention" : "MFU, causal attention",
             percent(w.training.causal_flops ? step.mfu_full : step.mfu_causal),
             w.training.causal_flops ? "all" : "half");
-  page.line("  {:<22} {:>12}   {} TFLOP/s really executed, recomputed ones too", "HFU",
-            percent(step.hfu), figure(step.hardware_flops_per_gpu_second / kTera));
+  page.line(
+      "  {:<22} {:>12}   {} TFLOP/s really executed, recomputed ones too{}", "HFU",
+      percent(step.hfu), figure(step.hardware_flops_per_gpu_second / kTera),
+      w.training.attention == AttentionKind::Flash ? ", the masked half of attention not" : "");
 }
 
 void add_part(std::string_view name, Seconds time, Seconds whole, Page& page) {

@@ -45,7 +45,9 @@ TEST(MemoryChanges, AreWhatTheySay) {
     std::string text = change.text();
     for (std::size_t space = 0; space != std::string::npos;) {
       space = text.find(' ');
-      overrides.push_back(text.substr(0, space));
+      if (text.substr(0, space) != "--set") {
+        overrides.push_back(text.substr(0, space));
+      }
       text = space == std::string::npos ? "" : text.substr(space + 1);
     }
     const testing::Folder folder;
