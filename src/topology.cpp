@@ -164,8 +164,12 @@ std::string topology_text(const Cluster& cluster, const Pairs& routes, const std
                       both_ways(spec.topology.nic_bandwidth * each));
   text += fmt::format("  bisection of a node: {} both ways (max-flow between its halves)\n",
                       to_text(node_bisection(spec)));
-  text += fmt::format("  bisection of all: {} both ways\n\nRoutes\n",
-                      to_text(bisection_bandwidth(cluster)));
+  const DegradedSpec& hurt = cluster.spec.degraded;
+  const bool whole = hurt.nics.empty() && hurt.scale_up.empty() && hurt.links.empty() &&
+                     hurt.leaves.empty() && hurt.spines.empty();
+  text += fmt::format("  bisection of all: {} both ways{}\n\nRoutes\n",
+                      to_text(bisection_bandwidth(cluster)),
+                      whole ? "" : ", as built: what is degraded still counts");
   for (const auto& [from, to] : routes) {
     text += route_text(cluster, from, to);
   }
