@@ -101,7 +101,7 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   for (const std::string_view candidate : candidates) {
     const std::string known = lower_case(candidate);
     const bool extends = word.size() >= 3 && known.starts_with(lower);
-    const std::size_t distance = extends ? 1 : edit_distance(lower, known);
+    const std::size_t distance = extends ? 0 : edit_distance(lower, known);
     if (distance < best_distance && distance < candidate.size()) {
       best = candidate;
       best_distance = distance;

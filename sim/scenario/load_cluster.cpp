@@ -421,6 +421,13 @@ void add_notes(const Values& values, std::vector<std::string>& notes) {
         "node.xml: the file does not say how fast the PCIe of GPUs is: 64 GB/s "
         "(node.pcie.bandwidth)");
   }
+  for (const char* latency : {"node.scale_up.latency", "fabric.latency"}) {
+    if (values.has("node.xml.gpus") && !values.has(latency)) {
+      notes.push_back(fmt::format(
+          "node.xml: latencies are not in the file: {} is 0, and small messages come out too fast",
+          latency));
+    }
+  }
 }
 
 }  // namespace
@@ -451,6 +458,12 @@ TopologySpec make_topology(const Values& given, std::vector<Problem>& problems) 
 void check_nccl_gpu(const Values& values, const GpuSpec& gpu, Problem asked,
                     const LoadOptions& options, std::vector<std::string>& notes,
                     std::vector<Problem>& problems) {
+  if (values.has("node.xml.sm") && gpu.compute_capability == 0) {
+    notes.push_back(fmt::format(
+        "'gpu' is {}, whose file has no compute_capability: nothing says that it is the GPU of "
+        "sm {:.0f} that node.xml describes",
+        gpu.name, values.at("node.xml.sm").number));
+  }
   if (!nccl_gpu_complaint(values, gpu, "")) {
     return;
   }

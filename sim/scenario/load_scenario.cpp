@@ -251,9 +251,8 @@ class Builder {
     const ModelSpec& m = scenario.workload.model;
     if (m.name == kOwnModel) {
       scenario.notes.push_back(fmt::format(
-          "own model: {} MLP matrices of width {} (gated_mlp: {}), {} (norm), {} embeddings, {}, "
-          "{} "
-          "key-value heads, {}",
+          "own model: {} MLP matrices of width {} (gated_mlp: {}), {} (norm), {} embeddings, "
+          "{}, {} key-value heads, {}",
           m.mlp_matrices(), m.ffn, m.gated_mlp, m.norm == Norm::LayerNorm ? "layernorm" : "rmsnorm",
           m.tied_embeddings ? "tied" : "untied", m.biases ? "biases" : "no biases", m.kv_heads,
           m.positions > 0 ? fmt::format("{} learned positions", m.positions)
@@ -271,17 +270,8 @@ class Builder {
     return values_.has(path) ? static_cast<int>(values_.at(path).number)
                              : static_cast<int>(parse_number(row(path).fallback).value_or(1));
   }
-  bool flag(std::string_view path) const {
-    return values_.has(path) ? values_.at(path).number != 0 : row(path).fallback == "true";
-  }
-  int choice(std::string_view path) const {
-    if (values_.has(path)) {
-      return static_cast<int>(values_.at(path).number);
-    }
-    const std::vector<std::string_view> choices = split(row(path).choices, '|');
-    return static_cast<int>(std::find(choices.begin(), choices.end(), row(path).fallback) -
-                            choices.begin());
-  }
+  bool flag(std::string_view path) const { return choice(path) != 0; }
+  int choice(std::string_view path) const { return Getter(values_, scenario_keys()).count(path); }
   /// Interleaving with a number of microbatches that the stages do not divide.
   static void note_interleaving(Scenario& scenario) {
     const Workload& w = scenario.workload;

@@ -8,34 +8,20 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cstdlib>
-#include <random>
-
 #include "sim/engine/engine.hpp"
 #include "sim/plan/plan_step.hpp"
 #include "sim/report/report.hpp"
 #include "sim/report/writers.hpp"
 #include "tests/support/play.hpp"
+#include "tests/support/random_steps.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
 namespace {
 
+using testing::Dice;
+using testing::from_environment;
 using testing::shipped_presets;
-
-class Dice {
- public:
-  explicit Dice(std::uint64_t seed) : engine_(seed) {}
-  std::size_t below(std::size_t count) { return engine_() % count; }
-  bool coin() { return below(2) == 0; }
-  template <typename T>
-  T pick(std::initializer_list<T> from) {
-    return *(from.begin() + below(from.size()));
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
 
 std::string random_model(Dice& dice) {
   if (dice.coin()) {
@@ -111,10 +97,6 @@ std::string played(const Scenario& scenario) {
 class ShownScenarios : public ::testing::TestWithParam<int> {};
 
 TEST_P(ShownScenarios, AreReadBackToTheSameReport) {
-  const auto from_environment = [](const char* name, std::uint64_t otherwise) {
-    const char* text = std::getenv(name);
-    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-  };
   const std::uint64_t cases = from_environment("DANLU_CASES", 50);
   const std::uint64_t own = 1 + 100000 * static_cast<std::uint64_t>(GetParam());
   std::uint64_t seed = from_environment("DANLU_SEED", own);

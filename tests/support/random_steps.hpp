@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <random>
 #include <string>
 
@@ -32,6 +33,10 @@ class Dice {
   template <typename Enum>
   Enum one_of(Enum last) {
     return static_cast<Enum>(between(0, static_cast<int>(last)));
+  }
+  template <typename T>
+  T pick(std::initializer_list<T> from) {
+    return *(from.begin() + below(from.size()));
   }
   /// A divisor of `number`.
   int divisor(int number) {
