@@ -74,9 +74,28 @@ void drop_other_mode(const Values& own, Values& preset, std::vector<std::string>
   }
 }
 
+/// Whether a value says only what would stand without it: the default of the table. (What repeats
+/// the preset is forgotten before.)
+bool is_default(std::string_view path, const Value& value) {
+  const KeyRow* row = find_key(faults_keys(), path);
+  if (row == nullptr || row->fallback.empty()) {
+    return false;
+  }
+  const Values nothing;
+  return value.text == row->fallback ||
+         (value.number != 0 && value.number == Getter(nothing, faults_keys()).number(path));
+}
+
 /// The sources of a faults file that are assumptions and that the scenario's own values leave
 /// standing.
 std::vector<std::string> assumptions_of(const Values& values, const Values& own) {
+  std::vector<std::string> changed = own.paths();
+  std::erase_if(changed, [&](const std::string& path) { return is_default(path, own.at(path)); });
+  const auto is_changed = [&](const std::string& section) {
+    return std::any_of(changed.begin(), changed.end(), [&](const std::string& path) {
+      return path == section || path.starts_with(section + ".");
+    });
+  };
   constexpr std::string_view kMark = "assumption";
   std::vector<std::string> found;
   if (!values.has("sources")) {
@@ -89,7 +108,7 @@ std::vector<std::string> assumptions_of(const Values& values, const Values& own)
     }
     const std::string path(line.substr(0, tab));
     const bool stands = values.has(path) || values.has_below(path + ".");
-    if (stands && !own.has(path) && !own.has_below(path + ".")) {
+    if (stands && !is_changed(path)) {
       found.push_back(fmt::format("{}: {}", path, line.substr(tab + 1)));
     }
   }

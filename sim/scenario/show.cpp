@@ -68,6 +68,12 @@ class Writer {
         const std::vector<std::string_view> its = split(at(other).key, '.');
         return its.size() > depth + 1 && its[depth] == name;
       });
+      if (inner.size() == 1 && split(at(inner[0]).key, '.').back() == "mean") {
+        // A duration alone: it replaces whatever else a preset says in its section.
+        write_value(inner[0], fmt::format("{}{}", indent, name));
+        dash = silent_.contains(inner[0]) ? dash : "";
+        continue;
+      }
       const bool all_silent =
           std::all_of(inner.begin(), inner.end(), [&](int one) { return silent_.contains(one); });
       line(fmt::format("{}{}{}:", all_silent ? "# " : "", indent, name), -1);

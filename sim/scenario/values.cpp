@@ -154,27 +154,38 @@ void Values::scale(const Values& below) {
   }
 }
 
+bool Values::is_in_whole(std::string_view path) const {
+  return std::any_of(whole_.begin(), whole_.end(), [&](const std::string& section) {
+    return path == section || path.starts_with(section + ".");
+  });
+}
+
 void Values::forget_repeats(const Values& preset) {
   const auto same = [](const Value& a, const Value& b) {
     const bool by_number = a.number != 0 && b.number != 0;  // "1 GB/s" is "1000 MB/s"
     return a.factor == 0 && a.number == b.number && a.in_steps == b.in_steps &&
            a.numbers == b.numbers && a.links == b.links && (by_number || a.text == b.text);
   };
-  std::erase_if(values_, [&](const auto& entry) {
+  const auto repeats = [&](const auto& entry) {
     const auto found = preset.values_.find(entry.first);
     return found != preset.values_.end() && same(entry.second, found->second);
+  };
+  // A section that replaces another as a whole repeats it as a whole, or not at all.
+  std::erase_if(whole_, [&](const std::string& section) {
+    const auto own = below(section + ".").values_;
+    return own.size() == preset.below(section + ".").values_.size() &&
+           std::all_of(own.begin(), own.end(), [&](const auto& entry) {
+             return repeats(std::pair(section + "." + entry.first, entry.second));
+           });
   });
+  std::erase_if(values_,
+                [&](const auto& entry) { return repeats(entry) && !is_in_whole(entry.first); });
 }
 
 void Values::lay_over(const Values& preset) {
   scale(preset);
-  const auto replaced = [&](const std::string& path) {
-    return std::any_of(whole_.begin(), whole_.end(), [&](const std::string& section) {
-      return path == section || path.starts_with(section + ".");
-    });
-  };
   for (const auto& [path, value] : preset.values_) {
-    if (!replaced(path)) {
+    if (!is_in_whole(path)) {
       values_.emplace(path, value);
     }
   }

@@ -98,6 +98,9 @@ class Values {
                            std::string hint = "") const;
 
  private:
+  /// Whether what stands at `path` belongs to a section that replaces another as a whole.
+  bool is_in_whole(std::string_view path) const;
+
   std::map<std::string, Value, std::less<>> values_;
   std::map<std::string, Value, std::less<>> sections_;  // only their places
   std::set<std::string, std::less<>> wrong_;

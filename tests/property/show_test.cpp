@@ -8,6 +8,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
+#include "sim/campaign/study.hpp"
 #include "sim/engine/engine.hpp"
 #include "sim/plan/plan_step.hpp"
 #include "sim/report/report.hpp"
@@ -58,6 +61,24 @@ std::string random_cluster(Dice& dice, int gpus) {
   return cluster;
 }
 
+/// A preset of causes, or own ones, with settings of which some repeat what stands without them.
+std::string random_faults(Dice& dice) {
+  std::string faults = "faults:\n  days: 5\n  trials: 2\n";
+  if (dice.coin()) {
+    const std::vector<std::string> names = preset_names(shipped_presets().topologies / "faults");
+    faults += fmt::format("  preset: {}\n", names[dice.below(names.size())]);
+  } else {
+    faults +=
+        "  causes: {GPU: {component: gpu, mtbf: 2000 h}, link: {component: nic, mtbf: 1000 h}}\n";
+  }
+  for (const char* key :
+       {"spares: {hot: 2}", "detection: 1 min", "restart: {diagnose: 30 s}", "random: true",
+        "checkpoint: {interval: 1 h}", "semantics: {whole_steps: true}"}) {
+    faults += dice.coin() ? fmt::format("  {}\n", key) : "";
+  }
+  return faults;
+}
+
 /// Not every one can run: topologies, models and degrees are thrown together.
 std::string random_scenario(Dice& dice) {
   const int gpus = dice.pick({8, 16, 32});
@@ -80,6 +101,7 @@ std::string random_scenario(Dice& dice) {
   text += dice.coin() ? "  tokens: 1e9\n" : "";
   text += dice.coin() ? "degraded: {gpus: {1: 1.5}}\n" : "";
   text += dice.coin() ? "communication: {timeout: 2x}\n" : "";
+  text += dice.coin() ? random_faults(dice) : "";
   text += fmt::format("fold: {}\n", dice.pick({"exact", "bound"}));
   return text;
 }
@@ -90,6 +112,16 @@ std::string played(const Scenario& scenario) {
     const StepPlan plan = plan_step(scenario.workload, cluster);
     Report report = measure(scenario.name, scenario.workload, cluster, plan, simulate(plan.graph));
     report.notes = scenario.notes;
+    if (scenario.faults) {
+      const CampaignJob job{
+          .nodes = scenario.cluster.nodes(),
+          .gpus_per_node = std::min(scenario.cluster.topology.gpus_per_node, scenario.cluster.gpus),
+          .replicas = scenario.workload.parallelism.data,
+          .step = report.step.time,
+          .steps = 1e9,  // more than can be done by then
+          .horizon = *scenario.faults->horizon};
+      report.faults = measure_faults(study(job, *scenario.faults, 1), report.step.mfu, 0);
+    }
     return json_report(report);
   });
 }

@@ -105,6 +105,33 @@ TEST(FaultsPrecedence, ARateOfTheCommandLineReplacesOneOfAnotherSort) {
   EXPECT_EQ(plan.spec.causes[1].window.mean, 420_s);
 }
 
+// A duration written alone replaces the preset's section, also where it says the same.
+TEST(FaultsPrecedence, ADurationAloneThatRepeatsThePresets) {
+  const FaultsPlan repeated =
+      load("",
+           "{preset: llama3-405b, days: 3, causes: {Silent data corruption: {duration: 30 min}}}")
+          .faults.value();
+  const FaultsPlan plain = load("", "{preset: llama3-405b, days: 3}").faults.value();
+  const auto corruption = [](const FaultsPlan& plan) {
+    return *std::find_if(plan.spec.causes.begin(), plan.spec.causes.end(),
+                         [](const FaultCause& cause) { return cause.name.starts_with("Silent"); });
+  };
+  EXPECT_EQ(corruption(repeated).window.mean, 1800_s);
+  EXPECT_EQ(repeated.assumptions, plain.assumptions);
+}
+
+// The default of the table in the place of what a preset lacks changes nothing that it assumes.
+TEST(FaultsPrecedence, ADefaultWrittenOut) {
+  const FaultsPlan plain = load("", "{preset: llama3-405b, days: 3}").faults.value();
+  const auto assumed = [](const std::string& spares) {
+    return load("", "{preset: llama3-405b, days: 3, spares: {" + spares + "}}")
+        .faults.value()
+        .assumptions.size();
+  };
+  EXPECT_EQ(assumed("cold: 0"), plain.assumptions.size());
+  EXPECT_EQ(assumed("cold: 4"), plain.assumptions.size() - 1);
+}
+
 TEST(FaultsPrecedence, APresetOnTheCommandLineTakesNothingBack) {
   for (const std::vector<std::string>& order :
        {std::vector<std::string>{"faults=rsc-1", "faults.days=3"},
