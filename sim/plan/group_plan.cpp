@@ -41,13 +41,13 @@ struct Need {
 /// What the first group of each stage needs; nothing of groups of one rank.
 std::vector<Need> needs_of(const Workload& w, const Cluster& cluster, const RankLayout& layout,
                            GroupKind kind) {
-  const KernelTimer timer(cluster.spec.gpu, w.training.precision);
+  const ModelBlocks model = build_model(w);
   std::vector<Need> needs;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
     const std::vector<int> ranks =
         kind == GroupKind::Tensor ? layout.tensor_group(0, stage) : layout.data_group(0, stage);
     if (ranks.size() > 1) {
-      for (const Demand& demand : demands(w, timer, kind, stage)) {
+      for (const Demand& demand : demands(w, model, kind, stage)) {
         needs.push_back({make_group(cluster, ranks), demand.op});
       }
     }
@@ -104,12 +104,12 @@ CollectiveChoice choice_of(const GroupPlan& plan, const Demand& demand) {
 }
 
 GroupPlanner::GroupPlanner(const Workload& workload, const Cluster& cluster)
-    : w_(workload), cluster_(cluster), timer_(cluster.spec.gpu, workload.training.precision) {}
+    : w_(workload), cluster_(cluster), model_(build_model(workload)) {}
 
 const std::vector<Demand>& GroupPlanner::demands_of(GroupKind kind, int stage) {
   auto known = demands_.find({kind, stage});
   if (known == demands_.end()) {
-    known = demands_.emplace(std::pair(kind, stage), demands(w_, timer_, kind, stage)).first;
+    known = demands_.emplace(std::pair(kind, stage), demands(w_, model_, kind, stage)).first;
   }
   return known->second;
 }

@@ -43,7 +43,7 @@ class GroupPlanner {
 
   const Workload& w_;
   const Cluster& cluster_;
-  KernelTimer timer_;
+  ModelBlocks model_;
   std::map<std::pair<GroupKind, int>, std::vector<Demand>> demands_;
   std::map<std::uint64_t, int> known_;  // by a hash of what a plan depends on
   std::vector<GroupPlan> plans_;

@@ -22,7 +22,7 @@ std::size_t Cell::track_of(int unit) const {
 }
 
 StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
-    : w_(workload), cluster_(cluster) {
+    : w_(workload), cluster_(cluster), model_(build_model(workload)) {
   for (int kind = 0; kind < cluster.spec.kinds(); ++kind) {
     timers_.emplace_back(cluster.spec.gpu_of(kind), workload.training.precision);
   }
@@ -141,7 +141,7 @@ int StepDraft::communication(int id, CommunicationKind kind, CollectiveOp op, st
   return known->second;
 }
 
-PlacedCommunication StepDraft::add_communication(int info, std::string_view name, int microbatch) {
+PlacedCommunication StepDraft::add_communication(int info, NameId name, int microbatch) {
   Tasks tasks;
   const std::size_t parts = graph().communications[static_cast<std::size_t>(info)].parts.size();
   for (std::size_t i = 0; i < parts; ++i) {

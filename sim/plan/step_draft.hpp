@@ -54,6 +54,7 @@ class StepDraft {
   StepDraft(const Workload& workload, const Cluster& cluster);
 
   const Workload& workload() const { return w_; }
+  const ModelBlocks& model() const { return model_; }
   const KernelTimer& timer(int kind) const { return timers_[static_cast<std::size_t>(kind)]; }
   TaskGraph& graph() { return plan_.graph; }
   const Fold& folded() const { return plan_.fold; }
@@ -76,7 +77,10 @@ class StepDraft {
   int communication(int group, CommunicationKind kind, CollectiveOp op, std::string_view name,
                     Bytes bytes);
   /// Adds one communication: a task for each of its parts.
-  PlacedCommunication add_communication(int info, std::string_view name, int microbatch);
+  PlacedCommunication add_communication(int info, NameId name, int microbatch);
+  PlacedCommunication add_communication(int info, std::string_view name) {
+    return add_communication(info, graph().named(name), -1);
+  }
 
   void wait_for(const Tasks& before, TaskId after);
   void let_go_on(TaskId before, const Tasks& after);
@@ -91,6 +95,7 @@ class StepDraft {
 
   const Workload& w_;
   const Cluster& cluster_;
+  ModelBlocks model_;
   std::vector<KernelTimer> timers_;  // by kind of node
   StepPlan plan_;
   std::vector<Cell> cells_;

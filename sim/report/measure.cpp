@@ -246,7 +246,7 @@ class Measurer {
       const Segment& segment = played.program.segments[static_cast<std::size_t>(i)];
       (segment.is_compute ? computing : communicating).push_back(whole);
       if (segment.is_compute) {
-        compute_time += segment.compute;
+        compute_time += played.compute[static_cast<std::size_t>(i)];
       } else {
         by_info[played.infos[static_cast<std::size_t>(i)]].push_back(whole);
       }

@@ -9,7 +9,9 @@
 #include "sim/base/units.hpp"
 #include "sim/cluster/gpu_spec.hpp"
 #include "sim/collective/collective.hpp"
+#include "sim/workload/mesh.hpp"
 #include "sim/workload/model.hpp"
+#include "sim/workload/placement.hpp"
 
 namespace danlu {
 
@@ -36,6 +38,8 @@ struct ParallelismSpec {
   int tensor_chunks = 4;         // pieces a product is cut into with TensorOverlap::Full
   bool overlap_data = false;     // gradients are reduced during the last backward pass
   bool overlap_pipeline = true;  // a stage computes on while it sends; else it waits
+
+  Mesh mesh() const { return Mesh({tensor, 1, 1, data, pipeline}); }
 };
 
 struct TrainingSpec {
@@ -97,6 +101,7 @@ struct Workload {
            (parallelism.last_stage_layers ? 1 : 0);
   }
   int layers_per_chunk(int stage) const { return stage_layers(stage) / training.chunks; }
+  Placement placement() const { return {parallelism.pipeline, training.chunks}; }
   double tokens_per_step() const {
     return static_cast<double>(training.global_batch) * training.sequence_length;
   }

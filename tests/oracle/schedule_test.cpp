@@ -43,7 +43,7 @@ TaskGraph pipeline(const Shape& shape, Seconds latency) {
     for (const StageOp& op : ops_of(shape, stage)) {
       const TaskId pass = graph.add({.kind = TaskKind::Compute,
                                      .duration = Seconds{op.forward ? 1.0 : 2.0} / shape.chunks,
-                                     .name = op.forward ? "forward" : "backward",
+                                     .name = graph.named(op.forward ? "forward" : "backward"),
                                      .microbatch = op.microbatch},
                                     {stage});
       if (previous >= TaskId{}) {
