@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <map>
 
 namespace danlu::testing {
@@ -13,13 +14,18 @@ double relative_difference(double a, double b) {
   return a == b ? 0 : std::abs(a - b) / std::max(std::abs(a), std::abs(b));
 }
 
+double rounding() {
+  const char* asked = std::getenv("FROZEN_ROUNDING");
+  return asked == nullptr ? kRounding : std::strtod(asked, nullptr);
+}
+
 bool are_equal_numbers(const Json& stored, const Json& found) {
   if (!stored.is_number() || !found.is_number()) {
     return false;
   }
   const auto a = stored.get<double>();
   const auto b = found.get<double>();
-  return std::abs(a - b) <= kRounding * std::max({std::abs(a), std::abs(b), kSmall});
+  return std::abs(a - b) <= rounding() * std::max({std::abs(a), std::abs(b), kSmall});
 }
 
 /// A value in a message: one line, and not a page of it.
@@ -40,9 +46,11 @@ class Comparison {
       compare_arrays(path, stored, found);
     } else if (stored.is_number() && found.is_number()) {
       if (!are_equal_numbers(stored, found)) {
-        add(path, fmt::format("stored {}, found {} (relative difference {:.2g})", shown(stored),
-                              shown(found),
-                              relative_difference(stored.get<double>(), found.get<double>())));
+        const double size = relative_difference(stored.get<double>(), found.get<double>());
+        add(path,
+            fmt::format("stored {}, found {} (relative difference {:.2g})", shown(stored),
+                        shown(found), size),
+            size);
       }
     } else if (stored != found) {
       add(path, fmt::format("stored {}, found {}", shown(stored), shown(found)));
@@ -52,8 +60,8 @@ class Comparison {
   std::vector<Difference> take() { return std::move(found_); }
 
  private:
-  void add(const std::string& path, std::string text) {
-    found_.push_back({document_, path, std::move(text)});
+  void add(const std::string& path, std::string text, double size = Difference::kTotal) {
+    found_.push_back({document_, path, std::move(text), size});
   }
 
   void compare_objects(const std::string& path, const Json& stored, const Json& found) {
@@ -120,6 +128,11 @@ Json keep_rounding(const Json& stored, Json found) {
     }
   }
   return found;
+}
+
+void sort_by_size(std::vector<Difference>& differences) {
+  std::stable_sort(differences.begin(), differences.end(),
+                   [](const Difference& a, const Difference& b) { return a.size > b.size; });
 }
 
 std::string message(const std::vector<Difference>& differences) {

@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 
 #include "sim/engine/engine.hpp"
 #include "sim/plan/plan_step.hpp"
@@ -90,15 +91,24 @@ Json report_of(const Output& output) {
 constexpr const char* kHowToUpdate =
     "\n(tests/frozen/frozen_test.cpp says when UPDATE_FROZEN=1 may store what was found)";
 
-/// Compares `found` with what `file` holds, or stores it there.
-void hold(const std::string& name, const fs::path& file, const Json& found) {
+void append(std::vector<Difference>& all, const std::vector<Difference>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+}
+
+/// Where `found` differs from what `file` holds; an update stores it there.
+std::vector<Difference> compare(const std::string& name, const fs::path& file, const Json& found) {
   const std::string text = read_file(file);
   const Json stored = text.empty() ? Json(nullptr) : Json::parse(text);
   if (is_update()) {
     write_file(file, keep_rounding(stored, found).dump(2) + "\n");
-    return;
+    return {};
   }
-  EXPECT_EQ(message(differences(name, stored, found)), "") << kHowToUpdate;
+  return differences(name, stored, found);
+}
+
+void expect_none(std::vector<Difference> found, const std::string& about_first = "") {
+  sort_by_size(found);
+  EXPECT_TRUE(found.empty()) << message(found) << about_first << kHowToUpdate;
 }
 
 /// The `mine`-th of `shards` parts of a list, which CTest checks side by side.
@@ -136,12 +146,14 @@ class FrozenScenarios : public ::testing::TestWithParam<int> {};
 
 /// The whole report, with the advice that a user gets.
 TEST_P(FrozenScenarios, ReportAsStored) {
+  std::vector<Difference> found;
   for (const fs::path& file : part_of(shipped_scenarios(), GetParam(), kScenarioShards)) {
     const Output output = run_danlu(fmt::format("run 'scenarios/{}' --json", file.string()));
     const Json report = report_of(output);
     ASSERT_FALSE(report.is_null()) << file << " has no report:\n" << output.errors;
-    hold(file.string(), stored_scenario(file), report);
+    append(found, compare(file.string(), stored_scenario(file), report));
   }
+  expect_none(std::move(found));
 }
 
 INSTANTIATE_TEST_SUITE_P(Parts, FrozenScenarios, ::testing::Range(0, kScenarioShards));
@@ -202,7 +214,7 @@ TEST_P(FrozenTables, ValidatedAsStored) {
   ASSERT_EQ(output.status, 0) << output.errors;
   const Json found = without_published(Json::parse(output.out));
   ASSERT_EQ(found.at("points").size(), found.at("simulated").get<std::size_t>());
-  hold(name, frozen("tables") / (name + ".json"), found);
+  expect_none(compare(name, frozen("tables") / (name + ".json"), found));
 }
 
 INSTANTIATE_TEST_SUITE_P(Tables, FrozenTables,
@@ -220,10 +232,11 @@ std::vector<Json> read_lines(const fs::path& file) {
   return lines;
 }
 
-/// What a seed stands for, in words, and its figures: null where it cannot run.
+/// What a seed stands for, in words, and its figures; null where it cannot run, and why.
 struct Drawn {
   std::string description;
-  Json figures;
+  Json figures = nullptr;
+  std::string problem;
 };
 
 /// Holds the seeds of a file to their lines, or stores lines for the first seeds from `first` on
@@ -254,31 +267,37 @@ void hold_seeds(const fs::path& file, std::uint64_t first, const Draw& draw) {
   }
   EXPECT_EQ(stored.size(), kSeeds) << file << kHowToUpdate;
   std::vector<Difference> found;
-  std::string description;  // of the first seed that differs
+  std::string largest;  // what the seed of the largest difference stands for
+  double size = 0;
   for (const Json& line : stored) {
     const auto seed = line.at("seed").get<std::uint64_t>();
     const Drawn drawn = draw(seed);
-    const std::vector<Difference> more =
-        differences(fmt::format("seed {}", seed), line, line_of(seed, drawn.figures));
-    description = found.empty() && !more.empty() ? drawn.description : description;
-    found.insert(found.end(), more.begin(), more.end());
+    const std::string name = fmt::format("seed {}", seed);
+    for (Difference& more :
+         drawn.figures.is_null()
+             ? std::vector{Difference{name, "", "found no report: " + drawn.problem}}
+             : differences(name, line, line_of(seed, drawn.figures))) {
+      largest = more.size > size ? drawn.description : largest;
+      size = std::max(size, more.size);
+      found.push_back(std::move(more));
+    }
   }
-  EXPECT_TRUE(found.empty()) << message(found) << "The first of these seeds is\n"
-                             << description << kHowToUpdate;
+  expect_none(std::move(found), "The first of these seeds is\n" + largest);
 }
 
 /// Without advice, which would play each of them several times.
 Drawn draw_scenario(std::uint64_t seed) {
   Dice dice(seed);
-  Drawn drawn{random_scenario(dice), nullptr};
+  Drawn drawn{random_scenario(dice)};
   const Folder folder;
   const fs::path file = folder.write("random.yaml", drawn.description);
   const Output output = run_danlu(fmt::format("run '{}' --json --no-advice", file.string()));
+  const bool is_our_bug = output.status < 0 || output.status > 2;
+  EXPECT_FALSE(is_our_bug) << "seed " << seed << ":\n" << drawn.description << output.errors;
   if (const Json report = report_of(output); !report.is_null()) {
     drawn.figures = key_figures(report);
-  } else {
-    drawn.description += output.errors;
   }
+  drawn.problem = output.errors;
   return drawn;
 }
 
@@ -290,12 +309,19 @@ Drawn draw_step_of(std::uint64_t seed) {
       degraded.flaps.empty() && degraded.jitter.spread == 0) {
     drawn.workload.fold = FoldMode::Bound;
   }
-  const std::string report = run_in_child([&] {
-    const Cluster cluster = build_cluster(drawn.cluster);
-    const StepPlan plan = plan_step(drawn.workload, cluster);
-    return json_report(measure("random", drawn.workload, cluster, plan, simulate(plan.graph)));
-  });
-  return {describe(drawn) + "\n", key_figures(Json::parse(report))};
+  Drawn result{describe(drawn) + "\n"};
+  try {
+    const std::string report = run_in_child([&] {
+      const Cluster cluster = build_cluster(drawn.cluster);
+      const StepPlan plan = plan_step(drawn.workload, cluster);
+      return json_report(measure("random", drawn.workload, cluster, plan, simulate(plan.graph)));
+    });
+    result.figures = key_figures(Json::parse(report));
+  } catch (const std::runtime_error& error) {
+    ADD_FAILURE() << "seed " << seed << ": " << result.description << error.what();
+    result.problem = error.what();
+  }
+  return result;
 }
 
 constexpr int kScenarioSeedShards = 6;
@@ -339,6 +365,13 @@ TEST(FrozenDifference, IsOfMoreThanRounding) {
             "file: more: stored nothing, found true\n");
   EXPECT_EQ(message(differences("file", found, stored)).substr(0, 15), "file: a.b[1]: s");
   EXPECT_EQ(keep_rounding(stored, found), found);
+}
+
+TEST(FrozenDifference, ComesLargestFirst) {
+  std::vector<Difference> found =
+      differences("file", Json{{"a", 1}, {"b", 1}, {"c", "x"}}, Json{{"a", 2}, {"b", 3}, {"c", 1}});
+  sort_by_size(found);
+  EXPECT_EQ(found[0].path + found[1].path + found[2].path, "cba");
 }
 
 TEST(FrozenDifference, ListsTenAndCountsTheRest) {
