@@ -48,6 +48,7 @@ for name in schema scenario gpus step time_s tokens_per_s tokens_per_s_per_gpu \
   exposed_expert exposed_context bubble straggler_wait optimizer host communication kind group \
   bytes_per_rank count exposed_s memory capacity_bytes peak_bytes parameters_bytes gradients_bytes \
   optimizer_bytes activations_bytes other_bytes fits run faults simulation wall_s tasks_played \
+  flows_played \
   classes fold exact; do
   expect_has 'the JSON has its fixed names' "\"$name\":" "$out"
 done

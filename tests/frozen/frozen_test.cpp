@@ -340,7 +340,8 @@ class FrozenRandomSteps : public ::testing::TestWithParam<int> {};
 
 TEST_P(FrozenRandomSteps, FiguresAsStored) {
   const auto shard = static_cast<std::uint64_t>(GetParam());
-  hold_seeds(frozen(fmt::format("random_steps/{}.jsonl", shard)), 1 + 1000 * shard, draw_step_of);
+  hold_seeds(frozen(fmt::format("random_steps/{}.jsonl", shard)), 1001 + 1000 * shard,
+             draw_step_of);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, FrozenRandomSteps, ::testing::Range(0, kStepSeedShards));
