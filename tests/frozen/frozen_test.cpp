@@ -275,7 +275,7 @@ void hold_seeds(const fs::path& file, std::uint64_t first, const Draw& draw) {
     const std::string name = fmt::format("seed {}", seed);
     for (Difference& more :
          drawn.figures.is_null()
-             ? std::vector{Difference{name, "", "found no report: " + drawn.problem}}
+             ? std::vector{Difference{name, "report", "found none: " + drawn.problem}}
              : differences(name, line, line_of(seed, drawn.figures))) {
       largest = more.size > size ? drawn.description : largest;
       size = std::max(size, more.size);
