@@ -271,6 +271,7 @@ Json report_json(const Report& report) {
            {{"wall_s", simulation.wall.value},
             {"peak_memory_bytes", simulation.peak_memory.value},
             {"tasks_played", simulation.tasks_played},
+            {"flows_played", simulation.flows_played},
             {"classes", simulation.classes},
             {"fold", fold_name(simulation.fold)},
             {"exact", simulation.exact}}}};

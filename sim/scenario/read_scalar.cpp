@@ -59,9 +59,7 @@ Wrong read_count(const KeyRow& row, Value& value) {
   if (text.size() > first + 1 && text[first] == '0') {
     return Complaint{message, "write it without the leading 0"};
   }
-  constexpr double kFew = 4;  // values, whose meanings the row tells
-  return read_range(row, value, parse_number(text),
-                    row.maximum - row.minimum < kFew ? row.text : "");
+  return read_range(row, value, parse_number(text));
 }
 
 /// Whether `text` is a number beyond what a double holds.
