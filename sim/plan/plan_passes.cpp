@@ -17,16 +17,15 @@ class PassPlanner {
 
   void add_cell(Cell& cell) {
     std::vector<Tasks> previous(cell.tracks());
-    for (const StageOp& op : schedule_ops(w_.training.schedule, cell.stage, w_.parallelism.pipeline,
-                                          w_.training.chunks, w_.microbatches())) {
-      const std::vector<int> programs = programs_of(cell, op);
-      const bool cut =
-          !op.forward && op.microbatch == w_.microbatches() - 1 && w_.parallelism.overlap_data;
-      Pass pass{.op = op};
+    for (const Action& action : w_.actions(cell.stage)) {
+      const std::vector<int> programs = programs_of(cell, action);
+      const bool cut = !action.is_forward() && action.microbatch == w_.microbatches() - 1 &&
+                       w_.parallelism.overlap_data;
+      Pass pass{.action = action};
       for (const ProgramSlice& slice :
            cut ? layer_slices(programs[0]) : std::vector{whole(programs[0])}) {
         Slice added =
-            cell.fused ? add_run(cell, slice, op) : add_segments(cell, programs, slice, op);
+            cell.fused ? add_run(cell, slice, action) : add_segments(cell, programs, slice, action);
         for (std::size_t track = 0; track < previous.size(); ++track) {
           for (const TaskId before : previous[track]) {
             draft_.let_go_on(before, added.entries[track]);
@@ -81,11 +80,11 @@ class PassPlanner {
   }
 
   /// The program of every unit of the cell, or one for all where they are equally fast.
-  std::vector<int> programs_of(const Cell& cell, const StageOp& op) {
-    const Chunk chunk = chunk_at(w_, draft_.model(), {cell.stage, op.chunk});
+  std::vector<int> programs_of(const Cell& cell, const Action& action) {
+    const Chunk chunk = chunk_at(w_, draft_.model(), {cell.stage, action.chunk});
     std::vector<int> programs;
     for (const int unit : cell.units) {
-      const ProgramKey key{op.forward, chunk, draft_.unit(unit).speeds};
+      const ProgramKey key{action.is_forward(), chunk, draft_.unit(unit).speeds};
       programs.push_back(played_program(cell.tensor_group, key));
     }
     const bool all_equal = std::all_of(programs.begin(), programs.end(),
@@ -148,7 +147,7 @@ class PassPlanner {
   // ---- tasks
 
   /// The slice as one task.
-  Slice add_run(const Cell& cell, const ProgramSlice& slice, const StageOp& op) {
+  Slice add_run(const Cell& cell, const ProgramSlice& slice, const Action& action) {
     const auto key = std::tuple(slice.program, slice.first, slice.last);
     auto known = slice_durations_.find(key);
     if (known == slice_durations_.end()) {
@@ -159,8 +158,8 @@ class PassPlanner {
     }
     const TaskId run = graph().add({.kind = TaskKind::Run,
                                     .duration = known->second,
-                                    .name = op.forward ? forward_ : backward_,
-                                    .microbatch = op.microbatch,
+                                    .name = action.is_forward() ? forward_ : backward_,
+                                    .microbatch = action.microbatch,
                                     .slice = slice},
                                    cell.units);
     return {{{run}}, {{run}}};
@@ -168,7 +167,7 @@ class PassPlanner {
 
   /// The slice segment by segment: compute on every unit, collectives of all units together.
   Slice add_segments(const Cell& cell, const std::vector<int>& programs, const ProgramSlice& slice,
-                     const StageOp& op) {
+                     const Action& action) {
     const std::size_t units = cell.units.size();
     Slice added{std::vector<Tasks>(units), std::vector<Tasks>(units)};
     std::vector<std::vector<PlacedSegment>> made;  // by segment and unit
@@ -186,8 +185,8 @@ class PassPlanner {
         before.push_back(previous);
       }
       previous = i - slice.first;
-      made.push_back(segment.is_compute ? add_compute_segment(cell, programs, i, op)
-                                        : add_collective_segment(cell, slice.program, i, op));
+      made.push_back(segment.is_compute ? add_compute_segment(cell, programs, i, action)
+                                        : add_collective_segment(cell, slice.program, i, action));
       for (std::size_t u = 0; u < units; ++u) {
         for (const int earlier : before) {
           draft_.wait_for(made[static_cast<std::size_t>(earlier)][u].last, made.back()[u].first);
@@ -209,7 +208,7 @@ class PassPlanner {
   }
 
   std::vector<PlacedSegment> add_compute_segment(const Cell& cell, const std::vector<int>& programs,
-                                                 int at, const StageOp& op) {
+                                                 int at, const Action& action) {
     std::vector<PlacedSegment> placed;
     for (std::size_t u = 0; u < cell.units.size(); ++u) {
       const int id = programs.size() == 1 ? programs[0] : programs[u];
@@ -217,7 +216,7 @@ class PassPlanner {
       const TaskId task = graph().add({.kind = TaskKind::Compute,
                                        .duration = program(id).durations[i],
                                        .name = program(id).names[i],
-                                       .microbatch = op.microbatch,
+                                       .microbatch = action.microbatch,
                                        .compute = program(id).compute[i]},
                                       {cell.units[u]});
       placed.push_back({task, {task}});
@@ -226,10 +225,10 @@ class PassPlanner {
   }
 
   std::vector<PlacedSegment> add_collective_segment(const Cell& cell, int id, int at,
-                                                    const StageOp& op) {
+                                                    const Action& action) {
     const auto segment = static_cast<std::size_t>(at);
-    PlacedCommunication made = draft_.add_communication(program(id).infos[segment],
-                                                        program(id).names[segment], op.microbatch);
+    PlacedCommunication made = draft_.add_communication(
+        program(id).infos[segment], program(id).names[segment], action.microbatch);
     std::vector<PlacedSegment> placed;
     for (std::size_t u = 0; u < cell.units.size(); ++u) {
       placed.push_back({made.first, std::move(made.last[u])});

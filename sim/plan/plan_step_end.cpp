@@ -72,7 +72,8 @@ class StepEnd {
       const auto layer_at = static_cast<std::size_t>(bucket % per_chunk);
       PlacedCommunication made = add_reduction(id, bytes);
       for (const int unit : data.units) {
-        const Pass& pass = draft_.pass_of(unit, {false, chunk, w_.microbatches() - 1});
+        const Pass& pass =
+            draft_.pass_of(unit, {ActionKind::Backward, chunk, w_.microbatches() - 1});
         draft_.wait_for(pass.layer_exits[layer_at][draft_.cell_of(unit).track_of(unit)],
                         made.first);
       }

@@ -21,19 +21,20 @@ void add_transfers_of(StepDraft& draft, int id, Bytes bytes) {
   const Placement placement = draft.workload().placement();
   std::optional<TaskId> previous;
   for (std::size_t i = 0; i < sender.passes.size(); ++i) {
-    const StageOp op = sender.passes[i].op;
+    const Action action = sender.passes[i].action;
     const std::optional<PlacedChunk> receiver =
-        placement.receiver({sender.stage, op.chunk}, op.forward);
-    if (op.forward != forward || !receiver) {
+        placement.receiver({sender.stage, action.chunk}, forward);
+    if (!(forward ? action.is_forward() : action.gives_gradient()) || !receiver) {
       continue;
     }
-    const auto [first, ends] = draft.add_communication(info, name, op.microbatch);
+    const auto [first, ends] = draft.add_communication(info, name, action.microbatch);
     const TaskId last = ends[0].front();  // a message is one part
     draft.wait_for(sender.passes[i].exits[track], first);
     if (previous) {
       draft.graph().add_edge(*previous, first);
     }
-    draft.let_go_on(last, draft.pass_of(to, {forward, receiver->chunk, op.microbatch}).entries);
+    draft.let_go_on(last,
+                    draft.pass_of(to, {action.kind, receiver->chunk, action.microbatch}).entries);
     if (!draft.workload().parallelism.overlap_pipeline) {
       if (i + 1 < sender.passes.size()) {
         draft.let_go_on(last, sender.passes[i + 1].entries);

@@ -7,10 +7,11 @@
 namespace danlu {
 namespace {
 
-std::size_t pass_number(const Workload& w, const StageOp& op) {
-  const int chunk = (op.forward ? 0 : w.training.chunks) + op.chunk;
+/// Of all passes of a stage, by kind, chunk and microbatch.
+std::size_t pass_number(const Workload& w, const Action& action) {
+  const int chunk = static_cast<int>(action.kind) * w.training.chunks + action.chunk;
   return static_cast<std::size_t>(chunk) * static_cast<std::size_t>(w.microbatches()) +
-         static_cast<std::size_t>(op.microbatch);
+         static_cast<std::size_t>(action.microbatch);
 }
 
 }  // namespace
@@ -32,12 +33,10 @@ StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
   add_changes();
   add_cells();
   for (int stage = 0; stage < w_.parallelism.pipeline; ++stage) {
-    const std::vector<StageOp> ops =
-        schedule_ops(w_.training.schedule, stage, w_.parallelism.pipeline, w_.training.chunks,
-                     w_.microbatches());
-    positions_.emplace_back(ops.size());
-    for (std::size_t i = 0; i < ops.size(); ++i) {
-      positions_.back()[pass_number(w_, ops[i])] = i;
+    const std::vector<Action> actions = w_.actions(stage);
+    positions_.emplace_back(pass_number(w_, {ActionKind::Weight, w_.training.chunks, 0}));
+    for (std::size_t i = 0; i < actions.size(); ++i) {
+      positions_.back()[pass_number(w_, actions[i])] = i;
     }
   }
 }
@@ -122,9 +121,9 @@ std::vector<int> StepDraft::groups_of(GroupKind kind) const {
   return found;
 }
 
-const Pass& StepDraft::pass_of(int unit, StageOp op) {
+const Pass& StepDraft::pass_of(int unit, const Action& action) {
   const Cell& cell = cell_of(unit);
-  return cell.passes[positions_[static_cast<std::size_t>(cell.stage)][pass_number(w_, op)]];
+  return cell.passes[positions_[static_cast<std::size_t>(cell.stage)][pass_number(w_, action)]];
 }
 
 int StepDraft::communication(int id, CommunicationKind kind, CollectiveOp op, std::string_view name,

@@ -22,7 +22,7 @@ using Tasks = std::vector<TaskId>;
 /// A planned pass. A pass begins when the whole tensor group has its input, so arrivals go before
 /// all entries; it is left track by track.
 struct Pass {
-  StageOp op;
+  Action action;
   Tasks entries;
   std::vector<Tasks> exits;                     // by track
   std::vector<std::vector<Tasks>> layer_exits;  // by layer and track, where it was cut at layers
@@ -67,7 +67,7 @@ class StepDraft {
   Cell& cell_of(int unit) {
     return cells_[static_cast<std::size_t>(cell_of_unit_[static_cast<std::size_t>(unit)])];
   }
-  const Pass& pass_of(int unit, StageOp op);
+  const Pass& pass_of(int unit, const Action& action);
 
   /// Whether communications take a time known in advance instead of sharing bandwidth.
   bool durations_known() const {

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -6,6 +7,7 @@
 #include "sim/cluster/topology_spec.hpp"
 #include "sim/collective/algorithms.hpp"
 #include "sim/scenario/key_rows.hpp"
+#include "sim/workload/schedule.hpp"
 
 namespace danlu {
 namespace {
@@ -269,6 +271,14 @@ void add_parallelism_keys(std::vector<KeyRow>& rows) {
   rows.insert(rows.end(), parallelism.begin(), parallelism.end());
 }
 
+std::string schedule_choices() {
+  std::vector<std::string_view> names;
+  for (const ScheduleRow& row : schedule_table()) {
+    names.push_back(row.name);
+  }
+  return fmt::format("{}", fmt::join(names, "|"));
+}
+
 void add_training_keys(std::vector<KeyRow>& rows) {
   const std::vector<KeyRow> training{
       count("training.global_batch", 1, 1e9, "required", "Sequences per step, all replicas"),
@@ -286,7 +296,7 @@ void add_training_keys(std::vector<KeyRow>& rows) {
              "Count the whole attention square as model FLOPs (the papers of 2021 and 2022) or the "
              "causal half"),
       choice("training.gradients", "fp32|16bit", "fp32", "How gradients are kept and reduced"),
-      choice("training.schedule.kind", "gpipe|1f1b", "1f1b", "Pipeline schedule"),
+      choice("training.schedule.kind", schedule_choices(), "1f1b", "Pipeline schedule"),
       count("training.schedule.chunks", 1, 1024, "1",
             "Virtual stages per stage; more than 1 interleaves"),
       quantity(

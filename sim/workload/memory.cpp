@@ -65,9 +65,8 @@ MemoryUse memory_use(const Workload& w) {
     const double parameters = rank_parameters(w, model, stage);
     const AdamBytes adam = adam_bytes(w.training);
     const double shards = w.parallelism.zero == 0 ? 1 : w.parallelism.data;
-    const auto ops = schedule_ops(w.training.schedule, stage, w.parallelism.pipeline,
-                                  w.training.chunks, w.microbatches());
-    const double layers_in_flight = peak_chunks_in_flight(ops) * w.layers_per_chunk(stage);
+    const double layers_in_flight =
+        peak_chunks_in_flight(w.actions(stage)) * w.layers_per_chunk(stage);
     const MemoryUse use{
         .parameters = {parameters * adam.weight},
         .gradients = {parameters * adam.gradient},
