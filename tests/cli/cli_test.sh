@@ -122,6 +122,10 @@ expect 'check goes on after a bad file and exits 2' 2 "$code"
 expect_has 'check says ok of the good one' "$scenario: ok" "$out"
 call check --json "$scenario"
 expect_has 'check has JSON' '"ok": true' "$out"
+call check scenarios/gpt3-175b-64-a100-selective.yaml --set training.recompute=none \
+  --set training.micro_batch=4
+expect 'check of a plan that does not fit exits 1' 1 "$code"
+expect_has 'and says so' 'selective.yaml: does not fit in memory: ' "$out"
 
 call run scenarios/gpt3-175b-64-a100-selective.yaml --set training.recompute=none \
   --set training.micro_batch=4
