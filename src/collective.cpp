@@ -219,19 +219,40 @@ void announce_layout(int gpus) {
   }
 }
 
+/// The messages of a collective; made anew only where another size has others.
+struct Messages {
+  std::optional<Algorithm> algorithm;
+  double count = 0;
+  TransferList list;
+  MessageFold fold;
+
+  void fill(const Cluster& cluster, const Group& group, CollectiveOp op, Algorithm wanted,
+            Bytes size) {
+    const double messages = playable_messages(op, group, wanted, size);
+    if (algorithm == wanted && count == messages) {
+      return;
+    }
+    algorithm = wanted;
+    count = messages;
+    list = playable_transfers(op, group, wanted, size);
+    fold = fold_messages(cluster, group, list, FoldMode::Exact);
+  }
+};
+
 /// Plays the sizes one after the other and fills in their times.
 void play(const Cluster& cluster, const Group& group, CollectiveOp op, Mode mode,
           std::vector<Line>& lines) {
   CollectiveGraph sequence(cluster);
   std::vector<TaskId> ends;
+  Messages messages;
   for (const Line& line : lines) {
     if (mode == Mode::Steady) {
       ends.push_back(sequence.add_steady(group, line.planned, op, line.size));
     } else {
-      const Algorithm algorithm = line.planned.choice.algorithm;
-      ends.push_back(sequence.add_stepwise(group, line.planned.choice,
-                                           playable_transfers(op, group, algorithm, line.size), op,
-                                           line.size));
+      const CollectiveChoice choice = line.planned.choice;
+      messages.fill(cluster, group, op, choice.algorithm, line.size);
+      ends.push_back(
+          sequence.add_stepwise(group, choice, messages.list, messages.fold, op, line.size));
     }
   }
   const Timeline timeline = simulate(sequence.graph());
