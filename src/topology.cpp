@@ -10,6 +10,7 @@
 #include "sim/report/platform_xml.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "src/commands.hpp"
+#include "src/limits.hpp"
 
 namespace danlu {
 namespace {
@@ -212,6 +213,10 @@ int show_topology(const TopologyOptions& options, const CommonOptions& common) {
     throw InputError(Problem{{"--gpus", 0, 0}, std::move(problem), "", ""});
   }
   degrade_cluster(spec, {folder, common.overrides});
+  announce({.what = fmt::format("the links of {} GPUs are to be laid out", spec.gpus),
+            .time = {spec.gpus * 4e-6},
+            .memory = {spec.gpus * 1.8e3},
+            .ways_out = {"fewer --gpus"}});
   const Cluster cluster = build_cluster(spec);
   const Pairs routes = routes_to_show(options.route, spec);
   if (options.format == "simgrid-xml") {

@@ -149,4 +149,17 @@ MessageFold fold_messages(const Cluster& cluster, const Group& group, const Tran
   return folded;
 }
 
+int most_at_once(const TransferList& list, const MessageFold& fold) {
+  std::unordered_map<int, int> played;
+  for (const PlayedMessage& message :
+       played_messages(list, fold.ways, fold.way_classes, fold.rank_classes)) {
+    ++played[list.transfers[static_cast<std::size_t>(message.transfer)].round];
+  }
+  int most = 0;
+  for (const auto& [round, count] : played) {
+    most = std::max(most, count);
+  }
+  return most;
+}
+
 }  // namespace danlu

@@ -45,5 +45,7 @@ struct MessageFold {
 /// `fold` is Exact, or Off: every message a class of its own.
 MessageFold fold_messages(const Cluster& cluster, const Group& group, const TransferList& list,
                           FoldMode fold);
+/// The most messages of a round that are played.
+int most_at_once(const TransferList& list, const MessageFold& fold);
 
 }  // namespace danlu
