@@ -116,10 +116,13 @@ void check_size(const Scenario& scenario, const StepSize& size, const CommonOpti
               common);
 }
 
-/// Building and folding a large cluster takes about 10 us and 1.5 kB a GPU.
+/// Building and folding a large cluster takes about 10 us and 1.5 kB a GPU, and up to ten times as
+/// long where groups sit in many ways, as with leaves of which the last is not full.
 void announce_cluster(const Scenario& scenario) {
   const int gpus = scenario.cluster.gpus;
-  announce({.what = fmt::format("{}: the links of {} GPUs are to be laid out", scenario.name, gpus),
+  announce({.what = fmt::format("{}: {} GPUs are to be laid out and folded (ten times as "
+                                "slowly where their groups sit in many ways)",
+                                scenario.name, gpus),
             .time = {gpus * 10e-6},
             .memory = {gpus * 1.5e3},
             .ways_out = {"fewer replicas (cluster.gpus) of the same plan show the same effects"}});

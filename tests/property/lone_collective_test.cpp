@@ -153,12 +153,10 @@ TEST(FoldedMessages, AnAllToAllHasOnePerPartnerAndPlaceInTheNode) {
   const Cluster cluster = machine("dgx-h100", 64);
   const AlgorithmRow& row = row_of(Algorithm::Direct);
   const Group group = whole_group(cluster);
-  const TransferList list =
-      playable_transfers(CollectiveOp::AllToAll, group, row.algorithm, 64_MB);
+  const TransferList list = playable_transfers(CollectiveOp::AllToAll, group, row.algorithm, 64_MB);
   const MessageFold fold = fold_messages(cluster, group, list, FoldMode::Exact);
   EXPECT_EQ(list.transfers.size(), 64U * 63);
-  EXPECT_LE(
-      played_messages(list, fold.ways, fold.way_classes, fold.rank_classes).size(), 8U * 63);
+  EXPECT_LE(played_messages(list, fold.ways, fold.way_classes, fold.rank_classes).size(), 8U * 63);
   EXPECT_LE(most_at_once(list, fold), 8 * 8);  // eight of a rank are under way
 }
 
