@@ -230,14 +230,6 @@ void check_pairs(const Group& group, CollectiveOp op, const CollectiveWish& wish
               common);
 }
 
-/// Laying out the links of all algorithms takes about 20 us and 2.4 kB a GPU.
-void announce_layout(int gpus) {
-  announce({.what = fmt::format("the links of {} GPUs are to be laid out", gpus),
-            .time = {gpus * 20e-6},
-            .memory = {gpus * 2.4e3},
-            .ways_out = {"fewer --gpus"}});
-}
-
 /// The messages of a collective; made anew only where another size has others.
 struct Messages {
   std::optional<Algorithm> algorithm;
@@ -400,7 +392,8 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
     refuse("--gpus", std::move(problem), "");
   }
   degrade_cluster(spec, {topologies_folder(), common.overrides});
-  announce_layout(spec.gpus);
+  announce_layout(fmt::format("the links of {} GPUs are to be laid out", spec.gpus), spec, {20e-6},
+                  {2.4e3});
   const Cluster cluster = build_cluster(spec);
   std::vector<int> ranks(static_cast<std::size_t>(spec.gpus));
   std::iota(ranks.begin(), ranks.end(), 0);

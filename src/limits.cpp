@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "sim/base/text.hpp"
 
 namespace danlu {
@@ -36,6 +39,19 @@ void announce(const Effort& effort) {
     complain(fmt::format("note: {}\n", describe(effort)));
     complain(effort.ways_out.empty() ? "" : fmt::format("hint: {}\n", hint_of(effort)));
   }
+}
+
+void announce_layout(std::string what, const ClusterSpec& spec, Seconds of_gpu,
+                     Bytes of_gpu_memory) {
+  constexpr double kUsualLinks = 12;  // of a GPU, in and out
+  const TopologySpec& topology = spec.topology;
+  const bool mesh = topology.scale_up == ScaleUpKind::Mesh;
+  const double links = mesh ? 2.0 * topology.gpus_per_node : kUsualLinks;
+  const double weighed = spec.gpus * std::max(1.0, links / kUsualLinks);
+  announce({.what = std::move(what),
+            .time = of_gpu * weighed,
+            .memory = of_gpu_memory * weighed,
+            .ways_out = {mesh ? "fewer GPUs, or smaller nodes" : "fewer GPUs"}});
 }
 
 void allow_tasks(const Effort& effort, const CommonOptions& common) {

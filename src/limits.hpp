@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sim/base/units.hpp"
+#include "sim/cluster/cluster.hpp"
 #include "src/program.hpp"
 
 namespace danlu {
@@ -27,6 +28,11 @@ void allow_tasks(const Effort& effort, const CommonOptions& common);
 void allow_events(const Effort& effort, const CommonOptions& common);
 /// Only says it.
 void announce(const Effort& effort);
+
+/// Says what it takes to lay out a cluster: so much for each GPU, and more where each has a link to
+/// every other of a large node.
+void announce_layout(std::string what, const ClusterSpec& spec, Seconds of_gpu,
+                     Bytes of_gpu_memory);
 
 /// What a task takes, planned, played and measured, as seen in steps of one to two million.
 inline constexpr Seconds kTimeOfTask{6e-6};

@@ -9,6 +9,7 @@
 #include <new>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -269,6 +270,9 @@ int run_program(int argc, char** argv) {
     return kExitBadInput;
   } catch (const CannotRun& error) {
     complain(fmt::format("error: {}\nhint: {}\n", error.what(), error.hint()));
+    return kExitCannotRun;
+  } catch (const std::length_error& error) {  // more of something than can be laid out
+    complain(fmt::format("error: {}\nhint: fewer GPUs, or fewer links of each\n", error.what()));
     return kExitCannotRun;
   } catch (const std::bad_alloc&) {
     complain("error: this machine has not enough memory for that\nhint: fewer GPUs\n");

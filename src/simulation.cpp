@@ -119,13 +119,11 @@ void check_size(const Scenario& scenario, const StepSize& size, const CommonOpti
 /// Building and folding a large cluster takes about 10 us and 1.5 kB a GPU, and up to ten times as
 /// long where groups sit in many ways, as with leaves of which the last is not full.
 void announce_cluster(const Scenario& scenario) {
-  const int gpus = scenario.cluster.gpus;
-  announce({.what = fmt::format("{}: {} GPUs are to be laid out and folded (ten times as "
-                                "slowly where their groups sit in many ways)",
-                                scenario.name, gpus),
-            .time = {gpus * 10e-6},
-            .memory = {gpus * 1.5e3},
-            .ways_out = {"fewer replicas (cluster.gpus) of the same plan show the same effects"}});
+  announce_layout(
+      fmt::format("{}: {} GPUs are to be laid out and folded (ten times as slowly where "
+                  "their groups sit in many ways)",
+                  scenario.name, scenario.cluster.gpus),
+      scenario.cluster, {10e-6}, {1.5e3});
 }
 
 /// Jittering GPUs are all unlike, so that a large cluster of them has too many tasks.
@@ -360,10 +358,10 @@ std::vector<std::optional<Seconds>> try_steps(std::span<const Scenario> scenario
   for (const ChildResult& child : run_in_children(scenarios.size(), processors, [&](std::size_t i) {
          alarm(kPatience);
          const Cluster cluster = build_cluster(scenarios[i].cluster);
-         const StepPlan plan = plan_step(scenarios[i].workload, cluster);
-         return plan.graph.tasks.size() > most_tasks
-                    ? std::string()
-                    : end_of_step(scenarios[i], cluster, plan, common);
+         const StepPlan plan = plan_step(scenarios[i].workload, cluster, [&](const StepSize& size) {
+           check(size.parts() <= static_cast<double>(most_tasks), "too large to be tried");
+         });
+         return end_of_step(scenarios[i], cluster, plan, common);
        })) {
     const std::optional<double> step = child.succeeded ? parse_number(child.output) : std::nullopt;
     steps.push_back(step ? std::optional(Seconds{*step}) : std::nullopt);

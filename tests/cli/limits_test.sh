@@ -42,6 +42,12 @@ expect 'a limit of messages is kept' 1 "$code"
 refused 'streams of all pairs' '1.67e+07 streams' 'hint: fewer --gpus; --algorithm two-level' \
   --max-tasks collective --topology dgx-h100 --gpus 4088 --op all-to-all --max-tasks 1e6
 
+# A node of 16,384 GPUs, each with a link to every other, would have 268 million.
+call topology mi300x --set node.gpus=16384 --set node.nics.count=16384 --gpus 16384
+expect 'a mesh that is too large exits 1' 1 "$code"
+expect_has 'with a note beforehand' 'the links of 16384 GPUs are to be laid out' "$err"
+expect_has 'and a way out' 'hint: fewer GPUs, or fewer links of each' "$err"
+
 # ---- campaigns
 
 campaign=scenarios/faults/gpt3-175b-1024-h100.yaml
