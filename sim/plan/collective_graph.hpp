@@ -4,8 +4,8 @@
 //   steady      latency, one flow for each phase. Nothing else runs, so of all the links that a
 //               phase crosses only the tightest, by capacity / weight, can hold it up, and the flow
 //               crosses one link that stands for it: a ring through 131,072 GPUs loads 2,000,000
-//   stepwise    every transfer its own flow, one for all that are alike (messages.hpp); a rank sends
-//               when everything that it received or sent in earlier rounds is done
+//   stepwise    every transfer its own flow, one for all that are alike (messages.hpp); a rank
+//               sends when everything that it received or sent in earlier rounds is done
 #pragma once
 
 #include <map>

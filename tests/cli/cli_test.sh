@@ -253,8 +253,9 @@ expect_has 'and are counted' 'stepwise there are 1.68e+07 messages' "$err"
 # 210,000 x 2.4 kB, and 20 us each
 call collective --topology h100-superpod --gpus 210000 --min 1GiB --max 1GiB --algorithm ring
 expect 'a large collective says what it takes' \
-  'note: the links of 210000 GPUs are to be laid out, which take about 4.200 s and 480.7 MiB of memory
-hint: fewer GPUs' "$err"
+  "note: the links of 210000 GPUs are to be laid out, which take about 4.200 s and 480.7 MiB of \
+memory
+hint: fewer GPUs" "$err"
 call collective --topology h100-superpod --gpus 16384 --op all-to-all --min 1GiB --max 1GiB
 expect 'too many pairs exit 1' 1 "$code"
 expect_has 'and are counted' 'all-to-all by direct over 16384 GPUs has 2.68e+08 streams' "$err"
