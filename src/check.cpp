@@ -1,11 +1,13 @@
 // danlu check FILE...: read and check only.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "sim/base/error.hpp"
 #include "sim/base/text.hpp"
 #include "sim/report/report.hpp"
+#include "sim/report/verdict.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "src/commands.hpp"
 #include "src/simulation.hpp"
@@ -33,18 +35,23 @@ int check_files(const std::vector<std::filesystem::path>& files, const CommonOpt
   for (const std::filesystem::path& file : files) {
     nlohmann::ordered_json problems = nlohmann::ordered_json::array();
     std::vector<std::string> notes;
+    bool fits = true;
     try {
       const Scenario scenario = load_scenario(file, options);
       if (!scenario.places.empty()) {
         check_wishes(scenario, build_cluster(scenario.cluster));
       }
       notes = scenario.notes;
+      const MemoryReport memory = measure_memory(scenario.workload, scenario.cluster);
+      fits = memory.fits();
+      if (!fits) {
+        exit_code = std::max(exit_code, kExitCannotRun);
+      }
       if (!common.json) {
-        const bool fits = measure_memory(scenario.workload, scenario.cluster).fits();
-        print(fmt::format("{}: ok, {} on {} GPU{}{}\n", printable(file.string()),
+        print(fmt::format("{}: {}, {} on {} GPU{}\n", printable(file.string()),
+                          fits ? "ok" : fits_text(memory) + " (danlu run has hints)",
                           scenario.workload.model.name, scenario.cluster.gpus,
-                          scenario.cluster.gpus == 1 ? "" : "s",
-                          fits ? "" : ", but the plan does not fit in memory (see danlu run)"));
+                          scenario.cluster.gpus == 1 ? "" : "s"));
         for (const std::string& note : notes) {
           print(fmt::format("note: {}\n", printable(note)));
         }
@@ -57,7 +64,8 @@ int check_files(const std::vector<std::filesystem::path>& files, const CommonOpt
       exit_code = kExitBadInput;
     }
     results.push_back({{"file", file.string()},
-                       {"ok", problems.empty()},
+                       {"ok", problems.empty() && fits},
+                       {"fits", problems.empty() ? nlohmann::ordered_json(fits) : nullptr},
                        {"problems", std::move(problems)},
                        {"notes", std::move(notes)}});
   }

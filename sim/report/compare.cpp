@@ -80,6 +80,18 @@ bool same_value(std::string_view a, std::string_view b) {
   });
 }
 
+/// Bandwidth first, then memory, then compute: what people compare hardware by.
+bool is_main_figure(std::string_view key) {
+  constexpr std::array<std::string_view, 12> kFigures{
+      "cluster.node.scale_up.kind",  "cluster.node.scale_up.bandwidth",
+      "cluster.node.pcie.bandwidth", "cluster.node.nics.count",
+      "cluster.node.nics.bandwidth", "cluster.fabric.oversubscription",
+      "cluster.gpu.memory.capacity", "cluster.gpu.memory.bandwidth",
+      "cluster.gpu.peak_dense.bf16", "cluster.gpu.peak_dense.fp8",
+      "cluster.node.power",          "cluster.price"};
+  return std::find(kFigures.begin(), kFigures.end(), key) != kFigures.end();
+}
+
 using Settings = std::map<std::string_view, const ReportSetting*>;
 
 std::string_view text_in(const Settings& settings, std::string_view key) {
@@ -119,11 +131,12 @@ std::vector<DifferentSetting> different_settings(std::span<const Report> reports
     const std::string_view preset = preset_of(key);
     const bool follows =
         key != preset && !preset.empty() && differs(preset) && only_of_presets(key);
-    if (!differs(key) || follows) {
+    if (!differs(key) || (follows && !is_main_figure(key))) {
       continue;
     }
     DifferentSetting& setting = different.emplace_back();
     setting.key = key;
+    setting.follows = follows;
     for (const Settings& settings : all) {
       setting.texts.emplace_back(text_in(settings, key));
     }

@@ -69,12 +69,23 @@ void add_differences(std::span<const Report> reports, Page& page) {
     numbers += fmt::format(" {:>{}}", fmt::format("[{}]", i), kColumn);
   }
   page.line("  {:<{}}{}", "", width, numbers);
-  for (const DifferentSetting& setting : settings) {
-    std::string cells;
-    for (const std::string& text : setting.texts) {
-      cells += fmt::format(" {:>{}}", text, kColumn);
+  const auto add_rows = [&](bool follows) {
+    for (const DifferentSetting& setting : settings) {
+      if (setting.follows != follows) {
+        continue;
+      }
+      std::string cells;
+      for (const std::string& text : setting.texts) {
+        cells += fmt::format(" {:>{}}", text, kColumn);
+      }
+      page.line("  {:<{}}{}", setting.key, width, cells);
     }
-    page.line("  {:<{}}{}", setting.key, width, cells);
+  };
+  add_rows(false);
+  if (std::any_of(settings.begin(), settings.end(),
+                  [](const DifferentSetting& setting) { return setting.follows; })) {
+    page.line("  and from the presets, among others (danlu show has all):");
+    add_rows(true);
   }
 }
 

@@ -193,7 +193,7 @@ void add_draws(const Report& report, Page& page) {
 
 void add_communication(const Report& report, Page& page) {
   const StepReport& step = report.step;
-  page.heading("Communication per GPU");
+  page.heading("Communication per GPU (each kind by itself; above, a moment counts once)");
   if (report.communication.empty()) {
     page.line("  none");
     return;

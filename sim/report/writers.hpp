@@ -24,10 +24,11 @@ Difference difference(const Report& base, const Report& other);
 std::vector<std::string> turned_choices(const Report& base, const Report& other);
 
 /// Keys of the scenarios whose values differ, in order, with a text for each report; "-" where it
-/// has none. What only a different preset brings along is left out: the preset's name says it.
+/// has none. Of what only a different preset brings along the main figures are there, marked.
 struct DifferentSetting {
   std::string key;
   std::vector<std::string> texts;
+  bool follows = false;  // from a preset that differs
 };
 std::vector<DifferentSetting> different_settings(std::span<const Report> reports);
 

@@ -254,8 +254,10 @@ void add_parallelism_keys(std::vector<KeyRow>& rows) {
       count("parallelism.data", 1, kMost, "", "Replicas; gpus / (tensor x pipeline) if left out"),
       flag("parallelism.sequence", "false",
            "Sequence parallelism: norms and dropouts are split over the tensor ranks too"),
-      count("parallelism.zero", 0, 1, "0",
-            "ZeRO stage: 1 splits the optimizer's state over data-parallel ranks"),
+      count(
+          "parallelism.zero", 0, 1, "0",
+          "ZeRO stage: 1 splits the optimizer's state over data-parallel ranks; 2, 3 and FSDP are "
+          "not simulated"),
       flag("parallelism.scatter_gather", "false",
            "Pipeline transfers carry 1/tensor each and are gathered over NVLink on arrival"),
       choice("parallelism.overlap.tensor", "none|backward|full", "backward",
@@ -295,7 +297,9 @@ void add_training_keys(std::vector<KeyRow>& rows) {
       choice("training.model_flops", "full|causal", "full",
              "Count the whole attention square as model FLOPs (the papers of 2021 and 2022) or the "
              "causal half"),
-      choice("training.gradients", "fp32|16bit", "fp32", "How gradients are kept and reduced"),
+      choice("training.gradients", "fp32|16bit", "",
+             "How gradients are kept and reduced; as Megatron does if left out: 16bit with "
+             "precision fp16, fp32 with all others"),
       choice("training.schedule.kind", schedule_choices(), "1f1b", "Pipeline schedule"),
       count("training.schedule.chunks", 1, 1024, "1",
             "Virtual stages per stage; more than 1 interleaves"),

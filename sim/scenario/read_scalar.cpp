@@ -59,7 +59,9 @@ Wrong read_count(const KeyRow& row, Value& value) {
   if (text.size() > first + 1 && text[first] == '0') {
     return Complaint{message, "write it without the leading 0"};
   }
-  return read_range(row, value, parse_number(text));
+  constexpr double kFew = 4;  // values, whose meanings the row tells
+  return read_range(row, value, parse_number(text),
+                    row.maximum - row.minimum < kFew ? row.text : "");
 }
 
 /// Whether `text` is a number beyond what a double holds.

@@ -310,6 +310,9 @@ class Reader {
   }
 
   void add_unknown(std::string path, const YAML::Mark& mark) {
+    constexpr std::string_view kCluster = "cluster.";  // of a scenario; a topology is one
+    const std::string inner =
+        path.starts_with(kCluster) ? path.substr(kCluster.size()) : std::string();
     std::string parent = parent_of(path);
     while (!parent.empty() && !is_section(parent) && find_key(keys_, parent) == nullptr) {
       path = parent;  // --set may name a key below an unknown one
@@ -324,7 +327,9 @@ class Reader {
     const auto elsewhere = std::find_if(keys_.begin(), keys_.end(), [&](const KeyRow& row) {
       return row.path.ends_with("." + key) && row.path.find_first_of("*#") == std::string::npos;
     });
-    if (const std::string_view near = nearest(key, known); !near.empty()) {
+    if (find_key(keys_, inner) != nullptr) {
+      hint = fmt::format("here without 'cluster.': {}", inner);
+    } else if (const std::string_view near = nearest(key, known); !near.empty()) {
       hint = fmt::format("did you mean '{}'?", near);
       values_.set_wrong(parent.empty() ? std::string(near) : fmt::format("{}.{}", parent, near));
     } else if (elsewhere != keys_.end()) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -137,7 +138,29 @@ class Resolver {
     all.lay_over(preset);
     const std::vector<std::string> scaled = scale_measured(all, file, said_.below("cluster."));
     notes_.insert(notes_.end(), scaled.begin(), scaled.end());
+    note_both_ways(own, file);
     keep("cluster.", own, all);
+  }
+
+  /// Data sheets give NVLink as the sum of both directions; danlu's key is one of them.
+  void note_both_ways(const Values& own, const Values& topology) {
+    constexpr const char* kKey = "node.scale_up.bandwidth";
+    constexpr std::array kDataSheets{300e9, 400e9, 600e9, 900e9, 1800e9};
+    if (!own.has(kKey) || !topology.has(kKey) || own.at(kKey).factor != 0) {
+      return;
+    }
+    const double given = own.at(kKey).number;
+    const double one_way = topology.at(kKey).number;
+    const bool is_sum =
+        std::find(kDataSheets.begin(), kDataSheets.end(), given) != kDataSheets.end();
+    if (is_sum && given > one_way) {
+      notes_.push_back(
+          fmt::format("'cluster.{}' is one direction ({} in this topology); if {} is a data "
+                      "sheet's sum of both, "
+                      "give {}",
+                      kKey, to_text(BytesPerSecond{one_way}), to_text(BytesPerSecond{given}),
+                      to_text(BytesPerSecond{given / 2})));
+    }
   }
 
   void add_faults() {
@@ -233,6 +256,11 @@ class Resolver {
     derive("training.attention", selective ? 0 : 1, selective ? "unfused" : "flash",
            selective ? "selective recomputation repeats unfused attention"
                      : "fused, without selective recomputation");
+    const bool fp16 =
+        all_.has("training.precision") && all_.at("training.precision").text == "fp16";
+    derive("training.gradients", fp16 ? 1 : 0, fp16 ? "16bit" : "fp32",
+           fp16 ? "Megatron keeps those of fp16 in 16 bits"
+                : "Megatron keeps them in fp32, but those of fp16");
   }
 
   Values said_;  // `own_` with what repeats a preset

@@ -361,7 +361,6 @@ class Converter {
     line(fmt::format("  recompute: {}", recompute_));
     line(fmt::format("  attention: {}", unfused_ ? "unfused" : "flash"));
     line(fmt::format("  dropout: {}", unfused_));
-    line(fmt::format("  gradients: {}", precision_ == "fp16" ? "16bit" : "fp32"));
     line(fmt::format("  schedule: {{kind: 1f1b, chunks: {}}}", count("vpp", 1)));
   }
 

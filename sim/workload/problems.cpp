@@ -58,11 +58,17 @@ class Checker {
     const ParallelismSpec& p = w_.parallelism;
     const double ranks = static_cast<double>(p.tensor) * p.pipeline * p.data;
     if (ranks != gpus_) {
+      const double rest = static_cast<double>(p.tensor) * p.pipeline;
       add({"parallelism", "parallelism.tensor", "parallelism.pipeline", "parallelism.data",
            "cluster.gpus"},
           fmt::format("tensor ({}) x pipeline ({}) x data ({}) must equal gpus ({}), found {:.0f}",
                       p.tensor, p.pipeline, p.data, gpus_, ranks),
-          "leave 'data' out to take what the other two leave");
+          std::fmod(gpus_, rest) == 0
+              ? fmt::format("set parallelism.data to {:.0f}, or leave it out: it then takes what "
+                            "the other two leave",
+                            gpus_ / rest)
+              : fmt::format("tensor x pipeline must divide gpus; divisors of {}: {}", gpus_,
+                            small_divisors(gpus_)));
     }
   }
 

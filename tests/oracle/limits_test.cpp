@@ -101,7 +101,7 @@ TEST(Limits, TheLatencyOfSmallMessagesGoesWithThatOfOthers) {
 TEST(Limits, AFigureThatGoesWithAnotherIsANote) {
   const std::string yaml =
       "model: gpt3-175b\n"
-      "cluster: {topology: dgx-h100, gpus: 8, node: {scale_up: {bandwidth: 900 GB/s}}}\n"
+      "cluster: {topology: dgx-h100, gpus: 8, node: {scale_up: {bandwidth: 2x}}}\n"
       "parallelism: {tensor: 8}\n"
       "training: {global_batch: 8, sequence_length: 2048}\n";
   const Scenario scenario = load_scenario_text(yaml, "own.yaml", testing::shipped_presets());

@@ -1,8 +1,11 @@
 // Where values come from, who wins, and factors.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/scenario/show.hpp"
+#include "sim/workload/memory.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
@@ -99,6 +102,42 @@ TEST(GpuKeys, ReplaceSingleFiguresOfThePreset) {
       "t.yaml", shipped_presets());
   EXPECT_EQ(topology.gpu.memory_bandwidth.value, 4e12);
   EXPECT_EQ(topology.gpu.multiprocessors, 132);
+}
+
+// A data sheet's NVLink is the sum of both directions.
+TEST(OneDirection, OfNvlinkIsTold) {
+  const auto told = [](const std::string& bandwidth) {
+    const std::vector<std::string> notes =
+        read(kScenario, {"cluster.node.scale_up.bandwidth=" + bandwidth}).notes;
+    return std::find(notes.begin(), notes.end(),
+                     "'cluster.node.scale_up.bandwidth' is one direction (450 GB/s in this "
+                     "topology); if 900 GB/s is a data sheet's sum of both, give 450 GB/s") !=
+           notes.end();
+  };
+  EXPECT_TRUE(told("900 GB/s"));
+  for (const char* meant : {"2x", "450 GB/s", "400 GB/s", "700 GB/s"}) {
+    EXPECT_FALSE(told(meant)) << meant;
+  }
+}
+
+// A16: GPT-2 XL in fp16 on 8 GPUs, as Megatron has it: 2 + 2 + 16 = 20 B a parameter, with ZeRO-1
+// 2 + 2 + 16/8 = 6; bf16 keeps gradients in fp32: 2 + 4 + 12 = 18 and 6 + 12/8 = 7.5.
+TEST(Gradients, FollowThePrecision) {
+  const auto bytes = [](const std::string& precision, const std::string& zero,
+                        std::vector<std::string> more = {}) {
+    more.insert(more.end(), {"training.precision=" + precision, "parallelism.zero=" + zero});
+    const Scenario s = read(
+        "model: gpt2-xl\ncluster: {topology: dgx-a100, gpus: 8}\ntraining: {global_batch: 8, "
+        "sequence_length: 1024}\n",
+        std::move(more));
+    const MemoryUse use = memory_use(s.workload);
+    return (use.parameters + use.gradients + use.optimizer).value / rank_parameters(s.workload, 0);
+  };
+  EXPECT_DOUBLE_EQ(bytes("fp16", "0"), 20);
+  EXPECT_DOUBLE_EQ(bytes("fp16", "1"), 6);
+  EXPECT_DOUBLE_EQ(bytes("bf16", "0"), 18);
+  EXPECT_DOUBLE_EQ(bytes("bf16", "1"), 7.5);
+  EXPECT_DOUBLE_EQ(bytes("fp16", "0", {"training.gradients=fp32"}), 18);
 }
 
 // A35: what is wrong with one key does not hide what is wrong with another.
