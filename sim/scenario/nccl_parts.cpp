@@ -39,8 +39,11 @@ int whole_number(const XmlElement& element, const char* name, int least, int mos
 double link_rate(const XmlElement& pci) {
   const std::string speed = pci.attribute("link_speed").value_or("");
   const std::string width = pci.attribute("link_width").value_or("");
-  const double rate = parse_number(speed.substr(0, speed.find(' '))).value_or(0);
-  const double lanes = parse_number(width).value_or(0);
+  constexpr double kLanes = 16;  // what NCCL takes for none (src/graph/topo.cc)
+  const bool has_speed = !speed.empty() && !speed.starts_with("Unknown");
+  const double rate = has_speed ? parse_number(speed.substr(0, speed.find(' '))).value_or(-1) : 0;
+  const double said = width.empty() || width == "Unknown" ? 0 : parse_number(width).value_or(-1);
+  const double lanes = said == 0 ? kLanes : said;
   constexpr double kFastest = 256;
   constexpr double kWidest = 32;
   if (!(rate >= 0 && rate <= kFastest) || !(lanes >= 0 && lanes <= kWidest) ||

@@ -225,6 +225,12 @@ class Writer {
                           gbps(*fastest)));
         }
       }
+    } else if (!values_.has("node.pcie.bandwidth")) {
+      constexpr double kUnknown = 8e9 * 16 / 8 * 128 / 130;  // NCCL's fallback, src/graph/topo.cc
+      set("node.pcie.bandwidth", kUnknown, parts_.gpus.front().place,
+          fmt::format("node.xml: no link_speed of a GPU's PCIe is known: {} (8 GT/s x 16), as NCCL "
+                      "takes; node.pcie.bandwidth says more",
+                      gbps(kUnknown)));
     }
     if (meets_over_pcie() && groups_.size() > 1) {
       add_groups();
