@@ -235,6 +235,12 @@ class Writer {
     if (meets_over_pcie() && groups_.size() > 1) {
       add_groups();
     }
+    const auto taken = std::find_if(parts_.pcie.begin(), parts_.pcie.end(),
+                                    [](const PcieNode& link) { return link.lanes_taken; });
+    if (taken != parts_.pcie.end()) {
+      set_text("node.xml.lanes", "", taken->place,
+               "node.xml: PCIe links without a link_width are taken as 16 lanes, as NCCL does");
+    }
     if (reordered_) {
       set_text("node.xml.order", "", parts_.place,
                "node.xml: GPUs are numbered by PCIe switch, then by dev");
