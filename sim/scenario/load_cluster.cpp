@@ -458,13 +458,14 @@ TopologySpec make_topology(const Values& given, std::vector<Problem>& problems) 
 void check_nccl_gpu(const Values& values, const GpuSpec& gpu, Problem asked,
                     const LoadOptions& options, std::vector<std::string>& notes,
                     std::vector<Problem>& problems) {
-  if (values.has("node.xml.sm") && gpu.compute_capability == 0) {
+  const bool contradicts = nccl_gpu_complaint(values, gpu, "").has_value();
+  if (!contradicts && values.has("node.xml.sm") && gpu.compute_capability == 0) {
     notes.push_back(fmt::format(
         "'gpu' is {}, whose file has no compute_capability: nothing says that it is the GPU of "
         "sm {:.0f} that node.xml describes",
         gpu.name, values.at("node.xml.sm").number));
   }
-  if (!nccl_gpu_complaint(values, gpu, "")) {
+  if (!contradicts) {
     return;
   }
   constexpr double kTenths = 10;

@@ -180,6 +180,25 @@ TEST(NcclTopology, PortsOfACardShareItsSlot) {
   EXPECT_TRUE(near(node.nic_slot.value, 8e9 * 16 / 8 * 128 / 130));
 }
 
+// An unknown speed is 8 GT/s and an unknown width 16 lanes, as in NCCL's src/graph/topo.cc.
+TEST(NcclTopology, UnknownLinksAreWhatNcclTakes) {
+  const auto slot_of = [](const std::string& link, const std::string& more = "") {
+    return node_of("<cpu numaid=\"0\"><pci busid=\"0000:01:00.0\" " + link +
+                       "><gpu dev=\"0\" sm=\"90\"/></pci></cpu>",
+                   "  nics: {count: 1, bandwidth: 100 Gbps}\n" + more);
+  };
+  const double lanes16 = 16.0 / 8 * 128 / 130;
+  for (const char* link : {"", "link_speed=\"\" link_width=\"\"", "link_speed=\"Unknown\"",
+                           "link_speed=\"Unknown speed\" link_width=\"16\""}) {
+    EXPECT_TRUE(near(slot_of(link).pcie_bandwidth.value, 8e9 * lanes16)) << link;
+  }
+  for (const char* width : {"", "link_width=\"0\"", "link_width=\"Unknown\""}) {
+    const TopologySpec node = slot_of(std::string("link_speed=\"16.0 GT/s PCIe\" ") + width);
+    EXPECT_TRUE(near(node.pcie_bandwidth.value, 16e9 * lanes16)) << width;
+  }
+  EXPECT_TRUE(near(slot_of("", "  pcie: {bandwidth: 40 GB/s}\n").pcie_bandwidth.value, 40e9));
+}
+
 // Four NICs of 12.5 GB/s for each of two GPUs: 50 GB/s a GPU.
 TEST(NcclTopology, MoreNicsThanGpus) {
   std::string xml;
