@@ -42,7 +42,7 @@ class StepEnd {
 
   /// Data-parallel reduction: one at the end, or one per layer behind the last backward pass.
   void add_gradient_reduction() {
-    for (const int id : draft_.groups_of(GroupKind::Data)) {
+    for (const int id : draft_.groups_of(kReplicaGroups)) {
       const GroupClass& data = draft_.group(id);
       if (p_.overlap_data) {
         then(data.units, add_layer_buckets(id, data));
@@ -88,7 +88,7 @@ class StepEnd {
 
   /// A tied embedding lives on the first and the last stage; its gradients are summed.
   void add_embedding_reduction() {
-    for (const int id : draft_.groups_of(GroupKind::Embedding)) {
+    for (const int id : draft_.groups_of(kEmbeddingGroups)) {
       const GroupClass& embedding = draft_.group(id);
       const PlacedCommunication made = draft_.add_communication(
           draft_.communication(id, CommunicationKind::Data, CollectiveOp::AllReduce,
@@ -124,7 +124,7 @@ class StepEnd {
     if (p_.zero == 0) {
       return;
     }
-    for (const int id : draft_.groups_of(GroupKind::Data)) {
+    for (const int id : draft_.groups_of(kReplicaGroups)) {
       const GroupClass& data = draft_.group(id);
       const PlacedCommunication made = draft_.add_communication(
           draft_.communication(id, CommunicationKind::Data, CollectiveOp::AllGather, "data group",

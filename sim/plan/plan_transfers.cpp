@@ -10,7 +10,7 @@ namespace {
 
 void add_transfers_of(StepDraft& draft, int id, Bytes bytes) {
   const GroupClass& transfer = draft.group(id);
-  const bool forward = transfer.kind == GroupKind::SendForward;
+  const bool forward = transfer.sort == kSendsOfActivations;
   const int from = transfer.units[0];
   const int to = transfer.units[1];
   Cell& sender = draft.cell_of(from);
@@ -53,8 +53,7 @@ void add_transfers(StepDraft& draft) {
   const bool sliced = p.sequence || p.scatter_gather;
   const Bytes bytes = RankShape(draft.workload()).boundary() / (sliced ? p.tensor : 1);
   for (std::size_t id = 0; id < draft.folded().groups.size(); ++id) {
-    const GroupKind kind = draft.folded().groups[id].kind;
-    if (is_transfer(kind)) {
+    if (draft.folded().groups[id].sort.is_transfer()) {
       add_transfers_of(draft, static_cast<int>(id), bytes);
     }
   }

@@ -35,12 +35,12 @@ std::vector<Demand> tensor_demands(const Workload& w, const ModelBlocks& model, 
 
 }  // namespace
 
-std::vector<Demand> demands(const Workload& w, const ModelBlocks& model, GroupKind kind,
+std::vector<Demand> demands(const Workload& w, const ModelBlocks& model, GroupSort sort,
                             int stage) {
-  if (kind == GroupKind::Tensor) {
+  if (sort == kTensorGroups) {
     return tensor_demands(w, model, stage);
   }
-  if (kind == GroupKind::Embedding) {
+  if (sort == kEmbeddingGroups) {
     return {{CollectiveOp::AllReduce, embedding_gradients(w)}};
   }
   std::vector<Demand> found;

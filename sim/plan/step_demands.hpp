@@ -9,13 +9,6 @@
 
 namespace danlu {
 
-/// Groups of ranks that communicate; a transfer's group is a sender and a receiver.
-enum class GroupKind { Tensor, Data, Embedding, SendForward, SendBackward };
-
-inline bool is_transfer(GroupKind kind) {
-  return kind == GroupKind::SendForward || kind == GroupKind::SendBackward;
-}
-
 /// A collective, as often as the step makes it: `bytes` are those of the whole array.
 struct Demand {
   CollectiveOp op = CollectiveOp::AllReduce;
@@ -23,8 +16,8 @@ struct Demand {
   bool operator==(const Demand&) const = default;
 };
 
-/// Each operation and size that a group of `kind`, not a transfer, makes on `stage`, once.
-std::vector<Demand> demands(const Workload& workload, const ModelBlocks& model, GroupKind kind,
+/// Each operation and size that a group of `sort`, not a transfer, makes on `stage`, once.
+std::vector<Demand> demands(const Workload& workload, const ModelBlocks& model, GroupSort sort,
                             int stage);
 
 /// Gradients that a rank of `stage` reduces over the replicas: all at once, or with

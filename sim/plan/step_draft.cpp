@@ -27,7 +27,7 @@ StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
   for (int kind = 0; kind < cluster.spec.kinds(); ++kind) {
     timers_.emplace_back(cluster.spec.gpu_of(kind), workload.training.precision);
   }
-  plan_.fold = fold(workload, cluster, RankLayout(workload.parallelism));
+  plan_.fold = fold(workload, cluster);
   graph().units = static_cast<int>(folded().units.size());
   add_channels();
   add_changes();
@@ -63,7 +63,7 @@ void StepDraft::add_cells() {
     cell.fused = can_fuse(cell);
     cells_.push_back(std::move(cell));
   };
-  for (const int id : groups_of(GroupKind::Tensor)) {
+  for (const int id : groups_of(kTensorGroups)) {
     add({.stage = unit(group(id).units[0]).stage, .units = group(id).units, .tensor_group = id});
   }
   for (std::size_t u = 0; u < folded().units.size(); ++u) {
@@ -111,10 +111,10 @@ bool StepDraft::can_fuse(const Cell& cell) const {
   return cell.units.size() == 1 ? tensor.is_private : tensor.is_alone;
 }
 
-std::vector<int> StepDraft::groups_of(GroupKind kind) const {
+std::vector<int> StepDraft::groups_of(GroupSort sort) const {
   std::vector<int> found;
   for (std::size_t id = 0; id < folded().groups.size(); ++id) {
-    if (folded().groups[id].kind == kind) {
+    if (folded().groups[id].sort == sort) {
       found.push_back(static_cast<int>(id));
     }
   }

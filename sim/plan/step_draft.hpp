@@ -60,8 +60,8 @@ class StepDraft {
   const Fold& folded() const { return plan_.fold; }
   const GroupClass& group(int id) const { return plan_.fold.groups[static_cast<std::size_t>(id)]; }
   const RankClass& unit(int id) const { return plan_.fold.units[static_cast<std::size_t>(id)]; }
-  /// The ids of all classes of groups of a kind.
-  std::vector<int> groups_of(GroupKind kind) const;
+  /// The ids of all classes of groups of a sort.
+  std::vector<int> groups_of(GroupSort sort) const;
 
   std::vector<Cell>& cells() { return cells_; }
   Cell& cell_of(int unit) {

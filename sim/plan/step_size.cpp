@@ -66,8 +66,8 @@ StepSize size_of(StepDraft& draft) {
   }
   for (const GroupClass& group : draft.folded().groups) {
     const int stage = draft.unit(group.units[0]).stage;
-    size.tasks += is_transfer(group.kind) ? passes_each_way(w)
-                  : group.kind == GroupKind::Data && overlap
+    size.tasks += group.sort.is_transfer() ? passes_each_way(w)
+                  : group.sort == kReplicaGroups && overlap
                       ? static_cast<double>(w.stage_layers(stage))
                       : 1;
   }

@@ -13,6 +13,7 @@
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_degraded.hpp"
 #include "sim/scenario/load_pcie.hpp"
+#include "sim/scenario/nccl_times.hpp"
 #include "sim/scenario/nccl_topology.hpp"
 
 namespace danlu {
@@ -350,6 +351,7 @@ void add_node_of_xml(Values& values, const Values& own, const fs::path& beside) 
   }
   values.erase_tree("node.xml");
   add_nccl_node(file, values);
+  assume_nccl_times(values);
 }
 
 std::vector<std::string> preset_names(const fs::path& folder) {
@@ -420,13 +422,6 @@ void add_notes(const Values& values, std::vector<std::string>& notes) {
     notes.emplace_back(
         "node.xml: the file does not say how fast the PCIe of GPUs is: 64 GB/s "
         "(node.pcie.bandwidth)");
-  }
-  for (const char* latency : {"node.scale_up.latency", "fabric.latency"}) {
-    if (values.has("node.xml.gpus") && !values.has(latency)) {
-      notes.push_back(fmt::format(
-          "node.xml: latencies are not in the file: {} is 0, and small messages come out too fast",
-          latency));
-    }
   }
 }
 

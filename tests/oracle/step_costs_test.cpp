@@ -66,7 +66,7 @@ TEST(GatheredParameters, HaveTheWidthOfWeights) {
 TEST(LossDemands, AreFp32NumbersOfTokens) {
   const Workload w = two_stages();
   const KernelTimer timer(load_gpu("h100", testing::shipped_presets()), Precision::Bf16);
-  const std::vector<Demand> found = demands(w, build_model(w), GroupKind::Tensor, 1);
+  const std::vector<Demand> found = demands(w, build_model(w), kTensorGroups, 1);
   EXPECT_NE(
       std::find(found.begin(), found.end(), Demand{CollectiveOp::AllReduce, Bytes{4.0 * 2 * 512}}),
       found.end());
