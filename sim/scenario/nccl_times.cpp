@@ -59,10 +59,9 @@ void assume_nccl_times(Values& values) {
   }
   const Launch launch = launch_of(sm, joined);
   add_time("collective.launch", launch.seconds, launch.from);
-  if (values.has(
-          "node.scale_up.reduction_efficiency")) {  // else one ring, as where nothing is said
-    add("collective.tuning", 1, "nccl", "for what is made of sums in switches over several nodes");
-  }
+  add("collective.tuning", 0, "none",
+      "so that several nodes make rings; nccl chooses trees and sums in switches too, as NCCL "
+      "does");
 }
 
 }  // namespace danlu

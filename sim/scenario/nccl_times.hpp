@@ -5,7 +5,7 @@
 
 namespace danlu {
 
-/// Fills in latencies and NCCL's own choice of algorithms where neither the file of `node.xml` nor
+/// Fills in latencies and how algorithms are chosen where neither the file of `node.xml` nor
 /// the topology below it says them, each with a note.
 void assume_nccl_times(Values& values);
 
