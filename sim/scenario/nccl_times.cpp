@@ -49,11 +49,15 @@ void assume_nccl_times(Values& values) {
   const auto add_time = [&](const char* path, double seconds, std::string_view from) {
     add(path, seconds, fmt::format("{:.4g} us", seconds * 1e6), from);
   };
-  const bool joined = values.has("node.scale_up.kind") &&
-                      values.at("node.scale_up.kind").number != static_cast<int>(ScaleUpKind::None);
+  const bool joined =  // a file that does not say leaves it to the keys
+      !values.has("node.scale_up.kind") ||
+      values.at("node.scale_up.kind").number != static_cast<int>(ScaleUpKind::None);
   const int sm = values.has("node.xml.sm") ? static_cast<int>(values.at("node.xml.sm").number) : 0;
   joined ? add_time("node.scale_up.latency", 3.4e-6, "an NVLink hop in NCCL's tuning")
          : add_time("node.scale_up.latency", 5.7e-6, "a PCIe hop in NCCL's tuning");
+  if (joined && !values.has("node.scale_up.bandwidth")) {
+    add("node.scale_up.efficiency", 1, "1", "as if all of the bandwidth were reached");
+  }
   if (values.has("node.nics.count")) {
     add_time("fabric.latency", 14e-6, "a network hop in NCCL's tuning");
   }
