@@ -111,6 +111,6 @@ struct Fold {
   bool exact = true;                    // false for a bound that may be above the truth
 };
 
-Fold fold(const Workload& workload, const Cluster& cluster);
+Fold fold(const Workload& workload, const StepProgram& program, const Cluster& cluster);
 
 }  // namespace danlu

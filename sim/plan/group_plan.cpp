@@ -41,12 +41,12 @@ struct Need {
 /// What the first group of each stage needs; nothing of groups of one rank.
 std::vector<Need> needs_of(const Workload& w, const Cluster& cluster, const Mesh& mesh,
                            GroupSort sort) {
-  const ModelBlocks model = build_model(w);
+  const StepProgram step = make_step_program(w);
   std::vector<Need> needs;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
     const std::vector<int> ranks = mesh.group(mesh.rank({{Axis::Pipeline, stage}}), sort);
     if (ranks.size() > 1) {
-      for (const Demand& demand : demands(w, model, sort, stage)) {
+      for (const Demand& demand : demands(step, sort, stage)) {
         needs.push_back({make_group(cluster, ranks), demand.op});
       }
     }
@@ -102,13 +102,14 @@ CollectiveChoice choice_of(const GroupPlan& plan, const Demand& demand) {
   return found->choice;
 }
 
-GroupPlanner::GroupPlanner(const Workload& workload, const Cluster& cluster)
-    : w_(workload), cluster_(cluster), model_(build_model(workload)) {}
+GroupPlanner::GroupPlanner(const Workload& workload, const StepProgram& step,
+                           const Cluster& cluster)
+    : w_(workload), step_(step), cluster_(cluster) {}
 
 const std::vector<Demand>& GroupPlanner::demands_of(GroupSort sort, int stage) {
   auto known = demands_.find({sort, stage});
   if (known == demands_.end()) {
-    known = demands_.emplace(std::pair(sort, stage), demands(w_, model_, sort, stage)).first;
+    known = demands_.emplace(std::pair(sort, stage), demands(step_, sort, stage)).first;
   }
   return known->second;
 }

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "sim/collective/tuning.hpp"
-#include "sim/plan/step_demands.hpp"
+#include "sim/plan/step_program.hpp"
 #include "sim/workload/mesh.hpp"
 
 namespace danlu {
@@ -29,7 +29,7 @@ CollectiveChoice choice_of(const GroupPlan& plan, const Demand& demand);
 /// Makes plans and keeps them by what they depend on.
 class GroupPlanner {
  public:
-  GroupPlanner(const Workload& workload, const Cluster& cluster);
+  GroupPlanner(const Workload& workload, const StepProgram& step, const Cluster& cluster);
 
   /// The number of the plan of a group of `sort`, not a transfer, with its rings.
   int plan(GroupSort sort, int stage, const Group& group, const Pattern& rings);
@@ -42,8 +42,8 @@ class GroupPlanner {
   int number_of(GroupPlan plan);
 
   const Workload& w_;
+  const StepProgram& step_;
   const Cluster& cluster_;
-  ModelBlocks model_;
   std::map<std::pair<GroupSort, int>, std::vector<Demand>> demands_;
   std::map<std::uint64_t, int> known_;  // by a hash of what a plan depends on
   std::vector<GroupPlan> plans_;

@@ -10,9 +10,9 @@ StepPlan plan_step(const Workload& workload, const Cluster& cluster, const SizeC
   if (check) {
     check(size_of(draft));
   }
-  add_passes(draft);
-  add_transfers(draft);
-  add_step_end(draft);
+  lower_passes(draft);
+  lower_sends(draft);
+  lower_ends(draft);
   StepPlan plan = draft.take();
   draw_step(plan, cluster.spec.degraded, 0);
   return plan;

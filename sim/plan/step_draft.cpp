@@ -23,20 +23,19 @@ std::size_t Cell::track_of(int unit) const {
 }
 
 StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
-    : w_(workload), cluster_(cluster), model_(build_model(workload)) {
+    : w_(workload), cluster_(cluster), step_(make_step_program(workload)) {
   for (int kind = 0; kind < cluster.spec.kinds(); ++kind) {
     timers_.emplace_back(cluster.spec.gpu_of(kind), workload.training.precision);
   }
-  plan_.fold = fold(workload, cluster);
+  plan_.fold = fold(workload, step_, cluster);
   graph().units = static_cast<int>(folded().units.size());
   add_channels();
   add_changes();
   add_cells();
-  for (int stage = 0; stage < w_.parallelism.pipeline; ++stage) {
-    const std::vector<Action> actions = w_.actions(stage);
+  for (const StageProgram& stage : step_.stages) {
     positions_.emplace_back(pass_number(w_, {ActionKind::Weight, w_.training.chunks, 0}));
-    for (std::size_t i = 0; i < actions.size(); ++i) {
-      positions_.back()[pass_number(w_, actions[i])] = i;
+    for (std::size_t i = 0; i < stage.passes.size(); ++i) {
+      positions_.back()[pass_number(w_, stage.passes[i].action)] = i;
     }
   }
 }
@@ -126,16 +125,13 @@ const Pass& StepDraft::pass_of(int unit, const Action& action) {
   return cell.passes[positions_[static_cast<std::size_t>(cell.stage)][pass_number(w_, action)]];
 }
 
-int StepDraft::communication(int id, CommunicationKind kind, CollectiveOp op, std::string_view name,
-                             Bytes bytes) {
+int StepDraft::communication(int id, CollectiveOp op, Bytes bytes) {
   const auto key = std::tuple(id, static_cast<int>(op), bytes.value);
   const auto [known, is_new] =
       infos_.try_emplace(key, static_cast<int>(graph().communications.size()));
   if (is_new) {
-    CommunicationInfo info = describe_communication(w_, cluster_, folded(), id, {op, bytes});
-    info.kind = kind;
-    info.group = name;
-    graph().communications.push_back(std::move(info));
+    graph().communications.push_back(
+        describe_communication(w_, cluster_, folded(), id, {op, bytes}));
   }
   return known->second;
 }

@@ -1,9 +1,9 @@
 // Inside sim/plan: a step while it is planned. Three parts are added one after the other, each by
 // its own file:
 //
-//   add_passes      what every cell computes, in schedule order    plan_passes.cpp
-//   add_transfers   activations and gradients between stages       plan_transfers.cpp
-//   add_step_end    reductions, optimizer, gathers                 plan_step_end.cpp
+//   lower_passes    what every cell computes, in schedule order    lower_passes.cpp
+//   lower_sends     activations and gradients between stages       lower_sends.cpp
+//   lower_ends      reductions, optimizer, gathers                 lower_ends.cpp
 #pragma once
 
 #include <map>
@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "sim/plan/plan_step.hpp"
+#include "sim/plan/step_program.hpp"
 #include "sim/workload/kernels.hpp"
-#include "sim/workload/schedule.hpp"
 
 namespace danlu {
 
@@ -54,7 +54,10 @@ class StepDraft {
   StepDraft(const Workload& workload, const Cluster& cluster);
 
   const Workload& workload() const { return w_; }
-  const ModelBlocks& model() const { return model_; }
+  const StepProgram& step() const { return step_; }
+  const StageProgram& stage(int number) const {
+    return step_.stages[static_cast<std::size_t>(number)];
+  }
   const KernelTimer& timer(int kind) const { return timers_[static_cast<std::size_t>(kind)]; }
   TaskGraph& graph() { return plan_.graph; }
   const Fold& folded() const { return plan_.fold; }
@@ -74,8 +77,7 @@ class StepDraft {
     return w_.collectives == CollectiveMode::Formula || w_.fold == FoldMode::Bound;
   }
   /// The index of a communication's description in TaskGraph::communications.
-  int communication(int group, CommunicationKind kind, CollectiveOp op, std::string_view name,
-                    Bytes bytes);
+  int communication(int group, CollectiveOp op, Bytes bytes);
   /// Adds one communication: a task for each of its parts.
   PlacedCommunication add_communication(int info, NameId name, int microbatch);
   PlacedCommunication add_communication(int info, std::string_view name) {
@@ -95,7 +97,7 @@ class StepDraft {
 
   const Workload& w_;
   const Cluster& cluster_;
-  ModelBlocks model_;
+  StepProgram step_;
   std::vector<KernelTimer> timers_;  // by kind of node
   StepPlan plan_;
   std::vector<Cell> cells_;
@@ -118,8 +120,8 @@ ComputeTime slowest(const std::vector<GpuSpeed>& speeds, const Time& time) {
 /// About how large the step will be, whose classes are known and whose tasks are not yet made.
 StepSize size_of(StepDraft& draft);
 
-void add_passes(StepDraft& draft);
-void add_transfers(StepDraft& draft);
-void add_step_end(StepDraft& draft);
+void lower_passes(StepDraft& draft);
+void lower_sends(StepDraft& draft);
+void lower_ends(StepDraft& draft);
 
 }  // namespace danlu

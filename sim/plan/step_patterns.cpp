@@ -27,10 +27,11 @@ std::uint64_t shape_of(const GroupKey& group, const PatternKey& key, const Patte
 /// Appends groups and their patterns; links get numbers in order of first use.
 class Collector {
  public:
-  Collector(const Workload& workload, const Cluster& cluster, const Mesh& mesh)
+  Collector(const Workload& workload, const StepProgram& program, const Cluster& cluster,
+            const Mesh& mesh)
       : cluster_(cluster),
         mesh_(mesh),
-        planner_(workload, cluster),
+        planner_(workload, program, cluster),
         numbers_(cluster.topology.links().size(), -1) {
     step_.by_message = workload.collectives == CollectiveMode::Stepwise;
   }
@@ -142,8 +143,9 @@ Pattern make_pattern(const StepPatterns& step, std::size_t number, const Cluster
                          key.op)[static_cast<std::size_t>(key.phase)];
 }
 
-StepPatterns step_patterns(const Workload& workload, const Cluster& cluster, const Mesh& mesh) {
-  Collector collector(workload, cluster, mesh);
+StepPatterns step_patterns(const Workload& workload, const StepProgram& program,
+                           const Cluster& cluster, const Mesh& mesh) {
+  Collector collector(workload, program, cluster, mesh);
   const int stages = mesh.size(Axis::Pipeline);
   const int replicas = mesh.size(Axis::Replicate);
   const int tensor = mesh.size(Axis::Tensor);

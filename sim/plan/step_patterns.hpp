@@ -73,6 +73,7 @@ inline std::vector<int> ranks_of(const GroupKey& group, const Mesh& mesh) {
 Pattern make_pattern(const StepPatterns& step, std::size_t number, const Cluster& cluster,
                      const Mesh& mesh);
 
-StepPatterns step_patterns(const Workload& workload, const Cluster& cluster, const Mesh& mesh);
+StepPatterns step_patterns(const Workload& workload, const StepProgram& program,
+                           const Cluster& cluster, const Mesh& mesh);
 
 }  // namespace danlu

@@ -1,28 +1,33 @@
-// How large a step will be, before it is made: counted as it is planned, pass by pass of each cell.
+// How large a step will be, before its tasks are made: read off the program of the step.
 #include <algorithm>
+#include <set>
 
 #include "sim/plan/step_draft.hpp"
 
 namespace danlu {
 namespace {
 
-/// Segments of both passes of one layer.
-struct LayerSegments {
+struct Segments {
   double compute = 0, collectives = 0;
 
   double all() const { return compute + collectives; }
 };
 
-LayerSegments segments_of_layer(const Workload& w, const ModelBlocks& model) {
-  LayerSegments found;
-  const Chunk layer{.layers = {0}};
-  for (const Program& program :
-       {forward_program(w, model, layer), backward_program(w, model, layer)}) {
-    for (const Segment& segment : program.segments) {
-      ++(segment.is_compute ? found.compute : found.collectives);
-    }
+Segments segments_of(const Program& program) {
+  Segments found;
+  for (const Segment& segment : program.segments) {
+    ++(segment.is_compute ? found.compute : found.collectives);
   }
   return found;
+}
+
+/// Of both passes of one layer.
+
+Segments segments_of_layer(const Workload& w, const ModelBlocks& model) {
+  const Chunk layer{.layers = {0}};
+  const Segments forward = segments_of(forward_program(w, model, layer));
+  const Segments backward = segments_of(backward_program(w, model, layer));
+  return {forward.compute + backward.compute, forward.collectives + backward.collectives};
 }
 
 /// Passes of a stage in one direction.
@@ -40,7 +45,7 @@ double kinds_of_chunks(const Workload& w, int stage) {
 }  // namespace
 
 StepSize least_size(const Workload& w) {
-  const LayerSegments layer = segments_of_layer(w, build_model(w));
+  const Segments layer = segments_of_layer(w, build_model(w));
   StepSize size{.tasks = 2 * passes_each_way(w) * w.parallelism.pipeline};
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
     size.segments += layer.all() * w.layers_per_chunk(stage) * kinds_of_chunks(w, stage);
@@ -49,27 +54,37 @@ StepSize least_size(const Workload& w) {
 }
 
 StepSize size_of(StepDraft& draft) {
-  const Workload& w = draft.workload();
-  const LayerSegments layer = segments_of_layer(w, draft.model());
-  const bool overlap = w.parallelism.overlap_data;
+  const std::vector<Program>& programs = draft.step().programs;
+  std::vector<Segments> parts;
+  for (const Program& program : programs) {
+    parts.push_back(segments_of(program));
+  }
   StepSize size;
   for (const Cell& cell : draft.cells()) {
-    const double layers = w.layers_per_chunk(cell.stage);
     const auto units = static_cast<double>(cell.units.size());
-    const double programs =
-        kinds_of_chunks(w, cell.stage) *
-        static_cast<double>(cell.fused ? 1 : cell.units.size());  // by the speed of its ranks
-    size.segments += layer.all() * layers * programs;
-    size.tasks += cell.fused
-                      ? 2 * passes_each_way(w) + (overlap ? layers * w.training.chunks : 0)
-                      : passes_each_way(w) * layers * (layer.compute * units + layer.collectives);
+    std::set<int> made;
+    for (const StagePass& pass : draft.stage(cell.stage).passes) {
+      const auto number = static_cast<std::size_t>(pass.program);
+      if (cell.fused) {
+        size.tasks +=
+            pass.cut_at_layers ? static_cast<double>(programs[number].layer_ends.size()) : 1;
+      } else {
+        size.tasks += parts[number].compute * units + parts[number].collectives;
+      }
+      if (made.insert(pass.program).second) {  // by the speed of its ranks
+        size.segments += parts[number].all() * (cell.fused ? 1 : units);
+      }
+    }
   }
   for (const GroupClass& group : draft.folded().groups) {
-    const int stage = draft.unit(group.units[0]).stage;
-    size.tasks += group.sort.is_transfer() ? passes_each_way(w)
-                  : group.sort == kReplicaGroups && overlap
-                      ? static_cast<double>(w.stage_layers(stage))
-                      : 1;
+    const StageProgram& stage = draft.stage(draft.unit(group.units[0]).stage);
+    size.tasks +=
+        static_cast<double>(group.sort == kSendsOfActivations ? stage.activations.size()
+                            : group.sort == kSendsOfGradients
+                                ? stage.gradients.size()
+                                : static_cast<std::size_t>(std::count_if(
+                                      stage.ends.begin(), stage.ends.end(),
+                                      [&](const EndStep& end) { return end.sort == group.sort; })));
   }
   return size;
 }

@@ -8,7 +8,7 @@
 #include "sim/collective/group.hpp"
 #include "sim/collective/tuning.hpp"
 #include "sim/plan/plan_step.hpp"
-#include "sim/plan/step_demands.hpp"
+#include "sim/plan/step_program.hpp"
 #include "sim/report/report.hpp"
 #include "sim/workload/memory.hpp"
 #include "sim/workload/model_blocks.hpp"
@@ -57,16 +57,23 @@ TEST(GradientBuckets, EndsComeWithTheLayerBesideThem) {
 // Weights travel in 16 bits, whatever width gradients have.
 TEST(GatheredParameters, HaveTheWidthOfWeights) {
   Workload w = two_stages();
-  EXPECT_EQ(gathered_parameters(w, build_model(w), 0).value, 2 * rank_parameters(w, 0));
-  w.training.gradient_bytes = 2;
-  EXPECT_EQ(gathered_parameters(w, build_model(w), 0).value, 2 * rank_parameters(w, 0));
+  w.parallelism.zero = 1;
+  w.parallelism.data = 2;
+  for (const int width : {4, 2}) {
+    w.training.gradient_bytes = width;
+    const StageProgram stage = make_step_program(w).stages[0];
+    const EndStep& last = stage.ends.back();
+    EXPECT_EQ(last.name, "gather parameters");
+    EXPECT_EQ(last.op, CollectiveOp::AllGather);
+    EXPECT_EQ(last.bytes.value, 2 * rank_parameters(w, 0));
+  }
 }
 
 // The loss over a split vocabulary sums one fp32 number a token: 4 x 2 x 512 bytes.
 TEST(LossDemands, AreFp32NumbersOfTokens) {
   const Workload w = two_stages();
   const KernelTimer timer(load_gpu("h100", testing::shipped_presets()), Precision::Bf16);
-  const std::vector<Demand> found = demands(w, build_model(w), kTensorGroups, 1);
+  const std::vector<Demand> found = demands(make_step_program(w), kTensorGroups, 1);
   EXPECT_NE(
       std::find(found.begin(), found.end(), Demand{CollectiveOp::AllReduce, Bytes{4.0 * 2 * 512}}),
       found.end());

@@ -209,7 +209,8 @@ TEST_P(RandomSteps, ImpliedLinksLimitNobody) {
   for_cases([&](const Case& drawn) {
     const Cluster cluster = build_cluster(drawn.cluster);
     const Mesh mesh = drawn.workload.parallelism.mesh();
-    const StepPatterns all = step_patterns(drawn.workload, cluster, mesh);
+    const StepPatterns all =
+        step_patterns(drawn.workload, make_step_program(drawn.workload), cluster, mesh);
     const std::vector<bool> dropped = implied_links(all, cluster);
     dropped_links += static_cast<std::size_t>(std::count(dropped.begin(), dropped.end(), true));
     const StepPatterns rest = without_links(all, dropped);

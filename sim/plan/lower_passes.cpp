@@ -7,20 +7,17 @@
 namespace danlu {
 namespace {
 
-class PassPlanner {
+class PassLowering {
  public:
-  explicit PassPlanner(StepDraft& draft)
+  explicit PassLowering(StepDraft& draft)
       : draft_(draft),
-        w_(draft.workload()),
         forward_(draft.graph().named("forward")),
         backward_(draft.graph().named("backward")) {}
 
   void add_cell(Cell& cell) {
     std::vector<Tasks> previous(cell.tracks());
-    for (const Action& action : w_.actions(cell.stage)) {
-      const std::vector<int> programs = programs_of(cell, action);
-      const bool cut = !action.is_forward() && action.microbatch == w_.microbatches() - 1 &&
-                       w_.parallelism.overlap_data;
+    for (const auto& [action, program, cut] : draft_.stage(cell.stage).passes) {
+      const std::vector<int> programs = programs_of(cell, program);
       Pass pass{.action = action};
       for (const ProgramSlice& slice :
            cut ? layer_slices(programs[0]) : std::vector{whole(programs[0])}) {
@@ -80,35 +77,31 @@ class PassPlanner {
   }
 
   /// The program of every unit of the cell, or one for all where they are equally fast.
-  std::vector<int> programs_of(const Cell& cell, const Action& action) {
-    const Chunk chunk = chunk_at(w_, draft_.model(), {cell.stage, action.chunk});
+  std::vector<int> programs_of(const Cell& cell, int program) {
     std::vector<int> programs;
     for (const int unit : cell.units) {
-      const ProgramKey key{action.is_forward(), chunk, draft_.unit(unit).speeds};
-      programs.push_back(played_program(cell.tensor_group, key));
+      programs.push_back(played_program(cell.tensor_group, {program, draft_.unit(unit).speeds}));
     }
-    const bool all_equal = std::all_of(programs.begin(), programs.end(),
-                                       [&](int program) { return program == programs[0]; });
+    const bool all_equal =
+        std::all_of(programs.begin(), programs.end(), [&](int one) { return one == programs[0]; });
     return all_equal ? std::vector{programs[0]} : programs;
   }
 
-  /// Direction, what it holds, and how fast its ranks are.
-  using ProgramKey = std::tuple<bool, Chunk, std::vector<GpuSpeed>>;
+  /// Of StepProgram::programs, and how fast its ranks are.
+  using ProgramKey = std::pair<int, std::vector<GpuSpeed>>;
 
   int played_program(int tensor_group, const ProgramKey& key) {
     const auto known = played_.find({tensor_group, key});
     if (known != played_.end()) {
       return known->second;
     }
-    const TimedProgram& timed = timed_program(key);
-    PlayedProgram played{.program = timed.program, .compute = timed.compute};
+    PlayedProgram played{.program = draft_.step().programs[static_cast<std::size_t>(key.first)],
+                         .compute = compute_of(key)};
     for (std::size_t i = 0; i < played.program.segments.size(); ++i) {
       const Segment& segment = played.program.segments[i];
       played.names.push_back(graph().named(segment.name));
-      const int info = segment.is_compute
-                           ? -1
-                           : draft_.communication(tensor_group, CommunicationKind::Tensor,
-                                                  segment.op, "tensor group", segment.bytes);
+      const int info =
+          segment.is_compute ? -1 : draft_.communication(tensor_group, segment.op, segment.bytes);
       played.infos.push_back(info);
       played.durations.push_back(
           segment.is_compute ? played.compute[i].total()
@@ -120,26 +113,19 @@ class PassPlanner {
     return id;
   }
 
-  /// A program where it has met GPUs: each segment takes as long as on the slowest of them.
-  struct TimedProgram {
-    Program program;
-    std::vector<ComputeTime> compute;
-  };
-  const TimedProgram& timed_program(const ProgramKey& key) {
-    auto known = programs_.find(key);
-    if (known == programs_.end()) {
-      const auto& [forward, chunk, speeds] = key;
-      TimedProgram made{forward ? forward_program(w_, draft_.model(), chunk)
-                                : backward_program(w_, draft_.model(), chunk),
-                        {}};
+  /// By segment: as long as on the slowest of the GPUs. Here kernels get their times.
+  const std::vector<ComputeTime>& compute_of(const ProgramKey& key) {
+    const auto [known, is_new] = compute_.try_emplace(key);
+    if (is_new) {
+      const auto& [number, speeds] = key;
+      const Program& program = draft_.step().programs[static_cast<std::size_t>(number)];
       std::map<int, std::vector<ComputeTime>> by_kind;
       for (const GpuSpeed& speed : speeds) {
-        by_kind[speed.kind] = compute_times(made.program, draft_.timer(speed.kind));
+        by_kind[speed.kind] = compute_times(program, draft_.timer(speed.kind));
       }
-      for (std::size_t i = 0; i < made.program.segments.size(); ++i) {
-        made.compute.push_back(slowest(speeds, [&](int kind) { return by_kind.at(kind)[i]; }));
+      for (std::size_t i = 0; i < program.segments.size(); ++i) {
+        known->second.push_back(slowest(speeds, [&](int kind) { return by_kind.at(kind)[i]; }));
       }
-      known = programs_.emplace(key, std::move(made)).first;
     }
     return known->second;
   }
@@ -237,19 +223,18 @@ class PassPlanner {
   }
 
   StepDraft& draft_;
-  const Workload& w_;
   NameId forward_, backward_;
-  std::map<ProgramKey, TimedProgram> programs_;
+  std::map<ProgramKey, std::vector<ComputeTime>> compute_;
   std::map<std::pair<int, ProgramKey>, int> played_;  // by tensor group
   std::map<std::tuple<int, int, int>, Seconds> slice_durations_;
 };
 
 }  // namespace
 
-void add_passes(StepDraft& draft) {
-  PassPlanner planner(draft);
+void lower_passes(StepDraft& draft) {
+  PassLowering lowering(draft);
   for (Cell& cell : draft.cells()) {
-    planner.add_cell(cell);
+    lowering.add_cell(cell);
   }
 }
 

@@ -1,0 +1,54 @@
+// Sends between stages: activations forward, gradients backward. A stage issues its sends to one
+// peer on one stream, so they follow one another in the order in which its passes made them; hence
+// a group has at most one flow at a time, which the guaranteed rates of fold.hpp need.
+#include <optional>
+
+#include "sim/plan/step_draft.hpp"
+
+namespace danlu {
+namespace {
+
+void add_sends(StepDraft& draft, int id) {
+  const GroupClass& transfer = draft.group(id);
+  const bool forward = transfer.sort == kSendsOfActivations;
+  const int from = transfer.units[0];
+  const int to = transfer.units[1];
+  Cell& sender = draft.cell_of(from);
+  const std::size_t track = sender.track_of(from);
+  const int info = draft.communication(id, CollectiveOp::SendReceive, draft.step().sent);
+  const NameId name = draft.graph().named(forward ? "send activation" : "send gradient");
+  const StageProgram& stage = draft.stage(sender.stage);
+  std::optional<TaskId> previous;
+  for (const Send& send : forward ? stage.activations : stage.gradients) {
+    const auto at = static_cast<std::size_t>(send.pass);
+    const Action& action = sender.passes[at].action;
+    const auto [first, ends] = draft.add_communication(info, name, action.microbatch);
+    const TaskId last = ends[0].front();  // a message is one part
+    draft.wait_for(sender.passes[at].exits[track], first);
+    if (previous) {
+      draft.graph().add_edge(*previous, first);
+    }
+    const Action taken{action.kind, send.to.chunk, action.microbatch};
+    draft.let_go_on(last, draft.pass_of(to, taken).entries);
+    if (!draft.workload().parallelism.overlap_pipeline) {
+      if (at + 1 < sender.passes.size()) {
+        draft.let_go_on(last, sender.passes[at + 1].entries);
+      } else {
+        sender.ends[track].push_back(last);
+      }
+    }
+    previous = last;
+  }
+}
+
+}  // namespace
+
+void lower_sends(StepDraft& draft) {
+  for (std::size_t id = 0; id < draft.folded().groups.size(); ++id) {
+    if (draft.folded().groups[id].sort.is_transfer()) {
+      add_sends(draft, static_cast<int>(id));
+    }
+  }
+}
+
+}  // namespace danlu

@@ -1,0 +1,80 @@
+// What a training step is, for each stage: which passes it makes in which order, what it sends, and
+// what it does at the end. Plain data without a machine and without times, made once from the
+// blocks, the schedule and the placement. What groups ask for, the size of the step and the task
+// graph are read off it.
+//
+//   stage 0   F0 F1 F2 F3 B0 .. | reduce gradients | optimizer | gather parameters (ZeRO-1)
+//                \  \                                   sends run beside compute
+//   stage 1      F0 F1 B0 F2 ..
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/collective/collective.hpp"
+#include "sim/plan/program.hpp"
+#include "sim/workload/action.hpp"
+
+namespace danlu {
+
+/// A pass of a stage.
+struct StagePass {
+  Action action;
+  int program = 0;             // of StepProgram::programs
+  bool cut_at_layers = false;  // something waits for single layers of it
+};
+
+/// What a pass made goes to the pass that takes it up.
+struct Send {
+  int pass = 0;  // of the stage's passes
+  PlacedChunk to;
+};
+
+/// What is done once, after the passes: an exchange, or an update of weights.
+struct EndStep {
+  struct LayerEnd {
+    int pass = 0;   // of the stage's passes
+    int layer = 0;  // as the pass visits them
+  };
+  std::string name;
+  std::optional<GroupSort> sort;  // of an exchange's group; none of an update
+  CollectiveOp op = CollectiveOp::AllReduce;
+  Bytes bytes;  // of an exchange the whole array; of an update what it moves in memory
+  // It waits for
+  std::optional<LayerEnd> layer;  // a layer of a pass; none: all passes
+  std::vector<int> after{};       // and earlier end steps of the stage
+};
+
+struct StageProgram {
+  double parameters = 0;  // held by one rank
+  std::vector<StagePass> passes;
+  std::vector<Send> activations, gradients;  // in order of their passes
+  std::vector<EndStep> ends;
+};
+
+struct StepProgram {
+  std::vector<Program> programs;  // each once
+  std::vector<StageProgram> stages;
+  Bytes sent;  // from one rank to the next stage, of one microbatch
+};
+
+StepProgram make_step_program(const Workload& workload);
+
+/// A collective, as often as the step makes it: `bytes` are those of the whole array.
+struct Demand {
+  CollectiveOp op = CollectiveOp::AllReduce;
+  Bytes bytes;
+  bool operator==(const Demand&) const = default;
+};
+
+/// Each operation and size that a group of `sort`, not a transfer, makes on `stage`, once.
+std::vector<Demand> demands(const StepProgram& step, GroupSort sort, int stage);
+
+/// Gradients that a rank of `stage` reduces over the replicas: all at once, or with
+/// overlap_data a bucket for each layer, in the order in which the last backward passes finish
+/// them. The head's gradients go with the first bucket, the embedding's, which come last, with the
+/// last.
+std::vector<Bytes> gradient_buckets(const Workload& workload, const ModelBlocks& model, int stage);
+
+}  // namespace danlu
