@@ -1,18 +1,15 @@
 // Inside sim/report: the part of a report that tells of a campaign.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <array>
 #include <span>
+#include <string>
 
 #include "sim/report/page.hpp"
 #include "sim/report/report.hpp"
 
 namespace danlu {
 
-/// The campaign for people.
-void add_faults(const FaultsReport& faults, Page& page);
-/// The `faults` object of danlu.run/1.
-nlohmann::ordered_json faults_json(const FaultsReport& faults);
 /// Campaigns side by side; runs without one have none to show.
 void add_faults_comparison(std::span<const Report> reports, Page& page);
 
@@ -25,8 +22,6 @@ struct CampaignDifference {
   Seconds wall;
 };
 CampaignDifference campaign_difference(const FaultsReport& base, const FaultsReport& other);
-/// The same for JSON.
-nlohmann::ordered_json campaign_difference_json(const CampaignDifference& difference);
 
 /// The intervals of a campaign that follow one another on the wall clock; they add up to it.
 inline constexpr std::array kWallParts{CampaignPart::Useful,    CampaignPart::Slowed,

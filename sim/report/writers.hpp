@@ -1,12 +1,16 @@
-// Reports as text for people, JSON for machines, and a trace for Perfetto. Writers only print:
-// every number is in the Report.
+// Reports as text for people, JSON for machines, and a trace for Perfetto. A writer of documents is
+// a file write_*.cpp and a row of kWriters; it computes nothing.
 #pragma once
 
+#include <array>
+#include <nlohmann/json_fwd.hpp>
 #include <ostream>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "sim/report/document.hpp"
 #include "sim/report/report.hpp"
 
 namespace danlu {
@@ -32,15 +36,33 @@ struct DifferentSetting {
 };
 std::vector<DifferentSetting> different_settings(std::span<const Report> reports);
 
-/// The report of one run. `colour` adds terminal escapes.
+/// Documents in one format, several of them one after another. `colour` adds terminal escapes.
+std::string write_text(std::span<const Document> documents, bool colour);
+std::string write_json(std::span<const Document> documents, bool colour);
+
+struct Writer {
+  std::string_view name;  // "json", for --format
+  std::string_view help;
+  std::string (*write)(std::span<const Document> documents, bool colour);
+  bool for_people;  // may be brief; shows what a terminal cannot print, itself
+};
+inline constexpr std::array kWriters{Writer{"text", "a page for people", write_text, true},
+                                     Writer{"json", "every figure in SI units", write_json, false}};
+
+/// One document as JSON: SI base units, absent quantities null.
+nlohmann::ordered_json json_of(const Document& document);
+/// As it is printed; what is not UTF-8 (in the name of a file, say) is replaced.
+std::string json_text(const nlohmann::ordered_json& json);
+
+/// The report of one run.
 std::string text_report(const Report& report, bool colour);
 /// The verdict alone, as text_report begins.
 std::string brief_report(const Report& report, bool colour);
+/// "danlu.run/1".
+std::string json_report(const Report& report);
+
 /// Several runs side by side, and a waterfall from the first to each other.
 std::string text_comparison(std::span<const Report> reports, bool colour);
-
-/// "danlu.run/1", SI base units, absent quantities null.
-std::string json_report(const Report& report);
 /// "danlu.compare/1": the runs, and the differences to the first.
 std::string json_comparison(std::span<const Report> reports);
 
