@@ -174,9 +174,40 @@ void check_trace(const StepPlan& plan, const std::vector<bool>& traced,
   }
 }
 
+/// The writer that the options ask for; none that --json contradicts.
+const Writer& chosen_writer(const RunOptions& options, const CommonOptions& common) {
+  const std::string_view format = !options.format.empty() ? std::string_view(options.format)
+                                  : common.json           ? "json"
+                                                          : "text";
+  if (common.json && format != "json") {
+    refuse("--format", fmt::format("'{}' contradicts --json, which is --format json", format),
+           "leave one of the two out");
+  }
+  if (options.crosscheck && format != "json" && format != "text") {
+    refuse("--format", fmt::format("--crosscheck cannot be written as '{}'", format),
+           "it has text and json");
+  }
+  return *std::find_if(kWriters.begin(), kWriters.end(),
+                       [&](const Writer& writer) { return writer.name == format; });
+}
+
+void print_reports(const std::vector<Simulation>& simulations, const Writer& writer,
+                   bool wants_brief) {
+  std::vector<Document> documents;
+  for (const Simulation& simulation : simulations) {
+    documents.push_back(document_of(simulation.report));
+    if (wants_brief && writer.for_people) {
+      documents.back() = brief(std::move(documents.back()));
+    }
+  }
+  const std::string text = writer.write(documents, wants_colour());
+  writer.for_people ? print_page(text) : print(text);
+}
+
 }  // namespace
 
 int run(const RunOptions& options, const CommonOptions& common) {
+  const Writer& writer = chosen_writer(options, common);
   check_outputs(options);
   if (options.trace || options.timeline) {
     const Scenario scenario = check_inputs(options, common);
@@ -186,7 +217,9 @@ int run(const RunOptions& options, const CommonOptions& common) {
     }
   }
   if (options.crosscheck) {
-    return crosscheck(options.files.front(), common);
+    CommonOptions json = common;
+    json.json = writer.name == "json";
+    return crosscheck(options.files.front(), json);
   }
   std::vector<bool> traced;
   std::vector<Simulation> simulations =
@@ -205,17 +238,8 @@ int run(const RunOptions& options, const CommonOptions& common) {
     }
   }
   const std::string unwritten = write_outputs(simulations.front(), options, traced);
+  print_reports(simulations, writer, options.brief);
   int exit_code = kExitDone;
-  std::string text;
-  for (const Simulation& simulation : simulations) {
-    const Report& report = simulation.report;
-    text += text.empty() ? "" : common.json ? ",\n" : "\n";
-    text += common.json     ? json_report(report)
-            : options.brief ? brief_report(report, wants_colour())
-                            : text_report(report, wants_colour());
-  }
-  const bool several = common.json && simulations.size() > 1;
-  common.json ? print(several ? fmt::format("[\n{}]\n", text) : text) : print_page(text);
   for (const Simulation& simulation : simulations) {
     const Report& report = simulation.report;
     if (!report.memory.fits()) {

@@ -48,6 +48,7 @@ Section communication(const Report& report) {
   Section section{.key = "communication",
                   .heading = "Communication by sort",
                   .shape = Shape::Table,
+                  .level = 2,
                   .lead = Lead::Blank,
                   .columns = {{"name", "sort", 34, true},
                               {.key = "kind", .shown = Shown::OffPage},
@@ -132,6 +133,7 @@ Section critical_compute(const Report& report) {
   const CriticalPath& path = report.critical_path;
   Section section{.key = "critical_path.compute_s",
                   .heading = "Compute on the critical path",
+                  .level = 2,
                   .lead = Lead::None,
                   .columns = figure_columns(22, 10, 8)};
   for (std::size_t i = 0; i < kComputeParts; ++i) {
@@ -148,6 +150,7 @@ Section critical_communications(const Report& report) {
   Section section{.key = "critical_path.communications",
                   .heading = "Communication on the critical path",
                   .shape = Shape::Table,
+                  .level = 2,
                   .lead = Lead::None,
                   .columns = {{"name", "sort", 34, true},
                               {.key = "kind", .shown = Shown::OffPage},

@@ -82,6 +82,7 @@ struct Section {
   std::string key;  // in JSON, "step.breakdown_s"; "" for the top
   std::string heading;
   Shape shape = Shape::Figures;
+  int level = 1;  // 2: a part of the section of level 1 above it
   Lead lead = Lead::Heading;
   std::vector<Column> columns;  // that of the labels, then those of the cells; none: plain lines
   std::vector<Row> rows;        // none: absent

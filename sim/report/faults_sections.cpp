@@ -170,6 +170,7 @@ Section days_by_part(const Campaign& campaign) {
                   campaign.trials > 1 ? fmt::format(" (mean of {} runs)", campaign.trials) : "");
   Section section{.key = "faults.time_s",
                   .heading = heading,
+                  .level = 2,
                   .lead = Lead::Blank,
                   .columns = {{"", heading, 22, true}, {"", "", 10}, {"", "", 8}},
                   .labels = true,
@@ -195,6 +196,7 @@ Section days_by_part(const Campaign& campaign) {
 Section parts_off_page(std::string key, std::string heading) {
   return {.key = std::move(key),
           .heading = std::move(heading),
+          .level = 2,
           .lead = Lead::None,
           .columns = figure_columns(22, 10)};
 }
@@ -226,6 +228,7 @@ Section by_cause(const CampaignStudy& study) {
   Section section{.key = "faults.by_cause",
                   .heading = "By cause",
                   .shape = Shape::Table,
+                  .level = 2,
                   .lead = Lead::Blank,
                   .columns = {{"cause", "By cause", 34, true},
                               {.key = "component", .shown = Shown::OffPage},
@@ -282,7 +285,7 @@ Section by_cause(const CampaignStudy& study) {
 Section allowance(const CampaignStudy& study) {
   constexpr double kGoal = 0.9;
   const Campaign& campaign = study.campaign;
-  Section section{.heading = "What a failure may cost", .lead = Lead::Blank};
+  Section section{.heading = "What a failure may cost", .level = 2, .lead = Lead::Blank};
   double failures = 0;
   Seconds lost;
   for (std::size_t i = 0; i < study.plan.spec.causes.size(); ++i) {
@@ -343,7 +346,8 @@ std::vector<Row> checkpoint_sentences(const CampaignStudy& study) {
 Section checkpoint(const CampaignStudy& study) {
   const Campaign& campaign = study.campaign;
   const CheckpointFile& file = study.plan.file;
-  Section section{.key = "faults.checkpoint", .heading = "Checkpoints", .lead = Lead::Blank};
+  Section section{
+      .key = "faults.checkpoint", .heading = "Checkpoints", .level = 2, .lead = Lead::Blank};
   if (campaign.tiers.empty()) {
     return section;
   }
@@ -383,6 +387,7 @@ Section interval_curve(const CampaignStudy& study) {
   Section section{.key = "faults.checkpoint.curve",
                   .heading = "ETTR by interval",
                   .shape = Shape::Table,
+                  .level = 2,
                   .lead = Lead::None,
                   .columns = {{.label = "interval", .width = 22},
                               {.key = "interval_s", .shown = Shown::OffPage},
@@ -409,6 +414,7 @@ Section tiers(const CampaignStudy& study) {
   Section section{.key = "faults.checkpoint.tiers",
                   .heading = "Tiers",
                   .shape = Shape::Table,
+                  .level = 2,
                   .lead = Lead::None,
                   .columns = {{"name", "tier"},
                               {"count", "count"},
@@ -435,6 +441,7 @@ Section what_if(const CampaignStudy& study) {
   Section section{.key = "faults.what_if",
                   .heading = "What would help",
                   .shape = Shape::Table,
+                  .level = 2,
                   .lead = Lead::Blank,
                   .columns = {{"remedy", "What would help", 40, true},
                               {"saved_s", "saves", 10},
@@ -462,6 +469,7 @@ Section assumptions(const FaultsPlan& plan) {
   Section section{.key = "faults.assumptions",
                   .heading = "This rests on assumptions of the preset:",
                   .shape = Shape::List,
+                  .level = 2,
                   .lead = Lead::Blank};
   if (!plan.assumptions.empty()) {
     section.rows.push_back(sentence(section.heading, Shown::PageOnly));

@@ -69,6 +69,7 @@ Section limits(const StepReport& step) {
   Section section{.key = "verdict.limits",
                   .heading = "What the step spends its time on",
                   .shape = Shape::Table,
+                  .level = 2,
                   .lead = Lead::None,
                   .columns = {{"key", "key"}, {"name", "name"}, {"share", "share"}}};
   for (const StepLimit& limit : limits_of(step)) {
@@ -81,7 +82,8 @@ Section limits(const StepReport& step) {
 
 Section saving(const Report& report) {
   const std::optional<Saving>& saving = report.saving;
-  Section section{.key = "verdict.saving", .heading = "What would save most", .lead = Lead::None};
+  Section section{
+      .key = "verdict.saving", .heading = "What would save most", .level = 2, .lead = Lead::None};
   if (saving) {
     section.rows = {off_page("change", "", Figure::words(saving->change)),
                     off_page("step_s", "step with it", Figure::time(saving->step)),
@@ -102,6 +104,13 @@ Section list_of(std::string key, std::string heading, const std::vector<std::str
     section.rows.push_back(
         {.label = std::string(label), .cells = {Figure::words(item)}, .shown = shown});
   }
+  return section;
+}
+
+Section hints(const Report& report) {
+  Section section =
+      list_of("verdict.hints", "How it would fit", report.memory_hints, "", Shown::OffPage);
+  section.level = 2;
   return section;
 }
 
@@ -194,7 +203,7 @@ std::vector<Section> heading_sections(const Report& report) {
   return {verdict(report),
           limits(report.step),
           saving(report),
-          list_of("verdict.hints", "How it would fit", report.memory_hints, "", Shown::OffPage),
+          hints(report),
           scenario(report),
           plan(report.workload),
           list_of("notes", "Notes", report.notes, "note"),

@@ -97,8 +97,11 @@ Section draws(const std::optional<DrawsReport>& draws) {
 }
 
 Section draws_by_number(const DrawsReport& draws) {
-  Section section{
-      .key = "draws.steps_s", .heading = "By draw", .shape = Shape::List, .lead = Lead::None};
+  Section section{.key = "draws.steps_s",
+                  .heading = "By draw",
+                  .shape = Shape::List,
+                  .level = 2,
+                  .lead = Lead::None};
   for (const Seconds step : draws.steps) {
     section.rows.push_back({.cells = {Figure::time(step)}, .shown = Shown::OffPage});
   }

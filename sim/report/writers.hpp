@@ -36,18 +36,20 @@ struct DifferentSetting {
 };
 std::vector<DifferentSetting> different_settings(std::span<const Report> reports);
 
-/// Documents in one format, several of them one after another. `colour` adds terminal escapes.
-std::string write_text(std::span<const Document> documents, bool colour);
-std::string write_json(std::span<const Document> documents, bool colour);
+/// Documents in one format, one after another. `colour` adds terminal escapes.
+using Write = std::string(std::span<const Document> documents, bool colour);
+Write write_text, write_json;
 
 struct Writer {
-  std::string_view name;  // "json", for --format
+  std::string_view name;  // for --format
   std::string_view help;
-  std::string (*write)(std::span<const Document> documents, bool colour);
-  bool for_people;  // may be brief; shows what a terminal cannot print, itself
+  Write* write;
+  bool for_people;  // may be brief; makes what a terminal cannot show visible itself
 };
-inline constexpr std::array kWriters{Writer{"text", "a page for people", write_text, true},
-                                     Writer{"json", "every figure in SI units", write_json, false}};
+inline constexpr std::array kWriters{
+    Writer{"text", "a page", write_text, true},
+    Writer{"json", "every figure in SI units, for programs", write_json, false},
+};
 
 /// One document as JSON: SI base units, absent quantities null.
 nlohmann::ordered_json json_of(const Document& document);
