@@ -141,8 +141,9 @@ void add_cost(const FaultsReport& faults, std::vector<Row>& rows) {
     free.note = fmt::format("{} without faults", free.cells[0].text);
   }
   rows.push_back(std::move(free));
-  rows.push_back(off_page(
-      "gpu_hours", "", Figure::number(faults.gpu_hours, thousands(faults.gpu_hours), "GPU-hours")));
+  rows.push_back(
+      off_page("gpu_hours", "GPU-hours",
+               Figure::number(faults.gpu_hours, thousands(faults.gpu_hours), "GPU-hours")));
 }
 
 Section outcome(const FaultsReport& faults) {
@@ -365,13 +366,11 @@ Section checkpoint(const CampaignStudy& study) {
   section.rows.push_back({.key = "interval_s",
                           .label = "interval",
                           .cells = {interval ? about(interval->used) : Figure::absent()},
-                          .depth = 1,
                           .shown = interval ? Shown::Everywhere : Shown::OffPage});
   section.rows.push_back({.key = "best_interval_formula_s",
                           .label = "best",
                           .cells = {searched ? about(*interval->formula) : Figure::absent()},
                           .note = searched ? "by formula" : "",
-                          .depth = 1,
                           .shown = searched ? Shown::Everywhere : Shown::OffPage});
   section.rows.push_back(
       {.key = "best_interval_simulated_s",
@@ -379,6 +378,7 @@ Section checkpoint(const CampaignStudy& study) {
        .cells = {searched ? about(interval->best) : Figure::absent()},
        .note = searched ? fmt::format("; by trying {}", long_time(interval->best)) : "",
        .shown = searched ? Shown::Beside : Shown::OffPage});
+  std::for_each(section.rows.begin() + 1, section.rows.end(), [](Row& row) { row.depth = 1; });
   return section;
 }
 
@@ -389,8 +389,8 @@ Section interval_curve(const CampaignStudy& study) {
                   .shape = Shape::Table,
                   .level = 2,
                   .lead = Lead::None,
-                  .columns = {{.label = "interval", .width = 22},
-                              {.key = "interval_s", .shown = Shown::OffPage},
+                  .columns = {{.width = 22, .shown = Shown::PageOnly},
+                              {.key = "interval_s", .label = "interval", .shown = Shown::OffPage},
                               {"ettr", "ETTR", 10},
                               {.key = "ettr_stderr", .shown = Shown::OffPage}}};
   if (!study.interval || !study.interval->formula) {
@@ -467,12 +467,12 @@ Section what_if(const CampaignStudy& study) {
 
 Section assumptions(const FaultsPlan& plan) {
   Section section{.key = "faults.assumptions",
-                  .heading = "This rests on assumptions of the preset:",
+                  .heading = "Assumptions of the preset",
                   .shape = Shape::List,
                   .level = 2,
                   .lead = Lead::Blank};
   if (!plan.assumptions.empty()) {
-    section.rows.push_back(sentence(section.heading, Shown::PageOnly));
+    section.rows.push_back(sentence("This rests on assumptions of the preset:", Shown::PageOnly));
   }
   for (const std::string& assumption : plan.assumptions) {
     section.rows.push_back({.cells = {Figure::words(assumption)}, .depth = 1});
