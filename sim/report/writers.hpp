@@ -38,7 +38,7 @@ std::vector<DifferentSetting> different_settings(std::span<const Report> reports
 
 /// Documents in one format, one after another. `colour` adds terminal escapes.
 using Write = std::string(std::span<const Document> documents, bool colour);
-Write write_text, write_json;
+Write write_text, write_json, write_markdown;
 
 struct Writer {
   std::string_view name;  // for --format
@@ -49,6 +49,7 @@ struct Writer {
 inline constexpr std::array kWriters{
     Writer{"text", "a page", write_text, true},
     Writer{"json", "every figure in SI units, for programs", write_json, false},
+    Writer{"markdown", "headings and tables, everything in them", write_markdown, true},
 };
 
 /// One document as JSON: SI base units, absent quantities null.
