@@ -38,7 +38,7 @@ std::vector<DifferentSetting> different_settings(std::span<const Report> reports
 
 /// Documents in one format, one after another. `colour` adds terminal escapes.
 using Write = std::string(std::span<const Document> documents, bool colour);
-Write write_text, write_json, write_markdown;
+Write write_text, write_json, write_markdown, write_csv;
 
 struct Writer {
   std::string_view name;  // for --format
@@ -50,6 +50,7 @@ inline constexpr std::array kWriters{
     Writer{"text", "a page", write_text, true},
     Writer{"json", "every figure in SI units, for programs", write_json, false},
     Writer{"markdown", "headings and tables, everything in them", write_markdown, true},
+    Writer{"csv", "a line for each figure, for spreadsheets", write_csv, false},
 };
 
 /// One document as JSON: SI base units, absent quantities null.
