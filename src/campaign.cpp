@@ -7,10 +7,12 @@
 #include <cctype>
 #include <cmath>
 #include <map>
+#include <thread>
 
 #include "sim/base/error.hpp"
 #include "sim/cluster/remaining.hpp"
 #include "sim/report/campaign_trace.hpp"
+#include "src/limits.hpp"
 #include "src/output_file.hpp"
 
 namespace danlu {
@@ -61,16 +63,20 @@ std::optional<Scenario> shrunk(Scenario scenario, int replicas) {
 }
 
 /// Fills in the slowdowns of the states that are to be played.
-void play_states(const Scenario& scenario, Seconds healthy, FaultsPlan& plan,
+void play_states(const Scenario& scenario, const Report& healthy, FaultsPlan& plan,
                  const CommonOptions& common) {
+  const Seconds step = to_nanoseconds(healthy.step.time);
   std::vector<Scenario> scenarios;
   for (const SlowState& state : plan.states) {
     scenarios.push_back(slowed(scenario, state));
   }
+  allow_plays_of(fmt::format("{}: the slow states of the campaign", scenario.name), scenarios,
+                 healthy, {"a slowdown of the causes instead of slow_gpu and the like plays none"},
+                 common);
   const std::vector<Seconds> steps = play_steps(scenarios, common);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const SlowState& state = plan.states[i];
-    const double slowdown = std::max(1.0, steps[i] / healthy);
+    const double slowdown = std::max(1.0, steps[i] / step);
     if (state.cause >= 0) {
       FaultCause& cause = plan.spec.causes[static_cast<std::size_t>(state.cause)];
       cause.slowdown = slowdown;
@@ -88,11 +94,12 @@ void play_states(const Scenario& scenario, Seconds healthy, FaultsPlan& plan,
 /// The step with fewer replicas, for each number that the job may shrink to; one play for each
 /// number of microbatches, since that decides the step; in proportion where such a plan cannot run.
 /// Empty where the job never shrinks.
-std::vector<Seconds> play_shrunk(const Scenario& scenario, Seconds healthy, const FaultsPlan& plan,
-                                 const CommonOptions& common) {
+std::vector<Seconds> play_shrunk(const Scenario& scenario, const Report& healthy,
+                                 const FaultsPlan& plan, const CommonOptions& common) {
   if (plan.spec.recovery.kind == RecoverySpec::Kind::Restart) {
     return {};
   }
+  const Seconds step = to_nanoseconds(healthy.step.time);
   const int all = scenario.workload.parallelism.data;
   std::map<int, std::size_t> place;  // by microbatches, in `scenarios`
   std::vector<Scenario> scenarios;
@@ -106,17 +113,43 @@ std::vector<Seconds> play_shrunk(const Scenario& scenario, Seconds healthy, cons
       }
     }
   }
+  allow_plays_of(fmt::format("{}: the job with fewer replicas", scenario.name), scenarios, healthy,
+                 {"a larger faults.recovery.min_replicas"}, common);
   const std::vector<Seconds> times = play_steps(scenarios, common);
   std::vector<Seconds> steps;
   for (int replicas = 1; replicas <= all; ++replicas) {
     const std::optional<std::size_t>& at = played[static_cast<std::size_t>(replicas - 1)];
-    steps.push_back(at ? to_nanoseconds(times[*at])
-                       : healthy * (static_cast<double>(all) / replicas));
+    steps.push_back(at ? to_nanoseconds(times[*at]) : step * (static_cast<double>(all) / replicas));
     if (at) {
       spdlog::info("{} of {} replicas: step {:.6g} s", replicas, all, steps.back().value);
     }
   }
   return steps;
+}
+
+/// Says before a long campaign is played what it takes; refuses it above the user's limit.
+void check_events(const Scenario& scenario, const CampaignJob& job, const FaultsPlan& plan,
+                  const CommonOptions& common) {
+  constexpr Seconds kEvent{0.1e-6};
+  const double processors = std::max(1U, std::thread::hardware_concurrency());
+  const double events = expected_happenings(job, plan);
+  std::vector<std::string> ways;
+  if (plan.spec.trials > 1) {
+    ways.emplace_back("fewer faults.trials");
+  }
+  ways.emplace_back(plan.horizon ? "fewer faults.days" : "faults.days plays a part of the run");
+  ways.emplace_back("rarer faults and checkpoints");
+  if (plan.what_if) {
+    ways.emplace_back("faults.what_if: false plays the campaign alone");
+  }
+  allow_events({.what = fmt::format("{}: this campaign and what it is compared with have about "
+                                    "{:.2g} events in all their runs",
+                                    scenario.name, events),
+                .count = events,
+                .time = kEvent * (events / processors),
+                .memory = {200.0 * plan.spec.trials},
+                .ways_out = std::move(ways)},
+               common);
 }
 
 /// The ending of a file's name, in small letters.
@@ -136,14 +169,14 @@ FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
   const Seconds mean = healthy.draws ? to_nanoseconds(healthy.draws->mean()) : simulated;
   const Seconds step = plan.step.value_or(mean);
   const double mfu = healthy.step.mfu * (healthy.step.time / step);
-  play_states(scenario, simulated, plan, common);
+  play_states(scenario, healthy, plan, common);
   const int per_node = std::min(scenario.cluster.topology.gpus_per_node, scenario.cluster.gpus);
   CampaignJob job{.nodes = scenario.cluster.nodes(),
                   .gpus_per_node = per_node,
                   .unused_gpus = scenario.cluster.nodes() * per_node - scenario.cluster.gpus,
                   .replicas = scenario.workload.parallelism.data,
                   .step = step};
-  job.shrunk_step = play_shrunk(scenario, simulated, plan, common);
+  job.shrunk_step = play_shrunk(scenario, healthy, plan, common);
   for (Seconds& shrunk : job.shrunk_step) {
     shrunk = shrunk * (step / simulated);
   }
@@ -155,6 +188,7 @@ FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
   }
   const std::vector<FaultsProblem> found = faults_problems(job, plan.spec);
   check(found.empty(), found.empty() ? "" : found[0].field + " " + found[0].message);
+  check_events(scenario, job, plan, common);
   CampaignStudy played = study(job, std::move(plan));
   if (played.campaign.gave_up > 0) {
     throw CannotRun(

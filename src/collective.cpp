@@ -16,6 +16,7 @@
 #include "sim/plan/collective_graph.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "src/commands.hpp"
+#include "src/limits.hpp"
 #include "src/simulation.hpp"
 
 namespace danlu {
@@ -26,6 +27,10 @@ using Json = nlohmann::ordered_json;
 /// How the flows of a collective are played.
 enum class Mode { Formula, Steady, Stepwise };
 constexpr std::array<std::string_view, 3> kModeNames{"formula", "steady", "stepwise"};
+
+const std::vector<std::string> kFewerMessages{
+    "--collectives steady plays each phase as one flow",
+    "fewer --gpus or sizes (--min, --max, --factor) make fewer messages"};
 
 /// What one line of the result is made of.
 struct Line {
@@ -163,76 +168,108 @@ Limit limit_of(const Cluster& cluster, const Group& group, CollectiveOp op, Byte
   return found;
 }
 
-/// Refuses to play more messages than end in reasonable time and memory, and says so where they are
-/// many at once: SimGrid searches all that are under way whenever one ends.
+/// Says what it takes to list and fold the messages of all sizes.
 void check_messages(const Group& group, CollectiveOp op, const std::vector<Line>& lines,
-                    double most) {
-  constexpr double kManyAtOnce = 1e5;
-  constexpr double kBytesOfOne = 3200;  // 0.83 GB for the 262,144 of 512 GPUs
-  double messages = 0;
-  double at_once = 0;
+                    const CommonOptions& common) {
+  double all = 0;
+  double most = 0;
   for (const Line& line : lines) {
     const double own = playable_messages(op, group, line.planned.choice.algorithm, line.size);
-    messages += own;
-    at_once = std::max(at_once, line.planned.choice.algorithm == Algorithm::Direct ? own : 0);
+    all += own;
+    most = std::max(most, own);
   }
-  if (at_once > kManyAtOnce && messages <= most) {
-    complain(fmt::format(
-        "note: playing {:.3g} messages at once takes minutes and about {:.1f} GB; --collectives "
-        "steady is one flow\n",
-        at_once, messages * kBytesOfOne / 1e9));
-  }
-  if (messages > most) {
-    throw CannotRun(
-        fmt::format("stepwise not played: {:.3g} messages, danlu plays {:.3g}", messages, most),
-        "--collectives steady plays each phase as one flow; fewer --gpus or sizes (--min, --max, "
-        "--factor) make fewer messages; --max-tasks plays more");
-  }
+  allow_tasks({.what = fmt::format("stepwise there are {:.3g} messages", all),
+               .count = all,
+               .time = {all * 4e-6},
+               .memory = {most * 600},
+               .ways_out = kFewerMessages},
+              common);
 }
 
-/// Refuses what has a stream for every pair of many GPUs, or of GPUs and nodes, and so does not fit
-/// in memory.
-void check_pairs(const Group& group, CollectiveOp op, const CollectiveWish& wish) {
-  constexpr double kMostStreams = 3e7;  // 2 GB with their routes
+/// Says what it takes to play them: SimGrid looks at all that are under way whenever one ends.
+void check_flows(const CollectiveGraph& sequence, double at_once, const CommonOptions& common) {
+  constexpr double kLooksOfTask = 60;  // so many take as long as a task
+  const auto tasks = static_cast<double>(sequence.graph().tasks.size());
+  const double weighed = tasks * (1 + at_once / kLooksOfTask);
+  allow_tasks({.what = fmt::format("{:.3g} messages that are no two alike, {:.0f} of them at once, "
+                                   "are like {:.2g} tasks",
+                                   tasks, at_once, weighed),
+               .count = weighed,
+               .time = kTimeOfTask * weighed,
+               .memory = {tasks * 3200},
+               .ways_out = kFewerMessages},
+              common);
+}
+
+/// Says what it takes to lay out a stream for every pair of GPUs, or of GPUs and nodes.
+void check_pairs(const Group& group, CollectiveOp op, const CollectiveWish& wish,
+                 const CommonOptions& common) {
+  constexpr double kStreamsOfTask = 15;  // so many take as long as a task
+  constexpr Bytes kStream{90};           // with its route
   const Algorithm algorithm =
       wish.algorithm.value_or(op == CollectiveOp::AllToAll ? Algorithm::Direct : Algorithm::Ring);
   const bool all_pairs = algorithm == Algorithm::Direct && op != CollectiveOp::SendReceive &&
                          op != CollectiveOp::Broadcast;
   const bool all_nodes = algorithm == Algorithm::TwoLevel && op == CollectiveOp::AllToAll;
-  const double partners = all_pairs ? group.size() : all_nodes ? group.node_count() : 1;
-  if (group.size() * partners > kMostStreams) {
-    throw CannotRun(
-        fmt::format("{} by {} over {} GPUs has {:.3g} streams, danlu lays out {:.3g}",
-                    kCollectiveOpNames[static_cast<std::size_t>(op)], row_of(algorithm).name,
-                    group.size(), group.size() * partners, kMostStreams),
-        all_pairs ? "fewer --gpus, or --algorithm two-level" : "fewer --gpus");
+  if (!all_pairs && !all_nodes) {
+    return;
   }
+  const double streams =
+      static_cast<double>(group.size()) * (all_pairs ? group.size() : group.node_count());
+  std::vector<std::string> ways{"fewer --gpus"};
+  if (op == CollectiveOp::AllToAll && all_pairs) {
+    ways.emplace_back("--algorithm two-level");
+  }
+  allow_tasks({.what = fmt::format("{} by {} over {} GPUs has {:.3g} streams",
+                                   kCollectiveOpNames[static_cast<std::size_t>(op)],
+                                   row_of(algorithm).name, group.size(), streams),
+               .count = streams / kStreamsOfTask,
+               .time = kTimeOfTask * (streams / kStreamsOfTask),
+               .memory = kStream * streams,
+               .ways_out = std::move(ways)},
+              common);
 }
 
-/// Laying out the links of all algorithms takes about 20 us and 2.4 kB a GPU; says so where a user
-/// would wonder.
-void announce_layout(int gpus) {
-  constexpr int kQuick = 200'000;
-  if (gpus > kQuick) {
-    complain(fmt::format("note: laying out {} GPUs takes about {:.0f} s and {:.1f} GB of memory\n",
-                         gpus, gpus * 20e-6, gpus * 2.4e-6));
+/// The messages of a collective; made anew only where another size has others.
+struct Messages {
+  std::optional<Algorithm> algorithm;
+  double count = 0;
+  double at_once = 0;  // of all sizes, the most of one round that are played
+  TransferList list;
+  MessageFold fold;
+
+  void fill(const Cluster& cluster, const Group& group, CollectiveOp op, Algorithm wanted,
+            Bytes size) {
+    const double messages = playable_messages(op, group, wanted, size);
+    if (algorithm == wanted && count == messages) {
+      return;
+    }
+    algorithm = wanted;
+    count = messages;
+    list = playable_transfers(op, group, wanted, size);
+    fold = fold_messages(cluster, group, list, FoldMode::Exact);
+    at_once = std::max(at_once, static_cast<double>(most_at_once(list, fold)));
   }
-}
+};
 
 /// Plays the sizes one after the other and fills in their times.
 void play(const Cluster& cluster, const Group& group, CollectiveOp op, Mode mode,
-          std::vector<Line>& lines) {
+          std::vector<Line>& lines, const CommonOptions& common) {
   CollectiveGraph sequence(cluster);
   std::vector<TaskId> ends;
+  Messages messages;
   for (const Line& line : lines) {
     if (mode == Mode::Steady) {
       ends.push_back(sequence.add_steady(group, line.planned, op, line.size));
     } else {
-      const Algorithm algorithm = line.planned.choice.algorithm;
-      ends.push_back(sequence.add_stepwise(group, line.planned.choice,
-                                           playable_transfers(op, group, algorithm, line.size), op,
-                                           line.size));
+      const CollectiveChoice choice = line.planned.choice;
+      messages.fill(cluster, group, op, choice.algorithm, line.size);
+      ends.push_back(
+          sequence.add_stepwise(group, choice, messages.list, messages.fold, op, line.size));
     }
+  }
+  if (mode == Mode::Stepwise) {
+    check_flows(sequence, messages.at_once, common);
   }
   const Timeline timeline = simulate(sequence.graph());
   spdlog::info("{} tasks played", sequence.graph().tasks.size());
@@ -355,7 +392,8 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
     refuse("--gpus", std::move(problem), "");
   }
   degrade_cluster(spec, {topologies_folder(), common.overrides});
-  announce_layout(spec.gpus);
+  announce_layout(fmt::format("the links of {} GPUs are to be laid out", spec.gpus), spec, {20e-6},
+                  {2.4e3});
   const Cluster cluster = build_cluster(spec);
   std::vector<int> ranks(static_cast<std::size_t>(spec.gpus));
   std::iota(ranks.begin(), ranks.end(), 0);
@@ -366,7 +404,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
     playable.algorithm = Algorithm::Ring;  // what switches add up cannot be played by messages
   }
   check_wish(playable, op, group, spec.topology, mode);
-  check_pairs(group, op, playable);
+  check_pairs(group, op, playable, common);
   const std::vector<Candidate> choices = candidates(cluster, group, op, playable);
   if (choices.empty()) {
     refuse_protocol(wish, op, group, spec.topology);
@@ -381,10 +419,10 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
     lines.push_back(std::move(line));
   }
   if (mode == Mode::Stepwise) {
-    check_messages(group, op, lines, common.max_tasks);
+    check_messages(group, op, lines, common);
   }
   if (mode != Mode::Formula) {
-    play(cluster, group, op, mode, lines);
+    play(cluster, group, op, mode, lines, common);
   }
   if (common.json) {
     print_json(json_of(lines, op, mode, cluster));

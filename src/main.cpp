@@ -9,6 +9,7 @@
 #include <new>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -47,6 +48,14 @@ void add_limit(CLI::App& command, CommonOptions& common) {
       ->type_name("NUMBER")
       ->capture_default_str()
       ->check(CLI::Range(1.0, 1e12));
+}
+void add_limit_of_events(CLI::App& command, CommonOptions& common) {
+  command
+      .add_option("--max-events", common.max_events,
+                  "Refuse a campaign of more events than this, in all its runs")
+      ->type_name("NUMBER")
+      ->capture_default_str()
+      ->check(CLI::Range(1.0, 1e18));
 }
 void add_overrides(CLI::App& command, CommonOptions& common) {
   command
@@ -99,6 +108,7 @@ void describe(CLI::App& app, Arguments& arguments) {
       ->check(check_format);
   run.add_flag("--simgrid-log", common.simgrid_log, "Let SimGrid log how bandwidth is shared");
   add_limit(run, common);
+  add_limit_of_events(run, common);
   add_common(run, common);
   add_overrides(run, common);
 
@@ -107,6 +117,7 @@ void describe(CLI::App& app, Arguments& arguments) {
   compare.add_option("FILE", arguments.files, "Two or more scenarios; the first is the base")
       ->required();
   add_limit(compare, common);
+  add_limit_of_events(compare, common);
   add_common(compare, common);
   add_overrides(compare, common);
 
@@ -190,6 +201,7 @@ void describe_validate(CLI::App& app, Arguments& arguments) {
                   "Tables of errors: by device, source or size (of a message), one or several")
       ->capture_default_str()
       ->check(CLI::IsMember({"device", "source", "size"}));
+  add_limit(validate, arguments.common);
   add_common(validate, arguments.common);
 }
 
@@ -217,6 +229,7 @@ int dispatch(const CLI::App& app, const Arguments& arguments) {
   if (command == "validate") {
     ValidateOptions options = arguments.validate;
     options.json = arguments.common.json;
+    options.max_tasks = arguments.common.max_tasks;
     options.topologies = topologies_folder();
     options.colour = wants_colour();
     return run_validate(options);
@@ -277,6 +290,9 @@ int run_program(int argc, char** argv) {
     return kExitBadInput;
   } catch (const CannotRun& error) {
     complain(fmt::format("error: {}\nhint: {}\n", error.what(), error.hint()));
+    return kExitCannotRun;
+  } catch (const std::length_error& error) {  // more of something than can be laid out
+    complain(fmt::format("error: {}\nhint: fewer GPUs, or fewer links of each\n", error.what()));
     return kExitCannotRun;
   } catch (const std::bad_alloc&) {
     complain("error: this machine has not enough memory for that\nhint: fewer GPUs\n");

@@ -39,9 +39,13 @@ class PrintableLog : public spdlog::sinks::ansicolor_stderr_sink_mt {
   }
 };
 
-/// Where the sources were. Read at run time, so that the program holds the text once and a test can
-/// move it.
-const char* const volatile kSources = DANLU_SOURCE_DIR;
+/// The sources' own presets, for a program that stands where it was built, which may be outside its
+/// source tree. A copy elsewhere does not reach back to them: they may have changed or gone since.
+fs::path presets_of_sources(const fs::path& program) {
+  std::error_code none;
+  const bool as_built = fs::equivalent(program, DANLU_BUILT_PROGRAM, none);
+  return as_built ? fs::path(DANLU_SOURCE_DIR) / "topologies" : fs::path();
+}
 
 }  // namespace
 
@@ -69,15 +73,14 @@ fs::path topologies_folder() {
     }
     last = at == at.parent_path();
   }
-  const char* const sources = kSources;
-  if (fs::path source = fs::path(sources) / "topologies"; holds_presets(source)) {
-    return source;  // built outside its source tree
+  if (fs::path sources = presets_of_sources(program); holds_presets(sources)) {
+    return sources;
   }
   throw InputError(
       Problem{{"topologies", 0, 0},
               fmt::format("the folder of presets is not there: looked for 'topologies' and "
-                          "'share/danlu/topologies' in {} and every folder above it, and in {}",
-                          program.parent_path().string(), sources),
+                          "'share/danlu/topologies' in {} and every folder above it",
+                          program.parent_path().string()),
               fmt::format("say where it is: {}=/path/to/topologies danlu ...", kVariable),
               ""});
 }

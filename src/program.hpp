@@ -29,7 +29,8 @@ class CannotRun : public std::runtime_error {
 
 /// Options that every command has.
 struct CommonOptions {
-  double max_tasks = 2e6;              // that a step may have, and slices that a trace may have
+  double max_tasks = 2e6;              // of a step, messages of a collective, slices of a trace
+  double max_events = 1e8;             // of a campaign, all its runs together
   std::vector<std::string> overrides;  // --set
   bool json = false;
   bool simgrid_log = false;

@@ -14,6 +14,7 @@
 #include "src/advice.hpp"
 #include "src/campaign.hpp"
 #include "src/commands.hpp"
+#include "src/limits.hpp"
 #include "src/output_file.hpp"
 #include "src/simulation.hpp"
 
@@ -160,18 +161,17 @@ std::vector<bool> traced_classes(const std::string& ranks, const Fold& fold) {
 /// Says what a large trace takes before the step is played, and refuses one above the limit.
 void check_trace(const StepPlan& plan, const std::vector<bool>& traced,
                  const CommonOptions& common) {
-  constexpr double kQuiet = 1e6;
-  constexpr Bytes kSlice{190};  // in the file
+  constexpr Seconds kSlice{2e-6};
+  constexpr Bytes kText{190};     // in the file
+  constexpr Bytes kWritten{400};  // while it is made
   const double slices = trace_slices(plan, traced);
-  const std::string what =
-      fmt::format("the trace has {:.2g} slices, about {}", slices, to_text(kSlice * slices));
-  if (slices > common.max_tasks) {
-    throw CannotRun(fmt::format("{}; danlu writes {:.2g}", what, common.max_tasks),
-                    "--trace-ranks 0-7 writes those of some ranks; --max-tasks writes more");
-  }
-  if (slices > kQuiet) {
-    complain(fmt::format("note: {}\n", what));
-  }
+  allow_tasks({.what = fmt::format("the trace has {:.2g} slices, a file of about {}", slices,
+                                   to_text(kText * slices)),
+               .count = slices,
+               .time = kSlice * slices,
+               .memory = kWritten * slices,
+               .ways_out = {"--trace-ranks 0-7 writes those of some ranks"}},
+              common);
 }
 
 /// The writer that the options ask for; none that --json contradicts.

@@ -19,6 +19,7 @@
 #include "sim/report/given_up.hpp"
 #include "src/campaign.hpp"
 #include "src/child_process.hpp"
+#include "src/limits.hpp"
 
 namespace danlu {
 namespace {
@@ -80,58 +81,49 @@ Timeline play(const TaskGraph& graph, const CommonOptions& common) {
 }
 
 /// What makes a large step smaller.
-std::string way_out(const Scenario& scenario, const StepSize& size) {
+std::vector<std::string> ways_out(const Scenario& scenario, const StepSize& size) {
   const Workload& w = scenario.workload;
-  std::vector<std::string_view> ways;
+  std::vector<std::string> ways;
   if (size.segments > size.tasks) {
-    ways.emplace_back(
-        "fewer layers on a stage (model.layers, parallelism.pipeline) make less of it");
-  } else {
-    const DegradedSpec& d = scenario.cluster.degraded;
-    const bool damaged =
-        !d.gpus.empty() || !d.nics.empty() || !d.scale_up.empty() || !d.throttle.empty();
-    if (w.fold == FoldMode::Off) {
-      ways.emplace_back("fold: exact plays one of each class of equal ranks");
-    } else if (w.fold == FoldMode::Exact && damaged && w.collectives != CollectiveMode::Stepwise) {
-      ways.emplace_back("fold: bound plays coarse classes at their worst");
-    }
-    if (w.microbatches() > 1) {
-      ways.emplace_back("fewer microbatches (training.global_batch) make less to play");
-    }
-    if (w.training.chunks > 1) {
-      ways.emplace_back("so do fewer chunks (training.schedule.chunks)");
-    }
+    return {"fewer layers on a stage (model.layers, parallelism.pipeline) make less of it"};
   }
-  ways.emplace_back("--max-tasks plays more");
-  return join(ways, "; ");
+  const DegradedSpec& d = scenario.cluster.degraded;
+  const bool damaged =
+      !d.gpus.empty() || !d.nics.empty() || !d.scale_up.empty() || !d.throttle.empty();
+  if (w.fold == FoldMode::Off) {
+    ways.emplace_back("fold: exact plays one of each class of equal ranks");
+  } else if (w.fold == FoldMode::Exact && damaged && w.collectives != CollectiveMode::Stepwise) {
+    ways.emplace_back("fold: bound plays coarse classes at their worst");
+  }
+  if (w.microbatches() > 1) {
+    ways.emplace_back("fewer microbatches (training.global_batch) make less to play");
+  }
+  if (w.training.chunks > 1) {
+    ways.emplace_back("so do fewer chunks (training.schedule.chunks)");
+  }
+  return ways;
 }
 
-/// Says before a large step is planned and played what it takes of this machine; refuses it above
-/// the user's limit.
+/// What so many tasks of one step take.
+Effort effort_of(std::string what, double tasks, std::vector<std::string> ways) {
+  return {std::move(what), tasks, kTimeOfTask * tasks, kMemoryOfTask * tasks, std::move(ways)};
+}
+
 void check_size(const Scenario& scenario, const StepSize& size, const CommonOptions& common) {
-  constexpr double kQuiet = 1.5e6;  // takes less than 1 GB and 20 s
-  const std::string what = fmt::format(
-      "{}: this step has about {:.2g} tasks and parts of tasks, which take about {} and {} of "
-      "memory",
-      scenario.name, size.parts(), to_text(size.time()), to_text(size.memory()));
-  if (size.parts() > common.max_tasks) {
-    throw CannotRun(fmt::format("{}; danlu plays {:.2g}", what, common.max_tasks),
-                    way_out(scenario, size));
-  }
-  if (size.parts() > kQuiet) {
-    complain(fmt::format("note: {}\n", what));
-  }
+  allow_tasks(effort_of(fmt::format("{}: this step has about {:.2g} tasks and parts of tasks",
+                                    scenario.name, size.parts()),
+                        size.parts(), ways_out(scenario, size)),
+              common);
 }
 
-/// Building and folding a large cluster takes about 10 us and 1.5 kB a GPU.
+/// Building and folding a large cluster takes about 10 us and 1.5 kB a GPU, and up to ten times as
+/// long where groups sit in many ways, as with leaves of which the last is not full.
 void announce_cluster(const Scenario& scenario) {
-  constexpr int kQuick = 500'000;
-  const int gpus = scenario.cluster.gpus;
-  if (gpus > kQuick) {
-    complain(
-        fmt::format("note: {}: laying out {} GPUs takes about {:.0f} s and {:.1f} GB of memory\n",
-                    scenario.name, gpus, gpus * 10e-6, gpus * 1.5e-6));
-  }
+  announce_layout(
+      fmt::format("{}: {} GPUs are to be laid out and folded (ten times as slowly where "
+                  "their groups sit in many ways)",
+                  scenario.name, scenario.cluster.gpus),
+      scenario.cluster, {10e-6}, {1.5e3});
 }
 
 /// Jittering GPUs are all unlike, so that a large cluster of them has too many tasks.
@@ -144,14 +136,13 @@ void refuse_too_much_jitter(const Scenario& scenario, const CommonOptions& commo
   calm.degraded.jitter = {};
   const double tasks =
       tasks_of_jitter(plan_step(scenario.workload, build_cluster(calm)), scenario.workload, jitter);
-  if (tasks > common.max_tasks) {
-    throw CannotRun(fmt::format("{}: no two GPUs that jitter are alike, so this step has {:.2g} "
-                                "tasks; danlu plays {:.2g}",
-                                scenario.name, tasks, common.max_tasks),
-                    "degraded.jitter.gpus lets only some of them jitter, for example 0-63; fewer "
-                    "microbatches (training.global_batch) make less to play; --max-tasks plays "
-                    "more");
-  }
+  allow_tasks(effort_of(fmt::format("{}: no two GPUs that jitter are alike, so this step has "
+                                    "{:.2g} tasks",
+                                    scenario.name, tasks),
+                        tasks,
+                        {"degraded.jitter.gpus lets only some of them jitter, for example 0-63",
+                         "fewer microbatches (training.global_batch) make less to play"}),
+              common);
 }
 
 /// What only shows once the machine is built.
@@ -168,13 +159,23 @@ void refuse_what_cannot_run(const Scenario& scenario, const Cluster& cluster,
   }
   Workload steady = scenario.workload;
   steady.collectives = CollectiveMode::Steady;
-  if (const double tasks = tasks_by_message(plan_step(steady, cluster)); tasks > common.max_tasks) {
-    throw CannotRun(fmt::format("{}: message by message this step has up to {:.2g} tasks; danlu "
-                                "plays {:.2g}",
-                                scenario.name, tasks, common.max_tasks),
-                    "collectives: steady plays each phase of a collective as one flow; --max-tasks "
-                    "plays more");
-  }
+  const double tasks = tasks_by_message(plan_step(steady, cluster));
+  allow_tasks(
+      effort_of(fmt::format("{}: message by message this step has up to {:.2g} tasks",
+                            scenario.name, tasks),
+                tasks, {"collectives: steady plays each phase of a collective as one flow"}),
+      common);
+}
+
+/// Says what it takes to play a step of so many tasks again and again, several at a time.
+void allow_plays(const std::string& what, std::size_t plays, std::size_t tasks,
+                 std::vector<std::string> ways, const CommonOptions& common) {
+  const double processors = std::max(1U, std::thread::hardware_concurrency());
+  const double on_each = static_cast<double>(plays) * static_cast<double>(tasks) / processors;
+  Effort effort = effort_of(fmt::format("{}: {} steps of about {} tasks", what, plays, tasks),
+                            on_each, std::move(ways));
+  effort.memory = kMemoryOfTask * (static_cast<double>(tasks) * processors);
+  allow_tasks(effort, common);
 }
 
 /// Why a step does not end: a communication hung on a flapping link for too long. "" if it does.
@@ -247,12 +248,8 @@ Simulation simulate_scenario(Scenario scenario, const CommonOptions& common,
   const Cluster cluster = build_cluster(scenario.cluster);
   spdlog::info("{}: {} nodes, {} links", scenario.name, cluster.nodes(),
                cluster.topology.links().size());
-  refuse_what_cannot_run(scenario, cluster, common);
   Simulation simulation;
-  simulation.plan = plan_step(scenario.workload, cluster, [&](const StepSize& size) {
-    spdlog::info("about {:.3g} tasks, {:.3g} segments", size.tasks, size.segments);
-    check_size(scenario, size, common);
-  });
+  simulation.plan = plan_within_limits(scenario, cluster, common);
   if (check) {
     check(simulation.plan);
   }
@@ -262,6 +259,10 @@ Simulation simulate_scenario(Scenario scenario, const CommonOptions& common,
                plan.fold.units.size(), plan.fold.patterns.size(), plan.fold.links.size(),
                plan.graph.tasks.size());
   const int draws = scenario.cluster.degraded.draws;
+  if (draws > 1) {
+    allow_plays(fmt::format("{}: degraded.draws", scenario.name), static_cast<std::size_t>(draws),
+                plan.graph.tasks.size(), {"fewer draws"}, common);
+  }
   simulation.timeline = play(plan.graph, common);
   // Every task has finished.
   throw_if_hung(what_hung(scenario, cluster, plan, simulation.timeline));
@@ -326,6 +327,22 @@ void check_wishes(const Scenario& scenario, const Cluster& cluster) {
   }
 }
 
+StepPlan plan_within_limits(const Scenario& scenario, const Cluster& cluster,
+                            const CommonOptions& common) {
+  refuse_what_cannot_run(scenario, cluster, common);
+  return plan_step(scenario.workload, cluster, [&](const StepSize& size) {
+    spdlog::info("about {:.3g} tasks, {:.3g} segments", size.tasks, size.segments);
+    check_size(scenario, size, common);
+  });
+}
+
+void allow_plays_of(const std::string& what, std::span<const Scenario> scenarios,
+                    const Report& first, std::vector<std::string> ways,
+                    const CommonOptions& common) {
+  allow_plays(what, scenarios.size(), static_cast<std::size_t>(first.simulation.tasks_played),
+              std::move(ways), common);
+}
+
 std::vector<Seconds> play_steps(std::span<const Scenario> scenarios, const CommonOptions& common) {
   return seconds_of_children(scenarios.size(), [&](std::size_t i) {
     const Cluster cluster = build_cluster(scenarios[i].cluster);
@@ -341,10 +358,10 @@ std::vector<std::optional<Seconds>> try_steps(std::span<const Scenario> scenario
   for (const ChildResult& child : run_in_children(scenarios.size(), processors, [&](std::size_t i) {
          alarm(kPatience);
          const Cluster cluster = build_cluster(scenarios[i].cluster);
-         const StepPlan plan = plan_step(scenarios[i].workload, cluster);
-         return plan.graph.tasks.size() > most_tasks
-                    ? std::string()
-                    : end_of_step(scenarios[i], cluster, plan, common);
+         const StepPlan plan = plan_step(scenarios[i].workload, cluster, [&](const StepSize& size) {
+           check(size.parts() <= static_cast<double>(most_tasks), "too large to be tried");
+         });
+         return end_of_step(scenarios[i], cluster, plan, common);
        })) {
     const std::optional<double> step = child.succeeded ? parse_number(child.output) : std::nullopt;
     steps.push_back(step ? std::optional(Seconds{*step}) : std::nullopt);

@@ -25,6 +25,14 @@ struct Simulation {
 /// nothing of its step.
 void check_wishes(const Scenario& scenario, const Cluster& cluster);
 
+/// The plan of the scenario's step. Says what is large; throws CannotRun above the user's limit.
+StepPlan plan_within_limits(const Scenario& scenario, const Cluster& cluster,
+                            const CommonOptions& common);
+/// The same of steps that are to be played beside the `first`, each of about as many tasks.
+void allow_plays_of(const std::string& what, std::span<const Scenario> scenarios,
+                    const Report& first, std::vector<std::string> ways,
+                    const CommonOptions& common);
+
 /// Looks at a plan before it is played; may throw.
 using PlanCheck = std::function<void(const StepPlan&)>;
 

@@ -10,6 +10,7 @@
 #include "sim/report/platform_xml.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "src/commands.hpp"
+#include "src/limits.hpp"
 
 namespace danlu {
 namespace {
@@ -212,6 +213,11 @@ int show_topology(const TopologyOptions& options, const CommonOptions& common) {
     throw InputError(Problem{{"--gpus", 0, 0}, std::move(problem), "", ""});
   }
   degrade_cluster(spec, {folder, common.overrides});
+  // Of a mesh the max-flow for its bisection takes longest: links x GPUs of a node.
+  const Seconds of_gpu{4e-6 + (spec.topology.scale_up == ScaleUpKind::Mesh ? 1e-8 : 0) * 12 *
+                                  spec.topology.gpus_per_node};
+  announce_layout(fmt::format("the links of {} GPUs are to be laid out", spec.gpus), spec, of_gpu,
+                  {1.8e3});
   const Cluster cluster = build_cluster(spec);
   const Pairs routes = routes_to_show(options.route, spec);
   if (options.format == "simgrid-xml") {

@@ -26,6 +26,7 @@
 #include "sim/validation/validation.hpp"
 #include "src/child_process.hpp"
 #include "src/program.hpp"
+#include "src/simulation.hpp"
 
 namespace danlu {
 namespace {
@@ -59,15 +60,16 @@ void add_point(ValidationPoint point, const ChildResult& child, Validation& vali
 }
 
 /// The step of one scenario; in a process of its own.
-double step_seconds(const std::string& yaml, const std::string& name, const LoadOptions& load) {
+double step_seconds(const std::string& yaml, const std::string& name, const LoadOptions& load,
+                    const CommonOptions& common) {
   const Scenario scenario = load_scenario_text(yaml, name, load);
   const Cluster cluster = build_cluster(scenario.cluster);
-  const StepPlan plan = plan_step(scenario.workload, cluster);
-  return simulate(plan.graph).end.value;
+  return simulate(plan_within_limits(scenario, cluster, common).graph).end.value;
 }
 
 Validation validate_training(const CsvTable& table, const ValidateOptions& options) {
   const LoadOptions load{options.topologies, {}};
+  const CommonOptions common{.max_tasks = options.max_tasks};
   Validation result{.table = "training", .rows = static_cast<int>(table.rows().size())};
   std::vector<Conversion> runs;
   for (const CsvRow& row : table.rows()) {
@@ -81,7 +83,7 @@ Validation validate_training(const CsvTable& table, const ValidateOptions& optio
   }
   const std::vector<ChildResult> steps =
       run_in_children(runs.size(), jobs(options), [&](std::size_t i) {
-        return fmt::format("{}", step_seconds(*runs[i].scenario_yaml, runs[i].id, load));
+        return fmt::format("{}", step_seconds(*runs[i].scenario_yaml, runs[i].id, load, common));
       });
   for (std::size_t i = 0; i < runs.size(); ++i) {
     add_point({runs[i].id, runs[i].device, runs[i].source, runs[i].published_step_s, 0}, steps[i],

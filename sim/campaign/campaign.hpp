@@ -11,6 +11,7 @@
 // time x all GPUs of the job and of its spares.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -101,6 +102,8 @@ struct CampaignEvent {
 inline constexpr int kMostFailures = 1'000'000;
 inline constexpr double kMostTimes = 20;
 
+inline constexpr double kUnlimited = std::numeric_limits<double>::infinity();
+
 /// One run.
 struct CampaignTrial {
   bool finished = false;  // all steps done; false: stopped by the horizon
@@ -118,6 +121,8 @@ struct CampaignTrial {
   std::vector<CampaignTime> lost;     // by cause: what its faults cost (not checkpoints)
   std::vector<CampaignEvent> events;  // only if asked for
   int leaps = 0;                      // rows of saves that were taken at once
+  double happenings = 0;   // stretches of time and faults that were played, one after another
+  bool cut_short = false;  // after as many of them as the caller wanted
 
   double ettr() const { return time[CampaignPart::Useful] / wall; }
 };
@@ -164,6 +169,8 @@ std::vector<FaultsProblem> faults_problems(const CampaignJob& job, const FaultsS
 /// The request with every `auto` interval replaced by Interval::Time, or Never where nothing falls
 /// back to the tier.
 FaultsSpec with_intervals(const CampaignJob& job, FaultsSpec faults, int threads = 0);
+/// The same by formula alone, which plays nothing.
+FaultsSpec with_formulas(const CampaignJob& job, FaultsSpec faults);
 
 /// The interval of a tier in useful work, in whole steps where the semantics want them; kNever for
 /// none. Not for `auto`.
@@ -171,7 +178,10 @@ Seconds interval_of(const CheckpointTier& tier, Seconds step, bool whole_steps);
 
 /// Trial number `trial`, from 0; depends on nothing but its arguments.
 CampaignTrial run_trial(const CampaignJob& job, const FaultsSpec& faults, int trial,
-                        bool keep_events = false);
+                        bool keep_events = false, double most_happenings = kUnlimited);
+
+/// About how many happenings one run has; looks at the first of them in the first run.
+double expected_happenings(const CampaignJob& job, const FaultsSpec& faults);
 
 /// All trials; `threads` 0 uses every core. The result does not depend on it.
 Campaign run_campaign(const CampaignJob& job, const FaultsSpec& faults, int threads = 0);

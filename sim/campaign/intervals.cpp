@@ -117,7 +117,7 @@ Seconds interval_of(const CheckpointTier& tier, Seconds step, bool whole_steps) 
   return step * std::max(1.0, std::round(asked / step));
 }
 
-FaultsSpec with_intervals(const CampaignJob& job, FaultsSpec faults, int threads) {
+FaultsSpec with_formulas(const CampaignJob& job, FaultsSpec faults) {
   const FaultsSpec asked = faults;
   for (std::size_t i = 0; i < faults.tiers.size(); ++i) {
     const Interval interval = asked.tiers[i].interval;
@@ -125,6 +125,12 @@ FaultsSpec with_intervals(const CampaignJob& job, FaultsSpec faults, int threads
       set_by_formula(job, asked, i, faults.tiers[i]);
     }
   }
+  return faults;
+}
+
+FaultsSpec with_intervals(const CampaignJob& job, FaultsSpec faults, int threads) {
+  const FaultsSpec asked = faults;
+  faults = with_formulas(job, std::move(faults));
   for (std::size_t i = 0; i < faults.tiers.size(); ++i) {
     if (asked.tiers[i].interval == Interval::AutoSimulated &&
         faults.tiers[i].interval == Interval::Time) {

@@ -249,6 +249,37 @@ std::vector<CampaignRemedy> remedies(const FaultsPlan& plan) {
   return found;
 }
 
+double expected_happenings(const CampaignJob& job, const FaultsPlan& plan) {
+  constexpr double kCurve = 12;  // campaigns of a curve_around, more where the best is far off
+  const FaultsSpec& spec = plan.spec;
+  const double of_base = expected_happenings(job, spec);
+  double of_curve = 0;  // of its shortest interval, which saves most
+  double curves = 0;
+  for (std::size_t i = 0; i < spec.tiers.size(); ++i) {
+    using Interval = CheckpointTier::Interval;
+    const bool is_tried = spec.tiers[i].interval == Interval::AutoSimulated;
+    const bool is_compared = plan.what_if && i + 1 == spec.tiers.size() && saves(spec);
+    if (!is_tried && !is_compared) {
+      continue;
+    }
+    FaultsSpec often = spec;
+    often.tiers[i].interval = Interval::Auto;
+    often = with_formulas(job, std::move(often));
+    if (often.tiers[i].interval == Interval::Time) {
+      often.tiers[i].time = often.tiers[i].time * 0.25;
+      of_curve = std::max(of_curve, expected_happenings(job, often));
+      curves += (is_tried ? 2 : 0) + (is_compared ? 1 : 0);
+    }
+  }
+  double all = of_base + kCurve * curves * of_curve;
+  if (plan.what_if) {
+    for (const CampaignRemedy& remedy : remedies(plan)) {
+      all += expected_happenings(job, remedy.spec);
+    }
+  }
+  return all * spec.trials;
+}
+
 CampaignStudy study(const CampaignJob& job, FaultsPlan plan, int threads) {
   CampaignStudy result{.job = job, .plan = std::move(plan)};
   FaultsPlan tried = result.plan;  // what was found by trying is not tried again for each remedy

@@ -52,6 +52,10 @@ struct CampaignStudy {
 /// Every remedy that changes something, but for the best interval, which study() finds by trying.
 std::vector<CampaignRemedy> remedies(const FaultsPlan& plan);
 
+/// About how many happenings (CampaignTrial) all runs of a study have together, of the campaign
+/// and of everything that is compared with it.
+double expected_happenings(const CampaignJob& job, const FaultsPlan& plan);
+
 /// Plays the campaign and everything that is asked about it; `threads` as in run_campaign.
 CampaignStudy study(const CampaignJob& job, FaultsPlan plan, int threads = 0);
 

@@ -10,12 +10,14 @@ using Effect = FaultCause::Effect;
 
 }  // namespace
 
-Trial::Trial(const CampaignJob& job, const FaultsSpec& spec, int number, bool keep_events)
+Trial::Trial(const CampaignJob& job, const FaultsSpec& spec, int number, bool keep_events,
+             double most_happenings)
     : job_(job),
       spec_(spec),
       dice_(spec.seed, number),
       faults_(spec, dice_),
       total_(job.steps > 0 ? job.step * job.steps : kNever),
+      most_happenings_(most_happenings),
       given_up_(job.horizon < kNever ? kNever : total_ * kMostTimes),
       book_(spec, job.step, total_),
       replicas_(job, spec),
@@ -57,6 +59,7 @@ CampaignTrial Trial::run() {
   book_.drop_unfinished(now_);
   trial.finished = finished_;
   trial.gave_up = !finished_ && gives_up();
+  trial.cut_short = cut_short();
   trial.wall = now_;
   trial.steps = progress_ / job_.step;
   trial.unnoticed = static_cast<int>(corruptions_.size());
@@ -320,8 +323,9 @@ Trial::Hit Trial::pass(Kind kind, CampaignPart part, Seconds length, int cause, 
   const CampaignEvent event{.kind = kind, .cause = cause, .part = event_part};
   const Sheltered sheltered = this->sheltered(kind);
   faults_.pause(until - now_, sheltered);
-  while (faults_.next() < until) {
+  while (faults_.next() < until && !cut_short()) {
     const Fault fault = faults_.take();
+    ++ledger_.trial.happenings;
     const Effect effect = cause_of(fault).effect;
     const bool is_sheltered = sheltered[static_cast<std::size_t>(effect)];
     if (effect == Effect::Stop && !is_sheltered && meets_job(fault)) {
@@ -342,6 +346,7 @@ Trial::Hit Trial::pass(Kind kind, CampaignPart part, Seconds length, int cause, 
 
 /// Moves the clock; in pieces between which nobody's nodes change.
 void Trial::advance(Seconds until, const CampaignEvent& what, CampaignPart part) {
+  ++ledger_.trial.happenings;
   CampaignEvent event = what;
   event.begin = now_;
   event.end = until;
@@ -444,8 +449,33 @@ const FaultCause& Trial::cause_of(const Fault& fault) const {
 }
 
 CampaignTrial run_trial(const CampaignJob& job, const FaultsSpec& faults, int trial,
-                        bool keep_events) {
-  return Trial(job, faults, trial, keep_events).run();
+                        bool keep_events, double most_happenings) {
+  return Trial(job, faults, trial, keep_events, most_happenings).run();
+}
+
+double expected_happenings(const CampaignJob& job, const FaultsSpec& faults) {
+  constexpr double kLook = 1e5;
+  const FaultsSpec formula = with_formulas(job, faults);
+  const CampaignTrial trial = run_trial(job, formula, 0, false, kLook);
+  double clocks = 0;  // each component's is drawn before the run begins
+  for (const FaultCause& cause : faults.causes) {
+    const Arrivals& arrivals = cause.arrivals;
+    const bool own = arrivals.clock == Arrivals::Clock::Component;
+    clocks += own && arrivals.kind == Arrivals::Kind::Weibull ? cause.count : 0;
+  }
+  if (!trial.cut_short) {
+    return trial.happenings + clocks;
+  }
+  // The rest goes on like that, to the end of the run or until it is given up.
+  const Seconds work = job.steps > 0 ? job.step * job.steps : kNever;
+  const double done = trial.steps * job.step.value / work.value;
+  double times = job.horizon / trial.wall;
+  times = std::min(times, std::max(1 / done, 1.0));
+  times = std::min(times, job.horizon < kNever ? kUnlimited : work * kMostTimes / trial.wall);
+  if (trial.failures > 0) {
+    times = std::min(times, std::max(1.0, static_cast<double>(kMostFailures) / trial.failures));
+  }
+  return std::min(trial.happenings * times, 1e18) + clocks;
 }
 
 }  // namespace danlu

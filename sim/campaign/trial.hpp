@@ -25,7 +25,8 @@ namespace danlu {
 
 class Trial {
  public:
-  Trial(const CampaignJob& job, const FaultsSpec& spec, int number, bool keep_events);
+  Trial(const CampaignJob& job, const FaultsSpec& spec, int number, bool keep_events,
+        double most_happenings);
   CampaignTrial run();
 
  private:
@@ -69,13 +70,15 @@ class Trial {
   Seconds limit_of(const Fault& window) const;
   const FaultCause& cause_of(const Fault& fault) const;
   bool gives_up() const { return ledger_.trial.failures > kMostFailures || now_ > given_up_; }
-  bool over() const { return finished_ || now_ >= job_.horizon || gives_up(); }
+  bool cut_short() const { return ledger_.trial.happenings > most_happenings_; }
+  bool over() const { return finished_ || now_ >= job_.horizon || gives_up() || cut_short(); }
 
   const CampaignJob& job_;
   const FaultsSpec& spec_;
   Dice dice_;
   FaultSource faults_;
-  Seconds total_;     // useful work to do
+  Seconds total_;  // useful work to do
+  double most_happenings_;
   Seconds given_up_;  // the time without faults, with its saves, x kMostTimes
   CheckpointBook book_;
   Replicas replicas_;

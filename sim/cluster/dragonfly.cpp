@@ -67,6 +67,8 @@ Dragonfly add_dragonfly(const ClusterSpec& cluster, const Nodes& nodes, Topology
               .adaptive = spec.routing == Routing::Adaptive,
               .groups = spec.groups};
   const int total = d.groups * d.switches_per_group;
+  check_links(static_cast<double>(total) * d.switches_per_group);  // within groups
+  check_links(static_cast<double>(d.groups) * d.groups);           // between them
   check(nodes.count() <= total * d.nodes_per_switch, "the dragonfly holds the nodes");
   std::vector<VertexId> switches;
   for (int number = 0; number < total; ++number) {

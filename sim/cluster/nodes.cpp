@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/graph/adjacency_list.hpp>
 #include <boost/graph/breadth_first_search.hpp>
+#include <cmath>
 #include <cstdlib>
 #include <tuple>
 
@@ -120,6 +121,7 @@ class NodeBuilder {
     nodes_.nodes_ = (gpus_ + spec_.gpus_per_node - 1) / spec_.gpus_per_node;
     const int last = gpus_ - (nodes_.nodes_ - 1) * spec_.gpus_per_node;
     if (spec_.scale_up == ScaleUpKind::Mesh) {
+      check_links(std::pow(spec_.gpus_per_node, 2));
       nodes_.mesh_ = find_paths(links_within(spec_, spec_.gpus_per_node), spec_.gpus_per_node);
       nodes_.last_mesh_ = find_paths(links_within(spec_, last), last);
     } else if (spec_.scale_up == ScaleUpKind::Torus) {

@@ -7,6 +7,7 @@
 #include <boost/graph/breadth_first_search.hpp>
 #include <boost/graph/compressed_sparse_row_graph.hpp>
 #include <numeric>
+#include <stdexcept>
 #include <utility>
 
 #include "sim/base/error.hpp"
@@ -60,7 +61,16 @@ VertexId TopologyParts::add_vertex(const Vertex& vertex) {
   return make_id<VertexId>(vertices.size() - 1);
 }
 
+void check_links(double links) {
+  constexpr double kMost = 2e7;  // a million GPUs have six to twelve; large meshes far more
+  if (links > kMost) {
+    throw std::length_error(
+        fmt::format("the cluster has {:.2g} links or more, danlu lays out {:.2g}", links, kMost));
+  }
+}
+
 LinkId TopologyParts::add_cable(Link link) {
+  check_links(static_cast<double>(links.size()));
   const auto id = make_id<LinkId>(links.size());
   links.push_back(link);
   std::swap(link.from, link.to);

@@ -56,6 +56,9 @@ constexpr LinkId twin(LinkId link) {
   return make_id<LinkId>(index(link) ^ 1U);
 }
 
+/// Throws std::length_error for more links than are laid out.
+void check_links(double links);
+
 /// Vertices and links, before they are a graph.
 class TopologyParts {
  public:

@@ -71,72 +71,50 @@ TaskId CollectiveGraph::add_exchange(const ExpertExchange& exchange) {
   return last_.front();
 }
 
-TaskId CollectiveGraph::add_transfer(const Group& group, CollectiveChoice choice, CollectiveOp op,
-                                     Bytes bytes, const Transfer& transfer, Bytes size) {
-  check(transfer.from < group.size() && transfer.to < group.size(),
-        "switches that reduce cannot be played message by message");
-  const int from = group.ranks[static_cast<std::size_t>(transfer.from)];
-  const int to = group.ranks[static_cast<std::size_t>(transfer.to)];
-  const auto [known, is_new] = ways_.try_emplace(std::pair(transfer.from, transfer.to));
-  Way& way = known->second;
-  if (is_new) {
-    const Pattern pattern = transfer_pattern(cluster_, from, to);
+TaskId CollectiveGraph::add_stepwise(const Group& group, CollectiveChoice choice,
+                                     const TransferList& list, const MessageFold& folded,
+                                     CollectiveOp op, Bytes bytes) {
+  const TopologySpec& topology = cluster_.topology_among(group.ranks);
+  const double chunk = std::ceil(bytes.value / list.parts);
+  const TaskId begin = add_wait(fixed_latency(topology, group, choice, op, bytes), last_);
+  const auto first_link = static_cast<int>(graph_.links.size());
+  for (const FoldedLink& link : folded.links.links) {
+    graph_.links.push_back({link.capacity});
+  }
+  const auto first_channel = static_cast<int>(graph_.channels.size());
+  for (const std::vector<FoldedLoad>& loads : folded.links.loads) {
     Channel channel;
-    for (const LinkLoad& load : pattern.loads) {
-      channel.loads.push_back({link(load.link), load.weight});
+    for (const FoldedLoad& load : loads) {
+      channel.loads.push_back({first_link + load.link, load.weight});
     }
-    way = {static_cast<int>(graph_.channels.size()), pattern.parts,
-           pattern.local_latency + pattern.network_latency};
     graph_.channels.push_back(std::move(channel));
   }
-  const bool in_node = cluster_.node_of(from) == cluster_.node_of(to);
-  return graph_.add(
-      {.kind = TaskKind::Communication,
-       .duration =
-           step_latency(cluster_.topology_among(group.ranks), choice, bytes, in_node, way.latency),
-       .bytes = whole(size * overhead(cluster_.topology_among(group.ranks), choice, op, group) /
-                      way.parts),
-       .channel = way.channel,
-       .name = "transfer"},
-      {});
-}
-
-TaskId CollectiveGraph::add_stepwise(const Group& group, CollectiveChoice choice,
-                                     const TransferList& list, CollectiveOp op, Bytes bytes) {
-  const double chunk = std::ceil(bytes.value / list.parts);
-  std::vector<Transfer> transfers = list.transfers;
-  std::stable_sort(transfers.begin(), transfers.end(),
-                   [](const Transfer& a, const Transfer& b) { return a.round < b.round; });
-  const TaskId begin = add_wait(
-      fixed_latency(cluster_.topology_among(group.ranks), group, choice, op, bytes), last_);
-  // By position: what it did in its latest round so far, and in the one before the current round.
-  struct Doings {
-    int round = -1;
-    std::vector<TaskId> latest, before;
-  };
-  std::vector<Doings> doings(group.ranks.size(), {-1, {begin}, {begin}});
-  const auto enter = [&](int position, int round) -> Doings& {
-    Doings& at = doings[static_cast<std::size_t>(position)];
-    if (at.round < round) {
-      at.before = at.latest;
-      at.latest.clear();
-      at.round = round;
+  std::vector<TaskId> tasks;
+  for (const PlayedMessage& message :
+       played_messages(list, folded.ways, folded.way_classes, folded.rank_classes)) {
+    const auto number = static_cast<std::size_t>(message.transfer);
+    const int way = folded.way_classes[static_cast<std::size_t>(folded.ways.of[number])];
+    const Pattern& pattern = folded.patterns[static_cast<std::size_t>(way)];
+    const bool in_node = cluster_.node_of(pattern.ranks[0]) == cluster_.node_of(pattern.ranks[1]);
+    const Bytes size{chunk * static_cast<double>(list.transfers[number].chunks.size())};
+    const TaskId task =
+        graph_.add({.kind = TaskKind::Communication,
+                    .duration = step_latency(topology, choice, bytes, in_node,
+                                             pattern.local_latency + pattern.network_latency),
+                    .bytes = whole(size * overhead(topology, choice, op, group) / pattern.parts),
+                    .channel = first_channel + way,
+                    .name = "transfer"},
+                   {});
+    if (message.after.empty()) {
+      graph_.add_edge(begin, task);
     }
-    return at;
-  };
-  std::vector<TaskId> all{begin};
-  for (const Transfer& transfer : transfers) {
-    const Bytes size{chunk * static_cast<double>(transfer.chunks.size())};
-    const TaskId task = add_transfer(group, choice, op, bytes, transfer, size);
-    Doings& sender = enter(transfer.from, transfer.round);
-    for (const TaskId before : sender.before) {
-      graph_.add_edge(before, task);
+    for (const int before : message.after) {
+      graph_.add_edge(tasks[static_cast<std::size_t>(before)], task);
     }
-    sender.latest.push_back(task);
-    enter(transfer.to, transfer.round).latest.push_back(task);
-    all.push_back(task);
+    tasks.push_back(task);
   }
-  last_ = {add_wait({}, all)};
+  tasks.push_back(begin);
+  last_ = {add_wait({}, tasks)};
   return last_.front();
 }
 

@@ -4,8 +4,8 @@
 //   steady      latency, one flow for each phase. Nothing else runs, so of all the links that a
 //               phase crosses only the tightest, by capacity / weight, can hold it up, and the flow
 //               crosses one link that stands for it: a ring through 131,072 GPUs loads 2,000,000
-//   stepwise    every transfer its own flow; a rank sends when everything that it received or sent
-//               in earlier rounds is done
+//   stepwise    every transfer its own flow, one for all that are alike (messages.hpp); a rank
+//               sends when everything that it received or sent in earlier rounds is done
 #pragma once
 
 #include <map>
@@ -14,6 +14,7 @@
 #include "sim/cluster/cluster.hpp"
 #include "sim/collective/experts.hpp"
 #include "sim/collective/tuning.hpp"
+#include "sim/plan/messages.hpp"
 #include "sim/plan/task_graph.hpp"
 
 namespace danlu {
@@ -25,9 +26,9 @@ class CollectiveGraph {
   /// Adds a collective that begins when the last one ended; returns the task it ends with.
   TaskId add_steady(const Group& group, const PlannedCollective& planned, CollectiveOp op,
                     Bytes bytes);
-  /// `list` has no switches that reduce.
+  /// `list`, of which `folded` are the messages, has no switches that reduce.
   TaskId add_stepwise(const Group& group, CollectiveChoice choice, const TransferList& list,
-                      CollectiveOp op, Bytes bytes);
+                      const MessageFold& folded, CollectiveOp op, Bytes bytes);
 
   /// Its flows run at the same time.
   TaskId add_exchange(const ExpertExchange& exchange);
@@ -35,23 +36,12 @@ class CollectiveGraph {
   const TaskGraph& graph() const { return graph_; }
 
  private:
-  /// From one rank to another: a flow over the channel carries a message's bytes over `parts`.
-  struct Way {
-    int channel = 0;
-    int parts = 1;
-    Seconds latency;
-  };
-
   int link(LinkId id);
   int channel(const Pattern& pattern);
   TaskId add_wait(Seconds duration, const std::vector<TaskId>& after);
-  TaskId add_transfer(const Group& group, CollectiveChoice choice, CollectiveOp op, Bytes bytes,
-                      const Transfer& transfer, Bytes size);
-
   const Cluster& cluster_;
   TaskGraph graph_;
   std::map<LinkId, int> links_;
-  std::map<std::pair<int, int>, Way> ways_;  // of transfers, by positions
   std::vector<TaskId> last_;
 };
 

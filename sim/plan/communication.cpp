@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <tuple>
 
 #include "sim/base/error.hpp"
 #include "sim/collective/transfers.hpp"
+#include "sim/plan/messages.hpp"
 
 namespace danlu {
 namespace {
@@ -138,61 +138,41 @@ class Describer {
 
   // ---- message by message
 
-  /// What a class of ranks did in its latest round so far, and before that.
-  struct Doings {
-    int round = -1;
-    std::vector<int> latest{0}, before{0};  // the launch
-
-    void enter(int now) {
-      if (round < now) {
-        before = std::move(latest);
-        latest.clear();
-        round = now;
-      }
-    }
-  };
-
   Parts messages(const GroupShape& shape, CollectiveChoice choice) const {
-    TransferList list =
+    const TransferList list =
         playable_transfers(demand_.op, shape.group, choice.algorithm, demand_.bytes);
-    std::stable_sort(list.transfers.begin(), list.transfers.end(),
-                     [](const Transfer& a, const Transfer& b) { return a.round < b.round; });
-    std::map<std::pair<int, int>, const CarriedPattern*> ways;
+    const auto rank = [&](int at) { return shape.group.ranks[static_cast<std::size_t>(at)]; };
+    std::map<std::pair<int, int>, const CarriedPattern*> known;
     for (const CarriedPattern& carried : shape.patterns) {
-      ways[{carried.pattern.ranks[0], carried.pattern.ranks[1]}] = &carried;
+      known[{carried.pattern.ranks[0], carried.pattern.ranks[1]}] = &carried;
+    }
+    const Ways ways = ways_of(list);
+    std::vector<const CarriedPattern*> carried;
+    std::vector<int> way_classes;
+    for (const auto& [from, to] : ways.ends) {
+      carried.push_back(known.at({rank(from), rank(to)}));
+      way_classes.push_back(carried.back()->pattern_class);
+    }
+    std::vector<int> units;
+    for (const int member : shape.group.ranks) {
+      units.push_back(unit(member));
     }
     const Seconds launch =
         fixed_latency(topology_of(shape.group), shape.group, choice, demand_.op, demand_.bytes);
     Parts parts{{.latency = launch, .alone = launch, .after = {}, .units = class_.units}};
-    std::map<int, Doings> doings;
-    // The n-th message of a round on a way is made once for all ways of the class.
-    using Message = std::tuple<int, std::size_t, int, int>;  // round, chunks, and two of:
-    std::map<Message, int> sent;                             // sender, receiver: so many
-    std::map<Message, int> made;                             // class, n-th: the part
-    for (const Transfer& transfer : list.transfers) {
-      const int from = shape.group.ranks[static_cast<std::size_t>(transfer.from)];
-      const int to = shape.group.ranks[static_cast<std::size_t>(transfer.to)];
-      const CarriedPattern& way = *ways.at({from, to});
-      const int nth = sent[{transfer.round, transfer.chunks.size(), from, to}]++;
-      const int number = static_cast<int>(parts.size());
-      if (!made.try_emplace({transfer.round, transfer.chunks.size(), way.pattern_class, nth},
-                            number)
-               .second) {
-        continue;
-      }
-      parts.push_back(message(way, shape.group, choice, list, transfer));
+    for (const PlayedMessage& played : played_messages(list, ways, way_classes, units)) {
+      const auto number = static_cast<std::size_t>(played.transfer);
+      const Transfer& transfer = list.transfers[number];
+      parts.push_back(message(*carried[static_cast<std::size_t>(ways.of[number])], shape.group,
+                              choice, list, transfer));
       CommunicationPart& part = parts.back();
-      part.units = {unit(from), unit(to)};
-      Doings& sender = doings[part.units[0]];
-      sender.enter(transfer.round);
-      part.after = sender.before;
-      sender.latest.push_back(number);
-      Doings& receiver = doings[part.units[1]];
-      receiver.enter(transfer.round);
-      if (part.units[0] != part.units[1]) {
-        receiver.latest.push_back(number);
-      } else {
+      part.units = {unit(rank(transfer.from)), unit(rank(transfer.to))};
+      if (part.units[0] == part.units[1]) {
         part.units.pop_back();
+      }
+      part.after = played.after.empty() ? std::vector{0} : played.after;
+      for (int& before : part.after) {
+        before += played.after.empty() ? 0 : 1;  // the launch stands first
       }
     }
     return parts;

@@ -1,14 +1,7 @@
 // What one communication of a class of groups is played as:
 //
 //   steady      a part for each phase of its algorithm, one after the other
-//   stepwise    a launch, then a part for each message; a rank sends when everything that it sent
-//               or received in earlier rounds is done
-//
-//      launch -+- round 0: 0 -> 1 -+- round 1: 0 -> 1 -+- ...        a ring over classes 0, 1
-//              |                \ /                 \ /
-//              +- round 0: 1 -> 0 -+- round 1: 1 -> 0 -+- ...
-//
-// Messages of a round that are of one class are one part, as their ranks are one class of ranks.
+//   stepwise    a launch, then a part for each message that is played (messages.hpp)
 #pragma once
 
 #include "sim/plan/fold.hpp"

@@ -26,10 +26,6 @@ struct StepSize {
   double segments = 0;  // of programs, which fused tasks are made of
 
   double parts() const { return tasks + segments; }
-  /// Of planning, playing and measuring, as seen in steps of one to two million parts; it may be
-  /// half or twice as much.
-  Seconds time() const { return {parts() * 6e-6}; }
-  Bytes memory() const { return {parts() * 400}; }
 };
 /// The least that a step can have, known before anything is planned: its passes, once in every
 /// stage, and their layers.

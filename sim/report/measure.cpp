@@ -461,6 +461,13 @@ std::optional<double> ratio(Seconds part, Seconds whole) {
   return whole > Seconds{} ? std::optional(part / whole) : std::nullopt;
 }
 
+std::size_t count_flows(const TaskGraph& graph) {
+  return static_cast<std::size_t>(
+      std::count_if(graph.tasks.begin(), graph.tasks.end(), [](const Task& task) {
+        return task.kind == TaskKind::Communication && task.bytes > Bytes{};
+      }));
+}
+
 }  // namespace
 
 Seconds TimePartition::total() const {
@@ -510,6 +517,7 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
   }
   report.speeds = measurer.speeds();
   report.simulation = {.tasks_played = plan.graph.tasks.size(),
+                       .flows_played = count_flows(plan.graph),
                        .classes = plan.fold.units.size(),
                        .fold = workload.fold,
                        .exact = plan.fold.exact};

@@ -193,6 +193,7 @@ struct SimulationReport {
   Seconds wall;
   Bytes peak_memory;
   std::size_t tasks_played = 0;
+  std::size_t flows_played = 0;  // of the tasks, those that load links
   std::size_t classes = 0;
   FoldMode fold = FoldMode::Exact;
   bool exact = true;

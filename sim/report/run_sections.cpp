@@ -121,6 +121,7 @@ Section simulation_section(const Report& report) {
   add("wall_s", Figure::time(simulation.wall));
   add("peak_memory_bytes", Figure::size(simulation.peak_memory));
   add("tasks_played", Figure::count(simulation.tasks_played));
+  add("flows_played", Figure::count(simulation.flows_played));
   add("classes", Figure::count(simulation.classes));
   add("fold", Figure::words(kFolds[fold]));
   add("exact", Figure::flag(simulation.exact));

@@ -1,5 +1,5 @@
-// Documents as one CSV table for spreadsheets, a line for each figure: the values of JSON with their
-// units. `key` is the figure's place in JSON, empty for figures that JSON does not have.
+// Documents as one CSV table for spreadsheets, a line for each figure: the values of JSON with
+// their units. `key` is the figure's place in JSON, empty for figures that JSON does not have.
 #include <fmt/format.h>
 
 #include <cmath>

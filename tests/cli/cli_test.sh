@@ -48,6 +48,7 @@ for name in schema scenario gpus step time_s tokens_per_s tokens_per_s_per_gpu \
   exposed_expert exposed_context bubble straggler_wait optimizer host communication kind group \
   bytes_per_rank count exposed_s memory capacity_bytes peak_bytes parameters_bytes gradients_bytes \
   optimizer_bytes activations_bytes other_bytes fits run faults simulation wall_s tasks_played \
+  flows_played \
   classes fold exact; do
   expect_has 'the JSON has its fixed names' "\"$name\":" "$out"
 done
@@ -253,10 +254,13 @@ expect_has 'with a suggestion' 'did you mean' "$err"
 call collective --topology h100-superpod --gpus 1024 --min 1GiB --max 1GiB --collectives stepwise
 expect 'too many messages exit 1' 1 "$code"
 # 8 rings x 1024 ranks x 2 x 1023 steps
-expect_has 'and are counted' 'stepwise not played: 1.68e+07 messages, danlu plays 2e+06' "$err"
-call collective --topology h100-superpod --gpus 200008 --min 1GiB --max 1GiB --algorithm ring
+expect_has 'and are counted' 'stepwise there are 1.68e+07 messages' "$err"
+# 210,000 x 2.4 kB, and 20 us each
+call collective --topology h100-superpod --gpus 210000 --min 1GiB --max 1GiB --algorithm ring
 expect 'a large collective says what it takes' \
-  'note: laying out 200008 GPUs takes about 4 s and 0.5 GB of memory' "$err"
+  "note: the links of 210000 GPUs are to be laid out, which take about 4.200 s and 480.7 MiB of \
+memory
+hint: fewer GPUs" "$err"
 call collective --topology h100-superpod --gpus 16384 --op all-to-all --min 1GiB --max 1GiB
 expect 'too many pairs exit 1' 1 "$code"
 expect_has 'and are counted' 'all-to-all by direct over 16384 GPUs has 2.68e+08 streams' "$err"

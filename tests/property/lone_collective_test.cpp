@@ -95,6 +95,71 @@ TEST_P(Alone, TheTightestLinkTakesAsLongAsAll) {
   EXPECT_GE(played, 3U) << row.name;
 }
 
+/// When each collective of `sequence` ends, with messages that are alike as one or not.
+std::vector<Seconds> ends_of(const Cluster& cluster, const AlgorithmRow& row, FoldMode fold,
+                             std::size_t& tasks) {
+  constexpr double kMost = 2500;  // messages, which take seconds where no two end together
+  const Group group = whole_group(cluster);
+  CollectiveGraph sequence(cluster);
+  std::vector<TaskId> last;
+  for (const CollectiveOp op : ops_of(row, cluster, group)) {
+    for (const Bytes bytes : {8_B, 100_MB}) {
+      if (playable_messages(op, group, row.algorithm, bytes) > kMost) {
+        continue;
+      }
+      const TransferList list = playable_transfers(op, group, row.algorithm, bytes);
+      last.push_back(sequence.add_stepwise(group, {row.algorithm, Protocol::Simple}, list,
+                                           fold_messages(cluster, group, list, fold), op, bytes));
+    }
+  }
+  tasks = sequence.graph().tasks.size();
+  std::vector<Seconds> ends;
+  const Timeline timeline = last.empty() ? Timeline{} : play(sequence.graph());
+  for (const TaskId task : last) {
+    ends.push_back(timeline.finish[index(task)]);
+  }
+  return ends;
+}
+
+TEST_P(Alone, MessagesThatAreAlikeArePlayedAsOne) {
+  const AlgorithmRow& row = algorithms()[GetParam()];
+  if (reduces_in_switches(row.algorithm)) {
+    return;  // never played message by message
+  }
+  for (const auto& [topology, gpus] : kMachines) {
+    for (const bool broken : {false, true}) {
+      Cluster cluster = machine(topology, gpus);
+      if (broken && gpus > cluster.spec.topology.gpus_per_node) {
+        cluster.spec.degraded.nics[1] = 0.3;
+        cluster = build_cluster(cluster.spec);
+      }
+      std::size_t few = 0;
+      std::size_t all = 0;
+      const std::vector<Seconds> folded = ends_of(cluster, row, FoldMode::Exact, few);
+      const std::vector<Seconds> one_by_one = ends_of(cluster, row, FoldMode::Off, all);
+      EXPECT_LE(few, all);
+      for (std::size_t i = 0; i < folded.size(); ++i) {
+        EXPECT_TRUE(near(folded[i].value, one_by_one[i].value, 1e-9))
+            << row.name << " on " << topology << (broken ? ", broken" : "") << ", " << i << ": "
+            << folded[i].value << " and " << one_by_one[i].value;
+      }
+    }
+  }
+}
+
+TEST(FoldedMessages, AnAllToAllHasOnePerPartnerAndPlaceInTheNode) {
+  // 64 GPUs in nodes of 8 below one leaf: nodes are alike, GPUs of a node may differ. Of 64 x 63
+  // messages 8 x 63 are played, and between them stand a launch and an end.
+  const Cluster cluster = machine("dgx-h100", 64);
+  const AlgorithmRow& row = row_of(Algorithm::Direct);
+  const Group group = whole_group(cluster);
+  const TransferList list = playable_transfers(CollectiveOp::AllToAll, group, row.algorithm, 64_MB);
+  const MessageFold fold = fold_messages(cluster, group, list, FoldMode::Exact);
+  EXPECT_EQ(list.transfers.size(), 64U * 63);
+  EXPECT_LE(played_messages(list, fold.ways, fold.way_classes, fold.rank_classes).size(), 8U * 63);
+  EXPECT_LE(most_at_once(list, fold), 8 * 8);  // eight of a rank are under way
+}
+
 TEST_P(Alone, MessagesAreCountedWithoutListingThem) {
   const AlgorithmRow& row = algorithms()[GetParam()];
   if (reduces_in_switches(row.algorithm)) {

@@ -38,11 +38,12 @@ double steady_time(const Cluster& cluster, Algorithm algorithm, CollectiveOp op,
 }
 
 double stepwise_time(const Cluster& cluster, Algorithm algorithm, CollectiveOp op, Bytes bytes,
-                     int pieces) {
+                     int pieces, FoldMode fold) {
   const Group group = whole_group(cluster);
   CollectiveGraph sequence(cluster);
-  sequence.add_stepwise(group, {algorithm, Protocol::Simple},
-                        pipelined(row_of(algorithm).transfers(op, group), pieces), op, bytes);
+  const TransferList list = pipelined(row_of(algorithm).transfers(op, group), pieces);
+  sequence.add_stepwise(group, {algorithm, Protocol::Simple}, list,
+                        fold_messages(cluster, group, list, fold), op, bytes);
   return play(sequence.graph()).end.value;
 }
 

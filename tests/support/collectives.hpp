@@ -3,6 +3,7 @@
 
 #include "sim/cluster/cluster.hpp"
 #include "sim/collective/tuning.hpp"
+#include "sim/workload/workload.hpp"
 
 namespace danlu::testing {
 
@@ -17,9 +18,9 @@ struct Chosen {
 Chosen choose(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes);
 
 /// Seconds that a collective over all GPUs takes, played in steady state and held to its closed
-/// form; and message by message, each cut into `pieces`.
+/// form; and message by message, each cut into `pieces`, those that are alike as one or not.
 double steady_time(const Cluster& cluster, Algorithm algorithm, CollectiveOp op, Bytes bytes);
 double stepwise_time(const Cluster& cluster, Algorithm algorithm, CollectiveOp op, Bytes bytes,
-                     int pieces = 1);
+                     int pieces = 1, FoldMode fold = FoldMode::Exact);
 
 }  // namespace danlu::testing

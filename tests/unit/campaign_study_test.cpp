@@ -200,5 +200,60 @@ TEST(CampaignStudy, ReplicasThatGoOnNeedNoCheckpoint) {
   EXPECT_EQ(with_intervals(replicas, spec).tiers[0].interval, Interval::Time);
 }
 
+// ---- how long a study will take
+
+double happenings_of(const CampaignJob& job, const FaultsSpec& spec) {
+  double sum = 0;
+  for (int trial = 0; trial < spec.trials; ++trial) {
+    sum += run_trial(job, spec, trial).happenings;
+  }
+  return sum / spec.trials;
+}
+
+TEST(ExpectedHappenings, OfAShortRunAreThoseOfTheFirst) {
+  const FaultsSpec spec = plan().spec;
+  EXPECT_EQ(expected_happenings(job(), spec), run_trial(job(), spec, 0).happenings);
+  EXPECT_TRUE(near(expected_happenings(job(), spec), happenings_of(job(), spec), 0.3));
+}
+
+TEST(ExpectedHappenings, OfALongRunGoOnAsTheyBegin) {
+  // A crash an hour for 40,000 days: 960,000 of them, each with a rollback, a restart and the
+  // training that follows. A quarter of it is played and counted.
+  FaultsPlan often = plan();
+  often.spec.causes = {random_cause(kHour)};
+  often.spec.trials = 1;
+  CampaignJob longer = job();
+  longer.steps = 1e12;
+  longer.horizon = Seconds{1e4 * 24 * kHour};
+  const double quarter = happenings_of(longer, often.spec);
+  EXPECT_GT(quarter, 2e5);  // more than are looked at
+  EXPECT_TRUE(near(expected_happenings(longer, often.spec), quarter, 0.1));
+  longer.horizon = longer.horizon * 4;
+  EXPECT_TRUE(near(expected_happenings(longer, often.spec), 4 * quarter, 0.1));
+}
+
+TEST(ExpectedHappenings, OfARunThatIsGivenUpEndThere) {
+  // A crash a second, and a restart of five minutes in which crashes go on: no end in sight, so it
+  // is given up after kMostFailures.
+  FaultsPlan hopeless = plan();
+  hopeless.spec.causes = {random_cause(1)};
+  hopeless.spec.trials = 1;
+  const double played = happenings_of(job(), hopeless.spec);
+  EXPECT_GT(played, kMostFailures);
+  EXPECT_TRUE(near(expected_happenings(job(), hopeless.spec), played, 0.2));
+}
+
+TEST(ExpectedHappenings, OfAStudyCountEverythingThatIsPlayed) {
+  FaultsPlan alone = plan();
+  alone.what_if = false;
+  const double once = expected_happenings(job(), alone);
+  EXPECT_TRUE(near(once, 200 * expected_happenings(job(), alone.spec), 1e-12));
+  alone.spec.trials = 2000;
+  EXPECT_TRUE(near(expected_happenings(job(), alone), 10 * once, 1e-12));
+  // A curve of nine intervals or more, and remedies: at least ten campaigns like it.
+  EXPECT_GT(expected_happenings(job(), plan()), 10 * once);
+  EXPECT_LT(expected_happenings(job(), plan()), 100 * once);
+}
+
 }  // namespace
 }  // namespace danlu

@@ -1,0 +1,14 @@
+// Random scenario files on all shipped topologies: own and preset models, GPUs of all kinds,
+// figures changed by key, factors, every kind of plan, hurt parts, and campaigns of faults.
+#pragma once
+
+#include <string>
+
+#include "tests/support/random_steps.hpp"
+
+namespace danlu::testing {
+
+/// Not every one can run: topologies, models and degrees are thrown together.
+std::string random_scenario(Dice& dice);
+
+}  // namespace danlu::testing
