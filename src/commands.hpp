@@ -16,7 +16,6 @@ struct RunOptions {
   std::optional<std::filesystem::path> trace;
   std::string trace_ranks;                        // "0-7,12"; empty: all
   std::optional<std::filesystem::path> timeline;  // of the campaign
-  std::string format;                             // of kWriters; empty: text, or json with --json
   bool crosscheck = false;
   bool brief = false;  // the verdict alone
   bool advice = true;  // play what may be better

@@ -82,6 +82,12 @@ std::string check_format(const std::string& name) {
   return found == kWriters.end() ? fmt::format("{} not in {}", shown(name), formats_help()) : "";
 }
 
+void add_format(CLI::App& command, CommonOptions& common) {
+  command.add_option("--format", common.format, formats_help())
+      ->type_name("FORMAT")
+      ->check(check_format);
+}
+
 void describe(CLI::App& app, Arguments& arguments) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "danlu 0.1.0");
@@ -103,9 +109,7 @@ void describe(CLI::App& app, Arguments& arguments) {
                "Print the verdict alone: does it fit, what limits the step, time and MFU");
   run.add_flag("!--no-advice", arguments.run.advice,
                "Do not play changes of the plan to see what they would save");
-  run.add_option("--format", arguments.run.format, formats_help())
-      ->type_name("FORMAT")
-      ->check(check_format);
+  add_format(run, common);
   run.add_flag("--simgrid-log", common.simgrid_log, "Let SimGrid log how bandwidth is shared");
   add_limit(run, common);
   add_limit_of_events(run, common);
@@ -116,6 +120,7 @@ void describe(CLI::App& app, Arguments& arguments) {
       *app.add_subcommand("compare", "Scenarios side by side, and what makes the difference");
   compare.add_option("FILE", arguments.files, "Two or more scenarios; the first is the base")
       ->required();
+  add_format(compare, common);
   add_limit(compare, common);
   add_limit_of_events(compare, common);
   add_common(compare, common);

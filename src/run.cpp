@@ -175,39 +175,37 @@ void check_trace(const StepPlan& plan, const std::vector<bool>& traced,
 }
 
 /// The writer that the options ask for; none that --json contradicts.
-const Writer& chosen_writer(const RunOptions& options, const CommonOptions& common) {
-  const std::string_view format = !options.format.empty() ? std::string_view(options.format)
-                                  : common.json           ? "json"
-                                                          : "text";
+const Writer& chosen_writer(const CommonOptions& common) {
+  const std::string_view format = !common.format.empty() ? std::string_view(common.format)
+                                  : common.json          ? "json"
+                                                         : "text";
   if (common.json && format != "json") {
     refuse("--format", fmt::format("'{}' contradicts --json, which is --format json", format),
            "leave one of the two out");
-  }
-  if (options.crosscheck && format != "json" && format != "text") {
-    refuse("--format", fmt::format("--crosscheck cannot be written as '{}'", format),
-           "it has text and json");
   }
   return *std::find_if(kWriters.begin(), kWriters.end(),
                        [&](const Writer& writer) { return writer.name == format; });
 }
 
-void print_reports(const std::vector<Simulation>& simulations, const Writer& writer,
-                   bool wants_brief) {
-  std::vector<Document> documents;
-  for (const Simulation& simulation : simulations) {
-    documents.push_back(document_of(simulation.report));
-    if (wants_brief && writer.for_people) {
-      documents.back() = brief(std::move(documents.back()));
-    }
-  }
+void print_documents(const std::vector<Document>& documents, const Writer& writer) {
   const std::string text = writer.write(documents, wants_colour());
   writer.for_people ? print_page(text) : print(text);
+}
+
+/// --crosscheck has text and JSON of its own.
+int crosscheck_as(const Writer& writer, const RunOptions& options, CommonOptions common) {
+  common.json = writer.name == "json";
+  if (!common.json && writer.name != "text") {
+    refuse("--format", fmt::format("--crosscheck cannot be written as '{}'", writer.name),
+           "it has text and json");
+  }
+  return crosscheck(options.files.front(), common);
 }
 
 }  // namespace
 
 int run(const RunOptions& options, const CommonOptions& common) {
-  const Writer& writer = chosen_writer(options, common);
+  const Writer& writer = chosen_writer(common);
   check_outputs(options);
   if (options.trace || options.timeline) {
     const Scenario scenario = check_inputs(options, common);
@@ -217,9 +215,7 @@ int run(const RunOptions& options, const CommonOptions& common) {
     }
   }
   if (options.crosscheck) {
-    CommonOptions json = common;
-    json.json = writer.name == "json";
-    return crosscheck(options.files.front(), json);
+    return crosscheck_as(writer, options, common);
   }
   std::vector<bool> traced;
   std::vector<Simulation> simulations =
@@ -238,7 +234,14 @@ int run(const RunOptions& options, const CommonOptions& common) {
     }
   }
   const std::string unwritten = write_outputs(simulations.front(), options, traced);
-  print_reports(simulations, writer, options.brief);
+  std::vector<Document> documents;
+  for (const Simulation& simulation : simulations) {
+    documents.push_back(document_of(simulation.report));
+    if (options.brief && writer.for_people) {
+      documents.back() = brief(std::move(documents.back()));
+    }
+  }
+  print_documents(documents, writer);
   int exit_code = kExitDone;
   for (const Simulation& simulation : simulations) {
     const Report& report = simulation.report;
@@ -255,6 +258,7 @@ int compare(const std::vector<std::filesystem::path>& files, const CommonOptions
   if (files.size() < 2) {
     throw InputError(Problem{{"compare", 0, 0}, "needs two scenarios or more, found one", "", ""});
   }
+  const Writer& writer = chosen_writer(common);
   std::vector<Report> reports;
   int exit_code = kExitDone;
   for (Simulation& simulation : simulate_files(files, common)) {
@@ -265,8 +269,7 @@ int compare(const std::vector<std::filesystem::path>& files, const CommonOptions
     }
     reports.push_back(std::move(simulation.report));
   }
-  common.json ? print(json_comparison(reports))
-              : print_page(text_comparison(reports, wants_colour()));
+  print_documents({comparison_of(reports)}, writer);
   return exit_code;
 }
 

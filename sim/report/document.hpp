@@ -12,6 +12,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -52,8 +54,8 @@ enum class Shown {
 };
 
 /// How a section looks in JSON: an object of the rows' first cells by key; an object of objects; an
-/// array of objects with the columns' keys; an array of the rows' cells.
-enum class Shape { Figures, Groups, Table, List };
+/// array of objects with the columns' keys; an array of the rows' cells; an object of such arrays.
+enum class Shape { Figures, Groups, Table, List, Lists };
 
 /// What the page has above a section: a blank line and its heading, a blank line, nothing.
 enum class Lead { Heading, Blank, None };
@@ -90,18 +92,21 @@ struct Section {
   bool bars = false;            // the page draws the last cell, a share
   std::size_t indent = 2;       // of the page's lines
   std::size_t gap = 3;          // on the page, before a note
-  std::string empty;            // what the page says where it has no row to show
-  std::string_view first_by;    // people have the rows with the largest cells of this column first
+  std::optional<std::string> empty;  // what the page says where it has no row; none: no section
+  std::string_view first_by;  // people have the rows with the largest cells of this column first
 };
 
 struct Document {
   std::string_view schema;
   std::string title;
   std::vector<Section> sections;
+  std::vector<Document> runs;  // of a comparison; only JSON repeats them
 };
 
 /// The document of "danlu.run/1".
 Document document_of(const Report& report);
+/// The document of "danlu.compare/1": runs side by side, the first being the base.
+Document comparison_of(std::span<const Report> reports);
 /// The verdict alone.
 Document brief(Document document);
 

@@ -1,7 +1,8 @@
 #include "sim/report/faults_report.hpp"
 
-#include <algorithm>
 #include <string>
+
+#include "sim/report/page.hpp"
 
 namespace danlu {
 namespace {
@@ -9,19 +10,6 @@ namespace {
 constexpr double kMinute = 60;
 constexpr double kHour = 3600;
 constexpr double kDay = 86400;
-
-constexpr std::size_t kColumn = 18;
-
-/// A row with a cell for each report; "-" for those without a campaign.
-template <typename Cell>
-void add_cells(std::string_view name, std::span<const Report> reports, Page& page,
-               const Cell& cell) {
-  std::string cells;
-  for (const Report& report : reports) {
-    cells += fmt::format(" {:>{}}", report.faults ? cell(*report.faults) : "-", kColumn);
-  }
-  page.line("  {:<20}{}", name, cells);
-}
 
 }  // namespace
 
@@ -55,35 +43,14 @@ FaultsReport measure_faults(CampaignStudy study, double mfu, double price) {
   return report;
 }
 
-void add_faults_comparison(std::span<const Report> reports, Page& page) {
-  if (std::none_of(reports.begin(), reports.end(), [](const Report& r) { return r.faults; })) {
-    return;
-  }
-  page.heading("With faults");
-  add_cells("days", reports, page,
-            [](const FaultsReport& f) { return figure(f.study.campaign.wall.mean / kDay); });
-  add_cells("useful days", reports, page,
-            [](const FaultsReport& f) { return figure(f.fault_free.value / kDay); });
-  add_cells("ETTR", reports, page,
-            [](const FaultsReport& f) { return percent(f.study.campaign.ettr.mean); });
-  add_cells("goodput", reports, page, [](const FaultsReport& f) { return percent(f.goodput); });
-  add_cells("failures", reports, page,
-            [](const FaultsReport& f) { return figure(f.study.campaign.failures.mean); });
+CampaignDifference campaign_difference(const FaultsReport& base, const FaultsReport& other) {
+  const Campaign& from = base.study.campaign;
+  const Campaign& to = other.study.campaign;
+  CampaignDifference difference{.wall = Seconds{to.wall.mean - from.wall.mean}};
   for (const CampaignPart part : kWallParts) {
-    const bool any = std::any_of(reports.begin(), reports.end(), [&](const Report& r) {
-      return r.faults && r.faults->study.campaign.time[part].value != 0;
-    });
-    if (any && part != CampaignPart::Useful) {
-      add_cells(kCampaignPartNames[static_cast<std::size_t>(part)], reports, page,
-                [&](const FaultsReport& f) { return days_text(f.study.campaign.time[part]); });
-    }
+    difference.parts[part] = to.time[part] - from.time[part];
   }
-  if (std::any_of(reports.begin(), reports.end(),
-                  [](const Report& r) { return r.faults && r.faults->cost_usd; })) {
-    add_cells("cost", reports, page, [](const FaultsReport& f) {
-      return f.cost_usd ? fmt::format("{} USD", figure(*f.cost_usd)) : "-";
-    });
-  }
+  return difference;
 }
 
 }  // namespace danlu

@@ -1,20 +1,12 @@
-// Inside sim/report: the part of a report that tells of a campaign.
+// Inside sim/report: what a report tells of a campaign, and how it says days.
 #pragma once
 
 #include <array>
-#include <span>
 #include <string>
 
-#include "sim/report/page.hpp"
 #include "sim/report/report.hpp"
 
 namespace danlu {
-
-/// Campaigns side by side; runs without one have none to show.
-void add_faults_comparison(std::span<const Report> reports, Page& page);
-
-/// How the days of one campaign become those of another, by name; where both are campaigns.
-void add_faults_waterfall(const Report& base, const Report& other, Page& page);
 
 /// A campaign against another: seconds by part, which add up to the difference of wall times.
 struct CampaignDifference {

@@ -73,6 +73,9 @@ class CsvWriter {
   /// "step.time_s", "communication.0.time_s"; "" for a figure that is not in JSON.
   static std::string key_of(const Section& section, const Row& row, std::size_t cell,
                             std::size_t number) {
+    if (section.shape == Shape::Lists) {
+      return row.key.empty() ? "" : fmt::format("{}.{}.{}", section.key, row.key, cell);
+    }
     const bool is_array = section.shape == Shape::Table || section.shape == Shape::List;
     const bool is_keyed = section.shape == Shape::Groups || section.shape == Shape::Table;
     const std::string_view column = is_keyed ? section.columns[cell + 1].key : std::string_view();

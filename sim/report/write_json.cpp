@@ -18,8 +18,8 @@ struct KeyOrder {
 const std::vector<KeyOrder>& key_orders() {
   static const std::vector<KeyOrder> orders{
       {"",
-       {"schema", "scenario", "overrides", "verdict", "notes", "assumed", "model", "parameters",
-        "topology", "gpu", "gpus", "plan"}},
+       {"schema", "base", "settings", "runs", "scenario", "overrides", "verdict", "notes",
+        "assumed", "model", "parameters", "topology", "gpu", "gpus", "plan"}},
       {"/step",
        {"time_s", "tokens_per_s", "tokens_per_s_per_gpu", "model_tflops_per_gpu",
         "hardware_tflops_per_gpu", "peak_tflops_per_gpu", "mfu"}},
@@ -70,9 +70,12 @@ Json object_of(const Section& section, const Row& row) {
 }
 
 void add_section(const Section& section, Json& json) {
-  const bool is_array = section.shape == Shape::Table || section.shape == Shape::List;
-  if (is_array || (section.rows.empty() && !section.key.empty())) {
-    json[pointer(section.key)] = is_array ? Json::array() : Json(nullptr);
+  if (section.shape == Shape::Table || section.shape == Shape::List) {
+    json[pointer(section.key)] = Json::array();
+  } else if (section.shape == Shape::Lists) {
+    json[pointer(section.key)] = Json::object();
+  } else if (section.rows.empty() && !section.key.empty()) {
+    json[pointer(section.key)] = nullptr;
   }
   for (const Row& row : section.rows) {
     if (row.is_sentence()) {
@@ -94,6 +97,12 @@ void add_section(const Section& section, Json& json) {
         break;
       case Shape::List:
         json[pointer(section.key)].push_back(value_of(row.cells.front()));
+        break;
+      case Shape::Lists:
+        if (!row.key.empty()) {
+          Json& list = json[pointer(section.key)][row.key];
+          std::transform(row.cells.begin(), row.cells.end(), std::back_inserter(list), value_of);
+        }
         break;
     }
   }
@@ -137,6 +146,9 @@ Json json_of(const Document& document) {
     add_section(section, json);
   }
   settle(json);
+  for (const Document& run : document.runs) {
+    json["runs"].push_back(json_of(run));
+  }
   for (const KeyOrder& order : key_orders()) {
     reorder(order, json);
   }

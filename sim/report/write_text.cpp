@@ -80,7 +80,7 @@ void add_section(const Section& section, Page& page) {
   const std::vector<const Row*> rows = in_reading_order(section);
   const bool any =
       std::any_of(rows.begin(), rows.end(), [](const Row* row) { return is_line(*row); });
-  if (!any && section.empty.empty()) {
+  if (!any && !section.empty) {
     return;
   }
   if (section.lead == Lead::Heading) {
@@ -88,11 +88,10 @@ void add_section(const Section& section, Page& page) {
   } else if (section.lead == Lead::Blank) {
     page.line("");
   }
-  if (!any) {
-    page.line("{:<{}}{}", "", section.indent, section.empty);
-    return;
+  if (!any && !section.empty->empty()) {
+    page.line("{:<{}}{}", "", section.indent, *section.empty);
   }
-  if (section.labels) {
+  if (any && section.labels) {
     page.line("{:<{}}{}", "", section.indent, label_line(section));
   }
   for (std::size_t i = 0; i < rows.size(); ++i) {

@@ -65,11 +65,6 @@ std::string brief_report(const Report& report, bool colour);
 /// "danlu.run/1".
 std::string json_report(const Report& report);
 
-/// Several runs side by side, and a waterfall from the first to each other.
-std::string text_comparison(std::span<const Report> reports, bool colour);
-/// "danlu.compare/1": the runs, and the differences to the first.
-std::string json_comparison(std::span<const Report> reports);
-
 /// Chrome trace JSON: a process for each played class of ranks that `traced` marks, a thread for
 /// each stream.
 void write_trace(const StepPlan& plan, const Timeline& timeline, const std::vector<bool>& traced,

@@ -108,6 +108,8 @@ bool is_in(const Writer& writer, const Section& section, const Row& row, std::si
       return !row.key.empty() && !column.key.empty();
     case Shape::Table:
       return !column.key.empty();
+    case Shape::Lists:
+      return !row.key.empty();
     case Shape::List:
       break;
   }
@@ -116,15 +118,15 @@ bool is_in(const Writer& writer, const Section& section, const Row& row, std::si
 
 class Writers : public ::testing::TestWithParam<Writer> {};
 
-TEST_P(Writers, HaveEveryFigureOfTheDocument) {
-  const std::vector<Document> documents{document_of(full_report())};
-  const std::string text = bare(GetParam().write(documents, false));
+/// Looks for every figure that the writer is to have; how many there are.
+int find_figures(const Writer& writer, const Document& document) {
+  const std::string text = bare(writer.write(std::array{document}, false));
   int figures = 0;
-  for (const Section& section : documents[0].sections) {
+  for (const Section& section : document.sections) {
     for (const Row& row : section.rows) {
       for (std::size_t i = 0; i < row.cells.size(); ++i) {
         const Figure& cell = row.cells[i];
-        if (is_in(GetParam(), section, row, i)) {
+        if (is_in(writer, section, row, i)) {
           ++figures;
           EXPECT_TRUE(text.find(bare(cell.text)) != std::string::npos ||
                       text.find(bare(for_machines(cell))) != std::string::npos)
@@ -133,7 +135,23 @@ TEST_P(Writers, HaveEveryFigureOfTheDocument) {
       }
     }
   }
-  EXPECT_GT(figures, GetParam().name == "text" ? 120 : 300);
+  return figures;
+}
+
+TEST_P(Writers, HaveEveryFigureOfARun) {
+  EXPECT_GT(find_figures(GetParam(), document_of(full_report())),
+            GetParam().name == "text" ? 120 : 300);
+}
+
+TEST_P(Writers, HaveEveryFigureOfAComparison) {
+  const Report base = full_report();
+  Report other = base;
+  other.scenario = "another";
+  other.settings = {{"training.micro_batch", "2", true}};
+  other.step.time = base.step.time * 2;
+  other.step.breakdown[TimePart::Bubble] += base.step.time;
+  EXPECT_GT(find_figures(GetParam(), comparison_of(std::array{base, other})),
+            GetParam().name == "json" ? 20 : 50);
 }
 
 TEST_P(Writers, AreInTheReferencePages) {
@@ -150,6 +168,27 @@ TEST_P(Writers, AreInTheReferencePages) {
 
 INSTANTIATE_TEST_SUITE_P(All, Writers, ::testing::ValuesIn(kWriters),
                          [](const auto& row) { return std::string(row.param.name); });
+
+// The parts of the time add up to the difference, in the keys of the page and of JSON.
+TEST(Documents, DifferencesAddUp) {
+  const Report base = small_report();
+  Report other = base;
+  other.step.time = base.step.time * 2;
+  other.step.breakdown[TimePart::Bubble] += base.step.time;
+  const nlohmann::ordered_json json = json_of(comparison_of(std::array{base, other, base}));
+  ASSERT_EQ(json["differences"].size(), 2U);
+  double sum = 0;
+  for (const auto& [part, seconds] : json["differences"][0]["parts_s"].items()) {
+    sum += seconds.get<double>();
+  }
+  EXPECT_TRUE(testing::near(sum, base.step.time.value));
+  EXPECT_EQ(json["differences"][0]["step_s"].get<double>(), base.step.time.value);
+  EXPECT_EQ(json["differences"][1]["step_s"].get<double>(), 0);
+  EXPECT_TRUE(json["differences"][1]["faults"].is_null());
+  EXPECT_EQ(json["runs"].size(), 3U);
+  EXPECT_EQ(json["runs"][0], json_of(document_of(base)));
+  EXPECT_TRUE(json["settings"].is_object() && json["settings"].empty());
+}
 
 // What is absent is null, an object of absent figures as a whole; a list of nothing is empty.
 TEST(Documents, AbsentFiguresAreNull) {
