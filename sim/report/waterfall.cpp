@@ -33,7 +33,10 @@ Figure with_sign(Figure figure) {
 }  // namespace
 
 std::vector<Column> waterfall_columns() {
-  return {{"", "", 22, true}, {"", "", 10}, {"", "", 10}, {"", "", 0, true, "  ", Shown::PageOnly}};
+  return {{"", "", 22, true},
+          {"", "change", 10},
+          {"", "share", 10},
+          {"", "", 0, true, "  ", Shown::PageOnly}};
 }
 
 std::vector<Row> waterfall_rows(const Waterfall& waterfall) {

@@ -138,6 +138,11 @@ void reorder(const KeyOrder& order, Json& json) {
   object = std::move(ordered);
 }
 
+/// What is not UTF-8 (in the name of a file, say) is replaced.
+std::string dumped(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
 Json json_of(const Document& document) {
@@ -155,14 +160,10 @@ Json json_of(const Document& document) {
   return json;
 }
 
-std::string json_text(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
 std::string write_json(std::span<const Document> documents, bool /*colour*/) {
   std::string text;
   for (const Document& document : documents) {
-    text += (text.empty() ? "" : ",\n") + json_text(json_of(document));
+    text += (text.empty() ? "" : ",\n") + dumped(json_of(document));
   }
   return documents.size() > 1 ? "[\n" + text + "]\n" : text;
 }

@@ -55,8 +55,6 @@ inline constexpr std::array kWriters{
 
 /// One document as JSON: SI base units, absent quantities null.
 nlohmann::ordered_json json_of(const Document& document);
-/// As it is printed; what is not UTF-8 (in the name of a file, say) is replaced.
-std::string json_text(const nlohmann::ordered_json& json);
 
 /// The report of one run.
 std::string text_report(const Report& report, bool colour);
