@@ -148,8 +148,7 @@ void refuse_too_much_jitter(const Scenario& scenario, const CommonOptions& commo
 /// What only shows once the machine is built.
 void refuse_what_cannot_run(const Scenario& scenario, const Cluster& cluster,
                             const CommonOptions& common) {
-  if (const StepSize least = least_size(scenario.workload, cluster);
-      least.parts() > common.max_tasks) {
+  if (const StepSize least = least_size(scenario.workload); least.parts() > common.max_tasks) {
     check_size(scenario, least, common);
   }
   check_wishes(scenario, cluster);

@@ -11,6 +11,7 @@ enum class RankId : std::int32_t {};
 enum class VertexId : std::int32_t {};  // of the topology graph
 enum class LinkId : std::int32_t {};    // a directed edge of the topology graph
 enum class TaskId : std::int32_t {};
+enum class NameId : std::int32_t {};  // of TaskGraph::names
 
 /// The id as an index into a vector.
 template <typename Id>

@@ -26,8 +26,8 @@ int CollectiveGraph::channel(const Pattern& pattern) {
 }
 
 TaskId CollectiveGraph::add_wait(Seconds duration, const std::vector<TaskId>& after) {
-  const TaskId task =
-      graph_.add({.kind = TaskKind::Compute, .duration = duration, .name = "launch"}, {});
+  const TaskId task = graph_.add(
+      {.kind = TaskKind::Compute, .duration = duration, .name = graph_.named("launch")}, {});
   for (const TaskId before : after) {
     graph_.add_edge(before, task);
   }
@@ -46,7 +46,7 @@ TaskId CollectiveGraph::add_steady(const Group& group, const PlannedCollective& 
                     .bytes = phase_bytes(cluster_.topology_among(group.ranks), planned.choice, op,
                                          group, planned.phases[i], bytes),
                     .channel = static_cast<int>(graph_.channels.size()) - 1,
-                    .name = "phase"},
+                    .name = graph_.named("phase")},
                    {});
     for (const TaskId before : last_) {
       graph_.add_edge(before, task);
@@ -63,7 +63,7 @@ TaskId CollectiveGraph::add_exchange(const ExpertExchange& exchange) {
     flows.push_back(graph_.add({.kind = TaskKind::Communication,
                                 .bytes = flow.stream,
                                 .channel = channel(flow.pattern),
-                                .name = "experts"},
+                                .name = graph_.named("experts")},
                                {}));
     graph_.add_edge(begin, flows.back());
   }
@@ -103,7 +103,7 @@ TaskId CollectiveGraph::add_stepwise(const Group& group, CollectiveChoice choice
                                              pattern.local_latency + pattern.network_latency),
                     .bytes = whole(size * overhead(topology, choice, op, group) / pattern.parts),
                     .channel = first_channel + way,
-                    .name = "transfer"},
+                    .name = graph_.named("transfer")},
                    {});
     if (message.after.empty()) {
       graph_.add_edge(begin, task);

@@ -29,7 +29,7 @@ class Describer {
 
   CommunicationInfo describe() {
     for (const GroupShape& shape : class_.shapes) {
-      if (is_transfer(class_.kind)) {
+      if (class_.sort.is_transfer()) {
         keep_slower({Algorithm::Direct, Protocol::Simple}, {transfer(shape.patterns[0])});
         continue;
       }

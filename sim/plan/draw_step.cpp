@@ -6,7 +6,6 @@
 
 #include "sim/base/philox.hpp"
 #include "sim/plan/plan_step.hpp"
-#include "sim/workload/rank_layout.hpp"
 
 namespace danlu {
 namespace {
@@ -72,16 +71,16 @@ double tasks_of_jitter(const StepPlan& plan, const Workload& workload, const Jit
       tasks[static_cast<std::size_t>(unit)] += own;
     }
   }
-  const RankLayout layout(workload.parallelism);
+  const Mesh mesh = workload.parallelism.mesh();
   const int tensor = workload.parallelism.tensor;
   double sum = 0;
-  for (int first = 0; first < layout.world_size(); first += tensor) {  // tensor ranks are in a row
+  for (int first = 0; first < mesh.world_size(); first += tensor) {  // tensor ranks are in a row
     double own = 0;
     bool jitters = false;
     for (int rank = first; rank < first + tensor; ++rank) {
       const int unit = plan.fold.unit_of_rank[static_cast<std::size_t>(rank)];
       own += tasks[static_cast<std::size_t>(unit)];
-      jitters = jitters || jitter.shakes(static_cast<int>(index(layout.gpu(rank))));
+      jitters = jitters || jitter.shakes(static_cast<int>(index(mesh.gpu(rank))));
     }
     sum += jitters ? own : 0;
   }

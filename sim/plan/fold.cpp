@@ -44,7 +44,7 @@ void for_groups(const StepPatterns& step, const Visit& visit) {
 std::vector<int> groups_by_patterns(const StepPatterns& step, const std::vector<int>& patterns) {
   std::vector<std::uint64_t> hashes(step.groups.size());
   for_groups(step, [&](std::size_t group, std::size_t first, std::size_t last) {
-    hashes[group] = mix(0, static_cast<int>(step.groups[group].kind));
+    hashes[group] = mix(0, step.groups[group].sort.number());
     std::uint64_t sum = 0;
     for (std::size_t i = first; i < last; ++i) {
       sum += mix(1, patterns[i]);
@@ -55,16 +55,16 @@ std::vector<int> groups_by_patterns(const StepPatterns& step, const std::vector<
 }
 
 /// Classes of groups for given classes of ranks, without looking at links: the coarse fold.
-std::vector<int> groups_by_ranks(const StepPatterns& step, const RankLayout& layout,
+std::vector<int> groups_by_ranks(const StepPatterns& step, const Mesh& mesh,
                                  const std::vector<int>& ranks) {
   std::vector<std::uint64_t> hashes;
   for (const GroupKey& group : step.groups) {
-    std::uint64_t hash = mix(0, static_cast<int>(group.kind));
+    std::uint64_t hash = mix(0, group.sort.number());
     std::uint64_t sum = 0;
-    for (const int rank : ranks_of(group, layout)) {
+    for (const int rank : ranks_of(group, mesh)) {
       const int colour = ranks[static_cast<std::size_t>(rank)];
       sum += mix(0, colour);
-      hash = is_transfer(group.kind) ? mix(hash, colour) : hash;
+      hash = group.sort.is_transfer() ? mix(hash, colour) : hash;
     }
     hashes.push_back(mix(hash, sum));
   }
@@ -135,10 +135,10 @@ Crowd crowd_of(const StepPatterns& step) {
 /// Makes a Fold of a partition.
 class Folder {
  public:
-  Folder(const Cluster& cluster, const RankLayout& layout, const StepPatterns& step,
+  Folder(const Cluster& cluster, const Mesh& mesh, const StepPatterns& step,
          const Partition& classes, bool is_bound)
       : cluster_(cluster),
-        layout_(layout),
+        mesh_(mesh),
         step_(step),
         classes_(classes),
         is_bound_(is_bound),
@@ -162,9 +162,9 @@ class Folder {
       const auto unit = static_cast<std::size_t>(fold_.unit_of_rank[rank]);
       const int number = static_cast<int>(rank);
       if (unit == fold_.units.size()) {
-        fold_.units.push_back({number, layout_.coordinates(number).stage, 0});
+        fold_.units.push_back({number, mesh_.coordinate(number, Axis::Pipeline), 0});
       }
-      add_member(layout_.gpu(number), fold_.units[unit]);
+      add_member(mesh_.gpu(number), fold_.units[unit]);
     }
   }
 
@@ -205,7 +205,7 @@ class Folder {
       const int number = classes_.groups[group];
       GroupClass& found = fold_.groups[static_cast<std::size_t>(number)];
       if (found.shapes.empty()) {
-        found.kind = step_.groups[group].kind;
+        found.sort = step_.groups[group].sort;
         add_taking_part(group, found);
       }
       heaviest.of(first, last, [&](std::size_t link, int weight) { own[link] = weight; });
@@ -218,11 +218,11 @@ class Folder {
   }
 
   void add_taking_part(std::size_t group, GroupClass& found) const {
-    for (const int rank : ranks_of(step_.groups[group], layout_)) {
+    for (const int rank : ranks_of(step_.groups[group], mesh_)) {
       const int unit = fold_.unit_of_rank[static_cast<std::size_t>(rank)];
       const bool is_new =
           std::find(found.units.begin(), found.units.end(), unit) == found.units.end();
-      if (is_transfer(found.kind) || is_new) {
+      if (found.sort.is_transfer() || is_new) {
         found.units.push_back(unit);
       }
     }
@@ -248,9 +248,9 @@ class Folder {
 
   GroupShape make_shape(std::size_t group, std::size_t first, std::size_t last) const {
     const GroupKey& key = step_.groups[group];
-    const std::vector<int> ranks = ranks_of(key, layout_);
+    const std::vector<int> ranks = ranks_of(key, mesh_);
     GroupShape shape;
-    if (is_transfer(key.kind)) {
+    if (key.sort.is_transfer()) {
       shape.group.ranks = ranks;
     } else {
       shape.group = make_group(cluster_, ranks);
@@ -258,7 +258,7 @@ class Folder {
     }
     for (std::size_t i = first; i < last; ++i) {
       shape.patterns.push_back({step_.keys[i],
-                                make_pattern(step_, i, cluster_, layout_),
+                                make_pattern(step_, i, cluster_, mesh_),
                                 classes_.colours.patterns[i],
                                 {kInfinity},
                                 {kInfinity}});
@@ -302,7 +302,7 @@ class Folder {
   }
 
   const Cluster& cluster_;
-  const RankLayout& layout_;
+  const Mesh& mesh_;
   const StepPatterns& step_;
   const Partition& classes_;
   bool is_bound_;
@@ -329,18 +329,18 @@ std::uint64_t hash_of_speed(const Cluster& cluster, GpuId gpu) {
 }
 
 /// Colours by stage, and by speed if asked.
-std::vector<int> first_colours(const Cluster& cluster, const RankLayout& layout, bool by_speed) {
+std::vector<int> first_colours(const Cluster& cluster, const Mesh& mesh, bool by_speed) {
   std::vector<std::uint64_t> hashes;
-  for (int rank = 0; rank < layout.world_size(); ++rank) {
-    const std::uint64_t stage = mix(0, layout.coordinates(rank).stage);
-    hashes.push_back(by_speed ? mix(stage, hash_of_speed(cluster, layout.gpu(rank))) : stage);
+  for (int rank = 0; rank < mesh.world_size(); ++rank) {
+    const std::uint64_t stage = mix(0, mesh.coordinate(rank, Axis::Pipeline));
+    hashes.push_back(by_speed ? mix(stage, hash_of_speed(cluster, mesh.gpu(rank))) : stage);
   }
   return colours_of(hashes);
 }
 
 /// The finest partition: everything for itself.
-Partition no_classes(const StepPatterns& step, const RankLayout& layout) {
-  return {{all_different(static_cast<std::size_t>(layout.world_size())), all_different(step.size()),
+Partition no_classes(const StepPatterns& step, const Mesh& mesh) {
+  return {{all_different(static_cast<std::size_t>(mesh.world_size())), all_different(step.size()),
            all_different(step.links.size())},
           all_different(step.groups.size())};
 }
@@ -360,27 +360,28 @@ bool gets_what_is_guaranteed(const Fold& fold, const GroupClass& group) {
 
 }  // namespace
 
-Fold fold(const Workload& workload, const Cluster& cluster, const RankLayout& layout) {
-  const StepPatterns all = step_patterns(workload, cluster, layout);
+Fold fold(const Workload& workload, const Cluster& cluster) {
+  const Mesh mesh = workload.parallelism.mesh();
+  const StepPatterns all = step_patterns(workload, cluster, mesh);
   const StepPatterns step = without_links(all, implied_links(all, cluster));
   const auto make = [&](const Partition& classes) {
     const bool is_bound = workload.fold == FoldMode::Bound;
-    Fold made = Folder(cluster, layout, step, classes, is_bound).build();
+    Fold made = Folder(cluster, mesh, step, classes, is_bound).build();
     made.link_classes = link_classes(cluster, all, classes.colours.patterns);
     return made;
   };
   if (workload.fold == FoldMode::Off) {
-    return make(no_classes(step, layout));
+    return make(no_classes(step, mesh));
   }
-  Partition classes{refine(step, cluster, first_colours(cluster, layout, /*by_speed=*/true)), {}};
+  Partition classes{refine(step, cluster, first_colours(cluster, mesh, /*by_speed=*/true)), {}};
   classes.groups = groups_by_patterns(step, classes.colours.patterns);
   if (workload.fold == FoldMode::Exact) {
     return make(classes);
   }
   // Links that are equal to the fine classes are equal to the coarse ones, which unite those.
   Partition coarse;
-  coarse.colours.ranks = first_colours(cluster, layout, /*by_speed=*/false);
-  coarse.groups = groups_by_ranks(step, layout, coarse.colours.ranks);
+  coarse.colours.ranks = first_colours(cluster, mesh, /*by_speed=*/false);
+  coarse.groups = groups_by_ranks(step, mesh, coarse.colours.ranks);
   coarse.colours.patterns = patterns_by_groups(step, coarse.groups);
   coarse.colours.links = classes.colours.links;
   Fold bound = make(coarse);

@@ -62,7 +62,7 @@ struct GroupShape {
 
 /// A class of groups, played as one.
 struct GroupClass {
-  GroupKind kind = GroupKind::Tensor;
+  GroupSort sort;
   std::vector<int> units;          // classes of ranks taking part; sender then receiver
   std::vector<GroupShape> shapes;  // one, but in a coarse fold
   bool is_private = true;          // no other class loads its links, so its rates are what it gets
@@ -111,6 +111,6 @@ struct Fold {
   bool exact = true;                    // false for a bound that may be above the truth
 };
 
-Fold fold(const Workload& workload, const Cluster& cluster, const RankLayout& layout);
+Fold fold(const Workload& workload, const Cluster& cluster);
 
 }  // namespace danlu

@@ -13,8 +13,8 @@
 namespace danlu {
 namespace {
 
-const CollectiveWish& wish_for(const Workload& w, GroupKind kind) {
-  return kind == GroupKind::Tensor ? w.communication.tensor : w.communication.data;
+const CollectiveWish& wish_for(const Workload& w, GroupSort sort) {
+  return sort == kTensorGroups ? w.communication.tensor : w.communication.data;
 }
 
 /// What may carry out `op`. What the user asks for where that can be done, else what would be
@@ -39,15 +39,14 @@ struct Need {
 };
 
 /// What the first group of each stage needs; nothing of groups of one rank.
-std::vector<Need> needs_of(const Workload& w, const Cluster& cluster, const RankLayout& layout,
-                           GroupKind kind) {
-  const KernelTimer timer(cluster.spec.gpu, w.training.precision);
+std::vector<Need> needs_of(const Workload& w, const Cluster& cluster, const Mesh& mesh,
+                           GroupSort sort) {
+  const ModelBlocks model = build_model(w);
   std::vector<Need> needs;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
-    const std::vector<int> ranks =
-        kind == GroupKind::Tensor ? layout.tensor_group(0, stage) : layout.data_group(0, stage);
+    const std::vector<int> ranks = mesh.group(mesh.rank({{Axis::Pipeline, stage}}), sort);
     if (ranks.size() > 1) {
-      for (const Demand& demand : demands(w, timer, kind, stage)) {
+      for (const Demand& demand : demands(w, model, sort, stage)) {
         needs.push_back({make_group(cluster, ranks), demand.op});
       }
     }
@@ -104,37 +103,37 @@ CollectiveChoice choice_of(const GroupPlan& plan, const Demand& demand) {
 }
 
 GroupPlanner::GroupPlanner(const Workload& workload, const Cluster& cluster)
-    : w_(workload), cluster_(cluster), timer_(cluster.spec.gpu, workload.training.precision) {}
+    : w_(workload), cluster_(cluster), model_(build_model(workload)) {}
 
-const std::vector<Demand>& GroupPlanner::demands_of(GroupKind kind, int stage) {
-  auto known = demands_.find({kind, stage});
+const std::vector<Demand>& GroupPlanner::demands_of(GroupSort sort, int stage) {
+  auto known = demands_.find({sort, stage});
   if (known == demands_.end()) {
-    known = demands_.emplace(std::pair(kind, stage), demands(w_, timer_, kind, stage)).first;
+    known = demands_.emplace(std::pair(sort, stage), demands(w_, model_, sort, stage)).first;
   }
   return known->second;
 }
 
-int GroupPlanner::plan(GroupKind kind, int stage, const Group& group, const Pattern& rings) {
-  std::uint64_t hash = mix(mix(static_cast<std::uint64_t>(kind), stage), rings.parts);
+int GroupPlanner::plan(GroupSort sort, int stage, const Group& group, const Pattern& rings) {
+  std::uint64_t hash = mix(mix(static_cast<std::uint64_t>(sort.number()), stage), rings.parts);
   hash = mix(mix(mix(hash, group.size()), group.node_count()), group.per_node());
   hash = mix(mix(hash, rings.local_latency.value), rings.network_latency.value);
   hash = mix(mix(hash, alone_rate(cluster_, rings).value), cluster_.kind_of(group.ranks));
   auto known = known_.find(hash);
   if (known == known_.end()) {
-    known = known_.emplace(hash, number_of(make(kind, stage, group))).first;
+    known = known_.emplace(hash, number_of(make(sort, stage, group))).first;
   }
   return known->second;
 }
 
-GroupPlan GroupPlanner::make(GroupKind kind, int stage, const Group& group) {
+GroupPlan GroupPlanner::make(GroupSort sort, int stage, const Group& group) {
   std::map<CollectiveOp, std::vector<Candidate>> by_op;
   GroupPlan plan;
-  for (const Demand& demand : demands_of(kind, stage)) {
+  for (const Demand& demand : demands_of(sort, stage)) {
     auto found = by_op.find(demand.op);
     if (found == by_op.end()) {
       found = by_op
                   .emplace(demand.op,
-                           candidates_for(w_, cluster_, group, demand.op, wish_for(w_, kind)))
+                           candidates_for(w_, cluster_, group, demand.op, wish_for(w_, sort)))
                   .first;
     }
     plan.push_back(
@@ -161,16 +160,16 @@ int GroupPlanner::number_of(GroupPlan plan) {
 }
 
 std::vector<WishProblem> wish_problems(const Workload& w, const Cluster& cluster) {
-  const RankLayout layout(w.parallelism);
+  const Mesh mesh = w.parallelism.mesh();
   std::vector<WishProblem> found;
-  for (const GroupKind kind : {GroupKind::Tensor, GroupKind::Data}) {
-    const CollectiveWish& wish = wish_for(w, kind);
+  for (const GroupSort sort : {kTensorGroups, kReplicaGroups}) {
+    const CollectiveWish& wish = wish_for(w, sort);
     const std::vector<Need> needs =
-        wish.algorithm || wish.protocol ? needs_of(w, cluster, layout, kind) : std::vector<Need>{};
+        wish.algorithm || wish.protocol ? needs_of(w, cluster, mesh, sort) : std::vector<Need>{};
     if (!needs.empty() && !can_any(cluster, needs, wish)) {
       found.push_back(
           explain(cluster, needs, wish,
-                  kind == GroupKind::Tensor ? "communication.tensor" : "communication.data"));
+                  sort == kTensorGroups ? "communication.tensor" : "communication.data"));
     }
   }
   return found;

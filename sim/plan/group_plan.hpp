@@ -11,7 +11,7 @@
 
 #include "sim/collective/tuning.hpp"
 #include "sim/plan/step_demands.hpp"
-#include "sim/workload/rank_layout.hpp"
+#include "sim/workload/mesh.hpp"
 
 namespace danlu {
 
@@ -31,20 +31,20 @@ class GroupPlanner {
  public:
   GroupPlanner(const Workload& workload, const Cluster& cluster);
 
-  /// The number of the plan of a group of `kind`, not a transfer, with its rings.
-  int plan(GroupKind kind, int stage, const Group& group, const Pattern& rings);
+  /// The number of the plan of a group of `sort`, not a transfer, with its rings.
+  int plan(GroupSort sort, int stage, const Group& group, const Pattern& rings);
   /// All plans made so far, by number.
   const std::vector<GroupPlan>& plans() const { return plans_; }
 
  private:
-  const std::vector<Demand>& demands_of(GroupKind kind, int stage);
-  GroupPlan make(GroupKind kind, int stage, const Group& group);
+  const std::vector<Demand>& demands_of(GroupSort sort, int stage);
+  GroupPlan make(GroupSort sort, int stage, const Group& group);
   int number_of(GroupPlan plan);
 
   const Workload& w_;
   const Cluster& cluster_;
-  KernelTimer timer_;
-  std::map<std::pair<GroupKind, int>, std::vector<Demand>> demands_;
+  ModelBlocks model_;
+  std::map<std::pair<GroupSort, int>, std::vector<Demand>> demands_;
   std::map<std::uint64_t, int> known_;  // by a hash of what a plan depends on
   std::vector<GroupPlan> plans_;
 };

@@ -9,20 +9,23 @@ namespace {
 
 class PassPlanner {
  public:
-  explicit PassPlanner(StepDraft& draft) : draft_(draft), w_(draft.workload()) {}
+  explicit PassPlanner(StepDraft& draft)
+      : draft_(draft),
+        w_(draft.workload()),
+        forward_(draft.graph().named("forward")),
+        backward_(draft.graph().named("backward")) {}
 
   void add_cell(Cell& cell) {
     std::vector<Tasks> previous(cell.tracks());
-    for (const StageOp& op : schedule_ops(w_.training.schedule, cell.stage, w_.parallelism.pipeline,
-                                          w_.training.chunks, w_.microbatches())) {
-      const std::vector<int> programs = programs_of(cell, op);
-      const bool cut =
-          !op.forward && op.microbatch == w_.microbatches() - 1 && w_.parallelism.overlap_data;
-      Pass pass{.op = op};
+    for (const Action& action : w_.actions(cell.stage)) {
+      const std::vector<int> programs = programs_of(cell, action);
+      const bool cut = !action.is_forward() && action.microbatch == w_.microbatches() - 1 &&
+                       w_.parallelism.overlap_data;
+      Pass pass{.action = action};
       for (const ProgramSlice& slice :
            cut ? layer_slices(programs[0]) : std::vector{whole(programs[0])}) {
         Slice added =
-            cell.fused ? add_run(cell, slice, op) : add_segments(cell, programs, slice, op);
+            cell.fused ? add_run(cell, slice, action) : add_segments(cell, programs, slice, action);
         for (std::size_t track = 0; track < previous.size(); ++track) {
           for (const TaskId before : previous[track]) {
             draft_.let_go_on(before, added.entries[track]);
@@ -77,14 +80,11 @@ class PassPlanner {
   }
 
   /// The program of every unit of the cell, or one for all where they are equally fast.
-  std::vector<int> programs_of(const Cell& cell, const StageOp& op) {
-    const Chunk chunk{
-        .layers = w_.layers_per_chunk(cell.stage),
-        .first = cell.stage == 0 && op.chunk == 0,
-        .last = cell.stage == w_.parallelism.pipeline - 1 && op.chunk == w_.training.chunks - 1};
+  std::vector<int> programs_of(const Cell& cell, const Action& action) {
+    const Chunk chunk = chunk_at(w_, draft_.model(), {cell.stage, action.chunk});
     std::vector<int> programs;
     for (const int unit : cell.units) {
-      const ProgramKey key{op.forward, chunk, draft_.unit(unit).speeds};
+      const ProgramKey key{action.is_forward(), chunk, draft_.unit(unit).speeds};
       programs.push_back(played_program(cell.tensor_group, key));
     }
     const bool all_equal = std::all_of(programs.begin(), programs.end(),
@@ -100,15 +100,19 @@ class PassPlanner {
     if (known != played_.end()) {
       return known->second;
     }
-    PlayedProgram played{plain_program(key), {}, {}};
-    for (const Segment& segment : played.program.segments) {
-      const bool compute = segment.is_compute;
-      const int info = compute ? -1
-                               : draft_.communication(tensor_group, CommunicationKind::Tensor,
-                                                      segment.op, "tensor group", segment.bytes);
+    const TimedProgram& timed = timed_program(key);
+    PlayedProgram played{.program = timed.program, .compute = timed.compute};
+    for (std::size_t i = 0; i < played.program.segments.size(); ++i) {
+      const Segment& segment = played.program.segments[i];
+      played.names.push_back(graph().named(segment.name));
+      const int info = segment.is_compute
+                           ? -1
+                           : draft_.communication(tensor_group, CommunicationKind::Tensor,
+                                                  segment.op, "tensor group", segment.bytes);
       played.infos.push_back(info);
-      played.collective_durations.push_back(
-          compute ? Seconds{} : graph().communications[static_cast<std::size_t>(info)].alone);
+      played.durations.push_back(
+          segment.is_compute ? played.compute[i].total()
+                             : graph().communications[static_cast<std::size_t>(info)].alone);
     }
     graph().programs.push_back(std::move(played));
     const int id = static_cast<int>(graph().programs.size()) - 1;
@@ -116,20 +120,24 @@ class PassPlanner {
     return id;
   }
 
-  const Program& plain_program(const ProgramKey& key) {
+  /// A program where it has met GPUs: each segment takes as long as on the slowest of them.
+  struct TimedProgram {
+    Program program;
+    std::vector<ComputeTime> compute;
+  };
+  const TimedProgram& timed_program(const ProgramKey& key) {
     auto known = programs_.find(key);
     if (known == programs_.end()) {
       const auto& [forward, chunk, speeds] = key;
-      std::map<int, Program> by_kind;
+      TimedProgram made{forward ? forward_program(w_, draft_.model(), chunk)
+                                : backward_program(w_, draft_.model(), chunk),
+                        {}};
+      std::map<int, std::vector<ComputeTime>> by_kind;
       for (const GpuSpeed& speed : speeds) {
-        const KernelTimer& timer = draft_.timer(speed.kind);
-        by_kind[speed.kind] =
-            forward ? forward_program(w_, timer, chunk) : backward_program(w_, timer, chunk);
+        by_kind[speed.kind] = compute_times(made.program, draft_.timer(speed.kind));
       }
-      Program made = by_kind.begin()->second;
-      for (std::size_t i = 0; i < made.segments.size(); ++i) {
-        made.segments[i].compute =
-            slowest(speeds, [&](int kind) { return by_kind.at(kind).segments[i].compute; });
+      for (std::size_t i = 0; i < made.program.segments.size(); ++i) {
+        made.compute.push_back(slowest(speeds, [&](int kind) { return by_kind.at(kind)[i]; }));
       }
       known = programs_.emplace(key, std::move(made)).first;
     }
@@ -139,19 +147,19 @@ class PassPlanner {
   // ---- tasks
 
   /// The slice as one task.
-  Slice add_run(const Cell& cell, const ProgramSlice& slice, const StageOp& op) {
+  Slice add_run(const Cell& cell, const ProgramSlice& slice, const Action& action) {
     const auto key = std::tuple(slice.program, slice.first, slice.last);
     auto known = slice_durations_.find(key);
     if (known == slice_durations_.end()) {
       const PlayedProgram& played = program(slice.program);
       const Seconds total =
-          play_alone(played.program, slice.first, slice.last, played.collective_durations).total;
+          play_alone(played.program, slice.first, slice.last, played.durations).total;
       known = slice_durations_.emplace(key, total).first;
     }
     const TaskId run = graph().add({.kind = TaskKind::Run,
                                     .duration = known->second,
-                                    .name = op.forward ? "forward" : "backward",
-                                    .microbatch = op.microbatch,
+                                    .name = action.is_forward() ? forward_ : backward_,
+                                    .microbatch = action.microbatch,
                                     .slice = slice},
                                    cell.units);
     return {{{run}}, {{run}}};
@@ -159,7 +167,7 @@ class PassPlanner {
 
   /// The slice segment by segment: compute on every unit, collectives of all units together.
   Slice add_segments(const Cell& cell, const std::vector<int>& programs, const ProgramSlice& slice,
-                     const StageOp& op) {
+                     const Action& action) {
     const std::size_t units = cell.units.size();
     Slice added{std::vector<Tasks>(units), std::vector<Tasks>(units)};
     std::vector<std::vector<PlacedSegment>> made;  // by segment and unit
@@ -177,8 +185,8 @@ class PassPlanner {
         before.push_back(previous);
       }
       previous = i - slice.first;
-      made.push_back(segment.is_compute ? add_compute_segment(cell, programs, i, op)
-                                        : add_collective_segment(cell, slice.program, i, op));
+      made.push_back(segment.is_compute ? add_compute_segment(cell, programs, i, action)
+                                        : add_collective_segment(cell, slice.program, i, action));
       for (std::size_t u = 0; u < units; ++u) {
         for (const int earlier : before) {
           draft_.wait_for(made[static_cast<std::size_t>(earlier)][u].last, made.back()[u].first);
@@ -200,16 +208,16 @@ class PassPlanner {
   }
 
   std::vector<PlacedSegment> add_compute_segment(const Cell& cell, const std::vector<int>& programs,
-                                                 int at, const StageOp& op) {
+                                                 int at, const Action& action) {
     std::vector<PlacedSegment> placed;
     for (std::size_t u = 0; u < cell.units.size(); ++u) {
       const int id = programs.size() == 1 ? programs[0] : programs[u];
-      const Segment& segment = program(id).program.segments[static_cast<std::size_t>(at)];
+      const auto i = static_cast<std::size_t>(at);
       const TaskId task = graph().add({.kind = TaskKind::Compute,
-                                       .duration = segment.compute.total(),
-                                       .name = segment.name,
-                                       .microbatch = op.microbatch,
-                                       .compute = segment.compute},
+                                       .duration = program(id).durations[i],
+                                       .name = program(id).names[i],
+                                       .microbatch = action.microbatch,
+                                       .compute = program(id).compute[i]},
                                       {cell.units[u]});
       placed.push_back({task, {task}});
     }
@@ -217,10 +225,10 @@ class PassPlanner {
   }
 
   std::vector<PlacedSegment> add_collective_segment(const Cell& cell, int id, int at,
-                                                    const StageOp& op) {
+                                                    const Action& action) {
     const auto segment = static_cast<std::size_t>(at);
     PlacedCommunication made = draft_.add_communication(
-        program(id).infos[segment], program(id).program.segments[segment].name, op.microbatch);
+        program(id).infos[segment], program(id).names[segment], action.microbatch);
     std::vector<PlacedSegment> placed;
     for (std::size_t u = 0; u < cell.units.size(); ++u) {
       placed.push_back({made.first, std::move(made.last[u])});
@@ -230,7 +238,8 @@ class PassPlanner {
 
   StepDraft& draft_;
   const Workload& w_;
-  std::map<ProgramKey, Program> programs_;
+  NameId forward_, backward_;
+  std::map<ProgramKey, TimedProgram> programs_;
   std::map<std::pair<int, ProgramKey>, int> played_;  // by tensor group
   std::map<std::tuple<int, int, int>, Seconds> slice_durations_;
 };

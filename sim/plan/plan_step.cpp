@@ -25,7 +25,7 @@ double tasks_by_message(const StepPlan& plan) {
     const Algorithm algorithm = reduces_in_switches(info.choice.algorithm)
                                     ? Algorithm::Ring  // instead of sums on the way
                                     : info.choice.algorithm;
-    messages.push_back(is_transfer(group.kind)
+    messages.push_back(group.sort.is_transfer()
                            ? 1
                            : 1 + playable_messages(info.op, group.shapes[0].group, algorithm,
                                                    info.bytes_per_rank));

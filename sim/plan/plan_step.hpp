@@ -29,7 +29,7 @@ struct StepSize {
 };
 /// The least that a step can have, known before anything is planned: its passes, once in every
 /// stage, and their layers.
-StepSize least_size(const Workload& workload, const Cluster& cluster);
+StepSize least_size(const Workload& workload);
 /// Looks at the size of a step once it is folded and before its tasks are made; may throw.
 using SizeCheck = std::function<void(const StepSize&)>;
 

@@ -42,13 +42,13 @@ class StepEnd {
 
   /// Data-parallel reduction: one at the end, or one per layer behind the last backward pass.
   void add_gradient_reduction() {
-    for (const int id : draft_.groups_of(GroupKind::Data)) {
+    for (const int id : draft_.groups_of(kReplicaGroups)) {
       const GroupClass& data = draft_.group(id);
       if (p_.overlap_data) {
         then(data.units, add_layer_buckets(id, data));
         continue;
       }
-      const Bytes bytes = gradient_buckets(w_, stage_of(data)).front();
+      const Bytes bytes = gradient_buckets(w_, draft_.model(), stage_of(data)).front();
       const PlacedCommunication made = add_reduction(id, bytes);
       wait_for_all(data.units, made.first);
       then(data.units, made.last);
@@ -58,7 +58,7 @@ class StepEnd {
   PlacedCommunication add_reduction(int id, Bytes bytes) {
     return draft_.add_communication(
         draft_.communication(id, CommunicationKind::Data, gradient_op(w_), "data group", bytes),
-        "reduce gradients", -1);
+        "reduce gradients");
   }
 
   /// A bucket per layer, in the order in which the last backward passes finish them.
@@ -67,12 +67,13 @@ class StepEnd {
     const int per_chunk = w_.layers_per_chunk(stage);
     std::vector<Tasks> last;
     int bucket = 0;
-    for (const Bytes bytes : gradient_buckets(w_, stage)) {
+    for (const Bytes bytes : gradient_buckets(w_, draft_.model(), stage)) {
       const int chunk = w_.training.chunks - 1 - bucket / per_chunk;
       const auto layer_at = static_cast<std::size_t>(bucket % per_chunk);
       PlacedCommunication made = add_reduction(id, bytes);
       for (const int unit : data.units) {
-        const Pass& pass = draft_.pass_of(unit, {false, chunk, w_.microbatches() - 1});
+        const Pass& pass =
+            draft_.pass_of(unit, {ActionKind::Backward, chunk, w_.microbatches() - 1});
         draft_.wait_for(pass.layer_exits[layer_at][draft_.cell_of(unit).track_of(unit)],
                         made.first);
       }
@@ -87,12 +88,12 @@ class StepEnd {
 
   /// A tied embedding lives on the first and the last stage; its gradients are summed.
   void add_embedding_reduction() {
-    for (const int id : draft_.groups_of(GroupKind::Embedding)) {
+    for (const int id : draft_.groups_of(kEmbeddingGroups)) {
       const GroupClass& embedding = draft_.group(id);
       const PlacedCommunication made = draft_.add_communication(
           draft_.communication(id, CommunicationKind::Data, CollectiveOp::AllReduce,
                                "embedding group", embedding_gradients(w_)),
-          "sum embedding gradients", -1);
+          "sum embedding gradients");
       wait_for_all(embedding.units, made.first);
       then(embedding.units, made.last);
     }
@@ -108,13 +109,13 @@ class StepEnd {
     std::vector<TaskId> updated;
     for (std::size_t u = 0; u < draft_.folded().units.size(); ++u) {
       const RankClass& unit = draft_.folded().units[u];
-      const double parameters = rank_parameters(w_, unit.stage) / shards;
+      const double parameters = rank_parameters(w_, draft_.model(), unit.stage) / shards;
       const ComputeTime time = slowest(unit.speeds, [&](int kind) {
         return draft_.timer(kind).optimizer_time({parameters * moved});
       });
       const TaskId task = draft_.graph().add({.kind = TaskKind::Compute,
                                               .duration = time.total(),
-                                              .name = "optimizer",
+                                              .name = draft_.graph().named("optimizer"),
                                               .compute = time},
                                              {static_cast<int>(u)});
       draft_.wait_for(ready_[u], task);
@@ -123,12 +124,12 @@ class StepEnd {
     if (p_.zero == 0) {
       return;
     }
-    for (const int id : draft_.groups_of(GroupKind::Data)) {
+    for (const int id : draft_.groups_of(kReplicaGroups)) {
       const GroupClass& data = draft_.group(id);
       const PlacedCommunication made = draft_.add_communication(
           draft_.communication(id, CommunicationKind::Data, CollectiveOp::AllGather, "data group",
-                               gathered_parameters(w_, stage_of(data))),
-          "gather parameters", -1);
+                               gathered_parameters(w_, draft_.model(), stage_of(data))),
+          "gather parameters");
       for (const int unit : data.units) {
         draft_.graph().add_edge(updated[static_cast<std::size_t>(unit)], made.first);
       }

@@ -4,44 +4,37 @@
 #include <optional>
 
 #include "sim/plan/step_draft.hpp"
-#include "sim/workload/layer.hpp"
 
 namespace danlu {
 namespace {
 
-/// The chunk that what `chunk` made goes to: the same on the next (previous) stage, or the next
-/// (previous) chunk from the last stage on to the first. None at the model's ends.
-std::optional<int> receiving_chunk(const Workload& w, int stage, const StageOp& op) {
-  const bool wraps = stage == (op.forward ? w.parallelism.pipeline - 1 : 0);
-  const int chunk = op.chunk + (wraps ? (op.forward ? 1 : -1) : 0);
-  const bool exists = chunk >= 0 && chunk < w.training.chunks;
-  return exists ? std::optional(chunk) : std::nullopt;
-}
-
 void add_transfers_of(StepDraft& draft, int id, Bytes bytes) {
   const GroupClass& transfer = draft.group(id);
-  const bool forward = transfer.kind == GroupKind::SendForward;
+  const bool forward = transfer.sort == kSendsOfActivations;
   const int from = transfer.units[0];
   const int to = transfer.units[1];
   Cell& sender = draft.cell_of(from);
   const std::size_t track = sender.track_of(from);
   const int info = draft.communication(id, CommunicationKind::Pipeline, CollectiveOp::SendReceive,
                                        "stage to stage", bytes);
+  const NameId name = draft.graph().named(forward ? "send activation" : "send gradient");
+  const Placement placement = draft.workload().placement();
   std::optional<TaskId> previous;
   for (std::size_t i = 0; i < sender.passes.size(); ++i) {
-    const StageOp op = sender.passes[i].op;
-    const std::optional<int> chunk = receiving_chunk(draft.workload(), sender.stage, op);
-    if (op.forward != forward || !chunk) {
+    const Action action = sender.passes[i].action;
+    const std::optional<PlacedChunk> receiver =
+        placement.receiver({sender.stage, action.chunk}, forward);
+    if (!(forward ? action.is_forward() : action.gives_gradient()) || !receiver) {
       continue;
     }
-    const auto [first, ends] =
-        draft.add_communication(info, forward ? "send activation" : "send gradient", op.microbatch);
+    const auto [first, ends] = draft.add_communication(info, name, action.microbatch);
     const TaskId last = ends[0].front();  // a message is one part
     draft.wait_for(sender.passes[i].exits[track], first);
     if (previous) {
       draft.graph().add_edge(*previous, first);
     }
-    draft.let_go_on(last, draft.pass_of(to, {forward, *chunk, op.microbatch}).entries);
+    draft.let_go_on(last,
+                    draft.pass_of(to, {action.kind, receiver->chunk, action.microbatch}).entries);
     if (!draft.workload().parallelism.overlap_pipeline) {
       if (i + 1 < sender.passes.size()) {
         draft.let_go_on(last, sender.passes[i + 1].entries);
@@ -58,10 +51,9 @@ void add_transfers_of(StepDraft& draft, int id, Bytes bytes) {
 void add_transfers(StepDraft& draft) {
   const ParallelismSpec& p = draft.workload().parallelism;
   const bool sliced = p.sequence || p.scatter_gather;
-  const Bytes bytes = boundary_bytes(draft.workload()) / (sliced ? p.tensor : 1);
+  const Bytes bytes = RankShape(draft.workload()).boundary() / (sliced ? p.tensor : 1);
   for (std::size_t id = 0; id < draft.folded().groups.size(); ++id) {
-    const GroupKind kind = draft.folded().groups[id].kind;
-    if (is_transfer(kind)) {
+    if (draft.folded().groups[id].sort.is_transfer()) {
       add_transfers_of(draft, static_cast<int>(id), bytes);
     }
   }

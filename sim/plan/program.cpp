@@ -2,253 +2,267 @@
 
 #include <algorithm>
 #include <array>
-
-#include "sim/workload/layer.hpp"
+#include <utility>
 
 namespace danlu {
 namespace {
 
-using Kernels = std::vector<Kernel>;
+/// The product with its rows (tokens) cut into `pieces`, one of them.
+Kernel piece_of(const Kernel& kernel, double element, int pieces) {
+  Kernel piece = gemm(kernel.m / pieces, kernel.n, kernel.k, kernel.batch, element);
+  piece.model_flops = kernel.model_flops / pieces;
+  return piece;
+}
 
-/// Appends segments; `ready_` is what the next segment of the main line waits for.
-class ProgramBuilder {
+/// Whether an operator only passes over memory; several in a row are one stretch of compute.
+bool is_light(const Operator& op) {
+  const auto passes = [](const Kernels& kernels) {
+    return std::all_of(kernels.begin(), kernels.end(),
+                       [](const Kernel& kernel) { return kernel.kind == KernelKind::Memory; });
+  };
+  return !op.is_product() && passes(op.forward) && passes(op.input_gradient);
+}
+
+/// Appends the segments of blocks; `ready_` is what the next one of the main line waits for.
+class Walk {
  public:
-  ProgramBuilder(const Workload& workload, const KernelTimer& timer)
-      : w_(workload),
-        p_(workload.parallelism),
-        timer_(timer),
-        boundary_(boundary_bytes(workload)),
-        tokens_fp32_{4.0 * workload.training.micro_batch * workload.training.sequence_length} {}
+  explicit Walk(const Workload& w)
+      : mesh_(w.parallelism.mesh()),
+        overlap_(w.parallelism.overlap_tensor),
+        pieces_(overlap_ == TensorOverlap::Full ? w.parallelism.tensor_chunks : 1),
+        element_(element_bytes(w.training.precision)) {}
 
-  void set_recomputing(bool recomputing) { recomputing_ = recomputing; }
-
-  void compute(std::string_view name, const Kernels& kernels) {
-    ready_ = {add_compute(name, kernels)};
+  void forward(const Block& block, bool again = false) {
+    const std::vector<Step>& steps = block.steps;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const auto* op = std::get_if<Operator>(&steps[i]);
+      if (op == nullptr) {
+        const Exchange& exchange = std::get<Exchange>(steps[i]);
+        const Operator* next = operator_at(steps, i + 1);
+        if (!is_made(exchange, exchange.forward)) {
+          continue;
+        }
+        if (next != nullptr && next->is_product()) {
+          beside(exchange, *exchange.forward, *next, next->forward, /*exchange_first=*/true, again);
+          ++i;
+        } else {
+          ready_ = {add(exchange, *exchange.forward, ready_)};
+        }
+        continue;
+      }
+      const auto* after = i + 1 < steps.size() ? std::get_if<Exchange>(&steps[i + 1]) : nullptr;
+      if (op->is_product() && after != nullptr && is_made(*after, after->forward)) {
+        beside(*after, *after->forward, *op, op->forward, /*exchange_first=*/false, again);
+        ++i;
+        continue;
+      }
+      std::string name = op->name;
+      Kernels kernels = op->forward;
+      for (; is_light(*op) && follows_light(steps, i + 1); ++i) {
+        append(*operator_at(steps, i + 1), &Operator::forward, name, kernels);
+      }
+      ready_ = {add(std::move(name), std::move(kernels), ready_, again)};
+    }
   }
 
-  /// A product split by columns: its input is gathered before (sequence parallel).
-  void column_forward(std::string_view name, const ParallelLinear& linear,
-                      std::string_view rest_name, const Kernels& rest) {
-    if (gathers()) {
-      chunked("gather input", CollectiveOp::AllGather, name, linear.forward, /*comm_first=*/true);
-    } else {
-      compute(name, {linear.forward});
+  void backward(const Block& block) {
+    if (block.recomputed) {
+      forward(block, /*again=*/true);
     }
-    if (!rest.empty()) {
-      compute(rest_name, rest);
-    }
-  }
-
-  /// A product split by rows: its output is summed after.
-  void row_forward(std::string_view name, const ParallelLinear& linear) {
-    if (p_.tensor == 1) {
-      compute(name, {linear.forward});
-    } else if (gathers()) {
-      chunked("scatter output", CollectiveOp::ReduceScatter, name, linear.forward, false);
-    } else {
-      chunked("sum output", CollectiveOp::AllReduce, name, linear.forward, false);
-    }
-  }
-
-  void row_backward(std::string_view name, const ParallelLinear& linear) {
-    if (gathers()) {
-      chunked("gather gradient", CollectiveOp::AllGather, name, linear.backward_input, true);
-    } else {
-      compute(name, {linear.backward_input});
-    }
-    compute(name, {linear.backward_weight});
-  }
-
-  /// The input's gradient is summed while the weight's is computed, if the plan overlaps them.
-  void column_backward(std::string_view name, const ParallelLinear& linear) {
-    if (p_.tensor == 1) {
-      compute(name, {linear.backward_input, linear.backward_weight});
-      return;
-    }
-    const bool overlaps = p_.overlap_tensor != TensorOverlap::None;
-    std::vector<int> weight_needs;
-    if (gathers()) {  // the weight's gradient needs the whole input again
-      const int gather = add_collective("gather input again", CollectiveOp::AllGather, ready_);
-      weight_needs.push_back(gather);
-      if (!overlaps) {
-        ready_ = {gather};
+    const std::vector<Step>& steps = block.steps;
+    for (std::size_t left = steps.size(); left > 0;) {
+      const std::size_t i = --left;
+      const auto* op = std::get_if<Operator>(&steps[i]);
+      if (op == nullptr) {
+        const Exchange& exchange = std::get<Exchange>(steps[i]);
+        const Operator* before = i > 0 ? operator_at(steps, i - 1) : nullptr;
+        if (!is_made(exchange, exchange.backward)) {
+          continue;
+        }
+        if (before != nullptr && before->is_product()) {  // rows: its gradient arrives
+          beside(exchange, *exchange.backward, *before, before->input_gradient, true, false);
+          ready_ = {add(before->name, before->weight_gradient, ready_, false)};
+          --left;
+        } else {
+          ready_ = {add(exchange, *exchange.backward, ready_)};
+        }
+        continue;
+      }
+      const auto* into = i > 0 ? std::get_if<Exchange>(&steps[i - 1]) : nullptr;
+      if (op->is_product() && into != nullptr && into->backward) {
+        columns(*op, *into);
+        --left;
+        continue;
+      }
+      if (op->again) {
+        ready_ = {add(op->name + " again", op->forward, ready_, true)};
+      }
+      std::string name = op->name;
+      Kernels kernels = op->input_gradient;
+      for (; is_light(*op) && left > 0 && follows_light(steps, left - 1); --left) {
+        append(*operator_at(steps, left - 1), &Operator::input_gradient, name, kernels);
+      }
+      ready_ = {add(std::move(name), std::move(kernels), ready_, false)};
+      if (op->is_product()) {
+        ready_ = {add(op->name, op->weight_gradient, ready_, false)};
       }
     }
-    compute(name, {linear.backward_input});
-    const int sum = gathers()
-                        ? add_collective("scatter gradient", CollectiveOp::ReduceScatter, ready_)
-                        : add_collective("sum gradient", CollectiveOp::AllReduce, ready_);
-    weight_needs.push_back(overlaps ? ready_.front() : sum);
-    const int weight = add_compute(name, {linear.backward_weight}, weight_needs);
-    ready_ = {sum, weight};
   }
 
-  void collective(std::string_view name, CollectiveOp op, Bytes bytes) {
-    if (p_.tensor > 1) {
-      ready_ = {add_collective(name, op, ready_, bytes)};
-    }
-  }
-  void boundary_collective(std::string_view name, CollectiveOp op) {
-    collective(name, op, boundary_);
-  }
-  /// The loss over a split vocabulary: maximum, sum and target, 4 bytes per token each.
-  void loss_collectives() {
-    for (int i = 0; i < 3; ++i) {
-      collective("sum loss", CollectiveOp::AllReduce, tokens_fp32_);
-    }
-  }
-
-  /// What arrived from another stage in slices is put together over NVLink.
-  void gather_arrival() {
-    if (p_.scatter_gather && !p_.sequence) {
-      boundary_collective("gather arrival", CollectiveOp::AllGather);
-    }
-  }
-
-  bool gathers() const { return p_.sequence && p_.tensor > 1; }
   void end_layer() { program_.layer_ends.push_back(size()); }
   Program take() { return std::move(program_); }
 
  private:
-  int size() const { return static_cast<int>(program_.segments.size()); }
-
-  int add_compute(std::string_view name, const Kernels& kernels, std::vector<int> after) {
-    program_.segments.push_back(
-        {.name = name,
-         .compute = recomputing_ ? timer_.recompute_time(kernels) : timer_.time(kernels),
-         .after = std::move(after)});
-    return size() - 1;
+  static const Operator* operator_at(const std::vector<Step>& steps, std::size_t i) {
+    return i < steps.size() ? std::get_if<Operator>(&steps[i]) : nullptr;
   }
-  int add_compute(std::string_view name, const Kernels& kernels) {
-    return add_compute(name, kernels, ready_);
+  static bool follows_light(const std::vector<Step>& steps, std::size_t i) {
+    const Operator* op = operator_at(steps, i);
+    return op != nullptr && is_light(*op);
   }
-  int add_collective(std::string_view name, CollectiveOp op, std::vector<int> after, Bytes bytes) {
-    program_.segments.push_back(
-        {.name = name, .is_compute = false, .op = op, .bytes = bytes, .after = std::move(after)});
-    return size() - 1;
-  }
-  int add_collective(std::string_view name, CollectiveOp op, std::vector<int> after) {
-    return add_collective(name, op, std::move(after), boundary_);
+  static void append(const Operator& op, Kernels Operator::*which, std::string& name,
+                     Kernels& kernels) {
+    name += " and " + op.name;
+    kernels.insert(kernels.end(), (op.*which).begin(), (op.*which).end());
   }
 
-  /// A collective beside a product. With TensorOverlap::Full both are cut into pieces along the
+  bool is_made(const Exchange& exchange, const std::optional<Way>& way) const {
+    return way && mesh_.size(exchange.axis) > 1;
+  }
+
+  /// Backward of a product split by columns: its input's gradient is summed while the weight's is
+  /// computed, if the plan overlaps them.
+  void columns(const Operator& op, const Exchange& exchange) {
+    if (!is_made(exchange, exchange.backward)) {
+      Kernels both = op.input_gradient;
+      both.insert(both.end(), op.weight_gradient.begin(), op.weight_gradient.end());
+      ready_ = {add(op.name, std::move(both), ready_, false)};
+      return;
+    }
+    const bool overlaps = overlap_ != TensorOverlap::None;
+    std::vector<int> weight_needs;
+    if (exchange.again) {  // the weight's gradient needs the whole input
+      const Way again{exchange.forward->name + " again", exchange.forward->op};
+      weight_needs.push_back(add(exchange, again, ready_));
+      if (!overlaps) {
+        ready_ = weight_needs;
+      }
+    }
+    ready_ = {add(op.name, op.input_gradient, ready_, false)};
+    const int sum = add(exchange, *exchange.backward, ready_);
+    weight_needs.push_back(overlaps ? ready_.front() : sum);
+    const int weight = add(op.name, op.weight_gradient, weight_needs, false);
+    ready_ = {sum, weight};
+  }
+
+  /// An exchange beside a product. With TensorOverlap::Full both are cut into pieces along the
   /// tokens, and the pieces of one run beside those of the other.
-  void chunked(std::string_view collective_name, CollectiveOp op, std::string_view compute_name,
-               const Kernel& product, bool comm_first) {
-    const int pieces = p_.overlap_tensor == TensorOverlap::Full ? p_.tensor_chunks : 1;
-    const Kernel piece = pieces == 1 ? product : piece_of(w_, product, pieces);
-    std::vector<int> line = ready_;
-    for (int i = 0; i < pieces; ++i) {
-      if (comm_first) {
-        const int arrived = add_collective(collective_name, op, i == 0 ? line : std::vector<int>{},
-                                           boundary_ / pieces);
-        ready_ = {add_compute(compute_name, {piece}, {arrived})};
+  void beside(const Exchange& exchange, const Way& way, const Operator& op, const Kernels& product,
+              bool exchange_first, bool again) {
+    Kernels piece = product;
+    Exchange part = exchange;
+    if (pieces_ > 1) {
+      for (Kernel& kernel : piece) {
+        kernel = piece_of(kernel, element_, pieces_);
+      }
+      part.bytes = exchange.bytes / pieces_;
+    }
+    const std::vector<int> line = ready_;
+    for (int i = 0; i < pieces_; ++i) {
+      const std::vector<int> before = i == 0 ? line : std::vector<int>{};
+      if (exchange_first) {
+        ready_ = {add(op.name, piece, {add(part, way, before)}, again)};
       } else {
-        const int made = add_compute(compute_name, {piece}, i == 0 ? line : std::vector<int>{});
-        ready_ = {add_collective(collective_name, op, {made}, boundary_ / pieces)};
+        ready_ = {add(part, way, {add(op.name, piece, before, again)})};
       }
     }
   }
 
-  const Workload& w_;
-  const ParallelismSpec& p_;
-  const KernelTimer& timer_;
-  Bytes boundary_;
-  Bytes tokens_fp32_;
-  bool recomputing_ = false;
+  int size() const { return static_cast<int>(program_.segments.size()); }
+
+  int add(std::string name, Kernels kernels, std::vector<int> after, bool again) {
+    program_.segments.push_back({.name = std::move(name),
+                                 .kernels = std::move(kernels),
+                                 .again = again,
+                                 .after = std::move(after)});
+    return size() - 1;
+  }
+  int add(const Exchange& exchange, const Way& way, std::vector<int> after) {
+    program_.segments.push_back({.name = way.name,
+                                 .is_compute = false,
+                                 .kernels = {},
+                                 .axis = exchange.axis,
+                                 .op = way.op,
+                                 .bytes = exchange.bytes,
+                                 .after = std::move(after)});
+    return size() - 1;
+  }
+
+  Mesh mesh_;
+  TensorOverlap overlap_;
+  int pieces_;
+  double element_;
   std::vector<int> ready_;
   Program program_;
 };
 
-void layer_forward(ProgramBuilder& builder, const LayerKernels& layer) {
-  builder.compute("norm", layer.norm_forward);
-  builder.column_forward("QKV", layer.qkv, "attention", layer.attention_forward);
-  builder.row_forward("projection", layer.projection);
-  Kernels between = layer.residual_forward;
-  between.insert(between.end(), layer.norm_forward.begin(), layer.norm_forward.end());
-  builder.compute("residual and norm", between);
-  builder.column_forward("MLP up", layer.mlp_up, "activation", layer.activation_forward);
-  builder.row_forward("MLP down", layer.mlp_down);
-  builder.compute("residual", layer.residual_forward);
-}
-
-void layer_backward(ProgramBuilder& builder, const LayerKernels& layer, Recompute recompute) {
-  if (recompute == Recompute::Full) {
-    builder.set_recomputing(true);
-    layer_forward(builder, layer);
-    builder.set_recomputing(false);
+/// What arrived from another stage in slices is put together over the tensor ranks.
+Block arrival(const Workload& w) {
+  Block block;
+  if (w.parallelism.scatter_gather && !w.parallelism.sequence) {
+    block.steps.emplace_back(Exchange{.bytes = RankShape(w).boundary(),
+                                      .forward = Way{"gather arrival", CollectiveOp::AllGather}});
   }
-  builder.compute("residual", layer.residual_backward);
-  builder.row_backward("MLP down", layer.mlp_down);
-  builder.compute("activation", layer.activation_backward);
-  builder.column_backward("MLP up", layer.mlp_up);
-  Kernels between = layer.norm_backward;
-  between.insert(between.end(), layer.residual_backward.begin(), layer.residual_backward.end());
-  builder.compute("norm and residual", between);
-  builder.row_backward("projection", layer.projection);
-  if (recompute == Recompute::Selective) {
-    builder.set_recomputing(true);
-    builder.compute("attention again", layer.attention_forward);
-    builder.set_recomputing(false);
-  }
-  builder.compute("attention", layer.attention_backward);
-  builder.column_backward("QKV", layer.qkv);
-  builder.compute("norm", layer.norm_backward);
+  return block;
 }
 
 }  // namespace
 
-Program forward_program(const Workload& workload, const KernelTimer& timer, Chunk chunk) {
-  ProgramBuilder builder(workload, timer);
-  const EndKernels end_parts = end_kernels(workload);
-  if (chunk.first) {
-    builder.compute("embedding", end_parts.embedding_forward);
-    builder.boundary_collective(
-        "sum embedding", builder.gathers() ? CollectiveOp::ReduceScatter : CollectiveOp::AllReduce);
-  } else {
-    builder.gather_arrival();
-  }
-  const LayerKernels layer = layer_kernels(workload);
-  for (int i = 0; i < chunk.layers; ++i) {
-    layer_forward(builder, layer);
-    builder.end_layer();
-  }
-  if (chunk.last) {
-    builder.compute("final norm", end_parts.final_norm_forward);
-    builder.column_forward("logits", end_parts.logits, "loss", end_parts.loss_forward);
-    builder.loss_collectives();
-  }
-  return builder.take();
+Chunk chunk_at(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
+  return {.layers = layers_of(w, model, at),
+          .first = w.placement().is_first(at),
+          .last = w.placement().is_last(at)};
 }
 
-Program backward_program(const Workload& workload, const KernelTimer& timer, Chunk chunk) {
-  ProgramBuilder builder(workload, timer);
-  const EndKernels end_parts = end_kernels(workload);
-  if (chunk.last) {
-    builder.compute("loss", end_parts.loss_backward);
-    builder.column_backward("logits", end_parts.logits);
-    builder.compute("final norm", end_parts.final_norm_backward);
-  } else {
-    builder.gather_arrival();
+Program forward_program(const Workload& w, const ModelBlocks& model, const Chunk& chunk) {
+  Walk walk(w);
+  walk.forward(chunk.first ? model.embedding : arrival(w));
+  for (const int kind : chunk.layers) {
+    walk.forward(model.kinds[static_cast<std::size_t>(kind)]);
+    walk.end_layer();
   }
-  const LayerKernels layer = layer_kernels(workload);
-  for (int i = 0; i < chunk.layers; ++i) {
-    layer_backward(builder, layer, workload.training.recompute);
-    builder.end_layer();
+  if (chunk.last) {
+    walk.forward(model.head);
+  }
+  return walk.take();
+}
+
+Program backward_program(const Workload& w, const ModelBlocks& model, const Chunk& chunk) {
+  Walk walk(w);
+  chunk.last ? walk.backward(model.head) : walk.forward(arrival(w));
+  for (auto kind = chunk.layers.rbegin(); kind != chunk.layers.rend(); ++kind) {
+    walk.backward(model.kinds[static_cast<std::size_t>(*kind)]);
+    walk.end_layer();
   }
   if (chunk.first) {
-    if (builder.gathers()) {
-      builder.boundary_collective("gather gradient", CollectiveOp::AllGather);
-    }
-    builder.compute("embedding", end_parts.embedding_backward);
+    walk.backward(model.embedding);
   }
-  return builder.take();
+  return walk.take();
+}
+
+std::vector<ComputeTime> compute_times(const Program& program, const KernelTimer& timer) {
+  std::vector<ComputeTime> times;
+  for (const Segment& segment : program.segments) {
+    times.push_back(segment.again ? timer.recompute_time(segment.kernels)
+                                  : timer.time(segment.kernels));
+  }
+  return times;
 }
 
 SegmentTimes play_alone(const Program& program, int first, int last,
                         const std::vector<Seconds>& durations) {
   SegmentTimes times;
-  std::array<Seconds, 2> stream_free{};  // compute, tensor communication
+  std::array<Seconds, 2> stream_free{};  // compute, exchanges
   for (int i = first; i < last; ++i) {
     const Segment& segment = program.segments[static_cast<std::size_t>(i)];
     Seconds& free = stream_free[segment.is_compute ? 0 : 1];
@@ -258,9 +272,7 @@ SegmentTimes play_alone(const Program& program, int first, int last,
         start = std::max(start, times.finish[static_cast<std::size_t>(before - first)]);
       }
     }
-    const Seconds duration =
-        segment.is_compute ? segment.compute.total() : durations[static_cast<std::size_t>(i)];
-    free = start + duration;
+    free = start + durations[static_cast<std::size_t>(i)];
     times.start.push_back(start);
     times.finish.push_back(free);
     times.total = std::max(times.total, free);

@@ -1,5 +1,7 @@
-// What the ranks of one tensor-parallel group do in one pass through one chunk: compute segments
-// and tensor-parallel collectives, with who waits for whom. The group's ranks move in lock-step.
+// What the ranks of one tensor-parallel group do in one pass through one chunk: stretches of
+// compute and exchanges, with who waits for whom. The group's ranks move in lock-step. Written from
+// the blocks (block.hpp) by one walk forwards and one backwards, whatever is in them. No times: a
+// GPU gives kernels theirs (compute_times).
 //
 //   forward of one layer, sequence parallel   compute  norm  QKV..proj  drop,norm  up..down  drop
 //                                                tensor      gather   scatter     gather  scatter
@@ -7,22 +9,22 @@
 // Segments of one stream run in list order; a segment also waits for the segments in `after`.
 #pragma once
 
-#include <string_view>
+#include <string>
 #include <vector>
 
-#include "sim/collective/pattern.hpp"
-#include "sim/workload/kernels.hpp"
-#include "sim/workload/workload.hpp"
+#include "sim/workload/model_blocks.hpp"
 
 namespace danlu {
 
-/// A stretch of compute, or one collective of the tensor group.
+/// A stretch of compute, or one exchange.
 struct Segment {
-  std::string_view name;
+  std::string name;
   bool is_compute = true;
-  ComputeTime compute;                        // compute only
-  CollectiveOp op = CollectiveOp::AllReduce;  // collective only
-  Bytes bytes;                                // collective only: the whole array
+  Kernels kernels;                            // compute only
+  bool again = false;                         // compute only: recomputation
+  Axis axis = Axis::Tensor;                   // exchange only, as all below
+  CollectiveOp op = CollectiveOp::AllReduce;  //
+  Bytes bytes;                                // the whole array
   std::vector<int> after;                     // earlier segments of the same program
 };
 
@@ -33,20 +35,27 @@ struct Program {
   std::vector<int> layer_ends;
 };
 
-/// What of the model a chunk holds: so many layers, and which of its ends.
+/// What of the model a chunk holds: the kinds of its layers (of ModelBlocks::kinds), and which of
+/// the model's ends.
 struct Chunk {
-  int layers = 1;
+  std::vector<int> layers;
   bool first = false;
   bool last = false;
   auto operator<=>(const Chunk&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
-Program forward_program(const Workload& workload, const KernelTimer& timer, Chunk chunk);
-/// Backward, with the recomputation that the workload asks for.
-Program backward_program(const Workload& workload, const KernelTimer& timer, Chunk chunk);
+/// What lies there of the model.
+Chunk chunk_at(const Workload& workload, const ModelBlocks& model, PlacedChunk at);
 
-/// When each segment of [first, last) starts and ends if collectives take `durations` (by segment)
-/// and nothing disturbs them; relative to the start of the slice.
+Program forward_program(const Workload& workload, const ModelBlocks& model, const Chunk& chunk);
+/// Backward, with the recomputation that the blocks ask for.
+Program backward_program(const Workload& workload, const ModelBlocks& model, const Chunk& chunk);
+
+/// What compute takes, by segment; nothing for exchanges.
+std::vector<ComputeTime> compute_times(const Program& program, const KernelTimer& timer);
+
+/// When each segment of [first, last) starts and ends if they take `durations` (by segment) and
+/// nothing disturbs them; relative to the start of the slice.
 struct SegmentTimes {
   std::vector<Seconds> start, finish;
   Seconds total;

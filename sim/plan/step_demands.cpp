@@ -14,15 +14,15 @@ void add_once(std::vector<Demand>& demands, const Demand& demand) {
   }
 }
 
-/// Every layer asks for the same, so that one in each kind of chunk tells.
-std::vector<Demand> tensor_demands(const Workload& w, const KernelTimer& timer, int stage) {
+/// Layers of a kind ask for the same, so that one of each kind tells.
+std::vector<Demand> tensor_demands(const Workload& w, const ModelBlocks& model, int stage) {
   std::vector<Demand> found;
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
-    const Chunk held{.layers = 1,
-                     .first = stage == 0 && chunk == 0,
-                     .last = stage == w.parallelism.pipeline - 1 && chunk == w.training.chunks - 1};
+    Chunk held = chunk_at(w, model, {stage, chunk});
+    std::sort(held.layers.begin(), held.layers.end());
+    held.layers.erase(std::unique(held.layers.begin(), held.layers.end()), held.layers.end());
     for (const Program& program :
-         {forward_program(w, timer, held), backward_program(w, timer, held)}) {
+         {forward_program(w, model, held), backward_program(w, model, held)}) {
       for (const Segment& segment : program.segments) {
         if (!segment.is_compute) {
           add_once(found, {segment.op, segment.bytes});
@@ -35,40 +35,47 @@ std::vector<Demand> tensor_demands(const Workload& w, const KernelTimer& timer, 
 
 }  // namespace
 
-std::vector<Demand> demands(const Workload& w, const KernelTimer& timer, GroupKind kind,
+std::vector<Demand> demands(const Workload& w, const ModelBlocks& model, GroupSort sort,
                             int stage) {
-  if (kind == GroupKind::Tensor) {
-    return tensor_demands(w, timer, stage);
+  if (sort == kTensorGroups) {
+    return tensor_demands(w, model, stage);
   }
-  if (kind == GroupKind::Embedding) {
+  if (sort == kEmbeddingGroups) {
     return {{CollectiveOp::AllReduce, embedding_gradients(w)}};
   }
   std::vector<Demand> found;
-  for (const Bytes bucket : gradient_buckets(w, stage)) {
+  for (const Bytes bucket : gradient_buckets(w, model, stage)) {
     add_once(found, {gradient_op(w), bucket});
   }
   if (w.parallelism.zero > 0) {
-    add_once(found, {CollectiveOp::AllGather, gathered_parameters(w, stage)});
+    add_once(found, {CollectiveOp::AllGather, gathered_parameters(w, model, stage)});
   }
   return found;
 }
 
-std::vector<Bytes> gradient_buckets(const Workload& w, int stage) {
-  const double all = rank_parameters(w, stage);
+std::vector<Bytes> gradient_buckets(const Workload& w, const ModelBlocks& model, int stage) {
+  const double gradient = w.training.gradient_bytes;
   if (!w.parallelism.overlap_data) {
-    return {Bytes{all * w.training.gradient_bytes}};
+    return {Bytes{rank_parameters(w, model, stage) * gradient}};
   }
-  const auto layers = static_cast<std::size_t>(w.stage_layers(stage));
-  const double layer = rank_layer_parameters(w.model, w.parallelism.tensor);
-  const double ends = std::max(0.0, all - static_cast<double>(layers) * layer);
-  std::vector<Bytes> buckets(layers, Bytes{layer * w.training.gradient_bytes});
-  (stage == 0 ? buckets.back() : buckets.front()) =
-      Bytes{(layer + ends) * w.training.gradient_bytes};
+  double ends = 0;
+  std::vector<Bytes> buckets;
+  for (int chunk = w.training.chunks; chunk-- > 0;) {
+    const PlacedChunk at{stage, chunk};
+    const std::vector<int> layers = layers_of(w, model, at);
+    for (auto kind = layers.rbegin(); kind != layers.rend(); ++kind) {
+      buckets.push_back({weight_of(model.kinds[static_cast<std::size_t>(*kind)]).held * gradient});
+    }
+    ends += w.placement().is_first(at) ? weight_of(model.embedding).held : 0;
+    ends += w.placement().is_last(at) ? weight_of(model.head).held : 0;
+  }
+  const bool first = stage == w.placement().first_stage();
+  (first ? buckets.back() : buckets.front()) += Bytes{ends * gradient};
   return buckets;
 }
 
-Bytes gathered_parameters(const Workload& w, int stage) {
-  return {rank_parameters(w, stage) * element_bytes(w.training.precision)};
+Bytes gathered_parameters(const Workload& w, const ModelBlocks& model, int stage) {
+  return {rank_parameters(w, model, stage) * element_bytes(w.training.precision)};
 }
 
 Bytes embedding_gradients(const Workload& w) {

@@ -5,17 +5,9 @@
 #include <vector>
 
 #include "sim/collective/collective.hpp"
-#include "sim/workload/kernels.hpp"
-#include "sim/workload/workload.hpp"
+#include "sim/workload/model_blocks.hpp"
 
 namespace danlu {
-
-/// Groups of ranks that communicate; a transfer's group is a sender and a receiver.
-enum class GroupKind { Tensor, Data, Embedding, SendForward, SendBackward };
-
-inline bool is_transfer(GroupKind kind) {
-  return kind == GroupKind::SendForward || kind == GroupKind::SendBackward;
-}
 
 /// A collective, as often as the step makes it: `bytes` are those of the whole array.
 struct Demand {
@@ -24,17 +16,17 @@ struct Demand {
   bool operator==(const Demand&) const = default;
 };
 
-/// Each operation and size that a group of `kind`, not a transfer, makes on `stage`, once.
-std::vector<Demand> demands(const Workload& workload, const KernelTimer& timer, GroupKind kind,
+/// Each operation and size that a group of `sort`, not a transfer, makes on `stage`, once.
+std::vector<Demand> demands(const Workload& workload, const ModelBlocks& model, GroupSort sort,
                             int stage);
 
 /// Gradients that a rank of `stage` reduces over the replicas: all at once, or with
 /// overlap_data a bucket for each layer, in the order in which the last backward passes finish
 /// them. The head's gradients go with the first bucket, the embedding's, which come last, with the
 /// last.
-std::vector<Bytes> gradient_buckets(const Workload& workload, int stage);
+std::vector<Bytes> gradient_buckets(const Workload& workload, const ModelBlocks& model, int stage);
 /// Weights that a rank of `stage` gathers from the replicas with ZeRO-1.
-Bytes gathered_parameters(const Workload& workload, int stage);
+Bytes gathered_parameters(const Workload& workload, const ModelBlocks& model, int stage);
 /// A rank's part of a tied embedding's gradients.
 Bytes embedding_gradients(const Workload& workload);
 /// All-reduce, or with ZeRO-1 reduce-scatter.

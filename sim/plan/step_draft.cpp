@@ -7,10 +7,11 @@
 namespace danlu {
 namespace {
 
-std::size_t pass_number(const Workload& w, const StageOp& op) {
-  const int chunk = (op.forward ? 0 : w.training.chunks) + op.chunk;
+/// Of all passes of a stage, by kind, chunk and microbatch.
+std::size_t pass_number(const Workload& w, const Action& action) {
+  const int chunk = static_cast<int>(action.kind) * w.training.chunks + action.chunk;
   return static_cast<std::size_t>(chunk) * static_cast<std::size_t>(w.microbatches()) +
-         static_cast<std::size_t>(op.microbatch);
+         static_cast<std::size_t>(action.microbatch);
 }
 
 }  // namespace
@@ -22,22 +23,20 @@ std::size_t Cell::track_of(int unit) const {
 }
 
 StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
-    : w_(workload), cluster_(cluster) {
+    : w_(workload), cluster_(cluster), model_(build_model(workload)) {
   for (int kind = 0; kind < cluster.spec.kinds(); ++kind) {
     timers_.emplace_back(cluster.spec.gpu_of(kind), workload.training.precision);
   }
-  plan_.fold = fold(workload, cluster, RankLayout(workload.parallelism));
+  plan_.fold = fold(workload, cluster);
   graph().units = static_cast<int>(folded().units.size());
   add_channels();
   add_changes();
   add_cells();
   for (int stage = 0; stage < w_.parallelism.pipeline; ++stage) {
-    const std::vector<StageOp> ops =
-        schedule_ops(w_.training.schedule, stage, w_.parallelism.pipeline, w_.training.chunks,
-                     w_.microbatches());
-    positions_.emplace_back(ops.size());
-    for (std::size_t i = 0; i < ops.size(); ++i) {
-      positions_.back()[pass_number(w_, ops[i])] = i;
+    const std::vector<Action> actions = w_.actions(stage);
+    positions_.emplace_back(pass_number(w_, {ActionKind::Weight, w_.training.chunks, 0}));
+    for (std::size_t i = 0; i < actions.size(); ++i) {
+      positions_.back()[pass_number(w_, actions[i])] = i;
     }
   }
 }
@@ -64,7 +63,7 @@ void StepDraft::add_cells() {
     cell.fused = can_fuse(cell);
     cells_.push_back(std::move(cell));
   };
-  for (const int id : groups_of(GroupKind::Tensor)) {
+  for (const int id : groups_of(kTensorGroups)) {
     add({.stage = unit(group(id).units[0]).stage, .units = group(id).units, .tensor_group = id});
   }
   for (std::size_t u = 0; u < folded().units.size(); ++u) {
@@ -112,19 +111,19 @@ bool StepDraft::can_fuse(const Cell& cell) const {
   return cell.units.size() == 1 ? tensor.is_private : tensor.is_alone;
 }
 
-std::vector<int> StepDraft::groups_of(GroupKind kind) const {
+std::vector<int> StepDraft::groups_of(GroupSort sort) const {
   std::vector<int> found;
   for (std::size_t id = 0; id < folded().groups.size(); ++id) {
-    if (folded().groups[id].kind == kind) {
+    if (folded().groups[id].sort == sort) {
       found.push_back(static_cast<int>(id));
     }
   }
   return found;
 }
 
-const Pass& StepDraft::pass_of(int unit, StageOp op) {
+const Pass& StepDraft::pass_of(int unit, const Action& action) {
   const Cell& cell = cell_of(unit);
-  return cell.passes[positions_[static_cast<std::size_t>(cell.stage)][pass_number(w_, op)]];
+  return cell.passes[positions_[static_cast<std::size_t>(cell.stage)][pass_number(w_, action)]];
 }
 
 int StepDraft::communication(int id, CommunicationKind kind, CollectiveOp op, std::string_view name,
@@ -141,7 +140,7 @@ int StepDraft::communication(int id, CommunicationKind kind, CollectiveOp op, st
   return known->second;
 }
 
-PlacedCommunication StepDraft::add_communication(int info, std::string_view name, int microbatch) {
+PlacedCommunication StepDraft::add_communication(int info, NameId name, int microbatch) {
   Tasks tasks;
   const std::size_t parts = graph().communications[static_cast<std::size_t>(info)].parts.size();
   for (std::size_t i = 0; i < parts; ++i) {

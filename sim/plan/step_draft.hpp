@@ -22,7 +22,7 @@ using Tasks = std::vector<TaskId>;
 /// A planned pass. A pass begins when the whole tensor group has its input, so arrivals go before
 /// all entries; it is left track by track.
 struct Pass {
-  StageOp op;
+  Action action;
   Tasks entries;
   std::vector<Tasks> exits;                     // by track
   std::vector<std::vector<Tasks>> layer_exits;  // by layer and track, where it was cut at layers
@@ -54,19 +54,20 @@ class StepDraft {
   StepDraft(const Workload& workload, const Cluster& cluster);
 
   const Workload& workload() const { return w_; }
+  const ModelBlocks& model() const { return model_; }
   const KernelTimer& timer(int kind) const { return timers_[static_cast<std::size_t>(kind)]; }
   TaskGraph& graph() { return plan_.graph; }
   const Fold& folded() const { return plan_.fold; }
   const GroupClass& group(int id) const { return plan_.fold.groups[static_cast<std::size_t>(id)]; }
   const RankClass& unit(int id) const { return plan_.fold.units[static_cast<std::size_t>(id)]; }
-  /// The ids of all classes of groups of a kind.
-  std::vector<int> groups_of(GroupKind kind) const;
+  /// The ids of all classes of groups of a sort.
+  std::vector<int> groups_of(GroupSort sort) const;
 
   std::vector<Cell>& cells() { return cells_; }
   Cell& cell_of(int unit) {
     return cells_[static_cast<std::size_t>(cell_of_unit_[static_cast<std::size_t>(unit)])];
   }
-  const Pass& pass_of(int unit, StageOp op);
+  const Pass& pass_of(int unit, const Action& action);
 
   /// Whether communications take a time known in advance instead of sharing bandwidth.
   bool durations_known() const {
@@ -76,7 +77,10 @@ class StepDraft {
   int communication(int group, CommunicationKind kind, CollectiveOp op, std::string_view name,
                     Bytes bytes);
   /// Adds one communication: a task for each of its parts.
-  PlacedCommunication add_communication(int info, std::string_view name, int microbatch);
+  PlacedCommunication add_communication(int info, NameId name, int microbatch);
+  PlacedCommunication add_communication(int info, std::string_view name) {
+    return add_communication(info, graph().named(name), -1);
+  }
 
   void wait_for(const Tasks& before, TaskId after);
   void let_go_on(TaskId before, const Tasks& after);
@@ -91,6 +95,7 @@ class StepDraft {
 
   const Workload& w_;
   const Cluster& cluster_;
+  ModelBlocks model_;
   std::vector<KernelTimer> timers_;  // by kind of node
   StepPlan plan_;
   std::vector<Cell> cells_;

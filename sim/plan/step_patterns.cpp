@@ -16,7 +16,8 @@ constexpr Bytes kMany{1e15};  // so many that rounding to whole bytes does not h
 /// `node_kind`: of all its ranks, -1 for several.
 std::uint64_t shape_of(const GroupKey& group, const PatternKey& key, const Pattern& pattern,
                        int node_kind) {
-  std::uint64_t shape = mix(mix(static_cast<std::uint64_t>(group.kind), group.plan), key.phase);
+  std::uint64_t shape =
+      mix(mix(static_cast<std::uint64_t>(group.sort.number()), group.plan), key.phase);
   shape = mix(shape, node_kind);
   shape = mix(mix(shape, static_cast<int>(key.algorithm)), static_cast<int>(key.op));
   shape = mix(mix(shape, pattern.local_latency.value), pattern.network_latency.value);
@@ -26,24 +27,26 @@ std::uint64_t shape_of(const GroupKey& group, const PatternKey& key, const Patte
 /// Appends groups and their patterns; links get numbers in order of first use.
 class Collector {
  public:
-  Collector(const Workload& workload, const Cluster& cluster, const RankLayout& layout)
+  Collector(const Workload& workload, const Cluster& cluster, const Mesh& mesh)
       : cluster_(cluster),
-        layout_(layout),
+        mesh_(mesh),
         planner_(workload, cluster),
         numbers_(cluster.topology.links().size(), -1) {
     step_.by_message = workload.collectives == CollectiveMode::Stepwise;
   }
 
-  void add_transfer(GroupKind kind, int from, int to) {
-    step_.groups.push_back({kind, from, to});
-    add({.group = newest_group()}, transfer_pattern(cluster_, from, to));
-  }
-
-  void add_collectives(GroupKind kind, int first, int second, int stage) {
-    GroupKey key{kind, first, second};
-    const Group group = make_group(cluster_, ranks_of(key, layout_));
+  /// The group of that sort that `rank` belongs to, or what it sends.
+  void add_group(GroupSort sort, int rank) {
+    GroupKey key{sort, rank};
+    const std::vector<int> ranks = ranks_of(key, mesh_);
+    if (sort.is_transfer()) {
+      step_.groups.push_back(key);
+      add({.group = newest_group()}, transfer_pattern(cluster_, ranks[0], ranks[1]));
+      return;
+    }
+    const Group group = make_group(cluster_, ranks);
     const Pattern ring = ring_pattern(cluster_, group);
-    key.plan = planner_.plan(kind, stage, group, ring);
+    key.plan = planner_.plan(sort, mesh_.coordinate(rank, Axis::Pipeline), group, ring);
     step_.groups.push_back(key);
     const GroupPlan& plan = planner_.plans()[static_cast<std::size_t>(key.plan)];
     if (step_.by_message) {
@@ -118,7 +121,7 @@ class Collector {
   }
 
   const Cluster& cluster_;
-  const RankLayout& layout_;
+  const Mesh& mesh_;
   GroupPlanner planner_;
   std::vector<int> numbers_;  // by link of the cluster
   std::vector<Load> loads_;
@@ -127,59 +130,46 @@ class Collector {
 
 }  // namespace
 
-std::vector<int> ranks_of(const GroupKey& group, const RankLayout& layout) {
-  switch (group.kind) {
-    case GroupKind::Tensor:
-      return layout.tensor_group(group.first, group.second);
-    case GroupKind::Data:
-      return layout.data_group(group.first, group.second);
-    case GroupKind::Embedding:
-      return layout.embedding_group(group.first, group.second);
-    case GroupKind::SendForward:
-    case GroupKind::SendBackward:
-      return {group.first, group.second};
-  }
-  throw InternalError("a group of no kind");
-}
-
 Pattern make_pattern(const StepPatterns& step, std::size_t number, const Cluster& cluster,
-                     const RankLayout& layout) {
+                     const Mesh& mesh) {
   const PatternKey& key = step.keys[number];
   if (step.is_directed(number)) {
     return transfer_pattern(cluster, step.ranks.of(number)[0], step.ranks.of(number)[1]);
   }
   const Group group =
-      make_group(cluster, ranks_of(step.groups[static_cast<std::size_t>(key.group)], layout));
+      make_group(cluster, ranks_of(step.groups[static_cast<std::size_t>(key.group)], mesh));
   return steady_patterns(cluster, group, key.algorithm,
                          key.op)[static_cast<std::size_t>(key.phase)];
 }
 
-StepPatterns step_patterns(const Workload& workload, const Cluster& cluster,
-                           const RankLayout& layout) {
-  Collector collector(workload, cluster, layout);
-  const ParallelismSpec& p = workload.parallelism;
-  for (int stage = 0; stage < p.pipeline; ++stage) {
-    for (int d = 0; d < p.data && p.tensor > 1; ++d) {
-      collector.add_collectives(GroupKind::Tensor, d, stage, stage);
+StepPatterns step_patterns(const Workload& workload, const Cluster& cluster, const Mesh& mesh) {
+  Collector collector(workload, cluster, mesh);
+  const int stages = mesh.size(Axis::Pipeline);
+  const int replicas = mesh.size(Axis::Replicate);
+  const int tensor = mesh.size(Axis::Tensor);
+  const auto rank = [&](int t, int replica, int stage) {
+    return mesh.rank({{Axis::Tensor, t}, {Axis::Replicate, replica}, {Axis::Pipeline, stage}});
+  };
+  for (int stage = 0; stage < stages; ++stage) {
+    for (int d = 0; d < replicas && tensor > 1; ++d) {
+      collector.add_group(kTensorGroups, rank(0, d, stage));
     }
-    for (int t = 0; t < p.tensor && p.data > 1; ++t) {
-      collector.add_collectives(GroupKind::Data, t, stage, stage);
+    for (int t = 0; t < tensor && replicas > 1; ++t) {
+      collector.add_group(kReplicaGroups, rank(t, 0, stage));
     }
   }
-  if (p.pipeline == 1) {
+  if (stages == 1) {
     return collector.take();
   }
   const bool wraps = workload.training.chunks > 1;  // last stage to the first one's next chunk
-  for (int t = 0; t < p.tensor; ++t) {
-    for (int d = 0; d < p.data; ++d) {
+  for (int t = 0; t < tensor; ++t) {
+    for (int d = 0; d < replicas; ++d) {
       if (workload.model.tied_embeddings) {
-        collector.add_collectives(GroupKind::Embedding, t, d, 0);
+        collector.add_group(kEmbeddingGroups, rank(t, d, 0));
       }
-      for (int stage = 0; stage < p.pipeline - (wraps ? 0 : 1); ++stage) {
-        const int here = layout.rank({t, d, stage});
-        const int next = layout.rank({t, d, (stage + 1) % p.pipeline});
-        collector.add_transfer(GroupKind::SendForward, here, next);
-        collector.add_transfer(GroupKind::SendBackward, next, here);
+      for (int stage = 0; stage < stages - (wraps ? 0 : 1); ++stage) {
+        collector.add_group(kSendsOfActivations, rank(t, d, stage));
+        collector.add_group(kSendsOfGradients, rank(t, d, (stage + 1) % stages));
       }
     }
   }

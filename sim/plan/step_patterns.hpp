@@ -19,10 +19,9 @@ namespace danlu {
 
 /// A group: enough to name its ranks again.
 struct GroupKey {
-  GroupKind kind = GroupKind::Tensor;
-  int first = 0;   // Tensor: replica; Data, Embedding: tensor index; transfers: sender
-  int second = 0;  // Tensor, Data: stage; Embedding: replica; transfers: receiver
-  int plan = -1;   // of StepPatterns::plans; -1 for transfers
+  GroupSort sort;
+  int rank = 0;   // one of it; of transfers the sender
+  int plan = -1;  // of StepPatterns::plans; -1 for transfers
 };
 
 /// What a pattern is to its group.
@@ -49,11 +48,11 @@ struct StepPatterns {
   std::vector<LinkId> links;          // those that carry anything
 
   std::size_t size() const { return keys.size(); }
-  GroupKind kind(std::size_t pattern) const {
-    return groups[static_cast<std::size_t>(keys[pattern].group)].kind;
+  GroupSort sort(std::size_t pattern) const {
+    return groups[static_cast<std::size_t>(keys[pattern].group)].sort;
   }
   /// Whether the first of a pattern's ranks sends to the second; else they are all alike.
-  bool is_directed(std::size_t pattern) const { return by_message || is_transfer(kind(pattern)); }
+  bool is_directed(std::size_t pattern) const { return by_message || sort(pattern).is_transfer(); }
 };
 
 /// The operation by which a pattern of an algorithm is known: all of a ring's or torus's load the
@@ -67,12 +66,13 @@ inline CollectiveOp pattern_op(Algorithm algorithm, CollectiveOp op) {
 StepPatterns without_links(const StepPatterns& step, const std::vector<bool>& dropped);
 
 /// The ranks of a group; sender then receiver.
-std::vector<int> ranks_of(const GroupKey& group, const RankLayout& layout);
+inline std::vector<int> ranks_of(const GroupKey& group, const Mesh& mesh) {
+  return mesh.group(group.rank, group.sort);
+}
 /// The pattern with this number.
 Pattern make_pattern(const StepPatterns& step, std::size_t number, const Cluster& cluster,
-                     const RankLayout& layout);
+                     const Mesh& mesh);
 
-StepPatterns step_patterns(const Workload& workload, const Cluster& cluster,
-                           const RankLayout& layout);
+StepPatterns step_patterns(const Workload& workload, const Cluster& cluster, const Mesh& mesh);
 
 }  // namespace danlu

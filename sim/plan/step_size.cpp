@@ -13,11 +13,11 @@ struct LayerSegments {
   double all() const { return compute + collectives; }
 };
 
-LayerSegments segments_of_layer(const Workload& w, const KernelTimer& timer) {
+LayerSegments segments_of_layer(const Workload& w, const ModelBlocks& model) {
   LayerSegments found;
-  const Chunk layer{.layers = 1, .first = false, .last = false};
+  const Chunk layer{.layers = {0}};
   for (const Program& program :
-       {forward_program(w, timer, layer), backward_program(w, timer, layer)}) {
+       {forward_program(w, model, layer), backward_program(w, model, layer)}) {
     for (const Segment& segment : program.segments) {
       ++(segment.is_compute ? found.compute : found.collectives);
     }
@@ -32,15 +32,15 @@ double passes_each_way(const Workload& w) {
 
 /// Programs in each direction: of chunks with the model's beginning, its end, or neither.
 double kinds_of_chunks(const Workload& w, int stage) {
-  const bool ends = stage == 0 || stage == w.parallelism.pipeline - 1;
+  const Placement placement = w.placement();
+  const bool ends = stage == placement.first_stage() || stage == placement.last_stage();
   return ends && w.training.chunks > 1 ? 2 : 1;
 }
 
 }  // namespace
 
-StepSize least_size(const Workload& w, const Cluster& cluster) {
-  const LayerSegments layer =
-      segments_of_layer(w, KernelTimer(cluster.spec.gpu, w.training.precision));
+StepSize least_size(const Workload& w) {
+  const LayerSegments layer = segments_of_layer(w, build_model(w));
   StepSize size{.tasks = 2 * passes_each_way(w) * w.parallelism.pipeline};
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
     size.segments += layer.all() * w.layers_per_chunk(stage) * kinds_of_chunks(w, stage);
@@ -50,7 +50,7 @@ StepSize least_size(const Workload& w, const Cluster& cluster) {
 
 StepSize size_of(StepDraft& draft) {
   const Workload& w = draft.workload();
-  const LayerSegments layer = segments_of_layer(w, draft.timer(0));
+  const LayerSegments layer = segments_of_layer(w, draft.model());
   const bool overlap = w.parallelism.overlap_data;
   StepSize size;
   for (const Cell& cell : draft.cells()) {
@@ -66,8 +66,8 @@ StepSize size_of(StepDraft& draft) {
   }
   for (const GroupClass& group : draft.folded().groups) {
     const int stage = draft.unit(group.units[0]).stage;
-    size.tasks += is_transfer(group.kind) ? passes_each_way(w)
-                  : group.kind == GroupKind::Data && overlap
+    size.tasks += group.sort.is_transfer() ? passes_each_way(w)
+                  : group.sort == kReplicaGroups && overlap
                       ? static_cast<double>(w.stage_layers(stage))
                       : 1;
   }

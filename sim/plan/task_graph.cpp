@@ -73,6 +73,15 @@ int CommunicationInfo::slowest_pattern() const {
       ->pattern;
 }
 
+NameId TaskGraph::named(std::string_view name) {
+  const auto known = std::find(names.begin(), names.end(), name);
+  if (known == names.end()) {
+    names.emplace_back(name);
+    return make_id<NameId>(names.size() - 1);
+  }
+  return make_id<NameId>(static_cast<std::size_t>(known - names.begin()));
+}
+
 TaskId TaskGraph::add(const Task& task, std::vector<int> units_taking_part) {
   tasks.push_back(task);
   participants.push_back(std::move(units_taking_part));
@@ -92,7 +101,7 @@ Seconds TaskGraph::compute_time(TaskId id, Seconds start) const {
 
 std::string TaskGraph::describe(TaskId id) const {
   const Task& task = tasks[index(id)];
-  std::string text = fmt::format("task {} ({}", index(id), task.name);
+  std::string text = fmt::format("task {} ({}", index(id), name_of(task));
   if (task.microbatch >= 0) {
     text += fmt::format(", microbatch {}", task.microbatch);
   }

@@ -38,12 +38,13 @@ struct Channel {
   std::vector<ChannelLoad> loads;
 };
 
-/// A program as one tensor group plays it: how long its collectives take when nothing disturbs
-/// them.
+/// A program as one tensor group plays it, by segment.
 struct PlayedProgram {
   Program program;
-  std::vector<Seconds> collective_durations;  // by segment; 0 for compute
-  std::vector<int> infos;                     // by segment: of TaskGraph::communications, or -1
+  std::vector<NameId> names;
+  std::vector<ComputeTime> compute;  // nothing for exchanges
+  std::vector<Seconds> durations;    // when nothing disturbs them
+  std::vector<int> infos;            // of TaskGraph::communications; -1 for compute
 };
 
 /// A part of a communication: a latency, and then one flow of its pattern.
@@ -88,7 +89,7 @@ struct Task {
   int channel = -1;  // Communication; -1 where it carries nothing
   int info = -1;     // Communication: index into TaskGraph::communications
   int part = 0;      // Communication: of the info's parts
-  std::string_view name;
+  NameId name{};
   int microbatch = -1;  // -1 where there is none
   ProgramSlice slice;   // Run
   ComputeTime compute;  // Compute
@@ -113,7 +114,11 @@ struct TaskGraph {
   std::vector<CapacityChange> changes;
   std::vector<std::optional<Throttle>> throttles;  // by unit; empty where none throttles
   int units = 0;
+  std::vector<std::string> names{""};  // of tasks
 
+  /// The number of a name, which is new or known.
+  NameId named(std::string_view name);
+  const std::string& name_of(const Task& task) const { return names[index(task.name)]; }
   TaskId add(const Task& task, std::vector<int> units_taking_part);
   void add_edge(TaskId before, TaskId after) { edges.emplace_back(before, after); }
   /// "forward 3 on unit 2": for messages.

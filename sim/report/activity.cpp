@@ -7,10 +7,9 @@ const SegmentTimes& ActivityReader::times_of(const ProgramSlice& slice) {
   auto known = slices_.find(key);
   if (known == slices_.end()) {
     const PlayedProgram& played = graph_.programs[static_cast<std::size_t>(slice.program)];
-    known = slices_
-                .emplace(key, play_alone(played.program, slice.first, slice.last,
-                                         played.collective_durations))
-                .first;
+    known =
+        slices_.emplace(key, play_alone(played.program, slice.first, slice.last, played.durations))
+            .first;
   }
   return known->second;
 }
@@ -36,10 +35,10 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
   const Interval whole{timeline_.start[index(id)], timeline_.finish[index(id)]};
   switch (task.kind) {
     case TaskKind::Compute:
-      visit({whole, task.name, "", task.microbatch, &compute_of(id), -1});
+      visit({whole, graph_.name_of(task), "", task.microbatch, &compute_of(id), -1});
       return;
     case TaskKind::Communication:
-      visit({whole, task.name, "", task.microbatch, nullptr, task.info, task.part == 0});
+      visit({whole, graph_.name_of(task), "", task.microbatch, nullptr, task.info, task.part == 0});
       return;
     case TaskKind::Run:
       break;
@@ -51,9 +50,9 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
     const auto at = static_cast<std::size_t>(i - task.slice.first);
     visit({{whole.start + times.start[at], whole.start + times.finish[at]},
            segment.name,
-           task.name,
+           graph_.name_of(task),
            task.microbatch,
-           segment.is_compute ? &segment.compute : nullptr,
+           segment.is_compute ? &played.compute[static_cast<std::size_t>(i)] : nullptr,
            played.infos[static_cast<std::size_t>(i)]});
   }
 }

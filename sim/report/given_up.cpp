@@ -133,7 +133,7 @@ std::optional<GivenUp> first_given_up(const Cluster& cluster, const StepPlan& pl
     const bool sooner = !first || began + timeout < first->at || (first->waits && !waits);
     if (flap && sooner) {
       const auto info = static_cast<std::size_t>(task.info);
-      first = GivenUp{std::string(task.name),
+      first = GivenUp{plan.graph.name_of(task),
                       std::string(plan.graph.communications[info].group),
                       task.microbatch,
                       flap->part_name(),

@@ -187,8 +187,7 @@ class Measurer {
       return true;
     }
     const int group = plan_.graph.communications[static_cast<std::size_t>(task.info)].group_class;
-    const GroupKind kind = plan_.fold.groups[static_cast<std::size_t>(group)].kind;
-    return kind == GroupKind::Tensor || kind == GroupKind::Data;
+    return plan_.fold.groups[static_cast<std::size_t>(group)].sort.span == Span::All;
   }
 
   /// From when its own predecessors had ended, a unit waits for the others. `ready` is scratch.
@@ -246,7 +245,7 @@ class Measurer {
       const Segment& segment = played.program.segments[static_cast<std::size_t>(i)];
       (segment.is_compute ? computing : communicating).push_back(whole);
       if (segment.is_compute) {
-        compute_time += segment.compute;
+        compute_time += played.compute[static_cast<std::size_t>(i)];
       } else {
         by_info[played.infos[static_cast<std::size_t>(i)]].push_back(whole);
       }

@@ -53,14 +53,13 @@ std::string counted(double number, std::string_view noun, std::string_view plura
 }
 
 std::string layout_line(const Workload& workload) {
-  constexpr std::array<std::string_view, 2> kSchedules{"gpipe", "1f1b"};
   const ParallelismSpec& p = workload.parallelism;
   const TrainingSpec& t = workload.training;
   std::string line = fmt::format("tensor {} x pipeline {} x data {}", p.tensor, p.pipeline, p.data);
   line += p.sequence ? ", sequence parallel" : "";
   line += p.zero > 0 ? fmt::format(", ZeRO-{}", p.zero) : "";
   if (p.pipeline > 1) {
-    line += fmt::format("; {}", name_in(kSchedules, t.schedule));
+    line += fmt::format("; {}", t.schedule);
     line += t.chunks > 1 ? fmt::format(" in {} chunks", t.chunks) : "";
   }
   line += stages_text(workload);

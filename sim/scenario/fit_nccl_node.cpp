@@ -132,23 +132,47 @@ void fit_nccl_node(Values& values, std::vector<std::string>& notes,
   }
 }
 
+namespace {
+
+enum class GpuMaker { NotSaid, Nvidia, Amd, Other };
+
+/// Only GPUs of NVIDIA have a compute capability; of the others the name tells the maker.
+GpuMaker gpu_maker(const GpuSpec& gpu) {
+  const auto begins = [&](std::string_view word) { return gpu.name.starts_with(word); };
+  if (gpu.compute_capability > 0 || begins("NVIDIA ")) {
+    return GpuMaker::Nvidia;
+  }
+  if (begins("AMD ")) {
+    return GpuMaker::Amd;
+  }
+  return begins("Google ") || begins("Intel ") || begins("Ascend ") ? GpuMaker::Other
+                                                                    : GpuMaker::NotSaid;
+}
+
+}  // namespace
+
 std::optional<Complaint> nccl_gpu_complaint(const Values& values, const GpuSpec& gpu,
                                             std::string_view fitting) {
   constexpr double kTenths = 10;
   const double own = std::round(gpu.compute_capability * kTenths);
-  if (values.has("node.xml.gcn") && own > 0) {
-    return Complaint{
-        fmt::format("'gpu' is {} of compute capability {:.1f}, the GPUs of '{}' are AMD's (gcn)",
-                    gpu.name, gpu.compute_capability, values.at("node.xml.gcn").position.file),
-        "name a gpu of AMD, such as mi300x (danlu list gpus)"};
+  const GpuMaker maker = gpu_maker(gpu);
+  const std::string own_capability =
+      own > 0 ? fmt::format("of compute capability {:.1f}", gpu.compute_capability)
+              : "without a compute capability";
+  if (values.has("node.xml.gcn") && maker != GpuMaker::Amd && maker != GpuMaker::NotSaid) {
+    return Complaint{fmt::format("'gpu' is {} {}, the GPUs of '{}' are AMD's (gcn)", gpu.name,
+                                 own_capability, values.at("node.xml.gcn").position.file),
+                     "name a gpu of AMD, such as mi300x (danlu list gpus)"};
   }
-  if (!values.has("node.xml.sm") || own == 0 || values.at("node.xml.sm").number == own) {
+  const bool may_be_nvidia = maker == GpuMaker::Nvidia || maker == GpuMaker::NotSaid;
+  if (!values.has("node.xml.sm") || (may_be_nvidia && own == 0) ||
+      values.at("node.xml.sm").number == own) {
     return std::nullopt;
   }
   const double sm = values.at("node.xml.sm").number;
   return Complaint{
-      fmt::format("'gpu' is {} of compute capability {:.1f}, the GPUs of '{}' have sm {}", gpu.name,
-                  gpu.compute_capability, values.at("node.xml.sm").position.file, sm),
+      fmt::format("'gpu' is {} {}, the GPUs of '{}' have sm {}", gpu.name, own_capability,
+                  values.at("node.xml.sm").position.file, sm),
       fitting.empty() ? fmt::format("name a GPU file with compute_capability: {:.1f}", sm / kTenths)
                       : fmt::format("such GPUs are {}", fitting)};
 }

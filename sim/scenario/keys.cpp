@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -6,6 +7,7 @@
 #include "sim/cluster/topology_spec.hpp"
 #include "sim/collective/algorithms.hpp"
 #include "sim/scenario/key_rows.hpp"
+#include "sim/workload/schedule.hpp"
 
 namespace danlu {
 namespace {
@@ -271,6 +273,14 @@ void add_parallelism_keys(std::vector<KeyRow>& rows) {
   rows.insert(rows.end(), parallelism.begin(), parallelism.end());
 }
 
+std::string schedule_choices() {
+  std::vector<std::string_view> names;
+  for (const ScheduleRow& row : schedule_table()) {
+    names.push_back(row.name);
+  }
+  return fmt::format("{}", fmt::join(names, "|"));
+}
+
 void add_training_keys(std::vector<KeyRow>& rows) {
   const std::vector<KeyRow> training{
       count("training.global_batch", 1, 1e9, "required", "Sequences per step, all replicas"),
@@ -290,7 +300,7 @@ void add_training_keys(std::vector<KeyRow>& rows) {
       choice("training.gradients", "fp32|16bit", "",
              "How gradients are kept and reduced; as Megatron does if left out: 16bit with "
              "precision fp16, fp32 with all others"),
-      choice("training.schedule.kind", "gpipe|1f1b", "1f1b", "Pipeline schedule"),
+      choice("training.schedule.kind", schedule_choices(), "1f1b", "Pipeline schedule"),
       count("training.schedule.chunks", 1, 1024, "1",
             "Virtual stages per stage; more than 1 interleaves"),
       quantity(

@@ -13,6 +13,7 @@
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_degraded.hpp"
 #include "sim/scenario/load_pcie.hpp"
+#include "sim/scenario/nccl_times.hpp"
 #include "sim/scenario/nccl_topology.hpp"
 
 namespace danlu {
@@ -350,6 +351,7 @@ void add_node_of_xml(Values& values, const Values& own, const fs::path& beside) 
   }
   values.erase_tree("node.xml");
   add_nccl_node(file, values);
+  assume_nccl_times(values);
 }
 
 std::vector<std::string> preset_names(const fs::path& folder) {
@@ -421,13 +423,6 @@ void add_notes(const Values& values, std::vector<std::string>& notes) {
         "node.xml: the file does not say how fast the PCIe of GPUs is: 64 GB/s "
         "(node.pcie.bandwidth)");
   }
-  for (const char* latency : {"node.scale_up.latency", "fabric.latency"}) {
-    if (values.has("node.xml.gpus") && !values.has(latency)) {
-      notes.push_back(fmt::format(
-          "node.xml: latencies are not in the file: {} is 0, and small messages come out too fast",
-          latency));
-    }
-  }
 }
 
 }  // namespace
@@ -458,13 +453,14 @@ TopologySpec make_topology(const Values& given, std::vector<Problem>& problems) 
 void check_nccl_gpu(const Values& values, const GpuSpec& gpu, Problem asked,
                     const LoadOptions& options, std::vector<std::string>& notes,
                     std::vector<Problem>& problems) {
-  if (values.has("node.xml.sm") && gpu.compute_capability == 0) {
+  const bool contradicts = nccl_gpu_complaint(values, gpu, "").has_value();
+  if (!contradicts && values.has("node.xml.sm") && gpu.compute_capability == 0) {
     notes.push_back(fmt::format(
         "'gpu' is {}, whose file has no compute_capability: nothing says that it is the GPU of "
         "sm {:.0f} that node.xml describes",
         gpu.name, values.at("node.xml.sm").number));
   }
-  if (!nccl_gpu_complaint(values, gpu, "")) {
+  if (!contradicts) {
     return;
   }
   constexpr double kTenths = 10;

@@ -488,7 +488,7 @@ class Builder {
     t.dropout = flag("training.dropout");
     t.causal_flops = choice("training.model_flops") == 1;
     t.gradient_bytes = choice("training.gradients") == 0 ? 4 : 2;
-    t.schedule = static_cast<ScheduleKind>(choice("training.schedule.kind"));
+    t.schedule = schedule_table()[static_cast<std::size_t>(choice("training.schedule.kind"))].name;
     t.chunks = count("training.schedule.chunks");
     t.memory_reserve = Bytes{Getter(values_, scenario_keys()).number("training.memory_reserve")};
     if (values_.has("training.tokens")) {

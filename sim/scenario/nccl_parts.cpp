@@ -34,13 +34,20 @@ int whole_number(const XmlElement& element, const char* name, int least, int mos
   return static_cast<int>(value);
 }
 
+bool says_lanes(const XmlElement& pci) {
+  const std::string width = pci.attribute("link_width").value_or("");
+  return !width.empty() && width != "Unknown" && parse_number(width) != 0.0;
+}
+
 /// "32.0 GT/s PCIe" and 16 lanes: less the coding, 128 of 130 bits (8 of 10 below 8 GT/s, 242 of
 /// 256 bytes from 64 on). Virtual machines say nothing, "Unknown" or 0.
 double link_rate(const XmlElement& pci) {
   const std::string speed = pci.attribute("link_speed").value_or("");
   const std::string width = pci.attribute("link_width").value_or("");
-  const double rate = parse_number(speed.substr(0, speed.find(' '))).value_or(0);
-  const double lanes = parse_number(width).value_or(0);
+  constexpr double kLanes = 16;  // what NCCL takes for none (src/graph/topo.cc)
+  const bool has_speed = !speed.empty() && !speed.starts_with("Unknown");
+  const double rate = has_speed ? parse_number(speed.substr(0, speed.find(' '))).value_or(-1) : 0;
+  const double lanes = says_lanes(pci) ? parse_number(width).value_or(-1) : kLanes;
   constexpr double kFastest = 256;
   constexpr double kWidest = 32;
   if (!(rate >= 0 && rate <= kFastest) || !(lanes >= 0 && lanes <= kWidest) ||
@@ -105,7 +112,7 @@ class Reader {
   int pcie_node(const std::string& key, int parent, double rate, const Problem& place) {
     const auto [at, is_new] = nodes_.try_emplace(key, static_cast<int>(parts_.pcie.size()));
     if (is_new) {
-      parts_.pcie.push_back({parent, rate, place});
+      parts_.pcie.push_back({.parent = parent, .rate = rate, .place = place});
     }
     return at->second;
   }
@@ -137,6 +144,8 @@ class Reader {
     const std::string key = here.busid.empty() ? fmt::format("place {}", parts_.pcie.size())
                                                : fmt::format("pci {} {}", here.host, here.busid);
     here.pcie = pcie_node(key, here.pcie, link_rate(pci), pci.place);
+    PcieNode& node = parts_.pcie[static_cast<std::size_t>(here.pcie)];
+    node.lanes_taken = node.rate > 0 && !says_lanes(pci);
     visit(pci, here);
     const std::string kind = pci.attribute("class").value_or("");
     const bool says_more = std::any_of(pci.children.begin(), pci.children.end(), [](const auto& c) {

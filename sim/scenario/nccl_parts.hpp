@@ -16,8 +16,9 @@ namespace danlu {
 
 /// A CPU or a PCIe device: `rate` is that of the link to what is above, 0 if not said.
 struct PcieNode {
-  int parent = -1;  // -1: nothing
-  double rate = 0;  // bytes per second and direction
+  int parent = -1;           // -1: nothing
+  double rate = 0;           // bytes per second and direction
+  bool lanes_taken = false;  // as 16, as the file gives only the speed
   Problem place;
 };
 

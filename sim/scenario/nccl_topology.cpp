@@ -225,9 +225,21 @@ class Writer {
                           gbps(*fastest)));
         }
       }
+    } else if (!values_.has("node.pcie.bandwidth")) {
+      constexpr double kUnknown = 8e9 * 16 / 8 * 128 / 130;  // NCCL's fallback, src/graph/topo.cc
+      set("node.pcie.bandwidth", kUnknown, parts_.gpus.front().place,
+          fmt::format("node.xml: no link_speed of a GPU's PCIe is known: {} (8 GT/s x 16), as NCCL "
+                      "takes; node.pcie.bandwidth says more",
+                      gbps(kUnknown)));
     }
     if (meets_over_pcie() && groups_.size() > 1) {
       add_groups();
+    }
+    const auto taken = std::find_if(parts_.pcie.begin(), parts_.pcie.end(),
+                                    [](const PcieNode& link) { return link.lanes_taken; });
+    if (taken != parts_.pcie.end()) {
+      set_text("node.xml.lanes", "", taken->place,
+               "node.xml: PCIe links without a link_width are taken as 16 lanes, as NCCL does");
     }
     if (reordered_) {
       set_text("node.xml.order", "", parts_.place,

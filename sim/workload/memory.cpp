@@ -1,39 +1,23 @@
 #include "sim/workload/memory.hpp"
 
+#include <algorithm>
+
 #include "sim/workload/kernels.hpp"
-#include "sim/workload/layer.hpp"
+#include "sim/workload/model_blocks.hpp"
 #include "sim/workload/schedule.hpp"
 
 namespace danlu {
 namespace {
 
-/// Activations of one layer and one microbatch when nothing but the scores is recomputed.
-Bytes kept_layer_bytes(const Workload& w, bool keeps_scores) {
-  const ModelSpec& model = w.model;
-  const double t = w.parallelism.tensor;
-  const double tokens = static_cast<double>(w.training.micro_batch) * w.training.sequence_length;
-  const double masks = w.training.dropout ? 2 : 0;
-  const double outer = (8 + masks) * model.hidden / (w.parallelism.sequence ? t : 1);
-  const double attention = 4 * (model.query_width() + t * model.rank_kv_width(t));
-  const double mlp = (model.gated_mlp ? 6.0 : 4.0) * model.ffn;
-  const double score_bytes = w.training.dropout ? 5 : 2;
-  const double scores = keeps_scores ? score_bytes * model.heads * w.training.sequence_length : 0;
-  const double wide = element_bytes(w.training.precision) / 2;  // the table counts 16-bit elements
-  return {wide * tokens * (outer + (attention + mlp + scores) / t)};
-}
-
-Bytes working_set(const Workload& w, int stage) {
+/// What backward makes again of one layer while it runs, beside what is kept, and the logits.
+Bytes working_set(const Workload& w, const ModelBlocks& kept, const ModelBlocks& whole, int stage) {
   Bytes bytes;
-  if (w.training.recompute == Recompute::Full) {
-    // The layer that is being recomputed, but for its input, which is kept anyway.
-    bytes += kept_layer_bytes(w, w.training.attention == AttentionKind::Unfused) -
-             layer_activation_bytes(w);
-  } else if (w.training.recompute == Recompute::Selective) {
-    bytes += kept_layer_bytes(w, true) - kept_layer_bytes(w, false);
+  for (std::size_t kind = 0; kind < kept.kinds.size(); ++kind) {
+    bytes = std::max(bytes, kept_by(whole.kinds[kind]) - kept_by(kept.kinds[kind]));
   }
-  if (stage == w.parallelism.pipeline - 1) {  // logits in fp32 and in 16 bits
-    const double tokens = static_cast<double>(w.training.micro_batch) * w.training.sequence_length;
-    bytes += Bytes{tokens * w.model.rank_vocab(w.parallelism.tensor) * 6};
+  if (stage == w.placement().last_stage()) {  // logits in fp32 and in 16 bits
+    const RankShape shape(w);
+    bytes += Bytes{shape.tokens * shape.vocab * 6};
   }
   return bytes;
 }
@@ -41,26 +25,24 @@ Bytes working_set(const Workload& w, int stage) {
 }  // namespace
 
 Bytes layer_activation_bytes(const Workload& w) {
-  if (w.training.recompute == Recompute::Full) {
-    const double t = w.parallelism.sequence ? w.parallelism.tensor : 1;
-    return boundary_bytes(w) / t;
+  return kept_by(build_model(w).kinds.front());
+}
+
+double rank_parameters(const Workload& w, const ModelBlocks& model, int stage) {
+  double parameters = 0;
+  for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
+    const PlacedChunk at{stage, chunk};
+    for (const int kind : layers_of(w, model, at)) {
+      parameters += weight_of(model.kinds[static_cast<std::size_t>(kind)]).held;
+    }
+    parameters += w.placement().is_first(at) ? weight_of(model.embedding).held : 0;
+    parameters += w.placement().is_last(at) ? weight_of(model.head).held : 0;
   }
-  return kept_layer_bytes(
-      w, w.training.recompute == Recompute::None && w.training.attention == AttentionKind::Unfused);
+  return parameters;
 }
 
 double rank_parameters(const Workload& w, int stage) {
-  const int last = w.parallelism.pipeline - 1;
-  const ModelSpec& model = w.model;
-  const double table = model.rank_vocab(w.parallelism.tensor) * model.hidden;
-  double parameters = rank_layer_parameters(model, w.parallelism.tensor) * w.stage_layers(stage);
-  if (stage == 0) {
-    parameters += table + static_cast<double>(model.positions) * model.hidden;
-  }
-  if (stage == last) {
-    parameters += model.norm_parameters() + (last > 0 || !model.tied_embeddings ? table : 0);
-  }
-  return parameters;
+  return rank_parameters(w, build_model(w), stage);
 }
 
 AdamBytes adam_bytes(const TrainingSpec& training) {
@@ -74,20 +56,23 @@ AdamBytes adam_bytes(const TrainingSpec& training) {
 }
 
 MemoryUse memory_use(const Workload& w) {
+  const ModelBlocks model = build_model(w);
+  Workload kept_whole = w;
+  kept_whole.training.recompute = Recompute::None;
+  const ModelBlocks whole = build_model(kept_whole);
   MemoryUse worst;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
-    const double parameters = rank_parameters(w, stage);
+    const double parameters = rank_parameters(w, model, stage);
     const AdamBytes adam = adam_bytes(w.training);
     const double shards = w.parallelism.zero == 0 ? 1 : w.parallelism.data;
-    const auto ops = schedule_ops(w.training.schedule, stage, w.parallelism.pipeline,
-                                  w.training.chunks, w.microbatches());
-    const double layers_in_flight = peak_chunks_in_flight(ops) * w.layers_per_chunk(stage);
+    const double layers_in_flight =
+        peak_chunks_in_flight(w.actions(stage)) * w.layers_per_chunk(stage);
     const MemoryUse use{
         .parameters = {parameters * adam.weight},
         .gradients = {parameters * adam.gradient},
         .optimizer = {parameters * adam.state / shards},
-        .activations = layers_in_flight * layer_activation_bytes(w),
-        .other = working_set(w, stage),
+        .activations = layers_in_flight * kept_by(model.kinds.front()),
+        .other = working_set(w, model, whole, stage),
         .stage = stage,
     };
     if (use.peak() > worst.peak()) {

@@ -18,7 +18,7 @@
 #pragma once
 
 #include "sim/base/units.hpp"
-#include "sim/workload/workload.hpp"
+#include "sim/workload/model_blocks.hpp"
 
 namespace danlu {
 
@@ -37,6 +37,7 @@ struct MemoryUse {
 Bytes layer_activation_bytes(const Workload& workload);
 
 /// Parameters that live on one rank of `stage`.
+double rank_parameters(const Workload& workload, const ModelBlocks& model, int stage);
 double rank_parameters(const Workload& workload, int stage);
 
 /// Bytes per parameter with Adam.

@@ -1,5 +1,6 @@
 // The relations between a workload's values; the reader shows each at the line of its key.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -198,10 +199,17 @@ class Checker {
           "global_batch counts sequences, not tokens");
     }
     if (t.chunks > 1) {
-      if (t.schedule == ScheduleKind::GPipe) {
+      if (!schedule_named(t.schedule).interleaves) {
+        std::vector<std::string_view> others;
+        for (const ScheduleRow& row : schedule_table()) {
+          if (row.interleaves) {
+            others.push_back(row.name);
+          }
+        }
         add({"training.schedule.chunks", "training.schedule.kind"},
-            "chunks need schedule kind 1f1b, found gpipe",
-            "chunks interleave virtual stages, which gpipe does not");
+            fmt::format("chunks need schedule kind {}, found {}", fmt::join(others, " or "),
+                        t.schedule),
+            fmt::format("chunks interleave virtual stages, which {} does not", t.schedule));
       } else if (p.pipeline == 1) {
         add({"training.schedule.chunks", "parallelism.pipeline"},
             "chunks need pipeline stages, found pipeline 1",

@@ -1,48 +1,50 @@
-// Pipeline schedules: in which order a stage runs the forward and backward passes of its chunks.
-//
-//   GPipe                      F0 F1 F2 F3 B0 B1 B2 B3: all forwards, then all backwards
-//   1F1B, stage s of p         p-s-1 warm-up forwards, then F B F B ..., then the other backwards
-//   interleaved 1F1B           the same over chunks: groups of g microbatches visit chunk 0, 1, ...
-//
-// With p stages, m microbatches, v chunks, forward f and backward b: GPipe and 1F1B take
-// (m + p - 1)(f + b), interleaved (m + (p - 1)/v)(f + b) (Narayanan et al. 2021).
-//
-// A group is of p microbatches where p divides m. Else it is a little larger, as in Megatron-LM
-// (microbatch_group_size_per_vp_stage) and PyTorch (ScheduleInterleaved1F1B): the least g from p on
-// that divides m or leaves a last group of p or more, so that no stage waits for the next chunk's
-// input. Fewer microbatches than stages are one group.
+// Pipeline schedules. A schedule is a row: a function that says what a stage does in which order,
+// what it needs, and its bubble and peak of activations in closed form, to which tests hold it. The
+// scenario's choices, `danlu list schedules` and the reference come from the rows. Each has a file
+// of its own; a new one is that file and a line of the table.
 #pragma once
 
 #include <span>
 #include <string_view>
 #include <vector>
 
-#include "sim/workload/workload.hpp"
+#include "sim/workload/action.hpp"
+#include "sim/workload/placement.hpp"
 
 namespace danlu {
 
-/// One pass of one microbatch through one chunk of a stage.
-struct StageOp {
-  bool forward = true;
-  int chunk = 0;
-  int microbatch = 0;
+/// What a schedule is asked for.
+struct ScheduleShape {
+  Placement placement{1, 1};
+  int microbatches = 1;
 };
+
+struct ScheduleRow {
+  std::string_view name;
+  std::string_view help;
+  bool interleaves;  // chunks, of which a stage may hold several
+  /// The actions of a stage, in order.
+  std::vector<Action> (*actions)(const ScheduleShape& shape, int stage);
+  /// Time in which a stage waits, over the time in which it computes, where all chunks take equally
+  /// long, a backward pass takes twice a forward one and transfers take nothing.
+  double (*bubble)(const ScheduleShape& shape);
+  /// The most microbatch-chunks whose activations a stage holds at once.
+  int (*peak)(const ScheduleShape& shape, int stage);
+};
+
+std::span<const ScheduleRow> schedule_table();
+/// The row of that name, which the scenario's reader has checked.
+const ScheduleRow& schedule_named(std::string_view name);
+
+/// The most microbatch-chunks whose activations `actions` hold at once.
+int peak_chunks_in_flight(std::span<const Action> actions);
+
+// ---- the rows, a file each
+
+extern const ScheduleRow kGPipe;
+extern const ScheduleRow kOneFOneB;
 
 /// Microbatches that visit one chunk before the next is begun.
 int interleaving_group(int stages, int microbatches);
-
-/// The passes of `stage` in order.
-std::vector<StageOp> schedule_ops(ScheduleKind kind, int stage, int stages, int chunks,
-                                  int microbatches);
-
-/// The most microbatch-chunks whose activations `ops` holds at once.
-int peak_chunks_in_flight(std::span<const StageOp> ops);
-
-struct ScheduleRow {
-  ScheduleKind kind;
-  std::string_view name;
-  std::string_view help;
-};
-std::span<const ScheduleRow> schedule_table();
 
 }  // namespace danlu

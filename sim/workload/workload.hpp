@@ -9,13 +9,15 @@
 #include "sim/base/units.hpp"
 #include "sim/cluster/gpu_spec.hpp"
 #include "sim/collective/collective.hpp"
+#include "sim/workload/mesh.hpp"
 #include "sim/workload/model.hpp"
+#include "sim/workload/placement.hpp"
+#include "sim/workload/schedule.hpp"
 
 namespace danlu {
 
 enum class Recompute { None, Selective, Full };
 enum class AttentionKind { Unfused, Flash };
-enum class ScheduleKind { GPipe, OneFOneB };  // 1f1b with chunks > 1 is interleaved
 enum class TensorOverlap { None, Backward, Full };
 enum class CollectiveMode { Formula, Steady, Stepwise };
 enum class FoldMode { Exact, Bound, Off };
@@ -36,6 +38,8 @@ struct ParallelismSpec {
   int tensor_chunks = 4;         // pieces a product is cut into with TensorOverlap::Full
   bool overlap_data = false;     // gradients are reduced during the last backward pass
   bool overlap_pipeline = true;  // a stage computes on while it sends; else it waits
+
+  Mesh mesh() const { return Mesh({tensor, 1, 1, data, pipeline}); }
 };
 
 struct TrainingSpec {
@@ -46,12 +50,12 @@ struct TrainingSpec {
   Recompute recompute = Recompute::None;
   AttentionKind attention = AttentionKind::Flash;
   bool dropout = false;
-  bool causal_flops = false;  // count half of the attention square as model FLOPs
-  int gradient_bytes = 4;     // per parameter: fp32 gradients as Megatron keeps them
-  ScheduleKind schedule = ScheduleKind::OneFOneB;
-  int chunks = 1;                // virtual stages per stage
-  std::optional<double> tokens;  // of the whole run
-  Bytes memory_reserve;          // of a GPU, for what is no tensor of the plan
+  bool causal_flops = false;      // count half of the attention square as model FLOPs
+  int gradient_bytes = 4;         // per parameter: fp32 gradients as Megatron keeps them
+  std::string schedule = "1f1b";  // a row of schedule_table()
+  int chunks = 1;                 // virtual stages per stage
+  std::optional<double> tokens;   // of the whole run
+  Bytes memory_reserve;           // of a GPU, for what is no tensor of the plan
 };
 
 /// Algorithms and protocols asked for instead of what would be chosen, wherever they can carry out
@@ -97,6 +101,11 @@ struct Workload {
            (parallelism.last_stage_layers ? 1 : 0);
   }
   int layers_per_chunk(int stage) const { return stage_layers(stage) / training.chunks; }
+  Placement placement() const { return {parallelism.pipeline, training.chunks}; }
+  /// What `stage` does, in order.
+  std::vector<Action> actions(int stage) const {
+    return schedule_named(training.schedule).actions({placement(), microbatches()}, stage);
+  }
   double tokens_per_step() const {
     return static_cast<double>(training.global_batch) * training.sequence_length;
   }

@@ -8,8 +8,9 @@
 #include "sim/plan/plan_step.hpp"
 #include "sim/plan/program.hpp"
 #include "sim/report/report.hpp"
-#include "sim/workload/layer.hpp"
 #include "sim/workload/memory.hpp"
+#include "sim/workload/model_blocks.hpp"
+#include "tests/support/blocks.hpp"
 #include "tests/support/collectives.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
@@ -17,6 +18,7 @@
 namespace danlu {
 namespace {
 
+using testing::compute_of;
 using testing::near;
 using testing::plain_cluster;
 using testing::play;
@@ -320,14 +322,11 @@ struct Mixed {
   KernelTimer timer(int kind) const {
     return {cluster.spec.gpu_of(kind), workload.training.precision};
   }
-  double compute(int kind, bool forward, Chunk chunk) const {
-    const Program program = forward ? forward_program(workload, timer(kind), chunk)
-                                    : backward_program(workload, timer(kind), chunk);
-    double sum = 0;
-    for (const Segment& segment : program.segments) {
-      sum += segment.compute.total().value;
-    }
-    return sum;
+  double compute(int kind, bool forward, const Chunk& chunk) const {
+    const ModelBlocks model = build_model(workload);
+    const Program program = forward ? forward_program(workload, model, chunk)
+                                    : backward_program(workload, model, chunk);
+    return compute_of(program, timer(kind)).total().value;
   }
   /// Gradients of 4 bytes, master weights and moments of 24, weights of 2.
   double optimizer(int kind, int stage) const {
@@ -348,9 +347,9 @@ struct Mixed {
 // Each send takes 2 us and its bytes at the slower NIC's 5 GB/s.
 TEST(MixedGpus, StagesTakeTheTimeOfTheirKind) {
   const Mixed mixed(2, 1);
-  const Chunk first{.layers = 1, .first = true};
-  const Chunk last{.layers = 1, .last = true};
-  const double send = 2e-6 + boundary_bytes(mixed.workload).value / 5e9;
+  const Chunk first{.layers = {0}, .first = true};
+  const Chunk last{.layers = {0}, .last = true};
+  const double send = 2e-6 + RankShape(mixed.workload).boundary().value / 5e9;
   const double until_gradient = mixed.compute(0, true, first) + send +
                                 mixed.compute(1, true, last) + mixed.compute(1, false, last);
   const double step =
@@ -364,7 +363,7 @@ TEST(MixedGpus, StagesTakeTheTimeOfTheirKind) {
 // (2 alpha + S/B, two ranks) goes at the slower NIC. Peaks are averaged, memory is the smaller.
 TEST(MixedGpus, TheFasterReplicaWaitsForTheSlower) {
   const Mixed mixed(1, 2);
-  const Chunk all{.layers = 2, .first = true, .last = true};
+  const Chunk all{.layers = {0, 0}, .first = true, .last = true};
   const auto compute = [&](int kind) {
     return mixed.compute(kind, true, all) + mixed.compute(kind, false, all);
   };

@@ -6,8 +6,9 @@
 
 #include "sim/plan/plan_step.hpp"
 #include "sim/report/report.hpp"
-#include "sim/workload/layer.hpp"
 #include "sim/workload/memory.hpp"
+#include "sim/workload/model_blocks.hpp"
+#include "tests/support/blocks.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/replicas.hpp"
 #include "tests/support/support.hpp"
@@ -15,6 +16,7 @@
 namespace danlu {
 namespace {
 
+using testing::compute_of;
 using testing::near;
 using testing::plain_cluster;
 using testing::play;
@@ -94,7 +96,7 @@ TEST(CollectiveModes, TheFormulaSeesNoContention) {
     const StepPlan plan = plan_step(w, cluster);
     const Timeline timeline = play(plan.graph);
     for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
-      if (plan.graph.tasks[i].name == "reduce gradients") {
+      if (plan.graph.name_of(plan.graph.tasks[i]) == "reduce gradients") {
         return (timeline.finish[i] - timeline.start[i]).value;
       }
     }
@@ -130,11 +132,8 @@ TEST(UnevenStages, ComputeInProportionToTheirLayers) {
   w.model.layers = 8;
   const KernelTimer timer(load_gpu("a100-80", testing::shipped_presets()), Precision::Bf16);
   const auto seconds = [&](int layers) {
-    double sum = 0;
-    for (const Segment& segment : forward_program(w, timer, {.layers = layers}).segments) {
-      sum += segment.compute.total().value;
-    }
-    return sum;
+    const Chunk chunk{.layers = std::vector<int>(static_cast<std::size_t>(layers))};
+    return compute_of(forward_program(w, build_model(w), chunk), timer).total().value;
   };
   EXPECT_TRUE(near(seconds(3), 3 * seconds(1)));
 }

@@ -39,8 +39,9 @@ TaskGraph network(const std::vector<double>& gigabytes_per_second,
 }
 
 TaskId add_compute(TaskGraph& graph, Seconds duration, std::vector<int> units = {0}) {
-  return graph.add({.kind = TaskKind::Compute, .duration = duration, .name = "compute"},
-                   std::move(units));
+  return graph.add(
+      {.kind = TaskKind::Compute, .duration = duration, .name = graph.named("compute")},
+      std::move(units));
 }
 
 /// The message of the InternalError that simulate() throws, "" if none.

@@ -3,13 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include "sim/workload/layer.hpp"
+#include "sim/workload/model_blocks.hpp"
+#include "tests/support/blocks.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
 namespace {
 
 using testing::near;
+using testing::operator_named;
 
 constexpr double kUs = 1e-6;
 
@@ -102,71 +104,85 @@ Workload small_gpt() {
   w.training.gradient_bytes = 4;
   return w;
 }
+Block layer_of(const Workload& w) {
+  return build_model(w).kinds[0];
+}
 
 // Logits are a product of T x h by h x V: 2 (T h + h V + T V) bytes, and its weight gradient reads
 // and writes 4 bytes more for each of h V. The loss casts T V logits to fp32 (reads 2, writes 4),
 // reads them for the maximum (4) and for the exponential (4 and 4): 18; backward reads 4, writes 2.
-TEST(EndKernels, BytesOfLogitsAndLoss) {
+TEST(Head, BytesOfLogitsAndLoss) {
   const double t = 1024, h = 1024, v = 4096;
-  const EndKernels ends = end_kernels(small_gpt());
-  EXPECT_EQ(ends.logits.forward.bytes.value, 2 * (t * h + h * v + t * v));
-  EXPECT_EQ(ends.logits.backward_input.bytes.value, 2 * (t * h + h * v + t * v));
-  EXPECT_EQ(ends.logits.backward_weight.bytes.value, 2 * (t * h + h * v + t * v) + 8 * h * v);
-  ASSERT_EQ(ends.loss_forward.size(), 1U);
-  EXPECT_EQ(ends.loss_forward[0].bytes.value, 18 * t * v);
-  EXPECT_EQ(ends.loss_backward[0].bytes.value, 6 * t * v);
+  const ModelBlocks model = build_model(small_gpt());
+  const Operator& logits = operator_named(model.head, "logits");
+  const Operator& loss = operator_named(model.head, "loss");
+  const Operator& table = operator_named(model.embedding, "embedding");
+  const Operator& norm = operator_named(model.head, "final norm");
+  EXPECT_EQ(logits.forward[0].bytes.value, 2 * (t * h + h * v + t * v));
+  EXPECT_EQ(logits.input_gradient[0].bytes.value, 2 * (t * h + h * v + t * v));
+  EXPECT_EQ(logits.weight_gradient[0].bytes.value, 2 * (t * h + h * v + t * v) + 8 * h * v);
+  ASSERT_EQ(loss.forward.size(), 1U);
+  EXPECT_EQ(loss.forward[0].bytes.value, 18 * t * v);
+  EXPECT_EQ(loss.input_gradient[0].bytes.value, 6 * t * v);
   // The embedding reads and writes 2 bytes of each token; backward reads 2, adds to 4 of gradient.
-  EXPECT_EQ(ends.embedding_forward[0].bytes.value, 4 * t * h);
-  EXPECT_EQ(ends.embedding_backward[0].bytes.value, 10 * t * h);
-  EXPECT_EQ(ends.final_norm_forward[0].bytes.value, 4 * t * h);
-  EXPECT_EQ(ends.final_norm_backward[0].bytes.value, 6 * t * h);
+  EXPECT_EQ(table.forward[0].bytes.value, 4 * t * h);
+  EXPECT_EQ(table.input_gradient[0].bytes.value, 10 * t * h);
+  EXPECT_EQ(norm.forward[0].bytes.value, 4 * t * h);
+  EXPECT_EQ(norm.input_gradient[0].bytes.value, 6 * t * h);
 }
 
 // Tensor 2 with sequence parallelism: norms and residuals see T/2 tokens, products half the width.
-TEST(LayerKernels, BytesOfPassesOverMemory) {
+TEST(DenseLayer, BytesOfPassesOverMemory) {
   Workload w = small_gpt();
   w.parallelism.tensor = 2;
   w.parallelism.sequence = true;
   w.training.dropout = true;
   const double local = 512.0 * 1024, wide = 1024.0 * 2048;  // elements: T/2 x h, T x ffn/2
-  const LayerKernels layer = layer_kernels(w);
-  EXPECT_EQ(layer.norm_forward[0].bytes.value, 4 * local);
-  EXPECT_EQ(layer.norm_backward[0].bytes.value, 6 * local);
-  EXPECT_EQ(layer.residual_forward[0].bytes.value, 7 * local);   // two read, one written, a mask
-  EXPECT_EQ(layer.residual_backward[0].bytes.value, 5 * local);  // one read, one written, a mask
-  EXPECT_EQ(layer.activation_forward[0].bytes.value, 4 * wide);
-  EXPECT_EQ(layer.activation_backward[0].bytes.value, 6 * wide);
+  const Block layer = layer_of(w);
+  EXPECT_EQ(operator_named(layer, "norm").forward[0].bytes.value, 4 * local);
+  EXPECT_EQ(operator_named(layer, "norm").input_gradient[0].bytes.value, 6 * local);
+  EXPECT_EQ(operator_named(layer, "residual").forward[0].bytes.value,
+            7 * local);  // two read, one written, a mask
+  EXPECT_EQ(operator_named(layer, "residual").input_gradient[0].bytes.value,
+            5 * local);  // one read, one written, a mask
+  EXPECT_EQ(operator_named(layer, "activation").forward[0].bytes.value, 4 * wide);
+  EXPECT_EQ(operator_named(layer, "activation").input_gradient[0].bytes.value, 6 * wide);
   w.model.gated_mlp = true;
-  EXPECT_EQ(layer_kernels(w).activation_forward[0].bytes.value, 6 * wide);
-  EXPECT_EQ(layer_kernels(w).activation_backward[0].bytes.value, 10 * wide);
+  EXPECT_EQ(operator_named(layer_of(w), "activation").forward[0].bytes.value, 6 * wide);
+  EXPECT_EQ(operator_named(layer_of(w), "activation").input_gradient[0].bytes.value, 10 * wide);
 }
 
 // Flash attention reads queries, keys and values and writes the output, T x h each, whole backward
 // twice as much; it does half of the square, 2 x 2 x s^2/2 x h a sequence, and 2.5 times that
 // backward, while the model is counted the square and twice it.
-TEST(LayerKernels, FlashAttention) {
+TEST(DenseLayer, FlashAttention) {
   Workload w = small_gpt();
   w.training.attention = AttentionKind::Flash;
   w.model.positions = 512;
   w.model.kv_heads = 4;
   const double t = 1024, h = 1024, s = 512;
-  const LayerKernels layer = layer_kernels(w);
-  ASSERT_EQ(layer.attention_forward.size(), 1U);
-  EXPECT_EQ(layer.attention_forward[0].bytes.value, 2 * t * (2 * h + 2 * h / 4));
-  EXPECT_EQ(layer.attention_backward[0].bytes.value, 4 * t * (2 * h + 2 * h / 4));
-  EXPECT_EQ(layer.attention_forward[0].flops.value, 2 * (2 * 2 * s * s / 2 * h));
-  EXPECT_EQ(layer.attention_backward[0].flops.value, 2.5 * 2 * (2 * 2 * s * s / 2 * h));
-  EXPECT_EQ(layer.attention_forward[0].model_flops.value, 2 * (2 * 2 * s * s * h));
-  EXPECT_EQ(layer.attention_backward[0].model_flops.value, 2 * 2 * (2 * 2 * s * s * h));
+  const Block layer = layer_of(w);
+  ASSERT_EQ(operator_named(layer, "attention").forward.size(), 1U);
+  EXPECT_EQ(operator_named(layer, "attention").forward[0].bytes.value, 2 * t * (2 * h + 2 * h / 4));
+  EXPECT_EQ(operator_named(layer, "attention").input_gradient[0].bytes.value,
+            4 * t * (2 * h + 2 * h / 4));
+  EXPECT_EQ(operator_named(layer, "attention").forward[0].flops.value, 2 * (2 * 2 * s * s / 2 * h));
+  EXPECT_EQ(operator_named(layer, "attention").input_gradient[0].flops.value,
+            2.5 * 2 * (2 * 2 * s * s / 2 * h));
+  EXPECT_EQ(operator_named(layer, "attention").forward[0].model_flops.value,
+            2 * (2 * 2 * s * s * h));
+  EXPECT_EQ(operator_named(layer, "attention").input_gradient[0].model_flops.value,
+            2 * 2 * (2 * 2 * s * s * h));
   // Without a table of positions queries and keys are turned: read and written, there and back.
   w.model.positions = 0;
-  EXPECT_EQ(layer_kernels(w).attention_forward[0].bytes.value, 4 * t * (h + h / 4));
-  EXPECT_EQ(layer_kernels(w).attention_backward[1].bytes.value, 4 * t * (h + h / 4));
+  EXPECT_EQ(operator_named(layer_of(w), "attention").forward[0].bytes.value, 4 * t * (h + h / 4));
+  EXPECT_EQ(operator_named(layer_of(w), "attention").input_gradient[1].bytes.value,
+            4 * t * (h + h / 4));
 }
 
 // Unfused: softmax reads and writes the 2 x 16 x s^2 scores, dropout too and a mask of one byte;
 // softmax's gradient reads two and writes one.
-TEST(LayerKernels, UnfusedAttention) {
+TEST(DenseLayer, UnfusedAttention) {
   Workload w = small_gpt();
   w.training.attention = AttentionKind::Unfused;
   w.model.positions = 512;
@@ -179,11 +195,11 @@ TEST(LayerKernels, UnfusedAttention) {
     }
     return bytes;
   };
-  EXPECT_EQ(passes(layer_kernels(w).attention_forward), (4 + 5) * scores);
-  EXPECT_EQ(passes(layer_kernels(w).attention_backward), (5 + 6) * scores);
+  EXPECT_EQ(passes(operator_named(layer_of(w), "attention").forward), (4 + 5) * scores);
+  EXPECT_EQ(passes(operator_named(layer_of(w), "attention").input_gradient), (5 + 6) * scores);
   w.training.dropout = false;
-  EXPECT_EQ(passes(layer_kernels(w).attention_forward), 4 * scores);
-  EXPECT_EQ(passes(layer_kernels(w).attention_backward), 6 * scores);
+  EXPECT_EQ(passes(operator_named(layer_of(w), "attention").forward), 4 * scores);
+  EXPECT_EQ(passes(operator_named(layer_of(w), "attention").input_gradient), 6 * scores);
 }
 
 }  // namespace

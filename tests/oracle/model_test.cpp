@@ -15,8 +15,8 @@
 
 #include "sim/collective/pattern.hpp"
 #include "sim/plan/step_demands.hpp"
-#include "sim/workload/layer.hpp"
 #include "sim/workload/memory.hpp"
+#include "sim/workload/model_blocks.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
 
@@ -188,7 +188,7 @@ TEST(Memory, ReplicatedKeyValueHeadsAreHeldWhole) {
             h * (h / 8 + 2 * 128) + h / 8 * h + 2 * h * 8192 / 8 + 2 * h);
   double reduced = 0;
   w.parallelism.overlap_data = true;
-  for (const Bytes bucket : gradient_buckets(w, 0)) {
+  for (const Bytes bucket : gradient_buckets(w, build_model(w), 0)) {
     reduced += bucket.value;
   }
   EXPECT_EQ(reduced, 4 * rank_parameters(w, 0));
@@ -377,14 +377,14 @@ TEST(TensorParallel, OneGpt3LayerOnThreeGenerationsOfLinks) {
       {"dgx-a100", 1.174}, {"hgx-a800", 1.762}, {"dgx-h100", 0.783}};
   Workload w{.model = preset("gpt3-175b")};
   w.training.sequence_length = 2048;
-  ASSERT_EQ(boundary_bytes(w), 50331648_B);
+  ASSERT_EQ(RankShape(w).boundary(), 50331648_B);
   for (const auto& [name, milliseconds] : machines) {
     ClusterSpec spec = load_topology(name, testing::shipped_presets());
     spec.topology.scale_up_efficiency = 1;
     const Cluster cluster = build_cluster(spec);
     const std::vector<int> ranks{0, 1, 2, 3, 4, 5, 6, 7};
-    const TaskGraph graph = testing::one_collective(cluster, ring_pattern(cluster, ranks),
-                                                    CollectiveOp::AllReduce, boundary_bytes(w));
+    const TaskGraph graph = testing::one_collective(
+        cluster, ring_pattern(cluster, ranks), CollectiveOp::AllReduce, RankShape(w).boundary());
     const double alphas = 4 * 14 * spec.topology.scale_up_latency.value;
     EXPECT_NEAR((4 * testing::play(graph).end.value - alphas) * 1e3, milliseconds, 0.0005) << name;
   }
@@ -459,32 +459,32 @@ Workload random_workload(Dice& dice) {
   return w;
 }
 
-double sum(const std::vector<Kernel>& kernels) {
+double model_flops_of(const Block& block) {
   double flops = 0;
-  for (const Kernel& kernel : kernels) {
-    flops += kernel.model_flops.value;
+  for (const Operator* op : operators_of(block)) {
+    for (const Kernels* kernels : {&op->forward, &op->input_gradient, &op->weight_gradient}) {
+      for (const Kernel& kernel : *kernels) {
+        flops += kernel.model_flops.value;
+      }
+    }
   }
   return flops;
-}
-double sum(const ParallelLinear& linear) {
-  return sum(std::vector{linear.forward, linear.backward_input, linear.backward_weight});
 }
 
 // The kernels of all ranks and layers, forward and backward, and the logits' do the model's FLOPs:
 // nothing is forgotten or counted twice, with grouped queries, gated MLPs, fused attention or not,
 // causal or not.
-TEST(LayerKernels, DoTheModelsFlops) {
+TEST(Blocks, DoTheModelsFlops) {
   for (std::uint64_t seed = first_seed(); seed < first_seed() + 200; ++seed) {
     SCOPED_TRACE(fmt::format("DANLU_SEED={}", seed));
     Dice dice(seed);
     const Workload w = random_workload(dice);
-    const LayerKernels layer = layer_kernels(w);
-    const EndKernels end = end_kernels(w);
-    const double one_layer = sum(layer.qkv) + sum(layer.projection) + sum(layer.mlp_up) +
-                             sum(layer.mlp_down) + sum(layer.attention_forward) +
-                             sum(layer.attention_backward) + sum(layer.norm_forward) +
-                             sum(layer.activation_forward) + sum(layer.residual_forward);
-    const double all = w.parallelism.tensor * (w.model.layers * one_layer + sum(end.logits));
+    const ModelBlocks model = build_model(w);
+    double one_rank = model_flops_of(model.embedding) + model_flops_of(model.head);
+    for (int layer = 0; layer < w.model.layers; ++layer) {
+      one_rank += model_flops_of(model.layer(layer));
+    }
+    const double all = w.parallelism.tensor * one_rank;
     const Flops expected = model_flops(w.model, w.training.micro_batch, w.training.sequence_length,
                                        w.training.causal_flops);
     EXPECT_TRUE(near(all, expected.value, 1e-12));

@@ -12,6 +12,7 @@
 #include "sim/base/csv.hpp"
 #include "sim/collective/algorithms.hpp"
 #include "sim/collective/group.hpp"
+#include "sim/collective/pattern.hpp"
 #include "sim/validation/nccl_table.hpp"
 #include "tests/support/support.hpp"
 

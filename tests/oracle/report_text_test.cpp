@@ -118,7 +118,7 @@ TEST(Plans, ThatDifferNeverReadAlike) {
       [](Workload& w) { w.training.attention = AttentionKind::Unfused; },
       [](Workload& w) { w.training.dropout = true; },
       [](Workload& w) { w.training.gradient_bytes = 2; },
-      [](Workload& w) { w.training.schedule = ScheduleKind::GPipe; },
+      [](Workload& w) { w.training.schedule = "gpipe"; },
       [](Workload& w) { w.training.chunks = 2; },
       [](Workload& w) { w.communication.tensor.algorithm = Algorithm::Ring; },
       [](Workload& w) { w.communication.data.algorithm = Algorithm::Ring; },

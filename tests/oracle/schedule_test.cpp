@@ -23,14 +23,17 @@ using testing::near;
 using testing::play;
 
 struct Shape {
-  ScheduleKind kind = ScheduleKind::OneFOneB;
+  std::string_view schedule = "1f1b";
   int stages = 1;
   int chunks = 1;
   int microbatches = 1;
 };
 
-std::vector<StageOp> ops_of(const Shape& shape, int stage) {
-  return schedule_ops(shape.kind, stage, shape.stages, shape.chunks, shape.microbatches);
+ScheduleShape schedule_shape(const Shape& shape) {
+  return {Placement(shape.stages, shape.chunks), shape.microbatches};
+}
+std::vector<Action> actions_of(const Shape& shape, int stage) {
+  return schedule_named(shape.schedule).actions(schedule_shape(shape), stage);
 }
 
 /// The passes of all stages, each after the one before it on its stage and, `latency` later, after
@@ -40,17 +43,18 @@ TaskGraph pipeline(const Shape& shape, Seconds latency) {
   std::map<std::tuple<bool, int, int>, TaskId> passes;  // forward, virtual stage, microbatch
   for (int stage = 0; stage < shape.stages; ++stage) {
     TaskId previous{-1};
-    for (const StageOp& op : ops_of(shape, stage)) {
-      const TaskId pass = graph.add({.kind = TaskKind::Compute,
-                                     .duration = Seconds{op.forward ? 1.0 : 2.0} / shape.chunks,
-                                     .name = op.forward ? "forward" : "backward",
-                                     .microbatch = op.microbatch},
-                                    {stage});
+    for (const Action& op : actions_of(shape, stage)) {
+      const TaskId pass =
+          graph.add({.kind = TaskKind::Compute,
+                     .duration = Seconds{op.is_forward() ? 1.0 : 2.0} / shape.chunks,
+                     .name = graph.named(op.is_forward() ? "forward" : "backward"),
+                     .microbatch = op.microbatch},
+                    {stage});
       if (previous >= TaskId{}) {
         graph.add_edge(previous, pass);
       }
       previous = pass;
-      passes[{op.forward, op.chunk * shape.stages + stage, op.microbatch}] = pass;
+      passes[{op.is_forward(), op.chunk * shape.stages + stage, op.microbatch}] = pass;
     }
   }
   const int last = shape.stages * shape.chunks - 1;
@@ -73,7 +77,7 @@ double time_of(const Shape& shape, Seconds latency = {}) {
 std::vector<int> peaks(const Shape& shape) {
   std::vector<int> by_stage;
   for (int stage = 0; stage < shape.stages; ++stage) {
-    by_stage.push_back(peak_chunks_in_flight(ops_of(shape, stage)));
+    by_stage.push_back(peak_chunks_in_flight(actions_of(shape, stage)));
   }
   return by_stage;
 }
@@ -84,10 +88,10 @@ std::vector<Shape> grid() {
   for (const ScheduleRow& row : schedule_table()) {
     for (const int p : {1, 2, 3, 4, 8}) {
       for (const int m : {1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 14, 16, 18, 24}) {
-        shapes.push_back({row.kind, p, 1, m});
+        shapes.push_back({row.name, p, 1, m});
         for (const int v : {2, 3, 4}) {
-          if (row.kind == ScheduleKind::OneFOneB && p > 1) {
-            shapes.push_back({row.kind, p, v, m});
+          if (row.interleaves && p > 1) {
+            shapes.push_back({row.name, p, v, m});
           }
         }
       }
@@ -97,13 +101,13 @@ std::vector<Shape> grid() {
 }
 
 std::string describe(const Shape& shape) {
-  return fmt::format("schedule {}, p {}, v {}, m {}", static_cast<int>(shape.kind), shape.stages,
-                     shape.chunks, shape.microbatches);
+  return fmt::format("schedule {}, p {}, v {}, m {}", shape.schedule, shape.stages, shape.chunks,
+                     shape.microbatches);
 }
 
 // T31: (8 + 4 - 1)(1 + 2) = 33, of which 24 are work: overhead 9/24 = 0.375, rate 9/33 = 0.2727.
 TEST(Schedule, GPipeAndOneFOneBHaveTheSameBubble) {
-  for (const ScheduleKind kind : {ScheduleKind::GPipe, ScheduleKind::OneFOneB}) {
+  for (const std::string_view kind : {"gpipe", "1f1b"}) {
     const double time = time_of({kind, 4, 1, 8});
     EXPECT_TRUE(near(time, 33));
     EXPECT_TRUE(near((time - 24) / 24, 0.375));
@@ -113,41 +117,41 @@ TEST(Schedule, GPipeAndOneFOneBHaveTheSameBubble) {
 
 // T31: GPipe holds all 8; stage s of 1F1B holds p - s.
 TEST(Schedule, OneFOneBHoldsFewerMicrobatches) {
-  EXPECT_EQ(peaks({ScheduleKind::GPipe, 4, 1, 8}), (std::vector{8, 8, 8, 8}));
-  EXPECT_EQ(peaks({ScheduleKind::OneFOneB, 4, 1, 8}), (std::vector{4, 3, 2, 1}));
+  EXPECT_EQ(peaks({"gpipe", 4, 1, 8}), (std::vector{8, 8, 8, 8}));
+  EXPECT_EQ(peaks({"1f1b", 4, 1, 8}), (std::vector{4, 3, 2, 1}));
 }
 
 // With fewer microbatches than stages no stage can hold more than there are: min(m, p - s).
 TEST(Schedule, OneFOneBHoldsNoMoreThanThereAre) {
-  EXPECT_EQ(peaks({ScheduleKind::OneFOneB, 4, 1, 2}), (std::vector{2, 2, 2, 1}));
+  EXPECT_EQ(peaks({"1f1b", 4, 1, 2}), (std::vector{2, 2, 2, 1}));
 }
 
 // T32: (8 + 3/2) 3 = 28.5, (32 + 7/2) 3 = 106.5, (48 + 7/6) 3 = 147.5.
 TEST(Schedule, InterleavingDividesTheBubbleByTheChunks) {
-  EXPECT_TRUE(near(time_of({ScheduleKind::OneFOneB, 4, 2, 8}), 28.5));
-  EXPECT_TRUE(near(time_of({ScheduleKind::OneFOneB, 8, 2, 32}), 106.5));
-  EXPECT_TRUE(near(time_of({ScheduleKind::OneFOneB, 8, 6, 48}), 147.5));
+  EXPECT_TRUE(near(time_of({"1f1b", 4, 2, 8}), 28.5));
+  EXPECT_TRUE(near(time_of({"1f1b", 8, 2, 32}), 106.5));
+  EXPECT_TRUE(near(time_of({"1f1b", 8, 6, 48}), 147.5));
 }
 
 // T32: stage 0 runs 2(p-1) + (v-1)p passes before its first backward and one more in the steady
 // state: v p + p - 1 chunks, here 11, 23 and 55.
 TEST(Schedule, InterleavingHoldsMoreChunks) {
-  EXPECT_EQ(peaks({ScheduleKind::OneFOneB, 4, 2, 8})[0], 11);
-  EXPECT_EQ(peaks({ScheduleKind::OneFOneB, 8, 2, 32})[0], 23);
-  EXPECT_EQ(peaks({ScheduleKind::OneFOneB, 8, 6, 48})[0], 55);
+  EXPECT_EQ(peaks({"1f1b", 4, 2, 8})[0], 11);
+  EXPECT_EQ(peaks({"1f1b", 8, 2, 32})[0], 23);
+  EXPECT_EQ(peaks({"1f1b", 8, 6, 48})[0], 55);
 }
 
 // T33, each transfer 0.5 beside compute: GPipe waits only while filling and draining, 2(p-1) = 6
 // times: 33 + 3 = 36. 1F1B waits 2(p-2) + 2(p-1) m/p = 4 + 12 = 16 times: 33 + 8 = 41.
 TEST(Schedule, OneFOneBIsMoreSensitiveToTransferLatency) {
-  EXPECT_TRUE(near(time_of({ScheduleKind::GPipe, 4, 1, 8}, 0.5_s), 36));
-  EXPECT_TRUE(near(time_of({ScheduleKind::OneFOneB, 4, 1, 8}, 0.5_s), 41));
+  EXPECT_TRUE(near(time_of({"gpipe", 4, 1, 8}, 0.5_s), 36));
+  EXPECT_TRUE(near(time_of({"1f1b", 4, 1, 8}, 0.5_s), 41));
 }
 
 // The same with p = 8, m = 32: GPipe 39 x 3 + 14 x 0.5 = 124; 1F1B 117 + (12 + 56) x 0.5 = 151.
 TEST(Schedule, TheLatencyRuleHoldsForEightStages) {
-  EXPECT_TRUE(near(time_of({ScheduleKind::GPipe, 8, 1, 32}, 0.5_s), 124));
-  EXPECT_TRUE(near(time_of({ScheduleKind::OneFOneB, 8, 1, 32}, 0.5_s), 151));
+  EXPECT_TRUE(near(time_of({"gpipe", 8, 1, 32}, 0.5_s), 124));
+  EXPECT_TRUE(near(time_of({"1f1b", 8, 1, 32}, 0.5_s), 151));
 }
 
 // Every stage does every microbatch in every chunk once forward and, later, once backward.
@@ -156,11 +160,11 @@ TEST(Schedule, EveryPassRunsOnce) {
     SCOPED_TRACE(describe(shape));
     for (int stage = 0; stage < shape.stages; ++stage) {
       std::set<std::tuple<bool, int, int>> seen;
-      for (const StageOp& op : ops_of(shape, stage)) {
+      for (const Action& op : actions_of(shape, stage)) {
         EXPECT_TRUE(op.chunk >= 0 && op.chunk < shape.chunks);
         EXPECT_TRUE(op.microbatch >= 0 && op.microbatch < shape.microbatches);
-        EXPECT_TRUE(op.forward || seen.count({true, op.chunk, op.microbatch}) > 0);
-        EXPECT_TRUE(seen.insert({op.forward, op.chunk, op.microbatch}).second) << "twice";
+        EXPECT_TRUE(op.is_forward() || seen.count({true, op.chunk, op.microbatch}) > 0);
+        EXPECT_TRUE(seen.insert({op.is_forward(), op.chunk, op.microbatch}).second) << "twice";
       }
       EXPECT_EQ(seen.size(), static_cast<std::size_t>(2 * shape.chunks * shape.microbatches));
     }
@@ -174,6 +178,21 @@ TEST(Schedule, EveryShapeTakesItsClosedForm) {
     const double most = std::max(shape.stages, shape.microbatches);
     const double least = std::min(shape.stages, shape.microbatches);
     EXPECT_TRUE(near(time_of(shape), 3 * (most + (least - 1) / shape.chunks))) << describe(shape);
+  }
+}
+
+// The closed forms of the rows: the bubble is what waits beside 3 m of work, the peak is counted.
+TEST(Schedule, RowsKnowTheirBubbleAndPeak) {
+  for (const Shape& shape : grid()) {
+    const ScheduleRow& row = schedule_named(shape.schedule);
+    const double work = 3.0 * shape.microbatches;
+    EXPECT_TRUE(near(1 + row.bubble(schedule_shape(shape)), time_of(shape) / work))
+        << describe(shape);
+    for (int stage = 0; stage < shape.stages; ++stage) {
+      EXPECT_EQ(row.peak(schedule_shape(shape), stage),
+                peak_chunks_in_flight(actions_of(shape, stage)))
+          << describe(shape) << ", stage " << stage;
+    }
   }
 }
 
@@ -195,7 +214,7 @@ TEST(Schedule, GroupsOfInterleavingLeaveNoRestBelowTheStages) {
 // PyTorch's ScheduleInterleaved1F1B has the same peaks where it divides its rounds: 4 stages with
 // 10 and 6 microbatches. Here a chunk takes 1/2 or 1/3 of the time.
 TEST(Schedule, InterleavingOfAnyNumberOfMicrobatchesIsThatOfMegatronAndPyTorch) {
-  const ScheduleKind kind = ScheduleKind::OneFOneB;
+  const std::string_view kind = "1f1b";
   EXPECT_TRUE(near(time_of({kind, 4, 2, 10}), 69.0 / 2));
   EXPECT_EQ(peaks({kind, 4, 2, 10}), (std::vector{12, 10, 8, 6}));
   EXPECT_TRUE(near(time_of({kind, 4, 2, 9}), 63.0 / 2));
@@ -211,10 +230,10 @@ TEST(Schedule, InterleavingOfAnyNumberOfMicrobatchesIsThatOfMegatronAndPyTorch) 
 // PyTorch's rank 0 of 4 with 2 chunks and 5 microbatches, one round of 5: all ten forward passes
 // come first, chunk after chunk, then the backward ones from the last chunk.
 TEST(Schedule, AGroupVisitsOneChunkAfterTheOther) {
-  const std::vector<StageOp> ops = ops_of({ScheduleKind::OneFOneB, 4, 2, 5}, 0);
+  const std::vector<Action> ops = actions_of({"1f1b", 4, 2, 5}, 0);
   std::string text;
-  for (const StageOp& op : ops) {
-    text += fmt::format("{}{}{} ", op.chunk, op.forward ? 'F' : 'B', op.microbatch);
+  for (const Action& op : ops) {
+    text += fmt::format("{}{}{} ", op.chunk, op.is_forward() ? 'F' : 'B', op.microbatch);
   }
   EXPECT_EQ(text,
             "0F0 0F1 0F2 0F3 0F4 1F0 1F1 1F2 1F3 1F4 1B0 1B1 1B2 1B3 1B4 0B0 0B1 0B2 0B3 0B4 ");

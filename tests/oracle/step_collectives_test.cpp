@@ -58,7 +58,7 @@ Seconds played(const StepPlan& plan) {
   Seconds end;
   for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
     const Task& task = plan.graph.tasks[i];
-    if (task.name == "reduce gradients") {
+    if (plan.graph.name_of(task) == "reduce gradients") {
       begin = std::min(begin, timeline.start[i]);
       end = std::max(end, timeline.finish[i]);
     }

@@ -10,8 +10,8 @@
 #include "sim/plan/plan_step.hpp"
 #include "sim/plan/step_demands.hpp"
 #include "sim/report/report.hpp"
-#include "sim/workload/layer.hpp"
 #include "sim/workload/memory.hpp"
+#include "sim/workload/model_blocks.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
 
@@ -45,11 +45,11 @@ TEST(GradientBuckets, EndsComeWithTheLayerBesideThem) {
   w.parallelism.overlap_data = true;
   const double layer = 4 * rank_layer_parameters(w.model, 2);
   const double table = 4 * 32000.0 / 2 * 1024;
-  const std::vector<Bytes> first = gradient_buckets(w, 0);
+  const std::vector<Bytes> first = gradient_buckets(w, build_model(w), 0);
   ASSERT_EQ(first.size(), 2U);
   EXPECT_EQ(first[0].value, layer);
   EXPECT_EQ(first[1].value, layer + table);
-  const std::vector<Bytes> last = gradient_buckets(w, 1);
+  const std::vector<Bytes> last = gradient_buckets(w, build_model(w), 1);
   EXPECT_EQ(last[0].value, layer + table + 4 * 2 * 1024.0);  // and the final norm
   EXPECT_EQ(last[1].value, layer);
 }
@@ -57,16 +57,16 @@ TEST(GradientBuckets, EndsComeWithTheLayerBesideThem) {
 // Weights travel in 16 bits, whatever width gradients have.
 TEST(GatheredParameters, HaveTheWidthOfWeights) {
   Workload w = two_stages();
-  EXPECT_EQ(gathered_parameters(w, 0).value, 2 * rank_parameters(w, 0));
+  EXPECT_EQ(gathered_parameters(w, build_model(w), 0).value, 2 * rank_parameters(w, 0));
   w.training.gradient_bytes = 2;
-  EXPECT_EQ(gathered_parameters(w, 0).value, 2 * rank_parameters(w, 0));
+  EXPECT_EQ(gathered_parameters(w, build_model(w), 0).value, 2 * rank_parameters(w, 0));
 }
 
 // The loss over a split vocabulary sums one fp32 number a token: 4 x 2 x 512 bytes.
 TEST(LossDemands, AreFp32NumbersOfTokens) {
   const Workload w = two_stages();
   const KernelTimer timer(load_gpu("h100", testing::shipped_presets()), Precision::Bf16);
-  const std::vector<Demand> found = demands(w, timer, GroupKind::Tensor, 1);
+  const std::vector<Demand> found = demands(w, build_model(w), kTensorGroups, 1);
   EXPECT_NE(
       std::find(found.begin(), found.end(), Demand{CollectiveOp::AllReduce, Bytes{4.0 * 2 * 512}}),
       found.end());
@@ -80,8 +80,9 @@ TEST(OptimizerTask, IsOfARanksShare) {
                                                  "training.global_batch=8", "model.layers=2"});
     s.workload.parallelism.zero = zero;
     const StepPlan plan = plan_step(s.workload, build_cluster(s.cluster));
-    const auto task = std::find_if(plan.graph.tasks.begin(), plan.graph.tasks.end(),
-                                   [](const Task& one) { return one.name == "optimizer"; });
+    const auto task =
+        std::find_if(plan.graph.tasks.begin(), plan.graph.tasks.end(),
+                     [&](const Task& one) { return plan.graph.name_of(one) == "optimizer"; });
     ASSERT_NE(task, plan.graph.tasks.end());
     const GpuSpec& gpu = s.cluster.gpu;
     const double bytes = 30 * rank_parameters(s.workload, 0) / (zero == 0 ? 1 : 4);

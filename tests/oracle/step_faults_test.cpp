@@ -28,7 +28,8 @@ Parts parts_of_replica() {
   Parts parts;
   const StepPlan plan = Replicas(1).plan();
   for (const Task& task : plan.graph.tasks) {
-    (task.name == "optimizer" ? parts.optimizer : parts.passes) += task.duration.value;
+    (plan.graph.name_of(task) == "optimizer" ? parts.optimizer : parts.passes) +=
+        task.duration.value;
   }
   return parts;
 }
@@ -95,8 +96,8 @@ TEST(Throttle, TheEnginePlaysItFromEachTasksStart) {
   TaskGraph graph;
   graph.units = 1;
   graph.throttles = {Throttle{.slowdown = 2, .period = 10_s, .share = 0.3}};
-  const TaskId first = graph.add({.duration = 4_s, .name = "first"}, {0});
-  const TaskId second = graph.add({.duration = 5_s, .name = "second"}, {0});
+  const TaskId first = graph.add({.duration = 4_s, .name = graph.named("first")}, {0});
+  const TaskId second = graph.add({.duration = 5_s, .name = graph.named("second")}, {0});
   graph.add_edge(first, second);
   const Timeline timeline = play(graph);
   EXPECT_TRUE(near(timeline.finish[0].value, 5.5));
@@ -133,7 +134,7 @@ TEST(Throttle, ManyPeriodsInOnePass) {
   const StepPlan plan = replicas.plan();
   const Timeline timeline = play(plan.graph);
   for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
-    if (plan.graph.tasks[i].name == "reduce gradients") {
+    if (plan.graph.name_of(plan.graph.tasks[i]) == "reduce gradients") {
       EXPECT_TRUE(near(timeline.start[i].value, finish));
     }
   }
@@ -203,7 +204,7 @@ TEST(Jitter, TheStepWaitsForTheSlowestRank) {
   double optimizer = 0;
   for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
     const Task& task = plan.graph.tasks[i];
-    if (task.name == "optimizer") {
+    if (plan.graph.name_of(task) == "optimizer") {
       optimizer = std::max(optimizer, task.stretch * task.duration.value);
     } else if (task.kind == TaskKind::Compute) {
       passes[static_cast<std::size_t>(plan.graph.participants[i][0])] +=
@@ -279,7 +280,7 @@ TEST(Jitter, TwoRanksTakeTheMeanOfTheLargerOfTwo) {
     plan.fold.units = {{.representative = 0, .jitters = true},
                        {.representative = 1, .jitters = true}};
     for (const int unit : {0, 1}) {
-      plan.graph.add({.duration = 1_s, .name = "compute"}, {unit});
+      plan.graph.add({.duration = 1_s, .name = plan.graph.named("compute")}, {unit});
     }
     const DegradedSpec degraded{.jitter = {.spread = spread, .seed = 7}, .draws = kDraws};
     double sum = 0;
@@ -446,7 +447,7 @@ TEST(Flap, RanksThatWaitElsewhereTimeOutToo) {
   const Timeline timeline = play(healthy.graph);
   std::vector<std::pair<double, double>> sends;  // of activations
   for (std::size_t i = 0; i < healthy.graph.tasks.size(); ++i) {
-    if (healthy.graph.tasks[i].name == "send activation") {
+    if (healthy.graph.name_of(healthy.graph.tasks[i]) == "send activation") {
       sends.emplace_back(timeline.start[i].value, timeline.finish[i].value);
     }
   }

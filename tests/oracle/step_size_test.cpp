@@ -47,7 +47,7 @@ TEST(StepSize, IsKnownBeforeTheStepIsMade) {
         << found.before.tasks << " for " << found.made.tasks;
     EXPECT_TRUE(near(found.before.segments, found.made.segments, 0.35))
         << found.before.segments << " for " << found.made.segments;
-    const StepSize least = least_size(scenario.workload, build_cluster(scenario.cluster));
+    const StepSize least = least_size(scenario.workload);
     EXPECT_LE(least.tasks, found.made.tasks);
     EXPECT_LE(least.segments, found.made.segments);
   }

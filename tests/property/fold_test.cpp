@@ -208,8 +208,8 @@ TEST_P(RandomSteps, ImpliedLinksLimitNobody) {
   std::size_t dropped_links = 0;
   for_cases([&](const Case& drawn) {
     const Cluster cluster = build_cluster(drawn.cluster);
-    const RankLayout layout(drawn.workload.parallelism);
-    const StepPatterns all = step_patterns(drawn.workload, cluster, layout);
+    const Mesh mesh = drawn.workload.parallelism.mesh();
+    const StepPatterns all = step_patterns(drawn.workload, cluster, mesh);
     const std::vector<bool> dropped = implied_links(all, cluster);
     dropped_links += static_cast<std::size_t>(std::count(dropped.begin(), dropped.end(), true));
     const StepPatterns rest = without_links(all, dropped);

@@ -94,7 +94,7 @@ TaskId add_flow(TaskGraph& graph, int channel, Bytes bytes, Seconds latency,
                                  .duration = latency,
                                  .bytes = bytes,
                                  .channel = channel,
-                                 .name = "flow"},
+                                 .name = graph.named("flow")},
                                 {});
   for (const TaskId before : after) {
     graph.add_edge(before, flow);

@@ -73,8 +73,7 @@ Workload random_workload(Dice& dice, int gpus) {
   p = random_parallelism(dice, gpus);
   TrainingSpec& t = w.training;
   t.chunks = p.pipeline > 1 && dice.coin() ? dice.between(1, 3) : 1;
-  t.schedule =
-      t.chunks == 1 && dice.between(0, 2) == 0 ? ScheduleKind::GPipe : ScheduleKind::OneFOneB;
+  t.schedule = t.chunks == 1 && dice.between(0, 2) == 0 ? "gpipe" : "1f1b";
   const int microbatches = dice.between(1, 6);
   t.micro_batch = dice.between(1, 2);
   t.global_batch = t.micro_batch * p.data * microbatches;
@@ -276,9 +275,9 @@ std::string describe(const Case& drawn) {
       drawn.cluster.gpus, c.gpus_per_node, c.nics_per_node, static_cast<int>(c.scale_up),
       static_cast<int>(c.fabric), c.nodes_per_leaf, c.oversubscription, p.tensor, p.pipeline,
       p.data, p.sequence, p.zero, p.scatter_gather, static_cast<int>(p.overlap_tensor),
-      p.overlap_data, p.tensor_chunks, static_cast<int>(w.training.schedule), w.training.chunks,
-      w.microbatches(), w.model.layers, static_cast<int>(w.training.recompute),
-      w.model.tied_embeddings, static_cast<int>(w.collectives), name_of(w.communication.tensor),
+      p.overlap_data, p.tensor_chunks, w.training.schedule, w.training.chunks, w.microbatches(),
+      w.model.layers, static_cast<int>(w.training.recompute), w.model.tied_embeddings,
+      static_cast<int>(w.collectives), name_of(w.communication.tensor),
       name_of(w.communication.data), fmt::join(drawn.cluster.degraded.gpus, " "),
       fmt::join(drawn.cluster.degraded.nics, " "), fmt::join(drawn.cluster.degraded.scale_up, " "),
       fmt::join(drawn.cluster.degraded.leaves, " "), static_cast<int>(c.routing),

@@ -40,12 +40,11 @@ TEST(GoodInput, ShortForms) {
   EXPECT_EQ(scenario.workload.model.hidden, 12288);
   EXPECT_EQ(read(with_model("{preset: gpt3-175b}")).workload.model.layers, 96);
 
-  EXPECT_EQ(read(with_training("schedule: gpipe")).workload.training.schedule, ScheduleKind::GPipe);
-  EXPECT_EQ(read(with_training("schedule: 1f1b")).workload.training.schedule,
-            ScheduleKind::OneFOneB);
+  EXPECT_EQ(read(with_training("schedule: gpipe")).workload.training.schedule, "gpipe");
+  EXPECT_EQ(read(with_training("schedule: 1f1b")).workload.training.schedule, "1f1b");
   const TrainingSpec interleaved =
       read(with_training("schedule: {kind: 1f1b, chunks: 3}")).workload.training;
-  EXPECT_EQ(interleaved.schedule, ScheduleKind::OneFOneB);
+  EXPECT_EQ(interleaved.schedule, "1f1b");
   EXPECT_EQ(interleaved.chunks, 3);
 }
 
@@ -55,7 +54,7 @@ TEST(GoodInput, DefaultsHoldWhereKeysAreLeftOut) {
   EXPECT_EQ(workload.training.micro_batch, 1);
   EXPECT_EQ(workload.training.precision, Precision::Bf16);
   EXPECT_EQ(workload.training.attention, AttentionKind::Flash);
-  EXPECT_EQ(workload.training.schedule, ScheduleKind::OneFOneB);
+  EXPECT_EQ(workload.training.schedule, "1f1b");
   EXPECT_EQ(workload.training.gradient_bytes, 4);
   EXPECT_FALSE(workload.training.tokens.has_value());
   EXPECT_EQ(workload.parallelism.overlap_tensor, TensorOverlap::Backward);

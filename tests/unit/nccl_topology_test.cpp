@@ -180,6 +180,25 @@ TEST(NcclTopology, PortsOfACardShareItsSlot) {
   EXPECT_TRUE(near(node.nic_slot.value, 8e9 * 16 / 8 * 128 / 130));
 }
 
+// An unknown speed is 8 GT/s and an unknown width 16 lanes, as in NCCL's src/graph/topo.cc.
+TEST(NcclTopology, UnknownLinksAreWhatNcclTakes) {
+  const auto slot_of = [](const std::string& link, const std::string& more = "") {
+    return node_of("<cpu numaid=\"0\"><pci busid=\"0000:01:00.0\" " + link +
+                       "><gpu dev=\"0\" sm=\"90\"/></pci></cpu>",
+                   "  nics: {count: 1, bandwidth: 100 Gbps}\n" + more);
+  };
+  const double lanes16 = 16.0 / 8 * 128 / 130;
+  for (const char* link : {"", "link_speed=\"\" link_width=\"\"", "link_speed=\"Unknown\"",
+                           "link_speed=\"Unknown speed\" link_width=\"16\""}) {
+    EXPECT_TRUE(near(slot_of(link).pcie_bandwidth.value, 8e9 * lanes16)) << link;
+  }
+  for (const char* width : {"", "link_width=\"0\"", "link_width=\"Unknown\""}) {
+    const TopologySpec node = slot_of(std::string("link_speed=\"16.0 GT/s PCIe\" ") + width);
+    EXPECT_TRUE(near(node.pcie_bandwidth.value, 16e9 * lanes16)) << width;
+  }
+  EXPECT_TRUE(near(slot_of("", "  pcie: {bandwidth: 40 GB/s}\n").pcie_bandwidth.value, 40e9));
+}
+
 // Four NICs of 12.5 GB/s for each of two GPUs: 50 GB/s a GPU.
 TEST(NcclTopology, MoreNicsThanGpus) {
   std::string xml;
@@ -202,6 +221,25 @@ TEST(NcclTopology, HopperSwitchesSum) {
   EXPECT_EQ(node_of(in("cpu", gpu(0, 80, to_switch(12)) + nic("n", 100000)), "", "a100-80")
                 .scale_up_reduction_efficiency,
             0);
+}
+
+// What takes how long is not in such a file: NCCL's own constants, and what was fitted on nodes of
+// the generation; the user's and the topology's below it win.
+TEST(NcclTopology, TimesAreNcclsOwn) {
+  const TopologySpec hopper = node_of(hopper_node());
+  EXPECT_TRUE(near(hopper.scale_up_latency.value, 3.4e-6));
+  EXPECT_TRUE(near(hopper.fabric_latency.value, 14e-6));
+  EXPECT_TRUE(near(hopper.collective_launch.value, 16.5e-6));
+  EXPECT_NE(fmt::format("{}", fmt::join(hopper.notes, "\n"))
+                .find("fabric.latency is not in the file: 14 us, a network hop in NCCL's tuning"),
+            std::string::npos);
+  const TopologySpec pcie = node_of(in("cpu", gpu(0, 89, "") + gpu(1, 89, "")), "", "l40s");
+  EXPECT_TRUE(near(pcie.scale_up_latency.value, 5.7e-6));
+  EXPECT_TRUE(near(pcie.collective_launch.value, 8.4e-6));
+  const TopologySpec own = node_of(hopper_node(), "  scale_up: {latency: 1 us}\n");
+  EXPECT_TRUE(near(own.scale_up_latency.value, 1e-6));
+  EXPECT_EQ(fmt::format("{}", fmt::join(own.notes, "\n")).find("scale_up.latency"),
+            std::string::npos);
 }
 
 // A tray of one GPU in a rack of 72: as many NICs a GPU, and it is said.

@@ -1,0 +1,26 @@
+// What a stage does in one step, in order: actions on a chunk and a microbatch. F is the forward
+// pass; the backward pass B is made of the gradients of the inputs (I), for which the stage before
+// waits, and those of the weights (W), for which nobody does. Written as PyTorch does: 0F1 is the
+// forward pass of microbatch 1 through chunk 0.
+#pragma once
+
+#include <compare>
+
+namespace danlu {
+
+enum class ActionKind { Forward, Backward, Input, Weight };
+
+struct Action {
+  ActionKind kind = ActionKind::Forward;
+  int chunk = 0;
+  int microbatch = 0;
+  auto operator<=>(const Action&) const = default;  // NOLINT(modernize-use-nullptr)
+
+  bool is_forward() const { return kind == ActionKind::Forward; }
+  /// Whether it makes what goes to the stage before: the gradient of its input.
+  bool gives_gradient() const { return kind == ActionKind::Backward || kind == ActionKind::Input; }
+  /// Whether after it nothing is kept of the microbatch.
+  bool frees() const { return kind == ActionKind::Backward || kind == ActionKind::Weight; }
+};
+
+}  // namespace danlu

@@ -1,0 +1,35 @@
+#include "sim/workload/block.hpp"
+
+namespace danlu {
+
+std::vector<const Operator*> operators_of(const Block& block) {
+  std::vector<const Operator*> found;
+  for (const Step& step : block.steps) {
+    if (const auto* op = std::get_if<Operator>(&step)) {
+      found.push_back(op);
+    }
+  }
+  return found;
+}
+
+Weight weight_of(const Block& block) {
+  Weight sum;
+  for (const Operator* op : operators_of(block)) {
+    sum.whole += op->weight.whole;
+    sum.held += op->weight.held;
+  }
+  return sum;
+}
+
+Bytes kept_by(const Block& block) {
+  if (block.recomputed) {
+    return block.input;
+  }
+  Bytes sum;
+  for (const Operator* op : operators_of(block)) {
+    sum += op->kept + op->kept_inside;
+  }
+  return sum;
+}
+
+}  // namespace danlu

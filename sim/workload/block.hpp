@@ -1,0 +1,81 @@
+// A layer, said once: a list of steps. A step is an operator (its kernels, its weight, what it
+// keeps for backward) or an exchange between ranks. Everything else is read off the list: backward
+// is the list reversed, each exchange by its conjugate; parameters, kept bytes, FLOPs and what the
+// groups of ranks ask for are sums over it.
+//
+//   forward    norm  [gather]  QKV  attention  projection  [scatter]  residual  norm  ...
+//   backward   norm  [scatter] QKV  attention  projection  [gather]   residual  norm  ...   <--
+//
+// An exchange over an axis of one rank is in the list all the same and comes to nothing.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "sim/collective/collective.hpp"
+#include "sim/workload/kernels.hpp"
+#include "sim/workload/mesh.hpp"
+
+namespace danlu {
+
+using Kernels = std::vector<Kernel>;
+
+/// Parameters: what the whole model counts, and what one rank holds.
+struct Weight {
+  double whole = 0;
+  double held = 0;
+};
+
+/// How a product's weight is split over the tensor ranks, and so what stands around it: the input
+/// of a product split by columns is there whole, the output of one split by rows is a sum.
+enum class Split { None, Columns, Rows };
+
+/// What one rank computes.
+struct Operator {
+  std::string name;
+  Kernels forward;
+  Kernels input_gradient;
+  Kernels weight_gradient{};  // of a product; others have it with the input's
+  Weight weight{};
+  Bytes kept{};         // from forward to backward, of one microbatch
+  Bytes kept_inside{};  // more of that: what running forward again would give
+  Split split = Split::None;
+  bool again = false;  // forward is run once more in backward
+
+  bool is_product() const { return !weight_gradient.empty(); }
+};
+
+/// One direction of an exchange.
+struct Way {
+  std::string name;
+  CollectiveOp op = CollectiveOp::AllReduce;
+};
+
+/// A collective over an axis of the mesh; backward makes the conjugate: what was gathered is
+/// scattered, what was summed is there already.
+struct Exchange {
+  Axis axis = Axis::Tensor;
+  Bytes bytes;  // of the whole array
+  std::optional<Way> forward;
+  std::optional<Way> backward;
+  bool again = false;  // forward's once more in backward, for the gradient of the weight behind it
+};
+
+using Step = std::variant<Operator, Exchange>;
+
+struct Block {
+  std::vector<Step> steps;
+  Bytes input;              // what the whole block begins with, on one rank
+  bool recomputed = false;  // backward begins with forward once more, and only the input is kept
+};
+
+/// The operators of a block, in order.
+std::vector<const Operator*> operators_of(const Block& block);
+
+Weight weight_of(const Block& block);
+/// What is kept of one microbatch from forward to backward.
+Bytes kept_by(const Block& block);
+
+}  // namespace danlu

@@ -1,0 +1,150 @@
+// A dense transformer layer on one tensor-parallel rank. T = b s tokens, tensor degree t:
+//
+//   norm | QKV [T, (q+2kv)/t, h] | attention, a/t heads | projection [T, h, q/t] | residual |
+//   norm | MLP up [T, f/t, h] | activation | MLP down [T, h, f/t] | residual
+//
+// Each product runs twice backward: for its input [T, in, out] and for its weight [in, out, T].
+// With sequence parallelism norms, dropouts and residuals see T/t tokens.
+#include <utility>
+
+#include "sim/workload/layers.hpp"
+#include "sim/workload/rank_shape.hpp"
+
+namespace danlu {
+namespace {
+
+constexpr double kMask = 1;  // bytes of a dropout mask's element
+
+/// Parameters of a product and its biases, split over the tensor ranks.
+Weight split_weight(const RankShape& z, double whole_matrix, double held_matrix,
+                    double whole_biases, double held_biases) {
+  const double biases = z.model.biases ? 1 : 0;
+  return {whole_matrix + biases * whole_biases, held_matrix + biases * held_biases};
+}
+
+Operator residual(const RankShape& z) {
+  const double boundary = z.local_tokens * z.hidden;
+  const double mask = z.training.dropout ? kMask : 0;
+  return {.name = "residual",
+          .forward = {memory_pass(boundary * (3 * z.element + mask))},
+          .input_gradient = {memory_pass(boundary * (2 * z.element + mask))},
+          .kept = {z.element / 2 * mask * boundary}};
+}
+
+Operator qkv(const RankShape& z) {
+  const double width = z.query + 2 * z.kv;
+  const double whole = z.model.query_width() + 2 * z.model.kv_width();
+  Operator op = linear(z, "QKV", z.hidden, width);
+  // Copies of key-value heads, of which there are fewer than ranks, are not the model's work.
+  count_only((z.query + 2 * z.model.kv_width() / z.tensor) / width, op);
+  op.weight = split_weight(z, z.hidden * whole, z.hidden * width, whole, width);
+  op.kept = {z.element * z.local_tokens * z.hidden};
+  op.split = Split::Columns;
+  return op;
+}
+
+/// Attention as separate products, softmax and dropout over the s x s scores.
+void add_unfused(const RankShape& z, Operator& op) {
+  const double heads = z.batch * z.model.heads / z.tensor;
+  const double s = z.sequence;
+  const double d = z.model.head_dim;
+  const double scores = heads * s * s;
+  const bool drops = z.training.dropout;
+  const double dropout = scores * (2 * z.element + kMask);
+  op.forward = {gemm(s, s, d, heads, z.element), memory_pass(scores * 2 * z.element)};
+  op.input_gradient = {gemm(s, s, d, heads, z.element),
+                       gemm(s, d, s, heads, z.element)};  // through the values
+  if (drops) {
+    op.forward.push_back(memory_pass(dropout));
+    op.input_gradient.push_back(memory_pass(dropout));
+  }
+  op.forward.push_back(gemm(s, d, s, heads, z.element));
+  op.input_gradient.push_back(memory_pass(scores * 3 * z.element));
+  op.input_gradient.push_back(gemm(s, d, s, heads, z.element));  // queries
+  op.input_gradient.push_back(gemm(s, d, s, heads, z.element));  // keys
+  if (z.training.causal_flops) {
+    for (Kernels* kernels : {&op.forward, &op.input_gradient}) {
+      for (Kernel& kernel : *kernels) {
+        kernel.model_flops = kernel.model_flops / 2;
+      }
+    }
+  }
+  // In 16 bits: softmax's output 2, a mask 1 and dropout's output 2.
+  op.kept_inside = {z.element / 2 * (drops ? 5 : 2) * scores};
+}
+
+/// One fused causal kernel: it does half of the square, backward does the scores once more.
+void add_flash(const RankShape& z, Operator& op) {
+  const double share = z.batch / z.tensor;
+  const Flops done = share * attention_core_flops(z.model, z.sequence, true);
+  const Flops counted = share * attention_core_flops(z.model, z.sequence, z.training.causal_flops);
+  const double qkvo = z.tokens * 2 * (z.query + z.kv);
+  op.forward = {{.kind = KernelKind::AttentionForward,
+                 .flops = done,
+                 .model_flops = counted,
+                 .bytes = {z.element * qkvo}}};
+  op.input_gradient = {{.kind = KernelKind::AttentionBackward,
+                        .flops = 2.5 * done,
+                        .model_flops = 2 * counted,
+                        .bytes = {2 * z.element * qkvo}}};
+}
+
+Operator attention(const RankShape& z) {
+  Operator op{.name = kAttention, .kept = {z.element * z.tokens * (z.query + 2 * z.kv)}};
+  z.training.attention == AttentionKind::Flash ? add_flash(z, op) : add_unfused(z, op);
+  if (z.model.positions == 0) {  // rotary: queries and keys are turned, and back
+    const Kernel turn = memory_pass(z.tokens * (z.query + z.kv) * 2 * z.element);
+    op.forward.insert(op.forward.begin(), turn);
+    op.input_gradient.push_back(turn);
+  }
+  return op;
+}
+
+Operator projection(const RankShape& z) {
+  Operator op = linear(z, "projection", z.query, z.hidden);
+  op.weight = split_weight(z, z.model.query_width() * z.hidden, z.query * z.hidden, z.hidden,
+                           z.hidden);  // every rank adds the biases to its sum
+  op.kept = {z.element * z.tokens * z.query};
+  op.split = Split::Rows;
+  return op;
+}
+
+void add_mlp(const RankShape& z, Block& block) {
+  const double gates = z.model.gated_mlp ? 2 : 1;
+  const double whole = z.model.ffn;
+  const double wide = z.tokens * z.ffn;
+  Operator up = linear(z, "MLP up", z.hidden, gates * z.ffn);
+  up.weight = split_weight(z, z.hidden * gates * whole, z.hidden * gates * z.ffn, gates * whole,
+                           gates * z.ffn);
+  up.kept = {z.element * z.local_tokens * z.hidden};
+  up.split = Split::Columns;
+  Operator down = linear(z, "MLP down", z.ffn, z.hidden);
+  down.weight = split_weight(z, whole * z.hidden, z.ffn * z.hidden, z.hidden, z.hidden);
+  down.kept = {z.element * wide};
+  down.split = Split::Rows;
+  block.steps.emplace_back(std::move(up));
+  block.steps.emplace_back(
+      Operator{.name = "activation",
+               .forward = {memory_pass(wide * (gates + 1) * z.element)},
+               .input_gradient = {memory_pass(wide * (2 * gates + 1) * z.element)},
+               .kept = {z.element * wide * gates}});
+  block.steps.emplace_back(std::move(down));
+}
+
+}  // namespace
+
+Block dense_layer(const RankShape& z) {
+  const Bytes input{z.element * z.local_tokens * z.hidden};
+  Block block{.input = input};
+  block.steps.emplace_back(norm(z, "norm", input));
+  block.steps.emplace_back(qkv(z));
+  block.steps.emplace_back(attention(z));
+  block.steps.emplace_back(projection(z));
+  block.steps.emplace_back(residual(z));
+  block.steps.emplace_back(norm(z, "norm", input));
+  add_mlp(z, block);
+  block.steps.emplace_back(residual(z));
+  return block;
+}
+
+}  // namespace danlu

@@ -1,0 +1,62 @@
+#include "sim/workload/layers.hpp"
+
+#include <utility>
+
+namespace danlu {
+
+Operator linear(const RankShape& z, std::string name, double in, double out) {
+  return {.name = std::move(name),
+          .forward = {gemm(z.tokens, out, in, 1, z.element)},
+          .input_gradient = {gemm(z.tokens, in, out, 1, z.element)},
+          .weight_gradient = {gemm(in, out, z.tokens, 1, z.element, {z.gradient * in * out})}};
+}
+
+void count_only(double share, Operator& product) {
+  for (Kernels* kernels : {&product.forward, &product.input_gradient, &product.weight_gradient}) {
+    for (Kernel& kernel : *kernels) {
+      kernel.model_flops = share * kernel.model_flops;
+    }
+  }
+}
+
+Operator norm(const RankShape& z, std::string name, Bytes kept) {
+  const double boundary = z.local_tokens * z.hidden;
+  const double parameters = z.model.norm_parameters();
+  return {.name = std::move(name),
+          .forward = {memory_pass(boundary * 2 * z.element)},
+          .input_gradient = {memory_pass(boundary * 3 * z.element)},
+          .weight = {parameters, parameters},
+          .kept = kept};
+}
+
+Block embedding(const RankShape& z) {
+  const double written = z.tokens * z.hidden;
+  const double positions = static_cast<double>(z.model.positions) * z.hidden;
+  return {.steps = {Operator{
+              .name = "embedding",
+              .forward = {memory_pass(written * 2 * z.element)},
+              .input_gradient = {memory_pass(written * (z.element + z.gradient))},
+              .weight = {z.model.vocab * z.hidden + positions, z.vocab * z.hidden + positions},
+              .split = Split::Rows}}};
+}
+
+Block head(const RankShape& z, bool holds_table) {
+  Operator logits = linear(z, "logits", z.hidden, z.vocab);
+  count_only(z.model.vocab / (z.vocab * z.tensor), logits);  // rows of padding
+  logits.weight = {z.model.tied_embeddings ? 0 : z.model.vocab * z.hidden,
+                   holds_table ? z.vocab * z.hidden : 0};
+  logits.split = Split::Columns;
+  // fp32 logits: cast (2 + 4 bytes), maximum (4), exponential (8); backward reads 4, writes 2.
+  Operator loss{.name = "loss",
+                .forward = {memory_pass(z.tokens * z.vocab * 18)},
+                .input_gradient = {memory_pass(z.tokens * z.vocab * 6)}};
+  Block block{.steps = {norm(z, "final norm", {}), std::move(logits), std::move(loss)}};
+  // Over a split vocabulary: maximum, sum and target, 4 bytes per token each.
+  for (int i = 0; i < 3; ++i) {
+    block.steps.emplace_back(
+        Exchange{.bytes = {4 * z.tokens}, .forward = Way{"sum loss", CollectiveOp::AllReduce}});
+  }
+  return block;
+}
+
+}  // namespace danlu

@@ -1,0 +1,25 @@
+// The layers of a model as blocks, of which one rank's sizes are known. What stands between ranks
+// is put in afterwards, by a pass for each kind of parallelism (model_blocks.cpp).
+#pragma once
+
+#include "sim/workload/block.hpp"
+#include "sim/workload/rank_shape.hpp"
+
+namespace danlu {
+
+inline constexpr const char* kAttention = "attention";  // the core: scores, softmax, values
+
+/// A product of the rank's tokens with a weight of in x out; without the weight's parameters.
+Operator linear(const RankShape& shape, std::string name, double in, double out);
+/// Counts only a share of what a product does as the model's.
+void count_only(double share, Operator& product);
+/// A norm, which every tensor rank holds whole.
+Operator norm(const RankShape& shape, std::string name, Bytes kept);
+
+Block dense_layer(const RankShape& shape);
+/// The tables of tokens and positions.
+Block embedding(const RankShape& shape);
+/// Norm, logits and loss. A table of its own is held beside one that another stage shares with it.
+Block head(const RankShape& shape, bool holds_table);
+
+}  // namespace danlu

@@ -1,0 +1,36 @@
+// The whole model as blocks, for one rank: what it begins with, its layers, what it ends with.
+#pragma once
+
+#include <vector>
+
+#include "sim/workload/block.hpp"
+#include "sim/workload/rank_shape.hpp"
+#include "sim/workload/workload.hpp"
+
+namespace danlu {
+
+struct ModelBlocks {
+  Block embedding;
+  std::vector<Block> kinds;        // of layers
+  std::vector<int> kind_of_layer;  // of `kinds`
+  Block head;
+
+  const Block& layer(int number) const {
+    return kinds[static_cast<std::size_t>(kind_of_layer[static_cast<std::size_t>(number)])];
+  }
+};
+
+/// The kinds of the layers that lie there, in the model's order.
+std::vector<int> layers_of(const Workload& workload, const ModelBlocks& model, PlacedChunk at);
+
+/// The blocks as the workload splits and recomputes them.
+ModelBlocks build_model(const Workload& workload);
+
+// ---- passes over a block, a file each
+
+/// Puts in what tensor and sequence parallelism exchange.
+void split_over_tensor_ranks(const RankShape& shape, Block& block);
+/// Marks what backward computes again, which then is not kept.
+void recompute(Recompute recompute, Block& block);
+
+}  // namespace danlu

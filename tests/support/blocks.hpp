@@ -1,0 +1,30 @@
+// Blocks and programs, for tests: an operator by its name, what compute takes.
+#pragma once
+
+#include <string_view>
+
+#include "sim/base/error.hpp"
+#include "sim/plan/program.hpp"
+
+namespace danlu::testing {
+
+/// The first operator of that name.
+inline const Operator& operator_named(const Block& block, std::string_view name) {
+  for (const Operator* op : operators_of(block)) {
+    if (op->name == name) {
+      return *op;
+    }
+  }
+  throw InternalError("no such operator");
+}
+
+/// What all compute of a pass takes.
+inline ComputeTime compute_of(const Program& program, const KernelTimer& timer) {
+  ComputeTime sum;
+  for (const ComputeTime& time : compute_times(program, timer)) {
+    sum += time;
+  }
+  return sum;
+}
+
+}  // namespace danlu::testing
