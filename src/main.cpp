@@ -16,6 +16,7 @@
 
 #include "sim/base/error.hpp"
 #include "sim/base/text.hpp"
+#include "sim/report/writers.hpp"
 #include "src/commands.hpp"
 #include "src/validate.hpp"
 
@@ -65,6 +66,28 @@ void add_overrides(CLI::App& command, CommonOptions& common) {
       ->allow_extra_args(false);
 }
 
+/// "text (a page), json (...)": the writers of a report.
+std::string formats_help() {
+  std::string help;
+  for (const Writer& writer : kWriters) {
+    help += fmt::format("{}{} ({})", help.empty() ? "" : ", ", writer.name, writer.help);
+  }
+  return help;
+}
+
+/// The name of a writer, for CLI11.
+std::string check_format(const std::string& name) {
+  const auto* const found = std::find_if(kWriters.begin(), kWriters.end(),
+                                         [&](const Writer& w) { return w.name == name; });
+  return found == kWriters.end() ? fmt::format("{} not in {}", shown(name), formats_help()) : "";
+}
+
+void add_format(CLI::App& command, CommonOptions& common) {
+  command.add_option("--format", common.format, formats_help())
+      ->type_name("FORMAT")
+      ->check(check_format);
+}
+
 void describe(CLI::App& app, Arguments& arguments) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "danlu 0.1.0");
@@ -86,6 +109,7 @@ void describe(CLI::App& app, Arguments& arguments) {
                "Print the verdict alone: does it fit, what limits the step, time and MFU");
   run.add_flag("!--no-advice", arguments.run.advice,
                "Do not play changes of the plan to see what they would save");
+  add_format(run, common);
   run.add_flag("--simgrid-log", common.simgrid_log, "Let SimGrid log how bandwidth is shared");
   add_limit(run, common);
   add_limit_of_events(run, common);
@@ -96,6 +120,7 @@ void describe(CLI::App& app, Arguments& arguments) {
       *app.add_subcommand("compare", "Scenarios side by side, and what makes the difference");
   compare.add_option("FILE", arguments.files, "Two or more scenarios; the first is the base")
       ->required();
+  add_format(compare, common);
   add_limit(compare, common);
   add_limit_of_events(compare, common);
   add_common(compare, common);

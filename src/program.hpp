@@ -33,6 +33,7 @@ struct CommonOptions {
   double max_events = 1e8;             // of a campaign, all its runs together
   std::vector<std::string> overrides;  // --set
   bool json = false;
+  std::string format;  // of kWriters, for reports; empty: text, or json with --json
   bool simgrid_log = false;
   int verbosity = 0;
 };

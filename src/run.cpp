@@ -174,9 +174,38 @@ void check_trace(const StepPlan& plan, const std::vector<bool>& traced,
               common);
 }
 
+/// The writer that the options ask for; none that --json contradicts.
+const Writer& chosen_writer(const CommonOptions& common) {
+  const std::string_view format = !common.format.empty() ? std::string_view(common.format)
+                                  : common.json          ? "json"
+                                                         : "text";
+  if (common.json && format != "json") {
+    refuse("--format", fmt::format("'{}' contradicts --json, which is --format json", format),
+           "leave one of the two out");
+  }
+  return *std::find_if(kWriters.begin(), kWriters.end(),
+                       [&](const Writer& writer) { return writer.name == format; });
+}
+
+void print_documents(const std::vector<Document>& documents, const Writer& writer) {
+  const std::string text = writer.write(documents, wants_colour());
+  writer.for_people ? print_page(text) : print(text);
+}
+
+/// --crosscheck has text and JSON of its own.
+int crosscheck_as(const Writer& writer, const RunOptions& options, CommonOptions common) {
+  common.json = writer.name == "json";
+  if (!common.json && writer.name != "text") {
+    refuse("--format", fmt::format("--crosscheck cannot be written as '{}'", writer.name),
+           "it has text and json");
+  }
+  return crosscheck(options.files.front(), common);
+}
+
 }  // namespace
 
 int run(const RunOptions& options, const CommonOptions& common) {
+  const Writer& writer = chosen_writer(common);
   check_outputs(options);
   if (options.trace || options.timeline) {
     const Scenario scenario = check_inputs(options, common);
@@ -186,7 +215,7 @@ int run(const RunOptions& options, const CommonOptions& common) {
     }
   }
   if (options.crosscheck) {
-    return crosscheck(options.files.front(), common);
+    return crosscheck_as(writer, options, common);
   }
   std::vector<bool> traced;
   std::vector<Simulation> simulations =
@@ -205,17 +234,15 @@ int run(const RunOptions& options, const CommonOptions& common) {
     }
   }
   const std::string unwritten = write_outputs(simulations.front(), options, traced);
-  int exit_code = kExitDone;
-  std::string text;
+  std::vector<Document> documents;
   for (const Simulation& simulation : simulations) {
-    const Report& report = simulation.report;
-    text += text.empty() ? "" : common.json ? ",\n" : "\n";
-    text += common.json     ? json_report(report)
-            : options.brief ? brief_report(report, wants_colour())
-                            : text_report(report, wants_colour());
+    documents.push_back(document_of(simulation.report));
+    if (options.brief && writer.for_people) {
+      documents.back() = brief(std::move(documents.back()));
+    }
   }
-  const bool several = common.json && simulations.size() > 1;
-  common.json ? print(several ? fmt::format("[\n{}]\n", text) : text) : print_page(text);
+  print_documents(documents, writer);
+  int exit_code = kExitDone;
   for (const Simulation& simulation : simulations) {
     const Report& report = simulation.report;
     if (!report.memory.fits()) {
@@ -231,6 +258,7 @@ int compare(const std::vector<std::filesystem::path>& files, const CommonOptions
   if (files.size() < 2) {
     throw InputError(Problem{{"compare", 0, 0}, "needs two scenarios or more, found one", "", ""});
   }
+  const Writer& writer = chosen_writer(common);
   std::vector<Report> reports;
   int exit_code = kExitDone;
   for (Simulation& simulation : simulate_files(files, common)) {
@@ -241,8 +269,7 @@ int compare(const std::vector<std::filesystem::path>& files, const CommonOptions
     }
     reports.push_back(std::move(simulation.report));
   }
-  common.json ? print(json_comparison(reports))
-              : print_page(text_comparison(reports, wants_colour()));
+  print_documents({comparison_of(reports)}, writer);
   return exit_code;
 }
 

@@ -1,23 +1,12 @@
-// Inside sim/report: the part of a report that tells of a campaign.
+// Inside sim/report: what a report tells of a campaign, and how it says days.
 #pragma once
 
-#include <nlohmann/json.hpp>
-#include <span>
+#include <array>
+#include <string>
 
-#include "sim/report/page.hpp"
 #include "sim/report/report.hpp"
 
 namespace danlu {
-
-/// The campaign for people.
-void add_faults(const FaultsReport& faults, Page& page);
-/// The `faults` object of danlu.run/1.
-nlohmann::ordered_json faults_json(const FaultsReport& faults);
-/// Campaigns side by side; runs without one have none to show.
-void add_faults_comparison(std::span<const Report> reports, Page& page);
-
-/// How the days of one campaign become those of another, by name; where both are campaigns.
-void add_faults_waterfall(const Report& base, const Report& other, Page& page);
 
 /// A campaign against another: seconds by part, which add up to the difference of wall times.
 struct CampaignDifference {
@@ -25,8 +14,6 @@ struct CampaignDifference {
   Seconds wall;
 };
 CampaignDifference campaign_difference(const FaultsReport& base, const FaultsReport& other);
-/// The same for JSON.
-nlohmann::ordered_json campaign_difference_json(const CampaignDifference& difference);
 
 /// The intervals of a campaign that follow one another on the wall clock; they add up to it.
 inline constexpr std::array kWallParts{CampaignPart::Useful,    CampaignPart::Slowed,

@@ -1,5 +1,5 @@
-// Everything that a run tells, as plain numbers in SI units; the writers (text, JSON, trace) only
-// print it. measure() makes it from the plan and its timeline.
+// Everything that a run tells, as plain numbers in SI units. measure() makes it from the plan and
+// its timeline; document.hpp says how each figure is called and reads.
 //
 // The time of every rank is cut into parts with one name each. At any instant a rank is
 //

@@ -1,12 +1,16 @@
-// Reports as text for people, JSON for machines, and a trace for Perfetto. Writers only print:
-// every number is in the Report.
+// Reports as text for people, JSON for machines, and a trace for Perfetto. A writer of documents is
+// a file write_*.cpp and a row of kWriters; it computes nothing.
 #pragma once
 
+#include <array>
+#include <nlohmann/json_fwd.hpp>
 #include <ostream>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "sim/report/document.hpp"
 #include "sim/report/report.hpp"
 
 namespace danlu {
@@ -32,17 +36,32 @@ struct DifferentSetting {
 };
 std::vector<DifferentSetting> different_settings(std::span<const Report> reports);
 
-/// The report of one run. `colour` adds terminal escapes.
+/// Documents in one format, one after another. `colour` adds terminal escapes.
+using Write = std::string(std::span<const Document> documents, bool colour);
+Write write_text, write_json, write_markdown, write_csv;
+
+struct Writer {
+  std::string_view name;  // for --format
+  std::string_view help;
+  Write* write;
+  bool for_people;  // may be brief; makes what a terminal cannot show visible itself
+};
+inline constexpr std::array kWriters{
+    Writer{"text", "a page", write_text, true},
+    Writer{"json", "every figure in SI units, for programs", write_json, false},
+    Writer{"markdown", "headings and tables, everything in them", write_markdown, true},
+    Writer{"csv", "a line for each figure, for spreadsheets", write_csv, false},
+};
+
+/// One document as JSON: SI base units, absent quantities null.
+nlohmann::ordered_json json_of(const Document& document);
+
+/// The report of one run.
 std::string text_report(const Report& report, bool colour);
 /// The verdict alone, as text_report begins.
 std::string brief_report(const Report& report, bool colour);
-/// Several runs side by side, and a waterfall from the first to each other.
-std::string text_comparison(std::span<const Report> reports, bool colour);
-
-/// "danlu.run/1", SI base units, absent quantities null.
+/// "danlu.run/1".
 std::string json_report(const Report& report);
-/// "danlu.compare/1": the runs, and the differences to the first.
-std::string json_comparison(std::span<const Report> reports);
 
 /// Chrome trace JSON: a process for each played class of ranks that `traced` marks, a thread for
 /// each stream.

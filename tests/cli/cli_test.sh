@@ -268,6 +268,21 @@ expect_has 'and are counted' 'all-to-all by direct over 16384 GPUs has 2.68e+08 
 call collective --topology lesson --gpus 16 --min 1GB --max 1GB --set node.nics.bandwidth=160Gbps
 expect_has 'an override of the topology holds' '16743.75' "$out"
 
+for format in text json markdown csv; do
+  call run --format "$format" "$scenario"
+  expect "--format $format exits 0" 0 "$code"
+  expect "--format $format says nothing on stderr" '' "$err"
+done
+call run --format markdown --brief "$scenario"
+expect 'a brief report in Markdown has the verdict alone' '## Verdict' "$(grep '^## ' <<<"$out")"
+call run --format html "$scenario"
+expect 'an unknown format is a usage error' 2 "$code"
+expect_has 'the formats are named' 'csv (a line for each figure' "$err"
+call run --format markdown --json "$scenario"
+expect '--json and another format exit 2' 2 "$code"
+call run --format csv --crosscheck "$scenario"
+expect 'a crosscheck has no csv' 2 "$code"
+
 call run --crosscheck scenarios/learn/04-data-parallel-and-overlap.yaml
 expect 'a crosscheck exits 0' 0 "$code"
 expect_has 'has every rung' 'stepwise' "$out"

@@ -192,9 +192,8 @@ TEST(Compare, DaysBetweenCampaignsByName) {
   const CampaignDifference against = campaign_difference(*base.faults, *other.faults);
   EXPECT_TRUE(near(against.wall.value, 10 * kDay));
   EXPECT_TRUE(near(against.parts.total().value, against.wall.value));
-  Page page(false);
-  add_faults_waterfall(base, other, page);
-  EXPECT_EQ(page.take(), R"(
+  const std::string text = write_text(std::array{comparison_of(std::array{base, other})}, false);
+  EXPECT_EQ(text.substr(text.find("\nWith faults, from")), R"(
 With faults, from a to b
   days                      40.00 d             ================================
   checkpoint               +6.000 d    +15.0 %                                  +++++

@@ -1,0 +1,138 @@
+// Memory, the whole run, and what the simulation took.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "sim/report/page.hpp"
+#include "sim/report/plan_text.hpp"
+#include "sim/report/sections.hpp"
+
+namespace danlu {
+namespace {
+
+Section memory(const MemoryReport& memory) {
+  const MemoryUse& use = memory.use;
+  Section section{.key = "memory",
+                  .heading = fmt::format("Memory of the fullest GPU (stage {})", use.stage),
+                  .columns = figure_columns(22, 10, 8),
+                  .gap = 2};
+  const auto add = [&](std::string_view key, std::string_view label, Bytes bytes) -> Row& {
+    return section.rows.emplace_back(
+        Row{.key = std::string(key),
+            .label = std::string(label),
+            .cells = {Figure::size(bytes), Figure::share(bytes / memory.capacity)},
+            .shown = bytes > Bytes{} ? Shown::Everywhere : Shown::OffPage});
+  };
+  add("parameters_bytes", "parameters", use.parameters);
+  add("gradients_bytes", "gradients", use.gradients);
+  add("optimizer_bytes", "optimizer state", use.optimizer);
+  add("activations_bytes", "activations", use.activations);
+  add("other_bytes", "other", use.other);
+  add("peak_bytes", "peak", use.peak()).shown = Shown::Everywhere;
+  Row& capacity = add("capacity_bytes", "capacity", memory.capacity);
+  capacity.note = fmt::format("of {}: ", to_text(memory.capacity));
+  capacity.shown = Shown::Beside;
+  section.rows.push_back({.key = "verdict",
+                          .label = "verdict",
+                          .cells = {Figure::words(memory.verdict())},
+                          .note = std::string(memory.verdict()),
+                          .shown = Shown::Beside});
+  section.rows.push_back(off_page("stage", "stage", Figure::count(use.stage)));
+  add("reserve_bytes", "to be left free", memory.reserve).shown = Shown::OffPage;
+  section.rows.push_back(off_page("fits", "fits", Figure::flag(memory.fits())));
+  return section;
+}
+
+Section whole_run(const Report& report) {
+  constexpr double kGiga = 1e9;
+  Section section{.key = "run", .heading = "Whole run"};
+  if (!report.run) {
+    return section;
+  }
+  const RunReport& run = *report.run;
+  section.heading =
+      fmt::format("Whole run of {} B tokens, nothing failing", figure(run.tokens / kGiga));
+  section.columns = figure_columns(22, 12);
+  section.rows = {
+      off_page("tokens", "tokens", Figure::number(run.tokens, thousands(run.tokens))),
+      {.key = "days",
+       .label = "days",
+       .cells = {Figure::number(run.days, figure(run.days), "days")}},
+      {.key = "steps",
+       .label = "steps",
+       .cells = {Figure::number(run.steps, thousands(run.steps))},
+       .note = fmt::format("{} steps{}", thousands(run.steps),
+                           report.draws ? ", the mean over the draws" : ""),
+       .shown = Shown::Beside},
+      {.key = "gpu_years",
+       .label = "GPU-years",
+       .cells = {Figure::number(run.gpu_years, figure(run.gpu_years), "GPU-years")}},
+      {.key = "gpu_hours",
+       .label = "GPU-hours",
+       .cells = {Figure::number(run.gpu_hours, figure(run.gpu_hours), "GPU-hours")},
+       .note = fmt::format("{} GPU-hours", figure(run.gpu_hours)),
+       .shown = Shown::Beside},
+      {.key = "gpu_years_6tp",
+       .label = "by 6TP/X",
+       .cells = {Figure::number(run.gpu_years_6tp, figure(run.gpu_years_6tp), "GPU-years")},
+       .note = "T tokens, P parameters, X model FLOP/s per GPU"},
+      {.key = "gpu_years_8tp",
+       .label = "by 8TP/X",
+       .cells = {run.gpu_years_8tp
+                     ? Figure::number(*run.gpu_years_8tp, figure(*run.gpu_years_8tp), "GPU-years")
+                     : Figure::absent()},
+       .note = run.gpu_years_8tp ? "X hardware FLOP/s per GPU, full recomputation" : "",
+       .shown = run.gpu_years_8tp ? Shown::Everywhere : Shown::OffPage},
+      {.key = "energy_mwh",
+       .label = "energy",
+       .cells = {run.energy_mwh
+                     ? Figure::number(*run.energy_mwh,
+                                      fmt::format("{} MWh", figure(*run.energy_mwh)), "MWh")
+                     : Figure::absent()},
+       .note = run.energy_mwh ? "at the nodes' nameplate power, without cooling"
+                              : "no power known: set cluster.node.power"},
+      {.key = "cost_usd",
+       .label = "cost",
+       .cells = {run.cost_usd ? Figure::number(*run.cost_usd,
+                                               fmt::format("{} USD", figure(*run.cost_usd)), "USD")
+                              : Figure::absent()},
+       .note = run.cost_usd
+                   ? fmt::format("at {} USD per GPU-hour", figure(*run.cost_usd / run.gpu_hours))
+                   : "no price known: set cluster.price"}};
+  return section;
+}
+
+}  // namespace
+
+std::vector<Section> run_sections(const Report& report) {
+  return {memory(report.memory), whole_run(report)};
+}
+
+Section simulation_section(const Report& report) {
+  const SimulationReport& simulation = report.simulation;
+  constexpr std::array<std::string_view, 3> kFolds{"exact", "bound", "off"};
+  constexpr std::array<std::string_view, 3> kInWords{
+      "exact fold", "bound: coarse classes at their worst", "no fold"};
+  const auto fold = static_cast<std::size_t>(simulation.fold);
+  Section section{.key = "simulation", .heading = "Simulation", .lead = Lead::Blank, .indent = 0};
+  const auto add = [&](std::string_view key, Figure figure) {
+    section.rows.push_back(off_page(std::string(key), "", std::move(figure)));
+  };
+  add("wall_s", Figure::time(simulation.wall));
+  add("peak_memory_bytes", Figure::size(simulation.peak_memory));
+  add("tasks_played", Figure::count(simulation.tasks_played));
+  add("flows_played", Figure::count(simulation.flows_played));
+  add("classes", Figure::count(simulation.classes));
+  add("fold", Figure::words(kFolds[fold]));
+  add("exact", Figure::flag(simulation.exact));
+  section.rows.push_back(sentence(
+      fmt::format("Simulated {} as {}, {} ({}{}) in {}.", counted(report.gpus, "GPU"),
+                  counted(static_cast<double>(simulation.classes), "class", "es"),
+                  counted(static_cast<double>(simulation.tasks_played), "task"), kInWords[fold],
+                  simulation.fold == FoldMode::Bound && simulation.exact ? ", here exact" : "",
+                  to_text(simulation.wall)),
+      Shown::PageOnly));
+  return section;
+}
+
+}  // namespace danlu

@@ -1,0 +1,215 @@
+// The step: its figures, its draws, where its time goes, who waits for whom.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/report/page.hpp"
+#include "sim/report/sections.hpp"
+
+namespace danlu {
+namespace {
+
+constexpr double kTera = 1e12;
+
+std::string precision_name(const Report& report) {
+  return std::string(kPrecisionNames[static_cast<std::size_t>(report.workload.training.precision)]);
+}
+
+Figure teraflops(double flops_per_second) {
+  const double tera = flops_per_second / kTera;
+  return Figure::number(tera, fmt::format("{} TFLOP/s", figure(tera)), "TFLOP/s");
+}
+
+Section step_figures(const Report& report) {
+  const StepReport& step = report.step;
+  const bool causal = report.workload.training.causal_flops;
+  const double tokens_per_gpu = step.tokens_per_second / report.gpus;
+  const Figure hardware = teraflops(step.hardware_flops_per_gpu_second);
+  Section section{.key = "step", .heading = "Step", .columns = figure_columns(22, 12)};
+  section.rows = {
+      {.key = "time_s", .label = "step time", .cells = {Figure::time(step.time)}},
+      {.key = "tokens_per_s",
+       .label = "tokens",
+       .cells = {Figure::number(step.tokens_per_second,
+                                fmt::format("{} /s", figure(step.tokens_per_second)), "1/s")}},
+      {.key = "tokens_per_s_per_gpu",
+       .label = "tokens per GPU",
+       .cells = {Figure::number(tokens_per_gpu, fmt::format("{} /s", figure(tokens_per_gpu)),
+                                "1/s")},
+       .note = fmt::format("{} /s per GPU", figure(tokens_per_gpu)),
+       .shown = Shown::Beside},
+      {.key = "mfu", .label = "MFU", .cells = {Figure::share(step.mfu)}},
+      {.key = "peak_tflops_per_gpu",
+       .label = "dense peak",
+       .cells = {Figure::number(report.peak.value / kTera, to_text(report.peak), "TFLOP/s")},
+       .note = fmt::format("of {} dense {}{}", to_text(report.peak), precision_name(report),
+                           report.is_mixed ? ", the mean over GPUs" : ""),
+       .shown = Shown::Beside},
+      {.key = "model_tflops_per_gpu",
+       .cells = {teraflops(step.model_flops_per_gpu_second)},
+       .note = fmt::format("of the model per GPU, {} of the attention square counted",
+                           causal ? "half" : "all")},
+      {.key = "mfu_full_attention",
+       .label = "MFU, full attention",
+       .cells = {Figure::share(step.mfu_full)},
+       .note = "all of the attention square counted",
+       .shown = causal ? Shown::Everywhere : Shown::OffPage},
+      {.key = "mfu_causal_attention",
+       .label = "MFU, causal attention",
+       .cells = {Figure::share(step.mfu_causal)},
+       .note = "half of the attention square counted",
+       .shown = causal ? Shown::OffPage : Shown::Everywhere},
+      {.key = "hfu", .label = "HFU", .cells = {Figure::share(step.hfu)}},
+      {.key = "hardware_tflops_per_gpu",
+       .label = "executed",
+       .cells = {hardware},
+       .note = fmt::format("{} really executed, recomputed ones too{}", hardware.text,
+                           report.workload.training.attention == AttentionKind::Flash
+                               ? ", the masked half of attention not"
+                               : ""),
+       .shown = Shown::Beside},
+      off_page("bubble_fraction", "bubble", Figure::share(step.bubble_fraction)),
+      off_page("overlap_ratio", "overlap", Figure::share(step.all_communication.overlap_ratio())),
+      off_page("exposed_communication_s", "exposed communication",
+               Figure::time(step.all_communication.exposed))};
+  return section;
+}
+
+Section draws(const std::optional<DrawsReport>& draws) {
+  Section section{.key = "draws", .heading = "Step time over draws"};
+  if (!draws) {
+    return section;
+  }
+  const auto [least, most] = std::minmax_element(draws->steps.begin(), draws->steps.end());
+  section.heading =
+      fmt::format("Step time over {} draws (all else is of the first)", draws->steps.size());
+  section.columns = figure_columns(22, 12);
+  section.rows = {off_page("count", "draws", Figure::count(draws->steps.size())),
+                  {.key = "mean_s", .label = "mean", .cells = {Figure::time(draws->mean())}},
+                  {.key = "stderr_s",
+                   .label = "standard error",
+                   .cells = {Figure::time(draws->standard_error())},
+                   .note = fmt::format("standard error {}", to_text(draws->standard_error())),
+                   .shown = Shown::Beside},
+                  {.key = "min_s", .label = "shortest", .cells = {Figure::time(*least)}},
+                  {.key = "max_s", .label = "longest", .cells = {Figure::time(*most)}}};
+  return section;
+}
+
+Section draws_by_number(const DrawsReport& draws) {
+  Section section{.key = "draws.steps_s",
+                  .heading = "By draw",
+                  .shape = Shape::List,
+                  .level = 2,
+                  .lead = Lead::None};
+  for (const Seconds step : draws.steps) {
+    section.rows.push_back({.cells = {Figure::time(step)}, .shown = Shown::OffPage});
+  }
+  return section;
+}
+
+Section breakdown(const StepReport& step) {
+  Section section{.key = "step",
+                  .heading = "Where the time goes (mean over GPUs)",
+                  .columns = figure_columns(22, 10, 8),
+                  .bars = true,
+                  .gap = 2};
+  for (std::size_t i = 0; i < kTimeParts; ++i) {
+    Row& row = section.rows.emplace_back(part_row(fmt::format("breakdown_s.{}", kTimePartNames[i]),
+                                                  part_name(kTimePartNames[i]),
+                                                  step.breakdown.parts[i], step.time));
+    if (!step.has(static_cast<TimePart>(i))) {
+      row.cells = {Figure::absent(), Figure::absent()};
+    }
+    if (static_cast<TimePart>(i) == TimePart::KernelInefficiency) {
+      const KernelInefficiency& lost = step.kernel_inefficiency;
+      for (const auto& [key, label, time] :
+           {std::tuple("gemm", "matrix products", lost.gemm),
+            std::tuple("attention", "fused attention", lost.attention),
+            std::tuple("memory", "memory-bound", lost.memory)}) {
+        section.rows.push_back({.key = fmt::format("kernel_inefficiency_s.{}", key),
+                                .label = label,
+                                .cells = {Figure::time(time)},
+                                .depth = 1,
+                                .shown = time == Seconds{} ? Shown::OffPage : Shown::Everywhere});
+      }
+    }
+  }
+  section.rows.push_back({.label = "sum",
+                          .cells = {Figure::time(step.breakdown.total()),
+                                    Figure::share(step.breakdown.total() / step.time)}});
+  return section;
+}
+
+/// "NVIDIA H100, 1.2 times as slow, throttles (x 1.4 for 30 % of 10 s), jitters by 5 %".
+std::string kind_name(const SpeedReport& speed) {
+  std::string name = speed.gpu;
+  if (speed.slowdown != 1) {
+    name += fmt::format(", {:.4g} times as slow", speed.slowdown);
+  }
+  if (speed.throttle) {
+    name += fmt::format(", throttles (x {:.4g} for {:.4g} % of {})", speed.throttle->slowdown,
+                        100 * speed.throttle->share, to_text(speed.throttle->period));
+  }
+  if (speed.jitter) {
+    name += fmt::format(", jitters by {:.4g} %", 100 * *speed.jitter);
+  }
+  return name;
+}
+
+Figure ratio(double value) {
+  return Figure::number(value, fmt::format("{:.4g}", value));
+}
+
+Section speeds(const Report& report) {
+  std::size_t width = 34;
+  for (const SpeedReport& speed : report.speeds) {
+    width = std::max(width, kind_name(speed).size());
+  }
+  Section section{.key = "speeds",
+                  .heading = "Who waits for whom (mean over the GPUs of a kind)",
+                  .shape = Shape::Table,
+                  .columns = {{"", "kind", width, true},
+                              {.key = "gpu", .shown = Shown::OffPage},
+                              {.key = "slowdown", .shown = Shown::OffPage},
+                              {.key = "throttle.slowdown", .shown = Shown::OffPage},
+                              {.key = "throttle.period_s", .shown = Shown::OffPage},
+                              {.key = "throttle.share", .shown = Shown::OffPage},
+                              {.key = "throttle.phase", .shown = Shown::OffPage},
+                              {.key = "jitter", .shown = Shown::OffPage},
+                              {"gpus", "GPUs", 7},
+                              {"compute_s", "computes", 10},
+                              {"straggler_wait_s", "waits for peers", 16},
+                              {"bubble_s", "bubble", 10}},
+                  .labels = true};
+  for (const SpeedReport& speed : report.speeds) {
+    Row row{.label = kind_name(speed), .cells = {Figure::words(speed.gpu), ratio(speed.slowdown)}};
+    if (const std::optional<Throttle>& throttle = speed.throttle) {
+      row.cells.insert(row.cells.end(),
+                       {ratio(throttle->slowdown), Figure::time(throttle->period),
+                        Figure::share(throttle->share), Figure::share(throttle->phase)});
+    } else {
+      row.cells.insert(row.cells.end(), 4, Figure::absent());
+    }
+    row.cells.push_back(speed.jitter ? Figure::share(*speed.jitter) : Figure::absent());
+    row.cells.insert(row.cells.end(),
+                     {Figure::count(speed.gpus), Figure::time(speed.compute),
+                      Figure::time(speed.straggler_wait), Figure::time(speed.bubble)});
+    section.rows.push_back(std::move(row));
+  }
+  return section;
+}
+
+}  // namespace
+
+std::vector<Section> step_sections(const Report& report) {
+  std::vector<Section> sections{step_figures(report), draws(report.draws)};
+  if (report.draws) {
+    sections.push_back(draws_by_number(*report.draws));
+  }
+  sections.push_back(breakdown(report.step));
+  sections.push_back(speeds(report));
+  return sections;
+}
+
+}  // namespace danlu
