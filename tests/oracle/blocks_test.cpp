@@ -1,0 +1,164 @@
+// Blocks against the closed forms that they replaced: parameters, kept bytes and exchanges of a
+// dense layer are sums over its list of steps. The seed is printed when a case fails;
+// DANLU_SEED=n repeats it.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <utility>
+
+#include "sim/plan/step_program.hpp"
+#include "sim/workload/memory.hpp"
+#include "tests/support/random_steps.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::Dice;
+using testing::from_environment;
+using testing::near;
+
+Workload random_dense(Dice& dice) {
+  Workload w;
+  w.parallelism.tensor = dice.pick({1, 2, 4, 8});
+  w.parallelism.sequence = dice.coin();
+  w.parallelism.pipeline = dice.pick({1, 2});
+  ModelSpec& m = w.model;
+  m.layers = 4;
+  m.kv_heads = dice.pick({2, 8, 16});  // fewer than ranks, too
+  m.heads = 16;
+  m.head_dim = dice.pick({64, 128});
+  m.hidden = dice.pick({1024, 4096});
+  m.ffn = dice.pick({4096, 14336});
+  m.vocab = dice.pick({32000, 50257});
+  m.positions = dice.pick({0, 2048});
+  m.gated_mlp = dice.coin();
+  m.biases = dice.coin();
+  m.tied_embeddings = dice.coin();
+  m.norm = dice.coin() ? Norm::LayerNorm : Norm::RmsNorm;
+  w.training.micro_batch = dice.pick({1, 3});
+  w.training.sequence_length = 1024;
+  w.training.dropout = dice.coin();
+  w.training.attention = dice.coin() ? AttentionKind::Flash : AttentionKind::Unfused;
+  if (w.training.attention == AttentionKind::Unfused && dice.coin()) {
+    w.training.recompute = Recompute::Selective;
+  }
+  return w;
+}
+
+/// Korthikanti et al. 2022, table 2, in general widths (memory.hpp).
+double kept_in_closed_form(const Workload& w) {
+  const ModelSpec& m = w.model;
+  const double t = w.parallelism.tensor;
+  const double tokens = static_cast<double>(w.training.micro_batch) * w.training.sequence_length;
+  const double masks = w.training.dropout ? 2 : 0;
+  const double outer = (8 + masks) * m.hidden / (w.parallelism.sequence ? t : 1);
+  const double attention = 4 * (m.query_width() + t * m.rank_kv_width(t));
+  const double mlp = (m.gated_mlp ? 6.0 : 4.0) * m.ffn;
+  const bool scores =
+      w.training.attention == AttentionKind::Unfused && w.training.recompute == Recompute::None;
+  const double square = (w.training.dropout ? 5.0 : 2.0) * m.heads * w.training.sequence_length;
+  return tokens * (outer + (attention + mlp + (scores ? square : 0)) / t);
+}
+
+TEST(Blocks, AreTheClosedForms) {
+  const std::uint64_t first = from_environment("DANLU_SEED", 1);
+  for (std::uint64_t seed = first; seed < first + 300; ++seed) {
+    SCOPED_TRACE(fmt::format("DANLU_SEED={}", seed));
+    Dice dice(seed);
+    Workload w = random_dense(dice);
+    const ModelBlocks model = build_model(w);
+    const Block& layer = model.layer(0);
+    EXPECT_TRUE(near(weight_of(layer).whole, layer_parameters(w.model)));
+    EXPECT_TRUE(near(weight_of(layer).held, rank_layer_parameters(w.model, w.parallelism.tensor)));
+    EXPECT_TRUE(near(kept_by(layer).value, kept_in_closed_form(w)));
+    double whole = weight_of(model.embedding).whole + weight_of(model.head).whole;
+    for (int i = 0; i < w.model.layers; ++i) {
+      whole += weight_of(model.layer(i)).whole;
+    }
+    EXPECT_TRUE(near(whole, total_parameters(w.model)));
+    w.training.recompute = Recompute::Full;
+    const double share = w.parallelism.sequence ? w.parallelism.tensor : 1;
+    EXPECT_TRUE(
+        near(kept_by(build_model(w).layer(0)).value, RankShape(w).boundary().value / share));
+  }
+}
+
+/// How often a pass makes an operation over the tensor ranks.
+std::map<CollectiveOp, int> exchanges(const Program& program, Bytes bytes) {
+  std::map<CollectiveOp, int> found;
+  for (const Segment& segment : program.segments) {
+    if (!segment.is_compute) {
+      EXPECT_EQ(segment.axis, Axis::Tensor);
+      EXPECT_EQ(segment.bytes, bytes);
+      ++found[segment.op];
+    }
+  }
+  return found;
+}
+
+// Shoeybi et al. 2019: two all-reduces each way. Korthikanti et al. 2022: two all-gathers and two
+// reduce-scatters each way, and backward gathers both inputs once more. Every one moves 2 b s h.
+TEST(Blocks, ExchangeAroundTheHalvesOfALayer) {
+  Workload w;
+  w.model = {.layers = 1,
+             .hidden = 1024,
+             .heads = 16,
+             .kv_heads = 16,
+             .head_dim = 64,
+             .ffn = 4096,
+             .vocab = 32000};
+  w.parallelism.tensor = 4;
+  w.training.sequence_length = 512;
+  const Bytes boundary{2.0 * 512 * 1024};
+  const Chunk layer{.layers = {0}};
+  using Counts = std::map<CollectiveOp, int>;
+  const auto both = [&] {
+    const ModelBlocks model = build_model(w);
+    return std::pair(exchanges(forward_program(w, model, layer), boundary),
+                     exchanges(backward_program(w, model, layer), boundary));
+  };
+  EXPECT_EQ(both(),
+            std::pair(Counts{{CollectiveOp::AllReduce, 2}}, Counts{{CollectiveOp::AllReduce, 2}}));
+  w.parallelism.sequence = true;
+  EXPECT_EQ(both(),
+            std::pair(Counts{{CollectiveOp::AllGather, 2}, {CollectiveOp::ReduceScatter, 2}},
+                      Counts{{CollectiveOp::AllGather, 4}, {CollectiveOp::ReduceScatter, 2}}));
+  w.parallelism.tensor = 1;
+  EXPECT_EQ(both(), std::pair(Counts{}, Counts{}));
+}
+
+// What a stage does at the end, and what each of that waits for.
+TEST(StepProgram, EndsInOrder) {
+  Workload w;
+  w.model = {.layers = 4,
+             .hidden = 1024,
+             .heads = 16,
+             .kv_heads = 16,
+             .head_dim = 64,
+             .ffn = 4096,
+             .vocab = 32000};
+  w.parallelism = {.pipeline = 2, .data = 2};
+  w.parallelism.zero = 1;
+  w.parallelism.overlap_data = true;
+  w.training.global_batch = 8;
+  w.training.sequence_length = 512;
+  const StageProgram stage = make_step_program(w).stages[1];
+  std::string text;
+  for (const EndStep& end : stage.ends) {
+    text += fmt::format("{} {}; ", end.name,
+                        end.layer ? fmt::format("{}.{}", end.layer->pass, end.layer->layer) : "-");
+  }
+  // The last stage of 1F1B runs F0 B0 F1 B1 F2 B2 F3 B3: its last backward pass is pass 7.
+  EXPECT_EQ(text,
+            "reduce gradients 7.0; reduce gradients 7.1; sum embedding gradients -; optimizer -; "
+            "gather parameters -; ");
+  ASSERT_EQ(stage.gradients.size(), 4U);
+  EXPECT_EQ(stage.gradients[1].pass, 3);
+  EXPECT_EQ(stage.gradients[1].to, (PlacedChunk{0, 0}));
+  EXPECT_TRUE(stage.activations.empty());
+}
+
+}  // namespace
+}  // namespace danlu
