@@ -12,29 +12,17 @@
 namespace danlu {
 namespace {
 
-/// What the time of a group's communications counts as.
-CommunicationKind kind_of(GroupSort sort) {
-  switch (sort.axis) {
-    case Axis::Tensor:
-      return CommunicationKind::Tensor;
-    case Axis::Context:
-      return CommunicationKind::Context;
-    case Axis::Expert:
-      return CommunicationKind::Expert;
-    case Axis::Replicate:
-      return CommunicationKind::Data;
-    case Axis::Pipeline:  // a table on two stages is a replica, too
-      return sort.is_transfer() ? CommunicationKind::Pipeline : CommunicationKind::Data;
-  }
-  return CommunicationKind::Data;
+/// What the time of a group's communications counts as; a table on two stages is a replica, too.
+Axis axis_of(GroupSort sort) {
+  return sort == kEmbeddingGroups ? Axis::Replicate : sort.axis;
 }
 
 std::string_view name_of(GroupSort sort) {
   if (sort.axis == Axis::Pipeline) {
     return sort.is_transfer() ? "stage to stage" : "embedding group";
   }
-  constexpr std::array<std::string_view, kAxes> kNames{"tensor group", "context group",
-                                                       "expert group", "data group", ""};
+  constexpr std::array<std::string_view, kAxes> kNames{"tensor group", "", "data group",
+                                                       "context group", "expert group"};
   return kNames[static_cast<std::size_t>(sort.axis)];
 }
 
@@ -47,7 +35,7 @@ class Describer {
         fold_(fold),
         class_(fold.groups[static_cast<std::size_t>(group)]),
         demand_(demand) {
-    info_.kind = kind_of(class_.sort);
+    info_.axis = axis_of(class_.sort);
     info_.group = name_of(class_.sort);
     info_.op = demand.op;
     info_.group_class = group;

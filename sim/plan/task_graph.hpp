@@ -20,11 +20,6 @@
 namespace danlu {
 
 enum class TaskKind { Compute, Run, Communication };
-enum class CommunicationKind { Tensor, Pipeline, Data, Context, Expert };
-inline constexpr std::size_t kCommunicationKinds = 5;
-inline constexpr std::array<std::string_view, kCommunicationKinds> kCommunicationKindNames{
-    "tensor", "pipeline", "data", "context", "expert"};
-
 /// A link as the engine sees it.
 struct ChannelLink {
   BytesPerSecond capacity;
@@ -60,7 +55,7 @@ struct CommunicationPart {
 /// What communications of one sort have in common, and the parts that each is played as: one for
 /// each phase of its algorithm, or for each message. The report adds them up by this.
 struct CommunicationInfo {
-  CommunicationKind kind = CommunicationKind::Tensor;
+  Axis axis = Axis::Tensor;  // what its time counts as
   CollectiveOp op = CollectiveOp::AllReduce;
   std::string_view group;  // "tensor group", "stage to stage", ...
   int group_class = -1;    // of Fold::groups

@@ -121,7 +121,7 @@ std::vector<Change> also(const std::vector<Change>& changes, const Applies& appl
 std::vector<Change> combinations(const Workload& w, int gpus_per_node) {
   std::vector<Change> all = regroupings(w, gpus_per_node);
   all = also(
-      all, [](const Workload& x) { return x.parallelism.zero == 0 && x.parallelism.data > 1; },
+      all, [](const Workload& x) { return x.parallelism.zero < 1 && x.parallelism.data > 1; },
       zero_1);
   all = also(
       all, [](const Workload& x) { return !x.parallelism.sequence && x.parallelism.tensor > 1; },
@@ -206,7 +206,7 @@ std::vector<Change> remedies(std::string_view part, const Workload& w) {
       list.push_back(sequence(now));
     }
   } else if (part == "optimizer") {
-    if (p.zero == 0 && p.data > 1) {
+    if (p.zero < 1 && p.data > 1) {
       list.push_back(zero_1(now));
     }
   } else if (part == "host") {

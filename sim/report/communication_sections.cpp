@@ -28,8 +28,8 @@ Section communication_by_kind(const Report& report) {
                   {"overlap_ratio", "overlap", 9}},
       .labels = true,
       .empty = "none"};
-  for (std::size_t k = 0; k < kCommunicationKinds; ++k) {
-    const std::string kind(kCommunicationKindNames[k]);
+  for (std::size_t k = 0; k < kAxes; ++k) {
+    const std::string kind(kAxisNames[k]);
     const bool there = step.by_kind[k].time > Seconds{};
     section.rows.push_back(
         {.key = kind,
@@ -70,7 +70,7 @@ Section communication(const Report& report) {
     const std::string_view protocol = kProtocolNames[static_cast<std::size_t>(c.choice.protocol)];
     section.rows.push_back(
         {.label = c.name(),
-         .cells = {Figure::words(kCommunicationKindNames[static_cast<std::size_t>(c.kind)]),
+         .cells = {Figure::words(kAxisNames[static_cast<std::size_t>(c.axis)]),
                    Figure::words(collective_name(c.op)),
                    Figure::words(c.group),
                    {Figure::count(c.group_size).value, fmt::format("{}", c.group_size), ""},
@@ -162,7 +162,7 @@ Section critical_communications(const Report& report) {
   for (const CriticalCommunication& c : report.critical_path.communications) {
     section.rows.push_back(
         {.label = c.name,
-         .cells = {Figure::words(kCommunicationKindNames[static_cast<std::size_t>(c.kind)]),
+         .cells = {Figure::words(kAxisNames[static_cast<std::size_t>(c.axis)]),
                    Figure::words(c.link), Figure::time(c.time),
                    Figure::share(c.time / report.step.time),
                    Figure::number(c.count, counted(c.count, "time")), Figure::words(c.link)},

@@ -31,7 +31,7 @@ std::vector<std::string> turned_choices(const Report& base, const Report& other)
   std::vector<std::string> turned;
   for (const CommunicationReport& now : other.communication) {
     for (const CommunicationReport& was : base.communication) {
-      if (was.kind == now.kind && was.op == now.op && was.group == now.group &&
+      if (was.axis == now.axis && was.op == now.op && was.group == now.group &&
           was.group_size == now.group_size && was.bytes_per_rank == now.bytes_per_rank &&
           was.choice != now.choice) {
         turned.push_back(fmt::format("{}, {}, {} ranks, {}: {}, was {}", collective_name(now.op),

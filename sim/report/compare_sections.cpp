@@ -146,9 +146,9 @@ std::string part_of_whole(Seconds part, Seconds whole) {
 Section communication(Reports reports) {
   Section section{
       .heading = "Communication: exposed of total", .columns = columns_of(reports), .empty = ""};
-  for (std::size_t k = 0; k < kCommunicationKinds; ++k) {
+  for (std::size_t k = 0; k < kAxes; ++k) {
     if (any_of(reports, [&](const Report& r) { return r.step.by_kind[k].time > Seconds{}; })) {
-      section.rows.push_back(row_of(kCommunicationKindNames[k], reports, [&](const Report& r) {
+      section.rows.push_back(row_of(kAxisNames[k], reports, [&](const Report& r) {
         const KindOverlap& overlap = r.step.by_kind[k];
         return overlap.time == Seconds{}
                    ? Figure::absent()

@@ -73,7 +73,7 @@ class PathWalker {
     const std::string name = communication_name(info.op, info.group);
     CriticalCommunication& sum = communications_[{name, link}];
     sum.name = name;
-    sum.kind = info.kind;
+    sum.axis = info.axis;
     sum.link = link;
     sum.time += time;
     sum.count += activity.is_first ? 1 : 0;

@@ -123,8 +123,8 @@ class Measurer {
   std::vector<CommunicationReport> communications() const {
     std::vector<CommunicationReport> reports;
     for (const auto& [key, sum] : sums_) {
-      const auto& [kind, op, group, size, bytes] = key;
-      reports.push_back({.kind = static_cast<CommunicationKind>(kind),
+      const auto& [axis, op, group, size, bytes] = key;
+      reports.push_back({.axis = static_cast<Axis>(axis),
                          .op = static_cast<CollectiveOp>(op),
                          .group = std::string(group),
                          .group_size = size,
@@ -296,19 +296,19 @@ class Measurer {
     const Coverage tensor = coverage_of([](const SliceMeasure& s) { return &s.tensor; }, false);
     const Coverage hidden = coverage_of([](const SliceMeasure& s) { return &s.hidden; }, false);
 
-    std::array<std::vector<Interval>, kCommunicationKinds> active;
+    std::array<std::vector<Interval>, kAxes> active;
     for (const auto& [info, is_first, interval] : unit.communication) {
-      const auto kind = plan_.graph.communications[static_cast<std::size_t>(info)].kind;
-      active[static_cast<std::size_t>(kind)].push_back(interval);
+      const auto axis = plan_.graph.communications[static_cast<std::size_t>(info)].axis;
+      active[static_cast<std::size_t>(axis)].push_back(interval);
     }
-    std::array<Intervals, kCommunicationKinds> kinds;
+    std::array<Intervals, kAxes> kinds;
     std::vector<Interval> all;
     for (std::size_t k = 0; k < kinds.size(); ++k) {
       kinds[k] = unite(std::move(active[k]));
       all.insert(all.end(), kinds[k].begin(), kinds[k].end());
       add_overlap(measure_of(kinds[k]), compute.within(kinds[k]), share, step.by_kind[k]);
     }
-    KindOverlap& of_tensor = step.by_kind[static_cast<std::size_t>(CommunicationKind::Tensor)];
+    KindOverlap& of_tensor = step.by_kind[static_cast<std::size_t>(Axis::Tensor)];
     add_overlap(tensor.total(), hidden.total(), share, of_tensor);
     const Intervals merged = unite(std::move(all));
     add_overlap(tensor.total() + measure_of(merged) - tensor.within(merged),
@@ -409,7 +409,7 @@ class Measurer {
 
   void add_communication(const CommunicationInfo& info, const InfoSum& found, double members,
                          std::set<CommunicationKey>& seen) {
-    const CommunicationKey key{static_cast<int>(info.kind), static_cast<int>(info.op), info.group,
+    const CommunicationKey key{static_cast<int>(info.axis), static_cast<int>(info.op), info.group,
                                info.group_size, info.bytes_per_rank.value};
     CommunicationSum& sum = sums_[key];
     if (info.alone > sum.slowest) {  // name the slowest member's bottleneck

@@ -51,11 +51,11 @@ inline constexpr std::array<std::string_view, kTimeParts> kTimePartNames{
 /// Whose exposed communication goes to which part: where two kinds run at once, the first here gets
 /// the instant.
 inline constexpr std::array kExposedParts{
-    std::pair{CommunicationKind::Tensor, TimePart::ExposedTensor},
-    std::pair{CommunicationKind::Context, TimePart::ExposedContext},
-    std::pair{CommunicationKind::Expert, TimePart::ExposedExpert},
-    std::pair{CommunicationKind::Pipeline, TimePart::ExposedPipeline},
-    std::pair{CommunicationKind::Data, TimePart::ExposedData},
+    std::pair{Axis::Tensor, TimePart::ExposedTensor},
+    std::pair{Axis::Context, TimePart::ExposedContext},
+    std::pair{Axis::Expert, TimePart::ExposedExpert},
+    std::pair{Axis::Pipeline, TimePart::ExposedPipeline},
+    std::pair{Axis::Replicate, TimePart::ExposedData},
 };
 
 /// Seconds by part.
@@ -94,7 +94,7 @@ struct StepReport {
   double hfu = 0;
   double bubble_fraction = 0;     // bubble over step
   KindOverlap all_communication;  // of all kinds, merged
-  std::array<KindOverlap, kCommunicationKinds> by_kind{};
+  std::array<KindOverlap, kAxes> by_kind{};
   TimePartition breakdown;
   KernelInefficiency kernel_inefficiency;
 
@@ -107,7 +107,7 @@ std::string communication_name(CollectiveOp op, std::string_view group);
 
 /// One sort of communication (kind, operation, group, size), as its mean rank sees it.
 struct CommunicationReport {
-  CommunicationKind kind = CommunicationKind::Tensor;
+  Axis axis = Axis::Tensor;
   CollectiveOp op = CollectiveOp::AllReduce;
   std::string group;
   int group_size = 1;
@@ -157,7 +157,7 @@ struct FaultsReport {
 /// A sort of communication on the critical path, and the link that limits it.
 struct CriticalCommunication {
   std::string name;  // communication_name()
-  CommunicationKind kind = CommunicationKind::Tensor;
+  Axis axis = Axis::Tensor;
   std::string link;
   Seconds time;
   double count = 0;

@@ -42,7 +42,7 @@ class TraceWriter {
       return 0;
     }
     const auto info = static_cast<std::size_t>(activity.info);
-    return 1 + static_cast<int>(plan_.graph.communications[info].kind);
+    return 1 + static_cast<int>(plan_.graph.communications[info].axis);
   }
 
   void collect() {
@@ -102,7 +102,7 @@ class TraceWriter {
     }
     ends.push_back(interval.finish);
     const std::string_view name =
-        stream == 0 ? "compute" : kCommunicationKindNames[static_cast<std::size_t>(stream - 1)];
+        stream == 0 ? "compute" : kAxisNames[static_cast<std::size_t>(stream - 1)];
     event(fmt::format(R"({{"ph": "M", "name": "thread_name", "pid": {}, "tid": {}, "args": )"
                       R"({{"name": "{}{}"}}}})",
                       unit, thread, name, number == 0 ? "" : fmt::format(" {}", number + 1)));

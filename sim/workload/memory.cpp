@@ -64,7 +64,7 @@ MemoryUse memory_use(const Workload& w) {
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
     const double parameters = rank_parameters(w, model, stage);
     const AdamBytes adam = adam_bytes(w.training);
-    const double shards = w.parallelism.zero == 0 ? 1 : w.parallelism.data;
+    const double shards = w.parallelism.zero > 0 ? w.parallelism.data : 1;
     const double layers_in_flight =
         peak_chunks_in_flight(w.actions(stage)) * w.layers_per_chunk(stage);
     const MemoryUse use{

@@ -1,5 +1,6 @@
-// Ranks lie on named axes. The order is said once, here: neighbours along the first axis have
-// neighbouring numbers (Megatron's tp-cp-ep-dp-pp).
+// Ranks lie on named axes. The order is said once, in kMeshOrder: neighbours along the first axis
+// have neighbouring numbers (Megatron's tp-cp-ep-dp-pp). The time of an exchange is named by its
+// axis.
 //
 //   rank = tensor + tensors * (context + contexts * (replica + replicas * stage))
 //
@@ -18,10 +19,12 @@
 
 namespace danlu {
 
-enum class Axis { Tensor, Context, Expert, Replicate, Pipeline };
+enum class Axis { Tensor, Pipeline, Replicate, Context, Expert };
 inline constexpr std::size_t kAxes = 5;
-inline constexpr std::array<std::string_view, kAxes> kAxisNames{"tensor", "context", "expert",
-                                                                "replicate", "pipeline"};
+inline constexpr std::array<std::string_view, kAxes> kAxisNames{"tensor", "pipeline", "data",
+                                                                "context", "expert"};
+inline constexpr std::array kMeshOrder{Axis::Tensor, Axis::Context, Axis::Expert, Axis::Replicate,
+                                       Axis::Pipeline};
 
 /// Which ranks along an axis make a group: all, the first and the last, or one that sends to its
 /// neighbour.
@@ -58,8 +61,8 @@ class Mesh {
   /// How far apart the numbers of neighbours along `axis` are.
   int stride(Axis axis) const {
     int stride = 1;
-    for (std::size_t before = 0; before < static_cast<std::size_t>(axis); ++before) {
-      stride *= sizes_[before];
+    for (std::size_t i = 0; kMeshOrder[i] != axis; ++i) {
+      stride *= size(kMeshOrder[i]);
     }
     return stride;
   }

@@ -39,7 +39,7 @@ struct ParallelismSpec {
   bool overlap_data = false;     // gradients are reduced during the last backward pass
   bool overlap_pipeline = true;  // a stage computes on while it sends; else it waits
 
-  Mesh mesh() const { return Mesh({tensor, 1, 1, data, pipeline}); }
+  Mesh mesh() const { return Mesh({tensor, pipeline, data, 1, 1}); }
 };
 
 struct TrainingSpec {

@@ -188,7 +188,7 @@ TEST_P(ShippedScenario, EverySecondHasOneName) {
   const StepReport& step = report.step;
   EXPECT_TRUE(near(step.breakdown.total().value, step.time.value));
   double exposed = 0;
-  for (std::size_t k = 0; k < kCommunicationKinds; ++k) {
+  for (std::size_t k = 0; k < kAxes; ++k) {
     const KindOverlap& kind = step.by_kind[k];
     EXPECT_NEAR((kind.exposed + kind.overlapped).value, kind.time.value, 1e-9 * step.time.value);
   }
