@@ -85,9 +85,10 @@ std::vector<std::string> memory_hints(const Simulation& simulation, const Common
     if (hints.size() == kShown) {
       break;
     }
+    const MemoryReport memory = measure_memory(changes[i].workload, cluster);
     hints.push_back(
-        fmt::format("{}: needs {}{}", changes[i].text(),
-                    to_text(measure_memory(changes[i].workload, cluster).use.peak()),
+        fmt::format("{}: needs {}{}{}", changes[i].text(), to_text(memory.use.peak()),
+                    memory.tight() ? ", which is tight" : "",
                     steps[i] ? fmt::format(", and a step takes {}", to_text(*steps[i])) : ""));
   }
   return hints;

@@ -133,6 +133,14 @@ expect 'a plan that does not fit exits 1' 1 "$code"
 expect_has 'it says so' 'does not fit in memory' "$err"
 expect_has 'and what would fit' 'hint: ' "$err"
 expect_has 'and what a step takes then' ', and a step takes ' "$err"
+cat >"$work/tight.yaml" <<'YAML'
+model: llama2-70b
+cluster: {topology: dgx-h100, gpus: 128}
+parallelism: {tensor: 4, pipeline: 1, data: 32, sequence: true}
+training: {global_batch: 1024, micro_batch: 2, sequence_length: 8192}
+YAML
+call run "$work/tight.yaml"
+expect_has 'a hint says when it fits tightly' 'GiB, which is tight, and a step takes ' "$err"
 expect 'the fastest first' "$(grep '^hint' <<<"$err" | sed 's/.*takes //' | sort -n)" \
   "$(grep '^hint' <<<"$err" | sed 's/.*takes //')"
 
