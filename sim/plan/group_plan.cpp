@@ -38,10 +38,22 @@ struct Need {
   CollectiveOp op;
 };
 
+/// The same plan with one layer in each chunk and few microbatches: it makes the same operations,
+/// and is small whatever the scenario asks for.
+Workload smallest(Workload w) {
+  ParallelismSpec& p = w.parallelism;
+  p.first_stage_layers.reset();
+  p.last_stage_layers.reset();
+  p.stage_layers.clear();
+  w.model.layers = p.pipeline * w.training.chunks;
+  w.training.global_batch = w.training.micro_batch * p.data * p.pipeline;
+  return w;
+}
+
 /// What the first group of each stage needs; nothing of groups of one rank.
 std::vector<Need> needs_of(const Workload& w, const Cluster& cluster, const Mesh& mesh,
                            GroupSort sort) {
-  const StepProgram step = make_step_program(w);
+  const StepProgram step = make_step_program(smallest(w));
   std::vector<Need> needs;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
     const std::vector<int> ranks = mesh.group(mesh.rank({{Axis::Pipeline, stage}}), sort);

@@ -1,6 +1,7 @@
 // The end of a step (StageProgram::ends) as tasks: exchanges of all groups of their sort, updates
 // of every class of ranks, each behind what its stage says that it waits for.
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "sim/plan/step_draft.hpp"
@@ -11,6 +12,12 @@ namespace {
 class EndLowering {
  public:
   explicit EndLowering(StepDraft& draft) : draft_(draft), done_(draft.folded().units.size()) {
+    for (const StageProgram& stage : draft.step().stages) {
+      Places& places = places_.emplace_back();
+      for (std::size_t i = 0; i < stage.ends.size(); ++i) {
+        places[stage.ends[i].name].push_back(i);
+      }
+    }
     for (std::size_t u = 0; u < done_.size(); ++u) {
       done_[u].resize(ends_of(static_cast<int>(u)).size());
     }
@@ -28,19 +35,14 @@ class EndLowering {
   }
 
  private:
+  using Places = std::map<std::string, std::vector<std::size_t>>;
+
   const std::vector<EndStep>& ends_of(int unit) const {
     return draft_.stage(draft_.unit(unit).stage).ends;
   }
   /// Where the end steps of that name stand among those of the unit's stage.
-  std::vector<std::size_t> places(int unit, const std::string& name) const {
-    const std::vector<EndStep>& ends = ends_of(unit);
-    std::vector<std::size_t> found;
-    for (std::size_t i = 0; i < ends.size(); ++i) {
-      if (ends[i].name == name) {
-        found.push_back(i);
-      }
-    }
-    return found;
+  const std::vector<std::size_t>& places(int unit, const std::string& name) {
+    return places_[static_cast<std::size_t>(draft_.unit(unit).stage)][name];
   }
   /// Of all stages, in order: a stage that lacks one has the others in the same order.
   std::vector<std::string> names() const {
@@ -57,7 +59,7 @@ class EndLowering {
 
   void add_exchanges(int id, const std::string& name) {
     const GroupClass& group = draft_.group(id);
-    const std::vector<std::size_t> first = places(group.units[0], name);
+    const std::vector<std::size_t>& first = places(group.units[0], name);
     for (std::size_t n = 0; n < first.size(); ++n) {
       const EndStep& end = ends_of(group.units[0])[first[n]];
       if (end.sort != group.sort) {
@@ -109,6 +111,7 @@ class EndLowering {
   }
 
   StepDraft& draft_;
+  std::vector<Places> places_;            // of end steps by name, by stage
   std::vector<std::vector<Tasks>> done_;  // by unit and end step: what it ends with there
 };
 

@@ -34,13 +34,20 @@ class StageWriter {
   }
 
   void add_passes(int stage) {
+    std::vector<int> forward_programs;  // by chunk
+    std::vector<int> backward_programs;
+    for (int chunk = 0; chunk < w_.training.chunks; ++chunk) {
+      forward_programs.push_back(program({stage, chunk}, true));
+      backward_programs.push_back(program({stage, chunk}, false));
+    }
     for (const Action& action : w_.actions(stage)) {
       const PlacedChunk at{stage, action.chunk};
       const auto number = static_cast<int>(made_.passes.size());
       const bool last = w_.parallelism.overlap_data && action.frees() &&
                         action.microbatch == w_.microbatches() - 1;
-      made_.passes.push_back({action, program(at, action.is_forward()), last});
       const bool forward = action.is_forward();
+      const std::vector<int>& programs = forward ? forward_programs : backward_programs;
+      made_.passes.push_back({action, programs[static_cast<std::size_t>(action.chunk)], last});
       const std::optional<PlacedChunk> to =
           forward || action.gives_gradient() ? w_.placement().receiver(at, forward) : std::nullopt;
       if (to) {

@@ -22,6 +22,13 @@ refused() { # NAME COUNTED WAY_OUT RAISED ARGUMENTS
   expect_has "$name has a limit that can be raised" "; $raised plays more" "$err"
 }
 
+# ---- plans that are read only
+
+# What algorithms are asked for is checked on a small plan of the same shape.
+out=$( (ulimit -v 1500000 && "$danlu" check scenarios/gpt3-175b-a100.yaml \
+  --set model.layers=1000000 --set communication.tensor.algorithm=ring) 2>&1)
+expect_has 'a million layers are checked in little memory' 'does not fit in memory' "$out"
+
 # ---- messages
 
 all_to_all=(collective --topology dgx-h100 --op all-to-all --min 1GiB --max 1GiB

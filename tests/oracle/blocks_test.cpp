@@ -85,6 +85,19 @@ TEST(Blocks, AreTheClosedForms) {
   }
 }
 
+Workload small_gpt(int layers) {
+  Workload w;
+  w.model = {.layers = layers,
+             .hidden = 1024,
+             .heads = 16,
+             .kv_heads = 16,
+             .head_dim = 64,
+             .ffn = 4096,
+             .vocab = 32000};
+  w.training.sequence_length = 512;
+  return w;
+}
+
 /// How often a pass makes an operation over the tensor ranks.
 std::map<CollectiveOp, int> exchanges(const Program& program, Bytes bytes) {
   std::map<CollectiveOp, int> found;
@@ -101,16 +114,8 @@ std::map<CollectiveOp, int> exchanges(const Program& program, Bytes bytes) {
 // Shoeybi et al. 2019: two all-reduces each way. Korthikanti et al. 2022: two all-gathers and two
 // reduce-scatters each way, and backward gathers both inputs once more. Every one moves 2 b s h.
 TEST(Blocks, ExchangeAroundTheHalvesOfALayer) {
-  Workload w;
-  w.model = {.layers = 1,
-             .hidden = 1024,
-             .heads = 16,
-             .kv_heads = 16,
-             .head_dim = 64,
-             .ffn = 4096,
-             .vocab = 32000};
+  Workload w = small_gpt(1);
   w.parallelism.tensor = 4;
-  w.training.sequence_length = 512;
   const Bytes boundary{2.0 * 512 * 1024};
   const Chunk layer{.layers = {0}};
   using Counts = std::map<CollectiveOp, int>;
@@ -131,19 +136,11 @@ TEST(Blocks, ExchangeAroundTheHalvesOfALayer) {
 
 // What a stage does at the end, and what each of that waits for.
 TEST(StepProgram, EndsInOrder) {
-  Workload w;
-  w.model = {.layers = 4,
-             .hidden = 1024,
-             .heads = 16,
-             .kv_heads = 16,
-             .head_dim = 64,
-             .ffn = 4096,
-             .vocab = 32000};
+  Workload w = small_gpt(4);
   w.parallelism = {.pipeline = 2, .data = 2};
   w.parallelism.zero = 1;
   w.parallelism.overlap_data = true;
   w.training.global_batch = 8;
-  w.training.sequence_length = 512;
   const StageProgram stage = make_step_program(w).stages[1];
   std::string text;
   for (const EndStep& end : stage.ends) {
