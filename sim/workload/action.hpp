@@ -4,11 +4,17 @@
 // forward pass of microbatch 1 through chunk 0.
 #pragma once
 
+#include <array>
 #include <compare>
+#include <cstddef>
+#include <string_view>
 
 namespace danlu {
 
 enum class ActionKind { Forward, Backward, Input, Weight };
+inline constexpr std::string_view kActionLetters = "FBIW";
+inline constexpr std::array<std::string_view, kActionLetters.size()> kActionNames{
+    "forward", "backward", "input gradient", "weight gradient"};
 
 struct Action {
   ActionKind kind = ActionKind::Forward;

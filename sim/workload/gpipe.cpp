@@ -32,6 +32,7 @@ const ScheduleRow kGPipe{
     .name = "gpipe",
     .help = "all forward passes, then all backward passes; keeps every microbatch's activations",
     .interleaves = false,
+    .deal = Deal::InTurn,
     .actions = actions,
     .bubble = bubble,
     .peak = peak};

@@ -23,6 +23,7 @@ struct ScheduleRow {
   std::string_view name;
   std::string_view help;
   bool interleaves;  // chunks, of which a stage may hold several
+  Deal deal;         // of the chunks to the stages
   /// The actions of a stage, in order.
   std::vector<Action> (*actions)(const ScheduleShape& shape, int stage);
   /// Time in which a stage waits, over the time in which it computes, where all chunks take equally

@@ -103,7 +103,7 @@ std::map<CollectiveOp, int> exchanges(const Program& program, Bytes bytes) {
   std::map<CollectiveOp, int> found;
   for (const Segment& segment : program.segments) {
     if (!segment.is_compute) {
-      EXPECT_EQ(segment.axis, Axis::Tensor);
+      EXPECT_EQ(segment.axes, AxisSet(Axis::Tensor));
       EXPECT_EQ(segment.bytes, bytes);
       ++found[segment.op];
     }
@@ -121,8 +121,8 @@ TEST(Blocks, ExchangeAroundTheHalvesOfALayer) {
   using Counts = std::map<CollectiveOp, int>;
   const auto both = [&] {
     const ModelBlocks model = build_model(w);
-    return std::pair(exchanges(forward_program(w, model, layer), boundary),
-                     exchanges(backward_program(w, model, layer), boundary));
+    return std::pair(exchanges(make_program(w, model, layer, ActionKind::Forward), boundary),
+                     exchanges(make_program(w, model, layer, ActionKind::Backward), boundary));
   };
   EXPECT_EQ(both(),
             std::pair(Counts{{CollectiveOp::AllReduce, 2}}, Counts{{CollectiveOp::AllReduce, 2}}));
@@ -151,10 +151,11 @@ TEST(StepProgram, EndsInOrder) {
   EXPECT_EQ(text,
             "reduce gradients 7.0; reduce gradients 7.1; sum embedding gradients -; optimizer -; "
             "gather parameters -; ");
-  ASSERT_EQ(stage.gradients.size(), 4U);
-  EXPECT_EQ(stage.gradients[1].pass, 3);
-  EXPECT_EQ(stage.gradients[1].to, (PlacedChunk{0, 0}));
-  EXPECT_TRUE(stage.activations.empty());
+  // Only gradients leave it. Stage 0 runs F0 F1 B0 F2 B1 ..: B1 is its pass 4.
+  ASSERT_EQ(stage.sends.size(), 4U);
+  EXPECT_EQ(stage.sends[1].pass, 3);
+  EXPECT_FALSE(stage.sends[1].next);
+  EXPECT_EQ(stage.sends[1].taken, 4);
 }
 
 }  // namespace
