@@ -7,6 +7,7 @@
 #include <array>
 #include <compare>
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace danlu {
@@ -27,6 +28,11 @@ struct Action {
   bool gives_gradient() const { return kind == ActionKind::Backward || kind == ActionKind::Input; }
   /// Whether after it nothing is kept of the microbatch.
   bool frees() const { return kind == ActionKind::Backward || kind == ActionKind::Weight; }
+  /// "0F1"
+  std::string text() const {
+    return std::to_string(chunk) + kActionLetters[static_cast<std::size_t>(kind)] +
+           std::to_string(microbatch);
+  }
 };
 
 }  // namespace danlu

@@ -33,6 +33,7 @@ const ScheduleRow kGPipe{
     .help = "all forward passes, then all backward passes; keeps every microbatch's activations",
     .interleaves = false,
     .deal = Deal::InTurn,
+    .obstacle = no_obstacle,
     .actions = actions,
     .bubble = bubble,
     .peak = peak};

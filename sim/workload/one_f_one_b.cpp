@@ -87,6 +87,7 @@ const ScheduleRow kOneFOneB{
         "2021)",
     .interleaves = true,
     .deal = Deal::InTurn,
+    .obstacle = no_obstacle,
     .actions = actions,
     .bubble = bubble,
     .peak = peak};

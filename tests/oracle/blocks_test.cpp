@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "sim/plan/step_program.hpp"
@@ -132,6 +134,71 @@ TEST(Blocks, ExchangeAroundTheHalvesOfALayer) {
                       Counts{{CollectiveOp::AllGather, 4}, {CollectiveOp::ReduceScatter, 2}}));
   w.parallelism.tensor = 1;
   EXPECT_EQ(both(), std::pair(Counts{}, Counts{}));
+}
+
+/// What passes do, whatever its order: kernels by their size, exchanges by their operation.
+std::multiset<std::string> work_of(const Workload& w, const std::vector<ActionKind>& kinds) {
+  std::multiset<std::string> work;
+  for (const ActionKind kind : kinds) {
+    const Chunk whole{.layers = {0, 0}, .first = true, .last = true};
+    for (const Segment& segment : make_program(w, build_model(w), whole, kind).segments) {
+      for (const Kernel& k : segment.kernels) {
+        work.insert(fmt::format("{} {} {} {} {} {}", static_cast<int>(k.kind), k.m, k.n, k.k,
+                                k.flops.value, k.bytes.value));
+      }
+      if (!segment.is_compute) {
+        work.insert(fmt::format("{} {}", static_cast<int>(segment.op), segment.bytes.value));
+      }
+    }
+  }
+  return work;
+}
+
+// B is I and W: every kernel and exchange of a backward pass is in one of them, once. W is the
+// products' alone: of a layer the weights' gradients of QKV, projection and both halves of the MLP,
+// of the head that of the logits; with sequence parallelism it gathers what columns need.
+TEST(Blocks, BackwardIsTheGradientsOfInputsAndOfWeights) {
+  const std::uint64_t first = from_environment("DANLU_SEED", 1);
+  for (std::uint64_t seed = first; seed < first + 100; ++seed) {
+    SCOPED_TRACE(fmt::format("DANLU_SEED={}", seed));
+    Dice dice(seed);
+    Workload w = random_dense(dice);
+    w.parallelism.overlap_tensor =
+        dice.pick({TensorOverlap::None, TensorOverlap::Backward, TensorOverlap::Full});
+    if (dice.coin()) {
+      w.training.recompute = Recompute::Full;
+    }
+    EXPECT_EQ(work_of(w, {ActionKind::Backward}),
+              work_of(w, {ActionKind::Input, ActionKind::Weight}));
+    const bool gathers = w.parallelism.sequence && w.parallelism.tensor > 1;
+    EXPECT_EQ(work_of(w, {ActionKind::Weight}).size(), gathers ? 9U + 5U : 9U);
+  }
+}
+
+// There and back: parts 0 1 2 3 | 7 6 5 4 lie on stages 0 1 2 3. What turns stays on its stage.
+TEST(Placement, OfAVGoesThereAndBack) {
+  const Placement v(4, 2, Deal::V);
+  for (int part = 0; part < 8; ++part) {
+    EXPECT_EQ(v.part(v.holder(part)), part);
+    EXPECT_EQ(v.holder(part).stage, part < 4 ? part : 7 - part);
+  }
+  EXPECT_EQ(v.last_stage(), 0);
+  EXPECT_EQ(v.receiver({3, 0}, true), (PlacedChunk{3, 1}));
+  EXPECT_EQ(v.receiver({3, 1}, true), (PlacedChunk{2, 1}));
+  EXPECT_FALSE(v.goes_on({3, 1}, true));
+  EXPECT_TRUE(v.goes_on({2, 1}, false));
+  EXPECT_EQ(v.receiver({0, 1}, true), std::nullopt);
+}
+
+// A group along several axes counts the first axis fastest; its time is the outermost's.
+TEST(Mesh, GroupsAlongSeveralAxes) {
+  const Mesh mesh({2, 2, 2, 3, 1});  // tensor, pipeline, data, context, expert
+  EXPECT_EQ(mesh.group(15, {{Axis::Context, Axis::Replicate}, Span::All}),
+            (std::vector{13, 15, 17, 19, 21, 23}));
+  EXPECT_EQ(mesh.group(15, {{Axis::Tensor}, Span::All}), (std::vector{14, 15}));
+  EXPECT_EQ((GroupSort{{Axis::Context, Axis::Replicate}, Span::All}.axis()), Axis::Replicate);
+  EXPECT_EQ(mesh.split({Axis::Expert, Axis::Context}), AxisSet(Axis::Context));
+  EXPECT_EQ(mesh.size(kDataAxes), 6);
 }
 
 // What a stage does at the end, and what each of that waits for.
