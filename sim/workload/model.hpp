@@ -6,11 +6,15 @@
 #include <string>
 #include <string_view>
 
+#include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 
 namespace danlu {
 
 enum class Norm { LayerNorm, RmsNorm };
+template <>
+inline constexpr auto kNames<Norm> = std::to_array<Named<Norm>>({{Norm::LayerNorm, "layernorm"},
+                                                                 {Norm::RmsNorm, "rmsnorm"}});
 
 /// The dimensions of one model.
 struct ModelSpec {
