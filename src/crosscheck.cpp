@@ -8,8 +8,9 @@
 #include <optional>
 
 #include "sim/base/text.hpp"
+#include "sim/session/simulate.hpp"
 #include "src/commands.hpp"
-#include "src/simulation.hpp"
+#include "src/session.hpp"
 
 namespace danlu {
 namespace {
@@ -120,7 +121,7 @@ int crosscheck(const std::filesystem::path& file, const CommonOptions& common) {
   for (const std::string_view name : kRungs) {
     CommonOptions options = common;
     options.overrides.push_back("collectives=" + std::string(name));
-    const Simulation simulation = simulate_in_child(file, options);
+    const Simulation simulation = simulate(load_file(file, options), session_options(common));
     rungs.push_back(
         {name, simulation.report, static_cast<double>(simulation.report.simulation.tasks_played)});
     if (name == "steady") {
