@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A program that embeds danlu says what danlu says, and docs/develop/embedding.md shows that program.
+# A program that embeds danlu says what danlu says, and docs/develop/embedding.md shows that one.
 # Usage: embed_test.sh REPOSITORY_ROOT EMBED_BINARY DANLU_BINARY
 set -uo pipefail
 root=$1
