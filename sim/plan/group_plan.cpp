@@ -13,8 +13,11 @@
 namespace danlu {
 namespace {
 
+bool is_of_tensor(GroupSort sort) {
+  return sort.axis() == Axis::Tensor;
+}
 const CollectiveWish& wish_for(const Workload& w, GroupSort sort) {
-  return sort == kTensorGroups ? w.communication.tensor : w.communication.data;
+  return is_of_tensor(sort) ? w.communication.tensor : w.communication.data;
 }
 
 /// What may carry out `op`. What the user asks for where that can be done, else what would be
@@ -50,14 +53,17 @@ Workload smallest(Workload w) {
   return w;
 }
 
-/// What the first group of each stage needs; nothing of groups of one rank.
+/// What the first groups of each stage need, within tensor groups or over the data's axes.
 std::vector<Need> needs_of(const Workload& w, const Cluster& cluster, const Mesh& mesh,
-                           GroupSort sort) {
+                           bool of_tensor) {
   const StepProgram step = make_step_program(smallest(w));
   std::vector<Need> needs;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
-    const std::vector<int> ranks = mesh.group(mesh.rank({{Axis::Pipeline, stage}}), sort);
-    if (ranks.size() > 1) {
+    for (const GroupSort sort : sorts_of(step, stage)) {
+      if (sort.span != Span::All || is_of_tensor(sort) != of_tensor) {
+        continue;
+      }
+      const std::vector<int> ranks = mesh.group(mesh.rank({{Axis::Pipeline, stage}}), sort);
       for (const Demand& demand : demands(step, sort, stage)) {
         needs.push_back({make_group(cluster, ranks), demand.op});
       }
@@ -175,14 +181,14 @@ int GroupPlanner::number_of(GroupPlan plan) {
 std::vector<WishProblem> wish_problems(const Workload& w, const Cluster& cluster) {
   const Mesh mesh = w.parallelism.mesh();
   std::vector<WishProblem> found;
-  for (const GroupSort sort : {kTensorGroups, kReplicaGroups}) {
-    const CollectiveWish& wish = wish_for(w, sort);
-    const std::vector<Need> needs =
-        wish.algorithm || wish.protocol ? needs_of(w, cluster, mesh, sort) : std::vector<Need>{};
+  for (const bool of_tensor : {true, false}) {
+    const CollectiveWish& wish = of_tensor ? w.communication.tensor : w.communication.data;
+    const std::vector<Need> needs = wish.algorithm || wish.protocol
+                                        ? needs_of(w, cluster, mesh, of_tensor)
+                                        : std::vector<Need>{};
     if (!needs.empty() && !can_any(cluster, needs, wish)) {
       found.push_back(
-          explain(cluster, needs, wish,
-                  sort == kTensorGroups ? "communication.tensor" : "communication.data"));
+          explain(cluster, needs, wish, of_tensor ? "communication.tensor" : "communication.data"));
     }
   }
   return found;

@@ -1,6 +1,8 @@
-// The passes of a step: what each cell computes, pass after pass in the order of its schedule. A
-// pass is one task where nobody can disturb it (Cell::fused), else one task per segment.
+// The passes of a step: what each stage group computes, pass after pass in the order of its
+// schedule. A pass is one task where nobody can disturb it (StageGroup::fused), else one task per
+// segment: compute of every lane, an exchange of each group of its sort.
 #include <algorithm>
+#include <array>
 
 #include "sim/plan/step_draft.hpp"
 
@@ -9,27 +11,28 @@ namespace {
 
 class PassLowering {
  public:
-  explicit PassLowering(StepDraft& draft)
-      : draft_(draft),
-        forward_(draft.graph().named("forward")),
-        backward_(draft.graph().named("backward")) {}
+  explicit PassLowering(StepDraft& draft) : draft_(draft) {
+    for (std::size_t kind = 0; kind < names_.size(); ++kind) {
+      names_[kind] = draft.graph().named(kActionNames[kind]);
+    }
+  }
 
-  void add_cell(Cell& cell) {
-    std::vector<Tasks> previous(cell.tracks());
-    for (const auto& [action, program, cut] : draft_.stage(cell.stage).passes) {
-      const std::vector<int> programs = programs_of(cell, program);
+  void add_stage_group(StageGroup& passing) {
+    std::vector<Tasks> previous(passing.lanes());
+    for (const auto& [action, program, cut] : draft_.stage(passing.stage).passes) {
+      const std::vector<int> programs = programs_of(passing, program);
       Pass pass{.action = action};
       for (const ProgramSlice& slice :
            cut ? layer_slices(programs[0]) : std::vector{whole(programs[0])}) {
-        Slice added =
-            cell.fused ? add_run(cell, slice, action) : add_segments(cell, programs, slice, action);
-        for (std::size_t track = 0; track < previous.size(); ++track) {
-          for (const TaskId before : previous[track]) {
-            draft_.let_go_on(before, added.entries[track]);
+        Slice added = passing.fused ? add_run(passing, slice, action)
+                                    : add_segments(passing, programs, slice, action);
+        for (std::size_t lane = 0; lane < previous.size(); ++lane) {
+          for (const TaskId before : previous[lane]) {
+            draft_.let_go_on(before, added.entries[lane]);
           }
           if (pass.exits.empty()) {
-            pass.entries.insert(pass.entries.end(), added.entries[track].begin(),
-                                added.entries[track].end());
+            pass.entries.insert(pass.entries.end(), added.entries[lane].begin(),
+                                added.entries[lane].end());
           }
         }
         previous = added.exits;
@@ -38,9 +41,9 @@ class PassLowering {
         }
         pass.exits = std::move(added.exits);
       }
-      cell.passes.push_back(std::move(pass));
+      passing.passes.push_back(std::move(pass));
     }
-    cell.ends = std::move(previous);
+    passing.ends = std::move(previous);
   }
 
  private:
@@ -49,7 +52,7 @@ class PassLowering {
     TaskId first{};
     Tasks last;
   };
-  /// The tasks of a slice that wait for nothing of it, and those that come last, by track.
+  /// The tasks of a slice that wait for nothing of it, and those that come last, by lane.
   struct Slice {
     std::vector<Tasks> entries, exits;
   };
@@ -76,11 +79,11 @@ class PassLowering {
     return slices;
   }
 
-  /// The program of every unit of the cell, or one for all where they are equally fast.
-  std::vector<int> programs_of(const Cell& cell, int program) {
+  /// The program of every unit of the stage group, or one for all where they are equally fast.
+  std::vector<int> programs_of(const StageGroup& passing, int program) {
     std::vector<int> programs;
-    for (const int unit : cell.units) {
-      programs.push_back(played_program(cell.tensor_group, {program, draft_.unit(unit).speeds}));
+    for (const int unit : passing.units) {
+      programs.push_back(played_program(passing.groups, {program, draft_.unit(unit).speeds}));
     }
     const bool all_equal =
         std::all_of(programs.begin(), programs.end(), [&](int one) { return one == programs[0]; });
@@ -90,8 +93,8 @@ class PassLowering {
   /// Of StepProgram::programs, and how fast its ranks are.
   using ProgramKey = std::pair<int, std::vector<GpuSpeed>>;
 
-  int played_program(int tensor_group, const ProgramKey& key) {
-    const auto known = played_.find({tensor_group, key});
+  int played_program(const std::vector<int>& groups, const ProgramKey& key) {
+    const auto known = played_.find({groups, key});
     if (known != played_.end()) {
       return known->second;
     }
@@ -100,8 +103,9 @@ class PassLowering {
     for (std::size_t i = 0; i < played.program.segments.size(); ++i) {
       const Segment& segment = played.program.segments[i];
       played.names.push_back(graph().named(segment.name));
-      const int info =
-          segment.is_compute ? -1 : draft_.communication(tensor_group, segment.op, segment.bytes);
+      const int info = segment.is_compute ? -1
+                                          : draft_.communication(of_sort(groups, segment).front(),
+                                                                 {segment.op, segment.bytes});
       played.infos.push_back(info);
       played.durations.push_back(
           segment.is_compute ? played.compute[i].total()
@@ -109,7 +113,7 @@ class PassLowering {
     }
     graph().programs.push_back(std::move(played));
     const int id = static_cast<int>(graph().programs.size()) - 1;
-    played_[{tensor_group, key}] = id;
+    played_[{groups, key}] = id;
     return id;
   }
 
@@ -130,10 +134,21 @@ class PassLowering {
     return known->second;
   }
 
+  /// Which of the groups make that exchange.
+  std::vector<int> of_sort(const std::vector<int>& groups, const Segment& exchange) const {
+    std::vector<int> found;
+    for (const int id : groups) {
+      if (draft_.group(id).sort == GroupSort{exchange.axes, Span::All}) {
+        found.push_back(id);
+      }
+    }
+    return found;
+  }
+
   // ---- tasks
 
   /// The slice as one task.
-  Slice add_run(const Cell& cell, const ProgramSlice& slice, const Action& action) {
+  Slice add_run(const StageGroup& passing, const ProgramSlice& slice, const Action& action) {
     const auto key = std::tuple(slice.program, slice.first, slice.last);
     auto known = slice_durations_.find(key);
     if (known == slice_durations_.end()) {
@@ -144,17 +159,17 @@ class PassLowering {
     }
     const TaskId run = graph().add({.kind = TaskKind::Run,
                                     .duration = known->second,
-                                    .name = action.is_forward() ? forward_ : backward_,
+                                    .name = names_[static_cast<std::size_t>(action.kind)],
                                     .microbatch = action.microbatch,
                                     .slice = slice},
-                                   cell.units);
+                                   passing.units);
     return {{{run}}, {{run}}};
   }
 
   /// The slice segment by segment: compute on every unit, collectives of all units together.
-  Slice add_segments(const Cell& cell, const std::vector<int>& programs, const ProgramSlice& slice,
-                     const Action& action) {
-    const std::size_t units = cell.units.size();
+  Slice add_segments(const StageGroup& passing, const std::vector<int>& programs,
+                     const ProgramSlice& slice, const Action& action) {
+    const std::size_t units = passing.units.size();
     Slice added{std::vector<Tasks>(units), std::vector<Tasks>(units)};
     std::vector<std::vector<PlacedSegment>> made;  // by segment and unit
     int last_of_stream[2] = {-1, -1};
@@ -171,8 +186,9 @@ class PassLowering {
         before.push_back(previous);
       }
       previous = i - slice.first;
-      made.push_back(segment.is_compute ? add_compute_segment(cell, programs, i, action)
-                                        : add_collective_segment(cell, slice.program, i, action));
+      made.push_back(segment.is_compute
+                         ? add_compute_segment(passing, programs, i, action)
+                         : add_collective_segment(passing, slice.program, i, action));
       for (std::size_t u = 0; u < units; ++u) {
         for (const int earlier : before) {
           draft_.wait_for(made[static_cast<std::size_t>(earlier)][u].last, made.back()[u].first);
@@ -193,10 +209,11 @@ class PassLowering {
     return added;
   }
 
-  std::vector<PlacedSegment> add_compute_segment(const Cell& cell, const std::vector<int>& programs,
-                                                 int at, const Action& action) {
+  std::vector<PlacedSegment> add_compute_segment(const StageGroup& passing,
+                                                 const std::vector<int>& programs, int at,
+                                                 const Action& action) {
     std::vector<PlacedSegment> placed;
-    for (std::size_t u = 0; u < cell.units.size(); ++u) {
+    for (std::size_t u = 0; u < passing.units.size(); ++u) {
       const int id = programs.size() == 1 ? programs[0] : programs[u];
       const auto i = static_cast<std::size_t>(at);
       const TaskId task = graph().add({.kind = TaskKind::Compute,
@@ -204,28 +221,33 @@ class PassLowering {
                                        .name = program(id).names[i],
                                        .microbatch = action.microbatch,
                                        .compute = program(id).compute[i]},
-                                      {cell.units[u]});
+                                      {passing.units[u]});
       placed.push_back({task, {task}});
     }
     return placed;
   }
 
-  std::vector<PlacedSegment> add_collective_segment(const Cell& cell, int id, int at,
+  std::vector<PlacedSegment> add_collective_segment(const StageGroup& passing, int id, int at,
                                                     const Action& action) {
-    const auto segment = static_cast<std::size_t>(at);
-    PlacedCommunication made = draft_.add_communication(
-        program(id).infos[segment], program(id).names[segment], action.microbatch);
-    std::vector<PlacedSegment> placed;
-    for (std::size_t u = 0; u < cell.units.size(); ++u) {
-      placed.push_back({made.first, std::move(made.last[u])});
+    const auto number = static_cast<std::size_t>(at);
+    const Segment& segment = program(id).program.segments[number];
+    std::vector<PlacedSegment> placed(passing.units.size());
+    for (const int group : of_sort(passing.groups, segment)) {
+      const int info = draft_.communication(group, {segment.op, segment.bytes});
+      PlacedCommunication made =
+          draft_.add_communication(info, program(id).names[number], action.microbatch);
+      const std::vector<int>& units = draft_.group(group).units;
+      for (std::size_t u = 0; u < units.size(); ++u) {
+        placed[passing.lane_of(units[u])] = {made.first, std::move(made.last[u])};
+      }
     }
     return placed;
   }
 
   StepDraft& draft_;
-  NameId forward_, backward_;
+  std::array<NameId, kActionNames.size()> names_{};
   std::map<ProgramKey, std::vector<ComputeTime>> compute_;
-  std::map<std::pair<int, ProgramKey>, int> played_;  // by tensor group
+  std::map<std::pair<std::vector<int>, ProgramKey>, int> played_;  // by groups within passes
   std::map<std::tuple<int, int, int>, Seconds> slice_durations_;
 };
 
@@ -233,8 +255,8 @@ class PassLowering {
 
 void lower_passes(StepDraft& draft) {
   PassLowering lowering(draft);
-  for (Cell& cell : draft.cells()) {
-    lowering.add_cell(cell);
+  for (StageGroup& passing : draft.stage_groups()) {
+    lowering.add_stage_group(passing);
   }
 }
 

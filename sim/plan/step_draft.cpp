@@ -5,18 +5,7 @@
 #include "sim/plan/communication.hpp"
 
 namespace danlu {
-namespace {
-
-/// Of all passes of a stage, by kind, chunk and microbatch.
-std::size_t pass_number(const Workload& w, const Action& action) {
-  const int chunk = static_cast<int>(action.kind) * w.training.chunks + action.chunk;
-  return static_cast<std::size_t>(chunk) * static_cast<std::size_t>(w.microbatches()) +
-         static_cast<std::size_t>(action.microbatch);
-}
-
-}  // namespace
-
-std::size_t Cell::track_of(int unit) const {
+std::size_t StageGroup::lane_of(int unit) const {
   return fused ? 0
                : static_cast<std::size_t>(std::find(units.begin(), units.end(), unit) -
                                           units.begin());
@@ -31,13 +20,7 @@ StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
   graph().units = static_cast<int>(folded().units.size());
   add_channels();
   add_changes();
-  add_cells();
-  for (const StageProgram& stage : step_.stages) {
-    positions_.emplace_back(pass_number(w_, {ActionKind::Weight, w_.training.chunks, 0}));
-    for (std::size_t i = 0; i < stage.passes.size(); ++i) {
-      positions_.back()[pass_number(w_, stage.passes[i].action)] = i;
-    }
-  }
+  add_stage_groups();
 }
 
 void StepDraft::add_channels() {
@@ -53,21 +36,54 @@ void StepDraft::add_channels() {
   }
 }
 
-void StepDraft::add_cells() {
-  cell_of_unit_.assign(folded().units.size(), -1);
-  const auto add = [this](Cell cell) {
-    for (const int unit : cell.units) {
-      cell_of_unit_[static_cast<std::size_t>(unit)] = static_cast<int>(cells_.size());
+void StepDraft::add_stage_groups() {
+  group_of_unit_.assign(folded().units.size(), -1);
+  std::vector<std::vector<GroupSort>> within;
+  for (std::size_t stage = 0; stage < step_.stages.size(); ++stage) {
+    within.push_back(sorts_within(step_, static_cast<int>(stage)));
+  }
+  std::vector<std::vector<int>> groups_of_unit(folded().units.size());
+  const std::vector<GroupClass>& groups = folded().groups;
+  for (std::size_t id = 0; id < groups.size(); ++id) {
+    const auto stage = static_cast<std::size_t>(unit(groups[id].units[0]).stage);
+    if (std::find(within[stage].begin(), within[stage].end(), groups[id].sort) !=
+        within[stage].end()) {
+      for (const int unit : groups[id].units) {
+        groups_of_unit[static_cast<std::size_t>(unit)].push_back(static_cast<int>(id));
+      }
     }
-    cell.fused = can_fuse(cell);
-    cells_.push_back(std::move(cell));
+  }
+  // Those with groups first, in the groups' order; whom a group joins comes with it.
+  const auto add_joined = [&](int first) {
+    StageGroup joined{.stage = unit(first).stage};
+    const auto add_unit = [&](int unit) {
+      int& known = group_of_unit_[static_cast<std::size_t>(unit)];
+      if (known < 0) {
+        known = static_cast<int>(stage_groups_.size());
+        joined.units.push_back(unit);
+      }
+    };
+    add_unit(first);
+    for (std::size_t at = 0; at < joined.units.size(); ++at) {
+      for (const int id : groups_of_unit[static_cast<std::size_t>(joined.units[at])]) {
+        if (std::find(joined.groups.begin(), joined.groups.end(), id) == joined.groups.end()) {
+          joined.groups.push_back(id);
+          std::for_each(group(id).units.begin(), group(id).units.end(), add_unit);
+        }
+      }
+    }
+    joined.fused = can_fuse(joined);
+    stage_groups_.push_back(std::move(joined));
   };
-  for (const int id : groups_of(kTensorGroups)) {
-    add({.stage = unit(group(id).units[0]).stage, .units = group(id).units, .tensor_group = id});
+  for (const GroupClass& found : groups) {
+    const auto first = static_cast<std::size_t>(found.units[0]);
+    if (group_of_unit_[first] < 0 && !groups_of_unit[first].empty()) {
+      add_joined(found.units[0]);
+    }
   }
   for (std::size_t u = 0; u < folded().units.size(); ++u) {
-    if (cell_of_unit_[u] < 0) {
-      add({.stage = folded().units[u].stage, .units = {static_cast<int>(u)}});
+    if (group_of_unit_[u] < 0) {
+      add_joined(static_cast<int>(u));
     }
   }
 }
@@ -90,48 +106,32 @@ void StepDraft::add_changes() {
 /// that no other class is on its links: its own members run at the same time and are counted. With
 /// several it must have its links to itself, which does not depend on how finely the others are
 /// folded.
-bool StepDraft::can_fuse(const Cell& cell) const {
-  if (w_.collectives == CollectiveMode::Stepwise && cell.tensor_group >= 0) {
+bool StepDraft::can_fuse(const StageGroup& passing) const {
+  if (w_.collectives == CollectiveMode::Stepwise && !passing.groups.empty()) {
     return false;
   }
-  const bool equally_fast = std::all_of(cell.units.begin(), cell.units.end(), [&](int id) {
-    return unit(id).is_even() && unit(id).speeds == unit(cell.units[0]).speeds;
+  const bool equally_fast = std::all_of(passing.units.begin(), passing.units.end(), [&](int id) {
+    return unit(id).is_even() && unit(id).speeds == unit(passing.units[0]).speeds;
   });
-  if (!equally_fast) {
+  const bool one_of_each_sort =  // then all lanes make the same exchanges together
+      std::all_of(passing.groups.begin(), passing.groups.end(),
+                  [&](int id) { return group(id).units.size() == passing.units.size(); });
+  if (!equally_fast || !one_of_each_sort) {
     return false;
   }
-  if (durations_known() || cell.tensor_group < 0) {
-    return true;
-  }
-  const GroupClass& tensor = group(cell.tensor_group);
-  if (tensor.flaps) {
-    return false;
-  }
-  return cell.units.size() == 1 ? tensor.is_private : tensor.is_alone;
+  return durations_known() ||
+         std::all_of(passing.groups.begin(), passing.groups.end(), [&](int id) {
+           const GroupClass& found = group(id);
+           return !found.flaps && (passing.units.size() == 1 ? found.is_private : found.is_alone);
+         });
 }
 
-std::vector<int> StepDraft::groups_of(GroupSort sort) const {
-  std::vector<int> found;
-  for (std::size_t id = 0; id < folded().groups.size(); ++id) {
-    if (folded().groups[id].sort == sort) {
-      found.push_back(static_cast<int>(id));
-    }
-  }
-  return found;
-}
-
-const Pass& StepDraft::pass_of(int unit, const Action& action) {
-  const Cell& cell = cell_of(unit);
-  return cell.passes[positions_[static_cast<std::size_t>(cell.stage)][pass_number(w_, action)]];
-}
-
-int StepDraft::communication(int id, CollectiveOp op, Bytes bytes) {
-  const auto key = std::tuple(id, static_cast<int>(op), bytes.value);
+int StepDraft::communication(int id, const Demand& demand) {
+  const auto key = std::tuple(id, static_cast<int>(demand.op), demand.bytes.value);
   const auto [known, is_new] =
       infos_.try_emplace(key, static_cast<int>(graph().communications.size()));
   if (is_new) {
-    graph().communications.push_back(
-        describe_communication(w_, cluster_, folded(), id, {op, bytes}));
+    graph().communications.push_back(describe_communication(w_, cluster_, folded(), id, demand));
   }
   return known->second;
 }

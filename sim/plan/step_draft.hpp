@@ -1,7 +1,7 @@
 // Inside sim/plan: a step while it is planned. Three parts are added one after the other, each by
 // its own file:
 //
-//   lower_passes    what every cell computes, in schedule order    lower_passes.cpp
+//   lower_passes    what every stage group computes, in schedule order    lower_passes.cpp
 //   lower_sends     activations and gradients between stages       lower_sends.cpp
 //   lower_ends      reductions, optimizer, gathers                 lower_ends.cpp
 #pragma once
@@ -19,27 +19,28 @@ namespace danlu {
 
 using Tasks = std::vector<TaskId>;
 
-/// A planned pass. A pass begins when the whole tensor group has its input, so arrivals go before
-/// all entries; it is left track by track.
+/// A planned pass. A pass begins when the whole stage group has its input, so arrivals go before
+/// all entries; it is left lane by lane.
 struct Pass {
   Action action;
   Tasks entries;
-  std::vector<Tasks> exits;                     // by track
-  std::vector<std::vector<Tasks>> layer_exits;  // by layer and track, where it was cut at layers
+  std::vector<Tasks> exits;                     // by lane
+  std::vector<std::vector<Tasks>> layer_exits;  // by layer and lane, where it was cut at layers
 };
 
-/// The classes of ranks that share tensor-parallel groups and so run passes together. Each of them
-/// is a track of its own, or all are one where passes are fused.
-struct Cell {
+/// The classes of ranks of one stage that are joined by exchanges within passes, as by those of
+/// tensor groups, and so run passes together. Each of them is a lane of its own, or all are one
+/// where passes are fused.
+struct StageGroup {
   int stage = 0;
   std::vector<int> units;
-  int tensor_group = -1;  // of Fold::groups, -1 without tensor parallelism
+  std::vector<int> groups;  // of Fold::groups: those that exchange within passes
   bool fused = false;
   std::vector<Pass> passes;  // in schedule order
-  std::vector<Tasks> ends;   // by track: what the end of the step waits for
+  std::vector<Tasks> ends;   // by lane: what the end of the step waits for
 
-  std::size_t tracks() const { return fused ? 1 : units.size(); }
-  std::size_t track_of(int unit) const;
+  std::size_t lanes() const { return fused ? 1 : units.size(); }
+  std::size_t lane_of(int unit) const;
 };
 
 /// A communication in the graph: what it begins with, and for each unit of its group what that
@@ -63,21 +64,18 @@ class StepDraft {
   const Fold& folded() const { return plan_.fold; }
   const GroupClass& group(int id) const { return plan_.fold.groups[static_cast<std::size_t>(id)]; }
   const RankClass& unit(int id) const { return plan_.fold.units[static_cast<std::size_t>(id)]; }
-  /// The ids of all classes of groups of a sort.
-  std::vector<int> groups_of(GroupSort sort) const;
-
-  std::vector<Cell>& cells() { return cells_; }
-  Cell& cell_of(int unit) {
-    return cells_[static_cast<std::size_t>(cell_of_unit_[static_cast<std::size_t>(unit)])];
+  std::vector<StageGroup>& stage_groups() { return stage_groups_; }
+  /// That of a class of ranks.
+  StageGroup& group_of(int unit) {
+    return stage_groups_[static_cast<std::size_t>(group_of_unit_[static_cast<std::size_t>(unit)])];
   }
-  const Pass& pass_of(int unit, const Action& action);
 
   /// Whether communications take a time known in advance instead of sharing bandwidth.
   bool durations_known() const {
     return w_.collectives == CollectiveMode::Formula || w_.fold == FoldMode::Bound;
   }
   /// The index of a communication's description in TaskGraph::communications.
-  int communication(int group, CollectiveOp op, Bytes bytes);
+  int communication(int group, const Demand& demand);
   /// Adds one communication: a task for each of its parts.
   PlacedCommunication add_communication(int info, NameId name, int microbatch);
   PlacedCommunication add_communication(int info, std::string_view name) {
@@ -91,8 +89,8 @@ class StepDraft {
 
  private:
   void add_channels();
-  void add_cells();
-  bool can_fuse(const Cell& cell) const;
+  void add_stage_groups();
+  bool can_fuse(const StageGroup& stage_group) const;
   void add_changes();
 
   const Workload& w_;
@@ -100,9 +98,8 @@ class StepDraft {
   StepProgram step_;
   std::vector<KernelTimer> timers_;  // by kind of node
   StepPlan plan_;
-  std::vector<Cell> cells_;
-  std::vector<int> cell_of_unit_;
-  std::vector<std::vector<std::size_t>> positions_;    // by stage: of a pass in schedule order
+  std::vector<StageGroup> stage_groups_;
+  std::vector<int> group_of_unit_;
   std::map<std::tuple<int, int, double>, int> infos_;  // by group, operation and bytes
 };
 

@@ -216,6 +216,12 @@ class Checker {
             "set chunks to 1 or raise parallelism.pipeline");
       }
     }
+    const std::string obstacle =
+        schedule_named(t.schedule).obstacle({w_.placement(), w_.microbatches()});
+    if (!obstacle.empty()) {
+      add({"training.schedule.kind", "parallelism.pipeline"},
+          fmt::format("schedule {} {}", t.schedule, obstacle));
+    }
   }
 
   void check_options() {

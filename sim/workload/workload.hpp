@@ -101,7 +101,9 @@ struct Workload {
            (parallelism.last_stage_layers ? 1 : 0);
   }
   int layers_per_chunk(int stage) const { return stage_layers(stage) / training.chunks; }
-  Placement placement() const { return {parallelism.pipeline, training.chunks}; }
+  Placement placement() const {
+    return {parallelism.pipeline, training.chunks, schedule_named(training.schedule).deal};
+  }
   /// What `stage` does, in order.
   std::vector<Action> actions(int stage) const {
     return schedule_named(training.schedule).actions({placement(), microbatches()}, stage);

@@ -188,10 +188,10 @@ TEST(Memory, ReplicatedKeyValueHeadsAreHeldWhole) {
             h * (h / 8 + 2 * 128) + h / 8 * h + 2 * h * 8192 / 8 + 2 * h);
   double reduced = 0;
   w.parallelism.overlap_data = true;
-  for (const Bytes bucket : gradient_buckets(w, build_model(w), 0)) {
-    reduced += bucket.value;
+  for (const GradientBucket& bucket : gradient_buckets(w, build_model(w), 0)) {
+    reduced += bucket.parameters;
   }
-  EXPECT_EQ(reduced, 4 * rank_parameters(w, 0));
+  EXPECT_EQ(reduced, rank_parameters(w, 0));
 }
 
 // 50257 rows on 8 ranks: padded to 50 x 1024 = 51200, 6400 a rank (Megatron pads to a multiple of
