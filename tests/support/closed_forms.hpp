@@ -1,6 +1,6 @@
 // Parameters and FLOPs of dense decoder-only transformers in closed form, to which the blocks are
-// held. With hidden size h, l layers, sequence s, batch B (sequences), vocabulary V, a GPT with full
-// attention and a 4h MLP has
+// held. With hidden size h, l layers, sequence s, batch B (sequences), vocabulary V, a GPT with
+// full attention and a 4h MLP has
 //
 //   parameters        P = 12 l h^2 (1 + 13/(12h) + (V+s)/(12 l h))         Narayanan et al. 2021
 //   model FLOPs/step    = 72 B s l h^2 (1 + s/(6h) + V/(12 l h))    Korthikanti et al. 2022 (7)
