@@ -38,10 +38,6 @@ void explain_memory(const Report& report) {
   }
 }
 
-[[noreturn]] void refuse(const std::string& option, std::string message, std::string hint = "") {
-  throw InputError(Problem{{option, 0, 0}, std::move(message), std::move(hint), ""});
-}
-
 /// What can be said of an output file before hours of simulation.
 void check_output(const std::string& option, const fs::path& file, const RunOptions& options) {
   std::error_code none;

@@ -25,7 +25,7 @@ std::string_view noun(Dimension dimension) {
 }
 
 /// The default as JSON; null if there is none.
-Json default_of(const KeyRow& row) {
+Json json_default(const KeyRow& row) {
   if (row.fallback.empty() || row.fallback == "required") {
     return nullptr;
   }
@@ -139,7 +139,7 @@ class SchemaWriter {
     schema["description"] = row.type == KeyType::Quantity
                                 ? fmt::format("{} ({})", row.text, range_text(row))
                                 : row.text;
-    if (Json fallback = default_of(row); !fallback.is_null()) {
+    if (Json fallback = json_default(row); !fallback.is_null()) {
       schema["default"] = std::move(fallback);
     }
     return schema;
