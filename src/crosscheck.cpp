@@ -1,14 +1,14 @@
 // danlu run --crosscheck FILE: one scenario on every rung of the ladder of fidelity, and how far
 // the answers are apart: closed forms without contention, a flow per phase, a flow per message.
+#include "sim/session/crosscheck.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "sim/base/text.hpp"
-#include "sim/session/simulate.hpp"
 #include "src/commands.hpp"
 #include "src/session.hpp"
 
@@ -17,15 +17,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 3> kRungs{"formula", "steady", "stepwise"};
 constexpr double kAlike = 1e-3;  // share of the step
-
-/// One rung; no report where it has too many tasks to be played.
-struct Rung {
-  std::string_view name;
-  std::optional<Report> report;
-  double tasks = 0;
-};
 
 /// The part of the time that differs most.
 std::pair<std::string_view, Seconds> largest_difference(const Report& lower, const Report& upper) {
@@ -49,18 +41,18 @@ std::string signed_time(Seconds time) {
 std::string explain(const Rung& lower, const Rung& upper) {
   const double apart = upper.report->step.time / lower.report->step.time - 1;
   const std::string_view cause =
-      lower.name == "formula"
+      lower.collectives == "formula"
           ? "links shared by communications that run at the same time"
           : "steps that wait for each other where steady flows would share evenly";
   if (std::abs(apart) < kAlike) {
     return fmt::format("{} and {} agree within {:.1f} %: the cheaper answer is safe here.\n",
-                       lower.name, upper.name, 100 * kAlike);
+                       lower.collectives, upper.collectives, 100 * kAlike);
   }
   const auto [part, difference] = largest_difference(*lower.report, *upper.report);
   std::string name(part);
   std::replace(name.begin(), name.end(), '_', ' ');
-  return fmt::format("{} is {:+.2f} % from {}: {}; most of it is {} ({}).\n", upper.name,
-                     100 * apart, lower.name, cause, name, signed_time(difference));
+  return fmt::format("{} is {:+.2f} % from {}: {}; most of it is {} ({}).\n", upper.collectives,
+                     100 * apart, lower.collectives, cause, name, signed_time(difference));
 }
 
 std::string text_of(const std::vector<Rung>& rungs) {
@@ -69,12 +61,12 @@ std::string text_of(const std::vector<Rung>& rungs) {
                                  "pipeline", "data", "waiting", "tasks");
   for (const Rung& rung : rungs) {
     if (!rung.report) {
-      text += fmt::format("  {:<12} not played: {:.3g} tasks\n", rung.name, rung.tasks);
+      text += fmt::format("  {:<12} not played: {:.3g} tasks\n", rung.collectives, rung.tasks);
       continue;
     }
     const TimePartition& parts = rung.report->step.breakdown;
     text += fmt::format(
-        "  {:<12} {:>11} {:>11} {:>11} {:>11} {:>11} {:>12.0f}\n", rung.name,
+        "  {:<12} {:>11} {:>11} {:>11} {:>11} {:>11} {:>12.0f}\n", rung.collectives,
         to_text(rung.report->step.time), to_text(parts[TimePart::ExposedTensor]),
         to_text(parts[TimePart::ExposedPipeline]), to_text(parts[TimePart::ExposedData]),
         to_text(parts[TimePart::Bubble] + parts[TimePart::StragglerWait]), rung.tasks);
@@ -91,9 +83,12 @@ std::string text_of(const std::vector<Rung>& rungs) {
 Json json_of(const std::vector<Rung>& rungs) {
   Json list = Json::array();
   for (const Rung& rung : rungs) {
-    Json json{{"collectives", rung.name}, {"played", rung.report.has_value()},
-              {"tasks", rung.tasks},      {"time_s", nullptr},
-              {"breakdown_s", nullptr},   {"from_before", nullptr}};
+    Json json{{"collectives", rung.collectives},
+              {"played", rung.report.has_value()},
+              {"tasks", rung.tasks},
+              {"time_s", nullptr},
+              {"breakdown_s", nullptr},
+              {"from_before", nullptr}};
     if (rung.report) {
       json["time_s"] = rung.report->step.time.value;
       json["breakdown_s"] = Json::object();
@@ -116,22 +111,13 @@ Json json_of(const std::vector<Rung>& rungs) {
 
 }  // namespace
 
-int crosscheck(const std::filesystem::path& file, const CommonOptions& common) {
-  std::vector<Rung> rungs;
-  for (const std::string_view name : kRungs) {
+int run_crosscheck(const std::filesystem::path& file, const CommonOptions& common) {
+  const auto load = [&](std::string_view collectives) {
     CommonOptions options = common;
-    options.overrides.push_back("collectives=" + std::string(name));
-    const Simulation simulation = simulate(load_file(file, options), session_options(common));
-    rungs.push_back(
-        {name, simulation.report, static_cast<double>(simulation.report.simulation.tasks_played)});
-    if (name == "steady") {
-      const double tasks = tasks_by_message(simulation.plan);
-      if (tasks > common.max_tasks) {
-        rungs.push_back({"stepwise", std::nullopt, tasks});
-        break;
-      }
-    }
-  }
+    options.overrides.push_back(fmt::format("collectives={}", collectives));
+    return load_file(file, options);
+  };
+  const std::vector<Rung> rungs = crosscheck(load, session_options(common));
   common.json ? print_json(json_of(rungs)) : print(text_of(rungs));
   return kExitDone;
 }
