@@ -24,10 +24,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// How the flows of a collective are played.
-enum class Mode { Formula, Steady, Stepwise };
-constexpr std::array<std::string_view, 3> kModeNames{"formula", "steady", "stepwise"};
-
 const std::vector<std::string> kFewerMessages{
     "--collectives steady plays each phase as one flow",
     "fewer --gpus or sizes (--min, --max, --factor) make fewer messages"};
@@ -45,28 +41,28 @@ struct Line {
   throw InputError(Problem{{option, 0, 0}, std::move(message), std::move(hint), ""});
 }
 
-/// The position of `value` among names; `names` are listed when it is not there.
-template <typename Names>
-std::size_t position_of(const std::string& option, const std::string& value, const Names& names) {
-  const auto found = std::find(names.begin(), names.end(), value);
-  if (found == names.end()) {
-    const std::vector<std::string_view> known(names.begin(), names.end());
-    const std::string_view near = nearest(value, known);
-    refuse(option, fmt::format("unknown value '{}'", shown(value)),
+/// The value that `text` names; the names are listed, after `known`, when it is none of them.
+template <typename Enum>
+Enum read_name(const std::string& option, const std::string& text,
+               std::vector<std::string_view> known = {}) {
+  const std::optional<Enum> found = value_named<Enum>(text);
+  if (!found) {
+    for (const auto& row : kNames<Enum>) {
+      known.push_back(row.name);
+    }
+    const std::string_view near = nearest(text, known);
+    refuse(option, fmt::format("unknown value '{}'", shown(text)),
            near.empty() ? fmt::format("known: {}", join(known, ", "))
                         : fmt::format("did you mean '{}'?", near));
   }
-  return static_cast<std::size_t>(found - names.begin());
+  return *found;
 }
 
-/// The same where the value may be `auto`, which is nothing.
-template <typename Names>
-std::optional<std::size_t> position_unless_auto(const std::string& option, const std::string& value,
-                                                const Names& names) {
-  std::vector<std::string_view> known{"auto"};
-  known.insert(known.end(), names.begin(), names.end());
-  const std::size_t position = position_of(option, value, known);
-  return position == 0 ? std::nullopt : std::optional(position - 1);
+/// The same where the text may be `auto`, which is nothing.
+template <typename Enum>
+std::optional<Enum> read_unless_auto(const std::string& option, const std::string& text) {
+  constexpr std::string_view kAuto = "auto";
+  return text == kAuto ? std::nullopt : std::optional(read_name<Enum>(option, text, {kAuto}));
 }
 
 Bytes read_size(const std::string& option, const std::string& text) {
@@ -97,31 +93,21 @@ std::vector<Bytes> sizes_of(const CollectiveOptions& options) {
 }
 
 CollectiveWish read_wish(const CollectiveOptions& options) {
-  std::vector<std::string_view> names;
-  for (const AlgorithmRow& row : algorithms()) {
-    names.push_back(row.name);
-  }
-  CollectiveWish wish;
-  if (const auto found = position_unless_auto("--algorithm", options.algorithm, names)) {
-    wish.algorithm = static_cast<Algorithm>(*found);
-  }
-  if (const auto found = position_unless_auto("--protocol", options.protocol, kProtocolNames)) {
-    wish.protocol = static_cast<Protocol>(*found);
-  }
-  return wish;
+  return {read_unless_auto<Algorithm>("--algorithm", options.algorithm),
+          read_unless_auto<Protocol>("--protocol", options.protocol)};
 }
 
 /// Says why a forced algorithm or protocol cannot be used.
 void check_wish(const CollectiveWish& wish, CollectiveOp op, const Group& group,
-                const TopologySpec& topology, Mode mode) {
+                const TopologySpec& topology, CollectiveMode mode) {
   const Algorithm algorithm = wish.algorithm.value_or(Algorithm::Ring);
   if (wish.algorithm) {
     const std::string obstacle = row_of(algorithm).obstacle(op, group, topology);
     if (!obstacle.empty()) {
-      refuse("--algorithm", fmt::format("{} cannot be used: {}", row_of(algorithm).name, obstacle),
+      refuse("--algorithm", fmt::format("{} cannot be used: {}", name_of(algorithm), obstacle),
              fmt::format("it makes: {}", row_of(algorithm).ops));
     }
-    if (mode == Mode::Stepwise && reduces_in_switches(algorithm)) {
+    if (mode == CollectiveMode::Stepwise && reduces_in_switches(algorithm)) {
       refuse("--collectives", "sums made in switches cannot be played message by message",
              "steady or formula");
     }
@@ -137,13 +123,13 @@ void check_wish(const CollectiveWish& wish, CollectiveOp op, const Group& group,
     const std::vector<Protocol> used = protocols_of(row.algorithm, topology);
     if (row.obstacle(op, group, topology).empty() &&
         std::find(used.begin(), used.end(), wanted) != used.end()) {
-      fitting.push_back(row.name);
+      fitting.push_back(row.name());
     }
   }
-  const std::string_view name = kProtocolNames[static_cast<std::size_t>(wanted)];
-  const std::string_view of_op = kCollectiveOpNames[static_cast<std::size_t>(op)];
+  const std::string_view name = name_of(wanted);
+  const std::string_view of_op = name_of(op);
   refuse("--protocol",
-         wish.algorithm ? fmt::format("{} does not use {} here", row_of(*wish.algorithm).name, name)
+         wish.algorithm ? fmt::format("{} does not use {} here", name_of(*wish.algorithm), name)
                         : fmt::format("no algorithm for {} uses {} here", of_op, name),
          !fitting.empty() ? fmt::format("{} is used for {} by {}", name, of_op, join(fitting, ", "))
          : topology.nccl_tuning ? "only Simple: LL and LL128 are for rings and trees"
@@ -220,9 +206,8 @@ void check_pairs(const Group& group, CollectiveOp op, const CollectiveWish& wish
   if (op == CollectiveOp::AllToAll && all_pairs) {
     ways.emplace_back("--algorithm two-level");
   }
-  allow_tasks({.what = fmt::format("{} by {} over {} GPUs has {:.3g} streams",
-                                   kCollectiveOpNames[static_cast<std::size_t>(op)],
-                                   row_of(algorithm).name, group.size(), streams),
+  allow_tasks({.what = fmt::format("{} by {} over {} GPUs has {:.3g} streams", name_of(op),
+                                   name_of(algorithm), group.size(), streams),
                .count = streams / kStreamsOfTask,
                .time = kTimeOfTask * (streams / kStreamsOfTask),
                .memory = kStream * streams,
@@ -253,13 +238,13 @@ struct Messages {
 };
 
 /// Plays the sizes one after the other and fills in their times.
-void play(const Cluster& cluster, const Group& group, CollectiveOp op, Mode mode,
+void play(const Cluster& cluster, const Group& group, CollectiveOp op, CollectiveMode mode,
           std::vector<Line>& lines, const SessionOptions& session) {
   CollectiveGraph sequence(cluster);
   std::vector<TaskId> ends;
   Messages messages;
   for (const Line& line : lines) {
-    if (mode == Mode::Steady) {
+    if (mode == CollectiveMode::Steady) {
       ends.push_back(sequence.add_steady(group, line.planned, op, line.size));
     } else {
       const CollectiveChoice choice = line.planned.choice;
@@ -268,7 +253,7 @@ void play(const Cluster& cluster, const Group& group, CollectiveOp op, Mode mode
           sequence.add_stepwise(group, choice, messages.list, messages.fold, op, line.size));
     }
   }
-  if (mode == Mode::Stepwise) {
+  if (mode == CollectiveMode::Stepwise) {
     check_flows(sequence, messages.at_once, session);
   }
   const Timeline timeline = simulate(sequence.graph());
@@ -296,22 +281,21 @@ std::string bottleneck_text(const Cluster& cluster, const Limit& limit) {
                                      : fmt::format("{} ({})", link, describe(cluster, limit));
 }
 
-std::string text_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode,
+std::string text_of(const std::vector<Line>& lines, CollectiveOp op, CollectiveMode mode,
                     const Cluster& cluster) {
   const int ranks = cluster.spec.gpus;
-  std::string text =
-      fmt::format("{} over {} GPUs of {}, {}\n\n", kCollectiveOpNames[static_cast<std::size_t>(op)],
-                  ranks, cluster.spec.topology.name, kModeNames[static_cast<std::size_t>(mode)]);
+  std::string text = fmt::format("{} over {} GPUs of {}, {}\n\n", name_of(op), ranks,
+                                 cluster.spec.topology.name, name_of(mode));
   text += fmt::format("{:>14}  {:>12}  {:>9}  {:>9}  {:<18}  {:<8}  {}\n", "size", "time", "algbw",
                       "busbw", "algorithm", "protocol", "bottleneck");
   text += fmt::format("{:>14}  {:>12}  {:>9}  {:>9}\n", "B", "us", "GB/s", "GB/s");
   for (const Line& line : lines) {
     const Bandwidths bandwidth = bandwidths(line, op, ranks);
-    text += fmt::format("{:>14.0f}  {:>12.2f}  {:>9.2f}  {:>9.2f}  {:<18}  {:<8}  {}\n",
-                        line.size.value, line.time.value * 1e6, bandwidth.algorithm.value / 1e9,
-                        bandwidth.bus.value / 1e9, row_of(line.planned.choice.algorithm).name,
-                        kProtocolNames[static_cast<std::size_t>(line.planned.choice.protocol)],
-                        bottleneck_text(cluster, line.limit));
+    text +=
+        fmt::format("{:>14.0f}  {:>12.2f}  {:>9.2f}  {:>9.2f}  {:<18}  {:<8}  {}\n",
+                    line.size.value, line.time.value * 1e6, bandwidth.algorithm.value / 1e9,
+                    bandwidth.bus.value / 1e9, name_of(line.planned.choice.algorithm),
+                    name_of(line.planned.choice.protocol), bottleneck_text(cluster, line.limit));
   }
   return text;
 }
@@ -332,8 +316,7 @@ std::string choices_text(const std::vector<Line>& lines) {
       const std::string estimate =
           offer.estimate ? fmt::format("{:.2f}", offer.estimate->value * 1e6) : "-";
       text += fmt::format("{:>14.0f}  {:<18}  {:<8}  {:>12}  {:>12.2f}{}\n", line.size.value,
-                          row_of(offer.choice.algorithm).name,
-                          kProtocolNames[static_cast<std::size_t>(offer.choice.protocol)], estimate,
+                          name_of(offer.choice.algorithm), name_of(offer.choice.protocol), estimate,
                           offer.alone.value * 1e6, is_taken(line, offer) ? "  taken" : "");
     }
   }
@@ -344,8 +327,8 @@ Json choices_json(const Line& line) {
   Json json = Json::array();
   for (const Offer& offer : line.offers) {
     json.push_back(
-        {{"algorithm", row_of(offer.choice.algorithm).name},
-         {"protocol", kProtocolNames[static_cast<std::size_t>(offer.choice.protocol)]},
+        {{"algorithm", name_of(offer.choice.algorithm)},
+         {"protocol", name_of(offer.choice.protocol)},
          {"nccl_estimate_s", offer.estimate ? Json(offer.estimate->value) : Json(nullptr)},
          {"formula_s", offer.alone.value},
          {"taken", is_taken(line, offer)}});
@@ -353,25 +336,25 @@ Json choices_json(const Line& line) {
   return json;
 }
 
-Json json_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode, const Cluster& cluster) {
+Json json_of(const std::vector<Line>& lines, CollectiveOp op, CollectiveMode mode,
+             const Cluster& cluster) {
   Json json{{"schema", "danlu.collective/1"},
-            {"op", kCollectiveOpNames[static_cast<std::size_t>(op)]},
+            {"op", name_of(op)},
             {"topology", cluster.spec.topology.name},
             {"gpus", cluster.spec.gpus},
-            {"collectives", kModeNames[static_cast<std::size_t>(mode)]},
+            {"collectives", name_of(mode)},
             {"notes", notes_of(cluster)},
             {"points", Json::array()}};
   for (const Line& line : lines) {
     const Bandwidths bandwidth = bandwidths(line, op, cluster.spec.gpus);
-    json["points"].push_back(
-        {{"size_bytes", line.size.value},
-         {"time_s", line.time.value},
-         {"algbw_bytes_per_s", bandwidth.algorithm.value},
-         {"busbw_bytes_per_s", bandwidth.bus.value},
-         {"algorithm", row_of(line.planned.choice.algorithm).name},
-         {"protocol", kProtocolNames[static_cast<std::size_t>(line.planned.choice.protocol)]},
-         {"bottleneck", bottleneck_text(cluster, line.limit)},
-         {"choices", choices_json(line)}});
+    json["points"].push_back({{"size_bytes", line.size.value},
+                              {"time_s", line.time.value},
+                              {"algbw_bytes_per_s", bandwidth.algorithm.value},
+                              {"busbw_bytes_per_s", bandwidth.bus.value},
+                              {"algorithm", name_of(line.planned.choice.algorithm)},
+                              {"protocol", name_of(line.planned.choice.protocol)},
+                              {"bottleneck", bottleneck_text(cluster, line.limit)},
+                              {"choices", choices_json(line)}});
   }
   return json;
 }
@@ -380,8 +363,8 @@ Json json_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode, const C
 
 int run_collective(const CollectiveOptions& options, const CommonOptions& common) {
   const SessionOptions session = session_options(common);
-  const auto op = static_cast<CollectiveOp>(position_of("--op", options.op, kCollectiveOpNames));
-  const auto mode = static_cast<Mode>(position_of("--collectives", options.mode, kModeNames));
+  const auto op = read_name<CollectiveOp>("--op", options.op);
+  const auto mode = read_name<CollectiveMode>("--collectives", options.mode);
   const std::vector<Bytes> sizes = sizes_of(options);
   const CollectiveWish wish = read_wish(options);
   ClusterSpec spec = load_topology(options.topology, {topologies_folder(), common.overrides});
@@ -400,7 +383,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   std::iota(ranks.begin(), ranks.end(), 0);
   const Group group = make_group(cluster, ranks);
   CollectiveWish playable = wish;
-  if (mode == Mode::Stepwise && !wish.algorithm && op == CollectiveOp::AllReduce &&
+  if (mode == CollectiveMode::Stepwise && !wish.algorithm && op == CollectiveOp::AllReduce &&
       spec.topology.nccl_tuning) {
     playable.algorithm = Algorithm::Ring;  // what switches add up cannot be played by messages
   }
@@ -419,10 +402,10 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
     line.limit = limit_of(cluster, group, op, size, line.planned);
     lines.push_back(std::move(line));
   }
-  if (mode == Mode::Stepwise) {
+  if (mode == CollectiveMode::Stepwise) {
     check_messages(group, op, lines, session);
   }
-  if (mode != Mode::Formula) {
+  if (mode != CollectiveMode::Formula) {
     play(cluster, group, op, mode, lines, session);
   }
   if (common.json) {

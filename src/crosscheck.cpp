@@ -21,16 +21,14 @@ constexpr double kAlike = 1e-3;  // share of the step
 
 /// The part of the time that differs most.
 std::pair<std::string_view, Seconds> largest_difference(const Report& lower, const Report& upper) {
-  std::size_t found = 0;
-  Seconds most;
-  for (std::size_t i = 0; i < kTimeParts; ++i) {
-    const Seconds difference = upper.step.breakdown.parts[i] - lower.step.breakdown.parts[i];
-    if (std::abs(difference.value) > std::abs(most.value)) {
-      most = difference;
-      found = i;
+  std::pair<std::string_view, Seconds> most{name_of(TimePart::Useful), {}};
+  for (const auto& [part, name] : kNames<TimePart>) {
+    const Seconds difference = upper.step.breakdown[part] - lower.step.breakdown[part];
+    if (std::abs(difference.value) > std::abs(most.second.value)) {
+      most = {name, difference};
     }
   }
-  return {kTimePartNames[found], most};
+  return most;
 }
 
 std::string signed_time(Seconds time) {
@@ -41,18 +39,18 @@ std::string signed_time(Seconds time) {
 std::string explain(const Rung& lower, const Rung& upper) {
   const double apart = upper.report->step.time / lower.report->step.time - 1;
   const std::string_view cause =
-      lower.collectives == "formula"
+      lower.mode == CollectiveMode::Formula
           ? "links shared by communications that run at the same time"
           : "steps that wait for each other where steady flows would share evenly";
   if (std::abs(apart) < kAlike) {
     return fmt::format("{} and {} agree within {:.1f} %: the cheaper answer is safe here.\n",
-                       lower.collectives, upper.collectives, 100 * kAlike);
+                       lower.name(), upper.name(), 100 * kAlike);
   }
   const auto [part, difference] = largest_difference(*lower.report, *upper.report);
   std::string name(part);
   std::replace(name.begin(), name.end(), '_', ' ');
-  return fmt::format("{} is {:+.2f} % from {}: {}; most of it is {} ({}).\n", upper.collectives,
-                     100 * apart, lower.collectives, cause, name, signed_time(difference));
+  return fmt::format("{} is {:+.2f} % from {}: {}; most of it is {} ({}).\n", upper.name(),
+                     100 * apart, lower.name(), cause, name, signed_time(difference));
 }
 
 std::string text_of(const std::vector<Rung>& rungs) {
@@ -61,12 +59,12 @@ std::string text_of(const std::vector<Rung>& rungs) {
                                  "pipeline", "data", "waiting", "tasks");
   for (const Rung& rung : rungs) {
     if (!rung.report) {
-      text += fmt::format("  {:<12} not played: {:.3g} tasks\n", rung.collectives, rung.tasks);
+      text += fmt::format("  {:<12} not played: {:.3g} tasks\n", rung.name(), rung.tasks);
       continue;
     }
     const TimePartition& parts = rung.report->step.breakdown;
     text += fmt::format(
-        "  {:<12} {:>11} {:>11} {:>11} {:>11} {:>11} {:>12.0f}\n", rung.collectives,
+        "  {:<12} {:>11} {:>11} {:>11} {:>11} {:>11} {:>12.0f}\n", rung.name(),
         to_text(rung.report->step.time), to_text(parts[TimePart::ExposedTensor]),
         to_text(parts[TimePart::ExposedPipeline]), to_text(parts[TimePart::ExposedData]),
         to_text(parts[TimePart::Bubble] + parts[TimePart::StragglerWait]), rung.tasks);
@@ -83,20 +81,16 @@ std::string text_of(const std::vector<Rung>& rungs) {
 Json json_of(const std::vector<Rung>& rungs) {
   Json list = Json::array();
   for (const Rung& rung : rungs) {
-    Json json{{"collectives", rung.collectives},
-              {"played", rung.report.has_value()},
-              {"tasks", rung.tasks},
-              {"time_s", nullptr},
-              {"breakdown_s", nullptr},
-              {"from_before", nullptr}};
+    Json json{{"collectives", rung.name()}, {"played", rung.report.has_value()},
+              {"tasks", rung.tasks},        {"time_s", nullptr},
+              {"breakdown_s", nullptr},     {"from_before", nullptr}};
     if (rung.report) {
       json["time_s"] = rung.report->step.time.value;
       json["breakdown_s"] = Json::object();
-      for (std::size_t i = 0; i < kTimeParts; ++i) {
-        json["breakdown_s"][std::string(kTimePartNames[i])] =
-            rung.report->step.has(static_cast<TimePart>(i))
-                ? Json(rung.report->step.breakdown.parts[i].value)
-                : Json(nullptr);
+      for (const auto& [part, name] : kNames<TimePart>) {
+        json["breakdown_s"][std::string(name)] = rung.report->step.has(part)
+                                                     ? Json(rung.report->step.breakdown[part].value)
+                                                     : Json(nullptr);
       }
     }
     if (rung.report && &rung != &rungs.front()) {
@@ -112,9 +106,9 @@ Json json_of(const std::vector<Rung>& rungs) {
 }  // namespace
 
 int run_crosscheck(const std::filesystem::path& file, const CommonOptions& common) {
-  const auto load = [&](std::string_view collectives) {
+  const auto load = [&](CollectiveMode mode) {
     CommonOptions options = common;
-    options.overrides.push_back(fmt::format("collectives={}", collectives));
+    options.overrides.push_back(fmt::format("collectives={}", name_of(mode)));
     return load_file(file, options);
   };
   const std::vector<Rung> rungs = crosscheck(load, session_options(common));

@@ -29,7 +29,7 @@ struct Fault {
 };
 
 /// Which effects cannot strike, by FaultCause::Effect.
-using Sheltered = std::array<bool, FaultCause::kEffectNames.size()>;
+using Sheltered = std::array<bool, kNames<FaultCause::Effect>.size()>;
 
 /// The faults of one trial in the order of time.
 class FaultSource {

@@ -85,7 +85,7 @@ WishProblem explain(const Cluster& cluster, const std::vector<Need>& needs,
   if (wish.algorithm && !can_any(cluster, needs, {wish.algorithm, {}})) {
     for (const AlgorithmRow& row : algorithms()) {
       if (can_any(cluster, needs, {row.algorithm, {}})) {
-        fitting.push_back(row.name);
+        fitting.push_back(row.name());
       }
     }
     const Need& need = needs.back();
@@ -96,17 +96,17 @@ WishProblem explain(const Cluster& cluster, const std::vector<Need>& needs,
                     row.obstacle(need.op, need.group, cluster.topology_among(need.group.ranks))),
         fmt::format("here can be used: {}", join(fitting, ", "))};
   }
-  for (std::size_t i = 0; i < kProtocolNames.size(); ++i) {
-    if (can_any(cluster, needs, {wish.algorithm, static_cast<Protocol>(i)})) {
-      fitting.push_back(kProtocolNames[i]);
+  for (const auto& [protocol, name] : kNames<Protocol>) {
+    if (can_any(cluster, needs, {wish.algorithm, protocol})) {
+      fitting.push_back(name);
     }
   }
   return {
       section + ".protocol",
       fmt::format("'{}.protocol' can carry out none of the step's collectives: {} {} here", section,
-                  wish.algorithm ? fmt::format("{} does not use", row_of(*wish.algorithm).name)
+                  wish.algorithm ? fmt::format("{} does not use", name_of(*wish.algorithm))
                                  : "no algorithm uses",
-                  kProtocolNames[static_cast<std::size_t>(*wish.protocol)]),
+                  name_of(*wish.protocol)),
       fmt::format("here can be used: {}", join(fitting, ", "))};
 }
 

@@ -62,10 +62,8 @@ class StageWriter {
   }
   /// Of weights that are split themselves beside others that are not.
   static std::string named(std::string_view what, AxisSet split) {
-    return split.empty()
-               ? std::string(what)
-               : fmt::format("{} of {}", what,
-                             kAxisNames[static_cast<std::size_t>(GroupSort{split}.axis())]);
+    return split.empty() ? std::string(what)
+                         : fmt::format("{} of {}", what, name_of(GroupSort{split}.axis()));
   }
 
   /// One at the end, or a bucket for each layer behind the last backward pass.

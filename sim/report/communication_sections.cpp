@@ -28,13 +28,14 @@ Section communication_by_kind(const Report& report) {
                   {"overlap_ratio", "overlap", 9}},
       .labels = true,
       .empty = "none"};
-  for (std::size_t k = 0; k < kAxes; ++k) {
-    const std::string kind(kAxisNames[k]);
-    const bool there = step.by_kind[k].time > Seconds{};
+  for (const auto& [axis, name] : kNames<Axis>) {
+    const std::string kind(name);
+    const KindOverlap& overlap = step.by_kind[static_cast<std::size_t>(axis)];
+    const bool there = overlap.time > Seconds{};
     section.rows.push_back(
         {.key = kind,
          .label = kind,
-         .cells = there ? overlap_cells(step.by_kind[k]) : std::vector<Figure>(4, Figure::absent()),
+         .cells = there ? overlap_cells(overlap) : std::vector<Figure>(4, Figure::absent()),
          .shown = there ? Shown::Everywhere : Shown::OffPage});
   }
   if (!report.communication.empty()) {
@@ -66,11 +67,11 @@ Section communication(const Report& report) {
                               {"bottleneck", "limited by", 0, true}},
                   .labels = true};
   for (const CommunicationReport& c : report.communication) {
-    const std::string_view algorithm = row_of(c.choice.algorithm).name;
-    const std::string_view protocol = kProtocolNames[static_cast<std::size_t>(c.choice.protocol)];
+    const std::string_view algorithm = name_of(c.choice.algorithm);
+    const std::string_view protocol = name_of(c.choice.protocol);
     section.rows.push_back(
         {.label = c.name(),
-         .cells = {Figure::words(kAxisNames[static_cast<std::size_t>(c.axis)]),
+         .cells = {Figure::words(name_of(c.axis)),
                    Figure::words(collective_name(c.op)),
                    Figure::words(c.group),
                    {Figure::count(c.group_size).value, fmt::format("{}", c.group_size), ""},
@@ -136,10 +137,9 @@ Section critical_compute(const Report& report) {
                   .level = 2,
                   .lead = Lead::None,
                   .columns = figure_columns(22, 10, 8)};
-  for (std::size_t i = 0; i < kComputeParts; ++i) {
-    section.rows.push_back(part_row(std::string(kComputePartNames[i]),
-                                    part_name(kComputePartNames[i]), path.compute.parts[i],
-                                    report.step.time));
+  for (const auto& [part, name] : kNames<ComputePart>) {
+    section.rows.push_back(
+        part_row(std::string(name), part_name(name), path.compute[part], report.step.time));
     section.rows.back().shown = Shown::OffPage;
   }
   return section;
@@ -162,8 +162,7 @@ Section critical_communications(const Report& report) {
   for (const CriticalCommunication& c : report.critical_path.communications) {
     section.rows.push_back(
         {.label = c.name,
-         .cells = {Figure::words(kAxisNames[static_cast<std::size_t>(c.axis)]),
-                   Figure::words(c.link), Figure::time(c.time),
+         .cells = {Figure::words(name_of(c.axis)), Figure::words(c.link), Figure::time(c.time),
                    Figure::share(c.time / report.step.time),
                    Figure::number(c.count, counted(c.count, "time")), Figure::words(c.link)},
          .depth = 1,

@@ -13,8 +13,7 @@ namespace danlu {
 namespace {
 
 std::string choice_text(const CollectiveChoice& choice) {
-  return fmt::format("{} {}", row_of(choice.algorithm).name,
-                     kProtocolNames[static_cast<std::size_t>(choice.protocol)]);
+  return fmt::format("{} {}", name_of(choice.algorithm), name_of(choice.protocol));
 }
 
 }  // namespace
@@ -149,7 +148,7 @@ std::string communication_name(CollectiveOp op, std::string_view group) {
 }
 
 std::string_view collective_name(CollectiveOp op) {
-  return kCollectiveOpNames[static_cast<std::size_t>(op)];
+  return name_of(op);
 }
 
 }  // namespace danlu

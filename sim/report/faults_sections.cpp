@@ -28,7 +28,7 @@ std::string spread(const CampaignStatistic& of, double unit, std::string_view na
 }
 
 std::string part_key(CampaignPart part) {
-  return std::string(kCampaignPartNames[static_cast<std::size_t>(part)]);
+  return std::string(name_of(part));
 }
 
 /// A duration as people say it, in seconds for machines.
@@ -255,12 +255,11 @@ Section by_cause(const CampaignStudy& study) {
     const Seconds lost = campaign.lost_by_cause[i].total();
     const double faults = campaign.faults_by_cause[i].mean;
     const double stops = campaign.stops_by_cause[i];
-    Row row{
-        .label = cause.name,
-        .cells = {Figure::words(cause.component), quantity(cause.count),
-                  Figure::words(FaultCause::kEffectNames[static_cast<std::size_t>(cause.effect)]),
-                  slows ? quantity(cause.slowdown) : Figure::absent()},
-        .depth = 1};
+    Row row{.label = cause.name,
+            .cells = {Figure::words(cause.component), quantity(cause.count),
+                      Figure::words(name_of(cause.effect)),
+                      slows ? quantity(cause.slowdown) : Figure::absent()},
+            .depth = 1};
     for (const auto& [name, value] : parts_of(campaign.faults_by_cause[i])) {
       row.cells.push_back(quantity(value));
     }

@@ -3,27 +3,20 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <array>
-
 #include "sim/collective/algorithms.hpp"
 #include "sim/report/page.hpp"
 
 namespace danlu {
 namespace {
 
-template <typename Enum, std::size_t N>
-std::string_view name_in(const std::array<std::string_view, N>& names, Enum value) {
-  return names[static_cast<std::size_t>(value)];
-}
-
 /// What the collectives of a group are asked to be carried out by; "" for danlu's choice.
 std::string wish_text(std::string_view groups, const CollectiveWish& wish) {
   std::string text;
   if (wish.algorithm) {
-    text += fmt::format(" {}", row_of(*wish.algorithm).name);
+    text += fmt::format(" {}", name_of(*wish.algorithm));
   }
   if (wish.protocol) {
-    text += fmt::format(" {}", name_in(kProtocolNames, *wish.protocol));
+    text += fmt::format(" {}", name_of(*wish.protocol));
   }
   return text.empty() ? "" : fmt::format("; {} collectives by{}", groups, text);
 }
@@ -70,7 +63,6 @@ std::string layout_line(const Workload& workload) {
 }
 
 std::string overlap_line(const Workload& workload) {
-  constexpr std::array<std::string_view, 3> kTensor{"", "tensor with weight gradients", ""};
   const ParallelismSpec& p = workload.parallelism;
   std::vector<std::string> hidden;
   std::vector<std::string> bare;
@@ -82,7 +74,7 @@ std::string overlap_line(const Workload& workload) {
   add(p.tensor > 1, p.overlap_tensor != TensorOverlap::None,
       p.overlap_tensor == TensorOverlap::Full
           ? fmt::format("tensor in full ({} pieces)", p.tensor_chunks)
-          : std::string(name_in(kTensor, p.overlap_tensor)),
+          : "tensor with weight gradients",
       "tensor");
   add(p.pipeline > 1, p.overlap_pipeline, "pipeline", "pipeline");
   add(p.data > 1, p.overlap_data, "data", "data");
@@ -95,13 +87,12 @@ std::string overlap_line(const Workload& workload) {
 }
 
 std::string precision_line(const Workload& workload) {
-  constexpr std::array<std::string_view, 3> kRecompute{
-      "no recomputation", "selective recomputation", "full recomputation"};
-  constexpr std::array<std::string_view, 2> kAttention{"unfused attention", "fused attention"};
   const TrainingSpec& t = workload.training;
-  return fmt::format("{}, {} gradients, {}, {}{}", name_in(kPrecisionNames, t.precision),
-                     t.gradient_bytes == 4 ? "fp32" : "16-bit", name_in(kAttention, t.attention),
-                     name_in(kRecompute, t.recompute), t.dropout ? ", dropout" : "");
+  const std::string_view recompute = t.recompute == Recompute::None ? "no" : name_of(t.recompute);
+  return fmt::format("{}, {} gradients, {} attention, {} recomputation{}", name_of(t.precision),
+                     t.gradient_bytes == 4 ? "fp32" : "16-bit",
+                     t.attention == AttentionKind::Flash ? "fused" : "unfused", recompute,
+                     t.dropout ? ", dropout" : "");
 }
 
 std::string batch_line(const Workload& workload) {

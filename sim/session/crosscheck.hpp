@@ -15,14 +15,16 @@ namespace danlu {
 
 /// One rung; no report where it has too many tasks to be played.
 struct Rung {
-  std::string_view collectives;  // the scenario's key: "formula", "steady", "stepwise"
+  CollectiveMode mode = CollectiveMode::Formula;
   std::optional<Report> report;
   double tasks = 0;
+
+  std::string_view name() const { return name_of(mode); }
 };
 
-/// Plays the rungs from the lowest on; `load` returns the scenario with that value of
-/// `collectives`. Throws what simulate() throws.
-std::vector<Rung> crosscheck(const std::function<Scenario(std::string_view collectives)>& load,
+/// Plays the rungs from the lowest on; `load` returns the scenario with its collectives in that
+/// mode. Throws what simulate() throws.
+std::vector<Rung> crosscheck(const std::function<Scenario(CollectiveMode)>& load,
                              const SessionOptions& options);
 
 }  // namespace danlu

@@ -12,18 +12,22 @@
 #include <compare>
 #include <cstddef>
 #include <initializer_list>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "sim/base/ids.hpp"
+#include "sim/base/names.hpp"
 
 namespace danlu {
 
 enum class Axis { Tensor, Pipeline, Replicate, Context, Expert };
-inline constexpr std::size_t kAxes = 5;
-inline constexpr std::array<std::string_view, kAxes> kAxisNames{"tensor", "pipeline", "data",
-                                                                "context", "expert"};
+template <>
+inline constexpr auto kNames<Axis> = std::to_array<Named<Axis>>({{Axis::Tensor, "tensor"},
+                                                                 {Axis::Pipeline, "pipeline"},
+                                                                 {Axis::Replicate, "data"},
+                                                                 {Axis::Context, "context"},
+                                                                 {Axis::Expert, "expert"}});
+inline constexpr std::size_t kAxes = kNames<Axis>.size();
 inline constexpr std::array kMeshOrder{Axis::Tensor, Axis::Context, Axis::Expert, Axis::Replicate,
                                        Axis::Pipeline};
 

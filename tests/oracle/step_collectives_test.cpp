@@ -94,15 +94,15 @@ TEST(StepCollectives, EveryAlgorithmCanBeAskedForAndTakesItsClosedForm) {
     }
     Workload w = replicas_on(cluster);
     w.communication.data.algorithm = row.algorithm;
-    EXPECT_TRUE(wish_problems(w, cluster).empty()) << row.name;
+    EXPECT_TRUE(wish_problems(w, cluster).empty()) << row.name();
     const StepPlan plan = plan_step(w, cluster);
     const CommunicationInfo& info = gradient_reduction(plan);
-    EXPECT_EQ(info.choice.algorithm, row.algorithm) << row.name;
+    EXPECT_EQ(info.choice.algorithm, row.algorithm) << row.name();
     const Seconds closed =
         alone_time(cluster, group, info.choice, CollectiveOp::AllReduce, info.bytes_per_rank,
                    steady_patterns(cluster, group, row.algorithm, CollectiveOp::AllReduce));
-    EXPECT_TRUE(near(info.alone.value, closed.value)) << row.name;
-    EXPECT_TRUE(near(played(plan).value, closed.value)) << row.name;
+    EXPECT_TRUE(near(info.alone.value, closed.value)) << row.name();
+    EXPECT_TRUE(near(played(plan).value, closed.value)) << row.name();
     most_parts = std::max(most_parts, info.parts.size());
     ++played_algorithms;
   }

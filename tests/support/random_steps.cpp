@@ -232,7 +232,7 @@ void add_step_faults(Dice& dice, Case& drawn) {
 }
 
 std::string_view name_of(const CollectiveWish& wish) {
-  return wish.algorithm ? row_of(*wish.algorithm).name : "auto";
+  return wish.algorithm ? name_of(*wish.algorithm) : "auto";
 }
 
 }  // namespace
