@@ -212,7 +212,7 @@ int crosscheck_as(const Writer& writer, const RunOptions& options, CommonOptions
     refuse("--format", fmt::format("--crosscheck cannot be written as '{}'", writer.name),
            "it has text and json");
   }
-  return crosscheck(options.files.front(), common);
+  return run_crosscheck(options.files.front(), common);
 }
 
 /// Plays a scenario, and what would help: changes with which it fits or, where that is wanted,
