@@ -12,8 +12,8 @@ namespace {
 class PassLowering {
  public:
   explicit PassLowering(StepDraft& draft) : draft_(draft) {
-    for (const auto& [kind, name, letter] : kNames<ActionKind>) {
-      names_[static_cast<std::size_t>(kind)] = draft.graph().named(name);
+    for (const ActionRow& row : kNames<ActionKind>) {
+      names_[static_cast<std::size_t>(row.value)] = draft.graph().named(row.name);
     }
   }
 

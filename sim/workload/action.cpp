@@ -16,7 +16,7 @@ std::optional<int> whole_number(std::string_view text) {
 }  // namespace
 
 std::optional<Action> parse_action(std::string_view text) {
-  for (const NamedAction& row : kNames<ActionKind>) {
+  for (const ActionRow& row : kNames<ActionKind>) {
     const std::size_t at = text.find(row.letter);
     if (at == std::string_view::npos) {
       continue;

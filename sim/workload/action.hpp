@@ -4,7 +4,6 @@
 // forward pass of microbatch 1 through chunk 0.
 #pragma once
 
-#include <array>
 #include <compare>
 #include <optional>
 #include <string>
@@ -15,17 +14,17 @@
 namespace danlu {
 
 enum class ActionKind { Forward, Backward, Input, Weight };
-struct NamedAction {
-  ActionKind value{};
+struct ActionRow {
+  ActionKind value;
   std::string_view name;
-  char letter = ' ';
+  char letter;
 };
 template <>
 inline constexpr auto kNames<ActionKind> =
-    std::to_array<NamedAction>({{ActionKind::Forward, "forward", 'F'},
-                                {ActionKind::Backward, "backward", 'B'},
-                                {ActionKind::Input, "input gradient", 'I'},
-                                {ActionKind::Weight, "weight gradient", 'W'}});
+    std::to_array<ActionRow>({{ActionKind::Forward, "forward", 'F'},
+                              {ActionKind::Backward, "backward", 'B'},
+                              {ActionKind::Input, "input gradient", 'I'},
+                              {ActionKind::Weight, "weight gradient", 'W'}});
 
 struct Action {
   ActionKind kind = ActionKind::Forward;
