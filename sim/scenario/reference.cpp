@@ -31,7 +31,7 @@ Json limit(double number) {
 }
 
 /// The default as JSON; null if there is none.
-Json default_of(const KeyRow& row) {
+Json json_default(const KeyRow& row) {
   const std::optional<Value> fallback = fallback_of(row);
   if (!fallback) {
     return nullptr;
