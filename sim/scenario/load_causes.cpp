@@ -22,7 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-
 class CauseReader {
  public:
   CauseReader(const Values& values, std::string name, const ClusterSpec& cluster,
