@@ -15,9 +15,9 @@
 #include "sim/engine/engine.hpp"
 #include "sim/plan/collective_graph.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/session/effort.hpp"
 #include "src/commands.hpp"
-#include "src/limits.hpp"
-#include "src/simulation.hpp"
+#include "src/session.hpp"
 
 namespace danlu {
 namespace {
@@ -156,7 +156,7 @@ Limit limit_of(const Cluster& cluster, const Group& group, CollectiveOp op, Byte
 
 /// Says what it takes to list and fold the messages of all sizes.
 void check_messages(const Group& group, CollectiveOp op, const std::vector<Line>& lines,
-                    const CommonOptions& common) {
+                    const SessionOptions& session) {
   double all = 0;
   double most = 0;
   for (const Line& line : lines) {
@@ -169,11 +169,11 @@ void check_messages(const Group& group, CollectiveOp op, const std::vector<Line>
                .time = {all * 4e-6},
                .memory = {most * 600},
                .ways_out = kFewerMessages},
-              common);
+              session);
 }
 
 /// Says what it takes to play them: SimGrid looks at all that are under way whenever one ends.
-void check_flows(const CollectiveGraph& sequence, double at_once, const CommonOptions& common) {
+void check_flows(const CollectiveGraph& sequence, double at_once, const SessionOptions& session) {
   constexpr double kLooksOfTask = 60;  // so many take as long as a task
   const auto tasks = static_cast<double>(sequence.graph().tasks.size());
   const double weighed = tasks * (1 + at_once / kLooksOfTask);
@@ -184,12 +184,12 @@ void check_flows(const CollectiveGraph& sequence, double at_once, const CommonOp
                .time = kTimeOfTask * weighed,
                .memory = {tasks * 3200},
                .ways_out = kFewerMessages},
-              common);
+              session);
 }
 
 /// Says what it takes to lay out a stream for every pair of GPUs, or of GPUs and nodes.
 void check_pairs(const Group& group, CollectiveOp op, const CollectiveWish& wish,
-                 const CommonOptions& common) {
+                 const SessionOptions& session) {
   constexpr double kStreamsOfTask = 15;  // so many take as long as a task
   constexpr Bytes kStream{90};           // with its route
   const Algorithm algorithm =
@@ -212,7 +212,7 @@ void check_pairs(const Group& group, CollectiveOp op, const CollectiveWish& wish
                .time = kTimeOfTask * (streams / kStreamsOfTask),
                .memory = kStream * streams,
                .ways_out = std::move(ways)},
-              common);
+              session);
 }
 
 /// The messages of a collective; made anew only where another size has others.
@@ -239,7 +239,7 @@ struct Messages {
 
 /// Plays the sizes one after the other and fills in their times.
 void play(const Cluster& cluster, const Group& group, CollectiveOp op, CollectiveMode mode,
-          std::vector<Line>& lines, const CommonOptions& common) {
+          std::vector<Line>& lines, const SessionOptions& session) {
   CollectiveGraph sequence(cluster);
   std::vector<TaskId> ends;
   Messages messages;
@@ -254,7 +254,7 @@ void play(const Cluster& cluster, const Group& group, CollectiveOp op, Collectiv
     }
   }
   if (mode == CollectiveMode::Stepwise) {
-    check_flows(sequence, messages.at_once, common);
+    check_flows(sequence, messages.at_once, session);
   }
   const Timeline timeline = simulate(sequence.graph());
   spdlog::info("{} tasks played", sequence.graph().tasks.size());
@@ -362,6 +362,7 @@ Json json_of(const std::vector<Line>& lines, CollectiveOp op, CollectiveMode mod
 }  // namespace
 
 int run_collective(const CollectiveOptions& options, const CommonOptions& common) {
+  const SessionOptions session = session_options(common);
   const auto op = read_name<CollectiveOp>("--op", options.op);
   const auto mode = read_name<CollectiveMode>("--collectives", options.mode);
   const std::vector<Bytes> sizes = sizes_of(options);
@@ -376,7 +377,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   }
   degrade_cluster(spec, {topologies_folder(), common.overrides});
   announce_layout(fmt::format("the links of {} GPUs are to be laid out", spec.gpus), spec, {20e-6},
-                  {2.4e3});
+                  {2.4e3}, session);
   const Cluster cluster = build_cluster(spec);
   std::vector<int> ranks(static_cast<std::size_t>(spec.gpus));
   std::iota(ranks.begin(), ranks.end(), 0);
@@ -387,7 +388,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
     playable.algorithm = Algorithm::Ring;  // what switches add up cannot be played by messages
   }
   check_wish(playable, op, group, spec.topology, mode);
-  check_pairs(group, op, playable, common);
+  check_pairs(group, op, playable, session);
   const std::vector<Candidate> choices = candidates(cluster, group, op, playable);
   if (choices.empty()) {
     refuse_protocol(wish, op, group, spec.topology);
@@ -402,10 +403,10 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
     lines.push_back(std::move(line));
   }
   if (mode == CollectiveMode::Stepwise) {
-    check_messages(group, op, lines, common);
+    check_messages(group, op, lines, session);
   }
   if (mode != CollectiveMode::Formula) {
-    play(cluster, group, op, mode, lines, common);
+    play(cluster, group, op, mode, lines, session);
   }
   if (common.json) {
     print_json(json_of(lines, op, mode, cluster));

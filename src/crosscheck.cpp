@@ -8,8 +8,9 @@
 #include <optional>
 
 #include "sim/base/text.hpp"
+#include "sim/session/simulate.hpp"
 #include "src/commands.hpp"
-#include "src/simulation.hpp"
+#include "src/session.hpp"
 
 namespace danlu {
 namespace {
@@ -118,7 +119,7 @@ int crosscheck(const std::filesystem::path& file, const CommonOptions& common) {
   for (const auto& [mode, name] : kNames<CollectiveMode>) {
     CommonOptions options = common;
     options.overrides.push_back("collectives=" + std::string(name));
-    const Simulation simulation = simulate_in_child(file, options);
+    const Simulation simulation = simulate(load_file(file, options), session_options(common));
     rungs.push_back(
         {mode, simulation.report, static_cast<double>(simulation.report.simulation.tasks_played)});
     if (mode == CollectiveMode::Steady) {

@@ -7,6 +7,7 @@
 
 #include "sim/collective/algorithms.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/workload/model_blocks.hpp"
 #include "sim/workload/schedule.hpp"
 #include "src/commands.hpp"
 

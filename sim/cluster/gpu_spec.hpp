@@ -41,6 +41,7 @@ struct GpuSpec {
   std::optional<FlopsPerSecond> peak(Precision precision) const {
     return peak_dense[static_cast<std::size_t>(precision)];
   }
+  bool operator==(const GpuSpec&) const = default;
 };
 
 }  // namespace danlu

@@ -68,6 +68,7 @@ struct StorageSpec {
   BytesPerSecond node_write;  // one node
   BytesPerSecond node_read;
   bool shares_nics = false;  // travels over the NICs of training
+  bool operator==(const StorageSpec&) const = default;
 };
 
 struct TopologySpec {
@@ -155,12 +156,14 @@ struct TopologySpec {
   BytesPerSecond cable_bandwidth() const {
     return uplink_bandwidth.value > 0 ? uplink_bandwidth : port_bandwidth();
   }
+  bool operator==(const TopologySpec&) const = default;
 };
 
 /// A kind of node: its GPU, and the rates and latencies of its links.
 struct NodeKind {
   TopologySpec topology;
   GpuSpec gpu;
+  bool operator==(const NodeKind&) const = default;
 };
 
 /// What the user asked for: a topology, the GPU in it, and how many of them. Some nodes may be of
@@ -187,6 +190,7 @@ struct ClusterSpec {
   }
   /// GPUs of each kind.
   std::vector<int> gpus_by_kind() const;
+  bool operator==(const ClusterSpec&) const = default;
 };
 
 /// Why nodes of `other` cannot stand beside those of `own` in one cluster, "" if they can: both

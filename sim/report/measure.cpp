@@ -11,6 +11,7 @@
 #include "sim/report/critical_path.hpp"
 #include "sim/report/intervals.hpp"
 #include "sim/report/report.hpp"
+#include "sim/workload/model_blocks.hpp"
 
 namespace danlu {
 namespace {
@@ -157,9 +158,7 @@ class Measurer {
     step_.hfu = step_.hardware_flops_per_gpu_second / peak;
     const double gpu_seconds = step_.time.value * cluster_.spec.gpus;
     const auto counted = [&](bool causal) {
-      const TrainingSpec& t = w_.training;
-      return model_flops(w_.model, t.global_batch, t.sequence_length, causal).value / gpu_seconds /
-             peak;
+      return step_flops(w_, causal).value / gpu_seconds / peak;
     };
     step_.mfu_full = counted(false);
     step_.mfu_causal = counted(true);

@@ -16,6 +16,7 @@
 #include "sim/base/text.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_faults.hpp"
+#include "sim/workload/model_blocks.hpp"
 
 namespace danlu {
 namespace {

@@ -24,10 +24,6 @@ Bytes working_set(const Workload& w, const ModelBlocks& kept, const ModelBlocks&
 
 }  // namespace
 
-Bytes layer_activation_bytes(const Workload& w) {
-  return kept_by(build_model(w).kinds.front());
-}
-
 std::map<AxisSet, double> stage_weights(const Workload& w, const ModelBlocks& model, int stage) {
   std::map<AxisSet, double> held;
   const auto add = [&](const Block& block) {

@@ -36,9 +36,6 @@ struct MemoryUse {
   Bytes peak() const { return parameters + gradients + optimizer + activations + other; }
 };
 
-/// Activations that one layer keeps per microbatch on one rank.
-Bytes layer_activation_bytes(const Workload& workload);
-
 /// Parameters that live on one rank of `stage`, by Weight::split; ...
 std::map<AxisSet, double> stage_weights(const Workload& workload, const ModelBlocks& model,
                                         int stage);

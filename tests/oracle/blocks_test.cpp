@@ -11,6 +11,7 @@
 
 #include "sim/plan/step_program.hpp"
 #include "sim/workload/memory.hpp"
+#include "tests/support/closed_forms.hpp"
 #include "tests/support/random_steps.hpp"
 #include "tests/support/support.hpp"
 
@@ -19,7 +20,9 @@ namespace {
 
 using testing::Dice;
 using testing::from_environment;
+using testing::layer_parameters;
 using testing::near;
+using testing::rank_layer_parameters;
 
 Workload random_dense(Dice& dice) {
   Workload w;

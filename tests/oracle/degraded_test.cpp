@@ -9,6 +9,7 @@
 #include "sim/workload/memory.hpp"
 #include "sim/workload/model_blocks.hpp"
 #include "tests/support/blocks.hpp"
+#include "tests/support/closed_forms.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/replicas.hpp"
 #include "tests/support/support.hpp"

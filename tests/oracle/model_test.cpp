@@ -17,13 +17,18 @@
 #include "sim/plan/step_program.hpp"
 #include "sim/workload/memory.hpp"
 #include "sim/workload/model_blocks.hpp"
+#include "tests/support/closed_forms.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
 namespace {
 
+using testing::all_parameters;
+using testing::attention_core_flops;
+using testing::model_flops;
 using testing::near;
+using testing::rank_layer_parameters;
 
 constexpr double kA100 = 312e12;
 constexpr double kDay = 86400;
@@ -94,7 +99,8 @@ TEST(Memory, ActivationsOfAGpt3LayerInSixModes) {
     w.training.recompute = mode.recompute;
     w.parallelism.tensor = mode.tensor;
     w.parallelism.sequence = mode.sequence;
-    EXPECT_TRUE(near(layer_activation_bytes(w).value, mode.mib * 1048576)) << mode.mib << " MiB";
+    EXPECT_TRUE(near(kept_by(build_model(w).kinds.front()).value, mode.mib * 1048576))
+        << mode.mib << " MiB";
   }
 }
 
@@ -223,9 +229,9 @@ TEST(Memory, ActivationsWithoutDropoutAndWhileRecomputing) {
   w.training.attention = AttentionKind::Unfused;
   const double sbh = 512 * 1024;
   const double scores = 16.0 * 512 * 512;
-  EXPECT_EQ(layer_activation_bytes(w).value, 32 * sbh + 2 * scores);
+  EXPECT_EQ(kept_by(build_model(w).kinds.front()).value, 32 * sbh + 2 * scores);
   w.training.dropout = true;
-  EXPECT_EQ(layer_activation_bytes(w).value, 34 * sbh + 5 * scores);
+  EXPECT_EQ(kept_by(build_model(w).kinds.front()).value, 34 * sbh + 5 * scores);
   w.training.dropout = false;
   const double logits = 512 * 1024 * 6;
   const MemoryUse kept = memory_use(w);
@@ -456,6 +462,7 @@ Workload random_workload(Dice& dice) {
   w.training.attention = dice.coin() ? AttentionKind::Flash : AttentionKind::Unfused;
   w.training.dropout = dice.coin();
   w.training.causal_flops = dice.coin();
+  w.training.global_batch = dice.between(1, 64);
   return w;
 }
 
@@ -488,6 +495,12 @@ TEST(Blocks, DoTheModelsFlops) {
     const Flops expected = model_flops(w.model, w.training.micro_batch, w.training.sequence_length,
                                        w.training.causal_flops);
     EXPECT_TRUE(near(all, expected.value, 1e-12));
+    for (const bool causal : {false, true}) {  // of a step, by either convention
+      const Flops step =
+          model_flops(w.model, w.training.global_batch, w.training.sequence_length, causal);
+      EXPECT_TRUE(near(step_flops(w, causal).value, step.value, 1e-12));
+    }
+    EXPECT_TRUE(near(total_parameters(w.model), all_parameters(w.model), 1e-12));
   }
 }
 

@@ -194,7 +194,8 @@ TEST(Schedule, EveryShapeTakesItsClosedForm) {
   }
 }
 
-// No schedule of the table deadlocks. The closed forms of the rows: the bubble is what waits beside 3 m of work, the peak is counted.
+// No schedule of the table deadlocks. The closed forms of the rows: the bubble is what waits beside
+// 3 m of work, the peak is counted.
 TEST(Schedule, RowsKnowTheirBubbleAndPeak) {
   for (const Shape& shape : grid()) {
     const ScheduleRow& row = schedule_named(shape.schedule);

@@ -12,6 +12,7 @@
 #include "sim/report/report.hpp"
 #include "sim/workload/memory.hpp"
 #include "sim/workload/model_blocks.hpp"
+#include "tests/support/closed_forms.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
 
@@ -20,6 +21,7 @@ namespace {
 
 using testing::near;
 using testing::plain_cluster;
+using testing::rank_layer_parameters;
 using testing::shipped;
 
 /// Two stages of two layers, a tied embedding, four replicas.
