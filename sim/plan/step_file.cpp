@@ -242,7 +242,8 @@ StepProgram read_step(const std::string& text, const std::string& file) {
   try {
     return step_of(Json::parse(text));
   } catch (const std::exception& error) {
-    throw InputError(Problem{{file, 0, 0}, fmt::format("no step program: {}", error.what()), "", ""});
+    throw InputError(
+        Problem{{file, 0, 0}, fmt::format("no step program: {}", error.what()), "", ""});
   }
 }
 

@@ -39,19 +39,19 @@ std::string part_of(const CampaignEvent& event, const FaultsSpec& faults) {
 }
 
 /// Rows of the trace, and further lanes of one where events overlap.
-enum class Row { Job, Saves, Slow, Repairs };
+enum class TraceRow { Job, Saves, Slow, Repairs };
 constexpr std::array kRowNames{"job", "saves", "slow parts", "repairs"};
 
-Row row_of(const CampaignEvent& event) {
+TraceRow trace_row_of(const CampaignEvent& event) {
   switch (event.kind) {
     case Kind::Persist:
-      return Row::Saves;
+      return TraceRow::Saves;
     case Kind::Degraded:
-      return Row::Slow;
+      return TraceRow::Slow;
     case Kind::Repair:
-      return Row::Repairs;
+      return TraceRow::Repairs;
     default:
-      return Row::Job;
+      return TraceRow::Job;
   }
 }
 
@@ -89,7 +89,7 @@ class TraceWriter {
   /// The first lane of the row that is free.
   int lane(const CampaignEvent& event) {
     constexpr int kLanes = 1000;
-    const auto row = static_cast<std::size_t>(row_of(event));
+    const auto row = static_cast<std::size_t>(trace_row_of(event));
     std::vector<Seconds>& ends = ends_[row];
     const auto free =
         std::find_if(ends.begin(), ends.end(), [&](Seconds end) { return end <= event.begin; });

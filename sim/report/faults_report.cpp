@@ -7,9 +7,6 @@
 namespace danlu {
 namespace {
 
-constexpr double kMinute = 60;
-constexpr double kHour = 3600;
-constexpr double kDay = 86400;
 
 }  // namespace
 

@@ -218,7 +218,6 @@ std::vector<KeyRow> semantics_keys() {
 
 std::vector<KeyRow> faults_section_keys() {
   const auto set_days = [](FaultsPlan& plan, const Value& value) {
-    constexpr double kDay = 86400;
     plan.horizon = Seconds{value.number * kDay};
   };
   return joined({

@@ -22,8 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kDay = 86400;
-constexpr std::size_t kLongestPath = 120;  // in a message
 
 class CauseReader {
  public:

@@ -31,7 +31,7 @@ Json limit(double number) {
 }
 
 /// The default as JSON; null if there is none.
-Json default_of(const KeyRow& row) {
+Json json_default(const KeyRow& row) {
   const std::optional<Value> fallback = fallback_of(row);
   if (!fallback) {
     return nullptr;
@@ -134,7 +134,7 @@ class SchemaWriter {
     schema["description"] = row.type == KeyType::Quantity
                                 ? fmt::format("{} ({})", row.text, range_text(row))
                                 : row.text;
-    if (Json fallback = default_of(row); !fallback.is_null()) {
+    if (Json fallback = json_default(row); !fallback.is_null()) {
       schema["default"] = std::move(fallback);
     }
     return schema;

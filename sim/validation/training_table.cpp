@@ -31,7 +31,7 @@ constexpr std::array kDevices{
 };
 
 /// The columns without which nothing can be simulated, in the order of the messages.
-constexpr std::array<std::string_view, 15> kNeeded{
+constexpr std::array<std::string_view, 15> kNeededColumns{
     "gpu",         "gpus",      "layers",  "hidden", "ffn_hidden", "gated_mlp",
     "heads",       "vocab",     "seq_len", "tp",     "pp",         "global_batch_seqs",
     "micro_batch", "recompute", "dtype"};
@@ -57,9 +57,9 @@ struct Sharding {
   bool overlaps = false;
 };
 
-class Converter {
+class TrainingConverter {
  public:
-  Converter(const CsvTable& table, const CsvRow& row, const LoadOptions& options)
+  TrainingConverter(const CsvTable& table, const CsvRow& row, const LoadOptions& options)
       : table_(table), row_(row), options_(options) {}
 
   Conversion convert() {
@@ -157,7 +157,7 @@ class Converter {
   }
 
   void check_needed() {
-    for (const std::string_view column : kNeeded) {
+    for (const std::string_view column : kNeededColumns) {
       if (cell(column).empty()) {
         refuse(fmt::format("missing {}", column));
       }
@@ -491,18 +491,18 @@ std::string Conversion::reason() const {
 }
 
 Conversion convert(const CsvTable& table, const CsvRow& row, const LoadOptions& options) {
-  return Converter(table, row, options).convert();
+  return TrainingConverter(table, row, options).convert();
 }
 
 std::span<const std::string_view> needed_training_columns() {
-  return kNeeded;
+  return kNeededColumns;
 }
 
 bool is_complete(const CsvTable& table, const CsvRow& row) {
   if (table.has_column("complete")) {
     return parse_flag(table.cell(row, "complete")).value_or(false);
   }
-  return std::none_of(kNeeded.begin(), kNeeded.end(),
+  return std::none_of(kNeededColumns.begin(), kNeededColumns.end(),
                       [&](std::string_view column) { return table.cell(row, column).empty(); });
 }
 

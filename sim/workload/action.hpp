@@ -5,7 +5,9 @@
 #pragma once
 
 #include <compare>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "sim/base/names.hpp"
 
@@ -40,5 +42,8 @@ struct Action {
     return std::to_string(chunk) + row_named(kind).letter + std::to_string(microbatch);
   }
 };
+
+/// What such a text says; nothing where it says no action.
+std::optional<Action> parse_action(std::string_view text);
 
 }  // namespace danlu
