@@ -77,16 +77,16 @@ void play_states(const Scenario& scenario, const Report& healthy, FaultsPlan& pl
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const SlowState& state = plan.states[i];
     const double slowdown = std::max(1.0, steps[i] / step);
-    if (state.cause >= 0) {
-      FaultCause& cause = plan.spec.causes[static_cast<std::size_t>(state.cause)];
+    if (state.cause) {
+      FaultCause& cause = plan.spec.causes[*state.cause];
       cause.slowdown = slowdown;
       spdlog::info("{}: steps take {:.4f} times as long", cause.name, slowdown);
       continue;
     }
     plan.file.slowdown = slowdown;
     spdlog::info("during a checkpoint's write steps take {:.4f} times as long", slowdown);
-    if (state.tier >= 0) {
-      plan.spec.tiers[static_cast<std::size_t>(state.tier)].slowdown = slowdown;
+    if (state.tier) {
+      plan.spec.tiers[*state.tier].slowdown = slowdown;
     }
   }
 }

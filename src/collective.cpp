@@ -26,7 +26,7 @@ using Json = nlohmann::ordered_json;
 
 /// How the flows of a collective are played.
 enum class Mode { Formula, Steady, Stepwise };
-constexpr std::array<std::string_view, 3> kModeNames{"formula", "steady", "stepwise"};
+constexpr IdArray<Mode, std::string_view, 3> kModeNames{"formula", "steady", "stepwise"};
 
 const std::vector<std::string> kFewerMessages{
     "--collectives steady plays each phase as one flow",
@@ -96,26 +96,26 @@ std::vector<Bytes> sizes_of(const CollectiveOptions& options) {
   return sizes;
 }
 
-CollectiveWish read_wish(const CollectiveOptions& options) {
+ForcedChoice read_forced(const CollectiveOptions& options) {
   std::vector<std::string_view> names;
   for (const AlgorithmRow& row : algorithms()) {
     names.push_back(row.name);
   }
-  CollectiveWish wish;
+  ForcedChoice forced;
   if (const auto found = position_unless_auto("--algorithm", options.algorithm, names)) {
-    wish.algorithm = static_cast<Algorithm>(*found);
+    forced.algorithm = static_cast<Algorithm>(*found);
   }
   if (const auto found = position_unless_auto("--protocol", options.protocol, kProtocolNames)) {
-    wish.protocol = static_cast<Protocol>(*found);
+    forced.protocol = static_cast<Protocol>(*found);
   }
-  return wish;
+  return forced;
 }
 
 /// Says why a forced algorithm or protocol cannot be used.
-void check_wish(const CollectiveWish& wish, CollectiveOp op, const Group& group,
-                const TopologySpec& topology, Mode mode) {
-  const Algorithm algorithm = wish.algorithm.value_or(Algorithm::Ring);
-  if (wish.algorithm) {
+void check_forced(const ForcedChoice& forced, CollectiveOp op, const Group& group,
+                  const TopologySpec& topology, Mode mode) {
+  const Algorithm algorithm = forced.algorithm.value_or(Algorithm::Ring);
+  if (forced.algorithm) {
     const std::string obstacle = row_of(algorithm).obstacle(op, group, topology);
     if (!obstacle.empty()) {
       refuse("--algorithm", fmt::format("{} cannot be used: {}", row_of(algorithm).name, obstacle),
@@ -129,9 +129,9 @@ void check_wish(const CollectiveWish& wish, CollectiveOp op, const Group& group,
 }
 
 /// Says which algorithms would use a forced protocol.
-[[noreturn]] void refuse_protocol(const CollectiveWish& wish, CollectiveOp op, const Group& group,
+[[noreturn]] void refuse_protocol(const ForcedChoice& forced, CollectiveOp op, const Group& group,
                                   const TopologySpec& topology) {
-  const Protocol wanted = wish.protocol.value();
+  const Protocol wanted = forced.protocol.value();
   std::vector<std::string_view> fitting;
   for (const AlgorithmRow& row : algorithms()) {
     const std::vector<Protocol> used = protocols_of(row.algorithm, topology);
@@ -140,11 +140,12 @@ void check_wish(const CollectiveWish& wish, CollectiveOp op, const Group& group,
       fitting.push_back(row.name);
     }
   }
-  const std::string_view name = kProtocolNames[static_cast<std::size_t>(wanted)];
-  const std::string_view of_op = kCollectiveOpNames[static_cast<std::size_t>(op)];
+  const std::string_view name = kProtocolNames[wanted];
+  const std::string_view of_op = kCollectiveOpNames[op];
   refuse("--protocol",
-         wish.algorithm ? fmt::format("{} does not use {} here", row_of(*wish.algorithm).name, name)
-                        : fmt::format("no algorithm for {} uses {} here", of_op, name),
+         forced.algorithm
+             ? fmt::format("{} does not use {} here", row_of(*forced.algorithm).name, name)
+             : fmt::format("no algorithm for {} uses {} here", of_op, name),
          !fitting.empty() ? fmt::format("{} is used for {} by {}", name, of_op, join(fitting, ", "))
          : topology.nccl_tuning ? "only Simple: LL and LL128 are for rings and trees"
                                 : "only Simple: the topology does not follow NCCL "
@@ -202,12 +203,12 @@ void check_flows(const CollectiveGraph& sequence, double at_once, const CommonOp
 }
 
 /// Says what it takes to lay out a stream for every pair of GPUs, or of GPUs and nodes.
-void check_pairs(const Group& group, CollectiveOp op, const CollectiveWish& wish,
+void check_pairs(const Group& group, CollectiveOp op, const ForcedChoice& forced,
                  const CommonOptions& common) {
   constexpr double kStreamsOfTask = 15;  // so many take as long as a task
   constexpr Bytes kStream{90};           // with its route
   const Algorithm algorithm =
-      wish.algorithm.value_or(op == CollectiveOp::AllToAll ? Algorithm::Direct : Algorithm::Ring);
+      forced.algorithm.value_or(op == CollectiveOp::AllToAll ? Algorithm::Direct : Algorithm::Ring);
   const bool all_pairs = algorithm == Algorithm::Direct && op != CollectiveOp::SendReceive &&
                          op != CollectiveOp::Broadcast;
   const bool all_nodes = algorithm == Algorithm::TwoLevel && op == CollectiveOp::AllToAll;
@@ -220,14 +221,14 @@ void check_pairs(const Group& group, CollectiveOp op, const CollectiveWish& wish
   if (op == CollectiveOp::AllToAll && all_pairs) {
     ways.emplace_back("--algorithm two-level");
   }
-  allow_tasks({.what = fmt::format("{} by {} over {} GPUs has {:.3g} streams",
-                                   kCollectiveOpNames[static_cast<std::size_t>(op)],
-                                   row_of(algorithm).name, group.size(), streams),
-               .count = streams / kStreamsOfTask,
-               .time = kTimeOfTask * (streams / kStreamsOfTask),
-               .memory = kStream * streams,
-               .ways_out = std::move(ways)},
-              common);
+  allow_tasks(
+      {.what = fmt::format("{} by {} over {} GPUs has {:.3g} streams", kCollectiveOpNames[op],
+                           row_of(algorithm).name, group.size(), streams),
+       .count = streams / kStreamsOfTask,
+       .time = kTimeOfTask * (streams / kStreamsOfTask),
+       .memory = kStream * streams,
+       .ways_out = std::move(ways)},
+      common);
 }
 
 /// The messages of a collective; made anew only where another size has others.
@@ -275,7 +276,7 @@ void play(const Cluster& cluster, const Group& group, CollectiveOp op, Mode mode
   spdlog::info("{} tasks played", sequence.graph().tasks.size());
   Seconds before;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const Seconds end = timeline.finish[index(ends[i])];
+    const Seconds end = timeline.finish[ends[i]];
     lines[i].time = end - before;
     before = end;
   }
@@ -299,9 +300,8 @@ std::string bottleneck_text(const Cluster& cluster, const Limit& limit) {
 std::string text_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode,
                     const Cluster& cluster) {
   const int ranks = cluster.spec.gpus;
-  std::string text =
-      fmt::format("{} over {} GPUs of {}, {}\n\n", kCollectiveOpNames[static_cast<std::size_t>(op)],
-                  ranks, cluster.spec.topology.name, kModeNames[static_cast<std::size_t>(mode)]);
+  std::string text = fmt::format("{} over {} GPUs of {}, {}\n\n", kCollectiveOpNames[op], ranks,
+                                 cluster.spec.topology.name, kModeNames[mode]);
   text += fmt::format("{:>14}  {:>12}  {:>9}  {:>9}  {:<18}  {:<8}  {}\n", "size", "time", "algbw",
                       "busbw", "algorithm", "protocol", "bottleneck");
   text += fmt::format("{:>14}  {:>12}  {:>9}  {:>9}\n", "B", "us", "GB/s", "GB/s");
@@ -310,7 +310,7 @@ std::string text_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode,
     text += fmt::format("{:>14.0f}  {:>12.2f}  {:>9.2f}  {:>9.2f}  {:<18}  {:<8}  {}\n",
                         line.size.value, line.time.value * 1e6, bandwidth.algorithm.value / 1e9,
                         bandwidth.bus.value / 1e9, row_of(line.planned.choice.algorithm).name,
-                        kProtocolNames[static_cast<std::size_t>(line.planned.choice.protocol)],
+                        kProtocolNames[line.planned.choice.protocol],
                         bottleneck_text(cluster, line.limit));
   }
   return text;
@@ -331,10 +331,10 @@ std::string choices_text(const std::vector<Line>& lines) {
     for (const Offer& offer : line.offers) {
       const std::string estimate =
           offer.estimate ? fmt::format("{:.2f}", offer.estimate->value * 1e6) : "-";
-      text += fmt::format("{:>14.0f}  {:<18}  {:<8}  {:>12}  {:>12.2f}{}\n", line.size.value,
-                          row_of(offer.choice.algorithm).name,
-                          kProtocolNames[static_cast<std::size_t>(offer.choice.protocol)], estimate,
-                          offer.alone.value * 1e6, is_taken(line, offer) ? "  taken" : "");
+      text +=
+          fmt::format("{:>14.0f}  {:<18}  {:<8}  {:>12}  {:>12.2f}{}\n", line.size.value,
+                      row_of(offer.choice.algorithm).name, kProtocolNames[offer.choice.protocol],
+                      estimate, offer.alone.value * 1e6, is_taken(line, offer) ? "  taken" : "");
     }
   }
   return text;
@@ -345,7 +345,7 @@ Json choices_json(const Line& line) {
   for (const Offer& offer : line.offers) {
     json.push_back(
         {{"algorithm", row_of(offer.choice.algorithm).name},
-         {"protocol", kProtocolNames[static_cast<std::size_t>(offer.choice.protocol)]},
+         {"protocol", kProtocolNames[offer.choice.protocol]},
          {"nccl_estimate_s", offer.estimate ? Json(offer.estimate->value) : Json(nullptr)},
          {"formula_s", offer.alone.value},
          {"taken", is_taken(line, offer)}});
@@ -355,23 +355,22 @@ Json choices_json(const Line& line) {
 
 Json json_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode, const Cluster& cluster) {
   Json json{{"schema", "danlu.collective/1"},
-            {"op", kCollectiveOpNames[static_cast<std::size_t>(op)]},
+            {"op", kCollectiveOpNames[op]},
             {"topology", cluster.spec.topology.name},
             {"gpus", cluster.spec.gpus},
-            {"collectives", kModeNames[static_cast<std::size_t>(mode)]},
+            {"collectives", kModeNames[mode]},
             {"notes", notes_of(cluster)},
             {"points", Json::array()}};
   for (const Line& line : lines) {
     const Bandwidths bandwidth = bandwidths(line, op, cluster.spec.gpus);
-    json["points"].push_back(
-        {{"size_bytes", line.size.value},
-         {"time_s", line.time.value},
-         {"algbw_bytes_per_s", bandwidth.algorithm.value},
-         {"busbw_bytes_per_s", bandwidth.bus.value},
-         {"algorithm", row_of(line.planned.choice.algorithm).name},
-         {"protocol", kProtocolNames[static_cast<std::size_t>(line.planned.choice.protocol)]},
-         {"bottleneck", bottleneck_text(cluster, line.limit)},
-         {"choices", choices_json(line)}});
+    json["points"].push_back({{"size_bytes", line.size.value},
+                              {"time_s", line.time.value},
+                              {"algbw_bytes_per_s", bandwidth.algorithm.value},
+                              {"busbw_bytes_per_s", bandwidth.bus.value},
+                              {"algorithm", row_of(line.planned.choice.algorithm).name},
+                              {"protocol", kProtocolNames[line.planned.choice.protocol]},
+                              {"bottleneck", bottleneck_text(cluster, line.limit)},
+                              {"choices", choices_json(line)}});
   }
   return json;
 }
@@ -382,7 +381,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   const auto op = static_cast<CollectiveOp>(position_of("--op", options.op, kCollectiveOpNames));
   const auto mode = static_cast<Mode>(position_of("--collectives", options.mode, kModeNames));
   const std::vector<Bytes> sizes = sizes_of(options);
-  const CollectiveWish wish = read_wish(options);
+  const ForcedChoice forced = read_forced(options);
   ClusterSpec spec = load_topology(options.topology, {topologies_folder(), common.overrides});
   spec.gpus = options.gpus > 0 ? options.gpus : spec.topology.gpus_per_node;
   if (spec.gpus < 2) {
@@ -398,16 +397,16 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   std::vector<int> ranks(static_cast<std::size_t>(spec.gpus));
   std::iota(ranks.begin(), ranks.end(), 0);
   const Group group = make_group(cluster, ranks);
-  CollectiveWish playable = wish;
-  if (mode == Mode::Stepwise && !wish.algorithm && op == CollectiveOp::AllReduce &&
+  ForcedChoice playable = forced;
+  if (mode == Mode::Stepwise && !forced.algorithm && op == CollectiveOp::AllReduce &&
       spec.topology.nccl_tuning) {
     playable.algorithm = Algorithm::Ring;  // what switches add up cannot be played by messages
   }
-  check_wish(playable, op, group, spec.topology, mode);
+  check_forced(playable, op, group, spec.topology, mode);
   check_pairs(group, op, playable, common);
   const std::vector<Candidate> choices = candidates(cluster, group, op, playable);
   if (choices.empty()) {
-    refuse_protocol(wish, op, group, spec.topology);
+    refuse_protocol(forced, op, group, spec.topology);
   }
   std::vector<Line> lines;
   for (const Bytes size : sizes) {

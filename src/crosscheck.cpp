@@ -28,13 +28,13 @@ struct Rung {
 
 /// The part of the time that differs most.
 std::pair<std::string_view, Seconds> largest_difference(const Report& lower, const Report& upper) {
-  std::size_t found = 0;
+  TimePart found{};
   Seconds most;
-  for (std::size_t i = 0; i < kTimeParts; ++i) {
-    const Seconds difference = upper.step.breakdown.parts[i] - lower.step.breakdown.parts[i];
+  for (const TimePart part : kTimePartNames.ids()) {
+    const Seconds difference = upper.step.breakdown[part] - lower.step.breakdown[part];
     if (std::abs(difference.value) > std::abs(most.value)) {
       most = difference;
-      found = i;
+      found = part;
     }
   }
   return {kTimePartNames[found], most};
@@ -96,11 +96,10 @@ Json json_of(const std::vector<Rung>& rungs) {
     if (rung.report) {
       json["time_s"] = rung.report->step.time.value;
       json["breakdown_s"] = Json::object();
-      for (std::size_t i = 0; i < kTimeParts; ++i) {
-        json["breakdown_s"][std::string(kTimePartNames[i])] =
-            rung.report->step.has(static_cast<TimePart>(i))
-                ? Json(rung.report->step.breakdown.parts[i].value)
-                : Json(nullptr);
+      for (const TimePart part : kTimePartNames.ids()) {
+        json["breakdown_s"][std::string(kTimePartNames[part])] =
+            rung.report->step.has(part) ? Json(rung.report->step.breakdown[part].value)
+                                        : Json(nullptr);
       }
     }
     if (rung.report && &rung != &rungs.front()) {

@@ -66,9 +66,9 @@ Listing list_gpus(const LoadOptions& options) {
                                 to_text(gpu.memory_capacity), to_text(gpu.memory_bandwidth),
                                 format_quantity(gpu.power_watts, Dimension::Power));
     Json peaks = Json::object();
-    for (std::size_t i = 0; i < kPrecisionNames.size(); ++i) {
-      peaks[std::string(kPrecisionNames[i])] =
-          gpu.peak_dense[i] ? Json(gpu.peak_dense[i]->value) : Json(nullptr);
+    for (const Precision precision : kPrecisionNames.ids()) {
+      peaks[std::string(kPrecisionNames[precision])] =
+          gpu.peak_dense[precision] ? Json(gpu.peak_dense[precision]->value) : Json(nullptr);
     }
     listing.entries.push_back({{"name", name},
                                {"title", gpu.name},

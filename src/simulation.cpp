@@ -28,9 +28,9 @@ void log_tasks(const StepPlan& plan, const Timeline& timeline) {
   if (!spdlog::should_log(spdlog::level::trace)) {
     return;
   }
-  for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
+  for (const TaskId i : plan.graph.tasks.ids()) {
     spdlog::trace("{:.9f} to {:.9f} s: {}", timeline.start[i].value, timeline.finish[i].value,
-                  plan.graph.describe(make_id<TaskId>(i)));
+                  plan.graph.describe(i));
   }
 }
 
@@ -46,7 +46,7 @@ Bytes peak_memory() {
 /// A timeline as bytes: start and finish of every task.
 std::string pack(const Timeline& timeline) {
   std::string bytes;
-  for (const std::vector<Seconds>* times : {&timeline.start, &timeline.finish}) {
+  for (const auto* times : {&timeline.start, &timeline.finish}) {
     bytes.append(reinterpret_cast<const char*>(times->data()), times->size() * sizeof(Seconds));
   }
   return bytes;
@@ -54,7 +54,9 @@ std::string pack(const Timeline& timeline) {
 
 Timeline unpack(const std::string& bytes) {
   const std::size_t tasks = bytes.size() / sizeof(Seconds) / 2;
-  Timeline timeline{std::vector<Seconds>(tasks), std::vector<Seconds>(tasks), {}};
+  Timeline timeline;
+  timeline.start.resize(tasks);
+  timeline.finish.resize(tasks);
   std::memcpy(timeline.start.data(), bytes.data(), tasks * sizeof(Seconds));
   std::memcpy(timeline.finish.data(), bytes.data() + tasks * sizeof(Seconds),
               tasks * sizeof(Seconds));
@@ -255,7 +257,7 @@ Simulation simulate_scenario(Scenario scenario, const CommonOptions& common,
   // The graph is acyclic and every byte is accounted for.
   const StepPlan& plan = simulation.plan;
   spdlog::info("plan: {} classes of ranks, {} of communications, {} links, {} tasks",
-               plan.fold.units.size(), plan.fold.patterns.size(), plan.fold.links.size(),
+               plan.fold.rank_classes.size(), plan.fold.patterns.size(), plan.fold.links.size(),
                plan.graph.tasks.size());
   const int draws = scenario.cluster.degraded.draws;
   if (draws > 1) {
@@ -314,7 +316,7 @@ CannotRun out_of_memory(const std::string& name, int gpus, FoldMode fold) {
 
 void check_wishes(const Scenario& scenario, const Cluster& cluster) {
   std::vector<Problem> problems;
-  for (WishProblem& found : wish_problems(scenario.workload, cluster)) {
+  for (ForcedChoiceProblem& found : forced_choice_problems(scenario.workload, cluster)) {
     const auto place = scenario.places.find(found.key);
     Problem problem = place == scenario.places.end() ? Problem{} : place->second;
     problem.message = std::move(found.message);

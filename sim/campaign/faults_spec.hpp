@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/base/id_vector.hpp"
 #include "sim/base/units.hpp"
 
 namespace danlu {
@@ -70,8 +71,8 @@ struct FaultCause {
   ///   at its limit, already noticed.
   /// Planned: announced, so that the job saves first; lasts `window`, then restarts.
   enum class Effect { Stop, Corrupt, Degrade, Planned };
-  static constexpr std::array<std::string_view, 4> kEffectNames{"stop", "corrupt", "degrade",
-                                                                "planned"};
+  static constexpr IdArray<Effect, std::string_view, 4> kEffectNames{"stop", "corrupt", "degrade",
+                                                                     "planned"};
   std::string name;       // "GPU HBM3 memory"; also names its random streams
   std::string component;  // "GPU", "NIC", "host", "leaf", "software": for reports
   double count = 1;       // components of the kind in the whole job
@@ -91,7 +92,7 @@ struct FaultCause {
 /// One fault at a given time (events mode, traces).
 struct FaultEvent {
   Seconds at;
-  int cause = 0;            // index into FaultsSpec::causes
+  CauseId cause{};
   int component = 0;        // 0 to count - 1
   Seconds window = kNever;  // kNever: as the cause says
 };
@@ -162,10 +163,10 @@ struct CampaignSemantics {
 
 /// The `faults:` section.
 struct FaultsSpec {
-  std::vector<FaultCause> causes;
+  IdVector<CauseId, FaultCause> causes;
   std::vector<FaultEvent> events;
-  std::vector<CheckpointTier> tiers;  // from fast to durable
-  std::vector<RestartPart> restart;
+  IdVector<TierId, CheckpointTier> tiers;  // from fast to durable
+  IdVector<RestartPartId, RestartPart> restart;
   SparesSpec spares;
   RecoverySpec recovery;
   CampaignSemantics semantics;

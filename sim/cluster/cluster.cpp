@@ -218,7 +218,8 @@ std::vector<int> ClusterSpec::gpus_by_kind() const {
 }
 
 std::string structure_problem(const TopologySpec& own, const TopologySpec& other) {
-  constexpr std::array kKinds{"NVSwitches", "a mesh", "PCIe only", "a torus"};
+  constexpr IdArray<ScaleUpKind, std::string_view, 4> kKinds{"NVSwitches", "a mesh", "PCIe only",
+                                                             "a torus"};
   const auto differ = [&](std::string_view what, auto mine, auto theirs) {
     return fmt::format("a node of {} has {} {}, one of {} has {}", own.name, mine, what, other.name,
                        theirs);
@@ -233,8 +234,7 @@ std::string structure_problem(const TopologySpec& own, const TopologySpec& other
     return differ("ports at each NIC", own.ports_per_nic, other.ports_per_nic);
   }
   if (own.scale_up != other.scale_up) {
-    return differ("between its GPUs", kKinds[static_cast<std::size_t>(own.scale_up)],
-                  kKinds[static_cast<std::size_t>(other.scale_up)]);
+    return differ("between its GPUs", kKinds[own.scale_up], kKinds[other.scale_up]);
   }
   if (own.scale_up == ScaleUpKind::None && own.pcie_switches != other.pcie_switches) {
     return differ("PCIe switches", own.pcie_switches, other.pcie_switches);

@@ -7,18 +7,19 @@
 #include <string>
 #include <string_view>
 
+#include "sim/base/id_vector.hpp"
 #include "sim/base/units.hpp"
 
 namespace danlu {
 
 enum class Precision { Fp32, Tf32, Fp16, Bf16, Fp8 };
-inline constexpr std::array<std::string_view, 5> kPrecisionNames{"fp32", "tf32", "fp16", "bf16",
-                                                                 "fp8"};
+inline constexpr IdArray<Precision, std::string_view, 5> kPrecisionNames{"fp32", "tf32", "fp16",
+                                                                         "bf16", "fp8"};
 
 /// One accelerator, as read from topologies/gpus/*.yaml.
 struct GpuSpec {
   std::string name;
-  std::array<std::optional<FlopsPerSecond>, kPrecisionNames.size()> peak_dense;  // absent: lacks it
+  IdArray<Precision, std::optional<FlopsPerSecond>, 5> peak_dense;  // absent: lacks it
   Bytes memory_capacity;
   BytesPerSecond memory_bandwidth;
   double memory_efficiency = 1;   // share of the bandwidth that large streaming kernels reach
@@ -32,9 +33,7 @@ struct GpuSpec {
   double power_watts = 0;  // of the board
   double dollars_per_hour = 0;
 
-  std::optional<FlopsPerSecond> peak(Precision precision) const {
-    return peak_dense[static_cast<std::size_t>(precision)];
-  }
+  std::optional<FlopsPerSecond> peak(Precision precision) const { return peak_dense[precision]; }
 };
 
 }  // namespace danlu

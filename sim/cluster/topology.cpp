@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "sim/base/error.hpp"
+#include "sim/base/id_vector.hpp"
 
 namespace danlu {
 namespace {
@@ -19,18 +20,18 @@ struct VertexNames {
   std::string_view plural;
   std::string_view one;
 };
-constexpr std::array<VertexNames, 9> kVertexNames{{{"GPUs", "GPU"},
-                                                   {"scale-up switches", "NVSwitch"},
-                                                   {"PCIe switches", "PCIe switch"},
-                                                   {"CPUs", "CPUs"},
-                                                   {"NICs", "NIC"},
-                                                   {"leaf switches", "leaf"},
-                                                   {"spine switches", "spine"},
-                                                   {"core switches", "core"},
-                                                   {"switches", "switch"}}};
+constexpr IdArray<VertexKind, VertexNames, 9> kVertexNames{{{"GPUs", "GPU"},
+                                                            {"scale-up switches", "NVSwitch"},
+                                                            {"PCIe switches", "PCIe switch"},
+                                                            {"CPUs", "CPUs"},
+                                                            {"NICs", "NIC"},
+                                                            {"leaf switches", "leaf"},
+                                                            {"spine switches", "spine"},
+                                                            {"core switches", "core"},
+                                                            {"switches", "switch"}}};
 
-constexpr std::array<std::string_view, 8> kLinkNames{"scale-up",    "PCIe",  "NIC",   "uplink",
-                                                     "core uplink", "torus", "local", "global"};
+constexpr IdArray<LinkKind, std::string_view, 8> kLinkNames{
+    "scale-up", "PCIe", "NIC", "uplink", "core uplink", "torus", "local", "global"};
 
 using Graph = boost::compressed_sparse_row_graph<boost::directedS, boost::no_property, LinkId,
                                                  boost::no_property, std::uint32_t, std::uint32_t>;
@@ -49,11 +50,11 @@ Graph boost_graph(const Topology& topology) {
 }  // namespace
 
 std::string_view vertex_kind_name(VertexKind kind) {
-  return kVertexNames[static_cast<std::size_t>(kind)].plural;
+  return kVertexNames[kind].plural;
 }
 
 std::string_view link_kind_name(LinkKind kind) {
-  return kLinkNames[static_cast<std::size_t>(kind)];
+  return kLinkNames[kind];
 }
 
 VertexId TopologyParts::add_vertex(const Vertex& vertex) {
@@ -123,7 +124,7 @@ Seconds Topology::latency(const Route& route) const {
 
 std::string Topology::vertex_name(VertexId id) const {
   const Vertex& v = vertex(id);
-  const std::string_view name = kVertexNames[static_cast<std::size_t>(v.kind)].one;
+  const std::string_view name = kVertexNames[v.kind].one;
   switch (v.kind) {
     case VertexKind::Gpu:
     case VertexKind::Nic:

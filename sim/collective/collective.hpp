@@ -15,13 +15,13 @@
 #include <string_view>
 #include <vector>
 
-#include "sim/base/ids.hpp"
+#include "sim/base/id_vector.hpp"
 #include "sim/base/units.hpp"
 
 namespace danlu {
 
 enum class CollectiveOp { AllReduce, ReduceScatter, AllGather, Broadcast, AllToAll, SendReceive };
-inline constexpr std::array<std::string_view, 6> kCollectiveOpNames{
+inline constexpr IdArray<CollectiveOp, std::string_view, 6> kCollectiveOpNames{
     "all-reduce", "reduce-scatter", "all-gather", "broadcast", "all-to-all", "send"};
 
 enum class Algorithm {
@@ -47,7 +47,7 @@ constexpr bool reduces_in_switches(Algorithm algorithm) {
 /// How NCCL makes sure that data has arrived: a flag with every 4 bytes, with every 120, or a
 /// handshake for every chunk.
 enum class Protocol { LL, LL128, Simple };
-inline constexpr std::array<std::string_view, 3> kProtocolNames{"LL", "LL128", "Simple"};
+inline constexpr IdArray<Protocol, std::string_view, 3> kProtocolNames{"LL", "LL128", "Simple"};
 
 struct CollectiveChoice {
   Algorithm algorithm = Algorithm::Ring;
@@ -55,8 +55,8 @@ struct CollectiveChoice {
   bool operator==(const CollectiveChoice&) const = default;
 };
 
-/// What the user wants: an algorithm, a protocol, or both; the rest is chosen.
-struct CollectiveWish {
+/// What the user forces: an algorithm, a protocol, or both; the rest is chosen.
+struct ForcedChoice {
   std::optional<Algorithm> algorithm;
   std::optional<Protocol> protocol;
 };
@@ -87,6 +87,8 @@ struct Group {
   GroupGrid grid;
 
   int size() const { return static_cast<int>(ranks.size()); }
+  /// The rank at a position.
+  int rank(int position) const { return ranks[static_cast<std::size_t>(position)]; }
   int node_count() const { return static_cast<int>(nodes.size()); }
   /// Ranks on every node; 0 when nodes differ.
   int per_node() const;
@@ -105,7 +107,7 @@ struct Transfer {
 /// r-th of n equal runs of them. In an all-to-all chunk i x n + j goes from rank i to rank j.
 struct TransferList {
   int parts = 1;
-  std::vector<Transfer> transfers;
+  IdVector<TransferId, Transfer> transfers;
 };
 
 /// A stream of messages from one position to another that never pauses.

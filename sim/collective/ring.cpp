@@ -38,12 +38,9 @@ TransferList ring_transfers(CollectiveOp op, const Group& group) {
     const std::vector<int>& order = group.rings[static_cast<std::size_t>(ring)];
     if (op == CollectiveOp::Broadcast) {
       const std::vector<int> chain = chain_of(order);
-      for (int i = 0; i + 1 < n; ++i) {
-        list.transfers.push_back({i,
-                                  chain[static_cast<std::size_t>(i)],
-                                  chain[static_cast<std::size_t>(i) + 1],
-                                  {ring},
-                                  false});
+      for (auto to = chain.begin() + 1; to != chain.end(); ++to) {
+        const int round = static_cast<int>(to - chain.begin()) - 1;
+        list.transfers.push_back({round, *(to - 1), *to, {ring}, false});
       }
       continue;
     }

@@ -8,21 +8,22 @@
 namespace danlu {
 namespace {
 
-void add_sends(StepDraft& draft, int id) {
+void add_sends(StepDraft& draft, GroupClassId id) {
   const GroupClass& transfer = draft.group(id);
   const bool forward = transfer.sort == kSendsOfActivations;
-  const int from = transfer.units[0];
-  const int to = transfer.units[1];
+  const RankClassId from = transfer.rank_classes[0];
+  const RankClassId to = transfer.rank_classes[1];
   Cell& sender = draft.cell_of(from);
   const std::size_t track = sender.track_of(from);
-  const int info = draft.communication(id, CollectiveOp::SendReceive, draft.step().sent);
+  const CommunicationId communication =
+      draft.communication(id, CollectiveOp::SendReceive, draft.step().sent);
   const NameId name = draft.graph().named(forward ? "send activation" : "send gradient");
   const StageProgram& stage = draft.stage(sender.stage);
   std::optional<TaskId> previous;
   for (const Send& send : forward ? stage.activations : stage.gradients) {
     const auto at = static_cast<std::size_t>(send.pass);
     const Action& action = sender.passes[at].action;
-    const auto [first, ends] = draft.add_communication(info, name, action.microbatch);
+    const auto [first, ends] = draft.add_communication(communication, name, action.microbatch);
     const TaskId last = ends[0].front();  // a message is one part
     draft.wait_for(sender.passes[at].exits[track], first);
     if (previous) {
@@ -44,9 +45,9 @@ void add_sends(StepDraft& draft, int id) {
 }  // namespace
 
 void lower_sends(StepDraft& draft) {
-  for (std::size_t id = 0; id < draft.folded().groups.size(); ++id) {
-    if (draft.folded().groups[id].sort.is_transfer()) {
-      add_sends(draft, static_cast<int>(id));
+  for (const GroupClassId id : draft.folded().groups.ids()) {
+    if (draft.group(id).sort.is_transfer()) {
+      add_sends(draft, id);
     }
   }
 }

@@ -32,7 +32,7 @@ struct Segment {
 /// pass can be cut there, since nothing of a layer is pending at its end.
 struct Program {
   std::vector<Segment> segments;
-  std::vector<int> layer_ends;
+  std::vector<std::size_t> layer_ends;
 };
 
 /// What of the model a chunk holds: the kinds of its layers (of ModelBlocks::kinds), and which of
@@ -60,7 +60,7 @@ struct SegmentTimes {
   std::vector<Seconds> start, finish;
   Seconds total;
 };
-SegmentTimes play_alone(const Program& program, int first, int last,
+SegmentTimes play_alone(const Program& program, std::size_t first, std::size_t last,
                         const std::vector<Seconds>& durations);
 
 }  // namespace danlu

@@ -16,10 +16,9 @@ std::size_t pass_number(const Workload& w, const Action& action) {
 
 }  // namespace
 
-std::size_t Cell::track_of(int unit) const {
-  return fused ? 0
-               : static_cast<std::size_t>(std::find(units.begin(), units.end(), unit) -
-                                          units.begin());
+std::size_t Cell::track_of(RankClassId ranks) const {
+  const auto at = std::find(rank_classes.begin(), rank_classes.end(), ranks);
+  return fused ? 0 : static_cast<std::size_t>(at - rank_classes.begin());
 }
 
 StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
@@ -28,7 +27,6 @@ StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
     timers_.emplace_back(cluster.spec.gpu_of(kind), workload.training.precision);
   }
   plan_.fold = fold(workload, step_, cluster);
-  graph().units = static_cast<int>(folded().units.size());
   add_channels();
   add_changes();
   add_cells();
@@ -49,25 +47,26 @@ void StepDraft::add_channels() {
     for (const FoldedLoad& load : pattern.loads) {
       channel.loads.push_back({load.link, load.weight});
     }
-    graph().channels.push_back(std::move(channel));
+    channels_.push_back(graph().channels.push_back(std::move(channel)));
   }
 }
 
 void StepDraft::add_cells() {
-  cell_of_unit_.assign(folded().units.size(), -1);
+  cell_of_class_.assign(folded().rank_classes.size(), {});
   const auto add = [this](Cell cell) {
-    for (const int unit : cell.units) {
-      cell_of_unit_[static_cast<std::size_t>(unit)] = static_cast<int>(cells_.size());
+    for (const RankClassId id : cell.rank_classes) {
+      cell_of_class_[id] = cells_.size();
     }
     cell.fused = can_fuse(cell);
     cells_.push_back(std::move(cell));
   };
-  for (const int id : groups_of(kTensorGroups)) {
-    add({.stage = unit(group(id).units[0]).stage, .units = group(id).units, .tensor_group = id});
+  for (const GroupClassId id : groups_of(kTensorGroups)) {
+    const std::vector<RankClassId>& classes = group(id).rank_classes;
+    add({.stage = ranks(classes[0]).stage, .rank_classes = classes, .tensor_group = id});
   }
-  for (std::size_t u = 0; u < folded().units.size(); ++u) {
-    if (cell_of_unit_[u] < 0) {
-      add({.stage = folded().units[u].stage, .units = {static_cast<int>(u)}});
+  for (const RankClassId id : folded().rank_classes.ids()) {
+    if (!cell_of_class_[id]) {
+      add({.stage = ranks(id).stage, .rank_classes = {id}});
     }
   }
 }
@@ -76,11 +75,10 @@ void StepDraft::add_cells() {
 /// share, of no consequence: what it carries in a month takes 3 us when the link is up.
 void StepDraft::add_changes() {
   constexpr double kDown = 1e-12;
-  for (std::size_t i = 0; i < folded().links.size(); ++i) {
-    const FoldedLink& link = folded().links[i];
+  for (const FoldedLinkId id : folded().links.ids()) {
+    const FoldedLink& link = folded().links[id];
     for (const ShareChange& change : share_changes(cluster_.flaps_of(link.representative))) {
-      graph().changes.push_back(
-          {change.time, static_cast<int>(i), link.capacity * std::max(change.share, kDown)});
+      graph().changes.push_back({change.time, id, link.capacity * std::max(change.share, kDown)});
     }
   }
 }
@@ -91,44 +89,44 @@ void StepDraft::add_changes() {
 /// several it must have its links to itself, which does not depend on how finely the others are
 /// folded.
 bool StepDraft::can_fuse(const Cell& cell) const {
-  if (w_.collectives == CollectiveMode::Stepwise && cell.tensor_group >= 0) {
+  if (w_.collectives == CollectiveMode::Stepwise && cell.tensor_group) {
     return false;
   }
-  const bool equally_fast = std::all_of(cell.units.begin(), cell.units.end(), [&](int id) {
-    return unit(id).is_even() && unit(id).speeds == unit(cell.units[0]).speeds;
+  const std::vector<RankClassId>& classes = cell.rank_classes;
+  const bool equally_fast = std::all_of(classes.begin(), classes.end(), [&](RankClassId id) {
+    return ranks(id).is_even() && ranks(id).speeds == ranks(classes[0]).speeds;
   });
   if (!equally_fast) {
     return false;
   }
-  if (durations_known() || cell.tensor_group < 0) {
+  if (durations_known() || !cell.tensor_group) {
     return true;
   }
-  const GroupClass& tensor = group(cell.tensor_group);
+  const GroupClass& tensor = group(*cell.tensor_group);
   if (tensor.flaps) {
     return false;
   }
-  return cell.units.size() == 1 ? tensor.is_private : tensor.is_alone;
+  return classes.size() == 1 ? tensor.is_private : tensor.is_alone;
 }
 
-std::vector<int> StepDraft::groups_of(GroupSort sort) const {
-  std::vector<int> found;
-  for (std::size_t id = 0; id < folded().groups.size(); ++id) {
-    if (folded().groups[id].sort == sort) {
-      found.push_back(static_cast<int>(id));
+std::vector<GroupClassId> StepDraft::groups_of(GroupSort sort) const {
+  std::vector<GroupClassId> found;
+  for (const GroupClassId id : folded().groups.ids()) {
+    if (group(id).sort == sort) {
+      found.push_back(id);
     }
   }
   return found;
 }
 
-const Pass& StepDraft::pass_of(int unit, const Action& action) {
-  const Cell& cell = cell_of(unit);
+const Pass& StepDraft::pass_of(RankClassId ranks, const Action& action) {
+  const Cell& cell = cell_of(ranks);
   return cell.passes[positions_[static_cast<std::size_t>(cell.stage)][pass_number(w_, action)]];
 }
 
-int StepDraft::communication(int id, CollectiveOp op, Bytes bytes) {
-  const auto key = std::tuple(id, static_cast<int>(op), bytes.value);
-  const auto [known, is_new] =
-      infos_.try_emplace(key, static_cast<int>(graph().communications.size()));
+CommunicationId StepDraft::communication(GroupClassId id, CollectiveOp op, Bytes bytes) {
+  const auto [known, is_new] = communications_.try_emplace(std::tuple(id, op, bytes.value),
+                                                           graph().communications.next_id());
   if (is_new) {
     graph().communications.push_back(
         describe_communication(w_, cluster_, folded(), id, {op, bytes}));
@@ -136,29 +134,29 @@ int StepDraft::communication(int id, CollectiveOp op, Bytes bytes) {
   return known->second;
 }
 
-PlacedCommunication StepDraft::add_communication(int info, NameId name, int microbatch) {
-  Tasks tasks;
-  const std::size_t parts = graph().communications[static_cast<std::size_t>(info)].parts.size();
-  for (std::size_t i = 0; i < parts; ++i) {
-    const CommunicationPart& part = graph().communications[static_cast<std::size_t>(info)].parts[i];
+PlacedCommunication StepDraft::add_communication(CommunicationId id, NameId name, int microbatch) {
+  const Communication& communication = graph().communications[id];
+  IdVector<PartId, TaskId> tasks;
+  for (const PartId part_id : communication.parts.ids()) {
+    const CommunicationPart& part = communication.parts[part_id];
     Task task{.kind = TaskKind::Communication,
               .duration = durations_known() ? part.alone : part.latency,
               .bytes = durations_known() ? Bytes{} : part.stream,
-              .channel = part.pattern,
-              .info = info,
-              .part = static_cast<int>(i),
+              .channel = part.pattern ? std::optional(channels_[*part.pattern]) : std::nullopt,
+              .communication = id,
+              .part = part_id,
               .name = name,
               .microbatch = microbatch};
-    tasks.push_back(graph().add(task, part.units));
-    for (const int before : part.after) {
-      graph().add_edge(tasks[static_cast<std::size_t>(before)], tasks.back());
+    tasks.push_back(graph().add(task, part.rank_classes));
+    for (const PartId before : part.after) {
+      graph().add_edge(tasks[before], tasks.back());
     }
   }
   PlacedCommunication placed{tasks.front(), {}};
-  for (const std::vector<int>& ends : graph().communications[static_cast<std::size_t>(info)].ends) {
+  for (const std::vector<PartId>& ends : communication.ends) {
     Tasks& last = placed.last.emplace_back();
-    for (const int part : ends) {
-      last.push_back(tasks[static_cast<std::size_t>(part)]);
+    for (const PartId part : ends) {
+      last.push_back(tasks[part]);
     }
   }
   return placed;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -32,18 +33,18 @@ struct Pass {
 /// is a track of its own, or all are one where passes are fused.
 struct Cell {
   int stage = 0;
-  std::vector<int> units;
-  int tensor_group = -1;  // of Fold::groups, -1 without tensor parallelism
+  std::vector<RankClassId> rank_classes;
+  std::optional<GroupClassId> tensor_group;  // none without tensor parallelism
   bool fused = false;
   std::vector<Pass> passes;  // in schedule order
   std::vector<Tasks> ends;   // by track: what the end of the step waits for
 
-  std::size_t tracks() const { return fused ? 1 : units.size(); }
-  std::size_t track_of(int unit) const;
+  std::size_t tracks() const { return fused ? 1 : rank_classes.size(); }
+  std::size_t track_of(RankClassId ranks) const;
 };
 
-/// A communication in the graph: what it begins with, and for each unit of its group what that
-/// unit ends with.
+/// A communication in the graph: what it begins with, and for each class of ranks of its group what
+/// that ends with.
 struct PlacedCommunication {
   TaskId first{};
   std::vector<Tasks> last;
@@ -61,27 +62,25 @@ class StepDraft {
   const KernelTimer& timer(int kind) const { return timers_[static_cast<std::size_t>(kind)]; }
   TaskGraph& graph() { return plan_.graph; }
   const Fold& folded() const { return plan_.fold; }
-  const GroupClass& group(int id) const { return plan_.fold.groups[static_cast<std::size_t>(id)]; }
-  const RankClass& unit(int id) const { return plan_.fold.units[static_cast<std::size_t>(id)]; }
+  const GroupClass& group(GroupClassId id) const { return plan_.fold.groups[id]; }
+  const RankClass& ranks(RankClassId id) const { return plan_.fold.rank_classes[id]; }
   /// The ids of all classes of groups of a sort.
-  std::vector<int> groups_of(GroupSort sort) const;
+  std::vector<GroupClassId> groups_of(GroupSort sort) const;
 
   std::vector<Cell>& cells() { return cells_; }
-  Cell& cell_of(int unit) {
-    return cells_[static_cast<std::size_t>(cell_of_unit_[static_cast<std::size_t>(unit)])];
-  }
-  const Pass& pass_of(int unit, const Action& action);
+  Cell& cell_of(RankClassId ranks) { return cells_[*cell_of_class_[ranks]]; }
+  const Pass& pass_of(RankClassId ranks, const Action& action);
 
   /// Whether communications take a time known in advance instead of sharing bandwidth.
   bool durations_known() const {
     return w_.collectives == CollectiveMode::Formula || w_.fold == FoldMode::Bound;
   }
-  /// The index of a communication's description in TaskGraph::communications.
-  int communication(int group, CollectiveOp op, Bytes bytes);
+  /// A communication among TaskGraph::communications.
+  CommunicationId communication(GroupClassId group, CollectiveOp op, Bytes bytes);
   /// Adds one communication: a task for each of its parts.
-  PlacedCommunication add_communication(int info, NameId name, int microbatch);
-  PlacedCommunication add_communication(int info, std::string_view name) {
-    return add_communication(info, graph().named(name), -1);
+  PlacedCommunication add_communication(CommunicationId id, NameId name, int microbatch);
+  PlacedCommunication add_communication(CommunicationId id, std::string_view name) {
+    return add_communication(id, graph().named(name), -1);
   }
 
   void wait_for(const Tasks& before, TaskId after);
@@ -101,9 +100,10 @@ class StepDraft {
   std::vector<KernelTimer> timers_;  // by kind of node
   StepPlan plan_;
   std::vector<Cell> cells_;
-  std::vector<int> cell_of_unit_;
-  std::vector<std::vector<std::size_t>> positions_;    // by stage: of a pass in schedule order
-  std::map<std::tuple<int, int, double>, int> infos_;  // by group, operation and bytes
+  IdVector<RankClassId, std::optional<std::size_t>> cell_of_class_;
+  IdVector<PatternClassId, ChannelId> channels_;
+  std::vector<std::vector<std::size_t>> positions_;  // by stage: of a pass in schedule order
+  std::map<std::tuple<GroupClassId, CollectiveOp, double>, CommunicationId> communications_;
 };
 
 /// What takes longest among GPUs of these speeds; `time` says how long on a healthy one of a kind.

@@ -61,7 +61,7 @@ StepSize size_of(StepDraft& draft) {
   }
   StepSize size;
   for (const Cell& cell : draft.cells()) {
-    const auto units = static_cast<double>(cell.units.size());
+    const auto classes = static_cast<double>(cell.rank_classes.size());
     std::set<int> made;
     for (const StagePass& pass : draft.stage(cell.stage).passes) {
       const auto number = static_cast<std::size_t>(pass.program);
@@ -69,15 +69,15 @@ StepSize size_of(StepDraft& draft) {
         size.tasks +=
             pass.cut_at_layers ? static_cast<double>(programs[number].layer_ends.size()) : 1;
       } else {
-        size.tasks += parts[number].compute * units + parts[number].collectives;
+        size.tasks += parts[number].compute * classes + parts[number].collectives;
       }
       if (made.insert(pass.program).second) {  // by the speed of its ranks
-        size.segments += parts[number].all() * (cell.fused ? 1 : units);
+        size.segments += parts[number].all() * (cell.fused ? 1 : classes);
       }
     }
   }
   for (const GroupClass& group : draft.folded().groups) {
-    const StageProgram& stage = draft.stage(draft.unit(group.units[0]).stage);
+    const StageProgram& stage = draft.stage(draft.ranks(group.rank_classes[0]).stage);
     size.tasks +=
         static_cast<double>(group.sort == kSendsOfActivations ? stage.activations.size()
                             : group.sort == kSendsOfGradients

@@ -52,11 +52,10 @@ Change sequence(const Change& before) {
 }
 /// Attention stays as it is: without selective recomputation it would be fused if nothing is said.
 Change recompute(const Change& before, Recompute how) {
-  constexpr std::array kNames{"none", "selective", "full"};
+  constexpr IdArray<Recompute, std::string_view, 3> kNames{"none", "selective", "full"};
   const bool was_selective = before.workload.training.recompute == Recompute::Selective;
-  Change after =
-      with(before, fmt::format("training.recompute={}", kNames[static_cast<std::size_t>(how)]),
-           [&](Workload& w) { w.training.recompute = how; });
+  Change after = with(before, fmt::format("training.recompute={}", kNames[how]),
+                      [&](Workload& w) { w.training.recompute = how; });
   if (was_selective && after.workload.training.attention == AttentionKind::Unfused) {
     after.settings.emplace_back("training.attention=unfused");
   }

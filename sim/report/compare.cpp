@@ -13,16 +13,15 @@ namespace danlu {
 namespace {
 
 std::string choice_text(const CollectiveChoice& choice) {
-  return fmt::format("{} {}", row_of(choice.algorithm).name,
-                     kProtocolNames[static_cast<std::size_t>(choice.protocol)]);
+  return fmt::format("{} {}", row_of(choice.algorithm).name, kProtocolNames[choice.protocol]);
 }
 
 }  // namespace
 
 Difference difference(const Report& base, const Report& other) {
   Difference result{.step = other.step.time - base.step.time};
-  for (std::size_t i = 0; i < kTimeParts; ++i) {
-    result.parts.parts[i] = other.step.breakdown.parts[i] - base.step.breakdown.parts[i];
+  for (const TimePart part : kTimePartNames.ids()) {
+    result.parts[part] = other.step.breakdown[part] - base.step.breakdown[part];
   }
   return result;
 }
@@ -149,7 +148,7 @@ std::string communication_name(CollectiveOp op, std::string_view group) {
 }
 
 std::string_view collective_name(CollectiveOp op) {
-  return kCollectiveOpNames[static_cast<std::size_t>(op)];
+  return kCollectiveOpNames[op];
 }
 
 }  // namespace danlu

@@ -146,10 +146,10 @@ std::string part_of_whole(Seconds part, Seconds whole) {
 Section communication(Reports reports) {
   Section section{
       .heading = "Communication: exposed of total", .columns = columns_of(reports), .empty = ""};
-  for (std::size_t k = 0; k < kAxes; ++k) {
-    if (any_of(reports, [&](const Report& r) { return r.step.by_kind[k].time > Seconds{}; })) {
-      section.rows.push_back(row_of(kAxisNames[k], reports, [&](const Report& r) {
-        const KindOverlap& overlap = r.step.by_kind[k];
+  for (const Axis axis : kAxisNames.ids()) {
+    if (any_of(reports, [&](const Report& r) { return r.step.by_kind[axis].time > Seconds{}; })) {
+      section.rows.push_back(row_of(kAxisNames[axis], reports, [&](const Report& r) {
+        const KindOverlap& overlap = r.step.by_kind[axis];
         return overlap.time == Seconds{}
                    ? Figure::absent()
                    : Figure::number(overlap.exposed.value,
@@ -162,10 +162,10 @@ Section communication(Reports reports) {
 
 Section breakdown(Reports reports) {
   Section section{.heading = "Where the time goes", .columns = columns_of(reports)};
-  for (std::size_t i = 0; i < kTimeParts; ++i) {
-    if (any_of(reports, [&](const Report& r) { return r.step.breakdown.parts[i] != Seconds{}; })) {
-      section.rows.push_back(row_of(part_name(kTimePartNames[i]), reports, [&](const Report& r) {
-        return Figure::time(r.step.breakdown.parts[i]);
+  for (const TimePart part : kTimePartNames.ids()) {
+    if (any_of(reports, [&](const Report& r) { return r.step.breakdown[part] != Seconds{}; })) {
+      section.rows.push_back(row_of(part_name(kTimePartNames[part]), reports, [&](const Report& r) {
+        return Figure::time(r.step.breakdown[part]);
       }));
     }
   }
@@ -201,7 +201,7 @@ Section campaigns(Reports reports) {
       return r.faults && r.faults->study.campaign.time[part].value != 0;
     });
     if (any && part != CampaignPart::Useful) {
-      add(kCampaignPartNames[static_cast<std::size_t>(part)],
+      add(kCampaignPartNames[part],
           [&](const FaultsReport& f) { return Figure::days(f.study.campaign.time[part]); });
     }
   }
@@ -228,9 +228,9 @@ Section step_difference(const std::string& key, const Report& base, const Report
                       .from = base.step.time,
                       .to = other.step.time,
                       .figure = Figure::time};
-  for (std::size_t i = 0; i < kTimeParts; ++i) {
-    waterfall.parts.push_back({fmt::format("parts_s.{}", kTimePartNames[i]),
-                               part_name(kTimePartNames[i]), against.parts.parts[i]});
+  for (const TimePart part : kTimePartNames.ids()) {
+    waterfall.parts.push_back({fmt::format("parts_s.{}", kTimePartNames[part]),
+                               part_name(kTimePartNames[part]), against.parts[part]});
   }
   section.rows = waterfall_rows(waterfall);
   section.rows.insert(section.rows.begin(),
@@ -257,7 +257,7 @@ Section days_difference(const std::string& key, const Report& base, const Report
                       .to = Seconds{other.faults->study.campaign.wall.mean},
                       .figure = Figure::days};
   for (const CampaignPart part : kWallParts) {
-    const std::string_view name = kCampaignPartNames[static_cast<std::size_t>(part)];
+    const std::string_view name = kCampaignPartNames[part];
     waterfall.parts.push_back(
         {fmt::format("time_s.{}", name), std::string(name), against.parts[part]});
   }

@@ -28,7 +28,7 @@ std::string spread(const CampaignStatistic& of, double unit, std::string_view na
 }
 
 std::string part_key(CampaignPart part) {
-  return std::string(kCampaignPartNames[static_cast<std::size_t>(part)]);
+  return std::string(kCampaignPartNames[part]);
 }
 
 /// A duration as people say it, in seconds for machines.
@@ -218,8 +218,8 @@ Section lost(const Campaign& campaign) {
 
 Section gpu_time(const Campaign& campaign) {
   Section section = parts_off_page("faults.gpu_time_s", "Where the GPUs' time went");
-  for (std::size_t i = 0; i < kCampaignParts; ++i) {
-    add_part(static_cast<CampaignPart>(i), campaign.gpu_time.parts[i], section);
+  for (const CampaignPart part : kCampaignPartNames.ids()) {
+    add_part(part, campaign.gpu_time[part], section);
   }
   return section;
 }
@@ -249,18 +249,17 @@ Section by_cause(const CampaignStudy& study) {
                                                  {"", "share", 8},
                                                  {"lost_s", "lost", 10},
                                                  {"", "each", 10}});
-  for (std::size_t i = 0; i < study.plan.spec.causes.size(); ++i) {
+  for (const CauseId i : study.plan.spec.causes.ids()) {
     const FaultCause& cause = study.plan.spec.causes[i];
     const bool slows = cause.effect == FaultCause::Effect::Degrade && std::isfinite(cause.slowdown);
     const Seconds lost = campaign.lost_by_cause[i].total();
     const double faults = campaign.faults_by_cause[i].mean;
     const double stops = campaign.stops_by_cause[i];
-    Row row{
-        .label = cause.name,
-        .cells = {Figure::words(cause.component), quantity(cause.count),
-                  Figure::words(FaultCause::kEffectNames[static_cast<std::size_t>(cause.effect)]),
-                  slows ? quantity(cause.slowdown) : Figure::absent()},
-        .depth = 1};
+    Row row{.label = cause.name,
+            .cells = {Figure::words(cause.component), quantity(cause.count),
+                      Figure::words(FaultCause::kEffectNames[cause.effect]),
+                      slows ? quantity(cause.slowdown) : Figure::absent()},
+            .depth = 1};
     for (const auto& [name, value] : parts_of(campaign.faults_by_cause[i])) {
       row.cells.push_back(quantity(value));
     }
@@ -289,7 +288,7 @@ Section allowance(const CampaignStudy& study) {
   Section section{.heading = "What a failure may cost", .level = 2, .lead = Lead::Blank};
   double failures = 0;
   Seconds lost;
-  for (std::size_t i = 0; i < study.plan.spec.causes.size(); ++i) {
+  for (const CauseId i : study.plan.spec.causes.ids()) {
     if (campaign.stops_by_cause[i] > 0) {
       failures += campaign.stops_by_cause[i];
       lost += campaign.lost_by_cause[i].total();
@@ -326,7 +325,7 @@ std::vector<Row> checkpoint_sentences(const CampaignStudy& study) {
       fmt::format("Checkpoints: {} in a run; {} in {} ({}), training stands still for {}",
                   count_text(campaign.checkpoints.back()), to_text(file.size), to_text(file.write),
                   file.write_limit, to_text(campaign.tiers.back().blocking)))};
-  for (std::size_t i = 0; i + 1 < campaign.tiers.size(); ++i) {
+  for (const TierId i : IdRange(TierId{0}, campaign.tiers.last_id())) {
     const CheckpointTier& faster = campaign.tiers[i];
     rows.push_back(
         sentence(fmt::format("and in {}: {} in a run, every {}, standing still for {}", faster.name,
@@ -422,7 +421,7 @@ Section tiers(const CampaignStudy& study) {
                               {"blocking_s", "blocking"},
                               {"persist_s", "persist"},
                               {"slowdown", "slowdown"}}};
-  for (std::size_t i = 0; i < study.campaign.tiers.size(); ++i) {
+  for (const TierId i : study.campaign.tiers.ids()) {
     const CheckpointTier& tier = study.campaign.tiers[i];
     const Seconds interval = interval_in(tier, study);
     section.rows.push_back({.label = tier.name,

@@ -11,19 +11,14 @@
 namespace danlu {
 namespace {
 
-template <typename Enum, std::size_t N>
-std::string_view name_in(const std::array<std::string_view, N>& names, Enum value) {
-  return names[static_cast<std::size_t>(value)];
-}
-
 /// What the collectives of a group are asked to be carried out by; "" for danlu's choice.
-std::string wish_text(std::string_view groups, const CollectiveWish& wish) {
+std::string forced_text(std::string_view groups, const ForcedChoice& forced) {
   std::string text;
-  if (wish.algorithm) {
-    text += fmt::format(" {}", row_of(*wish.algorithm).name);
+  if (forced.algorithm) {
+    text += fmt::format(" {}", row_of(*forced.algorithm).name);
   }
-  if (wish.protocol) {
-    text += fmt::format(" {}", name_in(kProtocolNames, *wish.protocol));
+  if (forced.protocol) {
+    text += fmt::format(" {}", kProtocolNames[*forced.protocol]);
   }
   return text.empty() ? "" : fmt::format("; {} collectives by{}", groups, text);
 }
@@ -64,13 +59,14 @@ std::string layout_line(const Workload& workload) {
   }
   line += stages_text(workload);
   line += p.pipeline > 1 && p.scatter_gather ? ", scatter-gather" : "";
-  line += wish_text("tensor", workload.communication.tensor);
-  line += wish_text("data", workload.communication.data);
+  line += forced_text("tensor", workload.communication.tensor);
+  line += forced_text("data", workload.communication.data);
   return line;
 }
 
 std::string overlap_line(const Workload& workload) {
-  constexpr std::array<std::string_view, 3> kTensor{"", "tensor with weight gradients", ""};
+  constexpr IdArray<TensorOverlap, std::string_view, 3> kTensor{"", "tensor with weight gradients",
+                                                                ""};
   const ParallelismSpec& p = workload.parallelism;
   std::vector<std::string> hidden;
   std::vector<std::string> bare;
@@ -82,7 +78,7 @@ std::string overlap_line(const Workload& workload) {
   add(p.tensor > 1, p.overlap_tensor != TensorOverlap::None,
       p.overlap_tensor == TensorOverlap::Full
           ? fmt::format("tensor in full ({} pieces)", p.tensor_chunks)
-          : std::string(name_in(kTensor, p.overlap_tensor)),
+          : std::string(kTensor[p.overlap_tensor]),
       "tensor");
   add(p.pipeline > 1, p.overlap_pipeline, "pipeline", "pipeline");
   add(p.data > 1, p.overlap_data, "data", "data");
@@ -95,13 +91,14 @@ std::string overlap_line(const Workload& workload) {
 }
 
 std::string precision_line(const Workload& workload) {
-  constexpr std::array<std::string_view, 3> kRecompute{
+  constexpr IdArray<Recompute, std::string_view, 3> kRecompute{
       "no recomputation", "selective recomputation", "full recomputation"};
-  constexpr std::array<std::string_view, 2> kAttention{"unfused attention", "fused attention"};
+  constexpr IdArray<AttentionKind, std::string_view, 2> kAttention{"unfused attention",
+                                                                   "fused attention"};
   const TrainingSpec& t = workload.training;
-  return fmt::format("{}, {} gradients, {}, {}{}", name_in(kPrecisionNames, t.precision),
-                     t.gradient_bytes == 4 ? "fp32" : "16-bit", name_in(kAttention, t.attention),
-                     name_in(kRecompute, t.recompute), t.dropout ? ", dropout" : "");
+  return fmt::format("{}, {} gradients, {}, {}{}", kPrecisionNames[t.precision],
+                     t.gradient_bytes == 4 ? "fp32" : "16-bit", kAttention[t.attention],
+                     kRecompute[t.recompute], t.dropout ? ", dropout" : "");
 }
 
 std::string batch_line(const Workload& workload) {

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/base/id_vector.hpp"
 #include "sim/campaign/study.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/plan/plan_step.hpp"
@@ -43,7 +44,7 @@ enum class TimePart {
   Host,
 };
 inline constexpr std::size_t kTimeParts = 12;
-inline constexpr std::array<std::string_view, kTimeParts> kTimePartNames{
+inline constexpr IdArray<TimePart, std::string_view, kTimeParts> kTimePartNames{
     "useful",           "kernel_inefficiency", "recomputation",  "exposed_tensor",
     "exposed_pipeline", "exposed_data",        "exposed_expert", "exposed_context",
     "bubble",           "straggler_wait",      "optimizer",      "host"};
@@ -60,10 +61,10 @@ inline constexpr std::array kExposedParts{
 
 /// Seconds by part.
 struct TimePartition {
-  std::array<Seconds, kTimeParts> parts{};
+  IdArray<TimePart, Seconds, kTimeParts> parts{};
 
-  Seconds& operator[](TimePart part) { return parts[static_cast<std::size_t>(part)]; }
-  Seconds operator[](TimePart part) const { return parts[static_cast<std::size_t>(part)]; }
+  Seconds& operator[](TimePart part) { return parts[part]; }
+  Seconds operator[](TimePart part) const { return parts[part]; }
   Seconds total() const;
 };
 
@@ -94,7 +95,7 @@ struct StepReport {
   double hfu = 0;
   double bubble_fraction = 0;     // bubble over step
   KindOverlap all_communication;  // of all kinds, merged
-  std::array<KindOverlap, kAxes> by_kind{};
+  IdArray<Axis, KindOverlap, kAxes> by_kind{};
   TimePartition breakdown;
   KernelInefficiency kernel_inefficiency;
 

@@ -12,7 +12,7 @@ namespace {
 constexpr double kTera = 1e12;
 
 std::string precision_name(const Report& report) {
-  return std::string(kPrecisionNames[static_cast<std::size_t>(report.workload.training.precision)]);
+  return std::string(kPrecisionNames[report.workload.training.precision]);
 }
 
 Figure teraflops(double flops_per_second) {
@@ -114,14 +114,14 @@ Section breakdown(const StepReport& step) {
                   .columns = figure_columns(22, 10, 8),
                   .bars = true,
                   .gap = 2};
-  for (std::size_t i = 0; i < kTimeParts; ++i) {
-    Row& row = section.rows.emplace_back(part_row(fmt::format("breakdown_s.{}", kTimePartNames[i]),
-                                                  part_name(kTimePartNames[i]),
-                                                  step.breakdown.parts[i], step.time));
-    if (!step.has(static_cast<TimePart>(i))) {
+  for (const TimePart part : kTimePartNames.ids()) {
+    Row& row = section.rows.emplace_back(
+        part_row(fmt::format("breakdown_s.{}", kTimePartNames[part]),
+                 part_name(kTimePartNames[part]), step.breakdown[part], step.time));
+    if (!step.has(part)) {
       row.cells = {Figure::absent(), Figure::absent()};
     }
-    if (static_cast<TimePart>(i) == TimePart::KernelInefficiency) {
+    if (part == TimePart::KernelInefficiency) {
       const KernelInefficiency& lost = step.kernel_inefficiency;
       for (const auto& [key, label, time] :
            {std::tuple("gemm", "matrix products", lost.gemm),

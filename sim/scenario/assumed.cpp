@@ -139,8 +139,7 @@ std::vector<Assumed> find_assumed(const Values& values, const std::string& secti
   const ClusterSpec& cluster = scenario.cluster;
   const TopologySpec& spec = cluster.topology;
   const TrainingSpec& training = scenario.workload.training;
-  const std::string peak =
-      fmt::format("peak_dense.{}", kPrecisionNames[static_cast<std::size_t>(training.precision)]);
+  const std::string peak = fmt::format("peak_dense.{}", kPrecisionNames[training.precision]);
   const bool fused = training.attention == AttentionKind::Flash;
   const bool several = cluster.gpus > 1;
   const bool nodes = cluster.nodes() > 1;

@@ -381,10 +381,10 @@ GpuSpec make_gpu(const Values& values) {
               .kernel_launch = {get.number("kernel_launch")},
               .power_watts = get.number("power"),
               .dollars_per_hour = get.number("price")};
-  for (std::size_t i = 0; i < kPrecisionNames.size(); ++i) {
-    const std::string path = fmt::format("peak_dense.{}", kPrecisionNames[i]);
+  for (const Precision precision : kPrecisionNames.ids()) {
+    const std::string path = fmt::format("peak_dense.{}", kPrecisionNames[precision]);
     if (values.has(path)) {
-      gpu.peak_dense[i] = FlopsPerSecond{values.at(path).number};
+      gpu.peak_dense[precision] = FlopsPerSecond{values.at(path).number};
     }
   }
   return gpu;

@@ -298,8 +298,8 @@ class Builder {
       }
     }
   }
-  CollectiveWish wish(const std::string& section) const {
-    CollectiveWish wish;
+  ForcedChoice wish(const std::string& section) const {
+    ForcedChoice wish;
     if (const int algorithm = choice(section + ".algorithm"); algorithm > 0) {  // 0 is auto
       wish.algorithm = static_cast<Algorithm>(algorithm - 1);
     }

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/base/id_vector.hpp"
 #include "sim/base/units.hpp"
 #include "sim/cluster/gpu_spec.hpp"
 
@@ -48,18 +49,18 @@ enum class ComputePart {
   Host,  // launch gaps
 };
 inline constexpr std::size_t kComputeParts = 7;
-inline constexpr std::array<std::string_view, kComputeParts> kComputePartNames{
+inline constexpr IdArray<ComputePart, std::string_view, kComputeParts> kComputePartNames{
     "useful", "gemm", "attention", "memory", "recomputation", "optimizer", "host"};
 
 /// A duration by what it was for, and the FLOPs in it.
 struct ComputeTime {
-  std::array<Seconds, kComputeParts> parts{};
+  IdArray<ComputePart, Seconds, kComputeParts> parts{};
   Flops model_flops;
   Flops hardware_flops;  // really executed, recomputed ones too
 
   Seconds total() const;
-  Seconds& operator[](ComputePart part) { return parts[static_cast<std::size_t>(part)]; }
-  Seconds operator[](ComputePart part) const { return parts[static_cast<std::size_t>(part)]; }
+  Seconds& operator[](ComputePart part) { return parts[part]; }
+  Seconds operator[](ComputePart part) const { return parts[part]; }
   ComputeTime& operator+=(const ComputeTime& other);
 };
 

@@ -15,14 +15,14 @@
 #include <utility>
 #include <vector>
 
-#include "sim/base/ids.hpp"
+#include "sim/base/id_vector.hpp"
 
 namespace danlu {
 
 enum class Axis { Tensor, Pipeline, Replicate, Context, Expert };
 inline constexpr std::size_t kAxes = 5;
-inline constexpr std::array<std::string_view, kAxes> kAxisNames{"tensor", "pipeline", "data",
-                                                                "context", "expert"};
+inline constexpr IdArray<Axis, std::string_view, kAxes> kAxisNames{"tensor", "pipeline", "data",
+                                                                   "context", "expert"};
 inline constexpr std::array kMeshOrder{Axis::Tensor, Axis::Context, Axis::Expert, Axis::Replicate,
                                        Axis::Pipeline};
 

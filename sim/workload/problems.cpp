@@ -267,15 +267,14 @@ std::optional<WorkloadProblem> precision_problem(const Workload& workload, const
     return std::nullopt;
   }
   std::string known;
-  for (std::size_t i = 0; i < kPrecisionNames.size(); ++i) {
-    if (gpu.peak_dense[i]) {
-      known += (known.empty() ? "" : ", ") + std::string(kPrecisionNames[i]);
+  for (const Precision precision : kPrecisionNames.ids()) {
+    if (gpu.peak(precision)) {
+      known += (known.empty() ? "" : ", ") + std::string(kPrecisionNames[precision]);
     }
   }
   return WorkloadProblem{
       {"training.precision", "cluster.gpu", "cluster.topology"},
-      fmt::format("{} has no {}", gpu.name,
-                  kPrecisionNames[static_cast<std::size_t>(workload.training.precision)]),
+      fmt::format("{} has no {}", gpu.name, kPrecisionNames[workload.training.precision]),
       fmt::format("it has {}", known)};
 }
 

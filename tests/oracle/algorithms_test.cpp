@@ -210,17 +210,16 @@ TEST_P(EveryAlgorithm, EveryRankEndsWithWhatItShould) {
   int proved = 0;
   for (const Cluster& cluster : machines()) {
     const Group group = whole_group(cluster);
-    for (std::size_t i = 0; i < kCollectiveOpNames.size(); ++i) {
-      const auto op = static_cast<CollectiveOp>(i);
+    for (const CollectiveOp op : kCollectiveOpNames.ids()) {
       if (!row.obstacle(op, group, cluster.spec.topology).empty()) {
         continue;
       }
       const TransferList list = row.transfers(op, group);
       Proof proof(op, group.size(), list);
-      EXPECT_TRUE(proof.run()) << row.name << " " << kCollectiveOpNames[i] << " "
+      EXPECT_TRUE(proof.run()) << row.name << " " << kCollectiveOpNames[op] << " "
                                << cluster.spec.topology.name;
       EXPECT_TRUE(proof.ends_right())
-          << row.name << " " << kCollectiveOpNames[i] << " " << cluster.spec.topology.name;
+          << row.name << " " << kCollectiveOpNames[op] << " " << cluster.spec.topology.name;
       ++proved;
     }
   }
@@ -231,8 +230,7 @@ TEST_P(EveryAlgorithm, StreamsCarryWhatTheTransfersDo) {
   const AlgorithmRow& row = algorithms()[GetParam()];
   for (const Cluster& cluster : machines()) {
     const Group group = whole_group(cluster);
-    for (std::size_t i = 0; i < kCollectiveOpNames.size(); ++i) {
-      const auto op = static_cast<CollectiveOp>(i);
+    for (const CollectiveOp op : kCollectiveOpNames.ids()) {
       if (!row.obstacle(op, group, cluster.spec.topology).empty()) {
         continue;
       }
@@ -240,8 +238,8 @@ TEST_P(EveryAlgorithm, StreamsCarryWhatTheTransfersDo) {
       Traffic streamed = traffic_of(row.algorithm, op, row.phases(op, group), group.size());
       for (const auto& [pair, share] : sent) {
         EXPECT_NEAR(streamed[pair], share, 1e-12)
-            << row.name << " " << kCollectiveOpNames[i] << " " << cluster.spec.topology.name << ": "
-            << pair.first << " to " << pair.second;
+            << row.name << " " << kCollectiveOpNames[op] << " " << cluster.spec.topology.name
+            << ": " << pair.first << " to " << pair.second;
       }
       EXPECT_EQ(sent.size(), streamed.size());
     }
@@ -254,13 +252,12 @@ TEST_P(EveryAlgorithm, SaysWhatItMakes) {
   const Cluster one_node = able_cluster(1, 8);
   const Cluster several = able_cluster(4, 4);
   const Cluster torus = testing::torus_cluster(1, {4, 4}, 4, 50_GBps, 25_GBps, 1_us);
-  for (std::size_t i = 0; i < kCollectiveOpNames.size(); ++i) {
-    const auto op = static_cast<CollectiveOp>(i);
+  for (const CollectiveOp op : kCollectiveOpNames.ids()) {
     const bool makes = row.obstacle(op, whole_group(one_node), one_node.spec.topology).empty() ||
                        row.obstacle(op, whole_group(several), several.spec.topology).empty() ||
                        row.obstacle(op, whole_group(torus), torus.spec.topology).empty();
-    EXPECT_EQ(row.ops.find(kCollectiveOpNames[i]) != std::string_view::npos, makes)
-        << row.name << " " << kCollectiveOpNames[i];
+    EXPECT_EQ(row.ops.find(kCollectiveOpNames[op]) != std::string_view::npos, makes)
+        << row.name << " " << kCollectiveOpNames[op];
   }
 }
 
@@ -360,11 +357,11 @@ TEST(Incast, SharesTheReceiversPort) {
     graph.links.push_back({link.bandwidth});
   }
   for (int sender = 1; sender <= 8; ++sender) {
-    graph.channels.emplace_back();
+    Channel channel;
     for (const LinkLoad& load : transfer_pattern(cluster, sender, 0).loads) {
-      graph.channels.back().loads.push_back({static_cast<int>(index(load.link)), load.weight});
+      channel.loads.push_back({make_id<FoldedLinkId>(index(load.link)), load.weight});
     }
-    testing::add_flow(graph, sender - 1, 1_GB, 5_us);
+    testing::add_flow(graph, graph.channels.push_back(std::move(channel)), 1_GB, 5_us);
   }
   const Timeline timeline = play(graph);  // 8 x 1e9 / 50e9 = 0.16 s
   for (const Seconds finish : timeline.finish) {
@@ -458,7 +455,7 @@ TEST(Ladder, StepwiseMeetsSteadyWithoutContention) {
           std::pair(Algorithm::Direct, CollectiveOp::AllGather)}) {
       EXPECT_TRUE(near(steady_time(cluster, algorithm, op, {bytes}),
                        stepwise_time(cluster, algorithm, op, {bytes})))
-          << row_of(algorithm).name << " " << kCollectiveOpNames[static_cast<std::size_t>(op)];
+          << row_of(algorithm).name << " " << kCollectiveOpNames[op];
     }
   }
 }

@@ -56,7 +56,7 @@ Seconds played(const StepPlan& plan) {
   const Timeline timeline = play(plan.graph);
   Seconds begin{1e9};
   Seconds end;
-  for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
+  for (const TaskId i : plan.graph.tasks.ids()) {
     const Task& task = plan.graph.tasks[i];
     if (plan.graph.name_of(task) == "reduce gradients") {
       begin = std::min(begin, timeline.start[i]);
@@ -94,7 +94,7 @@ TEST(StepCollectives, EveryAlgorithmCanBeAskedForAndTakesItsClosedForm) {
     }
     Workload w = replicas_on(cluster);
     w.communication.data.algorithm = row.algorithm;
-    EXPECT_TRUE(wish_problems(w, cluster).empty()) << row.name;
+    EXPECT_TRUE(forced_choice_problems(w, cluster).empty()) << row.name;
     const StepPlan plan = plan_step(w, cluster);
     const CommunicationInfo& info = gradient_reduction(plan);
     EXPECT_EQ(info.choice.algorithm, row.algorithm) << row.name;
@@ -154,7 +154,7 @@ TEST(StepCollectives, WishesThatNothingFulfilsAreRefused) {
   Workload w = replicas_on(cluster);
   w.communication.data.algorithm = Algorithm::Nvls;
   const auto refused = [&](const char* key, const char* why, const char* hint) {
-    const std::vector<WishProblem> found = wish_problems(w, cluster);
+    const std::vector<ForcedChoiceProblem> found = forced_choice_problems(w, cluster);
     ASSERT_EQ(found.size(), 1U);
     EXPECT_EQ(found[0].key, key);
     EXPECT_EQ(found[0].message,
@@ -169,7 +169,7 @@ TEST(StepCollectives, WishesThatNothingFulfilsAreRefused) {
   refused("communication.data.protocol", "tree does not use LL here", "auto, Simple");
   w.communication.data = {};
   w.communication.tensor.algorithm = Algorithm::Nvls;  // no tensor group: nothing to refuse
-  EXPECT_TRUE(wish_problems(w, cluster).empty());
+  EXPECT_TRUE(forced_choice_problems(w, cluster).empty());
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ std::string run_in_child(const std::function<std::string()>& work) {
 }
 
 std::string to_bytes(const Timeline& timeline) {
-  std::vector<Seconds> all = timeline.start;
+  std::vector<Seconds> all(timeline.start.begin(), timeline.start.end());
   all.insert(all.end(), timeline.finish.begin(), timeline.finish.end());
   all.push_back(timeline.end);
   return {reinterpret_cast<const char*>(all.data()), all.size() * sizeof(Seconds)};
@@ -81,14 +81,16 @@ Timeline from_bytes(const std::string& bytes) {
   std::vector<Seconds> all(bytes.size() / sizeof(Seconds));
   std::memcpy(all.data(), bytes.data(), bytes.size());
   const auto tasks = static_cast<std::ptrdiff_t>(all.size() / 2);
-  return {{all.begin(), all.begin() + tasks}, {all.begin() + tasks, all.end() - 1}, all.back()};
+  using Times = std::vector<Seconds>;
+  return {IdVector<TaskId, Seconds>(Times(all.begin(), all.begin() + tasks)),
+          IdVector<TaskId, Seconds>(Times(all.begin() + tasks, all.end() - 1)), all.back()};
 }
 
 Timeline play(const TaskGraph& graph, const EngineOptions& options) {
   return from_bytes(run_in_child([&] { return to_bytes(simulate(graph, options)); }));
 }
 
-TaskId add_flow(TaskGraph& graph, int channel, Bytes bytes, Seconds latency,
+TaskId add_flow(TaskGraph& graph, std::optional<ChannelId> channel, Bytes bytes, Seconds latency,
                 const std::vector<TaskId>& after) {
   const TaskId flow = graph.add({.kind = TaskKind::Communication,
                                  .duration = latency,
@@ -108,11 +110,11 @@ TaskGraph one_collective(const Cluster& cluster, const Pattern& pattern, Collect
   for (const Link& link : cluster.topology.links()) {
     graph.links.push_back({link.bandwidth});
   }
-  graph.channels.emplace_back();
+  Channel channel;
   for (const LinkLoad& load : pattern.loads) {
-    graph.channels[0].loads.push_back({static_cast<int>(index(load.link)), load.weight});
+    channel.loads.push_back({make_id<FoldedLinkId>(index(load.link)), load.weight});
   }
-  add_flow(graph, 0, stream_bytes(op, pattern, bytes),
+  add_flow(graph, graph.channels.push_back(std::move(channel)), stream_bytes(op, pattern, bytes),
            (pattern.local_latency + pattern.network_latency) * repeats(op, pattern));
   return graph;
 }
