@@ -9,8 +9,8 @@
 #include "sim/report/report.hpp"
 #include "sim/report/verdict.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/session/planning.hpp"
 #include "src/commands.hpp"
-#include "src/simulation.hpp"
 
 namespace danlu {
 namespace {
@@ -38,11 +38,8 @@ int check_files(const std::vector<std::filesystem::path>& files, const CommonOpt
     bool fits = true;
     try {
       const Scenario scenario = load_scenario(file, options);
-      if (!scenario.places.empty()) {
-        check_wishes(scenario, build_cluster(scenario.cluster));
-      }
+      const MemoryReport memory = check_scenario(scenario);
       notes = scenario.notes;
-      const MemoryReport memory = measure_memory(scenario.workload, scenario.cluster);
       fits = memory.fits();
       if (!fits) {
         exit_code = std::max(exit_code, kExitCannotRun);

@@ -15,18 +15,14 @@
 #include "sim/engine/engine.hpp"
 #include "sim/plan/collective_graph.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/session/effort.hpp"
 #include "src/commands.hpp"
-#include "src/limits.hpp"
-#include "src/simulation.hpp"
+#include "src/session.hpp"
 
 namespace danlu {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// How the flows of a collective are played.
-enum class Mode { Formula, Steady, Stepwise };
-constexpr IdArray<Mode, std::string_view, 3> kModeNames{"formula", "steady", "stepwise"};
 
 const std::vector<std::string> kFewerMessages{
     "--collectives steady plays each phase as one flow",
@@ -45,28 +41,28 @@ struct Line {
   throw InputError(Problem{{option, 0, 0}, std::move(message), std::move(hint), ""});
 }
 
-/// The position of `value` among names; `names` are listed when it is not there.
-template <typename Names>
-std::size_t position_of(const std::string& option, const std::string& value, const Names& names) {
-  const auto found = std::find(names.begin(), names.end(), value);
-  if (found == names.end()) {
-    const std::vector<std::string_view> known(names.begin(), names.end());
-    const std::string_view near = nearest(value, known);
-    refuse(option, fmt::format("unknown value '{}'", shown(value)),
+/// The value that `text` names; the names are listed, after `known`, when it is none of them.
+template <typename Enum>
+Enum read_name(const std::string& option, const std::string& text,
+               std::vector<std::string_view> known = {}) {
+  const std::optional<Enum> found = value_named<Enum>(text);
+  if (!found) {
+    for (const auto& row : kNames<Enum>) {
+      known.push_back(row.name);
+    }
+    const std::string_view near = nearest(text, known);
+    refuse(option, fmt::format("unknown value '{}'", shown(text)),
            near.empty() ? fmt::format("known: {}", join(known, ", "))
                         : fmt::format("did you mean '{}'?", near));
   }
-  return static_cast<std::size_t>(found - names.begin());
+  return *found;
 }
 
-/// The same where the value may be `auto`, which is nothing.
-template <typename Names>
-std::optional<std::size_t> position_unless_auto(const std::string& option, const std::string& value,
-                                                const Names& names) {
-  std::vector<std::string_view> known{"auto"};
-  known.insert(known.end(), names.begin(), names.end());
-  const std::size_t position = position_of(option, value, known);
-  return position == 0 ? std::nullopt : std::optional(position - 1);
+/// The same where the text may be `auto`, which is nothing.
+template <typename Enum>
+std::optional<Enum> read_unless_auto(const std::string& option, const std::string& text) {
+  constexpr std::string_view kAuto = "auto";
+  return text == kAuto ? std::nullopt : std::optional(read_name<Enum>(option, text, {kAuto}));
 }
 
 Bytes read_size(const std::string& option, const std::string& text) {
@@ -97,31 +93,21 @@ std::vector<Bytes> sizes_of(const CollectiveOptions& options) {
 }
 
 ForcedChoice read_forced(const CollectiveOptions& options) {
-  std::vector<std::string_view> names;
-  for (const AlgorithmRow& row : algorithms()) {
-    names.push_back(row.name);
-  }
-  ForcedChoice forced;
-  if (const auto found = position_unless_auto("--algorithm", options.algorithm, names)) {
-    forced.algorithm = static_cast<Algorithm>(*found);
-  }
-  if (const auto found = position_unless_auto("--protocol", options.protocol, kProtocolNames)) {
-    forced.protocol = static_cast<Protocol>(*found);
-  }
-  return forced;
+  return {read_unless_auto<Algorithm>("--algorithm", options.algorithm),
+          read_unless_auto<Protocol>("--protocol", options.protocol)};
 }
 
 /// Says why a forced algorithm or protocol cannot be used.
 void check_forced(const ForcedChoice& forced, CollectiveOp op, const Group& group,
-                  const TopologySpec& topology, Mode mode) {
+                  const TopologySpec& topology, CollectiveMode mode) {
   const Algorithm algorithm = forced.algorithm.value_or(Algorithm::Ring);
   if (forced.algorithm) {
     const std::string obstacle = row_of(algorithm).obstacle(op, group, topology);
     if (!obstacle.empty()) {
-      refuse("--algorithm", fmt::format("{} cannot be used: {}", row_of(algorithm).name, obstacle),
+      refuse("--algorithm", fmt::format("{} cannot be used: {}", name_of(algorithm), obstacle),
              fmt::format("it makes: {}", row_of(algorithm).ops));
     }
-    if (mode == Mode::Stepwise && reduces_in_switches(algorithm)) {
+    if (mode == CollectiveMode::Stepwise && reduces_in_switches(algorithm)) {
       refuse("--collectives", "sums made in switches cannot be played message by message",
              "steady or formula");
     }
@@ -137,15 +123,14 @@ void check_forced(const ForcedChoice& forced, CollectiveOp op, const Group& grou
     const std::vector<Protocol> used = protocols_of(row.algorithm, topology);
     if (row.obstacle(op, group, topology).empty() &&
         std::find(used.begin(), used.end(), wanted) != used.end()) {
-      fitting.push_back(row.name);
+      fitting.push_back(row.name());
     }
   }
-  const std::string_view name = kProtocolNames[wanted];
-  const std::string_view of_op = kCollectiveOpNames[op];
+  const std::string_view name = name_of(wanted);
+  const std::string_view of_op = name_of(op);
   refuse("--protocol",
-         forced.algorithm
-             ? fmt::format("{} does not use {} here", row_of(*forced.algorithm).name, name)
-             : fmt::format("no algorithm for {} uses {} here", of_op, name),
+         forced.algorithm ? fmt::format("{} does not use {} here", name_of(*forced.algorithm), name)
+                          : fmt::format("no algorithm for {} uses {} here", of_op, name),
          !fitting.empty() ? fmt::format("{} is used for {} by {}", name, of_op, join(fitting, ", "))
          : topology.nccl_tuning ? "only Simple: LL and LL128 are for rings and trees"
                                 : "only Simple: the topology does not follow NCCL "
@@ -171,7 +156,7 @@ Limit limit_of(const Cluster& cluster, const Group& group, CollectiveOp op, Byte
 
 /// Says what it takes to list and fold the messages of all sizes.
 void check_messages(const Group& group, CollectiveOp op, const std::vector<Line>& lines,
-                    const CommonOptions& common) {
+                    const SessionOptions& session) {
   double all = 0;
   double most = 0;
   for (const Line& line : lines) {
@@ -184,11 +169,11 @@ void check_messages(const Group& group, CollectiveOp op, const std::vector<Line>
                .time = {all * 4e-6},
                .memory = {most * 600},
                .ways_out = kFewerMessages},
-              common);
+              session);
 }
 
 /// Says what it takes to play them: SimGrid looks at all that are under way whenever one ends.
-void check_flows(const CollectiveGraph& sequence, double at_once, const CommonOptions& common) {
+void check_flows(const CollectiveGraph& sequence, double at_once, const SessionOptions& session) {
   constexpr double kLooksOfTask = 60;  // so many take as long as a task
   const auto tasks = static_cast<double>(sequence.graph().tasks.size());
   const double weighed = tasks * (1 + at_once / kLooksOfTask);
@@ -199,12 +184,12 @@ void check_flows(const CollectiveGraph& sequence, double at_once, const CommonOp
                .time = kTimeOfTask * weighed,
                .memory = {tasks * 3200},
                .ways_out = kFewerMessages},
-              common);
+              session);
 }
 
 /// Says what it takes to lay out a stream for every pair of GPUs, or of GPUs and nodes.
 void check_pairs(const Group& group, CollectiveOp op, const ForcedChoice& forced,
-                 const CommonOptions& common) {
+                 const SessionOptions& session) {
   constexpr double kStreamsOfTask = 15;  // so many take as long as a task
   constexpr Bytes kStream{90};           // with its route
   const Algorithm algorithm =
@@ -221,14 +206,13 @@ void check_pairs(const Group& group, CollectiveOp op, const ForcedChoice& forced
   if (op == CollectiveOp::AllToAll && all_pairs) {
     ways.emplace_back("--algorithm two-level");
   }
-  allow_tasks(
-      {.what = fmt::format("{} by {} over {} GPUs has {:.3g} streams", kCollectiveOpNames[op],
-                           row_of(algorithm).name, group.size(), streams),
-       .count = streams / kStreamsOfTask,
-       .time = kTimeOfTask * (streams / kStreamsOfTask),
-       .memory = kStream * streams,
-       .ways_out = std::move(ways)},
-      common);
+  allow_tasks({.what = fmt::format("{} by {} over {} GPUs has {:.3g} streams", name_of(op),
+                                   name_of(algorithm), group.size(), streams),
+               .count = streams / kStreamsOfTask,
+               .time = kTimeOfTask * (streams / kStreamsOfTask),
+               .memory = kStream * streams,
+               .ways_out = std::move(ways)},
+              session);
 }
 
 /// The messages of a collective; made anew only where another size has others.
@@ -254,13 +238,13 @@ struct Messages {
 };
 
 /// Plays the sizes one after the other and fills in their times.
-void play(const Cluster& cluster, const Group& group, CollectiveOp op, Mode mode,
-          std::vector<Line>& lines, const CommonOptions& common) {
+void play(const Cluster& cluster, const Group& group, CollectiveOp op, CollectiveMode mode,
+          std::vector<Line>& lines, const SessionOptions& session) {
   CollectiveGraph sequence(cluster);
   std::vector<TaskId> ends;
   Messages messages;
   for (const Line& line : lines) {
-    if (mode == Mode::Steady) {
+    if (mode == CollectiveMode::Steady) {
       ends.push_back(sequence.add_steady(group, line.planned, op, line.size));
     } else {
       const CollectiveChoice choice = line.planned.choice;
@@ -269,8 +253,8 @@ void play(const Cluster& cluster, const Group& group, CollectiveOp op, Mode mode
           sequence.add_stepwise(group, choice, messages.list, messages.fold, op, line.size));
     }
   }
-  if (mode == Mode::Stepwise) {
-    check_flows(sequence, messages.at_once, common);
+  if (mode == CollectiveMode::Stepwise) {
+    check_flows(sequence, messages.at_once, session);
   }
   const Timeline timeline = simulate(sequence.graph());
   spdlog::info("{} tasks played", sequence.graph().tasks.size());
@@ -297,21 +281,21 @@ std::string bottleneck_text(const Cluster& cluster, const Limit& limit) {
                                      : fmt::format("{} ({})", link, describe(cluster, limit));
 }
 
-std::string text_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode,
+std::string text_of(const std::vector<Line>& lines, CollectiveOp op, CollectiveMode mode,
                     const Cluster& cluster) {
   const int ranks = cluster.spec.gpus;
-  std::string text = fmt::format("{} over {} GPUs of {}, {}\n\n", kCollectiveOpNames[op], ranks,
-                                 cluster.spec.topology.name, kModeNames[mode]);
+  std::string text = fmt::format("{} over {} GPUs of {}, {}\n\n", name_of(op), ranks,
+                                 cluster.spec.topology.name, name_of(mode));
   text += fmt::format("{:>14}  {:>12}  {:>9}  {:>9}  {:<18}  {:<8}  {}\n", "size", "time", "algbw",
                       "busbw", "algorithm", "protocol", "bottleneck");
   text += fmt::format("{:>14}  {:>12}  {:>9}  {:>9}\n", "B", "us", "GB/s", "GB/s");
   for (const Line& line : lines) {
     const Bandwidths bandwidth = bandwidths(line, op, ranks);
-    text += fmt::format("{:>14.0f}  {:>12.2f}  {:>9.2f}  {:>9.2f}  {:<18}  {:<8}  {}\n",
-                        line.size.value, line.time.value * 1e6, bandwidth.algorithm.value / 1e9,
-                        bandwidth.bus.value / 1e9, row_of(line.planned.choice.algorithm).name,
-                        kProtocolNames[line.planned.choice.protocol],
-                        bottleneck_text(cluster, line.limit));
+    text +=
+        fmt::format("{:>14.0f}  {:>12.2f}  {:>9.2f}  {:>9.2f}  {:<18}  {:<8}  {}\n",
+                    line.size.value, line.time.value * 1e6, bandwidth.algorithm.value / 1e9,
+                    bandwidth.bus.value / 1e9, name_of(line.planned.choice.algorithm),
+                    name_of(line.planned.choice.protocol), bottleneck_text(cluster, line.limit));
   }
   return text;
 }
@@ -331,10 +315,9 @@ std::string choices_text(const std::vector<Line>& lines) {
     for (const Offer& offer : line.offers) {
       const std::string estimate =
           offer.estimate ? fmt::format("{:.2f}", offer.estimate->value * 1e6) : "-";
-      text +=
-          fmt::format("{:>14.0f}  {:<18}  {:<8}  {:>12}  {:>12.2f}{}\n", line.size.value,
-                      row_of(offer.choice.algorithm).name, kProtocolNames[offer.choice.protocol],
-                      estimate, offer.alone.value * 1e6, is_taken(line, offer) ? "  taken" : "");
+      text += fmt::format("{:>14.0f}  {:<18}  {:<8}  {:>12}  {:>12.2f}{}\n", line.size.value,
+                          name_of(offer.choice.algorithm), name_of(offer.choice.protocol), estimate,
+                          offer.alone.value * 1e6, is_taken(line, offer) ? "  taken" : "");
     }
   }
   return text;
@@ -344,8 +327,8 @@ Json choices_json(const Line& line) {
   Json json = Json::array();
   for (const Offer& offer : line.offers) {
     json.push_back(
-        {{"algorithm", row_of(offer.choice.algorithm).name},
-         {"protocol", kProtocolNames[offer.choice.protocol]},
+        {{"algorithm", name_of(offer.choice.algorithm)},
+         {"protocol", name_of(offer.choice.protocol)},
          {"nccl_estimate_s", offer.estimate ? Json(offer.estimate->value) : Json(nullptr)},
          {"formula_s", offer.alone.value},
          {"taken", is_taken(line, offer)}});
@@ -353,12 +336,13 @@ Json choices_json(const Line& line) {
   return json;
 }
 
-Json json_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode, const Cluster& cluster) {
+Json json_of(const std::vector<Line>& lines, CollectiveOp op, CollectiveMode mode,
+             const Cluster& cluster) {
   Json json{{"schema", "danlu.collective/1"},
-            {"op", kCollectiveOpNames[op]},
+            {"op", name_of(op)},
             {"topology", cluster.spec.topology.name},
             {"gpus", cluster.spec.gpus},
-            {"collectives", kModeNames[mode]},
+            {"collectives", name_of(mode)},
             {"notes", notes_of(cluster)},
             {"points", Json::array()}};
   for (const Line& line : lines) {
@@ -367,8 +351,8 @@ Json json_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode, const C
                               {"time_s", line.time.value},
                               {"algbw_bytes_per_s", bandwidth.algorithm.value},
                               {"busbw_bytes_per_s", bandwidth.bus.value},
-                              {"algorithm", row_of(line.planned.choice.algorithm).name},
-                              {"protocol", kProtocolNames[line.planned.choice.protocol]},
+                              {"algorithm", name_of(line.planned.choice.algorithm)},
+                              {"protocol", name_of(line.planned.choice.protocol)},
                               {"bottleneck", bottleneck_text(cluster, line.limit)},
                               {"choices", choices_json(line)}});
   }
@@ -378,8 +362,9 @@ Json json_of(const std::vector<Line>& lines, CollectiveOp op, Mode mode, const C
 }  // namespace
 
 int run_collective(const CollectiveOptions& options, const CommonOptions& common) {
-  const auto op = static_cast<CollectiveOp>(position_of("--op", options.op, kCollectiveOpNames));
-  const auto mode = static_cast<Mode>(position_of("--collectives", options.mode, kModeNames));
+  const SessionOptions session = session_options(common);
+  const auto op = read_name<CollectiveOp>("--op", options.op);
+  const auto mode = read_name<CollectiveMode>("--collectives", options.mode);
   const std::vector<Bytes> sizes = sizes_of(options);
   const ForcedChoice forced = read_forced(options);
   ClusterSpec spec = load_topology(options.topology, {topologies_folder(), common.overrides});
@@ -392,18 +377,18 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   }
   degrade_cluster(spec, {topologies_folder(), common.overrides});
   announce_layout(fmt::format("the links of {} GPUs are to be laid out", spec.gpus), spec, {20e-6},
-                  {2.4e3});
+                  {2.4e3}, session);
   const Cluster cluster = build_cluster(spec);
   std::vector<int> ranks(static_cast<std::size_t>(spec.gpus));
   std::iota(ranks.begin(), ranks.end(), 0);
   const Group group = make_group(cluster, ranks);
   ForcedChoice playable = forced;
-  if (mode == Mode::Stepwise && !forced.algorithm && op == CollectiveOp::AllReduce &&
+  if (mode == CollectiveMode::Stepwise && !forced.algorithm && op == CollectiveOp::AllReduce &&
       spec.topology.nccl_tuning) {
     playable.algorithm = Algorithm::Ring;  // what switches add up cannot be played by messages
   }
   check_forced(playable, op, group, spec.topology, mode);
-  check_pairs(group, op, playable, common);
+  check_pairs(group, op, playable, session);
   const std::vector<Candidate> choices = candidates(cluster, group, op, playable);
   if (choices.empty()) {
     refuse_protocol(forced, op, group, spec.topology);
@@ -417,11 +402,11 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
     line.limit = limit_of(cluster, group, op, size, line.planned);
     lines.push_back(std::move(line));
   }
-  if (mode == Mode::Stepwise) {
-    check_messages(group, op, lines, common);
+  if (mode == CollectiveMode::Stepwise) {
+    check_messages(group, op, lines, session);
   }
-  if (mode != Mode::Formula) {
-    play(cluster, group, op, mode, lines, common);
+  if (mode != CollectiveMode::Formula) {
+    play(cluster, group, op, mode, lines, session);
   }
   if (common.json) {
     print_json(json_of(lines, op, mode, cluster));

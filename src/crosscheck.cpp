@@ -8,36 +8,36 @@
 #include <optional>
 
 #include "sim/base/text.hpp"
+#include "sim/session/simulate.hpp"
 #include "src/commands.hpp"
-#include "src/simulation.hpp"
+#include "src/session.hpp"
 
 namespace danlu {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 3> kRungs{"formula", "steady", "stepwise"};
 constexpr double kAlike = 1e-3;  // share of the step
 
 /// One rung; no report where it has too many tasks to be played.
 struct Rung {
-  std::string_view name;
+  CollectiveMode mode = CollectiveMode::Formula;
   std::optional<Report> report;
   double tasks = 0;
+
+  std::string_view name() const { return name_of(mode); }
 };
 
 /// The part of the time that differs most.
 std::pair<std::string_view, Seconds> largest_difference(const Report& lower, const Report& upper) {
-  TimePart found{};
-  Seconds most;
-  for (const TimePart part : kTimePartNames.ids()) {
+  std::pair<std::string_view, Seconds> most{name_of(TimePart::Useful), {}};
+  for (const auto& [part, name] : kNames<TimePart>) {
     const Seconds difference = upper.step.breakdown[part] - lower.step.breakdown[part];
-    if (std::abs(difference.value) > std::abs(most.value)) {
-      most = difference;
-      found = part;
+    if (std::abs(difference.value) > std::abs(most.second.value)) {
+      most = {name, difference};
     }
   }
-  return {kTimePartNames[found], most};
+  return most;
 }
 
 std::string signed_time(Seconds time) {
@@ -48,18 +48,18 @@ std::string signed_time(Seconds time) {
 std::string explain(const Rung& lower, const Rung& upper) {
   const double apart = upper.report->step.time / lower.report->step.time - 1;
   const std::string_view cause =
-      lower.name == "formula"
+      lower.mode == CollectiveMode::Formula
           ? "links shared by communications that run at the same time"
           : "steps that wait for each other where steady flows would share evenly";
   if (std::abs(apart) < kAlike) {
     return fmt::format("{} and {} agree within {:.1f} %: the cheaper answer is safe here.\n",
-                       lower.name, upper.name, 100 * kAlike);
+                       lower.name(), upper.name(), 100 * kAlike);
   }
   const auto [part, difference] = largest_difference(*lower.report, *upper.report);
   std::string name(part);
   std::replace(name.begin(), name.end(), '_', ' ');
-  return fmt::format("{} is {:+.2f} % from {}: {}; most of it is {} ({}).\n", upper.name,
-                     100 * apart, lower.name, cause, name, signed_time(difference));
+  return fmt::format("{} is {:+.2f} % from {}: {}; most of it is {} ({}).\n", upper.name(),
+                     100 * apart, lower.name(), cause, name, signed_time(difference));
 }
 
 std::string text_of(const std::vector<Rung>& rungs) {
@@ -68,12 +68,12 @@ std::string text_of(const std::vector<Rung>& rungs) {
                                  "pipeline", "data", "waiting", "tasks");
   for (const Rung& rung : rungs) {
     if (!rung.report) {
-      text += fmt::format("  {:<12} not played: {:.3g} tasks\n", rung.name, rung.tasks);
+      text += fmt::format("  {:<12} not played: {:.3g} tasks\n", rung.name(), rung.tasks);
       continue;
     }
     const TimePartition& parts = rung.report->step.breakdown;
     text += fmt::format(
-        "  {:<12} {:>11} {:>11} {:>11} {:>11} {:>11} {:>12.0f}\n", rung.name,
+        "  {:<12} {:>11} {:>11} {:>11} {:>11} {:>11} {:>12.0f}\n", rung.name(),
         to_text(rung.report->step.time), to_text(parts[TimePart::ExposedTensor]),
         to_text(parts[TimePart::ExposedPipeline]), to_text(parts[TimePart::ExposedData]),
         to_text(parts[TimePart::Bubble] + parts[TimePart::StragglerWait]), rung.tasks);
@@ -90,16 +90,16 @@ std::string text_of(const std::vector<Rung>& rungs) {
 Json json_of(const std::vector<Rung>& rungs) {
   Json list = Json::array();
   for (const Rung& rung : rungs) {
-    Json json{{"collectives", rung.name}, {"played", rung.report.has_value()},
-              {"tasks", rung.tasks},      {"time_s", nullptr},
-              {"breakdown_s", nullptr},   {"from_before", nullptr}};
+    Json json{{"collectives", rung.name()}, {"played", rung.report.has_value()},
+              {"tasks", rung.tasks},        {"time_s", nullptr},
+              {"breakdown_s", nullptr},     {"from_before", nullptr}};
     if (rung.report) {
       json["time_s"] = rung.report->step.time.value;
       json["breakdown_s"] = Json::object();
-      for (const TimePart part : kTimePartNames.ids()) {
-        json["breakdown_s"][std::string(kTimePartNames[part])] =
-            rung.report->step.has(part) ? Json(rung.report->step.breakdown[part].value)
-                                        : Json(nullptr);
+      for (const auto& [part, name] : kNames<TimePart>) {
+        json["breakdown_s"][std::string(name)] = rung.report->step.has(part)
+                                                     ? Json(rung.report->step.breakdown[part].value)
+                                                     : Json(nullptr);
       }
     }
     if (rung.report && &rung != &rungs.front()) {
@@ -116,16 +116,16 @@ Json json_of(const std::vector<Rung>& rungs) {
 
 int crosscheck(const std::filesystem::path& file, const CommonOptions& common) {
   std::vector<Rung> rungs;
-  for (const std::string_view name : kRungs) {
+  for (const auto& [mode, name] : kNames<CollectiveMode>) {
     CommonOptions options = common;
     options.overrides.push_back("collectives=" + std::string(name));
-    const Simulation simulation = simulate_in_child(file, options);
+    const Simulation simulation = simulate(load_file(file, options), session_options(common));
     rungs.push_back(
-        {name, simulation.report, static_cast<double>(simulation.report.simulation.tasks_played)});
-    if (name == "steady") {
+        {mode, simulation.report, static_cast<double>(simulation.report.simulation.tasks_played)});
+    if (mode == CollectiveMode::Steady) {
       const double tasks = tasks_by_message(simulation.plan);
       if (tasks > common.max_tasks) {
-        rungs.push_back({"stepwise", std::nullopt, tasks});
+        rungs.push_back({CollectiveMode::Stepwise, std::nullopt, tasks});
         break;
       }
     }

@@ -7,6 +7,7 @@
 
 #include "sim/collective/algorithms.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/workload/model_blocks.hpp"
 #include "sim/workload/schedule.hpp"
 #include "src/commands.hpp"
 
@@ -66,9 +67,9 @@ Listing list_gpus(const LoadOptions& options) {
                                 to_text(gpu.memory_capacity), to_text(gpu.memory_bandwidth),
                                 format_quantity(gpu.power_watts, Dimension::Power));
     Json peaks = Json::object();
-    for (const Precision precision : kPrecisionNames.ids()) {
-      peaks[std::string(kPrecisionNames[precision])] =
-          gpu.peak_dense[precision] ? Json(gpu.peak_dense[precision]->value) : Json(nullptr);
+    for (const auto& [precision, name_of_it] : kNames<Precision>) {
+      const std::optional<FlopsPerSecond> peak = gpu.peak(precision);
+      peaks[std::string(name_of_it)] = peak ? Json(peak->value) : Json(nullptr);
     }
     listing.entries.push_back({{"name", name},
                                {"title", gpu.name},
@@ -89,7 +90,7 @@ Listing list_topologies(const LoadOptions& options) {
     const ClusterSpec spec = load_topology(name, options);
     const TopologySpec& t = spec.topology;
     const double scale_up = t.scale_up_bandwidth.value / 1e9;
-    const std::string_view fabric = kFabricKinds[static_cast<std::size_t>(t.fabric)].name;
+    const std::string_view fabric = name_of(t.fabric);
     listing.text += fmt::format(
         kRow, name, t.name, spec.gpu.name, t.gpus_per_node,
         t.scale_up == ScaleUpKind::None
@@ -123,8 +124,8 @@ Listing list_schedules() {
 Listing list_collectives() {
   Listing listing;
   for (const AlgorithmRow& row : algorithms()) {
-    listing.text += fmt::format("{:<19} {:<58} {}\n", row.name, row.help, row.ops);
-    listing.entries.push_back({{"name", row.name}, {"help", row.help}, {"ops", row.ops}});
+    listing.text += fmt::format("{:<19} {:<58} {}\n", row.name(), row.help, row.ops);
+    listing.entries.push_back({{"name", row.name()}, {"help", row.help}, {"ops", row.ops}});
   }
   return listing;
 }

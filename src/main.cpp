@@ -232,12 +232,7 @@ int dispatch(const CLI::App& app, const Arguments& arguments) {
     return run_collective(arguments.collective, arguments.common);
   }
   if (command == "validate") {
-    ValidateOptions options = arguments.validate;
-    options.json = arguments.common.json;
-    options.max_tasks = arguments.common.max_tasks;
-    options.topologies = topologies_folder();
-    options.colour = wants_colour();
-    return run_validate(options);
+    return run_validate(arguments.validate, arguments.common);
   }
   return show_topology(arguments.topology, arguments.common);
 }

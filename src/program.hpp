@@ -3,10 +3,8 @@
 
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
-#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace danlu {
@@ -15,17 +13,6 @@ inline constexpr int kExitDone = 0;
 inline constexpr int kExitCannotRun = 1;  // the plan cannot run, in the GPUs' memory or in ours
 inline constexpr int kExitBadInput = 2;   // bad input or usage, or output that cannot be written
 inline constexpr int kExitInternal = 3;   // a bug of ours
-
-/// A plan that cannot run here, though nothing is wrong with the input; ends as kExitCannotRun.
-class CannotRun : public std::runtime_error {
- public:
-  CannotRun(const std::string& why, std::string hint)
-      : std::runtime_error(why), hint_(std::move(hint)) {}
-  const std::string& hint() const { return hint_; }
-
- private:
-  std::string hint_;
-};
 
 /// Options that every command has.
 struct CommonOptions {

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cctype>
 #include <sstream>
 
 #include "sim/base/error.hpp"
@@ -11,12 +12,13 @@
 #include "sim/report/writers.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/scenario/values.hpp"
-#include "src/advice.hpp"
-#include "src/campaign.hpp"
+#include "sim/session/advice.hpp"
+#include "sim/session/campaign.hpp"
+#include "sim/session/effort.hpp"
+#include "sim/session/simulate.hpp"
 #include "src/commands.hpp"
-#include "src/limits.hpp"
 #include "src/output_file.hpp"
-#include "src/simulation.hpp"
+#include "src/session.hpp"
 
 namespace danlu {
 namespace {
@@ -69,6 +71,14 @@ void check_output(const std::string& option, const fs::path& file, const RunOpti
   }
 }
 
+/// The ending of a file's name, in small letters.
+std::string kind_of(const fs::path& file) {
+  std::string ending = file.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return ending;
+}
+
 void check_outputs(const RunOptions& options) {
   if (options.crosscheck && options.files.size() > 1) {
     refuse("--crosscheck", "needs a single scenario");
@@ -84,7 +94,10 @@ void check_outputs(const RunOptions& options) {
   }
   const fs::path& timeline = *options.timeline;
   check_output("--timeline", timeline, options);
-  check_timeline(timeline);
+  if (kind_of(timeline) != ".json" && kind_of(timeline) != ".csv") {
+    refuse("--timeline", fmt::format("'{}' ends neither in .json nor in .csv", timeline.string()),
+           ".json is a trace for Perfetto, .csv a table");
+  }
   if (options.trace && is_same_file(*options.trace, timeline)) {
     refuse("--timeline", fmt::format("'{}' is the file of --trace too", timeline.string()),
            "each needs a file of its own");
@@ -129,7 +142,11 @@ std::string write_outputs(const Simulation& simulation, const RunOptions& option
     });
   }
   if (options.timeline) {
-    attempt([&] { write_timeline(*simulation.report.faults, *options.timeline); });
+    attempt([&] {
+      const bool csv = kind_of(*options.timeline) == ".csv";
+      write_file(*options.timeline, timeline_text(*simulation.report.faults, csv));
+      spdlog::info("timeline written to {}", options.timeline->string());
+    });
   }
   return problems;
 }
@@ -159,7 +176,7 @@ IdVector<RankClassId, bool> traced_classes(const std::string& ranks, const Fold&
 
 /// Says what a large trace takes before the step is played, and refuses one above the limit.
 void check_trace(const StepPlan& plan, const IdVector<RankClassId, bool>& traced,
-                 const CommonOptions& common) {
+                 const SessionOptions& session) {
   constexpr Seconds kSlice{2e-6};
   constexpr Bytes kText{190};     // in the file
   constexpr Bytes kWritten{400};  // while it is made
@@ -170,7 +187,7 @@ void check_trace(const StepPlan& plan, const IdVector<RankClassId, bool>& traced
                .time = kSlice * slices,
                .memory = kWritten * slices,
                .ways_out = {"--trace-ranks 0-7 writes those of some ranks"}},
-              common);
+              session);
 }
 
 /// The writer that the options ask for; none that --json contradicts.
@@ -201,6 +218,34 @@ int crosscheck_as(const Writer& writer, const RunOptions& options, CommonOptions
   return crosscheck(options.files.front(), common);
 }
 
+/// Plays a scenario, and what would help: changes with which it fits or, where that is wanted,
+/// takes less time.
+Simulation play(const Scenario& scenario, bool advice, const CommonOptions& common,
+                const SessionOptions& session) {
+  Simulation simulation = simulate(scenario, session);
+  Report& report = simulation.report;
+  report.overrides = common.overrides;
+  if (!report.memory.fits()) {
+    report.memory_hints = memory_hints(simulation, session);
+  } else if (advice) {
+    report.saving = best_saving(simulation, session);
+    report.untried = why_untried(report);
+  }
+  return simulation;
+}
+
+/// Says which reports are of plans that do not fit in memory; the exit code.
+int explain_misfits(const std::vector<Report>& reports) {
+  int exit_code = kExitDone;
+  for (const Report& report : reports) {
+    if (!report.memory.fits()) {
+      explain_memory(report);
+      exit_code = kExitCannotRun;
+    }
+  }
+  return exit_code;
+}
+
 }  // namespace
 
 int run(const RunOptions& options, const CommonOptions& common) {
@@ -216,39 +261,27 @@ int run(const RunOptions& options, const CommonOptions& common) {
   if (options.crosscheck) {
     return crosscheck_as(writer, options, common);
   }
+  SessionOptions session = session_options(common);
   IdVector<RankClassId, bool> traced;
-  std::vector<Simulation> simulations =
-      simulate_files(options.files, common, [&](const StepPlan& plan) {
-        if (options.trace) {
-          traced = traced_classes(options.trace_ranks, plan.fold);
-          check_trace(plan, traced, common);
-        }
-      });
-  for (Simulation& simulation : simulations) {
-    if (!simulation.report.memory.fits()) {
-      simulation.report.memory_hints = memory_hints(simulation, common);
-    } else if (options.advice) {
-      simulation.report.saving = best_saving(simulation, common);
-      simulation.report.untried = why_untried(simulation.report);
-    }
+  if (options.trace) {
+    session.planned = [&](const StepPlan& plan) {
+      traced = traced_classes(options.trace_ranks, plan.fold);
+      check_trace(plan, traced, session);
+    };
   }
-  const std::string unwritten = write_outputs(simulations.front(), options, traced);
+  std::vector<Report> reports;
   std::vector<Document> documents;
-  for (const Simulation& simulation : simulations) {
-    documents.push_back(document_of(simulation.report));
-    if (options.brief && writer.for_people) {
-      documents.back() = brief(std::move(documents.back()));
-    }
+  std::string unwritten;
+  for (const Scenario& scenario : load_files(options.files, common)) {
+    Simulation simulation = play(scenario, options.advice, common, session);
+    unwritten += write_outputs(simulation, options, traced);  // those of the only scenario
+    Document document = document_of(simulation.report);
+    documents.push_back(options.brief && writer.for_people ? brief(std::move(document))
+                                                           : std::move(document));
+    reports.push_back(std::move(simulation.report));
   }
   print_documents(documents, writer);
-  int exit_code = kExitDone;
-  for (const Simulation& simulation : simulations) {
-    const Report& report = simulation.report;
-    if (!report.memory.fits()) {
-      explain_memory(report);
-      exit_code = kExitCannotRun;
-    }
-  }
+  const int exit_code = explain_misfits(reports);
   complain(unwritten);
   return unwritten.empty() ? exit_code : kExitBadInput;
 }
@@ -259,15 +292,10 @@ int compare(const std::vector<std::filesystem::path>& files, const CommonOptions
   }
   const Writer& writer = chosen_writer(common);
   std::vector<Report> reports;
-  int exit_code = kExitDone;
-  for (Simulation& simulation : simulate_files(files, common)) {
-    if (!simulation.report.memory.fits()) {
-      simulation.report.memory_hints = memory_hints(simulation, common);
-      explain_memory(simulation.report);
-      exit_code = kExitCannotRun;
-    }
-    reports.push_back(std::move(simulation.report));
+  for (const Scenario& scenario : load_files(files, common)) {
+    reports.push_back(play(scenario, false, common, session_options(common)).report);
   }
+  const int exit_code = explain_misfits(reports);
   print_documents({comparison_of(reports)}, writer);
   return exit_code;
 }

@@ -9,8 +9,9 @@
 #include "sim/base/error.hpp"
 #include "sim/report/platform_xml.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/session/effort.hpp"
 #include "src/commands.hpp"
-#include "src/limits.hpp"
+#include "src/session.hpp"
 
 namespace danlu {
 namespace {
@@ -217,7 +218,7 @@ int show_topology(const TopologyOptions& options, const CommonOptions& common) {
   const Seconds of_gpu{4e-6 + (spec.topology.scale_up == ScaleUpKind::Mesh ? 1e-8 : 0) * 12 *
                                   spec.topology.gpus_per_node};
   announce_layout(fmt::format("the links of {} GPUs are to be laid out", spec.gpus), spec, of_gpu,
-                  {1.8e3});
+                  {1.8e3}, session_options(common));
   const Cluster cluster = build_cluster(spec);
   const Pairs routes = routes_to_show(options.route, spec);
   if (options.format == "simgrid-xml") {

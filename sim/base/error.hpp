@@ -1,10 +1,12 @@
-// The two kinds of error. A Problem is the user's: it has a place in a file and ends as InputError.
-// An InternalError is ours: a check that no input may ever reach.
+// The kinds of error. A Problem is the user's: it has a place in a file and ends as InputError.
+// What is right and yet cannot be played is CannotRun. An InternalError is ours: a check that no
+// input may ever reach.
 #pragma once
 
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace danlu {
@@ -39,6 +41,18 @@ class InputError : public std::runtime_error {
   struct Ordered {};
   InputError(std::vector<Problem> problems, Ordered);
   std::vector<Problem> problems_;
+};
+
+/// A plan that cannot run here, though nothing is wrong with the input: it hangs, or is too much
+/// for a limit or for this machine.
+class CannotRun : public std::runtime_error {
+ public:
+  CannotRun(const std::string& why, std::string hint)
+      : std::runtime_error(why), hint_(std::move(hint)) {}
+  const std::string& hint() const { return hint_; }
+
+ private:
+  std::string hint_;
 };
 
 /// A broken promise inside the program; `main` asks for a bug report.

@@ -26,6 +26,7 @@ enum class LinkClassId : std::int32_t {};
 enum class FoldedLinkId : std::int32_t {};  // of the small system; of TaskGraph::links, too
 
 // Of one collective, message by message (messages.hpp).
+enum class PositionId : std::int32_t {};  // of a rank in its group
 enum class TransferId : std::int32_t {};
 enum class WayId : std::int32_t {};
 enum class MessageId : std::int32_t {};
@@ -37,6 +38,7 @@ enum class ChannelId : std::int32_t {};
 enum class CommunicationId : std::int32_t {};
 enum class PartId : std::int32_t {};  // of a communication
 enum class PlayedProgramId : std::int32_t {};
+enum class StageGroupId : std::int32_t {};  // of StepDraft
 
 // Of a campaign (FaultsSpec).
 enum class CauseId : std::int32_t {};

@@ -11,6 +11,7 @@
 // time x all GPUs of the job and of its spares.
 #pragma once
 
+#include <array>
 #include <limits>
 #include <optional>
 #include <string>
@@ -51,10 +52,21 @@ enum class CampaignPart {
   Idle,    // GPU time only: spares, and nodes of replicas that are not in the job
   Repair,  // GPU time only: nodes that are being repaired
 };
-inline constexpr std::size_t kCampaignParts = 12;
-inline constexpr IdArray<CampaignPart, std::string_view, kCampaignParts> kCampaignPartNames{
-    "useful",  "slowed",  "shrunk",  "checkpoint",  "redone", "detection",
-    "waiting", "restart", "stalled", "maintenance", "idle",   "repair"};
+template <>
+inline constexpr auto kNames<CampaignPart> =
+    std::to_array<Named<CampaignPart>>({{CampaignPart::Useful, "useful"},
+                                        {CampaignPart::Slowed, "slowed"},
+                                        {CampaignPart::Shrunk, "shrunk"},
+                                        {CampaignPart::Checkpoint, "checkpoint"},
+                                        {CampaignPart::Redone, "redone"},
+                                        {CampaignPart::Detection, "detection"},
+                                        {CampaignPart::Waiting, "waiting"},
+                                        {CampaignPart::Restart, "restart"},
+                                        {CampaignPart::Stalled, "stalled"},
+                                        {CampaignPart::Maintenance, "maintenance"},
+                                        {CampaignPart::Idle, "idle"},
+                                        {CampaignPart::Repair, "repair"}});
+inline constexpr std::size_t kCampaignParts = kNames<CampaignPart>.size();
 
 /// Seconds by part.
 struct CampaignTime {
@@ -85,9 +97,6 @@ struct CampaignEvent {
     Rollback,
     Resize,
   };
-  static constexpr IdArray<Kind, std::string_view, 13> kNames{
-      "train",   "checkpoint", "detection", "waiting", "restart",  "stalled", "maintenance",
-      "persist", "degraded",   "repair",    "failure", "rollback", "resize"};
   Kind kind = Kind::Train;
   Seconds begin;
   Seconds end;
@@ -98,6 +107,21 @@ struct CampaignEvent {
   double step = 0;   // of the job at `begin`; Rollback: the step that it falls back to
   int replicas = 0;  // in the job
 };
+template <>
+inline constexpr auto kNames<CampaignEvent::Kind> =
+    std::to_array<Named<CampaignEvent::Kind>>({{CampaignEvent::Kind::Train, "train"},
+                                               {CampaignEvent::Kind::Checkpoint, "checkpoint"},
+                                               {CampaignEvent::Kind::Detection, "detection"},
+                                               {CampaignEvent::Kind::Waiting, "waiting"},
+                                               {CampaignEvent::Kind::Restart, "restart"},
+                                               {CampaignEvent::Kind::Stalled, "stalled"},
+                                               {CampaignEvent::Kind::Maintenance, "maintenance"},
+                                               {CampaignEvent::Kind::Persist, "persist"},
+                                               {CampaignEvent::Kind::Degraded, "degraded"},
+                                               {CampaignEvent::Kind::Repair, "repair"},
+                                               {CampaignEvent::Kind::Failure, "failure"},
+                                               {CampaignEvent::Kind::Rollback, "rollback"},
+                                               {CampaignEvent::Kind::Resize, "resize"}});
 
 /// Where a run is given up.
 inline constexpr int kMostFailures = 1'000'000;

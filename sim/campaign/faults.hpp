@@ -29,7 +29,7 @@ struct Fault {
 };
 
 /// Which effects cannot strike.
-using Sheltered = IdArray<FaultCause::Effect, bool, FaultCause::kEffectNames.size()>;
+using Sheltered = IdArray<FaultCause::Effect, bool, kNames<FaultCause::Effect>.size()>;
 
 /// The faults of one trial in the order of time.
 class FaultSource {

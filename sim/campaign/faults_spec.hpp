@@ -7,14 +7,13 @@
 //                                        cause     spare     load        that the cause spared
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <limits>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "sim/base/id_vector.hpp"
+#include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 
 namespace danlu {
@@ -24,13 +23,18 @@ inline constexpr Seconds kNever{std::numeric_limits<double>::infinity()};
 /// A duration that may be random. `mean` is the mean of all kinds but Empirical.
 struct Duration {
   enum class Kind { Constant, Exponential, LogNormal, Weibull, Empirical };
-  static constexpr std::array<std::string_view, 5> kNames{"constant", "exponential", "log-normal",
-                                                          "weibull", "empirical"};
   Kind kind = Kind::Constant;
   Seconds mean;
   double shape = 1;              // Weibull's k; log-normal: the standard deviation of the logarithm
   std::vector<Seconds> samples;  // Empirical: each as likely as the others
 };
+template <>
+inline constexpr auto kNames<Duration::Kind> =
+    std::to_array<Named<Duration::Kind>>({{Duration::Kind::Constant, "constant"},
+                                          {Duration::Kind::Exponential, "exponential"},
+                                          {Duration::Kind::LogNormal, "log-normal"},
+                                          {Duration::Kind::Weibull, "weibull"},
+                                          {Duration::Kind::Empirical, "empirical"}});
 
 /// How long a failure goes unnoticed.
 struct Detection {
@@ -39,28 +43,38 @@ struct Detection {
   /// Watchdog: the collective that hangs is given up at the first check, one every `period`, that
   /// comes `timeout` after the failure.
   enum class Kind { Delay, Heartbeat, Watchdog };
-  static constexpr std::array<std::string_view, 3> kNames{"delay", "heartbeat", "watchdog"};
   Kind kind = Kind::Delay;
   Duration delay;   // Delay
   Seconds period;   // Heartbeat, Watchdog (0: looks all the time)
   Seconds timeout;  // Heartbeat, Watchdog
 };
+template <>
+inline constexpr auto kNames<Detection::Kind> =
+    std::to_array<Named<Detection::Kind>>({{Detection::Kind::Delay, "delay"},
+                                           {Detection::Kind::Heartbeat, "heartbeat"},
+                                           {Detection::Kind::Watchdog, "watchdog"}});
 
 /// When the faults of one cause come.
 struct Arrivals {
   /// None: only those that FaultsSpec::events lists. Periodic: every `mean`, the first after one.
   enum class Kind { None, Exponential, Weibull, Periodic };
-  static constexpr std::array<std::string_view, 4> kNames{"none", "exponential", "weibull",
-                                                          "periodic"};
   /// Weibull's clock. Job: one clock, fresh whenever the job starts again. Component: each
   /// component has its own, all fresh at the start, and fresh again for what failed.
   enum class Clock { Job, Component };
-  static constexpr std::array<std::string_view, 2> kClockNames{"job", "component"};
   Kind kind = Kind::None;
   Seconds mean;      // between faults of ONE component (Clock::Job: and Periodic: of the job)
   double shape = 1;  // Weibull's k
   Clock clock = Clock::Job;
 };
+template <>
+inline constexpr auto kNames<Arrivals::Kind> =
+    std::to_array<Named<Arrivals::Kind>>({{Arrivals::Kind::None, "none"},
+                                          {Arrivals::Kind::Exponential, "exponential"},
+                                          {Arrivals::Kind::Weibull, "weibull"},
+                                          {Arrivals::Kind::Periodic, "periodic"}});
+template <>
+inline constexpr auto kNames<Arrivals::Clock> = std::to_array<Named<Arrivals::Clock>>(
+    {{Arrivals::Clock::Job, "job"}, {Arrivals::Clock::Component, "component"}});
 
 /// One cause of trouble, its components and what it does to the job.
 struct FaultCause {
@@ -71,8 +85,6 @@ struct FaultCause {
   ///   at its limit, already noticed.
   /// Planned: announced, so that the job saves first; lasts `window`, then restarts.
   enum class Effect { Stop, Corrupt, Degrade, Planned };
-  static constexpr IdArray<Effect, std::string_view, 4> kEffectNames{"stop", "corrupt", "degrade",
-                                                                     "planned"};
   std::string name;       // "GPU HBM3 memory"; also names its random streams
   std::string component;  // "GPU", "NIC", "host", "leaf", "software": for reports
   double count = 1;       // components of the kind in the whole job
@@ -88,6 +100,12 @@ struct FaultCause {
   double permanent = 0;  // chance that the nodes need repair; else they restart as they are
   Detection detection;
 };
+template <>
+inline constexpr auto kNames<FaultCause::Effect> =
+    std::to_array<Named<FaultCause::Effect>>({{FaultCause::Effect::Stop, "stop"},
+                                              {FaultCause::Effect::Corrupt, "corrupt"},
+                                              {FaultCause::Effect::Degrade, "degrade"},
+                                              {FaultCause::Effect::Planned, "planned"}});
 
 /// One fault at a given time (events mode, traces).
 struct FaultEvent {
@@ -102,8 +120,6 @@ struct CheckpointTier {
   /// Steps and Time: after so many steps or so much useful training. Auto: the exact optimum for
   /// the failures that fall back to this tier (closed_forms.hpp), or the best by simulation.
   enum class Interval { Never, Steps, Time, Auto, AutoSimulated };
-  static constexpr std::array<std::string_view, 5> kIntervalNames{"never", "steps", "time", "auto",
-                                                                  "auto-simulated"};
   std::string name;  // "storage", "peer memory"
   Interval interval = Interval::Never;
   double steps = 0;     // Interval::Steps
@@ -119,6 +135,14 @@ struct CheckpointTier {
   int survives_nodes = std::numeric_limits<int>::max();
   double survives_more = 0;
 };
+template <>
+inline constexpr auto kNames<CheckpointTier::Interval> =
+    std::to_array<Named<CheckpointTier::Interval>>({{CheckpointTier::Interval::Auto, "auto"},
+                                                    {CheckpointTier::Interval::AutoSimulated,
+                                                     "auto-simulated"},
+                                                    {CheckpointTier::Interval::Never, "never"},
+                                                    {CheckpointTier::Interval::Steps, "steps"},
+                                                    {CheckpointTier::Interval::Time, "time"}});
 
 /// One named part of a restart; they follow one another.
 struct RestartPart {
@@ -146,10 +170,14 @@ struct RecoverySpec {
   ///   broken one joins again after its restart. Below `min_replicas` the job waits; with none left
   ///   it rolls back.
   enum class Kind { Restart, Elastic, Replica };
-  static constexpr std::array<std::string_view, 3> kNames{"restart", "elastic", "replica"};
   Kind kind = Kind::Restart;
   int min_replicas = 1;
 };
+template <>
+inline constexpr auto kNames<RecoverySpec::Kind> =
+    std::to_array<Named<RecoverySpec::Kind>>({{RecoverySpec::Kind::Restart, "restart"},
+                                              {RecoverySpec::Kind::Elastic, "elastic"},
+                                              {RecoverySpec::Kind::Replica, "replica"}});
 
 /// What is otherwise a matter of taste; each choice is a different closed form.
 struct CampaignSemantics {

@@ -106,7 +106,7 @@ class Summary {
 
  private:
   static void add_to(CampaignTime& sum, const CampaignTime& time) {
-    for (const CampaignPart part : kCampaignPartNames.ids()) {
+    for (const CampaignPart part : sum.parts.ids()) {
       sum[part] += time[part];
     }
   }

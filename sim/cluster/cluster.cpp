@@ -208,13 +208,16 @@ int Cluster::kind_of(std::span<const int> gpus) const {
   return alike ? kind : -1;
 }
 
-std::vector<int> ClusterSpec::gpus_by_kind() const {
-  std::vector<int> counts(static_cast<std::size_t>(kinds()), 0);
+std::vector<ClusterSpec::KindShare> ClusterSpec::gpus_by_kind() const {
+  std::map<int, int> counts;
   for (int node = 0; node < nodes(); ++node) {
-    counts[static_cast<std::size_t>(kind_of(node))] +=
-        std::min(topology.gpus_per_node, gpus - node * topology.gpus_per_node);
+    counts[kind_of(node)] += std::min(topology.gpus_per_node, gpus - node * topology.gpus_per_node);
   }
-  return counts;
+  std::vector<KindShare> shares;
+  for (int kind = 0; kind < kinds(); ++kind) {
+    shares.push_back({topology_of(kind), gpu_of(kind), counts[kind]});
+  }
+  return shares;
 }
 
 std::string structure_problem(const TopologySpec& own, const TopologySpec& other) {

@@ -35,6 +35,7 @@ struct Jitter {
   std::map<int, int> gpus{};  // ranges, from first to last; none: all of them
 
   bool shakes(int gpu) const;
+  bool operator==(const Jitter&) const = default;
 };
 
 /// A link that goes and comes back: from `at` on, for `length`, it has a share of its bandwidth.
@@ -47,6 +48,7 @@ struct Flap {
   double share = 0;
 
   std::string part_name() const;  // "NIC 5", "scale-up link of GPU 3"
+  bool operator==(const Flap&) const = default;
 };
 
 /// GPUs, NICs and switches are numbered over the whole cluster; those not named are as the topology
@@ -57,6 +59,7 @@ struct DegradedSpec {
     int first = 0;
     int second = 0;
     double share = 1;
+    bool operator==(const MeshShare&) const = default;
   };
   std::map<int, double> gpus;      // by GPU: its kernels take that many times as long
   std::map<int, double> nics;      // by NIC: the share of its bandwidth that is left
@@ -70,6 +73,7 @@ struct DegradedSpec {
   int draws = 1;  // steps to be played where chance decides: phases and jitter differ among them
 
   bool is_dead_link(int first, int second) const;
+  bool operator==(const DegradedSpec&) const = default;
 };
 
 /// Slows down links, takes dead ones out of all routes, and finds stand-ins for dead NICs.

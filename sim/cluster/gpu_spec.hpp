@@ -5,21 +5,27 @@
 #include <array>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "sim/base/id_vector.hpp"
+#include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 
 namespace danlu {
 
 enum class Precision { Fp32, Tf32, Fp16, Bf16, Fp8 };
-inline constexpr IdArray<Precision, std::string_view, 5> kPrecisionNames{"fp32", "tf32", "fp16",
-                                                                         "bf16", "fp8"};
+template <>
+inline constexpr auto kNames<Precision> =
+    std::to_array<Named<Precision>>({{Precision::Fp32, "fp32"},
+                                     {Precision::Tf32, "tf32"},
+                                     {Precision::Fp16, "fp16"},
+                                     {Precision::Bf16, "bf16"},
+                                     {Precision::Fp8, "fp8"}});
 
 /// One accelerator, as read from topologies/gpus/*.yaml.
 struct GpuSpec {
   std::string name;
-  IdArray<Precision, std::optional<FlopsPerSecond>, 5> peak_dense;  // absent: lacks it
+  /// Absent: the GPU lacks it.
+  IdArray<Precision, std::optional<FlopsPerSecond>, kNames<Precision>.size()> peak_dense;
   Bytes memory_capacity;
   BytesPerSecond memory_bandwidth;
   double memory_efficiency = 1;   // share of the bandwidth that large streaming kernels reach
@@ -34,6 +40,7 @@ struct GpuSpec {
   double dollars_per_hour = 0;
 
   std::optional<FlopsPerSecond> peak(Precision precision) const { return peak_dense[precision]; }
+  bool operator==(const GpuSpec&) const = default;
 };
 
 }  // namespace danlu

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/base/names.hpp"
 #include "sim/cluster/degraded.hpp"
 #include "sim/cluster/gpu_spec.hpp"
 
@@ -16,28 +17,41 @@ namespace danlu {
 /// How the GPUs of a node are joined: through switches, by direct links, over PCIe only, or by
 /// direct links to the neighbours in a torus.
 enum class ScaleUpKind { Switch, Mesh, None, Torus };
+template <>
+inline constexpr auto kNames<ScaleUpKind> =
+    std::to_array<Named<ScaleUpKind>>({{ScaleUpKind::Switch, "switch"},
+                                       {ScaleUpKind::Mesh, "mesh"},
+                                       {ScaleUpKind::None, "none"},
+                                       {ScaleUpKind::Torus, "torus"}});
 
 enum class FabricKind { RailOptimised, FatTree, Switch, RailOnly, Torus, Dragonfly };
 
 /// A row of the table of fabrics: its name in a topology file, and what it is.
 struct FabricRow {
+  FabricKind value;
   std::string_view name;
   std::string_view help;
 };
-
-/// By FabricKind.
-inline constexpr std::array<FabricRow, 6> kFabricKinds{{
-    {"rail-optimised", "NIC i of every node on leaf i of its group, the leaves below one spine"},
-    {"fat-tree", "all NICs of a node on one leaf"},
-    {"switch", "one switch for all"},
-    {"rail-only", "every rail a tree (plane) of its own, nothing between them"},
-    {"torus", "switches on a grid that is closed into rings, each with its nodes"},
-    {"dragonfly", "groups of switches joined all to all, and the groups joined all to all"},
-}};
+template <>
+inline constexpr auto kNames<FabricKind> = std::to_array<FabricRow>({
+    {FabricKind::RailOptimised, "rail-optimised",
+     "NIC i of every node on leaf i of its group, the leaves below one spine"},
+    {FabricKind::FatTree, "fat-tree", "all NICs of a node on one leaf"},
+    {FabricKind::Switch, "switch", "one switch for all"},
+    {FabricKind::RailOnly, "rail-only",
+     "every rail a tree (plane) of its own, nothing between them"},
+    {FabricKind::Torus, "torus",
+     "switches on a grid that is closed into rings, each with its nodes"},
+    {FabricKind::Dragonfly, "dragonfly",
+     "groups of switches joined all to all, and the groups joined all to all"},
+});
 
 /// Adaptive: traffic spreads evenly over equal paths, which are bundled into one link. Ecmp: every
 /// cable is a link of its own and a hash picks one path for a flow, so flows can collide.
 enum class Routing { Adaptive, Ecmp };
+template <>
+inline constexpr auto kNames<Routing> =
+    std::to_array<Named<Routing>>({{Routing::Adaptive, "adaptive"}, {Routing::Ecmp, "ecmp"}});
 
 /// A bundle of point-to-point links between two GPUs of a mesh node.
 struct MeshLink {
@@ -54,6 +68,7 @@ struct StorageSpec {
   BytesPerSecond node_write;  // one node
   BytesPerSecond node_read;
   bool shares_nics = false;  // travels over the NICs of training
+  bool operator==(const StorageSpec&) const = default;
 };
 
 struct TopologySpec {
@@ -141,12 +156,14 @@ struct TopologySpec {
   BytesPerSecond cable_bandwidth() const {
     return uplink_bandwidth.value > 0 ? uplink_bandwidth : port_bandwidth();
   }
+  bool operator==(const TopologySpec&) const = default;
 };
 
 /// A kind of node: its GPU, and the rates and latencies of its links.
 struct NodeKind {
   TopologySpec topology;
   GpuSpec gpu;
+  bool operator==(const NodeKind&) const = default;
 };
 
 /// What the user asked for: a topology, the GPU in it, and how many of them. Some nodes may be of
@@ -172,7 +189,14 @@ struct ClusterSpec {
     return kind == 0 ? gpu : others[static_cast<std::size_t>(kind) - 1].gpu;
   }
   /// GPUs of each kind.
-  std::vector<int> gpus_by_kind() const;
+  /// The kinds of nodes, with how many GPUs there are in each; they refer to the spec.
+  struct KindShare {
+    const TopologySpec& topology;
+    const GpuSpec& gpu;
+    int gpus = 0;
+  };
+  std::vector<KindShare> gpus_by_kind() const;
+  bool operator==(const ClusterSpec&) const = default;
 };
 
 /// Why nodes of `other` cannot stand beside those of `own` in one cluster, "" if they can: both

@@ -1,5 +1,6 @@
 // The table of collective algorithms: one row each. The reader, the listing, the choice and the
-// tests go over its rows, so a new algorithm is a file with its transfers and phases, and a row.
+// tests go over its rows, so a new algorithm is a file with its transfers and phases, a name beside
+// its Algorithm, and a row.
 #pragma once
 
 #include <span>
@@ -13,13 +14,14 @@ namespace danlu {
 
 struct AlgorithmRow {
   Algorithm algorithm = Algorithm::Ring;
-  std::string_view name;
   std::string_view help;
   std::string_view ops;  // "all-reduce, broadcast"
   /// Why it cannot do `op` for this group on this machine; empty if it can.
   std::string (*obstacle)(CollectiveOp op, const Group& group, const TopologySpec& topology);
   TransferList (*transfers)(CollectiveOp op, const Group& group);
   std::vector<Phase> (*phases)(CollectiveOp op, const Group& group);
+
+  std::string_view name() const { return name_of(algorithm); }
 };
 
 /// All rows, in the order of Algorithm.

@@ -12,17 +12,23 @@
 
 #include <array>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "sim/base/id_vector.hpp"
+#include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 
 namespace danlu {
 
 enum class CollectiveOp { AllReduce, ReduceScatter, AllGather, Broadcast, AllToAll, SendReceive };
-inline constexpr IdArray<CollectiveOp, std::string_view, 6> kCollectiveOpNames{
-    "all-reduce", "reduce-scatter", "all-gather", "broadcast", "all-to-all", "send"};
+template <>
+inline constexpr auto kNames<CollectiveOp> =
+    std::to_array<Named<CollectiveOp>>({{CollectiveOp::AllReduce, "all-reduce"},
+                                        {CollectiveOp::ReduceScatter, "reduce-scatter"},
+                                        {CollectiveOp::AllGather, "all-gather"},
+                                        {CollectiveOp::Broadcast, "broadcast"},
+                                        {CollectiveOp::AllToAll, "all-to-all"},
+                                        {CollectiveOp::SendReceive, "send"}});
 
 enum class Algorithm {
   Ring,
@@ -37,7 +43,20 @@ enum class Algorithm {
   Sharp,
   Direct,
 };
-inline constexpr std::size_t kAlgorithms = 11;
+template <>
+inline constexpr auto kNames<Algorithm> =
+    std::to_array<Named<Algorithm>>({{Algorithm::Ring, "ring"},
+                                     {Algorithm::Tree, "tree"},
+                                     {Algorithm::HalvingDoubling, "halving-doubling"},
+                                     {Algorithm::RecursiveDoubling, "recursive-doubling"},
+                                     {Algorithm::Binomial, "binomial"},
+                                     {Algorithm::TwoLevel, "two-level"},
+                                     {Algorithm::Torus, "torus"},
+                                     {Algorithm::Nvls, "nvls"},
+                                     {Algorithm::NvlsTree, "nvls-tree"},
+                                     {Algorithm::Sharp, "sharp"},
+                                     {Algorithm::Direct, "direct"}});
+inline constexpr std::size_t kAlgorithms = kNames<Algorithm>.size();
 /// Whether switches make the sums, on the way.
 constexpr bool reduces_in_switches(Algorithm algorithm) {
   return algorithm == Algorithm::Nvls || algorithm == Algorithm::NvlsTree ||
@@ -47,7 +66,9 @@ constexpr bool reduces_in_switches(Algorithm algorithm) {
 /// How NCCL makes sure that data has arrived: a flag with every 4 bytes, with every 120, or a
 /// handshake for every chunk.
 enum class Protocol { LL, LL128, Simple };
-inline constexpr IdArray<Protocol, std::string_view, 3> kProtocolNames{"LL", "LL128", "Simple"};
+template <>
+inline constexpr auto kNames<Protocol> = std::to_array<Named<Protocol>>(
+    {{Protocol::LL, "LL"}, {Protocol::LL128, "LL128"}, {Protocol::Simple, "Simple"}});
 
 struct CollectiveChoice {
   Algorithm algorithm = Algorithm::Ring;

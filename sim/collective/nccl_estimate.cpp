@@ -10,7 +10,7 @@ namespace {
 
 // ---- constants -------------------------------------------------------------------------------
 
-using ByProtocol = IdArray<Protocol, double, kProtocolNames.size()>;
+using ByProtocol = IdArray<Protocol, double, kNames<Protocol>.size()>;
 
 constexpr ByProtocol kTreeBase{6.8, 14.0, 8.4};
 constexpr ByProtocol kRingBase{6.6, 14.0, 8.4};
@@ -80,7 +80,7 @@ constexpr double kPcieShare = 12 / 15.5;  // of the nominal rate: 12, 24, 48 for
 
 /// Trees fall short of the model in the middle: a factor on their bandwidth for every power of two
 /// from 64 B on.
-constexpr IdArray<Protocol, std::array<double, 24>, kProtocolNames.size()> kTreeCorrection{{
+constexpr IdArray<Protocol, std::array<double, 24>, kNames<Protocol>.size()> kTreeCorrection{{
     {1, 1, 1, 1, .9, .8, .7, .7, .7, .7, .6, .5, .4, .4, .5, .6, .7, .8, .9, 1, 1, 1, 1, 1},
     {1, 1, 1, 1, 1, .9, .8, .8, .8, .7, .6, .6, .6, .6, .6, .6, .8, .9, .9, .9, .9, 1, 1, 1},
     {.9, .9, .9, .9, .9, .9, .9, .8, .7, .6, .6, .5,

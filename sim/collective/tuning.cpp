@@ -14,7 +14,7 @@
 namespace danlu {
 namespace {
 
-using ByProtocol = IdArray<Protocol, double, kProtocolNames.size()>;
+using ByProtocol = IdArray<Protocol, double, kNames<Protocol>.size()>;
 
 // NCCL v2.30.7, src/graph/tuning.cc: microseconds.
 constexpr ByProtocol kTreeBase{6.8, 14.0, 8.4};

@@ -62,9 +62,8 @@ struct Candidate {
   std::vector<Protocol> protocols;
   std::vector<Pattern> phases;
 };
-/// All that a forced choice leaves to choose from; empty when nothing can meet it. With none forced:
-/// what NCCL has for the operation; without NCCL's tuning, rings, and direct messages for an
-/// all-to-all.
+/// All that a forced choice leaves to choose from; empty when nothing can meet it. With none: what
+/// NCCL has for the operation; without NCCL's tuning, rings, and direct messages for an all-to-all.
 std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, CollectiveOp op,
                                   const ForcedChoice& forced);
 

@@ -15,16 +15,16 @@ namespace {
 
 /// What the time of a group's communications counts as; a table on two stages is a replica, too.
 Axis axis_of(GroupSort sort) {
-  return sort == kEmbeddingGroups ? Axis::Replicate : sort.axis;
+  return sort == kEmbeddingGroups ? Axis::Replicate : sort.axis();
 }
 
 std::string_view name_of(GroupSort sort) {
-  if (sort.axis == Axis::Pipeline) {
+  if (sort.axis() == Axis::Pipeline) {
     return sort.is_transfer() ? "stage to stage" : "embedding group";
   }
   constexpr std::array<std::string_view, kAxes> kNames{"tensor group", "", "data group",
                                                        "context group", "expert group"};
-  return kNames[static_cast<std::size_t>(sort.axis)];
+  return kNames[static_cast<std::size_t>(sort.axis())];
 }
 
 class Describer {

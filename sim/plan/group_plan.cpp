@@ -13,8 +13,11 @@
 namespace danlu {
 namespace {
 
+bool is_of_tensor(GroupSort sort) {
+  return sort.axis() == Axis::Tensor;
+}
 const ForcedChoice& forced_for(const Workload& w, GroupSort sort) {
-  return sort == kTensorGroups ? w.communication.tensor : w.communication.data;
+  return is_of_tensor(sort) ? w.communication.tensor : w.communication.data;
 }
 
 /// What may carry out `op`. What the user asks for where that can be done, else what would be
@@ -50,14 +53,17 @@ Workload smallest(Workload w) {
   return w;
 }
 
-/// What the first group of each stage needs; nothing of groups of one rank.
+/// What the first groups of each stage need, within tensor groups or over the data's axes.
 std::vector<Need> needs_of(const Workload& w, const Cluster& cluster, const Mesh& mesh,
-                           GroupSort sort) {
+                           bool of_tensor) {
   const StepProgram step = make_step_program(smallest(w));
   std::vector<Need> needs;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
-    const std::vector<int> ranks = mesh.group(mesh.rank({{Axis::Pipeline, stage}}), sort);
-    if (ranks.size() > 1) {
+    for (const GroupSort sort : sorts_of(step, stage)) {
+      if (sort.span != Span::All || is_of_tensor(sort) != of_tensor) {
+        continue;
+      }
+      const std::vector<int> ranks = mesh.group(mesh.rank({{Axis::Pipeline, stage}}), sort);
       for (const Demand& demand : demands(step, sort, stage)) {
         needs.push_back({make_group(cluster, ranks), demand.op});
       }
@@ -79,7 +85,7 @@ ForcedChoiceProblem explain(const Cluster& cluster, const std::vector<Need>& nee
   if (forced.algorithm && !can_any(cluster, needs, {forced.algorithm, {}})) {
     for (const AlgorithmRow& row : algorithms()) {
       if (can_any(cluster, needs, {row.algorithm, {}})) {
-        fitting.push_back(row.name);
+        fitting.push_back(row.name());
       }
     }
     const Need& need = needs.back();
@@ -90,17 +96,17 @@ ForcedChoiceProblem explain(const Cluster& cluster, const std::vector<Need>& nee
                     row.obstacle(need.op, need.group, cluster.topology_among(need.group.ranks))),
         fmt::format("here can be used: {}", join(fitting, ", "))};
   }
-  for (const Protocol protocol : kProtocolNames.ids()) {
+  for (const auto& [protocol, name] : kNames<Protocol>) {
     if (can_any(cluster, needs, {forced.algorithm, protocol})) {
-      fitting.push_back(kProtocolNames[protocol]);
+      fitting.push_back(name);
     }
   }
   return {
       section + ".protocol",
       fmt::format("'{}.protocol' can carry out none of the step's collectives: {} {} here", section,
-                  forced.algorithm ? fmt::format("{} does not use", row_of(*forced.algorithm).name)
+                  forced.algorithm ? fmt::format("{} does not use", name_of(*forced.algorithm))
                                    : "no algorithm uses",
-                  kProtocolNames[*forced.protocol]),
+                  name_of(*forced.protocol)),
       fmt::format("here can be used: {}", join(fitting, ", "))};
 }
 
@@ -172,15 +178,14 @@ GroupPlanId GroupPlanner::keep(GroupPlan plan) {
 std::vector<ForcedChoiceProblem> forced_choice_problems(const Workload& w, const Cluster& cluster) {
   const Mesh mesh = w.parallelism.mesh();
   std::vector<ForcedChoiceProblem> found;
-  for (const GroupSort sort : {kTensorGroups, kReplicaGroups}) {
-    const ForcedChoice& forced = forced_for(w, sort);
+  for (const bool of_tensor : {true, false}) {
+    const ForcedChoice& forced = of_tensor ? w.communication.tensor : w.communication.data;
     const std::vector<Need> needs = forced.algorithm || forced.protocol
-                                        ? needs_of(w, cluster, mesh, sort)
+                                        ? needs_of(w, cluster, mesh, of_tensor)
                                         : std::vector<Need>{};
     if (!needs.empty() && !can_any(cluster, needs, forced)) {
-      found.push_back(
-          explain(cluster, needs, forced,
-                  sort == kTensorGroups ? "communication.tensor" : "communication.data"));
+      found.push_back(explain(cluster, needs, forced,
+                              of_tensor ? "communication.tensor" : "communication.data"));
     }
   }
   return found;

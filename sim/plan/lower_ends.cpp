@@ -64,10 +64,10 @@ class EndLowering {
     for (std::size_t n = 0; n < first.size(); ++n) {
       const EndStep& end = ends_of(group.rank_classes[0])[first[n]];
       if (end.sort != group.sort) {
-        return;
+        continue;
       }
       PlacedCommunication made =
-          draft_.add_communication(draft_.communication(id, end.op, end.bytes), name);
+          draft_.add_communication(draft_.communication(id, {end.op, end.bytes}), name);
       for (std::size_t i = 0; i < group.rank_classes.size(); ++i) {
         const RankClassId ranks = group.rank_classes[i];
         const std::size_t at = places(ranks, name)[n];
@@ -97,13 +97,13 @@ class EndLowering {
   }
 
   void wait(RankClassId ranks, const EndStep& end, TaskId task) {
-    const Cell& cell = draft_.cell_of(ranks);
-    const std::size_t track = cell.track_of(ranks);
+    const StageGroup& passing = draft_.group_of(ranks);
+    const std::size_t lane = passing.lane_of(ranks);
     if (end.layer) {
-      const Pass& pass = cell.passes[static_cast<std::size_t>(end.layer->pass)];
-      draft_.wait_for(pass.layer_exits[static_cast<std::size_t>(end.layer->layer)][track], task);
+      const Pass& pass = passing.passes[static_cast<std::size_t>(end.layer->pass)];
+      draft_.wait_for(pass.layer_exits[static_cast<std::size_t>(end.layer->layer)][lane], task);
     } else {
-      draft_.wait_for(cell.ends[track], task);
+      draft_.wait_for(passing.ends[lane], task);
     }
     for (const int before : end.after) {
       draft_.wait_for(done_[ranks][static_cast<std::size_t>(before)], task);

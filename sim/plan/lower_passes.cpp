@@ -1,6 +1,8 @@
-// The passes of a step: what each cell computes, pass after pass in the order of its schedule. A
-// pass is one task where nobody can disturb it (Cell::fused), else one task per segment.
+// The passes of a step: what each stage group computes, pass after pass in the order of its
+// schedule. A pass is one task where nobody can disturb it (StageGroup::fused), else one task per
+// segment: compute of every lane, an exchange of each group of its sort.
 #include <algorithm>
+#include <array>
 
 #include "sim/plan/step_draft.hpp"
 
@@ -9,27 +11,28 @@ namespace {
 
 class PassLowering {
  public:
-  explicit PassLowering(StepDraft& draft)
-      : draft_(draft),
-        forward_(draft.graph().named("forward")),
-        backward_(draft.graph().named("backward")) {}
+  explicit PassLowering(StepDraft& draft) : draft_(draft) {
+    for (std::size_t kind = 0; kind < names_.size(); ++kind) {
+      names_[kind] = draft.graph().named(kActionNames[kind]);
+    }
+  }
 
-  void add_cell(Cell& cell) {
-    std::vector<Tasks> previous(cell.tracks());
-    for (const auto& [action, program, cut] : draft_.stage(cell.stage).passes) {
-      const std::vector<PlayedProgramId> programs = programs_of(cell, program);
+  void add_stage_group(StageGroup& passing) {
+    std::vector<Tasks> previous(passing.lanes());
+    for (const auto& [action, program, cut] : draft_.stage(passing.stage).passes) {
+      const std::vector<PlayedProgramId> programs = programs_of(passing, program);
       Pass pass{.action = action};
       for (const ProgramSlice& slice :
            cut ? layer_slices(programs[0]) : std::vector{whole(programs[0])}) {
-        Slice added =
-            cell.fused ? add_run(cell, slice, action) : add_segments(cell, programs, slice, action);
-        for (std::size_t track = 0; track < previous.size(); ++track) {
-          for (const TaskId before : previous[track]) {
-            draft_.let_go_on(before, added.entries[track]);
+        Slice added = passing.fused ? add_run(passing, slice, action)
+                                    : add_segments(passing, programs, slice, action);
+        for (std::size_t lane = 0; lane < previous.size(); ++lane) {
+          for (const TaskId before : previous[lane]) {
+            draft_.let_go_on(before, added.entries[lane]);
           }
           if (pass.exits.empty()) {
-            pass.entries.insert(pass.entries.end(), added.entries[track].begin(),
-                                added.entries[track].end());
+            pass.entries.insert(pass.entries.end(), added.entries[lane].begin(),
+                                added.entries[lane].end());
           }
         }
         previous = added.exits;
@@ -38,9 +41,9 @@ class PassLowering {
         }
         pass.exits = std::move(added.exits);
       }
-      cell.passes.push_back(std::move(pass));
+      passing.passes.push_back(std::move(pass));
     }
-    cell.ends = std::move(previous);
+    passing.ends = std::move(previous);
   }
 
  private:
@@ -49,7 +52,7 @@ class PassLowering {
     TaskId first{};
     Tasks last;
   };
-  /// The tasks of a slice that wait for nothing of it, and those that come last, by track.
+  /// The tasks of a slice that wait for nothing of it, and those that come last, by lane.
   struct Slice {
     std::vector<Tasks> entries, exits;
   };
@@ -74,11 +77,11 @@ class PassLowering {
     return slices;
   }
 
-  /// The program of every class of ranks of the cell, or one for all where they are equally fast.
-  std::vector<PlayedProgramId> programs_of(const Cell& cell, int program) {
+  /// The program of every class of ranks, or one for all where they are equally fast.
+  std::vector<PlayedProgramId> programs_of(const StageGroup& passing, int program) {
     std::vector<PlayedProgramId> programs;
-    for (const RankClassId ranks : cell.rank_classes) {
-      programs.push_back(played_program(cell.tensor_group, {program, draft_.ranks(ranks).speeds}));
+    for (const RankClassId ranks : passing.rank_classes) {
+      programs.push_back(played_program(passing.groups, {program, draft_.ranks(ranks).speeds}));
     }
     const bool all_equal = std::all_of(programs.begin(), programs.end(),
                                        [&](PlayedProgramId one) { return one == programs[0]; });
@@ -88,8 +91,8 @@ class PassLowering {
   /// Of StepProgram::programs, and how fast its ranks are.
   using ProgramKey = std::pair<int, std::vector<GpuSpeed>>;
 
-  PlayedProgramId played_program(std::optional<GroupClassId> tensor_group, const ProgramKey& key) {
-    const auto known = played_.find({tensor_group, key});
+  PlayedProgramId played_program(const std::vector<GroupClassId>& groups, const ProgramKey& key) {
+    const auto known = played_.find({groups, key});
     if (known != played_.end()) {
       return known->second;
     }
@@ -100,13 +103,14 @@ class PassLowering {
       played.names.push_back(graph().named(segment.name));
       std::optional<CommunicationId>& communication = played.communications.emplace_back();
       if (!segment.is_compute) {
-        communication = draft_.communication(tensor_group.value(), segment.op, segment.bytes);
+        communication =
+            draft_.communication(of_sort(groups, segment).front(), {segment.op, segment.bytes});
       }
       played.durations.push_back(communication ? graph().communications[*communication].alone
                                                : played.compute[i].total());
     }
     const PlayedProgramId id = graph().programs.push_back(std::move(played));
-    played_[{tensor_group, key}] = id;
+    played_[{groups, key}] = id;
     return id;
   }
 
@@ -127,10 +131,22 @@ class PassLowering {
     return known->second;
   }
 
+  /// Which of the groups make that exchange.
+  std::vector<GroupClassId> of_sort(const std::vector<GroupClassId>& groups,
+                                    const Segment& exchange) const {
+    std::vector<GroupClassId> found;
+    for (const GroupClassId id : groups) {
+      if (draft_.group(id).sort == GroupSort{exchange.axes, Span::All}) {
+        found.push_back(id);
+      }
+    }
+    return found;
+  }
+
   // ---- tasks
 
   /// The slice as one task.
-  Slice add_run(const Cell& cell, const ProgramSlice& slice, const Action& action) {
+  Slice add_run(const StageGroup& passing, const ProgramSlice& slice, const Action& action) {
     auto known = slice_durations_.find(slice);
     if (known == slice_durations_.end()) {
       const PlayedProgram& played = program(slice.program);
@@ -140,17 +156,17 @@ class PassLowering {
     }
     const TaskId run = graph().add({.kind = TaskKind::Run,
                                     .duration = known->second,
-                                    .name = action.is_forward() ? forward_ : backward_,
+                                    .name = names_[static_cast<std::size_t>(action.kind)],
                                     .microbatch = action.microbatch,
                                     .slice = slice},
-                                   cell.rank_classes);
+                                   passing.rank_classes);
     return {{{run}}, {{run}}};
   }
 
   /// The slice segment by segment: compute on every class of ranks, collectives of all together.
-  Slice add_segments(const Cell& cell, const std::vector<PlayedProgramId>& programs,
+  Slice add_segments(const StageGroup& passing, const std::vector<PlayedProgramId>& programs,
                      const ProgramSlice& slice, const Action& action) {
-    const std::size_t classes = cell.rank_classes.size();
+    const std::size_t classes = passing.rank_classes.size();
     Slice added{std::vector<Tasks>(classes), std::vector<Tasks>(classes)};
     std::vector<std::vector<PlacedSegment>> made;  // by segment and class of ranks
     std::optional<std::size_t> last_of_stream[2];
@@ -168,8 +184,9 @@ class PassLowering {
         before.push_back(*previous);
       }
       previous = i - slice.first;
-      made.push_back(segment.is_compute ? add_compute_segment(cell, programs, i, action)
-                                        : add_collective_segment(cell, slice.program, i, action));
+      made.push_back(segment.is_compute
+                         ? add_compute_segment(passing, programs, i, action)
+                         : add_collective_segment(passing, slice.program, i, action));
       for (std::size_t u = 0; u < classes; ++u) {
         for (const std::size_t earlier : before) {
           draft_.wait_for(made[earlier][u].last, made.back()[u].first);
@@ -190,39 +207,45 @@ class PassLowering {
     return added;
   }
 
-  std::vector<PlacedSegment> add_compute_segment(const Cell& cell,
+  std::vector<PlacedSegment> add_compute_segment(const StageGroup& passing,
                                                  const std::vector<PlayedProgramId>& programs,
                                                  std::size_t i, const Action& action) {
     std::vector<PlacedSegment> placed;
-    for (std::size_t u = 0; u < cell.rank_classes.size(); ++u) {
+    for (std::size_t u = 0; u < passing.rank_classes.size(); ++u) {
       const PlayedProgramId id = programs.size() == 1 ? programs[0] : programs[u];
       const TaskId task = graph().add({.kind = TaskKind::Compute,
                                        .duration = program(id).durations[i],
                                        .name = program(id).names[i],
                                        .microbatch = action.microbatch,
                                        .compute = program(id).compute[i]},
-                                      {cell.rank_classes[u]});
+                                      {passing.rank_classes[u]});
       placed.push_back({task, {task}});
     }
     return placed;
   }
 
-  std::vector<PlacedSegment> add_collective_segment(const Cell& cell, PlayedProgramId id,
+  std::vector<PlacedSegment> add_collective_segment(const StageGroup& passing, PlayedProgramId id,
                                                     std::size_t i, const Action& action) {
-    PlacedCommunication made = draft_.add_communication(program(id).communications[i].value(),
-                                                        program(id).names[i], action.microbatch);
-    std::vector<PlacedSegment> placed;
-    for (std::size_t u = 0; u < cell.rank_classes.size(); ++u) {
-      placed.push_back({made.first, std::move(made.last[u])});
+    const Segment& segment = program(id).program.segments[i];
+    std::vector<PlacedSegment> placed(passing.rank_classes.size());
+    for (const GroupClassId group : of_sort(passing.groups, segment)) {
+      const CommunicationId communication =
+          draft_.communication(group, {segment.op, segment.bytes});
+      PlacedCommunication made =
+          draft_.add_communication(communication, program(id).names[i], action.microbatch);
+      const std::vector<RankClassId>& classes = draft_.group(group).rank_classes;
+      for (std::size_t u = 0; u < classes.size(); ++u) {
+        placed[passing.lane_of(classes[u])] = {made.first, std::move(made.last[u])};
+      }
     }
     return placed;
   }
 
   StepDraft& draft_;
-  NameId forward_, backward_;
+  std::array<NameId, kActionNames.size()> names_{};
   std::map<ProgramKey, std::vector<ComputeTime>> compute_;
-  std::map<std::pair<std::optional<GroupClassId>, ProgramKey>, PlayedProgramId>
-      played_;  // by tensor group
+  std::map<std::pair<std::vector<GroupClassId>, ProgramKey>, PlayedProgramId>
+      played_;  // by groups within passes
   std::map<ProgramSlice, Seconds> slice_durations_;
 };
 
@@ -230,8 +253,8 @@ class PassLowering {
 
 void lower_passes(StepDraft& draft) {
   PassLowering lowering(draft);
-  for (Cell& cell : draft.cells()) {
-    lowering.add_cell(cell);
+  for (StageGroup& passing : draft.stage_groups()) {
+    lowering.add_stage_group(passing);
   }
 }
 

@@ -10,32 +10,34 @@ namespace {
 
 void add_sends(StepDraft& draft, GroupClassId id) {
   const GroupClass& transfer = draft.group(id);
-  const bool forward = transfer.sort == kSendsOfActivations;
+  const bool next = transfer.sort == kSendsOn;
   const RankClassId from = transfer.rank_classes[0];
-  const RankClassId to = transfer.rank_classes[1];
-  Cell& sender = draft.cell_of(from);
-  const std::size_t track = sender.track_of(from);
+  StageGroup& sender = draft.group_of(from);
+  const StageGroup& receiver = draft.group_of(transfer.rank_classes[1]);
+  const std::size_t lane = sender.lane_of(from);
   const CommunicationId communication =
-      draft.communication(id, CollectiveOp::SendReceive, draft.step().sent);
-  const NameId name = draft.graph().named(forward ? "send activation" : "send gradient");
-  const StageProgram& stage = draft.stage(sender.stage);
+      draft.communication(id, {CollectiveOp::SendReceive, draft.step().sent});
   std::optional<TaskId> previous;
-  for (const Send& send : forward ? stage.activations : stage.gradients) {
+  for (const Send& send : draft.stage(sender.stage).sends) {
+    if (send.next != next) {
+      continue;
+    }
     const auto at = static_cast<std::size_t>(send.pass);
     const Action& action = sender.passes[at].action;
+    const NameId name =
+        draft.graph().named(action.is_forward() ? "send activation" : "send gradient");
     const auto [first, ends] = draft.add_communication(communication, name, action.microbatch);
     const TaskId last = ends[0].front();  // a message is one part
-    draft.wait_for(sender.passes[at].exits[track], first);
+    draft.wait_for(sender.passes[at].exits[lane], first);
     if (previous) {
       draft.graph().add_edge(*previous, first);
     }
-    const Action taken{action.kind, send.to.chunk, action.microbatch};
-    draft.let_go_on(last, draft.pass_of(to, taken).entries);
+    draft.let_go_on(last, receiver.passes[static_cast<std::size_t>(send.taken)].entries);
     if (!draft.workload().parallelism.overlap_pipeline) {
       if (at + 1 < sender.passes.size()) {
         draft.let_go_on(last, sender.passes[at + 1].entries);
       } else {
-        sender.ends[track].push_back(last);
+        sender.ends[lane].push_back(last);
       }
     }
     previous = last;

@@ -26,8 +26,9 @@ bool is_light(const Operator& op) {
 /// Appends the segments of blocks; `ready_` is what the next one of the main line waits for.
 class Walk {
  public:
-  explicit Walk(const Workload& w)
-      : mesh_(w.parallelism.mesh()),
+  Walk(const Workload& w, ActionKind kind)
+      : kind_(kind),
+        mesh_(w.parallelism.mesh()),
         overlap_(w.parallelism.overlap_tensor),
         pieces_(overlap_ == TensorOverlap::Full ? w.parallelism.tensor_chunks : 1),
         element_(element_bytes(w.training.precision)) {}
@@ -81,7 +82,7 @@ class Walk {
         }
         if (before != nullptr && before->is_product()) {  // rows: its gradient arrives
           beside(exchange, *exchange.backward, *before, before->input_gradient, true, false);
-          ready_ = {add(before->name, before->weight_gradient, ready_, false)};
+          add_weight_gradient(*before);
           --left;
         } else {
           ready_ = {add(exchange, *exchange.backward, ready_)};
@@ -103,9 +104,23 @@ class Walk {
         append(*operator_at(steps, left - 1), &Operator::input_gradient, name, kernels);
       }
       ready_ = {add(std::move(name), std::move(kernels), ready_, false)};
-      if (op->is_product()) {
-        ready_ = {add(op->name, op->weight_gradient, ready_, false)};
+      add_weight_gradient(*op);
+    }
+  }
+
+  /// The gradients of the weights alone, of a backward pass that left them out.
+  void weights(const Block& block) {
+    const std::vector<Step>& steps = block.steps;
+    for (std::size_t i = steps.size(); i-- > 0;) {
+      const auto* op = std::get_if<Operator>(&steps[i]);
+      if (op == nullptr || !op->is_product()) {
+        continue;
       }
+      const auto* into = i > 0 ? std::get_if<Exchange>(&steps[i - 1]) : nullptr;
+      if (into != nullptr && into->again && is_made(*into, into->forward)) {
+        ready_ = {add_again(*into, ready_)};
+      }
+      ready_ = {add(op->name, op->weight_gradient, ready_, false)};
     }
   }
 
@@ -126,8 +141,15 @@ class Walk {
     kernels.insert(kernels.end(), (op.*which).begin(), (op.*which).end());
   }
 
+  bool leaves_weights() const { return kind_ == ActionKind::Input; }
+  void add_weight_gradient(const Operator& op) {
+    if (op.is_product() && !leaves_weights()) {
+      ready_ = {add(op.name, op.weight_gradient, ready_, false)};
+    }
+  }
+
   bool is_made(const Exchange& exchange, const std::optional<Way>& way) const {
-    return way && mesh_.size(exchange.axis) > 1;
+    return way && mesh_.size(exchange.axes) > 1;
   }
 
   /// Backward of a product split by columns: its input's gradient is summed while the weight's is
@@ -135,21 +157,26 @@ class Walk {
   void columns(const Operator& op, const Exchange& exchange) {
     if (!is_made(exchange, exchange.backward)) {
       Kernels both = op.input_gradient;
-      both.insert(both.end(), op.weight_gradient.begin(), op.weight_gradient.end());
+      if (!leaves_weights()) {
+        both.insert(both.end(), op.weight_gradient.begin(), op.weight_gradient.end());
+      }
       ready_ = {add(op.name, std::move(both), ready_, false)};
       return;
     }
     const bool overlaps = overlap_ != TensorOverlap::None;
     std::vector<int> weight_needs;
-    if (exchange.again) {  // the weight's gradient needs the whole input
-      const Way again{exchange.forward->name + " again", exchange.forward->op};
-      weight_needs.push_back(add(exchange, again, ready_));
+    if (exchange.again && !leaves_weights()) {  // the weight's gradient needs the whole input
+      weight_needs.push_back(add_again(exchange, ready_));
       if (!overlaps) {
         ready_ = weight_needs;
       }
     }
     ready_ = {add(op.name, op.input_gradient, ready_, false)};
     const int sum = add(exchange, *exchange.backward, ready_);
+    if (leaves_weights()) {
+      ready_ = {sum};
+      return;
+    }
     weight_needs.push_back(overlaps ? ready_.front() : sum);
     const int weight = add(op.name, op.weight_gradient, weight_needs, false);
     ready_ = {sum, weight};
@@ -187,17 +214,21 @@ class Walk {
                                  .after = std::move(after)});
     return size() - 1;
   }
+  int add_again(const Exchange& exchange, std::vector<int> after) {
+    return add(exchange, {exchange.forward->name + " again", exchange.forward->op},
+               std::move(after));
+  }
   int add(const Exchange& exchange, const Way& way, std::vector<int> after) {
     program_.segments.push_back({.name = way.name,
                                  .is_compute = false,
-                                 .kernels = {},
-                                 .axis = exchange.axis,
+                                 .axes = mesh_.split(exchange.axes),
                                  .op = way.op,
                                  .bytes = exchange.bytes,
                                  .after = std::move(after)});
     return size() - 1;
   }
 
+  ActionKind kind_;
   Mesh mesh_;
   TensorOverlap overlap_;
   int pieces_;
@@ -224,28 +255,35 @@ Chunk chunk_at(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
           .last = w.placement().is_last(at)};
 }
 
-Program forward_program(const Workload& w, const ModelBlocks& model, const Chunk& chunk) {
-  Walk walk(w);
-  walk.forward(chunk.first ? model.embedding : arrival(w));
-  for (const int kind : chunk.layers) {
-    walk.forward(model.kinds[static_cast<std::size_t>(kind)]);
-    walk.end_layer();
+Program make_program(const Workload& w, const ModelBlocks& model, const Chunk& chunk,
+                     ActionKind kind) {
+  Walk walk(w, kind);
+  if (kind == ActionKind::Forward) {
+    walk.forward(chunk.first ? model.embedding : arrival(w));
+    for (const int layer : chunk.layers) {
+      walk.forward(model.kinds[static_cast<std::size_t>(layer)]);
+      walk.end_layer();
+    }
+    if (chunk.last) {
+      walk.forward(model.head);
+    }
+    return walk.take();
   }
+  const bool only_weights = kind == ActionKind::Weight;
+  const auto back = [&](const Block& block) {
+    only_weights ? walk.weights(block) : walk.backward(block);
+  };
   if (chunk.last) {
-    walk.forward(model.head);
+    back(model.head);
+  } else if (!only_weights) {
+    walk.forward(arrival(w));
   }
-  return walk.take();
-}
-
-Program backward_program(const Workload& w, const ModelBlocks& model, const Chunk& chunk) {
-  Walk walk(w);
-  chunk.last ? walk.backward(model.head) : walk.forward(arrival(w));
-  for (auto kind = chunk.layers.rbegin(); kind != chunk.layers.rend(); ++kind) {
-    walk.backward(model.kinds[static_cast<std::size_t>(*kind)]);
+  for (auto layer = chunk.layers.rbegin(); layer != chunk.layers.rend(); ++layer) {
+    back(model.kinds[static_cast<std::size_t>(*layer)]);
     walk.end_layer();
   }
   if (chunk.first) {
-    walk.backward(model.embedding);
+    back(model.embedding);
   }
   return walk.take();
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/workload/action.hpp"
 #include "sim/workload/model_blocks.hpp"
 
 namespace danlu {
@@ -20,9 +21,9 @@ namespace danlu {
 struct Segment {
   std::string name;
   bool is_compute = true;
-  Kernels kernels;                            // compute only
+  Kernels kernels{};                          // compute only
   bool again = false;                         // compute only: recomputation
-  Axis axis = Axis::Tensor;                   // exchange only, as all below
+  AxisSet axes{};                             // exchange only, as all below
   CollectiveOp op = CollectiveOp::AllReduce;  //
   Bytes bytes;                                // the whole array
   std::vector<int> after;                     // earlier segments of the same program
@@ -47,9 +48,11 @@ struct Chunk {
 /// What lies there of the model.
 Chunk chunk_at(const Workload& workload, const ModelBlocks& model, PlacedChunk at);
 
-Program forward_program(const Workload& workload, const ModelBlocks& model, const Chunk& chunk);
-/// Backward, with the recomputation that the blocks ask for.
-Program backward_program(const Workload& workload, const ModelBlocks& model, const Chunk& chunk);
+/// What an action does with it: forward; or backward, with the recomputation that the blocks ask
+/// for, the gradients of the inputs (I), those of the products' weights (W), or both (B). What is
+/// gathered once more for a weight's gradient is gathered with that.
+Program make_program(const Workload& workload, const ModelBlocks& model, const Chunk& chunk,
+                     ActionKind kind);
 
 /// What compute takes, by segment; nothing for exchanges.
 std::vector<ComputeTime> compute_times(const Program& program, const KernelTimer& timer);

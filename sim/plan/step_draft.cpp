@@ -5,18 +5,8 @@
 #include "sim/plan/communication.hpp"
 
 namespace danlu {
-namespace {
 
-/// Of all passes of a stage, by kind, chunk and microbatch.
-std::size_t pass_number(const Workload& w, const Action& action) {
-  const int chunk = static_cast<int>(action.kind) * w.training.chunks + action.chunk;
-  return static_cast<std::size_t>(chunk) * static_cast<std::size_t>(w.microbatches()) +
-         static_cast<std::size_t>(action.microbatch);
-}
-
-}  // namespace
-
-std::size_t Cell::track_of(RankClassId ranks) const {
+std::size_t StageGroup::lane_of(RankClassId ranks) const {
   const auto at = std::find(rank_classes.begin(), rank_classes.end(), ranks);
   return fused ? 0 : static_cast<std::size_t>(at - rank_classes.begin());
 }
@@ -29,13 +19,7 @@ StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
   plan_.fold = fold(workload, step_, cluster);
   add_channels();
   add_changes();
-  add_cells();
-  for (const StageProgram& stage : step_.stages) {
-    positions_.emplace_back(pass_number(w_, {ActionKind::Weight, w_.training.chunks, 0}));
-    for (std::size_t i = 0; i < stage.passes.size(); ++i) {
-      positions_.back()[pass_number(w_, stage.passes[i].action)] = i;
-    }
-  }
+  add_stage_groups();
 }
 
 void StepDraft::add_channels() {
@@ -51,22 +35,54 @@ void StepDraft::add_channels() {
   }
 }
 
-void StepDraft::add_cells() {
-  cell_of_class_.assign(folded().rank_classes.size(), {});
-  const auto add = [this](Cell cell) {
-    for (const RankClassId id : cell.rank_classes) {
-      cell_of_class_[id] = cells_.size();
-    }
-    cell.fused = can_fuse(cell);
-    cells_.push_back(std::move(cell));
-  };
-  for (const GroupClassId id : groups_of(kTensorGroups)) {
+void StepDraft::add_stage_groups() {
+  group_of_class_.resize(folded().rank_classes.size());
+  std::vector<std::vector<GroupSort>> within;  // by stage
+  for (std::size_t stage = 0; stage < step_.stages.size(); ++stage) {
+    within.push_back(sorts_within(step_, static_cast<int>(stage)));
+  }
+  IdVector<RankClassId, std::vector<GroupClassId>> groups_of_class(folded().rank_classes.size());
+  for (const GroupClassId id : folded().groups.ids()) {
     const std::vector<RankClassId>& classes = group(id).rank_classes;
-    add({.stage = ranks(classes[0]).stage, .rank_classes = classes, .tensor_group = id});
+    const std::vector<GroupSort>& sorts = within[static_cast<std::size_t>(ranks(classes[0]).stage)];
+    if (std::find(sorts.begin(), sorts.end(), group(id).sort) != sorts.end()) {
+      for (const RankClassId ranks : classes) {
+        groups_of_class[ranks].push_back(id);
+      }
+    }
+  }
+  // Those with groups first, in the groups' order; whom a group joins comes with it.
+  const auto add_joined = [&](RankClassId first) {
+    StageGroup joined{.stage = ranks(first).stage};
+    const auto add_ranks = [&](RankClassId id) {
+      std::optional<StageGroupId>& known = group_of_class_[id];
+      if (!known) {
+        known = stage_groups_.next_id();
+        joined.rank_classes.push_back(id);
+      }
+    };
+    add_ranks(first);
+    for (std::size_t at = 0; at < joined.rank_classes.size(); ++at) {
+      for (const GroupClassId id : groups_of_class[joined.rank_classes[at]]) {
+        if (std::find(joined.groups.begin(), joined.groups.end(), id) == joined.groups.end()) {
+          joined.groups.push_back(id);
+          const std::vector<RankClassId>& classes = group(id).rank_classes;
+          std::for_each(classes.begin(), classes.end(), add_ranks);
+        }
+      }
+    }
+    joined.fused = can_fuse(joined);
+    stage_groups_.push_back(std::move(joined));
+  };
+  for (const GroupClass& found : folded().groups) {
+    const RankClassId first = found.rank_classes[0];
+    if (!group_of_class_[first] && !groups_of_class[first].empty()) {
+      add_joined(first);
+    }
   }
   for (const RankClassId id : folded().rank_classes.ids()) {
-    if (!cell_of_class_[id]) {
-      add({.stage = ranks(id).stage, .rank_classes = {id}});
+    if (!group_of_class_[id]) {
+      add_joined(id);
     }
   }
 }
@@ -88,48 +104,32 @@ void StepDraft::add_changes() {
 /// that no other class is on its links: its own members run at the same time and are counted. With
 /// several it must have its links to itself, which does not depend on how finely the others are
 /// folded.
-bool StepDraft::can_fuse(const Cell& cell) const {
-  if (w_.collectives == CollectiveMode::Stepwise && cell.tensor_group) {
+bool StepDraft::can_fuse(const StageGroup& passing) const {
+  if (w_.collectives == CollectiveMode::Stepwise && !passing.groups.empty()) {
     return false;
   }
-  const std::vector<RankClassId>& classes = cell.rank_classes;
+  const std::vector<RankClassId>& classes = passing.rank_classes;
   const bool equally_fast = std::all_of(classes.begin(), classes.end(), [&](RankClassId id) {
     return ranks(id).is_even() && ranks(id).speeds == ranks(classes[0]).speeds;
   });
-  if (!equally_fast) {
+  const bool one_of_each_sort =  // then all lanes make the same exchanges together
+      std::all_of(passing.groups.begin(), passing.groups.end(),
+                  [&](GroupClassId id) { return group(id).rank_classes.size() == classes.size(); });
+  if (!equally_fast || !one_of_each_sort) {
     return false;
   }
-  if (durations_known() || !cell.tensor_group) {
-    return true;
-  }
-  const GroupClass& tensor = group(*cell.tensor_group);
-  if (tensor.flaps) {
-    return false;
-  }
-  return classes.size() == 1 ? tensor.is_private : tensor.is_alone;
+  return durations_known() ||
+         std::all_of(passing.groups.begin(), passing.groups.end(), [&](GroupClassId id) {
+           const GroupClass& found = group(id);
+           return !found.flaps && (classes.size() == 1 ? found.is_private : found.is_alone);
+         });
 }
 
-std::vector<GroupClassId> StepDraft::groups_of(GroupSort sort) const {
-  std::vector<GroupClassId> found;
-  for (const GroupClassId id : folded().groups.ids()) {
-    if (group(id).sort == sort) {
-      found.push_back(id);
-    }
-  }
-  return found;
-}
-
-const Pass& StepDraft::pass_of(RankClassId ranks, const Action& action) {
-  const Cell& cell = cell_of(ranks);
-  return cell.passes[positions_[static_cast<std::size_t>(cell.stage)][pass_number(w_, action)]];
-}
-
-CommunicationId StepDraft::communication(GroupClassId id, CollectiveOp op, Bytes bytes) {
-  const auto [known, is_new] = communications_.try_emplace(std::tuple(id, op, bytes.value),
-                                                           graph().communications.next_id());
+CommunicationId StepDraft::communication(GroupClassId id, const Demand& demand) {
+  const auto [known, is_new] = communications_.try_emplace(
+      std::tuple(id, demand.op, demand.bytes.value), graph().communications.next_id());
   if (is_new) {
-    graph().communications.push_back(
-        describe_communication(w_, cluster_, folded(), id, {op, bytes}));
+    graph().communications.push_back(describe_communication(w_, cluster_, folded(), id, demand));
   }
   return known->second;
 }

@@ -1,7 +1,7 @@
 // Inside sim/plan: a step while it is planned. Three parts are added one after the other, each by
 // its own file:
 //
-//   lower_passes    what every cell computes, in schedule order    lower_passes.cpp
+//   lower_passes    what every stage group computes, in schedule order    lower_passes.cpp
 //   lower_sends     activations and gradients between stages       lower_sends.cpp
 //   lower_ends      reductions, optimizer, gathers                 lower_ends.cpp
 #pragma once
@@ -20,27 +20,28 @@ namespace danlu {
 
 using Tasks = std::vector<TaskId>;
 
-/// A planned pass. A pass begins when the whole tensor group has its input, so arrivals go before
-/// all entries; it is left track by track.
+/// A planned pass. A pass begins when the whole stage group has its input, so arrivals go before
+/// all entries; it is left lane by lane.
 struct Pass {
   Action action;
   Tasks entries;
-  std::vector<Tasks> exits;                     // by track
-  std::vector<std::vector<Tasks>> layer_exits;  // by layer and track, where it was cut at layers
+  std::vector<Tasks> exits;                     // by lane
+  std::vector<std::vector<Tasks>> layer_exits;  // by layer and lane, where it was cut at layers
 };
 
-/// The classes of ranks that share tensor-parallel groups and so run passes together. Each of them
-/// is a track of its own, or all are one where passes are fused.
-struct Cell {
+/// The classes of ranks of one stage that are joined by exchanges within passes, as by those of
+/// tensor groups, and so run passes together. Each of them is a lane of its own, or all are one
+/// where passes are fused.
+struct StageGroup {
   int stage = 0;
   std::vector<RankClassId> rank_classes;
-  std::optional<GroupClassId> tensor_group;  // none without tensor parallelism
+  std::vector<GroupClassId> groups;  // those that exchange within passes
   bool fused = false;
   std::vector<Pass> passes;  // in schedule order
-  std::vector<Tasks> ends;   // by track: what the end of the step waits for
+  std::vector<Tasks> ends;   // by lane: what the end of the step waits for
 
-  std::size_t tracks() const { return fused ? 1 : rank_classes.size(); }
-  std::size_t track_of(RankClassId ranks) const;
+  std::size_t lanes() const { return fused ? 1 : rank_classes.size(); }
+  std::size_t lane_of(RankClassId ranks) const;
 };
 
 /// A communication in the graph: what it begins with, and for each class of ranks of its group what
@@ -64,19 +65,16 @@ class StepDraft {
   const Fold& folded() const { return plan_.fold; }
   const GroupClass& group(GroupClassId id) const { return plan_.fold.groups[id]; }
   const RankClass& ranks(RankClassId id) const { return plan_.fold.rank_classes[id]; }
-  /// The ids of all classes of groups of a sort.
-  std::vector<GroupClassId> groups_of(GroupSort sort) const;
-
-  std::vector<Cell>& cells() { return cells_; }
-  Cell& cell_of(RankClassId ranks) { return cells_[*cell_of_class_[ranks]]; }
-  const Pass& pass_of(RankClassId ranks, const Action& action);
+  IdVector<StageGroupId, StageGroup>& stage_groups() { return stage_groups_; }
+  /// That of a class of ranks.
+  StageGroup& group_of(RankClassId ranks) { return stage_groups_[*group_of_class_[ranks]]; }
 
   /// Whether communications take a time known in advance instead of sharing bandwidth.
   bool durations_known() const {
     return w_.collectives == CollectiveMode::Formula || w_.fold == FoldMode::Bound;
   }
   /// A communication among TaskGraph::communications.
-  CommunicationId communication(GroupClassId group, CollectiveOp op, Bytes bytes);
+  CommunicationId communication(GroupClassId group, const Demand& demand);
   /// Adds one communication: a task for each of its parts.
   PlacedCommunication add_communication(CommunicationId id, NameId name, int microbatch);
   PlacedCommunication add_communication(CommunicationId id, std::string_view name) {
@@ -90,8 +88,8 @@ class StepDraft {
 
  private:
   void add_channels();
-  void add_cells();
-  bool can_fuse(const Cell& cell) const;
+  void add_stage_groups();
+  bool can_fuse(const StageGroup& stage_group) const;
   void add_changes();
 
   const Workload& w_;
@@ -99,10 +97,9 @@ class StepDraft {
   StepProgram step_;
   std::vector<KernelTimer> timers_;  // by kind of node
   StepPlan plan_;
-  std::vector<Cell> cells_;
-  IdVector<RankClassId, std::optional<std::size_t>> cell_of_class_;
   IdVector<PatternClassId, ChannelId> channels_;
-  std::vector<std::vector<std::size_t>> positions_;  // by stage: of a pass in schedule order
+  IdVector<StageGroupId, StageGroup> stage_groups_;
+  IdVector<RankClassId, std::optional<StageGroupId>> group_of_class_;
   std::map<std::tuple<GroupClassId, CollectiveOp, double>, CommunicationId> communications_;
 };
 

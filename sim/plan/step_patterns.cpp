@@ -150,32 +150,41 @@ StepPatterns step_patterns(const Workload& workload, const StepProgram& program,
                            const Cluster& cluster, const Mesh& mesh) {
   Collector collector(workload, program, cluster, mesh);
   const int stages = mesh.size(Axis::Pipeline);
-  const int replicas = mesh.size(Axis::Replicate);
-  const int tensor = mesh.size(Axis::Tensor);
-  const auto rank = [&](int t, int replica, int stage) {
-    return mesh.rank({{Axis::Tensor, t}, {Axis::Replicate, replica}, {Axis::Pipeline, stage}});
-  };
+  const int on_stage = mesh.world_size() / stages;
   for (int stage = 0; stage < stages; ++stage) {
-    for (int d = 0; d < replicas && tensor > 1; ++d) {
-      collector.add_group(kTensorGroups, rank(0, d, stage));
-    }
-    for (int t = 0; t < tensor && replicas > 1; ++t) {
-      collector.add_group(kReplicaGroups, rank(t, 0, stage));
+    for (const GroupSort sort : sorts_of(program, stage)) {
+      for (int i = 0; i < on_stage && sort.span == Span::All; ++i) {
+        const int rank = mesh.moved(i, Axis::Pipeline, stage);
+        if (mesh.is_first(rank, sort.axes)) {
+          collector.add_group(sort, rank);
+        }
+      }
     }
   }
-  if (stages == 1) {
-    return collector.take();
-  }
-  const bool wraps = workload.training.chunks > 1;  // last stage to the first one's next chunk
-  for (int t = 0; t < tensor; ++t) {
-    for (int d = 0; d < replicas; ++d) {
-      if (workload.model.tied_embeddings) {
-        collector.add_group(kEmbeddingGroups, rank(t, d, 0));
+  const auto sends = [&](int stage, bool next) {
+    const std::vector<Send>& all = program.stages[static_cast<std::size_t>(stage)].sends;
+    return std::any_of(all.begin(), all.end(), [&](const Send& send) { return send.next == next; });
+  };
+  const auto add_between_stages = [&](int rank) {  // on stage 0
+    for (const GroupSort sort : sorts_of(program, 0)) {
+      if (sort.span == Span::Ends) {
+        collector.add_group(sort, rank);
       }
-      for (int stage = 0; stage < stages - (wraps ? 0 : 1); ++stage) {
-        collector.add_group(kSendsOfActivations, rank(t, d, stage));
-        collector.add_group(kSendsOfGradients, rank(t, d, (stage + 1) % stages));
+    }
+    for (int stage = 0; stage < stages; ++stage) {
+      const int next = (stage + 1) % stages;
+      if (sends(stage, true)) {
+        collector.add_group(kSendsOn, mesh.moved(rank, Axis::Pipeline, stage));
       }
+      if (sends(next, false)) {
+        collector.add_group(kSendsBack, mesh.moved(rank, Axis::Pipeline, next));
+      }
+    }
+  };
+  for (int t = 0; t < mesh.size(Axis::Tensor) && stages > 1; ++t) {
+    for (int rank = mesh.moved(0, Axis::Tensor, t); rank < on_stage;
+         rank += mesh.size(Axis::Tensor)) {
+      add_between_stages(rank);
     }
   }
   return collector.take();

@@ -25,10 +25,11 @@ struct StagePass {
   bool cut_at_layers = false;  // something waits for single layers of it
 };
 
-/// What a pass made goes to the pass that takes it up.
+/// What a pass made goes to the pass of another stage that takes it up.
 struct Send {
-  int pass = 0;  // of the stage's passes
-  PlacedChunk to;
+  int pass = 0;       // of the stage's passes
+  bool next = false;  // to the stage that follows, with the first one after the last; else before
+  int taken = 0;      // of the passes there
 };
 
 /// What is done once, after the passes: an exchange, or an update of weights.
@@ -47,9 +48,8 @@ struct EndStep {
 };
 
 struct StageProgram {
-  double parameters = 0;  // held by one rank
   std::vector<StagePass> passes;
-  std::vector<Send> activations, gradients;  // in order of their passes
+  std::vector<Send> sends;  // in order of their passes
   std::vector<EndStep> ends;
 };
 
@@ -68,13 +68,26 @@ struct Demand {
   bool operator==(const Demand&) const = default;
 };
 
+/// The sorts of groups that exchange within passes of `stage`, ...
+std::vector<GroupSort> sorts_within(const StepProgram& step, int stage);
+/// ... and all whose collectives it makes, those first.
+std::vector<GroupSort> sorts_of(const StepProgram& step, int stage);
+
 /// Each operation and size that a group of `sort`, not a transfer, makes on `stage`, once.
 std::vector<Demand> demands(const StepProgram& step, GroupSort sort, int stage);
 
-/// Gradients that a rank of `stage` reduces over the replicas: all at once, or with
-/// overlap_data a bucket for each layer, in the order in which the last backward passes finish
-/// them. The head's gradients go with the first bucket, the embedding's, which come last, with the
-/// last.
-std::vector<Bytes> gradient_buckets(const Workload& workload, const ModelBlocks& model, int stage);
+/// Parameters whose gradients a rank reduces together.
+struct GradientBucket {
+  AxisSet split;  // of their weights (Weight::split): they are summed over the other axes of data
+  double parameters = 0;
+  std::optional<PlacedChunk> chunk{};  // that finishes them, with its layer as backward visits it
+  int layer = 0;
+};
+
+/// Those of `stage`: all at once, or with overlap_data a bucket for each layer, in the order in
+/// which the last backward passes finish them. The head's gradients go with the first bucket, the
+/// embedding's, which come last, with the last.
+std::vector<GradientBucket> gradient_buckets(const Workload& workload, const ModelBlocks& model,
+                                             int stage);
 
 }  // namespace danlu

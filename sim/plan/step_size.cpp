@@ -22,11 +22,10 @@ Segments segments_of(const Program& program) {
 }
 
 /// Of both passes of one layer.
-
 Segments segments_of_layer(const Workload& w, const ModelBlocks& model) {
   const Chunk layer{.layers = {0}};
-  const Segments forward = segments_of(forward_program(w, model, layer));
-  const Segments backward = segments_of(backward_program(w, model, layer));
+  const Segments forward = segments_of(make_program(w, model, layer, ActionKind::Forward));
+  const Segments backward = segments_of(make_program(w, model, layer, ActionKind::Backward));
   return {forward.compute + backward.compute, forward.collectives + backward.collectives};
 }
 
@@ -60,31 +59,31 @@ StepSize size_of(StepDraft& draft) {
     parts.push_back(segments_of(program));
   }
   StepSize size;
-  for (const Cell& cell : draft.cells()) {
-    const auto classes = static_cast<double>(cell.rank_classes.size());
+  for (const StageGroup& passing : draft.stage_groups()) {
+    const auto classes = static_cast<double>(passing.rank_classes.size());
     std::set<int> made;
-    for (const StagePass& pass : draft.stage(cell.stage).passes) {
+    for (const StagePass& pass : draft.stage(passing.stage).passes) {
       const auto number = static_cast<std::size_t>(pass.program);
-      if (cell.fused) {
+      if (passing.fused) {
         size.tasks +=
             pass.cut_at_layers ? static_cast<double>(programs[number].layer_ends.size()) : 1;
       } else {
         size.tasks += parts[number].compute * classes + parts[number].collectives;
       }
       if (made.insert(pass.program).second) {  // by the speed of its ranks
-        size.segments += parts[number].all() * (cell.fused ? 1 : classes);
+        size.segments += parts[number].all() * (passing.fused ? 1 : classes);
       }
     }
   }
   for (const GroupClass& group : draft.folded().groups) {
     const StageProgram& stage = draft.stage(draft.ranks(group.rank_classes[0]).stage);
-    size.tasks +=
-        static_cast<double>(group.sort == kSendsOfActivations ? stage.activations.size()
-                            : group.sort == kSendsOfGradients
-                                ? stage.gradients.size()
-                                : static_cast<std::size_t>(std::count_if(
-                                      stage.ends.begin(), stage.ends.end(),
-                                      [&](const EndStep& end) { return end.sort == group.sort; })));
+    const bool next = group.sort == kSendsOn;
+    size.tasks += static_cast<double>(
+        group.sort.is_transfer()
+            ? std::count_if(stage.sends.begin(), stage.sends.end(),
+                            [&](const Send& send) { return send.next == next; })
+            : std::count_if(stage.ends.begin(), stage.ends.end(),
+                            [&](const EndStep& end) { return end.sort == group.sort; }));
   }
   return size;
 }

@@ -23,6 +23,11 @@ Change with(const Change& before, std::string setting, const Apply& apply) {
   return after;
 }
 
+template <typename Enum>
+std::string setting(std::string_view key, Enum value) {
+  return fmt::format("{}={}", key, name_of(value));
+}
+
 /// Other numbers of tensor ranks and stages on as many GPUs.
 Change regrouped(const Change& before, int tensor, int pipeline) {
   Change after = before;
@@ -52,22 +57,21 @@ Change sequence(const Change& before) {
 }
 /// Attention stays as it is: without selective recomputation it would be fused if nothing is said.
 Change recompute(const Change& before, Recompute how) {
-  constexpr IdArray<Recompute, std::string_view, 3> kNames{"none", "selective", "full"};
   const bool was_selective = before.workload.training.recompute == Recompute::Selective;
-  Change after = with(before, fmt::format("training.recompute={}", kNames[how]),
+  Change after = with(before, setting("training.recompute", how),
                       [&](Workload& w) { w.training.recompute = how; });
   if (was_selective && after.workload.training.attention == AttentionKind::Unfused) {
-    after.settings.emplace_back("training.attention=unfused");
+    after.settings.push_back(setting("training.attention", AttentionKind::Unfused));
   }
   return after;
 }
 /// A fused kernel has no scores to keep, so that selective recomputation has nothing to do.
 Change fused(const Change& before) {
-  Change after = with(before, "training.attention=flash",
+  Change after = with(before, setting("training.attention", AttentionKind::Flash),
                       [](Workload& w) { w.training.attention = AttentionKind::Flash; });
   if (after.workload.training.recompute == Recompute::Selective) {
     after.workload.training.recompute = Recompute::None;
-    after.settings.emplace_back("training.recompute=none");
+    after.settings.push_back(setting("training.recompute", Recompute::None));
   }
   return after;
 }
@@ -159,7 +163,7 @@ std::vector<Change> remedies(std::string_view part, const Workload& w) {
   std::vector<Change> list;
   if (part == "exposed_tensor") {
     if (p.overlap_tensor != TensorOverlap::Full) {
-      list.push_back(with(now, "parallelism.overlap.tensor=full",
+      list.push_back(with(now, setting("parallelism.overlap.tensor", TensorOverlap::Full),
                           [](Workload& x) { x.parallelism.overlap_tensor = TensorOverlap::Full; }));
     }
     if (p.tensor % 2 == 0) {

@@ -16,7 +16,7 @@ namespace {
 using Kind = CampaignEvent::Kind;
 
 std::string_view kind_name(const CampaignEvent& event) {
-  return CampaignEvent::kNames[event.kind];
+  return name_of(event.kind);
 }
 
 bool is_instant(const CampaignEvent& event) {

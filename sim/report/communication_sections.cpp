@@ -28,14 +28,15 @@ Section communication_by_kind(const Report& report) {
                   {"overlap_ratio", "overlap", 9}},
       .labels = true,
       .empty = "none"};
-  for (const Axis axis : kAxisNames.ids()) {
-    const std::string kind(kAxisNames[axis]);
-    const bool there = step.by_kind[axis].time > Seconds{};
-    section.rows.push_back({.key = kind,
-                            .label = kind,
-                            .cells = there ? overlap_cells(step.by_kind[axis])
-                                           : std::vector<Figure>(4, Figure::absent()),
-                            .shown = there ? Shown::Everywhere : Shown::OffPage});
+  for (const auto& [axis, name] : kNames<Axis>) {
+    const std::string kind(name);
+    const KindOverlap& overlap = step.by_kind[axis];
+    const bool there = overlap.time > Seconds{};
+    section.rows.push_back(
+        {.key = kind,
+         .label = kind,
+         .cells = there ? overlap_cells(overlap) : std::vector<Figure>(4, Figure::absent()),
+         .shown = there ? Shown::Everywhere : Shown::OffPage});
   }
   if (!report.communication.empty()) {
     section.rows.push_back(
@@ -66,11 +67,11 @@ Section communication(const Report& report) {
                               {"bottleneck", "limited by", 0, true}},
                   .labels = true};
   for (const CommunicationReport& c : report.communication) {
-    const std::string_view algorithm = row_of(c.choice.algorithm).name;
-    const std::string_view protocol = kProtocolNames[c.choice.protocol];
+    const std::string_view algorithm = name_of(c.choice.algorithm);
+    const std::string_view protocol = name_of(c.choice.protocol);
     section.rows.push_back(
         {.label = c.name(),
-         .cells = {Figure::words(kAxisNames[c.axis]),
+         .cells = {Figure::words(name_of(c.axis)),
                    Figure::words(collective_name(c.op)),
                    Figure::words(c.group),
                    {Figure::count(c.group_size).value, fmt::format("{}", c.group_size), ""},
@@ -136,10 +137,9 @@ Section critical_compute(const Report& report) {
                   .level = 2,
                   .lead = Lead::None,
                   .columns = figure_columns(22, 10, 8)};
-  for (const ComputePart part : kComputePartNames.ids()) {
-    section.rows.push_back(part_row(std::string(kComputePartNames[part]),
-                                    part_name(kComputePartNames[part]), path.compute[part],
-                                    report.step.time));
+  for (const auto& [part, name] : kNames<ComputePart>) {
+    section.rows.push_back(
+        part_row(std::string(name), part_name(name), path.compute[part], report.step.time));
     section.rows.back().shown = Shown::OffPage;
   }
   return section;
@@ -162,7 +162,7 @@ Section critical_communications(const Report& report) {
   for (const CriticalCommunication& c : report.critical_path.communications) {
     section.rows.push_back(
         {.label = c.name,
-         .cells = {Figure::words(kAxisNames[c.axis]), Figure::words(c.link), Figure::time(c.time),
+         .cells = {Figure::words(name_of(c.axis)), Figure::words(c.link), Figure::time(c.time),
                    Figure::share(c.time / report.step.time),
                    Figure::number(c.count, counted(c.count, "time")), Figure::words(c.link)},
          .depth = 1,

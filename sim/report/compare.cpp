@@ -13,14 +13,14 @@ namespace danlu {
 namespace {
 
 std::string choice_text(const CollectiveChoice& choice) {
-  return fmt::format("{} {}", row_of(choice.algorithm).name, kProtocolNames[choice.protocol]);
+  return fmt::format("{} {}", name_of(choice.algorithm), name_of(choice.protocol));
 }
 
 }  // namespace
 
 Difference difference(const Report& base, const Report& other) {
   Difference result{.step = other.step.time - base.step.time};
-  for (const TimePart part : kTimePartNames.ids()) {
+  for (const TimePart part : result.parts.parts.ids()) {
     result.parts[part] = other.step.breakdown[part] - base.step.breakdown[part];
   }
   return result;
@@ -148,7 +148,7 @@ std::string communication_name(CollectiveOp op, std::string_view group) {
 }
 
 std::string_view collective_name(CollectiveOp op) {
-  return kCollectiveOpNames[op];
+  return name_of(op);
 }
 
 }  // namespace danlu

@@ -146,10 +146,11 @@ std::string part_of_whole(Seconds part, Seconds whole) {
 Section communication(Reports reports) {
   Section section{
       .heading = "Communication: exposed of total", .columns = columns_of(reports), .empty = ""};
-  for (const Axis axis : kAxisNames.ids()) {
-    if (any_of(reports, [&](const Report& r) { return r.step.by_kind[axis].time > Seconds{}; })) {
-      section.rows.push_back(row_of(kAxisNames[axis], reports, [&](const Report& r) {
-        const KindOverlap& overlap = r.step.by_kind[axis];
+  for (const Named<Axis>& axis : kNames<Axis>) {
+    if (any_of(reports,
+               [&](const Report& r) { return r.step.by_kind[axis.value].time > Seconds{}; })) {
+      section.rows.push_back(row_of(axis.name, reports, [&](const Report& r) {
+        const KindOverlap& overlap = r.step.by_kind[axis.value];
         return overlap.time == Seconds{}
                    ? Figure::absent()
                    : Figure::number(overlap.exposed.value,
@@ -162,11 +163,11 @@ Section communication(Reports reports) {
 
 Section breakdown(Reports reports) {
   Section section{.heading = "Where the time goes", .columns = columns_of(reports)};
-  for (const TimePart part : kTimePartNames.ids()) {
-    if (any_of(reports, [&](const Report& r) { return r.step.breakdown[part] != Seconds{}; })) {
-      section.rows.push_back(row_of(part_name(kTimePartNames[part]), reports, [&](const Report& r) {
-        return Figure::time(r.step.breakdown[part]);
-      }));
+  for (const Named<TimePart>& part : kNames<TimePart>) {
+    const auto time = [&](const Report& r) { return r.step.breakdown[part.value]; };
+    if (any_of(reports, [&](const Report& r) { return time(r) != Seconds{}; })) {
+      section.rows.push_back(row_of(part_name(part.name), reports,
+                                    [&](const Report& r) { return Figure::time(time(r)); }));
     }
   }
   return section;
@@ -201,7 +202,7 @@ Section campaigns(Reports reports) {
       return r.faults && r.faults->study.campaign.time[part].value != 0;
     });
     if (any && part != CampaignPart::Useful) {
-      add(kCampaignPartNames[part],
+      add(name_of(part),
           [&](const FaultsReport& f) { return Figure::days(f.study.campaign.time[part]); });
     }
   }
@@ -228,9 +229,9 @@ Section step_difference(const std::string& key, const Report& base, const Report
                       .from = base.step.time,
                       .to = other.step.time,
                       .figure = Figure::time};
-  for (const TimePart part : kTimePartNames.ids()) {
-    waterfall.parts.push_back({fmt::format("parts_s.{}", kTimePartNames[part]),
-                               part_name(kTimePartNames[part]), against.parts[part]});
+  for (const auto& [part, name] : kNames<TimePart>) {
+    waterfall.parts.push_back(
+        {fmt::format("parts_s.{}", name), part_name(name), against.parts[part]});
   }
   section.rows = waterfall_rows(waterfall);
   section.rows.insert(section.rows.begin(),
@@ -257,7 +258,7 @@ Section days_difference(const std::string& key, const Report& base, const Report
                       .to = Seconds{other.faults->study.campaign.wall.mean},
                       .figure = Figure::days};
   for (const CampaignPart part : kWallParts) {
-    const std::string_view name = kCampaignPartNames[part];
+    const std::string_view name = name_of(part);
     waterfall.parts.push_back(
         {fmt::format("time_s.{}", name), std::string(name), against.parts[part]});
   }

@@ -28,7 +28,7 @@ std::string spread(const CampaignStatistic& of, double unit, std::string_view na
 }
 
 std::string part_key(CampaignPart part) {
-  return std::string(kCampaignPartNames[part]);
+  return std::string(name_of(part));
 }
 
 /// A duration as people say it, in seconds for machines.
@@ -218,7 +218,7 @@ Section lost(const Campaign& campaign) {
 
 Section gpu_time(const Campaign& campaign) {
   Section section = parts_off_page("faults.gpu_time_s", "Where the GPUs' time went");
-  for (const CampaignPart part : kCampaignPartNames.ids()) {
+  for (const CampaignPart part : campaign.gpu_time.parts.ids()) {
     add_part(part, campaign.gpu_time[part], section);
   }
   return section;
@@ -257,7 +257,7 @@ Section by_cause(const CampaignStudy& study) {
     const double stops = campaign.stops_by_cause[i];
     Row row{.label = cause.name,
             .cells = {Figure::words(cause.component), quantity(cause.count),
-                      Figure::words(FaultCause::kEffectNames[cause.effect]),
+                      Figure::words(name_of(cause.effect)),
                       slows ? quantity(cause.slowdown) : Figure::absent()},
             .depth = 1};
     for (const auto& [name, value] : parts_of(campaign.faults_by_cause[i])) {

@@ -11,6 +11,7 @@
 #include "sim/report/critical_path.hpp"
 #include "sim/report/intervals.hpp"
 #include "sim/report/report.hpp"
+#include "sim/workload/model_blocks.hpp"
 
 namespace danlu {
 namespace {
@@ -60,10 +61,8 @@ struct CommunicationSum {
 
 FlopsPerSecond mean_peak(const ClusterSpec& cluster, Precision precision) {
   FlopsPerSecond sum;
-  const std::vector<int> counts = cluster.gpus_by_kind();
-  for (int kind = 0; kind < cluster.kinds(); ++kind) {
-    sum += *cluster.gpu_of(kind).peak(precision) *
-           (static_cast<double>(counts[static_cast<std::size_t>(kind)]) / cluster.gpus);
+  for (const auto& [topology, gpu, gpus] : cluster.gpus_by_kind()) {
+    sum += *gpu.peak(precision) * (static_cast<double>(gpus) / cluster.gpus);
   }
   return sum;
 }
@@ -73,11 +72,9 @@ std::string gpu_names(const ClusterSpec& cluster) {
   if (cluster.others.empty()) {
     return cluster.gpu.name;
   }
-  const std::vector<int> counts = cluster.gpus_by_kind();
   std::vector<std::string> names;
-  for (int kind = 0; kind < cluster.kinds(); ++kind) {
-    names.push_back(
-        fmt::format("{} ({})", cluster.gpu_of(kind).name, counts[static_cast<std::size_t>(kind)]));
+  for (const auto& [topology, gpu, gpus] : cluster.gpus_by_kind()) {
+    names.push_back(fmt::format("{} ({})", gpu.name, gpus));
   }
   return fmt::format("{}", fmt::join(names, " and "));
 }
@@ -157,9 +154,7 @@ class Measurer {
     step_.hfu = step_.hardware_flops_per_gpu_second / peak;
     const double gpu_seconds = step_.time.value * cluster_.spec.gpus;
     const auto counted = [&](bool causal) {
-      const TrainingSpec& t = w_.training;
-      return model_flops(w_.model, t.global_batch, t.sequence_length, causal).value / gpu_seconds /
-             peak;
+      return step_flops(w_, causal).value / gpu_seconds / peak;
     };
     step_.mfu_full = counted(false);
     step_.mfu_causal = counted(true);
@@ -457,10 +452,11 @@ std::optional<double> ratio(Seconds part, Seconds whole) {
 }
 
 std::size_t count_flows(const TaskGraph& graph) {
-  return static_cast<std::size_t>(
-      std::count_if(graph.tasks.begin(), graph.tasks.end(), [](const Task& task) {
-        return task.kind == TaskKind::Communication && task.bytes > Bytes{};
-      }));
+  std::size_t flows = 0;
+  for (const Task& task : graph.tasks) {
+    flows += task.kind == TaskKind::Communication && task.bytes > Bytes{} ? 1 : 0;
+  }
+  return flows;
 }
 
 }  // namespace

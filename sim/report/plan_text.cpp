@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <array>
-
 #include "sim/collective/algorithms.hpp"
 #include "sim/report/page.hpp"
 
@@ -15,10 +13,10 @@ namespace {
 std::string forced_text(std::string_view groups, const ForcedChoice& forced) {
   std::string text;
   if (forced.algorithm) {
-    text += fmt::format(" {}", row_of(*forced.algorithm).name);
+    text += fmt::format(" {}", name_of(*forced.algorithm));
   }
   if (forced.protocol) {
-    text += fmt::format(" {}", kProtocolNames[*forced.protocol]);
+    text += fmt::format(" {}", name_of(*forced.protocol));
   }
   return text.empty() ? "" : fmt::format("; {} collectives by{}", groups, text);
 }
@@ -65,8 +63,6 @@ std::string layout_line(const Workload& workload) {
 }
 
 std::string overlap_line(const Workload& workload) {
-  constexpr IdArray<TensorOverlap, std::string_view, 3> kTensor{"", "tensor with weight gradients",
-                                                                ""};
   const ParallelismSpec& p = workload.parallelism;
   std::vector<std::string> hidden;
   std::vector<std::string> bare;
@@ -78,7 +74,7 @@ std::string overlap_line(const Workload& workload) {
   add(p.tensor > 1, p.overlap_tensor != TensorOverlap::None,
       p.overlap_tensor == TensorOverlap::Full
           ? fmt::format("tensor in full ({} pieces)", p.tensor_chunks)
-          : std::string(kTensor[p.overlap_tensor]),
+          : "tensor with weight gradients",
       "tensor");
   add(p.pipeline > 1, p.overlap_pipeline, "pipeline", "pipeline");
   add(p.data > 1, p.overlap_data, "data", "data");
@@ -91,14 +87,12 @@ std::string overlap_line(const Workload& workload) {
 }
 
 std::string precision_line(const Workload& workload) {
-  constexpr IdArray<Recompute, std::string_view, 3> kRecompute{
-      "no recomputation", "selective recomputation", "full recomputation"};
-  constexpr IdArray<AttentionKind, std::string_view, 2> kAttention{"unfused attention",
-                                                                   "fused attention"};
   const TrainingSpec& t = workload.training;
-  return fmt::format("{}, {} gradients, {}, {}{}", kPrecisionNames[t.precision],
-                     t.gradient_bytes == 4 ? "fp32" : "16-bit", kAttention[t.attention],
-                     kRecompute[t.recompute], t.dropout ? ", dropout" : "");
+  const std::string_view recompute = t.recompute == Recompute::None ? "no" : name_of(t.recompute);
+  return fmt::format("{}, {} gradients, {} attention, {} recomputation{}", name_of(t.precision),
+                     t.gradient_bytes == 4 ? "fp32" : "16-bit",
+                     t.attention == AttentionKind::Flash ? "fused" : "unfused", recompute,
+                     t.dropout ? ", dropout" : "");
 }
 
 std::string batch_line(const Workload& workload) {

@@ -43,11 +43,21 @@ enum class TimePart {
   Optimizer,
   Host,
 };
-inline constexpr std::size_t kTimeParts = 12;
-inline constexpr IdArray<TimePart, std::string_view, kTimeParts> kTimePartNames{
-    "useful",           "kernel_inefficiency", "recomputation",  "exposed_tensor",
-    "exposed_pipeline", "exposed_data",        "exposed_expert", "exposed_context",
-    "bubble",           "straggler_wait",      "optimizer",      "host"};
+template <>
+inline constexpr auto kNames<TimePart> =
+    std::to_array<Named<TimePart>>({{TimePart::Useful, "useful"},
+                                    {TimePart::KernelInefficiency, "kernel_inefficiency"},
+                                    {TimePart::Recomputation, "recomputation"},
+                                    {TimePart::ExposedTensor, "exposed_tensor"},
+                                    {TimePart::ExposedPipeline, "exposed_pipeline"},
+                                    {TimePart::ExposedData, "exposed_data"},
+                                    {TimePart::ExposedExpert, "exposed_expert"},
+                                    {TimePart::ExposedContext, "exposed_context"},
+                                    {TimePart::Bubble, "bubble"},
+                                    {TimePart::StragglerWait, "straggler_wait"},
+                                    {TimePart::Optimizer, "optimizer"},
+                                    {TimePart::Host, "host"}});
+inline constexpr std::size_t kTimeParts = kNames<TimePart>.size();
 
 /// Whose exposed communication goes to which part: where two kinds run at once, the first here gets
 /// the instant.

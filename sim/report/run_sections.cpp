@@ -110,10 +110,10 @@ std::vector<Section> run_sections(const Report& report) {
 
 Section simulation_section(const Report& report) {
   const SimulationReport& simulation = report.simulation;
-  constexpr std::array<std::string_view, 3> kFolds{"exact", "bound", "off"};
-  constexpr std::array<std::string_view, 3> kInWords{
-      "exact fold", "bound: coarse classes at their worst", "no fold"};
-  const auto fold = static_cast<std::size_t>(simulation.fold);
+  const std::string_view fold = simulation.fold == FoldMode::Exact ? "exact fold"
+                                : simulation.fold == FoldMode::Bound
+                                    ? "bound: coarse classes at their worst"
+                                    : "no fold";
   Section section{.key = "simulation", .heading = "Simulation", .lead = Lead::Blank, .indent = 0};
   const auto add = [&](std::string_view key, Figure figure) {
     section.rows.push_back(off_page(std::string(key), "", std::move(figure)));
@@ -123,12 +123,12 @@ Section simulation_section(const Report& report) {
   add("tasks_played", Figure::count(simulation.tasks_played));
   add("flows_played", Figure::count(simulation.flows_played));
   add("classes", Figure::count(simulation.classes));
-  add("fold", Figure::words(kFolds[fold]));
+  add("fold", Figure::words(name_of(simulation.fold)));
   add("exact", Figure::flag(simulation.exact));
   section.rows.push_back(sentence(
       fmt::format("Simulated {} as {}, {} ({}{}) in {}.", counted(report.gpus, "GPU"),
                   counted(static_cast<double>(simulation.classes), "class", "es"),
-                  counted(static_cast<double>(simulation.tasks_played), "task"), kInWords[fold],
+                  counted(static_cast<double>(simulation.tasks_played), "task"), fold,
                   simulation.fold == FoldMode::Bound && simulation.exact ? ", here exact" : "",
                   to_text(simulation.wall)),
       Shown::PageOnly));

@@ -12,7 +12,7 @@ namespace {
 constexpr double kTera = 1e12;
 
 std::string precision_name(const Report& report) {
-  return std::string(kPrecisionNames[report.workload.training.precision]);
+  return std::string(name_of(report.workload.training.precision));
 }
 
 Figure teraflops(double flops_per_second) {
@@ -114,10 +114,9 @@ Section breakdown(const StepReport& step) {
                   .columns = figure_columns(22, 10, 8),
                   .bars = true,
                   .gap = 2};
-  for (const TimePart part : kTimePartNames.ids()) {
-    Row& row = section.rows.emplace_back(
-        part_row(fmt::format("breakdown_s.{}", kTimePartNames[part]),
-                 part_name(kTimePartNames[part]), step.breakdown[part], step.time));
+  for (const auto& [part, name] : kNames<TimePart>) {
+    Row& row = section.rows.emplace_back(part_row(
+        fmt::format("breakdown_s.{}", name), part_name(name), step.breakdown[part], step.time));
     if (!step.has(part)) {
       row.cells = {Figure::absent(), Figure::absent()};
     }

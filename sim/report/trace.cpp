@@ -98,8 +98,7 @@ class TraceWriter {
       return thread;
     }
     ends.push_back(interval.finish);
-    const std::string_view name =
-        stream == 0 ? "compute" : kAxisNames[static_cast<Axis>(stream - 1)];
+    const std::string_view name = stream == 0 ? "compute" : name_of(static_cast<Axis>(stream - 1));
     event(fmt::format(R"({{"ph": "M", "name": "thread_name", "pid": {}, "tid": {}, "args": )"
                       R"({{"name": "{}{}"}}}})",
                       index(ranks), thread, name,

@@ -73,9 +73,8 @@ std::string part_about(std::string_view key, std::string_view source,
 
 /// Whether a value of no preset says what would hold without it, as what `danlu show` prints does.
 bool repeats_default(const KeyRow& row, const Value& value) {
-  Value fallback{.text = row.fallback};
-  return value.origin.empty() && !row.fallback.empty() && row.fallback != "required" &&
-         !read_scalar(row, fallback) && fallback.number == value.number;
+  const std::optional<Value> fallback = default_of(row);
+  return value.origin.empty() && fallback && fallback->number == value.number;
 }
 
 /// A key that matters, and when.
@@ -139,7 +138,7 @@ std::vector<Assumed> find_assumed(const Values& values, const std::string& secti
   const ClusterSpec& cluster = scenario.cluster;
   const TopologySpec& spec = cluster.topology;
   const TrainingSpec& training = scenario.workload.training;
-  const std::string peak = fmt::format("peak_dense.{}", kPrecisionNames[training.precision]);
+  const std::string peak = fmt::format("peak_dense.{}", name_of(training.precision));
   const bool fused = training.attention == AttentionKind::Flash;
   const bool several = cluster.gpus > 1;
   const bool nodes = cluster.nodes() > 1;

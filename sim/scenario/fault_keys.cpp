@@ -1,7 +1,7 @@
 // The rows of the faults section of a scenario, which a faults file has at its root.
-#include <fmt/format.h>
-
+#include "sim/campaign/faults_plan.hpp"
 #include "sim/scenario/key_rows.hpp"
+#include "sim/scenario/load_faults.hpp"
 
 namespace danlu {
 namespace {
@@ -11,21 +11,24 @@ using namespace rows;
 constexpr double kLongest = 8.64e9;       // seconds: 100,000 days
 constexpr double kLongestMtbf = 8.64e12;  // of one part among many
 
-KeyRow time(std::string path, std::string fallback, std::string help) {
-  return quantity(std::move(path), Dimension::Duration, 0, kLongest, std::move(fallback),
-                  std::move(help));
+KeyRow time(std::string path, Into into, std::string fallback, std::string help) {
+  return quantity(std::move(path), std::move(into), Dimension::Duration, 0, kLongest,
+                  std::move(fallback), std::move(help));
 }
-KeyRow share(std::string path, std::string fallback, std::string help) {
-  return number(std::move(path), 0, 1, std::move(fallback), std::move(help));
+KeyRow share(std::string path, Into into, std::string fallback, std::string help) {
+  return number(std::move(path), std::move(into), 0, 1, std::move(fallback), std::move(help));
 }
 
 /// A duration that may be random; `path: 5 min` alone is a constant.
 void add_random(std::vector<KeyRow>& rows, const std::string& path, const std::string& fallback,
                 const std::string& help) {
-  rows.push_back(time(path + ".mean", fallback, help));
-  rows.push_back(choice(path + ".distribution", "constant|exponential|log-normal|weibull", "",
-                        "How it varies about its mean; constant if left out"));
-  rows.push_back(number(path + ".shape", 0.05, 20, "",
+  using Kind = Duration::Kind;
+  rows.push_back(time(path + ".mean", &Duration::mean, fallback, help));
+  rows.push_back(
+      choice(path + ".distribution", &Duration::kind,
+             words_of({Kind::Constant, Kind::Exponential, Kind::LogNormal, Kind::Weibull}), "",
+             "How it varies about its mean; constant if left out"));
+  rows.push_back(number(path + ".shape", &Duration::shape, 0.05, 20, "",
                         "Weibull: k; log-normal: the standard deviation of the logarithm"));
   rows.push_back({.path = path + ".samples",
                   .type = KeyType::Durations,
@@ -38,124 +41,140 @@ void add_random(std::vector<KeyRow>& rows, const std::string& path, const std::s
 void add_detection(std::vector<KeyRow>& rows, const std::string& path, const std::string& fallback,
                    const std::string& help) {
   add_random(rows, path, fallback, help);
-  rows.push_back(choice(path + ".by", "delay|heartbeat|watchdog", "",
+  rows.push_back(choice(path + ".by", &Detection::kind, "",
                         "delay: after `mean`; heartbeat: when a node has not been heard of for "
                         "`timeout`, one beat every `period`; watchdog: at the first look, one "
                         "every `period`, that finds a collective hanging for `timeout`"));
-  rows.push_back(time(path + ".period", "", "Of heartbeat and watchdog"));
-  rows.push_back(time(path + ".timeout", "", "Of heartbeat and watchdog"));
+  rows.push_back(time(path + ".period", &Detection::period, "", "Of heartbeat and watchdog"));
+  rows.push_back(time(path + ".timeout", &Detection::timeout, "", "Of heartbeat and watchdog"));
 }
 
-void add_rates(std::vector<KeyRow>& rows) {
-  const std::vector<KeyRow> rates{
-      choice("causes.*.component", "gpu|nic|node|rack|leaf|job", "node",
+std::vector<KeyRow> rate_keys() {
+  using Kind = Arrivals::Kind;
+  return {
+      choice("causes.*.component", kByHand, choices_of(words_of<Component>()), "node",
              "What fails: each of them has a clock of its own, so that a larger cluster fails more "
              "often; `job` fails as often whatever its size"),
-      number("causes.*.count", 0, kMost, "", "How many there are; as the cluster has if left out"),
-      count("causes.*.nodes", 0, 1e5, "",
-            "Nodes that one failure takes out together; if left out 1, a rack 4, a leaf all "
-            "that hang on it, a job 0"),
-      number("causes.*.observed", 0, 1e9, "",
+      number("causes.*.count", &FaultCause::count, 0, kMost, "",
+             "How many there are; as the cluster has if left out"),
+      count("causes.*.nodes", &FaultCause::nodes, 0, 1e5, "",
+            "Nodes that one failure takes out together; if left out 1, a rack 4, a leaf all that "
+            "hang on it, a job 0"),
+      number("causes.*.observed", kByHand, 0, 1e9, "",
              "Failures that were counted on the cluster and in the time of `observed`"),
-      quantity("causes.*.mtbf", Dimension::Duration, 1, kLongestMtbf, "",
+      quantity("causes.*.mtbf", kByHand, Dimension::Duration, 1, kLongestMtbf, "",
                "Mean time between failures of one component"),
-      number("causes.*.per_1000_node_days", 0, 1e6, "",
+      number("causes.*.per_1000_node_days", kByHand, 0, 1e6, "",
              "Failures in 1,000 days of a node, whatever the component"),
-      choice("causes.*.arrivals", "exponential|weibull|periodic", "exponential",
+      choice("causes.*.arrivals", &Arrivals::kind,
+             words_of({Kind::Exponential, Kind::Weibull, Kind::Periodic}), "exponential",
              "How failures follow one another; periodic: every `mtbf`, the whole job together"),
-      number("causes.*.shape", 0.05, 20, "1", "Weibull's k: below 1 young parts fail more often"),
-      choice("causes.*.clock", "job|component", "job",
-             "Weibull: the whole job has one clock, fresh at every restart, or each component "
-             "has its own, fresh when it failed"),
+      number("causes.*.shape", &Arrivals::shape, 0.05, 20, "1",
+             "Weibull's k: below 1 young parts fail more often"),
+      choice("causes.*.clock", &Arrivals::clock, "job",
+             "Weibull: the whole job has one clock, fresh at every restart, or each component has "
+             "its own, fresh when it failed"),
   };
-  rows.insert(rows.end(), rates.begin(), rates.end());
 }
 
 void add_causes(std::vector<KeyRow>& rows) {
-  rows.push_back(number("observed.gpus", 1, 1e7, "", "GPUs that `observed` counts belong to"));
-  rows.push_back(count("observed.gpus_per_node", 1, 16384, "8", "GPUs of one of its nodes"));
-  rows.push_back(time("observed.time", "", "The time in which they were counted"));
-  add_rates(rows);
-  rows.push_back(choice("causes.*.effect", "stop|corrupt|degrade|planned", "stop",
+  rows.push_back(
+      number("observed.gpus", kByHand, 1, 1e7, "", "GPUs that `observed` counts belong to"));
+  rows.push_back(
+      count("observed.gpus_per_node", kByHand, 1, 16384, "8", "GPUs of one of its nodes"));
+  rows.push_back(time("observed.time", kByHand, "", "The time in which they were counted"));
+  append(rows, rate_keys());
+  rows.push_back(choice("causes.*.effect", &FaultCause::effect, "stop",
                         "The job stops; goes on with wrong numbers; goes on slowly; or is stopped "
                         "after a save, for maintenance"));
   add_random(rows, "causes.*.duration", "",
              "How long corruption stays unnoticed, a slow part slow, a link down, maintenance");
-  rows.push_back(number("causes.*.slowdown", 1, 1000, "",
+  rows.push_back(number("causes.*.slowdown", kByHand, 1, 1000, "",
                         "Degrade: steps take that many times as long. Without this and the next "
                         "three the job stands still, as when a link is down"));
-  rows.push_back(number("causes.*.slow_gpu", 1, 1000, "",
+  rows.push_back(number("causes.*.slow_gpu", &SlowState::slow_gpu, 1, 1000, "",
                         "Degrade: the step is simulated with a GPU that many times as slow"));
-  rows.push_back(number("causes.*.slow_nic", 0.001, 1, "",
+  rows.push_back(number("causes.*.slow_nic", &SlowState::slow_nic, 0.001, 1, "",
                         "Degrade: the step is simulated with that share left of a NIC"));
-  rows.push_back(number("causes.*.slow_scale_up", 0.001, 1, "",
+  rows.push_back(number("causes.*.slow_scale_up", &SlowState::slow_scale_up, 0.001, 1, "",
                         "Degrade: the same for the scale-up links of a GPU"));
-  rows.push_back(time("causes.*.timeout", "",
+  rows.push_back(time("causes.*.timeout", &FaultCause::limit, "",
                       "Degrade: after that long the job dies after all (NCCL's time-out)"));
-  rows.push_back(share("causes.*.permanent", "0",
+  rows.push_back(share("causes.*.permanent", &FaultCause::permanent, "0",
                        "Chance that the nodes need repair; otherwise they restart as they are"));
   add_detection(rows, "causes.*.detection", "", "From the failure until the job is stopped");
   add_detection(rows, "detection", "0 s", "The same for causes that do not say");
 }
 
 void add_events(std::vector<KeyRow>& rows) {
-  rows.push_back(time("events.#.time", "required", "When, from the start of the run"));
-  rows.push_back(text("events.#.cause", "required", "One of the causes"));
-  rows.push_back(count("events.#.component", 0, 1e9, "0", "Which of its components, from 0"));
-  rows.push_back(time("events.#.duration", "", "Instead of that of the cause"));
-  rows.push_back(text("trace", "",
+  rows.push_back(
+      time("events.#.time", &FaultEvent::at, "required", "When, from the start of the run"));
+  rows.push_back(text("events.#.cause", kByHand, "required", "One of the causes"));
+  rows.push_back(count("events.#.component", &FaultEvent::component, 0, 1e9, "0",
+                       "Which of its components, from 0"));
+  rows.push_back(
+      time("events.#.duration", &FaultEvent::window, "", "Instead of that of the cause"));
+  rows.push_back(text("trace", kByHand, "",
                       "A CSV file of failures with columns time and cause, and if they are known "
                       "component and duration; times have units"));
-  rows.push_back(
-      flag("random", "true", "Draw failures at random too; false: only those of events and trace"));
+  rows.push_back(flag("random", kByHand, "true",
+                      "Draw failures at random too; false: only those of events and trace"));
+}
+
+/// A word, so many steps, or a time.
+void set_interval(CheckpointTier& tier, const Value& value) {
+  using Interval = CheckpointTier::Interval;
+  const std::optional<Interval> word = value_named<Interval>(value.text);
+  tier.interval = word ? *word : value.in_steps ? Interval::Steps : Interval::Time;
+  (value.in_steps ? tier.steps : tier.time.value) = value.number;
 }
 
 KeyRow interval(std::string path, std::string fallback, std::string help) {
-  return {.path = std::move(path),
-          .type = KeyType::Interval,
-          .dimension = Dimension::Duration,
-          .minimum = 0.001,
-          .maximum = kLongest,
-          .fallback = std::move(fallback),
-          .choices = "auto|auto-simulated|never",
-          .text = std::move(help)};
+  using Interval = CheckpointTier::Interval;
+  KeyRow row = quantity(std::move(path), Member<CheckpointTier>{.set = set_interval},
+                        Dimension::Duration, 0.001, kLongest, std::move(fallback), std::move(help));
+  row.type = KeyType::Interval;
+  row.choices = choices_of(words_of({Interval::Auto, Interval::AutoSimulated, Interval::Never}));
+  return row;
 }
 
 void add_checkpoints(std::vector<KeyRow>& rows) {
-  rows.push_back(interval("checkpoint.interval", "auto",
-                          "Training between two checkpoints; auto: the best by formula, "
-                          "auto-simulated: by trying"));
-  rows.push_back(choice("checkpoint.mode", "sync|async", "sync",
+  rows.push_back(interval(
+      "checkpoint.interval", "auto",
+      "Training between two checkpoints; auto: the best by formula, auto-simulated: by trying"));
+  rows.push_back(choice("checkpoint.mode", kByHand, "sync|async", "sync",
                         "Training stands still for the write, or only for `blocking`"));
-  rows.push_back(number("checkpoint.bytes_per_parameter", 0.1, 100, "14",
+  rows.push_back(number("checkpoint.bytes_per_parameter", kByHand, 0.1, 100, "14",
                         "2 of weights and 12 of optimizer state in mixed precision with Adam"));
-  rows.push_back(time("checkpoint.write", "",
-                      "How long a write takes; bytes / what cluster.storage lets through if left "
-                      "out"));
-  rows.push_back(time("checkpoint.blocking", "",
+  rows.push_back(
+      time("checkpoint.write", kByHand, "",
+           "How long a write takes; bytes / what cluster.storage lets through if left out"));
+  rows.push_back(time("checkpoint.blocking", &CheckpointTier::blocking, "",
                       "How long training stands still for it; the whole write, or with async the "
                       "copy over PCIe to the hosts' memory, if left out"));
-  rows.push_back(count("checkpoint.keep", 0, kMost, "0",
+  rows.push_back(count("checkpoint.keep", &CheckpointTier::keep, 0, kMost, "0",
                        "Usable checkpoints that are kept, for corruption found late; 0: all"));
-  rows.push_back(count("checkpoint.in_flight", 1, 100, "1",
+  rows.push_back(count("checkpoint.in_flight", &CheckpointTier::in_flight, 1, 100, "1",
                        "Async: writes at once; training waits to start one more"));
-  rows.push_back(number("checkpoint.slowdown", 1, 100, "",
+  rows.push_back(number("checkpoint.slowdown", &CheckpointTier::slowdown, 1, 100, "",
                         "Async: steps take that many times as long during a write; simulated with "
                         "the NICs' rest if left out and the storage shares them, else 1"));
   add_random(rows, "checkpoint.load", "",
              "Reading it at a restart; bytes / what the storage gives if left out");
   rows.push_back(interval("checkpoint.memory.interval", "never",
                           "The same for copies in the memory of other nodes"));
-  rows.push_back(time("checkpoint.memory.blocking", "0 s", "Training stands still for a copy"));
-  rows.push_back(time("checkpoint.memory.persist", "0 s", "Until the copy can be used"));
-  rows.push_back(
-      number("checkpoint.memory.slowdown", 1, 100, "1", "Steps meanwhile take that much longer"));
+  rows.push_back(time("checkpoint.memory.blocking", &CheckpointTier::blocking, "0 s",
+                      "Training stands still for a copy"));
+  rows.push_back(time("checkpoint.memory.persist", &CheckpointTier::persist, "0 s",
+                      "Until the copy can be used"));
+  rows.push_back(number("checkpoint.memory.slowdown", &CheckpointTier::slowdown, 1, 100, "1",
+                        "Steps meanwhile take that much longer"));
   add_random(rows, "checkpoint.memory.load", "0 s", "Restoring it at a restart");
-  rows.push_back(count("checkpoint.memory.keep", 0, 1e6, "1",
+  rows.push_back(count("checkpoint.memory.keep", &CheckpointTier::keep, 0, 1e6, "1",
                        "Usable generations that are kept in memory; 0: all"));
-  rows.push_back(count("checkpoint.memory.copies", 1, 100, "2",
+  rows.push_back(count("checkpoint.memory.copies", kByHand, 1, 100, "2",
                        "Nodes that hold each part: one less may be lost at once"));
-  rows.push_back(share("checkpoint.memory.survives_more", "0",
+  rows.push_back(share("checkpoint.memory.survives_more", &CheckpointTier::survives_more, "0",
                        "Share of larger losses that it survives all the same"));
 }
 
@@ -164,56 +183,66 @@ void add_recovery(std::vector<KeyRow>& rows) {
   add_random(rows, "restart.reschedule", "0 s", "Until the scheduler has started the job again");
   add_random(rows, "restart.processes", "0 s", "Starting processes, reading the code and data");
   add_random(rows, "restart.communicators", "0 s", "Setting up communication");
-  rows.push_back(time("restart.per_rank", "0 s", "The same for each rank of the job, added"));
+  rows.push_back(
+      time("restart.per_rank", kByHand, "0 s", "The same for each rank of the job, added"));
   add_random(rows, "restart.warm_up", "0 s", "Until steps have their usual length");
   add_random(rows, "restart.replace", "0 s", "Only when nodes were replaced");
-  rows.push_back(count("spares.hot", 0, 1e6, "0", "Nodes that stand by, ready"));
-  rows.push_back(count("spares.cold", 0, 1e6, "0", "Nodes that must be started first"));
+  rows.push_back(count("spares.hot", &SparesSpec::hot, 0, 1e6, "0", "Nodes that stand by, ready"));
+  rows.push_back(
+      count("spares.cold", &SparesSpec::cold, 0, 1e6, "0", "Nodes that must be started first"));
   add_random(rows, "spares.cold_start", "0 s", "How long that takes");
   add_random(rows, "spares.repair", "24 h", "Until a broken node is a spare again");
-  rows.push_back(choice("recovery.kind", "restart|elastic|replica", "restart",
-                        "When nodes are lost: the whole job restarts at full size; it restarts "
-                        "with fewer replicas if nodes are short; only the broken replica "
-                        "restarts"));
-  rows.push_back(count("recovery.min_replicas", 1, kMost, "",
+  rows.push_back(
+      choice("recovery.kind", &RecoverySpec::kind, "restart",
+             "When nodes are lost: the whole job restarts at full size; it restarts with fewer "
+             "replicas if nodes are short; only the broken replica restarts"));
+  rows.push_back(count("recovery.min_replicas", &RecoverySpec::min_replicas, 1, kMost, "",
                        "With fewer the job waits; half of them if left out"));
 }
 
-void add_semantics(std::vector<KeyRow>& rows) {
-  const std::vector<KeyRow> semantics{
-      flag("semantics.fail_in_checkpoint", "true", "Failures strike while the job writes"),
-      flag("semantics.fail_in_detection", "false", "And between a failure and its detection"),
-      flag("semantics.fail_in_restart", "true", "And during a restart, which then starts again"),
-      flag("semantics.half_written_usable", "false",
+std::vector<KeyRow> semantics_keys() {
+  return {
+      flag("semantics.fail_in_checkpoint", &CampaignSemantics::fail_in_checkpoint, "true",
+           "Failures strike while the job writes"),
+      flag("semantics.fail_in_detection", &CampaignSemantics::fail_in_detection, "false",
+           "And between a failure and its detection"),
+      flag("semantics.fail_in_restart", &CampaignSemantics::fail_in_restart, "true",
+           "And during a restart, which then starts again"),
+      flag("semantics.half_written_usable", &CampaignSemantics::half_written_usable, "false",
            "A checkpoint counts from the start of its write"),
-      flag("semantics.last_checkpoint", "true", "The run ends with a checkpoint"),
-      flag("semantics.whole_steps", "true",
+      flag("semantics.last_checkpoint", &CampaignSemantics::last_checkpoint, "true",
+           "The run ends with a checkpoint"),
+      flag("semantics.whole_steps", &CampaignSemantics::whole_steps, "true",
            "Intervals are rounded to steps, and a step that was cut short is lost"),
   };
-  rows.insert(rows.end(), semantics.begin(), semantics.end());
 }
 
 }  // namespace
 
 std::vector<KeyRow> faults_section_keys() {
+  const auto set_days = [](FaultsPlan& plan, const Value& value) {
+    constexpr double kDay = 86400;
+    plan.horizon = Seconds{value.number * kDay};
+  };
   std::vector<KeyRow> rows{
-      text("preset", "",
+      text("preset", kByHand, "",
            "Faults of danlu list faults, or a path to such a file; `faults: NAME` says the same. "
            "Other keys override it"),
-      number("days", 0.0001, 1e5, "",
+      number("days", Member<FaultsPlan>{.set = set_days}, 0.0001, 1e5, "",
              "Play that many days of wall time; the tokens of training.tokens if left out"),
-      quantity("step", Dimension::Duration, 1e-6, 1e6, "",
+      quantity("step", &FaultsPlan::step, Dimension::Duration, 1e-6, 1e6, "",
                "How long a healthy step was measured to take; as simulated if left out. Slowdowns "
                "stay the simulated ones"),
-      count("trials", 1, 100000, "50", "Runs with other random numbers"),
-      number("seed", 0, 1e15, "1", "Of the random numbers"),
-      flag("what_if", "true", "Also play what would help, on the same random numbers"),
+      count("trials", &FaultsSpec::trials, 1, 100000, "50", "Runs with other random numbers"),
+      number("seed", &FaultsSpec::seed, 0, 1e15, "1", "Of the random numbers"),
+      flag("what_if", &FaultsPlan::what_if, "true",
+           "Also play what would help, on the same random numbers"),
   };
   add_causes(rows);
   add_events(rows);
   add_checkpoints(rows);
   add_recovery(rows);
-  add_semantics(rows);
+  append(rows, semantics_keys());
   return rows;
 }
 

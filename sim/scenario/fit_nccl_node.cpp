@@ -109,8 +109,7 @@ class Fitter {
                   [&](const auto& link) { return std::max(link[0], link[1]) >= gpus; });
     if (links.links.empty()) {
       Value kind = values_.at("node.scale_up.kind");
-      kind.text = "none";
-      kind.number = static_cast<double>(ScaleUpKind::None);
+      kind.text = name_of(ScaleUpKind::None);
       values_.set("node.scale_up.kind", std::move(kind));
       values_.erase_tree("node.scale_up.efficiency");
     }

@@ -41,7 +41,9 @@ class Finder {
   }
   /// Whether the scenario says something there, and more than nothing.
   bool sets(const std::string& path) const {
-    return section_.own.has(path) && section_.own.at(path).number != 0;
+    const bool varies = path.ends_with(".distribution") && section_.own.has(path) &&
+                        section_.own.at(path).text != name_of(Duration::Kind::Constant);
+    return varies || (section_.own.has(path) && section_.own.at(path).number != 0);
   }
   void say(const std::string& path, const std::string& decided_by, std::string_view reason,
            std::string hint) {
@@ -49,9 +51,6 @@ class Finder {
                {section_.problems, section_.notes});
   }
   void note(std::string text) { section_.notes.push_back(std::move(text)); }
-  std::string_view effect_name(const FaultCause& cause) const {
-    return FaultCause::kEffectNames[cause.effect];
-  }
 
   /// Nodes leave the job only with a stop that is no planned one.
   void look_at_nodes(const FaultCause& cause) {
@@ -97,7 +96,7 @@ class Finder {
   /// There cannot be more of a part than the cluster has.
   void look_at_count(const FaultCause& cause) {
     const std::string path = path_of(cause, "count");
-    if (!section_.own.has(path) || cause.component == "job") {
+    if (!section_.own.has(path) || cause.component == name_of(Component::Job)) {
       return;
     }
     const ClusterSpec& cluster = section_.context.cluster;
@@ -126,7 +125,7 @@ class Finder {
         }
       }
     }
-    if (Getter(section_.values, faults_keys()).number("random") == 0 && !causes.empty()) {
+    if (!Getter(section_.values, faults_keys()).flag("random") && !causes.empty()) {
       note(fmt::format("the rates of {} have no effect: 'faults.random' is false",
                        fmt::join(causes, ", ")));
     }
@@ -228,7 +227,8 @@ class Finder {
   }
 
   void look_at_replicas() {
-    if (section_.own.has("recovery.kind") && section_.own.at("recovery.kind").text != "restart" &&
+    if (section_.own.has("recovery.kind") &&
+        section_.own.at("recovery.kind").text != name_of(RecoverySpec::Kind::Restart) &&
         section_.context.workload.parallelism.data == 1) {
       note(
           "'faults.recovery.kind' has no effect: with one replica the whole job restarts, whatever "

@@ -1,78 +1,118 @@
-// Inside sim/scenario: short ways to write the rows of the tables of keys.
+// Inside sim/scenario: short ways to write the rows of the tables of keys. A row is
+//
+//   count("model.layers", &ModelSpec::layers, 1, kMost, "", "Transformer layers")
+//
+// path, the member that the key fills (kByHand: it has code of its own), limits, default, help.
 #pragma once
 
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "sim/scenario/keys.hpp"
+#include "sim/scenario/members.hpp"
 
 namespace danlu::rows {
 
 inline constexpr double kMost = 1e6;  // of anything one counts: GPUs, layers, sequences
 
-inline KeyRow text(std::string path, std::string fallback, std::string help) {
-  return {.path = std::move(path), .fallback = std::move(fallback), .text = std::move(help)};
+inline KeyRow text(std::string path, Into into, std::string fallback, std::string help) {
+  return {.path = std::move(path),
+          .fallback = std::move(fallback),
+          .text = std::move(help),
+          .member = std::move(into.member)};
 }
-inline KeyRow count(std::string path, double minimum, double maximum, std::string fallback,
-                    std::string help) {
+inline KeyRow count(std::string path, Into into, double minimum, double maximum,
+                    std::string fallback, std::string help) {
   return {.path = std::move(path),
           .type = KeyType::Count,
           .minimum = minimum,
           .maximum = maximum,
           .fallback = std::move(fallback),
-          .text = std::move(help)};
+          .text = std::move(help),
+          .member = std::move(into.member)};
 }
-inline KeyRow number(std::string path, double minimum, double maximum, std::string fallback,
-                     std::string help) {
-  KeyRow row = count(std::move(path), minimum, maximum, std::move(fallback), std::move(help));
+inline KeyRow number(std::string path, Into into, double minimum, double maximum,
+                     std::string fallback, std::string help) {
+  KeyRow row = count(std::move(path), std::move(into), minimum, maximum, std::move(fallback),
+                     std::move(help));
   row.type = KeyType::Number;
   return row;
 }
-inline KeyRow quantity(std::string path, Dimension dimension, double minimum, double maximum,
-                       std::string fallback, std::string help) {
-  KeyRow row = count(std::move(path), minimum, maximum, std::move(fallback), std::move(help));
+inline KeyRow quantity(std::string path, Into into, Dimension dimension, double minimum,
+                       double maximum, std::string fallback, std::string help) {
+  KeyRow row = count(std::move(path), std::move(into), minimum, maximum, std::move(fallback),
+                     std::move(help));
   row.type = KeyType::Quantity;
   row.dimension = dimension;
   return row;
 }
-inline KeyRow choice(std::string path, std::string choices, std::string fallback,
-                     std::string help) {
-  return {.path = std::move(path),
-          .type = KeyType::Choice,
-          .fallback = std::move(fallback),
-          .choices = std::move(choices),
-          .text = std::move(help)};
+inline KeyRow flag(std::string path, Into into, std::string fallback, std::string help) {
+  KeyRow row = text(std::move(path), std::move(into), std::move(fallback), std::move(help));
+  row.type = KeyType::Flag;
+  return row;
 }
+inline KeyRow choice(std::string path, Into into, std::string choices, std::string fallback,
+                     std::string help) {
+  KeyRow row = text(std::move(path), std::move(into), std::move(fallback), std::move(help));
+  row.type = KeyType::Choice;
+  row.choices = std::move(choices);
+  return row;
+}
+/// One of `words`, each of which stands for a value of the member.
+template <typename Spec, typename T>
+KeyRow choice(std::string path, T Spec::*at, const std::vector<Word<T>>& words,
+              std::string fallback, std::string help) {
+  return choice(std::move(path), Into(member_at(at, words)), choices_of(words), std::move(fallback),
+                std::move(help));
+}
+/// One of the names of an enum.
+template <typename Spec, typename Enum>
+KeyRow choice(std::string path, Enum Spec::*at, std::string fallback, std::string help) {
+  return choice(std::move(path), at, words_of<Enum>(), std::move(fallback), std::move(help));
+}
+inline KeyRow counts(std::string path, Into into, double minimum, double maximum,
+                     std::string help) {
+  KeyRow row = count(std::move(path), std::move(into), minimum, maximum, "", std::move(help));
+  row.type = KeyType::Counts;
+  return row;
+}
+/// Entries by number, which are read by hand.
 inline KeyRow numbers(std::string path, double minimum, double maximum, std::string help) {
-  KeyRow row = number(std::move(path), minimum, maximum, "", std::move(help));
+  KeyRow row = number(std::move(path), kByHand, minimum, maximum, "", std::move(help));
   row.type = KeyType::Numbers;
   return row;
 }
-inline KeyRow flag(std::string path, std::string fallback, std::string help) {
-  return {.path = std::move(path),
-          .type = KeyType::Flag,
-          .fallback = std::move(fallback),
-          .text = std::move(help)};
-}
 
-inline KeyRow bandwidth(std::string path, double minimum, double maximum, std::string fallback,
-                        std::string help) {
-  return quantity(std::move(path), Dimension::Bandwidth, minimum, maximum, std::move(fallback),
+inline KeyRow bandwidth(std::string path, Into into, double minimum, double maximum,
+                        std::string fallback, std::string help) {
+  return quantity(std::move(path), std::move(into), Dimension::Bandwidth, minimum, maximum,
+                  std::move(fallback), std::move(help));
+}
+inline KeyRow duration(std::string path, Into into, std::string fallback, std::string help) {
+  return quantity(std::move(path), std::move(into), Dimension::Duration, 0, 1, std::move(fallback),
                   std::move(help));
 }
-inline KeyRow duration(std::string path, std::string fallback, std::string help) {
-  return quantity(std::move(path), Dimension::Duration, 0, 1, std::move(fallback), std::move(help));
+inline KeyRow fraction(std::string path, Into into, std::string fallback, std::string help) {
+  return number(std::move(path), std::move(into), 0.01, 1, std::move(fallback), std::move(help));
 }
-inline KeyRow fraction(std::string path, std::string fallback, std::string help) {
-  return number(std::move(path), 0.01, 1, std::move(fallback), std::move(help));
+
+/// Puts `more` at the end of `rows`.
+inline void append(std::vector<KeyRow>& rows, std::vector<KeyRow> more) {
+  rows.insert(rows.end(), std::make_move_iterator(more.begin()),
+              std::make_move_iterator(more.end()));
 }
 
 }  // namespace danlu::rows
 
 namespace danlu {
 
-/// The rows of the `faults` section, without its name.
+/// The rows of a GPU file, of the `gpu` section of a topology, of its `node`, `fabric`,
+/// `collective` and `storage` sections, and of the `faults` section, each without its name.
+std::vector<KeyRow> gpu_file_keys();
+std::vector<KeyRow> gpu_section_keys();
+std::vector<KeyRow> node_and_fabric_keys();
 std::vector<KeyRow> faults_section_keys();
 
 }  // namespace danlu

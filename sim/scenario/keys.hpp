@@ -2,6 +2,7 @@
 // the JSON Schemas and the reference pages are all made from these rows.
 #pragma once
 
+#include <any>
 #include <optional>
 #include <span>
 #include <string>
@@ -47,6 +48,7 @@ struct KeyRow {
   std::string fallback;
   std::string choices;  // of a Choice: "none|selective|full"
   std::string text;     // one sentence for people
+  std::any member;      // what it fills, a Member<Spec> (members.hpp); empty: it is read by hand
 };
 
 std::span<const KeyRow> scenario_keys();

@@ -25,11 +25,6 @@ namespace fs = std::filesystem;
 constexpr double kDay = 86400;
 constexpr std::size_t kLongestPath = 120;  // in a message
 
-/// As in causes.*.component.
-enum class Component { Gpu, Nic, Node, Rack, Leaf, Job };
-constexpr std::array<std::string_view, 6> kComponentNames{"GPU",  "NIC",  "node",
-                                                          "rack", "leaf", "job"};
-
 class CauseReader {
  public:
   CauseReader(const Values& values, std::string name, const ClusterSpec& cluster,
@@ -44,14 +39,12 @@ class CauseReader {
   }
 
   FaultCause read(CauseId id, std::vector<SlowState>& states) {
-    component_ = static_cast<Component>(get_.count(path("component")));
+    component_ = get_.choice<Component>(path("component"));
     FaultCause cause{.name = name_};
-    cause.component = kComponentNames[static_cast<std::size_t>(component_)];
-    cause.nodes = has("nodes") ? get_.count(path("nodes")) : usual_nodes();
-    cause.count = has("count") ? get_.number(path("count")) : usual_count(cause.nodes);
-    cause.effect = static_cast<FaultCause::Effect>(get_.count(path("effect")));
-    cause.permanent = get_.number(path("permanent"));
-    cause.limit = has("timeout") ? Seconds{get_.number(path("timeout"))} : kNever;
+    cause.component = row_named(component_).shown;
+    cause.nodes = usual_nodes();
+    get_.fill(cause, section());
+    cause.count = has("count") ? cause.count : usual_count(cause.nodes);
     cause.window = read_random(values_, path("duration"), problems_);
     cause.detection = read_detection();
     read_arrivals(cause);
@@ -64,7 +57,8 @@ class CauseReader {
   }
 
  private:
-  std::string path(std::string_view key) const { return fmt::format("causes.{}.{}", name_, key); }
+  std::string section() const { return fmt::format("causes.{}", name_); }
+  std::string path(std::string_view key) const { return fmt::format("{}.{}", section(), key); }
   bool has(std::string_view key) const { return values_.has(path(key)); }
   void add(std::string_view key, std::string message, std::string hint = "") {
     problems_.push_back(values_.problem(path(key), std::move(message), std::move(hint)));
@@ -146,15 +140,11 @@ class CauseReader {
           "one of mtbf, observed and per_1000_node_days");
     }
     const std::optional<double> mean = mean_time(cause.count);
-    if (!mean || std::isinf(*mean) || get_.number("random") == 0) {
+    if (!mean || std::isinf(*mean) || !get_.flag("random")) {
       return;
     }
-    constexpr std::array kKinds{Arrivals::Kind::Exponential, Arrivals::Kind::Weibull,
-                                Arrivals::Kind::Periodic};
     Arrivals& arrivals = cause.arrivals;
-    arrivals.kind = kKinds[static_cast<std::size_t>(get_.count(path("arrivals")))];
-    arrivals.clock = static_cast<Arrivals::Clock>(get_.count(path("clock")));
-    arrivals.shape = get_.number(path("shape"));
+    get_.fill(arrivals, section());
     const bool one_clock =
         arrivals.kind == Arrivals::Kind::Periodic
             ? !has("mtbf")
@@ -166,13 +156,10 @@ class CauseReader {
     const std::string own = path("detection");
     const std::string at = values_.has_below(own + ".") ? own : "detection";
     Detection detection;
-    const Seconds period{get_.number(at + ".period")};
-    detection.timeout = Seconds{get_.number(at + ".timeout")};
-    detection.period = period;
-    detection.kind = static_cast<Detection::Kind>(get_.count(at + ".by"));
+    get_.fill(detection, at);
     detection.delay = read_random(values_, at, problems_);
     const bool heartbeat = detection.kind == Detection::Kind::Heartbeat;
-    const bool no_period = heartbeat && period.value == 0;
+    const bool no_period = heartbeat && detection.period.value == 0;
     const bool no_timeout =
         detection.kind != Detection::Kind::Delay && detection.timeout.value == 0;
     if (no_period) {
@@ -197,11 +184,7 @@ class CauseReader {
             "either the factor, or what is slow, to be simulated");
       }
     } else if (played) {
-      const auto share = [&](const char* key) { return has(key) ? get_.number(path(key)) : 1; };
-      states.push_back({.cause = id,
-                        .slow_gpu = share("slow_gpu"),
-                        .slow_nic = share("slow_nic"),
-                        .slow_scale_up = share("slow_scale_up")});
+      get_.fill(states.emplace_back(SlowState{.cause = id}), section());
     }
   }
 
@@ -350,12 +333,8 @@ void read_listed(const Values& values, const IdVector<CauseId, FaultCause>& caus
       problems.push_back(std::move(asked));
       return;
     }
-    const Getter get(values, faults_keys());
-    FaultEvent event{
-        .at = {get.number(at + "time")}, .cause = *cause, .component = get.count(at + "component")};
-    if (values.has(at + "duration")) {
-      event.window = {get.number(at + "duration")};
-    }
+    FaultEvent event{.cause = *cause};
+    Getter(values, faults_keys()).fill(event, fmt::format("events.{}", i));
     Problem wrong = values.problem(at + "time", "");
     if (is_wrong(event, events, causes, wrong)) {
       problems.push_back(std::move(wrong));
@@ -369,7 +348,6 @@ void read_listed(const Values& values, const IdVector<CauseId, FaultCause>& caus
 
 Duration read_random(const Values& values, const std::string& path,
                      std::vector<Problem>& problems) {
-  const Getter get(values, faults_keys());
   Duration duration;
   if (values.has(path + ".samples")) {
     duration.kind = Duration::Kind::Empirical;
@@ -381,9 +359,7 @@ Duration read_random(const Values& values, const std::string& path,
     duration.mean = {sum / static_cast<double>(duration.samples.size())};
     return duration;
   }
-  duration.mean = {get.number(path + ".mean")};
-  duration.kind = static_cast<Duration::Kind>(get.count(path + ".distribution"));
-  duration.shape = values.has(path + ".shape") ? get.number(path + ".shape") : 1;
+  Getter(values, faults_keys()).fill(duration, path);
   const bool needs_shape =
       duration.kind == Duration::Kind::LogNormal || duration.kind == Duration::Kind::Weibull;
   if (needs_shape && values.misses(path + ".shape")) {

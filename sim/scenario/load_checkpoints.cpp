@@ -16,6 +16,7 @@
 #include "sim/base/text.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_faults.hpp"
+#include "sim/workload/model_blocks.hpp"
 
 namespace danlu {
 namespace {
@@ -23,6 +24,7 @@ namespace {
 constexpr const char* kWrite = "checkpoint.write";
 constexpr const char* kBlocking = "checkpoint.blocking";
 constexpr const char* kMode = "checkpoint.mode";
+constexpr const char* kMemory = "checkpoint.memory";
 
 class Settler {
  public:
@@ -166,49 +168,34 @@ class CheckpointReader {
     }
   }
   bool needs_write() const {
-    return section_.text("checkpoint.interval") != "never" &&
-           (!has("checkpoint.blocking") || section_.text("checkpoint.mode") == "async");
+    return get_.text("checkpoint.interval") != name_of(CheckpointTier::Interval::Never) &&
+           (!has(kBlocking) || is_async());
   }
 
-  void read_interval(const std::string& path, CheckpointTier& tier, const FaultsPlan& plan) {
-    const std::string word = section_.text(path);
-    const std::array words{"never", "", "", "auto", "auto-simulated"};
-    const auto* const found = std::find(words.begin(), words.end(), word);
-    if (found != words.end()) {
-      tier.interval = static_cast<CheckpointTier::Interval>(found - words.begin());
-      return;
-    }
-    const Value& value = values_.at(path);
-    tier.interval =
-        value.in_steps ? CheckpointTier::Interval::Steps : CheckpointTier::Interval::Time;
+  bool is_async() const { return !Settler::is_sync(values_); }
+
+  /// One that is longer than the run is a mistake.
+  void check_interval(const std::string& path, const CheckpointTier& tier, const FaultsPlan& plan) {
     const double tokens = section_.context.workload.training.tokens.value_or(0);
-    if (value.in_steps) {
-      tier.steps = value.number;
-      const double steps = std::ceil(tokens / section_.context.workload.tokens_per_step());
-      if (!plan.horizon && value.number > steps) {
-        add(path, fmt::format("a checkpoint every {:.0f} steps in a run of {:.0f} steps",
-                              value.number, steps));
-      }
-    } else {
-      tier.time = Seconds{value.number};
-      if (plan.horizon && tier.time > *plan.horizon) {
-        add(path, fmt::format("a checkpoint every {} in a run of {:.6g} days", value.text,
-                              plan.horizon->value / 86400));
-      }
+    const double steps = std::ceil(tokens / section_.context.workload.tokens_per_step());
+    if (tier.interval == CheckpointTier::Interval::Steps && !plan.horizon && tier.steps > steps) {
+      add(path, fmt::format("a checkpoint every {:.0f} steps in a run of {:.0f} steps", tier.steps,
+                            steps));
+    }
+    if (tier.interval == CheckpointTier::Interval::Time && plan.horizon &&
+        tier.time > *plan.horizon) {
+      add(path, fmt::format("a checkpoint every {} in a run of {:.6g} days", get_.text(path),
+                            plan.horizon->value / 86400));
     }
   }
 
   void read_tiers(FaultsPlan& plan) {
     CheckpointTier memory{.name = "peer memory"};
-    read_interval("checkpoint.memory.interval", memory, plan);
+    get_.fill(memory, kMemory);
     if (memory.interval != CheckpointTier::Interval::Never) {
-      memory.blocking = seconds("checkpoint.memory.blocking");
-      memory.persist = seconds("checkpoint.memory.persist");
-      memory.slowdown = get_.number("checkpoint.memory.slowdown");
-      memory.keep = get_.count("checkpoint.memory.keep");
+      check_interval("checkpoint.memory.interval", memory, plan);
       memory.load = random("checkpoint.memory.load");
       memory.survives_nodes = get_.count("checkpoint.memory.copies") - 1;
-      memory.survives_more = get_.number("checkpoint.memory.survives_more");
       if (memory.survives_nodes == 0 && section_.own.has("checkpoint.memory.copies")) {
         section_.notes.emplace_back(
             "with 'faults.checkpoint.memory.copies' 1 no checkpoint in memory survives the loss of "
@@ -217,19 +204,14 @@ class CheckpointReader {
       plan.spec.tiers.push_back(memory);
     }
     CheckpointTier storage{.name = "storage"};
-    read_interval("checkpoint.interval", storage, plan);
-    const bool async = section_.text("checkpoint.mode") == "async";
-    storage.blocking = has("checkpoint.blocking") ? seconds("checkpoint.blocking")
-                       : async                    ? plan.file.copy
-                                                  : plan.file.write;
+    const bool async = is_async();
+    storage.blocking = async ? plan.file.copy : plan.file.write;
     storage.persist = async ? plan.file.write : Seconds{};
-    storage.keep = get_.count("checkpoint.keep");
-    storage.in_flight = get_.count("checkpoint.in_flight");
+    get_.fill(storage, "checkpoint", kMemory);
+    check_interval("checkpoint.interval", storage, plan);
     storage.load = values_.has_below("checkpoint.load.") ? random("checkpoint.load")
                                                          : Duration{.mean = load_time(plan.file)};
-    if (has("checkpoint.slowdown")) {
-      storage.slowdown = get_.number("checkpoint.slowdown");
-    } else if (async || plan.what_if) {
+    if (!has("checkpoint.slowdown") && (async || plan.what_if)) {
       contend(plan, async ? std::optional(plan.spec.tiers.next_id()) : std::nullopt);
     }
     plan.spec.tiers.push_back(storage);
@@ -272,10 +254,6 @@ class CheckpointReader {
 };
 
 }  // namespace
-
-std::string FaultsSection::text(std::string_view path) const {
-  return has(path) ? values.at(path).text : find_key(faults_keys(), path)->fallback;
-}
 
 void settle_checkpoints(const Values& storage, const Values& own, Values& values,
                         std::vector<Problem>& problems, std::vector<std::string>& notes) {

@@ -162,14 +162,14 @@ void check_mesh(const Values& values, const TopologySpec& spec, std::vector<Prob
 }
 
 /// The direct links of a node: those listed, those of all pairs, or those of a torus.
-void read_mesh(const Values& values, const Getter& get, bool full_mesh, TopologySpec& spec) {
+void read_mesh(const Values& values, const Getter& get, TopologySpec& spec) {
   if (values.has("node.scale_up.links")) {
     for (const auto& [first, second, links] : values.at("node.scale_up.links").links) {
       spec.mesh_links.push_back(
           {static_cast<int>(first), static_cast<int>(second), static_cast<int>(links)});
     }
   }
-  if (full_mesh) {
+  if (get.text("node.scale_up.kind") == kFullMesh) {
     join_all(spec, get.count("node.scale_up.links_per_pair"));
   }
   if (spec.scale_up == ScaleUpKind::Torus) {
@@ -181,72 +181,30 @@ void read_mesh(const Values& values, const Getter& get, bool full_mesh, Topology
 
 void read_node(const Values& values, const Getter& get, TopologySpec& spec,
                std::vector<Problem>& problems) {
-  const bool full_mesh =
-      values.has("node.scale_up.kind") && values.at("node.scale_up.kind").text == "full-mesh";
-  spec.gpus_per_node = get.count("node.gpus");
-  spec.node_power_watts = get.number("node.power");
-  spec.scale_up =
-      full_mesh ? ScaleUpKind::Mesh : static_cast<ScaleUpKind>(get.count("node.scale_up.kind"));
-  spec.scale_up_switches = get.count("node.scale_up.switches");
-  spec.scale_up_bandwidth = {get.number("node.scale_up.bandwidth")};
-  spec.scale_up_efficiency = get.number("node.scale_up.efficiency");
-  spec.scale_up_reduction_efficiency = get.number("node.scale_up.reduction_efficiency");
   if (spec.scale_up_bandwidth > BytesPerSecond{}) {
     spec.scale_up_reduction_cap_share =
         get.number("node.scale_up.reduction_cap") / spec.scale_up_bandwidth.value;
   }
-  spec.scale_up_latency = {get.number("node.scale_up.latency")};
   spec.scale_up_dims = read_dims(values, "node.scale_up.dims", problems);
-  spec.scale_up_wrap = get.count("node.scale_up.wrap");
-  read_nics(values, get, spec, problems);
-  read_pcie(values, get, spec, problems);
-  read_mesh(values, get, full_mesh, spec);
+  check_nics(values, spec, problems);
+  read_pcie(values, spec, problems);
+  read_mesh(values, get, spec);
 }
 
 void read_fabric(const Values& values, const Getter& get, TopologySpec& spec,
                  std::vector<Problem>& problems) {
-  spec.fabric = static_cast<FabricKind>(get.count("fabric.kind"));
-  spec.nodes_per_leaf = get.count("fabric.nodes_per_leaf");
-  spec.oversubscription = get.number("fabric.oversubscription");
-  spec.nodes_per_pod = get.count("fabric.nodes_per_pod");
-  spec.pod_oversubscription = get.number("fabric.pod_oversubscription");
-  spec.uplink_bandwidth = {get.number("fabric.uplink_bandwidth")};
-  spec.switch_ports = get.count("fabric.switch_ports");
   spec.dims = read_dims(values, "fabric.dims", problems);
-  spec.groups = get.count("fabric.groups");
-  spec.switches_per_group = get.count("fabric.switches_per_group");
-  spec.global_links_per_switch = get.count("fabric.global_links_per_switch");
-  spec.fabric_latency = {get.number("fabric.latency")};
   if (const double small = get.number("fabric.small_latency");
       small > 0 && spec.fabric_latency > Seconds{}) {
     spec.fabric_small_share = small / spec.fabric_latency.value;
   }
-  spec.hop_latency = {get.number("fabric.hop_latency")};
-  spec.routing = static_cast<Routing>(get.count("fabric.routing"));
-  spec.ecmp_seed = static_cast<std::uint32_t>(get.number("fabric.ecmp_seed"));
-  spec.connections = get.count("fabric.connections");
-  spec.pxn = get.number("fabric.pxn") != 0;
-  spec.fabric_reduction_efficiency = get.number("fabric.reduction_efficiency");
 }
 
 /// What is not limited stays 0; reading is as fast as writing where nothing else is said.
-void read_storage(const Getter& get, TopologySpec& spec) {
-  StorageSpec& storage = spec.storage;
-  storage.write = {get.number("storage.write")};
-  storage.node_write = {get.number("storage.node_write")};
-  storage.read = {get.has("storage.read") ? get.number("storage.read") : storage.write.value};
-  storage.node_read = {get.has("storage.node_read") ? get.number("storage.node_read")
-                                                    : storage.node_write.value};
-  storage.shares_nics = get.number("storage.shares_nics") != 0;
-}
-
-void read_collective(const Getter& get, TopologySpec& spec) {
-  spec.collective_launch = {get.number("collective.launch")};
-  spec.nccl_tuning = get.count("collective.tuning") == 1;
-  spec.pipeline_fill = {get.number("collective.fill")};
-  spec.reduction_fill = {get.number("collective.reduction_fill")};
-  spec.network_fill = {get.number("collective.network_fill")};
-  spec.network_passes = get.number("collective.network_passes");
+void read_storage(const Getter& get, StorageSpec& storage) {
+  get.fill(storage, "storage");
+  storage.read = get.has("storage.read") ? storage.read : storage.write;
+  storage.node_read = get.has("storage.node_read") ? storage.node_read : storage.node_write;
 }
 
 /// A figure of a topology file that was measured together with another: what is laid over the other
@@ -367,26 +325,8 @@ std::vector<std::string> preset_names(const fs::path& folder) {
 }
 
 GpuSpec make_gpu(const Values& values) {
-  const Getter get(values, gpu_keys());
-  GpuSpec gpu{.name = values.at("name").text,
-              .memory_capacity = {get.number("memory.capacity")},
-              .memory_bandwidth = {get.number("memory.bandwidth")},
-              .memory_efficiency = get.number("memory.efficiency"),
-              .multiprocessors = get.count("multiprocessors"),
-              .compute_capability = get.number("compute_capability"),
-              .gemm_efficiency = get.number("gemm.efficiency"),
-              .gemm_half_k = get.number("gemm.half_k"),
-              .attention_forward_efficiency = get.number("attention.forward_efficiency"),
-              .attention_backward_efficiency = get.number("attention.backward_efficiency"),
-              .kernel_launch = {get.number("kernel_launch")},
-              .power_watts = get.number("power"),
-              .dollars_per_hour = get.number("price")};
-  for (const Precision precision : kPrecisionNames.ids()) {
-    const std::string path = fmt::format("peak_dense.{}", kPrecisionNames[precision]);
-    if (values.has(path)) {
-      gpu.peak_dense[precision] = FlopsPerSecond{values.at(path).number};
-    }
-  }
+  GpuSpec gpu;
+  Getter(values, gpu_keys()).fill(gpu);
   return gpu;
 }
 
@@ -428,16 +368,15 @@ void add_notes(const Values& values, std::vector<std::string>& notes) {
 }  // namespace
 
 TopologySpec make_topology(const Values& given, std::vector<Problem>& problems) {
-  TopologySpec spec;
+  TopologySpec spec{.nics_per_node = 0};  // a lone node's
   Values values = given;
   fit_nccl_node(values, spec.notes, problems);
   const Getter get(values, topology_keys());
   add_notes(values, spec.notes);
-  spec.name = values.at("name").text;
+  get.fill(spec);
   read_node(values, get, spec, problems);
   read_fabric(values, get, spec, problems);
-  read_collective(get, spec);
-  read_storage(get, spec);
+  read_storage(get, spec.storage);
   if (spec.scale_up != ScaleUpKind::None && spec.scale_up_bandwidth.value == 0) {
     problems.push_back(values.problem(
         values.has("node.scale_up.kind") || !values.has("node.xml.gpus") ? "node.scale_up.kind"

@@ -6,6 +6,9 @@
 
 namespace danlu {
 
+/// The kind of node.scale_up that is a mesh of all pairs, whose links are not listed.
+inline constexpr std::string_view kFullMesh = "full-mesh";
+
 /// The file that `name` means: a preset of `folder`, or a path beside the file that names it.
 /// `what` it is ("GPU") and `asked`, where it was written, are for messages.
 std::filesystem::path find_file(const std::string& name, std::string_view what, Problem asked,

@@ -220,10 +220,8 @@ class StepFaultsReader {
     if (!exists(path, "GPU", range->last, cluster_.gpus) || !complete) {
       return;
     }
-    const Throttle throttle{.slowdown = values_.at(path + ".slowdown").number,
-                            .period = {values_.at(path + ".period").number},
-                            .share = values_.at(path + ".share").number,
-                            .phase = get_.number(path + ".phase")};
+    Throttle throttle;
+    get_.fill(throttle, path);
     for (int gpu = range->first; gpu <= range->last; ++gpu) {
       if (!damage().throttle.try_emplace(gpu, throttle).second) {
         add(path, fmt::format("GPU {} stands in two ranges", gpu));
@@ -238,8 +236,7 @@ class StepFaultsReader {
       return;
     }
     Jitter& jitter = damage().jitter;
-    jitter.spread = values_.at("degraded.jitter.spread").number;
-    jitter.seed = static_cast<std::uint64_t>(get_.number("degraded.jitter.seed"));
+    get_.fill(jitter, "degraded.jitter");
     const std::string gpus =
         values_.has("degraded.jitter.gpus") ? values_.at("degraded.jitter.gpus").text : "all";
     if (gpus == "all") {
@@ -298,11 +295,10 @@ class StepFaultsReader {
       return;
     }
     check_share(path + ".share");
-    damage().flaps.push_back({.part = nic ? Flap::Part::Nic : Flap::Part::ScaleUp,
-                              .number = number,
-                              .at = {values_.at(path + ".at").number},
-                              .length = {values_.at(path + ".for").number},
-                              .share = get_.number(path + ".share")});
+    Flap& flap = damage().flaps.emplace_back();
+    get_.fill(flap, path);
+    flap.part = nic ? Flap::Part::Nic : Flap::Part::ScaleUp;
+    flap.number = number;
     paths_.push_back(path);
   }
   void check_share(const std::string& path) {
@@ -356,7 +352,7 @@ class StepFaultsReader {
   }
 
   void check_draws() {
-    damage().draws = get_.count("degraded.draws");
+    get_.fill(damage(), "degraded");
     if (damage().draws > 1 && damage().throttle.empty() && damage().jitter.spread == 0 &&
         !values_.has_below("degraded.throttle.")) {
       add("degraded.draws", "'degraded.draws' has no effect: nothing in the step is up to chance",

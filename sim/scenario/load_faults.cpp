@@ -131,17 +131,13 @@ class PlanReader {
   }
 
   FaultsPlan read() {
-    FaultsPlan plan{.name = values_.has("name") ? values_.at("name").text : ""};
+    FaultsPlan plan;
     find_unused_keys(own_, values_, faults_keys(), faults_key_uses(), "faults.",
                      {problems_, notes_});
-    plan.what_if = get_.number("what_if") != 0;
-    read_budget(plan);
-    if (has("step")) {
-      plan.step = seconds("step");
-    }
+    get_.fill(plan);
+    check_budget(plan);
     FaultsSpec& spec = plan.spec;
-    spec.trials = get_.count("trials");
-    spec.seed = static_cast<std::uint64_t>(get_.number("seed"));
+    get_.fill(spec);
     spec.causes = read_causes(values_, context_.cluster, plan.states, problems_);
     spec.events = read_events(values_, spec.causes, context_.beside, problems_);
     check_events(plan);
@@ -150,7 +146,7 @@ class PlanReader {
     read_checkpoints(section, plan);
     read_restart(spec);
     read_recovery(spec);
-    read_semantics(spec.semantics);
+    get_.fill(spec.semantics, "semantics");
     if (spec.causes.empty() && !own_.is_wrong("causes")) {
       add("causes", "nothing fails: there are no causes",
           "name a preset (danlu list faults) or causes: {NAME: {mtbf: 1000 h}}");
@@ -221,11 +217,8 @@ class PlanReader {
     return tier + 1 == spec.tiers.size() ? "checkpoint" : "checkpoint.memory";
   }
 
-  void read_budget(FaultsPlan& plan) {
-    constexpr double kDay = 86400;
-    if (has("days")) {
-      plan.horizon = Seconds{get_.number("days") * kDay};
-    } else if (!context_.workload.training.tokens) {
+  void check_budget(const FaultsPlan& plan) {
+    if (!plan.horizon && !context_.workload.training.tokens) {
       add("days", "how long the run is stands nowhere",
           "give faults.days, or training.tokens for the whole run");
     }
@@ -234,7 +227,7 @@ class PlanReader {
   /// Events that come too late, and no failures at all.
   void check_events(const FaultsPlan& plan) {
     const std::vector<FaultEvent>& events = plan.spec.events;
-    if (get_.number("random") == 0 && !values_.has_below("events.") && !has("trace")) {
+    if (!get_.flag("random") && !values_.has_below("events.") && !has("trace")) {
       const std::string message = "nothing fails: 'faults.random' is false and there are no events";
       const bool later = own_.has("random") &&
                          (own_.at("random").position.line == 0 || own_.at("random").layer > 0);
@@ -302,26 +295,11 @@ class PlanReader {
   }
 
   void read_recovery(FaultsSpec& spec) {
-    spec.spares = {.hot = get_.count("spares.hot"),
-                   .cold = get_.count("spares.cold"),
-                   .cold_start = random("spares.cold_start"),
-                   .repair = random("spares.repair")};
-    const int replicas = context_.workload.parallelism.data;
-    spec.recovery.kind = static_cast<RecoverySpec::Kind>(get_.count("recovery.kind"));
-    spec.recovery.min_replicas = has("recovery.min_replicas") ? get_.count("recovery.min_replicas")
-                                                              : std::max(1, replicas / 2);
-  }
-
-  void read_semantics(CampaignSemantics& semantics) const {
-    const auto flag = [&](const char* key) {
-      return get_.number(fmt::format("semantics.{}", key)) != 0;
-    };
-    semantics = {.fail_in_checkpoint = flag("fail_in_checkpoint"),
-                 .fail_in_detection = flag("fail_in_detection"),
-                 .fail_in_restart = flag("fail_in_restart"),
-                 .half_written_usable = flag("half_written_usable"),
-                 .last_checkpoint = flag("last_checkpoint"),
-                 .whole_steps = flag("whole_steps")};
+    get_.fill(spec.spares, "spares");
+    spec.spares.cold_start = random("spares.cold_start");
+    spec.spares.repair = random("spares.repair");
+    spec.recovery.min_replicas = std::max(1, context_.workload.parallelism.data / 2);
+    get_.fill(spec.recovery, "recovery");
   }
 
   const Values& own_;

@@ -13,6 +13,22 @@
 
 namespace danlu {
 
+/// What fails, as in causes.*.component, and how reports call it.
+enum class Component { Gpu, Nic, Node, Rack, Leaf, Job };
+struct ComponentRow {
+  Component value;
+  std::string_view name;
+  std::string_view shown;
+};
+template <>
+inline constexpr auto kNames<Component> =
+    std::to_array<ComponentRow>({{Component::Gpu, "gpu", "GPU"},
+                                 {Component::Nic, "nic", "NIC"},
+                                 {Component::Node, "node", "node"},
+                                 {Component::Rack, "rack", "rack"},
+                                 {Component::Leaf, "leaf", "leaf"},
+                                 {Component::Job, "job", "job"}});
+
 /// What the section is about.
 struct FaultsContext {
   const Workload& workload;
@@ -31,8 +47,6 @@ struct FaultsSection {
   std::vector<std::string>& notes;
 
   bool has(std::string_view path) const { return values.has(path); }
-  /// What stands there, or what holds if nothing does.
-  std::string text(std::string_view path) const;
 };
 
 /// Of all that says how long a checkpoint takes, what was written last counts; the rest leaves

@@ -38,13 +38,7 @@ std::vector<int> read_parts(const Values& values, const std::string& path, int t
 
 }  // namespace
 
-void read_nics(const Values& values, const Getter& get, TopologySpec& spec,
-               std::vector<Problem>& problems) {
-  spec.nics_per_node = get.count("node.nics.count");
-  spec.ports_per_nic = get.count("node.nics.ports");
-  spec.nic_bandwidth = {get.number("node.nics.bandwidth")};
-  spec.nic_efficiency = get.number("node.nics.efficiency");
-  spec.nic_slot = {get.number("node.nics.slot")};
+void check_nics(const Values& values, TopologySpec& spec, std::vector<Problem>& problems) {
   for (const auto& [given, missing, example] :
        {std::tuple("node.nics.count", "node.nics.bandwidth",
                    "nominal bandwidth of one NIC, each direction, as in node: {nics: {bandwidth: "
@@ -69,11 +63,7 @@ void read_nics(const Values& values, const Getter& get, TopologySpec& spec,
   }
 }
 
-void read_pcie(const Values& values, const Getter& get, TopologySpec& spec,
-               std::vector<Problem>& problems) {
-  spec.pcie_bandwidth = {get.number("node.pcie.bandwidth")};
-  spec.pcie_efficiency = get.number("node.pcie.efficiency");
-  spec.pcie_uplink = {get.number("node.pcie.uplink")};
+void read_pcie(const Values& values, TopologySpec& spec, std::vector<Problem>& problems) {
   spec.pcie_slots = values.numbers("node.pcie.slots");
   for (const auto& [gpu, share] : spec.pcie_slots) {
     if (gpu >= spec.gpus_per_node) {
@@ -82,7 +72,6 @@ void read_pcie(const Values& values, const Getter& get, TopologySpec& spec,
           fmt::format("there is no GPU {}: the node has 0 to {}", gpu, spec.gpus_per_node - 1)));
     }
   }
-  spec.pcie_switches = get.count("node.pcie.switches");
   spec.pcie_gpus = read_parts(values, "node.pcie.gpus", spec.gpus_per_node, "GPUs", problems);
   spec.pcie_nics = read_parts(values, "node.pcie.nics", spec.cards_per_node(), "NICs", problems);
   if (spec.nic_cards > 0) {

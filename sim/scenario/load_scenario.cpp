@@ -123,26 +123,28 @@ class Builder {
     check_required(values_, scenario_keys(), problems_);
     Scenario scenario;
     Workload& w = scenario.workload;
-    collect([&] { build_model(w.model); });
-    const bool has_cluster = read_cluster(scenario);
-    build_parallelism(w.parallelism);
-    build_training(w.training);
+    const Getter get(values_, scenario_keys());
+    get.fill(w);
+    w.model.name = values_.has("model.preset") ? values_.at("model.preset").text : kOwnModel;
+    get.fill(w.model, "model");
+    const bool has_cluster = read_cluster(get, scenario);
+    get.fill(w.parallelism, "parallelism");
+    get.fill(w.training, "training");
+    get.fill(w.communication, "communication");
+    get.fill(w.communication.tensor, "communication.tensor");
+    get.fill(w.communication.data, "communication.data");
     if (w.training.recompute == Recompute::Selective && !own_.has("training.attention")) {
       scenario.notes.emplace_back(
           "selective recomputation repeats unfused attention, so without training.attention "
           "attention is unfused");
     }
     note_interleaving(scenario);
-    w.communication = {wish("communication.tensor"), wish("communication.data"),
-                       Seconds{Getter(values_, scenario_keys()).number("communication.timeout")}};
     for (const std::string& path : own_.paths()) {
       if (path.starts_with("communication.")) {
         scenario.places.emplace(path, own_.problem(path, ""));
       }
     }
-    w.collectives = static_cast<CollectiveMode>(choice("collectives"));
     note_unplayable(scenario);
-    w.fold = static_cast<FoldMode>(choice("fold"));
     read_step_faults(values_, w, scenario.cluster, problems_);
     find_unused_keys(sized(own_, w.parallelism), sized(values_, w.parallelism), scenario_keys(),
                      scenario_key_uses(), "", {problems_, scenario.notes});
@@ -253,25 +255,13 @@ class Builder {
       scenario.notes.push_back(fmt::format(
           "own model: {} MLP matrices of width {} (gated_mlp: {}), {} (norm), {} embeddings, "
           "{}, {} key-value heads, {}",
-          m.mlp_matrices(), m.ffn, m.gated_mlp, m.norm == Norm::LayerNorm ? "layernorm" : "rmsnorm",
+          m.mlp_matrices(), m.ffn, m.gated_mlp, name_of(m.norm),
           m.tied_embeddings ? "tied" : "untied", m.biases ? "biases" : "no biases", m.kv_heads,
           m.positions > 0 ? fmt::format("{} learned positions", m.positions)
                           : "no table of positions"));
     }
   }
 
-  const KeyRow& row(std::string_view path) const {
-    const KeyRow* found = find_key(scenario_keys(), path);
-    check(found != nullptr, fmt::format("the table has no key '{}'", path));
-    return *found;
-  }
-  /// A required count that is missing is 1: its absence is a problem already.
-  int count(std::string_view path) const {
-    return values_.has(path) ? static_cast<int>(values_.at(path).number)
-                             : static_cast<int>(parse_number(row(path).fallback).value_or(1));
-  }
-  bool flag(std::string_view path) const { return choice(path) != 0; }
-  int choice(std::string_view path) const { return Getter(values_, scenario_keys()).count(path); }
   /// Interleaving with a number of microbatches that the stages do not divide.
   static void note_interleaving(Scenario& scenario) {
     const Workload& w = scenario.workload;
@@ -298,40 +288,12 @@ class Builder {
       }
     }
   }
-  ForcedChoice wish(const std::string& section) const {
-    ForcedChoice wish;
-    if (const int algorithm = choice(section + ".algorithm"); algorithm > 0) {  // 0 is auto
-      wish.algorithm = static_cast<Algorithm>(algorithm - 1);
-    }
-    if (const int protocol = choice(section + ".protocol"); protocol > 0) {
-      wish.protocol = static_cast<Protocol>(protocol - 1);
-    }
-    return wish;
-  }
-  void build_model(ModelSpec& model) {
-    model.name = values_.has("model.preset") ? values_.at("model.preset").text : kOwnModel;
-    for (const auto& [path, member] :
-         std::initializer_list<std::pair<const char*, int*>>{{"model.layers", &model.layers},
-                                                             {"model.hidden", &model.hidden},
-                                                             {"model.heads", &model.heads},
-                                                             {"model.kv_heads", &model.kv_heads},
-                                                             {"model.head_dim", &model.head_dim},
-                                                             {"model.ffn", &model.ffn},
-                                                             {"model.vocab", &model.vocab}}) {
-      *member = std::max(1, count(path));
-    }
-    model.positions = count("model.positions");
-    model.gated_mlp = flag("model.gated_mlp");
-    model.tied_embeddings = flag("model.tied_embeddings");
-    model.biases = flag("model.biases");
-    model.norm = static_cast<Norm>(choice("model.norm"));
-  }
 
   /// Whether there is a cluster to lay anything on.
-  bool read_cluster(Scenario& scenario) {
+  bool read_cluster(const Getter& get, Scenario& scenario) {
     const std::size_t before = problems_.size();
     ClusterSpec& cluster = scenario.cluster;
-    cluster.gpus = count("cluster.gpus");
+    get.fill(cluster, "cluster");
     if (!values_.has("cluster.topology") || values_.is_wrong("cluster.topology")) {
       values_.set_wrong("cluster.gpu");  // so that nothing is said of the GPU's precisions
       return false;
@@ -453,46 +415,6 @@ class Builder {
         add(path, fmt::format("node {} stands in two ranges", node));
         return;
       }
-    }
-  }
-
-  void build_parallelism(ParallelismSpec& p) {
-    p.tensor = count("parallelism.tensor");
-    p.pipeline = count("parallelism.pipeline");
-    p.data = count("parallelism.data");
-    const auto optional_count = [&](std::string_view path) {
-      return values_.has(path) ? std::optional(count(path)) : std::nullopt;
-    };
-    p.first_stage_layers = optional_count("parallelism.first_stage_layers");
-    p.last_stage_layers = optional_count("parallelism.last_stage_layers");
-    if (values_.has("parallelism.stage_layers")) {
-      const std::vector<double>& layers = values_.at("parallelism.stage_layers").numbers;
-      p.stage_layers.assign(layers.begin(), layers.end());
-    }
-    p.sequence = flag("parallelism.sequence");
-    p.zero = count("parallelism.zero");
-    p.scatter_gather = flag("parallelism.scatter_gather");
-    p.overlap_tensor = static_cast<TensorOverlap>(choice("parallelism.overlap.tensor"));
-    p.tensor_chunks = count("parallelism.overlap.chunks");
-    p.overlap_data = flag("parallelism.overlap.data");
-    p.overlap_pipeline = flag("parallelism.overlap.pipeline");
-  }
-
-  void build_training(TrainingSpec& t) {
-    t.global_batch = count("training.global_batch");
-    t.micro_batch = count("training.micro_batch");
-    t.sequence_length = count("training.sequence_length");
-    t.precision = static_cast<Precision>(choice("training.precision"));
-    t.recompute = static_cast<Recompute>(choice("training.recompute"));
-    t.attention = static_cast<AttentionKind>(choice("training.attention"));
-    t.dropout = flag("training.dropout");
-    t.causal_flops = choice("training.model_flops") == 1;
-    t.gradient_bytes = choice("training.gradients") == 0 ? 4 : 2;
-    t.schedule = schedule_table()[static_cast<std::size_t>(choice("training.schedule.kind"))].name;
-    t.chunks = count("training.schedule.chunks");
-    t.memory_reserve = Bytes{Getter(values_, scenario_keys()).number("training.memory_reserve")};
-    if (values_.has("training.tokens")) {
-      t.tokens = values_.at("training.tokens").number;
     }
   }
 

@@ -51,7 +51,7 @@ void assume_nccl_times(Values& values) {
   };
   const bool joined =  // a file that does not say leaves it to the keys
       !values.has("node.scale_up.kind") ||
-      values.at("node.scale_up.kind").number != static_cast<int>(ScaleUpKind::None);
+      values.at("node.scale_up.kind").text != name_of(ScaleUpKind::None);
   const int sm = values.has("node.xml.sm") ? static_cast<int>(values.at("node.xml.sm").number) : 0;
   joined ? add_time("node.scale_up.latency", 3.4e-6, "an NVLink hop in NCCL's tuning")
          : add_time("node.scale_up.latency", 5.7e-6, "a PCIe hop in NCCL's tuning");

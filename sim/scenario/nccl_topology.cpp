@@ -96,10 +96,9 @@ class Writer {
   }
 
   /// What the kind in the topology below needs goes with it, if it is another.
-  void set_kind(ScaleUpKind kind, const std::string& name, const Problem& place,
-                std::string note = "") {
+  void set_kind(ScaleUpKind kind, const Problem& place, std::string note = "") {
     const bool same =
-        values_.has("node.scale_up.kind") && values_.at("node.scale_up.kind").text == name;
+        values_.has("node.scale_up.kind") && values_.at("node.scale_up.kind").text == name_of(kind);
     for (const char* path : {"node.scale_up.switches", "node.scale_up.reduction_efficiency",
                              "node.scale_up.reduction_cap", "node.scale_up.dims",
                              "node.scale_up.wrap", "node.scale_up.links_per_pair"}) {
@@ -109,8 +108,8 @@ class Writer {
       values_.erase_tree("node.scale_up.bandwidth");
       values_.erase_tree("node.scale_up.efficiency");
     }
-    Value kind_value = value(static_cast<double>(kind), place);
-    kind_value.text = name;
+    Value kind_value = value(0, place);
+    kind_value.text = name_of(kind);
     values_.set("node.xml.kind", kind_value);
     kind_value.note = std::move(note);
     values_.set("node.scale_up.kind", std::move(kind_value));
@@ -206,7 +205,7 @@ class Writer {
 
   bool meets_over_pcie() const {
     return values_.has("node.scale_up.kind") &&
-           (values_.at("node.scale_up.kind").text == "none" || islands_);
+           (values_.at("node.scale_up.kind").text == name_of(ScaleUpKind::None) || islands_);
   }
 
   void add_pcie() {
@@ -434,7 +433,7 @@ class Writer {
                                      [](const auto& gpu) { return !gpu.bare; });
     if (!any) {
       if (is_told) {
-        set_kind(ScaleUpKind::None, "none", parts_.gpus.front().place);
+        set_kind(ScaleUpKind::None, parts_.gpus.front().place);
       }
       return;
     }
@@ -501,10 +500,10 @@ class Writer {
           fewest->dev, links, most->dev, switch_links(*most), links);
     }
     if (links == 0) {
-      set_kind(ScaleUpKind::None, "none", fewest->place, std::move(note));
+      set_kind(ScaleUpKind::None, fewest->place, std::move(note));
       return;
     }
-    set_kind(ScaleUpKind::Switch, "switch", fewest->place, std::move(note));
+    set_kind(ScaleUpKind::Switch, fewest->place, std::move(note));
     constexpr Part kMostChips = 1024;
     set("node.scale_up.switches", static_cast<double>(std::min(chips.size(), kMostChips)),
         fewest->place);
@@ -546,7 +545,7 @@ class Writer {
           fmt::join(hidden, ", "));
     }
     if (counts.empty()) {
-      set_kind(ScaleUpKind::None, "none", place, std::move(note));
+      set_kind(ScaleUpKind::None, place, std::move(note));
       return;
     }
     Value links = value(0, place);
@@ -554,7 +553,7 @@ class Writer {
       links.links.push_back({static_cast<double>(pair.first), static_cast<double>(pair.second),
                              static_cast<double>(count)});
     }
-    set_kind(ScaleUpKind::Mesh, "mesh", place, std::move(note));
+    set_kind(ScaleUpKind::Mesh, place, std::move(note));
     islands_ = has_islands(counts);
     values_.set("node.scale_up.links", links);
     set_rate(1, place);

@@ -108,7 +108,6 @@ Wrong read_choice(const KeyRow& row, Value& value) {
                                  fmt::join(choices, ", "), quote(value.text)),
                      near.empty() ? "" : fmt::format("did you mean '{}'?", near)};
   }
-  value.number = static_cast<double>(found - choices.begin());
   return std::nullopt;
 }
 

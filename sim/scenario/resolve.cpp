@@ -8,41 +8,15 @@
 #include <utility>
 
 #include "sim/base/text.hpp"
+#include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_faults.hpp"
-#include "sim/workload/model.hpp"
+#include "sim/workload/workload.hpp"
 
 namespace danlu {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A preset of the table of models as values of the `model` section.
-Values values_of(const ModelPreset& preset) {
-  const ModelSpec model = to_model_spec(preset);
-  Values values;
-  const std::string origin = fmt::format("model preset {}", preset.name);
-  const auto put = [&](const char* key, double number, std::string text) {
-    values.set(key, {.text = std::move(text), .number = number, .origin = origin});
-  };
-  const std::initializer_list<std::pair<const char*, int>> counts{
-      {"layers", model.layers},     {"hidden", model.hidden},      {"heads", model.heads},
-      {"kv_heads", model.kv_heads}, {"head_dim", model.head_dim},  {"ffn", model.ffn},
-      {"vocab", model.vocab},       {"positions", model.positions}};
-  for (const auto& [key, count] : counts) {
-    put(key, count, fmt::format("{}", count));
-  }
-  const std::initializer_list<std::pair<const char*, bool>> flags{
-      {"gated_mlp", model.gated_mlp},
-      {"tied_embeddings", model.tied_embeddings},
-      {"biases", model.biases}};
-  for (const auto& [key, flag] : flags) {
-    put(key, flag ? 1 : 0, flag ? "true" : "false");
-  }
-  put("norm", model.norm == Norm::LayerNorm ? 0 : 1,
-      model.norm == Norm::LayerNorm ? "layernorm" : "rmsnorm");
-  return values;
-}
 
 class Resolver {
  public:
@@ -101,7 +75,8 @@ class Resolver {
                                     near.empty() ? fmt::format("known: {}", join(names, ", "))
                                                  : fmt::format("did you mean '{}'?", near)));
     }
-    const Values preset = values_of(*found);
+    const Values preset = values_of(to_model_spec(*found), scenario_keys(), "model",
+                                    fmt::format("model preset {}", found->name));
     Values own = own_.below("model.");
     own.forget_repeats(preset);
     Values all = own;
@@ -211,7 +186,7 @@ class Resolver {
       derive("model.gated_mlp", 0, "false", kWhy);
       derive("model.tied_embeddings", 1, "true", kWhy);
       derive("model.biases", 1, "true", kWhy);
-      derive("model.norm", 0, "layernorm", kWhy);
+      derive("model.norm", 0, std::string(name_of(Norm::LayerNorm)), kWhy);
     }
     const double hidden = number("model.hidden");
     const double heads = number("model.heads");
@@ -251,14 +226,15 @@ class Resolver {
     } else if (all_.misses("parallelism.data")) {
       all_.set_wrong("parallelism.data");
     }
-    const bool selective =
-        all_.has("training.recompute") && all_.at("training.recompute").text == "selective";
-    derive("training.attention", selective ? 0 : 1, selective ? "unfused" : "flash",
+    const bool selective = all_.has("training.recompute") &&
+                           all_.at("training.recompute").text == name_of(Recompute::Selective);
+    derive("training.attention", 0,
+           std::string(name_of(selective ? AttentionKind::Unfused : AttentionKind::Flash)),
            selective ? "selective recomputation repeats unfused attention"
                      : "fused, without selective recomputation");
-    const bool fp16 =
-        all_.has("training.precision") && all_.at("training.precision").text == "fp16";
-    derive("training.gradients", fp16 ? 1 : 0, fp16 ? "16bit" : "fp32",
+    const bool fp16 = all_.has("training.precision") &&
+                      all_.at("training.precision").text == name_of(Precision::Fp16);
+    derive("training.gradients", 0, fp16 ? "16bit" : "fp32",
            fp16 ? "Megatron keeps those of fp16 in 16 bits"
                 : "Megatron keeps them in fp32, but those of fp16");
   }

@@ -263,6 +263,12 @@ Problem Values::relation_problem(std::span<const std::string> paths, std::string
                  std::move(hint));
 }
 
+std::optional<Value> default_of(const KeyRow& row) {
+  Value value{.text = row.fallback};
+  const bool has_one = !row.fallback.empty() && row.fallback != "required";
+  return has_one && !read_scalar(row, value) ? std::optional(std::move(value)) : std::nullopt;
+}
+
 void check_factors(Values& values, std::span<const KeyRow> keys, std::vector<Problem>& problems) {
   for (const std::string& path : values.paths()) {
     Value value = values.at(path);
@@ -271,14 +277,14 @@ void check_factors(Values& values, std::span<const KeyRow> keys, std::vector<Pro
       continue;
     }
     if (value.factor != 0) {
-      Value fallback{.text = row->fallback};
-      if (row->fallback.empty() || row->fallback == "required" || read_scalar(*row, fallback)) {
+      const std::optional<Value> fallback = default_of(*row);
+      if (!fallback) {
         problems.push_back(values.problem(
             path, fmt::format("'{}' is {} of nothing: no value stands below it", path, value.text),
             "write the value itself"));
         continue;
       }
-      value.number = fallback.number * value.factor;
+      value.number = fallback->number * value.factor;
       value.factor = 0;
       value.scaled = value.text;
     }

@@ -30,9 +30,9 @@ std::optional<NumberRange> parse_range(std::string_view name);
 
 /// One value, in base units, and where it stands.
 struct Value {
-  std::string text;       // as written
-  double number = 0;      // Count, Number, Quantity; Flag: 0 or 1; Choice: index of the choice
-  bool in_steps = false;  // an Interval whose number counts steps
+  std::string text;                          // as written
+  double number = 0;                         // Count, Number, Quantity; Flag: 0 or 1
+  bool in_steps = false;                     // an Interval whose number counts steps
   std::vector<double> numbers;               // Counts, Durations
   std::vector<std::array<double, 3>> links;  // GPU, GPU, count or share
   SourcePosition position;                   // line 0: from the command line
@@ -116,6 +116,9 @@ struct Complaint {
 
 /// Checks `value.text` against its row and fills in its number; says what is wrong with it.
 std::optional<Complaint> read_scalar(const KeyRow& row, Value& value);
+
+/// The row's default as a value, if it has one.
+std::optional<Value> default_of(const KeyRow& row);
 
 /// Reads YAML text against `keys`. What is wrong goes to `problems`; what is right is returned.
 /// `under` puts the document at a key path ("training.micro_batch" for --set, whose problems have

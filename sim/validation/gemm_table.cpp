@@ -44,8 +44,7 @@ class Product {
     const double n = number("n");
     const double k = number("k");
     const DeviceRow* device = find_device(cell("gpu"));
-    const auto* const precision =
-        std::find(kPrecisionNames.begin(), kPrecisionNames.end(), lower_case(cell("dtype")));
+    const std::optional<Precision> precision = value_named<Precision>(lower_case(cell("dtype")));
     if (cell("op") != "gemm") {
       refuse(fmt::format("not a matrix product: {}", shown(cell("op"))));
     }
@@ -55,7 +54,7 @@ class Product {
     if (device == nullptr) {
       refuse(fmt::format("GPU without a preset: {}", shown(cell("gpu"))));
     }
-    if (precision == kPrecisionNames.end()) {
+    if (!precision) {
       refuse(fmt::format("precision: {}", shown(cell("dtype"))));
     }
     if (rate * m * n * k == 0) {
@@ -63,16 +62,16 @@ class Product {
     }
     if (reasons_.empty()) {
       const GpuSpec gpu = load_gpu(std::string(device->gpu), options_);
-      const auto kind = static_cast<Precision>(precision - kPrecisionNames.begin());
-      if (gpu.peak(kind)) {
-        const Seconds simulated =
-            KernelTimer(gpu, kind).time({gemm(m, n, k, 1, element_bytes(kind))}).total();
+      if (gpu.peak(*precision)) {
+        const Seconds simulated = KernelTimer(gpu, *precision)
+                                      .time({gemm(m, n, k, 1, element_bytes(*precision))})
+                                      .total();
         validation.points.push_back({std::string(cell("id")), std::string(device->family),
                                      std::string(cell("source")), 2 * m * n * k / (rate * 1e12),
                                      simulated.value});
         return;
       }
-      refuse(fmt::format("{} has no {}", gpu.name, *precision));
+      refuse(fmt::format("{} has no {}", gpu.name, name_of(*precision)));
     }
     validation.not_simulated.push_back({std::string(cell("id")), std::move(reasons_)});
   }

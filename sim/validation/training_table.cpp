@@ -418,8 +418,7 @@ class Converter {
   /// Lets the scenario's reader judge.
   void accept() {
     try {
-      load_scenario_text(yaml_, result_.id, options_);
-      result_.scenario_yaml = std::move(yaml_);
+      result_.scenario = load_scenario_text(yaml_, result_.id, options_);
     } catch (const InputError& error) {
       refuse(error.problems().front().message);
     }

@@ -73,7 +73,7 @@ struct Conversion {
   std::string id;
   std::string source;
   std::string device;
-  std::optional<std::string> scenario_yaml;
+  std::optional<Scenario> scenario;
   std::vector<std::string> reasons;  // all of them; empty with a scenario
   double published_step_s = 0;       // 0 if the row has none
 

@@ -4,11 +4,18 @@
 // forward pass of microbatch 1 through chunk 0.
 #pragma once
 
+#include <array>
 #include <compare>
+#include <cstddef>
+#include <string>
+#include <string_view>
 
 namespace danlu {
 
 enum class ActionKind { Forward, Backward, Input, Weight };
+inline constexpr std::string_view kActionLetters = "FBIW";
+inline constexpr std::array<std::string_view, kActionLetters.size()> kActionNames{
+    "forward", "backward", "input gradient", "weight gradient"};
 
 struct Action {
   ActionKind kind = ActionKind::Forward;
@@ -21,6 +28,11 @@ struct Action {
   bool gives_gradient() const { return kind == ActionKind::Backward || kind == ActionKind::Input; }
   /// Whether after it nothing is kept of the microbatch.
   bool frees() const { return kind == ActionKind::Backward || kind == ActionKind::Weight; }
+  /// "0F1"
+  std::string text() const {
+    return std::to_string(chunk) + kActionLetters[static_cast<std::size_t>(kind)] +
+           std::to_string(microbatch);
+  }
 };
 
 }  // namespace danlu

@@ -9,6 +9,7 @@
 // An exchange over an axis of one rank is in the list all the same and comes to nothing.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -26,6 +27,7 @@ using Kernels = std::vector<Kernel>;
 struct Weight {
   double whole = 0;
   double held = 0;
+  AxisSet split{};  // of the data's axes, those over which it is split, as experts are
 };
 
 /// How a product's weight is split over the tensor ranks, and so what stands around it: the input
@@ -53,10 +55,10 @@ struct Way {
   CollectiveOp op = CollectiveOp::AllReduce;
 };
 
-/// A collective over an axis of the mesh; backward makes the conjugate: what was gathered is
+/// A collective over axes of the mesh; backward makes the conjugate: what was gathered is
 /// scattered, what was summed is there already.
 struct Exchange {
-  Axis axis = Axis::Tensor;
+  AxisSet axes{Axis::Tensor};
   Bytes bytes;  // of the whole array
   std::optional<Way> forward;
   std::optional<Way> backward;
@@ -74,7 +76,10 @@ struct Block {
 /// The operators of a block, in order.
 std::vector<const Operator*> operators_of(const Block& block);
 
+/// Of all its weights; `split` is of no meaning.
 Weight weight_of(const Block& block);
+/// Parameters that one rank holds, by the axes over which they are split beside tensor ranks.
+std::map<AxisSet, double> weights_by_split(const Block& block);
 /// What is kept of one microbatch from forward to backward.
 Bytes kept_by(const Block& block);
 

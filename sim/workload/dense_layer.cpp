@@ -73,11 +73,17 @@ void add_unfused(const RankShape& z, Operator& op) {
   op.kept_inside = {z.element / 2 * (drops ? 5 : 2) * scores};
 }
 
+/// FLOPs of the two attention products (scores and values) of all heads, forward.
+Flops products_of_scores(const RankShape& z, bool causal) {
+  const double square = causal ? z.sequence * z.sequence / 2 : z.sequence * z.sequence;
+  return {2 * 2 * square * z.model.query_width()};
+}
+
 /// One fused causal kernel: it does half of the square, backward does the scores once more.
 void add_flash(const RankShape& z, Operator& op) {
   const double share = z.batch / z.tensor;
-  const Flops done = share * attention_core_flops(z.model, z.sequence, true);
-  const Flops counted = share * attention_core_flops(z.model, z.sequence, z.training.causal_flops);
+  const Flops done = share * products_of_scores(z, true);
+  const Flops counted = share * products_of_scores(z, z.training.causal_flops);
   const double qkvo = z.tokens * 2 * (z.query + z.kv);
   op.forward = {{.kind = KernelKind::AttentionForward,
                  .flops = done,

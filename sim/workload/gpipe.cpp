@@ -32,6 +32,8 @@ const ScheduleRow kGPipe{
     .name = "gpipe",
     .help = "all forward passes, then all backward passes; keeps every microbatch's activations",
     .interleaves = false,
+    .deal = Deal::InTurn,
+    .obstacle = no_obstacle,
     .actions = actions,
     .bubble = bubble,
     .peak = peak};

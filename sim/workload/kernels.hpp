@@ -9,10 +9,10 @@
 #pragma once
 
 #include <array>
-#include <string_view>
 #include <vector>
 
 #include "sim/base/id_vector.hpp"
+#include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 #include "sim/cluster/gpu_spec.hpp"
 
@@ -48,9 +48,16 @@ enum class ComputePart {
   Optimizer,
   Host,  // launch gaps
 };
-inline constexpr std::size_t kComputeParts = 7;
-inline constexpr IdArray<ComputePart, std::string_view, kComputeParts> kComputePartNames{
-    "useful", "gemm", "attention", "memory", "recomputation", "optimizer", "host"};
+template <>
+inline constexpr auto kNames<ComputePart> =
+    std::to_array<Named<ComputePart>>({{ComputePart::Useful, "useful"},
+                                       {ComputePart::GemmInefficiency, "gemm"},
+                                       {ComputePart::AttentionInefficiency, "attention"},
+                                       {ComputePart::MemoryBound, "memory"},
+                                       {ComputePart::Recomputation, "recomputation"},
+                                       {ComputePart::Optimizer, "optimizer"},
+                                       {ComputePart::Host, "host"}});
+inline constexpr std::size_t kComputeParts = kNames<ComputePart>.size();
 
 /// A duration by what it was for, and the FLOPs in it.
 struct ComputeTime {

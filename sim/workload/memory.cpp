@@ -24,25 +24,34 @@ Bytes working_set(const Workload& w, const ModelBlocks& kept, const ModelBlocks&
 
 }  // namespace
 
-Bytes layer_activation_bytes(const Workload& w) {
-  return kept_by(build_model(w).kinds.front());
-}
-
-double rank_parameters(const Workload& w, const ModelBlocks& model, int stage) {
-  double parameters = 0;
+std::map<AxisSet, double> stage_weights(const Workload& w, const ModelBlocks& model, int stage) {
+  std::map<AxisSet, double> held;
+  const auto add = [&](const Block& block) {
+    for (const auto& [split, parameters] : weights_by_split(block)) {
+      held[split] += parameters;
+    }
+  };
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
     const PlacedChunk at{stage, chunk};
     for (const int kind : layers_of(w, model, at)) {
-      parameters += weight_of(model.kinds[static_cast<std::size_t>(kind)]).held;
+      add(model.kinds[static_cast<std::size_t>(kind)]);
     }
-    parameters += w.placement().is_first(at) ? weight_of(model.embedding).held : 0;
-    parameters += w.placement().is_last(at) ? weight_of(model.head).held : 0;
+    if (w.placement().is_first(at)) {
+      add(model.embedding);
+    }
+    if (w.placement().is_last(at)) {
+      add(model.head);
+    }
   }
-  return parameters;
+  return held;
 }
 
 double rank_parameters(const Workload& w, int stage) {
-  return rank_parameters(w, build_model(w), stage);
+  double parameters = 0;
+  for (const auto& [split, held] : stage_weights(w, build_model(w), stage)) {
+    parameters += held;
+  }
+  return parameters;
 }
 
 AdamBytes adam_bytes(const TrainingSpec& training) {
@@ -55,26 +64,44 @@ AdamBytes adam_bytes(const TrainingSpec& training) {
   return {.weight = 2, .gradient = gradient, .state = copies_gradients ? 16.0 : 12.0};
 }
 
+std::vector<Bytes> activations_over_time(const Workload& w, const ModelBlocks& model, int stage) {
+  std::vector<Bytes> kept;  // of one microbatch, by chunk
+  for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
+    Bytes& bytes = kept.emplace_back();
+    for (const int kind : layers_of(w, model, {stage, chunk})) {
+      bytes += kept_by(model.kinds[static_cast<std::size_t>(kind)]);
+    }
+  }
+  std::vector<Bytes> held;
+  Bytes now;
+  for (const Action& action : w.actions(stage)) {
+    const Bytes own = kept[static_cast<std::size_t>(action.chunk)];
+    now += action.is_forward() ? own : Bytes{};
+    held.push_back(now);
+    now -= action.frees() ? own : Bytes{};
+  }
+  return held;
+}
+
 MemoryUse memory_use(const Workload& w) {
   const ModelBlocks model = build_model(w);
   Workload kept_whole = w;
   kept_whole.training.recompute = Recompute::None;
   const ModelBlocks whole = build_model(kept_whole);
+  const Mesh mesh = w.parallelism.mesh();
+  const AdamBytes adam = adam_bytes(w.training);
   MemoryUse worst;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
-    const double parameters = rank_parameters(w, model, stage);
-    const AdamBytes adam = adam_bytes(w.training);
-    const double shards = w.parallelism.zero > 0 ? w.parallelism.data : 1;
-    const double layers_in_flight =
-        peak_chunks_in_flight(w.actions(stage)) * w.layers_per_chunk(stage);
-    const MemoryUse use{
-        .parameters = {parameters * adam.weight},
-        .gradients = {parameters * adam.gradient},
-        .optimizer = {parameters * adam.state / shards},
-        .activations = layers_in_flight * kept_by(model.kinds.front()),
-        .other = working_set(w, model, whole, stage),
-        .stage = stage,
-    };
+    const std::vector<Bytes> activations = activations_over_time(w, model, stage);
+    MemoryUse use{.activations = *std::max_element(activations.begin(), activations.end()),
+                  .other = working_set(w, model, whole, stage),
+                  .stage = stage};
+    for (const auto& [split, parameters] : stage_weights(w, model, stage)) {
+      const double shards = w.parallelism.zero > 0 ? mesh.size(kDataAxes.without(split)) : 1;
+      use.parameters += Bytes{parameters * adam.weight};
+      use.gradients += Bytes{parameters * adam.gradient};
+      use.optimizer += Bytes{parameters * adam.state / shards};
+    }
     if (use.peak() > worst.peak()) {
       worst = use;
     }

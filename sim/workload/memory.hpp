@@ -17,6 +17,9 @@
 // layer's input 2 s b h; without dropout its masks fall away.
 #pragma once
 
+#include <map>
+#include <vector>
+
 #include "sim/base/units.hpp"
 #include "sim/workload/model_blocks.hpp"
 
@@ -33,11 +36,10 @@ struct MemoryUse {
   Bytes peak() const { return parameters + gradients + optimizer + activations + other; }
 };
 
-/// Activations that one layer keeps per microbatch on one rank.
-Bytes layer_activation_bytes(const Workload& workload);
-
-/// Parameters that live on one rank of `stage`.
-double rank_parameters(const Workload& workload, const ModelBlocks& model, int stage);
+/// Parameters that live on one rank of `stage`, by Weight::split; ...
+std::map<AxisSet, double> stage_weights(const Workload& workload, const ModelBlocks& model,
+                                        int stage);
+/// ... and all of them.
 double rank_parameters(const Workload& workload, int stage);
 
 /// Bytes per parameter with Adam.
@@ -47,6 +49,10 @@ struct AdamBytes {
   double state = 0;
 };
 AdamBytes adam_bytes(const TrainingSpec& training);
+
+/// Activations that a rank of `stage` keeps during each of its actions, all microbatches in flight.
+std::vector<Bytes> activations_over_time(const Workload& workload, const ModelBlocks& model,
+                                         int stage);
 
 /// Memory of the rank that needs most.
 MemoryUse memory_use(const Workload& workload);

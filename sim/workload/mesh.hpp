@@ -4,46 +4,87 @@
 //
 //   rank = tensor + tensors * (context + contexts * (replica + replicas * stage))
 //
-// A group is the ranks that differ only along one axis, or some of those. Rank r runs on GPU r.
+// A group is the ranks that differ only along some axes, or some of those. Rank r runs on GPU r.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstddef>
 #include <initializer_list>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "sim/base/id_vector.hpp"
+#include "sim/base/ids.hpp"
+#include "sim/base/names.hpp"
 
 namespace danlu {
 
 enum class Axis { Tensor, Pipeline, Replicate, Context, Expert };
-inline constexpr std::size_t kAxes = 5;
-inline constexpr IdArray<Axis, std::string_view, kAxes> kAxisNames{"tensor", "pipeline", "data",
-                                                                   "context", "expert"};
+template <>
+inline constexpr auto kNames<Axis> = std::to_array<Named<Axis>>({{Axis::Tensor, "tensor"},
+                                                                 {Axis::Pipeline, "pipeline"},
+                                                                 {Axis::Replicate, "data"},
+                                                                 {Axis::Context, "context"},
+                                                                 {Axis::Expert, "expert"}});
+inline constexpr std::size_t kAxes = kNames<Axis>.size();
 inline constexpr std::array kMeshOrder{Axis::Tensor, Axis::Context, Axis::Expert, Axis::Replicate,
                                        Axis::Pipeline};
 
-/// Which ranks along an axis make a group: all, the first and the last, or one that sends to its
-/// neighbour.
+/// Some of the axes.
+class AxisSet {
+ public:
+  constexpr AxisSet() = default;
+  constexpr AxisSet(Axis axis) : bits_(1U << static_cast<unsigned>(axis)) {}  // NOLINT: implicit
+  constexpr AxisSet(std::initializer_list<Axis> axes) {
+    for (const Axis axis : axes) {
+      bits_ |= AxisSet(axis).bits_;
+    }
+  }
+
+  constexpr bool contains(Axis axis) const { return (bits_ & AxisSet(axis).bits_) != 0; }
+  constexpr bool empty() const { return bits_ == 0; }
+  constexpr AxisSet without(AxisSet others) const {
+    AxisSet rest;
+    rest.bits_ = bits_ & ~others.bits_;
+    return rest;
+  }
+  constexpr int number() const { return static_cast<int>(bits_); }
+  auto operator<=>(const AxisSet&) const = default;  // NOLINT(modernize-use-nullptr)
+
+ private:
+  unsigned bits_ = 0;
+};
+
+/// Along which the data are split, and so what a weight's gradient is summed over, but for those
+/// axes over which the weight itself is split.
+inline constexpr AxisSet kDataAxes{Axis::Context, Axis::Expert, Axis::Replicate};
+
+/// Which ranks along the axes make a group: all; or along one axis the first and the last, or one
+/// that sends to its neighbour.
 enum class Span { All, Ends, Next, Previous };
 
 struct GroupSort {
-  Axis axis = Axis::Tensor;
+  AxisSet axes{Axis::Tensor};
   Span span = Span::All;
   auto operator<=>(const GroupSort&) const = default;  // NOLINT(modernize-use-nullptr)
 
   /// Whether it is a sender and its receiver.
   bool is_transfer() const { return span == Span::Next || span == Span::Previous; }
-  int number() const { return static_cast<int>(axis) * 4 + static_cast<int>(span); }
+  /// Of several the outermost, by which time is named.
+  Axis axis() const {
+    Axis last = Axis::Tensor;
+    for (const Axis axis : kMeshOrder) {
+      last = axes.contains(axis) ? axis : last;
+    }
+    return last;
+  }
+  int number() const { return axes.number() * 4 + static_cast<int>(span); }
 };
 inline constexpr GroupSort kTensorGroups{Axis::Tensor, Span::All};
-inline constexpr GroupSort kReplicaGroups{Axis::Replicate, Span::All};
 inline constexpr GroupSort kEmbeddingGroups{Axis::Pipeline, Span::Ends};  // of a tied table
-inline constexpr GroupSort kSendsOfActivations{Axis::Pipeline, Span::Next};
-inline constexpr GroupSort kSendsOfGradients{Axis::Pipeline, Span::Previous};
+inline constexpr GroupSort kSendsOn{Axis::Pipeline, Span::Next};
+inline constexpr GroupSort kSendsBack{Axis::Pipeline, Span::Previous};
 
 class Mesh {
  public:
@@ -51,6 +92,21 @@ class Mesh {
   explicit Mesh(const std::array<int, kAxes>& sizes) : sizes_(sizes) {}
 
   int size(Axis axis) const { return sizes_[static_cast<std::size_t>(axis)]; }
+  /// Those of the axes along which there is more than one rank.
+  AxisSet split(AxisSet axes) const {
+    for (const Axis axis : kMeshOrder) {
+      axes = size(axis) > 1 ? axes : axes.without(axis);
+    }
+    return axes;
+  }
+  /// Ranks of a group along these axes.
+  int size(AxisSet axes) const {
+    int ranks = 1;
+    for (const Axis axis : kMeshOrder) {
+      ranks *= axes.contains(axis) ? size(axis) : 1;
+    }
+    return ranks;
+  }
   int world_size() const {
     int ranks = 1;
     for (const int size : sizes_) {
@@ -79,30 +135,45 @@ class Mesh {
   int moved(int rank, Axis axis, int at) const {
     return rank + (at - coordinate(rank, axis)) * stride(axis);
   }
+  /// Whether `rank` is the first of its group along these axes.
+  bool is_first(int rank, AxisSet axes) const {
+    return std::all_of(kMeshOrder.begin(), kMeshOrder.end(), [&](Axis axis) {
+      return !axes.contains(axis) || coordinate(rank, axis) == 0;
+    });
+  }
   /// The group of that sort that `rank` belongs to, in order; sends begin with `rank`.
   std::vector<int> group(int rank, GroupSort sort) const {
-    const int ranks = size(sort.axis);
-    const int here = coordinate(rank, sort.axis);
-    const auto at = [&](int place) { return moved(rank, sort.axis, place); };
-    switch (sort.span) {
-      case Span::Ends:
-        return {at(0), at(ranks - 1)};
-      case Span::Next:
-        return {rank, at((here + 1) % ranks)};
-      case Span::Previous:
-        return {rank, at((here + ranks - 1) % ranks)};
-      case Span::All:
-        break;
+    if (sort.span == Span::All) {
+      return along(rank, sort.axes);
     }
-    std::vector<int> all;
-    for (int place = 0; place < ranks; ++place) {
-      all.push_back(at(place));
+    const Axis axis = sort.axis();
+    const int ranks = size(axis);
+    const auto at = [&](int place) { return moved(rank, axis, place); };
+    if (sort.span == Span::Ends) {
+      return {at(0), at(ranks - 1)};
     }
-    return all;
+    const int step = sort.span == Span::Next ? 1 : ranks - 1;
+    return {rank, at((coordinate(rank, axis) + step) % ranks)};
   }
   GpuId gpu(int rank) const { return make_id<GpuId>(static_cast<std::size_t>(rank)); }
 
  private:
+  std::vector<int> along(int rank, AxisSet axes) const {
+    for (const Axis axis : kMeshOrder) {
+      rank = axes.contains(axis) ? moved(rank, axis, 0) : rank;
+    }
+    std::vector<int> ranks{rank};
+    for (const Axis axis : kMeshOrder) {
+      const std::size_t before = axes.contains(axis) ? ranks.size() : 0;
+      for (int place = 1; place < size(axis); ++place) {
+        for (std::size_t i = 0; i < before; ++i) {
+          ranks.push_back(ranks[i] + place * stride(axis));
+        }
+      }
+    }
+    return ranks;
+  }
+
   std::array<int, kAxes> sizes_;
 };
 

@@ -20,6 +20,46 @@ ModelBlocks build_model(const Workload& w) {
   return model;
 }
 
+namespace {
+
+/// Calls `visit` with every block of the model as one rank alone would hold it.
+template <typename Visit>
+void for_blocks_of_one_rank(Workload w, const Visit& visit) {
+  w.parallelism = {};
+  const ModelBlocks model = build_model(w);
+  visit(model.embedding);
+  for (const int kind : model.kind_of_layer) {
+    visit(model.kinds[static_cast<std::size_t>(kind)]);
+  }
+  visit(model.head);
+}
+
+}  // namespace
+
+double total_parameters(const ModelSpec& model) {
+  double parameters = 0;
+  for_blocks_of_one_rank({.model = model},
+                         [&](const Block& block) { parameters += weight_of(block).whole; });
+  return parameters;
+}
+
+Flops step_flops(const Workload& w, bool causal) {
+  Workload counted = w;
+  counted.training.causal_flops = causal;
+  counted.training.micro_batch = w.training.global_batch;
+  Flops flops;
+  for_blocks_of_one_rank(counted, [&](const Block& block) {
+    for (const Operator* op : operators_of(block)) {
+      for (const Kernels* kernels : {&op->forward, &op->input_gradient, &op->weight_gradient}) {
+        for (const Kernel& kernel : *kernels) {
+          flops += kernel.model_flops;
+        }
+      }
+    }
+  });
+  return flops;
+}
+
 std::vector<int> layers_of(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
   const Placement placement = w.placement();
   int first = 0;

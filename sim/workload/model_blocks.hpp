@@ -26,6 +26,12 @@ std::vector<int> layers_of(const Workload& workload, const ModelBlocks& model, P
 /// The blocks as the workload splits and recomputes them.
 ModelBlocks build_model(const Workload& workload);
 
+/// Parameters of the whole model.
+double total_parameters(const ModelSpec& model);
+/// Model FLOPs of a step, forward and backward, without any recomputation. They count the full
+/// attention square, or if `causal` the half that a mask leaves.
+Flops step_flops(const Workload& workload, bool causal);
+
 // ---- passes over a block, a file each
 
 /// Puts in what tensor and sequence parallelism exchange.

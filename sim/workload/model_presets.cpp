@@ -71,4 +71,20 @@ std::span<const ModelPreset> model_presets() {
   return kPresets;
 }
 
+ModelSpec to_model_spec(const ModelPreset& preset) {
+  return {.name = std::string(preset.name),
+          .layers = preset.layers,
+          .hidden = preset.hidden,
+          .heads = preset.heads,
+          .kv_heads = preset.kv_heads,
+          .head_dim = preset.hidden / preset.heads,
+          .ffn = preset.ffn,
+          .vocab = preset.vocab,
+          .positions = preset.positions,
+          .gated_mlp = preset.gated_mlp,
+          .tied_embeddings = preset.tied_embeddings,
+          .biases = preset.biases,
+          .norm = preset.norm};
+}
+
 }  // namespace danlu

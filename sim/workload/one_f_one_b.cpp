@@ -86,6 +86,8 @@ const ScheduleRow kOneFOneB{
         "one forward, one backward in turn; with chunks > 1 interleaved (Narayanan et al. "
         "2021)",
     .interleaves = true,
+    .deal = Deal::InTurn,
+    .obstacle = no_obstacle,
     .actions = actions,
     .bubble = bubble,
     .peak = peak};

@@ -216,6 +216,12 @@ class Checker {
             "set chunks to 1 or raise parallelism.pipeline");
       }
     }
+    const std::string obstacle =
+        schedule_named(t.schedule).obstacle({w_.placement(), w_.microbatches()});
+    if (!obstacle.empty()) {
+      add({"training.schedule.kind", "parallelism.pipeline"},
+          fmt::format("schedule {} {}", t.schedule, obstacle));
+    }
   }
 
   void check_options() {
@@ -267,14 +273,14 @@ std::optional<WorkloadProblem> precision_problem(const Workload& workload, const
     return std::nullopt;
   }
   std::string known;
-  for (const Precision precision : kPrecisionNames.ids()) {
+  for (const auto& [precision, name] : kNames<Precision>) {
     if (gpu.peak(precision)) {
-      known += (known.empty() ? "" : ", ") + std::string(kPrecisionNames[precision]);
+      known += (known.empty() ? "" : ", ") + std::string(name);
     }
   }
   return WorkloadProblem{
       {"training.precision", "cluster.gpu", "cluster.topology"},
-      fmt::format("{} has no {}", gpu.name, kPrecisionNames[workload.training.precision]),
+      fmt::format("{} has no {}", gpu.name, name_of(workload.training.precision)),
       fmt::format("it has {}", known)};
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,14 +24,23 @@ struct ScheduleRow {
   std::string_view name;
   std::string_view help;
   bool interleaves;  // chunks, of which a stage may hold several
+  Deal deal;         // of the chunks to the stages
+  /// Why it cannot be run so, as in "needs an even number of stages, found 3"; empty if it can.
+  std::string (*obstacle)(const ScheduleShape& shape);
   /// The actions of a stage, in order.
   std::vector<Action> (*actions)(const ScheduleShape& shape, int stage);
   /// Time in which a stage waits, over the time in which it computes, where all chunks take equally
-  /// long, a backward pass takes twice a forward one and transfers take nothing.
+  /// long, the gradients of inputs and of weights each take as long as forward, and transfers take
+  /// nothing.
   double (*bubble)(const ScheduleShape& shape);
   /// The most microbatch-chunks whose activations a stage holds at once.
   int (*peak)(const ScheduleShape& shape, int stage);
 };
+
+/// Of a schedule that runs any shape.
+inline std::string no_obstacle(const ScheduleShape& /*shape*/) {
+  return {};
+}
 
 std::span<const ScheduleRow> schedule_table();
 /// The row of that name, which the scenario's reader has checked.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 #include "sim/cluster/gpu_spec.hpp"
 #include "sim/collective/collective.hpp"
@@ -17,10 +18,34 @@
 namespace danlu {
 
 enum class Recompute { None, Selective, Full };
+template <>
+inline constexpr auto kNames<Recompute> = std::to_array<Named<Recompute>>(
+    {{Recompute::None, "none"}, {Recompute::Selective, "selective"}, {Recompute::Full, "full"}});
+
 enum class AttentionKind { Unfused, Flash };
+template <>
+inline constexpr auto kNames<AttentionKind> = std::to_array<Named<AttentionKind>>(
+    {{AttentionKind::Unfused, "unfused"}, {AttentionKind::Flash, "flash"}});
+
 enum class TensorOverlap { None, Backward, Full };
+template <>
+inline constexpr auto kNames<TensorOverlap> =
+    std::to_array<Named<TensorOverlap>>({{TensorOverlap::None, "none"},
+                                         {TensorOverlap::Backward, "backward"},
+                                         {TensorOverlap::Full, "full"}});
+
 enum class CollectiveMode { Formula, Steady, Stepwise };
+template <>
+inline constexpr auto kNames<CollectiveMode> =
+    std::to_array<Named<CollectiveMode>>({{CollectiveMode::Formula, "formula"},
+                                          {CollectiveMode::Steady, "steady"},
+                                          {CollectiveMode::Stepwise, "stepwise"}});
+
 enum class FoldMode { Exact, Bound, Off };
+template <>
+inline constexpr auto kNames<FoldMode> = std::to_array<Named<FoldMode>>({{FoldMode::Exact, "exact"},
+                                                                         {FoldMode::Bound, "bound"},
+                                                                         {FoldMode::Off, "off"}});
 
 /// Degrees of parallelism and what travels beside compute.
 struct ParallelismSpec {
@@ -101,7 +126,9 @@ struct Workload {
            (parallelism.last_stage_layers ? 1 : 0);
   }
   int layers_per_chunk(int stage) const { return stage_layers(stage) / training.chunks; }
-  Placement placement() const { return {parallelism.pipeline, training.chunks}; }
+  Placement placement() const {
+    return {parallelism.pipeline, training.chunks, schedule_named(training.schedule).deal};
+  }
   /// What `stage` does, in order.
   std::vector<Action> actions(int stage) const {
     return schedule_named(training.schedule).actions({placement(), microbatches()}, stage);

@@ -210,27 +210,26 @@ TEST_P(EveryAlgorithm, EveryRankEndsWithWhatItShould) {
   int proved = 0;
   for (const Cluster& cluster : machines()) {
     const Group group = whole_group(cluster);
-    for (const CollectiveOp op : kCollectiveOpNames.ids()) {
+    for (const auto& [op, name] : kNames<CollectiveOp>) {
       if (!row.obstacle(op, group, cluster.spec.topology).empty()) {
         continue;
       }
       const TransferList list = row.transfers(op, group);
       Proof proof(op, group.size(), list);
-      EXPECT_TRUE(proof.run()) << row.name << " " << kCollectiveOpNames[op] << " "
-                               << cluster.spec.topology.name;
+      EXPECT_TRUE(proof.run()) << row.name() << " " << name << " " << cluster.spec.topology.name;
       EXPECT_TRUE(proof.ends_right())
-          << row.name << " " << kCollectiveOpNames[op] << " " << cluster.spec.topology.name;
+          << row.name() << " " << name << " " << cluster.spec.topology.name;
       ++proved;
     }
   }
-  EXPECT_GE(proved, 3) << row.name;
+  EXPECT_GE(proved, 3) << row.name();
 }
 
 TEST_P(EveryAlgorithm, StreamsCarryWhatTheTransfersDo) {
   const AlgorithmRow& row = algorithms()[GetParam()];
   for (const Cluster& cluster : machines()) {
     const Group group = whole_group(cluster);
-    for (const CollectiveOp op : kCollectiveOpNames.ids()) {
+    for (const auto& [op, name] : kNames<CollectiveOp>) {
       if (!row.obstacle(op, group, cluster.spec.topology).empty()) {
         continue;
       }
@@ -238,8 +237,8 @@ TEST_P(EveryAlgorithm, StreamsCarryWhatTheTransfersDo) {
       Traffic streamed = traffic_of(row.algorithm, op, row.phases(op, group), group.size());
       for (const auto& [pair, share] : sent) {
         EXPECT_NEAR(streamed[pair], share, 1e-12)
-            << row.name << " " << kCollectiveOpNames[op] << " " << cluster.spec.topology.name
-            << ": " << pair.first << " to " << pair.second;
+            << row.name() << " " << name << " " << cluster.spec.topology.name << ": " << pair.first
+            << " to " << pair.second;
       }
       EXPECT_EQ(sent.size(), streamed.size());
     }
@@ -252,18 +251,17 @@ TEST_P(EveryAlgorithm, SaysWhatItMakes) {
   const Cluster one_node = able_cluster(1, 8);
   const Cluster several = able_cluster(4, 4);
   const Cluster torus = testing::torus_cluster(1, {4, 4}, 4, 50_GBps, 25_GBps, 1_us);
-  for (const CollectiveOp op : kCollectiveOpNames.ids()) {
+  for (const auto& [op, name] : kNames<CollectiveOp>) {
     const bool makes = row.obstacle(op, whole_group(one_node), one_node.spec.topology).empty() ||
                        row.obstacle(op, whole_group(several), several.spec.topology).empty() ||
                        row.obstacle(op, whole_group(torus), torus.spec.topology).empty();
-    EXPECT_EQ(row.ops.find(kCollectiveOpNames[op]) != std::string_view::npos, makes)
-        << row.name << " " << kCollectiveOpNames[op];
+    EXPECT_EQ(row.ops.find(name) != std::string_view::npos, makes) << row.name() << " " << name;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryAlgorithm, ::testing::Range(std::size_t{0}, kAlgorithms),
                          [](const auto& row) {
-                           std::string name(algorithms()[row.param].name);
+                           std::string name(algorithms()[row.param].name());
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
@@ -278,9 +276,9 @@ TEST(Logarithmic, MeetsItsClosedForms) {
        {std::tuple(Algorithm::HalvingDoubling, CollectiveOp::AllReduce, 0.035030),
         std::tuple(Algorithm::RecursiveDoubling, CollectiveOp::AllReduce, 0.060015),
         std::tuple(Algorithm::Binomial, CollectiveOp::Broadcast, 0.060015)}) {
-    EXPECT_TRUE(near(steady_time(cluster, algorithm, op, 1_GB), seconds)) << row_of(algorithm).name;
+    EXPECT_TRUE(near(steady_time(cluster, algorithm, op, 1_GB), seconds)) << name_of(algorithm);
     EXPECT_TRUE(near(stepwise_time(cluster, algorithm, op, 1_GB), seconds))
-        << row_of(algorithm).name << " message by message";
+        << name_of(algorithm) << " message by message";
   }
 }
 
@@ -455,7 +453,7 @@ TEST(Ladder, StepwiseMeetsSteadyWithoutContention) {
           std::pair(Algorithm::Direct, CollectiveOp::AllGather)}) {
       EXPECT_TRUE(near(steady_time(cluster, algorithm, op, {bytes}),
                        stepwise_time(cluster, algorithm, op, {bytes})))
-          << row_of(algorithm).name << " " << kCollectiveOpNames[op];
+          << name_of(algorithm) << " " << name_of(op);
     }
   }
 }

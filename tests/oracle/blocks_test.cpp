@@ -5,10 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "sim/plan/step_program.hpp"
 #include "sim/workload/memory.hpp"
+#include "tests/support/closed_forms.hpp"
 #include "tests/support/random_steps.hpp"
 #include "tests/support/support.hpp"
 
@@ -17,7 +20,9 @@ namespace {
 
 using testing::Dice;
 using testing::from_environment;
+using testing::layer_parameters;
 using testing::near;
+using testing::rank_layer_parameters;
 
 Workload random_dense(Dice& dice) {
   Workload w;
@@ -103,7 +108,7 @@ std::map<CollectiveOp, int> exchanges(const Program& program, Bytes bytes) {
   std::map<CollectiveOp, int> found;
   for (const Segment& segment : program.segments) {
     if (!segment.is_compute) {
-      EXPECT_EQ(segment.axis, Axis::Tensor);
+      EXPECT_EQ(segment.axes, AxisSet(Axis::Tensor));
       EXPECT_EQ(segment.bytes, bytes);
       ++found[segment.op];
     }
@@ -121,8 +126,8 @@ TEST(Blocks, ExchangeAroundTheHalvesOfALayer) {
   using Counts = std::map<CollectiveOp, int>;
   const auto both = [&] {
     const ModelBlocks model = build_model(w);
-    return std::pair(exchanges(forward_program(w, model, layer), boundary),
-                     exchanges(backward_program(w, model, layer), boundary));
+    return std::pair(exchanges(make_program(w, model, layer, ActionKind::Forward), boundary),
+                     exchanges(make_program(w, model, layer, ActionKind::Backward), boundary));
   };
   EXPECT_EQ(both(),
             std::pair(Counts{{CollectiveOp::AllReduce, 2}}, Counts{{CollectiveOp::AllReduce, 2}}));
@@ -132,6 +137,71 @@ TEST(Blocks, ExchangeAroundTheHalvesOfALayer) {
                       Counts{{CollectiveOp::AllGather, 4}, {CollectiveOp::ReduceScatter, 2}}));
   w.parallelism.tensor = 1;
   EXPECT_EQ(both(), std::pair(Counts{}, Counts{}));
+}
+
+/// What passes do, whatever its order: kernels by their size, exchanges by their operation.
+std::multiset<std::string> work_of(const Workload& w, const std::vector<ActionKind>& kinds) {
+  std::multiset<std::string> work;
+  for (const ActionKind kind : kinds) {
+    const Chunk whole{.layers = {0, 0}, .first = true, .last = true};
+    for (const Segment& segment : make_program(w, build_model(w), whole, kind).segments) {
+      for (const Kernel& k : segment.kernels) {
+        work.insert(fmt::format("{} {} {} {} {} {}", static_cast<int>(k.kind), k.m, k.n, k.k,
+                                k.flops.value, k.bytes.value));
+      }
+      if (!segment.is_compute) {
+        work.insert(fmt::format("{} {}", static_cast<int>(segment.op), segment.bytes.value));
+      }
+    }
+  }
+  return work;
+}
+
+// B is I and W: every kernel and exchange of a backward pass is in one of them, once. W is the
+// products' alone: of a layer the weights' gradients of QKV, projection and both halves of the MLP,
+// of the head that of the logits; with sequence parallelism it gathers what columns need.
+TEST(Blocks, BackwardIsTheGradientsOfInputsAndOfWeights) {
+  const std::uint64_t first = from_environment("DANLU_SEED", 1);
+  for (std::uint64_t seed = first; seed < first + 100; ++seed) {
+    SCOPED_TRACE(fmt::format("DANLU_SEED={}", seed));
+    Dice dice(seed);
+    Workload w = random_dense(dice);
+    w.parallelism.overlap_tensor =
+        dice.pick({TensorOverlap::None, TensorOverlap::Backward, TensorOverlap::Full});
+    if (dice.coin()) {
+      w.training.recompute = Recompute::Full;
+    }
+    EXPECT_EQ(work_of(w, {ActionKind::Backward}),
+              work_of(w, {ActionKind::Input, ActionKind::Weight}));
+    const bool gathers = w.parallelism.sequence && w.parallelism.tensor > 1;
+    EXPECT_EQ(work_of(w, {ActionKind::Weight}).size(), gathers ? 9U + 5U : 9U);
+  }
+}
+
+// There and back: parts 0 1 2 3 | 7 6 5 4 lie on stages 0 1 2 3. What turns stays on its stage.
+TEST(Placement, OfAVGoesThereAndBack) {
+  const Placement v(4, 2, Deal::V);
+  for (int part = 0; part < 8; ++part) {
+    EXPECT_EQ(v.part(v.holder(part)), part);
+    EXPECT_EQ(v.holder(part).stage, part < 4 ? part : 7 - part);
+  }
+  EXPECT_EQ(v.last_stage(), 0);
+  EXPECT_EQ(v.receiver({3, 0}, true), (PlacedChunk{3, 1}));
+  EXPECT_EQ(v.receiver({3, 1}, true), (PlacedChunk{2, 1}));
+  EXPECT_FALSE(v.goes_on({3, 1}, true));
+  EXPECT_TRUE(v.goes_on({2, 1}, false));
+  EXPECT_EQ(v.receiver({0, 1}, true), std::nullopt);
+}
+
+// A group along several axes counts the first axis fastest; its time is the outermost's.
+TEST(Mesh, GroupsAlongSeveralAxes) {
+  const Mesh mesh({2, 2, 2, 3, 1});  // tensor, pipeline, data, context, expert
+  EXPECT_EQ(mesh.group(15, {{Axis::Context, Axis::Replicate}, Span::All}),
+            (std::vector{13, 15, 17, 19, 21, 23}));
+  EXPECT_EQ(mesh.group(15, {{Axis::Tensor}, Span::All}), (std::vector{14, 15}));
+  EXPECT_EQ((GroupSort{{Axis::Context, Axis::Replicate}, Span::All}.axis()), Axis::Replicate);
+  EXPECT_EQ(mesh.split({Axis::Expert, Axis::Context}), AxisSet(Axis::Context));
+  EXPECT_EQ(mesh.size(kDataAxes), 6);
 }
 
 // What a stage does at the end, and what each of that waits for.
@@ -151,10 +221,11 @@ TEST(StepProgram, EndsInOrder) {
   EXPECT_EQ(text,
             "reduce gradients 7.0; reduce gradients 7.1; sum embedding gradients -; optimizer -; "
             "gather parameters -; ");
-  ASSERT_EQ(stage.gradients.size(), 4U);
-  EXPECT_EQ(stage.gradients[1].pass, 3);
-  EXPECT_EQ(stage.gradients[1].to, (PlacedChunk{0, 0}));
-  EXPECT_TRUE(stage.activations.empty());
+  // Only gradients leave it. Stage 0 runs F0 F1 B0 F2 B1 ..: B1 is its pass 4.
+  ASSERT_EQ(stage.sends.size(), 4U);
+  EXPECT_EQ(stage.sends[1].pass, 3);
+  EXPECT_FALSE(stage.sends[1].next);
+  EXPECT_EQ(stage.sends[1].taken, 4);
 }
 
 }  // namespace

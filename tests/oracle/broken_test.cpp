@@ -324,8 +324,8 @@ struct Mixed {
   }
   double compute(int kind, bool forward, const Chunk& chunk) const {
     const ModelBlocks model = build_model(workload);
-    const Program program = forward ? forward_program(workload, model, chunk)
-                                    : backward_program(workload, model, chunk);
+    const Program program =
+        make_program(workload, model, chunk, forward ? ActionKind::Forward : ActionKind::Backward);
     return compute_of(program, timer(kind)).total().value;
   }
   /// Gradients of 4 bytes, master weights and moments of 24, weights of 2.

@@ -9,6 +9,7 @@
 #include "sim/workload/memory.hpp"
 #include "sim/workload/model_blocks.hpp"
 #include "tests/support/blocks.hpp"
+#include "tests/support/closed_forms.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/replicas.hpp"
 #include "tests/support/support.hpp"
@@ -133,7 +134,9 @@ TEST(UnevenStages, ComputeInProportionToTheirLayers) {
   const KernelTimer timer(load_gpu("a100-80", testing::shipped_presets()), Precision::Bf16);
   const auto seconds = [&](int layers) {
     const Chunk chunk{.layers = std::vector<int>(static_cast<std::size_t>(layers))};
-    return compute_of(forward_program(w, build_model(w), chunk), timer).total().value;
+    return compute_of(make_program(w, build_model(w), chunk, ActionKind::Forward), timer)
+        .total()
+        .value;
   };
   EXPECT_TRUE(near(seconds(3), 3 * seconds(1)));
 }

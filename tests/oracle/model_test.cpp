@@ -17,13 +17,18 @@
 #include "sim/plan/step_program.hpp"
 #include "sim/workload/memory.hpp"
 #include "sim/workload/model_blocks.hpp"
+#include "tests/support/closed_forms.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
 namespace {
 
+using testing::all_parameters;
+using testing::attention_core_flops;
+using testing::model_flops;
 using testing::near;
+using testing::rank_layer_parameters;
 
 constexpr double kA100 = 312e12;
 constexpr double kDay = 86400;
@@ -94,7 +99,8 @@ TEST(Memory, ActivationsOfAGpt3LayerInSixModes) {
     w.training.recompute = mode.recompute;
     w.parallelism.tensor = mode.tensor;
     w.parallelism.sequence = mode.sequence;
-    EXPECT_TRUE(near(layer_activation_bytes(w).value, mode.mib * 1048576)) << mode.mib << " MiB";
+    EXPECT_TRUE(near(kept_by(build_model(w).kinds.front()).value, mode.mib * 1048576))
+        << mode.mib << " MiB";
   }
 }
 
@@ -188,10 +194,10 @@ TEST(Memory, ReplicatedKeyValueHeadsAreHeldWhole) {
             h * (h / 8 + 2 * 128) + h / 8 * h + 2 * h * 8192 / 8 + 2 * h);
   double reduced = 0;
   w.parallelism.overlap_data = true;
-  for (const Bytes bucket : gradient_buckets(w, build_model(w), 0)) {
-    reduced += bucket.value;
+  for (const GradientBucket& bucket : gradient_buckets(w, build_model(w), 0)) {
+    reduced += bucket.parameters;
   }
-  EXPECT_EQ(reduced, 4 * rank_parameters(w, 0));
+  EXPECT_EQ(reduced, rank_parameters(w, 0));
 }
 
 // 50257 rows on 8 ranks: padded to 50 x 1024 = 51200, 6400 a rank (Megatron pads to a multiple of
@@ -223,9 +229,9 @@ TEST(Memory, ActivationsWithoutDropoutAndWhileRecomputing) {
   w.training.attention = AttentionKind::Unfused;
   const double sbh = 512 * 1024;
   const double scores = 16.0 * 512 * 512;
-  EXPECT_EQ(layer_activation_bytes(w).value, 32 * sbh + 2 * scores);
+  EXPECT_EQ(kept_by(build_model(w).kinds.front()).value, 32 * sbh + 2 * scores);
   w.training.dropout = true;
-  EXPECT_EQ(layer_activation_bytes(w).value, 34 * sbh + 5 * scores);
+  EXPECT_EQ(kept_by(build_model(w).kinds.front()).value, 34 * sbh + 5 * scores);
   w.training.dropout = false;
   const double logits = 512 * 1024 * 6;
   const MemoryUse kept = memory_use(w);
@@ -456,6 +462,7 @@ Workload random_workload(Dice& dice) {
   w.training.attention = dice.coin() ? AttentionKind::Flash : AttentionKind::Unfused;
   w.training.dropout = dice.coin();
   w.training.causal_flops = dice.coin();
+  w.training.global_batch = dice.between(1, 64);
   return w;
 }
 
@@ -488,6 +495,12 @@ TEST(Blocks, DoTheModelsFlops) {
     const Flops expected = model_flops(w.model, w.training.micro_batch, w.training.sequence_length,
                                        w.training.causal_flops);
     EXPECT_TRUE(near(all, expected.value, 1e-12));
+    for (const bool causal : {false, true}) {  // of a step, by either convention
+      const Flops step =
+          model_flops(w.model, w.training.global_batch, w.training.sequence_length, causal);
+      EXPECT_TRUE(near(step_flops(w, causal).value, step.value, 1e-12));
+    }
+    EXPECT_TRUE(near(total_parameters(w.model), all_parameters(w.model), 1e-12));
   }
 }
 

@@ -142,7 +142,7 @@ TEST(NcclEstimate, TheChoiceNeverTurnsBack) {
       if (chosen[i].algorithm != chosen[i - 1].algorithm) {
         left.insert(chosen[i - 1].algorithm);
         EXPECT_EQ(left.count(chosen[i].algorithm), 0U)
-            << where << ": " << row_of(chosen[i].algorithm).name;
+            << where << ": " << name_of(chosen[i].algorithm);
       } else {
         EXPECT_GE(chosen[i].protocol, chosen[i - 1].protocol) << where;
       }

@@ -2,20 +2,17 @@
 // `danlu validate` uses: weak scaling by Narayanan et al. 2021 (arXiv:2104.04473, table 1) and
 // GPT-3 on 64 GPUs by Korthikanti et al. 2022 (arXiv:2205.05198, table 5). And collectives as
 // nccl-tests and others measured them, by the closed form, which other tests hold equal to flows.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <map>
 
 #include "sim/base/csv.hpp"
-#include "sim/engine/engine.hpp"
-#include "sim/plan/plan_step.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/session/plays.hpp"
 #include "sim/validation/nccl_table.hpp"
 #include "sim/validation/training_table.hpp"
 #include "sim/validation/validation.hpp"
-#include "src/child_process.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
@@ -34,20 +31,16 @@ struct Times {
 std::map<std::string, Times> step_times(const std::string& file) {
   const CsvTable table = read_csv(source_dir() + "/tests/validation/" + file);
   std::vector<Conversion> rows;
+  std::vector<Scenario> scenarios;
   for (const CsvRow& row : table.rows()) {
     rows.push_back(convert(table, row, shipped_presets()));
     EXPECT_EQ(rows.back().reason(), "") << rows.back().id;
+    scenarios.push_back(rows.back().scenario.value_or(Scenario{}));
   }
-  const std::vector<ChildResult> results = run_in_children(rows.size(), 2, [&](std::size_t i) {
-    const Scenario scenario =
-        load_scenario_text(rows[i].scenario_yaml.value_or(""), rows[i].id, shipped_presets());
-    const Cluster cluster = build_cluster(scenario.cluster);
-    return fmt::format("{}", simulate(plan_step(scenario.workload, cluster).graph).end.value);
-  });
+  const std::vector<Seconds> steps = play_steps(scenarios, nullptr, {});
   std::map<std::string, Times> times;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    EXPECT_TRUE(results[i].succeeded) << rows[i].id << ": " << results[i].output;
-    times[rows[i].id] = {rows[i].published_step_s, parse_number(results[i].output).value_or(0)};
+    times[rows[i].id] = {rows[i].published_step_s, steps[i].value};
   }
   return times;
 }

@@ -42,8 +42,8 @@ Cluster plain_h100(int nodes, int gpus) {
   return build_cluster(cluster.spec);
 }
 
-const CommunicationInfo& gradient_reduction(const StepPlan& plan) {
-  for (const CommunicationInfo& info : plan.graph.communications) {
+const Communication& gradient_reduction(const StepPlan& plan) {
+  for (const Communication& info : plan.graph.communications) {
     if (info.op == CollectiveOp::AllReduce && info.group == "data group") {
       return info;
     }
@@ -71,7 +71,7 @@ Seconds played(const StepPlan& plan) {
 TEST(StepCollectives, ChooseAsDanluCollectiveDoes) {
   const Cluster cluster = dgx_h100(64);
   const StepPlan plan = plan_step(replicas_on(cluster), cluster);
-  const CommunicationInfo& info = gradient_reduction(plan);
+  const Communication& info = gradient_reduction(plan);
   const testing::Chosen alone =
       testing::choose(cluster, whole_group(cluster), CollectiveOp::AllReduce, info.bytes_per_rank);
   EXPECT_EQ(info.choice, alone.choice);
@@ -94,15 +94,15 @@ TEST(StepCollectives, EveryAlgorithmCanBeAskedForAndTakesItsClosedForm) {
     }
     Workload w = replicas_on(cluster);
     w.communication.data.algorithm = row.algorithm;
-    EXPECT_TRUE(forced_choice_problems(w, cluster).empty()) << row.name;
+    EXPECT_TRUE(forced_choice_problems(w, cluster).empty()) << row.name();
     const StepPlan plan = plan_step(w, cluster);
-    const CommunicationInfo& info = gradient_reduction(plan);
-    EXPECT_EQ(info.choice.algorithm, row.algorithm) << row.name;
+    const Communication& info = gradient_reduction(plan);
+    EXPECT_EQ(info.choice.algorithm, row.algorithm) << row.name();
     const Seconds closed =
         alone_time(cluster, group, info.choice, CollectiveOp::AllReduce, info.bytes_per_rank,
                    steady_patterns(cluster, group, row.algorithm, CollectiveOp::AllReduce));
-    EXPECT_TRUE(near(info.alone.value, closed.value)) << row.name;
-    EXPECT_TRUE(near(played(plan).value, closed.value)) << row.name;
+    EXPECT_TRUE(near(info.alone.value, closed.value)) << row.name();
+    EXPECT_TRUE(near(played(plan).value, closed.value)) << row.name();
     most_parts = std::max(most_parts, info.parts.size());
     ++played_algorithms;
   }
@@ -120,7 +120,7 @@ TEST(StepCollectives, MessagesOfARingTakeItsClosedForm) {
   Workload w = replicas_on(cluster);
   w.collectives = CollectiveMode::Stepwise;
   const StepPlan plan = plan_step(w, cluster);
-  const CommunicationInfo& info = gradient_reduction(plan);
+  const Communication& info = gradient_reduction(plan);
   const double closed = 14 * (5e-6 + std::ceil(info.bytes_per_rank.value / 8) / 50e9);
   EXPECT_TRUE(near(played(plan).value, closed));
   EXPECT_EQ(info.parts.size(), 15U);
@@ -142,7 +142,7 @@ TEST(StepCollectives, MessagesOfParallelRingsShareTheirLinks) {
     // Four rings over eight ranks: each NIC has one crossing of 1/32 S in each of 14 rounds; inside
     // nodes each port carries three such chunks at 400 GB/s. Latencies are 2 us in both: a round
     // ends with its slowest message, the one between nodes.
-    const CommunicationInfo& info = gradient_reduction(plan);
+    const Communication& info = gradient_reduction(plan);
     const double chunk = std::ceil(info.bytes_per_rank.value / 32);
     EXPECT_TRUE(near(played(plan).value, 14 * (2e-6 + chunk / 50e9), 0.02));
   }

@@ -12,6 +12,7 @@
 #include "sim/report/report.hpp"
 #include "sim/workload/memory.hpp"
 #include "sim/workload/model_blocks.hpp"
+#include "tests/support/closed_forms.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
 
@@ -20,6 +21,7 @@ namespace {
 
 using testing::near;
 using testing::plain_cluster;
+using testing::rank_layer_parameters;
 using testing::shipped;
 
 /// Two stages of two layers, a tied embedding, four replicas.
@@ -43,15 +45,15 @@ Workload two_stages() {
 TEST(GradientBuckets, EndsComeWithTheLayerBesideThem) {
   Workload w = two_stages();
   w.parallelism.overlap_data = true;
-  const double layer = 4 * rank_layer_parameters(w.model, 2);
-  const double table = 4 * 32000.0 / 2 * 1024;
-  const std::vector<Bytes> first = gradient_buckets(w, build_model(w), 0);
+  const double layer = rank_layer_parameters(w.model, 2);
+  const double table = 32000.0 / 2 * 1024;
+  const std::vector<GradientBucket> first = gradient_buckets(w, build_model(w), 0);
   ASSERT_EQ(first.size(), 2U);
-  EXPECT_EQ(first[0].value, layer);
-  EXPECT_EQ(first[1].value, layer + table);
-  const std::vector<Bytes> last = gradient_buckets(w, build_model(w), 1);
-  EXPECT_EQ(last[0].value, layer + table + 4 * 2 * 1024.0);  // and the final norm
-  EXPECT_EQ(last[1].value, layer);
+  EXPECT_EQ(first[0].parameters, layer);
+  EXPECT_EQ(first[1].parameters, layer + table);
+  const std::vector<GradientBucket> last = gradient_buckets(w, build_model(w), 1);
+  EXPECT_EQ(last[0].parameters, layer + table + 2 * 1024.0);  // and the final norm
+  EXPECT_EQ(last[1].parameters, layer);
 }
 
 // Weights travel in 16 bits, whatever width gradients have.

@@ -118,10 +118,11 @@ void check_trial(const CampaignJob& job, const FaultsSpec& spec, const CampaignT
   const double gpus =
       (job.nodes + spec.spares.hot + spec.spares.cold) * static_cast<double>(job.gpus_per_node);
   EXPECT_TRUE(near(trial.gpu_time.total().value, trial.wall.value * gpus));
-  for (const CampaignPart part : kCampaignPartNames.ids()) {
-    EXPECT_GE(trial.time[part].value, -1e-9 * trial.wall.value) << kCampaignPartNames[part];
-    EXPECT_GE(trial.gpu_time[part].value, -1e-9 * trial.wall.value * gpus)
-        << kCampaignPartNames[part];
+  for (std::size_t i = 0; i < kCampaignParts; ++i) {
+    EXPECT_GE(trial.time.parts[i].value, -1e-9 * trial.wall.value)
+        << name_of(static_cast<CampaignPart>(i));
+    EXPECT_GE(trial.gpu_time.parts[i].value, -1e-9 * trial.wall.value * gpus)
+        << name_of(static_cast<CampaignPart>(i));
   }
   EXPECT_NEAR(trial.time[CampaignPart::Useful].value, (job.step * trial.steps).value,
               1e-9 * trial.wall.value);
@@ -187,9 +188,9 @@ TEST(CampaignProperty, LeapsOverSavesMakeNoDifference) {
     EXPECT_EQ(leaps.checkpoints, steps.checkpoints);
     EXPECT_EQ(leaps.faults, steps.faults);
     EXPECT_EQ(leaps.events.size(), steps.events.size());
-    for (const CampaignPart part : kCampaignPartNames.ids()) {
-      EXPECT_NEAR(leaps.time[part].value, steps.time[part].value, 1e-9 * steps.wall.value)
-          << kCampaignPartNames[part];
+    for (std::size_t i = 0; i < kCampaignParts; ++i) {
+      EXPECT_NEAR(leaps.time.parts[i].value, steps.time.parts[i].value, 1e-9 * steps.wall.value)
+          << name_of(static_cast<CampaignPart>(i));
     }
     faults += leaps.failures;
     taken += leaps.leaps;

@@ -40,7 +40,7 @@ Group whole_group(const Cluster& cluster) {
 std::vector<CollectiveOp> ops_of(const AlgorithmRow& row, const Cluster& cluster,
                                  const Group& group) {
   std::vector<CollectiveOp> ops;
-  for (const CollectiveOp op : kCollectiveOpNames.ids()) {
+  for (const auto& [op, name] : kNames<CollectiveOp>) {
     if (row.obstacle(op, group, cluster.spec.topology).empty()) {
       ops.push_back(op);
     }
@@ -87,11 +87,11 @@ TEST_P(Alone, TheTightestLinkTakesAsLongAsAll) {
     const Timeline all = play(over_all_links);
     for (const TaskId task : one.finish.ids()) {
       EXPECT_TRUE(near(one.finish[task].value, all.finish[task].value, 1e-12))
-          << row.name << " on " << topology << ", phase " << index(task);
+          << row.name() << " on " << topology << ", phase " << task;
     }
     played += one.finish.size();
   }
-  EXPECT_GE(played, 3U) << row.name;
+  EXPECT_GE(played, 3U) << row.name();
 }
 
 /// When each collective of `sequence` ends, with messages that are alike as one or not.
@@ -139,7 +139,7 @@ TEST_P(Alone, MessagesThatAreAlikeArePlayedAsOne) {
       EXPECT_LE(few, all);
       for (std::size_t i = 0; i < folded.size(); ++i) {
         EXPECT_TRUE(near(folded[i].value, one_by_one[i].value, 1e-9))
-            << row.name << " on " << topology << (broken ? ", broken" : "") << ", " << i << ": "
+            << row.name() << " on " << topology << (broken ? ", broken" : "") << ", " << i << ": "
             << folded[i].value << " and " << one_by_one[i].value;
       }
     }
@@ -172,7 +172,7 @@ TEST_P(Alone, MessagesAreCountedWithoutListingThem) {
         EXPECT_DOUBLE_EQ(playable_messages(op, group, row.algorithm, bytes),
                          static_cast<double>(
                              playable_transfers(op, group, row.algorithm, bytes).transfers.size()))
-            << row.name << ", " << kCollectiveOpNames[op] << " on " << topology;
+            << row.name() << ", " << name_of(op) << " on " << topology;
       }
     }
   }
@@ -180,7 +180,7 @@ TEST_P(Alone, MessagesAreCountedWithoutListingThem) {
 
 INSTANTIATE_TEST_SUITE_P(All, Alone, ::testing::Range(std::size_t{0}, kAlgorithms),
                          [](const auto& row) {
-                           std::string name(algorithms()[row.param].name);
+                           std::string name(algorithms()[row.param].name());
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });

@@ -232,7 +232,7 @@ void add_step_faults(Dice& dice, Case& drawn) {
 }
 
 std::string_view name_of(const ForcedChoice& forced) {
-  return forced.algorithm ? row_of(*forced.algorithm).name : "auto";
+  return forced.algorithm ? name_of(*forced.algorithm) : "auto";
 }
 
 }  // namespace

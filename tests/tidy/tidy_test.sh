@@ -77,6 +77,14 @@ inline int separated() { return 1'000'000; }
 inline void on_exit(int) {}
 inline void call() { on_exit(1); }
 CPP
+put sim/danlu.hpp <<'CPP'
+// What an embedding program includes.
+#pragma once
+
+#include "sim/session/pool.hpp"
+CPP
+header sim/session/pool.hpp '#include "sim/report/report.hpp"'
+put sim/session/pool.cpp <<<'void live() { _exit(0); }'
 put src/main.cpp <<'CPP'
 #include <CLI/CLI.hpp>
 #include <cstdlib>
@@ -128,7 +136,7 @@ if command -v git >/dev/null; then
 fi
 
 # ---- (a) Every include edge that is not allowed.
-layers=(base cluster workload collective plan engine report scenario validation campaign)
+layers=(base cluster workload collective plan engine report scenario validation campaign session)
 declare -A allowed=(
   [base]=''
   [cluster]='base'
@@ -140,6 +148,7 @@ declare -A allowed=(
   [scenario]='base cluster workload collective campaign'
   [validation]='base cluster workload collective scenario'
   [campaign]='base'
+  [session]='base cluster workload collective plan engine report scenario validation campaign'
 )
 for from in "${layers[@]}"; do
   lines=()
@@ -156,6 +165,8 @@ done
 run 'edges' 1
 rm "$tree"/sim/*/edges.hpp
 
+header sim/session/all.hpp '#include "sim/danlu.hpp"'
+expect sim/session/all.hpp:4 'sim/session must not include sim/danlu.hpp'
 header sim/base/a.hpp '#include "../cluster/cluster.hpp"'
 expect sim/base/a.hpp:4 'sim/base must not include sim/cluster'
 header sim/base/b.hpp '#include "cluster/cluster.hpp"'
@@ -189,6 +200,7 @@ void c() { printf("x"); }
 void d() { std::fprintf(stderr, "x"); }
 void e() { exit(1); }
 void f() { std::exit(1); }
+const char* g() { return std::getenv("HOME"); }
 CPP
 expect sim/report/console.cpp:1 'no std::cout'
 expect sim/report/console.cpp:2 'no std::cout, cerr'
@@ -196,6 +208,7 @@ expect sim/report/console.cpp:3 'no printf'
 expect sim/report/console.cpp:4 'no printf'
 expect sim/report/console.cpp:5 'no exit()'
 expect sim/report/console.cpp:6 'no exit()'
+expect sim/report/console.cpp:7 'no getenv()'
 
 put src/console.cpp <<'CPP'
 void a() { fmt::print(stderr, "x"); }

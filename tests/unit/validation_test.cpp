@@ -206,7 +206,7 @@ Conversion convert_row(const std::string& row) {
 
 Scenario scenario_of(const Conversion& conversion) {
   EXPECT_EQ(conversion.reason(), "");
-  return load_scenario_text(conversion.scenario_yaml.value_or(""), "row", shipped_presets());
+  return conversion.scenario.value_or(Scenario{});
 }
 
 TEST(TrainingRow, GptOnA100) {

@@ -1,12 +1,12 @@
-#include "src/advice.hpp"
+#include "sim/session/advice.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <numeric>
 
 #include "sim/report/advice.hpp"
+#include "sim/session/plays.hpp"
 
 namespace danlu {
 namespace {
@@ -19,7 +19,7 @@ constexpr int kMostGpus = 20'000;
 /// How long a step takes with each change; none where that cannot be said.
 std::vector<std::optional<Seconds>> play(const std::vector<Change>& changes,
                                          const Simulation& simulation,
-                                         const CommonOptions& common) {
+                                         const SessionOptions& options) {
   if (simulation.report.gpus > kMostGpus) {
     return std::vector<std::optional<Seconds>>(changes.size());
   }
@@ -29,9 +29,10 @@ std::vector<std::optional<Seconds>> play(const std::vector<Change>& changes,
     scenario.workload = change.workload;
   }
   const std::vector<std::optional<Seconds>> steps =
-      try_steps(scenarios, kMostTasksOfChange, common);
+      try_steps(scenarios, &simulation.cluster, kMostTasksOfChange, options);
   for (std::size_t i = 0; i < changes.size(); ++i) {
-    spdlog::info("tried {}: {}", changes[i].text(), steps[i] ? to_text(*steps[i]) : "no result");
+    options.say(fmt::format("tried {}: {}", changes[i].text(),
+                            steps[i] ? to_text(*steps[i]) : "no result"));
   }
   return steps;
 }
@@ -44,14 +45,14 @@ std::string why_untried(const Report& report) {
              : "";
 }
 
-std::optional<Saving> best_saving(const Simulation& simulation, const CommonOptions& common) {
+std::optional<Saving> best_saving(const Simulation& simulation, const SessionOptions& options) {
   constexpr double kWorthSaying = 0.005;  // of the step
   const Report& report = simulation.report;
   if (!why_untried(report).empty()) {
     return std::nullopt;
   }
   const std::vector<Change> changes = speed_changes(report, simulation.scenario.cluster);
-  const std::vector<std::optional<Seconds>> steps = play(changes, simulation, common);
+  const std::vector<std::optional<Seconds>> steps = play(changes, simulation, options);
   std::optional<Saving> best;
   Seconds least = report.step.time * (1 - kWorthSaying);
   for (std::size_t i = 0; i < changes.size(); ++i) {
@@ -63,7 +64,7 @@ std::optional<Saving> best_saving(const Simulation& simulation, const CommonOpti
   return best;
 }
 
-std::vector<std::string> memory_hints(const Simulation& simulation, const CommonOptions& common) {
+std::vector<std::string> memory_hints(const Simulation& simulation, const SessionOptions& options) {
   constexpr std::size_t kTried = 12;
   constexpr std::size_t kShown = 4;
   const ClusterSpec& cluster = simulation.scenario.cluster;
@@ -74,7 +75,7 @@ std::vector<std::string> memory_hints(const Simulation& simulation, const Common
         "and more tensor ranks and stages together; more GPUs, or GPUs with more memory"};
   }
   changes.resize(std::min(changes.size(), kTried));
-  const std::vector<std::optional<Seconds>> steps = play(changes, simulation, common);
+  const std::vector<std::optional<Seconds>> steps = play(changes, simulation, options);
   std::vector<std::size_t> order(changes.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "src/simulation.hpp"
+#include "sim/session/simulate.hpp"
 
 namespace danlu {
 
@@ -15,9 +15,9 @@ std::string why_untried(const Report& report);
 
 /// The single change that saves most of those worth a try; none where nothing saves, or a step is
 /// too large to be played several times.
-std::optional<Saving> best_saving(const Simulation& simulation, const CommonOptions& common);
+std::optional<Saving> best_saving(const Simulation& simulation, const SessionOptions& options);
 
 /// How a plan would fit, the fastest step first; sentences.
-std::vector<std::string> memory_hints(const Simulation& simulation, const CommonOptions& common);
+std::vector<std::string> memory_hints(const Simulation& simulation, const SessionOptions& options);
 
 }  // namespace danlu

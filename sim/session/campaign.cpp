@@ -1,24 +1,21 @@
-#include "src/campaign.hpp"
+#include "sim/session/campaign.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <map>
-#include <thread>
+#include <optional>
+#include <utility>
 
 #include "sim/base/error.hpp"
 #include "sim/cluster/remaining.hpp"
 #include "sim/report/campaign_trace.hpp"
-#include "src/limits.hpp"
-#include "src/output_file.hpp"
+#include "sim/session/effort.hpp"
+#include "sim/session/plays.hpp"
 
 namespace danlu {
 namespace {
-
-namespace fs = std::filesystem;
 
 /// To the precision of SimGrid's clock, so that what differs in the last bits (a folded and an
 /// unfolded step, say) makes the same campaign.
@@ -63,28 +60,29 @@ std::optional<Scenario> shrunk(Scenario scenario, int replicas) {
 }
 
 /// Fills in the slowdowns of the states that are to be played.
-void play_states(const Scenario& scenario, const Report& healthy, FaultsPlan& plan,
-                 const CommonOptions& common) {
+void play_states(const Scenario& scenario, const Cluster& cluster, const Report& healthy,
+                 FaultsPlan& plan, const SessionOptions& options) {
   const Seconds step = to_nanoseconds(healthy.step.time);
   std::vector<Scenario> scenarios;
   for (const SlowState& state : plan.states) {
     scenarios.push_back(slowed(scenario, state));
   }
-  allow_plays_of(fmt::format("{}: the slow states of the campaign", scenario.name), scenarios,
-                 healthy, {"a slowdown of the causes instead of slow_gpu and the like plays none"},
-                 common);
-  const std::vector<Seconds> steps = play_steps(scenarios, common);
+  allow_plays(fmt::format("{}: the slow states of the campaign", scenario.name), scenarios.size(),
+              healthy.simulation.tasks_played,
+              {"a slowdown of the causes instead of slow_gpu and the like plays none"}, options);
+  const std::vector<Seconds> steps = play_steps(scenarios, &cluster, options);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const SlowState& state = plan.states[i];
     const double slowdown = std::max(1.0, steps[i] / step);
     if (state.cause) {
       FaultCause& cause = plan.spec.causes[*state.cause];
       cause.slowdown = slowdown;
-      spdlog::info("{}: steps take {:.4f} times as long", cause.name, slowdown);
+      options.say(fmt::format("{}: steps take {:.4f} times as long", cause.name, slowdown));
       continue;
     }
     plan.file.slowdown = slowdown;
-    spdlog::info("during a checkpoint's write steps take {:.4f} times as long", slowdown);
+    options.say(
+        fmt::format("during a checkpoint's write steps take {:.4f} times as long", slowdown));
     if (state.tier) {
       plan.spec.tiers[*state.tier].slowdown = slowdown;
     }
@@ -94,8 +92,9 @@ void play_states(const Scenario& scenario, const Report& healthy, FaultsPlan& pl
 /// The step with fewer replicas, for each number that the job may shrink to; one play for each
 /// number of microbatches, since that decides the step; in proportion where such a plan cannot run.
 /// Empty where the job never shrinks.
-std::vector<Seconds> play_shrunk(const Scenario& scenario, const Report& healthy,
-                                 const FaultsPlan& plan, const CommonOptions& common) {
+std::vector<Seconds> play_shrunk(const Scenario& scenario, const Cluster& cluster,
+                                 const Report& healthy, const FaultsPlan& plan,
+                                 const SessionOptions& options) {
   if (plan.spec.recovery.kind == RecoverySpec::Kind::Restart) {
     return {};
   }
@@ -113,15 +112,16 @@ std::vector<Seconds> play_shrunk(const Scenario& scenario, const Report& healthy
       }
     }
   }
-  allow_plays_of(fmt::format("{}: the job with fewer replicas", scenario.name), scenarios, healthy,
-                 {"a larger faults.recovery.min_replicas"}, common);
-  const std::vector<Seconds> times = play_steps(scenarios, common);
+  allow_plays(fmt::format("{}: the job with fewer replicas", scenario.name), scenarios.size(),
+              healthy.simulation.tasks_played, {"a larger faults.recovery.min_replicas"}, options);
+  const std::vector<Seconds> times = play_steps(scenarios, &cluster, options);
   std::vector<Seconds> steps;
   for (int replicas = 1; replicas <= all; ++replicas) {
     const std::optional<std::size_t>& at = played[static_cast<std::size_t>(replicas - 1)];
     steps.push_back(at ? to_nanoseconds(times[*at]) : step * (static_cast<double>(all) / replicas));
     if (at) {
-      spdlog::info("{} of {} replicas: step {:.6g} s", replicas, all, steps.back().value);
+      options.say(
+          fmt::format("{} of {} replicas: step {:.6g} s", replicas, all, steps.back().value));
     }
   }
   return steps;
@@ -129,9 +129,8 @@ std::vector<Seconds> play_shrunk(const Scenario& scenario, const Report& healthy
 
 /// Says before a long campaign is played what it takes; refuses it above the user's limit.
 void check_events(const Scenario& scenario, const CampaignJob& job, const FaultsPlan& plan,
-                  const CommonOptions& common) {
+                  const SessionOptions& options) {
   constexpr Seconds kEvent{0.1e-6};
-  const double processors = std::max(1U, std::thread::hardware_concurrency());
   const double events = expected_happenings(job, plan);
   std::vector<std::string> ways;
   if (plan.spec.trials > 1) {
@@ -146,37 +145,29 @@ void check_events(const Scenario& scenario, const CampaignJob& job, const Faults
                                     "{:.2g} events in all their runs",
                                     scenario.name, events),
                 .count = events,
-                .time = kEvent * (events / processors),
+                .time = kEvent * (events / processors()),
                 .memory = {200.0 * plan.spec.trials},
                 .ways_out = std::move(ways)},
-               common);
-}
-
-/// The ending of a file's name, in small letters.
-std::string kind_of(const fs::path& file) {
-  std::string ending = file.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return ending;
+               options);
 }
 
 }  // namespace
 
-FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
-                           const CommonOptions& common) {
+FaultsReport play_campaign(const Scenario& scenario, const Cluster& cluster, const Report& healthy,
+                           const SessionOptions& options) {
   FaultsPlan plan = *scenario.faults;
   const Seconds simulated = to_nanoseconds(healthy.step.time);
   const Seconds mean = healthy.draws ? to_nanoseconds(healthy.draws->mean()) : simulated;
   const Seconds step = plan.step.value_or(mean);
   const double mfu = healthy.step.mfu * (healthy.step.time / step);
-  play_states(scenario, healthy, plan, common);
+  play_states(scenario, cluster, healthy, plan, options);
   const int per_node = std::min(scenario.cluster.topology.gpus_per_node, scenario.cluster.gpus);
   CampaignJob job{.nodes = scenario.cluster.nodes(),
                   .gpus_per_node = per_node,
                   .unused_gpus = scenario.cluster.nodes() * per_node - scenario.cluster.gpus,
                   .replicas = scenario.workload.parallelism.data,
                   .step = step};
-  job.shrunk_step = play_shrunk(scenario, healthy, plan, common);
+  job.shrunk_step = play_shrunk(scenario, cluster, healthy, plan, options);
   for (Seconds& shrunk : job.shrunk_step) {
     shrunk = shrunk * (step / simulated);
   }
@@ -188,7 +179,7 @@ FaultsReport play_campaign(const Scenario& scenario, const Report& healthy,
   }
   const std::vector<FaultsProblem> found = faults_problems(job, plan.spec);
   check(found.empty(), found.empty() ? "" : found[0].field + " " + found[0].message);
-  check_events(scenario, job, plan, common);
+  check_events(scenario, job, plan, options);
   CampaignStudy played = study(job, std::move(plan));
   if (played.campaign.gave_up > 0) {
     throw CannotRun(
@@ -215,22 +206,11 @@ std::vector<std::string> campaign_notes(const FaultsReport& faults) {
       fmt::format("{} {} after the end of the run", late, late == 1 ? "event is" : "events are")};
 }
 
-void check_timeline(const fs::path& file) {
-  if (kind_of(file) != ".json" && kind_of(file) != ".csv") {
-    throw InputError(Problem{{"--timeline", 0, 0},
-                             fmt::format("'{}' ends neither in .json nor in .csv", file.string()),
-                             ".json is a trace for Perfetto, .csv a table",
-                             ""});
-  }
-}
-
-void write_timeline(const FaultsReport& faults, const fs::path& file) {
+std::string timeline_text(const FaultsReport& faults, bool csv) {
   FaultsSpec spec = faults.study.plan.spec;
   spec.tiers = faults.study.campaign.tiers;  // with the intervals that were used
   const CampaignTrial trial = run_trial(faults.study.job, spec, 0, true);
-  write_file(file,
-             kind_of(file) == ".csv" ? campaign_csv(trial, spec) : campaign_trace(trial, spec));
-  spdlog::info("timeline written to {}", file.string());
+  return csv ? campaign_csv(trial, spec) : campaign_trace(trial, spec);
 }
 
 }  // namespace danlu

@@ -1,22 +1,6 @@
-#include "sim/workload/model.hpp"
+#include "tests/support/closed_forms.hpp"
 
-namespace danlu {
-
-ModelSpec to_model_spec(const ModelPreset& preset) {
-  return {.name = std::string(preset.name),
-          .layers = preset.layers,
-          .hidden = preset.hidden,
-          .heads = preset.heads,
-          .kv_heads = preset.kv_heads,
-          .head_dim = preset.hidden / preset.heads,
-          .ffn = preset.ffn,
-          .vocab = preset.vocab,
-          .positions = preset.positions,
-          .gated_mlp = preset.gated_mlp,
-          .tied_embeddings = preset.tied_embeddings,
-          .biases = preset.biases,
-          .norm = preset.norm};
-}
+namespace danlu::testing {
 
 double layer_matrix_parameters(const ModelSpec& model) {
   const double attention = model.hidden * (model.query_width() + 2 * model.kv_width()) +
@@ -55,7 +39,7 @@ double head_parameters(const ModelSpec& model) {
   return model.tied_embeddings ? 0 : static_cast<double>(model.vocab) * model.hidden;
 }
 
-double total_parameters(const ModelSpec& model) {
+double all_parameters(const ModelSpec& model) {
   return model.layers * layer_parameters(model) + embedding_parameters(model) +
          model.norm_parameters() + head_parameters(model);
 }
@@ -73,4 +57,4 @@ Flops model_flops(const ModelSpec& model, double sequences, double sequence, boo
   return 3 * (model.layers * layer + logits);  // backward is twice forward
 }
 
-}  // namespace danlu
+}  // namespace danlu::testing

@@ -1,0 +1,224 @@
+// The rows of a topology's node and fabric, and of a GPU file.
+#include <fmt/format.h>
+
+#include "sim/cluster/topology_spec.hpp"
+#include "sim/scenario/key_rows.hpp"
+#include "sim/scenario/load_cluster.hpp"
+
+namespace danlu {
+namespace {
+
+using namespace rows;
+
+std::vector<Word<ScaleUpKind>> scale_up_words() {
+  std::vector<Word<ScaleUpKind>> words = words_of<ScaleUpKind>();
+  words.push_back({std::string(kFullMesh), ScaleUpKind::Mesh});
+  return words;
+}
+
+std::vector<KeyRow> node_keys() {
+  return {
+      text("node.xml", kByHand, "",
+           "NCCL's or RCCL's topology file of such a node (XML); the keys below that stand here "
+           "win over it"),
+      count("node.gpus", &TopologySpec::gpus_per_node, 1, 16384, "required",
+            "GPUs in one node (one scale-up domain)"),
+      quantity("node.power", &TopologySpec::node_power_watts, Dimension::Power, 1, 1e7, "",
+               "Nameplate power of the whole node"),
+      choice("node.scale_up.kind", &TopologySpec::scale_up, scale_up_words(), "switch",
+             "How GPUs of a node are joined: through NVSwitches, by the direct links listed, over "
+             "PCIe only, by links to the neighbours in a torus, or by links between all pairs"),
+      count("node.scale_up.switches", &TopologySpec::scale_up_switches, 1, 1024, "1",
+            "Switch chips in a node (for the counts)"),
+      bandwidth("node.scale_up.bandwidth", &TopologySpec::scale_up_bandwidth, 1e9, 1e13, "",
+                "Nominal bandwidth per GPU (mesh, torus: per link) and direction"),
+      fraction("node.scale_up.efficiency", &TopologySpec::scale_up_efficiency, "1",
+               "Share of the nominal bandwidth that collectives achieve"),
+      fraction("node.scale_up.reduction_efficiency", &TopologySpec::scale_up_reduction_efficiency,
+               "", "The same for sums that the switches make (NVLS); absent: they cannot"),
+      bandwidth("node.scale_up.reduction_cap", kByHand, 1e9, 1e13, "",
+                "Bus bandwidth that such sums never exceed"),
+      duration("node.scale_up.latency", &TopologySpec::scale_up_latency, "0 us",
+               "One step from GPU to GPU, software included"),
+      {.path = "node.scale_up.links",
+       .type = KeyType::Links,
+       .text = "Of a mesh: a list of [GPU, GPU, number of links]"},
+      count("node.scale_up.links_per_pair", kByHand, 1, 64, "1",
+            "Of a full mesh: links between two GPUs"),
+      text("node.scale_up.dims", kByHand, "", "Of a torus: GPUs along each axis, as in `4x4x4`"),
+      count("node.scale_up.wrap", &TopologySpec::scale_up_wrap, 3, 1024, "3",
+            "Of a torus: the shortest axis that closes into a ring"),
+      bandwidth("node.pcie.bandwidth", &TopologySpec::pcie_bandwidth, 1e8, 5e11, "64 GB/s",
+                "GPU to NIC, each direction (GPU to PCIe switch where no direct links join all)"),
+      fraction("node.pcie.efficiency", &TopologySpec::pcie_efficiency, "1",
+               "Share of it that collectives achieve between GPUs that meet over PCIe"),
+      numbers("node.pcie.slots", 0.001, 1, "GPUs in slower slots: share of that bandwidth"),
+      count("node.pcie.switches", &TopologySpec::pcie_switches, 1, 64, "1",
+            "Where GPUs meet over PCIe: switches that share GPUs and NICs, joined by the CPUs"),
+      text("node.pcie.gpus", kByHand, "",
+           "GPUs below each PCIe switch, as in `5+3`; evenly if left out"),
+      text("node.pcie.nics", kByHand, "",
+           "NICs below each PCIe switch, as in `1+0`; evenly if left out"),
+      bandwidth("node.pcie.uplink", &TopologySpec::pcie_uplink, 1e8, 1e12, "",
+                "PCIe switch to the CPUs, each direction; as the bandwidth if left out"),
+      count("node.nics.count", &TopologySpec::nics_per_node, 1, 16384, "",
+            "NICs of a node that carry training traffic; a second node needs them"),
+      bandwidth("node.nics.bandwidth", &TopologySpec::nic_bandwidth, 1e8, 2.5e11, "",
+                "Nominal bandwidth of one NIC, each direction"),
+      bandwidth("node.nics.slot", &TopologySpec::nic_slot, 1e8, 5e11, "",
+                "PCIe of one NIC, each direction, where it is narrower than the NIC"),
+      count("node.nics.ports", &TopologySpec::ports_per_nic, 1, 8, "1",
+            "Ports of a NIC that share its bandwidth, each cabled to a leaf and plane of its own"),
+      fraction("node.nics.efficiency", &TopologySpec::nic_efficiency, "1",
+               "Share of the nominal bandwidth that messages achieve"),
+  };
+}
+
+std::vector<KeyRow> fabric_keys() {
+  std::string helps;
+  for (const FabricRow& row : kNames<FabricKind>) {
+    helps += fmt::format("{}{}: {}", helps.empty() ? "" : "; ", row.name, row.help);
+  }
+  return {
+      choice("fabric.kind", &TopologySpec::fabric, "rail-optimised",
+             "How nodes are joined. " + helps),
+      count("fabric.nodes_per_leaf", &TopologySpec::nodes_per_leaf, 1, kMost, "32",
+            "Nodes below one leaf switch (torus, dragonfly: at one switch)"),
+      number("fabric.oversubscription", &TopologySpec::oversubscription, 0.01, 100, "1",
+             "Of a leaf: bandwidth down over bandwidth up; below 1 it has more up than down"),
+      count("fabric.nodes_per_pod", &TopologySpec::nodes_per_pod, 1, kMost, "",
+            "Nodes below one set of spines; then a third level, the core, joins these pods"),
+      number("fabric.pod_oversubscription", &TopologySpec::pod_oversubscription, 0.01, 100, "1",
+             "Of a spine below a core: bandwidth down over bandwidth up"),
+      bandwidth("fabric.uplink_bandwidth", &TopologySpec::uplink_bandwidth, 1e8, 1e13, "",
+                "One cable between switches, each direction; that of a NIC's port if left out"),
+      count("fabric.switch_ports", &TopologySpec::switch_ports, 2, 1e5, "",
+            "Ports of a spine or core at that speed; as many as a leaf has if left out"),
+      text("fabric.dims", kByHand, "", "Of a torus: switches along each axis, as in `8x8x8`"),
+      count("fabric.groups", &TopologySpec::groups, 2, 10000, "",
+            "Of a dragonfly: groups of switches"),
+      count("fabric.switches_per_group", &TopologySpec::switches_per_group, 1, 1000, "",
+            "Of a dragonfly"),
+      count("fabric.global_links_per_switch", &TopologySpec::global_links_per_switch, 1, 1000, "",
+            "Of a dragonfly: cables from a switch to other groups"),
+      duration("fabric.latency", &TopologySpec::fabric_latency, "0 us",
+               "One step from GPU to GPU through one leaf, software included"),
+      duration("fabric.small_latency", kByHand, "0 us",
+               "The same for messages up to 16 KiB, where a network sends them faster"),
+      fraction("fabric.reduction_efficiency", &TopologySpec::fabric_reduction_efficiency, "",
+               "Share of the NICs' rate that sums made by its switches achieve (SHARP); absent: "
+               "they cannot"),
+      duration("fabric.hop_latency", &TopologySpec::hop_latency, "0 us",
+               "Each further switch on the way"),
+      choice("fabric.routing", &TopologySpec::routing, "adaptive",
+             "adaptive: traffic spreads evenly over equal paths; ecmp: a hash picks one path for "
+             "every flow, and flows can collide"),
+      count("fabric.ecmp_seed", &TopologySpec::ecmp_seed, 0, 1e9, "1", "Of the hash of ecmp"),
+      count("fabric.connections", &TopologySpec::connections, 1, 64, "1",
+            "With ecmp: flows that the traffic of two GPUs is split into, each with a path of its "
+            "own (queue pairs)"),
+      flag("fabric.pxn", &TopologySpec::pxn, "true",
+           "Traffic between rails goes over NVLink (PCIe-only: the PCIe switches) to the NIC on "
+           "the destination's rail and along that rail; false: from its own rail over the spine"),
+      duration("collective.launch", &TopologySpec::collective_launch, "0 us",
+               "Fixed cost of starting one collective"),
+      choice("collective.tuning", &TopologySpec::nccl_tuning, {{"none", false}, {"nccl", true}},
+             "none",
+             "What chooses algorithm and protocol: nothing (rings, through a torus axis by axis), "
+             "or NCCL's model with its constants"),
+      bandwidth("storage.write", &StorageSpec::write, 1e6, 1e15, "",
+                "What the checkpoint storage takes in, all writers together; no limit if left out"),
+      bandwidth("storage.read", &StorageSpec::read, 1e6, 1e15, "",
+                "What it gives out; as `storage.write` if left out"),
+      bandwidth("storage.node_write", &StorageSpec::node_write, 1e6, 1e13, "",
+                "What one node can write to it"),
+      bandwidth("storage.node_read", &StorageSpec::node_read, 1e6, 1e13, "",
+                "What one node can read from it; as `storage.node_write` if left out"),
+      flag("storage.shares_nics", &StorageSpec::shares_nics, "false",
+           "Checkpoints travel over the NICs that training uses, not over NICs of their own"),
+      quantity("collective.fill", &TopologySpec::pipeline_fill, Dimension::Size, 0, 1e12, "0 B",
+               "With NCCL: pipeline that a ring or tree must fill in a node"),
+      quantity("collective.reduction_fill", &TopologySpec::reduction_fill, Dimension::Size, 0, 1e12,
+               "0 B", "The same for sums that the switches of a node make"),
+      quantity("collective.network_fill", &TopologySpec::network_fill, Dimension::Size, 0, 1e12,
+               "0 B", "The same for the network, all NICs of a node together"),
+      number("collective.network_passes", &TopologySpec::network_passes, 0, 100, "0",
+             "Network stages that do not overlap while it fills"),
+  };
+}
+
+KeyRow peak(std::string_view precision, Into into) {
+  return quantity(fmt::format("peak_dense.{}", precision), std::move(into), Dimension::ComputeRate,
+                  1e11, 1e17, "",
+                  "Dense peak (never with 2:4 sparsity); absent if the GPU lacks it");
+}
+Member<GpuSpec> peak_of(Precision precision) {
+  return {.set = [precision](GpuSpec& gpu, const Value& value) {
+    gpu.peak_dense[precision] = FlopsPerSecond{value.number};
+  }};
+}
+
+std::vector<KeyRow> gpu_figures() {
+  return {
+      quantity("memory.capacity", &GpuSpec::memory_capacity, Dimension::Size, 1e9, 1e13, "required",
+               "Usable HBM"),
+      bandwidth("memory.bandwidth", &GpuSpec::memory_bandwidth, 1e11, 1e14, "required",
+                "Nominal HBM bandwidth"),
+      fraction("memory.efficiency", &GpuSpec::memory_efficiency, "required",
+               "Share of the HBM bandwidth that large streaming kernels reach"),
+      count("multiprocessors", &GpuSpec::multiprocessors, 1, 10000, "required",
+            "SMs, for wave quantisation"),
+      number("compute_capability", &GpuSpec::compute_capability, 3, 20, "",
+             "NVIDIA's number of the generation, from which NCCL takes its constants"),
+      fraction("gemm.efficiency", &GpuSpec::gemm_efficiency, "required",
+               "Asymptotic share of the dense peak in products"),
+      number("gemm.half_k", &GpuSpec::gemm_half_k, 0, 1e5, "required",
+             "K at which the main loop reaches half of that"),
+      fraction("attention.forward_efficiency", &GpuSpec::attention_forward_efficiency, "required",
+               "Fused attention, on the FLOPs it really does"),
+      fraction("attention.backward_efficiency", &GpuSpec::attention_backward_efficiency, "required",
+               "The same, backward"),
+      duration("kernel_launch", &GpuSpec::kernel_launch, "required",
+               "Gap between two kernels of one stream"),
+      quantity("power", &GpuSpec::power_watts, Dimension::Power, 1, 1e5, "required", "Board power"),
+      quantity("price", &GpuSpec::dollars_per_hour, Dimension::Price, 0.001, 1000, "",
+               "Rental price of one GPU"),
+      {.path = "sources",
+       .type = KeyType::Sources,
+       .text =
+           "Where each figure comes from: key path to source; 'assumed: ...' where none was found"},
+  };
+}
+
+}  // namespace
+
+std::vector<KeyRow> node_and_fabric_keys() {
+  std::vector<KeyRow> rows = node_keys();
+  append(rows, fabric_keys());
+  return rows;
+}
+
+std::vector<KeyRow> gpu_file_keys() {
+  std::vector<KeyRow> rows{text("name", &GpuSpec::name, "required", "Name for people")};
+  for (const auto& [precision, precision_name] : kNames<Precision>) {
+    rows.push_back(peak(precision_name, peak_of(precision)));
+  }
+  rows.push_back(peak("fp4", kByHand));  // which no step computes in
+  append(rows, gpu_figures());
+  return rows;
+}
+
+std::vector<KeyRow> gpu_section_keys() {
+  std::vector<KeyRow> rows;
+  for (KeyRow& row : gpu_file_keys()) {
+    if (row.path != "name" && row.path != "sources") {
+      row.path.insert(0, "gpu.");
+      row.fallback.clear();
+      row.text += " (instead of the preset's)";
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
+}  // namespace danlu

@@ -1,0 +1,72 @@
+#include "sim/session/effort.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
+
+namespace danlu {
+namespace {
+
+// Half of what takes patience (20 s) or what others on the machine notice (1 GB), since estimates
+// may be off by as much.
+constexpr Seconds kQuick{10};
+constexpr Bytes kSmall{0.5e9};
+
+void announce(const Effort& effort, const SessionOptions& options) {
+  if (options.announce && (effort.time > kQuick || effort.memory > kSmall)) {
+    options.announce(effort);
+  }
+}
+
+void allow(Effort effort, const EffortLimit& limit, const SessionOptions& options) {
+  if (effort.count > limit.most) {
+    effort.ways_out.push_back(limit.raised);
+    throw CannotRun(fmt::format("{}; danlu plays {:.2g}", effort.text(), limit.most),
+                    effort.hint());
+  }
+  announce(effort, options);
+}
+
+}  // namespace
+
+std::string Effort::text() const {
+  return fmt::format("{}, which take about {} and {} of memory", what, to_text(time),
+                     to_text(memory));
+}
+
+std::string Effort::hint() const {
+  return join(std::vector<std::string_view>(ways_out.begin(), ways_out.end()), "; ");
+}
+
+void allow_tasks(const Effort& effort, const SessionOptions& options) {
+  allow(effort, options.tasks, options);
+}
+
+void allow_events(const Effort& effort, const SessionOptions& options) {
+  allow(effort, options.events, options);
+}
+
+void announce_layout(std::string what, const ClusterSpec& spec, Seconds of_gpu, Bytes of_gpu_memory,
+                     const SessionOptions& options) {
+  constexpr double kUsualLinks = 12;  // of a GPU, in and out
+  const TopologySpec& topology = spec.topology;
+  const bool mesh = topology.scale_up == ScaleUpKind::Mesh;
+  const double links = mesh ? 2.0 * topology.gpus_per_node : kUsualLinks;
+  const double weighed = spec.gpus * std::max(1.0, links / kUsualLinks);
+  announce({.what = std::move(what),
+            .time = of_gpu * weighed,
+            .memory = of_gpu_memory * weighed,
+            .ways_out = {mesh ? "fewer GPUs, or smaller nodes" : "fewer GPUs"}},
+           options);
+}
+
+Effort effort_of(std::string what, double tasks, std::vector<std::string> ways_out) {
+  return {std::move(what), tasks, kTimeOfTask * tasks, kMemoryOfTask * tasks, std::move(ways_out)};
+}
+
+}  // namespace danlu

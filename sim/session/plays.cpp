@@ -1,0 +1,129 @@
+#include "sim/session/plays.hpp"
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <utility>
+
+#include "sim/base/error.hpp"
+#include "sim/engine/engine.hpp"
+#include "sim/report/given_up.hpp"
+#include "sim/session/effort.hpp"
+
+namespace danlu {
+namespace {
+
+/// Why a step does not end: a communication hung on a flapping link for too long. "" if it does.
+std::string what_hung(const Scenario& scenario, const Cluster& cluster, const StepPlan& plan,
+                      const Timeline& timeline) {
+  const Seconds timeout = scenario.workload.communication.timeout;
+  const std::optional<GivenUp> found = first_given_up(cluster, plan, timeline, timeout);
+  if (!found) {
+    return "";
+  }
+  const std::string which =
+      found->microbatch < 0 ? "" : fmt::format(", microbatch {}", found->microbatch);
+  return fmt::format(
+      "{}: the step does not end: '{}' ({}{}) {} {} began at {} and was given up at {}, after "
+      "communication.timeout ({})",
+      scenario.name, found->communication, found->group, which,
+      found->waits ? "waiting for ranks that hang on" : "over", found->part, to_text(found->began),
+      to_text(found->at), to_text(timeout));
+}
+
+std::vector<const ClusterSpec*> clusters_of(std::span<const Scenario> scenarios) {
+  std::vector<const ClusterSpec*> specs;
+  for (const Scenario& scenario : scenarios) {
+    specs.push_back(&scenario.cluster);
+  }
+  return specs;
+}
+
+}  // namespace
+
+Played play_step(const Scenario& scenario, const Cluster& cluster, const StepPlan& plan,
+                 const SessionOptions& options) {
+  Timeline timeline = simulate(plan.graph, {.simgrid_log = options.simgrid_log});
+  std::string hung = what_hung(scenario, cluster, plan, timeline);
+  const auto outcome = hung.empty() ? Played::Outcome::Ended : Played::Outcome::Hung;
+  return {outcome, std::move(timeline), std::move(hung)};
+}
+
+Played end_of_step(const Scenario& scenario, const Cluster& cluster, const StepPlan& plan,
+                   const SessionOptions& options) {
+  Played played = play_step(scenario, cluster, plan, options);
+  played.timeline = {.end = played.timeline.end};
+  return played;
+}
+
+std::vector<Played> play_on_clusters(
+    std::span<const ClusterSpec* const> specs, const Cluster* built, PoolOptions pool,
+    const std::function<Played(std::size_t, const Cluster&)>& play) {
+  std::optional<Cluster> shared;  // by this play and the next
+  const auto find = [&](const ClusterSpec& spec) -> const Cluster* {
+    return built != nullptr && built->spec == spec ? built
+           : shared && shared->spec == spec        ? &*shared
+                                                   : nullptr;
+  };
+  pool.before = [&](std::size_t i) {
+    if (find(*specs[i]) != nullptr) {
+      return;
+    }
+    shared.reset();
+    if (i + 1 < specs.size() && *specs[i] == *specs[i + 1]) {
+      try {
+        shared = build_cluster(*specs[i]);
+      } catch (const std::exception&) {  // the plays say so themselves
+      }
+    }
+  };
+  return play_in_processes(specs.size(), pool, [&](std::size_t i) {
+    const Cluster* const found = find(*specs[i]);
+    return found != nullptr ? play(i, *found) : play(i, build_cluster(*specs[i]));
+  });
+}
+
+void allow_plays(const std::string& what, std::size_t plays, std::size_t tasks,
+                 std::vector<std::string> ways_out, const SessionOptions& options) {
+  const double on_each = static_cast<double>(plays) * static_cast<double>(tasks) / processors();
+  Effort effort = effort_of(fmt::format("{}: {} steps of about {} tasks", what, plays, tasks),
+                            on_each, std::move(ways_out));
+  effort.memory = kMemoryOfTask * (static_cast<double>(tasks) * processors());
+  allow_tasks(effort, options);
+}
+
+std::vector<Seconds> play_steps(std::span<const Scenario> scenarios, const Cluster* built,
+                                const SessionOptions& options) {
+  const std::vector<Played> all =
+      play_on_clusters(clusters_of(scenarios), built, {.processes = options.processes},
+                       [&](std::size_t i, const Cluster& cluster) {
+                         return end_of_step(scenarios[i], cluster,
+                                            plan_step(scenarios[i].workload, cluster), options);
+                       });
+  std::vector<Seconds> steps;
+  for (const Played& played : all) {
+    steps.push_back(end_of(played));
+  }
+  return steps;
+}
+
+std::vector<std::optional<Seconds>> try_steps(std::span<const Scenario> scenarios,
+                                              const Cluster* built, std::size_t most_tasks,
+                                              const SessionOptions& options) {
+  constexpr int kPatience = 5;  // seconds
+  const std::vector<Played> all = play_on_clusters(
+      clusters_of(scenarios), built, {.processes = options.processes, .patience = kPatience},
+      [&](std::size_t i, const Cluster& cluster) {
+        const StepPlan plan = plan_step(scenarios[i].workload, cluster, [&](const StepSize& size) {
+          check(size.parts() <= static_cast<double>(most_tasks), "too large to be tried");
+        });
+        return end_of_step(scenarios[i], cluster, plan, options);
+      });
+  std::vector<std::optional<Seconds>> steps;
+  for (const Played& played : all) {
+    steps.push_back(played.ended() ? std::optional(played.timeline.end) : std::nullopt);
+  }
+  return steps;
+}
+
+}  // namespace danlu

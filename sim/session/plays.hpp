@@ -1,0 +1,46 @@
+// Steps played in the pool: one alone, several beside each other, several as a try.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sim/cluster/cluster.hpp"
+#include "sim/plan/plan_step.hpp"
+#include "sim/scenario/load_scenario.hpp"
+#include "sim/session/options.hpp"
+#include "sim/session/pool.hpp"
+
+namespace danlu {
+
+/// Plays a planned step in this process: its timeline, or why it hung.
+Played play_step(const Scenario& scenario, const Cluster& cluster, const StepPlan& plan,
+                 const SessionOptions& options);
+/// The same, but for the times of tasks, where only the end is asked for.
+Played end_of_step(const Scenario& scenario, const Cluster& cluster, const StepPlan& plan,
+                   const SessionOptions& options);
+
+/// Plays on clusters of these specs, each play in a process of its own. Where `built` or the
+/// cluster of the play before has the same spec, it is not built again.
+std::vector<Played> play_on_clusters(
+    std::span<const ClusterSpec* const> specs, const Cluster* built, PoolOptions pool,
+    const std::function<Played(std::size_t, const Cluster&)>& play);
+
+/// Announces so many steps of about so many tasks that are to be played; throws CannotRun above the
+/// limit.
+void allow_plays(const std::string& what, std::size_t plays, std::size_t tasks,
+                 std::vector<std::string> ways_out, const SessionOptions& options);
+
+/// How long a step of each scenario takes. Throws CannotRun where one hangs.
+std::vector<Seconds> play_steps(std::span<const Scenario> scenarios, const Cluster* built,
+                                const SessionOptions& options);
+
+/// The same, each for seconds at most; none where it cannot be played, hangs or has more tasks.
+std::vector<std::optional<Seconds>> try_steps(std::span<const Scenario> scenarios,
+                                              const Cluster* built, std::size_t most_tasks,
+                                              const SessionOptions& options);
+
+}  // namespace danlu

@@ -1,0 +1,192 @@
+#include "sim/session/validate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <numeric>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
+#include "sim/collective/group.hpp"
+#include "sim/engine/engine.hpp"
+#include "sim/plan/collective_graph.hpp"
+#include "sim/session/planning.hpp"
+#include "sim/session/plays.hpp"
+#include "sim/validation/columns.hpp"
+#include "sim/validation/gemm_table.hpp"
+#include "sim/validation/nccl_table.hpp"
+#include "sim/validation/training_table.hpp"
+
+namespace danlu {
+namespace {
+
+/// Adds a point with the seconds that were played.
+void add_point(ValidationPoint point, const Played& played, Validation& validation) {
+  point.simulated = played.ended() ? played.timeline.end.value : 0;
+  if (point.simulated > 0) {
+    validation.points.push_back(std::move(point));
+  } else {
+    validation.not_simulated.push_back({point.id, {"simulation failed: " + played.why}});
+  }
+}
+
+Validation validate_training(const CsvTable& table, const LoadOptions& load,
+                             const SessionOptions& options) {
+  Validation result{.table = std::string(name_of(TableKind::Training)),
+                    .rows = static_cast<int>(table.rows().size())};
+  std::vector<Conversion> runs;
+  std::vector<const ClusterSpec*> clusters;
+  for (const CsvRow& row : table.rows()) {
+    result.complete += is_complete(table, row) ? 1 : 0;
+    Conversion conversion = convert(table, row, load);
+    if (conversion.scenario) {
+      runs.push_back(std::move(conversion));
+    } else {
+      result.not_simulated.push_back({conversion.id, std::move(conversion.reasons)});
+    }
+  }
+  for (const Conversion& run : runs) {
+    clusters.push_back(&run.scenario->cluster);
+  }
+  const std::vector<Played> steps = play_on_clusters(
+      clusters, nullptr, {.processes = options.processes},
+      [&](std::size_t i, const Cluster& cluster) {
+        const Scenario& scenario = *runs[i].scenario;
+        return end_of_step(scenario, cluster, plan_within_limits(scenario, cluster, options),
+                           options);
+      });
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    add_point({runs[i].id, runs[i].device, runs[i].source, runs[i].published_step_s, 0}, steps[i],
+              result);
+  }
+  return result;
+}
+
+/// One collective on an idle cluster, in this process.
+Played play_collective(const MeasuredCollective& measured, const Cluster& cluster) {
+  std::vector<int> ranks(static_cast<std::size_t>(measured.cluster.gpus));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  const Group group = make_group(cluster, ranks);
+  CollectiveGraph sequence(cluster);
+  if (measured.experts) {
+    sequence.add_exchange(expert_exchange(cluster, group, *measured.experts));
+  } else {
+    const std::vector<Candidate> choices = candidates(cluster, group, measured.op, measured.forced);
+    sequence.add_steady(group, fastest(cluster, group, measured.op, measured.bytes, choices),
+                        measured.op, measured.bytes);
+  }
+  return {.timeline = {.end = simulate(sequence.graph()).end}};
+}
+
+Validation validate_collectives(const CsvTable& table, const LoadOptions& load,
+                                const SessionOptions& options) {
+  Validation result{.table = std::string(name_of(TableKind::Collectives)),
+                    .rows = static_cast<int>(table.rows().size())};
+  std::vector<CollectiveConversion> runs;
+  std::vector<const ClusterSpec*> clusters;
+  for (const CsvRow& row : table.rows()) {
+    CollectiveConversion conversion = convert_collective(table, row, load);
+    const bool experts = conversion.collective && conversion.collective->experts;
+    result.complete += experts || !table.cell(row, "size_bytes").empty() ? 1 : 0;
+    if (conversion.collective) {
+      runs.push_back(std::move(conversion));
+    } else {
+      result.not_simulated.push_back({conversion.id, std::move(conversion.reasons)});
+    }
+  }
+  for (const CollectiveConversion& run : runs) {
+    clusters.push_back(&run.collective->cluster);
+  }
+  const std::vector<Played> times =
+      play_on_clusters(clusters, nullptr, {.processes = options.processes},
+                       [&](std::size_t i, const Cluster& cluster) {
+                         return play_collective(*runs[i].collective, cluster);
+                       });
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    add_point({.id = runs[i].id,
+               .device = runs[i].device,
+               .source = runs[i].source,
+               .published = runs[i].collective->published.value,
+               .size = size_range(runs[i].collective->bytes)},
+              times[i], result);
+  }
+  return result;
+}
+
+/// A kind of table, known by a column that only it has.
+struct TableRow {
+  std::string_view name;
+  std::string_view column;
+  std::span<const ColumnRule> (*columns)();
+  std::span<const std::string_view> (*needed_columns)() = nullptr;
+};
+/// By TableKind.
+constexpr std::array kTableKinds{
+    TableRow{"training", "step_time_s", training_columns, needed_training_columns},
+    TableRow{"nccl", "busbw_GBps", collective_columns},
+    TableRow{"gemm", "tflops", product_columns, needed_product_columns}};
+
+/// Throws when the table has not all columns that its kind needs.
+void check_columns(const CsvTable& table, const TableRow& kind) {
+  if (kind.needed_columns == nullptr) {
+    return;
+  }
+  const std::span<const std::string_view> needed = kind.needed_columns();
+  std::vector<std::string_view> missing;
+  std::copy_if(needed.begin(), needed.end(), std::back_inserter(missing),
+               [&](std::string_view column) { return !table.has_column(column); });
+  if (!missing.empty()) {
+    throw InputError(Problem{
+        {table.file(), 1, 1},
+        fmt::format("a table of kind '{}' lacks the columns {}", kind.name, join(missing, ", ")),
+        fmt::format("it needs {} and {}", join(needed, ", "), kind.column),
+        ""});
+  }
+}
+
+}  // namespace
+
+MeasuredTable read_table(const std::filesystem::path& file) {
+  std::vector<std::string_view> columns;
+  for (const TableRow& kind : kTableKinds) {
+    columns.push_back(kind.column);
+  }
+  CsvTable table = read_csv(file, columns);
+  for (std::size_t i = 0; i < kTableKinds.size(); ++i) {
+    if (table.has_column(kTableKinds[i].column)) {
+      check_columns(table, kTableKinds[i]);
+      return {static_cast<TableKind>(i), std::move(table)};
+    }
+  }
+  throw InputError(Problem{{table.file(), 1, 1},
+                           "the header is of no kind of table that danlu knows",
+                           "training runs have a column step_time_s, collectives busbw_GBps, "
+                           "matrix products tflops",
+                           ""});
+}
+
+std::string_view name_of(TableKind kind) {
+  return kTableKinds[static_cast<std::size_t>(kind)].name;
+}
+
+Validation validate(const MeasuredTable& table, const LoadOptions& load,
+                    const SessionOptions& options) {
+  check_cells(table.csv, kTableKinds[static_cast<std::size_t>(table.kind)].columns());
+  switch (table.kind) {
+    case TableKind::Training:
+      return validate_training(table.csv, load, options);
+    case TableKind::Collectives:
+      return validate_collectives(table.csv, load, options);
+    case TableKind::Products:
+      break;
+  }
+  return validate_products(table.csv, load);
+}
+
+}  // namespace danlu

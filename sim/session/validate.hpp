@@ -1,0 +1,34 @@
+// Tables of published measurements, each row simulated: training steps, collectives, matrix
+// products.
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+#include "sim/base/csv.hpp"
+#include "sim/scenario/load_scenario.hpp"
+#include "sim/session/options.hpp"
+#include "sim/validation/validation.hpp"
+
+namespace danlu {
+
+enum class TableKind { Training, Collectives, Products };
+
+/// A table of measurements, and of what.
+struct MeasuredTable {
+  TableKind kind = TableKind::Training;
+  CsvTable csv;
+};
+
+/// "training", "nccl", "gemm"
+std::string_view name_of(TableKind kind);
+
+/// Throws InputError for a table that cannot be read, is of no known kind, or lacks columns.
+MeasuredTable read_table(const std::filesystem::path& file);
+
+/// Simulates the rows; those that cannot be say why. Throws InputError where a cell is not what its
+/// column may hold.
+Validation validate(const MeasuredTable& table, const LoadOptions& load,
+                    const SessionOptions& options);
+
+}  // namespace danlu

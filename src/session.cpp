@@ -1,0 +1,51 @@
+#include "src/session.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace danlu {
+namespace {
+
+void announce(const Effort& effort) {
+  complain(fmt::format("note: {}\n", effort.text()));
+  complain(effort.ways_out.empty() ? "" : fmt::format("hint: {}\n", effort.hint()));
+}
+
+void log_tasks(const StepPlan& plan, const Timeline& timeline) {
+  if (!spdlog::should_log(spdlog::level::trace)) {
+    return;
+  }
+  for (const TaskId i : plan.graph.tasks.ids()) {
+    spdlog::trace("{:.9f} to {:.9f} s: {}", timeline.start[i].value, timeline.finish[i].value,
+                  plan.graph.describe(i));
+  }
+}
+
+}  // namespace
+
+SessionOptions session_options(const CommonOptions& common) {
+  SessionOptions options;
+  options.tasks = {common.max_tasks, "--max-tasks plays more"};
+  options.events = {common.max_events, "--max-events plays more"};
+  options.simgrid_log = common.simgrid_log;
+  options.announce = announce;
+  options.log = [](const std::string& line) { spdlog::info("{}", line); };
+  options.played = log_tasks;
+  return options;
+}
+
+Scenario load_file(const std::filesystem::path& file, const CommonOptions& common) {
+  spdlog::info("reading {}", file.string());
+  return load_scenario(file, {topologies_folder(), common.overrides});
+}
+
+std::vector<Scenario> load_files(std::span<const std::filesystem::path> files,
+                                 const CommonOptions& common) {
+  std::vector<Scenario> scenarios;
+  for (const std::filesystem::path& file : files) {
+    scenarios.push_back(load_file(file, common));
+  }
+  return scenarios;
+}
+
+}  // namespace danlu
