@@ -18,6 +18,7 @@
 #include "sim/scenario/load_scenario.hpp"  // load_scenario, load_scenario_text
 #include "sim/session/advice.hpp"          // best_saving, memory_hints
 #include "sim/session/campaign.hpp"        // timeline_text
+#include "sim/session/crosscheck.hpp"      // crosscheck
 #include "sim/session/options.hpp"         // SessionOptions
 #include "sim/session/planning.hpp"        // check_scenario
 #include "sim/session/simulate.hpp"        // simulate

@@ -37,10 +37,6 @@ struct Line {
   Limit limit;
 };
 
-[[noreturn]] void refuse(const std::string& option, std::string message, std::string hint) {
-  throw InputError(Problem{{option, 0, 0}, std::move(message), std::move(hint), ""});
-}
-
 /// The value that `text` names; the names are listed, after `known`, when it is none of them.
 template <typename Enum>
 Enum read_name(const std::string& option, const std::string& text,

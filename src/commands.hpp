@@ -21,7 +21,7 @@ struct RunOptions {
   bool advice = true;  // play what may be better
 };
 int run(const RunOptions& options, const CommonOptions& common);
-int crosscheck(const std::filesystem::path& file, const CommonOptions& common);
+int run_crosscheck(const std::filesystem::path& file, const CommonOptions& common);
 int compare(const std::vector<std::filesystem::path>& files, const CommonOptions& common);
 int show(const std::filesystem::path& file, const CommonOptions& common);
 int check_files(const std::vector<std::filesystem::path>& files, const CommonOptions& common);

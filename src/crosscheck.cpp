@@ -1,14 +1,14 @@
 // danlu run --crosscheck FILE: one scenario on every rung of the ladder of fidelity, and how far
 // the answers are apart: closed forms without contention, a flow per phase, a flow per message.
+#include "sim/session/crosscheck.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "sim/base/text.hpp"
-#include "sim/session/simulate.hpp"
 #include "src/commands.hpp"
 #include "src/session.hpp"
 
@@ -18,15 +18,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr double kAlike = 1e-3;  // share of the step
-
-/// One rung; no report where it has too many tasks to be played.
-struct Rung {
-  CollectiveMode mode = CollectiveMode::Formula;
-  std::optional<Report> report;
-  double tasks = 0;
-
-  std::string_view name() const { return name_of(mode); }
-};
 
 /// The part of the time that differs most.
 std::pair<std::string_view, Seconds> largest_difference(const Report& lower, const Report& upper) {
@@ -114,22 +105,13 @@ Json json_of(const std::vector<Rung>& rungs) {
 
 }  // namespace
 
-int crosscheck(const std::filesystem::path& file, const CommonOptions& common) {
-  std::vector<Rung> rungs;
-  for (const auto& [mode, name] : kNames<CollectiveMode>) {
+int run_crosscheck(const std::filesystem::path& file, const CommonOptions& common) {
+  const auto load = [&](CollectiveMode mode) {
     CommonOptions options = common;
-    options.overrides.push_back("collectives=" + std::string(name));
-    const Simulation simulation = simulate(load_file(file, options), session_options(common));
-    rungs.push_back(
-        {mode, simulation.report, static_cast<double>(simulation.report.simulation.tasks_played)});
-    if (mode == CollectiveMode::Steady) {
-      const double tasks = tasks_by_message(simulation.plan);
-      if (tasks > common.max_tasks) {
-        rungs.push_back({CollectiveMode::Stepwise, std::nullopt, tasks});
-        break;
-      }
-    }
-  }
+    options.overrides.push_back(fmt::format("collectives={}", name_of(mode)));
+    return load_file(file, options);
+  };
+  const std::vector<Rung> rungs = crosscheck(load, session_options(common));
   common.json ? print_json(json_of(rungs)) : print(text_of(rungs));
   return kExitDone;
 }

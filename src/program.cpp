@@ -129,4 +129,8 @@ void set_up_logging(int verbosity) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+void refuse(const std::string& option, std::string message, std::string hint) {
+  throw InputError(Problem{{option, 0, 0}, std::move(message), std::move(hint), ""});
+}
+
 }  // namespace danlu

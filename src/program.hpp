@@ -46,4 +46,7 @@ void complain(std::string_view text) noexcept;
 /// Sends spdlog to stderr at the level of -v, -vv, -vvv; names in it are shown as complain() does.
 void set_up_logging(int verbosity);
 
+/// Throws InputError at an option of the command line, or at a file that it names.
+[[noreturn]] void refuse(const std::string& option, std::string message, std::string hint = "");
+
 }  // namespace danlu

@@ -38,10 +38,6 @@ void explain_memory(const Report& report) {
   }
 }
 
-[[noreturn]] void refuse(const std::string& option, std::string message, std::string hint = "") {
-  throw InputError(Problem{{option, 0, 0}, std::move(message), std::move(hint), ""});
-}
-
 /// What can be said of an output file before hours of simulation.
 void check_output(const std::string& option, const fs::path& file, const RunOptions& options) {
   std::error_code none;
@@ -215,7 +211,7 @@ int crosscheck_as(const Writer& writer, const RunOptions& options, CommonOptions
     refuse("--format", fmt::format("--crosscheck cannot be written as '{}'", writer.name),
            "it has text and json");
   }
-  return crosscheck(options.files.front(), common);
+  return run_crosscheck(options.files.front(), common);
 }
 
 /// Plays a scenario, and what would help: changes with which it fits or, where that is wanted,

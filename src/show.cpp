@@ -15,7 +15,7 @@ std::string show_json(const Scenario& scenario) {
   for (const Setting& setting : scenario.settings) {
     settings.push_back({{"key", setting.key},
                         {"value", setting.text},
-                        {"source", source_name(setting.source)},
+                        {"source", name_of(setting.source)},
                         {"where", setting.where}});
   }
   return nlohmann::ordered_json{{"schema", "danlu.show/1"},

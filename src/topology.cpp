@@ -85,7 +85,7 @@ Json route_json(const Cluster& cluster, int from, int to) {
     const Link& link = topology.link(id);
     links.push_back({{"from", topology.vertex_name(link.from)},
                      {"to", topology.vertex_name(link.to)},
-                     {"kind", link_kind_name(link.kind)},
+                     {"kind", name_of(link.kind)},
                      {"nominal_bytes_per_s", link.nominal.value},
                      {"bytes_per_s", link.bandwidth.value},
                      {"latency_s", link.latency.value}});
@@ -131,7 +131,7 @@ Json topology_json(const Cluster& cluster, const Pairs& routes) {
   const ClusterSpec& spec = cluster.spec;
   Json vertices = Json::object();
   for (const auto& [kind, count] : count_vertices(cluster.topology)) {
-    vertices[std::string(vertex_kind_name(kind))] = count;
+    vertices[std::string(row_named(kind).plural)] = count;
   }
   Json ways = Json::array();
   for (const auto& [from, to] : routes) {
@@ -156,7 +156,7 @@ std::string topology_text(const Cluster& cluster, const Pairs& routes, const std
                                  spec.gpu.name, cluster.nodes());
   text += picture.empty() ? "" : picture + "\n";
   for (const auto& [kind, count] : count_vertices(cluster.topology)) {
-    text += fmt::format("  {:<20} {:>8}\n", vertex_kind_name(kind), count);
+    text += fmt::format("  {:<20} {:>8}\n", row_named(kind).plural, count);
   }
   text += fmt::format("  {:<20} {:>8}\n\n", "directed links", cluster.topology.links().size());
   text += scale_up_text(spec.topology);

@@ -167,4 +167,8 @@ std::string shown(std::string_view text, std::size_t longest) {
   return printable(start.substr(0, static_cast<std::size_t>(end - start.data()))) + "...";
 }
 
+std::string quote(std::string_view text) {
+  return "'" + shown(text) + "'";
+}
+
 }  // namespace danlu

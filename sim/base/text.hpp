@@ -32,5 +32,8 @@ std::string printable(std::string_view text, std::string_view kept = "");
 
 /// The same of the first `longest` characters; "..." stands for the others.
 std::string shown(std::string_view text, std::size_t longest = 40);
+/// The same in quotes.
+std::string quote(std::string_view text);
+inline constexpr std::size_t kLongestPath = 120;  // of a path in a message
 
 }  // namespace danlu

@@ -135,4 +135,6 @@ inline std::string to_text(FlopsPerSecond v) {
   return format_quantity(v.value, Dimension::ComputeRate);
 }
 
+inline constexpr double kMinute = 60, kHour = 3600, kDay = 86400;  // seconds
+
 }  // namespace danlu

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/graph/breadth_first_search.hpp>
 #include <boost/graph/compressed_sparse_row_graph.hpp>
 #include <numeric>
@@ -15,23 +14,6 @@
 
 namespace danlu {
 namespace {
-
-struct VertexNames {
-  std::string_view plural;
-  std::string_view one;
-};
-constexpr IdArray<VertexKind, VertexNames, 9> kVertexNames{{{"GPUs", "GPU"},
-                                                            {"scale-up switches", "NVSwitch"},
-                                                            {"PCIe switches", "PCIe switch"},
-                                                            {"CPUs", "CPUs"},
-                                                            {"NICs", "NIC"},
-                                                            {"leaf switches", "leaf"},
-                                                            {"spine switches", "spine"},
-                                                            {"core switches", "core"},
-                                                            {"switches", "switch"}}};
-
-constexpr IdArray<LinkKind, std::string_view, 8> kLinkNames{
-    "scale-up", "PCIe", "NIC", "uplink", "core uplink", "torus", "local", "global"};
 
 using Graph = boost::compressed_sparse_row_graph<boost::directedS, boost::no_property, LinkId,
                                                  boost::no_property, std::uint32_t, std::uint32_t>;
@@ -48,14 +30,6 @@ Graph boost_graph(const Topology& topology) {
 }
 
 }  // namespace
-
-std::string_view vertex_kind_name(VertexKind kind) {
-  return kVertexNames[kind].plural;
-}
-
-std::string_view link_kind_name(LinkKind kind) {
-  return kLinkNames[kind];
-}
 
 VertexId TopologyParts::add_vertex(const Vertex& vertex) {
   vertices.push_back(vertex);
@@ -124,7 +98,7 @@ Seconds Topology::latency(const Route& route) const {
 
 std::string Topology::vertex_name(VertexId id) const {
   const Vertex& v = vertex(id);
-  const std::string_view name = kVertexNames[v.kind].one;
+  const std::string_view name = name_of(v.kind);
   switch (v.kind) {
     case VertexKind::Gpu:
     case VertexKind::Nic:

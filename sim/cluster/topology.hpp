@@ -10,13 +10,28 @@
 #include <vector>
 
 #include "sim/base/ids.hpp"
+#include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 
 namespace danlu {
 
 enum class VertexKind { Gpu, ScaleUpSwitch, PcieSwitch, Cpu, Nic, Leaf, Spine, Core, Switch };
-/// "GPUs", "leaf switches", ... for the counts.
-std::string_view vertex_kind_name(VertexKind kind);
+struct VertexKindRow {
+  VertexKind value;
+  std::string_view name;
+  std::string_view plural;  // for the counts
+};
+template <>
+inline constexpr auto kNames<VertexKind> =
+    std::to_array<VertexKindRow>({{VertexKind::Gpu, "GPU", "GPUs"},
+                                  {VertexKind::ScaleUpSwitch, "NVSwitch", "scale-up switches"},
+                                  {VertexKind::PcieSwitch, "PCIe switch", "PCIe switches"},
+                                  {VertexKind::Cpu, "CPUs", "CPUs"},
+                                  {VertexKind::Nic, "NIC", "NICs"},
+                                  {VertexKind::Leaf, "leaf", "leaf switches"},
+                                  {VertexKind::Spine, "spine", "spine switches"},
+                                  {VertexKind::Core, "core", "core switches"},
+                                  {VertexKind::Switch, "switch", "switches"}});
 
 struct Vertex {
   VertexKind kind = VertexKind::Gpu;
@@ -35,7 +50,16 @@ enum class LinkKind : std::uint8_t {
   LocalCable,
   GlobalCable
 };
-std::string_view link_kind_name(LinkKind kind);
+template <>
+inline constexpr auto kNames<LinkKind> =
+    std::to_array<Named<LinkKind>>({{LinkKind::ScaleUp, "scale-up"},
+                                    {LinkKind::Pcie, "PCIe"},
+                                    {LinkKind::NicCable, "NIC"},
+                                    {LinkKind::Uplink, "uplink"},
+                                    {LinkKind::CoreUplink, "core uplink"},
+                                    {LinkKind::TorusCable, "torus"},
+                                    {LinkKind::LocalCable, "local"},
+                                    {LinkKind::GlobalCable, "global"}});
 
 /// One directed link: `bandwidth` is what collectives achieve, `nominal` what the data sheet says.
 struct Link {

@@ -236,7 +236,7 @@ std::string describe(const Cluster& cluster, const Limit& limit) {
   const std::string_view where = kind == LinkKind::ScaleUp ? "NVSwitch" : "network switches";
   switch (limit.of) {
     case Limit::Of::Link:
-      return fmt::format("{} {}", link_kind_name(kind), to_text(limit.rate));
+      return fmt::format("{} {}", name_of(kind), to_text(limit.rate));
     case Limit::Of::Sums:
       return fmt::format("sums in {} {}", where, to_text(limit.rate));
     case Limit::Of::Cap:

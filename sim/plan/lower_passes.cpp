@@ -12,8 +12,8 @@ namespace {
 class PassLowering {
  public:
   explicit PassLowering(StepDraft& draft) : draft_(draft) {
-    for (std::size_t kind = 0; kind < names_.size(); ++kind) {
-      names_[kind] = draft.graph().named(kActionNames[kind]);
+    for (const ActionRow& row : kNames<ActionKind>) {
+      names_[static_cast<std::size_t>(row.value)] = draft.graph().named(row.name);
     }
   }
 
@@ -242,7 +242,7 @@ class PassLowering {
   }
 
   StepDraft& draft_;
-  std::array<NameId, kActionNames.size()> names_{};
+  std::array<NameId, kNames<ActionKind>.size()> names_{};
   std::map<ProgramKey, std::vector<ComputeTime>> compute_;
   std::map<std::pair<std::vector<GroupClassId>, ProgramKey>, PlayedProgramId>
       played_;  // by groups within passes

@@ -27,6 +27,7 @@ struct Segment {
   CollectiveOp op = CollectiveOp::AllReduce;  //
   Bytes bytes;                                // the whole array
   std::vector<int> after;                     // earlier segments of the same program
+  bool operator==(const Segment&) const = default;
 };
 
 /// One pass. `layer_ends[i]` is the number of segments up to the end of the i-th layer visited; the
@@ -34,6 +35,7 @@ struct Segment {
 struct Program {
   std::vector<Segment> segments;
   std::vector<std::size_t> layer_ends;
+  bool operator==(const Program&) const = default;
 };
 
 /// What of the model a chunk holds: the kinds of its layers (of ModelBlocks::kinds), and which of

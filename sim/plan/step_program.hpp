@@ -23,6 +23,7 @@ struct StagePass {
   Action action;
   int program = 0;             // of StepProgram::programs
   bool cut_at_layers = false;  // something waits for single layers of it
+  bool operator==(const StagePass&) const = default;
 };
 
 /// What a pass made goes to the pass of another stage that takes it up.
@@ -30,6 +31,7 @@ struct Send {
   int pass = 0;       // of the stage's passes
   bool next = false;  // to the stage that follows, with the first one after the last; else before
   int taken = 0;      // of the passes there
+  bool operator==(const Send&) const = default;
 };
 
 /// What is done once, after the passes: an exchange, or an update of weights.
@@ -37,6 +39,7 @@ struct EndStep {
   struct LayerEnd {
     int pass = 0;   // of the stage's passes
     int layer = 0;  // as the pass visits them
+    bool operator==(const LayerEnd&) const = default;
   };
   std::string name;
   std::optional<GroupSort> sort;  // of an exchange's group; none of an update
@@ -45,18 +48,21 @@ struct EndStep {
   // It waits for
   std::optional<LayerEnd> layer;  // a layer of a pass; none: all passes
   std::vector<int> after{};       // and earlier end steps of the stage
+  bool operator==(const EndStep&) const = default;
 };
 
 struct StageProgram {
   std::vector<StagePass> passes;
   std::vector<Send> sends;  // in order of their passes
   std::vector<EndStep> ends;
+  bool operator==(const StageProgram&) const = default;
 };
 
 struct StepProgram {
   std::vector<Program> programs;  // each once
   std::vector<StageProgram> stages;
   Bytes sent;  // from one rank to the next stage, of one microbatch
+  bool operator==(const StepProgram&) const = default;
 };
 
 StepProgram make_step_program(const Workload& workload);

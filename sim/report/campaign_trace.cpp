@@ -38,19 +38,19 @@ std::string part_of(const CampaignEvent& event, const FaultsSpec& faults) {
 }
 
 /// Rows of the trace, and further lanes of one where events overlap.
-enum class Row { Job, Saves, Slow, Repairs };
-constexpr IdArray<Row, std::string_view, 4> kRowNames{"job", "saves", "slow parts", "repairs"};
+enum class TraceRow { Job, Saves, Slow, Repairs };
+constexpr IdArray<TraceRow, std::string_view, 4> kRowNames{"job", "saves", "slow parts", "repairs"};
 
-Row row_of(const CampaignEvent& event) {
+TraceRow trace_row_of(const CampaignEvent& event) {
   switch (event.kind) {
     case Kind::Persist:
-      return Row::Saves;
+      return TraceRow::Saves;
     case Kind::Degraded:
-      return Row::Slow;
+      return TraceRow::Slow;
     case Kind::Repair:
-      return Row::Repairs;
+      return TraceRow::Repairs;
     default:
-      return Row::Job;
+      return TraceRow::Job;
   }
 }
 
@@ -88,7 +88,7 @@ class TraceWriter {
   /// The first lane of the row that is free.
   int lane(const CampaignEvent& event) {
     constexpr int kLanes = 1000;
-    const Row row = row_of(event);
+    const TraceRow row = trace_row_of(event);
     std::vector<Seconds>& ends = ends_[row];
     const auto free =
         std::find_if(ends.begin(), ends.end(), [&](Seconds end) { return end <= event.begin; });
@@ -130,7 +130,7 @@ class TraceWriter {
   const FaultsSpec& faults_;
   std::string text_;
   bool first_ = true;
-  IdArray<Row, std::vector<Seconds>, kRowNames.size()> ends_;
+  IdArray<TraceRow, std::vector<Seconds>, kRowNames.size()> ends_;
 };
 
 }  // namespace

@@ -104,7 +104,7 @@ Section links(const Report& report) {
                   .labels = true};
   for (const LinkReport& kind : report.links) {
     section.rows.push_back(
-        {.label = std::string(link_kind_name(kind.kind)),
+        {.label = std::string(name_of(kind.kind)),
          .cells = {Figure::number(kind.links, fmt::format("{:.0f}", kind.links)),
                    Figure::size(kind.bytes), Figure::words(kind.busiest),
                    Figure::number(kind.capacity.value, to_text(kind.capacity), "bytes/s"),

@@ -179,7 +179,6 @@ Section campaigns(Reports reports) {
   if (!any_of(reports, [](const Report& r) { return r.faults.has_value(); })) {
     return section;
   }
-  constexpr double kDay = 86400;
   const auto add = [&](std::string_view label,
                        const std::function<Figure(const FaultsReport&)>& figure) {
     section.rows.push_back(row_of(label, reports, [&](const Report& r) {

@@ -126,7 +126,7 @@ std::string bottleneck_link(const Cluster& cluster, const StepPlan& plan, Patter
     return "";
   }
   const Link& link = cluster.topology.link(tightest->representative);
-  return fmt::format("{} {}", link_kind_name(link.kind), to_text(link.bandwidth));
+  return fmt::format("{} {}", name_of(link.kind), to_text(link.bandwidth));
 }
 
 }  // namespace danlu

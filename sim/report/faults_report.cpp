@@ -5,13 +5,7 @@
 #include "sim/report/page.hpp"
 
 namespace danlu {
-namespace {
-
-constexpr double kMinute = 60;
-constexpr double kHour = 3600;
-constexpr double kDay = 86400;
-
-}  // namespace
+namespace {}  // namespace
 
 std::string days_text(Seconds time) {
   return fmt::format("{} d", figure(time.value / kDay));

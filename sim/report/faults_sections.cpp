@@ -11,10 +11,6 @@
 namespace danlu {
 namespace {
 
-constexpr double kMinute = 60;
-constexpr double kHour = 3600;
-constexpr double kDay = 86400;
-
 /// What one fault costs.
 std::string each(Seconds time) {
   return time.value < 100 * kMinute ? fmt::format("{:.3g} min", time.value / kMinute)

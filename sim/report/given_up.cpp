@@ -29,9 +29,9 @@ std::optional<Flap> flap_during(const Cluster& cluster, const StepPlan& plan, co
 }
 
 /// When the first rank of each communication was there.
-class Arrivals {
+class ArrivalTimes {
  public:
-  Arrivals(const TaskGraph& graph, const Timeline& timeline)
+  ArrivalTimes(const TaskGraph& graph, const Timeline& timeline)
       : graph_(graph),
         timeline_(timeline),
         before_(predecessors(graph)),
@@ -109,7 +109,7 @@ std::optional<GivenUp> first_given_up(const Cluster& cluster, const StepPlan& pl
   if (plan.graph.changes.empty() || timeline.end <= timeout) {
     return first;
   }
-  const Arrivals arrivals(plan.graph, timeline);
+  const ArrivalTimes arrivals(plan.graph, timeline);
   const std::vector<Flap>& flaps = cluster.spec.degraded.flaps;
   for (const TaskId id : plan.graph.tasks.ids()) {
     const Task& task = plan.graph.tasks[id];

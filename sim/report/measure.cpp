@@ -443,7 +443,7 @@ void note_overfull(Report& report) {
         "collectives: formula gives every communication its links to itself; together "
         "they ask for up to {:.0f} % of a link ({}), so the step takes longer in truth; "
         "collectives: steady shares links",
-        fullest->peak * 100, link_kind_name(fullest->kind)));
+        fullest->peak * 100, name_of(fullest->kind)));
   }
 }
 

@@ -73,7 +73,7 @@ std::string part_about(std::string_view key, std::string_view source,
 
 /// Whether a value of no preset says what would hold without it, as what `danlu show` prints does.
 bool repeats_default(const KeyRow& row, const Value& value) {
-  const std::optional<Value> fallback = default_of(row);
+  const std::optional<Value> fallback = fallback_of(row);
   return value.origin.empty() && fallback && fallback->number == value.number;
 }
 

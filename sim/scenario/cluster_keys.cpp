@@ -10,9 +10,9 @@ namespace {
 
 using namespace rows;
 
-std::vector<Word<ScaleUpKind>> scale_up_words() {
-  std::vector<Word<ScaleUpKind>> words = words_of<ScaleUpKind>();
-  words.push_back({std::string(kFullMesh), ScaleUpKind::Mesh});
+std::vector<Named<ScaleUpKind>> scale_up_words() {
+  std::vector<Named<ScaleUpKind>> words = words_of<ScaleUpKind>();
+  words.push_back({ScaleUpKind::Mesh, kFullMesh});
   return words;
 }
 
@@ -122,7 +122,7 @@ std::vector<KeyRow> fabric_keys() {
            "the destination's rail and along that rail; false: from its own rail over the spine"),
       duration("collective.launch", &TopologySpec::collective_launch, "0 us",
                "Fixed cost of starting one collective"),
-      choice("collective.tuning", &TopologySpec::nccl_tuning, {{"none", false}, {"nccl", true}},
+      choice("collective.tuning", &TopologySpec::nccl_tuning, {{false, "none"}, {true, "nccl"}},
              "none",
              "What chooses algorithm and protocol: nothing (rings, through a torus axis by axis), "
              "or NCCL's model with its constants"),
@@ -183,29 +183,25 @@ std::vector<KeyRow> gpu_figures() {
       quantity("power", &GpuSpec::power_watts, Dimension::Power, 1, 1e5, "required", "Board power"),
       quantity("price", &GpuSpec::dollars_per_hour, Dimension::Price, 0.001, 1000, "",
                "Rental price of one GPU"),
-      {.path = "sources",
-       .type = KeyType::Sources,
-       .text =
-           "Where each figure comes from: key path to source; 'assumed: ...' where none was found"},
+      sources(
+          "Where each figure comes from: key path to source; 'assumed: ...' where none was found"),
   };
 }
 
 }  // namespace
 
 std::vector<KeyRow> node_and_fabric_keys() {
-  std::vector<KeyRow> rows = node_keys();
-  append(rows, fabric_keys());
-  return rows;
+  return joined({node_keys(), fabric_keys()});
 }
 
 std::vector<KeyRow> gpu_file_keys() {
-  std::vector<KeyRow> rows{text("name", &GpuSpec::name, "required", "Name for people")};
+  std::vector<KeyRow> peaks;
   for (const auto& [precision, precision_name] : kNames<Precision>) {
-    rows.push_back(peak(precision_name, peak_of(precision)));
+    peaks.push_back(peak(precision_name, peak_of(precision)));
   }
-  rows.push_back(peak("fp4", kByHand));  // which no step computes in
-  append(rows, gpu_figures());
-  return rows;
+  return joined({text("name", &GpuSpec::name, "required", "Name for people"), std::move(peaks),
+                 peak("fp4", kByHand),  // in which nothing computes yet
+                 gpu_figures()});
 }
 
 std::vector<KeyRow> gpu_section_keys() {

@@ -20,38 +20,44 @@ KeyRow share(std::string path, Into into, std::string fallback, std::string help
 }
 
 /// A duration that may be random; `path: 5 min` alone is a constant.
-void add_random(std::vector<KeyRow>& rows, const std::string& path, const std::string& fallback,
-                const std::string& help) {
+std::vector<KeyRow> random(const std::string& path, const std::string& fallback,
+                           const std::string& help) {
   using Kind = Duration::Kind;
-  rows.push_back(time(path + ".mean", &Duration::mean, fallback, help));
-  rows.push_back(
+  return joined({
+      time(path + ".mean", &Duration::mean, fallback, help),
       choice(path + ".distribution", &Duration::kind,
              words_of({Kind::Constant, Kind::Exponential, Kind::LogNormal, Kind::Weibull}), "",
-             "How it varies about its mean; constant if left out"));
-  rows.push_back(number(path + ".shape", &Duration::shape, 0.05, 20, "",
-                        "Weibull: k; log-normal: the standard deviation of the logarithm"));
-  rows.push_back({.path = path + ".samples",
-                  .type = KeyType::Durations,
-                  .dimension = Dimension::Duration,
-                  .minimum = 0,
-                  .maximum = kLongest,
-                  .text = "Observed values instead, each as likely as the others"});
+             "How it varies about its mean; constant if left out"),
+      number(path + ".shape", &Duration::shape, 0.05, 20, "",
+             "Weibull: k; log-normal: the standard deviation of the logarithm"),
+      KeyRow{.path = path + ".samples",
+             .type = KeyType::Durations,
+             .dimension = Dimension::Duration,
+             .minimum = 0,
+             .maximum = kLongest,
+             .text = "Observed values instead, each as likely as the others"},
+  });
 }
 
-void add_detection(std::vector<KeyRow>& rows, const std::string& path, const std::string& fallback,
-                   const std::string& help) {
-  add_random(rows, path, fallback, help);
-  rows.push_back(choice(path + ".by", &Detection::kind, "",
-                        "delay: after `mean`; heartbeat: when a node has not been heard of for "
-                        "`timeout`, one beat every `period`; watchdog: at the first look, one "
-                        "every `period`, that finds a collective hanging for `timeout`"));
-  rows.push_back(time(path + ".period", &Detection::period, "", "Of heartbeat and watchdog"));
-  rows.push_back(time(path + ".timeout", &Detection::timeout, "", "Of heartbeat and watchdog"));
+std::vector<KeyRow> detection(const std::string& path, const std::string& fallback,
+                              const std::string& help) {
+  return joined({
+      random(path, fallback, help),
+      choice(path + ".by", &Detection::kind, "",
+             "delay: after `mean`; heartbeat: when a node has not been heard of for `timeout`, one "
+             "beat every `period`; watchdog: at the first look, one every `period`, that finds a "
+             "collective hanging for `timeout`"),
+      time(path + ".period", &Detection::period, "", "Of heartbeat and watchdog"),
+      time(path + ".timeout", &Detection::timeout, "", "Of heartbeat and watchdog"),
+  });
 }
 
-std::vector<KeyRow> rate_keys() {
+std::vector<KeyRow> cause_keys() {
   using Kind = Arrivals::Kind;
-  return {
+  return joined({
+      number("observed.gpus", kByHand, 1, 1e7, "", "GPUs that `observed` counts belong to"),
+      count("observed.gpus_per_node", kByHand, 1, 16384, "8", "GPUs of one of its nodes"),
+      time("observed.time", kByHand, "", "The time in which they were counted"),
       choice("causes.*.component", kByHand, choices_of(words_of<Component>()), "node",
              "What fails: each of them has a clock of its own, so that a larger cluster fails more "
              "often; `job` fails as often whatever its size"),
@@ -74,51 +80,42 @@ std::vector<KeyRow> rate_keys() {
       choice("causes.*.clock", &Arrivals::clock, "job",
              "Weibull: the whole job has one clock, fresh at every restart, or each component has "
              "its own, fresh when it failed"),
-  };
+      choice("causes.*.effect", &FaultCause::effect, "stop",
+             "The job stops; goes on with wrong numbers; goes on slowly; or is stopped after a "
+             "save, for maintenance"),
+      random("causes.*.duration", "",
+             "How long corruption stays unnoticed, a slow part slow, a link down, maintenance"),
+      number("causes.*.slowdown", kByHand, 1, 1000, "",
+             "Degrade: steps take that many times as long. Without this and the next three the job "
+             "stands still, as when a link is down"),
+      number("causes.*.slow_gpu", &SlowState::slow_gpu, 1, 1000, "",
+             "Degrade: the step is simulated with a GPU that many times as slow"),
+      number("causes.*.slow_nic", &SlowState::slow_nic, 0.001, 1, "",
+             "Degrade: the step is simulated with that share left of a NIC"),
+      number("causes.*.slow_scale_up", &SlowState::slow_scale_up, 0.001, 1, "",
+             "Degrade: the same for the scale-up links of a GPU"),
+      time("causes.*.timeout", &FaultCause::limit, "",
+           "Degrade: after that long the job dies after all (NCCL's time-out)"),
+      share("causes.*.permanent", &FaultCause::permanent, "0",
+            "Chance that the nodes need repair; otherwise they restart as they are"),
+      detection("causes.*.detection", "", "From the failure until the job is stopped"),
+      detection("detection", "0 s", "The same for causes that do not say"),
+  });
 }
 
-void add_causes(std::vector<KeyRow>& rows) {
-  rows.push_back(
-      number("observed.gpus", kByHand, 1, 1e7, "", "GPUs that `observed` counts belong to"));
-  rows.push_back(
-      count("observed.gpus_per_node", kByHand, 1, 16384, "8", "GPUs of one of its nodes"));
-  rows.push_back(time("observed.time", kByHand, "", "The time in which they were counted"));
-  append(rows, rate_keys());
-  rows.push_back(choice("causes.*.effect", &FaultCause::effect, "stop",
-                        "The job stops; goes on with wrong numbers; goes on slowly; or is stopped "
-                        "after a save, for maintenance"));
-  add_random(rows, "causes.*.duration", "",
-             "How long corruption stays unnoticed, a slow part slow, a link down, maintenance");
-  rows.push_back(number("causes.*.slowdown", kByHand, 1, 1000, "",
-                        "Degrade: steps take that many times as long. Without this and the next "
-                        "three the job stands still, as when a link is down"));
-  rows.push_back(number("causes.*.slow_gpu", &SlowState::slow_gpu, 1, 1000, "",
-                        "Degrade: the step is simulated with a GPU that many times as slow"));
-  rows.push_back(number("causes.*.slow_nic", &SlowState::slow_nic, 0.001, 1, "",
-                        "Degrade: the step is simulated with that share left of a NIC"));
-  rows.push_back(number("causes.*.slow_scale_up", &SlowState::slow_scale_up, 0.001, 1, "",
-                        "Degrade: the same for the scale-up links of a GPU"));
-  rows.push_back(time("causes.*.timeout", &FaultCause::limit, "",
-                      "Degrade: after that long the job dies after all (NCCL's time-out)"));
-  rows.push_back(share("causes.*.permanent", &FaultCause::permanent, "0",
-                       "Chance that the nodes need repair; otherwise they restart as they are"));
-  add_detection(rows, "causes.*.detection", "", "From the failure until the job is stopped");
-  add_detection(rows, "detection", "0 s", "The same for causes that do not say");
-}
-
-void add_events(std::vector<KeyRow>& rows) {
-  rows.push_back(
-      time("events.#.time", &FaultEvent::at, "required", "When, from the start of the run"));
-  rows.push_back(text("events.#.cause", kByHand, "required", "One of the causes"));
-  rows.push_back(count("events.#.component", &FaultEvent::component, 0, 1e9, "0",
-                       "Which of its components, from 0"));
-  rows.push_back(
-      time("events.#.duration", &FaultEvent::window, "", "Instead of that of the cause"));
-  rows.push_back(text("trace", kByHand, "",
-                      "A CSV file of failures with columns time and cause, and if they are known "
-                      "component and duration; times have units"));
-  rows.push_back(flag("random", kByHand, "true",
-                      "Draw failures at random too; false: only those of events and trace"));
+std::vector<KeyRow> event_keys() {
+  return joined({
+      time("events.#.time", &FaultEvent::at, "required", "When, from the start of the run"),
+      text("events.#.cause", kByHand, "required", "One of the causes"),
+      count("events.#.component", &FaultEvent::component, 0, 1e9, "0",
+            "Which of its components, from 0"),
+      time("events.#.duration", &FaultEvent::window, "", "Instead of that of the cause"),
+      text("trace", kByHand, "",
+           "A CSV file of failures with columns time and cause, and if they are known component "
+           "and duration; times have units"),
+      flag("random", kByHand, "true",
+           "Draw failures at random too; false: only those of events and trace"),
+  });
 }
 
 /// A word, so many steps, or a time.
@@ -138,66 +135,66 @@ KeyRow interval(std::string path, std::string fallback, std::string help) {
   return row;
 }
 
-void add_checkpoints(std::vector<KeyRow>& rows) {
-  rows.push_back(interval(
-      "checkpoint.interval", "auto",
-      "Training between two checkpoints; auto: the best by formula, auto-simulated: by trying"));
-  rows.push_back(choice("checkpoint.mode", kByHand, "sync|async", "sync",
-                        "Training stands still for the write, or only for `blocking`"));
-  rows.push_back(number("checkpoint.bytes_per_parameter", kByHand, 0.1, 100, "14",
-                        "2 of weights and 12 of optimizer state in mixed precision with Adam"));
-  rows.push_back(
+std::vector<KeyRow> checkpoint_keys() {
+  return joined({
+      interval(
+          "checkpoint.interval", "auto",
+          "Training between two checkpoints; auto: the best by formula, auto-simulated: by trying"),
+      choice("checkpoint.mode", kByHand, "sync|async", "sync",
+             "Training stands still for the write, or only for `blocking`"),
+      number("checkpoint.bytes_per_parameter", kByHand, 0.1, 100, "14",
+             "2 of weights and 12 of optimizer state in mixed precision with Adam"),
       time("checkpoint.write", kByHand, "",
-           "How long a write takes; bytes / what cluster.storage lets through if left out"));
-  rows.push_back(time("checkpoint.blocking", &CheckpointTier::blocking, "",
-                      "How long training stands still for it; the whole write, or with async the "
-                      "copy over PCIe to the hosts' memory, if left out"));
-  rows.push_back(count("checkpoint.keep", &CheckpointTier::keep, 0, kMost, "0",
-                       "Usable checkpoints that are kept, for corruption found late; 0: all"));
-  rows.push_back(count("checkpoint.in_flight", &CheckpointTier::in_flight, 1, 100, "1",
-                       "Async: writes at once; training waits to start one more"));
-  rows.push_back(number("checkpoint.slowdown", &CheckpointTier::slowdown, 1, 100, "",
-                        "Async: steps take that many times as long during a write; simulated with "
-                        "the NICs' rest if left out and the storage shares them, else 1"));
-  add_random(rows, "checkpoint.load", "",
-             "Reading it at a restart; bytes / what the storage gives if left out");
-  rows.push_back(interval("checkpoint.memory.interval", "never",
-                          "The same for copies in the memory of other nodes"));
-  rows.push_back(time("checkpoint.memory.blocking", &CheckpointTier::blocking, "0 s",
-                      "Training stands still for a copy"));
-  rows.push_back(time("checkpoint.memory.persist", &CheckpointTier::persist, "0 s",
-                      "Until the copy can be used"));
-  rows.push_back(number("checkpoint.memory.slowdown", &CheckpointTier::slowdown, 1, 100, "1",
-                        "Steps meanwhile take that much longer"));
-  add_random(rows, "checkpoint.memory.load", "0 s", "Restoring it at a restart");
-  rows.push_back(count("checkpoint.memory.keep", &CheckpointTier::keep, 0, 1e6, "1",
-                       "Usable generations that are kept in memory; 0: all"));
-  rows.push_back(count("checkpoint.memory.copies", kByHand, 1, 100, "2",
-                       "Nodes that hold each part: one less may be lost at once"));
-  rows.push_back(share("checkpoint.memory.survives_more", &CheckpointTier::survives_more, "0",
-                       "Share of larger losses that it survives all the same"));
+           "How long a write takes; bytes / what cluster.storage lets through if left out"),
+      time("checkpoint.blocking", &CheckpointTier::blocking, "",
+           "How long training stands still for it; the whole write, or with async the copy over "
+           "PCIe to the hosts' memory, if left out"),
+      count("checkpoint.keep", &CheckpointTier::keep, 0, kMost, "0",
+            "Usable checkpoints that are kept, for corruption found late; 0: all"),
+      count("checkpoint.in_flight", &CheckpointTier::in_flight, 1, 100, "1",
+            "Async: writes at once; training waits to start one more"),
+      number("checkpoint.slowdown", &CheckpointTier::slowdown, 1, 100, "",
+             "Async: steps take that many times as long during a write; simulated with the NICs' "
+             "rest if left out and the storage shares them, else 1"),
+      random("checkpoint.load", "",
+             "Reading it at a restart; bytes / what the storage gives if left out"),
+      interval("checkpoint.memory.interval", "never",
+               "The same for copies in the memory of other nodes"),
+      time("checkpoint.memory.blocking", &CheckpointTier::blocking, "0 s",
+           "Training stands still for a copy"),
+      time("checkpoint.memory.persist", &CheckpointTier::persist, "0 s",
+           "Until the copy can be used"),
+      number("checkpoint.memory.slowdown", &CheckpointTier::slowdown, 1, 100, "1",
+             "Steps meanwhile take that much longer"),
+      random("checkpoint.memory.load", "0 s", "Restoring it at a restart"),
+      count("checkpoint.memory.keep", &CheckpointTier::keep, 0, 1e6, "1",
+            "Usable generations that are kept in memory; 0: all"),
+      count("checkpoint.memory.copies", kByHand, 1, 100, "2",
+            "Nodes that hold each part: one less may be lost at once"),
+      share("checkpoint.memory.survives_more", &CheckpointTier::survives_more, "0",
+            "Share of larger losses that it survives all the same"),
+  });
 }
 
-void add_recovery(std::vector<KeyRow>& rows) {
-  add_random(rows, "restart.diagnose", "0 s", "Finding out what failed");
-  add_random(rows, "restart.reschedule", "0 s", "Until the scheduler has started the job again");
-  add_random(rows, "restart.processes", "0 s", "Starting processes, reading the code and data");
-  add_random(rows, "restart.communicators", "0 s", "Setting up communication");
-  rows.push_back(
-      time("restart.per_rank", kByHand, "0 s", "The same for each rank of the job, added"));
-  add_random(rows, "restart.warm_up", "0 s", "Until steps have their usual length");
-  add_random(rows, "restart.replace", "0 s", "Only when nodes were replaced");
-  rows.push_back(count("spares.hot", &SparesSpec::hot, 0, 1e6, "0", "Nodes that stand by, ready"));
-  rows.push_back(
-      count("spares.cold", &SparesSpec::cold, 0, 1e6, "0", "Nodes that must be started first"));
-  add_random(rows, "spares.cold_start", "0 s", "How long that takes");
-  add_random(rows, "spares.repair", "24 h", "Until a broken node is a spare again");
-  rows.push_back(
+std::vector<KeyRow> recovery_keys() {
+  return joined({
+      random("restart.diagnose", "0 s", "Finding out what failed"),
+      random("restart.reschedule", "0 s", "Until the scheduler has started the job again"),
+      random("restart.processes", "0 s", "Starting processes, reading the code and data"),
+      random("restart.communicators", "0 s", "Setting up communication"),
+      time("restart.per_rank", kByHand, "0 s", "The same for each rank of the job, added"),
+      random("restart.warm_up", "0 s", "Until steps have their usual length"),
+      random("restart.replace", "0 s", "Only when nodes were replaced"),
+      count("spares.hot", &SparesSpec::hot, 0, 1e6, "0", "Nodes that stand by, ready"),
+      count("spares.cold", &SparesSpec::cold, 0, 1e6, "0", "Nodes that must be started first"),
+      random("spares.cold_start", "0 s", "How long that takes"),
+      random("spares.repair", "24 h", "Until a broken node is a spare again"),
       choice("recovery.kind", &RecoverySpec::kind, "restart",
              "When nodes are lost: the whole job restarts at full size; it restarts with fewer "
-             "replicas if nodes are short; only the broken replica restarts"));
-  rows.push_back(count("recovery.min_replicas", &RecoverySpec::min_replicas, 1, kMost, "",
-                       "With fewer the job waits; half of them if left out"));
+             "replicas if nodes are short; only the broken replica restarts"),
+      count("recovery.min_replicas", &RecoverySpec::min_replicas, 1, kMost, "",
+            "With fewer the job waits; half of them if left out"),
+  });
 }
 
 std::vector<KeyRow> semantics_keys() {
@@ -221,10 +218,9 @@ std::vector<KeyRow> semantics_keys() {
 
 std::vector<KeyRow> faults_section_keys() {
   const auto set_days = [](FaultsPlan& plan, const Value& value) {
-    constexpr double kDay = 86400;
     plan.horizon = Seconds{value.number * kDay};
   };
-  std::vector<KeyRow> rows{
+  return joined({
       text("preset", kByHand, "",
            "Faults of danlu list faults, or a path to such a file; `faults: NAME` says the same. "
            "Other keys override it"),
@@ -237,13 +233,12 @@ std::vector<KeyRow> faults_section_keys() {
       number("seed", &FaultsSpec::seed, 0, 1e15, "1", "Of the random numbers"),
       flag("what_if", &FaultsPlan::what_if, "true",
            "Also play what would help, on the same random numbers"),
-  };
-  add_causes(rows);
-  add_events(rows);
-  add_checkpoints(rows);
-  add_recovery(rows);
-  append(rows, semantics_keys());
-  return rows;
+      cause_keys(),
+      event_keys(),
+      checkpoint_keys(),
+      recovery_keys(),
+      semantics_keys(),
+  });
 }
 
 }  // namespace danlu

@@ -37,7 +37,7 @@ class Getter {
       const std::string path = section.empty() ? row.path : fmt::format("{}.{}", section, *rest);
       if (values_.has(path)) {
         member->set(spec, values_.at(path));
-      } else if (const std::optional<Value> fallback = default_of(row)) {
+      } else if (const std::optional<Value> fallback = fallback_of(row)) {
         member->set(spec, *fallback);
       }
     }
@@ -50,7 +50,7 @@ class Getter {
     }
     const KeyRow* row = find_key(keys_, path);
     check(row != nullptr, fmt::format("the table has no key '{}'", path));
-    return default_of(*row).value_or(Value{});
+    return fallback_of(*row).value_or(Value{});
   }
 
   const Values& values_;

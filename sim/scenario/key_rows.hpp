@@ -5,7 +5,7 @@
 // path, the member that the key fills (kByHand: it has code of its own), limits, default, help.
 #pragma once
 
-#include <iterator>
+#include <initializer_list>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,7 +62,7 @@ inline KeyRow choice(std::string path, Into into, std::string choices, std::stri
 }
 /// One of `words`, each of which stands for a value of the member.
 template <typename Spec, typename T>
-KeyRow choice(std::string path, T Spec::*at, const std::vector<Word<T>>& words,
+KeyRow choice(std::string path, T Spec::*at, const std::vector<Named<T>>& words,
               std::string fallback, std::string help) {
   return choice(std::move(path), Into(member_at(at, words)), choices_of(words), std::move(fallback),
                 std::move(help));
@@ -77,6 +77,10 @@ inline KeyRow counts(std::string path, Into into, double minimum, double maximum
   KeyRow row = count(std::move(path), std::move(into), minimum, maximum, "", std::move(help));
   row.type = KeyType::Counts;
   return row;
+}
+/// Where figures come from, by key path.
+inline KeyRow sources(std::string help) {
+  return {.path = "sources", .type = KeyType::Sources, .text = std::move(help)};
 }
 /// Entries by number, which are read by hand.
 inline KeyRow numbers(std::string path, double minimum, double maximum, std::string help) {
@@ -98,10 +102,19 @@ inline KeyRow fraction(std::string path, Into into, std::string fallback, std::s
   return number(std::move(path), std::move(into), 0.01, 1, std::move(fallback), std::move(help));
 }
 
-/// Puts `more` at the end of `rows`.
-inline void append(std::vector<KeyRow>& rows, std::vector<KeyRow> more) {
-  rows.insert(rows.end(), std::make_move_iterator(more.begin()),
-              std::make_move_iterator(more.end()));
+/// A row, or several.
+struct Rows {
+  Rows(KeyRow row) : rows{std::move(row)} {}               // NOLINT(google-explicit-constructor)
+  Rows(std::vector<KeyRow> all) : rows(std::move(all)) {}  // NOLINT(google-explicit-constructor)
+
+  std::vector<KeyRow> rows;
+};
+inline std::vector<KeyRow> joined(std::initializer_list<Rows> parts) {
+  std::vector<KeyRow> all;
+  for (const Rows& part : parts) {
+    all.insert(all.end(), part.rows.begin(), part.rows.end());
+  }
+  return all;
 }
 
 }  // namespace danlu::rows

@@ -13,19 +13,16 @@ namespace {
 using namespace rows;
 
 std::vector<KeyRow> make_topology_keys() {
-  std::vector<KeyRow> rows{
+  return joined({
       text("name", &TopologySpec::name, "required", "Name for people"),
       text("gpu.preset", kByHand, "required",
            "GPU preset (danlu list gpus) or a path to a GPU file, as `gpu: NAME`; other keys of "
            "`gpu` override its figures"),
-  };
-  append(rows, gpu_section_keys());
-  append(rows, node_and_fabric_keys());
-  rows.push_back({.path = "sources",
-                  .type = KeyType::Sources,
-                  .text = "Where each figure comes from: key path to source; 'assumed: ...' where "
-                          "none was found"});
-  return rows;
+      gpu_section_keys(),
+      node_and_fabric_keys(),
+      sources(
+          "Where each figure comes from: key path to source; 'assumed: ...' where none was found"),
+  });
 }
 
 std::vector<KeyRow> model_keys() {
@@ -94,10 +91,10 @@ std::vector<KeyRow> parallelism_keys() {
   };
 }
 
-std::vector<Word<std::string>> schedule_words() {
-  std::vector<Word<std::string>> words;
+std::vector<Named<std::string>> schedule_words() {
+  std::vector<Named<std::string>> words;
   for (const ScheduleRow& row : schedule_table()) {
-    words.push_back({std::string(row.name), std::string(row.name)});
+    words.push_back({std::string(row.name), row.name});
   }
   return words;
 }
@@ -119,10 +116,10 @@ std::vector<KeyRow> training_keys() {
       flag("training.dropout", &TrainingSpec::dropout, "false",
            "Dropout in attention and residuals"),
       choice("training.model_flops", &TrainingSpec::causal_flops,
-             {{"full", false}, {"causal", true}}, "full",
+             {{false, "full"}, {true, "causal"}}, "full",
              "Count the whole attention square as model FLOPs (the papers of 2021 and 2022) or the "
              "causal half"),
-      choice("training.gradients", &TrainingSpec::gradient_bytes, {{"fp32", 4}, {"16bit", 2}}, "",
+      choice("training.gradients", &TrainingSpec::gradient_bytes, {{4, "fp32"}, {2, "16bit"}}, "",
              "How gradients are kept and reduced; as Megatron does if left out: 16bit with "
              "precision fp16, fp32 with all others"),
       choice("training.schedule.kind", &TrainingSpec::schedule, schedule_words(), "1f1b",
@@ -140,21 +137,15 @@ std::vector<KeyRow> training_keys() {
   };
 }
 
-void add_communication_keys(std::vector<KeyRow>& rows) {
-  for (const auto& [section, groups] :
-       {std::pair("tensor", "tensor groups"), std::pair("data", "data and embedding groups")}) {
-    rows.push_back(choice(fmt::format("communication.{}.algorithm", section),
-                          &ForcedChoice::algorithm, words_or_auto<Algorithm>(), "auto",
-                          fmt::format("Algorithm for the collectives of {}, wherever it can make "
-                                      "them; auto: as danlu collective chooses",
-                                      groups)));
-    rows.push_back(choice(fmt::format("communication.{}.protocol", section),
-                          &ForcedChoice::protocol, words_or_auto<Protocol>(), "auto",
-                          fmt::format("Protocol for the collectives of {}", groups)));
-  }
-  rows.push_back(quantity("communication.timeout", &CommunicationSpec::timeout, Dimension::Duration,
-                          1e-3, 864e3, "600 s",
-                          "A communication that hangs on a flapping link for longer ends the job"));
+std::vector<KeyRow> forced_choice_keys(const std::string& section, std::string_view groups) {
+  return {
+      choice(section + ".algorithm", &ForcedChoice::algorithm, words_or_auto<Algorithm>(), "auto",
+             fmt::format("Algorithm for the collectives of {}, wherever it can make them; auto: as "
+                         "danlu collective chooses",
+                         groups)),
+      choice(section + ".protocol", &ForcedChoice::protocol, words_or_auto<Protocol>(), "auto",
+             fmt::format("Protocol for the collectives of {}", groups)),
+  };
 }
 
 std::vector<KeyRow> degraded_keys() {
@@ -216,62 +207,63 @@ std::vector<KeyRow> step_fault_keys() {
   };
 }
 
-std::vector<KeyRow> make_scenario_keys() {
-  std::vector<KeyRow> rows{
-      text("name", kByHand, "", "Name for people; the file's name if left out"),
-      text("extends", kByHand, "", "Another scenario whose values hold where this one has none"),
-  };
-  append(rows, model_keys());
-  rows.push_back(text("cluster.topology", kByHand, "required",
-                      "A topology of danlu list topologies, or a path to a topology file"));
-  rows.push_back(count("cluster.gpus", &ClusterSpec::gpus, 1, kMost, "required", "GPUs in use"));
-  rows.push_back(
-      text("cluster.gpu.preset", kByHand, "",
-           "GPU preset or file instead of the topology's own; `gpu: NAME` says the same"));
-  for (KeyRow& row : gpu_section_keys()) {
-    row.path.insert(0, "cluster.");
-    rows.push_back(std::move(row));
+/// The rows of a section, with its name; `help` goes after what they say of themselves.
+std::vector<KeyRow> below(std::string_view section, std::vector<KeyRow> rows,
+                          std::string_view help = "") {
+  for (KeyRow& row : rows) {
+    row.path = fmt::format("{}.{}", section, row.path);
+    row.text += help;
   }
-  rows.push_back(quantity("cluster.price", kByHand, Dimension::Price, 0.001, 1000, "",
-                          "Price of a GPU instead of the GPU file's"));
-  rows.push_back({.path = "cluster.mixed",
-                  .type = KeyType::Ranges,
-                  .text = "Nodes of another kind: by node or range of nodes a topology with the "
-                          "same structure, whose GPU, links and NICs they have"});
-  for (KeyRow& row : node_and_fabric_keys()) {
-    row.path.insert(0, "cluster.");
+  return rows;
+}
+std::vector<KeyRow> without_defaults(std::vector<KeyRow> rows) {
+  for (KeyRow& row : rows) {
     row.fallback.clear();
-    row.text += " (instead of the topology's)";
-    rows.push_back(std::move(row));
   }
-  append(rows, parallelism_keys());
-  append(rows, training_keys());
-  append(rows, degraded_keys());
-  append(rows, step_fault_keys());
-  add_communication_keys(rows);
-  for (KeyRow& row : faults_section_keys()) {
-    row.path.insert(0, "faults.");
-    rows.push_back(std::move(row));
-  }
-  rows.push_back(choice("collectives", &Workload::collectives, "steady",
-                        "The closed form of each communication alone, one flow per phase of a "
-                        "collective sharing links, or one flow per message"));
-  rows.push_back(choice(
-      "fold", &Workload::fold, "exact",
-      "Play one of each class of equal ranks, coarse classes at their worst, or every rank"));
   return rows;
 }
 
+std::vector<KeyRow> make_scenario_keys() {
+  return joined({
+      text("name", kByHand, "", "Name for people; the file's name if left out"),
+      text("extends", kByHand, "", "Another scenario whose values hold where this one has none"),
+      model_keys(),
+      text("cluster.topology", kByHand, "required",
+           "A topology of danlu list topologies, or a path to a topology file"),
+      count("cluster.gpus", &ClusterSpec::gpus, 1, kMost, "required", "GPUs in use"),
+      text("cluster.gpu.preset", kByHand, "",
+           "GPU preset or file instead of the topology's own; `gpu: NAME` says the same"),
+      below("cluster", gpu_section_keys()),
+      quantity("cluster.price", kByHand, Dimension::Price, 0.001, 1000, "",
+               "Price of a GPU instead of the GPU file's"),
+      KeyRow{.path = "cluster.mixed",
+             .type = KeyType::Ranges,
+             .text = "Nodes of another kind: by node or range of nodes a topology with the same "
+                     "structure, whose GPU, links and NICs they have"},
+      below("cluster", without_defaults(node_and_fabric_keys()), " (instead of the topology's)"),
+      parallelism_keys(),
+      training_keys(),
+      degraded_keys(),
+      step_fault_keys(),
+      forced_choice_keys("communication.tensor", "tensor groups"),
+      forced_choice_keys("communication.data", "data and embedding groups"),
+      quantity("communication.timeout", &CommunicationSpec::timeout, Dimension::Duration, 1e-3,
+               864e3, "600 s",
+               "A communication that hangs on a flapping link for longer ends the job"),
+      below("faults", faults_section_keys()),
+      choice("collectives", &Workload::collectives, "steady",
+             "The closed form of each communication alone, one flow per phase of a collective "
+             "sharing links, or one flow per message"),
+      choice("fold", &Workload::fold, "exact",
+             "Play one of each class of equal ranks, coarse classes at their worst, or every rank"),
+  });
+}
+
 std::vector<KeyRow> make_faults_keys() {
-  std::vector<KeyRow> rows{text("name", &FaultsPlan::name, "required", "Name for people")};
-  for (KeyRow& row : faults_section_keys()) {
-    if (row.path != "preset") {
-      rows.push_back(std::move(row));
-    }
-  }
-  rows.push_back({.path = "sources",
-                  .type = KeyType::Sources,
-                  .text = "Where each figure comes from: key path to source"});
+  std::vector<KeyRow> rows =
+      joined({text("name", &FaultsPlan::name, "required", "Name for people"), faults_section_keys(),
+              sources("Where each figure comes from: key path to source")});
+  std::erase_if(rows, [](const KeyRow& row) { return row.path == "preset"; });
   return rows;
 }
 

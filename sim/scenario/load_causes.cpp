@@ -22,9 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kDay = 86400;
-constexpr std::size_t kLongestPath = 120;  // in a message
-
 class CauseReader {
  public:
   CauseReader(const Values& values, std::string name, const ClusterSpec& cluster,

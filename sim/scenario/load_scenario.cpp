@@ -24,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kDeepestExtends = 16;
-constexpr std::size_t kLongestPath = 120;  // in a message
 constexpr const char* kOwnModel = "custom";
 
 void throw_if_any(std::vector<Problem>& problems) {

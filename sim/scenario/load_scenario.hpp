@@ -24,6 +24,13 @@ struct Setting {
   Source source = Source::File;
   std::string where;  // file:line, the preset, the option, or what it follows from
 };
+template <>
+inline constexpr auto kNames<Setting::Source> =
+    std::to_array<Named<Setting::Source>>({{Setting::Source::File, "file"},
+                                           {Setting::Source::CommandLine, "--set"},
+                                           {Setting::Source::Preset, "preset"},
+                                           {Setting::Source::Default, "default"},
+                                           {Setting::Source::Derived, "derived"}});
 
 /// A figure that the result rests on and that no source gives.
 struct Assumed {

@@ -26,13 +26,6 @@ struct Member {
   std::function<Value(const Spec&)> get;
 };
 
-/// A choice and what it means.
-template <typename T>
-struct Word {
-  std::string name;
-  T value{};
-};
-
 template <typename T>
 inline constexpr bool kIsOptional = false;
 template <typename T>
@@ -71,22 +64,22 @@ Member<Spec> member_at(T Spec::*at) {
 
 /// A member that has the value of one of `words`.
 template <typename Spec, typename T>
-Member<Spec> member_at(T Spec::*at, const std::vector<Word<T>>& words) {
+Member<Spec> member_at(T Spec::*at, const std::vector<Named<T>>& words) {
   return {.set =
               [at, words](Spec& spec, const Value& value) {
-                const auto word = std::find_if(words.begin(), words.end(), [&](const Word<T>& one) {
-                  return one.name == value.text;
-                });
+                const auto word =
+                    std::find_if(words.begin(), words.end(),
+                                 [&](const Named<T>& one) { return one.name == value.text; });
                 check(word != words.end(), "a word that the reader should have refused");
                 spec.*at = word->value;
               },
           .get =
               [at, words](const Spec& spec) {
-                const auto word = std::find_if(words.begin(), words.end(), [&](const Word<T>& one) {
-                  return one.value == spec.*at;
-                });
+                const auto word =
+                    std::find_if(words.begin(), words.end(),
+                                 [&](const Named<T>& one) { return one.value == spec.*at; });
                 check(word != words.end(), "a value without a word");
-                return Value{.text = word->name};
+                return Value{.text = std::string(word->name)};
               }};
 }
 
@@ -105,38 +98,38 @@ inline const Into kByHand{};
 
 /// The names of an enum as choices: all of them, or those of some values.
 template <typename Enum>
-std::vector<Word<Enum>> words_of() {
-  std::vector<Word<Enum>> words;
+std::vector<Named<Enum>> words_of() {
+  std::vector<Named<Enum>> words;
   for (const auto& row : kNames<Enum>) {
-    words.push_back({std::string(row.name), row.value});
+    words.push_back({row.value, row.name});
   }
   return words;
 }
 template <typename Enum>
-std::vector<Word<Enum>> words_of(std::initializer_list<Enum> some) {
-  std::vector<Word<Enum>> words;
+std::vector<Named<Enum>> words_of(std::initializer_list<Enum> some) {
+  std::vector<Named<Enum>> words;
   for (const Enum value : some) {
-    words.push_back({std::string(name_of(value)), value});
+    words.push_back({value, name_of(value)});
   }
   return words;
 }
 
 /// "auto", which is none, and all names of the enum.
 template <typename Enum>
-std::vector<Word<std::optional<Enum>>> words_or_auto() {
-  std::vector<Word<std::optional<Enum>>> words{{"auto", std::nullopt}};
+std::vector<Named<std::optional<Enum>>> words_or_auto() {
+  std::vector<Named<std::optional<Enum>>> words{{std::nullopt, "auto"}};
   for (const auto& row : kNames<Enum>) {
-    words.push_back({std::string(row.name), row.value});
+    words.push_back({row.value, row.name});
   }
   return words;
 }
 
 /// "none|selective|full"
 template <typename T>
-std::string choices_of(const std::vector<Word<T>>& words) {
+std::string choices_of(const std::vector<Named<T>>& words) {
   std::string choices;
-  for (const Word<T>& word : words) {
-    choices += (choices.empty() ? "" : "|") + word.name;
+  for (const Named<T>& word : words) {
+    choices += fmt::format("{}{}", choices.empty() ? "" : "|", word.name);
   }
   return choices;
 }

@@ -13,11 +13,6 @@ namespace {
 
 using Wrong = std::optional<Complaint>;
 
-/// A value as shown inside a message.
-std::string quote(std::string_view text) {
-  return fmt::format("'{}'", shown(text));
-}
-
 Wrong read_name(const KeyRow& row, const Value& value) {
   const std::vector<std::string_view> pieces = characters(value.text);
   if (value.text.find_first_not_of(' ') == std::string::npos) {

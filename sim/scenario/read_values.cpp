@@ -17,11 +17,6 @@
 namespace danlu {
 namespace {
 
-/// A value as shown inside a message.
-std::string quote(std::string_view text) {
-  return fmt::format("'{}'", shown(text));
-}
-
 std::string node_kind(const YAML::Node& node) {
   switch (node.Type()) {
     case YAML::NodeType::Map:
@@ -511,7 +506,6 @@ Values set_below_short_form(const Values& values, const Values& own, const std::
 
 void apply_override(const std::string& override_text, std::span<const KeyRow> keys, Values& values,
                     std::vector<Problem>& problems) {
-  constexpr std::size_t kLongestPath = 120;
   const std::string file = "--set " + shown(override_text, kLongestPath);
   const std::size_t equals = override_text.find('=');
   const std::string path = override_text.substr(0, equals);

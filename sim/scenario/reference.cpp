@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/base/text.hpp"
-#include "sim/scenario/keys.hpp"
+#include "sim/scenario/values.hpp"
 
 namespace danlu {
 namespace {
@@ -24,27 +24,22 @@ std::string_view noun(Dimension dimension) {
   return name.substr(name.find(' ') + 1);
 }
 
-/// The default as JSON; null if there is none.
-Json default_of(const KeyRow& row) {
-  if (row.fallback.empty() || row.fallback == "required") {
-    return nullptr;
-  }
-  switch (row.type) {
-    case KeyType::Count:
-      return static_cast<std::int64_t>(parse_number(row.fallback).value_or(0));
-    case KeyType::Number:
-      return parse_number(row.fallback).value_or(0);
-    case KeyType::Flag:
-      return row.fallback == "true";
-    default:
-      return row.fallback;
-  }
-}
-
 /// Whole numbers without a decimal point.
 Json limit(double number) {
   const auto whole = static_cast<std::int64_t>(number);
   return static_cast<double>(whole) == number ? Json(whole) : Json(number);
+}
+
+/// The default as JSON; null if there is none.
+Json json_default(const KeyRow& row) {
+  const std::optional<Value> fallback = fallback_of(row);
+  if (!fallback) {
+    return nullptr;
+  }
+  return row.type == KeyType::Count    ? limit(fallback->number)
+         : row.type == KeyType::Number ? Json(fallback->number)
+         : row.type == KeyType::Flag   ? Json(fallback->number != 0)
+                                       : Json(row.fallback);
 }
 
 /// One table of keys as nested schemas, one for each section.
@@ -139,7 +134,7 @@ class SchemaWriter {
     schema["description"] = row.type == KeyType::Quantity
                                 ? fmt::format("{} ({})", row.text, range_text(row))
                                 : row.text;
-    if (Json fallback = default_of(row); !fallback.is_null()) {
+    if (Json fallback = json_default(row); !fallback.is_null()) {
       schema["default"] = std::move(fallback);
     }
     return schema;

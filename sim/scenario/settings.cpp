@@ -148,7 +148,7 @@ Setting setting_of(const KeyRow& row, const Value& value, const LoadOptions& opt
 
 /// The default that holds where nothing stands: the row's, or of a cluster its topology's. "" where
 /// there is none, and in sections that are left out as a whole.
-std::string default_of(const KeyRow& row, const Values& values) {
+std::string default_text(const KeyRow& row, const Values& values) {
   for (const char* optional : {"faults.", "degraded.", "degraded.jitter."}) {
     if (row.path.starts_with(optional) && !values.has_below(optional)) {
       return "";
@@ -167,7 +167,7 @@ std::string default_of(const KeyRow& row, const Values& values) {
 std::vector<Setting> settings_of(const Values& values, const LoadOptions& options) {
   std::vector<Setting> settings;
   for (const KeyRow& row : scenario_keys()) {
-    const std::string fallback = default_of(row, values);
+    const std::string fallback = default_text(row, values);
     for (std::string& path : paths_of(row, values)) {
       KeyRow own = row;
       own.path = path;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -115,7 +114,7 @@ class Writer {
     if (silent_.contains(setting)) {
       text = fmt::format("# {}", text);
     }
-    const std::string_view source = source_name(it.source);
+    const std::string_view source = name_of(it.source);
     line(
         fmt::format("{:<{}}  # {}", text, kComment,
                     it.source == Setting::Source::Preset && it.where.find("preset") == it.where.npos
@@ -132,11 +131,6 @@ class Writer {
 };
 
 }  // namespace
-
-std::string_view source_name(Setting::Source source) {
-  constexpr std::array<std::string_view, 5> kNames{"file", "--set", "preset", "default", "derived"};
-  return kNames[static_cast<std::size_t>(source)];
-}
 
 std::string show_yaml(const Scenario& scenario, const LoadOptions& options) {
   const std::vector<Setting>& settings = scenario.settings;

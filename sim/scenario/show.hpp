@@ -8,9 +8,6 @@
 
 namespace danlu {
 
-/// What a source is called: "file", "--set", "preset", "default", "derived".
-std::string_view source_name(Setting::Source source);
-
 /// The settings of `scenario` as a scenario file, each with its source as a comment. A default that
 /// would be refused if it stood in a file, since nothing uses it, is a comment as a whole.
 std::string show_yaml(const Scenario& scenario, const LoadOptions& options);

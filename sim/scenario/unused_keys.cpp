@@ -4,73 +4,88 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <optional>
 
 #include "sim/base/text.hpp"
+#include "sim/campaign/faults_spec.hpp"
+#include "sim/cluster/topology_spec.hpp"
+#include "sim/scenario/members.hpp"
+#include "sim/workload/workload.hpp"
 
 namespace danlu {
 namespace {
 
-constexpr std::array kFaultsUses{
-    KeyUse{"causes.*.shape", "causes.*.arrivals", "weibull"},
-    KeyUse{"causes.*.clock", "causes.*.arrivals", "weibull"},
-    KeyUse{"causes.*.duration", "causes.*.effect", "corrupt|degrade|planned"},
-    KeyUse{"causes.*.slowdown", "causes.*.effect", "degrade"},
-    KeyUse{"causes.*.slow_gpu", "causes.*.effect", "degrade"},
-    KeyUse{"causes.*.slow_nic", "causes.*.effect", "degrade"},
-    KeyUse{"causes.*.slow_scale_up", "causes.*.effect", "degrade"},
-    KeyUse{"causes.*.timeout", "causes.*.effect", "degrade"},
-    KeyUse{"causes.*.detection", "causes.*.effect", "stop"},
-    KeyUse{"causes.*.permanent", "causes.*.effect", "stop|corrupt|degrade"},
-    KeyUse{"events.#.duration", "events.#.cause", "corrupt|degrade|planned"},
-    KeyUse{".period", ".by", "heartbeat|watchdog"},
-    KeyUse{".timeout", ".by", "heartbeat|watchdog"},
-    KeyUse{".mean", ".by", "delay"},
-    KeyUse{".distribution", ".by", "delay"},
-    KeyUse{".shape", ".by", "delay"},
-    KeyUse{".samples", ".by", "delay"},
-    KeyUse{".mean", ".samples", ""},
-    KeyUse{".distribution", ".samples", ""},
-    KeyUse{".shape", ".samples", ""},
-    KeyUse{".shape", ".distribution", "log-normal|weibull"},
-    KeyUse{"checkpoint.in_flight", "checkpoint.mode", "async"},
-    KeyUse{"checkpoint.slowdown", "checkpoint.mode", "async"},
-    KeyUse{"checkpoint.memory.blocking", "checkpoint.memory.interval", "!never"},
-    KeyUse{"checkpoint.memory.persist", "checkpoint.memory.interval", "!never"},
-    KeyUse{"checkpoint.memory.slowdown", "checkpoint.memory.interval", "!never"},
-    KeyUse{"checkpoint.memory.load", "checkpoint.memory.interval", "!never"},
-    KeyUse{"checkpoint.memory.keep", "checkpoint.memory.interval", "!never"},
-    KeyUse{"checkpoint.memory.copies", "checkpoint.memory.interval", "!never"},
-    KeyUse{"checkpoint.memory.survives_more", "checkpoint.memory.interval", "!never"},
-    KeyUse{"spares.cold_start", "spares.cold", "!0"},
-    KeyUse{"recovery.min_replicas", "recovery.kind", "elastic|replica"},
-};
+template <typename... Enums>
+std::string one_of(Enums... values) {
+  return choices_of(words_of({values...}));
+}
 
-constexpr std::array kClusterUses{
-    KeyUse{"fabric.dims", "fabric.kind", "torus"},
-    KeyUse{"fabric.groups", "fabric.kind", "dragonfly"},
-    KeyUse{"fabric.switches_per_group", "fabric.kind", "dragonfly"},
-    KeyUse{"fabric.global_links_per_switch", "fabric.kind", "dragonfly"},
-    KeyUse{"fabric.ecmp_seed", "fabric.routing", "ecmp"},
-    KeyUse{"fabric.connections", "fabric.routing", "ecmp"},
-    KeyUse{"node.scale_up.dims", "node.scale_up.kind", "torus"},
-};
+/// The same rule for several keys.
+void add(std::vector<KeyUse>& uses, std::initializer_list<std::string_view> keys,
+         std::string_view decided_by, const std::string& used_with) {
+  for (const std::string_view key : keys) {
+    uses.push_back({key, decided_by, used_with});
+  }
+}
 
-constexpr std::array kScenarioUses{
-    KeyUse{"parallelism.sequence", "parallelism.tensor", "!1"},
-    KeyUse{"parallelism.overlap.tensor", "parallelism.tensor", "!1"},
-    KeyUse{"parallelism.overlap.chunks", "parallelism.tensor", "!1"},
-    KeyUse{"parallelism.overlap.chunks", "parallelism.overlap.tensor", "full"},
-    KeyUse{"parallelism.scatter_gather", "parallelism.tensor", "!1"},
-    KeyUse{"parallelism.scatter_gather", "parallelism.pipeline", "!1"},
-    KeyUse{"parallelism.overlap.pipeline", "parallelism.pipeline", "!1"},
-    KeyUse{"parallelism.overlap.data", "parallelism.data", "!1"},
-    KeyUse{"parallelism.zero", "parallelism.data", "!1"},
-    KeyUse{"communication.tensor", "parallelism.tensor", "!1"},
-    KeyUse{"communication.data", "parallelism.data", "!1"},
-};
+std::vector<KeyUse> faults_uses() {
+  using Effect = FaultCause::Effect;
+  using Notice = Detection::Kind;
+  const std::string lasting = one_of(Effect::Corrupt, Effect::Degrade, Effect::Planned);
+  std::vector<KeyUse> uses;
+  add(uses, {"causes.*.shape", "causes.*.clock"}, "causes.*.arrivals",
+      one_of(Arrivals::Kind::Weibull));
+  add(uses, {"causes.*.duration"}, "causes.*.effect", lasting);
+  add(uses,
+      {"causes.*.slowdown", "causes.*.slow_gpu", "causes.*.slow_nic", "causes.*.slow_scale_up",
+       "causes.*.timeout"},
+      "causes.*.effect", one_of(Effect::Degrade));
+  add(uses, {"causes.*.detection"}, "causes.*.effect", one_of(Effect::Stop));
+  add(uses, {"causes.*.permanent"}, "causes.*.effect",
+      one_of(Effect::Stop, Effect::Corrupt, Effect::Degrade));
+  add(uses, {"events.#.duration"}, "events.#.cause", lasting);
+  add(uses, {".period", ".timeout"}, ".by", one_of(Notice::Heartbeat, Notice::Watchdog));
+  add(uses, {".mean", ".distribution", ".shape", ".samples"}, ".by", one_of(Notice::Delay));
+  add(uses, {".mean", ".distribution", ".shape"}, ".samples", "");
+  add(uses, {".shape"}, ".distribution",
+      one_of(Duration::Kind::LogNormal, Duration::Kind::Weibull));
+  add(uses, {"checkpoint.in_flight", "checkpoint.slowdown"}, "checkpoint.mode", "async");
+  add(uses,
+      {"checkpoint.memory.blocking", "checkpoint.memory.persist", "checkpoint.memory.slowdown",
+       "checkpoint.memory.load", "checkpoint.memory.keep", "checkpoint.memory.copies",
+       "checkpoint.memory.survives_more"},
+      "checkpoint.memory.interval", "!" + one_of(CheckpointTier::Interval::Never));
+  add(uses, {"spares.cold_start"}, "spares.cold", "!0");
+  add(uses, {"recovery.min_replicas"}, "recovery.kind",
+      one_of(RecoverySpec::Kind::Elastic, RecoverySpec::Kind::Replica));
+  return uses;
+}
+
+std::vector<KeyUse> cluster_uses() {
+  std::vector<KeyUse> uses;
+  add(uses, {"fabric.dims"}, "fabric.kind", one_of(FabricKind::Torus));
+  add(uses, {"fabric.groups", "fabric.switches_per_group", "fabric.global_links_per_switch"},
+      "fabric.kind", one_of(FabricKind::Dragonfly));
+  add(uses, {"fabric.ecmp_seed", "fabric.connections"}, "fabric.routing", one_of(Routing::Ecmp));
+  add(uses, {"node.scale_up.dims"}, "node.scale_up.kind", one_of(ScaleUpKind::Torus));
+  return uses;
+}
+
+std::vector<KeyUse> scenario_uses() {
+  std::vector<KeyUse> uses;
+  add(uses, {"parallelism.sequence", "parallelism.overlap.tensor", "parallelism.overlap.chunks"},
+      "parallelism.tensor", "!1");
+  add(uses, {"parallelism.overlap.chunks"}, "parallelism.overlap.tensor",
+      one_of(TensorOverlap::Full));
+  add(uses, {"parallelism.scatter_gather"}, "parallelism.tensor", "!1");
+  add(uses, {"parallelism.scatter_gather", "parallelism.overlap.pipeline"}, "parallelism.pipeline",
+      "!1");
+  add(uses, {"parallelism.overlap.data", "parallelism.zero"}, "parallelism.data", "!1");
+  add(uses, {"communication.tensor"}, "parallelism.tensor", "!1");
+  add(uses, {"communication.data"}, "parallelism.data", "!1");
+  return uses;
+}
 
 /// Two paths: of a key that has a value, and of what decides whether it is used.
 struct Pair {
@@ -221,15 +236,18 @@ class Finder {
 }  // namespace
 
 std::span<const KeyUse> faults_key_uses() {
-  return kFaultsUses;
+  static const std::vector<KeyUse> uses = faults_uses();
+  return uses;
 }
 
 std::span<const KeyUse> cluster_key_uses() {
-  return kClusterUses;
+  static const std::vector<KeyUse> uses = cluster_uses();
+  return uses;
 }
 
 std::span<const KeyUse> scenario_key_uses() {
-  return kScenarioUses;
+  static const std::vector<KeyUse> uses = scenario_uses();
+  return uses;
 }
 
 bool is_set_over(const Values& own, std::string_view switch_path, std::string_view path) {

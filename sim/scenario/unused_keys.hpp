@@ -16,7 +16,7 @@ namespace danlu {
 struct KeyUse {
   std::string_view key;
   std::string_view decided_by;
-  std::string_view used_with;  // "a|b": one of these; "!a": anything else; "": where nothing stands
+  std::string used_with;  // "a|b": one of these; "!a": anything else; "": where nothing stands
 };
 
 /// The rules of the faults section, of the cluster section, and of the rest of a scenario.

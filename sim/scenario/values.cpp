@@ -263,7 +263,7 @@ Problem Values::relation_problem(std::span<const std::string> paths, std::string
                  std::move(hint));
 }
 
-std::optional<Value> default_of(const KeyRow& row) {
+std::optional<Value> fallback_of(const KeyRow& row) {
   Value value{.text = row.fallback};
   const bool has_one = !row.fallback.empty() && row.fallback != "required";
   return has_one && !read_scalar(row, value) ? std::optional(std::move(value)) : std::nullopt;
@@ -277,7 +277,7 @@ void check_factors(Values& values, std::span<const KeyRow> keys, std::vector<Pro
       continue;
     }
     if (value.factor != 0) {
-      const std::optional<Value> fallback = default_of(*row);
+      const std::optional<Value> fallback = fallback_of(*row);
       if (!fallback) {
         problems.push_back(values.problem(
             path, fmt::format("'{}' is {} of nothing: no value stands below it", path, value.text),

@@ -118,7 +118,7 @@ struct Complaint {
 std::optional<Complaint> read_scalar(const KeyRow& row, Value& value);
 
 /// The row's default as a value, if it has one.
-std::optional<Value> default_of(const KeyRow& row);
+std::optional<Value> fallback_of(const KeyRow& row);
 
 /// Reads YAML text against `keys`. What is wrong goes to `problems`; what is right is returned.
 /// `under` puts the document at a key path ("training.micro_batch" for --set, whose problems have

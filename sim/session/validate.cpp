@@ -121,16 +121,21 @@ Validation validate_collectives(const CsvTable& table, const LoadOptions& load,
 
 /// A kind of table, known by a column that only it has.
 struct TableRow {
-  std::string_view name;
+  TableKind kind = TableKind::Training;
   std::string_view column;
   std::span<const ColumnRule> (*columns)();
   std::span<const std::string_view> (*needed_columns)() = nullptr;
+  Validation (*validate)(const CsvTable&, const LoadOptions&, const SessionOptions&);
 };
-/// By TableKind.
 constexpr std::array kTableKinds{
-    TableRow{"training", "step_time_s", training_columns, needed_training_columns},
-    TableRow{"nccl", "busbw_GBps", collective_columns},
-    TableRow{"gemm", "tflops", product_columns, needed_product_columns}};
+    TableRow{TableKind::Training, "step_time_s", training_columns, needed_training_columns,
+             validate_training},
+    TableRow{TableKind::Collectives, "busbw_GBps", collective_columns, nullptr,
+             validate_collectives},
+    TableRow{TableKind::Products, "tflops", product_columns, needed_product_columns,
+             [](const CsvTable& table, const LoadOptions& load, const SessionOptions&) {
+               return validate_products(table, load);
+             }}};
 
 /// Throws when the table has not all columns that its kind needs.
 void check_columns(const CsvTable& table, const TableRow& kind) {
@@ -142,11 +147,11 @@ void check_columns(const CsvTable& table, const TableRow& kind) {
   std::copy_if(needed.begin(), needed.end(), std::back_inserter(missing),
                [&](std::string_view column) { return !table.has_column(column); });
   if (!missing.empty()) {
-    throw InputError(Problem{
-        {table.file(), 1, 1},
-        fmt::format("a table of kind '{}' lacks the columns {}", kind.name, join(missing, ", ")),
-        fmt::format("it needs {} and {}", join(needed, ", "), kind.column),
-        ""});
+    throw InputError(Problem{{table.file(), 1, 1},
+                             fmt::format("a table of kind '{}' lacks the columns {}",
+                                         name_of(kind.kind), join(missing, ", ")),
+                             fmt::format("it needs {} and {}", join(needed, ", "), kind.column),
+                             ""});
   }
 }
 
@@ -158,10 +163,10 @@ MeasuredTable read_table(const std::filesystem::path& file) {
     columns.push_back(kind.column);
   }
   CsvTable table = read_csv(file, columns);
-  for (std::size_t i = 0; i < kTableKinds.size(); ++i) {
-    if (table.has_column(kTableKinds[i].column)) {
-      check_columns(table, kTableKinds[i]);
-      return {static_cast<TableKind>(i), std::move(table)};
+  for (const TableRow& row : kTableKinds) {
+    if (table.has_column(row.column)) {
+      check_columns(table, row);
+      return {row.kind, std::move(table)};
     }
   }
   throw InputError(Problem{{table.file(), 1, 1},
@@ -171,22 +176,12 @@ MeasuredTable read_table(const std::filesystem::path& file) {
                            ""});
 }
 
-std::string_view name_of(TableKind kind) {
-  return kTableKinds[static_cast<std::size_t>(kind)].name;
-}
-
 Validation validate(const MeasuredTable& table, const LoadOptions& load,
                     const SessionOptions& options) {
-  check_cells(table.csv, kTableKinds[static_cast<std::size_t>(table.kind)].columns());
-  switch (table.kind) {
-    case TableKind::Training:
-      return validate_training(table.csv, load, options);
-    case TableKind::Collectives:
-      return validate_collectives(table.csv, load, options);
-    case TableKind::Products:
-      break;
-  }
-  return validate_products(table.csv, load);
+  const TableRow& row = *std::find_if(kTableKinds.begin(), kTableKinds.end(),
+                                      [&](const TableRow& of) { return of.kind == table.kind; });
+  check_cells(table.csv, row.columns());
+  return row.validate(table.csv, load, options);
 }
 
 }  // namespace danlu

@@ -2,10 +2,11 @@
 // products.
 #pragma once
 
+#include <array>
 #include <filesystem>
-#include <string_view>
 
 #include "sim/base/csv.hpp"
+#include "sim/base/names.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/session/options.hpp"
 #include "sim/validation/validation.hpp"
@@ -13,15 +14,17 @@
 namespace danlu {
 
 enum class TableKind { Training, Collectives, Products };
+template <>
+inline constexpr auto kNames<TableKind> =
+    std::to_array<Named<TableKind>>({{TableKind::Training, "training"},
+                                     {TableKind::Collectives, "nccl"},
+                                     {TableKind::Products, "gemm"}});
 
 /// A table of measurements, and of what.
 struct MeasuredTable {
   TableKind kind = TableKind::Training;
   CsvTable csv;
 };
-
-/// "training", "nccl", "gemm"
-std::string_view name_of(TableKind kind);
 
 /// Throws InputError for a table that cannot be read, is of no known kind, or lacks columns.
 MeasuredTable read_table(const std::filesystem::path& file);

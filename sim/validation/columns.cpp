@@ -82,8 +82,8 @@ void check_cells(const CsvTable& table, std::span<const ColumnRule> rules) {
         continue;
       }
       Fault fault =
-          cell.size() > kLongestText
-              ? Fault{fmt::format("'{}' is longer than {} characters", rule.name, kLongestText), ""}
+          cell.size() > kLongestCell
+              ? Fault{fmt::format("'{}' is longer than {} characters", rule.name, kLongestCell), ""}
               : fault_of(rule, cell);
       if (!fault.message.empty() && ++found <= kMostShown) {
         problems.push_back(

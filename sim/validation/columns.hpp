@@ -12,7 +12,7 @@
 namespace danlu {
 
 struct ColumnRule {
-  /// Text is anything of at most kLongestText characters; a Word is one that `known` knows.
+  /// Text is anything of at most kLongestCell characters; a Word is one that `known` knows.
   enum class Kind { Text, Flag, Count, Number, Word };
   std::string_view name;
   Kind kind = Kind::Text;
@@ -21,7 +21,7 @@ struct ColumnRule {
   bool (*known)(std::string_view text) = nullptr;  // gets small letters
   std::string_view words;                          // what it knows, for the message
 };
-inline constexpr std::size_t kLongestText = 2000;
+inline constexpr std::size_t kLongestCell = 2000;
 
 /// Throws InputError with what is wrong in the columns that have a rule, the first 20 of it.
 void check_cells(const CsvTable& table, std::span<const ColumnRule> rules);

@@ -16,7 +16,7 @@ namespace {
 constexpr std::array<std::string_view, 7> kNeeded{"gpu", "op", "dtype", "m", "n", "k", "tflops"};
 
 using Kind = ColumnRule::Kind;
-constexpr std::array kColumns{
+constexpr std::array kGemmColumns{
     ColumnRule{"id"},
     ColumnRule{"source"},
     ColumnRule{"gpu"},
@@ -90,7 +90,7 @@ class Product {
 }  // namespace
 
 std::span<const ColumnRule> product_columns() {
-  return kColumns;
+  return kGemmColumns;
 }
 
 std::span<const std::string_view> needed_product_columns() {

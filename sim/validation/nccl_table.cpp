@@ -52,7 +52,7 @@ constexpr std::array kOps{
 constexpr Bytes kLargest{8.0 * 1073741824};  // where nccl-tests usually ends: a maximum's size
 
 using Kind = ColumnRule::Kind;
-constexpr std::array kColumns{
+constexpr std::array kNcclColumns{
     ColumnRule{"id"},
     ColumnRule{"source"},
     ColumnRule{"gpu"},
@@ -103,9 +103,9 @@ std::optional<Nics> parse_nics(const std::string& text, int gpus_per_node) {
   return std::nullopt;
 }
 
-class Converter {
+class NcclConverter {
  public:
-  Converter(const CsvTable& table, const CsvRow& row, const LoadOptions& options)
+  NcclConverter(const CsvTable& table, const CsvRow& row, const LoadOptions& options)
       : table_(table), row_(row), options_(options) {}
 
   CollectiveConversion convert() {
@@ -298,12 +298,12 @@ Seconds alone_time(const MeasuredCollective& measured) {
 }
 
 std::span<const ColumnRule> collective_columns() {
-  return kColumns;
+  return kNcclColumns;
 }
 
 CollectiveConversion convert_collective(const CsvTable& table, const CsvRow& row,
                                         const LoadOptions& options) {
-  return Converter(table, row, options).convert();
+  return NcclConverter(table, row, options).convert();
 }
 
 }  // namespace danlu

@@ -18,7 +18,7 @@ constexpr std::string_view kShardingWords =
 using Kind = ColumnRule::Kind;
 constexpr double kMost = 1e6;  // GPUs, and so degrees of parallelism
 constexpr double kMostSeconds = 1e6;
-constexpr std::array kColumns{
+constexpr std::array kTrainingColumns{
     ColumnRule{"id"},
     ColumnRule{"source"},
     ColumnRule{.name = "date",
@@ -83,7 +83,7 @@ constexpr std::array kColumns{
 }  // namespace
 
 std::span<const ColumnRule> training_columns() {
-  return kColumns;
+  return kTrainingColumns;
 }
 
 }  // namespace danlu

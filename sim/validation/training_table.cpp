@@ -31,7 +31,7 @@ constexpr std::array kDevices{
 };
 
 /// The columns without which nothing can be simulated, in the order of the messages.
-constexpr std::array<std::string_view, 15> kNeeded{
+constexpr std::array<std::string_view, 15> kNeededColumns{
     "gpu",         "gpus",      "layers",  "hidden", "ffn_hidden", "gated_mlp",
     "heads",       "vocab",     "seq_len", "tp",     "pp",         "global_batch_seqs",
     "micro_batch", "recompute", "dtype"};
@@ -57,9 +57,9 @@ struct Sharding {
   bool overlaps = false;
 };
 
-class Converter {
+class TrainingConverter {
  public:
-  Converter(const CsvTable& table, const CsvRow& row, const LoadOptions& options)
+  TrainingConverter(const CsvTable& table, const CsvRow& row, const LoadOptions& options)
       : table_(table), row_(row), options_(options) {}
 
   Conversion convert() {
@@ -157,7 +157,7 @@ class Converter {
   }
 
   void check_needed() {
-    for (const std::string_view column : kNeeded) {
+    for (const std::string_view column : kNeededColumns) {
       if (cell(column).empty()) {
         refuse(fmt::format("missing {}", column));
       }
@@ -271,7 +271,7 @@ class Converter {
     line(fmt::format("  gated_mlp: {}", gated));
     line(fmt::format("  tied_embeddings: {}", !gated));
     line(fmt::format("  biases: {}", !gated));
-    line(fmt::format("  norm: {}", gated ? "rmsnorm" : "layernorm"));
+    line(fmt::format("  norm: {}", name_of(gated ? Norm::RmsNorm : Norm::LayerNorm)));
     line(fmt::format("  positions: {}", gated ? 0 : count("seq_len", 1)));
   }
 
@@ -298,7 +298,8 @@ class Converter {
     line(fmt::format("  zero: {}", sharding_.zero));
     line(fmt::format("  scatter_gather: {}", scatters()));
     line(fmt::format("  overlap: {{data: {}, tensor: {}, pipeline: {}}}", sharding_.overlaps,
-                     overlaps_tensor() ? "backward" : "none", overlaps_pipeline()));
+                     name_of(overlaps_tensor() ? TensorOverlap::Backward : TensorOverlap::None),
+                     overlaps_pipeline()));
   }
 
   /// See the rule `scatter_gather` in the header.
@@ -359,12 +360,13 @@ class Converter {
     line(fmt::format("  sequence_length: {}", count("seq_len", 1)));
     line(fmt::format("  precision: {}", precision_));
     line(fmt::format("  recompute: {}", recompute_));
-    line(fmt::format("  attention: {}", unfused_ ? "unfused" : "flash"));
+    line(fmt::format("  attention: {}",
+                     name_of(unfused_ ? AttentionKind::Unfused : AttentionKind::Flash)));
     line(fmt::format("  dropout: {}", unfused_));
     line(fmt::format("  schedule: {{kind: 1f1b, chunks: {}}}", count("vpp", 1)));
   }
 
-  std::string read_precision() {
+  std::string_view read_precision() {
     const std::string text = lower_case(cell("dtype"));
     const NumberFormat format = number_format(text).value_or(NumberFormat{});
     if (format.fp4) {
@@ -372,16 +374,16 @@ class Converter {
       return "";
     }
     if (format.fp8) {
-      return "fp8";
+      return name_of(Precision::Fp8);
     }
     if (format.bf16 && (!format.fp16 || has_bf16())) {
-      return "bf16";
+      return name_of(Precision::Bf16);
     }
     if (format.fp16) {
-      return "fp16";
+      return name_of(Precision::Fp16);
     }
     if (format.tf32) {
-      return "tf32";
+      return name_of(Precision::Tf32);
     }
     refuse(fmt::format("precision: {}", shown(text)));
     return "";
@@ -398,15 +400,15 @@ class Converter {
     return text.empty() ? year != 0 && year < 2023 : unfused_attention(text).value_or(false);
   }
 
-  std::string read_recompute() {
+  std::string_view read_recompute() {
     const std::string text = lower_case(cell("recompute"));
     switch (recompute_word(text).value_or(RecomputeWord::Other)) {
       case RecomputeWord::None:
-        return "none";
+        return name_of(Recompute::None);
       case RecomputeWord::Full:
-        return "full";
+        return name_of(Recompute::Full);
       case RecomputeWord::Core:
-        return unfused_ ? "selective" : "none";
+        return name_of(unfused_ ? Recompute::Selective : Recompute::None);
       case RecomputeWord::Other:
         refuse(fmt::format("recompute: {}", shown(text)));
     }
@@ -430,7 +432,7 @@ class Converter {
   const DeviceRow* device_ = nullptr;
   Sharding sharding_;
   bool unfused_ = false;
-  std::string precision_, recompute_;
+  std::string_view precision_, recompute_;
   std::string yaml_;
   Conversion result_;
 };
@@ -489,18 +491,18 @@ std::string Conversion::reason() const {
 }
 
 Conversion convert(const CsvTable& table, const CsvRow& row, const LoadOptions& options) {
-  return Converter(table, row, options).convert();
+  return TrainingConverter(table, row, options).convert();
 }
 
 std::span<const std::string_view> needed_training_columns() {
-  return kNeeded;
+  return kNeededColumns;
 }
 
 bool is_complete(const CsvTable& table, const CsvRow& row) {
   if (table.has_column("complete")) {
     return parse_flag(table.cell(row, "complete")).value_or(false);
   }
-  return std::none_of(kNeeded.begin(), kNeeded.end(),
+  return std::none_of(kNeededColumns.begin(), kNeededColumns.end(),
                       [&](std::string_view column) { return table.cell(row, column).empty(); });
 }
 

@@ -4,18 +4,27 @@
 // forward pass of microbatch 1 through chunk 0.
 #pragma once
 
-#include <array>
 #include <compare>
-#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "sim/base/names.hpp"
 
 namespace danlu {
 
 enum class ActionKind { Forward, Backward, Input, Weight };
-inline constexpr std::string_view kActionLetters = "FBIW";
-inline constexpr std::array<std::string_view, kActionLetters.size()> kActionNames{
-    "forward", "backward", "input gradient", "weight gradient"};
+struct ActionRow {
+  ActionKind value;
+  std::string_view name;
+  char letter;
+};
+template <>
+inline constexpr auto kNames<ActionKind> =
+    std::to_array<ActionRow>({{ActionKind::Forward, "forward", 'F'},
+                              {ActionKind::Backward, "backward", 'B'},
+                              {ActionKind::Input, "input gradient", 'I'},
+                              {ActionKind::Weight, "weight gradient", 'W'}});
 
 struct Action {
   ActionKind kind = ActionKind::Forward;
@@ -30,9 +39,11 @@ struct Action {
   bool frees() const { return kind == ActionKind::Backward || kind == ActionKind::Weight; }
   /// "0F1"
   std::string text() const {
-    return std::to_string(chunk) + kActionLetters[static_cast<std::size_t>(kind)] +
-           std::to_string(microbatch);
+    return std::to_string(chunk) + row_named(kind).letter + std::to_string(microbatch);
   }
 };
+
+/// What such a text says; nothing where it says no action.
+std::optional<Action> parse_action(std::string_view text);
 
 }  // namespace danlu

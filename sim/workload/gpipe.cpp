@@ -8,7 +8,7 @@
 namespace danlu {
 namespace {
 
-std::vector<Action> actions(const ScheduleShape& shape, int /*stage*/) {
+std::vector<Action> gpipe_actions(const ScheduleShape& shape, int /*stage*/) {
   std::vector<Action> found;
   for (const ActionKind kind : {ActionKind::Forward, ActionKind::Backward}) {
     for (int m = 0; m < shape.microbatches; ++m) {
@@ -18,11 +18,11 @@ std::vector<Action> actions(const ScheduleShape& shape, int /*stage*/) {
   return found;
 }
 
-double bubble(const ScheduleShape& shape) {
+double gpipe_bubble(const ScheduleShape& shape) {
   return (shape.placement.stages() - 1.0) / shape.microbatches;
 }
 
-int peak(const ScheduleShape& shape, int /*stage*/) {
+int gpipe_peak(const ScheduleShape& shape, int /*stage*/) {
   return shape.microbatches;
 }
 
@@ -34,8 +34,8 @@ const ScheduleRow kGPipe{
     .interleaves = false,
     .deal = Deal::InTurn,
     .obstacle = no_obstacle,
-    .actions = actions,
-    .bubble = bubble,
-    .peak = peak};
+    .actions = gpipe_actions,
+    .bubble = gpipe_bubble,
+    .peak = gpipe_peak};
 
 }  // namespace danlu

@@ -19,6 +19,12 @@
 namespace danlu {
 
 enum class KernelKind { Gemm, AttentionForward, AttentionBackward, Memory };
+template <>
+inline constexpr auto kNames<KernelKind> =
+    std::to_array<Named<KernelKind>>({{KernelKind::Gemm, "gemm"},
+                                      {KernelKind::AttentionForward, "attention-forward"},
+                                      {KernelKind::AttentionBackward, "attention-backward"},
+                                      {KernelKind::Memory, "memory"}});
 
 struct Kernel {
   KernelKind kind = KernelKind::Memory;
@@ -26,6 +32,7 @@ struct Kernel {
   Flops model_flops;  // of those, counted as the model's (attention counts its full square)
   Bytes bytes;        // moved to and from HBM
   double m = 0, n = 0, k = 0, batch = 1;  // Gemm only
+  bool operator==(const Kernel&) const = default;
 };
 
 /// Bytes of an activation or weight: 4 in fp32 and tf32, else 2 (fp8 products still store 16 bits).

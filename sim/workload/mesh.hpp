@@ -44,6 +44,11 @@ class AxisSet {
 
   constexpr bool contains(Axis axis) const { return (bits_ & AxisSet(axis).bits_) != 0; }
   constexpr bool empty() const { return bits_ == 0; }
+  constexpr AxisSet with(AxisSet others) const {
+    AxisSet all;
+    all.bits_ = bits_ | others.bits_;
+    return all;
+  }
   constexpr AxisSet without(AxisSet others) const {
     AxisSet rest;
     rest.bits_ = bits_ & ~others.bits_;
@@ -63,6 +68,9 @@ inline constexpr AxisSet kDataAxes{Axis::Context, Axis::Expert, Axis::Replicate}
 /// Which ranks along the axes make a group: all; or along one axis the first and the last, or one
 /// that sends to its neighbour.
 enum class Span { All, Ends, Next, Previous };
+template <>
+inline constexpr auto kNames<Span> = std::to_array<Named<Span>>(
+    {{Span::All, "all"}, {Span::Ends, "ends"}, {Span::Next, "next"}, {Span::Previous, "previous"}});
 
 struct GroupSort {
   AxisSet axes{Axis::Tensor};

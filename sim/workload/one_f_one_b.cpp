@@ -37,7 +37,7 @@ int warm_up(const ScheduleShape& shape, int stage) {
                   chunks * shape.microbatches);
 }
 
-std::vector<Action> actions(const ScheduleShape& shape, int stage) {
+std::vector<Action> one_f_one_b_actions(const ScheduleShape& shape, int stage) {
   const int chunks = shape.placement.chunks();
   const int passes = chunks * shape.microbatches;
   const int group = interleaving_group(shape.placement.stages(), shape.microbatches);
@@ -58,7 +58,7 @@ std::vector<Action> actions(const ScheduleShape& shape, int stage) {
   return found;
 }
 
-double bubble(const ScheduleShape& shape) {
+double one_f_one_b_bubble(const ScheduleShape& shape) {
   const double stages = shape.placement.stages();
   const double microbatches = shape.microbatches;
   const double most = std::max(stages, microbatches);
@@ -66,7 +66,7 @@ double bubble(const ScheduleShape& shape) {
   return (most + (least - 1) / shape.placement.chunks()) / microbatches - 1;
 }
 
-int peak(const ScheduleShape& shape, int stage) {
+int one_f_one_b_peak(const ScheduleShape& shape, int stage) {
   return std::min(warm_up(shape, stage) + 1, shape.placement.chunks() * shape.microbatches);
 }
 
@@ -88,8 +88,8 @@ const ScheduleRow kOneFOneB{
     .interleaves = true,
     .deal = Deal::InTurn,
     .obstacle = no_obstacle,
-    .actions = actions,
-    .bubble = bubble,
-    .peak = peak};
+    .actions = one_f_one_b_actions,
+    .bubble = one_f_one_b_bubble,
+    .peak = one_f_one_b_peak};
 
 }  // namespace danlu

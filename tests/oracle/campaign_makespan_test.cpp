@@ -19,9 +19,6 @@ using testing::near;
 using testing::random_cause;
 using testing::restart_part;
 
-constexpr double kHour = 3600;
-constexpr double kMinute = 60;
-
 /// A job that fails every `mtbf` and saves every `interval`; all in hours.
 struct Hours {
   double work, mtbf, restart, checkpoint, interval, detection = 0;

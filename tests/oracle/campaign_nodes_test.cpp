@@ -17,7 +17,6 @@ using testing::exponential;
 using testing::near;
 using testing::random_cause;
 
-constexpr double kDay = 86400;
 constexpr Seconds kNodeMtbf{kDay / 6.5e-3};
 
 FaultsSpec node_failures(int nodes) {

@@ -31,7 +31,6 @@ using testing::near;
 using testing::rank_layer_parameters;
 
 constexpr double kA100 = 312e12;
-constexpr double kDay = 86400;
 
 ModelSpec preset(std::string_view name) {
   for (const ModelPreset& row : model_presets()) {

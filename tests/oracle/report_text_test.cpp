@@ -172,7 +172,6 @@ TEST(Compare, ShowsTheKeysThatDiffer) {
 
 // 40 days become 50: useful as before, 6 of checkpoints less 2 of redone work, 6 of waiting.
 TEST(Compare, DaysBetweenCampaignsByName) {
-  constexpr double kDay = 86400;
   const auto campaign = [&](double useful, double checkpoint, double redone, double waiting) {
     FaultsReport faults;
     Campaign& of = faults.study.campaign;

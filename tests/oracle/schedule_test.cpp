@@ -49,7 +49,7 @@ TaskGraph pipeline(const Shape& shape, Seconds latency) {
       const TaskId pass = graph.add(
           {.kind = TaskKind::Compute,
            .duration = Seconds{op.kind == ActionKind::Backward ? 2.0 : 1.0} / shape.chunks,
-           .name = graph.named(kActionNames[static_cast<std::size_t>(op.kind)]),
+           .name = graph.named(name_of(op.kind)),
            .microbatch = op.microbatch},
           {stage});
       if (previous >= TaskId{}) {
@@ -171,7 +171,7 @@ TEST(Schedule, EveryPassRunsOnce) {
       for (const Action& op : actions_of(shape, stage)) {
         EXPECT_TRUE(op.chunk >= 0 && op.chunk < shape.chunks);
         EXPECT_TRUE(op.microbatch >= 0 && op.microbatch < shape.microbatches);
-        done[{op.chunk, op.microbatch}] += kActionLetters[static_cast<std::size_t>(op.kind)];
+        done[{op.chunk, op.microbatch}] += row_named(op.kind).letter;
       }
       EXPECT_EQ(done.size(), static_cast<std::size_t>(shape.chunks * shape.microbatches));
       for (const auto& [where, order] : done) {

@@ -17,7 +17,6 @@ std::string run_in_child(const std::function<std::string()>& work);
 
 /// The bytes of a timeline: equal if and only if two timelines are equal bit for bit.
 std::string to_bytes(const Timeline& timeline);
-Timeline from_bytes(const std::string& bytes);
 
 /// simulate() in a child.
 Timeline play(const TaskGraph& graph, const EngineOptions& options = {});

@@ -22,8 +22,6 @@ using testing::restart_part;
 using Effect = FaultCause::Effect;
 using Interval = CheckpointTier::Interval;
 
-constexpr double kHour = 3600;
-
 /// A crash every eight hours, saves of a minute, ten days of work.
 FaultsPlan plan() {
   FaultsPlan plan;

@@ -11,9 +11,6 @@
 namespace danlu::testing {
 namespace {
 
-constexpr double kHour = 3600;
-constexpr double kDay = 86400;
-
 /// 16 nodes of 8 A100. 174.6e9 parameters of 14 B make 2.223 TiB.
 std::string scenario_with(const std::string& cluster, const std::string& faults) {
   return "model: gpt3-175b\n"
