@@ -88,16 +88,16 @@ std::vector<Bytes> sizes_of(const CollectiveOptions& options) {
   return sizes;
 }
 
-CollectiveWish read_wish(const CollectiveOptions& options) {
+ForcedChoice read_forced(const CollectiveOptions& options) {
   return {read_unless_auto<Algorithm>("--algorithm", options.algorithm),
           read_unless_auto<Protocol>("--protocol", options.protocol)};
 }
 
 /// Says why a forced algorithm or protocol cannot be used.
-void check_wish(const CollectiveWish& wish, CollectiveOp op, const Group& group,
-                const TopologySpec& topology, CollectiveMode mode) {
-  const Algorithm algorithm = wish.algorithm.value_or(Algorithm::Ring);
-  if (wish.algorithm) {
+void check_forced(const ForcedChoice& forced, CollectiveOp op, const Group& group,
+                  const TopologySpec& topology, CollectiveMode mode) {
+  const Algorithm algorithm = forced.algorithm.value_or(Algorithm::Ring);
+  if (forced.algorithm) {
     const std::string obstacle = row_of(algorithm).obstacle(op, group, topology);
     if (!obstacle.empty()) {
       refuse("--algorithm", fmt::format("{} cannot be used: {}", name_of(algorithm), obstacle),
@@ -111,9 +111,9 @@ void check_wish(const CollectiveWish& wish, CollectiveOp op, const Group& group,
 }
 
 /// Says which algorithms would use a forced protocol.
-[[noreturn]] void refuse_protocol(const CollectiveWish& wish, CollectiveOp op, const Group& group,
+[[noreturn]] void refuse_protocol(const ForcedChoice& forced, CollectiveOp op, const Group& group,
                                   const TopologySpec& topology) {
-  const Protocol wanted = wish.protocol.value();
+  const Protocol wanted = forced.protocol.value();
   std::vector<std::string_view> fitting;
   for (const AlgorithmRow& row : algorithms()) {
     const std::vector<Protocol> used = protocols_of(row.algorithm, topology);
@@ -125,8 +125,8 @@ void check_wish(const CollectiveWish& wish, CollectiveOp op, const Group& group,
   const std::string_view name = name_of(wanted);
   const std::string_view of_op = name_of(op);
   refuse("--protocol",
-         wish.algorithm ? fmt::format("{} does not use {} here", name_of(*wish.algorithm), name)
-                        : fmt::format("no algorithm for {} uses {} here", of_op, name),
+         forced.algorithm ? fmt::format("{} does not use {} here", name_of(*forced.algorithm), name)
+                          : fmt::format("no algorithm for {} uses {} here", of_op, name),
          !fitting.empty() ? fmt::format("{} is used for {} by {}", name, of_op, join(fitting, ", "))
          : topology.nccl_tuning ? "only Simple: LL and LL128 are for rings and trees"
                                 : "only Simple: the topology does not follow NCCL "
@@ -184,12 +184,12 @@ void check_flows(const CollectiveGraph& sequence, double at_once, const SessionO
 }
 
 /// Says what it takes to lay out a stream for every pair of GPUs, or of GPUs and nodes.
-void check_pairs(const Group& group, CollectiveOp op, const CollectiveWish& wish,
+void check_pairs(const Group& group, CollectiveOp op, const ForcedChoice& forced,
                  const SessionOptions& session) {
   constexpr double kStreamsOfTask = 15;  // so many take as long as a task
   constexpr Bytes kStream{90};           // with its route
   const Algorithm algorithm =
-      wish.algorithm.value_or(op == CollectiveOp::AllToAll ? Algorithm::Direct : Algorithm::Ring);
+      forced.algorithm.value_or(op == CollectiveOp::AllToAll ? Algorithm::Direct : Algorithm::Ring);
   const bool all_pairs = algorithm == Algorithm::Direct && op != CollectiveOp::SendReceive &&
                          op != CollectiveOp::Broadcast;
   const bool all_nodes = algorithm == Algorithm::TwoLevel && op == CollectiveOp::AllToAll;
@@ -256,7 +256,7 @@ void play(const Cluster& cluster, const Group& group, CollectiveOp op, Collectiv
   spdlog::info("{} tasks played", sequence.graph().tasks.size());
   Seconds before;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const Seconds end = timeline.finish[index(ends[i])];
+    const Seconds end = timeline.finish[ends[i]];
     lines[i].time = end - before;
     before = end;
   }
@@ -362,7 +362,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   const auto op = read_name<CollectiveOp>("--op", options.op);
   const auto mode = read_name<CollectiveMode>("--collectives", options.mode);
   const std::vector<Bytes> sizes = sizes_of(options);
-  const CollectiveWish wish = read_wish(options);
+  const ForcedChoice forced = read_forced(options);
   ClusterSpec spec = load_topology(options.topology, {topologies_folder(), common.overrides});
   spec.gpus = options.gpus > 0 ? options.gpus : spec.topology.gpus_per_node;
   if (spec.gpus < 2) {
@@ -378,16 +378,16 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   std::vector<int> ranks(static_cast<std::size_t>(spec.gpus));
   std::iota(ranks.begin(), ranks.end(), 0);
   const Group group = make_group(cluster, ranks);
-  CollectiveWish playable = wish;
-  if (mode == CollectiveMode::Stepwise && !wish.algorithm && op == CollectiveOp::AllReduce &&
+  ForcedChoice playable = forced;
+  if (mode == CollectiveMode::Stepwise && !forced.algorithm && op == CollectiveOp::AllReduce &&
       spec.topology.nccl_tuning) {
     playable.algorithm = Algorithm::Ring;  // what switches add up cannot be played by messages
   }
-  check_wish(playable, op, group, spec.topology, mode);
+  check_forced(playable, op, group, spec.topology, mode);
   check_pairs(group, op, playable, session);
   const std::vector<Candidate> choices = candidates(cluster, group, op, playable);
   if (choices.empty()) {
-    refuse_protocol(wish, op, group, spec.topology);
+    refuse_protocol(forced, op, group, spec.topology);
   }
   std::vector<Line> lines;
   for (const Bytes size : sizes) {

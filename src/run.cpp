@@ -120,7 +120,7 @@ Scenario check_inputs(const RunOptions& options, const CommonOptions& common) {
 /// Writes the files; what is in the way of one is returned, so that the report is printed all the
 /// same.
 std::string write_outputs(const Simulation& simulation, const RunOptions& options,
-                          const std::vector<bool>& traced) {
+                          const IdVector<RankClassId, bool>& traced) {
   std::string problems;
   const auto attempt = [&](const auto& write) {
     try {
@@ -147,10 +147,10 @@ std::string write_outputs(const Simulation& simulation, const RunOptions& option
   return problems;
 }
 
-/// The classes of ranks that the trace is to show, by number.
-std::vector<bool> traced_classes(const std::string& ranks, const Fold& fold) {
-  std::vector<bool> traced(fold.units.size(), ranks.empty());
-  const int last = static_cast<int>(fold.unit_of_rank.size()) - 1;
+/// The classes of ranks that the trace is to show.
+IdVector<RankClassId, bool> traced_classes(const std::string& ranks, const Fold& fold) {
+  IdVector<RankClassId, bool> traced(fold.rank_classes.size(), ranks.empty());
+  const int last = static_cast<int>(fold.class_of_rank.size()) - 1;
   for (std::string_view part : split(ranks, ',')) {
     part.remove_prefix(std::min(part.find_first_not_of(' '), part.size()));
     const std::optional<NumberRange> range = parse_range(part);
@@ -164,15 +164,14 @@ std::vector<bool> traced_classes(const std::string& ranks, const Fold& fold) {
              fmt::format("there is no rank {}: the scenario has 0 to {}", range->last, last));
     }
     for (int rank = range ? range->first : 0; range && rank <= range->last; ++rank) {
-      const int unit = fold.unit_of_rank[static_cast<std::size_t>(rank)];
-      traced[static_cast<std::size_t>(unit)] = true;
+      traced[fold.class_of_rank[RankId{rank}]] = true;
     }
   }
   return traced;
 }
 
 /// Says what a large trace takes before the step is played, and refuses one above the limit.
-void check_trace(const StepPlan& plan, const std::vector<bool>& traced,
+void check_trace(const StepPlan& plan, const IdVector<RankClassId, bool>& traced,
                  const SessionOptions& session) {
   constexpr Seconds kSlice{2e-6};
   constexpr Bytes kText{190};     // in the file
@@ -259,7 +258,7 @@ int run(const RunOptions& options, const CommonOptions& common) {
     return crosscheck_as(writer, options, common);
   }
   SessionOptions session = session_options(common);
-  std::vector<bool> traced;
+  IdVector<RankClassId, bool> traced;
   if (options.trace) {
     session.planned = [&](const StepPlan& plan) {
       traced = traced_classes(options.trace_ranks, plan.fold);

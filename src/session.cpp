@@ -15,9 +15,9 @@ void log_tasks(const StepPlan& plan, const Timeline& timeline) {
   if (!spdlog::should_log(spdlog::level::trace)) {
     return;
   }
-  for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
+  for (const TaskId i : plan.graph.tasks.ids()) {
     spdlog::trace("{:.9f} to {:.9f} s: {}", timeline.start[i].value, timeline.finish[i].value,
-                  plan.graph.describe(make_id<TaskId>(i)));
+                  plan.graph.describe(i));
   }
 }
 

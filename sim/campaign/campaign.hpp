@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/base/id_vector.hpp"
 #include "sim/campaign/faults_spec.hpp"
 
 namespace danlu {
@@ -69,10 +70,10 @@ inline constexpr std::size_t kCampaignParts = kNames<CampaignPart>.size();
 
 /// Seconds by part.
 struct CampaignTime {
-  std::array<Seconds, kCampaignParts> parts{};
+  IdArray<CampaignPart, Seconds, kCampaignParts> parts{};
 
-  Seconds& operator[](CampaignPart part) { return parts[static_cast<std::size_t>(part)]; }
-  Seconds operator[](CampaignPart part) const { return parts[static_cast<std::size_t>(part)]; }
+  Seconds& operator[](CampaignPart part) { return parts[part]; }
+  Seconds operator[](CampaignPart part) const { return parts[part]; }
   Seconds total() const;
 };
 
@@ -99,12 +100,12 @@ struct CampaignEvent {
   Kind kind = Kind::Train;
   Seconds begin;
   Seconds end;
-  int cause = -1;      // index into causes; -1: none
-  int component = -1;  // of the cause; Repair: the node
-  int part = -1;       // Checkpoint, Persist, Rollback: the tier. Restart: its parts, in order
-                       // cold spare (-3), FaultsSpec::restart from 0, load (-2)
-  double step = 0;     // of the job at `begin`; Rollback: the step that it falls back to
-  int replicas = 0;    // in the job
+  std::optional<CauseId> cause{};
+  int component = -1;                   // of the cause; Repair: the node
+  std::optional<TierId> tier{};         // Checkpoint, Persist, Rollback
+  std::optional<RestartPartId> part{};  // Restart
+  double step = 0;   // of the job at `begin`; Rollback: the step that it falls back to
+  int replicas = 0;  // in the job
 };
 template <>
 inline constexpr auto kNames<CampaignEvent::Kind> =
@@ -133,18 +134,18 @@ struct CampaignTrial {
   bool finished = false;  // all steps done; false: stopped by the horizon
   bool gave_up = false;   // no end in sight: kMostFailures, or kMostTimes the time without faults
   Seconds wall;
-  CampaignTime time;             // adds up to `wall`
-  CampaignTime gpu_time;         // GPU-seconds; adds up to wall x GPUs of the job and of all spares
-  double steps = 0;              // useful ones
-  std::vector<int> checkpoints;  // by tier: saves that could have been used
-  int failures = 0;              // faults that stopped the job, or a replica
-  std::vector<int> faults;       // by cause: those that struck
-  std::vector<int> stops;        // by cause: those that stopped the job, or a replica
-  int unnoticed = 0;             // corruptions that nobody has noticed by the end
+  CampaignTime time;      // adds up to `wall`
+  CampaignTime gpu_time;  // GPU-seconds; adds up to wall x GPUs of the job and of all spares
+  double steps = 0;       // useful ones
+  IdVector<TierId, int> checkpoints;  // saves that could have been used
+  int failures = 0;                   // faults that stopped the job, or a replica
+  IdVector<CauseId, int> faults;      // those that struck
+  IdVector<CauseId, int> stops;       // those that stopped the job, or a replica
+  int unnoticed = 0;                  // corruptions that nobody has noticed by the end
   int begun_anew = 0;  // rollbacks to the start, since no checkpoint was left of those made
-  std::vector<CampaignTime> lost;     // by cause: what its faults cost (not checkpoints)
-  std::vector<CampaignEvent> events;  // only if asked for
-  int leaps = 0;                      // rows of saves that were taken at once
+  IdVector<CauseId, CampaignTime> lost;  // what its faults cost (not checkpoints)
+  std::vector<CampaignEvent> events;     // only if asked for
+  int leaps = 0;                         // rows of saves that were taken at once
   double happenings = 0;   // stretches of time and faults that were played, one after another
   bool cut_short = false;  // after as many of them as the caller wanted
 
@@ -168,18 +169,18 @@ struct Campaign {
   /// Quantiles are of the trials' own; the mean is useful time over all time, of all trials
   /// together, and its error that of a ratio (deviations of useful - mean x wall).
   CampaignStatistic ettr;
-  CampaignStatistic failures;       // all that stopped the job
-  CampaignTime time;                // mean
-  CampaignTime gpu_time;            // mean
-  double steps = 0;                 // mean
-  std::vector<double> checkpoints;  // mean, by tier
-  std::vector<CampaignStatistic> faults_by_cause;
-  std::vector<double> stops_by_cause;       // mean
-  double unnoticed = 0;                     // mean
-  double begun_anew = 0;                    // mean
-  std::vector<CampaignTime> lost_by_cause;  // mean
-  std::vector<CheckpointTier> tiers;        // with the intervals that were used
-  std::vector<Seconds> useful_by_trial;     // with wall_by_trial, to compare trial by trial
+  CampaignStatistic failures;            // all that stopped the job
+  CampaignTime time;                     // mean
+  CampaignTime gpu_time;                 // mean
+  double steps = 0;                      // mean
+  IdVector<TierId, double> checkpoints;  // mean
+  IdVector<CauseId, CampaignStatistic> faults_by_cause;
+  IdVector<CauseId, double> stops_by_cause;       // mean
+  double unnoticed = 0;                           // mean
+  double begun_anew = 0;                          // mean
+  IdVector<CauseId, CampaignTime> lost_by_cause;  // mean
+  IdVector<TierId, CheckpointTier> tiers;         // with the intervals that were used
+  std::vector<Seconds> useful_by_trial;           // with wall_by_trial, to compare trial by trial
   std::vector<Seconds> wall_by_trial;
 };
 
@@ -215,14 +216,14 @@ struct IntervalPoint {
   Seconds interval;  // that was used: whole steps where the semantics want them
   Campaign campaign;
 };
-/// Points for the intervals of tier `tier`, all else equal and on the same random numbers.
+/// Points for the intervals of a tier, all else equal and on the same random numbers.
 std::vector<IntervalPoint> interval_curve(const CampaignJob& job, const FaultsSpec& faults,
-                                          int tier, const std::vector<Seconds>& intervals,
+                                          TierId tier, const std::vector<Seconds>& intervals,
                                           int threads = 0);
 /// Points from a quarter to four times `centre`, each the square root of two from the next, and
 /// further as long as the best is at an end; equal ones once, from short to long.
-std::vector<IntervalPoint> curve_around(const CampaignJob& job, const FaultsSpec& faults, int tier,
-                                        Seconds centre, int threads = 0);
+std::vector<IntervalPoint> curve_around(const CampaignJob& job, const FaultsSpec& faults,
+                                        TierId tier, Seconds centre, int threads = 0);
 /// The point of the best ETTR, the first of several.
 const IntervalPoint& best_of(const std::vector<IntervalPoint>& curve);
 

@@ -27,7 +27,7 @@ CheckpointBook::CheckpointBook(const FaultsSpec& spec, Seconds step, Seconds tot
 
 void CheckpointBook::plan_after(Seconds work) {
   next_due_ = kNever;
-  for (std::size_t i = 0; i < tiers_.size(); ++i) {
+  for (const TierId i : tiers_.ids()) {
     if (interval_[i] < kNever) {
       due_[i] = interval_[i] * (std::floor(work / interval_[i] + kOnGrid) + 1);
       if (std::abs((due_[i] - total_) / interval_[i]) < kOnGrid) {
@@ -41,45 +41,45 @@ void CheckpointBook::plan_after(Seconds work) {
 CheckpointBook::Row CheckpointBook::next_row(Seconds work) const {
   Row row;
   Seconds until = total_;
-  for (std::size_t i = 0; i < tiers_.size(); ++i) {
-    if (due_[i] == next_due_ && row.tier < 0) {
-      row.tier = static_cast<int>(i);
+  for (const TierId i : tiers_.ids()) {
+    if (due_[i] == next_due_ && !row.tier) {
+      row.tier = i;
       row.interval = interval_[i];
     } else {
       until = std::min(until, due_[i]);
     }
   }
-  if (row.tier >= 0 && std::abs((next_due_ - work) / row.interval - 1) < kOnGrid) {
+  if (row.tier && std::abs((next_due_ - work) / row.interval - 1) < kOnGrid) {
     row.count = std::floor((until - work) / row.interval - kOnGrid);
   }
   return row;
 }
 
-void CheckpointBook::add_row(Save first, int count, Seconds cycle, Seconds interval) {
-  auto& saves = saves_[static_cast<std::size_t>(first.tier)];
-  const int kept = tiers_[static_cast<std::size_t>(first.tier)].keep;
+void CheckpointBook::add_row(TierId tier, const Save& first, int count, Seconds cycle,
+                             Seconds interval) {
+  auto& saves = saves_[tier];
+  const int kept = tiers_[tier].keep;
   const int needed = wrong_since_ == kNever ? 2 : kept == 0 ? count : kept + 1;
   const double number = std::round(first.work / interval);
   for (int i = count - std::min(count, needed); i < count; ++i) {
     saves.push_back(
-        {first.tier, interval * (number + i), first.taken + cycle * i, first.usable + cycle * i});
+        {tier, interval * (number + i), first.taken + cycle * i, first.usable + cycle * i});
   }
-  counts_[static_cast<std::size_t>(first.tier)] += count;
-  trim(first.tier, saves.back().taken);
+  counts_[tier] += count;
+  trim(tier, saves.back().taken);
 }
 
-void CheckpointBook::add(const Save& save) {
-  auto& saves = saves_[static_cast<std::size_t>(save.tier)];
-  saves.push_back(save);
-  ++counts_[static_cast<std::size_t>(save.tier)];
-  trim(save.tier, save.taken);
+void CheckpointBook::add(TierId tier, const Save& save) {
+  saves_[tier].push_back(save);
+  ++counts_[tier];
+  trim(tier, save.taken);
 }
 
 /// Drops what is usable but kept no longer, and what no failure can fall back to: all before the
 /// newest usable save that has right numbers.
-void CheckpointBook::trim(int tier, Seconds now) {
-  auto& saves = saves_[static_cast<std::size_t>(tier)];
-  const int kept = tiers_[static_cast<std::size_t>(tier)].keep;
+void CheckpointBook::trim(TierId tier, Seconds now) {
+  auto& saves = saves_[tier];
+  const int kept = tiers_[tier].keep;
   const auto usable =
       std::count_if(saves.begin(), saves.end(), [&](const Save& old) { return old.usable <= now; });
   const auto right = std::count_if(saves.begin(), saves.end(), [&](const Save& old) {
@@ -91,22 +91,22 @@ void CheckpointBook::trim(int tier, Seconds now) {
   }
 }
 
-Seconds CheckpointBook::free_at(int tier, Seconds now) const {
-  const auto& saves = saves_[static_cast<std::size_t>(tier)];
-  const auto most = static_cast<std::size_t>(tiers_[static_cast<std::size_t>(tier)].in_flight);
+Seconds CheckpointBook::free_at(TierId tier, Seconds now) const {
+  const auto& saves = saves_[tier];
+  const auto most = static_cast<std::size_t>(tiers_[tier].in_flight);
   // Saves of a tier persist in order: the one `most` back must be through.
   return saves.size() < most ? now : std::max(now, saves[saves.size() - most].usable);
 }
 
-Seconds CheckpointBook::usable_at(int tier) const {
-  const auto& saves = saves_[static_cast<std::size_t>(tier)];
+Seconds CheckpointBook::usable_at(TierId tier) const {
+  const auto& saves = saves_[tier];
   return saves.empty() ? Seconds{} : saves.back().usable;
 }
 
 double CheckpointBook::slowdown(Seconds now) const {
   double factor = 1;
-  for (std::size_t i = 0; slows_ && i < tiers_.size(); ++i) {
-    if (!saves_[i].empty() && saves_[i].back().usable > now) {
+  for (const TierId i : tiers_.ids()) {
+    if (slows_ && !saves_[i].empty() && saves_[i].back().usable > now) {
       factor = std::max(factor, tiers_[i].slowdown);
     }
   }
@@ -115,8 +115,8 @@ double CheckpointBook::slowdown(Seconds now) const {
 
 Seconds CheckpointBook::next_persisted(Seconds now) const {
   Seconds next = kNever;
-  for (std::size_t i = 0; slows_ && i < tiers_.size(); ++i) {
-    if (!saves_[i].empty() && saves_[i].back().usable > now) {
+  for (const TierId i : tiers_.ids()) {
+    if (slows_ && !saves_[i].empty() && saves_[i].back().usable > now) {
       next = std::min(next, saves_[i].back().usable);
     }
   }
@@ -126,11 +126,11 @@ Seconds CheckpointBook::next_persisted(Seconds now) const {
 // Saves of a tier are taken and become usable in the order in which they stand.
 
 void CheckpointBook::drop_unfinished(Seconds now) {
-  for (std::size_t i = 0; i < saves_.size(); ++i) {
+  for (const TierId i : saves_.ids()) {
     for (; !saves_[i].empty() && saves_[i].back().usable > now; --counts_[i]) {
       saves_[i].pop_back();
     }
-    trim(static_cast<int>(i), now);
+    trim(i, now);
   }
 }
 

@@ -7,6 +7,7 @@
 //             taken    |.... persist ....| usable
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "sim/campaign/faults_spec.hpp"
@@ -14,10 +15,10 @@
 namespace danlu {
 
 struct Save {
-  int tier = -1;   // -1: the start of the run
-  Seconds work;    // useful work that it holds
-  Seconds taken;   // end of the blocking part: later faults are not in it
-  Seconds usable;  // end of the persist part
+  std::optional<TierId> tier{};  // none: the start of the run
+  Seconds work;                  // useful work that it holds
+  Seconds taken;                 // end of the blocking part: later faults are not in it
+  Seconds usable;                // end of the persist part
 };
 
 class CheckpointBook {
@@ -27,27 +28,27 @@ class CheckpointBook {
 
   /// Useful work at which the next save begins; kNever without any.
   Seconds next_due() const { return next_due_; }
-  bool is_due(int tier, Seconds work) const { return due_[static_cast<std::size_t>(tier)] <= work; }
+  bool is_due(TierId tier, Seconds work) const { return due_[tier] <= work; }
   /// Saves up to this much work are done or given up.
   void plan_after(Seconds work);
   /// A row of saves, each `interval` of work after the one before, that starts after the work done.
   struct Row {
-    int tier = -1;
+    std::optional<TierId> tier{};
     Seconds interval;
     double count = 0;  // before another tier's save or the end of the run
   };
   /// The row that comes next; `count` is 0 where the work done is not a whole number of intervals.
   Row next_row(Seconds work) const;
 
-  void add(const Save& save);
+  void add(TierId tier, const Save& save);
   /// Adds `count` saves, each later than the one before by `cycle` and by `interval` of work.
-  void add_row(Save first, int count, Seconds cycle, Seconds interval);
-  /// Saves by tier that have become usable or are on their way.
-  const std::vector<int>& counts() const { return counts_; }
+  void add_row(TierId tier, const Save& first, int count, Seconds cycle, Seconds interval);
+  /// Saves that have become usable or are on their way.
+  const IdVector<TierId, int>& counts() const { return counts_; }
   /// When the tier can start one more save.
-  Seconds free_at(int tier, Seconds now) const;
+  Seconds free_at(TierId tier, Seconds now) const;
   /// When the newest save of the tier can be used.
-  Seconds usable_at(int tier) const;
+  Seconds usable_at(TierId tier) const;
 
   /// Numbers have been wrong since then, which has not been noticed; kNever: they are right.
   void set_wrong_since(Seconds time) { wrong_since_ = time; }
@@ -59,23 +60,23 @@ class CheckpointBook {
   /// A failure: what still persists is lost, what is kept no longer is gone; then what the failure
   /// destroyed, and what it tainted.
   void drop_unfinished(Seconds now);
-  void lose(int tier) { saves_[static_cast<std::size_t>(tier)].clear(); }
+  void lose(TierId tier) { saves_[tier].clear(); }
   void forget_after(Seconds tainted);
   /// The newest of all tiers, the faster tier first.
   Save newest(Seconds now) const;
 
  private:
-  void trim(int tier, Seconds now);
+  void trim(TierId tier, Seconds now);
 
-  const std::vector<CheckpointTier>& tiers_;
+  const IdVector<TierId, CheckpointTier>& tiers_;
   Seconds total_;
-  std::vector<Seconds> interval_;
-  std::vector<Seconds> due_;
+  IdVector<TierId, Seconds> interval_;
+  IdVector<TierId, Seconds> due_;
   Seconds next_due_ = kNever;
-  std::vector<std::vector<Save>> saves_;  // by tier, in the order of time
+  IdVector<TierId, std::vector<Save>> saves_;  // in the order of time
   Seconds wrong_since_ = kNever;
   bool slows_ = false;
-  std::vector<int> counts_;
+  IdVector<TierId, int> counts_;
 };
 
 }  // namespace danlu

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <numeric>
 #include <string>
 
 #include "sim/base/error.hpp"
@@ -23,32 +22,33 @@ std::uint32_t listed_number(const FaultEvent& event) {
 }  // namespace
 
 FaultSource::FaultSource(const FaultsSpec& spec, const Dice& dice)
-    : spec_(spec), dice_(dice), clocks_(spec.causes.size()), events_(spec.events.size()) {
-  std::iota(events_.begin(), events_.end(), 0);
-  std::stable_sort(events_.begin(), events_.end(), [&](int a, int b) {
-    return spec_.events[static_cast<std::size_t>(a)].at <
-           spec_.events[static_cast<std::size_t>(b)].at;
-  });
-  for (std::size_t i = 0; i < clocks_.size(); ++i) {
-    const Arrivals& arrivals = spec.causes[i].arrivals;
-    const int cause = static_cast<int>(i);
-    clocks_[i].on_calendar = arrivals.kind == Arrivals::Kind::Periodic ||
-                             spec.causes[i].effect == FaultCause::Effect::Planned;
+    : spec_(spec), dice_(dice), clocks_(spec.causes.size()) {
+  for (const FaultEvent& event : spec_.events) {
+    events_.push_back(&event);
+  }
+  std::stable_sort(events_.begin(), events_.end(),
+                   [](const FaultEvent* a, const FaultEvent* b) { return a->at < b->at; });
+  for (const CauseId id : clocks_.ids()) {
+    const FaultCause& cause = spec.causes[id];
+    const Arrivals& arrivals = cause.arrivals;
+    Clock& clock = clocks_[id];
+    clock.on_calendar =
+        arrivals.kind == Arrivals::Kind::Periodic || cause.effect == FaultCause::Effect::Planned;
     if (arrivals.kind == Arrivals::Kind::Weibull && arrivals.clock == Arrivals::Clock::Component) {
-      for (int c = 0; c < static_cast<int>(spec.causes[i].count); ++c) {
-        clocks_[i].components.push(renewed(cause, c, 0, {}));
+      for (int c = 0; c < static_cast<int>(cause.count); ++c) {
+        clock.components.push(renewed(id, c, 0, {}));
       }
-      clocks_[i].next = clocks_[i].components.top().at;
+      clock.next = clock.components.top().at;
     } else {
-      clocks_[i].next = gap(cause, 0);
+      clock.next = gap(id, 0);
     }
   }
   find_next();
 }
 
 /// From one fault of the cause to the next.
-Seconds FaultSource::gap(int cause, std::uint32_t number) const {
-  const FaultCause& of = spec_.causes[static_cast<std::size_t>(cause)];
+Seconds FaultSource::gap(CauseId cause, std::uint32_t number) const {
+  const FaultCause& of = spec_.causes[cause];
   const auto u = [&] { return dice_.uniform(stream_name(of.name, "arrival"), number); };
   switch (of.arrivals.kind) {
     case Arrivals::Kind::None:
@@ -64,9 +64,9 @@ Seconds FaultSource::gap(int cause, std::uint32_t number) const {
 }
 
 /// The next fault of one component whose clock was fresh at `from`.
-FaultSource::Arrival FaultSource::renewed(int cause, int component, std::uint32_t renewals,
+FaultSource::Arrival FaultSource::renewed(CauseId cause, int component, std::uint32_t renewals,
                                           Seconds from) const {
-  const FaultCause& of = spec_.causes[static_cast<std::size_t>(cause)];
+  const FaultCause& of = spec_.causes[cause];
   const std::uint64_t stream =
       stream_name(of.name, "component", static_cast<std::uint64_t>(component) + 1);
   const double survival = dice_.uniform(stream, renewals);
@@ -74,8 +74,8 @@ FaultSource::Arrival FaultSource::renewed(int cause, int component, std::uint32_
           renewals};
 }
 
-void FaultSource::advance(int cause) {
-  Clock& clock = clocks_[static_cast<std::size_t>(cause)];
+void FaultSource::advance(CauseId cause) {
+  Clock& clock = clocks_[cause];
   ++clock.number;
   if (clock.components.empty()) {
     clock.next += gap(cause, clock.number);
@@ -87,8 +87,8 @@ void FaultSource::advance(int cause) {
   clock.next = clock.components.top().at;
 }
 
-Fault FaultSource::make(int cause, std::uint32_t number, Seconds at) const {
-  const FaultCause& of = spec_.causes[static_cast<std::size_t>(cause)];
+Fault FaultSource::make(CauseId cause, std::uint32_t number, Seconds at) const {
+  const FaultCause& of = spec_.causes[cause];
   const double place = dice_.uniform(stream_name(of.name, "place"), number);
   return {at, cause, static_cast<int>(place * of.count), number,
           dice_.draw(of.window, stream_name(of.name, "window"), number)};
@@ -97,27 +97,26 @@ Fault FaultSource::make(int cause, std::uint32_t number, Seconds at) const {
 Fault FaultSource::take() {
   check(next_at_ < kNever, "there is no next fault");
   Fault fault;
-  if (next_cause_ < 0) {
-    const int index = events_[events_taken_++];
-    const FaultEvent& event = spec_.events[static_cast<std::size_t>(index)];
+  if (!next_cause_) {
+    const FaultEvent& event = *events_[events_taken_++];
     fault = make(event.cause, listed_number(event), event.at);
     fault.component = event.component;
     fault.window = event.window < kNever ? event.window : fault.window;
   } else {
-    const Clock& clock = clocks_[static_cast<std::size_t>(next_cause_)];
-    fault = make(next_cause_, clock.number, next_at_);
+    const Clock& clock = clocks_[*next_cause_];
+    fault = make(*next_cause_, clock.number, next_at_);
     if (!clock.components.empty()) {
       fault.component = clock.components.top().component;
     }
-    advance(next_cause_);
+    advance(*next_cause_);
   }
   find_next();
   return fault;
 }
 
 void FaultSource::pause(Seconds length, const Sheltered& sheltered) {
-  for (std::size_t i = 0; i < clocks_.size(); ++i) {
-    if (!clocks_[i].on_calendar && sheltered[static_cast<std::size_t>(spec_.causes[i].effect)]) {
+  for (const CauseId i : clocks_.ids()) {
+    if (!clocks_[i].on_calendar && sheltered[spec_.causes[i].effect]) {
       clocks_[i].paused += length;
     }
   }
@@ -125,11 +124,11 @@ void FaultSource::pause(Seconds length, const Sheltered& sheltered) {
 }
 
 void FaultSource::job_started(Seconds now) {
-  for (std::size_t i = 0; i < clocks_.size(); ++i) {
+  for (const CauseId i : clocks_.ids()) {
     const Arrivals& arrivals = spec_.causes[i].arrivals;
     if (arrivals.kind == Arrivals::Kind::Weibull && arrivals.clock == Arrivals::Clock::Job) {
       ++clocks_[i].number;
-      clocks_[i].next = now - clocks_[i].paused + gap(static_cast<int>(i), clocks_[i].number);
+      clocks_[i].next = now - clocks_[i].paused + gap(i, clocks_[i].number);
     }
   }
   find_next();
@@ -137,15 +136,15 @@ void FaultSource::job_started(Seconds now) {
 
 void FaultSource::find_next() {
   next_at_ = kNever;
-  next_cause_ = -1;
+  next_cause_.reset();
   if (events_taken_ < events_.size()) {
-    next_at_ = spec_.events[static_cast<std::size_t>(events_[events_taken_])].at;
+    next_at_ = events_[events_taken_]->at;
   }
-  for (std::size_t i = 0; i < clocks_.size(); ++i) {
+  for (const CauseId i : clocks_.ids()) {
     const Seconds at = clocks_[i].next + clocks_[i].paused;
     if (at < next_at_) {
       next_at_ = at;
-      next_cause_ = static_cast<int>(i);
+      next_cause_ = i;
     }
   }
 }

@@ -9,7 +9,7 @@
 //   clock      0 -------> |  (stands still)     | -------------> X
 #pragma once
 
-#include <array>
+#include <optional>
 #include <queue>
 #include <vector>
 
@@ -19,8 +19,8 @@
 namespace danlu {
 
 struct Fault {
-  Seconds at = kNever;  // on the calendar
-  int cause = -1;
+  Seconds at = kNever;             // on the calendar
+  std::optional<CauseId> cause{};  // none of a restart that only grows the job
   int component = 0;
   std::uint32_t number = 0;
   Seconds window;        // how long it lasts
@@ -28,8 +28,8 @@ struct Fault {
   Seconds end() const { return at + window; }
 };
 
-/// Which effects cannot strike, by FaultCause::Effect.
-using Sheltered = std::array<bool, kNames<FaultCause::Effect>.size()>;
+/// Which effects cannot strike.
+using Sheltered = IdArray<FaultCause::Effect, bool, kNames<FaultCause::Effect>.size()>;
 
 /// The faults of one trial in the order of time.
 class FaultSource {
@@ -60,19 +60,19 @@ class FaultSource {
     std::priority_queue<Arrival, std::vector<Arrival>, std::greater<>> components;
   };
 
-  Seconds gap(int cause, std::uint32_t number) const;
-  Arrival renewed(int cause, int component, std::uint32_t renewals, Seconds from) const;
-  void advance(int cause);
-  Fault make(int cause, std::uint32_t number, Seconds at) const;
+  Seconds gap(CauseId cause, std::uint32_t number) const;
+  Arrival renewed(CauseId cause, int component, std::uint32_t renewals, Seconds from) const;
+  void advance(CauseId cause);
+  Fault make(CauseId cause, std::uint32_t number, Seconds at) const;
   void find_next();
 
   const FaultsSpec& spec_;
   Dice dice_;
-  std::vector<Clock> clocks_;  // by cause
-  std::vector<int> events_;    // spec_.events by time
+  IdVector<CauseId, Clock> clocks_;
+  std::vector<const FaultEvent*> events_;  // by time
   std::size_t events_taken_ = 0;
   Seconds next_at_ = kNever;
-  int next_cause_ = -1;  // -1: a listed one
+  std::optional<CauseId> next_cause_;  // none: a listed one
 };
 
 /// How long the failure goes unnoticed.

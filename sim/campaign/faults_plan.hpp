@@ -13,12 +13,13 @@ namespace danlu {
 /// A state in which steps take longer: its slowdown is the time of its step over that of the
 /// healthy one.
 struct SlowState {
-  int cause = -1;       // whose slowdown it is; -1: that of a write beside the steps
-  int tier = -1;        // of the write; -1: saves stop training, and only a what-if asks for it
-  double slow_gpu = 1;  // one GPU takes that many times as long
-  double slow_nic = 1;  // the share left of one NIC
-  double slow_scale_up = 1;  // the share left of one GPU's links inside its node
-  double all_nics = 1;       // the share left of every NIC
+  std::optional<CauseId> cause{};  // whose slowdown it is; none: that of a write beside the steps
+  std::optional<TierId> tier{};    // of the write; none: saves stop training, and only a what-if
+                                   // asks for it
+  double slow_gpu = 1;             // one GPU takes that many times as long
+  double slow_nic = 1;             // the share left of one NIC
+  double slow_scale_up = 1;        // the share left of one GPU's links inside its node
+  double all_nics = 1;             // the share left of every NIC
 };
 
 /// Where the time of a checkpoint comes from.

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/base/id_vector.hpp"
 #include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 
@@ -109,7 +110,7 @@ inline constexpr auto kNames<FaultCause::Effect> =
 /// One fault at a given time (events mode, traces).
 struct FaultEvent {
   Seconds at;
-  int cause = 0;            // index into FaultsSpec::causes
+  CauseId cause{};
   int component = 0;        // 0 to count - 1
   Seconds window = kNever;  // kNever: as the cause says
 };
@@ -190,10 +191,10 @@ struct CampaignSemantics {
 
 /// The `faults:` section.
 struct FaultsSpec {
-  std::vector<FaultCause> causes;
+  IdVector<CauseId, FaultCause> causes;
   std::vector<FaultEvent> events;
-  std::vector<CheckpointTier> tiers;  // from fast to durable
-  std::vector<RestartPart> restart;
+  IdVector<TierId, CheckpointTier> tiers;  // from fast to durable
+  IdVector<RestartPartId, RestartPart> restart;
   SparesSpec spares;
   RecoverySpec recovery;
   CampaignSemantics semantics;

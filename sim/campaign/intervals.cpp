@@ -14,8 +14,8 @@ namespace danlu {
 namespace {
 
 /// Faults of the cause that roll the job back, per second.
-double stop_rate(const CampaignJob& job, const FaultsSpec& faults, std::size_t index) {
-  const FaultCause& cause = faults.causes[index];
+double stop_rate(const CampaignJob& job, const FaultsSpec& faults, CauseId id) {
+  const FaultCause& cause = faults.causes[id];
   double stopping = 1;
   const bool replicas_go_on = faults.recovery.kind == RecoverySpec::Kind::Replica &&
                               cause.effect != FaultCause::Effect::Corrupt && cause.nodes > 0 &&
@@ -26,9 +26,8 @@ double stop_rate(const CampaignJob& job, const FaultsSpec& faults, std::size_t i
   if (cause.effect == FaultCause::Effect::Degrade) {
     stopping = cause.limit < kNever ? chance_beyond(cause.window, cause.limit) : 0;
   }
-  const auto listed = std::count_if(
-      faults.events.begin(), faults.events.end(),
-      [&](const FaultEvent& event) { return event.cause == static_cast<int>(index); });
+  const auto listed = std::count_if(faults.events.begin(), faults.events.end(),
+                                    [&](const FaultEvent& event) { return event.cause == id; });
   const Seconds length = std::min(job.horizon, job.steps > 0 ? job.step * job.steps : kNever);
   return stopping * (fault_rate(cause) + static_cast<double>(listed) / length.value);
 }
@@ -41,12 +40,12 @@ double survival(const CheckpointTier& tier, const FaultCause& cause) {
 }
 
 /// Failures per second for which this tier is the first that survives.
-double rate_of(const CampaignJob& job, const FaultsSpec& faults, std::size_t tier) {
+double rate_of(const CampaignJob& job, const FaultsSpec& faults, TierId tier) {
   double rate = 0;
-  for (std::size_t i = 0; i < faults.causes.size(); ++i) {
+  for (const CauseId i : faults.causes.ids()) {
     const FaultCause& cause = faults.causes[i];
     double falls_here = survival(faults.tiers[tier], cause);
-    for (std::size_t faster = 0; faster < tier; ++faster) {
+    for (const TierId faster : IdRange(TierId{0}, tier)) {
       falls_here *= 1 - survival(faults.tiers[faster], cause);
     }
     rate += falls_here * stop_rate(job, faults, i);
@@ -55,9 +54,9 @@ double rate_of(const CampaignJob& job, const FaultsSpec& faults, std::size_t tie
 }
 
 /// Sets the interval by formula; no failures or free saves have no best one.
-void set_by_formula(const CampaignJob& job, const FaultsSpec& faults, std::size_t index,
+void set_by_formula(const CampaignJob& job, const FaultsSpec& faults, TierId id,
                     CheckpointTier& tier) {
-  const double rate = rate_of(job, faults, index);
+  const double rate = rate_of(job, faults, id);
   if (rate <= 0) {
     tier.interval = CheckpointTier::Interval::Never;
     return;
@@ -118,7 +117,7 @@ Seconds interval_of(const CheckpointTier& tier, Seconds step, bool whole_steps) 
 
 FaultsSpec with_formulas(const CampaignJob& job, FaultsSpec faults) {
   const FaultsSpec asked = faults;
-  for (std::size_t i = 0; i < faults.tiers.size(); ++i) {
+  for (const TierId i : faults.tiers.ids()) {
     const CheckpointTier::Interval interval = asked.tiers[i].interval;
     if (interval == CheckpointTier::Interval::Auto ||
         interval == CheckpointTier::Interval::AutoSimulated) {
@@ -131,21 +130,20 @@ FaultsSpec with_formulas(const CampaignJob& job, FaultsSpec faults) {
 FaultsSpec with_intervals(const CampaignJob& job, FaultsSpec faults, int threads) {
   const FaultsSpec asked = faults;
   faults = with_formulas(job, std::move(faults));
-  for (std::size_t i = 0; i < faults.tiers.size(); ++i) {
+  for (const TierId i : faults.tiers.ids()) {
     if (asked.tiers[i].interval == CheckpointTier::Interval::AutoSimulated &&
         faults.tiers[i].interval == CheckpointTier::Interval::Time) {
-      const int tier = static_cast<int>(i);
-      faults.tiers[i].time = least(curve_around(job, faults, tier, faults.tiers[i].time, threads));
+      faults.tiers[i].time = least(curve_around(job, faults, i, faults.tiers[i].time, threads));
     }
   }
   return faults;
 }
 
 std::vector<IntervalPoint> interval_curve(const CampaignJob& job, const FaultsSpec& faults,
-                                          int tier, const std::vector<Seconds>& intervals,
+                                          TierId tier, const std::vector<Seconds>& intervals,
                                           int threads) {
   FaultsSpec spec = with_intervals(job, faults, threads);
-  CheckpointTier& changed = spec.tiers[static_cast<std::size_t>(tier)];
+  CheckpointTier& changed = spec.tiers[tier];
   std::vector<IntervalPoint> curve;
   for (const Seconds interval : intervals) {
     changed.interval = CheckpointTier::Interval::Time;
@@ -158,8 +156,8 @@ std::vector<IntervalPoint> interval_curve(const CampaignJob& job, const FaultsSp
   return curve;
 }
 
-std::vector<IntervalPoint> curve_around(const CampaignJob& job, const FaultsSpec& faults, int tier,
-                                        Seconds centre, int threads) {
+std::vector<IntervalPoint> curve_around(const CampaignJob& job, const FaultsSpec& faults,
+                                        TierId tier, Seconds centre, int threads) {
   const double ratio = std::sqrt(2.0);
   constexpr int kMostMore = 16;
   const auto play = [&](const std::vector<Seconds>& intervals) {

@@ -33,7 +33,8 @@ void Ledger::train(Seconds length, const Pace& pace, const GpuUse& gpus) {
   trial.gpu_time[slow] -= working * pace.speed;
 }
 
-void Ledger::spend(CampaignPart part, Seconds length, int cause, const GpuUse& gpus) {
+void Ledger::spend(CampaignPart part, Seconds length, std::optional<CauseId> cause,
+                   const GpuUse& gpus) {
   trial.time[part] += length;
   blame(cause, part, length);
   spend_gpus(gpus, part, length);
@@ -45,7 +46,7 @@ void Ledger::spend_gpus(const GpuUse& gpus, CampaignPart working, Seconds length
   trial.gpu_time[CampaignPart::Idle] += length * gpus.idle;
 }
 
-void Ledger::redo(Seconds work, int cause) {
+void Ledger::redo(Seconds work, std::optional<CauseId> cause) {
   trial.time[CampaignPart::Useful] -= work;
   trial.time[CampaignPart::Redone] += work;
   trial.gpu_time[CampaignPart::Useful] -= work * job_gpus_;
@@ -53,9 +54,9 @@ void Ledger::redo(Seconds work, int cause) {
   blame(cause, CampaignPart::Redone, work);
 }
 
-void Ledger::blame(int cause, CampaignPart part, Seconds length) {
-  if (cause >= 0) {
-    trial.lost[static_cast<std::size_t>(cause)][part] += length;
+void Ledger::blame(std::optional<CauseId> cause, CampaignPart part, Seconds length) {
+  if (cause) {
+    trial.lost[*cause][part] += length;
   }
 }
 
@@ -64,15 +65,15 @@ void Ledger::follow(const CampaignEvent& event) {
     return;
   }
   auto& events = trial.events;
-  if (last_followed_ >= 0) {
-    CampaignEvent& last = events[static_cast<std::size_t>(last_followed_)];
-    if (last.kind == event.kind && last.cause == event.cause && last.part == event.part &&
-        last.replicas == event.replicas && last.end == event.begin) {
+  if (last_followed_) {
+    CampaignEvent& last = events[*last_followed_];
+    if (last.kind == event.kind && last.cause == event.cause && last.tier == event.tier &&
+        last.part == event.part && last.replicas == event.replicas && last.end == event.begin) {
       last.end = event.end;
       return;
     }
   }
-  last_followed_ = static_cast<std::ptrdiff_t>(events.size());
+  last_followed_ = events.size();
   events.push_back(event);
 }
 

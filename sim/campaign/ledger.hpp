@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 #include "sim/campaign/campaign.hpp"
 
@@ -9,10 +10,10 @@ namespace danlu {
 
 /// How fast the job trains, and why not faster.
 struct Pace {
-  double shrink = 1;      // by missing replicas
-  double speed = 1;       // by degraded steps and background saves; 0: stands still
-  int slow_cause = -1;    // whose degradation it is
-  int shrink_cause = -1;  // whose failure took the replicas
+  double shrink = 1;                    // by missing replicas
+  double speed = 1;                     // by degraded steps and background saves; 0: stands still
+  std::optional<CauseId> slow_cause;    // whose degradation it is
+  std::optional<CauseId> shrink_cause;  // whose failure took the replicas
 
   double rate() const { return shrink * speed; }  // useful seconds per second
 };
@@ -31,9 +32,9 @@ class Ledger {
   /// Training for `length` at `pace`.
   void train(Seconds length, const Pace& pace, const GpuUse& gpus);
   /// Anything else.
-  void spend(CampaignPart part, Seconds length, int cause, const GpuUse& gpus);
+  void spend(CampaignPart part, Seconds length, std::optional<CauseId> cause, const GpuUse& gpus);
   /// Work that was useful until now is lost.
-  void redo(Seconds work, int cause);
+  void redo(Seconds work, std::optional<CauseId> cause);
 
   bool keeps_events() const { return keep_events_; }
   // Events, if they are kept. What follows one another continues the one before where it can.
@@ -44,11 +45,11 @@ class Ledger {
 
  private:
   void spend_gpus(const GpuUse& gpus, CampaignPart working, Seconds length);
-  void blame(int cause, CampaignPart part, Seconds length);
+  void blame(std::optional<CauseId> cause, CampaignPart part, Seconds length);
 
   double job_gpus_;
   bool keep_events_;
-  std::ptrdiff_t last_followed_ = -1;  // index of an event
+  std::optional<std::size_t> last_followed_;  // of the events
 };
 
 }  // namespace danlu

@@ -69,10 +69,10 @@ class Summary {
     campaign_.steps += trial.steps;
     campaign_.unnoticed += trial.unnoticed;
     campaign_.begun_anew += trial.begun_anew;
-    for (std::size_t i = 0; i < campaign_.checkpoints.size(); ++i) {
+    for (const TierId i : campaign_.checkpoints.ids()) {
       campaign_.checkpoints[i] += trial.checkpoints[i];
     }
-    for (std::size_t i = 0; i < faults_.size(); ++i) {
+    for (const CauseId i : faults_.ids()) {
       faults_[i].push_back(trial.faults[i]);
       campaign_.stops_by_cause[i] += trial.stops[i];
       add_to(campaign_.lost_by_cause[i], trial.lost[i]);
@@ -106,8 +106,8 @@ class Summary {
 
  private:
   static void add_to(CampaignTime& sum, const CampaignTime& time) {
-    for (std::size_t i = 0; i < kCampaignParts; ++i) {
-      sum.parts[i] += time.parts[i];
+    for (const CampaignPart part : sum.parts.ids()) {
+      sum[part] += time[part];
     }
   }
   static void divide(CampaignTime& sum, double n) {
@@ -136,7 +136,7 @@ class Summary {
   std::vector<double> wall_;
   std::vector<double> ettr_;
   std::vector<double> failures_;
-  std::vector<std::vector<double>> faults_;
+  IdVector<CauseId, std::vector<double>> faults_;
 };
 
 /// Trials `first` to before `first + trials.size()`.

@@ -15,19 +15,19 @@ class Checker {
 
   std::vector<FaultsProblem> run() {
     check_job();
-    for (std::size_t i = 0; i < faults_.causes.size(); ++i) {
-      check_cause(i);
+    for (const CauseId id : faults_.causes.ids()) {
+      check_cause(id);
     }
     for (std::size_t i = 0; i < faults_.events.size(); ++i) {
       check_event(i);
     }
-    for (std::size_t i = 0; i < faults_.tiers.size(); ++i) {
-      check_tier(i);
+    for (const TierId id : faults_.tiers.ids()) {
+      check_tier(id);
     }
-    for (std::size_t i = 0; i < faults_.restart.size(); ++i) {
-      const std::string path = fmt::format("restart[{}]", i);
-      check_duration(path + ".duration", faults_.restart[i].duration);
-      need(faults_.restart[i].per_rank.value >= 0, path + ".per_rank", "must not be negative");
+    for (const RestartPartId id : faults_.restart.ids()) {
+      const std::string path = fmt::format("restart[{}]", index(id));
+      check_duration(path + ".duration", faults_.restart[id].duration);
+      need(faults_.restart[id].per_rank.value >= 0, path + ".per_rank", "must not be negative");
     }
     check_nodes();
     return std::move(found_);
@@ -69,10 +69,10 @@ class Checker {
          "the spread must not be negative");
   }
 
-  void check_cause(std::size_t i) {
-    const FaultCause& cause = faults_.causes[i];
-    const std::string path = fmt::format("causes[{}]", i);
-    for (std::size_t other = 0; other < i; ++other) {
+  void check_cause(CauseId id) {
+    const FaultCause& cause = faults_.causes[id];
+    const std::string path = fmt::format("causes[{}]", index(id));
+    for (const CauseId other : IdRange(CauseId{0}, id)) {
       need(
           faults_.causes[other].name != cause.name, path + ".name",
           fmt::format("'{}' names two causes; their random numbers would be the same", cause.name));
@@ -101,17 +101,16 @@ class Checker {
   void check_event(std::size_t i) {
     const FaultEvent& event = faults_.events[i];
     const std::string path = fmt::format("events[{}]", i);
-    const bool known = event.cause >= 0 && event.cause < static_cast<int>(faults_.causes.size());
+    const bool known = index(event.cause) < faults_.causes.size();
     need(event.at.value >= 0, path + ".at", "must not be negative");
     need(known, path + ".cause", "there is no such cause");
-    need(!known || (event.component >= 0 &&
-                    event.component < faults_.causes[static_cast<std::size_t>(event.cause)].count),
+    need(!known || (event.component >= 0 && event.component < faults_.causes[event.cause].count),
          path + ".component", "there is no such component");
   }
 
-  void check_tier(std::size_t i) {
-    const CheckpointTier& tier = faults_.tiers[i];
-    const std::string path = fmt::format("tiers[{}]", i);
+  void check_tier(TierId id) {
+    const CheckpointTier& tier = faults_.tiers[id];
+    const std::string path = fmt::format("tiers[{}]", index(id));
     using Interval = CheckpointTier::Interval;
     need(tier.interval != Interval::Steps || tier.steps > 0, path + ".steps", "must be above 0");
     need(tier.interval != Interval::Time || tier.time.value > 0, path + ".time", "must be above 0");

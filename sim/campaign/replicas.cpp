@@ -21,29 +21,31 @@ NodeRange Replicas::nodes_of(const FaultCause& cause, int component) const {
 }
 
 /// Replica r of d has the nodes from r n/d to before (r+1) n/d; small ones share a node.
-NodeRange Replicas::replicas_on(NodeRange nodes) const {
+IdRange<ReplicaId> Replicas::replicas_on(NodeRange nodes) const {
   const std::int64_t d = job_.replicas;
   const std::int64_t n = job_.nodes;
-  return {static_cast<int>(nodes.first * d / n), static_cast<int>((nodes.last * d + n - 1) / n)};
+  return {ReplicaId{static_cast<int>(nodes.first * d / n)},
+          ReplicaId{static_cast<int>((nodes.last * d + n - 1) / n)}};
 }
 
 /// The nodes of which the replica has a part: the reverse.
-NodeRange Replicas::nodes_of_replica(int replica) const {
+NodeRange Replicas::nodes_of_replica(ReplicaId replica) const {
   const std::int64_t d = job_.replicas;
   const std::int64_t n = job_.nodes;
-  return {static_cast<int>(replica * n / d), static_cast<int>(((replica + 1) * n + d - 1) / d)};
+  const auto r = static_cast<std::int64_t>(replica);
+  return {static_cast<int>(r * n / d), static_cast<int>(((r + 1) * n + d - 1) / d)};
 }
 
 bool Replicas::has(NodeRange nodes) const {
   if (nodes.first >= nodes.last) {
     return true;  // the job as a whole
   }
-  const NodeRange range = replicas_on(nodes);
+  const IdRange<ReplicaId> replicas = replicas_on(nodes);
   if (!one_by_one()) {
-    return range.first < active_;  // elastic jobs number their nodes anew
+    return *replicas.begin() < ReplicaId{active_};  // elastic jobs number their nodes anew
   }
-  return std::any_of(in_job_.begin() + range.first, in_job_.begin() + range.last,
-                     [](bool in_job) { return in_job; });
+  return std::any_of(replicas.begin(), replicas.end(),
+                     [&](ReplicaId replica) { return in_job_[replica]; });
 }
 
 std::vector<int> Replicas::in_job(NodeRange nodes) const {
@@ -59,9 +61,9 @@ std::vector<int> Replicas::in_job(NodeRange nodes) const {
   return found;
 }
 
-int Replicas::short_because() const {
+std::optional<CauseId> Replicas::short_because() const {
   if (full()) {
-    return -1;
+    return std::nullopt;
   }
   return one_by_one() ? groups_.front().why.cause : short_because_;
 }
@@ -84,10 +86,9 @@ void Replicas::lose(NodeRange nodes, const std::vector<int>& broken, const Fault
     return;
   }
   Group group{.why = why, .broken = broken};
-  const NodeRange range = replicas_on(nodes);
-  for (int replica = range.first; replica < range.last; ++replica) {
-    if (in_job_[static_cast<std::size_t>(replica)]) {
-      in_job_[static_cast<std::size_t>(replica)] = false;
+  for (const ReplicaId replica : replicas_on(nodes)) {
+    if (in_job_[replica]) {
+      in_job_[replica] = false;
       group.replicas.push_back(replica);
     }
   }
@@ -100,7 +101,7 @@ void Replicas::lose(NodeRange nodes, const std::vector<int>& broken, const Fault
 
 bool Replicas::has_its_nodes(const Group& group) const {
   const auto needs = [&](int node) {
-    return std::any_of(group.replicas.begin(), group.replicas.end(), [&](int replica) {
+    return std::any_of(group.replicas.begin(), group.replicas.end(), [&](ReplicaId replica) {
       const NodeRange nodes = nodes_of_replica(replica);
       return nodes.first <= node && node < nodes.last;
     });
@@ -183,8 +184,8 @@ NodePool::Taken Replicas::take_in(const Joins& joins) {
     if (!joins(group)) {
       return false;
     }
-    for (const int replica : group.replicas) {
-      in_job_[static_cast<std::size_t>(replica)] = true;
+    for (const ReplicaId replica : group.replicas) {
+      in_job_[replica] = true;
     }
     active_ += static_cast<int>(group.replicas.size());
     taken += group.taken;

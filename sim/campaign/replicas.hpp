@@ -12,6 +12,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "sim/campaign/campaign.hpp"
@@ -36,8 +37,8 @@ class Replicas {
   /// Replicas in the job.
   int active() const { return active_; }
   bool full() const { return active_ == job_.replicas; }
-  /// Whose failure keeps the job from being full, the oldest; -1 where it is.
-  int short_because() const;
+  /// Whose failure keeps the job from being full, the oldest; none where it is.
+  std::optional<CauseId> short_because() const;
   /// The nodes that a failure takes out.
   NodeRange nodes_of(const FaultCause& cause, int component) const;
   /// Whether some replica of the job has one of the nodes.
@@ -73,15 +74,15 @@ class Replicas {
   /// Replicas that left together, by Replica recovery.
   struct Group {
     Fault why;
-    std::vector<int> replicas;
+    std::vector<ReplicaId> replicas;
     std::vector<int> broken;  // nodes that nothing has replaced yet
     NodePool::Taken taken;
     Seconds joins = kNever;
   };
 
   bool one_by_one() const { return spec_.recovery.kind == RecoverySpec::Kind::Replica; }
-  NodeRange replicas_on(NodeRange nodes) const;
-  NodeRange nodes_of_replica(int replica) const;
+  IdRange<ReplicaId> replicas_on(NodeRange nodes) const;
+  NodeRange nodes_of_replica(ReplicaId replica) const;
   /// Whether all nodes of the group are there, those too that it shares with another group.
   bool has_its_nodes(const Group& group) const;
   int replicas_with(int missing) const;
@@ -93,10 +94,10 @@ class Replicas {
   int active_;
   // Restart, Elastic: the job as a whole.
   int missing_ = 0;
-  NodePool::Taken taken_;   // since the last start
-  int short_because_ = -1;  // what began the shortage
+  NodePool::Taken taken_;                 // since the last start
+  std::optional<CauseId> short_because_;  // what began the shortage
   // Replica.
-  std::vector<bool> in_job_;   // by replica
+  IdVector<ReplicaId, bool> in_job_;
   std::vector<Group> groups_;  // not in the job, those that left first in front
 };
 

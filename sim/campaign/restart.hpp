@@ -3,6 +3,7 @@
 //   cold spare | reschedule | communicator set-up | ... | load
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -12,11 +13,11 @@
 namespace danlu {
 
 /// Parts that are not rows of FaultsSpec::restart.
-inline constexpr int kLoadPart = -2;
-inline constexpr int kColdSparePart = -3;
+inline constexpr RestartPartId kLoadPart{-2};
+inline constexpr RestartPartId kColdSparePart{-3};
 
 struct RestartStep {
-  int part = 0;  // index into FaultsSpec::restart, or one of the above
+  RestartPartId part{};  // of FaultsSpec::restart, or one of the above
   Seconds duration;
 };
 
@@ -25,9 +26,9 @@ struct RestartKind {
   std::string_view owner;  // of the random streams: the cause
   std::uint32_t number = 0;
   int ranks = 1;
-  bool replaced = false;    // nodes came new into the job
-  bool cold_spare = false;  // one of them had to be started
-  int tier = -1;            // that it loads from; -1: nothing to load
+  bool replaced = false;       // nodes came new into the job
+  bool cold_spare = false;     // one of them had to be started
+  std::optional<TierId> tier;  // that it loads from; none: nothing to load
 };
 
 std::vector<RestartStep> restart_steps(const FaultsSpec& spec, const RestartKind& kind,

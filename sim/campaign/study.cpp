@@ -33,9 +33,8 @@ void add(std::vector<CampaignRemedy>& found, const FaultsSpec& spec, const char*
 /// Takes away the faults of some causes, random, periodic and listed; whether there were any.
 template <typename Which>
 bool take_away(FaultsSpec& spec, const Which& which) {
-  const std::size_t listed = std::erase_if(spec.events, [&](const FaultEvent& event) {
-    return which(spec.causes[static_cast<std::size_t>(event.cause)]);
-  });
+  const std::size_t listed = std::erase_if(
+      spec.events, [&](const FaultEvent& event) { return which(spec.causes[event.cause]); });
   bool any = listed > 0;
   for (FaultCause& cause : spec.causes) {
     if (which(cause) && cause.arrivals.kind != Arrivals::Kind::None) {
@@ -59,7 +58,7 @@ bool halve_failures(FaultsSpec& spec) {
                    [](const FaultEvent& a, const FaultEvent& b) { return a.at < b.at; });
   bool stays = true;
   const std::size_t gone = std::erase_if(spec.events, [&](const FaultEvent& event) {
-    const bool failure = strikes(spec.causes[static_cast<std::size_t>(event.cause)]);
+    const bool failure = strikes(spec.causes[event.cause]);
     stays = failure ? !stays : stays;
     return failure && stays;
   });
@@ -103,7 +102,7 @@ bool needs_spares(const FaultsSpec& spec) {
 bool corrupts(const FaultsSpec& spec) {
   const auto listed = [&](const FaultCause& cause) {
     return std::any_of(spec.events.begin(), spec.events.end(), [&](const FaultEvent& event) {
-      return &spec.causes[static_cast<std::size_t>(event.cause)] == &cause;
+      return &spec.causes[event.cause] == &cause;
     });
   };
   return std::any_of(spec.causes.begin(), spec.causes.end(), [&](const FaultCause& cause) {
@@ -142,13 +141,16 @@ void add_checkpoint_remedies(const FaultsPlan& plan, std::vector<CampaignRemedy>
   });
   add(found, spec, "copies in peers' memory every minute", [&](FaultsSpec& s) {
     const bool has_one = s.tiers.size() > 1;
-    s.tiers.insert(s.tiers.begin(), {.name = "peer memory",
-                                     .interval = CheckpointTier::Interval::Time,
-                                     .time = Seconds{60},
-                                     .blocking = plan.file.copy,
-                                     .keep = 1,
-                                     .load = {.mean = plan.file.copy},
-                                     .survives_nodes = 1});
+    s.tiers = {{.name = "peer memory",
+                .interval = CheckpointTier::Interval::Time,
+                .time = Seconds{60},
+                .blocking = plan.file.copy,
+                .keep = 1,
+                .load = {.mean = plan.file.copy},
+                .survives_nodes = 1}};
+    for (const CheckpointTier& slower : spec.tiers) {
+      s.tiers.push_back(slower);
+    }
     return saves(s) && !has_one;
   });
 }
@@ -217,8 +219,8 @@ std::vector<IntervalPoint> compare_intervals(const CampaignJob& job, const Fault
     return {};
   }
   found.formula = formula.time;
-  const int tier = static_cast<int>(spec.tiers.size()) - 1;
-  std::vector<IntervalPoint> points = curve_around(job, other, tier, formula.time, threads);
+  std::vector<IntervalPoint> points =
+      curve_around(job, other, spec.tiers.last_id(), formula.time, threads);
   for (const auto& [interval, campaign] : points) {
     found.curve.push_back({interval, campaign.ettr.mean, campaign.ettr.stderr_of_mean});
   }
@@ -255,10 +257,10 @@ double expected_happenings(const CampaignJob& job, const FaultsPlan& plan) {
   const double of_base = expected_happenings(job, spec);
   double of_curve = 0;  // of its shortest interval, which saves most
   double curves = 0;
-  for (std::size_t i = 0; i < spec.tiers.size(); ++i) {
+  for (const TierId i : spec.tiers.ids()) {
     using Interval = CheckpointTier::Interval;
     const bool is_tried = spec.tiers[i].interval == Interval::AutoSimulated;
-    const bool is_compared = plan.what_if && i + 1 == spec.tiers.size() && saves(spec);
+    const bool is_compared = plan.what_if && i == spec.tiers.last_id() && saves(spec);
     if (!is_tried && !is_compared) {
       continue;
     }
@@ -285,7 +287,7 @@ CampaignStudy study(const CampaignJob& job, FaultsPlan plan, int threads) {
   FaultsPlan tried = result.plan;  // what was found by trying is not tried again for each remedy
   const FaultsSpec& spec = tried.spec;
   const FaultsSpec found = with_intervals(job, spec, threads);
-  for (std::size_t i = 0; i < spec.tiers.size(); ++i) {
+  for (const TierId i : spec.tiers.ids()) {
     if (spec.tiers[i].interval == CheckpointTier::Interval::AutoSimulated) {
       tried.spec.tiers[i] = found.tiers[i];
     }

@@ -22,8 +22,10 @@ Trial::Trial(const CampaignJob& job, const FaultsSpec& spec, int number, bool ke
       book_(spec, job.step, total_),
       replicas_(job, spec),
       ledger_(job, spec.causes.size(), keep_events) {
-  for (std::size_t i = 0; given_up_ < kNever && i < spec.tiers.size(); ++i) {
-    const CheckpointTier& tier = spec.tiers[i];
+  for (const CheckpointTier& tier : spec.tiers) {
+    if (given_up_ == kNever) {
+      break;
+    }
     const Seconds interval = interval_of(tier, job.step, spec.semantics.whole_steps);
     given_up_ += std::max(tier.blocking, tier.persist) * ((total_ / interval + 1) * kMostTimes);
   }
@@ -79,10 +81,11 @@ void Trial::leap() {
   if (row.count < kWorthIt || pace.rate() <= 0 || !spec_.semantics.fail_in_checkpoint) {
     return;
   }
-  const CheckpointTier& tier = spec_.tiers[static_cast<std::size_t>(row.tier)];
+  const TierId id = row.tier.value();
+  const CheckpointTier& tier = spec_.tiers[id];
   const Seconds trains = row.interval / pace.rate();
   const Seconds cycle = trains + tier.blocking;
-  const bool overlaps = tier.persist > trains || book_.usable_at(row.tier) > now_ + trains;
+  const bool overlaps = tier.persist > trains || book_.usable_at(id) > now_ + trains;
   if (overlaps || (tier.slowdown > 1 && tier.persist.value > 0) || replicas_.could_grow()) {
     return;
   }
@@ -105,9 +108,9 @@ void Trial::leap() {
   }
   ++ledger_.trial.leaps;
   ledger_.train(trains * count, pace, replicas_.use());
-  ledger_.spend(CampaignPart::Checkpoint, tier.blocking * count, -1, replicas_.use());
+  ledger_.spend(CampaignPart::Checkpoint, tier.blocking * count, std::nullopt, replicas_.use());
   const Seconds taken = now_ + cycle;
-  book_.add_row({row.tier, progress_ + row.interval, taken, taken + tier.persist}, count, cycle,
+  book_.add_row(id, {id, progress_ + row.interval, taken, taken + tier.persist}, count, cycle,
                 row.interval);
   now_ += cycle * count;
   progress_ = row.interval * (std::round(progress_ / row.interval) + count);
@@ -116,7 +119,7 @@ void Trial::leap() {
 
 /// The events of a row of saves that starts now.
 void Trial::note_row(const CheckpointBook::Row& row, int count, Seconds trains, const Pace& pace) {
-  const CheckpointTier& tier = spec_.tiers[static_cast<std::size_t>(row.tier)];
+  const CheckpointTier& tier = spec_.tiers[row.tier.value()];
   const int replicas = replicas_.active();
   const Seconds cycle = trains + tier.blocking;
   for (int i = 0; i < count; ++i) {
@@ -135,7 +138,7 @@ void Trial::note_row(const CheckpointBook::Row& row, int count, Seconds trains, 
       ledger_.follow({.kind = Kind::Checkpoint,
                       .begin = saved,
                       .end = taken,
-                      .part = row.tier,
+                      .tier = row.tier,
                       .step = then,
                       .replicas = replicas});
     }
@@ -143,7 +146,7 @@ void Trial::note_row(const CheckpointBook::Row& row, int count, Seconds trains, 
       ledger_.beside({.kind = Kind::Persist,
                       .begin = taken,
                       .end = taken + tier.persist,
-                      .part = row.tier,
+                      .tier = row.tier,
                       .step = then});
     }
   }
@@ -190,15 +193,15 @@ Trial::Next Trial::train() {
 void Trial::save_due() {
   const bool last = progress_ >= total_;
   const bool to_save = !last || spec_.semantics.last_checkpoint;
-  const int tiers = static_cast<int>(spec_.tiers.size());
-  for (int tier = 0; to_save && tier < tiers; ++tier) {
-    if (book_.is_due(tier, progress_) || (last && tier == tiers - 1)) {
+  for (const TierId tier : spec_.tiers.ids()) {
+    const bool is_wanted = book_.is_due(tier, progress_) || (last && tier == spec_.tiers.last_id());
+    if (to_save && is_wanted) {
       if (const Hit hit = last ? save_until_usable(tier) : save(tier)) {
         return recover(*hit);
       }
     }
   }
-  finished_ = last && !(now_ >= job_.horizon && to_save && tiers > 0);
+  finished_ = last && !(now_ >= job_.horizon && to_save && !spec_.tiers.empty());
   book_.plan_after(progress_);
   if (!over() && replicas_.could_grow()) {
     grow();
@@ -238,7 +241,7 @@ void Trial::planned_stop() {
   fault.noticed = true;
   drop_partial_step(fault.cause);
   if (!spec_.tiers.empty()) {
-    if (const Hit hit = save_until_usable(static_cast<int>(spec_.tiers.size()) - 1)) {
+    if (const Hit hit = save_until_usable(spec_.tiers.last_id())) {
       return recover(*hit);  // the stop waits until the job trains again
     }
     if (over()) {
@@ -247,7 +250,7 @@ void Trial::planned_stop() {
   }
   planned_.pop_front();
   count(fault);
-  pass(Kind::Maintenance, CampaignPart::Maintenance, fault.window, fault.cause);
+  pass({.kind = Kind::Maintenance, .cause = fault.cause}, CampaignPart::Maintenance, fault.window);
   if (const Hit hit = bring_back(fault)) {
     recover(*hit);
   }
@@ -283,26 +286,27 @@ void Trial::settle() {
   }
 }
 
-Trial::Hit Trial::save(int tier) {
-  const CheckpointTier& spec = spec_.tiers[static_cast<std::size_t>(tier)];
+Trial::Hit Trial::save(TierId tier) {
+  const CheckpointTier& spec = spec_.tiers[tier];
+  const CampaignEvent saving{.kind = Kind::Checkpoint, .tier = tier};
   const Seconds wait = book_.free_at(tier, now_) - now_;
-  if (const Hit hit = pass(Kind::Checkpoint, CampaignPart::Checkpoint, wait, -1, tier)) {
+  if (const Hit hit = pass(saving, CampaignPart::Checkpoint, wait)) {
     return hit;
   }
-  if (const Hit hit = pass(Kind::Checkpoint, CampaignPart::Checkpoint, spec.blocking, -1, tier)) {
+  if (const Hit hit = pass(saving, CampaignPart::Checkpoint, spec.blocking)) {
     if (spec_.semantics.half_written_usable) {
       book_.drop_unfinished(hit->at);  // saves of a tier stay in the order of their ends
-      book_.add({tier, progress_, hit->at, hit->at});
+      book_.add(tier, {tier, progress_, hit->at, hit->at});
     }
     return hit;
   }
   if (!over()) {
-    book_.add({tier, progress_, now_, now_ + spec.persist});
+    book_.add(tier, {tier, progress_, now_, now_ + spec.persist});
     if (spec.persist.value > 0) {
       ledger_.beside({.kind = Kind::Persist,
                       .begin = now_,
                       .end = now_ + spec.persist,
-                      .part = tier,
+                      .tier = tier,
                       .step = progress_ / job_.step});
     }
   }
@@ -310,26 +314,26 @@ Trial::Hit Trial::save(int tier) {
 }
 
 /// A save, and standing still until it can be used.
-Trial::Hit Trial::save_until_usable(int tier) {
+Trial::Hit Trial::save_until_usable(TierId tier) {
   if (const Hit hit = save(tier)) {
     return hit;
   }
-  return pass(Kind::Checkpoint, CampaignPart::Checkpoint, book_.usable_at(tier) - now_, -1, tier);
+  return pass({.kind = Kind::Checkpoint, .tier = tier}, CampaignPart::Checkpoint,
+              book_.usable_at(tier) - now_);
 }
 
 /// Time passes in which the job does not train. A failure that may strike then ends it.
-Trial::Hit Trial::pass(Kind kind, CampaignPart part, Seconds length, int cause, int event_part) {
+Trial::Hit Trial::pass(const CampaignEvent& what, CampaignPart part, Seconds length) {
   const Seconds until = std::min(now_ + std::max(length, Seconds{}), job_.horizon);
-  const CampaignEvent event{.kind = kind, .cause = cause, .part = event_part};
-  const Sheltered sheltered = this->sheltered(kind);
+  const Sheltered sheltered = this->sheltered(what.kind);
   faults_.pause(until - now_, sheltered);
   while (faults_.next() < until && !cut_short()) {
     const Fault fault = faults_.take();
     ++ledger_.trial.happenings;
     const Effect effect = cause_of(fault).effect;
-    const bool is_sheltered = sheltered[static_cast<std::size_t>(effect)];
+    const bool is_sheltered = sheltered[effect];
     if (effect == Effect::Stop && !is_sheltered && meets_job(fault)) {
-      advance(std::max(now_, fault.at), event, part);
+      advance(std::max(now_, fault.at), what, part);
       faults_.pause(now_ - until, sheltered);
       return fault;
     }
@@ -338,7 +342,7 @@ Trial::Hit Trial::pass(Kind kind, CampaignPart part, Seconds length, int cause, 
       strike(fault);
     }
   }
-  advance(until, event, part);
+  advance(until, what, part);
   return std::nullopt;
 }
 
@@ -374,13 +378,13 @@ void Trial::advance(Seconds until, const CampaignEvent& what, CampaignPart part)
   }
 }
 
-void Trial::note_instant(Kind kind, const Fault& fault, int part) {
+void Trial::note_instant(Kind kind, const Fault& fault, std::optional<TierId> tier) {
   ledger_.beside({.kind = kind,
                   .begin = now_,
                   .end = now_,
                   .cause = fault.cause,
                   .component = fault.component,
-                  .part = part,
+                  .tier = tier,
                   .step = progress_ / job_.step,
                   .replicas = replicas_.active()});
 }
@@ -398,9 +402,9 @@ Sheltered Trial::sheltered(Kind kind) const {
                      : kind == Kind::Restart   ? !s.fail_in_restart
                                                : true;
   Sheltered sheltered{};
-  sheltered[static_cast<std::size_t>(Effect::Stop)] = stops;
-  sheltered[static_cast<std::size_t>(Effect::Corrupt)] = stops || kind != Kind::Checkpoint;
-  sheltered[static_cast<std::size_t>(Effect::Degrade)] = stops;
+  sheltered[Effect::Stop] = stops;
+  sheltered[Effect::Corrupt] = stops || kind != Kind::Checkpoint;
+  sheltered[Effect::Degrade] = stops;
   return sheltered;
 }
 
@@ -414,7 +418,7 @@ void Trial::note_corruptions() {
 }
 
 void Trial::count(const Fault& fault) {
-  ++ledger_.trial.faults[static_cast<std::size_t>(fault.cause)];
+  ++ledger_.trial.faults[fault.cause.value()];
 }
 
 Pace Trial::pace() const {
@@ -445,7 +449,7 @@ Seconds Trial::limit_of(const Fault& window) const {
 }
 
 const FaultCause& Trial::cause_of(const Fault& fault) const {
-  return spec_.causes[static_cast<std::size_t>(fault.cause)];
+  return spec_.causes[fault.cause.value()];
 }
 
 CampaignTrial run_trial(const CampaignJob& job, const FaultsSpec& faults, int trial,

@@ -45,27 +45,28 @@ class Trial {
 
   // The way back; each returns the failure that cut it short.
   using Hit = std::optional<Fault>;
-  Hit save(int tier);
-  Hit save_until_usable(int tier);
+  Hit save(TierId tier);
+  Hit save_until_usable(TierId tier);
   void recover(Fault fault);
   Hit bring_back(const Fault& fault);
   Hit go_on_without(const Fault& fault);
-  Hit pass(Kind kind, CampaignPart part, Seconds length, int cause, int event_part = -1);
+  Hit pass(const CampaignEvent& what, CampaignPart part, Seconds length);
   void grow();
 
   // Bookkeeping.
   void advance(Seconds until, const CampaignEvent& what, CampaignPart part);
   void note_row(const CheckpointBook::Row& row, int count, Seconds trains, const Pace& pace);
-  void note_instant(Kind kind, const Fault& fault, int part = -1);
+  void note_instant(Kind kind, const Fault& fault, std::optional<TierId> tier = std::nullopt);
   bool meets_job(const Fault& fault) const;
   Sheltered sheltered(Kind kind) const;
   void count(const Fault& fault);
   void note_corruptions();
   void break_nodes(const Fault& fault);
-  int roll_back(const Fault& fault);
-  void drop_partial_step(int cause);
+  std::optional<TierId> roll_back(const Fault& fault);
+  void drop_partial_step(std::optional<CauseId> cause);
   void dispatch();
-  std::vector<RestartStep> restart_of(const Fault& fault, int tier, NodePool::Taken taken) const;
+  std::vector<RestartStep> restart_of(const Fault& fault, std::optional<TierId> tier,
+                                      NodePool::Taken taken) const;
   Pace pace() const;
   Seconds limit_of(const Fault& window) const;
   const FaultCause& cause_of(const Fault& fault) const;

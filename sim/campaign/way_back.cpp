@@ -22,7 +22,7 @@ void Trial::recover(Fault fault) {
       count(fault);
     }
     ++ledger_.trial.failures;
-    ++ledger_.trial.stops[static_cast<std::size_t>(fault.cause)];
+    ++ledger_.trial.stops[fault.cause.value()];
     note_instant(Kind::Failure, fault);
     break_nodes(fault);
     const bool of_replicas = spec_.recovery.kind == Recovery::Replica &&
@@ -34,17 +34,19 @@ void Trial::recover(Fault fault) {
 
 /// The whole job: rollback, detection, waiting, restart.
 Trial::Hit Trial::bring_back(const Fault& fault) {
-  const int tier = roll_back(fault);
+  const std::optional<TierId> tier = roll_back(fault);
   if (!fault.noticed) {
     const Seconds unnoticed = detection_time(cause_of(fault), fault, dice_);
-    if (const Hit hit = pass(Kind::Detection, CampaignPart::Detection, unnoticed, fault.cause)) {
+    if (const Hit hit = pass({.kind = Kind::Detection, .cause = fault.cause},
+                             CampaignPart::Detection, unnoticed)) {
       return hit;
     }
   }
-  const int blamed = fault.cause >= 0 ? fault.cause : replicas_.short_because();
+  const std::optional<CauseId> blamed = fault.cause ? fault.cause : replicas_.short_because();
   replicas_.supply();
   while (replicas_.possible() < replicas_.least() && !over()) {
-    pass(Kind::Waiting, CampaignPart::Waiting, replicas_.pool.next_mended() - now_, blamed);
+    pass({.kind = Kind::Waiting, .cause = blamed}, CampaignPart::Waiting,
+         replicas_.pool.next_mended() - now_);
     replicas_.supply();
   }
   const int before = replicas_.active();
@@ -53,8 +55,8 @@ Trial::Hit Trial::bring_back(const Fault& fault) {
     note_instant(Kind::Resize, fault);
   }
   for (const RestartStep& step : restart_of(fault, tier, fresh_)) {
-    if (const Hit hit =
-            pass(Kind::Restart, CampaignPart::Restart, step.duration, blamed, step.part)) {
+    if (const Hit hit = pass({.kind = Kind::Restart, .cause = blamed, .part = step.part},
+                             CampaignPart::Restart, step.duration)) {
       return hit;
     }
     if (step.part == kColdSparePart) {
@@ -72,14 +74,15 @@ Trial::Hit Trial::go_on_without(const Fault& fault) {
   drop_partial_step(fault.cause);
   if (!fault.noticed) {
     const Seconds unnoticed = detection_time(cause_of(fault), fault, dice_);
-    if (const Hit hit = pass(Kind::Detection, CampaignPart::Detection, unnoticed, fault.cause)) {
+    if (const Hit hit = pass({.kind = Kind::Detection, .cause = fault.cause},
+                             CampaignPart::Detection, unnoticed)) {
       return hit;
     }
   }
   settle();
   while (replicas_.active() < replicas_.least() && !over()) {
     const Seconds change = std::min(replicas_.pool.next_mended(), replicas_.next_join());
-    pass(Kind::Waiting, CampaignPart::Waiting, change - now_, fault.cause);
+    pass({.kind = Kind::Waiting, .cause = fault.cause}, CampaignPart::Waiting, change - now_);
     settle();
   }
   return std::nullopt;
@@ -88,10 +91,10 @@ Trial::Hit Trial::go_on_without(const Fault& fault) {
 /// Nodes are back: one more restart, from a save just made, with more replicas.
 void Trial::grow() {
   Seconds usable = now_;
-  for (int tier = 0; tier < static_cast<int>(spec_.tiers.size()); ++tier) {
+  for (const TierId tier : spec_.tiers.ids()) {
     usable = std::max(usable, book_.usable_at(tier));
   }
-  Hit hit = pass(Kind::Checkpoint, CampaignPart::Checkpoint, usable - now_, -1);
+  Hit hit = pass({.kind = Kind::Checkpoint}, CampaignPart::Checkpoint, usable - now_);
   if (!hit && !over()) {
     hit = bring_back({.at = now_, .number = grown_++, .noticed = true});
   }
@@ -127,29 +130,29 @@ void Trial::break_nodes(const Fault& fault) {
 }
 
 /// Back to the newest checkpoint that the failure has left; returns its tier.
-int Trial::roll_back(const Fault& fault) {
+std::optional<TierId> Trial::roll_back(const Fault& fault) {
   book_.drop_unfinished(now_);
   Seconds clean = kNever;
-  if (fault.cause >= 0 && cause_of(fault).effect != Effect::Planned) {
+  if (fault.cause && cause_of(fault).effect != Effect::Planned) {
     const FaultCause& cause = cause_of(fault);
     clean = cause.effect == Effect::Corrupt ? fault.at : kNever;
-    for (std::size_t i = 0; i < spec_.tiers.size(); ++i) {
-      const CheckpointTier& tier = spec_.tiers[i];
+    for (const TierId id : spec_.tiers.ids()) {
+      const CheckpointTier& tier = spec_.tiers[id];
       const auto survives = [&] {
         return tier.survives_more > 0 &&
                dice_.uniform(stream_name(cause.name, "survives: " + tier.name), fault.number) <
                    tier.survives_more;
       };
       if (cause.nodes > tier.survives_nodes && !survives()) {
-        book_.lose(static_cast<int>(i));
+        book_.lose(id);
       }
     }
   }
   book_.forget_after(clean);
   const Save save = book_.newest(now_);
-  const std::vector<int>& made = book_.counts();
+  const IdVector<TierId, int>& made = book_.counts();
   const bool had_one = std::any_of(made.begin(), made.end(), [](int saves) { return saves > 0; });
-  ledger_.trial.begun_anew += save.tier < 0 && had_one ? 1 : 0;
+  ledger_.trial.begun_anew += !save.tier && had_one ? 1 : 0;
   const Seconds lost = progress_ - save.work;
   progress_ = save.work;
   book_.plan_after(progress_);
@@ -162,7 +165,7 @@ int Trial::roll_back(const Fault& fault) {
   return save.tier;
 }
 
-void Trial::drop_partial_step(int cause) {
+void Trial::drop_partial_step(std::optional<CauseId> cause) {
   if (spec_.semantics.whole_steps) {
     constexpr double kOnStep = 1e-6;
     const Seconds done = job_.step * std::floor(progress_ / job_.step + kOnStep);
@@ -177,7 +180,7 @@ void Trial::drop_partial_step(int cause) {
 void Trial::dispatch() {
   replicas_.dispatch(now_, [&](const Fault& fault, NodePool::Taken taken) {
     // They copy the state of a replica that goes on, as if from the fastest tier.
-    const int tier = spec_.tiers.empty() ? -1 : 0;
+    const auto tier = spec_.tiers.empty() ? std::nullopt : std::optional(TierId{0});
     Seconds length;
     for (const RestartStep& step : restart_of(fault, tier, taken)) {
       length += step.duration;
@@ -186,10 +189,10 @@ void Trial::dispatch() {
   });
 }
 
-std::vector<RestartStep> Trial::restart_of(const Fault& fault, int tier,
+std::vector<RestartStep> Trial::restart_of(const Fault& fault, std::optional<TierId> tier,
                                            NodePool::Taken taken) const {
   RestartKind kind;
-  kind.owner = fault.cause < 0 ? std::string_view("grow") : cause_of(fault).name;
+  kind.owner = fault.cause ? std::string_view(cause_of(fault).name) : "grow";
   kind.number = fault.number;
   kind.ranks = job_.gpus() / job_.replicas * replicas_.active();
   kind.replaced = taken.all() > 0;

@@ -208,17 +208,21 @@ int Cluster::kind_of(std::span<const int> gpus) const {
   return alike ? kind : -1;
 }
 
-std::vector<int> ClusterSpec::gpus_by_kind() const {
-  std::vector<int> counts(static_cast<std::size_t>(kinds()), 0);
+std::vector<ClusterSpec::KindShare> ClusterSpec::gpus_by_kind() const {
+  std::map<int, int> counts;
   for (int node = 0; node < nodes(); ++node) {
-    counts[static_cast<std::size_t>(kind_of(node))] +=
-        std::min(topology.gpus_per_node, gpus - node * topology.gpus_per_node);
+    counts[kind_of(node)] += std::min(topology.gpus_per_node, gpus - node * topology.gpus_per_node);
   }
-  return counts;
+  std::vector<KindShare> shares;
+  for (int kind = 0; kind < kinds(); ++kind) {
+    shares.push_back({topology_of(kind), gpu_of(kind), counts[kind]});
+  }
+  return shares;
 }
 
 std::string structure_problem(const TopologySpec& own, const TopologySpec& other) {
-  constexpr std::array kKinds{"NVSwitches", "a mesh", "PCIe only", "a torus"};
+  constexpr IdArray<ScaleUpKind, std::string_view, 4> kKinds{"NVSwitches", "a mesh", "PCIe only",
+                                                             "a torus"};
   const auto differ = [&](std::string_view what, auto mine, auto theirs) {
     return fmt::format("a node of {} has {} {}, one of {} has {}", own.name, mine, what, other.name,
                        theirs);
@@ -233,8 +237,7 @@ std::string structure_problem(const TopologySpec& own, const TopologySpec& other
     return differ("ports at each NIC", own.ports_per_nic, other.ports_per_nic);
   }
   if (own.scale_up != other.scale_up) {
-    return differ("between its GPUs", kKinds[static_cast<std::size_t>(own.scale_up)],
-                  kKinds[static_cast<std::size_t>(other.scale_up)]);
+    return differ("between its GPUs", kKinds[own.scale_up], kKinds[other.scale_up]);
   }
   if (own.scale_up == ScaleUpKind::None && own.pcie_switches != other.pcie_switches) {
     return differ("PCIe switches", own.pcie_switches, other.pcie_switches);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "sim/base/id_vector.hpp"
 #include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 
@@ -23,8 +24,8 @@ inline constexpr auto kNames<Precision> =
 /// One accelerator, as read from topologies/gpus/*.yaml.
 struct GpuSpec {
   std::string name;
-  /// By precision; absent: the GPU lacks it.
-  std::array<std::optional<FlopsPerSecond>, kNames<Precision>.size()> peak_dense;
+  /// Absent: the GPU lacks it.
+  IdArray<Precision, std::optional<FlopsPerSecond>, kNames<Precision>.size()> peak_dense;
   Bytes memory_capacity;
   BytesPerSecond memory_bandwidth;
   double memory_efficiency = 1;   // share of the bandwidth that large streaming kernels reach
@@ -38,9 +39,7 @@ struct GpuSpec {
   double power_watts = 0;  // of the board
   double dollars_per_hour = 0;
 
-  std::optional<FlopsPerSecond> peak(Precision precision) const {
-    return peak_dense[static_cast<std::size_t>(precision)];
-  }
+  std::optional<FlopsPerSecond> peak(Precision precision) const { return peak_dense[precision]; }
   bool operator==(const GpuSpec&) const = default;
 };
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "sim/base/error.hpp"
+#include "sim/base/id_vector.hpp"
 
 namespace danlu {
 namespace {

@@ -189,7 +189,13 @@ struct ClusterSpec {
     return kind == 0 ? gpu : others[static_cast<std::size_t>(kind) - 1].gpu;
   }
   /// GPUs of each kind.
-  std::vector<int> gpus_by_kind() const;
+  /// The kinds of nodes, with how many GPUs there are in each; they refer to the spec.
+  struct KindShare {
+    const TopologySpec& topology;
+    const GpuSpec& gpu;
+    int gpus = 0;
+  };
+  std::vector<KindShare> gpus_by_kind() const;
   bool operator==(const ClusterSpec&) const = default;
 };
 

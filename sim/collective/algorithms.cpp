@@ -86,7 +86,7 @@ std::string direct_obstacle(Op /*op*/, const Group& /*group*/, const TopologySpe
   return "";
 }
 
-constexpr std::array<AlgorithmRow, kAlgorithms> kRows{{
+constexpr IdArray<Algorithm, AlgorithmRow, kAlgorithms> kRows{{
     {Algorithm::Ring, "chunks travel around rings that use every NIC",
      "all-reduce, reduce-scatter, all-gather, broadcast", ring_obstacle, ring_transfers,
      ring_phases},
@@ -118,11 +118,11 @@ constexpr std::array<AlgorithmRow, kAlgorithms> kRows{{
 }  // namespace
 
 std::span<const AlgorithmRow> algorithms() {
-  return kRows;
+  return kRows.items;
 }
 
 const AlgorithmRow& row_of(Algorithm algorithm) {
-  return kRows[static_cast<std::size_t>(algorithm)];
+  return kRows[algorithm];
 }
 
 }  // namespace danlu

@@ -14,7 +14,7 @@
 #include <optional>
 #include <vector>
 
-#include "sim/base/ids.hpp"
+#include "sim/base/id_vector.hpp"
 #include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 
@@ -76,8 +76,8 @@ struct CollectiveChoice {
   bool operator==(const CollectiveChoice&) const = default;
 };
 
-/// What the user wants: an algorithm, a protocol, or both; the rest is chosen.
-struct CollectiveWish {
+/// What the user forces: an algorithm, a protocol, or both; the rest is chosen.
+struct ForcedChoice {
   std::optional<Algorithm> algorithm;
   std::optional<Protocol> protocol;
 };
@@ -108,6 +108,8 @@ struct Group {
   GroupGrid grid;
 
   int size() const { return static_cast<int>(ranks.size()); }
+  /// The rank at a position.
+  int rank(int position) const { return ranks[static_cast<std::size_t>(position)]; }
   int node_count() const { return static_cast<int>(nodes.size()); }
   /// Ranks on every node; 0 when nodes differ.
   int per_node() const;
@@ -126,7 +128,7 @@ struct Transfer {
 /// r-th of n equal runs of them. In an all-to-all chunk i x n + j goes from rank i to rank j.
 struct TransferList {
   int parts = 1;
-  std::vector<Transfer> transfers;
+  IdVector<TransferId, Transfer> transfers;
 };
 
 /// A stream of messages from one position to another that never pauses.

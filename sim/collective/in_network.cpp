@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "sim/collective/algorithms.hpp"
+#include "sim/collective/rails.hpp"
 
 namespace danlu {
 
@@ -44,9 +45,10 @@ std::vector<Phase> nvls_phases(CollectiveOp /*op*/, const Group& group) {
 }
 
 TransferList nvls_tree_transfers(CollectiveOp /*op*/, const Group& group) {
+  const Rails r(group);
   const int n = group.size();
-  const int rails = group.per_node();
-  const int m = group.node_count();
+  const int rails = r.rails;
+  const int m = r.nodes;
   // Chunks: rail r's shard has two halves, one for each tree; the run of a rank is not special.
   TransferList list{2 * rails, {}};
   std::vector<int> all;
@@ -57,7 +59,7 @@ TransferList nvls_tree_transfers(CollectiveOp /*op*/, const Group& group) {
   for (int node = 0; node < m; ++node) {
     const int nvswitch = n + node;
     for (int rail = 0; rail < rails; ++rail) {
-      const int rank = group.nodes[static_cast<std::size_t>(node)][static_cast<std::size_t>(rail)];
+      const int rank = r.at(node, rail);
       const std::vector<int> shard{2 * rail, 2 * rail + 1};
       list.transfers.push_back({0, rank, nvswitch, all, true});
       list.transfers.push_back({1, nvswitch, rank, shard, false});
@@ -70,8 +72,7 @@ TransferList nvls_tree_transfers(CollectiveOp /*op*/, const Group& group) {
         }
         if (depth > 0) {
           const int parent = double_tree_parent(twin, node, m);
-          const int up =
-              group.nodes[static_cast<std::size_t>(parent)][static_cast<std::size_t>(rail)];
+          const int up = r.at(parent, rail);
           const int chunk = 2 * rail + twin;
           list.transfers.push_back({2 + height - depth, rank, up, {chunk}, true});
           list.transfers.push_back({1 + height + depth, up, rank, {chunk}, false});
@@ -83,14 +84,13 @@ TransferList nvls_tree_transfers(CollectiveOp /*op*/, const Group& group) {
 }
 
 std::vector<Phase> nvls_tree_phases(CollectiveOp /*op*/, const Group& group) {
-  const int rails = group.per_node();
-  const int m = group.node_count();
+  const Rails r(group);
+  const int rails = r.rails;
+  const int m = r.nodes;
   Phase phase{.parts = 2 * rails};
-  for (const std::vector<int>& node : group.nodes) {
+  for (int node = 0; node < m; ++node) {
     for (int rail = 0; rail < rails; ++rail) {  // S + S/g through every NVLink port
-      phase.reduced.push_back({node[static_cast<std::size_t>(rail)],
-                               node[static_cast<std::size_t>((rail + 1) % rails)], 2 * (rails + 1),
-                               0});
+      phase.reduced.push_back({r.at(node, rail), r.at(node, rail + 1), 2 * (rails + 1), 0});
     }
   }
   int deepest = 0;
@@ -107,10 +107,8 @@ std::vector<Phase> nvls_tree_phases(CollectiveOp /*op*/, const Group& group) {
     for (int twin = 0; twin < 2; ++twin) {
       const int parent = double_tree_parent(twin, node, m);
       for (int rail = 0; parent >= 0 && rail < rails; ++rail) {
-        const int here =
-            group.nodes[static_cast<std::size_t>(node)][static_cast<std::size_t>(rail)];
-        const int up =
-            group.nodes[static_cast<std::size_t>(parent)][static_cast<std::size_t>(rail)];
+        const int here = r.at(node, rail);
+        const int up = r.at(parent, rail);
         phase.streams.push_back({here, up, 1, twin});
         phase.streams.push_back({up, here, 1, twin});
       }
@@ -122,49 +120,41 @@ std::vector<Phase> nvls_tree_phases(CollectiveOp /*op*/, const Group& group) {
 }
 
 TransferList sharp_transfers(CollectiveOp /*op*/, const Group& group) {
+  const Rails r(group);
   const int n = group.size();
-  const int rails = group.per_node();
+  const int rails = r.rails;
   TransferList list{n, {}};
-  const auto at = [&](const std::vector<int>& node, int rail) {
-    return node[static_cast<std::size_t>((rail + 2 * rails) % rails)];
-  };
-  const auto shard = [&](int rail) {
-    std::vector<int> chunks;
-    for (const std::vector<int>& node : group.nodes) {
-      chunks.push_back(at(node, rail));
-    }
-    return chunks;
-  };
   const int up = rails - 1;
-  for (const std::vector<int>& node : group.nodes) {
+  for (int node = 0; node < r.nodes; ++node) {
     for (int s = 0; s < rails - 1; ++s) {
       for (int i = 0; i < rails; ++i) {
-        list.transfers.push_back({s, at(node, i), at(node, i + 1), shard(i - s - 1), true});
-        list.transfers.push_back({up + 2 + s, at(node, i), at(node, i + 1), shard(i - s), false});
+        list.transfers.push_back({s, r.at(node, i), r.at(node, i + 1), r.shard(i - s - 1), true});
+        list.transfers.push_back(
+            {up + 2 + s, r.at(node, i), r.at(node, i + 1), r.shard(i - s), false});
       }
     }
     for (int rail = 0; rail < rails; ++rail) {
-      list.transfers.push_back({up, at(node, rail), n + rail, shard(rail), true});
-      list.transfers.push_back({up + 1, n + rail, at(node, rail), shard(rail), false});
+      list.transfers.push_back({up, r.at(node, rail), n + rail, r.shard(rail), true});
+      list.transfers.push_back({up + 1, n + rail, r.at(node, rail), r.shard(rail), false});
     }
   }
   return list;
 }
 
 std::vector<Phase> sharp_phases(CollectiveOp /*op*/, const Group& group) {
-  const int rails = group.per_node();
+  const Rails r(group);
+  const int rails = r.rails;
   Phase phase{.parts = rails};
-  for (const std::vector<int>& node : group.nodes) {
-    for (int i = 0; i < rails; ++i) {
-      const auto at = static_cast<std::size_t>(i);
+  for (int node = 0; node < r.nodes; ++node) {
+    for (int rail = 0; rail < rails; ++rail) {
+      const int here = r.at(node, rail);
+      const int root = r.at(0, rail);
       if (rails > 1) {  // (g-1)/g S to sum, as much to gather
-        phase.streams.push_back(
-            {node[at], node[static_cast<std::size_t>((i + 1) % rails)], 2 * (rails - 1), 0});
+        phase.streams.push_back({here, r.at(node, rail + 1), 2 * (rails - 1), 0});
       }
-      const int root = group.nodes.front()[at];
-      if (node[at] != root) {
-        phase.reduced.push_back({node[at], root, 1, 0});
-        phase.reduced.push_back({root, node[at], 1, 0});
+      if (here != root) {
+        phase.reduced.push_back({here, root, 1, 0});
+        phase.reduced.push_back({root, here, 1, 0});
       }
     }
   }

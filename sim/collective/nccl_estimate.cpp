@@ -10,26 +10,17 @@ namespace {
 
 // ---- constants -------------------------------------------------------------------------------
 
-using ByProtocol = std::array<double, kNames<Protocol>.size()>;
-
-/// What one hop of an algorithm takes.
-struct Hops {
-  ByProtocol tree;
-  ByProtocol ring;
-};
-constexpr Hops kNvlinkHops{{0.6, 1.25, 4.0}, {0.6, 1.9, 3.4}};
-constexpr Hops kPcieHops{{1.0, 1.9, 4.0}, {1.0, 2.5, 5.7}};
-constexpr Hops kNetworkHops{{5.0, 8.5, 14.0}, {2.7, 4.0, 14.0}};
 constexpr double kNvlsHop = 25;
 constexpr double kNvlsNetworkHop = 18;
 constexpr double kNvlsTreeNetworkHop = 20.9;
 constexpr double kCollNetHop = 3.7;
 constexpr double kCollNetNetworkHop = 31;
 
-/// Bounds in GB/s on one, two and more nodes. NCCL takes the bound of LL between nodes by the maker
-/// of the processors; Intel's here.
-using ByNodes = std::array<double, 3>;
-constexpr std::array kIntelLowLatency{39.0, 39.0, 20.4};
+/// Bounds in GB/s. NCCL takes the bound of LL between nodes by the maker of the processors; Intel's
+/// here.
+enum class Nodes { One, Two, More };
+using ByNodes = IdArray<Nodes, double, 3>;
+constexpr ByNodes kIntelLowLatency{39.0, 39.0, 20.4};
 
 /// What NCCL knows of a generation of GPUs. Speeds are those that it tries for a channel.
 struct Generation {
@@ -77,7 +68,7 @@ constexpr double kPcieShare = 12 / 15.5;  // of the nominal rate: 12, 24, 48 for
 
 /// Trees fall short of the model in the middle: a factor on their bandwidth for every power of two
 /// from 64 B on.
-constexpr std::array<std::array<double, 24>, kNames<Protocol>.size()> kTreeCorrection{{
+constexpr IdArray<Protocol, std::array<double, 24>, kNames<Protocol>.size()> kTreeCorrection{{
     {1, 1, 1, 1, .9, .8, .7, .7, .7, .7, .6, .5, .4, .4, .5, .6, .7, .8, .9, 1, 1, 1, 1, 1},
     {1, 1, 1, 1, 1, .9, .8, .8, .8, .7, .6, .6, .6, .6, .6, .6, .8, .9, .9, .9, .9, 1, 1, 1},
     {.9, .9, .9, .9, .9, .9, .9, .8, .7, .6, .6, .5,
@@ -86,7 +77,7 @@ constexpr std::array<std::array<double, 24>, kNames<Protocol>.size()> kTreeCorre
 
 double correction(Protocol protocol, Bytes bytes) {
   const int power = std::ilogb(std::max(bytes.value / 64, 1.0));
-  const auto& row = kTreeCorrection[static_cast<std::size_t>(protocol)];
+  const auto& row = kTreeCorrection[protocol];
   return power < static_cast<int>(row.size()) - 1 ? row[static_cast<std::size_t>(power)] : 1;
 }
 
@@ -145,7 +136,7 @@ class Model {
  private:
   bool one_node() const { return nodes_ == 1; }
   double at(const ByNodes& bounds) const {
-    return bounds[static_cast<std::size_t>(std::min(nodes_, 3) - 1)];
+    return bounds[nodes_ == 1 ? Nodes::One : nodes_ == 2 ? Nodes::Two : Nodes::More];
   }
   std::span<const double> speeds() const {
     return one_node() ? std::span<const double>(known_->in_node)
@@ -222,12 +213,11 @@ class Model {
 
   /// The network's own latency, beyond what the constants have.
   double network_latency(Protocol protocol) const {
-    const double own = topology_.fabric_latency.value * 1e6 - kNetworkHops.ring.back();
+    const double own = topology_.fabric_latency.value * 1e6 - kNetworkHops.ring[Protocol::Simple];
     return std::max(0.0, own) * (protocol == Protocol::Simple ? 1 : 0.5);
   }
 
   std::optional<double> ring(Protocol protocol, CollectiveOp op, Bytes bytes) const {
-    const auto p = static_cast<std::size_t>(protocol);
     const int steps = op == CollectiveOp::Broadcast ? ranks_ : collective_steps(op, ranks_);
     const Channels channels = ring_channels();
     double bus = channels.count * rate(channels);
@@ -237,8 +227,8 @@ class Model {
       bus = std::min(bus * 0.92, channels.count * at(known_->ring_ll128));
     }
     const double latency =
-        kRingBase[p] + (op == CollectiveOp::Broadcast ? chain_latency(protocol, steps)
-                                                      : ring_latency(protocol, op, steps));
+        kRingBase[protocol] + (op == CollectiveOp::Broadcast ? chain_latency(protocol, steps)
+                                                             : ring_latency(protocol, op, steps));
     const bool plateau = protocol == Protocol::Simple && !one_node() &&
                          op == CollectiveOp::AllReduce &&
                          bytes.value / (2.0 * channels.count * ranks_) >= 64;
@@ -248,24 +238,21 @@ class Model {
            bytes.value / (1000 * bus * ranks_ / steps);
   }
   double ring_latency(Protocol protocol, CollectiveOp op, int steps) const {
-    const auto p = static_cast<std::size_t>(protocol);
     // Posting to the network: 1 us on Intel's processors.
     const double overhead = one_node() ? 0 : protocol == Protocol::Simple ? 3 : 1;
     const int outside = op == CollectiveOp::AllReduce ? 2 * (nodes_ - 1) : nodes_ - 1;
-    const double hop = per_node_ == 1 ? kNetworkHops.tree[p] : kNetworkHops.ring[p];
-    return (steps - outside) * std::max(hops_->ring[p], overhead) +
+    const double hop = per_node_ == 1 ? kNetworkHops.tree[protocol] : kNetworkHops.ring[protocol];
+    return (steps - outside) * std::max(hops_->ring[protocol], overhead) +
            outside * (hop + network_latency(protocol));
   }
   double chain_latency(Protocol protocol, int steps) const {
-    const auto p = static_cast<std::size_t>(protocol);
-    return one_node()                     ? hops_->ring[p]
-           : protocol == Protocol::Simple ? steps * kNetworkHops.tree[p]
-                                          : steps * kNetworkHops.ring[p];
+    return one_node()                     ? hops_->ring[protocol]
+           : protocol == Protocol::Simple ? steps * kNetworkHops.tree[protocol]
+                                          : steps * kNetworkHops.ring[protocol];
   }
   int tree_depth() const { return std::ilogb(static_cast<double>(nodes_)); }
 
   std::optional<double> tree(Protocol protocol, Bytes bytes) const {
-    const auto p = static_cast<std::size_t>(protocol);
     const Channels channels = tree_channels();
     double bus =
         std::min(channels.count * rate(channels) * 0.92, channels.count * at(known_->tree));
@@ -275,9 +262,10 @@ class Model {
       bus = std::min(bus * (one_node() ? 7.0 / 9 : 120.0 / 128),
                      channels.count * at(known_->tree_ll128));
     }
-    const double hop = kNetworkHops.tree[p] + network_latency(protocol);
+    const double hop = kNetworkHops.tree[protocol] + network_latency(protocol);
     const double latency =
-        kTreeBase[p] + 2 * ((std::floor(per_node_) - 1) * hops_->tree[p] + tree_depth() * hop);
+        kTreeBase[protocol] +
+        2 * ((std::floor(per_node_) - 1) * hops_->tree[protocol] + tree_depth() * hop);
     return latency + bytes.value / (1000 * bus / 2 * correction(protocol, bytes));
   }
 

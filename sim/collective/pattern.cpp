@@ -58,7 +58,7 @@ class PhaseRouter {
   }
 
  private:
-  int gpu(int position) const { return group_.ranks[static_cast<std::size_t>(position)]; }
+  int gpu(int position) const { return group_.rank(position); }
   Route way(int from, int to, int flow) const { return route(cluster_, gpu(from), gpu(to), flow); }
   bool is_local(const Stream& stream) const {
     return cluster_.node_of(gpu(stream.from)) == cluster_.node_of(gpu(stream.to));
@@ -166,26 +166,27 @@ NodeSums node_sums(const TopologySpec& topology, double ranks) {
 /// achieve otherwise: where that makes them the limit, more bytes on all links stand for it.
 void set_limit(const Cluster& cluster, const Group& group, Pattern& pattern) {
   const TopologySpec& topology = cluster.topology_among(group.ranks);
-  std::array<double, kSides> share{1, 1, 1};
-  std::array<Limit::Of, kSides> of{};
+  IdArray<Side, double, kSides> share{1, 1, 1};
+  IdArray<Side, Limit::Of, kSides> of{};
   NodeSums sums;
   const Algorithm algorithm = pattern.algorithm;
   if (algorithm == Algorithm::Nvls || algorithm == Algorithm::NvlsTree) {
     sums = node_sums(topology, group.per_node());
-    share.front() = sums.share;
-    of.front() = sums.is_capped ? Limit::Of::Cap : Limit::Of::Sums;
+    share[Side::Node] = sums.share;
+    of[Side::Node] = sums.is_capped ? Limit::Of::Cap : Limit::Of::Sums;
   }
   if (algorithm == Algorithm::NvlsTree && topology.nccl_tuning) {
-    share.back() = kTreeNetworkShare;
+    share[Side::Network] = kTreeNetworkShare;
   } else if (algorithm == Algorithm::Sharp) {
-    share.back() = topology.fabric_reduction_efficiency;
-    of.back() = topology.fabric_reduction_efficiency < 1 ? Limit::Of::Sums : Limit::Of::Link;
+    share[Side::Network] = topology.fabric_reduction_efficiency;
+    of[Side::Network] =
+        topology.fabric_reduction_efficiency < 1 ? Limit::Of::Sums : Limit::Of::Link;
   }
   double free = std::numeric_limits<double>::infinity();
   double held = free;
   for (const LinkLoad& load : pattern.loads) {
     const Link& link = cluster.topology.link(load.link);
-    const auto side = static_cast<std::size_t>(side_of(link.kind));
+    const Side side = side_of(link.kind);
     const double rate = link.bandwidth.value / load.weight;
     free = std::min(free, rate);
     if (rate * share[side] < held) {

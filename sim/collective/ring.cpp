@@ -38,12 +38,9 @@ TransferList ring_transfers(CollectiveOp op, const Group& group) {
     const std::vector<int>& order = group.rings[static_cast<std::size_t>(ring)];
     if (op == CollectiveOp::Broadcast) {
       const std::vector<int> chain = chain_of(order);
-      for (int i = 0; i + 1 < n; ++i) {
-        list.transfers.push_back({i,
-                                  chain[static_cast<std::size_t>(i)],
-                                  chain[static_cast<std::size_t>(i) + 1],
-                                  {ring},
-                                  false});
+      for (auto to = chain.begin() + 1; to != chain.end(); ++to) {
+        const int round = static_cast<int>(to - chain.begin()) - 1;
+        list.transfers.push_back({round, *(to - 1), *to, {ring}, false});
       }
       continue;
     }
@@ -75,14 +72,14 @@ std::vector<Phase> ring_phases(CollectiveOp op, const Group& group) {
     phase.parts = rings;
     phase.mean_steps = group.size() - 1;
   }
-  for (int ring = 0; ring < rings; ++ring) {
-    const std::vector<int>& order = group.rings[static_cast<std::size_t>(ring)];
+  for (int ring = 0; const std::vector<int>& order : group.rings) {
     const std::vector<int> chain =
         op == CollectiveOp::Broadcast ? chain_of(order) : std::vector<int>{};
     const std::vector<int>& path = chain.empty() ? order : chain;
     for (std::size_t i = 0; i + (chain.empty() ? 0 : 1) < path.size(); ++i) {
       phase.streams.push_back({path[i], path[(i + 1) % path.size()], 1, ring});
     }
+    ++ring;
   }
   return {phase};
 }

@@ -45,7 +45,7 @@ int parent_in_twin(int label, int m) {
   return parent < 0 ? -1 : (parent + 1) % m;
 }
 
-using Parents = std::vector<int>;  // by position, -1 for the root
+using Parents = IdVector<PositionId, int>;  // positions, too; -1 for the root
 
 std::vector<Parents> trees_of(const Group& group) {
   std::vector<std::vector<int>> nodes = group.nodes;
@@ -58,23 +58,20 @@ std::vector<Parents> trees_of(const Group& group) {
     gates = nodes;
   }
   const int m = static_cast<int>(nodes.size());
-  const std::size_t per_node = nodes.front().size();
   std::vector<Parents> trees;
   for (std::size_t head = 0; head < gates.front().size(); ++head) {
     for (int twin = 0; twin < (m > 1 ? 2 : 1); ++twin) {
       Parents parents(group.ranks.size(), -1);
       for (int node = 0; node < m; ++node) {
-        const auto here = static_cast<std::size_t>(node);
-        const int gate = gates[here][head];
-        const auto first = static_cast<std::size_t>(
-            std::find(nodes[here].begin(), nodes[here].end(), gate) - nodes[here].begin());
-        const auto member = [&](std::size_t i) { return nodes[here][(first + i) % per_node]; };
-        for (std::size_t i = 1; i < per_node; ++i) {
-          parents[static_cast<std::size_t>(member(i))] = member(i - 1);
+        std::vector<int> chain = nodes[static_cast<std::size_t>(node)];
+        const int gate = gates[static_cast<std::size_t>(node)][head];
+        std::rotate(chain.begin(), std::find(chain.begin(), chain.end(), gate), chain.end());
+        for (std::size_t i = 1; i < chain.size(); ++i) {
+          parents[PositionId{chain[i]}] = chain[i - 1];
         }
         const int up = double_tree_parent(twin, node, m);
         if (up >= 0) {
-          parents[static_cast<std::size_t>(gate)] = gates[static_cast<std::size_t>(up)][head];
+          parents[PositionId{gate}] = gates[static_cast<std::size_t>(up)][head];
         }
       }
       trees.push_back(std::move(parents));
@@ -85,8 +82,8 @@ std::vector<Parents> trees_of(const Group& group) {
 
 int depth_of(const Parents& parents, int position) {
   int depth = 0;
-  for (int at = position; parents[static_cast<std::size_t>(at)] >= 0; ++depth) {
-    at = parents[static_cast<std::size_t>(at)];
+  for (int at = position; parents[PositionId{at}] >= 0; ++depth) {
+    at = parents[PositionId{at}];
   }
   return depth;
 }
@@ -108,17 +105,17 @@ int double_tree_parent(int twin, int label, int m) {
 TransferList tree_transfers(CollectiveOp /*op*/, const Group& group) {
   const std::vector<Parents> trees = trees_of(group);
   TransferList list{static_cast<int>(trees.size()), {}};
-  for (int chunk = 0; chunk < list.parts; ++chunk) {
-    const Parents& parents = trees[static_cast<std::size_t>(chunk)];
+  for (int chunk = 0; const Parents& parents : trees) {
     const int height = depth_of(parents, deepest(parents));
     for (int position = 0; position < group.size(); ++position) {
-      const int up = parents[static_cast<std::size_t>(position)];
+      const int up = parents[PositionId{position}];
       if (up >= 0) {  // the deepest begin; what came down to depth d leaves it one round later
         const int depth = depth_of(parents, position);
         list.transfers.push_back({height - depth, position, up, {chunk}, true});
         list.transfers.push_back({height + depth - 1, up, position, {chunk}, false});
       }
     }
+    ++chunk;
   }
   return list;
 }
@@ -126,19 +123,19 @@ TransferList tree_transfers(CollectiveOp /*op*/, const Group& group) {
 std::vector<Phase> tree_phases(CollectiveOp /*op*/, const Group& group) {
   const std::vector<Parents> trees = trees_of(group);
   Phase phase{.parts = static_cast<int>(trees.size())};
-  for (int flow = 0; flow < phase.parts; ++flow) {
-    const Parents& parents = trees[static_cast<std::size_t>(flow)];
+  for (int flow = 0; const Parents& parents : trees) {
     for (int position = 0; position < group.size(); ++position) {
-      const int up = parents[static_cast<std::size_t>(position)];
+      const int up = parents[PositionId{position}];
       if (up >= 0) {
         phase.streams.push_back({position, up, 1, flow});
         phase.streams.push_back({up, position, 1, flow});
       }
     }
+    ++flow;
   }
   const Parents& first = trees.front();
-  for (int at = deepest(first); first[static_cast<std::size_t>(at)] >= 0;) {
-    const int up = first[static_cast<std::size_t>(at)];
+  for (int at = deepest(first); first[PositionId{at}] >= 0;) {
+    const int up = first[PositionId{at}];
     phase.critical.push_back({at, up, 2});  // up and down again
     at = up;
   }

@@ -14,18 +14,14 @@
 namespace danlu {
 namespace {
 
-// NCCL v2.30.7, src/graph/tuning.cc: microseconds, by protocol (LL, LL128, Simple).
-constexpr std::array kTreeNvlink{0.6, 1.25, 4.0};
-constexpr std::array kRingNvlink{0.6, 1.9, 3.4};
-constexpr std::array kTreeNetwork{5.0, 8.5, 14.0};
-constexpr std::array kRingNetwork{2.7, 4.0, 14.0};
+// NCCL v2.30.7, src/graph/tuning.cc: microseconds.
 constexpr double kNvlsLatency = 25;
 constexpr double kNvlsTreeNetwork = 20.9;
 constexpr double kSharpNetwork = 18;
 // The same file: payload share of the bus rate. LL sends as many flags as data.
-constexpr std::array kRingShare{0.5, 0.92, 1.0};
+constexpr ByProtocol kRingShare{0.5, 0.92, 1.0};
 constexpr double kTreeShare = 0.92;
-constexpr std::array kTreeShareInNode{1 / 3.8, 7.0 / 9, 1.0};
+constexpr ByProtocol kTreeShareInNode{1 / 3.8, 7.0 / 9, 1.0};
 // Fitted to published bus bandwidths (docs/explain/validation.md): send/receive against rings.
 constexpr double kSendShare = 0.84;
 
@@ -51,18 +47,18 @@ double local_factor(const TopologySpec& topology, CollectiveChoice choice) {
   if (reduces_in_node(choice.algorithm)) {
     return 0;  // kNvlsLatency covers it
   }
-  const auto& hop = choice.algorithm == Algorithm::Tree ? kTreeNvlink : kRingNvlink;
-  return step_factor(topology.scale_up_latency, kRingNvlink.back(),
-                     hop[static_cast<std::size_t>(choice.protocol)]);
+  const auto& hop = choice.algorithm == Algorithm::Tree ? kNvlinkHops.tree : kNvlinkHops.ring;
+  return step_factor(topology.scale_up_latency, kNvlinkHops.ring[Protocol::Simple],
+                     hop[choice.protocol]);
 }
 
 double network_factor(const TopologySpec& topology, CollectiveChoice choice, Bytes bytes) {
-  const auto protocol = static_cast<std::size_t>(choice.protocol);
   const double wanted = choice.algorithm == Algorithm::NvlsTree ? kNvlsTreeNetwork
                         : choice.algorithm == Algorithm::Sharp  ? kSharpNetwork
-                        : choice.algorithm == Algorithm::Tree   ? kTreeNetwork[protocol]
-                                                                : kRingNetwork[protocol];
-  const double factor = step_factor(topology.fabric_latency, kRingNetwork.back(), wanted);
+                        : choice.algorithm == Algorithm::Tree   ? kNetworkHops.tree[choice.protocol]
+                                                              : kNetworkHops.ring[choice.protocol];
+  const double factor =
+      step_factor(topology.fabric_latency, kNetworkHops.ring[Protocol::Simple], wanted);
   const bool is_small = choice.protocol == Protocol::LL && bytes <= kSmall;
   return is_small ? std::max(0.0, factor - (1 - topology.fabric_small_share)) : factor;
 }
@@ -131,10 +127,9 @@ Seconds fixed_latency(const TopologySpec& topology, const Group& group, Collecti
   if (!topology.nccl_tuning && !known_sums) {
     return topology.collective_launch;
   }
-  const auto protocol = static_cast<std::size_t>(choice.protocol);
   const Seconds base = reduces_in_node(choice.algorithm)     ? us(kNvlsLatency)
-                       : choice.algorithm == Algorithm::Tree ? us(kTreeBase[protocol])
-                                                             : us(kRingBase[protocol]);
+                       : choice.algorithm == Algorithm::Tree ? us(kTreeBase[choice.protocol])
+                                                             : us(kRingBase[choice.protocol]);
   return topology.collective_launch + base + fill_time(topology, group, choice, op, bytes);
 }
 
@@ -162,14 +157,13 @@ double overhead(const TopologySpec& topology, CollectiveChoice choice, Collectiv
   if (!topology.nccl_tuning) {
     return 1;
   }
-  const auto protocol = static_cast<std::size_t>(choice.protocol);
   const bool one_node = group.node_count() == 1;
   switch (choice.algorithm) {
     case Algorithm::Ring:
-      return 1 / kRingShare[protocol];
+      return 1 / kRingShare[choice.protocol];
     case Algorithm::Tree:
-      return one_node ? 1 / (kTreeShare * kTreeShareInNode[protocol])
-                      : 1 / (kTreeNetworkShare * kRingShare[protocol]);
+      return one_node ? 1 / (kTreeShare * kTreeShareInNode[choice.protocol])
+                      : 1 / (kNetworkHops.treeShare * kRingShare[choice.protocol]);
     case Algorithm::Direct:
       return op == CollectiveOp::SendReceive && one_node ? 1 / kSendShare : 1;
     default:
@@ -204,25 +198,25 @@ Seconds alone_time(const Cluster& cluster, const Group& group, CollectiveChoice 
 }
 
 TransferCost transfer_cost(const TopologySpec& topology, const Pattern& transfer, Bytes bytes) {
-  const Seconds base = topology.nccl_tuning ? us(kRingBase.back()) : Seconds{};
+  const Seconds base = topology.nccl_tuning ? us(kRingBase[Protocol::Simple]) : Seconds{};
   return {base + transfer.local_latency + transfer.network_latency,
           stream_bytes(CollectiveOp::SendReceive, transfer, bytes)};
 }
 
 std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, CollectiveOp op,
-                                  const CollectiveWish& wish) {
+                                  const ForcedChoice& forced) {
   const TopologySpec& topology = cluster.topology_among(group.ranks);
   const bool between_pairs = op == CollectiveOp::AllToAll || op == CollectiveOp::SendReceive;
   const std::vector<Algorithm> considered =
-      wish.algorithm         ? std::vector{*wish.algorithm}
+      forced.algorithm       ? std::vector{*forced.algorithm}
       : topology.nccl_tuning ? nccl_algorithms(op)
       : between_pairs        ? std::vector{Algorithm::Direct}
                              : std::vector{Algorithm::Torus, Algorithm::Nvls, Algorithm::Ring};
   std::vector<Candidate> found;
   for (const Algorithm algorithm : considered) {
     std::vector<Protocol> protocols = protocols_of(algorithm, topology);
-    if (wish.protocol) {
-      std::erase_if(protocols, [&](Protocol protocol) { return protocol != *wish.protocol; });
+    if (forced.protocol) {
+      std::erase_if(protocols, [&](Protocol protocol) { return protocol != *forced.protocol; });
     }
     if (!protocols.empty() && row_of(algorithm).obstacle(op, group, topology).empty()) {
       found.push_back(

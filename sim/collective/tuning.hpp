@@ -62,13 +62,12 @@ struct Candidate {
   std::vector<Protocol> protocols;
   std::vector<Pattern> phases;
 };
-/// Everything the wish leaves to choose from; empty when nothing can fulfil it. Without a wish:
-/// what NCCL has for the operation; without NCCL's tuning, rings, and direct messages for an
-/// all-to-all.
+/// All that a forced choice leaves to choose from; empty when nothing can meet it. With none: what
+/// NCCL has for the operation; without NCCL's tuning, rings, and direct messages for an all-to-all.
 std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, CollectiveOp op,
-                                  const CollectiveWish& wish);
+                                  const ForcedChoice& forced);
 
-/// A collective, chosen among what NCCL has for this operation (or the wish): what NCCL's own
+/// A collective, chosen among what NCCL has for this operation (or what is forced): what NCCL's own
 /// estimate has fastest (nccl_estimate.hpp), and where it has none the fastest by closed form. Time
 /// is always the closed form.
 struct PlannedCollective {

@@ -11,29 +11,10 @@
 #include <numeric>
 
 #include "sim/collective/algorithms.hpp"
+#include "sim/collective/rails.hpp"
 
 namespace danlu {
 namespace {
-
-/// Positions as a table of nodes and rails.
-struct Rails {
-  explicit Rails(const Group& of) : group(of), nodes(of.node_count()), rails(of.per_node()) {}
-  int at(int node, int rail) const {
-    return group
-        .nodes[static_cast<std::size_t>(node % nodes)][static_cast<std::size_t>(rail % rails)];
-  }
-  const Group& group;
-  int nodes, rails;
-};
-
-/// Chunks owned by the ranks of a rail: its shard.
-std::vector<int> shard(const Rails& r, int rail) {
-  std::vector<int> chunks;
-  for (int node = 0; node < r.nodes; ++node) {
-    chunks.push_back(r.at(node, rail));
-  }
-  return chunks;
-}
 
 void add_local_rings(const Rails& r, int& round, bool reduces, TransferList& list) {
   for (int s = 0; s < r.rails - 1; ++s, ++round) {
@@ -41,7 +22,7 @@ void add_local_rings(const Rails& r, int& round, bool reduces, TransferList& lis
       for (int i = 0; i < r.rails; ++i) {
         const int moved = i - s - (reduces ? 1 : 0) + 2 * r.rails;
         list.transfers.push_back(
-            {round, r.at(node, i), r.at(node, i + 1), shard(r, moved % r.rails), reduces});
+            {round, r.at(node, i), r.at(node, i + 1), r.shard(moved % r.rails), reduces});
       }
     }
   }

@@ -33,9 +33,9 @@ class Player {
   Player(const TaskGraph& graph, const EngineOptions& options)
       : graph_(graph), options_(options), after_(successors(graph)), dead_(graph.tasks.size()) {
     (void)topological_order(graph);  // throws on a cycle
-    waiting_for_.assign(graph.tasks.size(), 0);
+    waiting_for_.resize(graph.tasks.size());
     for (const auto& [before, after] : graph.edges) {
-      ++waiting_for_[index(after)];
+      ++waiting_for_[after];
     }
     flows_.resize(graph.tasks.size());
     timeline_.start.resize(graph.tasks.size());
@@ -58,13 +58,13 @@ class Player {
     sg4::Activity::on_completion_cb([this](const sg4::Activity& activity) { arrived(activity); });
     for (const CapacityChange& change : graph_.changes) {
       simgrid::kernel::timer::Timer::set(change.time.value, [this, &change] {
-        capacities_[static_cast<std::size_t>(change.link)].now = change.capacity.value;
-        links_[static_cast<std::size_t>(change.link)]->set_bandwidth(change.capacity.value);
+        capacities_[change.link].now = change.capacity.value;
+        links_[change.link]->set_bandwidth(change.capacity.value);
       });
     }
-    for (std::size_t i = 0; i < graph_.tasks.size(); ++i) {
-      if (waiting_for_[i] == 0) {
-        ready_.push_back(make_id<TaskId>(i));
+    for (const TaskId task : graph_.tasks.ids()) {
+      if (waiting_for_[task] == 0) {
+        ready_.push_back(task);
       }
     }
     start_ready();
@@ -81,25 +81,26 @@ class Player {
   };
 
   void mark_dead() {
-    for (std::size_t i = 0; i < graph_.tasks.size(); ++i) {
-      for (const int unit : graph_.participants[i]) {
-        dead_[i] = dead_[i] ||
-                   std::count(options_.dead_units.begin(), options_.dead_units.end(), unit) > 0;
+    for (const TaskId task : graph_.tasks.ids()) {
+      for (const RankClassId ranks : graph_.participants[task]) {
+        dead_[task] =
+            dead_[task] || std::count(options_.dead.begin(), options_.dead.end(), ranks) > 0;
       }
     }
   }
 
   void build_platform() {
     zone_ = sg4::create_empty_zone("danlu");
-    for (std::size_t i = 0; i < graph_.links.size(); ++i) {
-      const double capacity = graph_.links[i].capacity.value;
+    for (const FoldedLinkId id : graph_.links.ids()) {
+      const double capacity = graph_.links[id].capacity.value;
       check(capacity > 0 && std::isfinite(capacity), "a link's capacity is positive");
-      links_.push_back(zone_->create_link(fmt::format("l{}", i), capacity)->set_latency(0)->seal());
+      links_.push_back(
+          zone_->create_link(fmt::format("l{}", index(id)), capacity)->set_latency(0)->seal());
       capacities_.push_back({capacity, capacity});
     }
     for (const CapacityChange& change : graph_.changes) {
       check(change.time >= Seconds{}, "capacities change after the beginning");
-      double& most = capacities_[static_cast<std::size_t>(change.link)].most;
+      double& most = capacities_[change.link].most;
       most = std::max(most, change.capacity.value);
     }
     for (const Channel& channel : graph_.channels) {
@@ -117,7 +118,7 @@ class Player {
     std::vector<sg4::LinkInRoute> route;
     for (const ChannelLoad& load : channel.loads) {
       route.insert(route.end(), static_cast<std::size_t>(load.weight),
-                   sg4::LinkInRoute(links_[static_cast<std::size_t>(load.link)]));
+                   sg4::LinkInRoute(links_[load.link]));
     }
     zone_->add_bypass_route(from->get_netpoint(), to->get_netpoint(), nullptr, nullptr, route);
     return {from, to};
@@ -131,15 +132,15 @@ class Player {
     while (!ready_.empty()) {
       const TaskId task = ready_.back();
       ready_.pop_back();
-      if (!dead_[index(task)]) {
+      if (!dead_[task]) {
         start(task);
       }
     }
   }
 
   void start(TaskId id) {
-    const Task& task = graph_.tasks[index(id)];
-    timeline_.start[index(id)] = now();
+    const Task& task = graph_.tasks[id];
+    timeline_.start[id] = now();
     const bool flows = task.kind == TaskKind::Communication && task.bytes > Bytes{};
     const Seconds length =
         task.kind == TaskKind::Compute ? graph_.compute_time(id, now()) : task.duration;
@@ -160,24 +161,25 @@ class Player {
   }
 
   void start_flow(TaskId id) {
-    const Task& task = graph_.tasks[index(id)];
-    const auto& [from, to] = ends_[static_cast<std::size_t>(task.channel)];
+    const Task& task = graph_.tasks[id];
+    const ChannelId channel = task.channel.value();
+    const auto& [from, to] = ends_[channel];
     check(from != nullptr, "a channel that carries bytes crosses a link");
     sg4::CommPtr flow = sg4::Comm::sendto_init();
-    flows_[index(id)] = flow;            // owned until its completion callback has returned
-    flow->set_data(&flows_[index(id)]);  // where it stands says whose it is
+    flows_[id] = flow;            // owned until its completion callback has returned
+    flow->set_data(&flows_[id]);  // where it stands says whose it is
     flow->set_payload_size(static_cast<std::uint64_t>(std::ceil(task.bytes.value)));
     flow->set_source(from);
     // SimGrid never lets a flow go faster than its links did when it began, so they are at their
     // best for that moment.
-    set_capacities(task.channel, &Capacity::most);
+    set_capacities(channel, &Capacity::most);
     flow->set_destination(to);  // this starts it
-    set_capacities(task.channel, &Capacity::now);
+    set_capacities(channel, &Capacity::now);
   }
 
-  void set_capacities(int channel, double Capacity::*which) {
-    for (const ChannelLoad& load : graph_.channels[static_cast<std::size_t>(channel)].loads) {
-      const auto link = static_cast<std::size_t>(load.link);
+  void set_capacities(ChannelId channel, double Capacity::*which) {
+    for (const ChannelLoad& load : graph_.channels[channel].loads) {
+      const FoldedLinkId link = load.link;
       if (capacities_[link].now != capacities_[link].most) {
         links_[link]->set_bandwidth(capacities_[link].*which);
       }
@@ -186,12 +188,12 @@ class Player {
 
   void arrived(const sg4::Activity& activity) {
     const auto& flow = static_cast<const sg4::Comm&>(activity);
-    const auto task = static_cast<std::size_t>(flow.get_data<sg4::CommPtr>() - flows_.data());
+    const TaskId task = flows_.id_of(*flow.get_data<sg4::CommPtr>());
     if (timeline_.finish[task] >= Seconds{}) {
       return;  // SimGrid signals some endings twice
     }
     release_.push_back(std::move(flows_[task]));
-    finish(make_id<TaskId>(task));
+    finish(task);
     if (release_.size() > 1) {  // the newest is still in its callback
       release_.erase(release_.begin(), release_.end() - 1);
     }
@@ -199,20 +201,20 @@ class Player {
   }
 
   void finish(TaskId id) {
-    timeline_.finish[index(id)] = now();
+    timeline_.finish[id] = now();
     timeline_.end = std::max(timeline_.end, now());
     for (const TaskId next : after_.of(id)) {
-      if (--waiting_for_[index(next)] == 0) {
+      if (--waiting_for_[next] == 0) {
         ready_.push_back(next);
       }
     }
   }
 
   void check_all_finished() const {
-    for (std::size_t i = 0; i < graph_.tasks.size(); ++i) {
-      if (timeline_.finish[i] < Seconds{} && options_.dead_units.empty()) {
+    for (const TaskId task : graph_.tasks.ids()) {
+      if (timeline_.finish[task] < Seconds{} && options_.dead.empty()) {
         throw InternalError(fmt::format("{} never ended: it still waits for {} others",
-                                        graph_.describe(make_id<TaskId>(i)), waiting_for_[i]));
+                                        graph_.describe(task), waiting_for_[task]));
       }
     }
   }
@@ -220,15 +222,15 @@ class Player {
   const TaskGraph& graph_;
   const EngineOptions& options_;
   Adjacency after_;
-  std::vector<bool> dead_;
-  std::vector<int> waiting_for_;
+  IdVector<TaskId, bool> dead_;
+  IdVector<TaskId, int> waiting_for_;
   std::vector<TaskId> ready_;
-  std::vector<sg4::CommPtr> flows_;    // by task, while they run
-  std::vector<sg4::CommPtr> release_;  // ended, dropped after their callback
+  IdVector<TaskId, sg4::CommPtr> flows_;  // while they run
+  std::vector<sg4::CommPtr> release_;     // ended, dropped after their callback
   sg4::NetZone* zone_ = nullptr;
-  std::vector<sg4::Link*> links_;
-  std::vector<Capacity> capacities_;                     // by link
-  std::vector<std::pair<sg4::Host*, sg4::Host*>> ends_;  // by channel
+  IdVector<FoldedLinkId, sg4::Link*> links_;
+  IdVector<FoldedLinkId, Capacity> capacities_;
+  IdVector<ChannelId, std::pair<sg4::Host*, sg4::Host*>> ends_;
   Timeline timeline_;
 };
 

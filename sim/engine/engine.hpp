@@ -18,11 +18,11 @@
 namespace danlu {
 
 struct EngineOptions {
-  std::vector<int> dead_units;  // their tasks never start
-  bool simgrid_log = false;     // let SimGrid's own log through
+  std::vector<RankClassId> dead;  // their tasks never start
+  bool simgrid_log = false;       // let SimGrid's own log through
 };
 
-/// Plays the graph; every task not held up by a dead unit has finished. SimGrid allows one engine
+/// Plays the graph; every task not held up by dead ranks has finished. SimGrid allows one engine
 /// per process, so a second call throws InternalError; callers fork. Throws InternalError when the
 /// graph has a cycle, a channel without links carries bytes, or a task never ends (naming the
 /// first).

@@ -8,21 +8,20 @@
 
 namespace danlu {
 
-int CollectiveGraph::link(LinkId id) {
-  const auto [known, is_new] = links_.try_emplace(id, static_cast<int>(graph_.links.size()));
+FoldedLinkId CollectiveGraph::link(LinkId id) {
+  const auto [known, is_new] = links_.try_emplace(id, graph_.links.next_id());
   if (is_new) {
     graph_.links.push_back({cluster_.topology.link(id).bandwidth});
   }
   return known->second;
 }
 
-int CollectiveGraph::channel(const Pattern& pattern) {
+ChannelId CollectiveGraph::channel(const Pattern& pattern) {
   Channel channel;
   for (const LinkLoad& load : pattern.loads) {
     channel.loads.push_back({link(load.link), load.weight});
   }
-  graph_.channels.push_back(std::move(channel));
-  return static_cast<int>(graph_.channels.size()) - 1;
+  return graph_.channels.push_back(std::move(channel));
 }
 
 TaskId CollectiveGraph::add_wait(Seconds duration, const std::vector<TaskId>& after) {
@@ -37,15 +36,15 @@ TaskId CollectiveGraph::add_wait(Seconds duration, const std::vector<TaskId>& af
 TaskId CollectiveGraph::add_steady(const Group& group, const PlannedCollective& planned,
                                    CollectiveOp op, Bytes bytes) {
   for (std::size_t i = 0; i < planned.phases.size(); ++i) {
-    graph_.channels.push_back({{{static_cast<int>(graph_.links.size())}}});
-    graph_.links.push_back({alone_rate(cluster_, planned.phases[i])});
+    const FoldedLinkId link = graph_.links.push_back({alone_rate(cluster_, planned.phases[i])});
+    const ChannelId channel = graph_.channels.push_back({{{link}}});
     const TaskId task =
         graph_.add({.kind = TaskKind::Communication,
                     .duration = phase_latency(cluster_.topology_among(group.ranks), group,
                                               planned.choice, op, bytes, planned.phases, i),
                     .bytes = phase_bytes(cluster_.topology_among(group.ranks), planned.choice, op,
                                          group, planned.phases[i], bytes),
-                    .channel = static_cast<int>(graph_.channels.size()) - 1,
+                    .channel = channel,
                     .name = graph_.named("phase")},
                    {});
     for (const TaskId before : last_) {
@@ -77,44 +76,44 @@ TaskId CollectiveGraph::add_stepwise(const Group& group, CollectiveChoice choice
   const TopologySpec& topology = cluster_.topology_among(group.ranks);
   const double chunk = std::ceil(bytes.value / list.parts);
   const TaskId begin = add_wait(fixed_latency(topology, group, choice, op, bytes), last_);
-  const auto first_link = static_cast<int>(graph_.links.size());
+  IdVector<FoldedLinkId, FoldedLinkId> links;  // as they are called in the graph
   for (const FoldedLink& link : folded.links.links) {
-    graph_.links.push_back({link.capacity});
+    links.push_back(graph_.links.push_back({link.capacity}));
   }
-  const auto first_channel = static_cast<int>(graph_.channels.size());
+  IdVector<PatternClassId, ChannelId> channels;
   for (const std::vector<FoldedLoad>& loads : folded.links.loads) {
     Channel channel;
     for (const FoldedLoad& load : loads) {
-      channel.loads.push_back({first_link + load.link, load.weight});
+      channel.loads.push_back({links[load.link], load.weight});
     }
-    graph_.channels.push_back(std::move(channel));
+    channels.push_back(graph_.channels.push_back(std::move(channel)));
   }
-  std::vector<TaskId> tasks;
+  IdVector<MessageId, TaskId> tasks;
   for (const PlayedMessage& message :
        played_messages(list, folded.ways, folded.way_classes, folded.rank_classes)) {
-    const auto number = static_cast<std::size_t>(message.transfer);
-    const int way = folded.way_classes[static_cast<std::size_t>(folded.ways.of[number])];
-    const Pattern& pattern = folded.patterns[static_cast<std::size_t>(way)];
+    const PatternClassId way = folded.way_classes[folded.ways.of[message.transfer]];
+    const Pattern& pattern = folded.patterns[way];
     const bool in_node = cluster_.node_of(pattern.ranks[0]) == cluster_.node_of(pattern.ranks[1]);
-    const Bytes size{chunk * static_cast<double>(list.transfers[number].chunks.size())};
+    const Bytes size{chunk * static_cast<double>(list.transfers[message.transfer].chunks.size())};
     const TaskId task =
         graph_.add({.kind = TaskKind::Communication,
                     .duration = step_latency(topology, choice, bytes, in_node,
                                              pattern.local_latency + pattern.network_latency),
                     .bytes = whole(size * overhead(topology, choice, op, group) / pattern.parts),
-                    .channel = first_channel + way,
+                    .channel = channels[way],
                     .name = graph_.named("transfer")},
                    {});
     if (message.after.empty()) {
       graph_.add_edge(begin, task);
     }
-    for (const int before : message.after) {
-      graph_.add_edge(tasks[static_cast<std::size_t>(before)], task);
+    for (const MessageId before : message.after) {
+      graph_.add_edge(tasks[before], task);
     }
     tasks.push_back(task);
   }
-  tasks.push_back(begin);
-  last_ = {add_wait({}, tasks)};
+  last_.assign(tasks.begin(), tasks.end());
+  last_.push_back(begin);
+  last_ = {add_wait({}, last_)};
   return last_.front();
 }
 

@@ -36,12 +36,12 @@ class CollectiveGraph {
   const TaskGraph& graph() const { return graph_; }
 
  private:
-  int link(LinkId id);
-  int channel(const Pattern& pattern);
+  FoldedLinkId link(LinkId id);
+  ChannelId channel(const Pattern& pattern);
   TaskId add_wait(Seconds duration, const std::vector<TaskId>& after);
   const Cluster& cluster_;
   TaskGraph graph_;
-  std::map<LinkId, int> links_;
+  std::map<LinkId, FoldedLinkId> links_;
   std::vector<TaskId> last_;
 };
 

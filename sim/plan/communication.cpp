@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <optional>
 
 #include "sim/base/error.hpp"
 #include "sim/collective/transfers.hpp"
@@ -28,23 +29,19 @@ std::string_view name_of(GroupSort sort) {
 
 class Describer {
  public:
-  Describer(const Workload& workload, const Cluster& cluster, const Fold& fold, int group,
+  Describer(const Workload& workload, const Cluster& cluster, const Fold& fold, GroupClassId group,
             const Demand& demand)
-      : w_(workload),
-        cluster_(cluster),
-        fold_(fold),
-        class_(fold.groups[static_cast<std::size_t>(group)]),
-        demand_(demand) {
-    info_.axis = axis_of(class_.sort);
-    info_.group = name_of(class_.sort);
-    info_.op = demand.op;
-    info_.group_class = group;
-    info_.group_size = class_.shapes[0].group.size();
-    info_.bytes_per_rank = demand.bytes;
-    info_.alone = Seconds{-1};
+      : w_(workload), cluster_(cluster), fold_(fold), class_(fold.groups[group]), demand_(demand) {
+    made_.axis = axis_of(class_.sort);
+    made_.group = name_of(class_.sort);
+    made_.op = demand.op;
+    made_.group_class = group;
+    made_.group_size = class_.shapes[0].group.size();
+    made_.bytes_per_rank = demand.bytes;
+    made_.alone = Seconds{-1};
   }
 
-  CommunicationInfo describe() {
+  Communication describe() {
     for (const GroupShape& shape : class_.shapes) {
       if (class_.sort.is_transfer()) {
         keep_slower({Algorithm::Direct, Protocol::Simple}, {transfer(shape.patterns[0])});
@@ -54,47 +51,49 @@ class Describer {
       keep_slower(choice, w_.collectives == CollectiveMode::Stepwise ? messages(shape, choice)
                                                                      : phases(shape, choice));
     }
-    return std::move(info_);
+    return std::move(made_);
   }
 
  private:
-  using Parts = std::vector<CommunicationPart>;
+  using Parts = IdVector<PartId, CommunicationPart>;
 
   /// Of the class's shapes the slowest counts.
   void keep_slower(CollectiveChoice choice, Parts parts) {
-    std::vector<Seconds> finish;
+    IdVector<PartId, Seconds> finish;
     for (const CommunicationPart& part : parts) {
       Seconds start;
-      for (const int before : part.after) {
-        start = std::max(start, finish[static_cast<std::size_t>(before)]);
+      for (const PartId before : part.after) {
+        start = std::max(start, finish[before]);
       }
       finish.push_back(start + part.alone);
     }
     const Seconds alone = *std::max_element(finish.begin(), finish.end());
-    if (alone > info_.alone) {
-      info_.choice = choice;
-      info_.alone = alone;
-      info_.parts = std::move(parts);
+    if (alone > made_.alone) {
+      made_.choice = choice;
+      made_.alone = alone;
+      made_.parts = std::move(parts);
       set_ends();
     }
   }
 
   void set_ends() {
-    info_.ends.assign(class_.units.size(), {});
-    for (std::size_t u = 0; u < class_.units.size(); ++u) {
-      std::vector<bool> waited_for(info_.parts.size());
-      for (std::size_t i = info_.parts.size(); i-- > 0;) {
-        const CommunicationPart& part = info_.parts[i];
-        const bool takes_part =
-            std::find(part.units.begin(), part.units.end(), class_.units[u]) != part.units.end();
+    made_.ends.clear();
+    for (const RankClassId ranks : class_.rank_classes) {
+      std::vector<PartId>& ends = made_.ends.emplace_back();
+      IdVector<PartId, bool> waited_for(made_.parts.size());
+      for (std::size_t i = made_.parts.size(); i-- > 0;) {
+        const auto id = make_id<PartId>(i);
+        const CommunicationPart& part = made_.parts[id];
+        const bool takes_part = std::find(part.rank_classes.begin(), part.rank_classes.end(),
+                                          ranks) != part.rank_classes.end();
         if (!takes_part) {
           continue;
         }
-        if (!waited_for[i]) {
-          info_.ends[u].push_back(static_cast<int>(i));
+        if (!waited_for[id]) {
+          ends.push_back(id);
         }
-        for (const int before : part.after) {
-          waited_for[static_cast<std::size_t>(before)] = true;
+        for (const PartId before : part.after) {
+          waited_for[before] = true;
         }
       }
     }
@@ -104,9 +103,8 @@ class Describer {
     if (w_.collectives == CollectiveMode::Formula) {
       return carried.alone;
     }
-    return w_.fold == FoldMode::Bound
-               ? carried.guaranteed
-               : fold_.patterns[static_cast<std::size_t>(carried.pattern_class)].rate;
+    return w_.fold == FoldMode::Bound ? carried.guaranteed
+                                      : fold_.patterns[carried.pattern_class].rate;
   }
 
   CommunicationPart part_of(const CarriedPattern& carried, Seconds latency, Bytes stream) const {
@@ -115,7 +113,7 @@ class Describer {
             .stream = stream,
             .alone = latency + (stream > Bytes{} ? stream / rate(carried) : Seconds{}),
             .after = {},
-            .units = class_.units};
+            .rank_classes = class_.rank_classes};
   }
 
   const TopologySpec& topology_of(const Group& group) const {
@@ -140,15 +138,17 @@ class Describer {
     }
     check(!carried.empty(), "the fold has the patterns of every communication");
     Parts parts;
+    std::optional<PartId> previous;
     for (std::size_t i = 0; i < carried.size(); ++i) {
-      parts.push_back(part_of(*carried[i],
-                              phase_latency(topology_of(shape.group), shape.group, choice,
-                                            demand_.op, demand_.bytes, patterns, i),
-                              phase_bytes(topology_of(shape.group), choice, demand_.op, shape.group,
-                                          patterns[i], demand_.bytes)));
-      if (i > 0) {
-        parts.back().after = {static_cast<int>(i) - 1};
+      CommunicationPart part = part_of(*carried[i],
+                                       phase_latency(topology_of(shape.group), shape.group, choice,
+                                                     demand_.op, demand_.bytes, patterns, i),
+                                       phase_bytes(topology_of(shape.group), choice, demand_.op,
+                                                   shape.group, patterns[i], demand_.bytes));
+      if (previous) {
+        part.after = {*previous};
       }
+      previous = parts.push_back(std::move(part));
     }
     return parts;
   }
@@ -156,46 +156,48 @@ class Describer {
   // ---- message by message
 
   Parts messages(const GroupShape& shape, CollectiveChoice choice) const {
+    const Group& group = shape.group;
     const TransferList list =
-        playable_transfers(demand_.op, shape.group, choice.algorithm, demand_.bytes);
-    const auto rank = [&](int at) { return shape.group.ranks[static_cast<std::size_t>(at)]; };
+        playable_transfers(demand_.op, group, choice.algorithm, demand_.bytes);
     std::map<std::pair<int, int>, const CarriedPattern*> known;
     for (const CarriedPattern& carried : shape.patterns) {
       known[{carried.pattern.ranks[0], carried.pattern.ranks[1]}] = &carried;
     }
     const Ways ways = ways_of(list);
-    std::vector<const CarriedPattern*> carried;
-    std::vector<int> way_classes;
+    IdVector<WayId, const CarriedPattern*> carried;
+    IdVector<WayId, PatternClassId> way_classes;
     for (const auto& [from, to] : ways.ends) {
-      carried.push_back(known.at({rank(from), rank(to)}));
+      carried.push_back(known.at({group.rank(from), group.rank(to)}));
       way_classes.push_back(carried.back()->pattern_class);
     }
-    std::vector<int> units;
-    for (const int member : shape.group.ranks) {
-      units.push_back(unit(member));
+    IdVector<RankId, RankClassId> rank_classes;  // by position
+    for (const int rank : group.ranks) {
+      rank_classes.push_back(fold_.class_of_rank[RankId{rank}]);
     }
     const Seconds launch =
-        fixed_latency(topology_of(shape.group), shape.group, choice, demand_.op, demand_.bytes);
-    Parts parts{{.latency = launch, .alone = launch, .after = {}, .units = class_.units}};
-    for (const PlayedMessage& played : played_messages(list, ways, way_classes, units)) {
-      const auto number = static_cast<std::size_t>(played.transfer);
-      const Transfer& transfer = list.transfers[number];
-      parts.push_back(message(*carried[static_cast<std::size_t>(ways.of[number])], shape.group,
-                              choice, list, transfer));
-      CommunicationPart& part = parts.back();
-      part.units = {unit(rank(transfer.from)), unit(rank(transfer.to))};
-      if (part.units[0] == part.units[1]) {
-        part.units.pop_back();
+        fixed_latency(topology_of(group), group, choice, demand_.op, demand_.bytes);
+    Parts parts;
+    const PartId first = parts.push_back(
+        {.latency = launch, .alone = launch, .after = {}, .rank_classes = class_.rank_classes});
+    IdVector<MessageId, PartId> part_of_message;
+    for (const PlayedMessage& played : played_messages(list, ways, way_classes, rank_classes)) {
+      const Transfer& transfer = list.transfers[played.transfer];
+      CommunicationPart part =
+          message(*carried[ways.of[played.transfer]], group, choice, list, transfer);
+      part.rank_classes = {rank_classes[RankId{transfer.from}], rank_classes[RankId{transfer.to}]};
+      if (part.rank_classes[0] == part.rank_classes[1]) {
+        part.rank_classes.pop_back();
       }
-      part.after = played.after.empty() ? std::vector{0} : played.after;
-      for (int& before : part.after) {
-        before += played.after.empty() ? 0 : 1;  // the launch stands first
+      for (const MessageId before : played.after) {
+        part.after.push_back(part_of_message[before]);
       }
+      if (played.after.empty()) {
+        part.after = {first};
+      }
+      part_of_message.push_back(parts.push_back(std::move(part)));
     }
     return parts;
   }
-
-  int unit(int rank) const { return fold_.unit_of_rank[static_cast<std::size_t>(rank)]; }
 
   CommunicationPart message(const CarriedPattern& way, const Group& group, CollectiveChoice choice,
                             const TransferList& list, const Transfer& transfer) const {
@@ -215,13 +217,13 @@ class Describer {
   const Fold& fold_;
   const GroupClass& class_;
   const Demand& demand_;
-  CommunicationInfo info_;
+  Communication made_;
 };
 
 }  // namespace
 
-CommunicationInfo describe_communication(const Workload& workload, const Cluster& cluster,
-                                         const Fold& fold, int group, const Demand& demand) {
+Communication describe_communication(const Workload& workload, const Cluster& cluster,
+                                     const Fold& fold, GroupClassId group, const Demand& demand) {
   return Describer(workload, cluster, fold, group, demand).describe();
 }
 

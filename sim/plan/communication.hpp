@@ -11,7 +11,7 @@ namespace danlu {
 
 /// The parts, choice and times of `demand` in the class `group` of `fold`. Where durations are
 /// known in advance, those of the slowest member: alone, or with guaranteed rates.
-CommunicationInfo describe_communication(const Workload& workload, const Cluster& cluster,
-                                         const Fold& fold, int group, const Demand& demand);
+Communication describe_communication(const Workload& workload, const Cluster& cluster,
+                                     const Fold& fold, GroupClassId group, const Demand& demand);
 
 }  // namespace danlu

@@ -17,9 +17,9 @@ class Factors {
       : streams_(jitter.seed, static_cast<std::uint32_t>(draw)),
         variance_(std::log1p(jitter.spread * jitter.spread)) {}
 
-  /// Of the n-th task of compute in a GPU's program, whatever else is played.
-  double of(int gpu, std::uint32_t n) const {
-    const std::uint64_t stream = stream_name("jitter", "GPU", static_cast<std::uint64_t>(gpu) + 1);
+  /// Of the n-th task of compute in a rank's program, whatever else is played.
+  double of(RankId rank, std::uint32_t n) const {
+    const std::uint64_t stream = stream_name("jitter", "GPU", index(rank) + 1);
     return std::exp(std::sqrt(variance_) * streams_.normal(stream, n) - variance_ / 2);
   }
 
@@ -39,36 +39,36 @@ std::optional<Throttle> shifted(std::optional<Throttle> throttle, double by) {
 }  // namespace
 
 void draw_step(StepPlan& plan, const DegradedSpec& degraded, int draw) {
-  const std::vector<RankClass>& units = plan.fold.units;
+  const IdVector<RankClassId, RankClass>& classes = plan.fold.rank_classes;
   plan.graph.throttles.clear();
-  if (std::any_of(units.begin(), units.end(),
-                  [](const RankClass& u) { return u.throttle.has_value(); })) {
-    for (const RankClass& unit : units) {
+  if (std::any_of(classes.begin(), classes.end(),
+                  [](const RankClass& ranks) { return ranks.throttle.has_value(); })) {
+    for (const RankClass& ranks : classes) {
       plan.graph.throttles.push_back(
-          shifted(unit.throttle, static_cast<double>(draw) / degraded.draws));
+          shifted(ranks.throttle, static_cast<double>(draw) / degraded.draws));
     }
   }
   const Factors factors(degraded.jitter, draw);
-  std::vector<std::uint32_t> numbers(units.size());
-  for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
-    Task& task = plan.graph.tasks[i];
+  IdVector<RankClassId, std::uint32_t> numbers(classes.size());
+  for (const TaskId id : plan.graph.tasks.ids()) {
+    Task& task = plan.graph.tasks[id];
     if (task.kind == TaskKind::Compute) {
-      const auto unit = static_cast<std::size_t>(plan.graph.participants[i].front());
+      const RankClassId ranks = plan.graph.participants[id].front();
       task.stretch =
-          units[unit].jitters ? factors.of(units[unit].representative, numbers[unit]++) : 1;
+          classes[ranks].jitters ? factors.of(classes[ranks].representative, numbers[ranks]++) : 1;
     }
   }
 }
 
 double tasks_of_jitter(const StepPlan& plan, const Workload& workload, const Jitter& jitter) {
-  std::vector<double> tasks(plan.fold.units.size());  // of one rank
-  for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
-    const Task& task = plan.graph.tasks[i];
-    const int own = task.kind == TaskKind::Run       ? task.slice.last - task.slice.first
-                    : task.kind == TaskKind::Compute ? 1
-                                                     : 0;
-    for (const int unit : plan.graph.participants[i]) {
-      tasks[static_cast<std::size_t>(unit)] += own;
+  IdVector<RankClassId, double> tasks(plan.fold.rank_classes.size());  // of one rank
+  for (const TaskId id : plan.graph.tasks.ids()) {
+    const Task& task = plan.graph.tasks[id];
+    const std::size_t own = task.kind == TaskKind::Run       ? task.slice.last - task.slice.first
+                            : task.kind == TaskKind::Compute ? 1
+                                                             : 0;
+    for (const RankClassId ranks : plan.graph.participants[id]) {
+      tasks[ranks] += static_cast<double>(own);
     }
   }
   const Mesh mesh = workload.parallelism.mesh();
@@ -78,8 +78,7 @@ double tasks_of_jitter(const StepPlan& plan, const Workload& workload, const Jit
     double own = 0;
     bool jitters = false;
     for (int rank = first; rank < first + tensor; ++rank) {
-      const int unit = plan.fold.unit_of_rank[static_cast<std::size_t>(rank)];
-      own += tasks[static_cast<std::size_t>(unit)];
+      own += tasks[plan.fold.class_of_rank[RankId{rank}]];
       jitters = jitters || jitter.shakes(static_cast<int>(index(mesh.gpu(rank))));
     }
     sum += jitters ? own : 0;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
+#include <utility>
 
 #include "sim/base/error.hpp"
 #include "sim/collective/group.hpp"
@@ -19,117 +19,107 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// A class for every rank, group, pattern and link of a step.
 struct Partition {
   Colours colours;
-  std::vector<int> groups;
+  IdVector<GroupId, GroupClassId> groups;
 };
 
-std::vector<int> all_different(std::size_t count) {
-  std::vector<int> colours(count);
-  std::iota(colours.begin(), colours.end(), 0);
-  return colours;
-}
-
-/// Calls `visit(group, first, last)` with the range of patterns of every group.
+/// Calls `visit(group, patterns)` with the range of patterns of every group.
 template <typename Visit>
 void for_groups(const StepPatterns& step, const Visit& visit) {
-  for (std::size_t first = 0, last = 0; first < step.size(); first = last) {
-    const int group = step.keys[first].group;
-    while (last < step.size() && step.keys[last].group == group) {
-      ++last;
-    }
-    visit(static_cast<std::size_t>(group), first, last);
+  for (auto first = step.keys.begin(), last = first; first != step.keys.end(); first = last) {
+    last = std::find_if(first, step.keys.end(),
+                        [&](const PatternKey& key) { return key.group != first->group; });
+    visit(first->group, IdRange(step.keys.id_at(first), step.keys.id_at(last)));
   }
 }
 
 /// Groups are alike if they are of one kind and all their patterns are.
-std::vector<int> groups_by_patterns(const StepPatterns& step, const std::vector<int>& patterns) {
-  std::vector<std::uint64_t> hashes(step.groups.size());
-  for_groups(step, [&](std::size_t group, std::size_t first, std::size_t last) {
+IdVector<GroupId, GroupClassId> groups_by_patterns(
+    const StepPatterns& step, const IdVector<PatternId, PatternClassId>& classes) {
+  IdVector<GroupId, std::uint64_t> hashes(step.groups.size());
+  for_groups(step, [&](GroupId group, IdRange<PatternId> patterns) {
     hashes[group] = mix(0, step.groups[group].sort.number());
     std::uint64_t sum = 0;
-    for (std::size_t i = first; i < last; ++i) {
-      sum += mix(1, patterns[i]);
+    for (const PatternId pattern : patterns) {
+      sum += mix(1, classes[pattern]);
     }
     hashes[group] = mix(hashes[group], sum);
   });
-  return colours_of(hashes);
+  return colours_of<GroupClassId>(hashes);
 }
 
 /// Classes of groups for given classes of ranks, without looking at links: the coarse fold.
-std::vector<int> groups_by_ranks(const StepPatterns& step, const Mesh& mesh,
-                                 const std::vector<int>& ranks) {
-  std::vector<std::uint64_t> hashes;
+IdVector<GroupId, GroupClassId> groups_by_ranks(const StepPatterns& step, const Mesh& mesh,
+                                                const IdVector<RankId, RankClassId>& classes) {
+  IdVector<GroupId, std::uint64_t> hashes;
   for (const GroupKey& group : step.groups) {
     std::uint64_t hash = mix(0, group.sort.number());
     std::uint64_t sum = 0;
     for (const int rank : ranks_of(group, mesh)) {
-      const int colour = ranks[static_cast<std::size_t>(rank)];
-      sum += mix(0, colour);
-      hash = group.sort.is_transfer() ? mix(hash, colour) : hash;
+      const RankClassId rank_class = classes[RankId{rank}];
+      sum += mix(0, rank_class);
+      hash = group.sort.is_transfer() ? mix(hash, rank_class) : hash;
     }
     hashes.push_back(mix(hash, sum));
   }
-  return colours_of(hashes);
+  return colours_of<GroupClassId>(hashes);
 }
 
 /// Patterns are alike if they are the same to alike groups.
-std::vector<int> patterns_by_groups(const StepPatterns& step, const std::vector<int>& groups) {
-  std::vector<std::uint64_t> hashes;
+IdVector<PatternId, PatternClassId> patterns_by_groups(
+    const StepPatterns& step, const IdVector<GroupId, GroupClassId>& groups) {
+  IdVector<PatternId, std::uint64_t> hashes;
   for (const PatternKey& key : step.keys) {
-    const std::uint64_t hash = mix(mix(0, groups[static_cast<std::size_t>(key.group)]), key.phase);
-    hashes.push_back(mix(mix(hash, static_cast<int>(key.algorithm)), static_cast<int>(key.op)));
+    const std::uint64_t hash = mix(mix(0, groups[key.group]), key.phase);
+    hashes.push_back(mix(mix(hash, key.algorithm), key.op));
   }
-  return colours_of(hashes);
+  return colours_of<PatternClassId>(hashes);
 }
 
-/// What the patterns [first, last) of one group do to the links that they load.
+/// What the patterns of one group do to the links that they load.
 class Heaviest {
  public:
   explicit Heaviest(const StepPatterns& step) : step_(step), weights_(step.links.size()) {}
 
   /// Calls `visit(link, weight)` once for each link, with the weight of the heaviest pattern there.
   template <typename Visit>
-  void of(std::size_t first, std::size_t last, const Visit& visit) {
-    for_loads(first, last, [&](std::size_t link, int weight) {
-      weights_[link] = std::max(weights_[link], weight);
-    });
-    for_loads(first, last, [&](std::size_t link, int) {
-      if (weights_[link] > 0) {
-        visit(link, weights_[link]);
-        weights_[link] = 0;
+  void of(IdRange<PatternId> patterns, const Visit& visit) {
+    for (const PatternId pattern : patterns) {
+      for (const Load& load : step_.loads.of(pattern)) {
+        weights_[load.link] = std::max(weights_[load.link], load.weight);
       }
-    });
-  }
-
- private:
-  template <typename Visit>
-  void for_loads(std::size_t first, std::size_t last, const Visit& visit) const {
-    for (std::size_t i = first; i < last; ++i) {
-      for (const Load& load : step_.loads.of(i)) {
-        visit(static_cast<std::size_t>(load.link), load.weight);
+    }
+    for (const PatternId pattern : patterns) {
+      for (const Load& load : step_.loads.of(pattern)) {
+        if (weights_[load.link] > 0) {
+          visit(load.link, weights_[load.link]);
+          weights_[load.link] = 0;
+        }
       }
     }
   }
 
+ private:
   const StepPatterns& step_;
-  std::vector<int> weights_;  // by link; all 0 between calls
+  IdVector<LoadedLinkId, int> weights_;  // all 0 between calls
 };
 
-/// What all groups together do to each link.
+/// What all groups together do to a link.
 struct Crowd {
-  std::vector<int> weights;  // each group's heaviest pattern counted
-  std::vector<int> groups;   // that ever load it
+  int weight = 0;  // each group's heaviest pattern counted
+  int groups = 0;  // that ever load it
 };
+using Crowds = IdVector<LoadedLinkId, Crowd>;
 
-Crowd crowd_of(const StepPatterns& step) {
-  Crowd crowd{std::vector<int>(step.links.size()), std::vector<int>(step.links.size())};
+Crowds crowds_of(const StepPatterns& step) {
+  Crowds crowds(step.links.size());
   Heaviest heaviest(step);
-  for_groups(step, [&](std::size_t, std::size_t first, std::size_t last) {
-    heaviest.of(first, last, [&](std::size_t link, int weight) {
-      crowd.weights[link] += weight;
-      ++crowd.groups[link];
+  for_groups(step, [&](GroupId, IdRange<PatternId> patterns) {
+    heaviest.of(patterns, [&](LoadedLinkId link, int weight) {
+      crowds[link].weight += weight;
+      ++crowds[link].groups;
     });
   });
-  return crowd;
+  return crowds;
 }
 
 /// Makes a Fold of a partition.
@@ -142,33 +132,33 @@ class Folder {
         step_(step),
         classes_(classes),
         is_bound_(is_bound),
-        crowd_(crowd_of(step)) {}
+        crowds_(crowds_of(step)) {}
 
   Fold build() {
-    add_units();
+    add_rank_classes();
     add_groups();
     add_links();
     return std::move(fold_);
   }
 
  private:
-  double capacity(std::size_t link) const {
+  double capacity(LoadedLinkId link) const {
     return cluster_.topology.link(step_.links[link]).bandwidth.value;
   }
 
-  void add_units() {
-    fold_.unit_of_rank = classes_.colours.ranks;
-    for (std::size_t rank = 0; rank < fold_.unit_of_rank.size(); ++rank) {
-      const auto unit = static_cast<std::size_t>(fold_.unit_of_rank[rank]);
+  void add_rank_classes() {
+    fold_.class_of_rank = classes_.colours.ranks;
+    for (const RankId rank : fold_.class_of_rank.ids()) {
+      const RankClassId id = fold_.class_of_rank[rank];
       const int number = static_cast<int>(rank);
-      if (unit == fold_.units.size()) {
-        fold_.units.push_back({number, mesh_.coordinate(number, Axis::Pipeline), 0});
+      if (id == fold_.rank_classes.next_id()) {
+        fold_.rank_classes.push_back({rank, mesh_.coordinate(number, Axis::Pipeline), 0});
       }
-      add_member(mesh_.gpu(number), fold_.units[unit]);
+      add_member(mesh_.gpu(number), fold_.rank_classes[id]);
     }
   }
 
-  void add_member(GpuId gpu, RankClass& unit) const {
+  void add_member(GpuId gpu, RankClass& ranks) const {
     const DegradedSpec& degraded = cluster_.spec.degraded;
     const int number = static_cast<int>(index(gpu));
     GpuSpeed speed = cluster_.speed(gpu);
@@ -176,13 +166,13 @@ class Folder {
       if (is_bound_) {
         speed.slowdown *= found->second.slowdown;
       } else {
-        unit.throttle = found->second;
+        ranks.throttle = found->second;
       }
     }
-    unit.jitters = degraded.jitter.shakes(number);
-    check(!is_bound_ || !unit.jitters, "fold: bound has no bound for jitter");
-    ++unit.members;
-    add_speed(speed, unit.speeds);
+    ranks.jitters = degraded.jitter.shakes(number);
+    check(!is_bound_ || !ranks.jitters, "fold: bound has no bound for jitter");
+    ++ranks.members;
+    add_speed(speed, ranks.speeds);
   }
 
   /// Of one kind of GPU only the slowest counts.
@@ -197,56 +187,56 @@ class Folder {
 
   void add_groups() {
     Heaviest heaviest(step_);
-    std::vector<int> own(step_.links.size());
-    fold_.groups.resize(static_cast<std::size_t>(count_colours(classes_.groups)));
-    fold_.patterns.resize(static_cast<std::size_t>(count_colours(classes_.colours.patterns)));
+    IdVector<LoadedLinkId, int> own(step_.links.size());
+    fold_.groups.resize(count_colours(classes_.groups));
+    fold_.patterns.resize(count_colours(classes_.colours.patterns));
     shapes_.resize(fold_.groups.size());
-    for_groups(step_, [&](std::size_t group, std::size_t first, std::size_t last) {
-      const int number = classes_.groups[group];
-      GroupClass& found = fold_.groups[static_cast<std::size_t>(number)];
+    for_groups(step_, [&](GroupId group, IdRange<PatternId> patterns) {
+      const GroupClassId id = classes_.groups[group];
+      GroupClass& found = fold_.groups[id];
       if (found.shapes.empty()) {
         found.sort = step_.groups[group].sort;
         add_taking_part(group, found);
       }
-      heaviest.of(first, last, [&](std::size_t link, int weight) { own[link] = weight; });
-      GroupShape& shape = shape_of(group, first, last);
-      for (std::size_t i = first; i < last; ++i) {
-        fold_.patterns[static_cast<std::size_t>(classes_.colours.patterns[i])].group = number;
-        add_rates(i, own, found, shape.patterns[i - first]);
+      heaviest.of(patterns, [&](LoadedLinkId link, int weight) { own[link] = weight; });
+      auto carried = shape_of(group, patterns).patterns.begin();
+      for (const PatternId pattern : patterns) {
+        fold_.patterns[classes_.colours.patterns[pattern]].group = id;
+        add_rates(pattern, own, found, *carried++);
       }
     });
   }
 
-  void add_taking_part(std::size_t group, GroupClass& found) const {
+  void add_taking_part(GroupId group, GroupClass& found) const {
+    std::vector<RankClassId>& known = found.rank_classes;
     for (const int rank : ranks_of(step_.groups[group], mesh_)) {
-      const int unit = fold_.unit_of_rank[static_cast<std::size_t>(rank)];
-      const bool is_new =
-          std::find(found.units.begin(), found.units.end(), unit) == found.units.end();
+      const RankClassId id = fold_.class_of_rank[RankId{rank}];
+      const bool is_new = std::find(known.begin(), known.end(), id) == known.end();
       if (found.sort.is_transfer() || is_new) {
-        found.units.push_back(unit);
+        known.push_back(id);
       }
     }
   }
 
   /// The shape of a group in its class.
-  GroupShape& shape_of(std::size_t group, std::size_t first, std::size_t last) {
+  GroupShape& shape_of(GroupId group, IdRange<PatternId> patterns) {
     std::uint64_t hash = 0;
-    for (std::size_t i = first; i < last; ++i) {
-      hash = mix(hash, step_.shapes[i]);
+    for (const PatternId pattern : patterns) {
+      hash = mix(hash, step_.shapes[pattern]);
     }
-    const auto number = static_cast<std::size_t>(classes_.groups[group]);
-    std::vector<std::uint64_t>& known = shapes_[number];
-    std::vector<GroupShape>& shapes = fold_.groups[number].shapes;
+    const GroupClassId id = classes_.groups[group];
+    std::vector<std::uint64_t>& known = shapes_[id];
+    std::vector<GroupShape>& shapes = fold_.groups[id].shapes;
     const auto at = std::find(known.begin(), known.end(), hash);
     if (at != known.end()) {
-      return shapes[static_cast<std::size_t>(at - known.begin())];
+      return *(shapes.begin() + (at - known.begin()));
     }
     known.push_back(hash);
-    shapes.push_back(make_shape(group, first, last));
+    shapes.push_back(make_shape(group, patterns));
     return shapes.back();
   }
 
-  GroupShape make_shape(std::size_t group, std::size_t first, std::size_t last) const {
+  GroupShape make_shape(GroupId group, IdRange<PatternId> patterns) const {
     const GroupKey& key = step_.groups[group];
     const std::vector<int> ranks = ranks_of(key, mesh_);
     GroupShape shape;
@@ -254,12 +244,12 @@ class Folder {
       shape.group.ranks = ranks;
     } else {
       shape.group = make_group(cluster_, ranks);
-      shape.plan = step_.plans[static_cast<std::size_t>(key.plan)];
+      shape.plan = step_.plans[*key.plan];
     }
-    for (std::size_t i = first; i < last; ++i) {
-      shape.patterns.push_back({step_.keys[i],
-                                make_pattern(step_, i, cluster_, mesh_),
-                                classes_.colours.patterns[i],
+    for (const PatternId pattern : patterns) {
+      shape.patterns.push_back({step_.keys[pattern],
+                                make_pattern(step_, pattern, cluster_, mesh_),
+                                classes_.colours.patterns[pattern],
                                 {kInfinity},
                                 {kInfinity}});
     }
@@ -267,14 +257,14 @@ class Folder {
   }
 
   /// `own`: of the links that its group loads, the group's heaviest weight.
-  void add_rates(std::size_t pattern, const std::vector<int>& own, GroupClass& group,
+  void add_rates(PatternId pattern, const IdVector<LoadedLinkId, int>& own, GroupClass& group,
                  CarriedPattern& carried) const {
     for (const Load& load : step_.loads.of(pattern)) {
-      const auto link = static_cast<std::size_t>(load.link);
+      const LoadedLinkId link = load.link;
       carried.alone.value = std::min(carried.alone.value, capacity(link) / load.weight);
-      const int with_others = crowd_.weights[link] - own[link] + load.weight;
+      const int with_others = crowds_[link].weight - own[link] + load.weight;
       carried.guaranteed.value = std::min(carried.guaranteed.value, capacity(link) / with_others);
-      group.is_alone = group.is_alone && crowd_.groups[link] == 1;
+      group.is_alone = group.is_alone && crowds_[link].groups == 1;
       group.flaps = group.flaps || cluster_.flaps.contains(step_.links[link]);
     }
   }
@@ -283,20 +273,19 @@ class Folder {
     FoldedLinks folded =
         folded_links(cluster_, step_, classes_.colours.patterns, classes_.colours.links);
     fold_.links = std::move(folded.links);
-    std::vector<int> owner(fold_.links.size(), -1);
-    for (std::size_t id = 0; id < fold_.patterns.size(); ++id) {
+    IdVector<FoldedLinkId, std::optional<GroupClassId>> owner(fold_.links.size());
+    for (const PatternClassId id : fold_.patterns.ids()) {
       PatternClass& pattern = fold_.patterns[id];
       pattern.loads = std::move(folded.loads[id]);
       pattern.rate = {kInfinity};
       for (const FoldedLoad& load : pattern.loads) {
-        const auto link = static_cast<std::size_t>(load.link);
         pattern.rate.value =
-            std::min(pattern.rate.value, fold_.links[link].capacity.value / load.weight);
-        if (owner[link] >= 0 && owner[link] != pattern.group) {
-          fold_.groups[static_cast<std::size_t>(owner[link])].is_private = false;
-          fold_.groups[static_cast<std::size_t>(pattern.group)].is_private = false;
+            std::min(pattern.rate.value, fold_.links[load.link].capacity.value / load.weight);
+        const std::optional<GroupClassId> other = std::exchange(owner[load.link], pattern.group);
+        if (other && *other != pattern.group) {
+          fold_.groups[*other].is_private = false;
+          fold_.groups[pattern.group].is_private = false;
         }
-        owner[link] = pattern.group;
       }
     }
   }
@@ -306,9 +295,9 @@ class Folder {
   const StepPatterns& step_;
   const Partition& classes_;
   bool is_bound_;
-  Crowd crowd_;
+  Crowds crowds_;
   Fold fold_;
-  std::vector<std::vector<std::uint64_t>> shapes_;  // by class of groups
+  IdVector<GroupClassId, std::vector<std::uint64_t>> shapes_;
 };
 
 /// What tells a GPU's kernels apart from those of others: its speed, when it throttles, and itself
@@ -329,20 +318,22 @@ std::uint64_t hash_of_speed(const Cluster& cluster, GpuId gpu) {
 }
 
 /// Colours by stage, and by speed if asked.
-std::vector<int> first_colours(const Cluster& cluster, const Mesh& mesh, bool by_speed) {
-  std::vector<std::uint64_t> hashes;
+IdVector<RankId, RankClassId> first_colours(const Cluster& cluster, const Mesh& mesh,
+                                            bool by_speed) {
+  IdVector<RankId, std::uint64_t> hashes;
   for (int rank = 0; rank < mesh.world_size(); ++rank) {
     const std::uint64_t stage = mix(0, mesh.coordinate(rank, Axis::Pipeline));
     hashes.push_back(by_speed ? mix(stage, hash_of_speed(cluster, mesh.gpu(rank))) : stage);
   }
-  return colours_of(hashes);
+  return colours_of<RankClassId>(hashes);
 }
 
 /// The finest partition: everything for itself.
 Partition no_classes(const StepPatterns& step, const Mesh& mesh) {
-  return {{all_different(static_cast<std::size_t>(mesh.world_size())), all_different(step.size()),
-           all_different(step.links.size())},
-          all_different(step.groups.size())};
+  return {{all_different<RankClassId>(IdRange(RankId{0}, RankId{mesh.world_size()})),
+           all_different<PatternClassId>(step.patterns()),
+           all_different<LinkClassId>(step.links.ids())},
+          all_different<GroupClassId>(step.groups.ids())};
 }
 
 /// Whether the guaranteed rates of a coarse class are those that all its members have.
@@ -353,7 +344,7 @@ bool gets_what_is_guaranteed(const Fold& fold, const GroupClass& group) {
   }
   const std::vector<CarriedPattern>& patterns = group.shapes.front().patterns;
   return std::all_of(patterns.begin(), patterns.end(), [&](const CarriedPattern& carried) {
-    const PatternClass& all = fold.patterns[static_cast<std::size_t>(carried.pattern_class)];
+    const PatternClass& all = fold.patterns[carried.pattern_class];
     return carried.guaranteed.value >= all.rate.value * (1 - kRounding);
   });
 }
@@ -385,7 +376,7 @@ Fold fold(const Workload& workload, const StepProgram& program, const Cluster& c
   coarse.colours.patterns = patterns_by_groups(step, coarse.groups);
   coarse.colours.links = classes.colours.links;
   Fold bound = make(coarse);
-  const auto as_many = [](const std::vector<int>& a, const std::vector<int>& b) {
+  const auto as_many = [](const auto& a, const auto& b) {
     return count_colours(a) == count_colours(b);
   };
   bound.exact = cluster.spec.degraded.throttle.empty() &&

@@ -28,6 +28,7 @@
 #include <optional>
 #include <vector>
 
+#include "sim/base/id_vector.hpp"
 #include "sim/plan/step_patterns.hpp"
 
 namespace danlu {
@@ -38,7 +39,7 @@ struct FoldedLink {
   LinkId representative{};
 };
 struct FoldedLoad {
-  int link = 0;  // of Fold::links
+  FoldedLinkId link{};
   int weight = 1;
   bool operator==(const FoldedLoad&) const = default;
 };
@@ -47,7 +48,7 @@ struct FoldedLoad {
 struct CarriedPattern {
   PatternKey key;
   Pattern pattern;
-  int pattern_class = 0;      // of Fold::patterns
+  PatternClassId pattern_class{};
   BytesPerSecond alone;       // in an otherwise empty cluster
   BytesPerSecond guaranteed;  // while all groups of the step communicate
 };
@@ -63,23 +64,23 @@ struct GroupShape {
 /// A class of groups, played as one.
 struct GroupClass {
   GroupSort sort;
-  std::vector<int> units;          // classes of ranks taking part; sender then receiver
-  std::vector<GroupShape> shapes;  // one, but in a coarse fold
-  bool is_private = true;          // no other class loads its links, so its rates are what it gets
-  bool is_alone = true;            // no other group at all loads its links
-  bool flaps = false;              // a link that it loads does
+  std::vector<RankClassId> rank_classes;  // taking part; sender then receiver
+  std::vector<GroupShape> shapes;         // one, but in a coarse fold
+  bool is_private = true;  // no other class loads its links, so its rates are what it gets
+  bool is_alone = true;    // no other group at all loads its links
+  bool flaps = false;      // a link that it loads does
 };
 
 /// A class of patterns, played as one flow.
 struct PatternClass {
-  int group = 0;  // of Fold::groups
+  GroupClassId group{};
   std::vector<FoldedLoad> loads;
   BytesPerSecond rate;  // of each stream when no other class runs
 };
 
 /// A class of ranks, played as one.
 struct RankClass {
-  int representative = 0;
+  RankId representative{};
   int stage = 0;
   int members = 1;
   std::vector<GpuSpeed> speeds{};  // of its members: the slowest at each kernel counts
@@ -93,8 +94,8 @@ struct RankClass {
 /// Links of one kind and capacity that the same classes cross equally often.
 struct LinkClass {
   struct Crossing {
-    int pattern = 0;  // of Fold::patterns
-    int weight = 1;   // all its members together
+    PatternClassId pattern{};
+    int weight = 1;  // all its members together
   };
   LinkId representative{};
   int members = 0;
@@ -102,13 +103,13 @@ struct LinkClass {
 };
 
 struct Fold {
-  std::vector<RankClass> units;
-  std::vector<int> unit_of_rank;
-  std::vector<GroupClass> groups;
-  std::vector<PatternClass> patterns;
-  std::vector<FoldedLink> links;        // those that can limit a flow
-  std::vector<LinkClass> link_classes;  // all that carry anything
-  bool exact = true;                    // false for a bound that may be above the truth
+  IdVector<RankClassId, RankClass> rank_classes;
+  IdVector<RankId, RankClassId> class_of_rank;
+  IdVector<GroupClassId, GroupClass> groups;
+  IdVector<PatternClassId, PatternClass> patterns;
+  IdVector<FoldedLinkId, FoldedLink> links;       // those that can limit a flow
+  IdVector<LinkClassId, LinkClass> link_classes;  // all that carry anything
+  bool exact = true;                              // false for a bound that may be above the truth
 };
 
 Fold fold(const Workload& workload, const StepProgram& program, const Cluster& cluster);

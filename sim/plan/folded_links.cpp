@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
 #include <numeric>
+#include <set>
 #include <tuple>
 
 #include "sim/plan/hash.hpp"
@@ -14,7 +14,7 @@ namespace {
 
 /// How often a class crosses a link.
 struct ClassWeight {
-  int pattern = 0;
+  PatternClassId pattern{};
   int weight = 0;
   auto operator<=>(const ClassWeight&) const = default;  // NOLINT(modernize-use-nullptr)
 };
@@ -46,53 +46,63 @@ int divide_by_common(Row& row) {
   return common;
 }
 
-/// One inequality for each class of links.
-struct System {
-  std::vector<Row> rows;
-  std::vector<LinkId> representatives;
-  std::vector<double> capacities;
-  std::vector<bool> flaps;
-
-  /// The rate of a link's only class if the link were its only limit.
-  double own_limit(std::size_t at) const { return capacities[at] / rows[at].front().weight; }
-};
-
-System make_system(const Cluster& cluster, const StepPatterns& step,
-                   const std::vector<int>& pattern_classes, const std::vector<int>& link_classes) {
-  const auto classes = static_cast<std::size_t>(count_colours(link_classes));
-  System system{std::vector<Row>(classes), {}, {}, {}};
-  std::vector<int> first(classes, -1);
-  for (std::size_t link = 0; link < link_classes.size(); ++link) {
-    const auto at = static_cast<std::size_t>(link_classes[link]);
-    if (first[at] < 0) {
-      first[at] = static_cast<int>(link);
+/// The first link of each class.
+IdVector<LinkClassId, LoadedLinkId> first_links(
+    const IdVector<LoadedLinkId, LinkClassId>& link_classes) {
+  IdVector<LinkClassId, LoadedLinkId> first;
+  for (const LoadedLinkId link : link_classes.ids()) {
+    if (link_classes[link] == first.next_id()) {  // classes are numbered in order of appearance
+      first.push_back(link);
     }
   }
-  for (std::size_t i = 0; i < step.size(); ++i) {
+  return first;
+}
+
+/// The inequality of a class of links.
+struct Inequality {
+  Row row;
+  LinkId representative{};
+  double capacity = 0;
+  bool flaps = false;
+
+  /// The rate of the row's only class if this were its only limit.
+  double own_limit() const { return capacity / row.front().weight; }
+};
+using System = IdVector<LinkClassId, Inequality>;
+
+System make_system(const Cluster& cluster, const StepPatterns& step,
+                   const IdVector<PatternId, PatternClassId>& pattern_classes,
+                   const IdVector<LoadedLinkId, LinkClassId>& link_classes) {
+  const IdVector<LinkClassId, LoadedLinkId> first = first_links(link_classes);
+  System system;
+  for (const LoadedLinkId link : first) {
+    const LinkId id = step.links[link];
+    system.push_back(
+        {{}, id, cluster.topology.link(id).bandwidth.value, cluster.flaps.contains(id)});
+  }
+  for (const PatternId i : step.patterns()) {
     for (const Load& load : step.loads.of(i)) {
-      const auto at = static_cast<std::size_t>(link_classes[static_cast<std::size_t>(load.link)]);
+      const LinkClassId at = link_classes[load.link];
       if (first[at] == load.link) {
-        system.rows[at].push_back({pattern_classes[i], load.weight});
+        system[at].row.push_back({pattern_classes[i], load.weight});
       }
     }
   }
-  std::for_each(system.rows.begin(), system.rows.end(), add_up);
-  for (const int link : first) {
-    system.representatives.push_back(step.links[static_cast<std::size_t>(link)]);
-    system.capacities.push_back(
-        cluster.topology.link(system.representatives.back()).bandwidth.value);
-    system.flaps.push_back(cluster.flaps.contains(system.representatives.back()));
+  for (Inequality& inequality : system) {
+    add_up(inequality.row);
   }
   return system;
 }
 
-/// By class of patterns: the least of its limits among links that only it crosses.
-std::vector<double> tightest_own_limits(const System& system, std::size_t pattern_classes) {
-  std::vector<double> tightest(pattern_classes, std::numeric_limits<double>::infinity());
-  for (std::size_t at = 0; at < system.rows.size(); ++at) {
-    if (system.rows[at].size() == 1) {
-      double& least = tightest[static_cast<std::size_t>(system.rows[at].front().pattern)];
-      least = std::min(least, system.own_limit(at));
+/// Of each class of patterns the least of its limits among links that only it crosses.
+IdVector<PatternClassId, double> tightest_own_limits(const System& system,
+                                                     std::size_t pattern_classes) {
+  IdVector<PatternClassId, double> tightest(pattern_classes,
+                                            std::numeric_limits<double>::infinity());
+  for (const Inequality& inequality : system) {
+    if (inequality.row.size() == 1) {
+      double& least = tightest[inequality.row.front().pattern];
+      least = std::min(least, inequality.own_limit());
     }
   }
   return tightest;
@@ -101,67 +111,63 @@ std::vector<double> tightest_own_limits(const System& system, std::size_t patter
 }  // namespace
 
 FoldedLinks folded_links(const Cluster& cluster, const StepPatterns& step,
-                         const std::vector<int>& pattern_classes,
-                         const std::vector<int>& link_classes) {
+                         const IdVector<PatternId, PatternClassId>& pattern_classes,
+                         const IdVector<LoadedLinkId, LinkClassId>& link_classes) {
   System system = make_system(cluster, step, pattern_classes, link_classes);
-  const auto classes = static_cast<std::size_t>(count_colours(pattern_classes));
-  const std::vector<double> tightest = tightest_own_limits(system, classes);
-  FoldedLinks folded{{}, std::vector<std::vector<FoldedLoad>>(classes)};
-  std::map<std::tuple<double, std::uint64_t, Row>, std::size_t> known;
-  for (std::size_t at = 0; at < system.rows.size(); ++at) {
-    Row& row = system.rows[at];
-    if (row.size() == 1 && !system.flaps[at] &&
-        system.own_limit(at) != tightest[static_cast<std::size_t>(row.front().pattern)]) {
+  const std::size_t classes = count_colours(pattern_classes);
+  const IdVector<PatternClassId, double> tightest = tightest_own_limits(system, classes);
+  FoldedLinks folded{{}, IdVector<PatternClassId, std::vector<FoldedLoad>>(classes)};
+  std::set<std::tuple<double, std::uint64_t, Row>> known;
+  for (Inequality& inequality : system) {
+    Row& row = inequality.row;
+    if (row.size() == 1 && !inequality.flaps &&
+        inequality.own_limit() != tightest[row.front().pattern]) {
       continue;
     }
-    const double capacity = system.capacities[at] / divide_by_common(row);
+    const double capacity = inequality.capacity / divide_by_common(row);
     const std::uint64_t when =
-        system.flaps[at] ? first_colour(cluster, system.representatives[at]) : 0;
-    const auto [found, is_new] = known.try_emplace({capacity, when, row}, folded.links.size());
-    if (!is_new) {
+        inequality.flaps ? first_colour(cluster, inequality.representative) : 0;
+    if (!known.insert({capacity, when, row}).second) {
       continue;
     }
+    const FoldedLinkId link = folded.links.push_back({{capacity}, inequality.representative});
     for (const auto& [pattern, weight] : row) {
-      folded.loads[static_cast<std::size_t>(pattern)].push_back(
-          {static_cast<int>(folded.links.size()), weight});
+      folded.loads[pattern].push_back({link, weight});
     }
-    folded.links.push_back({{capacity}, system.representatives[at]});
   }
   return folded;
 }
 
 // Hashes of single crossings add up, in whatever order they come.
-std::vector<LinkClass> link_classes(const Cluster& cluster, const StepPatterns& step,
-                                    const std::vector<int>& classes) {
-  std::vector<std::uint64_t> hashes;
+IdVector<LinkClassId, LinkClass> link_classes(const Cluster& cluster, const StepPatterns& step,
+                                              const IdVector<PatternId, PatternClassId>& classes) {
+  IdVector<LoadedLinkId, std::uint64_t> hashes;
   for (const LinkId id : step.links) {
     const Link& link = cluster.topology.link(id);
-    hashes.push_back(mix(mix(0, static_cast<int>(link.kind)), link.bandwidth.value));
+    hashes.push_back(mix(mix(0, link.kind), link.bandwidth.value));
   }
-  std::vector<std::uint64_t> sums(step.links.size());
-  for (std::size_t i = 0; i < step.size(); ++i) {
+  IdVector<LoadedLinkId, std::uint64_t> sums(step.links.size());
+  for (const PatternId i : step.patterns()) {
     for (const Load& load : step.loads.of(i)) {
       // Linear in the weight, so that two members of a class are one crossing of both weights.
-      sums[static_cast<std::size_t>(load.link)] +=
-          mix(1, classes[i]) * static_cast<std::uint64_t>(load.weight);
+      sums[load.link] += mix(1, classes[i]) * static_cast<std::uint64_t>(load.weight);
     }
   }
-  for (std::size_t link = 0; link < hashes.size(); ++link) {
+  for (const LoadedLinkId link : hashes.ids()) {
     hashes[link] = mix(hashes[link], sums[link]);
   }
-  const std::vector<int> colours = colours_of(hashes);
-  std::vector<LinkClass> found(static_cast<std::size_t>(count_colours(colours)));
-  std::vector<int> first(found.size(), -1);
-  for (std::size_t link = 0; link < colours.size(); ++link) {
-    const auto colour = static_cast<std::size_t>(colours[link]);
-    if (found[colour].members++ == 0) {
-      found[colour].representative = step.links[link];
-      first[colour] = static_cast<int>(link);
-    }
+  const IdVector<LoadedLinkId, LinkClassId> colours = colours_of<LinkClassId>(hashes);
+  const IdVector<LinkClassId, LoadedLinkId> first = first_links(colours);
+  IdVector<LinkClassId, LinkClass> found;
+  for (const LoadedLinkId link : first) {
+    found.push_back({.representative = step.links[link], .crossings = {}});
   }
-  for (std::size_t i = 0; i < step.size(); ++i) {
+  for (const LinkClassId colour : colours) {
+    ++found[colour].members;
+  }
+  for (const PatternId i : step.patterns()) {
     for (const Load& load : step.loads.of(i)) {
-      const auto colour = static_cast<std::size_t>(colours[static_cast<std::size_t>(load.link)]);
+      const LinkClassId colour = colours[load.link];
       if (first[colour] != load.link) {
         continue;
       }

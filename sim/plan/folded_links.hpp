@@ -15,18 +15,19 @@ namespace danlu {
 
 /// The links, and by class of patterns which of them its flow crosses, how often.
 struct FoldedLinks {
-  std::vector<FoldedLink> links;
-  std::vector<std::vector<FoldedLoad>> loads;
+  IdVector<FoldedLinkId, FoldedLink> links;
+  IdVector<PatternClassId, std::vector<FoldedLoad>> loads;
 };
 
 /// `pattern_classes` and `link_classes` give the class of every pattern and link of `step`; links
 /// of a class are crossed alike.
 FoldedLinks folded_links(const Cluster& cluster, const StepPatterns& step,
-                         const std::vector<int>& pattern_classes,
-                         const std::vector<int>& link_classes);
+                         const IdVector<PatternId, PatternClassId>& pattern_classes,
+                         const IdVector<LoadedLinkId, LinkClassId>& link_classes);
 
 /// All links of `step` by what crosses them, for reports.
-std::vector<LinkClass> link_classes(const Cluster& cluster, const StepPatterns& step,
-                                    const std::vector<int>& pattern_classes);
+IdVector<LinkClassId, LinkClass> link_classes(
+    const Cluster& cluster, const StepPatterns& step,
+    const IdVector<PatternId, PatternClassId>& pattern_classes);
 
 }  // namespace danlu

@@ -16,22 +16,22 @@ namespace {
 bool is_of_tensor(GroupSort sort) {
   return sort.axis() == Axis::Tensor;
 }
-const CollectiveWish& wish_for(const Workload& w, GroupSort sort) {
+const ForcedChoice& forced_for(const Workload& w, GroupSort sort) {
   return is_of_tensor(sort) ? w.communication.tensor : w.communication.data;
 }
 
 /// What may carry out `op`. What the user asks for where that can be done, else what would be
 /// chosen without; sums made by switches have no messages to be played step by step.
 std::vector<Candidate> candidates_for(const Workload& w, const Cluster& cluster, const Group& group,
-                                      CollectiveOp op, const CollectiveWish& wish) {
-  const auto playable = [&](const CollectiveWish& wanted) {
+                                      CollectiveOp op, const ForcedChoice& forced) {
+  const auto playable = [&](const ForcedChoice& wanted) {
     std::vector<Candidate> found = candidates(cluster, group, op, wanted);
     if (w.collectives == CollectiveMode::Stepwise) {
       std::erase_if(found, [](const Candidate& c) { return reduces_in_switches(c.algorithm); });
     }
     return found;
   };
-  std::vector<Candidate> found = playable(wish);
+  std::vector<Candidate> found = playable(forced);
   return found.empty() ? playable({}) : found;
 }
 
@@ -72,24 +72,24 @@ std::vector<Need> needs_of(const Workload& w, const Cluster& cluster, const Mesh
   return needs;
 }
 
-bool can_any(const Cluster& cluster, const std::vector<Need>& needs, const CollectiveWish& wish) {
+bool can_any(const Cluster& cluster, const std::vector<Need>& needs, const ForcedChoice& forced) {
   return std::any_of(needs.begin(), needs.end(), [&](const Need& need) {
-    return !candidates(cluster, need.group, need.op, wish).empty();
+    return !candidates(cluster, need.group, need.op, forced).empty();
   });
 }
 
-/// Which of the two wishes cannot be met, and what could be wished for instead.
-WishProblem explain(const Cluster& cluster, const std::vector<Need>& needs,
-                    const CollectiveWish& wish, const std::string& section) {
+/// Which of the two, algorithm or protocol, cannot be forced, and what could be instead.
+ForcedChoiceProblem explain(const Cluster& cluster, const std::vector<Need>& needs,
+                            const ForcedChoice& forced, const std::string& section) {
   std::vector<std::string_view> fitting{"auto"};
-  if (wish.algorithm && !can_any(cluster, needs, {wish.algorithm, {}})) {
+  if (forced.algorithm && !can_any(cluster, needs, {forced.algorithm, {}})) {
     for (const AlgorithmRow& row : algorithms()) {
       if (can_any(cluster, needs, {row.algorithm, {}})) {
         fitting.push_back(row.name());
       }
     }
     const Need& need = needs.back();
-    const AlgorithmRow& row = row_of(*wish.algorithm);
+    const AlgorithmRow& row = row_of(*forced.algorithm);
     return {
         section + ".algorithm",
         fmt::format("'{}.algorithm' can carry out none of the step's collectives: {}", section,
@@ -97,16 +97,16 @@ WishProblem explain(const Cluster& cluster, const std::vector<Need>& needs,
         fmt::format("here can be used: {}", join(fitting, ", "))};
   }
   for (const auto& [protocol, name] : kNames<Protocol>) {
-    if (can_any(cluster, needs, {wish.algorithm, protocol})) {
+    if (can_any(cluster, needs, {forced.algorithm, protocol})) {
       fitting.push_back(name);
     }
   }
   return {
       section + ".protocol",
       fmt::format("'{}.protocol' can carry out none of the step's collectives: {} {} here", section,
-                  wish.algorithm ? fmt::format("{} does not use", name_of(*wish.algorithm))
-                                 : "no algorithm uses",
-                  name_of(*wish.protocol)),
+                  forced.algorithm ? fmt::format("{} does not use", name_of(*forced.algorithm))
+                                   : "no algorithm uses",
+                  name_of(*forced.protocol)),
       fmt::format("here can be used: {}", join(fitting, ", "))};
 }
 
@@ -132,14 +132,15 @@ const std::vector<Demand>& GroupPlanner::demands_of(GroupSort sort, int stage) {
   return known->second;
 }
 
-int GroupPlanner::plan(GroupSort sort, int stage, const Group& group, const Pattern& rings) {
+GroupPlanId GroupPlanner::plan(GroupSort sort, int stage, const Group& group,
+                               const Pattern& rings) {
   std::uint64_t hash = mix(mix(static_cast<std::uint64_t>(sort.number()), stage), rings.parts);
   hash = mix(mix(mix(hash, group.size()), group.node_count()), group.per_node());
   hash = mix(mix(hash, rings.local_latency.value), rings.network_latency.value);
   hash = mix(mix(hash, alone_rate(cluster_, rings).value), cluster_.kind_of(group.ranks));
   auto known = known_.find(hash);
   if (known == known_.end()) {
-    known = known_.emplace(hash, number_of(make(sort, stage, group))).first;
+    known = known_.emplace(hash, keep(make(sort, stage, group))).first;
   }
   return known->second;
 }
@@ -152,7 +153,7 @@ GroupPlan GroupPlanner::make(GroupSort sort, int stage, const Group& group) {
     if (found == by_op.end()) {
       found = by_op
                   .emplace(demand.op,
-                           candidates_for(w_, cluster_, group, demand.op, wish_for(w_, sort)))
+                           candidates_for(w_, cluster_, group, demand.op, forced_for(w_, sort)))
                   .first;
     }
     plan.push_back(
@@ -161,9 +162,9 @@ GroupPlan GroupPlanner::make(GroupSort sort, int stage, const Group& group) {
   return plan;
 }
 
-/// Equal plans have one number, so that groups which only differ in what the choice was made of
+/// Equal plans have one id, so that groups which only differ in what the choice was made of
 /// can still be of one class.
-int GroupPlanner::number_of(GroupPlan plan) {
+GroupPlanId GroupPlanner::keep(GroupPlan plan) {
   const auto same = [&](const GroupPlan& other) {
     return std::equal(plan.begin(), plan.end(), other.begin(), other.end(),
                       [](const PlannedDemand& a, const PlannedDemand& b) {
@@ -171,24 +172,20 @@ int GroupPlanner::number_of(GroupPlan plan) {
                       });
   };
   const auto known = std::find_if(plans_.begin(), plans_.end(), same);
-  const int number = static_cast<int>(known - plans_.begin());
-  if (known == plans_.end()) {
-    plans_.push_back(std::move(plan));
-  }
-  return number;
+  return known == plans_.end() ? plans_.push_back(std::move(plan)) : plans_.id_at(known);
 }
 
-std::vector<WishProblem> wish_problems(const Workload& w, const Cluster& cluster) {
+std::vector<ForcedChoiceProblem> forced_choice_problems(const Workload& w, const Cluster& cluster) {
   const Mesh mesh = w.parallelism.mesh();
-  std::vector<WishProblem> found;
+  std::vector<ForcedChoiceProblem> found;
   for (const bool of_tensor : {true, false}) {
-    const CollectiveWish& wish = of_tensor ? w.communication.tensor : w.communication.data;
-    const std::vector<Need> needs = wish.algorithm || wish.protocol
+    const ForcedChoice& forced = of_tensor ? w.communication.tensor : w.communication.data;
+    const std::vector<Need> needs = forced.algorithm || forced.protocol
                                         ? needs_of(w, cluster, mesh, of_tensor)
                                         : std::vector<Need>{};
-    if (!needs.empty() && !can_any(cluster, needs, wish)) {
-      found.push_back(
-          explain(cluster, needs, wish, of_tensor ? "communication.tensor" : "communication.data"));
+    if (!needs.empty() && !can_any(cluster, needs, forced)) {
+      found.push_back(explain(cluster, needs, forced,
+                              of_tensor ? "communication.tensor" : "communication.data"));
     }
   }
   return found;

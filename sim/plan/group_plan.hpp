@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/base/id_vector.hpp"
 #include "sim/collective/tuning.hpp"
 #include "sim/plan/step_program.hpp"
 #include "sim/workload/mesh.hpp"
@@ -31,27 +32,27 @@ class GroupPlanner {
  public:
   GroupPlanner(const Workload& workload, const StepProgram& step, const Cluster& cluster);
 
-  /// The number of the plan of a group of `sort`, not a transfer, with its rings.
-  int plan(GroupSort sort, int stage, const Group& group, const Pattern& rings);
-  /// All plans made so far, by number.
-  const std::vector<GroupPlan>& plans() const { return plans_; }
+  /// The plan of a group of `sort`, not a transfer, with its rings.
+  GroupPlanId plan(GroupSort sort, int stage, const Group& group, const Pattern& rings);
+  /// All plans made so far.
+  const IdVector<GroupPlanId, GroupPlan>& plans() const { return plans_; }
 
  private:
   const std::vector<Demand>& demands_of(GroupSort sort, int stage);
   GroupPlan make(GroupSort sort, int stage, const Group& group);
-  int number_of(GroupPlan plan);
+  GroupPlanId keep(GroupPlan plan);
 
   const Workload& w_;
   const StepProgram& step_;
   const Cluster& cluster_;
   std::map<std::pair<GroupSort, int>, std::vector<Demand>> demands_;
-  std::map<std::uint64_t, int> known_;  // by a hash of what a plan depends on
-  std::vector<GroupPlan> plans_;
+  std::map<std::uint64_t, GroupPlanId> known_;  // by a hash of what a plan depends on
+  IdVector<GroupPlanId, GroupPlan> plans_;
 };
 
 /// A key of the scenario's `communication` section that can carry out nothing of what the step
 /// needs, why, and what could.
-struct WishProblem {
+struct ForcedChoiceProblem {
   std::string key;  // "communication.data.algorithm"
   std::string message;
   std::string hint;
@@ -59,6 +60,7 @@ struct WishProblem {
 
 /// What is wrong with the algorithms and protocols that the user asks for
 /// (Workload::communication); empty if they can be used.
-std::vector<WishProblem> wish_problems(const Workload& workload, const Cluster& cluster);
+std::vector<ForcedChoiceProblem> forced_choice_problems(const Workload& workload,
+                                                        const Cluster& cluster);
 
 }  // namespace danlu

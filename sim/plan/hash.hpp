@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <type_traits>
 
 namespace danlu {
 
@@ -18,6 +19,10 @@ inline std::uint64_t mix(std::uint64_t seed, double value) {
   return mix(seed, std::bit_cast<std::uint64_t>(value));
 }
 inline std::uint64_t mix(std::uint64_t seed, int value) {
+  return mix(seed, static_cast<std::uint64_t>(value));
+}
+template <typename Enum>
+requires std::is_enum_v<Enum> std::uint64_t mix(std::uint64_t seed, Enum value) {
   return mix(seed, static_cast<std::uint64_t>(value));
 }
 

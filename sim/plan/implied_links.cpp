@@ -1,7 +1,7 @@
 #include "sim/plan/implied_links.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <vector>
 
 namespace danlu {
 namespace {
@@ -11,7 +11,7 @@ constexpr double kRounding = 1 + 1e-12;
 
 /// A pattern on a link.
 struct Crossing {
-  int pattern = 0;
+  PatternId pattern{};
   int weight = 1;
 };
 
@@ -22,83 +22,70 @@ class Search {
         topology_(cluster.topology),
         cluster_(cluster),
         implied_(step.links.size(), false),
-        open_(step.size(), 0) {
+        open_(step.keys.size(), 0) {
     const std::size_t vertices = topology_.vertices().size();
     into_.resize(vertices);
     out_of_.resize(vertices);
-    for (std::size_t l = 0; l < step.links.size(); ++l) {
-      into_[index(link(l).to)].push_back(static_cast<int>(l));
-      out_of_[index(link(l).from)].push_back(static_cast<int>(l));
+    for (const LoadedLinkId l : step.links.ids()) {
+      into_[link(l).to].push_back(l);
+      out_of_[link(l).from].push_back(l);
     }
-    collect_crossings();
+    crossings_ = Lists<LoadedLinkId, Crossing>::sorted(step.links.size(), [&](const auto& put) {
+      for (const PatternId pattern : step.patterns()) {
+        for (const Load& load : step.loads.of(pattern)) {
+          put(load.link, {pattern, load.weight});
+        }
+      }
+    });
   }
 
-  std::vector<bool> run() {
-    std::vector<int> widest_first(step_.links.size());
-    std::iota(widest_first.begin(), widest_first.end(), 0);
-    std::stable_sort(widest_first.begin(), widest_first.end(), [&](int a, int b) {
-      return capacity(static_cast<std::size_t>(a)) > capacity(static_cast<std::size_t>(b));
-    });
-    for (const int number : widest_first) {
-      const auto l = static_cast<std::size_t>(number);
+  IdVector<LoadedLinkId, bool> run() {
+    std::vector<LoadedLinkId> widest_first;
+    for (const LoadedLinkId l : step_.links.ids()) {
+      widest_first.push_back(l);
+    }
+    std::stable_sort(widest_first.begin(), widest_first.end(),
+                     [&](LoadedLinkId a, LoadedLinkId b) { return capacity(a) > capacity(b); });
+    for (const LoadedLinkId l : widest_first) {
       const bool flaps = cluster_.flaps.contains(step_.links[l]);  // it will be full while it does
-      implied_[l] = !flaps && (is_implied(l, out_of_[index(link(l).to)]) ||
-                               is_implied(l, into_[index(link(l).from)]));
+      implied_[l] =
+          !flaps && (is_implied(l, out_of_[link(l).to]) || is_implied(l, into_[link(l).from]));
     }
     return std::move(implied_);
   }
 
  private:
-  const Link& link(std::size_t l) const { return topology_.link(step_.links[l]); }
-  double capacity(std::size_t l) const { return link(l).bandwidth.value; }
-
-  void collect_crossings() {
-    offsets_.assign(step_.links.size() + 1, 0);
-    for (const Load& load : step_.loads.all()) {
-      ++offsets_[static_cast<std::size_t>(load.link) + 1];
-    }
-    std::partial_sum(offsets_.begin(), offsets_.end(), offsets_.begin());
-    crossings_.resize(step_.loads.all().size());
-    std::vector<std::size_t> next(offsets_.begin(), offsets_.end() - 1);
-    for (std::size_t i = 0; i < step_.size(); ++i) {
-      for (const Load& load : step_.loads.of(i)) {
-        crossings_[next[static_cast<std::size_t>(load.link)]++] = {static_cast<int>(i),
-                                                                   load.weight};
-      }
-    }
-  }
-  std::span<const Crossing> crossings(std::size_t l) const {
-    return std::span(crossings_).subspan(offsets_[l], offsets_[l + 1] - offsets_[l]);
-  }
+  const Link& link(LoadedLinkId l) const { return topology_.link(step_.links[l]); }
+  double capacity(LoadedLinkId l) const { return link(l).bandwidth.value; }
 
   /// Whether guards among `candidates` leave `l` room for all its patterns.
-  bool is_implied(std::size_t l, const std::vector<int>& candidates) {
+  bool is_implied(LoadedLinkId l, const std::vector<LoadedLinkId>& candidates) {
     if (candidates.size() > kMostGuards) {
       return false;
     }
-    for (const Crossing& crossing : crossings(l)) {
-      open_[static_cast<std::size_t>(crossing.pattern)] = crossing.weight;
+    for (const Crossing& crossing : crossings_.of(l)) {
+      open_[crossing.pattern] = crossing.weight;
     }
-    std::size_t left = crossings(l).size();
+    std::size_t left = crossings_.of(l).size();
     double most = 0;
     for (std::size_t i = 0; i < candidates.size() && left > 0; ++i) {
-      const auto guard = static_cast<std::size_t>(candidates[i]);
+      const LoadedLinkId guard = candidates[i];
       if (guard != l && !implied_[guard] && capacity(guard) <= capacity(l)) {
         most += capacity(guard) * take_over(guard, left);
       }
     }
-    for (const Crossing& crossing : crossings(l)) {
-      open_[static_cast<std::size_t>(crossing.pattern)] = 0;
+    for (const Crossing& crossing : crossings_.of(l)) {
+      open_[crossing.pattern] = 0;
     }
     return left == 0 && most <= capacity(l) * kRounding;
   }
 
   /// Lets `guard` stand for those of the open patterns that cross it; returns the largest ratio of
   /// their weights.
-  double take_over(std::size_t guard, std::size_t& left) {
+  double take_over(LoadedLinkId guard, std::size_t& left) {
     double ratio = 0;
-    for (const Crossing& crossing : crossings(guard)) {
-      int& weight = open_[static_cast<std::size_t>(crossing.pattern)];
+    for (const Crossing& crossing : crossings_.of(guard)) {
+      int& weight = open_[crossing.pattern];
       if (weight > 0) {
         ratio = std::max(ratio, static_cast<double>(weight) / crossing.weight);
         weight = 0;
@@ -111,16 +98,15 @@ class Search {
   const StepPatterns& step_;
   const Topology& topology_;
   const Cluster& cluster_;
-  std::vector<bool> implied_;
-  std::vector<int> open_;  // by pattern: its weight on the link in question, until it has a guard
-  std::vector<std::vector<int>> into_, out_of_;  // by vertex: links
-  std::vector<std::size_t> offsets_;             // by link: its first crossing
-  std::vector<Crossing> crossings_;
+  IdVector<LoadedLinkId, bool> implied_;
+  IdVector<PatternId, int> open_;  // its weight on the link in question, until it has a guard
+  IdVector<VertexId, std::vector<LoadedLinkId>> into_, out_of_;
+  Lists<LoadedLinkId, Crossing> crossings_;
 };
 
 }  // namespace
 
-std::vector<bool> implied_links(const StepPatterns& step, const Cluster& cluster) {
+IdVector<LoadedLinkId, bool> implied_links(const StepPatterns& step, const Cluster& cluster) {
   return Search(step, cluster).run();
 }
 

@@ -15,14 +15,12 @@
 // and so, from leaf to leaf, keep ranks apart that never notice each other.
 #pragma once
 
-#include <vector>
-
 #include "sim/plan/step_patterns.hpp"
 
 namespace danlu {
 
-/// By link of `step`: whether the others imply it. A link counts as implied only by links that are
+/// Of every link whether the others imply it. A link counts as implied only by links that are
 /// not, so all of them may be dropped together.
-std::vector<bool> implied_links(const StepPatterns& step, const Cluster& cluster);
+IdVector<LoadedLinkId, bool> implied_links(const StepPatterns& step, const Cluster& cluster);
 
 }  // namespace danlu

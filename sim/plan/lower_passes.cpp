@@ -20,7 +20,7 @@ class PassLowering {
   void add_stage_group(StageGroup& passing) {
     std::vector<Tasks> previous(passing.lanes());
     for (const auto& [action, program, cut] : draft_.stage(passing.stage).passes) {
-      const std::vector<int> programs = programs_of(passing, program);
+      const std::vector<PlayedProgramId> programs = programs_of(passing, program);
       Pass pass{.action = action};
       for (const ProgramSlice& slice :
            cut ? layer_slices(programs[0]) : std::vector{whole(programs[0])}) {
@@ -47,7 +47,7 @@ class PassLowering {
   }
 
  private:
-  /// A segment as one unit plays it.
+  /// A segment as one class of ranks plays it.
   struct PlacedSegment {
     TaskId first{};
     Tasks last;
@@ -58,20 +58,18 @@ class PassLowering {
   };
 
   TaskGraph& graph() { return draft_.graph(); }
-  const PlayedProgram& program(int id) const {
-    return draft_.graph().programs[static_cast<std::size_t>(id)];
-  }
+  const PlayedProgram& program(PlayedProgramId id) const { return draft_.graph().programs[id]; }
 
   // ---- programs
 
-  ProgramSlice whole(int id) const {
-    return {id, 0, static_cast<int>(program(id).program.segments.size())};
+  ProgramSlice whole(PlayedProgramId id) const {
+    return {id, 0, program(id).program.segments.size()};
   }
   /// One slice per layer; what comes before the first layer and after the last goes with it.
-  std::vector<ProgramSlice> layer_slices(int id) const {
+  std::vector<ProgramSlice> layer_slices(PlayedProgramId id) const {
     std::vector<ProgramSlice> slices;
-    int first = 0;
-    for (const int end : program(id).program.layer_ends) {
+    std::size_t first = 0;
+    for (const std::size_t end : program(id).program.layer_ends) {
       slices.push_back({id, first, end});
       first = end;
     }
@@ -79,21 +77,21 @@ class PassLowering {
     return slices;
   }
 
-  /// The program of every unit of the stage group, or one for all where they are equally fast.
-  std::vector<int> programs_of(const StageGroup& passing, int program) {
-    std::vector<int> programs;
-    for (const int unit : passing.units) {
-      programs.push_back(played_program(passing.groups, {program, draft_.unit(unit).speeds}));
+  /// The program of every class of ranks, or one for all where they are equally fast.
+  std::vector<PlayedProgramId> programs_of(const StageGroup& passing, int program) {
+    std::vector<PlayedProgramId> programs;
+    for (const RankClassId ranks : passing.rank_classes) {
+      programs.push_back(played_program(passing.groups, {program, draft_.ranks(ranks).speeds}));
     }
-    const bool all_equal =
-        std::all_of(programs.begin(), programs.end(), [&](int one) { return one == programs[0]; });
+    const bool all_equal = std::all_of(programs.begin(), programs.end(),
+                                       [&](PlayedProgramId one) { return one == programs[0]; });
     return all_equal ? std::vector{programs[0]} : programs;
   }
 
   /// Of StepProgram::programs, and how fast its ranks are.
   using ProgramKey = std::pair<int, std::vector<GpuSpeed>>;
 
-  int played_program(const std::vector<int>& groups, const ProgramKey& key) {
+  PlayedProgramId played_program(const std::vector<GroupClassId>& groups, const ProgramKey& key) {
     const auto known = played_.find({groups, key});
     if (known != played_.end()) {
       return known->second;
@@ -103,16 +101,15 @@ class PassLowering {
     for (std::size_t i = 0; i < played.program.segments.size(); ++i) {
       const Segment& segment = played.program.segments[i];
       played.names.push_back(graph().named(segment.name));
-      const int info = segment.is_compute ? -1
-                                          : draft_.communication(of_sort(groups, segment).front(),
-                                                                 {segment.op, segment.bytes});
-      played.infos.push_back(info);
-      played.durations.push_back(
-          segment.is_compute ? played.compute[i].total()
-                             : graph().communications[static_cast<std::size_t>(info)].alone);
+      std::optional<CommunicationId>& communication = played.communications.emplace_back();
+      if (!segment.is_compute) {
+        communication =
+            draft_.communication(of_sort(groups, segment).front(), {segment.op, segment.bytes});
+      }
+      played.durations.push_back(communication ? graph().communications[*communication].alone
+                                               : played.compute[i].total());
     }
-    graph().programs.push_back(std::move(played));
-    const int id = static_cast<int>(graph().programs.size()) - 1;
+    const PlayedProgramId id = graph().programs.push_back(std::move(played));
     played_[{groups, key}] = id;
     return id;
   }
@@ -135,9 +132,10 @@ class PassLowering {
   }
 
   /// Which of the groups make that exchange.
-  std::vector<int> of_sort(const std::vector<int>& groups, const Segment& exchange) const {
-    std::vector<int> found;
-    for (const int id : groups) {
+  std::vector<GroupClassId> of_sort(const std::vector<GroupClassId>& groups,
+                                    const Segment& exchange) const {
+    std::vector<GroupClassId> found;
+    for (const GroupClassId id : groups) {
       if (draft_.group(id).sort == GroupSort{exchange.axes, Span::All}) {
         found.push_back(id);
       }
@@ -149,59 +147,59 @@ class PassLowering {
 
   /// The slice as one task.
   Slice add_run(const StageGroup& passing, const ProgramSlice& slice, const Action& action) {
-    const auto key = std::tuple(slice.program, slice.first, slice.last);
-    auto known = slice_durations_.find(key);
+    auto known = slice_durations_.find(slice);
     if (known == slice_durations_.end()) {
       const PlayedProgram& played = program(slice.program);
       const Seconds total =
           play_alone(played.program, slice.first, slice.last, played.durations).total;
-      known = slice_durations_.emplace(key, total).first;
+      known = slice_durations_.emplace(slice, total).first;
     }
     const TaskId run = graph().add({.kind = TaskKind::Run,
                                     .duration = known->second,
                                     .name = names_[static_cast<std::size_t>(action.kind)],
                                     .microbatch = action.microbatch,
                                     .slice = slice},
-                                   passing.units);
+                                   passing.rank_classes);
     return {{{run}}, {{run}}};
   }
 
-  /// The slice segment by segment: compute on every unit, collectives of all units together.
-  Slice add_segments(const StageGroup& passing, const std::vector<int>& programs,
+  /// The slice segment by segment: compute on every class of ranks, collectives of all together.
+  Slice add_segments(const StageGroup& passing, const std::vector<PlayedProgramId>& programs,
                      const ProgramSlice& slice, const Action& action) {
-    const std::size_t units = passing.units.size();
-    Slice added{std::vector<Tasks>(units), std::vector<Tasks>(units)};
-    std::vector<std::vector<PlacedSegment>> made;  // by segment and unit
-    int last_of_stream[2] = {-1, -1};
-    for (int i = slice.first; i < slice.last; ++i) {
-      const Segment& segment = program(slice.program).program.segments[static_cast<std::size_t>(i)];
-      std::vector<int> before;
+    const std::size_t classes = passing.rank_classes.size();
+    Slice added{std::vector<Tasks>(classes), std::vector<Tasks>(classes)};
+    std::vector<std::vector<PlacedSegment>> made;  // by segment and class of ranks
+    std::optional<std::size_t> last_of_stream[2];
+    for (std::size_t i = slice.first; i < slice.last; ++i) {
+      const Segment& segment = program(slice.program).program.segments[i];
+      std::vector<std::size_t> before;
       for (const int after : segment.after) {
-        if (after >= slice.first) {
-          before.push_back(after - slice.first);
+        const auto earlier = static_cast<std::size_t>(after);
+        if (earlier >= slice.first) {
+          before.push_back(earlier - slice.first);
         }
       }
-      int& previous = last_of_stream[segment.is_compute ? 0 : 1];
-      if (previous >= 0) {
-        before.push_back(previous);
+      std::optional<std::size_t>& previous = last_of_stream[segment.is_compute ? 0 : 1];
+      if (previous) {
+        before.push_back(*previous);
       }
       previous = i - slice.first;
       made.push_back(segment.is_compute
                          ? add_compute_segment(passing, programs, i, action)
                          : add_collective_segment(passing, slice.program, i, action));
-      for (std::size_t u = 0; u < units; ++u) {
-        for (const int earlier : before) {
-          draft_.wait_for(made[static_cast<std::size_t>(earlier)][u].last, made.back()[u].first);
+      for (std::size_t u = 0; u < classes; ++u) {
+        for (const std::size_t earlier : before) {
+          draft_.wait_for(made[earlier][u].last, made.back()[u].first);
         }
         if (before.empty()) {
           added.entries[u].push_back(made.back()[u].first);
         }
       }
     }
-    for (std::size_t u = 0; u < units; ++u) {
-      for (const int last : last_of_stream) {
-        if (last >= 0) {
-          const Tasks& ends = made[static_cast<std::size_t>(last)][u].last;
+    for (std::size_t u = 0; u < classes; ++u) {
+      for (const std::optional<std::size_t>& last : last_of_stream) {
+        if (last) {
+          const Tasks& ends = made[*last][u].last;
           added.exits[u].insert(added.exits[u].end(), ends.begin(), ends.end());
         }
       }
@@ -210,35 +208,34 @@ class PassLowering {
   }
 
   std::vector<PlacedSegment> add_compute_segment(const StageGroup& passing,
-                                                 const std::vector<int>& programs, int at,
-                                                 const Action& action) {
+                                                 const std::vector<PlayedProgramId>& programs,
+                                                 std::size_t i, const Action& action) {
     std::vector<PlacedSegment> placed;
-    for (std::size_t u = 0; u < passing.units.size(); ++u) {
-      const int id = programs.size() == 1 ? programs[0] : programs[u];
-      const auto i = static_cast<std::size_t>(at);
+    for (std::size_t u = 0; u < passing.rank_classes.size(); ++u) {
+      const PlayedProgramId id = programs.size() == 1 ? programs[0] : programs[u];
       const TaskId task = graph().add({.kind = TaskKind::Compute,
                                        .duration = program(id).durations[i],
                                        .name = program(id).names[i],
                                        .microbatch = action.microbatch,
                                        .compute = program(id).compute[i]},
-                                      {passing.units[u]});
+                                      {passing.rank_classes[u]});
       placed.push_back({task, {task}});
     }
     return placed;
   }
 
-  std::vector<PlacedSegment> add_collective_segment(const StageGroup& passing, int id, int at,
-                                                    const Action& action) {
-    const auto number = static_cast<std::size_t>(at);
-    const Segment& segment = program(id).program.segments[number];
-    std::vector<PlacedSegment> placed(passing.units.size());
-    for (const int group : of_sort(passing.groups, segment)) {
-      const int info = draft_.communication(group, {segment.op, segment.bytes});
+  std::vector<PlacedSegment> add_collective_segment(const StageGroup& passing, PlayedProgramId id,
+                                                    std::size_t i, const Action& action) {
+    const Segment& segment = program(id).program.segments[i];
+    std::vector<PlacedSegment> placed(passing.rank_classes.size());
+    for (const GroupClassId group : of_sort(passing.groups, segment)) {
+      const CommunicationId communication =
+          draft_.communication(group, {segment.op, segment.bytes});
       PlacedCommunication made =
-          draft_.add_communication(info, program(id).names[number], action.microbatch);
-      const std::vector<int>& units = draft_.group(group).units;
-      for (std::size_t u = 0; u < units.size(); ++u) {
-        placed[passing.lane_of(units[u])] = {made.first, std::move(made.last[u])};
+          draft_.add_communication(communication, program(id).names[i], action.microbatch);
+      const std::vector<RankClassId>& classes = draft_.group(group).rank_classes;
+      for (std::size_t u = 0; u < classes.size(); ++u) {
+        placed[passing.lane_of(classes[u])] = {made.first, std::move(made.last[u])};
       }
     }
     return placed;
@@ -247,8 +244,9 @@ class PassLowering {
   StepDraft& draft_;
   std::array<NameId, kNames<ActionKind>.size()> names_{};
   std::map<ProgramKey, std::vector<ComputeTime>> compute_;
-  std::map<std::pair<std::vector<int>, ProgramKey>, int> played_;  // by groups within passes
-  std::map<std::tuple<int, int, int>, Seconds> slice_durations_;
+  std::map<std::pair<std::vector<GroupClassId>, ProgramKey>, PlayedProgramId>
+      played_;  // by groups within passes
+  std::map<ProgramSlice, Seconds> slice_durations_;
 };
 
 }  // namespace

@@ -8,14 +8,15 @@
 namespace danlu {
 namespace {
 
-void add_sends(StepDraft& draft, int id) {
+void add_sends(StepDraft& draft, GroupClassId id) {
   const GroupClass& transfer = draft.group(id);
   const bool next = transfer.sort == kSendsOn;
-  const int from = transfer.units[0];
+  const RankClassId from = transfer.rank_classes[0];
   StageGroup& sender = draft.group_of(from);
-  const StageGroup& receiver = draft.group_of(transfer.units[1]);
+  const StageGroup& receiver = draft.group_of(transfer.rank_classes[1]);
   const std::size_t lane = sender.lane_of(from);
-  const int info = draft.communication(id, {CollectiveOp::SendReceive, draft.step().sent});
+  const CommunicationId communication =
+      draft.communication(id, {CollectiveOp::SendReceive, draft.step().sent});
   std::optional<TaskId> previous;
   for (const Send& send : draft.stage(sender.stage).sends) {
     if (send.next != next) {
@@ -25,7 +26,7 @@ void add_sends(StepDraft& draft, int id) {
     const Action& action = sender.passes[at].action;
     const NameId name =
         draft.graph().named(action.is_forward() ? "send activation" : "send gradient");
-    const auto [first, ends] = draft.add_communication(info, name, action.microbatch);
+    const auto [first, ends] = draft.add_communication(communication, name, action.microbatch);
     const TaskId last = ends[0].front();  // a message is one part
     draft.wait_for(sender.passes[at].exits[lane], first);
     if (previous) {
@@ -46,9 +47,9 @@ void add_sends(StepDraft& draft, int id) {
 }  // namespace
 
 void lower_sends(StepDraft& draft) {
-  for (std::size_t id = 0; id < draft.folded().groups.size(); ++id) {
-    if (draft.folded().groups[id].sort.is_transfer()) {
-      add_sends(draft, static_cast<int>(id));
+  for (const GroupClassId id : draft.folded().groups.ids()) {
+    if (draft.group(id).sort.is_transfer()) {
+      add_sends(draft, id);
     }
   }
 }

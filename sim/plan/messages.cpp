@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <numeric>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "sim/collective/pattern.hpp"
 #include "sim/plan/hash.hpp"
@@ -13,16 +13,10 @@
 namespace danlu {
 namespace {
 
-std::vector<int> count_up(std::size_t count) {
-  std::vector<int> numbers(count);
-  std::iota(numbers.begin(), numbers.end(), 0);
-  return numbers;
-}
-
 /// What a class of ranks did in its latest round so far, and before that.
 struct Doings {
   int round = -1;
-  std::vector<int> latest, before;
+  std::vector<MessageId> latest, before;
 
   void enter(int now) {
     if (round < now) {
@@ -42,32 +36,21 @@ std::uint64_t hash_of(const Transfer& transfer) {
 StepPatterns patterns_of(const Cluster& cluster, const Group& group, const TransferList& list,
                          const Ways& ways) {
   StepPatterns step{.by_message = true, .groups = {GroupKey{}}};
-  std::vector<std::uint64_t> messages(ways.ends.size());
-  for (std::size_t i = 0; i < list.transfers.size(); ++i) {
-    messages[static_cast<std::size_t>(ways.of[i])] += hash_of(list.transfers[i]);
+  IdVector<WayId, std::uint64_t> messages(ways.ends.size());
+  for (const TransferId i : list.transfers.ids()) {
+    messages[ways.of[i]] += hash_of(list.transfers[i]);
   }
-  std::vector<int> numbers(cluster.topology.links().size(), -1);
-  std::vector<Load> loads;
-  for (std::size_t way = 0; way < ways.ends.size(); ++way) {
+  LoadedLinks loaded(cluster.topology.links().size());
+  for (const WayId way : ways.ends.ids()) {
     const auto [from, to] = ways.ends[way];
-    const Pattern pattern = transfer_pattern(cluster, group.ranks[static_cast<std::size_t>(from)],
-                                             group.ranks[static_cast<std::size_t>(to)]);
-    loads.clear();
-    for (const LinkLoad& load : pattern.loads) {
-      int& number = numbers[index(load.link)];
-      if (number < 0) {
-        number = static_cast<int>(step.links.size());
-        step.links.push_back(load.link);
-      }
-      loads.push_back({number, load.weight});
-    }
+    const Pattern pattern = transfer_pattern(cluster, group.rank(from), group.rank(to));
     const bool in_node = cluster.node_of(pattern.ranks[0]) == cluster.node_of(pattern.ranks[1]);
     std::uint64_t shape = mix(mix(messages[way], in_node ? 1 : 0), pattern.parts);
     shape = mix(mix(shape, pattern.local_latency.value), pattern.network_latency.value);
     step.keys.push_back({});
     step.shapes.push_back(shape);
-    step.ranks.add(std::array{from, to});
-    step.loads.add(loads);
+    step.ranks.add(std::array{RankId{from}, RankId{to}});
+    loaded.add(pattern, step);
   }
   return step;
 }
@@ -76,51 +59,52 @@ StepPatterns patterns_of(const Cluster& cluster, const Group& group, const Trans
 
 Ways ways_of(const TransferList& list) {
   Ways ways;
-  std::unordered_map<std::uint64_t, int> known;
+  std::unordered_map<std::uint64_t, WayId> known;
   for (const Transfer& transfer : list.transfers) {
     const std::uint64_t ends =
         static_cast<std::uint64_t>(transfer.from) << 32U | static_cast<std::uint32_t>(transfer.to);
-    const auto [way, is_new] = known.try_emplace(ends, static_cast<int>(ways.ends.size()));
+    const auto [way, is_new] = known.try_emplace(ends, ways.ends.next_id());
     if (is_new) {
-      ways.ends.emplace_back(transfer.from, transfer.to);
+      ways.ends.push_back({transfer.from, transfer.to});
     }
     ways.of.push_back(way->second);
   }
   return ways;
 }
 
-std::vector<PlayedMessage> played_messages(const TransferList& list, const Ways& ways,
-                                           const std::vector<int>& way_classes,
-                                           const std::vector<int>& rank_classes) {
-  std::vector<int> order = count_up(list.transfers.size());
-  const auto round_of = [&](int i) { return list.transfers[static_cast<std::size_t>(i)].round; };
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int a, int b) { return round_of(a) < round_of(b); });
-  std::vector<Doings> doings(static_cast<std::size_t>(count_colours(rank_classes)));
+IdVector<MessageId, PlayedMessage> played_messages(
+    const TransferList& list, const Ways& ways, const IdVector<WayId, PatternClassId>& way_classes,
+    const IdVector<RankId, RankClassId>& rank_classes) {
+  std::vector<TransferId> order;
+  for (const TransferId i : list.transfers.ids()) {
+    order.push_back(i);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](TransferId a, TransferId b) {
+    return list.transfers[a].round < list.transfers[b].round;
+  });
+  IdVector<RankClassId, Doings> doings(count_colours(rank_classes));
   const auto doings_of = [&](int position) -> Doings& {
-    return doings[static_cast<std::size_t>(rank_classes[static_cast<std::size_t>(position)])];
+    return doings[rank_classes[RankId{position}]];
   };
   // The n-th message of a round on a way is made once for all ways of the class.
   std::unordered_map<std::uint64_t, int> sent;
-  std::unordered_map<std::uint64_t, int> made;
-  std::vector<PlayedMessage> played;
-  for (const int i : order) {
-    const Transfer& transfer = list.transfers[static_cast<std::size_t>(i)];
-    const int way = ways.of[static_cast<std::size_t>(i)];
+  std::unordered_set<std::uint64_t> made;
+  IdVector<MessageId, PlayedMessage> played;
+  for (const TransferId i : order) {
+    const Transfer& transfer = list.transfers[i];
+    const WayId way = ways.of[i];
     const int nth = sent[mix(hash_of(transfer), way)]++;
-    const int way_class = way_classes[static_cast<std::size_t>(way)];
-    const int number = static_cast<int>(played.size());
-    if (!made.try_emplace(mix(mix(hash_of(transfer), way_class), nth), number).second) {
+    if (!made.insert(mix(mix(hash_of(transfer), way_classes[way]), nth)).second) {
       continue;
     }
     Doings& sender = doings_of(transfer.from);
     sender.enter(transfer.round);
-    played.push_back({i, sender.before});
-    sender.latest.push_back(number);
+    const MessageId message = played.push_back({i, sender.before});
+    sender.latest.push_back(message);
     Doings& receiver = doings_of(transfer.to);
     receiver.enter(transfer.round);
     if (&receiver != &sender) {
-      receiver.latest.push_back(number);
+      receiver.latest.push_back(message);
     }
   }
   return played;
@@ -131,19 +115,19 @@ MessageFold fold_messages(const Cluster& cluster, const Group& group, const Tran
   MessageFold folded{.ways = ways_of(list)};
   const StepPatterns all = patterns_of(cluster, group, list, folded.ways);
   const StepPatterns step = without_links(all, implied_links(all, cluster));
-  const auto ranks = static_cast<std::size_t>(group.size());
-  const Colours classes = fold == FoldMode::Off ? Colours{count_up(ranks), count_up(step.size()),
-                                                          count_up(step.links.size())}
-                                                : refine(step, cluster, std::vector<int>(ranks));
+  const Colours classes =
+      fold == FoldMode::Off
+          ? Colours{all_different<RankClassId>(IdRange<RankId>(group.ranks.size())),
+                    all_different<PatternClassId>(step.patterns()),
+                    all_different<LinkClassId>(step.links.ids())}
+          : refine(step, cluster, IdVector<RankId, RankClassId>(group.ranks.size()));
   folded.rank_classes = classes.ranks;
-  folded.way_classes = classes.patterns;
   folded.links = folded_links(cluster, step, classes.patterns, classes.links);
-  for (std::size_t way = 0; way < classes.patterns.size(); ++way) {
-    if (static_cast<std::size_t>(classes.patterns[way]) == folded.patterns.size()) {
+  for (const PatternClassId way_class : classes.patterns) {  // a way is a pattern
+    const WayId way = folded.way_classes.push_back(way_class);
+    if (way_class == folded.patterns.next_id()) {
       const auto [from, to] = folded.ways.ends[way];
-      folded.patterns.push_back(transfer_pattern(cluster,
-                                                 group.ranks[static_cast<std::size_t>(from)],
-                                                 group.ranks[static_cast<std::size_t>(to)]));
+      folded.patterns.push_back(transfer_pattern(cluster, group.rank(from), group.rank(to)));
     }
   }
   return folded;
@@ -153,7 +137,7 @@ int most_at_once(const TransferList& list, const MessageFold& fold) {
   std::unordered_map<int, int> played;
   for (const PlayedMessage& message :
        played_messages(list, fold.ways, fold.way_classes, fold.rank_classes)) {
-    ++played[list.transfers[static_cast<std::size_t>(message.transfer)].round];
+    ++played[list.transfers[message.transfer].round];
   }
   int most = 0;
   for (const auto& [round, count] : played) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/base/id_vector.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/collective/collective.hpp"
 #include "sim/plan/folded_links.hpp"
@@ -19,27 +20,27 @@ namespace danlu {
 
 /// The ways, from one position of a group to another, that messages take.
 struct Ways {
-  std::vector<int> of;                    // by transfer: its way
-  std::vector<std::pair<int, int>> ends;  // by way: sender and receiver
+  IdVector<TransferId, WayId> of;
+  IdVector<WayId, std::pair<int, int>> ends;  // sender and receiver
 };
 Ways ways_of(const TransferList& list);
 
 /// A message that stands for all of its class in its round.
 struct PlayedMessage {
-  int transfer = 0;        // of the list
-  std::vector<int> after;  // the messages that it waits for; empty: the launch
+  TransferId transfer{};
+  std::vector<MessageId> after;  // those that it waits for; empty: the launch
 };
-/// `way_classes` by way, `rank_classes` by position; rounds follow one another.
-std::vector<PlayedMessage> played_messages(const TransferList& list, const Ways& ways,
-                                           const std::vector<int>& way_classes,
-                                           const std::vector<int>& rank_classes);
+/// Rounds follow one another. `rank_classes` are those of the positions of the group.
+IdVector<MessageId, PlayedMessage> played_messages(
+    const TransferList& list, const Ways& ways, const IdVector<WayId, PatternClassId>& way_classes,
+    const IdVector<RankId, RankClassId>& rank_classes);
 
 /// The messages of one collective on a cluster that does nothing else, folded (fold.hpp).
 struct MessageFold {
   Ways ways;
-  std::vector<int> rank_classes;  // by position
-  std::vector<int> way_classes;   // by way
-  std::vector<Pattern> patterns;  // by class of ways: one of them
+  IdVector<RankId, RankClassId> rank_classes;  // by position
+  IdVector<WayId, PatternClassId> way_classes;
+  IdVector<PatternClassId, Pattern> patterns;  // one of each class of ways
   FoldedLinks links;
 };
 /// `fold` is Exact, or Off: every message a class of its own.

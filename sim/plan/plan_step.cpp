@@ -19,28 +19,28 @@ StepPlan plan_step(const Workload& workload, const Cluster& cluster, const SizeC
 }
 
 double tasks_by_message(const StepPlan& plan) {
-  std::vector<double> messages;  // by description
-  for (const CommunicationInfo& info : plan.graph.communications) {
-    const GroupClass& group = plan.fold.groups[static_cast<std::size_t>(info.group_class)];
-    const Algorithm algorithm = reduces_in_switches(info.choice.algorithm)
+  IdVector<CommunicationId, double> messages;
+  for (const Communication& communication : plan.graph.communications) {
+    const GroupClass& group = plan.fold.groups[communication.group_class];
+    const Algorithm algorithm = reduces_in_switches(communication.choice.algorithm)
                                     ? Algorithm::Ring  // instead of sums on the way
-                                    : info.choice.algorithm;
+                                    : communication.choice.algorithm;
     messages.push_back(group.sort.is_transfer()
                            ? 1
-                           : 1 + playable_messages(info.op, group.shapes[0].group, algorithm,
-                                                   info.bytes_per_rank));
+                           : 1 + playable_messages(communication.op, group.shapes[0].group,
+                                                   algorithm, communication.bytes_per_rank));
   }
   double tasks = 0;
   for (const Task& task : plan.graph.tasks) {
     if (task.kind == TaskKind::Communication) {
-      tasks += task.part == 0 ? messages[static_cast<std::size_t>(task.info)] : 0;
+      tasks += task.part == PartId{0} ? messages[task.communication.value()] : 0;
       continue;
     }
     ++tasks;
-    for (int i = task.slice.first; i < task.slice.last; ++i) {
-      const int info = plan.graph.programs[static_cast<std::size_t>(task.slice.program)]
-                           .infos[static_cast<std::size_t>(i)];
-      tasks += info < 0 ? 1 : messages[static_cast<std::size_t>(info)];
+    for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
+      const std::optional<CommunicationId> id =
+          plan.graph.programs[task.slice.program].communications[i];
+      tasks += id ? messages[*id] : 1;
     }
   }
   return tasks;

@@ -297,20 +297,21 @@ std::vector<ComputeTime> compute_times(const Program& program, const KernelTimer
   return times;
 }
 
-SegmentTimes play_alone(const Program& program, int first, int last,
+SegmentTimes play_alone(const Program& program, std::size_t first, std::size_t last,
                         const std::vector<Seconds>& durations) {
   SegmentTimes times;
   std::array<Seconds, 2> stream_free{};  // compute, exchanges
-  for (int i = first; i < last; ++i) {
-    const Segment& segment = program.segments[static_cast<std::size_t>(i)];
+  for (std::size_t i = first; i < last; ++i) {
+    const Segment& segment = program.segments[i];
     Seconds& free = stream_free[segment.is_compute ? 0 : 1];
     Seconds start = free;
-    for (const int before : segment.after) {
+    for (const int after : segment.after) {
+      const auto before = static_cast<std::size_t>(after);
       if (before >= first) {
-        start = std::max(start, times.finish[static_cast<std::size_t>(before - first)]);
+        start = std::max(start, times.finish[before - first]);
       }
     }
-    free = start + durations[static_cast<std::size_t>(i)];
+    free = start + durations[i];
     times.start.push_back(start);
     times.finish.push_back(free);
     times.total = std::max(times.total, free);

@@ -34,7 +34,7 @@ struct Segment {
 /// pass can be cut there, since nothing of a layer is pending at its end.
 struct Program {
   std::vector<Segment> segments;
-  std::vector<int> layer_ends;
+  std::vector<std::size_t> layer_ends;
   bool operator==(const Program&) const = default;
 };
 
@@ -65,7 +65,7 @@ struct SegmentTimes {
   std::vector<Seconds> start, finish;
   Seconds total;
 };
-SegmentTimes play_alone(const Program& program, int first, int last,
+SegmentTimes play_alone(const Program& program, std::size_t first, std::size_t last,
                         const std::vector<Seconds>& durations);
 
 }  // namespace danlu

@@ -5,10 +5,10 @@
 #include "sim/plan/communication.hpp"
 
 namespace danlu {
-std::size_t StageGroup::lane_of(int unit) const {
-  return fused ? 0
-               : static_cast<std::size_t>(std::find(units.begin(), units.end(), unit) -
-                                          units.begin());
+
+std::size_t StageGroup::lane_of(RankClassId ranks) const {
+  const auto at = std::find(rank_classes.begin(), rank_classes.end(), ranks);
+  return fused ? 0 : static_cast<std::size_t>(at - rank_classes.begin());
 }
 
 StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
@@ -17,7 +17,6 @@ StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
     timers_.emplace_back(cluster.spec.gpu_of(kind), workload.training.precision);
   }
   plan_.fold = fold(workload, step_, cluster);
-  graph().units = static_cast<int>(folded().units.size());
   add_channels();
   add_changes();
   add_stage_groups();
@@ -32,58 +31,58 @@ void StepDraft::add_channels() {
     for (const FoldedLoad& load : pattern.loads) {
       channel.loads.push_back({load.link, load.weight});
     }
-    graph().channels.push_back(std::move(channel));
+    channels_.push_back(graph().channels.push_back(std::move(channel)));
   }
 }
 
 void StepDraft::add_stage_groups() {
-  group_of_unit_.assign(folded().units.size(), -1);
-  std::vector<std::vector<GroupSort>> within;
+  group_of_class_.resize(folded().rank_classes.size());
+  std::vector<std::vector<GroupSort>> within;  // by stage
   for (std::size_t stage = 0; stage < step_.stages.size(); ++stage) {
     within.push_back(sorts_within(step_, static_cast<int>(stage)));
   }
-  std::vector<std::vector<int>> groups_of_unit(folded().units.size());
-  const std::vector<GroupClass>& groups = folded().groups;
-  for (std::size_t id = 0; id < groups.size(); ++id) {
-    const auto stage = static_cast<std::size_t>(unit(groups[id].units[0]).stage);
-    if (std::find(within[stage].begin(), within[stage].end(), groups[id].sort) !=
-        within[stage].end()) {
-      for (const int unit : groups[id].units) {
-        groups_of_unit[static_cast<std::size_t>(unit)].push_back(static_cast<int>(id));
+  IdVector<RankClassId, std::vector<GroupClassId>> groups_of_class(folded().rank_classes.size());
+  for (const GroupClassId id : folded().groups.ids()) {
+    const std::vector<RankClassId>& classes = group(id).rank_classes;
+    const std::vector<GroupSort>& sorts = within[static_cast<std::size_t>(ranks(classes[0]).stage)];
+    if (std::find(sorts.begin(), sorts.end(), group(id).sort) != sorts.end()) {
+      for (const RankClassId ranks : classes) {
+        groups_of_class[ranks].push_back(id);
       }
     }
   }
   // Those with groups first, in the groups' order; whom a group joins comes with it.
-  const auto add_joined = [&](int first) {
-    StageGroup joined{.stage = unit(first).stage};
-    const auto add_unit = [&](int unit) {
-      int& known = group_of_unit_[static_cast<std::size_t>(unit)];
-      if (known < 0) {
-        known = static_cast<int>(stage_groups_.size());
-        joined.units.push_back(unit);
+  const auto add_joined = [&](RankClassId first) {
+    StageGroup joined{.stage = ranks(first).stage};
+    const auto add_ranks = [&](RankClassId id) {
+      std::optional<StageGroupId>& known = group_of_class_[id];
+      if (!known) {
+        known = stage_groups_.next_id();
+        joined.rank_classes.push_back(id);
       }
     };
-    add_unit(first);
-    for (std::size_t at = 0; at < joined.units.size(); ++at) {
-      for (const int id : groups_of_unit[static_cast<std::size_t>(joined.units[at])]) {
+    add_ranks(first);
+    for (std::size_t at = 0; at < joined.rank_classes.size(); ++at) {
+      for (const GroupClassId id : groups_of_class[joined.rank_classes[at]]) {
         if (std::find(joined.groups.begin(), joined.groups.end(), id) == joined.groups.end()) {
           joined.groups.push_back(id);
-          std::for_each(group(id).units.begin(), group(id).units.end(), add_unit);
+          const std::vector<RankClassId>& classes = group(id).rank_classes;
+          std::for_each(classes.begin(), classes.end(), add_ranks);
         }
       }
     }
     joined.fused = can_fuse(joined);
     stage_groups_.push_back(std::move(joined));
   };
-  for (const GroupClass& found : groups) {
-    const auto first = static_cast<std::size_t>(found.units[0]);
-    if (group_of_unit_[first] < 0 && !groups_of_unit[first].empty()) {
-      add_joined(found.units[0]);
+  for (const GroupClass& found : folded().groups) {
+    const RankClassId first = found.rank_classes[0];
+    if (!group_of_class_[first] && !groups_of_class[first].empty()) {
+      add_joined(first);
     }
   }
-  for (std::size_t u = 0; u < folded().units.size(); ++u) {
-    if (group_of_unit_[u] < 0) {
-      add_joined(static_cast<int>(u));
+  for (const RankClassId id : folded().rank_classes.ids()) {
+    if (!group_of_class_[id]) {
+      add_joined(id);
     }
   }
 }
@@ -92,11 +91,10 @@ void StepDraft::add_stage_groups() {
 /// share, of no consequence: what it carries in a month takes 3 us when the link is up.
 void StepDraft::add_changes() {
   constexpr double kDown = 1e-12;
-  for (std::size_t i = 0; i < folded().links.size(); ++i) {
-    const FoldedLink& link = folded().links[i];
+  for (const FoldedLinkId id : folded().links.ids()) {
+    const FoldedLink& link = folded().links[id];
     for (const ShareChange& change : share_changes(cluster_.flaps_of(link.representative))) {
-      graph().changes.push_back(
-          {change.time, static_cast<int>(i), link.capacity * std::max(change.share, kDown)});
+      graph().changes.push_back({change.time, id, link.capacity * std::max(change.share, kDown)});
     }
   }
 }
@@ -110,55 +108,55 @@ bool StepDraft::can_fuse(const StageGroup& passing) const {
   if (w_.collectives == CollectiveMode::Stepwise && !passing.groups.empty()) {
     return false;
   }
-  const bool equally_fast = std::all_of(passing.units.begin(), passing.units.end(), [&](int id) {
-    return unit(id).is_even() && unit(id).speeds == unit(passing.units[0]).speeds;
+  const std::vector<RankClassId>& classes = passing.rank_classes;
+  const bool equally_fast = std::all_of(classes.begin(), classes.end(), [&](RankClassId id) {
+    return ranks(id).is_even() && ranks(id).speeds == ranks(classes[0]).speeds;
   });
   const bool one_of_each_sort =  // then all lanes make the same exchanges together
       std::all_of(passing.groups.begin(), passing.groups.end(),
-                  [&](int id) { return group(id).units.size() == passing.units.size(); });
+                  [&](GroupClassId id) { return group(id).rank_classes.size() == classes.size(); });
   if (!equally_fast || !one_of_each_sort) {
     return false;
   }
   return durations_known() ||
-         std::all_of(passing.groups.begin(), passing.groups.end(), [&](int id) {
+         std::all_of(passing.groups.begin(), passing.groups.end(), [&](GroupClassId id) {
            const GroupClass& found = group(id);
-           return !found.flaps && (passing.units.size() == 1 ? found.is_private : found.is_alone);
+           return !found.flaps && (classes.size() == 1 ? found.is_private : found.is_alone);
          });
 }
 
-int StepDraft::communication(int id, const Demand& demand) {
-  const auto key = std::tuple(id, static_cast<int>(demand.op), demand.bytes.value);
-  const auto [known, is_new] =
-      infos_.try_emplace(key, static_cast<int>(graph().communications.size()));
+CommunicationId StepDraft::communication(GroupClassId id, const Demand& demand) {
+  const auto [known, is_new] = communications_.try_emplace(
+      std::tuple(id, demand.op, demand.bytes.value), graph().communications.next_id());
   if (is_new) {
     graph().communications.push_back(describe_communication(w_, cluster_, folded(), id, demand));
   }
   return known->second;
 }
 
-PlacedCommunication StepDraft::add_communication(int info, NameId name, int microbatch) {
-  Tasks tasks;
-  const std::size_t parts = graph().communications[static_cast<std::size_t>(info)].parts.size();
-  for (std::size_t i = 0; i < parts; ++i) {
-    const CommunicationPart& part = graph().communications[static_cast<std::size_t>(info)].parts[i];
+PlacedCommunication StepDraft::add_communication(CommunicationId id, NameId name, int microbatch) {
+  const Communication& communication = graph().communications[id];
+  IdVector<PartId, TaskId> tasks;
+  for (const PartId part_id : communication.parts.ids()) {
+    const CommunicationPart& part = communication.parts[part_id];
     Task task{.kind = TaskKind::Communication,
               .duration = durations_known() ? part.alone : part.latency,
               .bytes = durations_known() ? Bytes{} : part.stream,
-              .channel = part.pattern,
-              .info = info,
-              .part = static_cast<int>(i),
+              .channel = part.pattern ? std::optional(channels_[*part.pattern]) : std::nullopt,
+              .communication = id,
+              .part = part_id,
               .name = name,
               .microbatch = microbatch};
-    tasks.push_back(graph().add(task, part.units));
-    for (const int before : part.after) {
-      graph().add_edge(tasks[static_cast<std::size_t>(before)], tasks.back());
+    tasks.push_back(graph().add(task, part.rank_classes));
+    for (const PartId before : part.after) {
+      graph().add_edge(tasks[before], tasks.back());
     }
   }
   PlacedCommunication placed{tasks.front(), {}};
-  for (const std::vector<int>& ends : graph().communications[static_cast<std::size_t>(info)].ends) {
+  for (const std::vector<PartId>& ends : communication.ends) {
     Tasks& last = placed.last.emplace_back();
-    for (const int part : ends) {
-      last.push_back(tasks[static_cast<std::size_t>(part)]);
+    for (const PartId part : ends) {
+      last.push_back(tasks[part]);
     }
   }
   return placed;

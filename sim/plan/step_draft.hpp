@@ -7,6 +7,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -33,18 +34,18 @@ struct Pass {
 /// where passes are fused.
 struct StageGroup {
   int stage = 0;
-  std::vector<int> units;
-  std::vector<int> groups;  // of Fold::groups: those that exchange within passes
+  std::vector<RankClassId> rank_classes;
+  std::vector<GroupClassId> groups;  // those that exchange within passes
   bool fused = false;
   std::vector<Pass> passes;  // in schedule order
   std::vector<Tasks> ends;   // by lane: what the end of the step waits for
 
-  std::size_t lanes() const { return fused ? 1 : units.size(); }
-  std::size_t lane_of(int unit) const;
+  std::size_t lanes() const { return fused ? 1 : rank_classes.size(); }
+  std::size_t lane_of(RankClassId ranks) const;
 };
 
-/// A communication in the graph: what it begins with, and for each unit of its group what that
-/// unit ends with.
+/// A communication in the graph: what it begins with, and for each class of ranks of its group what
+/// that ends with.
 struct PlacedCommunication {
   TaskId first{};
   std::vector<Tasks> last;
@@ -62,24 +63,22 @@ class StepDraft {
   const KernelTimer& timer(int kind) const { return timers_[static_cast<std::size_t>(kind)]; }
   TaskGraph& graph() { return plan_.graph; }
   const Fold& folded() const { return plan_.fold; }
-  const GroupClass& group(int id) const { return plan_.fold.groups[static_cast<std::size_t>(id)]; }
-  const RankClass& unit(int id) const { return plan_.fold.units[static_cast<std::size_t>(id)]; }
-  std::vector<StageGroup>& stage_groups() { return stage_groups_; }
+  const GroupClass& group(GroupClassId id) const { return plan_.fold.groups[id]; }
+  const RankClass& ranks(RankClassId id) const { return plan_.fold.rank_classes[id]; }
+  IdVector<StageGroupId, StageGroup>& stage_groups() { return stage_groups_; }
   /// That of a class of ranks.
-  StageGroup& group_of(int unit) {
-    return stage_groups_[static_cast<std::size_t>(group_of_unit_[static_cast<std::size_t>(unit)])];
-  }
+  StageGroup& group_of(RankClassId ranks) { return stage_groups_[*group_of_class_[ranks]]; }
 
   /// Whether communications take a time known in advance instead of sharing bandwidth.
   bool durations_known() const {
     return w_.collectives == CollectiveMode::Formula || w_.fold == FoldMode::Bound;
   }
-  /// The index of a communication's description in TaskGraph::communications.
-  int communication(int group, const Demand& demand);
+  /// A communication among TaskGraph::communications.
+  CommunicationId communication(GroupClassId group, const Demand& demand);
   /// Adds one communication: a task for each of its parts.
-  PlacedCommunication add_communication(int info, NameId name, int microbatch);
-  PlacedCommunication add_communication(int info, std::string_view name) {
-    return add_communication(info, graph().named(name), -1);
+  PlacedCommunication add_communication(CommunicationId id, NameId name, int microbatch);
+  PlacedCommunication add_communication(CommunicationId id, std::string_view name) {
+    return add_communication(id, graph().named(name), -1);
   }
 
   void wait_for(const Tasks& before, TaskId after);
@@ -98,9 +97,10 @@ class StepDraft {
   StepProgram step_;
   std::vector<KernelTimer> timers_;  // by kind of node
   StepPlan plan_;
-  std::vector<StageGroup> stage_groups_;
-  std::vector<int> group_of_unit_;
-  std::map<std::tuple<int, int, double>, int> infos_;  // by group, operation and bytes
+  IdVector<PatternClassId, ChannelId> channels_;
+  IdVector<StageGroupId, StageGroup> stage_groups_;
+  IdVector<RankClassId, std::optional<StageGroupId>> group_of_class_;
+  std::map<std::tuple<GroupClassId, CollectiveOp, double>, CommunicationId> communications_;
 };
 
 /// What takes longest among GPUs of these speeds; `time` says how long on a healthy one of a kind.

@@ -16,10 +16,11 @@ constexpr Bytes kMany{1e15};  // so many that rounding to whole bytes does not h
 /// `node_kind`: of all its ranks, -1 for several.
 std::uint64_t shape_of(const GroupKey& group, const PatternKey& key, const Pattern& pattern,
                        int node_kind) {
-  std::uint64_t shape =
-      mix(mix(static_cast<std::uint64_t>(group.sort.number()), group.plan), key.phase);
+  std::uint64_t shape = mix(
+      mix(static_cast<std::uint64_t>(group.sort.number()), group.plan ? index(*group.plan) + 1 : 0),
+      key.phase);
   shape = mix(shape, node_kind);
-  shape = mix(mix(shape, static_cast<int>(key.algorithm)), static_cast<int>(key.op));
+  shape = mix(mix(shape, key.algorithm), key.op);
   shape = mix(mix(shape, pattern.local_latency.value), pattern.network_latency.value);
   return mix(mix(shape, pattern.ranks.size()), stream_bytes(key.op, pattern, kMany).value);
 }
@@ -32,28 +33,26 @@ class Collector {
       : cluster_(cluster),
         mesh_(mesh),
         planner_(workload, program, cluster),
-        numbers_(cluster.topology.links().size(), -1) {
+        loaded_(cluster.topology.links().size()) {
     step_.by_message = workload.collectives == CollectiveMode::Stepwise;
   }
 
   /// The group of that sort that `rank` belongs to, or what it sends.
   void add_group(GroupSort sort, int rank) {
-    GroupKey key{sort, rank};
+    GroupKey key{.sort = sort, .rank = rank};
     const std::vector<int> ranks = ranks_of(key, mesh_);
     if (sort.is_transfer()) {
-      step_.groups.push_back(key);
-      add({.group = newest_group()}, transfer_pattern(cluster_, ranks[0], ranks[1]));
+      add({.group = step_.groups.push_back(key)}, transfer_pattern(cluster_, ranks[0], ranks[1]));
       return;
     }
     const Group group = make_group(cluster_, ranks);
     const Pattern ring = ring_pattern(cluster_, group);
     key.plan = planner_.plan(sort, mesh_.coordinate(rank, Axis::Pipeline), group, ring);
-    step_.groups.push_back(key);
-    const GroupPlan& plan = planner_.plans()[static_cast<std::size_t>(key.plan)];
+    const GroupId id = step_.groups.push_back(key);
     if (step_.by_message) {
-      add_messages(group, plan);
+      add_messages(id, group, planner_.plans()[*key.plan]);
     } else {
-      add_phases(group, plan, ring);
+      add_phases(id, group, planner_.plans()[*key.plan], ring);
     }
   }
 
@@ -63,10 +62,8 @@ class Collector {
   }
 
  private:
-  int newest_group() const { return static_cast<int>(step_.groups.size()) - 1; }
-
   /// Every phase of each of the plan's algorithms, once.
-  void add_phases(const Group& group, const GroupPlan& plan, const Pattern& ring) {
+  void add_phases(GroupId id, const Group& group, const GroupPlan& plan, const Pattern& ring) {
     std::vector<std::pair<Algorithm, CollectiveOp>> seen;
     for (const PlannedDemand& planned : plan) {
       const Algorithm algorithm = planned.choice.algorithm;
@@ -80,14 +77,14 @@ class Collector {
               ? std::vector{ring}
               : steady_patterns(cluster_, group, algorithm, planned.demand.op);
       for (std::size_t phase = 0; phase < phases.size(); ++phase) {
-        add({newest_group(), algorithm, wanted.second, static_cast<int>(phase)}, phases[phase]);
+        add({id, algorithm, wanted.second, phase}, phases[phase]);
       }
     }
   }
 
   /// The ways between the group's ranks that messages of the plan take. Two are alike only if the
   /// same messages take them in the same rounds.
-  void add_messages(const Group& group, const GroupPlan& plan) {
+  void add_messages(GroupId id, const Group& group, const GroupPlan& plan) {
     std::map<std::pair<int, int>, std::uint64_t> ways;
     for (std::size_t i = 0; i < plan.size(); ++i) {
       const auto& [demand, choice] = plan[i];
@@ -98,49 +95,55 @@ class Collector {
       }
     }
     for (const auto& [way, messages] : ways) {
-      const auto gpu = [&](int at) { return group.ranks[static_cast<std::size_t>(at)]; };
-      add({.group = newest_group()}, transfer_pattern(cluster_, gpu(way.first), gpu(way.second)));
+      add({.group = id}, transfer_pattern(cluster_, group.rank(way.first), group.rank(way.second)));
       step_.shapes.back() = mix(step_.shapes.back(), messages);
     }
   }
 
   void add(const PatternKey& key, const Pattern& pattern) {
-    loads_.clear();
-    for (const LinkLoad& load : pattern.loads) {
-      int& number = numbers_[index(load.link)];
-      if (number < 0) {
-        number = static_cast<int>(step_.links.size());
-        step_.links.push_back(load.link);
-      }
-      loads_.push_back({number, load.weight});
-    }
     step_.keys.push_back(key);
     step_.shapes.push_back(
         shape_of(step_.groups.back(), key, pattern, cluster_.kind_of(pattern.ranks)));
-    step_.ranks.add(pattern.ranks);
-    step_.loads.add(loads_);
+    ranks_.clear();
+    for (const int rank : pattern.ranks) {
+      ranks_.push_back(RankId{rank});
+    }
+    step_.ranks.add(ranks_);
+    loaded_.add(pattern, step_);
   }
 
   const Cluster& cluster_;
   const Mesh& mesh_;
   GroupPlanner planner_;
-  std::vector<int> numbers_;  // by link of the cluster
-  std::vector<Load> loads_;
+  LoadedLinks loaded_;
+  std::vector<RankId> ranks_;  // of one pattern
   StepPatterns step_;
 };
 
 }  // namespace
 
-Pattern make_pattern(const StepPatterns& step, std::size_t number, const Cluster& cluster,
-                     const Mesh& mesh) {
-  const PatternKey& key = step.keys[number];
-  if (step.is_directed(number)) {
-    return transfer_pattern(cluster, step.ranks.of(number)[0], step.ranks.of(number)[1]);
+void LoadedLinks::add(const Pattern& pattern, StepPatterns& step) {
+  loads_.clear();
+  for (const LinkLoad& load : pattern.loads) {
+    std::optional<LoadedLinkId>& id = ids_[load.link];
+    if (!id) {
+      id = step.links.push_back(load.link);
+    }
+    loads_.push_back({*id, load.weight});
   }
-  const Group group =
-      make_group(cluster, ranks_of(step.groups[static_cast<std::size_t>(key.group)], mesh));
-  return steady_patterns(cluster, group, key.algorithm,
-                         key.op)[static_cast<std::size_t>(key.phase)];
+  step.loads.add(loads_);
+}
+
+Pattern make_pattern(const StepPatterns& step, PatternId id, const Cluster& cluster,
+                     const Mesh& mesh) {
+  const PatternKey& key = step.keys[id];
+  const GroupKey& group = step.groups[key.group];
+  if (step.is_directed(id)) {
+    const auto ranks = step.ranks.of(id);
+    return transfer_pattern(cluster, static_cast<int>(ranks[0]), static_cast<int>(ranks[1]));
+  }
+  return steady_patterns(cluster, make_group(cluster, ranks_of(group, mesh)), key.algorithm,
+                         key.op)[key.phase];
 }
 
 StepPatterns step_patterns(const Workload& workload, const StepProgram& program,
@@ -187,23 +190,21 @@ StepPatterns step_patterns(const Workload& workload, const StepProgram& program,
   return collector.take();
 }
 
-StepPatterns without_links(const StepPatterns& step, const std::vector<bool>& dropped) {
+StepPatterns without_links(const StepPatterns& step, const IdVector<LoadedLinkId, bool>& dropped) {
   StepPatterns rest{step.by_message, step.plans, step.groups, step.keys,
                     step.shapes,     step.ranks, {},          {}};
-  std::vector<int> numbers(step.links.size(), -1);
-  for (std::size_t l = 0; l < step.links.size(); ++l) {
-    if (!dropped[l]) {
-      numbers[l] = static_cast<int>(rest.links.size());
-      rest.links.push_back(step.links[l]);
+  IdVector<LoadedLinkId, LoadedLinkId> kept(step.links.size());  // their new ids
+  for (const LoadedLinkId link : step.links.ids()) {
+    if (!dropped[link]) {
+      kept[link] = rest.links.push_back(step.links[link]);
     }
   }
   std::vector<Load> loads;
-  for (std::size_t i = 0; i < step.size(); ++i) {
+  for (const PatternId i : step.patterns()) {
     loads.clear();
     for (const Load& load : step.loads.of(i)) {
-      const int number = numbers[static_cast<std::size_t>(load.link)];
-      if (number >= 0) {
-        loads.push_back({number, load.weight});
+      if (!dropped[load.link]) {
+        loads.push_back({kept[load.link], load.weight});
       }
     }
     rest.loads.add(loads);

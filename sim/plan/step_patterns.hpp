@@ -8,9 +8,10 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <optional>
 #include <vector>
 
+#include "sim/base/id_vector.hpp"
 #include "sim/base/lists.hpp"
 #include "sim/collective/pattern.hpp"
 #include "sim/plan/group_plan.hpp"
@@ -20,39 +21,50 @@ namespace danlu {
 /// A group: enough to name its ranks again.
 struct GroupKey {
   GroupSort sort;
-  int rank = 0;   // one of it; of transfers the sender
-  int plan = -1;  // of StepPatterns::plans; -1 for transfers
+  int rank = 0;                       // one of it; of transfers the sender
+  std::optional<GroupPlanId> plan{};  // none of transfers
 };
 
 /// What a pattern is to its group.
 struct PatternKey {
-  int group = 0;  // of StepPatterns::groups
+  GroupId group{};
   Algorithm algorithm = Algorithm::Direct;
   CollectiveOp op = CollectiveOp::SendReceive;  // AllReduce for all of a ring or torus
-  int phase = 0;
+  std::size_t phase = 0;
 };
 
 struct Load {
-  int link = 0;  // of StepPatterns::links
+  LoadedLinkId link{};
   int weight = 1;
 };
 
 struct StepPatterns {
   bool by_message = false;  // patterns of collectives are from one rank to another
-  std::vector<GroupPlan> plans;
-  std::vector<GroupKey> groups;
-  std::vector<PatternKey> keys;       // those of a group follow one another
-  std::vector<std::uint64_t> shapes;  // equal where latency and bytes in a stream are
-  Lists<int> ranks;                   // by pattern; sender then receiver
-  Lists<Load> loads;                  // by pattern
-  std::vector<LinkId> links;          // those that carry anything
+  IdVector<GroupPlanId, GroupPlan> plans;
+  IdVector<GroupId, GroupKey> groups;
+  IdVector<PatternId, PatternKey> keys;       // those of a group follow one another
+  IdVector<PatternId, std::uint64_t> shapes;  // equal where latency and bytes in a stream are
+  Lists<PatternId, RankId> ranks;             // sender then receiver
+  Lists<PatternId, Load> loads;
+  IdVector<LoadedLinkId, LinkId> links;
 
-  std::size_t size() const { return keys.size(); }
-  GroupSort sort(std::size_t pattern) const {
-    return groups[static_cast<std::size_t>(keys[pattern].group)].sort;
-  }
+  IdRange<PatternId> patterns() const { return keys.ids(); }
+  GroupSort sort(PatternId pattern) const { return groups[keys[pattern].group].sort; }
   /// Whether the first of a pattern's ranks sends to the second; else they are all alike.
-  bool is_directed(std::size_t pattern) const { return by_message || sort(pattern).is_transfer(); }
+  bool is_directed(PatternId pattern) const { return by_message || sort(pattern).is_transfer(); }
+};
+
+/// Gives links that patterns load their ids, in order of first use.
+class LoadedLinks {
+ public:
+  explicit LoadedLinks(std::size_t links_of_cluster) : ids_(links_of_cluster) {}
+
+  /// Appends what the pattern loads to the step.
+  void add(const Pattern& pattern, StepPatterns& step);
+
+ private:
+  IdVector<LinkId, std::optional<LoadedLinkId>> ids_;
+  std::vector<Load> loads_;  // of one pattern
 };
 
 /// The operation by which a pattern of an algorithm is known: all of a ring's or torus's load the
@@ -63,14 +75,14 @@ inline CollectiveOp pattern_op(Algorithm algorithm, CollectiveOp op) {
 }
 
 /// The same without the links that `dropped` marks.
-StepPatterns without_links(const StepPatterns& step, const std::vector<bool>& dropped);
+StepPatterns without_links(const StepPatterns& step, const IdVector<LoadedLinkId, bool>& dropped);
 
 /// The ranks of a group; sender then receiver.
 inline std::vector<int> ranks_of(const GroupKey& group, const Mesh& mesh) {
   return mesh.group(group.rank, group.sort);
 }
-/// The pattern with this number.
-Pattern make_pattern(const StepPatterns& step, std::size_t number, const Cluster& cluster,
+/// A pattern, made again.
+Pattern make_pattern(const StepPatterns& step, PatternId id, const Cluster& cluster,
                      const Mesh& mesh);
 
 StepPatterns step_patterns(const Workload& workload, const StepProgram& program,

@@ -60,7 +60,7 @@ StepSize size_of(StepDraft& draft) {
   }
   StepSize size;
   for (const StageGroup& passing : draft.stage_groups()) {
-    const auto units = static_cast<double>(passing.units.size());
+    const auto classes = static_cast<double>(passing.rank_classes.size());
     std::set<int> made;
     for (const StagePass& pass : draft.stage(passing.stage).passes) {
       const auto number = static_cast<std::size_t>(pass.program);
@@ -68,15 +68,15 @@ StepSize size_of(StepDraft& draft) {
         size.tasks +=
             pass.cut_at_layers ? static_cast<double>(programs[number].layer_ends.size()) : 1;
       } else {
-        size.tasks += parts[number].compute * units + parts[number].collectives;
+        size.tasks += parts[number].compute * classes + parts[number].collectives;
       }
       if (made.insert(pass.program).second) {  // by the speed of its ranks
-        size.segments += parts[number].all() * (passing.fused ? 1 : units);
+        size.segments += parts[number].all() * (passing.fused ? 1 : classes);
       }
     }
   }
   for (const GroupClass& group : draft.folded().groups) {
-    const StageProgram& stage = draft.stage(draft.unit(group.units[0]).stage);
+    const StageProgram& stage = draft.stage(draft.ranks(group.rank_classes[0]).stage);
     const bool next = group.sort == kSendsOn;
     size.tasks += static_cast<double>(
         group.sort.is_transfer()

@@ -13,22 +13,11 @@ namespace danlu {
 namespace {
 
 Adjacency adjacency(const TaskGraph& graph, bool forward) {
-  Adjacency lists;
-  lists.offsets.assign(graph.tasks.size() + 1, 0);
-  for (const auto& [before, after] : graph.edges) {
-    ++lists.offsets[index(forward ? before : after) + 1];
-  }
-  for (std::size_t i = 1; i < lists.offsets.size(); ++i) {
-    lists.offsets[i] += lists.offsets[i - 1];
-  }
-  lists.targets.resize(graph.edges.size());
-  std::vector<std::int32_t> next(lists.offsets.begin(), lists.offsets.end() - 1);
-  for (const auto& [before, after] : graph.edges) {
-    const TaskId from = forward ? before : after;
-    const auto slot = static_cast<std::size_t>(next[index(from)]++);
-    lists.targets[slot] = forward ? after : before;
-  }
-  return lists;
+  return Adjacency::sorted(graph.tasks.size(), [&](const auto& put) {
+    for (const auto& [before, after] : graph.edges) {
+      put(forward ? before : after, forward ? after : before);
+    }
+  });
 }
 
 /// A task on a cycle of a graph that has one: peel off what waits for nothing, again and again;
@@ -36,25 +25,25 @@ Adjacency adjacency(const TaskGraph& graph, bool forward) {
 TaskId task_on_cycle(const TaskGraph& graph) {
   const Adjacency after = adjacency(graph, true);
   const Adjacency before = adjacency(graph, false);
-  std::vector<std::size_t> waits_for(graph.tasks.size());
+  IdVector<TaskId, std::size_t> waits_for(graph.tasks.size());
   std::vector<TaskId> free;
-  for (std::size_t i = 0; i < waits_for.size(); ++i) {
-    waits_for[i] = before.of(make_id<TaskId>(i)).size();
-    if (waits_for[i] == 0) {
-      free.push_back(make_id<TaskId>(i));
+  for (const TaskId task : waits_for.ids()) {
+    waits_for[task] = before.of(task).size();
+    if (waits_for[task] == 0) {
+      free.push_back(task);
     }
   }
   for (std::size_t i = 0; i < free.size(); ++i) {
     for (const TaskId next : after.of(free[i])) {
-      if (--waits_for[index(next)] == 0) {
+      if (--waits_for[next] == 0) {
         free.push_back(next);
       }
     }
   }
-  const auto is_left = [&](TaskId task) { return waits_for[index(task)] > 0; };
+  const auto is_left = [&](TaskId task) { return waits_for[task] > 0; };
   const auto left =
       std::find_if(waits_for.begin(), waits_for.end(), [](std::size_t count) { return count > 0; });
-  TaskId at = make_id<TaskId>(static_cast<std::size_t>(left - waits_for.begin()));
+  TaskId at = waits_for.id_at(left);
   for (std::size_t step = 0; step < graph.tasks.size(); ++step) {
     const auto earlier = before.of(at);
     at = *std::find_if(earlier.begin(), earlier.end(), is_left);
@@ -64,49 +53,47 @@ TaskId task_on_cycle(const TaskGraph& graph) {
 
 }  // namespace
 
-int CommunicationInfo::slowest_pattern() const {
+PatternClassId Communication::slowest_pattern() const {
   return std::max_element(parts.begin(), parts.end(),
                           [](const CommunicationPart& a, const CommunicationPart& b) {
-                            return (a.pattern < 0 ? Seconds{-1} : a.alone) <
-                                   (b.pattern < 0 ? Seconds{-1} : b.alone);
+                            return (a.pattern ? a.alone : Seconds{-1}) <
+                                   (b.pattern ? b.alone : Seconds{-1});
                           })
-      ->pattern;
+      ->pattern.value();
 }
 
 NameId TaskGraph::named(std::string_view name) {
   const auto known = std::find(names.begin(), names.end(), name);
-  if (known == names.end()) {
-    names.emplace_back(name);
-    return make_id<NameId>(names.size() - 1);
-  }
-  return make_id<NameId>(static_cast<std::size_t>(known - names.begin()));
+  return known == names.end() ? names.push_back(std::string(name)) : names.id_at(known);
 }
 
-TaskId TaskGraph::add(const Task& task, std::vector<int> units_taking_part) {
-  tasks.push_back(task);
-  participants.push_back(std::move(units_taking_part));
-  return make_id<TaskId>(tasks.size() - 1);
+TaskId TaskGraph::add(const Task& task, std::vector<RankClassId> taking_part) {
+  participants.push_back(std::move(taking_part));
+  return tasks.push_back(task);
 }
 
 Seconds TaskGraph::compute_time(TaskId id, Seconds start) const {
-  const Task& task = tasks[index(id)];
+  const Task& task = tasks[id];
   const Seconds cool = task.duration * task.stretch;
-  if (throttles.empty() || participants[index(id)].empty()) {
+  if (throttles.empty() || participants[id].empty()) {
     return cool;
   }
-  const std::optional<Throttle>& throttle =
-      throttles[static_cast<std::size_t>(participants[index(id)].front())];
+  const std::optional<Throttle>& throttle = throttles[participants[id].front()];
   return throttle ? throttle->time(start, cool) : cool;
 }
 
 std::string TaskGraph::describe(TaskId id) const {
-  const Task& task = tasks[index(id)];
+  const Task& task = tasks[id];
   std::string text = fmt::format("task {} ({}", index(id), name_of(task));
   if (task.microbatch >= 0) {
     text += fmt::format(", microbatch {}", task.microbatch);
   }
-  if (!participants[index(id)].empty()) {
-    text += fmt::format(", unit {}", fmt::join(participants[index(id)], "+"));
+  if (!participants[id].empty()) {
+    std::vector<std::size_t> numbers;
+    for (const RankClassId ranks : participants[id]) {
+      numbers.push_back(index(ranks));
+    }
+    text += fmt::format(", rank class {}", fmt::join(numbers, "+"));
   }
   return text + ")";
 }

@@ -4,8 +4,8 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "sim/plan/plan_step.hpp"
@@ -13,15 +13,15 @@
 
 namespace danlu {
 
-/// A stretch of compute or one communication of one unit.
+/// A stretch of compute or one communication of a class of ranks.
 struct Activity {
   Interval interval;
   std::string_view name;
   std::string_view pass;  // "forward" or "backward" inside a run, else ""
   int microbatch = -1;
-  const ComputeTime* compute = nullptr;  // of compute
-  int info = -1;                         // of communication: TaskGraph::communications
-  bool is_first = true;                  // of communication: the first of its parts
+  const ComputeTime* compute = nullptr;            // of compute
+  std::optional<CommunicationId> communication{};  // of communication
+  bool is_first = true;                            // of communication: the first of its parts
 };
 
 /// Expands tasks into activities; keeps the inner times of slices that it has seen.
@@ -40,7 +40,7 @@ class ActivityReader {
  private:
   const TaskGraph& graph_;
   const Timeline& timeline_;
-  std::map<std::tuple<int, int, int>, SegmentTimes> slices_;
+  std::map<ProgramSlice, SegmentTimes> slices_;
   std::map<TaskId, ComputeTime> uneven_;  // tasks that took longer or shorter than planned
 };
 

@@ -24,23 +24,22 @@ bool is_instant(const CampaignEvent& event) {
 }
 
 std::string cause_of(const CampaignEvent& event, const FaultsSpec& faults) {
-  return event.cause < 0 ? "" : faults.causes[static_cast<std::size_t>(event.cause)].name;
+  return event.cause ? faults.causes[*event.cause].name : "";
 }
 
 /// The part of a restart, or the tier of a checkpoint.
 std::string part_of(const CampaignEvent& event, const FaultsSpec& faults) {
-  if (event.kind == Kind::Restart) {
-    return event.part >= 0           ? faults.restart[static_cast<std::size_t>(event.part)].name
-           : event.part == kLoadPart ? "load"
+  if (event.part) {
+    return event.part == kLoadPart        ? "load"
            : event.part == kColdSparePart ? "cold spare"
-                                          : "";
+                                          : faults.restart[*event.part].name;
   }
-  return event.part < 0 ? "" : faults.tiers[static_cast<std::size_t>(event.part)].name;
+  return event.tier ? faults.tiers[*event.tier].name : "";
 }
 
 /// Rows of the trace, and further lanes of one where events overlap.
 enum class TraceRow { Job, Saves, Slow, Repairs };
-constexpr std::array kRowNames{"job", "saves", "slow parts", "repairs"};
+constexpr IdArray<TraceRow, std::string_view, 4> kRowNames{"job", "saves", "slow parts", "repairs"};
 
 TraceRow trace_row_of(const CampaignEvent& event) {
   switch (event.kind) {
@@ -89,7 +88,7 @@ class CampaignTraceWriter {
   /// The first lane of the row that is free.
   int lane(const CampaignEvent& event) {
     constexpr int kLanes = 1000;
-    const auto row = static_cast<std::size_t>(trace_row_of(event));
+    const TraceRow row = trace_row_of(event);
     std::vector<Seconds>& ends = ends_[row];
     const auto free =
         std::find_if(ends.begin(), ends.end(), [&](Seconds end) { return end <= event.begin; });
@@ -110,7 +109,7 @@ class CampaignTraceWriter {
     const std::string_view kind = kind_name(event);
     std::string arguments =
         fmt::format(R"("step":{:.10g},"replicas":{})", event.step, event.replicas);
-    if (event.cause >= 0) {
+    if (event.cause) {
       arguments += fmt::format(R"(,"cause":{})", quoted(cause_of(event, faults_)));
     }
     if (event.component >= 0) {
@@ -131,7 +130,7 @@ class CampaignTraceWriter {
   const FaultsSpec& faults_;
   std::string text_;
   bool first_ = true;
-  std::array<std::vector<Seconds>, kRowNames.size()> ends_;
+  IdArray<TraceRow, std::vector<Seconds>, kRowNames.size()> ends_;
 };
 
 }  // namespace

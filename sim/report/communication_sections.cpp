@@ -30,7 +30,7 @@ Section communication_by_kind(const Report& report) {
       .empty = "none"};
   for (const auto& [axis, name] : kNames<Axis>) {
     const std::string kind(name);
-    const KindOverlap& overlap = step.by_kind[static_cast<std::size_t>(axis)];
+    const KindOverlap& overlap = step.by_kind[axis];
     const bool there = overlap.time > Seconds{};
     section.rows.push_back(
         {.key = kind,

@@ -20,8 +20,8 @@ std::string choice_text(const CollectiveChoice& choice) {
 
 Difference difference(const Report& base, const Report& other) {
   Difference result{.step = other.step.time - base.step.time};
-  for (std::size_t i = 0; i < kTimeParts; ++i) {
-    result.parts.parts[i] = other.step.breakdown.parts[i] - base.step.breakdown.parts[i];
+  for (const TimePart part : result.parts.parts.ids()) {
+    result.parts[part] = other.step.breakdown[part] - base.step.breakdown[part];
   }
   return result;
 }

@@ -147,10 +147,10 @@ Section communication(Reports reports) {
   Section section{
       .heading = "Communication: exposed of total", .columns = columns_of(reports), .empty = ""};
   for (const Named<Axis>& axis : kNames<Axis>) {
-    const auto k = static_cast<std::size_t>(axis.value);
-    if (any_of(reports, [&](const Report& r) { return r.step.by_kind[k].time > Seconds{}; })) {
+    if (any_of(reports,
+               [&](const Report& r) { return r.step.by_kind[axis.value].time > Seconds{}; })) {
       section.rows.push_back(row_of(axis.name, reports, [&](const Report& r) {
-        const KindOverlap& overlap = r.step.by_kind[k];
+        const KindOverlap& overlap = r.step.by_kind[axis.value];
         return overlap.time == Seconds{}
                    ? Figure::absent()
                    : Figure::number(overlap.exposed.value,

@@ -36,11 +36,11 @@ class PathWalker {
   }
 
  private:
-  Seconds finish(TaskId task) const { return timeline_.finish[index(task)]; }
+  Seconds finish(TaskId task) const { return timeline_.finish[task]; }
 
   TaskId last_of_all() const {
     const auto last = std::max_element(timeline_.finish.begin(), timeline_.finish.end());
-    return make_id<TaskId>(static_cast<std::size_t>(last - timeline_.finish.begin()));
+    return timeline_.finish.id_at(last);
   }
 
   /// Compute counts whole; of communication, what no compute of the same task covers.
@@ -67,20 +67,19 @@ class PathWalker {
   }
 
   void add_communication(const Activity& activity, Seconds time) {
-    const CommunicationInfo& info =
-        plan_.graph.communications[static_cast<std::size_t>(activity.info)];
-    const std::string link = link_kind(info.slowest_pattern());
-    const std::string name = communication_name(info.op, info.group);
+    const Communication& communication = plan_.graph.communications[activity.communication.value()];
+    const std::string link = link_kind(communication.slowest_pattern());
+    const std::string name = communication_name(communication.op, communication.group);
     CriticalCommunication& sum = communications_[{name, link}];
     sum.name = name;
-    sum.axis = info.axis;
+    sum.axis = communication.axis;
     sum.link = link;
     sum.time += time;
     sum.count += activity.is_first ? 1 : 0;
     path_.communication += time;
   }
 
-  const std::string& link_kind(int pattern) {
+  const std::string& link_kind(PatternClassId pattern) {
     auto known = links_.find(pattern);
     if (known == links_.end()) {
       known = links_.emplace(pattern, bottleneck_link(cluster_, plan_, pattern)).first;
@@ -94,7 +93,7 @@ class PathWalker {
   ActivityReader& reader_;
   CriticalPath path_;
   std::map<std::pair<std::string, std::string>, CriticalCommunication> communications_;
-  std::map<int, std::string> links_;
+  std::map<PatternClassId, std::string> links_;
 };
 
 }  // namespace
@@ -104,20 +103,19 @@ CriticalPath critical_path(const Cluster& cluster, const StepPlan& plan, const T
   return PathWalker(cluster, plan, timeline, reader).walk();
 }
 
-std::string bottleneck_link(const Cluster& cluster, const StepPlan& plan, int pattern) {
-  const PatternClass& described = plan.fold.patterns[static_cast<std::size_t>(pattern)];
-  for (const GroupShape& shape :
-       plan.fold.groups[static_cast<std::size_t>(described.group)].shapes) {
+std::string bottleneck_link(const Cluster& cluster, const StepPlan& plan, PatternClassId id) {
+  const PatternClass& pattern = plan.fold.patterns[id];
+  for (const GroupShape& shape : plan.fold.groups[pattern.group].shapes) {
     for (const CarriedPattern& carried : shape.patterns) {
-      if (carried.pattern_class == pattern && carried.pattern.limit.of != Limit::Of::Link) {
+      if (carried.pattern_class == id && carried.pattern.limit.of != Limit::Of::Link) {
         return describe(cluster, carried.pattern.limit);
       }
     }
   }
   const FoldedLink* tightest = nullptr;
   double least = 0;
-  for (const FoldedLoad& load : described.loads) {
-    const FoldedLink& link = plan.fold.links[static_cast<std::size_t>(load.link)];
+  for (const FoldedLoad& load : pattern.loads) {
+    const FoldedLink& link = plan.fold.links[load.link];
     const double rate = link.capacity.value / load.weight;
     if (tightest == nullptr || rate < least) {
       tightest = &link;

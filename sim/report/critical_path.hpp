@@ -13,6 +13,6 @@ CriticalPath critical_path(const Cluster& cluster, const StepPlan& plan, const T
                            ActivityReader& reader);
 
 /// The link that limits a pattern when it is alone: "NIC 0 of node 0 -> leaf 0 (25 GB/s, NIC)".
-std::string bottleneck_link(const Cluster& cluster, const StepPlan& plan, int pattern);
+std::string bottleneck_link(const Cluster& cluster, const StepPlan& plan, PatternClassId id);
 
 }  // namespace danlu

@@ -214,8 +214,8 @@ Section lost(const Campaign& campaign) {
 
 Section gpu_time(const Campaign& campaign) {
   Section section = parts_off_page("faults.gpu_time_s", "Where the GPUs' time went");
-  for (std::size_t i = 0; i < kCampaignParts; ++i) {
-    add_part(static_cast<CampaignPart>(i), campaign.gpu_time.parts[i], section);
+  for (const CampaignPart part : campaign.gpu_time.parts.ids()) {
+    add_part(part, campaign.gpu_time[part], section);
   }
   return section;
 }
@@ -245,7 +245,7 @@ Section by_cause(const CampaignStudy& study) {
                                                  {"", "share", 8},
                                                  {"lost_s", "lost", 10},
                                                  {"", "each", 10}});
-  for (std::size_t i = 0; i < study.plan.spec.causes.size(); ++i) {
+  for (const CauseId i : study.plan.spec.causes.ids()) {
     const FaultCause& cause = study.plan.spec.causes[i];
     const bool slows = cause.effect == FaultCause::Effect::Degrade && std::isfinite(cause.slowdown);
     const Seconds lost = campaign.lost_by_cause[i].total();
@@ -284,7 +284,7 @@ Section allowance(const CampaignStudy& study) {
   Section section{.heading = "What a failure may cost", .level = 2, .lead = Lead::Blank};
   double failures = 0;
   Seconds lost;
-  for (std::size_t i = 0; i < study.plan.spec.causes.size(); ++i) {
+  for (const CauseId i : study.plan.spec.causes.ids()) {
     if (campaign.stops_by_cause[i] > 0) {
       failures += campaign.stops_by_cause[i];
       lost += campaign.lost_by_cause[i].total();
@@ -321,7 +321,7 @@ std::vector<Row> checkpoint_sentences(const CampaignStudy& study) {
       fmt::format("Checkpoints: {} in a run; {} in {} ({}), training stands still for {}",
                   count_text(campaign.checkpoints.back()), to_text(file.size), to_text(file.write),
                   file.write_limit, to_text(campaign.tiers.back().blocking)))};
-  for (std::size_t i = 0; i + 1 < campaign.tiers.size(); ++i) {
+  for (const TierId i : IdRange(TierId{0}, campaign.tiers.last_id())) {
     const CheckpointTier& faster = campaign.tiers[i];
     rows.push_back(
         sentence(fmt::format("and in {}: {} in a run, every {}, standing still for {}", faster.name,
@@ -417,7 +417,7 @@ Section tiers(const CampaignStudy& study) {
                               {"blocking_s", "blocking"},
                               {"persist_s", "persist"},
                               {"slowdown", "slowdown"}}};
-  for (std::size_t i = 0; i < study.campaign.tiers.size(); ++i) {
+  for (const TierId i : study.campaign.tiers.ids()) {
     const CheckpointTier& tier = study.campaign.tiers[i];
     const Seconds interval = interval_in(tier, study);
     section.rows.push_back({.label = tier.name,

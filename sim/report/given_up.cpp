@@ -17,9 +17,8 @@ std::optional<Flap> flap_during(const Cluster& cluster, const StepPlan& plan, co
   if (task.bytes == Bytes{}) {
     return std::nullopt;
   }
-  for (const ChannelLoad& load :
-       plan.graph.channels[static_cast<std::size_t>(task.channel)].loads) {
-    const FoldedLink& link = plan.fold.links[static_cast<std::size_t>(load.link)];
+  for (const ChannelLoad& load : plan.graph.channels[task.channel.value()].loads) {
+    const FoldedLink& link = plan.fold.links[load.link];
     for (const Flap& flap : cluster.flaps_of(link.representative)) {
       if (goes_between(flap, begin, end)) {
         return flap;
@@ -39,57 +38,57 @@ class ArrivalTimes {
         after_(successors(graph)),
         found_(timeline.start) {
     for (const TaskId task : topological_order(graph)) {
-      if (graph.tasks[index(task)].kind == TaskKind::Communication) {
+      if (graph.tasks[task].kind == TaskKind::Communication) {
         find(task);
       }
     }
   }
 
-  Seconds of(std::size_t task) const { return found_[task]; }
+  Seconds of(TaskId task) const { return found_[task]; }
 
  private:
-  bool takes_part(TaskId task, int unit) const {
-    const std::vector<int>& units = graph_.participants[index(task)];
-    return std::find(units.begin(), units.end(), unit) != units.end();
+  bool takes_part(TaskId task, RankClassId ranks) const {
+    const std::vector<RankClassId>& all = graph_.participants[task];
+    return std::find(all.begin(), all.end(), ranks) != all.end();
   }
   /// Parts of one communication follow one another.
   bool are_one(TaskId a, TaskId b) const {
-    const Task& first = graph_.tasks[index(a)];
-    const Task& second = graph_.tasks[index(b)];
+    const Task& first = graph_.tasks[a];
+    const Task& second = graph_.tasks[b];
     return first.kind == TaskKind::Communication && second.kind == TaskKind::Communication &&
-           first.info == second.info && first.microbatch == second.microbatch &&
+           first.communication == second.communication && first.microbatch == second.microbatch &&
            first.part < second.part;
   }
 
   void find(TaskId task) {
-    Seconds& first = found_[index(task)];
-    for (const int unit : graph_.participants[index(task)]) {
-      if (const std::optional<Seconds> there = end_of_others(task, unit, task)) {
+    Seconds& first = found_[task];
+    for (const RankClassId ranks : graph_.participants[task]) {
+      if (const std::optional<Seconds> there = end_of_others(task, ranks, task)) {
         first = std::min(first, *there);
       }
     }
     for (const TaskId before : before_.of(task)) {
       if (are_one(before, task)) {
-        first = std::min(first, found_[index(before)]);
+        first = std::min(first, found_[before]);
       }
     }
     // A receiver is there when nothing but this keeps it from what comes next.
     for (const TaskId next : after_.of(task)) {
-      for (const int unit : graph_.participants[index(task)]) {
-        if (takes_part(next, unit) && !are_one(task, next)) {
-          first = std::min(first, end_of_others(next, unit, task).value_or(Seconds{}));
+      for (const RankClassId ranks : graph_.participants[task]) {
+        if (takes_part(next, ranks) && !are_one(task, next)) {
+          first = std::min(first, end_of_others(next, ranks, task).value_or(Seconds{}));
         }
       }
     }
   }
 
-  /// When all that `task` waits for on this unit, but for `without`, has ended; none if it waits
+  /// When all that `task` waits for on these ranks, but for `without`, has ended; none if it waits
   /// for nothing else.
-  std::optional<Seconds> end_of_others(TaskId task, int unit, TaskId without) const {
+  std::optional<Seconds> end_of_others(TaskId task, RankClassId ranks, TaskId without) const {
     std::optional<Seconds> last;
     for (const TaskId before : before_.of(task)) {
-      if (before != without && !are_one(before, without) && takes_part(before, unit)) {
-        last = std::max(last.value_or(Seconds{}), timeline_.finish[index(before)]);
+      if (before != without && !are_one(before, without) && takes_part(before, ranks)) {
+        last = std::max(last.value_or(Seconds{}), timeline_.finish[before]);
       }
     }
     return last;
@@ -99,7 +98,7 @@ class ArrivalTimes {
   const Timeline& timeline_;
   Adjacency before_;
   Adjacency after_;
-  std::vector<Seconds> found_;
+  IdVector<TaskId, Seconds> found_;
 };
 
 }  // namespace
@@ -112,18 +111,18 @@ std::optional<GivenUp> first_given_up(const Cluster& cluster, const StepPlan& pl
   }
   const ArrivalTimes arrivals(plan.graph, timeline);
   const std::vector<Flap>& flaps = cluster.spec.degraded.flaps;
-  for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
-    const Task& task = plan.graph.tasks[i];
+  for (const TaskId id : plan.graph.tasks.ids()) {
+    const Task& task = plan.graph.tasks[id];
     if (task.kind != TaskKind::Communication) {
       continue;
     }
-    const Seconds began = arrivals.of(i) + task.duration;
-    const Seconds end = timeline.finish[i];
+    const Seconds began = arrivals.of(id) + task.duration;
+    const Seconds end = timeline.finish[id];
     if (end - began <= timeout || (first && first->at < began + timeout)) {
       continue;
     }
     std::optional<Flap> flap =
-        flap_during(cluster, plan, task, timeline.start[i] + task.duration, end);
+        flap_during(cluster, plan, task, timeline.start[id] + task.duration, end);
     const bool waits = !flap;
     const auto other = std::find_if(flaps.begin(), flaps.end(),
                                     [&](const Flap& one) { return goes_between(one, began, end); });
@@ -132,9 +131,8 @@ std::optional<GivenUp> first_given_up(const Cluster& cluster, const StepPlan& pl
     }
     const bool sooner = !first || began + timeout < first->at || (first->waits && !waits);
     if (flap && sooner) {
-      const auto info = static_cast<std::size_t>(task.info);
       first = GivenUp{plan.graph.name_of(task),
-                      std::string(plan.graph.communications[info].group),
+                      std::string(plan.graph.communications[*task.communication].group),
                       task.microbatch,
                       flap->part_name(),
                       waits,

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
+#include <optional>
 
 namespace danlu {
 namespace {
@@ -25,7 +25,7 @@ class LinkReporter {
       const Link& link = cluster_.topology.link(links.representative);
       Bytes bytes;
       for (const LinkClass::Crossing& crossing : links.crossings) {
-        bytes += total_[static_cast<std::size_t>(crossing.pattern)] * crossing.weight;
+        bytes += total_[crossing.pattern] * crossing.weight;
       }
       auto& [row, busiest] = by_kind[link.kind];
       row.kind = link.kind;
@@ -49,49 +49,47 @@ class LinkReporter {
   }
 
  private:
-  const CommunicationInfo& info(int id) const {
-    return plan_.graph.communications[static_cast<std::size_t>(id)];
+  const Communication& communication(CommunicationId id) const {
+    return plan_.graph.communications[id];
   }
 
   /// What every class of patterns transports, and when.
   void collect() {
     transports_.resize(plan_.fold.patterns.size());
     total_.resize(plan_.fold.patterns.size());
-    for (std::size_t i = 0; i < plan_.graph.tasks.size(); ++i) {
-      const Task& task = plan_.graph.tasks[i];
-      const Seconds end = timeline_.finish[i];
+    for (const TaskId id : plan_.graph.tasks.ids()) {
+      const Task& task = plan_.graph.tasks[id];
+      const Seconds end = timeline_.finish[id];
       if (task.kind == TaskKind::Run) {
         for (const auto& [pattern, bytes] : bytes_of(task.slice)) {
-          add(pattern, {timeline_.start[i], end, bytes});
+          add(pattern, {timeline_.start[id], end, bytes});
         }
       } else if (task.kind == TaskKind::Communication) {
-        const CommunicationPart& part = info(task.info).parts[static_cast<std::size_t>(task.part)];
-        if (part.pattern >= 0) {
-          add(part.pattern, {std::min(end, timeline_.start[i] + part.latency), end, part.stream});
+        const CommunicationPart& part = communication(*task.communication).parts[task.part];
+        if (part.pattern) {
+          add(*part.pattern, {std::min(end, timeline_.start[id] + part.latency), end, part.stream});
         }
       }
     }
   }
 
-  void add(int pattern, const Transport& transport) {
-    const auto at = static_cast<std::size_t>(pattern);
-    total_[at] += transport.bytes;
-    transports_[at].push_back(transport);
+  void add(PatternClassId pattern, const Transport& transport) {
+    total_[pattern] += transport.bytes;
+    transports_[pattern].push_back(transport);
   }
 
   /// Bytes that the collectives of a fused slice carry, by class of patterns.
-  const std::map<int, Bytes>& bytes_of(const ProgramSlice& slice) {
-    const auto key = std::tuple(slice.program, slice.first, slice.last);
-    const auto [known, is_new] = slices_.try_emplace(key);
+  const std::map<PatternClassId, Bytes>& bytes_of(const ProgramSlice& slice) {
+    const auto [known, is_new] = slices_.try_emplace(slice);
     if (is_new) {
-      const PlayedProgram& played = plan_.graph.programs[static_cast<std::size_t>(slice.program)];
-      for (int i = slice.first; i < slice.last; ++i) {
-        const int id = played.infos[static_cast<std::size_t>(i)];
-        if (id < 0) {
+      const PlayedProgram& played = plan_.graph.programs[slice.program];
+      for (std::size_t i = slice.first; i < slice.last; ++i) {
+        const std::optional<CommunicationId> id = played.communications[i];
+        if (!id) {
           continue;
         }
-        for (const CommunicationPart& part : info(id).parts) {
-          known->second[part.pattern] += part.stream;
+        for (const CommunicationPart& part : communication(*id).parts) {
+          known->second[part.pattern.value()] += part.stream;
         }
       }
     }
@@ -103,7 +101,7 @@ class LinkReporter {
   double peak(const LinkClass& links, BytesPerSecond capacity) const {
     std::vector<std::pair<Seconds, double>> changes;  // of the rate
     for (const LinkClass::Crossing& crossing : links.crossings) {
-      for (const Transport& moved : transports_[static_cast<std::size_t>(crossing.pattern)]) {
+      for (const Transport& moved : transports_[crossing.pattern]) {
         if (moved.end > moved.begin) {
           const double rate = (moved.bytes * crossing.weight / (moved.end - moved.begin)).value;
           changes.emplace_back(moved.begin, rate);
@@ -125,9 +123,9 @@ class LinkReporter {
   const StepPlan& plan_;
   const Timeline& timeline_;
   bool shares_;
-  std::vector<std::vector<Transport>> transports_;  // by class of patterns
-  std::vector<Bytes> total_;
-  std::map<std::tuple<int, int, int>, std::map<int, Bytes>> slices_;
+  IdVector<PatternClassId, std::vector<Transport>> transports_;
+  IdVector<PatternClassId, Bytes> total_;
+  std::map<ProgramSlice, std::map<PatternClassId, Bytes>> slices_;
 };
 
 }  // namespace

@@ -16,12 +16,12 @@
 namespace danlu {
 namespace {
 
-/// What all communications of one description (TaskGraph::communications) took.
-struct InfoSum {
+/// What all communications of one sort (TaskGraph::communications) took.
+struct SortSum {
   double count = 0;
   Seconds time, exposed;
 
-  void add(const InfoSum& other) {
+  void add(const SortSum& other) {
     count += other.count;
     time += other.time;
     exposed += other.exposed;
@@ -32,16 +32,16 @@ struct InfoSum {
 /// or communicates among its tensor group.
 struct SliceMeasure {
   ComputeTime compute_time;
-  Coverage compute, tensor, hidden;              // hidden: both at once
-  std::vector<std::pair<int, InfoSum>> by_info;  // of TaskGraph::communications
+  Coverage compute, tensor, hidden;  // hidden: both at once
+  std::vector<std::pair<CommunicationId, SortSum>> by_sort;
 };
 
-/// What one unit did, sorted out for measuring.
-struct UnitActivity {
+/// What one class of ranks did, sorted out for measuring.
+struct RankActivity {
   std::vector<std::pair<Interval, const SliceMeasure*>> work;  // compute, or a copy of a slice
   ComputeTime compute_time;
   struct Part {
-    int info = 0;  // of TaskGraph::communications
+    CommunicationId sort{};
     bool is_first = true;
     Interval interval;
   };
@@ -55,16 +55,14 @@ struct CommunicationSum {
   double count = 0;
   Seconds time, exposed;
   Seconds slowest{-1};
-  int pattern = -1;
+  std::optional<PatternClassId> pattern;
   CollectiveChoice choice;
 };
 
 FlopsPerSecond mean_peak(const ClusterSpec& cluster, Precision precision) {
   FlopsPerSecond sum;
-  const std::vector<int> counts = cluster.gpus_by_kind();
-  for (int kind = 0; kind < cluster.kinds(); ++kind) {
-    sum += *cluster.gpu_of(kind).peak(precision) *
-           (static_cast<double>(counts[static_cast<std::size_t>(kind)]) / cluster.gpus);
+  for (const auto& [topology, gpu, gpus] : cluster.gpus_by_kind()) {
+    sum += *gpu.peak(precision) * (static_cast<double>(gpus) / cluster.gpus);
   }
   return sum;
 }
@@ -74,11 +72,9 @@ std::string gpu_names(const ClusterSpec& cluster) {
   if (cluster.others.empty()) {
     return cluster.gpu.name;
   }
-  const std::vector<int> counts = cluster.gpus_by_kind();
   std::vector<std::string> names;
-  for (int kind = 0; kind < cluster.kinds(); ++kind) {
-    names.push_back(
-        fmt::format("{} ({})", cluster.gpu_of(kind).name, counts[static_cast<std::size_t>(kind)]));
+  for (const auto& [topology, gpu, gpus] : cluster.gpus_by_kind()) {
+    names.push_back(fmt::format("{} ({})", gpu.name, gpus));
   }
   return fmt::format("{}", fmt::join(names, " and "));
 }
@@ -125,8 +121,8 @@ class Measurer {
     std::vector<CommunicationReport> reports;
     for (const auto& [key, sum] : sums_) {
       const auto& [axis, op, group, size, bytes] = key;
-      reports.push_back({.axis = static_cast<Axis>(axis),
-                         .op = static_cast<CollectiveOp>(op),
+      reports.push_back({.axis = axis,
+                         .op = op,
                          .group = std::string(group),
                          .group_size = size,
                          .choice = sum.choice,
@@ -134,7 +130,7 @@ class Measurer {
                          .count = sum.count / sum.ranks,
                          .time = sum.time / sum.ranks,
                          .exposed = sum.exposed / sum.ranks,
-                         .bottleneck = bottleneck_link(cluster_, plan_, sum.pattern)});
+                         .bottleneck = bottleneck_link(cluster_, plan_, sum.pattern.value())});
     }
     return reports;
   }
@@ -142,13 +138,13 @@ class Measurer {
   ActivityReader& reader() { return reader_; }
 
  private:
-  using CommunicationKey = std::tuple<int, int, std::string_view, int, double>;
+  using CommunicationKey = std::tuple<Axis, CollectiveOp, std::string_view, int, double>;
 
   void measure_step() {
     collect();
     step_.time = timeline_.end;
-    for (std::size_t u = 0; u < units_.size(); ++u) {
-      add_unit(u, step_);
+    for (const RankClassId id : ranks_.ids()) {
+      add_ranks(id, step_);
     }
     const double peak = mean_peak(cluster_.spec, w_.training.precision).value;
     step_.tokens_per_second = w_.tokens_per_step() / step_.time.value;
@@ -166,16 +162,16 @@ class Measurer {
   }
 
   void collect() {
-    units_.resize(plan_.fold.units.size());
+    ranks_.resize(plan_.fold.rank_classes.size());
     const Adjacency before = predecessors(plan_.graph);
-    std::vector<Seconds> ready(units_.size());
-    for (std::size_t i = 0; i < plan_.graph.tasks.size(); ++i) {
-      const std::vector<int>& participants = plan_.graph.participants[i];
-      if (participants.size() > 1 && is_among_peers(plan_.graph.tasks[i])) {
-        add_waits(make_id<TaskId>(i), before, ready);
+    IdVector<RankClassId, Seconds> ready(ranks_.size());
+    for (const TaskId task : plan_.graph.tasks.ids()) {
+      const std::vector<RankClassId>& participants = plan_.graph.participants[task];
+      if (participants.size() > 1 && is_among_peers(plan_.graph.tasks[task])) {
+        add_waits(task, before, ready);
       }
-      for (const int unit : participants) {
-        add_task(make_id<TaskId>(i), units_[static_cast<std::size_t>(unit)]);
+      for (const RankClassId id : participants) {
+        add_task(task, ranks_[id]);
       }
     }
   }
@@ -185,68 +181,65 @@ class Measurer {
     if (task.kind != TaskKind::Communication) {
       return true;
     }
-    const int group = plan_.graph.communications[static_cast<std::size_t>(task.info)].group_class;
-    return plan_.fold.groups[static_cast<std::size_t>(group)].sort.span == Span::All;
+    const GroupClassId group = plan_.graph.communications[*task.communication].group_class;
+    return plan_.fold.groups[group].sort.span == Span::All;
   }
 
-  /// From when its own predecessors had ended, a unit waits for the others. `ready` is scratch.
-  void add_waits(TaskId task, const Adjacency& before, std::vector<Seconds>& ready) {
-    for (const int unit : plan_.graph.participants[index(task)]) {
-      ready[static_cast<std::size_t>(unit)] = {};
+  /// From when their own predecessors had ended, ranks wait for the others. `ready` is scratch.
+  void add_waits(TaskId task, const Adjacency& before, IdVector<RankClassId, Seconds>& ready) {
+    for (const RankClassId id : plan_.graph.participants[task]) {
+      ready[id] = {};
     }
     for (const TaskId earlier : before.of(task)) {
-      for (const int unit : plan_.graph.participants[index(earlier)]) {
-        Seconds& own = ready[static_cast<std::size_t>(unit)];
-        own = std::max(own, timeline_.finish[index(earlier)]);
+      for (const RankClassId id : plan_.graph.participants[earlier]) {
+        ready[id] = std::max(ready[id], timeline_.finish[earlier]);
       }
     }
-    for (const int unit : plan_.graph.participants[index(task)]) {
-      const auto u = static_cast<std::size_t>(unit);
-      units_[u].waits.push_back({ready[u], timeline_.start[index(task)]});
+    for (const RankClassId id : plan_.graph.participants[task]) {
+      ranks_[id].waits.push_back({ready[id], timeline_.start[task]});
     }
   }
 
-  void add_task(TaskId id, UnitActivity& unit) {
-    const Task& task = plan_.graph.tasks[index(id)];
-    const Interval whole{timeline_.start[index(id)], timeline_.finish[index(id)]};
+  void add_task(TaskId id, RankActivity& ranks) {
+    const Task& task = plan_.graph.tasks[id];
+    const Interval whole{timeline_.start[id], timeline_.finish[id]};
     switch (task.kind) {
       case TaskKind::Compute:
-        unit.work.emplace_back(whole, nullptr);
-        unit.compute_time += reader_.compute_of(id);
+        ranks.work.emplace_back(whole, nullptr);
+        ranks.compute_time += reader_.compute_of(id);
         break;
       case TaskKind::Communication:
-        unit.communication.push_back({task.info, task.part == 0, whole});
+        ranks.communication.push_back({*task.communication, task.part == PartId{0}, whole});
         break;
       case TaskKind::Run:
-        unit.work.emplace_back(whole, &measure_of_slice(task.slice));
-        unit.compute_time += unit.work.back().second->compute_time;
+        ranks.work.emplace_back(whole, &measure_of_slice(task.slice));
+        ranks.compute_time += ranks.work.back().second->compute_time;
         break;
     }
   }
 
   const SliceMeasure& measure_of_slice(const ProgramSlice& slice) {
-    const auto key = std::tuple(slice.program, slice.first, slice.last);
-    const auto known = slices_.find(key);
+    const auto known = slices_.find(slice);
     return known != slices_.end() ? known->second
-                                  : slices_.emplace(key, measure_slice(slice)).first->second;
+                                  : slices_.emplace(slice, measure_slice(slice)).first->second;
   }
 
   SliceMeasure measure_slice(const ProgramSlice& slice) {
-    const PlayedProgram& played = plan_.graph.programs[static_cast<std::size_t>(slice.program)];
+    const PlayedProgram& played = plan_.graph.programs[slice.program];
     const SegmentTimes& times = reader_.times_of(slice);
     ComputeTime compute_time;
     std::vector<Interval> computing;
     std::vector<Interval> communicating;
-    std::map<int, std::vector<Interval>> by_info;
-    for (int i = slice.first; i < slice.last; ++i) {
-      const auto at = static_cast<std::size_t>(i - slice.first);
+    std::map<CommunicationId, std::vector<Interval>> by_sort;
+    for (std::size_t i = slice.first; i < slice.last; ++i) {
+      const std::size_t at = i - slice.first;
       const Interval whole{times.start[at], times.finish[at]};
-      const Segment& segment = played.program.segments[static_cast<std::size_t>(i)];
+      const Segment& segment = played.program.segments[i];
       (segment.is_compute ? computing : communicating).push_back(whole);
       if (segment.is_compute) {
-        compute_time += played.compute[static_cast<std::size_t>(i)];
+        compute_time += played.compute[i];
       } else {
-        by_info[played.infos[static_cast<std::size_t>(i)]].push_back(whole);
+        by_sort[played.communications[i].value()].push_back(whole);
       }
     }
     const Intervals compute = unite(std::move(computing));
@@ -256,35 +249,35 @@ class Measurer {
                           Coverage(tensor),
                           Coverage(intersect(compute, tensor)),
                           {}};
-    for (const auto& [info, intervals] : by_info) {
-      InfoSum sum;
+    for (const auto& [sort, intervals] : by_sort) {
+      SortSum sum;
       for (const Interval& interval : intervals) {
         sum.add(one(interval, measured.compute));
       }
-      measured.by_info.emplace_back(info, sum);
+      measured.by_sort.emplace_back(sort, sum);
     }
     return measured;
   }
 
-  /// One communication of a unit that computes as given.
-  static InfoSum one(Interval interval, const Coverage& compute) {
+  /// One communication of ranks that compute as given.
+  static SortSum one(Interval interval, const Coverage& compute) {
     const Seconds time = interval.finish - interval.start;
     return {1, time, time - compute.within(interval)};
   }
 
-  /// The unit's time line has two levels: slices that were measured before, and between and beside
+  /// The ranks' time line has two levels: slices that were measured before, and between and beside
   /// them single tasks, of which there are few.
-  void add_unit(std::size_t u, StepReport& step) {
-    UnitActivity& unit = units_[u];
-    const double members = plan_.fold.units[u].members;
+  void add_ranks(RankClassId id, StepReport& step) {
+    RankActivity& ranks = ranks_[id];
+    const double members = plan_.fold.rank_classes[id].members;
     const double share = members / cluster_.spec.gpus;
-    add_compute(unit.compute_time, share, step);
+    add_compute(ranks.compute_time, share, step);
 
-    std::sort(unit.work.begin(), unit.work.end(),
+    std::sort(ranks.work.begin(), ranks.work.end(),
               [](const auto& a, const auto& b) { return a.first.start < b.first.start; });
     const auto coverage_of = [&](auto shape_of, bool with_solid) {
       std::vector<Coverage::Stretch> stretches;
-      for (const auto& [whole, slice] : unit.work) {
+      for (const auto& [whole, slice] : ranks.work) {
         if (slice != nullptr || with_solid) {
           stretches.push_back({whole, slice == nullptr ? nullptr : shape_of(*slice)});
         }
@@ -295,42 +288,41 @@ class Measurer {
     const Coverage tensor = coverage_of([](const SliceMeasure& s) { return &s.tensor; }, false);
     const Coverage hidden = coverage_of([](const SliceMeasure& s) { return &s.hidden; }, false);
 
-    std::array<std::vector<Interval>, kAxes> active;
-    for (const auto& [info, is_first, interval] : unit.communication) {
-      const auto axis = plan_.graph.communications[static_cast<std::size_t>(info)].axis;
-      active[static_cast<std::size_t>(axis)].push_back(interval);
+    IdArray<Axis, std::vector<Interval>, kAxes> active;
+    for (const auto& [sort, is_first, interval] : ranks.communication) {
+      active[plan_.graph.communications[sort].axis].push_back(interval);
     }
-    std::array<Intervals, kAxes> kinds;
+    IdArray<Axis, Intervals, kAxes> kinds;
     std::vector<Interval> all;
-    for (std::size_t k = 0; k < kinds.size(); ++k) {
-      kinds[k] = unite(std::move(active[k]));
-      all.insert(all.end(), kinds[k].begin(), kinds[k].end());
-      add_overlap(measure_of(kinds[k]), compute.within(kinds[k]), share, step.by_kind[k]);
+    for (const Axis axis : kinds.ids()) {
+      Intervals& kind = kinds[axis];
+      kind = unite(std::move(active[axis]));
+      all.insert(all.end(), kind.begin(), kind.end());
+      add_overlap(measure_of(kind), compute.within(kind), share, step.by_kind[axis]);
     }
-    KindOverlap& of_tensor = step.by_kind[static_cast<std::size_t>(Axis::Tensor)];
-    add_overlap(tensor.total(), hidden.total(), share, of_tensor);
+    add_overlap(tensor.total(), hidden.total(), share, step.by_kind[Axis::Tensor]);
     const Intervals merged = unite(std::move(all));
     add_overlap(tensor.total() + measure_of(merged) - tensor.within(merged),
                 hidden.total() + compute.within(merged) - hidden.within(merged), share,
                 step.all_communication);
 
     step.breakdown[TimePart::ExposedTensor] += share * (tensor.total() - hidden.total());
-    Intervals idle = subtract({{Seconds{}, timeline_.end}}, outline(unit));
-    for (const auto& [kind, part] : kExposedParts) {
-      const Intervals& there = kinds[static_cast<std::size_t>(kind)];
+    Intervals idle = subtract({{Seconds{}, timeline_.end}}, outline(ranks));
+    for (const auto& [axis, part] : kExposedParts) {
+      const Intervals& there = kinds[axis];
       step.breakdown[part] += share * measure_of(intersect(idle, there));
       idle = subtract(idle, there);
     }
-    const Waiting waiting = waiting_in(idle, unite(std::move(unit.waits)));
+    const Waiting waiting = waiting_in(idle, unite(std::move(ranks.waits)));
     step.breakdown[TimePart::StragglerWait] += share * waiting.for_peers;
     step.breakdown[TimePart::Bubble] += share * waiting.for_stages;
-    add_speed(plan_.fold.units[u], unit.compute_time.total(), waiting);
-    add_communications(unit, compute, members);
+    add_speed(plan_.fold.rank_classes[id], ranks.compute_time.total(), waiting);
+    add_communications(ranks, compute, members);
   }
 
-  static Intervals outline(const UnitActivity& unit) {
+  static Intervals outline(const RankActivity& ranks) {
     std::vector<Interval> work;
-    for (const auto& [whole, slice] : unit.work) {
+    for (const auto& [whole, slice] : ranks.work) {
       work.push_back(whole);
     }
     return unite(std::move(work));
@@ -370,51 +362,51 @@ class Measurer {
   }
 
   /// A coarse class holds GPUs of several speeds: then nobody can say who waits.
-  void add_speed(const RankClass& unit, Seconds compute, const Waiting& waiting) {
+  void add_speed(const RankClass& ranks, Seconds compute, const Waiting& waiting) {
     if (w_.fold != FoldMode::Bound) {
-      SpeedReport& sum = by_speed_[{unit.speeds.front(), unit.throttle, unit.jitters}];
-      sum.gpus += unit.members;
-      sum.compute += compute * unit.members;
-      sum.straggler_wait += waiting.for_peers * unit.members;
-      sum.bubble += waiting.for_stages * unit.members;
+      SpeedReport& sum = by_speed_[{ranks.speeds.front(), ranks.throttle, ranks.jitters}];
+      sum.gpus += ranks.members;
+      sum.compute += compute * ranks.members;
+      sum.straggler_wait += waiting.for_peers * ranks.members;
+      sum.bubble += waiting.for_stages * ranks.members;
     }
   }
 
-  void add_communications(const UnitActivity& unit, const Coverage& compute, double members) {
-    by_info_.assign(plan_.graph.communications.size(), {});
-    std::vector<std::vector<Interval>> parts(by_info_.size());
-    for (const auto& [info, is_first, interval] : unit.communication) {
-      by_info_[static_cast<std::size_t>(info)].count += is_first ? 1 : 0;
-      parts[static_cast<std::size_t>(info)].push_back(interval);
+  void add_communications(const RankActivity& ranks, const Coverage& compute, double members) {
+    by_sort_.assign(plan_.graph.communications.size(), {});
+    IdVector<CommunicationId, std::vector<Interval>> parts(by_sort_.size());
+    for (const auto& [sort, is_first, interval] : ranks.communication) {
+      by_sort_[sort].count += is_first ? 1 : 0;
+      parts[sort].push_back(interval);
     }
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      const Intervals merged = unite(std::move(parts[i]));  // messages go beside each other
-      by_info_[i].time = measure_of(merged);
-      by_info_[i].exposed = by_info_[i].time - compute.within(merged);
+    for (const CommunicationId sort : parts.ids()) {
+      const Intervals merged = unite(std::move(parts[sort]));  // messages go beside each other
+      by_sort_[sort].time = measure_of(merged);
+      by_sort_[sort].exposed = by_sort_[sort].time - compute.within(merged);
     }
-    for (const auto& [whole, slice] : unit.work) {
-      for (std::size_t i = 0; slice != nullptr && i < slice->by_info.size(); ++i) {
-        const auto& [info, sum] = slice->by_info[i];
-        by_info_[static_cast<std::size_t>(info)].add(sum);
+    for (const auto& [whole, slice] : ranks.work) {
+      for (std::size_t i = 0; slice != nullptr && i < slice->by_sort.size(); ++i) {
+        const auto& [sort, sum] = slice->by_sort[i];
+        by_sort_[sort].add(sum);
       }
     }
     std::set<CommunicationKey> seen;
-    for (std::size_t i = 0; i < by_info_.size(); ++i) {
-      if (by_info_[i].count > 0) {
-        add_communication(plan_.graph.communications[i], by_info_[i], members, seen);
+    for (const CommunicationId sort : by_sort_.ids()) {
+      if (by_sort_[sort].count > 0) {
+        add_communication(plan_.graph.communications[sort], by_sort_[sort], members, seen);
       }
     }
   }
 
-  void add_communication(const CommunicationInfo& info, const InfoSum& found, double members,
+  void add_communication(const Communication& sort, const SortSum& found, double members,
                          std::set<CommunicationKey>& seen) {
-    const CommunicationKey key{static_cast<int>(info.axis), static_cast<int>(info.op), info.group,
-                               info.group_size, info.bytes_per_rank.value};
+    const CommunicationKey key{sort.axis, sort.op, sort.group, sort.group_size,
+                               sort.bytes_per_rank.value};
     CommunicationSum& sum = sums_[key];
-    if (info.alone > sum.slowest) {  // name the slowest member's bottleneck
-      sum.slowest = info.alone;
-      sum.pattern = info.slowest_pattern();
-      sum.choice = info.choice;
+    if (sort.alone > sum.slowest) {  // name the slowest member's bottleneck
+      sum.slowest = sort.alone;
+      sum.pattern = sort.slowest_pattern();
+      sum.choice = sort.choice;
     }
     if (seen.insert(key).second) {
       sum.ranks += members;
@@ -429,10 +421,10 @@ class Measurer {
   const StepPlan& plan_;
   const Timeline& timeline_;
   ActivityReader reader_;
-  std::vector<UnitActivity> units_;
+  IdVector<RankClassId, RankActivity> ranks_;
   StepReport step_;
-  std::map<std::tuple<int, int, int>, SliceMeasure> slices_;
-  std::vector<InfoSum> by_info_;  // of one unit
+  std::map<ProgramSlice, SliceMeasure> slices_;
+  IdVector<CommunicationId, SortSum> by_sort_;  // of one class of ranks
   std::map<CommunicationKey, CommunicationSum> sums_;
   using SpeedKey = std::tuple<GpuSpeed, std::optional<Throttle>, bool>;
   std::map<SpeedKey, SpeedReport> by_speed_;  // sums
@@ -460,10 +452,11 @@ std::optional<double> ratio(Seconds part, Seconds whole) {
 }
 
 std::size_t count_flows(const TaskGraph& graph) {
-  return static_cast<std::size_t>(
-      std::count_if(graph.tasks.begin(), graph.tasks.end(), [](const Task& task) {
-        return task.kind == TaskKind::Communication && task.bytes > Bytes{};
-      }));
+  std::size_t flows = 0;
+  for (const Task& task : graph.tasks) {
+    flows += task.kind == TaskKind::Communication && task.bytes > Bytes{} ? 1 : 0;
+  }
+  return flows;
 }
 
 }  // namespace
@@ -478,8 +471,7 @@ Seconds TimePartition::total() const {
 
 bool StepReport::has(TimePart part) const {
   return std::none_of(kExposedParts.begin(), kExposedParts.end(), [&](const auto& exposed) {
-    return exposed.second == part &&
-           by_kind[static_cast<std::size_t>(exposed.first)].time == Seconds{};
+    return exposed.second == part && by_kind[exposed.first].time == Seconds{};
   });
 }
 
@@ -516,7 +508,7 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
   report.speeds = measurer.speeds();
   report.simulation = {.tasks_played = plan.graph.tasks.size(),
                        .flows_played = count_flows(plan.graph),
-                       .classes = plan.fold.units.size(),
+                       .classes = plan.fold.rank_classes.size(),
                        .fold = workload.fold,
                        .exact = plan.fold.exact};
   return report;

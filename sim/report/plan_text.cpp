@@ -10,13 +10,13 @@ namespace danlu {
 namespace {
 
 /// What the collectives of a group are asked to be carried out by; "" for danlu's choice.
-std::string wish_text(std::string_view groups, const CollectiveWish& wish) {
+std::string forced_text(std::string_view groups, const ForcedChoice& forced) {
   std::string text;
-  if (wish.algorithm) {
-    text += fmt::format(" {}", name_of(*wish.algorithm));
+  if (forced.algorithm) {
+    text += fmt::format(" {}", name_of(*forced.algorithm));
   }
-  if (wish.protocol) {
-    text += fmt::format(" {}", name_of(*wish.protocol));
+  if (forced.protocol) {
+    text += fmt::format(" {}", name_of(*forced.protocol));
   }
   return text.empty() ? "" : fmt::format("; {} collectives by{}", groups, text);
 }
@@ -57,8 +57,8 @@ std::string layout_line(const Workload& workload) {
   }
   line += stages_text(workload);
   line += p.pipeline > 1 && p.scatter_gather ? ", scatter-gather" : "";
-  line += wish_text("tensor", workload.communication.tensor);
-  line += wish_text("data", workload.communication.data);
+  line += forced_text("tensor", workload.communication.tensor);
+  line += forced_text("data", workload.communication.data);
   return line;
 }
 

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/base/id_vector.hpp"
 #include "sim/campaign/study.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/plan/plan_step.hpp"
@@ -70,10 +71,10 @@ inline constexpr std::array kExposedParts{
 
 /// Seconds by part.
 struct TimePartition {
-  std::array<Seconds, kTimeParts> parts{};
+  IdArray<TimePart, Seconds, kTimeParts> parts{};
 
-  Seconds& operator[](TimePart part) { return parts[static_cast<std::size_t>(part)]; }
-  Seconds operator[](TimePart part) const { return parts[static_cast<std::size_t>(part)]; }
+  Seconds& operator[](TimePart part) { return parts[part]; }
+  Seconds operator[](TimePart part) const { return parts[part]; }
   Seconds total() const;
 };
 
@@ -104,7 +105,7 @@ struct StepReport {
   double hfu = 0;
   double bubble_fraction = 0;     // bubble over step
   KindOverlap all_communication;  // of all kinds, merged
-  std::array<KindOverlap, kAxes> by_kind{};
+  IdArray<Axis, KindOverlap, kAxes> by_kind{};
   TimePartition breakdown;
   KernelInefficiency kernel_inefficiency;
 

@@ -10,11 +10,8 @@ namespace {
 
 /// Of a GPU's share of its node, the mean over GPUs; none where a kind of node has no power.
 std::optional<double> watts_per_gpu(const ClusterSpec& cluster) {
-  const std::vector<int> counts = cluster.gpus_by_kind();
   double watts = 0;
-  for (int kind = 0; kind < cluster.kinds(); ++kind) {
-    const double gpus = counts[static_cast<std::size_t>(kind)];
-    const TopologySpec& topology = cluster.topology_of(kind);
+  for (const auto& [topology, gpu, gpus] : cluster.gpus_by_kind()) {
     if (topology.node_power_watts == 0 && gpus > 0) {
       return std::nullopt;
     }
@@ -39,15 +36,12 @@ Seconds DrawsReport::standard_error() const {
 }
 
 std::optional<double> dollars_per_gpu_hour(const ClusterSpec& cluster) {
-  const std::vector<int> counts = cluster.gpus_by_kind();
   double dollars = 0;
-  for (int kind = 0; kind < cluster.kinds(); ++kind) {
-    const double gpus = counts[static_cast<std::size_t>(kind)];
-    const double price = cluster.gpu_of(kind).dollars_per_hour;
-    if (price == 0 && gpus > 0) {
+  for (const auto& [topology, gpu, gpus] : cluster.gpus_by_kind()) {
+    if (gpu.dollars_per_hour == 0 && gpus > 0) {
       return std::nullopt;
     }
-    dollars += price * gpus;
+    dollars += gpu.dollars_per_hour * gpus;
   }
   return dollars / cluster.gpus;
 }

@@ -20,16 +20,16 @@ struct Slice {
 
 class StepTraceWriter {
  public:
-  StepTraceWriter(const StepPlan& plan, const Timeline& timeline, const std::vector<bool>& traced,
-                  std::ostream& out)
+  StepTraceWriter(const StepPlan& plan, const Timeline& timeline,
+                  const IdVector<RankClassId, bool>& traced, std::ostream& out)
       : plan_(plan), reader_(plan.graph, timeline), traced_(traced), out_(out) {}
 
   void write() {
     out_ << "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n";
     collect();
-    for (std::size_t unit = 0; unit < slices_.size(); ++unit) {
-      if (traced_[unit]) {
-        write_unit(unit);
+    for (const RankClassId id : slices_.ids()) {
+      if (traced_[id]) {
+        write_ranks(id);
       }
     }
     out_ << "\n]}\n";
@@ -41,55 +41,52 @@ class StepTraceWriter {
     if (activity.compute != nullptr) {
       return 0;
     }
-    const auto info = static_cast<std::size_t>(activity.info);
-    return 1 + static_cast<int>(plan_.graph.communications[info].axis);
+    return 1 + static_cast<int>(plan_.graph.communications[*activity.communication].axis);
   }
 
   void collect() {
-    slices_.resize(plan_.fold.units.size());
-    for (std::size_t i = 0; i < plan_.graph.tasks.size(); ++i) {
-      const std::vector<int>& units = plan_.graph.participants[i];
-      if (std::none_of(units.begin(), units.end(), [&](int unit) { return is_traced(unit); })) {
+    slices_.resize(plan_.fold.rank_classes.size());
+    const auto is_traced = [&](RankClassId id) { return traced_[id]; };
+    for (const TaskId task : plan_.graph.tasks.ids()) {
+      const std::vector<RankClassId>& participants = plan_.graph.participants[task];
+      if (std::none_of(participants.begin(), participants.end(), is_traced)) {
         continue;
       }
-      reader_.expand(make_id<TaskId>(i), [&](const Activity& activity) {
-        for (const int unit : units) {
-          if (!is_traced(unit)) {
-            continue;
+      reader_.expand(task, [&](const Activity& activity) {
+        for (const RankClassId id : participants) {
+          if (traced_[id]) {
+            slices_[id].push_back({activity, stream_of(activity)});
           }
-          slices_[static_cast<std::size_t>(unit)].push_back({activity, stream_of(activity)});
         }
       });
     }
   }
-
-  bool is_traced(int unit) const { return traced_[static_cast<std::size_t>(unit)]; }
 
   void event(const std::string& text) {
     out_ << (first_ ? "" : ",\n") << text;
     first_ = false;
   }
 
-  void write_unit(std::size_t unit) {
-    const RankClass& ranks = plan_.fold.units[unit];
+  void write_ranks(RankClassId id) {
+    const RankClass& ranks = plan_.fold.rank_classes[id];
     event(fmt::format(R"({{"ph": "M", "name": "process_name", "pid": {}, "args": )"
                       R"({{"name": "stage {}, rank {}, one of {} alike"}}}})",
-                      unit, ranks.stage, ranks.representative, ranks.members));
+                      index(id), ranks.stage, index(ranks.representative), ranks.members));
     event(fmt::format(R"({{"ph": "M", "name": "process_sort_index", "pid": {}, )"
                       R"("args": {{"sort_index": {}}}}})",
-                      unit, ranks.stage));
-    std::vector<Slice>& slices = slices_[unit];
+                      index(id), ranks.stage));
+    std::vector<Slice>& slices = slices_[id];
     std::stable_sort(slices.begin(), slices.end(), [](const Slice& a, const Slice& b) {
       return a.activity.interval.start < b.activity.interval.start;
     });
     lane_ends_.clear();
     for (const Slice& slice : slices) {
-      write_slice(unit, slice);
+      write_slice(id, slice);
     }
   }
 
   /// The first lane of the stream that is free at `start`.
-  int lane(std::size_t unit, int stream, Interval interval) {
+  int lane(RankClassId ranks, int stream, Interval interval) {
     constexpr int kLanes = 1000;
     std::vector<Seconds>& ends = lane_ends_[stream];
     const auto free =
@@ -104,14 +101,15 @@ class StepTraceWriter {
     const std::string_view name = stream == 0 ? "compute" : name_of(static_cast<Axis>(stream - 1));
     event(fmt::format(R"({{"ph": "M", "name": "thread_name", "pid": {}, "tid": {}, "args": )"
                       R"({{"name": "{}{}"}}}})",
-                      unit, thread, name, number == 0 ? "" : fmt::format(" {}", number + 1)));
+                      index(ranks), thread, name,
+                      number == 0 ? "" : fmt::format(" {}", number + 1)));
     event(fmt::format(R"({{"ph": "M", "name": "thread_sort_index", "pid": {}, "tid": {}, )"
                       R"("args": {{"sort_index": {}}}}})",
-                      unit, thread, thread));
+                      index(ranks), thread, thread));
     return thread;
   }
 
-  void write_slice(std::size_t unit, const Slice& slice) {
+  void write_slice(RankClassId ranks, const Slice& slice) {
     const Activity& activity = slice.activity;
     const TraceTime time(activity.interval.start, activity.interval.finish);
     std::string arguments;
@@ -125,42 +123,43 @@ class StepTraceWriter {
       arguments += fmt::format(R"({}"model_gflop": {:.3f})", arguments.empty() ? "" : ", ",
                                activity.compute->model_flops.value / 1e9);
     }
-    if (activity.info >= 0) {
-      const auto& info = plan_.graph.communications[static_cast<std::size_t>(activity.info)];
+    if (activity.communication) {
+      const Communication& made = plan_.graph.communications[*activity.communication];
       arguments += fmt::format(R"({}"operation": "{}", "bytes": {:.0f}, "ranks": {})",
-                               arguments.empty() ? "" : ", ", collective_name(info.op),
-                               info.bytes_per_rank.value, info.group_size);
+                               arguments.empty() ? "" : ", ", collective_name(made.op),
+                               made.bytes_per_rank.value, made.group_size);
     }
     event(fmt::format(R"({{"ph": "X", "name": "{}", "cat": "{}", "pid": {}, "tid": {}, "ts": {}, )"
                       R"("dur": {}, "args": {{{}}}}})",
                       activity.name, activity.compute != nullptr ? "compute" : "communication",
-                      unit, lane(unit, slice.stream, activity.interval), time.begin, time.duration,
-                      arguments));
+                      index(ranks), lane(ranks, slice.stream, activity.interval), time.begin,
+                      time.duration, arguments));
   }
 
   const StepPlan& plan_;
   ActivityReader reader_;
-  const std::vector<bool>& traced_;  // by class of ranks
+  const IdVector<RankClassId, bool>& traced_;
   std::ostream& out_;
-  std::vector<std::vector<Slice>> slices_;
+  IdVector<RankClassId, std::vector<Slice>> slices_;
   std::map<int, std::vector<Seconds>> lane_ends_;
   bool first_ = true;
 };
 
 }  // namespace
 
-void write_trace(const StepPlan& plan, const Timeline& timeline, const std::vector<bool>& traced,
-                 std::ostream& out) {
+void write_trace(const StepPlan& plan, const Timeline& timeline,
+                 const IdVector<RankClassId, bool>& traced, std::ostream& out) {
   StepTraceWriter(plan, timeline, traced, out).write();
 }
 
-double trace_slices(const StepPlan& plan, const std::vector<bool>& traced) {
+double trace_slices(const StepPlan& plan, const IdVector<RankClassId, bool>& traced) {
   double slices = 0;
-  for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
-    const Task& task = plan.graph.tasks[i];
-    const int own = task.kind == TaskKind::Run ? task.slice.last - task.slice.first : 1;
-    for (const int unit : plan.graph.participants[i]) {
-      slices += traced[static_cast<std::size_t>(unit)] ? own : 0;
+  for (const TaskId id : plan.graph.tasks.ids()) {
+    const Task& task = plan.graph.tasks[id];
+    const double own =
+        task.kind == TaskKind::Run ? static_cast<double>(task.slice.last - task.slice.first) : 1;
+    for (const RankClassId ranks : plan.graph.participants[id]) {
+      slices += traced[ranks] ? own : 0;
     }
   }
   return slices;

@@ -65,10 +65,10 @@ std::string json_report(const Report& report);
 
 /// Chrome trace JSON: a process for each played class of ranks that `traced` marks, a thread for
 /// each stream.
-void write_trace(const StepPlan& plan, const Timeline& timeline, const std::vector<bool>& traced,
-                 std::ostream& out);
+void write_trace(const StepPlan& plan, const Timeline& timeline,
+                 const IdVector<RankClassId, bool>& traced, std::ostream& out);
 /// How many slices that trace has.
-double trace_slices(const StepPlan& plan, const std::vector<bool>& traced);
+double trace_slices(const StepPlan& plan, const IdVector<RankClassId, bool>& traced);
 
 /// "all-reduce", ...
 std::string_view collective_name(CollectiveOp op);

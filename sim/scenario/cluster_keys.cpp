@@ -154,7 +154,7 @@ KeyRow peak(std::string_view precision, Into into) {
 }
 Member<GpuSpec> peak_of(Precision precision) {
   return {.set = [precision](GpuSpec& gpu, const Value& value) {
-    gpu.peak_dense[static_cast<std::size_t>(precision)] = FlopsPerSecond{value.number};
+    gpu.peak_dense[precision] = FlopsPerSecond{value.number};
   }};
 }
 

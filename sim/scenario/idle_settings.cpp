@@ -21,10 +21,10 @@ class IdleFinder {
       : section_(section), plan_(plan) {}
 
   void find() {
-    for (std::size_t i = 0; i < plan_.spec.causes.size(); ++i) {
-      const FaultCause& cause = plan_.spec.causes[i];
+    for (const CauseId id : plan_.spec.causes.ids()) {
+      const FaultCause& cause = plan_.spec.causes[id];
       look_at_nodes(cause);
-      look_at_timeout(static_cast<int>(i), cause);
+      look_at_timeout(id, cause);
       look_at_count(cause);
     }
     look_at_rates();
@@ -80,9 +80,9 @@ class IdleFinder {
     }
   }
 
-  void look_at_timeout(int number, const FaultCause& cause) {
+  void look_at_timeout(CauseId id, const FaultCause& cause) {
     const auto listed_longer = [&](const FaultEvent& event) {
-      return event.cause == number && event.window < kNever && event.window > cause.limit;
+      return event.cause == id && event.window < kNever && event.window > cause.limit;
     };
     const std::vector<FaultEvent>& events = plan_.spec.events;
     const std::string timeout = path_of(cause, "timeout");
@@ -157,7 +157,7 @@ class IdleFinder {
     const auto is_counted = [&](const FaultCause& cause) {
       return section_.has(path_of(cause, "observed"));
     };
-    const std::vector<FaultCause>& causes = plan_.spec.causes;
+    const IdVector<CauseId, FaultCause>& causes = plan_.spec.causes;
     if (!section_.own.has_below("observed.") ||
         std::any_of(causes.begin(), causes.end(), is_counted)) {
       return;
@@ -194,7 +194,7 @@ class IdleFinder {
   }
 
   void look_at_kept() {
-    const std::vector<FaultCause>& causes = plan_.spec.causes;
+    const IdVector<CauseId, FaultCause>& causes = plan_.spec.causes;
     const bool corrupts = std::any_of(causes.begin(), causes.end(), [](const FaultCause& cause) {
       return cause.effect == Effect::Corrupt;
     });
@@ -209,7 +209,7 @@ class IdleFinder {
   }
 
   void look_at_repairs() {
-    const std::vector<FaultCause>& causes = plan_.spec.causes;
+    const IdVector<CauseId, FaultCause>& causes = plan_.spec.causes;
     const bool breaks = std::any_of(causes.begin(), causes.end(), [](const FaultCause& cause) {
       return cause.permanent > 0 && cause.nodes > 0;
     });

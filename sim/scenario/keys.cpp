@@ -137,13 +137,13 @@ std::vector<KeyRow> training_keys() {
   };
 }
 
-std::vector<KeyRow> wish_keys(const std::string& section, std::string_view groups) {
+std::vector<KeyRow> forced_choice_keys(const std::string& section, std::string_view groups) {
   return {
-      choice(section + ".algorithm", &CollectiveWish::algorithm, words_or_auto<Algorithm>(), "auto",
+      choice(section + ".algorithm", &ForcedChoice::algorithm, words_or_auto<Algorithm>(), "auto",
              fmt::format("Algorithm for the collectives of {}, wherever it can make them; auto: as "
                          "danlu collective chooses",
                          groups)),
-      choice(section + ".protocol", &CollectiveWish::protocol, words_or_auto<Protocol>(), "auto",
+      choice(section + ".protocol", &ForcedChoice::protocol, words_or_auto<Protocol>(), "auto",
              fmt::format("Protocol for the collectives of {}", groups)),
   };
 }
@@ -245,8 +245,8 @@ std::vector<KeyRow> make_scenario_keys() {
       training_keys(),
       degraded_keys(),
       step_fault_keys(),
-      wish_keys("communication.tensor", "tensor groups"),
-      wish_keys("communication.data", "data and embedding groups"),
+      forced_choice_keys("communication.tensor", "tensor groups"),
+      forced_choice_keys("communication.data", "data and embedding groups"),
       quantity("communication.timeout", &CommunicationSpec::timeout, Dimension::Duration, 1e-3,
                864e3, "600 s",
                "A communication that hangs on a flapping link for longer ends the job"),

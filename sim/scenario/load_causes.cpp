@@ -35,7 +35,7 @@ class CauseReader {
     nodes_ = (cluster.gpus + topology.gpus_per_node - 1) / topology.gpus_per_node;
   }
 
-  FaultCause read(int number, std::vector<SlowState>& states) {
+  FaultCause read(CauseId id, std::vector<SlowState>& states) {
     component_ = get_.choice<Component>(path("component"));
     FaultCause cause{.name = name_};
     cause.component = row_named(component_).shown;
@@ -45,7 +45,7 @@ class CauseReader {
     cause.window = read_random(values_, path("duration"), problems_);
     cause.detection = read_detection();
     read_arrivals(cause);
-    read_slowness(cause, number, states);
+    read_slowness(cause, id, states);
     if (cause.effect != FaultCause::Effect::Stop && !values_.has_below(path("duration") + ".")) {
       add("effect", fmt::format("cause '{}' has this effect and no duration", name_),
           "for example duration: 10 min");
@@ -169,7 +169,7 @@ class CauseReader {
     return no_period || no_timeout ? Detection{} : detection;  // it has been complained about
   }
 
-  void read_slowness(FaultCause& cause, int number, std::vector<SlowState>& states) {
+  void read_slowness(FaultCause& cause, CauseId id, std::vector<SlowState>& states) {
     if (cause.effect != FaultCause::Effect::Degrade) {
       return;
     }
@@ -181,7 +181,7 @@ class CauseReader {
             "either the factor, or what is slow, to be simulated");
       }
     } else if (played) {
-      get_.fill(states.emplace_back(SlowState{.cause = number}), section());
+      get_.fill(states.emplace_back(SlowState{.cause = id}), section());
     }
   }
 
@@ -195,14 +195,14 @@ class CauseReader {
 };
 
 /// The cause called `name`, or what to say of it.
-std::optional<int> find_cause(std::string_view name, const std::vector<FaultCause>& causes,
-                              Problem& asked) {
+std::optional<CauseId> find_cause(std::string_view name,
+                                  const IdVector<CauseId, FaultCause>& causes, Problem& asked) {
   std::vector<std::string_view> names;
-  for (std::size_t i = 0; i < causes.size(); ++i) {
-    if (causes[i].name == name) {
-      return static_cast<int>(i);
+  for (const CauseId id : causes.ids()) {
+    if (causes[id].name == name) {
+      return id;
     }
-    names.emplace_back(causes[i].name);
+    names.emplace_back(causes[id].name);
   }
   const std::string_view near = nearest(name, names);
   asked.message = fmt::format("unknown cause '{}'", shown(name));
@@ -214,8 +214,8 @@ std::optional<int> find_cause(std::string_view name, const std::vector<FaultCaus
 
 /// Says so where an event is out of order or strikes what is not there.
 bool is_wrong(const FaultEvent& event, const std::vector<FaultEvent>& before,
-              const std::vector<FaultCause>& causes, Problem& asked) {
-  const FaultCause& cause = causes[static_cast<std::size_t>(event.cause)];
+              const IdVector<CauseId, FaultCause>& causes, Problem& asked) {
+  const FaultCause& cause = causes[event.cause];
   if (!before.empty() && event.at < before.back().at) {
     asked.message = "this event comes before the one above it";
     asked.hint = "events stand in the order of time";
@@ -230,7 +230,7 @@ bool is_wrong(const FaultEvent& event, const std::vector<FaultEvent>& before,
 
 class TraceReader {
  public:
-  TraceReader(const fs::path& file, const std::vector<FaultCause>& causes)
+  TraceReader(const fs::path& file, const IdVector<CauseId, FaultCause>& causes)
       : table_(read_csv(file, std::array<std::string_view, 2>{"time", "cause"})), causes_(causes) {}
 
   std::vector<FaultEvent> read(std::vector<Problem>& problems) const {
@@ -277,7 +277,7 @@ class TraceReader {
   std::optional<FaultEvent> read_row(const CsvRow& row, Problem& asked) const {
     const std::optional<Seconds> at = time(row, "time", asked);
     asked.position = table_.problem(row, at ? "cause" : "time", "").position;
-    const std::optional<int> cause =
+    const std::optional<CauseId> cause =
         at ? find_cause(table_.cell(row, "cause"), causes_, asked) : std::nullopt;
     if (!cause) {
       return std::nullopt;
@@ -303,10 +303,10 @@ class TraceReader {
   }
 
   CsvTable table_;
-  const std::vector<FaultCause>& causes_;
+  const IdVector<CauseId, FaultCause>& causes_;
 };
 
-void read_listed(const Values& values, const std::vector<FaultCause>& causes,
+void read_listed(const Values& values, const IdVector<CauseId, FaultCause>& causes,
                  std::vector<FaultEvent>& events, std::vector<Problem>& problems) {
   for (std::size_t i = 0; values.has_below(fmt::format("events.{}.", i)); ++i) {
     const std::string at = fmt::format("events.{}.", i);
@@ -325,7 +325,7 @@ void read_listed(const Values& values, const std::vector<FaultCause>& causes,
       return;
     }
     Problem asked = values.problem(at + "cause", "");
-    const std::optional<int> cause = find_cause(values.at(at + "cause").text, causes, asked);
+    const std::optional<CauseId> cause = find_cause(values.at(at + "cause").text, causes, asked);
     if (!cause) {
       problems.push_back(std::move(asked));
       return;
@@ -367,18 +367,19 @@ Duration read_random(const Values& values, const std::string& path,
   return duration;
 }
 
-std::vector<FaultCause> read_causes(const Values& values, const ClusterSpec& cluster,
-                                    std::vector<SlowState>& states,
-                                    std::vector<Problem>& problems) {
-  std::vector<FaultCause> causes;
+IdVector<CauseId, FaultCause> read_causes(const Values& values, const ClusterSpec& cluster,
+                                          std::vector<SlowState>& states,
+                                          std::vector<Problem>& problems) {
+  IdVector<CauseId, FaultCause> causes;
   for (const std::string& name : values.names("causes")) {
-    const int number = static_cast<int>(causes.size());
-    causes.push_back(CauseReader(values, name, cluster, problems).read(number, states));
+    CauseReader reader(values, name, cluster, problems);
+    causes.push_back(reader.read(causes.next_id(), states));
   }
   return causes;
 }
 
-std::vector<FaultEvent> read_events(const Values& values, const std::vector<FaultCause>& causes,
+std::vector<FaultEvent> read_events(const Values& values,
+                                    const IdVector<CauseId, FaultCause>& causes,
                                     const fs::path& beside, std::vector<Problem>& problems) {
   std::vector<FaultEvent> events;
   read_listed(values, causes, events, problems);

@@ -211,7 +211,7 @@ class CheckpointReader {
     storage.load = values_.has_below("checkpoint.load.") ? random("checkpoint.load")
                                                          : Duration{.mean = load_time(plan.file)};
     if (!has("checkpoint.slowdown") && (async || plan.what_if)) {
-      contend(plan, async ? static_cast<int>(plan.spec.tiers.size()) : -1);
+      contend(plan, async ? std::optional(plan.spec.tiers.next_id()) : std::nullopt);
     }
     plan.spec.tiers.push_back(storage);
   }
@@ -220,12 +220,12 @@ class CheckpointReader {
   static Seconds load_time(const CheckpointFile& file) { return file.read.value_or(file.write); }
 
   /// Training keeps what a write beside it leaves of the NICs.
-  void contend(FaultsPlan& plan, int tier) const {
+  void contend(FaultsPlan& plan, std::optional<TierId> tier) const {
     const TopologySpec& topology = section_.context.cluster.topology;
     if (!topology.storage.shares_nics || plan.file.write.value <= 0) {
       return;
     }
-    if (tier >= 0) {
+    if (tier) {
       section_.notes.emplace_back(
           "while a checkpoint is written beside the steps, every NIC is taken to have its share of "
           "the write less for the whole step: the write is no flow of its own");

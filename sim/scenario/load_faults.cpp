@@ -187,7 +187,8 @@ class PlanReader {
     if (bracket != std::string::npos) {
       const std::size_t number = std::stoul(path.substr(bracket + 1));
       const std::string rest = path.substr(path.find(']') + 1);
-      path = path.starts_with("causes[")  ? "causes." + spec.causes[number].name + rest
+      path = path.starts_with("causes[")
+                 ? "causes." + spec.causes[make_id<CauseId>(number)].name + rest
              : path.starts_with("tiers[") ? checkpoint_section(number, spec) + rest
                                           : path;
     }
@@ -260,14 +261,14 @@ class PlanReader {
 
   /// Causes of the scenario's own that neither chance nor an event ever brings.
   void note_idle_causes(const FaultsSpec& spec) {
-    for (std::size_t i = 0; i < spec.causes.size(); ++i) {
-      const std::string at = fmt::format("causes.{}", spec.causes[i].name);
+    for (const CauseId id : spec.causes.ids()) {
+      const std::string at = fmt::format("causes.{}", spec.causes[id].name);
       const bool has_rate = std::any_of(kRates.begin(), kRates.end(), [&](std::string_view key) {
         return has(fmt::format("{}.{}", at, key));
       });
       const bool has_event =
           std::any_of(spec.events.begin(), spec.events.end(),
-                      [&](const FaultEvent& event) { return event.cause == static_cast<int>(i); });
+                      [&](const FaultEvent& event) { return event.cause == id; });
       if (!has_rate && !has_event && own_.has_below(at + ".")) {
         notes_.push_back(fmt::format("'faults.{}' never strikes: it has no rate ({}) and no event",
                                      at, fmt::join(kRates, ", ")));
@@ -347,7 +348,7 @@ FaultsFile load_faults_file(const std::string& name, const LoadOptions& options)
   cluster.topology.nics_per_node = kGpus;
   std::vector<Problem> problems;
   std::vector<SlowState> states;
-  const std::vector<FaultCause> causes = read_causes(values, cluster, states, problems);
+  const IdVector<CauseId, FaultCause> causes = read_causes(values, cluster, states, problems);
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }

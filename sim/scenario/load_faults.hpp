@@ -75,11 +75,13 @@ FaultsPlan make_faults_plan(const Values& own, Values values, const FaultsContex
 
 /// The causes of the section: how often each component fails, and what that does. `values` are
 /// those of the section; states whose steps are to be played go to `states`.
-std::vector<FaultCause> read_causes(const Values& values, const ClusterSpec& cluster,
-                                    std::vector<SlowState>& states, std::vector<Problem>& problems);
+IdVector<CauseId, FaultCause> read_causes(const Values& values, const ClusterSpec& cluster,
+                                          std::vector<SlowState>& states,
+                                          std::vector<Problem>& problems);
 
 /// `events` and `trace`, in the order of time. `causes` are those of read_causes.
-std::vector<FaultEvent> read_events(const Values& values, const std::vector<FaultCause>& causes,
+std::vector<FaultEvent> read_events(const Values& values,
+                                    const IdVector<CauseId, FaultCause>& causes,
                                     const std::filesystem::path& beside,
                                     std::vector<Problem>& problems);
 

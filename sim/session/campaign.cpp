@@ -74,8 +74,8 @@ void play_states(const Scenario& scenario, const Cluster& cluster, const Report&
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const SlowState& state = plan.states[i];
     const double slowdown = std::max(1.0, steps[i] / step);
-    if (state.cause >= 0) {
-      FaultCause& cause = plan.spec.causes[static_cast<std::size_t>(state.cause)];
+    if (state.cause) {
+      FaultCause& cause = plan.spec.causes[*state.cause];
       cause.slowdown = slowdown;
       options.say(fmt::format("{}: steps take {:.4f} times as long", cause.name, slowdown));
       continue;
@@ -83,8 +83,8 @@ void play_states(const Scenario& scenario, const Cluster& cluster, const Report&
     plan.file.slowdown = slowdown;
     options.say(
         fmt::format("during a checkpoint's write steps take {:.4f} times as long", slowdown));
-    if (state.tier >= 0) {
-      plan.spec.tiers[static_cast<std::size_t>(state.tier)].slowdown = slowdown;
+    if (state.tier) {
+      plan.spec.tiers[*state.tier].slowdown = slowdown;
     }
   }
 }

@@ -15,7 +15,7 @@ namespace {
 
 void check_forced_choices(const Scenario& scenario, const Cluster& cluster) {
   std::vector<Problem> problems;
-  for (WishProblem& found : wish_problems(scenario.workload, cluster)) {
+  for (ForcedChoiceProblem& found : forced_choice_problems(scenario.workload, cluster)) {
     const auto place = scenario.places.find(found.key);
     Problem problem = place == scenario.places.end() ? Problem{} : place->second;
     problem.message = std::move(found.message);

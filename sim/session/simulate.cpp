@@ -95,8 +95,8 @@ Simulation play_through(const Scenario& scenario, const SessionOptions& options)
     options.planned(plan);
   }
   options.say(fmt::format("plan: {} classes of ranks, {} of communications, {} links, {} tasks",
-                          plan.fold.units.size(), plan.fold.patterns.size(), plan.fold.links.size(),
-                          plan.graph.tasks.size()));
+                          plan.fold.rank_classes.size(), plan.fold.patterns.size(),
+                          plan.fold.links.size(), plan.graph.tasks.size()));
   const int draws = scenario.cluster.degraded.draws;
   if (draws > 1) {
     allow_plays(fmt::format("{}: degraded.draws", scenario.name), static_cast<std::size_t>(draws),

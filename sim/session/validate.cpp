@@ -77,7 +77,7 @@ Played play_collective(const MeasuredCollective& measured, const Cluster& cluste
   if (measured.experts) {
     sequence.add_exchange(expert_exchange(cluster, group, *measured.experts));
   } else {
-    const std::vector<Candidate> choices = candidates(cluster, group, measured.op, measured.wish);
+    const std::vector<Candidate> choices = candidates(cluster, group, measured.op, measured.forced);
     sequence.add_steady(group, fastest(cluster, group, measured.op, measured.bytes, choices),
                         measured.op, measured.bytes);
   }

@@ -122,7 +122,7 @@ class NcclConverter {
                       measured_.op == CollectiveOp::AllGather ||
                       measured_.op == CollectiveOp::ReduceScatter;
     if (sums && mentions(algorithm, "NVLS_ENABLE=0")) {  // others never use NVLS
-      measured_.wish.algorithm = Algorithm::Ring;
+      measured_.forced.algorithm = Algorithm::Ring;
     }
     CollectiveConversion conversion{std::string(cell("id")), device_, std::string(cell("source")),
                                     std::nullopt, std::move(reasons_)};
@@ -293,7 +293,7 @@ Seconds alone_time(const MeasuredCollective& measured) {
   const Group group = make_group(cluster, ranks);
   return measured.experts ? alone_time(cluster, expert_exchange(cluster, group, *measured.experts))
                           : fastest(cluster, group, measured.op, measured.bytes,
-                                    candidates(cluster, group, measured.op, measured.wish))
+                                    candidates(cluster, group, measured.op, measured.forced))
                                 .alone;
 }
 

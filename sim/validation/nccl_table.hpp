@@ -28,8 +28,8 @@ struct MeasuredCollective {
   ClusterSpec cluster;
   CollectiveOp op = CollectiveOp::AllReduce;
   Bytes bytes;
-  CollectiveWish wish;
-  std::optional<ExpertLoad> experts;  // instead of op, bytes and wish
+  ForcedChoice forced;
+  std::optional<ExpertLoad> experts;  // instead of op, bytes and forced
   Seconds published;
 };
 

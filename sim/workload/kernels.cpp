@@ -56,8 +56,8 @@ Seconds ComputeTime::total() const {
 }
 
 ComputeTime& ComputeTime::operator+=(const ComputeTime& other) {
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    parts[i] += other.parts[i];
+  for (const ComputePart part : parts.ids()) {
+    parts[part] += other.parts[part];
   }
   model_flops += other.model_flops;
   hardware_flops += other.hardware_flops;

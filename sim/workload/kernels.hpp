@@ -11,6 +11,7 @@
 #include <array>
 #include <vector>
 
+#include "sim/base/id_vector.hpp"
 #include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 #include "sim/cluster/gpu_spec.hpp"
@@ -67,13 +68,13 @@ inline constexpr std::size_t kComputeParts = kNames<ComputePart>.size();
 
 /// A duration by what it was for, and the FLOPs in it.
 struct ComputeTime {
-  std::array<Seconds, kComputeParts> parts{};
+  IdArray<ComputePart, Seconds, kComputeParts> parts{};
   Flops model_flops;
   Flops hardware_flops;  // really executed, recomputed ones too
 
   Seconds total() const;
-  Seconds& operator[](ComputePart part) { return parts[static_cast<std::size_t>(part)]; }
-  Seconds operator[](ComputePart part) const { return parts[static_cast<std::size_t>(part)]; }
+  Seconds& operator[](ComputePart part) { return parts[part]; }
+  Seconds operator[](ComputePart part) const { return parts[part]; }
   ComputeTime& operator+=(const ComputeTime& other);
 };
 

@@ -86,8 +86,8 @@ struct TrainingSpec {
 /// Algorithms and protocols asked for instead of what would be chosen, wherever they can carry out
 /// what a step needs.
 struct CommunicationSpec {
-  CollectiveWish tensor;
-  CollectiveWish data;   // and of embedding groups
+  ForcedChoice tensor;
+  ForcedChoice data;     // and of embedding groups
   Seconds timeout{600};  // for which one may hang on a link that is down until it is given up
 };
 

@@ -355,11 +355,11 @@ TEST(Incast, SharesTheReceiversPort) {
     graph.links.push_back({link.bandwidth});
   }
   for (int sender = 1; sender <= 8; ++sender) {
-    graph.channels.emplace_back();
+    Channel channel;
     for (const LinkLoad& load : transfer_pattern(cluster, sender, 0).loads) {
-      graph.channels.back().loads.push_back({static_cast<int>(index(load.link)), load.weight});
+      channel.loads.push_back({make_id<FoldedLinkId>(index(load.link)), load.weight});
     }
-    testing::add_flow(graph, sender - 1, 1_GB, 5_us);
+    testing::add_flow(graph, graph.channels.push_back(std::move(channel)), 1_GB, 5_us);
   }
   const Timeline timeline = play(graph);  // 8 x 1e9 / 50e9 = 0.16 s
   for (const Seconds finish : timeline.finish) {

@@ -29,7 +29,7 @@ struct Hours {
   FaultsSpec spec(bool restart_can_fail, int trials) const {
     FaultsSpec spec;
     spec.causes = {random_cause(mtbf * kHour)};
-    spec.causes[0].detection.delay = constant(detection * kHour);
+    spec.causes[CauseId{0}].detection.delay = constant(detection * kHour);
     spec.tiers = {every(interval * kHour, checkpoint * kHour)};
     spec.restart = {restart_part(restart * kHour)};
     spec.semantics.fail_in_restart = restart_can_fail;
@@ -128,10 +128,10 @@ TEST(CampaignMakespan, BestInterval) {
     CampaignJob job{.step = Seconds{row.exact * kMinute * 30 / 480}, .steps = 480};
     FaultsSpec spec = hours.spec(true, 2000);
     spec.semantics.whole_steps = false;
-    spec.tiers[0].interval = CheckpointTier::Interval::Auto;
-    EXPECT_TRUE(near(with_intervals(job, spec).tiers[0].time.value, best.value * kMinute));
+    spec.tiers[TierId{0}].interval = CheckpointTier::Interval::Auto;
+    EXPECT_TRUE(near(with_intervals(job, spec).tiers[TierId{0}].time.value, best.value * kMinute));
     const auto curve = interval_curve(
-        job, spec, 0, {best * (0.5 * kMinute), best * kMinute, best * (2 * kMinute)});
+        job, spec, TierId{0}, {best * (0.5 * kMinute), best * kMinute, best * (2 * kMinute)});
     for (const IntervalPoint& point : curve) {
       hours.interval = point.interval / Seconds{kHour};
       hours.work = (job.step * job.steps) / Seconds{kHour};
@@ -141,9 +141,9 @@ TEST(CampaignMakespan, BestInterval) {
     EXPECT_LT(curve[1].campaign.wall.mean, curve[2].campaign.wall.mean);
     // What is found by trying costs 0.1 % more than the optimum at most, by the closed form.
     spec.trials = 200;
-    spec.tiers[0].interval = CheckpointTier::Interval::AutoSimulated;
+    spec.tiers[TierId{0}].interval = CheckpointTier::Interval::AutoSimulated;
     Hours tried = hours;
-    tried.interval = with_intervals(job, spec).tiers[0].time / Seconds{kHour};
+    tried.interval = with_intervals(job, spec).tiers[TierId{0}].time / Seconds{kHour};
     hours.interval = best.value * kMinute / kHour;
     EXPECT_LT(mean_makespan(tried.model(true)) / mean_makespan(hours.model(true)), 1.001);
   }
@@ -152,8 +152,8 @@ TEST(CampaignMakespan, BestInterval) {
 /// A long run of so many hours.
 Campaign long_run(const Hours& hours, double persist, int in_flight) {
   FaultsSpec spec = hours.spec(false, 40);
-  spec.tiers[0].persist = Seconds{persist * kHour};
-  spec.tiers[0].in_flight = in_flight;
+  spec.tiers[TierId{0}].persist = Seconds{persist * kHour};
+  spec.tiers[TierId{0}].in_flight = in_flight;
   CampaignJob job = hours.job();
   job.steps = 0;
   job.horizon = Seconds{hours.work * kHour};
@@ -211,21 +211,21 @@ TEST(CampaignMakespan, TwoTiers) {
   CampaignJob job{.nodes = 4, .step = 1_s, .horizon = Seconds{20000 * kHour}};
   FaultsSpec spec;
   spec.causes = {random_cause(3 * kHour / 0.9, "one node"), random_cause(3 * kHour / 0.1, "rack")};
-  spec.causes[0].nodes = 1;
-  spec.causes[1].nodes = 4;
+  spec.causes[CauseId{0}].nodes = 1;
+  spec.causes[CauseId{1}].nodes = 4;
   spec.tiers = {every(0, 0.5), every(0, 60)};
-  spec.tiers[0].name = "memory";
-  spec.tiers[0].survives_nodes = 1;
-  spec.tiers[0].load = constant(60);
-  spec.tiers[1].load = constant(600);
+  spec.tiers[TierId{0}].name = "memory";
+  spec.tiers[TierId{0}].survives_nodes = 1;
+  spec.tiers[TierId{0}].load = constant(60);
+  spec.tiers[TierId{1}].load = constant(600);
   for (CheckpointTier& tier : spec.tiers) {
     tier.interval = CheckpointTier::Interval::Auto;
   }
   spec.trials = 8;
   spec.seed = 20;
   const Campaign found = run_campaign(job, spec);
-  EXPECT_NEAR(found.tiers[0].time.value, 1.83 * kMinute, 0.02 * 1.83 * kMinute);
-  EXPECT_NEAR(found.tiers[1].time.value, 60 * kMinute, 0.02 * 60 * kMinute);
+  EXPECT_NEAR(found.tiers[TierId{0}].time.value, 1.83 * kMinute, 0.02 * 1.83 * kMinute);
+  EXPECT_NEAR(found.tiers[TierId{1}].time.value, 60 * kMinute, 0.02 * 60 * kMinute);
   EXPECT_NEAR(1 - found.ettr.mean, 0.0530, 0.005);
 }
 
@@ -239,8 +239,8 @@ TEST(CampaignMakespan, WeibullSegment) {
     EXPECT_TRUE(near(weibull_segment(8_s, row.shape, 24_s, Seconds{0.5}).value, row.hours, 1e-6));
     FaultsSpec spec = Hours{8, 24, 0.5, 0, 8}.spec(false, 20000);
     spec.tiers.clear();
-    spec.causes[0].arrivals.kind = Arrivals::Kind::Weibull;
-    spec.causes[0].arrivals.shape = row.shape;
+    spec.causes[CauseId{0}].arrivals.kind = Arrivals::Kind::Weibull;
+    spec.causes[CauseId{0}].arrivals.shape = row.shape;
     EXPECT_TRUE(agrees(run_campaign(Hours{8, 24, 0.5, 0, 8}.job(), spec).wall, row.hours, kHour))
         << row.shape;
   }

@@ -22,8 +22,8 @@ constexpr Seconds kNodeMtbf{kDay / 6.5e-3};
 FaultsSpec node_failures(int nodes) {
   FaultsSpec spec;
   spec.causes = {random_cause(kNodeMtbf.value, "node")};
-  spec.causes[0].count = nodes;
-  spec.causes[0].nodes = 1;
+  spec.causes[CauseId{0}].count = nodes;
+  spec.causes[CauseId{0}].nodes = 1;
   spec.tiers = {every(60, 0)};
   spec.semantics.whole_steps = false;
   spec.seed = 4;
@@ -66,9 +66,11 @@ TEST(CampaignNodes, CausesOfLlama3) {
   EXPECT_NEAR(found.failures.mean, 419, 4 * std::sqrt(419.0 / 400));
   EXPECT_NEAR(found.failures.stddev, std::sqrt(419.0), 0.1 * std::sqrt(419.0));
   for (std::size_t i = 0; i < counts.size(); ++i) {
-    EXPECT_NEAR(found.faults_by_cause[i].mean, counts[i], 4 * std::sqrt(counts[i] / 400.0)) << i;
+    EXPECT_NEAR(found.faults_by_cause[make_id<CauseId>(i)].mean, counts[i],
+                4 * std::sqrt(counts[i] / 400.0))
+        << i;
   }
-  EXPECT_NEAR(found.faults_by_cause[0].mean / found.failures.mean, 148.0 / 419, 0.01);
+  EXPECT_NEAR(found.faults_by_cause[CauseId{0}].mean / found.failures.mean, 148.0 / 419, 0.01);
 }
 
 // T15: the job stands still while all of S + 1 repairs are at work: Erlang's B(S+1, 0.832), for
@@ -80,10 +82,10 @@ TEST(CampaignNodes, SparesAreErlangs) {
     EXPECT_NEAR(stalled_share(128, spares, kNodeMtbf, Seconds{kDay}), share, 6e-6);
     for (const Duration& repair : {constant(kDay), exponential(kDay)}) {
       FaultsSpec spec = node_failures(128);
-      spec.causes[0].permanent = 1;
+      spec.causes[CauseId{0}].permanent = 1;
       spec.spares.hot = spares;
       spec.spares.repair = repair;
-      spec.tiers[0].time = Seconds{kDay};
+      spec.tiers[TierId{0}].time = Seconds{kDay};
       const double days = spares < 4 ? 5000 : 75000;
       const CampaignJob job{.nodes = 128, .step = Seconds{kDay}, .horizon = Seconds{days * kDay}};
       constexpr int kTrials = 20;
@@ -108,10 +110,10 @@ TEST(CampaignNodes, SparesAreErlangs) {
 TEST(CampaignNodes, ReplicasComeAndGo) {
   EXPECT_NEAR(elastic_throughput(4, kNodeMtbf, Seconds{kDay / 4}), 0.99354, 5e-6);
   FaultsSpec spec = node_failures(128);
-  spec.causes[0].permanent = 1;
+  spec.causes[CauseId{0}].permanent = 1;
   spec.spares.repair = exponential(kDay / 4);
   spec.recovery.kind = RecoverySpec::Kind::Replica;
-  spec.tiers[0].time = Seconds{kDay};
+  spec.tiers[TierId{0}].time = Seconds{kDay};
   spec.trials = 40;
   const CampaignJob job{
       .nodes = 128, .replicas = 32, .step = 10_s, .horizon = Seconds{5000 * kDay}};

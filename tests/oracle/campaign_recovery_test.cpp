@@ -45,8 +45,8 @@ TEST(CampaignRecovery, NoReplicaLeftRestartsOnce) {
   const CampaignJob job = job_of(2, 2);
   FaultsSpec spec;
   spec.causes = {broken("power", 2, 1)};
-  spec.causes[0].permanent = 0;
-  spec.causes[0].detection.delay = constant(5);
+  spec.causes[CauseId{0}].permanent = 0;
+  spec.causes[CauseId{0}].detection.delay = constant(5);
   spec.events = {{.at = 154_s}};
   spec.tiers = {every(100, 0)};
   spec.restart = {restart_part(20)};
@@ -55,7 +55,7 @@ TEST(CampaignRecovery, NoReplicaLeftRestartsOnce) {
   EXPECT_TRUE(near(trial.wall.value, 1079));
   EXPECT_TRUE(near(trial.time[Part::Restart].value, 20));
   EXPECT_EQ(trial.time[Part::Waiting], 0_s);
-  spec.causes[0].permanent = 1;
+  spec.causes[CauseId{0}].permanent = 1;
   spec.spares.repair = constant(300);
   const CampaignTrial repaired = play(spec, job);
   EXPECT_TRUE(near(repaired.wall.value, 454 + 20 + 900));
@@ -68,7 +68,7 @@ TEST(CampaignRecovery, NoReplicaLeftRestartsOnce) {
 TEST(CampaignRecovery, WhatHasLeftCannotBreak) {
   FaultsSpec spec;
   spec.causes = {broken("node", 1, 4), broken("rack", 4, 1)};
-  spec.events = {{.at = 100_s}, {.at = 200_s, .cause = 1}};
+  spec.events = {{.at = 100_s}, {.at = 200_s, .cause = CauseId{1}}};
   spec.spares.repair = constant(1000);
   spec.recovery.kind = RecoverySpec::Kind::Replica;
   const CampaignTrial trial = play(spec, job_of(2, 4));
@@ -82,8 +82,8 @@ TEST(CampaignRecovery, WhatHasLeftCannotBreak) {
   EXPECT_TRUE(near(trial.gpu_time[Part::Repair].value, 3000));
   EXPECT_TRUE(near(trial.wall.value, 1200 + 950));
   // From 100 s on half of the pace is the node's, from 1,100 s too: it left first.
-  EXPECT_TRUE(near(trial.lost[0][Part::Shrunk].value, 50));
-  EXPECT_TRUE(near(trial.lost[1][Part::Shrunk].value, 50));
+  EXPECT_TRUE(near(trial.lost[CauseId{0}][Part::Shrunk].value, 50));
+  EXPECT_TRUE(near(trial.lost[CauseId{1}][Part::Shrunk].value, 50));
 }
 
 // A node is replaced at 150 s: swap 20 s, boot 100 s. A crash at 200 s starts both again, since the
@@ -92,9 +92,9 @@ TEST(CampaignRecovery, WhatHasLeftCannotBreak) {
 TEST(CampaignRecovery, ARestartBegunAgainHasItsNewNodes) {
   FaultsSpec spec;
   spec.causes = {broken("node", 1, 2), listed("crash")};
-  spec.events = {{.at = 150_s}, {.at = 200_s, .cause = 1}};
+  spec.events = {{.at = 150_s}, {.at = 200_s, .cause = CauseId{1}}};
   spec.restart = {restart_part(20, "swap"), restart_part(100, "boot")};
-  spec.restart[0].only_replacement = true;
+  spec.restart[RestartPartId{0}].only_replacement = true;
   spec.spares = {.hot = 1, .repair = constant(1e6)};
   EXPECT_TRUE(near(play(spec, job_of(1, 2)).wall.value, 320 + 1000));
   spec.spares = {.cold = 1, .cold_start = constant(50), .repair = constant(1e6)};
@@ -107,9 +107,10 @@ TEST(CampaignRecovery, ARestartBegunAgainHasItsNewNodes) {
 TEST(CampaignRecovery, StopsAnnouncedInARestartFollowIt) {
   FaultsSpec spec;
   spec.causes = {listed(), listed("maintenance")};
-  spec.causes[1].effect = Effect::Planned;
-  spec.causes[1].window = constant(50);
-  spec.events = {{.at = 150_s}, {.at = 200_s, .cause = 1}, {.at = 210_s, .cause = 1}};
+  spec.causes[CauseId{1}].effect = Effect::Planned;
+  spec.causes[CauseId{1}].window = constant(50);
+  spec.events = {
+      {.at = 150_s}, {.at = 200_s, .cause = CauseId{1}}, {.at = 210_s, .cause = CauseId{1}}};
   spec.tiers = {every(100, 10)};
   spec.restart = {restart_part(100)};
   const CampaignTrial trial = play(spec, hundred_steps());
@@ -125,13 +126,13 @@ TEST(CampaignRecovery, AnnouncedStopsComeByTheCalendar) {
   CampaignJob job{.step = 60_s, .horizon = Seconds{200 * 86400.0}};
   FaultsSpec spec;
   spec.causes = {random_cause(86400, "maintenance"), random_cause(6 * 3600)};
-  spec.causes[0].effect = Effect::Planned;
-  spec.causes[1].detection.delay = constant(3600);
+  spec.causes[CauseId{0}].effect = Effect::Planned;
+  spec.causes[CauseId{1}].detection.delay = constant(3600);
   spec.restart = {restart_part(600)};
   spec.tiers = {every(3600, 30)};
   spec.trials = 100;
   const Campaign campaign = run_campaign(job, spec);
-  const CampaignStatistic& stops = campaign.faults_by_cause[0];
+  const CampaignStatistic& stops = campaign.faults_by_cause[CauseId{0}];
   EXPECT_NEAR(stops.mean, 200, 4 * stops.stderr_of_mean + 0.1);  // one may wait for the end
   EXPECT_NEAR(stops.stddev, std::sqrt(200), 4 * std::sqrt(200 / 200.0));
 }
@@ -142,15 +143,15 @@ TEST(CampaignRecovery, CorruptionMeetsTheSameSteps) {
   CampaignJob job{.step = 10_s, .steps = 20000};
   FaultsSpec spec;
   spec.causes = {random_cause(3000, "corruption"), random_cause(9000)};
-  spec.causes[0].effect = Effect::Corrupt;
-  spec.causes[0].window = constant(1e9);  // never noticed
+  spec.causes[CauseId{0}].effect = Effect::Corrupt;
+  spec.causes[CauseId{0}].window = constant(1e9);  // never noticed
   spec.tiers = {every(500, 5)};
   spec.semantics.fail_in_restart = false;
   spec.restart = {restart_part(10)};
   const CampaignTrial quick = play(spec, job);
   spec.restart = {restart_part(5000)};
   const CampaignTrial slow = play(spec, job);
-  EXPECT_GT(quick.faults[0], 50);
+  EXPECT_GT(quick.faults[CauseId{0}], 50);
   EXPECT_EQ(quick.faults, slow.faults);
   EXPECT_TRUE(near(quick.time[Part::Redone].value, slow.time[Part::Redone].value));
 }
@@ -160,14 +161,14 @@ TEST(CampaignRecovery, CorruptionMeetsTheSameSteps) {
 TEST(CampaignRecovery, KeptCheckpointsGoWhenTheNextCanBeUsed) {
   FaultsSpec spec;
   spec.causes = {listed()};
-  spec.causes[0].effect = Effect::Corrupt;
-  spec.causes[0].window = constant(80);
+  spec.causes[CauseId{0}].effect = Effect::Corrupt;
+  spec.causes[CauseId{0}].window = constant(80);
   spec.events = {{.at = 190_s}};
   spec.tiers = {every(100, 0)};
-  spec.tiers[0].persist = 50_s;
-  spec.tiers[0].keep = 1;
+  spec.tiers[TierId{0}].persist = 50_s;
+  spec.tiers[TierId{0}].keep = 1;
   EXPECT_TRUE(near(play(spec, hundred_steps()).wall.value, 270 + 1000 + 50));
-  spec.tiers[0].keep = 2;
+  spec.tiers[TierId{0}].keep = 2;
   EXPECT_TRUE(near(play(spec, hundred_steps()).wall.value, 270 + 900 + 50));
 }
 
@@ -176,12 +177,13 @@ TEST(CampaignRecovery, KeptCheckpointsGoWhenTheNextCanBeUsed) {
 TEST(CampaignRecovery, StopsAreCountedByCause) {
   FaultsSpec spec;
   spec.causes = {listed("flap"), listed("corruption")};
-  spec.causes[0].effect = Effect::Degrade;
-  spec.causes[0].limit = 10_s;
-  spec.causes[1].effect = Effect::Corrupt;
-  spec.causes[1].window = constant(1e6);
-  spec.events = {
-      {.at = 100_s, .window = 5_s}, {.at = 200_s, .window = 15_s}, {.at = 300_s, .cause = 1}};
+  spec.causes[CauseId{0}].effect = Effect::Degrade;
+  spec.causes[CauseId{0}].limit = 10_s;
+  spec.causes[CauseId{1}].effect = Effect::Corrupt;
+  spec.causes[CauseId{1}].window = constant(1e6);
+  spec.events = {{.at = 100_s, .window = 5_s},
+                 {.at = 200_s, .window = 15_s},
+                 {.at = 300_s, .cause = CauseId{1}}};
   const CampaignTrial trial = play(spec, hundred_steps());
   EXPECT_EQ(trial.faults, (std::vector{2, 1}));
   EXPECT_EQ(trial.stops, (std::vector{1, 0}));
@@ -208,13 +210,13 @@ TEST(CampaignRecovery, RepairsInNoTime) {
 TEST(CampaignRecovery, WhatHasLeftSlowsNobody) {
   FaultsSpec spec;
   spec.causes = {broken("node", 1, 2), listed("slow")};
-  spec.causes[1].effect = Effect::Degrade;
-  spec.causes[1].nodes = 1;
-  spec.causes[1].count = 2;
-  spec.causes[1].slowdown = 3;
-  spec.causes[1].limit = 300_s;
-  spec.causes[1].window = constant(600);
-  spec.events = {{.at = 100_s, .cause = 1}, {.at = 200_s}};
+  spec.causes[CauseId{1}].effect = Effect::Degrade;
+  spec.causes[CauseId{1}].nodes = 1;
+  spec.causes[CauseId{1}].count = 2;
+  spec.causes[CauseId{1}].slowdown = 3;
+  spec.causes[CauseId{1}].limit = 300_s;
+  spec.causes[CauseId{1}].window = constant(600);
+  spec.events = {{.at = 100_s, .cause = CauseId{1}}, {.at = 200_s}};
   spec.spares.repair = constant(1000);
   spec.recovery.kind = RecoverySpec::Kind::Replica;
   const CampaignTrial trial = play(spec, job_of(2, 2));
@@ -227,8 +229,8 @@ TEST(CampaignRecovery, WhatHasLeftSlowsNobody) {
 TEST(CampaignRecovery, ASaveOutlastsAFlap) {
   FaultsSpec spec;
   spec.causes = {listed("flap")};
-  spec.causes[0].effect = Effect::Degrade;
-  spec.causes[0].limit = 50_s;
+  spec.causes[CauseId{0}].effect = Effect::Degrade;
+  spec.causes[CauseId{0}].limit = 50_s;
   spec.events = {{.at = 505_s, .window = 100_s}};
   spec.tiers = {every(500, 110)};
   const CampaignTrial trial = play(spec, hundred_steps());
@@ -241,10 +243,10 @@ TEST(CampaignRecovery, ALongLastSaveIsNotGivenUp) {
   FaultsSpec spec;
   spec.causes = {listed()};
   spec.tiers = {every(0, 700)};
-  spec.tiers[0].interval = CheckpointTier::Interval::Never;
+  spec.tiers[TierId{0}].interval = CheckpointTier::Interval::Never;
   const CampaignTrial trial = play(spec, {.step = 10_s, .steps = 3});
   EXPECT_FALSE(trial.gave_up);
-  EXPECT_EQ(trial.checkpoints, std::vector{1});
+  EXPECT_EQ(trial.checkpoints, (IdVector<TierId, int>{1}));
 }
 
 // A save is cut at 107 s and usable as it is (half_written_usable); the one before, which still
@@ -254,8 +256,8 @@ TEST(CampaignRecovery, ALostSaveBlocksNobody) {
   spec.causes = {listed()};
   spec.events = {{.at = 107_s}};
   spec.tiers = {every(50, 5)};
-  spec.tiers[0].persist = 104_s;
-  spec.tiers[0].in_flight = 2;
+  spec.tiers[TierId{0}].persist = 104_s;
+  spec.tiers[TierId{0}].in_flight = 2;
   spec.semantics.half_written_usable = true;
   // 107 s with 100 s of work; 900 s and 18 more saves; the last is usable 104 s later.
   EXPECT_TRUE(near(play(spec, hundred_steps()).wall.value, 107 + 900 + 18 * 5 + 104));
@@ -266,12 +268,13 @@ TEST(CampaignRecovery, TheLastSaveIsOne) {
   FaultsSpec spec;
   spec.causes = {listed()};
   spec.tiers = {every(0, 1)};
-  spec.tiers[0].interval = CheckpointTier::Interval::Steps;
+  spec.tiers[TierId{0}].interval = CheckpointTier::Interval::Steps;
   for (int every_steps = 1; every_steps <= 30; ++every_steps) {
     for (const double step : {0.1, 1.0 / 3, 8.633421, 105.22, 1e-3 / 7}) {
       const CampaignJob job{.step = Seconds{step}, .steps = 49.0 * every_steps};
-      spec.tiers[0].steps = every_steps;
-      EXPECT_EQ(play(spec, job).checkpoints, std::vector{49}) << every_steps << " x " << step;
+      spec.tiers[TierId{0}].steps = every_steps;
+      EXPECT_EQ(play(spec, job).checkpoints, (IdVector<TierId, int>{49}))
+          << every_steps << " x " << step;
     }
   }
 }
@@ -314,7 +317,7 @@ TEST(CampaignRecovery, GpusAreChargedAsUsed) {
   CampaignJob two = job_of(2, 2);
   two.gpus_per_node = 4;
   spec.causes = {broken("node", 1, 2), listed("software")};
-  spec.events = {{.at = 100_s}, {.at = 154_s, .cause = 1}};
+  spec.events = {{.at = 100_s}, {.at = 154_s, .cause = CauseId{1}}};
   spec.spares = {.repair = constant(1000)};
   spec.recovery.kind = RecoverySpec::Kind::Replica;
   EXPECT_TRUE(near(play(spec, two).gpu_time[Part::Redone].value, 27 * 8));
@@ -325,19 +328,19 @@ TEST(CampaignRecovery, GpusAreChargedAsUsed) {
 TEST(CampaignRecovery, NothingLeftToFallBackTo) {
   FaultsSpec spec;
   spec.causes = {listed()};
-  spec.causes[0].effect = Effect::Corrupt;
-  spec.causes[0].window = constant(100);
+  spec.causes[CauseId{0}].effect = Effect::Corrupt;
+  spec.causes[CauseId{0}].window = constant(100);
   spec.events = {{.at = 150_s}};
   spec.tiers = {every(100, 0)};
-  spec.tiers[0].keep = 2;
+  spec.tiers[TierId{0}].keep = 2;
   const CampaignTrial kept = play(spec);
   EXPECT_EQ(kept.begun_anew, 0);
   EXPECT_TRUE(near(kept.wall.value, 250 + 900));
-  spec.tiers[0].keep = 1;
+  spec.tiers[TierId{0}].keep = 1;
   const CampaignTrial anew = play(spec);
   EXPECT_EQ(anew.begun_anew, 1);
   EXPECT_TRUE(near(anew.wall.value, 250 + 1000));
-  spec.causes[0].effect = Effect::Stop;
+  spec.causes[CauseId{0}].effect = Effect::Stop;
   spec.events = {{.at = 50_s}};
   EXPECT_EQ(play(spec).begun_anew, 0);
 }

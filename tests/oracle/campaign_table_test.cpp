@@ -32,7 +32,7 @@ std::string line(const Row& row) {
                         .steps = row.work / row.interval * 8};
   FaultsSpec spec;
   spec.causes = {random_cause(row.mtbf * kHour)};
-  spec.causes[0].detection.delay = constant(row.detection * kHour);
+  spec.causes[CauseId{0}].detection.delay = constant(row.detection * kHour);
   spec.tiers = {every(row.interval * kHour, row.checkpoint * kHour)};
   spec.restart = {restart_part(row.restart * kHour)};
   spec.semantics.fail_in_restart = row.restart_can_fail;

@@ -23,13 +23,13 @@ using Effect = FaultCause::Effect;
 FaultsSpec plain(std::vector<double> failures) {
   FaultsSpec spec;
   spec.causes = {listed()};
-  spec.causes[0].detection.delay = constant(30);
+  spec.causes[CauseId{0}].detection.delay = constant(30);
   for (const double at : failures) {
     spec.events.push_back({.at = Seconds{at}});
   }
   spec.tiers = {every(0, 20)};
-  spec.tiers[0].interval = CheckpointTier::Interval::Steps;
-  spec.tiers[0].steps = 50;
+  spec.tiers[TierId{0}].interval = CheckpointTier::Interval::Steps;
+  spec.tiers[TierId{0}].steps = 50;
   spec.restart = {restart_part(120)};
   return spec;
 }
@@ -43,7 +43,7 @@ TEST(CampaignTimeline, WithoutFaults) {
   const CampaignTrial trial = play(plain({}));
   EXPECT_TRUE(near(trial.wall.value, 1040));
   EXPECT_TRUE(near(trial.time[Part::Checkpoint].value, 40));
-  EXPECT_EQ(trial.checkpoints, std::vector{2});
+  EXPECT_EQ(trial.checkpoints, (IdVector<TierId, int>{2}));
   FaultsSpec spec = plain({});
   spec.semantics.last_checkpoint = false;
   EXPECT_TRUE(near(wall(spec), 1020));
@@ -57,8 +57,8 @@ TEST(CampaignTimeline, OneFailure) {
   EXPECT_TRUE(near(trial.time[Part::Redone].value, 214.5));
   EXPECT_TRUE(near(trial.time[Part::Detection].value, 30));
   EXPECT_TRUE(near(trial.time[Part::Restart].value, 120));
-  EXPECT_TRUE(near(trial.lost[0].total().value, 214.5 + 150));
-  EXPECT_EQ(trial.faults[0], 1);
+  EXPECT_TRUE(near(trial.lost[CauseId{0}].total().value, 214.5 + 150));
+  EXPECT_EQ(trial.faults[CauseId{0}], 1);
   EXPECT_EQ(trial.failures, 1);
 }
 
@@ -92,19 +92,19 @@ TEST(CampaignTimeline, FailureInARestart) {
 TEST(CampaignTimeline, SlowWindow) {
   FaultsSpec spec = plain({});
   spec.tiers.clear();
-  spec.causes[0].effect = Effect::Degrade;
-  spec.causes[0].slowdown = 2;
+  spec.causes[CauseId{0}].effect = Effect::Degrade;
+  spec.causes[CauseId{0}].slowdown = 2;
   spec.events = {{.at = 300_s, .window = 100_s}};
   const CampaignTrial trial = play(spec);
   EXPECT_TRUE(near(trial.wall.value, 1050));
   EXPECT_TRUE(near(trial.time[Part::Slowed].value, 50));
-  EXPECT_TRUE(near(trial.lost[0].total().value, 50));
+  EXPECT_TRUE(near(trial.lost[CauseId{0}].total().value, 50));
   // Of two windows at a time the slower rules: [300,400] at 2, [350,450] at 4: 50 s at 1/2 and
   // 100 s at 1/4 lose 25 + 75.
-  spec.causes.push_back(spec.causes[0]);
-  spec.causes[1].name = "worse";
-  spec.causes[1].slowdown = 4;
-  spec.events.push_back({.at = 350_s, .cause = 1, .window = 100_s});
+  spec.causes.push_back(spec.causes[CauseId{0}]);
+  spec.causes[CauseId{1}].name = "worse";
+  spec.causes[CauseId{1}].slowdown = 4;
+  spec.events.push_back({.at = 350_s, .cause = CauseId{1}, .window = 100_s});
   EXPECT_TRUE(near(wall(spec), 1100));
 }
 
@@ -112,20 +112,20 @@ TEST(CampaignTimeline, SlowWindow) {
 // Down for 601 s, it is given up at 734.5 + 600; 214.5 s are redone: 1334.5 + 120 + 520.
 TEST(CampaignTimeline, LinkFlapAgainstTimeOut) {
   FaultsSpec spec = plain({734.5});
-  spec.causes[0].effect = Effect::Degrade;
-  spec.causes[0].limit = 600_s;
-  spec.causes[0].window = constant(599);
+  spec.causes[CauseId{0}].effect = Effect::Degrade;
+  spec.causes[CauseId{0}].limit = 600_s;
+  spec.causes[CauseId{0}].window = constant(599);
   const CampaignTrial stalled = play(spec);
   EXPECT_TRUE(near(stalled.wall.value, 1040 + 599));
   EXPECT_TRUE(near(stalled.time[Part::Stalled].value, 599));
   EXPECT_EQ(stalled.failures, 0);
-  spec.causes[0].window = constant(601);
+  spec.causes[CauseId{0}].window = constant(601);
   const CampaignTrial failed = play(spec);
   EXPECT_TRUE(near(failed.wall.value, 1974.5));
   EXPECT_TRUE(near(failed.time[Part::Stalled].value, 600));
   EXPECT_TRUE(near(failed.time[Part::Redone].value, 214.5));
   EXPECT_EQ(failed.failures, 1);
-  EXPECT_EQ(failed.faults[0], 1);
+  EXPECT_EQ(failed.faults[CauseId{0}], 1);
 }
 
 // T48: saves of 20 s every 20 steps end at 220, 440, 660 s ... Corrupted at 500 s and noticed at
@@ -133,22 +133,22 @@ TEST(CampaignTimeline, LinkFlapAgainstTimeOut) {
 // 750 + 120 + 600 + three saves.
 TEST(CampaignTimeline, SilentCorruption) {
   FaultsSpec spec = plain({500});
-  spec.tiers[0].steps = 20;
-  spec.causes[0].effect = Effect::Corrupt;
-  spec.causes[0].window = constant(250);
+  spec.tiers[TierId{0}].steps = 20;
+  spec.causes[CauseId{0}].effect = Effect::Corrupt;
+  spec.causes[CauseId{0}].window = constant(250);
   const CampaignTrial trial = play(spec);
   EXPECT_TRUE(near(trial.wall.value, 1530));
   EXPECT_TRUE(near(trial.time[Part::Redone].value, 290));
   EXPECT_TRUE(near(trial.time[Part::Detection].value, 0));
   // A tier that keeps only the newest save has lost the good one: 750 + 120 + 1000 + 100.
-  spec.tiers[0].keep = 1;
+  spec.tiers[TierId{0}].keep = 1;
   EXPECT_TRUE(near(wall(spec), 1970));
   // A crash at 700 s falls back to the bad save of 660 s, 600 s of work; 700 + 150 = 850 is past
   // the moment of notice, so that the job stops again at once: 850 + 120 + 600 + 60.
-  spec.tiers[0].keep = 0;
+  spec.tiers[TierId{0}].keep = 0;
   spec.causes.push_back(listed("crash"));
-  spec.causes[1].detection.delay = constant(30);
-  spec.events.push_back({.at = 700_s, .cause = 1});
+  spec.causes[CauseId{1}].detection.delay = constant(30);
+  spec.events.push_back({.at = 700_s, .cause = CauseId{1}});
   EXPECT_TRUE(near(wall(spec), 1630));
   // A crash at 600 s falls back to 400 s of work, from before the corruption, which is gone:
   // 600 + 150 + 600 + 60.
@@ -160,7 +160,7 @@ TEST(CampaignTimeline, SilentCorruption) {
 // takes 25.5 s. A watchdog that looks every 5 s sees 764.5 s at 765 s: 30.5 s.
 TEST(CampaignTimeline, Detection) {
   FaultsSpec spec = plain({734.5});
-  Detection& detection = spec.causes[0].detection;
+  Detection& detection = spec.causes[CauseId{0}].detection;
   detection = {.kind = Detection::Kind::Heartbeat, .period = 10_s, .timeout = 30_s};
   EXPECT_TRUE(near(wall(spec), 734.5 + 25.5 + 120 + 520));
   detection = {.kind = Detection::Kind::Watchdog, .period = 5_s, .timeout = 30_s};
@@ -174,24 +174,24 @@ TEST(CampaignTimeline, Detection) {
 // 600 s goes back to 500 s of work: 600 + 150 + 500 + 45.
 TEST(CampaignTimeline, AsynchronousSave) {
   FaultsSpec spec = plain({540});
-  spec.tiers[0].blocking = 5_s;
-  spec.tiers[0].persist = 40_s;
+  spec.tiers[TierId{0}].blocking = 5_s;
+  spec.tiers[TierId{0}].persist = 40_s;
   EXPECT_TRUE(near(wall(spec), 1740));
   spec.events[0].at = 600_s;
   EXPECT_TRUE(near(wall(spec), 1295));
   // While it persists steps take twice as long: the 40 s lose 20 s, but not the last.
   spec.events.clear();
-  spec.tiers[0].slowdown = 2;
+  spec.tiers[TierId{0}].slowdown = 2;
   const CampaignTrial trial = play(spec);
   EXPECT_TRUE(near(trial.wall.value, 1000 + 5 + 20 + 45));
   EXPECT_TRUE(near(trial.time[Part::Slowed].value, 20));
   // A save every 10 s that persists for 40 s, one at a time: training waits for it. 10 + 5 first;
   // each of the other 99 comes 45 s after the one before; the last is through after 40 s.
-  spec.tiers[0].slowdown = 1;
-  spec.tiers[0].steps = 1;
+  spec.tiers[TierId{0}].slowdown = 1;
+  spec.tiers[TierId{0}].steps = 1;
   EXPECT_TRUE(near(wall(spec), 10 + 5 + 99 * 45 + 40));
   // Four at a time never wait: (40 - 5) / 15 < 4.
-  spec.tiers[0].in_flight = 4;
+  spec.tiers[TierId{0}].in_flight = 4;
   EXPECT_TRUE(near(wall(spec), 1000 + 100 * 5 + 40));
 }
 
@@ -203,16 +203,16 @@ TEST(CampaignTimeline, Tiers) {
   job.nodes = 4;
   FaultsSpec spec = plain({734.5});
   spec.tiers.insert(spec.tiers.begin(), every(50, 1));
-  spec.tiers[0].name = "memory";
-  spec.tiers[0].survives_nodes = 1;
-  spec.tiers[0].load = constant(7);
-  spec.tiers[1].load = constant(60);
-  spec.causes[0].nodes = 1;
+  spec.tiers[TierId{0}].name = "memory";
+  spec.tiers[TierId{0}].survives_nodes = 1;
+  spec.tiers[TierId{0}].load = constant(7);
+  spec.tiers[TierId{1}].load = constant(60);
+  spec.causes[CauseId{0}].nodes = 1;
   const CampaignTrial memory = play(spec, job);
   EXPECT_TRUE(near(memory.time[Part::Redone].value, 0.5));
   // 300 s of work are left, with 6 saves to memory and the one to storage.
   EXPECT_TRUE(near(memory.wall.value, 734.5 + 150 + 7 + 300 + 6 + 20));
-  spec.causes[0].nodes = 2;
+  spec.causes[CauseId{0}].nodes = 2;
   const CampaignTrial storage = play(spec, job);
   EXPECT_TRUE(near(storage.time[Part::Redone].value, 200.5));
   EXPECT_TRUE(near(storage.wall.value, 734.5 + 150 + 60 + 500 + 10 + 20));
@@ -224,9 +224,9 @@ TEST(CampaignTimeline, SparesAndRepair) {
   CampaignJob job = hundred_steps();
   job.nodes = 2;
   FaultsSpec spec = plain({100, 400});
-  spec.causes[0].nodes = 1;
-  spec.causes[0].permanent = 1;
-  spec.causes[0].detection.delay = constant(0);
+  spec.causes[CauseId{0}].nodes = 1;
+  spec.causes[CauseId{0}].permanent = 1;
+  spec.causes[CauseId{0}].detection.delay = constant(0);
   spec.tiers = {every(100, 0)};
   spec.restart.push_back(restart_part(20, "reschedule"));
   spec.restart.back().only_replacement = true;
@@ -242,7 +242,7 @@ TEST(CampaignTimeline, SparesAndRepair) {
   spec.spares.cold_start = constant(50);
   EXPECT_TRUE(near(play(spec, job).wall.value, 1390));
   // Failures that a reboot mends wait for nobody: up at 220 s with 100 s, at 520 s with 200 s.
-  spec.causes[0].permanent = 0;
+  spec.causes[CauseId{0}].permanent = 0;
   EXPECT_TRUE(near(play(spec, job).wall.value, 520 + 800));
 }
 
@@ -254,9 +254,9 @@ TEST(CampaignTimeline, ElasticShrinksAndGrows) {
   job.nodes = 4;
   job.replicas = 4;
   FaultsSpec spec = plain({150});
-  spec.causes[0].nodes = 1;
-  spec.causes[0].permanent = 1;
-  spec.causes[0].detection.delay = constant(0);
+  spec.causes[CauseId{0}].nodes = 1;
+  spec.causes[CauseId{0}].permanent = 1;
+  spec.causes[CauseId{0}].detection.delay = constant(0);
   spec.tiers = {every(100, 0)};
   spec.restart = {restart_part(20)};
   spec.spares.repair = constant(500);
@@ -264,8 +264,8 @@ TEST(CampaignTimeline, ElasticShrinksAndGrows) {
   const CampaignTrial trial = play(spec, job);
   EXPECT_TRUE(near(trial.wall.value, 150 + 20 + 400 / 0.75 + 20 + 500));
   EXPECT_TRUE(near(trial.time[Part::Shrunk].value, 400 / 0.75 - 400));
-  EXPECT_EQ(trial.lost[0][Part::Shrunk], trial.time[Part::Shrunk]);
-  EXPECT_TRUE(near(trial.lost[0][Part::Restart].value, 40));  // the one to grow, too
+  EXPECT_EQ(trial.lost[CauseId{0}][Part::Shrunk], trial.time[Part::Shrunk]);
+  EXPECT_TRUE(near(trial.lost[CauseId{0}][Part::Restart].value, 40));  // the one to grow, too
   EXPECT_TRUE(near(trial.gpu_time[Part::Repair].value, 500));
   // Simulated step times of smaller jobs take the place of 4/3.
   job.shrunk_step = {50_s, 24_s, 15_s};
@@ -280,8 +280,8 @@ TEST(CampaignTimeline, OneReplicaRestarts) {
   job.nodes = 4;
   job.replicas = 4;
   FaultsSpec spec = plain({154});
-  spec.causes[0].nodes = 1;
-  spec.causes[0].detection.delay = constant(5);
+  spec.causes[CauseId{0}].nodes = 1;
+  spec.causes[CauseId{0}].detection.delay = constant(5);
   spec.tiers.clear();
   spec.restart = {restart_part(20)};
   spec.recovery.kind = RecoverySpec::Kind::Replica;
@@ -293,7 +293,7 @@ TEST(CampaignTimeline, OneReplicaRestarts) {
   // 155 s after another 5 s of detection, at 169 s; back to three at 179 s, to four at 189 s.
   spec.recovery.min_replicas = 3;
   spec.events.push_back({.at = 164_s, .component = 0});
-  spec.causes[0].count = 4;
+  spec.causes[CauseId{0}].count = 4;
   spec.events[0].component = 3;
   // 159 to 164 s at 3/4 is 3.75 s, given up; 150 s at 179 s, 157.5 s at 189 s.
   EXPECT_TRUE(near(play(spec, job).wall.value, 189 + 842.5));
@@ -305,14 +305,14 @@ TEST(CampaignTimeline, PlannedMaintenance) {
   FaultsSpec spec = plain({305});
   spec.tiers = {every(100, 10)};
   spec.restart = {restart_part(20)};
-  spec.causes[0].effect = Effect::Planned;
-  spec.causes[0].window = constant(100);
+  spec.causes[CauseId{0}].effect = Effect::Planned;
+  spec.causes[CauseId{0}].window = constant(100);
   const CampaignTrial trial = play(spec);
   EXPECT_TRUE(near(trial.wall.value, 305 + 10 + 100 + 20 + 720 + 80));
   EXPECT_TRUE(near(trial.time[Part::Maintenance].value, 100));
   EXPECT_TRUE(near(trial.time[Part::Redone].value, 5));
   EXPECT_EQ(trial.failures, 0);
-  EXPECT_EQ(trial.faults[0], 1);
+  EXPECT_EQ(trial.faults[CauseId{0}], 1);
 }
 
 // Set-up of communicators that grows by 0.01 s with each of 1,024 ranks.
@@ -321,7 +321,7 @@ TEST(CampaignTimeline, RestartGrowsWithRanks) {
   job.nodes = 128;
   job.gpus_per_node = 8;
   FaultsSpec spec = plain({734.5});
-  spec.restart[0].per_rank = Seconds{0.01};
+  spec.restart[RestartPartId{0}].per_rank = Seconds{0.01};
   EXPECT_TRUE(near(play(spec, job).wall.value, 1404.5 + 10.24));
 }
 

@@ -49,7 +49,7 @@ TaskGraph stepwise_ring(int ranks, std::int64_t bytes, BytesPerSecond bandwidth,
   TaskGraph graph;
   for (int rank = 0; rank < ranks; ++rank) {
     graph.links.push_back({bandwidth});
-    graph.channels.push_back({{{rank, 1}}});
+    graph.channels.push_back({{{FoldedLinkId{rank}, 1}}});
   }
   const auto size_of = [&](int chunk) { return bytes / ranks + (chunk < bytes % ranks ? 1 : 0); };
   std::vector<TaskId> last;  // by rank
@@ -62,7 +62,7 @@ TaskGraph stepwise_ring(int ranks, std::int64_t bytes, BytesPerSecond bandwidth,
         after.push_back(last[static_cast<std::size_t>(rank)]);                        // own
         after.push_back(last[static_cast<std::size_t>((rank + ranks - 1) % ranks)]);  // received
       }
-      made.push_back(add_flow(graph, rank, size, alpha, after));
+      made.push_back(add_flow(graph, ChannelId{rank}, size, alpha, after));
     }
     last = made;
   }
@@ -240,11 +240,10 @@ TEST(MeshRings, APairUsesItsLinks) {
 TEST(AllToAll, PairwiseRoundsNeverShareAPort) {
   constexpr int kRanks = 8;
   TaskGraph graph;
-  graph.units = kRanks;
   graph.links.assign(std::size_t{2} * kRanks, {50_GBps});  // up, then down
   for (int from = 0; from < kRanks; ++from) {
     for (int to = 0; to < kRanks; ++to) {
-      graph.channels.push_back({{{from, 1}, {kRanks + to, 1}}});
+      graph.channels.push_back({{{FoldedLinkId{from}, 1}, {FoldedLinkId{kRanks + to}, 1}}});
     }
   }
   std::vector<std::vector<TaskId>> before(kRanks);  // what a rank sent and received last round
@@ -255,7 +254,7 @@ TEST(AllToAll, PairwiseRoundsNeverShareAPort) {
       std::vector<TaskId> after = before[static_cast<std::size_t>(from)];
       after.insert(after.end(), before[static_cast<std::size_t>(to)].begin(),
                    before[static_cast<std::size_t>(to)].end());
-      const TaskId flow = add_flow(graph, from * kRanks + to, 125_MB, 5_us, after);
+      const TaskId flow = add_flow(graph, ChannelId{from * kRanks + to}, 125_MB, 5_us, after);
       now[static_cast<std::size_t>(from)].push_back(flow);
       now[static_cast<std::size_t>(to)].push_back(flow);
     }

@@ -42,7 +42,7 @@ TEST(Degraded, TheReportSaysWhoWaited) {
   const double compute = Replicas(1).step();
   const Replicas replicas(4, {.gpus = {{1, 1.5}}});
   const StepPlan plan = plan_step(replicas.workload, replicas.cluster);
-  EXPECT_EQ(plan.fold.units.size(), 2U);  // the slow one, and the three others
+  EXPECT_EQ(plan.fold.rank_classes.size(), 2U);  // the slow one, and the three others
   const Report report =
       measure("slow", replicas.workload, replicas.cluster, plan, play(plan.graph));
   EXPECT_TRUE(near(report.step.breakdown[TimePart::StragglerWait].value, 0.75 * 0.5 * compute));
@@ -96,7 +96,7 @@ TEST(CollectiveModes, TheFormulaSeesNoContention) {
     w.collectives = mode;
     const StepPlan plan = plan_step(w, cluster);
     const Timeline timeline = play(plan.graph);
-    for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
+    for (const TaskId i : plan.graph.tasks.ids()) {
       if (plan.graph.name_of(plan.graph.tasks[i]) == "reduce gradients") {
         return (timeline.finish[i] - timeline.start[i]).value;
       }

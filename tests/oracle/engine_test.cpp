@@ -19,8 +19,12 @@ using testing::one_link;
 using testing::play;
 
 Seconds finish(const Timeline& timeline, TaskId task) {
-  return timeline.finish[index(task)];
+  return timeline.finish[task];
 }
+
+constexpr RankClassId kFirst{0};
+constexpr ChannelId kOnly{0};
+constexpr FoldedLinkId kLink{0};
 
 /// Links of the given GB/s, and one channel for every list of links.
 TaskGraph network(const std::vector<double>& gigabytes_per_second,
@@ -30,18 +34,18 @@ TaskGraph network(const std::vector<double>& gigabytes_per_second,
     graph.links.push_back({BytesPerSecond{capacity * 1e9}});
   }
   for (const std::vector<int>& links : channels) {
-    graph.channels.emplace_back();
+    graph.channels.push_back({});
     for (const int link : links) {
-      graph.channels.back().loads.push_back({link, 1});
+      graph.channels.back().loads.push_back({FoldedLinkId{link}, 1});
     }
   }
   return graph;
 }
 
-TaskId add_compute(TaskGraph& graph, Seconds duration, std::vector<int> units = {0}) {
+TaskId add_compute(TaskGraph& graph, Seconds duration, std::vector<RankClassId> ranks = {kFirst}) {
   return graph.add(
       {.kind = TaskKind::Compute, .duration = duration, .name = graph.named("compute")},
-      std::move(units));
+      std::move(ranks));
 }
 
 /// The message of the InternalError that simulate() throws, "" if none.
@@ -57,7 +61,7 @@ std::string error_of(const TaskGraph& graph) {
 /// Flow i has gigabytes[i] on channel i, all start together; when each ends, in seconds.
 std::vector<double> ends_of(TaskGraph graph, const std::vector<double>& gigabytes) {
   for (std::size_t i = 0; i < gigabytes.size(); ++i) {
-    add_flow(graph, static_cast<int>(i), Bytes{gigabytes[i] * 1e9});
+    add_flow(graph, make_id<ChannelId>(i), Bytes{gigabytes[i] * 1e9});
   }
   std::vector<double> ends;
   for (const Seconds end : simulate(graph).finish) {
@@ -81,35 +85,36 @@ void expect_rates(const TaskGraph& graph, const std::vector<double>& rates) {
 // alpha + S/B = 5 us + 1e9 B / 50e9 B/s = 20.005 ms.
 TEST(Engine, OneMessageTakesLatencyPlusSizeOverBandwidth) {
   TaskGraph graph = one_link(50_GBps);
-  graph.add({.kind = TaskKind::Communication, .duration = 5_us, .bytes = 1_GB, .channel = 0}, {0});
+  graph.add({.kind = TaskKind::Communication, .duration = 5_us, .bytes = 1_GB, .channel = kOnly},
+            {kFirst});
   EXPECT_TRUE(near(simulate(graph).end.value, 20.005e-3));
 }
 
 // Three links of 40, 10 and 20 GB/s in a row carry 10 GB at 10 GB/s: 1 s.
 TEST(Engine, ARouteIsAsFastAsItsNarrowestLink) {
   TaskGraph graph = network({40, 10, 20}, {{0, 1, 2}});
-  add_flow(graph, 0, 10_GB);
+  add_flow(graph, kOnly, 10_GB);
   EXPECT_TRUE(near(simulate(graph).end.value, 1));
 }
 
 // No bytes, no flow: the latency of 5 us is all, and no channel is needed.
 TEST(Engine, ZeroBytesTakeTheLatencyAlone) {
   TaskGraph graph = one_link(50_GBps);
-  add_flow(graph, -1, 0_B, 5_us);
+  add_flow(graph, std::nullopt, 0_B, 5_us);
   EXPECT_TRUE(near(simulate(graph).end.value, 5e-6));
 }
 
 // 1 B over 1000 B/s: 1 ms.
 TEST(Engine, OneByteIsNotLost) {
   TaskGraph graph = one_link(BytesPerSecond{1000});
-  add_flow(graph, 0, 1_B);
+  add_flow(graph, kOnly, 1_B);
   EXPECT_TRUE(near(simulate(graph).end.value, 1e-3));
 }
 
 // 1e13 B over 50e9 B/s: 200 s.
 TEST(Engine, TenTerabytesAreCountedExactly) {
   TaskGraph graph = one_link(50_GBps);
-  add_flow(graph, 0, 10000_GB);
+  add_flow(graph, kOnly, 10000_GB);
   EXPECT_TRUE(near(simulate(graph).end.value, 200));
 }
 
@@ -117,9 +122,9 @@ TEST(Engine, TenTerabytesAreCountedExactly) {
 // SimGrid by itself rounds what ends within 1 ns.
 TEST(Engine, ShortMessagesAreNotRounded) {
   TaskGraph graph = one_link(100_GBps);
-  TaskId last = add_flow(graph, 0, 1000_B, 1_us);
+  TaskId last = add_flow(graph, kOnly, 1000_B, 1_us);
   for (int i = 1; i < 10; ++i) {
-    last = add_flow(graph, 0, 1000_B, 1_us, {last});
+    last = add_flow(graph, kOnly, 1000_B, 1_us, {last});
   }
   EXPECT_TRUE(near(simulate(graph).end.value, 10.1e-6));
 }
@@ -127,8 +132,8 @@ TEST(Engine, ShortMessagesAreNotRounded) {
 // Two flows of 100.0 KB and 100.05 KB over links of their own, 100 GB/s: 1000 ns and 1000.5 ns.
 TEST(Engine, EndsHalfANanosecondApartStayApart) {
   TaskGraph graph = network({100, 100}, {{0}, {1}});
-  const TaskId first = add_flow(graph, 0, 100000_B);
-  const TaskId second = add_flow(graph, 1, 100050_B);
+  const TaskId first = add_flow(graph, kOnly, 100000_B);
+  const TaskId second = add_flow(graph, ChannelId{1}, 100050_B);
   const Timeline timeline = simulate(graph);
   EXPECT_TRUE(near(finish(timeline, first).value, 1000e-9));
   EXPECT_TRUE(near(finish(timeline, second).value, 1000.5e-9));
@@ -138,8 +143,8 @@ TEST(Engine, EndsHalfANanosecondApartStayApart) {
 // s.
 TEST(Engine, ALinkCrossedTwiceTakesTwiceTheTime) {
   TaskGraph graph = one_link(10_GBps);
-  graph.channels[0].loads[0].weight = 2;
-  add_flow(graph, 0, 10_GB);
+  graph.channels[kOnly].loads[0].weight = 2;
+  add_flow(graph, kOnly, 10_GB);
   EXPECT_TRUE(near(simulate(graph).end.value, 2));
 }
 
@@ -163,8 +168,8 @@ TEST(Sharing, TheSurvivorSpeedsUp) {
 // GB/s: 2 s. TCP would give the near flow more.
 TEST(Sharing, NearAndFarFlowsShareEqually) {
   TaskGraph graph = network({10, 10, 10}, {{1}, {0, 1, 2}});
-  const TaskId near_flow = add_flow(graph, 0, 10_GB);
-  const TaskId far_flow = add_flow(graph, 1, 10_GB, 0.1_s);
+  const TaskId near_flow = add_flow(graph, kOnly, 10_GB);
+  const TaskId far_flow = add_flow(graph, ChannelId{1}, 10_GB, 0.1_s);
   const Timeline timeline = simulate(graph);
   EXPECT_TRUE(near(finish(timeline, near_flow).value, 1.9));
   EXPECT_TRUE(near(finish(timeline, far_flow).value, 2));
@@ -218,8 +223,8 @@ TEST(Sharing, M7RatesGrowWhenFlowsEnd) {
 // then, 20 GB at 10 GB/s: 10 s.
 TEST(Sharing, M8ALaterFlowTakesItsShare) {
   TaskGraph graph = one_link(10_GBps);
-  const TaskId a = add_flow(graph, 0, 50_GB);
-  const TaskId b = add_flow(graph, 0, 50_GB, 2_s);
+  const TaskId a = add_flow(graph, kOnly, 50_GB);
+  const TaskId b = add_flow(graph, kOnly, 50_GB, 2_s);
   const Timeline timeline = simulate(graph);
   EXPECT_TRUE(near(finish(timeline, a).value, 8));
   EXPECT_TRUE(near(finish(timeline, b).value, 10));
@@ -241,18 +246,18 @@ TEST(SharingFolded, CopiesPlayedAsOneGetTheSameRates) {
   for (const auto& [single, rates] : systems) {
     TaskGraph copies = single;
     TaskGraph folded = single;
-    for (std::size_t link = 0; link < single.links.size(); ++link) {
+    for (const FoldedLinkId link : single.links.ids()) {
       copies.links[link].capacity = folded.links[link].capacity =
           single.links[link].capacity * kCopies;
     }
-    for (std::size_t channel = 0; channel < single.channels.size(); ++channel) {
+    for (const ChannelId channel : single.channels.ids()) {
       for (ChannelLoad& load : folded.channels[channel].loads) {
         load.weight *= kCopies;
       }
       for (int copy = 0; copy < kCopies; ++copy) {  // rate x 1 s: all end after a second
-        add_flow(copies, static_cast<int>(channel), Bytes{rates[channel] * 1e9});
+        add_flow(copies, channel, Bytes{rates[index(channel)] * 1e9});
       }
-      add_flow(folded, static_cast<int>(channel), Bytes{rates[channel] * 1e9});
+      add_flow(folded, channel, Bytes{rates[index(channel)] * 1e9});
     }
     for (const TaskGraph* graph : {&copies, &folded}) {
       for (const Seconds end : play(*graph).finish) {
@@ -268,16 +273,16 @@ TEST(SharingFolded, CopiesPlayedAsOneGetTheSameRates) {
 TEST(SharingFolded, EqualSendersAreOneFlow) {
   const auto ends = [](TaskGraph graph, const std::vector<double>& gigabytes, Seconds late) {
     for (std::size_t i = 0; i < gigabytes.size(); ++i) {
-      add_flow(graph, static_cast<int>(i), Bytes{gigabytes[i] * 1e9}, i == 0 ? Seconds{} : late);
+      add_flow(graph, make_id<ChannelId>(i), Bytes{gigabytes[i] * 1e9}, i == 0 ? Seconds{} : late);
     }
     return play(graph).finish;
   };
   TaskGraph incast = network({50, 50}, {{0, 1}});
-  incast.channels[0].loads[1].weight = 8;
-  EXPECT_TRUE(near(ends(incast, {6.25}, {})[0].value, 1));
+  incast.channels[kOnly].loads[1].weight = 8;
+  EXPECT_TRUE(near(ends(incast, {6.25}, {})[TaskId{0}].value, 1));
   TaskGraph uplink = network({100, 100}, {{0, 1}});
-  uplink.channels[0].loads[1].weight = 4;
-  EXPECT_TRUE(near(ends(uplink, {25}, {})[0].value, 1));
+  uplink.channels[kOnly].loads[1].weight = 4;
+  EXPECT_TRUE(near(ends(uplink, {25}, {})[TaskId{0}].value, 1));
   TaskGraph handed_on = network({30, 12}, {{0, 1}, {0}, {1}});  // M7, three copies of each
   TaskGraph later = network({20}, {{0}, {0}});                  // M8, two copies of each
   for (Channel& channel : handed_on.channels) {
@@ -288,10 +293,11 @@ TEST(SharingFolded, EqualSendersAreOneFlow) {
   for (Channel& channel : later.channels) {
     channel.loads[0].weight = 2;
   }
-  const std::vector<Seconds> m7 = ends(handed_on, {10, 60, 10}, {});
-  EXPECT_TRUE(near(m7[0].value, 5) && near(m7[1].value, 7) && near(m7[2].value, 5));
-  const std::vector<Seconds> m8 = ends(later, {50, 50}, 2_s);
-  EXPECT_TRUE(near(m8[0].value, 8) && near(m8[1].value, 10));
+  const IdVector<TaskId, Seconds> m7 = ends(handed_on, {10, 60, 10}, {});
+  EXPECT_TRUE(near(m7[TaskId{0}].value, 5) && near(m7[TaskId{1}].value, 7) &&
+              near(m7[TaskId{2}].value, 5));
+  const IdVector<TaskId, Seconds> m8 = ends(later, {50, 50}, 2_s);
+  EXPECT_TRUE(near(m8[TaskId{0}].value, 8) && near(m8[TaskId{1}].value, 10));
 }
 
 // Eight times 1 GB into 50 GB/s: 8/50 s = 160 ms after the latency of 5 us, all together.
@@ -302,7 +308,7 @@ TEST(Sharing, IncastEndsAfterAllBytesPassedTheReceiver) {
   }
   TaskGraph graph = network(std::vector<double>(9, 50), channels);
   for (int sender = 0; sender < 8; ++sender) {
-    add_flow(graph, sender, 1_GB, 5_us);
+    add_flow(graph, ChannelId{sender}, 1_GB, 5_us);
   }
   for (const Seconds end : simulate(graph).finish) {
     EXPECT_TRUE(near(end.value, 0.160005));
@@ -312,7 +318,7 @@ TEST(Sharing, IncastEndsAfterAllBytesPassedTheReceiver) {
 // A flow of weight 2 and one of weight 1 on 9 GB/s get equal rates r with 2r + r = 9: 3 GB/s each.
 TEST(Sharing, WeightsCountCrossingsNotShares) {
   TaskGraph graph = network({9}, {{0}, {0}});
-  graph.channels[0].loads[0].weight = 2;
+  graph.channels[kOnly].loads[0].weight = 2;
   expect_rates(graph, {3, 3});
 }
 
@@ -322,32 +328,32 @@ TEST(Sharing, WeightsCountCrossingsNotShares) {
 // 10 GB over 1 GB/s, half of it from 4 s on: 4 GB by then, 6 GB at 0.5 GB/s take 12 s: 16 s.
 TEST(CapacityChanges, ALinkSlowedMidFlowKeepsWhatWasMoved) {
   TaskGraph graph = one_link(1_GBps);
-  add_flow(graph, 0, 10_GB);
-  graph.changes = {{4_s, 0, BytesPerSecond{0.5e9}}};
+  add_flow(graph, kOnly, 10_GB);
+  graph.changes = {{4_s, kLink, BytesPerSecond{0.5e9}}};
   EXPECT_TRUE(near(simulate(graph).end.value, 16));
 }
 
 // 1000 GB over 1 GB/s, half speed from 300 s to 400 s: 50 GB are left over, 50 s more: 1050 s.
 TEST(CapacityChanges, AWindowAtHalfSpeedCostsHalfOfTheWindow) {
   TaskGraph graph = one_link(1_GBps);
-  add_flow(graph, 0, 1000_GB);
-  graph.changes = {{300_s, 0, BytesPerSecond{0.5e9}}, {400_s, 0, 1_GBps}};
+  add_flow(graph, kOnly, 1000_GB);
+  graph.changes = {{300_s, kLink, BytesPerSecond{0.5e9}}, {400_s, kLink, 1_GBps}};
   EXPECT_TRUE(near(simulate(graph).end.value, 1050));
 }
 
 // Begun at 2 s on a link that is nearly down from 1 s to 5 s: 10 GB over 1 GB/s from then on, 15 s.
 TEST(CapacityChanges, AFlowBegunOnASlowLinkSpeedsUpWithIt) {
   TaskGraph graph = one_link(1_GBps);
-  add_flow(graph, 0, 10_GB, 2_s);
-  graph.changes = {{1_s, 0, BytesPerSecond{1e-3}}, {5_s, 0, 1_GBps}};
+  add_flow(graph, kOnly, 10_GB, 2_s);
+  graph.changes = {{1_s, kLink, BytesPerSecond{1e-3}}, {5_s, kLink, 1_GBps}};
   EXPECT_TRUE(near(simulate(graph).end.value, 15));
 }
 
 // Changes outside the flow's time (0 s to 10 s) do nothing, and do not make the step longer.
 TEST(CapacityChanges, AChangeAfterTheEndDoesNotCount) {
   TaskGraph graph = one_link(1_GBps);
-  add_flow(graph, 0, 10_GB);
-  graph.changes = {{20_s, 0, 5_GBps}};
+  add_flow(graph, kOnly, 10_GB);
+  graph.changes = {{20_s, kLink, 5_GBps}};
   EXPECT_TRUE(near(simulate(graph).end.value, 10));
 }
 
@@ -358,11 +364,11 @@ TEST(CapacityChanges, AChangeAfterTheEndDoesNotCount) {
 TEST(Dependencies, TasksRunAfterWhatTheyWaitFor) {
   TaskGraph graph = one_link(10_GBps);
   const TaskId before = add_compute(graph, 1_s);
-  const TaskId flow = add_flow(graph, 0, 10_GB, 0.5_s, {before});
+  const TaskId flow = add_flow(graph, kOnly, 10_GB, 0.5_s, {before});
   const TaskId after = add_compute(graph, 2_s);
   graph.add_edge(flow, after);
   const Timeline timeline = simulate(graph);
-  EXPECT_TRUE(near(timeline.start[index(flow)].value, 1));
+  EXPECT_TRUE(near(timeline.start[flow].value, 1));
   EXPECT_TRUE(near(finish(timeline, flow).value, 2.5));
   EXPECT_TRUE(near(timeline.end.value, 4.5));
 }
@@ -375,7 +381,7 @@ TEST(Dependencies, TenThousandIndependentTasksEndEachInItsTime) {
   }
   const Timeline timeline = simulate(graph);
   for (int i = 0; i < 10000; ++i) {
-    ASSERT_TRUE(near(timeline.finish[static_cast<std::size_t>(i)].value, i * 1e-6)) << i;
+    ASSERT_TRUE(near(timeline.finish[TaskId{i}].value, i * 1e-6)) << i;
   }
 }
 
@@ -394,42 +400,44 @@ TEST(Dependencies, ALongChainOfEmptyTasksTakesNoTime) {
 // 0 leads into the cycle 1 -> 2 -> 3 -> 1, which leads to 4: the message names 1, 2 or 3.
 TEST(Dependencies, ACycleIsAnErrorThatNamesOneOfItsTasks) {
   TaskGraph graph;
-  for (int unit = 0; unit < 5; ++unit) {
-    add_compute(graph, 1_s, {unit});
+  for (int ranks = 0; ranks < 5; ++ranks) {
+    add_compute(graph, 1_s, {RankClassId{ranks}});
   }
   for (const auto& [before, after] : {std::pair{0, 1}, {1, 2}, {2, 3}, {3, 1}, {3, 4}}) {
     graph.add_edge(TaskId{before}, TaskId{after});
   }
-  const std::regex expected("the task graph has a cycle through task ([123]) .compute, unit \\1.");
+  const std::regex expected(
+      "the task graph has a cycle through task ([123]) .compute, rank class \\1.");
   const std::string error = error_of(graph);
   EXPECT_TRUE(std::regex_match(error, expected)) << error;
 }
 
 TEST(Dependencies, BytesOverAChannelWithoutLinksAreAnError) {
   TaskGraph graph = network({}, {{}});
-  add_flow(graph, 0, 1_GB);
+  add_flow(graph, kOnly, 1_GB);
   EXPECT_EQ(error_of(graph), "a channel that carries bytes crosses a link");
 }
 
 TEST(Dependencies, ALinkWithoutCapacityIsAnError) {
   TaskGraph graph = network({0}, {{0}});
-  add_flow(graph, 0, 1_GB);
+  add_flow(graph, kOnly, 1_GB);
   EXPECT_EQ(error_of(graph), "a link's capacity is positive");
 }
 
-// Unit 1 is dead. Unit 0's chain takes 1 s + 2 s; what waits for unit 1, itself or through another,
+// Rank 1 is dead. Rank 0's chain takes 1 s + 2 s; what waits for rank 1, itself or through another,
 // and what needs both never starts; finish is -1.
-TEST(Dependencies, ADeadUnitHoldsUpOnlyWhatWaitsForIt) {
+TEST(Dependencies, ADeadRankHoldsUpOnlyWhatWaitsForIt) {
   TaskGraph graph;
-  const TaskId first = add_compute(graph, 1_s, {0});
-  const TaskId second = add_compute(graph, 2_s, {0});
-  const TaskId dead = add_compute(graph, 1_s, {1});
-  const TaskId together = add_compute(graph, 1_s, {0, 1});
-  const TaskId waiting = add_compute(graph, 1_s, {2});
+  constexpr RankClassId kDead{1};
+  const TaskId first = add_compute(graph, 1_s);
+  const TaskId second = add_compute(graph, 2_s);
+  const TaskId dead = add_compute(graph, 1_s, {kDead});
+  const TaskId together = add_compute(graph, 1_s, {kFirst, kDead});
+  const TaskId waiting = add_compute(graph, 1_s, {RankClassId{2}});
   graph.add_edge(first, second);
   graph.add_edge(second, together);
   graph.add_edge(dead, waiting);
-  const Timeline timeline = simulate(graph, {.dead_units = {1}});
+  const Timeline timeline = simulate(graph, {.dead = {kDead}});
   EXPECT_TRUE(near(finish(timeline, second).value, 3));
   EXPECT_TRUE(near(timeline.end.value, 3));
   for (const TaskId task : {dead, together, waiting}) {
@@ -442,7 +450,7 @@ TEST(Dependencies, ADeadUnitHoldsUpOnlyWhatWaitsForIt) {
 
 TEST(Process, ASecondEngineIsRefused) {
   TaskGraph graph = one_link(1_GBps);
-  add_flow(graph, 0, 1_GB);
+  add_flow(graph, kOnly, 1_GB);
   EXPECT_TRUE(near(simulate(graph).end.value, 1));
   EXPECT_EQ(error_of(graph), "SimGrid allows one engine in a process");
 }
@@ -458,12 +466,15 @@ TaskGraph tangle() {
   }
   for (int channel = 0; channel < 20; ++channel) {
     const int first = below(12);
-    graph.channels.push_back({{{first, 1 + below(2)}, {(first + 1 + below(11)) % 12, 1}}});
+    const FoldedLinkId one{first};
+    const int weight = 1 + below(2);
+    graph.channels.push_back({{{one, weight}, {FoldedLinkId{(first + 1 + below(11)) % 12}, 1}}});
   }
   for (int i = 0; i < 300; ++i) {
-    const TaskId task = below(3) == 0 ? add_compute(graph, Seconds{below(1000) * 1e-6}, {i})
-                                      : add_flow(graph, below(20), Bytes{1e3 * below(9999)},
-                                                 Seconds{below(20) * 1e-6});
+    const TaskId task = below(3) == 0
+                            ? add_compute(graph, Seconds{below(1000) * 1e-6}, {RankClassId{i}})
+                            : add_flow(graph, ChannelId{below(20)}, Bytes{1e3 * below(9999)},
+                                       Seconds{below(20) * 1e-6});
     for (int edge = 0; edge < below(3) && i > 0; ++edge) {
       graph.add_edge(TaskId{below(static_cast<std::uint64_t>(i))}, task);
     }

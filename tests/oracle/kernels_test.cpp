@@ -22,8 +22,8 @@ GpuSpec plain_gpu() {
   for (auto& peak : gpu.peak_dense) {
     peak.reset();
   }
-  gpu.peak_dense[static_cast<std::size_t>(Precision::Bf16)] = FlopsPerSecond{100e12};
-  gpu.peak_dense[static_cast<std::size_t>(Precision::Fp8)] = FlopsPerSecond{400e12};
+  gpu.peak_dense[Precision::Bf16] = FlopsPerSecond{100e12};
+  gpu.peak_dense[Precision::Fp8] = FlopsPerSecond{400e12};
   gpu.memory_bandwidth = {1e12};
   gpu.memory_efficiency = 0.5;
   gpu.multiprocessors = 108;

@@ -172,7 +172,7 @@ TEST(NcclEstimate, TakesTheAlgorithmsThatPublishedRowsName) {
     std::iota(ranks.begin(), ranks.end(), 0);
     const Group group = make_group(cluster, ranks);
     const Algorithm chosen = fastest(cluster, group, measured.op, measured.bytes,
-                                     candidates(cluster, group, measured.op, measured.wish))
+                                     candidates(cluster, group, measured.op, measured.forced))
                                  .choice.algorithm;
     ++named;
     const bool in_switches = chosen == Algorithm::Nvls || chosen == Algorithm::NvlsTree;

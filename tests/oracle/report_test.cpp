@@ -188,8 +188,7 @@ TEST_P(ShippedScenario, EverySecondHasOneName) {
   const StepReport& step = report.step;
   EXPECT_TRUE(near(step.breakdown.total().value, step.time.value));
   double exposed = 0;
-  for (std::size_t k = 0; k < kAxes; ++k) {
-    const KindOverlap& kind = step.by_kind[k];
+  for (const KindOverlap& kind : step.by_kind) {
     EXPECT_NEAR((kind.exposed + kind.overlapped).value, kind.time.value, 1e-9 * step.time.value);
   }
   for (const TimePart part :
@@ -273,7 +272,8 @@ TEST(Trace, SlicesOfOneThreadDoNotOverlap) {
                         {"training.global_batch=16", "parallelism.overlap.tensor=full"}),
                 plan, timeline);
   std::ostringstream out;
-  write_trace(plan, timeline, std::vector<bool>(plan.fold.units.size(), true), out);
+  write_trace(plan, timeline, IdVector<RankClassId, bool>(plan.fold.rank_classes.size(), true),
+              out);
   const auto trace = nlohmann::json::parse(out.str());
   std::map<std::pair<int, int>, long long> ends;  // in nanoseconds
   const auto nanoseconds = [](double microseconds) { return std::llround(microseconds * 1000); };
@@ -293,7 +293,7 @@ TEST(Trace, SlicesOfOneThreadDoNotOverlap) {
   }
   EXPECT_GT(slices, 1000U);
   EXPECT_EQ(static_cast<double>(slices),
-            trace_slices(plan, std::vector<bool>(plan.fold.units.size(), true)));
+            trace_slices(plan, IdVector<RankClassId, bool>(plan.fold.rank_classes.size(), true)));
   EXPECT_EQ(overlapping, 0U);
   EXPECT_NEAR(last, report.step.time.value * 1e6, 0.01);
 }
@@ -304,9 +304,9 @@ TEST(Trace, HoldsTheRanksThatAreAskedFor) {
   Timeline timeline;
   report_of(shipped("gpt3-175b-64-a100-selective.yaml", {"training.global_batch=16"}), plan,
             timeline);
-  std::vector<bool> traced(plan.fold.units.size());
+  IdVector<RankClassId, bool> traced(plan.fold.rank_classes.size());
   ASSERT_GT(traced.size(), 1U);
-  traced[1] = true;
+  traced[RankClassId{1}] = true;
   std::ostringstream out;
   write_trace(plan, timeline, traced, out);
   const auto trace = nlohmann::json::parse(out.str());

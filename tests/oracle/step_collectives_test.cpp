@@ -42,8 +42,8 @@ Cluster plain_h100(int nodes, int gpus) {
   return build_cluster(cluster.spec);
 }
 
-const CommunicationInfo& gradient_reduction(const StepPlan& plan) {
-  for (const CommunicationInfo& info : plan.graph.communications) {
+const Communication& gradient_reduction(const StepPlan& plan) {
+  for (const Communication& info : plan.graph.communications) {
     if (info.op == CollectiveOp::AllReduce && info.group == "data group") {
       return info;
     }
@@ -56,7 +56,7 @@ Seconds played(const StepPlan& plan) {
   const Timeline timeline = play(plan.graph);
   Seconds begin{1e9};
   Seconds end;
-  for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
+  for (const TaskId i : plan.graph.tasks.ids()) {
     const Task& task = plan.graph.tasks[i];
     if (plan.graph.name_of(task) == "reduce gradients") {
       begin = std::min(begin, timeline.start[i]);
@@ -71,7 +71,7 @@ Seconds played(const StepPlan& plan) {
 TEST(StepCollectives, ChooseAsDanluCollectiveDoes) {
   const Cluster cluster = dgx_h100(64);
   const StepPlan plan = plan_step(replicas_on(cluster), cluster);
-  const CommunicationInfo& info = gradient_reduction(plan);
+  const Communication& info = gradient_reduction(plan);
   const testing::Chosen alone =
       testing::choose(cluster, whole_group(cluster), CollectiveOp::AllReduce, info.bytes_per_rank);
   EXPECT_EQ(info.choice, alone.choice);
@@ -94,9 +94,9 @@ TEST(StepCollectives, EveryAlgorithmCanBeAskedForAndTakesItsClosedForm) {
     }
     Workload w = replicas_on(cluster);
     w.communication.data.algorithm = row.algorithm;
-    EXPECT_TRUE(wish_problems(w, cluster).empty()) << row.name();
+    EXPECT_TRUE(forced_choice_problems(w, cluster).empty()) << row.name();
     const StepPlan plan = plan_step(w, cluster);
-    const CommunicationInfo& info = gradient_reduction(plan);
+    const Communication& info = gradient_reduction(plan);
     EXPECT_EQ(info.choice.algorithm, row.algorithm) << row.name();
     const Seconds closed =
         alone_time(cluster, group, info.choice, CollectiveOp::AllReduce, info.bytes_per_rank,
@@ -120,7 +120,7 @@ TEST(StepCollectives, MessagesOfARingTakeItsClosedForm) {
   Workload w = replicas_on(cluster);
   w.collectives = CollectiveMode::Stepwise;
   const StepPlan plan = plan_step(w, cluster);
-  const CommunicationInfo& info = gradient_reduction(plan);
+  const Communication& info = gradient_reduction(plan);
   const double closed = 14 * (5e-6 + std::ceil(info.bytes_per_rank.value / 8) / 50e9);
   EXPECT_TRUE(near(played(plan).value, closed));
   EXPECT_EQ(info.parts.size(), 15U);
@@ -142,7 +142,7 @@ TEST(StepCollectives, MessagesOfParallelRingsShareTheirLinks) {
     // Four rings over eight ranks: each NIC has one crossing of 1/32 S in each of 14 rounds; inside
     // nodes each port carries three such chunks at 400 GB/s. Latencies are 2 us in both: a round
     // ends with its slowest message, the one between nodes.
-    const CommunicationInfo& info = gradient_reduction(plan);
+    const Communication& info = gradient_reduction(plan);
     const double chunk = std::ceil(info.bytes_per_rank.value / 32);
     EXPECT_TRUE(near(played(plan).value, 14 * (2e-6 + chunk / 50e9), 0.02));
   }
@@ -154,7 +154,7 @@ TEST(StepCollectives, WishesThatNothingFulfilsAreRefused) {
   Workload w = replicas_on(cluster);
   w.communication.data.algorithm = Algorithm::Nvls;
   const auto refused = [&](const char* key, const char* why, const char* hint) {
-    const std::vector<WishProblem> found = wish_problems(w, cluster);
+    const std::vector<ForcedChoiceProblem> found = forced_choice_problems(w, cluster);
     ASSERT_EQ(found.size(), 1U);
     EXPECT_EQ(found[0].key, key);
     EXPECT_EQ(found[0].message,
@@ -169,7 +169,7 @@ TEST(StepCollectives, WishesThatNothingFulfilsAreRefused) {
   refused("communication.data.protocol", "tree does not use LL here", "auto, Simple");
   w.communication.data = {};
   w.communication.tensor.algorithm = Algorithm::Nvls;  // no tensor group: nothing to refuse
-  EXPECT_TRUE(wish_problems(w, cluster).empty());
+  EXPECT_TRUE(forced_choice_problems(w, cluster).empty());
 }
 
 }  // namespace

@@ -110,7 +110,7 @@ TEST(TensorOverlap, WeightGradientsRunBesideTheSums) {
     const Cluster cluster = build_cluster(s.cluster);
     const StepPlan plan = plan_step(s.workload, cluster);
     const Report report = measure("", s.workload, cluster, plan, testing::play(plan.graph));
-    return report.step.by_kind[static_cast<std::size_t>(Axis::Tensor)].overlapped;
+    return report.step.by_kind[Axis::Tensor].overlapped;
   };
   EXPECT_EQ(hidden("none").value, 0);
   EXPECT_GT(hidden("backward").value, 0);

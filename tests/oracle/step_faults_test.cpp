@@ -93,15 +93,15 @@ TEST(Throttle, AlwaysOrNeverHotIsAFactor) {
 // One task after another on one GPU: 4 s of work from 0 s: 3 s hot do 1.5 s, 2.5 s follow: 5.5 s.
 // Then 5 s: 4.5 s cool until 10 s, the last 0.5 s hot: 5.5 s more.
 TEST(Throttle, TheEnginePlaysItFromEachTasksStart) {
+  constexpr RankClassId kOnly{0};
   TaskGraph graph;
-  graph.units = 1;
   graph.throttles = {Throttle{.slowdown = 2, .period = 10_s, .share = 0.3}};
-  const TaskId first = graph.add({.duration = 4_s, .name = graph.named("first")}, {0});
-  const TaskId second = graph.add({.duration = 5_s, .name = graph.named("second")}, {0});
+  const TaskId first = graph.add({.duration = 4_s, .name = graph.named("first")}, {kOnly});
+  const TaskId second = graph.add({.duration = 5_s, .name = graph.named("second")}, {kOnly});
   graph.add_edge(first, second);
   const Timeline timeline = play(graph);
-  EXPECT_TRUE(near(timeline.finish[0].value, 5.5));
-  EXPECT_TRUE(near(timeline.finish[1].value, 11));
+  EXPECT_TRUE(near(timeline.finish[first].value, 5.5));
+  EXPECT_TRUE(near(timeline.finish[second].value, 11));
 }
 
 // T45 with a throttle. The last of d replicas is hot from the beginning to `hot` = half of its
@@ -116,7 +116,7 @@ TEST(Throttle, TheStepWaitsForTheHotGpu) {
       const Replicas replicas(data, {.throttle = {{data - 1, throttle}}});
       const double expected = hot + passes - hot / slowdown + replicas.all_reduce() + optimizer;
       EXPECT_TRUE(near(replicas.step(), expected)) << data << " ranks, " << slowdown;
-      EXPECT_EQ(replicas.plan().fold.units.size(), 2U);  // the hot one, and the others
+      EXPECT_EQ(replicas.plan().fold.rank_classes.size(), 2U);  // the hot one, and the others
     }
   }
 }
@@ -133,7 +133,7 @@ TEST(Throttle, ManyPeriodsInOnePass) {
   const double finish = 1000 * period + 0.3 * period + (work / 2 - 0.3 * period / slowdown);
   const StepPlan plan = replicas.plan();
   const Timeline timeline = play(plan.graph);
-  for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
+  for (const TaskId i : plan.graph.tasks.ids()) {
     if (plan.graph.name_of(plan.graph.tasks[i]) == "reduce gradients") {
       EXPECT_TRUE(near(timeline.start[i].value, finish));
     }
@@ -199,16 +199,15 @@ TEST(Jitter, OfSpreadZeroIsNone) {
 TEST(Jitter, TheStepWaitsForTheSlowestRank) {
   const Replicas replicas(4, {.jitter = {.spread = 0.2}});
   const StepPlan plan = replicas.plan();
-  ASSERT_EQ(plan.fold.units.size(), 4U);
-  std::vector<double> passes(4);
+  ASSERT_EQ(plan.fold.rank_classes.size(), 4U);
+  IdVector<RankClassId, double> passes(4);
   double optimizer = 0;
-  for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
+  for (const TaskId i : plan.graph.tasks.ids()) {
     const Task& task = plan.graph.tasks[i];
     if (plan.graph.name_of(task) == "optimizer") {
       optimizer = std::max(optimizer, task.stretch * task.duration.value);
     } else if (task.kind == TaskKind::Compute) {
-      passes[static_cast<std::size_t>(plan.graph.participants[i][0])] +=
-          task.stretch * task.duration.value;
+      passes[plan.graph.participants[i][0]] += task.stretch * task.duration.value;
     }
   }
   EXPECT_TRUE(near(play(plan.graph).end.value, *std::max_element(passes.begin(), passes.end()) +
@@ -225,9 +224,9 @@ TEST(Jitter, DependsOnTheGpuAlone) {
   const auto stretches = [](const Replicas& replicas, int rank) {
     std::vector<double> found;
     const StepPlan plan = replicas.plan();
-    const int unit = plan.fold.unit_of_rank[static_cast<std::size_t>(rank)];
-    for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
-      if (plan.graph.tasks[i].kind == TaskKind::Compute && plan.graph.participants[i][0] == unit) {
+    const RankClassId own = plan.fold.class_of_rank[RankId{rank}];
+    for (const TaskId i : plan.graph.tasks.ids()) {
+      if (plan.graph.tasks[i].kind == TaskKind::Compute && plan.graph.participants[i][0] == own) {
         found.push_back(plan.graph.tasks[i].stretch);
       }
     }
@@ -261,8 +260,8 @@ TEST(Jitter, HasTheMeanAndVarianceAskedFor) {
   for (int draw = 0; draw < kDraws; ++draw) {
     draw_step(plan, degraded, draw);
     double compute = 0;
-    for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
-      compute += plan.graph.compute_time(make_id<TaskId>(i), {}).value;
+    for (const TaskId i : plan.graph.tasks.ids()) {
+      compute += plan.graph.compute_time(i, {}).value;
     }
     sum += compute;
     deviations += std::pow(compute - healthy, 2);
@@ -277,10 +276,10 @@ TEST(Jitter, TwoRanksTakeTheMeanOfTheLargerOfTwo) {
   constexpr int kDraws = 20000;
   for (const double spread : {0.05, 0.3}) {
     StepPlan plan;
-    plan.fold.units = {{.representative = 0, .jitters = true},
-                       {.representative = 1, .jitters = true}};
-    for (const int unit : {0, 1}) {
-      plan.graph.add({.duration = 1_s, .name = plan.graph.named("compute")}, {unit});
+    plan.fold.rank_classes = {{.representative = RankId{0}, .jitters = true},
+                              {.representative = RankId{1}, .jitters = true}};
+    for (const RankClassId ranks : plan.fold.rank_classes.ids()) {
+      plan.graph.add({.duration = 1_s, .name = plan.graph.named("compute")}, {ranks});
     }
     const DegradedSpec degraded{.jitter = {.spread = spread, .seed = 7}, .draws = kDraws};
     double sum = 0;
@@ -331,7 +330,7 @@ TEST(Flap, AFlowWaitsAsLongAsItsLinkIsDown) {
   for (const double length : {1e-3, 0.5, 20.0}) {
     const Replicas replicas = flapping.with(flapping.begin + flapping.flow / 3, length);
     EXPECT_TRUE(near(replicas.step(), flapping.healthy + length)) << length;
-    EXPECT_EQ(replicas.plan().fold.units.size(), 1U);  // both ends are on the only ring
+    EXPECT_EQ(replicas.plan().fold.rank_classes.size(), 1U);  // both ends are on the only ring
   }
 }
 
@@ -421,7 +420,7 @@ TEST(Flap, TensorParallelPassesWait) {
     const StepPlan plan = plan_step(w, build_cluster(spec));
     const Timeline timeline = play(plan.graph);
     double first = 0;  // when the flow that stood still began: the only one before 1 ms
-    for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
+    for (const TaskId i : plan.graph.tasks.ids()) {
       const Task& task = plan.graph.tasks[i];
       const double begin = (timeline.start[i] + task.duration).value;
       if (task.kind == TaskKind::Communication && begin < 0.001) {
@@ -446,7 +445,7 @@ TEST(Flap, RanksThatWaitElsewhereTimeOutToo) {
   const StepPlan healthy = plan_step(w, build_cluster(spec));
   const Timeline timeline = play(healthy.graph);
   std::vector<std::pair<double, double>> sends;  // of activations
-  for (std::size_t i = 0; i < healthy.graph.tasks.size(); ++i) {
+  for (const TaskId i : healthy.graph.tasks.ids()) {
     if (healthy.graph.name_of(healthy.graph.tasks[i]) == "send activation") {
       sends.emplace_back(timeline.start[i].value, timeline.finish[i].value);
     }

@@ -39,7 +39,8 @@ struct Draw {
       spec.causes.push_back(cause(i));
     }
     for (int i = whole(0, 3); i > 0; --i) {
-      spec.events.push_back({.at = length() * real(0, 1), .cause = whole(0, causes() - 1)});
+      spec.events.push_back(
+          {.at = length() * real(0, 1), .cause = CauseId{whole(0, causes() - 1)}});
     }
     for (int i = whole(0, 2); i > 0; --i) {
       spec.tiers.push_back(tier(i));
@@ -218,7 +219,7 @@ TEST(CampaignProperty, ThreadsAndOrderMakeNoDifference) {
     FaultsSpec turned = draw.spec;
     std::reverse(turned.causes.begin(), turned.causes.end());
     for (FaultEvent& event : turned.events) {
-      event.cause = draw.causes() - 1 - event.cause;
+      event.cause = CauseId{draw.causes() - 1 - static_cast<int>(event.cause)};
     }
     EXPECT_EQ(run_campaign(draw.job, turned, 2).time.parts, one.time.parts);
   }
@@ -243,14 +244,14 @@ TEST(CampaignProperty, WorseIsNotFaster) {
   double before = 0;
   for (const double mtbf : {64, 32, 16, 8, 4, 2}) {
     FaultsSpec spec = plain();
-    spec.causes[0].arrivals.mean = Seconds{mtbf * 3600};
+    spec.causes[CauseId{0}].arrivals.mean = Seconds{mtbf * 3600};
     EXPECT_GT(mean(spec), before) << "M " << mtbf;
     before = mean(spec);
   }
   before = 0;
   for (const double blocking : {0, 30, 60, 120, 240}) {
     FaultsSpec spec = plain();
-    spec.tiers[0].blocking = Seconds{blocking};
+    spec.tiers[TierId{0}].blocking = Seconds{blocking};
     EXPECT_GT(mean(spec), before) << "C " << blocking;
     before = mean(spec);
   }
@@ -270,7 +271,7 @@ TEST(CampaignProperty, WallTimeIsAUOverTheInterval) {
   for (const double factor : {0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0}) {
     intervals.push_back(best * factor);
   }
-  const auto curve = interval_curve(kJob, plain(), 0, intervals);
+  const auto curve = interval_curve(kJob, plain(), TierId{0}, intervals);
   for (std::size_t i = 0; i + 1 < curve.size(); ++i) {
     const double here = curve[i].campaign.wall.mean;
     const double next = curve[i + 1].campaign.wall.mean;
@@ -297,14 +298,14 @@ TEST(CampaignProperty, Superposition) {
   EXPECT_NEAR(one.wall.mean, ten.wall.mean, 4 * error);
 
   spec = plain();
-  spec.causes[0].count = 1000;
-  spec.causes[0].arrivals.mean = Seconds{8000 * 3600.0};
-  spec.causes[0].arrivals.kind = Arrivals::Kind::Weibull;
-  spec.causes[0].arrivals.clock = Arrivals::Clock::Component;
+  spec.causes[CauseId{0}].count = 1000;
+  spec.causes[CauseId{0}].arrivals.mean = Seconds{8000 * 3600.0};
+  spec.causes[CauseId{0}].arrivals.kind = Arrivals::Kind::Weibull;
+  spec.causes[CauseId{0}].arrivals.clock = Arrivals::Clock::Component;
   const Campaign clocks = run_campaign(kJob, spec);
   EXPECT_NEAR(one.failures.mean, clocks.failures.mean,
               4 * std::hypot(one.failures.stderr_of_mean, clocks.failures.stderr_of_mean));
-  spec.causes[0].arrivals.shape = 0.7;
+  spec.causes[CauseId{0}].arrivals.shape = 0.7;
   EXPECT_GT(run_campaign(kJob, spec).failures.mean, 2 * one.failures.mean);
 }
 

@@ -60,7 +60,7 @@ struct Outcome {
 Outcome outcome_of(const Case& drawn) {
   const StepPlan plan = plan_step(drawn.workload, build_cluster(drawn.cluster));
   Outcome outcome{testing::play(plan.graph).end.value, {}};
-  for (const CommunicationInfo& info : plan.graph.communications) {
+  for (const Communication& info : plan.graph.communications) {
     outcome.choices[{static_cast<int>(info.axis), static_cast<int>(info.op), info.group_size,
                      info.bytes_per_rank.value}] = {info.choice.algorithm, info.choice.protocol};
   }

@@ -42,13 +42,11 @@ using RankTimes = std::map<std::string, Times>;
 
 struct Played {
   double step = 0;
-  std::vector<RankTimes> units;  // by class of ranks
-  std::vector<int> unit_of_rank;
+  IdVector<RankClassId, RankTimes> rank_classes;
+  IdVector<RankId, RankClassId> class_of_rank;
   bool exact = true;
 
-  const RankTimes& rank(std::size_t number) const {
-    return units[static_cast<std::size_t>(unit_of_rank[number])];
-  }
+  const RankTimes& rank(RankId id) const { return rank_classes[class_of_rank[id]]; }
 };
 
 /// In order and each once: two messages of a rank that fold into one, what it sends and what it
@@ -61,33 +59,32 @@ void sort_out(Times& times) {
   times.erase(std::unique(times.begin(), times.end(), same), times.end());
 }
 
-std::vector<RankTimes> times_of_units(const StepPlan& plan, const Timeline& timeline) {
-  std::vector<RankTimes> units(plan.fold.units.size());
+IdVector<RankClassId, RankTimes> times_of_ranks(const StepPlan& plan, const Timeline& timeline) {
+  IdVector<RankClassId, RankTimes> rank_classes(plan.fold.rank_classes.size());
   ActivityReader reader(plan.graph, timeline);
-  for (std::size_t i = 0; i < plan.graph.tasks.size(); ++i) {
-    const std::vector<int>& participants = plan.graph.participants[i];
-    reader.expand(make_id<TaskId>(i), [&](const Activity& activity) {
-      const bool transfer = activity.info >= 0 &&
-                            plan.graph.communications[static_cast<std::size_t>(activity.info)].op ==
-                                CollectiveOp::SendReceive;
+  for (const TaskId task : plan.graph.tasks.ids()) {
+    const std::vector<RankClassId>& participants = plan.graph.participants[task];
+    reader.expand(task, [&](const Activity& activity) {
+      const bool transfer =
+          activity.communication &&
+          plan.graph.communications[*activity.communication].op == CollectiveOp::SendReceive;
       for (std::size_t at = 0; at < participants.size(); ++at) {
-        RankTimes& unit = units[static_cast<std::size_t>(participants[at])];
-        Times& times =
-            unit[fmt::format("{} of microbatch {}, {}", activity.name, activity.microbatch,
-                             activity.compute != nullptr ? "compute"
-                             : !transfer                 ? "collective"
-                             : at == 0                   ? "sent"
-                                                         : "received")];
+        Times& times = rank_classes[participants[at]][fmt::format(
+            "{} of microbatch {}, {}", activity.name, activity.microbatch,
+            activity.compute != nullptr ? "compute"
+            : !transfer                 ? "collective"
+            : at == 0                   ? "sent"
+                                        : "received")];
         times.emplace_back(activity.interval.start.value, activity.interval.finish.value);
       }
     });
   }
-  for (RankTimes& unit : units) {
-    for (auto& [name, times] : unit) {
+  for (RankTimes& ranks : rank_classes) {
+    for (auto& [name, times] : ranks) {
       sort_out(times);
     }
   }
-  return units;
+  return rank_classes;
 }
 
 Played play_step(const Case& drawn, FoldMode mode) {
@@ -95,7 +92,7 @@ Played play_step(const Case& drawn, FoldMode mode) {
   copy.workload.fold = mode;
   const StepPlan plan = plan_step(copy.workload, build_cluster(copy.cluster));
   const Timeline timeline = testing::play(plan.graph);
-  return {timeline.end.value, times_of_units(plan, timeline), plan.fold.unit_of_rank,
+  return {timeline.end.value, times_of_ranks(plan, timeline), plan.fold.class_of_rank,
           plan.fold.exact};
 }
 
@@ -123,18 +120,18 @@ class RandomSteps : public ::testing::TestWithParam<int> {
 
 void expect_equal(const Played& folded, const Played& truth) {
   ASSERT_TRUE(testing::near(folded.step, truth.step));
-  for (std::size_t r = 0; r < truth.unit_of_rank.size(); ++r) {
+  for (const RankId r : truth.class_of_rank.ids()) {
     const RankTimes& mine = folded.rank(r);
-    ASSERT_EQ(mine.size(), truth.rank(r).size()) << "rank " << r;
+    ASSERT_EQ(mine.size(), truth.rank(r).size()) << "rank " << index(r);
     for (const auto& [name, times] : truth.rank(r)) {
       const auto found = mine.find(name);
-      ASSERT_TRUE(found != mine.end()) << "rank " << r << " has no " << name;
-      ASSERT_EQ(found->second.size(), times.size()) << "rank " << r << ": " << name;
+      ASSERT_TRUE(found != mine.end()) << "rank " << index(r) << " has no " << name;
+      ASSERT_EQ(found->second.size(), times.size()) << "rank " << index(r) << ": " << name;
       for (std::size_t i = 0; i < times.size(); ++i) {
         ASSERT_TRUE(testing::near(found->second[i].first, times[i].first))
-            << "rank " << r << ": start of " << name << ", time " << i;
+            << "rank " << index(r) << ": start of " << name << ", time " << i;
         ASSERT_TRUE(testing::near(found->second[i].second, times[i].second))
-            << "rank " << r << ": end of " << name << ", time " << i;
+            << "rank " << index(r) << ": end of " << name << ", time " << i;
       }
     }
   }
@@ -146,7 +143,7 @@ TEST_P(RandomSteps, FoldedAndUnfoldedAreEqualInEveryTaskAndTheBoundIsNotBelow) {
     const Played truth = play_step(drawn, FoldMode::Off);
     const Played folded = play_step(drawn, FoldMode::Exact);
     expect_equal(folded, truth);
-    cases_with_folds += folded.units.size() < truth.units.size() ? 1 : 0;
+    cases_with_folds += folded.rank_classes.size() < truth.rank_classes.size() ? 1 : 0;
     const DegradedSpec& degraded = drawn.cluster.degraded;
     if (drawn.workload.collectives == CollectiveMode::Stepwise || !degraded.flaps.empty() ||
         degraded.jitter.spread > 0) {
@@ -164,39 +161,39 @@ TEST_P(RandomSteps, FoldedAndUnfoldedAreEqualInEveryTaskAndTheBoundIsNotBelow) {
 
 /// Max-min rates by progressive filling: all active patterns' rates grow alike; those on a link
 /// that gets full stay as they are.
-std::vector<double> max_min_rates(const StepPatterns& step, const Cluster& cluster,
-                                  const std::vector<bool>& active, bool flapping) {
-  std::vector<double> rates(step.size(), 0);
-  std::vector<bool> grows = active;
-  std::vector<double> room;
+IdVector<PatternId, double> max_min_rates(const StepPatterns& step, const Cluster& cluster,
+                                          const IdVector<PatternId, bool>& active, bool flapping) {
+  IdVector<PatternId, double> rates(step.keys.size(), 0);
+  IdVector<PatternId, bool> grows = active;
+  IdVector<LoadedLinkId, double> room;
   for (const LinkId link : step.links) {
     const std::vector<Flap> flaps = cluster.flaps_of(link);
     const double share = flapping && !flaps.empty() ? flaps.front().share : 1;
     room.push_back(share * cluster.topology.link(link).bandwidth.value);
   }
   while (std::count(grows.begin(), grows.end(), true) > 0) {
-    std::vector<double> weight(room.size(), 0);
-    for (std::size_t i = 0; i < step.size(); ++i) {
+    IdVector<LoadedLinkId, double> weight(room.size(), 0);
+    for (const PatternId i : step.patterns()) {
       for (const Load& load : step.loads.of(i)) {
-        weight[static_cast<std::size_t>(load.link)] += grows[i] ? load.weight : 0;
+        weight[load.link] += grows[i] ? load.weight : 0;
       }
     }
     double growth = std::numeric_limits<double>::infinity();
-    for (std::size_t l = 0; l < room.size(); ++l) {
+    for (const LoadedLinkId l : room.ids()) {
       growth = weight[l] > 0 ? std::min(growth, room[l] / weight[l]) : growth;
     }
-    std::vector<bool> full(room.size());
-    for (std::size_t l = 0; l < room.size(); ++l) {
+    IdVector<LoadedLinkId, bool> full(room.size());
+    for (const LoadedLinkId l : room.ids()) {
       const double before = room[l];
       room[l] -= growth * weight[l];
       full[l] = weight[l] > 0 && room[l] <= before * 1e-12;
     }
-    for (std::size_t i = 0; i < step.size(); ++i) {
+    for (const PatternId i : step.patterns()) {
       rates[i] += grows[i] ? growth : 0;
     }
-    for (std::size_t i = 0; i < step.size(); ++i) {
+    for (const PatternId i : step.patterns()) {
       for (const Load& load : step.loads.of(i)) {
-        grows[i] = grows[i] && !full[static_cast<std::size_t>(load.link)];
+        grows[i] = grows[i] && !full[load.link];
       }
     }
   }
@@ -211,20 +208,21 @@ TEST_P(RandomSteps, ImpliedLinksLimitNobody) {
     const Mesh mesh = drawn.workload.parallelism.mesh();
     const StepPatterns all =
         step_patterns(drawn.workload, make_step_program(drawn.workload), cluster, mesh);
-    const std::vector<bool> dropped = implied_links(all, cluster);
+    const IdVector<LoadedLinkId, bool> dropped = implied_links(all, cluster);
     dropped_links += static_cast<std::size_t>(std::count(dropped.begin(), dropped.end(), true));
     const StepPatterns rest = without_links(all, dropped);
     Dice dice(static_cast<std::uint64_t>(drawn.cluster.gpus));
     for (int draw = 0; draw < 5; ++draw) {
-      std::vector<bool> active(all.size());
-      for (std::size_t i = 0; i < active.size(); ++i) {
+      IdVector<PatternId, bool> active(all.keys.size());
+      for (const PatternId i : active.ids()) {
         active[i] = draw == 0 || dice.coin();
       }
       const bool flapping = dice.coin();
-      const std::vector<double> truth = max_min_rates(all, cluster, active, flapping);
-      const std::vector<double> rates = max_min_rates(rest, cluster, active, flapping);
-      for (std::size_t i = 0; i < truth.size(); ++i) {
-        ASSERT_TRUE(testing::near(rates[i], truth[i])) << "pattern " << i << ", draw " << draw;
+      const IdVector<PatternId, double> truth = max_min_rates(all, cluster, active, flapping);
+      const IdVector<PatternId, double> rates = max_min_rates(rest, cluster, active, flapping);
+      for (const PatternId i : truth.ids()) {
+        ASSERT_TRUE(testing::near(rates[i], truth[i]))
+            << "pattern " << index(i) << ", draw " << draw;
       }
     }
   });

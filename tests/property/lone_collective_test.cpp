@@ -57,7 +57,7 @@ TEST_P(Alone, TheTightestLinkTakesAsLongAsAll) {
     const Cluster cluster = machine(topology, gpus);
     const Group group = whole_group(cluster);
     CollectiveGraph sequence(cluster);
-    std::vector<Channel> full;
+    IdVector<ChannelId, Channel> full;
     for (const CollectiveOp op : ops_of(row, cluster, group)) {
       for (const Protocol protocol : protocols_of(row.algorithm, cluster.spec.topology)) {
         const std::vector<Candidate> choices =
@@ -65,9 +65,9 @@ TEST_P(Alone, TheTightestLinkTakesAsLongAsAll) {
         for (const Bytes bytes : {8_B, 1_MB, 1_GB}) {
           sequence.add_steady(group, fastest(cluster, group, op, bytes, choices), op, bytes);
           for (const Pattern& phase : choices.front().phases) {
-            full.emplace_back();
+            full.push_back({});
             for (const LinkLoad& load : phase.loads) {
-              full.back().loads.push_back({static_cast<int>(index(load.link)), load.weight});
+              full.back().loads.push_back({make_id<FoldedLinkId>(index(load.link)), load.weight});
             }
           }
         }
@@ -85,7 +85,7 @@ TEST_P(Alone, TheTightestLinkTakesAsLongAsAll) {
     ASSERT_EQ(over_all_links.channels.size(), sequence.graph().channels.size());
     const Timeline one = play(sequence.graph());
     const Timeline all = play(over_all_links);
-    for (std::size_t task = 0; task < one.finish.size(); ++task) {
+    for (const TaskId task : one.finish.ids()) {
       EXPECT_TRUE(near(one.finish[task].value, all.finish[task].value, 1e-12))
           << row.name() << " on " << topology << ", phase " << task;
     }
@@ -115,7 +115,7 @@ std::vector<Seconds> ends_of(const Cluster& cluster, const AlgorithmRow& row, Fo
   std::vector<Seconds> ends;
   const Timeline timeline = last.empty() ? Timeline{} : play(sequence.graph());
   for (const TaskId task : last) {
-    ends.push_back(timeline.finish[index(task)]);
+    ends.push_back(timeline.finish[task]);
   }
   return ends;
 }

@@ -37,13 +37,13 @@ class Transfers {
 
   TaskId add(int from, int to, Bytes bytes, const std::vector<TaskId>& after) {
     const Route links = route(cluster_, from, to);
-    const auto [place, is_new] =
-        channels_.try_emplace({from, to}, static_cast<int>(graph_.channels.size()));
+    const auto [place, is_new] = channels_.try_emplace({from, to}, graph_.channels.next_id());
     if (is_new) {
-      graph_.channels.emplace_back();
+      Channel channel;
       for (const LinkId link : links) {
-        graph_.channels.back().loads.push_back({static_cast<int>(index(link)), 1});
+        channel.loads.push_back({make_id<FoldedLinkId>(index(link)), 1});
       }
+      graph_.channels.push_back(std::move(channel));
     }
     return add_flow(graph_, place->second, bytes, cluster_.topology.latency(links), after);
   }
@@ -53,7 +53,7 @@ class Transfers {
  private:
   const Cluster& cluster_;
   TaskGraph graph_;
-  std::map<std::pair<int, int>, int> channels_;
+  std::map<std::pair<int, int>, ChannelId> channels_;
 };
 
 /// In every round each GPU sends to the one `ahead(round)` further on and receives; a transfer

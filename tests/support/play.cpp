@@ -16,7 +16,7 @@ std::string run_in_child(const std::function<std::string()>& work) {
 }
 
 std::string to_bytes(const Timeline& timeline) {
-  std::vector<Seconds> all = timeline.start;
+  std::vector<Seconds> all(timeline.start.begin(), timeline.start.end());
   all.insert(all.end(), timeline.finish.begin(), timeline.finish.end());
   all.push_back(timeline.end);
   return {reinterpret_cast<const char*>(all.data()), all.size() * sizeof(Seconds)};
@@ -32,7 +32,7 @@ Timeline play(const TaskGraph& graph, const EngineOptions& options) {
   return played.timeline;
 }
 
-TaskId add_flow(TaskGraph& graph, int channel, Bytes bytes, Seconds latency,
+TaskId add_flow(TaskGraph& graph, std::optional<ChannelId> channel, Bytes bytes, Seconds latency,
                 const std::vector<TaskId>& after) {
   const TaskId flow = graph.add({.kind = TaskKind::Communication,
                                  .duration = latency,
@@ -52,11 +52,11 @@ TaskGraph one_collective(const Cluster& cluster, const Pattern& pattern, Collect
   for (const Link& link : cluster.topology.links()) {
     graph.links.push_back({link.bandwidth});
   }
-  graph.channels.emplace_back();
+  Channel channel;
   for (const LinkLoad& load : pattern.loads) {
-    graph.channels[0].loads.push_back({static_cast<int>(index(load.link)), load.weight});
+    channel.loads.push_back({make_id<FoldedLinkId>(index(load.link)), load.weight});
   }
-  add_flow(graph, 0, stream_bytes(op, pattern, bytes),
+  add_flow(graph, graph.channels.push_back(std::move(channel)), stream_bytes(op, pattern, bytes),
            (pattern.local_latency + pattern.network_latency) * repeats(op, pattern));
   return graph;
 }

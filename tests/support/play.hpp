@@ -22,8 +22,8 @@ std::string to_bytes(const Timeline& timeline);
 Timeline play(const TaskGraph& graph, const EngineOptions& options = {});
 
 /// Adds one flow over `channel` that starts `latency` after the tasks in `after`.
-TaskId add_flow(TaskGraph& graph, int channel, Bytes bytes, Seconds latency = {},
-                const std::vector<TaskId>& after = {});
+TaskId add_flow(TaskGraph& graph, std::optional<ChannelId> channel, Bytes bytes,
+                Seconds latency = {}, const std::vector<TaskId>& after = {});
 
 /// One collective in steady state on an otherwise idle cluster.
 TaskGraph one_collective(const Cluster& cluster, const Pattern& pattern, CollectiveOp op,

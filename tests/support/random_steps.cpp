@@ -114,12 +114,12 @@ Workload random_workload(Dice& dice, int gpus) {
 }
 
 /// Any algorithm, or none asked for; where it cannot be had a step does without.
-CollectiveWish random_wish(Dice& dice) {
-  CollectiveWish wish;
+ForcedChoice random_forced(Dice& dice) {
+  ForcedChoice forced;
   if (dice.coin()) {
-    wish.algorithm = dice.one_of(Algorithm::Direct);
+    forced.algorithm = dice.one_of(Algorithm::Direct);
   }
-  return wish;
+  return forced;
 }
 
 /// A few slow GPUs, NICs and scale-up links.
@@ -231,8 +231,8 @@ void add_step_faults(Dice& dice, Case& drawn) {
   }
 }
 
-std::string_view name_of(const CollectiveWish& wish) {
-  return wish.algorithm ? name_of(*wish.algorithm) : "auto";
+std::string_view name_of(const ForcedChoice& forced) {
+  return forced.algorithm ? name_of(*forced.algorithm) : "auto";
 }
 
 }  // namespace
@@ -247,7 +247,7 @@ Case random_case(std::uint64_t seed) {
     drawn.cluster.gpus = dice.between(1, drawn.cluster.gpus);
   }
   drawn.workload = random_workload(dice, drawn.cluster.gpus);
-  drawn.workload.communication = {random_wish(dice), random_wish(dice)};
+  drawn.workload.communication = {random_forced(dice), random_forced(dice)};
   if (dice.coin()) {
     drawn.cluster.degraded = random_slow(dice, drawn.cluster);
   }

@@ -104,8 +104,7 @@ Cluster torus_fabric_cluster(const std::vector<int>& dims, int gpus, BytesPerSec
 TaskGraph one_link(BytesPerSecond capacity) {
   TaskGraph graph;
   graph.links = {{capacity}};
-  graph.channels = {{{{0, 1}}}};
-  graph.units = 1;
+  graph.channels = {{{{FoldedLinkId{0}, 1}}}};
   return graph;
 }
 

@@ -61,13 +61,15 @@ const WhatIf& row(const CampaignStudy& study, std::string_view name) {
 TEST(CampaignStudy, RemediesKnowListedAndPeriodicFaults) {
   FaultsPlan listed_only;
   listed_only.spec.causes = {listed("crash"), listed("maintenance"), listed("slow")};
-  listed_only.spec.causes[1].effect = Effect::Planned;
-  listed_only.spec.causes[2].effect = Effect::Degrade;
-  listed_only.spec.events = {
-      {.at = 300_s}, {.at = 100_s}, {.at = 150_s, .cause = 1}, {.at = 200_s, .cause = 2}};
+  listed_only.spec.causes[CauseId{1}].effect = Effect::Planned;
+  listed_only.spec.causes[CauseId{2}].effect = Effect::Degrade;
+  listed_only.spec.events = {{.at = 300_s},
+                             {.at = 100_s},
+                             {.at = 150_s, .cause = CauseId{1}},
+                             {.at = 200_s, .cause = CauseId{2}}};
   const FaultsSpec none = remedy(listed_only, "no failures");
   ASSERT_EQ(none.events.size(), 1U);
-  EXPECT_EQ(none.events[0].cause, 1);
+  EXPECT_EQ(none.events[0].cause, CauseId{1});
   // In the order of time: crash, maintenance, slow, crash; every second failure goes.
   const FaultsSpec half = remedy(listed_only, "half the failures");
   ASSERT_EQ(half.events.size(), 3U);
@@ -77,11 +79,12 @@ TEST(CampaignStudy, RemediesKnowListedAndPeriodicFaults) {
   EXPECT_EQ(remedy(listed_only, "no slow parts").events.size(), 3U);
 
   FaultsPlan periodic = plan();
-  periodic.spec.causes[0].arrivals.kind = Arrivals::Kind::Periodic;
-  EXPECT_EQ(remedy(periodic, "no failures").causes[0].arrivals.kind, Arrivals::Kind::None);
-  EXPECT_EQ(remedy(periodic, "half the failures").causes[0].arrivals.mean.value, 16 * kHour);
+  periodic.spec.causes[CauseId{0}].arrivals.kind = Arrivals::Kind::Periodic;
+  EXPECT_EQ(remedy(periodic, "no failures").causes[CauseId{0}].arrivals.kind, Arrivals::Kind::None);
+  EXPECT_EQ(remedy(periodic, "half the failures").causes[CauseId{0}].arrivals.mean.value,
+            16 * kHour);
   EXPECT_FALSE(offers(periodic, "no slow parts"));
-  periodic.spec.causes[0].effect = Effect::Planned;
+  periodic.spec.causes[CauseId{0}].effect = Effect::Planned;
   EXPECT_FALSE(offers(periodic, "no failures"));
   EXPECT_FALSE(offers(periodic, "half the failures"));
 }
@@ -91,7 +94,7 @@ TEST(CampaignStudy, AsynchronousSavesContend) {
   FaultsPlan contending = plan();
   contending.file.copy = 2_s;
   contending.file.slowdown = 1.3;
-  const CheckpointTier tier = remedy(contending, "asynchronous checkpoints").tiers[0];
+  const CheckpointTier tier = remedy(contending, "asynchronous checkpoints").tiers[TierId{0}];
   EXPECT_EQ(tier.blocking, 2_s);
   EXPECT_EQ(tier.persist, 60_s);
   EXPECT_EQ(tier.slowdown, 1.3);
@@ -102,7 +105,7 @@ TEST(CampaignStudy, AsynchronousSavesContend) {
 TEST(CampaignStudy, TheBestIntervalIsTheTriedOne) {
   FaultsPlan seldom = plan();
   seldom.spec.trials = 60;
-  seldom.spec.tiers[0].time = Seconds{4 * kHour + 4};
+  seldom.spec.tiers[TierId{0}].time = Seconds{4 * kHour + 4};
   const CampaignStudy result = study(job(), seldom);
   ASSERT_TRUE(result.interval.has_value() && result.interval->formula.has_value());
   EXPECT_EQ(result.interval->used.value, 4 * kHour);
@@ -115,7 +118,7 @@ TEST(CampaignStudy, TheBestIntervalIsTheTriedOne) {
   EXPECT_NE(best, result.interval->curve.end() - 1);
   // One that is chosen by formula is the formula's, and no remedy.
   FaultsPlan chosen = plan();
-  chosen.spec.tiers[0].interval = Interval::Auto;
+  chosen.spec.tiers[TierId{0}].interval = Interval::Auto;
   const CampaignStudy automatic = study(job(), chosen);
   EXPECT_TRUE(std::none_of(automatic.what_if.begin(), automatic.what_if.end(),
                            [](const WhatIf& w) { return w.name == "best checkpoint interval"; }));
@@ -126,7 +129,7 @@ TEST(CampaignStudy, TheCurveGrowsUntilTheBestIsInside) {
   FaultsSpec spec = plan().spec;
   spec.trials = 40;
   const Seconds start{60};
-  const auto curve = curve_around(job(), spec, 0, start);
+  const auto curve = curve_around(job(), spec, TierId{0}, start);
   const IntervalPoint& best = best_of(curve);
   EXPECT_GT(best.interval, start * 4);
   EXPECT_LT(best.interval, curve.back().interval);
@@ -186,16 +189,16 @@ TEST(CampaignStudy, TheErrorOfEttrIsThatOfTheRatio) {
 // What `auto` makes of replica recovery: nothing rolls back but what takes every replica.
 TEST(CampaignStudy, ReplicasThatGoOnNeedNoCheckpoint) {
   FaultsSpec spec = plan().spec;
-  spec.causes[0].nodes = 1;
-  spec.tiers[0].interval = Interval::Auto;
+  spec.causes[CauseId{0}].nodes = 1;
+  spec.tiers[TierId{0}].interval = Interval::Auto;
   CampaignJob replicas = job();
   replicas.nodes = 4;
   replicas.replicas = 4;
-  EXPECT_EQ(with_intervals(replicas, spec).tiers[0].interval, Interval::Time);
+  EXPECT_EQ(with_intervals(replicas, spec).tiers[TierId{0}].interval, Interval::Time);
   spec.recovery.kind = RecoverySpec::Kind::Replica;
-  EXPECT_EQ(with_intervals(replicas, spec).tiers[0].interval, Interval::Never);
-  spec.causes[0].nodes = 4;
-  EXPECT_EQ(with_intervals(replicas, spec).tiers[0].interval, Interval::Time);
+  EXPECT_EQ(with_intervals(replicas, spec).tiers[TierId{0}].interval, Interval::Never);
+  spec.causes[CauseId{0}].nodes = 4;
+  EXPECT_EQ(with_intervals(replicas, spec).tiers[TierId{0}].interval, Interval::Time);
 }
 
 // ---- how long a study will take

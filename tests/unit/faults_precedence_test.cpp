@@ -44,7 +44,7 @@ TEST(FaultsPrecedence, TheStorageOfTheScenarioOverPresets) {
   const double bytes = total_parameters(scenario.workload.model) * 14;
   EXPECT_NEAR(bytes / 100e9, 24.45, 0.005);
   EXPECT_TRUE(near(blocking_of(scenario).value, bytes / 100e9));
-  EXPECT_TRUE(near(scenario.faults->spec.tiers[0].load.mean.value, bytes / 50e9));
+  EXPECT_TRUE(near(scenario.faults->spec.tiers[TierId{0}].load.mean.value, bytes / 50e9));
   EXPECT_TRUE(has_note(scenario, "'faults.checkpoint.write' of rsc-1 gives way"));
   // Without storage of its own the preset holds.
   EXPECT_EQ(blocking_of(load("", "rsc-1")), 300_s);
@@ -85,7 +85,7 @@ TEST(FaultsPrecedence, ARateOfTheCommandLineReplacesOneOfAnotherSort) {
       "causes: {GPU: {component: gpu, observed: 5}, link: {effect: degrade, slow_gpu: 1.5, mtbf: "
       "1000 h, duration: {samples: [1 min, 3 min]}}}}";
   const auto rate = [](const Scenario& scenario) {
-    return fault_rate(scenario.faults.value().spec.causes[0]);
+    return fault_rate(scenario.faults.value().spec.causes[CauseId{0}]);
   };
   EXPECT_TRUE(near(rate(load("", counted)), 5 * 2 / (10 * kDay)));
   EXPECT_TRUE(near(rate(load("", counted, {"faults.causes.GPU.mtbf=100 h"})), 128 / (100 * kHour)));
@@ -97,9 +97,9 @@ TEST(FaultsPrecedence, ARateOfTheCommandLineReplacesOneOfAnotherSort) {
       load("", counted, {"faults.causes.link.slowdown=3", "faults.causes.link.duration.mean=7 min"})
           .faults.value();
   EXPECT_TRUE(plan.states.empty());
-  EXPECT_EQ(plan.spec.causes[1].slowdown, 3);
-  EXPECT_EQ(plan.spec.causes[1].window.kind, Duration::Kind::Constant);
-  EXPECT_EQ(plan.spec.causes[1].window.mean, 420_s);
+  EXPECT_EQ(plan.spec.causes[CauseId{1}].slowdown, 3);
+  EXPECT_EQ(plan.spec.causes[CauseId{1}].window.kind, Duration::Kind::Constant);
+  EXPECT_EQ(plan.spec.causes[CauseId{1}].window.mean, 420_s);
 }
 
 // A duration written alone replaces the preset's section, also where it says the same.

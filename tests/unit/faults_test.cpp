@@ -146,13 +146,16 @@ TEST(Faults, OwnKeysOverrideThoseOfThePreset) {
 
 TEST(Faults, ADurationWrittenAloneReplacesAllOfThePresets) {
   const auto detection = [](const std::string& value) {
-    return read("faults: {preset: rsc-1, detection: " + value + "}\n").spec.causes[0].detection;
+    return read("faults: {preset: rsc-1, detection: " + value + "}\n")
+        .spec.causes[CauseId{0}]
+        .detection;
   };
   EXPECT_EQ(detection("{timeout: 10 min}").kind, Detection::Kind::Heartbeat);
   EXPECT_EQ(detection("4 min").kind, Detection::Kind::Delay);
   EXPECT_EQ(detection("4 min").delay.mean, 240_s);
-  EXPECT_EQ(read("faults: rsc-1\n", {"faults.detection=4 min"}).spec.causes[0].detection.kind,
-            Detection::Kind::Delay);
+  EXPECT_EQ(
+      read("faults: rsc-1\n", {"faults.detection=4 min"}).spec.causes[CauseId{0}].detection.kind,
+      Detection::Kind::Delay);
 }
 
 TEST(Faults, ComponentsAreThoseOfTheCluster) {
@@ -251,8 +254,8 @@ TEST(Faults, EverySecondOfEveryShippedCampaignHasOneName) {
     const Scenario scenario = load_scenario(entry.path(), shipped_presets());
     FaultsPlan plan = scenario.faults.value();
     for (const SlowState& state : plan.states) {
-      if (state.cause >= 0) {
-        plan.spec.causes[static_cast<std::size_t>(state.cause)].slowdown = 1.1;
+      if (state.cause) {
+        plan.spec.causes[*state.cause].slowdown = 1.1;
       }
     }
     const CampaignJob job = job_of(scenario, 10_s);
@@ -276,7 +279,7 @@ TEST(Faults, Llama3sFiftyFourDays) {
   plan.spec.trials = 100;
   const Campaign campaign = run_campaign(job_of(scenario, 10_s), plan.spec);
   double unexpected = 0;
-  for (std::size_t i = 0; i < plan.spec.causes.size(); ++i) {
+  for (const CauseId i : plan.spec.causes.ids()) {
     const FaultCause& one = plan.spec.causes[i];
     const double expected = fault_rate(one) * 54 * kDay;
     const double found = campaign.faults_by_cause[i].mean;

@@ -63,7 +63,7 @@ TEST(NcclTable, AForcedRingIsARing) {
   const CollectiveConversion row =
       convert_row("a,H200,8,1,NVSwitch,,all_reduce,Ring (NCCL_NVLS_ENABLE=0),1048576,99,,");
   ASSERT_TRUE(row.collective.has_value());
-  EXPECT_EQ(row.collective->wish.algorithm, Algorithm::Ring);
+  EXPECT_EQ(row.collective->forced.algorithm, Algorithm::Ring);
 }
 
 // DeepEP's bandwidth counts a token once for every node that needs it, its own as well: all of two,

@@ -123,7 +123,7 @@ Seconds alone(const ClusterSpec& spec, const MeasuredCollective& measured, Choic
   std::vector<int> ranks(static_cast<std::size_t>(spec.gpus));
   std::iota(ranks.begin(), ranks.end(), 0);
   const Group group = make_group(cluster, ranks);
-  const auto found = candidates(cluster, group, measured.op, measured.wish);
+  const auto found = candidates(cluster, group, measured.op, measured.forced);
   if (choice == Choice::Nccl) {
     return fastest(cluster, group, measured.op, measured.bytes, found).alone;
   }
