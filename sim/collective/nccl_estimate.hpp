@@ -19,8 +19,8 @@
 
 namespace danlu {
 
-// By protocol (LL, LL128, Simple), in microseconds: NCCL v2.30.7, src/graph/tuning.cc. What starting
-// one takes, ...
+// By protocol (LL, LL128, Simple), in microseconds: NCCL v2.30.7, src/graph/tuning.cc. What
+// starting one takes, ...
 using ByProtocol = IdArray<Protocol, double, kNames<Protocol>.size()>;
 inline constexpr ByProtocol kTreeBase{6.8, 14.0, 8.4};
 inline constexpr ByProtocol kRingBase{6.6, 14.0, 8.4};

@@ -29,10 +29,11 @@ struct SortSum {
 };
 
 /// A fused slice, measured once for all passes that are copies of it. At every instant it computes
-/// or communicates among its tensor group.
+/// or exchanges, and it makes one exchange at a time.
 struct SliceMeasure {
   ComputeTime compute_time;
-  Coverage compute, tensor, hidden;  // hidden: both at once
+  Coverage compute, exchanging, hidden;  // hidden: both at once
+  IdArray<Axis, Seconds, kAxes> exchanging_along{}, hidden_along{};
   std::vector<std::pair<CommunicationId, SortSum>> by_sort;
 };
 
@@ -229,26 +230,35 @@ class Measurer {
     const SegmentTimes& times = reader_.times_of(slice);
     ComputeTime compute_time;
     std::vector<Interval> computing;
-    std::vector<Interval> communicating;
+    IdArray<Axis, std::vector<Interval>, kAxes> exchanging_along;
     std::map<CommunicationId, std::vector<Interval>> by_sort;
     for (std::size_t i = slice.first; i < slice.last; ++i) {
       const std::size_t at = i - slice.first;
       const Interval whole{times.start[at], times.finish[at]};
       const Segment& segment = played.program.segments[i];
-      (segment.is_compute ? computing : communicating).push_back(whole);
       if (segment.is_compute) {
+        computing.push_back(whole);
         compute_time += played.compute[i];
       } else {
+        exchanging_along[GroupSort{segment.axes}.axis()].push_back(whole);
         by_sort[played.communications[i].value()].push_back(whole);
       }
     }
     const Intervals compute = unite(std::move(computing));
-    const Intervals tensor = unite(std::move(communicating));
-    SliceMeasure measured{compute_time,
-                          Coverage(compute),
-                          Coverage(tensor),
-                          Coverage(intersect(compute, tensor)),
-                          {}};
+    std::vector<Interval> all;
+    for (const std::vector<Interval>& along : exchanging_along) {
+      all.insert(all.end(), along.begin(), along.end());
+    }
+    const Intervals exchanging = unite(std::move(all));
+    SliceMeasure measured{.compute_time = compute_time,
+                          .compute = Coverage(compute),
+                          .exchanging = Coverage(exchanging),
+                          .hidden = Coverage(intersect(compute, exchanging))};
+    for (const Axis axis : exchanging_along.ids()) {
+      const Intervals along = unite(std::move(exchanging_along[axis]));
+      measured.exchanging_along[axis] = measure_of(along);
+      measured.hidden_along[axis] = measure_of(intersect(compute, along));
+    }
     for (const auto& [sort, intervals] : by_sort) {
       SortSum sum;
       for (const Interval& interval : intervals) {
@@ -285,7 +295,8 @@ class Measurer {
       return Coverage(std::move(stretches));
     };
     const Coverage compute = coverage_of([](const SliceMeasure& s) { return &s.compute; }, true);
-    const Coverage tensor = coverage_of([](const SliceMeasure& s) { return &s.tensor; }, false);
+    const Coverage exchanging =
+        coverage_of([](const SliceMeasure& s) { return &s.exchanging; }, false);
     const Coverage hidden = coverage_of([](const SliceMeasure& s) { return &s.hidden; }, false);
 
     IdArray<Axis, std::vector<Interval>, kAxes> active;
@@ -300,16 +311,17 @@ class Measurer {
       all.insert(all.end(), kind.begin(), kind.end());
       add_overlap(measure_of(kind), compute.within(kind), share, step.by_kind[axis]);
     }
-    add_overlap(tensor.total(), hidden.total(), share, step.by_kind[Axis::Tensor]);
     const Intervals merged = unite(std::move(all));
-    add_overlap(tensor.total() + measure_of(merged) - tensor.within(merged),
+    add_overlap(exchanging.total() + measure_of(merged) - exchanging.within(merged),
                 hidden.total() + compute.within(merged) - hidden.within(merged), share,
                 step.all_communication);
 
-    step.breakdown[TimePart::ExposedTensor] += share * (tensor.total() - hidden.total());
     Intervals idle = subtract({{Seconds{}, timeline_.end}}, outline(ranks));
     for (const auto& [axis, part] : kExposedParts) {
       const Intervals& there = kinds[axis];
+      const auto [within, hidden_within] = exchanged_within(ranks, axis);
+      add_overlap(within, hidden_within, share, step.by_kind[axis]);
+      step.breakdown[part] += share * (within - hidden_within);
       step.breakdown[part] += share * measure_of(intersect(idle, there));
       idle = subtract(idle, there);
     }
@@ -320,6 +332,17 @@ class Measurer {
     add_communications(ranks, compute, members);
   }
 
+  /// Exchanges along an axis within slices, and what of them is hidden.
+  static std::pair<Seconds, Seconds> exchanged_within(const RankActivity& ranks, Axis axis) {
+    std::pair<Seconds, Seconds> sum;
+    for (const auto& [whole, slice] : ranks.work) {
+      if (slice != nullptr) {
+        sum.first += slice->exchanging_along[axis];
+        sum.second += slice->hidden_along[axis];
+      }
+    }
+    return sum;
+  }
   static Intervals outline(const RankActivity& ranks) {
     std::vector<Interval> work;
     for (const auto& [whole, slice] : ranks.work) {
