@@ -13,9 +13,9 @@
 #include "sim/collective/pattern.hpp"
 #include "sim/collective/transfers.hpp"
 #include "sim/engine/engine.hpp"
-#include "sim/plan/collective_graph.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/session/effort.hpp"
+#include "sim/tasks/collective_graph.hpp"
 #include "src/commands.hpp"
 #include "src/session.hpp"
 

@@ -7,8 +7,8 @@
 
 #include "sim/collective/algorithms.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/schedule/schedule.hpp"
 #include "sim/workload/model_blocks.hpp"
-#include "sim/workload/schedule.hpp"
 #include "src/commands.hpp"
 
 namespace danlu {

@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "sim/plan/step_file.hpp"
+#include "sim/program/step_file.hpp"
 #include "src/commands.hpp"
 
 namespace danlu {

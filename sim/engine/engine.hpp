@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/plan/task_graph.hpp"
+#include "sim/tasks/task_graph.hpp"
 
 namespace danlu {
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "sim/plan/plan_step.hpp"
 #include "sim/report/intervals.hpp"
+#include "sim/tasks/plan_step.hpp"
 
 namespace danlu {
 

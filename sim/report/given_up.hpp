@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "sim/cluster/cluster.hpp"
-#include "sim/plan/plan_step.hpp"
+#include "sim/tasks/plan_step.hpp"
 
 namespace danlu {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "sim/plan/plan_step.hpp"
 #include "sim/report/activity.hpp"
+#include "sim/tasks/plan_step.hpp"
 
 namespace danlu {
 

@@ -21,9 +21,9 @@
 #include "sim/base/id_vector.hpp"
 #include "sim/campaign/study.hpp"
 #include "sim/cluster/cluster.hpp"
-#include "sim/plan/plan_step.hpp"
-#include "sim/plan/task_graph.hpp"
 #include "sim/report/link_report.hpp"
+#include "sim/tasks/plan_step.hpp"
+#include "sim/tasks/task_graph.hpp"
 #include "sim/workload/memory.hpp"
 #include "sim/workload/workload.hpp"
 

@@ -16,7 +16,7 @@
 #include "sim/scenario/settings.hpp"
 #include "sim/scenario/unused_keys.hpp"
 #include "sim/scenario/values.hpp"
-#include "sim/workload/schedule.hpp"
+#include "sim/schedule/schedule.hpp"
 
 namespace danlu {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "sim/base/units.hpp"
-#include "sim/plan/plan_step.hpp"
-#include "sim/plan/task_graph.hpp"
+#include "sim/tasks/plan_step.hpp"
+#include "sim/tasks/task_graph.hpp"
 
 namespace danlu {
 

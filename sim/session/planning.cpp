@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "sim/base/error.hpp"
-#include "sim/plan/group_plan.hpp"
+#include "sim/fold/group_plan.hpp"
 #include "sim/session/effort.hpp"
 
 namespace danlu {

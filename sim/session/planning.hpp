@@ -2,10 +2,10 @@
 // too much to be planned or played.
 #pragma once
 
-#include "sim/plan/plan_step.hpp"
 #include "sim/report/report.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/session/options.hpp"
+#include "sim/tasks/plan_step.hpp"
 
 namespace danlu {
 

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "sim/cluster/cluster.hpp"
-#include "sim/plan/plan_step.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/session/options.hpp"
 #include "sim/session/pool.hpp"
+#include "sim/tasks/plan_step.hpp"
 
 namespace danlu {
 

@@ -3,11 +3,11 @@
 #pragma once
 
 #include "sim/cluster/cluster.hpp"
-#include "sim/plan/plan_step.hpp"
-#include "sim/plan/task_graph.hpp"
 #include "sim/report/report.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/session/options.hpp"
+#include "sim/tasks/plan_step.hpp"
+#include "sim/tasks/task_graph.hpp"
 
 namespace danlu {
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "sim/schedule/schedule.hpp"
 #include "sim/workload/kernels.hpp"
 #include "sim/workload/model_blocks.hpp"
-#include "sim/workload/schedule.hpp"
 
 namespace danlu {
 namespace {

@@ -10,10 +10,10 @@
 #include "sim/base/units.hpp"
 #include "sim/cluster/gpu_spec.hpp"
 #include "sim/collective/collective.hpp"
+#include "sim/schedule/placement.hpp"
+#include "sim/schedule/schedule.hpp"
 #include "sim/workload/mesh.hpp"
 #include "sim/workload/model.hpp"
-#include "sim/workload/placement.hpp"
-#include "sim/workload/schedule.hpp"
 
 namespace danlu {
 

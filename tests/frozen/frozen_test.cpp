@@ -22,9 +22,9 @@
 #include <stdexcept>
 
 #include "sim/engine/engine.hpp"
-#include "sim/plan/plan_step.hpp"
 #include "sim/report/report.hpp"
 #include "sim/report/writers.hpp"
+#include "sim/tasks/plan_step.hpp"
 #include "tests/frozen/difference.hpp"
 #include "tests/frozen/figures.hpp"
 #include "tests/support/play.hpp"

@@ -14,7 +14,7 @@
 #include "sim/collective/pattern.hpp"
 #include "sim/collective/transfers.hpp"
 #include "sim/collective/tuning.hpp"
-#include "sim/plan/collective_graph.hpp"
+#include "sim/tasks/collective_graph.hpp"
 #include "tests/support/collectives.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"

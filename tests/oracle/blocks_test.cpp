@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "sim/plan/step_program.hpp"
+#include "sim/program/step_program.hpp"
 #include "sim/workload/memory.hpp"
 #include "tests/support/closed_forms.hpp"
 #include "tests/support/random_steps.hpp"

@@ -5,9 +5,9 @@
 
 #include "sim/collective/group.hpp"
 #include "sim/collective/tuning.hpp"
-#include "sim/plan/plan_step.hpp"
-#include "sim/plan/program.hpp"
+#include "sim/program/program.hpp"
 #include "sim/report/report.hpp"
+#include "sim/tasks/plan_step.hpp"
 #include "sim/workload/memory.hpp"
 #include "sim/workload/model_blocks.hpp"
 #include "tests/support/blocks.hpp"

@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "sim/plan/plan_step.hpp"
 #include "sim/report/report.hpp"
+#include "sim/tasks/plan_step.hpp"
 #include "sim/workload/memory.hpp"
 #include "sim/workload/model_blocks.hpp"
 #include "tests/support/blocks.hpp"

@@ -14,7 +14,7 @@
 #include <random>
 
 #include "sim/collective/pattern.hpp"
-#include "sim/plan/step_program.hpp"
+#include "sim/program/step_program.hpp"
 #include "sim/workload/memory.hpp"
 #include "sim/workload/model_blocks.hpp"
 #include "tests/support/closed_forms.hpp"

@@ -4,7 +4,7 @@
 //   GPipe, 1F1B     (m + p - 1) 3            bubble overhead (p-1)/m, rate (p-1)/(m+p-1)
 //   interleaved     (m + (p - 1)/v) 3                        (p-1)/(vm)
 //     with m < p    (p + (m - 1)/v) 3                        p - 1 + (m-1)/v - (m-1)
-#include "sim/workload/schedule.hpp"
+#include "sim/schedule/schedule.hpp"
 
 #include <fmt/format.h>
 

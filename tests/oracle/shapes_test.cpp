@@ -11,7 +11,7 @@
 #include "sim/collective/experts.hpp"
 #include "sim/collective/group.hpp"
 #include "sim/collective/pattern.hpp"
-#include "sim/plan/collective_graph.hpp"
+#include "sim/tasks/collective_graph.hpp"
 #include "tests/support/collectives.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"

@@ -7,7 +7,7 @@
 
 #include "sim/collective/algorithms.hpp"
 #include "sim/collective/group.hpp"
-#include "sim/plan/plan_step.hpp"
+#include "sim/tasks/plan_step.hpp"
 #include "tests/support/collectives.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"

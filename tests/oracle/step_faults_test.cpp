@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sim/plan/plan_step.hpp"
 #include "sim/report/given_up.hpp"
 #include "sim/report/report.hpp"
+#include "sim/tasks/plan_step.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/replicas.hpp"
 #include "tests/support/support.hpp"

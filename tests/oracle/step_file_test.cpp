@@ -1,6 +1,6 @@
 // A step program is written and read back as the same value: a property over random plans. The seed
 // is printed when a case fails; DANLU_SEED=n repeats it.
-#include "sim/plan/step_file.hpp"
+#include "sim/program/step_file.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

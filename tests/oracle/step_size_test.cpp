@@ -2,8 +2,8 @@
 // listed.
 #include <fmt/format.h>
 
-#include "sim/plan/plan_step.hpp"
 #include "sim/report/report.hpp"
+#include "sim/tasks/plan_step.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
 

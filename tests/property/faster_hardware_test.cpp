@@ -13,7 +13,7 @@
 #include <map>
 #include <tuple>
 
-#include "sim/plan/plan_step.hpp"
+#include "sim/tasks/plan_step.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/random_steps.hpp"
 #include "tests/support/support.hpp"

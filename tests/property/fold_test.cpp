@@ -5,7 +5,7 @@
 // never be faster.
 //
 // DANLU_SEED=n repeats a failure, DANLU_CASES=n asks for more cases per shard.
-#include "sim/plan/fold.hpp"
+#include "sim/fold/fold.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -18,10 +18,10 @@
 #include <random>
 
 #include "sim/collective/algorithms.hpp"
-#include "sim/plan/implied_links.hpp"
-#include "sim/plan/plan_step.hpp"
-#include "sim/plan/step_patterns.hpp"
+#include "sim/fold/implied_links.hpp"
+#include "sim/fold/step_patterns.hpp"
 #include "sim/report/activity.hpp"
+#include "sim/tasks/plan_step.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/random_steps.hpp"
 #include "tests/support/support.hpp"

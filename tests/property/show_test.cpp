@@ -10,9 +10,9 @@
 
 #include "sim/campaign/study.hpp"
 #include "sim/engine/engine.hpp"
-#include "sim/plan/plan_step.hpp"
 #include "sim/report/report.hpp"
 #include "sim/report/writers.hpp"
+#include "sim/tasks/plan_step.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/random_scenarios.hpp"
 #include "tests/support/support.hpp"

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "sim/base/error.hpp"
-#include "sim/plan/program.hpp"
+#include "sim/program/program.hpp"
 
 namespace danlu::testing {
 

@@ -7,7 +7,7 @@
 #include "sim/collective/algorithms.hpp"
 #include "sim/collective/group.hpp"
 #include "sim/collective/transfers.hpp"
-#include "sim/plan/collective_graph.hpp"
+#include "sim/tasks/collective_graph.hpp"
 #include "tests/support/play.hpp"
 
 namespace danlu::testing {

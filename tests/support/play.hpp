@@ -7,7 +7,7 @@
 
 #include "sim/collective/pattern.hpp"
 #include "sim/engine/engine.hpp"
-#include "sim/plan/task_graph.hpp"
+#include "sim/tasks/task_graph.hpp"
 
 namespace danlu::testing {
 

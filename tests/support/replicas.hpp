@@ -1,7 +1,7 @@
 // The smallest data-parallel step: what each replica does can be added up by hand.
 #pragma once
 
-#include "sim/plan/plan_step.hpp"
+#include "sim/tasks/plan_step.hpp"
 #include "sim/workload/memory.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "sim/cluster/cluster.hpp"
-#include "sim/plan/task_graph.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/tasks/task_graph.hpp"
 
 namespace danlu::testing {
 

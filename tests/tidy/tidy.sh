@@ -51,15 +51,19 @@ BEGIN {
   # From each folder of sim/, the folders whose headers it may include.
   allow["base"] = ""
   allow["cluster"] = "base"
-  allow["workload"] = "base cluster collective"
+  allow["schedule"] = "base"
+  allow["workload"] = "base cluster collective schedule"
   allow["collective"] = "base cluster"
-  allow["plan"] = "base cluster workload collective"
-  allow["engine"] = "base cluster collective plan"
-  allow["report"] = "base cluster workload collective plan campaign"
-  allow["scenario"] = "base cluster workload collective campaign"
+  allow["program"] = "base cluster collective schedule workload"
+  allow["fold"] = "base cluster collective workload program"
+  allow["tasks"] = "base cluster collective schedule workload program fold"
+  allow["engine"] = "base cluster collective tasks"
+  allow["report"] = "base cluster collective schedule workload program fold tasks campaign"
+  allow["scenario"] = "base cluster collective schedule workload campaign"
   allow["validation"] = "base cluster workload collective scenario"
   allow["campaign"] = "base"
-  everything = "base cluster workload collective plan engine report scenario validation campaign"
+  everything = "base cluster collective schedule workload program fold tasks engine report " \
+    "scenario validation campaign"
   allow["session"] = everything
   allow["danlu.hpp"] = everything " session" # what an embedding program includes
   for (from in allow) {
@@ -70,7 +74,7 @@ BEGIN {
   home["simgrid"] = home["xbt"] = "sim/engine"
   home["yaml-cpp"] = "sim/scenario"
   home["expat.h"] = "sim/scenario"
-  home["boost/graph"] = "sim/cluster sim/plan"
+  home["boost/graph"] = "sim/cluster sim/tasks"
   home["CLI"] = "src"
   for (library in home) {
     count = split(home[library], list, " ")

@@ -52,11 +52,11 @@ put .clang-format <<<'{ BasedOnStyle: Google, ColumnLimit: 0 }'
 header sim/base/units.hpp '#include <cstdio>' '' 'inline int units() { return 1; }'
 header sim/cluster/cluster.hpp '#include <boost/graph/adjacency_list.hpp>' '' \
   '#include "sim/base/units.hpp"'
-header sim/engine/engine.hpp '#include <simgrid/s4u.hpp>' '' '#include "sim/plan/plan.hpp"'
+header sim/engine/engine.hpp '#include <simgrid/s4u.hpp>' '' '#include "sim/tasks/plan.hpp"'
 header sim/scenario/scenario.hpp '#include <yaml-cpp/yaml.h>' '' \
   '#include "sim/collective/ring.hpp"'
 header sim/collective/ring.hpp '#include <vector>'
-put sim/plan/plan.hpp <<'CPP'
+put sim/tasks/plan.hpp <<'CPP'
 // A header; std::cout, exit(1) and using namespace std are fine in a comment.
 #pragma once
 
@@ -181,14 +181,14 @@ header sim/f.hpp 'int f();'
 expect sim/f.hpp:1 'no such folder'
 
 # ---- (b) Third parties and the console.
-header sim/plan/simgrid.hpp '#include <simgrid/s4u.hpp>'
-expect sim/plan/simgrid.hpp:4 '<simgrid> is for sim/engine/ alone'
+header sim/tasks/simgrid.hpp '#include <simgrid/s4u.hpp>'
+expect sim/tasks/simgrid.hpp:4 '<simgrid> is for sim/engine/ alone'
 header src/xbt.hpp '#include <xbt/log.h>'
 expect src/xbt.hpp:4 '<xbt> is for sim/engine/ alone'
 header src/yaml.hpp '#include <yaml-cpp/yaml.h>'
 expect src/yaml.hpp:4 '<yaml-cpp> is for sim/scenario/ alone'
 header tests/boost.hpp '#include <boost/graph/graph_traits.hpp>'
-expect tests/boost.hpp:4 '<boost/graph> is for sim/cluster/ or sim/plan/ alone'
+expect tests/boost.hpp:4 '<boost/graph> is for sim/cluster/ or sim/tasks/ alone'
 header sim/report/cli.hpp '#include <CLI/CLI.hpp>'
 expect sim/report/cli.hpp:4 '<CLI> is for src/ alone'
 header sim/report/iostream.hpp '#include <iostream>'

@@ -1,0 +1,71 @@
+// What the ranks of one tensor-parallel group do in one pass through one chunk: stretches of
+// compute and exchanges, with who waits for whom. The group's ranks move in lock-step. Written from
+// the blocks (block.hpp) by one walk forwards and one backwards, whatever is in them. No times: a
+// GPU gives kernels theirs (compute_times).
+//
+//   forward of one layer, sequence parallel   compute  norm  QKV..proj  drop,norm  up..down  drop
+//                                                tensor      gather   scatter     gather  scatter
+//
+// Segments of one stream run in list order; a segment also waits for the segments in `after`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/schedule/action.hpp"
+#include "sim/workload/model_blocks.hpp"
+
+namespace danlu {
+
+/// A stretch of compute, or one exchange.
+struct Segment {
+  std::string name;
+  bool is_compute = true;
+  Kernels kernels{};                          // compute only
+  bool again = false;                         // compute only: recomputation
+  AxisSet axes{};                             // exchange only, as all below
+  CollectiveOp op = CollectiveOp::AllReduce;  //
+  Bytes bytes;                                // the whole array
+  std::vector<int> after;                     // earlier segments of the same program
+  bool operator==(const Segment&) const = default;
+};
+
+/// One pass. `layer_ends[i]` is the number of segments up to the end of the i-th layer visited; the
+/// pass can be cut there, since nothing of a layer is pending at its end.
+struct Program {
+  std::vector<Segment> segments;
+  std::vector<std::size_t> layer_ends;
+  bool operator==(const Program&) const = default;
+};
+
+/// What of the model a chunk holds: the kinds of its layers (of ModelBlocks::kinds), and which of
+/// the model's ends.
+struct Chunk {
+  std::vector<int> layers;
+  bool first = false;
+  bool last = false;
+  auto operator<=>(const Chunk&) const = default;  // NOLINT(modernize-use-nullptr)
+};
+
+/// What lies there of the model.
+Chunk chunk_at(const Workload& workload, const ModelBlocks& model, PlacedChunk at);
+
+/// What an action does with it: forward; or backward, with the recomputation that the blocks ask
+/// for, the gradients of the inputs (I), those of the products' weights (W), or both (B). What is
+/// gathered once more for a weight's gradient is gathered with that.
+Program make_program(const Workload& workload, const ModelBlocks& model, const Chunk& chunk,
+                     ActionKind kind);
+
+/// What compute takes, by segment; nothing for exchanges.
+std::vector<ComputeTime> compute_times(const Program& program, const KernelTimer& timer);
+
+/// When each segment of [first, last) starts and ends if they take `durations` (by segment) and
+/// nothing disturbs them; relative to the start of the slice.
+struct SegmentTimes {
+  std::vector<Seconds> start, finish;
+  Seconds total;
+};
+SegmentTimes play_alone(const Program& program, std::size_t first, std::size_t last,
+                        const std::vector<Seconds>& durations);
+
+}  // namespace danlu

@@ -1,0 +1,250 @@
+#include "sim/program/step_file.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "sim/base/error.hpp"
+
+namespace danlu {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// ---- writing
+
+Json axes_json(AxisSet axes) {
+  Json names = Json::array();
+  for (const auto& [axis, name] : kNames<Axis>) {
+    if (axes.contains(axis)) {
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
+Json kernel_json(const Kernel& kernel) {
+  Json json{{"kind", name_of(kernel.kind)},
+            {"flops", kernel.flops.value},
+            {"model_flops", kernel.model_flops.value},
+            {"bytes", kernel.bytes.value}};
+  if (kernel.kind == KernelKind::Gemm) {
+    json.update({{"m", kernel.m}, {"n", kernel.n}, {"k", kernel.k}, {"batch", kernel.batch}});
+  }
+  return json;
+}
+
+Json segment_json(const Segment& segment) {
+  Json json{{"name", segment.name}};
+  if (segment.is_compute) {
+    for (const Kernel& kernel : segment.kernels) {
+      json["kernels"].push_back(kernel_json(kernel));
+    }
+    json["again"] = segment.again;
+  } else {
+    json.update({{"axes", axes_json(segment.axes)},
+                 {"op", name_of(segment.op)},
+                 {"bytes", segment.bytes.value}});
+  }
+  json["after"] = segment.after;
+  return json;
+}
+
+Json program_json(const Program& program) {
+  Json segments = Json::array();
+  for (const Segment& segment : program.segments) {
+    segments.push_back(segment_json(segment));
+  }
+  return {{"segments", std::move(segments)}, {"layer_ends", program.layer_ends}};
+}
+
+Json end_json(const EndStep& end) {
+  Json json{{"name", end.name}, {"bytes", end.bytes.value}};
+  if (end.sort) {
+    json.update({{"axes", axes_json(end.sort->axes)},
+                 {"span", name_of(end.sort->span)},
+                 {"op", name_of(end.op)}});
+  }
+  if (end.layer) {
+    json.update({{"pass", end.layer->pass}, {"layer", end.layer->layer}});
+  }
+  json["after"] = end.after;
+  return json;
+}
+
+Json stage_json(const StageProgram& stage) {
+  Json json{{"passes", Json::array()}, {"sends", Json::array()}, {"ends", Json::array()}};
+  for (const StagePass& pass : stage.passes) {
+    json["passes"].push_back({{"action", pass.action.text()},
+                              {"program", pass.program},
+                              {"cut_at_layers", pass.cut_at_layers}});
+  }
+  for (const Send& send : stage.sends) {
+    json["sends"].push_back({{"pass", send.pass}, {"next", send.next}, {"taken", send.taken}});
+  }
+  for (const EndStep& end : stage.ends) {
+    json["ends"].push_back(end_json(end));
+  }
+  return json;
+}
+
+// ---- reading
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw std::runtime_error(what);
+}
+
+template <typename Enum>
+Enum enum_of(const Json& json) {
+  const std::string name = json.get<std::string>();
+  const std::optional<Enum> found = value_named<Enum>(name);
+  if (!found) {
+    refuse(fmt::format("there is no '{}'", name));
+  }
+  return *found;
+}
+
+AxisSet axes_of(const Json& json) {
+  AxisSet axes;
+  for (const Json& name : json) {
+    axes = axes.with(enum_of<Axis>(name));
+  }
+  return axes;
+}
+
+/// A number that something else has: below `end`.
+int number_below(const Json& json, std::size_t end, const char* what) {
+  const int number = json.get<int>();
+  if (number < 0 || static_cast<std::size_t>(number) >= end) {
+    refuse(fmt::format("there is no {} {}", what, number));
+  }
+  return number;
+}
+
+std::vector<int> earlier_of(const Json& json, std::size_t number) {
+  std::vector<int> after;
+  for (const Json& before : json.at("after")) {
+    after.push_back(number_below(before, number, "earlier one with number"));
+  }
+  return after;
+}
+
+Kernel kernel_of(const Json& json) {
+  Kernel kernel{.kind = enum_of<KernelKind>(json.at("kind")),
+                .flops = {json.at("flops").get<double>()},
+                .model_flops = {json.at("model_flops").get<double>()},
+                .bytes = {json.at("bytes").get<double>()}};
+  if (kernel.kind == KernelKind::Gemm) {
+    kernel.m = json.at("m").get<double>();
+    kernel.n = json.at("n").get<double>();
+    kernel.k = json.at("k").get<double>();
+    kernel.batch = json.at("batch").get<double>();
+  }
+  return kernel;
+}
+
+Segment segment_of(const Json& json, std::size_t number) {
+  Segment segment{.name = json.at("name").get<std::string>(),
+                  .is_compute = !json.contains("op"),
+                  .after = earlier_of(json, number)};
+  if (segment.is_compute) {
+    for (const Json& kernel : json.at("kernels")) {
+      segment.kernels.push_back(kernel_of(kernel));
+    }
+    segment.again = json.at("again").get<bool>();
+  } else {
+    segment.axes = axes_of(json.at("axes"));
+    segment.op = enum_of<CollectiveOp>(json.at("op"));
+    segment.bytes = {json.at("bytes").get<double>()};
+  }
+  return segment;
+}
+
+Program program_of(const Json& json) {
+  Program program;
+  for (const Json& segment : json.at("segments")) {
+    program.segments.push_back(segment_of(segment, program.segments.size()));
+  }
+  for (const Json& end : json.at("layer_ends")) {
+    program.layer_ends.push_back(number_below(end, program.segments.size() + 1, "segment"));
+  }
+  return program;
+}
+
+EndStep end_of(const Json& json, const StageProgram& stage) {
+  EndStep end{.name = json.at("name").get<std::string>(),
+              .bytes = {json.at("bytes").get<double>()},
+              .after = earlier_of(json, stage.ends.size())};
+  if (json.contains("op")) {
+    end.sort = {axes_of(json.at("axes")), enum_of<Span>(json.at("span"))};
+    end.op = enum_of<CollectiveOp>(json.at("op"));
+  }
+  if (json.contains("pass")) {
+    end.layer = {number_below(json.at("pass"), stage.passes.size(), "pass"),
+                 json.at("layer").get<int>()};
+  }
+  return end;
+}
+
+StageProgram stage_of(const Json& json, std::size_t programs) {
+  StageProgram stage;
+  for (const Json& pass : json.at("passes")) {
+    const std::string text = pass.at("action").get<std::string>();
+    const std::optional<Action> action = parse_action(text);
+    if (!action) {
+      refuse(fmt::format("'{}' is no action, as 0F1 is", text));
+    }
+    stage.passes.push_back({*action, number_below(pass.at("program"), programs, "program"),
+                            pass.at("cut_at_layers").get<bool>()});
+  }
+  for (const Json& send : json.at("sends")) {
+    stage.sends.push_back({number_below(send.at("pass"), stage.passes.size(), "pass"),
+                           send.at("next").get<bool>(), send.at("taken").get<int>()});
+  }
+  for (const Json& end : json.at("ends")) {
+    stage.ends.push_back(end_of(end, stage));
+  }
+  return stage;
+}
+
+StepProgram step_of(const Json& json) {
+  if (json.at("schema") != "danlu.step/1") {
+    refuse("expected the schema danlu.step/1");
+  }
+  StepProgram step{.sent = {json.at("sent_bytes").get<double>()}};
+  for (const Json& program : json.at("programs")) {
+    step.programs.push_back(program_of(program));
+  }
+  for (const Json& stage : json.at("stages")) {
+    step.stages.push_back(stage_of(stage, step.programs.size()));
+  }
+  return step;
+}
+
+}  // namespace
+
+std::string write_step(const StepProgram& step) {
+  Json json{{"schema", "danlu.step/1"},
+            {"sent_bytes", step.sent.value},
+            {"programs", Json::array()},
+            {"stages", Json::array()}};
+  for (const Program& program : step.programs) {
+    json["programs"].push_back(program_json(program));
+  }
+  for (const StageProgram& stage : step.stages) {
+    json["stages"].push_back(stage_json(stage));
+  }
+  return json.dump(1) + "\n";
+}
+
+StepProgram read_step(const std::string& text, const std::string& file) {
+  try {
+    return step_of(Json::parse(text));
+  } catch (const std::exception& error) {
+    throw InputError(
+        Problem{{file, 0, 0}, fmt::format("no step program: {}", error.what()), "", ""});
+  }
+}
+
+}  // namespace danlu

@@ -1,0 +1,124 @@
+// The end of a step (StageProgram::ends) as tasks: exchanges of all groups of their sort, updates
+// of every class of ranks, each behind what its stage says that it waits for.
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "sim/tasks/step_draft.hpp"
+
+namespace danlu {
+namespace {
+
+class EndLowering {
+ public:
+  explicit EndLowering(StepDraft& draft)
+      : draft_(draft), done_(draft.folded().rank_classes.size()) {
+    for (const StageProgram& stage : draft.step().stages) {
+      Places& places = places_.emplace_back();
+      for (std::size_t i = 0; i < stage.ends.size(); ++i) {
+        places[stage.ends[i].name].push_back(i);
+      }
+    }
+    for (const RankClassId ranks : done_.ids()) {
+      done_[ranks].resize(ends_of(ranks).size());
+    }
+  }
+
+  void add() {
+    for (const std::string& name : names()) {
+      for (const GroupClassId id : draft_.folded().groups.ids()) {
+        add_exchanges(id, name);
+      }
+      for (const RankClassId ranks : done_.ids()) {
+        add_update(ranks, name);
+      }
+    }
+  }
+
+ private:
+  using Places = std::map<std::string, std::vector<std::size_t>>;
+
+  const std::vector<EndStep>& ends_of(RankClassId ranks) const {
+    return draft_.stage(draft_.ranks(ranks).stage).ends;
+  }
+  /// Where the end steps of that name stand among those of the ranks' stage.
+  const std::vector<std::size_t>& places(RankClassId ranks, const std::string& name) {
+    return places_[static_cast<std::size_t>(draft_.ranks(ranks).stage)][name];
+  }
+  /// Of all stages, in order: a stage that lacks one has the others in the same order.
+  std::vector<std::string> names() const {
+    std::vector<std::string> found;
+    for (const StageProgram& stage : draft_.step().stages) {
+      auto at = found.begin();
+      for (const EndStep& end : stage.ends) {
+        const auto known = std::find(found.begin(), found.end(), end.name);
+        at = known == found.end() ? found.insert(at, end.name) + 1 : std::max(at, known + 1);
+      }
+    }
+    return found;
+  }
+
+  void add_exchanges(GroupClassId id, const std::string& name) {
+    const GroupClass& group = draft_.group(id);
+    const std::vector<std::size_t>& first = places(group.rank_classes[0], name);
+    for (std::size_t n = 0; n < first.size(); ++n) {
+      const EndStep& end = ends_of(group.rank_classes[0])[first[n]];
+      if (end.sort != group.sort) {
+        continue;
+      }
+      PlacedCommunication made =
+          draft_.add_communication(draft_.communication(id, {end.op, end.bytes}), name);
+      for (std::size_t i = 0; i < group.rank_classes.size(); ++i) {
+        const RankClassId ranks = group.rank_classes[i];
+        const std::size_t at = places(ranks, name)[n];
+        wait(ranks, ends_of(ranks)[at], made.first);
+        done_[ranks][at] = std::move(made.last[i]);
+      }
+    }
+  }
+
+  void add_update(RankClassId ranks, const std::string& name) {
+    for (const std::size_t at : places(ranks, name)) {
+      const EndStep& end = ends_of(ranks)[at];
+      if (end.sort) {
+        return;
+      }
+      const ComputeTime time = slowest(draft_.ranks(ranks).speeds, [&](int kind) {
+        return draft_.timer(kind).optimizer_time(end.bytes);
+      });
+      const TaskId task = draft_.graph().add({.kind = TaskKind::Compute,
+                                              .duration = time.total(),
+                                              .name = draft_.graph().named(name),
+                                              .compute = time},
+                                             {ranks});
+      wait(ranks, end, task);
+      done_[ranks][at] = {task};
+    }
+  }
+
+  void wait(RankClassId ranks, const EndStep& end, TaskId task) {
+    const StageGroup& passing = draft_.group_of(ranks);
+    const std::size_t lane = passing.lane_of(ranks);
+    if (end.layer) {
+      const Pass& pass = passing.passes[static_cast<std::size_t>(end.layer->pass)];
+      draft_.wait_for(pass.layer_exits[static_cast<std::size_t>(end.layer->layer)][lane], task);
+    } else {
+      draft_.wait_for(passing.ends[lane], task);
+    }
+    for (const int before : end.after) {
+      draft_.wait_for(done_[ranks][static_cast<std::size_t>(before)], task);
+    }
+  }
+
+  StepDraft& draft_;
+  std::vector<Places> places_;                      // of end steps by name, by stage
+  IdVector<RankClassId, std::vector<Tasks>> done_;  // by end step: what it ends with there
+};
+
+}  // namespace
+
+void lower_ends(StepDraft& draft) {
+  EndLowering(draft).add();
+}
+
+}  // namespace danlu

@@ -1,0 +1,57 @@
+// Sends between stages: activations forward, gradients backward. A stage issues its sends to one
+// peer on one stream, so they follow one another in the order in which its passes made them; hence
+// a group has at most one flow at a time, which the guaranteed rates of fold.hpp need.
+#include <optional>
+
+#include "sim/tasks/step_draft.hpp"
+
+namespace danlu {
+namespace {
+
+void add_sends(StepDraft& draft, GroupClassId id) {
+  const GroupClass& transfer = draft.group(id);
+  const bool next = transfer.sort == kSendsOn;
+  const RankClassId from = transfer.rank_classes[0];
+  StageGroup& sender = draft.group_of(from);
+  const StageGroup& receiver = draft.group_of(transfer.rank_classes[1]);
+  const std::size_t lane = sender.lane_of(from);
+  const CommunicationId communication =
+      draft.communication(id, {CollectiveOp::SendReceive, draft.step().sent});
+  std::optional<TaskId> previous;
+  for (const Send& send : draft.stage(sender.stage).sends) {
+    if (send.next != next) {
+      continue;
+    }
+    const auto at = static_cast<std::size_t>(send.pass);
+    const Action& action = sender.passes[at].action;
+    const NameId name =
+        draft.graph().named(action.is_forward() ? "send activation" : "send gradient");
+    const auto [first, ends] = draft.add_communication(communication, name, action.microbatch);
+    const TaskId last = ends[0].front();  // a message is one part
+    draft.wait_for(sender.passes[at].exits[lane], first);
+    if (previous) {
+      draft.graph().add_edge(*previous, first);
+    }
+    draft.let_go_on(last, receiver.passes[static_cast<std::size_t>(send.taken)].entries);
+    if (!draft.workload().parallelism.overlap_pipeline) {
+      if (at + 1 < sender.passes.size()) {
+        draft.let_go_on(last, sender.passes[at + 1].entries);
+      } else {
+        sender.ends[lane].push_back(last);
+      }
+    }
+    previous = last;
+  }
+}
+
+}  // namespace
+
+void lower_sends(StepDraft& draft) {
+  for (const GroupClassId id : draft.folded().groups.ids()) {
+    if (draft.group(id).sort.is_transfer()) {
+      add_sends(draft, id);
+    }
+  }
+}
+
+}  // namespace danlu

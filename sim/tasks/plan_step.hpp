@@ -1,0 +1,52 @@
+// Plans one training step: who computes what, in which order, and who talks to whom, for one
+// member of every class of ranks. After plan_step the graph is acyclic and every byte is accounted
+// for.
+//
+//   stage 0   F0 F1 F2 F3 B0 .. | data-parallel reduction | optimizer | gather (ZeRO-1)
+//                \  \                                transfers between stages run beside compute
+//   stage 1      F0 F1 B0 F2 ..
+#pragma once
+
+#include <functional>
+
+#include "sim/fold/fold.hpp"
+#include "sim/tasks/task_graph.hpp"
+
+namespace danlu {
+
+/// The step and the folding it was planned with.
+struct StepPlan {
+  Fold fold;
+  TaskGraph graph;
+};
+
+/// About how large a step is: what is planned of it, and what a machine needs for that.
+struct StepSize {
+  double tasks = 0;     // to be played
+  double segments = 0;  // of programs, which fused tasks are made of
+
+  double parts() const { return tasks + segments; }
+};
+/// The least that a step can have, known before anything is planned: its passes, once in every
+/// stage, and their layers.
+StepSize least_size(const Workload& workload);
+/// Looks at the size of a step once it is folded and before its tasks are made; may throw.
+using SizeCheck = std::function<void(const StepSize&)>;
+
+/// `workload` fits `cluster` (no problems()).
+StepPlan plan_step(const Workload& workload, const Cluster& cluster, const SizeCheck& check = {});
+
+/// Plays dice for all that chance decides in a step: what kernels jitter by, and where in their
+/// period throttling GPUs are. plan_step() has drawn for draw 0; draw i of n differs in its random
+/// numbers, and has the phases shifted by i / n of a period.
+void draw_step(StepPlan& plan, const DegradedSpec& degraded, int draw);
+
+/// Tasks of compute that jittering GPUs and those of their tensor groups have, which cannot be
+/// folded; `plan` is that of the step without jitter.
+double tasks_of_jitter(const StepPlan& plan, const Workload& workload, const Jitter& jitter);
+
+/// About how many tasks a step would have if its collectives were played message by message, at
+/// most; `plan` has them as flows.
+double tasks_by_message(const StepPlan& plan);
+
+}  // namespace danlu

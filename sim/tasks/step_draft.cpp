@@ -1,0 +1,177 @@
+#include "sim/tasks/step_draft.hpp"
+
+#include <algorithm>
+
+#include "sim/tasks/communication.hpp"
+
+namespace danlu {
+
+std::size_t StageGroup::lane_of(RankClassId ranks) const {
+  const auto at = std::find(rank_classes.begin(), rank_classes.end(), ranks);
+  return fused ? 0 : static_cast<std::size_t>(at - rank_classes.begin());
+}
+
+StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
+    : w_(workload), cluster_(cluster), step_(make_step_program(workload)) {
+  for (int kind = 0; kind < cluster.spec.kinds(); ++kind) {
+    timers_.emplace_back(cluster.spec.gpu_of(kind), workload.training.precision);
+  }
+  plan_.fold = fold(workload, step_, cluster);
+  add_channels();
+  add_changes();
+  add_stage_groups();
+}
+
+void StepDraft::add_channels() {
+  for (const FoldedLink& link : folded().links) {
+    graph().links.push_back({link.capacity});
+  }
+  for (const PatternClass& pattern : folded().patterns) {
+    Channel channel;
+    for (const FoldedLoad& load : pattern.loads) {
+      channel.loads.push_back({load.link, load.weight});
+    }
+    channels_.push_back(graph().channels.push_back(std::move(channel)));
+  }
+}
+
+void StepDraft::add_stage_groups() {
+  group_of_class_.resize(folded().rank_classes.size());
+  std::vector<std::vector<GroupSort>> within;  // by stage
+  for (std::size_t stage = 0; stage < step_.stages.size(); ++stage) {
+    within.push_back(sorts_within(step_, static_cast<int>(stage)));
+  }
+  IdVector<RankClassId, std::vector<GroupClassId>> groups_of_class(folded().rank_classes.size());
+  for (const GroupClassId id : folded().groups.ids()) {
+    const std::vector<RankClassId>& classes = group(id).rank_classes;
+    const std::vector<GroupSort>& sorts = within[static_cast<std::size_t>(ranks(classes[0]).stage)];
+    if (std::find(sorts.begin(), sorts.end(), group(id).sort) != sorts.end()) {
+      for (const RankClassId ranks : classes) {
+        groups_of_class[ranks].push_back(id);
+      }
+    }
+  }
+  // Those with groups first, in the groups' order; whom a group joins comes with it.
+  const auto add_joined = [&](RankClassId first) {
+    StageGroup joined{.stage = ranks(first).stage};
+    const auto add_ranks = [&](RankClassId id) {
+      std::optional<StageGroupId>& known = group_of_class_[id];
+      if (!known) {
+        known = stage_groups_.next_id();
+        joined.rank_classes.push_back(id);
+      }
+    };
+    add_ranks(first);
+    for (std::size_t at = 0; at < joined.rank_classes.size(); ++at) {
+      for (const GroupClassId id : groups_of_class[joined.rank_classes[at]]) {
+        if (std::find(joined.groups.begin(), joined.groups.end(), id) == joined.groups.end()) {
+          joined.groups.push_back(id);
+          const std::vector<RankClassId>& classes = group(id).rank_classes;
+          std::for_each(classes.begin(), classes.end(), add_ranks);
+        }
+      }
+    }
+    joined.fused = can_fuse(joined);
+    stage_groups_.push_back(std::move(joined));
+  };
+  for (const GroupClass& found : folded().groups) {
+    const RankClassId first = found.rank_classes[0];
+    if (!group_of_class_[first] && !groups_of_class[first].empty()) {
+      add_joined(first);
+    }
+  }
+  for (const RankClassId id : folded().rank_classes.ids()) {
+    if (!group_of_class_[id]) {
+      add_joined(id);
+    }
+  }
+}
+
+/// Where links of the small system flap. One that is down keeps a capacity that the engine can
+/// share, of no consequence: what it carries in a month takes 3 us when the link is up.
+void StepDraft::add_changes() {
+  constexpr double kDown = 1e-12;
+  for (const FoldedLinkId id : folded().links.ids()) {
+    const FoldedLink& link = folded().links[id];
+    for (const ShareChange& change : share_changes(cluster_.flaps_of(link.representative))) {
+      graph().changes.push_back({change.time, id, link.capacity * std::max(change.share, kDown)});
+    }
+  }
+}
+
+/// A pass is one task of known length if nobody can disturb its collectives, none of their links
+/// flaps, and its ranks are equally fast all through the step. With one class of ranks it is enough
+/// that no other class is on its links: its own members run at the same time and are counted. With
+/// several it must have its links to itself, which does not depend on how finely the others are
+/// folded.
+bool StepDraft::can_fuse(const StageGroup& passing) const {
+  if (w_.collectives == CollectiveMode::Stepwise && !passing.groups.empty()) {
+    return false;
+  }
+  const std::vector<RankClassId>& classes = passing.rank_classes;
+  const bool equally_fast = std::all_of(classes.begin(), classes.end(), [&](RankClassId id) {
+    return ranks(id).is_even() && ranks(id).speeds == ranks(classes[0]).speeds;
+  });
+  const bool one_of_each_sort =  // then all lanes make the same exchanges together
+      std::all_of(passing.groups.begin(), passing.groups.end(),
+                  [&](GroupClassId id) { return group(id).rank_classes.size() == classes.size(); });
+  if (!equally_fast || !one_of_each_sort) {
+    return false;
+  }
+  return durations_known() ||
+         std::all_of(passing.groups.begin(), passing.groups.end(), [&](GroupClassId id) {
+           const GroupClass& found = group(id);
+           return !found.flaps && (classes.size() == 1 ? found.is_private : found.is_alone);
+         });
+}
+
+CommunicationId StepDraft::communication(GroupClassId id, const Demand& demand) {
+  const auto [known, is_new] = communications_.try_emplace(
+      std::tuple(id, demand.op, demand.bytes.value), graph().communications.next_id());
+  if (is_new) {
+    graph().communications.push_back(describe_communication(w_, cluster_, folded(), id, demand));
+  }
+  return known->second;
+}
+
+PlacedCommunication StepDraft::add_communication(CommunicationId id, NameId name, int microbatch) {
+  const Communication& communication = graph().communications[id];
+  IdVector<PartId, TaskId> tasks;
+  for (const PartId part_id : communication.parts.ids()) {
+    const CommunicationPart& part = communication.parts[part_id];
+    Task task{.kind = TaskKind::Communication,
+              .duration = durations_known() ? part.alone : part.latency,
+              .bytes = durations_known() ? Bytes{} : part.stream,
+              .channel = part.pattern ? std::optional(channels_[*part.pattern]) : std::nullopt,
+              .communication = id,
+              .part = part_id,
+              .name = name,
+              .microbatch = microbatch};
+    tasks.push_back(graph().add(task, part.rank_classes));
+    for (const PartId before : part.after) {
+      graph().add_edge(tasks[before], tasks.back());
+    }
+  }
+  PlacedCommunication placed{tasks.front(), {}};
+  for (const std::vector<PartId>& ends : communication.ends) {
+    Tasks& last = placed.last.emplace_back();
+    for (const PartId part : ends) {
+      last.push_back(tasks[part]);
+    }
+  }
+  return placed;
+}
+
+void StepDraft::wait_for(const Tasks& before, TaskId after) {
+  for (const TaskId task : before) {
+    graph().add_edge(task, after);
+  }
+}
+
+void StepDraft::let_go_on(TaskId before, const Tasks& after) {
+  for (const TaskId task : after) {
+    graph().add_edge(before, task);
+  }
+}
+
+}  // namespace danlu

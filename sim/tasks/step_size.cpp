@@ -1,0 +1,91 @@
+// How large a step will be, before its tasks are made: read off the program of the step.
+#include <algorithm>
+#include <set>
+
+#include "sim/tasks/step_draft.hpp"
+
+namespace danlu {
+namespace {
+
+struct Segments {
+  double compute = 0, collectives = 0;
+
+  double all() const { return compute + collectives; }
+};
+
+Segments segments_of(const Program& program) {
+  Segments found;
+  for (const Segment& segment : program.segments) {
+    ++(segment.is_compute ? found.compute : found.collectives);
+  }
+  return found;
+}
+
+/// Of both passes of one layer.
+Segments segments_of_layer(const Workload& w, const ModelBlocks& model) {
+  const Chunk layer{.layers = {0}};
+  const Segments forward = segments_of(make_program(w, model, layer, ActionKind::Forward));
+  const Segments backward = segments_of(make_program(w, model, layer, ActionKind::Backward));
+  return {forward.compute + backward.compute, forward.collectives + backward.collectives};
+}
+
+/// Passes of a stage in one direction.
+double passes_each_way(const Workload& w) {
+  return static_cast<double>(w.microbatches()) * w.training.chunks;
+}
+
+/// Programs in each direction: of chunks with the model's beginning, its end, or neither.
+double kinds_of_chunks(const Workload& w, int stage) {
+  const Placement placement = w.placement();
+  const bool ends = stage == placement.first_stage() || stage == placement.last_stage();
+  return ends && w.training.chunks > 1 ? 2 : 1;
+}
+
+}  // namespace
+
+StepSize least_size(const Workload& w) {
+  const Segments layer = segments_of_layer(w, build_model(w));
+  StepSize size{.tasks = 2 * passes_each_way(w) * w.parallelism.pipeline};
+  for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
+    size.segments += layer.all() * w.layers_per_chunk(stage) * kinds_of_chunks(w, stage);
+  }
+  return size;
+}
+
+StepSize size_of(StepDraft& draft) {
+  const std::vector<Program>& programs = draft.step().programs;
+  std::vector<Segments> parts;
+  for (const Program& program : programs) {
+    parts.push_back(segments_of(program));
+  }
+  StepSize size;
+  for (const StageGroup& passing : draft.stage_groups()) {
+    const auto classes = static_cast<double>(passing.rank_classes.size());
+    std::set<int> made;
+    for (const StagePass& pass : draft.stage(passing.stage).passes) {
+      const auto number = static_cast<std::size_t>(pass.program);
+      if (passing.fused) {
+        size.tasks +=
+            pass.cut_at_layers ? static_cast<double>(programs[number].layer_ends.size()) : 1;
+      } else {
+        size.tasks += parts[number].compute * classes + parts[number].collectives;
+      }
+      if (made.insert(pass.program).second) {  // by the speed of its ranks
+        size.segments += parts[number].all() * (passing.fused ? 1 : classes);
+      }
+    }
+  }
+  for (const GroupClass& group : draft.folded().groups) {
+    const StageProgram& stage = draft.stage(draft.ranks(group.rank_classes[0]).stage);
+    const bool next = group.sort == kSendsOn;
+    size.tasks += static_cast<double>(
+        group.sort.is_transfer()
+            ? std::count_if(stage.sends.begin(), stage.sends.end(),
+                            [&](const Send& send) { return send.next == next; })
+            : std::count_if(stage.ends.begin(), stage.ends.end(),
+                            [&](const EndStep& end) { return end.sort == group.sort; }));
+  }
+  return size;
+}
+
+}  // namespace danlu

@@ -1,0 +1,131 @@
+#include "sim/tasks/task_graph.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/graph/compressed_sparse_row_graph.hpp>
+#include <boost/graph/topological_sort.hpp>
+#include <iterator>
+
+#include "sim/base/error.hpp"
+
+namespace danlu {
+namespace {
+
+Adjacency adjacency(const TaskGraph& graph, bool forward) {
+  return Adjacency::sorted(graph.tasks.size(), [&](const auto& put) {
+    for (const auto& [before, after] : graph.edges) {
+      put(forward ? before : after, forward ? after : before);
+    }
+  });
+}
+
+/// A task on a cycle of a graph that has one: peel off what waits for nothing, again and again;
+/// every task left waits for another one left, so walking back among those ends in a cycle.
+TaskId task_on_cycle(const TaskGraph& graph) {
+  const Adjacency after = adjacency(graph, true);
+  const Adjacency before = adjacency(graph, false);
+  IdVector<TaskId, std::size_t> waits_for(graph.tasks.size());
+  std::vector<TaskId> free;
+  for (const TaskId task : waits_for.ids()) {
+    waits_for[task] = before.of(task).size();
+    if (waits_for[task] == 0) {
+      free.push_back(task);
+    }
+  }
+  for (std::size_t i = 0; i < free.size(); ++i) {
+    for (const TaskId next : after.of(free[i])) {
+      if (--waits_for[next] == 0) {
+        free.push_back(next);
+      }
+    }
+  }
+  const auto is_left = [&](TaskId task) { return waits_for[task] > 0; };
+  const auto left =
+      std::find_if(waits_for.begin(), waits_for.end(), [](std::size_t count) { return count > 0; });
+  TaskId at = waits_for.id_at(left);
+  for (std::size_t step = 0; step < graph.tasks.size(); ++step) {
+    const auto earlier = before.of(at);
+    at = *std::find_if(earlier.begin(), earlier.end(), is_left);
+  }
+  return at;
+}
+
+}  // namespace
+
+PatternClassId Communication::slowest_pattern() const {
+  return std::max_element(parts.begin(), parts.end(),
+                          [](const CommunicationPart& a, const CommunicationPart& b) {
+                            return (a.pattern ? a.alone : Seconds{-1}) <
+                                   (b.pattern ? b.alone : Seconds{-1});
+                          })
+      ->pattern.value();
+}
+
+NameId TaskGraph::named(std::string_view name) {
+  const auto known = std::find(names.begin(), names.end(), name);
+  return known == names.end() ? names.push_back(std::string(name)) : names.id_at(known);
+}
+
+TaskId TaskGraph::add(const Task& task, std::vector<RankClassId> taking_part) {
+  participants.push_back(std::move(taking_part));
+  return tasks.push_back(task);
+}
+
+Seconds TaskGraph::compute_time(TaskId id, Seconds start) const {
+  const Task& task = tasks[id];
+  const Seconds cool = task.duration * task.stretch;
+  if (throttles.empty() || participants[id].empty()) {
+    return cool;
+  }
+  const std::optional<Throttle>& throttle = throttles[participants[id].front()];
+  return throttle ? throttle->time(start, cool) : cool;
+}
+
+std::string TaskGraph::describe(TaskId id) const {
+  const Task& task = tasks[id];
+  std::string text = fmt::format("task {} ({}", index(id), name_of(task));
+  if (task.microbatch >= 0) {
+    text += fmt::format(", microbatch {}", task.microbatch);
+  }
+  if (!participants[id].empty()) {
+    std::vector<std::size_t> numbers;
+    for (const RankClassId ranks : participants[id]) {
+      numbers.push_back(index(ranks));
+    }
+    text += fmt::format(", rank class {}", fmt::join(numbers, "+"));
+  }
+  return text + ")";
+}
+
+Adjacency successors(const TaskGraph& graph) {
+  return adjacency(graph, true);
+}
+Adjacency predecessors(const TaskGraph& graph) {
+  return adjacency(graph, false);
+}
+
+std::vector<TaskId> topological_order(const TaskGraph& graph) {
+  using Graph = boost::compressed_sparse_row_graph<boost::directedS>;
+  std::vector<std::pair<std::size_t, std::size_t>> edges;
+  edges.reserve(graph.edges.size());
+  for (const auto& [before, after] : graph.edges) {
+    edges.emplace_back(index(before), index(after));
+  }
+  const Graph boost_graph(boost::edges_are_unsorted_multi_pass, edges.begin(), edges.end(),
+                          graph.tasks.size());
+  std::vector<std::size_t> reversed;
+  reversed.reserve(graph.tasks.size());
+  try {
+    boost::topological_sort(boost_graph, std::back_inserter(reversed));
+  } catch (const boost::not_a_dag&) {
+    throw InternalError("the task graph has a cycle through " +
+                        graph.describe(task_on_cycle(graph)));
+  }
+  std::vector<TaskId> order;
+  order.reserve(reversed.size());
+  std::transform(reversed.rbegin(), reversed.rend(), std::back_inserter(order), make_id<TaskId>);
+  return order;
+}
+
+}  // namespace danlu

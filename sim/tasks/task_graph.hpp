@@ -1,0 +1,141 @@
+// One training step as data: tasks, and which waits for which. A compute task is a duration; a
+// communication is a latency and then one flow over a channel; a run is a pass whose inside nobody
+// can disturb, played as one duration and expanded again when the timeline is read.
+#pragma once
+
+#include <compare>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sim/base/id_vector.hpp"
+#include "sim/base/lists.hpp"
+#include "sim/base/units.hpp"
+#include "sim/cluster/throttle.hpp"
+#include "sim/collective/tuning.hpp"
+#include "sim/program/program.hpp"
+
+namespace danlu {
+
+enum class TaskKind { Compute, Run, Communication };
+/// A link as the engine sees it.
+struct ChannelLink {
+  BytesPerSecond capacity;
+};
+/// What a communication loads: links, each as often as the weight says.
+struct ChannelLoad {
+  FoldedLinkId link{};
+  int weight = 1;
+};
+struct Channel {
+  std::vector<ChannelLoad> loads;
+};
+
+/// A program as one tensor group plays it, by segment.
+struct PlayedProgram {
+  Program program;
+  std::vector<NameId> names;
+  std::vector<ComputeTime> compute;                            // nothing for exchanges
+  std::vector<Seconds> durations;                              // when nothing disturbs them
+  std::vector<std::optional<CommunicationId>> communications;  // none for compute
+};
+
+/// A part of a communication: a latency, and then one flow of its pattern.
+struct CommunicationPart {
+  std::optional<PatternClassId> pattern;  // none: no flow
+  Seconds latency;
+  Bytes stream;
+  Seconds alone;                          // how long it takes when nothing else runs
+  std::vector<PartId> after;              // earlier ones that it waits for
+  std::vector<RankClassId> rank_classes;  // taking part; sender and receiver of a message
+};
+
+/// What communications of one sort have in common, and the parts that each is played as: one for
+/// each phase of its algorithm, or for each message. The report adds them up by this.
+struct Communication {
+  Axis axis = Axis::Tensor;  // what its time counts as
+  CollectiveOp op = CollectiveOp::AllReduce;
+  std::string_view group;  // "tensor group", "stage to stage", ...
+  GroupClassId group_class{};
+  int group_size = 1;
+  CollectiveChoice choice;
+  Bytes bytes_per_rank;                       // of the array (collective) or the message
+  Seconds alone;                              // how long one takes when nothing else runs
+  IdVector<PartId, CommunicationPart> parts;  // the first one waits for none
+  std::vector<std::vector<PartId>> ends;      // by class of ranks of the group: those it ends with
+
+  /// The pattern of the part that takes longest; one always has one.
+  PatternClassId slowest_pattern() const;
+};
+
+/// A slice of a program: the segments [first, last).
+struct ProgramSlice {
+  PlayedProgramId program{};
+  std::size_t first = 0;
+  std::size_t last = 0;
+
+  auto operator<=>(const ProgramSlice&) const = default;  // NOLINT(modernize-use-nullptr)
+};
+
+struct Task {
+  TaskKind kind = TaskKind::Compute;
+  Seconds duration;                  // of Compute and Run; latency of Communication
+  Bytes bytes;                       // Communication: carried by the flow; 0 ends after the latency
+  std::optional<ChannelId> channel;  // Communication; none where it carries nothing
+  std::optional<CommunicationId> communication;  // Communication, where it is of a sort
+  PartId part{};                                 // Communication
+  NameId name{};
+  int microbatch = -1;  // -1 where there is none
+  ProgramSlice slice;   // Run
+  ComputeTime compute;  // Compute
+  double stretch = 1;   // Compute: by jitter, so many times `duration`
+};
+
+/// From `time` on, a link of the graph has the given capacity (more than 0).
+struct CapacityChange {
+  Seconds time;
+  FoldedLinkId link{};
+  BytesPerSecond capacity;
+};
+
+struct TaskGraph {
+  IdVector<TaskId, Task> tasks;
+  std::vector<std::pair<TaskId, TaskId>> edges;  // before, after
+  IdVector<TaskId, std::vector<RankClassId>> participants;
+  IdVector<ChannelId, Channel> channels;
+  IdVector<FoldedLinkId, ChannelLink> links;
+  IdVector<CommunicationId, Communication> communications;
+  IdVector<PlayedProgramId, PlayedProgram> programs;
+  std::vector<CapacityChange> changes;
+  IdVector<RankClassId, std::optional<Throttle>> throttles;  // empty where none throttles
+  IdVector<NameId, std::string> names{""};                   // of tasks
+
+  /// The id of a name, which is new or known.
+  NameId named(std::string_view name);
+  const std::string& name_of(const Task& task) const { return names[task.name]; }
+  TaskId add(const Task& task, std::vector<RankClassId> taking_part);
+  void add_edge(TaskId before, TaskId after) { edges.emplace_back(before, after); }
+  /// "task 7 (forward, microbatch 3, rank class 2)": for messages.
+  std::string describe(TaskId task) const;
+  /// How long a task of compute takes that starts then, with jitter and throttling.
+  Seconds compute_time(TaskId task, Seconds start) const;
+};
+
+/// The successors of every task, or its predecessors.
+using Adjacency = Lists<TaskId, TaskId>;
+Adjacency successors(const TaskGraph& graph);
+Adjacency predecessors(const TaskGraph& graph);
+
+/// The tasks in an order in which each comes after what it waits for (Boost's topological sort).
+/// Throws InternalError naming a task when the graph has a cycle.
+std::vector<TaskId> topological_order(const TaskGraph& graph);
+
+/// When every task became ready (its latency runs from there) and when it finished.
+struct Timeline {
+  IdVector<TaskId, Seconds> start, finish;
+  Seconds end;
+};
+
+}  // namespace danlu
