@@ -16,6 +16,7 @@
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_faults.hpp"
 #include "sim/scenario/unused_keys.hpp"
+#include "sim/session/validate.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu::testing {
@@ -48,8 +49,8 @@ using Enums =
                      CollectiveOp, Component, ComputePart, Detection::Kind, Duration::Kind,
                      FabricKind, FaultCause::Effect, FoldMode, LinkKind, Norm, Precision, Protocol,
                      Recompute, RecoverySpec::Kind, Routing, ScaleUpKind, Setting::Source,
-                     TensorOverlap, TimePart, VertexKind>;
-constexpr std::size_t kTables = 30;
+                     TableKind, TensorOverlap, TimePart, VertexKind>;
+constexpr std::size_t kTables = 31;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {
