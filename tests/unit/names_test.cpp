@@ -16,6 +16,7 @@
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_faults.hpp"
 #include "sim/scenario/unused_keys.hpp"
+#include "sim/session/validate.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu::testing {
@@ -46,10 +47,10 @@ using Enums =
     ::testing::Types<ActionKind, Algorithm, Arrivals::Clock, Arrivals::Kind, AttentionKind, Axis,
                      CampaignEvent::Kind, CampaignPart, CheckpointTier::Interval, CollectiveMode,
                      CollectiveOp, Component, ComputePart, Detection::Kind, Duration::Kind,
-                     FabricKind, FaultCause::Effect, FoldMode, LinkKind, Norm, Precision, Protocol,
-                     Recompute, RecoverySpec::Kind, Routing, ScaleUpKind, Setting::Source,
-                     TensorOverlap, TimePart, VertexKind>;
-constexpr std::size_t kTables = 30;
+                     FabricKind, FaultCause::Effect, FoldMode, KernelKind, LinkKind, Norm,
+                     Precision, Protocol, Recompute, RecoverySpec::Kind, Routing, ScaleUpKind,
+                     Setting::Source, Span, TableKind, TensorOverlap, TimePart, VertexKind>;
+constexpr std::size_t kTables = 33;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {
