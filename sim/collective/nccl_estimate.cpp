@@ -12,8 +12,6 @@ namespace {
 
 using ByProtocol = std::array<double, kNames<Protocol>.size()>;
 
-constexpr ByProtocol kTreeBase{6.8, 14.0, 8.4};
-constexpr ByProtocol kRingBase{6.6, 14.0, 8.4};
 /// What one hop of an algorithm takes.
 struct Hops {
   ByProtocol tree;

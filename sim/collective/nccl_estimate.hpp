@@ -11,6 +11,7 @@
 // it (tuning.hpp has both). In gigabytes per second and microseconds, as NCCL has it.
 #pragma once
 
+#include <array>
 #include <optional>
 
 #include "sim/cluster/topology_spec.hpp"
@@ -18,6 +19,11 @@
 #include "sim/collective/tuning.hpp"
 
 namespace danlu {
+
+/// What starting one takes by protocol (LL, LL128, Simple), in microseconds: NCCL v2.30.7,
+/// src/graph/tuning.cc.
+inline constexpr std::array kTreeBase{6.8, 14.0, 8.4};
+inline constexpr std::array kRingBase{6.6, 14.0, 8.4};
 
 /// None where NCCL has no such collective, or does not know the GPU.
 std::optional<Seconds> nccl_estimate(const ClusterSpec& cluster, const Group& group,

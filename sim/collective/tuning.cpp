@@ -15,8 +15,6 @@ namespace danlu {
 namespace {
 
 // NCCL v2.30.7, src/graph/tuning.cc: microseconds, by protocol (LL, LL128, Simple).
-constexpr std::array kTreeBase{6.8, 14.0, 8.4};
-constexpr std::array kRingBase{6.6, 14.0, 8.4};
 constexpr std::array kTreeNvlink{0.6, 1.25, 4.0};
 constexpr std::array kRingNvlink{0.6, 1.9, 3.4};
 constexpr std::array kTreeNetwork{5.0, 8.5, 14.0};

@@ -5,10 +5,7 @@
 #include "sim/report/page.hpp"
 
 namespace danlu {
-namespace {
-
-
-}  // namespace
+namespace {}  // namespace
 
 std::string days_text(Seconds time) {
   return fmt::format("{} d", figure(time.value / kDay));

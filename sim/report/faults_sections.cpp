@@ -11,7 +11,6 @@
 namespace danlu {
 namespace {
 
-
 /// What one fault costs.
 std::string each(Seconds time) {
   return time.value < 100 * kMinute ? fmt::format("{:.3g} min", time.value / kMinute)

@@ -14,7 +14,6 @@
 namespace danlu {
 namespace {
 
-
 /// What the one change would save that was played, and how much of the step that is.
 std::string saving_text(const Report& report) {
   if (!report.saving) {

@@ -21,7 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-
 bool is_path(const std::string& name) {
   return name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");
 }

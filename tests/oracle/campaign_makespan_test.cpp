@@ -19,7 +19,6 @@ using testing::near;
 using testing::random_cause;
 using testing::restart_part;
 
-
 /// A job that fails every `mtbf` and saves every `interval`; all in hours.
 struct Hours {
   double work, mtbf, restart, checkpoint, interval, detection = 0;

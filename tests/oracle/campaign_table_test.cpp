@@ -20,7 +20,6 @@ using testing::every;
 using testing::random_cause;
 using testing::restart_part;
 
-
 struct Row {
   const char* what;
   double work, mtbf, interval, checkpoint, restart, detection;  // hours

@@ -22,7 +22,6 @@ using testing::restart_part;
 using Effect = FaultCause::Effect;
 using Interval = CheckpointTier::Interval;
 
-
 /// A crash every eight hours, saves of a minute, ten days of work.
 FaultsPlan plan() {
   FaultsPlan plan;

@@ -11,7 +11,6 @@
 namespace danlu::testing {
 namespace {
 
-
 /// 16 nodes of 8 A100. 174.6e9 parameters of 14 B make 2.223 TiB.
 std::string scenario_with(const std::string& cluster, const std::string& faults) {
   return "model: gpt3-175b\n"

@@ -14,7 +14,6 @@
 namespace danlu::testing {
 namespace {
 
-
 /// 16 nodes of 8 A100 whose checkpoints all take 40 s.
 std::string with_faults(const std::string& faults) {
   return "model: gpt3-175b\n"
