@@ -119,11 +119,10 @@ class IdleFinder {
   void look_at_rates() {
     std::vector<std::string> causes;
     for (const FaultCause& cause : plan_.spec.causes) {
-      for (const char* key : {"mtbf", "observed", "per_1000_node_days"}) {
-        if (section_.own.has(path_of(cause, key))) {
-          causes.push_back(fmt::format("'{}'", cause.name));
-          break;
-        }
+      if (std::any_of(kRateKeys.begin(), kRateKeys.end(), [&](std::string_view key) {
+            return section_.own.has(path_of(cause, key));
+          })) {
+        causes.push_back(fmt::format("'{}'", cause.name));
       }
     }
     if (!Getter(section_.values, faults_keys()).flag("random") && !causes.empty()) {

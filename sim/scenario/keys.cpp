@@ -12,19 +12,6 @@ namespace {
 
 using namespace rows;
 
-std::vector<KeyRow> make_topology_keys() {
-  return joined({
-      text("name", &TopologySpec::name, "required", "Name for people"),
-      text("gpu.preset", kByHand, "required",
-           "GPU preset (danlu list gpus) or a path to a GPU file, as `gpu: NAME`; other keys of "
-           "`gpu` override its figures"),
-      gpu_section_keys(),
-      node_and_fabric_keys(),
-      sources(
-          "Where each figure comes from: key path to source; 'assumed: ...' where none was found"),
-  });
-}
-
 std::vector<KeyRow> model_keys() {
   return {
       text("model.preset", kByHand, "",
@@ -216,6 +203,10 @@ std::vector<KeyRow> below(std::string_view section, std::vector<KeyRow> rows,
   }
   return rows;
 }
+std::vector<KeyRow> without(std::vector<KeyRow> rows, std::string_view path) {
+  std::erase_if(rows, [&](const KeyRow& row) { return row.path == path; });
+  return rows;
+}
 std::vector<KeyRow> without_defaults(std::vector<KeyRow> rows) {
   for (KeyRow& row : rows) {
     row.fallback.clear();
@@ -223,8 +214,10 @@ std::vector<KeyRow> without_defaults(std::vector<KeyRow> rows) {
   return rows;
 }
 
-std::vector<KeyRow> make_scenario_keys() {
-  return joined({
+}  // namespace
+
+std::span<const KeyRow> scenario_keys() {
+  static const std::vector<KeyRow> rows = joined({
       text("name", kByHand, "", "Name for people; the file's name if left out"),
       text("extends", kByHand, "", "Another scenario whose values hold where this one has none"),
       model_keys(),
@@ -257,25 +250,20 @@ std::vector<KeyRow> make_scenario_keys() {
       choice("fold", &Workload::fold, "exact",
              "Play one of each class of equal ranks, coarse classes at their worst, or every rank"),
   });
-}
-
-std::vector<KeyRow> make_faults_keys() {
-  std::vector<KeyRow> rows =
-      joined({text("name", &FaultsPlan::name, "required", "Name for people"), faults_section_keys(),
-              sources("Where each figure comes from: key path to source")});
-  std::erase_if(rows, [](const KeyRow& row) { return row.path == "preset"; });
-  return rows;
-}
-
-}  // namespace
-
-std::span<const KeyRow> scenario_keys() {
-  static const std::vector<KeyRow> rows = make_scenario_keys();
   return rows;
 }
 
 std::span<const KeyRow> topology_keys() {
-  static const std::vector<KeyRow> rows = make_topology_keys();
+  static const std::vector<KeyRow> rows = joined({
+      text("name", &TopologySpec::name, "required", "Name for people"),
+      text("gpu.preset", kByHand, "required",
+           "GPU preset (danlu list gpus) or a path to a GPU file, as `gpu: NAME`; other keys of "
+           "`gpu` override its figures"),
+      gpu_section_keys(),
+      node_and_fabric_keys(),
+      sources(
+          "Where each figure comes from: key path to source; 'assumed: ...' where none was found"),
+  });
   return rows;
 }
 
@@ -285,7 +273,10 @@ std::span<const KeyRow> gpu_keys() {
 }
 
 std::span<const KeyRow> faults_keys() {
-  static const std::vector<KeyRow> rows = make_faults_keys();
+  static const std::vector<KeyRow> rows =
+      joined({text("name", &FaultsPlan::name, "required", "Name for people"),
+              without(faults_section_keys(), "preset"),
+              sources("Where each figure comes from: key path to source")});
   return rows;
 }
 

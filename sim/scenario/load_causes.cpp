@@ -130,9 +130,7 @@ class CauseReader {
   }
 
   void read_arrivals(FaultCause& cause) {
-    const int given = static_cast<int>(has("mtbf")) + static_cast<int>(has("observed")) +
-                      static_cast<int>(has("per_1000_node_days"));
-    if (given > 1) {
+    if (std::count_if(kRateKeys.begin(), kRateKeys.end(), [&](auto key) { return has(key); }) > 1) {
       add("", fmt::format("cause '{}' has its rate twice", name_),
           "one of mtbf, observed and per_1000_node_days");
     }

@@ -20,9 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The keys that a cause's rate can stand at.
-constexpr std::array<std::string_view, 3> kRates{"mtbf", "observed", "per_1000_node_days"};
-
 /// The keys that say what a cause slows down.
 constexpr std::array<std::string_view, 4> kSlowness{"slowdown", "slow_gpu", "slow_nic",
                                                     "slow_scale_up"};
@@ -46,7 +43,7 @@ void keep_latest(Values& values, const std::string& section, const Keys& keys) {
 void keep_latest(Values& values) {
   for (const std::string& cause : values.names("causes")) {
     const std::string section = fmt::format("causes.{}.", cause);
-    keep_latest(values, section, kRates);
+    keep_latest(values, section, kRateKeys);
     keep_latest(values, section, kSlowness);
   }
   constexpr std::array<std::string_view, 2> kTimes{"mean", "samples"};
@@ -263,7 +260,7 @@ class PlanReader {
   void note_idle_causes(const FaultsSpec& spec) {
     for (const CauseId id : spec.causes.ids()) {
       const std::string at = fmt::format("causes.{}", spec.causes[id].name);
-      const bool has_rate = std::any_of(kRates.begin(), kRates.end(), [&](std::string_view key) {
+      const bool has_rate = std::any_of(kRateKeys.begin(), kRateKeys.end(), [&](std::string_view key) {
         return has(fmt::format("{}.{}", at, key));
       });
       const bool has_event =
@@ -271,7 +268,7 @@ class PlanReader {
                       [&](const FaultEvent& event) { return event.cause == id; });
       if (!has_rate && !has_event && own_.has_below(at + ".")) {
         notes_.push_back(fmt::format("'faults.{}' never strikes: it has no rate ({}) and no event",
-                                     at, fmt::join(kRates, ", ")));
+                                     at, fmt::join(kRateKeys, ", ")));
       }
     }
   }

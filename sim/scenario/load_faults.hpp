@@ -31,6 +31,10 @@ inline constexpr auto kNames<Component> =
                                  {Component::Leaf, "leaf", "leaf"},
                                  {Component::Job, "job", "job"}});
 
+/// The keys that a cause's rate can stand at.
+inline constexpr std::array<std::string_view, 3> kRateKeys{"mtbf", "observed",
+                                                           "per_1000_node_days"};
+
 /// What the section is about.
 struct FaultsContext {
   const Workload& workload;

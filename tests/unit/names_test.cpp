@@ -47,10 +47,10 @@ using Enums =
     ::testing::Types<ActionKind, Algorithm, Arrivals::Clock, Arrivals::Kind, AttentionKind, Axis,
                      CampaignEvent::Kind, CampaignPart, CheckpointTier::Interval, CollectiveMode,
                      CollectiveOp, Component, ComputePart, Detection::Kind, Duration::Kind,
-                     FabricKind, FaultCause::Effect, FoldMode, LinkKind, Norm, Precision, Protocol,
-                     Recompute, RecoverySpec::Kind, Routing, ScaleUpKind, Setting::Source,
-                     TableKind, TensorOverlap, TimePart, VertexKind>;
-constexpr std::size_t kTables = 31;
+                     FabricKind, FaultCause::Effect, FoldMode, KernelKind, LinkKind, Norm,
+                     Precision, Protocol, Recompute, RecoverySpec::Kind, Routing, ScaleUpKind,
+                     Setting::Source, Span, TableKind, TensorOverlap, TimePart, VertexKind>;
+constexpr std::size_t kTables = 33;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {
