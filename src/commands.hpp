@@ -24,6 +24,7 @@ int run(const RunOptions& options, const CommonOptions& common);
 int run_crosscheck(const std::filesystem::path& file, const CommonOptions& common);
 int compare(const std::vector<std::filesystem::path>& files, const CommonOptions& common);
 int show(const std::filesystem::path& file, const CommonOptions& common);
+int show_step(const std::filesystem::path& file, const CommonOptions& common);
 int check_files(const std::vector<std::filesystem::path>& files, const CommonOptions& common);
 
 struct TopologyOptions {

@@ -31,6 +31,7 @@ struct Arguments {
   RunOptions run;
   std::vector<fs::path> files;
   fs::path shown;
+  bool shows_step = false;
   TopologyOptions topology;
   std::string list;
   CollectiveOptions collective;
@@ -134,6 +135,8 @@ void describe(CLI::App& app, Arguments& arguments) {
   CLI::App& show = *app.add_subcommand(
       "show", "A scenario as it is understood: every key, its value and where it comes from");
   show.add_option("FILE", arguments.shown, "A scenario file")->required();
+  show.add_flag("--step", arguments.shows_step,
+                "What every stage does in a step instead, without times: passes, exchanges, sends");
   add_common(show, common);
   add_overrides(show, common);
 
@@ -223,7 +226,8 @@ int dispatch(const CLI::App& app, const Arguments& arguments) {
     return check_files(arguments.files, arguments.common);
   }
   if (command == "show") {
-    return show(arguments.shown, arguments.common);
+    return arguments.shows_step ? show_step(arguments.shown, arguments.common)
+                                : show(arguments.shown, arguments.common);
   }
   if (command == "list") {
     return list_presets(arguments.list, arguments.common);

@@ -1,10 +1,11 @@
-// danlu show FILE
+// danlu show FILE [--step]
 #include "sim/scenario/show.hpp"
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
+#include "sim/plan/step_file.hpp"
 #include "src/commands.hpp"
 
 namespace danlu {
@@ -40,6 +41,12 @@ int show(const std::filesystem::path& file, const CommonOptions& common) {
     text += fmt::format("# note: {}\n", note);
   }
   print(text);
+  return kExitDone;
+}
+
+int show_step(const std::filesystem::path& file, const CommonOptions& common) {
+  const Scenario scenario = load_scenario(file, {topologies_folder(), common.overrides});
+  print(write_step(make_step_program(scenario.workload)));
   return kExitDone;
 }
 

@@ -13,8 +13,6 @@
 namespace danlu {
 namespace {
 
-using Interval = CheckpointTier::Interval;
-
 /// Faults of the cause that roll the job back, per second.
 double stop_rate(const CampaignJob& job, const FaultsSpec& faults, CauseId id) {
   const FaultCause& cause = faults.causes[id];
@@ -60,10 +58,10 @@ void set_by_formula(const CampaignJob& job, const FaultsSpec& faults, TierId id,
                     CheckpointTier& tier) {
   const double rate = rate_of(job, faults, id);
   if (rate <= 0) {
-    tier.interval = Interval::Never;
+    tier.interval = CheckpointTier::Interval::Never;
     return;
   }
-  tier.interval = Interval::Time;
+  tier.interval = CheckpointTier::Interval::Time;
   // Training must not wait for the save before, nor save more often than every step.
   const Seconds through = tier.persist / tier.in_flight - tier.blocking;
   const Seconds best = optimal_interval(tier.blocking, Seconds{1 / rate});
@@ -107,9 +105,10 @@ Seconds least(const std::vector<IntervalPoint>& curve) {
 }  // namespace
 
 Seconds interval_of(const CheckpointTier& tier, Seconds step, bool whole_steps) {
-  const Seconds asked = tier.interval == CheckpointTier::Interval::Never   ? kNever
-                        : tier.interval == CheckpointTier::Interval::Steps ? step * tier.steps
-                                                                           : tier.time;
+  const Seconds asked = tier.interval == CheckpointTier::CheckpointTier::Interval::Never ? kNever
+                        : tier.interval == CheckpointTier::CheckpointTier::Interval::Steps
+                            ? step * tier.steps
+                            : tier.time;
   if (!whole_steps || asked == kNever) {
     return asked;
   }
@@ -119,8 +118,9 @@ Seconds interval_of(const CheckpointTier& tier, Seconds step, bool whole_steps) 
 FaultsSpec with_formulas(const CampaignJob& job, FaultsSpec faults) {
   const FaultsSpec asked = faults;
   for (const TierId i : faults.tiers.ids()) {
-    const Interval interval = asked.tiers[i].interval;
-    if (interval == Interval::Auto || interval == Interval::AutoSimulated) {
+    const CheckpointTier::Interval interval = asked.tiers[i].interval;
+    if (interval == CheckpointTier::Interval::Auto ||
+        interval == CheckpointTier::Interval::AutoSimulated) {
       set_by_formula(job, asked, i, faults.tiers[i]);
     }
   }
@@ -131,8 +131,8 @@ FaultsSpec with_intervals(const CampaignJob& job, FaultsSpec faults, int threads
   const FaultsSpec asked = faults;
   faults = with_formulas(job, std::move(faults));
   for (const TierId i : faults.tiers.ids()) {
-    if (asked.tiers[i].interval == Interval::AutoSimulated &&
-        faults.tiers[i].interval == Interval::Time) {
+    if (asked.tiers[i].interval == CheckpointTier::Interval::AutoSimulated &&
+        faults.tiers[i].interval == CheckpointTier::Interval::Time) {
       faults.tiers[i].time = least(curve_around(job, faults, i, faults.tiers[i].time, threads));
     }
   }
@@ -146,7 +146,7 @@ std::vector<IntervalPoint> interval_curve(const CampaignJob& job, const FaultsSp
   CheckpointTier& changed = spec.tiers[tier];
   std::vector<IntervalPoint> curve;
   for (const Seconds interval : intervals) {
-    changed.interval = Interval::Time;
+    changed.interval = CheckpointTier::Interval::Time;
     changed.time = interval;
     changed.time = interval_of(changed, job.step, spec.semantics.whole_steps);
     if (curve.empty() || curve.back().interval != changed.time) {

@@ -28,6 +28,9 @@ struct AlgorithmRow {
 std::span<const AlgorithmRow> algorithms();
 const AlgorithmRow& row_of(Algorithm algorithm);
 
+/// Of an all-to-all: messages that a rank has under way at the same time.
+inline constexpr int kMessagesAtOnce = 8;
+
 // The algorithms, a file each.
 TransferList ring_transfers(CollectiveOp op, const Group& group);
 std::vector<Phase> ring_phases(CollectiveOp op, const Group& group);

@@ -16,8 +16,6 @@
 namespace danlu {
 namespace {
 
-constexpr int kMessagesAtOnce = 8;
-
 Phase all_pairs(int n) {
   Phase phase{.parts = n};
   for (int from = 0; from < n; ++from) {

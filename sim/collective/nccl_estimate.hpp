@@ -19,6 +19,12 @@
 
 namespace danlu {
 
+using ByProtocol = IdArray<Protocol, double, kNames<Protocol>.size()>;
+
+/// What starting one takes, in microseconds: NCCL v2.30.7, src/graph/tuning.cc.
+inline constexpr ByProtocol kTreeBase{6.8, 14.0, 8.4};
+inline constexpr ByProtocol kRingBase{6.6, 14.0, 8.4};
+
 /// None where NCCL has no such collective, or does not know the GPU.
 std::optional<Seconds> nccl_estimate(const ClusterSpec& cluster, const Group& group,
                                      CollectiveChoice choice, CollectiveOp op, Bytes bytes);

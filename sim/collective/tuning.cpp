@@ -14,11 +14,7 @@
 namespace danlu {
 namespace {
 
-using ByProtocol = IdArray<Protocol, double, kNames<Protocol>.size()>;
-
 // NCCL v2.30.7, src/graph/tuning.cc: microseconds.
-constexpr ByProtocol kTreeBase{6.8, 14.0, 8.4};
-constexpr ByProtocol kRingBase{6.6, 14.0, 8.4};
 constexpr ByProtocol kTreeNvlink{0.6, 1.25, 4.0};
 constexpr ByProtocol kRingNvlink{0.6, 1.9, 3.4};
 constexpr ByProtocol kTreeNetwork{5.0, 8.5, 14.0};

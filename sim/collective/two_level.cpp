@@ -40,8 +40,6 @@ void add_rail_rings(const Rails& r, int& round, bool reduces, TransferList& list
   }
 }
 
-constexpr int kMessagesAtOnce = 8;
-
 /// Rounds in which a rank sends to `others`.
 int batches(int others) {
   return (others + kMessagesAtOnce - 1) / kMessagesAtOnce;

@@ -54,9 +54,9 @@ TraceRow trace_row_of(const CampaignEvent& event) {
   }
 }
 
-class TraceWriter {
+class CampaignTraceWriter {
  public:
-  explicit TraceWriter(const FaultsSpec& faults) : faults_(faults) {}
+  explicit CampaignTraceWriter(const FaultsSpec& faults) : faults_(faults) {}
 
   std::string write(const CampaignTrial& trial) {
     text_ = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n";
@@ -136,7 +136,7 @@ class TraceWriter {
 }  // namespace
 
 std::string campaign_trace(const CampaignTrial& trial, const FaultsSpec& faults) {
-  return TraceWriter(faults).write(trial);
+  return CampaignTraceWriter(faults).write(trial);
 }
 
 std::string campaign_csv(const CampaignTrial& trial, const FaultsSpec& faults) {

@@ -18,10 +18,10 @@ struct Slice {
   int stream = 0;
 };
 
-class TraceWriter {
+class StepTraceWriter {
  public:
-  TraceWriter(const StepPlan& plan, const Timeline& timeline,
-              const IdVector<RankClassId, bool>& traced, std::ostream& out)
+  StepTraceWriter(const StepPlan& plan, const Timeline& timeline,
+                  const IdVector<RankClassId, bool>& traced, std::ostream& out)
       : plan_(plan), reader_(plan.graph, timeline), traced_(traced), out_(out) {}
 
   void write() {
@@ -149,7 +149,7 @@ class TraceWriter {
 
 void write_trace(const StepPlan& plan, const Timeline& timeline,
                  const IdVector<RankClassId, bool>& traced, std::ostream& out) {
-  TraceWriter(plan, timeline, traced, out).write();
+  StepTraceWriter(plan, timeline, traced, out).write();
 }
 
 double trace_slices(const StepPlan& plan, const IdVector<RankClassId, bool>& traced) {

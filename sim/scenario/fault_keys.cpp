@@ -8,11 +8,11 @@ namespace {
 
 using namespace rows;
 
-constexpr double kLongest = 8.64e9;       // seconds: 100,000 days
+constexpr double kLongestJob = 8.64e9;    // seconds: 100,000 days
 constexpr double kLongestMtbf = 8.64e12;  // of one part among many
 
 KeyRow time(std::string path, Into into, std::string fallback, std::string help) {
-  return quantity(std::move(path), std::move(into), Dimension::Duration, 0, kLongest,
+  return quantity(std::move(path), std::move(into), Dimension::Duration, 0, kLongestJob,
                   std::move(fallback), std::move(help));
 }
 KeyRow share(std::string path, Into into, std::string fallback, std::string help) {
@@ -34,7 +34,7 @@ std::vector<KeyRow> random(const std::string& path, const std::string& fallback,
              .type = KeyType::Durations,
              .dimension = Dimension::Duration,
              .minimum = 0,
-             .maximum = kLongest,
+             .maximum = kLongestJob,
              .text = "Observed values instead, each as likely as the others"},
   });
 }
@@ -128,8 +128,9 @@ void set_interval(CheckpointTier& tier, const Value& value) {
 
 KeyRow interval(std::string path, std::string fallback, std::string help) {
   using Interval = CheckpointTier::Interval;
-  KeyRow row = quantity(std::move(path), Member<CheckpointTier>{.set = set_interval},
-                        Dimension::Duration, 0.001, kLongest, std::move(fallback), std::move(help));
+  KeyRow row =
+      quantity(std::move(path), Member<CheckpointTier>{.set = set_interval}, Dimension::Duration,
+               0.001, kLongestJob, std::move(fallback), std::move(help));
   row.type = KeyType::Interval;
   row.choices = choices_of(words_of({Interval::Auto, Interval::AutoSimulated, Interval::Never}));
   return row;

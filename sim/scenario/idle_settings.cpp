@@ -15,9 +15,10 @@ namespace {
 
 using Effect = FaultCause::Effect;
 
-class Finder {
+class IdleFinder {
  public:
-  Finder(const FaultsSection& section, const FaultsPlan& plan) : section_(section), plan_(plan) {}
+  IdleFinder(const FaultsSection& section, const FaultsPlan& plan)
+      : section_(section), plan_(plan) {}
 
   void find() {
     for (const CauseId id : plan_.spec.causes.ids()) {
@@ -243,7 +244,7 @@ class Finder {
 }  // namespace
 
 void find_idle_settings(const FaultsSection& section, const FaultsPlan& plan) {
-  Finder(section, plan).find();
+  IdleFinder(section, plan).find();
 }
 
 }  // namespace danlu

@@ -171,12 +171,12 @@ std::vector<KeyRow> degraded_keys() {
 
 /// What comes and goes within a step.
 std::vector<KeyRow> step_fault_keys() {
-  constexpr double kLongest = 864e3;  // seconds: 10 days
+  constexpr double kLongestStep = 864e3;  // seconds: 10 days
   const std::string throttle = "degraded.throttle.*.";
   const std::string flap = "degraded.flaps.#.";
   const auto time = [](std::string path, Into into, double least, std::string fallback,
                        std::string help) {
-    return quantity(std::move(path), std::move(into), Dimension::Duration, least, kLongest,
+    return quantity(std::move(path), std::move(into), Dimension::Duration, least, kLongestStep,
                     std::move(fallback), std::move(help));
   };
   return {

@@ -23,7 +23,6 @@ namespace {
 
 constexpr const char* kWrite = "checkpoint.write";
 constexpr const char* kBlocking = "checkpoint.blocking";
-constexpr const char* kMode = "checkpoint.mode";
 constexpr const char* kMemory = "checkpoint.memory";
 
 class Settler {
@@ -34,8 +33,8 @@ class Settler {
 
   void settle() {
     const bool sync = is_sync(values_);
-    if (sync && own_.has(kBlocking) && own_.layer_of(kBlocking) < own_.layer_of(kMode)) {
-      give_way(kBlocking, fmt::format("'faults.{}' is sync", kMode));
+    if (sync && own_.has(kBlocking) && own_.layer_of(kBlocking) < own_.layer_of(kCheckpointMode)) {
+      give_way(kBlocking, fmt::format("'faults.{}' is sync", kCheckpointMode));
     }
     if (sync) {
       settle_blocking();
@@ -48,7 +47,7 @@ class Settler {
   }
 
   static bool is_sync(const Values& values) {
-    return !values.has(kMode) || values.at(kMode).text == "sync";
+    return !values.has(kCheckpointMode) || values.at(kCheckpointMode).text == "sync";
   }
 
  private:
@@ -78,7 +77,7 @@ class Settler {
           fmt::format("'faults.{}' is {} and 'faults.{}' {}: a synchronous save stands still for "
                       "the whole write",
                       kBlocking, values_.at(kBlocking).text, kWrite, values_.at(kWrite).text),
-          fmt::format("leave one of the two out, or set faults.{}: async", kMode)));
+          fmt::format("leave one of the two out, or set faults.{}: async", kCheckpointMode)));
     }
   }
 

@@ -60,15 +60,15 @@ void keep_latest(Values& values) {
 
 /// What a checkpoint of another mode blocks and slows down says nothing of one of this.
 void drop_other_mode(const Values& own, Values& preset, std::vector<std::string>& notes) {
-  constexpr const char* kMode = "checkpoint.mode";
-  const std::string mode = preset.has(kMode) ? preset.at(kMode).text : "sync";
-  if (!own.has(kMode) || own.at(kMode).text == mode) {
+  const std::string mode = preset.has(kCheckpointMode) ? preset.at(kCheckpointMode).text : "sync";
+  if (!own.has(kCheckpointMode) || own.at(kCheckpointMode).text == mode) {
     return;
   }
   for (const char* key : {"checkpoint.blocking", "checkpoint.slowdown", "checkpoint.in_flight"}) {
     if (preset.has(key)) {
       notes.push_back(fmt::format("'faults.{}' of {} gives way: 'faults.{}' is {}", key,
-                                  own.at("preset").text, kMode, own.at(kMode).text));
+                                  own.at("preset").text, kCheckpointMode,
+                                  own.at(kCheckpointMode).text));
       preset.erase_tree(key);
     }
   }

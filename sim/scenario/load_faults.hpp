@@ -13,6 +13,8 @@
 
 namespace danlu {
 
+inline constexpr const char* kCheckpointMode = "checkpoint.mode";
+
 /// What fails, as in causes.*.component, and how reports call it.
 enum class Component { Gpu, Nic, Node, Rack, Leaf, Job };
 struct ComponentRow {

@@ -80,7 +80,7 @@ struct Above {
   bool has_pci = false;
 };
 
-class Reader {
+class PartsReader {
  public:
   NcclParts read(const XmlElement& system) {
     parts_.place = system.place;
@@ -271,7 +271,7 @@ NcclParts read_nccl_parts(const std::filesystem::path& file) {
                        shown(version)),
            "set version=\"1\" if the elements are those of NCCL");
   }
-  return Reader().read(system);
+  return PartsReader().read(system);
 }
 
 }  // namespace danlu

@@ -26,9 +26,9 @@ std::string gbps(double bytes_per_second) {
 }
 
 /// Turns the parts into the keys of a node.
-class Writer {
+class NodeWriter {
  public:
-  Writer(NcclParts parts, Values& values) : parts_(std::move(parts)), values_(values) {
+  NodeWriter(NcclParts parts, Values& values) : parts_(std::move(parts)), values_(values) {
     find_groups();
     choose_nics();
   }
@@ -586,7 +586,7 @@ class Writer {
 }  // namespace
 
 void add_nccl_node(const std::filesystem::path& file, Values& values) {
-  Writer(read_nccl_parts(file), values).write();
+  NodeWriter(read_nccl_parts(file), values).write();
 }
 
 }  // namespace danlu

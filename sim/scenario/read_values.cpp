@@ -31,10 +31,10 @@ std::string node_kind(const YAML::Node& node) {
 }
 
 /// Walks one document along a table of keys.
-class Reader {
+class ValuesReader {
  public:
-  Reader(const std::string& yaml, std::string file, std::span<const KeyRow> keys,
-         std::vector<Problem>& problems)
+  ValuesReader(const std::string& yaml, std::string file, std::span<const KeyRow> keys,
+               std::vector<Problem>& problems)
       : file_(std::move(file)), keys_(keys), problems_(problems) {
     std::string_view rest = yaml;
     rest.remove_prefix(rest.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);
@@ -482,7 +482,7 @@ class Reader {
 
 Values read_values(const std::string& yaml, const std::string& file, std::span<const KeyRow> keys,
                    std::string_view under, std::vector<Problem>& problems) {
-  return Reader(yaml, file, keys, problems).read(yaml, under);
+  return ValuesReader(yaml, file, keys, problems).read(yaml, under);
 }
 
 namespace {

@@ -21,9 +21,9 @@ struct Page {
 };
 
 /// Writes settings as nested sections, each where its first key stands.
-class Writer {
+class ScenarioWriter {
  public:
-  Writer(const std::vector<Setting>& settings, const std::set<int>& silent)
+  ScenarioWriter(const std::vector<Setting>& settings, const std::set<int>& silent)
       : settings_(settings), silent_(silent) {}
 
   Page write() {
@@ -142,7 +142,7 @@ std::string show_yaml(const Scenario& scenario, const LoadOptions& options) {
     return may && silent.insert(setting).second;
   };
   while (true) {  // each round silences one setting more, or is the last
-    Page page = Writer(settings, silent).write();
+    Page page = ScenarioWriter(settings, silent).write();
     bool again = false;
     try {
       const Scenario read = load_scenario_text(page.text, "shown.yaml", plain);

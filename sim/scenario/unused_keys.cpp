@@ -30,9 +30,9 @@ void add(std::vector<KeyUse>& uses, std::initializer_list<std::string_view> keys
 }
 
 std::vector<KeyUse> faults_uses() {
-  using Effect = FaultCause::Effect;
   using Notice = Detection::Kind;
-  const std::string lasting = one_of(Effect::Corrupt, Effect::Degrade, Effect::Planned);
+  const std::string lasting =
+      one_of(FaultCause::Effect::Corrupt, FaultCause::Effect::Degrade, FaultCause::Effect::Planned);
   std::vector<KeyUse> uses;
   add(uses, {"causes.*.shape", "causes.*.clock"}, "causes.*.arrivals",
       one_of(Arrivals::Kind::Weibull));
@@ -40,10 +40,10 @@ std::vector<KeyUse> faults_uses() {
   add(uses,
       {"causes.*.slowdown", "causes.*.slow_gpu", "causes.*.slow_nic", "causes.*.slow_scale_up",
        "causes.*.timeout"},
-      "causes.*.effect", one_of(Effect::Degrade));
-  add(uses, {"causes.*.detection"}, "causes.*.effect", one_of(Effect::Stop));
+      "causes.*.effect", one_of(FaultCause::Effect::Degrade));
+  add(uses, {"causes.*.detection"}, "causes.*.effect", one_of(FaultCause::Effect::Stop));
   add(uses, {"causes.*.permanent"}, "causes.*.effect",
-      one_of(Effect::Stop, Effect::Corrupt, Effect::Degrade));
+      one_of(FaultCause::Effect::Stop, FaultCause::Effect::Corrupt, FaultCause::Effect::Degrade));
   add(uses, {"events.#.duration"}, "events.#.cause", lasting);
   add(uses, {".period", ".timeout"}, ".by", one_of(Notice::Heartbeat, Notice::Watchdog));
   add(uses, {".mean", ".distribution", ".shape", ".samples"}, ".by", one_of(Notice::Delay));
@@ -162,10 +162,10 @@ Pair through_cause(Pair pair, const Values& values) {
   return pair;
 }
 
-class Finder {
+class UnusedFinder {
  public:
-  Finder(const Values& own, const Values& values, std::span<const KeyRow> keys,
-         std::string_view prefix, const UnusedKeys& found)
+  UnusedFinder(const Values& own, const Values& values, std::span<const KeyRow> keys,
+               std::string_view prefix, const UnusedKeys& found)
       : own_(own), values_(values), keys_(keys), prefix_(prefix), found_(found) {}
 
   void find(std::span<const KeyUse> uses) {
@@ -274,7 +274,7 @@ void say_unused(const Values& own, const std::string& path, std::string_view swi
 void find_unused_keys(const Values& own, const Values& values, std::span<const KeyRow> keys,
                       std::span<const KeyUse> uses, std::string_view prefix,
                       const UnusedKeys& found) {
-  Finder(own, values, keys, prefix, found).find(uses);
+  UnusedFinder(own, values, keys, prefix, found).find(uses);
 }
 
 }  // namespace danlu

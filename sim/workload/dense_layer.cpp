@@ -46,22 +46,23 @@ Operator qkv(const RankShape& z) {
 /// Attention as separate products, softmax and dropout over the s x s scores.
 void add_unfused(const RankShape& z, Operator& op) {
   const double heads = z.batch * z.model.heads / z.tensor;
+  const double q = z.queries;
   const double s = z.sequence;
   const double d = z.model.head_dim;
-  const double scores = heads * s * s;
+  const double scores = heads * q * s;
   const bool drops = z.training.dropout;
   const double dropout = scores * (2 * z.element + kMask);
-  op.forward = {gemm(s, s, d, heads, z.element), memory_pass(scores * 2 * z.element)};
-  op.input_gradient = {gemm(s, s, d, heads, z.element),
-                       gemm(s, d, s, heads, z.element)};  // through the values
+  op.forward = {gemm(q, s, d, heads, z.element), memory_pass(scores * 2 * z.element)};
+  op.input_gradient = {gemm(q, s, d, heads, z.element),
+                       gemm(s, d, q, heads, z.element)};  // through the values
   if (drops) {
     op.forward.push_back(memory_pass(dropout));
     op.input_gradient.push_back(memory_pass(dropout));
   }
-  op.forward.push_back(gemm(s, d, s, heads, z.element));
+  op.forward.push_back(gemm(q, d, s, heads, z.element));
   op.input_gradient.push_back(memory_pass(scores * 3 * z.element));
-  op.input_gradient.push_back(gemm(s, d, s, heads, z.element));  // queries
-  op.input_gradient.push_back(gemm(s, d, s, heads, z.element));  // keys
+  op.input_gradient.push_back(gemm(q, d, s, heads, z.element));  // queries
+  op.input_gradient.push_back(gemm(s, d, q, heads, z.element));  // keys
   if (z.training.causal_flops) {
     for (Kernels* kernels : {&op.forward, &op.input_gradient}) {
       for (Kernel& kernel : *kernels) {
@@ -81,7 +82,7 @@ Flops products_of_scores(const RankShape& z, bool causal) {
 
 /// One fused causal kernel: it does half of the square, backward does the scores once more.
 void add_flash(const RankShape& z, Operator& op) {
-  const double share = z.batch / z.tensor;
+  const double share = z.batch / z.tensor / z.context;
   const Flops done = share * products_of_scores(z, true);
   const Flops counted = share * products_of_scores(z, z.training.causal_flops);
   const double qkvo = z.tokens * 2 * (z.query + z.kv);

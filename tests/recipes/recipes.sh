@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The pages docs/develop/first-*.md are carried out: their files and changes go into a copy of the
-# sources, the copy is built, its tests of schedules and collectives and each page's commands are
-# run, and what these print is held to the page. UPDATE_DOCS=1 writes it into the pages.
+# sources, the copy is built, and each page's commands (```bash) are run; what they print is held to
+# the page (```text). UPDATE_DOCS=1 writes it there.
 # Usage: recipes.sh SOURCE_FOLDER BUILD_FOLDER
 set -euo pipefail
 
@@ -13,15 +13,15 @@ rm -rf "$copy"
 mkdir "$copy"
 cp -r "$root"/{CMakeLists.txt,CMakePresets.json,sim,src,scenarios,topologies,docs,tests} "$copy"
 
-# What stands between the fences of that language in a page. For cpp the file is named in the line
-# before; every block is followed by a line of one form feed.
+# What stands between the fences of that language in a page.
 blocks() { # LANGUAGE PAGE
   awk -v language="$1" '
     $0 == "```" language { inside = 1; next }
-    inside && $0 == "```" { inside = 0; printf "\f\n"; next }
+    inside && $0 == "```" { inside = 0; next }
     inside { print }
   ' "$2"
 }
+# The file that the page's first cpp block is.
 file_of_page() {
   sed -n 's/^`\(.*\.cpp\)`:$/\1/p' "$1"
 }
@@ -30,10 +30,12 @@ pages=("$root"/docs/develop/first-*.md)
 for page in "${pages[@]}"; do
   file=$(file_of_page "$page")
   if [[ -n $file ]]; then
-    blocks cpp "$page" | tr -d '\f' | sed '$ d' > "$copy/$file"
+    blocks cpp "$page" > "$copy/$file"
   fi
-  blocks diff "$page" | tr -d '\f' | sed '/^$/d' > "$work/change.diff"
-  if ! (cd "$copy" && git apply --recount "$work/change.diff"); then
+  # With a line for each file, git counts the lines of hunks itself.
+  blocks diff "$page" | awk '/^--- a/ { f = substr($2, 3); print "diff --git a/" f " b/" f } 1' \
+    > "$work/change.diff"
+  if ! (cd "$copy" && GIT_CEILING_DIRECTORIES=$work git apply --recount "$work/change.diff"); then
     echo "$page: its changes no longer fit the sources" >&2
     exit 1
   fi
@@ -45,9 +47,9 @@ cmake --build "$work/build" > "$work/log" 2>&1 || { cat "$work/log" >&2; exit 1;
 
 failed=0
 for page in "${pages[@]}"; do
-  blocks sh "$page" | sed "s|\./danlu|$work/build/bin/danlu|g" > "$work/commands"
-  (cd "$work" && DANLU_TOPOLOGIES="$copy/topologies" bash <(tr -d '\f' < commands)) > "$work/printed"
-  blocks text "$page" | tr -d '\f' | sed '$ d' > "$work/expected"
+  blocks bash "$page" | sed "s|\./danlu|$work/build/bin/danlu|g" > "$work/commands"
+  (cd "$work" && DANLU_TOPOLOGIES=$copy/topologies bash -e commands) > "$work/printed"
+  blocks text "$page" > "$work/expected"
   if [[ ${UPDATE_DOCS:-} ]]; then
     awk -v printed="$work/printed" '
       $0 == "```text" { print; while ((getline line < printed) > 0) print line; skip = 1; next }
