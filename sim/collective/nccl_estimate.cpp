@@ -10,14 +10,6 @@ namespace {
 
 // ---- constants -------------------------------------------------------------------------------
 
-/// What one hop of an algorithm takes.
-struct Hops {
-  ByProtocol tree;
-  ByProtocol ring;
-};
-constexpr Hops kNvlinkHops{{0.6, 1.25, 4.0}, {0.6, 1.9, 3.4}};
-constexpr Hops kPcieHops{{1.0, 1.9, 4.0}, {1.0, 2.5, 5.7}};
-constexpr Hops kNetworkHops{{5.0, 8.5, 14.0}, {2.7, 4.0, 14.0}};
 constexpr double kNvlsHop = 25;
 constexpr double kNvlsNetworkHop = 18;
 constexpr double kNvlsTreeNetworkHop = 20.9;

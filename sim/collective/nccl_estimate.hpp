@@ -19,11 +19,19 @@
 
 namespace danlu {
 
+// By protocol (LL, LL128, Simple), in microseconds: NCCL v2.30.7, src/graph/tuning.cc. What starting
+// one takes, ...
 using ByProtocol = IdArray<Protocol, double, kNames<Protocol>.size()>;
-
-/// What starting one takes, in microseconds: NCCL v2.30.7, src/graph/tuning.cc.
 inline constexpr ByProtocol kTreeBase{6.8, 14.0, 8.4};
 inline constexpr ByProtocol kRingBase{6.6, 14.0, 8.4};
+/// ... and one hop.
+struct Hops {
+  ByProtocol tree;
+  ByProtocol ring;
+};
+inline constexpr Hops kNvlinkHops{{0.6, 1.25, 4.0}, {0.6, 1.9, 3.4}};
+inline constexpr Hops kPcieHops{{1.0, 1.9, 4.0}, {1.0, 2.5, 5.7}};
+inline constexpr Hops kNetworkHops{{5.0, 8.5, 14.0}, {2.7, 4.0, 14.0}};
 
 /// None where NCCL has no such collective, or does not know the GPU.
 std::optional<Seconds> nccl_estimate(const ClusterSpec& cluster, const Group& group,

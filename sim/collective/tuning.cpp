@@ -15,10 +15,6 @@ namespace danlu {
 namespace {
 
 // NCCL v2.30.7, src/graph/tuning.cc: microseconds.
-constexpr ByProtocol kTreeNvlink{0.6, 1.25, 4.0};
-constexpr ByProtocol kRingNvlink{0.6, 1.9, 3.4};
-constexpr ByProtocol kTreeNetwork{5.0, 8.5, 14.0};
-constexpr ByProtocol kRingNetwork{2.7, 4.0, 14.0};
 constexpr double kNvlsLatency = 25;
 constexpr double kNvlsTreeNetwork = 20.9;
 constexpr double kSharpNetwork = 18;
@@ -51,18 +47,18 @@ double local_factor(const TopologySpec& topology, CollectiveChoice choice) {
   if (reduces_in_node(choice.algorithm)) {
     return 0;  // kNvlsLatency covers it
   }
-  const auto& hop = choice.algorithm == Algorithm::Tree ? kTreeNvlink : kRingNvlink;
-  return step_factor(topology.scale_up_latency, kRingNvlink[Protocol::Simple],
+  const auto& hop = choice.algorithm == Algorithm::Tree ? kNvlinkHops.tree : kNvlinkHops.ring;
+  return step_factor(topology.scale_up_latency, kNvlinkHops.ring[Protocol::Simple],
                      hop[choice.protocol]);
 }
 
 double network_factor(const TopologySpec& topology, CollectiveChoice choice, Bytes bytes) {
   const double wanted = choice.algorithm == Algorithm::NvlsTree ? kNvlsTreeNetwork
                         : choice.algorithm == Algorithm::Sharp  ? kSharpNetwork
-                        : choice.algorithm == Algorithm::Tree   ? kTreeNetwork[choice.protocol]
-                                                                : kRingNetwork[choice.protocol];
+                        : choice.algorithm == Algorithm::Tree   ? kNetworkHops.tree[choice.protocol]
+                                                              : kNetworkHops.ring[choice.protocol];
   const double factor =
-      step_factor(topology.fabric_latency, kRingNetwork[Protocol::Simple], wanted);
+      step_factor(topology.fabric_latency, kNetworkHops.ring[Protocol::Simple], wanted);
   const bool is_small = choice.protocol == Protocol::LL && bytes <= kSmall;
   return is_small ? std::max(0.0, factor - (1 - topology.fabric_small_share)) : factor;
 }
@@ -167,7 +163,7 @@ double overhead(const TopologySpec& topology, CollectiveChoice choice, Collectiv
       return 1 / kRingShare[choice.protocol];
     case Algorithm::Tree:
       return one_node ? 1 / (kTreeShare * kTreeShareInNode[choice.protocol])
-                      : 1 / (kTreeNetworkShare * kRingShare[choice.protocol]);
+                      : 1 / (kNetworkHops.treeShare * kRingShare[choice.protocol]);
     case Algorithm::Direct:
       return op == CollectiveOp::SendReceive && one_node ? 1 / kSendShare : 1;
     default:
