@@ -163,7 +163,7 @@ double overhead(const TopologySpec& topology, CollectiveChoice choice, Collectiv
       return 1 / kRingShare[choice.protocol];
     case Algorithm::Tree:
       return one_node ? 1 / (kTreeShare * kTreeShareInNode[choice.protocol])
-                      : 1 / (kNetworkHops.treeShare * kRingShare[choice.protocol]);
+                      : 1 / (kTreeNetworkShare * kRingShare[choice.protocol]);
     case Algorithm::Direct:
       return op == CollectiveOp::SendReceive && one_node ? 1 / kSendShare : 1;
     default:
