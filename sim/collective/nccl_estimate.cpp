@@ -18,8 +18,8 @@ constexpr double kCollNetNetworkHop = 31;
 
 /// Bounds in GB/s. NCCL takes the bound of LL between nodes by the maker of the processors; Intel's
 /// here.
-enum class Nodes { One, Two, More };
-using ByNodes = IdArray<Nodes, double, 3>;
+enum class NodeCount { One, Two, More };
+using ByNodes = IdArray<NodeCount, double, 3>;
 constexpr ByNodes kIntelLowLatency{39.0, 39.0, 20.4};
 
 /// What NCCL knows of a generation of GPUs. Speeds are those that it tries for a channel.
@@ -136,7 +136,7 @@ class Model {
  private:
   bool one_node() const { return nodes_ == 1; }
   double at(const ByNodes& bounds) const {
-    return bounds[nodes_ == 1 ? Nodes::One : nodes_ == 2 ? Nodes::Two : Nodes::More];
+    return bounds[nodes_ == 1 ? NodeCount::One : nodes_ == 2 ? NodeCount::Two : NodeCount::More];
   }
   std::span<const double> speeds() const {
     return one_node() ? std::span<const double>(known_->in_node)

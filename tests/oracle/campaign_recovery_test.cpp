@@ -115,7 +115,7 @@ TEST(CampaignRecovery, StopsAnnouncedInARestartFollowIt) {
   spec.restart = {restart_part(100)};
   const CampaignTrial trial = play(spec, hundred_steps());
   EXPECT_TRUE(near(trial.wall.value, 250 + 2 * 160 + 900 + 90));
-  EXPECT_EQ(trial.faults, (std::vector{1, 2}));
+  EXPECT_EQ(trial.faults, (IdVector<CauseId, int>{1, 2}));
   // A crash at 255 s ends the first save: the stops wait for the next start, at 355 s.
   spec.events.push_back({.at = 255_s});
   EXPECT_TRUE(near(play(spec, hundred_steps()).wall.value, 355 + 2 * 160 + 900 + 90));
@@ -185,8 +185,8 @@ TEST(CampaignRecovery, StopsAreCountedByCause) {
                  {.at = 200_s, .window = 15_s},
                  {.at = 300_s, .cause = CauseId{1}}};
   const CampaignTrial trial = play(spec, hundred_steps());
-  EXPECT_EQ(trial.faults, (std::vector{2, 1}));
-  EXPECT_EQ(trial.stops, (std::vector{1, 0}));
+  EXPECT_EQ(trial.faults, (IdVector<CauseId, int>{2, 1}));
+  EXPECT_EQ(trial.stops, (IdVector<CauseId, int>{1, 0}));
   EXPECT_EQ(trial.failures, 1);
   EXPECT_EQ(trial.unnoticed, 1);
 }

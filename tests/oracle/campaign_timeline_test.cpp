@@ -202,7 +202,7 @@ TEST(CampaignTimeline, Tiers) {
   CampaignJob job = hundred_steps();
   job.nodes = 4;
   FaultsSpec spec = plain({734.5});
-  spec.tiers.insert(spec.tiers.begin(), every(50, 1));
+  spec.tiers = {every(50, 1), spec.tiers.front()};
   spec.tiers[TierId{0}].name = "memory";
   spec.tiers[TierId{0}].survives_nodes = 1;
   spec.tiers[TierId{0}].load = constant(7);
