@@ -260,9 +260,9 @@ class PlanReader {
   void note_idle_causes(const FaultsSpec& spec) {
     for (const CauseId id : spec.causes.ids()) {
       const std::string at = fmt::format("causes.{}", spec.causes[id].name);
-      const bool has_rate = std::any_of(kRateKeys.begin(), kRateKeys.end(), [&](std::string_view key) {
-        return has(fmt::format("{}.{}", at, key));
-      });
+      const bool has_rate =
+          std::any_of(kRateKeys.begin(), kRateKeys.end(),
+                      [&](std::string_view key) { return has(fmt::format("{}.{}", at, key)); });
       const bool has_event =
           std::any_of(spec.events.begin(), spec.events.end(),
                       [&](const FaultEvent& event) { return event.cause == id; });
