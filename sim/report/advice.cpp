@@ -32,7 +32,7 @@ std::string setting(std::string_view key, Enum value) {
 Change regrouped(const Change& before, int tensor, int pipeline) {
   Change after = before;
   ParallelismSpec& p = after.workload.parallelism;
-  p.data = p.tensor * p.pipeline * p.data / (tensor * pipeline);
+  p.data = p.data * (p.tensor * p.pipeline) / (tensor * pipeline);
   if (tensor != p.tensor) {
     after.settings.push_back(fmt::format("parallelism.tensor={}", tensor));
   }
@@ -91,7 +91,7 @@ bool can_run(const Workload& workload, const ClusterSpec& cluster) {
 /// Every regrouping by powers of two; fewer tensor ranks only where a group is larger than a node.
 std::vector<Change> regroupings(const Workload& w, int gpus_per_node) {
   const ParallelismSpec& p = w.parallelism;
-  const int gpus = p.tensor * p.pipeline * p.data;
+  const int gpus = p.mesh().world_size();
   int least = p.tensor;
   while (least > gpus_per_node && least % 2 == 0) {
     least /= 2;

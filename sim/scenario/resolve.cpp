@@ -1,6 +1,7 @@
 #include "sim/scenario/resolve.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -209,20 +210,30 @@ class Resolver {
   }
 
   void derive_step() {
-    const auto degree = [&](const char* path) { return std::max(1.0, number(path)); };
-    const double rest = degree("parallelism.tensor") * degree("parallelism.pipeline");
     const double gpus = number("cluster.gpus");
-    const bool known =
-        gpus > 0 && !all_.is_wrong("parallelism.tensor") && !all_.is_wrong("parallelism.pipeline");
+    bool known = gpus > 0;
+    double rest = 1;
+    std::vector<std::string> keys{"parallelism"};
+    std::vector<std::string> degrees;
+    std::vector<std::string_view> names;
+    for (const Degree& degree : kDegrees) {
+      if (degree.axis == Axis::Replicate) {
+        continue;
+      }
+      names.push_back(name_of(degree.axis));
+      keys.push_back(fmt::format("parallelism.{}", names.back()));
+      const double ranks = std::max(1.0, number(keys.back()));
+      known = known && !all_.is_wrong(keys.back());
+      rest *= ranks;
+      degrees.push_back(fmt::format("{} ({})", names.back(), ranks));
+    }
+    keys.emplace_back("cluster.gpus");
     if (all_.misses("parallelism.data") && known && std::fmod(gpus, rest) != 0) {
-      const std::vector<std::string> keys{"parallelism", "parallelism.tensor",
-                                          "parallelism.pipeline", "cluster.gpus"};
       problems_.push_back(all_.relation_problem(
-          keys, fmt::format("tensor ({}) x pipeline ({}) must divide gpus ({})",
-                            degree("parallelism.tensor"), degree("parallelism.pipeline"), gpus)));
+          keys, fmt::format("{} must divide gpus ({})", fmt::join(degrees, " x "), gpus)));
     }
     if (known && std::fmod(gpus, rest) == 0) {
-      derive("parallelism.data", gpus / rest, "gpus / (tensor x pipeline)");
+      derive("parallelism.data", gpus / rest, fmt::format("gpus / ({})", fmt::join(names, " x ")));
     } else if (all_.misses("parallelism.data")) {
       all_.set_wrong("parallelism.data");
     }

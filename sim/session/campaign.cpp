@@ -48,7 +48,7 @@ std::optional<Scenario> shrunk(Scenario scenario, int replicas) {
   TrainingSpec& training = workload.training;
   ParallelismSpec& parallelism = workload.parallelism;
   parallelism.data = replicas;
-  const int ranks = replicas * parallelism.tensor * parallelism.pipeline;
+  const int ranks = parallelism.mesh().world_size();
   const int per_node = scenario.cluster.topology.gpus_per_node;
   scenario.cluster = with_nodes_left(scenario.cluster, (ranks + per_node - 1) / per_node);
   const int together = training.chunks > 1 ? parallelism.pipeline : 1;  // interleaved: whole rounds

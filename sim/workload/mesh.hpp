@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/base/id_vector.hpp"
 #include "sim/base/ids.hpp"
 #include "sim/base/names.hpp"
 
@@ -97,9 +98,9 @@ inline constexpr GroupSort kSendsBack{Axis::Pipeline, Span::Previous};
 class Mesh {
  public:
   /// `sizes` by axis.
-  explicit Mesh(const std::array<int, kAxes>& sizes) : sizes_(sizes) {}
+  explicit Mesh(const IdArray<Axis, int, kAxes>& sizes) : sizes_(sizes) {}
 
-  int size(Axis axis) const { return sizes_[static_cast<std::size_t>(axis)]; }
+  int size(Axis axis) const { return sizes_[axis]; }
   /// Those of the axes along which there is more than one rank.
   AxisSet split(AxisSet axes) const {
     for (const Axis axis : kMeshOrder) {
@@ -182,7 +183,7 @@ class Mesh {
     return ranks;
   }
 
-  std::array<int, kAxes> sizes_;
+  IdArray<Axis, int, kAxes> sizes_;
 };
 
 }  // namespace danlu

@@ -56,19 +56,30 @@ class Checker {
 
   void check_ranks() {
     const ParallelismSpec& p = w_.parallelism;
-    const double ranks = static_cast<double>(p.tensor) * p.pipeline * p.data;
+    double ranks = 1;
+    std::vector<std::string> keys{"parallelism"};
+    std::vector<std::string> degrees;
+    std::vector<std::string_view> others;
+    for (const auto& [axis, degree] : kDegrees) {
+      ranks *= p.*degree;
+      keys.push_back(fmt::format("parallelism.{}", name_of(axis)));
+      degrees.push_back(fmt::format("{} ({})", name_of(axis), p.*degree));
+      if (axis != Axis::Replicate) {
+        others.push_back(name_of(axis));
+      }
+    }
     if (ranks != gpus_) {
-      const double rest = static_cast<double>(p.tensor) * p.pipeline;
-      add({"parallelism", "parallelism.tensor", "parallelism.pipeline", "parallelism.data",
-           "cluster.gpus"},
-          fmt::format("tensor ({}) x pipeline ({}) x data ({}) must equal gpus ({}), found {:.0f}",
-                      p.tensor, p.pipeline, p.data, gpus_, ranks),
+      keys.emplace_back("cluster.gpus");
+      const double rest = ranks / p.data;
+      add(std::move(keys),
+          fmt::format("{} must equal gpus ({}), found {:.0f}", fmt::join(degrees, " x "), gpus_,
+                      ranks),
           std::fmod(gpus_, rest) == 0
               ? fmt::format("set parallelism.data to {:.0f}, or leave it out: it then takes what "
-                            "the other two leave",
+                            "the others leave",
                             gpus_ / rest)
-              : fmt::format("tensor x pipeline must divide gpus; divisors of {}: {}", gpus_,
-                            small_divisors(gpus_)));
+              : fmt::format("{} must divide gpus; divisors of {}: {}", fmt::join(others, " x "),
+                            gpus_, small_divisors(gpus_)));
     }
   }
 

@@ -2,6 +2,8 @@
 // data filled by the scenario reader, and the checks that relate one value to another.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -64,8 +66,27 @@ struct ParallelismSpec {
   bool overlap_data = false;     // gradients are reduced during the last backward pass
   bool overlap_pipeline = true;  // a stage computes on while it sends; else it waits
 
-  Mesh mesh() const { return Mesh({tensor, pipeline, data, 1, 1}); }
+  Mesh mesh() const;
 };
+
+/// How many ranks there are along an axis, which is the key `parallelism.` and the axis' name.
+struct Degree {
+  Axis axis{};
+  int ParallelismSpec::*ranks = nullptr;
+};
+/// Those that a plan says. Their product is the number of GPUs; data is what the others leave.
+inline constexpr std::array kDegrees{Degree{Axis::Tensor, &ParallelismSpec::tensor},
+                                     Degree{Axis::Pipeline, &ParallelismSpec::pipeline},
+                                     Degree{Axis::Replicate, &ParallelismSpec::data}};
+
+inline Mesh ParallelismSpec::mesh() const {
+  IdArray<Axis, int, kAxes> sizes;
+  std::fill(sizes.begin(), sizes.end(), 1);
+  for (const Degree& degree : kDegrees) {
+    sizes[degree.axis] = this->*degree.ranks;
+  }
+  return Mesh(sizes);
+}
 
 struct TrainingSpec {
   int global_batch = 1;     // sequences per step
