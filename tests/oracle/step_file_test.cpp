@@ -15,7 +15,7 @@ TEST(StepFile, IsReadBackAsTheSameValue) {
   const std::uint64_t first = testing::from_environment("DANLU_SEED", 1);
   for (std::uint64_t seed = first; seed < first + 40; ++seed) {
     SCOPED_TRACE(fmt::format("DANLU_SEED={}", seed));
-    const StepProgram step = make_step_program(testing::random_step(seed).workload);
+    const StepProgram step = make_step_program(testing::random_case(seed).workload);
     const std::string text = write_step(step);
     EXPECT_TRUE(read_step(text, "step.json") == step);
     EXPECT_EQ(write_step(read_step(text, "step.json")), text);
@@ -35,7 +35,7 @@ std::string refusal(std::string text, const std::string& what, const std::string
 }
 
 TEST(StepFile, RefusesWhatItDoesNotHave) {
-  const std::string text = write_step(make_step_program(testing::random_step(1).workload));
+  const std::string text = write_step(make_step_program(testing::random_case(1).workload));
   EXPECT_EQ(refusal(text, "danlu.step/1", "danlu.step/2"),
             "step.json: error: no step program: expected the schema danlu.step/1\n");
   EXPECT_EQ(refusal(text, "\"0F0\"", "\"0X0\""),
