@@ -96,7 +96,8 @@ TEST(Pool, ALimitOfMemoryIsKept) {
   const Played played = play_alone([] {
     const rlimit limit{1U << 30U, 1U << 30U};
     setrlimit(RLIMIT_AS, &limit);
-    return Played{.timeline = {.start = std::vector<Seconds>(std::size_t{1} << 28U)}};  // 2 GiB
+    return Played{
+        .timeline = {.start = IdVector<TaskId, Seconds>(std::size_t{1} << 28U)}};  // 2 GiB
   });
   EXPECT_EQ(played.outcome, Outcome::OutOfMemory);
 }
