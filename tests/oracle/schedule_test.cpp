@@ -51,7 +51,7 @@ TaskGraph pipeline(const Shape& shape, Seconds latency) {
            .duration = Seconds{op.kind == ActionKind::Backward ? 2.0 : 1.0} / shape.chunks,
            .name = graph.named(name_of(op.kind)),
            .microbatch = op.microbatch},
-          {stage});
+          {RankClassId{stage}});
       if (previous >= TaskId{}) {
         graph.add_edge(previous, pass);
       }
@@ -68,7 +68,7 @@ TaskGraph pipeline(const Shape& shape, Seconds latency) {
       graph.add_edge(passes.at({true, at, microbatch}), pass);
     } else if (forward ? at > 0 : at < last) {
       const TaskId from = passes.at({forward, forward ? at - 1 : at + 1, microbatch});
-      graph.add_edge(testing::add_flow(graph, -1, 0_B, latency, {from}), pass);
+      graph.add_edge(testing::add_flow(graph, std::nullopt, 0_B, latency, {from}), pass);
     }
   }
   return graph;

@@ -118,11 +118,9 @@ void check_trial(const CampaignJob& job, const FaultsSpec& spec, const CampaignT
   const double gpus =
       (job.nodes + spec.spares.hot + spec.spares.cold) * static_cast<double>(job.gpus_per_node);
   EXPECT_TRUE(near(trial.gpu_time.total().value, trial.wall.value * gpus));
-  for (std::size_t i = 0; i < kCampaignParts; ++i) {
-    EXPECT_GE(trial.time.parts[i].value, -1e-9 * trial.wall.value)
-        << name_of(static_cast<CampaignPart>(i));
-    EXPECT_GE(trial.gpu_time.parts[i].value, -1e-9 * trial.wall.value * gpus)
-        << name_of(static_cast<CampaignPart>(i));
+  for (const auto& [part, name] : kNames<CampaignPart>) {
+    EXPECT_GE(trial.time[part].value, -1e-9 * trial.wall.value) << name;
+    EXPECT_GE(trial.gpu_time[part].value, -1e-9 * trial.wall.value * gpus) << name;
   }
   EXPECT_NEAR(trial.time[CampaignPart::Useful].value, (job.step * trial.steps).value,
               1e-9 * trial.wall.value);
@@ -188,9 +186,8 @@ TEST(CampaignProperty, LeapsOverSavesMakeNoDifference) {
     EXPECT_EQ(leaps.checkpoints, steps.checkpoints);
     EXPECT_EQ(leaps.faults, steps.faults);
     EXPECT_EQ(leaps.events.size(), steps.events.size());
-    for (std::size_t i = 0; i < kCampaignParts; ++i) {
-      EXPECT_NEAR(leaps.time.parts[i].value, steps.time.parts[i].value, 1e-9 * steps.wall.value)
-          << name_of(static_cast<CampaignPart>(i));
+    for (const auto& [part, name] : kNames<CampaignPart>) {
+      EXPECT_NEAR(leaps.time[part].value, steps.time[part].value, 1e-9 * steps.wall.value) << name;
     }
     faults += leaps.failures;
     taken += leaps.leaps;

@@ -87,7 +87,7 @@ TEST_P(Alone, TheTightestLinkTakesAsLongAsAll) {
     const Timeline all = play(over_all_links);
     for (const TaskId task : one.finish.ids()) {
       EXPECT_TRUE(near(one.finish[task].value, all.finish[task].value, 1e-12))
-          << row.name() << " on " << topology << ", phase " << task;
+          << row.name() << " on " << topology << ", phase " << index(task);
     }
     played += one.finish.size();
   }
