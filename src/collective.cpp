@@ -375,7 +375,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
   announce_layout(fmt::format("the links of {} GPUs are to be laid out", spec.gpus), spec, {20e-6},
                   {2.4e3}, session);
   const Cluster cluster = build_cluster(spec);
-  std::vector<int> ranks(static_cast<std::size_t>(spec.gpus));
+  std::vector<int> ranks(spec.gpus);
   std::iota(ranks.begin(), ranks.end(), 0);
   const Group group = make_group(cluster, ranks);
   ForcedChoice playable = forced;

@@ -31,6 +31,12 @@ enum class TransferId : std::int32_t {};
 enum class WayId : std::int32_t {};
 enum class MessageId : std::int32_t {};
 
+// Of a step program.
+enum class LayerKindId : std::int32_t {};  // of ModelBlocks
+enum class ProgramId : std::int32_t {};
+enum class PassId : std::int32_t {};  // of a stage
+enum class EndId : std::int32_t {};   // of a stage
+
 // Of TaskGraph.
 enum class TaskId : std::int32_t {};
 enum class NameId : std::int32_t {};

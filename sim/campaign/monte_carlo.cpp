@@ -143,7 +143,7 @@ class Summary {
 void play(const CampaignJob& job, const FaultsSpec& faults, int first, int threads,
           std::vector<CampaignTrial>& trials) {
   std::atomic<std::size_t> next = 0;
-  std::vector<std::exception_ptr> errors(static_cast<std::size_t>(threads));
+  std::vector<std::exception_ptr> errors(threads);
   const auto work = [&](std::size_t thread) {
     try {
       for (std::size_t i = next++; i < trials.size(); i = next++) {
@@ -174,7 +174,7 @@ Campaign run_campaign(const CampaignJob& job, const FaultsSpec& asked, int threa
   Summary summary(faults);
   for (int first = 0; first < faults.trials; first += kBlock) {
     const int count = std::min(kBlock, faults.trials - first);
-    std::vector<CampaignTrial> trials(static_cast<std::size_t>(count));
+    std::vector<CampaignTrial> trials(count);
     play(job, faults, first, std::clamp(cores, 1, count), trials);
     for (const CampaignTrial& trial : trials) {
       summary.add(trial);

@@ -13,7 +13,7 @@ Replicas::Replicas(const CampaignJob& job, const FaultsSpec& spec)
       job_(job),
       spec_(spec),
       active_(job.replicas),
-      in_job_(static_cast<std::size_t>(job.replicas), true) {}
+      in_job_(job.replicas, true) {}
 
 NodeRange Replicas::nodes_of(const FaultCause& cause, int component) const {
   const int first = static_cast<int>(component * (job_.nodes / cause.count));

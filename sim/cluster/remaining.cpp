@@ -48,7 +48,7 @@ void for_each_damage(const ClusterSpec& spec, const Use& use) {
 
 /// Nodes that are alike, the rarest sort first.
 std::vector<std::vector<int>> sorts_of_nodes(const ClusterSpec& spec) {
-  std::vector<std::string> words(static_cast<std::size_t>(spec.nodes()));
+  std::vector<std::string> words(spec.nodes());
   for (std::size_t node = 0; node < words.size(); ++node) {
     words[node] = fmt::format("kind {}", spec.kind_of(static_cast<int>(node)));
   }
@@ -91,7 +91,7 @@ std::vector<int> order_of_nodes(const ClusterSpec& spec, int nodes) {
 }  // namespace
 
 ClusterSpec with_nodes_left(const ClusterSpec& spec, int nodes) {
-  std::vector<int> place(static_cast<std::size_t>(spec.nodes()));  // by old number, the new one
+  std::vector<int> place(spec.nodes());  // by old number, the new one
   const std::vector<int> order = order_of_nodes(spec, nodes);
   for (std::size_t i = 0; i < order.size(); ++i) {
     place[static_cast<std::size_t>(order[i])] = static_cast<int>(i);

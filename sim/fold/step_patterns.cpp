@@ -162,7 +162,7 @@ StepPatterns step_patterns(const Workload& workload, const StepProgram& program,
     }
   }
   const auto sends = [&](int stage, bool next) {
-    const std::vector<Send>& all = program.stages[static_cast<std::size_t>(stage)].sends;
+    const std::vector<Send>& all = program.stage(stage).sends;
     return std::any_of(all.begin(), all.end(), [&](const Send& send) { return send.next == next; });
   };
   const auto add_between_stages = [&](int rank) {  // on stage 0

@@ -164,7 +164,7 @@ class Walk {
       return;
     }
     const bool overlaps = overlap_ != TensorOverlap::None;
-    std::vector<int> weight_needs;
+    std::vector<std::size_t> weight_needs;
     if (exchange.again && !leaves_weights()) {  // the weight's gradient needs the whole input
       weight_needs.push_back(add_again(exchange, ready_));
       if (!overlaps) {
@@ -172,13 +172,13 @@ class Walk {
       }
     }
     ready_ = {add(op.name, op.input_gradient, ready_, false)};
-    const int sum = add(exchange, *exchange.backward, ready_);
+    const std::size_t sum = add(exchange, *exchange.backward, ready_);
     if (leaves_weights()) {
       ready_ = {sum};
       return;
     }
     weight_needs.push_back(overlaps ? ready_.front() : sum);
-    const int weight = add(op.name, op.weight_gradient, weight_needs, false);
+    const std::size_t weight = add(op.name, op.weight_gradient, weight_needs, false);
     ready_ = {sum, weight};
   }
 
@@ -194,9 +194,9 @@ class Walk {
       }
       part.bytes = exchange.bytes / pieces_;
     }
-    const std::vector<int> line = ready_;
+    const std::vector<std::size_t> line = ready_;
     for (int i = 0; i < pieces_; ++i) {
-      const std::vector<int> before = i == 0 ? line : std::vector<int>{};
+      const std::vector<std::size_t> before = i == 0 ? line : std::vector<std::size_t>{};
       if (exchange_first) {
         ready_ = {add(op.name, piece, {add(part, way, before)}, again)};
       } else {
@@ -205,20 +205,20 @@ class Walk {
     }
   }
 
-  int size() const { return static_cast<int>(program_.segments.size()); }
+  std::size_t size() const { return program_.segments.size(); }
 
-  int add(std::string name, Kernels kernels, std::vector<int> after, bool again) {
+  std::size_t add(std::string name, Kernels kernels, std::vector<std::size_t> after, bool again) {
     program_.segments.push_back({.name = std::move(name),
                                  .kernels = std::move(kernels),
                                  .again = again,
                                  .after = std::move(after)});
     return size() - 1;
   }
-  int add_again(const Exchange& exchange, std::vector<int> after) {
+  std::size_t add_again(const Exchange& exchange, std::vector<std::size_t> after) {
     return add(exchange, {exchange.forward->name + " again", exchange.forward->op},
                std::move(after));
   }
-  int add(const Exchange& exchange, const Way& way, std::vector<int> after) {
+  std::size_t add(const Exchange& exchange, const Way& way, std::vector<std::size_t> after) {
     program_.segments.push_back({.name = way.name,
                                  .is_compute = false,
                                  .axes = mesh_.split(exchange.axes),
@@ -233,7 +233,7 @@ class Walk {
   TensorOverlap overlap_;
   int pieces_;
   double element_;
-  std::vector<int> ready_;
+  std::vector<std::size_t> ready_;
   Program program_;
 };
 
@@ -260,8 +260,8 @@ Program make_program(const Workload& w, const ModelBlocks& model, const Chunk& c
   Walk walk(w, kind);
   if (kind == ActionKind::Forward) {
     walk.forward(chunk.first ? model.embedding : arrival(w));
-    for (const int layer : chunk.layers) {
-      walk.forward(model.kinds[static_cast<std::size_t>(layer)]);
+    for (const LayerKindId layer : chunk.layers) {
+      walk.forward(model.kinds[layer]);
       walk.end_layer();
     }
     if (chunk.last) {
@@ -279,7 +279,7 @@ Program make_program(const Workload& w, const ModelBlocks& model, const Chunk& c
     walk.forward(arrival(w));
   }
   for (auto layer = chunk.layers.rbegin(); layer != chunk.layers.rend(); ++layer) {
-    back(model.kinds[static_cast<std::size_t>(*layer)]);
+    back(model.kinds[*layer]);
     walk.end_layer();
   }
   if (chunk.first) {
@@ -305,8 +305,7 @@ SegmentTimes play_alone(const Program& program, std::size_t first, std::size_t l
     const Segment& segment = program.segments[i];
     Seconds& free = stream_free[segment.is_compute ? 0 : 1];
     Seconds start = free;
-    for (const int after : segment.after) {
-      const auto before = static_cast<std::size_t>(after);
+    for (const std::size_t before : segment.after) {
       if (before >= first) {
         start = std::max(start, times.finish[before - first]);
       }

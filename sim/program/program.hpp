@@ -26,7 +26,7 @@ struct Segment {
   AxisSet axes{};                             // exchange only, as all below
   CollectiveOp op = CollectiveOp::AllReduce;  //
   Bytes bytes;                                // the whole array
-  std::vector<int> after;                     // earlier segments of the same program
+  std::vector<std::size_t> after;             // earlier segments of the same program
   bool operator==(const Segment&) const = default;
 };
 
@@ -41,7 +41,7 @@ struct Program {
 /// What of the model a chunk holds: the kinds of its layers (of ModelBlocks::kinds), and which of
 /// the model's ends.
 struct Chunk {
-  std::vector<int> layers;
+  std::vector<LayerKindId> layers;
   bool first = false;
   bool last = false;
   auto operator<=>(const Chunk&) const = default;  // NOLINT(modernize-use-nullptr)

@@ -67,9 +67,12 @@ Json end_json(const EndStep& end) {
                  {"op", name_of(end.op)}});
   }
   if (end.layer) {
-    json.update({{"pass", end.layer->pass}, {"layer", end.layer->layer}});
+    json.update({{"pass", index(end.layer->pass)}, {"layer", end.layer->layer}});
   }
-  json["after"] = end.after;
+  json["after"] = Json::array();
+  for (const EndId before : end.after) {
+    json["after"].push_back(index(before));
+  }
   return json;
 }
 
@@ -77,11 +80,12 @@ Json stage_json(const StageProgram& stage) {
   Json json{{"passes", Json::array()}, {"sends", Json::array()}, {"ends", Json::array()}};
   for (const StagePass& pass : stage.passes) {
     json["passes"].push_back({{"action", pass.action.text()},
-                              {"program", pass.program},
+                              {"program", index(pass.program)},
                               {"cut_at_layers", pass.cut_at_layers}});
   }
   for (const Send& send : stage.sends) {
-    json["sends"].push_back({{"pass", send.pass}, {"next", send.next}, {"taken", send.taken}});
+    json["sends"].push_back(
+        {{"pass", index(send.pass)}, {"next", send.next}, {"taken", index(send.taken)}});
   }
   for (const EndStep& end : stage.ends) {
     json["ends"].push_back(end_json(end));
@@ -114,16 +118,16 @@ AxisSet axes_of(const Json& json) {
 }
 
 /// A number that something else has: below `end`.
-int number_below(const Json& json, std::size_t end, const char* what) {
-  const int number = json.get<int>();
-  if (number < 0 || static_cast<std::size_t>(number) >= end) {
+std::size_t number_below(const Json& json, std::size_t end, const char* what) {
+  const std::size_t number = json.get<std::size_t>();
+  if (number >= end) {
     refuse(fmt::format("there is no {} {}", what, number));
   }
   return number;
 }
 
-std::vector<int> earlier_of(const Json& json, std::size_t number) {
-  std::vector<int> after;
+std::vector<std::size_t> earlier_of(const Json& json, std::size_t number) {
+  std::vector<std::size_t> after;
   for (const Json& before : json.at("after")) {
     after.push_back(number_below(before, number, "earlier one with number"));
   }
@@ -174,15 +178,17 @@ Program program_of(const Json& json) {
 
 EndStep end_of(const Json& json, const StageProgram& stage) {
   EndStep end{.name = json.at("name").get<std::string>(),
-              .bytes = {json.at("bytes").get<double>()},
-              .after = earlier_of(json, stage.ends.size())};
+              .bytes = {json.at("bytes").get<double>()}};
+  for (const std::size_t before : earlier_of(json, stage.ends.size())) {
+    end.after.push_back(make_id<EndId>(before));
+  }
   if (json.contains("op")) {
     end.sort = {axes_of(json.at("axes")), enum_of<Span>(json.at("span"))};
     end.op = enum_of<CollectiveOp>(json.at("op"));
   }
   if (json.contains("pass")) {
-    end.layer = {number_below(json.at("pass"), stage.passes.size(), "pass"),
-                 json.at("layer").get<int>()};
+    end.layer = {make_id<PassId>(number_below(json.at("pass"), stage.passes.size(), "pass")),
+                 json.at("layer").get<std::size_t>()};
   }
   return end;
 }
@@ -195,12 +201,14 @@ StageProgram stage_of(const Json& json, std::size_t programs) {
     if (!action) {
       refuse(fmt::format("'{}' is no action, as 0F1 is", text));
     }
-    stage.passes.push_back({*action, number_below(pass.at("program"), programs, "program"),
-                            pass.at("cut_at_layers").get<bool>()});
+    stage.passes.push_back(
+        {*action, make_id<ProgramId>(number_below(pass.at("program"), programs, "program")),
+         pass.at("cut_at_layers").get<bool>()});
   }
   for (const Json& send : json.at("sends")) {
-    stage.sends.push_back({number_below(send.at("pass"), stage.passes.size(), "pass"),
-                           send.at("next").get<bool>(), send.at("taken").get<int>()});
+    stage.sends.push_back(
+        {make_id<PassId>(number_below(send.at("pass"), stage.passes.size(), "pass")),
+         send.at("next").get<bool>(), make_id<PassId>(send.at("taken").get<std::size_t>())});
   }
   for (const Json& end : json.at("ends")) {
     stage.ends.push_back(end_of(end, stage));

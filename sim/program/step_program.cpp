@@ -43,11 +43,11 @@ class StageWriter {
     }
   }
 
-  int program(PlacedChunk at, ActionKind kind) {
-    const auto [known, is_new] = programs_.try_emplace(std::pair(at, kind), 0);
+  ProgramId program(PlacedChunk at, ActionKind kind) {
+    const auto [known, is_new] = programs_.try_emplace(std::pair(at, kind));
     if (is_new) {
       const auto [same, is_first] = programs_of_chunks_.try_emplace(
-          std::pair(chunk_at(w_, model_, at), kind), static_cast<int>(step_.programs.size()));
+          std::pair(chunk_at(w_, model_, at), kind), step_.programs.next_id());
       if (is_first) {
         step_.programs.push_back(make_program(w_, model_, same->first.first, kind));
       }
@@ -86,13 +86,13 @@ class StageWriter {
   }
 
   /// The pass that finishes the gradients of a chunk's weights.
-  int last_backward(int chunk) const {
+  PassId last_backward(int chunk) const {
     const auto found =
-        std::find_if(made_.passes.rbegin(), made_.passes.rend(), [&](const StagePass& pass) {
+        std::find_if(made_.passes.begin(), made_.passes.end(), [&](const StagePass& pass) {
           return pass.action.frees() && pass.action.chunk == chunk &&
                  pass.action.microbatch == w_.microbatches() - 1;
         });
-    return static_cast<int>(made_.passes.rend() - found) - 1;
+    return made_.passes.id_at(found);
   }
 
   /// Adam reads the gradient, reads and writes master weights and both moments in fp32, and writes
@@ -122,7 +122,7 @@ class StageWriter {
   /// Each waits for the one before.
   void add(EndStep step) {
     if (!made_.ends.empty()) {
-      step.after = {static_cast<int>(made_.ends.size()) - 1};
+      step.after = {made_.ends.last_id()};
     }
     made_.ends.push_back(std::move(step));
   }
@@ -132,19 +132,19 @@ class StageWriter {
   Mesh mesh_;
   StepProgram& step_;
   StageProgram made_;
-  std::map<std::pair<PlacedChunk, ActionKind>, int> programs_;
-  std::map<std::pair<Chunk, ActionKind>, int> programs_of_chunks_;
+  std::map<std::pair<PlacedChunk, ActionKind>, ProgramId> programs_;
+  std::map<std::pair<Chunk, ActionKind>, ProgramId> programs_of_chunks_;
 };
 
 /// Which pass goes on with what a pass made: by direction, chunk and microbatch.
-using Takers = std::map<std::tuple<bool, int, int>, int>;
+using Takers = std::map<std::tuple<bool, int, int>, PassId>;
 
 Takers takers_of(const StageProgram& stage) {
   Takers takers;
-  for (std::size_t i = 0; i < stage.passes.size(); ++i) {
-    const Action& action = stage.passes[i].action;
+  for (const PassId id : stage.passes.ids()) {
+    const Action& action = stage.passes[id].action;
     if (action.is_forward() || action.gives_gradient()) {
-      takers[{action.is_forward(), action.chunk, action.microbatch}] = static_cast<int>(i);
+      takers[{action.is_forward(), action.chunk, action.microbatch}] = id;
     }
   }
   return takers;
@@ -159,15 +159,15 @@ void add_sends(const Workload& w, StepProgram& step) {
   const Placement placement = w.placement();
   for (int from = 0; from < placement.stages(); ++from) {
     StageProgram& stage = step.stages[static_cast<std::size_t>(from)];
-    for (std::size_t i = 0; i < stage.passes.size(); ++i) {
-      const Action& action = stage.passes[i].action;
+    for (const PassId id : stage.passes.ids()) {
+      const Action& action = stage.passes[id].action;
       const bool forward = action.is_forward();
       const PlacedChunk at{from, action.chunk};
       const std::optional<PlacedChunk> to =
           forward || action.gives_gradient() ? placement.receiver(at, forward) : std::nullopt;
       if (to && to->stage != from) {
         const Takers& there = takers[static_cast<std::size_t>(to->stage)];
-        stage.sends.push_back({static_cast<int>(i), placement.goes_on(at, forward),
+        stage.sends.push_back({id, placement.goes_on(at, forward),
                                there.at({forward, to->chunk, action.microbatch})});
       }
     }
@@ -184,14 +184,13 @@ void add_once(std::vector<Value>& values, const Value& value) {
 /// Calls `visit` with the exchanges of every program that the stage runs, program by program.
 template <typename Visit>
 void for_exchanges_within(const StepProgram& step, const StageProgram& stage, const Visit& visit) {
-  std::vector<bool> seen(step.programs.size());
+  IdVector<ProgramId, bool> seen(step.programs.size());
   for (const StagePass& pass : stage.passes) {
-    const auto program = static_cast<std::size_t>(pass.program);
-    if (seen[program]) {
+    if (seen[pass.program]) {
       continue;
     }
-    seen[program] = true;
-    for (const Segment& segment : step.programs[program].segments) {
+    seen[pass.program] = true;
+    for (const Segment& segment : step.programs[pass.program].segments) {
       if (!segment.is_compute) {
         visit(segment);
       }
@@ -216,16 +215,15 @@ StepProgram make_step_program(const Workload& w) {
 
 std::vector<GroupSort> sorts_within(const StepProgram& step, int stage) {
   std::vector<GroupSort> found;
-  for_exchanges_within(step, step.stages[static_cast<std::size_t>(stage)],
-                       [&](const Segment& segment) {
-                         add_once(found, {segment.axes, Span::All});
-                       });
+  for_exchanges_within(step, step.stage(stage), [&](const Segment& segment) {
+    add_once(found, {segment.axes, Span::All});
+  });
   return found;
 }
 
 std::vector<GroupSort> sorts_of(const StepProgram& step, int stage) {
   std::vector<GroupSort> found = sorts_within(step, stage);
-  for (const EndStep& end : step.stages[static_cast<std::size_t>(stage)].ends) {
+  for (const EndStep& end : step.stage(stage).ends) {
     if (end.sort) {
       add_once(found, *end.sort);
     }
@@ -234,7 +232,7 @@ std::vector<GroupSort> sorts_of(const StepProgram& step, int stage) {
 }
 
 std::vector<Demand> demands(const StepProgram& step, GroupSort sort, int stage) {
-  const StageProgram& own = step.stages[static_cast<std::size_t>(stage)];
+  const StageProgram& own = step.stage(stage);
   std::vector<Demand> found;
   for_exchanges_within(step, own, [&](const Segment& segment) {
     if (sort == GroupSort{segment.axes, Span::All}) {
@@ -261,11 +259,11 @@ std::vector<GradientBucket> gradient_buckets(const Workload& w, const ModelBlock
   double ends = 0;
   for (int chunk = w.training.chunks; chunk-- > 0;) {
     const PlacedChunk at{stage, chunk};
-    const std::vector<int> layers = layers_of(w, model, at);
+    const std::vector<LayerKindId> layers = layers_of(w, model, at);
     for (std::size_t i = 0; i < layers.size(); ++i) {
-      const auto kind = static_cast<std::size_t>(layers[layers.size() - 1 - i]);
+      const LayerKindId kind = layers[layers.size() - 1 - i];
       for (const auto& [split, parameters] : weights_by_split(model.kinds[kind])) {
-        buckets.push_back({split, parameters, at, static_cast<int>(i)});
+        buckets.push_back({split, parameters, at, i});
       }
     }
     ends += w.placement().is_first(at) ? weight_of(model.embedding).held : 0;

@@ -21,24 +21,24 @@ namespace danlu {
 /// A pass of a stage.
 struct StagePass {
   Action action;
-  int program = 0;             // of StepProgram::programs
+  ProgramId program{};
   bool cut_at_layers = false;  // something waits for single layers of it
   bool operator==(const StagePass&) const = default;
 };
 
 /// What a pass made goes to the pass of another stage that takes it up.
 struct Send {
-  int pass = 0;       // of the stage's passes
+  PassId pass{};
   bool next = false;  // to the stage that follows, with the first one after the last; else before
-  int taken = 0;      // of the passes there
+  PassId taken{};     // of the stage there
   bool operator==(const Send&) const = default;
 };
 
 /// What is done once, after the passes: an exchange, or an update of weights.
 struct EndStep {
   struct LayerEnd {
-    int pass = 0;   // of the stage's passes
-    int layer = 0;  // as the pass visits them
+    PassId pass{};
+    std::size_t layer = 0;  // as the pass visits them
     bool operator==(const LayerEnd&) const = default;
   };
   std::string name;
@@ -47,22 +47,24 @@ struct EndStep {
   Bytes bytes;  // of an exchange the whole array; of an update what it moves in memory
   // It waits for
   std::optional<LayerEnd> layer;  // a layer of a pass; none: all passes
-  std::vector<int> after{};       // and earlier end steps of the stage
+  std::vector<EndId> after{};     // and earlier end steps of the stage
   bool operator==(const EndStep&) const = default;
 };
 
 struct StageProgram {
-  std::vector<StagePass> passes;
+  IdVector<PassId, StagePass> passes;
   std::vector<Send> sends;  // in order of their passes
-  std::vector<EndStep> ends;
+  IdVector<EndId, EndStep> ends;
   bool operator==(const StageProgram&) const = default;
 };
 
 struct StepProgram {
-  std::vector<Program> programs;  // each once
+  IdVector<ProgramId, Program> programs;  // each once
   std::vector<StageProgram> stages;
   Bytes sent;  // from one rank to the next stage, of one microbatch
   bool operator==(const StepProgram&) const = default;
+
+  const StageProgram& stage(int number) const { return stages[static_cast<std::size_t>(number)]; }
 };
 
 StepProgram make_step_program(const Workload& workload);
@@ -87,7 +89,7 @@ struct GradientBucket {
   AxisSet split;  // of their weights (Weight::split): they are summed over the other axes of data
   double parameters = 0;
   std::optional<PlacedChunk> chunk{};  // that finishes them, with its layer as backward visits it
-  int layer = 0;
+  std::size_t layer = 0;
 };
 
 /// Those of `stage`: all at once, or with overlap_data a bucket for each layer, in the order in

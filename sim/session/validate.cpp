@@ -70,7 +70,7 @@ Validation validate_training(const CsvTable& table, const LoadOptions& load,
 
 /// One collective on an idle cluster, in this process.
 Played play_collective(const MeasuredCollective& measured, const Cluster& cluster) {
-  std::vector<int> ranks(static_cast<std::size_t>(measured.cluster.gpus));
+  std::vector<int> ranks(measured.cluster.gpus);
   std::iota(ranks.begin(), ranks.end(), 0);
   const Group group = make_group(cluster, ranks);
   CollectiveGraph sequence(cluster);

@@ -15,8 +15,8 @@ class EndLowering {
       : draft_(draft), done_(draft.folded().rank_classes.size()) {
     for (const StageProgram& stage : draft.step().stages) {
       Places& places = places_.emplace_back();
-      for (std::size_t i = 0; i < stage.ends.size(); ++i) {
-        places[stage.ends[i].name].push_back(i);
+      for (const EndId id : stage.ends.ids()) {
+        places[stage.ends[id].name].push_back(id);
       }
     }
     for (const RankClassId ranks : done_.ids()) {
@@ -36,13 +36,13 @@ class EndLowering {
   }
 
  private:
-  using Places = std::map<std::string, std::vector<std::size_t>>;
+  using Places = std::map<std::string, std::vector<EndId>>;
 
-  const std::vector<EndStep>& ends_of(RankClassId ranks) const {
+  const IdVector<EndId, EndStep>& ends_of(RankClassId ranks) const {
     return draft_.stage(draft_.ranks(ranks).stage).ends;
   }
   /// Where the end steps of that name stand among those of the ranks' stage.
-  const std::vector<std::size_t>& places(RankClassId ranks, const std::string& name) {
+  const std::vector<EndId>& places(RankClassId ranks, const std::string& name) {
     return places_[static_cast<std::size_t>(draft_.ranks(ranks).stage)][name];
   }
   /// Of all stages, in order: a stage that lacks one has the others in the same order.
@@ -60,7 +60,7 @@ class EndLowering {
 
   void add_exchanges(GroupClassId id, const std::string& name) {
     const GroupClass& group = draft_.group(id);
-    const std::vector<std::size_t>& first = places(group.rank_classes[0], name);
+    const std::vector<EndId>& first = places(group.rank_classes[0], name);
     for (std::size_t n = 0; n < first.size(); ++n) {
       const EndStep& end = ends_of(group.rank_classes[0])[first[n]];
       if (end.sort != group.sort) {
@@ -70,7 +70,7 @@ class EndLowering {
           draft_.add_communication(draft_.communication(id, {end.op, end.bytes}), name);
       for (std::size_t i = 0; i < group.rank_classes.size(); ++i) {
         const RankClassId ranks = group.rank_classes[i];
-        const std::size_t at = places(ranks, name)[n];
+        const EndId at = places(ranks, name)[n];
         wait(ranks, ends_of(ranks)[at], made.first);
         done_[ranks][at] = std::move(made.last[i]);
       }
@@ -78,7 +78,7 @@ class EndLowering {
   }
 
   void add_update(RankClassId ranks, const std::string& name) {
-    for (const std::size_t at : places(ranks, name)) {
+    for (const EndId at : places(ranks, name)) {
       const EndStep& end = ends_of(ranks)[at];
       if (end.sort) {
         return;
@@ -100,19 +100,19 @@ class EndLowering {
     const StageGroup& passing = draft_.group_of(ranks);
     const std::size_t lane = passing.lane_of(ranks);
     if (end.layer) {
-      const Pass& pass = passing.passes[static_cast<std::size_t>(end.layer->pass)];
-      draft_.wait_for(pass.layer_exits[static_cast<std::size_t>(end.layer->layer)][lane], task);
+      const Pass& pass = passing.passes[end.layer->pass];
+      draft_.wait_for(pass.layer_exits[end.layer->layer][lane], task);
     } else {
       draft_.wait_for(passing.ends[lane], task);
     }
-    for (const int before : end.after) {
-      draft_.wait_for(done_[ranks][static_cast<std::size_t>(before)], task);
+    for (const EndId before : end.after) {
+      draft_.wait_for(done_[ranks][before], task);
     }
   }
 
   StepDraft& draft_;
-  std::vector<Places> places_;                      // of end steps by name, by stage
-  IdVector<RankClassId, std::vector<Tasks>> done_;  // by end step: what it ends with there
+  std::vector<Places> places_;                          // of end steps by name, by stage
+  IdVector<RankClassId, IdVector<EndId, Tasks>> done_;  // by end step: what it ends with there
 };
 
 }  // namespace

@@ -13,7 +13,7 @@ class PassLowering {
  public:
   explicit PassLowering(StepDraft& draft) : draft_(draft) {
     for (const ActionRow& row : kNames<ActionKind>) {
-      names_[static_cast<std::size_t>(row.value)] = draft.graph().named(row.name);
+      names_[row.value] = draft.graph().named(row.name);
     }
   }
 
@@ -78,7 +78,7 @@ class PassLowering {
   }
 
   /// The program of every class of ranks, or one for all where they are equally fast.
-  std::vector<PlayedProgramId> programs_of(const StageGroup& passing, int program) {
+  std::vector<PlayedProgramId> programs_of(const StageGroup& passing, ProgramId program) {
     std::vector<PlayedProgramId> programs;
     for (const RankClassId ranks : passing.rank_classes) {
       programs.push_back(played_program(passing.groups, {program, draft_.ranks(ranks).speeds}));
@@ -89,15 +89,14 @@ class PassLowering {
   }
 
   /// Of StepProgram::programs, and how fast its ranks are.
-  using ProgramKey = std::pair<int, std::vector<GpuSpeed>>;
+  using ProgramKey = std::pair<ProgramId, std::vector<GpuSpeed>>;
 
   PlayedProgramId played_program(const std::vector<GroupClassId>& groups, const ProgramKey& key) {
     const auto known = played_.find({groups, key});
     if (known != played_.end()) {
       return known->second;
     }
-    PlayedProgram played{.program = draft_.step().programs[static_cast<std::size_t>(key.first)],
-                         .compute = compute_of(key)};
+    PlayedProgram played{.program = draft_.step().programs[key.first], .compute = compute_of(key)};
     for (std::size_t i = 0; i < played.program.segments.size(); ++i) {
       const Segment& segment = played.program.segments[i];
       played.names.push_back(graph().named(segment.name));
@@ -119,7 +118,7 @@ class PassLowering {
     const auto [known, is_new] = compute_.try_emplace(key);
     if (is_new) {
       const auto& [number, speeds] = key;
-      const Program& program = draft_.step().programs[static_cast<std::size_t>(number)];
+      const Program& program = draft_.step().programs[number];
       std::map<int, std::vector<ComputeTime>> by_kind;
       for (const GpuSpeed& speed : speeds) {
         by_kind[speed.kind] = compute_times(program, draft_.timer(speed.kind));
@@ -156,7 +155,7 @@ class PassLowering {
     }
     const TaskId run = graph().add({.kind = TaskKind::Run,
                                     .duration = known->second,
-                                    .name = names_[static_cast<std::size_t>(action.kind)],
+                                    .name = names_[action.kind],
                                     .microbatch = action.microbatch,
                                     .slice = slice},
                                    passing.rank_classes);
@@ -173,8 +172,7 @@ class PassLowering {
     for (std::size_t i = slice.first; i < slice.last; ++i) {
       const Segment& segment = program(slice.program).program.segments[i];
       std::vector<std::size_t> before;
-      for (const int after : segment.after) {
-        const auto earlier = static_cast<std::size_t>(after);
+      for (const std::size_t earlier : segment.after) {
         if (earlier >= slice.first) {
           before.push_back(earlier - slice.first);
         }
@@ -242,7 +240,7 @@ class PassLowering {
   }
 
   StepDraft& draft_;
-  std::array<NameId, kNames<ActionKind>.size()> names_{};
+  IdArray<ActionKind, NameId, kNames<ActionKind>.size()> names_{};
   std::map<ProgramKey, std::vector<ComputeTime>> compute_;
   std::map<std::pair<std::vector<GroupClassId>, ProgramKey>, PlayedProgramId>
       played_;  // by groups within passes

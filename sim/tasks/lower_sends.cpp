@@ -22,20 +22,20 @@ void add_sends(StepDraft& draft, GroupClassId id) {
     if (send.next != next) {
       continue;
     }
-    const auto at = static_cast<std::size_t>(send.pass);
-    const Action& action = sender.passes[at].action;
+    const Action& action = sender.passes[send.pass].action;
     const NameId name =
         draft.graph().named(action.is_forward() ? "send activation" : "send gradient");
     const auto [first, ends] = draft.add_communication(communication, name, action.microbatch);
     const TaskId last = ends[0].front();  // a message is one part
-    draft.wait_for(sender.passes[at].exits[lane], first);
+    draft.wait_for(sender.passes[send.pass].exits[lane], first);
     if (previous) {
       draft.graph().add_edge(*previous, first);
     }
-    draft.let_go_on(last, receiver.passes[static_cast<std::size_t>(send.taken)].entries);
+    draft.let_go_on(last, receiver.passes[send.taken].entries);
     if (!draft.workload().parallelism.overlap_pipeline) {
-      if (at + 1 < sender.passes.size()) {
-        draft.let_go_on(last, sender.passes[at + 1].entries);
+      if (send.pass < sender.passes.last_id()) {
+        const PassId next_pass = make_id<PassId>(index(send.pass) + 1);
+        draft.let_go_on(last, sender.passes[next_pass].entries);
       } else {
         sender.ends[lane].push_back(last);
       }

@@ -37,8 +37,8 @@ struct StageGroup {
   std::vector<RankClassId> rank_classes;
   std::vector<GroupClassId> groups;  // those that exchange within passes
   bool fused = false;
-  std::vector<Pass> passes;  // in schedule order
-  std::vector<Tasks> ends;   // by lane: what the end of the step waits for
+  IdVector<PassId, Pass> passes;  // in schedule order
+  std::vector<Tasks> ends;        // by lane: what the end of the step waits for
 
   std::size_t lanes() const { return fused ? 1 : rank_classes.size(); }
   std::size_t lane_of(RankClassId ranks) const;
@@ -57,9 +57,7 @@ class StepDraft {
 
   const Workload& workload() const { return w_; }
   const StepProgram& step() const { return step_; }
-  const StageProgram& stage(int number) const {
-    return step_.stages[static_cast<std::size_t>(number)];
-  }
+  const StageProgram& stage(int number) const { return step_.stage(number); }
   const KernelTimer& timer(int kind) const { return timers_[static_cast<std::size_t>(kind)]; }
   TaskGraph& graph() { return plan_.graph; }
   const Fold& folded() const { return plan_.fold; }

@@ -23,7 +23,7 @@ Segments segments_of(const Program& program) {
 
 /// Of both passes of one layer.
 Segments segments_of_layer(const Workload& w, const ModelBlocks& model) {
-  const Chunk layer{.layers = {0}};
+  const Chunk layer{.layers = {LayerKindId{}}};
   const Segments forward = segments_of(make_program(w, model, layer, ActionKind::Forward));
   const Segments backward = segments_of(make_program(w, model, layer, ActionKind::Backward));
   return {forward.compute + backward.compute, forward.collectives + backward.collectives};
@@ -53,25 +53,24 @@ StepSize least_size(const Workload& w) {
 }
 
 StepSize size_of(StepDraft& draft) {
-  const std::vector<Program>& programs = draft.step().programs;
-  std::vector<Segments> parts;
+  const IdVector<ProgramId, Program>& programs = draft.step().programs;
+  IdVector<ProgramId, Segments> parts;
   for (const Program& program : programs) {
     parts.push_back(segments_of(program));
   }
   StepSize size;
   for (const StageGroup& passing : draft.stage_groups()) {
     const auto classes = static_cast<double>(passing.rank_classes.size());
-    std::set<int> made;
+    std::set<ProgramId> made;
     for (const StagePass& pass : draft.stage(passing.stage).passes) {
-      const auto number = static_cast<std::size_t>(pass.program);
       if (passing.fused) {
         size.tasks +=
-            pass.cut_at_layers ? static_cast<double>(programs[number].layer_ends.size()) : 1;
+            pass.cut_at_layers ? static_cast<double>(programs[pass.program].layer_ends.size()) : 1;
       } else {
-        size.tasks += parts[number].compute * classes + parts[number].collectives;
+        size.tasks += parts[pass.program].compute * classes + parts[pass.program].collectives;
       }
       if (made.insert(pass.program).second) {  // by the speed of its ranks
-        size.segments += parts[number].all() * (passing.fused ? 1 : classes);
+        size.segments += parts[pass.program].all() * (passing.fused ? 1 : classes);
       }
     }
   }

@@ -12,7 +12,7 @@ namespace {
 /// What backward makes again of one layer while it runs, beside what is kept, and the logits.
 Bytes working_set(const Workload& w, const ModelBlocks& kept, const ModelBlocks& whole, int stage) {
   Bytes bytes;
-  for (std::size_t kind = 0; kind < kept.kinds.size(); ++kind) {
+  for (const LayerKindId kind : kept.kinds.ids()) {
     bytes = std::max(bytes, kept_by(whole.kinds[kind]) - kept_by(kept.kinds[kind]));
   }
   if (stage == w.placement().last_stage()) {  // logits in fp32 and in 16 bits
@@ -33,8 +33,8 @@ std::map<AxisSet, double> stage_weights(const Workload& w, const ModelBlocks& mo
   };
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
     const PlacedChunk at{stage, chunk};
-    for (const int kind : layers_of(w, model, at)) {
-      add(model.kinds[static_cast<std::size_t>(kind)]);
+    for (const LayerKindId kind : layers_of(w, model, at)) {
+      add(model.kinds[kind]);
     }
     if (w.placement().is_first(at)) {
       add(model.embedding);
@@ -68,8 +68,8 @@ std::vector<Bytes> activations_over_time(const Workload& w, const ModelBlocks& m
   std::vector<Bytes> kept;  // of one microbatch, by chunk
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
     Bytes& bytes = kept.emplace_back();
-    for (const int kind : layers_of(w, model, {stage, chunk})) {
-      bytes += kept_by(model.kinds[static_cast<std::size_t>(kind)]);
+    for (const LayerKindId kind : layers_of(w, model, {stage, chunk})) {
+      bytes += kept_by(model.kinds[kind]);
     }
   }
   std::vector<Bytes> held;

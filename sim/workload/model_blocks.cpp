@@ -6,10 +6,11 @@ namespace danlu {
 
 ModelBlocks build_model(const Workload& w) {
   const RankShape shape(w);
-  const bool tied_to_itself = w.model.tied_embeddings && w.parallelism.pipeline == 1;
+  const bool tied_to_itself =
+      w.model.tied_embeddings && w.placement().first_stage() == w.placement().last_stage();
   ModelBlocks model{.embedding = embedding(shape),
                     .kinds = {dense_layer(shape)},
-                    .kind_of_layer = std::vector<int>(static_cast<std::size_t>(w.model.layers)),
+                    .kind_of_layer = std::vector<LayerKindId>(w.model.layers),
                     .head = head(shape, !tied_to_itself)};
   for (Block& layer : model.kinds) {
     recompute(w.training.recompute, layer);
@@ -28,8 +29,8 @@ void for_blocks_of_one_rank(Workload w, const Visit& visit) {
   w.parallelism = {};
   const ModelBlocks model = build_model(w);
   visit(model.embedding);
-  for (const int kind : model.kind_of_layer) {
-    visit(model.kinds[static_cast<std::size_t>(kind)]);
+  for (const LayerKindId kind : model.kind_of_layer) {
+    visit(model.kinds[kind]);
   }
   visit(model.head);
 }
@@ -60,7 +61,7 @@ Flops step_flops(const Workload& w, bool causal) {
   return flops;
 }
 
-std::vector<int> layers_of(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
+std::vector<LayerKindId> layers_of(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
   const Placement placement = w.placement();
   int first = 0;
   for (int part = 0; part < placement.part(at); ++part) {

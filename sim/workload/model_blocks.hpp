@@ -11,17 +11,16 @@ namespace danlu {
 
 struct ModelBlocks {
   Block embedding;
-  std::vector<Block> kinds;        // of layers
-  std::vector<int> kind_of_layer;  // of `kinds`
+  IdVector<LayerKindId, Block> kinds;      // of layers
+  std::vector<LayerKindId> kind_of_layer;  // in the model's order
   Block head;
 
-  const Block& layer(int number) const {
-    return kinds[static_cast<std::size_t>(kind_of_layer[static_cast<std::size_t>(number)])];
-  }
+  const Block& layer(std::size_t number) const { return kinds[kind_of_layer[number]]; }
 };
 
 /// The kinds of the layers that lie there, in the model's order.
-std::vector<int> layers_of(const Workload& workload, const ModelBlocks& model, PlacedChunk at);
+std::vector<LayerKindId> layers_of(const Workload& workload, const ModelBlocks& model,
+                                   PlacedChunk at);
 
 /// The blocks as the workload splits and recomputes them.
 ModelBlocks build_model(const Workload& workload);

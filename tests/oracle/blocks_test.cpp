@@ -122,7 +122,7 @@ TEST(Blocks, ExchangeAroundTheHalvesOfALayer) {
   Workload w = small_gpt(1);
   w.parallelism.tensor = 4;
   const Bytes boundary{2.0 * 512 * 1024};
-  const Chunk layer{.layers = {0}};
+  const Chunk layer{.layers = {LayerKindId{}}};
   using Counts = std::map<CollectiveOp, int>;
   const auto both = [&] {
     const ModelBlocks model = build_model(w);
@@ -143,7 +143,7 @@ TEST(Blocks, ExchangeAroundTheHalvesOfALayer) {
 std::multiset<std::string> work_of(const Workload& w, const std::vector<ActionKind>& kinds) {
   std::multiset<std::string> work;
   for (const ActionKind kind : kinds) {
-    const Chunk whole{.layers = {0, 0}, .first = true, .last = true};
+    const Chunk whole{.layers = {LayerKindId{}, LayerKindId{}}, .first = true, .last = true};
     for (const Segment& segment : make_program(w, build_model(w), whole, kind).segments) {
       for (const Kernel& k : segment.kernels) {
         work.insert(fmt::format("{} {} {} {} {} {}", static_cast<int>(k.kind), k.m, k.n, k.k,
@@ -214,8 +214,9 @@ TEST(StepProgram, EndsInOrder) {
   const StageProgram stage = make_step_program(w).stages[1];
   std::string text;
   for (const EndStep& end : stage.ends) {
-    text += fmt::format("{} {}; ", end.name,
-                        end.layer ? fmt::format("{}.{}", end.layer->pass, end.layer->layer) : "-");
+    text += fmt::format(
+        "{} {}; ", end.name,
+        end.layer ? fmt::format("{}.{}", index(end.layer->pass), end.layer->layer) : "-");
   }
   // The last stage of 1F1B runs F0 B0 F1 B1 F2 B2 F3 B3: its last backward pass is pass 7.
   EXPECT_EQ(text,
@@ -223,9 +224,9 @@ TEST(StepProgram, EndsInOrder) {
             "gather parameters -; ");
   // Only gradients leave it. Stage 0 runs F0 F1 B0 F2 B1 ..: B1 is its pass 4.
   ASSERT_EQ(stage.sends.size(), 4U);
-  EXPECT_EQ(stage.sends[1].pass, 3);
+  EXPECT_EQ(stage.sends[1].pass, PassId{3});
   EXPECT_FALSE(stage.sends[1].next);
-  EXPECT_EQ(stage.sends[1].taken, 4);
+  EXPECT_EQ(stage.sends[1].taken, PassId{4});
 }
 
 }  // namespace

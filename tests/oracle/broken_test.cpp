@@ -347,8 +347,8 @@ struct Mixed {
 // Each send takes 2 us and its bytes at the slower NIC's 5 GB/s.
 TEST(MixedGpus, StagesTakeTheTimeOfTheirKind) {
   const Mixed mixed(2, 1);
-  const Chunk first{.layers = {0}, .first = true};
-  const Chunk last{.layers = {0}, .last = true};
+  const Chunk first{.layers = {LayerKindId{}}, .first = true};
+  const Chunk last{.layers = {LayerKindId{}}, .last = true};
   const double send = 2e-6 + RankShape(mixed.workload).boundary().value / 5e9;
   const double until_gradient = mixed.compute(0, true, first) + send +
                                 mixed.compute(1, true, last) + mixed.compute(1, false, last);
@@ -363,7 +363,7 @@ TEST(MixedGpus, StagesTakeTheTimeOfTheirKind) {
 // (2 alpha + S/B, two ranks) goes at the slower NIC. Peaks are averaged, memory is the smaller.
 TEST(MixedGpus, TheFasterReplicaWaitsForTheSlower) {
   const Mixed mixed(1, 2);
-  const Chunk all{.layers = {0, 0}, .first = true, .last = true};
+  const Chunk all{.layers = {LayerKindId{}, LayerKindId{}}, .first = true, .last = true};
   const auto compute = [&](int kind) {
     return mixed.compute(kind, true, all) + mixed.compute(kind, false, all);
   };

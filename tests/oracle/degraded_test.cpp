@@ -133,7 +133,7 @@ TEST(UnevenStages, ComputeInProportionToTheirLayers) {
   w.model.layers = 8;
   const KernelTimer timer(load_gpu("a100-80", testing::shipped_presets()), Precision::Bf16);
   const auto seconds = [&](int layers) {
-    const Chunk chunk{.layers = std::vector<int>(static_cast<std::size_t>(layers))};
+    const Chunk chunk{.layers = std::vector<LayerKindId>(layers)};
     return compute_of(make_program(w, build_model(w), chunk, ActionKind::Forward), timer)
         .total()
         .value;
