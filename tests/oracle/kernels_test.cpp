@@ -105,7 +105,7 @@ Workload small_gpt() {
   return w;
 }
 Block layer_of(const Workload& w) {
-  return build_model(w).kinds[0];
+  return build_model(w).layer(0);
 }
 
 // Logits are a product of T x h by h x V: 2 (T h + h V + T V) bytes, and its weight gradient reads

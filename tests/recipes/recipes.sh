@@ -48,7 +48,7 @@ cmake --build "$work/build" > "$work/log" 2>&1 || { cat "$work/log" >&2; exit 1;
 failed=0
 for page in "${pages[@]}"; do
   blocks bash "$page" | sed "s|\./danlu|$work/build/bin/danlu|g" > "$work/commands"
-  (cd "$work" && DANLU_TOPOLOGIES=$copy/topologies bash -e commands) > "$work/printed"
+  (cd "$copy" && DANLU_TOPOLOGIES=$copy/topologies bash -e ../commands) > "$work/printed"
   blocks text "$page" > "$work/expected"
   if [[ ${UPDATE_DOCS:-} ]]; then
     awk -v printed="$work/printed" '

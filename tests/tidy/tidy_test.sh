@@ -136,19 +136,24 @@ if command -v git >/dev/null; then
 fi
 
 # ---- (a) Every include edge that is not allowed.
-layers=(base cluster workload collective plan engine report scenario validation campaign session)
+everything='base cluster collective schedule workload program fold tasks engine report'
+everything+=' scenario validation campaign'
+read -ra layers <<<"$everything session"
 declare -A allowed=(
   [base]=''
   [cluster]='base'
-  [workload]='base cluster collective'
   [collective]='base cluster'
-  [plan]='base cluster workload collective'
-  [engine]='base cluster collective plan'
-  [report]='base cluster workload collective plan campaign'
-  [scenario]='base cluster workload collective campaign'
-  [validation]='base cluster workload collective scenario'
+  [schedule]='base'
+  [workload]='base cluster collective schedule'
+  [program]='base cluster collective schedule workload'
+  [fold]='base cluster collective workload program'
+  [tasks]='base cluster collective schedule workload program fold'
+  [engine]='base cluster collective tasks'
+  [report]='base cluster collective schedule workload program fold tasks campaign'
+  [scenario]='base cluster collective schedule workload campaign'
+  [validation]='base cluster collective workload scenario'
   [campaign]='base'
-  [session]='base cluster workload collective plan engine report scenario validation campaign'
+  [session]="$everything"
 )
 for from in "${layers[@]}"; do
   lines=()
