@@ -178,6 +178,35 @@ TEST(Blocks, BackwardIsTheGradientsOfInputsAndOfWeights) {
   }
 }
 
+// Weights that are split over an axis of the data are reduced by themselves, over the other axes:
+// of two layers both, with overlap_data layer by layer.
+TEST(Blocks, GradientsOfSplitWeightsAreReducedApart) {
+  Workload w = small_gpt(2);
+  w.parallelism.data = 2;
+  ModelBlocks model = build_model(w);
+  double split = 0;
+  for (Step& step : model.kinds[LayerKindId{}].steps) {
+    auto* op = std::get_if<Operator>(&step);
+    if (op != nullptr && op->name == "MLP up") {
+      op->weight.split = Axis::Expert;
+      split = op->weight.held;
+    }
+  }
+  const std::vector<GradientBucket> once = gradient_buckets(w, model, 0);
+  ASSERT_EQ(once.size(), 2U);
+  EXPECT_EQ(once[0].split, AxisSet{});
+  EXPECT_EQ(once[1].split, AxisSet(Axis::Expert));
+  EXPECT_EQ(once[1].parameters, 2 * split);
+  EXPECT_EQ(once[0].parameters + once[1].parameters, rank_parameters(w, 0));
+  w.parallelism.overlap_data = true;
+  const std::vector<GradientBucket> layers = gradient_buckets(w, model, 0);
+  ASSERT_EQ(layers.size(), 4U);
+  EXPECT_EQ(layers[3].parameters, split);
+  EXPECT_EQ(layers[3].layer, 1U);
+  // The embedding's gradients come last, with those of weights that are whole.
+  EXPECT_GT(layers[2].parameters, layers[0].parameters - layers[3].parameters);
+}
+
 // There and back: parts 0 1 2 3 | 7 6 5 4 lie on stages 0 1 2 3. What turns stays on its stage.
 TEST(Placement, OfAVGoesThereAndBack) {
   const Placement v(4, 2, Deal::V);
