@@ -161,30 +161,32 @@ StepPatterns step_patterns(const Workload& workload, const StepProgram& program,
       }
     }
   }
+  // On stage 0 begins what joins stages: groups of its ends, and sends, pair of stages by pair.
+  std::vector<std::pair<GroupSort, int>> between;  // with the stage of the sender or first rank
+  for (const GroupSort sort : sorts_of(program, 0)) {
+    if (sort.span == Span::Ends) {
+      between.emplace_back(sort, 0);
+    }
+  }
   const auto sends = [&](int stage, bool next) {
     const std::vector<Send>& all = program.stage(stage).sends;
     return std::any_of(all.begin(), all.end(), [&](const Send& send) { return send.next == next; });
   };
-  const auto add_between_stages = [&](int rank) {  // on stage 0
-    for (const GroupSort sort : sorts_of(program, 0)) {
-      if (sort.span == Span::Ends) {
-        collector.add_group(sort, rank);
-      }
+  for (int stage = 0; stage < stages; ++stage) {
+    const int next = (stage + 1) % stages;
+    if (sends(stage, true)) {
+      between.emplace_back(kSendsOn, stage);
     }
-    for (int stage = 0; stage < stages; ++stage) {
-      const int next = (stage + 1) % stages;
-      if (sends(stage, true)) {
-        collector.add_group(kSendsOn, mesh.moved(rank, Axis::Pipeline, stage));
-      }
-      if (sends(next, false)) {
-        collector.add_group(kSendsBack, mesh.moved(rank, Axis::Pipeline, next));
-      }
+    if (sends(next, false)) {
+      between.emplace_back(kSendsBack, next);
     }
-  };
+  }
   for (int t = 0; t < mesh.size(Axis::Tensor) && stages > 1; ++t) {
     for (int rank = mesh.moved(0, Axis::Tensor, t); rank < on_stage;
          rank += mesh.size(Axis::Tensor)) {
-      add_between_stages(rank);
+      for (const auto& [sort, stage] : between) {
+        collector.add_group(sort, mesh.moved(rank, Axis::Pipeline, stage));
+      }
     }
   }
   return collector.take();
