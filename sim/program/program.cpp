@@ -1,7 +1,7 @@
 #include "sim/program/program.hpp"
 
 #include <algorithm>
-#include <array>
+#include <map>
 #include <utility>
 
 namespace danlu {
@@ -300,10 +300,10 @@ std::vector<ComputeTime> compute_times(const Program& program, const KernelTimer
 SegmentTimes play_alone(const Program& program, std::size_t first, std::size_t last,
                         const std::vector<Seconds>& durations) {
   SegmentTimes times;
-  std::array<Seconds, 2> stream_free{};  // compute, exchanges
+  std::map<AxisSet, Seconds> free_at;  // by stream
   for (std::size_t i = first; i < last; ++i) {
     const Segment& segment = program.segments[i];
-    Seconds& free = stream_free[segment.is_compute ? 0 : 1];
+    Seconds& free = free_at[segment.stream()];
     Seconds start = free;
     for (const std::size_t before : segment.after) {
       if (before >= first) {

@@ -6,7 +6,9 @@
 //   forward of one layer, sequence parallel   compute  norm  QKV..proj  drop,norm  up..down  drop
 //                                                tensor      gather   scatter     gather  scatter
 //
-// Segments of one stream run in list order; a segment also waits for the segments in `after`.
+// Compute is one stream, and the exchanges over each set of axes are another, as each group has a
+// communicator of its own. Segments of one stream run in list order; a segment also waits for the
+// segments in `after`.
 #pragma once
 
 #include <string>
@@ -28,6 +30,9 @@ struct Segment {
   Bytes bytes;                                // the whole array
   std::vector<std::size_t> after;             // earlier segments of the same program
   bool operator==(const Segment&) const = default;
+
+  /// The stream that it runs on: that of its axes; compute has none.
+  AxisSet stream() const { return is_compute ? AxisSet{} : axes; }
 };
 
 /// One pass. `layer_ends[i]` is the number of segments up to the end of the i-th layer visited; the

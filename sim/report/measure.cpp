@@ -29,11 +29,12 @@ struct SortSum {
 };
 
 /// A fused slice, measured once for all passes that are copies of it. At every instant it computes
-/// or exchanges, and it makes one exchange at a time.
+/// or exchanges.
 struct SliceMeasure {
   ComputeTime compute_time;
   Coverage compute, exchanging, hidden;  // hidden: both at once
   IdArray<Axis, Seconds, kAxes> exchanging_along{}, hidden_along{};
+  IdArray<Axis, Seconds, kAxes> exposed_along{};  // each instant once (kExposedParts)
   std::vector<std::pair<CommunicationId, SortSum>> by_sort;
 };
 
@@ -240,8 +241,9 @@ class Measurer {
         computing.push_back(whole);
         compute_time += played.compute[i];
       } else {
-        exchanging_along[GroupSort{segment.axes}.axis()].push_back(whole);
-        by_sort[played.communications[i].value()].push_back(whole);
+        const CommunicationId sort = played.communications[i].value();
+        exchanging_along[plan_.graph.communications[sort].axis].push_back(whole);
+        by_sort[sort].push_back(whole);
       }
     }
     const Intervals compute = unite(std::move(computing));
@@ -254,10 +256,15 @@ class Measurer {
                           .compute = Coverage(compute),
                           .exchanging = Coverage(exchanging),
                           .hidden = Coverage(intersect(compute, exchanging))};
-    for (const Axis axis : exchanging_along.ids()) {
+    Intervals taken = compute;
+    for (const auto& [axis, part] : kExposedParts) {
       const Intervals along = unite(std::move(exchanging_along[axis]));
+      const Intervals exposed = subtract(along, taken);
       measured.exchanging_along[axis] = measure_of(along);
       measured.hidden_along[axis] = measure_of(intersect(compute, along));
+      measured.exposed_along[axis] = measure_of(exposed);
+      taken.insert(taken.end(), exposed.begin(), exposed.end());
+      taken = unite(std::move(taken));
     }
     for (const auto& [sort, intervals] : by_sort) {
       SortSum sum;
@@ -319,9 +326,13 @@ class Measurer {
     Intervals idle = subtract({{Seconds{}, timeline_.end}}, outline(ranks));
     for (const auto& [axis, part] : kExposedParts) {
       const Intervals& there = kinds[axis];
-      const auto [within, hidden_within] = exchanged_within(ranks, axis);
-      add_overlap(within, hidden_within, share, step.by_kind[axis]);
-      step.breakdown[part] += share * (within - hidden_within);
+      for (const auto& [whole, slice] : ranks.work) {
+        if (slice != nullptr) {
+          add_overlap(slice->exchanging_along[axis], slice->hidden_along[axis], share,
+                      step.by_kind[axis]);
+          step.breakdown[part] += share * slice->exposed_along[axis];
+        }
+      }
       step.breakdown[part] += share * measure_of(intersect(idle, there));
       idle = subtract(idle, there);
     }
@@ -332,17 +343,6 @@ class Measurer {
     add_communications(ranks, compute, members);
   }
 
-  /// Exchanges along an axis within slices, and what of them is hidden.
-  static std::pair<Seconds, Seconds> exchanged_within(const RankActivity& ranks, Axis axis) {
-    std::pair<Seconds, Seconds> sum;
-    for (const auto& [whole, slice] : ranks.work) {
-      if (slice != nullptr) {
-        sum.first += slice->exchanging_along[axis];
-        sum.second += slice->hidden_along[axis];
-      }
-    }
-    return sum;
-  }
   static Intervals outline(const RankActivity& ranks) {
     std::vector<Interval> work;
     for (const auto& [whole, slice] : ranks.work) {

@@ -2,7 +2,6 @@
 // schedule. A pass is one task where nobody can disturb it (StageGroup::fused), else one task per
 // segment: compute of every lane, an exchange of each group of its sort.
 #include <algorithm>
-#include <array>
 
 #include "sim/tasks/step_draft.hpp"
 
@@ -168,7 +167,7 @@ class PassLowering {
     const std::size_t classes = passing.rank_classes.size();
     Slice added{std::vector<Tasks>(classes), std::vector<Tasks>(classes)};
     std::vector<std::vector<PlacedSegment>> made;  // by segment and class of ranks
-    std::optional<std::size_t> last_of_stream[2];
+    std::map<AxisSet, std::size_t> last_of_stream;
     for (std::size_t i = slice.first; i < slice.last; ++i) {
       const Segment& segment = program(slice.program).program.segments[i];
       std::vector<std::size_t> before;
@@ -177,11 +176,11 @@ class PassLowering {
           before.push_back(earlier - slice.first);
         }
       }
-      std::optional<std::size_t>& previous = last_of_stream[segment.is_compute ? 0 : 1];
-      if (previous) {
-        before.push_back(*previous);
+      const auto [previous, is_first] = last_of_stream.try_emplace(segment.stream());
+      if (!is_first) {
+        before.push_back(previous->second);
       }
-      previous = i - slice.first;
+      previous->second = i - slice.first;
       made.push_back(segment.is_compute
                          ? add_compute_segment(passing, programs, i, action)
                          : add_collective_segment(passing, slice.program, i, action));
@@ -195,11 +194,9 @@ class PassLowering {
       }
     }
     for (std::size_t u = 0; u < classes; ++u) {
-      for (const std::optional<std::size_t>& last : last_of_stream) {
-        if (last) {
-          const Tasks& ends = made[*last][u].last;
-          added.exits[u].insert(added.exits[u].end(), ends.begin(), ends.end());
-        }
+      for (const auto& [stream, last] : last_of_stream) {
+        const Tasks& ends = made[last][u].last;
+        added.exits[u].insert(added.exits[u].end(), ends.begin(), ends.end());
       }
     }
     return added;
