@@ -128,6 +128,7 @@ class Builder {
     get.fill(w.model, "model");
     const bool has_cluster = read_cluster(get, scenario);
     get.fill(w.parallelism, "parallelism");
+    get.fill(w.parallelism.sharding, "parallelism.sharding");
     get.fill(w.training, "training");
     get.fill(w.communication, "communication");
     get.fill(w.communication.tensor, "communication.tensor");

@@ -231,6 +231,22 @@ void add_step_faults(Dice& dice, Case& drawn) {
   }
 }
 
+/// Any ZeRO stage, over any part of the data-parallel ranks.
+void add_sharding(Dice& dice, Workload& w) {
+  w.parallelism.zero = dice.between(0, 3);
+  ShardingSpec& sharding = w.parallelism.sharding;
+  if (dice.coin()) {
+    sharding.ranks = dice.divisor(w.parallelism.data);
+  }
+  sharding.unit_layers = dice.between(1, 3);
+  sharding.prefetch = dice.between(0, 2);
+  sharding.reshard = dice.one_of(Reshard::AfterStep);
+  sharding.keeps_root = dice.coin();
+  sharding.reduce = dice.one_of(Reduce::OncePerStep);
+  sharding.gather_bytes = dice.pick({1, 2, 4});
+  sharding.reduce_bytes = dice.pick({2, 4});
+}
+
 std::string_view name_of(const ForcedChoice& forced) {
   return forced.algorithm ? name_of(*forced.algorithm) : "auto";
 }
@@ -261,6 +277,13 @@ Case random_case(std::uint64_t seed) {
   return drawn;
 }
 
+Case mixed_case(std::uint64_t seed) {
+  Case drawn = random_case(seed);
+  Dice dice(seed + 1000000);
+  add_sharding(dice, drawn.workload);
+  return drawn;
+}
+
 std::string describe(const Case& drawn) {
   const TopologySpec& c = drawn.cluster.topology;
   const Workload& w = drawn.workload;
@@ -271,7 +294,8 @@ std::string describe(const Case& drawn) {
       "schedule {} chunks {}, {} microbatches, {} layers, recompute {}, tied {}, collectives {}, "
       "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}, leaves {}, routing {}, other nodes "
       "{}, "
-      "{} throttle, {} flaps, jitter {}",
+      "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}, reshard {}, "
+      "reduce {}",
       drawn.cluster.gpus, c.gpus_per_node, c.nics_per_node, static_cast<int>(c.scale_up),
       static_cast<int>(c.fabric), c.nodes_per_leaf, c.oversubscription, p.tensor, p.pipeline,
       p.data, p.sequence, p.zero, p.scatter_gather, static_cast<int>(p.overlap_tensor),
@@ -282,7 +306,9 @@ std::string describe(const Case& drawn) {
       fmt::join(drawn.cluster.degraded.nics, " "), fmt::join(drawn.cluster.degraded.scale_up, " "),
       fmt::join(drawn.cluster.degraded.leaves, " "), static_cast<int>(c.routing),
       fmt::join(drawn.cluster.kind_of_node, " "), drawn.cluster.degraded.throttle.size(),
-      drawn.cluster.degraded.flaps.size(), drawn.cluster.degraded.jitter.spread);
+      drawn.cluster.degraded.flaps.size(), drawn.cluster.degraded.jitter.spread,
+      p.sharding.ranks.value_or(p.data), p.sharding.unit_layers, p.sharding.prefetch,
+      name_of(p.sharding.reshard), name_of(p.sharding.reduce));
 }
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
