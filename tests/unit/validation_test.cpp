@@ -286,10 +286,10 @@ TEST(TrainingRow, RackOfGb200IsOneDomain) {
 TEST(TrainingRow, TellsEverythingThatIsInTheWay) {
   EXPECT_EQ(
       convert_row("e,x,2024,A800/H800-80GB (either),8,8,,,Qwen3,32,4096,,1,32,8,128256,4096,8,64,"
-                  "1,2,1,,2,2,no,FSDP,none,,bf16,2,")
+                  "1,2,1,,2,2,no,gemini,none,,bf16,2,")
           .reason(),
       "mixture of experts; context parallelism; GPU not certain: A800/H800-80GB; "
-      "missing ffn_hidden; sharding: FSDP");
+      "missing ffn_hidden; sharding: gemini");
   // A relation that the scenario's reader refuses.
   EXPECT_EQ(
       convert_row("f,x,2024,H100-80GB-SXM,8,8,,,L,31,4096,14336,1,32,8,128256,4096,,64,1,1,8,,,1,"
@@ -306,7 +306,26 @@ TEST(TrainingRow, TellsEverythingThatIsInTheWay) {
       convert_row("h,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,64,1,1,1,,,8,"
                   "no,ZeRO-1 within 4 (hybrid zero),none,,NVFP4,,")
           .reason(),
-      "missing rate; precision fp4; sharding: ZeRO-1 within a part of the replicas");
+      "missing rate; precision fp4");
+}
+
+TEST(TrainingRow, SplitsWhatTheShardingSays) {
+  const auto split = [](const std::string& words) {
+    return scenario_of(
+               convert_row("f,x,2024,H100-80GB-SXM,64,8,,,L,32,4096,14336,1,32,8,128256,4096,,"
+                           "64,1,1,1,,,64,no," +
+                           words + ",none,,bf16,2,"))
+        .workload.parallelism;
+  };
+  EXPECT_EQ(split("ZeRO-1 within 8 (hybrid zero)").zero, 1);
+  EXPECT_EQ(split("ZeRO-1 within 8 (hybrid zero)").sharding.ranks, 8);
+  EXPECT_EQ(split("ZeRO-1 within 64").sharding.ranks, std::nullopt);
+  const ParallelismSpec kept = split("FSDP SHARD_GRAD_OP (ZeRO-2)");
+  EXPECT_EQ(kept.zero, 3);
+  EXPECT_EQ(kept.sharding.reshard, Reshard::AfterBackward);
+  EXPECT_FALSE(kept.sharding.keeps_copy);
+  EXPECT_TRUE(kept.overlap_data);
+  EXPECT_TRUE(split("DeepSpeed ZeRO-3").sharding.keeps_copy);
 }
 
 TEST(GemmRow, StandsBesideItsKernelTime) {
