@@ -57,6 +57,8 @@ struct Sharding {
   bool overlaps = false;
 };
 
+/// One row as a scenario, or why not: a rule for each column (see the header), in the order of the
+/// scenario, and all that is in the way told at once.
 class TrainingConverter {
  public:
   TrainingConverter(const CsvTable& table, const CsvRow& row, const LoadOptions& options)
