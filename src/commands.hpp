@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/cluster/cluster.hpp"
+#include "src/drawing.hpp"
 #include "src/program.hpp"
 
 namespace danlu {
@@ -18,11 +19,17 @@ struct RunOptions {
   std::optional<std::filesystem::path> timeline;  // of the campaign
   bool crosscheck = false;
   bool brief = false;  // the verdict alone
+  DrawingOptions drawing;
   bool advice = true;  // play what may be better
 };
 int run(const RunOptions& options, const CommonOptions& common);
 int run_crosscheck(const std::filesystem::path& file, const CommonOptions& common);
-int compare(const std::vector<std::filesystem::path>& files, const CommonOptions& common);
+
+struct CompareOptions {
+  std::vector<std::filesystem::path> files;
+  DrawingOptions drawing;
+};
+int compare(const CompareOptions& options, const CommonOptions& common);
 int show(const std::filesystem::path& file, const CommonOptions& common);
 int show_step(const std::filesystem::path& file, const CommonOptions& common);
 int check_files(const std::vector<std::filesystem::path>& files, const CommonOptions& common);

@@ -29,6 +29,7 @@ namespace fs = std::filesystem;
 struct Arguments {
   CommonOptions common;
   RunOptions run;
+  CompareOptions compare;
   std::vector<fs::path> files;
   fs::path shown;
   bool shows_step = false;
@@ -89,6 +90,21 @@ void add_format(CLI::App& command, CommonOptions& common) {
       ->check(check_format);
 }
 
+void add_drawing(CLI::App& command, DrawingOptions& drawing) {
+  constexpr int kLeast = 20;
+  constexpr int kMost = 1000;
+  command.add_flag("--gantt", drawing.gantt,
+                   "Draw who does what when, a line for each stage, instead of the report");
+  command
+      .add_option("--columns", drawing.columns,
+                  "Columns of time of --gantt (the terminal's width, else 100)")
+      ->type_name("NUMBER")
+      ->check(CLI::Range(kLeast, kMost));
+  command.add_flag("--ascii", drawing.ascii, "Draw in ASCII on any terminal");
+  command.add_option("--svg", drawing.svg, "Write that drawing as SVG to this file")
+      ->type_name("FILE");
+}
+
 void describe(CLI::App& app, Arguments& arguments) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "danlu 0.1.0");
@@ -110,6 +126,7 @@ void describe(CLI::App& app, Arguments& arguments) {
                "Print the verdict alone: does it fit, what limits the step, time and MFU");
   run.add_flag("!--no-advice", arguments.run.advice,
                "Do not play changes of the plan to see what they would save");
+  add_drawing(run, arguments.run.drawing);
   add_format(run, common);
   run.add_flag("--simgrid-log", common.simgrid_log, "Let SimGrid log how bandwidth is shared");
   add_limit(run, common);
@@ -119,8 +136,10 @@ void describe(CLI::App& app, Arguments& arguments) {
 
   CLI::App& compare =
       *app.add_subcommand("compare", "Scenarios side by side, and what makes the difference");
-  compare.add_option("FILE", arguments.files, "Two or more scenarios; the first is the base")
+  compare
+      .add_option("FILE", arguments.compare.files, "Two or more scenarios; the first is the base")
       ->required();
+  add_drawing(compare, arguments.compare.drawing);
   add_format(compare, common);
   add_limit(compare, common);
   add_limit_of_events(compare, common);
@@ -220,7 +239,7 @@ int dispatch(const CLI::App& app, const Arguments& arguments) {
     return run(arguments.run, arguments.common);
   }
   if (command == "compare") {
-    return compare(arguments.files, arguments.common);
+    return compare(arguments.compare, arguments.common);
   }
   if (command == "check") {
     return check_files(arguments.files, arguments.common);

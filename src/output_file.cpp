@@ -127,6 +127,27 @@ bool is_special(const fs::path& file) {
   return fs::exists(status) && !fs::is_regular_file(status);
 }
 
+/// What can be said of an output file before hours of simulation.
+void check_output(const Output& output) {
+  const auto& [option, file] = output;
+  std::error_code none;
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  if (file.empty()) {
+    refuse(option, "expected the name of a file, found nothing");
+  }
+  if (fs::is_directory(file, none)) {
+    refuse(option, fmt::format("'{}' is a directory, not a file", file.string()),
+           output.hint(file));
+  }
+  if (!fs::is_directory(folder, none)) {
+    refuse(option, fmt::format("'{}' cannot be written: there is no folder '{}'", file.string(),
+                               folder.string()));
+  }
+  if (const std::string why = why_unwritable(file); !why.empty()) {
+    refuse(option, fmt::format("'{}' cannot be written: {}", file.string(), why));
+  }
+}
+
 }  // namespace
 
 bool is_same_file(const fs::path& a, const fs::path& b) {
@@ -168,6 +189,25 @@ void write_file(const fs::path& file, std::string_view text) {
           is_special(file) ? fill_special(file, text) : replace_file(behind_links(file), text)) {
     throw InputError(Problem{
         {file.string(), 0, 0}, fmt::format("cannot be written: {}", std::strerror(error)), "", ""});
+  }
+}
+
+std::string Output::hint(const fs::path& folder) const {
+  return fmt::format("for example {}",
+                     (folder / (option == "--svg" ? "out.svg" : "out.json")).string());
+}
+
+void check_outputs(std::span<const Output> outputs) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    check_output(outputs[i]);
+    for (std::size_t before = 0; before < i; ++before) {
+      if (is_same_file(outputs[before].file, outputs[i].file)) {
+        refuse(outputs[i].option,
+               fmt::format("'{}' is the file of {} too", outputs[i].file.string(),
+                           outputs[before].option),
+               "each needs a file of its own");
+      }
+    }
   }
 }
 

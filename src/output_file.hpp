@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,5 +19,18 @@ std::string why_unwritable(const std::filesystem::path& file);
 /// to it stay, and so do devices and pipes, which are written to. A signal that ends the program
 /// meanwhile leaves nothing behind. Throws InputError.
 void write_file(const std::filesystem::path& file, std::string_view text);
+
+/// A file to be written, and the option that names it.
+struct Output {
+  std::string option;
+  std::filesystem::path file;
+
+  /// "for example FOLDER/out.json": what may be meant.
+  std::string hint(const std::filesystem::path& folder) const;
+};
+
+/// What can be said of output files before hours of simulation: throws InputError where one cannot
+/// be written, or is the file of two options.
+void check_outputs(std::span<const Output> outputs);
 
 }  // namespace danlu

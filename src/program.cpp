@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -91,6 +92,24 @@ bool wants_colour() {
   const bool refused = no_colour != nullptr && *no_colour != '\0';
   const bool dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
   return isatty(STDOUT_FILENO) == 1 && !refused && !dumb;
+}
+
+std::optional<int> terminal_columns() {
+  winsize size{};
+  const bool known = isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+  return known && size.ws_col > 0 ? std::optional<int>(size.ws_col) : std::nullopt;
+}
+
+bool wants_unicode() {
+  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {  // the first that is set counts
+    const char* const locale = std::getenv(variable);
+    if (locale != nullptr && *locale != '\0') {
+      const std::string_view name = locale;
+      const bool utf8 = name.ends_with("UTF-8") || name.ends_with("utf8");
+      return utf8 && isatty(STDOUT_FILENO) == 1;
+    }
+  }
+  return false;
 }
 
 void print_page(std::string_view page) {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,11 @@ std::filesystem::path topologies_folder();
 
 /// Whether stdout is a terminal that wants colour (NO_COLOR, TERM=dumb).
 bool wants_colour();
+
+/// How many columns the terminal has; nothing where stdout is none.
+std::optional<int> terminal_columns();
+/// Whether stdout is a terminal that shows more than ASCII: the locale's characters are UTF-8.
+bool wants_unicode();
 
 /// Writes to stdout what a terminal can show: control characters other than ends of lines and tabs
 /// become visible. Throws InputError when stdout cannot be written (disk full, closed).

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <functional>
 #include <sstream>
 
 #include "sim/base/error.hpp"
@@ -17,6 +18,7 @@
 #include "sim/session/effort.hpp"
 #include "sim/session/simulate.hpp"
 #include "src/commands.hpp"
+#include "src/drawing.hpp"
 #include "src/output_file.hpp"
 #include "src/session.hpp"
 
@@ -38,35 +40,6 @@ void explain_memory(const Report& report) {
   }
 }
 
-/// What can be said of an output file before hours of simulation.
-void check_output(const std::string& option, const fs::path& file, const RunOptions& options) {
-  std::error_code none;
-  const fs::path folder = file.has_parent_path() ? file.parent_path() : ".";
-  if (file.empty()) {
-    refuse(option, "expected the name of a file, found nothing");
-  }
-  if (options.crosscheck) {
-    refuse(option, "has no effect with --crosscheck, which plays the step several times",
-           "leave one of the two out");
-  }
-  if (options.files.size() > 1) {
-    refuse(option, "needs a single scenario",
-           fmt::format("a run for each: danlu run {} {} FILE", options.files.front().string(),
-                       option));
-  }
-  if (fs::is_directory(file, none)) {
-    refuse(option, fmt::format("'{}' is a directory, not a file", file.string()),
-           fmt::format("for example {}", (file / "out.json").string()));
-  }
-  if (!fs::is_directory(folder, none)) {
-    refuse(option, fmt::format("'{}' cannot be written: there is no folder '{}'", file.string(),
-                               folder.string()));
-  }
-  if (const std::string why = why_unwritable(file); !why.empty()) {
-    refuse(option, fmt::format("'{}' cannot be written: {}", file.string(), why));
-  }
-}
-
 /// The ending of a file's name, in small letters.
 std::string kind_of(const fs::path& file) {
   std::string ending = file.extension().string();
@@ -75,62 +48,91 @@ std::string kind_of(const fs::path& file) {
   return ending;
 }
 
-void check_outputs(const RunOptions& options) {
+/// The files that a run is to write.
+std::vector<Output> outputs_of(const RunOptions& options) {
+  std::vector<Output> outputs;
+  for (const auto& [option, file] :
+       {std::pair("--trace", &options.trace), std::pair("--timeline", &options.timeline),
+        std::pair("--svg", &options.drawing.svg)}) {
+    if (*file) {
+      outputs.push_back({option, **file});
+    }
+  }
+  return outputs;
+}
+
+void check_options(const RunOptions& options, const std::vector<Output>& outputs) {
   if (options.crosscheck && options.files.size() > 1) {
     refuse("--crosscheck", "needs a single scenario");
   }
-  if (options.trace) {
-    check_output("--trace", *options.trace, options);
+  if (options.crosscheck && options.drawing.gantt) {
+    refuse("--gantt", "has no effect with --crosscheck, which plays the step several times",
+           "leave one of the two out");
   }
+  if (options.brief && options.drawing.gantt) {
+    refuse("--gantt", "contradicts --brief", "leave one of the two out");
+  }
+  for (const auto& [option, file] : outputs) {
+    if (file.empty()) {
+      refuse(option, "expected the name of a file, found nothing");
+    }
+    if (options.crosscheck) {
+      refuse(option, "has no effect with --crosscheck, which plays the step several times",
+             "leave one of the two out");
+    }
+    if (options.files.size() > 1) {
+      refuse(option, "needs a single scenario",
+             fmt::format("a run for each: danlu run {} {} FILE", options.files.front().string(),
+                         option));
+    }
+  }
+  check_outputs(outputs);
   if (!options.trace_ranks.empty() && !options.trace) {
     refuse("--trace-ranks", "has no effect without --trace", "for example --trace step.json");
   }
-  if (!options.timeline) {
-    return;
-  }
-  const fs::path& timeline = *options.timeline;
-  check_output("--timeline", timeline, options);
-  if (kind_of(timeline) != ".json" && kind_of(timeline) != ".csv") {
-    refuse("--timeline", fmt::format("'{}' ends neither in .json nor in .csv", timeline.string()),
+  if (options.timeline && kind_of(*options.timeline) != ".json" &&
+      kind_of(*options.timeline) != ".csv") {
+    refuse("--timeline",
+           fmt::format("'{}' ends neither in .json nor in .csv", options.timeline->string()),
            ".json is a trace for Perfetto, .csv a table");
-  }
-  if (options.trace && is_same_file(*options.trace, timeline)) {
-    refuse("--timeline", fmt::format("'{}' is the file of --trace too", timeline.string()),
-           "each needs a file of its own");
   }
 }
 
-/// Nothing is written over what the run reads: the scenario, what it extends, its presets, tables.
-/// Returns the scenario.
-Scenario check_inputs(const RunOptions& options, const CommonOptions& common) {
+/// Nothing is written over what is read: the scenarios, what they extend, their presets, tables.
+/// Returns the scenarios.
+std::vector<Scenario> load_beside(const std::vector<Output>& outputs,
+                                  const std::vector<fs::path>& files, const CommonOptions& common) {
   const FilesRead read;
-  Scenario scenario = load_scenario(options.files.front(), {topologies_folder(), common.overrides});
+  std::vector<Scenario> scenarios = load_files(files, common);
   for (const fs::path& file : read.names()) {
-    for (const auto& [option, output] :
-         {std::pair("--trace", &options.trace), std::pair("--timeline", &options.timeline)}) {
-      if (*output && is_same_file(**output, file)) {
-        refuse(option, fmt::format("'{}' is a file that this run reads", (*output)->string()),
-               fmt::format("for example {}", ((*output)->parent_path() / "out.json").string()));
+    for (const Output& output : outputs) {
+      if (is_same_file(output.file, file)) {
+        refuse(output.option,
+               fmt::format("'{}' is a file that this run reads", output.file.string()),
+               output.hint(output.file.parent_path()));
       }
     }
   }
-  return scenario;
+  return scenarios;
 }
 
-/// Writes the files; what is in the way of one is returned, so that the report is printed all the
-/// same.
+/// Runs `write`; what was in the way of it, so that the report is printed all the same.
+std::string tried(const std::function<void()>& write) {
+  try {
+    write();
+    return "";
+  } catch (const InputError& error) {
+    return error.what();
+  }
+}
+
+/// Writes the files; returns what was in the way.
 std::string write_outputs(const Simulation& simulation, const RunOptions& options,
+                          std::span<const Gantt> gantts,
                           const IdVector<RankClassId, bool>& traced) {
   std::string problems;
-  const auto attempt = [&](const auto& write) {
-    try {
-      write();
-    } catch (const InputError& error) {
-      problems += error.what();
-    }
-  };
   if (options.trace) {
-    attempt([&] {
+    problems += tried([&] {
       std::ostringstream trace;
       write_trace(simulation.plan, simulation.timeline, traced, trace);
       write_file(*options.trace, trace.str());
@@ -138,11 +140,14 @@ std::string write_outputs(const Simulation& simulation, const RunOptions& option
     });
   }
   if (options.timeline) {
-    attempt([&] {
+    problems += tried([&] {
       const bool csv = kind_of(*options.timeline) == ".csv";
       write_file(*options.timeline, timeline_text(*simulation.report.faults, csv));
       spdlog::info("timeline written to {}", options.timeline->string());
     });
+  }
+  if (options.drawing.svg) {
+    problems += tried([&] { write_svg(gantts, *options.drawing.svg); });
   }
   return problems;
 }
@@ -246,16 +251,16 @@ int explain_misfits(const std::vector<Report>& reports) {
 
 int run(const RunOptions& options, const CommonOptions& common) {
   const Writer& writer = chosen_writer(common);
-  check_outputs(options);
-  if (options.trace || options.timeline) {
-    const Scenario scenario = check_inputs(options, common);
-    if (options.timeline && !scenario.faults) {
-      refuse(options.files.front().string(), "--timeline needs a scenario with faults",
-             "for example --set faults=llama3-405b --set faults.days=54");
-    }
-  }
+  const std::vector<Output> outputs = outputs_of(options);
+  check_options(options, outputs);
+  check_drawing(options.drawing, writer);
   if (options.crosscheck) {
     return crosscheck_as(writer, options, common);
+  }
+  const std::vector<Scenario> scenarios = load_beside(outputs, options.files, common);
+  if (options.timeline && !scenarios.front().faults) {
+    refuse(options.files.front().string(), "--timeline needs a scenario with faults",
+           "for example --set faults=llama3-405b --set faults.days=54");
   }
   SessionOptions session = session_options(common);
   IdVector<RankClassId, bool> traced;
@@ -265,35 +270,65 @@ int run(const RunOptions& options, const CommonOptions& common) {
       check_trace(plan, traced, session);
     };
   }
+  const bool advice = options.advice && !options.drawing.gantt;
   std::vector<Report> reports;
   std::vector<Document> documents;
+  std::vector<Gantt> gantts;
   std::string unwritten;
-  for (const Scenario& scenario : load_files(options.files, common)) {
-    Simulation simulation = play(scenario, options.advice, common, session);
-    unwritten += write_outputs(simulation, options, traced);  // those of the only scenario
+  for (const Scenario& scenario : scenarios) {
+    Simulation simulation = play(scenario, advice, common, session);
+    if (options.drawing.asked()) {
+      gantts.push_back(gantt_of(simulation));
+    }
+    unwritten += write_outputs(simulation, options, gantts, traced);  // those of the only scenario
     Document document = document_of(simulation.report);
     documents.push_back(options.brief && writer.for_people ? brief(std::move(document))
                                                            : std::move(document));
     reports.push_back(std::move(simulation.report));
   }
-  print_documents(documents, writer);
+  if (options.drawing.gantt) {
+    for (const Gantt& gantt : gantts) {
+      print_page(&gantt == &gantts.front() ? "" : "\n");
+      print_gantts({&gantt, 1}, options.drawing);
+    }
+  } else {
+    print_documents(documents, writer);
+  }
   const int exit_code = explain_misfits(reports);
   complain(unwritten);
   return unwritten.empty() ? exit_code : kExitBadInput;
 }
 
-int compare(const std::vector<std::filesystem::path>& files, const CommonOptions& common) {
-  if (files.size() < 2) {
+int compare(const CompareOptions& options, const CommonOptions& common) {
+  if (options.files.size() < 2) {
     throw InputError(Problem{{"compare", 0, 0}, "needs two scenarios or more, found one", "", ""});
   }
   const Writer& writer = chosen_writer(common);
+  const DrawingOptions& drawing = options.drawing;
+  std::vector<Output> outputs;
+  if (drawing.svg) {
+    outputs.push_back({"--svg", *drawing.svg});
+  }
+  check_outputs(outputs);
+  check_drawing(drawing, writer);
   std::vector<Report> reports;
-  for (const Scenario& scenario : load_files(files, common)) {
-    reports.push_back(play(scenario, false, common, session_options(common)).report);
+  std::vector<Gantt> gantts;
+  for (const Scenario& scenario : load_beside(outputs, options.files, common)) {
+    Simulation simulation = play(scenario, false, common, session_options(common));
+    if (drawing.asked()) {
+      gantts.push_back(gantt_of(simulation));
+    }
+    reports.push_back(std::move(simulation.report));
+  }
+  const std::string unwritten = drawing.svg ? tried([&] { write_svg(gantts, *drawing.svg); }) : "";
+  if (drawing.gantt) {
+    print_gantts(gantts, drawing);
+  } else {
+    print_documents({comparison_of(reports)}, writer);
   }
   const int exit_code = explain_misfits(reports);
-  print_documents({comparison_of(reports)}, writer);
-  return exit_code;
+  complain(unwritten);
+  return unwritten.empty() ? exit_code : kExitBadInput;
 }
 
 }  // namespace danlu

@@ -34,10 +34,10 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
   const Interval whole{timeline_.start[id], timeline_.finish[id]};
   switch (task.kind) {
     case TaskKind::Compute:
-      visit({whole, graph_.name_of(task), "", task.microbatch, &compute_of(id)});
+      visit({whole, graph_.name_of(task), "", task.action, &compute_of(id)});
       return;
     case TaskKind::Communication:
-      visit({whole, graph_.name_of(task), "", task.microbatch, nullptr, task.communication,
+      visit({whole, graph_.name_of(task), "", task.action, nullptr, task.communication,
              task.part == PartId{0}});
       return;
     case TaskKind::Run:
@@ -51,7 +51,7 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
     visit({{whole.start + times.start[at], whole.start + times.finish[at]},
            segment.name,
            graph_.name_of(task),
-           task.microbatch,
+           task.action,
            segment.is_compute ? &played.compute[i] : nullptr,
            played.communications[i]});
   }

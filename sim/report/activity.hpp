@@ -17,8 +17,8 @@ namespace danlu {
 struct Activity {
   Interval interval;
   std::string_view name;
-  std::string_view pass;  // "forward" or "backward" inside a run, else ""
-  int microbatch = -1;
+  std::string_view pass;                           // "forward" or "backward" inside a run, else ""
+  std::optional<Action> action;                    // Task::action
   const ComputeTime* compute = nullptr;            // of compute
   std::optional<CommunicationId> communication{};  // of communication
   bool is_first = true;                            // of communication: the first of its parts

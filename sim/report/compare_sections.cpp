@@ -121,6 +121,7 @@ Section figures(Reports reports) {
     return Figure::number(tokens, figure(tokens), "1/s");
   });
   add("MFU", [](const Report& r) { return Figure::share(r.step.mfu); });
+  add("MBU", [](const Report& r) { return Figure::share(r.step.mbu); });
   add("overlap",
       [](const Report& r) { return Figure::share(r.step.all_communication.overlap_ratio()); });
   add("bubble", [](const Report& r) { return Figure::share(r.step.bubble_fraction); });

@@ -56,7 +56,7 @@ class ArrivalTimes {
     const Task& first = graph_.tasks[a];
     const Task& second = graph_.tasks[b];
     return first.kind == TaskKind::Communication && second.kind == TaskKind::Communication &&
-           first.communication == second.communication && first.microbatch == second.microbatch &&
+           first.communication == second.communication && first.action == second.action &&
            first.part < second.part;
   }
 
@@ -133,7 +133,7 @@ std::optional<GivenUp> first_given_up(const Cluster& cluster, const StepPlan& pl
     if (flap && sooner) {
       first = GivenUp{plan.graph.name_of(task),
                       std::string(plan.graph.communications[*task.communication].group),
-                      task.microbatch,
+                      task.action,
                       flap->part_name(),
                       waits,
                       began,

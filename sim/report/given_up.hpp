@@ -16,7 +16,7 @@ namespace danlu {
 struct GivenUp {
   std::string communication;  // "reduce gradients"
   std::string group;          // "data group"
-  int microbatch = -1;
+  std::optional<Action> action;
   std::string part;    // Flap::part_name
   bool waits = false;  // not over that part, but for ranks that hang on it
   Seconds began;

@@ -11,6 +11,7 @@
 #include "sim/report/critical_path.hpp"
 #include "sim/report/intervals.hpp"
 #include "sim/report/report.hpp"
+#include "sim/report/utilisation.hpp"
 #include "sim/workload/model_blocks.hpp"
 
 namespace danlu {
@@ -60,14 +61,6 @@ struct CommunicationSum {
   std::optional<PatternClassId> pattern;
   CollectiveChoice choice;
 };
-
-FlopsPerSecond mean_peak(const ClusterSpec& cluster, Precision precision) {
-  FlopsPerSecond sum;
-  for (const auto& [topology, gpu, gpus] : cluster.gpus_by_kind()) {
-    sum += *gpu.peak(precision) * (static_cast<double>(gpus) / cluster.gpus);
-  }
-  return sum;
-}
 
 /// "A", or "A (32) and B (32)".
 std::string gpu_names(const ClusterSpec& cluster) {
@@ -138,6 +131,17 @@ class Measurer {
     return reports;
   }
 
+  /// Of a pipeline.
+  std::vector<StageReport> stages() const {
+    std::vector<StageReport> reports;
+    for (const auto& [stage, sum] : by_stage_) {
+      reports.push_back(sum);
+      reports.back().compute = sum.compute / sum.gpus;
+      reports.back().waits = sum.waits / sum.gpus;
+    }
+    return reports.size() > 1 ? reports : std::vector<StageReport>{};
+  }
+
   ActivityReader& reader() { return reader_; }
 
  private:
@@ -149,18 +153,8 @@ class Measurer {
     for (const RankClassId id : ranks_.ids()) {
       add_ranks(id, step_);
     }
-    const double peak = mean_peak(cluster_.spec, w_.training.precision).value;
     step_.tokens_per_second = w_.tokens_per_step() / step_.time.value;
-    step_.model_flops_per_gpu_second = model_flops_ / step_.time.value;
-    step_.hardware_flops_per_gpu_second = hardware_flops_ / step_.time.value;
-    step_.mfu = step_.model_flops_per_gpu_second / peak;
-    step_.hfu = step_.hardware_flops_per_gpu_second / peak;
-    const double gpu_seconds = step_.time.value * cluster_.spec.gpus;
-    const auto counted = [&](bool causal) {
-      return step_flops(w_, causal).value / gpu_seconds / peak;
-    };
-    step_.mfu_full = counted(false);
-    step_.mfu_causal = counted(true);
+    add_utilisation(w_, cluster_.spec, done_, step_);
     step_.bubble_fraction = step_.breakdown[TimePart::Bubble] / step_.time;
   }
 
@@ -341,6 +335,7 @@ class Measurer {
     step.breakdown[TimePart::StragglerWait] += share * waiting.for_peers;
     step.breakdown[TimePart::Bubble] += share * waiting.for_stages;
     add_speed(plan_.fold.rank_classes[id], ranks.compute_time.total(), waiting);
+    add_stage(plan_.fold.rank_classes[id], ranks.compute_time, waiting);
     add_communications(ranks, compute, members);
   }
 
@@ -353,8 +348,9 @@ class Measurer {
   }
 
   void add_compute(const ComputeTime& time, double share, StepReport& step) {
-    model_flops_ += share * time.model_flops.value;
-    hardware_flops_ += share * time.hardware_flops.value;
+    done_.model_flops += share * time.model_flops;
+    done_.hardware_flops += share * time.hardware_flops;
+    done_.memory += share * time.memory;
     KernelInefficiency& lost = step.kernel_inefficiency;
     lost.gemm += share * time[ComputePart::GemmInefficiency];
     lost.attention += share * time[ComputePart::AttentionInefficiency];
@@ -394,6 +390,14 @@ class Measurer {
       sum.straggler_wait += waiting.for_peers * ranks.members;
       sum.bubble += waiting.for_stages * ranks.members;
     }
+  }
+
+  void add_stage(const RankClass& ranks, const ComputeTime& compute, const Waiting& waiting) {
+    StageReport& sum = by_stage_[ranks.stage];
+    sum.stage = ranks.stage;
+    sum.gpus += ranks.members;
+    sum.compute += (compute.total() - compute[ComputePart::Optimizer]) * ranks.members;
+    sum.waits += (waiting.for_peers + waiting.for_stages) * ranks.members;
   }
 
   void add_communications(const RankActivity& ranks, const Coverage& compute, double members) {
@@ -452,8 +456,8 @@ class Measurer {
   std::map<CommunicationKey, CommunicationSum> sums_;
   using SpeedKey = std::tuple<GpuSpeed, std::optional<Throttle>, bool>;
   std::map<SpeedKey, SpeedReport> by_speed_;  // sums
-  double model_flops_ = 0;
-  double hardware_flops_ = 0;
+  std::map<int, StageReport> by_stage_;       // sums
+  WorkDone done_;
 };
 
 /// With closed forms a link may carry more than it can.
@@ -517,6 +521,7 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
                 .parameters = total_parameters(workload.model),
                 .is_mixed = !cluster.spec.others.empty(),
                 .peak = mean_peak(cluster.spec, workload.training.precision),
+                .memory_peak = mean_memory_peak(cluster.spec),
                 .gpus = cluster.spec.gpus,
                 .workload = workload,
                 .step = measurer.step(),
@@ -529,6 +534,7 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
   if (!shares) {
     note_overfull(report);
   }
+  report.stages = measurer.stages();
   report.speeds = measurer.speeds();
   report.simulation = {.tasks_played = plan.graph.tasks.size(),
                        .flows_played = count_flows(plan.graph),

@@ -110,8 +110,13 @@ struct StepReport {
   double mfu_full = 0;                       // the whole attention square counted
   double mfu_causal = 0;                     // the half of it that a causal mask leaves
   double hfu = 0;
-  double bubble_fraction = 0;     // bubble over step
-  KindOverlap all_communication;  // of all kinds, merged
+  /// Of the model by either count of the attention square, and really executed, in a step, a mean
+  /// GPU's share: what the three utilisations above rest on.
+  Flops flops_full, flops_causal, flops_executed;
+  BytesPerSecond memory_bandwidth;  // that a GPU uses of its HBM: see mbu
+  double mbu = 0;                   // of the HBM's peak
+  double bubble_fraction = 0;       // bubble over step
+  KindOverlap all_communication;    // of all kinds, merged
   IdArray<Axis, KindOverlap, kAxes> by_kind{};
   TimePartition breakdown;
   KernelInefficiency kernel_inefficiency;
@@ -199,6 +204,21 @@ struct SpeedReport {
   Seconds compute, straggler_wait, bubble;  // means over them
 };
 
+/// The ranks of a stage of the pipeline; means over them.
+struct StageReport {
+  int stage = 0;
+  int gpus = 0;
+  Seconds compute;  // in passes: all but the optimizer
+  Seconds waits;    // bubble and straggler wait
+};
+/// How unequal the stages are: the slowest rules the step, since all others wait for it.
+struct StageBalance {
+  int slowest = 0;
+  Seconds compute, mean;  // of the slowest; of all stages
+
+  Seconds cost() const { return compute - mean; }
+};
+
 /// Several steps where chance decides (DegradedSpec::draws).
 struct DrawsReport {
   std::vector<Seconds> steps;  // by draw
@@ -250,8 +270,9 @@ struct Report {
   std::string cluster;
   std::string gpu;
   double parameters = 0;
-  bool is_mixed = false;  // GPUs of several kinds
-  FlopsPerSecond peak;    // the mean over them
+  bool is_mixed = false;       // GPUs of several kinds
+  FlopsPerSecond peak;         // the mean over them
+  BytesPerSecond memory_peak;  // of their HBM, the same
   int gpus = 0;
   Workload workload;
   StepReport step;
@@ -262,6 +283,7 @@ struct Report {
   std::optional<DrawsReport> draws;    // the caller's; everything else is of the first
   CriticalPath critical_path;
   std::vector<LinkReport> links;
+  std::vector<StageReport> stages;  // empty where there is one
   std::vector<SpeedReport> speeds;  // fastest kind of kernels last; empty where all GPUs are alike
   SimulationReport simulation;
 };
@@ -279,6 +301,9 @@ std::optional<RunReport> measure_run(const Report& report, const ClusterSpec& cl
 
 /// Of a GPU, the mean over those of several kinds; none where a kind has no price.
 std::optional<double> dollars_per_gpu_hour(const ClusterSpec& cluster);
+
+/// Of two stages or more.
+StageBalance balance_of(const std::vector<StageReport>& stages);
 
 /// Memory alone, before anything is played.
 MemoryReport measure_memory(const Workload& workload, const ClusterSpec& cluster);

@@ -68,10 +68,46 @@ Section step_figures(const Report& report) {
                                ? ", the masked half of attention not"
                                : ""),
        .shown = Shown::Beside},
+      {.key = "mbu", .label = "MBU", .cells = {Figure::share(step.mbu)}},
+      {.key = "hbm_bytes_per_s_per_gpu",
+       .label = "HBM traffic",
+       .cells = {Figure::number(step.memory_bandwidth.value, to_text(step.memory_bandwidth),
+                                "bytes/s")},
+       .note = fmt::format("{} of the {} of HBM", to_text(step.memory_bandwidth),
+                           to_text(report.memory_peak)),
+       .shown = Shown::Beside},
       off_page("bubble_fraction", "bubble", Figure::share(step.bubble_fraction)),
       off_page("overlap_ratio", "overlap", Figure::share(step.all_communication.overlap_ratio())),
       off_page("exposed_communication_s", "exposed communication",
                Figure::time(step.all_communication.exposed))};
+  return section;
+}
+
+/// FLOPs of a step by what is counted, and the utilisation that each comes to.
+Section flops(const Report& report) {
+  const StepReport& step = report.step;
+  Section section{.key = "step.flops",
+                  .heading = "FLOPs of a step by what is counted, per GPU",
+                  .shape = Shape::Groups,
+                  .level = 2,
+                  .lead = Lead::None,
+                  .columns = {{"", "counted"},
+                              {"per_gpu", "FLOPs"},
+                              {"tflops_per_gpu", "TFLOP/s"},
+                              {"utilisation", "of the dense peak"}}};
+  for (const auto& [key, label, counted, utilisation] :
+       {std::tuple("full_attention", "full attention square (MFU)", step.flops_full, step.mfu_full),
+        std::tuple("causal_attention", "causal half of it (MFU)", step.flops_causal,
+                   step.mfu_causal),
+        std::tuple("executed", "executed, recomputed ones too (HFU)", step.flops_executed,
+                   step.hfu)}) {
+    section.rows.push_back(
+        {.key = key,
+         .label = label,
+         .cells = {Figure::number(counted.value, fmt::format("{:.4g}", counted.value), "FLOP"),
+                   teraflops(counted.value / step.time.value), Figure::share(utilisation)},
+         .shown = Shown::OffPage});
+  }
   return section;
 }
 
@@ -140,6 +176,44 @@ Section breakdown(const StepReport& step) {
   return section;
 }
 
+/// "stages: 7 is the slowest, 2.2 % above the mean, which costs up to 245.1 ms"
+std::string balance_text(const StageBalance& balance) {
+  constexpr double kEqual = 1e-6;
+  const double above = balance.cost() / balance.mean;
+  return above < kEqual ? "stages: all compute equally long"
+                        : fmt::format(
+                              "stages: {} is the slowest, {} above the mean, which costs "
+                              "up to {}",
+                              balance.slowest, percent(above), to_text(balance.cost()));
+}
+
+Section stages(const Report& report) {
+  Section section{.key = "stages",
+                  .heading = "Stages (mean over their GPUs)",
+                  .shape = Shape::Table,
+                  .lead = Lead::None,
+                  .columns = {{"", "stage", 8},
+                              {"stage", "number", 6},
+                              {"gpus", "GPUs", 7},
+                              {"compute_s", "computes", 10},
+                              {"above_mean", "above the mean", 14},
+                              {"wait_s", "waits", 10}}};
+  if (report.stages.empty()) {
+    return section;
+  }
+  const StageBalance balance = balance_of(report.stages);
+  section.rows.push_back(sentence(balance_text(balance), Shown::PageOnly));
+  for (const StageReport& stage : report.stages) {
+    section.rows.push_back(
+        {.label = fmt::format("stage {}", stage.stage),
+         .cells = {Figure::count(stage.stage), Figure::count(stage.gpus),
+                   Figure::time(stage.compute), Figure::share(stage.compute / balance.mean - 1),
+                   Figure::time(stage.waits)},
+         .shown = Shown::OffPage});
+  }
+  return section;
+}
+
 /// "NVIDIA H100, 1.2 times as slow, throttles (x 1.4 for 30 % of 10 s), jitters by 5 %".
 std::string kind_name(const SpeedReport& speed) {
   std::string name = speed.gpu;
@@ -202,11 +276,12 @@ Section speeds(const Report& report) {
 }  // namespace
 
 std::vector<Section> step_sections(const Report& report) {
-  std::vector<Section> sections{step_figures(report), draws(report.draws)};
+  std::vector<Section> sections{step_figures(report), flops(report), draws(report.draws)};
   if (report.draws) {
     sections.push_back(draws_by_number(*report.draws));
   }
   sections.push_back(breakdown(report.step));
+  sections.push_back(stages(report));
   sections.push_back(speeds(report));
   return sections;
 }

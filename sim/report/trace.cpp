@@ -113,8 +113,9 @@ class StepTraceWriter {
     const Activity& activity = slice.activity;
     const TraceTime time(activity.interval.start, activity.interval.finish);
     std::string arguments;
-    if (activity.microbatch >= 0) {
-      arguments = fmt::format(R"("microbatch": {})", activity.microbatch);
+    if (activity.action) {
+      arguments = fmt::format(R"("microbatch": {}, "action": "{}")", activity.action->microbatch,
+                              activity.action->text());
     }
     if (!activity.pass.empty()) {
       arguments += fmt::format(R"(, "pass": "{}")", activity.pass);

@@ -22,7 +22,7 @@ std::string what_hung(const Scenario& scenario, const Cluster& cluster, const St
     return "";
   }
   const std::string which =
-      found->microbatch < 0 ? "" : fmt::format(", microbatch {}", found->microbatch);
+      found->action ? fmt::format(", microbatch {}", found->action->microbatch) : "";
   return fmt::format(
       "{}: the step does not end: '{}' ({}{}) {} {} began at {} and was given up at {}, after "
       "communication.timeout ({})",

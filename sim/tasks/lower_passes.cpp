@@ -157,7 +157,7 @@ class PassLowering {
     const TaskId run = graph().add({.kind = TaskKind::Run,
                                     .duration = known->second,
                                     .name = names_[action.kind],
-                                    .microbatch = action.microbatch,
+                                    .action = action,
                                     .slice = slice},
                                    passing.rank_classes);
     return {{{run}}, {{run}}};
@@ -213,7 +213,7 @@ class PassLowering {
       const TaskId task = graph().add({.kind = TaskKind::Compute,
                                        .duration = program(id).durations[i],
                                        .name = program(id).names[i],
-                                       .microbatch = action.microbatch,
+                                       .action = action,
                                        .compute = program(id).compute[i]},
                                       {passing.rank_classes[u]});
       placed.push_back({task, {task}});
@@ -229,7 +229,7 @@ class PassLowering {
       const CommunicationId communication =
           draft_.communication(group, {segment.op, segment.bytes});
       PlacedCommunication made =
-          draft_.add_communication(communication, program(id).names[i], action.microbatch);
+          draft_.add_communication(communication, program(id).names[i], action);
       const std::vector<RankClassId>& classes = draft_.group(group).rank_classes;
       for (std::size_t u = 0; u < classes.size(); ++u) {
         placed[passing.lane_of(classes[u])] = {made.first, std::move(made.last[u])};

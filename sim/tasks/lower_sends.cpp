@@ -25,7 +25,7 @@ void add_sends(StepDraft& draft, GroupClassId id) {
     const Action& action = sender.passes[send.pass].action;
     const NameId name =
         draft.graph().named(action.is_forward() ? "send activation" : "send gradient");
-    const auto [first, ends] = draft.add_communication(communication, name, action.microbatch);
+    const auto [first, ends] = draft.add_communication(communication, name, action);
     const TaskId last = ends[0].front();  // a message is one part
     draft.wait_for(sender.passes[send.pass].exits[lane], first);
     if (previous) {

@@ -134,7 +134,8 @@ CommunicationId StepDraft::communication(GroupClassId id, const Demand& demand) 
   return known->second;
 }
 
-PlacedCommunication StepDraft::add_communication(CommunicationId id, NameId name, int microbatch) {
+PlacedCommunication StepDraft::add_communication(CommunicationId id, NameId name,
+                                                 std::optional<Action> action) {
   const Communication& communication = graph().communications[id];
   IdVector<PartId, TaskId> tasks;
   for (const PartId part_id : communication.parts.ids()) {
@@ -146,7 +147,7 @@ PlacedCommunication StepDraft::add_communication(CommunicationId id, NameId name
               .communication = id,
               .part = part_id,
               .name = name,
-              .microbatch = microbatch};
+              .action = action};
     tasks.push_back(graph().add(task, part.rank_classes));
     for (const PartId before : part.after) {
       graph().add_edge(tasks[before], tasks.back());

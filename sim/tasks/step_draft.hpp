@@ -74,9 +74,10 @@ class StepDraft {
   /// A communication among TaskGraph::communications.
   CommunicationId communication(GroupClassId group, const Demand& demand);
   /// Adds one communication: a task for each of its parts.
-  PlacedCommunication add_communication(CommunicationId id, NameId name, int microbatch);
+  PlacedCommunication add_communication(CommunicationId id, NameId name,
+                                        std::optional<Action> action);
   PlacedCommunication add_communication(CommunicationId id, std::string_view name) {
-    return add_communication(id, graph().named(name), -1);
+    return add_communication(id, graph().named(name), {});
   }
 
   void wait_for(const Tasks& before, TaskId after);

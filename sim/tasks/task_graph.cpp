@@ -85,8 +85,8 @@ Seconds TaskGraph::compute_time(TaskId id, Seconds start) const {
 std::string TaskGraph::describe(TaskId id) const {
   const Task& task = tasks[id];
   std::string text = fmt::format("task {} ({}", index(id), name_of(task));
-  if (task.microbatch >= 0) {
-    text += fmt::format(", microbatch {}", task.microbatch);
+  if (task.action) {
+    text += ", " + task.action->text();
   }
   if (!participants[id].empty()) {
     std::vector<std::size_t> numbers;

@@ -87,10 +87,10 @@ struct Task {
   std::optional<CommunicationId> communication;  // Communication, where it is of a sort
   PartId part{};                                 // Communication
   NameId name{};
-  int microbatch = -1;  // -1 where there is none
-  ProgramSlice slice;   // Run
-  ComputeTime compute;  // Compute
-  double stretch = 1;   // Compute: by jitter, so many times `duration`
+  std::optional<Action> action;  // of a pass, or that made what is sent; none at the step's end
+  ProgramSlice slice;            // Run
+  ComputeTime compute;           // Compute
+  double stretch = 1;            // Compute: by jitter, so many times `duration`
 };
 
 /// From `time` on, a link of the graph has the given capacity (more than 0).
@@ -117,7 +117,7 @@ struct TaskGraph {
   const std::string& name_of(const Task& task) const { return names[task.name]; }
   TaskId add(const Task& task, std::vector<RankClassId> taking_part);
   void add_edge(TaskId before, TaskId after) { edges.emplace_back(before, after); }
-  /// "task 7 (forward, microbatch 3, rank class 2)": for messages.
+  /// "task 7 (forward, 0F3, rank class 2)": for messages.
   std::string describe(TaskId task) const;
   /// How long a task of compute takes that starts then, with jitter and throttling.
   Seconds compute_time(TaskId task, Seconds start) const;

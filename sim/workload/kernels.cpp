@@ -61,6 +61,7 @@ ComputeTime& ComputeTime::operator+=(const ComputeTime& other) {
   }
   model_flops += other.model_flops;
   hardware_flops += other.hardware_flops;
+  memory += other.memory;
   return *this;
 }
 
@@ -128,6 +129,7 @@ ComputeTime KernelTimer::time(const std::vector<Kernel>& kernels) const {
     }
     time.model_flops += kernel.model_flops;
     time.hardware_flops += kernel.flops;
+    time.memory += kernel.bytes;
   }
   return time;
 }
@@ -137,11 +139,12 @@ ComputeTime KernelTimer::recompute_time(const std::vector<Kernel>& kernels) cons
   ComputeTime again;
   again[ComputePart::Recomputation] = forward.total();
   again.hardware_flops = forward.hardware_flops;
+  again.memory = forward.memory;
   return again;
 }
 
 ComputeTime KernelTimer::optimizer_time(Bytes bytes) const {
-  ComputeTime time;
+  ComputeTime time{.memory = bytes};
   time[ComputePart::Optimizer] =
       bytes / (gpu_.memory_bandwidth * gpu_.memory_efficiency) + gpu_.kernel_launch;
   return time;

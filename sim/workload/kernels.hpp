@@ -66,11 +66,12 @@ inline constexpr auto kNames<ComputePart> =
                                        {ComputePart::Host, "host"}});
 inline constexpr std::size_t kComputeParts = kNames<ComputePart>.size();
 
-/// A duration by what it was for, and the FLOPs in it.
+/// A duration by what it was for, and the FLOPs and bytes in it.
 struct ComputeTime {
   IdArray<ComputePart, Seconds, kComputeParts> parts{};
   Flops model_flops;
   Flops hardware_flops;  // really executed, recomputed ones too
+  Bytes memory;          // moved to and from HBM, by what is recomputed too
 
   Seconds total() const;
   Seconds& operator[](ComputePart part) { return parts[part]; }

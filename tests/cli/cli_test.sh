@@ -43,6 +43,7 @@ call run --json "$scenario"
 expect 'json exits 0' 0 "$code"
 for name in schema scenario gpus step time_s tokens_per_s tokens_per_s_per_gpu \
   model_tflops_per_gpu hardware_tflops_per_gpu mfu hfu bubble_fraction overlap_ratio \
+  mbu flops stages \
   exposed_communication_s breakdown_s \
   useful kernel_inefficiency recomputation exposed_tensor exposed_pipeline exposed_data \
   exposed_expert exposed_context bubble straggler_wait optimizer host communication kind group \

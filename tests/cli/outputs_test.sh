@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What --trace and --timeline write: whole files or none, through links, into pipes and devices; and
-# what is refused before anything is played.
+# What --trace, --timeline and --svg write: whole files or none, through links, into pipes and
+# devices; and what is refused before anything is played.
 # Usage: outputs_test.sh REPO_ROOT DANLU_BINARY
 set -uo pipefail
 root=$1
@@ -59,7 +59,9 @@ refused() { # NAME WHOLE_MESSAGE ARGUMENTS
   expect 'and says why' "$message" "$err"
   expect 'and prints no result' '' "$out"
 }
-for option in --trace --timeline; do
+for option in --trace --timeline --svg; do
+  ending=json
+  [[ $option == --svg ]] && ending=svg
   refused "$option without a name" "$option: error: expected the name of a file, found nothing" \
     "$scenario" "$option" ''
   refused "$option with --crosscheck" \
@@ -69,7 +71,7 @@ hint: leave one of the two out" --crosscheck "$scenario" "$option" "$work/x.json
 hint: a run for each: danlu run $scenario $option FILE" \
     "$scenario" "$scenario" "$option" "$work/x.json"
   refused "$option to a directory" "$option: error: '$work' is a directory, not a file
-hint: for example $work/out.json" "$scenario" "$option" "$work"
+hint: for example $work/out.$ending" "$scenario" "$option" "$work"
   refused "$option into no folder" \
     "$option: error: '$work/no/x.json' cannot be written: there is no folder '$work/no'" \
     "$scenario" "$option" "$work/no/x.json"

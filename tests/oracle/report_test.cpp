@@ -168,6 +168,69 @@ TEST(Report, MfuIsTheUsefulShareAndTheFormulaOfThePaper) {
   EXPECT_TRUE(near(report.step.breakdown[TimePart::Useful] / report.step.time, report.step.mfu));
 }
 
+// MBU. One GPU: what all kernels of the blocks move, for each of three microbatches, and what Adam
+// moves of each parameter (24 + 2 + 4 bytes).
+TEST(Report, CountsTheBytesOfEveryKernel) {
+  const Scenario scenario = shipped(
+      "llama3-8b-h100.yaml",
+      {"cluster.gpus=1", "parallelism={tensor: 1}", "training.global_batch=3", "model.layers=2"});
+  const Report report = report_of(scenario);
+  const ModelBlocks model = build_model(scenario.workload);
+  double bytes = 0;
+  double parameters = 0;
+  const auto add = [&](const Block& block) {
+    parameters += weight_of(block).held;
+    for (const Operator* const one : operators_of(block)) {
+      for (const Kernels* const kernels :
+           {&one->forward, &one->input_gradient, &one->weight_gradient}) {
+        for (const Kernel& kernel : *kernels) {
+          bytes += 3 * kernel.bytes.value;
+        }
+      }
+    }
+  };
+  for (const Block* const block :
+       {&model.embedding, &model.layer(0), &model.layer(1), &model.head}) {
+    add(*block);
+  }
+  EXPECT_TRUE(
+      near(report.step.mbu, (bytes + 30 * parameters) / (report.step.time.value * 3.35e12)));
+}
+
+// Twelve layers on four stages, m = 8, t a microbatch's time in a layer. Evenly a step of 1F1B is
+// (m + p - 1) 3 t = 33 t. With six of them on the last stage, which has one microbatch under way,
+// it takes m 6 t + 3 x 2 t = 54 t, (m - 1)/m of what that stage is above the mean, 24 t. With six
+// on the first, whose four under way hide that the pipe is filled and drained, m 6 t = 48 t.
+TEST(Report, SaysWhatUnequalStagesCost) {
+  const auto played = [](const std::string& file, const std::vector<std::string>& overrides) {
+    const Scenario scenario = shipped(file, overrides);
+    const Cluster cluster = build_cluster(scenario.cluster);
+    const StepPlan plan = plan_step(scenario.workload, cluster);
+    return measure("", scenario.workload, cluster, plan, testing::play(plan.graph));
+  };
+  const auto lesson = [&](const std::string& layers) {
+    return played("learn/06-pipeline-and-bubbles.yaml",
+                  {"model.layers=12", "parallelism." + layers, "collectives=formula"});
+  };
+  constexpr double kEnds = 0.05;  // embedding, head, optimizer
+  const Report even = lesson("first_stage_layers=3");
+  for (const auto& [layers, slowest, longer] :
+       {std::tuple("last_stage_layers=6", 3, 54.0 - 33), {"first_stage_layers=6", 0, 48.0 - 33}}) {
+    const Report uneven = lesson(layers);
+    const StageBalance balance = balance_of(uneven.stages);
+    EXPECT_EQ(balance.slowest, slowest);
+    EXPECT_TRUE(near(balance.compute / balance.mean, 2, kEnds));
+    const Seconds difference = uneven.step.time - even.step.time;
+    EXPECT_TRUE(near(difference / balance.cost(), longer / 24, kEnds));
+    ASSERT_EQ(uneven.stages.size(), 4U);
+    for (const StageReport& stage : uneven.stages) {
+      EXPECT_EQ(stage.gpus, 1);
+      EXPECT_TRUE(stage.stage == slowest || stage.waits > uneven.stages[slowest].waits);
+    }
+  }
+  EXPECT_TRUE(played("learn/04-data-parallel-and-overlap.yaml", {}).stages.empty());
+}
+
 // Full recomputation does the layers' forward pass twice: HFU/MFU = 4/3 but for the logits.
 TEST(Report, FullRecomputationMakesHardwareFlopsFourThirds) {
   const Report report = report_of(shipped("gpt3-175b-64-a100-full.yaml"));
@@ -202,6 +265,8 @@ TEST_P(ShippedScenario, EverySecondHasOneName) {
            step.time.value));
   EXPECT_GT(step.mfu, 0);
   EXPECT_LT(step.mfu, 1);
+  EXPECT_GT(step.mbu, 0);
+  EXPECT_LT(step.mbu, 1);
   EXPECT_GE(step.hfu, step.mfu_causal * (1 - 1e-12));  // of a mask nothing less is executed
 }
 

@@ -50,7 +50,7 @@ TaskGraph pipeline(const Shape& shape, Seconds latency) {
           {.kind = TaskKind::Compute,
            .duration = Seconds{op.kind == ActionKind::Backward ? 2.0 : 1.0} / shape.chunks,
            .name = graph.named(name_of(op.kind)),
-           .microbatch = op.microbatch},
+           .action = op},
           {RankClassId{stage}});
       if (previous >= TaskId{}) {
         graph.add_edge(previous, pass);

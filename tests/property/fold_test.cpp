@@ -70,12 +70,13 @@ IdVector<RankClassId, RankTimes> times_of_ranks(const StepPlan& plan, const Time
           activity.communication &&
           plan.graph.communications[*activity.communication].op == CollectiveOp::SendReceive;
       for (std::size_t at = 0; at < participants.size(); ++at) {
-        Times& times = rank_classes[participants[at]][fmt::format(
-            "{} of microbatch {}, {}", activity.name, activity.microbatch,
-            activity.compute != nullptr ? "compute"
-            : !transfer                 ? "collective"
-            : at == 0                   ? "sent"
-                                        : "received")];
+        Times& times = rank_classes[participants[at]]
+                                   [fmt::format("{} of microbatch {}, {}", activity.name,
+                                                activity.action ? activity.action->microbatch : -1,
+                                                activity.compute != nullptr ? "compute"
+                                                : !transfer                 ? "collective"
+                                                : at == 0                   ? "sent"
+                                                                            : "received")];
         times.emplace_back(activity.interval.start.value, activity.interval.finish.value);
       }
     });

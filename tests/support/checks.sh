@@ -20,6 +20,7 @@ explain_failure() { :; }
 same() { [[ $1 == "$2" ]]; }
 differ() { [[ $1 != "$2" ]]; }
 has() { [[ $1 == *"$2"* ]]; }
+lacks() { [[ $1 != *"$2"* ]]; }
 
 # Says how it went; fails when a check did.
 end_of_checks() {
