@@ -7,6 +7,7 @@
 #include <map>
 
 #include "sim/report/activity.hpp"
+#include "sim/report/plan_text.hpp"
 #include "sim/report/report.hpp"
 
 namespace danlu {
