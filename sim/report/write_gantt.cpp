@@ -191,17 +191,13 @@ class GanttPage {
     const std::vector<GanttSpan> spans = visible_spans(row, column_);
     const std::vector<const GanttSpan*> shown = columns_of(spans, column_, columns_, step);
     std::vector<GanttCell> cells;
+    std::optional<Action> begun;
     for (std::size_t first = 0; first < shown.size();) {
       std::size_t last = first;
       while (last < shown.size() && shown[last] == shown[first]) {
         ++last;
       }
-      add_cells(shown[first], last - first, cells);
-      if (shown[first] != nullptr) {
-        legend_.add(*shown[first]);
-      } else {
-        waits_ = true;
-      }
+      add_cells(shown[first], last - first, begun, cells);
       first = last;
     }
     const double ends = std::ceil(step / column_ - 1e-9);
@@ -212,18 +208,25 @@ class GanttPage {
   }
 
   /// A span that takes `width` columns: its letter; of a pass the number of its microbatch too, if
-  /// there is room for it.
-  void add_cells(const GanttSpan* span, std::size_t width, std::vector<GanttCell>& cells) const {
+  /// there is room for it, and neither where that pass has `begun` before.
+  void add_cells(const GanttSpan* span, std::size_t width, std::optional<Action>& begun,
+                 std::vector<GanttCell>& cells) {
     const GanttInk ink = ink_of(span);
     const std::string letter(1, ink.letter);
     const int colour = style_.colour ? ink.colour : 0;
     if (span == nullptr || span->kind != GanttSpan::Kind::Pass) {
+      waits_ = waits_ || span == nullptr;
+      if (span != nullptr) {
+        legend_.add(*span);
+      }
       const bool dots = span == nullptr && style_.unicode;
       cells.insert(cells.end(), width, {dots ? std::string(kWaitDot) : letter, colour});
       return;
     }
+    legend_.add(*span);
     std::string words = letter + std::to_string(span->action->microbatch);
-    words = words.size() <= width ? words : letter;
+    words = begun == span->action ? "" : words.size() <= width ? words : letter;
+    begun = span->action;
     for (std::size_t i = 0; i < width; ++i) {
       const std::string_view fill = colour != 0 ? " " : style_.unicode ? ink.unicode : ink.ascii;
       cells.push_back({i < words.size() ? std::string(1, words[i]) : std::string(fill), colour});

@@ -150,16 +150,18 @@ class SvgWriter {
     constexpr double kBroad = 2.5;             // enough for a gap
     std::map<std::string, std::string> paths;  // by class
     std::string numbers;
+    std::optional<Action> numbered;
     for (const GanttSpan& span : visible_spans(row, kLeastWidth * pixel_)) {
       legend_.add(span);
       const double from = span.interval.start / pixel_;
       const double width = span.length() / pixel_;
       paths[class_of(span)] += thick_line(from, width > kBroad ? width - kGap : width);
-      if (span.kind == GanttSpan::Kind::Pass) {
+      if (span.kind == GanttSpan::Kind::Pass && span.action != numbered) {
         const std::string number = std::to_string(span.action->microbatch);
         if (static_cast<double>(number.size()) * kLetterWidth + 1 < width) {
           numbers += fmt::format("<text x=\"{:.6g}\" y=\"4\" class=\"n\">{}</text>\n",
                                  hundredths(from + width / 2), number);
+          numbered = span.action;
         }
       }
     }

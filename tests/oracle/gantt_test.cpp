@@ -230,6 +230,23 @@ TEST(Gantt, WhatSharesAColumnIsShownInProportion) {
   EXPECT_EQ(row.find("FF"), std::string::npos) << row;
 }
 
+// A pass with an exchange inside that is as long as a column has its letter and number once.
+TEST(Gantt, APassIsNamedOnce) {
+  GanttSpan inside = exchange(5, 7, Axis::Tensor);
+  inside.action = Action{ActionKind::Forward, 0, 3};
+  const Gantt gantt{.title = "one",
+                    .step = 12_s,
+                    .rows = {{.spans = {pass(0, 5, ActionKind::Forward, 3), inside,
+                                        pass(7, 10, ActionKind::Forward, 3),
+                                        pass(10, 12, ActionKind::Forward, 4)}}}};
+  EXPECT_NE(write_gantt(std::array{gantt}, {.columns = 12}).find("stage 0  F3---tt---F4 "),
+            std::string::npos);
+  const std::string svg = write_gantt_svg(std::array{gantt});
+  EXPECT_EQ(svg.find(">3</text>"), svg.rfind(">3</text>"));
+  EXPECT_NE(svg.find(">3</text>"), std::string::npos);
+  EXPECT_NE(svg.find(">4</text>"), std::string::npos);
+}
+
 // Of 100 stages as many are drawn as fit, the first and the last among them, and it is said.
 TEST(Gantt, DrawsAFewOfManyStages) {
   const Drawn drawn = draw(kLesson, {"cluster.gpus=100", "parallelism.pipeline=100",
