@@ -82,8 +82,8 @@ Flops products_of_scores(const RankShape& z, bool causal) {
 }
 
 /// One fused causal kernel: it does half of the square, backward does the scores once more. Ranks
-/// that share a sequence hold two pieces of it, the i-th and the i-th from the end, so that the mask
-/// leaves all of them the same work, in each round of a ring, too (Megatron-LM's context parallel).
+/// that share a sequence hold two pieces of it, the i-th and the i-th from the end, so that the
+/// mask leaves all of them the same work, in each round of a ring, too (Megatron-LM).
 void add_flash(const RankShape& z, Operator& op) {
   const double share = z.batch / z.tensor / (z.ulysses * z.context) / z.rounds;
   const Flops done = share * products_of_scores(z, true);

@@ -6,8 +6,8 @@ namespace danlu {
 
 namespace {
 
-/// What splits the data has a communicator of its own, named by `axis`, also where that has one rank
-/// and others that share a sequence join the same ranks (Megatron's dp-cp group and its cp group).
+/// What splits the data has a communicator of its own, named by `axis`, also where that has one
+/// rank and those that share a sequence join the same ranks (Megatron's dp-cp group and cp group).
 AxisSet of_data(AxisSet axes, Axis axis) {
   return axes.empty() || axes.contains(Axis::Replicate) ? axes : axes.with(axis);
 }

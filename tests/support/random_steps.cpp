@@ -245,7 +245,7 @@ void add_context(Dice& dice, Workload& w) {
   w.training.sequence_length *= 2 * sharing;
   w.model.positions *= 2 * sharing;
   w.model.heads *= p.ulysses;
-  w.model.kv_heads *= dice.coin() ? p.ulysses : 1;
+  w.model.kv_heads = dice.coin() ? w.model.kv_heads * p.ulysses : p.tensor;  // or copied
 }
 
 /// Any ZeRO stage, over any part of the data-parallel ranks.
