@@ -16,8 +16,14 @@ namespace {
 bool is_of_tensor(GroupSort sort) {
   return sort.axis() == Axis::Tensor;
 }
-const ForcedChoice& forced_for(const Workload& w, GroupSort sort) {
-  return is_of_tensor(sort) ? w.communication.tensor : w.communication.data;
+/// What ranks that share a sequence exchange, nobody can ask for.
+bool is_of_sequence(GroupSort sort) {
+  return sort.axis() == Axis::Context || sort.axis() == Axis::Ulysses;
+}
+ForcedChoice forced_for(const Workload& w, GroupSort sort) {
+  return is_of_sequence(sort) ? ForcedChoice{}
+         : is_of_tensor(sort) ? w.communication.tensor
+                              : w.communication.data;
 }
 
 /// What may carry out `op`. What the user asks for where that can be done, else what would be
@@ -60,7 +66,7 @@ std::vector<Need> needs_of(const Workload& w, const Cluster& cluster, const Mesh
   std::vector<Need> needs;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
     for (const GroupSort sort : sorts_of(step, stage)) {
-      if (sort.span != Span::All || is_of_tensor(sort) != of_tensor) {
+      if (sort.span != Span::All || is_of_sequence(sort) || is_of_tensor(sort) != of_tensor) {
         continue;
       }
       const std::vector<int> ranks = mesh.group(mesh.rank({{Axis::Pipeline, stage}}), sort);

@@ -31,6 +31,11 @@ bool follows_light(const std::vector<Step>& steps, std::size_t i) {
   return op != nullptr && is_light(*op);
 }
 
+/// Whether a product beside it can hide it. What ranks of a sequence exchange stands by itself.
+bool is_of_tensor(const Exchange& exchange) {
+  return exchange.axes == AxisSet(Axis::Tensor);
+}
+
 void append(const Operator& op, Kernels Operator::*which, std::string& name, Kernels& kernels) {
   name += " and " + op.name;
   kernels.insert(kernels.end(), (op.*which).begin(), (op.*which).end());
@@ -55,7 +60,10 @@ void Walk::forward(const Block& block, bool again) {
       if (!is_made(exchange, exchange.forward)) {
         continue;
       }
-      if (next != nullptr && next->is_product()) {
+      if (exchange.rounds > 1) {
+        in_rounds(exchange, *next, /*backward=*/false, again);
+        ++i;
+      } else if (next != nullptr && next->is_product() && is_of_tensor(exchange)) {
         beside(exchange, *exchange.forward, *next, next->forward, /*exchange_first=*/true, again);
         ++i;
       } else {
@@ -64,7 +72,8 @@ void Walk::forward(const Block& block, bool again) {
       continue;
     }
     const auto* after = i + 1 < steps.size() ? std::get_if<Exchange>(&steps[i + 1]) : nullptr;
-    if (op->is_product() && after != nullptr && is_made(*after, after->forward)) {
+    if (op->is_product() && after != nullptr && is_made(*after, after->forward) &&
+        is_of_tensor(*after)) {
       beside(*after, *after->forward, *op, op->forward, /*exchange_first=*/false, again);
       ++i;
       continue;
@@ -92,7 +101,8 @@ void Walk::backward(const Block& block) {
       if (!is_made(exchange, exchange.backward)) {
         continue;
       }
-      if (before != nullptr && before->is_product()) {  // rows: its gradient arrives
+      if (before != nullptr && before->is_product() &&
+          is_of_tensor(exchange)) {  // rows: its gradient arrives
         beside(exchange, *exchange.backward, *before, before->input_gradient, true, false);
         add_weight_gradient(*before);
         --left;
@@ -102,10 +112,18 @@ void Walk::backward(const Block& block) {
       continue;
     }
     const auto* into = i > 0 ? std::get_if<Exchange>(&steps[i - 1]) : nullptr;
-    if (op->is_product() && into != nullptr && into->backward) {
+    if (op->is_product() && into != nullptr && into->backward && is_of_tensor(*into)) {
       columns(*op, *into);
       --left;
       continue;
+    }
+    if (into != nullptr && into->rounds > 1) {
+      in_rounds(*into, *op, /*backward=*/true, false);
+      --left;
+      continue;
+    }
+    if (into != nullptr && into->again && is_made(*into, into->forward)) {
+      ready_ = {add_exchange_again(*into, ready_)};
     }
     if (op->again) {
       ready_ = {add_compute(op->name + " again", op->forward, ready_, true)};
@@ -198,6 +216,25 @@ void Walk::beside(const Exchange& exchange, const Way& way, const Operator& op,
   }
 }
 
+/// While the operator runs on what is there, what it needs next arrives; backward the gradients of
+/// what was there before go on, too, and those of the last round one round after it:
+///
+///   exchange   1 | 2 | 3 |            1 | 2, gradients 0 | 3, gradients 1 | gradients 2
+///   operator   0 | 1 | 2 | 3          0 |       1        |       2        |      3
+void Walk::in_rounds(const Exchange& exchange, const Operator& op, bool backward, bool again) {
+  for (int round = 0; round < exchange.rounds; ++round) {
+    const int arrays = (round + 1 < exchange.rounds ? 1 : 0) + (backward && round > 0 ? 1 : 0);
+    std::vector<std::size_t> next;
+    if (arrays > 0) {
+      Exchange part = exchange;
+      part.bytes = exchange.bytes * arrays;
+      next.push_back(add_exchange(part, backward ? *exchange.backward : *exchange.forward, ready_));
+    }
+    next.push_back(add_compute(op.name, backward ? op.input_gradient : op.forward, ready_, again));
+    ready_ = next;
+  }
+}
+
 std::size_t Walk::add_compute(std::string name, Kernels kernels, std::vector<std::size_t> after,
                               bool again) {
   program_.segments.push_back({.name = std::move(name),
@@ -216,7 +253,7 @@ std::size_t Walk::add_exchange(const Exchange& exchange, const Way& way,
                                std::vector<std::size_t> after) {
   program_.segments.push_back({.name = way.name,
                                .is_compute = false,
-                               .axes = mesh_.split(exchange.axes),
+                               .axes = exchange.axes,
                                .op = way.op,
                                .bytes = exchange.bytes,
                                .after = std::move(after)});

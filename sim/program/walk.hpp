@@ -38,6 +38,7 @@ class Walk {
   void columns(const Operator& op, const Exchange& exchange);
   void beside(const Exchange& exchange, const Way& way, const Operator& op, const Kernels& product,
               bool exchange_first, bool again);
+  void in_rounds(const Exchange& exchange, const Operator& op, bool backward, bool again);
   std::size_t size() const { return program_.segments.size(); }
   std::size_t add_compute(std::string name, Kernels kernels, std::vector<std::size_t> after,
                           bool again);

@@ -91,7 +91,7 @@ bool can_run(const Workload& workload, const ClusterSpec& cluster) {
 /// Every regrouping by powers of two; fewer tensor ranks only where a group is larger than a node.
 std::vector<Change> regroupings(const Workload& w, int gpus_per_node) {
   const ParallelismSpec& p = w.parallelism;
-  const int gpus = p.mesh().world_size();
+  const int gpus = p.tensor * p.pipeline * p.data;  // for each that shares a sequence
   int least = p.tensor;
   while (least > gpus_per_node && least % 2 == 0) {
     least /= 2;

@@ -71,6 +71,9 @@ std::string layout_line(const Workload& workload) {
   const ParallelismSpec& p = workload.parallelism;
   const TrainingSpec& t = workload.training;
   std::string line = fmt::format("tensor {} x pipeline {} x data {}", p.tensor, p.pipeline, p.data);
+  line += p.ulysses > 1 ? fmt::format(" x ulysses {}", p.ulysses) : "";
+  line += p.context > 1 ? fmt::format(" x context {} by {}", p.context, name_of(p.context_exchange))
+                        : "";
   line += p.sequence ? ", sequence parallel" : "";
   line += sharding_text(p);
   if (p.pipeline > 1) {
@@ -98,8 +101,11 @@ std::string overlap_line(const Workload& workload) {
           ? fmt::format("tensor in full ({} pieces)", p.tensor_chunks)
           : "tensor with weight gradients",
       "tensor");
+  add(p.ulysses > 1, false, "", "ulysses");
+  add(p.context > 1, p.context_exchange == ContextExchange::Ring, "context with attention",
+      "context");
   add(p.pipeline > 1, p.overlap_pipeline, "pipeline", "pipeline");
-  add(p.data > 1, p.overlap_data, "data", "data");
+  add(p.data * p.context * p.ulysses > 1, p.overlap_data, "data", "data");
   if (hidden.empty() && bare.empty()) {
     return "";
   }
@@ -119,10 +125,13 @@ std::string precision_line(const Workload& workload) {
 
 std::string batch_line(const Workload& workload) {
   const TrainingSpec& t = workload.training;
+  const int sharing = workload.parallelism.context * workload.parallelism.ulysses;
   return fmt::format(
-      "batch {} = {} of {} x {}, {} each", thousands(t.global_batch),
+      "batch {} = {} of {} x {}, {} each{}", thousands(t.global_batch),
       counted(workload.microbatches(), "microbatch", "es"), counted(t.micro_batch, "sequence"),
-      counted(workload.parallelism.data, "replica"), counted(t.sequence_length, "token"));
+      counted(workload.parallelism.data, "replica"), counted(t.sequence_length, "token"),
+      sharing > 1 ? fmt::format(", {} of them on a rank", thousands(t.sequence_length / sharing))
+                  : "");
 }
 
 std::vector<std::string> plan_lines(const Workload& workload) {

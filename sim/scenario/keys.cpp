@@ -58,7 +58,16 @@ std::vector<KeyRow> parallelism_keys() {
              "Layers of every stage, first to last, as in `[7, 8, 9, 8]`; with chunks each is cut "
              "evenly into them. Evenly over the stages if left out"),
       count("parallelism.data", &ParallelismSpec::data, 1, kMost, "",
-            "Replicas; gpus / (tensor x pipeline) if left out"),
+            "Replicas; gpus over the product of all other degrees if left out"),
+      count("parallelism.context", &ParallelismSpec::context, 1, 65536, "1",
+            "Ranks that share the positions of a sequence: each holds two pieces, the i-th and the "
+            "i-th from the end, so that a causal mask leaves all the same work"),
+      choice("parallelism.context_exchange", &ParallelismSpec::context_exchange, "ring",
+             "How those come by each other's keys and values: they go round beside attention, or "
+             "are gathered before it"),
+      count("parallelism.ulysses", &ParallelismSpec::ulysses, 1, 1024, "1",
+            "Ranks that share a sequence and exchange, before and after attention, positions for "
+            "heads; with context these groups lie inside those"),
       flag("parallelism.sequence", &ParallelismSpec::sequence, "false",
            "Sequence parallelism: norms and dropouts are split over the tensor ranks too"),
       count("parallelism.zero", &ParallelismSpec::zero, 0, 3, "0",

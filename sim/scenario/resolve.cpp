@@ -222,11 +222,15 @@ class Resolver {
       if (degree.axis == Axis::Replicate) {
         continue;
       }
-      names.push_back(name_of(degree.axis));
-      keys.push_back(fmt::format("parallelism.{}", names.back()));
-      const double ranks = std::max(1.0, number(keys.back()));
-      known = known && !all_.is_wrong(keys.back());
+      const std::string key = fmt::format("parallelism.{}", name_of(degree.axis));
+      const double ranks = std::max(1.0, number(key));
+      known = known && !all_.is_wrong(key);
       rest *= ranks;
+      if (ranks == 1 && !is_always_named(degree.axis)) {
+        continue;
+      }
+      keys.push_back(key);
+      names.push_back(name_of(degree.axis));
       degrees.push_back(fmt::format("{} ({})", names.back(), ranks));
     }
     keys.emplace_back("cluster.gpus");

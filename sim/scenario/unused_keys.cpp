@@ -81,7 +81,10 @@ std::vector<KeyUse> scenario_uses() {
   add(uses, {"parallelism.scatter_gather"}, "parallelism.tensor", "!1");
   add(uses, {"parallelism.scatter_gather", "parallelism.overlap.pipeline"}, "parallelism.pipeline",
       "!1");
-  add(uses, {"parallelism.overlap.data", "parallelism.zero"}, "parallelism.data", "!1");
+  add(uses, {"parallelism.context_exchange"}, "parallelism.context", "!1");
+  for (const char* key : {"parallelism.overlap.data", "parallelism.zero", "communication.data"}) {
+    uses.push_back({key, "parallelism.data", "!1", {"parallelism.context", "parallelism.ulysses"}});
+  }
   add(uses, {"parallelism.sharding"}, "parallelism.zero", "!0");
   add(uses,
       {"parallelism.sharding.unit_layers", "parallelism.sharding.reduce",
@@ -95,7 +98,6 @@ std::vector<KeyUse> scenario_uses() {
   add(uses, {"parallelism.sharding.keep_root"}, "parallelism.sharding.reshard",
       one_of(Reshard::AfterForward));
   add(uses, {"communication.tensor"}, "parallelism.tensor", "!1");
-  add(uses, {"communication.data"}, "parallelism.data", "!1");
   return uses;
 }
 
@@ -213,7 +215,11 @@ class UnusedFinder {
     const std::string text = needs_none ? "" : text_at(values_, keys_, pair.decided_by);
     const bool used =
         needs_none ? !values_.has(pair.decided_by) : is_used_with(use.used_with, text);
-    if (used || is_default(path)) {
+    const bool used_by_other =
+        std::any_of(use.or_by.begin(), use.or_by.end(), [&](std::string_view key) {
+          return is_used_with(use.used_with, text_at(values_, keys_, std::string(key)));
+        });
+    if (used || used_by_other || is_default(path)) {
       return;
     }
     said_.push_back(pair.key);

@@ -17,6 +17,7 @@ struct KeyUse {
   std::string_view key;
   std::string_view decided_by;
   std::string used_with;  // "a|b": one of these; "!a": anything else; "": where nothing stands
+  std::vector<std::string_view> or_by{};  // keys that are as good as decided_by
 };
 
 /// The rules of the faults section, of the cluster section, and of the rest of a scenario.

@@ -14,8 +14,11 @@ namespace danlu {
 namespace {
 
 /// What the time of a group's communications counts as: data parallelism, also between shards, and
-/// between two stages that hold one table.
+/// between two stages that hold one table; context parallelism, also by Ulysses.
 Axis axis_of(GroupSort sort) {
+  if (sort.axis() == Axis::Ulysses) {
+    return Axis::Context;
+  }
   return sort == kEmbeddingGroups || sort.axis() == Axis::Shard ? Axis::Replicate : sort.axis();
 }
 
@@ -29,7 +32,8 @@ std::string_view name_of(GroupSort sort, const Mesh& mesh) {
     }
   }
   constexpr std::array<std::string_view, kAxes> kNames{
-      "tensor group", "", "data group", "context group", "expert group", "data group"};
+      "tensor group", "",           "data group",   "context group",
+      "expert group", "data group", "ulysses group"};
   return kNames[static_cast<std::size_t>(sort.axis())];
 }
 

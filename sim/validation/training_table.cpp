@@ -93,9 +93,10 @@ class TrainingConverter {
 
   /// A number of the row, 0 where the cell is empty.
   double number(std::string_view column) const { return parse_number(cell(column)).value_or(0); }
-  bool sequence_parallel() const {
-    return sequence_word(lower_case(cell("sequence_parallel"))) == SequenceWord::Yes;
+  SequenceWord sequence() const {
+    return sequence_word(lower_case(cell("sequence_parallel"))).value_or(SequenceWord::No);
   }
+  bool sequence_parallel() const { return sequence() == SequenceWord::Yes; }
   /// A count of the row; `fallback` where the cell is empty.
   int count(std::string_view column, int fallback) const {
     return cell(column).empty() ? fallback : static_cast<int>(number(column));
@@ -121,12 +122,6 @@ class TrainingConverter {
     const std::string model = lower_case(cell("model"));
     if (number("moe_experts") > 1 || number("ep") > 1) {
       refuse("mixture of experts");
-    }
-    if (number("cp") > 1) {
-      refuse("context parallelism");
-    }
-    if (sequence_word(lower_case(cell("sequence_parallel"))) == SequenceWord::Ulysses) {
-      refuse("Ulysses sequence parallelism");
     }
     if (model.starts_with("bert") || model.starts_with("t5")) {
       refuse("encoder model");
@@ -178,9 +173,10 @@ class TrainingConverter {
     if (!cell("recompute").empty()) {
       recompute_ = read_recompute();
     }
-    const double replica = std::max(1.0, number("tp")) * std::max(1.0, number("pp"));
+    const double replica =
+        std::max(1.0, number("tp")) * std::max(1.0, number("pp")) * std::max(1.0, number("cp"));
     const double data = number("dp") > 0 ? number("dp") : std::round(number("gpus") / replica);
-    if (!cell("zero_stage_or_sharding").empty() && data != 1) {
+    if (!cell("zero_stage_or_sharding").empty() && data * std::max(1.0, number("cp")) != 1) {
       sharding_ = read_sharding();
     }
   }
@@ -281,21 +277,25 @@ class TrainingConverter {
     const int gpus = count("gpus", 1);
     const int tensor = count("tp", 1);
     const int stages = count("pp", 1);
-    const std::int64_t replica = std::int64_t{tensor} * stages;
+    const int context = count("cp", 1);
+    const std::int64_t replica = std::int64_t{tensor} * stages * context;
+    const std::string degrees = fmt::format("tp ({}) x pp ({}){}", tensor, stages,
+                                            context > 1 ? fmt::format(" x cp ({})", context) : "");
     if (gpus % replica != 0) {
-      refuse(fmt::format("tp ({}) x pp ({}) does not divide gpus ({})", tensor, stages, gpus));
+      refuse(fmt::format("{} does not divide gpus ({})", degrees, gpus));
       return;
     }
     const auto data = static_cast<int>(gpus / replica);
     if (count("dp", data) != data) {
-      refuse(fmt::format("tp ({}) x pp ({}) x dp ({}) is not gpus ({})", tensor, stages, cell("dp"),
-                         gpus));
+      refuse(fmt::format("{} x dp ({}) is not gpus ({})", degrees, cell("dp"), gpus));
       return;
     }
     line("parallelism:");
     line(fmt::format("  tensor: {}", tensor));
     line(fmt::format("  pipeline: {}", stages));
     line(fmt::format("  data: {}", data));
+    line(fmt::format("  {}: {}", sequence() == SequenceWord::Ulysses ? "ulysses" : "context",
+                     context));
     line(fmt::format("  sequence: {}", sequence_parallel()));
     line(fmt::format("  zero: {}", sharding_.words.zero));
     yaml_ += sharding_keys(data);

@@ -22,6 +22,8 @@
 //                       ZeRO-3 and FSDP: 3, FSDP without a 16-bit copy, SHARD_GRAD_OP with weights
 //                       kept until backward; "within n", "group n": over n ranks. With dp = 1
 //                       nothing is sharded whatever is said
+//   cp                  by Ulysses where sequence_parallel says so, else a ring (Megatron-LM's
+//                       default, p2p); dp counts replicas of whole sequences
 //   overlap.data        where the sharding text says overlap and not "no overlap"; a "PP=n" before
 //                       it limits that to runs with n stages; with ZeRO-2, -3 and FSDP always
 //   overlap.tensor      none for runs of 2021 and earlier (the option that overlaps the sum of

@@ -31,6 +31,16 @@ std::map<AxisSet, double> weights_by_split(const Block& block) {
   return held;
 }
 
+Bytes buffers_of(const Block& block) {
+  Bytes sum;
+  for (const Step& step : block.steps) {
+    if (const auto* exchange = std::get_if<Exchange>(&step)) {
+      sum += exchange->buffers;
+    }
+  }
+  return sum;
+}
+
 Bytes kept_by(const Block& block) {
   if (block.recomputed) {
     return block.input;

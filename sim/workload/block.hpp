@@ -62,7 +62,11 @@ struct Exchange {
   Bytes bytes;  // of the whole array
   std::optional<Way> forward;
   std::optional<Way> backward;
-  bool again = false;  // forward's once more in backward, for the gradient of the weight behind it
+  bool again = false;  // forward's once more in backward, for what is behind it
+  // More than 1: it is passed on in that many rounds but one, beside as many rounds of the operator
+  // behind it; backward passes it on once more, and as many bytes of gradients a round later.
+  int rounds = 1;
+  Bytes buffers{};  // memory that it needs beside what is kept, while the layer is computed
 };
 
 using Step = std::variant<Operator, Exchange>;
@@ -80,6 +84,8 @@ std::vector<const Operator*> operators_of(const Block& block);
 Weight weight_of(const Block& block);
 /// Parameters that one rank holds, by the axes over which they are split beside tensor ranks.
 std::map<AxisSet, double> weights_by_split(const Block& block);
+/// Of all its exchanges.
+Bytes buffers_of(const Block& block);
 /// What is kept of one microbatch from forward to backward.
 Bytes kept_by(const Block& block);
 

@@ -4,7 +4,8 @@
 //   norm | MLP up [T, f/t, h] | activation | MLP down [T, h, f/t] | residual
 //
 // Each product runs twice backward: for its input [T, in, out] and for its weight [in, out, T].
-// With sequence parallelism norms, dropouts and residuals see T/t tokens.
+// With sequence parallelism norms, dropouts and residuals see T/t tokens. With c ranks that share a
+// sequence T = b s/c.
 #include <utility>
 
 #include "sim/workload/layers.hpp"
@@ -45,7 +46,7 @@ Operator qkv(const RankShape& z) {
 
 /// Attention as separate products, softmax and dropout over the s x s scores.
 void add_unfused(const RankShape& z, Operator& op) {
-  const double heads = z.batch * z.model.heads / z.tensor;
+  const double heads = z.batch * z.heads;
   const double q = z.queries;
   const double s = z.sequence;
   const double d = z.model.head_dim;
@@ -80,12 +81,15 @@ Flops products_of_scores(const RankShape& z, bool causal) {
   return {2 * 2 * square * z.model.query_width()};
 }
 
-/// One fused causal kernel: it does half of the square, backward does the scores once more.
+/// One fused causal kernel: it does half of the square, backward does the scores once more. Ranks
+/// that share a sequence hold two pieces of it, the i-th and the i-th from the end, so that the
+/// mask leaves all of them the same work, in each round of a ring, too (Megatron-LM).
 void add_flash(const RankShape& z, Operator& op) {
-  const double share = z.batch / z.tensor / z.context;
+  const double share = z.batch / z.tensor / (z.ulysses * z.context) / z.rounds;
   const Flops done = share * products_of_scores(z, true);
   const Flops counted = share * products_of_scores(z, z.training.causal_flops);
-  const double qkvo = z.tokens * 2 * (z.query + z.kv);
+  const double keys = z.sequence / z.rounds;
+  const double qkvo = z.batch * 2 * (z.queries * z.core_query + keys * z.core_kv);
   op.forward = {{.kind = KernelKind::AttentionForward,
                  .flops = done,
                  .model_flops = counted,
@@ -96,15 +100,23 @@ void add_flash(const RankShape& z, Operator& op) {
                         .bytes = {2 * z.element * qkvo}}};
 }
 
-Operator attention(const RankShape& z) {
-  Operator op{.name = kAttention, .kept = {z.element * z.tokens * (z.query + 2 * z.kv)}};
+/// Attention, which keeps its queries and this rank's keys and values. Rotary positions, by which
+/// queries and keys are turned, and back, are a step before it where ranks exchange in between.
+void add_attention(const RankShape& z, Block& block) {
+  const double attending = z.batch * z.queries;
+  Operator op{.name = kAttention, .kept = {z.element * attending * (z.core_query + 2 * z.core_kv)}};
   z.training.attention == AttentionKind::Flash ? add_flash(z, op) : add_unfused(z, op);
-  if (z.model.positions == 0) {  // rotary: queries and keys are turned, and back
+  if (z.model.positions == 0) {
     const Kernel turn = memory_pass(z.tokens * (z.query + z.kv) * 2 * z.element);
-    op.forward.insert(op.forward.begin(), turn);
-    op.input_gradient.push_back(turn);
+    if (z.ulysses * z.context > 1) {
+      block.steps.emplace_back(
+          Operator{.name = "rotary", .forward = {turn}, .input_gradient = {turn}});
+    } else {
+      op.forward.insert(op.forward.begin(), turn);
+      op.input_gradient.push_back(turn);
+    }
   }
-  return op;
+  block.steps.emplace_back(std::move(op));
 }
 
 Operator projection(const RankShape& z) {
@@ -145,7 +157,7 @@ Block dense_layer(const RankShape& z) {
   Block block{.input = input};
   block.steps.emplace_back(norm(z, "norm", input));
   block.steps.emplace_back(qkv(z));
-  block.steps.emplace_back(attention(z));
+  add_attention(z, block);
   block.steps.emplace_back(projection(z));
   block.steps.emplace_back(residual(z));
   block.steps.emplace_back(norm(z, "norm", input));

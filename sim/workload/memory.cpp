@@ -10,11 +10,13 @@
 namespace danlu {
 namespace {
 
-/// What backward makes again of one layer while it runs, beside what is kept, and the logits.
+/// What backward makes again of one layer while it runs and what of other ranks' keys and values is
+/// there, beside what is kept, and the logits.
 Bytes working_set(const Workload& w, const ModelBlocks& kept, const ModelBlocks& whole, int stage) {
   Bytes bytes;
   for (const LayerKindId kind : kept.kinds.ids()) {
-    bytes = std::max(bytes, kept_by(whole.kinds[kind]) - kept_by(kept.kinds[kind]));
+    bytes = std::max(bytes, kept_by(whole.kinds[kind]) - kept_by(kept.kinds[kind]) +
+                                buffers_of(kept.kinds[kind]));
   }
   if (stage == w.placement().last_stage()) {  // logits in fp32 and in 16 bits
     const RankShape shape(w);

@@ -21,16 +21,17 @@
 
 namespace danlu {
 
-enum class Axis { Tensor, Pipeline, Replicate, Context, Expert, Shard };
+enum class Axis { Tensor, Pipeline, Replicate, Context, Expert, Shard, Ulysses };
 template <>
 inline constexpr auto kNames<Axis> = std::to_array<Named<Axis>>({{Axis::Tensor, "tensor"},
                                                                  {Axis::Pipeline, "pipeline"},
                                                                  {Axis::Replicate, "data"},
                                                                  {Axis::Context, "context"},
                                                                  {Axis::Expert, "expert"},
-                                                                 {Axis::Shard, "shard"}});
+                                                                 {Axis::Shard, "shard"},
+                                                                 {Axis::Ulysses, "ulysses"}});
 inline constexpr std::size_t kAxes = kNames<Axis>.size();
-inline constexpr std::array kMeshOrder{Axis::Tensor, Axis::Context,   Axis::Expert,
+inline constexpr std::array kMeshOrder{Axis::Tensor, Axis::Ulysses,   Axis::Context, Axis::Expert,
                                        Axis::Shard,  Axis::Replicate, Axis::Pipeline};
 
 /// Some of the axes.
@@ -63,9 +64,12 @@ class AxisSet {
   unsigned bits_ = 0;
 };
 
+/// Along which the positions of a sequence are split (context_parallel.cpp).
+inline constexpr AxisSet kSequenceAxes{Axis::Ulysses, Axis::Context};
 /// Along which the data are split, and so what a weight's gradient is summed over, but for those
 /// axes over which the weight itself is split.
-inline constexpr AxisSet kDataAxes{Axis::Context, Axis::Expert, Axis::Shard, Axis::Replicate};
+inline constexpr AxisSet kDataAxes =
+    kSequenceAxes.with({Axis::Expert, Axis::Shard, Axis::Replicate});
 
 /// Which ranks along the axes make a group: all; or along one axis the first and the last, or one
 /// that sends to its neighbour.

@@ -14,6 +14,7 @@ ModelBlocks build_model(const Workload& w) {
                     .head = head(shape, !tied_to_itself)};
   for (Block& layer : model.kinds) {
     recompute(w.training.recompute, layer);
+    split_over_sequence_ranks(shape, layer);
     split_over_tensor_ranks(shape, layer);
   }
   split_over_tensor_ranks(shape, model.embedding);

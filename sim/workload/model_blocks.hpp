@@ -35,6 +35,8 @@ Flops step_flops(const Workload& workload, bool causal);
 
 /// Puts in what tensor and sequence parallelism exchange.
 void split_over_tensor_ranks(const RankShape& shape, Block& block);
+/// Puts in what ranks that share a sequence exchange around attention.
+void split_over_sequence_ranks(const RankShape& shape, Block& block);
 /// Marks what backward computes again, which then is not kept.
 void recompute(Recompute recompute, Block& block);
 

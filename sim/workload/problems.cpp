@@ -64,6 +64,9 @@ class Checker {
     std::vector<std::string_view> others;
     for (const auto& [axis, degree] : kDegrees) {
       ranks *= p.*degree;
+      if (p.*degree == 1 && !is_always_named(axis)) {
+        continue;
+      }
       keys.push_back(fmt::format("parallelism.{}", name_of(axis)));
       degrees.push_back(fmt::format("{} ({})", name_of(axis), p.*degree));
       if (axis != Axis::Replicate) {
@@ -98,15 +101,23 @@ class Checker {
     const ModelSpec& m = w_.model;
     must_divide({"model", "model.kv_heads", "model.heads"}, "kv_heads", m.kv_heads, "heads",
                 m.heads);
-    must_divide({"parallelism.tensor", "model.heads", "model.preset"}, "tensor", p.tensor,
-                "the model's heads", m.heads);
-    if (m.heads % p.tensor == 0 && p.tensor <= m.kv_heads) {
-      must_divide({"parallelism.tensor", "model.kv_heads", "model.preset"}, "tensor", p.tensor,
-                  "the model's kv_heads", m.kv_heads);
-    } else if (m.heads % p.tensor == 0) {  // more ranks than key-value heads: these are copied
-      must_divide({"parallelism.tensor", "model.kv_heads", "model.preset"}, "the model's kv_heads",
-                  m.kv_heads, "tensor", p.tensor);
-    }
+    const bool by_heads = p.ulysses > 1;
+    const std::string sharing = by_heads ? "tensor x ulysses" : "tensor";
+    const auto check_heads = [&](int ranks) {
+      Keys keys{"parallelism.tensor", "model.kv_heads", "model.preset"};
+      if (by_heads) {
+        keys.insert(keys.begin(), "parallelism.ulysses");
+      }
+      if (m.heads % ranks != 0) {
+        *(keys.end() - 2) = "model.heads";
+        must_divide(keys, sharing, ranks, "the model's heads", m.heads);
+      } else if (ranks <= m.kv_heads) {
+        must_divide(keys, sharing, ranks, "the model's kv_heads", m.kv_heads);
+      } else {  // more ranks than key-value heads: these are copied
+        must_divide(keys, "the model's kv_heads", m.kv_heads, sharing, ranks);
+      }
+    };
+    check_heads(p.tensor * p.ulysses);
     must_divide({"parallelism.tensor", "model.ffn", "model.hidden", "model.preset"}, "tensor",
                 p.tensor, "the model's ffn", m.ffn);
     if (!p.stage_layers.empty()) {
@@ -252,6 +263,8 @@ class Checker {
       add({"training.sequence_length", "parallelism.tensor", "parallelism.sequence"},
           fmt::format("with sequence parallelism, tensor ({}) must divide sequence_length ({})",
                       p.tensor, t.sequence_length));
+    } else {
+      check_context();
     }
     if (w_.model.positions > 0 && t.sequence_length > w_.model.positions) {
       add({"training.sequence_length", "model.positions", "model.preset"},
@@ -268,6 +281,42 @@ class Checker {
       add({"fold", "collectives"},
           "fold bound knows no single messages, found collectives stepwise",
           "fold exact gives the same times as playing every rank");
+    }
+  }
+
+  /// Each rank holds two pieces of a sequence, the i-th and the i-th from the end.
+  void check_context() {
+    const ParallelismSpec& p = w_.parallelism;
+    const TrainingSpec& t = w_.training;
+    std::vector<std::string> factors;
+    double parts = 1;
+    const auto share = [&](std::string name, double ranks) {
+      factors.push_back(std::move(name));
+      parts *= ranks;
+    };
+    if (p.context > 1) {
+      share(fmt::format("2 x context ({})", p.context), 2.0 * p.context);
+    }
+    if (p.ulysses > 1) {
+      share(fmt::format("ulysses ({})", p.ulysses), p.ulysses);
+    }
+    if (!factors.empty() && p.sequence && p.tensor > 1) {
+      share(fmt::format("tensor ({})", p.tensor), p.tensor);
+    }
+    if (std::fmod(t.sequence_length, parts) != 0) {
+      add({"training.sequence_length", "parallelism.context", "parallelism.ulysses"},
+          fmt::format("{} must divide sequence_length ({})", fmt::join(factors, " x "),
+                      t.sequence_length),
+          p.context > 1 ? "each rank holds two pieces of a sequence, one from its beginning and "
+                          "one from its end, so that a causal mask leaves all the same work"
+                        : "");
+    }
+    if (p.context > 1 && p.context_exchange == ContextExchange::Ring &&
+        t.attention == AttentionKind::Unfused) {
+      add({"parallelism.context_exchange", "training.attention", "parallelism.context"},
+          "a ring merges the rounds of fused attention, found attention unfused",
+          fmt::format("use attention flash, or context_exchange {}",
+                      name_of(ContextExchange::AllGather)));
     }
   }
 

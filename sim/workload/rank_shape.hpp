@@ -10,12 +10,14 @@ struct RankShape {
       : model(w.model),
         training(w.training),
         tensor(w.parallelism.tensor),
-        context(w.parallelism.mesh().size(Axis::Context)),
+        ulysses(w.parallelism.ulysses),
+        context(w.parallelism.context),
+        rounds(w.parallelism.context_exchange == ContextExchange::Ring ? context : 1),
         splits_sequence(w.parallelism.sequence && tensor > 1),
         batch(w.training.micro_batch),
         sequence(w.training.sequence_length),
         queries(sequence / context),
-        tokens(batch * queries),
+        tokens(batch * queries / ulysses),
         local_tokens(splits_sequence ? tokens / tensor : tokens),
         element(element_bytes(w.training.precision)),
         gradient(2.0 * w.training.gradient_bytes),
@@ -23,23 +25,33 @@ struct RankShape {
         query(w.model.query_width() / tensor),
         kv(w.model.rank_kv_width(tensor)),
         ffn(w.model.ffn / tensor),
-        vocab(w.model.rank_vocab(w.parallelism.tensor)) {}
+        vocab(w.model.rank_vocab(w.parallelism.tensor)),
+        heads(w.model.heads / (tensor * ulysses)),
+        core_query(query / ulysses),
+        core_kv(w.model.rank_kv_width(tensor * ulysses)) {}
 
   const ModelSpec& model;
   const TrainingSpec& training;
   double tensor;         // ranks that share a layer
-  double context;        // ranks that share a sequence
+  double ulysses;        // ranks that share a sequence, and heads in attention
+  double context;        // groups of them that share it in attention, too
+  double rounds;         // in which attention sees the keys of a sequence
   bool splits_sequence;  // norms, dropouts and residuals are split over them too
   double batch, sequence;
-  double queries;  // positions of a sequence that are this rank's; keys are those of all
-  double tokens;
+  double queries;  // positions of a sequence that this rank attends from, with some of the heads
+  double tokens;   // of all else
   double local_tokens;                   // of norms, dropouts and residuals
   double element;                        // bytes of an activation or weight
   double gradient;                       // bytes of a gradient read and written back
   double hidden, query, kv, ffn, vocab;  // widths on this rank; kv: of keys, and as much of values
+  double heads, core_query, core_kv;     // in attention, among Ulysses ranks
 
   /// Bytes of the activations at a layer's boundary, whole: over all tensor ranks.
-  Bytes boundary() const { return {element * batch * queries * hidden}; }
+  Bytes boundary() const { return {element * tokens * hidden}; }
+  /// Bytes of the keys and values of `positions` of a sequence in attention.
+  Bytes keys_and_values(double positions) const {
+    return {2 * element * batch * positions * core_kv};
+  }
 };
 
 }  // namespace danlu

@@ -4,9 +4,20 @@
 
 namespace danlu {
 
+namespace {
+
+/// What splits the data has a communicator of its own, named by `axis`, also where that has one
+/// rank and those that share a sequence join the same ranks (Megatron's dp-cp group and cp group).
+AxisSet of_data(AxisSet axes, Axis axis) {
+  return axes.empty() || axes.contains(Axis::Replicate) ? axes : axes.with(axis);
+}
+
+}  // namespace
+
 AxisSet shard_axes(const ParallelismSpec& parallelism, AxisSet split) {
-  const AxisSet all{Axis::Context, Axis::Expert, Axis::Shard};
-  return parallelism.zero > 0 ? parallelism.mesh().split(all.without(split)) : AxisSet{};
+  const AxisSet all = kDataAxes.without(Axis::Replicate);
+  return parallelism.zero > 0 ? of_data(parallelism.mesh().split(all.without(split)), Axis::Shard)
+                              : AxisSet{};
 }
 
 Shards shards_of(const ParallelismSpec& parallelism, AxisSet split) {
@@ -25,7 +36,8 @@ bool casts_on_gather(const ParallelismSpec& parallelism) {
 std::vector<GradientSum> gradient_sums(const ParallelismSpec& parallelism, AxisSet split) {
   const Mesh mesh = parallelism.mesh();
   const AxisSet scattered = shard_axes(parallelism, split);
-  const AxisSet summed = mesh.split(kDataAxes.without(split).without(scattered));
+  const AxisSet summed =
+      of_data(mesh.split(kDataAxes.without(split).without(scattered)), Axis::Replicate);
   std::vector<GradientSum> sums;
   if (!scattered.empty()) {
     sums.push_back({scattered, CollectiveOp::ReduceScatter});

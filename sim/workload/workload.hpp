@@ -37,6 +37,12 @@ inline constexpr auto kNames<TensorOverlap> =
                                          {TensorOverlap::Backward, "backward"},
                                          {TensorOverlap::Full, "full"}});
 
+/// How the ranks that share a sequence come by each other's keys and values.
+enum class ContextExchange { Ring, AllGather };
+template <>
+inline constexpr auto kNames<ContextExchange> = std::to_array<Named<ContextExchange>>(
+    {{ContextExchange::Ring, "ring"}, {ContextExchange::AllGather, "all-gather"}});
+
 enum class CollectiveMode { Formula, Steady, Stepwise };
 template <>
 inline constexpr auto kNames<CollectiveMode> =
@@ -55,6 +61,9 @@ struct ParallelismSpec {
   int tensor = 1;
   int pipeline = 1;
   int data = 1;
+  int context = 1;  // ranks that share the positions of a sequence
+  int ulysses = 1;  // more of them, which exchange positions for heads around attention
+  ContextExchange context_exchange = ContextExchange::Ring;
   std::optional<int> first_stage_layers;  // where the ends hold another number than the rest
   std::optional<int> last_stage_layers;
   std::vector<int> stage_layers{};  // of every stage; empty: even, but for these ends
@@ -79,7 +88,13 @@ struct Degree {
 /// Those that a plan says. Their product is the number of GPUs; data is what the others leave.
 inline constexpr std::array kDegrees{Degree{Axis::Tensor, &ParallelismSpec::tensor},
                                      Degree{Axis::Pipeline, &ParallelismSpec::pipeline},
-                                     Degree{Axis::Replicate, &ParallelismSpec::data}};
+                                     Degree{Axis::Replicate, &ParallelismSpec::data},
+                                     Degree{Axis::Ulysses, &ParallelismSpec::ulysses},
+                                     Degree{Axis::Context, &ParallelismSpec::context}};
+/// Whether a degree is named where it is 1.
+constexpr bool is_always_named(Axis axis) {
+  return axis == Axis::Tensor || axis == Axis::Pipeline || axis == Axis::Replicate;
+}
 
 inline Mesh ParallelismSpec::mesh() const {
   IdArray<Axis, int, kAxes> sizes;

@@ -68,7 +68,8 @@ IdVector<RankClassId, RankTimes> times_of_ranks(const StepPlan& plan, const Time
     reader.expand(task, [&](const Activity& activity) {
       const bool transfer =
           activity.communication &&
-          plan.graph.communications[*activity.communication].op == CollectiveOp::SendReceive;
+          plan.fold.groups[plan.graph.communications[*activity.communication].group_class]
+              .sort.is_transfer();
       for (std::size_t at = 0; at < participants.size(); ++at) {
         Times& times = rank_classes[participants[at]]
                                    [fmt::format("{} of microbatch {}, {}", activity.name,

@@ -231,6 +231,23 @@ void add_step_faults(Dice& dice, Case& drawn) {
   }
 }
 
+/// Some of the replicas' ranks share sequences instead, in one way, in another, or in both.
+void add_context(Dice& dice, Workload& w) {
+  ParallelismSpec& p = w.parallelism;
+  const int sharing = dice.divisor(p.data);
+  p.ulysses = dice.divisor(sharing);
+  p.context = sharing / p.ulysses;
+  w.training.global_batch /= sharing;
+  p.data /= sharing;
+  p.context_exchange = w.training.attention == AttentionKind::Flash
+                           ? dice.one_of(ContextExchange::AllGather)
+                           : ContextExchange::AllGather;
+  w.training.sequence_length *= 2 * sharing;
+  w.model.positions *= 2 * sharing;
+  w.model.heads *= p.ulysses;
+  w.model.kv_heads = dice.coin() ? w.model.kv_heads * p.ulysses : p.tensor;  // or copied
+}
+
 /// Any ZeRO stage, over any part of the data-parallel ranks.
 void add_sharding(Dice& dice, Workload& w) {
   w.parallelism.zero = dice.between(0, 3);
@@ -280,6 +297,7 @@ Case random_case(std::uint64_t seed) {
 Case mixed_case(std::uint64_t seed) {
   Case drawn = random_case(seed);
   Dice dice(seed + 1000000);
+  add_context(dice, drawn.workload);
   add_sharding(dice, drawn.workload);
   return drawn;
 }
@@ -295,7 +313,7 @@ std::string describe(const Case& drawn) {
       "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}, leaves {}, routing {}, other nodes "
       "{}, "
       "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}, reshard {}, "
-      "reduce {}",
+      "reduce {}; context {} by {}, ulysses {}",
       drawn.cluster.gpus, c.gpus_per_node, c.nics_per_node, static_cast<int>(c.scale_up),
       static_cast<int>(c.fabric), c.nodes_per_leaf, c.oversubscription, p.tensor, p.pipeline,
       p.data, p.sequence, p.zero, p.scatter_gather, static_cast<int>(p.overlap_tensor),
@@ -308,7 +326,8 @@ std::string describe(const Case& drawn) {
       fmt::join(drawn.cluster.kind_of_node, " "), drawn.cluster.degraded.throttle.size(),
       drawn.cluster.degraded.flaps.size(), drawn.cluster.degraded.jitter.spread,
       p.sharding.ranks.value_or(p.data), p.sharding.unit_layers, p.sharding.prefetch,
-      name_of(p.sharding.reshard), name_of(p.sharding.reduce));
+      name_of(p.sharding.reshard), name_of(p.sharding.reduce), p.context,
+      name_of(p.context_exchange), p.ulysses);
 }
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {

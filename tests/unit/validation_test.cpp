@@ -283,12 +283,35 @@ TEST(TrainingRow, RackOfGb200IsOneDomain) {
   EXPECT_EQ(scenario.cluster.topology.nics_per_node, 72);
 }
 
+// Ranks that share a sequence are no replicas; a ring unless the row says Ulysses, and ZeRO is over
+// them, too.
+TEST(TrainingRow, SharesSequences) {
+  const auto parallelism = [](const std::string& cp, const std::string& dp,
+                              const std::string& sequence) {
+    return scenario_of(
+               convert_row(
+                   "c,x,2024,H100-80GB-SXM,16,8,,,L,32,4096,14336,1,32,8,128256,32768,,64,1,2,"
+                   "1,," +
+                   cp + "," + dp + "," + sequence + ",ZeRO-1,none,,bf16,2,"))
+        .workload.parallelism;
+  };
+  const ParallelismSpec ring = parallelism("8", "1", "yes");
+  EXPECT_EQ(ring.context, 8);
+  EXPECT_EQ(ring.data, 1);
+  EXPECT_EQ(ring.zero, 1);
+  EXPECT_EQ(ring.context_exchange, ContextExchange::Ring);
+  const ParallelismSpec heads = parallelism("4", "2", "Ulysses SP=4");
+  EXPECT_EQ(heads.ulysses, 4);
+  EXPECT_EQ(heads.context, 1);
+  EXPECT_EQ(heads.data, 2);
+}
+
 TEST(TrainingRow, TellsEverythingThatIsInTheWay) {
   EXPECT_EQ(
       convert_row("e,x,2024,A800/H800-80GB (either),8,8,,,Qwen3,32,4096,,1,32,8,128256,4096,8,64,"
                   "1,2,1,,2,2,no,gemini,none,,bf16,2,")
           .reason(),
-      "mixture of experts; context parallelism; GPU not certain: A800/H800-80GB; "
+      "mixture of experts; GPU not certain: A800/H800-80GB; "
       "missing ffn_hidden; sharding: gemini");
   // A relation that the scenario's reader refuses.
   EXPECT_EQ(
@@ -302,6 +325,11 @@ TEST(TrainingRow, TellsEverythingThatIsInTheWay) {
                   "no,none,none,,bf16,2,")
           .reason(),
       "tp (2) x pp (1) x dp (2) is not gpus (8)");
+  EXPECT_EQ(
+      convert_row("g,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,64,1,2,1,,2,4,"
+                  "no,none,none,,bf16,2,")
+          .reason(),
+      "tp (2) x pp (1) x cp (2) x dp (4) is not gpus (8)");
   EXPECT_EQ(
       convert_row("h,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,64,1,1,1,,,8,"
                   "no,ZeRO-1 within 4 (hybrid zero),none,,NVFP4,,")
