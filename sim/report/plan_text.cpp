@@ -117,9 +117,16 @@ std::string overlap_line(const Workload& workload) {
 std::string precision_line(const Workload& workload) {
   const TrainingSpec& t = workload.training;
   const std::string_view recompute = t.recompute == Recompute::None ? "no" : name_of(t.recompute);
-  return fmt::format("{}, {} gradients, {} attention, {} recomputation{}", name_of(t.precision),
+  std::string mask = t.attention_window > 0
+                         ? fmt::format(" in a window of {}", counted(t.attention_window, "token"))
+                         : "";
+  if (!t.documents.empty()) {
+    mask += fmt::format(" within documents of {} to {}", thousands(t.documents.begin()->first),
+                        counted(t.documents.rbegin()->first, "token"));
+  }
+  return fmt::format("{}, {} gradients, {} attention{}, {} recomputation{}", name_of(t.precision),
                      t.gradient_bytes == 4 ? "fp32" : "16-bit",
-                     t.attention == AttentionKind::Flash ? "fused" : "unfused", recompute,
+                     t.attention == AttentionKind::Flash ? "fused" : "unfused", mask, recompute,
                      t.dropout ? ", dropout" : "");
 }
 

@@ -137,6 +137,13 @@ std::vector<KeyRow> training_keys() {
       choice("training.attention", &TrainingSpec::attention, "",
              "Separate kernels over the s x s scores, or one fused causal kernel; flash if left "
              "out, unfused with selective recomputation"),
+      count("training.attention_window", &TrainingSpec::attention_window, 0, 1e8, "0",
+            "Positions that one attends to, itself and those just before it, in every layer; 0: "
+            "all before it. Fused attention only"),
+      numbers("training.documents", 1e-9, 1e12,
+              "Documents packed into a sequence, none of which attends to another: lengths in "
+              "tokens, and how many there are of each in proportion, as in `{1024: 6, 8192: 1}`; "
+              "one as long as the sequence if left out. Fused attention only"),
       flag("training.dropout", &TrainingSpec::dropout, "false",
            "Dropout in attention and residuals"),
       choice("training.model_flops", &TrainingSpec::causal_flops,

@@ -130,6 +130,7 @@ class Builder {
     get.fill(w.parallelism, "parallelism");
     get.fill(w.parallelism.sharding, "parallelism.sharding");
     get.fill(w.training, "training");
+    w.training.documents = values_.numbers("training.documents");
     get.fill(w.communication, "communication");
     get.fill(w.communication.tensor, "communication.tensor");
     get.fill(w.communication.data, "communication.data");

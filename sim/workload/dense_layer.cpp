@@ -75,10 +75,10 @@ void add_unfused(const RankShape& z, Operator& op) {
   op.kept_inside = {z.element / 2 * (drops ? 5 : 2) * scores};
 }
 
-/// FLOPs of the two attention products (scores and values) of all heads, forward.
+/// FLOPs of the two attention products (scores and values) of all heads, forward: what the mask
+/// leaves, or twice that.
 Flops products_of_scores(const RankShape& z, bool causal) {
-  const double square = causal ? z.sequence * z.sequence / 2 : z.sequence * z.sequence;
-  return {2 * 2 * square * z.model.query_width()};
+  return {2 * 2 * (causal ? z.pairs : 2 * z.pairs) * z.model.query_width()};
 }
 
 /// One fused causal kernel: it does half of the square, backward does the scores once more. Ranks

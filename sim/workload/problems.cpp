@@ -272,6 +272,7 @@ class Checker {
                       w_.model.positions),
           "a model with a learned position table cannot see further");
     }
+    check_mask();
     if (t.recompute == Recompute::Selective && t.attention == AttentionKind::Flash) {
       add({"training.recompute", "training.attention"},
           "selective recomputation repeats unfused attention, found attention flash",
@@ -281,6 +282,33 @@ class Checker {
       add({"fold", "collectives"},
           "fold bound knows no single messages, found collectives stepwise",
           "fold exact gives the same times as playing every rank");
+    }
+  }
+
+  void check_mask() {
+    const TrainingSpec& t = w_.training;
+    const auto check_fused = [&](bool there, const std::string& key, std::string_view what) {
+      if (there && t.attention == AttentionKind::Unfused) {
+        add({"training." + key, "training.attention"},
+            fmt::format("{} need fused attention, found attention unfused", what),
+            "unfused attention computes all scores, whatever the mask leaves of them");
+      }
+    };
+    check_fused(t.attention_window > 0, "attention_window", "windows");
+    check_fused(!t.documents.empty(), "documents", "packed documents");
+    if (t.attention_window > 0 && w_.parallelism.context > 1 &&
+        w_.parallelism.context_exchange == ContextExchange::Ring) {
+      add({"training.attention_window", "parallelism.context_exchange", "parallelism.context"},
+          "no ring is known that passes on a window's keys and values alone",
+          fmt::format("use context_exchange {}, or ulysses", name_of(ContextExchange::AllGather)));
+    }
+    for (const auto& [length, number] : t.documents) {
+      if (length < 1 || length > t.sequence_length) {
+        add({"training.documents", "training.sequence_length"},
+            fmt::format("documents must have 1 to sequence_length ({}) tokens, found {}",
+                        t.sequence_length, length),
+            "longer ones are cut where a sequence ends");
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 // The sizes that one rank sees of a microbatch and of the model: what its kernels are made of.
 #pragma once
 
+#include "sim/workload/attention_mask.hpp"
 #include "sim/workload/workload.hpp"
 
 namespace danlu {
@@ -16,6 +17,7 @@ struct RankShape {
         splits_sequence(w.parallelism.sequence && tensor > 1),
         batch(w.training.micro_batch),
         sequence(w.training.sequence_length),
+        pairs(attended_pairs(w.training)),
         queries(sequence / context),
         tokens(batch * queries / ulysses),
         local_tokens(splits_sequence ? tokens / tensor : tokens),
@@ -38,6 +40,7 @@ struct RankShape {
   double rounds;         // in which attention sees the keys of a sequence
   bool splits_sequence;  // norms, dropouts and residuals are split over them too
   double batch, sequence;
+  double pairs;    // of positions of a sequence of which one attends to the other
   double queries;  // positions of a sequence that this rank attends from, with some of the heads
   double tokens;   // of all else
   double local_tokens;                   // of norms, dropouts and residuals

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -114,6 +115,8 @@ struct TrainingSpec {
   Precision precision = Precision::Bf16;
   Recompute recompute = Recompute::None;
   AttentionKind attention = AttentionKind::Flash;
+  int attention_window = 0;  // positions that one attends to, with itself; 0: all before it
+  std::map<int, double> documents{};  // in a sequence: lengths, and how many of each; empty: one
   bool dropout = false;
   bool causal_flops = false;      // count half of the attention square as model FLOPs
   int gradient_bytes = 4;         // per parameter: fp32 gradients as Megatron keeps them

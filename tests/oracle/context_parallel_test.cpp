@@ -138,6 +138,39 @@ TEST(ContextParallel, SplitsWorkAndActivations) {
   }
 }
 
+// What a mask leaves of the s^2/2 pairs of a sequence: documents of l as many as sum n l^2 / sum n l
+// over s, a window of w (2 s w - w^2) / s^2; all ranks have equally much of it.
+TEST(AttentionMask, LeavesItsShare) {
+  const auto pairs = [](std::vector<std::string> settings, const char* way = "{data: 8}") {
+    const Workload w = workload(way, std::move(settings));
+    double sum = 0;
+    for (const Operator* op : operators_of(build_model(w).layer(0))) {
+      for (const Kernel& kernel : op->name == "attention" ? op->forward : Kernels{}) {
+        sum += kernel.flops.value;
+      }
+    }
+    return sum;
+  };
+  const double s = 65536;
+  const double whole = pairs({});
+  EXPECT_EQ(whole, 2 * s * s * 4096);
+  EXPECT_EQ(pairs({"training.documents={65536: 7}"}), whole);
+  EXPECT_EQ(pairs({"training.documents={32768: 1}"}), whole / 2);
+  EXPECT_TRUE(near(pairs({"training.documents={1024: 3, 4096: 1}"}) / whole,
+                   (3.0 * 1024 * 1024 + 4096.0 * 4096) / (3.0 * 1024 + 4096) / s));
+  EXPECT_EQ(pairs({"training.attention_window=65536"}), whole);
+  EXPECT_TRUE(near(pairs({"training.attention_window=4096"}) / whole,
+                   (2 * s * 4096 - 4096.0 * 4096) / (s * s)));
+  // Of both, documents longer than the window have w l - w^2/2.
+  EXPECT_TRUE(near(
+      pairs({"training.attention_window=1024", "training.documents={512: 4, 8192: 1}"}) / whole,
+      (4 * 512.0 * 512 + 2 * 1024.0 * 8192 - 1024.0 * 1024) / (4 * 512 + 8192) / s));
+  EXPECT_TRUE(near(8 * pairs({"training.attention_window=4096"}, "{ulysses: 8}"),
+                   pairs({"training.attention_window=4096"})));
+  EXPECT_TRUE(near(8 * 8 * pairs({"training.documents={1024: 1}"}, "{context: 8}"),
+                   pairs({"training.documents={1024: 1}"})));  // in eight rounds
+}
+
 // With more ranks than key-value heads these are copied: sent and kept more often, no more work.
 TEST(ContextParallel, CopiesHeadsForUlysses) {
   const auto with_heads = [](int kv_heads) {

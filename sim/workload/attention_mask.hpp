@@ -1,0 +1,18 @@
+// Which positions of a sequence attend to which: to those before them and to themselves, within a
+// window, within their document. A pair of positions is a unit of attention's work; of a whole
+// sequence of s there are s^2/2, in a document of l with a window of w
+//
+//   l^2/2  where l <= w      w l - w^2/2  else
+//
+// (the continuous forms, as that of the causal half has it).
+#pragma once
+
+#include "sim/workload/workload.hpp"
+
+namespace danlu {
+
+/// Pairs that the mask leaves in a sequence. Documents fill sequences in the proportions that they
+/// are given in.
+double attended_pairs(const TrainingSpec& training);
+
+}  // namespace danlu
