@@ -1,6 +1,7 @@
 #include "sim/report/gantt.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -289,14 +290,20 @@ std::vector<std::string> gantt_notes(const Gantt& gantt) {
     notes.push_back(fmt::format("{} of {} stages are drawn, evenly from the first to the last",
                                 gantt.rows.size(), gantt.stages));
   }
+  constexpr double kSeen = 1e-3;  // of the step
+  std::vector<int> uneven;
+  Seconds apart;
   for (const GanttRow& row : gantt.rows) {
-    constexpr double kSeen = 1e-3;  // of the step
     if (row.apart > kSeen * gantt.step) {
-      notes.push_back(
-          fmt::format("the ranks of stage {} differ: drawn is rank {} ({} of {} are alike), others "
-                      "end passes up to {} sooner or later",
-                      row.stage, index(row.rank), row.alike, row.ranks, to_text(row.apart)));
+      uneven.push_back(row.stage);
+      apart = std::max(apart, row.apart);
     }
+  }
+  if (!uneven.empty()) {
+    notes.push_back(
+        fmt::format("the ranks of stage{} {} differ: the largest class of equal ones is drawn; "
+                    "others end passes up to {} sooner or later",
+                    uneven.size() == 1 ? "" : "s", fmt::join(uneven, ", "), to_text(apart)));
   }
   return notes;
 }

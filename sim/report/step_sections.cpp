@@ -92,7 +92,7 @@ Section flops(const Report& report) {
                   .level = 2,
                   .lead = Lead::None,
                   .columns = {{"", "counted"},
-                              {"per_gpu", "FLOPs"},
+                              {"tflop_per_step", "FLOPs"},
                               {"tflops_per_gpu", "TFLOP/s"},
                               {"utilisation", "of the dense peak"}}};
   for (const auto& [key, label, counted, utilisation] :
@@ -101,10 +101,11 @@ Section flops(const Report& report) {
                    step.mfu_causal),
         std::tuple("executed", "executed, recomputed ones too (HFU)", step.flops_executed,
                    step.hfu)}) {
+    const double tera = counted.value / kTera;
     section.rows.push_back(
         {.key = key,
          .label = label,
-         .cells = {Figure::number(counted.value, fmt::format("{:.4g}", counted.value), "FLOP"),
+         .cells = {Figure::number(tera, fmt::format("{} TFLOP", figure(tera)), "TFLOP"),
                    teraflops(counted.value / step.time.value), Figure::share(utilisation)},
          .shown = Shown::OffPage});
   }

@@ -125,7 +125,7 @@ class SvgWriter {
   }
 
   void add(const Gantt& gantt) {
-    y_ += kLineHeight * 1.2;
+    y_ += kLineHeight * 1.5;
     add_words(kLeft, y_, "h", gantt_heading(gantt));
     add_words(kLeft + kTimeWidth + kRight - 8, y_, "s e", "waits");
     for (const GanttRow& row : gantt.rows) {
