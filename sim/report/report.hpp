@@ -141,8 +141,9 @@ struct CommunicationReport {
 
 struct MemoryReport {
   Bytes capacity;
-  MemoryUse use;
-  Bytes reserve;  // training.memory_reserve: what the plan should leave free
+  MemoryUse use;                  // of the stage that needs most
+  std::vector<MemoryUse> stages;  // of every stage
+  Bytes reserve;                  // training.memory_reserve: what the plan should leave free
   bool fits() const { return use.peak() <= capacity; }
   /// It fits, and leaves less than the reserve.
   bool tight() const { return fits() && use.peak() + reserve > capacity; }
