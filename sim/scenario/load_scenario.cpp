@@ -106,7 +106,7 @@ Values read_chain(const std::string& yaml, const fs::path& file, std::vector<fs:
 }
 
 /// From values to specs. A part whose values are missing or wrong is left out, so that its problems
-/// do not hide those of the others.
+/// do not hide those of the others; hence one class, which knows what is there by now.
 class Builder {
  public:
   Builder(ResolvedValues values, fs::path beside, const LoadOptions& options,

@@ -19,6 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Values that follow from others, in the order in which they do. One class, since each step reads
+/// what the one before derived.
 class Resolver {
  public:
   Resolver(Values own, const fs::path& beside, const LoadOptions& options,

@@ -33,6 +33,7 @@ std::string_view name_of(GroupSort sort, const Mesh& mesh) {
   return kNames[static_cast<std::size_t>(sort.axis())];
 }
 
+/// Makes the parts of one communication. One class for phases and messages, which end alike.
 class Describer {
  public:
   Describer(const Workload& workload, const Cluster& cluster, const Fold& fold, GroupClassId group,

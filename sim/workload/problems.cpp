@@ -25,6 +25,7 @@ std::string small_divisors(int number) {
   return number > 64 ? text + ", ..." : text;
 }
 
+/// One class: a list of independent relations over the same workload.
 class Checker {
  public:
   Checker(const Workload& workload, int gpus, const GpuSpec& gpu)
