@@ -53,39 +53,39 @@ Section memory_by_stage(const MemoryReport& memory) {
                   .heading = "Memory by stage, each at its peak",
                   .shape = Shape::Table,
                   .level = 2,
-                  .columns = {{"stage", "stage", 5},
-                              {"parameters_bytes", "parameters", 11},
-                              {"gradients_bytes", "gradients", 11},
-                              {"optimizer_bytes", "optimizer", 11},
-                              {"gathered_bytes", "gathered", 11},
-                              {"activations_bytes", "activations", 12},
-                              {"recomputed_bytes", "recomputed", 11},
-                              {"logits_bytes", "logits", 11},
-                              {"peak_bytes", "peak", 11},
-                              {"during", "during", 8},
-                              {"forwards", "forwards", 9}},
+                  .columns = {{"", "stage", 5},
+                              {.key = "stage", .shown = Shown::OffPage},
+                              {"parameters_bytes", "weights", 9},
+                              {"gradients_bytes", "gradients", 9},
+                              {"optimizer_bytes", "optimizer", 9},
+                              {"gathered_bytes", "gathered", 9},
+                              {"activations_bytes", "activations", 11},
+                              {"recomputed_bytes", "recomputed", 10},
+                              {"logits_bytes", "logits", 9},
+                              {"peak_bytes", "peak", 9},
+                              {"during", "during", 6},
+                              {.key = "forwards", .shown = Shown::OffPage}},
                   .labels = true};
   for (const MemoryUse& use : memory.stages) {
     section.rows.push_back(
         {.label = fmt::format("{}", use.stage),
-         .cells = {Figure::size(use.parameters), Figure::size(use.gradients),
-                   Figure::size(use.optimizer), Figure::size(use.gathered),
-                   Figure::size(use.moment.activations), Figure::size(use.moment.again),
-                   Figure::size(use.moment.logits), Figure::size(use.peak()),
-                   Figure::words(use.moment.action.text()), Figure::count(use.moment.forwards)},
+         .cells = {Figure::count(use.stage), Figure::size(use.parameters),
+                   Figure::size(use.gradients), Figure::size(use.optimizer),
+                   Figure::size(use.gathered), Figure::size(use.moment.activations),
+                   Figure::size(use.moment.again), Figure::size(use.moment.logits),
+                   Figure::size(use.peak()), Figure::words(use.moment.action.text()),
+                   Figure::count(use.moment.forwards)},
          .shown = Shown::OffPage});
   }
-  const MemoryUse& most = memory.use;
-  section.rows.push_back(sentence(
-      fmt::format(
-          "The peak is on stage {}, during {} ({} of microbatch {} through chunk {}), after "
-          "{} forward passes.",
-          most.stage, most.moment.action.text(), name_of(most.moment.action.kind),
-          most.moment.action.microbatch, most.moment.action.chunk, most.moment.forwards),
-      Shown::OffPage));
+  const auto& [moment, stage] = std::pair(memory.use.moment, memory.use.stage);
   section.rows.push_back(
-      sentence("Not counted, since no source says how much: workspaces of libraries, buffers of "
-               "communication, fragments of the allocator. training.memory_reserve is for these.",
+      sentence(fmt::format("The peak is on stage {}, during {}, after {}.", stage,
+                           moment.action.text(), counted(moment.forwards, "forward pass", "es")),
+               Shown::OffPage));
+  section.rows.push_back(
+      sentence("Not counted: workspaces, buffers of communication, fragments. "
+               "training.memory_reserve is for "
+               "these.",
                Shown::OffPage));
   return section;
 }
