@@ -19,7 +19,7 @@ struct RunOptions {
   bool crosscheck = false;
   bool brief = false;   // the verdict alone
   bool memory = false;  // the page has the table of memory by stage
-  bool advice = true;  // play what may be better
+  bool advice = true;   // play what may be better
 };
 int run(const RunOptions& options, const CommonOptions& common);
 int run_crosscheck(const std::filesystem::path& file, const CommonOptions& common);

@@ -84,11 +84,11 @@ Change recompute_parts(const Change& before, const std::vector<RecomputePart>& p
     names.push_back(name_of(part));
   }
   return keep_attention(
-      before, with(before, fmt::format("training.recompute=[{}]", fmt::join(names, ",")),
-                   [&](Workload& w) {
-                     w.training.recompute = Recompute::Selective;
-                     w.training.recompute_parts = parts;
-                   }));
+      before,
+      with(before, fmt::format("training.recompute=[{}]", fmt::join(names, ",")), [&](Workload& w) {
+        w.training.recompute = Recompute::Selective;
+        w.training.recompute_parts = parts;
+      }));
 }
 Change recompute_in(const Change& before, int layers) {
   return with(before, fmt::format("training.recompute_layers={}", layers),
@@ -340,13 +340,11 @@ std::vector<Change> memory_changes(const Workload& workload, const ClusterSpec& 
   std::vector<Change> found;
   for (const bool inside : {true, false}) {
     for (const Change& change : all) {
-      if (found.size() >= kEnough &&
-          change.settings.size() > found.back().settings.size()) {
+      if (found.size() >= kEnough && change.settings.size() > found.back().settings.size()) {
         break;
       }
-      const bool longer = std::any_of(found.begin(), found.end(), [&](const Change& known) {
-        return holds(change, known);
-      });
+      const bool longer = std::any_of(found.begin(), found.end(),
+                                      [&](const Change& known) { return holds(change, known); });
       if ((change.workload.parallelism.tensor <= node) == inside && !longer &&
           can_run(change.workload, cluster) && measure_memory(change.workload, cluster).fits()) {
         found.push_back(change);

@@ -125,11 +125,11 @@ Section remedies(const Remedies& remedies) {
                               {"step_s", "step", 10}},
                   .labels = true};
   for (const Remedy& remedy : remedies.played) {
-    section.rows.push_back({.label = remedy.change,
-                            .cells = {Figure::size(remedy.memory.use.peak()),
-                                      Figure::words(remedy.memory.verdict()),
-                                      remedy.step ? Figure::time(*remedy.step) : Figure::absent()},
-                            .shown = Shown::OffPage});
+    section.rows.push_back(
+        {.label = remedy.change,
+         .cells = {Figure::size(remedy.memory.use.peak()), Figure::words(remedy.memory.verdict()),
+                   remedy.step ? Figure::time(*remedy.step) : Figure::absent()},
+         .shown = Shown::OffPage});
   }
   return section;
 }

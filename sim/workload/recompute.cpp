@@ -2,19 +2,19 @@
 // forward once more, so that what they made is not kept. Parts are those of Megatron-LM
 // (--recompute-modules, megatron/core/transformer/transformer_config.py):
 //
-//   part        run again              kept no more                     kept all the same
-//   core_attn   attention              scores, softmax, their masks     queries, keys, values, output
-//   layernorm   both norms             their outputs                    their inputs
-//   act         activation             its output                       its input
-//   mlp         up, activation, down   inputs of activation and down    the input of up
-//   full        the whole layer        everything                       the layer's input
+//   part        run again             kept no more                    kept all the same
+//   core_attn   attention             scores, softmax, their masks    queries, keys, values, output
+//   layernorm   both norms            their outputs                   their inputs
+//   act         activation            its output                      its input
+//   mlp         up, activation, down  inputs of activation and down   the input of up
+//   full        the whole layer       everything                      the layer's input
 //
-// A fused kernel keeps no scores: core_attn then runs it once more and saves nothing that is counted
-// here (its log-sum-exp, 4 bytes a token and head, is not). Of the first layers of a chunk alone it
-// is Megatron's method block; with units of n layers, of which the first's input is kept, its method
-// uniform. Early stop is PyTorch's (torch.utils.checkpoint, use_reentrant=False, since 2.1): forward
-// is run as far as something is kept of it, so that the last product, whose output nothing in
-// backward needs, is not.
+// A fused kernel keeps no scores: core_attn then runs it once more, and saves nothing that counts
+// here (its log-sum-exp, 4 bytes a token and head, does not). In the first layers of a chunk alone
+// it is Megatron's method block; with units of n layers, which keep the first one's input, its
+// method uniform. Early stop is PyTorch's (torch.utils.checkpoint, use_reentrant=False, since 2.1):
+// forward is run as far as something is kept of it, so that the last product is not, whose output
+// nothing in backward needs.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -74,8 +74,8 @@ Bytes dropped(Bytes& kept) {
   return std::exchange(kept, Bytes{});
 }
 
-/// The stretch that begins at `first`. What its operators keep inside, and the inputs of all but the
-/// first, is made again.
+/// The stretch that begins at `first`. What its operators keep inside, and the inputs of all but
+/// the first, is made again.
 Again stretch_from(Block& block, const PartRow& row, std::size_t first) {
   std::size_t last = first;
   Bytes bytes = dropped(operator_in(block, first)->kept_inside);

@@ -70,6 +70,7 @@ TEST(MemoryChanges, AreWhatTheySay) {
     for (const Change& less : changes) {
       const bool holds =
           &more != &less &&
+          more.workload.training.recompute_layers == less.workload.training.recompute_layers &&
           std::all_of(less.settings.begin(), less.settings.end(), [&](const std::string& setting) {
             return std::find(more.settings.begin(), more.settings.end(), setting) !=
                    more.settings.end();

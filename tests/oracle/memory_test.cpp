@@ -166,7 +166,7 @@ double gemms_again(const Workload& w) {
   return again / once;
 }
 
-// A GPT layer's products take 12 h^2 a token, of which the last 4 h^2: backward is 24, recomputation
+// A GPT layer's products take 12 h^2 a token, the last of them 4 h^2: backward is 24, recomputation
 // 12 or, stopping early, 8. So a step's 36 become 48 or 44: 4/3 and 11/9 (measured on PyTorch's
 // checkpoints: 1.19 to 1.26). With dropout the last thing kept is the mask behind that product.
 TEST(Recomputation, StopsBeforeTheLastProduct) {
@@ -286,6 +286,8 @@ TEST(Memory, IsThatOfMegatronsCalculator) {
         MegatronRow{"llama3-70b", 8192, 1, 8, 4, 2, 2, 1, 27249106944, 0},
         MegatronRow{"gpt3-175b", 2048, 1, 8, 8, 16, 12, 0, 50322539520, 10292838400}}) {
     Workload w{.model = preset(row.model)};
+    w.model.positions = 0;
+    w.model.biases = false;
     w.parallelism.tensor = row.tensor;
     w.parallelism.pipeline = row.pipeline;
     w.parallelism.data = row.data;
@@ -299,8 +301,8 @@ TEST(Memory, IsThatOfMegatronsCalculator) {
     w.training.recompute = Recompute::Selective;
     const MemoryUse use = memory_by_stage(w).front();
     const double states = (use.parameters + use.gradients + use.optimizer).value;
-    // Its number of parameters leaves out biases, some norms and the position table.
-    EXPECT_TRUE(near(states, row.states, 2e-3)) << row.model << " " << states / row.states;
+    // It leaves out biases and positions, and rounds norms.
+    EXPECT_TRUE(near(states, row.states, 1e-4)) << row.model << " " << states / row.states;
     if (row.activations > 0) {
       const double flight = std::min(row.pipeline, row.microbatches);
       const double embedding =
