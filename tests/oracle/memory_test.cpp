@@ -288,6 +288,7 @@ TEST(Memory, IsThatOfMegatronsCalculator) {
     Workload w{.model = preset(row.model)};
     w.model.positions = 0;
     w.model.biases = false;
+    w.model.vocab = row.model == "gpt3-175b" ? 50304 : w.model.vocab;  // as it pads 50257
     w.parallelism.tensor = row.tensor;
     w.parallelism.pipeline = row.pipeline;
     w.parallelism.data = row.data;
@@ -301,7 +302,7 @@ TEST(Memory, IsThatOfMegatronsCalculator) {
     w.training.recompute = Recompute::Selective;
     const MemoryUse use = memory_by_stage(w).front();
     const double states = (use.parameters + use.gradients + use.optimizer).value;
-    // It leaves out biases and positions, and rounds norms.
+    // It leaves out biases and positions, and splits norms.
     EXPECT_TRUE(near(states, row.states, 1e-4)) << row.model << " " << states / row.states;
     if (row.activations > 0) {
       const double flight = std::min(row.pipeline, row.microbatches);
