@@ -16,7 +16,7 @@
 #include "sim/report/report.hpp"           // Report
 #include "sim/report/writers.hpp"          // kWriters, json_of, write_trace
 #include "sim/scenario/load_scenario.hpp"  // load_scenario, load_scenario_text
-#include "sim/session/advice.hpp"          // best_saving, memory_hints
+#include "sim/session/advice.hpp"          // best_saving, memory_remedies
 #include "sim/session/campaign.hpp"        // timeline_text
 #include "sim/session/crosscheck.hpp"      // crosscheck
 #include "sim/session/options.hpp"         // SessionOptions

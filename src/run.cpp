@@ -227,7 +227,8 @@ Simulation play(const Scenario& scenario, bool advice, const CommonOptions& comm
   Report& report = simulation.report;
   report.overrides = common.overrides;
   if (!report.memory.fits()) {
-    report.memory_hints = memory_hints(simulation, session);
+    report.remedies = memory_remedies(simulation, session);
+    report.memory_hints = hints_of(report.remedies);
   } else if (advice) {
     report.saving = best_saving(simulation, session);
     report.untried = why_untried(report);
@@ -282,6 +283,9 @@ int run(const RunOptions& options, const CommonOptions& common) {
     }
     unwritten += write_outputs(simulation, options, gantts, traced);  // those of the only scenario
     Document document = document_of(simulation.report);
+    if (options.memory) {
+      document = on_page(std::move(document), "memory.stages");
+    }
     documents.push_back(options.brief && writer.for_people ? brief(std::move(document))
                                                            : std::move(document));
     reports.push_back(std::move(simulation.report));

@@ -43,11 +43,35 @@ void add_statistics(Json& json, const ErrorStatistics& statistics) {
   json["mean_error"] = optional(statistics.mean);
 }
 
-Json by_group(const Validation& validation, std::string ValidationPoint::*group) {
+Json by_group(const std::vector<ValidationPoint>& points, std::string ValidationPoint::*group) {
   Json json = Json::object();
-  for (const auto& [name, statistics] : error_statistics_by(validation.points, group)) {
+  for (const auto& [name, statistics] : error_statistics_by(points, group)) {
     json[name]["rows"] = statistics.rows;
     add_statistics(json[name], statistics);
+  }
+  return json;
+}
+
+Json to_json(const ValidationPoint& point) {
+  return {{"id", point.id},
+          {"published", point.published},
+          {"simulated", point.simulated},
+          {"unit", point.unit},
+          {"error", point.error()}};
+}
+
+/// Peaks of memory; null where no row has one.
+Json memory_of(const Validation& validation) {
+  if (validation.memory.empty()) {
+    return nullptr;
+  }
+  Json json;
+  json["rows"] = validation.memory.size();
+  add_statistics(json, error_statistics(validation.memory));
+  json["by_source"] = by_group(validation.memory, &ValidationPoint::source);
+  json["points"] = Json::array();
+  for (const ValidationPoint& point : validation.memory) {
+    json["points"].push_back(to_json(point));
   }
   return json;
 }
@@ -60,17 +84,14 @@ Json to_json(const Validation& validation) {
   json["complete"] = validation.complete;
   json["simulated"] = validation.points.size();
   add_statistics(json, error_statistics(validation.points));
-  json["by_device"] = by_group(validation, &ValidationPoint::device);
-  json["by_source"] = by_group(validation, &ValidationPoint::source);
-  json["by_size"] = by_group(validation, &ValidationPoint::size);
+  json["by_device"] = by_group(validation.points, &ValidationPoint::device);
+  json["by_source"] = by_group(validation.points, &ValidationPoint::source);
+  json["by_size"] = by_group(validation.points, &ValidationPoint::size);
   json["points"] = Json::array();
   for (const ValidationPoint& point : validation.points) {
-    json["points"].push_back({{"id", point.id},
-                              {"published", point.published},
-                              {"simulated", point.simulated},
-                              {"unit", point.unit},
-                              {"error", point.error()}});
+    json["points"].push_back(to_json(point));
   }
+  json["memory"] = memory_of(validation);
   json["not_simulated"] = Json::array();
   for (const NotSimulated& row : validation.not_simulated) {
     json["not_simulated"].push_back(
@@ -99,7 +120,9 @@ class TextReport {
     add_worst();
     for (const Grouping& grouping : kGroupings) {
       if (std::find(options_.by.begin(), options_.by.end(), grouping.name) != options_.by.end()) {
-        add_groups(fmt::format("By {}", grouping.name), grouping.group);
+        add_groups(fmt::format("By {}", grouping.name), validation_.points, grouping.group);
+        add_groups(fmt::format("Peak of memory by {}", grouping.name), validation_.memory,
+                   grouping.group);
       }
     }
     add_reasons();
@@ -129,6 +152,12 @@ class TextReport {
         "error of the simulated time: median {}, 90th percentile {} (both without sign), mean {}\n",
         validation_.rows, validation_.table, validation_.complete, all.rows,
         percent(all.median_abs, false), percent(all.p90_abs, false), percent(all.mean, true));
+    if (const ErrorStatistics peaks = error_statistics(validation_.memory); peaks.rows > 0) {
+      text_ += fmt::format(
+          "error of the peak of memory, of {} rows: median {}, 90th percentile {}, mean {}\n",
+          peaks.rows, percent(peaks.median_abs, false), percent(peaks.p90_abs, false),
+          percent(peaks.mean, true));
+    }
   }
 
   void add_worst() {
@@ -152,8 +181,9 @@ class TextReport {
     }
   }
 
-  void add_groups(const std::string& title, std::string ValidationPoint::*group) {
-    const auto groups = error_statistics_by(validation_.points, group);
+  void add_groups(const std::string& title, const std::vector<ValidationPoint>& points,
+                  std::string ValidationPoint::*group) {
+    const auto groups = error_statistics_by(points, group);
     if (groups.empty()) {
       return;
     }

@@ -19,13 +19,19 @@ Block arrival(const Workload& w) {
   return block;
 }
 
+/// A layer, and in backward those before it that are computed again as it begins.
+struct Visit {
+  const Block* block = nullptr;
+  std::vector<const Block*> again{};
+};
+
 /// Weights that travel together, with the blocks that they belong to as the pass visits them.
 struct Unit {
-  std::vector<const Block*> blocks;
+  std::vector<Visit> visits;
   std::map<AxisSet, double> weights;
 
   void add(const Block& block) {
-    blocks.push_back(&block);
+    visits.push_back({&block});
     for (const auto& [split, held] : weights_by_split(block)) {
       weights[split] += held;
     }
@@ -65,8 +71,11 @@ class PassWriter {
     }
     for (std::size_t n = 0; n < units.size(); ++n) {
       enter(units, n);
-      for (const Block* layer : units[n].blocks) {
-        visit(*layer);
+      for (const Visit& layer : units[n].visits) {
+        for (const Block* block : layer.again) {
+          walk_.again(*block);
+        }
+        visit(*layer.block);
         walk_.end_layer();
       }
       reduce(units[n]);
@@ -81,18 +90,26 @@ class PassWriter {
  private:
   /// In the order of the pass.
   std::vector<Unit> layers_of(const Chunk& chunk) const {
+    const bool backward = kind_ == ActionKind::Backward || kind_ == ActionKind::Input;
     std::vector<Unit> units;
+    std::vector<const Block*> again;
     for (const std::vector<LayerKindId>& layers :
          units_of(chunk.layers, w_.parallelism.sharding.unit_layers)) {
       Unit& unit = units.emplace_back();
       for (const LayerKindId layer : layers) {
-        unit.add(model_.kinds[layer]);
+        const Block& block = model_.kinds[layer];
+        unit.add(block);
+        if (backward && block.with_next) {
+          again.push_back(&block);
+        } else {
+          unit.visits.back().again = std::exchange(again, {});
+        }
       }
     }
     if (kind_ != ActionKind::Forward) {
       std::reverse(units.begin(), units.end());
       for (Unit& unit : units) {
-        std::reverse(unit.blocks.begin(), unit.blocks.end());
+        std::reverse(unit.visits.begin(), unit.visits.end());
       }
     }
     return units;

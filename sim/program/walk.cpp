@@ -50,8 +50,7 @@ Walk::Walk(const Workload& w, ActionKind kind)
       pieces_(overlap_ == TensorOverlap::Full ? w.parallelism.tensor_chunks : 1),
       element_(element_bytes(w.training.precision)) {}
 
-void Walk::forward(const Block& block, bool again) {
-  const std::vector<Step>& steps = block.steps;
+void Walk::run(const std::vector<Step>& steps, bool again) {
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto* op = std::get_if<Operator>(&steps[i]);
     if (op == nullptr) {
@@ -87,12 +86,25 @@ void Walk::forward(const Block& block, bool again) {
   }
 }
 
-void Walk::backward(const Block& block) {
-  if (block.recomputed) {
-    forward(block, /*again=*/true);
+/// What backward needs from here on, with `left` steps before it.
+void Walk::run_again(const Block& block, std::size_t left) {
+  for (const Again& again : block.again) {
+    if (again.before == left) {
+      const auto begin = block.steps.begin();
+      const bool part = again.before - again.first < block.steps.size();
+      suffix_ = part ? " again" : "";
+      run({begin + static_cast<std::ptrdiff_t>(again.first),
+           begin + static_cast<std::ptrdiff_t>(again.end)},
+          true);
+      suffix_ = "";
+    }
   }
+}
+
+void Walk::backward(const Block& block) {
   const std::vector<Step>& steps = block.steps;
   for (std::size_t left = steps.size(); left > 0;) {
+    run_again(block, left);
     const std::size_t i = --left;
     const auto* op = std::get_if<Operator>(&steps[i]);
     if (op == nullptr) {
@@ -124,9 +136,6 @@ void Walk::backward(const Block& block) {
     }
     if (into != nullptr && into->again && is_made(*into, into->forward)) {
       ready_ = {add_exchange_again(*into, ready_)};
-    }
-    if (op->again) {
-      ready_ = {add_compute(op->name + " again", op->forward, ready_, true)};
     }
     std::string name = op->name;
     Kernels kernels = op->input_gradient;
@@ -237,6 +246,7 @@ void Walk::in_rounds(const Exchange& exchange, const Operator& op, bool backward
 
 std::size_t Walk::add_compute(std::string name, Kernels kernels, std::vector<std::size_t> after,
                               bool again) {
+  name += suffix_;
   program_.segments.push_back({.name = std::move(name),
                                .kernels = std::move(kernels),
                                .again = again,

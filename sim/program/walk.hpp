@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/program/program.hpp"
@@ -16,7 +17,10 @@ class Walk {
  public:
   Walk(const Workload& workload, ActionKind kind);
 
-  void forward(const Block& block, bool again = false);
+  void forward(const Block& block) { run(block.steps, false); }
+  /// The whole block once more, in a backward pass.
+  void again(const Block& block) { run(block.steps, true); }
+  /// With what the block asks to be computed again.
   void backward(const Block& block);
   /// The gradients of the weights alone, of a backward pass that left them out.
   void weights(const Block& block);
@@ -32,6 +36,8 @@ class Walk {
   Program take() { return std::move(program_); }
 
  private:
+  void run(const std::vector<Step>& steps, bool again);
+  void run_again(const Block& block, std::size_t left);
   bool leaves_weights() const { return kind_ == ActionKind::Input; }
   bool is_made(const Exchange& exchange, const std::optional<Way>& way) const;
   void add_weight_gradient(const Operator& op);
@@ -49,6 +55,7 @@ class Walk {
   TensorOverlap overlap_;
   int pieces_;  // that products beside exchanges are cut into
   double element_;
+  std::string_view suffix_;  // of the names of what is computed again of a layer
   std::vector<std::size_t> ready_;
   Program program_;
 };

@@ -4,7 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
+#include <functional>
+#include <iterator>
 
 #include "sim/report/verdict.hpp"
 
@@ -48,22 +49,50 @@ Change regrouped(const Change& before, int tensor, int pipeline) {
   return after;
 }
 
-Change zero_1(const Change& before) {
-  return with(before, "parallelism.zero=1", [](Workload& w) { w.parallelism.zero = 1; });
+/// ZeRO-3 sums gradients beside compute unless the user says otherwise.
+Change zero(const Change& before, int stage) {
+  Change after = with(before, fmt::format("parallelism.zero={}", stage),
+                      [&](Workload& w) { w.parallelism.zero = stage; });
+  if (stage == 3 && !after.workload.parallelism.overlap_data) {
+    after = with(after, "parallelism.overlap.data=true",
+                 [](Workload& w) { w.parallelism.overlap_data = true; });
+  }
+  return after;
 }
 Change sequence(const Change& before) {
   return with(before, "parallelism.sequence=true",
               [](Workload& w) { w.parallelism.sequence = true; });
 }
 /// Attention stays as it is: without selective recomputation it would be fused if nothing is said.
-Change recompute(const Change& before, Recompute how) {
-  const bool was_selective = before.workload.training.recompute == Recompute::Selective;
-  Change after = with(before, setting("training.recompute", how),
-                      [&](Workload& w) { w.training.recompute = how; });
-  if (was_selective && after.workload.training.attention == AttentionKind::Unfused) {
+Change keep_attention(const Change& before, Change after) {
+  const TrainingSpec& was = before.workload.training;
+  if (was.recompute == Recompute::Selective && was.recompute_parts.empty() &&
+      after.workload.training.attention == AttentionKind::Unfused) {
     after.settings.push_back(setting("training.attention", AttentionKind::Unfused));
   }
   return after;
+}
+Change recompute(const Change& before, Recompute how) {
+  return keep_attention(before, with(before, setting("training.recompute", how), [&](Workload& w) {
+                          w.training.recompute = how;
+                          w.training.recompute_parts.clear();
+                        }));
+}
+Change recompute_parts(const Change& before, const std::vector<RecomputePart>& parts) {
+  std::vector<std::string_view> names;
+  for (const RecomputePart part : parts) {
+    names.push_back(name_of(part));
+  }
+  return keep_attention(
+      before,
+      with(before, fmt::format("training.recompute=[{}]", fmt::join(names, ",")), [&](Workload& w) {
+        w.training.recompute = Recompute::Selective;
+        w.training.recompute_parts = parts;
+      }));
+}
+Change recompute_in(const Change& before, int layers) {
+  return with(before, fmt::format("training.recompute_layers={}", layers),
+              [&](Workload& w) { w.training.recompute_layers = {layers}; });
 }
 /// A fused kernel has no scores to keep, so that selective recomputation has nothing to do.
 Change fused(const Change& before) {
@@ -71,6 +100,7 @@ Change fused(const Change& before) {
                       [](Workload& w) { w.training.attention = AttentionKind::Flash; });
   if (after.workload.training.recompute == Recompute::Selective) {
     after.workload.training.recompute = Recompute::None;
+    after.workload.training.recompute_parts.clear();
     after.settings.push_back(setting("training.recompute", Recompute::None));
   }
   return after;
@@ -107,49 +137,93 @@ std::vector<Change> regroupings(const Workload& w, int gpus_per_node) {
   return all;
 }
 
-/// Each of `changes` as it is, and, where `applies`, changed further.
-template <typename Applies, typename Apply>
-std::vector<Change> also(const std::vector<Change>& changes, const Applies& applies,
-                         const Apply& apply) {
-  std::vector<Change> all = changes;
-  for (const Change& change : changes) {
-    if (applies(change.workload)) {
-      all.push_back(apply(change));
+using Variant = std::function<Change(const Change&)>;
+
+/// What may be computed again instead of what is.
+std::vector<Variant> recomputations(const TrainingSpec& t) {
+  std::vector<Variant> found;
+  if (t.recompute == Recompute::Full) {
+    if (!t.recompute_layers.empty()) {
+      found.push_back([](const Change& x) { return recompute_in(x, x.workload.model.layers); });
+    }
+    return found;
+  }
+  const bool unfused = t.attention == AttentionKind::Unfused;
+  if (t.recompute == Recompute::None && unfused) {
+    found.push_back([](const Change& x) { return recompute(x, Recompute::Selective); });
+  }
+  for (std::vector<RecomputePart> parts :
+       {std::vector{RecomputePart::LayerNorm, RecomputePart::Activation},
+        std::vector{RecomputePart::Mlp}}) {
+    if (unfused) {
+      parts.insert(parts.begin(), RecomputePart::CoreAttention);
+    }
+    if (parts != t.recompute_parts) {
+      found.push_back([=](const Change& x) { return recompute_parts(x, parts); });
     }
   }
-  return all;
+  if (t.recompute_layers.empty()) {
+    found.push_back([](const Change& x) {
+      return recompute_in(recompute(x, Recompute::Full), (x.workload.layers_per_chunk(0) + 1) / 2);
+    });
+    found.push_back([](const Change& x) { return recompute(x, Recompute::Full); });
+  } else {
+    found.push_back([](const Change& x) {
+      return recompute_in(recompute(x, Recompute::Full), x.workload.model.layers);
+    });
+  }
+  return found;
 }
 
-/// Every combination of the settings that save memory.
+/// What saves memory besides other degrees: for each kind of setting those worth a try.
+std::vector<std::vector<Variant>> variants(const Workload& w) {
+  std::vector<std::vector<Variant>> kinds(3);
+  for (const int stage : {1, 3}) {
+    if (w.parallelism.zero < stage) {
+      kinds[0].push_back([=](const Change& x) { return zero(x, stage); });
+    }
+  }
+  if (!w.parallelism.sequence) {
+    kinds[1].emplace_back(sequence);
+  }
+  if (w.training.micro_batch > 1) {
+    kinds[2].push_back([](const Change& x) { return micro_batch(x, 1); });
+  }
+  kinds.push_back(recomputations(w.training));
+  return kinds;
+}
+
+/// Whether every setting means something there.
+bool means_something(const Workload& w) {
+  return (w.parallelism.zero == 0 || w.parallelism.data > 1) &&
+         (!w.parallelism.sequence || w.parallelism.tensor > 1);
+}
+
+/// Every combination of the settings that save memory, one of each kind at most; those of fewest
+/// settings first.
 std::vector<Change> combinations(const Workload& w, int gpus_per_node) {
   std::vector<Change> all = regroupings(w, gpus_per_node);
-  all = also(
-      all, [](const Workload& x) { return x.parallelism.zero < 1 && x.parallelism.data > 1; },
-      zero_1);
-  all = also(
-      all, [](const Workload& x) { return !x.parallelism.sequence && x.parallelism.tensor > 1; },
-      sequence);
-  all = also(
-      all, [](const Workload& x) { return x.training.micro_batch > 1; },
-      [](const Change& x) { return micro_batch(x, 1); });
-  const std::vector<Change> kept = all;
-  const bool unfused = w.training.attention == AttentionKind::Unfused;
-  if (w.training.recompute == Recompute::None && unfused) {
-    const std::vector<Change> more = also(
-        kept, [](const Workload&) { return true; },
-        [](const Change& x) { return recompute(x, Recompute::Selective); });
-    all = more;
-  }
-  if (w.training.recompute != Recompute::Full) {
-    for (const Change& change : kept) {
-      all.push_back(recompute(change, Recompute::Full));
+  for (const std::vector<Variant>& kind : variants(w)) {
+    const std::vector<Change> before = all;
+    for (const Variant& variant : kind) {
+      std::transform(before.begin(), before.end(), std::back_inserter(all), variant);
     }
   }
+  std::erase_if(all, [](const Change& change) {
+    return change.settings.empty() || !means_something(change.workload);
+  });
+  std::stable_sort(all.begin(), all.end(), [](const Change& a, const Change& b) {
+    return a.settings.size() < b.settings.size();
+  });
   return all;
 }
 
-/// Whether all settings of `less` are among those of `more`.
+/// Whether all settings of `less` are among those of `more`. Fewer layers that are computed again
+/// are another change, not a longer one.
 bool holds(const Change& more, const Change& less) {
+  if (more.workload.training.recompute_layers != less.workload.training.recompute_layers) {
+    return false;
+  }
   return std::all_of(less.settings.begin(), less.settings.end(), [&](const std::string& setting) {
     return std::find(more.settings.begin(), more.settings.end(), setting) != more.settings.end();
   });
@@ -210,7 +284,7 @@ std::vector<Change> remedies(std::string_view part, const Workload& w) {
     }
   } else if (part == "optimizer") {
     if (p.zero < 1 && p.data > 1) {
-      list.push_back(zero_1(now));
+      list.push_back(zero(now, 1));
     }
   } else if (part == "host") {
     list.push_back(micro_batch(now, t.micro_batch * 2));
@@ -228,7 +302,13 @@ std::string Change::text() const {
   if (regroups) {
     all.push_back(fmt::format("parallelism.data={}", workload.parallelism.data));
   }
-  return all.size() == 1 ? all.front() : fmt::format("--set {}", fmt::join(all, " --set "));
+  if (all.size() == 1) {
+    return all.front();
+  }
+  for (std::string& one : all) {
+    one = one.find('[') == std::string::npos ? one : fmt::format("'{}'", one);  // for shells
+  }
+  return fmt::format("--set {}", fmt::join(all, " --set "));
 }
 
 std::vector<Change> speed_changes(const Report& report, const ClusterSpec& cluster) {
@@ -254,30 +334,27 @@ std::vector<Change> speed_changes(const Report& report, const ClusterSpec& clust
 }
 
 std::vector<Change> memory_changes(const Workload& workload, const ClusterSpec& cluster) {
-  std::vector<Change> fitting;
-  for (Change& change : combinations(workload, cluster.topology.gpus_per_node)) {
-    if (!change.settings.empty() && can_run(change.workload, cluster) &&
-        measure_memory(change.workload, cluster).fits()) {
-      fitting.push_back(std::move(change));
+  constexpr std::size_t kEnough = 12;
+  const int node = cluster.topology.gpus_per_node;
+  const std::vector<Change> all = combinations(workload, node);
+  std::vector<Change> found;
+  for (const bool inside : {true, false}) {
+    for (const Change& change : all) {
+      if (found.size() >= kEnough && change.settings.size() > found.back().settings.size()) {
+        break;
+      }
+      const bool longer = std::any_of(found.begin(), found.end(),
+                                      [&](const Change& known) { return holds(change, known); });
+      if ((change.workload.parallelism.tensor <= node) == inside && !longer &&
+          can_run(change.workload, cluster) && measure_memory(change.workload, cluster).fits()) {
+        found.push_back(change);
+      }
+    }
+    if (!found.empty()) {
+      break;
     }
   }
-  const auto inside = [&](const Change& change) {
-    return change.workload.parallelism.tensor <= cluster.topology.gpus_per_node;
-  };
-  if (std::any_of(fitting.begin(), fitting.end(), inside)) {
-    std::erase_if(fitting, [&](const Change& change) { return !inside(change); });
-  }
-  std::stable_sort(fitting.begin(), fitting.end(), [](const Change& a, const Change& b) {
-    return a.settings.size() < b.settings.size();
-  });
-  std::vector<Change> least;
-  for (Change& change : fitting) {
-    if (std::none_of(least.begin(), least.end(),
-                     [&](const Change& known) { return holds(change, known); })) {
-      least.push_back(std::move(change));
-    }
-  }
-  return least;
+  return found;
 }
 
 }  // namespace danlu

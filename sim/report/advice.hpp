@@ -24,7 +24,8 @@ struct Change {
 std::vector<Change> speed_changes(const Report& report, const ClusterSpec& cluster);
 
 /// Changes with which a plan fits that does not: those of fewest settings first, none that holds
-/// another with something added, tensor groups inside a node unless nothing else fits.
+/// another with something added, tensor groups inside a node unless nothing else fits. Where a
+/// dozen fit, none of more settings is looked for.
 std::vector<Change> memory_changes(const Workload& workload, const ClusterSpec& cluster);
 
 }  // namespace danlu

@@ -123,4 +123,15 @@ Document brief(Document document) {
   return document;
 }
 
+Document on_page(Document document, std::string_view key) {
+  for (Section& section : document.sections) {
+    if (section.key == key) {
+      for (Row& row : section.rows) {
+        row.shown = Shown::Everywhere;
+      }
+    }
+  }
+  return document;
+}
+
 }  // namespace danlu

@@ -109,6 +109,8 @@ Document document_of(const Report& report);
 Document comparison_of(std::span<const Report> reports);
 /// The verdict alone.
 Document brief(Document document);
+/// The page has the whole section of that key.
+Document on_page(Document document, std::string_view key);
 
 /// A part of a whole, with its share; of no time it is off the page.
 Row part_row(std::string key, std::string label, Seconds time, Seconds whole);

@@ -112,6 +112,28 @@ Section hints(const Report& report) {
   return section;
 }
 
+Section remedies(const Remedies& remedies) {
+  Section section{.key = "verdict.remedies",
+                  .heading = fmt::format("Changes with which it would fit ({} of {} played)",
+                                         remedies.played.size(), remedies.found),
+                  .shape = Shape::Table,
+                  .level = 2,
+                  .lead = Lead::None,
+                  .columns = {{"change", "change", 0, true},
+                              {"peak_bytes", "peak", 10},
+                              {"verdict", "verdict", 8},
+                              {"step_s", "step", 10}},
+                  .labels = true};
+  for (const Remedy& remedy : remedies.played) {
+    section.rows.push_back(
+        {.label = remedy.change,
+         .cells = {Figure::size(remedy.memory.use.peak()), Figure::words(remedy.memory.verdict()),
+                   remedy.step ? Figure::time(*remedy.step) : Figure::absent()},
+         .shown = Shown::OffPage});
+  }
+  return section;
+}
+
 Section scenario(const Report& report) {
   Section section{.heading = "Scenario",
                   .lead = Lead::Blank,
@@ -202,6 +224,7 @@ std::vector<Section> heading_sections(const Report& report) {
           limits(report.step),
           saving(report),
           hints(report),
+          remedies(report.remedies),
           scenario(report),
           plan(report.workload),
           list_of("notes", "Notes", report.notes, "note"),

@@ -11,7 +11,11 @@ MemoryReport measure_memory(const Workload& workload, const ClusterSpec& cluster
       smallest = std::min(smallest.value_or(gpu.memory_capacity), gpu.memory_capacity);
     }
   }
-  return {smallest.value(), memory_use(workload), workload.training.memory_reserve};
+  MemoryReport report{.capacity = smallest.value(),
+                      .stages = memory_by_stage(workload),
+                      .reserve = workload.training.memory_reserve};
+  report.use = fullest(report.stages);
+  return report;
 }
 
 }  // namespace danlu

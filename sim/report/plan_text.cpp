@@ -61,6 +61,30 @@ std::string sharding_text(const ParallelismSpec& p) {
   return text;
 }
 
+/// "no", "selective", "full in units of 4 layers, the first 8 of each chunk", "core_attn and mlp"
+std::string recompute_text(const Workload& workload) {
+  const TrainingSpec& t = workload.training;
+  if (t.recompute == Recompute::None) {
+    return "no recomputation";
+  }
+  std::vector<std::string_view> parts;
+  for (const RecomputePart part : t.recompute_parts) {
+    parts.push_back(name_of(part));
+  }
+  std::string text = parts.empty() || t.recompute == Recompute::Full
+                         ? fmt::format("{} recomputation", name_of(t.recompute))
+                         : fmt::format("recomputation of {}", fmt::join(parts, " and "));
+  if (t.recompute == Recompute::Full && t.recompute_unit > 1) {
+    text += fmt::format(" in units of {} layers", t.recompute_unit);
+  }
+  if (!t.recompute_layers.empty()) {
+    text +=
+        fmt::format(" of the first {} layers of each chunk{}", fmt::join(t.recompute_layers, ", "),
+                    t.recompute_layers.size() > 1 ? " by stage" : "");
+  }
+  return text + (t.recompute_early_stop ? " with early stop" : "");
+}
+
 }  // namespace
 
 std::string counted(double number, std::string_view noun, std::string_view plural) {
@@ -116,7 +140,6 @@ std::string overlap_line(const Workload& workload) {
 
 std::string precision_line(const Workload& workload) {
   const TrainingSpec& t = workload.training;
-  const std::string_view recompute = t.recompute == Recompute::None ? "no" : name_of(t.recompute);
   std::string mask = t.attention_window > 0
                          ? fmt::format(" in a window of {}", counted(t.attention_window, "token"))
                          : "";
@@ -124,10 +147,10 @@ std::string precision_line(const Workload& workload) {
     mask += fmt::format(" within documents of {} to {}", thousands(t.documents.begin()->first),
                         counted(t.documents.rbegin()->first, "token"));
   }
-  return fmt::format("{}, {} gradients, {} attention{}, {} recomputation{}", name_of(t.precision),
+  return fmt::format("{}, {} gradients, {} attention{}, {}{}", name_of(t.precision),
                      t.gradient_bytes == 4 ? "fp32" : "16-bit",
-                     t.attention == AttentionKind::Flash ? "fused" : "unfused", mask, recompute,
-                     t.dropout ? ", dropout" : "");
+                     t.attention == AttentionKind::Flash ? "fused" : "unfused", mask,
+                     recompute_text(workload), t.dropout ? ", dropout" : "");
 }
 
 std::string batch_line(const Workload& workload) {

@@ -146,12 +146,24 @@ struct CommunicationReport {
 
 struct MemoryReport {
   Bytes capacity;
-  MemoryUse use;
-  Bytes reserve;  // training.memory_reserve: what the plan should leave free
+  MemoryUse use;                  // of the stage that needs most
+  std::vector<MemoryUse> stages;  // of every stage
+  Bytes reserve;                  // training.memory_reserve: what the plan should leave free
   bool fits() const { return use.peak() <= capacity; }
   /// It fits, and leaves less than the reserve.
   bool tight() const { return fits() && use.peak() + reserve > capacity; }
   std::string_view verdict() const { return !fits() ? "does not fit" : tight() ? "tight" : "fits"; }
+};
+
+/// A change with which a plan fits that does not.
+struct Remedy {
+  std::string change;  // as options
+  MemoryReport memory;
+  std::optional<Seconds> step;  // with it; none: it could not be played
+};
+struct Remedies {
+  std::vector<Remedy> played;  // the fastest first
+  std::size_t found = 0;       // that fit, these and more
 };
 
 /// The whole run, when the scenario says how many tokens it is.
@@ -263,7 +275,8 @@ struct Report {
   std::vector<std::string> notes;             // Scenario::notes; the caller's
   std::vector<ReportSetting> settings;        // the caller's
   std::vector<ReportAssumption> assumptions;  // the caller's
-  std::vector<std::string> memory_hints;      // the caller's: how it would fit; sentences
+  Remedies remedies;                          // the caller's: how it would fit ...
+  std::vector<std::string> memory_hints;      // ... in sentences
   std::optional<Saving> saving;               // the caller's: none where nothing helps, or untried
   std::string untried;                        // the caller's: why no saving was looked for
   std::string model;

@@ -63,7 +63,8 @@ std::optional<RunReport> measure_run(const Report& report, const ClusterSpec& cl
   run.gpu_years = run.gpu_hours * kSecondsPerHour / kSecondsPerYear;
   const double token_parameters = *tokens * report.parameters * slower / kSecondsPerYear;
   run.gpu_years_6tp = 6 * token_parameters / report.step.model_flops_per_gpu_second;
-  if (report.workload.training.recompute == Recompute::Full) {
+  if (report.workload.training.recompute == Recompute::Full &&
+      report.workload.training.recompute_layers.empty()) {
     run.gpu_years_8tp = 8 * token_parameters / report.step.hardware_flops_per_gpu_second;
   }
   if (const std::optional<double> watts = watts_per_gpu(cluster)) {

@@ -26,11 +26,11 @@ Section memory(const MemoryReport& memory) {
   add("parameters_bytes", "parameters", use.parameters);
   add("gradients_bytes", "gradients", use.gradients);
   add("optimizer_bytes", "optimizer state", use.optimizer);
-  add("activations_bytes", "activations", use.activations);
+  add("activations_bytes", "activations", use.moment.activations);
   if (use.gathered > Bytes{}) {
     add("gathered_bytes", "gathered weights", use.gathered);
   }
-  add("other_bytes", "other", use.other);
+  add("other_bytes", "other", use.moment.again + use.moment.logits + use.moment.buffers);
   add("peak_bytes", "peak", use.peak()).shown = Shown::Everywhere;
   Row& capacity = add("capacity_bytes", "capacity", memory.capacity);
   capacity.note = fmt::format("of {}: ", to_text(memory.capacity));
@@ -41,8 +41,53 @@ Section memory(const MemoryReport& memory) {
                           .note = std::string(memory.verdict()),
                           .shown = Shown::Beside});
   section.rows.push_back(off_page("stage", "stage", Figure::count(use.stage)));
+  section.rows.push_back(off_page("peak_during", "peak", Figure::words(use.moment.action.text())));
   add("reserve_bytes", "to be left free", memory.reserve).shown = Shown::OffPage;
   section.rows.push_back(off_page("fits", "fits", Figure::flag(memory.fits())));
+  return section;
+}
+
+/// What a GPU of each stage holds at the moment at which it holds most.
+Section memory_by_stage(const MemoryReport& memory) {
+  Section section{.key = "memory.stages",
+                  .heading = "Memory by stage, each at its peak",
+                  .shape = Shape::Table,
+                  .level = 2,
+                  .columns = {{"", "stage", 5},
+                              {.key = "stage", .shown = Shown::OffPage},
+                              {"parameters_bytes", "weights", 9},
+                              {"gradients_bytes", "gradients", 9},
+                              {"optimizer_bytes", "optimizer", 9},
+                              {"gathered_bytes", "gathered", 9},
+                              {"activations_bytes", "activations", 11},
+                              {"recomputed_bytes", "recomputed", 10},
+                              {"buffers_bytes", "keys, values", 12},
+                              {"logits_bytes", "logits", 9},
+                              {"peak_bytes", "peak", 9},
+                              {"during", "during", 6},
+                              {.key = "forwards", .shown = Shown::OffPage}},
+                  .labels = true};
+  for (const MemoryUse& use : memory.stages) {
+    section.rows.push_back(
+        {.label = fmt::format("{}", use.stage),
+         .cells = {Figure::count(use.stage), Figure::size(use.parameters),
+                   Figure::size(use.gradients), Figure::size(use.optimizer),
+                   Figure::size(use.gathered), Figure::size(use.moment.activations),
+                   Figure::size(use.moment.again), Figure::size(use.moment.buffers),
+                   Figure::size(use.moment.logits), Figure::size(use.peak()),
+                   Figure::words(use.moment.action.text()), Figure::count(use.moment.forwards)},
+         .shown = Shown::OffPage});
+  }
+  const auto& [moment, stage] = std::pair(memory.use.moment, memory.use.stage);
+  section.rows.push_back(
+      sentence(fmt::format("The peak is on stage {}, during {}, after {}.", stage,
+                           moment.action.text(), counted(moment.forwards, "forward pass", "es")),
+               Shown::OffPage));
+  section.rows.push_back(
+      sentence("Not counted: workspaces, other buffers of communication, fragments. "
+               "training.memory_reserve is for "
+               "these.",
+               Shown::OffPage));
   return section;
 }
 
@@ -108,7 +153,7 @@ Section whole_run(const Report& report) {
 }  // namespace
 
 std::vector<Section> run_sections(const Report& report) {
-  return {memory(report.memory), whole_run(report)};
+  return {memory(report.memory), memory_by_stage(report.memory), whole_run(report)};
 }
 
 Section simulation_section(const Report& report) {

@@ -78,6 +78,22 @@ inline KeyRow counts(std::string path, Into into, double minimum, double maximum
   row.type = KeyType::Counts;
   return row;
 }
+/// A list of whole numbers, or one of them alone.
+inline KeyRow count_or_counts(std::string path, Into into, double minimum, double maximum,
+                              std::string help) {
+  KeyRow row = counts(std::move(path), std::move(into), minimum, maximum, std::move(help));
+  row.single = true;
+  return row;
+}
+/// One of the words `choices`, or a list of the words `parts`.
+inline KeyRow words(std::string path, Into into, std::string choices, std::string parts,
+                    std::string fallback, std::string help) {
+  KeyRow row = choice(std::move(path), std::move(into), std::move(choices), std::move(fallback),
+                      std::move(help));
+  row.type = KeyType::Words;
+  row.parts = std::move(parts);
+  return row;
+}
 /// Where figures come from, by key path.
 inline KeyRow sources(std::string help) {
   return {.path = "sources", .type = KeyType::Sources, .text = std::move(help)};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sim/base/text.hpp"
 #include "sim/campaign/faults_plan.hpp"
 #include "sim/cluster/topology_spec.hpp"
 #include "sim/scenario/key_rows.hpp"
@@ -123,6 +124,24 @@ std::vector<Named<std::string>> schedule_words() {
   return words;
 }
 
+/// A word, or the list "[core_attn, mlp]" of parts.
+Member<TrainingSpec> recompute_member() {
+  const auto set = [](TrainingSpec& training, const Value& value) {
+    training.recompute_parts.clear();
+    if (!value.text.starts_with('[')) {
+      member_at(&TrainingSpec::recompute, words_of<Recompute>()).set(training, value);
+      return;
+    }
+    training.recompute = Recompute::Selective;
+    const std::string_view list = std::string_view(value.text).substr(1, value.text.size() - 2);
+    for (std::string_view word : split(list, ',')) {
+      word.remove_prefix(word.find_first_not_of(' '));
+      training.recompute_parts.push_back(value_named<RecomputePart>(word).value());
+    }
+  };
+  return {.set = set, .get = {}};
+}
+
 std::vector<KeyRow> training_keys() {
   return {
       count("training.global_batch", &TrainingSpec::global_batch, 1, 1e9, "required",
@@ -132,8 +151,21 @@ std::vector<KeyRow> training_keys() {
       count("training.sequence_length", &TrainingSpec::sequence_length, 1, 1e8, "required",
             "Tokens per sequence"),
       choice("training.precision", &TrainingSpec::precision, "bf16", "Of matrix products"),
-      choice("training.recompute", &TrainingSpec::recompute, "none",
-             "What backward computes again: nothing, unfused attention, or the whole layer"),
+      words(
+          "training.recompute", recompute_member(), choices_of(words_of<Recompute>()),
+          choices_of(words_of<RecomputePart>()), "none",
+          "What backward computes again: nothing, unfused attention, the whole layer, or parts of "
+          "it by Megatron-LM's names, as in `[core_attn, mlp]`"),
+      count_or_counts("training.recompute_layers", &TrainingSpec::recompute_layers, 0, kMost,
+                      "In how many layers of each chunk, its first ones: one number, or one for "
+                      "each stage. In all if left out"),
+      count("training.recompute_unit", &TrainingSpec::recompute_unit, 1, kMost, "",
+            "With recompute full: layers that are computed again together, of which one input is "
+            "kept; 1 if left out"),
+      flag("training.recompute_early_stop", &TrainingSpec::recompute_early_stop, "",
+           "Do not compute again what nothing in backward needs, such as the last product of a "
+           "layer, as PyTorch does since 2.1 (use_reentrant=False); false if left out, as Megatron "
+           "does"),
       choice("training.attention", &TrainingSpec::attention, "",
              "Separate kernels over the s x s scores, or one fused causal kernel; flash if left "
              "out, unfused with selective recomputation"),

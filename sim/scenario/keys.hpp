@@ -17,13 +17,14 @@ namespace danlu {
 inline constexpr std::size_t kLongestText = 1000;
 
 /// Counts, Durations: a list of whole numbers, of durations. Interval: a duration, "N steps", or
-/// one of a few words.
+/// one of a few words. Words: one of a few words, or a list of other words.
 enum class KeyType {
   Text,
   Count,
   Number,
   Quantity,
   Choice,
+  Words,
   Flag,
   Links,    // [GPU, GPU, how many]
   Shares,   // [GPU, GPU, share of the rate]
@@ -47,6 +48,8 @@ struct KeyRow {
   double minimum = 0, maximum = 0;  // of Count(s), Number(s), Shares and Quantity, in base units
   std::string fallback;
   std::string choices;  // of a Choice: "none|selective|full"
+  std::string parts{};  // of Words: what a list may hold
+  bool single = false;  // of Counts: a number may stand without a list
   std::string text;     // one sentence for people
   std::any member;      // what it fills, a Member<Spec> (members.hpp); empty: it is read by hand
 };

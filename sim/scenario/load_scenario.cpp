@@ -134,7 +134,8 @@ class Builder {
     get.fill(w.communication, "communication");
     get.fill(w.communication.tensor, "communication.tensor");
     get.fill(w.communication.data, "communication.data");
-    if (w.training.recompute == Recompute::Selective && !own_.has("training.attention")) {
+    if (w.training.recompute == Recompute::Selective && w.training.recompute_parts.empty() &&
+        !own_.has("training.attention")) {
       scenario.notes.emplace_back(
           "selective recomputation repeats unfused attention, so without training.attention "
           "attention is unfused");

@@ -106,6 +106,23 @@ Wrong read_choice(const KeyRow& row, Value& value) {
   return std::nullopt;
 }
 
+/// A list has been read by what it holds.
+Wrong read_words(const KeyRow& row, const Value& value) {
+  const std::vector<std::string_view> choices = split(row.choices, '|');
+  const std::vector<std::string_view> parts = split(row.parts, '|');
+  if (value.text.starts_with('[') ||
+      std::find(choices.begin(), choices.end(), value.text) != choices.end()) {
+    return std::nullopt;
+  }
+  const bool part = std::find(parts.begin(), parts.end(), value.text) != parts.end();
+  const std::string_view near = nearest(value.text, choices);
+  return Complaint{fmt::format("'{}' must be one of {}, or a list of {}, found {}", row.path,
+                               fmt::join(choices, ", "), fmt::join(parts, ", "), quote(value.text)),
+                   part            ? fmt::format("as a list: [{}]", value.text)
+                   : !near.empty() ? fmt::format("did you mean '{}'?", near)
+                                   : ""};
+}
+
 Wrong read_flag(const KeyRow& row, Value& value) {
   if (value.text == "true" || value.text == "false") {
     value.number = value.text == "true" ? 1 : 0;
@@ -173,6 +190,8 @@ Wrong read_scalar(const KeyRow& row, Value& value) {
       return read_quantity(row, value);
     case KeyType::Choice:
       return read_choice(row, value);
+    case KeyType::Words:
+      return read_words(row, value);
     case KeyType::Flag:
       return read_flag(row, value);
     case KeyType::Interval:

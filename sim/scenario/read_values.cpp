@@ -350,7 +350,12 @@ class ValuesReader {
       read_sources(node, row, std::move(value));
       return;
     }
-    if (row.type == KeyType::Counts || row.type == KeyType::Durations) {
+    if (row.type == KeyType::Words && node.IsSequence()) {
+      read_words(node, row, std::move(value));
+      return;
+    }
+    if ((row.type == KeyType::Counts || row.type == KeyType::Durations) &&
+        !(row.single && node.IsScalar())) {
       read_numbers(node, row, std::move(value), key_mark);
       return;
     }
@@ -379,6 +384,9 @@ class ValuesReader {
     } else if (std::optional<Complaint> wrong = read_scalar(row, value)) {
       add(row, mark, std::move(wrong->message), std::move(wrong->hint));
     } else {
+      if (row.single) {
+        value.numbers = {value.number};
+      }
       values_.set(row.path, std::move(value));
     }
   }
@@ -443,6 +451,31 @@ class ValuesReader {
       }
       value.numbers.push_back(one.number);
     }
+    values_.set(row.path, std::move(value));
+  }
+
+  void read_words(const YAML::Node& node, const KeyRow& row, Value value) {
+    const std::vector<std::string_view> parts = split(row.parts, '|');
+    std::vector<std::string> found;
+    for (const YAML::Node& entry : node) {
+      const std::string text = entry.IsScalar() ? entry.Scalar() : node_kind(entry);
+      if (std::find(parts.begin(), parts.end(), text) == parts.end() ||
+          std::find(found.begin(), found.end(), text) != found.end()) {
+        const std::string_view near = nearest(text, parts);
+        add(row, entry.Mark(),
+            fmt::format("a list at '{}' must hold some of {}, each once, found {}", row.path,
+                        fmt::join(parts, ", "), quote(text)),
+            near.empty() || near == text ? "" : fmt::format("did you mean '{}'?", near));
+        return;
+      }
+      found.push_back(text);
+    }
+    if (found.empty()) {
+      add(row, node.Mark(), fmt::format("'{}' has an empty list", row.path),
+          fmt::format("a word, as in none, or some of {}", fmt::join(parts, ", ")));
+      return;
+    }
+    value.text = fmt::format("[{}]", fmt::join(found, ", "));
     values_.set(row.path, std::move(value));
   }
 

@@ -160,13 +160,19 @@ class SchemaWriter {
       case KeyType::Quantity:
         return or_factor(
             {{"type", "string"}, {"pattern", fmt::format("^{}$", quantity_pattern(row))}});
-      case KeyType::Counts:
-        return {{"type", "array"},
-                {"minItems", 1},
-                {"items",
-                 {{"type", "integer"},
-                  {"minimum", limit(row.minimum)},
-                  {"maximum", limit(row.maximum)}}}};
+      case KeyType::Words:
+        return {{"anyOf",
+                 {{{"enum", split(row.choices, '|')}},
+                  {{"type", "array"},
+                   {"minItems", 1},
+                   {"uniqueItems", true},
+                   {"items", {{"enum", split(row.parts, '|')}}}}}}};
+      case KeyType::Counts: {
+        const Json one{
+            {"type", "integer"}, {"minimum", limit(row.minimum)}, {"maximum", limit(row.maximum)}};
+        const Json list{{"type", "array"}, {"minItems", 1}, {"items", one}};
+        return row.single ? Json{{"anyOf", {one, list}}} : list;
+      }
       case KeyType::Durations:
         return {{"type", "array"},
                 {"minItems", 1},
@@ -260,8 +266,12 @@ std::string value_text(const KeyRow& row) {
       return fmt::format("`{}`", fmt::join(split(row.choices, '|'), "`, `"));
     case KeyType::Flag:
       return "`true`, `false`";
+    case KeyType::Words:
+      return fmt::format("`{}`, list of `{}`", fmt::join(split(row.choices, '|'), "`, `"),
+                         fmt::join(split(row.parts, '|'), "`, `"));
     case KeyType::Counts:
-      return "list of whole numbers, " + range_text(row);
+      return (row.single ? "whole number or list of them, " : "list of whole numbers, ") +
+             range_text(row);
     case KeyType::Durations:
       return "list of durations, " + range_text(row);
     case KeyType::Interval:

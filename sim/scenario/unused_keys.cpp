@@ -97,6 +97,10 @@ std::vector<KeyUse> scenario_uses() {
       "parallelism.zero", "3");
   add(uses, {"parallelism.sharding.keep_root"}, "parallelism.sharding.reshard",
       one_of(Reshard::AfterForward));
+  add(uses,
+      {"training.recompute_layers", "training.recompute_unit", "training.recompute_early_stop"},
+      "training.recompute", fmt::format("!{}", name_of(Recompute::None)));
+  add(uses, {"training.recompute_unit"}, "training.recompute", one_of(Recompute::Full));
   add(uses, {"communication.tensor"}, "parallelism.tensor", "!1");
   return uses;
 }

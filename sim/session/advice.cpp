@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "sim/report/advice.hpp"
 #include "sim/session/plays.hpp"
@@ -64,33 +63,44 @@ std::optional<Saving> best_saving(const Simulation& simulation, const SessionOpt
   return best;
 }
 
-std::vector<std::string> memory_hints(const Simulation& simulation, const SessionOptions& options) {
+Remedies memory_remedies(const Simulation& simulation, const SessionOptions& options) {
   constexpr std::size_t kTried = 12;
-  constexpr std::size_t kShown = 4;
   const ClusterSpec& cluster = simulation.scenario.cluster;
   std::vector<Change> changes = memory_changes(simulation.report.workload, cluster);
-  if (changes.empty()) {
-    return {
-        "no plan of these GPUs fits, with ZeRO-1, full recomputation, microbatches of one sequence "
-        "and more tensor ranks and stages together; more GPUs, or GPUs with more memory"};
-  }
+  Remedies remedies{.played = {}, .found = changes.size()};
   changes.resize(std::min(changes.size(), kTried));
   const std::vector<std::optional<Seconds>> steps = play(changes, simulation, options);
-  std::vector<std::size_t> order(changes.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return steps[a].value_or(kNever) < steps[b].value_or(kNever);
-  });
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    remedies.played.push_back(
+        {changes[i].text(), measure_memory(changes[i].workload, cluster), steps[i]});
+  }
+  std::stable_sort(remedies.played.begin(), remedies.played.end(),
+                   [](const Remedy& a, const Remedy& b) {
+                     return a.step.value_or(kNever) < b.step.value_or(kNever);
+                   });
+  return remedies;
+}
+
+std::vector<std::string> hints_of(const Remedies& remedies) {
+  constexpr std::size_t kShown = 4;
+  if (remedies.played.empty()) {
+    return {
+        "no plan of these GPUs fits, with ZeRO-3, full recomputation, microbatches of one sequence "
+        "and more tensor ranks and stages together; more GPUs, or GPUs with more memory"};
+  }
   std::vector<std::string> hints;
-  for (const std::size_t i : order) {
+  for (const Remedy& remedy : remedies.played) {
     if (hints.size() == kShown) {
+      hints.push_back(fmt::format(
+          "these are the fastest of {} changes that were played, those of fewest settings of the "
+          "{} found to fit; --json has all",
+          remedies.played.size(), remedies.found));
       break;
     }
-    const MemoryReport memory = measure_memory(changes[i].workload, cluster);
-    hints.push_back(
-        fmt::format("{}: needs {}{}{}", changes[i].text(), to_text(memory.use.peak()),
-                    memory.tight() ? ", which is tight" : "",
-                    steps[i] ? fmt::format(", and a step takes {}", to_text(*steps[i])) : ""));
+    hints.push_back(fmt::format(
+        "{}: needs {}{}{}", remedy.change, to_text(remedy.memory.use.peak()),
+        remedy.memory.tight() ? ", which is tight" : "",
+        remedy.step ? fmt::format(", and a step takes {}", to_text(*remedy.step)) : ""));
   }
   return hints;
 }

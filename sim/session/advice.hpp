@@ -17,7 +17,10 @@ std::string why_untried(const Report& report);
 /// too large to be played several times.
 std::optional<Saving> best_saving(const Simulation& simulation, const SessionOptions& options);
 
-/// How a plan would fit, the fastest step first; sentences.
-std::vector<std::string> memory_hints(const Simulation& simulation, const SessionOptions& options);
+/// How a plan would fit, the fastest step first: at most a dozen changes are played, those of
+/// fewest settings.
+Remedies memory_remedies(const Simulation& simulation, const SessionOptions& options);
+/// The best of them, in sentences.
+std::vector<std::string> hints_of(const Remedies& remedies);
 
 }  // namespace danlu

@@ -22,6 +22,7 @@
 #include "sim/validation/gemm_table.hpp"
 #include "sim/validation/nccl_table.hpp"
 #include "sim/validation/training_table.hpp"
+#include "sim/workload/memory.hpp"
 
 namespace danlu {
 namespace {
@@ -62,8 +63,13 @@ Validation validate_training(const CsvTable& table, const LoadOptions& load,
                            options);
       });
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    add_point({runs[i].id, runs[i].device, runs[i].source, runs[i].published_step_s, 0}, steps[i],
-              result);
+    const Conversion& run = runs[i];
+    add_point({run.id, run.device, run.source, run.published_step_s, 0}, steps[i], result);
+    if (run.published_peak > 0) {
+      const MemoryUse use = memory_use(run.scenario->workload);
+      result.memory.push_back(
+          {run.id, run.device, run.source, run.published_peak, use.peak().value, "B"});
+    }
   }
   return result;
 }

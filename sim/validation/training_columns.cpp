@@ -72,6 +72,7 @@ constexpr std::array kTrainingColumns{
     ColumnRule{"step_time_s", Kind::Number, 1e-6, kMostSeconds},
     ColumnRule{"derived_step_time_s", Kind::Number, 1e-6, kMostSeconds},
     ColumnRule{"tokens_per_s_per_gpu", Kind::Number, 1e-6, 1e9},
+    ColumnRule{"peak_mem_gb", Kind::Number, 1e-3, 1e5},
     ColumnRule{.name = "complete",
                .kind = Kind::Word,
                .known =

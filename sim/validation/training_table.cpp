@@ -70,7 +70,9 @@ class TrainingConverter {
       result_.id = fmt::format("line {}", row_.line);
     }
     result_.source = std::string(cell("source"));
+    constexpr double kGiga = 1e9;
     result_.published_step_s = published();
+    result_.published_peak = number("peak_mem_gb") * kGiga;
     check_kind();
     check_needed();
     read_settings();

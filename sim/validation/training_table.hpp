@@ -80,6 +80,7 @@ struct Conversion {
   std::optional<Scenario> scenario;
   std::vector<std::string> reasons;  // all of them; empty with a scenario
   double published_step_s = 0;       // 0 if the row has none
+  double published_peak = 0;         // bytes of the fullest GPU, of peak_mem_gb; likewise
 
   std::string reason() const;  // joined
 };

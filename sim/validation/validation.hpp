@@ -46,6 +46,7 @@ struct Validation {
   int rows = 0;
   int complete = 0;  // rows that state everything
   std::vector<ValidationPoint> points;
+  std::vector<ValidationPoint> memory;  // peaks of the fullest GPU, of rows that have one
   std::vector<NotSimulated> not_simulated;
 };
 

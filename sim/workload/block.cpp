@@ -1,5 +1,7 @@
 #include "sim/workload/block.hpp"
 
+#include <algorithm>
+
 namespace danlu {
 
 std::vector<const Operator*> operators_of(const Block& block) {
@@ -42,14 +44,19 @@ Bytes buffers_of(const Block& block) {
 }
 
 Bytes kept_by(const Block& block) {
-  if (block.recomputed) {
-    return block.input;
-  }
-  Bytes sum;
+  Bytes sum = block.kept;
   for (const Operator* op : operators_of(block)) {
     sum += op->kept + op->kept_inside;
   }
   return sum;
+}
+
+Bytes made_again_by(const Block& block) {
+  Bytes most;
+  for (const Again& again : block.again) {
+    most = std::max(most, again.bytes);
+  }
+  return most;
 }
 
 }  // namespace danlu

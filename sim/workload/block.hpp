@@ -41,10 +41,9 @@ struct Operator {
   Kernels input_gradient;
   Kernels weight_gradient{};  // of a product; others have it with the input's
   Weight weight{};
-  Bytes kept{};         // from forward to backward, of one microbatch
+  Bytes kept{};         // from forward to backward, of one microbatch: its input, or a mask
   Bytes kept_inside{};  // more of that: what running forward again would give
   Split split = Split::None;
-  bool again = false;  // forward is run once more in backward
 
   bool is_product() const { return !weight_gradient.empty(); }
 };
@@ -71,10 +70,21 @@ struct Exchange {
 
 using Step = std::variant<Operator, Exchange>;
 
+/// Steps whose forward is run once more within backward, before it comes to the step `before` - 1.
+struct Again {
+  std::size_t first = 0;
+  std::size_t end = 0;
+  std::size_t before = 0;
+  Bytes bytes;  // what that makes, which then was not kept
+  bool operator==(const Again&) const = default;
+};
+
 struct Block {
   std::vector<Step> steps;
-  Bytes input;              // what the whole block begins with, on one rank
-  bool recomputed = false;  // backward begins with forward once more, and only the input is kept
+  Bytes input;                 // what the whole block begins with, on one rank
+  Bytes kept{};                // beside what its operators keep
+  std::vector<Again> again{};  // last steps first
+  bool with_next = false;      // the whole of it is run once more before backward of the next layer
 };
 
 /// The operators of a block, in order.
@@ -88,5 +98,7 @@ std::map<AxisSet, double> weights_by_split(const Block& block);
 Bytes buffers_of(const Block& block);
 /// What is kept of one microbatch from forward to backward.
 Bytes kept_by(const Block& block);
+/// The most that backward has made again of it at once, beside that.
+Bytes made_again_by(const Block& block);
 
 }  // namespace danlu

@@ -35,7 +35,7 @@ Operator residual(const RankShape& z) {
 Operator qkv(const RankShape& z) {
   const double width = z.query + 2 * z.kv;
   const double whole = z.model.query_width() + 2 * z.model.kv_width();
-  Operator op = linear(z, "QKV", z.hidden, width);
+  Operator op = linear(z, kQkv, z.hidden, width);
   // Copies of key-value heads, of which there are fewer than ranks, are not the model's work.
   count_only((z.query + 2 * z.model.kv_width() / z.tensor) / width, op);
   op.weight = split_weight(z, z.hidden * whole, z.hidden * width, whole, width);
@@ -132,18 +132,18 @@ void add_mlp(const RankShape& z, Block& block) {
   const double gates = z.model.gated_mlp ? 2 : 1;
   const double whole = z.model.ffn;
   const double wide = z.tokens * z.ffn;
-  Operator up = linear(z, "MLP up", z.hidden, gates * z.ffn);
+  Operator up = linear(z, kMlpUp, z.hidden, gates * z.ffn);
   up.weight = split_weight(z, z.hidden * gates * whole, z.hidden * gates * z.ffn, gates * whole,
                            gates * z.ffn);
   up.kept = {z.element * z.local_tokens * z.hidden};
   up.split = Split::Columns;
-  Operator down = linear(z, "MLP down", z.ffn, z.hidden);
+  Operator down = linear(z, kMlpDown, z.ffn, z.hidden);
   down.weight = split_weight(z, whole * z.hidden, z.ffn * z.hidden, z.hidden, z.hidden);
   down.kept = {z.element * wide};
   down.split = Split::Rows;
   block.steps.emplace_back(std::move(up));
   block.steps.emplace_back(
-      Operator{.name = "activation",
+      Operator{.name = kActivation,
                .forward = {memory_pass(wide * (gates + 1) * z.element)},
                .input_gradient = {memory_pass(wide * (2 * gates + 1) * z.element)},
                .kept = {z.element * wide * gates}});
@@ -155,12 +155,12 @@ void add_mlp(const RankShape& z, Block& block) {
 Block dense_layer(const RankShape& z) {
   const Bytes input{z.element * z.local_tokens * z.hidden};
   Block block{.input = input};
-  block.steps.emplace_back(norm(z, "norm", input));
+  block.steps.emplace_back(norm(z, kNorm, input));
   block.steps.emplace_back(qkv(z));
   add_attention(z, block);
   block.steps.emplace_back(projection(z));
   block.steps.emplace_back(residual(z));
-  block.steps.emplace_back(norm(z, "norm", input));
+  block.steps.emplace_back(norm(z, kNorm, input));
   add_mlp(z, block);
   block.steps.emplace_back(residual(z));
   return block;

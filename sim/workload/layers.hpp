@@ -7,7 +7,13 @@
 
 namespace danlu {
 
+// Names that passes over a layer know its operators by.
+inline constexpr const char* kNorm = "norm";
+inline constexpr const char* kQkv = "QKV";
 inline constexpr const char* kAttention = "attention";  // the core: scores, softmax, values
+inline constexpr const char* kMlpUp = "MLP up";
+inline constexpr const char* kActivation = "activation";
+inline constexpr const char* kMlpDown = "MLP down";
 
 /// A product of the rank's tokens with a weight of in x out; without the weight's parameters.
 Operator linear(const RankShape& shape, std::string name, double in, double out);

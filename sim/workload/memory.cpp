@@ -10,21 +10,6 @@
 namespace danlu {
 namespace {
 
-/// What backward makes again of one layer while it runs and what of other ranks' keys and values is
-/// there, beside what is kept, and the logits.
-Bytes working_set(const Workload& w, const ModelBlocks& kept, const ModelBlocks& whole, int stage) {
-  Bytes bytes;
-  for (const LayerKindId kind : kept.kinds.ids()) {
-    bytes = std::max(bytes, kept_by(whole.kinds[kind]) - kept_by(kept.kinds[kind]) +
-                                buffers_of(kept.kinds[kind]));
-  }
-  if (stage == w.placement().last_stage()) {  // logits in fp32 and in 16 bits
-    const RankShape shape(w);
-    bytes += Bytes{shape.tokens * shape.vocab * 6};
-  }
-  return bytes;
-}
-
 /// Of weights that are split over data-parallel ranks.
 double split_weights(const ParallelismSpec& p, const Block& block) {
   double parameters = 0;
@@ -114,51 +99,80 @@ AdamBytes adam_bytes(const TrainingSpec& training) {
   return {.weight = 2, .gradient = gradient, .state = copies_gradients ? 16.0 : 12.0};
 }
 
-std::vector<Bytes> activations_over_time(const Workload& w, const ModelBlocks& model, int stage) {
-  std::vector<Bytes> kept;  // of one microbatch, by chunk
+std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& model, int stage) {
+  struct OfChunk {
+    Bytes kept, again, logits, buffers;
+  };
+  std::vector<OfChunk> chunks;  // of one microbatch
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
-    Bytes& bytes = kept.emplace_back();
+    OfChunk& of = chunks.emplace_back();
     for (const LayerKindId kind : layers_of(w, model, {stage, chunk})) {
-      bytes += kept_by(model.kinds[kind]);
+      of.kept += kept_by(model.kinds[kind]);
+      of.again = std::max(of.again, made_again_by(model.kinds[kind]));
+      of.buffers = std::max(of.buffers, buffers_of(model.kinds[kind]));
+    }
+    if (w.placement().is_last({stage, chunk})) {  // in fp32 and in 16 bits
+      const RankShape shape(w);
+      of.logits = Bytes{shape.tokens * shape.vocab * 6};
     }
   }
-  std::vector<Bytes> held;
-  Bytes now;
+  std::vector<HeldDuring> held;
+  HeldDuring now;
   for (const Action& action : w.actions(stage)) {
-    const Bytes own = kept[static_cast<std::size_t>(action.chunk)];
-    now += action.is_forward() ? own : Bytes{};
+    const OfChunk& own = chunks[static_cast<std::size_t>(action.chunk)];
+    now.action = action;
+    if (action.is_forward()) {
+      now.activations += own.kept;
+      now.logits += own.logits;
+      ++now.forwards;
+    }
     held.push_back(now);
-    now -= action.frees() ? own : Bytes{};
+    held.back().again = action.gives_gradient() ? own.again : Bytes{};
+    held.back().buffers = own.buffers;
+    if (action.frees()) {
+      now.activations -= own.kept;
+      now.logits -= own.logits;
+    }
   }
   return held;
 }
 
-MemoryUse memory_use(const Workload& w) {
-  const ModelBlocks model = build_model(w);
-  Workload kept_whole = w;
-  kept_whole.training.recompute = Recompute::None;
-  const ModelBlocks whole = build_model(kept_whole);
+MemoryUse stage_memory(const Workload& w, const ModelBlocks& model, int stage) {
+  const std::vector<HeldDuring> moments = memory_over_time(w, model, stage);
+  MemoryUse use{.moment = *std::max_element(
+                    moments.begin(), moments.end(),
+                    [](const HeldDuring& a, const HeldDuring& b) { return a.total() < b.total(); }),
+                .gathered = gathered(w, model, stage),
+                .stage = stage};
   const AdamBytes adam = adam_bytes(w.training);
-  MemoryUse worst;
-  for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
-    const std::vector<Bytes> activations = activations_over_time(w, model, stage);
-    MemoryUse use{.activations = *std::max_element(activations.begin(), activations.end()),
-                  .gathered = gathered(w, model, stage),
-                  .other = working_set(w, model, whole, stage),
-                  .stage = stage};
-    for (const auto& [split, parameters] : stage_weights(w, model, stage)) {
-      const Shards shards = shards_of(w.parallelism, split);
-      const double master = casts_on_gather(w.parallelism) && adam.weight == 2 ? 4 : 0;
-      const double weight = master > 0 ? master : adam.weight;
-      use.parameters += Bytes{parameters * weight / shards.weights};
-      use.gradients += Bytes{parameters * adam.gradient / shards.gradients};
-      use.optimizer += Bytes{parameters * (adam.state - master) / shards.optimizer};
-    }
-    if (use.peak() > worst.peak()) {
-      worst = use;
-    }
+  for (const auto& [split, parameters] : stage_weights(w, model, stage)) {
+    const Shards shards = shards_of(w.parallelism, split);
+    const double master = casts_on_gather(w.parallelism) && adam.weight == 2 ? 4 : 0;
+    const double weight = master > 0 ? master : adam.weight;
+    use.parameters += Bytes{parameters * weight / shards.weights};
+    use.gradients += Bytes{parameters * adam.gradient / shards.gradients};
+    use.optimizer += Bytes{parameters * (adam.state - master) / shards.optimizer};
   }
-  return worst;
+  return use;
+}
+
+std::vector<MemoryUse> memory_by_stage(const Workload& w) {
+  const ModelBlocks model = build_model(w);
+  std::vector<MemoryUse> stages;
+  for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
+    stages.push_back(stage_memory(w, model, stage));
+  }
+  return stages;
+}
+
+const MemoryUse& fullest(const std::vector<MemoryUse>& stages) {
+  return *std::max_element(
+      stages.begin(), stages.end(),
+      [](const MemoryUse& a, const MemoryUse& b) { return a.peak() < b.peak(); });
+}
+
+MemoryUse memory_use(const Workload& w) {
+  return fullest(memory_by_stage(w));
 }
 
 Bytes zero_memory(double parameters, double ranks, int stage, double gradient_bytes) {

@@ -17,27 +17,46 @@
 //          norms, inputs, dropouts             attention, MLP           unfused scores
 //
 // Selective recomputation and fused attention drop the last term, full recomputation keeps only the
-// layer's input 2 s b h; without dropout its masks fall away.
+// layer's input 2 s b h; without dropout its masks fall away. What each named part of recomputation
+// keeps is derived from the layer's operators (recompute.cpp).
+//
+// Memory over time goes by the stage's actions: forward of a microbatch adds what it keeps, the
+// action that is done with it takes that away. What backward makes again is there while it runs.
+// Not counted, for want of a source that says how much: workspaces of libraries, other buffers of
+// communication, what an allocator cannot use; training.memory_reserve is for these.
 #pragma once
 
 #include <map>
 #include <vector>
 
 #include "sim/base/units.hpp"
+#include "sim/schedule/action.hpp"
 #include "sim/workload/model_blocks.hpp"
 
 namespace danlu {
 
+/// What a rank holds during one of its actions, beside weights, gradients and optimizer state.
+struct HeldDuring {
+  Action action;
+  int forwards = 0;   // that it has begun by then
+  Bytes activations;  // kept from forward to backward, all microbatches in flight
+  Bytes logits;       // likewise
+  Bytes again;        // what backward has made again
+  Bytes buffers;      // of a layer's exchanges: other ranks' keys and values
+
+  Bytes total() const { return activations + logits + again + buffers; }
+};
+
+/// Of a rank of a stage, at the moment at which it holds most.
 struct MemoryUse {
+  HeldDuring moment;
   Bytes parameters;
   Bytes gradients;
   Bytes optimizer;
-  Bytes activations;  // kept from forward to backward, all microbatches in flight
-  Bytes gathered;     // weights that are split, of the units in flight, and a unit's gradients
-  Bytes other;        // working set: a layer being recomputed, logits
-  int stage = 0;      // the stage that needs most
+  Bytes gathered;  // weights that are split, of the units in flight, and a unit's gradients
+  int stage = 0;
 
-  Bytes peak() const { return parameters + gradients + optimizer + activations + gathered + other; }
+  Bytes peak() const { return parameters + gradients + optimizer + gathered + moment.total(); }
 };
 
 /// Parameters that live on one rank of `stage`, by Weight::split; ...
@@ -54,11 +73,14 @@ struct AdamBytes {
 };
 AdamBytes adam_bytes(const TrainingSpec& training);
 
-/// Activations that a rank of `stage` keeps during each of its actions, all microbatches in flight.
-std::vector<Bytes> activations_over_time(const Workload& workload, const ModelBlocks& model,
+/// What a rank of `stage` holds during each of its actions, in order.
+std::vector<HeldDuring> memory_over_time(const Workload& workload, const ModelBlocks& model,
                                          int stage);
 
-/// Memory of the rank that needs most.
+/// The most that a rank of each stage holds, ...
+std::vector<MemoryUse> memory_by_stage(const Workload& workload);
+/// ... and the stage that needs most of all, the first such.
+const MemoryUse& fullest(const std::vector<MemoryUse>& stages);
 MemoryUse memory_use(const Workload& workload);
 
 /// Memory per rank for `parameters` in mixed precision with ZeRO `stage` 0 to 3 over `ranks`,

@@ -13,12 +13,12 @@ ModelBlocks build_model(const Workload& w) {
                     .kind_of_layer = std::vector<LayerKindId>(w.model.layers),
                     .head = head(shape, !tied_to_itself)};
   for (Block& layer : model.kinds) {
-    recompute(w.training.recompute, layer);
     split_over_sequence_ranks(shape, layer);
     split_over_tensor_ranks(shape, layer);
   }
   split_over_tensor_ranks(shape, model.embedding);
   split_over_tensor_ranks(shape, model.head);
+  recompute(w, model);
   return model;
 }
 
@@ -28,6 +28,7 @@ namespace {
 template <typename Visit>
 void for_blocks_of_one_rank(Workload w, const Visit& visit) {
   w.parallelism = {};
+  w.training.recompute = Recompute::None;
   const ModelBlocks model = build_model(w);
   visit(model.embedding);
   for (const LayerKindId kind : model.kind_of_layer) {
@@ -62,13 +63,17 @@ Flops step_flops(const Workload& w, bool causal) {
   return flops;
 }
 
-std::vector<LayerKindId> layers_of(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
+int first_layer(const Workload& w, PlacedChunk at) {
   const Placement placement = w.placement();
   int first = 0;
   for (int part = 0; part < placement.part(at); ++part) {
     first += w.layers_per_chunk(placement.holder(part).stage);
   }
-  const auto begin = model.kind_of_layer.begin() + first;
+  return first;
+}
+
+std::vector<LayerKindId> layers_of(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
+  const auto begin = model.kind_of_layer.begin() + first_layer(w, at);
   return {begin, begin + w.layers_per_chunk(at.stage)};
 }
 

@@ -18,6 +18,8 @@ struct ModelBlocks {
   const Block& layer(std::size_t number) const { return kinds[kind_of_layer[number]]; }
 };
 
+/// The number of the first layer that lies there.
+int first_layer(const Workload& workload, PlacedChunk at);
 /// The kinds of the layers that lie there, in the model's order.
 std::vector<LayerKindId> layers_of(const Workload& workload, const ModelBlocks& model,
                                    PlacedChunk at);
@@ -37,7 +39,8 @@ Flops step_flops(const Workload& workload, bool causal);
 void split_over_tensor_ranks(const RankShape& shape, Block& block);
 /// Puts in what ranks that share a sequence exchange around attention.
 void split_over_sequence_ranks(const RankShape& shape, Block& block);
-/// Marks what backward computes again, which then is not kept.
-void recompute(Recompute recompute, Block& block);
+/// Says of each layer what backward computes again, which then is not kept. Comes after the passes
+/// that put in exchanges: those among what is computed again are made again.
+void recompute(const Workload& workload, ModelBlocks& model);
 
 }  // namespace danlu

@@ -273,11 +273,7 @@ class Checker {
           "a model with a learned position table cannot see further");
     }
     check_mask();
-    if (t.recompute == Recompute::Selective && t.attention == AttentionKind::Flash) {
-      add({"training.recompute", "training.attention"},
-          "selective recomputation repeats unfused attention, found attention flash",
-          "fused attention keeps no scores: use recompute none, or attention unfused");
-    }
+    check_recompute();
     if (w_.collectives == CollectiveMode::Stepwise && w_.fold == FoldMode::Bound) {
       add({"fold", "collectives"},
           "fold bound knows no single messages, found collectives stepwise",
@@ -345,6 +341,44 @@ class Checker {
           "a ring merges the rounds of fused attention, found attention unfused",
           fmt::format("use attention flash, or context_exchange {}",
                       name_of(ContextExchange::AllGather)));
+    }
+  }
+
+  void check_recompute() {
+    const TrainingSpec& t = w_.training;
+    const std::vector<RecomputePart>& parts = t.recompute_parts;
+    const auto has = [&](RecomputePart part) {
+      return std::find(parts.begin(), parts.end(), part) != parts.end();
+    };
+    if (t.recompute == Recompute::None) {
+      return;
+    }
+    if (t.recompute == Recompute::Selective && parts.empty() &&
+        t.attention == AttentionKind::Flash) {
+      add({"training.recompute", "training.attention"},
+          "selective recomputation repeats unfused attention, found attention flash",
+          "fused attention keeps no scores: use recompute none, or attention unfused; [core_attn] "
+          "runs the fused kernel again");
+    }
+    if (has(RecomputePart::Mlp) && has(RecomputePart::Activation)) {
+      add({"training.recompute"}, "recompute names both mlp and act, which is a part of mlp",
+          "leave act out");
+    }
+    const std::vector<int>& layers = t.recompute_layers;
+    const auto stages = static_cast<std::size_t>(w_.parallelism.pipeline);
+    if (layers.size() > 1 && layers.size() != stages) {
+      add({"training.recompute_layers", "parallelism.pipeline"},
+          fmt::format("recompute_layers must be one number, or one for each of {} stages "
+                      "(pipeline), found {}",
+                      stages, layers.size()));
+    }
+    const int unit = t.recompute == Recompute::Full ? t.recompute_unit : 1;
+    const ShardingSpec& sharding = w_.parallelism.sharding;
+    if (w_.parallelism.zero >= 3 && sharding.unit_layers % unit != 0) {
+      add({"training.recompute_unit", "parallelism.sharding.unit_layers"},
+          fmt::format("with ZeRO-3, recompute_unit ({}) must divide sharding.unit_layers ({})",
+                      unit, sharding.unit_layers),
+          "what is computed again together needs its weights together");
     }
   }
 

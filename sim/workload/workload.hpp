@@ -26,6 +26,15 @@ template <>
 inline constexpr auto kNames<Recompute> = std::to_array<Named<Recompute>>(
     {{Recompute::None, "none"}, {Recompute::Selective, "selective"}, {Recompute::Full, "full"}});
 
+/// What of a layer selective recomputation may name, by Megatron-LM's names.
+enum class RecomputePart { CoreAttention, LayerNorm, Mlp, Activation };
+template <>
+inline constexpr auto kNames<RecomputePart> =
+    std::to_array<Named<RecomputePart>>({{RecomputePart::CoreAttention, "core_attn"},
+                                         {RecomputePart::LayerNorm, "layernorm"},
+                                         {RecomputePart::Mlp, "mlp"},
+                                         {RecomputePart::Activation, "act"}});
+
 enum class AttentionKind { Unfused, Flash };
 template <>
 inline constexpr auto kNames<AttentionKind> = std::to_array<Named<AttentionKind>>(
@@ -114,6 +123,10 @@ struct TrainingSpec {
   int sequence_length = 1;  // tokens
   Precision precision = Precision::Bf16;
   Recompute recompute = Recompute::None;
+  std::vector<RecomputePart> recompute_parts{};  // of Selective; none named: unfused attention
+  std::vector<int> recompute_layers{};  // of each chunk, its first: of all stages, or of each; all
+  int recompute_unit = 1;               // layers of which Full keeps one input
+  bool recompute_early_stop = false;    // what nothing in backward needs is not computed again
   AttentionKind attention = AttentionKind::Flash;
   int attention_window = 0;  // positions that one attends to, with itself; 0: all before it
   std::map<int, double> documents{};  // in a sequence: lengths, and how many of each; empty: one

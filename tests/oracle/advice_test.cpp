@@ -43,6 +43,7 @@ TEST(MemoryChanges, AreWhatTheySay) {
   for (const Change& change : changes) {
     std::vector<std::string> overrides{"parallelism.tensor=4"};
     std::string text = change.text();
+    std::erase(text, '\'');
     for (std::size_t space = 0; space != std::string::npos;) {
       space = text.find(' ');
       if (text.substr(0, space) != "--set") {
@@ -69,12 +70,29 @@ TEST(MemoryChanges, AreWhatTheySay) {
     for (const Change& less : changes) {
       const bool holds =
           &more != &less &&
+          more.workload.training.recompute_layers == less.workload.training.recompute_layers &&
           std::all_of(less.settings.begin(), less.settings.end(), [&](const std::string& setting) {
             return std::find(more.settings.begin(), more.settings.end(), setting) !=
                    more.settings.end();
           });
       EXPECT_FALSE(holds) << more.text() << " holds " << less.text();
     }
+  }
+}
+
+// Named parts, half the layers and ZeRO-3 are among what is tried, and no more than a dozen changes
+// of one setting send one on to changes of two.
+TEST(MemoryChanges, NamePartsAndLayersAndShards) {
+  const Scenario scenario = llama_70b("{tensor: 8, pipeline: 4, sequence: true}");
+  Scenario large = scenario;
+  large.workload.training.micro_batch = 8;
+  ASSERT_FALSE(measure_memory(large.workload, large.cluster).fits());
+  std::string all;
+  for (const Change& change : memory_changes(large.workload, large.cluster)) {
+    all += change.text() + "\n";
+  }
+  for (const char* setting : {"training.recompute=full", "training.micro_batch=1"}) {
+    EXPECT_NE(all.find(setting), std::string::npos) << setting << " is not among\n" << all;
   }
 }
 

@@ -234,16 +234,16 @@ TEST(Memory, ActivationsWithoutDropoutAndWhileRecomputing) {
   w.training.dropout = false;
   const double logits = 512 * 1024 * 6;
   const MemoryUse kept = memory_use(w);
-  EXPECT_EQ(kept.activations.value, 32 * sbh + 2 * scores);
-  EXPECT_EQ(kept.other.value, logits);
+  EXPECT_EQ(kept.moment.activations.value, 32 * sbh + 2 * scores);
+  EXPECT_EQ(kept.moment.logits.value, logits);
   w.training.recompute = Recompute::Selective;
-  EXPECT_EQ(memory_use(w).activations.value, 32 * sbh);
-  EXPECT_EQ(memory_use(w).other.value, logits + 2 * scores);
+  EXPECT_EQ(memory_use(w).moment.activations.value, 32 * sbh);
+  EXPECT_EQ(memory_use(w).moment.again.value, 2 * scores);
   w.training.recompute = Recompute::Full;
-  EXPECT_EQ(memory_use(w).activations.value, 2 * sbh);
-  EXPECT_EQ(memory_use(w).other.value, logits + 30 * sbh + 2 * scores);
-  EXPECT_EQ((memory_use(w).activations + memory_use(w).other).value,
-            (kept.activations + kept.other).value);  // one layer: recomputing saves nothing
+  EXPECT_EQ(memory_use(w).moment.activations.value, 2 * sbh);
+  EXPECT_EQ(memory_use(w).moment.again.value, 30 * sbh + 2 * scores);
+  EXPECT_EQ(memory_use(w).moment.total().value,
+            kept.moment.total().value);  // one layer: recomputing saves nothing
 }
 
 // ---- parameters and FLOPs

@@ -131,7 +131,8 @@ TEST(Keys, DefaultsAreValuesOfTheirKey) {
       } else if (row.type == KeyType::Quantity) {
         const double value = parse_quantity(row.fallback, row.dimension).value().value;
         EXPECT_TRUE(value >= row.minimum && value <= row.maximum);
-      } else if (row.type == KeyType::Choice || row.type == KeyType::Interval) {
+      } else if (row.type == KeyType::Choice || row.type == KeyType::Words ||
+                 row.type == KeyType::Interval) {
         EXPECT_NE(("|" + row.choices + "|").find("|" + row.fallback + "|"), std::string::npos);
       } else {
         EXPECT_EQ(row.type, KeyType::Flag);

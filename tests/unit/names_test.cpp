@@ -48,10 +48,10 @@ using Enums =
                      CampaignEvent::Kind, CampaignPart, CheckpointTier::Interval, CollectiveMode,
                      CollectiveOp, Component, ComputePart, ContextExchange, Detection::Kind,
                      Duration::Kind, FabricKind, FaultCause::Effect, FoldMode, KernelKind, LinkKind,
-                     Norm, Precision, Protocol, Recompute, RecoverySpec::Kind, Reduce, Reshard,
-                     Routing, ScaleUpKind, Setting::Source, Span, TableKind, TensorOverlap,
-                     TimePart, VertexKind>;
-constexpr std::size_t kTables = 36;
+                     Norm, Precision, Protocol, Recompute, RecomputePart, RecoverySpec::Kind,
+                     Reduce, Reshard, Routing, ScaleUpKind, Setting::Source, Span, TableKind,
+                     TensorOverlap, TimePart, VertexKind>;
+constexpr std::size_t kTables = 37;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {

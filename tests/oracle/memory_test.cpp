@@ -1,0 +1,318 @@
+// Recomputation and memory over time against closed forms and other people's numbers.
+#include "sim/workload/memory.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+#include "sim/program/program.hpp"
+#include "sim/schedule/schedule.hpp"
+#include "sim/workload/model_blocks.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::near;
+
+using Parts = std::vector<RecomputePart>;
+constexpr RecomputePart kCore = RecomputePart::CoreAttention;
+constexpr RecomputePart kNorms = RecomputePart::LayerNorm;
+constexpr RecomputePart kWholeMlp = RecomputePart::Mlp;
+constexpr RecomputePart kAct = RecomputePart::Activation;
+
+ModelSpec preset(std::string_view name) {
+  for (const ModelPreset& row : model_presets()) {
+    if (row.name == name) {
+      return to_model_spec(row);
+    }
+  }
+  throw std::invalid_argument("no such preset");
+}
+
+Workload small(int layers) {
+  Workload w;
+  w.model = {.layers = layers,
+             .hidden = 1024,
+             .heads = 16,
+             .kv_heads = 16,
+             .head_dim = 64,
+             .ffn = 4096,
+             .vocab = 32000};
+  w.training.sequence_length = 512;
+  w.training.attention = AttentionKind::Unfused;
+  return w;
+}
+void set_parts(Workload& w, Parts parts) {
+  w.training.recompute = Recompute::Selective;
+  w.training.recompute_parts = std::move(parts);
+}
+
+// s b h = 0.5 Mi elements, 16 heads of 512 x 512 scores; without dropout a layer keeps
+//   32 s b h + 2 scores = norms' inputs 4, their outputs 4, q k v 6, attention's output 2,
+//                         up's output 8, activation's output 8
+// and each part takes away what its row in recompute.cpp says.
+TEST(Recomputation, PartsKeepWhatTheirRowsSay) {
+  const double sbh = 512 * 1024;
+  const double scores = 16.0 * 512 * 512;
+  struct Case {
+    Parts parts;
+    double kept;   // of s b h
+    double again;  // likewise, at once
+    bool keeps_scores;
+  };
+  for (const auto& [parts, kept, again, keeps_scores] :
+       {Case{{kCore}, 32, 0, false}, Case{{kNorms}, 28, 2, true}, Case{{kAct}, 24, 8, true},
+        Case{{kWholeMlp}, 16, 16, true}, Case{{kNorms, kAct}, 20, 8, true},
+        Case{{kNorms, kWholeMlp}, 12, 18, true}, Case{{kCore, kNorms, kWholeMlp}, 12, 18, false}}) {
+    Workload w = small(1);
+    set_parts(w, parts);
+    const Block layer = build_model(w).layer(0);
+    SCOPED_TRACE(fmt::format("{} parts, kept {}", parts.size(), kept));
+    EXPECT_EQ(kept_by(layer).value, kept * sbh + (keeps_scores ? 2 * scores : 0));
+    EXPECT_EQ(made_again_by(layer).value, std::max(again * sbh, keeps_scores ? 0 : 2 * scores));
+  }
+  // With fused attention there are no scores, and the core's recomputation keeps no less.
+  Workload fused = small(1);
+  fused.training.attention = AttentionKind::Flash;
+  set_parts(fused, {kCore});
+  EXPECT_EQ(kept_by(build_model(fused).layer(0)).value, 32 * sbh);
+}
+
+/// Kernels and exchanges of a pass, those computed again marked.
+std::multiset<std::string> work_of(const Program& program, bool only_again) {
+  std::multiset<std::string> work;
+  for (const Segment& segment : program.segments) {
+    for (const Kernel& k : segment.kernels) {
+      if (!only_again || segment.again) {
+        work.insert(
+            fmt::format("{} {} {} {} {}", static_cast<int>(k.kind), k.m, k.n, k.k, k.bytes.value));
+      }
+    }
+    if (!segment.is_compute && !only_again) {
+      work.insert(fmt::format("{} {}", static_cast<int>(segment.op), segment.bytes.value));
+    }
+  }
+  return work;
+}
+Program pass_of(const Workload& w, ActionKind kind) {
+  const ModelBlocks model = build_model(w);
+  return make_program(w, model, {.layers = layers_of(w, model, {0, 0})}, kind);
+}
+
+// Backward with recomputation is backward without, and forward of the parts once more: of a layer
+// of two norms, one attention, three steps of the MLP; with tensor ranks the MLP gathers its input
+// and scatters its output again (or sums it).
+TEST(Recomputation, RunsPartsOnceMore) {
+  for (const bool sequence : {false, true}) {
+    for (const Parts& parts : {Parts{kCore}, Parts{kNorms}, Parts{kAct}, Parts{kWholeMlp},
+                               Parts{kNorms, kWholeMlp}, Parts{kCore, kNorms, kAct}}) {
+      Workload w = small(3);
+      w.parallelism.tensor = 4;
+      w.parallelism.sequence = sequence;
+      std::multiset<std::string> expected = work_of(pass_of(w, ActionKind::Backward), false);
+      const auto forward = build_model(w).layer(0);
+      const auto has = [&](RecomputePart part) {
+        return std::find(parts.begin(), parts.end(), part) != parts.end();
+      };
+      const std::map<std::string, bool> again{{"norm", has(kNorms)},
+                                              {"attention", has(kCore)},
+                                              {"activation", has(kAct) || has(kWholeMlp)},
+                                              {"MLP up", has(kWholeMlp)},
+                                              {"MLP down", has(kWholeMlp)}};
+      Block once = forward;
+      std::erase_if(once.steps, [&](const Step& step) {
+        const auto* op = std::get_if<Operator>(&step);
+        return op == nullptr || !again.contains(op->name) || !again.at(op->name);
+      });
+      for (int layer = 0; layer < 3; ++layer) {
+        for (const Operator* op : operators_of(once)) {
+          for (const Kernel& k : op->forward) {
+            expected.insert(fmt::format("{} {} {} {} {}", static_cast<int>(k.kind), k.m, k.n, k.k,
+                                        k.bytes.value));
+          }
+        }
+        if (has(kWholeMlp)) {
+          const double bytes = 2.0 * 512 * 1024;
+          for (const CollectiveOp op :
+               sequence ? std::vector{CollectiveOp::AllGather, CollectiveOp::ReduceScatter}
+                        : std::vector{CollectiveOp::AllReduce}) {
+            expected.insert(fmt::format("{} {}", static_cast<int>(op), bytes));
+          }
+        }
+      }
+      set_parts(w, parts);
+      EXPECT_EQ(work_of(pass_of(w, ActionKind::Backward), false), expected)
+          << parts.size() << " parts, sequence " << sequence;
+    }
+  }
+}
+
+/// FLOPs of a pass' matrix products that are computed again, over those that are not.
+double gemms_again(const Workload& w) {
+  double again = 0;
+  double once = 0;
+  for (const Segment& segment : pass_of(w, ActionKind::Backward).segments) {
+    for (const Kernel& k : segment.kernels) {
+      const bool weighted = k.kind == KernelKind::Gemm && k.batch == 1;
+      (segment.again ? again : once) += weighted ? k.flops.value : 0;
+    }
+  }
+  return again / once;
+}
+
+// A GPT layer's products take 12 h^2 a token, the last of them 4 h^2: backward is 24, recomputation
+// 12 or, stopping early, 8. So a step's 36 become 48 or 44: 4/3 and 11/9 (measured on PyTorch's
+// checkpoints: 1.19 to 1.26). With dropout the last thing kept is the mask behind that product.
+TEST(Recomputation, StopsBeforeTheLastProduct) {
+  Workload w = small(2);
+  w.training.recompute = Recompute::Full;
+  EXPECT_TRUE(near(gemms_again(w), 12.0 / 24));
+  w.training.recompute_early_stop = true;
+  EXPECT_TRUE(near(gemms_again(w), 8.0 / 24));
+  w.training.recompute_unit = 2;  // of two layers only the last product of the last
+  EXPECT_TRUE(near(gemms_again(w), 20.0 / 48));
+  w.training.dropout = true;
+  EXPECT_TRUE(near(gemms_again(w), 12.0 / 24));
+  w.training.dropout = false;
+  set_parts(w, {kWholeMlp});
+  EXPECT_TRUE(near(gemms_again(w), 4.0 / 24));
+  w.training.recompute_early_stop = false;
+  EXPECT_TRUE(near(gemms_again(w), 8.0 / 24));
+}
+
+// Of 12 layers a stage in units of n, ceil(12 / n) inputs of 2 s b h are kept, and a unit of n
+// layers stands beside them while it is computed again; what is computed is the same.
+TEST(Recomputation, UnitsKeepOneInput) {
+  const double sbh = 512 * 1024;
+  const double whole = 32 * sbh + 2 * 16.0 * 512 * 512;
+  Workload w = small(12);
+  w.training.recompute = Recompute::Full;
+  const auto work = work_of(pass_of(w, ActionKind::Backward), false);
+  for (const int unit : {1, 2, 5, 12}) {
+    w.training.recompute_unit = unit;
+    const MemoryUse use = memory_use(w);
+    EXPECT_EQ(use.moment.activations.value, (12 + unit - 1) / unit * 2 * sbh) << unit;
+    EXPECT_EQ(use.moment.again.value, unit * whole - 2 * sbh) << unit;
+    EXPECT_EQ(work_of(pass_of(w, ActionKind::Backward), false), work) << unit;
+  }
+}
+
+// The first n layers of each chunk keep their input, the others everything: of all stages, or by
+// stage. Stage s of p has p - s microbatches in flight.
+TEST(Recomputation, OfSomeLayersOfEachStage) {
+  const double sbh = 512 * 1024;
+  const double whole = 32 * sbh + 2 * 16.0 * 512 * 512;
+  Workload w = small(12);
+  w.parallelism.pipeline = 3;
+  w.training.global_batch = 6;
+  w.training.recompute = Recompute::Full;
+  for (const std::vector<int>& layers : {std::vector{0}, {3}, {4}, {9}, {1, 0, 4}}) {
+    w.training.recompute_layers = layers;
+    const std::vector<MemoryUse> stages = memory_by_stage(w);
+    for (int stage = 0; stage < 3; ++stage) {
+      const int asked = layers[layers.size() == 1 ? 0 : static_cast<std::size_t>(stage)];
+      const double again = std::min(asked, 4);
+      const double kept = again * 2 * sbh + (4 - again) * whole;
+      EXPECT_EQ(stages[static_cast<std::size_t>(stage)].moment.activations.value,
+                (3 - stage) * kept)
+          << stage;
+    }
+  }
+}
+
+// For an even plan the peak over a stage's actions is the schedule's peak in closed form times what
+// a chunk keeps; nothing is left at the end; the first action that holds so much is its moment.
+TEST(MemoryOverTime, IsTheSchedulesPeakTimesAChunk) {
+  for (const ScheduleRow& row : schedule_table()) {
+    for (const int stages : {2, 4, 6}) {
+      for (const int microbatches : {1, 4, 12}) {
+        for (const int chunks : row.interleaves ? std::vector{1, 2, 3} : std::vector{1}) {
+          Workload w = small(stages * chunks * 2);
+          w.parallelism.pipeline = stages;
+          w.training.chunks = chunks;
+          w.training.global_batch = microbatches;
+          w.training.schedule = row.name;
+          const ScheduleShape shape{w.placement(), microbatches};
+          if (!row.obstacle(shape).empty()) {
+            continue;
+          }
+          const ModelBlocks model = build_model(w);
+          const Bytes chunk = 2 * kept_by(model.layer(0));
+          for (int stage = 0; stage < stages; ++stage) {
+            SCOPED_TRACE(fmt::format("{} {} x {} x {}, stage {}", row.name, stages, chunks,
+                                     microbatches, stage));
+            const std::vector<HeldDuring> moments = memory_over_time(w, model, stage);
+            Bytes most;
+            for (const HeldDuring& moment : moments) {
+              most = std::max(most, moment.activations);
+            }
+            EXPECT_EQ(most.value, row.peak(shape, stage) * chunk.value);
+            const HeldDuring& last = moments.back();
+            EXPECT_EQ(last.activations, chunk);  // of the last action, which frees it
+            EXPECT_EQ(last.forwards, microbatches * chunks);
+          }
+        }
+      }
+    }
+  }
+}
+
+/// A row of Megatron-LM's theoretical_memory_usage.py, run at commit d98e8a64dd: bytes of weights,
+/// gradients and optimizer state of the first stage, and of its activations with sequence
+/// parallelism and selective recomputation.
+struct MegatronRow {
+  std::string_view model;
+  double sequence, micro_batch;
+  int tensor, pipeline, data, microbatches, zero;
+  double states, activations;
+};
+
+// It counts 18 bytes a parameter, or 6 + 12/dp with the distributed optimizer, and s b h (18 + 4
+// f/h) / t a layer for two matrices in the MLP, of min(p, m) microbatches of l/p layers; the
+// embedding's
+// dropout mask and input, s b (h + 8) / t each, are its own.
+TEST(Memory, IsThatOfMegatronsCalculator) {
+  for (const MegatronRow& row :
+       {MegatronRow{"gpt3-175b", 2048, 1, 8, 8, 1, 64, 1, 50322539520, 10292838400},
+        MegatronRow{"gpt3-175b", 2048, 1, 8, 8, 16, 12, 1, 18870952320, 10292838400},
+        MegatronRow{"gpt3-175b", 2048, 2, 8, 16, 2, 4, 1, 17237348352, 5159010304},
+        MegatronRow{"llama3-8b", 8192, 1, 2, 1, 8, 4, 1, 30114478080, 0},
+        MegatronRow{"llama3-70b", 8192, 1, 8, 4, 2, 2, 1, 27249106944, 0},
+        MegatronRow{"gpt3-175b", 2048, 1, 8, 8, 16, 12, 0, 50322539520, 10292838400}}) {
+    Workload w{.model = preset(row.model)};
+    w.model.positions = 0;
+    w.model.biases = false;
+    w.model.vocab = row.model == "gpt3-175b" ? 50304 : w.model.vocab;  // as it pads 50257
+    w.parallelism.tensor = row.tensor;
+    w.parallelism.pipeline = row.pipeline;
+    w.parallelism.data = row.data;
+    w.parallelism.zero = row.zero;
+    w.parallelism.sequence = true;
+    w.training.sequence_length = static_cast<int>(row.sequence);
+    w.training.micro_batch = static_cast<int>(row.micro_batch);
+    w.training.global_batch = row.microbatches * row.data * w.training.micro_batch;
+    w.training.attention = AttentionKind::Unfused;
+    w.training.dropout = true;
+    w.training.recompute = Recompute::Selective;
+    const MemoryUse use = memory_by_stage(w).front();
+    const double states = (use.parameters + use.gradients + use.optimizer).value;
+    // It leaves out biases and positions, and splits norms.
+    EXPECT_TRUE(near(states, row.states, 1e-4)) << row.model << " " << states / row.states;
+    if (row.activations > 0) {
+      const double flight = std::min(row.pipeline, row.microbatches);
+      const double embedding =
+          row.sequence * row.micro_batch * (w.model.hidden + 8.0) * flight / row.tensor;
+      EXPECT_TRUE(near(use.moment.activations.value + embedding, row.activations, 1e-9))
+          << row.model << " " << use.moment.activations.value;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace danlu
