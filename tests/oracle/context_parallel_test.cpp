@@ -90,6 +90,20 @@ TEST(ContextBytes, OfBothTogether) {
                    2 * exchanged + 3 * passed, 1e-8));
 }
 
+// Attention that is run again goes round the ring once more; what was gathered for it is there for
+// backward, too; and what Ulysses exchanged was kept.
+TEST(ContextBytes, OfAttentionThatIsRunAgain) {
+  const auto sent = [](const std::string& parallelism) {
+    Scenario s = sharing("llama3-8b", 131072, 1, parallelism, 8);
+    s.workload.training.recompute = Recompute::Selective;
+    s.workload.training.recompute_parts = {RecomputePart::CoreAttention};
+    return sent_for_a_layer(s);
+  };
+  EXPECT_TRUE(near(sent("{context: 8}"), 4.0 * 469762048, 1e-8));
+  EXPECT_TRUE(near(sent("{context: 8, context_exchange: all-gather}"), 3.0 * 469762048, 1e-8));
+  EXPECT_TRUE(near(sent("{ulysses: 8}"), 2.0 * 293601280, 1e-8));
+}
+
 /// Of a plan on so many ranks as its degrees say.
 Workload workload(const std::string& parallelism, std::vector<std::string> more = {}) {
   more.insert(more.begin(),
@@ -138,8 +152,8 @@ TEST(ContextParallel, SplitsWorkAndActivations) {
   }
 }
 
-// What a mask leaves of the s^2/2 pairs of a sequence: documents of l as many as sum n l^2 / sum n l
-// over s, a window of w (2 s w - w^2) / s^2; all ranks have equally much of it.
+// What a mask leaves of the s^2/2 pairs of a sequence: documents of l as many as sum n l^2 over
+// s sum n l, a window of w (2 s w - w^2) / s^2; all ranks have equally much of it.
 TEST(AttentionMask, LeavesItsShare) {
   const auto pairs = [](std::vector<std::string> settings, const char* way = "{data: 8}") {
     const Workload w = workload(way, std::move(settings));
