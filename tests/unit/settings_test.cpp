@@ -168,7 +168,8 @@ TEST(Problems, AreAllSaidAtOnce) {
               "'parallelism.zero' must lie between 0 and 3, found '7'\n"
               "missing key 'training.sequence_length'\n"
               "unknown key 'precison' in 'training'\n"
-              "'training.recompute' must be one of none, selective, full, found 'some'\n"
+              "'training.recompute' must be one of none, selective, full, or a list of core_attn, "
+              "layernorm, mlp, act, found 'some'\n"
               "'training.dropout' must be true or false, found 'yes'\n"
               "unknown faults 'rsc-9'\n");
   }
