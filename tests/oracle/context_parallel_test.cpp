@@ -138,8 +138,8 @@ TEST(ContextParallel, SplitsWorkAndActivations) {
   }
 }
 
-// What a mask leaves of the s^2/2 pairs of a sequence: documents of l as many as sum n l^2 / sum n l
-// over s, a window of w (2 s w - w^2) / s^2; all ranks have equally much of it.
+// What a mask leaves of the s^2/2 pairs of a sequence: documents of l as many as sum n l^2 / sum n
+// l over s, a window of w (2 s w - w^2) / s^2; all ranks have equally much of it.
 TEST(AttentionMask, LeavesItsShare) {
   const auto pairs = [](std::vector<std::string> settings, const char* way = "{data: 8}") {
     const Workload w = workload(way, std::move(settings));
