@@ -37,9 +37,10 @@ class StageWriter {
  private:
   void add_passes(int stage) {
     for (const Action& action : w_.actions(stage)) {
-      const bool cut = w_.parallelism.overlap_data && action.frees() &&
-                       action.microbatch == w_.microbatches() - 1;
-      made_.passes.push_back({action, program({stage, action.chunk}, action.kind), cut});
+      made_.passes.push_back({action, program({stage, action.chunk}, action.kind)});
+    }
+    for (int chunk = 0; w_.parallelism.overlap_data && chunk < w_.training.chunks; ++chunk) {
+      made_.passes[last_backward(chunk)].cut_at_layers = true;
     }
   }
 
@@ -87,12 +88,12 @@ class StageWriter {
 
   /// The pass that finishes the gradients of a chunk's weights.
   PassId last_backward(int chunk) const {
-    const auto found =
-        std::find_if(made_.passes.begin(), made_.passes.end(), [&](const StagePass& pass) {
-          return pass.action.frees() && pass.action.chunk == chunk &&
-                 pass.action.microbatch == w_.microbatches() - 1;
-        });
-    return made_.passes.id_at(found);
+    PassId last{};
+    for (const PassId id : made_.passes.ids()) {
+      const Action& action = made_.passes[id].action;
+      last = action.frees() && action.chunk == chunk ? id : last;
+    }
+    return last;
   }
 
   /// Adam reads the gradient, reads and writes master weights and both moments in fp32, and writes
@@ -198,6 +199,25 @@ void for_exchanges_within(const StepProgram& step, const StageProgram& stage, co
   }
 }
 
+/// What a chunk holds of the model's ends goes with its last bucket, or its first where that is only
+/// the head; with one of its own where the chunk has no layers.
+void add_ends(const Workload& w, const ModelBlocks& model, PlacedChunk at,
+              std::vector<GradientBucket>& buckets) {
+  const bool first = w.placement().is_first(at);
+  const bool last = w.placement().is_last(at);
+  if (!first && !last) {
+    return;
+  }
+  const auto whole = [](const GradientBucket& bucket) { return bucket.split.empty(); };
+  if (std::none_of(buckets.begin(), buckets.end(), whole)) {
+    buckets.push_back({{}, 0, at, 0});
+  }
+  GradientBucket& taking = first ? *std::find_if(buckets.rbegin(), buckets.rend(), whole)
+                                 : *std::find_if(buckets.begin(), buckets.end(), whole);
+  taking.parameters += first ? weight_of(model.embedding).held : 0;
+  taking.parameters += last ? weight_of(model.head).held : 0;
+}
+
 }  // namespace
 
 StepProgram make_step_program(const Workload& w) {
@@ -256,24 +276,19 @@ std::vector<GradientBucket> gradient_buckets(const Workload& w, const ModelBlock
     }
     return buckets;
   }
-  double ends = 0;
   for (int chunk = w.training.chunks; chunk-- > 0;) {
     const PlacedChunk at{stage, chunk};
     const std::vector<LayerKindId> layers = layers_of(w, model, at);
+    std::vector<GradientBucket> own;
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const LayerKindId kind = layers[layers.size() - 1 - i];
       for (const auto& [split, parameters] : weights_by_split(model.kinds[kind])) {
-        buckets.push_back({split, parameters, at, i});
+        own.push_back({split, parameters, at, i});
       }
     }
-    ends += w.placement().is_first(at) ? weight_of(model.embedding).held : 0;
-    ends += w.placement().is_last(at) ? weight_of(model.head).held : 0;
+    add_ends(w, model, at, own);
+    buckets.insert(buckets.end(), own.begin(), own.end());
   }
-  const auto whole = [](const GradientBucket& bucket) { return bucket.split.empty(); };
-  const bool first = stage == w.placement().first_stage();
-  GradientBucket& taking = first ? *std::find_if(buckets.rbegin(), buckets.rend(), whole)
-                                 : *std::find_if(buckets.begin(), buckets.end(), whole);
-  taking.parameters += ends;
   return buckets;
 }
 

@@ -54,9 +54,14 @@ std::vector<KeyRow> parallelism_keys() {
             "Layers of the first stage, where it holds another number than the rest"),
       count("parallelism.last_stage_layers", &ParallelismSpec::last_stage_layers, 1, kMost, "",
             "The same for the last stage"),
-      counts("parallelism.stage_layers", &ParallelismSpec::stage_layers, 1, kMost,
-             "Layers of every stage, first to last, as in `[7, 8, 9, 8]`; with chunks each is cut "
-             "evenly into them. Evenly over the stages if left out"),
+      counts("parallelism.stage_layers", &ParallelismSpec::stage_layers, 0, kMost,
+             "Layers of every stage, first to last, as in `[7, 8, 9, 8]`, each cut evenly into its "
+             "chunks; or of all pipeline x chunks chunks in the model's order. Evenly if left out"),
+      flag("parallelism.count_embedding_and_head", &ParallelismSpec::count_embedding_and_head,
+           "false",
+           "Share layers evenly with the embedding and the head counted as one each (Megatron-LM's "
+           "account_for_embedding and account_for_loss): the first and the last chunk hold a layer "
+           "less"),
       count("parallelism.data", &ParallelismSpec::data, 1, kMost, "",
             "Replicas; gpus / (tensor x pipeline) if left out"),
       flag("parallelism.sequence", &ParallelismSpec::sequence, "false",
@@ -112,7 +117,9 @@ std::vector<KeyRow> training_keys() {
       choice("training.schedule.kind", &TrainingSpec::schedule, schedule_words(), "1f1b",
              "Pipeline schedule"),
       count("training.schedule.chunks", &TrainingSpec::chunks, 1, 1024, "1",
-            "Virtual stages per stage; more than 1 interleaves"),
+            "Virtual stages per stage; more than 1 interleaves. What the schedule has where that "
+            "is a "
+            "fixed number"),
       quantity(
           "training.memory_reserve", &TrainingSpec::memory_reserve, Dimension::Size, 0, 1e12,
           "4 GiB",

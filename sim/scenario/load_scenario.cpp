@@ -266,7 +266,8 @@ class Builder {
     const Workload& w = scenario.workload;
     const int pipeline = w.parallelism.pipeline;
     const int microbatches = w.microbatches();
-    if (w.training.chunks > 1 && pipeline > 1 && microbatches > 0 && microbatches % pipeline != 0) {
+    if (w.training.chunks > 1 && !schedule_named(w.training.schedule).chunks && pipeline > 1 &&
+        microbatches > 0 && microbatches % pipeline != 0) {
       scenario.notes.push_back(
           fmt::format("pipeline ({}) does not divide the {} microbatches: interleaving takes them "
                       "in groups of {} through each chunk, as Megatron-LM and PyTorch do",

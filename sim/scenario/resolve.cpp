@@ -237,6 +237,13 @@ class Resolver {
     } else if (all_.misses("parallelism.data")) {
       all_.set_wrong("parallelism.data");
     }
+    if (all_.has("training.schedule.kind")) {
+      const std::string& kind = all_.at("training.schedule.kind").text;
+      const std::optional<int> chunks = schedule_named(kind).chunks;
+      if (chunks.value_or(1) != 1) {
+        derive("training.schedule.chunks", *chunks, fmt::format("what {} has", kind));
+      }
+    }
     const bool selective = all_.has("training.recompute") &&
                            all_.at("training.recompute").text == name_of(Recompute::Selective);
     derive("training.attention", 0,

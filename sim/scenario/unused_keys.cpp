@@ -79,8 +79,10 @@ std::vector<KeyUse> scenario_uses() {
   add(uses, {"parallelism.overlap.chunks"}, "parallelism.overlap.tensor",
       one_of(TensorOverlap::Full));
   add(uses, {"parallelism.scatter_gather"}, "parallelism.tensor", "!1");
-  add(uses, {"parallelism.scatter_gather", "parallelism.overlap.pipeline"}, "parallelism.pipeline",
-      "!1");
+  add(uses,
+      {"parallelism.scatter_gather", "parallelism.overlap.pipeline",
+       "parallelism.count_embedding_and_head"},
+      "parallelism.pipeline", "!1");
   add(uses, {"parallelism.overlap.data", "parallelism.zero"}, "parallelism.data", "!1");
   add(uses, {"communication.tensor"}, "parallelism.tensor", "!1");
   add(uses, {"communication.data"}, "parallelism.data", "!1");

@@ -28,6 +28,8 @@ class Placement {
 
   int stages() const { return stages_; }
   int chunks() const { return chunks_; }
+  /// Into how many the model is cut.
+  int parts() const { return stages_ * chunks_; }
   /// The number of the part, in the model's order.
   int part(PlacedChunk at) const {
     return at.chunk * stages_ + (turns_back(at.chunk) ? stages_ - 1 - at.stage : at.stage);
@@ -38,7 +40,7 @@ class Placement {
     return {turns_back(chunk) ? stages_ - 1 - along : along, chunk};
   }
   bool is_first(PlacedChunk at) const { return part(at) == 0; }
-  bool is_last(PlacedChunk at) const { return part(at) == stages_ * chunks_ - 1; }
+  bool is_last(PlacedChunk at) const { return part(at) == parts() - 1; }
   /// Where activations (forward) or gradients go from here; nowhere at the model's ends.
   std::optional<PlacedChunk> receiver(PlacedChunk at, bool forward) const {
     if (forward ? is_last(at) : is_first(at)) {
@@ -51,7 +53,7 @@ class Placement {
   bool goes_on(PlacedChunk from, bool forward) const { return forward != turns_back(from.chunk); }
   /// The stages that hold the model's beginning and its end.
   int first_stage() const { return holder(0).stage; }
-  int last_stage() const { return holder(stages_ * chunks_ - 1).stage; }
+  int last_stage() const { return holder(parts() - 1).stage; }
 
  private:
   bool turns_back(int chunk) const { return deal_ == Deal::V && chunk % 2 == 1; }

@@ -65,10 +65,10 @@ std::vector<LayerKindId> layers_of(const Workload& w, const ModelBlocks& model, 
   const Placement placement = w.placement();
   int first = 0;
   for (int part = 0; part < placement.part(at); ++part) {
-    first += w.layers_per_chunk(placement.holder(part).stage);
+    first += w.layers_at(placement.holder(part));
   }
   const auto begin = model.kind_of_layer.begin() + first;
-  return {begin, begin + w.layers_per_chunk(at.stage)};
+  return {begin, begin + w.layers_at(at)};
 }
 
 }  // namespace danlu

@@ -56,7 +56,8 @@ struct ParallelismSpec {
   int data = 1;
   std::optional<int> first_stage_layers;  // where the ends hold another number than the rest
   std::optional<int> last_stage_layers;
-  std::vector<int> stage_layers{};  // of every stage; empty: even, but for these ends
+  std::vector<int> stage_layers{};  // of every stage, or of every part; empty: even, but for ends
+  bool count_embedding_and_head = false;  // as a layer each, when layers are shared evenly
   bool sequence = false;  // sequence parallelism: norms and dropouts are split over tensor ranks
   int zero = 0;           // 1: the optimizer's state is split over data-parallel ranks
   bool scatter_gather =
@@ -125,28 +126,10 @@ struct Workload {
   int microbatches() const {
     return training.global_batch / (training.micro_batch * parallelism.data);
   }
-  /// Layers on `stage`: as listed, else what the first and the last one do not claim is split
-  /// evenly.
-  int stage_layers(int stage) const {
-    const ParallelismSpec& p = parallelism;
-    if (!p.stage_layers.empty()) {
-      return p.stage_layers[static_cast<std::size_t>(stage)];
-    }
-    if (stage == 0 && p.first_stage_layers) {
-      return *p.first_stage_layers;
-    }
-    if (stage == p.pipeline - 1 && p.last_stage_layers) {
-      return *p.last_stage_layers;
-    }
-    const int claimed = p.first_stage_layers.value_or(0) + p.last_stage_layers.value_or(0);
-    return (model.layers - claimed) / even_stages();
-  }
-  /// Stages that claim no number of layers of their own.
-  int even_stages() const {
-    return parallelism.pipeline - (parallelism.first_stage_layers ? 1 : 0) -
-           (parallelism.last_stage_layers ? 1 : 0);
-  }
-  int layers_per_chunk(int stage) const { return stage_layers(stage) / training.chunks; }
+  /// Layers that lie there (layer_split.cpp).
+  int layers_at(PlacedChunk at) const;
+  /// Layers of all chunks of `stage`.
+  int stage_layers(int stage) const;
   Placement placement() const {
     return {parallelism.pipeline, training.chunks, schedule_named(training.schedule).deal};
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <span>
 
 #include "sim/collective/algorithms.hpp"
 #include "sim/scenario/load_scenario.hpp"
@@ -258,6 +259,35 @@ Case random_case(std::uint64_t seed) {
     break_parts(dice, drawn.cluster);
   }
   add_step_faults(dice, drawn);
+  return drawn;
+}
+
+Case random_case_of_any_schedule(std::uint64_t seed) {
+  Case drawn = random_case(seed);
+  Workload& w = drawn.workload;
+  Dice dice(seed + 1000000);
+  const std::span<const ScheduleRow> table = schedule_table();
+  const ScheduleRow& row = table[dice.below(table.size())];
+  if (w.parallelism.pipeline == 1 || row.name == w.training.schedule) {
+    return drawn;
+  }
+  w.training.schedule = row.name;
+  const int factor = row.chunks.value_or(w.training.chunks);
+  w.training.chunks = factor;
+  w.model.layers *= factor;
+  for (int& layers : w.parallelism.stage_layers) {
+    layers *= factor;
+  }
+  for (std::optional<int>* layers :
+       {&w.parallelism.first_stage_layers, &w.parallelism.last_stage_layers}) {
+    if (*layers) {
+      **layers *= factor;
+    }
+  }
+  const int one_more = w.training.micro_batch * w.parallelism.data;
+  while (!row.obstacle({w.placement(), w.microbatches()}).empty()) {
+    w.training.global_batch += one_more;
+  }
   return drawn;
 }
 
