@@ -56,6 +56,8 @@ void find_flaps(Cluster& cluster) {
   }
 }
 
+/// What is worn of a cluster, part by part. One class, since each check looks at the parts before
+/// it: a NIC stands in only for one that is dead, a leaf only where its spines are up.
 class Wear {
  public:
   explicit Wear(Cluster& cluster)

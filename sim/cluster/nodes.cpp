@@ -101,7 +101,8 @@ std::vector<int> nearest_nics(const TopologySpec& spec, const std::vector<int>& 
 
 }  // namespace
 
-/// Adds the vertices and links of one node after the other.
+/// Adds the vertices and links of one node after the other. One class for all kinds of scale-up,
+/// since they share the vertices that they join.
 class NodeBuilder {
  public:
   NodeBuilder(const ClusterSpec& spec, TopologyParts& parts, Nodes& nodes)

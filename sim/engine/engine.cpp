@@ -28,6 +28,8 @@ void configure_simgrid() {
   sg4::Engine::set_config("surf/precision:1e-12");  // else what ends within 1 ns ends together
 }
 
+/// A graph while SimGrid plays it. One class, since every callback changes the same counters, and
+/// SimGrid holds it by reference until all of them have returned.
 class Player {
  public:
   Player(const TaskGraph& graph, const EngineOptions& options)

@@ -122,7 +122,8 @@ Crowds crowds_of(const StepPatterns& step) {
   return crowds;
 }
 
-/// Makes a Fold of a partition.
+/// Makes a Fold of a partition. One class, since rank classes, groups, links and rates are filled
+/// from the same crowds, one after the other.
 class Folder {
  public:
   Folder(const Cluster& cluster, const Mesh& mesh, const StepPatterns& step,

@@ -4,238 +4,10 @@
 #include <map>
 #include <utility>
 
+#include "sim/program/walk.hpp"
+
 namespace danlu {
 namespace {
-
-/// The product with its rows (tokens) cut into `pieces`, one of them.
-Kernel piece_of(const Kernel& kernel, double element, int pieces) {
-  Kernel piece = gemm(kernel.m / pieces, kernel.n, kernel.k, kernel.batch, element);
-  piece.model_flops = kernel.model_flops / pieces;
-  return piece;
-}
-
-/// Whether an operator only passes over memory; several in a row are one stretch of compute.
-bool is_light(const Operator& op) {
-  const auto passes = [](const Kernels& kernels) {
-    return std::all_of(kernels.begin(), kernels.end(),
-                       [](const Kernel& kernel) { return kernel.kind == KernelKind::Memory; });
-  };
-  return !op.is_product() && passes(op.forward) && passes(op.input_gradient);
-}
-
-/// Appends the segments of blocks; `ready_` is what the next one of the main line waits for.
-class Walk {
- public:
-  Walk(const Workload& w, ActionKind kind)
-      : kind_(kind),
-        mesh_(w.parallelism.mesh()),
-        overlap_(w.parallelism.overlap_tensor),
-        pieces_(overlap_ == TensorOverlap::Full ? w.parallelism.tensor_chunks : 1),
-        element_(element_bytes(w.training.precision)) {}
-
-  void forward(const Block& block, bool again = false) {
-    const std::vector<Step>& steps = block.steps;
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-      const auto* op = std::get_if<Operator>(&steps[i]);
-      if (op == nullptr) {
-        const Exchange& exchange = std::get<Exchange>(steps[i]);
-        const Operator* next = operator_at(steps, i + 1);
-        if (!is_made(exchange, exchange.forward)) {
-          continue;
-        }
-        if (next != nullptr && next->is_product()) {
-          beside(exchange, *exchange.forward, *next, next->forward, /*exchange_first=*/true, again);
-          ++i;
-        } else {
-          ready_ = {add(exchange, *exchange.forward, ready_)};
-        }
-        continue;
-      }
-      const auto* after = i + 1 < steps.size() ? std::get_if<Exchange>(&steps[i + 1]) : nullptr;
-      if (op->is_product() && after != nullptr && is_made(*after, after->forward)) {
-        beside(*after, *after->forward, *op, op->forward, /*exchange_first=*/false, again);
-        ++i;
-        continue;
-      }
-      std::string name = op->name;
-      Kernels kernels = op->forward;
-      for (; is_light(*op) && follows_light(steps, i + 1); ++i) {
-        append(*operator_at(steps, i + 1), &Operator::forward, name, kernels);
-      }
-      ready_ = {add(std::move(name), std::move(kernels), ready_, again)};
-    }
-  }
-
-  void backward(const Block& block) {
-    if (block.recomputed) {
-      forward(block, /*again=*/true);
-    }
-    const std::vector<Step>& steps = block.steps;
-    for (std::size_t left = steps.size(); left > 0;) {
-      const std::size_t i = --left;
-      const auto* op = std::get_if<Operator>(&steps[i]);
-      if (op == nullptr) {
-        const Exchange& exchange = std::get<Exchange>(steps[i]);
-        const Operator* before = i > 0 ? operator_at(steps, i - 1) : nullptr;
-        if (!is_made(exchange, exchange.backward)) {
-          continue;
-        }
-        if (before != nullptr && before->is_product()) {  // rows: its gradient arrives
-          beside(exchange, *exchange.backward, *before, before->input_gradient, true, false);
-          add_weight_gradient(*before);
-          --left;
-        } else {
-          ready_ = {add(exchange, *exchange.backward, ready_)};
-        }
-        continue;
-      }
-      const auto* into = i > 0 ? std::get_if<Exchange>(&steps[i - 1]) : nullptr;
-      if (op->is_product() && into != nullptr && into->backward) {
-        columns(*op, *into);
-        --left;
-        continue;
-      }
-      if (op->again) {
-        ready_ = {add(op->name + " again", op->forward, ready_, true)};
-      }
-      std::string name = op->name;
-      Kernels kernels = op->input_gradient;
-      for (; is_light(*op) && left > 0 && follows_light(steps, left - 1); --left) {
-        append(*operator_at(steps, left - 1), &Operator::input_gradient, name, kernels);
-      }
-      ready_ = {add(std::move(name), std::move(kernels), ready_, false)};
-      add_weight_gradient(*op);
-    }
-  }
-
-  /// The gradients of the weights alone, of a backward pass that left them out.
-  void weights(const Block& block) {
-    const std::vector<Step>& steps = block.steps;
-    for (std::size_t i = steps.size(); i-- > 0;) {
-      const auto* op = std::get_if<Operator>(&steps[i]);
-      if (op == nullptr || !op->is_product()) {
-        continue;
-      }
-      const auto* into = i > 0 ? std::get_if<Exchange>(&steps[i - 1]) : nullptr;
-      if (into != nullptr && into->again && is_made(*into, into->forward)) {
-        ready_ = {add_again(*into, ready_)};
-      }
-      ready_ = {add(op->name, op->weight_gradient, ready_, false)};
-    }
-  }
-
-  void end_layer() { program_.layer_ends.push_back(size()); }
-  Program take() { return std::move(program_); }
-
- private:
-  static const Operator* operator_at(const std::vector<Step>& steps, std::size_t i) {
-    return i < steps.size() ? std::get_if<Operator>(&steps[i]) : nullptr;
-  }
-  static bool follows_light(const std::vector<Step>& steps, std::size_t i) {
-    const Operator* op = operator_at(steps, i);
-    return op != nullptr && is_light(*op);
-  }
-  static void append(const Operator& op, Kernels Operator::*which, std::string& name,
-                     Kernels& kernels) {
-    name += " and " + op.name;
-    kernels.insert(kernels.end(), (op.*which).begin(), (op.*which).end());
-  }
-
-  bool leaves_weights() const { return kind_ == ActionKind::Input; }
-  void add_weight_gradient(const Operator& op) {
-    if (op.is_product() && !leaves_weights()) {
-      ready_ = {add(op.name, op.weight_gradient, ready_, false)};
-    }
-  }
-
-  bool is_made(const Exchange& exchange, const std::optional<Way>& way) const {
-    return way && mesh_.size(exchange.axes) > 1;
-  }
-
-  /// Backward of a product split by columns: its input's gradient is summed while the weight's is
-  /// computed, if the plan overlaps them.
-  void columns(const Operator& op, const Exchange& exchange) {
-    if (!is_made(exchange, exchange.backward)) {
-      Kernels both = op.input_gradient;
-      if (!leaves_weights()) {
-        both.insert(both.end(), op.weight_gradient.begin(), op.weight_gradient.end());
-      }
-      ready_ = {add(op.name, std::move(both), ready_, false)};
-      return;
-    }
-    const bool overlaps = overlap_ != TensorOverlap::None;
-    std::vector<std::size_t> weight_needs;
-    if (exchange.again && !leaves_weights()) {  // the weight's gradient needs the whole input
-      weight_needs.push_back(add_again(exchange, ready_));
-      if (!overlaps) {
-        ready_ = weight_needs;
-      }
-    }
-    ready_ = {add(op.name, op.input_gradient, ready_, false)};
-    const std::size_t sum = add(exchange, *exchange.backward, ready_);
-    if (leaves_weights()) {
-      ready_ = {sum};
-      return;
-    }
-    weight_needs.push_back(overlaps ? ready_.front() : sum);
-    const std::size_t weight = add(op.name, op.weight_gradient, weight_needs, false);
-    ready_ = {sum, weight};
-  }
-
-  /// An exchange beside a product. With TensorOverlap::Full both are cut into pieces along the
-  /// tokens, and the pieces of one run beside those of the other.
-  void beside(const Exchange& exchange, const Way& way, const Operator& op, const Kernels& product,
-              bool exchange_first, bool again) {
-    Kernels piece = product;
-    Exchange part = exchange;
-    if (pieces_ > 1) {
-      for (Kernel& kernel : piece) {
-        kernel = piece_of(kernel, element_, pieces_);
-      }
-      part.bytes = exchange.bytes / pieces_;
-    }
-    const std::vector<std::size_t> line = ready_;
-    for (int i = 0; i < pieces_; ++i) {
-      const std::vector<std::size_t> before = i == 0 ? line : std::vector<std::size_t>{};
-      if (exchange_first) {
-        ready_ = {add(op.name, piece, {add(part, way, before)}, again)};
-      } else {
-        ready_ = {add(part, way, {add(op.name, piece, before, again)})};
-      }
-    }
-  }
-
-  std::size_t size() const { return program_.segments.size(); }
-
-  std::size_t add(std::string name, Kernels kernels, std::vector<std::size_t> after, bool again) {
-    program_.segments.push_back({.name = std::move(name),
-                                 .kernels = std::move(kernels),
-                                 .again = again,
-                                 .after = std::move(after)});
-    return size() - 1;
-  }
-  std::size_t add_again(const Exchange& exchange, std::vector<std::size_t> after) {
-    return add(exchange, {exchange.forward->name + " again", exchange.forward->op},
-               std::move(after));
-  }
-  std::size_t add(const Exchange& exchange, const Way& way, std::vector<std::size_t> after) {
-    program_.segments.push_back({.name = way.name,
-                                 .is_compute = false,
-                                 .axes = mesh_.split(exchange.axes),
-                                 .op = way.op,
-                                 .bytes = exchange.bytes,
-                                 .after = std::move(after)});
-    return size() - 1;
-  }
-
-  ActionKind kind_;
-  Mesh mesh_;
-  TensorOverlap overlap_;
-  int pieces_;
-  double element_;
-  std::vector<std::size_t> ready_;
-  Program program_;
-};
 
 /// What arrived from another stage in slices is put together over the tensor ranks.
 Block arrival(const Workload& w) {
@@ -247,6 +19,157 @@ Block arrival(const Workload& w) {
   return block;
 }
 
+/// Weights that travel together, with the blocks that they belong to as the pass visits them.
+struct Unit {
+  std::vector<const Block*> blocks;
+  std::map<AxisSet, double> weights;
+
+  void add(const Block& block) {
+    blocks.push_back(&block);
+    for (const auto& [split, held] : weights_by_split(block)) {
+      weights[split] += held;
+    }
+  }
+};
+
+/// Writes a pass: its blocks, and beside them what their units exchange. A unit is some layers; the
+/// root unit is what the chunk holds of the model's ends, and there all through the pass.
+///
+///   exchanges   gather root | gather 1  | gather 2 |       | gather 3 |       prefetch 1
+///   compute                 | embedding |     unit 1       |     unit 2       | unit 3
+class PassWriter {
+ public:
+  PassWriter(const Workload& w, const ModelBlocks& model, ActionKind kind,
+             const UnitExchanges& made)
+      : w_(w), model_(model), kind_(kind), made_(made), walk_(w, kind) {}
+
+  Program write(const Chunk& chunk) {
+    const bool forward = kind_ == ActionKind::Forward;
+    const Block arriving = arrival(w_);
+    Unit root;
+    if (chunk.first) {
+      root.add(model_.embedding);
+    }
+    if (chunk.last) {
+      root.add(model_.head);
+    }
+    const std::vector<Unit> units = layers_of(chunk);
+    const std::vector<std::size_t> gathered =
+        made_.gathers_root ? gather(root) : std::vector<std::size_t>{};
+    begin(units);
+    walk_.wait_for(gathered);
+    if (forward ? chunk.first : chunk.last) {
+      visit(forward ? model_.embedding : model_.head);
+    } else if (kind_ != ActionKind::Weight) {
+      walk_.forward(arriving);
+    }
+    for (std::size_t n = 0; n < units.size(); ++n) {
+      enter(units, n);
+      for (const Block* layer : units[n].blocks) {
+        visit(*layer);
+        walk_.end_layer();
+      }
+      reduce(units[n]);
+    }
+    if (forward ? chunk.last : chunk.first) {
+      visit(forward ? model_.head : model_.embedding);
+    }
+    reduce(root);
+    return walk_.take();
+  }
+
+ private:
+  /// In the order of the pass.
+  std::vector<Unit> layers_of(const Chunk& chunk) const {
+    std::vector<Unit> units;
+    for (const std::vector<LayerKindId>& layers :
+         units_of(chunk.layers, w_.parallelism.sharding.unit_layers)) {
+      Unit& unit = units.emplace_back();
+      for (const LayerKindId layer : layers) {
+        unit.add(model_.kinds[layer]);
+      }
+    }
+    if (kind_ != ActionKind::Forward) {
+      std::reverse(units.begin(), units.end());
+      for (Unit& unit : units) {
+        std::reverse(unit.blocks.begin(), unit.blocks.end());
+      }
+    }
+    return units;
+  }
+
+  void visit(const Block& block) {
+    switch (kind_) {
+      case ActionKind::Forward:
+        walk_.forward(block);
+        break;
+      case ActionKind::Weight:
+        walk_.weights(block);
+        break;
+      default:
+        walk_.backward(block);
+    }
+  }
+
+  /// Lets the first units' weights be gathered, ...
+  void begin(const std::vector<Unit>& units) {
+    for (int ahead = 0; ahead < w_.parallelism.sharding.prefetch; ++ahead) {
+      gather_next(units);
+    }
+  }
+  /// ... and that of one more as a unit begins, which gives one up that has been computed.
+  void enter(const std::vector<Unit>& units, std::size_t n) {
+    gather_next(units);
+    walk_.wait_for(gathered_[n]);
+  }
+  void gather_next(const std::vector<Unit>& units) {
+    const std::size_t next = gathered_.size();
+    const bool gathers = made_.gathers_layers && next < units.size();
+    gathered_.push_back(gathers ? gather(units[next]) : std::vector<std::size_t>{});
+  }
+
+  std::vector<std::size_t> gather(const Unit& unit) {
+    std::vector<std::size_t> added;
+    for (const auto& [split, held] : unit.weights) {
+      const AxisSet axes = shard_axes(w_.parallelism, split);
+      if (!axes.empty()) {
+        added.push_back(walk_.add_exchange(
+            {.axes = axes, .bytes = {held * w_.parallelism.sharding.gather_bytes}},
+            {"gather weights", CollectiveOp::AllGather}, walk_.ready()));
+      }
+    }
+    return added;
+  }
+
+  /// Sums the gradients of a unit that is done, beside what follows if the plan overlaps them.
+  void reduce(const Unit& unit) {
+    if (!made_.reduces) {
+      return;
+    }
+    const std::vector<std::size_t> done = walk_.ready();
+    for (const auto& [split, held] : unit.weights) {
+      std::vector<std::size_t> after = done;
+      for (const GradientSum& sum : gradient_sums(w_.parallelism, split)) {
+        const Bytes bytes{held * w_.parallelism.sharding.reduce_bytes * sum.share};
+        const bool scatters = sum.op == CollectiveOp::ReduceScatter;
+        after = {walk_.add_exchange({.axes = sum.axes, .bytes = bytes},
+                                    {scatters ? "scatter gradients" : "sum gradients", sum.op},
+                                    std::move(after))};
+      }
+      if (!w_.parallelism.overlap_data) {
+        walk_.wait_for(after);
+      }
+    }
+  }
+
+  const Workload& w_;
+  const ModelBlocks& model_;
+  ActionKind kind_;
+  UnitExchanges made_;
+  Walk walk_;
+  std::vector<std::vector<std::size_t>> gathered_;  // by unit: what ends its gathers
+};
+
 }  // namespace
 
 Chunk chunk_at(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
@@ -256,36 +179,8 @@ Chunk chunk_at(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
 }
 
 Program make_program(const Workload& w, const ModelBlocks& model, const Chunk& chunk,
-                     ActionKind kind) {
-  Walk walk(w, kind);
-  if (kind == ActionKind::Forward) {
-    walk.forward(chunk.first ? model.embedding : arrival(w));
-    for (const LayerKindId layer : chunk.layers) {
-      walk.forward(model.kinds[layer]);
-      walk.end_layer();
-    }
-    if (chunk.last) {
-      walk.forward(model.head);
-    }
-    return walk.take();
-  }
-  const bool only_weights = kind == ActionKind::Weight;
-  const auto back = [&](const Block& block) {
-    only_weights ? walk.weights(block) : walk.backward(block);
-  };
-  if (chunk.last) {
-    back(model.head);
-  } else if (!only_weights) {
-    walk.forward(arrival(w));
-  }
-  for (auto layer = chunk.layers.rbegin(); layer != chunk.layers.rend(); ++layer) {
-    back(model.kinds[*layer]);
-    walk.end_layer();
-  }
-  if (chunk.first) {
-    back(model.embedding);
-  }
-  return walk.take();
+                     ActionKind kind, const UnitExchanges& made) {
+  return PassWriter(w, model, kind, made).write(chunk);
 }
 
 std::vector<ComputeTime> compute_times(const Program& program, const KernelTimer& timer) {

@@ -55,11 +55,20 @@ struct Chunk {
 /// What lies there of the model.
 Chunk chunk_at(const Workload& workload, const ModelBlocks& model, PlacedChunk at);
 
+/// What a pass exchanges of the units of its weights: gathers weights that are split, the model's
+/// ends and the layers; reduces gradients.
+struct UnitExchanges {
+  bool gathers_root = false;
+  bool gathers_layers = false;
+  bool reduces = false;
+  auto operator<=>(const UnitExchanges&) const = default;  // NOLINT(modernize-use-nullptr)
+};
+
 /// What an action does with it: forward; or backward, with the recomputation that the blocks ask
 /// for, the gradients of the inputs (I), those of the products' weights (W), or both (B). What is
 /// gathered once more for a weight's gradient is gathered with that.
 Program make_program(const Workload& workload, const ModelBlocks& model, const Chunk& chunk,
-                     ActionKind kind);
+                     ActionKind kind, const UnitExchanges& made = {});
 
 /// What compute takes, by segment; nothing for exchanges.
 std::vector<ComputeTime> compute_times(const Program& program, const KernelTimer& timer);

@@ -15,7 +15,7 @@ namespace {
 class StageWriter {
  public:
   StageWriter(const Workload& w, const ModelBlocks& model, StepProgram& step)
-      : w_(w), model_(model), mesh_(w.parallelism.mesh()), step_(step) {}
+      : w_(w), model_(model), step_(step) {}
 
   StageProgram write(int stage) {
     made_ = {};
@@ -26,9 +26,10 @@ class StageWriter {
     if (placement.first_stage() != placement.last_stage() && w_.model.tied_embeddings &&
         holds_table) {
       const double table = w_.model.rank_vocab(w_.parallelism.tensor) * w_.model.hidden;
+      const int shards = shards_of(w_.parallelism, {}).gradients;
       add({.name = "sum embedding gradients",
            .sort = kEmbeddingGroups,
-           .bytes = {table * w_.training.gradient_bytes}});
+           .bytes = {table / shards * w_.training.gradient_bytes}});
     }
     add_update(stage);
     return std::move(made_);
@@ -36,31 +37,60 @@ class StageWriter {
 
  private:
   void add_passes(int stage) {
-    for (const Action& action : w_.actions(stage)) {
-      made_.passes.push_back({action, program({stage, action.chunk}, action.kind)});
+    const std::vector<Action> actions = w_.actions(stage);
+    std::vector<bool> first(w_.training.chunks, true);  // forward pass, by chunk
+    std::vector<int> backwards(w_.training.chunks);     // that are still to come
+    for (const Action& action : actions) {
+      backwards[action.chunk] += action.frees() ? 1 : 0;
     }
-    for (int chunk = 0; w_.parallelism.overlap_data && chunk < w_.training.chunks; ++chunk) {
-      made_.passes[last_backward(chunk)].cut_at_layers = true;
+    for (const Action& action : actions) {
+      const bool last = action.frees() && --backwards[action.chunk] == 0;
+      const bool cut = last && w_.parallelism.overlap_data && !sums_within_passes();
+      const UnitExchanges made = exchanges_of(action, first[action.chunk], last);
+      made_.passes.push_back({action, program({stage, action.chunk}, action.kind, made), cut});
+      if (action.is_forward()) {
+        first[action.chunk] = false;
+      }
+      if (last) {
+        last_backward_[action.chunk] = made_.passes.last_id();
+      }
     }
   }
 
-  ProgramId program(PlacedChunk at, ActionKind kind) {
-    const auto [known, is_new] = programs_.try_emplace(std::pair(at, kind));
+  /// Whether gradients are reduced in backward passes, unit by unit; else at the end of the step.
+  bool sums_within_passes() const { return w_.parallelism.zero >= 2; }
+
+  /// `first`: forward pass of its chunk; `last`: that leaves gradients to it.
+  UnitExchanges exchanges_of(const Action& action, bool first, bool last) const {
+    const ShardingSpec& sharding = w_.parallelism.sharding;
+    const bool splits = w_.parallelism.zero >= 3;
+    UnitExchanges made;
+    if (action.is_forward()) {
+      made.gathers_layers = splits && (first || sharding.reshard != Reshard::AfterStep);
+      made.gathers_root = made.gathers_layers;
+    } else if (action.gives_gradient()) {
+      made.gathers_layers = splits && sharding.reshard == Reshard::AfterForward;
+      made.gathers_root = made.gathers_layers && !sharding.keeps_root;
+    }
+    made.reduces = sums_within_passes() && action.frees() &&
+                   (last || sharding.reduce == Reduce::EveryMicrobatch);
+    return made;
+  }
+
+  ProgramId program(PlacedChunk at, ActionKind kind, const UnitExchanges& made) {
+    const auto [known, is_new] = programs_.try_emplace(std::tuple(at, kind, made));
     if (is_new) {
       const auto [same, is_first] = programs_of_chunks_.try_emplace(
-          std::pair(chunk_at(w_, model_, at), kind), step_.programs.next_id());
+          std::tuple(chunk_at(w_, model_, at), kind, made), step_.programs.next_id());
       if (is_first) {
-        step_.programs.push_back(make_program(w_, model_, same->first.first, kind));
+        step_.programs.push_back(
+            make_program(w_, model_, std::get<Chunk>(same->first), kind, made));
       }
       known->second = same->second;
     }
     return known->second;
   }
 
-  /// What the gradients of weights that are split so are summed over.
-  GroupSort replicas(AxisSet split) const {
-    return {mesh_.split(kDataAxes.without(split)), Span::All};
-  }
   /// Of weights that are split themselves beside others that are not.
   static std::string named(std::string_view what, AxisSet split) {
     return split.empty() ? std::string(what)
@@ -69,51 +99,44 @@ class StageWriter {
 
   /// One at the end, or a bucket for each layer behind the last backward pass.
   void add_reductions(int stage) {
+    if (sums_within_passes()) {
+      return;
+    }
     for (const GradientBucket& bucket : gradient_buckets(w_, model_, stage)) {
-      const GroupSort sort = replicas(bucket.split);
-      if (sort.axes.empty()) {
-        continue;
+      for (const GradientSum& sum : gradient_sums(w_.parallelism, bucket.split)) {
+        const bool scattered_before = sum.share < 1;
+        EndStep reduce{
+            .name = named(scattered_before ? "sum shards" : "reduce gradients", bucket.split),
+            .sort = GroupSort{sum.axes, Span::All},
+            .op = sum.op,
+            .bytes = {bucket.parameters * w_.training.gradient_bytes * sum.share}};
+        if (bucket.chunk) {
+          reduce.layer = {last_backward_[bucket.chunk->chunk], bucket.layer};
+        }
+        add(std::move(reduce));
       }
-      EndStep reduce{
-          .name = named("reduce gradients", bucket.split),
-          .sort = sort,
-          .op = w_.parallelism.zero > 0 ? CollectiveOp::ReduceScatter : CollectiveOp::AllReduce,
-          .bytes = {bucket.parameters * w_.training.gradient_bytes}};
-      if (bucket.chunk) {
-        reduce.layer = {last_backward(bucket.chunk->chunk), bucket.layer};
-      }
-      add(std::move(reduce));
     }
-  }
-
-  /// The pass that finishes the gradients of a chunk's weights.
-  PassId last_backward(int chunk) const {
-    PassId last{};
-    for (const PassId id : made_.passes.ids()) {
-      const Action& action = made_.passes[id].action;
-      last = action.frees() && action.chunk == chunk ? id : last;
-    }
-    return last;
   }
 
   /// Adam reads the gradient, reads and writes master weights and both moments in fp32, and writes
-  /// the weights where they are not the master copy itself. With ZeRO-1 a rank updates its share,
-  /// and gathers the others'.
+  /// the weights where they are not the master copy itself. Where state is split a rank updates its
+  /// shard, and gathers the others' if it holds whole weights.
   void add_update(int stage) {
-    const bool sharded = w_.parallelism.zero > 0;
     const AdamBytes adam = adam_bytes(w_.training);
     const double copied = adam.state == 16 ? 8.0 : 0.0;  // fp32 copies of gradients, both ways
-    const double moved = adam.gradient + copied + 24.0 + (adam.weight == 2 ? 2.0 : 0.0);
+    const bool writes_copy = adam.weight == 2 && !casts_on_gather(w_.parallelism);
+    const double moved = adam.gradient + copied + 24.0 + (writes_copy ? 2.0 : 0.0);
     const std::map<AxisSet, double> held = stage_weights(w_, model_, stage);
     double updated = 0;
     for (const auto& [split, parameters] : held) {
-      updated += parameters / (sharded ? mesh_.size(replicas(split).axes) : 1);
+      updated += parameters / shards_of(w_.parallelism, split).optimizer;
     }
     add({.name = "optimizer", .sort = std::nullopt, .bytes = {updated * moved}});
     for (const auto& [split, parameters] : held) {
-      if (sharded && !replicas(split).axes.empty()) {
+      const AxisSet axes = shard_axes(w_.parallelism, split);
+      if (!axes.empty() && w_.parallelism.zero < 3) {
         add({.name = named("gather parameters", split),
-             .sort = replicas(split),
+             .sort = GroupSort{axes, Span::All},
              .op = CollectiveOp::AllGather,
              .bytes = {parameters * element_bytes(w_.training.precision)}});
       }
@@ -130,11 +153,11 @@ class StageWriter {
 
   const Workload& w_;
   const ModelBlocks& model_;
-  Mesh mesh_;
   StepProgram& step_;
   StageProgram made_;
-  std::map<std::pair<PlacedChunk, ActionKind>, ProgramId> programs_;
-  std::map<std::pair<Chunk, ActionKind>, ProgramId> programs_of_chunks_;
+  std::map<int, PassId> last_backward_;  // by chunk: what finishes the gradients of its weights
+  std::map<std::tuple<PlacedChunk, ActionKind, UnitExchanges>, ProgramId> programs_;
+  std::map<std::tuple<Chunk, ActionKind, UnitExchanges>, ProgramId> programs_of_chunks_;
 };
 
 /// Which pass goes on with what a pass made: by direction, chunk and microbatch.

@@ -29,6 +29,9 @@ Section communication_by_kind(const Report& report) {
       .labels = true,
       .empty = "none"};
   for (const auto& [axis, name] : kNames<Axis>) {
+    if (!has_time(axis)) {
+      continue;
+    }
     const std::string kind(name);
     const KindOverlap& overlap = step.by_kind[axis];
     const bool there = overlap.time > Seconds{};

@@ -81,6 +81,7 @@ std::string gpu_names(const ClusterSpec& cluster) {
   return fmt::format("{}", fmt::join(names, " and "));
 }
 
+/// Sums of one timeline. One class, since each task is looked at once and adds to most of them.
 class Measurer {
  public:
   Measurer(const Workload& workload, const Cluster& cluster, const StepPlan& plan,

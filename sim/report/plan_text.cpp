@@ -43,6 +43,28 @@ std::string stages_text(const Workload& workload) {
                                            : "");
 }
 
+/// ", ZeRO-3 within 8 ranks, weights kept until backward"
+std::string sharding_text(const ParallelismSpec& p) {
+  if (p.zero == 0) {
+    return "";
+  }
+  const ShardingSpec& s = p.sharding;
+  std::string text = fmt::format(", ZeRO-{}", p.zero);
+  text += s.ranks ? fmt::format(" within {} data ranks", *s.ranks) : "";
+  if (p.zero >= 3) {
+    text += s.reshard == Reshard::AfterForward
+                ? ""
+                : fmt::format(", weights kept until after {}",
+                              s.reshard == Reshard::AfterStep ? "the step" : "backward");
+    text += s.prefetch == 1 ? "" : fmt::format(", {} units gathered ahead", s.prefetch);
+  }
+  if (p.zero >= 2) {
+    text += s.unit_layers > 1 ? fmt::format(", units of {} layers", s.unit_layers) : "";
+    text += s.reduce == Reduce::OncePerStep ? ", gradients reduced once a step" : "";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string counted(double number, std::string_view noun, std::string_view plural) {
@@ -54,7 +76,7 @@ std::string layout_line(const Workload& workload) {
   const TrainingSpec& t = workload.training;
   std::string line = fmt::format("tensor {} x pipeline {} x data {}", p.tensor, p.pipeline, p.data);
   line += p.sequence ? ", sequence parallel" : "";
-  line += p.zero > 0 ? fmt::format(", ZeRO-{}", p.zero) : "";
+  line += sharding_text(p);
   if (p.pipeline > 1) {
     line += fmt::format("; {}", t.schedule);
     line += t.chunks > 1 ? fmt::format(" in {} chunks", t.chunks) : "";

@@ -11,6 +11,7 @@
 // whole.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -68,6 +69,12 @@ inline constexpr std::array kExposedParts{
     std::pair{Axis::Pipeline, TimePart::ExposedPipeline},
     std::pair{Axis::Replicate, TimePart::ExposedData},
 };
+
+/// Whether time counts as communication along this axis; that between shards counts as data's.
+inline bool has_time(Axis axis) {
+  return std::any_of(kExposedParts.begin(), kExposedParts.end(),
+                     [&](const auto& exposed) { return exposed.first == axis; });
+}
 
 /// Seconds by part.
 struct TimePartition {

@@ -27,6 +27,9 @@ Section memory(const MemoryReport& memory) {
   add("gradients_bytes", "gradients", use.gradients);
   add("optimizer_bytes", "optimizer state", use.optimizer);
   add("activations_bytes", "activations", use.activations);
+  if (use.gathered > Bytes{}) {
+    add("gathered_bytes", "gathered weights", use.gathered);
+  }
   add("other_bytes", "other", use.other);
   add("peak_bytes", "peak", use.peak()).shown = Shown::Everywhere;
   Row& capacity = add("capacity_bytes", "capacity", memory.capacity);

@@ -15,6 +15,8 @@ namespace {
 
 using Effect = FaultCause::Effect;
 
+/// Settings that nothing reads in this scenario. One class: a list of independent small rules over
+/// the same section.
 class IdleFinder {
  public:
   IdleFinder(const FaultsSection& section, const FaultsPlan& plan)

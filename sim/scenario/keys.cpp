@@ -66,9 +66,36 @@ std::vector<KeyRow> parallelism_keys() {
             "Replicas; gpus / (tensor x pipeline) if left out"),
       flag("parallelism.sequence", &ParallelismSpec::sequence, "false",
            "Sequence parallelism: norms and dropouts are split over the tensor ranks too"),
-      count("parallelism.zero", &ParallelismSpec::zero, 0, 1, "0",
-            "ZeRO stage: 1 splits the optimizer's state over data-parallel ranks; 2, 3 and FSDP "
-            "are not simulated"),
+      count("parallelism.zero", &ParallelismSpec::zero, 0, 3, "0",
+            "What data-parallel ranks split (ZeRO): 1 the optimizer's state, 2 gradients too, 3 "
+            "weights too, which are gathered for every pass (FSDP)"),
+      count("parallelism.sharding.ranks", &ShardingSpec::ranks, 1, kMost, "",
+            "Data-parallel ranks among which ZeRO splits; gradients are then summed between such "
+            "parts (HSDP, MiCS, ZeRO within a node). All if left out"),
+      count("parallelism.sharding.unit_layers", &ShardingSpec::unit_layers, 1, kMost, "1",
+            "Layers whose weights and gradients travel together; what a stage holds of the model's "
+            "ends travels by itself"),
+      count("parallelism.sharding.prefetch", &ShardingSpec::prefetch, 0, kMost, "1",
+            "Units whose weights are gathered ahead of the one that computes; 0: none, so that "
+            "compute waits for every gather"),
+      choice("parallelism.sharding.reshard", &ShardingSpec::reshard, "forward",
+             "When gathered weights are given up: after each forward pass, to be gathered again "
+             "for backward (FULL_SHARD); after backward (SHARD_GRAD_OP); or after the step"),
+      flag("parallelism.sharding.keep_root", &ShardingSpec::keeps_root, "true",
+           "What a stage holds of the model's ends stays from a forward pass to its backward pass "
+           "(PyTorch's root unit); false: it is given up and gathered again as layers are"),
+      choice("parallelism.sharding.reduce", &ShardingSpec::reduce, "microbatch",
+             "How often gradients are reduced: in the backward pass of every microbatch, or in the "
+             "last one (no_sync), until which each rank keeps them whole"),
+      choice("parallelism.sharding.gather_width", &ShardingSpec::gather_bytes,
+             {{1, "8bit"}, {2, "16bit"}, {4, "fp32"}}, "",
+             "Of a weight that is gathered; the precision's if left out"),
+      choice("parallelism.sharding.reduce_width", &ShardingSpec::reduce_bytes,
+             {{2, "16bit"}, {4, "fp32"}}, "",
+             "Of a gradient that is reduced; as training.gradients if left out"),
+      flag("parallelism.sharding.copy", &ShardingSpec::keeps_copy, "true",
+           "A rank keeps its shard of 16-bit weights beside the fp32 master weights (DeepSpeed); "
+           "false: it casts before it gathers (PyTorch's FSDP)"),
       flag("parallelism.scatter_gather", &ParallelismSpec::scatter_gather, "false",
            "Pipeline transfers carry 1/tensor each and are gathered over NVLink on arrival"),
       choice("parallelism.overlap.tensor", &ParallelismSpec::overlap_tensor, "backward",
@@ -78,8 +105,9 @@ std::vector<KeyRow> parallelism_keys() {
             "Pieces of a product with overlap tensor full"),
       flag("parallelism.overlap.pipeline", &ParallelismSpec::overlap_pipeline, "true",
            "A stage computes on while it sends to the next; false: it waits until it has sent"),
-      flag("parallelism.overlap.data", &ParallelismSpec::overlap_data, "false",
-           "Reduce gradients layer by layer during the last backward pass"),
+      flag("parallelism.overlap.data", &ParallelismSpec::overlap_data, "",
+           "Gradients are reduced layer by layer beside backward; false if left out, and true with "
+           "zero 2 and 3"),
   };
 }
 

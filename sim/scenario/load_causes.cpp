@@ -22,6 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// One cause of faults. One class, since its checks relate most of its keys to each other.
 class CauseReader {
  public:
   CauseReader(const Values& values, std::string name, const ClusterSpec& cluster,

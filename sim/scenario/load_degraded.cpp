@@ -154,7 +154,8 @@ class DamageReader {
   std::vector<Problem>& problems_;
 };
 
-/// What comes and goes within a step.
+/// What comes and goes within a step. One class: a method for each kind of fault, which share how
+/// parts are named and where problems go.
 class StepFaultsReader {
  public:
   StepFaultsReader(const Values& values, const Workload& workload, ClusterSpec& cluster,

@@ -112,6 +112,7 @@ std::vector<std::string> assumptions_of(const Values& values, const Values& own)
   return found;
 }
 
+/// The faults section. One class: a method for each part of it, and the relations between parts.
 class PlanReader {
  public:
   /// `own` is the section, `values` the same over its preset.

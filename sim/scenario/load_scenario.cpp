@@ -106,7 +106,7 @@ Values read_chain(const std::string& yaml, const fs::path& file, std::vector<fs:
 }
 
 /// From values to specs. A part whose values are missing or wrong is left out, so that its problems
-/// do not hide those of the others.
+/// do not hide those of the others; hence one class, which knows what is there by now.
 class Builder {
  public:
   Builder(ResolvedValues values, fs::path beside, const LoadOptions& options,
@@ -128,6 +128,7 @@ class Builder {
     get.fill(w.model, "model");
     const bool has_cluster = read_cluster(get, scenario);
     get.fill(w.parallelism, "parallelism");
+    get.fill(w.parallelism.sharding, "parallelism.sharding");
     get.fill(w.training, "training");
     get.fill(w.communication, "communication");
     get.fill(w.communication.tensor, "communication.tensor");

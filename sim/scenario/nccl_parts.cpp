@@ -80,6 +80,8 @@ struct Above {
   bool has_pci = false;
 };
 
+/// Reads NCCL's file element by element. One class, since an element's meaning is that of those
+/// around it.
 class PartsReader {
  public:
   NcclParts read(const XmlElement& system) {

@@ -25,7 +25,8 @@ std::string gbps(double bytes_per_second) {
   return to_text(BytesPerSecond{bytes_per_second});
 }
 
-/// Turns the parts into the keys of a node.
+/// Turns the parts into the keys of a node. One class, and the longest: each key is decided by what
+/// the others were found to be, and every doubt is told at the element that causes it.
 class NodeWriter {
  public:
   NodeWriter(NcclParts parts, Values& values) : parts_(std::move(parts)), values_(values) {

@@ -30,7 +30,8 @@ std::string node_kind(const YAML::Node& node) {
   }
 }
 
-/// Walks one document along a table of keys.
+/// Walks one document along a table of keys. One class: a method for each type of key, which
+/// recurse into each other.
 class ValuesReader {
  public:
   ValuesReader(const std::string& yaml, std::string file, std::span<const KeyRow> keys,

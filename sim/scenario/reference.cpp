@@ -42,7 +42,7 @@ Json json_default(const KeyRow& row) {
                                        : Json(row.fallback);
 }
 
-/// One table of keys as nested schemas, one for each section.
+/// One table of keys as nested schemas, one for each section; a method for each type of key.
 class SchemaWriter {
  public:
   explicit SchemaWriter(std::span<const KeyRow> keys) : keys_(keys) {}

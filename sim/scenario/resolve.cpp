@@ -19,6 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Values that follow from others, in the order in which they do. One class, since each step reads
+/// what the one before derived.
 class Resolver {
  public:
   Resolver(Values own, const fs::path& beside, const LoadOptions& options,
@@ -250,11 +252,25 @@ class Resolver {
            std::string(name_of(selective ? AttentionKind::Unfused : AttentionKind::Flash)),
            selective ? "selective recomputation repeats unfused attention"
                      : "fused, without selective recomputation");
+    const bool scatters = number("parallelism.zero") >= 2;
+    derive("parallelism.overlap.data", scatters ? 1 : 0, scatters ? "true" : "false",
+           scatters ? "with ZeRO-2 and -3 gradients travel beside backward"
+                    : "gradients are reduced when the last backward pass has ended");
     const bool fp16 = all_.has("training.precision") &&
                       all_.at("training.precision").text == name_of(Precision::Fp16);
     derive("training.gradients", 0, fp16 ? "16bit" : "fp32",
            fp16 ? "Megatron keeps those of fp16 in 16 bits"
                 : "Megatron keeps them in fp32, but those of fp16");
+    const std::string precision =
+        all_.has("training.precision") ? all_.at("training.precision").text : "";
+    const bool wide =
+        precision == name_of(Precision::Fp32) || precision == name_of(Precision::Tf32);
+    derive("parallelism.sharding.gather_width", 0, wide ? "fp32" : "16bit",
+           fmt::format("weights in {}", wide ? "fp32" : "16 bits"));
+    if (all_.has("training.gradients")) {
+      derive("parallelism.sharding.reduce_width", 0, all_.at("training.gradients").text,
+             "as training.gradients");
+    }
   }
 
   Values said_;  // `own_` with what repeats a preset

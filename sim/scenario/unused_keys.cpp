@@ -84,6 +84,18 @@ std::vector<KeyUse> scenario_uses() {
        "parallelism.count_embedding_and_head"},
       "parallelism.pipeline", "!1");
   add(uses, {"parallelism.overlap.data", "parallelism.zero"}, "parallelism.data", "!1");
+  add(uses, {"parallelism.sharding"}, "parallelism.zero", "!0");
+  add(uses,
+      {"parallelism.sharding.unit_layers", "parallelism.sharding.reduce",
+       "parallelism.sharding.reduce_width"},
+      "parallelism.zero", "2|3");
+  add(uses,
+      {"parallelism.sharding.prefetch", "parallelism.sharding.reshard",
+       "parallelism.sharding.keep_root", "parallelism.sharding.gather_width",
+       "parallelism.sharding.copy"},
+      "parallelism.zero", "3");
+  add(uses, {"parallelism.sharding.keep_root"}, "parallelism.sharding.reshard",
+      one_of(Reshard::AfterForward));
   add(uses, {"communication.tensor"}, "parallelism.tensor", "!1");
   add(uses, {"communication.data"}, "parallelism.data", "!1");
   return uses;

@@ -13,27 +13,34 @@
 namespace danlu {
 namespace {
 
-/// What the time of a group's communications counts as; a table on two stages is a replica, too.
+/// What the time of a group's communications counts as: data parallelism, also between shards, and
+/// between two stages that hold one table.
 Axis axis_of(GroupSort sort) {
-  return sort == kEmbeddingGroups ? Axis::Replicate : sort.axis();
+  return sort == kEmbeddingGroups || sort.axis() == Axis::Shard ? Axis::Replicate : sort.axis();
 }
 
-std::string_view name_of(GroupSort sort) {
+std::string_view name_of(GroupSort sort, const Mesh& mesh) {
   if (sort.axis() == Axis::Pipeline) {
     return sort.is_transfer() ? "stage to stage" : "embedding group";
   }
-  constexpr std::array<std::string_view, kAxes> kNames{"tensor group", "", "data group",
-                                                       "context group", "expert group"};
+  if (mesh.size(Axis::Shard) > 1 && mesh.size(Axis::Replicate) > 1) {  // parts of the data's ranks
+    if (sort.axis() == Axis::Shard || sort.axes == AxisSet{Axis::Replicate}) {
+      return sort.axis() == Axis::Shard ? "shard group" : "replica group";
+    }
+  }
+  constexpr std::array<std::string_view, kAxes> kNames{
+      "tensor group", "", "data group", "context group", "expert group", "data group"};
   return kNames[static_cast<std::size_t>(sort.axis())];
 }
 
+/// Makes the parts of one communication. One class for phases and messages, which end alike.
 class Describer {
  public:
   Describer(const Workload& workload, const Cluster& cluster, const Fold& fold, GroupClassId group,
             const Demand& demand)
       : w_(workload), cluster_(cluster), fold_(fold), class_(fold.groups[group]), demand_(demand) {
     made_.axis = axis_of(class_.sort);
-    made_.group = name_of(class_.sort);
+    made_.group = name_of(class_.sort, workload.parallelism.mesh());
     made_.op = demand.op;
     made_.group_class = group;
     made_.group_size = class_.shapes[0].group.size();

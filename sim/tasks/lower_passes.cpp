@@ -8,6 +8,8 @@
 namespace danlu {
 namespace {
 
+/// Adds the passes of a stage group. One class, since fused and single segments share the programs
+/// and times that were worked out for other groups.
 class PassLowering {
  public:
   explicit PassLowering(StepDraft& draft) : draft_(draft) {

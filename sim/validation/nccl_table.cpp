@@ -103,6 +103,8 @@ std::optional<Nics> parse_nics(const std::string& text, int gpus_per_node) {
   return std::nullopt;
 }
 
+/// One row as a benchmark, or why not: a rule for each column, and all that is in the way told at
+/// once.
 class NcclConverter {
  public:
   NcclConverter(const CsvTable& table, const CsvRow& row, const LoadOptions& options)

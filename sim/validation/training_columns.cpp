@@ -13,7 +13,8 @@ constexpr std::string_view kRecomputeWords =
     "none, full, selective; selective(...), minimal, partial, block, uniform and custom are known "
     "and not simulated";
 constexpr std::string_view kShardingWords =
-    "none, ZeRO-0, ZeRO-1, distributed optimizer; ZeRO-2, ZeRO-3, FSDP are known and not simulated";
+    "none, ZeRO-0 to ZeRO-3, distributed optimizer, FSDP (FULL_SHARD, SHARD_GRAD_OP), `within n`; "
+    "offload is known and not simulated";
 
 using Kind = ColumnRule::Kind;
 constexpr double kMost = 1e6;  // GPUs, and so degrees of parallelism
@@ -54,7 +55,7 @@ constexpr std::array kTrainingColumns{
                .words = kFlagWords},
     ColumnRule{.name = "zero_stage_or_sharding",
                .kind = Kind::Word,
-               .known = [](std::string_view text) { return sharding_word(text).has_value(); },
+               .known = [](std::string_view text) { return sharding_words(text).has_value(); },
                .words = kShardingWords},
     ColumnRule{.name = "recompute",
                .kind = Kind::Word,

@@ -51,12 +51,14 @@ double generation_gbps(const std::string& name) {
   return name == "EDR" ? 100 : name == "HDR" ? 200 : name == "NDR" ? 400 : 800;
 }
 
-/// How a run shards its optimizer, as far as danlu knows it.
+/// How a run shards its state.
 struct Sharding {
-  int zero = 0;
+  ShardingWords words;
   bool overlaps = false;
 };
 
+/// One row as a scenario, or why not: a rule for each column (see the header), in the order of the
+/// scenario, and all that is in the way told at once.
 class TrainingConverter {
  public:
   TrainingConverter(const CsvTable& table, const CsvRow& row, const LoadOptions& options)
@@ -179,7 +181,7 @@ class TrainingConverter {
     const double replica = std::max(1.0, number("tp")) * std::max(1.0, number("pp"));
     const double data = number("dp") > 0 ? number("dp") : std::round(number("gpus") / replica);
     if (!cell("zero_stage_or_sharding").empty() && data != 1) {
-      sharding_ = read_sharding(data);
+      sharding_ = read_sharding();
     }
   }
 
@@ -295,7 +297,8 @@ class TrainingConverter {
     line(fmt::format("  pipeline: {}", stages));
     line(fmt::format("  data: {}", data));
     line(fmt::format("  sequence: {}", sequence_parallel()));
-    line(fmt::format("  zero: {}", sharding_.zero));
+    line(fmt::format("  zero: {}", sharding_.words.zero));
+    yaml_ += sharding_keys(data);
     line(fmt::format("  scatter_gather: {}", scatters()));
     line(fmt::format("  overlap: {{data: {}, tensor: {}, pipeline: {}}}", sharding_.overlaps,
                      name_of(overlaps_tensor() ? TensorOverlap::Backward : TensorOverlap::None),
@@ -322,33 +325,36 @@ class TrainingConverter {
            !has(lower_case(cell("zero_stage_or_sharding")), "deepspeed");
   }
 
-  Sharding read_sharding(double data) {
+  Sharding read_sharding() {
     const std::string text = lower_case(cell("zero_stage_or_sharding"));
-    Sharding sharding;
-    std::smatch found;
-    if (std::regex_search(text, found, std::regex("(fsdp|zero-[23]|offload|gemini)"))) {
-      refuse(fmt::format("sharding: {}", found[1] == "fsdp" ? "FSDP" : lower_to_zero(found[1])));
-      return sharding;
-    }
-    const std::optional<ShardingWord> word = sharding_word(text);
-    sharding.zero = word == ShardingWord::Zero1 ? 1 : 0;
-    if (!word || word == ShardingWord::Other) {
+    Sharding sharding{sharding_words(text).value_or(ShardingWords{.is_simulated = false})};
+    if (!sharding.words.is_simulated) {
       refuse(fmt::format("sharding: {}", shown(text)));
     }
-    if (std::regex_search(text, found, std::regex("within ([0-9]+)")) &&
-        parse_number(found[1].str()).value_or(0) != data) {
-      refuse("sharding: ZeRO-1 within a part of the replicas");
-    }
+    std::smatch found;
     const std::size_t overlap = text.find("overlap");
     sharding.overlaps = overlap != std::string::npos && !has(text, "no overlap");
     const std::string before = text.substr(0, std::min(overlap, text.size()));
     if (std::regex_search(before, found, std::regex("pp=([0-9]+)"))) {
       sharding.overlaps &= parse_number(found[1].str()).value_or(0) == number("pp");
     }
+    sharding.overlaps |= sharding.words.zero >= 2;
     return sharding;
   }
-  static std::string lower_to_zero(const std::string& word) {
-    return word.starts_with("zero") ? "ZeRO" + word.substr(4) : word;
+
+  std::string sharding_keys(int data) const {
+    const ShardingWords& said = sharding_.words;
+    std::vector<std::string> keys;
+    if (said.zero > 0 && said.ranks && *said.ranks < data) {
+      keys.push_back(fmt::format("ranks: {}", *said.ranks));
+    }
+    if (said.zero == 3 && said.is_fsdp) {
+      keys.emplace_back("copy: false");
+    }
+    if (said.zero == 3 && said.keeps_weights) {
+      keys.emplace_back("reshard: backward");
+    }
+    return keys.empty() ? "" : fmt::format("  sharding: {{{}}}\n", fmt::join(keys, ", "));
   }
 
   // ---- training -----------------------------------------------------------------------------

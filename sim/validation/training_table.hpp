@@ -18,10 +18,12 @@
 //   dtype               fp8 in any spelling: fp8; bf16; fp16 and plain amp: fp16; nothing else.
 //                       Where the text offers both 16-bit formats, bf16 if the GPU has it
 //   gradients           16 bit with fp16, fp32 otherwise (Megatron's defaults)
-//   sharding            none, ZeRO-0, DP: none; ZeRO-1 or distributed optimizer: 1, and "within n"
-//                       only where n is dp. With dp = 1 nothing is sharded whatever is said
+//   sharding            none, ZeRO-0, DP: none; ZeRO-1 or distributed optimizer: 1; ZeRO-2: 2;
+//                       ZeRO-3 and FSDP: 3, FSDP without a 16-bit copy, SHARD_GRAD_OP with weights
+//                       kept until backward; "within n", "group n": over n ranks. With dp = 1
+//                       nothing is sharded whatever is said
 //   overlap.data        where the sharding text says overlap and not "no overlap"; a "PP=n" before
-//                       it limits that to runs with n stages
+//                       it limits that to runs with n stages; with ZeRO-2, -3 and FSDP always
 //   overlap.tensor      none for runs of 2021 and earlier (the option that overlaps the sum of
 //                       gradients with the weight gradient came to Megatron-LM in September 2021,
 //                       commit 16c90445e7) and under DeepSpeed, which switches it off

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <regex>
 #include <span>
+#include <string>
 
 #include "sim/base/units.hpp"
 #include "sim/validation/columns.hpp"
@@ -34,9 +36,10 @@ constexpr std::array<std::string_view, 5> kOtherFormats{"fp32", "float32", "fp64
 constexpr std::array<std::string_view, 4> kNothing{"none", "no", "false", "0"};
 constexpr std::array<std::string_view, 6> kOtherRecompute{"selective", "minimal", "partial",
                                                           "block",     "uniform", "custom"};
-constexpr std::array<std::string_view, 12> kOtherSharding{
-    "fsdp",   "hsdp",   "zero-2", "zero-3",  "zero2",          "zero3",
-    "zero 2", "zero 3", "gemini", "offload", "reduce_scatter", "full_shard"};
+constexpr std::array<std::string_view, 2> kOffload{"gemini", "offload"};
+constexpr std::array<std::string_view, 3> kFsdp{"fsdp", "hsdp", "full_shard"};
+constexpr std::array<std::string_view, 3> kZero3{"zero-3", "zero3", "zero 3"};
+constexpr std::array<std::string_view, 4> kZero2{"zero-2", "zero2", "zero 2", "reduce_scatter"};
 constexpr std::array<std::string_view, 4> kZero1{"zero-1", "zero1", "zero 1",
                                                  "distributed optimizer"};
 constexpr std::array<std::string_view, 3> kZero0{"zero-0", "zero0", "zero 0"};
@@ -103,15 +106,31 @@ std::optional<RecomputeWord> recompute_word(std::string_view text) {
                                                 : std::nullopt;
 }
 
-std::optional<ShardingWord> sharding_word(std::string_view text) {
-  if (has_one(text, kOtherSharding) || text == "2" || text == "3") {
-    return ShardingWord::Other;
+std::optional<ShardingWords> sharding_words(std::string_view text) {
+  ShardingWords said;
+  if (has_one(text, kOffload)) {
+    said.is_simulated = false;
+    return said;
   }
-  if (is_one(text, kNothing) || text == "dp" || text == "ddp" || text.starts_with("none ") ||
-      has_one(text, kZero0)) {
-    return ShardingWord::None;
+  std::match_results<std::string_view::const_iterator> found;
+  static const std::regex part("(?:within|group|fsdp|hsdp) ([0-9]{1,6})\\b");
+  if (std::regex_search(text.begin(), text.end(), found, part)) {
+    said.ranks = std::stoi(found[1].str());
   }
-  return has_one(text, kZero1) || text == "1" ? std::optional(ShardingWord::Zero1) : std::nullopt;
+  said.is_fsdp = has_one(text, kFsdp);
+  said.keeps_weights = text.find("shard_grad_op") != std::string_view::npos;
+  if (said.is_fsdp || has_one(text, kZero3) || text == "3") {
+    said.zero = 3;
+    said.keeps_weights |= has_one(text, kZero2);  // "fsdp (zero-2)"
+  } else if (has_one(text, kZero2) || text == "2") {
+    said.zero = 2;
+  } else if (has_one(text, kZero1) || text == "1") {
+    said.zero = 1;
+  } else if (!is_one(text, kNothing) && text != "dp" && text != "ddp" &&
+             !text.starts_with("none ") && !has_one(text, kZero0)) {
+    return std::nullopt;
+  }
+  return said;
 }
 
 std::optional<SequenceWord> sequence_word(std::string_view text) {

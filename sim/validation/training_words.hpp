@@ -28,9 +28,17 @@ std::optional<NumberFormat> number_format(std::string_view text);
 enum class RecomputeWord { None, Full, Core, Other };
 std::optional<RecomputeWord> recompute_word(std::string_view text);
 
-/// How the optimizer is sharded; Other has no model here.
-enum class ShardingWord { None, Zero1, Other };
-std::optional<ShardingWord> sharding_word(std::string_view text);
+/// What is split over data-parallel ranks.
+struct ShardingWords {
+  bool is_simulated = true;  // not so where the host's memory takes part
+  int zero = 0;
+  bool is_fsdp = false;        // which keeps no 16-bit copy of its shard
+  bool keeps_weights = false;  // from forward to backward: SHARD_GRAD_OP
+  std::optional<int> ranks{};  // that share, where a number is said
+};
+/// Reads "none", "ZeRO-1 within 8", "distributed optimizer", "FSDP FULL_SHARD (ZeRO-3)",
+/// "FSDP SHARD_GRAD_OP", "Megatron FSDP group 64", "3".
+std::optional<ShardingWords> sharding_words(std::string_view text);
 
 /// yes or no; Ulysses is another kind of sequence parallelism.
 enum class SequenceWord { No, Yes, Ulysses };

@@ -1,6 +1,7 @@
 #include "sim/workload/memory.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "sim/schedule/schedule.hpp"
 #include "sim/workload/kernels.hpp"
@@ -18,6 +19,53 @@ Bytes working_set(const Workload& w, const ModelBlocks& kept, const ModelBlocks&
   if (stage == w.placement().last_stage()) {  // logits in fp32 and in 16 bits
     const RankShape shape(w);
     bytes += Bytes{shape.tokens * shape.vocab * 6};
+  }
+  return bytes;
+}
+
+/// Of weights that are split over data-parallel ranks.
+double split_weights(const ParallelismSpec& p, const Block& block) {
+  double parameters = 0;
+  for (const auto& [split, held] : weights_by_split(block)) {
+    parameters += shard_axes(p, split).empty() ? 0 : held;
+  }
+  return parameters;
+}
+
+/// What is gathered of split weights, and not yet scattered of a unit's gradients. Weights that are
+/// given up after forward are there for the unit that computes and those gathered ahead of it; what
+/// a stage holds of the model's ends, and otherwise everything, stays until backward.
+Bytes gathered(const Workload& w, const ModelBlocks& model, int stage) {
+  const ParallelismSpec& p = w.parallelism;
+  if (p.zero < 2) {
+    return {};
+  }
+  const bool gives_up = p.sharding.reshard == Reshard::AfterForward;
+  double kept = 0;
+  double passing = 0;
+  double gradients = 0;
+  for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
+    const PlacedChunk at{stage, chunk};
+    kept += w.placement().is_first(at) ? split_weights(p, model.embedding) : 0;
+    kept += w.placement().is_last(at) ? split_weights(p, model.head) : 0;
+    std::vector<double> units;
+    for (const auto& layers : units_of(layers_of(w, model, at), p.sharding.unit_layers)) {
+      double& unit = units.emplace_back();
+      for (const LayerKindId layer : layers) {
+        unit += split_weights(p, model.kinds[layer]);
+      }
+      gradients = std::max(gradients, unit);
+      const auto ahead = static_cast<std::size_t>(p.sharding.prefetch) + 1;
+      passing = std::max(
+          passing,
+          std::accumulate(units.end() - static_cast<std::ptrdiff_t>(std::min(ahead, units.size())),
+                          units.end(), 0.0));
+      kept += gives_up ? 0 : unit;
+    }
+  }
+  Bytes bytes{gradients * element_bytes(w.training.precision)};
+  if (p.zero >= 3) {
+    bytes += Bytes{(kept + (gives_up ? passing : 0)) * p.sharding.gather_bytes};
   }
   return bytes;
 }
@@ -88,19 +136,21 @@ MemoryUse memory_use(const Workload& w) {
   Workload kept_whole = w;
   kept_whole.training.recompute = Recompute::None;
   const ModelBlocks whole = build_model(kept_whole);
-  const Mesh mesh = w.parallelism.mesh();
   const AdamBytes adam = adam_bytes(w.training);
   MemoryUse worst;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
     const std::vector<Bytes> activations = activations_over_time(w, model, stage);
     MemoryUse use{.activations = *std::max_element(activations.begin(), activations.end()),
+                  .gathered = gathered(w, model, stage),
                   .other = working_set(w, model, whole, stage),
                   .stage = stage};
     for (const auto& [split, parameters] : stage_weights(w, model, stage)) {
-      const double shards = w.parallelism.zero > 0 ? mesh.size(kDataAxes.without(split)) : 1;
-      use.parameters += Bytes{parameters * adam.weight};
-      use.gradients += Bytes{parameters * adam.gradient};
-      use.optimizer += Bytes{parameters * adam.state / shards};
+      const Shards shards = shards_of(w.parallelism, split);
+      const double master = casts_on_gather(w.parallelism) && adam.weight == 2 ? 4 : 0;
+      const double weight = master > 0 ? master : adam.weight;
+      use.parameters += Bytes{parameters * weight / shards.weights};
+      use.gradients += Bytes{parameters * adam.gradient / shards.gradients};
+      use.optimizer += Bytes{parameters * (adam.state - master) / shards.optimizer};
     }
     if (use.peak() > worst.peak()) {
       worst = use;

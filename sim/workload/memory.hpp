@@ -7,6 +7,9 @@
 //   bf16, 16-bit gradients        2       2       12                               16    4 + 12/d
 //   fp16, 16-bit gradients        2       2       16  and fp32 copies of gradients 20    4 + 16/d
 //
+// ZeRO-2 divides the gradients as well, ZeRO-3 the weights; FSDP keeps no 16-bit copy of its shard,
+// and so 16 bytes a parameter. What is gathered while it is used comes on top.
+//
 // Activations of one layer and one microbatch (Korthikanti et al. 2022, table 2, general
 // widths):
 //
@@ -30,10 +33,11 @@ struct MemoryUse {
   Bytes gradients;
   Bytes optimizer;
   Bytes activations;  // kept from forward to backward, all microbatches in flight
+  Bytes gathered;     // weights that are split, of the units in flight, and a unit's gradients
   Bytes other;        // working set: a layer being recomputed, logits
   int stage = 0;      // the stage that needs most
 
-  Bytes peak() const { return parameters + gradients + optimizer + activations + other; }
+  Bytes peak() const { return parameters + gradients + optimizer + activations + gathered + other; }
 };
 
 /// Parameters that live on one rank of `stage`, by Weight::split; ...

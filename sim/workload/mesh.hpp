@@ -2,7 +2,7 @@
 // have neighbouring numbers (Megatron's tp-cp-ep-dp-pp). The time of an exchange is named by its
 // axis.
 //
-//   rank = tensor + tensors * (context + contexts * (replica + replicas * stage))
+//   rank = tensor + tensors * (context + contexts * (shard + shards * (replica + ...)))
 //
 // A group is the ranks that differ only along some axes, or some of those. Rank r runs on GPU r.
 #pragma once
@@ -21,16 +21,17 @@
 
 namespace danlu {
 
-enum class Axis { Tensor, Pipeline, Replicate, Context, Expert };
+enum class Axis { Tensor, Pipeline, Replicate, Context, Expert, Shard };
 template <>
 inline constexpr auto kNames<Axis> = std::to_array<Named<Axis>>({{Axis::Tensor, "tensor"},
                                                                  {Axis::Pipeline, "pipeline"},
                                                                  {Axis::Replicate, "data"},
                                                                  {Axis::Context, "context"},
-                                                                 {Axis::Expert, "expert"}});
+                                                                 {Axis::Expert, "expert"},
+                                                                 {Axis::Shard, "shard"}});
 inline constexpr std::size_t kAxes = kNames<Axis>.size();
-inline constexpr std::array kMeshOrder{Axis::Tensor, Axis::Context, Axis::Expert, Axis::Replicate,
-                                       Axis::Pipeline};
+inline constexpr std::array kMeshOrder{Axis::Tensor, Axis::Context,   Axis::Expert,
+                                       Axis::Shard,  Axis::Replicate, Axis::Pipeline};
 
 /// Some of the axes.
 class AxisSet {
@@ -64,7 +65,7 @@ class AxisSet {
 
 /// Along which the data are split, and so what a weight's gradient is summed over, but for those
 /// axes over which the weight itself is split.
-inline constexpr AxisSet kDataAxes{Axis::Context, Axis::Expert, Axis::Replicate};
+inline constexpr AxisSet kDataAxes{Axis::Context, Axis::Expert, Axis::Shard, Axis::Replicate};
 
 /// Which ranks along the axes make a group: all; or along one axis the first and the last, or one
 /// that sends to its neighbour.

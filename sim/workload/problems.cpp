@@ -26,6 +26,7 @@ std::string small_divisors(int number) {
   return number > 64 ? text + ", ..." : text;
 }
 
+/// One class: a list of independent relations over the same workload.
 class Checker {
  public:
   Checker(const Workload& workload, int gpus, const GpuSpec& gpu)
@@ -33,6 +34,7 @@ class Checker {
 
   std::vector<WorkloadProblem> run() {
     check_ranks();
+    check_sharding();
     check_model();
     check_batch();
     check_options();
@@ -81,6 +83,14 @@ class Checker {
                             gpus_ / rest)
               : fmt::format("{} must divide gpus; divisors of {}: {}", fmt::join(others, " x "),
                             gpus_, small_divisors(gpus_)));
+    }
+  }
+
+  void check_sharding() {
+    const ParallelismSpec& p = w_.parallelism;
+    if (p.zero > 0 && p.sharding.ranks) {
+      must_divide({"parallelism.sharding.ranks", "parallelism.data"}, "sharding.ranks",
+                  *p.sharding.ranks, "data", p.data);
     }
   }
 

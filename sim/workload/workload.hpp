@@ -16,6 +16,7 @@
 #include "sim/schedule/schedule.hpp"
 #include "sim/workload/mesh.hpp"
 #include "sim/workload/model.hpp"
+#include "sim/workload/sharding.hpp"
 
 namespace danlu {
 
@@ -59,7 +60,8 @@ struct ParallelismSpec {
   std::vector<int> stage_layers{};  // of every stage, or of every part; empty: even, but for ends
   bool count_embedding_and_head = false;  // as a layer each, when layers are shared evenly
   bool sequence = false;  // sequence parallelism: norms and dropouts are split over tensor ranks
-  int zero = 0;           // 1: the optimizer's state is split over data-parallel ranks
+  int zero = 0;           // what data-parallel ranks split (sharding.hpp)
+  ShardingSpec sharding;
   bool scatter_gather =
       false;  // pipeline transfers carry 1/tensor each and are gathered on arrival
   TensorOverlap overlap_tensor = TensorOverlap::Backward;
@@ -86,6 +88,8 @@ inline Mesh ParallelismSpec::mesh() const {
   for (const Degree& degree : kDegrees) {
     sizes[degree.axis] = this->*degree.ranks;
   }
+  sizes[Axis::Shard] = zero > 0 ? sharding.ranks.value_or(data) : 1;
+  sizes[Axis::Replicate] = data / sizes[Axis::Shard];
   return Mesh(sizes);
 }
 

@@ -94,6 +94,8 @@ bench 'GPT-3 175B, 64 GPUs, full' 17.9747 '0.5' scenarios/gpt3-175b-64-a100-full
 bench 'GPT-3 175B, 1,024 GPUs' 25.8594 '0.1' scenarios/gpt3-175b-a100.yaml
 bench 'Llama-3 405B, 16,384 GPUs' 8.6327 '0.5' scenarios/llama3-405b-16384-h100.yaml
 bench 'Llama-3 405B, 131,072 GPUs' 8.6603 '4' scenarios/llama3-405b-131072-h100.yaml
+bench 'Llama-3 8B FSDP, 1,024 GPUs' 1.8458 '0.5' scenarios/llama3-8b-fsdp-h100.yaml \
+  --set cluster.gpus=1024 --set training.global_batch=2048
 bench 'GPT-3 175B, 512 GPUs, no fold' 25.8031 '60' scenarios/gpt3-175b-a100.yaml \
   --set fold=off --set cluster.gpus=512 --set parallelism.data=8 --set training.global_batch=768
 

@@ -224,7 +224,7 @@ TEST(Placement, OfAVGoesThereAndBack) {
 
 // A group along several axes counts the first axis fastest; its time is the outermost's.
 TEST(Mesh, GroupsAlongSeveralAxes) {
-  const Mesh mesh({2, 2, 2, 3, 1});  // tensor, pipeline, data, context, expert
+  const Mesh mesh({2, 2, 2, 3, 1, 1});  // tensor, pipeline, data, context, expert, shard
   EXPECT_EQ(mesh.group(15, {{Axis::Context, Axis::Replicate}, Span::All}),
             (std::vector{13, 15, 17, 19, 21, 23}));
   EXPECT_EQ(mesh.group(15, {{Axis::Tensor}, Span::All}), (std::vector{14, 15}));

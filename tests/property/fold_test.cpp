@@ -32,7 +32,8 @@ namespace {
 using testing::Case;
 using testing::Dice;
 using testing::from_environment;
-using testing::random_case_of_any_schedule;
+using testing::mixed_case;
+using testing::random_case;
 using testing::run_in_child;
 
 /// What one rank does, in order: starts and ends of the activities of one name, microbatch and
@@ -100,13 +101,13 @@ Played play_step(const Case& drawn, FoldMode mode) {
 class RandomSteps : public ::testing::TestWithParam<int> {
  protected:
   template <typename Check>
-  void for_cases(const Check& holds) const {
+  void for_cases(const Check& holds, Case (*draw)(std::uint64_t) = random_case) const {
     const std::uint64_t cases = from_environment("DANLU_CASES", 25);
     const std::uint64_t own = 1 + static_cast<std::uint64_t>(GetParam()) * cases;
     const std::uint64_t seed = from_environment("DANLU_SEED", own);
     fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
     for (std::uint64_t i = 0; i < cases; ++i) {
-      const Case drawn = random_case_of_any_schedule(seed + i);
+      const Case drawn = draw(seed + i);
       SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1: {}", seed + i, describe(drawn)));
       if (std::getenv("DANLU_SEED") != nullptr) {
         fmt::print("{}\n", describe(drawn));  // a crash leaves no trace
@@ -137,27 +138,38 @@ void expect_equal(const Played& folded, const Played& truth) {
   }
 }
 
+/// Whether the case folds into fewer classes than it has ranks.
+bool check_folds(const Case& drawn) {
+  const Played truth = play_step(drawn, FoldMode::Off);
+  const Played folded = play_step(drawn, FoldMode::Exact);
+  expect_equal(folded, truth);
+  const bool folds = folded.rank_classes.size() < truth.rank_classes.size();
+  const DegradedSpec& degraded = drawn.cluster.degraded;
+  if (drawn.workload.collectives == CollectiveMode::Stepwise || !degraded.flaps.empty() ||
+      degraded.jitter.spread > 0) {
+    return folds;  // which the coarse fold does not know
+  }
+  const Played bound = play_step(drawn, FoldMode::Bound);
+  EXPECT_GE(bound.step, truth.step * (1 - 1e-9));
+  if (bound.exact) {
+    EXPECT_TRUE(testing::near(bound.step, truth.step));
+  }
+  return folds;
+}
+
 TEST_P(RandomSteps, FoldedAndUnfoldedAreEqualInEveryTaskAndTheBoundIsNotBelow) {
   int cases_with_folds = 0;
-  for_cases([&](const Case& drawn) {
-    const Played truth = play_step(drawn, FoldMode::Off);
-    const Played folded = play_step(drawn, FoldMode::Exact);
-    expect_equal(folded, truth);
-    cases_with_folds += folded.rank_classes.size() < truth.rank_classes.size() ? 1 : 0;
-    const DegradedSpec& degraded = drawn.cluster.degraded;
-    if (drawn.workload.collectives == CollectiveMode::Stepwise || !degraded.flaps.empty() ||
-        degraded.jitter.spread > 0) {
-      return;  // which the coarse fold does not know
-    }
-    const Played bound = play_step(drawn, FoldMode::Bound);
-    EXPECT_GE(bound.step, truth.step * (1 - 1e-9));
-    if (bound.exact) {
-      EXPECT_TRUE(testing::near(bound.step, truth.step));
-    }
-  });
+  for_cases([&](const Case& drawn) { cases_with_folds += check_folds(drawn) ? 1 : 0; });
   // They mean something only if there was something to fold.
   EXPECT_GE(cases_with_folds, std::getenv("DANLU_CASES") == nullptr ? 5 : 0);
 }
+
+using MixedSteps = RandomSteps;
+
+TEST_P(MixedSteps, FoldedAndUnfoldedAreEqualInEveryTaskAndTheBoundIsNotBelow) {
+  for_cases([](const Case& drawn) { check_folds(drawn); }, mixed_case);
+}
+INSTANTIATE_TEST_SUITE_P(Seeds, MixedSteps, ::testing::Range(0, 12));
 
 /// Max-min rates by progressive filling: all active patterns' rates grow alike; those on a link
 /// that gets full stay as they are.

@@ -232,6 +232,48 @@ void add_step_faults(Dice& dice, Case& drawn) {
   }
 }
 
+/// Any ZeRO stage, over any part of the data-parallel ranks.
+void add_sharding(Dice& dice, Workload& w) {
+  w.parallelism.zero = dice.between(0, 3);
+  ShardingSpec& sharding = w.parallelism.sharding;
+  if (dice.coin()) {
+    sharding.ranks = dice.divisor(w.parallelism.data);
+  }
+  sharding.unit_layers = dice.between(1, 3);
+  sharding.prefetch = dice.between(0, 2);
+  sharding.reshard = dice.one_of(Reshard::AfterStep);
+  sharding.keeps_root = dice.coin();
+  sharding.reduce = dice.one_of(Reduce::OncePerStep);
+  sharding.gather_bytes = dice.pick({1, 2, 4});
+  sharding.reduce_bytes = dice.pick({2, 4});
+}
+
+/// A schedule of the table, with as many layers and microbatches as it needs.
+void add_schedule(Dice& dice, Workload& w) {
+  const std::span<const ScheduleRow> table = schedule_table();
+  const ScheduleRow& row = table[dice.below(table.size())];
+  if (w.parallelism.pipeline == 1 || row.name == w.training.schedule) {
+    return;
+  }
+  w.training.schedule = row.name;
+  const int factor = row.chunks.value_or(w.training.chunks);
+  w.training.chunks = factor;
+  w.model.layers *= factor;
+  for (int& layers : w.parallelism.stage_layers) {
+    layers *= factor;
+  }
+  for (std::optional<int>* layers :
+       {&w.parallelism.first_stage_layers, &w.parallelism.last_stage_layers}) {
+    if (*layers) {
+      **layers *= factor;
+    }
+  }
+  const int one_more = w.training.micro_batch * w.parallelism.data;
+  while (!row.obstacle({w.placement(), w.microbatches()}).empty()) {
+    w.training.global_batch += one_more;
+  }
+}
+
 std::string_view name_of(const ForcedChoice& forced) {
   return forced.algorithm ? name_of(*forced.algorithm) : "auto";
 }
@@ -262,32 +304,12 @@ Case random_case(std::uint64_t seed) {
   return drawn;
 }
 
-Case random_case_of_any_schedule(std::uint64_t seed) {
+Case mixed_case(std::uint64_t seed) {
   Case drawn = random_case(seed);
-  Workload& w = drawn.workload;
   Dice dice(seed + 1000000);
-  const std::span<const ScheduleRow> table = schedule_table();
-  const ScheduleRow& row = table[dice.below(table.size())];
-  if (w.parallelism.pipeline == 1 || row.name == w.training.schedule) {
-    return drawn;
-  }
-  w.training.schedule = row.name;
-  const int factor = row.chunks.value_or(w.training.chunks);
-  w.training.chunks = factor;
-  w.model.layers *= factor;
-  for (int& layers : w.parallelism.stage_layers) {
-    layers *= factor;
-  }
-  for (std::optional<int>* layers :
-       {&w.parallelism.first_stage_layers, &w.parallelism.last_stage_layers}) {
-    if (*layers) {
-      **layers *= factor;
-    }
-  }
-  const int one_more = w.training.micro_batch * w.parallelism.data;
-  while (!row.obstacle({w.placement(), w.microbatches()}).empty()) {
-    w.training.global_batch += one_more;
-  }
+  add_sharding(dice, drawn.workload);
+  Dice schedules(seed + 2000000);
+  add_schedule(schedules, drawn.workload);
   return drawn;
 }
 
@@ -301,7 +323,8 @@ std::string describe(const Case& drawn) {
       "schedule {} chunks {}, {} microbatches, {} layers, recompute {}, tied {}, collectives {}, "
       "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}, leaves {}, routing {}, other nodes "
       "{}, "
-      "{} throttle, {} flaps, jitter {}",
+      "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}, reshard {}, "
+      "reduce {}",
       drawn.cluster.gpus, c.gpus_per_node, c.nics_per_node, static_cast<int>(c.scale_up),
       static_cast<int>(c.fabric), c.nodes_per_leaf, c.oversubscription, p.tensor, p.pipeline,
       p.data, p.sequence, p.zero, p.scatter_gather, static_cast<int>(p.overlap_tensor),
@@ -312,7 +335,9 @@ std::string describe(const Case& drawn) {
       fmt::join(drawn.cluster.degraded.nics, " "), fmt::join(drawn.cluster.degraded.scale_up, " "),
       fmt::join(drawn.cluster.degraded.leaves, " "), static_cast<int>(c.routing),
       fmt::join(drawn.cluster.kind_of_node, " "), drawn.cluster.degraded.throttle.size(),
-      drawn.cluster.degraded.flaps.size(), drawn.cluster.degraded.jitter.spread);
+      drawn.cluster.degraded.flaps.size(), drawn.cluster.degraded.jitter.spread,
+      p.sharding.ranks.value_or(p.data), p.sharding.unit_layers, p.sharding.prefetch,
+      name_of(p.sharding.reshard), name_of(p.sharding.reduce));
 }
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {

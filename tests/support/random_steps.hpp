@@ -53,9 +53,9 @@ class Dice {
 
 /// The same for the same seed, on every machine; it has no problems().
 Case random_case(std::uint64_t seed);
-/// The same machine and model under a schedule of the whole table, drawn by that seed, with more
-/// microbatches or layers where it needs them.
-Case random_case_of_any_schedule(std::uint64_t seed);
+/// The same with ways of training that came later: what ZeRO splits, and a schedule of the whole
+/// table, with more microbatches or layers where it needs them.
+Case mixed_case(std::uint64_t seed);
 /// What it is, for messages.
 std::string describe(const Case& drawn);
 

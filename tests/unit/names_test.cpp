@@ -48,9 +48,10 @@ using Enums =
                      CampaignEvent::Kind, CampaignPart, CheckpointTier::Interval, CollectiveMode,
                      CollectiveOp, Component, ComputePart, Detection::Kind, Duration::Kind,
                      FabricKind, FaultCause::Effect, FoldMode, KernelKind, LinkKind, Norm,
-                     Precision, Protocol, Recompute, RecoverySpec::Kind, Routing, ScaleUpKind,
-                     Setting::Source, Span, TableKind, TensorOverlap, TimePart, VertexKind>;
-constexpr std::size_t kTables = 33;
+                     Precision, Protocol, Recompute, RecoverySpec::Kind, Reduce, Reshard, Routing,
+                     ScaleUpKind, Setting::Source, Span, TableKind, TensorOverlap, TimePart,
+                     VertexKind>;
+constexpr std::size_t kTables = 35;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {

@@ -165,7 +165,7 @@ TEST(Problems, AreAllSaidAtOnce) {
               "unknown topology 'dgx-h1000'\n"
               "'cluster.gpus' must be a whole number, found '64 GPUs'\n"
               "unknown key 'pipelin' in 'parallelism'\n"
-              "'parallelism.zero' must lie between 0 and 1, found '7'\n"
+              "'parallelism.zero' must lie between 0 and 3, found '7'\n"
               "missing key 'training.sequence_length'\n"
               "unknown key 'precison' in 'training'\n"
               "'training.recompute' must be one of none, selective, full, found 'some'\n"

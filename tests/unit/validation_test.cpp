@@ -129,9 +129,18 @@ TEST(Columns, WordsAreUnderstoodOrRefused) {
   EXPECT_EQ(unfused_attention("te/cudnn fused"), false);
   EXPECT_EQ(recompute_word("no"), RecomputeWord::None);
   EXPECT_EQ(recompute_word("selective(mla_up_proj)"), RecomputeWord::Other);
-  EXPECT_EQ(sharding_word("1"), ShardingWord::Zero1);
-  EXPECT_EQ(sharding_word("distributed optimizer (zero-1)"), ShardingWord::Zero1);
-  EXPECT_EQ(sharding_word("fsdp (zero-2-like)"), ShardingWord::Other);
+  EXPECT_EQ(sharding_words("1")->zero, 1);
+  EXPECT_EQ(sharding_words("distributed optimizer (zero-1)")->zero, 1);
+  EXPECT_EQ(sharding_words("none (plain dp)")->zero, 0);
+  EXPECT_EQ(sharding_words("zero-1 within 8 (hybrid zero)")->ranks, 8);
+  EXPECT_EQ(sharding_words("megatron fsdp group 64")->ranks, 64);
+  EXPECT_EQ(sharding_words("megatron fsdp group 64")->zero, 3);
+  EXPECT_EQ(sharding_words("zero-2")->zero, 2);
+  EXPECT_FALSE(sharding_words("deepspeed zero-3")->is_fsdp);
+  EXPECT_FALSE(sharding_words("fsdp full_shard (zero-3)")->keeps_weights);
+  EXPECT_TRUE(sharding_words("fsdp shard_grad_op (zero-2)")->keeps_weights);
+  EXPECT_FALSE(sharding_words("zero-3 offload")->is_simulated);
+  EXPECT_FALSE(sharding_words("4").has_value());
   EXPECT_EQ(sequence_word("true"), SequenceWord::Yes);
   EXPECT_TRUE(number_format("bfloat16")->bf16);
   EXPECT_FALSE(number_format("bfloat16")->fp16);
@@ -277,10 +286,10 @@ TEST(TrainingRow, RackOfGb200IsOneDomain) {
 TEST(TrainingRow, TellsEverythingThatIsInTheWay) {
   EXPECT_EQ(
       convert_row("e,x,2024,A800/H800-80GB (either),8,8,,,Qwen3,32,4096,,1,32,8,128256,4096,8,64,"
-                  "1,2,1,,2,2,no,FSDP,none,,bf16,2,")
+                  "1,2,1,,2,2,no,gemini,none,,bf16,2,")
           .reason(),
       "mixture of experts; context parallelism; GPU not certain: A800/H800-80GB; "
-      "missing ffn_hidden; sharding: FSDP");
+      "missing ffn_hidden; sharding: gemini");
   // A relation that the scenario's reader refuses.
   EXPECT_EQ(
       convert_row("f,x,2024,H100-80GB-SXM,8,8,,,L,31,4096,14336,1,32,8,128256,4096,,64,1,1,8,,,1,"
@@ -297,7 +306,26 @@ TEST(TrainingRow, TellsEverythingThatIsInTheWay) {
       convert_row("h,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,64,1,1,1,,,8,"
                   "no,ZeRO-1 within 4 (hybrid zero),none,,NVFP4,,")
           .reason(),
-      "missing rate; precision fp4; sharding: ZeRO-1 within a part of the replicas");
+      "missing rate; precision fp4");
+}
+
+TEST(TrainingRow, SplitsWhatTheShardingSays) {
+  const auto split = [](const std::string& words) {
+    return scenario_of(
+               convert_row("f,x,2024,H100-80GB-SXM,64,8,,,L,32,4096,14336,1,32,8,128256,4096,,"
+                           "64,1,1,1,,,64,no," +
+                           words + ",none,,bf16,2,"))
+        .workload.parallelism;
+  };
+  EXPECT_EQ(split("ZeRO-1 within 8 (hybrid zero)").zero, 1);
+  EXPECT_EQ(split("ZeRO-1 within 8 (hybrid zero)").sharding.ranks, 8);
+  EXPECT_EQ(split("ZeRO-1 within 64").sharding.ranks, std::nullopt);
+  const ParallelismSpec kept = split("FSDP SHARD_GRAD_OP (ZeRO-2)");
+  EXPECT_EQ(kept.zero, 3);
+  EXPECT_EQ(kept.sharding.reshard, Reshard::AfterBackward);
+  EXPECT_FALSE(kept.sharding.keeps_copy);
+  EXPECT_TRUE(kept.overlap_data);
+  EXPECT_TRUE(split("DeepSpeed ZeRO-3").sharding.keeps_copy);
 }
 
 TEST(GemmRow, StandsBesideItsKernelTime) {

@@ -1,0 +1,230 @@
+#include "sim/program/walk.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace danlu {
+namespace {
+
+/// The product with its rows (tokens) cut into `pieces`, one of them.
+Kernel piece_of(const Kernel& kernel, double element, int pieces) {
+  Kernel piece = gemm(kernel.m / pieces, kernel.n, kernel.k, kernel.batch, element);
+  piece.model_flops = kernel.model_flops / pieces;
+  return piece;
+}
+
+/// Whether an operator only passes over memory; several in a row are one stretch of compute.
+bool is_light(const Operator& op) {
+  const auto passes = [](const Kernels& kernels) {
+    return std::all_of(kernels.begin(), kernels.end(),
+                       [](const Kernel& kernel) { return kernel.kind == KernelKind::Memory; });
+  };
+  return !op.is_product() && passes(op.forward) && passes(op.input_gradient);
+}
+
+const Operator* operator_at(const std::vector<Step>& steps, std::size_t i) {
+  return i < steps.size() ? std::get_if<Operator>(&steps[i]) : nullptr;
+}
+
+bool follows_light(const std::vector<Step>& steps, std::size_t i) {
+  const Operator* op = operator_at(steps, i);
+  return op != nullptr && is_light(*op);
+}
+
+void append(const Operator& op, Kernels Operator::*which, std::string& name, Kernels& kernels) {
+  name += " and " + op.name;
+  kernels.insert(kernels.end(), (op.*which).begin(), (op.*which).end());
+}
+
+}  // namespace
+
+Walk::Walk(const Workload& w, ActionKind kind)
+    : kind_(kind),
+      mesh_(w.parallelism.mesh()),
+      overlap_(w.parallelism.overlap_tensor),
+      pieces_(overlap_ == TensorOverlap::Full ? w.parallelism.tensor_chunks : 1),
+      element_(element_bytes(w.training.precision)) {}
+
+void Walk::forward(const Block& block, bool again) {
+  const std::vector<Step>& steps = block.steps;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const auto* op = std::get_if<Operator>(&steps[i]);
+    if (op == nullptr) {
+      const Exchange& exchange = std::get<Exchange>(steps[i]);
+      const Operator* next = operator_at(steps, i + 1);
+      if (!is_made(exchange, exchange.forward)) {
+        continue;
+      }
+      if (next != nullptr && next->is_product()) {
+        beside(exchange, *exchange.forward, *next, next->forward, /*exchange_first=*/true, again);
+        ++i;
+      } else {
+        ready_ = {add_exchange(exchange, *exchange.forward, ready_)};
+      }
+      continue;
+    }
+    const auto* after = i + 1 < steps.size() ? std::get_if<Exchange>(&steps[i + 1]) : nullptr;
+    if (op->is_product() && after != nullptr && is_made(*after, after->forward)) {
+      beside(*after, *after->forward, *op, op->forward, /*exchange_first=*/false, again);
+      ++i;
+      continue;
+    }
+    std::string name = op->name;
+    Kernels kernels = op->forward;
+    for (; is_light(*op) && follows_light(steps, i + 1); ++i) {
+      append(*operator_at(steps, i + 1), &Operator::forward, name, kernels);
+    }
+    ready_ = {add_compute(std::move(name), std::move(kernels), ready_, again)};
+  }
+}
+
+void Walk::backward(const Block& block) {
+  if (block.recomputed) {
+    forward(block, /*again=*/true);
+  }
+  const std::vector<Step>& steps = block.steps;
+  for (std::size_t left = steps.size(); left > 0;) {
+    const std::size_t i = --left;
+    const auto* op = std::get_if<Operator>(&steps[i]);
+    if (op == nullptr) {
+      const Exchange& exchange = std::get<Exchange>(steps[i]);
+      const Operator* before = i > 0 ? operator_at(steps, i - 1) : nullptr;
+      if (!is_made(exchange, exchange.backward)) {
+        continue;
+      }
+      if (before != nullptr && before->is_product()) {  // rows: its gradient arrives
+        beside(exchange, *exchange.backward, *before, before->input_gradient, true, false);
+        add_weight_gradient(*before);
+        --left;
+      } else {
+        ready_ = {add_exchange(exchange, *exchange.backward, ready_)};
+      }
+      continue;
+    }
+    const auto* into = i > 0 ? std::get_if<Exchange>(&steps[i - 1]) : nullptr;
+    if (op->is_product() && into != nullptr && into->backward) {
+      columns(*op, *into);
+      --left;
+      continue;
+    }
+    if (op->again) {
+      ready_ = {add_compute(op->name + " again", op->forward, ready_, true)};
+    }
+    std::string name = op->name;
+    Kernels kernels = op->input_gradient;
+    for (; is_light(*op) && left > 0 && follows_light(steps, left - 1); --left) {
+      append(*operator_at(steps, left - 1), &Operator::input_gradient, name, kernels);
+    }
+    ready_ = {add_compute(std::move(name), std::move(kernels), ready_, false)};
+    add_weight_gradient(*op);
+  }
+}
+
+void Walk::weights(const Block& block) {
+  const std::vector<Step>& steps = block.steps;
+  for (std::size_t i = steps.size(); i-- > 0;) {
+    const auto* op = std::get_if<Operator>(&steps[i]);
+    if (op == nullptr || !op->is_product()) {
+      continue;
+    }
+    const auto* into = i > 0 ? std::get_if<Exchange>(&steps[i - 1]) : nullptr;
+    if (into != nullptr && into->again && is_made(*into, into->forward)) {
+      ready_ = {add_exchange_again(*into, ready_)};
+    }
+    ready_ = {add_compute(op->name, op->weight_gradient, ready_, false)};
+  }
+}
+
+void Walk::add_weight_gradient(const Operator& op) {
+  if (op.is_product() && !leaves_weights()) {
+    ready_ = {add_compute(op.name, op.weight_gradient, ready_, false)};
+  }
+}
+
+bool Walk::is_made(const Exchange& exchange, const std::optional<Way>& way) const {
+  return way && mesh_.size(exchange.axes) > 1;
+}
+
+/// Backward of a product split by columns: its input's gradient is summed while the weight's is
+/// computed, if the plan overlaps them.
+void Walk::columns(const Operator& op, const Exchange& exchange) {
+  if (!is_made(exchange, exchange.backward)) {
+    Kernels both = op.input_gradient;
+    if (!leaves_weights()) {
+      both.insert(both.end(), op.weight_gradient.begin(), op.weight_gradient.end());
+    }
+    ready_ = {add_compute(op.name, std::move(both), ready_, false)};
+    return;
+  }
+  const bool overlaps = overlap_ != TensorOverlap::None;
+  std::vector<std::size_t> weight_needs;
+  if (exchange.again && !leaves_weights()) {  // the weight's gradient needs the whole input
+    weight_needs.push_back(add_exchange_again(exchange, ready_));
+    if (!overlaps) {
+      ready_ = weight_needs;
+    }
+  }
+  ready_ = {add_compute(op.name, op.input_gradient, ready_, false)};
+  const std::size_t sum = add_exchange(exchange, *exchange.backward, ready_);
+  if (leaves_weights()) {
+    ready_ = {sum};
+    return;
+  }
+  weight_needs.push_back(overlaps ? ready_.front() : sum);
+  const std::size_t weight = add_compute(op.name, op.weight_gradient, weight_needs, false);
+  ready_ = {sum, weight};
+}
+
+/// An exchange beside a product. With TensorOverlap::Full both are cut into pieces along the
+/// tokens, and the pieces of one run beside those of the other.
+void Walk::beside(const Exchange& exchange, const Way& way, const Operator& op,
+                  const Kernels& product, bool exchange_first, bool again) {
+  Kernels piece = product;
+  Exchange part = exchange;
+  if (pieces_ > 1) {
+    for (Kernel& kernel : piece) {
+      kernel = piece_of(kernel, element_, pieces_);
+    }
+    part.bytes = exchange.bytes / pieces_;
+  }
+  const std::vector<std::size_t> line = ready_;
+  for (int i = 0; i < pieces_; ++i) {
+    const std::vector<std::size_t> before = i == 0 ? line : std::vector<std::size_t>{};
+    if (exchange_first) {
+      ready_ = {add_compute(op.name, piece, {add_exchange(part, way, before)}, again)};
+    } else {
+      ready_ = {add_exchange(part, way, {add_compute(op.name, piece, before, again)})};
+    }
+  }
+}
+
+std::size_t Walk::add_compute(std::string name, Kernels kernels, std::vector<std::size_t> after,
+                              bool again) {
+  program_.segments.push_back({.name = std::move(name),
+                               .kernels = std::move(kernels),
+                               .again = again,
+                               .after = std::move(after)});
+  return size() - 1;
+}
+
+std::size_t Walk::add_exchange_again(const Exchange& exchange, std::vector<std::size_t> after) {
+  return add_exchange(exchange, {exchange.forward->name + " again", exchange.forward->op},
+                      std::move(after));
+}
+
+std::size_t Walk::add_exchange(const Exchange& exchange, const Way& way,
+                               std::vector<std::size_t> after) {
+  program_.segments.push_back({.name = way.name,
+                               .is_compute = false,
+                               .axes = mesh_.split(exchange.axes),
+                               .op = way.op,
+                               .bytes = exchange.bytes,
+                               .after = std::move(after)});
+  return size() - 1;
+}
+
+void Walk::wait_for(const std::vector<std::size_t>& segments) {
+  ready_.insert(ready_.end(), segments.begin(), segments.end());
+}
+
+}  // namespace danlu

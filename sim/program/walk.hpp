@@ -1,0 +1,55 @@
+// Inside sim/program: one walk over blocks, forwards or backwards, that writes their segments. What
+// stands beside what, and what waits for what, is decided here alone.
+//
+//   main line    QKV - attention - projection - ...      the next segment of it waits for ready()
+//   beside it    gathers, sums                           until the main line is told to wait
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/program/program.hpp"
+
+namespace danlu {
+
+class Walk {
+ public:
+  Walk(const Workload& workload, ActionKind kind);
+
+  void forward(const Block& block, bool again = false);
+  void backward(const Block& block);
+  /// The gradients of the weights alone, of a backward pass that left them out.
+  void weights(const Block& block);
+  void end_layer() { program_.layer_ends.push_back(size()); }
+
+  /// What the next segment of the main line waits for.
+  const std::vector<std::size_t>& ready() const { return ready_; }
+  void wait_for(const std::vector<std::size_t>& segments);
+  /// An exchange beside the main line; returns its segment. Its axes have more than one rank.
+  std::size_t add_exchange(const Exchange& exchange, const Way& way,
+                           std::vector<std::size_t> after);
+
+  Program take() { return std::move(program_); }
+
+ private:
+  bool leaves_weights() const { return kind_ == ActionKind::Input; }
+  bool is_made(const Exchange& exchange, const std::optional<Way>& way) const;
+  void add_weight_gradient(const Operator& op);
+  void columns(const Operator& op, const Exchange& exchange);
+  void beside(const Exchange& exchange, const Way& way, const Operator& op, const Kernels& product,
+              bool exchange_first, bool again);
+  std::size_t size() const { return program_.segments.size(); }
+  std::size_t add_compute(std::string name, Kernels kernels, std::vector<std::size_t> after,
+                          bool again);
+  std::size_t add_exchange_again(const Exchange& exchange, std::vector<std::size_t> after);
+
+  ActionKind kind_;
+  Mesh mesh_;
+  TensorOverlap overlap_;
+  int pieces_;  // that products beside exchanges are cut into
+  double element_;
+  std::vector<std::size_t> ready_;
+  Program program_;
+};
+
+}  // namespace danlu
