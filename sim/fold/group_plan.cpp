@@ -50,7 +50,9 @@ Workload smallest(Workload w) {
   p.stage_layers.clear();
   p.count_embedding_and_head = false;
   w.model.layers = w.placement().parts();
-  w.training.global_batch = w.training.micro_batch * p.data * 2 * p.pipeline;
+  if (w.training.grid.empty()) {  // which is of a number of microbatches
+    w.training.global_batch = w.training.micro_batch * p.data * 2 * p.pipeline;
+  }
   return w;
 }
 

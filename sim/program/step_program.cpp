@@ -22,9 +22,12 @@ class StageWriter {
     add_passes(stage);
     add_reductions(stage);
     const Placement placement = w_.placement();
-    const bool holds_table = stage == placement.first_stage() || stage == placement.last_stage();
-    if (placement.first_stage() != placement.last_stage() && w_.model.tied_embeddings &&
-        holds_table) {
+    const bool holds_table = placement.holds_first(stage) || placement.holds_last(stage);
+    const bool tied_to_itself = placement.holds_last(placement.first_stage());
+    if (placement.has_copies()) {
+      add_copies(stage);
+    }
+    if (!tied_to_itself && w_.model.tied_embeddings && holds_table) {
       const double table = w_.model.rank_vocab(w_.parallelism.tensor) * w_.model.hidden;
       const int shards = shards_of(w_.parallelism, {}).gradients;
       add({.name = "sum embedding gradients",
@@ -116,6 +119,17 @@ class StageWriter {
         add(std::move(reduce));
       }
     }
+  }
+
+  /// Two stages that hold the same parts, each in another copy of the model, sum their gradients.
+  void add_copies(int stage) {
+    double held = 0;
+    for (const auto& [split, parameters] : stage_weights(w_, model_, stage)) {
+      held += parameters / shards_of(w_.parallelism, split).gradients;
+    }
+    add({.name = "sum gradients of both copies",
+         .sort = kCopyGroups,
+         .bytes = {held * w_.training.gradient_bytes}});
   }
 
   /// Adam reads the gradient, reads and writes master weights and both moments in fp32, and writes
@@ -222,8 +236,8 @@ void for_exchanges_within(const StepProgram& step, const StageProgram& stage, co
   }
 }
 
-/// What a chunk holds of the model's ends goes with its last bucket, or its first where that is only
-/// the head; with one of its own where the chunk has no layers.
+/// What a chunk holds of the model's ends goes with its last bucket, or its first where that is the
+/// head alone; with one of its own where the chunk has no layers.
 void add_ends(const Workload& w, const ModelBlocks& model, PlacedChunk at,
               std::vector<GradientBucket>& buckets) {
   const bool first = w.placement().is_first(at);

@@ -78,6 +78,9 @@ inline KeyRow counts(std::string path, Into into, double minimum, double maximum
   row.type = KeyType::Counts;
   return row;
 }
+inline KeyRow lines(std::string path, std::string help) {
+  return {.path = std::move(path), .type = KeyType::Lines, .text = std::move(help)};
+}
 /// Where figures come from, by key path.
 inline KeyRow sources(std::string help) {
   return {.path = "sources", .type = KeyType::Sources, .text = std::move(help)};

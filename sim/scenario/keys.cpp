@@ -116,6 +116,7 @@ std::vector<Named<std::string>> schedule_words() {
   for (const ScheduleRow& row : schedule_table()) {
     words.push_back({std::string(row.name), row.name});
   }
+  words.push_back({std::string(kGridSchedule), kGridSchedule});
   return words;
 }
 
@@ -143,7 +144,16 @@ std::vector<KeyRow> training_keys() {
              "How gradients are kept and reduced; as Megatron does if left out: 16bit with "
              "precision fp16, fp32 with all others"),
       choice("training.schedule.kind", &TrainingSpec::schedule, schedule_words(), "1f1b",
-             "Pipeline schedule"),
+             "Pipeline schedule (danlu list schedules), or the user's own; grid if there is one"),
+      lines("training.schedule.grid",
+            "A schedule of one's own: a line for each stage, of PyTorch's words, as `0F0 0F1 0B0 "
+            "0B1`. Part of the model (0 to pipeline x chunks - 1), F (forward), B (backward) or I "
+            "and W (gradients of inputs, of weights), microbatch; `(2F1;0B0)` is a pair, which is "
+            "played one after the other"),
+      choice("training.schedule.placement", &TrainingSpec::grid_deal,
+             words_of({Deal::InTurn, Deal::V}), "in-turn",
+             "How a grid's parts lie on stages: in turn from the first stage on, or there and back "
+             "as in a V"),
       count("training.schedule.chunks", &TrainingSpec::chunks, 1, 1024, "1",
             "Virtual stages per stage; more than 1 interleaves. What the schedule has where that "
             "is a "

@@ -14,6 +14,8 @@ std::span<const ScheduleRow> schedule_table() {
       kZbH1,      //
       kZbH2,      //
       kZbV,       //
+      kDualPipe,  //
+      kDualPipeV,
   };
   return kRows;
 }

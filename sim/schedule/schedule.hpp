@@ -57,6 +57,8 @@ extern const ScheduleRow kOneFOneB;
 extern const ScheduleRow kZbH1;
 extern const ScheduleRow kZbH2;
 extern const ScheduleRow kZbV;
+extern const ScheduleRow kDualPipe;
+extern const ScheduleRow kDualPipeV;
 
 /// Microbatches that visit one chunk before the next is begun.
 int interleaving_group(int stages, int microbatches);

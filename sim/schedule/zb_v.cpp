@@ -104,16 +104,15 @@ int zb_v_peak(const ScheduleShape& shape, int stage) {
 
 }  // namespace
 
-const ScheduleRow kZbV{
-    .name = "zb-v",
-    .help =
-        "two chunks in a V, gradients of weights put off: a sixth of 1F1B's bubble, no more "
-        "activations, twice the messages (Qi et al. 2024)",
-    .chunks = 2,
-    .deal = Deal::V,
-    .obstacle = no_obstacle,
-    .actions = zb_v_actions,
-    .bubble = zb_v_bubble,
-    .peak = zb_v_peak};
+const ScheduleRow kZbV{.name = "zb-v",
+                       .help =
+                           "two chunks in a V, gradients of weights put off: a sixth of 1F1B's "
+                           "bubble (Qi et al. 2024)",
+                       .chunks = 2,
+                       .deal = Deal::V,
+                       .obstacle = no_obstacle,
+                       .actions = zb_v_actions,
+                       .bubble = zb_v_bubble,
+                       .peak = zb_v_peak};
 
 }  // namespace danlu

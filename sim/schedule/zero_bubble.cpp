@@ -13,7 +13,7 @@
 // With F, I and W of one unit and m microbatches both take 3m + p - 1 until the last stage is done.
 // In ZB-H2 every stage works without a gap once it has begun, so that a next step that waits for no
 // other stage could follow at once; here a step ends when all stages have ended. Where W is shorter
-// than F and I, ZB-H2 is faster: (p-1)(f + b - w) of bubble against (p-1) f.
+// than F and I, ZB-H2 is faster: (p-1)(f + b - w) of bubble against (p-1) max(f, f + b - 2w).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -72,9 +72,7 @@ std::string zb_h2_obstacle(const ScheduleShape& shape) {
 
 const ScheduleRow kZbH1{
     .name = "zb-h1",
-    .help =
-        "1F1B with gradients of weights put off: about a third of its bubble, no more "
-        "memory (Qi et al. 2023)",
+    .help = "1F1B with gradients of weights put off: about a third of its bubble (Qi et al. 2023)",
     .chunks = 1,
     .deal = Deal::InTurn,
     .obstacle = no_obstacle,
@@ -84,9 +82,7 @@ const ScheduleRow kZbH1{
 
 const ScheduleRow kZbH2{
     .name = "zb-h2",
-    .help =
-        "the same put off twice as far: no gap on a stage between its first and last action, "
-        "nearly twice the activations",
+    .help = "the same put off twice as far: fewer gaps, nearly twice the activations",
     .chunks = 1,
     .deal = Deal::InTurn,
     .obstacle = zb_h2_obstacle,

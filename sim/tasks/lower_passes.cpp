@@ -67,8 +67,8 @@ class PassLowering {
   ProgramSlice whole(PlayedProgramId id) const {
     return {id, 0, program(id).program.segments.size()};
   }
-  /// One slice per layer; what comes before the first layer and after the last goes with it. Ends of
-  /// the model without layers are one.
+  /// One slice per layer; what comes before the first layer and after the last goes with it. Ends
+  /// of the model without layers are one.
   std::vector<ProgramSlice> layer_slices(PlayedProgramId id) const {
     std::vector<ProgramSlice> slices;
     std::size_t first = 0;
@@ -150,8 +150,8 @@ class PassLowering {
 
   // ---- tasks
 
-  /// A pass without work, as the weights' gradients of an embedding alone: what comes next waits for
-  /// what came before.
+  /// A pass without work, as the weights' gradients of an embedding alone: what comes next waits
+  /// for what came before.
   static Slice nothing(const std::vector<Tasks>& before) {
     return {std::vector<Tasks>(before.size()), before};
   }

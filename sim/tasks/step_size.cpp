@@ -30,9 +30,9 @@ Segments segments_of_layer(const Workload& w, const ModelBlocks& model) {
   return {forward.compute + backward.compute, forward.collectives + backward.collectives};
 }
 
-/// Passes of a stage in one direction.
+/// Passes of all stages in one direction.
 double passes_each_way(const Workload& w) {
-  return static_cast<double>(w.microbatches()) * w.training.chunks;
+  return static_cast<double>(w.microbatches()) * w.placement().parts();
 }
 
 /// Layers of the programs in each direction: chunks that hold as many, and as much of the model's
@@ -63,7 +63,7 @@ double runs_of(const Program& program, bool cut_at_layers) {
 
 StepSize least_size(const Workload& w) {
   const Segments layer = segments_of_layer(w, build_model(w));
-  StepSize size{.tasks = 2 * passes_each_way(w) * w.parallelism.pipeline};
+  StepSize size{.tasks = 2 * passes_each_way(w)};
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
     size.segments += layer.all() * layers_of_programs(w, stage);
   }

@@ -71,14 +71,18 @@ class LayerChecker {
       return;
     }
     std::string hint;
-    if (p_.pipeline > 1 && (layers + 2) % parts == 0) {
-      hint = "or count the embedding and the head as a layer each: count_embedding_and_head: true";
-    } else if (p_.pipeline > 1 && parts < layers) {
+    if (p_.pipeline > 1 && parts < layers) {
       hint = parts == p_.pipeline ? "or list the layers of every stage: stage_layers"
                                   : fmt::format(
                                         "or list the layers of all {} chunks in the model's order: "
                                         "stage_layers",
                                         parts);
+    }
+    if (p_.pipeline > 1 && (layers + 2) % parts == 0) {
+      hint += fmt::format(
+          "{}or count the embedding and the head as a layer each: "
+          "count_embedding_and_head: true",
+          hint.empty() ? "" : "; ");
     }
     add({"parallelism.pipeline", "training.schedule.chunks", "training.schedule.kind",
          "model.layers", "model.preset"},
@@ -222,7 +226,7 @@ int Workload::layers_at(PlacedChunk at) const {
   if (parallelism.count_embedding_and_head && parts > 1) {
     return (model.layers + 2) / parts - (where.is_first(at) || where.is_last(at) ? 1 : 0);
   }
-  return layers_of_stage(*this, at.stage) * parallelism.pipeline / parts;
+  return layers_of_stage(*this, where.holder(where.part(at)).stage) * parallelism.pipeline / parts;
 }
 
 int Workload::stage_layers(int stage) const {

@@ -16,7 +16,7 @@ Bytes working_set(const Workload& w, const ModelBlocks& kept, const ModelBlocks&
   for (const LayerKindId kind : kept.kinds.ids()) {
     bytes = std::max(bytes, kept_by(whole.kinds[kind]) - kept_by(kept.kinds[kind]));
   }
-  if (stage == w.placement().last_stage()) {  // logits in fp32 and in 16 bits
+  if (w.placement().holds_last(stage)) {  // logits in fp32 and in 16 bits
     const RankShape shape(w);
     bytes += Bytes{shape.tokens * shape.vocab * 6};
   }

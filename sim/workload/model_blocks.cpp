@@ -7,7 +7,7 @@ namespace danlu {
 ModelBlocks build_model(const Workload& w) {
   const RankShape shape(w);
   const bool tied_to_itself =
-      w.model.tied_embeddings && w.placement().first_stage() == w.placement().last_stage();
+      w.model.tied_embeddings && w.placement().holds_last(w.placement().first_stage());
   ModelBlocks model{.embedding = embedding(shape),
                     .kinds = {dense_layer(shape)},
                     .kind_of_layer = std::vector<LayerKindId>(w.model.layers),

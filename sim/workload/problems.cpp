@@ -136,7 +136,11 @@ class Checker {
 
   void check_schedule() {
     const TrainingSpec& t = w_.training;
-    const ScheduleRow& schedule = schedule_named(t.schedule);
+    if (w_.schedule() == nullptr) {
+      check_grid();
+      return;
+    }
+    const ScheduleRow& schedule = *w_.schedule();
     const Keys chunks{"training.schedule.chunks", "training.schedule.kind"};
     if (schedule.chunks == 1 && t.chunks > 1) {
       std::vector<std::string_view> others;
@@ -169,6 +173,23 @@ class Checker {
     if (!obstacle.empty()) {
       add({"training.schedule.kind", "parallelism.pipeline"},
           fmt::format("schedule {} {}", t.schedule, obstacle));
+    }
+  }
+
+  /// Its reader has checked it for the plan that it was written for, which others may not be.
+  void check_grid() {
+    const TrainingSpec& t = w_.training;
+    const auto forwards = [](const std::vector<Action>& stage) {
+      return std::count_if(stage.begin(), stage.end(),
+                           [](const Action& action) { return action.is_forward(); });
+    };
+    const int passes = w_.microbatches() * t.chunks;
+    if (static_cast<int>(t.grid.size()) != w_.parallelism.pipeline || t.grid.empty() ||
+        forwards(t.grid.front()) != passes) {
+      add({"training.schedule.grid", "parallelism.pipeline"},
+          fmt::format("the grid is of {} stages and {} forward passes each, the plan of {} and {}",
+                      t.grid.size(), t.grid.empty() ? 0 : forwards(t.grid.front()),
+                      w_.parallelism.pipeline, passes));
     }
   }
 

@@ -93,6 +93,9 @@ inline Mesh ParallelismSpec::mesh() const {
   return Mesh(sizes);
 }
 
+/// The schedule that the user writes as a grid.
+inline constexpr std::string_view kGridSchedule = "grid";
+
 struct TrainingSpec {
   int global_batch = 1;     // sequences per step
   int micro_batch = 1;      // sequences per microbatch
@@ -101,12 +104,14 @@ struct TrainingSpec {
   Recompute recompute = Recompute::None;
   AttentionKind attention = AttentionKind::Flash;
   bool dropout = false;
-  bool causal_flops = false;      // count half of the attention square as model FLOPs
-  int gradient_bytes = 4;         // per parameter: fp32 gradients as Megatron keeps them
-  std::string schedule = "1f1b";  // a row of schedule_table()
-  int chunks = 1;                 // virtual stages per stage
-  std::optional<double> tokens;   // of the whole run
-  Bytes memory_reserve;           // of a GPU, for what is no tensor of the plan
+  bool causal_flops = false;                // count half of the attention square as model FLOPs
+  int gradient_bytes = 4;                   // per parameter: fp32 gradients as Megatron keeps them
+  std::string schedule = "1f1b";            // a row of schedule_table(), or kGridSchedule
+  std::vector<std::vector<Action>> grid{};  // by stage: what kGridSchedule does
+  Deal grid_deal = Deal::InTurn;            // of its chunks
+  int chunks = 1;                           // virtual stages per stage
+  std::optional<double> tokens;             // of the whole run
+  Bytes memory_reserve;                     // of a GPU, for what is no tensor of the plan
 };
 
 /// Algorithms and protocols asked for instead of what would be chosen, wherever they can carry out
@@ -134,12 +139,19 @@ struct Workload {
   int layers_at(PlacedChunk at) const;
   /// Layers of all chunks of `stage`.
   int stage_layers(int stage) const;
+  /// The schedule; none where it is the user's grid.
+  const ScheduleRow* schedule() const {
+    return training.schedule == kGridSchedule ? nullptr : &schedule_named(training.schedule);
+  }
   Placement placement() const {
-    return {parallelism.pipeline, training.chunks, schedule_named(training.schedule).deal};
+    const ScheduleRow* row = schedule();
+    return {parallelism.pipeline, training.chunks, row != nullptr ? row->deal : training.grid_deal};
   }
   /// What `stage` does, in order.
   std::vector<Action> actions(int stage) const {
-    return schedule_named(training.schedule).actions({placement(), microbatches()}, stage);
+    const ScheduleRow* row = schedule();
+    return row != nullptr ? row->actions({placement(), microbatches()}, stage)
+                          : training.grid[static_cast<std::size_t>(stage)];
   }
   double tokens_per_step() const {
     return static_cast<double>(training.global_batch) * training.sequence_length;

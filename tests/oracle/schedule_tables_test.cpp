@@ -54,6 +54,9 @@ struct Row {
           {std::stod(costs_of_part[0]), std::stod(costs_of_part[1]), std::stod(costs_of_part[2])});
     }
     latency = number(5);
+    if (!cells[6].empty()) {
+      pair = number(6);
+    }
     total = number(7);
     span = number(8);
     bubble = numbers<double>(cells[9]);
@@ -70,6 +73,7 @@ struct Row {
   const ScheduleRow* schedule = nullptr;
   ScheduleShape shape;
   std::vector<PassCosts> costs;
+  std::optional<double> pair;
   double latency = 0, total = 0, span = 0;
   std::vector<double> bubble;
   std::vector<int> peak_weight, peak_input;
@@ -88,7 +92,8 @@ std::vector<std::pair<std::string, Row>> rows() {
 }
 
 bool is_defined_by_order(const ScheduleRow& schedule) {
-  return schedule.name == "1f1b" || schedule.name == "gpipe";
+  return schedule.name == "1f1b" || schedule.name == "gpipe" ||
+         schedule.name.starts_with("dualpipe");
 }
 
 std::vector<int> peaks(const std::vector<std::vector<Action>>& actions,
@@ -112,13 +117,13 @@ void expect_played(const PlayedPipeline& played, double total, double span,
 
 TEST(ScheduleTables, TimesBubblesAndPeaks) {
   const auto all = rows();
-  EXPECT_GE(all.size(), 150U);
+  EXPECT_GE(all.size(), 220U);
   for (const auto& [line, row] : all) {
     SCOPED_TRACE(line);
     ASSERT_EQ(row.schedule->obstacle(row.shape), "");
     const std::vector<std::vector<Action>> actions = testing::actions_of(*row.schedule, row.shape);
     const PlayedPipeline played =
-        play_pipeline({row.shape.placement, actions, row.costs, Seconds{row.latency}});
+        play_pipeline({row.shape.placement, actions, row.costs, Seconds{row.latency}, row.pair});
     const std::vector<int> held = peaks(
         actions, [](const std::vector<Action>& stage) { return peak_chunks_in_flight(stage); });
     const int most = *std::max_element(row.peak_weight.begin(), row.peak_weight.end());
@@ -177,8 +182,11 @@ std::vector<Grid> grids() {
     const int stages = std::stoi(head[3]);
     Grid& grid = found.emplace_back(
         Grid{head[1], std::stoi(head[7]), std::stod(head[9]), std::stod(head[11])});
-    const bool is_v = head[1] == "zb-v" || head[1].starts_with("v-");
-    grid.placement = Placement(stages, std::stoi(head[5]), is_v ? Deal::V : Deal::InTurn);
+    const bool is_v = head[1] == "zb-v" || head[1] == "dualpipe-v" || head[1].starts_with("v-");
+    grid.placement = Placement(stages, std::stoi(head[5]),
+                               head[1] == "dualpipe" ? Deal::BothWays
+                               : is_v                ? Deal::V
+                                                     : Deal::InTurn);
     std::getline(text, line);
     const std::size_t second = line.find(" peaks ");
     grid.bubble = numbers<double>(line.substr(9, second - 9));
@@ -186,10 +194,14 @@ std::vector<Grid> grids() {
     for (int stage = 0; stage < stages; ++stage) {
       std::vector<Action>& own = grid.actions.emplace_back();
       std::getline(text, line);
-      for (const std::string& word : split(line, ' ')) {
-        Action action = parse_action(word).value();
-        action.chunk = grid.placement.holder(action.chunk).chunk;
-        own.push_back(action);
+      for (std::string word : split(line, ' ')) {
+        std::erase_if(word, [](char c) { return c == '(' || c == ')'; });
+        for (const std::string& one : split(word, ';')) {
+          Action action = parse_action(one).value();
+          action.chunk = grid.placement.holder(action.chunk).chunk;
+          action.with_next = word.size() > one.size() && word.starts_with(one);
+          own.push_back(action);
+        }
       }
     }
     std::getline(text, line);
@@ -201,16 +213,16 @@ std::vector<Grid> grids() {
 // order is the definition our schedule writes the same.
 TEST(ScheduleTables, Grids) {
   const std::vector<Grid> all = grids();
-  EXPECT_EQ(all.size(), 20U);
+  EXPECT_EQ(all.size(), 24U);
   for (const Grid& grid : all) {
     SCOPED_TRACE(fmt::format("{}, {} stages, {} microbatches", grid.name, grid.placement.stages(),
                              grid.microbatches));
-    expect_played(play_pipeline({grid.placement, grid.actions, {PassCosts{}}}), grid.total,
+    expect_played(play_pipeline({grid.placement, grid.actions, {PassCosts{}}, {}, 3.0}), grid.total,
                   grid.span, grid.bubble);
     EXPECT_EQ(peaks(grid.actions,
                     [](const std::vector<Action>& stage) { return peak_chunks_in_flight(stage); }),
               grid.peaks);
-    if (grid.name == "1f1b" || grid.name == "zb-h1") {
+    if (grid.name == "1f1b" || grid.name == "zb-h1" || grid.name.starts_with("dualpipe")) {
       EXPECT_EQ(grid.actions, testing::actions_of(schedule_named(grid.name),
                                                   {grid.placement, grid.microbatches}));
     }

@@ -37,8 +37,8 @@ std::vector<Action> actions_of(const Shape& shape, int stage) {
 
 /// With passes that take as long as those of a stage with one chunk, divided by the chunks.
 double time_of(const Shape& shape, Seconds latency = {}) {
-  const double unit = 1.0 / shape.chunks;
   const ScheduleShape asked = schedule_shape(shape);
+  const double unit = static_cast<double>(shape.stages) / asked.placement.parts();
   return play_pipeline({asked.placement,
                         testing::actions_of(schedule_named(shape.schedule), asked),
                         {{unit, unit, unit}},
@@ -149,7 +149,9 @@ TEST(Schedule, EveryPassRunsOnce) {
         EXPECT_TRUE(op.microbatch >= 0 && op.microbatch < shape.microbatches);
         done[{op.chunk, op.microbatch}] += row_named(op.kind).letter;
       }
-      EXPECT_EQ(done.size(), static_cast<std::size_t>(shape.chunks * shape.microbatches));
+      const Placement placement = schedule_shape(shape).placement;
+      EXPECT_EQ(static_cast<int>(done.size()),
+                placement.parts() * shape.microbatches / shape.stages);
       for (const auto& [where, order] : done) {
         EXPECT_TRUE(order == "FB" || order == "FIW") << order;
       }

@@ -40,19 +40,26 @@ class PipelineGraph {
 
   void add_stage(int stage) {
     std::vector<TaskId>& tasks = of_stage_.emplace_back();
+    bool beside_last = false;
     for (const Action& action : pipeline_.actions[static_cast<std::size_t>(stage)]) {
       const int part = pipeline_.placement.part({stage, action.chunk});
       const std::vector<PassCosts>& costs = pipeline_.costs;
       const PassCosts& cost = costs.size() == 1 ? costs[0] : costs[static_cast<std::size_t>(part)];
-      const TaskId task = graph_.add({.kind = TaskKind::Compute,
-                                      .duration = {cost.of(action.kind)},
-                                      .name = graph_.named(name_of(action.kind)),
-                                      .microbatch = action.microbatch},
-                                     {RankClassId{stage}});
-      if (!tasks.empty()) {
-        graph_.add_edge(tasks.back(), task);
+      const bool paired = pipeline_.pair && action.with_next;
+      if (!beside_last) {
+        const TaskId added =
+            graph_.add({.kind = TaskKind::Compute,
+                        .duration = {paired ? *pipeline_.pair : cost.of(action.kind)},
+                        .name = graph_.named(name_of(action.kind)),
+                        .microbatch = action.microbatch},
+                       {RankClassId{stage}});
+        if (!tasks.empty()) {
+          graph_.add_edge(tasks.back(), added);
+        }
+        tasks.push_back(added);
       }
-      tasks.push_back(task);
+      beside_last = paired;
+      const TaskId task = tasks.back();
       if (action.is_forward() || action.gives_gradient()) {
         passes_[{action.is_forward(), part, action.microbatch}] = {task, stage};
       }
@@ -62,7 +69,7 @@ class PipelineGraph {
   void add_input(const Key& key, const std::pair<TaskId, int>& pass) {
     const auto& [forward, part, microbatch] = key;
     const auto& [task, stage] = pass;
-    const int last = pipeline_.placement.stages() * pipeline_.placement.chunks() - 1;
+    const int last = pipeline_.placement.parts() - 1;
     if (!forward) {
       graph_.add_edge(passes_.at({true, part, microbatch}).first, task);
     }

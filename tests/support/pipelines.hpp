@@ -24,6 +24,7 @@ struct Pipeline {
   std::vector<std::vector<Action>> actions;  // by stage
   std::vector<PassCosts> costs;              // by part of the model, or one for all
   Seconds latency{};                         // from one stage to another, beside compute
+  std::optional<double> pair{};  // how long actions side by side take together; else one by one
 };
 
 struct PlayedPipeline {
