@@ -115,7 +115,7 @@ Listing list_topologies(const LoadOptions& options) {
 Listing list_schedules() {
   Listing listing;
   for (const ScheduleRow& row : schedule_table()) {
-    listing.text += fmt::format("{:<8} {}\n", row.name, row.help);
+    listing.text += fmt::format("{:<10}  {}\n", row.name, row.help);
     listing.entries.push_back({{"name", row.name}, {"help", row.help}});
   }
   return listing;

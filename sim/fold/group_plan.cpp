@@ -54,8 +54,11 @@ Workload smallest(Workload w) {
   p.first_stage_layers.reset();
   p.last_stage_layers.reset();
   p.stage_layers.clear();
-  w.model.layers = p.pipeline * w.training.chunks;
-  w.training.global_batch = w.training.micro_batch * p.data * p.pipeline;
+  p.count_embedding_and_head = false;
+  w.model.layers = w.placement().parts();
+  if (w.training.grid.empty()) {  // which is of a number of microbatches
+    w.training.global_batch = w.training.micro_batch * p.data * 2 * p.pipeline;
+  }
   return w;
 }
 

@@ -161,11 +161,14 @@ StepPatterns step_patterns(const Workload& workload, const StepProgram& program,
       }
     }
   }
-  // On stage 0 begins what joins stages: groups of its ends, and sends, pair of stages by pair.
+  // On stage 0 begins what joins stages: groups of its ends, of copies, and sends, pair by pair.
   std::vector<std::pair<GroupSort, int>> between;  // with the stage of the sender or first rank
   for (const GroupSort sort : sorts_of(program, 0)) {
     if (sort.span == Span::Ends) {
       between.emplace_back(sort, 0);
+    }
+    for (int stage = 0; sort.span == Span::Mirror && stage < stages / 2; ++stage) {
+      between.emplace_back(sort, stage);
     }
   }
   const auto sends = [&](int stage, bool next) {

@@ -81,6 +81,7 @@ Json stage_json(const StageProgram& stage) {
   for (const StagePass& pass : stage.passes) {
     json["passes"].push_back({{"action", pass.action.text()},
                               {"program", index(pass.program)},
+                              {"with_next", pass.action.with_next},
                               {"cut_at_layers", pass.cut_at_layers}});
   }
   for (const Send& send : stage.sends) {
@@ -197,10 +198,11 @@ StageProgram stage_of(const Json& json, std::size_t programs) {
   StageProgram stage;
   for (const Json& pass : json.at("passes")) {
     const std::string text = pass.at("action").get<std::string>();
-    const std::optional<Action> action = parse_action(text);
+    std::optional<Action> action = parse_action(text);
     if (!action) {
       refuse(fmt::format("'{}' is no action, as 0F1 is", text));
     }
+    action->with_next = pass.value("with_next", false);
     stage.passes.push_back(
         {*action, make_id<ProgramId>(number_below(pass.at("program"), programs, "program")),
          pass.at("cut_at_layers").get<bool>()});

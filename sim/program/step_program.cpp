@@ -22,9 +22,12 @@ class StageWriter {
     add_passes(stage);
     add_reductions(stage);
     const Placement placement = w_.placement();
-    const bool holds_table = stage == placement.first_stage() || stage == placement.last_stage();
-    if (placement.first_stage() != placement.last_stage() && w_.model.tied_embeddings &&
-        holds_table) {
+    const bool holds_table = placement.holds_first(stage) || placement.holds_last(stage);
+    const bool tied_to_itself = placement.holds_last(placement.first_stage());
+    if (placement.has_copies()) {
+      add_copies(stage);
+    }
+    if (!tied_to_itself && w_.model.tied_embeddings && holds_table) {
       const double table = w_.model.rank_vocab(w_.parallelism.tensor) * w_.model.hidden;
       const int shards = shards_of(w_.parallelism, {}).gradients;
       add({.name = "sum embedding gradients",
@@ -116,6 +119,17 @@ class StageWriter {
         add(std::move(reduce));
       }
     }
+  }
+
+  /// Two stages that hold the same parts, each in another copy of the model, sum their gradients.
+  void add_copies(int stage) {
+    double held = 0;
+    for (const auto& [split, parameters] : stage_weights(w_, model_, stage)) {
+      held += parameters / shards_of(w_.parallelism, split).gradients;
+    }
+    add({.name = "sum gradients of both copies",
+         .sort = kCopyGroups,
+         .bytes = {held * w_.training.gradient_bytes}});
   }
 
   /// Adam reads the gradient, reads and writes master weights and both moments in fp32, and writes
@@ -222,6 +236,25 @@ void for_exchanges_within(const StepProgram& step, const StageProgram& stage, co
   }
 }
 
+/// What a chunk holds of the model's ends goes with its last bucket, or its first where that is the
+/// head alone; with one of its own where the chunk has no layers.
+void add_ends(const Workload& w, const ModelBlocks& model, PlacedChunk at,
+              std::vector<GradientBucket>& buckets) {
+  const bool first = w.placement().is_first(at);
+  const bool last = w.placement().is_last(at);
+  if (!first && !last) {
+    return;
+  }
+  const auto whole = [](const GradientBucket& bucket) { return bucket.split.empty(); };
+  if (std::none_of(buckets.begin(), buckets.end(), whole)) {
+    buckets.push_back({{}, 0, at, 0});
+  }
+  GradientBucket& taking = first ? *std::find_if(buckets.rbegin(), buckets.rend(), whole)
+                                 : *std::find_if(buckets.begin(), buckets.end(), whole);
+  taking.parameters += first ? weight_of(model.embedding).held : 0;
+  taking.parameters += last ? weight_of(model.head).held : 0;
+}
+
 }  // namespace
 
 StepProgram make_step_program(const Workload& w) {
@@ -280,24 +313,19 @@ std::vector<GradientBucket> gradient_buckets(const Workload& w, const ModelBlock
     }
     return buckets;
   }
-  double ends = 0;
   for (int chunk = w.training.chunks; chunk-- > 0;) {
     const PlacedChunk at{stage, chunk};
     const std::vector<LayerKindId> layers = layers_of(w, model, at);
+    std::vector<GradientBucket> own;
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const LayerKindId kind = layers[layers.size() - 1 - i];
       for (const auto& [split, parameters] : weights_by_split(model.kinds[kind])) {
-        buckets.push_back({split, parameters, at, i});
+        own.push_back({split, parameters, at, i});
       }
     }
-    ends += w.placement().is_first(at) ? weight_of(model.embedding).held : 0;
-    ends += w.placement().is_last(at) ? weight_of(model.head).held : 0;
+    add_ends(w, model, at, own);
+    buckets.insert(buckets.end(), own.begin(), own.end());
   }
-  const auto whole = [](const GradientBucket& bucket) { return bucket.split.empty(); };
-  const bool first = stage == w.placement().first_stage();
-  GradientBucket& taking = first ? *std::find_if(buckets.rbegin(), buckets.rend(), whole)
-                                 : *std::find_if(buckets.begin(), buckets.end(), whole);
-  taking.parameters += ends;
   return buckets;
 }
 

@@ -164,7 +164,7 @@ std::vector<Variant> recomputations(const TrainingSpec& t) {
   }
   if (t.recompute_layers.empty()) {
     found.push_back([](const Change& x) {
-      return recompute_in(recompute(x, Recompute::Full), (x.workload.layers_per_chunk(0) + 1) / 2);
+      return recompute_in(recompute(x, Recompute::Full), (x.workload.layers_at({}) + 1) / 2);
     });
     found.push_back([](const Change& x) { return recompute(x, Recompute::Full); });
   } else {

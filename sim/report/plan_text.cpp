@@ -36,7 +36,11 @@ std::string stages_text(const Workload& workload) {
     text += fmt::format("{}{}{}", text.empty() ? "" : ", ",
                         stages > 1 ? fmt::format("{} x ", stages) : "", layers);
   }
-  return runs.size() < 2 ? "" : fmt::format(", layers by stage: {}", text);
+  return runs.size() < 2 ? ""
+                         : fmt::format(", layers by stage: {}{}", text,
+                                       workload.parallelism.count_embedding_and_head
+                                           ? " (embedding and head counted)"
+                                           : "");
 }
 
 /// ", ZeRO-3 within 8 ranks, weights kept until backward"

@@ -94,6 +94,9 @@ inline KeyRow words(std::string path, Into into, std::string choices, std::strin
   row.parts = std::move(parts);
   return row;
 }
+inline KeyRow lines(std::string path, std::string help) {
+  return {.path = std::move(path), .type = KeyType::Lines, .text = std::move(help)};
+}
 /// Where figures come from, by key path.
 inline KeyRow sources(std::string help) {
   return {.path = "sources", .type = KeyType::Sources, .text = std::move(help)};

@@ -55,9 +55,14 @@ std::vector<KeyRow> parallelism_keys() {
             "Layers of the first stage, where it holds another number than the rest"),
       count("parallelism.last_stage_layers", &ParallelismSpec::last_stage_layers, 1, kMost, "",
             "The same for the last stage"),
-      counts("parallelism.stage_layers", &ParallelismSpec::stage_layers, 1, kMost,
-             "Layers of every stage, first to last, as in `[7, 8, 9, 8]`; with chunks each is cut "
-             "evenly into them. Evenly over the stages if left out"),
+      counts("parallelism.stage_layers", &ParallelismSpec::stage_layers, 0, kMost,
+             "Layers of every stage, first to last, as in `[7, 8, 9, 8]`, each cut evenly into its "
+             "chunks; or of all pipeline x chunks chunks in the model's order. Evenly if left out"),
+      flag("parallelism.count_embedding_and_head", &ParallelismSpec::count_embedding_and_head,
+           "false",
+           "Share layers evenly with the embedding and the head counted as one each (Megatron-LM's "
+           "account_for_embedding and account_for_loss): the first and the last chunk hold a layer "
+           "less"),
       count("parallelism.data", &ParallelismSpec::data, 1, kMost, "",
             "Replicas; gpus over the product of all other degrees if left out"),
       count("parallelism.context", &ParallelismSpec::context, 1, 65536, "1",
@@ -121,6 +126,7 @@ std::vector<Named<std::string>> schedule_words() {
   for (const ScheduleRow& row : schedule_table()) {
     words.push_back({std::string(row.name), row.name});
   }
+  words.push_back({std::string(kGridSchedule), kGridSchedule});
   return words;
 }
 
@@ -186,9 +192,20 @@ std::vector<KeyRow> training_keys() {
              "How gradients are kept and reduced; as Megatron does if left out: 16bit with "
              "precision fp16, fp32 with all others"),
       choice("training.schedule.kind", &TrainingSpec::schedule, schedule_words(), "1f1b",
-             "Pipeline schedule"),
+             "Pipeline schedule (danlu list schedules), or the user's own; grid if there is one"),
+      lines("training.schedule.grid",
+            "A schedule of one's own: a line for each stage, of PyTorch's words, as `0F0 0F1 0B0 "
+            "0B1`. Part of the model (0 to pipeline x chunks - 1), F (forward), B (backward) or I "
+            "and W (gradients of inputs, of weights), microbatch; `(2F1;0B0)` is a pair, which is "
+            "played one after the other"),
+      choice("training.schedule.placement", &TrainingSpec::grid_deal,
+             words_of({Deal::InTurn, Deal::V}), "in-turn",
+             "How a grid's parts lie on stages: in turn from the first stage on, or there and back "
+             "as in a V"),
       count("training.schedule.chunks", &TrainingSpec::chunks, 1, 1024, "1",
-            "Virtual stages per stage; more than 1 interleaves"),
+            "Virtual stages per stage; more than 1 interleaves. What the schedule has where that "
+            "is a "
+            "fixed number"),
       quantity(
           "training.memory_reserve", &TrainingSpec::memory_reserve, Dimension::Size, 0, 1e12,
           "4 GiB",

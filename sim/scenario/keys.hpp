@@ -17,7 +17,8 @@ namespace danlu {
 inline constexpr std::size_t kLongestText = 1000;
 
 /// Counts, Durations: a list of whole numbers, of durations. Interval: a duration, "N steps", or
-/// one of a few words. Words: one of a few words, or a list of other words.
+/// one of a few words. Words: one of a few words, or a list of other words. Lines: a block of text,
+/// or a list of its lines.
 enum class KeyType {
   Text,
   Count,
@@ -34,6 +35,7 @@ enum class KeyType {
   Counts,
   Durations,
   Interval,
+  Lines,
 };
 
 /// One key. `fallback` is the default as a user would write it; "required" if there is none, "" if

@@ -16,6 +16,7 @@
 #include "sim/scenario/settings.hpp"
 #include "sim/scenario/unused_keys.hpp"
 #include "sim/scenario/values.hpp"
+#include "sim/schedule/grid.hpp"
 #include "sim/schedule/schedule.hpp"
 
 namespace danlu {
@@ -140,6 +141,7 @@ class Builder {
           "selective recomputation repeats unfused attention, so without training.attention "
           "attention is unfused");
     }
+    read_schedule_grid(w);
     note_interleaving(scenario);
     for (const std::string& path : own_.paths()) {
       if (path.starts_with("communication.")) {
@@ -216,6 +218,46 @@ class Builder {
     values_.set_wrong(path);
   }
 
+  /// The user's own schedule, with what is wrong where it stands.
+  void read_schedule_grid(Workload& w) {
+    const std::string key = "training.schedule.grid";
+    if (w.schedule() != nullptr) {
+      if (own_.has(key)) {
+        add(key,
+            fmt::format("a grid needs schedule kind {}, found {}", kGridSchedule,
+                        w.training.schedule),
+            "set training.schedule.kind to grid, or leave it out");
+      }
+      return;
+    }
+    if (!values_.has(key)) {
+      if (values_.misses(key)) {
+        miss(key, "a line for each stage, as in 0F0 0F1 0B0 0B1");
+      }
+      return;
+    }
+    const std::vector<TextLine>& lines = values_.at(key).lines;
+    std::vector<std::string> texts;
+    for (const TextLine& line : lines) {
+      texts.push_back(line.text);
+    }
+    ScheduleGrid grid = read_grid(texts, w.placement(), w.microbatches());
+    for (GridProblem& found : grid.problems) {
+      Problem problem = values_.problem(key, std::move(found.message), std::move(found.hint));
+      const TextLine& line = lines[std::min(found.line, lines.size() - 1)];
+      if (line.position.line > 0) {
+        problem.position = line.position;
+        problem.position.column += static_cast<int>(found.column);
+        problem.source_line = line.source_line;
+      }
+      if (problems_.size() <= kMostProblems) {
+        problems_.push_back(std::move(problem));
+      }
+      values_.set_wrong(key);
+    }
+    w.training.grid = std::move(grid.actions);
+  }
+
   /// Relations between values that are there.
   void check_relations(const Scenario& scenario) {
     const ClusterSpec& cluster = scenario.cluster;
@@ -269,7 +311,8 @@ class Builder {
     const Workload& w = scenario.workload;
     const int pipeline = w.parallelism.pipeline;
     const int microbatches = w.microbatches();
-    if (w.training.chunks > 1 && pipeline > 1 && microbatches > 0 && microbatches % pipeline != 0) {
+    if (w.training.chunks > 1 && w.schedule() != nullptr && !w.schedule()->chunks && pipeline > 1 &&
+        microbatches > 0 && microbatches % pipeline != 0) {
       scenario.notes.push_back(
           fmt::format("pipeline ({}) does not divide the {} microbatches: interleaving takes them "
                       "in groups of {} through each chunk, as Megatron-LM and PyTorch do",

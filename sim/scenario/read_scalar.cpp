@@ -201,6 +201,7 @@ Wrong read_scalar(const KeyRow& row, Value& value) {
     case KeyType::Numbers:
     case KeyType::Ranges:
     case KeyType::Sources:
+    case KeyType::Lines:
       break;
   }
   check(false, "a value that is no scalar");

@@ -364,6 +364,10 @@ class ValuesReader {
       add(row, key_mark, fmt::format("'{}' has no value", row.path));
       return;
     }
+    if (row.type == KeyType::Lines) {
+      read_lines(node, row, std::move(value));
+      return;
+    }
     if (!node.IsScalar()) {
       add(row, mark, fmt::format("'{}' must be one value, found {}", row.path, node_kind(node)));
       return;
@@ -477,6 +481,60 @@ class ValuesReader {
     }
     value.text = fmt::format("[{}]", fmt::join(found, ", "));
     values_.set(row.path, std::move(value));
+  }
+
+  /// A block after '|', or a list of texts.
+  void read_lines(const YAML::Node& node, const KeyRow& row, Value value) {
+    if (node.IsSequence()) {
+      for (const YAML::Node& entry : node) {
+        if (!entry.IsScalar()) {
+          add(row, entry.Mark(),
+              fmt::format("a line of '{}' must be a text, found {}", row.path, node_kind(entry)));
+          return;
+        }
+        value.lines.push_back(line_at(entry.Scalar(), entry.Mark()));
+      }
+    } else if (node.IsScalar()) {
+      YAML::Mark mark = node.Mark();
+      for (const std::string_view line : split(node.Scalar(), '\n')) {
+        value.lines.push_back(line_at(std::string(line), mark));
+        if (const int found = value.lines.back().position.line; found > 0 && !line.empty()) {
+          mark.line = found;  // positions count from 1: the line after it
+          mark.column = 0;
+        }
+      }
+      while (!value.lines.empty() && value.lines.back().text.empty()) {
+        value.lines.pop_back();
+      }
+    }
+    if (value.lines.empty()) {
+      add(row, node.Mark(),
+          fmt::format("'{}' must be a block of lines or a list of texts, found {}", row.path,
+                      node_kind(node)),
+          "for example 'grid: |' with the lines below it");
+      return;
+    }
+    for (const TextLine& line : value.lines) {
+      value.text += line.text + "\n";
+    }
+    values_.set(row.path, std::move(value));
+  }
+  /// A line that begins there or, of a block, as the first such line from there on.
+  TextLine line_at(std::string text, YAML::Mark mark) const {
+    if (!whole_ && !text.empty() && !mark.is_null()) {
+      for (auto line = static_cast<std::size_t>(mark.line); line < lines_.size(); ++line) {
+        const bool first = line == static_cast<std::size_t>(mark.line);
+        const std::size_t column =
+            lines_[line].find(text, first ? static_cast<std::size_t>(mark.column) : 0);
+        if (column != std::string::npos) {
+          mark.line = static_cast<int>(line);
+          mark.column = static_cast<int>(column);
+          break;
+        }
+      }
+    }
+    Value at = place(mark);
+    return {std::move(text), std::move(at.position), std::move(at.source_line)};
   }
 
   void read_sources(const YAML::Node& node, const KeyRow& row, Value value) {

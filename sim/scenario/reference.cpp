@@ -207,6 +207,10 @@ class SchemaWriter {
                  {{"type", "number"},
                   {"minimum", limit(row.minimum)},
                   {"maximum", limit(row.maximum)}}}};
+      case KeyType::Lines:
+        return {{"oneOf",
+                 {{{"type", "string"}, {"minLength", 1}},
+                  {{"type", "array"}, {"minItems", 1}, {"items", {{"type", "string"}}}}}}};
       case KeyType::Sources:
         return {{"type", "object"},
                 {"propertyNames", {{"enum", all_paths()}}},
@@ -284,6 +288,8 @@ std::string value_text(const KeyRow& row) {
       return "mapping of `node` or `first-last` to text";
     case KeyType::Numbers:
       return "mapping of numbers to numbers, " + range_text(row);
+    case KeyType::Lines:
+      return "block of lines, or a list of them";
     case KeyType::Sources:
       return "mapping";
   }

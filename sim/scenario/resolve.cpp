@@ -12,6 +12,7 @@
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_faults.hpp"
+#include "sim/schedule/grid.hpp"
 #include "sim/workload/workload.hpp"
 
 namespace danlu {
@@ -211,6 +212,29 @@ class Resolver {
     }
   }
 
+  /// How many chunks a stage has, where the schedule says it.
+  void derive_schedule() {
+    const std::string kind = "training.schedule.kind";
+    const std::string chunks = "training.schedule.chunks";
+    const std::string grid = "training.schedule.grid";
+    if (all_.has(grid)) {
+      derive(kind, 0, std::string(kGridSchedule), "there is a grid");
+    }
+    if (all_.has(kind) && all_.at(kind).text != kGridSchedule) {
+      const std::string& name = all_.at(kind).text;
+      if (const int fixed = schedule_named(name).chunks.value_or(1); fixed != 1) {
+        derive(chunks, fixed, fmt::format("what {} has", name));
+      }
+    } else if (all_.has(grid)) {
+      std::vector<std::string> lines;
+      for (const TextLine& line : all_.at(grid).lines) {
+        lines.push_back(line.text);
+      }
+      const int stages = std::max(1, static_cast<int>(number("parallelism.pipeline")));
+      derive(chunks, chunks_of_grid(lines, stages), "by the parts in the grid");
+    }
+  }
+
   void derive_step() {
     const double gpus = number("cluster.gpus");
     bool known = gpus > 0;
@@ -243,6 +267,7 @@ class Resolver {
     } else if (all_.misses("parallelism.data")) {
       all_.set_wrong("parallelism.data");
     }
+    derive_schedule();
     const bool selective = all_.has("training.recompute") &&
                            all_.at("training.recompute").text == name_of(Recompute::Selective);
     derive("training.attention", 0,

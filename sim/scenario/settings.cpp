@@ -105,6 +105,13 @@ std::string text_of(const KeyRow& row, const Value& value) {
       }
       return fmt::format("[{}]", fmt::join(list, ", "));
     }
+    case KeyType::Lines: {
+      std::vector<std::string> list;
+      for (const TextLine& line : value.lines) {
+        list.push_back(fmt::format("\"{}\"", line.text));
+      }
+      return fmt::format("[{}]", fmt::join(list, ", "));
+    }
     case KeyType::Count:
     case KeyType::Number:
     case KeyType::Quantity: {

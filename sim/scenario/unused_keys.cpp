@@ -79,8 +79,11 @@ std::vector<KeyUse> scenario_uses() {
   add(uses, {"parallelism.overlap.chunks"}, "parallelism.overlap.tensor",
       one_of(TensorOverlap::Full));
   add(uses, {"parallelism.scatter_gather"}, "parallelism.tensor", "!1");
-  add(uses, {"parallelism.scatter_gather", "parallelism.overlap.pipeline"}, "parallelism.pipeline",
-      "!1");
+  add(uses, {"training.schedule.placement"}, "training.schedule.kind", std::string(kGridSchedule));
+  add(uses,
+      {"parallelism.scatter_gather", "parallelism.overlap.pipeline",
+       "parallelism.count_embedding_and_head"},
+      "parallelism.pipeline", "!1");
   add(uses, {"parallelism.context_exchange"}, "parallelism.context", "!1");
   for (const char* key : {"parallelism.overlap.data", "parallelism.zero", "communication.data"}) {
     uses.push_back({key, "parallelism.data", "!1", {"parallelism.context", "parallelism.ulysses"}});

@@ -28,6 +28,13 @@ struct NumberRange {
 };
 std::optional<NumberRange> parse_range(std::string_view name);
 
+/// A line of a text, and where it begins.
+struct TextLine {
+  std::string text;
+  SourcePosition position;  // line 0: from the command line
+  std::string source_line;
+};
+
 /// One value, in base units, and where it stands.
 struct Value {
   std::string text;                          // as written
@@ -35,6 +42,7 @@ struct Value {
   bool in_steps = false;                     // an Interval whose number counts steps
   std::vector<double> numbers;               // Counts, Durations
   std::vector<std::array<double, 3>> links;  // GPU, GPU, count or share
+  std::vector<TextLine> lines;               // Lines
   SourcePosition position;                   // line 0: from the command line
   std::string source_line;
   std::string origin;  // where it comes from if from no file: "model preset gpt3-175b"

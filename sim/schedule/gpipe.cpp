@@ -31,7 +31,7 @@ int gpipe_peak(const ScheduleShape& shape, int /*stage*/) {
 const ScheduleRow kGPipe{
     .name = "gpipe",
     .help = "all forward passes, then all backward passes; keeps every microbatch's activations",
-    .interleaves = false,
+    .chunks = 1,
     .deal = Deal::InTurn,
     .obstacle = no_obstacle,
     .actions = gpipe_actions,

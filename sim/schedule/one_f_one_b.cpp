@@ -85,7 +85,7 @@ const ScheduleRow kOneFOneB{
     .help =
         "one forward, one backward in turn; with chunks > 1 interleaved (Narayanan et al. "
         "2021)",
-    .interleaves = true,
+    .chunks = std::nullopt,
     .deal = Deal::InTurn,
     .obstacle = no_obstacle,
     .actions = one_f_one_b_actions,

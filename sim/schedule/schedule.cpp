@@ -9,8 +9,13 @@ namespace danlu {
 
 std::span<const ScheduleRow> schedule_table() {
   static const std::array kRows{
-      kGPipe,
-      kOneFOneB,
+      kGPipe,     //
+      kOneFOneB,  //
+      kZbH1,      //
+      kZbH2,      //
+      kZbV,       //
+      kDualPipe,  //
+      kDualPipeV,
   };
   return kRows;
 }

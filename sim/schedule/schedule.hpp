@@ -4,6 +4,7 @@
 // of its own; a new one is that file and a line of the table.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,8 +24,8 @@ struct ScheduleShape {
 struct ScheduleRow {
   std::string_view name;
   std::string_view help;
-  bool interleaves;  // chunks, of which a stage may hold several
-  Deal deal;         // of the chunks to the stages
+  std::optional<int> chunks;  // that a stage holds; none: as many as the user asks for
+  Deal deal;                  // of the chunks to the stages
   /// Why it cannot be run so, as in "needs an even number of stages, found 3"; empty if it can.
   std::string (*obstacle)(const ScheduleShape& shape);
   /// The actions of a stage, in order.
@@ -53,6 +54,11 @@ int peak_chunks_in_flight(std::span<const Action> actions);
 
 extern const ScheduleRow kGPipe;
 extern const ScheduleRow kOneFOneB;
+extern const ScheduleRow kZbH1;
+extern const ScheduleRow kZbH2;
+extern const ScheduleRow kZbV;
+extern const ScheduleRow kDualPipe;
+extern const ScheduleRow kDualPipeV;
 
 /// Microbatches that visit one chunk before the next is begun.
 int interleaving_group(int stages, int microbatches);

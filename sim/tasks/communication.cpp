@@ -14,17 +14,20 @@ namespace danlu {
 namespace {
 
 /// What the time of a group's communications counts as: data parallelism, also between shards, and
-/// between two stages that hold one table; context parallelism, also by Ulysses.
+/// between two stages that hold the same weights; context parallelism, also by Ulysses.
 Axis axis_of(GroupSort sort) {
   if (sort.axis() == Axis::Ulysses) {
     return Axis::Context;
   }
-  return sort == kEmbeddingGroups || sort.axis() == Axis::Shard ? Axis::Replicate : sort.axis();
+  const bool same_weights = sort == kEmbeddingGroups || sort == kCopyGroups;
+  return same_weights || sort.axis() == Axis::Shard ? Axis::Replicate : sort.axis();
 }
 
 std::string_view name_of(GroupSort sort, const Mesh& mesh) {
   if (sort.axis() == Axis::Pipeline) {
-    return sort.is_transfer() ? "stage to stage" : "embedding group";
+    return sort.is_transfer()    ? "stage to stage"
+           : sort == kCopyGroups ? "copies of a stage"
+                                 : "embedding group";
   }
   if (mesh.size(Axis::Shard) > 1 && mesh.size(Axis::Replicate) > 1) {  // parts of the data's ranks
     if (sort.axis() == Axis::Shard || sort.axes == AxisSet{Axis::Replicate}) {

@@ -25,8 +25,9 @@ class PassLowering {
       Pass pass{.action = action};
       for (const ProgramSlice& slice :
            cut ? layer_slices(programs[0]) : std::vector{whole(programs[0])}) {
-        Slice added = passing.fused ? add_run(passing, slice, action)
-                                    : add_segments(passing, programs, slice, action);
+        Slice added = slice.first == slice.last ? nothing(previous)
+                      : passing.fused           ? add_run(passing, slice, action)
+                                                : add_segments(passing, programs, slice, action);
         for (std::size_t lane = 0; lane < previous.size(); ++lane) {
           for (const TaskId before : previous[lane]) {
             draft_.let_go_on(before, added.entries[lane]);
@@ -66,10 +67,14 @@ class PassLowering {
   ProgramSlice whole(PlayedProgramId id) const {
     return {id, 0, program(id).program.segments.size()};
   }
-  /// One slice per layer; what comes before the first layer and after the last goes with it.
+  /// One slice per layer; what comes before the first layer and after the last goes with it. Ends
+  /// of the model without layers are one.
   std::vector<ProgramSlice> layer_slices(PlayedProgramId id) const {
     std::vector<ProgramSlice> slices;
     std::size_t first = 0;
+    if (program(id).program.layer_ends.empty()) {
+      return {whole(id)};
+    }
     for (const std::size_t end : program(id).program.layer_ends) {
       slices.push_back({id, first, end});
       first = end;
@@ -144,6 +149,12 @@ class PassLowering {
   }
 
   // ---- tasks
+
+  /// A pass without work, as the weights' gradients of an embedding alone: what comes next waits
+  /// for what came before.
+  static Slice nothing(const std::vector<Tasks>& before) {
+    return {std::vector<Tasks>(before.size()), before};
+  }
 
   /// The slice as one task.
   Slice add_run(const StageGroup& passing, const ProgramSlice& slice, const Action& action) {

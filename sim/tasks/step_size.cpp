@@ -1,6 +1,7 @@
 // How large a step will be, before its tasks are made: read off the program of the step.
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "sim/tasks/step_draft.hpp"
 
@@ -29,25 +30,42 @@ Segments segments_of_layer(const Workload& w, const ModelBlocks& model) {
   return {forward.compute + backward.compute, forward.collectives + backward.collectives};
 }
 
-/// Passes of a stage in one direction.
+/// Passes of all stages in one direction.
 double passes_each_way(const Workload& w) {
-  return static_cast<double>(w.microbatches()) * w.training.chunks;
+  return static_cast<double>(w.microbatches()) * w.placement().parts();
 }
 
-/// Programs in each direction: of chunks with the model's beginning, its end, or neither.
-double kinds_of_chunks(const Workload& w, int stage) {
+/// Layers of the programs in each direction: chunks that hold as many, and as much of the model's
+/// ends, have one.
+double layers_of_programs(const Workload& w, int stage) {
   const Placement placement = w.placement();
-  const bool ends = stage == placement.first_stage() || stage == placement.last_stage();
-  return ends && w.training.chunks > 1 ? 2 : 1;
+  std::set<std::tuple<int, bool, bool>> kinds;
+  double layers = 0;
+  for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
+    const PlacedChunk at{stage, chunk};
+    const int own = w.layers_at(at);
+    if (kinds.emplace(own, placement.is_first(at), placement.is_last(at)).second) {
+      layers += own;
+    }
+  }
+  return layers;
+}
+
+/// Tasks of a pass that nothing disturbs.
+double runs_of(const Program& program, bool cut_at_layers) {
+  if (program.segments.empty()) {
+    return 0;
+  }
+  return cut_at_layers ? std::max(1.0, static_cast<double>(program.layer_ends.size())) : 1;
 }
 
 }  // namespace
 
 StepSize least_size(const Workload& w) {
   const Segments layer = segments_of_layer(w, build_model(w));
-  StepSize size{.tasks = 2 * passes_each_way(w) * w.parallelism.pipeline};
+  StepSize size{.tasks = 2 * passes_each_way(w)};
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
-    size.segments += layer.all() * w.layers_per_chunk(stage) * kinds_of_chunks(w, stage);
+    size.segments += layer.all() * layers_of_programs(w, stage);
   }
   return size;
 }
@@ -64,8 +82,7 @@ StepSize size_of(StepDraft& draft) {
     std::set<ProgramId> made;
     for (const StagePass& pass : draft.stage(passing.stage).passes) {
       if (passing.fused) {
-        size.tasks +=
-            pass.cut_at_layers ? static_cast<double>(programs[pass.program].layer_ends.size()) : 1;
+        size.tasks += runs_of(programs[pass.program], pass.cut_at_layers);
       } else {
         size.tasks += parts[pass.program].compute * classes + parts[pass.program].collectives;
       }

@@ -71,12 +71,15 @@ inline constexpr AxisSet kSequenceAxes{Axis::Ulysses, Axis::Context};
 inline constexpr AxisSet kDataAxes =
     kSequenceAxes.with({Axis::Expert, Axis::Shard, Axis::Replicate});
 
-/// Which ranks along the axes make a group: all; or along one axis the first and the last, or one
-/// that sends to its neighbour.
-enum class Span { All, Ends, Next, Previous };
+/// Which ranks along the axes make a group: all; or along one axis the first and the last, one that
+/// sends to its neighbour, or two as far from the first as from the last.
+enum class Span { All, Ends, Next, Previous, Mirror };
 template <>
-inline constexpr auto kNames<Span> = std::to_array<Named<Span>>(
-    {{Span::All, "all"}, {Span::Ends, "ends"}, {Span::Next, "next"}, {Span::Previous, "previous"}});
+inline constexpr auto kNames<Span> = std::to_array<Named<Span>>({{Span::All, "all"},
+                                                                 {Span::Ends, "ends"},
+                                                                 {Span::Next, "next"},
+                                                                 {Span::Previous, "previous"},
+                                                                 {Span::Mirror, "mirror"}});
 
 struct GroupSort {
   AxisSet axes{Axis::Tensor};
@@ -93,10 +96,11 @@ struct GroupSort {
     }
     return last;
   }
-  int number() const { return axes.number() * 4 + static_cast<int>(span); }
+  int number() const { return axes.number() * 8 + static_cast<int>(span); }
 };
 inline constexpr GroupSort kTensorGroups{Axis::Tensor, Span::All};
 inline constexpr GroupSort kEmbeddingGroups{Axis::Pipeline, Span::Ends};  // of a tied table
+inline constexpr GroupSort kCopyGroups{Axis::Pipeline, Span::Mirror};     // of two copies
 inline constexpr GroupSort kSendsOn{Axis::Pipeline, Span::Next};
 inline constexpr GroupSort kSendsBack{Axis::Pipeline, Span::Previous};
 
@@ -165,6 +169,10 @@ class Mesh {
     const auto at = [&](int place) { return moved(rank, axis, place); };
     if (sort.span == Span::Ends) {
       return {at(0), at(ranks - 1)};
+    }
+    if (sort.span == Span::Mirror) {
+      const int own = std::min(coordinate(rank, axis), ranks - 1 - coordinate(rank, axis));
+      return {at(own), at(ranks - 1 - own)};
     }
     const int step = sort.span == Span::Next ? 1 : ranks - 1;
     return {rank, at((coordinate(rank, axis) + step) % ranks)};

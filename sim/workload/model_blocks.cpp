@@ -7,7 +7,7 @@ namespace danlu {
 ModelBlocks build_model(const Workload& w) {
   const RankShape shape(w);
   const bool tied_to_itself =
-      w.model.tied_embeddings && w.placement().first_stage() == w.placement().last_stage();
+      w.model.tied_embeddings && w.placement().holds_last(w.placement().first_stage());
   ModelBlocks model{.embedding = embedding(shape),
                     .kinds = {dense_layer(shape)},
                     .kind_of_layer = std::vector<LayerKindId>(w.model.layers),
@@ -67,14 +67,14 @@ int first_layer(const Workload& w, PlacedChunk at) {
   const Placement placement = w.placement();
   int first = 0;
   for (int part = 0; part < placement.part(at); ++part) {
-    first += w.layers_per_chunk(placement.holder(part).stage);
+    first += w.layers_at(placement.holder(part));
   }
   return first;
 }
 
 std::vector<LayerKindId> layers_of(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
   const auto begin = model.kind_of_layer.begin() + first_layer(w, at);
-  return {begin, begin + w.layers_per_chunk(at.stage)};
+  return {begin, begin + w.layers_at(at)};
 }
 
 }  // namespace danlu

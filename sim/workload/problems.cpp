@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "sim/workload/kernels.hpp"
+#include "sim/workload/layer_split.hpp"
 #include "sim/workload/workload.hpp"
 
 namespace danlu {
@@ -120,97 +121,8 @@ class Checker {
     check_heads(p.tensor * p.ulysses);
     must_divide({"parallelism.tensor", "model.ffn", "model.hidden", "model.preset"}, "tensor",
                 p.tensor, "the model's ffn", m.ffn);
-    if (!p.stage_layers.empty()) {
-      check_listed_stages();
-      return;
-    }
-    if (p.first_stage_layers || p.last_stage_layers) {
-      check_uneven_stages();
-      return;
-    }
-    const double stages = static_cast<double>(p.pipeline) * w_.training.chunks;
-    if (std::fmod(m.layers, stages) != 0) {
-      const std::string chunks =
-          w_.training.chunks > 1 ? fmt::format(" x chunks ({})", w_.training.chunks) : "";
-      const bool can_differ = p.pipeline > 1 && p.pipeline < m.layers && w_.training.chunks == 1;
-      add({"parallelism.pipeline", "training.schedule.chunks", "model.layers", "model.preset"},
-          fmt::format("pipeline ({}){} must divide the model's layers ({})", p.pipeline, chunks,
-                      m.layers),
-          can_differ ? "or list the layers of every stage: stage_layers" : "");
-    }
-  }
-
-  /// Every stage has its number of layers, together they hold the model, and chunks divide each.
-  void check_listed_stages() {
-    const ParallelismSpec& p = w_.parallelism;
-    const std::string list = "parallelism.stage_layers";
-    const auto stages = static_cast<int>(p.stage_layers.size());
-    const double sum = std::accumulate(p.stage_layers.begin(), p.stage_layers.end(), 0.0);
-    if (stages != p.pipeline) {
-      add({list, "parallelism.pipeline"},
-          fmt::format("stage_layers must list the layers of {} stages (pipeline), found {} numbers",
-                      p.pipeline, stages),
-          w_.training.chunks > 1 ? "one number for each stage, all of its chunks together" : "");
-      return;
-    }
-    if (sum != w_.model.layers) {
-      add({list, "model.layers", "model.preset"},
-          fmt::format("stage_layers must add up to the model's layers ({}), found {:.0f}",
-                      w_.model.layers, sum));
-    }
-    const auto differs = [&](std::string_view key, const std::optional<int>& end, int listed) {
-      if (end && *end != listed) {
-        add({fmt::format("parallelism.{}", key), list},
-            fmt::format("{} ({}) differs from what stage_layers lists there ({})", key, *end,
-                        listed),
-            "leave one of the two out");
-      }
-    };
-    differs("first_stage_layers", p.first_stage_layers, p.stage_layers.front());
-    differs("last_stage_layers", p.last_stage_layers, p.stage_layers.back());
-    for (int stage = 0; stage < stages; ++stage) {
-      if (w_.stage_layers(stage) % w_.training.chunks != 0) {
-        add({list, "training.schedule.chunks"},
-            fmt::format("chunks ({}) must divide the layers of stage {} ({})", w_.training.chunks,
-                        stage, w_.stage_layers(stage)),
-            "each stage cuts its layers evenly into chunks");
-        return;
-      }
-    }
-  }
-
-  /// First and last stage with layers of their own: all stages exist, none is empty, the others
-  /// share evenly, and chunks divide each.
-  void check_uneven_stages() {
-    const ParallelismSpec& p = w_.parallelism;
-    const int first = p.first_stage_layers.value_or(0);
-    const int last = p.last_stage_layers.value_or(0);
-    const Keys path{
-        p.first_stage_layers ? "parallelism.first_stage_layers" : "parallelism.last_stage_layers",
-        "parallelism.pipeline", "model.layers", "model.preset"};
-    const int rest = w_.model.layers - first - last;
-    const int others = w_.even_stages();
-    if (p.pipeline == 1) {
-      add(path, "the first and the last stage need pipeline stages, found pipeline 1",
-          "leave the key out or raise parallelism.pipeline");
-    } else if (others == 0 ? rest != 0 : rest < others) {
-      add(path, fmt::format("first stage ({}) and last stage ({}) leave {} of the model's layers "
-                            "({}) to {} other stages",
-                            first, last, rest, w_.model.layers, others));
-    } else if (others > 0 && rest % others != 0) {
-      add(path, fmt::format("the {} stages without layers of their own must divide the other {} "
-                            "of the model's layers ({})",
-                            others, rest, w_.model.layers));
-    } else {
-      for (const int stage : {0, 1, p.pipeline - 1}) {
-        if (w_.stage_layers(stage) % w_.training.chunks != 0) {
-          add({"training.schedule.chunks", "parallelism.first_stage_layers",
-               "parallelism.last_stage_layers"},
-              fmt::format("chunks ({}) must divide the layers of stage {} ({})", w_.training.chunks,
-                          stage, w_.stage_layers(stage)));
-          return;
-        }
-      }
+    for (WorkloadProblem& found : layer_problems(w_)) {
+      found_.push_back(std::move(found));
     }
   }
 
@@ -230,29 +142,65 @@ class Checker {
                       kMostMicrobatches, w_.microbatches()),
           "global_batch counts sequences, not tokens");
     }
-    if (t.chunks > 1) {
-      if (!schedule_named(t.schedule).interleaves) {
-        std::vector<std::string_view> others;
-        for (const ScheduleRow& row : schedule_table()) {
-          if (row.interleaves) {
-            others.push_back(row.name);
-          }
-        }
-        add({"training.schedule.chunks", "training.schedule.kind"},
-            fmt::format("chunks need schedule kind {}, found {}", fmt::join(others, " or "),
-                        t.schedule),
-            fmt::format("chunks interleave virtual stages, which {} does not", t.schedule));
-      } else if (p.pipeline == 1) {
-        add({"training.schedule.chunks", "parallelism.pipeline"},
-            "chunks need pipeline stages, found pipeline 1",
-            "set chunks to 1 or raise parallelism.pipeline");
-      }
+    check_schedule();
+  }
+
+  void check_schedule() {
+    const TrainingSpec& t = w_.training;
+    if (w_.schedule() == nullptr) {
+      check_grid();
+      return;
     }
-    const std::string obstacle =
-        schedule_named(t.schedule).obstacle({w_.placement(), w_.microbatches()});
+    const ScheduleRow& schedule = *w_.schedule();
+    const Keys chunks{"training.schedule.chunks", "training.schedule.kind"};
+    if (schedule.chunks == 1 && t.chunks > 1) {
+      std::vector<std::string_view> others;
+      for (const ScheduleRow& row : schedule_table()) {
+        if (!row.chunks) {
+          others.push_back(row.name);
+        }
+      }
+      add(chunks,
+          fmt::format("chunks need schedule kind {}, found {}", fmt::join(others, " or "),
+                      t.schedule),
+          fmt::format("chunks interleave virtual stages, which {} does not", t.schedule));
+      return;
+    }
+    if (schedule.chunks && t.chunks != *schedule.chunks) {
+      add(chunks,
+          fmt::format("schedule {} has {} chunks on each stage, found chunks {}", t.schedule,
+                      *schedule.chunks, t.chunks),
+          fmt::format("leave chunks out, or set it to {}", *schedule.chunks));
+      return;
+    }
+    if (t.chunks > 1 && w_.parallelism.pipeline == 1) {
+      add({"training.schedule.chunks", "training.schedule.kind", "parallelism.pipeline"},
+          "chunks need pipeline stages, found pipeline 1",
+          schedule.chunks ? "set another schedule kind or raise parallelism.pipeline"
+                          : "set chunks to 1 or raise parallelism.pipeline");
+      return;
+    }
+    const std::string obstacle = schedule.obstacle({w_.placement(), w_.microbatches()});
     if (!obstacle.empty()) {
       add({"training.schedule.kind", "parallelism.pipeline"},
           fmt::format("schedule {} {}", t.schedule, obstacle));
+    }
+  }
+
+  /// Its reader has checked it for the plan that it was written for, which others may not be.
+  void check_grid() {
+    const TrainingSpec& t = w_.training;
+    const auto forwards = [](const std::vector<Action>& stage) {
+      return std::count_if(stage.begin(), stage.end(),
+                           [](const Action& action) { return action.is_forward(); });
+    };
+    const int passes = w_.microbatches() * t.chunks;
+    if (static_cast<int>(t.grid.size()) != w_.parallelism.pipeline || t.grid.empty() ||
+        forwards(t.grid.front()) != passes) {
+      add({"training.schedule.grid", "parallelism.pipeline"},
+          fmt::format("the grid is of {} stages and {} forward passes each, the plan of {} and {}",
+                      t.grid.size(), t.grid.empty() ? 0 : forwards(t.grid.front()),
+                      w_.parallelism.pipeline, passes));
     }
   }
 

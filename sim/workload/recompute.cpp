@@ -224,24 +224,24 @@ void recompute(const Workload& w, ModelBlocks& model) {
     }
     return entry->second;
   };
-  for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
-    for (int chunk = 0; chunk < training.chunks; ++chunk) {
-      const std::vector<LayerKindId> layers = layers_of(w, model, {stage, chunk});
-      const auto place = model.kind_of_layer.begin() + first_layer(w, {stage, chunk});
-      const std::size_t recomputed = recomputed_layers(w, stage, layers.size());
-      const std::size_t unit = full ? static_cast<std::size_t>(training.recompute_unit) : 1;
-      for (std::size_t i = 0; i < layers.size(); ++i) {
-        std::optional<InUnit> at;
-        if (i < recomputed) {
-          const std::size_t begin = i / unit * unit;
-          const std::size_t end = std::min(begin + unit, recomputed);
-          at = {.first = i == begin, .last = i + 1 == end};
-          for (std::size_t layer = begin; layer < end; ++layer) {
-            at->kept += kept_by(whole[layers[layer]]);
-          }
+  const Placement placement = w.placement();
+  for (int part = 0; part < placement.parts(); ++part) {
+    const PlacedChunk place = placement.holder(part);
+    const std::vector<LayerKindId> layers = layers_of(w, model, place);
+    const auto begin_of_chunk = model.kind_of_layer.begin() + first_layer(w, place);
+    const std::size_t recomputed = recomputed_layers(w, place.stage, layers.size());
+    const std::size_t unit = full ? static_cast<std::size_t>(training.recompute_unit) : 1;
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      std::optional<InUnit> at;
+      if (i < recomputed) {
+        const std::size_t begin = i / unit * unit;
+        const std::size_t end = std::min(begin + unit, recomputed);
+        at = {.first = i == begin, .last = i + 1 == end};
+        for (std::size_t layer = begin; layer < end; ++layer) {
+          at->kept += kept_by(whole[layers[layer]]);
         }
-        *(place + static_cast<std::ptrdiff_t>(i)) = kind_at(layers[i], at);
       }
+      *(begin_of_chunk + static_cast<std::ptrdiff_t>(i)) = kind_at(layers[i], at);
     }
   }
 }

@@ -76,7 +76,8 @@ struct ParallelismSpec {
   ContextExchange context_exchange = ContextExchange::Ring;
   std::optional<int> first_stage_layers;  // where the ends hold another number than the rest
   std::optional<int> last_stage_layers;
-  std::vector<int> stage_layers{};  // of every stage; empty: even, but for these ends
+  std::vector<int> stage_layers{};  // of every stage, or of every part; empty: even, but for ends
+  bool count_embedding_and_head = false;  // as a layer each, when layers are shared evenly
   bool sequence = false;  // sequence parallelism: norms and dropouts are split over tensor ranks
   int zero = 0;           // what data-parallel ranks split (sharding.hpp)
   ShardingSpec sharding;
@@ -117,6 +118,9 @@ inline Mesh ParallelismSpec::mesh() const {
   return Mesh(sizes);
 }
 
+/// The schedule that the user writes as a grid.
+inline constexpr std::string_view kGridSchedule = "grid";
+
 struct TrainingSpec {
   int global_batch = 1;     // sequences per step
   int micro_batch = 1;      // sequences per microbatch
@@ -131,12 +135,14 @@ struct TrainingSpec {
   int attention_window = 0;  // positions that one attends to, with itself; 0: all before it
   std::map<int, double> documents{};  // in a sequence: lengths, and how many of each; empty: one
   bool dropout = false;
-  bool causal_flops = false;      // count half of the attention square as model FLOPs
-  int gradient_bytes = 4;         // per parameter: fp32 gradients as Megatron keeps them
-  std::string schedule = "1f1b";  // a row of schedule_table()
-  int chunks = 1;                 // virtual stages per stage
-  std::optional<double> tokens;   // of the whole run
-  Bytes memory_reserve;           // of a GPU, for what is no tensor of the plan
+  bool causal_flops = false;                // count half of the attention square as model FLOPs
+  int gradient_bytes = 4;                   // per parameter: fp32 gradients as Megatron keeps them
+  std::string schedule = "1f1b";            // a row of schedule_table(), or kGridSchedule
+  std::vector<std::vector<Action>> grid{};  // by stage: what kGridSchedule does
+  Deal grid_deal = Deal::InTurn;            // of its chunks
+  int chunks = 1;                           // virtual stages per stage
+  std::optional<double> tokens;             // of the whole run
+  Bytes memory_reserve;                     // of a GPU, for what is no tensor of the plan
 };
 
 /// Algorithms and protocols asked for instead of what would be chosen, wherever they can carry out
@@ -160,34 +166,23 @@ struct Workload {
   int microbatches() const {
     return training.global_batch / (training.micro_batch * parallelism.data);
   }
-  /// Layers on `stage`: as listed, else what the first and the last one do not claim is split
-  /// evenly.
-  int stage_layers(int stage) const {
-    const ParallelismSpec& p = parallelism;
-    if (!p.stage_layers.empty()) {
-      return p.stage_layers[static_cast<std::size_t>(stage)];
-    }
-    if (stage == 0 && p.first_stage_layers) {
-      return *p.first_stage_layers;
-    }
-    if (stage == p.pipeline - 1 && p.last_stage_layers) {
-      return *p.last_stage_layers;
-    }
-    const int claimed = p.first_stage_layers.value_or(0) + p.last_stage_layers.value_or(0);
-    return (model.layers - claimed) / even_stages();
+  /// Layers that lie there (layer_split.cpp).
+  int layers_at(PlacedChunk at) const;
+  /// Layers of all chunks of `stage`.
+  int stage_layers(int stage) const;
+  /// The schedule; none where it is the user's grid.
+  const ScheduleRow* schedule() const {
+    return training.schedule == kGridSchedule ? nullptr : &schedule_named(training.schedule);
   }
-  /// Stages that claim no number of layers of their own.
-  int even_stages() const {
-    return parallelism.pipeline - (parallelism.first_stage_layers ? 1 : 0) -
-           (parallelism.last_stage_layers ? 1 : 0);
-  }
-  int layers_per_chunk(int stage) const { return stage_layers(stage) / training.chunks; }
   Placement placement() const {
-    return {parallelism.pipeline, training.chunks, schedule_named(training.schedule).deal};
+    const ScheduleRow* row = schedule();
+    return {parallelism.pipeline, training.chunks, row != nullptr ? row->deal : training.grid_deal};
   }
   /// What `stage` does, in order.
   std::vector<Action> actions(int stage) const {
-    return schedule_named(training.schedule).actions({placement(), microbatches()}, stage);
+    const ScheduleRow* row = schedule();
+    return row != nullptr ? row->actions({placement(), microbatches()}, stage)
+                          : training.grid[static_cast<std::size_t>(stage)];
   }
   double tokens_per_step() const {
     return static_cast<double>(training.global_batch) * training.sequence_length;

@@ -10,17 +10,15 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
-#include <tuple>
 
-#include "tests/support/play.hpp"
+#include "tests/support/pipelines.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
 namespace {
 
 using testing::near;
-using testing::play;
+using testing::play_pipeline;
 
 struct Shape {
   std::string_view schedule = "1f1b";
@@ -37,45 +35,15 @@ std::vector<Action> actions_of(const Shape& shape, int stage) {
   return schedule_named(shape.schedule).actions(schedule_shape(shape), stage);
 }
 
-/// The passes of all stages, each after the one before it on its stage and, `latency` later, after
-/// the one that makes its input. Part k of the model feeds k + 1, and is fed gradients by it.
-TaskGraph pipeline(const Shape& shape, Seconds latency) {
-  TaskGraph graph;
-  const Placement placement = schedule_shape(shape).placement;
-  std::map<std::tuple<bool, int, int>, TaskId> passes;  // forward or of inputs, part, microbatch
-  for (int stage = 0; stage < shape.stages; ++stage) {
-    TaskId previous{-1};
-    for (const Action& op : actions_of(shape, stage)) {
-      const TaskId pass = graph.add(
-          {.kind = TaskKind::Compute,
-           .duration = Seconds{op.kind == ActionKind::Backward ? 2.0 : 1.0} / shape.chunks,
-           .name = graph.named(name_of(op.kind)),
-           .action = op},
-          {RankClassId{stage}});
-      if (previous >= TaskId{}) {
-        graph.add_edge(previous, pass);
-      }
-      previous = pass;
-      if (op.is_forward() || op.gives_gradient()) {
-        passes[{op.is_forward(), placement.part({stage, op.chunk}), op.microbatch}] = pass;
-      }
-    }
-  }
-  const int last = shape.stages * shape.chunks - 1;
-  for (const auto& [key, pass] : passes) {
-    const auto& [forward, at, microbatch] = key;
-    if (!forward && at == last) {
-      graph.add_edge(passes.at({true, at, microbatch}), pass);
-    } else if (forward ? at > 0 : at < last) {
-      const TaskId from = passes.at({forward, forward ? at - 1 : at + 1, microbatch});
-      graph.add_edge(testing::add_flow(graph, std::nullopt, 0_B, latency, {from}), pass);
-    }
-  }
-  return graph;
-}
-
+/// With passes that take as long as those of a stage with one chunk, divided by the chunks.
 double time_of(const Shape& shape, Seconds latency = {}) {
-  return play(pipeline(shape, latency)).end.value;
+  const ScheduleShape asked = schedule_shape(shape);
+  const double unit = static_cast<double>(shape.stages) / asked.placement.parts();
+  return play_pipeline({asked.placement,
+                        testing::actions_of(schedule_named(shape.schedule), asked),
+                        {{unit, unit, unit}},
+                        latency})
+      .total;
 }
 
 std::vector<int> peaks(const Shape& shape) {
@@ -92,9 +60,8 @@ std::vector<Shape> grid() {
   for (const ScheduleRow& row : schedule_table()) {
     for (const int p : {1, 2, 3, 4, 8}) {
       for (const int m : {1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 14, 16, 18, 24}) {
-        shapes.push_back({row.name, p, 1, m});
-        for (const int v : {2, 3, 4}) {
-          if (row.interleaves && p > 1) {
+        for (const int v : row.chunks ? std::vector{*row.chunks} : std::vector{1, 2, 3, 4}) {
+          if (p > 1 || v == 1) {
             shapes.push_back({row.name, p, v, m});
           }
         }
@@ -148,6 +115,15 @@ TEST(Schedule, InterleavingHoldsMoreChunks) {
   EXPECT_EQ(peaks({"1f1b", 8, 6, 48})[0], 55);
 }
 
+// T34: F 1, I 1, W 1, 8 stages: 7 x 3 of bubble with 1F1B, 7 with ZB-H1 (DualPipe's README).
+// T35: 12 microbatches on 4 stages: 45 and 39.
+TEST(Schedule, PuttingOffGradientsOfWeightsFillsTwoThirdsOfTheBubble) {
+  EXPECT_TRUE(near(time_of({"1f1b", 8, 1, 20}), 3 * 20 + 21));
+  EXPECT_TRUE(near(time_of({"zb-h1", 8, 1, 20}), 3 * 20 + 7));
+  EXPECT_TRUE(near(time_of({"1f1b", 4, 1, 12}), 45));
+  EXPECT_TRUE(near(time_of({"zb-h1", 4, 1, 12}), 39));
+}
+
 // T33, each transfer 0.5 beside compute: GPipe waits only while filling and draining, 2(p-1) = 6
 // times: 33 + 3 = 36. 1F1B waits 2(p-2) + 2(p-1) m/p = 4 + 12 = 16 times: 33 + 8 = 41.
 TEST(Schedule, OneFOneBIsMoreSensitiveToTransferLatency) {
@@ -173,7 +149,9 @@ TEST(Schedule, EveryPassRunsOnce) {
         EXPECT_TRUE(op.microbatch >= 0 && op.microbatch < shape.microbatches);
         done[{op.chunk, op.microbatch}] += row_named(op.kind).letter;
       }
-      EXPECT_EQ(done.size(), static_cast<std::size_t>(shape.chunks * shape.microbatches));
+      const Placement placement = schedule_shape(shape).placement;
+      EXPECT_EQ(static_cast<int>(done.size()),
+                placement.parts() * shape.microbatches / shape.stages);
       for (const auto& [where, order] : done) {
         EXPECT_TRUE(order == "FB" || order == "FIW") << order;
       }

@@ -82,7 +82,7 @@ TEST(StageLayers, EveryStageHoldsWhatIsListed) {
   w.parallelism.stage_layers = {7, 8, 9, 8};
   EXPECT_EQ(w.stage_layers(0), 7);
   EXPECT_EQ(w.stage_layers(2), 9);
-  EXPECT_EQ(w.layers_per_chunk(3), 8);
+  EXPECT_EQ(w.layers_at({3, 0}), 8);
 }
 
 // Two replicas of a two-stage pipeline over PCIe: by closed forms their communications ask for more

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <span>
 
 #include "sim/collective/algorithms.hpp"
 #include "sim/scenario/load_scenario.hpp"
@@ -264,6 +265,32 @@ void add_sharding(Dice& dice, Workload& w) {
   sharding.reduce_bytes = dice.pick({2, 4});
 }
 
+/// A schedule of the table, with as many layers and microbatches as it needs.
+void add_schedule(Dice& dice, Workload& w) {
+  const std::span<const ScheduleRow> table = schedule_table();
+  const ScheduleRow& row = table[dice.below(table.size())];
+  if (w.parallelism.pipeline == 1 || row.name == w.training.schedule) {
+    return;
+  }
+  w.training.schedule = row.name;
+  const int factor = row.chunks.value_or(w.training.chunks);
+  w.training.chunks = factor;
+  w.model.layers *= factor;
+  for (int& layers : w.parallelism.stage_layers) {
+    layers *= factor;
+  }
+  for (std::optional<int>* layers :
+       {&w.parallelism.first_stage_layers, &w.parallelism.last_stage_layers}) {
+    if (*layers) {
+      **layers *= factor;
+    }
+  }
+  const int one_more = w.training.micro_batch * w.parallelism.data;
+  while (!row.obstacle({w.placement(), w.microbatches()}).empty()) {
+    w.training.global_batch += one_more;
+  }
+}
+
 std::string_view name_of(const ForcedChoice& forced) {
   return forced.algorithm ? name_of(*forced.algorithm) : "auto";
 }
@@ -299,6 +326,8 @@ Case mixed_case(std::uint64_t seed) {
   Dice dice(seed + 1000000);
   add_context(dice, drawn.workload);
   add_sharding(dice, drawn.workload);
+  Dice schedules(seed + 2000000);
+  add_schedule(schedules, drawn.workload);
   return drawn;
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 
 #include "sim/base/error.hpp"
 #include "sim/cluster/grid.hpp"
@@ -23,6 +24,12 @@ namespace danlu::testing {
 
 std::string source_dir() {
   return DANLU_SOURCE_DIR;
+}
+
+std::string read_source(const std::string& path) {
+  std::ifstream stream(source_dir() + "/" + path, std::ios::binary);
+  check(stream.good(), "no file " + path);
+  return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 LoadOptions shipped_presets(std::vector<std::string> overrides) {

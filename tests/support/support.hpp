@@ -18,6 +18,8 @@ namespace danlu::testing {
 
 /// The repository's root, for shipped files.
 std::string source_dir();
+/// What is in a file of the sources.
+std::string read_source(const std::string& path);
 
 /// Where the shipped presets are, with optional overrides.
 LoadOptions shipped_presets(std::vector<std::string> overrides = {});

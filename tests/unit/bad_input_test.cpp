@@ -137,6 +137,9 @@ void check_cases(const std::string& name) {
   }
 }
 
+TEST(BadInput, Grid) {
+  check_cases("grid.txt");
+}
 TEST(BadInput, Keys) {
   check_cases("keys.txt");
 }
