@@ -46,12 +46,12 @@ class EveryTable : public ::testing::Test {};
 using Enums =
     ::testing::Types<ActionKind, Algorithm, Arrivals::Clock, Arrivals::Kind, AttentionKind, Axis,
                      CampaignEvent::Kind, CampaignPart, CheckpointTier::Interval, CollectiveMode,
-                     CollectiveOp, Component, ComputePart, Detection::Kind, Duration::Kind,
+                     CollectiveOp, Component, ComputePart, Deal, Detection::Kind, Duration::Kind,
                      FabricKind, FaultCause::Effect, FoldMode, KernelKind, LinkKind, Norm,
                      Precision, Protocol, Recompute, RecoverySpec::Kind, Reduce, Reshard, Routing,
                      ScaleUpKind, Setting::Source, Span, TableKind, TensorOverlap, TimePart,
                      VertexKind>;
-constexpr std::size_t kTables = 35;
+constexpr std::size_t kTables = 36;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {
