@@ -214,8 +214,9 @@ TEST(ContextParallel, HoldsOthersKeysAndValuesMeanwhile) {
   EXPECT_EQ(buffers("{ulysses: 4, context: 2}"), 4 * whole / 2 / 4);
   const Workload one = workload("{data: 8}");
   const Workload w = workload("{context: 8}");
-  const double recomputed = memory_use(w).other.value - 4 * whole / 8;
-  EXPECT_TRUE(near(8 * recomputed, memory_use(one).other.value));  // logits
+  EXPECT_EQ(memory_use(w).moment.buffers.value, 4 * whole / 8);
+  EXPECT_EQ(memory_use(one).moment.buffers.value, 0);
+  EXPECT_EQ(8 * memory_use(w).moment.logits.value, memory_use(one).moment.logits.value);
 }
 
 /// What a layer takes alone if attention takes `attention` in all and each exchange `exchange`.

@@ -46,12 +46,12 @@ class EveryTable : public ::testing::Test {};
 using Enums =
     ::testing::Types<ActionKind, Algorithm, Arrivals::Clock, Arrivals::Kind, AttentionKind, Axis,
                      CampaignEvent::Kind, CampaignPart, CheckpointTier::Interval, CollectiveMode,
-                     CollectiveOp, Component, ComputePart, ContextExchange, Detection::Kind,
+                     CollectiveOp, Component, ComputePart, ContextExchange, Deal, Detection::Kind,
                      Duration::Kind, FabricKind, FaultCause::Effect, FoldMode, KernelKind, LinkKind,
                      Norm, Precision, Protocol, Recompute, RecomputePart, RecoverySpec::Kind,
                      Reduce, Reshard, Routing, ScaleUpKind, Setting::Source, Span, TableKind,
                      TensorOverlap, TimePart, VertexKind>;
-constexpr std::size_t kTables = 37;
+constexpr std::size_t kTables = 38;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {
