@@ -10,6 +10,7 @@
 #include <set>
 
 #include "sim/base/text.hpp"
+#include "sim/scenario/source_text.hpp"
 #include "sim/scenario/values.hpp"
 #include "sim/scenario/yaml_documents.hpp"
 #include "sim/scenario/yaml_links.hpp"
@@ -36,25 +37,21 @@ class ValuesReader {
  public:
   ValuesReader(const std::string& yaml, std::string file, std::span<const KeyRow> keys,
                std::vector<Problem>& problems)
-      : file_(std::move(file)), keys_(keys), problems_(problems) {
-    std::string_view rest = yaml;
-    rest.remove_prefix(rest.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);
-    for (std::string_view line : split(rest, '\n')) {
-      line.remove_suffix(line.ends_with('\r') ? 1 : 0);
-      lines_.emplace_back(line);
-    }
-  }
+      : file_(file), text_(yaml, std::move(file)), keys_(keys), problems_(problems) {}
 
   Values read(const std::string& yaml, std::string_view under) {
-    whole_ = !under.empty();
+    if (!under.empty()) {
+      text_.take_as_value();
+    }
     values_.set_section("", Value{.position = {file_, 0, 0}});
     const std::optional<YAML::Node> root = parse(yaml);
     if (!root) {
       values_.set_wrong("");
     } else if (root->IsNull()) {
-      add(YAML::Mark::null_mark(), whole_ ? "the value is empty" : "the file holds no keys");
+      add(YAML::Mark::null_mark(),
+          text_.is_value() ? "the value is empty" : "the file holds no keys");
       values_.set_wrong("");
-    } else if (!whole_ && !root->IsMap()) {
+    } else if (!text_.is_value() && !root->IsMap()) {
       add(root->Mark(), fmt::format("expected a mapping of keys, found {}", node_kind(*root)),
           "write key: value");
       values_.set_wrong("");
@@ -65,11 +62,10 @@ class ValuesReader {
   }
 
  private:
-  static constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-
   /// The only document of the text; empty after a problem.
   std::optional<YAML::Node> parse(const std::string& yaml) {
-    if (!is_plain_text()) {
+    if (const std::optional<SourceText::Fault> fault = text_.fault()) {
+      add(fault->mark, fault->message, fault->hint);
       return std::nullopt;
     }
     const std::string text = yaml + "\n#";  // lets the library see that a quote is open at the end
@@ -88,59 +84,6 @@ class ValuesReader {
     return std::nullopt;
   }
 
-  /// UTF-8 without control characters and without tabs for indentation, all of which YAML forbids
-  /// and its library takes in strange ways.
-  bool is_plain_text() {
-    for (std::size_t i = 0; i < lines_.size(); ++i) {
-      const std::string& line = lines_[i];
-      const std::size_t first = line.find_first_not_of(" \t");
-      const std::size_t tab = line.find('\t');
-      const std::vector<std::string_view> pieces = characters(line);
-      const auto bad = std::find_if(pieces.begin(), pieces.end(), [](std::string_view c) {
-        return c != "\t" && !is_printable(c);
-      });
-      YAML::Mark mark;
-      mark.line = static_cast<int>(i);
-      if (bad != pieces.end()) {
-        mark.column = static_cast<int>(bad->data() - line.data());
-        const auto byte = static_cast<unsigned char>(bad->front());
-        const bool control = byte < 0x80 || bad->size() > 1;
-        add(mark, control ? fmt::format("a control character (0x{:02x}) in the text", byte)
-                          : fmt::format("not a text in UTF-8: found the byte 0x{:02x}", byte));
-        return false;
-      }
-      if (tab < first && first != std::string::npos && line[first] != '#') {
-        mark.column = static_cast<int>(tab);
-        add(mark, "a tab in the indentation", "YAML is indented with blanks");
-        return false;
-      }
-    }
-    return true;
-  }
-
-  Value place(const YAML::Mark& mark) const {
-    Value value;
-    value.position.file = file_;
-    if (whole_ || mark.is_null()) {
-      return value;
-    }
-    auto line = static_cast<std::size_t>(mark.line);
-    auto column = static_cast<std::size_t>(mark.column);
-    const bool at_end =
-        line >= lines_.size() || (line + 1 == lines_.size() && lines_[line].empty());
-    if (at_end) {  // show what stands last
-      line = std::min(line, lines_.size() - 1);
-      while (line > 0 && lines_[line].empty()) {
-        --line;
-      }
-      column = lines_[line].size();
-    }
-    value.source_line = lines_[line];
-    const std::string_view before = std::string_view(value.source_line).substr(0, column);
-    value.position.line = static_cast<int>(line) + 1;
-    value.position.column = static_cast<int>(characters(before).size()) + 1;
-    return value;
-  }
   void add(const YAML::Mark& mark, std::string message, std::string hint = "") {
     if (problems_.size() > kMostProblems) {
       return;
@@ -149,7 +92,7 @@ class ValuesReader {
       problems_.push_back({{file_, 0, 0}, "too many problems, the rest is not shown", "", ""});
       return;
     }
-    Value at = place(mark);
+    Value at = text_.place(mark);
     problems_.push_back(
         {std::move(at.position), std::move(message), std::move(hint), std::move(at.source_line)});
   }
@@ -192,15 +135,15 @@ class ValuesReader {
     }
     if (node.IsMap()) {
       if (!root) {
-        values_.set_section(path, place(key_mark));
+        values_.set_section(path, text_.place(key_mark));
       }
       read_map(node, path);
       return;
     }
     if (const KeyRow* row = find_short_form(keys_, path); row != nullptr && node.IsScalar()) {
       const std::string name = row->path.substr(row->path.rfind('.'));
-      name == ".mean" ? values_.set_whole(path, place(key_mark))
-                      : values_.set_section(path, place(key_mark));
+      name == ".mean" ? values_.set_whole(path, text_.place(key_mark))
+                      : values_.set_section(path, text_.place(key_mark));
       read_value(node, at_path(*row, path + name), key_mark);
       return;
     }
@@ -225,7 +168,7 @@ class ValuesReader {
       values_.set_wrong(path);
       return;
     }
-    values_.set_whole(path, place(key_mark));
+    values_.set_whole(path, text_.place(key_mark));
     std::size_t number = 0;
     for (const YAML::Node& entry : node) {
       read_node(entry, fmt::format("{}.{}", path, number++), entry.Mark());
@@ -242,7 +185,7 @@ class ValuesReader {
       values_.set_wrong(row.path);
       return;
     }
-    values_.set_section(row.path, place(key_mark));
+    values_.set_section(row.path, text_.place(key_mark));
     read_map(node, row.path);
   }
 
@@ -341,7 +284,7 @@ class ValuesReader {
   }
 
   void read_value(const YAML::Node& node, const KeyRow& row, const YAML::Mark& key_mark) {
-    Value value = place(node.IsNull() ? key_mark : node.Mark());
+    Value value = text_.place(node.IsNull() ? key_mark : node.Mark());
     if (row.type == KeyType::Links || row.type == KeyType::Shares) {
       read_links(node, row, std::move(value));
       return;
@@ -492,12 +435,12 @@ class ValuesReader {
               fmt::format("a line of '{}' must be a text, found {}", row.path, node_kind(entry)));
           return;
         }
-        value.lines.push_back(line_at(entry.Scalar(), entry.Mark()));
+        value.lines.push_back(text_.line_at(entry.Scalar(), entry.Mark()));
       }
     } else if (node.IsScalar()) {
       YAML::Mark mark = node.Mark();
       for (const std::string_view line : split(node.Scalar(), '\n')) {
-        value.lines.push_back(line_at(std::string(line), mark));
+        value.lines.push_back(text_.line_at(std::string(line), mark));
         if (const int found = value.lines.back().position.line; found > 0 && !line.empty()) {
           mark.line = found;  // positions count from 1: the line after it
           mark.column = 0;
@@ -518,23 +461,6 @@ class ValuesReader {
       value.text += line.text + "\n";
     }
     values_.set(row.path, std::move(value));
-  }
-  /// A line that begins there or, of a block, as the first such line from there on.
-  TextLine line_at(std::string text, YAML::Mark mark) const {
-    if (!whole_ && !text.empty() && !mark.is_null()) {
-      for (auto line = static_cast<std::size_t>(mark.line); line < lines_.size(); ++line) {
-        const bool first = line == static_cast<std::size_t>(mark.line);
-        const std::size_t column =
-            lines_[line].find(text, first ? static_cast<std::size_t>(mark.column) : 0);
-        if (column != std::string::npos) {
-          mark.line = static_cast<int>(line);
-          mark.column = static_cast<int>(column);
-          break;
-        }
-      }
-    }
-    Value at = place(mark);
-    return {std::move(text), std::move(at.position), std::move(at.source_line)};
   }
 
   void read_sources(const YAML::Node& node, const KeyRow& row, Value value) {
@@ -563,10 +489,9 @@ class ValuesReader {
   }
 
   std::string file_;
+  SourceText text_;
   std::span<const KeyRow> keys_;
   std::vector<Problem>& problems_;
-  std::vector<std::string> lines_;
-  bool whole_ = false;  // of --set, whose text has no lines
   Values values_;
 };
 

@@ -51,7 +51,7 @@ class PipelineGraph {
             graph_.add({.kind = TaskKind::Compute,
                         .duration = {paired ? *pipeline_.pair : cost.of(action.kind)},
                         .name = graph_.named(name_of(action.kind)),
-                        .microbatch = action.microbatch},
+                        .action = action},
                        {RankClassId{stage}});
         if (!tasks.empty()) {
           graph_.add_edge(tasks.back(), added);

@@ -265,30 +265,39 @@ void add_sharding(Dice& dice, Workload& w) {
   sharding.reduce_bytes = dice.pick({2, 4});
 }
 
+/// The least microbatches from `least` on with which a schedule runs; 0 where it never does.
+int enough_microbatches(const ScheduleRow& row, const Placement& placement, int least) {
+  for (int m = least; m <= least + 4 * placement.stages(); ++m) {
+    if (row.obstacle({placement, m}).empty()) {
+      return m;
+    }
+  }
+  return 0;
+}
+
 /// A schedule of the table, with as many layers and microbatches as it needs.
 void add_schedule(Dice& dice, Workload& w) {
   const std::span<const ScheduleRow> table = schedule_table();
   const ScheduleRow& row = table[dice.below(table.size())];
-  if (w.parallelism.pipeline == 1 || row.name == w.training.schedule) {
+  const int chunks = row.chunks.value_or(w.training.chunks);
+  const int microbatches = enough_microbatches(
+      row, Placement(w.parallelism.pipeline, chunks, row.deal), w.microbatches());
+  if (w.parallelism.pipeline == 1 || row.name == w.training.schedule || microbatches == 0) {
     return;
   }
   w.training.schedule = row.name;
-  const int factor = row.chunks.value_or(w.training.chunks);
-  w.training.chunks = factor;
-  w.model.layers *= factor;
+  w.training.chunks = chunks;
+  w.model.layers *= chunks;
   for (int& layers : w.parallelism.stage_layers) {
-    layers *= factor;
+    layers *= chunks;
   }
   for (std::optional<int>* layers :
        {&w.parallelism.first_stage_layers, &w.parallelism.last_stage_layers}) {
     if (*layers) {
-      **layers *= factor;
+      **layers *= chunks;
     }
   }
-  const int one_more = w.training.micro_batch * w.parallelism.data;
-  while (!row.obstacle({w.placement(), w.microbatches()}).empty()) {
-    w.training.global_batch += one_more;
-  }
+  w.training.global_batch = w.training.micro_batch * w.parallelism.data * microbatches;
 }
 
 std::string_view name_of(const ForcedChoice& forced) {
