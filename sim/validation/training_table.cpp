@@ -295,6 +295,7 @@ class TrainingConverter {
     line("parallelism:");
     line(fmt::format("  tensor: {}", tensor));
     line(fmt::format("  pipeline: {}", stages));
+    yaml_ += layers_of_parts(stages * count("vpp", 1));
     line(fmt::format("  data: {}", data));
     line(fmt::format("  {}: {}", sequence() == SequenceWord::Ulysses ? "ulysses" : "context",
                      context));
@@ -305,6 +306,21 @@ class TrainingConverter {
     line(fmt::format("  overlap: {{data: {}, tensor: {}, pipeline: {}}}", sharding_.overlaps,
                      name_of(overlaps_tensor() ? TensorOverlap::Backward : TensorOverlap::None),
                      overlaps_pipeline()));
+  }
+
+  /// See the rule `layers` in the header.
+  std::string layers_of_parts(int parts) const {
+    const int layers = count("layers", 1);
+    if (layers % parts == 0 || parts > layers + 2) {
+      return "";  // evenly, or more parts than there is to share, which the reader tells
+    }
+    std::vector<int> found;
+    for (int part = 0; part < parts; ++part) {
+      found.push_back((layers + 2) / parts + (part < (layers + 2) % parts ? 1 : 0));
+    }
+    --found.front();
+    --found.back();
+    return fmt::format("  stage_layers: [{}]\n", fmt::join(found, ", "));
   }
 
   /// See the rule `scatter_gather` in the header.

@@ -2,6 +2,7 @@
 // statistics.
 #include "sim/validation/validation.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "sim/base/csv.hpp"
@@ -315,10 +316,10 @@ TEST(TrainingRow, TellsEverythingThatIsInTheWay) {
       "missing ffn_hidden; sharding: gemini");
   // A relation that the scenario's reader refuses.
   EXPECT_EQ(
-      convert_row("f,x,2024,H100-80GB-SXM,8,8,,,L,31,4096,14336,1,32,8,128256,4096,,64,1,1,8,,,1,"
+      convert_row("f,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,63,2,1,1,,,8,"
                   "no,none,none,,bf16,2,")
           .reason(),
-      "pipeline (8) must divide the model's layers (31)");
+      "micro_batch (2) x data (8) must divide global_batch (63)");
   // Degrees that contradict each other.
   EXPECT_EQ(
       convert_row("g,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,64,1,2,1,,,2,"
@@ -335,6 +336,18 @@ TEST(TrainingRow, TellsEverythingThatIsInTheWay) {
                   "no,ZeRO-1 within 4 (hybrid zero),none,,NVFP4,,")
           .reason(),
       "missing rate; precision fp4");
+}
+
+TEST(TrainingRow, SharesLayersWithTheEndsCounted) {
+  const auto layers = [](int model, int stages) {
+    return scenario_of(convert_row(fmt::format("f,x,2024,H100-80GB-SXM,{},8,,,L,{},4096,14336,1,32,"
+                                               "8,128256,4096,,64,1,1,{},,,1,no,none,none,,bf16,2,",
+                                               stages, model, stages)))
+        .workload.parallelism.stage_layers;
+  };
+  EXPECT_EQ(layers(32, 8), std::vector<int>{});
+  EXPECT_EQ(layers(70, 12), (std::vector{5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 5}));  // BLOOM
+  EXPECT_EQ(layers(31, 8), (std::vector{4, 4, 4, 4, 4, 4, 4, 3}));
 }
 
 TEST(TrainingRow, SplitsWhatTheShardingSays) {
