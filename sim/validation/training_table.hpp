@@ -22,10 +22,11 @@
 //                       ZeRO-3 and FSDP: 3, FSDP without a 16-bit copy, SHARD_GRAD_OP with weights
 //                       kept until backward; "within n", "group n": over n ranks. With dp = 1
 //                       nothing is sharded whatever is said
-//   layers              evenly over pp x vpp parts. Where these do not divide them, layers, embedding
-//                       and head are shared as evenly as can be, the first parts with one more
-//                       (BigScience's type:transformer|embedding, Megatron-LM's
-//                       account_for_embedding_in_pipeline_split, nanotron's blocks)
+//   layers              evenly over pp x vpp parts. Where these do not divide them, embedding and
+//                       head count as layers and all are shared as evenly as can be, the first
+//                       parts with one more
+//                       (BigScience's type:transformer|embedding; Megatron-LM's
+//                       account_for_embedding_in_pipeline_split; nanotron's blocks)
 //   cp                  by Ulysses where sequence_parallel says so, else a ring (Megatron-LM's
 //                       default, p2p); dp counts replicas of whole sequences
 //   overlap.data        where the sharding text says overlap and not "no overlap"; a "PP=n" before
