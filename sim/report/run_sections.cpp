@@ -1,6 +1,7 @@
 // Memory, the whole run, and what the simulation took.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "sim/report/page.hpp"
@@ -47,6 +48,17 @@ Section memory(const MemoryReport& memory) {
   return section;
 }
 
+/// Takes a column off the page of which no stage holds anything.
+template <typename BytesOf>
+void hide_where_none(const MemoryReport& memory, std::string_view key, Section& section,
+                     const BytesOf& bytes_of) {
+  const bool none = std::all_of(memory.stages.begin(), memory.stages.end(),
+                                [&](const MemoryUse& use) { return bytes_of(use) == Bytes{}; });
+  for (Column& column : section.columns) {
+    column.shown = none && column.key == key ? Shown::OffPage : column.shown;
+  }
+}
+
 /// What a GPU of each stage holds at the moment at which it holds most.
 Section memory_by_stage(const MemoryReport& memory) {
   Section section{.key = "memory.stages",
@@ -78,6 +90,11 @@ Section memory_by_stage(const MemoryReport& memory) {
                    Figure::words(use.moment.action.text()), Figure::count(use.moment.forwards)},
          .shown = Shown::OffPage});
   }
+  hide_where_none(memory, "gathered_bytes", section, [](const MemoryUse& u) { return u.gathered; });
+  hide_where_none(memory, "recomputed_bytes", section,
+                  [](const MemoryUse& u) { return u.moment.again; });
+  hide_where_none(memory, "buffers_bytes", section,
+                  [](const MemoryUse& u) { return u.moment.buffers; });
   const auto& [moment, stage] = std::pair(memory.use.moment, memory.use.stage);
   section.rows.push_back(
       sentence(fmt::format("The peak is on stage {}, during {}, after {}.", stage,
