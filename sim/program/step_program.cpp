@@ -12,6 +12,7 @@
 namespace danlu {
 namespace {
 
+/// Writes what one stage does. One class, since its end waits for passes that it noted on the way.
 class StageWriter {
  public:
   StageWriter(const Workload& w, const ModelBlocks& model, StepProgram& step)

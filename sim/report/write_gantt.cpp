@@ -144,6 +144,7 @@ std::size_t label_width(std::span<const Gantt> gantts) {
 }
 constexpr std::size_t kWaitsWidth = 9;
 
+/// Drawings in text. One class: all rows share a scale, a style and what the legend has to explain.
 class GanttPage {
  public:
   GanttPage(std::span<const Gantt> gantts, const GanttStyle& style)

@@ -84,6 +84,7 @@ std::string class_of(const GanttSpan& span) {
   return "u";
 }
 
+/// Drawings as SVG. One class: all rows share a scale and what the legend has to explain.
 class SvgWriter {
  public:
   explicit SvgWriter(std::span<const Gantt> gantts) : gantts_(gantts) {

@@ -57,6 +57,7 @@ Words words_of(std::string_view line, std::size_t number) {
   return words;
 }
 
+/// Checks a grid. One class: a rule for each thing that can be wrong, over words with their places.
 class GridReader {
  public:
   GridReader(std::span<const std::string> lines, const Placement& placement, int microbatches)

@@ -34,6 +34,7 @@ bool lists_parts(const Workload& w) {
   return static_cast<int>(w.parallelism.stage_layers.size()) == w.placement().parts();
 }
 
+/// One class: independent relations between the keys that say how layers are shared.
 class LayerChecker {
  public:
   explicit LayerChecker(const Workload& w) : w_(w), p_(w.parallelism) {}
