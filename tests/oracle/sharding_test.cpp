@@ -187,5 +187,54 @@ TEST(ShardedWeights, AreGatheredAheadOfTheirUnit) {
   EXPECT_EQ(bare[2], "residual");
 }
 
+// Gradients are summed over the ranks that hold the same weights and no others: not over tensor
+// ranks or stages, and of weights that are split over an axis not over that.
+TEST(ShardedGradients, AreSummedOverCopies) {
+  const auto ranks_of = [](const ParallelismSpec& p, AxisSet split) {
+    std::vector<int> ranks;
+    for (const GradientSum& sum : gradient_sums(p, split)) {
+      ranks.push_back(p.mesh().size(sum.axes));
+      EXPECT_FALSE(sum.axes.contains(Axis::Tensor) || sum.axes.contains(Axis::Pipeline));
+    }
+    return ranks;
+  };
+  ParallelismSpec p{.tensor = 2, .pipeline = 3, .data = 8};
+  p.context = 4;
+  EXPECT_EQ(ranks_of(p, {}), std::vector{32});
+  EXPECT_EQ(ranks_of(p, Axis::Context), std::vector{8});
+  p.zero = 3;
+  EXPECT_EQ(ranks_of(p, {}), std::vector{32});
+  EXPECT_EQ(ranks_of(p, Axis::Context), std::vector{8});
+  p.sharding.ranks = 2;
+  EXPECT_EQ(ranks_of(p, {}), (std::vector{8, 4}));
+  EXPECT_EQ(ranks_of(p, Axis::Context), (std::vector{2, 4}));
+}
+
+// A unit's first kernels wait for its gather, and a unit's sums for its last ones.
+TEST(ShardedWeights, AreThereWhenTheirUnitComputes) {
+  const Workload w = sharded("llama2-7b", 8, 1, {"parallelism.zero=3"}).workload;
+  const StepProgram step = make_step_program(w);
+  for (const StagePass& pass : step.stages[0].passes) {
+    const Program& program = step.programs[pass.program];
+    std::vector<bool> waited_for(program.segments.size());
+    for (const Segment& segment : program.segments) {
+      for (const std::size_t before : segment.after) {
+        waited_for[before] = waited_for[before] || segment.is_compute;
+      }
+    }
+    int gathers = 0;
+    for (std::size_t i = 0; i < program.segments.size(); ++i) {
+      const Segment& segment = program.segments[i];
+      if (segment.name == "gather weights") {
+        EXPECT_TRUE(waited_for[i]) << "segment " << i;
+        ++gathers;
+      } else if (segment.name == "scatter gradients") {
+        EXPECT_TRUE(program.segments[segment.after.at(0)].is_compute);
+      }
+    }
+    EXPECT_EQ(gathers, pass.action.is_forward() ? 33 : 32);
+  }
+}
+
 }  // namespace
 }  // namespace danlu
