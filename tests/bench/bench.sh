@@ -96,6 +96,9 @@ bench 'Llama-3 405B, 16,384 GPUs' 8.6327 '0.5' scenarios/llama3-405b-16384-h100.
 bench 'Llama-3 405B, 131,072 GPUs' 8.6603 '4' scenarios/llama3-405b-131072-h100.yaml
 bench 'Llama-3 8B FSDP, 1,024 GPUs' 1.8458 '0.5' scenarios/llama3-8b-fsdp-h100.yaml \
   --set cluster.gpus=1024 --set training.global_batch=2048
+bench 'Llama-3 405B, 8 chunks, 16,384' 5.15055 '1' scenarios/llama3-405b-interleaved-h100.yaml
+bench 'Llama-3 405B, 131k tokens' 17.3818 '1' scenarios/llama3-405b-131k-context.yaml
+bench 'Llama-3 8B, 1M tokens' 70.2278 '0.5' scenarios/llama3-8b-1m-context.yaml
 bench 'GPT-3 175B, 512 GPUs, no fold' 25.8031 '60' scenarios/gpt3-175b-a100.yaml \
   --set fold=off --set cluster.gpus=512 --set parallelism.data=8 --set training.global_batch=768
 
