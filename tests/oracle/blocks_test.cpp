@@ -1,6 +1,8 @@
 // Blocks against the closed forms that they replaced: parameters, kept bytes and exchanges of a
 // dense layer are sums over its list of steps. The seed is printed when a case fails;
 // DANLU_SEED=n repeats it.
+#include "tests/support/blocks.hpp"
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -23,6 +25,7 @@ using testing::from_environment;
 using testing::layer_parameters;
 using testing::near;
 using testing::rank_layer_parameters;
+using testing::small_gpt;
 
 Workload random_dense(Dice& dice) {
   Workload w;
@@ -88,19 +91,6 @@ TEST(Blocks, AreTheClosedForms) {
     EXPECT_TRUE(
         near(kept_by(build_model(w).layer(0)).value, RankShape(w).boundary().value / share));
   }
-}
-
-Workload small_gpt(int layers) {
-  Workload w;
-  w.model = {.layers = layers,
-             .hidden = 1024,
-             .heads = 16,
-             .kv_heads = 16,
-             .head_dim = 64,
-             .ffn = 4096,
-             .vocab = 32000};
-  w.training.sequence_length = 512;
-  return w;
 }
 
 /// How often a pass makes an operation over the tensor ranks.

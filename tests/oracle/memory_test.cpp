@@ -13,6 +13,7 @@
 #include "sim/program/program.hpp"
 #include "sim/schedule/schedule.hpp"
 #include "sim/workload/model_blocks.hpp"
+#include "tests/support/blocks.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
@@ -36,15 +37,7 @@ ModelSpec preset(std::string_view name) {
 }
 
 Workload small(int layers) {
-  Workload w;
-  w.model = {.layers = layers,
-             .hidden = 1024,
-             .heads = 16,
-             .kv_heads = 16,
-             .head_dim = 64,
-             .ffn = 4096,
-             .vocab = 32000};
-  w.training.sequence_length = 512;
+  Workload w = testing::small_gpt(layers);
   w.training.attention = AttentionKind::Unfused;
   return w;
 }

@@ -18,6 +18,20 @@ inline const Operator& operator_named(const Block& block, std::string_view name)
   throw InternalError("no such operator");
 }
 
+/// A plain model of hidden size 1,024 on sequences of 512 tokens.
+inline Workload small_gpt(int layers) {
+  Workload w;
+  w.model = {.layers = layers,
+             .hidden = 1024,
+             .heads = 16,
+             .kv_heads = 16,
+             .head_dim = 64,
+             .ffn = 4096,
+             .vocab = 32000};
+  w.training.sequence_length = 512;
+  return w;
+}
+
 /// What all compute of a pass takes.
 inline ComputeTime compute_of(const Program& program, const KernelTimer& timer) {
   ComputeTime sum;
