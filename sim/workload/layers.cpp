@@ -29,6 +29,28 @@ Operator norm(const RankShape& z, std::string name, Bytes kept) {
           .kept = kept};
 }
 
+Weight split_weight(const RankShape& z, double whole_matrix, double held_matrix,
+                    double whole_biases, double held_biases) {
+  const double biases = z.model.biases ? 1 : 0;
+  return {whole_matrix + biases * whole_biases, held_matrix + biases * held_biases};
+}
+
+Operator residual(const RankShape& z) {
+  const double boundary = z.local_tokens * z.hidden;
+  const double mask = z.training.dropout ? kMaskBytes : 0;
+  return {.name = "residual",
+          .forward = {memory_pass(boundary * (3 * z.element + mask))},
+          .input_gradient = {memory_pass(boundary * (2 * z.element + mask))},
+          .kept = {z.element / 2 * mask * boundary}};
+}
+
+Block layer(const RankShape& z, LayerSort /*sort*/) {
+  Block block{.input = z.block_input()};
+  add_attention(z, block);
+  add_mlp(z, block);
+  return block;
+}
+
 Block embedding(const RankShape& z) {
   const double written = z.tokens * z.hidden;
   const double positions = static_cast<double>(z.model.positions) * z.hidden;

@@ -15,6 +15,8 @@ inline constexpr const char* kMlpUp = "MLP up";
 inline constexpr const char* kActivation = "activation";
 inline constexpr const char* kMlpDown = "MLP down";
 
+inline constexpr double kMaskBytes = 1;  // of an element of a dropout mask
+
 /// A product of the rank's tokens with a weight of in x out; without the weight's parameters.
 Operator linear(const RankShape& shape, std::string name, double in, double out);
 /// Counts only a share of what a product does as the model's.
@@ -22,7 +24,21 @@ void count_only(double share, Operator& product);
 /// A norm, which every tensor rank holds whole.
 Operator norm(const RankShape& shape, std::string name, Bytes kept);
 
-Block dense_layer(const RankShape& shape);
+/// Parameters of a product and its biases, split over the tensor ranks.
+Weight split_weight(const RankShape& shape, double whole_matrix, double held_matrix,
+                    double whole_biases, double held_biases);
+/// The sum of what a half of a layer made and what it began with.
+Operator residual(const RankShape& shape);
+/// The products of an MLP that is `width` wide over all tensor ranks; `what` goes before their
+/// names.
+void add_mlp_products(const RankShape& shape, double width, const std::string& what, Block& block);
+
+// The halves of a layer, from norm to residual.
+void add_attention(const RankShape& shape, Block& block);
+void add_mlp(const RankShape& shape, Block& block);
+
+/// A layer, of such halves.
+Block layer(const RankShape& shape, LayerSort sort);
 /// The tables of tokens and positions.
 Block embedding(const RankShape& shape);
 /// Norm, logits and loss. A table of its own is held beside one that another stage shares with it.

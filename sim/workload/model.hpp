@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <compare>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,11 @@ enum class Norm { LayerNorm, RmsNorm };
 template <>
 inline constexpr auto kNames<Norm> = std::to_array<Named<Norm>>({{Norm::LayerNorm, "layernorm"},
                                                                  {Norm::RmsNorm, "rmsnorm"}});
+
+/// What a layer is made of; layers of one sort are alike.
+struct LayerSort {
+  auto operator<=>(const LayerSort&) const = default;  // NOLINT(modernize-use-nullptr)
+};
 
 /// The dimensions of one model.
 struct ModelSpec {
@@ -32,6 +38,8 @@ struct ModelSpec {
   bool biases = true;
   Norm norm = Norm::LayerNorm;
 
+  /// Of the layer with that number.
+  LayerSort layer_sort(int /*layer*/) const { return {}; }
   double query_width() const { return static_cast<double>(heads) * head_dim; }
   double kv_width() const { return static_cast<double>(kv_heads) * head_dim; }
   /// Key (or value) width on one of `tensor` ranks; with more ranks than key-value heads each rank

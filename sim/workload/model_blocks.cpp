@@ -1,5 +1,7 @@
 #include "sim/workload/model_blocks.hpp"
 
+#include <map>
+
 #include "sim/workload/layers.hpp"
 
 namespace danlu {
@@ -8,10 +10,16 @@ ModelBlocks build_model(const Workload& w) {
   const RankShape shape(w);
   const bool tied_to_itself =
       w.model.tied_embeddings && w.placement().holds_last(w.placement().first_stage());
-  ModelBlocks model{.embedding = embedding(shape),
-                    .kinds = {dense_layer(shape)},
-                    .kind_of_layer = std::vector<LayerKindId>(w.model.layers),
-                    .head = head(shape, !tied_to_itself)};
+  ModelBlocks model{.embedding = embedding(shape), .head = head(shape, !tied_to_itself)};
+  std::map<LayerSort, LayerKindId> known;
+  for (int i = 0; i < w.model.layers; ++i) {
+    const LayerSort sort = w.model.layer_sort(i);
+    const auto [kind, is_new] = known.try_emplace(sort, model.kinds.next_id());
+    if (is_new) {
+      model.kinds.push_back(layer(shape, sort));
+    }
+    model.kind_of_layer.push_back(kind->second);
+  }
   for (Block& layer : model.kinds) {
     split_over_sequence_ranks(shape, layer);
     split_over_tensor_ranks(shape, layer);

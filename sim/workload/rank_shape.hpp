@@ -26,7 +26,6 @@ struct RankShape {
         hidden(w.model.hidden),
         query(w.model.query_width() / tensor),
         kv(w.model.rank_kv_width(tensor)),
-        ffn(w.model.ffn / tensor),
         vocab(w.model.rank_vocab(w.parallelism.tensor)),
         heads(w.model.heads / (tensor * ulysses)),
         core_query(query / ulysses),
@@ -43,14 +42,16 @@ struct RankShape {
   double pairs;    // of positions of a sequence of which one attends to the other
   double queries;  // positions of a sequence that this rank attends from, with some of the heads
   double tokens;   // of all else
-  double local_tokens;                   // of norms, dropouts and residuals
-  double element;                        // bytes of an activation or weight
-  double gradient;                       // bytes of a gradient read and written back
-  double hidden, query, kv, ffn, vocab;  // widths on this rank; kv: of keys, and as much of values
-  double heads, core_query, core_kv;     // in attention, among Ulysses ranks
+  double local_tokens;                // of norms, dropouts and residuals
+  double element;                     // bytes of an activation or weight
+  double gradient;                    // bytes of a gradient read and written back
+  double hidden, query, kv, vocab;    // widths on this rank; kv: of keys, and as much of values
+  double heads, core_query, core_kv;  // in attention, among Ulysses ranks
 
   /// Bytes of the activations at a layer's boundary, whole: over all tensor ranks.
   Bytes boundary() const { return {element * tokens * hidden}; }
+  /// Bytes that a layer begins with, on this rank.
+  Bytes block_input() const { return {element * local_tokens * hidden}; }
   /// Bytes of the keys and values of `positions` of a sequence in attention.
   Bytes keys_and_values(double positions) const {
     return {2 * element * batch * positions * core_kv};

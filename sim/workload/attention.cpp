@@ -1,7 +1,6 @@
-// A dense transformer layer on one tensor-parallel rank. T = b s tokens, tensor degree t:
+// The attention half of a layer on one tensor-parallel rank. T = b s tokens, tensor degree t:
 //
-//   norm | QKV [T, (q+2kv)/t, h] | attention, a/t heads | projection [T, h, q/t] | residual |
-//   norm | MLP up [T, f/t, h] | activation | MLP down [T, h, f/t] | residual
+//   norm | QKV [T, (q+2kv)/t, h] | attention, a/t heads | projection [T, h, q/t] | residual
 //
 // Each product runs twice backward: for its input [T, in, out] and for its weight [in, out, T].
 // With sequence parallelism norms, dropouts and residuals see T/t tokens. With c ranks that share a
@@ -13,24 +12,6 @@
 
 namespace danlu {
 namespace {
-
-constexpr double kMask = 1;  // bytes of a dropout mask's element
-
-/// Parameters of a product and its biases, split over the tensor ranks.
-Weight split_weight(const RankShape& z, double whole_matrix, double held_matrix,
-                    double whole_biases, double held_biases) {
-  const double biases = z.model.biases ? 1 : 0;
-  return {whole_matrix + biases * whole_biases, held_matrix + biases * held_biases};
-}
-
-Operator residual(const RankShape& z) {
-  const double boundary = z.local_tokens * z.hidden;
-  const double mask = z.training.dropout ? kMask : 0;
-  return {.name = "residual",
-          .forward = {memory_pass(boundary * (3 * z.element + mask))},
-          .input_gradient = {memory_pass(boundary * (2 * z.element + mask))},
-          .kept = {z.element / 2 * mask * boundary}};
-}
 
 Operator qkv(const RankShape& z) {
   const double width = z.query + 2 * z.kv;
@@ -52,7 +33,7 @@ void add_unfused(const RankShape& z, Operator& op) {
   const double d = z.model.head_dim;
   const double scores = heads * q * s;
   const bool drops = z.training.dropout;
-  const double dropout = scores * (2 * z.element + kMask);
+  const double dropout = scores * (2 * z.element + kMaskBytes);
   op.forward = {gemm(q, s, d, heads, z.element), memory_pass(scores * 2 * z.element)};
   op.input_gradient = {gemm(q, s, d, heads, z.element),
                        gemm(s, d, q, heads, z.element)};  // through the values
@@ -102,7 +83,7 @@ void add_flash(const RankShape& z, Operator& op) {
 
 /// Attention, which keeps its queries and this rank's keys and values. Rotary positions, by which
 /// queries and keys are turned, and back, are a step before it where ranks exchange in between.
-void add_attention(const RankShape& z, Block& block) {
+void add_core(const RankShape& z, Block& block) {
   const double attending = z.batch * z.queries;
   Operator op{.name = kAttention, .kept = {z.element * attending * (z.core_query + 2 * z.core_kv)}};
   z.training.attention == AttentionKind::Flash ? add_flash(z, op) : add_unfused(z, op);
@@ -128,42 +109,14 @@ Operator projection(const RankShape& z) {
   return op;
 }
 
-void add_mlp(const RankShape& z, Block& block) {
-  const double gates = z.model.gated_mlp ? 2 : 1;
-  const double whole = z.model.ffn;
-  const double wide = z.tokens * z.ffn;
-  Operator up = linear(z, kMlpUp, z.hidden, gates * z.ffn);
-  up.weight = split_weight(z, z.hidden * gates * whole, z.hidden * gates * z.ffn, gates * whole,
-                           gates * z.ffn);
-  up.kept = {z.element * z.local_tokens * z.hidden};
-  up.split = Split::Columns;
-  Operator down = linear(z, kMlpDown, z.ffn, z.hidden);
-  down.weight = split_weight(z, whole * z.hidden, z.ffn * z.hidden, z.hidden, z.hidden);
-  down.kept = {z.element * wide};
-  down.split = Split::Rows;
-  block.steps.emplace_back(std::move(up));
-  block.steps.emplace_back(
-      Operator{.name = kActivation,
-               .forward = {memory_pass(wide * (gates + 1) * z.element)},
-               .input_gradient = {memory_pass(wide * (2 * gates + 1) * z.element)},
-               .kept = {z.element * wide * gates}});
-  block.steps.emplace_back(std::move(down));
-}
-
 }  // namespace
 
-Block dense_layer(const RankShape& z) {
-  const Bytes input{z.element * z.local_tokens * z.hidden};
-  Block block{.input = input};
-  block.steps.emplace_back(norm(z, kNorm, input));
+void add_attention(const RankShape& z, Block& block) {
+  block.steps.emplace_back(norm(z, kNorm, z.block_input()));
   block.steps.emplace_back(qkv(z));
-  add_attention(z, block);
+  add_core(z, block);
   block.steps.emplace_back(projection(z));
   block.steps.emplace_back(residual(z));
-  block.steps.emplace_back(norm(z, kNorm, input));
-  add_mlp(z, block);
-  block.steps.emplace_back(residual(z));
-  return block;
 }
 
 }  // namespace danlu
