@@ -127,14 +127,17 @@ class Builder {
     get.fill(w);
     w.model.name = values_.has("model.preset") ? values_.at("model.preset").text : kOwnModel;
     get.fill(w.model, "model");
+    get.fill(w.model.experts, "model.experts");
     const bool has_cluster = read_cluster(get, scenario);
     get.fill(w.parallelism, "parallelism");
     get.fill(w.parallelism.sharding, "parallelism.sharding");
     get.fill(w.training, "training");
+    get.fill(w.training.routing, "training.experts");
     w.training.documents = values_.numbers("training.documents");
     get.fill(w.communication, "communication");
     get.fill(w.communication.tensor, "communication.tensor");
     get.fill(w.communication.data, "communication.data");
+    get.fill(w.communication.expert, "communication.expert");
     if (w.training.recompute == Recompute::Selective && w.training.recompute_parts.empty() &&
         !own_.has("training.attention")) {
       scenario.notes.emplace_back(
@@ -144,9 +147,7 @@ class Builder {
     read_schedule_grid(w);
     note_interleaving(scenario);
     for (const std::string& path : own_.paths()) {
-      if (path.starts_with("communication.")) {
-        scenario.places.emplace(path, own_.problem(path, ""));
-      }
+      scenario.places.emplace(path, own_.problem(path, ""));
     }
     note_unplayable(scenario);
     read_step_faults(values_, w, scenario.cluster, problems_);

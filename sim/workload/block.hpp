@@ -15,7 +15,7 @@
 #include <variant>
 #include <vector>
 
-#include "sim/collective/collective.hpp"
+#include "sim/collective/experts.hpp"
 #include "sim/workload/kernels.hpp"
 #include "sim/workload/mesh.hpp"
 
@@ -27,7 +27,7 @@ using Kernels = std::vector<Kernel>;
 struct Weight {
   double whole = 0;
   double held = 0;
-  AxisSet split{};  // of the data's axes, those over which it is split, as experts are
+  AxisSet copies = kDataAxes;  // along which ranks hold the same: all of one mesh's
 };
 
 /// How a product's weight is split over the tensor ranks, and so what stands around it: the input
@@ -52,6 +52,7 @@ struct Operator {
 struct Way {
   std::string name;
   CollectiveOp op = CollectiveOp::AllReduce;
+  double share = 1;  // of the exchange's bytes, where its elements are narrower
 };
 
 /// A collective over axes of the mesh; backward makes the conjugate: what was gathered is
@@ -65,6 +66,7 @@ struct Exchange {
   // More than 1: it is passed on in that many rounds but one, beside as many rounds of the operator
   // behind it; backward passes it on once more, and as many bytes of gradients a round later.
   int rounds = 1;
+  std::optional<ExpertRouting> routing{};  // of tokens: CollectiveOp::Dispatch, by that
   Bytes buffers{};  // memory that it needs beside what is kept, while the layer is computed
 };
 
@@ -90,10 +92,10 @@ struct Block {
 /// The operators of a block, in order.
 std::vector<const Operator*> operators_of(const Block& block);
 
-/// Of all its weights; `split` is of no meaning.
+/// Of all its weights; `copies` is of no meaning.
 Weight weight_of(const Block& block);
-/// Parameters that one rank holds, by the axes over which they are split beside tensor ranks.
-std::map<AxisSet, double> weights_by_split(const Block& block);
+/// Parameters that one rank holds, by the axes along which others hold the same.
+std::map<AxisSet, double> weights_by_copies(const Block& block);
 /// Of all its exchanges.
 Bytes buffers_of(const Block& block);
 /// What is kept of one microbatch from forward to backward.

@@ -4,11 +4,15 @@
 
 namespace danlu {
 
-Operator linear(const RankShape& z, std::string name, double in, double out) {
+Operator product(const RankShape& z, std::string name, double rows, double in, double out) {
   return {.name = std::move(name),
-          .forward = {gemm(z.tokens, out, in, 1, z.element)},
-          .input_gradient = {gemm(z.tokens, in, out, 1, z.element)},
-          .weight_gradient = {gemm(in, out, z.tokens, 1, z.element, {z.gradient * in * out})}};
+          .forward = {gemm(rows, out, in, 1, z.element)},
+          .input_gradient = {gemm(rows, in, out, 1, z.element)},
+          .weight_gradient = {gemm(in, out, rows, 1, z.element, {z.gradient * in * out})}};
+}
+
+Operator linear(const RankShape& z, std::string name, double in, double out) {
+  return product(z, std::move(name), z.tokens, in, out);
 }
 
 void count_only(double share, Operator& product) {
@@ -44,10 +48,10 @@ Operator residual(const RankShape& z) {
           .kept = {z.element / 2 * mask * boundary}};
 }
 
-Block layer(const RankShape& z, LayerSort /*sort*/) {
+Block layer(const RankShape& z, LayerSort sort) {
   Block block{.input = z.block_input()};
   add_attention(z, block);
-  add_mlp(z, block);
+  sort.experts ? add_experts(z, block) : add_mlp(z, block);
   return block;
 }
 

@@ -14,11 +14,18 @@ inline constexpr const char* kAttention = "attention";  // the core: scores, sof
 inline constexpr const char* kMlpUp = "MLP up";
 inline constexpr const char* kActivation = "activation";
 inline constexpr const char* kMlpDown = "MLP down";
+inline constexpr const char* kRouter = "router";
+inline constexpr const char* kExpertUp = "experts up";
+inline constexpr const char* kExpertActivation = "experts' activation";
+inline constexpr const char* kExpertDown = "experts down";
+inline constexpr const char* kExpertSum = "sum of experts";
 
 inline constexpr double kMaskBytes = 1;  // of an element of a dropout mask
 
 /// A product of the rank's tokens with a weight of in x out; without the weight's parameters.
 Operator linear(const RankShape& shape, std::string name, double in, double out);
+/// The same of so many rows.
+Operator product(const RankShape& shape, std::string name, double rows, double in, double out);
 /// Counts only a share of what a product does as the model's.
 void count_only(double share, Operator& product);
 /// A norm, which every tensor rank holds whole.
@@ -36,6 +43,7 @@ void add_mlp_products(const RankShape& shape, double width, const std::string& w
 // The halves of a layer, from norm to residual.
 void add_attention(const RankShape& shape, Block& block);
 void add_mlp(const RankShape& shape, Block& block);
+void add_experts(const RankShape& shape, Block& block);
 
 /// A layer, of such halves.
 Block layer(const RankShape& shape, LayerSort sort);

@@ -17,8 +17,21 @@ template <>
 inline constexpr auto kNames<Norm> = std::to_array<Named<Norm>>({{Norm::LayerNorm, "layernorm"},
                                                                  {Norm::RmsNorm, "rmsnorm"}});
 
+/// A mixture of experts in place of an MLP: each token visits some of them, and a shared one.
+struct ExpertsSpec {
+  int count = 0;             // of a layer; 0: an MLP
+  int per_token = 1;         // that a token visits
+  int ffn = 1;               // width of each
+  int shared_ffn = 0;        // width of all that every token visits together
+  bool shared_gate = false;  // their output is weighted by a product with one column
+  bool router_bias = false;
+  int dense_layers = 0;  // the first so many have an MLP all the same
+  int every = 1;         // of the others each so-many-th has experts
+};
+
 /// What a layer is made of; layers of one sort are alike.
 struct LayerSort {
+  bool experts = false;
   auto operator<=>(const LayerSort&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
@@ -37,9 +50,13 @@ struct ModelSpec {
   bool tied_embeddings = true;
   bool biases = true;
   Norm norm = Norm::LayerNorm;
+  ExpertsSpec experts;
 
   /// Of the layer with that number.
-  LayerSort layer_sort(int /*layer*/) const { return {}; }
+  LayerSort layer_sort(int layer) const {
+    const bool has_turn = layer >= experts.dense_layers && (layer + 1) % experts.every == 0;
+    return {.experts = experts.count > 0 && has_turn};
+  }
   double query_width() const { return static_cast<double>(heads) * head_dim; }
   double kv_width() const { return static_cast<double>(kv_heads) * head_dim; }
   /// Key (or value) width on one of `tensor` ranks; with more ranks than key-value heads each rank

@@ -121,8 +121,61 @@ class Checker {
     check_heads(p.tensor * p.ulysses);
     must_divide({"parallelism.tensor", "model.ffn", "model.hidden", "model.preset"}, "tensor",
                 p.tensor, "the model's ffn", m.ffn);
+    check_experts();
     for (WorkloadProblem& found : layer_problems(w_)) {
       found_.push_back(std::move(found));
+    }
+  }
+
+  void check_experts() {
+    const ExpertsSpec& e = w_.model.experts;
+    const ParallelismSpec& p = w_.parallelism;
+    const RoutingSpec& routing = w_.training.routing;
+    if (e.count == 0) {
+      return;
+    }
+    if (e.per_token > e.count) {
+      add({"model.experts.per_token", "model.experts.count"},
+          fmt::format("a token must visit at most all {} experts (count), found per_token {}",
+                      e.count, e.per_token));
+    }
+    must_divide({"parallelism.expert", "model.experts.count", "model.preset"}, "expert", p.expert,
+                "the model's experts", e.count);
+    const int sharers = p.expert_tensor_ranks();
+    must_divide({"parallelism.expert_tensor", "parallelism.tensor", "model.experts.ffn"},
+                "expert_tensor", sharers, "the width of an expert", e.ffn);
+    must_divide({"parallelism.tensor", "model.experts.shared_ffn"}, "tensor", p.tensor,
+                "the width of shared experts", e.shared_ffn);
+    const double holding = 1.0 * p.expert * sharers;
+    if (std::fmod(p.stage_ranks(), holding) != 0) {
+      add({"parallelism.expert", "parallelism.expert_tensor", "parallelism.tensor"},
+          fmt::format("expert ({}) x expert_tensor ({}) must divide the ranks of a stage ({:.0f})",
+                      p.expert, sharers, p.stage_ranks()),
+          "a stage has tensor x ulysses x context x data ranks");
+    }
+    if (p.tensor > 1 && !p.sequence) {
+      add({"parallelism.sequence", "parallelism.tensor", "model.experts.count"},
+          fmt::format("experts with tensor ranks ({}) need sequence parallelism", p.tensor),
+          "set parallelism.sequence to true: each tensor rank then routes tokens of its own "
+          "(Megatron-LM asks for it too)");
+    }
+    if (!routing.load.empty() && static_cast<int>(routing.load.size()) != e.count) {
+      add({"training.experts.load", "model.experts.count"},
+          fmt::format("load must have a number for each of {} experts, found {}", e.count,
+                      routing.load.size()));
+    } else if (!routing.load.empty() && std::all_of(routing.load.begin(), routing.load.end(),
+                                                    [](int load) { return load == 0; })) {
+      add({"training.experts.load"}, "load must have a number above 0");
+    }
+    if (!routing.load.empty() && routing.zipf > 0) {
+      add({"training.experts.zipf", "training.experts.load"},
+          "experts have a load that is given or Zipf's, found both", "leave one of them out");
+    }
+    if (p.expert_exchange == TokenExchange::DeepEp && p.expert > 1 &&
+        w_.collectives == CollectiveMode::Stepwise) {
+      add({"collectives", "parallelism.expert_exchange"},
+          "no messages are known of DeepEP, found collectives stepwise",
+          "use collectives steady, or expert_exchange all-to-all");
     }
   }
 

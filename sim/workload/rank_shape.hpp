@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sim/workload/attention_mask.hpp"
+#include "sim/workload/expert_balance.hpp"
 #include "sim/workload/workload.hpp"
 
 namespace danlu {
@@ -29,7 +30,11 @@ struct RankShape {
         vocab(w.model.rank_vocab(w.parallelism.tensor)),
         heads(w.model.heads / (tensor * ulysses)),
         core_query(query / ulysses),
-        core_kv(w.model.rank_kv_width(tensor * ulysses)) {}
+        core_kv(w.model.rank_kv_width(tensor * ulysses)),
+        expert(w.parallelism.expert),
+        expert_tensor(w.parallelism.expert_tensor_ranks()),
+        routed_once(w.parallelism.expert_exchange == TokenExchange::DeepEp && expert > 1),
+        experts(w.model.experts.count > 0 ? expert_balance(w) : ExpertBalance{}) {}
 
   const ModelSpec& model;
   const TrainingSpec& training;
@@ -47,6 +52,9 @@ struct RankShape {
   double gradient;                    // bytes of a gradient read and written back
   double hidden, query, kv, vocab;    // widths on this rank; kv: of keys, and as much of values
   double heads, core_query, core_kv;  // in attention, among Ulysses ranks
+  double expert, expert_tensor;       // ranks that experts are spread over, and share each
+  bool routed_once;                   // to each node and rank, not to each expert
+  ExpertBalance experts;
 
   /// Bytes of the activations at a layer's boundary, whole: over all tensor ranks.
   Bytes boundary() const { return {element * tokens * hidden}; }

@@ -7,6 +7,8 @@
 //   layernorm   both norms            their outputs                   their inputs
 //   act         activation            its output                      its input
 //   mlp         up, activation, down  inputs of activation and down   the input of up
+//   moe_act     experts' activation   its output                      its input
+//   moe         router to the sum     what is kept between            the input of the router
 //   full        the whole layer       everything                      the layer's input
 //
 // A fused kernel keeps no scores: core_attn then runs it once more, and saves nothing that counts
@@ -42,6 +44,8 @@ constexpr std::array kParts{
     PartRow{RecomputePart::LayerNorm, kNorm, kNorm, true},
     PartRow{RecomputePart::Mlp, kMlpUp, kMlpDown},
     PartRow{RecomputePart::Activation, kActivation, kActivation, true},
+    PartRow{RecomputePart::ExpertActivation, kExpertActivation, kExpertActivation, true},
+    PartRow{RecomputePart::Experts, kRouter, kExpertSum},
 };
 
 Operator* operator_in(Block& block, std::size_t at) {
