@@ -373,9 +373,9 @@ std::span<const KeyRow> scenario_keys() {
              .text = "Nodes of another kind: by node or range of nodes a topology with the same "
                      "structure, whose GPU, links and NICs they have"},
       below("cluster", without_defaults(node_and_fabric_keys()), " (instead of the topology's)"),
-      expert_keys(),
       parallelism_keys(),
       training_keys(),
+      expert_keys(),
       degraded_keys(),
       step_fault_keys(),
       forced_choice_keys("communication.tensor", "tensor groups"),

@@ -37,6 +37,7 @@ template <typename Visit>
 void for_blocks_of_one_rank(Workload w, const Visit& visit) {
   w.parallelism = {};
   w.training.recompute = Recompute::None;
+  w.training.routing = {};
   const ModelBlocks model = build_model(w);
   visit(model.embedding);
   for (const LayerKindId kind : model.kind_of_layer) {
@@ -52,6 +53,17 @@ double total_parameters(const ModelSpec& model) {
   for_blocks_of_one_rank({.model = model},
                          [&](const Block& block) { parameters += weight_of(block).whole; });
   return parameters;
+}
+
+double active_parameters(const ModelSpec& model) {
+  double idle = 0;
+  for_blocks_of_one_rank({.model = model}, [&](const Block& block) {
+    for (const Operator* op : operators_of(block)) {
+      idle += op->weight.copies == kExpertDataAxes ? op->weight.whole : 0;
+    }
+  });
+  const double visited = static_cast<double>(model.experts.per_token) / model.experts.count;
+  return total_parameters(model) - (idle > 0 ? (1 - visited) * idle : 0);
 }
 
 Flops step_flops(const Workload& w, bool causal) {

@@ -29,6 +29,8 @@ ModelBlocks build_model(const Workload& workload);
 
 /// Parameters of the whole model.
 double total_parameters(const ModelSpec& model);
+/// Of those, what a token meets: of routed experts the ones that it visits.
+double active_parameters(const ModelSpec& model);
 /// Model FLOPs of a step, forward and backward, without any recomputation. They count the full
 /// attention square, or if `causal` the half that a mask leaves.
 Flops step_flops(const Workload& workload, bool causal);

@@ -140,7 +140,8 @@ std::multiset<std::string> work_of(const Workload& w, const std::vector<ActionKi
                                 k.flops.value, k.bytes.value));
       }
       if (!segment.is_compute) {
-        work.insert(fmt::format("{} {}", static_cast<int>(segment.demand.op), segment.demand.bytes.value));
+        work.insert(
+            fmt::format("{} {}", static_cast<int>(segment.demand.op), segment.demand.bytes.value));
       }
     }
   }

@@ -88,7 +88,8 @@ std::multiset<std::string> work_of(const Program& program, bool only_again) {
       }
     }
     if (!segment.is_compute && !only_again) {
-      work.insert(fmt::format("{} {}", static_cast<int>(segment.demand.op), segment.demand.bytes.value));
+      work.insert(
+          fmt::format("{} {}", static_cast<int>(segment.demand.op), segment.demand.bytes.value));
     }
   }
   return work;
