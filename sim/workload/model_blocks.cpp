@@ -54,6 +54,18 @@ double total_parameters(const ModelSpec& model) {
   return parameters;
 }
 
+IdArray<ModelPart, PartParameters, kNames<ModelPart>.size()> parameters_by_part(
+    const ModelSpec& model) {
+  IdArray<ModelPart, PartParameters, kNames<ModelPart>.size()> parts{};
+  for_blocks_of_one_rank({.model = model}, [&](const Block& block) {
+    for (const Operator* op : operators_of(block)) {
+      parts[op->part].all += op->weight.whole;
+      parts[op->part].active += op->weight.whole * op->weight.active;
+    }
+  });
+  return parts;
+}
+
 Flops step_flops(const Workload& w, bool causal) {
   Workload counted = w;
   counted.training.causal_flops = causal;

@@ -27,10 +27,11 @@ inline constexpr auto kNames<Recompute> = std::to_array<Named<Recompute>>(
     {{Recompute::None, "none"}, {Recompute::Selective, "selective"}, {Recompute::Full, "full"}});
 
 /// What of a layer selective recomputation may name, by Megatron-LM's names.
-enum class RecomputePart { CoreAttention, LayerNorm, Mlp, Activation };
+enum class RecomputePart { CoreAttention, LatentUp, LayerNorm, Mlp, Activation };
 template <>
 inline constexpr auto kNames<RecomputePart> =
     std::to_array<Named<RecomputePart>>({{RecomputePart::CoreAttention, "core_attn"},
+                                         {RecomputePart::LatentUp, "mla_up_proj"},
                                          {RecomputePart::LayerNorm, "layernorm"},
                                          {RecomputePart::Mlp, "mlp"},
                                          {RecomputePart::Activation, "act"}});
