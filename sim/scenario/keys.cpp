@@ -13,6 +13,40 @@ namespace {
 
 using namespace rows;
 
+/// Of a list "[core_attn, mlp]".
+std::vector<std::string_view> words_in(std::string_view list) {
+  std::vector<std::string_view> words = split(list.substr(1, list.size() - 2), ',');
+  for (std::string_view& word : words) {
+    word.remove_prefix(word.find_first_not_of(' '));
+  }
+  return words;
+}
+
+/// true, false, or the list "[qkv, mlp]".
+Member<ModelSpec> biases_member() {
+  const auto set = [](ModelSpec& model, const Value& value) {
+    model.biases = value.text == "true" ? kUsualBiases : kNoBiases;
+    if (value.text.starts_with('[')) {
+      for (const std::string_view word : words_in(value.text)) {
+        model.biases = model.biases | Biases{value_named<Biased>(word).value()};
+      }
+    }
+  };
+  const auto get = [](const ModelSpec& model) {
+    if (model.biases == kUsualBiases || model.biases == kNoBiases) {
+      return Value{.text = model.biases == kNoBiases ? "false" : "true"};
+    }
+    std::string words;
+    for (const auto& [product, name] : kNames<Biased>) {
+      if (model.biases.on(product)) {
+        words += fmt::format("{}{}", words.empty() ? "" : ", ", name);
+      }
+    }
+    return Value{.text = fmt::format("[{}]", words)};
+  };
+  return {.set = set, .get = get};
+}
+
 std::vector<KeyRow> model_keys() {
   return {
       text("model.preset", kByHand, "",
@@ -38,10 +72,37 @@ std::vector<KeyRow> model_keys() {
            "it out: the report says what an own model is taken for"),
       flag("model.tied_embeddings", &ModelSpec::tied_embeddings, "",
            "Input and output embedding are one table; true in an own model that leaves it out"),
-      flag("model.biases", &ModelSpec::biases, "",
-           "Products have biases; true in an own model that leaves it out"),
+      words("model.biases", biases_member(), "true|false", choices_of(words_of<Biased>()), "",
+            "Which products have biases, as in `[qkv, output]`; true: all but the logits (head). "
+            "True in an own model that leaves it out"),
       choice("model.norm", &ModelSpec::norm, "",
              "Kind of normalisation; layernorm in an own model that leaves it out"),
+      count("model.norms", &ModelSpec::norms, 1, 4, "",
+            "Norms a layer: 2 before its halves, as if left out; 4 behind them, too (Gemma 2); 1 "
+            "before attention and MLP side by side (GPT-J, PaLM). 3 there is none"),
+      flag("model.embedding_norm", &ModelSpec::embedding_norm, "",
+           "A norm behind the embedding (BLOOM); false if left out"),
+      choice("model.qk_norm", &ModelSpec::qk_norm, "",
+             "Norms of queries and keys: with weights for one head, which all share (Qwen 3), or "
+             "for all of them (OLMo 2); none if left out"),
+      count("model.value_dim", &ModelSpec::value_dim, 0, kMost, "",
+            "Width of a head's values; head_dim if 0 or left out"),
+      count("model.latent.kv_rank", member_at(&ModelSpec::latent, &Latent::kv_rank), 0, kMost, "",
+            "Latent attention (MLA, DeepSeek): width of what keys and values are made of; 0 or "
+            "left out: none. head_dim is then a head's part without positions"),
+      count("model.latent.query_rank", member_at(&ModelSpec::latent, &Latent::query_rank), 0, kMost,
+            "", "The same of what queries are made of; 0 or left out: of the layer's input"),
+      count("model.latent.rotary_dim", member_at(&ModelSpec::latent, &Latent::rotary_dim), 0, kMost,
+            "", "What a head's query and key have for positions, beside head_dim; 0 if left out"),
+      count("model.window", &ModelSpec::window, 0, 1e8, "",
+            "Positions that one attends to, with itself; 0 or left out: all before it. "
+            "training.attention_window sets it for all layers"),
+      count("model.global_every", &ModelSpec::global_every, 0, kMost, "",
+            "With window: each so-manieth layer sees all positions (Gemma 3: 6); 0 or left out: "
+            "none does"),
+      flag("model.sinks", &ModelSpec::sinks, "",
+           "A learned score for each head that takes part in softmax (GPT-OSS); false if left "
+           "out"),
   };
 }
 
@@ -185,9 +246,7 @@ Member<TrainingSpec> recompute_member() {
       return;
     }
     training.recompute = Recompute::Selective;
-    const std::string_view list = std::string_view(value.text).substr(1, value.text.size() - 2);
-    for (std::string_view word : split(list, ',')) {
-      word.remove_prefix(word.find_first_not_of(' '));
+    for (const std::string_view word : words_in(value.text)) {
       training.recompute_parts.push_back(value_named<RecomputePart>(word).value());
     }
   };

@@ -293,6 +293,18 @@ class Builder {
     }
   }
 
+  static std::string biases_text(const Biases& biases) {
+    std::vector<std::string_view> names;
+    for (const auto& [product, name] : kNames<Biased>) {
+      if (biases.on(product)) {
+        names.push_back(name);
+      }
+    }
+    return biases == kUsualBiases ? "biases"
+           : names.empty()        ? "no biases"
+                                  : fmt::format("biases of {}", fmt::join(names, ", "));
+  }
+
   /// What an own model is taken for, in words: whoever has a Llama in mind sees a GPT at once.
   static void note_own_model(Scenario& scenario) {
     const ModelSpec& m = scenario.workload.model;
@@ -301,7 +313,7 @@ class Builder {
           "own model: {} MLP matrices of width {} (gated_mlp: {}), {} (norm), {} embeddings, "
           "{}, {} key-value heads, {}",
           m.mlp_matrices(), m.ffn, m.gated_mlp, name_of(m.norm),
-          m.tied_embeddings ? "tied" : "untied", m.biases ? "biases" : "no biases", m.kv_heads,
+          m.tied_embeddings ? "tied" : "untied", biases_text(m.biases), m.kv_heads,
           m.positions > 0 ? fmt::format("{} learned positions", m.positions)
                           : "no table of positions"));
     }

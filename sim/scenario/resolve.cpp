@@ -13,6 +13,7 @@
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_faults.hpp"
 #include "sim/schedule/grid.hpp"
+#include "sim/workload/model_presets.hpp"
 #include "sim/workload/workload.hpp"
 
 namespace danlu {

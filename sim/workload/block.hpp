@@ -27,8 +27,22 @@ using Kernels = std::vector<Kernel>;
 struct Weight {
   double whole = 0;
   double held = 0;
+  double active = 1;           // share of the whole that one token passes through
   AxisSet copies = kDataAxes;  // along which ranks hold the same: all of one mesh's
 };
+
+/// Where a weight stands in a table of the model's parameters.
+enum class ModelPart { Attention, Mlp, Experts, SharedExperts, Router, Norms, Embeddings, Head };
+template <>
+inline constexpr auto kNames<ModelPart> =
+    std::to_array<Named<ModelPart>>({{ModelPart::Attention, "attention"},
+                                     {ModelPart::Mlp, "mlp"},
+                                     {ModelPart::Experts, "experts"},
+                                     {ModelPart::SharedExperts, "shared_experts"},
+                                     {ModelPart::Router, "router"},
+                                     {ModelPart::Norms, "norms"},
+                                     {ModelPart::Embeddings, "embeddings"},
+                                     {ModelPart::Head, "head"}});
 
 /// How a product's weight is split over the tensor ranks, and so what stands around it: the input
 /// of a product split by columns is there whole, the output of one split by rows is a sum.
@@ -44,6 +58,8 @@ struct Operator {
   Bytes kept{};         // from forward to backward, of one microbatch: its input, or a mask
   Bytes kept_inside{};  // more of that: what running forward again would give
   Split split = Split::None;
+  std::optional<Bytes> across{};  // whole, what its split exchanges; none: a layer's boundary
+  ModelPart part = ModelPart::Mlp;
 
   bool is_product() const { return !weight_gradient.empty(); }
 };

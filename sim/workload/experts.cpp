@@ -71,6 +71,8 @@ Operator grouped(const ExpertShape& x, std::string name, double in, double out) 
       .weight_gradient =
           for_rows(x, x.rows, [&](double rows) { return product(in, out, rows, sums); })};
   made.weight.copies = kExpertDataAxes;
+  made.weight.active = static_cast<double>(x.spec.per_token) / x.spec.count;
+  made.part = ModelPart::Experts;
   return made;
 }
 
@@ -102,9 +104,10 @@ Operator choose(const ExpertShape& x) {
 
 Operator router(const ExpertShape& x) {
   const RankShape& z = x.rank;
-  Operator made = product(z, kRouter, z.local_tokens, z.hidden, x.spec.count);
+  Operator made = linear(z, z.local_tokens, kRouter, z.hidden, x.spec.count);
   const double weights = (z.hidden + (x.spec.router_bias ? 1 : 0)) * x.spec.count;
   made.weight = {weights, weights};
+  made.part = ModelPart::Router;
   made.kept = {z.element * z.local_tokens * z.hidden};
   return made;
 }
@@ -116,9 +119,12 @@ void add_shared(const ExpertShape& x, Block& block) {
   add_mlp_products(z, x.spec.shared_ffn, "shared ", block);
   std::get<Operator>(block.steps[first]).kept = {};
   if (x.spec.shared_gate) {
-    Operator gate = product(z, "shared gate", z.local_tokens, z.hidden, 1);
+    Operator gate = linear(z, z.local_tokens, "shared gate", z.hidden, 1);
     gate.weight = {z.hidden, z.hidden};
     block.steps.emplace_back(std::move(gate));
+  }
+  for (std::size_t i = first; i < block.steps.size(); ++i) {
+    std::get<Operator>(block.steps[i]).part = ModelPart::SharedExperts;
   }
 }
 
@@ -158,7 +164,7 @@ void add_routed(const ExpertShape& x, Block& block) {
   const RankShape& z = x.rank;
   const double in = z.hidden;
   const double matrix = in * x.spec.ffn;  // of one expert, whole
-  const bool biases = z.model.biases;
+  const bool biases = z.model.biases.on(Biased::Experts);
   Operator up = grouped(x, kExpertUp, in, x.gates * x.width);
   up.weight.whole = x.spec.count * x.gates * (matrix + (biases ? x.spec.ffn : 0));
   up.weight.held = x.held * x.gates * x.width * (in + (biases ? 1 : 0));
@@ -212,7 +218,7 @@ void add_experts(const RankShape& z, Block& block) {
                .forward = {memory_pass(sent + (1 + shared) * token)},
                .input_gradient = {memory_pass(2 * sent + (1 + shared) * token)},
                .kept = {sent}});
-  block.steps.emplace_back(residual(z));
+  add_end_of_half(z, block);
 }
 
 }  // namespace danlu

@@ -55,15 +55,16 @@ double total_parameters(const ModelSpec& model) {
   return parameters;
 }
 
-double active_parameters(const ModelSpec& model) {
-  double idle = 0;
+IdArray<ModelPart, PartParameters, kNames<ModelPart>.size()> parameters_by_part(
+    const ModelSpec& model) {
+  IdArray<ModelPart, PartParameters, kNames<ModelPart>.size()> parts{};
   for_blocks_of_one_rank({.model = model}, [&](const Block& block) {
     for (const Operator* op : operators_of(block)) {
-      idle += op->weight.copies == kExpertDataAxes ? op->weight.whole : 0;
+      parts[op->part].all += op->weight.whole;
+      parts[op->part].active += op->weight.whole * op->weight.active;
     }
   });
-  const double visited = static_cast<double>(model.experts.per_token) / model.experts.count;
-  return total_parameters(model) - (idle > 0 ? (1 - visited) * idle : 0);
+  return parts;
 }
 
 Flops step_flops(const Workload& w, bool causal) {

@@ -4,6 +4,7 @@
 //
 //   part        run again             kept no more                    kept all the same
 //   core_attn   attention             scores, softmax, their masks    queries, keys, values, output
+//   mla_up_proj latent up             queries, keys, values           the narrow array, normed
 //   layernorm   both norms            their outputs                   their inputs
 //   act         activation            its output                      its input
 //   mlp         up, activation, down  inputs of activation and down   the input of up
@@ -41,6 +42,7 @@ struct PartRow {
 };
 constexpr std::array kParts{
     PartRow{RecomputePart::CoreAttention, kAttention, kAttention},
+    PartRow{RecomputePart::LatentUp, kLatentUp, kLatentUp, true},  // with kRotary
     PartRow{RecomputePart::LayerNorm, kNorm, kNorm, true},
     PartRow{RecomputePart::Mlp, kMlpUp, kMlpDown},
     PartRow{RecomputePart::Activation, kActivation, kActivation, true},
@@ -101,6 +103,10 @@ Again stretch_from(Block& block, const PartRow& row, std::size_t first) {
     last = next_operator(block, last);
     bytes +=
         dropped(operator_in(block, last)->kept) + dropped(operator_in(block, last)->kept_inside);
+  }
+  if (const Operator* next = operator_in(block, last + 1);
+      row.part == RecomputePart::LatentUp && next != nullptr && next->name == kRotary) {
+    ++last;
   }
   Again again{
       .first = beginning_of(block, first),

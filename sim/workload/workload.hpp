@@ -28,10 +28,19 @@ inline constexpr auto kNames<Recompute> = std::to_array<Named<Recompute>>(
     {{Recompute::None, "none"}, {Recompute::Selective, "selective"}, {Recompute::Full, "full"}});
 
 /// What of a layer selective recomputation may name, by Megatron-LM's names.
-enum class RecomputePart { CoreAttention, LayerNorm, Mlp, Activation, ExpertActivation, Experts };
+enum class RecomputePart {
+  CoreAttention,
+  LatentUp,
+  LayerNorm,
+  Mlp,
+  Activation,
+  ExpertActivation,
+  Experts
+};
 template <>
 inline constexpr auto kNames<RecomputePart> =
     std::to_array<Named<RecomputePart>>({{RecomputePart::CoreAttention, "core_attn"},
+                                         {RecomputePart::LatentUp, "mla_up_proj"},
                                          {RecomputePart::LayerNorm, "layernorm"},
                                          {RecomputePart::Mlp, "mlp"},
                                          {RecomputePart::Activation, "act"},

@@ -42,7 +42,7 @@ Workload random_dense(Dice& dice) {
   m.vocab = dice.pick({32000, 50257});
   m.positions = dice.pick({0, 2048});
   m.gated_mlp = dice.coin();
-  m.biases = dice.coin();
+  m.biases = dice.coin() ? kUsualBiases : kNoBiases;
   m.tied_embeddings = dice.coin();
   m.norm = dice.coin() ? Norm::LayerNorm : Norm::RmsNorm;
   w.training.micro_batch = dice.pick({1, 3});
@@ -62,7 +62,7 @@ double kept_in_closed_form(const Workload& w) {
   const double tokens = static_cast<double>(w.training.micro_batch) * w.training.sequence_length;
   const double masks = w.training.dropout ? 2 : 0;
   const double outer = (8 + masks) * m.hidden / (w.parallelism.sequence ? t : 1);
-  const double attention = 4 * (m.query_width() + t * m.rank_kv_width(t));
+  const double attention = 4 * (m.query_width() + t * m.rank_key_width(t));
   const double mlp = (m.gated_mlp ? 6.0 : 4.0) * m.ffn;
   const bool scores =
       w.training.attention == AttentionKind::Unfused && w.training.recompute == Recompute::None;

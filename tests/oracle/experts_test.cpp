@@ -45,6 +45,14 @@ std::string batch(int global_batch, int sequence, const std::string& more = "") 
                      global_batch, sequence, more);
 }
 
+double active_parameters(const ModelSpec& model) {
+  double active = 0;
+  for (const PartParameters& part : parameters_by_part(model)) {
+    active += part.active;
+  }
+  return active;
+}
+
 // Published counts of checkpoints: Mixtral 8x7B, DeepSeek-MoE-16B (github.com/mlc-ai/mlc-llm
 // model_preset.py), Llama 4 Maverick's text model with experts in every second layer.
 TEST(Experts, ParametersAreThoseOfCheckpoints) {
