@@ -56,7 +56,7 @@ struct ExpertExchange {
   std::vector<Flow> flows;
 };
 
-/// The flows of one with two levels, in order: along rails, then inside nodes; those that there are.
+/// The flows of one with two levels: along rails, then inside nodes; those that there are.
 std::vector<Phase> dispatch_phases(const Group& group);
 
 /// `group` has equally many ranks on every node. Throws InternalError otherwise.

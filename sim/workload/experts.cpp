@@ -2,16 +2,17 @@
 // that hold their k of E experts, computed there, sent back and summed:
 //
 //   norm | router [T, E, h] | choose | shared up, activation, shared down | permute | dispatch |
-//   sort | E/e x up [R, f, h] | activation | E/e x down [R, h, f] | unsort | combine | sum | residual
+//   sort | E/e x up [R, f, h] | activation | E/e x down [R, h, f] | unsort | combine | sum |
+//   residual
 //
-// R = T e k / E rows an expert, with e ranks that experts are spread over, in the mean. Each product
-// of experts is one grouped product. All ranks wait in combine for the one with most tokens: what it
-// computes is beside the mean in every kernel (Kernel::fullest), as are its bytes on the way. With
-// ranks that share each expert (expert tensor parallelism) these gather tokens before experts and
-// scatter their sums behind them.
+// R = T e k / E rows an expert, with e ranks that experts are spread over, in the mean. Each
+// product of experts is one grouped product. All ranks wait in combine for the one with most
+// tokens: what that computes stands beside the mean in every kernel (Kernel::fullest), and its
+// bytes are those of the exchange. Ranks that share each expert (expert tensor parallelism) gather
+// tokens before experts and scatter their sums behind them.
 //
-// Sort and unsort, by expert, are there where a rank holds several; with DeepEP, which hands tokens
-// on where they are needed, permute and sum are a part of dispatch and combine.
+// Sort and unsort, by expert, are there where a rank holds several; DeepEP hands tokens on where
+// they are needed, so that permute and its reverse are a part of dispatch and combine.
 #include <functional>
 #include <utility>
 

@@ -65,8 +65,8 @@ template <>
 inline constexpr auto kNames<ContextExchange> = std::to_array<Named<ContextExchange>>(
     {{ContextExchange::Ring, "ring"}, {ContextExchange::AllGather, "all-gather"}});
 
-/// How tokens come to their experts: a copy for every expert straight to its rank (NCCL), or one for
-/// every node and rank that has some of them, along rails and handed on there (DeepEP).
+/// How tokens come to their experts: a copy for every expert straight to its rank (NCCL), or one
+/// for every node and rank that has some of them, along rails and handed on there (DeepEP).
 enum class TokenExchange { AllToAll, DeepEp };
 template <>
 inline constexpr auto kNames<TokenExchange> = std::to_array<Named<TokenExchange>>(
