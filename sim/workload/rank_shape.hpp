@@ -32,7 +32,8 @@ struct RankShape {
         core_query(query / ulysses),
         core_key(w.model.rank_key_width(tensor * ulysses)),
         core_value(w.model.rank_value_width(tensor * ulysses)),
-        core_output(output / ulysses) {}
+        core_output(output / ulysses),
+        ends_meet(w.placement().holds_last(w.placement().first_stage())) {}
 
   const ModelSpec& model;
   const TrainingSpec& training;
@@ -51,6 +52,7 @@ struct RankShape {
   double query, key, value, output;  // of attention
   double vocab;
   double heads, core_query, core_key, core_value, core_output;  // the same among Ulysses ranks
+  bool ends_meet;  // one stage holds the model's first and last part
 
   /// Bytes of the activations at a layer's boundary, whole: over all tensor ranks.
   Bytes boundary() const { return {element * tokens * hidden}; }

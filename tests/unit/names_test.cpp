@@ -49,10 +49,10 @@ using Enums =
                      CampaignEvent::Kind, CampaignPart, CheckpointTier::Interval, CollectiveMode,
                      CollectiveOp, Component, ComputePart, ContextExchange, Deal, Detection::Kind,
                      Duration::Kind, FabricKind, FaultCause::Effect, FoldMode, KernelKind, LinkKind,
-                     ModelPart, Norm, Biased, Precision, Protocol, QkNorm, Recompute, RecomputePart,
-                     RecoverySpec::Kind, Reduce, Reshard, Routing, ScaleUpKind, Setting::Source,
-                     Span, TableKind, TensorOverlap, TimePart, VertexKind>;
-constexpr std::size_t kTables = 41;
+                     ModelKind, ModelPart, Norm, Biased, Precision, Protocol, QkNorm, Recompute,
+                     RecomputePart, RecoverySpec::Kind, Reduce, Reshard, Routing, ScaleUpKind,
+                     Setting::Source, Span, TableKind, TensorOverlap, TimePart, VertexKind>;
+constexpr std::size_t kTables = 42;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {
