@@ -18,8 +18,9 @@ struct RunOptions {
   std::string trace_ranks;                        // "0-7,12"; empty: all
   std::optional<std::filesystem::path> timeline;  // of the campaign
   bool crosscheck = false;
-  bool brief = false;   // the verdict alone
-  bool memory = false;  // the page has the table of memory by stage
+  bool brief = false;       // the verdict alone
+  bool memory = false;      // the page has the table of memory by stage
+  bool parameters = false;  // the page has the table of the model's parameters
   DrawingOptions drawing;
   bool advice = true;  // play what may be better
 };

@@ -126,6 +126,8 @@ void describe(CLI::App& app, Arguments& arguments) {
                "Print the verdict alone: does it fit, what limits the step, time and MFU");
   run.add_flag("--memory", arguments.run.memory,
                "Print what every stage holds at its peak, and when that is");
+  run.add_flag("--parameters", arguments.run.parameters,
+               "Print what the model's parameters are of: all, and those that a token meets");
   run.add_flag("!--no-advice", arguments.run.advice,
                "Do not play changes of the plan to see what they would save");
   add_drawing(run, arguments.run.drawing);

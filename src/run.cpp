@@ -286,6 +286,9 @@ int run(const RunOptions& options, const CommonOptions& common) {
     if (options.memory) {
       document = on_page(std::move(document), "memory.stages");
     }
+    if (options.parameters) {
+      document = on_page(std::move(document), "parameters_by_part");
+    }
     documents.push_back(options.brief && writer.for_people ? brief(std::move(document))
                                                            : std::move(document));
     reports.push_back(std::move(simulation.report));

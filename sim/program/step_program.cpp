@@ -28,7 +28,7 @@ class StageWriter {
     if (placement.has_copies()) {
       add_copies(stage);
     }
-    if (!tied_to_itself && w_.model.tied_embeddings && holds_table) {
+    if (!tied_to_itself && w_.model.shares_table() && holds_table) {
       const double table = w_.model.rank_vocab(w_.parallelism.tensor) * w_.model.hidden;
       const int shards = shards_of(w_.parallelism, kDataAxes).gradients;
       add({.name = "sum embedding gradients",

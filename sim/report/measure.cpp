@@ -520,6 +520,7 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
                 .cluster = cluster.spec.topology.name,
                 .gpu = gpu_names(cluster.spec),
                 .parameters = total_parameters(workload.model),
+                .parameters_by_part = parameters_by_part(workload.model),
                 .is_mixed = !cluster.spec.others.empty(),
                 .peak = mean_peak(cluster.spec, workload.training.precision),
                 .memory_peak = mean_memory_peak(cluster.spec),

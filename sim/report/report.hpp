@@ -283,6 +283,7 @@ struct Report {
   std::string cluster;
   std::string gpu;
   double parameters = 0;
+  IdArray<ModelPart, PartParameters, kNames<ModelPart>.size()> parameters_by_part{};
   bool is_mixed = false;       // GPUs of several kinds
   FlopsPerSecond peak;         // the mean over them
   BytesPerSecond memory_peak;  // of their HBM, the same

@@ -48,6 +48,38 @@ Section memory(const MemoryReport& memory) {
   return section;
 }
 
+/// What the model's parameters are of; what it has none of is left out.
+Section parameters(const Report& report) {
+  Section section{.key = "parameters_by_part",
+                  .heading = "Parameters of the model",
+                  .shape = Shape::Table,
+                  .columns = {{"", "part", 14, true},
+                              {.key = "part", .shown = Shown::OffPage},
+                              {"parameters", "all", 17},
+                              {"active", "a token meets", 17}},
+                  .labels = true};
+  const auto add = [&](std::string_view part, const PartParameters& of) {
+    std::string label(part);
+    std::replace(label.begin(), label.end(), '_', ' ');
+    section.rows.push_back(
+        {.label = std::move(label),
+         .cells = {Figure::words(part), Figure::number(of.all, thousands(of.all)),
+                   Figure::number(of.active, thousands(of.active))},
+         .shown = Shown::OffPage});
+  };
+  PartParameters all;
+  for (const auto& [part, name] : kNames<ModelPart>) {
+    const PartParameters& of = report.parameters_by_part[part];
+    if (of.all > 0) {
+      add(name, of);
+      all.all += of.all;
+      all.active += of.active;
+    }
+  }
+  add("all", all);
+  return section;
+}
+
 /// Takes a column off the page of which no stage holds anything.
 template <typename BytesOf>
 void hide_where_none(const MemoryReport& memory, std::string_view key, Section& section,
@@ -170,7 +202,8 @@ Section whole_run(const Report& report) {
 }  // namespace
 
 std::vector<Section> run_sections(const Report& report) {
-  return {memory(report.memory), memory_by_stage(report.memory), whole_run(report)};
+  return {memory(report.memory), memory_by_stage(report.memory), parameters(report),
+          whole_run(report)};
 }
 
 Section simulation_section(const Report& report) {

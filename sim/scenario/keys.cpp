@@ -100,6 +100,24 @@ std::vector<KeyRow> model_keys() {
       count("model.global_every", &ModelSpec::global_every, 0, kMost, "",
             "With window: each so-manieth layer sees all positions (Gemma 3: 6); 0 or left out: "
             "none does"),
+      flag("model.final_norm", &ModelSpec::final_norm, "",
+           "A norm before the logits; true if left out (BERT: false)"),
+      choice("model.kind", &ModelSpec::kind, "",
+             "What layers attend to: positions before one's own; all of them (BERT); or first an "
+             "encoder's all of theirs, then a decoder's those before and all of the encoder's "
+             "output (T5). decoder if left out"),
+      count("model.encoder_layers", &ModelSpec::encoder_layers, 0, kMost, "",
+            "Of an encoder-decoder: of `layers`, the first so many are the encoder's"),
+      count("model.token_types", &ModelSpec::token_types, 0, 1e6, "",
+            "Rows of a table of token types (BERT: 2); 0 if left out"),
+      count("model.relative_positions", &ModelSpec::relative_positions, 0, 1e6, "",
+            "Buckets of a table of relative positions with a value for each head, one in the "
+            "encoder and one in the decoder (T5: 32); 0 if left out"),
+      flag("model.pooler", &ModelSpec::pooler, "",
+           "A product behind the first token (BERT); false if left out"),
+      count("model.prediction_layers", &ModelSpec::prediction_layers, 0, 8, "",
+            "Layers for multi-token prediction beside `layers`, on the last stage (DeepSeek-V3: "
+            "1); 0 if left out"),
       flag("model.sinks", &ModelSpec::sinks, "",
            "A learned score for each head that takes part in softmax (GPT-OSS); false if left "
            "out"),

@@ -44,7 +44,7 @@ Operator qk_norms(const RankShape& z) {
 }
 
 /// Attention as separate products, softmax and dropout over the s x s scores.
-void add_unfused(const RankShape& z, Operator& op) {
+void add_unfused(const RankShape& z, bool sees_all, Operator& op) {
   const double heads = z.batch * z.heads;
   const double q = z.queries;
   const double s = z.sequence;
@@ -64,7 +64,7 @@ void add_unfused(const RankShape& z, Operator& op) {
   op.input_gradient.push_back(memory_pass(scores * 3 * z.element));
   op.input_gradient.push_back(gemm(q, d, s, heads, z.element));  // queries
   op.input_gradient.push_back(gemm(s, d, q, heads, z.element));  // keys
-  if (z.training.causal_flops) {
+  if (z.training.causal_flops && !sees_all) {
     for (Kernels* kernels : {&op.forward, &op.input_gradient}) {
       for (Kernel& kernel : *kernels) {
         kernel.model_flops = kernel.model_flops / 2;
@@ -75,17 +75,17 @@ void add_unfused(const RankShape& z, Operator& op) {
   op.kept_inside = {z.element / 2 * (drops ? 5 : 2) * scores};
 }
 
-/// One fused causal kernel: it does half of the square, backward does the scores once more, so
-/// three products as wide as keys and two as wide as values. Ranks that share a sequence hold two
-/// pieces of it, the i-th and the i-th from the end, so that the mask leaves all of them the same
-/// work, in each round of a ring, too (Megatron-LM).
+/// One fused kernel: with a causal mask it does half of the square, backward does the scores once
+/// more, so three products as wide as keys and two as wide as values. Ranks that share a sequence
+/// hold two pieces of it, the i-th and the i-th from the end, so that the mask leaves all of them
+/// the same work, in each round of a ring, too (Megatron-LM).
 void add_flash(const RankShape& z, const LayerSort& sort, Operator& op) {
-  const double pairs = attended_pairs(z.training, sort.window);
+  const double pairs = (sort.sees_all ? 2 : 1) * attended_pairs(z.training, sort.window);
   const double share = z.batch / z.tensor / (z.ulysses * z.context) / z.rounds;
   const double scores = 2 * z.model.query_width();  // FLOPs of a pair of positions, and ...
   const double values = 2 * z.model.output_width();
   const Flops done{share * pairs * (scores + values)};
-  const Flops counted = (z.training.causal_flops ? 1.0 : 2.0) * done;
+  const Flops counted = (z.training.causal_flops || sort.sees_all ? 1.0 : 2.0) * done;
   const double keys = z.sequence / z.rounds;
   const double moved =
       z.batch * (z.queries * (z.core_query + z.core_output) + keys * (z.core_key + z.core_value));
@@ -108,7 +108,8 @@ void add_core(const RankShape& z, const LayerSort& sort, Block& block) {
               .weight = {sinks, sinks / z.tensor},
               .kept = {z.element * attending * (z.core_query + z.core_key + z.core_value)},
               .part = ModelPart::Attention};
-  z.training.attention == AttentionKind::Flash ? add_flash(z, sort, op) : add_unfused(z, op);
+  z.training.attention == AttentionKind::Flash ? add_flash(z, sort, op)
+                                               : add_unfused(z, sort.sees_all, op);
   if (z.model.positions == 0) {
     const double turned = z.model.is_latent()
                               ? 2 * z.model.heads / z.tensor * z.model.latent.rotary_dim
@@ -136,6 +137,27 @@ Operator projection(const RankShape& z) {
   return op;
 }
 
+/// What attends to the encoder's output: queries of the layer's input, keys and values of that,
+/// which is one array for all layers and kept where it is made.
+void add_cross_products(const RankShape& z, Block& block) {
+  Operator queries = linear(z, "cross queries", z.hidden, z.query);
+  queries.weight = split_weight(z, Biased::Qkv, z.hidden * z.model.query_width(),
+                                z.hidden * z.query, z.model.query_width(), z.query);
+  queries.kept = {z.element * z.local_tokens * z.hidden};
+  const double once = z.model.key_width() + z.model.value_width();
+  const double both = z.key + z.value;
+  Operator keys = linear(z, "cross keys and values", z.hidden, both);
+  count_only(once / z.tensor / both, keys);
+  keys.weight = split_weight(z, Biased::Qkv, z.hidden * once, z.hidden * both, once, both);
+  for (Operator* product : {&queries, &keys}) {
+    product->split = Split::Columns;
+    product->part = ModelPart::Attention;
+    block.steps.emplace_back(std::move(*product));
+  }
+  add_core(z, {.sees_all = true}, block);
+  block.steps.emplace_back(projection(z));
+}
+
 }  // namespace
 
 void add_attention_products(const RankShape& z, const LayerSort& sort, Block& block) {
@@ -155,6 +177,11 @@ void add_attention(const RankShape& z, const LayerSort& sort, Block& block) {
   block.steps.emplace_back(norm(z, kNorm, z.block_input()));
   add_attention_products(z, sort, block);
   add_end_of_half(z, block);
+  if (sort.crosses) {
+    block.steps.emplace_back(norm(z, kNorm, z.block_input()));
+    add_cross_products(z, block);
+    add_end_of_half(z, block);
+  }
 }
 
 }  // namespace danlu

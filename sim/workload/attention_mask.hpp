@@ -1,4 +1,5 @@
-// Which positions of a sequence attend to which: to those before them and to themselves, within a
+// Which positions of a sequence attend to which: to those before them and to themselves (without a
+// causal mask to twice as many: those behind them, too), within a
 // window, within their document. A pair of positions is a unit of attention's work; of a whole
 // sequence of s there are s^2/2, in a document of l with a window of w
 //

@@ -31,8 +31,19 @@ struct Weight {
   AxisSet copies = kDataAxes;  // along which ranks hold the same: all of one mesh's
 };
 
-/// Where a weight stands in a table of the model's parameters.
-enum class ModelPart { Attention, Mlp, Experts, SharedExperts, Router, Norms, Embeddings, Head };
+/// Where a weight stands in a table of the model's parameters. Prediction is what joins a layer for
+/// multi-token prediction to the others.
+enum class ModelPart {
+  Attention,
+  Mlp,
+  Experts,
+  SharedExperts,
+  Router,
+  Norms,
+  Embeddings,
+  Head,
+  Prediction
+};
 template <>
 inline constexpr auto kNames<ModelPart> =
     std::to_array<Named<ModelPart>>({{ModelPart::Attention, "attention"},
@@ -42,7 +53,8 @@ inline constexpr auto kNames<ModelPart> =
                                      {ModelPart::Router, "router"},
                                      {ModelPart::Norms, "norms"},
                                      {ModelPart::Embeddings, "embeddings"},
-                                     {ModelPart::Head, "head"}});
+                                     {ModelPart::Head, "head"},
+                                     {ModelPart::Prediction, "prediction"}});
 
 /// How a product's weight is split over the tensor ranks, and so what stands around it: the input
 /// of a product split by columns is there whole, the output of one split by rows is a sum.

@@ -77,50 +77,82 @@ void add_side_by_side(const RankShape& z, const LayerSort& sort, Block& block) {
 
 Block layer(const RankShape& z, const LayerSort& sort) {
   Block block{.input = z.block_input()};
+  if (sort.predicts > 0) {
+    begin_prediction(z, sort, block);
+  }
   if (z.model.norms == 1) {
     add_side_by_side(z, sort, block);
   } else {
     add_attention(z, sort, block);
     sort.experts ? add_experts(z, block) : add_mlp(z, block);
   }
+  if (sort.ends_encoder) {  // whose output is kept once for all layers of the decoder
+    block.steps.emplace_back(norm(z, "encoder norm", 2 * z.block_input()));
+  }
+  if (sort.predicts > 0) {
+    add_loss(z, {}, block);  // by the head's table
+  }
   return block;
 }
 
 Block embedding(const RankShape& z) {
-  const double written = z.tokens * z.hidden;
-  const double positions = static_cast<double>(z.model.positions) * z.hidden;
-  Block block{.steps = {Operator{
-                  .name = "embedding",
-                  .forward = {memory_pass(written * 2 * z.element)},
-                  .input_gradient = {memory_pass(written * (z.element + z.gradient))},
-                  .weight = {z.model.vocab * z.hidden + positions, z.vocab * z.hidden + positions},
-                  .split = Split::Rows,
-                  .part = ModelPart::Embeddings}}};
-  if (z.model.embedding_norm) {
+  const ModelSpec& m = z.model;
+  const double halves = m.kind == ModelKind::EncoderDecoder ? 2 : 1;
+  const double written = halves * z.tokens * z.hidden;
+  const double others = (static_cast<double>(m.positions) + m.token_types) * z.hidden;
+  const double relative = halves * m.relative_positions * m.heads;
+  Block block{
+      .steps = {Operator{.name = "embedding",
+                         .forward = {memory_pass(written * 2 * z.element)},
+                         .input_gradient = {memory_pass(written * (z.element + z.gradient))},
+                         .weight = {m.vocab * z.hidden + others + relative,
+                                    z.vocab * z.hidden + others + relative / z.tensor},
+                         .split = Split::Rows,
+                         .part = ModelPart::Embeddings}}};
+  if (m.embedding_norm) {
     block.steps.emplace_back(norm(z, "embedding norm", {}));
   }
   return block;
 }
 
-Block head(const RankShape& z, bool holds_table) {
+void add_loss(const RankShape& z, const Weight& table, Block& block) {
   Operator logits = linear(z, "logits", z.hidden, z.vocab);
   count_only(z.model.vocab / (z.vocab * z.tensor), logits);  // rows of padding
-  const double biases = z.model.biases.on(Biased::Head) ? 1 : 0;
-  logits.weight = {
-      (z.model.tied_embeddings ? 0 : z.model.vocab * z.hidden) + biases * z.model.vocab,
-      (holds_table ? z.vocab * z.hidden : 0) + biases * z.vocab};
+  logits.weight = table;
   logits.part = ModelPart::Head;
   logits.split = Split::Columns;
   // fp32 logits: cast (2 + 4 bytes), maximum (4), exponential (8); backward reads 4, writes 2.
   Operator loss{.name = "loss",
                 .forward = {memory_pass(z.tokens * z.vocab * 18)},
                 .input_gradient = {memory_pass(z.tokens * z.vocab * 6)}};
-  Block block{.steps = {norm(z, "final norm", {}), std::move(logits), std::move(loss)}};
+  if (z.model.final_norm) {
+    block.steps.emplace_back(norm(z, "final norm", {}));
+  }
+  block.steps.emplace_back(std::move(logits));
+  block.steps.emplace_back(std::move(loss));
   // Over a split vocabulary: maximum, sum and target, 4 bytes per token each.
   for (int i = 0; i < 3; ++i) {
     block.steps.emplace_back(
         Exchange{.bytes = {4 * z.tokens}, .forward = Way{"sum loss", CollectiveOp::AllReduce}});
   }
+}
+
+Block head(const RankShape& z) {
+  Block block;
+  if (z.model.pooler) {  // of the first token of each sequence
+    Operator pooler = linear(z, z.batch, "pooler", z.hidden, z.hidden);
+    const double parameters = z.hidden * (z.hidden + 1);
+    pooler.weight = {parameters, parameters};
+    pooler.part = ModelPart::Head;
+    block.steps.emplace_back(std::move(pooler));
+  }
+  const double biases = z.model.biases.on(Biased::Head) ? 1 : 0;
+  const bool tied = z.model.tied_embeddings;
+  const bool holds = !tied || !z.ends_meet;  // beside the embedding
+  add_loss(z,
+           {(tied ? 0 : z.model.vocab * z.hidden) + biases * z.model.vocab,
+            (holds ? z.vocab * z.hidden : 0) + biases * z.vocab},
+           block);
   return block;
 }
 

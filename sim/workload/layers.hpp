@@ -59,6 +59,10 @@ Block layer(const RankShape& shape, const LayerSort& sort);
 /// The tables of tokens and positions.
 Block embedding(const RankShape& shape);
 /// Norm, logits and loss. A table of its own is held beside one that another stage shares with it.
-Block head(const RankShape& shape, bool holds_table);
+Block head(const RankShape& shape);
+/// What both the model and a layer that predicts more end with; `table` is that of the logits.
+void add_loss(const RankShape& shape, const Weight& table, Block& block);
+/// What such a layer begins with.
+void begin_prediction(const RankShape& shape, const LayerSort& sort, Block& block);
 
 }  // namespace danlu

@@ -113,7 +113,7 @@ std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& m
     }
     if (w.placement().is_last({stage, chunk})) {  // in fp32 and in 16 bits
       const RankShape shape(w);
-      of.logits = Bytes{shape.tokens * shape.vocab * 6};
+      of.logits = Bytes{shape.tokens * shape.vocab * 6 * (1 + w.model.prediction_layers)};
     }
   }
   std::vector<HeldDuring> held;

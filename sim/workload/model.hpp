@@ -80,10 +80,23 @@ struct ExpertsSpec {
   int every = 1;         // of the others each so-many-th has experts
 };
 
+/// What its layers attend to: those before a position; all of them; an encoder's all of theirs, and
+/// then a decoder's those before, and all that the encoder made.
+enum class ModelKind { Decoder, Encoder, EncoderDecoder };
+template <>
+inline constexpr auto kNames<ModelKind> =
+    std::to_array<Named<ModelKind>>({{ModelKind::Decoder, "decoder"},
+                                     {ModelKind::Encoder, "encoder"},
+                                     {ModelKind::EncoderDecoder, "encoder-decoder"}});
+
 /// What a layer is made of; layers of one sort are alike.
 struct LayerSort {
-  bool experts = false;
-  int window = 0;  // positions that one attends to, with itself; 0: all before it
+  bool experts = false;       // in place of an MLP
+  int window = 0;             // positions that one attends to, with itself; 0: all before it
+  bool sees_all = false;      // no causal mask
+  bool crosses = false;       // attends to the encoder's output, too
+  bool ends_encoder = false;  // a norm behind it makes that
+  int predicts = 0;           // tokens after the next: the how manieth such layer
   auto operator<=>(const LayerSort&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
@@ -112,13 +125,27 @@ struct ModelSpec {
   int global_every = 0;  // each so-manieth layer sees everything all the same; 0: none
   bool sinks = false;    // a learned score a head, that takes part in softmax
   bool embedding_norm = false;
+  bool final_norm = true;
+  ModelKind kind = ModelKind::Decoder;
+  int encoder_layers = 0;      // of EncoderDecoder: of the layers, the first so many
+  int token_types = 0;         // rows of a table of them
+  int relative_positions = 0;  // buckets of a table with a value for each head (T5), by each half
+  bool pooler = false;         // a product behind the first token (BERT)
+  int prediction_layers = 0;   // beside the layers, each for a token after the next
 
   bool is_latent() const { return latent.kv_rank > 0; }
   /// Of the layer with that number.
   LayerSort layer_sort(int layer) const {
     const bool is_global = global_every > 0 && (layer + 1) % global_every == 0;
     const bool has_turn = layer >= experts.dense_layers && (layer + 1) % experts.every == 0;
-    return {.experts = experts.count > 0 && has_turn, .window = is_global ? 0 : window};
+    const bool is_pair = kind == ModelKind::EncoderDecoder;
+    const bool encodes = kind == ModelKind::Encoder || (is_pair && layer < encoder_layers);
+    return {.experts = experts.count > 0 && has_turn,
+            .window = is_global ? 0 : window,
+            .sees_all = encodes,
+            .crosses = is_pair && !encodes,
+            .ends_encoder = is_pair && layer + 1 == encoder_layers,
+            .predicts = std::max(0, layer + 1 - layers)};
   }
   /// Of a head: its queries and keys, and its values.
   double key_dim() const { return head_dim + (is_latent() ? latent.rotary_dim : 0); }
@@ -134,6 +161,8 @@ struct ModelSpec {
   double rank_value_width(double tensor) const {
     return std::max(value_width() / tensor, head_values());
   }
+  /// Whether the last stage holds the table of tokens of the first as well.
+  bool shares_table() const { return tied_embeddings || prediction_layers > 0; }
   double mlp_matrices() const { return gated_mlp ? 3 : 2; }
   /// Parameters of a norm over `width`: a scale, and of a layernorm a shift.
   double norm_parameters(double width) const {

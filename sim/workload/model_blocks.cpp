@@ -8,11 +8,9 @@ namespace danlu {
 
 ModelBlocks build_model(const Workload& w) {
   const RankShape shape(w);
-  const bool tied_to_itself =
-      w.model.tied_embeddings && w.placement().holds_last(w.placement().first_stage());
-  ModelBlocks model{.embedding = embedding(shape), .head = head(shape, !tied_to_itself)};
+  ModelBlocks model{.embedding = embedding(shape), .head = head(shape)};
   std::map<LayerSort, LayerKindId> known;
-  for (int i = 0; i < w.model.layers; ++i) {
+  for (int i = 0; i < w.model.layers + w.model.prediction_layers; ++i) {
     const LayerSort sort = w.model.layer_sort(i);
     const auto [kind, is_new] = known.try_emplace(sort, model.kinds.next_id());
     if (is_new) {
@@ -95,7 +93,8 @@ int first_layer(const Workload& w, PlacedChunk at) {
 
 std::vector<LayerKindId> layers_of(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
   const auto begin = model.kind_of_layer.begin() + first_layer(w, at);
-  return {begin, begin + w.layers_at(at)};
+  const int more = w.placement().is_last(at) ? w.model.prediction_layers : 0;
+  return {begin, begin + w.layers_at(at) + more};
 }
 
 }  // namespace danlu

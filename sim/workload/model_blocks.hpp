@@ -12,7 +12,7 @@ namespace danlu {
 struct ModelBlocks {
   Block embedding;
   IdVector<LayerKindId, Block> kinds;      // of layers
-  std::vector<LayerKindId> kind_of_layer;  // in the model's order
+  std::vector<LayerKindId> kind_of_layer;  // in the model's order, those that predict more last
   Block head;
 
   const Block& layer(std::size_t number) const { return kinds[kind_of_layer[number]]; }

@@ -4,34 +4,18 @@
 // every position. Grouped-query attention shrinks 2 of the 4 h^2, a gated MLP has three matrices of
 // ffn instead of two, and an untied model pays the vocabulary twice. A vocabulary is the padded one
 // where the training run padded it.
-#include "sim/workload/model_presets.hpp"
-
 #include <array>
 #include <string>
+#include <vector>
+
+#include "sim/workload/model_families.hpp"
 
 namespace danlu {
 
 namespace {
 
-constexpr Family kGpt{.tied_embeddings = true, .biases = kUsualBiases, .norm = Norm::LayerNorm};
-constexpr Family kUntiedGpt{.biases = kUsualBiases, .norm = Norm::LayerNorm};
-constexpr Family kGptJ{.biases = {Biased::Mlp, Biased::Head}, .norm = Norm::LayerNorm};
-constexpr Family kPhi2{.biases = kUsualBiases | Biases{Biased::Head}, .norm = Norm::LayerNorm};
-constexpr Family kMpt{.tied_embeddings = true, .norm = Norm::Unbiased};
-constexpr Family kFalcon{.norm = Norm::LayerNorm};
-constexpr Family kTiedFalcon{.tied_embeddings = true, .norm = Norm::LayerNorm};
-constexpr Family kPalm{.gated_mlp = true, .tied_embeddings = true, .norm = Norm::Unbiased};
-constexpr Family kGlm130b{
-    .gated_mlp = true, .tied_embeddings = true, .biases = kUsualBiases, .norm = Norm::LayerNorm};
-constexpr Family kLlama{.gated_mlp = true};
-constexpr Family kTiedLlama{.gated_mlp = true, .tied_embeddings = true};
-constexpr Family kOlmo{.gated_mlp = true, .norm = Norm::Unweighted};
-constexpr Family kQwen2{.gated_mlp = true, .biases = {Biased::Qkv}};
-constexpr Family kTiedQwen2{.gated_mlp = true, .tied_embeddings = true, .biases = {Biased::Qkv}};
-constexpr Family kCommandR{.gated_mlp = true, .tied_embeddings = true, .norm = Norm::Unbiased};
-
 // Name, family, widths: layers, hidden, heads, kv_heads, head_dim, ffn, vocab; what else there is.
-constexpr auto kPresets = std::to_array<ModelPreset>({
+constexpr auto kDenseDecoders = std::to_array<ModelPreset>({
     // GPT and what is made like it
     {"gpt1",
      kGpt,
@@ -443,7 +427,12 @@ constexpr auto kPresets = std::to_array<ModelPreset>({
 }  // namespace
 
 std::span<const ModelPreset> model_presets() {
-  return kPresets;
+  static const std::vector<ModelPreset> all = [] {
+    std::vector<ModelPreset> found(kDenseDecoders.begin(), kDenseDecoders.end());
+    found.insert(found.end(), other_presets().begin(), other_presets().end());
+    return found;
+  }();
+  return all;
 }
 
 ModelSpec to_model_spec(const ModelPreset& preset) {
@@ -469,7 +458,13 @@ ModelSpec to_model_spec(const ModelPreset& preset) {
           .window = traits.window,
           .global_every = traits.global_every,
           .sinks = traits.sinks,
-          .embedding_norm = traits.embedding_norm};
+          .embedding_norm = traits.embedding_norm,
+          .final_norm = traits.final_norm,
+          .kind = traits.kind,
+          .encoder_layers = traits.encoder_layers,
+          .token_types = traits.token_types,
+          .relative_positions = traits.relative_positions,
+          .pooler = traits.pooler};
 }
 
 }  // namespace danlu

@@ -32,6 +32,12 @@ struct ModelTraits {
   int global_every = 0;
   bool sinks = false;
   bool embedding_norm = false;
+  bool final_norm = true;
+  ModelKind kind = ModelKind::Decoder;
+  int encoder_layers = 0;
+  int token_types = 0;
+  int relative_positions = 0;
+  bool pooler = false;
 };
 
 /// One line of the table.

@@ -194,6 +194,29 @@ class Checker {
           "global_every says which layers see past a window, found no window",
           "give window, or leave global_every out");
     }
+    const bool is_pair = m.kind == ModelKind::EncoderDecoder;
+    if (is_pair ? m.encoder_layers < 1 || m.encoder_layers >= m.layers : m.encoder_layers > 0) {
+      add({"model.encoder_layers", "model.kind", "model.layers", "model.preset"},
+          is_pair ? fmt::format("encoder_layers must be some of the model's layers ({}), found {}",
+                                m.layers, m.encoder_layers)
+                  : fmt::format("encoder_layers are of kind encoder-decoder, found {}",
+                                name_of(m.kind)));
+    }
+    if (is_pair && w_.parallelism.pipeline > 1) {
+      add({"parallelism.pipeline", "model.kind", "model.preset"},
+          fmt::format("an encoder-decoder must lie on one stage, found pipeline {}",
+                      w_.parallelism.pipeline),
+          "the encoder's output, which every stage of the decoder needs, is not sent on");
+    }
+    if (is_pair && (m.norms == 1 || m.is_latent())) {
+      add({m.norms == 1 ? "model.norms" : "model.latent.kv_rank", "model.kind", "model.preset"},
+          "no encoder-decoder is known with halves side by side or latent attention");
+    }
+    if (m.prediction_layers > 0 && m.kind != ModelKind::Decoder) {
+      add({"model.prediction_layers", "model.kind", "model.preset"},
+          fmt::format("only a decoder predicts tokens after the next, found kind {}",
+                      name_of(m.kind)));
+    }
     if (!m.is_latent() && m.latent.query_rank + m.latent.rotary_dim > 0) {
       add({m.latent.query_rank > 0 ? "model.latent.query_rank" : "model.latent.rotary_dim",
            "model.latent.kv_rank", "model.preset"},

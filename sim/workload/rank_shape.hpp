@@ -37,7 +37,8 @@ struct RankShape {
         expert(w.parallelism.expert),
         expert_tensor(w.parallelism.expert_tensor_ranks()),
         routed_once(w.parallelism.expert_exchange == TokenExchange::DeepEp && expert > 1),
-        experts(w.model.experts.count > 0 ? expert_balance(w) : ExpertBalance{}) {}
+        experts(w.model.experts.count > 0 ? expert_balance(w) : ExpertBalance{}),
+        ends_meet(w.placement().holds_last(w.placement().first_stage())) {}
 
   const ModelSpec& model;
   const TrainingSpec& training;
@@ -59,6 +60,7 @@ struct RankShape {
   double expert, expert_tensor;  // ranks that experts are spread over, and share each
   bool routed_once;              // to each node and rank, not to each expert
   ExpertBalance experts;
+  bool ends_meet;  // one stage holds the model's first and last part
 
   /// Bytes of the activations at a layer's boundary, whole: over all tensor ranks.
   Bytes boundary() const { return {element * tokens * hidden}; }

@@ -205,6 +205,45 @@ TEST(LatentAttention, IsSharedByHeads) {
   EXPECT_EQ(exchanged, std::vector({narrow, boundary, boundary, boundary}));
 }
 
+// A layer that predicts more has two norms, a product of 2h in and h out, a layer, and its own norm
+// before the logits, for which it uses the head's table.
+TEST(Prediction, IsALayerMore) {
+  const std::string keys =
+      "layers: 4, hidden: 1024, heads: 8, ffn: 4096, vocab: 32000, gated_mlp: true, biases: false, "
+      "norm: rmsnorm, tied_embeddings: false";
+  const Workload w = workload_of("{" + keys + "}", 2048);
+  const Workload more = workload_of("{" + keys + ", prediction_layers: 1}", 2048);
+  const double h = 1024;
+  const double layer = 4 * h * h + 3 * h * 4096;
+  EXPECT_EQ(total_parameters(more.model) - total_parameters(w.model),
+            layer + 2 * h + 2 * h * h + 3 * h);
+  const double attention = 3 * 2 * 2 * h * 2048 * 2048 / 2;
+  EXPECT_TRUE(near(step_flops(more, true).value - step_flops(w, true).value,
+                   6.0 * 2048 * (layer + 2 * h * h + 32000 * h) + attention));
+  Workload staged = more;
+  staged.parallelism.pipeline = 2;
+  Workload plain = w;
+  plain.parallelism.pipeline = 2;
+  EXPECT_EQ(rank_parameters(staged, 0), rank_parameters(plain, 0));
+  EXPECT_EQ(rank_parameters(staged, 1) - rank_parameters(plain, 1),
+            layer + 2 * h + 2 * h * h + 3 * h + 32000 * h);  // and a copy of the table of tokens
+}
+
+// An encoder sees all of s^2 pairs, whichever way they are counted; cross attention, too.
+TEST(ModelFlops, OfEncodersAreOfAllPairs) {
+  const std::string keys =
+      "{layers: 2, hidden: 1024, heads: 8, ffn: 4096, vocab: 32000, biases: false";
+  const double h = 1024;
+  const double s = 2048;
+  const double pairs = 3 * 2 * 2 * h * s * s;
+  const double products = 6 * s * (2 * 12 * h * h + 32000 * h);
+  const Workload encoder = workload_of(keys + ", kind: encoder}", 2048);
+  EXPECT_TRUE(near(step_flops(encoder, true).value, products + 2 * pairs));
+  EXPECT_TRUE(near(step_flops(encoder, false).value, products + 2 * pairs));
+  const Workload both = workload_of(keys + ", kind: encoder-decoder, encoder_layers: 1}", 2048);
+  EXPECT_TRUE(near(step_flops(both, true).value, products + 6 * s * 4 * h * h + 2.5 * pairs));
+}
+
 // Side by side: one norm, one exchange before and one behind both, the input kept once.
 TEST(Layers, SideBySideExchangeOnce) {
   Workload w = workload_of("{layers: 1, hidden: 4096, heads: 16, vocab: 1024, norms: 1}", 4096);

@@ -49,10 +49,11 @@ using Enums =
                      CampaignEvent::Kind, CampaignPart, CheckpointTier::Interval, CollectiveMode,
                      CollectiveOp, Component, ComputePart, ContextExchange, Deal, Detection::Kind,
                      Duration::Kind, FabricKind, FaultCause::Effect, FoldMode, KernelKind, LinkKind,
-                     ModelPart, Norm, Biased, Precision, Protocol, QkNorm, Recompute, RecomputePart,
-                     RecoverySpec::Kind, Reduce, Reshard, Routing, ScaleUpKind, Setting::Source,
-                     Span, TableKind, TensorOverlap, TimePart, TokenExchange, VertexKind>;
-constexpr std::size_t kTables = 42;
+                     ModelKind, ModelPart, Norm, Biased, Precision, Protocol, QkNorm, Recompute,
+                     RecomputePart, RecoverySpec::Kind, Reduce, Reshard, Routing, ScaleUpKind,
+                     Setting::Source, Span, TableKind, TensorOverlap, TimePart, TokenExchange,
+                     VertexKind>;
+constexpr std::size_t kTables = 43;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {
