@@ -74,6 +74,7 @@ BEGIN {
   home["simgrid"] = home["xbt"] = "sim/engine"
   home["yaml-cpp"] = "sim/scenario"
   home["expat.h"] = "sim/scenario"
+  home["toml++"] = "sim/scenario"
   home["boost/graph"] = "sim/cluster sim/tasks"
   home["CLI"] = "src"
   for (library in home) {
