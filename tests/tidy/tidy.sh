@@ -62,8 +62,9 @@ BEGIN {
   allow["scenario"] = "base cluster collective schedule workload campaign"
   allow["validation"] = "base cluster workload collective scenario"
   allow["campaign"] = "base"
+  allow["import"] = "base workload scenario"
   everything = "base cluster collective schedule workload program fold tasks engine report " \
-    "scenario validation campaign"
+    "scenario validation campaign import"
   allow["session"] = everything
   allow["danlu.hpp"] = everything " session" # what an embedding program includes
   for (from in allow) {
