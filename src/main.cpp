@@ -254,6 +254,10 @@ void describe_import(CLI::App& app, Arguments& arguments) {
   import.add_option("--model", command.options.model,
                     "A model's name, or a config.json of Hugging Face, over what the file says");
   import
+      .add_option("--vocab", command.options.vocab,
+                  "Words of the vocabulary, as padded for training, over what the file says")
+      ->check(CLI::Range(1, 10000000));
+  import
       .add_option("--sequence-length", command.options.sequence_length,
                   "Tokens of a sequence, over what the file says")
       ->check(CLI::Range(1, 100000000));

@@ -60,6 +60,7 @@ struct ImportOptions {
   std::optional<int> gpus;
   std::string model;  // a preset, or a config.json
   std::optional<int> sequence_length;
+  std::optional<int> vocab;
 };
 
 /// A scenario while flags are read. One class, since each part asks what the others have said.

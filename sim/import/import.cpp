@@ -40,6 +40,10 @@ Imported import_file(const Framework& framework, const std::filesystem::path& fi
   }
   draft.add_model_of_options();
   framework.finish(draft);
+  if (options.vocab) {
+    draft.forget("model.vocab");
+    draft.set("model.vocab", std::to_string(*options.vocab), "--vocab of danlu import");
+  }
   const bool whole_model = draft.has("model.preset") || draft.has("model.huggingface");
   for (const DefaultRow& row : framework.defaults) {
     if (!whole_model || !row.key.starts_with("model.")) {

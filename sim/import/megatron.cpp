@@ -214,6 +214,12 @@ std::vector<GivenFlag> read_flags(const std::string& text, const std::string& na
   std::vector<GivenFlag> flags;
   for (ShellWord& word : script.command) {
     const bool is_flag = word.text.starts_with("--") && word.text.size() > 2;
+    if (!is_flag && word.text.ends_with(".py") && !word.text.ends_with("pretrain_gpt.py")) {
+      notes.push_back(
+          fmt::format("the script starts {}: its model is taken for one of pretrain_gpt.py, a "
+                      "decoder of text",
+                      shown(word.text)));
+    }
     if (!is_flag) {  // the value of the flag before, or its second one
       if (!flags.empty() && flags.back().value.empty()) {
         flags.back().value = word.text;

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "sim/base/text.hpp"
 #include "sim/import/flat_flags.hpp"
@@ -69,6 +70,7 @@ const std::vector<FlagRow>& rows() {
        "model.vocab", Fact,
        "padded to a multiple of 128 (or the given number) x tensor; of GPT2BPETokenizer 50257 "
        "words, others are to be filled in"},
+      {"model.window_size", "model.window", Fact, "its first number and the position itself"},
       {"model.qk_layernorm", "model.qk_norm", On, "", {{"", "head"}}},
       {"model.num_moe_experts", "model.experts.count", Count},
       {"model.moe_router_topk", "model.experts.per_token", Count},
@@ -210,6 +212,12 @@ void finish_model(Draft& draft) {
   } else if (rows) {
     draft.set("model.positions", std::to_string(*rows),
               draft.given("model.max_position_embeddings"), "learned positions are NeMo's default");
+  }
+  if (const GivenFlag* window = draft.given("model.window_size")) {
+    const long before = std::atol(window->value.c_str() + (window->value.starts_with('[') ? 1 : 0));
+    if (before > 0) {
+      draft.set("model.window", std::to_string(before + 1), window);
+    }
   }
   std::optional<long> vocab = draft.whole("model.vocab_size");
   const GivenFlag* from = draft.given("model.vocab_size");

@@ -137,6 +137,10 @@ class WordExpander {
   /// Text of a variable; outside quotes blanks part words.
   void add_text(const ShellWord& word, bool quoted) {
     if (quoted || !splits_) {
+      if (!current_) {
+        current().position = word.position;
+        current().source_line = word.source_line;
+      }
       current().text += word.text;
       return;
     }

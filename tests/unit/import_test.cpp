@@ -153,12 +153,28 @@ torchrun --nnodes $NNODES --nproc-per-node 8 pretrain_gpt.py --num-layers 8 --hi
   EXPECT_GE(result.remarks.size(), 4U);
 }
 
+TEST(Import, AModelOfAnotherProgramIsTold) {
+  const Imported result = imported(
+      "megatron", "python pretrain_bert.py --num-layers 8 --hidden-size 1024 --bf16 --lr 1", {});
+  EXPECT_TRUE(says(result, "#   the script starts pretrain_bert.py")) << result.scenario;
+}
+
+TEST(Import, WordsOfArraysKeepTheirLines) {
+  const Imported result = imported(
+      "megatron", "ARGS=(\n  --num-layers 8\n)\npretrain_gpt.py \"${ARGS[@]}\" --bf16", {});
+  EXPECT_TRUE(says(result, "# --num-layers, line 2\n")) << result.scenario;
+}
+
 TEST(Import, OptionsFillGaps) {
   const Workload w =
-      scenario_of(
-          "megatron", "--num-layers 4\n--global-batch-size 8 --bf16 --hidden-size 9",
-          {.topology = "dgx-h100", .gpus = 8, .model = "llama3-8b", .sequence_length = 1024})
+      scenario_of("megatron", "--num-layers 4\n--global-batch-size 8 --bf16 --hidden-size 9",
+                  {.topology = "dgx-h100",
+                   .gpus = 8,
+                   .model = "llama3-8b",
+                   .sequence_length = 1024,
+                   .vocab = 99})
           .workload;
+  EXPECT_EQ(w.model.vocab, 99);
   EXPECT_EQ(w.model.name, "llama3-8b");
   EXPECT_EQ(w.model.layers, 32);
   EXPECT_EQ(w.training.sequence_length, 1024);
