@@ -11,7 +11,7 @@
 #include "sim/base/text.hpp"
 #include "sim/base/units.hpp"
 #include "sim/scenario/keys.hpp"
-#include "sim/workload/model.hpp"
+#include "sim/scenario/resolve.hpp"
 
 namespace danlu {
 namespace {
@@ -270,14 +270,10 @@ void Draft::add_model_of_options() {
   if (options_.model.empty()) {
     return;
   }
-  const std::span<const ModelPreset> presets = model_presets();
-  const bool preset = std::any_of(presets.begin(), presets.end(), [&](const ModelPreset& one) {
-    return one.name == options_.model;
-  });
   for (auto line = lines_.begin(); line != lines_.end();) {
     line = line->first.starts_with("model.") ? lines_.erase(line) : std::next(line);
   }
-  if (preset) {
+  if (layers_of_preset(options_.model)) {
     set("model.preset", options_.model, "--model of danlu import");
   } else {
     set("model.huggingface", as_text(std::filesystem::absolute(options_.model).string()),

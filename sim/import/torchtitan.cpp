@@ -9,7 +9,7 @@
 
 #include "sim/import/flat_flags.hpp"
 #include "sim/import/import.hpp"
-#include "sim/workload/model.hpp"
+#include "sim/scenario/resolve.hpp"
 
 namespace danlu {
 namespace torchtitan {  // the folder is built as one
@@ -144,30 +144,19 @@ constexpr auto kFlavors = std::to_array<Flavor>({
     {"gpt_oss", "120b", "gpt-oss-120b"},
 });
 
-const ModelPreset* preset_named(std::string_view name) {
-  for (const ModelPreset& preset : model_presets()) {
-    if (preset.name == name) {
-      return &preset;
-    }
-  }
-  return nullptr;
-}
-
 /// Layers of the model, where its preset says so; 0 otherwise.
 long finish_model(Draft& draft) {
   if (!draft.options().model.empty()) {
-    const ModelPreset* preset = preset_named(draft.options().model);
-    return preset != nullptr ? preset->layers : 0;
+    return layers_of_preset(draft.options().model).value_or(0);
   }
   const GivenFlag* name = draft.given("model.name");
   const GivenFlag* flavor = draft.given("model.flavor");
   const std::string_view family = name != nullptr ? std::string_view(name->value) : "llama3";
   for (const Flavor& one : kFlavors) {
-    const ModelPreset* preset = preset_named(one.preset);
-    if (flavor != nullptr && one.name == family && one.flavor == flavor->value &&
-        preset != nullptr) {
+    const std::optional<int> layers = layers_of_preset(one.preset);
+    if (flavor != nullptr && one.name == family && one.flavor == flavor->value && layers) {
       draft.set("model.preset", std::string(one.preset), flavor, family);
-      return preset->layers;
+      return *layers;
     }
   }
   draft.fill_in("model.preset",

@@ -325,6 +325,15 @@ class Resolver {
 
 }  // namespace
 
+std::optional<int> layers_of_preset(std::string_view name) {
+  for (const ModelPreset& preset : model_presets()) {
+    if (preset.name == name) {
+      return to_model_spec(preset).layers;
+    }
+  }
+  return std::nullopt;
+}
+
 ResolvedValues resolve(Values own, const fs::path& beside, const LoadOptions& options,
                        std::vector<Problem>& problems) {
   return Resolver(std::move(own), beside, options, problems).resolve();

@@ -62,7 +62,7 @@ BEGIN {
   allow["scenario"] = "base cluster collective schedule workload campaign"
   allow["validation"] = "base cluster workload collective scenario"
   allow["campaign"] = "base"
-  allow["import"] = "base workload scenario"
+  allow["import"] = "base scenario"
   everything = "base cluster collective schedule workload program fold tasks engine report " \
     "scenario validation campaign import"
   allow["session"] = everything
