@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/cluster/cluster.hpp"
+#include "sim/import/draft.hpp"
 #include "src/drawing.hpp"
 #include "src/program.hpp"
 
@@ -60,6 +61,12 @@ struct CollectiveOptions {
   bool choices = false;  // show what there was to choose from
 };
 int run_collective(const CollectiveOptions& options, const CommonOptions& common);
+struct ImportCommand {
+  std::string framework;
+  std::filesystem::path file;
+  ImportOptions options;
+};
+int import_configuration(const ImportCommand& command);
 int list_presets(const std::string& what, const CommonOptions& common);
 
 }  // namespace danlu

@@ -16,6 +16,7 @@
 
 #include "sim/base/error.hpp"
 #include "sim/base/text.hpp"
+#include "sim/import/import.hpp"
 #include "sim/report/writers.hpp"
 #include "src/commands.hpp"
 #include "src/validate.hpp"
@@ -37,6 +38,7 @@ struct Arguments {
   std::string list;
   CollectiveOptions collective;
   ValidateOptions validate;
+  ImportCommand import;
 };
 
 void add_common(CLI::App& command, CommonOptions& common) {
@@ -236,6 +238,33 @@ void describe_validate(CLI::App& app, Arguments& arguments) {
   add_common(validate, arguments.common);
 }
 
+void describe_import(CLI::App& app, Arguments& arguments) {
+  ImportCommand& command = arguments.import;
+  CLI::App& import = *app.add_subcommand(
+      "import", "A scenario from the configuration of another program, on stdout");
+  std::vector<std::string> names;
+  for (const Framework& framework : frameworks()) {
+    names.emplace_back(framework.name);
+  }
+  import.add_option("FRAMEWORK", command.framework, "Whose configuration it is")
+      ->required()
+      ->check(CLI::IsMember(names));
+  import.add_option("FILE", command.file, "The file")->required();
+  import.add_option("--topology", command.options.topology, "A topology's name or file");
+  import.add_option("--gpus", command.options.gpus, "GPUs in use, over what the file says")
+      ->check(CLI::Range(1, 1000000));
+  import.add_option("--model", command.options.model,
+                    "A model's name, or a config.json of Hugging Face, over what the file says");
+  import
+      .add_option("--vocab", command.options.vocab,
+                  "Words of the vocabulary, as padded for training, over what the file says")
+      ->check(CLI::Range(1, 10000000));
+  import
+      .add_option("--sequence-length", command.options.sequence_length,
+                  "Tokens of a sequence, over what the file says")
+      ->check(CLI::Range(1, 100000000));
+}
+
 int dispatch(const CLI::App& app, const Arguments& arguments) {
   set_up_logging(arguments.common.verbosity);
   const std::string command = app.get_subcommands().front()->get_name();
@@ -251,6 +280,9 @@ int dispatch(const CLI::App& app, const Arguments& arguments) {
   if (command == "show") {
     return arguments.shows_step ? show_step(arguments.shown, arguments.common)
                                 : show(arguments.shown, arguments.common);
+  }
+  if (command == "import") {
+    return import_configuration(arguments.import);
   }
   if (command == "list") {
     return list_presets(arguments.list, arguments.common);
@@ -309,6 +341,7 @@ int run_program(int argc, char** argv) {
   describe(app, arguments);
   describe_collective(app, arguments);
   describe_validate(app, arguments);
+  describe_import(app, arguments);
   try {
     const std::optional<int> done = parse(app, argc, argv);
     return done ? *done : dispatch(app, arguments);

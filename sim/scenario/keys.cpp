@@ -51,6 +51,9 @@ std::vector<KeyRow> model_keys() {
   return {
       text("model.preset", kByHand, "",
            "A model of danlu list models; `model: NAME` says the same. Other keys override it"),
+      text("model.huggingface", kByHand, "",
+           "A config.json of Hugging Face to take the model from, by its path from this file's "
+           "folder; other keys override it. [What becomes what](huggingface.md)"),
       count("model.layers", &ModelSpec::layers, 1, kMost, "",
             "Transformer layers; required without a preset"),
       count("model.hidden", &ModelSpec::hidden, 1, kMost, "",

@@ -97,7 +97,10 @@ Values read_chain(const std::string& yaml, const fs::path& file, std::vector<fs:
   values.erase_tree("name");
   for (const char* section : {"model", "faults"}) {
     const std::string preset = fmt::format("{}.preset", section);
-    if (own.has(preset)) {  // a model of its own, not one of the base with another name
+    if (own.has(preset) ||
+        own.has(
+            fmt::format("{}.huggingface",
+                        section))) {  // a model of its own, not one of the base with another name
       note_replaced(values, section, own, notes);
       values.erase_tree(section);
     }
@@ -125,7 +128,9 @@ class Builder {
     Workload& w = scenario.workload;
     const Getter get(values_, scenario_keys());
     get.fill(w);
-    w.model.name = values_.has("model.preset") ? values_.at("model.preset").text : kOwnModel;
+    w.model.name = values_.has("model.preset")        ? values_.at("model.preset").text
+                   : values_.has("model.huggingface") ? values_.at("model.huggingface").text
+                                                      : kOwnModel;
     get.fill(w.model, "model");
     get.fill(w.model.experts, "model.experts");
     const bool has_cluster = read_cluster(get, scenario);
@@ -201,7 +206,8 @@ class Builder {
 
   /// A model of one's own needs these; a problem for each that is missing.
   void check_model_keys() {
-    if (!values_.misses("model.preset") || problems_.size() > kMostProblems) {
+    if (!values_.misses("model.preset") || !values_.misses("model.huggingface") ||
+        values_.is_wrong("model") || problems_.size() > kMostProblems) {
       return;
     }
     if (!own_.has_below("model.") && !own_.has_section("model")) {

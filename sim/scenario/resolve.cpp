@@ -10,6 +10,7 @@
 
 #include "sim/base/text.hpp"
 #include "sim/scenario/getter.hpp"
+#include "sim/scenario/huggingface.hpp"
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_faults.hpp"
 #include "sim/schedule/grid.hpp"
@@ -63,7 +64,30 @@ class Resolver {
     all_.set_below(prefix, all);
   }
 
+  /// Puts a model under what the scenario says of it.
+  void lay_model_over(const Values& model) {
+    Values own = own_.below("model.");
+    own.forget_repeats(model);
+    Values all = own;
+    all.lay_over(model);
+    keep("model.", own, all);
+  }
+
   void add_model() {
+    const std::string huggingface = "model.huggingface";
+    if (own_.has(huggingface)) {
+      if (own_.has("model.preset")) {
+        throw InputError(
+            own_.problem(huggingface,
+                         "a model is from a preset or from Hugging Face, found both 'model.preset' "
+                         "and 'model.huggingface'"));
+      }
+      HuggingFaceModel model =
+          read_huggingface(beside_ / own_.at(huggingface).text, own_.problem(huggingface, ""));
+      lay_model_over(model.values);
+      notes_.insert(notes_.end(), model.notes.begin(), model.notes.end());
+      return;
+    }
     if (!own_.has("model.preset")) {
       return;
     }
@@ -80,13 +104,8 @@ class Resolver {
                                     near.empty() ? fmt::format("known: {}", join(names, ", "))
                                                  : fmt::format("did you mean '{}'?", near)));
     }
-    const Values preset = values_of(to_model_spec(*found), scenario_keys(), "model",
-                                    fmt::format("model preset {}", found->name));
-    Values own = own_.below("model.");
-    own.forget_repeats(preset);
-    Values all = own;
-    all.lay_over(preset);
-    keep("model.", own, all);
+    lay_model_over(values_of(to_model_spec(*found), scenario_keys(), "model",
+                             fmt::format("model preset {}", found->name)));
   }
 
   void add_cluster() {
@@ -185,7 +204,7 @@ class Resolver {
     if (own("heads") || own("hidden")) {
       forget("head_dim");
     }
-    if (all_.misses("model.preset")) {
+    if (all_.misses("model.preset") && all_.misses("model.huggingface")) {
       constexpr std::string_view kWhy = "a GPT's, since it is left out of an own model";
       derive("model.positions", 0, "no table, since it is left out of an own model");
       derive("model.gated_mlp", 0, "false", kWhy);
@@ -312,6 +331,15 @@ class Resolver {
 };
 
 }  // namespace
+
+std::optional<int> layers_of_preset(std::string_view name) {
+  for (const ModelPreset& preset : model_presets()) {
+    if (preset.name == name) {
+      return to_model_spec(preset).layers;
+    }
+  }
+  return std::nullopt;
+}
 
 ResolvedValues resolve(Values own, const fs::path& beside, const LoadOptions& options,
                        std::vector<Problem>& problems) {

@@ -8,7 +8,9 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/scenario/load_scenario.hpp"
@@ -27,5 +29,8 @@ struct ResolvedValues {
 /// goes to `problems`, and the keys concerned count as wrong in the values.
 ResolvedValues resolve(Values own, const std::filesystem::path& beside, const LoadOptions& options,
                        std::vector<Problem>& problems);
+
+/// The layers of a model preset; nothing where there is none of that name.
+std::optional<int> layers_of_preset(std::string_view name);
 
 }  // namespace danlu

@@ -62,8 +62,9 @@ BEGIN {
   allow["scenario"] = "base cluster collective schedule workload campaign"
   allow["validation"] = "base cluster workload collective scenario"
   allow["campaign"] = "base"
+  allow["import"] = "base scenario"
   everything = "base cluster collective schedule workload program fold tasks engine report " \
-    "scenario validation campaign"
+    "scenario validation campaign import"
   allow["session"] = everything
   allow["danlu.hpp"] = everything " session" # what an embedding program includes
   for (from in allow) {
@@ -74,6 +75,7 @@ BEGIN {
   home["simgrid"] = home["xbt"] = "sim/engine"
   home["yaml-cpp"] = "sim/scenario"
   home["expat.h"] = "sim/scenario"
+  home["toml++"] = "sim/scenario"
   home["boost/graph"] = "sim/cluster sim/tasks"
   home["CLI"] = "src"
   for (library in home) {

@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "sim/scenario/huggingface.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu::testing {
@@ -72,6 +73,10 @@ TEST(Keys, PagesAreUpToDate) {
     check_reference(std::string(one.name) + ".md",
                     reference_page(one.keys, one.title, one.introduction));
   }
+}
+
+TEST(Keys, PageOfHuggingFaceIsUpToDate) {
+  check_reference("huggingface.md", huggingface_page());
 }
 
 TEST(Keys, SchemasAreUpToDate) {

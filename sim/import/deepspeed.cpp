@@ -1,0 +1,228 @@
+// DeepSpeed: ds_config.json. Names and defaults are those of deepspeed/runtime/constants.py and
+// deepspeed/runtime/zero/config.py (github.com/deepspeedai/DeepSpeed).
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/import/flat_flags.hpp"
+#include "sim/import/import.hpp"
+
+namespace danlu {
+namespace deepspeed {  // the folder is built as one
+namespace {
+
+using enum Reading;
+
+const std::vector<FlagRow>& rows() {
+  static const std::vector<FlagRow> all{
+      {"train_batch_size", "training.global_batch", Fact, "two of these three give the third"},
+      {"train_micro_batch_size_per_gpu", "training.micro_batch", Fact},
+      {"gradient_accumulation_steps", "training.global_batch", Fact},
+      {"zero_optimization.stage", "parallelism.zero", Count},
+      {"zero_optimization.overlap_comm", "parallelism.overlap.data", Fact,
+       "true by default with stage 3; danlu hides what ZeRO-2 sends in any case"},
+      {"zero_optimization.mics_shard_size", "parallelism.sharding.ranks", Fact, "MiCS"},
+      {"zero_optimization.zero_quantized_weights", "parallelism.sharding.gather_width", Fact,
+       "8bit, with stage 3"},
+      {"zero_optimization.offload_optimizer.device|zero_optimization.offload_param.device|"
+       "zero_optimization.cpu_offload|zero_optimization.cpu_offload_params",
+       "parallelism.zero", Fact, "anything but none: not taken over"},
+      {"zero_optimization.zero_quantized_gradients|zero_optimization.zero_hpz_partition_size",
+       "parallelism.zero", Fact, "ZeRO++: not taken over"},
+      {"zero_optimization", "parallelism.zero", Fact, "true: stage 1 of old files"},
+      {"bf16.enabled|bfloat16.enabled", "training.precision", Fact, "fp32 without it and fp16"},
+      {"fp16.enabled|amp.enabled", "training.precision", Fact},
+      {"data_types.grad_accum_dtype",
+       "training.gradients",
+       Words,
+       "",
+       {{"fp32", "fp32"}, {"fp16", "16bit"}, {"bf16", "16bit"}}},
+      {"communication_data_type", "parallelism.sharding.reduce_width", Fact, "with stages 2 and 3"},
+      {"tensor_parallel.autotp_size|tensor_parallel.tp_size", "parallelism.tensor", Count},
+      {"sequence_parallel_size", "parallelism.ulysses", Count},
+      {"optimizer.type", "training.optimizer.kind", Fact, "Adam and AdamW; others are told"},
+      {"optimizer.params.*|scheduler.*|gradient_clipping|fp16.*|bf16.*|amp.*|prescale_gradients|"
+       "gradient_predivide_factor|zero_allow_untested_optimizer|zero_force_ds_cpu_optimizer|"
+       "optimizer.legacy_fusion|seed",
+       "", Idle, "changes what is learnt, not how long a step takes"},
+      {"zero_optimization.allgather_bucket_size|"
+       "zero_optimization.reduce_bucket_size|zero_optimization.stage3_prefetch_bucket_size|"
+       "zero_optimization.stage3_*|zero_optimization.sub_group_size|"
+       "zero_optimization.allgather_partitions|zero_optimization.reduce_scatter|"
+       "zero_optimization.contiguous_gradients|zero_optimization.round_robin_gradients|"
+       "zero_optimization.load_from_fp32_weights|zero_optimization.elastic_checkpoint|"
+       "zero_optimization.ignore_unused_parameters|zero_optimization.param_persistence_threshold|"
+       "zero_optimization.model_persistence_threshold|zero_optimization.max_live_parameters|"
+       "zero_optimization.max_reuse_distance|zero_optimization.prefetch_bucket_size|"
+       "zero_optimization.gather_16bit_weights_on_model_save|zero_optimization.memory_efficient_*|"
+       "zero_optimization.offload_optimizer.*|zero_optimization.offload_param.*|"
+       "zero_optimization.mics_hierarchical_params_gather|zero_optimization.use_multi_rank_*|"
+       "zero_optimization.override_module_apply|zero_optimization.legacy_stage1|"
+       "zero_optimization.grad_hooks|zero_optimization.cpu_offload_use_pin_memory",
+       "", Idle, "danlu gathers and reduces layer by layer, one unit ahead"},
+      {"activation_checkpointing.*", "", Idle,
+       "how activations are kept; whether layers are computed again is said by the training "
+       "code: set training.recompute"},
+      {"steps_per_print|wall_clock_breakdown|dump_state|flops_profiler.*|tensorboard.*|wandb.*|"
+       "csv_monitor.*|comet.*|comms_logger.*|memory_breakdown|checkpoint.*|aio.*|autotuning.*|"
+       "elasticity.*|nebula.*|logging.*|monitor_config.*|disable_allgather|"
+       "dataloader_drop_last|data_types.*|compile.*|pipeline.*|tensor_parallel.*|"
+       "sparse_gradients|timers.*",
+       "", Idle, "logs, files and details"},
+  };
+  return all;
+}
+
+const std::vector<DefaultRow>& defaults() {
+  static const std::vector<DefaultRow> all{
+      {"parallelism.zero", "0", "DeepSpeed's default: no zero_optimization"},
+      {"training.precision", "fp32", "DeepSpeed's default: neither bf16 nor fp16 is enabled"},
+      {"training.recompute", "none", "assumed: the training code says whether it checkpoints"},
+      {"training.attention", "flash", "assumed: the training code says which attention it has"},
+  };
+  return all;
+}
+
+bool is_auto(const GivenFlag* flag) {
+  return flag == nullptr || flag->value == "auto";
+}
+
+std::optional<long> number_of(const Draft& draft, std::string_view name) {
+  return is_auto(draft.given(name)) ? std::nullopt : draft.whole(name);
+}
+
+/// Global batch = microbatch x accumulation x replicas: two of them and the replicas give all.
+void finish_batch(Draft& draft) {
+  const std::optional<long> global = number_of(draft, "train_batch_size");
+  const std::optional<long> micro = number_of(draft, "train_micro_batch_size_per_gpu");
+  const std::optional<long> steps = number_of(draft, "gradient_accumulation_steps");
+  const std::optional<long> replicas = draft.replicas();
+  if (micro) {
+    draft.set("training.micro_batch", std::to_string(*micro),
+              draft.given("train_micro_batch_size_per_gpu"));
+  } else if (global && replicas) {
+    const long of_replica = *global / std::max(1L, *replicas);
+    draft.set("training.micro_batch", std::to_string(of_replica / std::max(1L, steps.value_or(1))),
+              fmt::format("train_batch_size / {} replicas / gradient_accumulation_steps{}",
+                          *replicas, steps ? "" : " (1 by default)"));
+  } else {
+    draft.fill_in("training.micro_batch", "train_micro_batch_size_per_gpu is not given");
+  }
+  if (global) {
+    draft.set("training.global_batch", std::to_string(*global), draft.given("train_batch_size"));
+  } else if (micro && replicas) {
+    draft.set("training.global_batch", std::to_string(*micro * steps.value_or(1) * *replicas),
+              fmt::format("train_micro_batch_size_per_gpu x gradient_accumulation_steps{} x {} "
+                          "replicas",
+                          steps ? "" : " (1 by default)", *replicas));
+  } else {
+    draft.fill_in("training.global_batch", "train_batch_size is not given");
+  }
+}
+
+void finish_zero(Draft& draft) {
+  if (const GivenFlag* old = draft.given("zero_optimization");
+      old != nullptr && draft.on(old->name)) {
+    draft.set("parallelism.zero", "1", old, "as old files say it");
+  }
+  const long zero = draft.count("parallelism.zero");
+  const GivenFlag* overlap = draft.given("zero_optimization.overlap_comm");
+  if (zero > 0 && !is_auto(overlap)) {
+    draft.set("parallelism.overlap.data",
+              draft.on("zero_optimization.overlap_comm") ? "true" : "false", overlap);
+  }
+  if (const std::optional<long> ranks = number_of(draft, "zero_optimization.mics_shard_size");
+      ranks && *ranks > 0 && zero > 0) {
+    draft.set("parallelism.sharding.ranks", std::to_string(*ranks),
+              draft.given("zero_optimization.mics_shard_size"));
+  }
+  if (zero == 3 && draft.on("zero_optimization.zero_quantized_weights")) {
+    draft.set("parallelism.sharding.gather_width", "8bit",
+              draft.given("zero_optimization.zero_quantized_weights"));
+  }
+  for (const char* name :
+       {"zero_optimization.offload_optimizer.device", "zero_optimization.offload_param.device",
+        "zero_optimization.cpu_offload", "zero_optimization.cpu_offload_params"}) {
+    const GivenFlag* flag = draft.given(name);
+    if (flag != nullptr && flag->value != "none" && flag->value != "false") {
+      draft.not_used(*flag,
+                     "offload to host memory is not taken over: the scenario keeps all on "
+                     "the GPUs");
+    }
+  }
+  for (const char* name : {"zero_optimization.zero_quantized_gradients",
+                           "zero_optimization.zero_hpz_partition_size"}) {
+    const GivenFlag* flag = draft.given(name);
+    if (flag != nullptr && flag->value != "false" && flag->value != "1") {
+      draft.not_used(*flag, "this part of ZeRO++ is not taken over");
+    }
+  }
+}
+
+void finish_precision(Draft& draft) {
+  const GivenFlag* bf16 = draft.given("bf16.enabled|bfloat16.enabled");
+  const GivenFlag* fp16 = draft.given("fp16.enabled|amp.enabled");
+  const auto enabled = [](const GivenFlag* flag) {
+    return flag != nullptr && flag->value == "true";
+  };
+  if (enabled(bf16) || enabled(fp16)) {
+    draft.set("training.precision", enabled(bf16) ? "bf16" : "fp16", enabled(bf16) ? bf16 : fp16);
+    if (!draft.has("training.gradients")) {
+      draft.set("training.gradients", "16bit",
+                "DeepSpeed's default: gradients in the precision of the model");
+    }
+  } else if ((bf16 != nullptr && is_auto(bf16)) || (fp16 != nullptr && is_auto(fp16))) {
+    draft.fill_in("training.precision", "the file says auto: the training code decides");
+  }
+  const GivenFlag* width = draft.given("communication_data_type");
+  if (width != nullptr && draft.count("parallelism.zero") >= 2) {
+    draft.set("parallelism.sharding.reduce_width", width->value == "fp32" ? "fp32" : "16bit",
+              width);
+  }
+}
+
+void finish(Draft& draft) {
+  draft.add_sequence_length();
+  draft.add_cluster(std::nullopt, "");
+  if (draft.options().model.empty()) {
+    draft.fill_in("model.preset", "the file does not say the model; --model NAME or FILE does");
+  }
+  draft.set("parallelism.pipeline", "1", "assumed: the training code says whether it has stages");
+  finish_zero(draft);
+  finish_precision(draft);
+  finish_batch(draft);
+  const GivenFlag* optimizer = draft.given("optimizer.type");
+  if (optimizer != nullptr && optimizer->value != "Adam" && optimizer->value != "AdamW" &&
+      optimizer->value != "auto") {
+    draft.not_used(*optimizer, "Adam is taken for the optimizer");
+  }
+}
+
+std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
+                                  std::vector<std::string>& /*notes*/) {
+  std::vector<GivenFlag> flags = flags_of(read_flat_yaml(text, name));
+  for (GivenFlag& flag : flags) {
+    const bool left_to_code = flag.value == "auto" && flag.name == "zero_optimization.stage";
+    flag.known = !left_to_code;
+  }
+  return flags;
+}
+
+}  // namespace
+}  // namespace deepspeed
+
+const Framework kDeepSpeed{
+    .name = "deepspeed",
+    .title = "DeepSpeed",
+    .file = "a JSON file for `--deepspeed_config`",
+    .introduction =
+        "Such a file says how training is sharded and in what precision; the model, its sequence "
+        "length, the machine and the number of GPUs stand elsewhere: `--model`, "
+        "`--sequence-length`, `--topology` and `--gpus` say them. `auto` leaves a value to the "
+        "training code, as if it were not there.",
+    .rows = deepspeed::rows(),
+    .defaults = deepspeed::defaults(),
+    .read = deepspeed::read_flags,
+    .finish = deepspeed::finish};
+
+}  // namespace danlu

@@ -1,0 +1,361 @@
+#include "sim/import/draft.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <iterator>
+
+#include "sim/base/text.hpp"
+#include "sim/base/units.hpp"
+#include "sim/scenario/keys.hpp"
+#include "sim/scenario/resolve.hpp"
+
+namespace danlu {
+namespace {
+
+constexpr std::string_view kGap = "FILL-IN";
+
+bool is_false(std::string_view value) {
+  return value == "false" || value == "False" || value == "0" || value == "null";
+}
+
+bool names_flag(std::string_view names, std::string_view flag) {
+  const std::vector<std::string_view> all = split(names, '|');
+  return std::any_of(all.begin(), all.end(), [&](std::string_view name) {
+    return name.ends_with('*') ? flag.starts_with(name.substr(0, name.size() - 1)) : name == flag;
+  });
+}
+
+/// What YAML takes for one text.
+std::string as_text(std::string_view value) {
+  const bool plain = value.find_first_of(":#{}&*!|>'\"%@`\\") == std::string_view::npos ||
+                     value.starts_with('{') || value.starts_with('[');
+  return plain ? std::string(value) : fmt::format("\"{}\"", printable(value));
+}
+
+}  // namespace
+
+std::string GivenFlag::place() const {
+  return position.line > 0 ? fmt::format("{}, line {}", name, position.line) : name;
+}
+
+const FlagRow* find_row(std::span<const FlagRow> rows, std::string_view flag) {
+  const auto find = [&](bool wild) {
+    return std::find_if(rows.begin(), rows.end(), [&](const FlagRow& row) {
+      return (row.flag.find('*') != std::string_view::npos) == wild && names_flag(row.flag, flag);
+    });
+  };
+  for (const bool wild : {false, true}) {
+    if (const auto found = find(wild); found != rows.end()) {
+      return &*found;
+    }
+  }
+  return nullptr;
+}
+
+Draft::Draft(std::string name, std::vector<GivenFlag> flags, std::span<const FlagRow> rows,
+             ImportOptions options)
+    : name_(std::move(name)), flags_(std::move(flags)), options_(std::move(options)) {
+  for (const GivenFlag& flag : flags_) {
+    if (const FlagRow* row = find_row(rows, flag.name)) {
+      read(flag, *row);
+    } else {
+      unknown_.push_back(flag.place());
+    }
+  }
+}
+
+void Draft::read(const GivenFlag& flag, const FlagRow& row) {
+  if (row.reading == Reading::Idle) {
+    idle_[std::string(row.note)].push_back(flag.name);
+    ++idle_count_;
+    return;
+  }
+  if (flag.value == "null" || flag.value == "None") {
+    return;
+  }
+  if (!flag.known) {
+    fill_in(split(row.key, '|').front(),
+            fmt::format("{} is {}, which only the one who runs the script knows", flag.place(),
+                        shown(flag.value)));
+    return;
+  }
+  if (row.reading == Reading::Fact) {
+    return;
+  }
+  switch (row.reading) {
+    case Reading::Count:
+      set(row.key, std::to_string(whole(flag.name).value_or(0)), &flag, row.note);
+      return;
+    case Reading::Number:
+      set(row.key, fmt::format("{}", number(flag.name).value_or(0)), &flag, row.note);
+      return;
+    case Reading::On:
+      if (!is_false(flag.value)) {
+        set(row.key, row.words.empty() ? "true" : std::string(row.words[0].second), &flag,
+            row.note);
+      }
+      return;
+    default:
+      break;
+  }
+  const auto word = std::find_if(row.words.begin(), row.words.end(),
+                                 [&](const auto& one) { return one.first == flag.value; });
+  if (word == row.words.end()) {
+    not_used(flag, fmt::format("danlu does not know its value '{}'", shown(flag.value)));
+  } else if (!word->second.empty()) {
+    set(row.key, std::string(word->second), &flag, row.note);
+  }
+}
+
+const GivenFlag* Draft::given(std::string_view names) const {
+  const auto found = std::find_if(flags_.rbegin(), flags_.rend(), [&](const GivenFlag& flag) {
+    return names_flag(names, flag.name) && flag.known && flag.value != "null" &&
+           flag.value != "None";
+  });
+  return found == flags_.rend() ? nullptr : &*found;
+}
+
+const GivenFlag* Draft::mentioned(std::string_view names) const {
+  const auto found = std::find_if(flags_.begin(), flags_.end(), [&](const GivenFlag& flag) {
+    return names_flag(names, flag.name);
+  });
+  return found == flags_.end() ? nullptr : &*found;
+}
+
+bool Draft::on(std::string_view names) const {
+  const GivenFlag* flag = given(names);
+  return flag != nullptr && !is_false(flag->value);
+}
+
+std::optional<double> Draft::number(std::string_view names) const {
+  const GivenFlag* flag = given(names);
+  if (flag == nullptr) {
+    return std::nullopt;
+  }
+  std::string text = flag->value;
+  text.erase(std::remove(text.begin(), text.end(), '_'), text.end());
+  const std::optional<double> value = parse_number(text);
+  if (!value) {
+    throw InputError(flag->problem(
+        fmt::format("'{}' must be a number, found {}", flag->name, quote(flag->value))));
+  }
+  return value;
+}
+
+std::optional<long> Draft::whole(std::string_view names) const {
+  constexpr double kMost = 1e15;
+  const std::optional<double> value = number(names);
+  if (value && (*value != static_cast<double>(static_cast<long>(*value)) || *value > kMost)) {
+    const GivenFlag* flag = given(names);
+    throw InputError(flag->problem(
+        fmt::format("'{}' must be a whole number, found {}", flag->name, quote(flag->value))));
+  }
+  return value ? std::optional(static_cast<long>(*value)) : std::nullopt;
+}
+
+long Draft::count(std::string_view key) const {
+  const auto found = lines_.find(key);
+  const std::optional<double> value =
+      found == lines_.end() ? std::nullopt : parse_number(found->second.value);
+  return static_cast<long>(value.value_or(0));
+}
+
+void Draft::set(std::string_view key, std::string value, std::string comment) {
+  if (find_key(scenario_keys(), key) == nullptr) {
+    remark(fmt::format("danlu has no key {} yet: {} ({}) is left out", key, value, comment));
+    return;
+  }
+  if (!is_gap(key)) {  // nothing is guessed over a gap
+    lines_.insert_or_assign(std::string(key), Line{std::move(value), std::move(comment)});
+  }
+}
+
+void Draft::set(std::string_view key, std::string value, const GivenFlag* from,
+                std::string_view note) {
+  set(key, std::move(value), fmt::format("{}{}{}", from->place(), note.empty() ? "" : ": ", note));
+}
+
+void Draft::set_default(const DefaultRow& row) {
+  if (!has(row.key)) {
+    set(row.key, std::string(row.value), std::string(row.note));
+  }
+}
+
+void Draft::forget(std::string_view key) {
+  if (const auto found = lines_.find(key); found != lines_.end()) {
+    lines_.erase(found);
+  }
+}
+
+void Draft::fill_in(std::string_view key, std::string_view how) {
+  if (find_key(scenario_keys(), key) == nullptr) {
+    remark(fmt::format("danlu has no key {} yet: {}", key, how));
+  } else if (!is_gap(key)) {
+    lines_.insert_or_assign(std::string(key),
+                            Line{std::string(kGap), fmt::format("fill in: {}", how)});
+  }
+}
+
+bool Draft::is_gap(std::string_view key) const {
+  const auto line = lines_.find(key);
+  return line != lines_.end() && line->second.value == kGap;
+}
+
+bool Draft::has_gaps() const {
+  return std::any_of(lines_.begin(), lines_.end(),
+                     [](const auto& line) { return line.second.value == kGap; });
+}
+
+std::vector<std::string> Draft::remarks() const {
+  std::vector<std::string> all;
+  for (const auto& [key, line] : lines_) {
+    if (line.value == kGap) {
+      all.push_back(fmt::format("{}: {}", key, line.comment));
+    }
+  }
+  all.insert(all.end(), remarks_.begin(), remarks_.end());
+  return all;
+}
+
+void Draft::remark(std::string text) {
+  remarks_.push_back(std::move(text));
+}
+
+void Draft::not_used(const GivenFlag& flag, std::string why) {
+  unknown_.push_back(fmt::format("{}: {}", flag.place(), why));
+  remarks_.push_back(unknown_.back());
+}
+
+void Draft::add_cluster(std::optional<long> gpus, const std::string& comment) {
+  if (options_.topology.empty()) {
+    fill_in("cluster.topology", "the file does not say the machine; --topology NAME does");
+  } else {
+    set("cluster.topology", as_text(options_.topology), "--topology of danlu import");
+  }
+  if (options_.gpus) {
+    forget("cluster.gpus");
+    set("cluster.gpus", std::to_string(*options_.gpus), "--gpus of danlu import");
+  } else if (gpus) {
+    set("cluster.gpus", std::to_string(*gpus), comment);
+  } else {
+    fill_in("cluster.gpus", "the file does not say how many GPUs; --gpus NUMBER does");
+  }
+}
+
+void Draft::add_sequence_length() {
+  constexpr std::string_view kKey = "training.sequence_length";
+  if (options_.sequence_length) {
+    forget(kKey);
+    set(kKey, std::to_string(*options_.sequence_length), "--sequence-length of danlu import");
+  } else if (!has(kKey)) {
+    fill_in(kKey, "the file does not say it; --sequence-length NUMBER does");
+  }
+}
+
+std::optional<long> Draft::replicas() const {
+  long others = 1;
+  for (const char* key : {"parallelism.tensor", "parallelism.pipeline", "parallelism.context",
+                          "parallelism.ulysses"}) {
+    others *= std::max(1L, count(key));
+  }
+  const long gpus = count("cluster.gpus");
+  return gpus > 0 && gpus % others == 0 ? std::optional(gpus / others) : std::nullopt;
+}
+
+void Draft::add_model_of_options() {
+  if (options_.model.empty()) {
+    return;
+  }
+  for (auto line = lines_.begin(); line != lines_.end();) {
+    line = line->first.starts_with("model.") ? lines_.erase(line) : std::next(line);
+  }
+  if (layers_of_preset(options_.model)) {
+    set("model.preset", options_.model, "--model of danlu import");
+  } else {
+    set("model.huggingface", as_text(std::filesystem::absolute(options_.model).string()),
+        "--model of danlu import");
+  }
+}
+
+namespace {
+
+std::string comment_block(std::string_view heading, const std::vector<std::string>& lines) {
+  std::string text = fmt::format("# {}\n", heading);
+  for (const std::string& line : lines) {
+    text += fmt::format("#   {}\n", printable(line));
+  }
+  return text;
+}
+
+}  // namespace
+
+namespace {
+
+/// Paths that share their first `depth` parts, as nested sections, each where its
+/// first path stands.
+std::string sections(const std::vector<std::string>& paths, std::size_t depth,
+                     const std::function<std::string(const std::string&)>& value_of) {
+  constexpr std::size_t kComment = 44;  // column
+  std::string text;
+  std::vector<std::string_view> seen;
+  for (const std::string& path : paths) {
+    const std::vector<std::string_view> parts = split(path, '.');
+    const std::string_view name = parts[depth];
+    if (std::find(seen.begin(), seen.end(), name) != seen.end()) {
+      continue;
+    }
+    seen.push_back(name);
+    if (parts.size() == depth + 1) {
+      const std::string value = value_of(path);
+      const std::size_t comment = value.find('\t');
+      text += fmt::format("{:{}} # {}\n",
+                          fmt::format("{:{}}{}: {}", "", 2 * depth, name, value.substr(0, comment)),
+                          kComment, printable(value.substr(comment + 1)));
+      continue;
+    }
+    std::vector<std::string> inner;
+    std::copy_if(paths.begin(), paths.end(), std::back_inserter(inner), [&](const auto& other) {
+      const std::vector<std::string_view> its = split(other, '.');
+      return its.size() > depth + 1 &&
+             std::equal(parts.begin(), parts.begin() + depth + 1, its.begin());
+    });
+    text += fmt::format("{:{}}{}:\n", "", 2 * depth, name) + sections(inner, depth + 1, value_of);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string Draft::write(std::string_view heading) const {
+  std::string text = fmt::format("# {}\nname: {}\n", heading, as_text(name_));
+  std::vector<std::string> paths;
+  for (const KeyRow& row : scenario_keys()) {
+    if (has(row.path)) {
+      paths.push_back(row.path);
+    }
+  }
+  text += sections(paths, 0, [&](const std::string& path) {
+    const Line& line = lines_.at(path);
+    return fmt::format("{}\t{}", line.value, line.comment);
+  });
+  if (const std::vector<std::string> all = remarks(); !all.empty()) {
+    text += comment_block("To be seen to:", all);
+  }
+  if (!unknown_.empty()) {
+    text += comment_block(fmt::format("Not understood ({}):", unknown_.size()), unknown_);
+  }
+  std::vector<std::string> idle;
+  for (const auto& [why, names] : idle_) {
+    idle.push_back(fmt::format("{}: {}", why, fmt::join(names, ", ")));
+  }
+  if (!idle.empty()) {
+    text += comment_block(fmt::format("Understood, without effect here ({}):", idle_count_), idle);
+  }
+  return text;
+}
+
+}  // namespace danlu

@@ -1,0 +1,139 @@
+// What all importers share: flags as a file gives them, the rows that say what becomes of a flag,
+// and the scenario that is being written, each line with the flag it came from.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sim/base/error.hpp"
+
+namespace danlu {
+
+/// A flag of a launch script, or a key of a file.
+struct GivenFlag {
+  std::string name;   // "--num-layers", "parallelism.tensor_parallel_degree"
+  std::string value;  // "" of a flag that stands alone
+  bool known = true;  // false: its value is only known to who runs the script
+  SourcePosition position;
+  std::string source_line;
+
+  /// "--num-layers, line 12"
+  std::string place() const;
+  Problem problem(std::string message, std::string hint = "") const {
+    return {position, std::move(message), std::move(hint), source_line};
+  }
+};
+
+/// How the value of a flag is read.
+enum class Reading {
+  Count,   // a whole number, which the key gets
+  Number,  // a number
+  Words,   // one of `words`, each of which stands for a value of the key
+  On,      // given or true: the key gets the first of `words`, "true" without any
+  Fact,    // with others, by the code of its framework: `key` lists the keys
+  Idle     // nothing: `note` says why
+};
+
+struct FlagRow {
+  std::string_view flag;  // "a|b" under either name; Idle ones may end with '*'
+  std::string_view key;
+  Reading reading;
+  std::string_view note{};
+  std::vector<std::pair<std::string_view, std::string_view>> words{};
+};
+
+/// What holds where a framework's file is silent.
+struct DefaultRow {
+  std::string_view key;
+  std::string_view value;
+  std::string_view note;  // "the default of ..."
+};
+
+/// What danlu needs and files do not say.
+struct ImportOptions {
+  std::string topology;
+  std::optional<int> gpus;
+  std::string model;  // a preset, or a config.json
+  std::optional<int> sequence_length;
+  std::optional<int> vocab;
+};
+
+/// A scenario while flags are read. One class, since each part asks what the others have said.
+class Draft {
+ public:
+  Draft(std::string name, std::vector<GivenFlag> flags, std::span<const FlagRow> rows,
+        ImportOptions options);
+
+  const ImportOptions& options() const { return options_; }
+  /// The flag that stands under one of the names "a|b"; of several the last. nullptr: none does,
+  /// or its value is null.
+  const GivenFlag* given(std::string_view names) const;
+  /// The first flag of one of the names, whatever its value is.
+  const GivenFlag* mentioned(std::string_view names) const;
+  /// Whether the flag is given, and not as false.
+  bool on(std::string_view names) const;
+  /// A whole number of a flag; nothing where it is not given or not known. Throws InputError.
+  std::optional<long> whole(std::string_view names) const;
+  std::optional<double> number(std::string_view names) const;
+
+  bool has(std::string_view key) const { return lines_.find(key) != lines_.end(); }
+  /// What stands at a key as a whole number; 0 without one.
+  long count(std::string_view key) const;
+  /// Puts a value at a key, in place of what is there.
+  void set(std::string_view key, std::string value, std::string comment);
+  void set(std::string_view key, std::string value, const GivenFlag* from,
+           std::string_view note = "");
+  /// The same where nothing stands.
+  void set_default(const DefaultRow& row);
+  void forget(std::string_view key);
+  /// A line that the user must fill in, which nothing but forget() takes away.
+  void fill_in(std::string_view key, std::string_view how);
+  /// Something to be told that keeps the scenario from being what the file describes.
+  void remark(std::string text);
+  /// A flag that its framework's code could not use after all.
+  void not_used(const GivenFlag& flag, std::string why);
+
+  /// The cluster and the model by the options, where the file says nothing of them.
+  void add_cluster(std::optional<long> gpus, const std::string& comment);
+  void add_model_of_options();
+  /// The same of the sequence length; it is to be filled in where neither says it.
+  void add_sequence_length();
+  /// GPUs over all other degrees; nothing where the GPUs are not known, or it is no whole number.
+  std::optional<long> replicas() const;
+
+  /// The scenario as text, all flags that had no effect at its end.
+  std::string write(std::string_view heading) const;
+  std::vector<std::string> remarks() const;
+  bool has_gaps() const;
+  std::size_t flags() const { return flags_.size(); }
+  std::size_t unknown() const { return unknown_.size(); }
+  std::size_t idle() const { return idle_count_; }
+
+ private:
+  struct Line {
+    std::string value;
+    std::string comment;
+  };
+
+  void read(const GivenFlag& flag, const FlagRow& row);
+  bool is_gap(std::string_view key) const;
+
+  std::string name_;
+  std::vector<GivenFlag> flags_;
+  ImportOptions options_;
+  std::map<std::string, Line, std::less<>> lines_;
+  std::vector<std::string> unknown_;                      // flags without a row
+  std::map<std::string, std::vector<std::string>> idle_;  // flags by why they have no effect
+  std::size_t idle_count_ = 0;
+  std::vector<std::string> remarks_;
+};
+
+/// The row of a flag, or nullptr.
+const FlagRow* find_row(std::span<const FlagRow> rows, std::string_view flag);
+
+}  // namespace danlu

@@ -1,0 +1,100 @@
+#include "sim/import/interpolation.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "sim/base/text.hpp"
+#include "sim/base/units.hpp"
+
+namespace danlu {
+namespace {
+
+/// Values by path, each resolved when it is asked for; a value that needs itself has none.
+class Interpolator {
+ public:
+  explicit Interpolator(const std::vector<GivenFlag>& flags) {
+    for (const GivenFlag& flag : flags) {
+      written_[flag.name] = flag.value;
+    }
+  }
+
+  /// The text of the flag `path` with everything put in; nothing where that is not known.
+  std::optional<std::string> resolve(const std::string& text, const std::string& path, int depth) {
+    constexpr int kDeepest = 30;
+    std::string result = text;
+    while (true) {  // the innermost one first
+      const std::size_t from = result.rfind("${");
+      if (from == std::string::npos) {
+        return result;
+      }
+      const std::size_t to = result.find('}', from);
+      const std::optional<std::string> value =
+          to == std::string::npos || depth > kDeepest
+              ? std::nullopt
+              : value_of(result.substr(from + 2, to - from - 2), path, depth);
+      if (!value) {
+        return std::nullopt;
+      }
+      result.replace(from, to - from + 1, *value);
+    }
+  }
+
+ private:
+  std::optional<std::string> value_of(const std::string& inside, const std::string& path,
+                                      int depth) {
+    if (const std::size_t colon = inside.find(':'); colon != std::string::npos) {
+      return calculated(inside.substr(0, colon), inside.substr(colon + 1));
+    }
+    std::string target = inside;
+    if (inside.starts_with('.')) {
+      const std::size_t dot = path.rfind('.');
+      target = dot == std::string::npos ? inside.substr(1) : path.substr(0, dot) + inside;
+    }
+    for (const std::string_view prefix : {"", "training.", "cfg."}) {  // of launchers
+      const auto found =
+          target.starts_with(prefix) ? written_.find(target.substr(prefix.size())) : written_.end();
+      if (found != written_.end()) {
+        return resolve(found->second, found->first, depth + 1);
+      }
+    }
+    return std::nullopt;
+  }
+
+  static std::optional<std::string> calculated(const std::string& how, std::string arguments) {
+    std::erase(arguments, ' ');
+    const std::size_t comma = arguments.find(',');
+    if (comma == std::string::npos) {
+      return std::nullopt;
+    }
+    const std::optional<double> left = parse_number(arguments.substr(0, comma));
+    const std::optional<double> right = parse_number(arguments.substr(comma + 1));
+    if (!left || !right || (how != "multiply" && *right == 0)) {
+      return std::nullopt;
+    }
+    const std::optional<double> result = how == "multiply"       ? std::optional(*left * *right)
+                                         : how == "divide_ceil"  ? std::ceil(*left / *right)
+                                         : how == "divide_floor" ? std::floor(*left / *right)
+                                                                 : std::optional<double>();
+    return result ? std::optional(fmt::format("{}", *result)) : std::nullopt;
+  }
+
+  std::map<std::string, std::string> written_;
+};
+
+}  // namespace
+
+void resolve_interpolations(std::vector<GivenFlag>& flags) {
+  Interpolator interpolator(flags);
+  for (GivenFlag& flag : flags) {
+    if (flag.value.find("${") != std::string::npos) {
+      const std::optional<std::string> value = interpolator.resolve(flag.value, flag.name, 0);
+      flag.known = value.has_value();
+      flag.value = value.value_or(flag.value);
+    }
+  }
+}
+
+}  // namespace danlu

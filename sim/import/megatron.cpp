@@ -1,0 +1,549 @@
+// Megatron-LM: the arguments of pretrain_gpt.py in a launch script, or alone. Names and defaults
+// are those of megatron/training/arguments.py and megatron/core/transformer/transformer_config.py
+// (github.com/NVIDIA/Megatron-LM).
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+#include "sim/base/text.hpp"
+#include "sim/import/import.hpp"
+#include "sim/import/shell.hpp"
+
+namespace danlu {
+namespace megatron {  // the folder is built as one
+namespace {
+
+using enum Reading;
+
+const std::vector<FlagRow>& rows() {
+  static const std::vector<FlagRow> all{
+      {"--num-layers|--encoder-num-layers", "model.layers", Count},
+      {"--hidden-size", "model.hidden", Count},
+      {"--num-attention-heads", "model.heads", Count},
+      {"--ffn-hidden-size", "model.ffn", Count},
+      {"--kv-channels", "model.head_dim", Count},
+      {"--group-query-attention", "model.kv_heads", Fact, "as many as --num-query-groups"},
+      {"--num-query-groups", "model.kv_heads", Fact, "with --group-query-attention"},
+      {"--swiglu", "model.gated_mlp", On,
+       "and an MLP of 8/3 x hidden in multiples of 64 without "
+       "--ffn-hidden-size"},
+      {"--quick-geglu|--geglu", "model.gated_mlp", On},
+      {"--window-size", "model.window", Fact, "its left number and the position itself"},
+      {"--window-attn-skip-freq", "model.global_every", Count},
+      {"--softmax-type",
+       "model.sinks",
+       Words,
+       "",
+       {{"vanilla", ""}, {"learnable", "true"}, {"off-by-one", ""}}},
+      {"--normalization",
+       "model.norm",
+       Words,
+       "",
+       {{"LayerNorm", "layernorm"}, {"RMSNorm", "rmsnorm"}}},
+      {"--disable-bias-linear", "model.biases", Fact, "no product has biases"},
+      {"--add-qkv-bias", "model.biases", Fact, "of queries, keys and values alone"},
+      {"--untie-embeddings-and-output-weights", "model.tied_embeddings", On, "", {{"", "false"}}},
+      {"--qk-layernorm", "model.qk_norm", On, "", {{"", "head"}}},
+      {"--max-position-embeddings", "model.positions", Fact, "of a learned table"},
+      {"--position-embedding-type|--use-rotary-position-embeddings|--no-position-embedding",
+       "model.positions", Fact, "rope, yarn and none have no table"},
+      {"--vocab-size|--padded-vocab-size|--make-vocab-size-divisible-by|--tokenizer-type",
+       "model.vocab", Fact,
+       "padded to a multiple of 128 (or the given number) x tensor, as Megatron does; of "
+       "GPT2BPETokenizer 50257 words"},
+      {"--num-experts", "model.experts.count", Count},
+      {"--moe-router-topk", "model.experts.per_token", Count},
+      {"--moe-ffn-hidden-size", "model.experts.ffn", Count},
+      {"--moe-shared-expert-intermediate-size", "model.experts.shared_ffn", Count},
+      {"--moe-shared-expert-gate", "model.experts.shared_gate", On},
+      {"--moe-layer-freq", "model.experts.dense_layers|model.experts.every", Fact,
+       "a number, or ([0]*dense+[1]*others)"},
+      {"--moe-expert-capacity-factor", "training.experts.capacity", Number},
+      {"--moe-token-dispatcher-type",
+       "parallelism.expert_exchange",
+       Words,
+       "",
+       {{"alltoall", "all-to-all"}, {"flex", "direct"}}},
+      {"--multi-latent-attention", "model.latent.kv_rank", Fact, "with the ranks and widths below"},
+      {"--q-lora-rank", "model.latent.query_rank", Fact},
+      {"--kv-lora-rank", "model.latent.kv_rank", Fact, "512 without it"},
+      {"--qk-head-dim", "model.head_dim", Fact, "with --multi-latent-attention; 128 without it"},
+      {"--qk-pos-emb-head-dim", "model.latent.rotary_dim", Fact, "64 without it"},
+      {"--v-head-dim", "model.value_dim", Fact, "128 without it"},
+      {"--mtp-num-layers", "model.prediction_layers", Count},
+      {"--tensor-model-parallel-size|--model-parallel-size", "parallelism.tensor", Count},
+      {"--pipeline-model-parallel-size", "parallelism.pipeline", Count},
+      {"--context-parallel-size", "parallelism.context|parallelism.ulysses", Fact,
+       "ulysses with --cp-comm-type a2a"},
+      {"--cp-comm-type", "parallelism.context_exchange", Fact, "p2p: ring; all_gather"},
+      {"--expert-model-parallel-size", "parallelism.expert", Count},
+      {"--expert-tensor-parallel-size", "parallelism.expert_tensor", Count},
+      {"--sequence-parallel", "parallelism.sequence", On},
+      {"--decoder-first-pipeline-num-layers", "parallelism.first_stage_layers", Count},
+      {"--decoder-last-pipeline-num-layers", "parallelism.last_stage_layers", Count},
+      {"--account-for-embedding-in-pipeline-split|--account-for-loss-in-pipeline-split",
+       "parallelism.count_embedding_and_head", Fact, "both of them"},
+      {"--num-layers-per-virtual-pipeline-stage", "training.schedule.chunks", Fact,
+       "layers / pipeline / it"},
+      {"--num-virtual-stages-per-pipeline-rank", "training.schedule.chunks", Count},
+      {"--no-overlap-p2p-communication", "parallelism.overlap.pipeline", Fact,
+       "overlap needs interleaving in Megatron"},
+      {"--use-distributed-optimizer", "parallelism.zero", Fact, "1"},
+      {"--data-parallel-sharding-strategy", "parallelism.zero", Fact,
+       "no_shard 0, optim 1, optim_grads 2, optim_grads_params 3"},
+      {"--use-torch-fsdp2", "parallelism.zero", Fact, "3"},
+      {"--use-megatron-fsdp|--use-custom-fsdp", "parallelism.zero", Fact,
+       "by --data-parallel-sharding-strategy"},
+      {"--num-distributed-optimizer-instances", "parallelism.sharding.ranks", Fact, "data / it"},
+      {"--overlap-grad-reduce", "parallelism.overlap.data", On},
+      {"--tp-comm-overlap", "parallelism.overlap.tensor", On, "", {{"", "full"}}},
+      {"--no-async-tensor-model-parallel-allreduce",
+       "parallelism.overlap.tensor",
+       On,
+       "",
+       {{"", "none"}}},
+      {"--micro-batch-size", "training.micro_batch", Count},
+      {"--global-batch-size", "training.global_batch", Count},
+      {"--seq-length|--encoder-seq-length", "training.sequence_length", Count},
+      {"--bf16", "training.precision", Fact, "fp32 without --bf16 and --fp16"},
+      {"--fp16", "training.precision", Fact},
+      {"--fp8-format|--fp8", "training.precision", Fact, "fp8 over --bf16"},
+      {"--fp4-format|--fp4", "training.precision", Fact, "fp4 over --bf16"},
+      {"--fp8-recipe", "training.fp8_recipe", Fact,
+       "delayed and tensorwise: tensorwise; blockwise; mxfp8: precision mxfp8"},
+      {"--grad-reduce-in-bf16", "training.gradients", On, "", {{"", "16bit"}}},
+      {"--accumulate-allreduce-grads-in-fp32", "training.gradients", On, "", {{"", "fp32"}}},
+      {"--recompute-granularity|--recompute-activations|--checkpoint-activations",
+       "training.recompute", Fact},
+      {"--recompute-modules", "training.recompute", Fact, "core_attn without it"},
+      {"--recompute-method", "training.recompute_layers|training.recompute_unit", Fact,
+       "block: so many layers of a chunk; uniform: layers of which one input is kept"},
+      {"--recompute-num-layers", "training.recompute_layers|training.recompute_unit", Fact},
+      {"--attention-backend",
+       "training.attention",
+       Words,
+       "",
+       {{"flash", "flash"},
+        {"fused", "flash"},
+        {"auto", "flash"},
+        {"unfused", "unfused"},
+        {"local", "unfused"}}},
+      {"--use-flash-attn", "training.attention", On, "", {{"", "flash"}}},
+      {"--attention-dropout|--hidden-dropout", "training.dropout", Fact,
+       "0.1 each without the flags"},
+      {"--train-iters|--train-samples", "training.tokens", Fact,
+       "x sequences a step x their length"},
+      {"--nnodes|--num-nodes|--nproc-per-node|--num-gpus", "cluster.gpus", Fact,
+       "of torchrun: nodes x GPUs of a node"},
+      // Without effect.
+      {"--overlap-param-gather*|--align-*|--ddp-*", "", Idle,
+       "weights of ZeRO-1 are gathered when the optimizer has ended, in one way"},
+      {"--rampup-batch-size|--step-batch-size-schedule", "", Idle,
+       "a step of the full batch is simulated"},
+      {"--lr*|--min-lr|--decoupled-*|--weight-decay*|--adam-*|--clip-grad|--init-method-std|"
+       "--optimizer|--warmup*|--override-opt*|--use-checkpoint-opt*|--start-weight-decay|"
+       "--end-weight-decay|--weight-decay-incr-style|--loss-scale*|--initial-loss-scale|"
+       "--min-loss-scale|--hysteresis|--sgd-momentum",
+       "", Idle,
+       "changes what is learnt, not how long a step takes; Adam is taken for the optimizer"},
+      {"--seed|--attention-softmax-in-fp32|--no-query-key-layer-scaling|"
+       "--apply-query-key-layer-scaling|--apply-layernorm-1p|--layernorm-epsilon|--norm-epsilon|"
+       "--rotary-*|--use-rope-scaling|--rope-*|--no-rope-fusion|--mscale*|"
+       "--position-*|--qk-clip*|--fp16-lm-cross-entropy|--fp32-residual-connection|--no-weight-*|"
+       "--transformer-impl|--use-mcore-models|--use-te|--use-legacy-models|--deterministic-mode",
+       "", Idle, "numerical details"},
+      {"--moe-router-*|--moe-aux-loss-coeff|--moe-z-loss-coeff|--moe-input-jitter-eps", "", Idle,
+       "how the router chooses: experts are taken to be loaded evenly"},
+      {"--moe-grouped-gemm|--moe-permute-fusion|--moe-use-legacy-*|--moe-pad-expert-*|"
+       "--moe-enable-deepep|--moe-flex-*|--moe-per-layer-logging|--moe-token-drop-policy|"
+       "--moe-apply-probs-on-input",
+       "", Idle, "ways to compute the same experts"},
+      {"--fp8-*|--fp4-*|--first-last-layers-bf16|--num-layers-at-*", "", Idle,
+       "details of the 8-bit recipe"},
+      {"--no-masked-softmax-fusion|--no-bias-*|--disable-bf16-*|--masked-softmax-"
+       "fusion|--cross-entropy-*|--calculate-per-token-loss|"
+       "--no-gradient-accumulation-fusion|--gradient-accumulation-fusion|--bias-*|--manual-gc*|"
+       "--empty-unused-memory-level|--check-for-nan*|--no-check-for-nan*|--cuda-graph*|"
+       "--enable-cuda-graph|--external-cuda-graph|--te-rng-tracker|--use-cpu-initialization|"
+       "--tp-comm-*|--high-priority-stream-groups|--use-tp-pp-dp-mapping|--delay-*|"
+       "--no-scatter-gather-tensors-in-pipeline|--overlap-p2p-*|--use-sharp|--sharp-*|"
+       "--defer-embedding-wgrad-compute|--wgrad-deferral-limit|--nccl-*|--use-nccl-ub|"
+       "--suggested-communication-unit-size|--fsdp-*|--init-model-with-meta-device",
+       "", Idle, "fusions, streams and buffers that danlu does not tell apart"},
+      {"--data-*|--train-data-path|--valid-data-path|--test-data-path|--per-split-*|--vocab-file|"
+       "--merge-file|--tokenizer-*|--split|--dataloader-type|--num-workers|--num-dataset-*|"
+       "--mock-data|--reset-*|--eod-mask-loss|--no-create-attention-mask-in-dataloader|"
+       "--no-mmap-bin-files|--tiktoken-*|--mask-prob|--short-seq-prob|--decoder-seq-length|"
+       "--vocab-extra-ids|--max-token*|--dataset-*",
+       "", Idle, "data and tokens"},
+      {"--log-*|--tensorboard-*|--wandb-*|--timing-*|--profile*|--use-pytorch-profiler|"
+       "--eval-*|--save*|--load*|--no-load-*|--no-save-*|--exit-*|--ckpt-*|--async-save|"
+       "--use-dist-ckpt*|--dist-ckpt-*|--finetune|--pretrained-checkpoint|--auto-detect-*|"
+       "--distributed-*|--use-persistent-ckpt-worker|--record-memory-*|--memory-*|--one-logger*|"
+       "--enable-one-logger|--logging-level|--test-mode|--non-persistent-*|--dist-*|"
+       "--no-one-logger|--enable-experimental|--recompute-loss-*",
+       "", Idle, "saving, logging and measuring"},
+      {"--master-*|--node-rank|--rdzv-*|--rdzv|--max-restarts|--monitor-interval|--log-dir|"
+       "--standalone|--role|--local-rank|--tee|--redirects|--module|--run-path|--start-method|"
+       "--local-addr|--local-ranks-filter",
+       "", Idle, "how processes find each other"},
+  };
+  return all;
+}
+
+const std::vector<DefaultRow>& defaults() {
+  static const std::vector<DefaultRow> all{
+      {"model.biases", "true", "Megatron's default: without --disable-bias-linear"},
+      {"model.norm", "layernorm", "Megatron's default: without --normalization"},
+      {"model.gated_mlp", "false", "Megatron's default: without --swiglu"},
+      {"model.tied_embeddings", "true",
+       "Megatron's default: without --untie-embeddings-and-output-weights"},
+      {"parallelism.overlap.data", "false", "Megatron's default: without --overlap-grad-reduce"},
+      {"training.precision", "fp32", "Megatron's default: without --bf16 and --fp16"},
+      {"training.attention", "flash", "Megatron's default: attention of Transformer Engine"},
+  };
+  return all;
+}
+
+std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
+                                  std::vector<std::string>& notes) {
+  ShellScript script = read_shell(text, name);
+  notes = std::move(script.notes);
+  std::vector<GivenFlag> flags;
+  for (ShellWord& word : script.command) {
+    const bool is_flag = word.text.starts_with("--") && word.text.size() > 2;
+    if (!is_flag && word.text.ends_with(".py") && !word.text.ends_with("pretrain_gpt.py")) {
+      notes.push_back(
+          fmt::format("the script starts {}: its model is taken for one of pretrain_gpt.py, a "
+                      "decoder of text",
+                      shown(word.text)));
+    }
+    if (!is_flag) {  // the value of the flag before, or its second one
+      if (!flags.empty() && flags.back().value.empty()) {
+        flags.back().value = word.text;
+        flags.back().known = word.known;
+      } else if (!flags.empty() && flags.back().name == "--recompute-modules") {
+        flags.back().value += " " + word.text;
+      }
+      continue;
+    }
+    const std::size_t equals = word.text.find('=');
+    GivenFlag flag{.name = word.text.substr(0, equals),
+                   .value = equals == std::string::npos ? "" : word.text.substr(equals + 1),
+                   .known = word.known,
+                   .position = word.position,
+                   .source_line = word.source_line};
+    std::replace(flag.name.begin() + 2, flag.name.end(), '_', '-');
+    flags.push_back(std::move(flag));
+  }
+  return flags;
+}
+
+std::optional<long> parse_whole(std::string_view text) {
+  const bool whole = !text.empty() && text.size() < 10 &&
+                     text.find_first_not_of("0123456789") == std::string_view::npos;
+  return whole ? std::optional(std::stol(std::string(text))) : std::nullopt;
+}
+
+void finish_attention(Draft& draft) {
+  if (draft.on("--multi-latent-attention")) {
+    const GivenFlag* from = draft.given("--multi-latent-attention");
+    const auto put = [&](std::string_view key, std::string_view flag, long fallback) {
+      draft.set(key, std::to_string(draft.whole(flag).value_or(fallback)),
+                draft.given(flag) != nullptr ? draft.given(flag) : from);
+    };
+    draft.forget("model.head_dim");
+    put("model.head_dim", "--qk-head-dim", 128);
+    put("model.value_dim", "--v-head-dim", 128);
+    put("model.latent.query_rank", "--q-lora-rank", 0);
+    put("model.latent.kv_rank", "--kv-lora-rank", 512);
+    put("model.latent.rotary_dim", "--qk-pos-emb-head-dim", 64);
+  } else if (const GivenFlag* grouped = draft.given("--group-query-attention")) {
+    draft.set("model.kv_heads", std::to_string(draft.whole("--num-query-groups").value_or(1)),
+              grouped, "--num-query-groups");
+  }
+  if (const GivenFlag* bias = draft.given("--add-qkv-bias");
+      bias != nullptr && draft.on("--disable-bias-linear")) {
+    draft.set("model.biases", "[qkv]", bias);
+  } else if (draft.on("--disable-bias-linear")) {
+    draft.set("model.biases", "false", draft.given("--disable-bias-linear"));
+  }
+}
+
+void finish_positions(Draft& draft) {
+  if (const GivenFlag* window = draft.given("--window-size")) {
+    std::string left = window->value.substr(0, window->value.find(','));
+    std::erase(left, '(');
+    if (const std::optional<long> before = parse_whole(left)) {
+      draft.set("model.window", std::to_string(*before + 1), window);
+    }
+  }
+
+  const GivenFlag* type = draft.given("--position-embedding-type");
+  const GivenFlag* rotary = draft.given("--use-rotary-position-embeddings|--no-position-embedding");
+  if (type != nullptr && type->value != "learned_absolute") {
+    draft.set("model.positions", "0", type);
+  } else if (rotary != nullptr) {
+    draft.set("model.positions", "0", rotary);
+  } else if (const std::optional<long> rows = draft.whole("--max-position-embeddings")) {
+    draft.set("model.positions", std::to_string(*rows), draft.given("--max-position-embeddings"),
+              "learned positions are Megatron's default");
+  }
+}
+
+void finish_sizes(Draft& draft) {
+  if (draft.has("model.gated_mlp") && !draft.has("model.ffn")) {
+    constexpr long kMultiple = 64;
+    draft.set("model.ffn",
+              std::to_string(8 * draft.count("model.hidden") / 3 / kMultiple * kMultiple),
+              draft.given("--swiglu"), "8/3 x hidden in multiples of 64");
+  }
+  const GivenFlag* words = draft.given("--padded-vocab-size|--vocab-size");
+  const GivenFlag* tokenizer = draft.given("--tokenizer-type");
+  std::optional<long> vocab = draft.whole("--padded-vocab-size|--vocab-size");
+  const bool gpt2 = !vocab && tokenizer != nullptr
+                        ? tokenizer->value == "GPT2BPETokenizer"
+                        : !vocab && draft.mentioned("--merge-file") != nullptr;
+  if (gpt2) {
+    constexpr long kGpt2 = 50257;
+    vocab = kGpt2;
+    words = tokenizer != nullptr ? tokenizer : draft.mentioned("--merge-file");
+  }
+  if (!vocab) {
+    draft.fill_in("model.vocab", "the tokenizer's vocabulary is in another file");
+    return;
+  }
+  const long whole = draft.whole("--make-vocab-size-divisible-by").value_or(128) *
+                     std::max(1L, draft.count("parallelism.tensor"));
+  draft.set("model.vocab", std::to_string((*vocab + whole - 1) / whole * whole), words,
+            fmt::format("{} words padded to a multiple of {}", *vocab, whole));
+}
+
+/// How many dense layers "([0]*3+[1]*58)" has, which must come first.
+std::optional<long> dense_first(std::string text) {
+  std::erase_if(text, [](char letter) {
+    return std::string_view(" '\"()").find(letter) != std::string_view::npos;
+  });
+  long dense = 0;
+  bool experts = false;
+  for (const std::string_view term : split(text, '+')) {
+    const bool sparse = term.starts_with("[1]");
+    if ((!sparse && !term.starts_with("[0]")) || (experts && !sparse)) {
+      return std::nullopt;
+    }
+    const std::optional<long> times =
+        term.size() == 3 ? std::optional(1L)
+                         : parse_whole(term.substr(std::min<std::size_t>(4, term.size())));
+    if (!times) {
+      return std::nullopt;
+    }
+    experts = experts || sparse;
+    dense += sparse ? 0 : *times;
+  }
+  return dense;
+}
+
+void finish_experts(Draft& draft) {
+  if (!draft.on("--num-experts")) {
+    return;
+  }
+  const GivenFlag* experts = draft.given("--num-experts");
+  if (draft.given("--moe-router-topk") == nullptr) {
+    draft.set("model.experts.per_token", "2", "Megatron's default of --moe-router-topk");
+  }
+  if (draft.given("--moe-ffn-hidden-size") == nullptr && draft.count("model.ffn") > 0) {
+    draft.set("model.experts.ffn", std::to_string(draft.count("model.ffn")), experts,
+              "as wide as --ffn-hidden-size");
+  }
+  if (draft.given("--expert-tensor-parallel-size") == nullptr &&
+      draft.count("parallelism.tensor") > 1) {
+    draft.set("parallelism.expert_tensor", std::to_string(draft.count("parallelism.tensor")),
+              "Megatron's default: as many as --tensor-model-parallel-size");
+  }
+  const GivenFlag* frequency = draft.given("--moe-layer-freq");
+  if (frequency == nullptr) {
+    return;
+  }
+  if (const std::optional<long> each = parse_whole(frequency->value)) {
+    draft.set("model.experts.every", std::to_string(*each), frequency);
+  } else if (const std::optional<long> dense = dense_first(frequency->value)) {
+    draft.set("model.experts.dense_layers", std::to_string(*dense), frequency);
+  } else {
+    draft.not_used(*frequency, "danlu knows a number, and ([0]*dense+[1]*others)");
+  }
+}
+
+void finish_parallelism(Draft& draft) {
+  if (const GivenFlag* context = draft.given("--context-parallel-size")) {
+    const GivenFlag* type = draft.given("--cp-comm-type");
+    const bool ulysses = type != nullptr && type->value.starts_with("a2a");
+    draft.set(ulysses ? "parallelism.ulysses" : "parallelism.context",
+              std::to_string(draft.whole("--context-parallel-size").value_or(1)), context);
+    if (type != nullptr && !ulysses && draft.count("parallelism.context") > 1) {
+      draft.set("parallelism.context_exchange",
+                type->value == "all_gather" || type->value == "allgather" ? "all-gather" : "ring",
+                type);
+    }
+  }
+  if (draft.on("--account-for-embedding-in-pipeline-split") &&
+      draft.on("--account-for-loss-in-pipeline-split")) {
+    draft.set("parallelism.count_embedding_and_head", "true",
+              draft.given("--account-for-embedding-in-pipeline-split"));
+  }
+  const long stages = std::max(1L, draft.count("parallelism.pipeline"));
+  if (const std::optional<long> layers = draft.whole("--num-layers-per-virtual-pipeline-stage");
+      layers && *layers > 0) {
+    draft.set("training.schedule.chunks",
+              std::to_string(draft.count("model.layers") / stages / *layers),
+              draft.given("--num-layers-per-virtual-pipeline-stage"));
+  }
+  if (stages > 1) {
+    const bool interleaved = draft.count("training.schedule.chunks") > 1;
+    const bool overlaps = interleaved && !draft.on("--no-overlap-p2p-communication");
+    draft.set("parallelism.overlap.pipeline", overlaps ? "true" : "false",
+              overlaps ? "Megatron's default with interleaving"
+              : interleaved
+                  ? "--no-overlap-p2p-communication"
+                  : "Megatron sends and receives beside compute only when it interleaves");
+  }
+}
+
+void finish_sharding(Draft& draft, std::optional<long> data) {
+  constexpr std::array<std::string_view, 4> kStrategies{"no_shard", "optim", "optim_grads",
+                                                        "optim_grads_params"};
+  const GivenFlag* strategy = draft.given("--data-parallel-sharding-strategy");
+  if (const GivenFlag* fsdp = draft.given("--use-torch-fsdp2")) {
+    draft.set("parallelism.zero", "3", fsdp);
+  } else if (strategy != nullptr && draft.on("--use-megatron-fsdp|--use-custom-fsdp")) {
+    const auto* const found = std::find(kStrategies.begin(), kStrategies.end(), strategy->value);
+    if (found == kStrategies.end()) {
+      draft.not_used(*strategy, "danlu does not know this strategy");
+    } else {
+      draft.set("parallelism.zero", std::to_string(found - kStrategies.begin()), strategy);
+    }
+  } else if (draft.on("--use-distributed-optimizer")) {
+    draft.set("parallelism.zero", "1", draft.given("--use-distributed-optimizer"));
+  }
+  const std::optional<long> instances = draft.whole("--num-distributed-optimizer-instances");
+  if (instances && *instances > 1 && data && draft.count("parallelism.zero") > 0) {
+    draft.set("parallelism.sharding.ranks", std::to_string(*data / *instances),
+              draft.given("--num-distributed-optimizer-instances"));
+  }
+}
+
+void finish_precision(Draft& draft) {
+  const GivenFlag* recipe = draft.given("--fp8-recipe");
+  if (const GivenFlag* fp8 = draft.given("--fp8-format|--fp8")) {
+    const bool mx = recipe != nullptr && recipe->value == "mxfp8";
+    draft.set("training.precision", mx ? "mxfp8" : "fp8", mx ? recipe : fp8);
+    if (!mx) {
+      const bool block = recipe != nullptr && recipe->value == "blockwise";
+      draft.set(
+          "training.fp8_recipe", block ? "blockwise" : "tensorwise",
+          recipe != nullptr ? recipe->place() : "Megatron's default of --fp8-recipe: delayed");
+    }
+  } else if (const GivenFlag* fp4 = draft.given("--fp4-format|--fp4")) {
+    draft.set("training.precision", "fp4", fp4);
+  } else if (const GivenFlag* half = draft.given("--bf16|--fp16")) {
+    draft.set("training.precision", half->name.substr(2), half);
+  }
+}
+
+void finish_recompute(Draft& draft) {
+  const GivenFlag* granularity = draft.given("--recompute-granularity");
+  const GivenFlag* old = draft.given("--recompute-activations|--checkpoint-activations");
+  if (granularity == nullptr && old == nullptr) {
+    return;
+  }
+  const GivenFlag* from = granularity != nullptr ? granularity : old;
+  const bool full = granularity != nullptr ? granularity->value == "full"
+                                           : old->name == "--checkpoint-activations";
+  if (!full) {
+    const GivenFlag* modules = draft.given("--recompute-modules");
+    std::string list = modules != nullptr ? modules->value : "core_attn";
+    std::vector<std::string> parts;
+    for (const std::string_view word : split(list, ' ')) {
+      if (!word.empty()) {
+        parts.emplace_back(word == "moe_act" ? "act" : word);
+      }
+    }
+    draft.set("training.recompute", fmt::format("[{}]", fmt::join(parts, ", ")),
+              modules != nullptr ? modules : from,
+              modules != nullptr ? "" : "Megatron's default of --recompute-modules");
+    return;
+  }
+  draft.set("training.recompute", "full", from);
+  const std::optional<long> layers = draft.whole("--recompute-num-layers");
+  const GivenFlag* method = draft.given("--recompute-method");
+  if (layers && method != nullptr) {
+    draft.set(method->value == "block" ? "training.recompute_layers" : "training.recompute_unit",
+              std::to_string(*layers), draft.given("--recompute-num-layers"),
+              fmt::format("--recompute-method {}", method->value));
+  }
+}
+
+void finish_run(Draft& draft) {
+  const auto dropout = [&](std::string_view flag) { return draft.number(flag).value_or(0.1) > 0; };
+  const bool drops = dropout("--attention-dropout") || dropout("--hidden-dropout");
+  draft.set("training.dropout", drops ? "true" : "false",
+            drops ? "--attention-dropout, --hidden-dropout: 0.1 is Megatron's default"
+                  : "--attention-dropout 0, --hidden-dropout 0");
+  const double batch = static_cast<double>(draft.count("training.global_batch"));
+  const double length = static_cast<double>(draft.count("training.sequence_length"));
+  const std::optional<double> samples = draft.number("--train-samples");
+  const std::optional<double> steps = draft.number("--train-iters");
+  if (const double sequences = samples.value_or(steps.value_or(0) * batch);
+      sequences * length > 0) {
+    draft.set("training.tokens", fmt::format("{:.0f}", sequences * length),
+              draft.given(samples ? "--train-samples" : "--train-iters"));
+  }
+}
+
+void finish(Draft& draft) {
+  draft.add_sequence_length();
+  const std::optional<long> nodes = draft.whole("--nnodes|--num-nodes");
+  const std::optional<long> of_node = draft.whole("--nproc-per-node|--num-gpus");
+  draft.add_cluster(nodes && of_node ? std::optional(*nodes * *of_node) : std::nullopt,
+                    "--nnodes x --nproc-per-node");
+  if (draft.options().model.empty()) {
+    finish_attention(draft);
+    finish_positions(draft);
+    finish_sizes(draft);
+    finish_experts(draft);
+  }
+  finish_parallelism(draft);
+  const std::optional<long> data = draft.replicas();
+  finish_sharding(draft, data);
+  if (!draft.has("training.global_batch")) {
+    if (data) {
+      draft.set("training.global_batch",
+                std::to_string(*data * std::max(1L, draft.count("training.micro_batch"))),
+                "Megatron's default of --global-batch-size: micro-batch-size x replicas");
+    } else {
+      draft.fill_in("training.global_batch", "no --global-batch-size is given");
+    }
+  }
+  finish_precision(draft);
+  finish_recompute(draft);
+  finish_run(draft);
+}
+
+}  // namespace
+}  // namespace megatron
+
+const Framework kMegatron{
+    .name = "megatron",
+    .title = "Megatron-LM",
+    .file = "a launch script, or the arguments of `pretrain_gpt.py` alone",
+    .introduction =
+        "The script is read, not run: assignments, arrays, `$VAR`, `${VAR:-default}`, sums and "
+        "comparisons are followed. What only the environment or arguments say is to be filled in. "
+        "Flags are taken under either spelling, with `-` or `_`.",
+    .rows = megatron::rows(),
+    .defaults = megatron::defaults(),
+    .read = megatron::read_flags,
+    .finish = megatron::finish};
+
+}  // namespace danlu

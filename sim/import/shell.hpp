@@ -1,0 +1,31 @@
+// Launch scripts read, not run: which command a shell would start, with which words. Assignments,
+// arrays, $VAR, ${VAR:-default}, sums in $(( )) and comparisons in [ ] are followed; what a script
+// learns only when it runs (arguments, the environment, other programs) stays unknown.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/base/error.hpp"
+
+namespace danlu {
+
+/// A word of a command, where it is written.
+struct ShellWord {
+  std::string text;
+  bool known = true;  // false: part of it is only known to who runs the script
+  SourcePosition position;
+  std::string source_line;
+};
+
+struct ShellScript {
+  std::vector<ShellWord> command;  // with its name
+  std::vector<std::string> notes;  // what could not be followed; sentences
+};
+
+/// The command with the most flags, first of all one that starts a Python program. Where there is
+/// none, the words of all variables that hold flags. Throws InputError for text that no shell
+/// reads.
+ShellScript read_shell(const std::string& text, const std::string& name);
+
+}  // namespace danlu

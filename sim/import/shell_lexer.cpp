@@ -1,0 +1,216 @@
+#include "sim/import/shell_lexer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+
+#include "sim/base/text.hpp"
+
+namespace danlu {
+
+std::size_t end_of_group(const std::string& text, std::size_t from) {
+  const char first = text[from];
+  if (first == '\'') {
+    const std::size_t end = text.find('\'', from + 1);
+    return end == std::string::npos ? end : end + 1;
+  }
+  const bool brace = text.compare(from, 2, "${") == 0;
+  const bool parenthesis = text.compare(from, 2, "$(") == 0;
+  const char closing = brace ? '}' : parenthesis ? ')' : first;
+  int depth = 1;  // of parentheses
+  for (std::size_t i = from + (brace || parenthesis ? 2 : 1); i < text.size();) {
+    const char letter = text[i];
+    if (letter == '\\') {
+      i += 2;
+    } else if (letter == closing && --depth == 0) {
+      return i + 1;
+    } else if (parenthesis && letter == '(') {
+      ++depth;
+      ++i;
+    } else if (letter == '$' && i + 1 < text.size() && (text[i + 1] == '{' || text[i + 1] == '(')) {
+      i = end_of_group(text, i);
+    } else if (first != '"' && (letter == '\'' || letter == '"')) {
+      i = end_of_group(text, i);
+    } else {
+      ++i;
+    }
+    if (i == std::string::npos) {
+      break;
+    }
+  }
+  return std::string::npos;
+}
+
+namespace {
+
+class ShellLexer {
+ public:
+  ShellLexer(const std::string& text, const std::string& name)
+      : text_(text), name_(name), lines_(split(text_, '\n')) {}
+
+  std::vector<ShellToken> read() {
+    std::vector<ShellToken> tokens;
+    while (std::optional<ShellToken> token = next()) {
+      tokens.push_back(std::move(*token));
+    }
+    return tokens;
+  }
+
+ private:
+  ShellToken token_here(ShellToken::Kind kind) const {
+    const std::string_view line = lines_[line_];
+    const std::string_view before = line.substr(0, at_ - line_start_);
+    return {.kind = kind,
+            .raw = "",
+            .items = {},
+            .position = {name_, static_cast<int>(line_) + 1,
+                         static_cast<int>(characters(before).size()) + 1},
+            .source_line = std::string(line)};
+  }
+
+  /// One letter on.
+  void step() {
+    if (text_[at_] == '\n') {
+      ++line_;
+      line_start_ = at_ + 1;
+    }
+    ++at_;
+  }
+  void step_to(std::size_t end) {
+    while (at_ < end && at_ < text_.size()) {
+      step();
+    }
+  }
+
+  void skip_blanks() {
+    while (at_ < text_.size()) {
+      const char letter = text_[at_];
+      if (text_.compare(at_, 2, "\\\n") == 0) {
+        step_to(at_ + 2);
+      } else if (letter == ' ' || letter == '\t' || letter == '\r') {
+        step();
+      } else if (letter == '#') {
+        step_to(text_.find('\n', at_));
+      } else {
+        return;
+      }
+    }
+  }
+
+  std::optional<ShellToken> next() {
+    skip_blanks();
+    if (at_ >= text_.size()) {
+      return std::nullopt;
+    }
+    constexpr std::array<std::string_view, 13> kOperators{"&&", "||", ";;", "<<<", "<<", ">>", ";",
+                                                          "&",  "|",  "<",  ">",   "(",  ")"};
+    ShellToken token = token_here(ShellToken::Kind::Operator);
+    if (text_[at_] == '\n') {
+      token.raw = ";";
+      step();
+      skip_here_document();
+      return token;
+    }
+    for (const std::string_view one : kOperators) {
+      if (text_.compare(at_, one.size(), one) == 0) {
+        token.raw = one;
+        step_to(at_ + one.size());
+        if (one == "<<") {
+          ends_here_ = end_of_here_document();
+        }
+        return token;
+      }
+    }
+    return word();
+  }
+
+  ShellToken word() {
+    ShellToken token = token_here(ShellToken::Kind::Word);
+    const std::size_t start = at_;
+    while (at_ < text_.size()) {
+      const char letter = text_[at_];
+      const bool opens = letter == '$' && at_ + 1 < text_.size() &&
+                         (text_[at_ + 1] == '{' || text_[at_ + 1] == '(');
+      if (opens || letter == '\'' || letter == '"' || letter == '`') {
+        const std::size_t end = end_of_group(text_, at_);
+        if (end == std::string::npos) {
+          const ShellToken place = token_here(ShellToken::Kind::Word);
+          throw InputError(Problem{place.position, "what opens here is not closed",
+                                   "a quote, '${' or '$('", place.source_line});
+        }
+        step_to(end);
+      } else if (letter == '\\') {
+        step_to(at_ + 2);
+      } else if (letter == '(' && at_ > start && text_[at_ - 1] == '=') {
+        token.kind = ShellToken::Kind::Array;
+        token.raw = text_.substr(start, at_ - start);
+        step();
+        token.items = items(token);
+        return token;
+      } else if (std::string_view(" \t\r\n;&|<>()").find(letter) != std::string_view::npos) {
+        break;
+      } else {
+        step();
+      }
+    }
+    token.raw = text_.substr(start, at_ - start);
+    return token;
+  }
+
+  std::vector<ShellToken> items(const ShellToken& array) {
+    std::vector<ShellToken> found;
+    while (std::optional<ShellToken> token = next()) {
+      if (token->kind == ShellToken::Kind::Operator && token->raw == ")") {
+        return found;
+      }
+      if (token->kind != ShellToken::Kind::Operator) {
+        found.push_back(std::move(*token));
+      }
+    }
+    throw InputError(
+        Problem{array.position, "the array that opens here is not closed", "", array.source_line});
+  }
+
+  /// The word that ends a here-document, which stands behind its "<<".
+  std::string end_of_here_document() {
+    at_ += at_ < text_.size() && text_[at_] == '-' ? 1 : 0;
+    skip_blanks();
+    std::string end;
+    while (at_ < text_.size() &&
+           std::string_view(" \t\r\n;|").find(text_[at_]) == std::string_view::npos) {
+      if (text_[at_] != '\'' && text_[at_] != '"') {
+        end += text_[at_];
+      }
+      step();
+    }
+    return end;
+  }
+  void skip_here_document() {
+    while (!ends_here_.empty() && at_ < text_.size()) {
+      const std::string_view line = lines_[line_];
+      const std::size_t first = line.find_first_not_of(" \t");
+      const bool last = first != std::string_view::npos && line.substr(first) == ends_here_;
+      step_to(std::min(text_.find('\n', at_), text_.size() - 1) + 1);
+      if (last) {
+        ends_here_.clear();
+      }
+    }
+  }
+
+  const std::string& text_;
+  const std::string& name_;
+  std::vector<std::string_view> lines_;
+  std::string ends_here_;
+  std::size_t at_ = 0;
+  std::size_t line_ = 0;
+  std::size_t line_start_ = 0;
+};
+
+}  // namespace
+
+std::vector<ShellToken> shell_tokens(const std::string& text, const std::string& name) {
+  return ShellLexer(text, name).read();
+}
+
+}  // namespace danlu

@@ -1,0 +1,27 @@
+// Inside sim/import: the text of a script cut into words and operators, quotes left in place.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/base/error.hpp"
+
+namespace danlu {
+
+struct ShellToken {
+  enum class Kind { Word, Operator, Array };  // Array: NAME=( words )
+
+  Kind kind = Kind::Word;
+  std::string raw;  // as written; an Operator: ";", "&&", "||", ...; an Array: "NAME="
+  std::vector<ShellToken> items;  // of an Array
+  SourcePosition position;
+  std::string source_line;
+};
+
+/// Throws InputError where a quote or a bracket is not closed.
+std::vector<ShellToken> shell_tokens(const std::string& text, const std::string& name);
+
+/// Where what opens at `from` ("${", "$(", "'", "\"", "`") ends, one past it; npos: it does not.
+std::size_t end_of_group(const std::string& text, std::size_t from);
+
+}  // namespace danlu

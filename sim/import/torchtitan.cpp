@@ -1,0 +1,370 @@
+// torchtitan: a training configuration in TOML, as it had until February 2026. Names and defaults
+// are those of torchtitan/config/job_config.py (github.com/pytorch/torchtitan before commit
+// 9810191).
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+#include "sim/import/flat_flags.hpp"
+#include "sim/import/import.hpp"
+#include "sim/scenario/resolve.hpp"
+
+namespace danlu {
+namespace torchtitan {  // the folder is built as one
+namespace {
+
+using enum Reading;
+
+const std::vector<FlagRow>& rows() {
+  static const std::vector<FlagRow> all{
+      {"model.name", "model.preset", Fact, "with the flavor"},
+      {"model.flavor", "model.preset", Fact},
+      {"training.seq_len", "training.sequence_length", Count},
+      {"training.local_batch_size|training.batch_size",
+       "training.micro_batch|training.global_batch", Fact,
+       "a microbatch; with pipeline stages cut into microbatches"},
+      {"training.global_batch_size", "training.global_batch", Fact,
+       "-1: local batch size x replicas"},
+      {"training.mixed_precision_param",
+       "training.precision",
+       Words,
+       "",
+       {{"bfloat16", "bf16"}, {"float32", "fp32"}}},
+      {"training.mixed_precision_reduce",
+       "parallelism.sharding.reduce_width",
+       Words,
+       "",
+       {{"float32", "fp32"}, {"bfloat16", "16bit"}}},
+      {"training.enable_cpu_offload", "parallelism.zero", Fact,
+       "weights, gradients and the optimizer in host memory: not taken over"},
+      {"training.steps", "training.tokens", Fact, "x sequences a step x their length"},
+      {"parallelism.tensor_parallel_degree", "parallelism.tensor", Count,
+       "torchtitan always splits norms too (sequence parallelism)"},
+      {"parallelism.enable_async_tensor_parallel|experimental.enable_async_tensor_parallel",
+       "parallelism.overlap.tensor",
+       On,
+       "",
+       {{"", "full"}}},
+      {"parallelism.pipeline_parallel_degree|experimental.pipeline_parallel_degree",
+       "parallelism.pipeline", Count},
+      {"parallelism.context_parallel_degree|experimental.context_parallel_degree",
+       "parallelism.context", Count},
+      {"parallelism.context_parallel_rotate_method",
+       "parallelism.context_exchange",
+       Words,
+       "",
+       {{"allgather", "all-gather"}, {"alltoall", "ring"}}},
+      {"parallelism.expert_parallel_degree", "parallelism.expert", Count},
+      {"parallelism.expert_tensor_parallel_degree", "parallelism.expert_tensor", Count},
+      {"parallelism.expert_parallel_comm_backend",
+       "parallelism.expert_exchange",
+       Words,
+       "",
+       {{"standard", "all-to-all"}, {"deepep", "direct"}, {"hybridep", "direct"}}},
+      {"parallelism.data_parallel_replicate_degree", "parallelism.sharding.ranks", Fact,
+       "replicas / it"},
+      {"parallelism.data_parallel_shard_degree", "parallelism.zero|parallelism.sharding.ranks",
+       Fact, "-1: all that is left; 1: no sharding"},
+      {"parallelism.fsdp_reshard_after_forward", "parallelism.sharding.reshard", Fact,
+       "default: after forward, but with pipeline stages never"},
+      {"parallelism.pipeline_parallel_schedule|experimental.pipeline_parallel_schedule",
+       "training.schedule.kind",
+       Words,
+       "",
+       {{"1F1B", "1f1b"},
+        {"Interleaved1F1B", "1f1b"},
+        {"GPipe", "gpipe"},
+        {"ZBVZeroBubble", "zb-v"},
+        {"DualPipeV", "dualpipe-v"}}},
+      {"parallelism.pipeline_parallel_microbatch_size", "training.micro_batch", Fact,
+       "1 without it"},
+      {"parallelism.pipeline_parallel_layers_per_stage", "training.schedule.chunks", Fact},
+      {"parallelism.pipeline_parallel_first_stage_less_layers|"
+       "parallelism.pipeline_parallel_last_stage_less_layers",
+       "parallelism.count_embedding_and_head|parallelism.stage_layers", Fact,
+       "1 each, torchtitan's default"},
+      {"activation_checkpoint.mode", "training.recompute", Fact},
+      {"activation_checkpoint.selective_ac_option", "training.recompute_layers", Fact,
+       "a number: each so many-th layer; op: norms and activations, the second products not"},
+      {"activation_checkpoint.early_stop", "training.recompute_early_stop", Fact},
+      {"model.converters", "training.precision", Fact, "float8: fp8; mx: mxfp8"},
+      {"quantize.linear.float8.recipe_name|float8.recipe_name", "training.fp8_recipe", Fact,
+       "tensorwise without it"},
+      {"quantize.linear.float8.enable_fsdp_float8_all_gather|float8.enable_fsdp_float8_all_gather",
+       "parallelism.sharding.gather_width", Fact, "8bit, with float8"},
+      {"job.*|profiling.*|metrics.*|checkpoint.*|comm.*|validation.*|memory_estimation.*|debug.*|"
+       "fault_tolerance.*|experimental.custom*|quantize.*|float8.*|mx.*",
+       "", Idle, "files, logs and details"},
+      {"optimizer.*|lr_scheduler.*|training.max_norm|training.gc_*|training.deterministic|"
+       "training.seed|training.warmup_steps",
+       "", Idle, "changes what is learnt; Adam in fp32 is taken for the optimizer"},
+      {"compile.*|training.compile", "", Idle, "kernels are taken as fused"},
+      {"training.dataset*|training.dataloader*|model.hf_assets_path|model.tokenizer_path|"
+       "model.print_after_conversion|training.dtype",
+       "", Idle, "data, tokens and where weights come from"},
+      {"parallelism.disable_loss_parallel|parallelism.context_parallel_load_balancer|"
+       "parallelism.pipeline_parallel_expert_parallel_overlap|parallelism.enable_compiled_autograd|"
+       "activation_checkpoint.*",
+       "", Idle, "danlu has one way of that: a loss split over tensor ranks, balanced contexts"},
+  };
+  return all;
+}
+
+const std::vector<DefaultRow>& defaults() {
+  static const std::vector<DefaultRow> all{
+      {"parallelism.zero", "3", "torchtitan's default: data_parallel_shard_degree -1, FSDP"},
+      {"training.precision", "bf16", "torchtitan's default: mixed_precision_param bfloat16"},
+      {"training.dropout", "false", "torchtitan's models have no dropout"},
+      {"training.attention", "flash", "scaled_dot_product_attention"},
+  };
+  return all;
+}
+
+struct Flavor {
+  std::string_view name, flavor, preset;
+};
+constexpr auto kFlavors = std::to_array<Flavor>({
+    {"llama3", "8B", "llama3-8b"},
+    {"llama3", "70B", "llama3-70b"},
+    {"llama3", "405B", "llama3-405b"},
+    {"llama4", "17bx16e", "llama4-scout"},
+    {"llama4", "17bx128e", "llama4-maverick"},
+    {"qwen3", "0.6B", "qwen3-0.6b"},
+    {"qwen3", "1.7B", "qwen3-1.7b"},
+    {"qwen3", "4B", "qwen3-4b"},
+    {"qwen3", "8B", "qwen3-8b"},
+    {"qwen3", "14B", "qwen3-14b"},
+    {"qwen3", "32B", "qwen3-32b"},
+    {"qwen3", "30B-A3B", "qwen3-30b-a3b"},
+    {"qwen3", "235B-A22B", "qwen3-235b-a22b"},
+    {"deepseek_v3", "671B", "deepseek-v3"},
+    {"gpt_oss", "20b", "gpt-oss-20b"},
+    {"gpt_oss", "120b", "gpt-oss-120b"},
+});
+
+/// Layers of the model, where its preset says so; 0 otherwise.
+long finish_model(Draft& draft) {
+  if (!draft.options().model.empty()) {
+    return layers_of_preset(draft.options().model).value_or(0);
+  }
+  const GivenFlag* name = draft.given("model.name");
+  const GivenFlag* flavor = draft.given("model.flavor");
+  const std::string_view family = name != nullptr ? std::string_view(name->value) : "llama3";
+  for (const Flavor& one : kFlavors) {
+    const std::optional<int> layers = layers_of_preset(one.preset);
+    if (flavor != nullptr && one.name == family && one.flavor == flavor->value && layers) {
+      draft.set("model.preset", std::string(one.preset), flavor, family);
+      return *layers;
+    }
+  }
+  draft.fill_in("model.preset",
+                fmt::format("danlu has no {} {}; --model FILE takes its config.json", family,
+                            flavor != nullptr ? flavor->value : "debugmodel"));
+  return 0;
+}
+
+void finish_sharding(Draft& draft, bool pipeline) {
+  const std::optional<long> replicate = draft.whole("parallelism.data_parallel_replicate_degree");
+  const std::optional<long> shard = draft.whole("parallelism.data_parallel_shard_degree");
+  const std::optional<long> replicas = draft.replicas();
+  if (shard && *shard == 1) {
+    draft.set("parallelism.zero", "0", draft.given("parallelism.data_parallel_shard_degree"),
+              "nothing is sharded");
+    return;
+  }
+  if (replicate && *replicate > 1 && replicas) {
+    draft.set("parallelism.sharding.ranks", std::to_string(*replicas / *replicate),
+              draft.given("parallelism.data_parallel_replicate_degree"), "HSDP");
+  }
+  const GivenFlag* reshard = draft.given("parallelism.fsdp_reshard_after_forward");
+  const std::string how = reshard != nullptr ? reshard->value : "default";
+  const bool keeps = how == "never" || (how == "default" && pipeline);
+  draft.set("parallelism.sharding.reshard",
+            pipeline ? "step"
+            : keeps  ? "backward"
+                     : "forward",
+            reshard != nullptr ? reshard->place()
+                               : "torchtitan's default: after forward, but never with pipeline "
+                                 "stages");
+  if (pipeline) {
+    draft.set("parallelism.sharding.reduce", "step",
+              "PyTorch's pipeline stages reduce gradients after the last microbatch");
+  }
+  draft.set("parallelism.sharding.copy", "false", "PyTorch's FSDP casts before it gathers");
+  if (!draft.has("parallelism.sharding.reduce_width")) {
+    draft.set("parallelism.sharding.reduce_width", "fp32",
+              "torchtitan's default: mixed_precision_reduce float32");
+  }
+}
+
+void finish_pipeline(Draft& draft, long layers) {
+  const long stages = draft.count("parallelism.pipeline");
+  const GivenFlag* schedule =
+      draft.given("parallelism.pipeline_parallel_schedule|experimental.pipeline_parallel_schedule");
+  const std::optional<long> of_stage =
+      draft.whole("parallelism.pipeline_parallel_layers_per_stage");
+  if (schedule != nullptr && schedule->value == "Interleaved1F1B") {
+    constexpr long kDefault = 2;
+    const bool known = of_stage && *of_stage > 0 && layers > 0;
+    draft.set("training.schedule.chunks",
+              std::to_string(
+                  known ? std::max(1L, (layers + 2 + *of_stage * stages - 1) / (*of_stage * stages))
+                        : kDefault),
+              known ? "parallelism.pipeline_parallel_layers_per_stage"
+                    : "torchtitan's default with Interleaved1F1B");
+  }
+  const auto less = [&](std::string_view flag) { return draft.whole(flag).value_or(1); };
+  if (less("parallelism.pipeline_parallel_first_stage_less_layers") == 1 &&
+      less("parallelism.pipeline_parallel_last_stage_less_layers") == 1) {
+    const long parts = stages * std::max(1L, draft.count("training.schedule.chunks"));
+    constexpr const char* kWhy =
+        "torchtitan's default: the first and the last stage have a layer less";
+    if (layers == 0 || (layers + 2) % parts == 0) {
+      draft.set("parallelism.count_embedding_and_head", "true", kWhy);
+      return;
+    }
+    std::vector<long> of_part(static_cast<std::size_t>(parts), (layers + 2) / parts);
+    for (long i = 0; i < (layers + 2) % parts; ++i) {
+      ++of_part[static_cast<std::size_t>(i)];
+    }
+    --of_part.front();
+    --of_part.back();
+    draft.set("parallelism.stage_layers", fmt::format("[{}]", fmt::join(of_part, ", ")), kWhy);
+  }
+}
+
+void finish_recompute(Draft& draft, long layers) {
+  const GivenFlag* mode = draft.given("activation_checkpoint.mode");
+  const GivenFlag* option = draft.given("activation_checkpoint.selective_ac_option");
+  const std::string kind = mode != nullptr ? mode->value : "selective";
+  const std::string from = mode != nullptr ? mode->place() : "torchtitan's default: selective";
+  if (kind == "none" || kind == "full") {
+    draft.set("training.recompute", kind, from);
+  } else if (kind != "selective") {
+    draft.not_used(*mode, "danlu knows none, selective and full");
+  } else if (option != nullptr && option->value == "op") {
+    draft.set("training.recompute", "[layernorm, act]", option,
+              "torchtitan computes every second product again too, which danlu does not");
+  } else {
+    const long each =
+        std::max(1L, draft.whole("activation_checkpoint.selective_ac_option").value_or(2));
+    draft.set("training.recompute", "full", from);
+    if (layers > 0 && each > 1) {
+      const long chunks = std::max(1L, draft.count("parallelism.pipeline")) *
+                          std::max(1L, draft.count("training.schedule.chunks"));
+      draft.set("training.recompute_layers", std::to_string(layers / chunks / each),
+                fmt::format("each {}th layer of a chunk, as so many first ones", each));
+    }
+  }
+  if (draft.on("activation_checkpoint.early_stop") && kind != "none") {
+    draft.set("training.recompute_early_stop", "true",
+              draft.given("activation_checkpoint.early_stop"));
+  }
+}
+
+void finish_precision(Draft& draft) {
+  const GivenFlag* converters = draft.given("model.converters");
+  if (converters == nullptr) {
+    return;
+  }
+  if (converters->value.find("float8") != std::string::npos) {
+    draft.set("training.precision", "fp8", converters);
+    const GivenFlag* recipe = draft.given("quantize.linear.float8.recipe_name|float8.recipe_name");
+    draft.set("training.fp8_recipe", recipe != nullptr ? recipe->value : "tensorwise",
+              recipe != nullptr ? recipe->place() : "torchtitan's default: tensorwise");
+    if (draft.on("quantize.linear.float8.enable_fsdp_float8_all_gather|"
+                 "float8.enable_fsdp_float8_all_gather") &&
+        draft.has("parallelism.sharding.copy")) {
+      draft.set("parallelism.sharding.gather_width", "8bit",
+                draft.given("quantize.linear.float8.enable_fsdp_float8_all_gather|"
+                            "float8.enable_fsdp_float8_all_gather"));
+    }
+  } else if (converters->value.find("mx") != std::string::npos) {
+    draft.set("training.precision", "mxfp8", converters);
+  }
+}
+
+void finish_batch(Draft& draft, bool pipeline) {
+  constexpr long kLocal = 8;
+  const GivenFlag* given = draft.given("training.local_batch_size|training.batch_size");
+  const long local = draft.whole("training.local_batch_size|training.batch_size").value_or(kLocal);
+  const std::string from =
+      given != nullptr ? given->place() : "torchtitan's default: local_batch_size 8";
+  const long micro =
+      pipeline ? draft.whole("parallelism.pipeline_parallel_microbatch_size").value_or(1) : local;
+  draft.set("training.micro_batch", std::to_string(micro),
+            pipeline ? "parallelism.pipeline_parallel_microbatch_size, 1 by default" : from);
+  const std::optional<long> global = draft.whole("training.global_batch_size");
+  if (global && *global > 0) {
+    draft.set("training.global_batch", std::to_string(*global),
+              draft.given("training.global_batch_size"));
+  } else if (const std::optional<long> replicas = draft.replicas()) {
+    draft.set("training.global_batch", std::to_string(local * *replicas),
+              fmt::format("{}: {} x {} replicas", from, local, *replicas));
+  } else {
+    draft.fill_in("training.global_batch", "local batch size x replicas, once GPUs are known");
+  }
+}
+
+void finish(Draft& draft) {
+  if (!draft.has("training.sequence_length") && !draft.options().sequence_length) {
+    draft.set("training.sequence_length", "2048", "torchtitan's default: seq_len 2048");
+  }
+  draft.add_sequence_length();
+  draft.add_cluster(std::nullopt, "");
+  const long layers = finish_model(draft);
+  const bool pipeline = draft.count("parallelism.pipeline") > 1;
+  if (pipeline) {
+    finish_pipeline(draft, layers);
+  } else {
+    draft.forget("training.schedule.kind");  // of the plan with stages
+  }
+  if (draft.count("parallelism.tensor") > 1) {
+    draft.set("parallelism.sequence", "true", "torchtitan's tensor parallelism splits norms too");
+    if (!draft.has("parallelism.overlap.tensor")) {
+      draft.set("parallelism.overlap.tensor", "none",
+                "without enable_async_tensor_parallel PyTorch waits for each collective");
+    }
+  }
+  finish_sharding(draft, pipeline);
+  finish_recompute(draft, layers);
+  finish_precision(draft);
+  finish_batch(draft, pipeline);
+  if (draft.on("training.enable_cpu_offload")) {
+    draft.not_used(*draft.given("training.enable_cpu_offload"),
+                   "offload of weights to host memory is not taken over");
+  }
+  const double tokens = static_cast<double>(draft.whole("training.steps").value_or(0)) *
+                        static_cast<double>(draft.count("training.global_batch")) *
+                        static_cast<double>(draft.count("training.sequence_length"));
+  if (tokens > 0) {
+    draft.set("training.tokens", fmt::format("{:.0f}", tokens), draft.given("training.steps"));
+  }
+}
+
+std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
+                                  std::vector<std::string>& /*notes*/) {
+  return flags_of(read_flat_toml(text, name));
+}
+
+}  // namespace
+}  // namespace torchtitan
+
+const Framework kTorchTitan{
+    .name = "torchtitan",
+    .title = "torchtitan",
+    .file = "a TOML file of `train_configs/`",
+    .introduction =
+        "torchtitan's own defaults hold where the file is silent: FSDP over all replicas, bf16 "
+        "with "
+        "gradients reduced in fp32, layers computed again selectively. The file says neither the "
+        "machine nor the number of GPUs: `--topology` and `--gpus` do. A flavor of a model that "
+        "danlu does not have comes from its config.json: `--model FILE`.",
+    .rows = torchtitan::rows(),
+    .defaults = torchtitan::defaults(),
+    .read = torchtitan::read_flags,
+    .finish = torchtitan::finish};
+
+}  // namespace danlu

@@ -1,0 +1,297 @@
+#include "sim/scenario/huggingface.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "sim/base/text.hpp"
+#include "sim/scenario/flat_file.hpp"
+#include "sim/scenario/huggingface_types.hpp"
+
+namespace danlu {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Keys without which a model has the same parameters: where there is no such key, a note will do.
+constexpr std::array<std::string_view, 2> kUncounted{"window", "global_every"};
+constexpr std::array<std::string_view, 5> kBiasParts{"qkv", "output", "mlp", "head", "experts"};
+
+/// A value of a key, and the field that it is from; no field: a default, or what the code does.
+struct Taken {
+  std::string text;
+  const FlatValue* from = nullptr;
+};
+
+/// One configuration along the row of its type. One class: fields refer to keys taken before.
+class ConfigReader {
+ public:
+  ConfigReader(const FlatFile& file, const Problem& place) : file_(file), place_(place) {}
+
+  HuggingFaceModel read() {
+    const HuggingFaceType& type = find_type();
+    for (const TakenField& field : type.fields) {
+      take(field);
+    }
+    add_biases();
+    HuggingFaceModel model;
+    for (const std::string& key : order_) {
+      add_key(key, taken_.at(key), model);
+    }
+    if (!problems_.empty()) {
+      throw InputError(std::move(problems_));
+    }
+    model.notes.insert(model.notes.begin(), what_was_taken(type));
+    model.notes.insert(model.notes.end(), notes_.begin(), notes_.end());
+    return model;
+  }
+
+ private:
+  [[noreturn]] void refuse(std::string message, std::string hint) const {
+    Problem problem = place_;
+    problem.message = std::move(message);
+    problem.hint = std::move(hint);
+    throw InputError(std::move(problem));
+  }
+
+  static const HuggingFaceType* type_named(std::string_view name) {
+    const std::vector<HuggingFaceType>& table = huggingface_table();
+    const auto found = std::find_if(table.begin(), table.end(),
+                                    [&](const HuggingFaceType& type) { return type.name == name; });
+    return found == table.end() ? nullptr : &*found;
+  }
+
+  /// The row of the file's type; of a model of several media that of its text.
+  const HuggingFaceType& find_type() {
+    const std::string known = fmt::format("danlu reads {}", fmt::join(huggingface_types(), ", "));
+    const FlatValue* type = file_.find("model_type");
+    if (type == nullptr) {
+      refuse(fmt::format("'{}' has no model_type", shown(file_.name, kLongestPath)),
+             "a config.json of Hugging Face's transformers; " + known);
+    }
+    const FlatValue* inner = file_.find("text_config.model_type");
+    if (inner != nullptr && type_named(type->text) == nullptr) {
+      prefix_ = "text_config.";
+      notes_.push_back(
+          fmt::format("of the {} in '{}' only the language part is taken (text_config)", type->text,
+                      file_.name));
+      type = inner;
+    }
+    const HuggingFaceType* row = type_named(type->text);
+    if (row == nullptr) {
+      throw InputError(
+          type->problem(fmt::format("unknown model_type '{}'", shown(type->text)), known));
+    }
+    return *row;
+  }
+
+  /// The first of the fields "new|old" that is there and says something.
+  const FlatValue* given(std::string_view fields) const {
+    for (const std::string_view name : split(fields, '|')) {
+      const FlatValue* value = file_.find(fmt::format("{}{}", prefix_, name));
+      if (value != nullptr && !value->is_null) {
+        return value;
+      }
+    }
+    return nullptr;
+  }
+
+  double number(std::string_view key) const {
+    const auto found = taken_.find(key);
+    return found == taken_.end() ? 0 : parse_whole(found->second.text).value_or(0);
+  }
+  static std::optional<double> parse_whole(const std::string& text) {
+    const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+    return digits && text.size() < 16 ? std::optional(std::stod(text)) : std::nullopt;
+  }
+  static std::string whole(double number) { return fmt::format("{:.0f}", number); }
+
+  /// "=heads", "4*hidden", "hidden/heads", or a value.
+  std::string fallback(std::string_view text) const {
+    if (text.starts_with('=')) {
+      return taken_.at(std::string(text.substr(1))).text;
+    }
+    if (const std::size_t star = text.find('*'); star != std::string_view::npos) {
+      return whole(std::stod(std::string(text.substr(0, star))) * number(text.substr(star + 1)));
+    }
+    if (const std::size_t slash = text.find('/'); slash != std::string_view::npos) {
+      const double by = number(text.substr(slash + 1));
+      return whole(by > 0 ? std::floor(number(text.substr(0, slash)) / by) : 0);
+    }
+    return std::string(text);
+  }
+
+  bool is_true(const FlatValue* value, std::string_view otherwise) {
+    if (value == nullptr) {
+      return otherwise == "true";
+    }
+    if (value->text != "true" && value->text != "false") {
+      problems_.push_back(value->problem(
+          fmt::format("'{}' must be true or false, found {}", value->path, quote(value->text))));
+    }
+    return value->text == "true";
+  }
+
+  void set(std::string_view key, Taken taken) {
+    if (taken_.insert_or_assign(std::string(key), std::move(taken)).second) {
+      order_.emplace_back(key);
+    }
+  }
+
+  void take(const TakenField& field) {
+    const FlatValue* value = field.field.empty() ? nullptr : given(field.field);
+    if (field.how == Taking::Bias) {
+      for (const std::string_view part : split(field.part, ' ')) {
+        biases_[part] = biases_[part] || is_true(value, field.fallback);
+      }
+      return;
+    }
+    if (value == nullptr && field.fallback.empty()) {
+      problems_.push_back({{file_.name, 0, 0},
+                           fmt::format("missing field '{}{}', which is {}", prefix_,
+                                       split(field.field, '|').front(), field.key),
+                           "",
+                           ""});
+      set(field.key, {"1"});
+      return;
+    }
+    const std::string text = value != nullptr ? value->text : fallback(field.fallback);
+    switch (field.how) {
+      case Taking::Must:
+        if (text != fallback(field.fallback)) {
+          problems_.push_back(value->problem(
+              fmt::format("danlu has no model with '{}' {}", value->path, shown(text)),
+              fmt::format("it knows {}", fallback(field.fallback))));
+        }
+        return;
+      case Taking::If:
+        if (text == "null" || !is_true(given(field.part), "false")) {
+          return;
+        }
+        break;
+      case Taking::When:
+        if (is_true(value, field.fallback)) {
+          set(field.key, {std::string(field.part), value});
+        }
+        return;
+      case Taking::Times:
+      case Taking::Plus: {
+        const double other =
+            field.how == Taking::Plus ? std::stod(std::string(field.part)) : number(field.part);
+        const std::optional<double> own = parse_whole(text);
+        if (!own) {
+          problems_.push_back(value->problem(
+              fmt::format("'{}' must be a whole number, found {}", value->path, quote(text))));
+          return;
+        }
+        set(field.key, {whole(field.how == Taking::Plus ? *own + other : *own * other), value});
+        return;
+      }
+      default:
+        break;
+    }
+    if (text != "null") {
+      set(field.key, {text, value});
+    }
+  }
+
+  /// true, false, or the list of products that have biases.
+  void add_biases() {
+    std::vector<std::string_view> parts;
+    std::copy_if(kBiasParts.begin(), kBiasParts.end(), std::back_inserter(parts),
+                 [&](std::string_view part) { return biases_[part]; });
+    const bool all = parts.size() == 3 && parts.back() == "mlp";
+    set("biases", {parts.empty() ? "false"
+                   : all         ? "true"
+                                 : fmt::format("[{}]", fmt::join(parts, ", "))});
+  }
+
+  /// Reads one value as a scenario would have it.
+  void add_key(const std::string& key, const Taken& taken, HuggingFaceModel& model) {
+    const std::string path = "model." + key;
+    Problem place{{file_.name, 0, 0}, "", "", ""};
+    if (taken.from != nullptr) {
+      place = taken.from->problem("");
+    }
+    if (find_key(scenario_keys(), path) == nullptr) {
+      if (std::find(kUncounted.begin(), kUncounted.end(), key) != kUncounted.end()) {
+        notes_.push_back(fmt::format("'{}' {} of '{}' is left out: danlu has no key for it", key,
+                                     taken.text, file_.name));
+        return;
+      }
+      place.message = fmt::format("danlu has no key for {} {} yet", key, taken.text);
+      problems_.push_back(std::move(place));
+      return;
+    }
+    std::vector<Problem> wrong;
+    const Values read = read_values(taken.text, file_.name, scenario_keys(), path, wrong);
+    if (!wrong.empty() && taken.from == nullptr) {  // a key that says less than the model is
+      place.message = fmt::format("danlu has no key for {} {} yet", key, taken.text);
+      wrong = {place};
+    }
+    for (Problem& problem : wrong) {
+      problem.position = place.position;
+      problem.source_line = place.source_line;
+      problems_.push_back(std::move(problem));
+    }
+    for (const std::string& found : read.paths()) {
+      Value value = read.at(found);
+      value.position = {};
+      value.source_line.clear();
+      value.origin = fmt::format("{}, {}", file_.name,
+                                 taken.from != nullptr ? taken.from->path : "by its type");
+      model.values.set(found.substr(std::string_view("model.").size()), std::move(value));
+    }
+  }
+
+  /// What came from the file, and what it does not say.
+  std::string what_was_taken(const HuggingFaceType& type) const {
+    std::vector<std::string> from_file;
+    std::vector<std::string> from_type;
+    for (const std::string& key : order_) {
+      const Taken& taken = taken_.at(key);
+      (taken.from != nullptr ? from_file : from_type)
+          .push_back(fmt::format("{} {}", key, taken.text));
+    }
+    return fmt::format("'{}' is a {}: {}; by {} or the model's code: {}", file_.name, type.name,
+                       fmt::join(from_file, ", "), type.source, fmt::join(from_type, ", "));
+  }
+
+  const FlatFile& file_;
+  const Problem& place_;
+  std::string prefix_;
+  std::map<std::string, Taken, std::less<>> taken_;
+  std::vector<std::string> order_;  // of the keys
+  std::map<std::string_view, bool> biases_;
+  std::vector<std::string> notes_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+HuggingFaceModel read_huggingface(const fs::path& file, const Problem& place) {
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) {
+    Problem problem = place;
+    problem.message = fmt::format("there is no file '{}'", shown(file.string(), kLongestPath));
+    problem.hint = "a path from the folder of this scenario to a config.json";
+    throw InputError(std::move(problem));
+  }
+  const FlatFile flat = read_flat_yaml(read_text_file(file), file.string());
+  return ConfigReader(flat, place).read();
+}
+
+std::vector<std::string_view> huggingface_types() {
+  std::vector<std::string_view> names;
+  for (const HuggingFaceType& type : huggingface_table()) {
+    names.push_back(type.name);
+  }
+  return names;
+}
+
+}  // namespace danlu

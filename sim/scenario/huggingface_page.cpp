@@ -1,0 +1,70 @@
+// The page that the table of Hugging Face's model types writes.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "sim/base/text.hpp"
+#include "sim/scenario/huggingface.hpp"
+#include "sim/scenario/huggingface_types.hpp"
+
+namespace danlu {
+namespace {
+
+/// What the value of the field means for the key.
+std::string how_text(const TakenField& field) {
+  switch (field.how) {
+    case Taking::As:
+      return "";
+    case Taking::Times:
+      return fmt::format(", times {}", field.part);
+    case Taking::Plus:
+      return fmt::format(" + {}", field.part);
+    case Taking::Bias:
+      return fmt::format(": of {}", fmt::join(split(field.part, ' '), ", "));
+    case Taking::If:
+      return fmt::format(" if `{}`", field.part);
+    case Taking::When:
+      return fmt::format(": {}", field.part);
+    case Taking::Must:
+      return ", which must be that";
+  }
+  return "";
+}
+
+std::string field_row(const TakenField& field) {
+  const std::string names = fmt::format("`{}`", fmt::join(split(field.field, '|'), "` or `"));
+  const std::string otherwise = field.fallback.starts_with('=')
+                                    ? fmt::format("as {}", field.fallback.substr(1))
+                                    : std::string(field.fallback);
+  return fmt::format("| `model.{}` | {}{} | {} |\n", field.key,
+                     field.field.empty() ? "the model's code" : names, how_text(field),
+                     otherwise.empty() ? "required" : otherwise);
+}
+
+}  // namespace
+
+std::string huggingface_page() {
+  std::string page =
+      "# Models of Hugging Face\n\n"
+      "`model: {huggingface: path/config.json}` takes a model from the configuration of a "
+      "checkpoint; the path starts at the scenario's folder, and keys beside it override what it "
+      "says. What a field means depends on the file's `model_type`. Where a field is missing, the "
+      "default of the configuration class holds, and some things only the model's code says, such "
+      "as the biases of Qwen2's queries, keys and values; the run's notes tell both. A type that "
+      "is not here is refused, and so is a model that no key can express. Of a model of several "
+      "media the language part is taken (`text_config`).\n\n"
+      "Defaults are those of `src/transformers/models/*/configuration_*.py` in "
+      "github.com/huggingface/transformers, the model's code is `modeling_*.py` beside it. Fields "
+      "that change neither sizes nor work (rotary bases, dropout, token ids) are not read. "
+      "Layernorms without a shift (mpt, cohere, dbrx) count as `rmsnorm`, which has as many "
+      "parameters.\n";
+  for (const HuggingFaceType& type : huggingface_table()) {
+    page += fmt::format("\n## {}\n\n{}\n\n| Key | From | Without it |\n| --- | --- | --- |\n",
+                        type.name, type.source);
+    for (const TakenField& field : type.fields) {
+      page += field_row(field);
+    }
+  }
+  return page;
+}
+
+}  // namespace danlu

@@ -1,0 +1,348 @@
+// The table: a row for each model_type, its fields from common groups and what is its own. Defaults
+// are those of the configuration class in github.com/huggingface/transformers,
+// src/transformers/models/<type>/configuration_<type>.py; what has no field is read off
+// modeling_<type>.py beside it.
+#include "sim/scenario/huggingface_types.hpp"
+
+#include <initializer_list>
+
+namespace danlu {
+namespace {
+
+using Fields = std::vector<TakenField>;
+
+Fields joined_fields(std::initializer_list<Fields> groups) {
+  Fields all;
+  for (const Fields& group : groups) {
+    all.insert(all.end(), group.begin(), group.end());
+  }
+  return all;
+}
+
+/// Sizes under the names of Llama, which most share.
+Fields sizes() {
+  return {{"layers", "num_hidden_layers", ""},
+          {"hidden", "hidden_size", ""},
+          {"heads", "num_attention_heads", ""},
+          {"kv_heads", "num_key_value_heads", "=heads"},
+          {"head_dim", "head_dim", "hidden/heads"},
+          {"ffn", "intermediate_size", ""},
+          {"vocab", "vocab_size", ""}};
+}
+/// What Llama's code does: rotary positions, RMSNorm, three matrices.
+Fields llama_code() {
+  return {{"positions", "", "0"}, {"gated_mlp", "", "true"}, {"norm", "", "rmsnorm"}};
+}
+/// What GPT's code does: layernorm, two matrices.
+Fields gpt_code() {
+  return {{"gated_mlp", "", "false"}, {"norm", "", "layernorm"}};
+}
+Fields tied(std::string_view fallback) {
+  return {{"tied_embeddings", "tie_word_embeddings", fallback}};
+}
+Fields no_biases() {
+  return {{"biases", "", "false"}};
+}
+/// Biases that a flag gives to products ("qkv output").
+Fields biases_by(std::string_view field, std::string_view fallback, std::string_view parts) {
+  return {{"biases", field, fallback, Taking::Bias, parts}};
+}
+Fields own_biases(std::string_view parts) {
+  return biases_by("", "true", parts);
+}
+Fields experts(std::string_view count, std::string_view count_fallback, std::string_view per_token,
+               std::string_view ffn) {
+  return {{"experts.count", count, count_fallback},
+          {"experts.per_token", per_token, ""},
+          {"experts.ffn", ffn, ""}};
+}
+/// Multi-head latent attention: the width of a head without positions is head_dim.
+Fields latent_attention() {
+  return {{"layers", "num_hidden_layers", ""},
+          {"hidden", "hidden_size", ""},
+          {"heads", "num_attention_heads", ""},
+          {"kv_heads", "", "=heads"},
+          {"head_dim", "qk_nope_head_dim", "128"},
+          {"value_dim", "v_head_dim", "128"},
+          {"latent.query_rank", "q_lora_rank", "0"},
+          {"latent.kv_rank", "kv_lora_rank", "512"},
+          {"latent.rotary_dim", "qk_rope_head_dim", "64"},
+          {"ffn", "intermediate_size", ""},
+          {"vocab", "vocab_size", ""},
+          {"experts.count", "n_routed_experts|num_experts", ""},
+          {"experts.per_token", "num_experts_per_tok", ""},
+          {"experts.ffn", "moe_intermediate_size", ""},
+          {"experts.shared_ffn", "n_shared_experts", "0", Taking::Times, "experts.ffn"},
+          {"experts.dense_layers", "first_k_dense_replace", "0"},
+          {"experts.every", "moe_layer_freq", "1", Taking::Must}};
+}
+Fields gemma_sizes() {
+  Fields fields = sizes();
+  fields[4] = {"head_dim", "head_dim", "256"};
+  return fields;
+}
+Fields qwen3_sizes() {
+  Fields fields = sizes();
+  fields[4] = {"head_dim", "head_dim", "128"};
+  return fields;
+}
+Fields window(std::string_view fallback) {
+  return {{"window", "sliding_window", fallback}};
+}
+Fields window_if_used(std::string_view fallback) {
+  return {{"window", "sliding_window", fallback, Taking::If, "use_sliding_window"}};
+}
+
+HuggingFaceType row(std::string_view name, std::string_view source,
+                    std::initializer_list<Fields> groups) {
+  return {name, source, joined_fields(groups)};
+}
+
+std::vector<HuggingFaceType> dense_types() {
+  return {
+      row("llama", "LlamaConfig",
+          {sizes(), llama_code(), biases_by("attention_bias", "false", "qkv output"),
+           biases_by("mlp_bias", "false", "mlp"), tied("false")}),
+      row("mistral", "MistralConfig",
+          {sizes(), llama_code(), no_biases(), tied("false"), window("4096")}),
+      row("qwen2", "Qwen2Config",
+          {sizes(), llama_code(), own_biases("qkv"), tied("false"), window_if_used("4096")}),
+      row("qwen3", "Qwen3Config",
+          {qwen3_sizes(),
+           llama_code(),
+           biases_by("attention_bias", "false", "qkv output"),
+           {{"qk_norm", "", "head"}},
+           tied("false"),
+           window_if_used("4096")}),
+      row("gemma", "GemmaConfig",
+          {gemma_sizes(), llama_code(), biases_by("attention_bias", "false", "qkv output"),
+           tied("true")}),
+      row("gemma2", "Gemma2Config",
+          {gemma_sizes(),
+           llama_code(),
+           biases_by("attention_bias", "false", "qkv output"),
+           {{"norms", "", "4"}, {"global_every", "", "2"}},
+           tied("true"),
+           window("4096")}),
+      row("gemma3_text", "Gemma3TextConfig",
+          {gemma_sizes(),
+           llama_code(),
+           biases_by("attention_bias", "false", "qkv output"),
+           {{"norms", "", "4"},
+            {"qk_norm", "", "head"},
+            {"global_every", "sliding_window_pattern|_sliding_window_pattern", "6"}},
+           tied("true"),
+           window("4096")}),
+      row("phi3", "Phi3Config",
+          {sizes(), llama_code(), no_biases(), tied("false"), window("null")}),
+      row("granite", "GraniteConfig",
+          {sizes(), llama_code(), biases_by("attention_bias", "false", "qkv output"),
+           biases_by("mlp_bias", "false", "mlp"), tied("false")}),
+      row("olmo2", "Olmo2Config",
+          {sizes(),
+           llama_code(),
+           biases_by("attention_bias", "false", "qkv output"),
+           {{"qk_norm", "", "full"}},
+           tied("false")}),
+      row("starcoder2", "Starcoder2Config",
+          {sizes(),
+           gpt_code(),
+           {{"positions", "", "0"}},
+           biases_by("use_bias", "true", "qkv output mlp"),
+           tied("true"),
+           window("null")}),
+      row("gpt2", "GPT2Config",
+          {{{"layers", "n_layer|num_hidden_layers", "12"},
+            {"hidden", "n_embd|hidden_size", "768"},
+            {"heads", "n_head|num_attention_heads", "12"},
+            {"kv_heads", "", "=heads"},
+            {"head_dim", "", "hidden/heads"},
+            {"ffn", "n_inner", "4*hidden"},
+            {"vocab", "vocab_size", "50257"},
+            {"positions", "n_positions|n_ctx", "1024"}},
+           gpt_code(),
+           own_biases("qkv output mlp"),
+           tied("true")}),
+      row("gptj", "GPTJConfig",
+          {{{"layers", "n_layer|num_hidden_layers", "28"},
+            {"hidden", "n_embd|hidden_size", "4096"},
+            {"heads", "n_head|num_attention_heads", "16"},
+            {"kv_heads", "", "=heads"},
+            {"head_dim", "", "hidden/heads"},
+            {"ffn", "n_inner", "4*hidden"},
+            {"vocab", "vocab_size", "50400"},
+            {"positions", "", "0"},
+            {"norms", "", "1"}},
+           gpt_code(),
+           own_biases("mlp head"),
+           tied("false")}),
+      row("gpt_neox", "GPTNeoXConfig",
+          {{{"layers", "num_hidden_layers", "44"},
+            {"hidden", "hidden_size", "6144"},
+            {"heads", "num_attention_heads", "64"},
+            {"kv_heads", "", "=heads"},
+            {"head_dim", "", "hidden/heads"},
+            {"ffn", "intermediate_size", "24576"},
+            {"vocab", "vocab_size", "50432"},
+            {"positions", "", "0"}},
+           gpt_code(),
+           biases_by("attention_bias", "true", "qkv output"),
+           own_biases("mlp"),
+           tied("false")}),
+      row("opt", "OPTConfig",
+          {{{"layers", "num_hidden_layers", "12"},
+            {"hidden", "hidden_size", "768"},
+            {"heads", "num_attention_heads", "12"},
+            {"kv_heads", "", "=heads"},
+            {"head_dim", "", "hidden/heads"},
+            {"ffn", "ffn_dim", "3072"},
+            {"vocab", "vocab_size", "50272"},
+            {"positions", "max_position_embeddings", "2048", Taking::Plus, "2"},
+            {"hidden", "word_embed_proj_dim", "=hidden", Taking::Must},
+            {"norms", "do_layer_norm_before", "true", Taking::Must}},
+           gpt_code(),
+           biases_by("enable_bias", "true", "qkv output mlp"),
+           tied("true")}),
+      row("bloom", "BloomConfig",
+          {{{"layers", "n_layer|num_hidden_layers", "2"},
+            {"hidden", "hidden_size|n_embed", "64"},
+            {"heads", "n_head|num_attention_heads", "8"},
+            {"kv_heads", "", "=heads"},
+            {"head_dim", "", "hidden/heads"},
+            {"ffn", "", "4*hidden"},
+            {"vocab", "vocab_size", "250880"},
+            {"positions", "", "0"},
+            {"embedding_norm", "", "true"}},
+           gpt_code(),
+           own_biases("qkv output mlp"),
+           tied("true")}),
+      row("phi", "PhiConfig",
+          {sizes(),
+           gpt_code(),
+           {{"positions", "", "0"},
+            {"norms", "", "1"},
+            {"norms", "qk_layernorm", "false", Taking::Must}},
+           own_biases("qkv output mlp head"),
+           tied("false")}),
+  };
+}
+
+/// Layernorms without a shift have an RMSNorm's parameters, and count as such.
+std::vector<HuggingFaceType> shiftless_types() {
+  return {
+      row("mpt", "MptConfig",
+          {{{"layers", "n_layers|num_hidden_layers", "24"},
+            {"hidden", "d_model|hidden_size", "2048"},
+            {"heads", "n_heads|num_attention_heads", "16"},
+            {"kv_heads", "", "=heads"},
+            {"head_dim", "", "hidden/heads"},
+            {"ffn", "expansion_ratio", "4", Taking::Times, "hidden"},
+            {"vocab", "vocab_size", "50368"},
+            {"positions", "", "0"},
+            {"gated_mlp", "", "false"},
+            {"norm", "", "rmsnorm"},
+            {"biases", "no_bias", "true", Taking::Must},
+            {"qk_norm", "attn_config.qk_ln", "false", Taking::Must}},
+           no_biases(),
+           tied("true")}),
+      row("cohere", "CohereConfig",
+          {sizes(),
+           llama_code(),
+           biases_by("attention_bias", "false", "qkv output"),
+           {{"norms", "", "1"}, {"qk_norm", "use_qk_norm", "false", Taking::Must}},
+           tied("true")}),
+      row("dbrx", "DbrxConfig",
+          {{{"layers", "n_layers", "24"},
+            {"hidden", "d_model", "2048"},
+            {"heads", "n_heads", "16"},
+            {"kv_heads", "attn_config.kv_n_heads", "1"},
+            {"head_dim", "", "hidden/heads"},
+            {"ffn", "ffn_config.ffn_hidden_size", "3584"},
+            {"vocab", "vocab_size", "32000"},
+            {"experts.count", "ffn_config.moe_num_experts", "4"},
+            {"experts.per_token", "ffn_config.moe_top_k", "1"},
+            {"experts.ffn", "ffn_config.ffn_hidden_size", "3584"}},
+           llama_code(),
+           no_biases(),
+           tied("false")}),
+  };
+}
+
+std::vector<HuggingFaceType> expert_types() {
+  return {
+      row("mixtral", "MixtralConfig",
+          {sizes(), llama_code(),
+           experts("num_local_experts", "8", "num_experts_per_tok", "intermediate_size"),
+           no_biases(), tied("false"), window("null")}),
+      row("qwen2_moe", "Qwen2MoeConfig",
+          {sizes(),
+           llama_code(),
+           experts("num_experts", "60", "num_experts_per_tok", "moe_intermediate_size"),
+           {{"experts.shared_ffn", "shared_expert_intermediate_size", "5632"},
+            {"experts.shared_gate", "", "true"},
+            {"experts.every", "decoder_sparse_step", "1"},
+            {"experts.dense_layers", "mlp_only_layers", "[]", Taking::Must}},
+           biases_by("qkv_bias", "true", "qkv"),
+           tied("false"),
+           window_if_used("4096")}),
+      row("qwen3_moe", "Qwen3MoeConfig",
+          {sizes(),
+           llama_code(),
+           experts("num_experts|num_local_experts", "128", "num_experts_per_tok",
+                   "moe_intermediate_size"),
+           {{"experts.every", "decoder_sparse_step", "1"},
+            {"experts.dense_layers", "mlp_only_layers", "[]", Taking::Must},
+            {"qk_norm", "", "head"}},
+           biases_by("attention_bias", "false", "qkv output"),
+           tied("false"),
+           window_if_used("4096")}),
+      row("olmoe", "OlmoeConfig",
+          {sizes(),
+           llama_code(),
+           experts("num_experts", "64", "num_experts_per_tok", "intermediate_size"),
+           {{"qk_norm", "", "full"}},
+           biases_by("attention_bias", "false", "qkv output"),
+           tied("false")}),
+      row("gpt_oss", "GptOssConfig",
+          {sizes(),
+           llama_code(),
+           experts("num_local_experts", "128", "num_experts_per_tok|experts_per_token",
+                   "intermediate_size"),
+           {{"experts.router_bias", "", "true"}, {"sinks", "", "true"}, {"global_every", "", "2"}},
+           biases_by("attention_bias", "true", "qkv output"),
+           own_biases("experts"),
+           tied("false"),
+           window("128")}),
+      row("glm4_moe", "Glm4MoeConfig",
+          {sizes(),
+           llama_code(),
+           experts("n_routed_experts|num_experts", "128", "num_experts_per_tok",
+                   "moe_intermediate_size"),
+           {{"experts.shared_ffn", "n_shared_experts", "1", Taking::Times, "experts.ffn"},
+            {"experts.dense_layers", "first_k_dense_replace", "1"},
+            {"qk_norm", "use_qk_norm", "false", Taking::When, "head"}},
+           biases_by("attention_bias", "false", "qkv"),
+           tied("false")}),
+      row("deepseek_v2", "DeepseekV2Config",
+          {latent_attention(), llama_code(), no_biases(), tied("false")}),
+      row("deepseek_v3", "DeepseekV3Config",
+          {latent_attention(), llama_code(), no_biases(), tied("false")}),
+      row("kimi_k2", "DeepseekV3Config",
+          {latent_attention(), llama_code(), no_biases(), tied("false")}),
+  };
+}
+
+}  // namespace
+
+const std::vector<HuggingFaceType>& huggingface_table() {
+  static const std::vector<HuggingFaceType> all = [] {
+    std::vector<HuggingFaceType> types = dense_types();
+    for (const std::vector<HuggingFaceType>& more : {shiftless_types(), expert_types()}) {
+      types.insert(types.end(), more.begin(), more.end());
+    }
+    return types;
+  }();
+  return all;
+}
+
+}  // namespace danlu

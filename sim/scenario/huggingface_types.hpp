@@ -1,0 +1,39 @@
+// Inside sim/scenario: the table of Hugging Face's model types.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace danlu {
+
+/// How the value of a field becomes that of a key.
+enum class Taking {
+  As,     // as it is
+  Times,  // times the value of the key `part`
+  Plus,   // plus the number `part`
+  Bias,   // true: the products `part` have biases
+  If,     // only where the field `part` is true
+  When,   // `part` where the field is true, nothing where it is false
+  Must    // it must have the value `fallback`: no key says anything else
+};
+
+/// One key of a model.
+struct TakenField {
+  std::string_view key;       // below `model`
+  std::string_view field;     // of config.json, "new|old"; empty: the model's code decides
+  std::string_view fallback;  // where the field is missing or null: a value, "=key", "4*key",
+                              // "a/b"; empty: it must be there
+  Taking how = Taking::As;
+  std::string_view part{};
+};
+
+struct HuggingFaceType {
+  std::string_view name;    // model_type
+  std::string_view source;  // the class whose defaults these are
+  std::vector<TakenField> fields;
+};
+
+const std::vector<HuggingFaceType>& huggingface_table();
+
+}  // namespace danlu

@@ -1,0 +1,273 @@
+// Models from a config.json of Hugging Face: parameters counted by other people, field by field.
+#include "sim/scenario/huggingface.hpp"
+
+#include <gtest/gtest.h>
+
+#include "sim/scenario/keys.hpp"
+#include "sim/workload/model_blocks.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::Folder;
+using testing::shipped_presets;
+
+Scenario scenario_of(const std::string& config, std::vector<std::string> overrides = {}) {
+  const Folder folder;
+  folder.write("models/config.json", config);
+  return load_scenario(folder.write("a.yaml",
+                                    "model: {huggingface: models/config.json}\n"
+                                    "cluster: {topology: dgx-h100, gpus: 1}\n"
+                                    "training: {global_batch: 1, sequence_length: 512}\n"),
+                       shipped_presets(std::move(overrides)));
+}
+
+double parameters(const std::string& config, std::vector<std::string> overrides = {}) {
+  return total_parameters(scenario_of(config, std::move(overrides)).workload.model);
+}
+
+/// What loading says is wrong.
+std::string complaint(const std::string& config) {
+  try {
+    scenario_of(config);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+// The counts are of the public checkpoints: huggingface.co/<model>, safetensors.
+struct Counted {
+  const char* model;
+  const char* config;
+  double parameters;
+};
+
+const Counted kDense[] = {
+    {"Llama-3-8B",
+     R"({"model_type": "llama", "num_hidden_layers": 32, "hidden_size": 4096,
+         "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336,
+         "vocab_size": 128256, "tie_word_embeddings": false, "attention_bias": false})",
+     8030261248},
+    {"Llama-1-30B, whose file has no key-value heads",
+     R"({"model_type": "llama", "num_hidden_layers": 60, "hidden_size": 6656,
+         "num_attention_heads": 52, "intermediate_size": 17920, "vocab_size": 32000})",
+     32528943616},
+    {"Llama-3.2-3B, tied",
+     R"({"model_type": "llama", "num_hidden_layers": 28, "hidden_size": 3072,
+         "num_attention_heads": 24, "num_key_value_heads": 8, "head_dim": 128,
+         "intermediate_size": 8192, "vocab_size": 128256, "tie_word_embeddings": true})",
+     3212749824},
+    {"Mistral-7B-v0.3",
+     R"({"model_type": "mistral", "num_hidden_layers": 32, "hidden_size": 4096,
+         "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336,
+         "vocab_size": 32768, "sliding_window": null})",
+     7248023552},
+    {"Gemma-2B, whose heads are wider than hidden / heads",
+     R"({"model_type": "gemma", "num_hidden_layers": 18, "hidden_size": 2048,
+         "num_attention_heads": 8, "num_key_value_heads": 1, "intermediate_size": 16384,
+         "vocab_size": 256000})",
+     2506172416},
+    {"Phi-3-mini",
+     R"({"model_type": "phi3", "num_hidden_layers": 32, "hidden_size": 3072,
+         "num_attention_heads": 32, "num_key_value_heads": 32, "intermediate_size": 8192,
+         "vocab_size": 32064, "sliding_window": null})",
+     3821079552},
+    {"Pythia-1.4B",
+     R"({"model_type": "gpt_neox", "num_hidden_layers": 24, "hidden_size": 2048,
+         "num_attention_heads": 16, "intermediate_size": 8192, "vocab_size": 50304})",
+     1414647808},
+    {"GPT-2", R"({"model_type": "gpt2", "n_layer": 12, "n_embd": 768, "n_head": 12})", 124439808},
+    {"OPT-1.3B, whose table of positions has two more rows",
+     R"({"model_type": "opt", "num_hidden_layers": 24, "hidden_size": 2048,
+         "num_attention_heads": 32, "ffn_dim": 8192, "vocab_size": 50272,
+         "max_position_embeddings": 2048, "word_embed_proj_dim": 2048})",
+     1315758080},
+    {"MPT-7B, whose layernorms have no shift",
+     R"({"model_type": "mpt", "n_layers": 32, "d_model": 4096, "n_heads": 32,
+         "vocab_size": 50432})",
+     6649286656},
+};
+
+TEST(HuggingFace, DenseModelsHaveTheirPublishedParameters) {
+  for (const Counted& one : kDense) {
+    EXPECT_EQ(parameters(one.config), one.parameters) << one.model;
+  }
+}
+
+// Models that need keys which not every version of danlu has: counted where it has them, refused
+// by the name of the key where it has not.
+struct Demanding {
+  const char* model;
+  const char* key;
+  const char* config;
+  double parameters;
+};
+
+const Demanding kDemanding[] = {
+    {"Qwen2.5-7B, biases of queries, keys and values", "model.norms",
+     R"({"model_type": "qwen2", "num_hidden_layers": 28, "hidden_size": 3584,
+         "num_attention_heads": 28, "num_key_value_heads": 4, "intermediate_size": 18944,
+         "vocab_size": 152064, "use_sliding_window": false, "sliding_window": 131072})",
+     7615616512},
+    {"Qwen3-0.6B, norms of queries and keys, tied", "model.qk_norm",
+     R"({"model_type": "qwen3", "num_hidden_layers": 28, "hidden_size": 1024,
+         "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128,
+         "intermediate_size": 3072, "vocab_size": 151936, "tie_word_embeddings": true})",
+     596049920},
+    {"Gemma-2-9B, four norms a layer", "model.norms",
+     R"({"model_type": "gemma2", "num_hidden_layers": 42, "hidden_size": 3584,
+         "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 256,
+         "intermediate_size": 14336, "vocab_size": 256000, "sliding_window": 4096})",
+     9241705984},
+    {"Gemma-3-1B", "model.qk_norm",
+     R"({"model_type": "gemma3_text", "num_hidden_layers": 26, "hidden_size": 1152,
+         "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 256,
+         "intermediate_size": 6912, "vocab_size": 262144, "sliding_window": 512})",
+     999885952},
+    {"OLMo-2-7B, norms of all queries and keys", "model.qk_norm",
+     R"({"model_type": "olmo2", "num_hidden_layers": 32, "hidden_size": 4096,
+         "num_attention_heads": 32, "intermediate_size": 11008, "vocab_size": 100352})",
+     7298617344},
+    {"Phi-2, one norm a layer, a bias of the head", "model.norms",
+     R"({"model_type": "phi", "num_hidden_layers": 32, "hidden_size": 2560,
+         "num_attention_heads": 32, "intermediate_size": 10240, "vocab_size": 51200})",
+     2779683840},
+    {"GPT-J-6B", "model.norms",
+     R"({"model_type": "gptj", "n_layer": 28, "n_embd": 4096, "n_head": 16, "vocab_size": 50400})",
+     6050882784},
+    {"BLOOM-7B1, a norm behind the embedding", "model.embedding_norm",
+     R"({"model_type": "bloom", "n_layer": 30, "hidden_size": 4096, "n_head": 32})", 7069016064},
+    {"Aya-23-8B, layernorms without a shift", "model.norms",
+     R"({"model_type": "cohere", "num_hidden_layers": 32, "hidden_size": 4096,
+         "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336,
+         "vocab_size": 256000})",
+     8028033024},
+    {"Mixtral-8x7B", "model.experts.count",
+     R"({"model_type": "mixtral", "num_hidden_layers": 32, "hidden_size": 4096,
+         "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336,
+         "vocab_size": 32000, "num_local_experts": 8, "num_experts_per_tok": 2})",
+     46702792704},
+    {"DeepSeek-V2-Lite, latent attention without a rank of queries", "model.experts.count",
+     R"({"model_type": "deepseek_v2", "num_hidden_layers": 27, "hidden_size": 2048,
+         "num_attention_heads": 16, "intermediate_size": 10944, "vocab_size": 102400,
+         "q_lora_rank": null, "kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64,
+         "v_head_dim": 128, "n_routed_experts": 64, "num_experts_per_tok": 6,
+         "moe_intermediate_size": 1408, "n_shared_experts": 2, "first_k_dense_replace": 1})",
+     15706484224},
+    {"DeepSeek-V3", "model.experts.count",
+     R"({"model_type": "deepseek_v3", "num_hidden_layers": 61, "hidden_size": 7168,
+         "num_attention_heads": 128, "intermediate_size": 18432, "vocab_size": 129280,
+         "q_lora_rank": 1536, "kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64,
+         "v_head_dim": 128, "n_routed_experts": 256, "num_experts_per_tok": 8,
+         "moe_intermediate_size": 2048, "n_shared_experts": 1, "first_k_dense_replace": 3})",
+     671026404352},
+    {"Qwen2-57B-A14B, a gate of the shared experts", "model.experts.count",
+     R"({"model_type": "qwen2_moe", "num_hidden_layers": 28, "hidden_size": 3584,
+         "num_attention_heads": 28, "num_key_value_heads": 4, "intermediate_size": 18944,
+         "vocab_size": 151936, "num_experts": 64, "num_experts_per_tok": 8,
+         "moe_intermediate_size": 2560, "shared_expert_intermediate_size": 20480,
+         "decoder_sparse_step": 1, "mlp_only_layers": []})",
+     57408658944},
+    {"Qwen3-30B-A3B", "model.experts.count",
+     R"({"model_type": "qwen3_moe", "num_hidden_layers": 48, "hidden_size": 2048,
+         "num_attention_heads": 32, "num_key_value_heads": 4, "head_dim": 128,
+         "intermediate_size": 6144, "vocab_size": 151936, "num_experts": 128,
+         "num_experts_per_tok": 8, "moe_intermediate_size": 768})",
+     30532122624},
+    {"DBRX", "model.experts.count",
+     R"({"model_type": "dbrx", "n_layers": 40, "d_model": 6144, "n_heads": 48,
+         "vocab_size": 100352, "attn_config": {"kv_n_heads": 8},
+         "ffn_config": {"ffn_hidden_size": 10752, "moe_num_experts": 16, "moe_top_k": 4}})",
+     131596523520},
+    {"GPT-OSS-20B, sinks, biases of experts and router", "model.experts.count",
+     R"({"model_type": "gpt_oss", "num_hidden_layers": 24, "hidden_size": 2880,
+         "num_attention_heads": 64, "num_key_value_heads": 8, "head_dim": 64,
+         "intermediate_size": 2880, "vocab_size": 201088, "num_local_experts": 32,
+         "num_experts_per_tok": 4, "sliding_window": 128})",
+     20914757184},
+    {"GLM-4.5", "model.experts.count",
+     R"({"model_type": "glm4_moe", "num_hidden_layers": 92, "hidden_size": 5120,
+         "num_attention_heads": 96, "num_key_value_heads": 8, "head_dim": 128,
+         "intermediate_size": 12288, "vocab_size": 151552, "n_routed_experts": 160,
+         "num_experts_per_tok": 8, "moe_intermediate_size": 1536, "n_shared_experts": 1,
+         "first_k_dense_replace": 3, "use_qk_norm": true, "attention_bias": true})",
+     352797814784},
+    {"OLMoE-1B-7B", "model.experts.count",
+     R"({"model_type": "olmoe", "num_hidden_layers": 16, "hidden_size": 2048,
+         "num_attention_heads": 16, "intermediate_size": 1024, "vocab_size": 50304,
+         "num_experts": 64, "num_experts_per_tok": 8})",
+     6919161856},
+};
+
+TEST(HuggingFace, DemandingModelsAreCountedOrRefused) {
+  for (const Demanding& one : kDemanding) {
+    if (find_key(scenario_keys(), one.key) == nullptr) {
+      EXPECT_NE(complaint(one.config).find("danlu has no key for"), std::string::npos) << one.model;
+    } else {
+      EXPECT_EQ(parameters(one.config), one.parameters) << one.model;
+    }
+  }
+}
+
+TEST(HuggingFace, KeysBesideTheFileOverrideIt) {
+  const char* llama = kDense[0].config;
+  EXPECT_EQ(scenario_of(llama, {"model.vocab=32000"}).workload.model.vocab, 32000);
+  EXPECT_EQ(parameters(llama, {"model.vocab=128255"}), 8030261248 - 2.0 * 4096);
+  EXPECT_EQ(scenario_of(llama, {"model.heads=64"}).workload.model.kv_heads, 64);
+}
+
+TEST(HuggingFace, SaysWhatItTook) {
+  const Scenario s = scenario_of(kDense[1].config);
+  ASSERT_FALSE(s.notes.empty());
+  EXPECT_NE(s.notes[0].find("ffn 17920"), std::string::npos) << s.notes[0];
+  EXPECT_NE(s.notes[0].find("by LlamaConfig or the model's code: kv_heads 52"), std::string::npos)
+      << s.notes[0];
+}
+
+TEST(HuggingFace, OfSeveralMediaTheLanguagePartIsTaken) {
+  const Scenario s = scenario_of(
+      R"({"model_type": "some_vision_model", "hidden_size": 7, "text_config":
+          {"model_type": "llama", "num_hidden_layers": 3, "hidden_size": 256,
+           "num_attention_heads": 4, "intermediate_size": 512, "vocab_size": 1000}})");
+  EXPECT_EQ(s.workload.model.layers, 3);
+  EXPECT_EQ(s.workload.model.hidden, 256);
+}
+
+TEST(HuggingFace, RefusesWhatItDoesNotKnowAtItsPlace) {
+  const std::string unknown = complaint("{\n  \"model_type\": \"rwkv\"}");
+  EXPECT_NE(unknown.find("config.json:2:17: error: unknown model_type 'rwkv'"), std::string::npos)
+      << unknown;
+  for (const std::string_view type : huggingface_types()) {
+    EXPECT_NE(unknown.find(type), std::string::npos) << type;
+  }
+  const std::string wrong = complaint(R"({"model_type": "gpt2", "n_layer": "many"})");
+  EXPECT_NE(wrong.find("config.json:1:35: error: 'model.layers' must be a whole number"),
+            std::string::npos)
+      << wrong;
+  const std::string projected =
+      complaint(R"({"model_type": "opt", "hidden_size": 1024, "word_embed_proj_dim": 512})");
+  EXPECT_NE(projected.find("no model with 'word_embed_proj_dim' 512"), std::string::npos)
+      << projected;
+  const std::string missing = complaint(
+      R"({"model_type": "llama", "hidden_size": 1024, "vocab_size": 10, "intermediate_size": 9,
+          "num_attention_heads": 8})");
+  EXPECT_NE(missing.find("missing field 'num_hidden_layers'"), std::string::npos) << missing;
+}
+
+TEST(HuggingFace, BelongsToTheScenarioThatNamesIt) {
+  const Folder folder;
+  folder.write("base.yaml",
+               "model: {preset: llama3-8b, vocab: 1000}\n"
+               "cluster: {topology: dgx-h100, gpus: 1}\n"
+               "training: {global_batch: 1, sequence_length: 512}\n");
+  folder.write("config.json", kDense[7].config);
+  const Scenario s = load_scenario(
+      folder.write("a.yaml", "extends: base.yaml\nmodel: {huggingface: config.json}\n"),
+      shipped_presets());
+  EXPECT_EQ(total_parameters(s.workload.model), 124439808);
+}
+
+}  // namespace
+}  // namespace danlu

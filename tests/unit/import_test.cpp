@@ -1,0 +1,440 @@
+// Configurations of other programs, written for these tests: what they become, read by danlu.
+#include "sim/import/import.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "sim/import/shell.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::Folder;
+using testing::read_source;
+using testing::shipped_presets;
+
+Imported imported(const char* framework, const std::string& text, const ImportOptions& options) {
+  const Folder folder;
+  return import_file(*framework_named(framework), folder.write("plan.txt", text), options);
+}
+
+/// The scenario that an import prints, which must be one.
+Scenario scenario_of(const char* framework, const std::string& text,
+                     const ImportOptions& options = {.topology = "dgx-h100"}) {
+  const Imported result = imported(framework, text, options);
+  EXPECT_TRUE(result.complete) << result.scenario;
+  return load_scenario_text(result.scenario, "imported.yaml", shipped_presets());
+}
+
+bool says(const Imported& result, const std::string& text) {
+  return result.scenario.find(text) != std::string::npos;
+}
+
+// ---- Megatron-LM: arrays, sums, defaults of the environment, a branch that is taken.
+constexpr const char* kLlamaScript = R"sh(#!/bin/bash
+export CUDA_DEVICE_MAX_CONNECTIONS=1
+NODES=${SLURM_NNODES:-4}   # of the job
+PER_NODE=8
+TP=4; PP=2
+GBS=$((NODES * PER_NODE * 8))
+PRECISION="fp8"
+DATA=$1
+
+RUN_ARGS=(
+    --nproc_per_node $PER_NODE
+    --nnodes ${NODES}
+    --master_port 6000
+)
+SIZE_ARGS=(
+    --num-layers 24
+    --hidden-size 2048
+    --ffn-hidden-size 5632
+    --num-attention-heads 16
+    --group-query-attention --num-query-groups 4
+    --seq-length 4096
+    --max-position-embeddings 4096
+    --position-embedding-type rope
+    --swiglu --normalization RMSNorm   # as in Llama
+    --untie-embeddings-and-output-weights --disable-bias-linear
+    --vocab-size 32001
+)
+PLAN_ARGS="
+    --tensor-model-parallel-size $TP --pipeline-model-parallel-size $PP \
+    --sequence-parallel --use-distributed-optimizer --overlap-grad-reduce
+    --num-layers-per-virtual-pipeline-stage 3"
+EXTRA=()
+if [ "$PRECISION" == "fp8" ]; then
+  EXTRA+=("--fp8-format hybrid")
+else
+  EXTRA+=(--num-layers 99)
+fi
+torchrun "${RUN_ARGS[@]}" pretrain_gpt.py ${SIZE_ARGS[@]} $PLAN_ARGS ${EXTRA[@]} \
+    --micro-batch-size 2 --global-batch-size=$GBS --bf16 \
+    --hidden-dropout 0 --attention-dropout 0.0 \
+    --recompute-granularity full --recompute-method block --recompute-num-layers 1 \
+    --train-iters 1000 --lr 3e-4 --data-path $DATA --brand-new-flag 7
+)sh";
+
+TEST(Import, MegatronScriptBecomesAScenario) {
+  const Scenario s = scenario_of("megatron", kLlamaScript);
+  const Workload& w = s.workload;
+  EXPECT_EQ(s.cluster.gpus, 32);
+  EXPECT_EQ(w.model.layers, 24);
+  EXPECT_EQ(w.model.kv_heads, 4);
+  EXPECT_EQ(w.model.ffn, 5632);
+  EXPECT_EQ(w.model.vocab, 32256);  // 63 x 128 x 4
+  EXPECT_EQ(w.model.positions, 0);
+  EXPECT_TRUE(w.model.gated_mlp);
+  EXPECT_FALSE(w.model.tied_embeddings);
+  EXPECT_EQ(w.model.norm, Norm::RmsNorm);
+  EXPECT_EQ(w.parallelism.tensor, 4);
+  EXPECT_EQ(w.parallelism.pipeline, 2);
+  EXPECT_EQ(w.parallelism.data, 4);
+  EXPECT_EQ(w.parallelism.zero, 1);
+  EXPECT_TRUE(w.parallelism.sequence);
+  EXPECT_TRUE(w.parallelism.overlap_data);
+  EXPECT_TRUE(w.parallelism.overlap_pipeline);
+  EXPECT_EQ(w.training.chunks, 4);
+  EXPECT_EQ(w.training.global_batch, 256);
+  EXPECT_EQ(w.training.micro_batch, 2);
+  EXPECT_EQ(w.training.precision, Precision::Fp8);
+  EXPECT_EQ(w.training.recompute, Recompute::Full);
+  EXPECT_EQ(w.training.recompute_layers, std::vector<int>{1});
+  EXPECT_FALSE(w.training.dropout);
+  EXPECT_EQ(w.training.tokens, 1000.0 * 256 * 4096);
+}
+
+TEST(Import, EveryLineNamesItsFlagAndWhatIsNotUnderstoodIsListed) {
+  const Imported result = imported("megatron", kLlamaScript, {.topology = "dgx-h100"});
+  EXPECT_TRUE(says(result, "layers: 24                                 # --num-layers, line 16"))
+      << result.scenario;
+  EXPECT_TRUE(says(result, "Not understood (1):\n#   --brand-new-flag, line 42"))
+      << result.scenario;
+  EXPECT_TRUE(says(result, "--lr")) << result.scenario;
+  EXPECT_EQ(result.unknown, 1U);
+  EXPECT_GE(result.idle, 3U);
+}
+
+// ---- Megatron-LM: a GPT of old, its arguments in one text, its defaults.
+TEST(Import, MegatronsDefaultsAreStated) {
+  const char* script = R"sh(
+GPT_ARGS="--num-layers 8 --hidden-size 1024 --num-attention-heads 16 --seq-length 512 \
+  --max-position-embeddings 512 --micro-batch-size 4 --fp16"
+python -m torch.distributed.launch --nproc_per_node 8 --nnodes 1 pretrain_gpt.py $GPT_ARGS \
+  --vocab-file gpt2.json --merge-file $MERGES
+)sh";
+  const Workload w = scenario_of("megatron", script).workload;
+  EXPECT_EQ(w.model.vocab, 50304);
+  EXPECT_EQ(w.model.positions, 512);
+  EXPECT_EQ(w.training.global_batch, 32);  // 4 x 8 replicas
+  EXPECT_TRUE(w.training.dropout);
+  EXPECT_TRUE(w.model.biases);
+  EXPECT_EQ(w.training.precision, Precision::Fp16);
+  const Imported result = imported("megatron", script, {.topology = "dgx-h100"});
+  EXPECT_TRUE(says(result, "# Megatron's default: without --swiglu")) << result.scenario;
+}
+
+TEST(Import, WhatOnlyTheEnvironmentKnowsIsToBeFilledIn) {
+  const Imported result = imported("megatron", R"sh(
+if [ -f "$HOME/plan" ]; then TP=8; else TP=4; fi
+torchrun --nnodes $NNODES --nproc-per-node 8 pretrain_gpt.py --num-layers 8 --hidden-size 1024 \
+  --num-attention-heads 16 --seq-length 512 --tensor-model-parallel-size $TP --vocab-size 1000
+)sh",
+                                   {});
+  EXPECT_FALSE(result.complete);
+  for (const char* key : {"topology: FILL-IN", "gpus: FILL-IN", "tensor: FILL-IN"}) {
+    EXPECT_TRUE(says(result, key)) << key << result.scenario;
+  }
+  EXPECT_GE(result.remarks.size(), 4U);
+}
+
+TEST(Import, AModelOfAnotherProgramIsTold) {
+  const Imported result = imported(
+      "megatron", "python pretrain_bert.py --num-layers 8 --hidden-size 1024 --bf16 --lr 1", {});
+  EXPECT_TRUE(says(result, "#   the script starts pretrain_bert.py")) << result.scenario;
+}
+
+TEST(Import, WordsOfArraysKeepTheirLines) {
+  const Imported result = imported(
+      "megatron", "ARGS=(\n  --num-layers 8\n)\npretrain_gpt.py \"${ARGS[@]}\" --bf16", {});
+  EXPECT_TRUE(says(result, "# --num-layers, line 2\n")) << result.scenario;
+}
+
+TEST(Import, OptionsFillGaps) {
+  const Workload w =
+      scenario_of("megatron", "--num-layers 4\n--global-batch-size 8 --bf16 --hidden-size 9",
+                  {.topology = "dgx-h100",
+                   .gpus = 8,
+                   .model = "llama3-8b",
+                   .sequence_length = 1024,
+                   .vocab = 99})
+          .workload;
+  EXPECT_EQ(w.model.vocab, 99);
+  EXPECT_EQ(w.model.name, "llama3-8b");
+  EXPECT_EQ(w.model.layers, 32);
+  EXPECT_EQ(w.training.sequence_length, 1024);
+}
+
+TEST(Import, WrongValuesAreToldAtTheirPlace) {
+  try {
+    imported("megatron", "pretrain.py --bf16 \\\n   --num-layers many --hidden-size 4", {});
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_NE(
+        std::string(error.what()).find("plan.txt:2:4: error: '--num-layers' must be a number"),
+        std::string::npos)
+        << error.what();
+  }
+  try {
+    imported("megatron", "A=1\nARGS=( --bf16\n", {});
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_NE(std::string(error.what()).find("plan.txt:2:1: error: the array that opens here"),
+              std::string::npos)
+        << error.what();
+  }
+  EXPECT_THROW(imported("torchtitan", "[training\nseq_len = 3", {}), InputError);
+  EXPECT_THROW(imported("deepspeed", "{\"bf16\": {", {}), InputError);
+  EXPECT_THROW(imported("nemo", "- 1\n- 2\n", {}), InputError);
+  EXPECT_THROW(imported("megatron", "echo hello\n", {}), InputError);
+}
+
+TEST(Import, ShellWordsAreExpandedAsAShellDoes) {
+  const auto words = [](const std::string& text) {
+    std::string joined;
+    for (const ShellWord& word : read_shell(text, "x.sh").command) {
+      joined += (word.known ? "" : "?") + word.text + "|";
+    }
+    return joined;
+  };
+  EXPECT_EQ(words("A='x y'\nrun.py --a $A --b \"$A\" --c${A}z"), "run.py|--a|x|y|--b|x y|--cx|yz|");
+  EXPECT_EQ(words("N=3\nrun.py --n $((2 * (N + 1) % 5)) --m $((N / 0))"),
+            "run.py|--n|3|--m|?$((N / 0))|");
+  EXPECT_EQ(words("A=(--x 1)\nA+=(--y ${B:-${C:-\"2\"}})\nrun.py \"${A[@]}\" # --z"),
+            "run.py|--x|1|--y|2|");
+  EXPECT_EQ(words("run.py --a $(hostname -s) --b `x` --c ${A%%.*}"),
+            "run.py|--a|?$(hostname -s)|--b|?`x`|--c|?${A%%.*}|");
+  EXPECT_EQ(words("A=2\nif [[ $A -gt 1 && -n \"$A\" ]]; then B=yes; else B=no; fi\nrun.py --b $B"),
+            "run.py|--b|yes|");
+  EXPECT_EQ(words("for i in 1 2; do B=$i; done\nrun.py --b $B"), "run.py|--b|?$B|");
+  EXPECT_EQ(words("cat <<EOF\npython no.py --x --y --z --w\nEOF\nrun.py --a 1"), "run.py|--a|1|");
+}
+
+// ---- torchtitan: a dense model under FSDP and tensor parallelism, and one with stages.
+TEST(Import, TorchtitanFileBecomesAScenario) {
+  const Scenario s = scenario_of("torchtitan", R"toml(
+[model]
+name = "llama3"
+flavor = "8B"
+converters = ["float8"]
+
+[training]
+local_batch_size = 2     # of each replica
+seq_len = 16_384
+steps = 200
+
+[parallelism]
+data_parallel_replicate_degree = 4
+data_parallel_shard_degree = -1
+tensor_parallel_degree = 2
+enable_async_tensor_parallel = false
+fsdp_reshard_after_forward = "never"
+
+[activation_checkpoint]
+mode = "full"
+
+[quantize.linear.float8]
+enable_fsdp_float8_all_gather = true
+
+[checkpoint]
+interval = 100
+)toml",
+                                 {.topology = "dgx-h100", .gpus = 64});
+  const Workload& w = s.workload;
+  EXPECT_EQ(w.model.name, "llama3-8b");
+  EXPECT_EQ(w.parallelism.data, 32);
+  EXPECT_EQ(w.parallelism.zero, 3);
+  EXPECT_EQ(w.parallelism.sharding.ranks, 8);
+  EXPECT_EQ(w.parallelism.sharding.reshard, Reshard::AfterBackward);
+  EXPECT_EQ(w.parallelism.sharding.gather_bytes, 1);
+  EXPECT_EQ(w.parallelism.sharding.reduce_bytes, 4);
+  EXPECT_FALSE(w.parallelism.sharding.keeps_copy);
+  EXPECT_TRUE(w.parallelism.sequence);
+  EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::None);
+  EXPECT_EQ(w.training.global_batch, 64);
+  EXPECT_EQ(w.training.sequence_length, 16384);
+  EXPECT_EQ(w.training.precision, Precision::Fp8);
+  EXPECT_EQ(w.training.recompute, Recompute::Full);
+}
+
+TEST(Import, TorchtitanWithStagesKeepsWeightsAndReducesOnce) {
+  const Workload w = scenario_of("torchtitan", R"toml(
+model.flavor = "70B"
+[training]
+local_batch_size = 16
+global_batch_size = 128
+[parallelism]
+pipeline_parallel_degree = 4
+pipeline_parallel_schedule = "Interleaved1F1B"
+pipeline_parallel_microbatch_size = 2
+[activation_checkpoint]
+mode = "selective"
+selective_ac_option = "2"
+)toml",
+                                 {.topology = "dgx-h100", .gpus = 32})
+                         .workload;
+  EXPECT_EQ(w.training.chunks, 2);
+  EXPECT_EQ(w.training.micro_batch, 2);
+  EXPECT_EQ(w.training.global_batch, 128);
+  EXPECT_EQ(w.training.sequence_length, 2048);
+  EXPECT_EQ(w.parallelism.sharding.reshard, Reshard::AfterStep);
+  EXPECT_EQ(w.parallelism.sharding.reduce, Reduce::OncePerStep);
+  EXPECT_EQ(w.parallelism.stage_layers, (std::vector<int>{10, 11, 10, 10, 10, 10, 10, 9}));
+  EXPECT_EQ(w.training.recompute_layers, std::vector<int>{5});  // of 80 / 8 each second
+}
+
+// ---- DeepSpeed: ZeRO-3 with `auto`, and ZeRO-2 whose batch gives the microbatch.
+TEST(Import, DeepSpeedFileBecomesAScenario) {
+  const ImportOptions options{
+      .topology = "dgx-h100", .gpus = 16, .model = "llama3-8b", .sequence_length = 4096};
+  const Workload three = scenario_of("deepspeed", R"({
+    "train_batch_size": "auto",
+    "train_micro_batch_size_per_gpu": 2,
+    "gradient_accumulation_steps": 4,
+    "bf16": {"enabled": true},
+    "zero_optimization": {"stage": 3, "overlap_comm": false, "mics_shard_size": 8,
+                          "zero_quantized_weights": true, "reduce_bucket_size": 5e8},
+    "steps_per_print": 10
+  })",
+                                     options)
+                             .workload;
+  EXPECT_EQ(three.training.global_batch, 2 * 4 * 16);
+  EXPECT_EQ(three.parallelism.zero, 3);
+  EXPECT_EQ(three.parallelism.sharding.ranks, 8);
+  EXPECT_EQ(three.parallelism.sharding.gather_bytes, 1);
+  EXPECT_EQ(three.training.gradient_bytes, 2);
+  const std::string two = R"({
+    "train_batch_size": 256, "gradient_accumulation_steps": 8,
+    "fp16": {"enabled": true, "loss_scale": 0},
+    "zero_optimization": {"stage": 2, "offload_optimizer": {"device": "cpu"}},
+    "optimizer": {"type": "Lamb", "params": {"lr": 1e-3}}, "curriculum_learning": {"enabled": true}
+  })";
+  EXPECT_EQ(scenario_of("deepspeed", two, options).workload.training.micro_batch, 2);
+  const Imported result = imported("deepspeed", two, options);
+  EXPECT_EQ(result.unknown, 3U) << result.scenario;  // offload, Lamb, the curriculum
+  EXPECT_TRUE(says(result, "curriculum_learning.enabled, line 5")) << result.scenario;
+  EXPECT_FALSE(imported("deepspeed", two, {}).complete);
+}
+
+// ---- NeMo: the launcher's form with references, and Megatron-Bridge's.
+TEST(Import, NemoFileBecomesAScenario) {
+  const Scenario s = scenario_of("nemo", R"yaml(
+run: {name: small, results_dir: "${base_results_dir}/${.name}"}
+trainer: {num_nodes: 4, devices: 8, precision: bf16, max_steps: 500}
+model:
+  micro_batch_size: 1
+  global_batch_size: ${multiply:${.micro_batch_size}, 64}
+  tensor_model_parallel_size: 2
+  pipeline_model_parallel_size: 4
+  virtual_pipeline_model_parallel_size: 2
+  encoder_seq_length: 2048
+  max_position_embeddings: ${.encoder_seq_length}
+  num_layers: 16
+  hidden_size: 2048
+  ffn_hidden_size: ${multiply:4, ${.hidden_size}}
+  num_attention_heads: 16
+  num_query_groups: null
+  hidden_dropout: 0.0
+  attention_dropout: 0.0
+  sequence_parallel: True
+  overlap_p2p_comm: True
+  activations_checkpoint_granularity: full
+  activations_checkpoint_method: uniform
+  activations_checkpoint_num_layers: 2
+  tokenizer: {library: megatron, type: GPT2BPETokenizer}
+  optim: {name: distributed_fused_adam, lr: 1e-4, overlap_grad_sync: True}
+  data: {seq_length: "${model.encoder_seq_length}"}
+  something_new: 1
+)yaml");
+  const Workload& w = s.workload;
+  EXPECT_EQ(s.cluster.gpus, 32);
+  EXPECT_EQ(w.model.ffn, 8192);
+  EXPECT_EQ(w.model.positions, 2048);
+  EXPECT_EQ(w.model.vocab, 50432);  // 197 x 256
+  EXPECT_EQ(w.training.global_batch, 64);
+  EXPECT_EQ(w.training.chunks, 2);
+  EXPECT_EQ(w.training.recompute_unit, 2);
+  EXPECT_EQ(w.parallelism.zero, 1);
+  EXPECT_TRUE(w.parallelism.overlap_data);
+  EXPECT_TRUE(w.parallelism.overlap_pipeline);
+}
+
+TEST(Import, MegatronBridgeFileBecomesAScenario) {
+  const Workload w = scenario_of("nemo", R"yaml(
+model:
+  num_layers: 12
+  hidden_size: 1024
+  num_attention_heads: 16
+  num_query_groups: 4
+  ffn_hidden_size: 3584
+  gated_linear_unit: true
+  normalization: RMSNorm
+  add_bias_linear: false
+  share_embeddings_and_output_weights: false
+  position_embedding_type: rope
+  seq_length: 4096
+  vocab_size: 32000
+  tensor_model_parallel_size: 2
+train: {global_batch_size: 32, micro_batch_size: 2, train_iters: 10}
+ddp: {use_distributed_optimizer: true, overlap_grad_reduce: true}
+comm_overlap: {tp_comm_overlap: true}
+mixed_precision: bf16_mixed
+)yaml",
+                                 {.topology = "dgx-h100", .gpus = 16})
+                         .workload;
+  EXPECT_EQ(w.model.kv_heads, 4);
+  EXPECT_FALSE(w.model.biases);
+  EXPECT_EQ(w.parallelism.zero, 1);
+  EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::Full);
+  EXPECT_EQ(w.training.precision, Precision::Bf16);
+  EXPECT_EQ(w.training.sequence_length, 4096);
+}
+
+// ---- The pages are the tables.
+TEST(Keys, PagesOfImportersAreUpToDate) {
+  for (const Framework& framework : frameworks()) {
+    const std::string page = "docs/import/" + std::string(framework.name) + ".md";
+    if (std::getenv("UPDATE_DOCS") != nullptr) {
+      std::filesystem::create_directories(testing::source_dir() + "/docs/import");
+      std::ofstream(testing::source_dir() + "/" + page, std::ios::binary) << import_page(framework);
+      continue;
+    }
+    EXPECT_EQ(read_source(page), import_page(framework))
+        << "UPDATE_DOCS=1 in the environment of this test writes " << page << " anew";
+  }
+}
+
+TEST(Import, NoFlagStandsInTwoRows) {
+  for (const Framework& framework : frameworks()) {
+    std::map<std::string, int> rows;
+    for (const FlagRow& row : framework.rows) {
+      std::string flag;
+      for (const char letter : std::string(row.flag) + "|") {
+        if (letter == '|') {
+          EXPECT_EQ(++rows[flag], 1) << framework.name << ": " << flag;
+          flag.clear();
+        } else {
+          flag += letter;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace danlu
