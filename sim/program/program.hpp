@@ -29,6 +29,7 @@ struct Segment {
   CollectiveOp op = CollectiveOp::AllReduce;  //
   Bytes bytes;                                // the whole array
   std::vector<std::size_t> after;             // earlier segments of the same program
+  bool beside = false;                        // of a pair: of its second action
   bool operator==(const Segment&) const = default;
 
   /// The stream that it runs on: that of its axes; compute has none.
@@ -36,7 +37,7 @@ struct Segment {
 };
 
 /// One pass. `layer_ends[i]` is the number of segments up to the end of the i-th layer visited; the
-/// pass can be cut there, since nothing of a layer is pending at its end.
+/// pass can be cut there, since nothing of a layer is pending at its end; a pair never.
 struct Program {
   std::vector<Segment> segments;
   std::vector<std::size_t> layer_ends;
@@ -69,6 +70,9 @@ struct UnitExchanges {
 /// gathered once more for a weight's gradient is gathered with that.
 Program make_program(const Workload& workload, const ModelBlocks& model, const Chunk& chunk,
                      ActionKind kind, const UnitExchanges& made = {});
+
+/// Two passes side by side, as one (pair.cpp).
+Program paired(const Program& first, const Program& second);
 
 /// What compute takes, by segment; nothing for exchanges.
 std::vector<ComputeTime> compute_times(const Program& program, const KernelTimer& timer);

@@ -18,9 +18,10 @@
 
 namespace danlu {
 
-/// A pass of a stage.
+/// A pass of a stage: an action, or two side by side, whose results are there when both are done.
 struct StagePass {
   Action action;
+  std::optional<Action> beside{};  // the second of a pair
   ProgramId program{};
   bool cut_at_layers = false;  // something waits for single layers of it
   bool operator==(const StagePass&) const = default;
@@ -29,8 +30,9 @@ struct StagePass {
 /// What a pass made goes to the pass of another stage that takes it up.
 struct Send {
   PassId pass{};
-  bool next = false;  // to the stage that follows, with the first one after the last; else before
-  PassId taken{};     // of the stage there
+  bool beside = false;  // of a pair: what its second action made
+  bool next = false;    // to the stage that follows, with the first one after the last; else before
+  PassId taken{};       // of the stage there
   bool operator==(const Send&) const = default;
 };
 

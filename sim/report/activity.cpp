@@ -48,10 +48,11 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
   for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
     const Segment& segment = played.program.segments[i];
     const std::size_t at = i - task.slice.first;
+    const std::optional<Action>& action = segment.beside ? task.beside : task.action;
     visit({{whole.start + times.start[at], whole.start + times.finish[at]},
            segment.name,
-           graph_.name_of(task),
-           task.action,
+           name_of(action->kind),
+           action,
            segment.is_compute ? &played.compute[i] : nullptr,
            played.communications[i]});
   }

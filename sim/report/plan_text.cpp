@@ -133,6 +133,7 @@ std::string overlap_line(const Workload& workload) {
   add(p.context > 1, p.context_exchange == ContextExchange::Ring, "context with attention",
       "context");
   add(p.pipeline > 1, p.overlap_pipeline, "pipeline", "pipeline");
+  add(p.overlap_pairs, true, "forward with backward passes", "");
   add(p.data * p.context * p.ulysses > 1, p.overlap_data, "data", "data");
   if (hidden.empty() && bare.empty()) {
     return "";

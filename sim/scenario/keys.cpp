@@ -115,6 +115,10 @@ std::vector<KeyRow> parallelism_keys() {
             "Pieces of a product with overlap tensor full"),
       flag("parallelism.overlap.pipeline", &ParallelismSpec::overlap_pipeline, "true",
            "A stage computes on while it sends to the next; false: it waits until it has sent"),
+      flag("parallelism.overlap.pair", &ParallelismSpec::overlap_pairs, "false",
+           "1F1B's steady phase runs a forward beside a backward pass, each hiding the other's "
+           "exchanges, after one forward pass more (Megatron-LM's "
+           "overlap_moe_expert_parallel_comm); needs chunks > 1, or one stage"),
       flag("parallelism.overlap.data", &ParallelismSpec::overlap_data, "",
            "Gradients are reduced layer by layer beside backward; false if left out, and true with "
            "zero 2 and 3"),
@@ -196,8 +200,8 @@ std::vector<KeyRow> training_keys() {
       lines("training.schedule.grid",
             "A schedule of one's own: a line for each stage, of PyTorch's words, as `0F0 0F1 0B0 "
             "0B1`. Part of the model (0 to pipeline x chunks - 1), F (forward), B (backward) or I "
-            "and W (gradients of inputs, of weights), microbatch; `(2F1;0B0)` is a pair, which is "
-            "played one after the other"),
+            "and W (gradients of inputs, of weights), microbatch; `(2F1;0B0)` is a pair, which "
+            "runs side by side"),
       choice("training.schedule.placement", &TrainingSpec::grid_deal,
              words_of({Deal::InTurn, Deal::V}), "in-turn",
              "How a grid's parts lie on stages: in turn from the first stage on, or there and back "

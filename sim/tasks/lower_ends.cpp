@@ -101,7 +101,9 @@ class EndLowering {
     const std::size_t lane = passing.lane_of(ranks);
     if (end.layer) {
       const Pass& pass = passing.passes[end.layer->pass];
-      draft_.wait_for(pass.layer_exits[end.layer->layer][lane], task);
+      draft_.wait_for(pass.layer_exits.empty() ? pass.exits[lane]  // of a pair
+                                               : pass.layer_exits[end.layer->layer][lane],
+                      task);
     } else {
       draft_.wait_for(passing.ends[lane], task);
     }

@@ -24,6 +24,7 @@ using Tasks = std::vector<TaskId>;
 /// all entries; it is left lane by lane.
 struct Pass {
   Action action;
+  std::optional<Action> beside;  // the second of a pair
   Tasks entries;
   std::vector<Tasks> exits;                     // by lane
   std::vector<std::vector<Tasks>> layer_exits;  // by layer and lane, where it was cut at layers

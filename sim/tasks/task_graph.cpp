@@ -86,7 +86,7 @@ std::string TaskGraph::describe(TaskId id) const {
   const Task& task = tasks[id];
   std::string text = fmt::format("task {} ({}", index(id), name_of(task));
   if (task.action) {
-    text += ", " + task.action->text();
+    text += ", " + task.action->text() + (task.beside ? " beside " + task.beside->text() : "");
   }
   if (!participants[id].empty()) {
     std::vector<std::size_t> numbers;

@@ -116,22 +116,33 @@ std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& m
       of.logits = Bytes{shape.tokens * shape.vocab * 6};
     }
   }
+  const auto chunk_of = [&](const Action& action) {
+    return chunks[static_cast<std::size_t>(action.chunk)];
+  };
+  const std::vector<Action> actions = w.actions(stage);
   std::vector<HeldDuring> held;
   HeldDuring now;
-  for (const Action& action : w.actions(stage)) {
-    const OfChunk& own = chunks[static_cast<std::size_t>(action.chunk)];
-    now.action = action;
-    if (action.is_forward()) {
-      now.activations += own.kept;
-      now.logits += own.logits;
-      ++now.forwards;
+  for (auto first = actions.begin(); first != actions.end();) {
+    const auto end = first + (first->with_next ? 2 : 1);
+    now.action = *first;
+    now.beside = first->with_next ? std::optional(*(end - 1)) : std::nullopt;
+    now.again = now.buffers = Bytes{};
+    for (auto action = first; action != end; ++action) {
+      const OfChunk own = chunk_of(*action);
+      if (action->is_forward()) {
+        now.activations += own.kept;
+        now.logits += own.logits;
+        ++now.forwards;
+      }
+      now.again += action->gives_gradient() ? own.again : Bytes{};
+      now.buffers += own.buffers;
     }
     held.push_back(now);
-    held.back().again = action.gives_gradient() ? own.again : Bytes{};
-    held.back().buffers = own.buffers;
-    if (action.frees()) {
-      now.activations -= own.kept;
-      now.logits -= own.logits;
+    for (; first != end; ++first) {
+      if (first->frees()) {
+        now.activations -= chunk_of(*first).kept;
+        now.logits -= chunk_of(*first).logits;
+      }
     }
   }
   return held;

@@ -27,6 +27,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "sim/base/units.hpp"
@@ -35,9 +37,11 @@
 
 namespace danlu {
 
-/// What a rank holds during one of its actions, beside weights, gradients and optimizer state.
+/// What a rank holds during one of its actions, or two side by side, beside weights, gradients and
+/// optimizer state.
 struct HeldDuring {
   Action action;
+  std::optional<Action> beside{};
   int forwards = 0;   // that it has begun by then
   Bytes activations;  // kept from forward to backward, all microbatches in flight
   Bytes logits;       // likewise
@@ -45,6 +49,8 @@ struct HeldDuring {
   Bytes buffers;      // of a layer's exchanges: other ranks' keys and values
 
   Bytes total() const { return activations + logits + again + buffers; }
+  /// "0B1", "0F3;1B0"
+  std::string during() const { return action.text() + (beside ? ";" + beside->text() : ""); }
 };
 
 /// Of a rank of a stage, at the moment at which it holds most.
@@ -73,7 +79,7 @@ struct AdamBytes {
 };
 AdamBytes adam_bytes(const TrainingSpec& training);
 
-/// What a rank of `stage` holds during each of its actions, in order.
+/// What a rank of `stage` holds during each of its actions, in order; a pair is one.
 std::vector<HeldDuring> memory_over_time(const Workload& workload, const ModelBlocks& model,
                                          int stage);
 

@@ -147,6 +147,11 @@ class Checker {
 
   void check_schedule() {
     const TrainingSpec& t = w_.training;
+    if (w_.parallelism.overlap_pairs && (w_.schedule() == nullptr || !w_.schedule()->can_pair)) {
+      add({"parallelism.overlap.pair", "training.schedule.kind"},
+          fmt::format("overlap.pair needs schedule kind 1f1b, found {}", t.schedule),
+          "a grid says itself what stands side by side, and so do dualpipe and dualpipe-v");
+    }
     if (w_.schedule() == nullptr) {
       check_grid();
       return;
@@ -180,10 +185,13 @@ class Checker {
                           : "set chunks to 1 or raise parallelism.pipeline");
       return;
     }
-    const std::string obstacle = schedule.obstacle({w_.placement(), w_.microbatches()});
+    const std::string obstacle = schedule.obstacle(w_.schedule_shape());
     if (!obstacle.empty()) {
-      add({"training.schedule.kind", "parallelism.pipeline"},
-          fmt::format("schedule {} {}", t.schedule, obstacle));
+      Keys keys{"training.schedule.kind", "parallelism.pipeline"};
+      if (w_.parallelism.overlap_pairs) {
+        keys.insert(keys.begin(), "parallelism.overlap.pair");
+      }
+      add(keys, fmt::format("schedule {} {}", t.schedule, obstacle));
     }
   }
 

@@ -87,6 +87,7 @@ struct ParallelismSpec {
   int tensor_chunks = 4;         // pieces a product is cut into with TensorOverlap::Full
   bool overlap_data = false;     // gradients are reduced during the last backward pass
   bool overlap_pipeline = true;  // a stage computes on while it sends; else it waits
+  bool overlap_pairs = false;    // forward and backward passes run side by side
 
   Mesh mesh() const;
 };
@@ -178,10 +179,13 @@ struct Workload {
     const ScheduleRow* row = schedule();
     return {parallelism.pipeline, training.chunks, row != nullptr ? row->deal : training.grid_deal};
   }
+  ScheduleShape schedule_shape() const {
+    return {placement(), microbatches(), parallelism.overlap_pairs};
+  }
   /// What `stage` does, in order.
   std::vector<Action> actions(int stage) const {
     const ScheduleRow* row = schedule();
-    return row != nullptr ? row->actions({placement(), microbatches()}, stage)
+    return row != nullptr ? row->actions(schedule_shape(), stage)
                           : training.grid[static_cast<std::size_t>(stage)];
   }
   double tokens_per_step() const {

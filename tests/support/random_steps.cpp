@@ -300,6 +300,16 @@ void add_schedule(Dice& dice, Workload& w) {
   w.training.global_batch = w.training.micro_batch * w.parallelism.data * microbatches;
 }
 
+/// Passes side by side where the schedule can.
+void add_pairs(Dice& dice, Workload& w) {
+  Workload paired = w;
+  paired.parallelism.overlap_pairs = true;
+  const ScheduleRow& row = *w.schedule();
+  if (row.can_pair && row.obstacle(paired.schedule_shape()).empty() && dice.coin()) {
+    w = paired;
+  }
+}
+
 std::string_view name_of(const ForcedChoice& forced) {
   return forced.algorithm ? name_of(*forced.algorithm) : "auto";
 }
@@ -337,6 +347,7 @@ Case mixed_case(std::uint64_t seed) {
   add_sharding(dice, drawn.workload);
   Dice schedules(seed + 2000000);
   add_schedule(schedules, drawn.workload);
+  add_pairs(schedules, drawn.workload);
   return drawn;
 }
 
@@ -351,7 +362,7 @@ std::string describe(const Case& drawn) {
       "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}, leaves {}, routing {}, other nodes "
       "{}, "
       "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}, reshard {}, "
-      "reduce {}; context {} by {}, ulysses {}",
+      "reduce {}; context {} by {}, ulysses {}, pairs {}",
       drawn.cluster.gpus, c.gpus_per_node, c.nics_per_node, static_cast<int>(c.scale_up),
       static_cast<int>(c.fabric), c.nodes_per_leaf, c.oversubscription, p.tensor, p.pipeline,
       p.data, p.sequence, p.zero, p.scatter_gather, static_cast<int>(p.overlap_tensor),
@@ -365,7 +376,7 @@ std::string describe(const Case& drawn) {
       drawn.cluster.degraded.flaps.size(), drawn.cluster.degraded.jitter.spread,
       p.sharding.ranks.value_or(p.data), p.sharding.unit_layers, p.sharding.prefetch,
       name_of(p.sharding.reshard), name_of(p.sharding.reduce), p.context,
-      name_of(p.context_exchange), p.ulysses);
+      name_of(p.context_exchange), p.ulysses, p.overlap_pairs);
 }
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
