@@ -7,8 +7,8 @@
 //                                                tensor      gather   scatter     gather  scatter
 //
 // Compute is one stream, and the exchanges over each set of axes are another, as each group has a
-// communicator of its own. Segments of one stream run in list order; a segment also waits for the
-// segments in `after`.
+// communicator of its own; copies to the host and from there are one each. Segments of one stream
+// run in list order; a segment also waits for the segments in `after`.
 #pragma once
 
 #include <string>
@@ -26,14 +26,17 @@ struct Segment {
   Kernels kernels{};                          // compute only
   bool again = false;                         // compute only: recomputation
   AxisSet axes{};                             // exchange only, as all below
+  Span span = Span::All;                      //
   CollectiveOp op = CollectiveOp::AllReduce;  //
   Bytes bytes;                                // the whole array
   std::vector<std::size_t> after;             // earlier segments of the same program
   bool beside = false;                        // of a pair: of its second action
   bool operator==(const Segment&) const = default;
 
-  /// The stream that it runs on: that of its axes; compute has none.
-  AxisSet stream() const { return is_compute ? AxisSet{} : axes; }
+  /// The groups that make an exchange.
+  GroupSort sort() const { return {axes, span}; }
+  /// The stream that it runs on: that of its groups; compute has one of its own.
+  GroupSort stream() const { return is_compute ? GroupSort{AxisSet{}} : sort(); }
 };
 
 /// One pass. `layer_ends[i]` is the number of segments up to the end of the i-th layer visited; the

@@ -43,6 +43,9 @@ Json segment_json(const Segment& segment) {
     }
     json["again"] = segment.again;
   } else {
+    if (segment.span != Span::All) {
+      json["span"] = name_of(segment.span);
+    }
     json.update({{"axes", axes_json(segment.axes)},
                  {"op", name_of(segment.op)},
                  {"bytes", segment.bytes.value}});
@@ -64,6 +67,9 @@ Json program_json(const Program& program) {
 
 Json end_json(const EndStep& end) {
   Json json{{"name", end.name}, {"bytes", end.bytes.value}};
+  if (end.on_host > 0) {
+    json["on_host"] = end.on_host;
+  }
   if (end.sort) {
     json.update({{"axes", axes_json(end.sort->axes)},
                  {"span", name_of(end.sort->span)},
@@ -168,6 +174,7 @@ Segment segment_of(const Json& json, std::size_t number) {
     segment.again = json.at("again").get<bool>();
   } else {
     segment.axes = axes_of(json.at("axes"));
+    segment.span = json.contains("span") ? enum_of<Span>(json.at("span")) : Span::All;
     segment.op = enum_of<CollectiveOp>(json.at("op"));
     segment.bytes = {json.at("bytes").get<double>()};
   }
@@ -187,7 +194,8 @@ Program program_of(const Json& json) {
 
 EndStep end_of(const Json& json, const StageProgram& stage) {
   EndStep end{.name = json.at("name").get<std::string>(),
-              .bytes = {json.at("bytes").get<double>()}};
+              .bytes = {json.at("bytes").get<double>()},
+              .on_host = json.value("on_host", 0.0)};
   for (const std::size_t before : earlier_of(json, stage.ends.size())) {
     end.after.push_back(make_id<EndId>(before));
   }

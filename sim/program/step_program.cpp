@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -173,7 +174,11 @@ class StageWriter {
     for (const auto& [split, parameters] : held) {
       updated += parameters / shards_of(w_.parallelism, split).optimizer;
     }
-    add({.name = "optimizer", .sort = std::nullopt, .bytes = {updated * moved}});
+    if (w_.offload.optimizer) {
+      add_host_update(updated, adam);
+    } else {
+      add({.name = "optimizer", .sort = std::nullopt, .bytes = {updated * moved}});
+    }
     for (const auto& [split, parameters] : held) {
       const AxisSet axes = shard_axes(w_.parallelism, split);
       if (!axes.empty() && w_.parallelism.zero < 3) {
@@ -181,6 +186,37 @@ class StageWriter {
              .sort = GroupSort{axes, Span::All},
              .op = CollectiveOp::AllGather,
              .bytes = {parameters * element_bytes(w_.training.precision)}});
+      }
+    }
+  }
+
+  /// In pieces: gradients down, update by the CPUs, weights up, each behind the piece before it.
+  void add_host_update(double updated, const AdamBytes& adam) {
+    const int pieces = w_.offload.pieces;
+    std::vector<EndId> last =
+        made_.ends.empty() ? std::vector<EndId>{} : std::vector{made_.ends.last_id()};
+    std::array<std::vector<EndId>, 3> previous{last, {}, {}};
+    for (int piece = 0; piece < pieces; ++piece) {
+      const double share = updated / pieces;
+      const std::array steps{
+          EndStep{.name = "gradients to host",
+                  .sort = kToHost,
+                  .op = CollectiveOp::SendReceive,
+                  .bytes = {share * adam.gradient}},
+          EndStep{.name = "optimizer on host", .sort = std::nullopt, .on_host = share},
+          EndStep{.name = "weights from host",
+                  .sort = kFromHost,
+                  .op = CollectiveOp::SendReceive,
+                  .bytes = {share * adam.weight}}};
+      std::optional<EndId> before;
+      for (std::size_t i = 0; i < steps.size(); ++i) {
+        EndStep step = steps[i];
+        step.after = previous[i];
+        if (before) {
+          step.after.push_back(*before);
+        }
+        before = made_.ends.push_back(std::move(step));
+        previous[i] = {*before};
       }
     }
   }
@@ -311,9 +347,8 @@ StepProgram make_step_program(const Workload& w) {
 
 std::vector<GroupSort> sorts_within(const StepProgram& step, int stage) {
   std::vector<GroupSort> found;
-  for_exchanges_within(step, step.stage(stage), [&](const Segment& segment) {
-    add_once(found, {segment.axes, Span::All});
-  });
+  for_exchanges_within(step, step.stage(stage),
+                       [&](const Segment& segment) { add_once(found, segment.sort()); });
   return found;
 }
 
@@ -331,7 +366,7 @@ std::vector<Demand> demands(const StepProgram& step, GroupSort sort, int stage) 
   const StageProgram& own = step.stage(stage);
   std::vector<Demand> found;
   for_exchanges_within(step, own, [&](const Segment& segment) {
-    if (sort == GroupSort{segment.axes, Span::All}) {
+    if (sort == segment.sort()) {
       add_once(found, {segment.op, segment.bytes});
     }
   });

@@ -46,7 +46,8 @@ struct EndStep {
   std::string name;
   std::optional<GroupSort> sort;  // of an exchange's group; none of an update
   CollectiveOp op = CollectiveOp::AllReduce;
-  Bytes bytes;  // of an exchange the whole array; of an update what it moves in memory
+  Bytes bytes;         // of an exchange the whole array; of an update what it moves in memory
+  double on_host = 0;  // of an update by the CPUs instead: parameters
   // It waits for
   std::optional<LayerEnd> layer;  // a layer of a pass; none: all passes
   std::vector<EndId> after{};     // and earlier end steps of the stage

@@ -16,8 +16,8 @@ const SegmentTimes& ActivityReader::times_of(const ProgramSlice& slice) {
 
 const ComputeTime& ActivityReader::compute_of(TaskId id) {
   const Task& task = graph_.tasks[id];
-  const bool throttles =
-      !graph_.throttles.empty() && graph_.throttles[graph_.participants[id].front()];
+  const bool throttles = !task.on_host && !graph_.throttles.empty() &&
+                         graph_.throttles[graph_.participants[id].front()];
   if ((task.stretch == 1 && !throttles) || task.duration == Seconds{}) {
     return task.compute;
   }

@@ -32,6 +32,14 @@ Section memory(const MemoryReport& memory) {
     add("gathered_bytes", "gathered weights", use.gathered);
   }
   add("other_bytes", "other", use.moment.again + use.moment.logits + use.moment.buffers);
+  if (memory.host > Bytes{}) {
+    Row& host = add("node_host_bytes", "a node's CPUs", memory.host);
+    host.cells.pop_back();
+    host.cells.push_back(memory.host_capacity ? Figure::share(memory.host / *memory.host_capacity)
+                                              : Figure::absent());
+    host.note = memory.host_capacity ? fmt::format("of {}", to_text(*memory.host_capacity))
+                                     : "of a size that the topology does not say (node.memory)";
+  }
   add("peak_bytes", "peak", use.peak()).shown = Shown::Everywhere;
   Row& capacity = add("capacity_bytes", "capacity", memory.capacity);
   capacity.note = fmt::format("of {}: ", to_text(memory.capacity));

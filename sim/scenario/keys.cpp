@@ -106,6 +106,18 @@ std::vector<KeyRow> parallelism_keys() {
       flag("parallelism.sharding.copy", &ShardingSpec::keeps_copy, "true",
            "A rank keeps its shard of 16-bit weights beside the fp32 master weights (DeepSpeed); "
            "false: it casts before it gathers (PyTorch's FSDP)"),
+      flag("parallelism.offload.optimizer", &OffloadSpec::optimizer, "false",
+           "The optimizer's state lies in the memory of the CPUs, which update it: gradients go "
+           "down over PCIe at the end of a step, 16-bit weights come up (ZeRO-Offload)"),
+      count("parallelism.offload.pieces", &OffloadSpec::pieces, 1, 1024, "1",
+            "Pieces of that update: one is updated while others travel (Megatron-LM's "
+            "--overlap-cpu-optimizer-d2h-h2d)"),
+      number("parallelism.offload.update_rate", &OffloadSpec::update_rate, 1e6, 1e13, "3.9e9",
+             "Parameters a second that the CPUs of a node update with Adam, all together: 10 "
+             "billion in 2.57 s on the two Xeon 8168 of a DGX-2 (Ren et al. 2021, table 4)"),
+      count("parallelism.offload.activation_layers", &OffloadSpec::activation_layers, 0, kMost, "0",
+            "Of each chunk so many first layers copy their activations to the host and back "
+            "(TransformerEngine's and Megatron-LM's cpu_offloading_num_layers)"),
       flag("parallelism.scatter_gather", &ParallelismSpec::scatter_gather, "false",
            "Pipeline transfers carry 1/tensor each and are gathered over NVLink on arrival"),
       choice("parallelism.overlap.tensor", &ParallelismSpec::overlap_tensor, "backward",

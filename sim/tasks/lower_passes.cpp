@@ -141,7 +141,7 @@ class PassLowering {
                                     const Segment& exchange) const {
     std::vector<GroupClassId> found;
     for (const GroupClassId id : groups) {
-      if (draft_.group(id).sort == GroupSort{exchange.axes, Span::All}) {
+      if (draft_.group(id).sort == exchange.sort()) {
         found.push_back(id);
       }
     }
@@ -181,7 +181,7 @@ class PassLowering {
     const std::size_t classes = passing.rank_classes.size();
     Slice added{std::vector<Tasks>(classes), std::vector<Tasks>(classes)};
     std::vector<std::vector<PlacedSegment>> made;  // by segment and class of ranks
-    std::map<AxisSet, std::size_t> last_of_stream;
+    std::map<GroupSort, std::size_t> last_of_stream;
     for (std::size_t i = slice.first; i < slice.last; ++i) {
       const Segment& segment = program(slice.program).program.segments[i];
       const Action& action = segment.beside ? *pass.beside : pass.action;

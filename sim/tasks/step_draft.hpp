@@ -57,6 +57,7 @@ class StepDraft {
   StepDraft(const Workload& workload, const Cluster& cluster);
 
   const Workload& workload() const { return w_; }
+  const Cluster& cluster() const { return cluster_; }
   const StepProgram& step() const { return step_; }
   const StageProgram& stage(int number) const { return step_.stage(number); }
   const KernelTimer& timer(int kind) const { return timers_[static_cast<std::size_t>(kind)]; }

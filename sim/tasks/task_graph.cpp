@@ -75,7 +75,7 @@ TaskId TaskGraph::add(const Task& task, std::vector<RankClassId> taking_part) {
 Seconds TaskGraph::compute_time(TaskId id, Seconds start) const {
   const Task& task = tasks[id];
   const Seconds cool = task.duration * task.stretch;
-  if (throttles.empty() || participants[id].empty()) {
+  if (throttles.empty() || participants[id].empty() || task.on_host) {
     return cool;
   }
   const std::optional<Throttle>& throttle = throttles[participants[id].front()];

@@ -92,6 +92,7 @@ struct Task {
   ProgramSlice slice;            // Run
   ComputeTime compute;           // Compute
   double stretch = 1;            // Compute: by jitter, so many times `duration`
+  bool on_host = false;          // Compute: by the CPUs, which neither throttle nor jitter
 };
 
 /// From `time` on, a link of the graph has the given capacity (more than 0).

@@ -20,6 +20,9 @@
 // layer's input 2 s b h; without dropout its masks fall away. What each named part of recomputation
 // keeps is derived from the layer's operators (recompute.cpp).
 //
+// What is offloaded (offload.hpp) is in the host's memory: the state with the master copy and a
+// buffer for gradients; activations of the layers that are copied, but for two at once.
+//
 // Memory over time goes by the stage's actions: forward of a microbatch adds what it keeps, the
 // action that is done with it takes that away. What backward makes again is there while it runs.
 // Not counted, for want of a source that says how much: workspaces of libraries, other buffers of
@@ -47,6 +50,7 @@ struct HeldDuring {
   Bytes logits;       // likewise
   Bytes again;        // what backward has made again
   Bytes buffers;      // of a layer's exchanges: other ranks' keys and values
+  Bytes on_host;      // activations that were copied there, of this rank; not in total()
 
   Bytes total() const { return activations + logits + again + buffers; }
   /// "0B1", "0F3;1B0"
@@ -60,6 +64,7 @@ struct MemoryUse {
   Bytes gradients;
   Bytes optimizer;
   Bytes gathered;  // weights that are split, of the units in flight, and a unit's gradients
+  Bytes host{};    // what the rank keeps in the memory of its host, at most; not in peak()
   int stage = 0;
 
   Bytes peak() const { return parameters + gradients + optimizer + gathered + moment.total(); }

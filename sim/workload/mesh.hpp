@@ -21,7 +21,7 @@
 
 namespace danlu {
 
-enum class Axis { Tensor, Pipeline, Replicate, Context, Expert, Shard, Ulysses };
+enum class Axis { Tensor, Pipeline, Replicate, Context, Expert, Shard, Ulysses, Offload };
 template <>
 inline constexpr auto kNames<Axis> = std::to_array<Named<Axis>>({{Axis::Tensor, "tensor"},
                                                                  {Axis::Pipeline, "pipeline"},
@@ -29,7 +29,8 @@ inline constexpr auto kNames<Axis> = std::to_array<Named<Axis>>({{Axis::Tensor, 
                                                                  {Axis::Context, "context"},
                                                                  {Axis::Expert, "expert"},
                                                                  {Axis::Shard, "shard"},
-                                                                 {Axis::Ulysses, "ulysses"}});
+                                                                 {Axis::Ulysses, "ulysses"},
+                                                                 {Axis::Offload, "offload"}});
 inline constexpr std::size_t kAxes = kNames<Axis>.size();
 inline constexpr std::array kMeshOrder{Axis::Tensor, Axis::Ulysses,   Axis::Context, Axis::Expert,
                                        Axis::Shard,  Axis::Replicate, Axis::Pipeline};
@@ -72,14 +73,17 @@ inline constexpr AxisSet kDataAxes =
     kSequenceAxes.with({Axis::Expert, Axis::Shard, Axis::Replicate});
 
 /// Which ranks along the axes make a group: all; or along one axis the first and the last, one that
-/// sends to its neighbour, or two as far from the first as from the last.
-enum class Span { All, Ends, Next, Previous, Mirror };
+/// sends to its neighbour, or two as far from the first as from the last; or one rank by itself,
+/// that copies to its host's memory or from there.
+enum class Span { All, Ends, Next, Previous, Mirror, ToHost, FromHost };
 template <>
 inline constexpr auto kNames<Span> = std::to_array<Named<Span>>({{Span::All, "all"},
                                                                  {Span::Ends, "ends"},
                                                                  {Span::Next, "next"},
                                                                  {Span::Previous, "previous"},
-                                                                 {Span::Mirror, "mirror"}});
+                                                                 {Span::Mirror, "mirror"},
+                                                                 {Span::ToHost, "to host"},
+                                                                 {Span::FromHost, "from host"}});
 
 struct GroupSort {
   AxisSet axes{Axis::Tensor};
@@ -88,9 +92,11 @@ struct GroupSort {
 
   /// Whether it is a sender and its receiver.
   bool is_transfer() const { return span == Span::Next || span == Span::Previous; }
+  /// Whether it is one rank, and its host.
+  bool is_copy() const { return span == Span::ToHost || span == Span::FromHost; }
   /// Of several the outermost, by which time is named.
   Axis axis() const {
-    Axis last = Axis::Tensor;
+    Axis last = is_copy() ? Axis::Offload : Axis::Tensor;
     for (const Axis axis : kMeshOrder) {
       last = axes.contains(axis) ? axis : last;
     }
@@ -101,6 +107,8 @@ struct GroupSort {
 inline constexpr GroupSort kTensorGroups{Axis::Tensor, Span::All};
 inline constexpr GroupSort kEmbeddingGroups{Axis::Pipeline, Span::Ends};  // of a tied table
 inline constexpr GroupSort kCopyGroups{Axis::Pipeline, Span::Mirror};     // of two copies
+inline constexpr GroupSort kToHost{Axis::Offload, Span::ToHost};
+inline constexpr GroupSort kFromHost{Axis::Offload, Span::FromHost};
 inline constexpr GroupSort kSendsOn{Axis::Pipeline, Span::Next};
 inline constexpr GroupSort kSendsBack{Axis::Pipeline, Span::Previous};
 
@@ -127,8 +135,8 @@ class Mesh {
   }
   int world_size() const {
     int ranks = 1;
-    for (const int size : sizes_) {
-      ranks *= size;
+    for (const Axis axis : kMeshOrder) {
+      ranks *= size(axis);
     }
     return ranks;
   }
@@ -163,6 +171,9 @@ class Mesh {
   std::vector<int> group(int rank, GroupSort sort) const {
     if (sort.span == Span::All) {
       return along(rank, sort.axes);
+    }
+    if (sort.is_copy()) {
+      return {rank};
     }
     const Axis axis = sort.axis();
     const int ranks = size(axis);

@@ -230,6 +230,7 @@ class Checker {
     }
     check_mask();
     check_recompute();
+    check_offload();
     if (w_.collectives == CollectiveMode::Stepwise && w_.fold == FoldMode::Bound) {
       add({"fold", "collectives"},
           "fold bound knows no single messages, found collectives stepwise",
@@ -338,6 +339,25 @@ class Checker {
     }
   }
 
+  void check_offload() {
+    const Keys keys{"parallelism.offload.activation_layers", "training.recompute"};
+    if (w_.offload.activation_layers == 0) {
+      return;
+    }
+    if (w_.training.recompute != Recompute::None) {
+      add(keys, "offload.activation_layers keeps what recompute would compute again, found both",
+          "Megatron-LM does not run them together either");
+    }
+    const std::vector<Action> actions = w_.actions(0);
+    if (std::any_of(actions.begin(), actions.end(), [](const Action& action) {
+          return action.kind == ActionKind::Input || action.kind == ActionKind::Weight;
+        })) {
+      add({"parallelism.offload.activation_layers", "training.schedule.kind"},
+          "offload.activation_layers needs a schedule whose backward passes are whole (B)",
+          "schedules that put off gradients of weights would need what they load twice");
+    }
+  }
+
   void check_precision() {
     if (element_bytes(w_.training.precision) == 4 && w_.training.gradient_bytes == 2) {
       add({"training.gradients", "training.precision"},
@@ -355,6 +375,17 @@ class Checker {
 };
 
 }  // namespace
+
+std::optional<WorkloadProblem> offload_problem(const OffloadSpec& offload,
+                                               const TopologySpec& topology) {
+  if ((!offload.optimizer && offload.activation_layers == 0) || topology.nics_per_node > 0 ||
+      topology.scale_up == ScaleUpKind::None) {
+    return std::nullopt;
+  }
+  return WorkloadProblem{{"parallelism.offload.optimizer", "parallelism.offload.activation_layers"},
+                         "nodes without NICs have no PCIe links here, over which to offload",
+                         "give the topology node.nics, or node.scale_up.kind none"};
+}
 
 std::optional<WorkloadProblem> precision_problem(const Workload& workload, const GpuSpec& gpu) {
   if (gpu.peak(workload.training.precision)) {

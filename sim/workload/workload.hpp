@@ -12,11 +12,13 @@
 #include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 #include "sim/cluster/gpu_spec.hpp"
+#include "sim/cluster/topology_spec.hpp"
 #include "sim/collective/collective.hpp"
 #include "sim/schedule/placement.hpp"
 #include "sim/schedule/schedule.hpp"
 #include "sim/workload/mesh.hpp"
 #include "sim/workload/model.hpp"
+#include "sim/workload/offload.hpp"
 #include "sim/workload/sharding.hpp"
 
 namespace danlu {
@@ -160,6 +162,7 @@ struct Workload {
   ParallelismSpec parallelism;
   TrainingSpec training;
   CommunicationSpec communication;
+  OffloadSpec offload;
   CollectiveMode collectives = CollectiveMode::Steady;
   FoldMode fold = FoldMode::Exact;
 
@@ -201,6 +204,9 @@ struct WorkloadProblem {
   std::string hint;
 };
 
+/// What keeps a node from copying to its host and back.
+std::optional<WorkloadProblem> offload_problem(const OffloadSpec& offload,
+                                               const TopologySpec& topology);
 /// What keeps a GPU from running in the workload's precision.
 std::optional<WorkloadProblem> precision_problem(const Workload& workload, const GpuSpec& gpu);
 
