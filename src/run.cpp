@@ -29,6 +29,10 @@ namespace fs = std::filesystem;
 
 /// Says by how much a plan misses and what would fit.
 void explain_memory(const Report& report) {
+  if (!report.memory.fits_host()) {
+    complain(fmt::format("error: {}: the plan {}\n", report.scenario, fits_text(report.memory)));
+    return;
+  }
   const Bytes missing = report.memory.use.peak() - report.memory.capacity;
   complain(fmt::format(
       "error: {}: the plan does not fit in memory: a GPU of stage {} needs {}, {} more than "

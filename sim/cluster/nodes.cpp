@@ -321,6 +321,18 @@ void Nodes::append_pcie(std::size_t from, std::size_t to, Route& route) const {
   }
 }
 
+void Nodes::append_host(int gpu, bool to_host, Route& route) const {
+  const auto add = [&](LinkId up) { route.push_back(to_host ? up : twin(up)); };
+  if (!on_pcie_) {
+    add(gpu_nic_[index(gpu)]);
+    return;
+  }
+  add(gpu_up_[index(gpu)]);
+  if (!pcie_up_.empty()) {
+    add(pcie_up_[switch_of_gpu(gpu)]);
+  }
+}
+
 const MeshPaths& Nodes::paths_of(int node) const {
   const auto broken = broken_.find(node);
   return broken != broken_.end() ? broken->second : node == nodes_ - 1 ? last_mesh_ : mesh_;

@@ -61,6 +61,12 @@ class Nodes {
   /// Appends the same way back, from the NIC to the GPU.
   void append_entry(int nic, int gpu, Route& route) const;
 
+  /// Whether GPUs have PCIe links that copies to the memory of their host take.
+  bool has_host_links() const { return on_pcie_ || !gpu_nic_.empty(); }
+  /// Appends the way between a GPU and its host's memory: its own PCIe link, and that of a PCIe
+  /// switch to the CPUs where there are several.
+  void append_host(int gpu, bool to_host, Route& route) const;
+
   /// Takes NICs (node x NICs of a node + number) out of use and finds each of their GPUs another.
   void lose_nics(std::set<int> dead);
   const std::set<int>& dead_nics() const { return dead_nics_; }

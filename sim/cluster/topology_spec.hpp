@@ -76,6 +76,7 @@ struct TopologySpec {
   std::vector<std::string> notes;  // what was assumed where the files are silent; sentences
   int gpus_per_node = 1;
   double node_power_watts = 0;
+  Bytes host_memory;  // of the CPUs; 0: not known
 
   ScaleUpKind scale_up = ScaleUpKind::Switch;
   int scale_up_switches = 1;          // chips, for the counts and the drawing

@@ -245,6 +245,19 @@ std::string describe(const Cluster& cluster, const Limit& limit) {
   return "";
 }
 
+Pattern host_pattern(const Cluster& cluster, int gpu, bool to_host) {
+  Pattern pattern{.algorithm = Algorithm::Direct, .ranks = {gpu}};
+  Route route;
+  cluster.inside.append_host(gpu, to_host, route);
+  std::sort(route.begin(), route.end());
+  for (const LinkId link : route) {
+    pattern.loads.push_back({link, 1});
+    pattern.local_latency += cluster.topology.link(link).latency;
+  }
+  set_limit(cluster, {.ranks = {gpu}}, pattern);
+  return pattern;
+}
+
 Pattern transfer_pattern(const Cluster& cluster, int from, int to) {
   return phase_pattern(cluster, {.ranks = {from, to}}, {.streams = {{0, 1, 1, 0}}});
 }

@@ -22,6 +22,9 @@ Pattern ring_pattern(const Cluster& cluster, const Group& group);
 Pattern ring_pattern(const Cluster& cluster, std::span<const int> ranks);
 /// "scale-up 366.8 GB/s", "sums in NVSwitch 306 GB/s", "sums in network switches 24 GB/s".
 std::string describe(const Cluster& cluster, const Limit& limit);
+/// What a GPU copies to its host's memory, or from there: over its own PCIe link. Its node has one
+/// (Nodes::has_host_links).
+Pattern host_pattern(const Cluster& cluster, int gpu, bool to_host);
 /// One transfer between two GPUs.
 Pattern transfer_pattern(const Cluster& cluster, int from, int to);
 

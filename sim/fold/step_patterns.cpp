@@ -41,6 +41,10 @@ class Collector {
   void add_group(GroupSort sort, int rank) {
     GroupKey key{.sort = sort, .rank = rank};
     const std::vector<int> ranks = ranks_of(key, mesh_);
+    if (sort.is_copy()) {
+      add({.group = step_.groups.push_back(key)}, host_pattern(cluster_, rank, sort == kToHost));
+      return;
+    }
     if (sort.is_transfer()) {
       add({.group = step_.groups.push_back(key)}, transfer_pattern(cluster_, ranks[0], ranks[1]));
       return;
@@ -138,6 +142,9 @@ Pattern make_pattern(const StepPatterns& step, PatternId id, const Cluster& clus
                      const Mesh& mesh) {
   const PatternKey& key = step.keys[id];
   const GroupKey& group = step.groups[key.group];
+  if (group.sort.is_copy()) {
+    return host_pattern(cluster, group.rank, group.sort == kToHost);
+  }
   if (step.is_directed(id)) {
     const auto ranks = step.ranks.of(id);
     return transfer_pattern(cluster, static_cast<int>(ranks[0]), static_cast<int>(ranks[1]));
@@ -153,9 +160,9 @@ StepPatterns step_patterns(const Workload& workload, const StepProgram& program,
   const int on_stage = mesh.world_size() / stages;
   for (int stage = 0; stage < stages; ++stage) {
     for (const GroupSort sort : sorts_of(program, stage)) {
-      for (int i = 0; i < on_stage && sort.span == Span::All; ++i) {
+      for (int i = 0; i < on_stage && (sort.span == Span::All || sort.is_copy()); ++i) {
         const int rank = mesh.moved(i, Axis::Pipeline, stage);
-        if (mesh.is_first(rank, sort.axes)) {
+        if (sort.is_copy() || mesh.is_first(rank, sort.axes)) {
           collector.add_group(sort, rank);
         }
       }

@@ -38,6 +38,56 @@ struct Unit {
   }
 };
 
+/// Copies what the first layers of a chunk keep to the host and back (offload.hpp): a layer's while
+/// the next one is computed, and there while the one before it is, so that two are on the GPU.
+class Copies {
+ public:
+  Copies(const OffloadSpec& offload, bool forward, const std::vector<Unit>& units)
+      : forward_(forward) {
+    for (const Unit& unit : units) {
+      for (const Visit& layer : unit.visits) {
+        kept_.push_back(kept_by(*layer.block));
+      }
+    }
+    const std::size_t copied =
+        std::min(kept_.size(), static_cast<std::size_t>(offload.activation_layers));
+    first_ = forward ? 0 : kept_.size() - copied;
+    end_ = first_ + copied;
+  }
+
+  void begin_layer(Walk& walk) {
+    if (forward_) {
+      if (is_copied(at_ - kLayersOnTheWay)) {
+        walk.wait_for({made_[at_ - kLayersOnTheWay]});
+      }
+      return;
+    }
+    for (; made_.size() < end_ - first_ && first_ + made_.size() <= at_ + 1;) {
+      made_.push_back(
+          walk.add_copy("load activations", kFromHost, kept_[first_ + made_.size()], walk.ready()));
+    }
+    if (is_copied(at_)) {
+      walk.wait_for({made_[at_ - first_]});
+    }
+  }
+  void end_layer(Walk& walk) {
+    if (forward_ && is_copied(at_)) {
+      made_.push_back(walk.add_copy("offload activations", kToHost, kept_[at_], walk.ready()));
+    }
+    ++at_;
+  }
+
+ private:
+  bool is_copied(std::size_t layer) const { return layer >= first_ && layer < end_; }
+
+  bool forward_;
+  std::vector<Bytes> kept_;  // by layer as the pass visits them, as all below
+  std::size_t first_ = 0;
+  std::size_t end_ = 0;
+  std::size_t at_ = 0;
+  std::vector<std::size_t> made_;  // copies
+};
+
 /// Writes a pass: its blocks, and beside them what their units exchange. A unit is some layers; the
 /// root unit is what the chunk holds of the model's ends, and there all through the pass.
 ///
@@ -69,13 +119,16 @@ class PassWriter {
     } else if (kind_ != ActionKind::Weight) {
       walk_.forward(arriving);
     }
+    Copies copies(w_.offload, forward, units);
     for (std::size_t n = 0; n < units.size(); ++n) {
       enter(units, n);
       for (const Visit& layer : units[n].visits) {
         for (const Block* block : layer.again) {
           walk_.again(*block);
         }
+        copies.begin_layer(walk_);
         visit(*layer.block);
+        copies.end_layer(walk_);
         walk_.end_layer();
       }
       reduce(units[n]);
@@ -212,7 +265,7 @@ std::vector<ComputeTime> compute_times(const Program& program, const KernelTimer
 SegmentTimes play_alone(const Program& program, std::size_t first, std::size_t last,
                         const std::vector<Seconds>& durations) {
   SegmentTimes times;
-  std::map<AxisSet, Seconds> free_at;  // by stream
+  std::map<GroupSort, Seconds> free_at;  // by stream
   for (std::size_t i = first; i < last; ++i) {
     const Segment& segment = program.segments[i];
     Seconds& free = free_at[segment.stream()];

@@ -7,8 +7,8 @@
 //                                                tensor      gather   scatter     gather  scatter
 //
 // Compute is one stream, and the exchanges over each set of axes are another, as each group has a
-// communicator of its own. Segments of one stream run in list order; a segment also waits for the
-// segments in `after`.
+// communicator of its own; copies to the host and from there are one each. Segments of one stream
+// run in list order; a segment also waits for the segments in `after`.
 #pragma once
 
 #include <optional>
@@ -35,16 +35,20 @@ struct Segment {
   Kernels kernels{};               // compute only
   bool again = false;              // compute only: recomputation
   AxisSet axes{};                  // exchange only, as all below
+  Span span = Span::All;           //
   Demand demand;                   //
   std::vector<std::size_t> after;  // earlier segments of the same program
+  bool beside = false;             // of a pair: of its second action
   bool operator==(const Segment&) const = default;
 
-  /// The stream that it runs on: that of its axes; compute has none.
-  AxisSet stream() const { return is_compute ? AxisSet{} : axes; }
+  /// The groups that make an exchange.
+  GroupSort sort() const { return {axes, span}; }
+  /// The stream that it runs on: that of its groups; compute has one of its own.
+  GroupSort stream() const { return is_compute ? GroupSort{AxisSet{}} : sort(); }
 };
 
 /// One pass. `layer_ends[i]` is the number of segments up to the end of the i-th layer visited; the
-/// pass can be cut there, since nothing of a layer is pending at its end.
+/// pass can be cut there, since nothing of a layer is pending at its end; a pair never.
 struct Program {
   std::vector<Segment> segments;
   std::vector<std::size_t> layer_ends;
@@ -77,6 +81,9 @@ struct UnitExchanges {
 /// gathered once more for a weight's gradient is gathered with that.
 Program make_program(const Workload& workload, const ModelBlocks& model, const Chunk& chunk,
                      ActionKind kind, const UnitExchanges& made = {});
+
+/// Two passes side by side, as one (pair.cpp).
+Program paired(const Program& first, const Program& second);
 
 /// What compute takes, by segment; nothing for exchanges.
 std::vector<ComputeTime> compute_times(const Program& program, const KernelTimer& timer);

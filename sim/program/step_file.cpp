@@ -46,6 +46,9 @@ Json segment_json(const Segment& segment) {
     }
     json["again"] = segment.again;
   } else {
+    if (segment.span != Span::All) {
+      json["span"] = name_of(segment.span);
+    }
     json.update({{"axes", axes_json(segment.axes)},
                  {"op", name_of(segment.demand.op)},
                  {"bytes", segment.demand.bytes.value}});
@@ -56,6 +59,9 @@ Json segment_json(const Segment& segment) {
     }
   }
   json["after"] = segment.after;
+  if (segment.beside) {
+    json["beside"] = true;
+  }
   return json;
 }
 
@@ -69,6 +75,9 @@ Json program_json(const Program& program) {
 
 Json end_json(const EndStep& end) {
   Json json{{"name", end.name}, {"bytes", end.bytes.value}};
+  if (end.on_host > 0) {
+    json["on_host"] = end.on_host;
+  }
   if (end.sort) {
     json.update({{"axes", axes_json(end.sort->axes)},
                  {"span", name_of(end.sort->span)},
@@ -87,14 +96,18 @@ Json end_json(const EndStep& end) {
 Json stage_json(const StageProgram& stage) {
   Json json{{"passes", Json::array()}, {"sends", Json::array()}, {"ends", Json::array()}};
   for (const StagePass& pass : stage.passes) {
-    json["passes"].push_back({{"action", pass.action.text()},
-                              {"program", index(pass.program)},
-                              {"with_next", pass.action.with_next},
-                              {"cut_at_layers", pass.cut_at_layers}});
+    Json& made = json["passes"].emplace_back(Json{{"action", pass.action.text()}});
+    if (pass.beside) {
+      made["beside"] = pass.beside->text();
+    }
+    made.update({{"program", index(pass.program)}, {"cut_at_layers", pass.cut_at_layers}});
   }
   for (const Send& send : stage.sends) {
     json["sends"].push_back(
         {{"pass", index(send.pass)}, {"next", send.next}, {"taken", index(send.taken)}});
+    if (send.beside) {
+      json["sends"].back()["beside"] = true;
+    }
   }
   for (const EndStep& end : stage.ends) {
     json["ends"].push_back(end_json(end));
@@ -163,7 +176,8 @@ Kernel kernel_of(const Json& json) {
 Segment segment_of(const Json& json, std::size_t number) {
   Segment segment{.name = json.at("name").get<std::string>(),
                   .is_compute = !json.contains("op"),
-                  .after = earlier_of(json, number)};
+                  .after = earlier_of(json, number),
+                  .beside = json.value("beside", false)};
   if (segment.is_compute) {
     for (const Json& kernel : json.at("kernels")) {
       segment.kernels.push_back(kernel_of(kernel));
@@ -171,6 +185,7 @@ Segment segment_of(const Json& json, std::size_t number) {
     segment.again = json.at("again").get<bool>();
   } else {
     segment.axes = axes_of(json.at("axes"));
+    segment.span = json.contains("span") ? enum_of<Span>(json.at("span")) : Span::All;
     segment.demand = {enum_of<CollectiveOp>(json.at("op")), {json.at("bytes").get<double>()}};
     if (json.contains("routing")) {
       const Json& routing = json.at("routing");
@@ -195,7 +210,8 @@ Program program_of(const Json& json) {
 
 EndStep end_of(const Json& json, const StageProgram& stage) {
   EndStep end{.name = json.at("name").get<std::string>(),
-              .bytes = {json.at("bytes").get<double>()}};
+              .bytes = {json.at("bytes").get<double>()},
+              .on_host = json.value("on_host", 0.0)};
   for (const std::size_t before : earlier_of(json, stage.ends.size())) {
     end.after.push_back(make_id<EndId>(before));
   }
@@ -210,23 +226,33 @@ EndStep end_of(const Json& json, const StageProgram& stage) {
   return end;
 }
 
+Action action_of(const Json& json) {
+  const std::string text = json.get<std::string>();
+  const std::optional<Action> action = parse_action(text);
+  if (!action) {
+    refuse(fmt::format("'{}' is no action, as 0F1 is", text));
+  }
+  return *action;
+}
+
 StageProgram stage_of(const Json& json, std::size_t programs) {
   StageProgram stage;
   for (const Json& pass : json.at("passes")) {
-    const std::string text = pass.at("action").get<std::string>();
-    std::optional<Action> action = parse_action(text);
-    if (!action) {
-      refuse(fmt::format("'{}' is no action, as 0F1 is", text));
+    stage.passes.push_back({});
+    StagePass& made = stage.passes.back();
+    made.action = action_of(pass.at("action"));
+    if (pass.contains("beside")) {
+      made.beside = action_of(pass.at("beside"));
+      made.action.with_next = true;
     }
-    action->with_next = pass.value("with_next", false);
-    stage.passes.push_back(
-        {*action, make_id<ProgramId>(number_below(pass.at("program"), programs, "program")),
-         pass.at("cut_at_layers").get<bool>()});
+    made.program = make_id<ProgramId>(number_below(pass.at("program"), programs, "program"));
+    made.cut_at_layers = pass.at("cut_at_layers").get<bool>();
   }
   for (const Json& send : json.at("sends")) {
     stage.sends.push_back(
         {make_id<PassId>(number_below(send.at("pass"), stage.passes.size(), "pass")),
-         send.at("next").get<bool>(), make_id<PassId>(send.at("taken").get<std::size_t>())});
+         send.value("beside", false), send.at("next").get<bool>(),
+         make_id<PassId>(send.at("taken").get<std::size_t>())});
   }
   for (const Json& end : json.at("ends")) {
     stage.ends.push_back(end_of(end, stage));

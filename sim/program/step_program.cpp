@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -47,11 +48,22 @@ class StageWriter {
     for (const Action& action : actions) {
       backwards[action.chunk] += action.frees() ? 1 : 0;
     }
+    std::optional<PassKey> first_of_pair;
     for (const Action& action : actions) {
       const bool last = action.frees() && --backwards[action.chunk] == 0;
-      const bool cut = last && w_.parallelism.overlap_data && !sums_within_passes();
-      const UnitExchanges made = exchanges_of(action, first[action.chunk], last);
-      made_.passes.push_back({action, program({stage, action.chunk}, action.kind, made), cut});
+      const PassKey key{
+          {stage, action.chunk}, action.kind, exchanges_of(action, first[action.chunk], last)};
+      if (first_of_pair) {
+        made_.passes.back().beside = action;
+        made_.passes.back().program = program(*first_of_pair, key);
+        first_of_pair.reset();
+      } else if (action.with_next) {
+        made_.passes.push_back({.action = action});
+        first_of_pair = key;
+      } else {
+        const bool cut = last && w_.parallelism.overlap_data && !sums_within_passes();
+        made_.passes.push_back({.action = action, .program = program(key), .cut_at_layers = cut});
+      }
       if (action.is_forward()) {
         first[action.chunk] = false;
       }
@@ -81,14 +93,30 @@ class StageWriter {
     return made;
   }
 
-  ProgramId program(PlacedChunk at, ActionKind kind, const UnitExchanges& made) {
-    const auto [known, is_new] = programs_.try_emplace(std::tuple(at, kind, made));
+  /// What an action does: kind and exchanges, of a chunk by its place or by what it holds.
+  using PassKey = std::tuple<PlacedChunk, ActionKind, UnitExchanges>;
+  using ProgramKey = std::tuple<Chunk, ActionKind, UnitExchanges>;
+
+  ProgramKey program_key(const PassKey& pass) const {
+    const auto& [at, kind, made] = pass;
+    return {chunk_at(w_, model_, at), kind, made};
+  }
+  Program made_of(const ProgramKey& key) const {
+    const auto& [chunk, kind, made] = key;
+    return make_program(w_, model_, chunk, kind, made);
+  }
+
+  /// Of an action, or of two side by side.
+  ProgramId program(const PassKey& pass, const std::optional<PassKey>& beside = {}) {
+    const auto [known, is_new] = programs_.try_emplace(std::pair(pass, beside));
     if (is_new) {
-      const auto [same, is_first] = programs_of_chunks_.try_emplace(
-          std::tuple(chunk_at(w_, model_, at), kind, made), step_.programs.next_id());
+      const ProgramKey key = program_key(pass);
+      const std::optional<ProgramKey> second =
+          beside ? std::optional(program_key(*beside)) : std::nullopt;
+      const auto [same, is_first] =
+          programs_of_chunks_.try_emplace(std::pair(key, second), step_.programs.next_id());
       if (is_first) {
-        step_.programs.push_back(
-            make_program(w_, model_, std::get<Chunk>(same->first), kind, made));
+        step_.programs.push_back(second ? paired(made_of(key), made_of(*second)) : made_of(key));
       }
       known->second = same->second;
     }
@@ -144,7 +172,11 @@ class StageWriter {
     for (const auto& [copies, parameters] : held) {
       updated += parameters / shards_of(w_.parallelism, copies).optimizer;
     }
-    add({.name = "optimizer", .sort = std::nullopt, .bytes = {updated * moved}});
+    if (w_.offload.optimizer) {
+      add_host_update(updated, adam);
+    } else {
+      add({.name = "optimizer", .sort = std::nullopt, .bytes = {updated * moved}});
+    }
     for (const auto& [copies, parameters] : held) {
       const AxisSet axes = shard_axes(w_.parallelism, copies);
       if (!axes.empty() && w_.parallelism.zero < 3) {
@@ -152,6 +184,37 @@ class StageWriter {
              .sort = GroupSort{axes, Span::All},
              .op = CollectiveOp::AllGather,
              .bytes = {parameters * element_bytes(w_.training.precision)}});
+      }
+    }
+  }
+
+  /// In pieces: gradients down, update by the CPUs, weights up, each behind the piece before it.
+  void add_host_update(double updated, const AdamBytes& adam) {
+    const int pieces = w_.offload.pieces;
+    std::vector<EndId> last =
+        made_.ends.empty() ? std::vector<EndId>{} : std::vector{made_.ends.last_id()};
+    std::array<std::vector<EndId>, 3> previous{last, {}, {}};
+    for (int piece = 0; piece < pieces; ++piece) {
+      const double share = updated / pieces;
+      const std::array steps{
+          EndStep{.name = "gradients to host",
+                  .sort = kToHost,
+                  .op = CollectiveOp::SendReceive,
+                  .bytes = {share * adam.gradient}},
+          EndStep{.name = "optimizer on host", .sort = std::nullopt, .on_host = share},
+          EndStep{.name = "weights from host",
+                  .sort = kFromHost,
+                  .op = CollectiveOp::SendReceive,
+                  .bytes = {share * adam.weight}}};
+      std::optional<EndId> before;
+      for (std::size_t i = 0; i < steps.size(); ++i) {
+        EndStep step = steps[i];
+        step.after = previous[i];
+        if (before) {
+          step.after.push_back(*before);
+        }
+        before = made_.ends.push_back(std::move(step));
+        previous[i] = {*before};
       }
     }
   }
@@ -169,20 +232,30 @@ class StageWriter {
   StepProgram& step_;
   StageProgram made_;
   std::map<int, PassId> last_backward_;  // by chunk: what finishes the gradients of its weights
-  std::map<std::tuple<PlacedChunk, ActionKind, UnitExchanges>, ProgramId> programs_;
-  std::map<std::tuple<Chunk, ActionKind, UnitExchanges>, ProgramId> programs_of_chunks_;
+  std::map<std::pair<PassKey, std::optional<PassKey>>, ProgramId> programs_;
+  std::map<std::pair<ProgramKey, std::optional<ProgramKey>>, ProgramId> programs_of_chunks_;
 };
 
 /// Which pass goes on with what a pass made: by direction, chunk and microbatch.
 using Takers = std::map<std::tuple<bool, int, int>, PassId>;
 
+/// Calls `visit` with each action of a pass, and whether it is the second of a pair.
+template <typename Visit>
+void for_actions(const StagePass& pass, const Visit& visit) {
+  visit(pass.action, false);
+  if (pass.beside) {
+    visit(*pass.beside, true);
+  }
+}
+
 Takers takers_of(const StageProgram& stage) {
   Takers takers;
   for (const PassId id : stage.passes.ids()) {
-    const Action& action = stage.passes[id].action;
-    if (action.is_forward() || action.gives_gradient()) {
-      takers[{action.is_forward(), action.chunk, action.microbatch}] = id;
-    }
+    for_actions(stage.passes[id], [&](const Action& action, bool) {
+      if (action.is_forward() || action.gives_gradient()) {
+        takers[{action.is_forward(), action.chunk, action.microbatch}] = id;
+      }
+    });
   }
   return takers;
 }
@@ -197,16 +270,17 @@ void add_sends(const Workload& w, StepProgram& step) {
   for (int from = 0; from < placement.stages(); ++from) {
     StageProgram& stage = step.stages[static_cast<std::size_t>(from)];
     for (const PassId id : stage.passes.ids()) {
-      const Action& action = stage.passes[id].action;
-      const bool forward = action.is_forward();
-      const PlacedChunk at{from, action.chunk};
-      const std::optional<PlacedChunk> to =
-          forward || action.gives_gradient() ? placement.receiver(at, forward) : std::nullopt;
-      if (to && to->stage != from) {
-        const Takers& there = takers[static_cast<std::size_t>(to->stage)];
-        stage.sends.push_back({id, placement.goes_on(at, forward),
-                               there.at({forward, to->chunk, action.microbatch})});
-      }
+      for_actions(stage.passes[id], [&](const Action& action, bool beside) {
+        const bool forward = action.is_forward();
+        const PlacedChunk at{from, action.chunk};
+        const std::optional<PlacedChunk> to =
+            forward || action.gives_gradient() ? placement.receiver(at, forward) : std::nullopt;
+        if (to && to->stage != from) {
+          const Takers& there = takers[static_cast<std::size_t>(to->stage)];
+          stage.sends.push_back({id, beside, placement.goes_on(at, forward),
+                                 there.at({forward, to->chunk, action.microbatch})});
+        }
+      });
     }
   }
 }
@@ -271,9 +345,8 @@ StepProgram make_step_program(const Workload& w) {
 
 std::vector<GroupSort> sorts_within(const StepProgram& step, int stage) {
   std::vector<GroupSort> found;
-  for_exchanges_within(step, step.stage(stage), [&](const Segment& segment) {
-    add_once(found, {segment.axes, Span::All});
-  });
+  for_exchanges_within(step, step.stage(stage),
+                       [&](const Segment& segment) { add_once(found, segment.sort()); });
   return found;
 }
 
@@ -291,7 +364,7 @@ std::vector<Demand> demands(const StepProgram& step, GroupSort sort, int stage) 
   const StageProgram& own = step.stage(stage);
   std::vector<Demand> found;
   for_exchanges_within(step, own, [&](const Segment& segment) {
-    if (sort == GroupSort{segment.axes, Span::All}) {
+    if (sort == segment.sort()) {
       add_once(found, segment.demand);
     }
   });

@@ -18,9 +18,10 @@
 
 namespace danlu {
 
-/// A pass of a stage.
+/// A pass of a stage: an action, or two side by side, whose results are there when both are done.
 struct StagePass {
   Action action;
+  std::optional<Action> beside{};  // the second of a pair
   ProgramId program{};
   bool cut_at_layers = false;  // something waits for single layers of it
   bool operator==(const StagePass&) const = default;
@@ -29,8 +30,9 @@ struct StagePass {
 /// What a pass made goes to the pass of another stage that takes it up.
 struct Send {
   PassId pass{};
-  bool next = false;  // to the stage that follows, with the first one after the last; else before
-  PassId taken{};     // of the stage there
+  bool beside = false;  // of a pair: what its second action made
+  bool next = false;    // to the stage that follows, with the first one after the last; else before
+  PassId taken{};       // of the stage there
   bool operator==(const Send&) const = default;
 };
 
@@ -44,7 +46,8 @@ struct EndStep {
   std::string name;
   std::optional<GroupSort> sort;  // of an exchange's group; none of an update
   CollectiveOp op = CollectiveOp::AllReduce;
-  Bytes bytes;  // of an exchange the whole array; of an update what it moves in memory
+  Bytes bytes;         // of an exchange the whole array; of an update what it moves in memory
+  double on_host = 0;  // of an update by the CPUs instead: parameters
   // It waits for
   std::optional<LayerEnd> layer;  // a layer of a pass; none: all passes
   std::vector<EndId> after{};     // and earlier end steps of the stage

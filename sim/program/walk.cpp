@@ -270,6 +270,17 @@ std::size_t Walk::add_exchange(const Exchange& exchange, const Way& way,
   return size() - 1;
 }
 
+std::size_t Walk::add_copy(std::string name, GroupSort sort, Bytes bytes,
+                           std::vector<std::size_t> after) {
+  program_.segments.push_back({.name = std::move(name),
+                               .is_compute = false,
+                               .axes = sort.axes,
+                               .span = sort.span,
+                               .demand = {CollectiveOp::SendReceive, bytes},
+                               .after = std::move(after)});
+  return size() - 1;
+}
+
 void Walk::wait_for(const std::vector<std::size_t>& segments) {
   ready_.insert(ready_.end(), segments.begin(), segments.end());
 }

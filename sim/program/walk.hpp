@@ -32,6 +32,9 @@ class Walk {
   /// An exchange beside the main line; returns its segment. Its axes have more than one rank.
   std::size_t add_exchange(const Exchange& exchange, const Way& way,
                            std::vector<std::size_t> after);
+  /// The same of a copy between the rank and its host.
+  std::size_t add_copy(std::string name, GroupSort sort, Bytes bytes,
+                       std::vector<std::size_t> after);
 
   Program take() { return std::move(program_); }
 

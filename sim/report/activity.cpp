@@ -16,8 +16,8 @@ const SegmentTimes& ActivityReader::times_of(const ProgramSlice& slice) {
 
 const ComputeTime& ActivityReader::compute_of(TaskId id) {
   const Task& task = graph_.tasks[id];
-  const bool throttles =
-      !graph_.throttles.empty() && graph_.throttles[graph_.participants[id].front()];
+  const bool throttles = !task.on_host && !graph_.throttles.empty() &&
+                         graph_.throttles[graph_.participants[id].front()];
   if ((task.stretch == 1 && !throttles) || task.duration == Seconds{}) {
     return task.compute;
   }
@@ -48,10 +48,11 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
   for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
     const Segment& segment = played.program.segments[i];
     const std::size_t at = i - task.slice.first;
+    const std::optional<Action>& action = segment.beside ? task.beside : task.action;
     visit({{whole.start + times.start[at], whole.start + times.finish[at]},
            segment.name,
-           graph_.name_of(task),
-           task.action,
+           name_of(action->kind),
+           action,
            segment.is_compute ? &played.compute[i] : nullptr,
            played.communications[i]});
   }

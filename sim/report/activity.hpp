@@ -18,7 +18,7 @@ struct Activity {
   Interval interval;
   std::string_view name;
   std::string_view pass;                           // "forward" or "backward" inside a run, else ""
-  std::optional<Action> action;                    // Task::action
+  std::optional<Action> action;                    // Task::action, or of a pair the one it is of
   const ComputeTime* compute = nullptr;            // of compute
   std::optional<CommunicationId> communication{};  // of communication
   bool is_first = true;                            // of communication: the first of its parts

@@ -156,8 +156,13 @@ class GanttReader {
 
   void add_pass(TaskId id, PassTimes& passes) {
     const Interval whole{timeline_.start[id], timeline_.finish[id]};
-    Interval& pass = passes.try_emplace(*plan_.graph.tasks[id].action, whole).first->second;
-    pass = {std::min(pass.start, whole.start), std::max(pass.finish, whole.finish)};
+    const Task& task = plan_.graph.tasks[id];
+    for (const std::optional<Action>& action : {task.action, task.beside}) {
+      if (action) {
+        Interval& pass = passes.try_emplace(*action, whole).first->second;
+        pass = {std::min(pass.start, whole.start), std::max(pass.finish, whole.finish)};
+      }
+    }
   }
 
   void read(TaskId id) {
@@ -230,17 +235,65 @@ Gantt gantt_of(std::string title, const Workload& workload, const StepPlan& plan
           .rows = GanttReader(plan, timeline).rows(placement.stages())};
 }
 
+namespace {
+
+/// How many of the spans from `first` on are of two passes that take turns, as a pair does.
+std::size_t turns_of_a_pair(std::span<const GanttSpan> spans, Seconds least) {
+  const auto is_pass = [](const GanttSpan& span) { return span.kind == GanttSpan::Kind::Pass; };
+  std::size_t turns = 0;
+  while (turns < spans.size() && is_pass(spans[turns]) && spans[turns].length() < least &&
+         (turns < 2 || spans[turns].action == spans[turns - 2].action) &&
+         (turns == 0 || spans[turns].interval.start - spans[turns - 1].interval.finish < least)) {
+    ++turns;
+  }
+  return turns;
+}
+
+/// Such turns as fewer and longer ones, each pass with its share of the time.
+void add_turns(std::span<const GanttSpan> turns, Seconds least, std::vector<GanttSpan>& visible) {
+  const Seconds start = turns.front().interval.start;
+  const Seconds length = turns.back().interval.finish - start;
+  Seconds first;
+  Seconds both;
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    first += i % 2 == 0 ? turns[i].length() : Seconds{};
+    both += turns[i].length();
+  }
+  const double rounds = std::max(1.0, std::floor(length / (2 * least)));
+  for (int i = 0; i < rounds; ++i) {
+    const Seconds begin = start + i / rounds * length;
+    const Seconds middle = begin + first / both / rounds * length;
+    const Seconds end = start + (i + 1) / rounds * length;
+    for (const auto& [interval, at] : {std::pair(Interval{begin, middle}, 0), {{middle, end}, 1}}) {
+      visible.push_back(turns[static_cast<std::size_t>(at)]);
+      visible.back().interval = interval;
+    }
+  }
+}
+
+}  // namespace
+
 std::vector<GanttSpan> visible_spans(const GanttRow& row, Seconds least) {
-  std::vector<GanttSpan> visible;
+  std::vector<GanttSpan> joined;
   for (GanttSpan span : row.spans) {
     if (span.action && span.length() < least) {
       span.kind = GanttSpan::Kind::Pass;
     }
-    if (!visible.empty() && visible.back().goes_on_in(span) &&
-        span.interval.start - visible.back().interval.finish < least) {
-      visible.back().interval.finish = span.interval.finish;
+    if (!joined.empty() && joined.back().goes_on_in(span) &&
+        span.interval.start - joined.back().interval.finish < least) {
+      joined.back().interval.finish = span.interval.finish;
     } else {
-      visible.push_back(span);
+      joined.push_back(span);
+    }
+  }
+  std::vector<GanttSpan> visible;
+  for (std::size_t at = 0; at < joined.size();) {
+    const std::size_t turns = turns_of_a_pair(std::span(joined).subspan(at), least);
+    if (turns > 2) {
+      add_turns(std::span(joined).subspan(at, turns), least, visible);
+      at += turns;
+    } else {
+      visible.push_back(joined[at++]);
     }
   }
   return visible;

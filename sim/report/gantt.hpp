@@ -64,7 +64,8 @@ Gantt gantt_of(std::string title, const Workload& workload, const StepPlan& plan
                const Timeline& timeline);
 
 /// The row's spans for a drawing that shows nothing shorter than `least`: what a pass exchanges or
-/// waits for inside, for less than that, is drawn as the pass.
+/// waits for inside, for less than that, is drawn as the pass, and two passes that take turns
+/// faster than that take as long ones.
 std::vector<GanttSpan> visible_spans(const GanttRow& row, Seconds least);
 
 /// What a legend has to explain: what was drawn.

@@ -15,6 +15,13 @@ MemoryReport measure_memory(const Workload& workload, const ClusterSpec& cluster
                       .stages = memory_by_stage(workload),
                       .reserve = workload.training.memory_reserve};
   report.use = fullest(report.stages);
+  const int sharing = std::min(cluster.gpus, cluster.topology.gpus_per_node);
+  for (const MemoryUse& use : report.stages) {
+    report.host = std::max(report.host, sharing * use.host);
+  }
+  if (report.host > Bytes{} && cluster.topology.host_memory > Bytes{}) {
+    report.host_capacity = cluster.topology.host_memory;
+  }
   return report;
 }
 

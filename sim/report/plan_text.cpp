@@ -110,6 +110,11 @@ std::string layout_line(const Workload& workload) {
   }
   line += stages_text(workload);
   line += p.pipeline > 1 && p.scatter_gather ? ", scatter-gather" : "";
+  line += workload.offload.optimizer ? ", optimizer on the CPUs" : "";
+  line += workload.offload.activation_layers > 0
+              ? fmt::format(", activations of {} on the CPUs",
+                            counted(workload.offload.activation_layers, "layer"))
+              : "";
   line += forced_text("tensor", workload.communication.tensor);
   line += forced_text("data", workload.communication.data);
   return line;
@@ -133,6 +138,7 @@ std::string overlap_line(const Workload& workload) {
   add(p.context > 1, p.context_exchange == ContextExchange::Ring, "context with attention",
       "context");
   add(p.pipeline > 1, p.overlap_pipeline, "pipeline", "pipeline");
+  add(p.overlap_pairs, true, "forward with backward passes", "");
   add(p.data * p.context * p.ulysses > 1, p.overlap_data, "data", "data");
   if (hidden.empty() && bare.empty()) {
     return "";

@@ -39,6 +39,7 @@ enum class TimePart {
   ExposedData,
   ExposedExpert,
   ExposedContext,
+  ExposedOffload,
   Bubble,
   StragglerWait,
   Optimizer,
@@ -54,6 +55,7 @@ inline constexpr auto kNames<TimePart> =
                                     {TimePart::ExposedData, "exposed_data"},
                                     {TimePart::ExposedExpert, "exposed_expert"},
                                     {TimePart::ExposedContext, "exposed_context"},
+                                    {TimePart::ExposedOffload, "exposed_offload"},
                                     {TimePart::Bubble, "bubble"},
                                     {TimePart::StragglerWait, "straggler_wait"},
                                     {TimePart::Optimizer, "optimizer"},
@@ -68,6 +70,7 @@ inline constexpr std::array kExposedParts{
     std::pair{Axis::Expert, TimePart::ExposedExpert},
     std::pair{Axis::Pipeline, TimePart::ExposedPipeline},
     std::pair{Axis::Replicate, TimePart::ExposedData},
+    std::pair{Axis::Offload, TimePart::ExposedOffload},
 };
 
 /// Whether time counts as communication along this axis; that between shards counts as data's.
@@ -149,7 +152,10 @@ struct MemoryReport {
   MemoryUse use;                  // of the stage that needs most
   std::vector<MemoryUse> stages;  // of every stage
   Bytes reserve;                  // training.memory_reserve: what the plan should leave free
-  bool fits() const { return use.peak() <= capacity; }
+  Bytes host{};                   // what is offloaded, in the memory of the fullest node
+  std::optional<Bytes> host_capacity{};
+  bool fits_host() const { return !host_capacity || host <= *host_capacity; }
+  bool fits() const { return use.peak() <= capacity && fits_host(); }
   /// It fits, and leaves less than the reserve.
   bool tight() const { return fits() && use.peak() + reserve > capacity; }
   std::string_view verdict() const { return !fits() ? "does not fit" : tight() ? "tight" : "fits"; }

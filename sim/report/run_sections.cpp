@@ -32,6 +32,14 @@ Section memory(const MemoryReport& memory) {
     add("gathered_bytes", "gathered weights", use.gathered);
   }
   add("other_bytes", "other", use.moment.again + use.moment.logits + use.moment.buffers);
+  if (memory.host > Bytes{}) {
+    Row& host = add("node_host_bytes", "a node's CPUs", memory.host);
+    host.cells.pop_back();
+    host.cells.push_back(memory.host_capacity ? Figure::share(memory.host / *memory.host_capacity)
+                                              : Figure::absent());
+    host.note = memory.host_capacity ? fmt::format("of {}", to_text(*memory.host_capacity))
+                                     : "of a size that the topology does not say (node.memory)";
+  }
   add("peak_bytes", "peak", use.peak()).shown = Shown::Everywhere;
   Row& capacity = add("capacity_bytes", "capacity", memory.capacity);
   capacity.note = fmt::format("of {}: ", to_text(memory.capacity));
@@ -42,7 +50,7 @@ Section memory(const MemoryReport& memory) {
                           .note = std::string(memory.verdict()),
                           .shown = Shown::Beside});
   section.rows.push_back(off_page("stage", "stage", Figure::count(use.stage)));
-  section.rows.push_back(off_page("peak_during", "peak", Figure::words(use.moment.action.text())));
+  section.rows.push_back(off_page("peak_during", "peak", Figure::words(use.moment.during())));
   add("reserve_bytes", "to be left free", memory.reserve).shown = Shown::OffPage;
   section.rows.push_back(off_page("fits", "fits", Figure::flag(memory.fits())));
   return section;
@@ -119,7 +127,7 @@ Section memory_by_stage(const MemoryReport& memory) {
                    Figure::size(use.gathered), Figure::size(use.moment.activations),
                    Figure::size(use.moment.again), Figure::size(use.moment.buffers),
                    Figure::size(use.moment.logits), Figure::size(use.peak()),
-                   Figure::words(use.moment.action.text()), Figure::count(use.moment.forwards)},
+                   Figure::words(use.moment.during()), Figure::count(use.moment.forwards)},
          .shown = Shown::OffPage});
   }
   hide_where_none(memory, "gathered_bytes", section, [](const MemoryUse& u) { return u.gathered; });
@@ -129,8 +137,8 @@ Section memory_by_stage(const MemoryReport& memory) {
                   [](const MemoryUse& u) { return u.moment.buffers; });
   const auto& [moment, stage] = std::pair(memory.use.moment, memory.use.stage);
   section.rows.push_back(
-      sentence(fmt::format("The peak is on stage {}, during {}, after {}.", stage,
-                           moment.action.text(), counted(moment.forwards, "forward pass", "es")),
+      sentence(fmt::format("The peak is on stage {}, during {}, after {}.", stage, moment.during(),
+                           counted(moment.forwards, "forward pass", "es")),
                Shown::OffPage));
   section.rows.push_back(
       sentence("Not counted: workspaces, other buffers of communication, fragments. "

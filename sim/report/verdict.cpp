@@ -23,6 +23,8 @@ std::vector<StepLimit> limits_of(const StepReport& step) {
       {"exposed_data", "exposed data communication", share(parts[TimePart::ExposedData])},
       {"exposed_expert", "exposed expert communication", share(parts[TimePart::ExposedExpert])},
       {"exposed_context", "exposed context communication", share(parts[TimePart::ExposedContext])},
+      {"exposed_offload", "exposed copies to and from the host",
+       share(parts[TimePart::ExposedOffload])},
       {"bubble", "pipeline bubble", share(parts[TimePart::Bubble])},
       {"straggler_wait", "waiting for slower peers", share(parts[TimePart::StragglerWait])},
       {"optimizer", "optimizer", share(parts[TimePart::Optimizer])},
@@ -35,6 +37,10 @@ std::vector<StepLimit> limits_of(const StepReport& step) {
 
 std::string fits_text(const MemoryReport& memory) {
   const Bytes peak = memory.use.peak();
+  if (!memory.fits_host()) {
+    return fmt::format("does not fit in the memory of its nodes: {} of {}", to_text(memory.host),
+                       to_text(*memory.host_capacity));
+  }
   return fmt::format("{}: {} of {} ({}) on the fullest GPU{}",
                      memory.fits() ? "fits in memory" : "does not fit in memory", to_text(peak),
                      to_text(memory.capacity), percent(peak / memory.capacity),

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "sim/report/gantt.hpp"
 #include "sim/report/page.hpp"
@@ -192,7 +193,7 @@ class GanttPage {
     const std::vector<GanttSpan> spans = visible_spans(row, column_);
     const std::vector<const GanttSpan*> shown = columns_of(spans, column_, columns_, step);
     std::vector<GanttCell> cells;
-    std::optional<Action> begun;
+    std::set<Action> begun;
     for (std::size_t first = 0; first < shown.size();) {
       std::size_t last = first;
       while (last < shown.size() && shown[last] == shown[first]) {
@@ -209,8 +210,8 @@ class GanttPage {
   }
 
   /// A span that takes `width` columns: its letter; of a pass the number of its microbatch too, if
-  /// there is room for it, and neither where that pass has `begun` before.
-  void add_cells(const GanttSpan* span, std::size_t width, std::optional<Action>& begun,
+  /// there is room for it, and neither of one of those that have `begun` before.
+  void add_cells(const GanttSpan* span, std::size_t width, std::set<Action>& begun,
                  std::vector<GanttCell>& cells) {
     const GanttInk ink = ink_of(span);
     const std::string letter(1, ink.letter);
@@ -226,8 +227,7 @@ class GanttPage {
     }
     legend_.add(*span);
     std::string words = letter + std::to_string(span->action->microbatch);
-    words = begun == span->action ? "" : words.size() <= width ? words : letter;
-    begun = span->action;
+    words = !begun.insert(*span->action).second ? "" : words.size() <= width ? words : letter;
     for (std::size_t i = 0; i < width; ++i) {
       const std::string_view fill = colour != 0 ? " " : style_.unicode ? ink.unicode : ink.ascii;
       cells.push_back({i < words.size() ? std::string(1, words[i]) : std::string(fill), colour});

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "sim/base/text.hpp"
 #include "sim/report/gantt.hpp"
@@ -151,18 +152,18 @@ class SvgWriter {
     constexpr double kBroad = 2.5;             // enough for a gap
     std::map<std::string, std::string> paths;  // by class
     std::string numbers;
-    std::optional<Action> numbered;
+    std::set<Action> numbered;
     for (const GanttSpan& span : visible_spans(row, kLeastWidth * pixel_)) {
       legend_.add(span);
       const double from = span.interval.start / pixel_;
       const double width = span.length() / pixel_;
       paths[class_of(span)] += thick_line(from, width > kBroad ? width - kGap : width);
-      if (span.kind == GanttSpan::Kind::Pass && span.action != numbered) {
+      if (span.kind == GanttSpan::Kind::Pass && !numbered.contains(*span.action)) {
         const std::string number = std::to_string(span.action->microbatch);
         if (static_cast<double>(number.size()) * kLetterWidth + 1 < width) {
           numbers += fmt::format("<text x=\"{:.6g}\" y=\"4\" class=\"n\">{}</text>\n",
                                  hundredths(from + width / 2), number);
-          numbered = span.action;
+          numbered.insert(*span.action);
         }
       }
     }

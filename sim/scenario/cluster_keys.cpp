@@ -25,6 +25,9 @@ std::vector<KeyRow> node_keys() {
             "GPUs in one node (one scale-up domain)"),
       quantity("node.power", &TopologySpec::node_power_watts, Dimension::Power, 1, 1e7, "",
                "Nameplate power of the whole node"),
+      quantity("node.memory", &TopologySpec::host_memory, Dimension::Size, 0, 1e15, "",
+               "Memory of the CPUs of a node, for what parallelism.offload puts there; not checked "
+               "if left out"),
       choice("node.scale_up.kind", &TopologySpec::scale_up, scale_up_words(), "switch",
              "How GPUs of a node are joined: through NVSwitches, by the direct links listed, over "
              "PCIe only, by links to the neighbours in a torus, or by links between all pairs"),

@@ -234,6 +234,18 @@ std::vector<KeyRow> parallelism_keys() {
       flag("parallelism.sharding.copy", &ShardingSpec::keeps_copy, "true",
            "A rank keeps its shard of 16-bit weights beside the fp32 master weights (DeepSpeed); "
            "false: it casts before it gathers (PyTorch's FSDP)"),
+      flag("parallelism.offload.optimizer", &OffloadSpec::optimizer, "false",
+           "The optimizer's state lies in the memory of the CPUs, which update it: gradients go "
+           "down over PCIe at the end of a step, 16-bit weights come up (ZeRO-Offload)"),
+      count("parallelism.offload.pieces", &OffloadSpec::pieces, 1, 1024, "1",
+            "Pieces of that update: one is updated while others travel (Megatron-LM's "
+            "--overlap-cpu-optimizer-d2h-h2d)"),
+      number("parallelism.offload.update_rate", &OffloadSpec::update_rate, 1e6, 1e13, "3.9e9",
+             "Parameters a second that the CPUs of a node update with Adam, all together: 10 "
+             "billion in 2.57 s on the two Xeon 8168 of a DGX-2 (Ren et al. 2021, table 4)"),
+      count("parallelism.offload.activation_layers", &OffloadSpec::activation_layers, 0, kMost, "0",
+            "Of each chunk so many first layers copy their activations to the host and back "
+            "(TransformerEngine's and Megatron-LM's cpu_offloading_num_layers)"),
       flag("parallelism.scatter_gather", &ParallelismSpec::scatter_gather, "false",
            "Pipeline transfers carry 1/tensor each and are gathered over NVLink on arrival"),
       choice("parallelism.overlap.tensor", &ParallelismSpec::overlap_tensor, "backward",
@@ -243,6 +255,10 @@ std::vector<KeyRow> parallelism_keys() {
             "Pieces of a product with overlap tensor full"),
       flag("parallelism.overlap.pipeline", &ParallelismSpec::overlap_pipeline, "true",
            "A stage computes on while it sends to the next; false: it waits until it has sent"),
+      flag("parallelism.overlap.pair", &ParallelismSpec::overlap_pairs, "false",
+           "1F1B's steady phase runs a forward beside a backward pass, each hiding the other's "
+           "exchanges, after one forward pass more (Megatron-LM's "
+           "overlap_moe_expert_parallel_comm); needs chunks > 1, or one stage"),
       flag("parallelism.overlap.data", &ParallelismSpec::overlap_data, "",
            "Gradients are reduced layer by layer beside backward; false if left out, and true with "
            "zero 2 and 3"),
@@ -322,8 +338,8 @@ std::vector<KeyRow> training_keys() {
       lines("training.schedule.grid",
             "A schedule of one's own: a line for each stage, of PyTorch's words, as `0F0 0F1 0B0 "
             "0B1`. Part of the model (0 to pipeline x chunks - 1), F (forward), B (backward) or I "
-            "and W (gradients of inputs, of weights), microbatch; `(2F1;0B0)` is a pair, which is "
-            "played one after the other"),
+            "and W (gradients of inputs, of weights), microbatch; `(2F1;0B0)` is a pair, which "
+            "runs side by side"),
       choice("training.schedule.placement", &TrainingSpec::grid_deal,
              words_of({Deal::InTurn, Deal::V}), "in-turn",
              "How a grid's parts lie on stages: in turn from the first stage on, or there and back "

@@ -136,6 +136,7 @@ class Builder {
     const bool has_cluster = read_cluster(get, scenario);
     get.fill(w.parallelism, "parallelism");
     get.fill(w.parallelism.sharding, "parallelism.sharding");
+    get.fill(w.offload, "parallelism.offload");
     get.fill(w.training, "training");
     get.fill(w.training.routing, "training.experts");
     w.training.documents = values_.numbers("training.documents");
@@ -155,6 +156,11 @@ class Builder {
       scenario.places.emplace(path, own_.problem(path, ""));
     }
     note_unplayable(scenario);
+    if (w.offload.optimizer && !own_.has("parallelism.offload.update_rate")) {
+      scenario.notes.emplace_back(
+          "the CPUs of a node are assumed to update 3.9e9 parameters a second, as two Xeon 8168 do "
+          "(Ren et al. 2021); parallelism.offload.update_rate");
+    }
     read_step_faults(values_, w, scenario.cluster, problems_);
     find_unused_keys(sized(own_, w.parallelism), sized(values_, w.parallelism), scenario_keys(),
                      scenario_key_uses(), "", {problems_, scenario.notes});
@@ -274,6 +280,10 @@ class Builder {
         found->keys = {"training.precision", "cluster.mixed"};
         broken.push_back(std::move(*found));
       }
+    }
+    if (std::optional<WorkloadProblem> found =
+            offload_problem(scenario.workload.offload, cluster.topology)) {
+      broken.push_back(std::move(*found));
     }
     for (WorkloadProblem& found : broken) {
       const bool rests_on_wrong =

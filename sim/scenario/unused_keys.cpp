@@ -89,6 +89,8 @@ std::vector<KeyUse> scenario_uses() {
     uses.push_back({key, "parallelism.data", "!1", {"parallelism.context", "parallelism.ulysses"}});
   }
   add(uses, {"parallelism.sharding"}, "parallelism.zero", "!0");
+  add(uses, {"parallelism.offload.pieces", "parallelism.offload.update_rate"},
+      "parallelism.offload.optimizer", "true");
   add(uses,
       {"parallelism.sharding.unit_layers", "parallelism.sharding.reduce",
        "parallelism.sharding.reduce_width"},

@@ -30,7 +30,7 @@ struct Action {
   ActionKind kind = ActionKind::Forward;
   int chunk = 0;
   int microbatch = 0;
-  bool with_next = false;  // meant to run side by side with the action that follows
+  bool with_next = false;  // side by side with the action that follows, as one pass
   auto operator<=>(const Action&) const = default;  // NOLINT(modernize-use-nullptr)
 
   bool is_forward() const { return kind == ActionKind::Forward; }

@@ -9,9 +9,10 @@
 //   p-r-1     I1 W1 F1                  p-r-1  W, I0
 //   m-2p+r+1  F0 beside B1, F1 beside B0       then the weights that are left
 //
-// Pairs are there so that exchanges of one pass run beside the compute of the other. danlu plays a
-// pair as its forward pass and then its backward pass: with F, I and W of a chunk one unit,
-// DualPipe-V takes 6m + p - 1 and DualPipe, whose chunks are whole stages, 3m + p/2 - 1.
+// Pairs are there so that exchanges of one pass run beside the compute of the other
+// (sim/program/pair.cpp); what both made goes on when both are done. With F, I and W of a chunk one
+// unit and a pair three, DualPipe-V takes 6m + 2(p - 1) and DualPipe, whose chunks are whole
+// stages, 3m + p - 2.
 #include <fmt/format.h>
 
 #include <array>
@@ -138,30 +139,28 @@ std::string dual_pipe_obstacle(const ScheduleShape& shape) {
 
 const ScheduleRow kDualPipeV{
     .name = "dualpipe-v",
-    .help =
-        "the same with one copy, its two chunks in a V (DeepSeek 2025); pairs are played in turn",
+    .help = "the same with one copy, its two chunks in a V (DeepSeek 2025)",
     .chunks = 2,
     .deal = Deal::V,
     .obstacle = too_few_microbatches,
     .actions = dual_pipe_v_actions,
     .bubble =
         [](const ScheduleShape& shape) {
-          return (shape.placement.stages() - 1.0) / (6 * shape.microbatches);
+          return (shape.placement.stages() - 1.0) / (3 * shape.microbatches);
         },
     .peak = [](const ScheduleShape& shape,
                int /*stage*/) { return 2 * shape.placement.stages() + 1; }};
 
 const ScheduleRow kDualPipe{
     .name = "dualpipe",
-    .help =
-        "two copies of the model run against each other (DeepSeek-V3); pairs are played in turn",
+    .help = "two copies of the model run against each other, passes in pairs (DeepSeek-V3)",
     .chunks = 2,
     .deal = Deal::BothWays,
     .obstacle = dual_pipe_obstacle,
     .actions = dual_pipe_actions,
     .bubble =
         [](const ScheduleShape& shape) {
-          return (shape.placement.stages() / 2 - 1.0) / (3 * shape.microbatches);
+          return (shape.placement.stages() - 2.0) / (3 * shape.microbatches);
         },
     .peak = [](const ScheduleShape& shape, int /*stage*/) { return shape.placement.stages() + 1; }};
 

@@ -109,6 +109,7 @@ class GridReader {
     const int stage = static_cast<int>(line);
     std::map<std::pair<int, int>, std::string> done;  // letters by part and microbatch
     const std::size_t before = problems_.size();
+    std::optional<Action> previous;
     for (const Word& word : words_[line]) {
       const Action& action = word.action;
       if (problems_.size() > before) {
@@ -133,7 +134,9 @@ class GridReader {
         std::string& letters = done[{action.chunk, action.microbatch}];
         check_order(line, word, letters);
         letters += row_named(action.kind).letter;
+        check_pair(line, word, previous);
       }
+      previous = word.action;
     }
     if (problems_.size() == before) {
       check_complete(line, done);
@@ -167,6 +170,16 @@ class GridReader {
           fmt::format("{} repeats what {} has made", action.text(),
                       named(has(Backward) ? Backward : Input)),
           "B is I and W together: write either B, or I and W");
+    }
+  }
+
+  /// What runs side by side must not need one another.
+  void check_pair(std::size_t line, const Word& word, const std::optional<Action>& previous) {
+    if (previous && previous->with_next && previous->chunk == word.action.chunk &&
+        previous->microbatch == word.action.microbatch) {
+      add(line, word.column,
+          fmt::format("{} cannot run beside {}, whose result it needs", word.action.text(),
+                      previous->text()));
     }
   }
 
@@ -212,17 +225,24 @@ class GridReader {
   void check_deadlock() {
     std::set<Made> made;
     std::vector<std::size_t> at(words_.size());
-    const auto waits_for = [&](std::size_t line) -> std::optional<Made> {
-      const std::optional<Made> need = need_of(words_[line][at[line]].action);
+    const auto is_pair = [&](std::size_t line) { return words_[line][at[line]].action.with_next; };
+    const auto lacks = [&](const Action& action) -> std::optional<Made> {
+      const std::optional<Made> need = need_of(action);
       return need && !made.contains(*need) ? need : std::nullopt;
+    };
+    const auto waits_for = [&](std::size_t line) -> std::optional<Made> {
+      const std::optional<Made> need = lacks(words_[line][at[line]].action);
+      return need || !is_pair(line) ? need : lacks(words_[line][at[line] + 1].action);
     };
     for (bool moved = true; moved;) {
       moved = false;
       for (std::size_t line = 0; line < words_.size(); ++line) {
-        for (; at[line] < words_[line].size() && !waits_for(line); ++at[line]) {
-          const Action& action = words_[line][at[line]].action;
-          if (action.is_forward() || action.gives_gradient()) {
-            made.emplace(action.is_forward(), action.chunk, action.microbatch);
+        while (at[line] < words_[line].size() && !waits_for(line)) {
+          for (const std::size_t end = at[line] + (is_pair(line) ? 2 : 1); at[line] < end;) {
+            const Action& action = words_[line][at[line]++].action;
+            if (action.is_forward() || action.gives_gradient()) {
+              made.emplace(action.is_forward(), action.chunk, action.microbatch);
+            }
           }
           moved = true;
         }
@@ -252,9 +272,12 @@ class GridReader {
     do {
       const Made need = *waits_for(line);
       const auto& [forward, part, microbatch] = need;
-      circle +=
-          fmt::format("{}stage {} waits at {} for {}{}{}", circle.empty() ? "" : ", ", line,
-                      words_[line][at[line]].action.text(), part, forward ? 'F' : 'B', microbatch);
+      const Action& action = words_[line][at[line]].action;
+      circle += fmt::format("{}stage {} waits at {} for {}{}{}", circle.empty() ? "" : ", ", line,
+                            action.with_next ? fmt::format("({};{})", action.text(),
+                                                           words_[line][at[line] + 1].action.text())
+                                             : action.text(),
+                            part, forward ? 'F' : 'B', microbatch);
       line = stage_of(need);
     } while (line != first);
     add(first, words_[first][at[first]].column, fmt::format("deadlock: {}", circle),

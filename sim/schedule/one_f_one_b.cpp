@@ -6,6 +6,12 @@
 // With p stages, m microbatches, v chunks, forward f and backward b: (m + (p - 1)/v)(f + b). With
 // fewer microbatches than stages the first needs p of both, and the others follow it.
 //
+//   with pairs                 one forward more in the warm-up, then (F;B) (F;B) ...
+//
+// as Megatron-LM combines them for overlap_moe_expert_parallel_comm (combined_1f1b.py, schedules.py
+// at d13e93ff): then neither of a pair needs the other. With one chunk on several stages every
+// second pair would wait for the other stage; Megatron-LM does not run that.
+//
 // A group is of p microbatches where p divides m. Else it is a little larger, as in Megatron-LM
 // (microbatch_group_size_per_vp_stage) and PyTorch (ScheduleInterleaved1F1B): the least g from p on
 // that divides m or leaves a last group of p or more, so that no stage waits for the next chunk's
@@ -33,8 +39,8 @@ int warm_up(const ScheduleShape& shape, int stage) {
   const int after = shape.placement.stages() - stage - 1;
   const int chunks = shape.placement.chunks();
   const int group = interleaving_group(shape.placement.stages(), shape.microbatches);
-  return std::min(chunks == 1 ? after : after * 2 + (chunks - 1) * group,
-                  chunks * shape.microbatches);
+  const int first = chunks == 1 ? after : after * 2 + (chunks - 1) * group;
+  return std::min(first + (shape.pairs ? 1 : 0), chunks * shape.microbatches);
 }
 
 std::vector<Action> one_f_one_b_actions(const ScheduleShape& shape, int stage) {
@@ -52,6 +58,7 @@ std::vector<Action> one_f_one_b_actions(const ScheduleShape& shape, int stage) {
   for (int backwards = 0; backwards < passes; ++backwards) {
     if (forwards < passes) {
       add(ActionKind::Forward, forwards++);
+      found.back().with_next = shape.pairs;
     }
     add(ActionKind::Backward, backwards);
   }
@@ -64,6 +71,12 @@ double one_f_one_b_bubble(const ScheduleShape& shape) {
   const double most = std::max(stages, microbatches);
   const double least = std::min(stages, microbatches);
   return (most + (least - 1) / shape.placement.chunks()) / microbatches - 1;
+}
+
+std::string one_f_one_b_obstacle(const ScheduleShape& shape) {
+  return shape.pairs && shape.placement.chunks() == 1 && shape.placement.stages() > 1
+             ? "puts passes side by side only with chunks > 1, or on one stage, found chunks 1"
+             : "";
 }
 
 int one_f_one_b_peak(const ScheduleShape& shape, int stage) {
@@ -87,7 +100,8 @@ const ScheduleRow kOneFOneB{
         "2021)",
     .chunks = std::nullopt,
     .deal = Deal::InTurn,
-    .obstacle = no_obstacle,
+    .can_pair = true,
+    .obstacle = one_f_one_b_obstacle,
     .actions = one_f_one_b_actions,
     .bubble = one_f_one_b_bubble,
     .peak = one_f_one_b_peak};

@@ -19,6 +19,7 @@ namespace danlu {
 struct ScheduleShape {
   Placement placement{1, 1};
   int microbatches = 1;
+  bool pairs = false;  // a forward beside a backward pass in the steady phase
 };
 
 struct ScheduleRow {
@@ -26,6 +27,7 @@ struct ScheduleRow {
   std::string_view help;
   std::optional<int> chunks;  // that a stage holds; none: as many as the user asks for
   Deal deal;                  // of the chunks to the stages
+  bool can_pair = false;      // whether it does so if asked (ScheduleShape::pairs)
   /// Why it cannot be run so, as in "needs an even number of stages, found 3"; empty if it can.
   std::string (*obstacle)(const ScheduleShape& shape);
   /// The actions of a stage, in order.

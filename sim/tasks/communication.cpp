@@ -36,6 +36,9 @@ Axis axis_of(GroupSort sort) {
 }
 
 std::string_view name_of(GroupSort sort, const Mesh& mesh) {
+  if (sort.is_copy()) {
+    return sort == kToHost ? "GPU to host" : "host to GPU";
+  }
   if (sort.axis() == Axis::Pipeline) {
     return sort.is_transfer()    ? "stage to stage"
            : sort == kCopyGroups ? "copies of a stage"
@@ -46,11 +49,17 @@ std::string_view name_of(GroupSort sort, const Mesh& mesh) {
       return sort.axis() == Axis::Shard ? "shard group" : "replica group";
     }
   }
-  constexpr std::array<std::string_view, kAxes> kNames{"tensor group",      "",
-                                                       "data group",        "context group",
-                                                       "expert group",      "data group",
-                                                       "ulysses group",     "expert tensor group",
-                                                       "expert data group", "expert data group"};
+  constexpr std::array<std::string_view, kAxes> kNames{"tensor group",
+                                                       "",
+                                                       "data group",
+                                                       "context group",
+                                                       "expert group",
+                                                       "data group",
+                                                       "ulysses group",
+                                                       "expert tensor group",
+                                                       "expert data group",
+                                                       "expert data group",
+                                                       ""};
   return kNames[static_cast<std::size_t>(sort.axis())];
 }
 
@@ -71,6 +80,11 @@ class Describer {
 
   Communication describe() {
     for (const GroupShape& shape : class_.shapes) {
+      if (class_.sort.is_copy()) {
+        keep_slower({Algorithm::Direct, Protocol::Simple},
+                    {part_of(shape.patterns[0], {}, whole(demand_.bytes / kHostCopyShare))});
+        continue;
+      }
       if (class_.sort.is_transfer()) {
         keep_slower({Algorithm::Direct, Protocol::Simple}, {transfer(shape.patterns[0])});
         continue;

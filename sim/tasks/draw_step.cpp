@@ -52,7 +52,7 @@ void draw_step(StepPlan& plan, const DegradedSpec& degraded, int draw) {
   IdVector<RankClassId, std::uint32_t> numbers(classes.size());
   for (const TaskId id : plan.graph.tasks.ids()) {
     Task& task = plan.graph.tasks[id];
-    if (task.kind == TaskKind::Compute) {
+    if (task.kind == TaskKind::Compute && !task.on_host) {
       const RankClassId ranks = plan.graph.participants[id].front();
       task.stretch =
           classes[ranks].jitters ? factors.of(classes[ranks].representative, numbers[ranks]++) : 1;

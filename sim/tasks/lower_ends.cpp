@@ -83,17 +83,29 @@ class EndLowering {
       if (end.sort) {
         return;
       }
-      const ComputeTime time = slowest(draft_.ranks(ranks).speeds, [&](int kind) {
-        return draft_.timer(kind).optimizer_time(end.bytes);
-      });
+      const ComputeTime time = end.on_host > 0
+                                   ? host_time(end.on_host)
+                                   : slowest(draft_.ranks(ranks).speeds, [&](int kind) {
+                                       return draft_.timer(kind).optimizer_time(end.bytes);
+                                     });
       const TaskId task = draft_.graph().add({.kind = TaskKind::Compute,
                                               .duration = time.total(),
                                               .name = draft_.graph().named(name),
-                                              .compute = time},
+                                              .compute = time,
+                                              .on_host = end.on_host > 0},
                                              {ranks});
       wait(ranks, end, task);
       done_[ranks][at] = {task};
     }
+  }
+
+  /// All ranks of a node share its CPUs, and update at the same time.
+  ComputeTime host_time(double parameters) const {
+    const ClusterSpec& cluster = draft_.cluster().spec;
+    const int sharing = std::min(cluster.gpus, cluster.topology.gpus_per_node);
+    ComputeTime time;
+    time[ComputePart::Optimizer] = {parameters * sharing / draft_.workload().offload.update_rate};
+    return time;
   }
 
   void wait(RankClassId ranks, const EndStep& end, TaskId task) {
@@ -101,7 +113,9 @@ class EndLowering {
     const std::size_t lane = passing.lane_of(ranks);
     if (end.layer) {
       const Pass& pass = passing.passes[end.layer->pass];
-      draft_.wait_for(pass.layer_exits[end.layer->layer][lane], task);
+      draft_.wait_for(pass.layer_exits.empty() ? pass.exits[lane]  // of a pair
+                                               : pass.layer_exits[end.layer->layer][lane],
+                      task);
     } else {
       draft_.wait_for(passing.ends[lane], task);
     }

@@ -20,14 +20,14 @@ class PassLowering {
 
   void add_stage_group(StageGroup& passing) {
     std::vector<Tasks> previous(passing.lanes());
-    for (const auto& [action, program, cut] : draft_.stage(passing.stage).passes) {
-      const std::vector<PlayedProgramId> programs = programs_of(passing, program);
-      Pass pass{.action = action};
+    for (const StagePass& made : draft_.stage(passing.stage).passes) {
+      const std::vector<PlayedProgramId> programs = programs_of(passing, made.program);
+      Pass pass{.action = made.action, .beside = made.beside};
       for (const ProgramSlice& slice :
-           cut ? layer_slices(programs[0]) : std::vector{whole(programs[0])}) {
+           made.cut_at_layers ? layer_slices(programs[0]) : std::vector{whole(programs[0])}) {
         Slice added = slice.first == slice.last ? nothing(previous)
-                      : passing.fused           ? add_run(passing, slice, action)
-                                                : add_segments(passing, programs, slice, action);
+                      : passing.fused           ? add_run(passing, slice, made)
+                                                : add_segments(passing, programs, slice, made);
         for (std::size_t lane = 0; lane < previous.size(); ++lane) {
           for (const TaskId before : previous[lane]) {
             draft_.let_go_on(before, added.entries[lane]);
@@ -38,7 +38,7 @@ class PassLowering {
           }
         }
         previous = added.exits;
-        if (cut) {
+        if (made.cut_at_layers) {
           pass.layer_exits.push_back(added.exits);
         }
         pass.exits = std::move(added.exits);
@@ -140,7 +140,7 @@ class PassLowering {
                                     const Segment& exchange) const {
     std::vector<GroupClassId> found;
     for (const GroupClassId id : groups) {
-      if (draft_.group(id).sort == GroupSort{exchange.axes, Span::All}) {
+      if (draft_.group(id).sort == exchange.sort()) {
         found.push_back(id);
       }
     }
@@ -156,7 +156,7 @@ class PassLowering {
   }
 
   /// The slice as one task.
-  Slice add_run(const StageGroup& passing, const ProgramSlice& slice, const Action& action) {
+  Slice add_run(const StageGroup& passing, const ProgramSlice& slice, const StagePass& pass) {
     auto known = slice_durations_.find(slice);
     if (known == slice_durations_.end()) {
       const PlayedProgram& played = program(slice.program);
@@ -166,8 +166,9 @@ class PassLowering {
     }
     const TaskId run = graph().add({.kind = TaskKind::Run,
                                     .duration = known->second,
-                                    .name = names_[action.kind],
-                                    .action = action,
+                                    .name = names_[pass.action.kind],
+                                    .action = pass.action,
+                                    .beside = pass.beside,
                                     .slice = slice},
                                    passing.rank_classes);
     return {{{run}}, {{run}}};
@@ -175,13 +176,14 @@ class PassLowering {
 
   /// The slice segment by segment: compute on every class of ranks, collectives of all together.
   Slice add_segments(const StageGroup& passing, const std::vector<PlayedProgramId>& programs,
-                     const ProgramSlice& slice, const Action& action) {
+                     const ProgramSlice& slice, const StagePass& pass) {
     const std::size_t classes = passing.rank_classes.size();
     Slice added{std::vector<Tasks>(classes), std::vector<Tasks>(classes)};
     std::vector<std::vector<PlacedSegment>> made;  // by segment and class of ranks
-    std::map<AxisSet, std::size_t> last_of_stream;
+    std::map<GroupSort, std::size_t> last_of_stream;
     for (std::size_t i = slice.first; i < slice.last; ++i) {
       const Segment& segment = program(slice.program).program.segments[i];
+      const Action& action = segment.beside ? *pass.beside : pass.action;
       std::vector<std::size_t> before;
       for (const std::size_t earlier : segment.after) {
         if (earlier >= slice.first) {

@@ -22,12 +22,13 @@ void add_sends(StepDraft& draft, GroupClassId id) {
     if (send.next != next) {
       continue;
     }
-    const Action& action = sender.passes[send.pass].action;
+    const Pass& pass = sender.passes[send.pass];
+    const Action& action = send.beside ? *pass.beside : pass.action;
     const NameId name =
         draft.graph().named(action.is_forward() ? "send activation" : "send gradient");
     const auto [first, ends] = draft.add_communication(communication, name, action);
     const TaskId last = ends[0].front();  // a message is one part
-    draft.wait_for(sender.passes[send.pass].exits[lane], first);
+    draft.wait_for(pass.exits[lane], first);
     if (previous) {
       draft.graph().add_edge(*previous, first);
     }

@@ -24,6 +24,7 @@ using Tasks = std::vector<TaskId>;
 /// all entries; it is left lane by lane.
 struct Pass {
   Action action;
+  std::optional<Action> beside;  // the second of a pair
   Tasks entries;
   std::vector<Tasks> exits;                     // by lane
   std::vector<std::vector<Tasks>> layer_exits;  // by layer and lane, where it was cut at layers
@@ -56,6 +57,7 @@ class StepDraft {
   StepDraft(const Workload& workload, const Cluster& cluster);
 
   const Workload& workload() const { return w_; }
+  const Cluster& cluster() const { return cluster_; }
   const StepProgram& step() const { return step_; }
   const StageProgram& stage(int number) const { return step_.stage(number); }
   const KernelTimer& timer(int kind) const { return timers_[static_cast<std::size_t>(kind)]; }

@@ -75,7 +75,7 @@ TaskId TaskGraph::add(const Task& task, std::vector<RankClassId> taking_part) {
 Seconds TaskGraph::compute_time(TaskId id, Seconds start) const {
   const Task& task = tasks[id];
   const Seconds cool = task.duration * task.stretch;
-  if (throttles.empty() || participants[id].empty()) {
+  if (throttles.empty() || participants[id].empty() || task.on_host) {
     return cool;
   }
   const std::optional<Throttle>& throttle = throttles[participants[id].front()];
@@ -86,7 +86,7 @@ std::string TaskGraph::describe(TaskId id) const {
   const Task& task = tasks[id];
   std::string text = fmt::format("task {} ({}", index(id), name_of(task));
   if (task.action) {
-    text += ", " + task.action->text();
+    text += ", " + task.action->text() + (task.beside ? " beside " + task.beside->text() : "");
   }
   if (!participants[id].empty()) {
     std::vector<std::size_t> numbers;

@@ -88,9 +88,11 @@ struct Task {
   PartId part{};                                 // Communication
   NameId name{};
   std::optional<Action> action;  // of a pass, or that made what is sent; none at the step's end
+  std::optional<Action> beside;  // Run: the second action of a pair
   ProgramSlice slice;            // Run
   ComputeTime compute;           // Compute
   double stretch = 1;            // Compute: by jitter, so many times `duration`
+  bool on_host = false;          // Compute: by the CPUs, which neither throttle nor jitter
 };
 
 /// From `time` on, a link of the graph has the given capacity (more than 0).

@@ -101,13 +101,20 @@ AdamBytes adam_bytes(const TrainingSpec& training) {
 
 std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& model, int stage) {
   struct OfChunk {
-    Bytes kept, again, logits, buffers;
+    Bytes kept, again, logits, buffers, copied, on_the_way;
   };
   std::vector<OfChunk> chunks;  // of one microbatch
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
     OfChunk& of = chunks.emplace_back();
+    int copied = 0;
     for (const LayerKindId kind : layers_of(w, model, {stage, chunk})) {
-      of.kept += kept_by(model.kinds[kind]);
+      const Bytes kept = kept_by(model.kinds[kind]);
+      if (copied < w.offload.activation_layers) {
+        of.copied += kept;
+        of.on_the_way += copied++ < kLayersOnTheWay ? kept : Bytes{};
+      } else {
+        of.kept += kept;
+      }
       of.again = std::max(of.again, made_again_by(model.kinds[kind]));
       of.buffers = std::max(of.buffers, buffers_of(model.kinds[kind]));
     }
@@ -116,22 +123,38 @@ std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& m
       of.logits = Bytes{shape.tokens * shape.vocab * 6 * (1 + w.model.prediction_layers)};
     }
   }
+  const auto chunk_of = [&](const Action& action) {
+    return chunks[static_cast<std::size_t>(action.chunk)];
+  };
+  const std::vector<Action> actions = w.actions(stage);
   std::vector<HeldDuring> held;
   HeldDuring now;
-  for (const Action& action : w.actions(stage)) {
-    const OfChunk& own = chunks[static_cast<std::size_t>(action.chunk)];
-    now.action = action;
-    if (action.is_forward()) {
-      now.activations += own.kept;
-      now.logits += own.logits;
-      ++now.forwards;
+  for (auto first = actions.begin(); first != actions.end();) {
+    const auto end = first + (first->with_next ? 2 : 1);
+    now.action = *first;
+    now.beside = first->with_next ? std::optional(*(end - 1)) : std::nullopt;
+    now.again = now.buffers = Bytes{};
+    Bytes on_the_way;
+    for (auto action = first; action != end; ++action) {
+      const OfChunk own = chunk_of(*action);
+      if (action->is_forward()) {
+        now.activations += own.kept;
+        now.on_host += own.copied;
+        now.logits += own.logits;
+        ++now.forwards;
+      }
+      now.again += action->gives_gradient() ? own.again : Bytes{};
+      now.buffers += own.buffers;
+      on_the_way += own.on_the_way;
     }
     held.push_back(now);
-    held.back().again = action.gives_gradient() ? own.again : Bytes{};
-    held.back().buffers = own.buffers;
-    if (action.frees()) {
-      now.activations -= own.kept;
-      now.logits -= own.logits;
+    held.back().activations += on_the_way;
+    for (; first != end; ++first) {
+      if (first->frees()) {
+        now.activations -= chunk_of(*first).kept;
+        now.on_host -= chunk_of(*first).copied;
+        now.logits -= chunk_of(*first).logits;
+      }
     }
   }
   return held;
@@ -144,6 +167,7 @@ MemoryUse stage_memory(const Workload& w, const ModelBlocks& model, int stage) {
                     [](const HeldDuring& a, const HeldDuring& b) { return a.total() < b.total(); }),
                 .gathered = gathered(w, model, stage),
                 .stage = stage};
+  Bytes copied;
   const AdamBytes adam = adam_bytes(w.training);
   for (const auto& [copies, parameters] : stage_weights(w, model, stage)) {
     const Shards shards = shards_of(w.parallelism, copies);
@@ -151,8 +175,14 @@ MemoryUse stage_memory(const Workload& w, const ModelBlocks& model, int stage) {
     const double weight = master > 0 ? master : adam.weight;
     use.parameters += Bytes{parameters * weight / shards.weights};
     use.gradients += Bytes{parameters * adam.gradient / shards.gradients};
-    use.optimizer += Bytes{parameters * (adam.state - master) / shards.optimizer};
+    (w.offload.optimizer ? use.host : use.optimizer) +=
+        Bytes{parameters * (adam.state - master) / shards.optimizer};
+    use.host += Bytes{w.offload.optimizer ? parameters * adam.gradient / shards.optimizer : 0};
   }
+  for (const HeldDuring& moment : moments) {
+    copied = std::max(copied, moment.on_host);
+  }
+  use.host += copied;
   return use;
 }
 

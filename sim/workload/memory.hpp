@@ -20,6 +20,9 @@
 // layer's input 2 s b h; without dropout its masks fall away. What each named part of recomputation
 // keeps is derived from the layer's operators (recompute.cpp).
 //
+// What is offloaded (offload.hpp) is in the host's memory: the state with the master copy and a
+// buffer for gradients; activations of the layers that are copied, but for two at once.
+//
 // Memory over time goes by the stage's actions: forward of a microbatch adds what it keeps, the
 // action that is done with it takes that away. What backward makes again is there while it runs.
 // Not counted, for want of a source that says how much: workspaces of libraries, other buffers of
@@ -27,6 +30,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "sim/base/units.hpp"
@@ -35,16 +40,21 @@
 
 namespace danlu {
 
-/// What a rank holds during one of its actions, beside weights, gradients and optimizer state.
+/// What a rank holds during one of its actions, or two side by side, beside weights, gradients and
+/// optimizer state.
 struct HeldDuring {
   Action action;
+  std::optional<Action> beside{};
   int forwards = 0;   // that it has begun by then
   Bytes activations;  // kept from forward to backward, all microbatches in flight
   Bytes logits;       // likewise
   Bytes again;        // what backward has made again
   Bytes buffers;      // of a layer's exchanges: other ranks' keys and values
+  Bytes on_host;      // activations that were copied there, of this rank; not in total()
 
   Bytes total() const { return activations + logits + again + buffers; }
+  /// "0B1", "0F3;1B0"
+  std::string during() const { return action.text() + (beside ? ";" + beside->text() : ""); }
 };
 
 /// Of a rank of a stage, at the moment at which it holds most.
@@ -54,6 +64,7 @@ struct MemoryUse {
   Bytes gradients;
   Bytes optimizer;
   Bytes gathered;  // weights that are split, of the units in flight, and a unit's gradients
+  Bytes host{};    // what the rank keeps in the memory of its host, at most; not in peak()
   int stage = 0;
 
   Bytes peak() const { return parameters + gradients + optimizer + gathered + moment.total(); }
@@ -73,7 +84,7 @@ struct AdamBytes {
 };
 AdamBytes adam_bytes(const TrainingSpec& training);
 
-/// What a rank of `stage` holds during each of its actions, in order.
+/// What a rank of `stage` holds during each of its actions, in order; a pair is one.
 std::vector<HeldDuring> memory_over_time(const Workload& workload, const ModelBlocks& model,
                                          int stage);
 

@@ -36,6 +36,7 @@ enum class Axis {
   ExpertTensor,
   ExpertShard,
   ExpertReplicate,
+  Offload,
 };
 template <>
 inline constexpr auto kNames<Axis> =
@@ -48,7 +49,8 @@ inline constexpr auto kNames<Axis> =
                                 {Axis::Ulysses, "ulysses"},
                                 {Axis::ExpertTensor, "expert tensor"},
                                 {Axis::ExpertShard, "expert shard"},
-                                {Axis::ExpertReplicate, "expert data"}});
+                                {Axis::ExpertReplicate, "expert data"},
+                                {Axis::Offload, "offload"}});
 inline constexpr std::size_t kAxes = kNames<Axis>.size();
 inline constexpr std::array kMeshOrder{Axis::Tensor, Axis::Ulysses,   Axis::Context,
                                        Axis::Shard,  Axis::Replicate, Axis::Pipeline};
@@ -58,7 +60,7 @@ inline constexpr std::array kExpertOrder{Axis::ExpertTensor, Axis::Expert, Axis:
 inline constexpr std::array kAllAxes{
     Axis::ExpertTensor, Axis::Expert,  Axis::ExpertShard, Axis::ExpertReplicate, Axis::Tensor,
     Axis::Ulysses,      Axis::Context, Axis::Shard,       Axis::Replicate,       Axis::Pipeline};
-static_assert(kAllAxes.size() == kAxes);
+static_assert(kAllAxes.size() + 1 == kAxes);  // no ranks differ along Offload
 
 /// Some of the axes.
 class AxisSet {
@@ -99,14 +101,17 @@ inline constexpr AxisSet kDataAxes = kSequenceAxes.with({Axis::Shard, Axis::Repl
 inline constexpr AxisSet kExpertDataAxes{Axis::ExpertShard, Axis::ExpertReplicate};
 
 /// Which ranks along the axes make a group: all; or along one axis the first and the last, one that
-/// sends to its neighbour, or two as far from the first as from the last.
-enum class Span { All, Ends, Next, Previous, Mirror };
+/// sends to its neighbour, or two as far from the first as from the last; or one rank by itself,
+/// that copies to its host's memory or from there.
+enum class Span { All, Ends, Next, Previous, Mirror, ToHost, FromHost };
 template <>
 inline constexpr auto kNames<Span> = std::to_array<Named<Span>>({{Span::All, "all"},
                                                                  {Span::Ends, "ends"},
                                                                  {Span::Next, "next"},
                                                                  {Span::Previous, "previous"},
-                                                                 {Span::Mirror, "mirror"}});
+                                                                 {Span::Mirror, "mirror"},
+                                                                 {Span::ToHost, "to host"},
+                                                                 {Span::FromHost, "from host"}});
 
 struct GroupSort {
   AxisSet axes{Axis::Tensor};
@@ -115,9 +120,11 @@ struct GroupSort {
 
   /// Whether it is a sender and its receiver.
   bool is_transfer() const { return span == Span::Next || span == Span::Previous; }
+  /// Whether it is one rank, and its host.
+  bool is_copy() const { return span == Span::ToHost || span == Span::FromHost; }
   /// Of several the outermost, by which time is named.
   Axis axis() const {
-    Axis last = Axis::Tensor;
+    Axis last = is_copy() ? Axis::Offload : Axis::Tensor;
     for (const Axis axis : kAllAxes) {
       last = axes.contains(axis) ? axis : last;
     }
@@ -128,6 +135,8 @@ struct GroupSort {
 inline constexpr GroupSort kTensorGroups{Axis::Tensor, Span::All};
 inline constexpr GroupSort kEmbeddingGroups{Axis::Pipeline, Span::Ends};  // of a tied table
 inline constexpr GroupSort kCopyGroups{Axis::Pipeline, Span::Mirror};     // of two copies
+inline constexpr GroupSort kToHost{Axis::Offload, Span::ToHost};
+inline constexpr GroupSort kFromHost{Axis::Offload, Span::FromHost};
 inline constexpr GroupSort kSendsOn{Axis::Pipeline, Span::Next};
 inline constexpr GroupSort kSendsBack{Axis::Pipeline, Span::Previous};
 
@@ -182,6 +191,9 @@ class Mesh {
   std::vector<int> group(int rank, GroupSort sort) const {
     if (sort.span == Span::All) {
       return along(rank, sort.axes);
+    }
+    if (sort.is_copy()) {
+      return {rank};
     }
     const Axis axis = sort.axis();
     const int ranks = size(axis);

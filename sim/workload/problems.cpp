@@ -256,6 +256,11 @@ class Checker {
 
   void check_schedule() {
     const TrainingSpec& t = w_.training;
+    if (w_.parallelism.overlap_pairs && (w_.schedule() == nullptr || !w_.schedule()->can_pair)) {
+      add({"parallelism.overlap.pair", "training.schedule.kind"},
+          fmt::format("overlap.pair needs schedule kind 1f1b, found {}", t.schedule),
+          "a grid says itself what stands side by side, and so do dualpipe and dualpipe-v");
+    }
     if (w_.schedule() == nullptr) {
       check_grid();
       return;
@@ -289,10 +294,13 @@ class Checker {
                           : "set chunks to 1 or raise parallelism.pipeline");
       return;
     }
-    const std::string obstacle = schedule.obstacle({w_.placement(), w_.microbatches()});
+    const std::string obstacle = schedule.obstacle(w_.schedule_shape());
     if (!obstacle.empty()) {
-      add({"training.schedule.kind", "parallelism.pipeline"},
-          fmt::format("schedule {} {}", t.schedule, obstacle));
+      Keys keys{"training.schedule.kind", "parallelism.pipeline"};
+      if (w_.parallelism.overlap_pairs) {
+        keys.insert(keys.begin(), "parallelism.overlap.pair");
+      }
+      add(keys, fmt::format("schedule {} {}", t.schedule, obstacle));
     }
   }
 
@@ -331,6 +339,7 @@ class Checker {
     }
     check_mask();
     check_recompute();
+    check_offload();
     if (w_.collectives == CollectiveMode::Stepwise && w_.fold == FoldMode::Bound) {
       add({"fold", "collectives"},
           "fold bound knows no single messages, found collectives stepwise",
@@ -453,6 +462,25 @@ class Checker {
     }
   }
 
+  void check_offload() {
+    const Keys keys{"parallelism.offload.activation_layers", "training.recompute"};
+    if (w_.offload.activation_layers == 0) {
+      return;
+    }
+    if (w_.training.recompute != Recompute::None) {
+      add(keys, "offload.activation_layers keeps what recompute would compute again, found both",
+          "Megatron-LM does not run them together either");
+    }
+    const std::vector<Action> actions = w_.actions(0);
+    if (std::any_of(actions.begin(), actions.end(), [](const Action& action) {
+          return action.kind == ActionKind::Input || action.kind == ActionKind::Weight;
+        })) {
+      add({"parallelism.offload.activation_layers", "training.schedule.kind"},
+          "offload.activation_layers needs a schedule whose backward passes are whole (B)",
+          "schedules that put off gradients of weights would need what they load twice");
+    }
+  }
+
   void check_precision() {
     if (element_bytes(w_.training.precision) == 4 && w_.training.gradient_bytes == 2) {
       add({"training.gradients", "training.precision"},
@@ -470,6 +498,17 @@ class Checker {
 };
 
 }  // namespace
+
+std::optional<WorkloadProblem> offload_problem(const OffloadSpec& offload,
+                                               const TopologySpec& topology) {
+  if ((!offload.optimizer && offload.activation_layers == 0) || topology.nics_per_node > 0 ||
+      topology.scale_up == ScaleUpKind::None) {
+    return std::nullopt;
+  }
+  return WorkloadProblem{{"parallelism.offload.optimizer", "parallelism.offload.activation_layers"},
+                         "nodes without NICs have no PCIe links here, over which to offload",
+                         "give the topology node.nics, or node.scale_up.kind none"};
+}
 
 std::optional<WorkloadProblem> precision_problem(const Workload& workload, const GpuSpec& gpu) {
   if (gpu.peak(workload.training.precision)) {

@@ -13,11 +13,13 @@
 #include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 #include "sim/cluster/gpu_spec.hpp"
+#include "sim/cluster/topology_spec.hpp"
 #include "sim/collective/collective.hpp"
 #include "sim/schedule/placement.hpp"
 #include "sim/schedule/schedule.hpp"
 #include "sim/workload/mesh.hpp"
 #include "sim/workload/model.hpp"
+#include "sim/workload/offload.hpp"
 #include "sim/workload/sharding.hpp"
 
 namespace danlu {
@@ -109,6 +111,7 @@ struct ParallelismSpec {
   int tensor_chunks = 4;         // pieces a product is cut into with TensorOverlap::Full
   bool overlap_data = false;     // gradients are reduced during the last backward pass
   bool overlap_pipeline = true;  // a stage computes on while it sends; else it waits
+  bool overlap_pairs = false;    // forward and backward passes run side by side
 
   int expert_tensor_ranks() const { return expert_tensor.value_or(tensor); }
   /// Ranks of a stage.
@@ -204,6 +207,7 @@ struct Workload {
   ParallelismSpec parallelism;
   TrainingSpec training;
   CommunicationSpec communication;
+  OffloadSpec offload;
   CollectiveMode collectives = CollectiveMode::Steady;
   FoldMode fold = FoldMode::Exact;
 
@@ -223,10 +227,13 @@ struct Workload {
     const ScheduleRow* row = schedule();
     return {parallelism.pipeline, training.chunks, row != nullptr ? row->deal : training.grid_deal};
   }
+  ScheduleShape schedule_shape() const {
+    return {placement(), microbatches(), parallelism.overlap_pairs};
+  }
   /// What `stage` does, in order.
   std::vector<Action> actions(int stage) const {
     const ScheduleRow* row = schedule();
-    return row != nullptr ? row->actions({placement(), microbatches()}, stage)
+    return row != nullptr ? row->actions(schedule_shape(), stage)
                           : training.grid[static_cast<std::size_t>(stage)];
   }
   double tokens_per_step() const {
@@ -242,6 +249,9 @@ struct WorkloadProblem {
   std::string hint;
 };
 
+/// What keeps a node from copying to its host and back.
+std::optional<WorkloadProblem> offload_problem(const OffloadSpec& offload,
+                                               const TopologySpec& topology);
 /// What keeps a GPU from running in the workload's precision.
 std::optional<WorkloadProblem> precision_problem(const Workload& workload, const GpuSpec& gpu);
 

@@ -66,6 +66,22 @@ TEST(Grid, KnowsPairs) {
   EXPECT_FALSE(grid.actions[0][2].with_next);
 }
 
+// Side by side is one pass: neither of a pair may need the other, nor through another stage.
+TEST(Grid, PairsMustNotNeedOneAnother) {
+  const GridProblem own =
+      read_grid(std::vector<std::string>{"0F0 (0F1;0B1) 0B0"}, Placement(1, 1), 2).problems.at(0);
+  EXPECT_EQ(own.column, 9U);
+  EXPECT_EQ(own.message, "0B1 cannot run beside 0F1, whose result it needs");
+  const ScheduleGrid apart =
+      read_grid(std::vector<std::string>{"0F0 0F1 0B0 0B1", "1F0 1F1 1B0 1B1"}, Placement(2, 1), 2);
+  EXPECT_TRUE(apart.problems.empty());
+  const ScheduleGrid stuck = read_grid(
+      std::vector<std::string>{"0F0 (0F1;0B0) 0B1", "1F0 1F1 1B0 1B1"}, Placement(2, 1), 2);
+  ASSERT_EQ(stuck.problems.size(), 1U);
+  EXPECT_EQ(stuck.problems[0].message,
+            "deadlock: stage 0 waits at (0F1;0B0) for 1B0, stage 1 waits at 1F1 for 0F1");
+}
+
 // Which line and column a problem is shown at.
 TEST(Grid, ProblemsHaveTheirPlace) {
   const auto problem = [](std::vector<std::string> lines) {

@@ -25,24 +25,27 @@ struct Shape {
   int stages = 1;
   int chunks = 1;
   int microbatches = 1;
+  bool pairs = false;
 };
 
 ScheduleShape schedule_shape(const Shape& shape) {
   return {Placement(shape.stages, shape.chunks, schedule_named(shape.schedule).deal),
-          shape.microbatches};
+          shape.microbatches, shape.pairs};
 }
 std::vector<Action> actions_of(const Shape& shape, int stage) {
   return schedule_named(shape.schedule).actions(schedule_shape(shape), stage);
 }
 
-/// With passes that take as long as those of a stage with one chunk, divided by the chunks.
+/// With passes that take as long as those of a stage with one chunk, divided by the chunks; two
+/// side by side take their sum.
 double time_of(const Shape& shape, Seconds latency = {}) {
   const ScheduleShape asked = schedule_shape(shape);
   const double unit = static_cast<double>(shape.stages) / asked.placement.parts();
   return play_pipeline({asked.placement,
                         testing::actions_of(schedule_named(shape.schedule), asked),
                         {{unit, unit, unit}},
-                        latency})
+                        latency,
+                        3 * unit})
       .total;
 }
 
@@ -64,6 +67,9 @@ std::vector<Shape> grid() {
           if (p > 1 || v == 1) {
             shapes.push_back({row.name, p, v, m});
           }
+          if (row.can_pair) {
+            shapes.push_back({row.name, p, v, m, true});
+          }
         }
       }
     }
@@ -75,8 +81,8 @@ std::vector<Shape> grid() {
 }
 
 std::string describe(const Shape& shape) {
-  return fmt::format("schedule {}, p {}, v {}, m {}", shape.schedule, shape.stages, shape.chunks,
-                     shape.microbatches);
+  return fmt::format("schedule {}, p {}, v {}, m {}{}", shape.schedule, shape.stages, shape.chunks,
+                     shape.microbatches, shape.pairs ? ", pairs" : "");
 }
 
 // T31: (8 + 4 - 1)(1 + 2) = 33, of which 24 are work: overhead 9/24 = 0.375, rate 9/33 = 0.2727.

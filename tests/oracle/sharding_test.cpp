@@ -103,10 +103,34 @@ TEST(ShardedBytes, FollowTheMicrobatches) {
 
 // Over several nodes a ring leaves a node once in eight hops.
 TEST(ShardedBytes, AreTheSameOverNodes) {
-  const std::vector<std::string> fsdp{"parallelism.zero=3", "parallelism.sharding.keep_root=false"};
-  const Sent sent = sent_by_one(sharded("llama3-70b", 256, 1, fsdp));
-  EXPECT_TRUE(near(sent.scale_up + sent.nic, 562224848640, 1e-8));
-  EXPECT_TRUE(near(sent.nic, 562224848640 / 8, 1e-8));
+  const std::string root = "parallelism.sharding.keep_root=false";
+  const auto expect_sent = [](const std::string& model, int ranks, int microbatches,
+                              const std::vector<Way>& ways) {
+    for (const Way& way : ways) {
+      const Sent sent = sent_by_one(sharded(model, ranks, microbatches, way.settings));
+      EXPECT_TRUE(near(sent.scale_up + sent.nic, way.bytes, 1e-8)) << model << ", " << way.what;
+      EXPECT_TRUE(near(sent.nic, way.bytes / 8, 1e-8)) << model << ", " << way.what;
+    }
+  };
+  const auto ways = [&](double data, double zero1, double zero2, double fsdp, double kept,
+                        double once, const std::string& gradients) {
+    const std::string width = "training.gradients=" + gradients;
+    return std::vector<Way>{
+        {"data parallel", {width}, data},
+        {"ZeRO-1", {width, "parallelism.zero=1"}, zero1},
+        {"ZeRO-2", {width, "parallelism.zero=2"}, zero2},
+        {"FSDP", {width, "parallelism.zero=3", root}, fsdp},
+        {"SHARD_GRAD_OP",
+         {width, "parallelism.zero=3", "parallelism.sharding.reshard=backward"},
+         kept},
+        {"no_sync", {width, "parallelism.zero=3", root, "parallelism.sharding.reduce=step"}, once}};
+  };
+  expect_sent("llama-13b", 16, 2,
+              ways(48809491200, 48809491200, 73214236800, 146428473600, 97618982400, 122023728000,
+                   "16bit"));
+  expect_sent("llama3-70b", 256, 1,
+              ways(562224848640, 421668636480, 421668636480, 562224848640, 421668636480,
+                   562224848640, "fp32"));
 }
 
 // Within parts of a node's size over NVLink, between them over the NICs.
@@ -121,6 +145,24 @@ TEST(ShardedBytes, ArePartedBetweenShardsAndReplicas) {
   const Sent twice = sent_by_one(sharded("llama3-8b", 64, 2, narrow));
   EXPECT_TRUE(near(twice.scale_up, 84317743104, 1e-8));
   EXPECT_TRUE(near(twice.nic, 7026478592, 1e-8));
+}
+
+// Parts of several nodes: what both groups send is on both kinds of link.
+TEST(ShardedBytes, OfPartsOfSeveralNodesAddUp) {
+  struct Row {
+    const char* model;
+    int shard, replicas;
+    double within, between;
+  };
+  for (const Row& row : {Row{"llama3-70b", 64, 4, 555610438656, 6614409984},
+                         Row{"llama-13b", 16, 2, 97618982400, 3253966080}}) {
+    const Sent sent = sent_by_one(sharded(
+        row.model, row.shard * row.replicas, 1,
+        {"parallelism.zero=3", "training.gradients=fp32", "parallelism.sharding.keep_root=false",
+         "parallelism.sharding.ranks=" + std::to_string(row.shard)}));
+    EXPECT_TRUE(near(sent.scale_up + sent.nic, row.within + row.between, 1e-8)) << row.model;
+    EXPECT_TRUE(near(sent.nic, row.within / 8 + row.between, 1e-8)) << row.model;
+  }
 }
 
 // PyTorch's root unit stays from forward to backward: its weights are gathered once, not twice.
@@ -145,6 +187,38 @@ TEST(ShardedMemory, IsDividedByTheRanksThatShare) {
   EXPECT_TRUE(near(states({"parallelism.zero=3", "parallelism.sharding.ranks=4"}), 18 * p / 4));
   EXPECT_TRUE(
       near(states({"parallelism.zero=3", "parallelism.sharding.reduce=step"}), 4 * p + 14 * p / 8));
+}
+
+// DeepSpeed's estimate_zero2 and estimate_zero3_model_states_mem_needs (38327e07f): 2 P + 18 P/N,
+// and 18 P/N with four bytes of the largest layer, weights and gradients. They count fp16 training
+// with fp32 copies of gradients, and no 16-bit copy of ZeRO-3's shards.
+TEST(ShardedMemory, IsWhatDeepSpeedEstimates) {
+  struct Row {
+    const char* model;
+    int ranks;
+    double zero2, zero3, largest;
+  };
+  for (const Row& row : {Row{"llama2-7b", 8, 28638266368, 15970968576, 202383360},
+                         Row{"llama3-8b", 8, 34128610304, 0, 0},
+                         Row{"llama2-70b", 64, 157352978688, 22822299904, 855654400}}) {
+    SCOPED_TRACE(row.model);
+    const auto use = [&](std::vector<std::string> settings) {
+      settings.insert(settings.end(), {"training.precision=fp16", "training.gradients=16bit"});
+      return memory_use(sharded(row.model, row.ranks, 1, std::move(settings)).workload);
+    };
+    const MemoryUse two = use({"parallelism.zero=2"});
+    EXPECT_TRUE(near((two.parameters + two.gradients + two.optimizer).value, row.zero2));
+    if (row.zero3 > 0) {  // where the embedding is not the largest layer
+      const MemoryUse three = use({"parallelism.zero=3", "parallelism.sharding.copy=false",
+                                   "parallelism.sharding.prefetch=0"});
+      EXPECT_TRUE(near((three.parameters + three.gradients + three.optimizer).value,
+                       row.zero3 - 4 * row.largest));
+      const ModelSpec& model =
+          shipped("llama3-8b-h100.yaml", {std::string("model=") + row.model}).workload.model;
+      const double root = 2 * model.vocab * model.hidden + model.hidden;
+      EXPECT_TRUE(near(three.gathered.value, 4 * row.largest + 2 * root));
+    }
+  }
 }
 
 // Two layers in flight, the root unit, and the gradients of one layer (FSDP's unsharded peak).

@@ -179,6 +179,29 @@ std::string random_faults(Dice& dice) {
 
 }  // namespace
 
+std::vector<std::string> random_overrides(Dice& dice) {
+  std::vector<std::string> overrides;
+  using Values = std::vector<const char*>;
+  for (const auto& [key, values] :
+       {std::pair<const char*, Values>{"training.schedule.kind",
+                                       {"zb-h1", "zb-h2", "zb-v", "dualpipe", "dualpipe-v"}},
+        {"parallelism.overlap.pair", {"true"}},
+        {"parallelism.zero", {"2", "3"}},
+        {"parallelism.sharding.prefetch", {"0", "2"}},
+        {"parallelism.sharding.reduce", {"step"}},
+        {"training.recompute", {"[core_attn]", "[layernorm, act]", "[mlp]", "full"}},
+        {"training.recompute_layers", {"1"}},
+        {"training.recompute_early_stop", {"true"}},
+        {"parallelism.offload.optimizer", {"true"}},
+        {"parallelism.offload.pieces", {"4"}},
+        {"parallelism.offload.activation_layers", {"1"}}}) {
+    if (dice.between(0, 3) == 0) {
+      overrides.push_back(fmt::format("{}={}", key, values[dice.below(values.size())]));
+    }
+  }
+  return overrides;
+}
+
 std::string random_scenario(Dice& dice) {
   const Degrees degrees = random_degrees(dice);
   std::string text = dice.coin() ? "name: 'random: \"one\"'\n" : "";

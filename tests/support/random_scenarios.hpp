@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "tests/support/random_steps.hpp"
 
@@ -10,5 +11,8 @@ namespace danlu::testing {
 
 /// Not every one can run: topologies, models and degrees are thrown together.
 std::string random_scenario(Dice& dice);
+/// Settings over such a file: schedules, sharding, recomputation and offloading, which it does not
+/// draw, so that a seed stays the same scenario.
+std::vector<std::string> random_overrides(Dice& dice);
 
 }  // namespace danlu::testing

@@ -332,6 +332,53 @@ void add_schedule(Dice& dice, Workload& w) {
   w.training.global_batch = w.training.micro_batch * w.parallelism.data * microbatches;
 }
 
+/// Passes side by side where the schedule can.
+void add_pairs(Dice& dice, Workload& w) {
+  Workload paired = w;
+  paired.parallelism.overlap_pairs = true;
+  const ScheduleRow& row = *w.schedule();
+  if (row.can_pair && row.obstacle(paired.schedule_shape()).empty() && dice.coin()) {
+    w = paired;
+  }
+}
+
+/// `changed` where such a step can run.
+void take_if_possible(const Workload& changed, const ClusterSpec& cluster, Workload& w) {
+  if (problems(changed, cluster.gpus, cluster.gpu).empty()) {
+    w = changed;
+  }
+}
+
+/// Parts of layers, or layers in units, that are computed again; in some layers, by stage.
+void add_recomputation(Dice& dice, const ClusterSpec& cluster, Workload& w) {
+  Workload changed = w;
+  TrainingSpec& t = changed.training;
+  t.recompute = dice.one_of(Recompute::Full);
+  if (t.recompute == Recompute::Selective) {
+    for (const auto& [part, name] : kNames<RecomputePart>) {
+      if (dice.coin()) {
+        t.recompute_parts.push_back(part);
+      }
+    }
+  }
+  t.recompute_unit = dice.between(1, 3);
+  for (int stage = dice.coin() ? 0 : w.parallelism.pipeline; stage < w.parallelism.pipeline;
+       ++stage) {
+    t.recompute_layers.push_back(dice.between(0, 3));
+  }
+  t.recompute_early_stop = dice.coin();
+  take_if_possible(changed, cluster, w);
+}
+
+void add_offload(Dice& dice, const ClusterSpec& cluster, Workload& w) {
+  Workload changed = w;
+  changed.offload.optimizer = dice.coin();
+  changed.offload.pieces = dice.between(1, 3);
+  take_if_possible(changed, cluster, w);
+  changed.offload.activation_layers = dice.between(0, 3);
+  take_if_possible(changed, cluster, w);
+}
+
 std::string_view name_of(const ForcedChoice& forced) {
   return forced.algorithm ? name_of(*forced.algorithm) : "auto";
 }
@@ -369,7 +416,15 @@ Case mixed_case(std::uint64_t seed) {
   add_sharding(dice, drawn.workload);
   Dice schedules(seed + 2000000);
   add_schedule(schedules, drawn.workload);
-  Dice experts(seed + 3000000);
+  add_pairs(schedules, drawn.workload);
+  Dice kept(seed + 3000000);
+  if (kept.coin()) {
+    add_recomputation(kept, drawn.cluster, drawn.workload);
+  }
+  if (kept.coin()) {
+    add_offload(kept, drawn.cluster, drawn.workload);
+  }
+  Dice experts(seed + 4000000);
   if (experts.coin()) {
     add_experts(experts, drawn);
   }
@@ -387,9 +442,9 @@ std::string describe(const Case& drawn) {
       "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}, leaves {}, routing {}, other nodes "
       "{}, "
       "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}, reshard {}, "
-      "reduce {}; context {} by {}, ulysses {}; {} experts of which {}, over {} x {} ranks by {}, "
-      "zipf {}, "
-      "capacity {}",
+      "reduce {}; context {} by {}, ulysses {}, pairs {}; {} parts in units of {} "
+      "computed again, offloaded: optimizer {} in {}, {} layers; {} experts of which {}, over "
+      "{} x {} ranks by {}, zipf {}, capacity {}",
       drawn.cluster.gpus, c.gpus_per_node, c.nics_per_node, static_cast<int>(c.scale_up),
       static_cast<int>(c.fabric), c.nodes_per_leaf, c.oversubscription, p.tensor, p.pipeline,
       p.data, p.sequence, p.zero, p.scatter_gather, static_cast<int>(p.overlap_tensor),
@@ -403,9 +458,10 @@ std::string describe(const Case& drawn) {
       drawn.cluster.degraded.flaps.size(), drawn.cluster.degraded.jitter.spread,
       p.sharding.ranks.value_or(p.data), p.sharding.unit_layers, p.sharding.prefetch,
       name_of(p.sharding.reshard), name_of(p.sharding.reduce), p.context,
-      name_of(p.context_exchange), p.ulysses, w.model.experts.count, w.model.experts.per_token,
-      p.expert, p.expert_tensor_ranks(), name_of(p.expert_exchange), w.training.routing.zipf,
-      w.training.routing.capacity);
+      name_of(p.context_exchange), p.ulysses, p.overlap_pairs, w.training.recompute_parts.size(),
+      w.training.recompute_unit, w.offload.optimizer, w.offload.pieces, w.offload.activation_layers,
+      w.model.experts.count, w.model.experts.per_token, p.expert, p.expert_tensor_ranks(),
+      name_of(p.expert_exchange), w.training.routing.zipf, w.training.routing.capacity);
 }
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {

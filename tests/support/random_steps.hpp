@@ -54,7 +54,8 @@ class Dice {
 /// The same for the same seed, on every machine; it has no problems().
 Case random_case(std::uint64_t seed);
 /// The same with ways of training that came later: what ZeRO splits, sequences that are shared, a
-/// schedule of the whole table, with more microbatches or layers where it needs them.
+/// schedule of the whole table, with more microbatches or layers where it needs them, passes side
+/// by side, recomputation by parts, layers and units, and what is offloaded.
 Case mixed_case(std::uint64_t seed);
 /// What it is, for messages.
 std::string describe(const Case& drawn);
