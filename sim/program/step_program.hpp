@@ -45,6 +45,7 @@ struct EndStep {
   std::optional<GroupSort> sort;  // of an exchange's group; none of an update
   CollectiveOp op = CollectiveOp::AllReduce;
   Bytes bytes;  // of an exchange the whole array; of an update what it moves in memory
+  std::vector<Repeated> products{};  // of an update
   // It waits for
   std::optional<LayerEnd> layer;  // a layer of a pass; none: all passes
   std::vector<EndId> after{};     // and earlier end steps of the stage

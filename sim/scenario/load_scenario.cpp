@@ -131,6 +131,8 @@ class Builder {
     get.fill(w.parallelism, "parallelism");
     get.fill(w.parallelism.sharding, "parallelism.sharding");
     get.fill(w.training, "training");
+    get.fill(w.training.optimizer, "training.optimizer");
+    get.fill(w.training.lora, "training.lora");
     w.training.documents = values_.numbers("training.documents");
     get.fill(w.communication, "communication");
     get.fill(w.communication.tensor, "communication.tensor");

@@ -84,7 +84,7 @@ class EndLowering {
         return;
       }
       const ComputeTime time = slowest(draft_.ranks(ranks).speeds, [&](int kind) {
-        return draft_.timer(kind).optimizer_time(end.bytes);
+        return draft_.timer(kind).optimizer_time(end.bytes, end.products);
       });
       const TaskId task = draft_.graph().add({.kind = TaskKind::Compute,
                                               .duration = time.total(),

@@ -71,6 +71,7 @@ void add_flash(const RankShape& z, Operator& op) {
   const Flops counted = share * products_of_scores(z, z.training.causal_flops);
   const double keys = z.sequence / z.rounds;
   const double qkvo = z.batch * 2 * (z.queries * z.core_query + keys * z.core_kv);
+  op.needs_output = true;
   op.forward = {{.kind = KernelKind::AttentionForward,
                  .flops = done,
                  .model_flops = counted,
@@ -101,7 +102,7 @@ void add_core(const RankShape& z, Block& block) {
 }
 
 Operator projection(const RankShape& z) {
-  Operator op = linear(z, "projection", z.query, z.hidden);
+  Operator op = linear(z, kProjection, z.query, z.hidden);
   op.weight = split_weight(z, z.model.query_width() * z.hidden, z.query * z.hidden, z.hidden,
                            z.hidden);  // every rank adds the biases to its sum
   op.kept = {z.element * z.tokens * z.query};

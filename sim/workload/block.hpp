@@ -27,7 +27,10 @@ using Kernels = std::vector<Kernel>;
 struct Weight {
   double whole = 0;
   double held = 0;
-  AxisSet split{};  // of the data's axes, those over which it is split, as experts are
+  AxisSet split{};        // of the data's axes, those over which it is split, as experts are
+  bool trained = true;    // else it has no gradient and no optimizer state
+  bool narrow = false;    // products use it below 16 bits
+  bool four_bit = false;  // kept in 4 bits (QLoRA), which every product makes wide first
 };
 
 /// How a product's weight is split over the tensor ranks, and so what stands around it: the input
@@ -41,17 +44,22 @@ struct Operator {
   Kernels input_gradient;
   Kernels weight_gradient{};  // of a product; others have it with the input's
   Weight weight{};
+  Weight adapter{};     // of LoRA, beside the weight
   Bytes kept{};         // from forward to backward, of one microbatch: its input, or a mask
   Bytes kept_inside{};  // more of that: what running forward again would give
   Split split = Split::None;
+  bool needs_output = false;  // backward needs what it made, which who takes it keeps for both
+  bool is_frozen_product = false;
 
-  bool is_product() const { return !weight_gradient.empty(); }
+  /// With a weight; exchanges stand beside it.
+  bool is_product() const { return is_frozen_product || !weight_gradient.empty(); }
 };
 
 /// One direction of an exchange.
 struct Way {
   std::string name;
   CollectiveOp op = CollectiveOp::AllReduce;
+  double share = 1;  // of the array's bytes, where it travels narrower
 };
 
 /// A collective over axes of the mesh; backward makes the conjugate: what was gathered is
@@ -85,15 +93,22 @@ struct Block {
   Bytes kept{};                // beside what its operators keep
   std::vector<Again> again{};  // last steps first
   bool with_next = false;      // the whole of it is run once more before backward of the next layer
+  bool takes_gradient = true;  // of its output: something in it or before it is trained
+  bool gives_gradient = true;  // of its input: something before it is
 };
 
 /// The operators of a block, in order.
 std::vector<const Operator*> operators_of(const Block& block);
 
-/// Of all its weights; `split` is of no meaning.
+/// Its weights, those of adapters too.
+std::vector<const Weight*> weights_of(const Block& block);
+/// Parameters of them all; ...
 Weight weight_of(const Block& block);
-/// Parameters that one rank holds, by the axes over which they are split beside tensor ranks.
-std::map<AxisSet, double> weights_by_split(const Block& block);
+/// ... and of those that are trained.
+Weight trained_weight_of(const Block& block);
+/// Parameters that one rank holds and trains, by the axes over which they are split beside tensor
+/// ranks.
+std::map<AxisSet, double> trained_by_split(const Block& block);
 /// Of all its exchanges.
 Bytes buffers_of(const Block& block);
 /// What is kept of one microbatch from forward to backward.

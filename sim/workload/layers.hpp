@@ -11,9 +11,11 @@ namespace danlu {
 inline constexpr const char* kNorm = "norm";
 inline constexpr const char* kQkv = "QKV";
 inline constexpr const char* kAttention = "attention";  // the core: scores, softmax, values
+inline constexpr const char* kProjection = "projection";
 inline constexpr const char* kMlpUp = "MLP up";
 inline constexpr const char* kActivation = "activation";
 inline constexpr const char* kMlpDown = "MLP down";
+inline constexpr const char* kRouter = "router";
 
 inline constexpr double kMaskBytes = 1;  // of an element of a dropout mask
 

@@ -26,6 +26,10 @@ ModelBlocks build_model(const Workload& w) {
   }
   split_over_tensor_ranks(shape, model.embedding);
   split_over_tensor_ranks(shape, model.head);
+  freeze_weights(w, model);
+  lower_precision(w, model);
+  add_adapters(shape, model);
+  stop_gradients(w, model);
   recompute(w, model);
   return model;
 }
@@ -51,6 +55,13 @@ double total_parameters(const ModelSpec& model) {
   double parameters = 0;
   for_blocks_of_one_rank({.model = model},
                          [&](const Block& block) { parameters += weight_of(block).whole; });
+  return parameters;
+}
+
+double trained_parameters(const Workload& w) {
+  double parameters = 0;
+  for_blocks_of_one_rank(w,
+                         [&](const Block& block) { parameters += trained_weight_of(block).whole; });
   return parameters;
 }
 
@@ -83,6 +94,20 @@ int first_layer(const Workload& w, PlacedChunk at) {
 std::vector<LayerKindId> layers_of(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
   const auto begin = model.kind_of_layer.begin() + first_layer(w, at);
   return {begin, begin + w.layers_at(at)};
+}
+
+bool takes_gradient(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
+  const Placement placement = w.placement();
+  if (placement.is_last(at)) {
+    return model.head.takes_gradient;
+  }
+  for (int part = placement.part(at); part >= 0; --part) {
+    const std::vector<LayerKindId> layers = layers_of(w, model, placement.holder(part));
+    if (!layers.empty()) {
+      return model.kinds[layers.back()].takes_gradient;
+    }
+  }
+  return model.embedding.takes_gradient;
 }
 
 }  // namespace danlu

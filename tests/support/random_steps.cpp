@@ -9,6 +9,7 @@
 #include <span>
 
 #include "sim/collective/algorithms.hpp"
+#include "sim/report/plan_text.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "tests/support/support.hpp"
 
@@ -300,6 +301,45 @@ void add_schedule(Dice& dice, Workload& w) {
   w.training.global_batch = w.training.micro_batch * w.parallelism.data * microbatches;
 }
 
+/// Products below 16 bits, other optimizers, parts that are frozen, adapters.
+void add_widths(Dice& dice, Case& drawn) {
+  TrainingSpec& t = drawn.workload.training;
+  OptimizerSpec& optimizer = t.optimizer;
+  optimizer.kind = dice.one_of(OptimizerKind::Muon);
+  optimizer.state_bytes = dice.pick({1, 2, 4});
+  optimizer.master = dice.coin();
+  optimizer.momentum = dice.coin();
+  if (dice.coin()) {
+    drawn.cluster.gpu = load_gpu("b200", shipped_presets());
+    for (NodeKind& other : drawn.cluster.others) {
+      other.gpu = load_gpu("gb200", shipped_presets());
+    }
+    t.precision = dice.pick({Precision::Fp8, Precision::Mxfp8, Precision::Fp4});
+    t.fp8_recipe = dice.one_of(Fp8Recipe::Blockwise);
+    t.narrow_weights = dice.coin();
+    t.wide_first_layers = drawn.workload.model.layers > 2 ? dice.between(0, 1) : 0;
+    t.wide_last_layers = drawn.workload.model.layers > 2 ? dice.between(0, 1) : 0;
+  }
+  switch (dice.between(0, 3)) {
+    case 0:
+      t.lora.rank = 8 * dice.between(1, 4);
+      t.lora.targets = dice.coin() ? std::vector{LoraTarget::AllLinear}
+                                   : std::vector{dice.one_of(LoraTarget::O), LoraTarget::Down};
+      t.lora.four_bit_base = !is_narrow(t.precision) && dice.coin();
+      break;
+    case 1:
+      t.frozen_layers = dice.between(1, drawn.workload.model.layers);
+      t.frozen = dice.coin() ? std::vector{ModelPart::Embedding, ModelPart::Head}
+                             : std::vector<ModelPart>{};
+      break;
+    case 2:
+      t.frozen = {dice.pick({ModelPart::Attention, ModelPart::Mlp, ModelPart::Norms})};
+      break;
+    default:
+      break;
+  }
+}
+
 std::string_view name_of(const ForcedChoice& forced) {
   return forced.algorithm ? name_of(*forced.algorithm) : "auto";
 }
@@ -337,6 +377,8 @@ Case mixed_case(std::uint64_t seed) {
   add_sharding(dice, drawn.workload);
   Dice schedules(seed + 2000000);
   add_schedule(schedules, drawn.workload);
+  Dice widths(seed + 3000000);
+  add_widths(widths, drawn);
   return drawn;
 }
 
@@ -351,7 +393,7 @@ std::string describe(const Case& drawn) {
       "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}, leaves {}, routing {}, other nodes "
       "{}, "
       "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}, reshard {}, "
-      "reduce {}; context {} by {}, ulysses {}",
+      "reduce {}; context {} by {}, ulysses {}; {}",
       drawn.cluster.gpus, c.gpus_per_node, c.nics_per_node, static_cast<int>(c.scale_up),
       static_cast<int>(c.fabric), c.nodes_per_leaf, c.oversubscription, p.tensor, p.pipeline,
       p.data, p.sequence, p.zero, p.scatter_gather, static_cast<int>(p.overlap_tensor),
@@ -365,7 +407,7 @@ std::string describe(const Case& drawn) {
       drawn.cluster.degraded.flaps.size(), drawn.cluster.degraded.jitter.spread,
       p.sharding.ranks.value_or(p.data), p.sharding.unit_layers, p.sharding.prefetch,
       name_of(p.sharding.reshard), name_of(p.sharding.reduce), p.context,
-      name_of(p.context_exchange), p.ulysses);
+      name_of(p.context_exchange), p.ulysses, precision_line(w));
 }
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {

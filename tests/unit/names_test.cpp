@@ -47,11 +47,12 @@ using Enums =
     ::testing::Types<ActionKind, Algorithm, Arrivals::Clock, Arrivals::Kind, AttentionKind, Axis,
                      CampaignEvent::Kind, CampaignPart, CheckpointTier::Interval, CollectiveMode,
                      CollectiveOp, Component, ComputePart, ContextExchange, Deal, Detection::Kind,
-                     Duration::Kind, FabricKind, FaultCause::Effect, FoldMode, KernelKind, LinkKind,
-                     Norm, Precision, Protocol, Recompute, RecomputePart, RecoverySpec::Kind,
-                     Reduce, Reshard, Routing, ScaleUpKind, Setting::Source, Span, TableKind,
-                     TensorOverlap, TimePart, VertexKind>;
-constexpr std::size_t kTables = 38;
+                     Duration::Kind, FabricKind, FaultCause::Effect, FoldMode, Fp8Recipe,
+                     KernelKind, LinkKind, LoraTarget, ModelPart, Norm, OptimizerKind, Precision,
+                     Protocol, Recompute, RecomputePart, RecoverySpec::Kind, Reduce, Reshard,
+                     Routing, ScaleUpKind, Setting::Source, Span, TableKind, TensorOverlap,
+                     TimePart, VertexKind>;
+constexpr std::size_t kTables = 42;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {
