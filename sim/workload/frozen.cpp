@@ -65,9 +65,15 @@ bool trains_any(const Block& block) {
                      [](const Operator* op) { return is_trained(*op); });
 }
 
-/// Leaves the passes over memory of a product, which are for its weight's gradient as well.
-void drop_products(Kernels& kernels) {
-  std::erase_if(kernels, [](const Kernel& kernel) { return kernel.kind != KernelKind::Memory; });
+/// Drops the products that make the input's gradient, as wide as that. What an adapter's weights need
+/// of its output stays, and so do passes over memory: casts of the gradient are for both.
+void drop_input_gradient(Operator& op) {
+  const auto product = std::find_if(op.forward.begin(), op.forward.end(), [](const Kernel& kernel) {
+    return kernel.kind == KernelKind::Gemm;
+  });
+  std::erase_if(op.input_gradient, [&](const Kernel& kernel) {
+    return kernel.kind == KernelKind::Gemm && kernel.n == product->k;
+  });
 }
 
 /// `below`: something before the block is trained.
@@ -91,7 +97,7 @@ void stop_gradients(Block& block, bool below) {
       op.input_gradient = {};
       op.kept = op.kept_inside = {};
     } else if (!needed && op.is_product()) {
-      drop_products(op.input_gradient);
+      drop_input_gradient(op);
     }
     needed |= trained;
   }
