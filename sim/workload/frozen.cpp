@@ -65,8 +65,8 @@ bool trains_any(const Block& block) {
                      [](const Operator* op) { return is_trained(*op); });
 }
 
-/// Drops the products that make the input's gradient, as wide as that. What an adapter's weights need
-/// of its output stays, and so do passes over memory: casts of the gradient are for both.
+/// Drops the products that make the input's gradient, as wide as that. What an adapter's weights
+/// need of its output stays, and so do passes over memory: casts of the gradient are for both.
 void drop_input_gradient(Operator& op) {
   const auto product = std::find_if(op.forward.begin(), op.forward.end(), [](const Kernel& kernel) {
     return kernel.kind == KernelKind::Gemm;
