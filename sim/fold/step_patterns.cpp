@@ -168,16 +168,18 @@ StepPatterns step_patterns(const Workload& workload, const StepProgram& program,
       }
     }
   }
-  // On stage 0 begins what joins stages: groups of its ends, of copies, and sends, pair by pair.
+  // What joins stages: copies of a stage, the model's ends, and sends, pair by pair.
   std::vector<std::pair<GroupSort, int>> between;  // with the stage of the sender or first rank
-  for (const GroupSort sort : sorts_of(program, 0)) {
-    if (sort.span == Span::Ends) {
-      between.emplace_back(sort, 0);
-    }
-    for (int stage = 0; sort.span == Span::Mirror && stage < stages / 2; ++stage) {
+  const auto add_from = [&](GroupSort sort, int stage) {
+    const std::vector<GroupSort> sorts = sorts_of(program, stage);
+    if (std::find(sorts.begin(), sorts.end(), sort) != sorts.end()) {
       between.emplace_back(sort, stage);
     }
+  };
+  for (int stage = 0; stage < stages / 2; ++stage) {
+    add_from(kCopyGroups, stage);
   }
+  add_from(kEmbeddingGroups, 0);
   const auto sends = [&](int stage, bool next) {
     const std::vector<Send>& all = program.stage(stage).sends;
     return std::any_of(all.begin(), all.end(), [&](const Send& send) { return send.next == next; });

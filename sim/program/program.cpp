@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sim/program/walk.hpp"
+#include "sim/workload/memory.hpp"
 
 namespace danlu {
 namespace {
@@ -28,13 +29,19 @@ struct Visit {
 /// Weights that travel together, with the blocks that they belong to as the pass visits them.
 struct Unit {
   std::vector<Visit> visits;
-  std::map<AxisSet, double> weights;
+  std::map<AxisSet, double> gathered;  // bytes, by the weights' copies
+  std::map<AxisSet, double> trained;   // parameters, likewise
+  bool takes_gradient = false;
 
-  void add(const Block& block) {
+  void add(const Workload& w, const Block& block) {
     visits.push_back({&block});
-    for (const auto& [copies, held] : weights_by_copies(block)) {
-      weights[copies] += held;
+    for (const Weight* weight : weights_of(block)) {
+      gathered[weight->copies] += weight->held * gathered_bytes(w, *weight);
     }
+    for (const auto& [copies, held] : trained_by_copies(block)) {
+      trained[copies] += held;
+    }
+    takes_gradient |= block.takes_gradient;
   }
 };
 
@@ -104,10 +111,10 @@ class PassWriter {
     const Block arriving = arrival(w_);
     Unit root;
     if (chunk.first) {
-      root.add(model_.embedding);
+      root.add(w_, model_.embedding);
     }
     if (chunk.last) {
-      root.add(model_.head);
+      root.add(w_, model_.head);
     }
     const std::vector<Unit> units = layers_of(chunk);
     const std::vector<std::size_t> gathered =
@@ -116,7 +123,7 @@ class PassWriter {
     walk_.wait_for(gathered);
     if (forward ? chunk.first : chunk.last) {
       visit(forward ? model_.embedding : model_.head);
-    } else if (kind_ != ActionKind::Weight) {
+    } else if (kind_ != ActionKind::Weight && (forward || chunk.takes_gradient)) {
       walk_.forward(arriving);
     }
     Copies copies(w_.offload, forward, units);
@@ -151,7 +158,7 @@ class PassWriter {
       Unit& unit = units.emplace_back();
       for (const LayerKindId layer : layers) {
         const Block& block = model_.kinds[layer];
-        unit.add(block);
+        unit.add(w_, block);
         if (backward && block.with_next) {
           again.push_back(&block);
         } else {
@@ -194,18 +201,20 @@ class PassWriter {
   }
   void gather_next(const std::vector<Unit>& units) {
     const std::size_t next = gathered_.size();
-    const bool gathers = made_.gathers_layers && next < units.size();
+    const bool forward = kind_ == ActionKind::Forward;
+    const bool gathers =
+        made_.gathers_layers && next < units.size() && (forward || units[next].takes_gradient);
     gathered_.push_back(gathers ? gather(units[next]) : std::vector<std::size_t>{});
   }
 
   std::vector<std::size_t> gather(const Unit& unit) {
     std::vector<std::size_t> added;
-    for (const auto& [copies, held] : unit.weights) {
+    for (const auto& [copies, bytes] : unit.gathered) {
       const AxisSet axes = shard_axes(w_.parallelism, copies);
       if (!axes.empty()) {
-        added.push_back(walk_.add_exchange(
-            {.axes = axes, .bytes = {held * w_.parallelism.sharding.gather_bytes}},
-            {"gather weights", CollectiveOp::AllGather}, walk_.ready()));
+        added.push_back(walk_.add_exchange({.axes = axes, .bytes = {bytes}},
+                                           {"gather weights", CollectiveOp::AllGather},
+                                           walk_.ready()));
       }
     }
     return added;
@@ -217,7 +226,7 @@ class PassWriter {
       return;
     }
     const std::vector<std::size_t> done = walk_.ready();
-    for (const auto& [copies, held] : unit.weights) {
+    for (const auto& [copies, held] : unit.trained) {
       std::vector<std::size_t> after = done;
       for (const GradientSum& sum : gradient_sums(w_.parallelism, copies)) {
         const Bytes bytes{held * w_.parallelism.sharding.reduce_bytes * sum.share};
@@ -245,7 +254,8 @@ class PassWriter {
 Chunk chunk_at(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
   return {.layers = layers_of(w, model, at),
           .first = w.placement().is_first(at),
-          .last = w.placement().is_last(at)};
+          .last = w.placement().is_last(at),
+          .takes_gradient = takes_gradient(w, model, at)};
 }
 
 Program make_program(const Workload& w, const ModelBlocks& model, const Chunk& chunk,

@@ -61,6 +61,7 @@ struct Chunk {
   std::vector<LayerKindId> layers;
   bool first = false;
   bool last = false;
+  bool takes_gradient = true;                      // of its output
   auto operator<=>(const Chunk&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 

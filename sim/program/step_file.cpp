@@ -30,7 +30,12 @@ Json kernel_json(const Kernel& kernel) {
             {"model_flops", kernel.model_flops.value},
             {"bytes", kernel.bytes.value}};
   if (kernel.kind == KernelKind::Gemm) {
-    json.update({{"m", kernel.m}, {"n", kernel.n}, {"k", kernel.k}, {"batch", kernel.batch}});
+    json.update({{"m", kernel.m},
+                 {"n", kernel.n},
+                 {"k", kernel.k},
+                 {"batch", kernel.batch},
+                 {"operand", kernel.operand},
+                 {"narrow", kernel.narrow}});
   }
   for (const Kernel& fullest : kernel.fullest) {
     json["fullest"].push_back(kernel_json(fullest));
@@ -82,6 +87,11 @@ Json end_json(const EndStep& end) {
     json.update({{"axes", axes_json(end.sort->axes)},
                  {"span", name_of(end.sort->span)},
                  {"op", name_of(end.op)}});
+  }
+  for (const auto& [kernel, times] : end.products) {
+    Json product = kernel_json(kernel);
+    product["times"] = times;
+    json["products"].push_back(std::move(product));
   }
   if (end.layer) {
     json.update({{"pass", index(end.layer->pass)}, {"layer", end.layer->layer}});
@@ -166,6 +176,8 @@ Kernel kernel_of(const Json& json) {
     kernel.n = json.at("n").get<double>();
     kernel.k = json.at("k").get<double>();
     kernel.batch = json.at("batch").get<double>();
+    kernel.operand = json.value("operand", 0.0);
+    kernel.narrow = json.value("narrow", false);
   }
   for (const Json& fullest : json.value("fullest", Json::array())) {
     kernel.fullest.push_back(kernel_of(fullest));
@@ -218,6 +230,11 @@ EndStep end_of(const Json& json, const StageProgram& stage) {
   if (json.contains("op")) {
     end.sort = {axes_of(json.at("axes")), enum_of<Span>(json.at("span"))};
     end.op = enum_of<CollectiveOp>(json.at("op"));
+  }
+  if (json.contains("products")) {
+    for (const Json& product : json.at("products")) {
+      end.products.push_back({kernel_of(product), product.at("times").get<double>()});
+    }
   }
   if (json.contains("pass")) {
     end.layer = {make_id<PassId>(number_below(json.at("pass"), stage.passes.size(), "pass")),

@@ -29,7 +29,8 @@ class StageWriter {
     if (placement.has_copies()) {
       add_copies(stage);
     }
-    if (!tied_to_itself && w_.model.shares_table() && holds_table) {
+    const bool trains_table = trained_weight_of(model_.embedding).held > 0;
+    if (!tied_to_itself && w_.model.shares_table() && holds_table && trains_table) {
       const double table = w_.model.rank_vocab(w_.parallelism.tensor) * w_.model.hidden;
       const int shards = shards_of(w_.parallelism, kDataAxes).gradients;
       add({.name = "sum embedding gradients",
@@ -151,45 +152,96 @@ class StageWriter {
   /// Two stages that hold the same parts, each in another copy of the model, sum their gradients.
   void add_copies(int stage) {
     double held = 0;
-    for (const auto& [copies, parameters] : stage_weights(w_, model_, stage)) {
+    for (const auto& [copies, parameters] : trained_weights(w_, model_, stage)) {
       held += parameters / shards_of(w_.parallelism, copies).gradients;
+    }
+    if (held == 0) {
+      return;
     }
     add({.name = "sum gradients of both copies",
          .sort = kCopyGroups,
          .bytes = {held * w_.training.gradient_bytes}});
   }
 
-  /// Adam reads the gradient, reads and writes master weights and both moments in fp32, and writes
-  /// the weights where they are not the master copy itself. Where state is split a rank updates its
-  /// shard, and gathers the others' if it holds whole weights.
+  /// Where state is split a rank updates its shard, and gathers the others' if it holds whole
+  /// weights. What narrow products use of them is made at once, for all passes of the next step.
   void add_update(int stage) {
-    const AdamBytes adam = adam_bytes(w_.training);
-    const double copied = adam.state == 16 ? 8.0 : 0.0;  // fp32 copies of gradients, both ways
-    const bool writes_copy = adam.weight == 2 && !casts_on_gather(w_.parallelism);
-    const double moved = adam.gradient + copied + 24.0 + (writes_copy ? 2.0 : 0.0);
-    const std::map<AxisSet, double> held = stage_weights(w_, model_, stage);
-    double updated = 0;
-    for (const auto& [copies, parameters] : held) {
-      updated += parameters / shards_of(w_.parallelism, copies).optimizer;
+    EndStep update{.name = "optimizer", .sort = std::nullopt};
+    std::map<AxisSet, double> momentum;  // bytes of matrices, by their weights' copies
+    std::map<AxisSet, double> gathered;
+    double cast = 0;
+    double on_host = 0;  // parameters, where the CPUs update them
+    for (const HeldBlock& held : blocks_of(w_, model_, stage)) {
+      for (const Operator* op : operators_of(*held.block)) {
+        const Updated updated = updated_by(w_.training, *op, held.is_layer, w_.model.hidden);
+        add_to(update, updated, *op);
+        on_host += updated.parameters / shards_of(w_.parallelism, op->weight.copies).optimizer;
+        if (updated.gathered > 0) {
+          momentum[op->weight.copies] += updated.gathered * 2;
+        }
+      }
+      for (const Weight* weight : weights_of(*held.block)) {
+        if (weight->trained && weight->held > 0) {
+          gathered[weight->copies] += weight->held * updated_bytes(w_, *weight);
+          cast += weight->narrow ? weight->held * cast_bytes() : 0;
+        }
+      }
     }
-    if (w_.offload.optimizer) {
-      add_host_update(updated, adam);
-    } else {
-      add({.name = "optimizer", .sort = std::nullopt, .bytes = {updated * moved}});
+    if (update.bytes == Bytes{}) {
+      return;
     }
-    for (const auto& [copies, parameters] : held) {
+    gather_shards("gather momentum", momentum);
+    w_.offload.optimizer ? add_host_update(on_host) : add(std::move(update));
+    if (w_.parallelism.zero < 3) {
+      gather_shards("gather parameters", gathered);
+    }
+    if (cast > 0) {
+      add({.name = "cast weights", .sort = std::nullopt, .bytes = {cast}});
+    }
+  }
+
+  void add_to(EndStep& update, const Updated& updated, const Operator& op) const {
+    const double shards = shards_of(w_.parallelism, op.weight.copies).optimizer;
+    const bool writes = has_master(w_.training) && !casts_on_gather(w_.parallelism);
+    const double written = writes ? updated_bytes(w_, op.weight) : 0;
+    update.bytes += moved_by(w_.training, updated, written) / shards;
+    for (const auto& [kernel, times] : updated.products) {
+      const auto same = std::find_if(update.products.begin(), update.products.end(),
+                                     [&](const Repeated& one) { return one.kernel == kernel; });
+      if (same == update.products.end()) {
+        update.products.push_back({kernel, times / shards});
+      } else {
+        same->times += times / shards;
+      }
+    }
+  }
+
+  /// Bytes that quantising an updated weight moves; none where gathers for passes do it.
+  double cast_bytes() const {
+    const Quantisation how = quantisation_of(w_.training);
+    if (w_.parallelism.zero >= 3) {
+      return 0;
+    }
+    return w_.training.narrow_weights
+               ? 2 * how.bytes  // the transpose of what the optimizer wrote
+               : how.reads * element_bytes(w_.training.precision) + 2 * how.bytes;
+  }
+
+  /// What every rank has a shard of, by the weights' copies.
+  void gather_shards(std::string_view what, const std::map<AxisSet, double>& bytes) {
+    for (const auto& [copies, whole] : bytes) {
       const AxisSet axes = shard_axes(w_.parallelism, copies);
-      if (!axes.empty() && w_.parallelism.zero < 3) {
-        add({.name = named("gather parameters", copies),
+      if (!axes.empty()) {
+        add({.name = named(what, copies),
              .sort = GroupSort{axes, Span::All},
              .op = CollectiveOp::AllGather,
-             .bytes = {parameters * element_bytes(w_.training.precision)}});
+             .bytes = {whole}});
       }
     }
   }
 
   /// In pieces: gradients down, update by the CPUs, weights up, each behind the piece before it.
-  void add_host_update(double updated, const AdamBytes& adam) {
+  void add_host_update(double updated) {
     const int pieces = w_.offload.pieces;
     std::vector<EndId> last =
         made_.ends.empty() ? std::vector<EndId>{} : std::vector{made_.ends.last_id()};
@@ -200,12 +252,12 @@ class StageWriter {
           EndStep{.name = "gradients to host",
                   .sort = kToHost,
                   .op = CollectiveOp::SendReceive,
-                  .bytes = {share * adam.gradient}},
+                  .bytes = {share * gradient_bytes(w_.training)}},
           EndStep{.name = "optimizer on host", .sort = std::nullopt, .on_host = share},
           EndStep{.name = "weights from host",
                   .sort = kFromHost,
                   .op = CollectiveOp::SendReceive,
-                  .bytes = {share * adam.weight}}};
+                  .bytes = {share * element_bytes(w_.training.precision)}}};
       std::optional<EndId> before;
       for (std::size_t i = 0; i < steps.size(); ++i) {
         EndStep step = steps[i];
@@ -261,7 +313,7 @@ Takers takers_of(const StageProgram& stage) {
 }
 
 /// What goes from stage to stage; a stage that is its own next in the model's order sends nothing.
-void add_sends(const Workload& w, StepProgram& step) {
+void add_sends(const Workload& w, const ModelBlocks& model, StepProgram& step) {
   std::vector<Takers> takers;
   for (const StageProgram& stage : step.stages) {
     takers.push_back(takers_of(stage));
@@ -275,7 +327,8 @@ void add_sends(const Workload& w, StepProgram& step) {
         const PlacedChunk at{from, action.chunk};
         const std::optional<PlacedChunk> to =
             forward || action.gives_gradient() ? placement.receiver(at, forward) : std::nullopt;
-        if (to && to->stage != from) {
+        const bool sends = forward || (to && takes_gradient(w, model, *to));
+        if (to && to->stage != from && sends) {
           const Takers& there = takers[static_cast<std::size_t>(to->stage)];
           stage.sends.push_back({id, beside, placement.goes_on(at, forward),
                                  there.at({forward, to->chunk, action.microbatch})});
@@ -315,7 +368,9 @@ void add_ends(const Workload& w, const ModelBlocks& model, PlacedChunk at,
               std::vector<GradientBucket>& buckets) {
   const bool first = w.placement().is_first(at);
   const bool last = w.placement().is_last(at);
-  if (!first && !last) {
+  const double held = (first ? trained_weight_of(model.embedding).held : 0) +
+                      (last ? trained_weight_of(model.head).held : 0);
+  if (held == 0) {
     return;
   }
   const auto whole = [](const GradientBucket& bucket) { return bucket.copies == kDataAxes; };
@@ -324,8 +379,7 @@ void add_ends(const Workload& w, const ModelBlocks& model, PlacedChunk at,
   }
   GradientBucket& taking = first ? *std::find_if(buckets.rbegin(), buckets.rend(), whole)
                                  : *std::find_if(buckets.begin(), buckets.end(), whole);
-  taking.parameters += first ? weight_of(model.embedding).held : 0;
-  taking.parameters += last ? weight_of(model.head).held : 0;
+  taking.parameters += held;
 }
 
 }  // namespace
@@ -339,7 +393,7 @@ StepProgram make_step_program(const Workload& w) {
   for (int stage = 0; stage < p.pipeline; ++stage) {
     step.stages.push_back(writer.write(stage));
   }
-  add_sends(w, step);
+  add_sends(w, model, step);
   return step;
 }
 
@@ -380,7 +434,7 @@ std::vector<GradientBucket> gradient_buckets(const Workload& w, const ModelBlock
                                              int stage) {
   std::vector<GradientBucket> buckets;
   if (!w.parallelism.overlap_data) {
-    for (const auto& [copies, parameters] : stage_weights(w, model, stage)) {
+    for (const auto& [copies, parameters] : trained_weights(w, model, stage)) {
       buckets.push_back({copies, parameters});
     }
     return buckets;
@@ -391,7 +445,7 @@ std::vector<GradientBucket> gradient_buckets(const Workload& w, const ModelBlock
     std::vector<GradientBucket> own;
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const LayerKindId kind = layers[layers.size() - 1 - i];
-      for (const auto& [copies, parameters] : weights_by_copies(model.kinds[kind])) {
+      for (const auto& [copies, parameters] : trained_by_copies(model.kinds[kind])) {
         own.push_back({copies, parameters, at, i});
       }
     }

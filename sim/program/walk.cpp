@@ -6,13 +6,6 @@
 namespace danlu {
 namespace {
 
-/// The product with its rows (tokens) cut into `pieces`, one of them.
-Kernel piece_of(const Kernel& kernel, double element, int pieces) {
-  Kernel piece = gemm(kernel.m / pieces, kernel.n, kernel.k, kernel.batch, element);
-  piece.model_flops = kernel.model_flops / pieces;
-  return piece;
-}
-
 /// Whether an operator only passes over memory; several in a row are one stretch of compute.
 bool is_light(const Operator& op) {
   const auto passes = [](const Kernels& kernels) {
@@ -47,8 +40,7 @@ Walk::Walk(const Workload& w, ActionKind kind)
     : kind_(kind),
       mesh_(w.parallelism.mesh()),
       overlap_(w.parallelism.overlap_tensor),
-      pieces_(overlap_ == TensorOverlap::Full ? w.parallelism.tensor_chunks : 1),
-      element_(element_bytes(w.training.precision)) {}
+      pieces_(overlap_ == TensorOverlap::Full ? w.parallelism.tensor_chunks : 1) {}
 
 void Walk::run(const std::vector<Step>& steps, bool again) {
   for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -129,12 +121,13 @@ void Walk::backward(const Block& block) {
       --left;
       continue;
     }
-    if (into != nullptr && into->rounds > 1) {
+    if (into != nullptr && into->rounds > 1 && into->backward) {
       in_rounds(*into, *op, /*backward=*/true, false);
       --left;
       continue;
     }
-    if (into != nullptr && into->again && is_made(*into, into->forward)) {
+    if (into != nullptr && into->again && is_made(*into, into->forward) &&
+        (!op->is_product() || gives_weight_gradient(*op))) {
       ready_ = {add_exchange_again(*into, ready_)};
     }
     std::string name = op->name;
@@ -142,7 +135,9 @@ void Walk::backward(const Block& block) {
     for (; is_light(*op) && left > 0 && follows_light(steps, left - 1); --left) {
       append(*operator_at(steps, left - 1), &Operator::input_gradient, name, kernels);
     }
-    ready_ = {add_compute(std::move(name), std::move(kernels), ready_, false)};
+    if (!kernels.empty()) {  // else nothing before it is trained
+      ready_ = {add_compute(std::move(name), std::move(kernels), ready_, false)};
+    }
     add_weight_gradient(*op);
   }
 }
@@ -151,7 +146,7 @@ void Walk::weights(const Block& block) {
   const std::vector<Step>& steps = block.steps;
   for (std::size_t i = steps.size(); i-- > 0;) {
     const auto* op = std::get_if<Operator>(&steps[i]);
-    if (op == nullptr || !op->is_product()) {
+    if (op == nullptr || op->weight_gradient.empty()) {
       continue;
     }
     const auto* into = i > 0 ? std::get_if<Exchange>(&steps[i - 1]) : nullptr;
@@ -163,7 +158,7 @@ void Walk::weights(const Block& block) {
 }
 
 void Walk::add_weight_gradient(const Operator& op) {
-  if (op.is_product() && !leaves_weights()) {
+  if (gives_weight_gradient(op)) {
     ready_ = {add_compute(op.name, op.weight_gradient, ready_, false)};
   }
 }
@@ -177,7 +172,7 @@ bool Walk::is_made(const Exchange& exchange, const std::optional<Way>& way) cons
 void Walk::columns(const Operator& op, const Exchange& exchange) {
   if (!is_made(exchange, exchange.backward)) {
     Kernels both = op.input_gradient;
-    if (!leaves_weights()) {
+    if (gives_weight_gradient(op)) {
       both.insert(both.end(), op.weight_gradient.begin(), op.weight_gradient.end());
     }
     ready_ = {add_compute(op.name, std::move(both), ready_, false)};
@@ -185,7 +180,7 @@ void Walk::columns(const Operator& op, const Exchange& exchange) {
   }
   const bool overlaps = overlap_ != TensorOverlap::None;
   std::vector<std::size_t> weight_needs;
-  if (exchange.again && !leaves_weights()) {  // the weight's gradient needs the whole input
+  if (exchange.again && gives_weight_gradient(op)) {  // the weight's gradient needs the whole input
     weight_needs.push_back(add_exchange_again(exchange, ready_));
     if (!overlaps) {
       ready_ = weight_needs;
@@ -193,7 +188,7 @@ void Walk::columns(const Operator& op, const Exchange& exchange) {
   }
   ready_ = {add_compute(op.name, op.input_gradient, ready_, false)};
   const std::size_t sum = add_exchange(exchange, *exchange.backward, ready_);
-  if (leaves_weights()) {
+  if (!gives_weight_gradient(op)) {
     ready_ = {sum};
     return;
   }
@@ -210,7 +205,7 @@ void Walk::beside(const Exchange& exchange, const Way& way, const Operator& op,
   Exchange part = exchange;
   if (pieces_ > 1) {
     for (Kernel& kernel : piece) {
-      kernel = piece_of(kernel, element_, pieces_);
+      kernel = piece_of(kernel, pieces_);
     }
     part.bytes = exchange.bytes / pieces_;
   }

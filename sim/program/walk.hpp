@@ -41,7 +41,10 @@ class Walk {
  private:
   void run(const std::vector<Step>& steps, bool again);
   void run_again(const Block& block, std::size_t left);
-  bool leaves_weights() const { return kind_ == ActionKind::Input; }
+  /// Here: an action I leaves it to W, a frozen weight has none.
+  bool gives_weight_gradient(const Operator& op) const {
+    return kind_ != ActionKind::Input && !op.weight_gradient.empty();
+  }
   bool is_made(const Exchange& exchange, const std::optional<Way>& way) const;
   void add_weight_gradient(const Operator& op);
   void columns(const Operator& op, const Exchange& exchange);
@@ -56,8 +59,7 @@ class Walk {
   ActionKind kind_;
   Mesh mesh_;
   TensorOverlap overlap_;
-  int pieces_;  // that products beside exchanges are cut into
-  double element_;
+  int pieces_;               // that products beside exchanges are cut into
   std::string_view suffix_;  // of the names of what is computed again of a layer
   std::vector<std::size_t> ready_;
   Program program_;

@@ -148,6 +148,55 @@ std::string overlap_line(const Workload& workload) {
       hidden.empty() || bare.empty() ? "" : fmt::format("; not {}", fmt::join(bare, ", ")));
 }
 
+namespace {
+
+std::string precision_text(const TrainingSpec& t) {
+  std::string text(name_of(t.precision));
+  if (!is_narrow(t.precision)) {
+    return text;
+  }
+  text += t.precision == Precision::Fp8 ? fmt::format(" ({} scaling)", name_of(t.fp8_recipe)) : "";
+  text += t.narrow_weights ? ", narrow weights only" : "";
+  const int wide = t.wide_first_layers + t.wide_last_layers;
+  text += wide > 0 ? fmt::format(", first {} and last {} layers in bf16", t.wide_first_layers,
+                                 t.wide_last_layers)
+                   : "";
+  return text;
+}
+
+/// What is not Adam with fp32 moments and master weights.
+std::string optimizer_text(const TrainingSpec& t) {
+  const OptimizerSpec& o = t.optimizer;
+  const bool moments = o.kind != OptimizerKind::Sgd || o.momentum;
+  std::string text = o.kind != OptimizerKind::Adam ? fmt::format(", {}", name_of(o.kind)) : "";
+  text += moments ? "" : " without momentum";
+  text +=
+      moments && o.state_bytes != 4 ? fmt::format(", moments in {} bits", 8 * o.state_bytes) : "";
+  text += o.master ? "" : ", no master weights";
+  return text;
+}
+
+std::string trained_text(const TrainingSpec& t) {
+  const auto names = [](const auto& list) {
+    std::vector<std::string_view> found;
+    for (const auto one : list) {
+      found.push_back(name_of(one));
+    }
+    return fmt::format("{}", fmt::join(found, ", "));
+  };
+  std::string text;
+  if (t.lora.is_there()) {
+    text += fmt::format("; LoRA of rank {} on {}{}", t.lora.rank, names(t.lora.targets),
+                        t.lora.four_bit_base ? ", base in 4 bits" : "");
+  }
+  text += t.frozen.empty() ? "" : fmt::format("; {} frozen", names(t.frozen));
+  text += t.frozen_layers > 0 ? fmt::format("; first {} frozen", counted(t.frozen_layers, "layer"))
+                              : "";
+  return text;
+}
+
+}  // namespace
+
 std::string precision_line(const Workload& workload) {
   const TrainingSpec& t = workload.training;
   std::string mask = t.attention_window > 0
@@ -157,10 +206,10 @@ std::string precision_line(const Workload& workload) {
     mask += fmt::format(" within documents of {} to {}", thousands(t.documents.begin()->first),
                         counted(t.documents.rbegin()->first, "token"));
   }
-  return fmt::format("{}, {} gradients, {} attention{}, {}{}", name_of(t.precision),
-                     t.gradient_bytes == 4 ? "fp32" : "16-bit",
+  return fmt::format("{}, {} gradients{}, {} attention{}, {}{}{}", precision_text(t),
+                     t.gradient_bytes == 4 ? "fp32" : "16-bit", optimizer_text(t),
                      t.attention == AttentionKind::Flash ? "fused" : "unfused", mask,
-                     recompute_text(workload), t.dropout ? ", dropout" : "");
+                     recompute_text(workload), t.dropout ? ", dropout" : "", trained_text(t));
 }
 
 std::string batch_line(const Workload& workload) {

@@ -210,8 +210,15 @@ Section whole_run(const Report& report) {
 }  // namespace
 
 std::vector<Section> run_sections(const Report& report) {
-  return {memory(report.memory), memory_by_stage(report.memory), parameters(report),
-          whole_run(report)};
+  std::vector<Section> sections;
+  if (std::optional<Section> widths = width_section(report)) {
+    sections.push_back(std::move(*widths));
+  }
+  sections.push_back(memory(report.memory));
+  sections.push_back(memory_by_stage(report.memory));
+  sections.push_back(parameters(report));
+  sections.push_back(whole_run(report));
+  return sections;
 }
 
 Section simulation_section(const Report& report) {

@@ -108,6 +108,30 @@ void add_assumed(const Values& values, std::span<const KeyRow> keys, std::string
   }
 }
 
+/// The key of a figure of products in `precision`, or of what that borrows of.
+std::string narrow_key(const Values& gpu, Precision precision, std::string_view figure) {
+  for (const Precision from : {precision, Precision::Fp8}) {
+    const std::string key = fmt::format("gemm.{}.{}", name_of(from), figure);
+    if (is_narrow(precision) && gpu.has(key)) {
+      return key;
+    }
+  }
+  return fmt::format("gemm.{}", figure);
+}
+
+/// Figures of products that nobody measured in `precision`.
+void add_borrowed(const Values& gpu, Precision precision, const std::string& section,
+                  std::vector<Assumed>& found) {
+  for (const std::string_view figure : {"efficiency", "half_k"}) {
+    const std::string own = fmt::format("gemm.{}.{}", name_of(precision), figure);
+    if (const std::string from = narrow_key(gpu, precision, figure);
+        is_narrow(precision) && from != own && gpu.has(from)) {
+      found.push_back({fmt::format("{}gpu.{}", section, own), gpu.at(from).text,
+                       fmt::format("borrowed of {}: nothing gives it", from)});
+    }
+  }
+}
+
 }  // namespace
 
 std::string why_assumed(std::string_view key, const std::string& sources,
@@ -139,6 +163,8 @@ std::vector<Assumed> find_assumed(const Values& values, const std::string& secti
   const TopologySpec& spec = cluster.topology;
   const TrainingSpec& training = scenario.workload.training;
   const std::string peak = fmt::format("peak_dense.{}", name_of(training.precision));
+  const std::string efficiency = narrow_key(gpu, training.precision, "efficiency");
+  const std::string half_k = narrow_key(gpu, training.precision, "half_k");
   const bool fused = training.attention == AttentionKind::Flash;
   const bool several = cluster.gpus > 1;
   const bool nodes = cluster.nodes() > 1;
@@ -154,8 +180,10 @@ std::vector<Assumed> find_assumed(const Values& values, const std::string& secti
   std::vector<Assumed> found;
   add_assumed(gpu, gpu_keys(), section + "gpu.",
               {{peak},
-               {"gemm.efficiency"},
-               {"gemm.half_k"},
+               {efficiency},
+               {half_k},
+               {"gemm.efficiency", efficiency != "gemm.efficiency"},
+               {"gemm.half_k", half_k != "gemm.half_k"},
                {"attention.forward_efficiency", fused},
                {"attention.backward_efficiency", fused},
                {"memory.bandwidth"},
@@ -164,6 +192,7 @@ std::vector<Assumed> find_assumed(const Values& values, const std::string& secti
                {"multiprocessors"},
                {"memory.capacity"}},
               found);
+  add_borrowed(gpu, training.precision, section, found);
   add_assumed(values, topology_keys(), section,
               {{"node.scale_up.bandwidth", scale_up},
                {"node.scale_up.efficiency", scale_up},

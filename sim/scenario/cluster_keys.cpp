@@ -161,6 +161,12 @@ Member<GpuSpec> peak_of(Precision precision) {
   }};
 }
 
+Member<GpuSpec> figure_of(PerPrecision<double> GpuSpec::*figures, Precision precision) {
+  return {.set = [figures, precision](GpuSpec& gpu, const Value& value) {
+    (gpu.*figures)[precision] = value.number;
+  }};
+}
+
 std::vector<KeyRow> gpu_figures() {
   return {
       quantity("memory.capacity", &GpuSpec::memory_capacity, Dimension::Size, 1e9, 1e13, "required",
@@ -174,7 +180,7 @@ std::vector<KeyRow> gpu_figures() {
       number("compute_capability", &GpuSpec::compute_capability, 3, 20, "",
              "NVIDIA's number of the generation, from which NCCL takes its constants"),
       fraction("gemm.efficiency", &GpuSpec::gemm_efficiency, "required",
-               "Asymptotic share of the dense peak in products"),
+               "Asymptotic share of the dense peak in products of 16 bits and above"),
       number("gemm.half_k", &GpuSpec::gemm_half_k, 0, 1e5, "required",
              "K at which the main loop reaches half of that"),
       fraction("attention.forward_efficiency", &GpuSpec::attention_forward_efficiency, "required",
@@ -202,9 +208,18 @@ std::vector<KeyRow> gpu_file_keys() {
   for (const auto& [precision, precision_name] : kNames<Precision>) {
     peaks.push_back(peak(precision_name, peak_of(precision)));
   }
+  std::vector<KeyRow> shares;
+  for (const Precision precision : {Precision::Fp8, Precision::Mxfp8, Precision::Fp4}) {
+    const std::string of = fmt::format("gemm.{}.", name_of(precision));
+    const std::string_view lender = precision == Precision::Fp8 ? "that of 16 bits" : "that of fp8";
+    shares.push_back(
+        fraction(of + "efficiency", figure_of(&GpuSpec::narrow_efficiency, precision), "",
+                 fmt::format("The same in {}; {} if left out", name_of(precision), lender)));
+    shares.push_back(number(of + "half_k", figure_of(&GpuSpec::narrow_half_k, precision), 0, 1e5,
+                            "", fmt::format("The same; {} if left out", lender)));
+  }
   return joined({text("name", &GpuSpec::name, "required", "Name for people"), std::move(peaks),
-                 peak("fp4", kByHand),  // in which nothing computes yet
-                 gpu_figures()});
+                 gpu_figures(), std::move(shares)});
 }
 
 std::vector<KeyRow> gpu_section_keys() {

@@ -139,6 +139,8 @@ class Builder {
     get.fill(w.offload, "parallelism.offload");
     get.fill(w.training, "training");
     get.fill(w.training.routing, "training.experts");
+    get.fill(w.training.optimizer, "training.optimizer");
+    get.fill(w.training.lora, "training.lora");
     w.training.documents = values_.numbers("training.documents");
     get.fill(w.communication, "communication");
     get.fill(w.communication.tensor, "communication.tensor");

@@ -123,6 +123,13 @@ std::vector<KeyUse> scenario_uses() {
       one_of(TokenExchange::DeepEp));
   add(uses, {"training.experts.pad"}, "training.experts.capacity", "!0");
   add(uses, {"training.experts.seed"}, "training.experts.zipf", "!0");
+  add(uses, {"training.fp8_recipe"}, "training.precision", one_of(Precision::Fp8));
+  add(uses, {"training.narrow_weights", "training.wide_first_layers", "training.wide_last_layers"},
+      "training.precision", one_of(Precision::Fp8, Precision::Mxfp8, Precision::Fp4));
+  add(uses, {"training.narrow_weights"}, "parallelism.zero", "0|1|2");
+  add(uses, {"training.optimizer.momentum"}, "training.optimizer.kind", one_of(OptimizerKind::Sgd));
+  add(uses, {"training.optimizer.master"}, "training.precision",
+      one_of(Precision::Fp16, Precision::Bf16, Precision::Fp8, Precision::Mxfp8, Precision::Fp4));
   return uses;
 }
 

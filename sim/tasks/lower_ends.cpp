@@ -83,11 +83,11 @@ class EndLowering {
       if (end.sort) {
         return;
       }
-      const ComputeTime time = end.on_host > 0
-                                   ? host_time(end.on_host)
-                                   : slowest(draft_.ranks(ranks).speeds, [&](int kind) {
-                                       return draft_.timer(kind).optimizer_time(end.bytes);
-                                     });
+      const ComputeTime time =
+          end.on_host > 0 ? host_time(end.on_host)
+                          : slowest(draft_.ranks(ranks).speeds, [&](int kind) {
+                              return draft_.timer(kind).optimizer_time(end.bytes, end.products);
+                            });
       const TaskId task = draft_.graph().add({.kind = TaskKind::Compute,
                                               .duration = time.total(),
                                               .name = draft_.graph().named(name),

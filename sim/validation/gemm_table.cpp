@@ -9,6 +9,7 @@
 #include "sim/validation/training_table.hpp"
 #include "sim/validation/training_words.hpp"
 #include "sim/workload/kernels.hpp"
+#include "sim/workload/precision.hpp"
 
 namespace danlu {
 namespace {
@@ -63,9 +64,11 @@ class Product {
     if (reasons_.empty()) {
       const GpuSpec gpu = load_gpu(std::string(device->gpu), options_);
       if (gpu.peak(*precision)) {
-        const Seconds simulated = KernelTimer(gpu, *precision)
-                                      .time({gemm(m, n, k, 1, element_bytes(*precision))})
-                                      .total();
+        Kernel product = gemm(m, n, k, 1, element_bytes(*precision));
+        if (is_narrow(*precision)) {
+          product = narrowed(product, quantisation_of(*precision, Fp8Recipe::Delayed).bytes);
+        }
+        const Seconds simulated = KernelTimer(gpu, *precision).time({product}).total();
         validation.points.push_back({std::string(cell("id")), std::string(device->family),
                                      std::string(cell("source")), 2 * m * n * k / (rate * 1e12),
                                      simulated.value});

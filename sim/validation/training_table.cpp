@@ -394,11 +394,10 @@ class TrainingConverter {
     const std::string text = lower_case(cell("dtype"));
     const NumberFormat format = number_format(text).value_or(NumberFormat{});
     if (format.fp4) {
-      refuse("precision fp4");
-      return "";
+      return name_of(Precision::Fp4);
     }
     if (format.fp8) {
-      return name_of(Precision::Fp8);
+      return name_of(text.find("mxfp8") == std::string::npos ? Precision::Fp8 : Precision::Mxfp8);
     }
     if (format.bf16 && (!format.fp16 || has_bf16())) {
       return name_of(Precision::Bf16);

@@ -89,6 +89,7 @@ void add_flash(const RankShape& z, const LayerSort& sort, Operator& op) {
   const double keys = z.sequence / z.rounds;
   const double moved =
       z.batch * (z.queries * (z.core_query + z.core_output) + keys * (z.core_key + z.core_value));
+  op.needs_output = true;
   op.forward = {{.kind = KernelKind::AttentionForward,
                  .flops = done,
                  .model_flops = counted,

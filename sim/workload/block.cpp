@@ -14,20 +14,41 @@ std::vector<const Operator*> operators_of(const Block& block) {
   return found;
 }
 
+std::vector<const Weight*> weights_of(const Block& block) {
+  std::vector<const Weight*> found;
+  for (const Operator* op : operators_of(block)) {
+    for (const Weight* weight : {&op->weight, &op->adapter}) {
+      if (weight->whole > 0 || weight->held > 0) {
+        found.push_back(weight);
+      }
+    }
+  }
+  return found;
+}
+
 Weight weight_of(const Block& block) {
   Weight sum;
-  for (const Operator* op : operators_of(block)) {
-    sum.whole += op->weight.whole;
-    sum.held += op->weight.held;
+  for (const Weight* weight : weights_of(block)) {
+    sum.whole += weight->whole;
+    sum.held += weight->held;
   }
   return sum;
 }
 
-std::map<AxisSet, double> weights_by_copies(const Block& block) {
+Weight trained_weight_of(const Block& block) {
+  Weight sum;
+  for (const Weight* weight : weights_of(block)) {
+    sum.whole += weight->trained ? weight->whole : 0;
+    sum.held += weight->trained ? weight->held : 0;
+  }
+  return sum;
+}
+
+std::map<AxisSet, double> trained_by_copies(const Block& block) {
   std::map<AxisSet, double> held;
-  for (const Operator* op : operators_of(block)) {
-    if (op->weight.held > 0) {
-      held[op->weight.copies] += op->weight.held;
+  for (const Weight* weight : weights_of(block)) {
+    if (weight->trained && weight->held > 0) {
+      held[weight->copies] += weight->held;
     }
   }
   return held;

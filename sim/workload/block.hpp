@@ -29,6 +29,9 @@ struct Weight {
   double held = 0;
   double active = 1;           // share of the whole that one token passes through
   AxisSet copies = kDataAxes;  // along which ranks hold the same: all of one mesh's
+  bool trained = true;         // else it has no gradient and no optimizer state
+  bool narrow = false;         // products use it below 16 bits
+  bool four_bit = false;       // kept in 4 bits (QLoRA), which every product makes wide first
 };
 
 /// Where a weight stands in a table of the model's parameters. Prediction is what joins a layer for
@@ -67,20 +70,24 @@ struct Operator {
   Kernels input_gradient;
   Kernels weight_gradient{};  // of a product; others have it with the input's
   Weight weight{};
+  Weight adapter{};     // of LoRA, beside the weight
   Bytes kept{};         // from forward to backward, of one microbatch: its input, or a mask
   Bytes kept_inside{};  // more of that: what running forward again would give
   Split split = Split::None;
   std::optional<Bytes> across{};  // whole, what its split exchanges; none: a layer's boundary
   ModelPart part = ModelPart::Mlp;
+  bool needs_output = false;  // backward needs what it made, which who takes it keeps for both
+  bool is_frozen_product = false;
 
-  bool is_product() const { return !weight_gradient.empty(); }
+  /// With a weight; exchanges stand beside it.
+  bool is_product() const { return is_frozen_product || !weight_gradient.empty(); }
 };
 
 /// One direction of an exchange.
 struct Way {
   std::string name;
   CollectiveOp op = CollectiveOp::AllReduce;
-  double share = 1;  // of the exchange's bytes, where its elements are narrower
+  double share = 1;  // of the array's bytes, where it travels narrower
 };
 
 /// A collective over axes of the mesh; backward makes the conjugate: what was gathered is
@@ -115,15 +122,21 @@ struct Block {
   Bytes kept{};                // beside what its operators keep
   std::vector<Again> again{};  // last steps first
   bool with_next = false;      // the whole of it is run once more before backward of the next layer
+  bool takes_gradient = true;  // of its output: something in it or before it is trained
+  bool gives_gradient = true;  // of its input: something before it is
 };
 
 /// The operators of a block, in order.
 std::vector<const Operator*> operators_of(const Block& block);
 
-/// Of all its weights; `copies` is of no meaning.
+/// Its weights, those of adapters too.
+std::vector<const Weight*> weights_of(const Block& block);
+/// Parameters of them all; ...
 Weight weight_of(const Block& block);
-/// Parameters that one rank holds, by the axes along which others hold the same.
-std::map<AxisSet, double> weights_by_copies(const Block& block);
+/// ... and of those that are trained.
+Weight trained_weight_of(const Block& block);
+/// Parameters that one rank holds and trains, by the axes along which others hold the same.
+std::map<AxisSet, double> trained_by_copies(const Block& block);
 /// Of all its exchanges.
 Bytes buffers_of(const Block& block);
 /// What is kept of one microbatch from forward to backward.

@@ -40,11 +40,36 @@ Kernel gemm(double m, double n, double k, double batch, double element, Bytes ex
           .m = m,
           .n = n,
           .k = k,
-          .batch = batch};
+          .batch = batch,
+          .operand = element};
 }
 
 Kernel memory_pass(double bytes) {
   return {.kind = KernelKind::Memory, .bytes = {bytes}};
+}
+
+Kernel narrowed(Kernel product, double operand) {
+  const double elements = product.batch * (product.m * product.k + product.k * product.n);
+  product.bytes -= Bytes{(product.operand - operand) * elements};
+  product.operand = operand;
+  product.narrow = true;
+  for (Kernel& fullest : product.fullest) {
+    fullest = narrowed(fullest, operand);
+  }
+  return product;
+}
+
+Kernel piece_of(const Kernel& kernel, int pieces) {
+  Kernel piece = kernel;
+  const Bytes shared{kernel.operand * kernel.batch * kernel.k * kernel.n};
+  piece.bytes = (kernel.bytes - shared) / pieces + shared;
+  piece.m = kernel.m / pieces;
+  piece.flops = kernel.flops / pieces;
+  piece.model_flops = kernel.model_flops / pieces;
+  for (Kernel& fullest : piece.fullest) {
+    fullest = piece_of(fullest, pieces);
+  }
+  return piece;
 }
 
 Seconds ComputeTime::total() const {
@@ -75,35 +100,37 @@ ComputeTime slowed(const ComputeTime& time, double factor) {
   return slow;
 }
 
-double gemm_efficiency(const GpuSpec& gpu, double m, double n, double k, double batch) {
+double gemm_efficiency(const GpuSpec& gpu, double m, double n, double k, double batch,
+                       Precision precision) {
   double best = 0;
   for (const Tile& tile : kTiles) {
     best = std::max(best, quantisation(tile, m, n, batch, gpu.multiprocessors));
   }
-  return gpu.gemm_efficiency * best * k / (k + gpu.gemm_half_k);
+  return gpu.gemm_efficiency_in(precision) * best * k / (k + gpu.gemm_half_k_in(precision));
 }
 
-KernelTimer::KernelTimer(const GpuSpec& gpu, Precision precision) : gpu_(gpu) {
-  check(gpu.peak(precision).has_value(), "the GPU lacks the precision asked for");
-  peak_ = *gpu.peak(precision);
-  const bool narrow = precision == Precision::Fp8;
-  attention_peak_ = narrow ? gpu.peak(Precision::Bf16).value_or(peak_) : peak_;
+KernelTimer::KernelTimer(const GpuSpec& gpu, Precision precision)
+    : gpu_(gpu), precision_(precision), wide_(is_narrow(precision) ? Precision::Bf16 : precision) {
+  check(gpu.peak(precision_) && gpu.peak(wide_), "the GPU lacks the precision asked for");
+  peak_ = *gpu.peak(precision_);
 }
 
 Seconds KernelTimer::busy(const Kernel& kernel) const {
   const Seconds memory = kernel.bytes / (gpu_.memory_bandwidth * gpu_.memory_efficiency);
+  const Precision precision = precision_of(kernel);
+  const FlopsPerSecond peak = *gpu_.peak(precision);
   switch (kernel.kind) {
     case KernelKind::Memory:
       return memory;
     case KernelKind::Gemm: {
-      const double efficiency = gemm_efficiency(gpu_, kernel.m, kernel.n, kernel.k, kernel.batch);
-      return std::max(kernel.flops / (peak_ * efficiency), memory);
+      const double efficiency =
+          gemm_efficiency(gpu_, kernel.m, kernel.n, kernel.k, kernel.batch, precision);
+      return std::max(kernel.flops / (peak * efficiency), memory);
     }
     case KernelKind::AttentionForward:
-      return std::max(kernel.flops / (attention_peak_ * gpu_.attention_forward_efficiency), memory);
+      return std::max(kernel.flops / (peak * gpu_.attention_forward_efficiency), memory);
     case KernelKind::AttentionBackward:
-      return std::max(kernel.flops / (attention_peak_ * gpu_.attention_backward_efficiency),
-                      memory);
+      return std::max(kernel.flops / (peak * gpu_.attention_backward_efficiency), memory);
   }
   return memory;
 }
@@ -146,10 +173,15 @@ ComputeTime KernelTimer::recompute_time(const std::vector<Kernel>& kernels) cons
   return again;
 }
 
-ComputeTime KernelTimer::optimizer_time(Bytes bytes) const {
+ComputeTime KernelTimer::optimizer_time(Bytes bytes, const std::vector<Repeated>& products) const {
   ComputeTime time{.memory = bytes};
   time[ComputePart::Optimizer] =
       bytes / (gpu_.memory_bandwidth * gpu_.memory_efficiency) + gpu_.kernel_launch;
+  for (const auto& [kernel, times] : products) {
+    time[ComputePart::Optimizer] += times * (busy(kernel) + gpu_.kernel_launch);
+    time.hardware_flops += times * kernel.flops;
+    time.memory += times * kernel.bytes;
+  }
   return time;
 }
 

@@ -3,6 +3,8 @@
 //
 //   time = max( FLOPs / (dense peak * efficiency(shape)), bytes / achieved HBM bandwidth ) + launch
 //
+// with the peak of the precision that the kernel computes in.
+//
 // Efficiency of a product: the device's asymptote, times tile and wave quantisation on its
 // multiprocessors, times a ramp K/(K + half_k) for the prologue of the main loop. The constants are
 // the device's (topologies/gpus/*.yaml), calibrated on kernel measurements, never on training runs.
@@ -31,12 +33,21 @@ struct Kernel {
   Flops flops;        // really executed
   Flops model_flops;  // of those, counted as the model's (attention counts its full square)
   Bytes bytes;        // moved to and from HBM
-  double m = 0, n = 0, k = 0, batch = 1;  // Gemm only
+  double m = 0, n = 0, k = 0, batch = 1;  // Gemm only, as all below
+  double operand = 0;                     // bytes of an element of A and B
+  bool narrow = false;            // in the precision of products, where that is below 16 bits
   std::vector<Kernel> fullest{};  // what another rank computes meanwhile, for which this one waits
   bool operator==(const Kernel&) const = default;
 };
 
-/// Bytes of an activation or weight: 4 in fp32 and tf32, else 2 (fp8 products still store 16 bits).
+/// A kernel as often as it runs; it may be a share of a number.
+struct Repeated {
+  Kernel kernel;
+  double times = 1;
+  bool operator==(const Repeated&) const = default;
+};
+
+/// Bytes of an activation or weight outside of products: 4 in fp32 and tf32, else 2.
 double element_bytes(Precision precision);
 
 /// A product C[m,n] = A[m,k] B[k,n] of elements of `element` bytes, `batch` of them; `extra` bytes
@@ -44,6 +55,11 @@ double element_bytes(Precision precision);
 Kernel gemm(double m, double n, double k, double batch, double element, Bytes extra = {});
 /// A pass over memory.
 Kernel memory_pass(double bytes);
+/// A product in the precision of products, with operands of `operand` bytes; its output stays as
+/// wide as it was.
+Kernel narrowed(Kernel product, double operand);
+/// One of `pieces` of a kernel whose rows (m) are cut.
+Kernel piece_of(const Kernel& kernel, int pieces);
 
 /// What a second of compute was for; the parts of a duration add up to it.
 enum class ComputePart {
@@ -87,10 +103,11 @@ struct ComputeTime {
 ComputeTime slowed(const ComputeTime& time, double factor);
 
 /// Share of the dense peak that a product reaches, 0 to 1, before memory is considered.
-double gemm_efficiency(const GpuSpec& gpu, double m, double n, double k, double batch);
+double gemm_efficiency(const GpuSpec& gpu, double m, double n, double k, double batch,
+                       Precision precision = Precision::Bf16);
 
-/// Kernel times on one kind of GPU in one precision. fp8 speeds up products only; fused attention
-/// stays in 16 bits.
+/// Kernel times on one kind of GPU. Below 16 bits `precision` is that of narrow kernels, and all
+/// others compute in bf16. What is useful is counted at the peak of `precision`.
 class KernelTimer {
  public:
   /// The GPU has `precision` (checked by the reader).
@@ -100,17 +117,20 @@ class KernelTimer {
   ComputeTime time(const std::vector<Kernel>& kernels) const;
   /// The same, all of it done again for a backward pass.
   ComputeTime recompute_time(const std::vector<Kernel>& kernels) const;
-  /// An optimizer pass over `bytes` of memory.
-  ComputeTime optimizer_time(Bytes bytes) const;
+  /// An optimizer pass over `bytes` of memory, and products of its own.
+  ComputeTime optimizer_time(Bytes bytes, const std::vector<Repeated>& products = {}) const;
 
   FlopsPerSecond peak() const { return peak_; }
 
  private:
   Seconds busy(const Kernel& kernel) const;
 
+  Precision precision_of(const Kernel& kernel) const { return kernel.narrow ? precision_ : wide_; }
+
   GpuSpec gpu_;
+  Precision precision_;
+  Precision wide_;  // of kernels that are not narrow
   FlopsPerSecond peak_;
-  FlopsPerSecond attention_peak_;
 };
 
 }  // namespace danlu

@@ -10,13 +10,25 @@
 namespace danlu {
 namespace {
 
-/// Of weights that are split over data-parallel ranks.
-double split_weights(const ParallelismSpec& p, const Block& block) {
-  double parameters = 0;
-  for (const auto& [copies, held] : weights_by_copies(block)) {
-    parameters += shard_axes(p, copies).empty() ? 0 : held;
+/// Weights that are split over data-parallel ranks.
+struct SplitWeights {
+  double gathered = 0;  // bytes, when they are whole
+  double trained = 0;   // parameters
+
+  SplitWeights& operator+=(const SplitWeights& other) {
+    gathered += other.gathered;
+    trained += other.trained;
+    return *this;
   }
-  return parameters;
+};
+SplitWeights split_weights(const Workload& w, const Block& block) {
+  SplitWeights sum;
+  for (const Weight* weight : weights_of(block)) {
+    if (!shard_axes(w.parallelism, weight->copies).empty()) {
+      sum += {weight->held * gathered_bytes(w, *weight), weight->trained ? weight->held : 0};
+    }
+  }
+  return sum;
 }
 
 /// What is gathered of split weights, and not yet scattered of a unit's gradients. Weights that are
@@ -33,70 +45,91 @@ Bytes gathered(const Workload& w, const ModelBlocks& model, int stage) {
   double gradients = 0;
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
     const PlacedChunk at{stage, chunk};
-    kept += w.placement().is_first(at) ? split_weights(p, model.embedding) : 0;
-    kept += w.placement().is_last(at) ? split_weights(p, model.head) : 0;
+    kept += w.placement().is_first(at) ? split_weights(w, model.embedding).gathered : 0;
+    kept += w.placement().is_last(at) ? split_weights(w, model.head).gathered : 0;
     std::vector<double> units;
     for (const auto& layers : units_of(layers_of(w, model, at), p.sharding.unit_layers)) {
-      double& unit = units.emplace_back();
+      SplitWeights unit;
       for (const LayerKindId layer : layers) {
-        unit += split_weights(p, model.kinds[layer]);
+        unit += split_weights(w, model.kinds[layer]);
       }
-      gradients = std::max(gradients, unit);
+      units.push_back(unit.gathered);
+      gradients = std::max(gradients, unit.trained);
       const auto ahead = static_cast<std::size_t>(p.sharding.prefetch) + 1;
       passing = std::max(
           passing,
           std::accumulate(units.end() - static_cast<std::ptrdiff_t>(std::min(ahead, units.size())),
                           units.end(), 0.0));
-      kept += gives_up ? 0 : unit;
+      kept += gives_up ? 0 : unit.gathered;
     }
   }
   Bytes bytes{gradients * element_bytes(w.training.precision)};
   if (p.zero >= 3) {
-    bytes += Bytes{(kept + (gives_up ? passing : 0)) * p.sharding.gather_bytes};
+    bytes += Bytes{kept + (gives_up ? passing : 0)};
   }
   return bytes;
 }
 
 }  // namespace
 
-std::map<AxisSet, double> stage_weights(const Workload& w, const ModelBlocks& model, int stage) {
-  std::map<AxisSet, double> held;
-  const auto add = [&](const Block& block) {
-    for (const auto& [copies, parameters] : weights_by_copies(block)) {
-      held[copies] += parameters;
-    }
-  };
+std::vector<HeldBlock> blocks_of(const Workload& w, const ModelBlocks& model, int stage) {
+  std::vector<HeldBlock> found;
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
     const PlacedChunk at{stage, chunk};
     for (const LayerKindId kind : layers_of(w, model, at)) {
-      add(model.kinds[kind]);
+      found.push_back({&model.kinds[kind], true});
     }
     if (w.placement().is_first(at)) {
-      add(model.embedding);
+      found.push_back({&model.embedding});
     }
     if (w.placement().is_last(at)) {
-      add(model.head);
+      found.push_back({&model.head});
+    }
+  }
+  return found;
+}
+
+std::map<AxisSet, double> trained_weights(const Workload& w, const ModelBlocks& model, int stage) {
+  std::map<AxisSet, double> held;
+  for (const HeldBlock& on_stage : blocks_of(w, model, stage)) {
+    for (const auto& [copies, parameters] : trained_by_copies(*on_stage.block)) {
+      held[copies] += parameters;
     }
   }
   return held;
 }
 
 double rank_parameters(const Workload& w, int stage) {
+  const ModelBlocks model = build_model(w);
   double parameters = 0;
-  for (const auto& [copies, held] : stage_weights(w, build_model(w), stage)) {
-    parameters += held;
+  for (const HeldBlock& on_stage : blocks_of(w, model, stage)) {
+    parameters += weight_of(*on_stage.block).held;
   }
   return parameters;
 }
 
-AdamBytes adam_bytes(const TrainingSpec& training) {
-  const bool narrow = element_bytes(training.precision) == 2;
-  if (!narrow) {
-    return {.weight = 4, .gradient = 4, .state = 8};
+double kept_bytes(const Workload& w, const Weight& weight) {
+  const TrainingSpec& training = w.training;
+  if (weight.four_bit) {
+    return kFourBitBytes;
   }
-  const double gradient = training.gradient_bytes;
-  const bool copies_gradients = training.precision == Precision::Fp16 && gradient == 2;
-  return {.weight = 2, .gradient = gradient, .state = copies_gradients ? 16.0 : 12.0};
+  if (weight.trained && casts_on_gather(w.parallelism) && has_master(training)) {
+    return 4;
+  }
+  const double wide = element_bytes(training.precision);
+  if (!weight.narrow || w.parallelism.zero >= 3) {
+    return wide;
+  }
+  return (training.narrow_weights ? 0 : wide) + 2 * quantisation_of(training).bytes;
+}
+
+double gathered_bytes(const Workload& w, const Weight& weight) {
+  return weight.four_bit ? kFourBitBytes : w.parallelism.sharding.gather_bytes;
+}
+
+double updated_bytes(const Workload& w, const Weight& weight) {
+  return weight.narrow && w.training.narrow_weights ? quantisation_of(w.training).bytes
+                                                    : element_bytes(w.training.precision);
 }
 
 std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& model, int stage) {
@@ -168,16 +201,22 @@ MemoryUse stage_memory(const Workload& w, const ModelBlocks& model, int stage) {
                 .gathered = gathered(w, model, stage),
                 .stage = stage};
   Bytes copied;
-  const AdamBytes adam = adam_bytes(w.training);
-  for (const auto& [copies, parameters] : stage_weights(w, model, stage)) {
-    const Shards shards = shards_of(w.parallelism, copies);
-    const double master = casts_on_gather(w.parallelism) && adam.weight == 2 ? 4 : 0;
-    const double weight = master > 0 ? master : adam.weight;
-    use.parameters += Bytes{parameters * weight / shards.weights};
-    use.gradients += Bytes{parameters * adam.gradient / shards.gradients};
-    (w.offload.optimizer ? use.host : use.optimizer) +=
-        Bytes{parameters * (adam.state - master) / shards.optimizer};
-    use.host += Bytes{w.offload.optimizer ? parameters * adam.gradient / shards.optimizer : 0};
+  // Where a rank casts what it gathers, the master weights are its weights.
+  const double master = casts_on_gather(w.parallelism) && has_master(w.training) ? 4 : 0;
+  for (const HeldBlock& held : blocks_of(w, model, stage)) {
+    for (const Weight* weight : weights_of(*held.block)) {
+      const Shards shards = shards_of(w.parallelism, weight->copies);
+      use.parameters += Bytes{weight->held * kept_bytes(w, *weight) / shards.weights};
+    }
+    for (const Operator* op : operators_of(*held.block)) {
+      const Updated updated = updated_by(w.training, *op, held.is_layer, w.model.hidden);
+      const Shards shards = shards_of(w.parallelism, op->weight.copies);
+      use.gradients += Bytes{updated.parameters * gradient_bytes(w.training) / shards.gradients};
+      (w.offload.optimizer ? use.host : use.optimizer) +=
+          Bytes{(updated.parameters * (copied_bytes(w.training) - master) +
+                 updated.moments * moment_bytes(w.training)) /
+                shards.optimizer};
+    }
   }
   for (const HeldDuring& moment : moments) {
     copied = std::max(copied, moment.on_host);

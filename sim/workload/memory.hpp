@@ -1,12 +1,5 @@
-// What one GPU must hold. Bytes per parameter on a rank, of which ZeRO-1 divides the state by the
-// data-parallel ranks (Megatron-LM's table of its distributed optimizer, and the ZeRO paper):
-//
-//                              weight  gradient  state                            all   with ZeRO-1
-//   fp32, tf32                    4       4        8  two Adam moments             16    8 + 8/d
-//   16 bits, fp32 gradients       2       4       12  and the fp32 master copy     18    6 + 12/d
-//   bf16, 16-bit gradients        2       2       12                               16    4 + 12/d
-//   fp16, 16-bit gradients        2       2       16  and fp32 copies of gradients 20    4 + 16/d
-//
+// What one GPU must hold: weights, gradients and what the optimizer keeps of them (optimizer.hpp),
+// of which ZeRO-1 divides the last by the data-parallel ranks.
 // ZeRO-2 divides the gradients as well, ZeRO-3 the weights; FSDP keeps no 16-bit copy of its shard,
 // and so 16 bytes a parameter. What is gathered while it is used comes on top.
 //
@@ -70,19 +63,27 @@ struct MemoryUse {
   Bytes peak() const { return parameters + gradients + optimizer + gathered + moment.total(); }
 };
 
-/// Parameters that live on one rank of `stage`, by Weight::split; ...
-std::map<AxisSet, double> stage_weights(const Workload& workload, const ModelBlocks& model,
-                                        int stage);
-/// ... and all of them.
+/// A block that lies on a stage.
+struct HeldBlock {
+  const Block* block = nullptr;
+  bool is_layer = false;  // else of the model's ends
+};
+/// Those of `stage`, a layer as often as it lies there.
+std::vector<HeldBlock> blocks_of(const Workload& workload, const ModelBlocks& model, int stage);
+
+/// Parameters that one rank of `stage` trains, by Weight::split; ...
+std::map<AxisSet, double> trained_weights(const Workload& workload, const ModelBlocks& model,
+                                          int stage);
+/// ... and all that live there.
 double rank_parameters(const Workload& workload, int stage);
 
-/// Bytes per parameter with Adam.
-struct AdamBytes {
-  double weight = 0;
-  double gradient = 0;
-  double state = 0;
-};
-AdamBytes adam_bytes(const TrainingSpec& training);
+/// Bytes of a parameter as it lies between passes, with copies that narrow products use: the value
+/// and its transpose. ZeRO-3 makes these as it gathers.
+double kept_bytes(const Workload& workload, const Weight& weight);
+/// Bytes of a parameter that is gathered for a pass.
+double gathered_bytes(const Workload& workload, const Weight& weight);
+/// Bytes of a parameter that ZeRO-1 and -2 gather when it has been updated.
+double updated_bytes(const Workload& workload, const Weight& weight);
 
 /// What a rank of `stage` holds during each of its actions, in order; a pair is one.
 std::vector<HeldDuring> memory_over_time(const Workload& workload, const ModelBlocks& model,

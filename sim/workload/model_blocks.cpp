@@ -24,6 +24,10 @@ ModelBlocks build_model(const Workload& w) {
   }
   split_over_tensor_ranks(shape, model.embedding);
   split_over_tensor_ranks(shape, model.head);
+  freeze_weights(w, model);
+  lower_precision(w, model);
+  add_adapters(shape, model);
+  stop_gradients(w, model);
   recompute(w, model);
   return model;
 }
@@ -65,6 +69,13 @@ IdArray<ModelPart, PartParameters, kNames<ModelPart>.size()> parameters_by_part(
   return parts;
 }
 
+double trained_parameters(const Workload& w) {
+  double parameters = 0;
+  for_blocks_of_one_rank(w,
+                         [&](const Block& block) { parameters += trained_weight_of(block).whole; });
+  return parameters;
+}
+
 Flops step_flops(const Workload& w, bool causal) {
   Workload counted = w;
   counted.training.causal_flops = causal;
@@ -95,6 +106,20 @@ std::vector<LayerKindId> layers_of(const Workload& w, const ModelBlocks& model, 
   const auto begin = model.kind_of_layer.begin() + first_layer(w, at);
   const int more = w.placement().is_last(at) ? w.model.prediction_layers : 0;
   return {begin, begin + w.layers_at(at) + more};
+}
+
+bool takes_gradient(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
+  const Placement placement = w.placement();
+  if (placement.is_last(at)) {
+    return model.head.takes_gradient;
+  }
+  for (int part = placement.part(at); part >= 0; --part) {
+    const std::vector<LayerKindId> layers = layers_of(w, model, placement.holder(part));
+    if (!layers.empty()) {
+      return model.kinds[layers.back()].takes_gradient;
+    }
+  }
+  return model.embedding.takes_gradient;
 }
 
 }  // namespace danlu

@@ -20,7 +20,6 @@
 // nothing in backward needs.
 #include <algorithm>
 #include <array>
-#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -220,40 +219,40 @@ void recompute(const Workload& w, ModelBlocks& model) {
     return;
   }
   const bool full = training.recompute == Recompute::Full;
-  const IdVector<LayerKindId, Block> whole = std::exchange(model.kinds, {});
-  std::map<std::pair<LayerKindId, std::optional<InUnit>>, LayerKindId> known;
-  const auto kind_at = [&](LayerKindId layer, const std::optional<InUnit>& at) {
-    const auto [entry, is_new] = known.try_emplace({layer, at}, model.kinds.next_id());
-    if (is_new) {
-      Block block = whole[layer];
-      if (at) {
-        full ? recompute_whole(training, whole[layer], *at, block)
-             : recompute_parts(training, whole[layer], block);
-      }
-      model.kinds.push_back(std::move(block));
-    }
-    return entry->second;
-  };
+  const std::size_t unit = full ? static_cast<std::size_t>(training.recompute_unit) : 1;
+  std::vector<std::optional<InUnit>> places;  // by layer; of those that are computed again
   const Placement placement = w.placement();
   for (int part = 0; part < placement.parts(); ++part) {
     const PlacedChunk place = placement.holder(part);
     const std::vector<LayerKindId> layers = layers_of(w, model, place);
-    const auto begin_of_chunk = model.kind_of_layer.begin() + first_layer(w, place);
+    const auto ends_here = [&](std::size_t i) { return !model.kinds[layers[i]].takes_gradient; };
     const std::size_t recomputed = recomputed_layers(w, place.stage, layers.size());
-    const std::size_t unit = full ? static_cast<std::size_t>(training.recompute_unit) : 1;
     for (std::size_t i = 0; i < layers.size(); ++i) {
-      std::optional<InUnit> at;
-      if (i < recomputed) {
-        const std::size_t begin = i / unit * unit;
-        const std::size_t end = std::min(begin + unit, recomputed);
-        at = {.first = i == begin, .last = i + 1 == end};
-        for (std::size_t layer = begin; layer < end; ++layer) {
-          at->kept += kept_by(whole[layers[layer]]);
-        }
+      std::optional<InUnit>& at = places.emplace_back();
+      if (i >= recomputed || ends_here(i)) {
+        continue;
       }
-      *(begin_of_chunk + static_cast<std::ptrdiff_t>(i)) = kind_at(layers[i], at);
+      std::size_t begin = i / unit * unit;
+      while (ends_here(begin)) {
+        ++begin;
+      }
+      const std::size_t end = std::min(i / unit * unit + unit, recomputed);
+      at = {.first = i == begin, .last = i + 1 == end};
+      for (std::size_t layer = begin; layer < end; ++layer) {
+        at->kept += kept_by(model.kinds[layers[layer]]);
+      }
     }
   }
+  vary_layers(
+      model, [&](std::size_t layer) { return places[layer]; },
+      [&](const std::optional<InUnit>& at, Block& block) {
+        if (!at) {
+          return;
+        }
+        const Block whole = block;
+        full ? recompute_whole(training, whole, *at, block)
+             : recompute_parts(training, whole, block);
+      });
 }
 
 }  // namespace danlu

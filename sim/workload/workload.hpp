@@ -17,9 +17,12 @@
 #include "sim/collective/collective.hpp"
 #include "sim/schedule/placement.hpp"
 #include "sim/schedule/schedule.hpp"
+#include "sim/workload/adapters.hpp"
 #include "sim/workload/mesh.hpp"
 #include "sim/workload/model.hpp"
 #include "sim/workload/offload.hpp"
+#include "sim/workload/optimizer.hpp"
+#include "sim/workload/precision.hpp"
 #include "sim/workload/sharding.hpp"
 
 namespace danlu {
@@ -181,7 +184,15 @@ struct TrainingSpec {
   int attention_window = 0;  // positions that one attends to, with itself; 0: all before it
   std::map<int, double> documents{};  // in a sequence: lengths, and how many of each; empty: one
   bool dropout = false;
-  bool causal_flops = false;                // count half of the attention square as model FLOPs
+  bool causal_flops = false;  // count half of the attention square as model FLOPs
+  Fp8Recipe fp8_recipe = Fp8Recipe::Delayed;
+  bool narrow_weights = false;  // there are none in 16 bits that products use narrow
+  int wide_first_layers = 0;    // whose products stay in 16 bits, and likewise the last ones
+  int wide_last_layers = 0;
+  OptimizerSpec optimizer;
+  LoraSpec lora;
+  std::vector<FrozenPart> frozen{};
+  int frozen_layers = 0;                    // the first ones, whole
   int gradient_bytes = 4;                   // per parameter: fp32 gradients as Megatron keeps them
   std::string schedule = "1f1b";            // a row of schedule_table(), or kGridSchedule
   std::vector<std::vector<Action>> grid{};  // by stage: what kGridSchedule does
@@ -190,6 +201,9 @@ struct TrainingSpec {
   std::optional<double> tokens;             // of the whole run
   RoutingSpec routing;                      // of tokens to experts
   Bytes memory_reserve;                     // of a GPU, for what is no tensor of the plan
+
+  /// Whether some weights are not trained.
+  bool trains_less() const { return lora.is_there() || !frozen.empty() || frozen_layers > 0; }
 };
 
 /// Algorithms and protocols asked for instead of what would be chosen, wherever they can carry out

@@ -29,6 +29,7 @@ GpuSpec plain_gpu() {
   gpu.multiprocessors = 108;
   gpu.gemm_efficiency = 1;
   gpu.gemm_half_k = 0;
+  gpu.narrow_efficiency[Precision::Fp8] = gpu.narrow_half_k[Precision::Fp8] = std::nullopt;
   gpu.attention_forward_efficiency = 0.5;
   gpu.attention_backward_efficiency = 0.25;
   gpu.kernel_launch = {2 * kUs};
@@ -68,7 +69,7 @@ TEST(KernelTimer, AttentionStaysInSixteenBits) {
     EXPECT_TRUE(near(timer.time({forward}).total().value, 22 * kUs));
     EXPECT_TRUE(near(timer.time({backward}).total().value, 42 * kUs));
   }
-  const Kernel product = gemm(128, 256, 1024, 108, 0);
+  const Kernel product = narrowed(gemm(128, 256, 1024, 108, 0), 0);
   const double flops = 2.0 * 128 * 256 * 1024 * 108;
   EXPECT_TRUE(near(KernelTimer(plain_gpu(), Precision::Fp8).time({product}).total().value,
                    flops / 400e12 + 2 * kUs));

@@ -278,7 +278,10 @@ TEST(Memory, IsThatOfMegatronsCalculator) {
        {MegatronRow{"gpt3-175b", 2048, 1, 8, 8, 1, 64, 1, 50322539520, 10292838400},
         MegatronRow{"gpt3-175b", 2048, 1, 8, 8, 16, 12, 1, 18870952320, 10292838400},
         MegatronRow{"gpt3-175b", 2048, 2, 8, 16, 2, 4, 1, 17237348352, 5159010304},
+        MegatronRow{"llama2-7b", 4096, 2, 2, 2, 8, 8, 1, 12635028480, 0},
+        MegatronRow{"llama-13b", 4096, 1, 2, 1, 16, 4, 1, 43929941760, 0},
         MegatronRow{"llama3-8b", 8192, 1, 2, 1, 8, 4, 1, 30114478080, 0},
+        MegatronRow{"llama3-8b", 8192, 1, 1, 4, 16, 8, 1, 15324076800, 0},
         MegatronRow{"llama3-70b", 8192, 1, 8, 4, 2, 2, 1, 27249106944, 0},
         MegatronRow{"gpt3-175b", 2048, 1, 8, 8, 16, 12, 0, 50322539520, 10292838400}}) {
     Workload w{.model = preset(row.model)};

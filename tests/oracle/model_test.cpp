@@ -130,7 +130,6 @@ TEST(Memory, BytesOfAParameterInEveryPrecision) {
   };
   const Row rows[] = {{Precision::Fp16, 2, 20, 4, 16}, {Precision::Fp16, 4, 18, 6, 12},
                       {Precision::Bf16, 4, 18, 6, 12}, {Precision::Bf16, 2, 16, 4, 12},
-                      {Precision::Fp8, 4, 18, 6, 12},  {Precision::Fp8, 2, 16, 4, 12},
                       {Precision::Fp32, 4, 16, 8, 8},  {Precision::Tf32, 4, 16, 8, 8}};
   for (const Row& row : rows) {
     Workload w{.model = preset("gpt2-xl")};

@@ -10,6 +10,7 @@
 
 #include "sim/collective/algorithms.hpp"
 #include "sim/fold/group_plan.hpp"
+#include "sim/report/plan_text.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "tests/support/support.hpp"
 
@@ -379,6 +380,45 @@ void add_offload(Dice& dice, const ClusterSpec& cluster, Workload& w) {
   take_if_possible(changed, cluster, w);
 }
 
+/// Products below 16 bits, other optimizers, parts that are frozen, adapters.
+void add_widths(Dice& dice, Case& drawn) {
+  TrainingSpec& t = drawn.workload.training;
+  OptimizerSpec& optimizer = t.optimizer;
+  optimizer.kind = dice.one_of(OptimizerKind::Muon);
+  optimizer.state_bytes = dice.pick({1, 2, 4});
+  optimizer.master = dice.coin();
+  optimizer.momentum = dice.coin();
+  if (dice.coin()) {
+    drawn.cluster.gpu = load_gpu("b200", shipped_presets());
+    for (NodeKind& other : drawn.cluster.others) {
+      other.gpu = load_gpu("gb200", shipped_presets());
+    }
+    t.precision = dice.pick({Precision::Fp8, Precision::Mxfp8, Precision::Fp4});
+    t.fp8_recipe = dice.one_of(Fp8Recipe::Blockwise);
+    t.narrow_weights = dice.coin();
+    t.wide_first_layers = drawn.workload.model.layers > 2 ? dice.between(0, 1) : 0;
+    t.wide_last_layers = drawn.workload.model.layers > 2 ? dice.between(0, 1) : 0;
+  }
+  switch (dice.between(0, 3)) {
+    case 0:
+      t.lora.rank = 8 * dice.between(1, 4);
+      t.lora.targets = dice.coin() ? std::vector{LoraTarget::AllLinear}
+                                   : std::vector{dice.one_of(LoraTarget::O), LoraTarget::Down};
+      t.lora.four_bit_base = !is_narrow(t.precision) && dice.coin();
+      break;
+    case 1:
+      t.frozen_layers = dice.between(1, drawn.workload.model.layers);
+      t.frozen = dice.coin() ? std::vector{FrozenPart::Embedding, FrozenPart::Head}
+                             : std::vector<FrozenPart>{};
+      break;
+    case 2:
+      t.frozen = {dice.pick({FrozenPart::Attention, FrozenPart::Mlp, FrozenPart::Norms})};
+      break;
+    default:
+      break;
+  }
+}
+
 std::string_view name_of(const ForcedChoice& forced) {
   return forced.algorithm ? name_of(*forced.algorithm) : "auto";
 }
@@ -428,6 +468,8 @@ Case mixed_case(std::uint64_t seed) {
   if (experts.coin()) {
     add_experts(experts, drawn);
   }
+  Dice widths(seed + 5000000);
+  add_widths(widths, drawn);
   return drawn;
 }
 
@@ -444,7 +486,7 @@ std::string describe(const Case& drawn) {
       "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}, reshard {}, "
       "reduce {}; context {} by {}, ulysses {}, pairs {}; {} parts in units of {} "
       "computed again, offloaded: optimizer {} in {}, {} layers; {} experts of which {}, over "
-      "{} x {} ranks by {}, zipf {}, capacity {}",
+      "{} x {} ranks by {}, zipf {}, capacity {}; {}",
       drawn.cluster.gpus, c.gpus_per_node, c.nics_per_node, static_cast<int>(c.scale_up),
       static_cast<int>(c.fabric), c.nodes_per_leaf, c.oversubscription, p.tensor, p.pipeline,
       p.data, p.sequence, p.zero, p.scatter_gather, static_cast<int>(p.overlap_tensor),
@@ -461,7 +503,8 @@ std::string describe(const Case& drawn) {
       name_of(p.context_exchange), p.ulysses, p.overlap_pairs, w.training.recompute_parts.size(),
       w.training.recompute_unit, w.offload.optimizer, w.offload.pieces, w.offload.activation_layers,
       w.model.experts.count, w.model.experts.per_token, p.expert, p.expert_tensor_ranks(),
-      name_of(p.expert_exchange), w.training.routing.zipf, w.training.routing.capacity);
+      name_of(p.expert_exchange), w.training.routing.zipf, w.training.routing.capacity,
+      precision_line(w));
 }
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {

@@ -155,6 +155,9 @@ TEST(BadInput, Ranges) {
 TEST(BadInput, Relations) {
   check_cases("relations.txt");
 }
+TEST(BadInput, Widths) {
+  check_cases("widths.txt");
+}
 TEST(BadInput, Names) {
   check_cases("names.txt");
 }

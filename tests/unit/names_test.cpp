@@ -48,12 +48,12 @@ using Enums =
     ::testing::Types<ActionKind, Algorithm, Arrivals::Clock, Arrivals::Kind, AttentionKind, Axis,
                      CampaignEvent::Kind, CampaignPart, CheckpointTier::Interval, CollectiveMode,
                      CollectiveOp, Component, ComputePart, ContextExchange, Deal, Detection::Kind,
-                     Duration::Kind, FabricKind, FaultCause::Effect, FoldMode, KernelKind, LinkKind,
-                     ModelKind, ModelPart, Norm, Biased, Precision, Protocol, QkNorm, Recompute,
-                     RecomputePart, RecoverySpec::Kind, Reduce, Reshard, Routing, ScaleUpKind,
-                     Setting::Source, Span, TableKind, TensorOverlap, TimePart, TokenExchange,
-                     VertexKind>;
-constexpr std::size_t kTables = 43;
+                     Duration::Kind, FabricKind, FaultCause::Effect, FoldMode, Fp8Recipe,
+                     KernelKind, LinkKind, LoraTarget, FrozenPart, ModelKind, ModelPart, Norm,
+                     Biased, OptimizerKind, Precision, Protocol, QkNorm, Recompute, RecomputePart,
+                     RecoverySpec::Kind, Reduce, Reshard, Routing, ScaleUpKind, Setting::Source,
+                     Span, TableKind, TensorOverlap, TimePart, TokenExchange, VertexKind>;
+constexpr std::size_t kTables = 47;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {

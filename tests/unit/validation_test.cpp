@@ -335,7 +335,7 @@ TEST(TrainingRow, TellsEverythingThatIsInTheWay) {
       convert_row("h,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,64,1,1,1,,,8,"
                   "no,ZeRO-1 within 4 (hybrid zero),none,,NVFP4,,")
           .reason(),
-      "missing rate; precision fp4");
+      "missing rate");
 }
 
 TEST(TrainingRow, SharesLayersWithTheEndsCounted) {

@@ -1,0 +1,169 @@
+// Low-rank adapters as a pass over the layers (LoRA, Hu et al. 2021): beside a product of in x out
+// whose weight is frozen two thin ones, of in x r and r x out, whose weights are trained.
+//
+//   forward    y = x W + s (x A) B         A, B, then s and the sum, passes of their own as in
+//                                          Hugging Face's peft (tuners/lora/layer.py): 2 + 3 values
+//                                          of y moved
+//   backward   s dy, dy B', dx += . A'     2 values of y, 3 of x
+//   gradients  dA, dB                      of in x r and r x out
+//
+// They stay in 16 bits, and keep x, whole for dA, and x A. Of a product that is split by columns B
+// is split, too, and A held whole; by rows A, and B whole, so that its output joins the product's
+// sum (sums of a whole one's gradients over tensor ranks are not counted, as those of norms are
+// not).
+//
+// QLoRA (Dettmers et al. 2023) keeps the frozen products' weights in 4 bits: each pass makes those
+// of a layer wide before it multiplies with them.
+#include <algorithm>
+
+#include "sim/workload/layers.hpp"
+#include "sim/workload/model_blocks.hpp"
+
+namespace danlu {
+namespace {
+
+bool has_target(const LoraSpec& lora, LoraTarget target) {
+  return std::find(lora.targets.begin(), lora.targets.end(), target) != lora.targets.end();
+}
+
+/// Widths of the outputs that adapters of a product have, on this rank, and over all.
+struct Output {
+  double held = 0;
+  double whole = 0;
+};
+
+std::vector<Output> outputs_of(const RankShape& z, const Operator& op) {
+  const LoraSpec& lora = z.training.lora;
+  const bool all = has_target(lora, LoraTarget::AllLinear);
+  const auto asked = [&](LoraTarget target) { return all || has_target(lora, target); };
+  const Output query{z.query, z.model.query_width()};
+  const Output key{z.key, z.model.key_width()};
+  const Output value{z.value, z.model.value_width()};
+  std::vector<Output> outputs;
+  if (op.name == kQkv) {
+    if (has_target(lora, LoraTarget::Qkv)) {
+      outputs.push_back(
+          {query.held + key.held + value.held, query.whole + key.whole + value.whole});
+    }
+    for (const auto& [target, output] :
+         {std::pair(LoraTarget::Q, query), {LoraTarget::K, key}, {LoraTarget::V, value}}) {
+      if (asked(target)) {
+        outputs.push_back(output);
+      }
+    }
+    return outputs;
+  }
+  const Kernel& product =
+      *std::find_if(op.forward.begin(), op.forward.end(),
+                    [](const Kernel& kernel) { return kernel.kind == KernelKind::Gemm; });
+  const double ranks = op.split == Split::Columns ? z.tensor : 1;
+  const auto add = [&](bool is_asked, double width) {
+    if (is_asked) {
+      outputs.push_back({width, width * ranks});
+    }
+  };
+  if (op.name == kMlpUp) {
+    const double width = product.n / (z.model.gated_mlp ? 2 : 1);
+    add(asked(LoraTarget::Up), width);
+    add(z.model.gated_mlp && asked(LoraTarget::Gate), width);
+  } else if (op.name == kMlpDown) {
+    add(asked(LoraTarget::Down), product.n);
+  } else if (op.name == kProjection) {
+    add(asked(LoraTarget::O), product.n);
+  } else if (op.part != ModelPart::Router) {
+    add(all, product.n);
+  }
+  return outputs;
+}
+
+void add_adapter(const RankShape& z, const Output& out, Operator& op) {
+  const Kernel product =
+      *std::find_if(op.forward.begin(), op.forward.end(),
+                    [](const Kernel& kernel) { return kernel.kind == KernelKind::Gemm; });
+  const double e = z.element;
+  const double t = product.m;
+  const double in = product.k;
+  const double r = z.training.lora.rank;
+  const bool rows = op.split == Split::Rows;
+  const double share_a = op.split == Split::Columns ? 1 / z.tensor : 1;
+  const double share_b = rows ? 1 / z.tensor : 1;
+  const auto thin = [&](double m, double n, double k, double share, double extra = 0) {
+    Kernel kernel = gemm(m, n, k, 1, e, {extra});
+    kernel.model_flops = share * kernel.model_flops;
+    return kernel;
+  };
+  const auto add = [](Kernels& kernels, Kernels more) {
+    kernels.insert(kernels.end(), more.begin(), more.end());
+  };
+  add(op.forward,
+      {thin(t, r, in, share_a), thin(t, out.held, r, share_b), memory_pass(t * out.held * 5 * e)});
+  add(op.input_gradient, {memory_pass(t * out.held * 2 * e), thin(t, r, out.held, share_b),
+                          thin(t, in, r, share_a), memory_pass(t * in * 3 * e)});
+  add(op.weight_gradient, {thin(in, r, t, share_a, z.gradient * in * r),
+                           thin(r, out.held, t, share_b, z.gradient * r * out.held)});
+  op.adapter.copies = op.weight.copies;
+  op.adapter.whole += r * (in * (rows ? z.tensor : 1) + out.whole);
+  op.adapter.held += r * (in + out.held);
+  op.kept += Bytes{e * t * r};
+}
+
+/// The product's input, which was not kept for its own weight.
+Bytes input_of(const RankShape& z, const Operator& op) {
+  for (const Kernel& kernel : op.forward) {
+    if (kernel.kind == KernelKind::Gemm) {
+      const bool gathered = op.split == Split::Columns && z.splits_sequence;
+      return {z.element * kernel.m * kernel.k / (gathered ? z.tensor : 1)};
+    }
+  }
+  return {};
+}
+
+void add_adapters(const RankShape& z, Block& block) {
+  for (std::size_t i = 0; i < block.steps.size(); ++i) {
+    auto* op = std::get_if<Operator>(&block.steps[i]);
+    if (op == nullptr || !op->is_product()) {
+      continue;
+    }
+    const std::vector<Output> outputs = outputs_of(z, *op);
+    if (outputs.empty()) {
+      continue;
+    }
+    op->kept = std::max(op->kept, input_of(z, *op));
+    for (const Output& output : outputs) {
+      add_adapter(z, output, *op);
+    }
+    auto* before = i > 0 ? std::get_if<Exchange>(&block.steps[i - 1]) : nullptr;
+    if (before != nullptr && before->forward) {
+      before->forward->share = 1;  // adapters need it in 16 bits
+    }
+  }
+}
+
+void keep_in_four_bits(const RankShape& z, Block& block) {
+  for (Step& step : block.steps) {
+    auto* op = std::get_if<Operator>(&step);
+    if (op == nullptr || !op->is_frozen_product || op->name == kRouter) {
+      continue;
+    }
+    const Kernel widen = memory_pass(op->weight.held * (kFourBitBytes + z.element));
+    op->forward.insert(op->forward.begin(), widen);
+    op->input_gradient.insert(op->input_gradient.begin(), widen);
+    op->weight.four_bit = true;
+  }
+}
+
+}  // namespace
+
+void add_adapters(const RankShape& z, ModelBlocks& model) {
+  if (!z.training.lora.is_there()) {
+    return;
+  }
+  for (Block& block : model.kinds) {
+    if (z.training.lora.four_bit_base) {
+      keep_in_four_bits(z, block);
+    }
+    add_adapters(z, block);
+  }
+}
+
+}  // namespace danlu

@@ -1,0 +1,170 @@
+// Products below 16 bits as a pass over the layers: what quantises their operands (precision.hpp)
+// goes before them, and what tensor ranks gather of these travels narrow. With e and n bytes of a
+// wide and a narrow value, r reads, of a product of T tokens:
+//
+//   forward          input     T in (r e + n)     + n its transpose, for the weight's gradient
+//   input gradient   gradient  T out (r e + n)    + n the same
+//   weight gradient  nothing
+//   weights          in out (r e + 2 n), once a step (step_program.cpp); where they are gathered
+// for
+//                    every pass (ZeRO-3) each time, r e + n
+//
+// With sequence parallelism the ranks quantise their own tokens and gather them narrow; per-tensor
+// recipes then transpose what was gathered in backward (2 n), and of the input, which is kept as it
+// was sent, always (pytorch/module/linear.py and base.py, grad_output_preprocess). The input is
+// kept narrow. An output that its maker needs in backward, as attention does, is kept beside that.
+#include <algorithm>
+
+#include "sim/workload/layers.hpp"
+#include "sim/workload/model_blocks.hpp"
+
+namespace danlu {
+namespace {
+
+/// Values of the operands of an operator's products.
+struct Sizes {
+  double input = 0, output = 0, weight = 0;
+};
+
+Sizes sizes_of(const Operator& op) {
+  Sizes sizes;
+  for (const Kernel& kernel : op.forward) {
+    if (kernel.kind == KernelKind::Gemm) {
+      sizes.input += kernel.batch * kernel.m * kernel.k;
+      sizes.output += kernel.batch * kernel.m * kernel.n;
+      sizes.weight += kernel.batch * kernel.k * kernel.n;
+    }
+  }
+  return sizes;
+}
+
+/// Routers do, and products too thin for narrow tiles, as the gate of shared experts.
+bool stays_wide(const Operator& op) {
+  constexpr double kLeastColumns = 16;
+  return op.part == ModelPart::Router ||
+         std::any_of(op.forward.begin(), op.forward.end(), [](const Kernel& kernel) {
+           return kernel.kind == KernelKind::Gemm && kernel.n < kLeastColumns;
+         });
+}
+
+/// One class: what it puts before a product depends on the same few facts.
+class Lowering {
+ public:
+  explicit Lowering(const Workload& w)
+      : p_(w.parallelism),
+        how_(quantisation_of(w.training)),
+        wide_(element_bytes(w.training.precision)),
+        splits_sequence_(p_.sequence && p_.tensor > 1) {}
+
+  void lower(Block& block) const {
+    bool kept_by_maker = false;  // the operator before needs its output in backward
+    for (std::size_t i = 0; i < block.steps.size(); ++i) {
+      auto* op = std::get_if<Operator>(&block.steps[i]);
+      if (op == nullptr) {
+        continue;
+      }
+      if (op->is_product() && !stays_wide(*op)) {
+        lower(*op, kept_by_maker);
+        if (i > 0) {
+          send_narrow(block.steps[i - 1], &Exchange::forward);
+        }
+        if (i + 1 < block.steps.size()) {
+          send_narrow(block.steps[i + 1], &Exchange::backward);
+        }
+      }
+      kept_by_maker = op->needs_output;
+    }
+  }
+
+ private:
+  void lower(Operator& op, bool kept_by_maker) const {
+    const Sizes sizes = sizes_of(op);
+    const double ranks = splits_sequence_ ? p_.tensor : 1;
+    const bool trained = !op.weight_gradient.empty();
+    const bool gathers_input = op.split == Split::Columns;
+    const bool gathers_gradient = op.split == Split::Rows;
+    const bool late_input = splits_sequence_ && !how_.both_ways;
+    const bool late_gradient = late_input && gathers_gradient;
+    const double reads = how_.reads * wide_;
+    for (Kernels* kernels : {&op.forward, &op.input_gradient, &op.weight_gradient}) {
+      for (Kernel& kernel : *kernels) {
+        kernel = kernel.kind == KernelKind::Gemm ? narrowed(kernel, how_.bytes) : kernel;
+      }
+    }
+    Kernels forward{memory_pass(sizes.input / (gathers_input ? ranks : 1) *
+                                (reads + written(trained && !late_input)))};
+    Kernels backward{memory_pass(sizes.output / (gathers_gradient ? ranks : 1) *
+                                 (reads + written(trained && !late_gradient)))};
+    Kernels late;
+    if (trained && late_input) {
+      late.push_back(
+          memory_pass(2 * how_.bytes * (sizes.input + (late_gradient ? sizes.output : 0))));
+    }
+    add_weight_casts(sizes.weight, forward, backward);
+    put_before(op.forward, forward);
+    put_before(op.input_gradient, backward);
+    put_before(op.weight_gradient, late);
+    op.weight.narrow = true;
+    op.kept = op.kept * (how_.bytes / wide_) + (kept_by_maker ? op.kept : Bytes{});
+  }
+
+  /// Bytes of a value that is quantised, with its transpose or without.
+  double written(bool transposed) const { return how_.bytes * (transposed ? 2 : 1); }
+
+  /// Of weights that are gathered for every pass.
+  void add_weight_casts(double values, Kernels& forward, Kernels& backward) const {
+    if (p_.zero < 3) {
+      return;
+    }
+    if (p_.sharding.gather_bytes == 1) {  // gathered narrow
+      if (!how_.both_ways) {
+        backward.push_back(memory_pass(values * 2 * how_.bytes));
+      }
+      return;
+    }
+    const double reads = how_.reads * p_.sharding.gather_bytes;
+    const bool again = p_.sharding.reshard == Reshard::AfterForward;
+    forward.push_back(memory_pass(values * (reads + written(!again))));
+    if (again) {
+      backward.push_back(memory_pass(values * (reads + written(false))));
+    }
+  }
+
+  void send_narrow(Step& step, std::optional<Way> Exchange::*direction) const {
+    auto* exchange = std::get_if<Exchange>(&step);
+    if (exchange != nullptr && exchange->axes == AxisSet(Axis::Tensor) && exchange->*direction &&
+        (exchange->*direction)->op == CollectiveOp::AllGather) {
+      (exchange->*direction)->share = how_.bytes / wide_;
+    }
+  }
+
+  static void put_before(Kernels& kernels, const Kernels& first) {
+    kernels.insert(kernels.begin(), first.begin(), first.end());
+  }
+
+  const ParallelismSpec& p_;
+  Quantisation how_;
+  double wide_;
+  bool splits_sequence_;
+};
+
+}  // namespace
+
+void lower_precision(const Workload& w, ModelBlocks& model) {
+  const TrainingSpec& t = w.training;
+  if (!is_narrow(t.precision)) {
+    return;
+  }
+  const int layers = w.model.layers;
+  const auto narrow = [&](std::size_t number) {
+    const int layer = static_cast<int>(number);
+    return layer >= t.wide_first_layers && layer < layers - t.wide_last_layers;
+  };
+  vary_layers(model, narrow, [&](bool is_narrow, Block& block) {
+    if (is_narrow) {
+      Lowering(w).lower(block);
+    }
+  });
+}
+
+}  // namespace danlu

@@ -1,0 +1,29 @@
+#include "sim/workload/precision.hpp"
+
+#include "sim/workload/workload.hpp"
+
+namespace danlu {
+
+Quantisation quantisation_of(Precision precision, Fp8Recipe recipe) {
+  if (precision == Precision::Mxfp8) {
+    return {.bytes = 1 + 1.0 / 32, .both_ways = true};
+  }
+  if (precision == Precision::Fp4) {
+    return {.bytes = 0.5 + 1.0 / 16, .reads = 2, .both_ways = true};
+  }
+  switch (recipe) {
+    case Fp8Recipe::Delayed:
+      return {};
+    case Fp8Recipe::Tensorwise:
+      return {.reads = 2};
+    case Fp8Recipe::Blockwise:
+      break;
+  }
+  return {.bytes = 1 + 4.0 / 128, .both_ways = true};
+}
+
+Quantisation quantisation_of(const TrainingSpec& training) {
+  return quantisation_of(training.precision, training.fp8_recipe);
+}
+
+}  // namespace danlu

@@ -1,0 +1,52 @@
+// What of training is narrower than 16 bits, said once. With precision fp8, mxfp8 or fp4 the
+// products of layers with their weights are (low_precision.cpp); all else stays in bf16:
+// attention's core, norms, activations, the router of experts, embedding, logits and loss, thin
+// products of adapters, as in TransformerEngine and Megatron-LM. Sums of gradients and what the
+// optimizer keeps have widths of their own (optimizer.hpp).
+//
+// The operands of a narrow product are quantised from 16 bits by a pass over memory. Since a
+// product wants both along the dimension that it sums over, backward needs them transposed, too:
+//
+//   recipe      scales                           reads  writes           of a value in all
+//   delayed     an array's, from steps before    once   it, transposed   1
+//   tensorwise  an array's, from its own values  twice  it, transposed   1
+//   blockwise   fp32 of 128 values, weights of   once   it and, of own   1 + 4/128
+//               128 x 128                               scales, its
+//                                                       transpose
+//   mxfp8       8 bits of 32 values              once   the same         1 + 1/32
+//   fp4         8 bits of 16 values, an array's  twice  the same         1/2 + 1/16
+//               from its own values
+//
+// (transformer_engine/common/recipe/__init__.py: DelayedScaling, Float8CurrentScaling,
+// Float8BlockScaling, MXFP8BlockScaling, NVFP4BlockScaling; pytorch/module/linear.py.) The first
+// two write the transpose for Hopper, which multiplies fp8 in one layout only; Blackwell would do
+// without, which is not modelled.
+#pragma once
+
+#include "sim/base/names.hpp"
+#include "sim/cluster/gpu_spec.hpp"
+
+namespace danlu {
+
+struct TrainingSpec;
+
+/// Where the scales of fp8 come from, by Megatron-LM's names (--fp8-recipe).
+enum class Fp8Recipe { Delayed, Tensorwise, Blockwise };
+template <>
+inline constexpr auto kNames<Fp8Recipe> =
+    std::to_array<Named<Fp8Recipe>>({{Fp8Recipe::Delayed, "delayed"},
+                                     {Fp8Recipe::Tensorwise, "tensorwise"},
+                                     {Fp8Recipe::Blockwise, "blockwise"}});
+
+/// How operands of narrow products are made.
+struct Quantisation {
+  double bytes = 1;        // of a value, with its share of the scales
+  int reads = 1;           // of the array in 16 bits, once more where its largest value is sought
+  bool both_ways = false;  // a transpose has scales of its own, so it is made from 16 bits, too
+};
+
+/// Of a precision that is_narrow; the recipe is fp8's.
+Quantisation quantisation_of(Precision precision, Fp8Recipe recipe);
+Quantisation quantisation_of(const TrainingSpec& training);
+
+}  // namespace danlu

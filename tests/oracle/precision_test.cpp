@@ -1,0 +1,224 @@
+// Products below 16 bits against arithmetic by hand: what computes in which precision, what casts
+// move, what is kept, sent and held.
+#include "sim/workload/precision.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "sim/program/step_program.hpp"
+#include "sim/workload/layers.hpp"
+#include "sim/workload/memory.hpp"
+#include "tests/support/blocks.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::near;
+using testing::operator_named;
+
+constexpr double kT = 512, kH = 1024;  // tokens, hidden; the MLP is 4 kH wide
+
+Workload narrow(Precision precision, Fp8Recipe recipe = Fp8Recipe::Delayed, int layers = 1) {
+  Workload w = testing::small_gpt(layers);
+  w.training.precision = precision;
+  w.training.fp8_recipe = recipe;
+  return w;
+}
+Block layer_of(const Workload& w) {
+  return build_model(w).layer(0);
+}
+double bytes_of(const Kernels& kernels, KernelKind kind) {
+  double bytes = 0;
+  for (const Kernel& kernel : kernels) {
+    bytes += kernel.kind == kind ? kernel.bytes.value : 0;
+  }
+  return bytes;
+}
+
+// Of QKV, T = 512 tokens of 1,024 in and 3,072 out: forward the input is read in 16 bits, r times,
+// and written narrow twice, as it is and transposed; backward the gradient.
+TEST(Precision, RecipesCastAsTheirRowsSay) {
+  struct Row {
+    Precision precision;
+    Fp8Recipe recipe;
+    double reads, bytes;
+  };
+  for (const auto& [precision, recipe, reads, bytes] :
+       {Row{Precision::Fp8, Fp8Recipe::Delayed, 1, 1},
+        Row{Precision::Fp8, Fp8Recipe::Tensorwise, 2, 1},
+        Row{Precision::Fp8, Fp8Recipe::Blockwise, 1, 1 + 4.0 / 128},
+        Row{Precision::Mxfp8, Fp8Recipe::Delayed, 1, 1 + 1.0 / 32},
+        Row{Precision::Fp4, Fp8Recipe::Delayed, 2, 0.5 + 1.0 / 16}}) {
+    const Operator qkv = operator_named(layer_of(narrow(precision, recipe)), kQkv);
+    const double value = 2 * reads + 2 * bytes;
+    EXPECT_EQ(bytes_of(qkv.forward, KernelKind::Memory), kT * kH * value);
+    EXPECT_EQ(bytes_of(qkv.input_gradient, KernelKind::Memory), kT * 3 * kH * value);
+    EXPECT_EQ(bytes_of(qkv.weight_gradient, KernelKind::Memory), 0);
+    // Products read narrow operands and write 16 bits; the weight's gradient is added in fp32.
+    const double in = kT * kH, out = kT * 3 * kH, weight = 3 * kH * kH;
+    EXPECT_EQ(bytes_of(qkv.forward, KernelKind::Gemm), bytes * (in + weight) + 2 * out);
+    EXPECT_EQ(bytes_of(qkv.input_gradient, KernelKind::Gemm), bytes * (out + weight) + 2 * in);
+    EXPECT_EQ(bytes_of(qkv.weight_gradient, KernelKind::Gemm),
+              bytes * (in + out) + 2 * weight + 8 * weight);
+  }
+}
+
+// Forward of QKV in fp8 on 108 multiprocessors of 400 TFLOP/s, 1 TB/s of which half is reached, 2
+// us a launch. The cast moves 512 x 1024 x 4 bytes: 4.19 us. The product has 4 x 12 tiles of 128 x
+// 256, or 4 x 24 of 128 x 128 and 97 % of the speed, 96 of 108 filled: 2 x 512 x 1024 x 3072 FLOPs
+// at 400e12 x 0.97 x 96/108 are 9.34 us, less than 512 x 1024 + 1024 x 3072 + 2 x 512 x 3072 bytes
+// at 0.5e12, 13.6 us.
+TEST(Precision, TimeOfAProductByHand) {
+  GpuSpec gpu = load_gpu("h100", testing::shipped_presets());
+  gpu.peak_dense[Precision::Bf16] = FlopsPerSecond{100e12};
+  gpu.peak_dense[Precision::Fp8] = FlopsPerSecond{400e12};
+  gpu.narrow_efficiency[Precision::Fp8] = 1;
+  gpu.narrow_half_k[Precision::Fp8] = 0;
+  gpu.memory_bandwidth = {1e12};
+  gpu.memory_efficiency = 0.5;
+  gpu.multiprocessors = 108;
+  gpu.kernel_launch = {2e-6};
+  const Operator qkv = operator_named(layer_of(narrow(Precision::Fp8)), kQkv);
+  const double cast = 512.0 * 1024 * 4 / 0.5e12;
+  const double bytes = 512.0 * 1024 + 1024.0 * 3072 + 2 * 512.0 * 3072;
+  const KernelTimer timer(gpu, Precision::Fp8);
+  EXPECT_TRUE(near(timer.time(qkv.forward).total().value, 4e-6 + cast + bytes / 0.5e12));
+  gpu.memory_bandwidth = {1e13};
+  const double flops = 2.0 * 512 * 1024 * 3072;
+  EXPECT_TRUE(near(KernelTimer(gpu, Precision::Fp8).time(qkv.forward).total().value,
+                   4e-6 + cast / 10 + flops / (400e12 * 0.97 * 96 / 108)));
+}
+
+// Only products of layers with their weights are narrow; logits and attention, fused or not, are
+// not.
+TEST(Precision, ProductsOfLayersAloneAreNarrow) {
+  for (const AttentionKind attention : {AttentionKind::Flash, AttentionKind::Unfused}) {
+    Workload w = narrow(Precision::Fp8, Fp8Recipe::Tensorwise, 3);
+    w.training.attention = attention;
+    w.training.wide_first_layers = 1;
+    const ModelBlocks model = build_model(w);
+    for (int number = 0; number < 3; ++number) {
+      for (const Operator* op : operators_of(model.layer(number))) {
+        for (const Kernels* kernels : {&op->forward, &op->input_gradient, &op->weight_gradient}) {
+          for (const Kernel& kernel : *kernels) {
+            const bool product = kernel.kind == KernelKind::Gemm && op->is_product();
+            EXPECT_EQ(kernel.narrow, product && number > 0) << op->name;
+          }
+        }
+      }
+    }
+    for (const Operator* op : operators_of(model.head)) {
+      for (const Kernel& kernel : op->forward) {
+        EXPECT_FALSE(kernel.narrow);
+      }
+    }
+  }
+}
+
+// In s b h elements a layer keeps in 16 bits 34 without dropout's masks, 32: the norms' inputs 4
+// and outputs 4, q k v 6, attention's output 2, up's output 8, activation's output 8 bytes. In fp8
+// the inputs of the four products have one byte each, and attention's output stays beside that.
+TEST(Precision, InputsOfProductsAreKeptNarrow) {
+  const double sbh = kT * kH;
+  EXPECT_EQ(kept_by(layer_of(narrow(Precision::Bf16))).value, 32 * sbh);
+  EXPECT_EQ(kept_by(layer_of(narrow(Precision::Fp8))).value, (4 + 2 + 6 + 3 + 8 + 4) * sbh);
+  Workload unfused = narrow(Precision::Fp8);
+  unfused.training.attention = AttentionKind::Unfused;
+  const double scores = 16.0 * 512 * 512;
+  EXPECT_EQ(kept_by(layer_of(unfused)).value, (4 + 2 + 6 + 1 + 8 + 4) * sbh + 2 * scores);
+}
+
+// With sequence parallelism over t = 4 ranks inputs of QKV and MLP up are quantised as T/4 tokens,
+// gathered in fp8, gathered again and transposed in backward; gradients of the outputs of
+// projection and MLP down likewise. What is scattered stays in 16 bits.
+TEST(Precision, GathersOfTensorRanksAreNarrow) {
+  Workload w = narrow(Precision::Fp8);
+  w.parallelism.tensor = 4;
+  w.parallelism.sequence = true;
+  const ModelBlocks model = build_model(w);
+  const Operator qkv = operator_named(model.layer(0), kQkv);
+  EXPECT_EQ(bytes_of(qkv.forward, KernelKind::Memory), kT / 4 * kH * (2 + 1));
+  EXPECT_EQ(bytes_of(qkv.input_gradient, KernelKind::Memory), kT * 3 * kH / 4 * (2 + 2));
+  EXPECT_EQ(bytes_of(qkv.weight_gradient, KernelKind::Memory), kT * kH * 2);
+  const Operator down = operator_named(model.layer(0), kMlpDown);
+  EXPECT_EQ(bytes_of(down.forward, KernelKind::Memory), kT * kH * (2 + 1));
+  EXPECT_EQ(bytes_of(down.input_gradient, KernelKind::Memory), kT / 4 * kH * (2 + 1));
+  EXPECT_EQ(bytes_of(down.weight_gradient, KernelKind::Memory), 2 * (kT * kH + kT * kH));
+  const auto exchanged = [&](ActionKind kind, CollectiveOp op) {
+    double bytes = 0;
+    for (const Segment& segment :
+         make_program(w, model, {.layers = layers_of(w, model, {0, 0})}, kind).segments) {
+      bytes += !segment.is_compute && segment.op == op ? segment.bytes.value : 0;
+    }
+    return bytes;
+  };
+  EXPECT_EQ(exchanged(ActionKind::Forward, CollectiveOp::AllGather), 2 * kT * kH);
+  EXPECT_EQ(exchanged(ActionKind::Forward, CollectiveOp::ReduceScatter), 2 * 2 * kT * kH);
+  EXPECT_EQ(exchanged(ActionKind::Backward, CollectiveOp::AllGather), 4 * kT * kH);
+  EXPECT_EQ(exchanged(ActionKind::Backward, CollectiveOp::ReduceScatter), 2 * 2 * kT * kH);
+}
+
+// Of 12 h^2 weights of a layer narrow copies lie beside the 16 bits, as they are and transposed;
+// they are cast once a step, read in 16 bits. Narrow weights only are written by the optimizer,
+// gathered so by ZeRO-1, and transposed.
+TEST(Precision, WeightsAreCastOnceAStep) {
+  const auto parameters = [](const Workload& w) { return memory_use(w).parameters.value; };
+  const double products = 2 * 12 * kH * kH;
+  const double plain = parameters(narrow(Precision::Bf16, {}, 2));
+  Workload w = narrow(Precision::Fp8, Fp8Recipe::Delayed, 2);
+  w.model.biases = false;
+  const double no_biases = plain - 2 * 2 * (3 + 1 + 4 + 1) * kH;
+  EXPECT_EQ(parameters(w), no_biases + 2 * products);
+  const auto last_of = [](const Workload& workload, std::string_view name) {
+    const StepProgram step = make_step_program(workload);
+    double bytes = 0;
+    for (const EndStep& end : step.stages[0].ends) {
+      bytes += end.name == name ? end.bytes.value : 0;
+    }
+    return bytes;
+  };
+  EXPECT_EQ(last_of(w, "cast weights"), products * (2 + 1 + 1));
+  w.parallelism.data = 2;
+  w.training.global_batch = 2;
+  w.parallelism.zero = 1;
+  const double held = rank_parameters(w, 0);
+  EXPECT_EQ(last_of(w, "gather parameters"), 2 * held);
+  w.training.narrow_weights = true;
+  EXPECT_EQ(last_of(w, "gather parameters"), 2 * held - products);
+  EXPECT_EQ(last_of(w, "cast weights"), products * 2);
+  EXPECT_EQ(parameters(w), no_biases);
+  // FSDP casts what it gathers: forward 2 + 1 bytes, backward 2 + 1 for the transpose; in 8 bits it
+  // arrives narrow and is transposed.
+  w.parallelism.zero = 3;
+  w.training.narrow_weights = false;
+  EXPECT_EQ(last_of(w, "cast weights"), 0);
+  const auto casts = [&] {
+    const Operator up = operator_named(layer_of(w), kMlpUp);
+    return std::pair(bytes_of(up.forward, KernelKind::Memory) - kT * kH * 4,
+                     bytes_of(up.input_gradient, KernelKind::Memory) - kT * 4 * kH * 4);
+  };
+  EXPECT_EQ(casts(), std::pair(4 * kH * kH * 3, 4 * kH * kH * 3));
+  w.parallelism.sharding.gather_bytes = 1;
+  EXPECT_EQ(casts(), std::pair(0.0, 4 * kH * kH * 2));
+}
+
+// A figure that nobody measured is borrowed: mxfp8 and fp4 of fp8, that of 16 bits.
+TEST(Precision, FiguresAreBorrowed) {
+  GpuSpec gpu = load_gpu("b200", testing::shipped_presets());
+  gpu.gemm_efficiency = 0.5;
+  gpu.gemm_half_k = 100;
+  gpu.narrow_efficiency = {};
+  gpu.narrow_half_k = {};
+  EXPECT_EQ(gpu.gemm_efficiency_in(Precision::Fp4), 0.5);
+  gpu.narrow_efficiency[Precision::Fp8] = 0.25;
+  gpu.narrow_half_k[Precision::Fp4] = 7;
+  EXPECT_EQ(gpu.gemm_efficiency_in(Precision::Fp4), 0.25);
+  EXPECT_EQ(gpu.gemm_efficiency_in(Precision::Bf16), 0.5);
+  EXPECT_EQ(gpu.gemm_half_k_in(Precision::Fp8), 100);
+  EXPECT_EQ(gpu.gemm_half_k_in(Precision::Fp4), 7);
+}
+
+}  // namespace
+}  // namespace danlu
