@@ -70,7 +70,7 @@ std::vector<Output> outputs_of(const RankShape& z, const Operator& op) {
     add(asked(LoraTarget::Down), product.n);
   } else if (op.name == kProjection) {
     add(asked(LoraTarget::O), product.n);
-  } else if (op.part != ModelPart::Router) {
+  } else if (op.part != ModelPart::Router && op.part != ModelPart::Experts) {
     add(all, product.n);
   }
   return outputs;
