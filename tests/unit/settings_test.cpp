@@ -169,6 +169,7 @@ TEST(Problems, AreAllSaidAtOnce) {
               "missing key 'training.sequence_length'\n"
               "unknown key 'precison' in 'training'\n"
               "'training.recompute' must be one of none, selective, full, or a list of core_attn, "
+              "mla_up_proj, "
               "layernorm, mlp, act, found 'some'\n"
               "'training.dropout' must be true or false, found 'yes'\n"
               "unknown faults 'rsc-9'\n");
