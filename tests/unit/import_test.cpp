@@ -204,6 +204,18 @@ TEST(Import, WrongValuesAreToldAtTheirPlace) {
   EXPECT_THROW(imported("megatron", "echo hello\n", {}), InputError);
 }
 
+TEST(Import, DeepNestingIsRefused) {
+  std::string script = "run.py --a ";
+  for (int i = 0; i < 100000; ++i) {
+    script += "${A:-";
+  }
+  EXPECT_THROW(imported("megatron", script, {}), InputError);
+  EXPECT_NO_THROW(imported("megatron", "run.py --a $((" + std::string(100000, '-') + "1))", {}));
+  EXPECT_NO_THROW(imported(
+      "megatron", "run.py --a $((" + std::string(5000, '(') + "1" + std::string(5000, ')') + "))",
+      {}));
+}
+
 TEST(Import, ShellWordsAreExpandedAsAShellDoes) {
   const auto words = [](const std::string& text) {
     std::string joined;
@@ -321,12 +333,12 @@ TEST(Import, DeepSpeedFileBecomesAScenario) {
   const std::string two = R"({
     "train_batch_size": 256, "gradient_accumulation_steps": 8,
     "fp16": {"enabled": true, "loss_scale": 0},
-    "zero_optimization": {"stage": 2, "offload_optimizer": {"device": "cpu"}},
+    "zero_optimization": {"stage": 2, "zero_quantized_gradients": true},
     "optimizer": {"type": "Lamb", "params": {"lr": 1e-3}}, "curriculum_learning": {"enabled": true}
   })";
   EXPECT_EQ(scenario_of("deepspeed", two, options).workload.training.micro_batch, 2);
   const Imported result = imported("deepspeed", two, options);
-  EXPECT_EQ(result.unknown, 3U) << result.scenario;  // offload, Lamb, the curriculum
+  EXPECT_EQ(result.unknown, 3U) << result.scenario;  // the gradients, Lamb, the curriculum
   EXPECT_TRUE(says(result, "curriculum_learning.enabled, line 5")) << result.scenario;
   EXPECT_FALSE(imported("deepspeed", two, {}).complete);
 }
