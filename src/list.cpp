@@ -9,6 +9,7 @@
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/schedule/schedule.hpp"
 #include "sim/workload/model_blocks.hpp"
+#include "sim/workload/model_presets.hpp"
 #include "src/commands.hpp"
 
 namespace danlu {
@@ -28,22 +29,22 @@ Listing list_models() {
       fmt::format("{:<16} {:>11} {:>7} {:>7} {:>6} {:>9} {:>7} {:>8}  {}\n", "model", "parameters",
                   "layers", "hidden", "heads", "kv heads", "ffn", "vocab", "source");
   for (const ModelPreset& preset : model_presets()) {
-    const double parameters = total_parameters(to_model_spec(preset));
-    listing.text +=
-        fmt::format("{:<16} {:>9.4g} B {:>7} {:>7} {:>6} {:>9} {:>7} {:>8}  {}\n", preset.name,
-                    parameters / 1e9, preset.layers, preset.hidden, preset.heads, preset.kv_heads,
-                    preset.ffn, preset.vocab, preset.source);
+    const ModelSpec model = to_model_spec(preset);
+    const double parameters = total_parameters(model);
+    listing.text += fmt::format("{:<16} {:>9.4g} B {:>7} {:>7} {:>6} {:>9} {:>7} {:>8}  {}\n",
+                                preset.name, parameters / 1e9, model.layers, model.hidden,
+                                model.heads, model.kv_heads, model.ffn, model.vocab, preset.source);
     listing.entries.push_back({{"name", preset.name},
                                {"parameters", parameters},
-                               {"layers", preset.layers},
-                               {"hidden", preset.hidden},
-                               {"heads", preset.heads},
-                               {"kv_heads", preset.kv_heads},
-                               {"ffn", preset.ffn},
-                               {"vocab", preset.vocab},
-                               {"positions", preset.positions},
-                               {"gated_mlp", preset.gated_mlp},
-                               {"tied_embeddings", preset.tied_embeddings},
+                               {"layers", model.layers},
+                               {"hidden", model.hidden},
+                               {"heads", model.heads},
+                               {"kv_heads", model.kv_heads},
+                               {"ffn", model.ffn},
+                               {"vocab", model.vocab},
+                               {"positions", model.positions},
+                               {"gated_mlp", model.gated_mlp},
+                               {"tied_embeddings", model.tied_embeddings},
                                {"source", preset.source}});
   }
   return listing;

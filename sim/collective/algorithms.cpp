@@ -38,6 +38,9 @@ std::string binomial_obstacle(Op op, const Group& /*group*/, const TopologySpec&
   return unless(op == Op::Broadcast, "the binomial tree only makes a broadcast");
 }
 std::string two_level_obstacle(Op op, const Group& group, const TopologySpec& /*topology*/) {
+  if (op == Op::Dispatch) {
+    return unless(group.per_node() > 0, "dispatch needs equally many ranks on every node");
+  }
   return op == Op::Broadcast || op == Op::SendReceive
              ? "two levels make no broadcast"
              : unless(group.node_count() > 1 && group.per_node() > 1,
@@ -82,8 +85,8 @@ std::string sharp_obstacle(Op op, const Group& group, const TopologySpec& topolo
              : unless(topology.fabric_reduction_efficiency > 0,
                       "the switches of the fabric do not reduce (fabric.reduction_efficiency)");
 }
-std::string direct_obstacle(Op /*op*/, const Group& /*group*/, const TopologySpec& /*topology*/) {
-  return "";
+std::string direct_obstacle(Op op, const Group& /*group*/, const TopologySpec& /*topology*/) {
+  return unless(op != Op::Dispatch, "direct messages are an all-to-all");
 }
 
 constexpr IdArray<Algorithm, AlgorithmRow, kAlgorithms> kRows{{
@@ -100,8 +103,8 @@ constexpr IdArray<Algorithm, AlgorithmRow, kAlgorithms> kRows{{
     {Algorithm::Binomial, "whoever has the data passes it on", "broadcast", binomial_obstacle,
      binomial_transfers, binomial_phases},
     {Algorithm::TwoLevel, "inside nodes, then along rails; all-to-all: the other way round",
-     "all-reduce, reduce-scatter, all-gather, all-to-all", two_level_obstacle, two_level_transfers,
-     two_level_phases},
+     "all-reduce, reduce-scatter, all-gather, all-to-all, dispatch", two_level_obstacle,
+     two_level_transfers, two_level_phases},
     {Algorithm::Torus, "axis by axis through a torus, all axes at once, both ways around",
      "all-reduce, reduce-scatter, all-gather", torus_obstacle, torus_transfers, torus_phases},
     {Algorithm::Nvls, "NVSwitches reduce and multicast", "all-reduce", nvls_obstacle,

@@ -14,6 +14,7 @@ int collective_steps(CollectiveOp op, int ranks) {
     case CollectiveOp::Broadcast:
     case CollectiveOp::AllToAll:
     case CollectiveOp::SendReceive:
+    case CollectiveOp::Dispatch:
       return 1;
   }
   return 1;
@@ -49,6 +50,7 @@ double bus_factor(CollectiveOp op, int ranks) {
       return (ranks - 1.0) / ranks;
     case CollectiveOp::Broadcast:
     case CollectiveOp::SendReceive:
+    case CollectiveOp::Dispatch:
       return 1;
   }
   return 1;

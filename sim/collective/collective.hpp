@@ -20,7 +20,16 @@
 
 namespace danlu {
 
-enum class CollectiveOp { AllReduce, ReduceScatter, AllGather, Broadcast, AllToAll, SendReceive };
+/// Dispatch: tokens once to every node and rank that needs them (experts.hpp).
+enum class CollectiveOp {
+  AllReduce,
+  ReduceScatter,
+  AllGather,
+  Broadcast,
+  AllToAll,
+  SendReceive,
+  Dispatch
+};
 template <>
 inline constexpr auto kNames<CollectiveOp> =
     std::to_array<Named<CollectiveOp>>({{CollectiveOp::AllReduce, "all-reduce"},
@@ -28,7 +37,8 @@ inline constexpr auto kNames<CollectiveOp> =
                                         {CollectiveOp::AllGather, "all-gather"},
                                         {CollectiveOp::Broadcast, "broadcast"},
                                         {CollectiveOp::AllToAll, "all-to-all"},
-                                        {CollectiveOp::SendReceive, "send"}});
+                                        {CollectiveOp::SendReceive, "send"},
+                                        {CollectiveOp::Dispatch, "dispatch"}});
 
 enum class Algorithm {
   Ring,

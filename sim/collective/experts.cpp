@@ -84,6 +84,17 @@ TokenSpread token_spread(const ExpertRouting& routing, int nodes, int ranks_per_
   return spread;
 }
 
+std::vector<Phase> dispatch_phases(const Group& group) {
+  std::vector<Phase> phases;
+  if (group.node_count() > 1) {
+    phases.push_back(between_nodes(group, /*rails_only=*/true));
+  }
+  if (group.per_node() > 1) {
+    phases.push_back(inside_nodes(group));
+  }
+  return phases;
+}
+
 ExpertExchange expert_exchange(const Cluster& cluster, const Group& group, const ExpertLoad& load) {
   const int per_node = group.per_node();
   check(per_node > 0, "experts are spread evenly over the nodes");

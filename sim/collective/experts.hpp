@@ -28,6 +28,7 @@ struct ExpertRouting {
   int experts = 256;  // spread evenly over the ranks
   int per_token = 8;
   int most_nodes = 0;  // 0: any number
+  bool operator==(const ExpertRouting&) const = default;
 };
 
 /// How many different nodes and ranks hold the experts of a token, in the mean.
@@ -54,6 +55,9 @@ struct ExpertExchange {
   Seconds latency;
   std::vector<Flow> flows;
 };
+
+/// The flows of one with two levels: along rails, then inside nodes; those that there are.
+std::vector<Phase> dispatch_phases(const Group& group);
 
 /// `group` has equally many ranks on every node. Throws InternalError otherwise.
 ExpertExchange expert_exchange(const Cluster& cluster, const Group& group, const ExpertLoad& load);

@@ -107,6 +107,8 @@ std::vector<Algorithm> nccl_algorithms(CollectiveOp op) {
     case CollectiveOp::AllToAll:
     case CollectiveOp::SendReceive:
       return {Algorithm::Direct};
+    case CollectiveOp::Dispatch:
+      return {Algorithm::TwoLevel};
     default:
       return {Algorithm::Ring};
   }
@@ -208,10 +210,10 @@ std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, Co
   const TopologySpec& topology = cluster.topology_among(group.ranks);
   const bool between_pairs = op == CollectiveOp::AllToAll || op == CollectiveOp::SendReceive;
   const std::vector<Algorithm> considered =
-      forced.algorithm       ? std::vector{*forced.algorithm}
-      : topology.nccl_tuning ? nccl_algorithms(op)
-      : between_pairs        ? std::vector{Algorithm::Direct}
-                             : std::vector{Algorithm::Torus, Algorithm::Nvls, Algorithm::Ring};
+      forced.algorithm                                       ? std::vector{*forced.algorithm}
+      : topology.nccl_tuning || op == CollectiveOp::Dispatch ? nccl_algorithms(op)
+      : between_pairs                                        ? std::vector{Algorithm::Direct}
+                      : std::vector{Algorithm::Torus, Algorithm::Nvls, Algorithm::Ring};
   std::vector<Candidate> found;
   for (const Algorithm algorithm : considered) {
     std::vector<Protocol> protocols = protocols_of(algorithm, topology);

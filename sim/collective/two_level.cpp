@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "sim/collective/algorithms.hpp"
+#include "sim/collective/experts.hpp"
 #include "sim/collective/rails.hpp"
 
 namespace danlu {
@@ -151,6 +152,8 @@ TransferList two_level_transfers(CollectiveOp op, const Group& group) {
 std::vector<Phase> two_level_phases(CollectiveOp op, const Group& group) {
   const Rails r(group);
   switch (op) {
+    case CollectiveOp::Dispatch:
+      return dispatch_phases(group);
     case CollectiveOp::AllToAll:
       return {all_to_all_phase(r)};
     case CollectiveOp::ReduceScatter:

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "sim/base/error.hpp"
 #include "sim/base/text.hpp"
@@ -13,17 +14,33 @@
 namespace danlu {
 namespace {
 
-bool is_of_tensor(GroupSort sort) {
-  return sort.axis() == Axis::Tensor;
-}
-/// What ranks that share a sequence exchange, nobody can ask for.
-bool is_of_sequence(GroupSort sort) {
-  return sort.axis() == Axis::Context || sort.axis() == Axis::Ulysses;
+/// What the user may ask for of a sort of groups: a part of the section `communication`. Nothing of
+/// what ranks that share a sequence exchange.
+struct Asked {
+  std::string_view key;
+  ForcedChoice CommunicationSpec::*choice = nullptr;
+};
+constexpr std::array kAsked{Asked{"communication.tensor", &CommunicationSpec::tensor},
+                            Asked{"communication.data", &CommunicationSpec::data},
+                            Asked{"communication.expert", &CommunicationSpec::expert}};
+
+const Asked* asked_for(GroupSort sort) {
+  switch (sort.axis()) {
+    case Axis::Context:
+    case Axis::Ulysses:
+      return nullptr;
+    case Axis::Tensor:
+    case Axis::ExpertTensor:
+      return &kAsked[0];
+    case Axis::Expert:
+      return &kAsked[2];
+    default:
+      return &kAsked[1];
+  }
 }
 ForcedChoice forced_for(const Workload& w, GroupSort sort) {
-  return is_of_sequence(sort) ? ForcedChoice{}
-         : is_of_tensor(sort) ? w.communication.tensor
-                              : w.communication.data;
+  const Asked* asked = asked_for(sort);
+  return asked == nullptr ? ForcedChoice{} : w.communication.*asked->choice;
 }
 
 /// What may carry out `op`. What the user asks for where that can be done, else what would be
@@ -62,14 +79,14 @@ Workload smallest(Workload w) {
   return w;
 }
 
-/// What the first groups of each stage need, within tensor groups or over the data's axes.
+/// What the first groups of each stage need that `asked` is of.
 std::vector<Need> needs_of(const Workload& w, const Cluster& cluster, const Mesh& mesh,
-                           bool of_tensor) {
+                           const Asked& asked) {
   const StepProgram step = make_step_program(smallest(w));
   std::vector<Need> needs;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
     for (const GroupSort sort : sorts_of(step, stage)) {
-      if (sort.span != Span::All || is_of_sequence(sort) || is_of_tensor(sort) != of_tensor) {
+      if (sort.span != Span::All || asked_for(sort) != &asked) {
         continue;
       }
       const std::vector<int> ranks = mesh.group(mesh.rank({{Axis::Pipeline, stage}}), sort);
@@ -117,6 +134,36 @@ ForcedChoiceProblem explain(const Cluster& cluster, const std::vector<Need>& nee
                                    : "no algorithm uses",
                   name_of(*forced.protocol)),
       fmt::format("here can be used: {}", join(fitting, ", "))};
+}
+
+std::vector<ForcedChoiceProblem> dispatch_problems(const Workload& w, const Cluster& cluster,
+                                                   const Mesh& mesh) {
+  const ParallelismSpec& p = w.parallelism;
+  if (w.model.experts.count == 0 || p.expert == 1 || p.expert_exchange != TokenExchange::DeepEp) {
+    return {};
+  }
+  for (int rank = 0; rank < mesh.world_size(); ++rank) {
+    if (!mesh.is_first(rank, Axis::Expert)) {
+      continue;
+    }
+    const Group group = make_group(cluster, mesh.group(rank, {Axis::Expert, Span::All}));
+    if (group.per_node() == 0) {
+      return {{"parallelism.expert_exchange",
+               fmt::format("DeepEP needs equally many ranks of an expert group on each of its "
+                           "nodes, found one of {} ranks on {} nodes",
+                           group.size(), group.node_count()),
+               "set parallelism.expert to a multiple or a divisor of a node's GPUs"}};
+    }
+    const int most = w.training.routing.most_nodes;
+    const double open = 1.0 * most * w.model.experts.count / group.node_count();
+    if (most > 0 && most < group.node_count() && open < w.model.experts.per_token) {
+      return {{"training.experts.most_nodes",
+               fmt::format("{} nodes hold {:.0f} experts, a token visits {}", most, open,
+                           w.model.experts.per_token),
+               ""}};
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -186,15 +233,14 @@ GroupPlanId GroupPlanner::keep(GroupPlan plan) {
 
 std::vector<ForcedChoiceProblem> forced_choice_problems(const Workload& w, const Cluster& cluster) {
   const Mesh mesh = w.parallelism.mesh();
-  std::vector<ForcedChoiceProblem> found;
-  for (const bool of_tensor : {true, false}) {
-    const ForcedChoice& forced = of_tensor ? w.communication.tensor : w.communication.data;
+  std::vector<ForcedChoiceProblem> found = dispatch_problems(w, cluster, mesh);
+  for (const Asked& asked : kAsked) {
+    const ForcedChoice& forced = w.communication.*asked.choice;
     const std::vector<Need> needs = forced.algorithm || forced.protocol
-                                        ? needs_of(w, cluster, mesh, of_tensor)
+                                        ? needs_of(w, cluster, mesh, asked)
                                         : std::vector<Need>{};
     if (!needs.empty() && !can_any(cluster, needs, forced)) {
-      found.push_back(explain(cluster, needs, forced,
-                              of_tensor ? "communication.tensor" : "communication.data"));
+      found.push_back(explain(cluster, needs, forced, std::string(asked.key)));
     }
   }
   return found;

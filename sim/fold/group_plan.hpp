@@ -59,7 +59,7 @@ struct ForcedChoiceProblem {
 };
 
 /// What is wrong with the algorithms and protocols that the user asks for
-/// (Workload::communication); empty if they can be used.
+/// (Workload::communication), or with where experts lie on the cluster; empty if they can be used.
 std::vector<ForcedChoiceProblem> forced_choice_problems(const Workload& workload,
                                                         const Cluster& cluster);
 

@@ -32,8 +32,8 @@ struct Unit {
 
   void add(const Block& block) {
     visits.push_back({&block});
-    for (const auto& [split, held] : weights_by_split(block)) {
-      weights[split] += held;
+    for (const auto& [copies, held] : weights_by_copies(block)) {
+      weights[copies] += held;
     }
   }
 };
@@ -147,8 +147,8 @@ class PassWriter {
 
   std::vector<std::size_t> gather(const Unit& unit) {
     std::vector<std::size_t> added;
-    for (const auto& [split, held] : unit.weights) {
-      const AxisSet axes = shard_axes(w_.parallelism, split);
+    for (const auto& [copies, held] : unit.weights) {
+      const AxisSet axes = shard_axes(w_.parallelism, copies);
       if (!axes.empty()) {
         added.push_back(walk_.add_exchange(
             {.axes = axes, .bytes = {held * w_.parallelism.sharding.gather_bytes}},
@@ -164,9 +164,9 @@ class PassWriter {
       return;
     }
     const std::vector<std::size_t> done = walk_.ready();
-    for (const auto& [split, held] : unit.weights) {
+    for (const auto& [copies, held] : unit.weights) {
       std::vector<std::size_t> after = done;
-      for (const GradientSum& sum : gradient_sums(w_.parallelism, split)) {
+      for (const GradientSum& sum : gradient_sums(w_.parallelism, copies)) {
         const Bytes bytes{held * w_.parallelism.sharding.reduce_bytes * sum.share};
         const bool scatters = sum.op == CollectiveOp::ReduceScatter;
         after = {walk_.add_exchange({.axes = sum.axes, .bytes = bytes},

@@ -11,6 +11,7 @@
 // segments in `after`.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,16 +20,23 @@
 
 namespace danlu {
 
+/// A collective, as often as the step makes it.
+struct Demand {
+  CollectiveOp op = CollectiveOp::AllReduce;
+  Bytes bytes;                             // of the whole array
+  std::optional<ExpertRouting> routing{};  // of a dispatch
+  bool operator==(const Demand&) const = default;
+};
+
 /// A stretch of compute, or one exchange.
 struct Segment {
   std::string name;
   bool is_compute = true;
-  Kernels kernels{};                          // compute only
-  bool again = false;                         // compute only: recomputation
-  AxisSet axes{};                             // exchange only, as all below
-  CollectiveOp op = CollectiveOp::AllReduce;  //
-  Bytes bytes;                                // the whole array
-  std::vector<std::size_t> after;             // earlier segments of the same program
+  Kernels kernels{};               // compute only
+  bool again = false;              // compute only: recomputation
+  AxisSet axes{};                  // exchange only, as all below
+  Demand demand;                   //
+  std::vector<std::size_t> after;  // earlier segments of the same program
   bool operator==(const Segment&) const = default;
 
   /// The stream that it runs on: that of its axes; compute has none.

@@ -32,6 +32,9 @@ Json kernel_json(const Kernel& kernel) {
   if (kernel.kind == KernelKind::Gemm) {
     json.update({{"m", kernel.m}, {"n", kernel.n}, {"k", kernel.k}, {"batch", kernel.batch}});
   }
+  for (const Kernel& fullest : kernel.fullest) {
+    json["fullest"].push_back(kernel_json(fullest));
+  }
   return json;
 }
 
@@ -44,8 +47,13 @@ Json segment_json(const Segment& segment) {
     json["again"] = segment.again;
   } else {
     json.update({{"axes", axes_json(segment.axes)},
-                 {"op", name_of(segment.op)},
-                 {"bytes", segment.bytes.value}});
+                 {"op", name_of(segment.demand.op)},
+                 {"bytes", segment.demand.bytes.value}});
+    if (const std::optional<ExpertRouting>& routing = segment.demand.routing) {
+      json["routing"] = {{"experts", routing->experts},
+                         {"per_token", routing->per_token},
+                         {"most_nodes", routing->most_nodes}};
+    }
   }
   json["after"] = segment.after;
   return json;
@@ -146,6 +154,9 @@ Kernel kernel_of(const Json& json) {
     kernel.k = json.at("k").get<double>();
     kernel.batch = json.at("batch").get<double>();
   }
+  for (const Json& fullest : json.value("fullest", Json::array())) {
+    kernel.fullest.push_back(kernel_of(fullest));
+  }
   return kernel;
 }
 
@@ -160,8 +171,13 @@ Segment segment_of(const Json& json, std::size_t number) {
     segment.again = json.at("again").get<bool>();
   } else {
     segment.axes = axes_of(json.at("axes"));
-    segment.op = enum_of<CollectiveOp>(json.at("op"));
-    segment.bytes = {json.at("bytes").get<double>()};
+    segment.demand = {enum_of<CollectiveOp>(json.at("op")), {json.at("bytes").get<double>()}};
+    if (json.contains("routing")) {
+      const Json& routing = json.at("routing");
+      segment.demand.routing = {routing.at("experts").get<int>(),
+                                routing.at("per_token").get<int>(),
+                                routing.at("most_nodes").get<int>()};
+    }
   }
   return segment;
 }

@@ -30,7 +30,7 @@ class StageWriter {
     }
     if (!tied_to_itself && w_.model.tied_embeddings && holds_table) {
       const double table = w_.model.rank_vocab(w_.parallelism.tensor) * w_.model.hidden;
-      const int shards = shards_of(w_.parallelism, {}).gradients;
+      const int shards = shards_of(w_.parallelism, kDataAxes).gradients;
       add({.name = "sum embedding gradients",
            .sort = kEmbeddingGroups,
            .bytes = {table / shards * w_.training.gradient_bytes}});
@@ -95,10 +95,8 @@ class StageWriter {
     return known->second;
   }
 
-  /// Of weights that are split themselves beside others that are not.
-  static std::string named(std::string_view what, AxisSet split) {
-    return split.empty() ? std::string(what)
-                         : fmt::format("{} of {}", what, name_of(GroupSort{split}.axis()));
+  static std::string named(std::string_view what, AxisSet copies) {
+    return copies == kDataAxes ? std::string(what) : fmt::format("{} of experts", what);
   }
 
   /// One at the end, or a bucket for each layer behind the last backward pass.
@@ -107,10 +105,10 @@ class StageWriter {
       return;
     }
     for (const GradientBucket& bucket : gradient_buckets(w_, model_, stage)) {
-      for (const GradientSum& sum : gradient_sums(w_.parallelism, bucket.split)) {
+      for (const GradientSum& sum : gradient_sums(w_.parallelism, bucket.copies)) {
         const bool scattered_before = sum.share < 1;
         EndStep reduce{
-            .name = named(scattered_before ? "sum shards" : "reduce gradients", bucket.split),
+            .name = named(scattered_before ? "sum shards" : "reduce gradients", bucket.copies),
             .sort = GroupSort{sum.axes, Span::All},
             .op = sum.op,
             .bytes = {bucket.parameters * w_.training.gradient_bytes * sum.share}};
@@ -125,8 +123,8 @@ class StageWriter {
   /// Two stages that hold the same parts, each in another copy of the model, sum their gradients.
   void add_copies(int stage) {
     double held = 0;
-    for (const auto& [split, parameters] : stage_weights(w_, model_, stage)) {
-      held += parameters / shards_of(w_.parallelism, split).gradients;
+    for (const auto& [copies, parameters] : stage_weights(w_, model_, stage)) {
+      held += parameters / shards_of(w_.parallelism, copies).gradients;
     }
     add({.name = "sum gradients of both copies",
          .sort = kCopyGroups,
@@ -143,14 +141,14 @@ class StageWriter {
     const double moved = adam.gradient + copied + 24.0 + (writes_copy ? 2.0 : 0.0);
     const std::map<AxisSet, double> held = stage_weights(w_, model_, stage);
     double updated = 0;
-    for (const auto& [split, parameters] : held) {
-      updated += parameters / shards_of(w_.parallelism, split).optimizer;
+    for (const auto& [copies, parameters] : held) {
+      updated += parameters / shards_of(w_.parallelism, copies).optimizer;
     }
     add({.name = "optimizer", .sort = std::nullopt, .bytes = {updated * moved}});
-    for (const auto& [split, parameters] : held) {
-      const AxisSet axes = shard_axes(w_.parallelism, split);
+    for (const auto& [copies, parameters] : held) {
+      const AxisSet axes = shard_axes(w_.parallelism, copies);
       if (!axes.empty() && w_.parallelism.zero < 3) {
-        add({.name = named("gather parameters", split),
+        add({.name = named("gather parameters", copies),
              .sort = GroupSort{axes, Span::All},
              .op = CollectiveOp::AllGather,
              .bytes = {parameters * element_bytes(w_.training.precision)}});
@@ -246,9 +244,9 @@ void add_ends(const Workload& w, const ModelBlocks& model, PlacedChunk at,
   if (!first && !last) {
     return;
   }
-  const auto whole = [](const GradientBucket& bucket) { return bucket.split.empty(); };
+  const auto whole = [](const GradientBucket& bucket) { return bucket.copies == kDataAxes; };
   if (std::none_of(buckets.begin(), buckets.end(), whole)) {
-    buckets.push_back({{}, 0, at, 0});
+    buckets.push_back({kDataAxes, 0, at, 0});
   }
   GradientBucket& taking = first ? *std::find_if(buckets.rbegin(), buckets.rend(), whole)
                                  : *std::find_if(buckets.begin(), buckets.end(), whole);
@@ -294,12 +292,12 @@ std::vector<Demand> demands(const StepProgram& step, GroupSort sort, int stage) 
   std::vector<Demand> found;
   for_exchanges_within(step, own, [&](const Segment& segment) {
     if (sort == GroupSort{segment.axes, Span::All}) {
-      add_once(found, {segment.op, segment.bytes});
+      add_once(found, segment.demand);
     }
   });
   for (const EndStep& end : own.ends) {
     if (end.sort == sort) {
-      add_once(found, {end.op, end.bytes});
+      add_once(found, Demand{end.op, end.bytes});
     }
   }
   return found;
@@ -309,8 +307,8 @@ std::vector<GradientBucket> gradient_buckets(const Workload& w, const ModelBlock
                                              int stage) {
   std::vector<GradientBucket> buckets;
   if (!w.parallelism.overlap_data) {
-    for (const auto& [split, parameters] : stage_weights(w, model, stage)) {
-      buckets.push_back({split, parameters});
+    for (const auto& [copies, parameters] : stage_weights(w, model, stage)) {
+      buckets.push_back({copies, parameters});
     }
     return buckets;
   }
@@ -320,8 +318,8 @@ std::vector<GradientBucket> gradient_buckets(const Workload& w, const ModelBlock
     std::vector<GradientBucket> own;
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const LayerKindId kind = layers[layers.size() - 1 - i];
-      for (const auto& [split, parameters] : weights_by_split(model.kinds[kind])) {
-        own.push_back({split, parameters, at, i});
+      for (const auto& [copies, parameters] : weights_by_copies(model.kinds[kind])) {
+        own.push_back({copies, parameters, at, i});
       }
     }
     add_ends(w, model, at, own);

@@ -69,13 +69,6 @@ struct StepProgram {
 
 StepProgram make_step_program(const Workload& workload);
 
-/// A collective, as often as the step makes it: `bytes` are those of the whole array.
-struct Demand {
-  CollectiveOp op = CollectiveOp::AllReduce;
-  Bytes bytes;
-  bool operator==(const Demand&) const = default;
-};
-
 /// The sorts of groups that exchange within passes of `stage`, ...
 std::vector<GroupSort> sorts_within(const StepProgram& step, int stage);
 /// ... and all whose collectives it makes, those first.
@@ -86,7 +79,7 @@ std::vector<Demand> demands(const StepProgram& step, GroupSort sort, int stage);
 
 /// Parameters whose gradients a rank reduces together.
 struct GradientBucket {
-  AxisSet split;  // of their weights (Weight::split): they are summed over the other axes of data
+  AxisSet copies;  // of their weights (Weight::copies), over which they are summed
   double parameters = 0;
   std::optional<PlacedChunk> chunk{};  // that finishes them, with its layer as backward visits it
   std::size_t layer = 0;

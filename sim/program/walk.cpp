@@ -255,8 +255,9 @@ std::size_t Walk::add_compute(std::string name, Kernels kernels, std::vector<std
 }
 
 std::size_t Walk::add_exchange_again(const Exchange& exchange, std::vector<std::size_t> after) {
-  return add_exchange(exchange, {exchange.forward->name + " again", exchange.forward->op},
-                      std::move(after));
+  Way way = *exchange.forward;
+  way.name += " again";
+  return add_exchange(exchange, way, std::move(after));
 }
 
 std::size_t Walk::add_exchange(const Exchange& exchange, const Way& way,
@@ -264,8 +265,7 @@ std::size_t Walk::add_exchange(const Exchange& exchange, const Way& way,
   program_.segments.push_back({.name = way.name,
                                .is_compute = false,
                                .axes = exchange.axes,
-                               .op = way.op,
-                               .bytes = exchange.bytes,
+                               .demand = {way.op, exchange.bytes * way.share, exchange.routing},
                                .after = std::move(after)});
   return size() - 1;
 }

@@ -362,6 +362,7 @@ class Measurer {
     step.breakdown[TimePart::Recomputation] += share * time[ComputePart::Recomputation];
     step.breakdown[TimePart::Optimizer] += share * time[ComputePart::Optimizer];
     step.breakdown[TimePart::Host] += share * time[ComputePart::Host];
+    step.breakdown[TimePart::StragglerWait] += share * time[ComputePart::Wait];
   }
 
   static void add_overlap(Seconds time, Seconds overlapped, double share, KindOverlap& overlap) {

@@ -13,6 +13,40 @@ namespace {
 
 using namespace rows;
 
+/// Of a list "[core_attn, mlp]".
+std::vector<std::string_view> words_in(std::string_view list) {
+  std::vector<std::string_view> words = split(list.substr(1, list.size() - 2), ',');
+  for (std::string_view& word : words) {
+    word.remove_prefix(word.find_first_not_of(' '));
+  }
+  return words;
+}
+
+/// true, false, or the list "[qkv, mlp]".
+Member<ModelSpec> biases_member() {
+  const auto set = [](ModelSpec& model, const Value& value) {
+    model.biases = value.text == "true" ? kUsualBiases : kNoBiases;
+    if (value.text.starts_with('[')) {
+      for (const std::string_view word : words_in(value.text)) {
+        model.biases = model.biases | Biases{value_named<Biased>(word).value()};
+      }
+    }
+  };
+  const auto get = [](const ModelSpec& model) {
+    if (model.biases == kUsualBiases || model.biases == kNoBiases) {
+      return Value{.text = model.biases == kNoBiases ? "false" : "true"};
+    }
+    std::string words;
+    for (const auto& [product, name] : kNames<Biased>) {
+      if (model.biases.on(product)) {
+        words += fmt::format("{}{}", words.empty() ? "" : ", ", name);
+      }
+    }
+    return Value{.text = fmt::format("[{}]", words)};
+  };
+  return {.set = set, .get = get};
+}
+
 std::vector<KeyRow> model_keys() {
   return {
       text("model.preset", kByHand, "",
@@ -41,10 +75,83 @@ std::vector<KeyRow> model_keys() {
            "it out: the report says what an own model is taken for"),
       flag("model.tied_embeddings", &ModelSpec::tied_embeddings, "",
            "Input and output embedding are one table; true in an own model that leaves it out"),
-      flag("model.biases", &ModelSpec::biases, "",
-           "Products have biases; true in an own model that leaves it out"),
+      words("model.biases", biases_member(), "true|false", choices_of(words_of<Biased>()), "",
+            "Which products have biases, as in `[qkv, output]`; true: all but the logits (head). "
+            "True in an own model that leaves it out"),
       choice("model.norm", &ModelSpec::norm, "",
              "Kind of normalisation; layernorm in an own model that leaves it out"),
+      count("model.norms", &ModelSpec::norms, 1, 4, "",
+            "Norms a layer: 2 before its halves, as if left out; 4 behind them, too (Gemma 2); 1 "
+            "before attention and MLP side by side (GPT-J, PaLM). 3 there is none"),
+      flag("model.embedding_norm", &ModelSpec::embedding_norm, "",
+           "A norm behind the embedding (BLOOM); false if left out"),
+      choice("model.qk_norm", &ModelSpec::qk_norm, "",
+             "Norms of queries and keys: with weights for one head, which all share (Qwen 3), or "
+             "for all of them (OLMo 2); none if left out"),
+      count("model.value_dim", &ModelSpec::value_dim, 0, kMost, "",
+            "Width of a head's values; head_dim if 0 or left out"),
+      count("model.latent.kv_rank", member_at(&ModelSpec::latent, &Latent::kv_rank), 0, kMost, "",
+            "Latent attention (MLA, DeepSeek): width of what keys and values are made of; 0 or "
+            "left out: none. head_dim is then a head's part without positions"),
+      count("model.latent.query_rank", member_at(&ModelSpec::latent, &Latent::query_rank), 0, kMost,
+            "", "The same of what queries are made of; 0 or left out: of the layer's input"),
+      count("model.latent.rotary_dim", member_at(&ModelSpec::latent, &Latent::rotary_dim), 0, kMost,
+            "", "What a head's query and key have for positions, beside head_dim; 0 if left out"),
+      count("model.window", &ModelSpec::window, 0, 1e8, "",
+            "Positions that one attends to, with itself; 0 or left out: all before it. "
+            "training.attention_window sets it for all layers"),
+      count("model.global_every", &ModelSpec::global_every, 0, kMost, "",
+            "With window: each so-manieth layer sees all positions (Gemma 3: 6); 0 or left out: "
+            "none does"),
+      flag("model.sinks", &ModelSpec::sinks, "",
+           "A learned score for each head that takes part in softmax (GPT-OSS); false if left "
+           "out"),
+  };
+}
+
+std::vector<KeyRow> expert_keys() {
+  return {
+      count("model.experts.count", &ExpertsSpec::count, 0, 1e5, "0",
+            "Routed experts of a layer, in place of its MLP; 0: a dense model"),
+      count("model.experts.per_token", &ExpertsSpec::per_token, 1, 1e4, "1",
+            "Routed experts that a token visits (top-k)"),
+      count("model.experts.ffn", &ExpertsSpec::ffn, 1, 1e7, "",
+            "Width of each; as model.ffn if left out"),
+      count("model.experts.shared_ffn", &ExpertsSpec::shared_ffn, 0, 1e7, "0",
+            "Width of the shared experts together, which every token visits; 0: there are none"),
+      flag("model.experts.shared_gate", &ExpertsSpec::shared_gate, "false",
+           "Their output is weighted by a product with one column (Qwen2-MoE)"),
+      flag("model.experts.router_bias", &ExpertsSpec::router_bias, "false",
+           "The router has biases that are trained (GPT-OSS)"),
+      count("model.experts.dense_layers", &ExpertsSpec::dense_layers, 0, kMost, "0",
+            "The first so many layers have an MLP of model.ffn all the same"),
+      count("model.experts.every", &ExpertsSpec::every, 1, kMost, "1",
+            "Each so-many-th layer has experts, the others an MLP (Llama 4 Maverick: 2)"),
+      count("parallelism.expert", &ParallelismSpec::expert, 1, 1e5, "1",
+            "Ranks of a stage among which the experts of a layer are spread (expert parallelism)"),
+      count(
+          "parallelism.expert_tensor", &ParallelismSpec::expert_tensor, 1, 1024, "",
+          "Ranks that share each expert; as many as parallelism.tensor if left out (Megatron-LM)"),
+      choice("parallelism.expert_exchange", &ParallelismSpec::expert_exchange, "all-to-all",
+             "How tokens come to their experts and back: a copy for every expert straight to its "
+             "rank (NCCL), or one for every node and rank that holds some of them (DeepEP)"),
+      choice("training.experts.dispatch_width", &RoutingSpec::dispatch_bytes,
+             {{1, "8bit"}, {2, "16bit"}, {4, "fp32"}}, "",
+             "Of an element on its way to the experts; the precision's if left out. What comes "
+             "back is summed and stays as wide as that"),
+      number("training.experts.capacity", &RoutingSpec::capacity, 0, 1e4, "0",
+             "Tokens that an expert takes at most, over the mean; more are dropped. 0: none is"),
+      flag("training.experts.pad", &RoutingSpec::pads, "false",
+           "Experts are filled up to their capacity"),
+      counts("training.experts.load", &RoutingSpec::load, 0, 1e9,
+             "How often each expert is wanted, relative to the others, as in `[3, 1, 1, 1]`; all "
+             "alike if left out, but for zipf"),
+      number("training.experts.zipf", &RoutingSpec::zipf, 0, 10, "0",
+             "The i-th most wanted expert is wanted i^-zipf times as often as the first"),
+      count("training.experts.seed", &RoutingSpec::seed, 0, 1e9, "1",
+            "Of the order in which experts are wanted"),
+      count("training.experts.most_nodes", &RoutingSpec::most_nodes, 0, kMost, "0",
+            "Nodes that hold the experts of a token, at most (DeepSeek-V3: 4); 0: any number"),
   };
 }
 
@@ -142,9 +249,7 @@ Member<TrainingSpec> recompute_member() {
       return;
     }
     training.recompute = Recompute::Selective;
-    const std::string_view list = std::string_view(value.text).substr(1, value.text.size() - 2);
-    for (std::string_view word : split(list, ',')) {
-      word.remove_prefix(word.find_first_not_of(' '));
+    for (const std::string_view word : words_in(value.text)) {
       training.recompute_parts.push_back(value_named<RecomputePart>(word).value());
     }
   };
@@ -332,10 +437,12 @@ std::span<const KeyRow> scenario_keys() {
       below("cluster", without_defaults(node_and_fabric_keys()), " (instead of the topology's)"),
       parallelism_keys(),
       training_keys(),
+      expert_keys(),
       degraded_keys(),
       step_fault_keys(),
       forced_choice_keys("communication.tensor", "tensor groups"),
       forced_choice_keys("communication.data", "data and embedding groups"),
+      forced_choice_keys("communication.expert", "all-to-all of tokens to experts"),
       quantity("communication.timeout", &CommunicationSpec::timeout, Dimension::Duration, 1e-3,
                864e3, "600 s",
                "A communication that hangs on a flapping link for longer ends the job"),

@@ -132,14 +132,17 @@ class Builder {
                    : values_.has("model.huggingface") ? values_.at("model.huggingface").text
                                                       : kOwnModel;
     get.fill(w.model, "model");
+    get.fill(w.model.experts, "model.experts");
     const bool has_cluster = read_cluster(get, scenario);
     get.fill(w.parallelism, "parallelism");
     get.fill(w.parallelism.sharding, "parallelism.sharding");
     get.fill(w.training, "training");
+    get.fill(w.training.routing, "training.experts");
     w.training.documents = values_.numbers("training.documents");
     get.fill(w.communication, "communication");
     get.fill(w.communication.tensor, "communication.tensor");
     get.fill(w.communication.data, "communication.data");
+    get.fill(w.communication.expert, "communication.expert");
     if (w.training.recompute == Recompute::Selective && w.training.recompute_parts.empty() &&
         !own_.has("training.attention")) {
       scenario.notes.emplace_back(
@@ -149,9 +152,7 @@ class Builder {
     read_schedule_grid(w);
     note_interleaving(scenario);
     for (const std::string& path : own_.paths()) {
-      if (path.starts_with("communication.")) {
-        scenario.places.emplace(path, own_.problem(path, ""));
-      }
+      scenario.places.emplace(path, own_.problem(path, ""));
     }
     note_unplayable(scenario);
     read_step_faults(values_, w, scenario.cluster, problems_);
@@ -298,6 +299,18 @@ class Builder {
     }
   }
 
+  static std::string biases_text(const Biases& biases) {
+    std::vector<std::string_view> names;
+    for (const auto& [product, name] : kNames<Biased>) {
+      if (biases.on(product)) {
+        names.push_back(name);
+      }
+    }
+    return biases == kUsualBiases ? "biases"
+           : names.empty()        ? "no biases"
+                                  : fmt::format("biases of {}", fmt::join(names, ", "));
+  }
+
   /// What an own model is taken for, in words: whoever has a Llama in mind sees a GPT at once.
   static void note_own_model(Scenario& scenario) {
     const ModelSpec& m = scenario.workload.model;
@@ -306,7 +319,7 @@ class Builder {
           "own model: {} MLP matrices of width {} (gated_mlp: {}), {} (norm), {} embeddings, "
           "{}, {} key-value heads, {}",
           m.mlp_matrices(), m.ffn, m.gated_mlp, name_of(m.norm),
-          m.tied_embeddings ? "tied" : "untied", m.biases ? "biases" : "no biases", m.kv_heads,
+          m.tied_embeddings ? "tied" : "untied", biases_text(m.biases), m.kv_heads,
           m.positions > 0 ? fmt::format("{} learned positions", m.positions)
                           : "no table of positions"));
     }

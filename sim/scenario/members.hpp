@@ -62,6 +62,18 @@ Member<Spec> member_at(T Spec::*at) {
   return member;
 }
 
+/// A member of a part of the spec.
+template <typename Spec, typename Part, typename T>
+Member<Spec> member_at(Part Spec::*part, T Part::*at) {
+  const Member<Part> inside = member_at(at);
+  Member<Spec> member{
+      .set = [=](Spec& spec, const Value& value) { inside.set(spec.*part, value); }};
+  if (inside.get) {
+    member.get = [=](const Spec& spec) { return inside.get(spec.*part); };
+  }
+  return member;
+}
+
 /// A member that has the value of one of `words`.
 template <typename Spec, typename T>
 Member<Spec> member_at(T Spec::*at, const std::vector<Named<T>>& words) {

@@ -162,7 +162,8 @@ class SchemaWriter {
             {{"type", "string"}, {"pattern", fmt::format("^{}$", quantity_pattern(row))}});
       case KeyType::Words:
         return {{"anyOf",
-                 {{{"enum", split(row.choices, '|')}},
+                 {row.choices == "true|false" ? Json{{"type", "boolean"}}
+                                              : Json{{"enum", split(row.choices, '|')}},
                   {{"type", "array"},
                    {"minItems", 1},
                    {"uniqueItems", true},

@@ -14,6 +14,7 @@
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_faults.hpp"
 #include "sim/schedule/grid.hpp"
+#include "sim/workload/model_presets.hpp"
 #include "sim/workload/workload.hpp"
 
 namespace danlu {
@@ -219,6 +220,9 @@ class Resolver {
     if (hidden > 0) {
       derive("model.ffn", 4 * hidden, "4 x hidden");
     }
+    if (number("model.experts.count") > 0) {
+      derive("model.experts.ffn", number("model.ffn"), "as model.ffn");
+    }
     if (heads > 0 && hidden > 0) {
       if (static_cast<long>(hidden) % static_cast<long>(heads) != 0 &&
           all_.misses("model.head_dim")) {
@@ -308,6 +312,9 @@ class Resolver {
         precision == name_of(Precision::Fp32) || precision == name_of(Precision::Tf32);
     derive("parallelism.sharding.gather_width", 0, wide ? "fp32" : "16bit",
            fmt::format("weights in {}", wide ? "fp32" : "16 bits"));
+    if (number("model.experts.count") > 0) {
+      derive("training.experts.dispatch_width", 0, wide ? "fp32" : "16bit", "the precision's");
+    }
     if (all_.has("training.gradients")) {
       derive("parallelism.sharding.reduce_width", 0, all_.at("training.gradients").text,
              "as training.gradients");

@@ -105,6 +105,22 @@ std::vector<KeyUse> scenario_uses() {
       "training.recompute", fmt::format("!{}", name_of(Recompute::None)));
   add(uses, {"training.recompute_unit"}, "training.recompute", one_of(Recompute::Full));
   add(uses, {"communication.tensor"}, "parallelism.tensor", "!1");
+  add(uses,
+      {"model.experts.per_token", "model.experts.ffn", "model.experts.shared_ffn",
+       "model.experts.shared_gate", "model.experts.router_bias", "model.experts.dense_layers",
+       "model.experts.every", "parallelism.expert", "parallelism.expert_tensor",
+       "parallelism.expert_exchange", "training.experts", "communication.expert"},
+      "model.experts.count", "!0");
+  add(uses, {"model.experts.shared_gate"}, "model.experts.shared_ffn", "!0");
+  add(uses,
+      {"parallelism.expert_exchange", "training.experts.dispatch_width", "communication.expert"},
+      "parallelism.expert", "!1");
+  add(uses, {"communication.expert"}, "parallelism.expert_exchange",
+      one_of(TokenExchange::AllToAll));
+  add(uses, {"training.experts.most_nodes"}, "parallelism.expert_exchange",
+      one_of(TokenExchange::DeepEp));
+  add(uses, {"training.experts.pad"}, "training.experts.capacity", "!0");
+  add(uses, {"training.experts.seed"}, "training.experts.zipf", "!0");
   return uses;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "sim/base/error.hpp"
+#include "sim/collective/experts.hpp"
 #include "sim/collective/transfers.hpp"
 #include "sim/tasks/messages.hpp"
 
@@ -14,13 +15,24 @@ namespace danlu {
 namespace {
 
 /// What the time of a group's communications counts as: data parallelism, also between shards, and
-/// between two stages that hold the same weights; context parallelism, also by Ulysses.
+/// between two stages that hold the same weights; context parallelism, also by Ulysses; tensor
+/// parallelism, also of experts.
 Axis axis_of(GroupSort sort) {
-  if (sort.axis() == Axis::Ulysses) {
-    return Axis::Context;
+  if (sort == kEmbeddingGroups || sort == kCopyGroups) {
+    return Axis::Replicate;
   }
-  const bool same_weights = sort == kEmbeddingGroups || sort == kCopyGroups;
-  return same_weights || sort.axis() == Axis::Shard ? Axis::Replicate : sort.axis();
+  switch (sort.axis()) {
+    case Axis::Ulysses:
+      return Axis::Context;
+    case Axis::ExpertTensor:
+      return Axis::Tensor;
+    case Axis::Shard:
+    case Axis::ExpertShard:
+    case Axis::ExpertReplicate:
+      return Axis::Replicate;
+    default:
+      return sort.axis();
+  }
 }
 
 std::string_view name_of(GroupSort sort, const Mesh& mesh) {
@@ -34,9 +46,11 @@ std::string_view name_of(GroupSort sort, const Mesh& mesh) {
       return sort.axis() == Axis::Shard ? "shard group" : "replica group";
     }
   }
-  constexpr std::array<std::string_view, kAxes> kNames{
-      "tensor group", "",           "data group",   "context group",
-      "expert group", "data group", "ulysses group"};
+  constexpr std::array<std::string_view, kAxes> kNames{"tensor group",      "",
+                                                       "data group",        "context group",
+                                                       "expert group",      "data group",
+                                                       "ulysses group",     "expert tensor group",
+                                                       "expert data group", "expert data group"};
   return kNames[static_cast<std::size_t>(sort.axis())];
 }
 
@@ -62,6 +76,10 @@ class Describer {
         continue;
       }
       const CollectiveChoice choice = choice_of(shape.plan, demand_);
+      if (demand_.op == CollectiveOp::Dispatch) {
+        keep_slower(choice, dispatch(shape));
+        continue;
+      }
       keep_slower(choice, w_.collectives == CollectiveMode::Stepwise ? messages(shape, choice)
                                                                      : phases(shape, choice));
     }
@@ -163,6 +181,27 @@ class Describer {
         part.after = {*previous};
       }
       previous = parts.push_back(std::move(part));
+    }
+    return parts;
+  }
+
+  /// A launch, then both levels at the same time.
+  Parts dispatch(const GroupShape& shape) const {
+    const ExpertExchange exchange = expert_exchange(
+        cluster_, shape.group, {.routing = *demand_.routing, .tokens = 1, .token = demand_.bytes});
+    Parts parts;
+    const PartId launch = parts.push_back({.latency = exchange.latency,
+                                           .alone = exchange.latency,
+                                           .after = {},
+                                           .rank_classes = class_.rank_classes});
+    auto flow = exchange.flows.begin();
+    for (const CarriedPattern& carried : shape.patterns) {
+      if (carried.key.op == CollectiveOp::Dispatch) {
+        CommunicationPart part = part_of(carried, {}, whole(flow->stream));
+        part.after = {launch};
+        parts.push_back(std::move(part));
+        ++flow;
+      }
     }
     return parts;
   }

@@ -108,8 +108,7 @@ class PassLowering {
       played.names.push_back(graph().named(segment.name));
       std::optional<CommunicationId>& communication = played.communications.emplace_back();
       if (!segment.is_compute) {
-        communication =
-            draft_.communication(of_sort(groups, segment).front(), {segment.op, segment.bytes});
+        communication = draft_.communication(of_sort(groups, segment).front(), segment.demand);
       }
       played.durations.push_back(communication ? graph().communications[*communication].alone
                                                : played.compute[i].total());
@@ -237,8 +236,7 @@ class PassLowering {
     const Segment& segment = program(id).program.segments[i];
     std::vector<PlacedSegment> placed(passing.rank_classes.size());
     for (const GroupClassId group : of_sort(passing.groups, segment)) {
-      const CommunicationId communication =
-          draft_.communication(group, {segment.op, segment.bytes});
+      const CommunicationId communication = draft_.communication(group, segment.demand);
       PlacedCommunication made =
           draft_.add_communication(communication, program(id).names[i], action);
       const std::vector<RankClassId>& classes = draft_.group(group).rank_classes;

@@ -1,10 +1,12 @@
 // The attention half of a layer on one tensor-parallel rank. T = b s tokens, tensor degree t:
 //
-//   norm | QKV [T, (q+2kv)/t, h] | attention, a/t heads | projection [T, h, q/t] | residual
+//   norm | QKV [T, (q+k+v)/t, h] | attention, a/t heads | projection [T, h, o/t] | residual
 //
-// Each product runs twice backward: for its input [T, in, out] and for its weight [in, out, T].
-// With sequence parallelism norms, dropouts and residuals see T/t tokens. With c ranks that share a
-// sequence T = b s/c.
+// where q, k, v, o are the widths of queries, keys, values and output of all heads. Each product
+// runs twice backward: for its input [T, in, out] and for its weight [in, out, T]. With sequence
+// parallelism norms, dropouts and residuals see T/t tokens. With c ranks that share a sequence
+// T = b s/c. Between QKV and attention there may be norms of queries and keys; latent attention has
+// more products in the place of QKV (latent_attention.cpp).
 #include <utility>
 
 #include "sim/workload/layers.hpp"
@@ -14,15 +16,31 @@ namespace danlu {
 namespace {
 
 Operator qkv(const RankShape& z) {
-  const double width = z.query + 2 * z.kv;
-  const double whole = z.model.query_width() + 2 * z.model.kv_width();
+  const double width = z.query + z.key + z.value;
+  const double once = z.model.key_width() + z.model.value_width();
+  const double whole = z.model.query_width() + once;
   Operator op = linear(z, kQkv, z.hidden, width);
   // Copies of key-value heads, of which there are fewer than ranks, are not the model's work.
-  count_only((z.query + 2 * z.model.kv_width() / z.tensor) / width, op);
-  op.weight = split_weight(z, z.hidden * whole, z.hidden * width, whole, width);
+  count_only((z.query + once / z.tensor) / width, op);
+  op.weight = split_weight(z, Biased::Qkv, z.hidden * whole, z.hidden * width, whole, width);
   op.kept = {z.element * z.local_tokens * z.hidden};
   op.split = Split::Columns;
+  op.part = ModelPart::Attention;
   return op;
+}
+
+/// Norms of queries and keys, each head by itself or all of them at once; how ranks that share the
+/// heads would then sum squares, 4 bytes a token, is left out. They have no shifts.
+Operator qk_norms(const RankShape& z) {
+  const bool shared = z.model.qk_norm == QkNorm::Head;
+  const double both = z.query + z.key;
+  return {.name = "query and key norms",
+          .forward = {memory_pass(z.tokens * both * 2 * z.element)},
+          .input_gradient = {memory_pass(z.tokens * both * 3 * z.element)},
+          .weight = {shared ? 2 * z.model.key_dim() : z.model.query_width() + z.model.key_width(),
+                     shared ? 2 * z.model.key_dim() : both},
+          .kept = {z.element * z.tokens * both},
+          .part = ModelPart::Norms};
 }
 
 /// Attention as separate products, softmax and dropout over the s x s scores.
@@ -30,18 +48,19 @@ void add_unfused(const RankShape& z, Operator& op) {
   const double heads = z.batch * z.heads;
   const double q = z.queries;
   const double s = z.sequence;
-  const double d = z.model.head_dim;
+  const double d = z.model.key_dim();
+  const double v = z.model.head_values();
   const double scores = heads * q * s;
   const bool drops = z.training.dropout;
   const double dropout = scores * (2 * z.element + kMaskBytes);
   op.forward = {gemm(q, s, d, heads, z.element), memory_pass(scores * 2 * z.element)};
-  op.input_gradient = {gemm(q, s, d, heads, z.element),
-                       gemm(s, d, q, heads, z.element)};  // through the values
+  op.input_gradient = {gemm(q, s, v, heads, z.element),
+                       gemm(s, v, q, heads, z.element)};  // through the values
   if (drops) {
     op.forward.push_back(memory_pass(dropout));
     op.input_gradient.push_back(memory_pass(dropout));
   }
-  op.forward.push_back(gemm(q, d, s, heads, z.element));
+  op.forward.push_back(gemm(q, v, s, heads, z.element));
   op.input_gradient.push_back(memory_pass(scores * 3 * z.element));
   op.input_gradient.push_back(gemm(q, d, s, heads, z.element));  // queries
   op.input_gradient.push_back(gemm(s, d, q, heads, z.element));  // keys
@@ -56,42 +75,48 @@ void add_unfused(const RankShape& z, Operator& op) {
   op.kept_inside = {z.element / 2 * (drops ? 5 : 2) * scores};
 }
 
-/// FLOPs of the two attention products (scores and values) of all heads, forward: what the mask
-/// leaves, or twice that.
-Flops products_of_scores(const RankShape& z, bool causal) {
-  return {2 * 2 * (causal ? z.pairs : 2 * z.pairs) * z.model.query_width()};
-}
-
-/// One fused causal kernel: it does half of the square, backward does the scores once more. Ranks
-/// that share a sequence hold two pieces of it, the i-th and the i-th from the end, so that the
-/// mask leaves all of them the same work, in each round of a ring, too (Megatron-LM).
-void add_flash(const RankShape& z, Operator& op) {
+/// One fused causal kernel: it does half of the square, backward does the scores once more, so
+/// three products as wide as keys and two as wide as values. Ranks that share a sequence hold two
+/// pieces of it, the i-th and the i-th from the end, so that the mask leaves all of them the same
+/// work, in each round of a ring, too (Megatron-LM).
+void add_flash(const RankShape& z, const LayerSort& sort, Operator& op) {
+  const double pairs = attended_pairs(z.training, sort.window);
   const double share = z.batch / z.tensor / (z.ulysses * z.context) / z.rounds;
-  const Flops done = share * products_of_scores(z, true);
-  const Flops counted = share * products_of_scores(z, z.training.causal_flops);
+  const double scores = 2 * z.model.query_width();  // FLOPs of a pair of positions, and ...
+  const double values = 2 * z.model.output_width();
+  const Flops done{share * pairs * (scores + values)};
+  const Flops counted = (z.training.causal_flops ? 1.0 : 2.0) * done;
   const double keys = z.sequence / z.rounds;
-  const double qkvo = z.batch * 2 * (z.queries * z.core_query + keys * z.core_kv);
+  const double moved =
+      z.batch * (z.queries * (z.core_query + z.core_output) + keys * (z.core_key + z.core_value));
   op.forward = {{.kind = KernelKind::AttentionForward,
                  .flops = done,
                  .model_flops = counted,
-                 .bytes = {z.element * qkvo}}};
+                 .bytes = {z.element * moved}}};
   op.input_gradient = {{.kind = KernelKind::AttentionBackward,
-                        .flops = 2.5 * done,
+                        .flops = {share * pairs * (3 * scores + 2 * values)},
                         .model_flops = 2 * counted,
-                        .bytes = {2 * z.element * qkvo}}};
+                        .bytes = {2 * z.element * moved}}};
 }
 
 /// Attention, which keeps its queries and this rank's keys and values. Rotary positions, by which
 /// queries and keys are turned, and back, are a step before it where ranks exchange in between.
-void add_core(const RankShape& z, Block& block) {
+void add_core(const RankShape& z, const LayerSort& sort, Block& block) {
   const double attending = z.batch * z.queries;
-  Operator op{.name = kAttention, .kept = {z.element * attending * (z.core_query + 2 * z.core_kv)}};
-  z.training.attention == AttentionKind::Flash ? add_flash(z, op) : add_unfused(z, op);
+  const double sinks = z.model.sinks ? z.model.heads : 0;
+  Operator op{.name = kAttention,
+              .weight = {sinks, sinks / z.tensor},
+              .kept = {z.element * attending * (z.core_query + z.core_key + z.core_value)},
+              .part = ModelPart::Attention};
+  z.training.attention == AttentionKind::Flash ? add_flash(z, sort, op) : add_unfused(z, op);
   if (z.model.positions == 0) {
-    const Kernel turn = memory_pass(z.tokens * (z.query + z.kv) * 2 * z.element);
+    const double turned = z.model.is_latent()
+                              ? 2 * z.model.heads / z.tensor * z.model.latent.rotary_dim
+                              : z.query + z.key;
+    const Kernel turn = memory_pass(z.tokens * turned * 2 * z.element);
     if (z.ulysses * z.context > 1) {
       block.steps.emplace_back(
-          Operator{.name = "rotary", .forward = {turn}, .input_gradient = {turn}});
+          Operator{.name = kRotary, .forward = {turn}, .input_gradient = {turn}});
     } else {
       op.forward.insert(op.forward.begin(), turn);
       op.input_gradient.push_back(turn);
@@ -101,22 +126,35 @@ void add_core(const RankShape& z, Block& block) {
 }
 
 Operator projection(const RankShape& z) {
-  Operator op = linear(z, "projection", z.query, z.hidden);
-  op.weight = split_weight(z, z.model.query_width() * z.hidden, z.query * z.hidden, z.hidden,
+  Operator op = linear(z, kProjection, z.output, z.hidden);
+  op.weight = split_weight(z, Biased::Output, z.model.output_width() * z.hidden,
+                           z.output * z.hidden, z.hidden,
                            z.hidden);  // every rank adds the biases to its sum
-  op.kept = {z.element * z.tokens * z.query};
+  op.kept = {z.element * z.tokens * z.output};
   op.split = Split::Rows;
+  op.part = ModelPart::Attention;
   return op;
 }
 
 }  // namespace
 
-void add_attention(const RankShape& z, Block& block) {
-  block.steps.emplace_back(norm(z, kNorm, z.block_input()));
-  block.steps.emplace_back(qkv(z));
-  add_core(z, block);
+void add_attention_products(const RankShape& z, const LayerSort& sort, Block& block) {
+  if (z.model.is_latent()) {
+    add_latent_qkv(z, block);
+  } else {
+    block.steps.emplace_back(qkv(z));
+  }
+  if (z.model.qk_norm != QkNorm::None) {
+    block.steps.emplace_back(qk_norms(z));
+  }
+  add_core(z, sort, block);
   block.steps.emplace_back(projection(z));
-  block.steps.emplace_back(residual(z));
+}
+
+void add_attention(const RankShape& z, const LayerSort& sort, Block& block) {
+  block.steps.emplace_back(norm(z, kNorm, z.block_input()));
+  add_attention_products(z, sort, block);
+  add_end_of_half(z, block);
 }
 
 }  // namespace danlu

@@ -1,5 +1,7 @@
 #include "sim/workload/attention_mask.hpp"
 
+#include <algorithm>
+
 namespace danlu {
 namespace {
 
@@ -9,8 +11,11 @@ double pairs_within(double length, double window) {
 
 }  // namespace
 
-double attended_pairs(const TrainingSpec& t) {
-  const double window = t.attention_window > 0 ? t.attention_window : t.sequence_length;
+double attended_pairs(const TrainingSpec& t, int of_layer) {
+  double window = t.sequence_length;
+  for (const int smaller : {t.attention_window, of_layer}) {
+    window = smaller > 0 ? std::min<double>(window, smaller) : window;
+  }
   if (t.documents.empty()) {
     return pairs_within(t.sequence_length, window);
   }

@@ -11,8 +11,9 @@
 
 namespace danlu {
 
-/// Pairs that the mask leaves in a sequence. Documents fill sequences in the proportions that they
+/// Pairs that the mask leaves in a sequence to a layer that sees no more than `window` (0: has
+/// none), where the training's is no smaller. Documents fill sequences in the proportions that they
 /// are given in.
-double attended_pairs(const TrainingSpec& training);
+double attended_pairs(const TrainingSpec& training, int window);
 
 }  // namespace danlu

@@ -23,11 +23,11 @@ Weight weight_of(const Block& block) {
   return sum;
 }
 
-std::map<AxisSet, double> weights_by_split(const Block& block) {
+std::map<AxisSet, double> weights_by_copies(const Block& block) {
   std::map<AxisSet, double> held;
   for (const Operator* op : operators_of(block)) {
     if (op->weight.held > 0) {
-      held[op->weight.split] += op->weight.held;
+      held[op->weight.copies] += op->weight.held;
     }
   }
   return held;

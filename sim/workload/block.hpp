@@ -15,7 +15,7 @@
 #include <variant>
 #include <vector>
 
-#include "sim/collective/collective.hpp"
+#include "sim/collective/experts.hpp"
 #include "sim/workload/kernels.hpp"
 #include "sim/workload/mesh.hpp"
 
@@ -27,8 +27,22 @@ using Kernels = std::vector<Kernel>;
 struct Weight {
   double whole = 0;
   double held = 0;
-  AxisSet split{};  // of the data's axes, those over which it is split, as experts are
+  double active = 1;           // share of the whole that one token passes through
+  AxisSet copies = kDataAxes;  // along which ranks hold the same: all of one mesh's
 };
+
+/// Where a weight stands in a table of the model's parameters.
+enum class ModelPart { Attention, Mlp, Experts, SharedExperts, Router, Norms, Embeddings, Head };
+template <>
+inline constexpr auto kNames<ModelPart> =
+    std::to_array<Named<ModelPart>>({{ModelPart::Attention, "attention"},
+                                     {ModelPart::Mlp, "mlp"},
+                                     {ModelPart::Experts, "experts"},
+                                     {ModelPart::SharedExperts, "shared_experts"},
+                                     {ModelPart::Router, "router"},
+                                     {ModelPart::Norms, "norms"},
+                                     {ModelPart::Embeddings, "embeddings"},
+                                     {ModelPart::Head, "head"}});
 
 /// How a product's weight is split over the tensor ranks, and so what stands around it: the input
 /// of a product split by columns is there whole, the output of one split by rows is a sum.
@@ -44,6 +58,8 @@ struct Operator {
   Bytes kept{};         // from forward to backward, of one microbatch: its input, or a mask
   Bytes kept_inside{};  // more of that: what running forward again would give
   Split split = Split::None;
+  std::optional<Bytes> across{};  // whole, what its split exchanges; none: a layer's boundary
+  ModelPart part = ModelPart::Mlp;
 
   bool is_product() const { return !weight_gradient.empty(); }
 };
@@ -52,6 +68,7 @@ struct Operator {
 struct Way {
   std::string name;
   CollectiveOp op = CollectiveOp::AllReduce;
+  double share = 1;  // of the exchange's bytes, where its elements are narrower
 };
 
 /// A collective over axes of the mesh; backward makes the conjugate: what was gathered is
@@ -65,6 +82,7 @@ struct Exchange {
   // More than 1: it is passed on in that many rounds but one, beside as many rounds of the operator
   // behind it; backward passes it on once more, and as many bytes of gradients a round later.
   int rounds = 1;
+  std::optional<ExpertRouting> routing{};  // of tokens: CollectiveOp::Dispatch, by that
   Bytes buffers{};  // memory that it needs beside what is kept, while the layer is computed
 };
 
@@ -90,10 +108,10 @@ struct Block {
 /// The operators of a block, in order.
 std::vector<const Operator*> operators_of(const Block& block);
 
-/// Of all its weights; `split` is of no meaning.
+/// Of all its weights; `copies` is of no meaning.
 Weight weight_of(const Block& block);
-/// Parameters that one rank holds, by the axes over which they are split beside tensor ranks.
-std::map<AxisSet, double> weights_by_split(const Block& block);
+/// Parameters that one rank holds, by the axes along which others hold the same.
+std::map<AxisSet, double> weights_by_copies(const Block& block);
 /// Of all its exchanges.
 Bytes buffers_of(const Block& block);
 /// What is kept of one microbatch from forward to backward.

@@ -62,15 +62,15 @@ void split_over_sequence_ranks(const RankShape& shape, Block& block) {
     const bool is_core = op != nullptr && op->name == kAttention;
     if (is_core && shape.ulysses > 1) {
       steps.emplace_back(of_heads(shape, "queries", shape.core_query));
-      steps.emplace_back(of_heads(shape, "keys", shape.core_kv));
-      steps.emplace_back(of_heads(shape, "values", shape.core_kv));
+      steps.emplace_back(of_heads(shape, "keys", shape.core_key));
+      steps.emplace_back(of_heads(shape, "values", shape.core_value));
     }
     if (is_core && shape.context > 1) {
       steps.emplace_back(of_keys_and_values(shape));
     }
     steps.push_back(std::move(step));
     if (is_core && shape.ulysses > 1) {
-      steps.emplace_back(of_heads(shape, "output", shape.core_query));
+      steps.emplace_back(of_heads(shape, "output", shape.core_output));
     }
   }
   block.steps = std::move(steps);

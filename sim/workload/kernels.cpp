@@ -115,6 +115,9 @@ ComputeTime KernelTimer::time(const std::vector<Kernel>& kernels) const {
     const Seconds rest = busy(kernel) - useful;
     time[ComputePart::Useful] += useful;
     time[ComputePart::Host] += gpu_.kernel_launch;
+    for (const Kernel& fullest : kernel.fullest) {
+      time[ComputePart::Wait] += std::max(Seconds{}, busy(fullest) - busy(kernel));
+    }
     switch (kernel.kind) {
       case KernelKind::Gemm:
         time[ComputePart::GemmInefficiency] += rest;

@@ -32,6 +32,7 @@ struct Kernel {
   Flops model_flops;  // of those, counted as the model's (attention counts its full square)
   Bytes bytes;        // moved to and from HBM
   double m = 0, n = 0, k = 0, batch = 1;  // Gemm only
+  std::vector<Kernel> fullest{};  // what another rank computes meanwhile, for which this one waits
   bool operator==(const Kernel&) const = default;
 };
 
@@ -54,6 +55,7 @@ enum class ComputePart {
   Recomputation,          // forward work done again in backward
   Optimizer,
   Host,  // launch gaps
+  Wait,  // for the rank with most tokens
 };
 template <>
 inline constexpr auto kNames<ComputePart> =
@@ -63,7 +65,8 @@ inline constexpr auto kNames<ComputePart> =
                                        {ComputePart::MemoryBound, "memory"},
                                        {ComputePart::Recomputation, "recomputation"},
                                        {ComputePart::Optimizer, "optimizer"},
-                                       {ComputePart::Host, "host"}});
+                                       {ComputePart::Host, "host"},
+                                       {ComputePart::Wait, "wait"}});
 inline constexpr std::size_t kComputeParts = kNames<ComputePart>.size();
 
 /// A duration by what it was for, and the FLOPs and bytes in it.

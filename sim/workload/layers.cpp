@@ -4,11 +4,15 @@
 
 namespace danlu {
 
-Operator linear(const RankShape& z, std::string name, double in, double out) {
+Operator linear(const RankShape& z, double tokens, std::string name, double in, double out) {
   return {.name = std::move(name),
-          .forward = {gemm(z.tokens, out, in, 1, z.element)},
-          .input_gradient = {gemm(z.tokens, in, out, 1, z.element)},
-          .weight_gradient = {gemm(in, out, z.tokens, 1, z.element, {z.gradient * in * out})}};
+          .forward = {gemm(tokens, out, in, 1, z.element)},
+          .input_gradient = {gemm(tokens, in, out, 1, z.element)},
+          .weight_gradient = {gemm(in, out, tokens, 1, z.element, {z.gradient * in * out})}};
+}
+
+Operator linear(const RankShape& z, std::string name, double in, double out) {
+  return linear(z, z.tokens, std::move(name), in, out);
 }
 
 void count_only(double share, Operator& product) {
@@ -26,12 +30,13 @@ Operator norm(const RankShape& z, std::string name, Bytes kept) {
           .forward = {memory_pass(boundary * 2 * z.element)},
           .input_gradient = {memory_pass(boundary * 3 * z.element)},
           .weight = {parameters, parameters},
-          .kept = kept};
+          .kept = kept,
+          .part = ModelPart::Norms};
 }
 
-Weight split_weight(const RankShape& z, double whole_matrix, double held_matrix,
+Weight split_weight(const RankShape& z, Biased product, double whole_matrix, double held_matrix,
                     double whole_biases, double held_biases) {
-  const double biases = z.model.biases ? 1 : 0;
+  const double biases = z.model.biases.on(product) ? 1 : 0;
   return {whole_matrix + biases * whole_biases, held_matrix + biases * held_biases};
 }
 
@@ -44,29 +49,67 @@ Operator residual(const RankShape& z) {
           .kept = {z.element / 2 * mask * boundary}};
 }
 
-Block layer(const RankShape& z, LayerSort /*sort*/) {
+void add_end_of_half(const RankShape& z, Block& block) {
+  if (z.model.norms == 4) {
+    block.steps.emplace_back(norm(z, "norm behind", z.block_input()));
+  }
+  block.steps.emplace_back(residual(z));
+}
+
+namespace {
+
+/// Attention and MLP of the same input, which is normed, exchanged and kept once, as the sum of
+/// what they make is (Wang and Komatsuzaki 2021, GPT-J): only the first product is behind a gather,
+/// only the last before a sum.
+void add_side_by_side(const RankShape& z, const LayerSort& sort, Block& block) {
+  block.steps.emplace_back(norm(z, kNorm, z.block_input()));
+  add_attention_products(z, sort, block);
+  std::get<Operator>(block.steps.back()).split = Split::None;
+  const std::size_t up = block.steps.size();
+  add_mlp_products(z, z.model.ffn, "", block);
+  auto& shares_input = std::get<Operator>(block.steps[up]);
+  shares_input.split = Split::None;
+  shares_input.kept = {};
+  block.steps.emplace_back(residual(z));
+}
+
+}  // namespace
+
+Block layer(const RankShape& z, const LayerSort& sort) {
   Block block{.input = z.block_input()};
-  add_attention(z, block);
-  add_mlp(z, block);
+  if (z.model.norms == 1) {
+    add_side_by_side(z, sort, block);
+  } else {
+    add_attention(z, sort, block);
+    sort.experts ? add_experts(z, block) : add_mlp(z, block);
+  }
   return block;
 }
 
 Block embedding(const RankShape& z) {
   const double written = z.tokens * z.hidden;
   const double positions = static_cast<double>(z.model.positions) * z.hidden;
-  return {.steps = {Operator{
-              .name = "embedding",
-              .forward = {memory_pass(written * 2 * z.element)},
-              .input_gradient = {memory_pass(written * (z.element + z.gradient))},
-              .weight = {z.model.vocab * z.hidden + positions, z.vocab * z.hidden + positions},
-              .split = Split::Rows}}};
+  Block block{.steps = {Operator{
+                  .name = "embedding",
+                  .forward = {memory_pass(written * 2 * z.element)},
+                  .input_gradient = {memory_pass(written * (z.element + z.gradient))},
+                  .weight = {z.model.vocab * z.hidden + positions, z.vocab * z.hidden + positions},
+                  .split = Split::Rows,
+                  .part = ModelPart::Embeddings}}};
+  if (z.model.embedding_norm) {
+    block.steps.emplace_back(norm(z, "embedding norm", {}));
+  }
+  return block;
 }
 
 Block head(const RankShape& z, bool holds_table) {
   Operator logits = linear(z, "logits", z.hidden, z.vocab);
   count_only(z.model.vocab / (z.vocab * z.tensor), logits);  // rows of padding
-  logits.weight = {z.model.tied_embeddings ? 0 : z.model.vocab * z.hidden,
-                   holds_table ? z.vocab * z.hidden : 0};
+  const double biases = z.model.biases.on(Biased::Head) ? 1 : 0;
+  logits.weight = {
+      (z.model.tied_embeddings ? 0 : z.model.vocab * z.hidden) + biases * z.model.vocab,
+      (holds_table ? z.vocab * z.hidden : 0) + biases * z.vocab};
+  logits.part = ModelPart::Head;
   logits.split = Split::Columns;
   // fp32 logits: cast (2 + 4 bytes), maximum (4), exponential (8); backward reads 4, writes 2.
   Operator loss{.name = "loss",

@@ -13,8 +13,8 @@ namespace {
 /// Of weights that are split over data-parallel ranks.
 double split_weights(const ParallelismSpec& p, const Block& block) {
   double parameters = 0;
-  for (const auto& [split, held] : weights_by_split(block)) {
-    parameters += shard_axes(p, split).empty() ? 0 : held;
+  for (const auto& [copies, held] : weights_by_copies(block)) {
+    parameters += shard_axes(p, copies).empty() ? 0 : held;
   }
   return parameters;
 }
@@ -62,8 +62,8 @@ Bytes gathered(const Workload& w, const ModelBlocks& model, int stage) {
 std::map<AxisSet, double> stage_weights(const Workload& w, const ModelBlocks& model, int stage) {
   std::map<AxisSet, double> held;
   const auto add = [&](const Block& block) {
-    for (const auto& [split, parameters] : weights_by_split(block)) {
-      held[split] += parameters;
+    for (const auto& [copies, parameters] : weights_by_copies(block)) {
+      held[copies] += parameters;
     }
   };
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
@@ -83,7 +83,7 @@ std::map<AxisSet, double> stage_weights(const Workload& w, const ModelBlocks& mo
 
 double rank_parameters(const Workload& w, int stage) {
   double parameters = 0;
-  for (const auto& [split, held] : stage_weights(w, build_model(w), stage)) {
+  for (const auto& [copies, held] : stage_weights(w, build_model(w), stage)) {
     parameters += held;
   }
   return parameters;
@@ -145,8 +145,8 @@ MemoryUse stage_memory(const Workload& w, const ModelBlocks& model, int stage) {
                 .gathered = gathered(w, model, stage),
                 .stage = stage};
   const AdamBytes adam = adam_bytes(w.training);
-  for (const auto& [split, parameters] : stage_weights(w, model, stage)) {
-    const Shards shards = shards_of(w.parallelism, split);
+  for (const auto& [copies, parameters] : stage_weights(w, model, stage)) {
+    const Shards shards = shards_of(w.parallelism, copies);
     const double master = casts_on_gather(w.parallelism) && adam.weight == 2 ? 4 : 0;
     const double weight = master > 0 ? master : adam.weight;
     use.parameters += Bytes{parameters * weight / shards.weights};

@@ -1,8 +1,12 @@
 // Ranks lie on named axes. The order is said once, in kMeshOrder: neighbours along the first axis
-// have neighbouring numbers (Megatron's tp-cp-ep-dp-pp). The time of an exchange is named by its
-// axis.
+// have neighbouring numbers (Megatron's tp-cp-dp-pp). The time of an exchange is named by its axis.
 //
 //   rank = tensor + tensors * (context + contexts * (shard + shards * (replica + ...)))
+//
+// Experts lie on a mesh of their own over the same ranks of a stage, kExpertOrder (Megatron's
+// etp-ep-edp): axes of one mesh say nothing about those of the other.
+//
+//   rank in stage = expert-tensor + expert-tensors * (expert + experts * (expert-shard + ...))
 //
 // A group is the ranks that differ only along some axes, or some of those. Rank r runs on GPU r.
 #pragma once
@@ -21,18 +25,40 @@
 
 namespace danlu {
 
-enum class Axis { Tensor, Pipeline, Replicate, Context, Expert, Shard, Ulysses };
+enum class Axis {
+  Tensor,
+  Pipeline,
+  Replicate,
+  Context,
+  Expert,
+  Shard,
+  Ulysses,
+  ExpertTensor,
+  ExpertShard,
+  ExpertReplicate,
+};
 template <>
-inline constexpr auto kNames<Axis> = std::to_array<Named<Axis>>({{Axis::Tensor, "tensor"},
-                                                                 {Axis::Pipeline, "pipeline"},
-                                                                 {Axis::Replicate, "data"},
-                                                                 {Axis::Context, "context"},
-                                                                 {Axis::Expert, "expert"},
-                                                                 {Axis::Shard, "shard"},
-                                                                 {Axis::Ulysses, "ulysses"}});
+inline constexpr auto kNames<Axis> =
+    std::to_array<Named<Axis>>({{Axis::Tensor, "tensor"},
+                                {Axis::Pipeline, "pipeline"},
+                                {Axis::Replicate, "data"},
+                                {Axis::Context, "context"},
+                                {Axis::Expert, "expert"},
+                                {Axis::Shard, "shard"},
+                                {Axis::Ulysses, "ulysses"},
+                                {Axis::ExpertTensor, "expert tensor"},
+                                {Axis::ExpertShard, "expert shard"},
+                                {Axis::ExpertReplicate, "expert data"}});
 inline constexpr std::size_t kAxes = kNames<Axis>.size();
-inline constexpr std::array kMeshOrder{Axis::Tensor, Axis::Ulysses,   Axis::Context, Axis::Expert,
+inline constexpr std::array kMeshOrder{Axis::Tensor, Axis::Ulysses,   Axis::Context,
                                        Axis::Shard,  Axis::Replicate, Axis::Pipeline};
+inline constexpr std::array kExpertOrder{Axis::ExpertTensor, Axis::Expert, Axis::ExpertShard,
+                                         Axis::ExpertReplicate};
+/// Those of both meshes, a stage's from the innermost to the outermost, then the pipeline's.
+inline constexpr std::array kAllAxes{
+    Axis::ExpertTensor, Axis::Expert,  Axis::ExpertShard, Axis::ExpertReplicate, Axis::Tensor,
+    Axis::Ulysses,      Axis::Context, Axis::Shard,       Axis::Replicate,       Axis::Pipeline};
+static_assert(kAllAxes.size() == kAxes);
 
 /// Some of the axes.
 class AxisSet {
@@ -66,10 +92,11 @@ class AxisSet {
 
 /// Along which the positions of a sequence are split (context_parallel.cpp).
 inline constexpr AxisSet kSequenceAxes{Axis::Ulysses, Axis::Context};
-/// Along which the data are split, and so what a weight's gradient is summed over, but for those
-/// axes over which the weight itself is split.
-inline constexpr AxisSet kDataAxes =
-    kSequenceAxes.with({Axis::Expert, Axis::Shard, Axis::Replicate});
+/// Along which the data are split: ranks that differ along these alone hold the same weights, but
+/// for those of experts, and sum their gradients.
+inline constexpr AxisSet kDataAxes = kSequenceAxes.with({Axis::Shard, Axis::Replicate});
+/// The same for weights of experts.
+inline constexpr AxisSet kExpertDataAxes{Axis::ExpertShard, Axis::ExpertReplicate};
 
 /// Which ranks along the axes make a group: all; or along one axis the first and the last, one that
 /// sends to its neighbour, or two as far from the first as from the last.
@@ -91,7 +118,7 @@ struct GroupSort {
   /// Of several the outermost, by which time is named.
   Axis axis() const {
     Axis last = Axis::Tensor;
-    for (const Axis axis : kMeshOrder) {
+    for (const Axis axis : kAllAxes) {
       last = axes.contains(axis) ? axis : last;
     }
     return last;
@@ -112,7 +139,7 @@ class Mesh {
   int size(Axis axis) const { return sizes_[axis]; }
   /// Those of the axes along which there is more than one rank.
   AxisSet split(AxisSet axes) const {
-    for (const Axis axis : kMeshOrder) {
+    for (const Axis axis : kAllAxes) {
       axes = size(axis) > 1 ? axes : axes.without(axis);
     }
     return axes;
@@ -120,25 +147,17 @@ class Mesh {
   /// Ranks of a group along these axes.
   int size(AxisSet axes) const {
     int ranks = 1;
-    for (const Axis axis : kMeshOrder) {
+    for (const Axis axis : kAllAxes) {
       ranks *= axes.contains(axis) ? size(axis) : 1;
     }
     return ranks;
   }
-  int world_size() const {
-    int ranks = 1;
-    for (const int size : sizes_) {
-      ranks *= size;
-    }
-    return ranks;
-  }
+  int world_size() const { return stride(Axis::Pipeline) * size(Axis::Pipeline); }
   /// How far apart the numbers of neighbours along `axis` are.
   int stride(Axis axis) const {
-    int stride = 1;
-    for (std::size_t i = 0; kMeshOrder[i] != axis; ++i) {
-      stride *= size(kMeshOrder[i]);
-    }
-    return stride;
+    const bool of_experts =
+        std::find(kExpertOrder.begin(), kExpertOrder.end(), axis) != kExpertOrder.end();
+    return of_experts ? stride_in(kExpertOrder, axis) : stride_in(kMeshOrder, axis);
   }
   /// The rank with these coordinates, and 0 along all other axes.
   int rank(std::initializer_list<std::pair<Axis, int>> coordinates) const {
@@ -155,7 +174,7 @@ class Mesh {
   }
   /// Whether `rank` is the first of its group along these axes.
   bool is_first(int rank, AxisSet axes) const {
-    return std::all_of(kMeshOrder.begin(), kMeshOrder.end(), [&](Axis axis) {
+    return std::all_of(kAllAxes.begin(), kAllAxes.end(), [&](Axis axis) {
       return !axes.contains(axis) || coordinate(rank, axis) == 0;
     });
   }
@@ -180,12 +199,20 @@ class Mesh {
   GpuId gpu(int rank) const { return make_id<GpuId>(static_cast<std::size_t>(rank)); }
 
  private:
+  template <typename Order>
+  int stride_in(const Order& order, Axis axis) const {
+    int stride = 1;
+    for (std::size_t i = 0; order[i] != axis; ++i) {
+      stride *= size(order[i]);
+    }
+    return stride;
+  }
   std::vector<int> along(int rank, AxisSet axes) const {
-    for (const Axis axis : kMeshOrder) {
+    for (const Axis axis : kAllAxes) {
       rank = axes.contains(axis) ? moved(rank, axis, 0) : rank;
     }
     std::vector<int> ranks{rank};
-    for (const Axis axis : kMeshOrder) {
+    for (const Axis axis : kAllAxes) {
       const std::size_t before = axes.contains(axis) ? ranks.size() : 0;
       for (int place = 1; place < size(axis); ++place) {
         for (std::size_t i = 0; i < before; ++i) {

@@ -12,12 +12,12 @@ void add_mlp_products(const RankShape& z, double whole, const std::string& what,
   const double held = whole / z.tensor;
   const double wide = z.tokens * held;
   Operator up = linear(z, what + kMlpUp, z.hidden, gates * held);
-  up.weight = split_weight(z, z.hidden * gates * whole, z.hidden * gates * held, gates * whole,
-                           gates * held);
+  up.weight = split_weight(z, Biased::Mlp, z.hidden * gates * whole, z.hidden * gates * held,
+                           gates * whole, gates * held);
   up.kept = {z.element * z.local_tokens * z.hidden};
   up.split = Split::Columns;
   Operator down = linear(z, what + kMlpDown, held, z.hidden);
-  down.weight = split_weight(z, whole * z.hidden, held * z.hidden, z.hidden, z.hidden);
+  down.weight = split_weight(z, Biased::Mlp, whole * z.hidden, held * z.hidden, z.hidden, z.hidden);
   down.kept = {z.element * wide};
   down.split = Split::Rows;
   block.steps.emplace_back(std::move(up));
@@ -32,7 +32,7 @@ void add_mlp_products(const RankShape& z, double whole, const std::string& what,
 void add_mlp(const RankShape& z, Block& block) {
   block.steps.emplace_back(norm(z, kNorm, z.block_input()));
   add_mlp_products(z, z.model.ffn, "", block);
-  block.steps.emplace_back(residual(z));
+  add_end_of_half(z, block);
 }
 
 }  // namespace danlu

@@ -2,23 +2,88 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <compare>
-#include <span>
+#include <initializer_list>
 #include <string>
-#include <string_view>
 
 #include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 
 namespace danlu {
 
-enum class Norm { LayerNorm, RmsNorm };
+enum class Norm { LayerNorm, RmsNorm, Unbiased, Unweighted };
 template <>
-inline constexpr auto kNames<Norm> = std::to_array<Named<Norm>>({{Norm::LayerNorm, "layernorm"},
-                                                                 {Norm::RmsNorm, "rmsnorm"}});
+inline constexpr auto kNames<Norm> =
+    std::to_array<Named<Norm>>({{Norm::LayerNorm, "layernorm"},
+                                {Norm::RmsNorm, "rmsnorm"},
+                                {Norm::Unbiased, "layernorm-without-bias"},
+                                {Norm::Unweighted, "layernorm-without-parameters"}});
+
+/// Products that may have biases. Head is that of the logits.
+enum class Biased { Qkv, Output, Mlp, Experts, Head };
+template <>
+inline constexpr auto kNames<Biased> = std::to_array<Named<Biased>>({{Biased::Qkv, "qkv"},
+                                                                     {Biased::Output, "output"},
+                                                                     {Biased::Mlp, "mlp"},
+                                                                     {Biased::Experts, "experts"},
+                                                                     {Biased::Head, "head"}});
+
+/// Which of them have.
+class Biases {
+ public:
+  constexpr Biases() = default;
+  constexpr Biases(std::initializer_list<Biased> products) {
+    for (const Biased product : products) {
+      bits_ |= bit(product);
+    }
+  }
+  constexpr bool on(Biased product) const { return (bits_ & bit(product)) != 0; }
+  constexpr Biases operator|(Biases more) const {
+    more.bits_ |= bits_;
+    return more;
+  }
+  constexpr bool operator==(const Biases&) const = default;
+
+ private:
+  static constexpr unsigned bit(Biased product) { return 1U << static_cast<unsigned>(product); }
+  unsigned bits_ = 0;
+};
+inline constexpr Biases kNoBiases{};
+/// Of all products but the logits.
+inline constexpr Biases kUsualBiases{Biased::Qkv, Biased::Output, Biased::Mlp, Biased::Experts};
+
+/// What norms on queries and keys have weights for: one head, which all share, or all of them.
+enum class QkNorm { None, Head, Full };
+template <>
+inline constexpr auto kNames<QkNorm> = std::to_array<Named<QkNorm>>({{QkNorm::None, "none"},
+                                                                     {QkNorm::Head, "head"},
+                                                                     {QkNorm::Full, "full"}});
+
+/// Multi-head latent attention (DeepSeek-V2): keys and values of all heads are made of a narrow
+/// array, and queries may be.
+struct Latent {
+  int query_rank = 0;  // width of what queries are made of; 0: of the layer's input itself
+  int kv_rank = 0;     // of what keys and values are made of; 0: no latent attention
+  int rotary_dim = 0;  // what a head's query and key have for positions, beside head_dim
+};
+
+/// A mixture of experts in place of an MLP: each token visits some of them, and a shared one.
+struct ExpertsSpec {
+  int count = 0;             // of a layer; 0: an MLP
+  int per_token = 1;         // that a token visits
+  int ffn = 1;               // width of each
+  int shared_ffn = 0;        // width of all that every token visits together
+  bool shared_gate = false;  // their output is weighted by a product with one column
+  bool router_bias = false;
+  int dense_layers = 0;  // the first so many have an MLP all the same
+  int every = 1;         // of the others each so-many-th has experts
+};
 
 /// What a layer is made of; layers of one sort are alike.
 struct LayerSort {
+  bool experts = false;
+  int window = 0;  // positions that one attends to, with itself; 0: all before it
   auto operator<=>(const LayerSort&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
@@ -35,21 +100,46 @@ struct ModelSpec {
   int positions = 0;  // rows of a learned position table; 0 for rotary or ALiBi
   bool gated_mlp = false;
   bool tied_embeddings = true;
-  bool biases = true;
+  Biases biases = kUsualBiases;
   Norm norm = Norm::LayerNorm;
+  ExpertsSpec experts;
+  int norms = 2;      // a layer: 1: attention and MLP stand side by side behind it; 4: behind each
+                      // half, too
+  int value_dim = 0;  // of a head's values; 0: as head_dim
+  Latent latent;
+  QkNorm qk_norm = QkNorm::None;
+  int window = 0;        // of layers that see no more than that; 0: all do
+  int global_every = 0;  // each so-manieth layer sees everything all the same; 0: none
+  bool sinks = false;    // a learned score a head, that takes part in softmax
+  bool embedding_norm = false;
 
+  bool is_latent() const { return latent.kv_rank > 0; }
   /// Of the layer with that number.
-  LayerSort layer_sort(int /*layer*/) const { return {}; }
-  double query_width() const { return static_cast<double>(heads) * head_dim; }
-  double kv_width() const { return static_cast<double>(kv_heads) * head_dim; }
-  /// Key (or value) width on one of `tensor` ranks; with more ranks than key-value heads each rank
+  LayerSort layer_sort(int layer) const {
+    const bool is_global = global_every > 0 && (layer + 1) % global_every == 0;
+    const bool has_turn = layer >= experts.dense_layers && (layer + 1) % experts.every == 0;
+    return {.experts = experts.count > 0 && has_turn, .window = is_global ? 0 : window};
+  }
+  /// Of a head: its queries and keys, and its values.
+  double key_dim() const { return head_dim + (is_latent() ? latent.rotary_dim : 0); }
+  double head_values() const { return value_dim > 0 ? value_dim : head_dim; }
+  // Of all heads: queries, keys, values, and what attention gives.
+  double query_width() const { return heads * key_dim(); }
+  double key_width() const { return kv_heads * key_dim(); }
+  double value_width() const { return kv_heads * head_values(); }
+  double output_width() const { return heads * head_values(); }
+  /// Keys (or values) on one of `tensor` ranks; with more ranks than key-value heads each rank
   /// holds a copy of one head.
-  double rank_kv_width(double tensor) const {
-    return std::max(kv_width() / tensor, static_cast<double>(head_dim));
+  double rank_key_width(double tensor) const { return std::max(key_width() / tensor, key_dim()); }
+  double rank_value_width(double tensor) const {
+    return std::max(value_width() / tensor, head_values());
   }
   double mlp_matrices() const { return gated_mlp ? 3 : 2; }
-  /// Parameters of one norm: a scale, and of a layernorm a shift.
-  double norm_parameters() const { return (norm == Norm::LayerNorm ? 2.0 : 1.0) * hidden; }
+  /// Parameters of a norm over `width`: a scale, and of a layernorm a shift.
+  double norm_parameters(double width) const {
+    return norm == Norm::LayerNorm ? 2 * width : norm == Norm::Unweighted ? 0 : width;
+  }
+  double norm_parameters() const { return norm_parameters(hidden); }
   /// Rows of the vocabulary on one of `tensor` ranks. Where they cannot be shared evenly the table
   /// is padded to the next multiple of 128 x tensor, as Megatron does
   /// (--make-vocab-size-divisible-by 128).
@@ -60,17 +150,5 @@ struct ModelSpec {
     return static_cast<double>(rows) / tensor;
   }
 };
-
-/// One line of the preset table.
-struct ModelPreset {
-  std::string_view name;
-  int layers, hidden, heads, kv_heads, ffn, vocab, positions;
-  bool gated_mlp, tied_embeddings, biases;
-  Norm norm;
-  std::string_view source;
-};
-
-std::span<const ModelPreset> model_presets();
-ModelSpec to_model_spec(const ModelPreset& preset);
 
 }  // namespace danlu

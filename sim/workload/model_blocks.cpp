@@ -37,6 +37,7 @@ template <typename Visit>
 void for_blocks_of_one_rank(Workload w, const Visit& visit) {
   w.parallelism = {};
   w.training.recompute = Recompute::None;
+  w.training.routing = {};
   const ModelBlocks model = build_model(w);
   visit(model.embedding);
   for (const LayerKindId kind : model.kind_of_layer) {
@@ -52,6 +53,18 @@ double total_parameters(const ModelSpec& model) {
   for_blocks_of_one_rank({.model = model},
                          [&](const Block& block) { parameters += weight_of(block).whole; });
   return parameters;
+}
+
+IdArray<ModelPart, PartParameters, kNames<ModelPart>.size()> parameters_by_part(
+    const ModelSpec& model) {
+  IdArray<ModelPart, PartParameters, kNames<ModelPart>.size()> parts{};
+  for_blocks_of_one_rank({.model = model}, [&](const Block& block) {
+    for (const Operator* op : operators_of(block)) {
+      parts[op->part].all += op->weight.whole;
+      parts[op->part].active += op->weight.whole * op->weight.active;
+    }
+  });
+  return parts;
 }
 
 Flops step_flops(const Workload& w, bool causal) {

@@ -27,8 +27,15 @@ std::vector<LayerKindId> layers_of(const Workload& workload, const ModelBlocks& 
 /// The blocks as the workload splits and recomputes them.
 ModelBlocks build_model(const Workload& workload);
 
-/// Parameters of the whole model.
+/// Parameters of the whole model; ...
 double total_parameters(const ModelSpec& model);
+/// ... by what they are of: all, and those that one token passes through.
+struct PartParameters {
+  double all = 0;
+  double active = 0;
+};
+IdArray<ModelPart, PartParameters, kNames<ModelPart>.size()> parameters_by_part(
+    const ModelSpec& model);
 /// Model FLOPs of a step, forward and backward, without any recomputation. They count the full
 /// attention square, or if `causal` the half that a mask leaves.
 Flops step_flops(const Workload& workload, bool causal);

@@ -121,8 +121,94 @@ class Checker {
     check_heads(p.tensor * p.ulysses);
     must_divide({"parallelism.tensor", "model.ffn", "model.hidden", "model.preset"}, "tensor",
                 p.tensor, "the model's ffn", m.ffn);
+    check_experts();
+    check_attention();
     for (WorkloadProblem& found : layer_problems(w_)) {
       found_.push_back(std::move(found));
+    }
+  }
+
+  void check_experts() {
+    const ExpertsSpec& e = w_.model.experts;
+    const ParallelismSpec& p = w_.parallelism;
+    const RoutingSpec& routing = w_.training.routing;
+    if (e.count == 0) {
+      return;
+    }
+    if (e.per_token > e.count) {
+      add({"model.experts.per_token", "model.experts.count"},
+          fmt::format("a token must visit at most all {} experts (count), found per_token {}",
+                      e.count, e.per_token));
+    }
+    must_divide({"parallelism.expert", "model.experts.count", "model.preset"}, "expert", p.expert,
+                "the model's experts", e.count);
+    const int sharers = p.expert_tensor_ranks();
+    must_divide({"parallelism.expert_tensor", "parallelism.tensor", "model.experts.ffn"},
+                "expert_tensor", sharers, "the width of an expert", e.ffn);
+    must_divide({"parallelism.tensor", "model.experts.shared_ffn"}, "tensor", p.tensor,
+                "the width of shared experts", e.shared_ffn);
+    const double holding = 1.0 * p.expert * sharers;
+    if (std::fmod(p.stage_ranks(), holding) != 0) {
+      add({"parallelism.expert", "parallelism.expert_tensor", "parallelism.tensor"},
+          fmt::format("expert ({}) x expert_tensor ({}) must divide the ranks of a stage ({:.0f})",
+                      p.expert, sharers, p.stage_ranks()),
+          "a stage has tensor x ulysses x context x data ranks");
+    }
+    if (p.tensor > 1 && !p.sequence) {
+      add({"parallelism.sequence", "parallelism.tensor", "model.experts.count"},
+          fmt::format("experts with tensor ranks ({}) need sequence parallelism", p.tensor),
+          "set parallelism.sequence to true: each tensor rank then routes tokens of its own "
+          "(Megatron-LM asks for it too)");
+    }
+    if (!routing.load.empty() && static_cast<int>(routing.load.size()) != e.count) {
+      add({"training.experts.load", "model.experts.count"},
+          fmt::format("load must have a number for each of {} experts, found {}", e.count,
+                      routing.load.size()));
+    } else if (!routing.load.empty() && std::all_of(routing.load.begin(), routing.load.end(),
+                                                    [](int load) { return load == 0; })) {
+      add({"training.experts.load"}, "load must have a number above 0");
+    }
+    if (!routing.load.empty() && routing.zipf > 0) {
+      add({"training.experts.zipf", "training.experts.load"},
+          "experts have a load that is given or Zipf's, found both", "leave one of them out");
+    }
+    if (p.expert_exchange == TokenExchange::DeepEp && p.expert > 1 &&
+        w_.collectives == CollectiveMode::Stepwise) {
+      add({"collectives", "parallelism.expert_exchange"},
+          "no messages are known of DeepEP, found collectives stepwise",
+          "use collectives steady, or expert_exchange all-to-all");
+    }
+    if (w_.model.norms == 1) {
+      add({"model.norms", "model.experts.count"},
+          "experts stand behind attention, not beside it, found norms 1");
+    }
+  }
+
+  void check_attention() {
+    const ModelSpec& m = w_.model;
+    if (m.norms == 3) {
+      add({"model.norms", "model.preset"}, "norms must be 1, 2 or 4 a layer, found 3");
+    }
+    if (m.global_every > 0 && m.window == 0) {
+      add({"model.global_every", "model.window", "model.preset"},
+          "global_every says which layers see past a window, found no window",
+          "give window, or leave global_every out");
+    }
+    if (!m.is_latent() && m.latent.query_rank + m.latent.rotary_dim > 0) {
+      add({m.latent.query_rank > 0 ? "model.latent.query_rank" : "model.latent.rotary_dim",
+           "model.latent.kv_rank", "model.preset"},
+          "latent attention needs kv_rank, found 0");
+    }
+    if (m.is_latent() && m.kv_heads != m.heads) {
+      add({"model.kv_heads", "model.latent.kv_rank", "model.preset"},
+          fmt::format("latent attention makes keys and values for all heads ({}), found kv_heads "
+                      "{}",
+                      m.heads, m.kv_heads),
+          "leave kv_heads out");
+    }
+    if (m.is_latent() && m.qk_norm != QkNorm::None) {
+      add({"model.qk_norm", "model.latent.kv_rank", "model.preset"},
+          "latent attention norms what queries and keys are made of, found qk_norm as well");
     }
   }
 
@@ -233,16 +319,19 @@ class Checker {
     const TrainingSpec& t = w_.training;
     const auto check_fused = [&](bool there, const std::string& key, std::string_view what) {
       if (there && t.attention == AttentionKind::Unfused) {
-        add({"training." + key, "training.attention"},
+        add({key, "training.attention", "model.preset"},
             fmt::format("{} need fused attention, found attention unfused", what),
             "unfused attention computes all scores, whatever the mask leaves of them");
       }
     };
-    check_fused(t.attention_window > 0, "attention_window", "windows");
-    check_fused(!t.documents.empty(), "documents", "packed documents");
-    if (t.attention_window > 0 && w_.parallelism.context > 1 &&
+    check_fused(t.attention_window > 0, "training.attention_window", "windows");
+    const bool narrows = w_.model.window > 0 && w_.model.window < t.sequence_length;
+    check_fused(narrows, "model.window", "windows");
+    check_fused(!t.documents.empty(), "training.documents", "packed documents");
+    if ((t.attention_window > 0 || narrows) && w_.parallelism.context > 1 &&
         w_.parallelism.context_exchange == ContextExchange::Ring) {
-      add({"training.attention_window", "parallelism.context_exchange", "parallelism.context"},
+      add({t.attention_window > 0 ? "training.attention_window" : "model.window",
+           "parallelism.context_exchange", "parallelism.context"},
           "no ring is known that passes on a window's keys and values alone",
           fmt::format("use context_exchange {}, or ulysses", name_of(ContextExchange::AllGather)));
     }
@@ -311,6 +400,17 @@ class Checker {
     if (has(RecomputePart::Mlp) && has(RecomputePart::Activation)) {
       add({"training.recompute"}, "recompute names both mlp and act, which is a part of mlp",
           "leave act out");
+    }
+    if (has(RecomputePart::LatentUp) && !w_.model.is_latent()) {
+      add({"training.recompute", "model"},
+          "recompute names mla_up_proj, which only latent attention has (model.latent)");
+    }
+    if (has(RecomputePart::LatentUp) && w_.parallelism.ulysses > 1) {
+      add({"training.recompute", "parallelism.ulysses"},
+          "with ulysses what mla_up_proj made is exchanged before it is kept, so that nothing "
+          "would "
+          "be saved",
+          "leave mla_up_proj out");
     }
     const std::vector<int>& layers = t.recompute_layers;
     const auto stages = static_cast<std::size_t>(w_.parallelism.pipeline);

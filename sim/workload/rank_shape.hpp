@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sim/workload/attention_mask.hpp"
+#include "sim/workload/expert_balance.hpp"
 #include "sim/workload/workload.hpp"
 
 namespace danlu {
@@ -17,7 +18,6 @@ struct RankShape {
         splits_sequence(w.parallelism.sequence && tensor > 1),
         batch(w.training.micro_batch),
         sequence(w.training.sequence_length),
-        pairs(attended_pairs(w.training)),
         queries(sequence / context),
         tokens(batch * queries / ulysses),
         local_tokens(splits_sequence ? tokens / tensor : tokens),
@@ -25,11 +25,19 @@ struct RankShape {
         gradient(2.0 * w.training.gradient_bytes),
         hidden(w.model.hidden),
         query(w.model.query_width() / tensor),
-        kv(w.model.rank_kv_width(tensor)),
+        key(w.model.rank_key_width(tensor)),
+        value(w.model.rank_value_width(tensor)),
+        output(w.model.output_width() / tensor),
         vocab(w.model.rank_vocab(w.parallelism.tensor)),
         heads(w.model.heads / (tensor * ulysses)),
         core_query(query / ulysses),
-        core_kv(w.model.rank_kv_width(tensor * ulysses)) {}
+        core_key(w.model.rank_key_width(tensor * ulysses)),
+        core_value(w.model.rank_value_width(tensor * ulysses)),
+        core_output(output / ulysses),
+        expert(w.parallelism.expert),
+        expert_tensor(w.parallelism.expert_tensor_ranks()),
+        routed_once(w.parallelism.expert_exchange == TokenExchange::DeepEp && expert > 1),
+        experts(w.model.experts.count > 0 ? expert_balance(w) : ExpertBalance{}) {}
 
   const ModelSpec& model;
   const TrainingSpec& training;
@@ -39,14 +47,18 @@ struct RankShape {
   double rounds;         // in which attention sees the keys of a sequence
   bool splits_sequence;  // norms, dropouts and residuals are split over them too
   double batch, sequence;
-  double pairs;    // of positions of a sequence of which one attends to the other
   double queries;  // positions of a sequence that this rank attends from, with some of the heads
   double tokens;   // of all else
-  double local_tokens;                // of norms, dropouts and residuals
-  double element;                     // bytes of an activation or weight
-  double gradient;                    // bytes of a gradient read and written back
-  double hidden, query, kv, vocab;    // widths on this rank; kv: of keys, and as much of values
-  double heads, core_query, core_kv;  // in attention, among Ulysses ranks
+  double local_tokens;               // of norms, dropouts and residuals
+  double element;                    // bytes of an activation or weight
+  double gradient;                   // bytes of a gradient read and written back
+  double hidden;                     // widths on this rank, as all below
+  double query, key, value, output;  // of attention
+  double vocab;
+  double heads, core_query, core_key, core_value, core_output;  // the same among Ulysses ranks
+  double expert, expert_tensor;  // ranks that experts are spread over, and share each
+  bool routed_once;              // to each node and rank, not to each expert
+  ExpertBalance experts;
 
   /// Bytes of the activations at a layer's boundary, whole: over all tensor ranks.
   Bytes boundary() const { return {element * tokens * hidden}; }
@@ -54,7 +66,7 @@ struct RankShape {
   Bytes block_input() const { return {element * local_tokens * hidden}; }
   /// Bytes of the keys and values of `positions` of a sequence in attention.
   Bytes keys_and_values(double positions) const {
-    return {2 * element * batch * positions * core_kv};
+    return {element * batch * positions * (core_key + core_value)};
   }
 };
 

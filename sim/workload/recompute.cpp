@@ -4,9 +4,12 @@
 //
 //   part        run again             kept no more                    kept all the same
 //   core_attn   attention             scores, softmax, their masks    queries, keys, values, output
+//   mla_up_proj latent up             queries, keys, values           the narrow array, normed
 //   layernorm   both norms            their outputs                   their inputs
 //   act         activation            its output                      its input
 //   mlp         up, activation, down  inputs of activation and down   the input of up
+//   moe_act     experts' activation   its output                      its input
+//   moe         router to the sum     what is kept between            the input of the router
 //   full        the whole layer       everything                      the layer's input
 //
 // A fused kernel keeps no scores: core_attn then runs it once more, and saves nothing that counts
@@ -39,9 +42,12 @@ struct PartRow {
 };
 constexpr std::array kParts{
     PartRow{RecomputePart::CoreAttention, kAttention, kAttention},
+    PartRow{RecomputePart::LatentUp, kLatentUp, kLatentUp, true},  // with kRotary
     PartRow{RecomputePart::LayerNorm, kNorm, kNorm, true},
     PartRow{RecomputePart::Mlp, kMlpUp, kMlpDown},
     PartRow{RecomputePart::Activation, kActivation, kActivation, true},
+    PartRow{RecomputePart::ExpertActivation, kExpertActivation, kExpertActivation, true},
+    PartRow{RecomputePart::Experts, kRouter, kExpertSum},
 };
 
 Operator* operator_in(Block& block, std::size_t at) {
@@ -97,6 +103,10 @@ Again stretch_from(Block& block, const PartRow& row, std::size_t first) {
     last = next_operator(block, last);
     bytes +=
         dropped(operator_in(block, last)->kept) + dropped(operator_in(block, last)->kept_inside);
+  }
+  if (const Operator* next = operator_in(block, last + 1);
+      row.part == RecomputePart::LatentUp && next != nullptr && next->name == kRotary) {
+    ++last;
   }
   Again again{
       .first = beginning_of(block, first),

@@ -52,9 +52,9 @@ struct ShardingSpec {
   bool keeps_copy = true;  // of its shard of the weights in 16 bits, beside the fp32 master weights
 };
 
-/// Over which axes the optimizer's state is split, of weights that are split over `split` anyway
-/// (Weight::split).
-AxisSet shard_axes(const ParallelismSpec& parallelism, AxisSet split);
+/// Over which axes the optimizer's state is split, of weights of which there are copies along
+/// `copies` (Weight::copies).
+AxisSet shard_axes(const ParallelismSpec& parallelism, AxisSet copies);
 
 /// Into how many shards what a rank holds of such weights is cut.
 struct Shards {
@@ -62,7 +62,7 @@ struct Shards {
   int gradients = 1;
   int optimizer = 1;
 };
-Shards shards_of(const ParallelismSpec& parallelism, AxisSet split);
+Shards shards_of(const ParallelismSpec& parallelism, AxisSet copies);
 
 /// Whether 16-bit weights are only there while they are gathered; between, the fp32 master weights
 /// are what a rank has of them.
@@ -88,6 +88,6 @@ struct GradientSum {
   double share = 1;
 };
 /// One after the other: scattered over those that split them, and summed over the others.
-std::vector<GradientSum> gradient_sums(const ParallelismSpec& parallelism, AxisSet split);
+std::vector<GradientSum> gradient_sums(const ParallelismSpec& parallelism, AxisSet copies);
 
 }  // namespace danlu

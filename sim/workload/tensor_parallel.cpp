@@ -13,8 +13,8 @@
 namespace danlu {
 namespace {
 
-Exchange before_columns(const RankShape& z) {
-  Exchange made{.bytes = z.boundary()};
+Exchange before_columns(const RankShape& z, const Operator& op) {
+  Exchange made{.bytes = op.across.value_or(z.boundary())};
   if (z.splits_sequence) {
     made.forward = Way{"gather input", CollectiveOp::AllGather};
     made.backward = Way{"scatter gradient", CollectiveOp::ReduceScatter};
@@ -47,7 +47,7 @@ void split_over_tensor_ranks(const RankShape& shape, Block& block) {
     const auto* op = std::get_if<Operator>(&step);
     const Split split = op == nullptr ? Split::None : op->split;
     if (split == Split::Columns) {
-      steps.emplace_back(before_columns(shape));
+      steps.emplace_back(before_columns(shape, *op));
     }
     steps.push_back(step);
     if (split == Split::Rows) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,13 +28,24 @@ inline constexpr auto kNames<Recompute> = std::to_array<Named<Recompute>>(
     {{Recompute::None, "none"}, {Recompute::Selective, "selective"}, {Recompute::Full, "full"}});
 
 /// What of a layer selective recomputation may name, by Megatron-LM's names.
-enum class RecomputePart { CoreAttention, LayerNorm, Mlp, Activation };
+enum class RecomputePart {
+  CoreAttention,
+  LatentUp,
+  LayerNorm,
+  Mlp,
+  Activation,
+  ExpertActivation,
+  Experts
+};
 template <>
 inline constexpr auto kNames<RecomputePart> =
     std::to_array<Named<RecomputePart>>({{RecomputePart::CoreAttention, "core_attn"},
+                                         {RecomputePart::LatentUp, "mla_up_proj"},
                                          {RecomputePart::LayerNorm, "layernorm"},
                                          {RecomputePart::Mlp, "mlp"},
-                                         {RecomputePart::Activation, "act"}});
+                                         {RecomputePart::Activation, "act"},
+                                         {RecomputePart::ExpertActivation, "moe_act"},
+                                         {RecomputePart::Experts, "moe"}});
 
 enum class AttentionKind { Unfused, Flash };
 template <>
@@ -52,6 +64,13 @@ enum class ContextExchange { Ring, AllGather };
 template <>
 inline constexpr auto kNames<ContextExchange> = std::to_array<Named<ContextExchange>>(
     {{ContextExchange::Ring, "ring"}, {ContextExchange::AllGather, "all-gather"}});
+
+/// How tokens come to their experts: a copy for every expert straight to its rank (NCCL), or one
+/// for every node and rank that has some of them, along rails and handed on there (DeepEP).
+enum class TokenExchange { AllToAll, DeepEp };
+template <>
+inline constexpr auto kNames<TokenExchange> = std::to_array<Named<TokenExchange>>(
+    {{TokenExchange::AllToAll, "all-to-all"}, {TokenExchange::DeepEp, "deepep"}});
 
 enum class CollectiveMode { Formula, Steady, Stepwise };
 template <>
@@ -73,6 +92,9 @@ struct ParallelismSpec {
   int data = 1;
   int context = 1;  // ranks that share the positions of a sequence
   int ulysses = 1;  // more of them, which exchange positions for heads around attention
+  int expert = 1;   // ranks of a stage among which the experts of a layer are spread
+  std::optional<int> expert_tensor;  // ranks that share each expert; none: as many as tensor
+  TokenExchange expert_exchange = TokenExchange::AllToAll;
   ContextExchange context_exchange = ContextExchange::Ring;
   std::optional<int> first_stage_layers;  // where the ends hold another number than the rest
   std::optional<int> last_stage_layers;
@@ -88,6 +110,9 @@ struct ParallelismSpec {
   bool overlap_data = false;     // gradients are reduced during the last backward pass
   bool overlap_pipeline = true;  // a stage computes on while it sends; else it waits
 
+  int expert_tensor_ranks() const { return expert_tensor.value_or(tensor); }
+  /// Ranks of a stage.
+  double stage_ranks() const { return 1.0 * tensor * ulysses * context * data; }
   Mesh mesh() const;
 };
 
@@ -115,8 +140,26 @@ inline Mesh ParallelismSpec::mesh() const {
   }
   sizes[Axis::Shard] = zero > 0 ? sharding.ranks.value_or(data) : 1;
   sizes[Axis::Replicate] = data / sizes[Axis::Shard];
+  // Copies of an expert are split into as many parts as replicas are, where they can be.
+  const int holding = expert * expert_tensor_ranks();
+  const int copies = std::max(1, tensor * ulysses * context * data / holding);
+  sizes[Axis::Expert] = expert;
+  sizes[Axis::ExpertTensor] = expert_tensor_ranks();
+  sizes[Axis::ExpertReplicate] = std::gcd(copies, sizes[Axis::Replicate]);
+  sizes[Axis::ExpertShard] = copies / sizes[Axis::ExpertReplicate];
   return Mesh(sizes);
 }
+
+/// How tokens choose their experts, and what of them travels.
+struct RoutingSpec {
+  int dispatch_bytes = 2;   // of an element on its way to the experts
+  double capacity = 0;      // tokens that an expert takes at most, over the mean; 0: all
+  bool pads = false;        // to the capacity, so that all experts compute as much
+  std::vector<int> load{};  // of each expert, relative; empty: as zipf says
+  double zipf = 0;          // the i-th most wanted expert is wanted i^-zipf times as often
+  int seed = 1;             // of which expert that is
+  int most_nodes = 0;       // that hold the experts of a token; 0: any number
+};
 
 /// The schedule that the user writes as a grid.
 inline constexpr std::string_view kGridSchedule = "grid";
@@ -142,6 +185,7 @@ struct TrainingSpec {
   Deal grid_deal = Deal::InTurn;            // of its chunks
   int chunks = 1;                           // virtual stages per stage
   std::optional<double> tokens;             // of the whole run
+  RoutingSpec routing;                      // of tokens to experts
   Bytes memory_reserve;                     // of a GPU, for what is no tensor of the plan
 };
 
@@ -150,6 +194,7 @@ struct TrainingSpec {
 struct CommunicationSpec {
   ForcedChoice tensor;
   ForcedChoice data;     // and of embedding groups
+  ForcedChoice expert;   // of tokens to experts
   Seconds timeout{600};  // for which one may hang on a link that is down until it is given up
 };
 

@@ -136,6 +136,8 @@ class Proof {
         return at(rank, chunk) == bit(0);
       case CollectiveOp::AllToAll:
         return chunk % n_ != rank || at(rank, chunk) == bit(chunk / n_);
+      case CollectiveOp::Dispatch:
+        return false;  // has no messages
       case CollectiveOp::SendReceive:
         return at(rank, chunk) == bit((rank + n_ - 1) % n_);
     }

@@ -42,7 +42,7 @@ Workload random_dense(Dice& dice) {
   m.vocab = dice.pick({32000, 50257});
   m.positions = dice.pick({0, 2048});
   m.gated_mlp = dice.coin();
-  m.biases = dice.coin();
+  m.biases = dice.coin() ? kUsualBiases : kNoBiases;
   m.tied_embeddings = dice.coin();
   m.norm = dice.coin() ? Norm::LayerNorm : Norm::RmsNorm;
   w.training.micro_batch = dice.pick({1, 3});
@@ -62,7 +62,7 @@ double kept_in_closed_form(const Workload& w) {
   const double tokens = static_cast<double>(w.training.micro_batch) * w.training.sequence_length;
   const double masks = w.training.dropout ? 2 : 0;
   const double outer = (8 + masks) * m.hidden / (w.parallelism.sequence ? t : 1);
-  const double attention = 4 * (m.query_width() + t * m.rank_kv_width(t));
+  const double attention = 4 * (m.query_width() + t * m.rank_key_width(t));
   const double mlp = (m.gated_mlp ? 6.0 : 4.0) * m.ffn;
   const bool scores =
       w.training.attention == AttentionKind::Unfused && w.training.recompute == Recompute::None;
@@ -99,8 +99,8 @@ std::map<CollectiveOp, int> exchanges(const Program& program, Bytes bytes) {
   for (const Segment& segment : program.segments) {
     if (!segment.is_compute) {
       EXPECT_EQ(segment.axes, AxisSet(Axis::Tensor));
-      EXPECT_EQ(segment.bytes, bytes);
-      ++found[segment.op];
+      EXPECT_EQ(segment.demand.bytes, bytes);
+      ++found[segment.demand.op];
     }
   }
   return found;
@@ -140,7 +140,8 @@ std::multiset<std::string> work_of(const Workload& w, const std::vector<ActionKi
                                 k.flops.value, k.bytes.value));
       }
       if (!segment.is_compute) {
-        work.insert(fmt::format("{} {}", static_cast<int>(segment.op), segment.bytes.value));
+        work.insert(
+            fmt::format("{} {}", static_cast<int>(segment.demand.op), segment.demand.bytes.value));
       }
     }
   }
@@ -178,14 +179,14 @@ TEST(Blocks, GradientsOfSplitWeightsAreReducedApart) {
   for (Step& step : model.kinds[LayerKindId{}].steps) {
     auto* op = std::get_if<Operator>(&step);
     if (op != nullptr && op->name == "MLP up") {
-      op->weight.split = Axis::Expert;
+      op->weight.copies = kExpertDataAxes;
       split = op->weight.held;
     }
   }
   const std::vector<GradientBucket> once = gradient_buckets(w, model, 0);
   ASSERT_EQ(once.size(), 2U);
-  EXPECT_EQ(once[0].split, AxisSet{});
-  EXPECT_EQ(once[1].split, AxisSet(Axis::Expert));
+  EXPECT_EQ(once[0].copies, kDataAxes);
+  EXPECT_EQ(once[1].copies, kExpertDataAxes);
   EXPECT_EQ(once[1].parameters, 2 * split);
   EXPECT_EQ(once[0].parameters + once[1].parameters, rank_parameters(w, 0));
   w.parallelism.overlap_data = true;
@@ -214,7 +215,7 @@ TEST(Placement, OfAVGoesThereAndBack) {
 
 // A group along several axes counts the first axis fastest; its time is the outermost's.
 TEST(Mesh, GroupsAlongSeveralAxes) {
-  const Mesh mesh({2, 2, 2, 3, 1, 1, 1});  // tensor, pipeline, data, context, expert, shard, ...
+  const Mesh mesh({2, 2, 2, 3, 1, 1, 1, 1, 1, 1});  // tensor, pipeline, data, context, expert, ...
   EXPECT_EQ(mesh.group(15, {{Axis::Context, Axis::Replicate}, Span::All}),
             (std::vector{13, 15, 17, 19, 21, 23}));
   EXPECT_EQ(mesh.group(15, {{Axis::Tensor}, Span::All}), (std::vector{14, 15}));

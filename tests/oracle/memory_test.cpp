@@ -13,6 +13,7 @@
 #include "sim/program/program.hpp"
 #include "sim/schedule/schedule.hpp"
 #include "sim/workload/model_blocks.hpp"
+#include "sim/workload/model_presets.hpp"
 #include "tests/support/blocks.hpp"
 #include "tests/support/support.hpp"
 
@@ -88,7 +89,8 @@ std::multiset<std::string> work_of(const Program& program, bool only_again) {
       }
     }
     if (!segment.is_compute && !only_again) {
-      work.insert(fmt::format("{} {}", static_cast<int>(segment.op), segment.bytes.value));
+      work.insert(
+          fmt::format("{} {}", static_cast<int>(segment.demand.op), segment.demand.bytes.value));
     }
   }
   return work;
@@ -281,7 +283,7 @@ TEST(Memory, IsThatOfMegatronsCalculator) {
         MegatronRow{"gpt3-175b", 2048, 1, 8, 8, 16, 12, 0, 50322539520, 10292838400}}) {
     Workload w{.model = preset(row.model)};
     w.model.positions = 0;
-    w.model.biases = false;
+    w.model.biases = kNoBiases;
     w.model.vocab = row.model == "gpt3-175b" ? 50304 : w.model.vocab;  // as it pads 50257
     w.parallelism.tensor = row.tensor;
     w.parallelism.pipeline = row.pipeline;

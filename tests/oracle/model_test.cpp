@@ -17,6 +17,7 @@
 #include "sim/program/step_program.hpp"
 #include "sim/workload/memory.hpp"
 #include "sim/workload/model_blocks.hpp"
+#include "sim/workload/model_presets.hpp"
 #include "tests/support/closed_forms.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
@@ -170,7 +171,7 @@ TEST(Memory, WhatTensorRanksReplicateIsHeldWhole) {
   EXPECT_EQ(rank_parameters(w, 0), total_parameters(w.model));
   // An RMSNorm has no shift, and without biases nothing of the products is whole.
   w.model.norm = Norm::RmsNorm;
-  w.model.biases = false;
+  w.model.biases = kNoBiases;
   w.parallelism.tensor = 8;
   EXPECT_EQ(rank_parameters(w, 0), 24 * (12 * h * h / 8 + 2 * h) + 50304 * h / 8 + 131072 * h + h);
 }
@@ -186,7 +187,7 @@ TEST(Memory, ReplicatedKeyValueHeadsAreHeldWhole) {
                        .head_dim = 128,
                        .ffn = 8192,
                        .vocab = 51200,
-                       .biases = false,
+                       .biases = kNoBiases,
                        .norm = Norm::RmsNorm}};
   w.parallelism.tensor = 8;
   EXPECT_EQ(rank_layer_parameters(w.model, 8),

@@ -188,11 +188,11 @@ TEST(ShardedWeights, AreGatheredAheadOfTheirUnit) {
 }
 
 // Gradients are summed over the ranks that hold the same weights and no others: not over tensor
-// ranks or stages, and of weights that are split over an axis not over that.
+// ranks or stages; experts over their copies alone.
 TEST(ShardedGradients, AreSummedOverCopies) {
-  const auto ranks_of = [](const ParallelismSpec& p, AxisSet split) {
+  const auto ranks_of = [](const ParallelismSpec& p, AxisSet copies) {
     std::vector<int> ranks;
-    for (const GradientSum& sum : gradient_sums(p, split)) {
+    for (const GradientSum& sum : gradient_sums(p, copies)) {
       ranks.push_back(p.mesh().size(sum.axes));
       EXPECT_FALSE(sum.axes.contains(Axis::Tensor) || sum.axes.contains(Axis::Pipeline));
     }
@@ -200,14 +200,15 @@ TEST(ShardedGradients, AreSummedOverCopies) {
   };
   ParallelismSpec p{.tensor = 2, .pipeline = 3, .data = 8};
   p.context = 4;
-  EXPECT_EQ(ranks_of(p, {}), std::vector{32});
-  EXPECT_EQ(ranks_of(p, Axis::Context), std::vector{8});
+  p.expert = 8;  // x 2 that share each, as tensor ranks do: 4 copies among 64 ranks
+  EXPECT_EQ(ranks_of(p, kDataAxes), std::vector{32});
+  EXPECT_EQ(ranks_of(p, kExpertDataAxes), std::vector{4});
   p.zero = 3;
-  EXPECT_EQ(ranks_of(p, {}), std::vector{32});
-  EXPECT_EQ(ranks_of(p, Axis::Context), std::vector{8});
-  p.sharding.ranks = 2;
-  EXPECT_EQ(ranks_of(p, {}), (std::vector{8, 4}));
-  EXPECT_EQ(ranks_of(p, Axis::Context), (std::vector{2, 4}));
+  EXPECT_EQ(ranks_of(p, kDataAxes), std::vector{32});
+  EXPECT_EQ(ranks_of(p, kExpertDataAxes), std::vector{4});
+  p.sharding.ranks = 4;  // two parts, of experts too
+  EXPECT_EQ(ranks_of(p, kDataAxes), (std::vector{16, 2}));
+  EXPECT_EQ(ranks_of(p, kExpertDataAxes), (std::vector{2, 2}));
 }
 
 // A unit's first kernels wait for its gather, and a unit's sums for its last ones.

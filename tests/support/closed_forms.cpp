@@ -3,19 +3,21 @@
 namespace danlu::testing {
 
 double layer_matrix_parameters(const ModelSpec& model) {
-  const double attention = model.hidden * (model.query_width() + 2 * model.kv_width()) +
-                           model.query_width() * model.hidden;
+  const double attention =
+      model.hidden * (model.query_width() + model.key_width() + model.value_width()) +
+      model.output_width() * model.hidden;
   const double mlp = model.mlp_matrices() * model.hidden * model.ffn;
   return attention + mlp;
 }
 
 double layer_parameters(const ModelSpec& model) {
   double biases = 0;
-  if (model.biases) {
-    const double attention = model.query_width() + 2 * model.kv_width() + model.hidden;
-    const double mlp = (model.mlp_matrices() - 1) * model.ffn + model.hidden;
-    biases = attention + mlp;
+  if (model.biases.on(Biased::Qkv)) {
+    biases += model.query_width() + model.key_width() + model.value_width();
   }
+  biases += model.biases.on(Biased::Output) ? model.hidden : 0;
+  biases +=
+      model.biases.on(Biased::Mlp) ? (model.mlp_matrices() - 1) * model.ffn + model.hidden : 0;
   return layer_matrix_parameters(model) + biases + 2 * model.norm_parameters();
 }
 
@@ -23,10 +25,11 @@ double rank_layer_parameters(const ModelSpec& model, int tensor) {
   const double t = tensor;
   const double h = model.hidden;
   const double query = model.query_width() / t;
-  const double kv = model.rank_kv_width(t);
+  const double kv = model.rank_key_width(t);
   const double up = (model.mlp_matrices() - 1) * model.ffn / t;
-  const double split_biases = model.biases ? query + 2 * kv + up : 0;
-  const double whole_biases = model.biases ? 2 * h : 0;
+  const bool has_biases = model.biases == kUsualBiases;
+  const double split_biases = has_biases ? query + 2 * kv + up : 0;
+  const double whole_biases = has_biases ? 2 * h : 0;
   const double matrices = h * (query + 2 * kv) + query * h + h * up + model.ffn / t * h;
   return matrices + split_biases + whole_biases + 2 * model.norm_parameters();
 }

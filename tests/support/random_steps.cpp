@@ -9,6 +9,7 @@
 #include <span>
 
 #include "sim/collective/algorithms.hpp"
+#include "sim/fold/group_plan.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "tests/support/support.hpp"
 
@@ -265,6 +266,37 @@ void add_sharding(Dice& dice, Workload& w) {
   sharding.reduce_bytes = dice.pick({2, 4});
 }
 
+/// Experts in some layers, in one way or another, evenly loaded or not.
+void add_experts(Dice& dice, Case& drawn) {
+  Workload& w = drawn.workload;
+  ParallelismSpec& p = w.parallelism;
+  ExpertsSpec& experts = w.model.experts;
+  p.expert_tensor = dice.coin() ? std::optional<int>() : std::optional(dice.divisor(p.tensor));
+  const int ranks = static_cast<int>(p.stage_ranks()) / p.expert_tensor_ranks();
+  p.expert = dice.divisor(ranks);
+  p.sequence = true;
+  experts.count = p.expert * dice.between(1, 3);
+  experts.per_token = dice.between(1, std::min(4, experts.count));
+  experts.ffn = 256 * p.tensor;
+  experts.shared_ffn = dice.coin() ? 512 * p.tensor : 0;
+  experts.shared_gate = dice.coin();
+  experts.dense_layers = dice.between(0, 2);
+  experts.every = dice.between(1, 2);
+  RoutingSpec& routing = w.training.routing;
+  routing.zipf = 0.25 * dice.between(0, 4);
+  routing.capacity = dice.coin() ? 0 : 1 + 0.25 * dice.between(0, 4);
+  routing.pads = routing.capacity > 0 && dice.coin();
+  routing.dispatch_bytes = dice.pick({1, 2});
+  if (w.collectives != CollectiveMode::Stepwise && dice.coin()) {
+    p.expert_exchange = TokenExchange::DeepEp;
+    Workload plain = w;
+    plain.communication = {};
+    if (!forced_choice_problems(plain, build_cluster(drawn.cluster)).empty()) {
+      p.expert_exchange = TokenExchange::AllToAll;
+    }
+  }
+}
+
 /// The least microbatches from `least` on with which a schedule runs; 0 where it never does.
 int enough_microbatches(const ScheduleRow& row, const Placement& placement, int least) {
   for (int m = least; m <= least + 4 * placement.stages(); ++m) {
@@ -337,6 +369,10 @@ Case mixed_case(std::uint64_t seed) {
   add_sharding(dice, drawn.workload);
   Dice schedules(seed + 2000000);
   add_schedule(schedules, drawn.workload);
+  Dice experts(seed + 3000000);
+  if (experts.coin()) {
+    add_experts(experts, drawn);
+  }
   return drawn;
 }
 
@@ -351,7 +387,9 @@ std::string describe(const Case& drawn) {
       "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}, leaves {}, routing {}, other nodes "
       "{}, "
       "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}, reshard {}, "
-      "reduce {}; context {} by {}, ulysses {}",
+      "reduce {}; context {} by {}, ulysses {}; {} experts of which {}, over {} x {} ranks by {}, "
+      "zipf {}, "
+      "capacity {}",
       drawn.cluster.gpus, c.gpus_per_node, c.nics_per_node, static_cast<int>(c.scale_up),
       static_cast<int>(c.fabric), c.nodes_per_leaf, c.oversubscription, p.tensor, p.pipeline,
       p.data, p.sequence, p.zero, p.scatter_gather, static_cast<int>(p.overlap_tensor),
@@ -365,7 +403,9 @@ std::string describe(const Case& drawn) {
       drawn.cluster.degraded.flaps.size(), drawn.cluster.degraded.jitter.spread,
       p.sharding.ranks.value_or(p.data), p.sharding.unit_layers, p.sharding.prefetch,
       name_of(p.sharding.reshard), name_of(p.sharding.reduce), p.context,
-      name_of(p.context_exchange), p.ulysses);
+      name_of(p.context_exchange), p.ulysses, w.model.experts.count, w.model.experts.per_token,
+      p.expert, p.expert_tensor_ranks(), name_of(p.expert_exchange), w.training.routing.zipf,
+      w.training.routing.capacity);
 }
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {

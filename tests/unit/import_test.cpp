@@ -133,7 +133,7 @@ python -m torch.distributed.launch --nproc_per_node 8 --nnodes 1 pretrain_gpt.py
   EXPECT_EQ(w.model.positions, 512);
   EXPECT_EQ(w.training.global_batch, 32);  // 4 x 8 replicas
   EXPECT_TRUE(w.training.dropout);
-  EXPECT_TRUE(w.model.biases);
+  EXPECT_EQ(w.model.biases, kUsualBiases);
   EXPECT_EQ(w.training.precision, Precision::Fp16);
   const Imported result = imported("megatron", script, {.topology = "dgx-h100"});
   EXPECT_TRUE(says(result, "# Megatron's default: without --swiglu")) << result.scenario;
@@ -410,7 +410,7 @@ mixed_precision: bf16_mixed
                                  {.topology = "dgx-h100", .gpus = 16})
                          .workload;
   EXPECT_EQ(w.model.kv_heads, 4);
-  EXPECT_FALSE(w.model.biases);
+  EXPECT_EQ(w.model.biases, kNoBiases);
   EXPECT_EQ(w.parallelism.zero, 1);
   EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::Full);
   EXPECT_EQ(w.training.precision, Precision::Bf16);

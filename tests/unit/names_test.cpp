@@ -17,6 +17,7 @@
 #include "sim/scenario/load_faults.hpp"
 #include "sim/scenario/unused_keys.hpp"
 #include "sim/session/validate.hpp"
+#include "sim/workload/model_presets.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu::testing {
@@ -48,10 +49,10 @@ using Enums =
                      CampaignEvent::Kind, CampaignPart, CheckpointTier::Interval, CollectiveMode,
                      CollectiveOp, Component, ComputePart, ContextExchange, Deal, Detection::Kind,
                      Duration::Kind, FabricKind, FaultCause::Effect, FoldMode, KernelKind, LinkKind,
-                     Norm, Precision, Protocol, Recompute, RecomputePart, RecoverySpec::Kind,
-                     Reduce, Reshard, Routing, ScaleUpKind, Setting::Source, Span, TableKind,
-                     TensorOverlap, TimePart, VertexKind>;
-constexpr std::size_t kTables = 38;
+                     ModelPart, Norm, Biased, Precision, Protocol, QkNorm, Recompute, RecomputePart,
+                     RecoverySpec::Kind, Reduce, Reshard, Routing, ScaleUpKind, Setting::Source,
+                     Span, TableKind, TensorOverlap, TimePart, TokenExchange, VertexKind>;
+constexpr std::size_t kTables = 42;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {

@@ -257,7 +257,7 @@ TEST(TrainingRow, LlamaFromTokensPerSecond) {
   EXPECT_EQ(w.parallelism.zero, 1);
   EXPECT_TRUE(w.parallelism.overlap_data);
   EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::Backward);
-  EXPECT_FALSE(w.model.tied_embeddings || w.model.biases || w.training.dropout);
+  EXPECT_FALSE(w.model.tied_embeddings || w.model.biases != kNoBiases || w.training.dropout);
   EXPECT_EQ(w.model.kv_heads, 8);
 }
 

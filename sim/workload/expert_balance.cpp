@@ -1,0 +1,63 @@
+#include "sim/workload/expert_balance.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "sim/base/lists.hpp"
+#include "sim/base/philox.hpp"
+
+namespace danlu {
+namespace {
+
+double mean_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+/// In an order that the seed says: Fisher and Yates.
+std::vector<double> shuffled(std::vector<double> values, int seed) {
+  const RandomStreams random(static_cast<std::uint64_t>(seed), 0);
+  const std::uint64_t stream = stream_name("experts", "popularity");
+  for (std::size_t i = values.size(); i > 1; --i) {
+    const double drawn = random.uniforms(stream, static_cast<std::uint32_t>(i))[0];
+    std::swap(values[i - 1], values[static_cast<std::size_t>(drawn * static_cast<double>(i))]);
+  }
+  return values;
+}
+
+std::vector<double> relative_load(const RoutingSpec& routing, int experts) {
+  if (!routing.load.empty()) {
+    return {routing.load.begin(), routing.load.end()};
+  }
+  std::vector<double> load;
+  for (int i = 1; i <= experts; ++i) {
+    load.push_back(std::pow(i, -routing.zipf));
+  }
+  return routing.zipf > 0 ? shuffled(std::move(load), routing.seed) : load;
+}
+
+}  // namespace
+
+ExpertBalance expert_balance(const Workload& w) {
+  const RoutingSpec& routing = w.training.routing;
+  ExpertBalance load{.wanted = relative_load(routing, w.model.experts.count)};
+  const double mean_wanted = mean_of(load.wanted);
+  double kept = 0;
+  load.computed.resize(static_cast<std::size_t>(w.parallelism.expert));
+  const std::size_t per_rank = load.wanted.size() / load.computed.size();
+  for (std::size_t i = 0; i < load.wanted.size(); ++i) {
+    load.wanted[i] /= mean_wanted;
+    const double taken =
+        routing.capacity > 0 ? std::min(load.wanted[i], routing.capacity) : load.wanted[i];
+    kept += taken / static_cast<double>(load.wanted.size());
+    load.computed[i / per_rank] +=
+        (routing.pads ? routing.capacity : taken) / static_cast<double>(per_rank);
+  }
+  load.mean = mean_of(load.computed);
+  load.fullest = *std::max_element(load.computed.begin(), load.computed.end()) / load.mean;
+  load.dropped = 1 - kept;
+  load.padding = 1 - kept / load.mean;
+  return load;
+}
+
+}  // namespace danlu

@@ -1,0 +1,225 @@
+// A mixture of experts in place of an MLP, on one rank. The rank's T tokens are sent to the ranks
+// that hold their k of E experts, computed there, sent back and summed:
+//
+//   norm | router [T, E, h] | choose | shared up, activation, shared down | permute | dispatch |
+//   sort | E/e x up [R, f, h] | activation | E/e x down [R, h, f] | unsort | combine | sum |
+//   residual
+//
+// R = T e k / E rows an expert, with e ranks that experts are spread over, in the mean. Each
+// product of experts is one grouped product. All ranks wait in combine for the one with most
+// tokens: what that computes stands beside the mean in every kernel (Kernel::fullest), and its
+// bytes are those of the exchange. Ranks that share each expert (expert tensor parallelism) gather
+// tokens before experts and scatter their sums behind them.
+//
+// Sort and unsort, by expert, are there where a rank holds several; DeepEP hands tokens on where
+// they are needed, so that permute and its reverse are a part of dispatch and combine.
+#include <functional>
+#include <utility>
+
+#include "sim/workload/expert_balance.hpp"
+#include "sim/workload/layers.hpp"
+
+namespace danlu {
+namespace {
+
+constexpr double kFp32 = 4;
+
+/// The sizes of one rank's experts.
+struct ExpertShape {
+  explicit ExpertShape(const RankShape& z)
+      : rank(z),
+        spec(z.model.experts),
+        load(z.experts),
+        copies(z.local_tokens * spec.per_token * load.mean),
+        held(spec.count / z.expert),
+        rows(copies * z.expert * z.expert_tensor / spec.count),
+        width(spec.ffn / z.expert_tensor),
+        gates(z.model.gated_mlp ? 2 : 1) {}
+
+  const RankShape& rank;
+  const ExpertsSpec& spec;
+  const ExpertBalance& load;
+  double copies;  // of the rank's tokens that are sent, and in the mean received
+  double held;    // experts
+  double rows;    // of each
+  double width, gates;
+
+  double all_rows() const { return rows * held; }
+  /// Bytes of tokens on the rank with most of them.
+  Bytes most(double tokens) const { return {rank.element * tokens * rank.hidden * load.fullest}; }
+};
+
+/// The kernels of so many rows, and what the fullest rank has.
+Kernels for_rows(const ExpertShape& x, double rows, const std::function<Kernel(double)>& make) {
+  Kernel kernel = make(rows);
+  kernel.model_flops = (1 - x.load.padding) * kernel.model_flops;
+  if (x.load.fullest > 1) {
+    kernel.fullest = {make(rows * x.load.fullest)};
+  }
+  return {std::move(kernel)};
+}
+
+Operator grouped(const ExpertShape& x, std::string name, double in, double out) {
+  const RankShape& z = x.rank;
+  const auto product = [&](double m, double n, double k, Bytes extra = {}) {
+    return gemm(m, n, k, x.held, z.element, extra);
+  };
+  const Bytes sums{z.gradient * in * out * x.held};
+  Operator made{
+      .name = std::move(name),
+      .forward = for_rows(x, x.rows, [&](double rows) { return product(rows, out, in); }),
+      .input_gradient = for_rows(x, x.rows, [&](double rows) { return product(rows, in, out); }),
+      .weight_gradient =
+          for_rows(x, x.rows, [&](double rows) { return product(in, out, rows, sums); })};
+  made.weight.copies = kExpertDataAxes;
+  made.weight.active = static_cast<double>(x.spec.per_token) / x.spec.count;
+  made.part = ModelPart::Experts;
+  return made;
+}
+
+/// A pass over so many rows that reads and writes so many bytes of each, forward and backward.
+Operator pass(const ExpertShape& x, std::string name, double rows, double forward,
+              double backward) {
+  const auto bytes_a_row = [&](double bytes) {
+    return for_rows(x, rows, [&](double all) { return memory_pass(all * bytes); });
+  };
+  return {.name = std::move(name),
+          .forward = bytes_a_row(forward),
+          .input_gradient = bytes_a_row(backward)};
+}
+
+/// Reads and writes every row.
+Operator moved(const ExpertShape& x, std::string name, double rows) {
+  const double bytes = 2 * x.rank.element * x.rank.hidden;
+  return pass(x, std::move(name), rows, bytes, bytes);
+}
+
+/// Softmax over the logits in fp32 (4 bytes in, 4 out), and the best of them (4 in, a map of 1).
+Operator choose(const ExpertShape& x) {
+  const double logits = x.rank.local_tokens * x.spec.count;
+  return {.name = "choose experts",
+          .forward = {memory_pass(logits * 13)},
+          .input_gradient = {memory_pass(logits * 12)},
+          .kept = {logits * kFp32}};
+}
+
+Operator router(const ExpertShape& x) {
+  const RankShape& z = x.rank;
+  Operator made = linear(z, z.local_tokens, kRouter, z.hidden, x.spec.count);
+  const double weights = (z.hidden + (x.spec.router_bias ? 1 : 0)) * x.spec.count;
+  made.weight = {weights, weights};
+  made.part = ModelPart::Router;
+  made.kept = {z.element * z.local_tokens * z.hidden};
+  return made;
+}
+
+/// The MLP that every token visits. Its input is the router's, and kept there.
+void add_shared(const ExpertShape& x, Block& block) {
+  const RankShape& z = x.rank;
+  const std::size_t first = block.steps.size();
+  add_mlp_products(z, x.spec.shared_ffn, "shared ", block);
+  std::get<Operator>(block.steps[first]).kept = {};
+  if (x.spec.shared_gate) {
+    Operator gate = linear(z, z.local_tokens, "shared gate", z.hidden, 1);
+    gate.weight = {z.hidden, z.hidden};
+    block.steps.emplace_back(std::move(gate));
+  }
+  for (std::size_t i = first; i < block.steps.size(); ++i) {
+    std::get<Operator>(block.steps[i]).part = ModelPart::SharedExperts;
+  }
+}
+
+/// Tokens to their experts and back, over the ranks that experts are spread over. What goes there
+/// may be narrower; what comes back is summed, in 16 bits (DeepSeek-V3, arXiv:2412.19437, 3.3.3).
+Exchange way_of_tokens(const ExpertShape& x, bool there) {
+  const RankShape& z = x.rank;
+  const bool once = z.routed_once;
+  const double tokens = once ? z.local_tokens * x.load.mean : x.copies;
+  const double narrow = z.training.routing.dispatch_bytes / z.element;
+  const CollectiveOp op = once ? CollectiveOp::Dispatch : CollectiveOp::AllToAll;
+  const Way out{there ? "dispatch" : "dispatch gradients", op, narrow};
+  const Way back{there ? "combine gradients" : "combine", op};
+  Exchange made{.axes = Axis::Expert,
+                .bytes = x.most(tokens),
+                .forward = there ? out : back,
+                .backward = there ? back : out};
+  if (once) {
+    made.routing = ExpertRouting{x.spec.count, x.spec.per_token, z.training.routing.most_nodes};
+  }
+  return made;
+}
+
+/// Among the ranks that share each expert.
+Exchange among_sharers(const ExpertShape& x, bool before) {
+  const Way gather{before ? "gather tokens" : "gather gradients of experts",
+                   CollectiveOp::AllGather};
+  const Way scatter{before ? "scatter gradients of tokens" : "scatter output of experts",
+                    CollectiveOp::ReduceScatter};
+  return {.axes = Axis::ExpertTensor,
+          .bytes = x.most(x.all_rows()),
+          .forward = before ? gather : scatter,
+          .backward = before ? scatter : gather};
+}
+
+void add_routed(const ExpertShape& x, Block& block) {
+  const RankShape& z = x.rank;
+  const double in = z.hidden;
+  const double matrix = in * x.spec.ffn;  // of one expert, whole
+  const bool biases = z.model.biases.on(Biased::Experts);
+  Operator up = grouped(x, kExpertUp, in, x.gates * x.width);
+  up.weight.whole = x.spec.count * x.gates * (matrix + (biases ? x.spec.ffn : 0));
+  up.weight.held = x.held * x.gates * x.width * (in + (biases ? 1 : 0));
+  up.kept = x.most(x.all_rows());
+  Operator activation =
+      pass(x, kExpertActivation, x.all_rows(), (x.gates + 1) * z.element * x.width,
+           (2 * x.gates + 1) * z.element * x.width);
+  const Bytes wide{z.element * x.all_rows() * x.width * x.load.fullest};
+  activation.kept = x.gates * wide;
+  Operator down = grouped(x, kExpertDown, x.width, in);
+  down.weight.whole = x.spec.count * (matrix + (biases ? in : 0));
+  down.weight.held = x.held * in * (x.width + (biases ? 1 : 0));
+  down.kept = wide;
+  block.steps.emplace_back(std::move(up));
+  block.steps.emplace_back(std::move(activation));
+  block.steps.emplace_back(std::move(down));
+}
+
+}  // namespace
+
+void add_experts(const RankShape& z, Block& block) {
+  const ExpertShape x(z);
+  const bool sorts = x.held > 1;
+  block.steps.emplace_back(norm(z, kNorm, z.block_input()));
+  block.steps.emplace_back(router(x));
+  block.steps.emplace_back(choose(x));
+  if (x.spec.shared_ffn > 0) {
+    add_shared(x, block);
+  }
+  if (!z.routed_once) {
+    block.steps.emplace_back(moved(x, "permute", x.copies));
+  }
+  block.steps.emplace_back(way_of_tokens(x, true));
+  if (sorts || z.routed_once) {
+    block.steps.emplace_back(moved(x, "sort", x.copies));
+  }
+  block.steps.emplace_back(among_sharers(x, true));
+  add_routed(x, block);
+  block.steps.emplace_back(among_sharers(x, false));
+  if (sorts || z.routed_once) {
+    block.steps.emplace_back(moved(x, "unsort", x.copies));
+  }
+  block.steps.emplace_back(way_of_tokens(x, false));
+  // The sum of a token's copies, by the router's weights, and with what is shared: reads them and
+  // writes the token; backward reads and writes copies, and reads both for the weights' gradients.
+  const double shared = x.spec.shared_ffn > 0 ? 1 : 0;
+  const double token = z.element * z.local_tokens * z.hidden;
+  const double sent = z.element * x.copies * z.hidden;
+  block.steps.emplace_back(
+      Operator{.name = kExpertSum,
+               .forward = {memory_pass(sent + (1 + shared) * token)},
+               .input_gradient = {memory_pass(2 * sent + (1 + shared) * token)},
+               .kept = {sent}});
+  add_end_of_half(z, block);
+}
+
+}  // namespace danlu

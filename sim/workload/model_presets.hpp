@@ -1,0 +1,49 @@
+// Dimensions of published models, by name.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "sim/workload/model.hpp"
+
+namespace danlu {
+
+/// What the models of a family share.
+struct Family {
+  bool gated_mlp = false;
+  bool tied_embeddings = false;
+  Biases biases{};
+  Norm norm = Norm::RmsNorm;
+};
+
+/// What every model has.
+struct ModelWidths {
+  int layers, hidden, heads, kv_heads, head_dim, ffn, vocab;
+};
+
+/// What some have, as ModelSpec has it.
+struct ModelTraits {
+  int positions = 0;
+  int norms = 2;
+  int value_dim = 0;
+  Latent latent{};
+  QkNorm qk_norm = QkNorm::None;
+  int window = 0;
+  int global_every = 0;
+  bool sinks = false;
+  bool embedding_norm = false;
+};
+
+/// One line of the table.
+struct ModelPreset {
+  std::string_view name;
+  Family family;
+  ModelWidths widths;
+  ModelTraits traits;
+  std::string_view source;
+};
+
+std::span<const ModelPreset> model_presets();
+ModelSpec to_model_spec(const ModelPreset& preset);
+
+}  // namespace danlu

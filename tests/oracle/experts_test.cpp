@@ -1,0 +1,294 @@
+// Mixtures of experts: parameters, FLOPs, what is kept, which ranks hold which experts, bytes sent,
+// and what an uneven load costs. Figures of other models and programs are named where they stand.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "sim/program/step_program.hpp"
+#include "sim/report/report.hpp"
+#include "sim/tasks/plan_step.hpp"
+#include "sim/workload/expert_balance.hpp"
+#include "sim/workload/memory.hpp"
+#include "sim/workload/model_blocks.hpp"
+#include "tests/support/play.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::near;
+using testing::shipped;
+
+constexpr const char* kLlamaLike =
+    "positions: 0, gated_mlp: true, tied_embeddings: false, biases: false, norm: rmsnorm";
+/// Mixtral 8x7B (arXiv:2401.04088) with so many layers.
+std::string mixtral(int layers = 32) {
+  return fmt::format(
+      "model={{layers: {}, hidden: 4096, heads: 32, kv_heads: 8, ffn: 14336, vocab: 32000, {}, "
+      "experts: {{count: 8, per_token: 2}}}}",
+      layers, kLlamaLike);
+}
+
+Scenario with(const std::string& model, int gpus, const std::string& parallelism,
+              std::vector<std::string> more = {}) {
+  std::vector<std::string> settings{model, fmt::format("cluster.gpus={}", gpus),
+                                    "parallelism=" + parallelism};
+  settings.insert(settings.end(), more.begin(), more.end());
+  return shipped("llama3-8b-h100.yaml", settings);
+}
+std::string batch(int global_batch, int sequence, const std::string& more = "") {
+  return fmt::format("training={{global_batch: {}, micro_batch: 1, sequence_length: {}{}}}",
+                     global_batch, sequence, more);
+}
+
+double active_parameters(const ModelSpec& model) {
+  double active = 0;
+  for (const PartParameters& part : parameters_by_part(model)) {
+    active += part.active;
+  }
+  return active;
+}
+
+// Published counts of checkpoints: Mixtral 8x7B, DeepSeek-MoE-16B (github.com/mlc-ai/mlc-llm
+// model_preset.py), Llama 4 Maverick's text model with experts in every second layer.
+TEST(Experts, ParametersAreThoseOfCheckpoints) {
+  struct Row {
+    std::string model;
+    double total, active;
+  };
+  const std::vector<Row> rows{
+      {mixtral(), 46702792704, 12879925248},
+      {fmt::format("model={{layers: 28, hidden: 2048, heads: 16, ffn: 10944, vocab: 102400, {}, "
+                   "experts: {{count: 64, per_token: 6, ffn: 1408, shared_ffn: 2816, "
+                   "dense_layers: 1}}}}",
+                   kLlamaLike),
+       16375728128, 2828650496},
+      {fmt::format("model={{layers: 48, hidden: 5120, heads: 40, kv_heads: 8, ffn: 16384, vocab: "
+                   "202048, {}, experts: {{count: 128, per_token: 1, ffn: 8192, shared_ffn: 8192, "
+                   "every: 2}}}}",
+                   kLlamaLike),
+       400711848960, 17184691200}};
+  for (const Row& row : rows) {
+    const ModelSpec model = with(row.model, 8, "{data: 8}").workload.model;
+    EXPECT_EQ(total_parameters(model), row.total) << row.model;
+    EXPECT_EQ(active_parameters(model), row.active) << row.model;
+  }
+}
+
+// Megatron-core's num_floating_point_operations counts half of the attention square and no router.
+TEST(Experts, FlopsAreMegatronsAndTheRouters) {
+  const Workload w = with(mixtral(), 8, "{data: 8}", {batch(8, 4096)}).workload;
+  const double router = 6.0 * 4096 * 8 * 32;
+  EXPECT_TRUE(near(step_flops(w, true).value / w.tokens_per_step(), 79706456064 + router, 1e-12));
+}
+
+// What a layer keeps of a microbatch of 4,096 tokens beside attention, in bf16: inputs of the norm
+// and of the router, its logits in fp32, tokens at their experts, both outputs inside them and
+// theirs, and of shared experts. SimuMax keeps 1 to 3 % more than the list that the sums are of.
+TEST(Experts, KeepWhatBackwardNeeds) {
+  const auto kept = [](const std::string& model) {
+    const Workload w = with(model, 8, "{data: 8}", {batch(8, 4096)}).workload;
+    const ModelBlocks blocks = build_model(w);
+    Bytes sum;
+    bool of_experts = false;
+    const std::vector<const Operator*> all = operators_of(blocks.layer(0));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      of_experts = of_experts || (i + 1 < all.size() && all[i + 1]->name == "router");
+      sum += of_experts ? all[i]->kept : Bytes{};
+    }
+    return sum.value;
+  };
+  EXPECT_EQ(kept(mixtral()), 906100736);
+  EXPECT_EQ(kept(fmt::format("model={{layers: 1, hidden: 7168, heads: 128, head_dim: 128, ffn: "
+                             "18432, vocab: 129280, {}, experts: {{count: 256, per_token: 8, ffn: "
+                             "2048, shared_ffn: 2048}}}}",
+                             kLlamaLike)),
+            1514143744);
+}
+
+// Megatron-core's RankGenerator, order tp-cp-ep-dp-pp: the first two groups and how many there are.
+TEST(Experts, RanksAreMegatrons) {
+  struct Row {
+    ParallelismSpec p;
+    int expert, sharers;
+    std::string of_expert, of_copies;
+  };
+  ParallelismSpec context{.data = 8};
+  context.context = 2;
+  ParallelismSpec both{.tensor = 2, .pipeline = 2, .data = 2};
+  both.context = 2;
+  const std::vector<Row> rows{
+      {{.pipeline = 2, .data = 8}, 4, 1, "4: 0 1 2 3, 4 5 6 7", "8: 0 4, 1 5"},
+      {{.tensor = 2, .data = 8}, 8, 1, "2: 0 1 2 3 4 5 6 7, 8 9 10 11 12 13 14 15", "8: 0 8, 1 9"},
+      {context, 8, 1, "2: 0 1 2 3 4 5 6 7, 8 9 10 11 12 13 14 15", "8: 0 8, 1 9"},
+      {both, 4, 1, "4: 0 1 2 3, 4 5 6 7", "8: 0 4, 1 5"},
+      {{.tensor = 4, .data = 8},
+       8,
+       1,
+       "4: 0 1 2 3 4 5 6 7, 8 9 10 11 12 13 14 15",
+       "8: 0 8 16 24, 1 9 17 25"},
+      {{.tensor = 2, .pipeline = 2, .data = 4}, 2, 2, "8: 0 2, 1 3", "8: 0 4, 1 5"}};
+  for (const Row& row : rows) {
+    ParallelismSpec p = row.p;
+    p.expert = row.expert;
+    p.expert_tensor = row.sharers;
+    const auto groups = [mesh = p.mesh()](AxisSet axes) {
+      std::vector<std::string> found;
+      for (int rank = 0; rank < mesh.world_size(); ++rank) {
+        if (mesh.is_first(rank, axes)) {
+          found.push_back(fmt::format("{}", fmt::join(mesh.group(rank, {axes, Span::All}), " ")));
+        }
+      }
+      return fmt::format("{}: {}, {}", found.size(), found[0], found[1]);
+    };
+    EXPECT_EQ(groups(Axis::Expert), row.of_expert);
+    EXPECT_EQ(groups(kExpertDataAxes), row.of_copies);
+  }
+}
+
+/// Bytes that one rank sends with all ways of tokens in one forward pass of one layer, and to other
+/// nodes, read from the links of the step that has them alone.
+struct Sent {
+  double all = 0;
+  double between_nodes = 0;
+};
+Sent sent_for_tokens(const Scenario& s) {
+  const Cluster cluster = build_cluster(s.cluster);
+  const auto carried = [&](Workload w) {
+    const StepPlan plan = plan_step(w, cluster);
+    const Report report = measure("", w, cluster, plan, testing::play(plan.graph));
+    Sent sent;
+    for (const LinkReport& row : report.links) {
+      const double each = row.bytes.value / 2 / s.cluster.gpus;
+      sent.all += row.kind == LinkKind::ScaleUp || row.kind == LinkKind::NicCable ? each : 0;
+      sent.between_nodes += row.kind == LinkKind::NicCable ? each : 0;
+    }
+    return sent;
+  };
+  // A step of twice as many microbatches sends as much again, but for gradients.
+  Workload longer = s.workload;
+  longer.training.global_batch *= 2;
+  const Sent once = carried(s.workload);
+  const Sent twice = carried(longer);
+  return {twice.all - once.all, twice.between_nodes - once.between_nodes};
+}
+
+// Every token of a rank to every of its k experts elsewhere: T k h 2 (e-1)/e there, back, and twice
+// in backward; between nodes a copy for each of them, or with DeepEP's way one for every other node
+// that has some.
+TEST(ExpertBytes, AreThoseOfTheClosedForms) {
+  struct Row {
+    const char* name;
+    int hidden, experts, per_token, ranks;
+    double copies, once;  // of dispatch, between nodes
+  };
+  const auto scenario = [](const Row& row, const std::string& exchange) {
+    return with(fmt::format("model={{layers: 1, hidden: {}, heads: 32, ffn: 1024, vocab: 1024, "
+                            "{}, experts: {{count: {}, per_token: {}}}}}",
+                            row.hidden, kLlamaLike, row.experts, row.per_token),
+                row.ranks, fmt::format("{{expert: {}, expert_exchange: {}}}", row.ranks, exchange),
+                {batch(row.ranks, 4096)});
+  };
+  const Row one_node{"Mixtral 8x7B", 4096, 8, 2, 8, 0, 0};
+  EXPECT_TRUE(near(sent_for_tokens(scenario(one_node, "all-to-all")).all, 234881024, 1e-8));
+  for (const Row& row : {Row{"DeepSeek-V3", 7168, 256, 8, 64, 411041792, 272040405.782},
+                         Row{"DeepSeek-V2", 5120, 160, 6, 16, 125829120, 41348327.559},
+                         Row{"Qwen3-235B", 4096, 128, 8, 32, 201326592, 91327050.218}}) {
+    EXPECT_TRUE(
+        near(sent_for_tokens(scenario(row, "all-to-all")).between_nodes, 4 * row.copies, 1e-8))
+        << row.name;
+    EXPECT_TRUE(near(sent_for_tokens(scenario(row, "deepep")).between_nodes, 4 * row.once, 1e-6))
+        << row.name;
+  }
+}
+
+// Megatron's distributed optimizer: gradients of experts are scattered, and their weights gathered,
+// among their copies, all else among all ranks.
+TEST(ExpertBytes, OfGradientsAndWeights) {
+  const Scenario s = with(mixtral(), 64, "{expert: 8, zero: 1}", {batch(64, 4096)});
+  const StepProgram step = make_step_program(s.workload);
+  const Mesh mesh = s.workload.parallelism.mesh();
+  double dense = 0;
+  double of_experts = 0;
+  for (const EndStep& end : step.stages[0].ends) {
+    if (end.sort) {
+      const double ranks = mesh.size(end.sort->axes);
+      const double sent = (ranks - 1) / ranks * end.bytes.value;
+      (end.sort->axes == AxisSet(Axis::ExpertShard) ? of_experts : dense) += sent;
+    }
+  }
+  EXPECT_EQ(dense, 9483288192);
+  EXPECT_EQ(of_experts, 29595009024);
+}
+
+// Loads by hand: experts 0 and 1 on rank 0, 2 and 3 on rank 1.
+TEST(ExpertBalance, OfAGivenLoad) {
+  Workload w = with(mixtral(), 8, "{expert: 2}").workload;
+  w.model.experts.count = 4;
+  w.training.routing.load = {3, 1, 2, 2};  // means 4/8 and 4/8: even over ranks
+  EXPECT_EQ(expert_balance(w).fullest, 1);
+  w.training.routing.load = {5, 1, 1, 1};
+  const ExpertBalance uneven = expert_balance(w);
+  EXPECT_EQ(uneven.wanted, (std::vector<double>{2.5, 0.5, 0.5, 0.5}));
+  EXPECT_EQ(uneven.fullest, 1.5);
+  EXPECT_EQ(uneven.dropped, 0);
+  w.training.routing.capacity = 1.5;  // one of eight copies is dropped
+  const ExpertBalance cut = expert_balance(w);
+  EXPECT_EQ(cut.dropped, 0.25);
+  EXPECT_EQ(cut.mean, 0.75);
+  EXPECT_TRUE(near(cut.fullest, 1 / 0.75, 1e-12));
+  w.training.routing.pads = true;
+  const ExpertBalance padded = expert_balance(w);
+  EXPECT_EQ(padded.mean, 1.5);
+  EXPECT_EQ(padded.fullest, 1);
+  EXPECT_EQ(padded.padding, 0.5);
+}
+
+TEST(ExpertBalance, OfZipfsLaw) {
+  Workload w = with(mixtral(), 8, "{expert: 8}").workload;
+  w.training.routing.zipf = 1;
+  double harmonic = 0;
+  for (int i = 1; i <= 8; ++i) {
+    harmonic += 1.0 / i;
+  }
+  EXPECT_TRUE(near(expert_balance(w).fullest, 8 / harmonic, 1e-12));
+  w.parallelism.expert = 2;
+  const double first = expert_balance(w).fullest;
+  bool differs = false;
+  for (int seed = 2; seed < 8; ++seed) {
+    w.training.routing.seed = seed;
+    differs = differs || expert_balance(w).fullest != first;
+  }
+  EXPECT_TRUE(differs);
+}
+
+// The rank with most tokens decides: a step with an uneven load takes as long as one in which all
+// ranks have as many tokens at their experts, and what it takes longer than an even one is waiting
+// and sending.
+TEST(ExpertBalance, TheFullestRankRules) {
+  const auto report = [](const std::string& routing) {
+    const Scenario s =
+        with(mixtral(2), 8, "{expert: 8}", {batch(8, 4096, routing), "collectives=formula"});
+    const Cluster cluster = build_cluster(s.cluster);
+    const StepPlan plan = plan_step(s.workload, cluster);
+    return measure("", s.workload, cluster, plan, testing::play(plan.graph));
+  };
+  const Report even = report("");
+  const Report uneven = report(", experts: {load: [3, 1, 1, 1, 1, 1, 0, 0]}");
+  const Report all_as_full = report(", experts: {capacity: 3, pad: true}");
+  EXPECT_GT(uneven.step.time.value, 1.5 * even.step.time.value);
+  EXPECT_TRUE(near(uneven.step.breakdown[TimePart::Useful].value,
+                   even.step.breakdown[TimePart::Useful].value, 1e-9));
+  EXPECT_EQ(even.step.breakdown[TimePart::StragglerWait].value, 0);
+  EXPECT_GT(uneven.step.breakdown[TimePart::StragglerWait].value, 0.3 * even.step.time.value);
+  // Padding moves tokens on the sender's side too, before and after the exchange.
+  EXPECT_LT(uneven.step.time.value, all_as_full.step.time.value);
+  EXPECT_TRUE(near(uneven.step.time.value, all_as_full.step.time.value, 0.05));
+}
+
+}  // namespace
+}  // namespace danlu
