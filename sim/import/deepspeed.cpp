@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "sim/import/flat_flags.hpp"
 #include "sim/import/import.hpp"
@@ -26,7 +28,8 @@ const std::vector<FlagRow>& rows() {
        "8bit, with stage 3"},
       {"zero_optimization.offload_optimizer.device|zero_optimization.offload_param.device|"
        "zero_optimization.cpu_offload|zero_optimization.cpu_offload_params",
-       "parallelism.zero", Fact, "anything but none: not taken over"},
+       "parallelism.offload.optimizer", Fact,
+       "of the optimizer to the CPUs; nothing else is taken over"},
       {"zero_optimization.zero_quantized_gradients|zero_optimization.zero_hpz_partition_size",
        "parallelism.zero", Fact, "ZeRO++: not taken over"},
       {"zero_optimization", "parallelism.zero", Fact, "true: stage 1 of old files"},
@@ -144,7 +147,14 @@ void finish_zero(Draft& draft) {
        {"zero_optimization.offload_optimizer.device", "zero_optimization.offload_param.device",
         "zero_optimization.cpu_offload", "zero_optimization.cpu_offload_params"}) {
     const GivenFlag* flag = draft.given(name);
-    if (flag != nullptr && flag->value != "none" && flag->value != "false") {
+    if (flag == nullptr || flag->value == "none" || flag->value == "false") {
+      continue;
+    }
+    const bool state =
+        std::string_view(name).find("param") == std::string_view::npos && flag->value != "nvme";
+    if (state && Draft::knows("parallelism.offload.optimizer")) {
+      draft.set("parallelism.offload.optimizer", "true", flag);
+    } else {
       draft.not_used(*flag,
                      "offload to host memory is not taken over: the scenario keeps all on "
                      "the GPUs");
@@ -192,9 +202,17 @@ void finish(Draft& draft) {
   finish_precision(draft);
   finish_batch(draft);
   const GivenFlag* optimizer = draft.given("optimizer.type");
-  if (optimizer != nullptr && optimizer->value != "Adam" && optimizer->value != "AdamW" &&
-      optimizer->value != "auto") {
+  if (optimizer == nullptr) {
+    return;
+  }
+  constexpr auto kKinds = std::to_array<std::pair<std::string_view, std::string_view>>(
+      {{"Adam", ""}, {"AdamW", ""}, {"auto", ""}, {"SGD", "sgd"}, {"Muon", "muon"}});
+  const auto* const kind = std::find_if(
+      kKinds.begin(), kKinds.end(), [&](const auto& one) { return one.first == optimizer->value; });
+  if (kind == kKinds.end() || (!kind->second.empty() && !Draft::knows("training.optimizer.kind"))) {
     draft.not_used(*optimizer, "Adam is taken for the optimizer");
+  } else if (!kind->second.empty()) {
+    draft.set("training.optimizer.kind", std::string(kind->second), optimizer);
   }
 }
 

@@ -164,8 +164,12 @@ long Draft::count(std::string_view key) const {
   return static_cast<long>(value.value_or(0));
 }
 
+bool Draft::knows(std::string_view key) {
+  return find_key(scenario_keys(), key) != nullptr;
+}
+
 void Draft::set(std::string_view key, std::string value, std::string comment) {
-  if (find_key(scenario_keys(), key) == nullptr) {
+  if (!knows(key)) {
     remark(fmt::format("danlu has no key {} yet: {} ({}) is left out", key, value, comment));
     return;
   }
@@ -192,7 +196,7 @@ void Draft::forget(std::string_view key) {
 }
 
 void Draft::fill_in(std::string_view key, std::string_view how) {
-  if (find_key(scenario_keys(), key) == nullptr) {
+  if (!knows(key)) {
     remark(fmt::format("danlu has no key {} yet: {}", key, how));
   } else if (!is_gap(key)) {
     lines_.insert_or_assign(std::string(key),

@@ -81,6 +81,8 @@ class Draft {
   std::optional<long> whole(std::string_view names) const;
   std::optional<double> number(std::string_view names) const;
 
+  /// Whether danlu has the key.
+  static bool knows(std::string_view key);
   bool has(std::string_view key) const { return lines_.find(key) != lines_.end(); }
   /// What stands at a key as a whole number; 0 without one.
   long count(std::string_view key) const;

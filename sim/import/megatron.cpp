@@ -45,7 +45,11 @@ const std::vector<FlagRow>& rows() {
       {"--disable-bias-linear", "model.biases", Fact, "no product has biases"},
       {"--add-qkv-bias", "model.biases", Fact, "of queries, keys and values alone"},
       {"--untie-embeddings-and-output-weights", "model.tied_embeddings", On, "", {{"", "false"}}},
-      {"--qk-layernorm", "model.qk_norm", On, "", {{"", "head"}}},
+      {"--qk-layernorm",
+       "model.qk_norm",
+       On,
+       "latent attention has its norms in any case",
+       {{"", "head"}}},
       {"--max-position-embeddings", "model.positions", Fact, "of a learned table"},
       {"--position-embedding-type|--use-rotary-position-embeddings|--no-position-embedding",
        "model.positions", Fact, "rope, yarn and none have no table"},
@@ -112,7 +116,20 @@ const std::vector<FlagRow>& rows() {
       {"--fp8-format|--fp8", "training.precision", Fact, "fp8 over --bf16"},
       {"--fp4-format|--fp4", "training.precision", Fact, "fp4 over --bf16"},
       {"--fp8-recipe", "training.fp8_recipe", Fact,
-       "delayed and tensorwise: tensorwise; blockwise; mxfp8: precision mxfp8"},
+       "delayed, tensorwise, blockwise; mxfp8: precision mxfp8"},
+      {"--fp8-param-gather", "training.narrow_weights", On, "", {{"", "only"}}},
+      {"--optimizer",
+       "training.optimizer.kind",
+       Words,
+       "",
+       {{"adam", ""}, {"sgd", "sgd"}, {"muon", "muon"}, {"dist_muon", "muon"}}},
+      {"--exp-avg-dtype|--exp-avg-sq-dtype",
+       "training.optimizer.state_width",
+       Words,
+       "",
+       {{"fp32", "fp32"}, {"bf16", "16bit"}, {"fp16", "16bit"}, {"fp8", "8bit"}}},
+      {"--optimizer-cpu-offload", "parallelism.offload.optimizer", On},
+      {"--cpu-offloading-num-layers", "parallelism.offload.activation_layers", Count},
       {"--grad-reduce-in-bf16", "training.gradients", On, "", {{"", "16bit"}}},
       {"--accumulate-allreduce-grads-in-fp32", "training.gradients", On, "", {{"", "fp32"}}},
       {"--recompute-granularity|--recompute-activations|--checkpoint-activations",
@@ -143,7 +160,7 @@ const std::vector<FlagRow>& rows() {
       {"--rampup-batch-size|--step-batch-size-schedule", "", Idle,
        "a step of the full batch is simulated"},
       {"--lr*|--min-lr|--decoupled-*|--weight-decay*|--adam-*|--clip-grad|--init-method-std|"
-       "--optimizer|--warmup*|--override-opt*|--use-checkpoint-opt*|--start-weight-decay|"
+       "--warmup*|--override-opt*|--use-checkpoint-opt*|--start-weight-decay|"
        "--end-weight-decay|--weight-decay-incr-style|--loss-scale*|--initial-loss-scale|"
        "--min-loss-scale|--hysteresis|--sgd-momentum",
        "", Idle,
@@ -255,6 +272,7 @@ void finish_attention(Draft& draft) {
                 draft.given(flag) != nullptr ? draft.given(flag) : from);
     };
     draft.forget("model.head_dim");
+    draft.forget("model.qk_norm");  // of the latents, which latent attention has anyway
     put("model.head_dim", "--qk-head-dim", 128);
     put("model.value_dim", "--v-head-dim", 128);
     put("model.latent.query_rank", "--q-lora-rank", 0);
@@ -438,11 +456,8 @@ void finish_precision(Draft& draft) {
   if (const GivenFlag* fp8 = draft.given("--fp8-format|--fp8")) {
     const bool mx = recipe != nullptr && recipe->value == "mxfp8";
     draft.set("training.precision", mx ? "mxfp8" : "fp8", mx ? recipe : fp8);
-    if (!mx) {
-      const bool block = recipe != nullptr && recipe->value == "blockwise";
-      draft.set(
-          "training.fp8_recipe", block ? "blockwise" : "tensorwise",
-          recipe != nullptr ? recipe->place() : "Megatron's default of --fp8-recipe: delayed");
+    if (!mx && recipe != nullptr) {
+      draft.set("training.fp8_recipe", recipe->value, recipe);
     }
   } else if (const GivenFlag* fp4 = draft.given("--fp4-format|--fp4")) {
     draft.set("training.precision", "fp4", fp4);

@@ -9,7 +9,11 @@
 
 namespace danlu {
 
-std::size_t end_of_group(const std::string& text, std::size_t from) {
+std::size_t end_of_group(const std::string& text, std::size_t from, int level) {
+  constexpr int kDeepest = 100;
+  if (level > kDeepest) {
+    return std::string::npos;
+  }
   const char first = text[from];
   if (first == '\'') {
     const std::size_t end = text.find('\'', from + 1);
@@ -29,9 +33,9 @@ std::size_t end_of_group(const std::string& text, std::size_t from) {
       ++depth;
       ++i;
     } else if (letter == '$' && i + 1 < text.size() && (text[i + 1] == '{' || text[i + 1] == '(')) {
-      i = end_of_group(text, i);
+      i = end_of_group(text, i, level + 1);
     } else if (first != '"' && (letter == '\'' || letter == '"')) {
-      i = end_of_group(text, i);
+      i = end_of_group(text, i, level + 1);
     } else {
       ++i;
     }
@@ -136,7 +140,8 @@ class ShellLexer {
         const std::size_t end = end_of_group(text_, at_);
         if (end == std::string::npos) {
           const ShellToken place = token_here(ShellToken::Kind::Word);
-          throw InputError(Problem{place.position, "what opens here is not closed",
+          throw InputError(Problem{place.position,
+                                   "what opens here is not closed, or is nested too deeply",
                                    "a quote, '${' or '$('", place.source_line});
         }
         step_to(end);

@@ -21,7 +21,8 @@ struct ShellToken {
 /// Throws InputError where a quote or a bracket is not closed.
 std::vector<ShellToken> shell_tokens(const std::string& text, const std::string& name);
 
-/// Where what opens at `from` ("${", "$(", "'", "\"", "`") ends, one past it; npos: it does not.
-std::size_t end_of_group(const std::string& text, std::size_t from);
+/// Where what opens at `from` ("${", "$(", "'", "\"", "`") ends, one past it; npos: it does not, or
+/// is nested too deeply.
+std::size_t end_of_group(const std::string& text, std::size_t from, int depth = 0);
 
 }  // namespace danlu

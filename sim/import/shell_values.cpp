@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <string_view>
 
 namespace danlu {
@@ -52,6 +53,12 @@ class SumReader {
         good_ = false;
         return 0;
       }
+      constexpr double kMost = 1e18;
+      if (sign == '*' &&
+          std::abs(static_cast<double>(value) * static_cast<double>(other)) > kMost) {
+        good_ = false;
+        return 0;
+      }
       value = sign == '*' ? value * other : sign == '/' ? value / other : value % other;
     }
     return value;
@@ -60,7 +67,11 @@ class SumReader {
     constexpr std::size_t kMostDigits = 15;
     if (peek() == '-') {
       ++at_;
-      return -factor();
+      long sign = -1;
+      for (; peek() == '-'; ++at_) {
+        sign = -sign;
+      }
+      return sign * factor();
     }
     if (peek() == '(') {
       ++at_;

@@ -91,7 +91,7 @@ const std::vector<FlagRow>& rows() {
       {"activation_checkpoint.early_stop", "training.recompute_early_stop", Fact},
       {"model.converters", "training.precision", Fact, "float8: fp8; mx: mxfp8"},
       {"quantize.linear.float8.recipe_name|float8.recipe_name", "training.fp8_recipe", Fact,
-       "tensorwise without it"},
+       "tensorwise without it; rowwise counts as that"},
       {"quantize.linear.float8.enable_fsdp_float8_all_gather|float8.enable_fsdp_float8_all_gather",
        "parallelism.sharding.gather_width", Fact, "8bit, with float8"},
       {"job.*|profiling.*|metrics.*|checkpoint.*|comm.*|validation.*|memory_estimation.*|debug.*|"
@@ -272,8 +272,8 @@ void finish_precision(Draft& draft) {
   if (converters->value.find("float8") != std::string::npos) {
     draft.set("training.precision", "fp8", converters);
     const GivenFlag* recipe = draft.given("quantize.linear.float8.recipe_name|float8.recipe_name");
-    draft.set("training.fp8_recipe", recipe != nullptr ? recipe->value : "tensorwise",
-              recipe != nullptr ? recipe->place() : "torchtitan's default: tensorwise");
+    draft.set("training.fp8_recipe", "tensorwise",
+              recipe != nullptr ? recipe->place() : "torchtitan's default");
     if (draft.on("quantize.linear.float8.enable_fsdp_float8_all_gather|"
                  "float8.enable_fsdp_float8_all_gather") &&
         draft.has("parallelism.sharding.copy")) {

@@ -6,6 +6,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <set>
 
 #include "sim/scenario/source_text.hpp"
 #include "sim/scenario/yaml_documents.hpp"
@@ -68,7 +69,7 @@ class FlatYamlReader {
         refuse(entry.first.Mark(), "expected the name of a key", "");
       }
       const std::string path = prefix + entry.first.Scalar();
-      if (file_.find(path) != nullptr) {
+      if (!paths_.insert(path).second) {
         refuse(entry.first.Mark(), fmt::format("duplicate key '{}'", path),
                "the key already stands above");
       }
@@ -99,6 +100,7 @@ class FlatYamlReader {
   }
 
   SourceText source_;
+  std::set<std::string> paths_;
   FlatFile file_;
 };
 

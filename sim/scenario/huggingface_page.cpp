@@ -54,9 +54,7 @@ std::string huggingface_page() {
       "media the language part is taken (`text_config`).\n\n"
       "Defaults are those of `src/transformers/models/*/configuration_*.py` in "
       "github.com/huggingface/transformers, the model's code is `modeling_*.py` beside it. Fields "
-      "that change neither sizes nor work (rotary bases, dropout, token ids) are not read. "
-      "Layernorms without a shift (mpt, cohere, dbrx) count as `rmsnorm`, which has as many "
-      "parameters.\n";
+      "that change neither sizes nor work (rotary bases, dropout, token ids) are not read.\n";
   for (const HuggingFaceType& type : huggingface_table()) {
     page += fmt::format("\n## {}\n\n{}\n\n| Key | From | Without it |\n| --- | --- | --- |\n",
                         type.name, type.source);

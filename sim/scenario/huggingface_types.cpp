@@ -227,7 +227,6 @@ std::vector<HuggingFaceType> dense_types() {
   };
 }
 
-/// Layernorms without a shift have an RMSNorm's parameters, and count as such.
 std::vector<HuggingFaceType> shiftless_types() {
   return {
       row("mpt", "MptConfig",
@@ -240,7 +239,7 @@ std::vector<HuggingFaceType> shiftless_types() {
             {"vocab", "vocab_size", "50368"},
             {"positions", "", "0"},
             {"gated_mlp", "", "false"},
-            {"norm", "", "rmsnorm"},
+            {"norm", "", "layernorm-without-bias"},
             {"biases", "no_bias", "true", Taking::Must},
             {"qk_norm", "attn_config.qk_ln", "false", Taking::Must}},
            no_biases(),
@@ -249,8 +248,16 @@ std::vector<HuggingFaceType> shiftless_types() {
           {sizes(),
            llama_code(),
            biases_by("attention_bias", "false", "qkv output"),
-           {{"norms", "", "1"}, {"qk_norm", "use_qk_norm", "false", Taking::Must}},
+           {{"norm", "", "layernorm-without-bias"},
+            {"norms", "", "1"},
+            {"qk_norm", "use_qk_norm", "false", Taking::Must}},
            tied("true")}),
+      row("olmo", "OlmoConfig",
+          {sizes(),
+           llama_code(),
+           {{"norm", "", "layernorm-without-parameters"}},
+           biases_by("attention_bias", "false", "qkv output"),
+           tied("false")}),
       row("dbrx", "DbrxConfig",
           {{{"layers", "n_layers", "24"},
             {"hidden", "d_model", "2048"},
@@ -263,6 +270,7 @@ std::vector<HuggingFaceType> shiftless_types() {
             {"experts.per_token", "ffn_config.moe_top_k", "1"},
             {"experts.ffn", "ffn_config.ffn_hidden_size", "3584"}},
            llama_code(),
+           {{"norm", "", "layernorm-without-bias"}},
            no_biases(),
            tied("false")}),
   };

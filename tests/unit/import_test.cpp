@@ -133,7 +133,7 @@ python -m torch.distributed.launch --nproc_per_node 8 --nnodes 1 pretrain_gpt.py
   EXPECT_EQ(w.model.positions, 512);
   EXPECT_EQ(w.training.global_batch, 32);  // 4 x 8 replicas
   EXPECT_TRUE(w.training.dropout);
-  EXPECT_TRUE(w.model.biases);
+  EXPECT_EQ(w.model.biases, kUsualBiases);
   EXPECT_EQ(w.training.precision, Precision::Fp16);
   const Imported result = imported("megatron", script, {.topology = "dgx-h100"});
   EXPECT_TRUE(says(result, "# Megatron's default: without --swiglu")) << result.scenario;
@@ -202,6 +202,18 @@ TEST(Import, WrongValuesAreToldAtTheirPlace) {
   EXPECT_THROW(imported("deepspeed", "{\"bf16\": {", {}), InputError);
   EXPECT_THROW(imported("nemo", "- 1\n- 2\n", {}), InputError);
   EXPECT_THROW(imported("megatron", "echo hello\n", {}), InputError);
+}
+
+TEST(Import, DeepNestingIsRefused) {
+  std::string script = "run.py --a ";
+  for (int i = 0; i < 100000; ++i) {
+    script += "${A:-";
+  }
+  EXPECT_THROW(imported("megatron", script, {}), InputError);
+  EXPECT_NO_THROW(imported("megatron", "run.py --a $((" + std::string(100000, '-') + "1))", {}));
+  EXPECT_NO_THROW(imported(
+      "megatron", "run.py --a $((" + std::string(5000, '(') + "1" + std::string(5000, ')') + "))",
+      {}));
 }
 
 TEST(Import, ShellWordsAreExpandedAsAShellDoes) {
@@ -321,12 +333,12 @@ TEST(Import, DeepSpeedFileBecomesAScenario) {
   const std::string two = R"({
     "train_batch_size": 256, "gradient_accumulation_steps": 8,
     "fp16": {"enabled": true, "loss_scale": 0},
-    "zero_optimization": {"stage": 2, "offload_optimizer": {"device": "cpu"}},
+    "zero_optimization": {"stage": 2, "zero_quantized_gradients": true},
     "optimizer": {"type": "Lamb", "params": {"lr": 1e-3}}, "curriculum_learning": {"enabled": true}
   })";
   EXPECT_EQ(scenario_of("deepspeed", two, options).workload.training.micro_batch, 2);
   const Imported result = imported("deepspeed", two, options);
-  EXPECT_EQ(result.unknown, 3U) << result.scenario;  // offload, Lamb, the curriculum
+  EXPECT_EQ(result.unknown, 3U) << result.scenario;  // the gradients, Lamb, the curriculum
   EXPECT_TRUE(says(result, "curriculum_learning.enabled, line 5")) << result.scenario;
   EXPECT_FALSE(imported("deepspeed", two, {}).complete);
 }
@@ -398,7 +410,7 @@ mixed_precision: bf16_mixed
                                  {.topology = "dgx-h100", .gpus = 16})
                          .workload;
   EXPECT_EQ(w.model.kv_heads, 4);
-  EXPECT_FALSE(w.model.biases);
+  EXPECT_EQ(w.model.biases, kNoBiases);
   EXPECT_EQ(w.parallelism.zero, 1);
   EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::Full);
   EXPECT_EQ(w.training.precision, Precision::Bf16);
