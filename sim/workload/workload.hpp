@@ -138,9 +138,10 @@ struct TrainingSpec {
   int attention_window = 0;  // positions that one attends to, with itself; 0: all before it
   std::map<int, double> documents{};  // in a sequence: lengths, and how many of each; empty: one
   bool dropout = false;
-  bool causal_flops = false;                // count half of the attention square as model FLOPs
-  int gradient_bytes = 4;                   // per parameter: fp32 gradients as Megatron keeps them
-  std::string schedule = "1f1b";            // a row of schedule_table(), or kGridSchedule
+  bool causal_flops = false;      // count half of the attention square as model FLOPs
+  int gradient_bytes = 4;         // per parameter: fp32 gradients as Megatron keeps them
+  int logit_bytes = 6;            // held per logit by the loss, which Megatron does in place
+  std::string schedule = "1f1b";  // a row of schedule_table(), or kGridSchedule
   std::vector<std::vector<Action>> grid{};  // by stage: what kGridSchedule does
   Deal grid_deal = Deal::InTurn;            // of its chunks
   int chunks = 1;                           // virtual stages per stage
