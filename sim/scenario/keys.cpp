@@ -335,6 +335,11 @@ std::vector<KeyRow> training_keys() {
       choice("training.gradients", &TrainingSpec::gradient_bytes, {{4, "fp32"}, {2, "16bit"}}, "",
              "How gradients are kept and reduced; as Megatron does if left out: 16bit with "
              "precision fp16, fp32 with all others"),
+      choice("training.loss", &TrainingSpec::logit_bytes,
+             {{6, "in-place"}, {12, "eager"}, {2, "fused"}}, "in-place",
+             "What the loss holds of each logit: 6 bytes in fp32 and in 16 bits, in place as in "
+             "Megatron-LM; 12 in fp32 with single operators, as PyTorch has it (measured); 2 where "
+             "it is compiled or fused. Of memory alone, not of time"),
       choice("training.schedule.kind", &TrainingSpec::schedule, schedule_words(), "1f1b",
              "Pipeline schedule (danlu list schedules), or the user's own; grid if there is one"),
       lines("training.schedule.grid",

@@ -28,6 +28,7 @@ constexpr std::array kTrainingColumns{
                .words = "it starts with the year: 2023-07, or a container's 26.04"},
     ColumnRule{"gpu"},
     ColumnRule{"model"},
+    ColumnRule{"framework"},
     ColumnRule{"interconnect_intra"},
     ColumnRule{"interconnect_inter"},
     ColumnRule{"gpus", Kind::Count, 1, kMost},

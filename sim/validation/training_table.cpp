@@ -387,7 +387,16 @@ class TrainingConverter {
     line(fmt::format("  attention: {}",
                      name_of(unfused_ ? AttentionKind::Unfused : AttentionKind::Flash)));
     line(fmt::format("  dropout: {}", unfused_));
+    line(fmt::format("  loss: {}", loss()));
     line(fmt::format("  schedule: {{kind: 1f1b, chunks: {}}}", count("vpp", 1)));
+  }
+
+  /// See the rule `loss` in the header.
+  std::string_view loss() const {
+    const std::string framework = lower_case(cell("framework"));
+    return has(framework, "compile")                               ? "fused"
+           : has(framework, "eager") || has(framework, "nanotron") ? "eager"
+                                                                   : "in-place";
   }
 
   std::string_view read_precision() {

@@ -39,6 +39,8 @@
 //                       Megatron's stages wait until they have sent
 //   scatter_gather      Megatron runs of 2021 without sequence parallelism (Narayanan et al. 2021,
 //                       section 4.1)
+//   loss                fused where framework says compile; eager where it says eager, and of
+//                       nanotron, whose kernels are; else in place (Megatron-LM's)
 //   everything else     the scenario's defaults
 //
 // The published time is step_time_s, else derived_step_time_s, else tokens of a step over tokens

@@ -151,9 +151,10 @@ std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& m
       of.again = std::max(of.again, made_again_by(model.kinds[kind]));
       of.buffers = std::max(of.buffers, buffers_of(model.kinds[kind]));
     }
-    if (w.placement().is_last({stage, chunk})) {  // in fp32 and in 16 bits
+    if (w.placement().is_last({stage, chunk})) {
       const RankShape shape(w);
-      of.logits = Bytes{shape.tokens * shape.vocab * 6 * (1 + w.model.prediction_layers)};
+      of.logits = Bytes{shape.tokens * shape.vocab * w.training.logit_bytes *
+                        (1 + w.model.prediction_layers)};
     }
   }
   const auto chunk_of = [&](const Action& action) {

@@ -2,7 +2,7 @@
 // GPU's own PCIe link, beside compute and beside what its NIC moves there.
 //
 //   optimizer     gradients down | Adam on the CPUs | 16-bit weights up     at the end of a step
-//   activations   F  layer 0 | 1, 0 down | 2, 1 down | 3 ..    B  .. 3, 2 up | 2, 1 up | 1, 0 up | 0
+//   activations   F  layer 0 | 1, 0 down | 2, 1 down | 3 ..   B  .. 3, 2 up | 2, 1 up | 1, 0 up | 0
 //
 // The optimizer's state as ZeRO-Offload has it (Ren et al. 2021, arXiv:2101.06840) and
 // Megatron-LM's --optimizer-cpu-offload: gradients stay on the GPU until the end of the step.

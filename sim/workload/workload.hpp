@@ -192,9 +192,10 @@ struct TrainingSpec {
   OptimizerSpec optimizer;
   LoraSpec lora;
   std::vector<FrozenPart> frozen{};
-  int frozen_layers = 0;                    // the first ones, whole
-  int gradient_bytes = 4;                   // per parameter: fp32 gradients as Megatron keeps them
-  std::string schedule = "1f1b";            // a row of schedule_table(), or kGridSchedule
+  int frozen_layers = 0;          // the first ones, whole
+  int gradient_bytes = 4;         // per parameter: fp32 gradients as Megatron keeps them
+  int logit_bytes = 6;            // held per logit by the loss, which Megatron does in place
+  std::string schedule = "1f1b";  // a row of schedule_table(), or kGridSchedule
   std::vector<std::vector<Action>> grid{};  // by stage: what kGridSchedule does
   Deal grid_deal = Deal::InTurn;            // of its chunks
   int chunks = 1;                           // virtual stages per stage
