@@ -104,8 +104,11 @@ class Resolver {
                                     near.empty() ? fmt::format("known: {}", join(names, ", "))
                                                  : fmt::format("did you mean '{}'?", near)));
     }
-    lay_model_over(values_of(to_model_spec(*found), scenario_keys(), "model",
-                             fmt::format("model preset {}", found->name)));
+    const ModelSpec spec = to_model_spec(*found);
+    const std::string origin = fmt::format("model preset {}", found->name);
+    Values values = values_of(spec, scenario_keys(), "model", origin);
+    values.set_below("experts.", values_of(spec.experts, scenario_keys(), "model.experts", origin));
+    lay_model_over(std::move(values));
   }
 
   void add_cluster() {

@@ -31,6 +31,7 @@ inline constexpr Family kCommandR{
     .gated_mlp = true, .tied_embeddings = true, .norm = Norm::Unbiased};
 
 /// The table of what is no dense decoder.
+std::span<const ModelPreset> mixture_presets();
 std::span<const ModelPreset> other_presets();
 
 }  // namespace danlu

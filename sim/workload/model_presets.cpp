@@ -429,7 +429,9 @@ constexpr auto kDenseDecoders = std::to_array<ModelPreset>({
 std::span<const ModelPreset> model_presets() {
   static const std::vector<ModelPreset> all = [] {
     std::vector<ModelPreset> found(kDenseDecoders.begin(), kDenseDecoders.end());
-    found.insert(found.end(), other_presets().begin(), other_presets().end());
+    for (const std::span<const ModelPreset> more : {mixture_presets(), other_presets()}) {
+      found.insert(found.end(), more.begin(), more.end());
+    }
     return found;
   }();
   return all;
@@ -451,6 +453,7 @@ ModelSpec to_model_spec(const ModelPreset& preset) {
           .tied_embeddings = preset.family.tied_embeddings,
           .biases = preset.family.biases,
           .norm = preset.family.norm,
+          .experts = traits.experts,
           .norms = traits.norms,
           .value_dim = traits.value_dim,
           .latent = traits.latent,

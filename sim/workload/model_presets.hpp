@@ -31,6 +31,7 @@ struct ModelTraits {
   int window = 0;
   int global_every = 0;
   bool sinks = false;
+  ExpertsSpec experts{};
   bool embedding_norm = false;
   bool final_norm = true;
   ModelKind kind = ModelKind::Decoder;

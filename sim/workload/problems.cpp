@@ -516,7 +516,7 @@ class Checker {
     };
     check_width("hidden", m.hidden);
     check_width("heads x head_dim", m.query_width() / tensor);
-    check_width("kv_heads x head_dim", m.rank_kv_width(tensor));
+    check_width("kv_heads x head_dim", m.rank_key_width(tensor));
     check_width("ffn", m.ffn / tensor);
     if (t.wide_first_layers + t.wide_last_layers >= m.layers) {
       add({"training.wide_first_layers", "training.wide_last_layers", "training.precision"},

@@ -31,7 +31,7 @@ ModelSpec llama(int layers, int hidden, int heads, int kv_heads, int ffn, int vo
           .vocab = vocab,
           .gated_mlp = true,
           .tied_embeddings = false,
-          .biases = false,
+          .biases = kNoBiases,
           .norm = Norm::RmsNorm};
 }
 const ModelSpec kLlama2 = llama(32, 4096, 32, 32, 11008, 32000);
@@ -97,7 +97,7 @@ TEST(Lora, TheBaseHasNeitherGradientsNorState) {
 // A.
 TEST(Lora, WorkOfAStepByHand) {
   Workload w = testing::small_gpt(2);
-  w.model.biases = false;
+  w.model.biases = kNoBiases;
   w.model.tied_embeddings = false;
   const double t = 512, h = 1024, r = 8;
   const double base = 2 * t * (2 * 12 * h * h + 32000 * h);
@@ -126,7 +126,7 @@ TEST(Lora, KeepsInputsOfAdapters) {
 // of each of h x 3h.
 TEST(Lora, FourBitsAreMadeWide) {
   Workload w = testing::small_gpt(2);
-  w.model.biases = false;
+  w.model.biases = kNoBiases;
   w.training.lora = {.rank = 8, .targets = {LoraTarget::O}, .four_bit_base = true};
   const Operator qkv = operator_named(build_model(w).layer(1), kQkv);
   for (const Kernels* kernels : {&qkv.forward, &qkv.input_gradient}) {
@@ -202,7 +202,7 @@ TEST(Frozen, ShardsAreGatheredWhereTheyAreUsed) {
       const auto& segments = step.programs[pass.program].segments;
       found += pass.action.is_forward() == forward
                    ? std::count_if(segments.begin(), segments.end(),
-                                   [&](const Segment& s) { return !s.is_compute && s.op == op; })
+                                   [&](const Segment& s) { return !s.is_compute && s.demand.op == op; })
                    : 0;
     }
     return found;

@@ -7,6 +7,7 @@
 
 #include "sim/program/step_program.hpp"
 #include "sim/workload/memory.hpp"
+#include "sim/workload/model_presets.hpp"
 #include "tests/support/blocks.hpp"
 #include "tests/support/support.hpp"
 
@@ -27,7 +28,7 @@ ModelSpec preset(std::string_view name) {
 /// Two layers of h = 1024 without biases: 2 x 12 h^2 in matrices, tables of 32,000 rows, 5 norms.
 Workload small() {
   Workload w = testing::small_gpt(2);
-  w.model.biases = false;
+  w.model.biases = kNoBiases;
   w.model.tied_embeddings = false;
   w.model.norm = Norm::RmsNorm;
   return w;

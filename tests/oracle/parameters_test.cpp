@@ -41,6 +41,11 @@ TEST(Parameters, AreThoseOfThePublishedModels) {
     const double total = std::stod(std::string(table.cell(row, "total")));
     const ModelSpec model = workload_of(std::string(table.cell(row, "keys")), 16).model;
     EXPECT_EQ(total_parameters(model), total);
+    double active = 0;
+    for (const PartParameters& part : parameters_by_part(model)) {
+      active += part.active;
+    }
+    EXPECT_EQ(active, std::stod(std::string(table.cell(row, "active"))));
     if (const std::string preset(table.cell(row, "preset")); !preset.empty()) {
       EXPECT_EQ(total_parameters(workload_of(preset, 16).model), total) << preset;
     }

@@ -150,7 +150,7 @@ TEST(Precision, GathersOfTensorRanksAreNarrow) {
     double bytes = 0;
     for (const Segment& segment :
          make_program(w, model, {.layers = layers_of(w, model, {0, 0})}, kind).segments) {
-      bytes += !segment.is_compute && segment.op == op ? segment.bytes.value : 0;
+      bytes += !segment.is_compute && segment.demand.op == op ? segment.demand.bytes.value : 0;
     }
     return bytes;
   };
@@ -168,7 +168,7 @@ TEST(Precision, WeightsAreCastOnceAStep) {
   const double products = 2 * 12 * kH * kH;
   const double plain = parameters(narrow(Precision::Bf16, {}, 2));
   Workload w = narrow(Precision::Fp8, Fp8Recipe::Delayed, 2);
-  w.model.biases = false;
+  w.model.biases = kNoBiases;
   const double no_biases = plain - 2 * 2 * (3 + 1 + 4 + 1) * kH;
   EXPECT_EQ(parameters(w), no_biases + 2 * products);
   const auto last_of = [](const Workload& workload, std::string_view name) {
