@@ -102,6 +102,8 @@ TEST(Names, ModelsGoThroughTheirRows) {
     const ModelSpec model = to_model_spec(preset);
     Values written;
     written.set_below("model.", values_of(model, scenario_keys(), "model", "a test"));
+    written.set_below("model.experts.",
+                      values_of(model.experts, scenario_keys(), "model.experts", "a test"));
     for (const std::string& path : written.paths()) {
       Value value = written.at(path);
       const double number = value.number;
@@ -111,6 +113,7 @@ TEST(Names, ModelsGoThroughTheirRows) {
     }
     ModelSpec read;
     Getter(written, scenario_keys()).fill(read, "model");
+    Getter(written, scenario_keys()).fill(read.experts, "model.experts");
     EXPECT_EQ(total_parameters(read), total_parameters(model)) << preset.name;
     EXPECT_EQ(read.norm, model.norm);
     EXPECT_EQ(read.positions, model.positions);
