@@ -127,52 +127,6 @@ std::vector<KeyRow> model_keys() {
   };
 }
 
-std::vector<KeyRow> expert_keys() {
-  return {
-      count("model.experts.count", &ExpertsSpec::count, 0, 1e5, "0",
-            "Routed experts of a layer, in place of its MLP; 0: a dense model"),
-      count("model.experts.per_token", &ExpertsSpec::per_token, 1, 1e4, "1",
-            "Routed experts that a token visits (top-k)"),
-      count("model.experts.ffn", &ExpertsSpec::ffn, 1, 1e7, "",
-            "Width of each; as model.ffn if left out"),
-      count("model.experts.shared_ffn", &ExpertsSpec::shared_ffn, 0, 1e7, "0",
-            "Width of the shared experts together, which every token visits; 0: there are none"),
-      flag("model.experts.shared_gate", &ExpertsSpec::shared_gate, "false",
-           "Their output is weighted by a product with one column (Qwen2-MoE)"),
-      flag("model.experts.router_bias", &ExpertsSpec::router_bias, "false",
-           "The router has biases that are trained (GPT-OSS)"),
-      count("model.experts.dense_layers", &ExpertsSpec::dense_layers, 0, kMost, "0",
-            "The first so many layers have an MLP of model.ffn all the same"),
-      count("model.experts.every", &ExpertsSpec::every, 1, kMost, "1",
-            "Each so-many-th layer has experts, the others an MLP (Llama 4 Maverick: 2)"),
-      count("parallelism.expert", &ParallelismSpec::expert, 1, 1e5, "1",
-            "Ranks of a stage among which the experts of a layer are spread (expert parallelism)"),
-      count(
-          "parallelism.expert_tensor", &ParallelismSpec::expert_tensor, 1, 1024, "",
-          "Ranks that share each expert; as many as parallelism.tensor if left out (Megatron-LM)"),
-      choice("parallelism.expert_exchange", &ParallelismSpec::expert_exchange, "all-to-all",
-             "How tokens come to their experts and back: a copy for every expert straight to its "
-             "rank (NCCL), or one for every node and rank that holds some of them (DeepEP)"),
-      choice("training.experts.dispatch_width", &RoutingSpec::dispatch_bytes,
-             {{1, "8bit"}, {2, "16bit"}, {4, "fp32"}}, "",
-             "Of an element on its way to the experts; the precision's if left out. What comes "
-             "back is summed and stays as wide as that"),
-      number("training.experts.capacity", &RoutingSpec::capacity, 0, 1e4, "0",
-             "Tokens that an expert takes at most, over the mean; more are dropped. 0: none is"),
-      flag("training.experts.pad", &RoutingSpec::pads, "false",
-           "Experts are filled up to their capacity"),
-      counts("training.experts.load", &RoutingSpec::load, 0, 1e9,
-             "How often each expert is wanted, relative to the others, as in `[3, 1, 1, 1]`; all "
-             "alike if left out, but for zipf"),
-      number("training.experts.zipf", &RoutingSpec::zipf, 0, 10, "0",
-             "The i-th most wanted expert is wanted i^-zipf times as often as the first"),
-      count("training.experts.seed", &RoutingSpec::seed, 0, 1e9, "1",
-            "Of the order in which experts are wanted"),
-      count("training.experts.most_nodes", &RoutingSpec::most_nodes, 0, kMost, "0",
-            "Nodes that hold the experts of a token, at most (DeepSeek-V3: 4); 0: any number"),
-  };
-}
-
 std::vector<KeyRow> parallelism_keys() {
   return {
       count("parallelism.tensor", &ParallelismSpec::tensor, 1, 1024, "1",
@@ -363,64 +317,6 @@ std::vector<KeyRow> training_keys() {
           "GB each: issue 964) and fragmentation; a plan that leaves less is tight"),
       number("training.tokens", &TrainingSpec::tokens, 1, 1e18, "",
              "Tokens of the whole run, for days, cost and energy"),
-  };
-}
-
-/// A word, or a list of words.
-template <typename Spec, typename Enum>
-KeyRow enum_list(std::string path, std::vector<Enum> Spec::*at, std::string help) {
-  const auto set = [at](Spec& spec, const Value& value) {
-    const std::string_view text = value.text;
-    const bool is_list = text.starts_with('[');
-    (spec.*at).clear();
-    for (std::string_view word : split(is_list ? text.substr(1, text.size() - 2) : text, ',')) {
-      word.remove_prefix(word.find_first_not_of(' '));
-      (spec.*at).push_back(value_named<Enum>(word).value());
-    }
-  };
-  const std::string words_of_enum = choices_of(words_of<Enum>());
-  return words(std::move(path), Member<Spec>{.set = set, .get = {}}, words_of_enum, words_of_enum,
-               "", std::move(help));
-}
-
-/// What is narrower than 16 bits, what the optimizer keeps, what is trained.
-std::vector<KeyRow> width_keys() {
-  return {
-      choice("training.fp8_recipe", &TrainingSpec::fp8_recipe, "delayed",
-             "Where the scales of fp8 come from, by Megatron-LM's names: from the steps before, "
-             "from each array itself, or from blocks of it"),
-      choice("training.narrow_weights", &TrainingSpec::narrow_weights,
-             {{false, "copy"}, {true, "only"}}, "copy",
-             "Below 16 bits: weights have narrow copies beside those in 16 bits, cast once a step; "
-             "or the optimizer writes narrow ones, which are gathered so (Megatron-LM's "
-             "--fp8-param-gather)"),
-      count("training.wide_first_layers", &TrainingSpec::wide_first_layers, 0, kMost, "0",
-            "Below 16 bits: first layers whose products stay in bf16 (Megatron-LM's "
-            "--first-last-layers-bf16)"),
-      count("training.wide_last_layers", &TrainingSpec::wide_last_layers, 0, kMost, "0",
-            "The same of the last layers"),
-      choice("training.optimizer.kind", &OptimizerSpec::kind, "adam",
-             "Adam or AdamW; SGD; Adafactor; Muon, with Adam for what is no matrix of a layer. "
-             "`optimizer: NAME` says the same"),
-      choice("training.optimizer.state_width", &OptimizerSpec::state_bytes,
-             {{4, "fp32"}, {2, "16bit"}, {1, "8bit"}}, "fp32",
-             "Of each of its moments; 8bit: with an fp32 scale for 256 values"),
-      flag("training.optimizer.master", &OptimizerSpec::master, "true",
-           "Weights in 16 bits have fp32 master weights; false: the optimizer updates the 16 bits"),
-      flag("training.optimizer.momentum", &OptimizerSpec::momentum, "true", "Of sgd"),
-      count("training.lora.rank", &LoraSpec::rank, 1, 65536, "",
-            "Low-rank adapters (LoRA) of this rank are trained, and nothing else"),
-      enum_list("training.lora.targets", &LoraSpec::targets,
-                "Weights that have adapters, as in `[q, v]`; qkv is one adapter for all three"),
-      choice("training.lora.base_width", &LoraSpec::four_bit_base,
-             {{false, "16bit"}, {true, "4bit"}}, "16bit",
-             "Of the frozen weights of layers; 4bit: NormalFloat with twice quantised scales, made "
-             "wide for every product (QLoRA)"),
-      enum_list("training.frozen", &TrainingSpec::frozen,
-                "Parts of the model that are not trained, as in `[embedding, norms]`: no gradient, "
-                "no optimizer state, and no backward pass below the lowest weight that is trained"),
-      count("training.frozen_layers", &TrainingSpec::frozen_layers, 0, kMost, "0",
-            "First layers that are not trained, whole"),
   };
 }
 

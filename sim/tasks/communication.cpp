@@ -199,21 +199,15 @@ class Describer {
     return parts;
   }
 
-  /// A launch, then both levels at the same time.
+  /// Both levels at the same time.
   Parts dispatch(const GroupShape& shape) const {
     const ExpertExchange exchange = expert_exchange(
         cluster_, shape.group, {.routing = *demand_.routing, .tokens = 1, .token = demand_.bytes});
     Parts parts;
-    const PartId launch = parts.push_back({.latency = exchange.latency,
-                                           .alone = exchange.latency,
-                                           .after = {},
-                                           .rank_classes = class_.rank_classes});
     auto flow = exchange.flows.begin();
     for (const CarriedPattern& carried : shape.patterns) {
       if (carried.key.op == CollectiveOp::Dispatch) {
-        CommunicationPart part = part_of(carried, {}, whole(flow->stream));
-        part.after = {launch};
-        parts.push_back(std::move(part));
+        parts.push_back(part_of(carried, exchange.latency, whole(flow->stream)));
         ++flow;
       }
     }

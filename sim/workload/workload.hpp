@@ -267,6 +267,8 @@ struct WorkloadProblem {
 /// What keeps a node from copying to its host and back.
 std::optional<WorkloadProblem> offload_problem(const OffloadSpec& offload,
                                                const TopologySpec& topology);
+/// Of widths of products below 16 bits, and of what is trained.
+std::vector<WorkloadProblem> width_problems(const Workload& workload);
 /// What keeps a GPU from running in the workload's precision.
 std::optional<WorkloadProblem> precision_problem(const Workload& workload, const GpuSpec& gpu);
 

@@ -200,10 +200,11 @@ TEST(Frozen, ShardsAreGatheredWhereTheyAreUsed) {
     std::ptrdiff_t found = 0;
     for (const StagePass& pass : step.stage(0).passes) {
       const auto& segments = step.programs[pass.program].segments;
-      found += pass.action.is_forward() == forward
-                   ? std::count_if(segments.begin(), segments.end(),
-                                   [&](const Segment& s) { return !s.is_compute && s.demand.op == op; })
-                   : 0;
+      found +=
+          pass.action.is_forward() == forward
+              ? std::count_if(segments.begin(), segments.end(),
+                              [&](const Segment& s) { return !s.is_compute && s.demand.op == op; })
+              : 0;
     }
     return found;
   };

@@ -41,6 +41,9 @@ std::vector<CollectiveOp> ops_of(const AlgorithmRow& row, const Cluster& cluster
                                  const Group& group) {
   std::vector<CollectiveOp> ops;
   for (const auto& [op, name] : kNames<CollectiveOp>) {
+    if (op == CollectiveOp::Dispatch) {
+      continue;  // has no messages
+    }
     if (row.obstacle(op, group, cluster.spec.topology).empty()) {
       ops.push_back(op);
     }

@@ -464,12 +464,20 @@ Case mixed_case(std::uint64_t seed) {
   if (kept.coin()) {
     add_offload(kept, drawn.cluster, drawn.workload);
   }
-  Dice experts(seed + 4000000);
-  if (experts.coin()) {
-    add_experts(experts, drawn);
-  }
-  Dice widths(seed + 5000000);
-  add_widths(widths, drawn);
+  const auto if_possible = [&](std::uint64_t stream, const auto& change) {
+    Dice own(seed + stream);
+    Case changed = drawn;
+    change(own, changed);
+    if (problems(changed.workload, changed.cluster.gpus, changed.cluster.gpu).empty()) {
+      drawn = changed;
+    }
+  };
+  if_possible(4000000, [](Dice& own, Case& changed) {
+    if (own.coin()) {
+      add_experts(own, changed);
+    }
+  });
+  if_possible(5000000, add_widths);
   return drawn;
 }
 

@@ -170,7 +170,7 @@ TEST(Problems, AreAllSaidAtOnce) {
               "unknown key 'precison' in 'training'\n"
               "'training.recompute' must be one of none, selective, full, or a list of core_attn, "
               "mla_up_proj, "
-              "layernorm, mlp, act, found 'some'\n"
+              "layernorm, mlp, act, moe_act, moe, found 'some'\n"
               "'training.dropout' must be true or false, found 'yes'\n"
               "unknown faults 'rsc-9'\n");
   }

@@ -1,0 +1,70 @@
+#include "sim/base/text.hpp"
+#include "sim/scenario/key_rows.hpp"
+#include "sim/workload/workload.hpp"
+
+namespace danlu {
+
+using namespace rows;
+
+namespace {
+
+/// A word, or a list of words.
+template <typename Spec, typename Enum>
+KeyRow enum_list(std::string path, std::vector<Enum> Spec::*at, std::string help) {
+  const auto set = [at](Spec& spec, const Value& value) {
+    const std::string_view text = value.text;
+    const bool is_list = text.starts_with('[');
+    (spec.*at).clear();
+    for (std::string_view word : split(is_list ? text.substr(1, text.size() - 2) : text, ',')) {
+      word.remove_prefix(word.find_first_not_of(' '));
+      (spec.*at).push_back(value_named<Enum>(word).value());
+    }
+  };
+  const std::string words_of_enum = choices_of(words_of<Enum>());
+  return words(std::move(path), Member<Spec>{.set = set, .get = {}}, words_of_enum, words_of_enum,
+               "", std::move(help));
+}
+
+}  // namespace
+
+std::vector<KeyRow> width_keys() {
+  return {
+      choice("training.fp8_recipe", &TrainingSpec::fp8_recipe, "delayed",
+             "Where the scales of fp8 come from, by Megatron-LM's names: from the steps before, "
+             "from each array itself, or from blocks of it"),
+      choice("training.narrow_weights", &TrainingSpec::narrow_weights,
+             {{false, "copy"}, {true, "only"}}, "copy",
+             "Below 16 bits: weights have narrow copies beside those in 16 bits, cast once a step; "
+             "or the optimizer writes narrow ones, which are gathered so (Megatron-LM's "
+             "--fp8-param-gather)"),
+      count("training.wide_first_layers", &TrainingSpec::wide_first_layers, 0, kMost, "0",
+            "Below 16 bits: first layers whose products stay in bf16 (Megatron-LM's "
+            "--first-last-layers-bf16)"),
+      count("training.wide_last_layers", &TrainingSpec::wide_last_layers, 0, kMost, "0",
+            "The same of the last layers"),
+      choice("training.optimizer.kind", &OptimizerSpec::kind, "adam",
+             "Adam or AdamW; SGD; Adafactor; Muon, with Adam for what is no matrix of a layer. "
+             "`optimizer: NAME` says the same"),
+      choice("training.optimizer.state_width", &OptimizerSpec::state_bytes,
+             {{4, "fp32"}, {2, "16bit"}, {1, "8bit"}}, "fp32",
+             "Of each of its moments; 8bit: with an fp32 scale for 256 values"),
+      flag("training.optimizer.master", &OptimizerSpec::master, "true",
+           "Weights in 16 bits have fp32 master weights; false: the optimizer updates the 16 bits"),
+      flag("training.optimizer.momentum", &OptimizerSpec::momentum, "true", "Of sgd"),
+      count("training.lora.rank", &LoraSpec::rank, 1, 65536, "",
+            "Low-rank adapters (LoRA) of this rank are trained, and nothing else"),
+      enum_list("training.lora.targets", &LoraSpec::targets,
+                "Weights that have adapters, as in `[q, v]`; qkv is one adapter for all three"),
+      choice("training.lora.base_width", &LoraSpec::four_bit_base,
+             {{false, "16bit"}, {true, "4bit"}}, "16bit",
+             "Of the frozen weights of layers; 4bit: NormalFloat with twice quantised scales, made "
+             "wide for every product (QLoRA)"),
+      enum_list("training.frozen", &TrainingSpec::frozen,
+                "Parts of the model that are not trained, as in `[embedding, norms]`: no gradient, "
+                "no optimizer state, and no backward pass below the lowest weight that is trained"),
+      count("training.frozen_layers", &TrainingSpec::frozen_layers, 0, kMost, "0",
+            "First layers that are not trained, whole"),
+  };
+}
+
+}  // namespace danlu
