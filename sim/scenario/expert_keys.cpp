@@ -46,6 +46,10 @@ std::vector<KeyRow> expert_keys() {
              "The i-th most wanted expert is wanted i^-zipf times as often as the first"),
       count("training.experts.seed", &RoutingSpec::seed, 0, 1e9, "1",
             "Of the order in which experts are wanted"),
+      choice("training.experts.weighted", &RoutingSpec::weighs_inside,
+             {{false, "sum"}, {true, "activation"}}, "sum",
+             "Where the router's weights come in: in the sum of a token's copies, for which these "
+             "are kept; or behind the activation (Megatron-core since 0.12)"),
       count("training.experts.most_nodes", &RoutingSpec::most_nodes, 0, kMost, "0",
             "Nodes that hold the experts of a token, at most (DeepSeek-V3: 4); 0: any number"),
   };

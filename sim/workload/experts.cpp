@@ -214,11 +214,12 @@ void add_experts(const RankShape& z, Block& block) {
   const double shared = x.spec.shared_ffn > 0 ? 1 : 0;
   const double token = z.element * z.local_tokens * z.hidden;
   const double sent = z.element * x.copies * z.hidden;
-  block.steps.emplace_back(
-      Operator{.name = kExpertSum,
-               .forward = {memory_pass(sent + (1 + shared) * token)},
-               .input_gradient = {memory_pass(2 * sent + (1 + shared) * token)},
-               .kept = {sent}});
+  const bool weighs_inside = z.training.routing.weighs_inside;
+  block.steps.emplace_back(Operator{
+      .name = kExpertSum,
+      .forward = {memory_pass(sent + (1 + shared) * token)},
+      .input_gradient = {memory_pass((weighs_inside ? 1 : 2) * sent + (1 + shared) * token)},
+      .kept = {weighs_inside ? 0 : sent}});
   add_end_of_half(z, block);
 }
 

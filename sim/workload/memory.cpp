@@ -217,6 +217,9 @@ MemoryUse stage_memory(const Workload& w, const ModelBlocks& model, int stage) {
           Bytes{(updated.parameters * (copied_bytes(w.training) - master) +
                  updated.moments * moment_bytes(w.training)) /
                 shards.optimizer};
+      use.host += Bytes{w.offload.optimizer
+                            ? updated.parameters * gradient_bytes(w.training) / shards.optimizer
+                            : 0};
     }
   }
   for (const HeldDuring& moment : moments) {

@@ -158,13 +158,14 @@ inline Mesh ParallelismSpec::mesh() const {
 
 /// How tokens choose their experts, and what of them travels.
 struct RoutingSpec {
-  int dispatch_bytes = 2;   // of an element on its way to the experts
-  double capacity = 0;      // tokens that an expert takes at most, over the mean; 0: all
-  bool pads = false;        // to the capacity, so that all experts compute as much
-  std::vector<int> load{};  // of each expert, relative; empty: as zipf says
-  double zipf = 0;          // the i-th most wanted expert is wanted i^-zipf times as often
-  int seed = 1;             // of which expert that is
-  int most_nodes = 0;       // that hold the experts of a token; 0: any number
+  int dispatch_bytes = 2;      // of an element on its way to the experts
+  double capacity = 0;         // tokens that an expert takes at most, over the mean; 0: all
+  bool pads = false;           // to the capacity, so that all experts compute as much
+  std::vector<int> load{};     // of each expert, relative; empty: as zipf says
+  double zipf = 0;             // the i-th most wanted expert is wanted i^-zipf times as often
+  int seed = 1;                // of which expert that is
+  bool weighs_inside = false;  // tokens are weighted behind the activation, not in the sum
+  int most_nodes = 0;          // that hold the experts of a token; 0: any number
 };
 
 /// The schedule that the user writes as a grid.

@@ -110,6 +110,14 @@ TEST(Experts, KeepWhatBackwardNeeds) {
             1514143744);
 }
 
+// Weighted behind the activation, copies of tokens are not kept for their sum.
+TEST(Experts, KeepNoOutputThatIsWeightedBefore) {
+  Workload w = with(mixtral(1), 8, "{data: 8}", {batch(8, 4096)}).workload;
+  const double sum = kept_by(build_model(w).layer(0)).value;
+  w.training.routing.weighs_inside = true;
+  EXPECT_EQ(sum - kept_by(build_model(w).layer(0)).value, 67108864);
+}
+
 // Megatron-core's RankGenerator, order tp-cp-ep-dp-pp: the first two groups and how many there are.
 TEST(Experts, RanksAreMegatrons) {
   struct Row {
