@@ -40,7 +40,7 @@ class Player {
       ++waiting_for_[after];
     }
     flows_.resize(graph.tasks.size());
-    timeline_.start.resize(graph.tasks.size());
+    timeline_.start.assign(graph.tasks.size(), Seconds{-1});
     timeline_.finish.assign(graph.tasks.size(), Seconds{-1});
     mark_dead();
   }
@@ -72,6 +72,9 @@ class Player {
     start_ready();
     engine.run();
     check_all_finished();
+    std::replace_if(
+        timeline_.start.begin(), timeline_.start.end(),
+        [](Seconds start) { return start < Seconds{}; }, Seconds{});  // of dead ranks
     return std::move(timeline_);
   }
 
@@ -144,8 +147,7 @@ class Player {
     const Task& task = graph_.tasks[id];
     timeline_.start[id] = now();
     const bool flows = task.kind == TaskKind::Communication && task.bytes > Bytes{};
-    const Seconds length =
-        task.kind == TaskKind::Compute ? graph_.compute_time(id, now()) : task.duration;
+    const Seconds length = length_of(id);
     if (length > Seconds{}) {
       simgrid::kernel::timer::Timer::set(now().value + length.value, [this, id, flows] {
         if (flows) {
@@ -160,6 +162,24 @@ class Player {
     } else {
       finish(id);
     }
+  }
+
+  Seconds length_of(TaskId id) const {
+    const Task& task = graph_.tasks[id];
+    switch (task.kind) {
+      case TaskKind::Compute:
+        return graph_.compute_time(id, now());
+      case TaskKind::Run:
+        return graph_.run_time(id, task.host ? lead_of(*task.host) : Seconds{});
+      default:
+        return task.duration;
+    }
+  }
+
+  /// How long ago that began, at the latest now.
+  Seconds lead_of(TaskId host) const {
+    const Seconds began = timeline_.start[host];
+    return began < Seconds{} ? Seconds{} : now() - began;
   }
 
   void start_flow(TaskId id) {

@@ -64,6 +64,9 @@ Json segment_json(const Segment& segment) {
     }
   }
   json["after"] = segment.after;
+  if (segment.needs_counts) {
+    json["needs_counts"] = true;
+  }
   if (segment.beside) {
     json["beside"] = true;
   }
@@ -189,6 +192,7 @@ Segment segment_of(const Json& json, std::size_t number) {
   Segment segment{.name = json.at("name").get<std::string>(),
                   .is_compute = !json.contains("op"),
                   .after = earlier_of(json, number),
+                  .needs_counts = json.value("needs_counts", false),
                   .beside = json.value("beside", false)};
   if (segment.is_compute) {
     for (const Json& kernel : json.at("kernels")) {

@@ -261,7 +261,8 @@ std::size_t Walk::add_exchange(const Exchange& exchange, const Way& way,
                                .is_compute = false,
                                .axes = exchange.axes,
                                .demand = {way.op, exchange.bytes * way.share, exchange.routing},
-                               .after = std::move(after)});
+                               .after = std::move(after),
+                               .needs_counts = way.needs_counts});
   return size() - 1;
 }
 

@@ -1,15 +1,53 @@
 #include "sim/report/activity.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 namespace danlu {
 
-const SegmentTimes& ActivityReader::times_of(const ProgramSlice& slice) {
-  auto known = slices_.find(slice);
-  if (known == slices_.end()) {
-    const PlayedProgram& played = graph_.programs[slice.program];
-    known =
-        slices_
-            .emplace(slice, play_alone(played.program, slice.first, slice.last, played.durations))
-            .first;
+namespace {
+
+SegmentTimes times_in(const PlayedProgram& played, const ProgramSlice& slice,
+                      std::optional<Seconds> lead) {
+  return play_alone(played.program, slice.first, slice.last, played.durations,
+                    lead ? played.launches : Launches{}, lead.value_or(Seconds{}));
+}
+
+}  // namespace
+
+ActivityReader::PlayedSlice ActivityReader::slice_of(TaskId run) {
+  const Task& task = graph_.tasks[run];
+  switch (task.launched) {
+    case LaunchedBy::Ahead:
+      return {task.slice, {}};
+    case LaunchedBy::Together:
+      return {task.slice, Seconds{}};
+    case LaunchedBy::Task:
+      break;
+  }
+  const auto [known, is_new] = enough_.try_emplace(task.slice);
+  if (is_new) {
+    const PlayedProgram& played = graph_.programs[task.slice.program];
+    const SegmentTimes free = times_in(played, task.slice, {});
+    Seconds clock;
+    for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
+      clock += played.launches.times[i];
+      known->second = std::max(known->second, clock - free.start[i - task.slice.first]);
+    }
+  }
+  constexpr double kGrid = 1e-12;  // s: leads that differ by rounding are one
+  const Seconds lead = timeline_.start[run] - timeline_.start[*task.host];
+  if (lead >= known->second) {
+    return {task.slice, {}};
+  }
+  return {task.slice, Seconds{std::round(lead.value / kGrid) * kGrid}};
+}
+
+const SegmentTimes& ActivityReader::times_of(const PlayedSlice& played) {
+  const auto [known, is_new] = slices_.try_emplace(played);
+  if (is_new) {
+    const auto& [slice, lead] = played;
+    known->second = times_in(graph_.programs[slice.program], slice, lead);
   }
   return known->second;
 }
@@ -40,11 +78,13 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
       visit({whole, graph_.name_of(task), "", task.action, nullptr, task.communication,
              task.part == PartId{0}});
       return;
+    case TaskKind::Host:
+      return;
     case TaskKind::Run:
       break;
   }
   const PlayedProgram& played = graph_.programs[task.slice.program];
-  const SegmentTimes& times = times_of(task.slice);
+  const SegmentTimes& times = times_of(slice_of(id));
   for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
     const Segment& segment = played.program.segments[i];
     const std::size_t at = i - task.slice.first;
@@ -55,6 +95,28 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
            action,
            segment.is_compute ? &played.compute[i] : nullptr,
            played.communications[i]});
+  }
+}
+
+void ActivityReader::expand_host(TaskId id, const std::function<void(const Activity&)>& visit) {
+  const Task& task = graph_.tasks[id];
+  if (task.kind == TaskKind::Host && !task.is_of_run) {
+    visit({.interval = {timeline_.start[id], timeline_.finish[id]},
+           .name = graph_.name_of(task),
+           .action = task.action});
+  }
+  if (task.kind != TaskKind::Run || task.launched == LaunchedBy::Ahead) {
+    return;
+  }
+  const PlayedProgram& played = graph_.programs[task.slice.program];
+  const Seconds lead = task.host ? timeline_.start[id] - timeline_.start[*task.host] : Seconds{};
+  const Seconds start = timeline_.start[id];
+  const SegmentTimes times = times_in(played, task.slice, lead);
+  for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
+    const Seconds end = start + times.launched[i - task.slice.first];
+    visit({.interval = {end - played.launches.times[i], end},
+           .name = played.program.segments[i].name,
+           .action = task.action});
   }
 }
 

@@ -32,16 +32,26 @@ class ActivityReader {
 
   /// Calls `visit` for the task's activities, in order of start within each stream.
   void expand(TaskId task, const std::function<void(const Activity&)>& visit);
+  /// What the host launches for a task, segment by segment of a run, where it is played.
+  void expand_host(TaskId task, const std::function<void(const Activity&)>& visit);
   /// A task of compute by purpose, what it took longer than on a healthy GPU included.
   const ComputeTime& compute_of(TaskId task);
-  /// The inner times of a fused slice, relative to its start.
-  const SegmentTimes& times_of(const ProgramSlice& slice);
+  /// A run's slice, and how far its host was ahead when it started, where that matters.
+  struct PlayedSlice {
+    ProgramSlice slice;
+    std::optional<Seconds> lead;
+    auto operator<=>(const PlayedSlice&) const = default;  // NOLINT(modernize-use-nullptr)
+  };
+  PlayedSlice slice_of(TaskId run);
+  /// Its inner times, relative to its start.
+  const SegmentTimes& times_of(const PlayedSlice& played);
 
  private:
   const TaskGraph& graph_;
   const Timeline& timeline_;
-  std::map<ProgramSlice, SegmentTimes> slices_;
-  std::map<TaskId, ComputeTime> uneven_;  // tasks that took longer or shorter than planned
+  std::map<PlayedSlice, SegmentTimes> slices_;
+  std::map<ProgramSlice, Seconds> enough_;  // by so much a host must be ahead never to be late
+  std::map<TaskId, ComputeTime> uneven_;    // tasks that took longer or shorter than planned
 };
 
 }  // namespace danlu

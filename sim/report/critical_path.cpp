@@ -64,6 +64,22 @@ class PathWalker {
         add_communication(activity, alone);
       }
     }
+    add_host(task, computing, communications);
+  }
+
+  /// What a task launches, or waits for its host inside.
+  void add_host(TaskId task, const Intervals& computing,
+                const std::vector<Activity>& communications) {
+    const Task& made = plan_.graph.tasks[task];
+    if (made.kind == TaskKind::Host || made.launched != LaunchedBy::Ahead) {
+      std::vector<Interval> busy = computing;
+      for (const Activity& activity : communications) {
+        busy.push_back(activity.interval);
+      }
+      const Interval whole{timeline_.start[task], timeline_.finish[task]};
+      path_.compute[ComputePart::Host] +=
+          whole.finish - whole.start - measure_of(unite(std::move(busy)));
+    }
   }
 
   void add_communication(const Activity& activity, Seconds time) {

@@ -29,13 +29,14 @@ struct SortSum {
   }
 };
 
-/// A fused slice, measured once for all passes that are copies of it. At every instant it computes
-/// or exchanges.
+/// A fused slice, measured once for all passes that are copies of it. At every instant it computes,
+/// exchanges, or waits for its host.
 struct SliceMeasure {
   ComputeTime compute_time;
   Coverage compute, exchanging, hidden;  // hidden: both at once
   IdArray<Axis, Seconds, kAxes> exchanging_along{}, hidden_along{};
   IdArray<Axis, Seconds, kAxes> exposed_along{};  // each instant once (kExposedParts)
+  Seconds for_host;
   std::vector<std::pair<CommunicationId, SortSum>> by_sort;
 };
 
@@ -49,7 +50,8 @@ struct RankActivity {
     Interval interval;
   };
   std::vector<Part> communication;
-  std::vector<Interval> waits;  // for a peer
+  std::vector<Interval> waits;     // for a peer
+  std::vector<Interval> launches;  // that came after all else that was waited for
 };
 
 /// Sums over ranks taking part, for the means.
@@ -168,7 +170,27 @@ class Measurer {
         add_waits(task, before, ready);
       }
       for (const RankClassId id : participants) {
+        add_launch(task, id, before);
         add_task(task, ranks_[id]);
+      }
+    }
+  }
+
+  /// What a task waits for its host beyond all else.
+  void add_launch(TaskId task, RankClassId id, const Adjacency& before) {
+    if (w_.host.is_there() && plan_.graph.tasks[task].kind != TaskKind::Host) {
+      Seconds launched;
+      Seconds ready;
+      for (const TaskId earlier : before.of(task)) {
+        const std::vector<RankClassId>& own = plan_.graph.participants[earlier];
+        if (std::find(own.begin(), own.end(), id) != own.end()) {
+          const bool is_host = plan_.graph.tasks[earlier].kind == TaskKind::Host;
+          Seconds& last = is_host ? launched : ready;
+          last = std::max(last, timeline_.finish[earlier]);
+        }
+      }
+      if (launched > ready) {
+        ranks_[id].launches.push_back({ready, launched});
       }
     }
   }
@@ -209,21 +231,24 @@ class Measurer {
         ranks.communication.push_back({*task.communication, task.part == PartId{0}, whole});
         break;
       case TaskKind::Run:
-        ranks.work.emplace_back(whole, &measure_of_slice(task.slice));
+        ranks.work.emplace_back(whole, &measure_of_slice(reader_.slice_of(id)));
         ranks.compute_time += ranks.work.back().second->compute_time;
+        break;
+      case TaskKind::Host:
         break;
     }
   }
 
-  const SliceMeasure& measure_of_slice(const ProgramSlice& slice) {
+  const SliceMeasure& measure_of_slice(const ActivityReader::PlayedSlice& slice) {
     const auto known = slices_.find(slice);
     return known != slices_.end() ? known->second
                                   : slices_.emplace(slice, measure_slice(slice)).first->second;
   }
 
-  SliceMeasure measure_slice(const ProgramSlice& slice) {
+  SliceMeasure measure_slice(const ActivityReader::PlayedSlice& as_played) {
+    const ProgramSlice& slice = as_played.slice;
     const PlayedProgram& played = plan_.graph.programs[slice.program];
-    const SegmentTimes& times = reader_.times_of(slice);
+    const SegmentTimes& times = reader_.times_of(as_played);
     ComputeTime compute_time;
     std::vector<Interval> computing;
     IdArray<Axis, std::vector<Interval>, kAxes> exchanging_along;
@@ -261,6 +286,7 @@ class Measurer {
       taken.insert(taken.end(), exposed.begin(), exposed.end());
       taken = unite(std::move(taken));
     }
+    measured.for_host = std::max(Seconds{}, times.total - measure_of(taken));
     for (const auto& [sort, intervals] : by_sort) {
       SortSum sum;
       for (const Interval& interval : intervals) {
@@ -331,6 +357,12 @@ class Measurer {
       step.breakdown[part] += share * measure_of(intersect(idle, there));
       idle = subtract(idle, there);
     }
+    for (const auto& [whole, slice] : ranks.work) {
+      step.breakdown[TimePart::Host] += share * (slice != nullptr ? slice->for_host : Seconds{});
+    }
+    const Intervals launches = unite(std::move(ranks.launches));
+    step.breakdown[TimePart::Host] += share * measure_of(intersect(idle, launches));
+    idle = subtract(idle, launches);
     const Waiting waiting = waiting_in(idle, unite(std::move(ranks.waits)));
     step.breakdown[TimePart::StragglerWait] += share * waiting.for_peers;
     step.breakdown[TimePart::Bubble] += share * waiting.for_stages;
@@ -452,7 +484,7 @@ class Measurer {
   ActivityReader reader_;
   IdVector<RankClassId, RankActivity> ranks_;
   StepReport step_;
-  std::map<ProgramSlice, SliceMeasure> slices_;
+  std::map<ActivityReader::PlayedSlice, SliceMeasure> slices_;
   IdVector<CommunicationId, SortSum> by_sort_;  // of one class of ranks
   std::map<CommunicationKey, CommunicationSum> sums_;
   using SpeedKey = std::tuple<GpuSpeed, std::optional<Throttle>, bool>;

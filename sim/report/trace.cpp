@@ -36,7 +36,8 @@ class StepTraceWriter {
   }
 
  private:
-  /// Streams: 0 is compute, then one for every kind of communication.
+  /// Streams: 0 is compute, then one for every kind of communication, then the host, shown first.
+  static constexpr int kHost = 1 + static_cast<int>(kAxes);
   int stream_of(const Activity& activity) const {
     if (activity.compute != nullptr) {
       return 0;
@@ -52,13 +53,16 @@ class StepTraceWriter {
       if (std::none_of(participants.begin(), participants.end(), is_traced)) {
         continue;
       }
-      reader_.expand(task, [&](const Activity& activity) {
+      const auto collect_as = [&](const Activity& activity, int stream) {
         for (const RankClassId id : participants) {
           if (traced_[id]) {
-            slices_[id].push_back({activity, stream_of(activity)});
+            slices_[id].push_back({activity, stream});
           }
         }
-      });
+      };
+      reader_.expand(task,
+                     [&](const Activity& activity) { collect_as(activity, stream_of(activity)); });
+      reader_.expand_host(task, [&](const Activity& launch) { collect_as(launch, kHost); });
     }
   }
 
@@ -98,14 +102,16 @@ class StepTraceWriter {
       return thread;
     }
     ends.push_back(interval.finish);
-    const std::string_view name = stream == 0 ? "compute" : name_of(static_cast<Axis>(stream - 1));
+    const std::string_view name = stream == kHost ? "host"
+                                  : stream == 0   ? "compute"
+                                                  : name_of(static_cast<Axis>(stream - 1));
     event(fmt::format(R"({{"ph": "M", "name": "thread_name", "pid": {}, "tid": {}, "args": )"
                       R"({{"name": "{}{}"}}}})",
                       index(ranks), thread, name,
                       number == 0 ? "" : fmt::format(" {}", number + 1)));
     event(fmt::format(R"({{"ph": "M", "name": "thread_sort_index", "pid": {}, "tid": {}, )"
                       R"("args": {{"sort_index": {}}}}})",
-                      index(ranks), thread, thread));
+                      index(ranks), thread, stream == kHost ? -1 : thread));
     return thread;
   }
 
@@ -132,7 +138,10 @@ class StepTraceWriter {
     }
     event(fmt::format(R"({{"ph": "X", "name": "{}", "cat": "{}", "pid": {}, "tid": {}, "ts": {}, )"
                       R"("dur": {}, "args": {{{}}}}})",
-                      activity.name, activity.compute != nullptr ? "compute" : "communication",
+                      activity.name,
+                      activity.compute != nullptr ? "compute"
+                      : activity.communication    ? "communication"
+                                                  : "host",
                       index(ranks), lane(ranks, slice.stream, activity.interval), time.begin,
                       time.duration, arguments));
   }

@@ -434,6 +434,7 @@ std::span<const KeyRow> scenario_keys() {
       training_keys(),
       expert_keys(),
       width_keys(),
+      host_keys(),
       degraded_keys(),
       step_fault_keys(),
       forced_choice_keys("communication.tensor", "tensor groups"),

@@ -137,6 +137,7 @@ class Builder {
     get.fill(w.parallelism, "parallelism");
     get.fill(w.parallelism.sharding, "parallelism.sharding");
     get.fill(w.offload, "parallelism.offload");
+    get.fill(w.host, "host");
     get.fill(w.training, "training");
     get.fill(w.training.routing, "training.experts");
     get.fill(w.training.optimizer, "training.optimizer");

@@ -3,6 +3,7 @@
 // segment: compute of every lane, an exchange of each group of its sort.
 #include <algorithm>
 
+#include "sim/program/host.hpp"
 #include "sim/tasks/step_draft.hpp"
 
 namespace danlu {
@@ -20,14 +21,16 @@ class PassLowering {
 
   void add_stage_group(StageGroup& passing) {
     std::vector<Tasks> previous(passing.lanes());
+    HostLine hosts = host_line(passing);
     for (const StagePass& made : draft_.stage(passing.stage).passes) {
       const std::vector<PlayedProgramId> programs = programs_of(passing, made.program);
       Pass pass{.action = made.action, .beside = made.beside};
       for (const ProgramSlice& slice :
            made.cut_at_layers ? layer_slices(programs[0]) : std::vector{whole(programs[0])}) {
+        hosts.begins = true;
         Slice added = slice.first == slice.last ? nothing(previous)
-                      : passing.fused           ? add_run(passing, slice, made)
-                                                : add_segments(passing, programs, slice, made);
+                      : passing.fused           ? add_run(passing, slice, made, hosts)
+                                      : add_segments(passing, programs, slice, made, hosts);
         for (std::size_t lane = 0; lane < previous.size(); ++lane) {
           for (const TaskId before : previous[lane]) {
             draft_.let_go_on(before, added.entries[lane]);
@@ -61,6 +64,73 @@ class PassLowering {
 
   TaskGraph& graph() { return draft_.graph(); }
   const PlayedProgram& program(PlayedProgramId id) const { return draft_.graph().programs[id]; }
+
+  /// What the hosts of a stage group have launched so far.
+  struct HostLine {
+    LaunchedBy launched = LaunchedBy::Ahead;
+    std::vector<std::optional<TaskId>> last{};  // by lane
+    bool begins = false;                        // a slice
+  };
+
+  // ---- hosts
+
+  /// A host that keeps up with all passes of its stage has launched each of them in time, but for
+  /// the step's very first kernel, and is not played. One that waits for the GPU begins with every
+  /// slice of a pass; so does one that waits within passes, and cannot be far ahead.
+  HostLine host_line(const StageGroup& passing) {
+    const HostSpec& host = draft_.workload().host;
+    HostLine line{.last = std::vector<std::optional<TaskId>>(passing.lanes())};
+    if (!host.is_there()) {
+      return line;
+    }
+    const bool waits = host.waits == HostWait::AfterPass;
+    line.launched = waits ? LaunchedBy::Together : LaunchedBy::Ahead;
+    for (const StagePass& made : draft_.stage(passing.stage).passes) {
+      for (const PlayedProgramId id : programs_of(passing, made.program)) {
+        if (program(id).launches.waits_within()) {
+          line.launched = LaunchedBy::Together;
+        } else if (line.launched == LaunchedBy::Ahead && !host_keeps_up(id)) {
+          line.launched = LaunchedBy::Task;
+        }
+      }
+    }
+    return line;
+  }
+
+  bool host_keeps_up(PlayedProgramId id) {
+    const auto [known, is_new] = keeps_up_.try_emplace(id);
+    if (is_new) {
+      std::vector<Seconds> compute;
+      for (const ComputeTime& time : program(id).compute) {
+        compute.push_back(time.total());
+      }
+      known->second = keeps_up(program(id).program, program(id).launches, compute);
+    }
+    return known->second;
+  }
+
+  /// Adds what the host of a lane launches next.
+  TaskId add_launch(HostLine& hosts, std::size_t lane, Seconds duration, const StagePass& pass,
+                    std::vector<RankClassId> ranks, Tasks& entries) {
+    const bool enters = hosts.begins && hosts.launched == LaunchedBy::Together;
+    std::optional<TaskId>& last = hosts.last[lane];
+    if (last && duration == Seconds{} && !enters) {
+      return *last;  // of a graph, launched before
+    }
+    const TaskId launch = graph().add({.kind = TaskKind::Host,
+                                       .duration = duration,
+                                       .name = graph().named("launch"),
+                                       .action = pass.action},
+                                      std::move(ranks));
+    if (last) {
+      graph().add_edge(*last, launch);
+    }
+    if (enters) {
+      entries.push_back(launch);
+    }
+    last = launch;
+    return launch;
+  }
 
   // ---- programs
 
@@ -103,6 +173,7 @@ class PassLowering {
       return known->second;
     }
     PlayedProgram played{.program = draft_.step().programs[key.first], .compute = compute_of(key)};
+    played.launches = launches_of(played.program, draft_.workload().host);
     for (std::size_t i = 0; i < played.program.segments.size(); ++i) {
       const Segment& segment = played.program.segments[i];
       played.names.push_back(graph().named(segment.name));
@@ -156,27 +227,56 @@ class PassLowering {
   }
 
   /// The slice as one task.
-  Slice add_run(const StageGroup& passing, const ProgramSlice& slice, const StagePass& pass) {
-    auto known = slice_durations_.find(slice);
-    if (known == slice_durations_.end()) {
-      const PlayedProgram& played = program(slice.program);
-      const Seconds total =
-          play_alone(played.program, slice.first, slice.last, played.durations).total;
-      known = slice_durations_.emplace(slice, total).first;
+  Slice add_run(const StageGroup& passing, const ProgramSlice& slice, const StagePass& pass,
+                HostLine& hosts) {
+    const SliceDurations& durations = durations_of(slice);
+    Task run{.kind = TaskKind::Run,
+             .duration = durations.alone,
+             .name = names_[pass.action.kind],
+             .action = pass.action,
+             .beside = pass.beside,
+             .slice = slice};
+    Slice added{{{}}, {{}}};
+    run.launched = hosts.launched;
+    run.with_host = durations.with_host;
+    const std::optional<TaskId> before = hosts.last[0];
+    if (hosts.launched == LaunchedBy::Task) {
+      run.host =
+          add_launch(hosts, 0, durations.launches, pass, passing.rank_classes, added.entries[0]);
+      graph().tasks[*run.host].is_of_run = true;
     }
-    const TaskId run = graph().add({.kind = TaskKind::Run,
-                                    .duration = known->second,
-                                    .name = names_[pass.action.kind],
-                                    .action = pass.action,
-                                    .beside = pass.beside,
-                                    .slice = slice},
-                                   passing.rank_classes);
-    return {{{run}}, {{run}}};
+    const TaskId task = graph().add(run, passing.rank_classes);
+    if (before) {
+      graph().add_edge(*before, task);
+    }
+    added.entries[0].push_back(task);
+    added.exits[0].push_back(task);
+    return added;
+  }
+
+  /// Of a slice: with a host that is never late, with one that begins when it does, and of that.
+  struct SliceDurations {
+    Seconds alone, with_host, launches;
+  };
+  const SliceDurations& durations_of(const ProgramSlice& slice) {
+    const auto [known, is_new] = slice_durations_.try_emplace(slice);
+    if (is_new) {
+      const PlayedProgram& played = program(slice.program);
+      const auto total = [&](const Launches& launches) {
+        return play_alone(played.program, slice.first, slice.last, played.durations, launches)
+            .total;
+      };
+      known->second = {.alone = total({}), .with_host = total(played.launches)};
+      for (std::size_t i = slice.first; i < slice.last && !played.launches.empty(); ++i) {
+        known->second.launches += played.launches.times[i];
+      }
+    }
+    return known->second;
   }
 
   /// The slice segment by segment: compute on every class of ranks, collectives of all together.
   Slice add_segments(const StageGroup& passing, const std::vector<PlayedProgramId>& programs,
-                     const ProgramSlice& slice, const StagePass& pass) {
+                     const ProgramSlice& slice, const StagePass& pass, HostLine& hosts) {
     const std::size_t classes = passing.rank_classes.size();
     Slice added{std::vector<Tasks>(classes), std::vector<Tasks>(classes)};
     std::vector<std::vector<PlacedSegment>> made;  // by segment and class of ranks
@@ -205,7 +305,17 @@ class PassLowering {
         if (before.empty()) {
           added.entries[u].push_back(made.back()[u].first);
         }
+        if (hosts.launched != LaunchedBy::Ahead) {
+          const Launches& launches = program(programs[programs.size() == 1 ? 0 : u]).launches;
+          const TaskId host = add_launch(hosts, u, launches.times[i], pass,
+                                         {passing.rank_classes[u]}, added.entries[u]);
+          graph().add_edge(host, made.back()[u].first);
+          for (const std::size_t earlier : launches.wait[i] ? before : std::vector<std::size_t>{}) {
+            draft_.wait_for(made[earlier][u].last, host);
+          }
+        }
       }
+      hosts.begins = false;
     }
     for (std::size_t u = 0; u < classes; ++u) {
       for (const auto& [stream, last] : last_of_stream) {
@@ -254,7 +364,8 @@ class PassLowering {
   std::map<ProgramKey, std::vector<ComputeTime>> compute_;
   std::map<std::pair<std::vector<GroupClassId>, ProgramKey>, PlayedProgramId>
       played_;  // by groups within passes
-  std::map<ProgramSlice, Seconds> slice_durations_;
+  std::map<ProgramSlice, SliceDurations> slice_durations_;
+  std::map<PlayedProgramId, bool> keeps_up_;
 };
 
 }  // namespace

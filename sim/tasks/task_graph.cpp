@@ -82,6 +82,12 @@ Seconds TaskGraph::compute_time(TaskId id, Seconds start) const {
   return throttle ? throttle->time(start, cool) : cool;
 }
 
+Seconds TaskGraph::run_time(TaskId id, Seconds lead) const {
+  const Task& task = tasks[id];
+  return task.launched == LaunchedBy::Ahead ? task.duration
+                                            : std::max(task.duration, task.with_host - lead);
+}
+
 std::string TaskGraph::describe(TaskId id) const {
   const Task& task = tasks[id];
   std::string text = fmt::format("task {} ({}", index(id), name_of(task));

@@ -19,7 +19,8 @@
 
 namespace danlu {
 
-enum class TaskKind { Compute, Run, Communication };
+/// Host: it launches what the GPU is to do.
+enum class TaskKind { Compute, Run, Communication, Host };
 /// A link as the engine sees it.
 struct ChannelLink {
   BytesPerSecond capacity;
@@ -37,8 +38,9 @@ struct Channel {
 struct PlayedProgram {
   Program program;
   std::vector<NameId> names;
-  std::vector<ComputeTime> compute;                            // nothing for exchanges
-  std::vector<Seconds> durations;                              // when nothing disturbs them
+  std::vector<ComputeTime> compute;  // nothing for exchanges
+  std::vector<Seconds> durations;    // when nothing disturbs them
+  Launches launches;
   std::vector<std::optional<CommunicationId>> communications;  // none for compute
 };
 
@@ -79,9 +81,13 @@ struct ProgramSlice {
   auto operator<=>(const ProgramSlice&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
+/// How a run waits for its host: not at all; for a host that begins when it does; or for one that
+/// is a task of its own and may have begun before.
+enum class LaunchedBy { Ahead, Together, Task };
+
 struct Task {
   TaskKind kind = TaskKind::Compute;
-  Seconds duration;                  // of Compute and Run; latency of Communication
+  Seconds duration;                  // of Compute, Run, Host; latency of Communication
   Bytes bytes;                       // Communication: carried by the flow; 0 ends after the latency
   std::optional<ChannelId> channel;  // Communication; none where it carries nothing
   std::optional<CommunicationId> communication;  // Communication, where it is of a sort
@@ -90,9 +96,13 @@ struct Task {
   std::optional<Action> action;  // of a pass, or that made what is sent; none at the step's end
   std::optional<Action> beside;  // Run: the second action of a pair
   ProgramSlice slice;            // Run
-  ComputeTime compute;           // Compute
-  double stretch = 1;            // Compute: by jitter, so many times `duration`
-  bool on_host = false;          // Compute: by the CPUs, which neither throttle nor jitter
+  LaunchedBy launched = LaunchedBy::Ahead;  // Run
+  std::optional<TaskId> host{};             // Run: that launches it, where it is played
+  Seconds with_host;                        // Run: duration where both start together
+  bool is_of_run = false;                   // Host
+  ComputeTime compute;                      // Compute
+  double stretch = 1;                       // Compute: by jitter, so many times `duration`
+  bool on_host = false;  // Compute: by the CPUs, which neither throttle nor jitter
 };
 
 /// From `time` on, a link of the graph has the given capacity (more than 0).
@@ -123,6 +133,8 @@ struct TaskGraph {
   std::string describe(TaskId task) const;
   /// How long a task of compute takes that starts then, with jitter and throttling.
   Seconds compute_time(TaskId task, Seconds start) const;
+  /// How long a run takes that starts so long after its host.
+  Seconds run_time(TaskId task, Seconds lead) const;
 };
 
 /// The successors of every task, or its predecessors.

@@ -87,7 +87,8 @@ struct Operator {
 struct Way {
   std::string name;
   CollectiveOp op = CollectiveOp::AllReduce;
-  double share = 1;  // of the array's bytes, where it travels narrower
+  double share = 1;           // of the array's bytes, where it travels narrower
+  bool needs_counts = false;  // the host must know how many tokens come, which the GPU counts
 };
 
 /// A collective over axes of the mesh; backward makes the conjugate: what was gathered is

@@ -137,7 +137,7 @@ Exchange way_of_tokens(const ExpertShape& x, bool there) {
   const double tokens = once ? z.local_tokens * x.load.mean : x.copies;
   const double narrow = z.training.routing.dispatch_bytes / z.element;
   const CollectiveOp op = once ? CollectiveOp::Dispatch : CollectiveOp::AllToAll;
-  const Way out{there ? "dispatch" : "dispatch gradients", op, narrow};
+  const Way out{there ? "dispatch" : "dispatch gradients", op, narrow, /*needs_counts=*/there};
   const Way back{there ? "combine gradients" : "combine", op};
   Exchange made{.axes = Axis::Expert,
                 .bytes = x.most(tokens),

@@ -25,8 +25,8 @@ struct OffloadSpec {
 
 /// Layers whose activations are on the GPU at once while they travel.
 inline constexpr int kLayersOnTheWay = 2;
-/// Share of PCIe's nominal bandwidth that copies from and to pinned memory reach: 55.4 of 64 GB/s
-/// on an H200 (github.com/stas00/ml-engineering, network/README.md).
-inline constexpr double kHostCopyShare = 0.866;
+/// Share of PCIe's bandwidth that copies from and to pinned memory reach: 55.4 of 63 GB/s on an
+/// H200 (github.com/stas00/ml-engineering, network/README.md).
+inline constexpr double kHostCopyShare = 0.879;
 
 }  // namespace danlu

@@ -18,6 +18,7 @@
 #include "sim/schedule/placement.hpp"
 #include "sim/schedule/schedule.hpp"
 #include "sim/workload/adapters.hpp"
+#include "sim/workload/host.hpp"
 #include "sim/workload/mesh.hpp"
 #include "sim/workload/model.hpp"
 #include "sim/workload/offload.hpp"
@@ -224,6 +225,7 @@ struct Workload {
   TrainingSpec training;
   CommunicationSpec communication;
   OffloadSpec offload;
+  HostSpec host;
   CollectiveMode collectives = CollectiveMode::Steady;
   FoldMode fold = FoldMode::Exact;
 

@@ -41,7 +41,7 @@ double bytes_over(const Report& report, LinkKind kind) {
 }
 
 constexpr double kParameters = 6738415616;
-constexpr double kPcie = 64e9 * 0.866;
+constexpr double kPcie = 63e9 * 0.879;
 
 // Each of eight ranks updates an eighth: 4 bytes of a gradient go down, 2 of a weight come up; the
 // CPUs of the node update all of it.
@@ -59,7 +59,7 @@ TEST(Offload, UpdatesOnTheHost) {
                    (there.step.time + copies.time).value + kParameters / 5e9 -
                        there.step.breakdown[TimePart::Optimizer].value,
                    1e-3));
-  EXPECT_TRUE(near(bytes_over(away, LinkKind::Pcie), 8 * share * 6 / 0.866, 1e-6));
+  EXPECT_TRUE(near(bytes_over(away, LinkKind::Pcie), 8 * share * 6 / 0.879, 1e-6));
   EXPECT_EQ(bytes_over(there, LinkKind::Pcie), 0);
 }
 
@@ -96,7 +96,7 @@ TEST(Offload, OfActivationsMovesWhatLayersKeep) {
   const Scenario s =
       on_one_node({"training.global_batch=16", "parallelism.offload.activation_layers=12"});
   const double kept = kept_by(build_model(s.workload).layer(0)).value;
-  EXPECT_TRUE(near(bytes_over(played(s), LinkKind::Pcie), 8 * 2 * 2 * 12 * kept / 0.866, 1e-6));
+  EXPECT_TRUE(near(bytes_over(played(s), LinkKind::Pcie), 8 * 2 * 2 * 12 * kept / 0.879, 1e-6));
 }
 
 TEST(Offload, OfActivationsHidesBesideTheLayersThatAreLong) {

@@ -94,7 +94,7 @@ TEST(Pair, LosesNothing) {
 
 constexpr const char* kInterleaved = "llama3-405b-interleaved-h100.yaml";
 const std::vector<std::string> kSmall{"cluster.gpus=128", "parallelism.data=1",
-                                      "training.global_batch=32",
+                                      "training.global_batch=128",
                                       "parallelism.overlap.tensor=none"};
 
 std::vector<std::string> with(std::vector<std::string> overrides, const std::string& more) {

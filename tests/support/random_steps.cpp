@@ -380,6 +380,17 @@ void add_offload(Dice& dice, const ClusterSpec& cluster, Workload& w) {
   take_if_possible(changed, cluster, w);
 }
 
+/// Hosts from never late to always late.
+void add_host(Dice& dice, Case& drawn) {
+  HostSpec& host = drawn.workload.host;
+  host.launch = dice.pick({0_us, 3_us, 30_us, 300_us});
+  host.exchange = dice.pick({0_us, 20_us, 200_us});
+  host.unit = dice.pick({0_us, 600_us});
+  host.graphs = dice.one_of(CudaGraphs::Full);
+  host.waits = dice.one_of(HostWait::AfterPass);
+  host.reads_counts = dice.coin();
+}
+
 /// Products below 16 bits, other optimizers, parts that are frozen, adapters.
 void add_widths(Dice& dice, Case& drawn) {
   TrainingSpec& t = drawn.workload.training;
@@ -478,6 +489,7 @@ Case mixed_case(std::uint64_t seed) {
     }
   });
   if_possible(5000000, add_widths);
+  if_possible(6000000, add_host);
   return drawn;
 }
 

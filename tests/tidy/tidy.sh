@@ -371,6 +371,17 @@ for file in "${yaml[@]}"; do
   fi
 done >>"$found"
 
+# A test that no list of the build names is never run.
+for file in "${cpp[@]}"; do
+  case $file in
+    tests/*_test.cpp) ;;
+    *) continue ;;
+  esac
+  if ! grep -qF -- "  ${file#tests/}" tests/CMakeLists.txt; then
+    printf '%s:1: error: no test of the build; list it in tests/CMakeLists.txt\n' "$file"
+  fi
+done >>"$found"
+
 # ---- (f): layout of C++ code. Other versions of clang-format differ in small ways.
 formatter=
 for name in clang-format-14 clang-format; do

@@ -1,0 +1,30 @@
+#include "sim/scenario/key_rows.hpp"
+#include "sim/workload/workload.hpp"
+
+namespace danlu {
+
+using namespace rows;
+
+std::vector<KeyRow> host_keys() {
+  return {
+      duration("host.launch", &HostSpec::launch, "0 s",
+               "What the CPU of a rank needs from one kernel's launch to the next, the framework's "
+               "own work included; 0: it is never late"),
+      duration("host.exchange", &HostSpec::exchange, "0 s",
+               "The same of a collective or copy within a pass"),
+      duration("host.unit", &HostSpec::unit, "0 s",
+               "The same where a unit of split weights is gathered, or gradients are reduced, in a "
+               "pass: the hooks of FSDP and ZeRO-3"),
+      choice("host.graphs", &HostSpec::graphs, "none",
+             "What is launched at once as a CUDA graph: nothing; each layer, of one with experts "
+             "what comes before its tokens travel; whole passes"),
+      choice("host.waits", &HostSpec::waits, "step",
+             "Whether the CPU runs ahead of the GPU through the whole step, or waits for it after "
+             "each pass"),
+      flag("host.reads_counts", &HostSpec::reads_counts, "false",
+           "The CPU waits for the GPU before tokens travel to their experts, to know how many "
+           "will come (Megatron-LM's all-to-all without padding to a capacity)"),
+  };
+}
+
+}  // namespace danlu

@@ -1,0 +1,44 @@
+// The host of a rank: the process on its CPU that launches kernels and exchanges one after the
+// other, each before it can start. It runs ahead of the GPU until the framework lets it wait; where
+// launching takes longer than computing, the GPU waits for it.
+//
+//   host   |l1|l2|l3|l4|l5|                    |l1|l2|l3|l4|l5|
+//   GPU       |  1  |   2   |  3  |  4  |         |1||2||3||4||5|
+//             the GPU is the slower one           the host is
+//
+// Times are those of a framework (training.framework), its Python and its autograd included: an
+// eager operator takes the CPU 5 to 50 us, not the 2 us of a bare launch.
+#pragma once
+
+#include "sim/base/names.hpp"
+#include "sim/base/units.hpp"
+
+namespace danlu {
+
+/// What is launched as one CUDA graph: nothing; of every layer what does not depend on where its
+/// tokens go, which is all of a dense one; or whole passes.
+enum class CudaGraphs { None, Layers, Full };
+template <>
+inline constexpr auto kNames<CudaGraphs> = std::to_array<Named<CudaGraphs>>(
+    {{CudaGraphs::None, "none"}, {CudaGraphs::Layers, "layers"}, {CudaGraphs::Full, "full"}});
+
+/// After what the host waits for the GPU before it goes on: the whole step, or every pass, as
+/// frameworks do that wait for what another stage sends.
+enum class HostWait { AfterStep, AfterPass };
+template <>
+inline constexpr auto kNames<HostWait> =
+    std::to_array<Named<HostWait>>({{HostWait::AfterStep, "step"}, {HostWait::AfterPass, "pass"}});
+
+struct HostSpec {
+  Seconds launch;    // of a kernel, from one to the next
+  Seconds exchange;  // of a collective or a copy within a pass
+  Seconds unit;      // the same of a unit's weights or gradients (sharding.hpp), hooks included
+  CudaGraphs graphs = CudaGraphs::None;
+  HostWait waits = HostWait::AfterStep;
+  bool reads_counts = false;  // before it lets tokens travel to experts, from the GPU
+
+  /// Else it is never late.
+  bool is_there() const { return launch > Seconds{} || exchange > Seconds{} || unit > Seconds{}; }
+};
+
+}  // namespace danlu

@@ -1,0 +1,157 @@
+// The host's clock: who waits for whom, by hand.
+#include "sim/program/host.hpp"
+
+#include <gtest/gtest.h>
+
+#include "sim/program/step_program.hpp"
+#include "sim/report/report.hpp"
+#include "tests/support/play.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::near;
+using testing::shipped;
+
+Segment computes(std::size_t kernels, std::vector<std::size_t> after = {}) {
+  return {.name = "work", .kernels = Kernels(kernels, memory_pass(1)), .after = std::move(after)};
+}
+
+/// Three segments, of 1, 3 and 1 kernels.
+Program three() {
+  return {.segments = {computes(1), computes(3, {0}), computes(1, {1})}, .layer_ends = {3}};
+}
+
+Seconds length(const HostSpec& host, const std::vector<Seconds>& durations, Seconds lead = {}) {
+  const Program program = three();
+  return play_alone(program, 0, 3, durations, launches_of(program, host), lead).total;
+}
+
+// Launched at 10, 40 and 50 us.
+TEST(Host, GpuWaitsForWhatIsLaunchedLate) {
+  const HostSpec host{.launch = 10_us};
+  EXPECT_EQ(length({}, {1_us, 2_us, 3_us}), 6_us);
+  EXPECT_TRUE(near(length(host, {1_us, 2_us, 3_us}).value, 53e-6));    // 50 + 3
+  EXPECT_TRUE(near(length(host, {1_us, 20_us, 3_us}).value, 63e-6));   // 40 + 20 + 3
+  EXPECT_TRUE(near(length(host, {60_us, 20_us, 3_us}).value, 93e-6));  // 10 + 60 + 20 + 3
+}
+
+// A run is max(never late, with its host - lead), which is what lets it be one task.
+TEST(Host, LeadShortensARunNoFurtherThanTheGpuAllows) {
+  const HostSpec host{.launch = 10_us};
+  const std::vector<Seconds> durations{1_us, 20_us, 3_us};
+  for (const double lead : {0.0, 5e-6, 30e-6, 39e-6, 45e-6, 1.0}) {
+    EXPECT_TRUE(near(length(host, durations, {lead}).value, std::max(24e-6, 63e-6 - lead), 1e-12))
+        << lead;
+  }
+}
+
+TEST(Host, GraphsAreLaunchedOnce) {
+  const std::vector<Seconds> durations{1_us, 2_us, 3_us};
+  EXPECT_TRUE(near(length({.launch = 10_us, .graphs = CudaGraphs::Full}, durations).value, 16e-6));
+  EXPECT_TRUE(
+      near(length({.launch = 10_us, .graphs = CudaGraphs::Layers}, durations).value, 16e-6));
+}
+
+// Of a layer with experts the graph ends where tokens travel.
+TEST(Host, GraphsOfLayersEndWhereTokensTravel) {
+  Program program = three();
+  program.segments[1] = {.name = "dispatch",
+                         .is_compute = false,
+                         .axes = Axis::Expert,
+                         .after = {0},
+                         .needs_counts = true};
+  const HostSpec host{
+      .launch = 10_us, .exchange = 7_us, .graphs = CudaGraphs::Layers, .reads_counts = true};
+  const Launches launches = launches_of(program, host);
+  EXPECT_EQ(launches.times, (std::vector<Seconds>{10_us, 7_us, 10_us}));
+  EXPECT_EQ(launches.wait, (std::vector<bool>{false, true, false}));
+  // 10 + 30 until counts are known, 7 to launch the dispatch, which takes less than 10.
+  EXPECT_TRUE(near(play_alone(program, 0, 3, {30_us, 5_us, 3_us}, launches).total.value, 60e-6));
+  EXPECT_FALSE(keeps_up(program, launches, {30_us, 0_us, 3_us}));
+}
+
+TEST(Host, KeepsUpWhereNoKernelWaits) {
+  const Program program = three();
+  const Launches launches = launches_of(program, {.launch = 10_us});
+  EXPECT_TRUE(keeps_up(program, launches, {30_us, 10_us, 1_us}));
+  EXPECT_FALSE(keeps_up(program, launches, {29_us, 12_us, 1_us}));  // 30 us of launches
+  EXPECT_TRUE(keeps_up(program, {}, {}));
+}
+
+// ---- whole steps
+
+StepReport step_of(const std::vector<std::string>& more) {
+  std::vector<std::string> settings{
+      "model={layers: 4, hidden: 1024, heads: 16, vocab: 50304}", "cluster.gpus=1",
+      "parallelism={}", "training={micro_batch: 1, sequence_length: 1024, global_batch: 4}"};
+  settings.insert(settings.end(), more.begin(), more.end());
+  const Scenario s = shipped("llama3-8b-h100.yaml", settings);
+  const Cluster cluster = build_cluster(s.cluster);
+  const StepPlan plan = plan_step(s.workload, cluster);
+  return measure("", s.workload, cluster, plan, testing::play(plan.graph)).step;
+}
+
+double kernels_of(const std::vector<std::string>& more) {
+  std::vector<std::string> settings{
+      "model={layers: 4, hidden: 1024, heads: 16, vocab: 50304}", "cluster.gpus=1",
+      "parallelism={}", "training={micro_batch: 1, sequence_length: 1024, global_batch: 4}"};
+  settings.insert(settings.end(), more.begin(), more.end());
+  const Scenario s = shipped("llama3-8b-h100.yaml", settings);
+  const StepProgram step = make_step_program(s.workload);
+  Seconds launched;
+  for (const StagePass& pass : step.stages[0].passes) {
+    for (const Seconds time : launches_of(step.programs[pass.program], s.workload.host).times) {
+      launched += time;
+    }
+  }
+  return launched.value;
+}
+
+// Far below the host's pace a step is its launches, and what the GPU does behind the last one.
+TEST(Host, SlowHostIsTheStep) {
+  const StepReport free = step_of({});
+  const StepReport late = step_of({"host.launch=10 ms"});
+  const double launches = kernels_of({"host.launch=10 ms"});
+  EXPECT_GT(launches, 4);
+  EXPECT_TRUE(near(late.time.value, launches + late.breakdown[TimePart::Optimizer].value, 1e-3));
+  EXPECT_TRUE(near(late.breakdown.total().value, late.time.value, 1e-9));
+  EXPECT_TRUE(near((late.time - late.breakdown[TimePart::Host]).value,
+                   (free.time - free.breakdown[TimePart::Host]).value, 1e-9));
+}
+
+TEST(Host, FastHostChangesNothing) {
+  const double free = step_of({}).time.value;
+  EXPECT_EQ(step_of({"host.launch=1 ns"}).time.value, free);
+  EXPECT_LT(step_of({"host.launch=200 us", "host.graphs=full"}).time.value, free + 1e-3);
+}
+
+// Below the floor the size of the work does not matter, nor how it is split.
+TEST(Host, FloorDoesNotDependOnTheWork) {
+  const auto per_pass = [](const std::vector<std::string>& more) {
+    std::vector<std::string> settings{"host.launch=2 ms", "training.micro_batch=1"};
+    settings.insert(settings.end(), more.begin(), more.end());
+    return step_of(settings).time.value;
+  };
+  const double one = per_pass({});
+  EXPECT_TRUE(near(per_pass({"training.micro_batch=2", "training.global_batch=8"}), one, 0.02));
+  EXPECT_TRUE(near(per_pass({"cluster.gpus=2", "parallelism.tensor=2"}), one, 0.02));
+}
+
+// Waiting for the GPU after each pass costs one launch a pass where the host is fast.
+TEST(Host, WaitingAfterPassesCostsALaunchEach) {
+  const std::vector<std::string> big{
+      "training={micro_batch: 8, sequence_length: 4096, global_batch: 32}"};
+  const auto time = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), big.begin(), big.end());
+    return step_of(more).time.value;
+  };
+  const double ahead = time({"host.launch=20 us"});
+  const double waiting = time({"host.launch=20 us", "host.waits=pass"});
+  EXPECT_EQ(ahead, time({}));
+  EXPECT_TRUE(near(waiting - ahead, 8 * 20e-6, 1e-6));
+}
+
+}  // namespace
+}  // namespace danlu
