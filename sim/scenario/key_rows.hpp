@@ -148,7 +148,7 @@ std::vector<KeyRow> node_and_fabric_keys();
 std::vector<KeyRow> faults_section_keys();
 /// Of mixtures of experts, in the sections of the model, its parallelism and training.
 std::vector<KeyRow> expert_keys();
-/// Of what is narrower than 16 bits, what the optimizer keeps, what is trained.
+/// Of what is narrower than 16 bits, what the optimizer keeps, what is trained, what is fused.
 std::vector<KeyRow> width_keys();
 
 }  // namespace danlu
