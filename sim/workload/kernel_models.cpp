@@ -10,7 +10,7 @@
 namespace danlu {
 namespace {
 
-constexpr std::array kSides{16.0, 32.0, 64.0, 128.0, 256.0};  // of a tile
+constexpr std::array kSides{256.0, 128.0, 64.0, 32.0, 16.0};  // of a tile
 constexpr double kMostInTile = 128 * 256;
 constexpr double kMostSplits = 8;
 constexpr double kSumBytes = 8;  // of a part of a split sum: written and read in fp32
@@ -29,15 +29,20 @@ Seconds tiled_time(const GpuSpec& gpu, const Kernel& product, Precision precisio
       product.operand > 0 ? gpu.gemm_prologue.value / product.operand : gpu.gemm_prologue.value;
   const Seconds sums = Bytes{kSumBytes * product.m * product.n * product.batch} /
                        (gpu.memory_bandwidth * gpu.memory_efficiency);
+  // What its FLOPs take, without padding and idle multiprocessors: no cut is faster than that times
+  // its edge loss.
+  const Seconds filled = Flops{2 * product.m * product.n * (product.k + prologue) * product.batch} /
+                         (gpu.multiprocessors * each);
   Seconds least{std::numeric_limits<double>::infinity()};
   for (const double rows : kSides) {
     for (const double columns : kSides) {
-      if (rows * columns > kMostInTile) {
+      const double loss = edge_loss(gpu.gemm_edge, rows, columns);
+      if (rows * columns > kMostInTile || loss * filled >= least) {
         continue;
       }
       const double tiles =
           std::ceil(product.m / rows) * std::ceil(product.n / columns) * product.batch;
-      const double flops = 2 * rows * columns * edge_loss(gpu.gemm_edge, rows, columns);
+      const double flops = 2 * rows * columns * loss;
       for (double splits = 1; splits <= kMostSplits; splits *= 2) {
         const double waves = tiles * splits / gpu.multiprocessors;
         const Seconds time =
