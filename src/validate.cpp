@@ -20,7 +20,7 @@ constexpr double kLargeError = 0.25;  // shown in colour from here on
 /// Throws when errors are wanted by something that rows of the kind do not have.
 void check_groupings(TableKind kind, const ValidateOptions& options) {
   const bool by_size = std::find(options.by.begin(), options.by.end(), "size") != options.by.end();
-  if (by_size && kind != TableKind::Collectives) {
+  if (by_size && kind == TableKind::Training) {
     throw InputError(
         Problem{{"--by", 0, 0},
                 fmt::format("rows of a table of kind '{}' have no size", name_of(kind)),

@@ -1,23 +1,13 @@
 #include "sim/cluster/gpu_spec.hpp"
 
 namespace danlu {
-namespace {
 
-double figure_in(const PerPrecision<double>& narrow, double wide, Precision precision) {
+double GpuSpec::in(const PerPrecision<double>& figures, Precision precision) const {
+  const double wide = figures[Precision::Bf16].value_or(1);
   if (!is_narrow(precision)) {
     return wide;
   }
-  return narrow[precision].value_or(narrow[Precision::Fp8].value_or(wide));
-}
-
-}  // namespace
-
-double GpuSpec::gemm_efficiency_in(Precision precision) const {
-  return figure_in(narrow_efficiency, gemm_efficiency, precision);
-}
-
-double GpuSpec::gemm_half_k_in(Precision precision) const {
-  return figure_in(narrow_half_k, gemm_half_k, precision);
+  return figures[precision].value_or(figures[Precision::Fp8].value_or(wide));
 }
 
 }  // namespace danlu

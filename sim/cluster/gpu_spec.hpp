@@ -29,6 +29,42 @@ constexpr bool is_narrow(Precision precision) {
   return precision >= Precision::Fp8;
 }
 
+/// How attention is computed: separate kernels over the scores; one fused kernel, the usual one of
+/// the GPU; or that of FlashAttention 1, 2 or 3, of cuDNN, or one written in Triton.
+enum class AttentionKind { Unfused, Flash, Flash1, Flash2, Flash3, Cudnn, Triton };
+template <>
+inline constexpr auto kNames<AttentionKind> =
+    std::to_array<Named<AttentionKind>>({{AttentionKind::Unfused, "unfused"},
+                                         {AttentionKind::Flash, "flash"},
+                                         {AttentionKind::Flash1, "flash1"},
+                                         {AttentionKind::Flash2, "flash2"},
+                                         {AttentionKind::Flash3, "flash3"},
+                                         {AttentionKind::Cudnn, "cudnn"},
+                                         {AttentionKind::Triton, "triton"}});
+constexpr bool is_fused(AttentionKind kind) {
+  return kind != AttentionKind::Unfused;
+}
+
+/// A fused kernel on a GPU (sim/workload/kernel_models.hpp).
+struct FusedAttention {
+  double share = 0;       // of the dense peak, of wide heads and long sequences
+  double narrow = 0.34;   // by which heads of 64 are slower
+  double ramp = 195;      // keys that take as long as what precedes the first
+  double tail = 0.8;      // of the longest rows of a causal mask, which end last
+  double backward = 0.8;  // speed backward, of that forward
+  bool operator==(const FusedAttention&) const = default;
+};
+
+/// What a pass over memory does with what it reads: nothing that takes long; sums over rows
+/// (norms), once forward and along both sides backward; softmax and dropout over scores.
+enum class PassKind { Stream, Norm, NormBackward, Scores };
+template <>
+inline constexpr auto kNames<PassKind> =
+    std::to_array<Named<PassKind>>({{PassKind::Stream, "stream"},
+                                    {PassKind::Norm, "norm"},
+                                    {PassKind::NormBackward, "norm_backward"},
+                                    {PassKind::Scores, "scores"}});
+
 template <typename Figure>
 using PerPrecision = IdArray<Precision, std::optional<Figure>, kNames<Precision>.size()>;
 
@@ -39,24 +75,34 @@ struct GpuSpec {
   PerPrecision<FlopsPerSecond> peak_dense;
   Bytes memory_capacity;
   BytesPerSecond memory_bandwidth;
-  double memory_efficiency = 1;   // share of the bandwidth that large streaming kernels reach
+  double memory_efficiency = 1;  // share of the bandwidth that large streaming kernels reach
+  /// Of that, by what a pass does.
+  IdArray<PassKind, double, kNames<PassKind>.size()> pace{1, 0.74, 0.45, 0.8};
   int multiprocessors = 1;        // for wave quantisation of matrix products
   double compute_capability = 0;  // NVIDIA's name of the generation; 0: none
-  double gemm_efficiency = 1;     // asymptotic share of the dense peak, of 16 bits and above
-  double gemm_half_k = 0;         // K at which the main loop reaches half of that
-  /// The same of narrow precisions, where they were measured.
-  PerPrecision<double> narrow_efficiency, narrow_half_k;
-  double attention_forward_efficiency = 1;  // of fused attention, on the FLOPs it really does
-  double attention_backward_efficiency = 1;
+  /// Of matrix products (sim/workload/kernel_models.hpp). What is not narrow stands under bf16.
+  PerPrecision<double> gemm_efficiency;  // share of the dense peak, of large tiles and a long K
+  PerPrecision<double> gemm_sustained;   // share that the power limit leaves in the long run
+  PerPrecision<double> gemm_in_step;     // of the speed of a product alone, within a step
+  Bytes gemm_prologue{360};              // of K that a tile loads before it computes
+  double gemm_edge = 20;                 // elements at the edge of a tile, by which small ones lose
+  Seconds gemm_start{3.3e-6};            // of a product, beside its launch
+  double gemm_unaligned = 0.44;          // share of the speed with rows of no whole 16 bytes
+  AttentionKind usual_attention = AttentionKind::Flash2;  // what AttentionKind::Flash stands for
+  IdArray<AttentionKind, std::optional<FusedAttention>, kNames<AttentionKind>.size()> attention{};
   Seconds kernel_launch;   // gap between two kernels of one stream
   double power_watts = 0;  // of the board
   double dollars_per_hour = 0;
 
   std::optional<FlopsPerSecond> peak(Precision precision) const { return peak_dense[precision]; }
-  /// What holds of products in `precision`. Where nothing was measured, mxfp8 and fp4 borrow of
-  /// fp8, and that of 16 bits.
-  double gemm_efficiency_in(Precision precision) const;
-  double gemm_half_k_in(Precision precision) const;
+  /// What holds of products in `precision`, 1 if nothing is said. Where nothing was measured, mxfp8
+  /// and fp4 borrow of fp8, and that of 16 bits.
+  double in(const PerPrecision<double>& figures, Precision precision) const;
+  /// The fused kernel of that kind; none if nobody says how fast it is here.
+  const FusedAttention* fused(AttentionKind kind) const {
+    const auto& found = attention[kind == AttentionKind::Flash ? usual_attention : kind];
+    return found && found->share > 0 ? &*found : nullptr;
+  }
   bool operator==(const GpuSpec&) const = default;
 };
 

@@ -35,8 +35,19 @@ Json kernel_json(const Kernel& kernel) {
                  {"k", kernel.k},
                  {"batch", kernel.batch},
                  {"operand", kernel.operand},
+                 {"aligned", kernel.aligned},
                  {"narrow", kernel.narrow}});
+  } else if (kernel.kind == KernelKind::Memory) {
+    json["pass"] = name_of(kernel.pass);
+  } else {
+    json.update({{"attention", name_of(kernel.attention)},
+                 {"queries", kernel.m},
+                 {"keys", kernel.n},
+                 {"most_keys", kernel.most},
+                 {"head_dim", kernel.k},
+                 {"heads", kernel.batch}});
   }
+  json["launches"] = kernel.launches;
   for (const Kernel& fullest : kernel.fullest) {
     json["fullest"].push_back(kernel_json(fullest));
   }
@@ -180,8 +191,21 @@ Kernel kernel_of(const Json& json) {
     kernel.k = json.at("k").get<double>();
     kernel.batch = json.at("batch").get<double>();
     kernel.operand = json.value("operand", 0.0);
+    kernel.aligned = json.value("aligned", true);
     kernel.narrow = json.value("narrow", false);
+  } else if (kernel.kind == KernelKind::Memory) {
+    if (json.contains("pass")) {
+      kernel.pass = enum_of<PassKind>(json.at("pass"));
+    }
+  } else {
+    kernel.attention = enum_of<AttentionKind>(json.at("attention"));
+    kernel.m = json.at("queries").get<double>();
+    kernel.n = json.at("keys").get<double>();
+    kernel.most = json.at("most_keys").get<double>();
+    kernel.k = json.at("head_dim").get<double>();
+    kernel.batch = json.at("heads").get<double>();
   }
+  kernel.launches = json.value("launches", 1);
   for (const Json& fullest : json.value("fullest", Json::array())) {
     kernel.fullest.push_back(kernel_of(fullest));
   }

@@ -64,7 +64,7 @@ Section step_figures(const Report& report) {
        .label = "executed",
        .cells = {hardware},
        .note = fmt::format("{} really executed, recomputed ones too{}", hardware.text,
-                           report.workload.training.attention == AttentionKind::Flash
+                           is_fused(report.workload.training.attention)
                                ? ", the masked half of attention not"
                                : ""),
        .shown = Shown::Beside},

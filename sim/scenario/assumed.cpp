@@ -122,7 +122,7 @@ std::string narrow_key(const Values& gpu, Precision precision, std::string_view 
 /// Figures of products that nobody measured in `precision`.
 void add_borrowed(const Values& gpu, Precision precision, const std::string& section,
                   std::vector<Assumed>& found) {
-  for (const std::string_view figure : {"efficiency", "half_k"}) {
+  for (const std::string_view figure : {"efficiency", "sustained", "in_step"}) {
     const std::string own = fmt::format("gemm.{}.{}", name_of(precision), figure);
     if (const std::string from = narrow_key(gpu, precision, figure);
         is_narrow(precision) && from != own && gpu.has(from)) {
@@ -164,8 +164,13 @@ std::vector<Assumed> find_assumed(const Values& values, const std::string& secti
   const TrainingSpec& training = scenario.workload.training;
   const std::string peak = fmt::format("peak_dense.{}", name_of(training.precision));
   const std::string efficiency = narrow_key(gpu, training.precision, "efficiency");
-  const std::string half_k = narrow_key(gpu, training.precision, "half_k");
-  const bool fused = training.attention == AttentionKind::Flash;
+  const std::string sustained = narrow_key(gpu, training.precision, "sustained");
+  const std::string in_step = narrow_key(gpu, training.precision, "in_step");
+  const bool fused = is_fused(training.attention);
+  const AttentionKind kind =
+      training.attention == AttentionKind::Flash ? cluster.gpu.usual_attention : training.attention;
+  const std::string attention =
+      fused ? fmt::format("attention.{}.share", name_of(kind)) : "attention.usual";
   const bool several = cluster.gpus > 1;
   const bool nodes = cluster.nodes() > 1;
   const bool leaves = cluster.nodes() > spec.nodes_per_leaf;
@@ -181,11 +186,10 @@ std::vector<Assumed> find_assumed(const Values& values, const std::string& secti
   add_assumed(gpu, gpu_keys(), section + "gpu.",
               {{peak},
                {efficiency},
-               {half_k},
+               {sustained},
+               {in_step},
                {"gemm.efficiency", efficiency != "gemm.efficiency"},
-               {"gemm.half_k", half_k != "gemm.half_k"},
-               {"attention.forward_efficiency", fused},
-               {"attention.backward_efficiency", fused},
+               {attention, fused},
                {"memory.bandwidth"},
                {"memory.efficiency"},
                {"kernel_launch"},

@@ -167,6 +167,51 @@ Member<GpuSpec> figure_of(PerPrecision<double> GpuSpec::*figures, Precision prec
   }};
 }
 
+Member<GpuSpec> pace_of(PassKind kind) {
+  return {.set = [kind](GpuSpec& gpu, const Value& value) { gpu.pace[kind] = value.number; }};
+}
+
+/// A figure of one fused attention, which thereby is there.
+Member<GpuSpec> attention_figure(AttentionKind kind, double FusedAttention::*figure) {
+  return {.set = [kind, figure](GpuSpec& gpu, const Value& value) {
+    std::optional<FusedAttention>& fused = gpu.attention[kind];
+    if (!fused) {
+      fused.emplace();
+    }
+    (*fused).*figure = value.number;
+  }};
+}
+
+std::vector<KeyRow> attention_figures() {
+  std::vector<KeyRow> rows;
+  for (const auto& [kind, kind_name] : kNames<AttentionKind>) {
+    if (kind == AttentionKind::Unfused || kind == AttentionKind::Flash) {
+      continue;
+    }
+    const auto add = [&](std::string_view figure, double FusedAttention::*member, double least,
+                         double most, std::string fallback, std::string help) {
+      rows.push_back(number(fmt::format("attention.{}.{}", kind_name, figure),
+                            attention_figure(kind, member), least, most, std::move(fallback),
+                            std::move(help)));
+    };
+    add("share", &FusedAttention::share, 0.01, 2, "",
+        fmt::format("Share of the dense peak that {} tends to with wide heads and long sequences, "
+                    "on the FLOPs it really does; absent: it is not there",
+                    kind_name));
+    add("narrow", &FusedAttention::narrow, -0.6, 5, "0.34",
+        "A head dimension of d divides that by 1 + narrow 64/d; fitted to FlashAttention-2 on "
+        "A100");
+    add("ramp", &FusedAttention::ramp, 0, 1e5, "195",
+        "Keys that take as long as what a block of queries needs besides them; likewise");
+    add("tail", &FusedAttention::tail, 0, 5, "0.8",
+        "Share of the longest rows of a causal mask that multiprocessors wait for at the end; "
+        "fitted to all implementations");
+    add("backward", &FusedAttention::backward, 0.05, 2, "0.8",
+        "Speed backward, of that forward; of FlashAttention-2 and cuDNN on H100");
+  }
+  return rows;
+}
+
 std::vector<KeyRow> gpu_figures() {
   return {
       quantity("memory.capacity", &GpuSpec::memory_capacity, Dimension::Size, 1e9, 1e13, "required",
@@ -175,18 +220,43 @@ std::vector<KeyRow> gpu_figures() {
                 "Nominal HBM bandwidth"),
       fraction("memory.efficiency", &GpuSpec::memory_efficiency, "required",
                "Share of the HBM bandwidth that large streaming kernels reach"),
+      fraction(
+          "memory.norm", pace_of(PassKind::Norm), "0.74",
+          "Of that rate, what norms reach on the bytes that they must read and write; measured "
+          "on one H100"),
+      fraction("memory.norm_backward", pace_of(PassKind::NormBackward), "0.45",
+               "The same backward, where they read twice; measured on one H200"),
+      fraction("memory.scores", pace_of(PassKind::Scores), "0.8",
+               "The same of softmax and dropout over the scores of unfused attention; fitted to "
+               "training runs on A100"),
       count("multiprocessors", &GpuSpec::multiprocessors, 1, 10000, "required",
             "SMs, for wave quantisation"),
       number("compute_capability", &GpuSpec::compute_capability, 3, 20, "",
              "NVIDIA's number of the generation, from which NCCL takes its constants"),
-      fraction("gemm.efficiency", &GpuSpec::gemm_efficiency, "required",
-               "Asymptotic share of the dense peak in products of 16 bits and above"),
-      number("gemm.half_k", &GpuSpec::gemm_half_k, 0, 1e5, "required",
-             "K at which the main loop reaches half of that"),
-      fraction("attention.forward_efficiency", &GpuSpec::attention_forward_efficiency, "required",
-               "Fused attention, on the FLOPs it really does"),
-      fraction("attention.backward_efficiency", &GpuSpec::attention_backward_efficiency, "required",
-               "The same, backward"),
+      fraction("gemm.efficiency", figure_of(&GpuSpec::gemm_efficiency, Precision::Bf16), "required",
+               "Share of the dense peak that products of 16 bits and above reach with tiles of 128 "
+               "x 256 and a long K, before the power limit"),
+      fraction("gemm.sustained", figure_of(&GpuSpec::gemm_sustained, Precision::Bf16), "1",
+               "Share of the dense peak that products never exceed where they run for long: what "
+               "the power limit leaves"),
+      fraction("gemm.in_step", figure_of(&GpuSpec::gemm_in_step, Precision::Bf16), "1",
+               "Speed of a product inside a step, of that of the same product alone"),
+      quantity("gemm.prologue", &GpuSpec::gemm_prologue, Dimension::Size, 0, 1e5, "360 B",
+               "Bytes of a row of K that a tile of a product loads before it computes; fitted to "
+               "products of all GPUs"),
+      number("gemm.edge", &GpuSpec::gemm_edge, 0, 1e3, "20",
+             "Tiles of M x N take 1 + edge (1/M + 1/N) times as long as their FLOPs; fitted to "
+             "products of all GPUs"),
+      duration("gemm.start", &GpuSpec::gemm_start, "3.3 us",
+               "What every product takes beside that and its launch: start, last tiles, writing; "
+               "fitted to products of H100"),
+      fraction("gemm.unaligned", &GpuSpec::gemm_unaligned, "0.44",
+               "Speed of products whose rows are no multiple of 16 bytes (a head dimension that 8 "
+               "does not divide), of that of others; measured on one H100"),
+      choice("attention.usual", &GpuSpec::usual_attention,
+             words_of({AttentionKind::Flash1, AttentionKind::Flash2, AttentionKind::Flash3,
+                       AttentionKind::Cudnn, AttentionKind::Triton}),
+             "required", "The fused attention that training.attention flash stands for"),
       duration("kernel_launch", &GpuSpec::kernel_launch, "required",
                "Gap between two kernels of one stream"),
       quantity("power", &GpuSpec::power_watts, Dimension::Power, 1, 1e5, "required", "Board power"),
@@ -210,16 +280,18 @@ std::vector<KeyRow> gpu_file_keys() {
   }
   std::vector<KeyRow> shares;
   for (const Precision precision : {Precision::Fp8, Precision::Mxfp8, Precision::Fp4}) {
-    const std::string of = fmt::format("gemm.{}.", name_of(precision));
     const std::string_view lender = precision == Precision::Fp8 ? "that of 16 bits" : "that of fp8";
-    shares.push_back(
-        fraction(of + "efficiency", figure_of(&GpuSpec::narrow_efficiency, precision), "",
-                 fmt::format("The same in {}; {} if left out", name_of(precision), lender)));
-    shares.push_back(number(of + "half_k", figure_of(&GpuSpec::narrow_half_k, precision), 0, 1e5,
-                            "", fmt::format("The same; {} if left out", lender)));
+    const auto add = [&](std::string_view figure, PerPrecision<double> GpuSpec::*figures) {
+      shares.push_back(fraction(
+          fmt::format("gemm.{}.{}", name_of(precision), figure), figure_of(figures, precision), "",
+          fmt::format("The same in {}; {} if left out", name_of(precision), lender)));
+    };
+    add("efficiency", &GpuSpec::gemm_efficiency);
+    add("sustained", &GpuSpec::gemm_sustained);
+    add("in_step", &GpuSpec::gemm_in_step);
   }
   return joined({text("name", &GpuSpec::name, "required", "Name for people"), std::move(peaks),
-                 gpu_figures(), std::move(shares)});
+                 gpu_figures(), std::move(shares), attention_figures()});
 }
 
 std::vector<KeyRow> gpu_section_keys() {

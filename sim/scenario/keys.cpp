@@ -270,9 +270,12 @@ std::vector<KeyRow> training_keys() {
            "Do not compute again what nothing in backward needs, such as the last product of a "
            "layer, as PyTorch does since 2.1 (use_reentrant=False); false if left out, as Megatron "
            "does"),
-      choice("training.attention", &TrainingSpec::attention, "",
-             "Separate kernels over the s x s scores, or one fused causal kernel; flash if left "
-             "out, unfused with selective recomputation"),
+      choice(
+          "training.attention", &TrainingSpec::attention, "",
+          "Separate kernels over the s x s scores, or one fused causal kernel: flash is the usual "
+          "one of the GPU (its attention.usual), the others are FlashAttention 1, 2, 3, cuDNN's "
+          "and one in Triton, where the GPU's file has them; flash if left out, unfused with "
+          "selective recomputation"),
       count("training.attention_window", &TrainingSpec::attention_window, 0, 1e8, "0",
             "Positions that one attends to, itself and those just before it, in every layer; 0: "
             "all before it. Fused attention only"),
@@ -290,10 +293,12 @@ std::vector<KeyRow> training_keys() {
              "How gradients are kept and reduced; as Megatron does if left out: 16bit with "
              "precision fp16, fp32 with all others"),
       choice("training.loss", &TrainingSpec::logit_bytes,
-             {{6, "in-place"}, {12, "eager"}, {2, "fused"}}, "in-place",
-             "What the loss holds of each logit: 6 bytes in fp32 and in 16 bits, in place as in "
+             {{kInPlaceLogit, "in-place"}, {kEagerLogit, "eager"}, {kFusedLogit, "fused"}},
+             "in-place",
+             "What the loss holds of each logit, and moves: 6 bytes in fp32 and in 16 bits, in "
+             "place as in "
              "Megatron-LM; 12 in fp32 with single operators, as PyTorch has it (measured); 2 where "
-             "it is compiled or fused. Of memory alone, not of time"),
+             "it is compiled or fused. It moves 24, 54 and 12 bytes of a logit, both ways"),
       choice("training.schedule.kind", &TrainingSpec::schedule, schedule_words(), "1f1b",
              "Pipeline schedule (danlu list schedules), or the user's own; grid if there is one"),
       lines("training.schedule.grid",

@@ -279,9 +279,11 @@ class Builder {
     const ClusterSpec& cluster = scenario.cluster;
     std::vector<WorkloadProblem> broken = problems(scenario.workload, cluster.gpus, cluster.gpu);
     for (const NodeKind& kind : cluster.others) {
-      if (std::optional<WorkloadProblem> found = precision_problem(scenario.workload, kind.gpu)) {
-        found->keys = {"training.precision", "cluster.mixed"};
-        broken.push_back(std::move(*found));
+      for (const auto& problem : {precision_problem, attention_problem}) {
+        if (std::optional<WorkloadProblem> found = problem(scenario.workload, kind.gpu)) {
+          found->keys = {found->keys.front(), "cluster.mixed"};
+          broken.push_back(std::move(*found));
+        }
       }
     }
     if (std::optional<WorkloadProblem> found =

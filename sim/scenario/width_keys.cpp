@@ -51,6 +51,22 @@ std::vector<KeyRow> width_keys() {
       flag("training.optimizer.master", &OptimizerSpec::master, "true",
            "Weights in 16 bits have fp32 master weights; false: the optimizer updates the 16 bits"),
       flag("training.optimizer.momentum", &OptimizerSpec::momentum, "true", "Of sgd"),
+      choice("training.optimizer.implementation", &OptimizerSpec::foreach,
+             {{false, "fused"}, {true, "foreach"}}, "fused",
+             "One kernel over all parameters (Apex, PyTorch's fused); or an operator at a time, as "
+             "PyTorch does unless asked, which moves 2.7 times as much"),
+      choice("training.accumulation", &TrainingSpec::accumulates_apart,
+             {{false, "fused"}, {true, "pass"}}, "fused",
+             "Gradients of weights are added to the sum of the step by their products "
+             "(Megatron-LM's gradient accumulation fusion, TransformerEngine), or by a pass for "
+             "each"),
+      enum_list(
+          "training.unfused", &TrainingSpec::unfused,
+          "What runs in passes of its own, as in `[copies, biases, loss]`; none if left out. "
+          "norm, positions, activation, residual, loss: in PyTorch's single operators; "
+          "softmax: the scores of unfused attention, too, as always where Megatron-LM's fused "
+          "softmax cannot (sequences above 2048, sequences x heads of a rank no multiple of "
+          "4); copies: of attention's output and gradients; biases: their gradients"),
       count("training.lora.rank", &LoraSpec::rank, 1, 65536, "",
             "Low-rank adapters (LoRA) of this rank are trained, and nothing else"),
       enum_list("training.lora.targets", &LoraSpec::targets,

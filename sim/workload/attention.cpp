@@ -7,6 +7,7 @@
 // parallelism norms, dropouts and residuals see T/t tokens. With c ranks that share a sequence
 // T = b s/c. Between QKV and attention there may be norms of queries and keys; latent attention has
 // more products in the place of QKV (latent_attention.cpp).
+#include <cmath>
 #include <utility>
 
 #include "sim/workload/layers.hpp"
@@ -35,12 +36,21 @@ Operator qk_norms(const RankShape& z) {
   const bool shared = z.model.qk_norm == QkNorm::Head;
   const double both = z.query + z.key;
   return {.name = "query and key norms",
-          .forward = {memory_pass(z.tokens * both * 2 * z.element)},
-          .input_gradient = {memory_pass(z.tokens * both * 3 * z.element)},
+          .forward = {memory_pass(z.tokens * both * 2 * z.element, PassKind::Norm)},
+          .input_gradient = {memory_pass(z.tokens * both * 3 * z.element, PassKind::NormBackward)},
           .weight = {shared ? 2 * z.model.key_dim() : z.model.query_width() + z.model.key_width(),
                      shared ? 2 * z.model.key_dim() : both},
           .kept = {z.element * z.tokens * both},
           .part = ModelPart::Norms};
+}
+
+/// Whether softmax is not one kernel: where the user says so, and where Megatron-LM's cannot
+/// (megatron/fused_kernels, FusedScaleMaskSoftmax.is_kernel_available).
+bool splits_softmax(const RankShape& z) {
+  constexpr double kLongest = 2048;
+  constexpr double kTogether = 4;  // sequences x heads
+  return z.training.splits(UnfusedPart::Softmax) || z.sequence > kLongest ||
+         std::fmod(z.batch * z.heads, kTogether) != 0;
 }
 
 /// Attention as separate products, softmax and dropout over the s x s scores.
@@ -53,17 +63,33 @@ void add_unfused(const RankShape& z, bool sees_all, Operator& op) {
   const double scores = heads * q * s;
   const bool drops = z.training.dropout;
   const double dropout = scores * (2 * z.element + kMaskBytes);
-  op.forward = {gemm(q, s, d, heads, z.element), memory_pass(scores * 2 * z.element)};
-  op.input_gradient = {gemm(q, s, v, heads, z.element),
-                       gemm(s, v, q, heads, z.element)};  // through the values
-  if (drops) {
-    op.forward.push_back(memory_pass(dropout));
-    op.input_gradient.push_back(memory_pass(dropout));
+  // cuBLAS wants rows of whole 16 bytes (sim/cluster/gpu_spec.hpp, gemm_unaligned).
+  const auto of_heads = [&](double rows, double columns, double depth) {
+    Kernel product = gemm(rows, columns, depth, heads, z.element);
+    product.aligned = whole_rows(d * z.element) && whole_rows(v * z.element);
+    return product;
+  };
+  op.forward = {of_heads(q, s, d), memory_pass(scores * 2 * z.element, PassKind::Scores)};
+  // In single operators: to fp32, scaled, masked, softmax, back to 16 bits; backward likewise.
+  constexpr double kSplitForward = 32, kSplitBackward = 34;  // bytes of a score more
+  constexpr int kSplitLaunches = 4;
+  const bool splits = splits_softmax(z);
+  if (splits) {
+    op.forward.push_back(memory_pass(scores * kSplitForward, PassKind::Scores, kSplitLaunches));
   }
-  op.forward.push_back(gemm(q, v, s, heads, z.element));
-  op.input_gradient.push_back(memory_pass(scores * 3 * z.element));
-  op.input_gradient.push_back(gemm(q, d, s, heads, z.element));  // queries
-  op.input_gradient.push_back(gemm(s, d, q, heads, z.element));  // keys
+  op.input_gradient = {of_heads(q, s, v), of_heads(s, v, q)};  // through the values
+  if (drops) {
+    op.forward.push_back(memory_pass(dropout, PassKind::Scores));
+    op.input_gradient.push_back(memory_pass(dropout, PassKind::Scores));
+  }
+  op.forward.push_back(of_heads(q, v, s));
+  op.input_gradient.push_back(memory_pass(scores * 3 * z.element, PassKind::Scores));
+  if (splits) {
+    op.input_gradient.push_back(
+        memory_pass(scores * kSplitBackward, PassKind::Scores, kSplitLaunches));
+  }
+  op.input_gradient.push_back(of_heads(q, d, s));  // queries
+  op.input_gradient.push_back(of_heads(s, d, q));  // keys
   if (z.training.causal_flops && !sees_all) {
     for (Kernels* kernels : {&op.forward, &op.input_gradient}) {
       for (Kernel& kernel : *kernels) {
@@ -80,24 +106,27 @@ void add_unfused(const RankShape& z, bool sees_all, Operator& op) {
 /// hold two pieces of it, the i-th and the i-th from the end, so that the mask leaves all of them
 /// the same work, in each round of a ring, too (Megatron-LM).
 void add_flash(const RankShape& z, const LayerSort& sort, Operator& op) {
-  const double pairs = (sort.sees_all ? 2 : 1) * attended_pairs(z.training, sort.window);
-  const double share = z.batch / z.tensor / (z.ulysses * z.context) / z.rounds;
-  const double scores = 2 * z.model.query_width();  // FLOPs of a pair of positions, and ...
-  const double values = 2 * z.model.output_width();
-  const Flops done{share * pairs * (scores + values)};
-  const Flops counted = (z.training.causal_flops || sort.sees_all ? 1.0 : 2.0) * done;
+  const double masked = attended_pairs(z.training, sort.window);
+  const double pairs = (sort.sees_all ? 2 : 1) * masked / z.rounds;
+  const double longest = most_attended(z.training, sort.window) / z.rounds;
+  const double attended = pairs / z.sequence;
+  const AttentionShape shape{.kind = z.training.attention,
+                             .heads = z.batch * z.heads,
+                             .queries = z.queries,
+                             .keys = attended,
+                             .most = sort.sees_all ? attended : longest,
+                             .key_dim = z.model.query_width() / z.model.heads,
+                             .value_dim = z.model.output_width() / z.model.heads};
   const double keys = z.sequence / z.rounds;
-  const double moved =
-      z.batch * (z.queries * (z.core_query + z.core_output) + keys * (z.core_key + z.core_value));
+  const Bytes moved{
+      z.element * z.batch *
+      (z.queries * (z.core_query + z.core_output) + keys * (z.core_key + z.core_value))};
   op.needs_output = true;
-  op.forward = {{.kind = KernelKind::AttentionForward,
-                 .flops = done,
-                 .model_flops = counted,
-                 .bytes = {z.element * moved}}};
-  op.input_gradient = {{.kind = KernelKind::AttentionBackward,
-                        .flops = {share * pairs * (3 * scores + 2 * values)},
-                        .model_flops = 2 * counted,
-                        .bytes = {2 * z.element * moved}}};
+  op.forward = {attention_kernel(shape, false, moved)};
+  op.input_gradient = {attention_kernel(shape, true, 2 * moved)};
+  const double counted = z.training.causal_flops || sort.sees_all ? 1 : 2;
+  op.forward[0].model_flops = counted * op.forward[0].flops;
+  op.input_gradient[0].model_flops = 2 * op.forward[0].model_flops;
 }
 
 /// Attention, which keeps its queries and this rank's keys and values. Rotary positions, by which
@@ -109,8 +138,7 @@ void add_core(const RankShape& z, const LayerSort& sort, Block& block) {
               .weight = {sinks, sinks / z.tensor},
               .kept = {z.element * attending * (z.core_query + z.core_key + z.core_value)},
               .part = ModelPart::Attention};
-  z.training.attention == AttentionKind::Flash ? add_flash(z, sort, op)
-                                               : add_unfused(z, sort.sees_all, op);
+  is_fused(z.training.attention) ? add_flash(z, sort, op) : add_unfused(z, sort.sees_all, op);
   if (z.model.positions == 0) {
     const double turned = z.model.is_latent()
                               ? 2 * z.model.heads / z.tensor * z.model.latent.rotary_dim

@@ -16,5 +16,7 @@ namespace danlu {
 /// none), where the training's is no smaller. Documents fill sequences in the proportions that they
 /// are given in.
 double attended_pairs(const TrainingSpec& training, int window);
+/// Positions that the last one of the longest document attends to.
+double most_attended(const TrainingSpec& training, int window);
 
 }  // namespace danlu

@@ -4,29 +4,9 @@
 #include <cmath>
 
 #include "sim/base/error.hpp"
+#include "sim/workload/kernel_models.hpp"
 
 namespace danlu {
-namespace {
-
-/// A tile that one multiprocessor computes, and its speed relative to the largest.
-struct Tile {
-  double m, n, speed;
-};
-constexpr std::array kTiles{Tile{128, 256, 1}, Tile{256, 128, 1}, Tile{128, 128, 0.97},
-                            Tile{128, 64, 0.85}, Tile{64, 64, 0.7}};
-
-/// Share of work that is not padding: tiles overhang the matrix, the last wave is not full.
-double quantisation(const Tile& tile, double m, double n, double batch, double multiprocessors) {
-  const double rows = std::ceil(m / tile.m);
-  const double columns = std::ceil(n / tile.n);
-  const double tiles = rows * columns * batch;
-  const double filled = (m / (rows * tile.m)) * (n / (columns * tile.n));
-  const double waves = std::ceil(tiles / multiprocessors);
-  return tile.speed * filled * tiles / (waves * multiprocessors);
-}
-
-}  // namespace
-
 double element_bytes(Precision precision) {
   return precision == Precision::Fp32 || precision == Precision::Tf32 ? 4 : 2;
 }
@@ -44,8 +24,29 @@ Kernel gemm(double m, double n, double k, double batch, double element, Bytes ex
           .operand = element};
 }
 
-Kernel memory_pass(double bytes) {
-  return {.kind = KernelKind::Memory, .bytes = {bytes}};
+bool whole_rows(double bytes) {
+  constexpr double kRow = 16;
+  return std::fmod(bytes, kRow) == 0;
+}
+
+Kernel memory_pass(double bytes, PassKind pass, int launches) {
+  return {.kind = KernelKind::Memory, .bytes = {bytes}, .pass = pass, .launches = launches};
+}
+
+Kernel attention_kernel(const AttentionShape& shape, bool backward, Bytes moved) {
+  const double dims =
+      backward ? 3 * shape.key_dim + 2 * shape.value_dim : shape.key_dim + shape.value_dim;
+  const Flops flops{2 * shape.heads * shape.queries * shape.keys * dims};
+  return {.kind = backward ? KernelKind::AttentionBackward : KernelKind::AttentionForward,
+          .flops = flops,
+          .model_flops = flops,
+          .bytes = moved,
+          .m = shape.queries,
+          .n = shape.keys,
+          .k = (shape.key_dim + shape.value_dim) / 2,
+          .batch = shape.heads,
+          .most = shape.most,
+          .attention = shape.kind};
 }
 
 Kernel narrowed(Kernel product, double operand) {
@@ -100,39 +101,27 @@ ComputeTime slowed(const ComputeTime& time, double factor) {
   return slow;
 }
 
-double gemm_efficiency(const GpuSpec& gpu, double m, double n, double k, double batch,
-                       Precision precision) {
-  double best = 0;
-  for (const Tile& tile : kTiles) {
-    best = std::max(best, quantisation(tile, m, n, batch, gpu.multiprocessors));
-  }
-  return gpu.gemm_efficiency_in(precision) * best * k / (k + gpu.gemm_half_k_in(precision));
-}
-
-KernelTimer::KernelTimer(const GpuSpec& gpu, Precision precision)
-    : gpu_(gpu), precision_(precision), wide_(is_narrow(precision) ? Precision::Bf16 : precision) {
+KernelTimer::KernelTimer(const GpuSpec& gpu, Precision precision, Running running)
+    : gpu_(gpu),
+      precision_(precision),
+      wide_(is_narrow(precision) ? Precision::Bf16 : precision),
+      running_(running) {
   check(gpu.peak(precision_) && gpu.peak(wide_), "the GPU lacks the precision asked for");
   peak_ = *gpu.peak(precision_);
 }
 
 Seconds KernelTimer::busy(const Kernel& kernel) const {
-  const Seconds memory = kernel.bytes / (gpu_.memory_bandwidth * gpu_.memory_efficiency);
   const Precision precision = precision_of(kernel);
-  const FlopsPerSecond peak = *gpu_.peak(precision);
   switch (kernel.kind) {
-    case KernelKind::Memory:
-      return memory;
-    case KernelKind::Gemm: {
-      const double efficiency =
-          gemm_efficiency(gpu_, kernel.m, kernel.n, kernel.k, kernel.batch, precision);
-      return std::max(kernel.flops / (peak * efficiency), memory);
-    }
+    case KernelKind::Gemm:
+      return product_time(gpu_, kernel, precision, running_);
     case KernelKind::AttentionForward:
-      return std::max(kernel.flops / (peak * gpu_.attention_forward_efficiency), memory);
     case KernelKind::AttentionBackward:
-      return std::max(kernel.flops / (peak * gpu_.attention_backward_efficiency), memory);
+      return attention_time(gpu_, kernel, precision);
+    case KernelKind::Memory:
+      break;
   }
-  return memory;
+  return kernel.bytes / (gpu_.memory_bandwidth * gpu_.memory_efficiency * gpu_.pace[kernel.pass]);
 }
 
 ComputeTime KernelTimer::time(const std::vector<Kernel>& kernels) const {
@@ -141,7 +130,7 @@ ComputeTime KernelTimer::time(const std::vector<Kernel>& kernels) const {
     const Seconds useful = kernel.model_flops / peak_;
     const Seconds rest = busy(kernel) - useful;
     time[ComputePart::Useful] += useful;
-    time[ComputePart::Host] += gpu_.kernel_launch;
+    time[ComputePart::Host] += kernel.launches * gpu_.kernel_launch;
     for (const Kernel& fullest : kernel.fullest) {
       time[ComputePart::Wait] += std::max(Seconds{}, busy(fullest) - busy(kernel));
     }

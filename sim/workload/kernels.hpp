@@ -1,13 +1,7 @@
 // Compute time comes from kernels. A kernel is a matrix product (M, N, K, how many of them), a
-// fused attention, or a pass over memory, and takes, by the roofline,
-//
-//   time = max( FLOPs / (dense peak * efficiency(shape)), bytes / achieved HBM bandwidth ) + launch
-//
-// with the peak of the precision that the kernel computes in.
-//
-// Efficiency of a product: the device's asymptote, times tile and wave quantisation on its
-// multiprocessors, times a ramp K/(K + half_k) for the prologue of the main loop. The constants are
-// the device's (topologies/gpus/*.yaml), calibrated on kernel measurements, never on training runs.
+// fused attention, or a pass over memory. What it takes on a GPU says kernel_models.hpp: by the
+// roofline, the longer of computing, in the precision that it computes in, and moving its bytes;
+// and its launches.
 #pragma once
 
 #include <array>
@@ -33,8 +27,13 @@ struct Kernel {
   Flops flops;        // really executed
   Flops model_flops;  // of those, counted as the model's (attention counts its full square)
   Bytes bytes;        // moved to and from HBM
-  double m = 0, n = 0, k = 0, batch = 1;  // Gemm only, as all below
-  double operand = 0;                     // bytes of an element of A and B
+  PassKind pass = PassKind::Stream;       // of Memory
+  int launches = 1;                       // of how many kernels it stands for
+  double m = 0, n = 0, k = 0, batch = 1;  // of Gemm; of attention see attention_kernel()
+  double most = 0;                        // of attention: keys that one query attends to at most
+  AttentionKind attention = AttentionKind::Flash;
+  double operand = 0;             // of Gemm, as all below: bytes of an element of A and B
+  bool aligned = true;            // rows of its operands are multiples of 16 bytes
   bool narrow = false;            // in the precision of products, where that is below 16 bits
   std::vector<Kernel> fullest{};  // what another rank computes meanwhile, for which this one waits
   bool operator==(const Kernel&) const = default;
@@ -53,8 +52,20 @@ double element_bytes(Precision precision);
 /// A product C[m,n] = A[m,k] B[k,n] of elements of `element` bytes, `batch` of them; `extra` bytes
 /// beside its operands (gradient accumulation, say). All its FLOPs are the model's.
 Kernel gemm(double m, double n, double k, double batch, double element, Bytes extra = {});
-/// A pass over memory.
-Kernel memory_pass(double bytes);
+/// Whether rows of so many bytes are what cuBLAS' fast kernels take: a multiple of 16.
+bool whole_rows(double bytes);
+/// A pass over memory, of one kernel or several.
+Kernel memory_pass(double bytes, PassKind pass = PassKind::Stream, int launches = 1);
+
+/// What one fused attention does: `heads` of all sequences, each of `queries`, each of which
+/// attends to `keys` on average and `most` at most, with heads of `key_dim` and `value_dim`.
+struct AttentionShape {
+  AttentionKind kind = AttentionKind::Flash;
+  double heads = 1, queries = 0, keys = 0, most = 0, key_dim = 0, value_dim = 0;
+};
+/// Its kernel, whose FLOPs all are the model's: two products forward, five backward, where the
+/// scores are made once more.
+Kernel attention_kernel(const AttentionShape& shape, bool backward, Bytes moved);
 /// A product in the precision of products, with operands of `operand` bytes; its output stays as
 /// wide as it was.
 Kernel narrowed(Kernel product, double operand);
@@ -102,16 +113,16 @@ struct ComputeTime {
 /// peak stays; the time that they lose counts as inefficiency of products.
 ComputeTime slowed(const ComputeTime& time, double factor);
 
-/// Share of the dense peak that a product reaches, 0 to 1, before memory is considered.
-double gemm_efficiency(const GpuSpec& gpu, double m, double n, double k, double batch,
-                       Precision precision = Precision::Bf16);
+/// Where a kernel runs: within a step; by itself again and again, as in a benchmark that warms up;
+/// by itself for a moment, before the power limit slows it down.
+enum class Running { InStep, Long, Alone };
 
 /// Kernel times on one kind of GPU. Below 16 bits `precision` is that of narrow kernels, and all
 /// others compute in bf16. What is useful is counted at the peak of `precision`.
 class KernelTimer {
  public:
   /// The GPU has `precision` (checked by the reader).
-  KernelTimer(const GpuSpec& gpu, Precision precision);
+  KernelTimer(const GpuSpec& gpu, Precision precision, Running running = Running::InStep);
 
   /// The kernels one after the other.
   ComputeTime time(const std::vector<Kernel>& kernels) const;
@@ -130,6 +141,7 @@ class KernelTimer {
   GpuSpec gpu_;
   Precision precision_;
   Precision wide_;  // of kernels that are not narrow
+  Running running_;
   FlopsPerSecond peak_;
 };
 

@@ -31,8 +31,8 @@ Operator norms_of(const RankShape& z, double narrow) {
   const double elements = z.local_tokens * narrow;
   const double parameters = z.model.norm_parameters(narrow);
   return {.name = "latent norms",
-          .forward = {memory_pass(elements * 2 * z.element)},
-          .input_gradient = {memory_pass(elements * 3 * z.element)},
+          .forward = {memory_pass(elements * 2 * z.element, PassKind::Norm)},
+          .input_gradient = {memory_pass(elements * 3 * z.element, PassKind::NormBackward)},
           .weight = {parameters, parameters},
           .kept = {z.element * elements},
           .part = ModelPart::Norms};

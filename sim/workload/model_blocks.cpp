@@ -24,6 +24,11 @@ ModelBlocks build_model(const Workload& w) {
   }
   split_over_tensor_ranks(shape, model.embedding);
   split_over_tensor_ranks(shape, model.head);
+  for (Block& layer : model.kinds) {
+    unfuse(shape, layer);
+  }
+  unfuse(shape, model.embedding);
+  unfuse(shape, model.head);
   freeze_weights(w, model);
   lower_precision(w, model);
   add_adapters(shape, model);

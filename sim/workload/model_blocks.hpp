@@ -73,6 +73,8 @@ void vary_layers(ModelBlocks& model, const VariantOf& variant_of, const Make& ma
 void split_over_tensor_ranks(const RankShape& shape, Block& block);
 /// Puts in what ranks that share a sequence exchange around attention.
 void split_over_sequence_ranks(const RankShape& shape, Block& block);
+/// Puts in what a framework does in passes of its own.
+void unfuse(const RankShape& shape, Block& block);
 /// Takes from what is not trained its weights' gradients.
 void freeze_weights(const Workload& workload, ModelBlocks& model);
 /// Products below 16 bits. Comes after the passes that put in exchanges: some of them travel

@@ -8,7 +8,8 @@
 namespace danlu {
 namespace {
 
-constexpr double kRounds = 5;  // of Newton and Schulz
+constexpr double kForeach = 105.0 / 39;  // bytes over those of one kernel
+constexpr double kRounds = 5;            // of Newton and Schulz
 
 struct Matrix {
   double rows = 0, columns = 0, count = 1;
@@ -108,7 +109,9 @@ Bytes moved_by(const TrainingSpec& training, const Updated& updated, double writ
   const double copied = copied_bytes(training) - (has_master(training) ? 4 : 0);
   const double of_parameter =
       gradient_bytes(training) * (twice ? 2 : 1) + 2 * copied + 2 * weight + writes;
-  return {updated.parameters * of_parameter + updated.moments * 2 * moment_bytes(training)};
+  const Bytes once{updated.parameters * of_parameter +
+                   updated.moments * 2 * moment_bytes(training)};
+  return (training.optimizer.foreach ? kForeach : 1.0) * once;
 }
 
 }  // namespace danlu

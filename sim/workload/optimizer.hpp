@@ -29,6 +29,9 @@
 // state is split each rank orthogonalises its share of the matrices, as if they could be dealt out
 // evenly, for which momentum is gathered in 16 bits (Liu et al. 2025, section 2.3, the most it can
 // take).
+//
+// An operator at a time (PyTorch's foreach) moves 2.7 times what one kernel does: 105 bytes of a
+// parameter against 39, measured with AdamW on one H200 (time x 4.8 TB/s, PyTorch 2.11).
 #pragma once
 
 #include <vector>
@@ -55,6 +58,7 @@ struct OptimizerSpec {
   int state_bytes = 4;   // of a moment
   bool master = true;    // fp32 weights beside those in 16 bits
   bool momentum = true;  // of sgd
+  bool foreach = false;  // an operator at a time over all parameters, instead of one kernel
 };
 
 /// Whether there are fp32 weights beside those that products use.

@@ -425,8 +425,7 @@ class Checker {
     if (t.recompute == Recompute::None) {
       return;
     }
-    if (t.recompute == Recompute::Selective && parts.empty() &&
-        t.attention == AttentionKind::Flash) {
+    if (t.recompute == Recompute::Selective && parts.empty() && is_fused(t.attention)) {
       add({"training.recompute", "training.attention"},
           "selective recomputation repeats unfused attention, found attention flash",
           "fused attention keeps no scores: use recompute none, or attention unfused; [core_attn] "
@@ -494,8 +493,10 @@ class Checker {
       add({"training.gradients", "training.precision"},
           "gradients 16bit need a 16-bit precision, found fp32 or tf32");
     }
-    if (std::optional<WorkloadProblem> found = precision_problem(w_, gpu_)) {
-      found_.push_back(std::move(*found));
+    for (const auto& problem : {precision_problem, attention_problem}) {
+      if (std::optional<WorkloadProblem> found = problem(w_, gpu_)) {
+        found_.push_back(std::move(*found));
+      }
     }
   }
 
@@ -534,6 +535,24 @@ std::optional<WorkloadProblem> precision_problem(const Workload& workload, const
       {"training.precision", "cluster.gpu", "cluster.topology"},
       fmt::format("{} has no {}", gpu.name, name_of(gpu.peak(asked) ? Precision::Bf16 : asked)),
       fmt::format("it has {}", known)};
+}
+
+std::optional<WorkloadProblem> attention_problem(const Workload& workload, const GpuSpec& gpu) {
+  const AttentionKind asked = workload.training.attention;
+  if (asked == AttentionKind::Unfused || gpu.fused(asked) != nullptr) {
+    return std::nullopt;
+  }
+  std::string known;
+  for (const auto& [kind, name] : kNames<AttentionKind>) {
+    if (is_fused(kind) && kind != AttentionKind::Flash && gpu.fused(kind) != nullptr) {
+      known += fmt::format("{}{}", known.empty() ? "" : ", ", name);
+    }
+  }
+  return WorkloadProblem{
+      {"training.attention", "cluster.gpu", "cluster.topology"},
+      fmt::format("nothing says how fast attention {} is on {}",
+                  name_of(asked == AttentionKind::Flash ? gpu.usual_attention : asked), gpu.name),
+      known.empty() ? std::string("use attention unfused") : fmt::format("it has {}", known)};
 }
 
 std::vector<WorkloadProblem> problems(const Workload& workload, int gpus, const GpuSpec& gpu) {

@@ -53,10 +53,18 @@ inline constexpr auto kNames<RecomputePart> =
                                          {RecomputePart::ExpertActivation, "moe_act"},
                                          {RecomputePart::Experts, "moe"}});
 
-enum class AttentionKind { Unfused, Flash };
+/// What a framework may do in passes of its own (unfused.cpp).
+enum class UnfusedPart { Norm, Positions, Activation, Residual, Softmax, Loss, Copies, Biases };
 template <>
-inline constexpr auto kNames<AttentionKind> = std::to_array<Named<AttentionKind>>(
-    {{AttentionKind::Unfused, "unfused"}, {AttentionKind::Flash, "flash"}});
+inline constexpr auto kNames<UnfusedPart> =
+    std::to_array<Named<UnfusedPart>>({{UnfusedPart::Norm, "norm"},
+                                       {UnfusedPart::Positions, "positions"},
+                                       {UnfusedPart::Activation, "activation"},
+                                       {UnfusedPart::Residual, "residual"},
+                                       {UnfusedPart::Softmax, "softmax"},
+                                       {UnfusedPart::Loss, "loss"},
+                                       {UnfusedPart::Copies, "copies"},
+                                       {UnfusedPart::Biases, "biases"}});
 
 enum class TensorOverlap { None, Backward, Full };
 template <>
@@ -172,6 +180,9 @@ struct RoutingSpec {
 /// The schedule that the user writes as a grid.
 inline constexpr std::string_view kGridSchedule = "grid";
 
+/// Bytes that a loss holds of a logit, by how it is made.
+inline constexpr int kInPlaceLogit = 6, kEagerLogit = 12, kFusedLogit = 2;
+
 struct TrainingSpec {
   int global_batch = 1;     // sequences per step
   int micro_batch = 1;      // sequences per microbatch
@@ -183,7 +194,9 @@ struct TrainingSpec {
   int recompute_unit = 1;               // layers of which Full keeps one input
   bool recompute_early_stop = false;    // what nothing in backward needs is not computed again
   AttentionKind attention = AttentionKind::Flash;
-  int attention_window = 0;  // positions that one attends to, with itself; 0: all before it
+  std::vector<UnfusedPart> unfused{};
+  bool accumulates_apart = false;  // gradients are added to their sums by passes of their own
+  int attention_window = 0;        // positions that one attends to, with itself; 0: all before it
   std::map<int, double> documents{};  // in a sequence: lengths, and how many of each; empty: one
   bool dropout = false;
   bool causal_flops = false;  // count half of the attention square as model FLOPs
@@ -194,10 +207,10 @@ struct TrainingSpec {
   OptimizerSpec optimizer;
   LoraSpec lora;
   std::vector<FrozenPart> frozen{};
-  int frozen_layers = 0;          // the first ones, whole
-  int gradient_bytes = 4;         // per parameter: fp32 gradients as Megatron keeps them
-  int logit_bytes = 6;            // held per logit by the loss, which Megatron does in place
-  std::string schedule = "1f1b";  // a row of schedule_table(), or kGridSchedule
+  int frozen_layers = 0;            // the first ones, whole
+  int gradient_bytes = 4;           // per parameter: fp32 gradients as Megatron keeps them
+  int logit_bytes = kInPlaceLogit;  // held per logit by the loss, which Megatron does in place
+  std::string schedule = "1f1b";    // a row of schedule_table(), or kGridSchedule
   std::vector<std::vector<Action>> grid{};  // by stage: what kGridSchedule does
   Deal grid_deal = Deal::InTurn;            // of its chunks
   int chunks = 1;                           // virtual stages per stage
@@ -205,6 +218,10 @@ struct TrainingSpec {
   RoutingSpec routing;                      // of tokens to experts
   Bytes memory_reserve;                     // of a GPU, for what is no tensor of the plan
 
+  /// Whether that runs in passes of its own.
+  bool splits(UnfusedPart part) const {
+    return std::find(unfused.begin(), unfused.end(), part) != unfused.end();
+  }
   /// Whether some weights are not trained.
   bool trains_less() const { return lora.is_there() || !frozen.empty() || frozen_layers > 0; }
 };
@@ -274,6 +291,8 @@ std::optional<WorkloadProblem> offload_problem(const OffloadSpec& offload,
 std::vector<WorkloadProblem> width_problems(const Workload& workload);
 /// What keeps a GPU from running in the workload's precision.
 std::optional<WorkloadProblem> precision_problem(const Workload& workload, const GpuSpec& gpu);
+/// ... or from the attention asked for.
+std::optional<WorkloadProblem> attention_problem(const Workload& workload, const GpuSpec& gpu);
 
 /// All relations that `workload` breaks on `gpus` GPUs of kind `gpu`; empty if it can run.
 std::vector<WorkloadProblem> problems(const Workload& workload, int gpus, const GpuSpec& gpu);

@@ -158,7 +158,8 @@ TEST(AttentionMask, LeavesItsShare) {
   const auto pairs = [](std::vector<std::string> settings, const char* way = "{data: 8}") {
     const Workload w = workload(way, std::move(settings));
     double sum = 0;
-    for (const Operator* op : operators_of(build_model(w).layer(0))) {
+    const ModelBlocks model = build_model(w);
+    for (const Operator* op : operators_of(model.layer(0))) {
       for (const Kernel& kernel : op->name == "attention" ? op->forward : Kernels{}) {
         sum += kernel.flops.value;
       }
@@ -192,7 +193,8 @@ TEST(ContextParallel, CopiesHeadsForUlysses) {
   };
   const auto kept_attention = [](const Workload& w) {
     double kept = 0;
-    for (const Operator* op : operators_of(build_model(w).layer(0))) {
+    const ModelBlocks model = build_model(w);
+    for (const Operator* op : operators_of(model.layer(0))) {
       kept += op->name == "attention" ? op->kept.value : 0;
     }
     return kept;

@@ -66,16 +66,17 @@ TEST(Precision, RecipesCastAsTheirRowsSay) {
 }
 
 // Forward of QKV in fp8 on 108 multiprocessors of 400 TFLOP/s, 1 TB/s of which half is reached, 2
-// us a launch. The cast moves 512 x 1024 x 4 bytes: 4.19 us. The product has 4 x 12 tiles of 128 x
-// 256, or 4 x 24 of 128 x 128 and 97 % of the speed, 96 of 108 filled: 2 x 512 x 1024 x 3072 FLOPs
-// at 400e12 x 0.97 x 96/108 are 9.34 us, less than 512 x 1024 + 1024 x 3072 + 2 x 512 x 3072 bytes
-// at 0.5e12, 13.6 us.
+// us a launch. The cast moves 512 x 1024 x 4 bytes: 4.19 us. The product, of tiles that cost
+// nothing but their FLOPs, does 2 x 512 x 1024 x 3072 of them at 400e12, 8.05 us, less than 512 x
+// 1024 + 1024 x 3072 + 2 x 512 x 3072 bytes take at 0.5e12, 13.6 us.
 TEST(Precision, TimeOfAProductByHand) {
   GpuSpec gpu = load_gpu("h100", testing::shipped_presets());
   gpu.peak_dense[Precision::Bf16] = FlopsPerSecond{100e12};
   gpu.peak_dense[Precision::Fp8] = FlopsPerSecond{400e12};
-  gpu.narrow_efficiency[Precision::Fp8] = 1;
-  gpu.narrow_half_k[Precision::Fp8] = 0;
+  gpu.gemm_efficiency = gpu.gemm_sustained = gpu.gemm_in_step = {};
+  gpu.gemm_edge = 0;
+  gpu.gemm_prologue = {};
+  gpu.gemm_start = {};
   gpu.memory_bandwidth = {1e12};
   gpu.memory_efficiency = 0.5;
   gpu.multiprocessors = 108;
@@ -88,7 +89,7 @@ TEST(Precision, TimeOfAProductByHand) {
   gpu.memory_bandwidth = {1e13};
   const double flops = 2.0 * 512 * 1024 * 3072;
   EXPECT_TRUE(near(KernelTimer(gpu, Precision::Fp8).time(qkv.forward).total().value,
-                   4e-6 + cast / 10 + flops / (400e12 * 0.97 * 96 / 108)));
+                   4e-6 + cast / 10 + flops / 400e12));
 }
 
 // Only products of layers with their weights are narrow; logits and attention, fused or not, are
@@ -206,18 +207,17 @@ TEST(Precision, WeightsAreCastOnceAStep) {
 
 // A figure that nobody measured is borrowed: mxfp8 and fp4 of fp8, that of 16 bits.
 TEST(Precision, FiguresAreBorrowed) {
-  GpuSpec gpu = load_gpu("b200", testing::shipped_presets());
-  gpu.gemm_efficiency = 0.5;
-  gpu.gemm_half_k = 100;
-  gpu.narrow_efficiency = {};
-  gpu.narrow_half_k = {};
-  EXPECT_EQ(gpu.gemm_efficiency_in(Precision::Fp4), 0.5);
-  gpu.narrow_efficiency[Precision::Fp8] = 0.25;
-  gpu.narrow_half_k[Precision::Fp4] = 7;
-  EXPECT_EQ(gpu.gemm_efficiency_in(Precision::Fp4), 0.25);
-  EXPECT_EQ(gpu.gemm_efficiency_in(Precision::Bf16), 0.5);
-  EXPECT_EQ(gpu.gemm_half_k_in(Precision::Fp8), 100);
-  EXPECT_EQ(gpu.gemm_half_k_in(Precision::Fp4), 7);
+  const GpuSpec gpu = load_gpu("b200", testing::shipped_presets());
+  PerPrecision<double> figures{};
+  EXPECT_EQ(gpu.in(figures, Precision::Fp4), 1);
+  figures[Precision::Bf16] = 0.5;
+  EXPECT_EQ(gpu.in(figures, Precision::Fp4), 0.5);
+  figures[Precision::Fp8] = 0.25;
+  EXPECT_EQ(gpu.in(figures, Precision::Fp4), 0.25);
+  EXPECT_EQ(gpu.in(figures, Precision::Tf32), 0.5);
+  figures[Precision::Fp4] = 0.125;
+  EXPECT_EQ(gpu.in(figures, Precision::Fp4), 0.125);
+  EXPECT_EQ(gpu.in(figures, Precision::Mxfp8), 0.25);
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ TEST(FormulaMode, SaysThatLinksAreNotShared) {
         "        gated_mlp: false, tied_embeddings: true, biases: true, norm: layernorm}\n"
         "cluster: {topology: pcie-a10, gpus: 16}\n"
         "parallelism: {pipeline: 2, data: 8, overlap: {data: true}}\n"
-        "training: {global_batch: 32, sequence_length: 1024, schedule: {kind: 1f1b, chunks: 3}}\n",
+        "training: {global_batch: 16, sequence_length: 1024, schedule: {kind: 1f1b, chunks: 3}}\n",
         "own.yaml", testing::shipped_presets());
     scenario.workload.collectives = formula ? CollectiveMode::Formula : CollectiveMode::Steady;
     const Cluster cluster = build_cluster(scenario.cluster);

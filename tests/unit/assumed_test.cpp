@@ -27,12 +27,12 @@ TEST(Assumed, WhatASourceSaysOfItself) {
 }
 
 TEST(Assumed, ASectionsSourceIsReadKeyByKey) {
-  const std::string gemm = "gemm\tefficiency: best of a search, page 3; half_k: from memory\n";
+  const std::string gemm = "gemm\tefficiency: best of a search, page 3; in_step: from memory\n";
   EXPECT_EQ(why("gemm.efficiency", gemm), "");
-  EXPECT_EQ(why("gemm.half_k", gemm), "half_k: from memory");
-  const std::string attention = "attention\tforward: page 4; backward: derived; a guess\n";
-  EXPECT_EQ(why("attention.forward_efficiency", attention), "");
-  EXPECT_EQ(why("attention.backward_efficiency", attention), "backward: derived; a guess");
+  EXPECT_EQ(why("gemm.in_step", gemm), "in_step: from memory");
+  const std::string attention = "attention.flash2\tshare: page 4; backward: derived; a guess\n";
+  EXPECT_EQ(why("attention.flash2.share", attention), "");
+  EXPECT_EQ(why("attention.flash2.backward", attention), "backward: derived; a guess");
   const std::string peak = "peak_dense\tfp32: https://a.org/b; tf32, bf16: not sourced\n";
   EXPECT_EQ(why("peak_dense.fp32", peak), "");
   EXPECT_EQ(why("peak_dense.bf16", peak), "tf32, bf16: not sourced");
@@ -61,7 +61,7 @@ bool assumes(const Scenario& scenario, const std::string& key) {
 TEST(Assumed, OfGaudi3) {
   const std::vector<std::string> changes{"cluster.topology=gaudi3"};
   const Scenario gaudi = shipped("llama3-8b-h100.yaml", changes);
-  EXPECT_TRUE(assumes(gaudi, "cluster.gpu.attention.forward_efficiency"));
+  EXPECT_TRUE(assumes(gaudi, "cluster.gpu.attention.flash2.share"));
   EXPECT_TRUE(assumes(gaudi, "cluster.gpu.kernel_launch"));
   EXPECT_TRUE(assumes(gaudi, "cluster.gpu.memory.efficiency"));
   EXPECT_FALSE(assumes(gaudi, "cluster.gpu.peak_dense.bf16"));

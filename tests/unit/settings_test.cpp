@@ -94,7 +94,7 @@ TEST(Factors, ThatLeadNowhereAreRefused) {
 TEST(GpuKeys, ReplaceSingleFiguresOfThePreset) {
   const Scenario own = read(kScenario, {"cluster.gpu={preset: a100-80, gemm: {efficiency: 0.7}}"});
   EXPECT_EQ(own.cluster.gpu.name, "NVIDIA A100 SXM 80 GB");
-  EXPECT_EQ(own.cluster.gpu.gemm_efficiency, 0.7);
+  EXPECT_EQ(own.cluster.gpu.gemm_efficiency[Precision::Bf16], 0.7);
   EXPECT_EQ(own.cluster.gpu.memory_bandwidth.value, 2039e9);
   const ClusterSpec topology = load_topology_text(
       "name: t\ngpu: {preset: h100, memory: {bandwidth: 4 TB/s}}\nnode: {gpus: 8, scale_up: {kind: "

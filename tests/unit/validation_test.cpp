@@ -369,17 +369,56 @@ TEST(TrainingRow, SplitsWhatTheShardingSays) {
   EXPECT_TRUE(split("DeepSpeed ZeRO-3").sharding.keeps_copy);
 }
 
-TEST(GemmRow, StandsBesideItsKernelTime) {
+// 8192^3 at 250 TFLOP/s; attention of 4 x 16 heads of 128 with half of the square, 2.5 times as
+// many FLOPs backward; a copy of 1e9 values, 4 bytes each; and what cannot be simulated.
+TEST(GemmRow, ProductsAttentionAndPasses) {
   const CsvTable table = parse_csv(
-      "id,source,gpu,op,dtype,m,n,k,groups,tflops\n"
-      "1,x,A100-80GB,gemm,bf16,8192,8192,8192,,250\n"
-      "2,x,A100-80GB,attention,bf16,,,,,100\n",
+      "id,source,gpu,op,dtype,m,n,k,groups,tflops,batch,seq_len,heads,head_dim,causal,pass,impl,"
+      "mem_bw_GBps,notes\n"
+      "1,x,A100-80GB,gemm,bf16,8192,8192,8192,,250,,,,,,,,,\n"
+      "2,x,A100-80GB,attention,bf16,,,,,150,4,2048,16,128,yes,fwd+bwd,FlashAttention-2,,\n"
+      "3,x,H100-80GB,memory_pass: copy,bf16,1000000000,,,,,,,,,,,,2900,\n"
+      "4,x,H100-80GB,gemm,bf16,512,512,512,,13,,,,,,,cuBLAS through PyTorch,,\n"
+      "5,x,A100-80GB,attention,bf16,,,,,150,4,2048,16,128,yes,fwd,FlashAttention-3,,\n"
+      "6,x,H100-80GB,memory_pass: sort,bf16,1000,,,,,,,,,,,,2900,\n",
       "t.csv");
   const Validation result = validate_products(table, shipped_presets());
-  ASSERT_EQ(result.points.size(), 1U);
+  ASSERT_EQ(result.points.size(), 4U);
+  EXPECT_EQ(result.complete, 6);
   EXPECT_TRUE(near(result.points[0].published, 2 * 8192.0 * 8192 * 8192 / 250e12));
-  EXPECT_GT(result.points[0].simulated, 0);
-  EXPECT_EQ(result.not_simulated.size(), 1U);
+  EXPECT_TRUE(
+      near(result.points[1].published, 3.5 * 4 * 4 * 16 * 2048.0 * 2048 / 2 * 128 / 150e12));
+  EXPECT_TRUE(near(result.points[2].published, 4e9 / 2900e9));
+  EXPECT_TRUE(near(result.points[2].simulated, 2e-6 + 4e9 / (0.87 * 3350e9)));
+  EXPECT_TRUE(near(result.points[3].simulated, 20e-6));  // the host's
+  for (const ValidationPoint& point : result.points) {
+    EXPECT_LT(std::abs(point.error()), 0.2) << point.id;
+  }
+  EXPECT_EQ(result.not_simulated.size(), 2U);
+}
+
+// What docs/explain/kernels.md says of the shipped table.
+TEST(GemmTable, MeetsItsErrors) {
+  const std::string file =
+      (shipped_presets().topologies.parent_path() / "tests/validation/gemm.csv").string();
+  const Validation result = validate_products(read_csv(file), shipped_presets());
+  std::vector<ValidationPoint> products, attention, passes;
+  for (const ValidationPoint& point : result.points) {
+    (point.size == "product" ? products
+     : point.size == "pass"  ? passes
+                             : attention)
+        .push_back(point);
+  }
+  const auto expect = [](const std::vector<ValidationPoint>& points, std::size_t rows,
+                         double median, double p90) {
+    const ErrorStatistics of = error_statistics(points);
+    EXPECT_EQ(points.size(), rows);
+    EXPECT_LE(of.median_abs.value_or(1), median);
+    EXPECT_LE(of.p90_abs.value_or(1), p90);
+  };
+  expect(products, 902, 0.05, 0.18);
+  expect(attention, 252, 0.05, 0.15);
+  expect(passes, 54, 0.08, 0.25);
 }
 
 // 1 2 3 4: median 2.5; the 90th percentile lies at place 2.7, between 3 and 4.

@@ -1,0 +1,164 @@
+// What a framework does in passes of its own, where better kernels would do it beside others: a
+// pass over the layers that adds them (training.unfused, training.accumulation). T tokens on the
+// rank, widths q and kv of queries and of keys and values on it, e bytes of a value, g of a
+// gradient read and written back.
+//
+//   copies        attention's output put together, 2 e T q, and again backward, where the gradients
+//                 of queries, keys and values are joined as well: 2 e T (q + 2 kv)  (Megatron-LM
+//                 megatron/model/transformer.py)
+//   biases        gradients of biases: a read of e T out behind each product that has some
+//   norm          RMSNorm in PyTorch's operators; its LayerNorm is one kernel in any case
+//   positions     rotary positions in PyTorch's operators
+//   activation    gate and activation, or the activation and its bias, apart
+//   residual      sums of the gradients of the two branches
+//
+// The bytes of the last four were measured on one H200 (PyTorch 2.11), as time x 4.8 TB/s of a
+// value in 16 bits, forward / both ways: RMSNorm 63 / 201, rotary 76 / 159, SwiGLU 12 / 32, GELU 6
+// / 16, residual 7 / 18; 0.87 of them are bytes at the rate that kernels reach.
+//
+//   accumulation  the weight's gradient is added to the sum of the step by a pass of its own,
+//                 (e + g) bytes of a parameter, instead of by its product (Megatron-LM's
+//                 --no-gradient-accumulation-fusion, DeepSpeed)
+#include <algorithm>
+
+#include "sim/workload/layers.hpp"
+#include "sim/workload/model_blocks.hpp"
+
+namespace danlu {
+namespace {
+
+/// Bytes that PyTorch's operators move of a value of 16 bits, and their kernels.
+struct Eager {
+  double forward, backward;
+  int forward_launches, backward_launches;
+};
+constexpr Eager kNormEager{55, 120, 8, 16};
+constexpr Eager kRotaryEager{66, 72, 10, 12};
+constexpr Eager kGatedEager{10, 18, 2, 4};
+constexpr Eager kPlainEager{5.4, 8.5, 2, 2};
+constexpr Eager kResidualEager{6, 10, 1, 2};
+
+/// Another pass in the place of one, with other bytes of each of its values.
+void replace(Kernel& pass, double ratio, int launches) {
+  pass.bytes = ratio * pass.bytes;
+  pass.pass = PassKind::Stream;
+  pass.launches = launches;
+  for (Kernel& fullest : pass.fullest) {
+    replace(fullest, ratio, launches);
+  }
+}
+/// The same of passes that would move so many bytes of a value forward, and backward.
+void replace(Kernel& forward, Kernel& backward, const Eager& eager, double wide, double now,
+             double now_backward) {
+  replace(forward, wide * eager.forward / now, eager.forward_launches);
+  replace(backward, wide * eager.backward / now_backward, eager.backward_launches);
+}
+
+double gemm_values(const Operator& op) {
+  double values = 0;
+  for (const Kernel& kernel : op.forward) {
+    values += kernel.kind == KernelKind::Gemm ? kernel.batch * kernel.m * kernel.n : 0;
+  }
+  return values;
+}
+
+std::optional<Biased> biased(const Operator& op) {
+  if (op.name == kQkv || op.name == kLatentUp) {
+    return Biased::Qkv;
+  }
+  if (op.name == kProjection) {
+    return Biased::Output;
+  }
+  return op.name == kMlpUp || op.name == kMlpDown ? std::optional(Biased::Mlp) : std::nullopt;
+}
+
+/// Adds the weight's gradients to their sums by passes of their own.
+void accumulate_apart(const RankShape& z, Operator& op) {
+  Kernels passes;
+  const auto without_sum = [&](Kernel& product) {
+    const double values = product.batch * product.m * product.n;
+    product.bytes -= Bytes{z.gradient * values};
+    return memory_pass(values * (z.element + z.gradient));
+  };
+  for (Kernel& kernel : op.weight_gradient) {
+    if (kernel.kind == KernelKind::Gemm) {
+      passes.push_back(without_sum(kernel));
+      for (Kernel& fullest : kernel.fullest) {
+        without_sum(fullest);
+      }
+    }
+  }
+  op.weight_gradient.insert(op.weight_gradient.end(), passes.begin(), passes.end());
+}
+
+/// One class: what it adds depends on the same few facts.
+class Unfusing {
+ public:
+  explicit Unfusing(const RankShape& z) : z_(z), wide_(z.element / 2) {}
+
+  void change(Operator& op) const {
+    const double e = z_.element;
+    const bool is_norm = op.part == ModelPart::Norms && z_.model.norm == Norm::RmsNorm;
+    if (is_norm && has(UnfusedPart::Norm)) {
+      replace(op.forward[0], op.input_gradient[0], kNormEager, wide_, 2 * e, 3 * e);
+    }
+    if (op.name == kRotary && has(UnfusedPart::Positions)) {
+      replace(op.forward[0], op.input_gradient[0], kRotaryEager, wide_, 2 * e, 2 * e);
+    }
+    if (op.name == kAttention) {
+      change_attention(op);
+    }
+    if (op.name.ends_with(kActivation) && has(UnfusedPart::Activation)) {
+      const double gates = z_.model.gated_mlp ? 2 : 1;
+      replace(op.forward[0], op.input_gradient[0], gates > 1 ? kGatedEager : kPlainEager, wide_,
+              (gates + 1) * e, (2 * gates + 1) * e);
+    }
+    if (op.name == kResidual && has(UnfusedPart::Residual)) {
+      const double mask = z_.training.dropout ? kMaskBytes : 0;
+      replace(op.forward[0], op.input_gradient[0], kResidualEager, wide_, 3 * e + mask,
+              2 * e + mask);
+    }
+    if (const std::optional<Biased> at = biased(op);
+        at && z_.model.biases.on(*at) && has(UnfusedPart::Biases)) {
+      op.weight_gradient.push_back(memory_pass(z_.element * gemm_values(op)));
+    }
+    if (z_.training.accumulates_apart) {
+      accumulate_apart(z_, op);
+    }
+  }
+
+ private:
+  bool has(UnfusedPart part) const { return z_.training.splits(part); }
+
+  /// Rotary positions stand before the core, and behind it backward, unless ranks exchange between.
+  void change_attention(Operator& op) const {
+    const bool turns = z_.model.positions == 0 && z_.ulysses * z_.context == 1;
+    if (turns && has(UnfusedPart::Positions)) {
+      replace(op.forward.front(), op.input_gradient.back(), kRotaryEager, wide_, 2 * z_.element,
+              2 * z_.element);
+    }
+    if (has(UnfusedPart::Copies)) {
+      const double out = z_.batch * z_.queries * z_.core_output;
+      const double in = z_.batch * z_.queries * (z_.core_query + z_.core_key + z_.core_value);
+      op.forward.push_back(memory_pass(2 * z_.element * out));
+      op.input_gradient.insert(op.input_gradient.begin(), memory_pass(2 * z_.element * out));
+      op.input_gradient.push_back(memory_pass(2 * z_.element * in));
+    }
+  }
+
+  const RankShape& z_;
+  double wide_;  // of values of 16 bits
+};
+
+}  // namespace
+
+void unfuse(const RankShape& shape, Block& block) {
+  const Unfusing unfusing(shape);
+  for (Step& step : block.steps) {
+    if (auto* op = std::get_if<Operator>(&step)) {
+      unfusing.change(*op);
+    }
+  }
+}
+
+}  // namespace danlu
