@@ -53,7 +53,7 @@ constexpr Seconds kNetworkHop{14e-6};  // NCCL's
 const std::vector<Kind> kKinds{
     {"ring efficiency", "", 0.8, false,
      [](TopologySpec& t, double value) { t.scale_up_efficiency = value; }},
-    {"launch", "us", 25, false,
+    {"launch", "us", 8, false,
      [](TopologySpec& t, double value) { t.collective_launch = {value * kMicro}; }},
     {"fill of rings", "MB", 10, false,
      [](TopologySpec& t, double value) { t.pipeline_fill = {value * kMega}; }},
@@ -142,7 +142,8 @@ double log_error(const Row& row, const Constants& constants, Choice choice) {
       kind.set(spec.topology, found->second);
     }
   }
-  return std::log(alone(spec, row.measured, choice) / row.measured.published);
+  return std::log((alone(spec, row.measured, choice) + row.measured.method) /
+                  row.measured.published);
 }
 
 /// The rows that each constant has an effect on.
