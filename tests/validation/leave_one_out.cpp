@@ -247,7 +247,10 @@ std::vector<Row> read_rows(const std::string& file, const std::string& topologie
   for (const CsvRow& line : table.rows()) {
     CollectiveConversion conversion = convert_collective(table, line, load);
     // Exchanges between experts are left out: nothing was fitted to them.
-    if (conversion.collective && !conversion.collective->experts) {
+    // A thousand GPUs take too long to be laid out again for every step of a fit.
+    constexpr int kMostGpus = 256;
+    if (conversion.collective && !conversion.collective->experts &&
+        conversion.collective->cluster.gpus <= kMostGpus) {
       const TopologySpec& topology = conversion.collective->cluster.topology;
       const bool outside = conversion.collective->cluster.gpus > topology.gpus_per_node;
       rows.push_back({*conversion.collective, conversion.id, conversion.source,
