@@ -281,12 +281,20 @@ TopologySpec worse_of(const TopologySpec& a, const TopologySpec& b) {
   worse.nic_efficiency = less(a.nic_efficiency, b.nic_efficiency);
   worse.fabric_latency = more(a.fabric_latency, b.fabric_latency);
   worse.fabric_small_share = more(a.fabric_small_share, b.fabric_small_share);
+  worse.fabric_line_latency = more(a.fabric_line_latency, b.fabric_line_latency);
+  worse.fabric_ll128 = a.fabric_ll128 && b.fabric_ll128;
+  worse.fabric_message_rate = a.fabric_message_rate > 0 && b.fabric_message_rate > 0
+                                  ? less(a.fabric_message_rate, b.fabric_message_rate)
+                                  : more(a.fabric_message_rate, b.fabric_message_rate);
   worse.nccl_tuning = a.nccl_tuning || b.nccl_tuning;
+  worse.plugin_tuner = a.plugin_tuner || b.plugin_tuner;
   worse.collective_launch = more(a.collective_launch, b.collective_launch);
   worse.pipeline_fill = more(a.pipeline_fill, b.pipeline_fill);
   worse.reduction_fill = more(a.reduction_fill, b.reduction_fill);
   worse.network_fill = more(a.network_fill, b.network_fill);
   worse.network_passes = more(a.network_passes, b.network_passes);
+  worse.head_share = a.head_share > 0 && b.head_share > 0 ? less(a.head_share, b.head_share)
+                                                          : more(a.head_share, b.head_share);
   return worse;
 }
 

@@ -118,12 +118,17 @@ struct TopologySpec {
   Routing routing = Routing::Adaptive;
   Seconds fabric_latency;         // one step GPU to GPU through one leaf, software included
   double fabric_small_share = 1;  // of it, for messages up to 16 KiB
-  Seconds hop_latency;            // each further switch
+  // The same step where data travels with its flags (LL, LL128); 0: follows from fabric_latency.
+  Seconds fabric_line_latency;
+  bool fabric_ll128 = false;               // LL128 is in use between nodes
+  double fabric_message_rate = 0;          // messages a second that a GPU can send; 0: no limit
+  Seconds hop_latency;                     // each further switch
   double fabric_reduction_efficiency = 0;  // for sums made by its switches; 0: they cannot
 
   // Between rails: over NVLink to the GPU on the destination's rail, then along it.
   bool pxn = true;
-  bool nccl_tuning = false;  // collectives follow NCCL's choice of algorithm and protocol
+  bool nccl_tuning = false;   // collectives follow NCCL's choice of algorithm and protocol
+  bool plugin_tuner = false;  // between nodes a plugin of the network chooses instead
   std::uint32_t ecmp_seed = 1;
   int connections =
       1;  // flows that the traffic of two GPUs is split into, where ECMP tells them apart
@@ -135,6 +140,8 @@ struct TopologySpec {
   Bytes reduction_fill;       // of sums in the switches of a node
   Bytes network_fill;         // of the network, all NICs of a node
   double network_passes = 0;  // network stages that do not overlap while it fills
+  // Of NVLS with trees: share of the NICs' rate that their heads reach; 0: as other trees.
+  double head_share = 0;
 
   /// Whether NIC i of every node is on rail i.
   bool has_rails() const {

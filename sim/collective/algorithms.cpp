@@ -55,15 +55,18 @@ std::string torus_obstacle(Op op, const Group& group, const TopologySpec& topolo
              : unless(!group.grid.axes.empty(),
                       "the ranks do not fill a box of the torus, evenly spaced along every axis");
 }
+bool sums_in_nodes(const TopologySpec& topology) {
+  return topology.scale_up == ScaleUpKind::Switch && topology.scale_up_reduction_efficiency > 0;
+}
+constexpr std::string_view kNoNodeSums =
+    "the switches of the node do not reduce (node.scale_up.reduction_efficiency)";
+
 std::string nvls_obstacle(Op op, const Group& group, const TopologySpec& topology) {
   if (op != Op::AllReduce) {
     return "NVLS only makes an all-reduce";
   }
   return group.node_count() > 1 ? "NVLS works inside one scale-up domain"
-                                : unless(topology.scale_up == ScaleUpKind::Switch &&
-                                             topology.scale_up_reduction_efficiency > 0,
-                                         "the switches of the node do not reduce "
-                                         "(node.scale_up.reduction_efficiency)");
+                                : unless(sums_in_nodes(topology), kNoNodeSums);
 }
 std::string nvls_tree_obstacle(Op op, const Group& group, const TopologySpec& topology) {
   if (op != Op::AllReduce) {
@@ -71,10 +74,7 @@ std::string nvls_tree_obstacle(Op op, const Group& group, const TopologySpec& to
   }
   return group.node_count() < 2 || group.per_node() < 2
              ? "NVLS with trees needs two nodes or more, with equally many ranks on each"
-             : unless(topology.scale_up == ScaleUpKind::Switch &&
-                          topology.scale_up_reduction_efficiency > 0,
-                      "the switches of the node do not reduce "
-                      "(node.scale_up.reduction_efficiency)");
+             : unless(sums_in_nodes(topology), kNoNodeSums);
 }
 std::string sharp_obstacle(Op op, const Group& group, const TopologySpec& topology) {
   if (op != Op::AllReduce) {
@@ -84,6 +84,12 @@ std::string sharp_obstacle(Op op, const Group& group, const TopologySpec& topolo
              ? "SHARP needs two nodes or more, with equally many ranks on each"
              : unless(topology.fabric_reduction_efficiency > 0,
                       "the switches of the fabric do not reduce (fabric.reduction_efficiency)");
+}
+std::string nvls_sharp_obstacle(Op op, const Group& group, const TopologySpec& topology) {
+  std::string network = sharp_obstacle(op, group, topology);
+  return !network.empty()       ? network
+         : group.per_node() < 2 ? "needs two ranks or more on every node"
+                                : unless(sums_in_nodes(topology), kNoNodeSums);
 }
 std::string direct_obstacle(Op op, const Group& /*group*/, const TopologySpec& /*topology*/) {
   return unless(op != Op::Dispatch, "direct messages are an all-to-all");
@@ -113,6 +119,8 @@ constexpr IdArray<Algorithm, AlgorithmRow, kAlgorithms> kRows{{
      nvls_tree_obstacle, nvls_tree_transfers, nvls_tree_phases},
     {Algorithm::Sharp, "the switches of the fabric reduce", "all-reduce", sharp_obstacle,
      sharp_transfers, sharp_phases},
+    {Algorithm::NvlsSharp, "NVLS in the nodes, the switches of the fabric reduce between them",
+     "all-reduce", nvls_sharp_obstacle, nvls_sharp_transfers, nvls_sharp_phases},
     {Algorithm::Direct, "everybody sends to everybody",
      "all-to-all, send, all-reduce, reduce-scatter, all-gather, broadcast", direct_obstacle,
      direct_transfers, direct_phases},

@@ -38,6 +38,8 @@ TransferList tree_transfers(CollectiveOp op, const Group& group);
 std::vector<Phase> tree_phases(CollectiveOp op, const Group& group);
 /// The parent of node `label` of m in one of the two trees, -1 for the root.
 int double_tree_parent(int twin, int label, int m);
+/// Steps from the lowest of m nodes to the root, in the deeper of the two trees.
+int double_tree_depth(int m);
 TransferList halving_doubling_transfers(CollectiveOp op, const Group& group);
 std::vector<Phase> halving_doubling_phases(CollectiveOp op, const Group& group);
 TransferList recursive_doubling_transfers(CollectiveOp op, const Group& group);
@@ -54,6 +56,8 @@ TransferList nvls_tree_transfers(CollectiveOp op, const Group& group);
 std::vector<Phase> nvls_tree_phases(CollectiveOp op, const Group& group);
 TransferList sharp_transfers(CollectiveOp op, const Group& group);
 std::vector<Phase> sharp_phases(CollectiveOp op, const Group& group);
+TransferList nvls_sharp_transfers(CollectiveOp op, const Group& group);
+std::vector<Phase> nvls_sharp_phases(CollectiveOp op, const Group& group);
 TransferList direct_transfers(CollectiveOp op, const Group& group);
 std::vector<Phase> direct_phases(CollectiveOp op, const Group& group);
 

@@ -51,6 +51,7 @@ enum class Algorithm {
   Nvls,
   NvlsTree,
   Sharp,
+  NvlsSharp,
   Direct,
 };
 template <>
@@ -65,12 +66,18 @@ inline constexpr auto kNames<Algorithm> =
                                      {Algorithm::Nvls, "nvls"},
                                      {Algorithm::NvlsTree, "nvls-tree"},
                                      {Algorithm::Sharp, "sharp"},
+                                     {Algorithm::NvlsSharp, "nvls-sharp"},
                                      {Algorithm::Direct, "direct"}});
 inline constexpr std::size_t kAlgorithms = kNames<Algorithm>.size();
 /// Whether switches make the sums, on the way.
 constexpr bool reduces_in_switches(Algorithm algorithm) {
   return algorithm == Algorithm::Nvls || algorithm == Algorithm::NvlsTree ||
-         algorithm == Algorithm::Sharp;
+         algorithm == Algorithm::Sharp || algorithm == Algorithm::NvlsSharp;
+}
+
+/// Whether the switches of a node make its part of the sum.
+constexpr bool reduces_in_node(Algorithm algorithm) {
+  return reduces_in_switches(algorithm) && algorithm != Algorithm::Sharp;
 }
 
 /// How NCCL makes sure that data has arrived: a flag with every 4 bytes, with every 120, or a
@@ -211,6 +218,10 @@ Bytes stream_bytes(CollectiveOp op, const Pattern& pattern, Bytes bytes);
 /// Trees between nodes reach this share of what rings do on the same NICs; fitted to published bus
 /// bandwidths (docs/explain/validation.md).
 inline constexpr double kTreeNetworkShare = 0.89;
+
+/// Ranks of a node that own a part of what its switches sum, at most, and so NICs that carry it:
+/// NCCL's NCCL_MAX_NVLS_ARITY (v2.30.7, src/include/device.h).
+inline constexpr int kMostHeads = 32;
 
 /// What nccl-tests multiplies size over time with to get the bus bandwidth: the bytes that a link
 /// must carry at least, over the array's.

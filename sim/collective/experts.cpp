@@ -43,6 +43,15 @@ Phase inside_nodes(const Group& group) {
   return phase;
 }
 
+/// How long a rank is busy with starting messages to other nodes, one for every token and expert.
+/// With two levels many tokens travel as one.
+Seconds sending(const TopologySpec& topology, const Group& group, const ExpertLoad& load) {
+  const double messages = load.tokens * load.routing.per_token * (1 - 1.0 / group.node_count());
+  return topology.fabric_message_rate > 0 && !load.two_levels
+             ? Seconds{messages / topology.fabric_message_rate}
+             : Seconds{};
+}
+
 }  // namespace
 
 // Experts are drawn one after the other. One that is open lies on a rank already in use, on a new
@@ -108,9 +117,10 @@ ExpertExchange expert_exchange(const Cluster& cluster, const Group& group, const
   if (group.node_count() > 1) {
     Pattern pattern = phase_pattern(cluster, group, between_nodes(group, load.two_levels));
     between = step_latency(topology, kMessages, all, false, pattern.network_latency);
-    exchange.flows.push_back({std::move(pattern), load.two_levels
-                                                      ? all * (spread.nodes / group.node_count())
-                                                      : to_expert});
+    const Bytes bytes = load.two_levels ? all * (spread.nodes / group.node_count()) : to_expert;
+    const BytesPerSecond rate = alone_rate(cluster, pattern);
+    const Bytes least = rate * sending(topology, group, load);
+    exchange.flows.push_back({std::move(pattern), std::max(bytes, least)});
   }
   if (per_node > 1) {
     const Group node{.ranks = group.ranks, .nodes = {group.nodes[0]}};  // sends inside one

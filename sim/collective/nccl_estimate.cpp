@@ -13,8 +13,8 @@ namespace {
 constexpr double kNvlsHop = 25;
 constexpr double kNvlsNetworkHop = 18;
 constexpr double kNvlsTreeNetworkHop = 20.9;
-constexpr double kCollNetHop = 3.7;
-constexpr double kCollNetNetworkHop = 31;
+constexpr double kCollNetHop = 2.8;  // of its chains
+constexpr double kCollNetNetworkHop = 30;
 
 /// Bounds in GB/s. NCCL takes the bound of LL between nodes by the maker of the processors; Intel's
 /// here.
@@ -129,9 +129,26 @@ class Model {
         return nvls_tree(bytes);
       case Algorithm::Sharp:
         return sharp(bytes);
+      case Algorithm::NvlsSharp:
+        return nvls(nvls_channels(), kNvlsNetworkHop + network_latency(Protocol::Simple), bytes);
       default:
         return std::nullopt;
     }
+  }
+
+  /// Channels as they run: those of rings and trees are laid twice; sums in switches have a number
+  /// for each generation (src/graph/connect.cc, src/transport/nvls.cc).
+  std::optional<int> blocks(Algorithm algorithm) const {
+    constexpr int kMost = 32;
+    constexpr int kHopperSums = 16;
+    constexpr int kBlackwellSums = 24;
+    if (algorithm == Algorithm::Ring || algorithm == Algorithm::Tree) {
+      return std::min(2 * std::max(1, ring_channels().count), kMost);
+    }
+    if (reduces_in_switches(algorithm)) {
+      return capability_ >= 10 ? kBlackwellSums : kHopperSums;
+    }
+    return std::nullopt;
   }
 
  private:
@@ -214,6 +231,10 @@ class Model {
 
   /// The network's own latency, beyond what the constants have.
   double network_latency(Protocol protocol) const {
+    if (protocol != Protocol::Simple && topology_.fabric_line_latency > Seconds{}) {
+      return std::max(0.0,
+                      topology_.fabric_line_latency.value * 1e6 - kNetworkHops.ring[Protocol::LL]);
+    }
     const double own = topology_.fabric_latency.value * 1e6 - kNetworkHops.ring[Protocol::Simple];
     return std::max(0.0, own) * (protocol == Protocol::Simple ? 1 : 0.5);
   }
@@ -291,18 +312,12 @@ class Model {
     return kNvlsHop + 2 * tree_depth() * (kNvlsTreeNetworkHop + network_latency(Protocol::Simple)) +
            bytes.value / (1000 * bus) * bus_factor_of_ranks();
   }
-  /// NVLS over the switches' sums; before Hopper every GPU straight to its NIC.
+  /// Chains in the nodes, the switches' sums between them (CollNet).
   std::optional<double> sharp(Bytes bytes) const {
     const double own = network_latency(Protocol::Simple);
-    if (const auto sums = nvls(nvls_channels(), kNvlsNetworkHop + own, bytes)) {
-      return sums;
-    }
     const Channels channels = tree_channels();
-    const double shared = per_node_ / channels.count;
-    const double bus = channels.count * channels.in_node / ((shared + 1) / 2);
-    const double latency =
-        2 * (std::min(1.0, per_node_ - 1) * kCollNetHop + (per_node_ - 1) * 0.4) +
-        kCollNetNetworkHop + own;
+    const double bus = channels.count * channels.in_node;
+    const double latency = 2 * (per_node_ - 1) * kCollNetHop + kCollNetNetworkHop + own;
     return latency + bytes.value / (1000 * bus / 2);
   }
   double bus_factor_of_ranks() const { return bus_factor(CollectiveOp::AllReduce, ranks_); }
@@ -320,6 +335,18 @@ class Model {
 };
 
 }  // namespace
+
+BytesPerSecond low_latency_bound(int nodes) {
+  return {1e9 * kIntelLowLatency[nodes <= 2 ? NodeCount::Two : NodeCount::More]};
+}
+
+std::optional<int> nccl_channels(const ClusterSpec& cluster, const Group& group,
+                                 Algorithm algorithm) {
+  if (cluster.gpu.compute_capability <= 0 || group.size() < 2) {
+    return std::nullopt;
+  }
+  return Model(cluster, group).blocks(algorithm);
+}
 
 std::optional<Seconds> nccl_estimate(const ClusterSpec& cluster, const Group& group,
                                      CollectiveChoice choice, CollectiveOp op, Bytes bytes) {

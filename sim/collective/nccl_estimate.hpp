@@ -33,6 +33,15 @@ inline constexpr Hops kNvlinkHops{{0.6, 1.25, 4.0}, {0.6, 1.9, 3.4}};
 inline constexpr Hops kPcieHops{{1.0, 1.9, 4.0}, {1.0, 2.5, 5.7}};
 inline constexpr Hops kNetworkHops{{5.0, 8.5, 14.0}, {2.7, 4.0, 14.0}};
 
+/// What LL reaches between nodes, as bus bandwidth: 39 GB/s over two, 20.4 over more. NCCL takes it
+/// by the maker of the processors; Intel's here.
+BytesPerSecond low_latency_bound(int nodes);
+
+/// Thread blocks, and so multiprocessors, that NCCL gives to a ring, a tree or sums in switches;
+/// none for other algorithms, or where it does not know the GPU.
+std::optional<int> nccl_channels(const ClusterSpec& cluster, const Group& group,
+                                 Algorithm algorithm);
+
 /// None where NCCL has no such collective, or does not know the GPU.
 std::optional<Seconds> nccl_estimate(const ClusterSpec& cluster, const Group& group,
                                      CollectiveChoice choice, CollectiveOp op, Bytes bytes);

@@ -170,14 +170,14 @@ void set_limit(const Cluster& cluster, const Group& group, Pattern& pattern) {
   IdArray<Side, Limit::Of, kSides> of{};
   NodeSums sums;
   const Algorithm algorithm = pattern.algorithm;
-  if (algorithm == Algorithm::Nvls || algorithm == Algorithm::NvlsTree) {
+  if (reduces_in_node(algorithm)) {
     sums = node_sums(topology, group.per_node());
     share[Side::Node] = sums.share;
     of[Side::Node] = sums.is_capped ? Limit::Of::Cap : Limit::Of::Sums;
   }
   if (algorithm == Algorithm::NvlsTree && topology.nccl_tuning) {
-    share[Side::Network] = kTreeNetworkShare;
-  } else if (algorithm == Algorithm::Sharp) {
+    share[Side::Network] = topology.head_share > 0 ? topology.head_share : kTreeNetworkShare;
+  } else if (algorithm == Algorithm::Sharp || algorithm == Algorithm::NvlsSharp) {
     share[Side::Network] = topology.fabric_reduction_efficiency;
     of[Side::Network] =
         topology.fabric_reduction_efficiency < 1 ? Limit::Of::Sums : Limit::Of::Link;

@@ -102,6 +102,20 @@ int double_tree_parent(int twin, int label, int m) {
   return twin == 0 ? parent_in_tree(label, m) : parent_in_twin(label, m);
 }
 
+int double_tree_depth(int m) {
+  int deepest = 0;
+  for (int node = 1; node < m; ++node) {
+    for (int twin = 0; twin < 2; ++twin) {
+      int depth = 0;
+      for (int at = node; double_tree_parent(twin, at, m) >= 0; ++depth) {
+        at = double_tree_parent(twin, at, m);
+      }
+      deepest = std::max(deepest, depth);
+    }
+  }
+  return deepest;
+}
+
 TransferList tree_transfers(CollectiveOp /*op*/, const Group& group) {
   const std::vector<Parents> trees = trees_of(group);
   TransferList list{static_cast<int>(trees.size()), {}};

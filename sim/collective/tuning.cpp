@@ -17,13 +17,23 @@ namespace {
 // NCCL v2.30.7, src/graph/tuning.cc: microseconds.
 constexpr double kNvlsLatency = 25;
 constexpr double kNvlsTreeNetwork = 20.9;
-constexpr double kSharpNetwork = 18;
+constexpr double kNvlsSharpNetwork = 18;
+constexpr double kCollNetChain = 2.8;
+constexpr double kCollNetChainNetwork = 30;
 // The same file: payload share of the bus rate. LL sends as many flags as data.
 constexpr ByProtocol kRingShare{0.5, 0.92, 1.0};
 constexpr double kTreeShare = 0.92;
 constexpr ByProtocol kTreeShareInNode{1 / 3.8, 7.0 / 9, 1.0};
 // Fitted to published bus bandwidths (docs/explain/validation.md): send/receive against rings.
-constexpr double kSendShare = 0.84;
+constexpr double kSendShare = 0.81;
+constexpr double kAllToAllShare = 0.9;
+
+// What a rank does with its own part of the array, in steps of a ring, does not hide behind the
+// sending of others: its last sum, its first copy. The fewer ranks, the more it weighs. Fitted to
+// 2 to 8 A100 (VIA-Research/vTrain trace/a100/AR_GPU*) and, for its two halves, 2 to 8 H100 (XLA's
+// table of collectives).
+constexpr double kOwnSum = 0.375;
+constexpr double kOwnCopy = 0.125;
 
 constexpr Bytes kSmall{16384};  // messages that a network sends without a handshake
 
@@ -31,10 +41,6 @@ constexpr Seconds kNever{std::numeric_limits<double>::infinity()};
 
 constexpr Seconds us(double value) {
   return {value * 1e-6};
-}
-
-bool reduces_in_node(Algorithm algorithm) {
-  return algorithm == Algorithm::Nvls || algorithm == Algorithm::NvlsTree;
 }
 
 /// The link latencies of a topology are those of Simple rings; other steps differ by NCCL's
@@ -47,19 +53,37 @@ double local_factor(const TopologySpec& topology, CollectiveChoice choice) {
   if (reduces_in_node(choice.algorithm)) {
     return 0;  // kNvlsLatency covers it
   }
-  const auto& hop = choice.algorithm == Algorithm::Tree ? kNvlinkHops.tree : kNvlinkHops.ring;
+  const auto& hops = choice.algorithm == Algorithm::Tree ? kNvlinkHops.tree : kNvlinkHops.ring;
   return step_factor(topology.scale_up_latency, kNvlinkHops.ring[Protocol::Simple],
-                     hop[choice.protocol]);
+                     choice.algorithm == Algorithm::Sharp ? kCollNetChain : hops[choice.protocol]);
+}
+
+double network_hop(CollectiveChoice choice) {
+  switch (choice.algorithm) {
+    case Algorithm::NvlsTree:
+      return kNvlsTreeNetwork;
+    case Algorithm::NvlsSharp:
+      return kNvlsSharpNetwork;
+    case Algorithm::Sharp:
+      return kCollNetChainNetwork;
+    case Algorithm::Tree:
+      return kNetworkHops.tree[choice.protocol];
+    default:
+      return kNetworkHops.ring[choice.protocol];
+  }
 }
 
 double network_factor(const TopologySpec& topology, CollectiveChoice choice, Bytes bytes) {
-  const double wanted = choice.algorithm == Algorithm::NvlsTree ? kNvlsTreeNetwork
-                        : choice.algorithm == Algorithm::Sharp  ? kSharpNetwork
-                        : choice.algorithm == Algorithm::Tree   ? kNetworkHops.tree[choice.protocol]
-                                                              : kNetworkHops.ring[choice.protocol];
-  const double factor =
-      step_factor(topology.fabric_latency, kNetworkHops.ring[Protocol::Simple], wanted);
+  const bool own_lines =
+      choice.protocol != Protocol::Simple && topology.fabric_line_latency > Seconds{};
   const bool is_small = choice.protocol == Protocol::LL && bytes <= kSmall;
+  if (own_lines) {
+    const bool less = is_small && topology.fabric_small_share < 1;
+    return less ? topology.fabric_small_share
+                : topology.fabric_line_latency / topology.fabric_latency;
+  }
+  const double factor = step_factor(topology.fabric_latency, kNetworkHops.ring[Protocol::Simple],
+                                    network_hop(choice));
   return is_small ? std::max(0.0, factor - (1 - topology.fabric_small_share)) : factor;
 }
 
@@ -71,10 +95,38 @@ Seconds filling(Bytes size, Bytes fill, BytesPerSecond rate) {
              : Seconds{};
 }
 
+/// What a rank does with its own part and what an all-to-all takes longer than rings, in a node
+/// whose GPUs a switch joins.
+Seconds own_part(const TopologySpec& topology, const Group& group, CollectiveChoice choice,
+                 CollectiveOp op, Bytes bytes, BytesPerSecond ring) {
+  if (group.node_count() > 1 || topology.scale_up != ScaleUpKind::Switch ||
+      ring == BytesPerSecond{}) {
+    return {};
+  }
+  const double n = group.size();
+  if (choice.algorithm == Algorithm::Direct && op == CollectiveOp::AllToAll) {
+    return bytes * ((n - 1) / n) / ring * (1 / kAllToAllShare - 1);
+  }
+  const bool sums = op == CollectiveOp::AllReduce || op == CollectiveOp::ReduceScatter;
+  const bool copies = op == CollectiveOp::AllReduce || op == CollectiveOp::AllGather;
+  return choice.algorithm == Algorithm::Ring
+             ? bytes / n / ring * ((sums ? kOwnSum : 0) + (copies ? kOwnCopy : 0))
+             : Seconds{};
+}
+
+/// What LL takes between nodes besides its stream: its threads check the flag of every 4 bytes, so
+/// many bytes a second.
+Seconds waiting_for_flags(const TopologySpec& topology, const Group& group, Bytes bytes) {
+  return group.node_count() > 1 && topology.nccl_tuning
+             ? bytes * bus_factor(CollectiveOp::AllReduce, group.size()) /
+                   low_latency_bound(group.node_count())
+             : Seconds{};
+}
+
 Seconds fill_time(const TopologySpec& topology, const Group& group, CollectiveChoice choice,
                   CollectiveOp op, Bytes bytes) {
   if (choice.protocol == Protocol::LL) {
-    return {};
+    return waiting_for_flags(topology, group, bytes);
   }
   const double per_node = std::max(1.0, static_cast<double>(group.size()) / group.node_count());
   const BytesPerSecond ring = topology.gpu_bandwidth() * topology.scale_up_efficiency;
@@ -88,12 +140,18 @@ Seconds fill_time(const TopologySpec& topology, const Group& group, CollectiveCh
   } else {
     const double passes = op == CollectiveOp::AllReduce ? 2 : 1;
     const double share = per_node > 1 ? passes * (per_node - 1) / per_node : 1;
-    fill = filling(bytes, topology.pipeline_fill, ring) * share;
+    fill = filling(bytes, topology.pipeline_fill, ring) * share +
+           own_part(topology, group, choice, op, bytes, ring);
   }
   if (group.node_count() > 1) {
     const BytesPerSecond node =
         topology.nic_bandwidth * topology.nic_efficiency * topology.nics_per_node;
-    fill += filling(bytes, topology.network_fill, node) * topology.network_passes;
+    const bool by_heads = choice.algorithm == Algorithm::NvlsTree;
+    const double heads = std::min(per_node, static_cast<double>(kMostHeads)) / per_node;
+    const BytesPerSecond rate =
+        by_heads ? node * heads * (topology.head_share > 0 ? topology.head_share : 1) : node;
+    const int levels = by_heads ? double_tree_depth(group.node_count()) : 1;
+    fill += filling(bytes, topology.network_fill, rate) * topology.network_passes * levels;
   }
   return fill;
 }
@@ -102,8 +160,8 @@ Seconds fill_time(const TopologySpec& topology, const Group& group, CollectiveCh
 std::vector<Algorithm> nccl_algorithms(CollectiveOp op) {
   switch (op) {
     case CollectiveOp::AllReduce:
-      return {Algorithm::Ring, Algorithm::Tree, Algorithm::Nvls, Algorithm::NvlsTree,
-              Algorithm::Sharp};
+      return {Algorithm::Ring,     Algorithm::Tree,  Algorithm::Nvls,
+              Algorithm::NvlsTree, Algorithm::Sharp, Algorithm::NvlsSharp};
     case CollectiveOp::AllToAll:
     case CollectiveOp::SendReceive:
       return {Algorithm::Direct};
@@ -219,6 +277,8 @@ std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, Co
     std::vector<Protocol> protocols = protocols_of(algorithm, topology);
     if (forced.protocol) {
       std::erase_if(protocols, [&](Protocol protocol) { return protocol != *forced.protocol; });
+    } else if (group.node_count() > 1 && !topology.fabric_ll128) {
+      std::erase(protocols, Protocol::LL128);
     }
     if (!protocols.empty() && row_of(algorithm).obstacle(op, group, topology).empty()) {
       found.push_back(
@@ -230,12 +290,16 @@ std::vector<Candidate> candidates(const Cluster& cluster, const Group& group, Co
 
 std::vector<Offer> offers(const Cluster& cluster, const Group& group, CollectiveOp op, Bytes bytes,
                           const std::vector<Candidate>& candidates) {
+  const TopologySpec& topology = cluster.topology_among(group.ranks);
   std::vector<Offer> found;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     for (const Protocol protocol : candidates[i].protocols) {
       const CollectiveChoice choice{candidates[i].algorithm, protocol};
-      found.push_back({choice, i, nccl_estimate(cluster.spec, group, choice, op, bytes),
-                       alone_time(cluster, group, choice, op, bytes, candidates[i].phases)});
+      const bool by_nccl = !topology.plugin_tuner || group.node_count() == 1;
+      found.push_back(
+          {choice, i,
+           by_nccl ? nccl_estimate(cluster.spec, group, choice, op, bytes) : std::nullopt,
+           alone_time(cluster, group, choice, op, bytes, candidates[i].phases)});
     }
   }
   return found;

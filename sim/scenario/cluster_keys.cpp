@@ -1,6 +1,8 @@
 // The rows of a topology's node and fabric, and of a GPU file.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sim/cluster/topology_spec.hpp"
 #include "sim/scenario/key_rows.hpp"
 #include "sim/scenario/load_cluster.hpp"
@@ -108,6 +110,14 @@ std::vector<KeyRow> fabric_keys() {
                "One step from GPU to GPU through one leaf, software included"),
       duration("fabric.small_latency", kByHand, "0 us",
                "The same for messages up to 16 KiB, where a network sends them faster"),
+      duration("fabric.line_latency", &TopologySpec::fabric_line_latency, "",
+               "The same where data travels with its flags (NCCL's LL and LL128); if left out it "
+               "follows from `fabric.latency` by NCCL's constants"),
+      flag("fabric.ll128", &TopologySpec::fabric_ll128, "false",
+           "NCCL uses LL128 between nodes; it depends on its version and the network's plugin"),
+      number("fabric.message_rate", &TopologySpec::fabric_message_rate, 1, 1e12, "",
+             "Messages a second that one GPU can send over the network, for tokens to experts; no "
+             "limit if left out"),
       fraction("fabric.reduction_efficiency", &TopologySpec::fabric_reduction_efficiency, "",
                "Share of the NICs' rate that sums made by its switches achieve (SHARP); absent: "
                "they cannot"),
@@ -124,11 +134,16 @@ std::vector<KeyRow> fabric_keys() {
            "Traffic between rails goes over NVLink (PCIe-only: the PCIe switches) to the NIC on "
            "the destination's rail and along that rail; false: from its own rail over the spine"),
       duration("collective.launch", &TopologySpec::collective_launch, "0 us",
-               "Fixed cost of starting one collective"),
+               "Fixed cost of starting one collective on the GPU, besides NCCL's own; what a "
+               "benchmark's host adds is no part of it"),
       choice("collective.tuning", &TopologySpec::nccl_tuning, {{false, "none"}, {true, "nccl"}},
              "none",
              "What chooses algorithm and protocol: nothing (rings, through a torus axis by axis), "
              "or NCCL's model with its constants"),
+      choice("collective.tuner", &TopologySpec::plugin_tuner, {{false, "nccl"}, {true, "plugin"}},
+             "nccl",
+             "With NCCL: who chooses between nodes, NCCL by its own estimate or the plugin of a "
+             "cloud's network, which is taken to know what is fastest on it"),
       bandwidth("storage.write", &StorageSpec::write, 1e6, 1e15, "",
                 "What the checkpoint storage takes in, all writers together; no limit if left out"),
       bandwidth("storage.read", &StorageSpec::read, 1e6, 1e15, "",
@@ -145,8 +160,13 @@ std::vector<KeyRow> fabric_keys() {
                "0 B", "The same for sums that the switches of a node make"),
       quantity("collective.network_fill", &TopologySpec::network_fill, Dimension::Size, 0, 1e12,
                "0 B", "The same for the network, all NICs of a node together"),
-      number("collective.network_passes", &TopologySpec::network_passes, 0, 100, "0",
-             "Network stages that do not overlap while it fills"),
+      number(
+          "collective.network_passes", &TopologySpec::network_passes, 0, 100, "0",
+          "Network stages that do not overlap while it fills; with NVLS and trees, at every step "
+          "up and down"),
+      fraction("collective.head_share", &TopologySpec::head_share, "",
+               "Of NVLS with trees between nodes: share of the NICs' rate that the ranks which own "
+               "a part of the sum reach; 0.89, as other trees, if left out"),
   };
 }
 
@@ -270,7 +290,27 @@ std::vector<KeyRow> gpu_figures() {
 }  // namespace
 
 std::vector<KeyRow> node_and_fabric_keys() {
-  return joined({node_keys(), fabric_keys()});
+  return joined(
+      {text("network.preset", kByHand, "",
+            "Network between the nodes whose measured curve (efficiency of the NICs, "
+            "latencies, fill) holds instead of the topology's, as `network: NAME`: a file "
+            "of topologies/networks, or a path"),
+       node_keys(), fabric_keys()});
+}
+
+std::span<const KeyRow> network_keys() {
+  static const std::vector<KeyRow> rows = [] {
+    std::vector<KeyRow> found;
+    for (const KeyRow& row : topology_keys()) {
+      const bool of_curve =
+          std::find(kNetworkCurve.begin(), kNetworkCurve.end(), row.path) != kNetworkCurve.end();
+      if (of_curve || row.path == "name" || row.path == "sources") {
+        found.push_back(row);
+      }
+    }
+    return found;
+  }();
+  return rows;
 }
 
 std::vector<KeyRow> gpu_file_keys() {

@@ -150,7 +150,6 @@ std::vector<KeyRow> faults_section_keys();
 std::vector<KeyRow> expert_keys();
 /// Of the CPUs that launch kernels.
 std::vector<KeyRow> host_keys();
-/// Of what is narrower than 16 bits, what the optimizer keeps, what is trained.
 /// Of what is narrower than 16 bits, what the optimizer keeps, what is trained, what is fused.
 std::vector<KeyRow> width_keys();
 

@@ -341,6 +341,36 @@ void add_gpu(Values& topology, const fs::path& beside, const LoadOptions& option
   topology.set_below("gpu.", gpu);
 }
 
+void add_network(Values& topology, const fs::path& beside, const LoadOptions& options) {
+  if (!topology.has("network.preset")) {
+    return;
+  }
+  const std::string name = topology.at("network.preset").text;
+  const Values network =
+      read_preset(find_file(name, "network", topology.problem("network.preset", ""), beside,
+                            options.topologies / "networks"),
+                  network_keys());
+  Value sources = topology.has("sources") ? topology.at("sources") : Value{};
+  std::string lines = network.has("sources") ? network.at("sources").text : "";
+  for (const std::string_view line : split(sources.text, '\n')) {
+    const std::string_view key = line.substr(0, line.find('\t'));
+    if (std::find(kNetworkCurve.begin(), kNetworkCurve.end(), key) == kNetworkCurve.end()) {
+      lines += fmt::format("\n{}", line);
+    }
+  }
+  for (const std::string_view key : kNetworkCurve) {
+    topology.erase_tree(key);
+    if (network.has(key)) {
+      Value value = network.at(key);
+      value.position = sources.position;  // whose source stands with the topology's from here on
+      value.origin = fmt::format("network preset {}", name);
+      topology.set(std::string(key), std::move(value));
+    }
+  }
+  sources.text = std::move(lines);
+  topology.set("sources", std::move(sources));
+}
+
 Values find_topology(const std::string& name, const Problem& asked, const fs::path& beside,
                      const LoadOptions& options) {
   return read_preset(find_file(name, "topology", asked, beside, options.topologies),
@@ -448,16 +478,23 @@ ClusterSpec make_cluster(Values values, const fs::path& beside, const LoadOption
 ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
   const Problem asked{{name, 0, 0}, "", "", ""};
   Values values = find_topology(name, asked, "", options);
-  const Values file = values;
   Values said;
   std::vector<Problem> problems;
   std::vector<Problem> same;
-  for (const std::string& override_text : options.overrides) {
-    if (!is_of_damage(override_text)) {
-      apply_override(override_text, topology_keys(), values, problems);
-      apply_override(override_text, topology_keys(), said, same);
+  const auto override = [&](Values& into, std::vector<Problem>& wrong) {
+    for (const std::string& override_text : options.overrides) {
+      if (!is_of_damage(override_text)) {
+        apply_override(override_text, topology_keys(), into, wrong);
+      }
     }
+  };
+  override(said, same);
+  if (said.has("network.preset")) {
+    values.set("network.preset", said.at("network.preset"));
   }
+  add_network(values, "", options);
+  const Values file = values;
+  override(values, problems);
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }
@@ -471,7 +508,9 @@ ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
 
 ClusterSpec load_topology_text(const std::string& yaml, const fs::path& file,
                                const LoadOptions& options) {
-  return make_cluster(read_preset_text(yaml, file, topology_keys()), file.parent_path(), options);
+  Values values = read_preset_text(yaml, file, topology_keys());
+  add_network(values, file.parent_path(), options);
+  return make_cluster(std::move(values), file.parent_path(), options);
 }
 
 }  // namespace danlu

@@ -31,6 +31,24 @@ GpuSpec make_gpu(const Values& values);
 Values find_topology(const std::string& name, const Problem& asked,
                      const std::filesystem::path& beside, const LoadOptions& options);
 
+/// What a network's preset says: one measured curve, which replaces another as a whole.
+inline constexpr std::array<std::string_view, 11> kNetworkCurve{"node.nics.efficiency",
+                                                                "fabric.latency",
+                                                                "fabric.small_latency",
+                                                                "fabric.line_latency",
+                                                                "fabric.ll128",
+                                                                "fabric.message_rate",
+                                                                "fabric.reduction_efficiency",
+                                                                "collective.network_fill",
+                                                                "collective.network_passes",
+                                                                "collective.head_share",
+                                                                "collective.tuner"};
+/// The keys of a network's file.
+std::span<const KeyRow> network_keys();
+/// Puts the curve of the network that `topology` names, if any, in the place of its own. Throws
+/// InputError.
+void add_network(Values& topology, const std::filesystem::path& beside, const LoadOptions& options);
+
 /// Lays what stands in the `gpu` section of a topology over the GPU file that it names. Throws
 /// InputError.
 void add_gpu(Values& topology, const std::filesystem::path& beside, const LoadOptions& options);

@@ -24,9 +24,9 @@ struct Launch {
 Launch launch_of(int sm, bool joined) {
   constexpr Launch kBase{8.4e-6, "a ring's base latency in NCCL's tuning"};
   constexpr std::array<std::pair<int, Launch>, 3> kFitted{{
-      {100, {32.6e-6, "as fitted on B200"}},
-      {90, {16.5e-6, "as fitted on H100"}},
-      {60, {28.3e-6, "as fitted on A100"}},
+      {100, {1.5e-6, "as fitted on GB200"}},
+      {90, {5e-6, "as fitted on H100"}},
+      {60, {16.8e-6, "as fitted on A100"}},
   }};
   const auto* const found = std::find_if(kFitted.begin(), kFitted.end(),
                                          [&](const auto& row) { return sm >= row.first; });

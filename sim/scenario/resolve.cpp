@@ -118,6 +118,10 @@ class Resolver {
     Values own = own_.below("cluster.");
     Values preset =
         find_topology(own.at("topology").text, own.problem("topology", ""), beside_, options_);
+    if (own.has("network.preset")) {
+      preset.set("network.preset", own.at("network.preset"));
+    }
+    add_network(preset, beside_, options_);
     const Values file = preset;
     if (own.has("node.xml")) {
       add_node_of_xml(preset, own, beside_);

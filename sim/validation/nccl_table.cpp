@@ -21,6 +21,7 @@ struct NodeRow {
   std::string_view gpu;
   std::string_view node;
   std::string_view cloud;
+  std::string_view larger = {};  // a node of more GPUs
 };
 constexpr std::array kNodes{
     NodeRow{"A100", "dgx-a100", "aws-p4d"},
@@ -30,7 +31,7 @@ constexpr std::array kNodes{
     NodeRow{"H800", "hgx-h800", ""},
     NodeRow{"GB200", "gb200-nvl72", ""},
     NodeRow{"B200", "hgx-b200", "aws-p6-b200"},
-    NodeRow{"V100", "dgx1-v100", ""},
+    NodeRow{"V100", "dgx1-v100", "", "dgx2-v100"},
     NodeRow{"MI300X", "mi300x", ""},
 };
 
@@ -49,6 +50,21 @@ constexpr std::array kOps{
     OpRow{"sendrecv", CollectiveOp::SendReceive},
 };
 
+/// What a way of measuring adds, once and for every GPU that one host launches on. Fitted to what
+/// the same collective takes by several of them (docs/explain/validation.md).
+struct Method {
+  std::string_view word;  // of the notes
+  Seconds once;
+  Seconds per_gpu;
+  double sum = 0;   // s for every byte of a rank's own part of the array, where it is summed,
+  double copy = 0;  // and where it is copied
+};
+constexpr std::array kMethods{
+    Method{"PyTorch", {23.5e-6}, {}}, Method{"training replay", {}, {}},
+    Method{"XLA", {}, {1.7e-6}, 1.4e-12, 0.7e-12},
+    Method{"", {}, {1.44e-6}},  // nccl-tests and the like
+};
+
 constexpr Bytes kLargest{8.0 * 1073741824};  // where nccl-tests usually ends: a maximum's size
 
 using Kind = ColumnRule::Kind;
@@ -63,6 +79,7 @@ constexpr std::array kNcclColumns{
     ColumnRule{"interconnect_inter"},
     ColumnRule{"gpus", Kind::Count, 1, 131072},
     ColumnRule{"nodes", Kind::Count, 1, 131072},
+    ColumnRule{"gpus_per_node", Kind::Count, 1, 131072},
     ColumnRule{"size_bytes", Kind::Count, 0, 1e15},
     ColumnRule{"time_us", Kind::Number, 1e-3, 1e12},
     ColumnRule{"algbw_GBps", Kind::Number, 0, 1e6},
@@ -119,6 +136,7 @@ class NcclConverter {
       find_size();
       find_time();
     }
+    find_method();
     const std::string algorithm(cell("algo"));
     const bool sums = measured_.op == CollectiveOp::AllReduce ||
                       measured_.op == CollectiveOp::AllGather ||
@@ -176,8 +194,11 @@ class NcclConverter {
       refuse("a cloud's network without a preset for this GPU");
       return;
     }
+    constexpr int kUsual = 8;
+    const bool larger = !known->larger.empty() && gpus > kUsual * nodes;
     measured_.cluster = load_topology(nodes > 1 && tcpx    ? "gcp-a3-mega"
                                       : nodes > 1 && cloud ? std::string(known->cloud)
+                                      : larger             ? std::string(known->larger)
                                                            : std::string(known->node),
                                       options_);
     TopologySpec& topology = measured_.cluster.topology;
@@ -267,6 +288,22 @@ class NcclConverter {
     }
   }
 
+  void find_method() {
+    const double own = number("gpus_per_node");
+    const double nodes = std::max(1.0, number("nodes"));
+    const double each = std::min(number("gpus"), own > 0 ? own : number("gpus") / nodes);
+    const auto* const method = std::find_if(
+        kMethods.begin(), kMethods.end(),
+        [&](const Method& row) { return row.word.empty() || mentions(cell("notes"), row.word); });
+    const bool sums =
+        measured_.op == CollectiveOp::AllReduce || measured_.op == CollectiveOp::ReduceScatter;
+    const bool copies =
+        measured_.op == CollectiveOp::AllReduce || measured_.op == CollectiveOp::AllGather;
+    const double own_part = measured_.bytes.value / std::max(1.0, number("gpus"));
+    measured_.method = method->once + method->per_gpu * each +
+                       Seconds{own_part * ((sums ? method->sum : 0) + (copies ? method->copy : 0))};
+  }
+
   /// 386 GB/s of bus bandwidth at 8 GiB on 64 H100 with SHARP (CoreWeave): 193 GB/s through eight
   /// NICs that achieve 48.5 each.
   static constexpr double kSharpEfficiency = 0.5;
@@ -293,10 +330,12 @@ Seconds alone_time(const MeasuredCollective& measured) {
   std::vector<int> ranks(index(measured.cluster.gpus));
   std::iota(ranks.begin(), ranks.end(), 0);
   const Group group = make_group(cluster, ranks);
-  return measured.experts ? alone_time(cluster, expert_exchange(cluster, group, *measured.experts))
-                          : fastest(cluster, group, measured.op, measured.bytes,
-                                    candidates(cluster, group, measured.op, measured.forced))
-                                .alone;
+  const Seconds alone =
+      measured.experts ? alone_time(cluster, expert_exchange(cluster, group, *measured.experts))
+                       : fastest(cluster, group, measured.op, measured.bytes,
+                                 candidates(cluster, group, measured.op, measured.forced))
+                             .alone;
+  return alone + measured.method;
 }
 
 std::span<const ColumnRule> collective_columns() {

@@ -2,6 +2,10 @@
 // converter without code for single rows: the GPU's name gives the node, the text about the network
 // its NICs. Constants belong to generations of links and stand in the topology files.
 //
+// How a time was measured is part of it: a host that launches on the GPUs of its node one after the
+// other, or a script in Python. What a method adds is charged by a table of methods, of which the
+// notes choose; a collective in a training step has none of it.
+//
 // DeepEP's rows (exchanges between experts) state tokens, hidden size and experts in their notes,
 // and algbw_GBps. This counts the bytes to a rank's own node, or to itself, as well, although they
 // cross no NIC, or no NVLink (tests/test_internode.py, test_intranode.py of deepseek-ai/DeepEP
@@ -31,6 +35,7 @@ struct MeasuredCollective {
   ForcedChoice forced;
   std::optional<ExpertLoad> experts;  // instead of op, bytes and forced
   Seconds published;
+  Seconds method;  // that the way of measuring adds to what is simulated
 };
 
 struct CollectiveConversion {
@@ -43,7 +48,7 @@ struct CollectiveConversion {
 
 /// The range that a message's size lies in: "0 to 1 MiB", "1 to 16 MiB", "16 MiB and more".
 std::string size_range(Bytes bytes);
-/// How long it takes by the closed form when nothing else runs.
+/// How long it takes by the closed form when nothing else runs, as it was measured.
 Seconds alone_time(const MeasuredCollective& measured);
 
 /// What its columns may hold.

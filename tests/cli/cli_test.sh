@@ -240,7 +240,7 @@ of_dgx "--max: error: expected a size from 1 B to 1000 TB, found 'much'
 hint: a number and a unit: B, kB, MB, GB, TB, KiB, MiB, GiB, TiB" --max much
 of_dgx '--max: error: 1 GiB is less than --min, 2 GiB' --min 2GiB --max 1GiB
 of_dgx "--algorithm: error: unknown value 'sparkle'
-hint: known: auto, $known nvls-tree, sharp, direct" --algorithm sparkle
+hint: known: auto, $known nvls-tree, sharp, nvls-sharp, direct" --algorithm sparkle
 of_dgx '--algorithm: error: nvls-tree cannot be used: NVLS with trees needs two nodes or'\
 ' more, with equally many ranks on each
 hint: it makes: all-reduce' --algorithm nvls-tree

@@ -112,17 +112,17 @@ TEST(Limits, AFigureThatGoesWithAnotherIsANote) {
 }
 
 // SHARP over 8 nodes of 8 H100: every NIC carries 1/8 of 8 GiB at 48 GB/s, 22.37 ms, every NVLink
-// port 7/4 of it at 0.815 x 450 = 366.75 GB/s, 40.99 ms: NVLink limits. Sums at half of the NICs'
+// port 7/4 of it at 0.844 x 450 = 379.8 GB/s, 39.58 ms: NVLink limits. Sums at half of the NICs'
 // rate take 44.74 ms and limit; at 0.6 they take 37.28 and change nothing.
 TEST(Limits, SumsInNetworkSwitchesDoNotSlowNvlink) {
   const auto sharp = [](const std::string& efficiency) {
     return AllReduce("dgx-h100", 64, Algorithm::Sharp,
                      {"fabric.reduction_efficiency=" + efficiency});
   };
-  const double nvlink = kArray.value * 7 / 4 / 366.75e9;
+  const double nvlink = kArray.value * 7 / 4 / 379.8e9;
   EXPECT_TRUE(near(sharp("1").stream_time(kArray).value, nvlink));
   EXPECT_TRUE(near(sharp("0.6").stream_time(kArray).value, nvlink));
-  EXPECT_EQ(sharp("0.6").limit(), "scale-up 366.8 GB/s");
+  EXPECT_EQ(sharp("0.6").limit(), "scale-up 379.8 GB/s");
   EXPECT_TRUE(near(sharp("0.5").stream_time(kArray).value, kArray.value / 8 / 24e9));
   EXPECT_EQ(sharp("0.5").limit(), "sums in network switches 24 GB/s");
   EXPECT_TRUE(near(sharp("0.25").stream_time(kArray).value, kArray.value / 8 / 12e9));

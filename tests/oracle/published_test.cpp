@@ -62,9 +62,12 @@ TEST(Published, Gpt3On64GpusWithin12Percent) {
   }
 }
 
-TEST(Published, CollectivesWithin10PercentInTheMedianAnd25InNineOfTen) {
+// XLA's table has neighbouring sizes below 16 MiB that differ by a factor of two, up and down: no
+// model meets those.
+TEST(Published, CollectivesWithin7PercentInTheMedianAnd20InNineOfTen) {
   const CsvTable table = read_csv(source_dir() + "/tests/validation/nccl.csv");
   std::vector<ValidationPoint> points;
+  std::vector<ValidationPoint> others;
   for (const CsvRow& row : table.rows()) {
     const CollectiveConversion conversion = convert_collective(table, row, shipped_presets());
     if (conversion.collective) {
@@ -72,13 +75,18 @@ TEST(Published, CollectivesWithin10PercentInTheMedianAnd25InNineOfTen) {
                         .device = conversion.device,
                         .published = conversion.collective->published.value,
                         .simulated = alone_time(*conversion.collective).value});
+      if (conversion.source.find("openxla/xla") == std::string::npos) {
+        others.push_back(points.back());
+      }
     }
   }
-  EXPECT_GE(points.size(), 200U);
-  const ErrorStatistics all = error_statistics(points);
-  EXPECT_LE(all.median_abs.value_or(1), 0.10);
-  EXPECT_LE(all.p90_abs.value_or(1), 0.25);
-  EXPECT_LE(std::abs(all.mean.value_or(1)), 0.05);
+  EXPECT_GE(points.size(), 650U);
+  EXPECT_GE(others.size(), 400U);
+  EXPECT_LE(error_statistics(points).median_abs.value_or(1), 0.07);
+  EXPECT_LE(std::abs(error_statistics(points).mean.value_or(1)), 0.05);
+  EXPECT_LE(error_statistics(others).median_abs.value_or(1), 0.06);
+  EXPECT_LE(error_statistics(others).p90_abs.value_or(1), 0.20);
+  EXPECT_LE(std::abs(error_statistics(others).mean.value_or(1)), 0.03);
 }
 
 }  // namespace

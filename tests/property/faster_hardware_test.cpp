@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <map>
+#include <set>
 #include <tuple>
 
 #include "sim/tasks/plan_step.hpp"
@@ -55,14 +55,16 @@ Case turned(const Case& drawn, const Knob& knob) {
 /// How long a step takes, and by what its collectives are carried out.
 struct Outcome {
   double step = 0;
-  std::map<std::tuple<int, int, int, double>, std::pair<Algorithm, Protocol>> choices;
+  // By axis, operation, ranks and bytes; groups that sit differently may choose differently.
+  std::set<std::tuple<int, int, int, double, Algorithm, Protocol>> choices;
 };
 Outcome outcome_of(const Case& drawn) {
   const StepPlan plan = plan_step(drawn.workload, build_cluster(drawn.cluster));
   Outcome outcome{testing::play(plan.graph).end.value, {}};
   for (const Communication& info : plan.graph.communications) {
-    outcome.choices[{static_cast<int>(info.axis), static_cast<int>(info.op), info.group_size,
-                     info.bytes_per_rank.value}] = {info.choice.algorithm, info.choice.protocol};
+    outcome.choices.insert({static_cast<int>(info.axis), static_cast<int>(info.op), info.group_size,
+                            info.bytes_per_rank.value, info.choice.algorithm,
+                            info.choice.protocol});
   }
   return outcome;
 }

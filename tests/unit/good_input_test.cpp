@@ -8,6 +8,7 @@
 
 #include "sim/base/error.hpp"
 #include "sim/base/text.hpp"
+#include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/values.hpp"
 #include "tests/support/support.hpp"
 
@@ -402,6 +403,9 @@ TEST(GoodInput, WhatIsAssumedSaysSo) {
   for (const fs::path& file : yaml_files("topologies/gpus", false)) {
     check_assumptions(file, gpu_keys());
   }
+  for (const fs::path& file : yaml_files("topologies/networks", false)) {
+    check_assumptions(file, network_keys());
+  }
 }
 
 TEST(GoodInput, EveryShippedNumberHasASource) {
@@ -410,6 +414,9 @@ TEST(GoodInput, EveryShippedNumberHasASource) {
   }
   for (const fs::path& file : yaml_files("topologies/gpus", false)) {
     check_sources(file, gpu_keys());
+  }
+  for (const fs::path& file : yaml_files("topologies/networks", false)) {
+    check_sources(file, network_keys());
   }
   for (const fs::path& file : yaml_files("topologies/faults", false)) {
     check_sources(file, faults_keys());

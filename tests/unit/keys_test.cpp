@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "sim/scenario/huggingface.hpp"
+#include "sim/scenario/load_cluster.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu::testing {
@@ -42,6 +43,11 @@ const std::vector<Reference>& references() {
        "efficiencies say what share of them large kernels reach. The files in `topologies/gpus/` "
        "are the presets. Their figures come with a source each; where none was found it begins "
        "`assumed:` and says which GPU's figure was taken, or that it is from memory."},
+      {"network", network_keys(), "Network files",
+       "A network file is one measured curve of a network between nodes: what messages reach of a "
+       "NIC, what a step takes by protocol, and what fills its pipeline. The files in "
+       "`topologies/networks/` are the presets; `cluster: {network: NAME}` puts one in the place "
+       "of the topology's own, whole."},
       {"faults", faults_keys(), "Faults files",
        "A faults file says what fails and how often, how that is noticed, what is saved and what a "
        "restart takes. The files in `topologies/faults/` are the presets; a scenario names one "

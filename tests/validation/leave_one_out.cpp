@@ -53,7 +53,7 @@ constexpr Seconds kNetworkHop{14e-6};  // NCCL's
 const std::vector<Kind> kKinds{
     {"ring efficiency", "", 0.8, false,
      [](TopologySpec& t, double value) { t.scale_up_efficiency = value; }},
-    {"launch", "us", 25, false,
+    {"launch", "us", 8, false,
      [](TopologySpec& t, double value) { t.collective_launch = {value * kMicro}; }},
     {"fill of rings", "MB", 10, false,
      [](TopologySpec& t, double value) { t.pipeline_fill = {value * kMega}; }},
@@ -142,7 +142,8 @@ double log_error(const Row& row, const Constants& constants, Choice choice) {
       kind.set(spec.topology, found->second);
     }
   }
-  return std::log(alone(spec, row.measured, choice) / row.measured.published);
+  return std::log((alone(spec, row.measured, choice) + row.measured.method) /
+                  row.measured.published);
 }
 
 /// The rows that each constant has an effect on.
@@ -246,7 +247,10 @@ std::vector<Row> read_rows(const std::string& file, const std::string& topologie
   for (const CsvRow& line : table.rows()) {
     CollectiveConversion conversion = convert_collective(table, line, load);
     // Exchanges between experts are left out: nothing was fitted to them.
-    if (conversion.collective && !conversion.collective->experts) {
+    // A thousand GPUs take too long to be laid out again for every step of a fit.
+    constexpr int kMostGpus = 256;
+    if (conversion.collective && !conversion.collective->experts &&
+        conversion.collective->cluster.gpus <= kMostGpus) {
       const TopologySpec& topology = conversion.collective->cluster.topology;
       const bool outside = conversion.collective->cluster.gpus > topology.gpus_per_node;
       rows.push_back({*conversion.collective, conversion.id, conversion.source,
