@@ -60,6 +60,20 @@ void sort_out(Times& times) {
   times.erase(std::unique(times.begin(), times.end(), same), times.end());
 }
 
+/// A collective is one from its first part to its last, whatever it is played as.
+void join_parts(Times& times) {
+  Times joined;
+  for (const auto& [start, finish] : times) {
+    if (!joined.empty() &&
+        (start <= joined.back().second || testing::near(start, joined.back().second))) {
+      joined.back().second = std::max(joined.back().second, finish);
+    } else {
+      joined.emplace_back(start, finish);
+    }
+  }
+  times = std::move(joined);
+}
+
 IdVector<RankClassId, RankTimes> times_of_ranks(const StepPlan& plan, const Timeline& timeline) {
   IdVector<RankClassId, RankTimes> rank_classes(plan.fold.rank_classes.size());
   ActivityReader reader(plan.graph, timeline);
@@ -85,6 +99,9 @@ IdVector<RankClassId, RankTimes> times_of_ranks(const StepPlan& plan, const Time
   for (RankTimes& ranks : rank_classes) {
     for (auto& [name, times] : ranks) {
       sort_out(times);
+      if (name.ends_with("collective")) {
+        join_parts(times);
+      }
     }
   }
   return rank_classes;
