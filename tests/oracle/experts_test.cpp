@@ -298,5 +298,76 @@ TEST(ExpertBalance, TheFullestRankRules) {
   EXPECT_TRUE(near(uneven.step.time.value, all_as_full.step.time.value, 0.05));
 }
 
+Report report_of(const Scenario& s) {
+  const Cluster cluster = build_cluster(s.cluster);
+  const StepPlan plan = plan_step(s.workload, cluster);
+  return measure("", s.workload, cluster, plan, testing::play(plan.graph));
+}
+
+// A layer's experts on 64 ranks of eight nodes: 4,096 tokens a rank, eight copies each. Bytes: those
+// of the table above, four times; in the node 7 of 64 copies, or a token to every rank that has some
+// of its eight experts, 7 of 8 times from another one.
+TEST(ExpertReport, TokensAndBytesOfAnEvenLoad) {
+  const auto report = [](const std::string& exchange) {
+    return report_of(
+        with(fmt::format("model={{layers: 2, hidden: 7168, heads: 32, ffn: 1024, vocab: 1024, {}, "
+                         "experts: {{count: 256, per_token: 8, dense_layers: 1}}}}",
+                         kLlamaLike),
+             64, fmt::format("{{expert: 64, expert_exchange: {}}}", exchange), {batch(64, 4096)}));
+  };
+  const double token = 7168 * 2;
+  const Report direct = report("all-to-all");
+  const ExpertReport& x = direct.experts.value();
+  EXPECT_EQ(x.layers, 1);
+  EXPECT_EQ(x.per_rank, 4);
+  EXPECT_EQ(x.group_nodes, 8);
+  EXPECT_EQ(x.tokens, 8192);  // 64 x 4,096 x 8 / 256
+  EXPECT_EQ(x.fullest, 8192);
+  EXPECT_EQ(x.load_factor, 1);
+  EXPECT_FALSE(x.dropped);
+  EXPECT_TRUE(near(x.between_nodes.value, 4 * 411041792.0, 1e-12));
+  EXPECT_TRUE(near(x.in_node.value, 4 * 4096 * 8 * token * 7 / 64, 1e-12));
+  double nobody = 1;  // of a rank's four experts is a token's
+  for (int i = 0; i < 8; ++i) {
+    nobody *= (252.0 - i) / (256 - i);
+  }
+  const Report once = report("deepep");
+  EXPECT_TRUE(near(once.experts->between_nodes.value, 4 * 272040405.782, 1e-9));
+  EXPECT_TRUE(
+      near(once.experts->in_node.value, 4 * 4096 * token * 64 * (1 - nobody) * 7 / 8, 1e-9));
+}
+
+// Eight experts on eight ranks, wanted 3, 1, 1, 1, 1, 1, 0, 0 times the mean and cut at 1.5.
+TEST(ExpertReport, TokensOfAnUnevenLoad) {
+  const Report report = report_of(
+      with(mixtral(1), 8, "{expert: 8}",
+           {batch(8, 4096, ", experts: {load: [3, 1, 1, 1, 1, 1, 0, 0], capacity: 1.5}")}));
+  const ExpertReport& x = report.experts.value();
+  EXPECT_EQ(x.tokens, 8192);
+  EXPECT_EQ(x.fullest, 12288);
+  EXPECT_EQ(x.emptiest, 0);
+  EXPECT_TRUE(near(x.load_factor, 1.5 / (6.5 / 8), 1e-12));
+  EXPECT_TRUE(near(x.dropped.value(), 1.5 / 8, 1e-12));
+  EXPECT_EQ(x.between_nodes.value, 0);
+  // The only GPUs that wait are those that have fewer tokens.
+  EXPECT_TRUE(near(report.step.fullest_wait.value,
+                   report.step.breakdown[TimePart::StragglerWait].value, 1e-9));
+}
+
+// DeepEP's two flows begin when the tokens are there. On a node alone what is sent takes as long as
+// its closed form, which is all of what is exposed, and nothing of it runs beside compute.
+TEST(ExpertExchange, BeginsBehindWhatItSends) {
+  for (const char* collectives : {"steady", "formula"}) {
+    const Report report = report_of(
+        with(fmt::format("model={{layers: 3, hidden: 4096, heads: 32, ffn: 2048, vocab: 1024, {}, "
+                         "experts: {{count: 64, per_token: 4}}}}",
+                         kLlamaLike),
+             16, "{expert: 16, expert_exchange: deepep}",
+             {batch(48, 2048), fmt::format("collectives={}", collectives)}));
+    EXPECT_GT(report.step.by_kind[Axis::Expert].time.value, 0) << collectives;
+    EXPECT_EQ(report.step.by_kind[Axis::Expert].overlapped.value, 0) << collectives;
+  }
+}
+
 }  // namespace
 }  // namespace danlu
