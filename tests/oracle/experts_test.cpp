@@ -304,9 +304,9 @@ Report report_of(const Scenario& s) {
   return measure("", s.workload, cluster, plan, testing::play(plan.graph));
 }
 
-// A layer's experts on 64 ranks of eight nodes: 4,096 tokens a rank, eight copies each. Bytes: those
-// of the table above, four times; in the node 7 of 64 copies, or a token to every rank that has some
-// of its eight experts, 7 of 8 times from another one.
+// A layer's experts on 64 ranks of eight nodes: 4,096 tokens a rank, eight copies each. Bytes: four
+// times those of the table above; in the node 7 of 64 copies, or a token to every rank that has
+// some of its eight experts, 7 of 8 times from another one.
 TEST(ExpertReport, TokensAndBytesOfAnEvenLoad) {
   const auto report = [](const std::string& exchange) {
     return report_of(
