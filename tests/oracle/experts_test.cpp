@@ -93,8 +93,8 @@ TEST(Experts, FlopsAreMegatronsAndTheRouters) {
   EXPECT_TRUE(near(step_flops(w, true).value / w.tokens_per_step(), 79706456064 + router, 1e-12));
 }
 
-/// FLOPs a token by num_floating_point_operations at d98e8a64dd, run; and with a layer that predicts
-/// one more token.
+/// FLOPs a token by num_floating_point_operations at d98e8a64dd, run; and with a layer that
+/// predicts one more token.
 struct FlopsOfMixture {
   const char* preset;
   int sequence;

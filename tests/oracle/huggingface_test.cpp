@@ -230,7 +230,7 @@ const Counted kOthers[] = {
      11135332352},
     {"Falcon-7B, one key-value head, one norm",
      R"({"model_type": "falcon", "num_hidden_layers": 32, "hidden_size": 4544,
-         "num_attention_heads": 71, "multi_query": true, "parallel_attn": true, "vocab_size": 65024})",
+         "num_attention_heads": 71, "multi_query": true, "parallel_attn": true})",
      6921720704},
     {"Falcon-40B, eight key-value heads, two norms",
      R"({"model_type": "falcon", "num_hidden_layers": 60, "hidden_size": 8192,
