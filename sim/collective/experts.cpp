@@ -93,6 +93,25 @@ TokenSpread token_spread(const ExpertRouting& routing, int nodes, int ranks_per_
   return spread;
 }
 
+SentShare sent_share(const Group& group) {
+  const double all = group.size();
+  SentShare share;
+  for (const std::vector<int>& node : group.nodes) {
+    const double here = static_cast<double>(node.size());
+    share.in_node += here / all * (here - 1) / all;
+    share.between_nodes += here / all * (all - here) / all;
+  }
+  return share;
+}
+
+SentShare sent_share(const Group& group, const ExpertRouting& routing) {
+  const int nodes = group.node_count();
+  const int per_node = group.per_node();
+  check(per_node > 0, "experts are spread evenly over the nodes");
+  const TokenSpread spread = token_spread(routing, nodes, per_node);
+  return {spread.ranks * (per_node - 1) / per_node, spread.nodes * (nodes - 1) / nodes};
+}
+
 std::vector<Phase> dispatch_phases(const Group& group) {
   std::vector<Phase> phases;
   if (group.node_count() > 1) {

@@ -38,6 +38,16 @@ struct TokenSpread {
 };
 TokenSpread token_spread(const ExpertRouting& routing, int nodes, int ranks_per_node);
 
+/// What a mean rank of a group sends of an exchange to ranks of its node and to other nodes, over
+/// the bytes of its tokens: of all their copies, or with two levels of each token once.
+struct SentShare {
+  double in_node = 0;
+  double between_nodes = 0;
+};
+SentShare sent_share(const Group& group);
+/// With two levels. `group` has equally many ranks on every node; throws InternalError otherwise.
+SentShare sent_share(const Group& group, const ExpertRouting& routing);
+
 /// Tokens on every rank that are dispatched or combined.
 struct ExpertLoad {
   ExpertRouting routing;

@@ -69,7 +69,10 @@ const std::vector<FlagRow>& rows() {
        "parallelism.expert_exchange",
        Words,
        "",
-       {{"alltoall", "all-to-all"}, {"flex", "direct"}}},
+       {{"alltoall", "all-to-all"}, {"flex", "deepep"}}},
+      {"--moe-enable-deepep", "parallelism.expert_exchange", On, "", {{"", "deepep"}}},
+      {"--moe-pad-expert-input-to-capacity", "training.experts.pad", On},
+      {"--overlap-moe-expert-parallel-comm", "parallelism.overlap.pair", On},
       {"--multi-latent-attention", "model.latent.kv_rank", Fact, "with the ranks and widths below"},
       {"--q-lora-rank", "model.latent.query_rank", Fact},
       {"--kv-lora-rank", "model.latent.kv_rank", Fact, "512 without it"},
@@ -131,6 +134,11 @@ const std::vector<FlagRow>& rows() {
       {"--optimizer-cpu-offload", "parallelism.offload.optimizer", On},
       {"--cpu-offloading-num-layers", "parallelism.offload.activation_layers", Count},
       {"--grad-reduce-in-bf16", "training.gradients", On, "", {{"", "16bit"}}},
+      {"--main-grads-dtype",
+       "training.gradients",
+       Words,
+       "",
+       {{"fp32", "fp32"}, {"bf16", "16bit"}, {"fp16", "16bit"}}},
       {"--accumulate-allreduce-grads-in-fp32", "training.gradients", On, "", {{"", "fp32"}}},
       {"--recompute-granularity|--recompute-activations|--checkpoint-activations",
        "training.recompute", Fact},
@@ -173,8 +181,8 @@ const std::vector<FlagRow>& rows() {
        "", Idle, "numerical details"},
       {"--moe-router-*|--moe-aux-loss-coeff|--moe-z-loss-coeff|--moe-input-jitter-eps", "", Idle,
        "how the router chooses: experts are taken to be loaded evenly"},
-      {"--moe-grouped-gemm|--moe-permute-fusion|--moe-use-legacy-*|--moe-pad-expert-*|"
-       "--moe-enable-deepep|--moe-flex-*|--moe-per-layer-logging|--moe-token-drop-policy|"
+      {"--moe-grouped-gemm|--moe-permute-fusion|--moe-use-legacy-*|--moe-flex-*|"
+       "--moe-deepep-num-sms|--moe-per-layer-logging|--moe-token-drop-policy|"
        "--moe-apply-probs-on-input",
        "", Idle, "ways to compute the same experts"},
       {"--fp8-*|--fp4-*|--first-last-layers-bf16|--num-layers-at-*", "", Idle,

@@ -81,7 +81,12 @@ const std::vector<FlagRow>& rows() {
        "parallelism.expert_exchange",
        Words,
        "",
-       {{"alltoall", "all-to-all"}, {"flex", "direct"}}},
+       {{"alltoall", "all-to-all"}, {"flex", "deepep"}}},
+      {"model.moe_enable_deepep", "parallelism.expert_exchange", On, "", {{"", "deepep"}}},
+      {"model.moe_pad_expert_input_to_capacity", "training.experts.pad", On},
+      {"model.overlap_moe_expert_parallel_comm|comm_overlap.overlap_moe_expert_parallel_comm",
+       "parallelism.overlap.pair", On},
+      {"model.mtp_num_layers", "model.prediction_layers", Count},
       {"model.tensor_model_parallel_size", "parallelism.tensor", Count},
       {"model.pipeline_model_parallel_size", "parallelism.pipeline", Count},
       {"model.context_parallel_size", "parallelism.context", Count},
@@ -172,7 +177,7 @@ const std::vector<FlagRow>& rows() {
        "", Idle, "numerical details, and what is learnt; Adam is taken for the optimizer"},
       {"model.fp8_*|model.reduce_amax|model.use_emha", "", Idle, "details of the 8-bit recipe"},
       {"model.moe_aux_loss_coeff|model.moe_router_*|model.moe_grouped_gemm|"
-       "model.moe_pad_expert_input_to_capacity|model.moe_z_loss_coeff|model.moe_permute_fusion",
+       "model.moe_z_loss_coeff|model.moe_permute_fusion",
        "", Idle, "experts are taken to be loaded evenly"},
       {"model.mcore_gpt|model.transformer_engine|model.megatron_amp_O2|model.grad_*|"
        "model.gradient_*|model.masked_softmax_fusion|model.bias_*|model.cross_entropy_*|"

@@ -62,7 +62,7 @@ const std::vector<FlagRow>& rows() {
        "parallelism.expert_exchange",
        Words,
        "",
-       {{"standard", "all-to-all"}, {"deepep", "direct"}, {"hybridep", "direct"}}},
+       {{"standard", "all-to-all"}, {"deepep", "deepep"}, {"hybridep", "deepep"}}},
       {"parallelism.data_parallel_replicate_degree", "parallelism.sharding.ranks", Fact,
        "replicas / it"},
       {"parallelism.data_parallel_shard_degree", "parallelism.zero|parallelism.sharding.ranks",

@@ -58,6 +58,9 @@ Section legend(Reports reports) {
         0);
     add(fmt::format("{}{}{}", layout_line(report.workload), overlap.empty() ? "" : "; ", overlap),
         2);
+    if (std::string experts = experts_line(report.workload); !experts.empty()) {
+      add(std::move(experts), 2);
+    }
     add(fmt::format("{}; {}", precision_line(report.workload), batch_line(report.workload)), 2);
     if (!report.assumptions.empty()) {
       add(fmt::format("assumed: {}", assumed_text(report)), 2);

@@ -156,10 +156,14 @@ Section scenario(const Report& report) {
 
 Section plan(const Workload& workload) {
   Section section{.key = "plan", .heading = "Plan", .lead = Lead::None, .indent = 0};
-  for (const auto& [key, line] :
-       {std::pair("layout", layout_line(workload)), std::pair("overlap", overlap_line(workload)),
-        std::pair("precision", precision_line(workload)),
-        std::pair("batch", batch_line(workload))}) {
+  std::vector<std::pair<std::string, std::string>> lines{{"layout", layout_line(workload)}};
+  if (workload.model.experts.count > 0) {
+    lines.emplace_back("experts", experts_line(workload));
+  }
+  lines.emplace_back("overlap", overlap_line(workload));
+  lines.emplace_back("precision", precision_line(workload));
+  lines.emplace_back("batch", batch_line(workload));
+  for (const auto& [key, line] : lines) {
     section.rows.push_back({.key = key,
                             .cells = {Figure::words(line)},
                             .shown = line.empty() ? Shown::OffPage : Shown::Everywhere});

@@ -89,7 +89,9 @@ class LinkReporter {
           continue;
         }
         for (const CommunicationPart& part : communication(*id).parts) {
-          known->second[part.pattern.value()] += part.stream;
+          if (part.pattern) {  // not of a launch alone
+            known->second[*part.pattern] += part.stream;
+          }
         }
       }
     }

@@ -395,6 +395,7 @@ class Measurer {
     step.breakdown[TimePart::Optimizer] += share * time[ComputePart::Optimizer];
     step.breakdown[TimePart::Host] += share * time[ComputePart::Host];
     step.breakdown[TimePart::StragglerWait] += share * time[ComputePart::Wait];
+    step.fullest_wait += share * time[ComputePart::Wait];
   }
 
   static void add_overlap(Seconds time, Seconds overlapped, double share, KindOverlap& overlap) {
@@ -561,6 +562,7 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
                 .step = measurer.step(),
                 .communication = measurer.communications(),
                 .memory = measure_memory(workload, cluster.spec)};
+  report.experts = measure_experts(workload, cluster, report.communication);
   report.run = measure_run(report, cluster.spec);
   report.critical_path = critical_path(cluster, plan, timeline, measurer.reader());
   const bool shares = workload.collectives != CollectiveMode::Formula;

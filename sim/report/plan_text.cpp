@@ -120,6 +120,28 @@ std::string layout_line(const Workload& workload) {
   return line;
 }
 
+std::string experts_line(const Workload& workload) {
+  if (workload.model.experts.count == 0) {
+    return "";
+  }
+  const ParallelismSpec& p = workload.parallelism;
+  const RoutingSpec& r = workload.training.routing;
+  const int sharers = p.expert_tensor_ranks();
+  std::string line = fmt::format("experts: expert {} x expert tensor {} x expert data {:.0f}",
+                                 p.expert, sharers, p.stage_ranks() / (p.expert * sharers));
+  if (p.expert > 1) {
+    line +=
+        fmt::format(", {}, dispatch in {} bits", name_of(p.expert_exchange), 8 * r.dispatch_bytes);
+    line += r.most_nodes > 0 ? fmt::format(", to at most {}", counted(r.most_nodes, "node")) : "";
+  }
+  line += !r.load.empty() ? ", load as given" : "";
+  line += r.zipf > 0 ? fmt::format(", load by Zipf's law ({:g}, seed {})", r.zipf, r.seed) : "";
+  if (r.capacity > 0) {
+    line += fmt::format(", capacity {:g}{}", r.capacity, r.pads ? " filled up" : "");
+  }
+  return line + forced_text("expert", workload.communication.expert);
+}
+
 std::string overlap_line(const Workload& workload) {
   const ParallelismSpec& p = workload.parallelism;
   std::vector<std::string> hidden;
@@ -139,6 +161,7 @@ std::string overlap_line(const Workload& workload) {
       "context");
   add(p.pipeline > 1, p.overlap_pipeline, "pipeline", "pipeline");
   add(p.overlap_pairs, true, "forward with backward passes", "");
+  add(p.expert > 1 && !p.overlap_pairs, false, "", "expert");
   add(p.data * p.context * p.ulysses > 1, p.overlap_data, "data", "data");
   if (hidden.empty() && bare.empty()) {
     return "";
@@ -225,6 +248,9 @@ std::string batch_line(const Workload& workload) {
 
 std::vector<std::string> plan_lines(const Workload& workload) {
   std::vector<std::string> lines{layout_line(workload)};
+  if (std::string experts = experts_line(workload); !experts.empty()) {
+    lines.push_back(std::move(experts));
+  }
   if (std::string overlap = overlap_line(workload); !overlap.empty()) {
     lines.push_back(std::move(overlap));
   }

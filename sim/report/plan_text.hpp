@@ -10,6 +10,8 @@ namespace danlu {
 
 /// "tensor 8 x pipeline 8 x data 2, sequence parallel, ZeRO-1; 1f1b in 3 chunks".
 std::string layout_line(const Workload& workload);
+/// "experts: expert 8 x expert tensor 1 x expert data 4, all-to-all"; "" for a model without.
+std::string experts_line(const Workload& workload);
 /// "overlap: tensor full in 4 pieces, pipeline; not data".
 std::string overlap_line(const Workload& workload);
 /// "bf16, fp32 gradients, unfused attention, selective recomputation, dropout".

@@ -119,6 +119,7 @@ struct StepReport {
   BytesPerSecond memory_bandwidth;  // that a GPU uses of its HBM: see mbu
   double mbu = 0;                   // of the HBM's peak
   double bubble_fraction = 0;       // bubble over step
+  Seconds fullest_wait;             // for the rank with most tokens at its experts
   KindOverlap all_communication;    // of all kinds, merged
   IdArray<Axis, KindOverlap, kAxes> by_kind{};
   TimePartition breakdown;
@@ -245,6 +246,23 @@ struct DrawsReport {
   Seconds standard_error() const;  // of the mean
 };
 
+/// What a mixture of experts does in a step.
+struct ExpertReport {
+  int layers = 0;                 // that have experts
+  double per_rank = 0;            // experts of a layer on a rank
+  std::vector<int> group;         // ranks of the first group that all experts of a layer lie on
+  int group_nodes = 1;            // that it lies on
+  double tokens = 0;              // of a microbatch that an expert is asked for, in the mean
+  double fullest = 0;             // that the expert with most computes, dropped ones left out
+  double emptiest = 0;            // and the one with fewest
+  double load_factor = 1;         // the fullest rank's tokens over the mean rank's
+  std::optional<double> dropped;  // share of tokens' copies; none where experts take all
+  std::optional<double> padding;  // share of what is computed that is no token; none without
+  Bytes in_node, between_nodes;   // that a rank sends in a step, there and back; the fullest one's
+
+  bool is_even() const { return fullest == emptiest; }
+};
+
 struct SimulationReport {
   Seconds wall;
   Bytes peak_memory;
@@ -298,6 +316,7 @@ struct Report {
   StepReport step;
   std::vector<CommunicationReport> communication;
   MemoryReport memory;
+  std::optional<ExpertReport> experts;  // of a model that has some
   std::optional<RunReport> run;
   std::optional<FaultsReport> faults;  // the caller's: measure_faults
   std::optional<DrawsReport> draws;    // the caller's; everything else is of the first
@@ -324,6 +343,10 @@ std::optional<double> dollars_per_gpu_hour(const ClusterSpec& cluster);
 
 /// Of two stages or more.
 StageBalance balance_of(const std::vector<StageReport>& stages);
+
+/// Of a step whose communications are these; none of a model without experts.
+std::optional<ExpertReport> measure_experts(const Workload& workload, const Cluster& cluster,
+                                            const std::vector<CommunicationReport>& communication);
 
 /// Memory alone, before anything is played.
 MemoryReport measure_memory(const Workload& workload, const ClusterSpec& cluster);

@@ -211,6 +211,9 @@ Section whole_run(const Report& report) {
 
 std::vector<Section> run_sections(const Report& report) {
   std::vector<Section> sections;
+  if (std::optional<Section> experts = expert_section(report)) {
+    sections.push_back(std::move(*experts));
+  }
   if (std::optional<Section> widths = width_section(report)) {
     sections.push_back(std::move(*widths));
   }

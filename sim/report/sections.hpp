@@ -16,6 +16,8 @@ std::vector<Section> step_sections(const Report& report);
 std::vector<Section> communication_sections(const Report& report);
 /// Memory, and the whole run where nothing fails.
 std::vector<Section> run_sections(const Report& report);
+/// What experts get and what it costs; none of a model without them.
+std::optional<Section> expert_section(const Report& report);
 /// What is kept and computed in which precision; none where that is as usual.
 std::optional<Section> width_section(const Report& report);
 /// The campaign; a single section without rows where there is none.

@@ -18,8 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Keys without which a model has the same parameters: where there is no such key, a note will do.
-constexpr std::array<std::string_view, 2> kUncounted{"window", "global_every"};
 constexpr std::array<std::string_view, 5> kBiasParts{"qkv", "output", "mlp", "head", "experts"};
 
 /// A value of a key, and the field that it is from; no field: a default, or what the code does.
@@ -179,10 +177,12 @@ class ConfigReader {
           set(field.key, {std::string(field.part), value});
         }
         return;
+      case Taking::Says:
+        set(field.key, {text.find(field.part) != std::string::npos ? "true" : "false", value});
+        return;
       case Taking::Times:
       case Taking::Plus: {
-        const double other =
-            field.how == Taking::Plus ? std::stod(std::string(field.part)) : number(field.part);
+        const double other = parse_whole(std::string(field.part)).value_or(number(field.part));
         const std::optional<double> own = parse_whole(text);
         if (!own) {
           problems_.push_back(value->problem(
@@ -218,22 +218,8 @@ class ConfigReader {
     if (taken.from != nullptr) {
       place = taken.from->problem("");
     }
-    if (find_key(scenario_keys(), path) == nullptr) {
-      if (std::find(kUncounted.begin(), kUncounted.end(), key) != kUncounted.end()) {
-        notes_.push_back(fmt::format("'{}' {} of '{}' is left out: danlu has no key for it", key,
-                                     taken.text, file_.name));
-        return;
-      }
-      place.message = fmt::format("danlu has no key for {} {} yet", key, taken.text);
-      problems_.push_back(std::move(place));
-      return;
-    }
     std::vector<Problem> wrong;
     const Values read = read_values(taken.text, file_.name, scenario_keys(), path, wrong);
-    if (!wrong.empty() && taken.from == nullptr) {  // a key that says less than the model is
-      place.message = fmt::format("danlu has no key for {} {} yet", key, taken.text);
-      wrong = {place};
-    }
     for (Problem& problem : wrong) {
       problem.position = place.position;
       problem.source_line = place.source_line;

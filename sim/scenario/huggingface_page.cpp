@@ -24,6 +24,8 @@ std::string how_text(const TakenField& field) {
       return fmt::format(" if `{}`", field.part);
     case Taking::When:
       return fmt::format(": {}", field.part);
+    case Taking::Says:
+      return fmt::format(" says {}", field.part);
     case Taking::Must:
       return ", which must be that";
   }

@@ -340,12 +340,118 @@ std::vector<HuggingFaceType> expert_types() {
   };
 }
 
+/// Encoders with learned positions and norms behind the halves (BERT).
+Fields encoder_code(std::string_view vocab, std::string_view positions) {
+  return {{"layers", "num_hidden_layers", "12"},
+          {"hidden", "hidden_size", "768"},
+          {"heads", "num_attention_heads", "12"},
+          {"kv_heads", "", "=heads"},
+          {"head_dim", "", "hidden/heads"},
+          {"ffn", "intermediate_size", "3072"},
+          {"vocab", "vocab_size", vocab},
+          {"positions", "max_position_embeddings", positions},
+          {"token_types", "type_vocab_size", "2"},
+          {"embedding_norm", "", "true"},
+          {"final_norm", "", "false"},
+          {"pooler", "", "true"},
+          {"kind", "", "encoder"}};
+}
+
+std::vector<HuggingFaceType> other_types() {
+  return {
+      row("bert", "BertConfig",
+          {encoder_code("30522", "512"), gpt_code(), own_biases("qkv output mlp"), tied("true")}),
+      row("roberta", "RobertaConfig",
+          {encoder_code("50265", "512"), gpt_code(), own_biases("qkv output mlp"), tied("true")}),
+      row("xlm-roberta", "XLMRobertaConfig",
+          {encoder_code("30522", "512"), gpt_code(), own_biases("qkv output mlp"), tied("true")}),
+      row("t5", "T5Config",
+          {{{"encoder_layers", "num_layers", "6"},
+            {"layers", "num_decoder_layers", "=encoder_layers", Taking::Plus, "encoder_layers"},
+            {"hidden", "d_model", "512"},
+            {"heads", "num_heads", "8"},
+            {"kv_heads", "", "=heads"},
+            {"head_dim", "d_kv", "64"},
+            {"ffn", "d_ff", "2048"},
+            {"vocab", "vocab_size", "32128"},
+            {"positions", "", "0"},
+            {"relative_positions", "relative_attention_num_buckets", "32"},
+            {"gated_mlp", "feed_forward_proj", "relu", Taking::Says, "gated"},
+            {"norm", "", "rmsnorm"},
+            {"kind", "", "encoder-decoder"}},
+           no_biases(),
+           tied("true")}),
+      row("falcon", "FalconConfig",
+          {{{"layers", "num_hidden_layers|n_layer", "32"},
+            {"hidden", "hidden_size", "4544"},
+            {"heads", "num_attention_heads|n_head", "71"},
+            {"kv_heads", "", "=heads"},
+            {"kv_heads", "multi_query", "true", Taking::When, "1"},
+            {"kv_heads", "num_kv_heads|n_head_kv", "=heads", Taking::If,
+             "new_decoder_architecture"},
+            {"head_dim", "", "hidden/heads"},
+            {"ffn", "ffn_hidden_size", "4*hidden"},
+            {"vocab", "vocab_size", "65024"},
+            {"positions", "", "0"},
+            {"norms", "parallel_attn", "true", Taking::When, "1"},
+            {"norms", "num_ln_in_parallel_attn", "2", Taking::If, "new_decoder_architecture"}},
+           gpt_code(),
+           biases_by("bias", "false", "qkv output mlp"),
+           tied("true")}),
+      row("gpt_bigcode", "GPTBigCodeConfig",
+          {{{"layers", "n_layer|num_hidden_layers", "12"},
+            {"hidden", "n_embd|hidden_size", "768"},
+            {"heads", "n_head|num_attention_heads", "12"},
+            {"kv_heads", "", "=heads"},
+            {"kv_heads", "multi_query", "true", Taking::When, "1"},
+            {"head_dim", "", "hidden/heads"},
+            {"ffn", "n_inner", "4*hidden"},
+            {"vocab", "vocab_size", "50257"},
+            {"positions", "n_positions", "1024"}},
+           gpt_code(),
+           own_biases("qkv output mlp"),
+           tied("true")}),
+      row("stablelm", "StableLmConfig",
+          {sizes(),
+           {{"positions", "", "0"},
+            {"gated_mlp", "", "true"},
+            {"norm", "", "layernorm"},
+            {"norms", "use_parallel_residual", "false", Taking::Must},
+            {"qk_norm", "qk_layernorm", "false", Taking::Must}},
+           biases_by("use_qkv_bias", "false", "qkv"),
+           tied("false")}),
+      row("internlm2", "InternLM2Config, beside the checkpoint",
+          {sizes(), llama_code(), biases_by("bias", "true", "qkv output"), tied("false")}),
+      row("baichuan", "BaichuanConfig, beside the checkpoint",
+          {sizes(), llama_code(), no_biases(), tied("false")}),
+      row("glm", "GlmConfig",
+          {sizes(), llama_code(), biases_by("attention_bias", "true", "qkv"), tied("false")}),
+      row("llama4_text", "Llama4TextConfig",
+          {{{"layers", "num_hidden_layers", "48"},
+            {"hidden", "hidden_size", "5120"},
+            {"heads", "num_attention_heads", "40"},
+            {"kv_heads", "num_key_value_heads", "8"},
+            {"head_dim", "head_dim", "128"},
+            {"ffn", "intermediate_size_mlp", "16384"},
+            {"vocab", "vocab_size", "202048"},
+            {"experts.count", "num_local_experts", "16"},
+            {"experts.per_token", "num_experts_per_tok", "1"},
+            {"experts.ffn", "intermediate_size", "8192"},
+            {"experts.shared_ffn", "intermediate_size", "8192"},
+            {"experts.every", "interleave_moe_layer_step", "1"}},
+           llama_code(),
+           biases_by("attention_bias", "false", "qkv output"),
+           tied("false")}),
+  };
+}
+
 }  // namespace
 
 const std::vector<HuggingFaceType>& huggingface_table() {
   static const std::vector<HuggingFaceType> all = [] {
     std::vector<HuggingFaceType> types = dense_types();
-    for (const std::vector<HuggingFaceType>& more : {shiftless_types(), expert_types()}) {
+    for (const std::vector<HuggingFaceType>& more :
+         {shiftless_types(), expert_types(), other_types()}) {
       types.insert(types.end(), more.begin(), more.end());
     }
     return types;

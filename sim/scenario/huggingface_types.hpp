@@ -11,10 +11,11 @@ namespace danlu {
 enum class Taking {
   As,     // as it is
   Times,  // times the value of the key `part`
-  Plus,   // plus the number `part`
+  Plus,   // plus the number, or the value of the key, `part`
   Bias,   // true: the products `part` have biases
   If,     // only where the field `part` is true
   When,   // `part` where the field is true, nothing where it is false
+  Says,   // true where its words have `part` in them
   Must    // it must have the value `fallback`: no key says anything else
 };
 

@@ -199,15 +199,29 @@ class Describer {
     return parts;
   }
 
-  /// Both levels at the same time.
+  /// Its launch and latency, whatever both levels wait for.
+  CommunicationPart launched(Seconds latency) const {
+    return {.latency = latency, .alone = latency, .after = {}, .rank_classes = class_.rank_classes};
+  }
+
+  /// Both levels at the same time, behind one launch.
   Parts dispatch(const GroupShape& shape) const {
     const ExpertExchange exchange = expert_exchange(
         cluster_, shape.group, {.routing = *demand_.routing, .tokens = 1, .token = demand_.bytes});
     Parts parts;
+    const bool both = exchange.flows.size() > 1;
+    if (both) {
+      parts.push_back(launched(exchange.latency));
+    }
     auto flow = exchange.flows.begin();
     for (const CarriedPattern& carried : shape.patterns) {
       if (carried.key.op == CollectiveOp::Dispatch) {
-        parts.push_back(part_of(carried, exchange.latency, whole(flow->stream)));
+        CommunicationPart part =
+            part_of(carried, both ? Seconds{} : exchange.latency, whole(flow->stream));
+        if (both) {
+          part.after = {PartId{0}};
+        }
+        parts.push_back(std::move(part));
         ++flow;
       }
     }
@@ -238,8 +252,7 @@ class Describer {
     const Seconds launch =
         fixed_latency(topology_of(group), group, choice, demand_.op, demand_.bytes);
     Parts parts;
-    const PartId first = parts.push_back(
-        {.latency = launch, .alone = launch, .after = {}, .rank_classes = class_.rank_classes});
+    const PartId first = parts.push_back(launched(launch));
     IdVector<MessageId, PartId> part_of_message;
     for (const PlayedMessage& played : played_messages(list, ways, way_classes, rank_classes)) {
       const Transfer& transfer = list.transfers[played.transfer];

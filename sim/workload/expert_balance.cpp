@@ -49,6 +49,7 @@ ExpertBalance expert_balance(const Workload& w) {
     load.wanted[i] /= mean_wanted;
     const double taken =
         routing.capacity > 0 ? std::min(load.wanted[i], routing.capacity) : load.wanted[i];
+    load.taken.push_back(taken);
     kept += taken / static_cast<double>(load.wanted.size());
     load.computed[i / per_rank] +=
         (routing.pads ? routing.capacity : taken) / static_cast<double>(per_rank);

@@ -16,6 +16,7 @@ namespace danlu {
 
 struct ExpertBalance {
   std::vector<double> wanted;    // by expert: copies of tokens that ask for it, over the mean
+  std::vector<double> taken;     // by expert: what of it is not dropped
   std::vector<double> computed;  // by rank: of its experts in the mean, dropped and padded
   double mean = 1;               // of computed
   double fullest = 1;            // the fullest rank's over the mean rank's

@@ -200,6 +200,12 @@ constexpr auto kDenseDecoders = std::to_array<ModelPreset>({
      {70, 12288, 96, 96, 128, 32768, 150528},
      {},
      "arXiv:2210.02414; github.com/THUDM/GLM-130B configs/model_glm_130b.sh; GeGLU, rotary"},
+    {"chatglm-6b",
+     kGpt,
+     {28, 4096, 32, 32, 128, 16384, 130528},
+     {},
+     "huggingface.co/THUDM/chatglm-6b config.json; rotary; attention without a mask within the "
+     "prompt is taken as causal"},
     // Llama and what is made like it
     {"llama-7b",
      kLlama,

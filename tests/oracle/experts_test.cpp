@@ -1,11 +1,18 @@
 // Mixtures of experts: parameters, FLOPs, what is kept, which ranks hold which experts, bytes sent,
 // and what an uneven load costs. Figures of other models and programs are named where they stand.
+#include "sim/collective/experts.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <random>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sim/program/step_program.hpp"
@@ -84,6 +91,47 @@ TEST(Experts, FlopsAreMegatronsAndTheRouters) {
   const Workload w = with(mixtral(), 8, "{data: 8}", {batch(8, 4096)}).workload;
   const double router = 6.0 * 4096 * 8 * 32;
   EXPECT_TRUE(near(step_flops(w, true).value / w.tokens_per_step(), 79706456064 + router, 1e-12));
+}
+
+/// FLOPs a token by num_floating_point_operations at d98e8a64dd, run; and with a layer that
+/// predicts one more token.
+struct FlopsOfMixture {
+  const char* preset;
+  int sequence;
+  double megatron, predicting;
+};
+// It counts no router and no gate of shared experts, but the two norms of latent attention and the
+// three of a layer that predicts, as if they were products.
+TEST(Experts, FlopsOfPresetsAreMegatrons) {
+  for (const FlopsOfMixture& row : {FlopsOfMixture{"mixtral-8x7b", 4096, 79706456064, 0},
+                                    {"mixtral-8x22b", 4096, 242167578624, 0},
+                                    {"deepseek-v2-lite", 4096, 16386180096, 18255568896},
+                                    {"deepseek-v3", 4096, 249812054016, 259992950784},
+                                    {"kimi-k2", 4096, 204477394944, 215377090560},
+                                    {"qwen3-30b-a3b", 4096, 23006281728, 0},
+                                    {"olmoe-1b-7b", 4096, 7865892864, 0},
+                                    {"llama4-scout", 8192, 108883476480, 0},
+                                    {"qwen2-57b-a14b", 4096, 84653506560, 0}}) {
+    for (const auto& [predicts, flops] : {std::pair(0, row.megatron), {1, row.predicting}}) {
+      if (flops > 0) {
+        const Workload w =
+            with(fmt::format("model={{preset: {}, prediction_layers: {}}}", row.preset, predicts),
+                 1, "{}", {batch(1, row.sequence)})
+                .workload;
+        const ModelSpec& m = w.model;
+        const int layers = m.layers + predicts;
+        const double routed = layers - m.experts.dense_layers;
+        const double gates = m.experts.count + (m.experts.shared_gate ? 1 : 0);
+        const double norms =
+            3.0 * predicts * m.hidden +
+            (m.is_latent() ? layers * (m.latent.query_rank + m.latent.kv_rank) : 0);
+        EXPECT_TRUE(near(step_flops(w, true).value / row.sequence,
+                         flops + 6 * (routed * gates * m.hidden - norms), 1e-12))
+            << row.preset << " " << predicts << " "
+            << step_flops(w, true).value / row.sequence - flops;
+      }
+    }
+  }
 }
 
 // What a layer keeps of a microbatch of 4,096 tokens beside attention, in bf16: inputs of the norm
@@ -203,6 +251,15 @@ TEST(ExpertBytes, AreThoseOfTheClosedForms) {
   };
   const Row one_node{"Mixtral 8x7B", 4096, 8, 2, 8, 0, 0};
   EXPECT_TRUE(near(sent_for_tokens(scenario(one_node, "all-to-all")).all, 234881024, 1e-8));
+  // 8 bits on their way to the experts, forward and backward.
+  const Row kimi{"Kimi-K2", 7168, 384, 8, 64, 205520896, 135644195.3};
+  for (const auto& [exchange, bytes] :
+       {std::pair("all-to-all", kimi.copies), {"deepep", kimi.once}}) {
+    Scenario s = scenario(kimi, exchange);
+    s.workload.training.routing.dispatch_bytes = 1;
+    EXPECT_TRUE(near(sent_for_tokens(s).between_nodes, 2 * bytes + 2 * 2 * bytes, 1e-6))
+        << exchange;
+  }
   for (const Row& row : {Row{"DeepSeek-V3", 7168, 256, 8, 64, 411041792, 272040405.782},
                          Row{"DeepSeek-V2", 5120, 160, 6, 16, 125829120, 41348327.559},
                          Row{"Qwen3-235B", 4096, 128, 8, 32, 201326592, 91327050.218}}) {
@@ -214,23 +271,104 @@ TEST(ExpertBytes, AreThoseOfTheClosedForms) {
   }
 }
 
+// DeepSeek-V3's router (its model.py, Gate): the four of eight nodes whose two best scores are
+// largest together, then the eight best experts there; scores drawn at random. Nodes drawn without
+// their scores are fewer, 4 (1 - C(96, 8) / C(128, 8)) = 3.629.
+TEST(ExpertBytes, OfLimitedNodesAreThoseOfDeepSeeksRouter) {
+  constexpr int kNodes = 8;
+  constexpr int kPerToken = 8;
+  constexpr int kMost = 4;
+  constexpr int kTokens = 20000;
+  for (const int experts : {256, 384}) {
+    std::mt19937 random(7);
+    std::uniform_real_distribution<double> score(0, 1);
+    double sum = 0;
+    for (int token = 0; token < kTokens; ++token) {
+      std::vector<std::vector<double>> nodes(kNodes);
+      for (std::vector<double>& node : nodes) {
+        for (int i = 0; i < experts / kNodes; ++i) {
+          node.push_back(score(random));
+        }
+        std::sort(node.begin(), node.end(), std::greater<>());
+      }
+      std::sort(nodes.begin(), nodes.end(),
+                [](const auto& a, const auto& b) { return a[0] + a[1] > b[0] + b[1]; });
+      std::vector<std::pair<double, int>> open;
+      for (int node = 0; node < kMost; ++node) {
+        for (const double one : nodes[static_cast<std::size_t>(node)]) {
+          open.emplace_back(one, node);
+        }
+      }
+      std::sort(open.begin(), open.end(), std::greater<>());
+      std::set<int> visited;
+      for (int i = 0; i < kPerToken; ++i) {
+        visited.insert(open[static_cast<std::size_t>(i)].second);
+      }
+      sum += static_cast<double>(visited.size());
+    }
+    const double nodes = token_spread({experts, kPerToken, kMost}, kNodes, 8).nodes;
+    EXPECT_NEAR(nodes, sum / kTokens, 0.01 * nodes) << experts;
+    EXPECT_GT(nodes, 3.629);
+    EXPECT_LE(nodes, kMost);
+  }
+}
+
 // Megatron's distributed optimizer: gradients of experts are scattered, and their weights gathered,
 // among their copies, all else among all ranks.
 TEST(ExpertBytes, OfGradientsAndWeights) {
-  const Scenario s = with(mixtral(), 64, "{expert: 8, zero: 1}", {batch(64, 4096)});
-  const StepProgram step = make_step_program(s.workload);
-  const Mesh mesh = s.workload.parallelism.mesh();
-  double dense = 0;
-  double of_experts = 0;
-  for (const EndStep& end : step.stages[0].ends) {
-    if (end.sort) {
-      const double ranks = mesh.size(end.sort->axes);
-      const double sent = (ranks - 1) / ranks * end.bytes.value;
-      (end.sort->axes == AxisSet(Axis::ExpertShard) ? of_experts : dense) += sent;
+  struct Row {
+    const char* preset;
+    int data, expert, gradient_bits;
+    double dense, of_experts;
+  };
+  for (const Row& row : {Row{"mixtral-8x7b", 64, 8, 32, 9483288192, 29595009024},
+                         {"qwen3-30b-a3b", 32, 16, 32, 8957605248, 5435817984},
+                         {"qwen3-235b-a22b", 256, 32, 16, 31863998280, 24838668288}}) {
+    const Scenario s =
+        with(fmt::format("model={}", row.preset), row.data,
+             fmt::format("{{expert: {}, zero: 1}}", row.expert),
+             {batch(row.data, 4096,
+                    fmt::format(", gradients: {}", row.gradient_bits == 16 ? "16bit" : "fp32"))});
+    const StepProgram step = make_step_program(s.workload);
+    const Mesh mesh = s.workload.parallelism.mesh();
+    double dense = 0;
+    double of_experts = 0;
+    for (const EndStep& end : step.stages[0].ends) {
+      if (end.sort) {
+        const double ranks = mesh.size(end.sort->axes);
+        const double sent = (ranks - 1) / ranks * end.bytes.value;
+        (end.sort->axes == AxisSet(Axis::ExpertShard) ? of_experts : dense) += sent;
+      }
     }
+    EXPECT_EQ(dense, row.dense) << row.preset;
+    EXPECT_EQ(of_experts, row.of_experts) << row.preset;
   }
-  EXPECT_EQ(dense, 9483288192);
-  EXPECT_EQ(of_experts, 29595009024);
+}
+
+// Megatron-core's theoretical_memory_usage at d98e8a64dd, run: 6 + 12/copies bytes a parameter,
+// with copies of experts over their own ranks. It splits norms over tensor ranks.
+TEST(Experts, StatesAreThoseOfMegatronsCalculator) {
+  struct Row {
+    const char* preset;
+    int tensor, pipeline, data, expert;
+    double states;
+  };
+  for (const Row& row : {Row{"mixtral-8x7b", 1, 4, 16, 8, 20063312640},
+                         {"mixtral-8x7b", 2, 1, 32, 8, 47400740352},
+                         {"deepseek-v2-lite", 1, 1, 8, 8, 42225662208},
+                         {"qwen3-30b-a3b", 1, 1, 16, 16, 43017205248},
+                         {"olmoe-1b-7b", 1, 1, 8, 8, 18070354944}}) {
+    const Workload w =
+        with(fmt::format("model={}", row.preset), row.tensor * row.pipeline * row.data,
+             fmt::format("{{tensor: {}, pipeline: {}, data: {}, sequence: {}, expert: {}, "
+                         "expert_tensor: 1, zero: 1}}",
+                         row.tensor, row.pipeline, row.data, row.tensor > 1, row.expert),
+             {batch(16 * row.data, 4096)})
+            .workload;
+    const MemoryUse use = memory_by_stage(w).front();
+    const double states = (use.parameters + use.gradients + use.optimizer).value;
+    EXPECT_TRUE(near(states, row.states, 1e-4)) << row.preset << " " << states / row.states;
+  }
 }
 
 // Loads by hand: experts 0 and 1 on rank 0, 2 and 3 on rank 1.
@@ -296,6 +434,77 @@ TEST(ExpertBalance, TheFullestRankRules) {
   // Padding moves tokens on the sender's side too, before and after the exchange.
   EXPECT_LT(uneven.step.time.value, all_as_full.step.time.value);
   EXPECT_TRUE(near(uneven.step.time.value, all_as_full.step.time.value, 0.05));
+}
+
+Report report_of(const Scenario& s) {
+  const Cluster cluster = build_cluster(s.cluster);
+  const StepPlan plan = plan_step(s.workload, cluster);
+  return measure("", s.workload, cluster, plan, testing::play(plan.graph));
+}
+
+// A layer's experts on 64 ranks of eight nodes: 4,096 tokens a rank, eight copies each. Bytes: four
+// times those of the table above; in the node 7 of 64 copies, or a token to every rank that has
+// some of its eight experts, 7 of 8 times from another one.
+TEST(ExpertReport, TokensAndBytesOfAnEvenLoad) {
+  const auto report = [](const std::string& exchange) {
+    return report_of(
+        with(fmt::format("model={{layers: 2, hidden: 7168, heads: 32, ffn: 1024, vocab: 1024, {}, "
+                         "experts: {{count: 256, per_token: 8, dense_layers: 1}}}}",
+                         kLlamaLike),
+             64, fmt::format("{{expert: 64, expert_exchange: {}}}", exchange), {batch(64, 4096)}));
+  };
+  const double token = 7168 * 2;
+  const Report direct = report("all-to-all");
+  const ExpertReport& x = direct.experts.value();
+  EXPECT_EQ(x.layers, 1);
+  EXPECT_EQ(x.per_rank, 4);
+  EXPECT_EQ(x.group_nodes, 8);
+  EXPECT_EQ(x.tokens, 8192);  // 64 x 4,096 x 8 / 256
+  EXPECT_EQ(x.fullest, 8192);
+  EXPECT_EQ(x.load_factor, 1);
+  EXPECT_FALSE(x.dropped);
+  EXPECT_TRUE(near(x.between_nodes.value, 4 * 411041792.0, 1e-12));
+  EXPECT_TRUE(near(x.in_node.value, 4 * 4096 * 8 * token * 7 / 64, 1e-12));
+  double nobody = 1;  // of a rank's four experts is a token's
+  for (int i = 0; i < 8; ++i) {
+    nobody *= (252.0 - i) / (256 - i);
+  }
+  const Report once = report("deepep");
+  EXPECT_TRUE(near(once.experts->between_nodes.value, 4 * 272040405.782, 1e-9));
+  EXPECT_TRUE(
+      near(once.experts->in_node.value, 4 * 4096 * token * 64 * (1 - nobody) * 7 / 8, 1e-9));
+}
+
+// Eight experts on eight ranks, wanted 3, 1, 1, 1, 1, 1, 0, 0 times the mean and cut at 1.5.
+TEST(ExpertReport, TokensOfAnUnevenLoad) {
+  const Report report = report_of(
+      with(mixtral(1), 8, "{expert: 8}",
+           {batch(8, 4096, ", experts: {load: [3, 1, 1, 1, 1, 1, 0, 0], capacity: 1.5}")}));
+  const ExpertReport& x = report.experts.value();
+  EXPECT_EQ(x.tokens, 8192);
+  EXPECT_EQ(x.fullest, 12288);
+  EXPECT_EQ(x.emptiest, 0);
+  EXPECT_TRUE(near(x.load_factor, 1.5 / (6.5 / 8), 1e-12));
+  EXPECT_TRUE(near(x.dropped.value(), 1.5 / 8, 1e-12));
+  EXPECT_EQ(x.between_nodes.value, 0);
+  // The only GPUs that wait are those that have fewer tokens.
+  EXPECT_TRUE(near(report.step.fullest_wait.value,
+                   report.step.breakdown[TimePart::StragglerWait].value, 1e-9));
+}
+
+// DeepEP's two flows begin when the tokens are there. On a node alone what is sent takes as long as
+// its closed form, which is all of what is exposed, and nothing of it runs beside compute.
+TEST(ExpertExchange, BeginsBehindWhatItSends) {
+  for (const char* collectives : {"steady", "formula"}) {
+    const Report report = report_of(
+        with(fmt::format("model={{layers: 3, hidden: 4096, heads: 32, ffn: 2048, vocab: 1024, {}, "
+                         "experts: {{count: 64, per_token: 4}}}}",
+                         kLlamaLike),
+             16, "{expert: 16, expert_exchange: deepep}",
+             {batch(48, 2048), fmt::format("collectives={}", collectives)}));
+    EXPECT_GT(report.step.by_kind[Axis::Expert].time.value, 0) << collectives;
+    EXPECT_EQ(report.step.by_kind[Axis::Expert].overlapped.value, 0) << collectives;
+  }
 }
 
 }  // namespace

@@ -210,6 +210,72 @@ TEST(HuggingFace, DemandingModelsAreCounted) {
   }
 }
 
+const Counted kOthers[] = {
+    {"BERT-base-uncased, an encoder with a pooler", R"({"model_type": "bert"})", 109482240},
+    {"BERT-large-uncased",
+     R"({"model_type": "bert", "num_hidden_layers": 24, "hidden_size": 1024,
+         "num_attention_heads": 16, "intermediate_size": 4096})",
+     335141888},
+    {"RoBERTa-base, whose table of positions has two more rows",
+     R"({"model_type": "roberta", "max_position_embeddings": 514, "type_vocab_size": 1})",
+     124645632},
+    {"T5-11B",
+     R"({"model_type": "t5", "d_model": 1024, "d_kv": 128, "d_ff": 65536, "num_heads": 128,
+         "num_layers": 24})",
+     11307321344},
+    {"Flan-T5-XXL, gated and not tied",
+     R"({"model_type": "t5", "d_model": 4096, "d_kv": 64, "d_ff": 10240, "num_heads": 64,
+         "num_layers": 24, "num_decoder_layers": 24, "feed_forward_proj": "gated-gelu",
+         "tie_word_embeddings": false})",
+     11135332352},
+    {"Falcon-7B, one key-value head, one norm",
+     R"({"model_type": "falcon", "num_hidden_layers": 32, "hidden_size": 4544,
+         "num_attention_heads": 71, "multi_query": true, "parallel_attn": true})",
+     6921720704},
+    {"Falcon-40B, eight key-value heads, two norms",
+     R"({"model_type": "falcon", "num_hidden_layers": 60, "hidden_size": 8192,
+         "num_attention_heads": 128, "num_kv_heads": 8, "new_decoder_architecture": true})",
+     41303293952},
+    {"Falcon-180B, not tied",
+     R"({"model_type": "falcon", "num_hidden_layers": 80, "hidden_size": 14848,
+         "num_attention_heads": 232, "num_kv_heads": 8, "new_decoder_architecture": true,
+         "multi_query": true, "tie_word_embeddings": false})",
+     179522565120},
+    {"StarCoder, one key-value head",
+     R"({"model_type": "gpt_bigcode", "n_layer": 40, "n_embd": 6144, "n_head": 48,
+         "n_inner": 24576, "n_positions": 8192, "vocab_size": 49152})",
+     15517456384},
+    {"StableLM-2-1.6B",
+     R"({"model_type": "stablelm", "num_hidden_layers": 24, "hidden_size": 2048,
+         "num_attention_heads": 32, "num_key_value_heads": 32, "intermediate_size": 5632,
+         "vocab_size": 100352, "use_qkv_bias": true})",
+     1644515328},
+    {"InternLM2-7B",
+     R"({"model_type": "internlm2", "num_hidden_layers": 32, "hidden_size": 4096,
+         "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336,
+         "vocab_size": 92544, "bias": false})",
+     7737708544},
+    {"Baichuan-7B",
+     R"({"model_type": "baichuan", "num_hidden_layers": 32, "hidden_size": 4096,
+         "num_attention_heads": 32, "intermediate_size": 11008, "vocab_size": 64000})",
+     7000559616},
+    {"GLM-4-9B",
+     R"({"model_type": "glm", "num_hidden_layers": 40, "hidden_size": 4096,
+         "num_attention_heads": 32, "num_key_value_heads": 2, "head_dim": 128,
+         "intermediate_size": 13696, "vocab_size": 151552})",
+     9399951360},
+    {"Llama-4-Maverick, its text",
+     R"({"model_type": "llama4", "text_config": {"model_type": "llama4_text",
+         "num_hidden_layers": 48, "num_local_experts": 128, "interleave_moe_layer_step": 2}})",
+     400711848960},
+};
+
+TEST(HuggingFace, EncodersAndOthersAreCounted) {
+  for (const Counted& row : kOthers) {
+    EXPECT_EQ(parameters(row.config), row.parameters) << row.model;
+  }
+}
+
 TEST(HuggingFace, KeysBesideTheFileOverrideIt) {
   const char* llama = kDense[0].config;
   EXPECT_EQ(scenario_of(llama, {"model.vocab=32000"}).workload.model.vocab, 32000);

@@ -493,6 +493,37 @@ Case mixed_case(std::uint64_t seed) {
   return drawn;
 }
 
+Case other_kind_case(std::uint64_t seed) {
+  const Case drawn = mixed_case(seed);
+  Dice dice(seed + 6000000);
+  constexpr int kKinds = 3;
+  const int first = dice.between(0, kKinds - 1);
+  for (int i = 0; i < kKinds; ++i) {  // the first that can run
+    Case changed = drawn;
+    ModelSpec& m = changed.workload.model;
+    switch ((first + i) % kKinds) {
+      case 0:
+        m.kind = ModelKind::EncoderDecoder;
+        m.encoder_layers = dice.between(1, std::max(1, m.layers - 1));
+        m.relative_positions = dice.coin() ? 32 : 0;
+        break;
+      case 1:
+        m.kind = ModelKind::Encoder;
+        m.token_types = dice.coin() ? 2 : 0;
+        m.pooler = dice.coin();
+        m.final_norm = dice.coin();
+        m.embedding_norm = dice.coin();
+        break;
+      default:
+        m.prediction_layers = dice.between(1, 2);
+    }
+    if (problems(changed.workload, changed.cluster.gpus, changed.cluster.gpu).empty()) {
+      return changed;
+    }
+  }
+  return drawn;
+}
+
 std::string describe(const Case& drawn) {
   const TopologySpec& c = drawn.cluster.topology;
   const Workload& w = drawn.workload;

@@ -57,6 +57,8 @@ Case random_case(std::uint64_t seed);
 /// schedule of the whole table, with more microbatches or layers where it needs them, passes side
 /// by side, recomputation by parts, layers and units, and what is offloaded.
 Case mixed_case(std::uint64_t seed);
+/// The same of a model that predicts more tokens, of an encoder, or of an encoder-decoder.
+Case other_kind_case(std::uint64_t seed);
 /// What it is, for messages.
 std::string describe(const Case& drawn);
 

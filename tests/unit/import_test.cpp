@@ -9,6 +9,8 @@
 #include <map>
 
 #include "sim/import/shell.hpp"
+#include "sim/scenario/keys.hpp"
+#include "sim/scenario/values.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
@@ -429,6 +431,39 @@ TEST(Keys, PagesOfImportersAreUpToDate) {
     EXPECT_EQ(read_source(page), import_page(framework))
         << "UPDATE_DOCS=1 in the environment of this test writes " << page << " anew";
   }
+}
+
+// What a word of a framework stands for can be said in a scenario.
+TEST(Import, WordsAreValuesOfTheirKeys) {
+  for (const Framework& framework : frameworks()) {
+    for (const FlagRow& row : framework.rows) {
+      for (const auto& [word, value] : row.words) {
+        if (!value.empty() && row.reading != Reading::Fact) {
+          std::vector<Problem> problems;
+          read_values(std::string(value), "a.yaml", scenario_keys(), row.key, problems);
+          EXPECT_TRUE(problems.empty()) << framework.name << ": " << row.flag << " " << word
+                                        << " is " << row.key << " " << value;
+        }
+      }
+    }
+  }
+}
+
+// Megatron's words for experts.
+TEST(Import, MegatronsExpertsAreTaken) {
+  const ParallelismSpec p =
+      scenario_of(
+          "megatron",
+          "torchrun --nproc_per_node 8 --nnodes 4 pretrain_gpt.py --num-layers 8 "
+          "--hidden-size 1024 --num-attention-heads 8 --seq-length 4096 --vocab-size 32000 "
+          "--micro-batch-size 1 --global-batch-size 64 --bf16 --main-grads-dtype bf16 "
+          "--num-experts 32 --expert-model-parallel-size 8 --moe-token-dispatcher-type flex "
+          "--moe-enable-deepep --overlap-moe-expert-parallel-comm "
+          "--moe-expert-capacity-factor 1.5 --moe-pad-expert-input-to-capacity")
+          .workload.parallelism;
+  EXPECT_EQ(p.expert, 8);
+  EXPECT_EQ(p.expert_exchange, TokenExchange::DeepEp);
+  EXPECT_TRUE(p.overlap_pairs);
 }
 
 TEST(Import, NoFlagStandsInTwoRows) {
