@@ -6,7 +6,7 @@
 #include <array>
 
 #include "sim/base/text.hpp"
-#include "sim/validation/training_table.hpp"
+#include "sim/validation/training_parts.hpp"
 #include "sim/validation/training_words.hpp"
 #include "sim/workload/kernels.hpp"
 #include "sim/workload/precision.hpp"
