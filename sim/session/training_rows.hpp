@@ -13,8 +13,9 @@
 namespace danlu {
 
 /// Plays the step of every row that can be converted (sim/validation/training_table.hpp). A row of
-/// the source, date, time and scenario of another one repeats it. A step of more tasks than options.tasks allows
-/// is played with each communication by its closed form, which is a remark of the row.
+/// the source, date, time and scenario of another one repeats it. A step of more tasks than
+/// options.tasks allows is played with each communication by its closed form, which is a remark of
+/// the row.
 Validation validate_training(const CsvTable& table, const LoadOptions& load,
                              const SessionOptions& options);
 
