@@ -231,9 +231,17 @@ void describe_validate(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(0, 100000));
   validate
       .add_option("--by", arguments.validate.by,
-                  "Tables of errors: by device, source or size (of a message), one or several")
+                  "Tables of errors, one or several: by device or source; of training runs also by "
+                  "framework, precision or kind (of plan); of collectives by size (of a message)")
       ->capture_default_str()
-      ->check(CLI::IsMember({"device", "source", "size"}));
+      ->check(CLI::IsMember({"device", "source", "framework", "precision", "kind", "size"}));
+  validate.add_flag("--rows", arguments.validate.rows, "List all rows, too");
+  validate.add_flag("--markdown", arguments.validate.markdown, "The same as --format markdown");
+  validate.add_option("--plot", arguments.validate.plot,
+                      "Draw published and simulated times as SVG into this file");
+  validate.add_option("--scenario", arguments.validate.scenario,
+                      "Print the row of this id as a scenario file and play nothing");
+  add_format(validate, arguments.common);
   add_limit(validate, arguments.common);
   add_common(validate, arguments.common);
 }

@@ -138,6 +138,11 @@ void complain(std::string_view text) noexcept {
   }
 }
 
+void redraw(std::string_view line) noexcept {
+  std::fwrite(line.data(), 1, line.size(), stderr);
+  std::fflush(stderr);
+}
+
 void set_up_logging(int verbosity) {
   auto logger = std::make_shared<spdlog::logger>("danlu", std::make_shared<PrintableLog>());
   logger->set_pattern("%^%l%$: %v");

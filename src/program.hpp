@@ -49,6 +49,9 @@ void print_json(const nlohmann::ordered_json& json);
 /// told.
 void complain(std::string_view text) noexcept;
 
+/// The same as it stands, for a line that a terminal draws over and over.
+void redraw(std::string_view line) noexcept;
+
 /// Sends spdlog to stderr at the level of -v, -vv, -vvv; names in it are shown as complain() does.
 void set_up_logging(int verbosity);
 

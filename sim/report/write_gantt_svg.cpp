@@ -8,6 +8,7 @@
 #include <set>
 
 #include "sim/base/text.hpp"
+#include "sim/base/xml_text.hpp"
 #include "sim/report/gantt.hpp"
 #include "sim/report/page.hpp"
 
@@ -44,26 +45,6 @@ text{font:13px system-ui,sans-serif;fill:#1f2328}
 </style>
 )";
 constexpr int kExchangeColours = 6;
-
-std::string xml_text(std::string_view words) {
-  std::string text;
-  for (const char c : printable(words)) {
-    switch (c) {
-      case '&':
-        text += "&amp;";
-        break;
-      case '<':
-        text += "&lt;";
-        break;
-      case '>':
-        text += "&gt;";
-        break;
-      default:
-        text += c;
-    }
-  }
-  return text;
-}
 
 /// Its letter is that of the action, small: CSS knows no other.
 std::string pass_class(ActionKind kind, int chunk) {

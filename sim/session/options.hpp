@@ -2,6 +2,7 @@
 // itself writes nothing and ends nothing.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <utility>
@@ -40,9 +41,10 @@ struct SessionOptions {
   bool simgrid_log = false;  // SimGrid's own log, on stderr
 
   // What is called, where it is set. `announce` and `log` may be called in the processes that play.
-  std::function<void(const Effort&)> announce;   // before what will be noticed
-  std::function<void(const std::string&)> log;   // a line about what is being done
-  std::function<void(const StepPlan&)> planned;  // before the step is played; may throw
+  std::function<void(const Effort&)> announce;             // before what will be noticed
+  std::function<void(const std::string&)> log;             // a line about what is being done
+  std::function<void(std::size_t, std::size_t)> progress;  // so many rows of so many are played
+  std::function<void(const StepPlan&)> planned;            // before the step is played; may throw
   std::function<void(const StepPlan&, const Timeline&)> played;
 
   void say(const std::string& line) const {

@@ -83,6 +83,14 @@ std::vector<Played> play_on_clusters(
   });
 }
 
+PoolOptions pool_of(const SessionOptions& options, std::size_t count) {
+  PoolOptions pool{.processes = options.processes};
+  if (options.progress) {
+    pool.after = [&options, count](std::size_t ended) { options.progress(ended, count); };
+  }
+  return pool;
+}
+
 void allow_plays(const std::string& what, std::size_t plays, std::size_t tasks,
                  std::vector<std::string> ways_out, const SessionOptions& options) {
   const double on_each = static_cast<double>(plays) * static_cast<double>(tasks) / processors();

@@ -29,6 +29,9 @@ std::vector<Played> play_on_clusters(
     std::span<const ClusterSpec* const> specs, const Cluster* built, PoolOptions pool,
     const std::function<Played(std::size_t, const Cluster&)>& play);
 
+/// The pool that the options ask for, which tells of its progress over `count` plays.
+PoolOptions pool_of(const SessionOptions& options, std::size_t count);
+
 /// Announces so many steps of about so many tasks that are to be played; throws CannotRun above the
 /// limit.
 void allow_plays(const std::string& what, std::size_t plays, std::size_t tasks,

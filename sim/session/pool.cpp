@@ -231,6 +231,7 @@ std::vector<Played> play_in_processes(std::size_t count, const PoolOptions& opti
       static_cast<std::size_t>(options.processes > 0 ? options.processes : processors());
   std::vector<Played> results(count);
   std::vector<Process> running;
+  std::size_t ended = 0;
   try {
     for (std::size_t next = 0; next < count || !running.empty();) {
       while (next < count && running.size() < most) {
@@ -241,6 +242,10 @@ std::vector<Played> play_in_processes(std::size_t count, const PoolOptions& opti
       }
       for (const Process& process : take_finished(running)) {
         results[process.number] = finish(process, options.patience);
+        ++ended;
+        if (options.after) {
+          options.after(ended);
+        }
       }
     }
   } catch (...) {  // no process outlives the call

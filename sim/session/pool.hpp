@@ -20,7 +20,7 @@ struct Played {
 
   Outcome outcome = Outcome::Ended;
   Timeline timeline{};  // where only the end is asked for, without the times of tasks
-  std::string why{};    // it did not end
+  std::string why{};    // it did not end; or what is to be said of how it did
 
   bool ended() const { return outcome == Outcome::Ended; }
 };
@@ -33,12 +33,13 @@ struct PoolOptions {
   int processes = 0;                          // at once; 0: as many as there are processors
   std::optional<int> patience;                // seconds, after which a play has failed
   std::function<void(std::size_t)> before{};  // called in this process before a play is started
+  std::function<void(std::size_t)> after{};   // in this process, when so many plays have ended
 };
 
 /// Calls play(0) to play(count - 1), each in a process of its own; results in order. What a play
 /// throws, and what kills its process, is its outcome. Call it where no other thread runs, since a
 /// process has only the one that made it. Throws std::system_error when no process can be made, and
-/// what `before` throws; no process outlives the call.
+/// what `before` and `after` throw; no process outlives the call.
 std::vector<Played> play_in_processes(std::size_t count, const PoolOptions& options,
                                       const std::function<Played(std::size_t)>& play);
 

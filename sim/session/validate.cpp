@@ -17,62 +17,15 @@
 #include "sim/engine/engine.hpp"
 #include "sim/session/planning.hpp"
 #include "sim/session/plays.hpp"
+#include "sim/session/training_rows.hpp"
 #include "sim/tasks/collective_graph.hpp"
 #include "sim/validation/columns.hpp"
 #include "sim/validation/gemm_table.hpp"
 #include "sim/validation/nccl_table.hpp"
 #include "sim/validation/training_table.hpp"
-#include "sim/workload/memory.hpp"
 
 namespace danlu {
 namespace {
-
-/// Adds a point with the seconds that were played.
-void add_point(ValidationPoint point, const Played& played, Validation& validation) {
-  point.simulated = played.ended() ? played.timeline.end.value : 0;
-  if (point.simulated > 0) {
-    validation.points.push_back(std::move(point));
-  } else {
-    validation.not_simulated.push_back({point.id, {"simulation failed: " + played.why}});
-  }
-}
-
-Validation validate_training(const CsvTable& table, const LoadOptions& load,
-                             const SessionOptions& options) {
-  Validation result{.table = std::string(name_of(TableKind::Training)),
-                    .rows = static_cast<int>(table.rows().size())};
-  std::vector<Conversion> runs;
-  std::vector<const ClusterSpec*> clusters;
-  for (const CsvRow& row : table.rows()) {
-    result.complete += is_complete(table, row) ? 1 : 0;
-    Conversion conversion = convert(table, row, load);
-    if (conversion.scenario) {
-      runs.push_back(std::move(conversion));
-    } else {
-      result.not_simulated.push_back({conversion.id, std::move(conversion.reasons)});
-    }
-  }
-  for (const Conversion& run : runs) {
-    clusters.push_back(&run.scenario->cluster);
-  }
-  const std::vector<Played> steps = play_on_clusters(
-      clusters, nullptr, {.processes = options.processes},
-      [&](std::size_t i, const Cluster& cluster) {
-        const Scenario& scenario = *runs[i].scenario;
-        return end_of_step(scenario, cluster, plan_within_limits(scenario, cluster, options),
-                           options);
-      });
-  for (std::size_t i = 0; i < runs.size(); ++i) {
-    const Conversion& run = runs[i];
-    add_point({run.id, run.device, run.source, run.published_step_s, 0}, steps[i], result);
-    if (run.published_peak > 0) {
-      const MemoryUse use = memory_use(run.scenario->workload);
-      result.memory.push_back(
-          {run.id, run.device, run.source, run.published_peak, use.peak().value, "B"});
-    }
-  }
-  return result;
-}
 
 /// One collective on an idle cluster, in this process.
 Played play_collective(const MeasuredCollective& measured, const Cluster& cluster) {
@@ -109,11 +62,10 @@ Validation validate_collectives(const CsvTable& table, const LoadOptions& load,
   for (const CollectiveConversion& run : runs) {
     clusters.push_back(&run.collective->cluster);
   }
-  const std::vector<Played> times =
-      play_on_clusters(clusters, nullptr, {.processes = options.processes},
-                       [&](std::size_t i, const Cluster& cluster) {
-                         return play_collective(*runs[i].collective, cluster);
-                       });
+  const std::vector<Played> times = play_on_clusters(
+      clusters, nullptr, pool_of(options, runs.size()), [&](std::size_t i, const Cluster& cluster) {
+        return play_collective(*runs[i].collective, cluster);
+      });
   for (std::size_t i = 0; i < runs.size(); ++i) {
     add_point({.id = runs[i].id,
                .device = runs[i].device,
@@ -143,6 +95,11 @@ constexpr std::array kTableKinds{
                return validate_products(table, load);
              }}};
 
+const TableRow& row_of(TableKind kind) {
+  return *std::find_if(kTableKinds.begin(), kTableKinds.end(),
+                       [&](const TableRow& row) { return row.kind == kind; });
+}
+
 /// Throws when the table has not all columns that its kind needs.
 void check_columns(const CsvTable& table, const TableRow& kind) {
   if (kind.needed_columns == nullptr) {
@@ -163,6 +120,15 @@ void check_columns(const CsvTable& table, const TableRow& kind) {
 
 }  // namespace
 
+void add_point(ValidationPoint point, const Played& played, Validation& validation) {
+  point.simulated = played.ended() ? played.timeline.end.value : 0;
+  if (point.simulated > 0) {
+    validation.points.push_back(std::move(point));
+  } else {
+    validation.not_simulated.push_back({point.id, {"simulation failed: " + played.why}});
+  }
+}
+
 MeasuredTable read_table(const std::filesystem::path& file) {
   std::vector<std::string_view> columns;
   for (const TableRow& kind : kTableKinds) {
@@ -182,12 +148,14 @@ MeasuredTable read_table(const std::filesystem::path& file) {
                            ""});
 }
 
+void check_table(const MeasuredTable& table) {
+  check_cells(table.csv, row_of(table.kind).columns());
+}
+
 Validation validate(const MeasuredTable& table, const LoadOptions& load,
                     const SessionOptions& options) {
-  const TableRow& row = *std::find_if(kTableKinds.begin(), kTableKinds.end(),
-                                      [&](const TableRow& of) { return of.kind == table.kind; });
-  check_cells(table.csv, row.columns());
-  return row.validate(table.csv, load, options);
+  check_table(table);
+  return row_of(table.kind).validate(table.csv, load, options);
 }
 
 }  // namespace danlu

@@ -9,6 +9,7 @@
 #include "sim/base/names.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/session/options.hpp"
+#include "sim/session/pool.hpp"
 #include "sim/validation/validation.hpp"
 
 namespace danlu {
@@ -28,6 +29,12 @@ struct MeasuredTable {
 
 /// Throws InputError for a table that cannot be read, is of no known kind, or lacks columns.
 MeasuredTable read_table(const std::filesystem::path& file);
+
+/// Adds a point with the seconds that were played, or why none were.
+void add_point(ValidationPoint point, const Played& played, Validation& validation);
+
+/// Throws InputError where a cell is not what its column may hold.
+void check_table(const MeasuredTable& table);
 
 /// Simulates the rows; those that cannot be say why. Throws InputError where a cell is not what its
 /// column may hold.

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "sim/base/text.hpp"
-#include "sim/validation/training_table.hpp"
+#include "sim/validation/training_parts.hpp"
 #include "sim/validation/training_words.hpp"
 #include "sim/workload/precision.hpp"
 

@@ -10,8 +10,8 @@ constexpr std::string_view kAttentionWords =
     "flash, cudnn, te, sdpa or another fused kernel; unfused, naive, eager";
 constexpr std::string_view kFormatWords = "fp16, bf16, fp8, tf32, fp4, fp32 and the like";
 constexpr std::string_view kRecomputeWords =
-    "none, full, selective; selective(...), minimal, partial, block, uniform and custom are known "
-    "and not simulated";
+    "none, full, selective, selective(PARTS) of Megatron-LM's names, minimal_flash; minimal, "
+    "partial, block, uniform, custom and selections of other parts are known and not simulated";
 constexpr std::string_view kShardingWords =
     "none, ZeRO-0 to ZeRO-3, distributed optimizer, FSDP (FULL_SHARD, SHARD_GRAD_OP), `within n`; "
     "offload is known and not simulated";
@@ -42,6 +42,8 @@ constexpr std::array kTrainingColumns{
     ColumnRule{"vocab", Kind::Count, 1, 1e7},
     ColumnRule{"seq_len", Kind::Count, 1, 1e8},
     ColumnRule{"moe_experts", Kind::Count, 0, 1e6},
+    ColumnRule{"moe_topk", Kind::Count, 0, 1e4},
+    ColumnRule{"moe_ffn_hidden", Kind::Count, 0, 1e7},
     ColumnRule{"global_batch_seqs", Kind::Count, 1, 1e9},
     ColumnRule{"micro_batch", Kind::Count, 1, 1e6},
     ColumnRule{"tp", Kind::Count, 1, kMost},
@@ -49,6 +51,7 @@ constexpr std::array kTrainingColumns{
     ColumnRule{"vpp", Kind::Count, 1, 1e5},
     ColumnRule{"cp", Kind::Count, 1, kMost},
     ColumnRule{"ep", Kind::Count, 1, kMost},
+    ColumnRule{"etp", Kind::Count, 1, kMost},
     ColumnRule{"dp", Kind::Count, 1, kMost},
     ColumnRule{.name = "sequence_parallel",
                .kind = Kind::Word,
@@ -58,9 +61,15 @@ constexpr std::array kTrainingColumns{
                .kind = Kind::Word,
                .known = [](std::string_view text) { return sharding_words(text).has_value(); },
                .words = kShardingWords},
+    ColumnRule{.name = "moe_dispatcher",
+               .kind = Kind::Word,
+               .known = [](std::string_view text) { return is_dispatcher(text); },
+               .words = "alltoall, deepep, hybridep"},
+    ColumnRule{"moe_a2a_overlap", Kind::Flag},
+    ColumnRule{"cpu_offload_layers", Kind::Count, 0, 1e5},
     ColumnRule{.name = "recompute",
                .kind = Kind::Word,
-               .known = [](std::string_view text) { return recompute_word(text).has_value(); },
+               .known = [](std::string_view text) { return recompute_words(text).has_value(); },
                .words = kRecomputeWords},
     ColumnRule{.name = "attention_kernel",
                .kind = Kind::Word,
@@ -70,6 +79,7 @@ constexpr std::array kTrainingColumns{
                .kind = Kind::Word,
                .known = [](std::string_view text) { return number_format(text).has_value(); },
                .words = kFormatWords},
+    ColumnRule{"notes"},
     ColumnRule{"step_time_s", Kind::Number, 1e-6, kMostSeconds},
     ColumnRule{"derived_step_time_s", Kind::Number, 1e-6, kMostSeconds},
     ColumnRule{"tokens_per_s_per_gpu", Kind::Number, 1e-6, 1e9},

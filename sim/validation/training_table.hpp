@@ -1,46 +1,89 @@
 // Published training runs become scenarios, by rules that look at columns and never at who
 // published the row. What a row leaves open is filled in by these rules:
 //
-//   gpu                 the device table below, by the start of the name; PCIe cards and names that
-//                       leave open which GPU it was are not simulated
-//   interconnect_intra  "NVL72" is a scale-up domain of 72 GPUs; otherwise gpus_per_node is. A mesh
-//                       board of fewer GPUs than the preset's joins each pair by an equal share of
-//                       a GPU's links
-//   interconnect_inter  parse_network() below; where it says nothing, the preset's NICs, in
-//                       proportion to the GPUs of the node
+//   gpu                 the device table of training_cluster.cpp, by the start of the name; PCIe
+//                       cards and names that leave open which GPU it was are not simulated
+//   interconnect_intra  "NVL72" is a scale-up domain of 72 GPUs; otherwise gpus_per_node is. A run
+//                       on several domains uses equal parts of them, as large as can be: 64 GPUs
+//                       of each for 256 (the segments of Megatron-Bridge's utils/executors.py). A
+//                       mesh board of fewer GPUs than the preset's joins each pair by an equal
+//                       share of a GPU's links
+//   interconnect_inter  parse_network(); where it says nothing, the preset's NICs, in proportion to
+//                       the GPUs of the node. A rate of NICs that are not counted is a remark
 //   gated_mlp           1: LLaMA family (RMSNorm, rotary, no biases, an output head of its own)
 //                       0: GPT family (LayerNorm, learned positions, biases, tied embeddings)
+//   model               of a dense model that is known by name and has these widths: head_dim,
+//                       where that is not hidden / heads (Qwen3). A mixture of experts is taken
+//                       whole from the preset that the name begins with, but for layers and vocab;
+//                       one that no preset knows, or that contradicts its preset, is not simulated
+//   dense_layers        of a mixture: "n dense layer" in the notes, else the preset's
+//   prediction_layers   1 for the whole DeepSeek-V3 under Megatron-Bridge, whose recipe trains it
+//                       (mtp_num_layers in its recipes/deepseek/deepseek_v3.py)
 //   attention_kernel    "unfused", "naive" or "no Flash...": unfused; Flash, cuDNN,
-//                       TransformerEngine: flash; nothing: flash from 2023 on, else unfused
-//   dropout             with unfused attention (Megatron's default of 0.1 in those years)
-//   recompute           "selective" and "selective(core_attn)" are the attention core; where that
-//                       is fused, nothing is left to recompute. Other selections: not simulated
-//   dtype               fp8 in any spelling: fp8; bf16; fp16 and plain amp: fp16; nothing else.
-//                       Where the text offers both 16-bit formats, bf16 if the GPU has it
-//   gradients           16 bit with fp16, fp32 otherwise (Megatron's defaults)
+//                       TransformerEngine: flash; nothing: flash from 2023 on, else unfused. In
+//                       tf32 and fp32 unfused whatever is said: fused kernels are of 16 bits
+//   dropout             with unfused attention (Megatron's default of 0.1 in those years), but for
+//                       the LLaMA family, which has none
+//   recompute           "selective" is the attention core; where that is fused, nothing is left to
+//                       recompute. "selective(a,b)" are parts by Megatron-LM's names, the core
+//                       even where it is fused (core_attn); MaxText's minimal_flash computes norms
+//                       and activations again. Other selections: not simulated
+//   dtype               fp8 in any spelling: fp8, from blocks where it says mx; bf16; fp16 and
+//                       plain amp: fp16; nothing else. Where the text offers both 16-bit formats,
+//                       bf16 if the GPU has it. Under Megatron-Bridge plain fp8 is scaled by
+//                       tensor (bf16_with_fp8_current_scaling_mixed)
+//   gradients           16 bit with fp16, fp32 otherwise (Megatron's defaults); 16 bit under
+//                       Megatron-Bridge (grad_reduce_in_fp32 of its scripts/performance/configs)
+//   weights             in 8 bits alone where dtype says "fp8 params", and with fp8 and mxfp8 under
+//                       Megatron-Bridge (fp8_param_gather of its training/mixed_precision.py); not
+//                       with FSDP
 //   sharding            none, ZeRO-0, DP: none; ZeRO-1 or distributed optimizer: 1; ZeRO-2: 2;
 //                       ZeRO-3 and FSDP: 3, FSDP without a 16-bit copy, SHARD_GRAD_OP with weights
 //                       kept until backward; "within n", "group n": over n ranks. With dp = 1
 //                       nothing is sharded whatever is said
+//   cpu_offload_layers  first layers of each chunk whose activations go to the host
 //   layers              evenly over pp x vpp parts. Where these do not divide them, embedding and
 //                       head count as layers and all are shared as evenly as can be, the first
 //                       parts with one more
 //                       (BigScience's type:transformer|embedding; Megatron-LM's
-//                       account_for_embedding_in_pipeline_split; nanotron's blocks)
+//                       account_for_embedding_in_pipeline_split; nanotron's blocks); of mixtures
+//                       with latent attention as many as can be in all parts but the last ones,
+//                       which hold the rest (Megatron-Bridge's layouts of DeepSeek-V3 and Kimi-K2)
 //   cp                  by Ulysses where sequence_parallel says so, else a ring (Megatron-LM's
 //                       default, p2p); dp counts replicas of whole sequences
-//   overlap.data        where the sharding text says overlap and not "no overlap"; a "PP=n" before
-//                       it limits that to runs with n stages; with ZeRO-2, -3 and FSDP always
+//   etp                 ranks that share an expert; 1 where there is no such column (the recipes of
+//                       Megatron-Bridge and NeMo; Megatron-LM alone would take tp)
+//   moe_dispatcher      deepep and hybridep: one copy for each node and rank; else, or empty, one
+//                       for each expert by NCCL's all-to-all. DeepSeek-V3's tokens go to at most 4
+//                       nodes (arXiv:2412.19437)
+//   moe_a2a_overlap     yes: overlap.pair
+//   experts             "capacity factor x", "with padding" in the notes; weighted behind the
+//                       activation from 2025 on (Megatron-core 0.12). "unbalanced" in the notes:
+//                       not simulated, for nobody says by how much
+//   LoRA                in the model's name: rank 16 on qkv under Megatron-Bridge (its
+//                       configs/llama/llama3_llm_finetune.py), on qkv and the output under NeMo
+//                       (MLPerf's rules); otherwise not simulated
+//   overlap.data        where the sharding text says overlap, and for ZeRO-1 under Megatron-Bridge
+//                       (its CommOverlapConfig) and InternEvo (overlap_sync_grad); where the notes
+//                       have --overlap-grad-reduce; not where either says "no overlap". A "PP=n"
+//                       before it limits that to runs with n stages. With ZeRO-2, -3 and FSDP
+//                       always
 //   overlap.tensor      none for runs of 2021 and earlier (the option that overlaps the sum of
 //                       gradients with the weight gradient came to Megatron-LM in September 2021,
 //                       commit 16c90445e7) and under DeepSpeed, which switches it off
 //                       (Megatron-DeepSpeed issue 447); else backward
 //   overlap.pipeline    with virtual stages (vpp > 1) from 2023 on; before, and in plain 1F1B,
 //                       Megatron's stages wait until they have sent
-//   scatter_gather      Megatron runs of 2021 without sequence parallelism (Narayanan et al. 2021,
-//                       section 4.1)
-//   loss                fused where framework says compile; eager where it says eager, and of
-//                       nanotron, whose kernels are; else in place (Megatron-LM's)
+//   scatter_gather      without sequence parallelism: Megatron's runs of 2020 to 2022, where it is
+//                       the default (Narayanan et al. 2021, section 4.1;
+//                       --no-scatter-gather-tensors-in-pipeline), and DeepSpeed's, whose pipeline
+//                       sends a PartitionedTensor (deepspeed/runtime/pipe/engine.py). A row that
+//                       names no framework is taken for Megatron's
+//   loss                fused where framework says compile, or the notes "fused cross entropy", and
+//                       under Megatron-Bridge (cross_entropy_fusion_impl te of its recipes); eager
+//                       where it says eager, and of nanotron, whose kernels are; else in place
+//                       (Megatron-LM's)
+//   notes               "includes evaluation": the rate is not that of steps; not simulated
 //   everything else     the scenario's defaults
 //
 // The published time is step_time_s, else derived_step_time_s, else tokens of a step over tokens
@@ -59,33 +102,17 @@
 
 namespace danlu {
 
-/// A GPU as tables name it, and the presets that stand for it.
-struct DeviceRow {
-  std::string_view prefix;  // of the name
-  std::string_view family;  // results are summed up by this
-  std::string_view topology;
-  std::string_view gpu;
-};
-/// The first row whose prefix the name starts with, or nullptr.
-const DeviceRow* find_device(std::string_view name);
-
-/// What a text says about the network between nodes.
-struct NetworkText {
-  std::optional<int> nics;          // of a node
-  std::optional<double> nic_gbps;   // of one NIC
-  std::optional<double> node_gbps;  // of all NICs of a node
-  bool nic_per_gpu = false;
-};
-/// Reads "8x HDR 200Gb/s", "1600 Gb/s/node RoCE", "800 Gb/s per node (4x HDR200)", "400Gb/s IB".
-NetworkText parse_network(std::string_view text);
-
 /// One row as a scenario, or why not.
 struct Conversion {
   std::string id;
   std::string source;
   std::string device;
+  std::string date;
+  std::string framework;
+  std::string yaml;  // of the scenario; empty where there is none
   std::optional<Scenario> scenario;
   std::vector<std::string> reasons;  // all of them; empty with a scenario
+  std::vector<std::string> remarks;  // what had to be taken for granted
   double published_step_s = 0;       // 0 if the row has none
   double published_peak = 0;         // bytes of the fullest GPU, of peak_mem_gb; likewise
 

@@ -6,6 +6,7 @@
 #include <regex>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "sim/base/units.hpp"
 #include "sim/validation/columns.hpp"
@@ -46,6 +47,25 @@ constexpr std::array<std::string_view, 3> kZero0{"zero-0", "zero0", "zero 0"};
 
 bool is_one(std::string_view text, Words words) {
   return std::find(words.begin(), words.end(), text) != words.end();
+}
+
+/// "moe_act,layernorm", "layernorm+whole moe" or "moe layernorm": parts by Megatron-LM's names;
+/// none if one is of another kind.
+std::optional<std::vector<RecomputePart>> parts_of(std::string_view list) {
+  static const std::regex between("[ ,+]+");
+  const std::string text(list);
+  std::vector<RecomputePart> parts;
+  for (std::sregex_token_iterator word(text.begin(), text.end(), between, -1), end; word != end;
+       ++word) {
+    const std::optional<RecomputePart> part = value_named<RecomputePart>(word->str());
+    if (!part && word->length() > 0 && *word != "whole") {
+      return std::nullopt;
+    }
+    if (part) {
+      parts.push_back(*part);
+    }
+  }
+  return parts.empty() ? std::nullopt : std::optional(parts);
 }
 
 }  // namespace
@@ -91,19 +111,31 @@ std::optional<NumberFormat> number_format(std::string_view text) {
   return known ? std::optional(format) : std::nullopt;
 }
 
-std::optional<RecomputeWord> recompute_word(std::string_view text) {
+std::optional<RecomputeWords> recompute_words(std::string_view text) {
   if (is_one(text, kNothing)) {
-    return RecomputeWord::None;
+    return RecomputeWords{};
   }
   if (text == "full") {
-    return RecomputeWord::Full;
+    return RecomputeWords{.kind = Recompute::Full};
   }
-  if (text == "selective" || text.starts_with("selective(core_attn)") ||
-      text.starts_with("selective (core_attn)")) {
-    return RecomputeWord::Core;
+  if (text == "selective") {
+    return RecomputeWords{.kind = Recompute::Selective};
   }
-  return starts_with_one(text, kOtherRecompute) ? std::optional(RecomputeWord::Other)
-                                                : std::nullopt;
+  if (text == "minimal_flash") {
+    return RecomputeWords{.kind = Recompute::Selective,
+                          .parts = {RecomputePart::LayerNorm, RecomputePart::Activation}};
+  }
+  const std::size_t open = text.find('(');
+  const std::size_t close = text.find(')');
+  if (text.starts_with("selective") && open != std::string_view::npos &&
+      close != std::string_view::npos && open < close) {
+    if (const auto parts = parts_of(text.substr(open + 1, close - open - 1))) {
+      return RecomputeWords{.kind = Recompute::Selective, .parts = *parts};
+    }
+  }
+  return starts_with_one(text, kOtherRecompute)
+             ? std::optional(RecomputeWords{.is_simulated = false})
+             : std::nullopt;
 }
 
 std::optional<ShardingWords> sharding_words(std::string_view text) {
@@ -139,6 +171,12 @@ std::optional<SequenceWord> sequence_word(std::string_view text) {
   }
   const std::optional<bool> flag = parse_flag(text);
   return flag ? std::optional(*flag ? SequenceWord::Yes : SequenceWord::No) : std::nullopt;
+}
+
+bool is_dispatcher(std::string_view text) {
+  constexpr std::array<std::string_view, 4> kDispatchers{"alltoall", "all-to-all", "deepep",
+                                                         "hybridep"};
+  return is_one(text, kDispatchers);
 }
 
 }  // namespace danlu

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "sim/workload/workload.hpp"
 
@@ -24,9 +25,15 @@ struct NumberFormat {
 /// Reads "bf16", "amp_bf16", "float16", "fp8 (hybrid)", "bf16/fp16"; plain "amp" is fp16.
 std::optional<NumberFormat> number_format(std::string_view text);
 
-/// None, full, the attention core alone, or something that danlu does not know.
-enum class RecomputeWord { None, Full, Core, Other };
-std::optional<RecomputeWord> recompute_word(std::string_view text);
+/// What is computed again.
+struct RecomputeWords {
+  bool is_simulated = true;  // not so where it is chosen by layer, or in a way that nobody names
+  Recompute kind = Recompute::None;
+  std::vector<RecomputePart> parts{};  // of Selective; none named: the attention core, if unfused
+};
+/// Reads "none", "full", "selective", "selective(moe_act,layernorm)", "selective(layernorm+whole
+/// moe)". MaxText's "minimal_flash" keeps what products and attention give.
+std::optional<RecomputeWords> recompute_words(std::string_view text);
 
 /// What is split over data-parallel ranks.
 struct ShardingWords {
@@ -43,5 +50,8 @@ std::optional<ShardingWords> sharding_words(std::string_view text);
 /// yes or no; Ulysses is another kind of sequence parallelism.
 enum class SequenceWord { No, Yes, Ulysses };
 std::optional<SequenceWord> sequence_word(std::string_view text);
+
+/// Who sends tokens to their experts: "alltoall", "deepep", "hybridep".
+bool is_dispatcher(std::string_view text);
 
 }  // namespace danlu

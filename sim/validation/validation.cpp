@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "sim/base/error.hpp"
 
@@ -18,15 +19,18 @@ double quantile(std::vector<double> values, double q) {
 }
 
 ErrorStatistics error_statistics(std::span<const ValidationPoint> points) {
-  ErrorStatistics statistics{.rows = static_cast<int>(points.size())};
-  if (points.empty()) {
-    return statistics;
-  }
+  ErrorStatistics statistics;
   std::vector<double> sizes;
   double sum = 0;
   for (const ValidationPoint& point : points) {
-    sizes.push_back(std::abs(point.error()));
-    sum += point.error();
+    if (point.repeats.empty()) {
+      sizes.push_back(std::abs(point.error()));
+      sum += point.error();
+    }
+  }
+  statistics.rows = static_cast<int>(sizes.size());
+  if (sizes.empty()) {
+    return statistics;
   }
   statistics.median_abs = quantile(sizes, 0.5);
   statistics.p90_abs = quantile(sizes, 0.9);
@@ -49,9 +53,38 @@ std::map<std::string, ErrorStatistics> error_statistics_by(std::span<const Valid
   return statistics;
 }
 
-std::vector<ReasonCount> count_reasons(std::span<const NotSimulated> rows) {
+ErrorFloor error_floor(std::span<const ValidationPoint> points) {
+  std::map<std::string, std::vector<double>> times;
+  for (const ValidationPoint& point : points) {
+    if (!point.scenario.empty() && point.repeats.empty()) {
+      times[point.scenario].push_back(point.published);
+    }
+  }
+  ErrorFloor floor;
+  std::vector<double> distances;
+  for (const auto& [scenario, published] : times) {
+    if (published.size() < 2) {
+      continue;
+    }
+    ++floor.scenarios;
+    const double middle = quantile(published, 0.5);
+    for (const double time : published) {
+      distances.push_back(std::abs(time / middle - 1));
+    }
+  }
+  floor.rows = static_cast<int>(distances.size());
+  if (floor.rows > 0) {
+    floor.median = quantile(distances, 0.5);
+    floor.p90 = quantile(distances, 0.9);
+    floor.most = quantile(distances, 1);
+    floor.mean = std::accumulate(distances.begin(), distances.end(), 0.0) / floor.rows;
+  }
+  return floor;
+}
+
+std::vector<ReasonCount> count_reasons(std::span<const RowReasons> rows) {
   std::map<std::string, ReasonCount> counts;
-  for (const NotSimulated& row : rows) {
+  for (const RowReasons& row : rows) {
     for (const std::string& reason : row.reasons) {
       ReasonCount& count = counts[reason];
       count.reason = reason;

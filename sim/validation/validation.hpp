@@ -24,16 +24,23 @@ struct ValidationPoint {
   double simulated = 0;
   std::string unit = "s";
   std::string size;  // "1 to 16 MiB", of a message; empty: there is none
+  // Of a training run:
+  std::string framework;
+  std::string precision;
+  std::string kind;      // "experts", "FSDP": what is special about its plan
+  std::string scenario;  // that the row became, as YAML
+  std::string repeats;   // the row that says the same; figures of many points count it once
 
   double error() const { return simulated / published - 1; }
 };
 
-struct NotSimulated {
+/// Why a row was not simulated, or what had to be taken for granted of it.
+struct RowReasons {
   std::string id;
   std::vector<std::string> reasons;
 };
 
-/// Of the errors of `rows` points; none without a point.
+/// Of the errors of `rows` points, those apart that repeat another one; none without a point.
 struct ErrorStatistics {
   int rows = 0;
   std::optional<double> median_abs;
@@ -47,7 +54,8 @@ struct Validation {
   int complete = 0;  // rows that state everything
   std::vector<ValidationPoint> points;
   std::vector<ValidationPoint> memory;  // peaks of the fullest GPU, of rows that have one
-  std::vector<NotSimulated> not_simulated;
+  std::vector<RowReasons> not_simulated;
+  std::vector<RowReasons> remarks;  // of rows that were
 };
 
 /// The q-quantile, 0 to 1, of one or more values.
@@ -58,6 +66,19 @@ ErrorStatistics error_statistics(std::span<const ValidationPoint> points);
 std::map<std::string, ErrorStatistics> error_statistics_by(std::span<const ValidationPoint> points,
                                                            std::string ValidationPoint::*group);
 
+/// How far measurements lie apart that no simulator can tell from each other, since their rows
+/// become one scenario: from the median of each such scenario, without sign. It is what errors
+/// would be of a simulator that is right in the middle.
+struct ErrorFloor {
+  int rows = 0;  // that share their scenario with another one; figures: none without such rows
+  int scenarios = 0;
+  std::optional<double> median;
+  std::optional<double> p90;
+  std::optional<double> mean;
+  std::optional<double> most;
+};
+ErrorFloor error_floor(std::span<const ValidationPoint> points);
+
 /// The reasons of the rows that were not simulated. Rows may have several; `alone` counts those
 /// with no other, which would be simulated if the reason fell.
 struct ReasonCount {
@@ -66,6 +87,6 @@ struct ReasonCount {
   int alone = 0;
 };
 /// Most rows first.
-std::vector<ReasonCount> count_reasons(std::span<const NotSimulated> rows);
+std::vector<ReasonCount> count_reasons(std::span<const RowReasons> rows);
 
 }  // namespace danlu

@@ -363,6 +363,52 @@ call validate tests/validation/korthikanti-2022.csv --by size
 expect 'no table of sizes where rows have none' 2 "$code"
 expect_has 'and says so' "rows of a table of kind 'training' have no size" "$err"
 
+table=tests/validation/korthikanti-2022.csv
+call validate "$table" --rows --worst 0 --by kind precision
+expect 'all rows' 0 "$code"
+expect 'are seven' 7 "$(grep -c '^  korth-' <<<"$out")"
+expect_has 'by kind' 'By kind' "$out"
+expect_has 'with what was taken for granted' 'Taken for granted of 6 rows' "$out"
+call validate "$table" --format csv
+expect_has 'rows as CSV' 'id,source,device,framework,precision,kind,published,simulated,' "$out"
+expect 'have a line each' 8 "$(wc -l <<<"$out")"
+call validate "$table" --markdown
+expect_has 'tables as Markdown' '| row | device | published | simulated | error |' "$out"
+call validate "$table" --by size --json
+expect 'errors by what rows do not have' 2 "$code"
+expect_has 'are refused' "--by: error: rows of a table of kind 'training' have no size" "$err"
+expect_has 'with what there is' 'hint: device, source, framework, precision or kind' "$err"
+
+call validate "$table" --plot "$work/plot.svg"
+expect 'a drawing' 0 "$code"
+expect 'has a dot for each row, and for each source' 9 "$(grep -c '<circle' "$work/plot.svg")"
+call validate "$table" --plot "$work/none/plot.svg"
+expect 'a drawing that cannot be written' 2 "$code"
+expect 'is told before anything is played' '' "$out"
+cp "$table" "$work/own.csv"
+call validate "$work/own.csv" --plot "$work/own.csv"
+expect 'nor may it replace the table' '--plot: error: this would replace the table that is read' \
+  "$err"
+
+call validate "$table" --scenario korth-175B-selective
+expect 'a row as a scenario' 0 "$code"
+printf '%s\n' "$out" >"$work/row.yaml"
+call check "$work/row.yaml"
+expect 'is one' 0 "$code"
+call validate "$table" --scenario korth-175B
+expect 'a row that is not there' 2 "$code"
+expect 'is asked for again' "--scenario: error: the table has no row 'korth-175B'
+hint: did you mean 'korth-175B-full'?" "$err"
+call validate tests/validation/nccl.csv --scenario x
+expect 'collectives are no scenarios' \
+  "--scenario: error: rows of a table of kind 'nccl' are no scenarios" "$err"
+
+# A row that says what another one said is played and counted once.
+{ cat "$table"; tail -1 "$table"; } >"$work/twice.csv"
+call validate "$work/twice.csv" --json
+expect_has 'rows that repeat another one' '"simulated": 8,' "$out"
+expect_has 'are named' '"of": "' "$(sed -n '/"repeats"/,/]/p' <<<"$out")"
+
 "$danlu" run "$scenario" >/dev/full 2>"$work/err"
 expect 'a full disk is an error' 2 $?
 expect 'and says so' 'stdout: error: cannot be written: No space left on device' "$(<"$work/err")"

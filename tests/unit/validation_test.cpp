@@ -1,5 +1,4 @@
-// Tables of published measurements: the reader, the rules that make a row a scenario, the
-// statistics.
+// Tables of published measurements: the reader, what cells may hold, the statistics.
 #include "sim/validation/validation.hpp"
 
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 #include "sim/validation/columns.hpp"
 #include "sim/validation/gemm_table.hpp"
 #include "sim/validation/nccl_table.hpp"
+#include "sim/validation/plot_svg.hpp"
 #include "sim/validation/training_table.hpp"
 #include "sim/validation/training_words.hpp"
 #include "tests/support/support.hpp"
@@ -123,13 +123,23 @@ TEST(Columns, WordsAreUnderstoodOrRefused) {
        {std::pair("attention_kernel", "banana"), std::pair("recompute", "yes"),
         std::pair("recompute", "ful"), std::pair("dtype", "b16"),
         std::pair("zero_stage_or_sharding", "4"), std::pair("sequence_parallel", "maybe"),
-        std::pair("complete", "banana"), std::pair("date", "soon")}) {
+        std::pair("complete", "banana"), std::pair("date", "soon"),
+        std::pair("moe_dispatcher", "pigeon"), std::pair("moe_a2a_overlap", "maybe")}) {
     EXPECT_NE(fault_of(column, word, training_columns()), "") << column << " " << word;
   }
   EXPECT_EQ(unfused_attention("unfused/fused softmax"), true);
   EXPECT_EQ(unfused_attention("te/cudnn fused"), false);
-  EXPECT_EQ(recompute_word("no"), RecomputeWord::None);
-  EXPECT_EQ(recompute_word("selective(mla_up_proj)"), RecomputeWord::Other);
+  EXPECT_EQ(recompute_words("no")->kind, Recompute::None);
+  EXPECT_EQ(recompute_words("full")->kind, Recompute::Full);
+  EXPECT_EQ(recompute_words("selective(mla_up_proj) per v25.07 readme")->parts,
+            std::vector{RecomputePart::LatentUp});
+  EXPECT_EQ(recompute_words("selective(layernorm+whole moe)")->parts,
+            (std::vector{RecomputePart::LayerNorm, RecomputePart::Experts}));
+  EXPECT_EQ(recompute_words("selective (moe layernorm core_attn moe_act)")->parts.size(), 4U);
+  EXPECT_EQ(recompute_words("minimal_flash")->parts,
+            (std::vector{RecomputePart::LayerNorm, RecomputePart::Activation}));
+  EXPECT_FALSE(recompute_words("selective(rmsnorm, mla up-proj)")->is_simulated);
+  EXPECT_FALSE(recompute_words("block of 4")->is_simulated);
   EXPECT_EQ(sharding_words("1")->zero, 1);
   EXPECT_EQ(sharding_words("distributed optimizer (zero-1)")->zero, 1);
   EXPECT_EQ(sharding_words("none (plain dp)")->zero, 0);
@@ -174,199 +184,6 @@ TEST(Text, NothingOfItReachesTheTerminalUnescaped) {
   EXPECT_EQ(printable("bad\xff\xc3"), "bad\\xff\\xc3");
   EXPECT_EQ(printable("丹炉 é"), "丹炉 é");
   EXPECT_EQ(shown("\x1b[31mred", 3), "\\u001b[3...");
-}
-
-TEST(Network, ReadsWhatTablesSay) {
-  NetworkText text = parse_network("4x Omni-Path 100Gb/s per node (reached 44-57Gb/s)");
-  EXPECT_EQ(text.nics, 4);
-  EXPECT_EQ(text.nic_gbps, 100);
-  text = parse_network("1600 Gb/s/node RoCE");
-  EXPECT_FALSE(text.nics);
-  EXPECT_EQ(text.node_gbps, 1600);
-  text = parse_network("800 Gb/s per node (4x HDR200), as its config says");
-  EXPECT_EQ(text.nics, 4);
-  EXPECT_EQ(text.node_gbps, 800);
-  text = parse_network("8x400Gb/s NDR ConnectX-7 per node");
-  EXPECT_EQ(text.nics, 8);
-  EXPECT_EQ(text.nic_gbps, 400);
-  text = parse_network("RoCE2, 500GB/s NIC per node");
-  EXPECT_EQ(text.node_gbps, 4000);
-  text = parse_network("400Gb/s RoCE per GPU, 3-layer Clos");
-  EXPECT_TRUE(text.nic_per_gpu);
-  EXPECT_EQ(text.nic_gbps, 400);
-  text = parse_network("HDR IB (Selene)");
-  EXPECT_FALSE(text.nics);
-  EXPECT_EQ(text.nic_gbps, 200);
-  text = parse_network("");
-  EXPECT_FALSE(text.nics || text.nic_gbps || text.node_gbps);
-}
-
-constexpr const char* kHeader =
-    "id,source,date,gpu,gpus,gpus_per_node,interconnect_intra,interconnect_inter,model,layers,"
-    "hidden,"
-    "ffn_hidden,gated_mlp,heads,kv_heads,vocab,seq_len,moe_experts,global_batch_seqs,micro_batch,"
-    "tp,"
-    "pp,vpp,cp,dp,sequence_parallel,zero_stage_or_sharding,recompute,attention_kernel,dtype,"
-    "step_time_s,tokens_per_s_per_gpu\n";
-
-Conversion convert_row(const std::string& row) {
-  const CsvTable table = parse_csv(kHeader + row + "\n", "t.csv");
-  return convert(table, table.rows()[0], shipped_presets());
-}
-
-Scenario scenario_of(const Conversion& conversion) {
-  EXPECT_EQ(conversion.reason(), "");
-  return conversion.scenario.value_or(Scenario{});
-}
-
-TEST(TrainingRow, GptOnA100) {
-  const Conversion row = convert_row(
-      "a,paper,2021,A100-80GB-SXM,64,8,NVLink3,4x Omni-Path 100Gb/s per "
-      "node,GPT-3,96,12288,49152,0,"
-      "96,96,51200,2048,,64,1,8,8,3,,1,yes,none (DP=1),selective,unfused (no FlashAttention),fp16,"
-      "13.75,");
-  EXPECT_EQ(row.device, "A100");
-  EXPECT_EQ(row.published_step_s, 13.75);
-  const Scenario scenario = scenario_of(row);
-  const TopologySpec& node = scenario.cluster.topology;
-  EXPECT_EQ(node.nics_per_node, 4);
-  EXPECT_TRUE(near(node.nic_bandwidth / 100_Gbps, 1));
-  const Workload& w = scenario.workload;
-  EXPECT_EQ(w.training.attention, AttentionKind::Unfused);
-  EXPECT_EQ(w.training.recompute, Recompute::Selective);
-  EXPECT_EQ(w.training.precision, Precision::Fp16);
-  EXPECT_EQ(w.training.gradient_bytes, 2);
-  EXPECT_TRUE(w.training.dropout && w.parallelism.sequence && w.model.tied_embeddings);
-  EXPECT_EQ(w.training.chunks, 3);
-  EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::None);  // too early
-  EXPECT_EQ(w.model.positions, 2048);
-}
-
-// 64 x 4096 tokens a step, 8 GPUs at 4,096 tokens/s each: 8 s.
-TEST(TrainingRow, LlamaFromTokensPerSecond) {
-  const Conversion row = convert_row(
-      "b,page,26.04 Container,H100-80GB-SXM (GCP A3),8,8,,,Llama-3 8B,32,4096,14336,1,32,8,128256,"
-      "4096,,64,1,2,1,,,,no,\"distributed optimizer (ZeRO-1), "
-      "overlapped\",selective,,FP8-CS,,4096");
-  EXPECT_TRUE(near(row.published_step_s, 8));
-  const Workload w = scenario_of(row).workload;
-  EXPECT_EQ(w.training.precision, Precision::Fp8);
-  EXPECT_EQ(w.training.attention, AttentionKind::Flash);
-  EXPECT_EQ(w.training.recompute, Recompute::None);  // fused attention leaves nothing to repeat
-  EXPECT_EQ(w.parallelism.data, 4);
-  EXPECT_EQ(w.parallelism.zero, 1);
-  EXPECT_TRUE(w.parallelism.overlap_data);
-  EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::Backward);
-  EXPECT_FALSE(w.model.tied_embeddings || w.model.biases != kNoBiases || w.training.dropout);
-  EXPECT_EQ(w.model.kv_heads, 8);
-}
-
-TEST(TrainingRow, BoardsOfFourV100JoinPairsByTwoLinks) {
-  const Scenario scenario =
-      scenario_of(convert_row("c,log,2021,V100-32GB-SXM2,8,4,NVLink2,,GPT,24,2048,8192,0,16,16,"
-                              "50304,1024,,64,4,4,2,1,,1,no,"
-                              "none,full,unfused,fp16,2,"));
-  const TopologySpec& node = scenario.cluster.topology;
-  EXPECT_EQ(node.gpus_per_node, 4);
-  EXPECT_EQ(node.nics_per_node, 2);
-  ASSERT_EQ(node.mesh_links.size(), 6U);
-  for (const MeshLink& link : node.mesh_links) {
-    EXPECT_EQ(link.count, 2);
-  }
-}
-
-TEST(TrainingRow, RackOfGb200IsOneDomain) {
-  const Scenario scenario =
-      scenario_of(convert_row("d,page,2025,GB200,144,4,NVL72 NVLink5,4x400Gb/s CX-7 per 4-GPU "
-                              "tray,Llama,32,4096,14336,1,32,8,"
-                              "128256,4096,,144,1,4,1,,,36,yes,ZeRO-1,none,,bf16,2,"));
-  EXPECT_EQ(scenario.cluster.topology.gpus_per_node, 72);
-  EXPECT_EQ(scenario.cluster.topology.nics_per_node, 72);
-}
-
-// Ranks that share a sequence are no replicas; a ring unless the row says Ulysses, and ZeRO is over
-// them, too.
-TEST(TrainingRow, SharesSequences) {
-  const auto parallelism = [](const std::string& cp, const std::string& dp,
-                              const std::string& sequence) {
-    return scenario_of(
-               convert_row(
-                   "c,x,2024,H100-80GB-SXM,16,8,,,L,32,4096,14336,1,32,8,128256,32768,,64,1,2,"
-                   "1,," +
-                   cp + "," + dp + "," + sequence + ",ZeRO-1,none,,bf16,2,"))
-        .workload.parallelism;
-  };
-  const ParallelismSpec ring = parallelism("8", "1", "yes");
-  EXPECT_EQ(ring.context, 8);
-  EXPECT_EQ(ring.data, 1);
-  EXPECT_EQ(ring.zero, 1);
-  EXPECT_EQ(ring.context_exchange, ContextExchange::Ring);
-  const ParallelismSpec heads = parallelism("4", "2", "Ulysses SP=4");
-  EXPECT_EQ(heads.ulysses, 4);
-  EXPECT_EQ(heads.context, 1);
-  EXPECT_EQ(heads.data, 2);
-}
-
-TEST(TrainingRow, TellsEverythingThatIsInTheWay) {
-  EXPECT_EQ(
-      convert_row("e,x,2024,A800/H800-80GB (either),8,8,,,Qwen3,32,4096,,1,32,8,128256,4096,8,64,"
-                  "1,2,1,,2,2,no,gemini,none,,bf16,2,")
-          .reason(),
-      "mixture of experts; GPU not certain: A800/H800-80GB; "
-      "missing ffn_hidden; sharding: gemini");
-  // A relation that the scenario's reader refuses.
-  EXPECT_EQ(
-      convert_row("f,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,63,2,1,1,,,8,"
-                  "no,none,none,,bf16,2,")
-          .reason(),
-      "micro_batch (2) x data (8) must divide global_batch (63)");
-  // Degrees that contradict each other.
-  EXPECT_EQ(
-      convert_row("g,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,64,1,2,1,,,2,"
-                  "no,none,none,,bf16,2,")
-          .reason(),
-      "tp (2) x pp (1) x dp (2) is not gpus (8)");
-  EXPECT_EQ(
-      convert_row("g,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,64,1,2,1,,2,4,"
-                  "no,none,none,,bf16,2,")
-          .reason(),
-      "tp (2) x pp (1) x cp (2) x dp (4) is not gpus (8)");
-  EXPECT_EQ(
-      convert_row("h,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,64,1,1,1,,,8,"
-                  "no,ZeRO-1 within 4 (hybrid zero),none,,NVFP4,,")
-          .reason(),
-      "missing rate");
-}
-
-TEST(TrainingRow, SharesLayersWithTheEndsCounted) {
-  const auto layers = [](int model, int stages) {
-    return scenario_of(convert_row(fmt::format("f,x,2024,H100-80GB-SXM,{},8,,,L,{},4096,14336,1,32,"
-                                               "8,128256,4096,,64,1,1,{},,,1,no,none,none,,bf16,2,",
-                                               stages, model, stages)))
-        .workload.parallelism.stage_layers;
-  };
-  EXPECT_EQ(layers(32, 8), std::vector<int>{});
-  EXPECT_EQ(layers(70, 12), (std::vector{5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 5}));  // BLOOM
-  EXPECT_EQ(layers(31, 8), (std::vector{4, 4, 4, 4, 4, 4, 4, 3}));
-}
-
-TEST(TrainingRow, SplitsWhatTheShardingSays) {
-  const auto split = [](const std::string& words) {
-    return scenario_of(
-               convert_row("f,x,2024,H100-80GB-SXM,64,8,,,L,32,4096,14336,1,32,8,128256,4096,,"
-                           "64,1,1,1,,,64,no," +
-                           words + ",none,,bf16,2,"))
-        .workload.parallelism;
-  };
-  EXPECT_EQ(split("ZeRO-1 within 8 (hybrid zero)").zero, 1);
-  EXPECT_EQ(split("ZeRO-1 within 8 (hybrid zero)").sharding.ranks, 8);
-  EXPECT_EQ(split("ZeRO-1 within 64").sharding.ranks, std::nullopt);
-  const ParallelismSpec kept = split("FSDP SHARD_GRAD_OP (ZeRO-2)");
-  EXPECT_EQ(kept.zero, 3);
-  EXPECT_EQ(kept.sharding.reshard, Reshard::AfterBackward);
-  EXPECT_FALSE(kept.sharding.keeps_copy);
-  EXPECT_TRUE(kept.overlap_data);
-  EXPECT_TRUE(split("DeepSpeed ZeRO-3").sharding.keeps_copy);
 }
 
 // 8192^3 at 250 TFLOP/s; attention of 4 x 16 heads of 128 with half of the square, 2.5 times as
@@ -442,8 +259,37 @@ TEST(Statistics, ErrorsByGroup) {
   EXPECT_FALSE(error_statistics({}).median_abs);
 }
 
+// Three rows of one scenario, 10, 11 and 14 s: 1/11, 0 and 3/11 from their middle; a fourth row of
+// another one has nothing to say.
+TEST(Statistics, FloorIsTheSpreadOfEqualScenarios) {
+  std::vector<ValidationPoint> points;
+  for (const auto& [time, scenario] :
+       {std::pair(10.0, "a"), std::pair(11.0, "a"), std::pair(14.0, "a"), std::pair(99.0, "b")}) {
+    points.push_back({.published = time, .simulated = 1, .scenario = scenario});
+  }
+  const ErrorFloor floor = error_floor(points);
+  EXPECT_EQ(floor.rows, 3);
+  EXPECT_EQ(floor.scenarios, 1);
+  EXPECT_TRUE(near(floor.median.value_or(0), 1.0 / 11));
+  EXPECT_TRUE(near(floor.mean.value_or(0), 4.0 / 33));
+  EXPECT_TRUE(near(floor.most.value_or(0), 3.0 / 11));
+  EXPECT_FALSE(error_floor({}).median);
+}
+
+// 1 s published and 2 s simulated on axes of one decade: 560 x log10(2) above the foot at 610.
+TEST(Plot, PutsRowsWhereTheyBelong) {
+  const Validation validation{.table = "training",
+                              .points = {{"<one>", "A", "x & y", 1, 2}, {"two", "A", "z", 10, 10}}};
+  const std::string svg = plot_svg(validation);
+  EXPECT_NE(svg.find("cx=\"90.0\" cy=\"441.4\""), std::string::npos) << svg;
+  EXPECT_NE(svg.find("cx=\"650.0\" cy=\"50.0\""), std::string::npos);
+  EXPECT_NE(svg.find("<title>&lt;one&gt;: +100.0 %</title>"), std::string::npos);
+  EXPECT_NE(svg.find("x &amp; y (1 rows, 100.0 %)"), std::string::npos);
+  EXPECT_EQ(svg.find("other sources"), std::string::npos);
+}
+
 TEST(Statistics, ReasonsCountRowsAndRowsWithNoOther) {
-  const std::vector<NotSimulated> rows{{"1", {"a", "b"}}, {"2", {"b"}}};
+  const std::vector<RowReasons> rows{{"1", {"a", "b"}}, {"2", {"b"}}};
   const std::vector<ReasonCount> counts = count_reasons(rows);
   ASSERT_EQ(counts.size(), 2U);
   EXPECT_EQ(counts[0].reason, "b");

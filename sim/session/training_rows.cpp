@@ -1,0 +1,160 @@
+#include "sim/session/training_rows.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
+#include "sim/session/planning.hpp"
+#include "sim/session/plays.hpp"
+#include "sim/session/validate.hpp"
+#include "sim/validation/training_table.hpp"
+#include "sim/workload/memory.hpp"
+
+namespace danlu {
+namespace {
+
+/// The first that holds.
+std::string kind_of_plan(const Workload& w) {
+  const ParallelismSpec& p = w.parallelism;
+  return w.model.experts.count > 0        ? "experts"
+         : w.training.lora.is_there()     ? "LoRA"
+         : p.zero >= 2                    ? "FSDP and ZeRO-2, -3"
+         : p.context > 1 || p.ulysses > 1 ? "sequences shared"
+         : !p.stage_layers.empty()        ? "uneven stages"
+         : p.pipeline > 1                 ? "pipeline"
+         : p.tensor > 1                   ? "tensor"
+         : p.data > 1                     ? "data alone"
+                                          : "one GPU";
+}
+
+ValidationPoint point_of(const Conversion& run) {
+  const Workload& w = run.scenario->workload;
+  return {.id = run.id,
+          .device = run.device,
+          .source = run.source,
+          .published = run.published_step_s,
+          .framework = run.framework,
+          .precision = std::string(name_of(w.training.precision)),
+          .kind = kind_of_plan(w),
+          .scenario = run.yaml};
+}
+
+/// A row, and which of the rows that are played is its: its own, or that of the row it repeats.
+struct RowOfTable {
+  Conversion run;
+  std::size_t play = 0;
+  bool repeats = false;
+};
+
+/// Rows that can be played; the others are counted in `result`.
+std::vector<RowOfTable> convert_rows(const CsvTable& table, const LoadOptions& load,
+                                     Validation& result) {
+  std::vector<RowOfTable> rows;
+  std::map<std::tuple<std::string, std::string, double, std::string>, std::size_t> known;
+  for (const CsvRow& row : table.rows()) {
+    result.complete += is_complete(table, row) ? 1 : 0;
+    Conversion run = convert(table, row, load);
+    if (!run.scenario) {
+      result.not_simulated.push_back({run.id, std::move(run.reasons)});
+      continue;
+    }
+    const auto [first, is_new] =
+        known.try_emplace({run.source, run.date, run.published_step_s, run.yaml}, known.size());
+    rows.push_back({std::move(run), first->second, !is_new});
+  }
+  return rows;
+}
+
+/// With a remark where the step is too large to be played but by closed forms.
+Played play_row(const Scenario& scenario, const Cluster& cluster, const SessionOptions& options) {
+  try {
+    return end_of_step(scenario, cluster, plan_within_limits(scenario, cluster, options), options);
+  } catch (const CannotRun&) {
+    Scenario closed = scenario;
+    closed.workload.collectives = CollectiveMode::Formula;
+    Played played =
+        end_of_step(closed, cluster, plan_within_limits(closed, cluster, options), options);
+    played.why = fmt::format("too many tasks (--max-tasks): collectives {}",
+                             name_of(CollectiveMode::Formula));
+    return played;
+  }
+}
+
+}  // namespace
+
+Validation validate_training(const CsvTable& table, const LoadOptions& load,
+                             const SessionOptions& options) {
+  Validation result{.table = "training", .rows = static_cast<int>(table.rows().size())};
+  std::vector<RowOfTable> rows = convert_rows(table, load, result);
+  std::vector<const Conversion*> runs;
+  std::vector<const ClusterSpec*> clusters;
+  for (const RowOfTable& row : rows) {
+    if (!row.repeats) {
+      runs.push_back(&row.run);
+      clusters.push_back(&row.run.scenario->cluster);
+    }
+  }
+  SessionOptions quietly = options;
+  quietly.announce = nullptr;  // rows are many, and tell how far they are
+  const std::vector<Played> steps = play_on_clusters(
+      clusters, nullptr, pool_of(options, runs.size()), [&](std::size_t i, const Cluster& cluster) {
+        return play_row(*runs[i]->scenario, cluster, quietly);
+      });
+  for (RowOfTable& row : rows) {
+    Conversion& run = row.run;
+    const Played& step = steps[row.play];
+    ValidationPoint point = point_of(run);
+    point.repeats = row.repeats ? runs[row.play]->id : "";
+    add_point(point, step, result);
+    if (!step.ended()) {
+      continue;
+    }
+    if (!step.why.empty()) {
+      run.remarks.push_back(step.why);
+    }
+    if (!run.remarks.empty()) {
+      result.remarks.push_back({run.id, run.remarks});
+    }
+    if (run.published_peak > 0) {
+      point.published = run.published_peak;
+      point.simulated = memory_use(run.scenario->workload).peak().value;
+      point.unit = "B";
+      result.memory.push_back(std::move(point));
+    }
+  }
+  return result;
+}
+
+std::string scenario_of_row(const CsvTable& table, std::string_view id, const LoadOptions& load) {
+  std::vector<std::string_view> ids;
+  for (const CsvRow& row : table.rows()) {
+    const std::string_view found = table.cell(row, "id");
+    ids.push_back(found);
+    if (found != id) {
+      continue;
+    }
+    const Conversion run = convert(table, row, load);
+    if (!run.scenario) {
+      throw InputError(table.problem(row, "id", fmt::format("no scenario: {}", run.reason())));
+    }
+    std::string text = fmt::format("# {}: {} published\n", printable(run.id),
+                                   to_text(Seconds{run.published_step_s}));
+    for (const std::string& remark : run.remarks) {
+      text += fmt::format("# {}\n", printable(remark));
+    }
+    return text + run.yaml;
+  }
+  const std::string_view near = nearest(id, ids);
+  throw InputError(Problem{{"--scenario", 0, 0},
+                           fmt::format("the table has no row '{}'", shown(id)),
+                           near.empty() ? "" : fmt::format("did you mean '{}'?", near),
+                           ""});
+}
+
+}  // namespace danlu

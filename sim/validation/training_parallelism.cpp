@@ -1,0 +1,200 @@
+// The plan of a row: degrees, who holds which layers, what is sharded and what hides behind what.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <regex>
+
+#include "sim/base/text.hpp"
+#include "sim/validation/training_parts.hpp"
+#include "sim/validation/training_words.hpp"
+
+namespace danlu {
+namespace {
+
+/// DeepSpeed beside or below another framework, by the row's `framework` or its sharding.
+bool is_deepspeed(const TrainingRow& row) {
+  return row.says("framework", "deepspeed") || row.says("zero_stage_or_sharding", "deepspeed");
+}
+
+SequenceWord sequence_of(const TrainingRow& row) {
+  return sequence_word(row.words("sequence_parallel")).value_or(SequenceWord::No);
+}
+
+/// See the rule `scatter_gather` in the header.
+bool scatters(const TrainingRow& row) {
+  if (sequence_of(row) == SequenceWord::Yes) {
+    return false;
+  }
+  const int year = year_of(row.cell("date"));
+  const bool may_be_megatron = !row.has("framework") || row.says("framework", "megatron");
+  return is_deepspeed(row) || (may_be_megatron && year >= 2020 && year <= 2022);
+}
+
+/// See the rule `overlap.pipeline` in the header.
+bool overlaps_pipeline(const TrainingRow& row) {
+  const int year = year_of(row.cell("date"));
+  return row.number("vpp") > 1 && (year == 0 || year >= 2023);
+}
+
+/// See the rule `overlap.tensor` in the header.
+bool overlaps_tensor(const TrainingRow& row) {
+  const int year = year_of(row.cell("date"));
+  return (year == 0 || year >= 2022) && !is_deepspeed(row);
+}
+
+/// See the rule `overlap.data` in the header.
+bool overlaps_data(const TrainingRow& row, const ShardingWords& sharding) {
+  const std::string text = row.words("zero_stage_or_sharding");
+  if (sharding.zero >= 2) {
+    return true;
+  }
+  static const std::regex none("\\bno ([a-z/]+ )?overlap");
+  if (std::regex_search(text, none) || std::regex_search(row.words("notes"), none)) {
+    return false;
+  }
+  const std::size_t overlap = text.find("overlap");
+  if (overlap == std::string::npos) {
+    const bool by_default =
+        row.says("framework", "megatron-bridge") || row.says("framework", "internevo");
+    return (by_default && sharding.zero == 1) || row.says("notes", "overlap-grad-reduce");
+  }
+  std::smatch found;
+  const std::string before = text.substr(0, overlap);
+  return !std::regex_search(before, found, std::regex("pp=([0-9]+)")) ||
+         parse_number(found[1].str()).value_or(0) == row.number("pp");
+}
+
+/// See the rule `layers` in the header. Empty: evenly, or more parts than there is to share, which
+/// the reader tells.
+std::vector<int> layers_of_parts(const TrainingRow& row, int parts) {
+  const int layers = row.count("layers", 1);
+  if (layers % parts == 0 || parts > layers + 2) {
+    return {};
+  }
+  std::vector<int> found;
+  const ModelPreset* preset = has_experts(row) ? named_model(row) : nullptr;
+  if (preset != nullptr && preset->traits.latent.kv_rank > 0) {
+    const int whole = (layers + parts - 1) / parts;
+    for (int left = layers; static_cast<int>(found.size()) < parts; left -= found.back()) {
+      found.push_back(std::min(whole, left));
+    }
+    return found;
+  }
+  for (int part = 0; part < parts; ++part) {
+    found.push_back((layers + 2) / parts + (part < (layers + 2) % parts ? 1 : 0));
+  }
+  --found.front();
+  --found.back();
+  return found;
+}
+
+std::string sharding_keys(const ShardingWords& said, int data) {
+  std::vector<std::string> keys;
+  if (said.zero > 0 && said.ranks && *said.ranks < data) {
+    keys.push_back(fmt::format("ranks: {}", *said.ranks));
+  }
+  if (said.zero == 3 && said.is_fsdp) {
+    keys.emplace_back("copy: false");
+  }
+  if (said.zero == 3 && said.keeps_weights) {
+    keys.emplace_back("reshard: backward");
+  }
+  return keys.empty() ? "" : fmt::format("  sharding: {{{}}}\n", fmt::join(keys, ", "));
+}
+
+/// Of experts. Without the column `etp` they are not split: see the rule in the header.
+void add_experts(const TrainingRow& row, RowSection& section) {
+  section.line(fmt::format("  expert: {}", row.count("ep", 1)));
+  section.line(fmt::format("  expert_tensor: {}", row.count("etp", 1)));
+  section.line(
+      fmt::format("  expert_exchange: {}",
+                  name_of(sends_by_node(row) ? TokenExchange::DeepEp : TokenExchange::AllToAll)));
+  if (!row.has("moe_dispatcher") && row.count("ep", 1) > 1) {
+    section.remarks.emplace_back("dispatcher of experts not stated: NCCL's all-to-all");
+  }
+}
+
+/// Ranks of the data axis; none where the degrees contradict the GPUs.
+std::optional<int> data_ranks(const TrainingRow& row, RowSection& section) {
+  const int gpus = row.count("gpus", 1);
+  const int context = row.count("cp", 1);
+  const std::int64_t replica = std::int64_t{row.count("tp", 1)} * row.count("pp", 1) * context;
+  const std::string degrees =
+      fmt::format("tp ({}) x pp ({}){}", row.count("tp", 1), row.count("pp", 1),
+                  context > 1 ? fmt::format(" x cp ({})", context) : "");
+  if (gpus % replica != 0) {
+    section.refuse(fmt::format("{} does not divide gpus ({})", degrees, gpus));
+    return std::nullopt;
+  }
+  const auto data = static_cast<int>(gpus / replica);
+  if (row.count("dp", data) != data) {
+    section.refuse(fmt::format("{} x dp ({}) is not gpus ({})", degrees, row.cell("dp"), gpus));
+    return std::nullopt;
+  }
+  return data;
+}
+
+ShardingWords sharding_of(const TrainingRow& row, int data, RowSection& section) {
+  const std::string text = row.words("zero_stage_or_sharding");
+  if (text.empty() || data * row.count("cp", 1) == 1) {
+    return {};
+  }
+  const ShardingWords said = sharding_words(text).value_or(ShardingWords{.is_simulated = false});
+  if (!said.is_simulated) {
+    section.refuse(fmt::format("sharding: {}", shown(text)));
+  }
+  return said;
+}
+
+}  // namespace
+
+bool sends_by_node(const TrainingRow& row) {
+  return row.says("moe_dispatcher", "deepep") || row.says("moe_dispatcher", "hybridep");
+}
+
+RowSection parallelism_section(const TrainingRow& row) {
+  RowSection section;
+  if (!row.has("gpus") || !row.has("tp") || !row.has("pp")) {
+    return section;  // missing, told elsewhere
+  }
+  const std::optional<int> data = data_ranks(row, section);
+  const ShardingWords sharding = sharding_of(row, data.value_or(2), section);
+  if (!has_experts(row) && row.count("ep", 1) > 1) {
+    section.refuse("expert parallelism of a model without experts");
+  }
+  if (!data || !section.reasons.empty()) {
+    return section;
+  }
+  const int stages = row.count("pp", 1);
+  const SequenceWord sequence = sequence_of(row);
+  section.line("parallelism:");
+  section.line(fmt::format("  tensor: {}", row.count("tp", 1)));
+  section.line(fmt::format("  pipeline: {}", stages));
+  const std::vector<int> layers = layers_of_parts(row, stages * row.count("vpp", 1));
+  if (!layers.empty()) {
+    section.line(fmt::format("  stage_layers: [{}]", fmt::join(layers, ", ")));
+  }
+  section.line(fmt::format("  data: {}", *data));
+  section.line(fmt::format("  {}: {}", sequence == SequenceWord::Ulysses ? "ulysses" : "context",
+                           row.count("cp", 1)));
+  section.line(fmt::format("  sequence: {}", sequence == SequenceWord::Yes));
+  section.line(fmt::format("  zero: {}", sharding.zero));
+  section.yaml += sharding_keys(sharding, *data);
+  if (has_experts(row)) {
+    add_experts(row, section);
+  }
+  if (const int offloaded = row.count("cpu_offload_layers", 0); offloaded > 0) {
+    section.line(fmt::format("  offload: {{activation_layers: {}}}", offloaded));
+  }
+  section.line(fmt::format("  scatter_gather: {}", scatters(row)));
+  section.line(fmt::format(
+      "  overlap: {{data: {}, tensor: {}, pipeline: {}{}}}", overlaps_data(row, sharding),
+      name_of(overlaps_tensor(row) ? TensorOverlap::Backward : TensorOverlap::None),
+      overlaps_pipeline(row),
+      parse_flag(row.cell("moe_a2a_overlap")).value_or(false) ? ", pair: true" : ""));
+  return section;
+}
+
+}  // namespace danlu

@@ -1,0 +1,183 @@
+// The training settings of a row: batches, formats, what is computed again, what is trained.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <regex>
+
+#include "sim/base/text.hpp"
+#include "sim/validation/training_parts.hpp"
+#include "sim/validation/training_words.hpp"
+
+namespace danlu {
+namespace {
+
+bool has_bf16(const DeviceRow* device, const LoadOptions& options) {
+  return device != nullptr &&
+         load_gpu(std::string(device->gpu), options).peak(Precision::Bf16).has_value();
+}
+
+/// See the rule `dtype` in the header.
+std::optional<Precision> precision_of(const NumberFormat& format, std::string_view text,
+                                      bool knows_bf16) {
+  if (format.fp4) {
+    return Precision::Fp4;
+  }
+  if (format.fp8) {
+    const bool blocks = text.find("mxfp8") != std::string_view::npos ||
+                        text.find("fp8-mx") != std::string_view::npos;
+    return blocks ? Precision::Mxfp8 : Precision::Fp8;
+  }
+  if (format.bf16 && (!format.fp16 || knows_bf16)) {
+    return Precision::Bf16;
+  }
+  if (format.fp16) {
+    return Precision::Fp16;
+  }
+  return format.tf32 ? std::optional(Precision::Tf32) : std::nullopt;
+}
+
+void add_precision(const TrainingRow& row, bool knows_bf16, RowSection& section) {
+  const std::string text = row.words("dtype");
+  if (text.empty()) {
+    return;  // missing, told elsewhere
+  }
+  const std::optional<Precision> precision =
+      precision_of(number_format(text).value_or(NumberFormat{}), text, knows_bf16);
+  if (!precision) {
+    section.refuse(fmt::format("precision: {}", shown(text)));
+    return;
+  }
+  section.line(fmt::format("  precision: {}", name_of(*precision)));
+  const bool bridge = row.says("framework", "megatron-bridge");
+  if (bridge) {
+    section.line("  gradients: 16bit");
+  }
+  if (bridge && precision == Precision::Fp8) {
+    section.line(fmt::format("  fp8_recipe: {}", name_of(Fp8Recipe::Tensorwise)));
+  }
+  const bool eight_bits = precision == Precision::Fp8 || precision == Precision::Mxfp8;
+  if (eight_bits && !row.says("zero_stage_or_sharding", "fsdp") &&
+      (bridge || text.find("fp8 params") != std::string::npos)) {
+    section.line("  narrow_weights: only");
+  }
+}
+
+/// See the rule `recompute` in the header.
+void add_recompute(const TrainingRow& row, RowSection& section) {
+  const std::string text = row.words("recompute");
+  if (text.empty()) {
+    return;  // missing, told elsewhere
+  }
+  const RecomputeWords said = recompute_words(text).value_or(RecomputeWords{.is_simulated = false});
+  if (!said.is_simulated) {
+    section.refuse(fmt::format("recompute: {}", shown(text)));
+    return;
+  }
+  const bool core = said.parts.empty() || said.parts == std::vector{RecomputePart::CoreAttention};
+  if (said.kind != Recompute::Selective || (core && is_unfused(row))) {
+    section.line(fmt::format("  recompute: {}", name_of(said.kind)));
+  } else if (said.parts.empty()) {
+    section.line(fmt::format("  recompute: {}", name_of(Recompute::None)));
+  } else {
+    std::vector<std::string_view> names;
+    for (const RecomputePart part : said.parts) {
+      names.push_back(name_of(part));
+    }
+    section.line(fmt::format("  recompute: [{}]", fmt::join(names, ", ")));
+  }
+}
+
+/// See the rule `loss` in the header.
+std::string_view loss_of(const TrainingRow& row) {
+  const std::string framework = row.words("framework");
+  const auto runs = [&](std::string_view word) {
+    return framework.find(word) != std::string::npos;
+  };
+  const bool fuses =
+      runs("compile") || runs("megatron-bridge") || row.says("notes", "fused cross entropy");
+  return fuses ? "fused" : runs("eager") || runs("nanotron") ? "eager" : "in-place";
+}
+
+/// See the rule `LoRA` in the header.
+void add_adapters(const TrainingRow& row, RowSection& section) {
+  if (!row.says("model", "lora")) {
+    return;
+  }
+  const bool bridge = row.says("framework", "megatron-bridge");
+  if (!bridge && !row.says("framework", "nemo")) {
+    section.refuse("LoRA: rank and targets not stated");
+    return;
+  }
+  section.line(fmt::format("  lora: {{rank: 16, targets: [{}]}}", bridge ? "qkv" : "qkv, o"));
+  section.remarks.emplace_back("LoRA: rank and targets as the framework's recipe has them");
+}
+
+/// See the rules `moe_...` in the header.
+void add_routing(const TrainingRow& row, RowSection& section) {
+  if (!has_experts(row)) {
+    return;
+  }
+  const std::string notes = row.words("notes");
+  if (notes.find("unbalanced") != std::string::npos) {
+    section.refuse("experts not balanced, by how much not stated");
+    return;
+  }
+  std::vector<std::string> keys;
+  std::smatch found;
+  if (std::regex_search(notes, found, std::regex("capacity factor ([0-9]+(\\.[0-9]+)?)"))) {
+    keys.push_back(fmt::format("capacity: {}", found[1].str()));
+    if (notes.find("padding") != std::string::npos) {
+      keys.emplace_back("pad: true");
+    }
+  }
+  if (year_of(row.cell("date")) >= 2025) {
+    keys.emplace_back("weighted: activation");
+  }
+  constexpr int kMostNodes = 4;
+  const ModelPreset* preset = named_model(row);
+  const int node = std::max(1, gpus_of_node(row, 1));
+  if (preset != nullptr && preset->name == "deepseek-v3" &&
+      row.count("ep", 1) / node > kMostNodes && sends_by_node(row)) {
+    keys.push_back(fmt::format("most_nodes: {}", kMostNodes));
+  }
+  if (!keys.empty()) {
+    section.line(fmt::format("  experts: {{{}}}", fmt::join(keys, ", ")));
+  }
+}
+
+}  // namespace
+
+bool is_unfused(const TrainingRow& row) {
+  const NumberFormat format = number_format(row.words("dtype")).value_or(NumberFormat{});
+  const bool is_wide = !format.fp4 && !format.fp8 && !format.bf16 && !format.fp16;
+  if (is_wide && (format.tf32 || format.other)) {
+    return true;
+  }
+  const std::string text = row.words("attention_kernel");
+  const int year = year_of(row.cell("date"));
+  return text.empty() ? year != 0 && year < 2023 : unfused_attention(text).value_or(false);
+}
+
+RowSection training_section(const TrainingRow& row, const DeviceRow* device,
+                            const LoadOptions& options) {
+  RowSection section;
+  const bool unfused = is_unfused(row);
+  const bool gated = parse_flag(row.cell("gated_mlp")).value_or(false);
+  section.line("training:");
+  section.line(fmt::format("  global_batch: {}", row.count("global_batch_seqs", 1)));
+  section.line(fmt::format("  micro_batch: {}", row.count("micro_batch", 1)));
+  section.line(fmt::format("  sequence_length: {}", row.count("seq_len", 1)));
+  add_precision(row, has_bf16(device, options), section);
+  add_recompute(row, section);
+  section.line(fmt::format("  attention: {}",
+                           name_of(unfused ? AttentionKind::Unfused : AttentionKind::Flash)));
+  section.line(fmt::format("  dropout: {}", unfused && !gated));
+  section.line(fmt::format("  loss: {}", loss_of(row)));
+  add_adapters(row, section);
+  add_routing(row, section);
+  section.line(fmt::format("  schedule: {{kind: 1f1b, chunks: {}}}", row.count("vpp", 1)));
+  return section;
+}
+
+}  // namespace danlu

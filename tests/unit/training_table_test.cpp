@@ -1,0 +1,469 @@
+// The rules that make a row of a table of training runs a scenario.
+#include "sim/validation/training_table.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/validation/training_parts.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::near;
+using testing::shipped_presets;
+
+TEST(Network, ReadsWhatTablesSay) {
+  NetworkText text = parse_network("4x Omni-Path 100Gb/s per node (reached 44-57Gb/s)");
+  EXPECT_EQ(text.nics, 4);
+  EXPECT_EQ(text.nic_gbps, 100);
+  text = parse_network("1600 Gb/s/node RoCE");
+  EXPECT_FALSE(text.nics);
+  EXPECT_EQ(text.node_gbps, 1600);
+  text = parse_network("800 Gb/s per node (4x HDR200), as its config says");
+  EXPECT_EQ(text.nics, 4);
+  EXPECT_EQ(text.node_gbps, 800);
+  text = parse_network("8x400Gb/s NDR ConnectX-7 per node");
+  EXPECT_EQ(text.nics, 8);
+  EXPECT_EQ(text.nic_gbps, 400);
+  text = parse_network("RoCE2, 500GB/s NIC per node");
+  EXPECT_EQ(text.node_gbps, 4000);
+  text = parse_network("400Gb/s RoCE per GPU, 3-layer Clos");
+  EXPECT_TRUE(text.nic_per_gpu);
+  EXPECT_EQ(text.nic_gbps, 400);
+  text = parse_network("HDR IB (Selene)");
+  EXPECT_FALSE(text.nics);
+  EXPECT_EQ(text.nic_gbps, 200);
+  text = parse_network("");
+  EXPECT_FALSE(text.nics || text.nic_gbps || text.node_gbps);
+}
+
+constexpr const char* kHeader =
+    "id,source,date,gpu,gpus,gpus_per_node,interconnect_intra,interconnect_inter,model,layers,"
+    "hidden,"
+    "ffn_hidden,gated_mlp,heads,kv_heads,vocab,seq_len,moe_experts,global_batch_seqs,micro_batch,"
+    "tp,"
+    "pp,vpp,cp,dp,sequence_parallel,zero_stage_or_sharding,recompute,attention_kernel,dtype,"
+    "step_time_s,tokens_per_s_per_gpu\n";
+
+Conversion convert_row(const std::string& row) {
+  const CsvTable table = parse_csv(kHeader + row + "\n", "t.csv");
+  return convert(table, table.rows()[0], shipped_presets());
+}
+
+Scenario scenario_of(const Conversion& conversion) {
+  EXPECT_EQ(conversion.reason(), "");
+  return conversion.scenario.value_or(Scenario{});
+}
+
+TEST(TrainingRow, GptOnA100) {
+  const Conversion row = convert_row(
+      "a,paper,2021,A100-80GB-SXM,64,8,NVLink3,4x Omni-Path 100Gb/s per "
+      "node,GPT-3,96,12288,49152,0,"
+      "96,96,51200,2048,,64,1,8,8,3,,1,yes,none (DP=1),selective,unfused (no FlashAttention),fp16,"
+      "13.75,");
+  EXPECT_EQ(row.device, "A100");
+  EXPECT_EQ(row.published_step_s, 13.75);
+  const Scenario scenario = scenario_of(row);
+  const TopologySpec& node = scenario.cluster.topology;
+  EXPECT_EQ(node.nics_per_node, 4);
+  EXPECT_TRUE(near(node.nic_bandwidth / 100_Gbps, 1));
+  const Workload& w = scenario.workload;
+  EXPECT_EQ(w.training.attention, AttentionKind::Unfused);
+  EXPECT_EQ(w.training.recompute, Recompute::Selective);
+  EXPECT_EQ(w.training.precision, Precision::Fp16);
+  EXPECT_EQ(w.training.gradient_bytes, 2);
+  EXPECT_TRUE(w.training.dropout && w.parallelism.sequence && w.model.tied_embeddings);
+  EXPECT_EQ(w.training.chunks, 3);
+  EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::None);  // too early
+  EXPECT_EQ(w.model.positions, 2048);
+}
+
+// 64 x 4096 tokens a step, 8 GPUs at 4,096 tokens/s each: 8 s.
+TEST(TrainingRow, LlamaFromTokensPerSecond) {
+  const Conversion row = convert_row(
+      "b,page,26.04 Container,H100-80GB-SXM (GCP A3),8,8,,,Llama-3 8B,32,4096,14336,1,32,8,128256,"
+      "4096,,64,1,2,1,,,,no,\"distributed optimizer (ZeRO-1), "
+      "overlapped\",selective,,FP8-CS,,4096");
+  EXPECT_TRUE(near(row.published_step_s, 8));
+  const Workload w = scenario_of(row).workload;
+  EXPECT_EQ(w.training.precision, Precision::Fp8);
+  EXPECT_EQ(w.training.attention, AttentionKind::Flash);
+  EXPECT_EQ(w.training.recompute, Recompute::None);  // fused attention leaves nothing to repeat
+  EXPECT_EQ(w.parallelism.data, 4);
+  EXPECT_EQ(w.parallelism.zero, 1);
+  EXPECT_TRUE(w.parallelism.overlap_data);
+  EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::Backward);
+  EXPECT_FALSE(w.model.tied_embeddings || w.model.biases != kNoBiases || w.training.dropout);
+  EXPECT_EQ(w.model.kv_heads, 8);
+}
+
+TEST(TrainingRow, BoardsOfFourV100JoinPairsByTwoLinks) {
+  const Scenario scenario =
+      scenario_of(convert_row("c,log,2021,V100-32GB-SXM2,8,4,NVLink2,,GPT,24,2048,8192,0,16,16,"
+                              "50304,1024,,64,4,4,2,1,,1,no,"
+                              "none,full,unfused,fp16,2,"));
+  const TopologySpec& node = scenario.cluster.topology;
+  EXPECT_EQ(node.gpus_per_node, 4);
+  EXPECT_EQ(node.nics_per_node, 2);
+  ASSERT_EQ(node.mesh_links.size(), 6U);
+  for (const MeshLink& link : node.mesh_links) {
+    EXPECT_EQ(link.count, 2);
+  }
+}
+
+TEST(TrainingRow, RackOfGb200IsOneDomain) {
+  const Scenario scenario =
+      scenario_of(convert_row("d,page,2025,GB200,144,4,NVL72 NVLink5,4x400Gb/s CX-7 per 4-GPU "
+                              "tray,Llama,32,4096,14336,1,32,8,"
+                              "128256,4096,,144,1,4,1,,,36,yes,ZeRO-1,none,,bf16,2,"));
+  EXPECT_EQ(scenario.cluster.topology.gpus_per_node, 72);
+  EXPECT_EQ(scenario.cluster.topology.nics_per_node, 72);
+}
+
+// Ranks that share a sequence are no replicas; a ring unless the row says Ulysses, and ZeRO is over
+// them, too.
+TEST(TrainingRow, SharesSequences) {
+  const auto parallelism = [](const std::string& cp, const std::string& dp,
+                              const std::string& sequence) {
+    return scenario_of(
+               convert_row(
+                   "c,x,2024,H100-80GB-SXM,16,8,,,L,32,4096,14336,1,32,8,128256,32768,,64,1,2,"
+                   "1,," +
+                   cp + "," + dp + "," + sequence + ",ZeRO-1,none,,bf16,2,"))
+        .workload.parallelism;
+  };
+  const ParallelismSpec ring = parallelism("8", "1", "yes");
+  EXPECT_EQ(ring.context, 8);
+  EXPECT_EQ(ring.data, 1);
+  EXPECT_EQ(ring.zero, 1);
+  EXPECT_EQ(ring.context_exchange, ContextExchange::Ring);
+  const ParallelismSpec heads = parallelism("4", "2", "Ulysses SP=4");
+  EXPECT_EQ(heads.ulysses, 4);
+  EXPECT_EQ(heads.context, 1);
+  EXPECT_EQ(heads.data, 2);
+}
+
+TEST(TrainingRow, TellsEverythingThatIsInTheWay) {
+  EXPECT_EQ(
+      convert_row("e,x,2024,A800/H800-80GB (either),8,8,,,Qwen3,32,4096,,1,32,8,128256,4096,8,64,"
+                  "1,2,1,,2,2,no,gemini,none,,bf16,2,")
+          .reason(),
+      "GPU not certain: A800/H800-80GB; missing ffn_hidden; mixture of experts whose widths are "
+      "not known: Qwen3; sharding: gemini");
+  // A relation that the scenario's reader refuses.
+  EXPECT_EQ(
+      convert_row("f,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,63,2,1,1,,,8,"
+                  "no,none,none,,bf16,2,")
+          .reason(),
+      "micro_batch (2) x data (8) must divide global_batch (63)");
+  // Degrees that contradict each other.
+  EXPECT_EQ(
+      convert_row("g,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,64,1,2,1,,,2,"
+                  "no,none,none,,bf16,2,")
+          .reason(),
+      "tp (2) x pp (1) x dp (2) is not gpus (8)");
+  EXPECT_EQ(
+      convert_row("g,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,64,1,2,1,,2,4,"
+                  "no,none,none,,bf16,2,")
+          .reason(),
+      "tp (2) x pp (1) x cp (2) x dp (4) is not gpus (8)");
+  EXPECT_EQ(
+      convert_row("h,x,2024,H100-80GB-SXM,8,8,,,L,32,4096,14336,1,32,8,128256,4096,,64,1,1,1,,,8,"
+                  "no,ZeRO-1 within 4 (hybrid zero),none,,NVFP4,,")
+          .reason(),
+      "missing rate");
+}
+
+TEST(TrainingRow, SharesLayersWithTheEndsCounted) {
+  const auto layers = [](int model, int stages) {
+    return scenario_of(convert_row(fmt::format("f,x,2024,H100-80GB-SXM,{},8,,,L,{},4096,14336,1,32,"
+                                               "8,128256,4096,,64,1,1,{},,,1,no,none,none,,bf16,2,",
+                                               stages, model, stages)))
+        .workload.parallelism.stage_layers;
+  };
+  EXPECT_EQ(layers(32, 8), std::vector<int>{});
+  EXPECT_EQ(layers(70, 12), (std::vector{5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 5}));  // BLOOM
+  EXPECT_EQ(layers(31, 8), (std::vector{4, 4, 4, 4, 4, 4, 4, 3}));
+}
+
+TEST(TrainingRow, SplitsWhatTheShardingSays) {
+  const auto split = [](const std::string& words) {
+    return scenario_of(
+               convert_row("f,x,2024,H100-80GB-SXM,64,8,,,L,32,4096,14336,1,32,8,128256,4096,,"
+                           "64,1,1,1,,,64,no," +
+                           words + ",none,,bf16,2,"))
+        .workload.parallelism;
+  };
+  EXPECT_EQ(split("ZeRO-1 within 8 (hybrid zero)").zero, 1);
+  EXPECT_EQ(split("ZeRO-1 within 8 (hybrid zero)").sharding.ranks, 8);
+  EXPECT_EQ(split("ZeRO-1 within 64").sharding.ranks, std::nullopt);
+  const ParallelismSpec kept = split("FSDP SHARD_GRAD_OP (ZeRO-2)");
+  EXPECT_EQ(kept.zero, 3);
+  EXPECT_EQ(kept.sharding.reshard, Reshard::AfterBackward);
+  EXPECT_FALSE(kept.sharding.keeps_copy);
+  EXPECT_TRUE(kept.overlap_data);
+  EXPECT_TRUE(split("DeepSpeed ZeRO-3").sharding.keeps_copy);
+}
+
+/// A row by columns: those of a Llama on H100, but for what is given.
+Conversion convert_cells(const std::vector<std::pair<std::string, std::string>>& cells) {
+  std::map<std::string, std::string> row{{"id", "r"},
+                                         {"date", "2025-07"},
+                                         {"gpu", "H100-80GB-SXM"},
+                                         {"gpus", "8"},
+                                         {"gpus_per_node", "8"},
+                                         {"model", "Llama"},
+                                         {"layers", "32"},
+                                         {"hidden", "4096"},
+                                         {"ffn_hidden", "14336"},
+                                         {"gated_mlp", "1"},
+                                         {"heads", "32"},
+                                         {"vocab", "128256"},
+                                         {"seq_len", "4096"},
+                                         {"tp", "1"},
+                                         {"pp", "1"},
+                                         {"global_batch_seqs", "64"},
+                                         {"micro_batch", "1"},
+                                         {"recompute", "none"},
+                                         {"dtype", "bf16"},
+                                         {"zero_stage_or_sharding", "ZeRO-1"},
+                                         {"step_time_s", "1"}};
+  for (const auto& [column, cell] : cells) {
+    row[column] = cell;
+  }
+  std::string header;
+  std::string values;
+  for (const auto& [column, cell] : row) {
+    header += (header.empty() ? "" : ",") + column;
+    values += (values.empty() ? "\"" : ",\"") + cell + "\"";
+  }
+  const CsvTable table = parse_csv(header + "\n" + values + "\n", "t.csv");
+  return convert(table, table.rows()[0], shipped_presets());
+}
+Workload workload_of(const std::vector<std::pair<std::string, std::string>>& cells) {
+  return scenario_of(convert_cells(cells)).workload;
+}
+
+using Cells = std::vector<std::pair<std::string, std::string>>;
+Cells with(Cells cells, const Cells& more) {
+  cells.insert(cells.end(), more.begin(), more.end());
+  return cells;
+}
+
+const Cells kQwen{{"model", "Qwen3-235B-A22B"},
+                  {"layers", "94"},
+                  {"hidden", "4096"},
+                  {"heads", "64"},
+                  {"kv_heads", "4"},
+                  {"vocab", "151936"},
+                  {"moe_experts", "128"},
+                  {"moe_topk", "8"},
+                  {"moe_ffn_hidden", "1536"},
+                  {"gpus", "256"},
+                  {"global_batch_seqs", "2048"},
+                  {"ep", "8"}};
+const Cells kDeepSeek{
+    {"model", "DeepSeek-V3 671B"}, {"layers", "61"},    {"hidden", "7168"},     {"heads", "128"},
+    {"kv_heads", "128"},           {"vocab", "129280"}, {"moe_experts", "256"}, {"moe_topk", "8"},
+    {"moe_ffn_hidden", "2048"}};
+
+// Embedding and head count as layers: 96 of them on 32 x 3 parts, the ends of which hold none.
+TEST(TrainingMixture, TakesItsWidthsFromThePreset) {
+  const Workload w = workload_of(with(kQwen, {{"tp", "2"},
+                                              {"pp", "32"},
+                                              {"vpp", "3"},
+                                              {"dp", "4"},
+                                              {"sequence_parallel", "yes"},
+                                              {"recompute", "selective(moe_act,layernorm)"}}));
+  EXPECT_EQ(w.model.head_dim, 128);
+  EXPECT_EQ(w.model.qk_norm, QkNorm::Head);
+  EXPECT_EQ(w.model.experts.count, 128);
+  EXPECT_EQ(w.model.experts.ffn, 1536);
+  EXPECT_EQ(w.parallelism.expert, 8);
+  EXPECT_EQ(w.parallelism.expert_tensor_ranks(), 1);
+  EXPECT_EQ(w.parallelism.expert_exchange, TokenExchange::AllToAll);
+  ASSERT_EQ(w.parallelism.stage_layers.size(), 96U);
+  EXPECT_EQ(w.parallelism.stage_layers.front() + w.parallelism.stage_layers.back(), 0);
+  EXPECT_EQ(w.parallelism.stage_layers[1], 1);
+  EXPECT_EQ(w.training.recompute_parts,
+            (std::vector{RecomputePart::ExpertActivation, RecomputePart::LayerNorm}));
+}
+
+// 61 layers and the one for multi-token prediction, 4 in each of 16 parts and the rest in the last.
+TEST(TrainingMixture, DeepSeekOnARackOfSixtyFour) {
+  const Conversion row = convert_cells(with(kDeepSeek, {{"gpu", "GB200"},
+                                                        {"gpus", "256"},
+                                                        {"gpus_per_node", "4"},
+                                                        {"interconnect_intra", "NVL72 NVLink5"},
+                                                        {"framework", "megatron-bridge"},
+                                                        {"pp", "4"},
+                                                        {"vpp", "4"},
+                                                        {"ep", "64"},
+                                                        {"global_batch_seqs", "4096"},
+                                                        {"moe_dispatcher", "hybridep"},
+                                                        {"moe_a2a_overlap", "yes"},
+                                                        {"recompute", "selective (mla_up_proj)"},
+                                                        {"dtype", "FP8-MX"}}));
+  const Scenario scenario = scenario_of(row);
+  const Workload& w = scenario.workload;
+  EXPECT_EQ(scenario.cluster.topology.gpus_per_node, 64);
+  EXPECT_EQ(w.model.prediction_layers, 1);
+  EXPECT_EQ(w.model.experts.dense_layers, 3);
+  EXPECT_EQ(w.parallelism.stage_layers,
+            (std::vector{4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 1}));
+  EXPECT_EQ(w.parallelism.expert_exchange, TokenExchange::DeepEp);
+  EXPECT_TRUE(w.parallelism.overlap_pairs);
+  EXPECT_TRUE(w.parallelism.overlap_data);
+  EXPECT_EQ(w.training.precision, Precision::Mxfp8);
+  EXPECT_EQ(w.training.gradient_bytes, 2);
+  EXPECT_EQ(w.training.recompute_parts, std::vector{RecomputePart::LatentUp});
+  EXPECT_EQ(w.training.routing.most_nodes, 0);  // all on one node
+  EXPECT_TRUE(w.training.routing.weighs_inside);
+}
+
+TEST(TrainingMixture, DeepSeekSendsToFourNodes) {
+  const Cells cells = with(kDeepSeek, {{"gpus", "1024"},
+                                       {"tp", "2"},
+                                       {"pp", "16"},
+                                       {"ep", "64"},
+                                       {"sequence_parallel", "yes"},
+                                       {"global_batch_seqs", "8192"}});
+  const Workload rails = workload_of(with(cells, {{"moe_dispatcher", "deepep"}}));
+  EXPECT_EQ(rails.training.routing.most_nodes, 4);
+  EXPECT_EQ(rails.model.prediction_layers, 0);  // nobody says so
+  EXPECT_EQ(rails.parallelism.stage_layers.back(), 1);
+  const Conversion unsaid = convert_cells(cells);
+  EXPECT_EQ(scenario_of(unsaid).workload.training.routing.most_nodes, 0);
+  EXPECT_EQ(unsaid.remarks,
+            (std::vector<std::string>{"network between nodes not stated: its preset's",
+                                      "dispatcher of experts not stated: NCCL's all-to-all"}));
+}
+
+TEST(TrainingMixture, CutShortWithCapacity) {
+  const Workload w = workload_of(
+      with(kDeepSeek,
+           {{"model", "DeepSeek-V3 truncated to 4 layers"},
+            {"layers", "4"},
+            {"ep", "8"},
+            {"framework", "megatron-core"},
+            {"zero_stage_or_sharding", "distributed optimizer (ZeRO-1), no grad/param overlap"},
+            {"notes",
+             "capacity factor 1 with padding (balanced routing), 1 dense layer, shared "
+             "expert 2048; fused cross entropy"}}));
+  EXPECT_EQ(w.model.layers, 4);
+  EXPECT_EQ(w.model.experts.dense_layers, 1);
+  EXPECT_EQ(w.model.experts.shared_ffn, 2048);
+  EXPECT_EQ(w.training.routing.capacity, 1);
+  EXPECT_TRUE(w.training.routing.pads);
+  EXPECT_FALSE(w.parallelism.overlap_data);
+  EXPECT_EQ(w.training.logit_bytes, 2);
+}
+
+TEST(TrainingMixture, UnknownOnesAreRefusedByName) {
+  EXPECT_EQ(convert_cells(with(kQwen, {{"model", "Grok-1 314B"}})).reason(),
+            "mixture of experts whose widths are not known: Grok-1 314B");
+  EXPECT_EQ(convert_cells(with(kQwen, {{"moe_topk", "2"}})).reason(),
+            "moe_topk (2) is not that of qwen3-235b-a22b (8)");
+  EXPECT_EQ(convert_cells(with(kQwen, {{"notes", "capacity=1, unbalanced router"}})).reason(),
+            "experts not balanced, by how much not stated");
+  EXPECT_EQ(convert_cells({{"ep", "8"}}).reason(), "expert parallelism of a model without experts");
+}
+
+TEST(TrainingRow, HeadsOfKnownModelsAreAsWideAsTheirs) {
+  const Cells qwen{{"model", "Qwen3 32B"},
+                   {"layers", "64"},
+                   {"hidden", "5120"},
+                   {"heads", "64"},
+                   {"kv_heads", "8"}};
+  EXPECT_EQ(workload_of(qwen).model.head_dim, 128);  // not 5120 / 64 = 80
+  EXPECT_EQ(workload_of(with(qwen, {{"model", "Llama"}})).model.head_dim, 80);
+}
+
+TEST(TrainingRow, AdaptersAreThoseOfTheRecipe) {
+  const Workload w = workload_of({{"model", "Llama-3 70B LoRA"}, {"framework", "megatron-bridge"}});
+  EXPECT_EQ(w.training.lora.rank, 16);
+  EXPECT_EQ(w.training.lora.targets, std::vector{LoraTarget::Qkv});
+  EXPECT_EQ(convert_cells({{"model", "Llama-3 70B LoRA"}}).reason(),
+            "LoRA: rank and targets not stated");
+}
+
+// Megatron scattered by itself until it had sequence parallelism; DeepSpeed does to this day.
+TEST(TrainingRow, ScattersAsItsFrameworkDoes) {
+  const auto scatters = [](const std::string& date, const std::string& framework,
+                           const std::string& sequence) {
+    return workload_of({{"date", date},
+                        {"framework", framework},
+                        {"sequence_parallel", sequence},
+                        {"tp", "4"},
+                        {"pp", "2"}})
+        .parallelism.scatter_gather;
+  };
+  EXPECT_TRUE(scatters("2020-11", "megatron-lm", "no"));
+  EXPECT_TRUE(scatters("2022", "", "no"));
+  EXPECT_FALSE(scatters("2022", "megatron-lm", "yes"));
+  EXPECT_FALSE(scatters("2023", "megatron-lm", "no"));
+  EXPECT_FALSE(scatters("2022", "alpa", "no"));
+  EXPECT_TRUE(scatters("2024", "megatron-deepspeed", "no"));
+}
+
+TEST(TrainingRow, OverlapsAsIsSaidOrUsual) {
+  const auto overlaps = [](const std::string& sharding, const std::string& framework,
+                           const std::string& notes) {
+    return workload_of(
+               {{"zero_stage_or_sharding", sharding}, {"framework", framework}, {"notes", notes}})
+        .parallelism.overlap_data;
+  };
+  EXPECT_FALSE(overlaps("ZeRO-1", "megatron-core", ""));
+  EXPECT_TRUE(overlaps("ZeRO-1", "megatron-bridge", ""));
+  EXPECT_TRUE(overlaps("ZeRO-1 within 8", "internevo", ""));
+  EXPECT_FALSE(overlaps("none", "internevo", ""));
+  EXPECT_TRUE(overlaps("distributed optimizer (ZeRO-1), overlapped", "", ""));
+  EXPECT_FALSE(overlaps("distributed optimizer (ZeRO-1), no grad/param overlap", "", ""));
+  EXPECT_TRUE(overlaps("ZeRO-1", "xtuner", "--overlap-grad-reduce unless said"));
+  EXPECT_FALSE(overlaps("ZeRO-1", "xtuner", "no overlap; --overlap-grad-reduce unless said"));
+  EXPECT_TRUE(overlaps("none (overlap in PP=1 runs)", "", ""));
+}
+
+// Fused kernels are of 16 bits; the LLaMA family has no dropout.
+TEST(TrainingRow, UnfusedAttentionInTf32) {
+  const Workload w = workload_of({{"dtype", "fp32/tf32"},
+                                  {"attention_kernel", "FlashAttention-2"},
+                                  {"recompute", "selective"}});
+  EXPECT_EQ(w.training.precision, Precision::Tf32);
+  EXPECT_EQ(w.training.attention, AttentionKind::Unfused);
+  EXPECT_EQ(w.training.recompute, Recompute::Selective);
+  EXPECT_FALSE(w.training.dropout);
+  EXPECT_TRUE(workload_of({{"gated_mlp", "0"}, {"attention_kernel", "unfused"}}).training.dropout);
+}
+
+TEST(TrainingRow, NamedPartsAreRecomputedEvenWhereFused) {
+  EXPECT_EQ(workload_of({{"recompute", "selective(core_attn)"}}).training.recompute_parts,
+            std::vector{RecomputePart::CoreAttention});
+  EXPECT_EQ(workload_of({{"recompute", "selective"}}).training.recompute, Recompute::None);
+}
+
+TEST(TrainingRow, OffloadsLayers) {
+  EXPECT_EQ(workload_of({{"cpu_offload_layers", "20"}}).offload.activation_layers, 20);
+}
+
+TEST(TrainingRow, RatesWithEvaluationAreNoSteps) {
+  EXPECT_EQ(convert_cells({{"notes", "throughput includes evaluation"}}).reason(),
+            "rate includes evaluation");
+}
+
+TEST(TrainingRow, UncountedNicsAreARemark) {
+  const Conversion row = convert_cells({{"gpus", "16"}, {"interconnect_inter", "200Gb/s IB"}});
+  EXPECT_EQ(row.remarks,
+            std::vector<std::string>{"NICs of a node not counted: as many as its preset has"});
+  EXPECT_TRUE(near(scenario_of(row).cluster.topology.nic_bandwidth / 200_Gbps, 1));
+  EXPECT_TRUE(convert_cells({{"interconnect_inter", "200Gb/s IB"}}).remarks.empty());  // one node
+}
+
+}  // namespace
+}  // namespace danlu
