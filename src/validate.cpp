@@ -24,9 +24,8 @@ void check_groupings(TableKind kind, const ValidateOptions& options) {
     const bool of_all = by == "device" || by == "source";
     if (!of_all && (by == "size") == (kind == TableKind::Training)) {
       refuse("--by", fmt::format("rows of a table of kind '{}' have no {}", name_of(kind), by),
-             kind == TableKind::Training      ? "device, source, framework, precision or kind"
-             : kind == TableKind::Collectives ? "device, source or size"
-                                              : "device or source");
+             kind == TableKind::Training ? "device, source, framework, precision or kind"
+                                         : "device, source or size");
     }
   }
 }

@@ -17,7 +17,11 @@ bool is_of_unit(const Segment& segment) {
 
 Seconds launch_time(const Segment& segment, const HostSpec& host) {
   if (segment.is_compute) {
-    return static_cast<double>(segment.kernels.size()) * host.launch;
+    Seconds time;
+    for (const Kernel& kernel : segment.kernels) {
+      time += kernel.launches * host.launch;
+    }
+    return time;
   }
   return is_of_unit(segment) ? host.unit : host.exchange;
 }

@@ -1,14 +1,16 @@
-// Inside sim/scenario: what frameworks do by themselves, as values that lie under the user's. One
-// table (frameworks.cpp), each value with its source.
+// Inside sim/scenario: what frameworks do by themselves, as values that lie under the user's and
+// over the defaults. One table (frameworks.cpp), each value with its source; its page is
+// docs/reference/frameworks.md.
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 namespace danlu {
 
-/// A key of a scenario, the value that a framework gives it, and where that is from.
+/// A key of a scenario, what a framework makes of it, and where that is known from.
 struct FrameworkValue {
   std::string_view key, value, source;
 };
@@ -19,9 +21,11 @@ struct Framework {
   std::vector<FrameworkValue> values;
 };
 
-std::span<const Framework> frameworks_known();
+std::span<const Framework> frameworks();
+/// Of that name; null where there is none.
+const Framework* find_framework(std::string_view name);
 
-/// The page docs/reference/frameworks.md.
+/// docs/reference/frameworks.md.
 std::string frameworks_page();
 
 }  // namespace danlu

@@ -7,6 +7,9 @@ using namespace rows;
 
 std::vector<KeyRow> host_keys() {
   return {
+      text("training.framework", &TrainingSpec::framework, "",
+           "What the framework does by itself, of [these](frameworks.md); other keys override it. "
+           "Left out: kernels fused where they can be, and a CPU that is never late"),
       duration("host.launch", &HostSpec::launch, "0 s",
                "What the CPU of a rank needs from one kernel's launch to the next, the framework's "
                "own work included; 0: it is never late"),

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sim/base/text.hpp"
+#include "sim/scenario/frameworks.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/huggingface.hpp"
 #include "sim/scenario/load_cluster.hpp"
@@ -36,6 +37,7 @@ class Resolver {
     attempt("model", [&] { add_model(); });
     attempt("cluster.topology", [&] { add_cluster(); });
     attempt("faults", [&] { add_faults(); });
+    attempt("training.framework", [&] { add_framework(); });
     check_factors(all_, scenario_keys(), problems_);
     derive_model();
     derive_step();
@@ -178,6 +180,35 @@ class Resolver {
     for (const std::string& path : all_.below("faults.").paths()) {
       if (!all.has(path)) {
         all_.erase_tree("faults." + path);  // of a preset, and replaced by another key
+      }
+    }
+  }
+
+  /// What the framework does by itself, where nothing else is said.
+  void add_framework() {
+    constexpr const char* kKey = "training.framework";
+    if (!own_.has(kKey)) {
+      return;
+    }
+    const std::string& name = own_.at(kKey).text;
+    const Framework* found = find_framework(name);
+    if (found == nullptr) {
+      std::vector<std::string_view> names;
+      for (const Framework& framework : frameworks()) {
+        names.push_back(framework.name);
+      }
+      const std::string_view near = nearest(name, names);
+      throw InputError(own_.problem(kKey, fmt::format("unknown framework '{}'", shown(name)),
+                                    near.empty() ? fmt::format("known: {}", join(names, ", "))
+                                                 : fmt::format("did you mean '{}'?", near)));
+    }
+    for (const FrameworkValue& row : found->values) {
+      const std::string key(row.key);
+      if (all_.misses(key)) {
+        Value value{.text = std::string(row.value), .origin = fmt::format("framework {}", name)};
+        const std::optional<Complaint> wrong = read_scalar(*find_key(scenario_keys(), key), value);
+        check(!wrong, "a framework's value fits its key");
+        all_.set(key, std::move(value));
       }
     }
   }

@@ -1,7 +1,8 @@
 // Inside sim/scenario: what a scenario says, laid over everything it rests on. The one order of who
 // wins:
 //
-//   --set > file > extended file > preset (model, GPU, node.xml, topology, faults) > default
+//   --set > file > extended file > preset (model, GPU, node.xml, topology, faults, framework) >
+//   default
 //
 // Factors ("2x") multiply what lies below them. What one value makes of others where nothing stands
 // (data = gpus / (tensor x pipeline)) is filled in last.

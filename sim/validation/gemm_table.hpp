@@ -41,7 +41,7 @@ struct MeasuredKernel {
 /// Every row of a table that can be simulated, and why the others cannot.
 struct MeasuredKernels {
   std::vector<MeasuredKernel> kernels;
-  std::vector<NotSimulated> not_simulated;
+  std::vector<RowReasons> not_simulated;
 };
 MeasuredKernels measured_kernels(const CsvTable& table, const LoadOptions& options);
 

@@ -6,6 +6,7 @@
 #include <regex>
 
 #include "sim/base/text.hpp"
+#include "sim/validation/networks.hpp"
 #include "sim/validation/training_parts.hpp"
 
 namespace danlu {
@@ -150,6 +151,10 @@ RowSection cluster_section(const TrainingRow& row, const DeviceRow& device,
   section.line(fmt::format("  topology: {}", device.topology));
   section.line(fmt::format("  gpu: {}", device.gpu));
   section.line(fmt::format("  gpus: {}", row.count("gpus", 1)));
+  const std::string_view network = network_named(row.cell("interconnect_inter"));
+  if (!network.empty()) {
+    section.line(fmt::format("  network: {}", network == "roce" ? "roce-loaded" : network));
+  }
   if (!keys.yaml.empty()) {
     section.line("  node:");
     section.yaml += keys.yaml;

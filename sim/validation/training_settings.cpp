@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <regex>
 
 #include "sim/base/text.hpp"
@@ -88,15 +89,57 @@ void add_recompute(const TrainingRow& row, RowSection& section) {
   }
 }
 
-/// See the rule `loss` in the header.
-std::string_view loss_of(const TrainingRow& row) {
-  const std::string framework = row.words("framework");
-  const auto runs = [&](std::string_view word) {
-    return framework.find(word) != std::string::npos;
-  };
-  const bool fuses =
-      runs("compile") || runs("megatron-bridge") || row.says("notes", "fused cross entropy");
-  return fuses ? "fused" : runs("eager") || runs("nanotron") ? "eager" : "in-place";
+/// What tables call a framework, and danlu's name of its ways.
+struct FrameworkWord {
+  std::string_view word, name;
+};
+constexpr std::array kFrameworkWords{FrameworkWord{"megatron-deepspeed", "megatron-deepspeed"},
+                                     FrameworkWord{"megatron-bridge", "nemo"},
+                                     FrameworkWord{"nemo", "nemo"},
+                                     FrameworkWord{"megatron", "megatron-core"},
+                                     FrameworkWord{"xtuner", "megatron-core"},
+                                     FrameworkWord{"llm-foundry", "llm-foundry"},
+                                     FrameworkWord{"internevo", "internevo"},
+                                     FrameworkWord{"paddle", "paddle"},
+                                     FrameworkWord{"nanotron", "pytorch"},
+                                     FrameworkWord{"pytorch-compile", "pytorch-compiled"},
+                                     FrameworkWord{"pytorch", "pytorch"},
+                                     FrameworkWord{"deepspeed", "huggingface"}};
+
+/// See the rule `framework` in the header.
+std::string_view framework_of(const TrainingRow& row) {
+  const std::string text = row.words("framework");
+  const int year = year_of(row.cell("date"));
+  const bool is_early = year != 0 && year < 2022;
+  if (text.empty() || (is_early && text.starts_with("megatron-lm"))) {
+    return text.empty() && !is_early ? "megatron-core" : "megatron-2020";
+  }
+  const auto* const found =
+      std::find_if(kFrameworkWords.begin(), kFrameworkWords.end(),
+                   [&](const FrameworkWord& row) { return text.starts_with(row.word); });
+  return found == kFrameworkWords.end() ? "" : found->name;
+}
+
+/// See the rule `cuda_graph` in the header.
+std::string_view graphs_of(const TrainingRow& row) {
+  const std::string text = row.words("cuda_graph");
+  return text.starts_with("full")                 ? name_of(CudaGraphs::Full)
+         : text.starts_with("transformer_engine") ? name_of(CudaGraphs::Layers)
+                                                  : "";
+}
+
+/// See the rule `attention_kernel` in the header; "" where the framework decides.
+std::string_view attention_of(const TrainingRow& row) {
+  if (is_unfused(row)) {
+    return name_of(AttentionKind::Unfused);
+  }
+  const std::string text = row.words("attention_kernel");
+  const int year = year_of(row.cell("date"));
+  if (text.find("flashattention-2") != std::string::npos) {
+    return name_of(AttentionKind::Flash2);
+  }
+  const bool is_early = year != 0 && year <= 2023;
+  return is_early && text == "flashattention" ? name_of(AttentionKind::Flash1) : "";
 }
 
 /// See the rule `LoRA` in the header.
@@ -162,7 +205,6 @@ bool is_unfused(const TrainingRow& row) {
 RowSection training_section(const TrainingRow& row, const DeviceRow* device,
                             const LoadOptions& options) {
   RowSection section;
-  const bool unfused = is_unfused(row);
   const bool gated = parse_flag(row.cell("gated_mlp")).value_or(false);
   section.line("training:");
   section.line(fmt::format("  global_batch: {}", row.count("global_batch_seqs", 1)));
@@ -170,13 +212,21 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
   section.line(fmt::format("  sequence_length: {}", row.count("seq_len", 1)));
   add_precision(row, has_bf16(device, options), section);
   add_recompute(row, section);
-  section.line(fmt::format("  attention: {}",
-                           name_of(unfused ? AttentionKind::Unfused : AttentionKind::Flash)));
-  section.line(fmt::format("  dropout: {}", unfused && !gated));
-  section.line(fmt::format("  loss: {}", loss_of(row)));
+  const auto add = [&](std::string_view key, std::string_view value) {
+    if (!value.empty()) {
+      section.line(fmt::format("  {}: {}", key, value));
+    }
+  };
+  add("framework", framework_of(row));
+  add("attention", attention_of(row));
+  section.line(fmt::format("  dropout: {}", is_unfused(row) && !gated));
+  add("loss", row.says("notes", "fused cross entropy") ? "fused" : "");
   add_adapters(row, section);
   add_routing(row, section);
   section.line(fmt::format("  schedule: {{kind: 1f1b, chunks: {}}}", row.count("vpp", 1)));
+  if (!graphs_of(row).empty()) {
+    section.line(fmt::format("host: {{graphs: {}}}", graphs_of(row)));
+  }
   return section;
 }
 

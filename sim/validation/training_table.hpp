@@ -9,7 +9,9 @@
 //                       mesh board of fewer GPUs than the preset's joins each pair by an equal
 //                       share of a GPU's links
 //   interconnect_inter  parse_network(); where it says nothing, the preset's NICs, in proportion to
-//                       the GPUs of the node. A rate of NICs that are not counted is a remark
+//                       the GPUs of the node. A rate of NICs that are not counted is a remark. What
+//                       a network reaches is of the kind that the text names (network_named); RoCE
+//                       as measured in steps (roce-loaded)
 //   gated_mlp           1: LLaMA family (RMSNorm, rotary, no biases, an output head of its own)
 //                       0: GPT family (LayerNorm, learned positions, biases, tied embeddings)
 //   model               of a dense model that is known by name and has these widths: head_dim,
@@ -19,8 +21,14 @@
 //   dense_layers        of a mixture: "n dense layer" in the notes, else the preset's
 //   prediction_layers   1 for the whole DeepSeek-V3 under Megatron-Bridge, whose recipe trains it
 //                       (mtp_num_layers in its recipes/deepseek/deepseek_v3.py)
-//   attention_kernel    "unfused", "naive" or "no Flash...": unfused; Flash, cuDNN,
-//                       TransformerEngine: flash; nothing: flash from 2023 on, else unfused. In
+//   framework           training.framework: Megatron-LM's of 2021 and before, megatron-2020, later
+//                       megatron-core; Megatron-Bridge and NeMo: nemo; DeepSpeed by itself:
+//                       huggingface; xtuner: megatron-core; nanotron: pytorch; others by their
+//                       names; none of those of XLA. A row that names none is taken for Megatron's
+//   cuda_graph          "full...": whole passes; "transformer_engine...": layers; else none
+//   attention_kernel    "unfused", "naive" or "no Flash...": unfused; "FlashAttention-2": flash2;
+//                       "FlashAttention" until 2023: flash1; other fused ones: the framework's, or
+//                       the usual one of the GPU; nothing: fused from 2023 on, else unfused. In
 //                       tf32 and fp32 unfused whatever is said: fused kernels are of 16 bits
 //   dropout             with unfused attention (Megatron's default of 0.1 in those years), but for
 //                       the LLaMA family, which has none
@@ -79,10 +87,7 @@
 //                       --no-scatter-gather-tensors-in-pipeline), and DeepSpeed's, whose pipeline
 //                       sends a PartitionedTensor (deepspeed/runtime/pipe/engine.py). A row that
 //                       names no framework is taken for Megatron's
-//   loss                fused where framework says compile, or the notes "fused cross entropy", and
-//                       under Megatron-Bridge (cross_entropy_fusion_impl te of its recipes); eager
-//                       where it says eager, and of nanotron, whose kernels are; else in place
-//                       (Megatron-LM's)
+//   loss                fused where the notes say "fused cross entropy"; else the framework's
 //   notes               "includes evaluation": the rate is not that of steps; not simulated
 //   everything else     the scenario's defaults
 //

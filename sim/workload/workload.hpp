@@ -184,6 +184,7 @@ inline constexpr std::string_view kGridSchedule = "grid";
 inline constexpr int kInPlaceLogit = 6, kEagerLogit = 12, kFusedLogit = 2;
 
 struct TrainingSpec {
+  std::string framework;    // whose ways hold where nothing else is said; empty: none's
   int global_batch = 1;     // sequences per step
   int micro_batch = 1;      // sequences per microbatch
   int sequence_length = 1;  // tokens

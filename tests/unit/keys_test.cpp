@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "sim/scenario/frameworks.hpp"
 #include "sim/scenario/huggingface.hpp"
 #include "sim/scenario/load_cluster.hpp"
 #include "tests/support/support.hpp"
@@ -83,6 +84,10 @@ TEST(Keys, PagesAreUpToDate) {
 
 TEST(Keys, PageOfHuggingFaceIsUpToDate) {
   check_reference("huggingface.md", huggingface_page());
+}
+
+TEST(Keys, PageOfFrameworksIsUpToDate) {
+  check_reference("frameworks.md", frameworks_page());
 }
 
 TEST(Keys, SchemasAreUpToDate) {

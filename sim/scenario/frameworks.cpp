@@ -1,0 +1,144 @@
+#include "sim/scenario/frameworks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace danlu {
+namespace {
+
+constexpr std::string_view kVtrain =
+    "fitted: layers of small models on one node of A100 (github.com/VIA-Research/vTrain "
+    "data/ground_truth_single.csv) take 3.1 to 3.6 ms forward, again and backward, whatever their "
+    "size, split and batch";
+constexpr std::string_view kMegatronCode =
+    "github.com/NVIDIA/Megatron-LM v2.x megatron/model/transformer.py: permute and contiguous, "
+    "split and concatenation of QKV, gradients of biases";
+constexpr std::string_view kOwnSteps =
+    "fitted: steps of small models on one H100 (PyTorch 2.11, eager) whose GPU is idle most of the "
+    "time; by operator 7 to 20 us were measured, a linear with its backward takes 370 us";
+constexpr std::string_view kHooks =
+    "measured: a layer under FSDP2 takes the host 1.8 ms more forward and backward, for two "
+    "gathers and a reduction (one H200, PyTorch 2.11)";
+constexpr std::string_view kPytorchLoss =
+    "measured: 54 to 55 bytes a logit, forward and backward (one H200, PyTorch 2.11)";
+constexpr std::string_view kAccumulation =
+    "github.com/microsoft/DeepSpeed deepspeed/runtime: gradients are added to their sums by "
+    "operators of their own";
+
+std::vector<Framework> make_frameworks() {
+  return {
+      {"megatron-2020",
+       "Megatron-LM until gradient accumulation fusion (end of 2021)",
+       {{"host.launch", "32 us", kVtrain},
+        {"host.exchange", "32 us", "as a launch"},
+        {"training.accumulation", "pass",
+         "the option --no-gradient-accumulation-fusion came with the fusion, commit 9f8bdeb4"},
+        {"training.unfused", "[copies, biases, loss]", kMegatronCode}}},
+      {"megatron-core",
+       "Megatron-LM and Megatron-core from 2022 on",
+       {{"host.launch", "24 us",
+         "fitted, as megatron-2020, with the fused attention's fewer kernels"},
+        {"host.exchange", "32 us", "as megatron-2020"},
+        {"host.reads_counts", "true",
+         "megatron/core/transformer/moe/token_dispatcher.py: token counts are copied to the host"},
+        {"training.unfused", "[copies, loss]", kMegatronCode}}},
+      {"nemo",
+       "NeMo and Megatron-Bridge: Megatron-core on TransformerEngine",
+       {{"host.launch", "24 us", "as megatron-core"},
+        {"host.exchange", "32 us", "as megatron-core"},
+        {"host.reads_counts", "true", "as megatron-core"},
+        {"training.loss", "fused", "cross_entropy_fusion_impl te of Megatron-Bridge's recipes"}}},
+      {"megatron-deepspeed",
+       "Megatron-LM's layers under DeepSpeed (BLOOM, MT-NLG)",
+       {{"host.launch", "32 us", kVtrain},
+        {"host.exchange", "32 us", "as a launch"},
+        {"training.accumulation", "pass", kAccumulation},
+        {"training.unfused", "[copies, biases, loss]", kMegatronCode},
+        {"parallelism.overlap.tensor", "none",
+         "DeepSpeed switches it off (github.com/microsoft/Megatron-DeepSpeed/issues/447)"}}},
+      {"pytorch",
+       "PyTorch's single operators (eager), with DDP or FSDP",
+       {{"host.launch", "40 us", kOwnSteps},
+        {"host.exchange", "40 us", "as a launch"},
+        {"host.unit", "600 us", kHooks},
+        {"training.loss", "eager", kPytorchLoss},
+        {"training.unfused", "[norm, positions, activation, residual]",
+         "measured on one H200 (PyTorch 2.11): RMSNorm 63 / 201 bytes of a value, and others"},
+        {"training.accumulation", "pass", "autograd's AccumulateGrad adds to .grad"}}},
+      {"pytorch-compiled",
+       "PyTorch with torch.compile",
+       {{"host.launch", "10 us", "assumed: a compiled layer's code launches without autograd"},
+        {"host.exchange", "40 us", "as pytorch"},
+        {"host.unit", "600 us", kHooks},
+        {"training.loss", "fused", "measured: 11 to 15 bytes a logit (one H200)"},
+        {"training.accumulation", "pass", "as pytorch"}}},
+      {"llm-foundry",
+       "MosaicML's llm-foundry with FSDP",
+       {{"host.launch", "40 us", "as pytorch"},
+        {"host.exchange", "40 us", "as pytorch"},
+        {"host.unit", "600 us", kHooks},
+        {"training.attention", "triton",
+         "attn_impl triton of scripts/train/benchmarking (github.com/mosaicml/llm-foundry)"},
+        {"training.loss", "eager", kPytorchLoss},
+        {"training.optimizer.implementation", "foreach", "its DecoupledAdamW loops over tensors"},
+        {"training.accumulation", "pass", "as pytorch"}}},
+      {"huggingface",
+       "Hugging Face's models as they are",
+       {{"host.launch", "40 us", "as pytorch"},
+        {"host.exchange", "40 us", "as pytorch"},
+        {"host.unit", "600 us", kHooks},
+        {"training.loss", "eager", kPytorchLoss},
+        {"training.unfused", "[norm, positions, activation, residual, softmax]",
+         "transformers/models/*/modeling_*.py: single operators"},
+        {"training.optimizer.implementation", "foreach", "PyTorch's AdamW unless asked"},
+        {"training.accumulation", "pass", "as pytorch"}}},
+      {"internevo",
+       "InternEvo (InternLM)",
+       {{"host.launch", "32 us", "as megatron-2020"},
+        {"host.exchange", "32 us", "as megatron-2020"},
+        {"training.unfused", "[positions, activation, residual]",
+         "assumed: eager SwiGLU and rotary positions; Apex's norm"},
+        {"training.accumulation", "pass", "as pytorch"}}},
+      {"paddle",
+       "PaddleNLP",
+       {{"host.launch", "32 us", "assumed: as megatron-2020"},
+        {"host.exchange", "32 us", "as a launch"},
+        {"training.unfused", "[positions, activation, residual]", "assumed"},
+        {"training.accumulation", "pass", "assumed"}}},
+  };
+}
+
+}  // namespace
+
+std::span<const Framework> frameworks() {
+  static const std::vector<Framework> table = make_frameworks();
+  return table;
+}
+
+const Framework* find_framework(std::string_view name) {
+  const std::span<const Framework> table = frameworks();
+  const auto found = std::find_if(table.begin(), table.end(),
+                                  [&](const Framework& row) { return row.name == name; });
+  return found == table.end() ? nullptr : &*found;
+}
+
+std::string frameworks_page() {
+  std::string page =
+      "# Frameworks\n\n"
+      "`training.framework: NAME` lays what a framework does by itself under the scenario's own "
+      "keys, which win. Without it kernels are fused where they can be and the CPU is never late: "
+      "what the hardware could do, which no framework reaches with small kernels. Each value has "
+      "its "
+      "source; fitted ones are fitted to steps, and say to which.\n";
+  for (const Framework& framework : frameworks()) {
+    page += fmt::format("\n## {}\n\n{}.\n\n| Key | Value | From |\n| --- | --- | --- |\n",
+                        framework.name, framework.is);
+    for (const auto& [key, value, source] : framework.values) {
+      page += fmt::format("| `{}` | `{}` | {} |\n", key, value, source);
+    }
+  }
+  return page;
+}
+
+}  // namespace danlu
