@@ -74,7 +74,7 @@ int run_validate(const ValidateOptions& options, const CommonOptions& common) {
              fmt::format("rows of a table of kind '{}' are no scenarios", name_of(table.kind)));
     }
     check_table(table);
-    print(scenario_of_row(table.csv, options.scenario, load));
+    print(scenario_of_row(table.csv, options.scenario, load, session_options(common)));
     return kExitDone;
   }
   if (!options.plot.empty()) {

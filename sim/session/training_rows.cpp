@@ -71,6 +71,8 @@ std::vector<RowOfTable> convert_rows(const CsvTable& table, const LoadOptions& l
   return rows;
 }
 
+constexpr std::string_view kTooLarge = "too many tasks (--max-tasks): collectives formula";
+
 /// With a remark where the step is too large to be played but by closed forms.
 Played play_row(const Scenario& scenario, const Cluster& cluster, const SessionOptions& options) {
   try {
@@ -80,9 +82,22 @@ Played play_row(const Scenario& scenario, const Cluster& cluster, const SessionO
     closed.workload.collectives = CollectiveMode::Formula;
     Played played =
         end_of_step(closed, cluster, plan_within_limits(closed, cluster, options), options);
-    played.why = fmt::format("too many tasks (--max-tasks): collectives {}",
-                             name_of(CollectiveMode::Formula));
+    played.why = kTooLarge;
     return played;
+  }
+}
+
+SessionOptions without_notes(SessionOptions options) {
+  options.announce = nullptr;
+  return options;
+}
+
+bool is_too_large(const Scenario& scenario, const SessionOptions& options) {
+  try {
+    plan_within_limits(scenario, build_cluster(scenario.cluster), without_notes(options));
+    return false;
+  } catch (const CannotRun&) {
+    return true;
   }
 }
 
@@ -100,8 +115,7 @@ Validation validate_training(const CsvTable& table, const LoadOptions& load,
       clusters.push_back(&row.run.scenario->cluster);
     }
   }
-  SessionOptions quietly = options;
-  quietly.announce = nullptr;  // rows are many, and tell how far they are
+  const SessionOptions quietly = without_notes(options);  // rows are many
   const std::vector<Played> steps = play_on_clusters(
       clusters, nullptr, pool_of(options, runs.size()), [&](std::size_t i, const Cluster& cluster) {
         return play_row(*runs[i]->scenario, cluster, quietly);
@@ -131,7 +145,8 @@ Validation validate_training(const CsvTable& table, const LoadOptions& load,
   return result;
 }
 
-std::string scenario_of_row(const CsvTable& table, std::string_view id, const LoadOptions& load) {
+std::string scenario_of_row(const CsvTable& table, std::string_view id, const LoadOptions& load,
+                            const SessionOptions& options) {
   std::vector<std::string_view> ids;
   for (const CsvRow& row : table.rows()) {
     const std::string_view found = table.cell(row, "id");
@@ -148,7 +163,11 @@ std::string scenario_of_row(const CsvTable& table, std::string_view id, const Lo
     for (const std::string& remark : run.remarks) {
       text += fmt::format("# {}\n", printable(remark));
     }
-    return text + run.yaml;
+    if (!is_too_large(*run.scenario, options)) {
+      return text + run.yaml;
+    }
+    return fmt::format("{}# {}\n{}collectives: {}\n", text, kTooLarge, run.yaml,
+                       name_of(CollectiveMode::Formula));
   }
   const std::string_view near = nearest(id, ids);
   throw InputError(Problem{{"--scenario", 0, 0},

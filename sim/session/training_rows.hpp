@@ -19,8 +19,10 @@ namespace danlu {
 Validation validate_training(const CsvTable& table, const LoadOptions& load,
                              const SessionOptions& options);
 
-/// The row with this id as a scenario file, with what it published and its remarks as comments.
-/// Throws InputError where there is no such row, or it is no scenario.
-std::string scenario_of_row(const CsvTable& table, std::string_view id, const LoadOptions& load);
+/// The row with this id as a scenario file that plays as validate_training() plays it, with what it
+/// published and its remarks as comments. Throws InputError where there is no such row, or it is no
+/// scenario.
+std::string scenario_of_row(const CsvTable& table, std::string_view id, const LoadOptions& load,
+                            const SessionOptions& options);
 
 }  // namespace danlu
