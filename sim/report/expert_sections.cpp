@@ -56,6 +56,9 @@ std::string ranks_text(const std::vector<int>& ranks) {
 }
 
 std::string group_text(const ExpertReport& x) {
+  if (x.group.size() == 1) {
+    return "every rank has all of a layer's experts";
+  }
   return fmt::format("{} of a layer's experts on each of {}, on {}", count_text(x.per_rank),
                      ranks_text(x.group), counted(x.group_nodes, "node"));
 }
