@@ -116,7 +116,7 @@ Workload random_workload(Dice& dice, int gpus) {
   return w;
 }
 
-/// Any algorithm but nvls-sharp, which came later: so the steps of old seeds stay what they were. Or
+/// Any algorithm but nvls-sharp, which came later: the steps of old seeds stay what they were. Or
 /// none is asked for; where one cannot be had a step does without.
 ForcedChoice random_forced(Dice& dice) {
   ForcedChoice forced;
