@@ -37,7 +37,7 @@ all_to_all=(collective --topology dgx-h100 --op all-to-all --min 1GiB --max 1GiB
 call "${all_to_all[@]}" --gpus 256
 expect 'messages that are alike are played' 0 "$code"
 expect 'without a word' '' "$err"
-expect_has 'and take their time' ' 22777.49 ' "$out"
+expect_has 'and take their time' ' 22765.33 ' "$out"
 # The 40 nodes of 320 lie below two leaves, and which spine a message takes differs: 320 x 319.
 refused 'an all-to-all over two leaves' '1.02e+05 messages that are no two alike' \
   'hint: --collectives steady' --max-tasks "${all_to_all[@]}" --gpus 320

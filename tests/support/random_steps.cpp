@@ -116,11 +116,13 @@ Workload random_workload(Dice& dice, int gpus) {
   return w;
 }
 
-/// Any algorithm, or none asked for; where it cannot be had a step does without.
+/// Any algorithm but nvls-sharp, which came later: the steps of old seeds stay what they were. Or
+/// none is asked for; where one cannot be had a step does without.
 ForcedChoice random_forced(Dice& dice) {
   ForcedChoice forced;
   if (dice.coin()) {
-    forced.algorithm = dice.one_of(Algorithm::Direct);
+    const Algorithm drawn = dice.one_of(Algorithm::NvlsSharp);
+    forced.algorithm = drawn == Algorithm::NvlsSharp ? Algorithm::Direct : drawn;
   }
   return forced;
 }
