@@ -111,13 +111,13 @@ std::vector<Framework> make_frameworks() {
 
 }  // namespace
 
-std::span<const Framework> frameworks() {
+std::span<const Framework> framework_table() {
   static const std::vector<Framework> table = make_frameworks();
   return table;
 }
 
 const Framework* find_framework(std::string_view name) {
-  const std::span<const Framework> table = frameworks();
+  const std::span<const Framework> table = framework_table();
   const auto found = std::find_if(table.begin(), table.end(),
                                   [&](const Framework& row) { return row.name == name; });
   return found == table.end() ? nullptr : &*found;
@@ -131,7 +131,7 @@ std::string frameworks_page() {
       "what the hardware could do, which no framework reaches with small kernels. Each value has "
       "its "
       "source; fitted ones are fitted to steps, and say to which.\n";
-  for (const Framework& framework : frameworks()) {
+  for (const Framework& framework : framework_table()) {
     page += fmt::format("\n## {}\n\n{}.\n\n| Key | Value | From |\n| --- | --- | --- |\n",
                         framework.name, framework.is);
     for (const auto& [key, value, source] : framework.values) {

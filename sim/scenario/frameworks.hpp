@@ -21,7 +21,7 @@ struct Framework {
   std::vector<FrameworkValue> values;
 };
 
-std::span<const Framework> frameworks();
+std::span<const Framework> framework_table();
 /// Of that name; null where there is none.
 const Framework* find_framework(std::string_view name);
 

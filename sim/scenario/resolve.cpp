@@ -194,7 +194,7 @@ class Resolver {
     const Framework* found = find_framework(name);
     if (found == nullptr) {
       std::vector<std::string_view> names;
-      for (const Framework& framework : frameworks()) {
+      for (const Framework& framework : framework_table()) {
         names.push_back(framework.name);
       }
       const std::string_view near = nearest(name, names);

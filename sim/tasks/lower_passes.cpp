@@ -109,12 +109,12 @@ class PassLowering {
     return known->second;
   }
 
-  /// Adds what the host of a lane launches next.
-  TaskId add_launch(HostLine& hosts, std::size_t lane, Seconds duration, const StagePass& pass,
-                    std::vector<RankClassId> ranks, Tasks& entries) {
+  /// Adds what the host of a lane launches next, before which it may wait for the GPU.
+  TaskId add_launch(HostLine& hosts, std::size_t lane, Seconds duration, bool waits,
+                    const StagePass& pass, std::vector<RankClassId> ranks, Tasks& entries) {
     const bool enters = hosts.begins && hosts.launched == LaunchedBy::Together;
     std::optional<TaskId>& last = hosts.last[lane];
-    if (last && duration == Seconds{} && !enters) {
+    if (last && duration == Seconds{} && !enters && !waits) {
       return *last;  // of a graph, launched before
     }
     const TaskId launch = graph().add({.kind = TaskKind::Host,
@@ -241,8 +241,8 @@ class PassLowering {
     run.with_host = durations.with_host;
     const std::optional<TaskId> before = hosts.last[0];
     if (hosts.launched == LaunchedBy::Task) {
-      run.host =
-          add_launch(hosts, 0, durations.launches, pass, passing.rank_classes, added.entries[0]);
+      run.host = add_launch(hosts, 0, durations.launches, false, pass, passing.rank_classes,
+                            added.entries[0]);
       graph().tasks[*run.host].is_of_run = true;
     }
     const TaskId task = graph().add(run, passing.rank_classes);
@@ -307,7 +307,7 @@ class PassLowering {
         }
         if (hosts.launched != LaunchedBy::Ahead) {
           const Launches& launches = program(programs[programs.size() == 1 ? 0 : u]).launches;
-          const TaskId host = add_launch(hosts, u, launches.times[i], pass,
+          const TaskId host = add_launch(hosts, u, launches.times[i], launches.wait[i], pass,
                                          {passing.rank_classes[u]}, added.entries[u]);
           graph().add_edge(host, made.back()[u].first);
           for (const std::size_t earlier : launches.wait[i] ? before : std::vector<std::size_t>{}) {

@@ -116,7 +116,7 @@ std::string_view framework_of(const TrainingRow& row) {
   }
   const auto* const found =
       std::find_if(kFrameworkWords.begin(), kFrameworkWords.end(),
-                   [&](const FrameworkWord& row) { return text.starts_with(row.word); });
+                   [&](const FrameworkWord& known) { return text.starts_with(known.word); });
   return found == kFrameworkWords.end() ? "" : found->name;
 }
 

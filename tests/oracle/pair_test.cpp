@@ -117,7 +117,7 @@ TEST(Pair, HidesExchangesOfTheSteadyPhase) {
   EXPECT_TRUE(
       near(after.by_kind[Axis::Tensor].time.value, before.by_kind[Axis::Tensor].time.value));
   EXPECT_EQ(before.by_kind[Axis::Tensor].overlapped, Seconds{});
-  EXPECT_GT(after.by_kind[Axis::Tensor].overlapped, 0.5 * after.by_kind[Axis::Tensor].time);
+  EXPECT_GT(after.by_kind[Axis::Tensor].overlapped, 0.4 * after.by_kind[Axis::Tensor].time);
   EXPECT_LT(after.time, before.time);
 }
 
