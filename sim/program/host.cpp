@@ -17,9 +17,10 @@ bool is_of_unit(const Segment& segment) {
 
 Seconds launch_time(const Segment& segment, const HostSpec& host) {
   if (segment.is_compute) {
+    const Seconds launch = segment.again ? host.launch_again.value_or(host.launch) : host.launch;
     Seconds time;
     for (const Kernel& kernel : segment.kernels) {
-      time += kernel.launches * host.launch;
+      time += kernel.launches * launch;
     }
     return time;
   }

@@ -13,6 +13,9 @@ std::vector<KeyRow> host_keys() {
       duration("host.launch", &HostSpec::launch, "0 s",
                "What the CPU of a rank needs from one kernel's launch to the next, the framework's "
                "own work included; 0: it is never late"),
+      duration("host.launch_again", &HostSpec::launch_again, "",
+               "The same of what is computed again, where the framework has more to do for it "
+               "(hooks of PyTorch's checkpoint); as host.launch if left out"),
       duration("host.exchange", &HostSpec::exchange, "0 s",
                "The same of a collective or copy within a pass"),
       duration("host.unit", &HostSpec::unit, "0 s",

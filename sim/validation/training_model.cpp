@@ -79,10 +79,11 @@ void add_dense(const TrainingRow& row, RowSection& section) {
   section.line(fmt::format("  heads: {}", heads));
   section.line(fmt::format("  kv_heads: {}", row.count("kv_heads", heads)));
   section.line(fmt::format("  gated_mlp: {}", gated));
-  section.line(fmt::format("  tied_embeddings: {}", !gated));
+  section.line(fmt::format("  tied_embeddings: {}", !gated && !row.says("notes", "untied")));
   section.line(fmt::format("  biases: {}", !gated));
   section.line(fmt::format("  norm: {}", name_of(gated ? Norm::RmsNorm : Norm::LayerNorm)));
-  section.line(fmt::format("  positions: {}", gated ? 0 : row.count("seq_len", 1)));
+  const bool has_table = !gated && !row.says("notes", "no positions");
+  section.line(fmt::format("  positions: {}", has_table ? row.count("seq_len", 1) : 0));
   if (const ModelPreset* preset = named_model(row)) {
     const ModelSpec model = to_model_spec(*preset);
     const bool same = model.hidden == row.count("hidden", 0) && model.heads == heads;

@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "sim/base/text.hpp"
+#include "sim/scenario/frameworks.hpp"
 #include "sim/validation/training_parts.hpp"
 #include "sim/validation/training_words.hpp"
 
@@ -120,6 +121,17 @@ std::string_view framework_of(const TrainingRow& row) {
   return found == kFrameworkWords.end() ? "" : found->name;
 }
 
+/// What it does in passes of its own, but for rotary positions.
+std::string without_positions(std::string_view framework) {
+  const Framework* found = find_framework(framework);
+  std::string list;
+  for (const FrameworkValue& row :
+       found != nullptr ? found->values : std::vector<FrameworkValue>{}) {
+    list = row.key == "training.unfused" ? std::string(row.value) : list;
+  }
+  return std::regex_replace(list, std::regex("positions, |, positions"), "");
+}
+
 /// See the rule `cuda_graph` in the header.
 std::string_view graphs_of(const TrainingRow& row) {
   const std::string text = row.words("cuda_graph");
@@ -220,7 +232,17 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
   add("framework", framework_of(row));
   add("attention", attention_of(row));
   section.line(fmt::format("  dropout: {}", is_unfused(row) && !gated));
+  if (row.says("notes", "no rotary")) {
+    add("unfused", without_positions(framework_of(row)));
+  }
+  if (row.says("notes", "pure bf16")) {
+    section.line("  gradients: 16bit");
+    section.line("  optimizer: {master: false, state_width: 16bit}");
+  }
   add("loss", row.says("notes", "fused cross entropy") ? "fused" : "");
+  if (row.says("framework", "llm-foundry") && row.says("dtype", "amp")) {
+    section.line("  recompute_early_stop: true");
+  }
   add_adapters(row, section);
   add_routing(row, section);
   section.line(fmt::format("  schedule: {{kind: 1f1b, chunks: {}}}", row.count("vpp", 1)));

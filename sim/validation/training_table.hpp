@@ -36,6 +36,8 @@
 //                       recompute. "selective(a,b)" are parts by Megatron-LM's names, the core
 //                       even where it is fused (core_attn); MaxText's minimal_flash computes norms
 //                       and activations again. Other selections: not simulated
+//   recompute           stops early under llm-foundry where dtype says amp: the tables of newer
+//                       software, whose checkpoints do (PyTorch 2.1)
 //   dtype               fp8 in any spelling: fp8, from blocks where it says mx; bf16; fp16 and
 //                       plain amp: fp16; nothing else. Where the text offers both 16-bit formats,
 //                       bf16 if the GPU has it. Under Megatron-Bridge plain fp8 is scaled by
@@ -88,6 +90,9 @@
 //                       sends a PartitionedTensor (deepspeed/runtime/pipe/engine.py). A row that
 //                       names no framework is taken for Megatron's
 //   loss                fused where the notes say "fused cross entropy"; else the framework's
+//   pure bf16           in the notes: gradients and the optimizer's state in 16 bits, no master
+//                       weights; "no rotary": no pass for positions; "untied" and "no positions":
+//                       an output head of its own, no table
 //   notes               "includes evaluation": the rate is not that of steps; not simulated
 //   everything else     the scenario's defaults
 //

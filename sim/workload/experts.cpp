@@ -23,6 +23,12 @@ namespace danlu {
 namespace {
 
 constexpr double kFp32 = 4;
+// Kernels of what one operator here stands for, forward and backward, counted in Megatron-core's
+// code without fused routing: choose, with its losses and counts (router.py, moe_utils.py), and
+// what orders tokens by rank and by expert (token_dispatcher.py).
+constexpr int kChooseForward = 30;
+constexpr int kChooseBackward = 15;
+constexpr int kOrder = 4;
 
 /// The sizes of one rank's experts.
 struct ExpertShape {
@@ -91,15 +97,19 @@ Operator pass(const ExpertShape& x, std::string name, double rows, double forwar
 /// Reads and writes every row.
 Operator moved(const ExpertShape& x, std::string name, double rows) {
   const double bytes = 2 * x.rank.element * x.rank.hidden;
-  return pass(x, std::move(name), rows, bytes, bytes);
+  Operator made = pass(x, std::move(name), rows, bytes, bytes);
+  for (Kernels* kernels : {&made.forward, &made.input_gradient}) {
+    kernels->front().launches = kOrder;
+  }
+  return made;
 }
 
 /// Softmax over the logits in fp32 (4 bytes in, 4 out), and the best of them (4 in, a map of 1).
 Operator choose(const ExpertShape& x) {
   const double logits = x.rank.local_tokens * x.spec.count;
   return {.name = "choose experts",
-          .forward = {memory_pass(logits * 13)},
-          .input_gradient = {memory_pass(logits * 12)},
+          .forward = {memory_pass(logits * 13, PassKind::Stream, kChooseForward)},
+          .input_gradient = {memory_pass(logits * 12, PassKind::Stream, kChooseBackward)},
           .kept = {logits * kFp32}};
 }
 

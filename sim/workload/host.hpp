@@ -10,6 +10,8 @@
 // eager operator takes the CPU 5 to 50 us, not the 2 us of a bare launch.
 #pragma once
 
+#include <optional>
+
 #include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 
@@ -30,9 +32,10 @@ inline constexpr auto kNames<HostWait> =
     std::to_array<Named<HostWait>>({{HostWait::AfterStep, "step"}, {HostWait::AfterPass, "pass"}});
 
 struct HostSpec {
-  Seconds launch;    // of a kernel, from one to the next
-  Seconds exchange;  // of a collective or a copy within a pass
-  Seconds unit;      // the same of a unit's weights or gradients (sharding.hpp), hooks included
+  Seconds launch;                       // of a kernel, from one to the next
+  std::optional<Seconds> launch_again;  // the same where it is computed again; none: as launch
+  Seconds exchange;                     // of a collective or a copy within a pass
+  Seconds unit;  // the same of a unit's weights or gradients (sharding.hpp), hooks included
   CudaGraphs graphs = CudaGraphs::None;
   HostWait waits = HostWait::AfterStep;
   bool reads_counts = false;  // before it lets tokens travel to experts, from the GPU
