@@ -180,6 +180,7 @@ std::vector<Assumed> find_assumed(const Values& values, const std::string& secti
   const bool pcie = nodes || (several && spec.scale_up == ScaleUpKind::None);
   const bool tree = leaves && spec.fabric != FabricKind::Torus &&
                     spec.fabric != FabricKind::Dragonfly && spec.fabric != FabricKind::Switch;
+  const auto counts = [&](const char* key) { return values.has(key) && values.at(key).number > 0; };
   const bool run = training.tokens.has_value();
   const bool campaign = scenario.faults.has_value();
   std::vector<Assumed> found;
@@ -207,10 +208,10 @@ std::vector<Assumed> find_assumed(const Values& values, const std::string& secti
                {"node.nics.count", nodes},
                {"node.pcie.bandwidth", pcie},
                {"fabric.latency", nodes},
-               {"fabric.small_latency", nodes && values.has("fabric.small_latency")},
+               {"fabric.small_latency", nodes && counts("fabric.small_latency")},
                {"fabric.line_latency", nodes},
                {"fabric.message_rate", nodes && scenario.workload.model.experts.count > 0},
-               {"collective.network_fill", nodes && values.has("collective.network_fill")},
+               {"collective.network_fill", nodes && counts("collective.network_fill")},
                {"collective.head_share", nodes && sums},
                {"fabric.hop_latency", leaves},
                {"fabric.oversubscription", tree},
