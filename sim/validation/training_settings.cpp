@@ -95,7 +95,7 @@ struct FrameworkWord {
   std::string_view word, name;
 };
 constexpr std::array kFrameworkWords{FrameworkWord{"megatron-deepspeed", "megatron-deepspeed"},
-                                     FrameworkWord{"megatron-bridge", "nemo"},
+                                     FrameworkWord{"megatron-bridge", "megatron-bridge"},
                                      FrameworkWord{"nemo", "nemo"},
                                      FrameworkWord{"megatron", "megatron-core"},
                                      FrameworkWord{"xtuner", "megatron-core"},
@@ -240,7 +240,8 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
     section.line("  optimizer: {master: false, state_width: 16bit}");
   }
   add("loss", row.says("notes", "fused cross entropy") ? "fused" : "");
-  if (row.says("framework", "llm-foundry") && row.says("dtype", "amp")) {
+  if (row.says("framework", "llm-foundry") && row.says("dtype", "amp") &&
+      !row.says("recompute", "none")) {
     section.line("  recompute_early_stop: true");
   }
   add_adapters(row, section);
