@@ -401,7 +401,7 @@ class Measurer {
   static void add_overlap(Seconds time, Seconds overlapped, double share, KindOverlap& overlap) {
     overlap.time += share * time;
     overlap.overlapped += share * overlapped;
-    overlap.exposed += share * (time - overlapped);
+    overlap.exposed += share * std::max(Seconds{}, time - overlapped);  // not below for rounding
   }
 
   /// Neither computing nor communicating: waiting for a peer that is late, or for another stage.

@@ -22,8 +22,9 @@
 //   prediction_layers   1 for the whole DeepSeek-V3 under Megatron-Bridge, whose recipe trains it
 //                       (mtp_num_layers in its recipes/deepseek/deepseek_v3.py)
 //   framework           training.framework: Megatron-LM's of 2021 and before, megatron-2020, later
-//                       megatron-core; DeepSpeed by itself: huggingface; xtuner: megatron-core; nanotron: pytorch; others by their
-//                       names; none of those of XLA. A row that names none is taken for Megatron's
+//                       megatron-core; DeepSpeed by itself: huggingface; xtuner: megatron-core;
+//                       nanotron: pytorch; others by their names; none of those of XLA. A row that
+//                       names none is taken for Megatron's
 //   cuda_graph          "full...": whole passes; "transformer_engine...": layers; else none
 //   attention_kernel    "unfused", "naive" or "no Flash...": unfused; "FlashAttention-2": flash2;
 //                       "FlashAttention" until 2023: flash1; other fused ones: the framework's, or
