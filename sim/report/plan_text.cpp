@@ -229,10 +229,11 @@ std::string precision_line(const Workload& workload) {
     mask += fmt::format(" within documents of {} to {}", thousands(t.documents.begin()->first),
                         counted(t.documents.rbegin()->first, "token"));
   }
-  return fmt::format("{}, {} gradients{}, {} attention{}, {}{}{}", precision_text(t),
+  const std::string ways = t.framework.empty() ? "" : fmt::format("; as {} does it", t.framework);
+  return fmt::format("{}, {} gradients{}, {} attention{}, {}{}{}{}", precision_text(t),
                      t.gradient_bytes == 4 ? "fp32" : "16-bit", optimizer_text(t),
                      t.attention == AttentionKind::Flash ? "fused" : name_of(t.attention), mask,
-                     recompute_text(workload), t.dropout ? ", dropout" : "", trained_text(t));
+                     recompute_text(workload), t.dropout ? ", dropout" : "", trained_text(t), ways);
 }
 
 std::string batch_line(const Workload& workload) {
