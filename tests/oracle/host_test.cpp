@@ -1,10 +1,13 @@
 // The host's clock: who waits for whom, by hand.
 #include "sim/program/host.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "sim/base/error.hpp"
 #include "sim/program/step_program.hpp"
 #include "sim/report/report.hpp"
+#include "sim/scenario/frameworks.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
 
@@ -82,23 +85,22 @@ TEST(Host, KeepsUpWhereNoKernelWaits) {
 
 // ---- whole steps
 
-StepReport step_of(const std::vector<std::string>& more) {
+Scenario small(const std::vector<std::string>& more) {
   std::vector<std::string> settings{
       "model={layers: 4, hidden: 1024, heads: 16, vocab: 50304}", "cluster.gpus=1",
       "parallelism={}", "training={micro_batch: 1, sequence_length: 1024, global_batch: 4}"};
   settings.insert(settings.end(), more.begin(), more.end());
-  const Scenario s = shipped("llama3-8b-h100.yaml", settings);
+  return shipped("llama3-8b-h100.yaml", settings);
+}
+
+StepReport step_of(const std::vector<std::string>& more) {
+  const Scenario s = small(more);
   const Cluster cluster = build_cluster(s.cluster);
   const StepPlan plan = plan_step(s.workload, cluster);
   return measure("", s.workload, cluster, plan, testing::play(plan.graph)).step;
 }
 
-double kernels_of(const std::vector<std::string>& more) {
-  std::vector<std::string> settings{
-      "model={layers: 4, hidden: 1024, heads: 16, vocab: 50304}", "cluster.gpus=1",
-      "parallelism={}", "training={micro_batch: 1, sequence_length: 1024, global_batch: 4}"};
-  settings.insert(settings.end(), more.begin(), more.end());
-  const Scenario s = shipped("llama3-8b-h100.yaml", settings);
+double launches_in(const Scenario& s) {
   const StepProgram step = make_step_program(s.workload);
   Seconds launched;
   for (const StagePass& pass : step.stages[0].passes) {
@@ -113,7 +115,7 @@ double kernels_of(const std::vector<std::string>& more) {
 TEST(Host, SlowHostIsTheStep) {
   const StepReport free = step_of({});
   const StepReport late = step_of({"host.launch=10 ms"});
-  const double launches = kernels_of({"host.launch=10 ms"});
+  const double launches = launches_in(small({"host.launch=10 ms"}));
   EXPECT_GT(launches, 4);
   EXPECT_TRUE(near(late.time.value, launches + late.breakdown[TimePart::Optimizer].value, 1e-3));
   EXPECT_TRUE(near(late.breakdown.total().value, late.time.value, 1e-9));
@@ -125,6 +127,28 @@ TEST(Host, FastHostChangesNothing) {
   const double free = step_of({}).time.value;
   EXPECT_EQ(step_of({"host.launch=1 ns"}).time.value, free);
   EXPECT_LT(step_of({"host.launch=200 us", "host.graphs=full"}).time.value, free + 1e-3);
+}
+
+TEST(Host, GraphsOfAHostThatIsNeverLateAreRefused) {
+  try {
+    step_of({"host.graphs=full"});
+    FAIL() << "nothing was said";
+  } catch (const InputError& error) {
+    EXPECT_EQ(error.problems().front().message,
+              "'host.graphs' has no effect: 'host.launch' is 0 s");
+  }
+  step_of({"host.graphs=full", "training.framework=pytorch"});  // which has launches
+}
+
+// A framework's value gives way to the user's, and each fits its key.
+TEST(Host, FrameworksLieUnderTheUser) {
+  for (const Framework& framework : framework_table()) {
+    const Scenario s =
+        shipped("llama3-8b-h100.yaml",
+                {fmt::format("training.framework={}", framework.name), "host.launch=3 us"});
+    EXPECT_EQ(s.workload.host.launch, 3_us) << framework.name;
+    EXPECT_GT(s.workload.host.exchange, 3_us) << framework.name;
+  }
 }
 
 // Below the floor the size of the work does not matter, nor how it is split.
