@@ -26,7 +26,8 @@ double pace(const Bounds& compute, GpuShare taken) {
   if (taken.nothing() || alone <= Seconds{}) {
     return 1;
   }
-  return alone / (compute.computing / left_of(taken.multiprocessors) +
+  constexpr double kPerBlock = 1.25;  // multiprocessors
+  return alone / (compute.computing / left_of(kPerBlock * taken.multiprocessors) +
                   compute.passing / left_of(taken.bandwidth));
 }
 

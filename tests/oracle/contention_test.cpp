@@ -15,15 +15,16 @@ namespace {
 using testing::near;
 using testing::shipped;
 
-constexpr GpuShare kHalf{.multiprocessors = 0.5};
+constexpr GpuShare kHalf{.multiprocessors = 0.4};     // halves what computes
+constexpr GpuShare kQuarter{.multiprocessors = 0.2};  // takes a quarter of that
 
 TEST(Contention, SlowsWhatIsBoundByWhatIsTaken) {
   const Bounds compute{8_s, 2_s};
   EXPECT_EQ(pace(compute, {}), 1);
-  EXPECT_DOUBLE_EQ(pace(compute, {0.2, 0}), 10.0 / (10 + 2));
+  EXPECT_DOUBLE_EQ(pace(compute, {0.16, 0}), 10.0 / (10 + 2));
   EXPECT_DOUBLE_EQ(pace(compute, {0, 0.5}), 10.0 / (8 + 4));
-  EXPECT_DOUBLE_EQ(pace(compute, {0.2, 0.5}), 10.0 / (10 + 4));
-  EXPECT_DOUBLE_EQ(pace(compute, GpuShare{0.1, 0.2} + GpuShare{0.1, 0.3}), 10.0 / (10 + 4));
+  EXPECT_DOUBLE_EQ(pace(compute, {0.16, 0.5}), 10.0 / (10 + 4));
+  EXPECT_DOUBLE_EQ(pace(compute, GpuShare{0.06, 0.2} + GpuShare{0.1, 0.3}), 10.0 / (10 + 4));
   EXPECT_DOUBLE_EQ(pace({10_s, 0_s}, {3, 0}), 0.1);  // a tenth is always left
   EXPECT_EQ(pace({}, kHalf), 1);
 }
@@ -62,7 +63,7 @@ TEST(Contention, AddsUpOverStreams) {
   SegmentCosts costs{.durations = {8_s, 12_s, 8_s},
                      .launches = {{0_s, 0_s, 4_s}, {false, false, false}},
                      .bounds = {{}, {12_s, 0_s}, {}},
-                     .taken = {{0.25, 0}, {}, {0.25, 0}}};
+                     .taken = {kQuarter, {}, kQuarter}};
   // [0, 4] at 3/4, [4, 8] at 1/2, [8, 12] at 3/4: 8 of 12 s are done, and nothing runs beside.
   EXPECT_EQ(play_alone(program, 0, 3, costs, Seconds{}).finish[1], 16_s);
   // Not launched one after the other, both run for 8 s: 4 are done.
@@ -190,7 +191,7 @@ StepReport step_of(const std::vector<std::string>& more) {
 // Rings of NCCL over nodes of H100 take 16 of 132 multiprocessors while they run.
 TEST(Contention, OfAStepIsAPartOfItsOwn) {
   const StepReport with = step_of({});
-  const StepReport without = step_of({"collective.blocks=0"});
+  const StepReport without = step_of({"cluster.collective.blocks=0"});
   EXPECT_EQ(without.breakdown[TimePart::Contention], 0_s);
   const double slower = with.breakdown[TimePart::Contention] / with.all_communication.overlapped;
   EXPECT_GT(slower, 0.05);
@@ -198,7 +199,7 @@ TEST(Contention, OfAStepIsAPartOfItsOwn) {
   EXPECT_TRUE(near(with.breakdown.total().value, with.time.value, 1e-9));
   EXPECT_GT(with.time, without.time);
   EXPECT_LE(with.time - without.time, with.breakdown[TimePart::Contention] * 1.001);
-  EXPECT_GT(step_of({"collective.blocks=32"}).time, with.time);
+  EXPECT_GT(step_of({"cluster.collective.blocks=32"}).time, with.time);
 }
 
 }  // namespace
