@@ -48,7 +48,9 @@ class SlicePlayer {
     while (ended_ < count_) {
       if (computing_ && (events_.empty() || compute_end() <= events_.top().at)) {
         now_ = compute_end();
-        times_.longer[*computing_] += now_ - since_ - to_do_;
+        if (pace_ != 1) {
+          times_.longer[*computing_] += now_ - since_ - to_do_;
+        }
         finish(*std::exchange(computing_, {}));
         continue;
       }
@@ -194,7 +196,7 @@ class SlicePlayer {
     const double pace = pace_now();
     if (pace != pace_) {
       const Seconds done = std::min(to_do_, (now_ - since_) * pace_);
-      times_.longer[*computing_] += (now_ - since_) - done;
+      times_.longer[*computing_] += pace_ != 1 ? (now_ - since_) - done : Seconds{};
       to_do_ -= done;
       since_ = now_;
       pace_ = pace;
