@@ -56,9 +56,13 @@ Seconds sending(const TopologySpec& topology, const Group& group, const ExpertLo
 
 // Experts are drawn one after the other. One that is open lies on a rank already in use, on a new
 // rank of a node in use, or on a new node, if there may be another: the nodes with the token's best
-// experts are those that come first.
+// experts are those that come first. Nodes drawn at random are all nodes of a smaller group.
 TokenSpread token_spread(const ExpertRouting& routing, int nodes, int ranks_per_node) {
   const int limit = routing.most_nodes > 0 ? std::min(routing.most_nodes, nodes) : nodes;
+  if (routing.nodes == NodeChoice::Random && limit < nodes) {
+    return token_spread({routing.experts / nodes * limit, routing.per_token}, limit,
+                        ranks_per_node);
+  }
   const int most_ranks = std::min(routing.per_token, limit * ranks_per_node);
   const double per_rank = static_cast<double>(routing.experts) / (nodes * ranks_per_node);
   check(per_rank * ranks_per_node * limit >= routing.per_token, "a token's experts are there");

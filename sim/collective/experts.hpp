@@ -17,17 +17,28 @@
 
 #include <vector>
 
+#include "sim/base/names.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/collective/collective.hpp"
 
 namespace danlu {
 
+/// Which nodes are open to a token, where only some are: those that hold its best experts
+/// (DeepSeek-V2, arXiv:2405.04434, section 2.2.2; DeepEP's tests/test_internode.py. DeepSeek-V3
+/// adds up the best two of a node, which is 0.7 % fewer nodes); or drawn without a look at its
+/// scores.
+enum class NodeChoice { Best, Random };
+template <>
+inline constexpr auto kNames<NodeChoice> =
+    std::to_array<Named<NodeChoice>>({{NodeChoice::Best, "best"}, {NodeChoice::Random, "random"}});
+
 /// How tokens choose their experts: all experts are equally likely, but only those of so many
-/// nodes, whichever have a token's best experts, are open to it.
+/// nodes are open to it.
 struct ExpertRouting {
   int experts = 256;  // spread evenly over the ranks
   int per_token = 8;
   int most_nodes = 0;  // 0: any number
+  NodeChoice nodes = NodeChoice::Best;
   bool operator==(const ExpertRouting&) const = default;
 };
 

@@ -9,7 +9,9 @@
 
 #include "sim/base/text.hpp"
 #include "sim/import/import.hpp"
+#include "sim/import/pipeline_layout.hpp"
 #include "sim/import/shell.hpp"
+#include "sim/scenario/keys.hpp"
 
 namespace danlu {
 namespace megatron {  // the folder is built as one
@@ -72,6 +74,8 @@ const std::vector<FlagRow>& rows() {
        {{"alltoall", "all-to-all"}, {"flex", "deepep"}}},
       {"--moe-enable-deepep", "parallelism.expert_exchange", On, "", {{"", "deepep"}}},
       {"--moe-pad-expert-input-to-capacity", "training.experts.pad", On},
+      {"--moe-shared-expert-overlap", "parallelism.overlap.shared_experts", On},
+      {"--activation-func-fp8-input-store", "training.kept_narrow", On, "", {{"", "activation"}}},
       {"--overlap-moe-expert-parallel-comm", "parallelism.overlap.pair", On},
       {"--multi-latent-attention", "model.latent.kv_rank", Fact, "with the ranks and widths below"},
       {"--q-lora-rank", "model.latent.query_rank", Fact},
@@ -90,6 +94,8 @@ const std::vector<FlagRow>& rows() {
       {"--sequence-parallel", "parallelism.sequence", On},
       {"--decoder-first-pipeline-num-layers", "parallelism.first_stage_layers", Count},
       {"--decoder-last-pipeline-num-layers", "parallelism.last_stage_layers", Count},
+      {"--pipeline-model-parallel-layout", "parallelism.stage_layers|training.schedule.chunks",
+       Fact, "layers of each part, in the model's order"},
       {"--account-for-embedding-in-pipeline-split|--account-for-loss-in-pipeline-split",
        "parallelism.count_embedding_and_head", Fact, "both of them"},
       {"--num-layers-per-virtual-pipeline-stage", "training.schedule.chunks", Fact,
@@ -101,6 +107,11 @@ const std::vector<FlagRow>& rows() {
       {"--data-parallel-sharding-strategy", "parallelism.zero", Fact,
        "no_shard 0, optim 1, optim_grads 2, optim_grads_params 3"},
       {"--use-torch-fsdp2", "parallelism.zero", Fact, "3"},
+      {"--torch-fsdp2-no-reshard-after-forward",
+       "parallelism.sharding.reshard",
+       On,
+       "",
+       {{"", "backward"}}},
       {"--use-megatron-fsdp|--use-custom-fsdp", "parallelism.zero", Fact,
        "by --data-parallel-sharding-strategy"},
       {"--num-distributed-optimizer-instances", "parallelism.sharding.ranks", Fact, "data / it"},
@@ -132,9 +143,13 @@ const std::vector<FlagRow>& rows() {
        "",
        {{"fp32", "fp32"}, {"bf16", "16bit"}, {"fp16", "16bit"}, {"fp8", "8bit"}}},
       {"--optimizer-cpu-offload", "parallelism.offload.optimizer", On},
+      {"--overlap-cpu-optimizer-d2h-h2d|--no-pin-cpu-*|--use-torch-optimizer-for-cpu-offload", "",
+       Idle, "how the update on the CPUs is cut and copied: parallelism.offload.pieces says it"},
       {"--cpu-offloading-num-layers", "parallelism.offload.activation_layers", Count},
       {"--grad-reduce-in-bf16", "training.gradients", On, "", {{"", "16bit"}}},
-      {"--main-grads-dtype",
+      {"--main-params-dtype|--megatron-fsdp-main-params-dtype|--use-precision-aware-optimizer", "",
+       Idle, "master weights are fp32; other widths have flags of their own"},
+      {"--main-grads-dtype|--megatron-fsdp-main-grads-dtype",
        "training.gradients",
        Words,
        "",
@@ -162,7 +177,6 @@ const std::vector<FlagRow>& rows() {
        "x sequences a step x their length"},
       {"--nnodes|--num-nodes|--nproc-per-node|--num-gpus", "cluster.gpus", Fact,
        "of torchrun: nodes x GPUs of a node"},
-      // Without effect.
       {"--overlap-param-gather*|--align-*|--ddp-*", "", Idle,
        "weights of ZeRO-1 are gathered when the optimizer has ended, in one way"},
       {"--rampup-batch-size|--step-batch-size-schedule", "", Idle,
@@ -177,7 +191,9 @@ const std::vector<FlagRow>& rows() {
        "--apply-query-key-layer-scaling|--apply-layernorm-1p|--layernorm-epsilon|--norm-epsilon|"
        "--rotary-*|--use-rope-scaling|--rope-*|--no-rope-fusion|--mscale*|"
        "--position-*|--qk-clip*|--fp16-lm-cross-entropy|--fp32-residual-connection|--no-weight-*|"
-       "--transformer-impl|--use-mcore-models|--use-te|--use-legacy-models|--deterministic-mode",
+       "--relative-attention-max-distance|--init-method-xavier-uniform|--output-logit-dtype|"
+       "--muon-*|--lion-*|--squared-relu|--openai-gelu|--onnx-safe|--yarn-*|--transformer-impl|--"
+       "use-mcore-models|--use-te|--use-legacy-models|--deterministic-mode",
        "", Idle, "numerical details"},
       {"--moe-router-*|--moe-aux-loss-coeff|--moe-z-loss-coeff|--moe-input-jitter-eps", "", Idle,
        "how the router chooses: experts are taken to be loaded evenly"},
@@ -195,8 +211,13 @@ const std::vector<FlagRow>& rows() {
        "--tp-comm-*|--high-priority-stream-groups|--use-tp-pp-dp-mapping|--delay-*|"
        "--no-scatter-gather-tensors-in-pipeline|--overlap-p2p-*|--use-sharp|--sharp-*|"
        "--defer-embedding-wgrad-compute|--wgrad-deferral-limit|--nccl-*|--use-nccl-ub|"
-       "--suggested-communication-unit-size|--fsdp-*|--init-model-with-meta-device",
+       "--suggested-communication-unit-size|--fsdp-*|--init-model-with-meta-device|"
+       "--no-persist-layer-norm|--mla-down-proj-fusion|--optimizer-cuda-graph|"
+       "--no-gradient-reduce-div-fusion|--keep-fp8-transpose-cache|--reuse-grad-buf-*|"
+       "--no-align-param-gather",
        "", Idle, "fusions, streams and buffers that danlu does not tell apart"},
+      {"--inference-*|--rl-*|--grpo-*|--fim-*|--ft-*|--inprocess-*|--otel-*|--logits-*", "", Idle,
+       "of other programs and of watching, not of a step"},
       {"--data-*|--train-data-path|--valid-data-path|--test-data-path|--per-split-*|--vocab-file|"
        "--merge-file|--tokenizer-*|--split|--dataloader-type|--num-workers|--num-dataset-*|"
        "--mock-data|--reset-*|--eod-mask-loss|--no-create-attention-mask-in-dataloader|"
@@ -419,6 +440,9 @@ void finish_parallelism(Draft& draft) {
               draft.given("--account-for-embedding-in-pipeline-split"));
   }
   const long stages = std::max(1L, draft.count("parallelism.pipeline"));
+  if (const GivenFlag* given = draft.given("--pipeline-model-parallel-layout")) {
+    take_pipeline_layout(draft, *given, stages);
+  }
   if (const std::optional<long> layers = draft.whole("--num-layers-per-virtual-pipeline-stage");
       layers && *layers > 0) {
     draft.set("training.schedule.chunks",
@@ -487,9 +511,13 @@ void finish_recompute(Draft& draft) {
     const GivenFlag* modules = draft.given("--recompute-modules");
     std::string list = modules != nullptr ? modules->value : "core_attn";
     std::vector<std::string> parts;
+    const std::vector<std::string_view> known =
+        split(find_key(scenario_keys(), "training.recompute")->parts, '|');
     for (const std::string_view word : split(list, ' ')) {
-      if (!word.empty()) {
-        parts.emplace_back(word == "moe_act" ? "act" : word);
+      if (std::find(known.begin(), known.end(), word) != known.end()) {
+        parts.emplace_back(word);
+      } else if (!word.empty()) {
+        draft.not_used(*modules, fmt::format("danlu computes no '{}' again by itself", word));
       }
     }
     draft.set("training.recompute", fmt::format("[{}]", fmt::join(parts, ", ")),

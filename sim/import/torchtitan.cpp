@@ -192,6 +192,11 @@ void finish_sharding(Draft& draft, bool pipeline) {
     draft.set("parallelism.sharding.reduce", "step",
               "PyTorch's pipeline stages reduce gradients after the last microbatch");
   }
+  draft.set("parallelism.sharding.end_units", "true",
+            "torchtitan shards embedding and head as units of their own (apply_fsdp)");
+  if (how == "always") {
+    draft.set("parallelism.sharding.keep_root", "false", reshard, "the head's unit, too");
+  }
   draft.set("parallelism.sharding.copy", "false", "PyTorch's FSDP casts before it gathers");
   if (!draft.has("parallelism.sharding.reduce_width")) {
     draft.set("parallelism.sharding.reduce_width", "fp32",
@@ -245,8 +250,7 @@ void finish_recompute(Draft& draft, long layers) {
   } else if (kind != "selective") {
     draft.not_used(*mode, "danlu knows none, selective and full");
   } else if (option != nullptr && option->value == "op") {
-    draft.set("training.recompute", "[layernorm, act]", option,
-              "torchtitan computes every second product again too, which danlu does not");
+    draft.set("training.recompute", "alternate", option);
   } else {
     const long each =
         std::max(1L, draft.whole("activation_checkpoint.selective_ac_option").value_or(2));
@@ -258,7 +262,8 @@ void finish_recompute(Draft& draft, long layers) {
                 fmt::format("each {}th layer of a chunk, as so many first ones", each));
     }
   }
-  if (draft.on("activation_checkpoint.early_stop") && kind != "none") {
+  const bool by_operator = kind == "selective" && option != nullptr && option->value == "op";
+  if (draft.on("activation_checkpoint.early_stop") && kind != "none" && !by_operator) {
     draft.set("training.recompute_early_stop", "true",
               draft.given("activation_checkpoint.early_stop"));
   }

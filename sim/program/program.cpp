@@ -32,6 +32,7 @@ struct Unit {
   std::map<AxisSet, double> gathered;  // bytes, by the weights' copies
   std::map<AxisSet, double> trained;   // parameters, likewise
   bool takes_gradient = false;
+  bool is_layers = true;  // else one of the model's ends
 
   void add(const Workload& w, const Block& block) {
     visits.push_back({&block});
@@ -52,7 +53,7 @@ class Copies {
   Copies(const OffloadSpec& offload, bool forward, const std::vector<Unit>& units)
       : forward_(forward) {
     for (const Unit& unit : units) {
-      for (const Visit& layer : unit.visits) {
+      for (const Visit& layer : unit.is_layers ? unit.visits : std::vector<Visit>{}) {
         kept_.push_back(kept_by(*layer.block));
       }
     }
@@ -96,7 +97,8 @@ class Copies {
 };
 
 /// Writes a pass: its blocks, and beside them what their units exchange. A unit is some layers; the
-/// root unit is what the chunk holds of the model's ends, and there all through the pass.
+/// root unit is what the chunk holds of the model's ends, and there all through the pass, unless
+/// they are units as others.
 ///
 ///   exchanges   gather root | gather 1  | gather 2 |       | gather 3 |       prefetch 1
 ///   compute                 | embedding |     unit 1       |     unit 2       | unit 3
@@ -109,20 +111,23 @@ class PassWriter {
   Program write(const Chunk& chunk) {
     const bool forward = kind_ == ActionKind::Forward;
     const Block arriving = arrival(w_);
+    const bool in_root = !w_.parallelism.sharding.ends_are_units;
     Unit root;
-    if (chunk.first) {
+    if (chunk.first && in_root) {
       root.add(w_, model_.embedding);
     }
-    if (chunk.last) {
+    if (chunk.last && in_root) {
       root.add(w_, model_.head);
     }
-    const std::vector<Unit> units = layers_of(chunk);
+    const std::vector<Unit> units = units_of_pass(chunk);
     const std::vector<std::size_t> gathered =
         made_.gathers_root ? gather(root) : std::vector<std::size_t>{};
     begin(units);
     walk_.wait_for(gathered);
     if (forward ? chunk.first : chunk.last) {
-      visit(forward ? model_.embedding : model_.head);
+      if (in_root) {
+        visit(forward ? model_.embedding : model_.head);
+      }
     } else if (kind_ != ActionKind::Weight && (forward || chunk.takes_gradient)) {
       walk_.forward(arriving);
     }
@@ -130,6 +135,10 @@ class PassWriter {
     for (std::size_t n = 0; n < units.size(); ++n) {
       enter(units, n);
       for (const Visit& layer : units[n].visits) {
+        if (!units[n].is_layers) {
+          visit(*layer.block);
+          continue;
+        }
         for (const Block* block : layer.again) {
           walk_.again(*block);
         }
@@ -140,7 +149,7 @@ class PassWriter {
       }
       reduce(units[n]);
     }
-    if (forward ? chunk.last : chunk.first) {
+    if (in_root && (forward ? chunk.last : chunk.first)) {
       visit(forward ? model_.head : model_.embedding);
     }
     reduce(root);
@@ -148,8 +157,14 @@ class PassWriter {
   }
 
  private:
+  Unit end_unit(const Block& block) const {
+    Unit unit{.is_layers = false};
+    unit.add(w_, block);
+    return unit;
+  }
+
   /// In the order of the pass.
-  std::vector<Unit> layers_of(const Chunk& chunk) const {
+  std::vector<Unit> units_of_pass(const Chunk& chunk) const {
     const bool backward = kind_ == ActionKind::Backward || kind_ == ActionKind::Input;
     std::vector<Unit> units;
     std::vector<const Block*> again;
@@ -164,6 +179,14 @@ class PassWriter {
         } else {
           unit.visits.back().again = std::exchange(again, {});
         }
+      }
+    }
+    if (w_.parallelism.sharding.ends_are_units) {
+      if (chunk.first) {
+        units.insert(units.begin(), end_unit(model_.embedding));
+      }
+      if (chunk.last) {
+        units.push_back(end_unit(model_.head));
       }
     }
     if (kind_ != ActionKind::Forward) {
@@ -202,8 +225,10 @@ class PassWriter {
   void gather_next(const std::vector<Unit>& units) {
     const std::size_t next = gathered_.size();
     const bool forward = kind_ == ActionKind::Forward;
-    const bool gathers =
-        made_.gathers_layers && next < units.size() && (forward || units[next].takes_gradient);
+    // The head stays as the root unit does.
+    const bool stays = next < units.size() && units[next].visits[0].block == &model_.head;
+    const bool gathers = (stays ? made_.gathers_root : made_.gathers_layers) &&
+                         next < units.size() && (forward || units[next].takes_gradient);
     gathered_.push_back(gathers ? gather(units[next]) : std::vector<std::size_t>{});
   }
 
@@ -234,6 +259,11 @@ class PassWriter {
         after = {walk_.add_exchange({.axes = sum.axes, .bytes = bytes},
                                     {scatters ? "scatter gradients" : "sum gradients", sum.op},
                                     std::move(after))};
+      }
+      if (w_.offload.gradients_in_backward) {
+        const double shards = shards_of(w_.parallelism, copies).gradients;
+        after = {walk_.add_copy("gradients to host", kToHost,
+                                {held / shards * gradient_bytes(w_.training)}, std::move(after))};
       }
       if (!w_.parallelism.overlap_data) {
         walk_.wait_for(after);

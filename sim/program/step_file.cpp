@@ -72,6 +72,9 @@ Json segment_json(const Segment& segment) {
       json["routing"] = {{"experts", routing->experts},
                          {"per_token", routing->per_token},
                          {"most_nodes", routing->most_nodes}};
+      if (routing->nodes != NodeChoice::Best) {
+        json["routing"]["nodes"] = name_of(routing->nodes);
+      }
     }
   }
   json["after"] = segment.after;
@@ -229,9 +232,10 @@ Segment segment_of(const Json& json, std::size_t number) {
     segment.demand = {enum_of<CollectiveOp>(json.at("op")), {json.at("bytes").get<double>()}};
     if (json.contains("routing")) {
       const Json& routing = json.at("routing");
-      segment.demand.routing = {routing.at("experts").get<int>(),
-                                routing.at("per_token").get<int>(),
-                                routing.at("most_nodes").get<int>()};
+      segment.demand.routing = {
+          routing.at("experts").get<int>(), routing.at("per_token").get<int>(),
+          routing.at("most_nodes").get<int>(),
+          routing.contains("nodes") ? enum_of<NodeChoice>(routing.at("nodes")) : NodeChoice::Best};
     }
   }
   return segment;

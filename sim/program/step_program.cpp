@@ -23,6 +23,7 @@ class StageWriter {
     made_ = {};
     add_passes(stage);
     add_reductions(stage);
+    add_tensor_sums(stage);
     const Placement placement = w_.placement();
     const bool holds_table = placement.holds_first(stage) || placement.holds_last(stage);
     const bool tied_to_itself = placement.holds_last(placement.first_stage());
@@ -149,6 +150,26 @@ class StageWriter {
     }
   }
 
+  /// Over tensor ranks, of what each of them holds whole and has summed over its own tokens.
+  void add_tensor_sums(int stage) {
+    const ParallelismSpec& p = w_.parallelism;
+    if (!p.sums_whole || !p.sequence || p.tensor == 1) {
+      return;
+    }
+    double held = 0;
+    for (const HeldBlock& on_stage : blocks_of(w_, model_, stage)) {
+      for (const Weight* weight : weights_of(*on_stage.block)) {
+        const double part = weight->trained ? weight->partial : 0;
+        held += part / shards_of(p, weight->copies).gradients;
+      }
+    }
+    if (held > 0) {
+      add({.name = "sum over tensor ranks",
+           .sort = GroupSort{Axis::Tensor, Span::All},
+           .bytes = {held * gradient_bytes(w_.training)}});
+    }
+  }
+
   /// Two stages that hold the same parts, each in another copy of the model, sum their gradients.
   void add_copies(int stage) {
     double held = 0;
@@ -245,7 +266,9 @@ class StageWriter {
     const int pieces = w_.offload.pieces;
     std::vector<EndId> last =
         made_.ends.empty() ? std::vector<EndId>{} : std::vector{made_.ends.last_id()};
-    std::array<std::vector<EndId>, 3> previous{last, {}, {}};
+    const std::size_t first = w_.offload.gradients_in_backward ? 1 : 0;  // these are there by then
+    std::array<std::vector<EndId>, 3> previous{};
+    previous[first] = last;
     for (int piece = 0; piece < pieces; ++piece) {
       const double share = updated / pieces;
       const std::array steps{
@@ -259,7 +282,7 @@ class StageWriter {
                   .op = CollectiveOp::SendReceive,
                   .bytes = {share * element_bytes(w_.training.precision)}}};
       std::optional<EndId> before;
-      for (std::size_t i = 0; i < steps.size(); ++i) {
+      for (std::size_t i = first; i < steps.size(); ++i) {
         EndStep step = steps[i];
         step.after = previous[i];
         if (before) {

@@ -19,14 +19,25 @@ const Operator* operator_at(const std::vector<Step>& steps, std::size_t i) {
   return i < steps.size() ? std::get_if<Operator>(&steps[i]) : nullptr;
 }
 
-bool follows_light(const std::vector<Step>& steps, std::size_t i) {
-  const Operator* op = operator_at(steps, i);
-  return op != nullptr && is_light(*op);
+/// Whether that runs beside an exchange before it.
+bool is_beside(const std::vector<Step>& steps, std::size_t i) {
+  return i < steps.size() && std::visit([](const auto& step) { return step.beside; }, steps[i]);
+}
+
+/// Whether such an operator stands there, and on the same line as `op`.
+bool follows_light(const std::vector<Step>& steps, std::size_t i, const Operator& op) {
+  const Operator* next = operator_at(steps, i);
+  return next != nullptr && is_light(*next) && next->beside == op.beside;
 }
 
 /// Whether a product beside it can hide it. What ranks of a sequence exchange stands by itself.
 bool is_of_tensor(const Exchange& exchange) {
   return exchange.axes == AxisSet(Axis::Tensor);
+}
+
+/// What runs of an operator's forward, for the first time or again.
+const Kernels& forward_of(const Operator& op, bool again) {
+  return again && op.forward_again ? *op.forward_again : op.forward;
 }
 
 void append(const Operator& op, Kernels Operator::*which, std::string& name, Kernels& kernels) {
@@ -45,17 +56,23 @@ Walk::Walk(const Workload& w, ActionKind kind)
 void Walk::run(const std::vector<Step>& steps, bool again) {
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto* op = std::get_if<Operator>(&steps[i]);
+    if (!is_beside(steps, i)) {
+      end_beside();
+    }
     if (op == nullptr) {
       const Exchange& exchange = std::get<Exchange>(steps[i]);
       const Operator* next = operator_at(steps, i + 1);
-      if (!is_made(exchange, exchange.forward)) {
+      if (!is_made(exchange, exchange.forward) || (again && exchange.kept_once)) {
         continue;
       }
-      if (exchange.rounds > 1) {
+      if (is_beside(steps, i + 1) && !exchange.beside) {
+        pending_ = {add_exchange(exchange, *exchange.forward, ready_)};
+      } else if (exchange.rounds > 1) {
         in_rounds(exchange, *next, /*backward=*/false, again);
         ++i;
       } else if (next != nullptr && next->is_product() && is_of_tensor(exchange)) {
-        beside(exchange, *exchange.forward, *next, next->forward, /*exchange_first=*/true, again);
+        beside(exchange, *exchange.forward, *next, forward_of(*next, again),
+               /*exchange_first=*/true, again);
         ++i;
       } else {
         ready_ = {add_exchange(exchange, *exchange.forward, ready_)};
@@ -64,18 +81,36 @@ void Walk::run(const std::vector<Step>& steps, bool again) {
     }
     const auto* after = i + 1 < steps.size() ? std::get_if<Exchange>(&steps[i + 1]) : nullptr;
     if (op->is_product() && after != nullptr && is_made(*after, after->forward) &&
-        is_of_tensor(*after)) {
-      beside(*after, *after->forward, *op, op->forward, /*exchange_first=*/false, again);
+        !(again && after->kept_once) && is_of_tensor(*after)) {
+      beside(*after, *after->forward, *op, forward_of(*op, again), /*exchange_first=*/false, again);
       ++i;
       continue;
     }
     std::string name = op->name;
-    Kernels kernels = op->forward;
-    for (; is_light(*op) && follows_light(steps, i + 1); ++i) {
+    Kernels kernels = forward_of(*op, again);
+    for (; is_light(*op) && follows_light(steps, i + 1, *op); ++i) {
       append(*operator_at(steps, i + 1), &Operator::forward, name, kernels);
     }
-    ready_ = {add_compute(std::move(name), std::move(kernels), ready_, again)};
+    if (!kernels.empty()) {
+      ready_ = {add_compute(std::move(name), std::move(kernels), ready_, again)};
+    }
   }
+  end_beside();
+}
+
+/// Backward comes to what runs beside an exchange before it comes to that, and begins it here.
+void Walk::begin_beside(const std::vector<Step>& steps, std::size_t i) {
+  while (is_beside(steps, i)) {
+    --i;
+  }
+  const Exchange& exchange = std::get<Exchange>(steps[i]);
+  if (is_made(exchange, exchange.backward)) {
+    pending_ = {add_exchange(exchange, *exchange.backward, ready_)};
+  }
+}
+
+void Walk::end_beside() {
+  wait_for(std::exchange(pending_, {}));
 }
 
 /// What backward needs from here on, with `left` steps before it.
@@ -99,6 +134,12 @@ void Walk::backward(const Block& block) {
     run_again(block, left);
     const std::size_t i = --left;
     const auto* op = std::get_if<Operator>(&steps[i]);
+    if (is_beside(steps, i) && !is_beside(steps, i + 1)) {
+      begin_beside(steps, i);
+    } else if (is_beside(steps, i + 1) && !is_beside(steps, i)) {
+      end_beside();  // the exchange itself
+      continue;
+    }
     if (op == nullptr) {
       const Exchange& exchange = std::get<Exchange>(steps[i]);
       const Operator* before = i > 0 ? operator_at(steps, i - 1) : nullptr;
@@ -132,7 +173,7 @@ void Walk::backward(const Block& block) {
     }
     std::string name = op->name;
     Kernels kernels = op->input_gradient;
-    for (; is_light(*op) && left > 0 && follows_light(steps, left - 1); --left) {
+    for (; is_light(*op) && left > 0 && follows_light(steps, left - 1, *op); --left) {
       append(*operator_at(steps, left - 1), &Operator::input_gradient, name, kernels);
     }
     if (!kernels.empty()) {  // else nothing before it is trained
@@ -201,6 +242,10 @@ void Walk::columns(const Operator& op, const Exchange& exchange) {
 /// tokens, and the pieces of one run beside those of the other.
 void Walk::beside(const Exchange& exchange, const Way& way, const Operator& op,
                   const Kernels& product, bool exchange_first, bool again) {
+  if (product.empty()) {  // its output was kept
+    ready_ = {add_exchange(exchange, way, ready_)};
+    return;
+  }
   Kernels piece = product;
   Exchange part = exchange;
   if (pieces_ > 1) {
@@ -234,7 +279,8 @@ void Walk::in_rounds(const Exchange& exchange, const Operator& op, bool backward
       part.bytes = exchange.bytes * arrays;
       next.push_back(add_exchange(part, backward ? *exchange.backward : *exchange.forward, ready_));
     }
-    next.push_back(add_compute(op.name, backward ? op.input_gradient : op.forward, ready_, again));
+    next.push_back(
+        add_compute(op.name, backward ? op.input_gradient : forward_of(op, again), ready_, again));
     ready_ = next;
   }
 }

@@ -45,6 +45,8 @@ class Walk {
   bool gives_weight_gradient(const Operator& op) const {
     return kind_ != ActionKind::Input && !op.weight_gradient.empty();
   }
+  void begin_beside(const std::vector<Step>& steps, std::size_t i);
+  void end_beside();
   bool is_made(const Exchange& exchange, const std::optional<Way>& way) const;
   void add_weight_gradient(const Operator& op);
   void columns(const Operator& op, const Exchange& exchange);
@@ -62,6 +64,7 @@ class Walk {
   int pieces_;               // that products beside exchanges are cut into
   std::string_view suffix_;  // of the names of what is computed again of a layer
   std::vector<std::size_t> ready_;
+  std::vector<std::size_t> pending_;  // the exchange that the main line runs beside, if any
   Program program_;
 };
 

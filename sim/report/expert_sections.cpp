@@ -15,19 +15,21 @@
 namespace danlu {
 namespace {
 
-int layers_with_experts(const ModelSpec& model) {
-  int layers = 0;
-  for (int layer = 0; layer < model.layers + model.prediction_layers; ++layer) {
-    layers += model.layer_sort(layer).experts ? 1 : 0;
+/// The number of the n-th layer with experts.
+int layer_with_experts(const ModelSpec& model, std::size_t n) {
+  int layer = 0;
+  for (;; ++layer) {
+    if (model.layer_sort(layer).experts && n-- == 0) {
+      return layer;
+    }
   }
-  return layers;
 }
 
 /// Of the mean group: ranks may lie on nodes in several ways.
 SentShare mean_sent_share(const Workload& w, const Cluster& cluster, bool once) {
   const Mesh mesh = w.parallelism.mesh();
   const ExpertRouting routing{w.model.experts.count, w.model.experts.per_token,
-                              w.training.routing.most_nodes};
+                              w.training.routing.most_nodes, w.training.routing.nodes};
   SentShare mean;
   const double groups = 1.0 * mesh.world_size() / mesh.size(Axis::Expert);
   for (int rank = 0; rank < mesh.world_size(); ++rank) {
@@ -65,6 +67,17 @@ std::string group_text(const ExpertReport& x) {
 
 Figure tokens_figure(double tokens) {
   return Figure::number(tokens, figure(tokens));
+}
+
+/// Which layer the loads are of, where each has its own.
+std::vector<Row> layer_rows(const ExpertReport& x) {
+  if (!x.fullest_layer) {
+    return {};
+  }
+  return {{.key = "fullest_layer",
+           .label = "fullest layer",
+           .cells = {Figure::count(*x.fullest_layer)},
+           .note = "counted from 0: with the fullest rank of all, whose loads follow"}};
 }
 
 std::vector<Row> load_rows(const ExpertReport& x, const Workload& workload) {
@@ -138,19 +151,27 @@ std::optional<ExpertReport> measure_experts(const Workload& workload, const Clus
     return std::nullopt;
   }
   const RankShape shape(workload);
-  const ExpertBalance& load = shape.experts;
+  const std::vector<ExpertBalance>& loads = shape.experts;
+  const auto ruling = std::max_element(
+      loads.begin(), loads.end(),
+      [](const ExpertBalance& a, const ExpertBalance& b) { return b.fullest - a.fullest > 1e-9; });
+  const ExpertBalance& load = *ruling;
   const double tokens =
       shape.local_tokens * spec.per_token * shape.expert * shape.expert_tensor / spec.count;
   const auto [emptiest, fullest] = std::minmax_element(load.taken.begin(), load.taken.end());
   const RoutingSpec& routing = workload.training.routing;
   const Mesh mesh = workload.parallelism.mesh();
-  ExpertReport report{.layers = layers_with_experts(workload.model),
+  ExpertReport report{.layers = workload.model.layers_with_experts(),
                       .per_rank = spec.count / shape.expert,
                       .group = mesh.group(0, {Axis::Expert, Span::All}),
                       .tokens = tokens,
                       .fullest = tokens * *fullest,
                       .emptiest = tokens * *emptiest,
                       .load_factor = load.fullest};
+  if (loads.size() > 1) {
+    report.fullest_layer =
+        layer_with_experts(workload.model, static_cast<std::size_t>(ruling - loads.begin()));
+  }
   if (routing.capacity > 0) {
     report.dropped = load.dropped;
   }
@@ -189,7 +210,8 @@ std::optional<Section> expert_section(const Report& report) {
                         Figure::number(x.per_rank, count_text(x.per_rank))),
                off_page("group", "ranks of the first group", Figure::words(ranks_text(x.group))),
                off_page("group_nodes", "nodes that it lies on", Figure::count(x.group_nodes))}};
-  for (std::vector<Row> rows : {load_rows(x, report.workload), cost_rows(x, report.step)}) {
+  for (std::vector<Row> rows :
+       {layer_rows(x), load_rows(x, report.workload), cost_rows(x, report.step)}) {
     std::move(rows.begin(), rows.end(), std::back_inserter(section.rows));
   }
   return section;

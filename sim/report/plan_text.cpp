@@ -111,6 +111,7 @@ std::string layout_line(const Workload& workload) {
   line += stages_text(workload);
   line += p.pipeline > 1 && p.scatter_gather ? ", scatter-gather" : "";
   line += workload.offload.optimizer ? ", optimizer on the CPUs" : "";
+  line += workload.offload.gradients_in_backward ? ", gradients there in backward" : "";
   line += workload.offload.activation_layers > 0
               ? fmt::format(", activations of {} on the CPUs",
                             counted(workload.offload.activation_layers, "layer"))
@@ -132,10 +133,14 @@ std::string experts_line(const Workload& workload) {
   if (p.expert > 1) {
     line +=
         fmt::format(", {}, dispatch in {} bits", name_of(p.expert_exchange), 8 * r.dispatch_bytes);
-    line += r.most_nodes > 0 ? fmt::format(", to at most {}", counted(r.most_nodes, "node")) : "";
+    line += r.most_nodes > 0 ? fmt::format(", to at most {}{}", counted(r.most_nodes, "node"),
+                                           r.nodes == NodeChoice::Random ? " at random" : "")
+                             : "";
   }
   line += !r.load.empty() ? ", load as given" : "";
-  line += r.zipf > 0 ? fmt::format(", load by Zipf's law ({:g}, seed {})", r.zipf, r.seed) : "";
+  line += r.zipf > 0 ? fmt::format(", load by Zipf's law ({:g}, seed {}){}", r.zipf, r.seed,
+                                   r.zipf_by_layer ? " by layer" : "")
+                     : "";
   if (r.capacity > 0) {
     line += fmt::format(", capacity {:g}{}", r.capacity, r.pads ? " filled up" : "");
   }
@@ -161,6 +166,7 @@ std::string overlap_line(const Workload& workload) {
       "context");
   add(p.pipeline > 1, p.overlap_pipeline, "pipeline", "pipeline");
   add(p.overlap_pairs, true, "forward with backward passes", "");
+  add(p.expert > 1 && p.overlap_shared, true, "shared experts with dispatch and combine", "");
   add(p.expert > 1 && !p.overlap_pairs, false, "", "expert");
   add(p.data * p.context * p.ulysses > 1, p.overlap_data, "data", "data");
   if (hidden.empty() && bare.empty()) {

@@ -251,17 +251,18 @@ struct DrawsReport {
 
 /// What a mixture of experts does in a step.
 struct ExpertReport {
-  int layers = 0;                 // that have experts
-  double per_rank = 0;            // experts of a layer on a rank
-  std::vector<int> group;         // ranks of the first group that all experts of a layer lie on
-  int group_nodes = 1;            // that it lies on
-  double tokens = 0;              // of a microbatch that an expert is asked for, in the mean
-  double fullest = 0;             // that the expert with most computes, dropped ones left out
-  double emptiest = 0;            // and the one with fewest
-  double load_factor = 1;         // the fullest rank's tokens over the mean rank's
-  std::optional<double> dropped;  // share of tokens' copies; none where experts take all
-  std::optional<double> padding;  // share of what is computed that is no token; none without
-  Bytes in_node, between_nodes;   // that a rank sends in a step, there and back; the fullest one's
+  int layers = 0;                    // that have experts
+  double per_rank = 0;               // experts of a layer on a rank
+  std::vector<int> group;            // ranks of the first group that all experts of a layer lie on
+  int group_nodes = 1;               // that it lies on
+  double tokens = 0;                 // of a microbatch that an expert is asked for, in the mean
+  double fullest = 0;                // that the expert with most computes, dropped ones left out
+  double emptiest = 0;               // and the one with fewest
+  std::optional<int> fullest_layer;  // that these are of, where each has loads of its own
+  double load_factor = 1;            // the fullest rank's tokens over the mean rank's
+  std::optional<double> dropped;     // share of tokens' copies; none where experts take all
+  std::optional<double> padding;     // share of what is computed that is no token; none without
+  Bytes in_node, between_nodes;  // that a rank sends in a step, there and back; the fullest one's
 
   bool is_even() const { return fullest == emptiest; }
 };

@@ -39,19 +39,26 @@ std::vector<KeyRow> expert_keys() {
              "Tokens that an expert takes at most, over the mean; more are dropped. 0: none is"),
       flag("training.experts.pad", &RoutingSpec::pads, "false",
            "Experts are filled up to their capacity"),
-      counts("training.experts.load", &RoutingSpec::load, 0, 1e9,
-             "How often each expert is wanted, relative to the others, as in `[3, 1, 1, 1]`; all "
-             "alike if left out, but for zipf"),
+      counts(
+          "training.experts.load", &RoutingSpec::load, 0, 1e9,
+          "How often each expert is wanted, relative to the others, as in `[3, 1, 1, 1]`; or of "
+          "each layer with experts in turn so many numbers. All alike if left out, but for zipf"),
       number("training.experts.zipf", &RoutingSpec::zipf, 0, 10, "0",
              "The i-th most wanted expert is wanted i^-zipf times as often as the first"),
       count("training.experts.seed", &RoutingSpec::seed, 0, 1e9, "1",
             "Of the order in which experts are wanted"),
+      flag("training.experts.zipf_by_layer", &RoutingSpec::zipf_by_layer, "false",
+           "Each layer has an order of its own, drawn of the same seed; false: all layers have the "
+           "same most wanted experts"),
       choice("training.experts.weighted", &RoutingSpec::weighs_inside,
              {{false, "sum"}, {true, "activation"}}, "sum",
              "Where the router's weights come in: in the sum of a token's copies, for which these "
              "are kept; or behind the activation (Megatron-core since 0.12)"),
       count("training.experts.most_nodes", &RoutingSpec::most_nodes, 0, kMost, "0",
             "Nodes that hold the experts of a token, at most (DeepSeek-V3: 4); 0: any number"),
+      choice("training.experts.node_choice", &RoutingSpec::nodes, "best",
+             "Which nodes these are: those with a token's best experts (DeepSeek), or any drawn at "
+             "random, which reaches fewer of them"),
   };
 }
 

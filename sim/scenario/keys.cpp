@@ -173,9 +173,13 @@ std::vector<KeyRow> parallelism_keys() {
       choice("parallelism.sharding.reshard", &ShardingSpec::reshard, "forward",
              "When gathered weights are given up: after each forward pass, to be gathered again "
              "for backward (FULL_SHARD); after backward (SHARD_GRAD_OP); or after the step"),
+      flag("parallelism.sharding.end_units", &ShardingSpec::ends_are_units, "false",
+           "Embedding and head are units as layers are, each by itself (torchtitan); false: a "
+           "stage's are its root unit, which is there all through a pass"),
       flag("parallelism.sharding.keep_root", &ShardingSpec::keeps_root, "true",
            "What a stage holds of the model's ends stays from a forward pass to its backward pass "
-           "(PyTorch's root unit); false: it is given up and gathered again as layers are"),
+           "(PyTorch's root unit); false: it is given up and gathered again as layers are. With "
+           "end_units this is of the head alone"),
       choice("parallelism.sharding.reduce", &ShardingSpec::reduce, "microbatch",
              "How often gradients are reduced: in the backward pass of every microbatch, or in the "
              "last one (no_sync), until which each rank keeps them whole"),
@@ -191,6 +195,10 @@ std::vector<KeyRow> parallelism_keys() {
       flag("parallelism.offload.optimizer", &OffloadSpec::optimizer, "false",
            "The optimizer's state lies in the memory of the CPUs, which update it: gradients go "
            "down over PCIe at the end of a step, 16-bit weights come up (ZeRO-Offload)"),
+      choice("parallelism.offload.gradients", &OffloadSpec::gradients_in_backward,
+             {{false, "step"}, {true, "backward"}}, "step",
+             "When gradients go to the host: at the end of the step, all of a rank's shard; or as "
+             "each unit's are reduced, so that none stay (DeepSpeed's ZeRO-2 and -3)"),
       count("parallelism.offload.pieces", &OffloadSpec::pieces, 1, 1024, "1",
             "Pieces of that update: one is updated while others travel (Megatron-LM's "
             "--overlap-cpu-optimizer-d2h-h2d)"),
@@ -200,6 +208,10 @@ std::vector<KeyRow> parallelism_keys() {
       count("parallelism.offload.activation_layers", &OffloadSpec::activation_layers, 0, kMost, "0",
             "Of each chunk so many first layers copy their activations to the host and back "
             "(TransformerEngine's and Megatron-LM's cpu_offloading_num_layers)"),
+      flag("parallelism.sum_whole", &ParallelismSpec::sums_whole, "false",
+           "With sequence parallelism: at the end of a step gradients of what every tensor rank "
+           "holds whole (norms, routers, biases of products split by rows) are summed over these "
+           "(Megatron-LM's finalize_model_grads); false: that is left out"),
       flag("parallelism.scatter_gather", &ParallelismSpec::scatter_gather, "false",
            "Pipeline transfers carry 1/tensor each and are gathered over NVLink on arrival"),
       choice("parallelism.overlap.tensor", &ParallelismSpec::overlap_tensor, "backward",
@@ -209,6 +221,9 @@ std::vector<KeyRow> parallelism_keys() {
             "Pieces of a product with overlap tensor full"),
       flag("parallelism.overlap.pipeline", &ParallelismSpec::overlap_pipeline, "true",
            "A stage computes on while it sends to the next; false: it waits until it has sent"),
+      flag("parallelism.overlap.shared_experts", &ParallelismSpec::overlap_shared, "false",
+           "Shared experts run beside dispatch and combine (Megatron-LM's "
+           "--moe-shared-expert-overlap); false: before the dispatch"),
       flag("parallelism.overlap.pair", &ParallelismSpec::overlap_pairs, "false",
            "1F1B's steady phase runs a forward beside a backward pass, each hiding the other's "
            "exchanges, after one forward pass more (Megatron-LM's "
@@ -255,11 +270,12 @@ std::vector<KeyRow> training_keys() {
       choice("training.precision", &TrainingSpec::precision, "bf16",
              "Of matrix products; fp8, mxfp8 and fp4 are of those in layers alone, all else is in "
              "bf16 then"),
-      words(
-          "training.recompute", recompute_member(), choices_of(words_of<Recompute>()),
-          choices_of(words_of<RecomputePart>()), "none",
-          "What backward computes again: nothing, unfused attention, the whole layer, or parts of "
-          "it by Megatron-LM's names, as in `[core_attn, mlp]`"),
+      words("training.recompute", recompute_member(), choices_of(words_of<Recompute>()),
+            choices_of(words_of<RecomputePart>()), "none",
+            "What backward computes again: nothing, unfused attention, the whole layer, all of it "
+            "but "
+            "attention and every second product (torchtitan's op), or parts of it by Megatron-LM's "
+            "names, as in `[core_attn, mlp]`"),
       count_or_counts("training.recompute_layers", &TrainingSpec::recompute_layers, 0, kMost,
                       "In how many layers of each chunk, its first ones: one number, or one for "
                       "each stage. In all if left out"),
@@ -314,6 +330,9 @@ std::vector<KeyRow> training_keys() {
             "Virtual stages per stage; more than 1 interleaves. What the schedule has where that "
             "is a "
             "fixed number"),
+      flag("training.schedule.free_before_weights", &TrainingSpec::frees_before_weights, "false",
+           "Between I and W a microbatch keeps what W needs, inputs of products and gradients of "
+           "their outputs; false: all that it kept until W, and no gradients are counted"),
       quantity(
           "training.memory_reserve", &TrainingSpec::memory_reserve, Dimension::Size, 0, 1e12,
           "4 GiB",

@@ -89,11 +89,13 @@ std::vector<KeyUse> scenario_uses() {
     uses.push_back({key, "parallelism.data", "!1", {"parallelism.context", "parallelism.ulysses"}});
   }
   add(uses, {"parallelism.sharding"}, "parallelism.zero", "!0");
-  add(uses, {"parallelism.offload.pieces", "parallelism.offload.update_rate"},
+  add(uses,
+      {"parallelism.offload.gradients", "parallelism.offload.pieces",
+       "parallelism.offload.update_rate"},
       "parallelism.offload.optimizer", "true");
   add(uses,
-      {"parallelism.sharding.unit_layers", "parallelism.sharding.reduce",
-       "parallelism.sharding.reduce_width"},
+      {"parallelism.sharding.unit_layers", "parallelism.sharding.end_units",
+       "parallelism.sharding.reduce", "parallelism.sharding.reduce_width"},
       "parallelism.zero", "2|3");
   add(uses,
       {"parallelism.sharding.prefetch", "parallelism.sharding.reshard",
@@ -105,6 +107,8 @@ std::vector<KeyUse> scenario_uses() {
   add(uses,
       {"training.recompute_layers", "training.recompute_unit", "training.recompute_early_stop"},
       "training.recompute", fmt::format("!{}", name_of(Recompute::None)));
+  add(uses, {"training.recompute_early_stop"}, "training.recompute",
+      fmt::format("!{}", name_of(Recompute::Alternate)));
   add(uses, {"training.recompute_unit"}, "training.recompute", one_of(Recompute::Full));
   add(uses, {"communication.tensor"}, "parallelism.tensor", "!1");
   add(uses,
@@ -122,7 +126,15 @@ std::vector<KeyUse> scenario_uses() {
   add(uses, {"training.experts.most_nodes"}, "parallelism.expert_exchange",
       one_of(TokenExchange::DeepEp));
   add(uses, {"training.experts.pad"}, "training.experts.capacity", "!0");
-  add(uses, {"training.experts.seed"}, "training.experts.zipf", "!0");
+  add(uses, {"training.experts.seed", "training.experts.zipf_by_layer"}, "training.experts.zipf",
+      "!0");
+  add(uses, {"training.experts.node_choice"}, "training.experts.most_nodes", "!0");
+  add(uses, {"parallelism.overlap.shared_experts"}, "model.experts.shared_ffn", "!0");
+  add(uses, {"parallelism.overlap.shared_experts"}, "parallelism.expert", "!1");
+  add(uses, {"parallelism.sum_whole"}, "parallelism.sequence", "true");
+  add(uses, {"parallelism.offload.gradients"}, "parallelism.zero", "2|3");
+  add(uses, {"training.schedule.free_before_weights"}, "training.schedule.kind",
+      "zb-h1|zb-h2|zb-v|dualpipe|dualpipe-v|grid");
   add(uses, {"training.fp8_recipe"}, "training.precision", one_of(Precision::Fp8));
   add(uses, {"training.narrow_weights", "training.wide_first_layers", "training.wide_last_layers"},
       "training.precision", one_of(Precision::Fp8, Precision::Mxfp8, Precision::Fp4));

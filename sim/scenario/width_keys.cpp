@@ -37,6 +37,11 @@ std::vector<KeyRow> width_keys() {
              "Below 16 bits: weights have narrow copies beside those in 16 bits, cast once a step; "
              "or the optimizer writes narrow ones, which are gathered so (Megatron-LM's "
              "--fp8-param-gather)"),
+      enum_list(
+          "training.kept_narrow", &TrainingSpec::kept_narrow,
+          "What is kept narrower than computed from forward to backward: inputs of activation "
+          "functions in 8 bits (activation), attention's output in 12 bits (attention), as in "
+          "`[activation, attention]` of DeepSeek-V3; nothing if left out"),
       count("training.wide_first_layers", &TrainingSpec::wide_first_layers, 0, kMost, "0",
             "Below 16 bits: first layers whose products stay in bf16 (Megatron-LM's "
             "--first-last-layers-bf16)"),
@@ -69,8 +74,10 @@ std::vector<KeyRow> width_keys() {
           "4); copies: of attention's output and gradients; biases: their gradients"),
       count("training.lora.rank", &LoraSpec::rank, 1, 65536, "",
             "Low-rank adapters (LoRA) of this rank are trained, and nothing else"),
-      enum_list("training.lora.targets", &LoraSpec::targets,
-                "Weights that have adapters, as in `[q, v]`; qkv is one adapter for all three"),
+      enum_list(
+          "training.lora.targets", &LoraSpec::targets,
+          "Weights that have adapters, as in `[q, v]`; qkv is one adapter for all three; gate, up "
+          "and down are of experts, too, each of which has its own"),
       choice("training.lora.base_width", &LoraSpec::four_bit_base,
              {{false, "16bit"}, {true, "4bit"}}, "16bit",
              "Of the frozen weights of layers; 4bit: NormalFloat with twice quantised scales, made "

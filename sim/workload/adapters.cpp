@@ -10,7 +10,8 @@
 // They stay in 16 bits, and keep x, whole for dA, and x A. Of a product that is split by columns B
 // is split, too, and A held whole; by rows A, and B whole, so that its output joins the product's
 // sum (sums of a whole one's gradients over tensor ranks are not counted, as those of norms are
-// not).
+// not). Routed experts have adapters of their own each, grouped as their products are, split as
+// they are among ranks that share an expert; routers have none.
 //
 // QLoRA (Dettmers et al. 2023) keeps the frozen products' weights in 4 bits: each pass makes those
 // of a layer wide before it multiplies with them.
@@ -56,21 +57,24 @@ std::vector<Output> outputs_of(const RankShape& z, const Operator& op) {
   const Kernel& product =
       *std::find_if(op.forward.begin(), op.forward.end(),
                     [](const Kernel& kernel) { return kernel.kind == KernelKind::Gemm; });
-  const double ranks = op.split == Split::Columns ? z.tensor : 1;
+  const bool routed = op.part == ModelPart::Experts;
+  const double ranks = op.name == kExpertUp         ? z.expert_tensor
+                       : op.split == Split::Columns ? z.tensor
+                                                    : 1;
   const auto add = [&](bool is_asked, double width) {
     if (is_asked) {
       outputs.push_back({width, width * ranks});
     }
   };
-  if (op.name == kMlpUp) {
+  if (op.name == kExpertUp || op.name.ends_with(kMlpUp)) {
     const double width = product.n / (z.model.gated_mlp ? 2 : 1);
     add(asked(LoraTarget::Up), width);
     add(z.model.gated_mlp && asked(LoraTarget::Gate), width);
-  } else if (op.name == kMlpDown) {
+  } else if (op.name == kExpertDown || op.name.ends_with(kMlpDown)) {
     add(asked(LoraTarget::Down), product.n);
   } else if (op.name == kProjection) {
     add(asked(LoraTarget::O), product.n);
-  } else if (op.part != ModelPart::Router && op.part != ModelPart::Experts) {
+  } else if (op.part != ModelPart::Router && !routed) {
     add(all, product.n);
   }
   return outputs;
@@ -84,27 +88,54 @@ void add_adapter(const RankShape& z, const Output& out, Operator& op) {
   const double t = product.m;
   const double in = product.k;
   const double r = z.training.lora.rank;
-  const bool rows = op.split == Split::Rows;
-  const double share_a = op.split == Split::Columns ? 1 / z.tensor : 1;
-  const double share_b = rows ? 1 / z.tensor : 1;
-  const auto thin = [&](double m, double n, double k, double share, double extra = 0) {
-    Kernel kernel = gemm(m, n, k, 1, e, {extra});
-    kernel.model_flops = share * kernel.model_flops;
+  const bool routed = op.part == ModelPart::Experts;
+  const double ranks = routed ? z.expert_tensor : z.tensor;  // that share the product
+  const bool columns = op.split == Split::Columns || op.name == kExpertUp;
+  const bool rows = op.split == Split::Rows || op.name == kExpertDown;
+  const double share_a = columns ? 1 / ranks : 1;
+  const double share_b = rows ? 1 / ranks : 1;
+  const double held = product.batch;  // of such products
+  const double everywhere = routed ? z.model.experts.count : 1;
+  // Of the rank that has most tokens, too, for which the others wait.
+  const double fullest = product.fullest.empty() ? 1 : product.fullest[0].m / product.m;
+  const auto beside_fullest = [&](const auto& make) {
+    Kernel kernel = make(1);
+    if (fullest > 1) {
+      kernel.fullest = {make(fullest)};
+    }
     return kernel;
+  };
+  const double counted = routed ? product.model_flops / product.flops : 1;
+  const auto of_tokens = [&](double n, double k, double share) {
+    return beside_fullest([&](double more) {
+      Kernel kernel = gemm(more * t, n, k, held, e);
+      kernel.model_flops = counted * share * kernel.model_flops;
+      return kernel;
+    });
+  };
+  const auto of_weight = [&](double m, double n, double share) {
+    return beside_fullest([&](double more) {
+      Kernel kernel = gemm(m, n, more * t, held, e, {z.gradient * m * n * held});
+      kernel.model_flops = counted * share * kernel.model_flops;
+      return kernel;
+    });
+  };
+  const auto pass = [&](double values, double times) {
+    return beside_fullest(
+        [&](double more) { return memory_pass(more * t * values * held * times * e); });
   };
   const auto add = [](Kernels& kernels, Kernels more) {
     kernels.insert(kernels.end(), more.begin(), more.end());
   };
-  add(op.forward,
-      {thin(t, r, in, share_a), thin(t, out.held, r, share_b), memory_pass(t * out.held * 5 * e)});
-  add(op.input_gradient, {memory_pass(t * out.held * 2 * e), thin(t, r, out.held, share_b),
-                          thin(t, in, r, share_a), memory_pass(t * in * 3 * e)});
-  add(op.weight_gradient, {thin(in, r, t, share_a, z.gradient * in * r),
-                           thin(r, out.held, t, share_b, z.gradient * r * out.held)});
+  add(op.forward, {of_tokens(r, in, share_a), of_tokens(out.held, r, share_b), pass(out.held, 5)});
+  add(op.input_gradient,
+      {pass(out.held, 2), of_tokens(r, out.held, share_b), of_tokens(in, r, share_a), pass(in, 3)});
+  add(op.weight_gradient, {of_weight(in, r, share_a), of_weight(r, out.held, share_b)});
   op.adapter.copies = op.weight.copies;
-  op.adapter.whole += r * (in * (rows ? z.tensor : 1) + out.whole);
-  op.adapter.held += r * (in + out.held);
-  op.kept += Bytes{e * t * r};
+  op.adapter.active = op.weight.active;
+  op.adapter.whole += everywhere * r * (in * (rows ? ranks : 1) + out.whole);
+  op.adapter.held += held * r * (in + out.held);
+  op.kept += Bytes{e * t * r * held * fullest};
 }
 
 /// The product's input, which was not kept for its own weight.
@@ -112,7 +143,8 @@ Bytes input_of(const RankShape& z, const Operator& op) {
   for (const Kernel& kernel : op.forward) {
     if (kernel.kind == KernelKind::Gemm) {
       const bool gathered = op.split == Split::Columns && z.splits_sequence;
-      return {z.element * kernel.m * kernel.k / (gathered ? z.tensor : 1)};
+      const double rows = kernel.batch * (kernel.fullest.empty() ? kernel.m : kernel.fullest[0].m);
+      return {z.element * rows * kernel.k / (gathered ? z.tensor : 1)};
     }
   }
   return {};

@@ -72,6 +72,26 @@ Bytes kept_by(const Block& block) {
   return sum;
 }
 
+Bytes needed_by_weights(const Block& block, double element, double narrow) {
+  Bytes sum;
+  for (const Operator* op : operators_of(block)) {
+    if (op->weight_gradient.empty()) {
+      continue;
+    }
+    const double width = op->weight.narrow ? narrow : element;
+    double inputs = 0;
+    double outputs = 0;
+    for (const Kernel& kernel : op->forward) {
+      if (kernel.kind == KernelKind::Gemm) {
+        inputs += kernel.batch * kernel.m * kernel.k;
+        outputs += kernel.batch * kernel.m * kernel.n;
+      }
+    }
+    sum += std::min(op->kept, Bytes{width * inputs}) + Bytes{width * outputs};
+  }
+  return sum;
+}
+
 Bytes made_again_by(const Block& block) {
   Bytes most;
   for (const Again& again : block.again) {

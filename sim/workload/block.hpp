@@ -27,6 +27,9 @@ using Kernels = std::vector<Kernel>;
 struct Weight {
   double whole = 0;
   double held = 0;
+  // Of those held: what every tensor rank has whole, and has seen only its own tokens (sequence
+  // parallelism), so that gradients are to be summed over them.
+  double partial = 0;
   double active = 1;           // share of the whole that one token passes through
   AxisSet copies = kDataAxes;  // along which ranks hold the same: all of one mesh's
   bool trained = true;         // else it has no gradient and no optimizer state
@@ -68,7 +71,8 @@ struct Operator {
   std::string name;
   Kernels forward;
   Kernels input_gradient;
-  Kernels weight_gradient{};  // of a product; others have it with the input's
+  std::optional<Kernels> forward_again{};  // what of forward is computed again, where not all is
+  Kernels weight_gradient{};               // of a product; others have it with the input's
   Weight weight{};
   Weight adapter{};     // of LoRA, beside the weight
   Bytes kept{};         // from forward to backward, of one microbatch: its input, or a mask
@@ -76,6 +80,7 @@ struct Operator {
   Split split = Split::None;
   std::optional<Bytes> across{};  // whole, what its split exchanges; none: a layer's boundary
   ModelPart part = ModelPart::Mlp;
+  bool beside = false;  // runs beside the exchange before it, and all that is marked so behind
   bool needs_output = false;  // backward needs what it made, which who takes it keeps for both
   bool is_frozen_product = false;
 
@@ -98,10 +103,12 @@ struct Exchange {
   Bytes bytes;  // of the whole array
   std::optional<Way> forward;
   std::optional<Way> backward;
-  bool again = false;  // forward's once more in backward, for what is behind it
+  bool again = false;      // forward's once more in backward, for what is behind it
+  bool kept_once = false;  // forward's is not made again where what is around it is computed again
   // More than 1: it is passed on in that many rounds but one, beside as many rounds of the operator
   // behind it; backward passes it on once more, and as many bytes of gradients a round later.
   int rounds = 1;
+  bool beside = false;                     // as an operator is
   std::optional<ExpertRouting> routing{};  // of tokens: CollectiveOp::Dispatch, by that
   Bytes buffers{};  // memory that it needs beside what is kept, while the layer is computed
 };
@@ -125,6 +132,7 @@ struct Block {
   bool with_next = false;      // the whole of it is run once more before backward of the next layer
   bool takes_gradient = true;  // of its output: something in it or before it is trained
   bool gives_gradient = true;  // of its input: something before it is
+  Bytes for_weights{};         // of one microbatch, what W needs that I leaves behind
 };
 
 /// The operators of a block, in order.
@@ -142,6 +150,9 @@ std::map<AxisSet, double> trained_by_copies(const Block& block);
 Bytes buffers_of(const Block& block);
 /// What is kept of one microbatch from forward to backward.
 Bytes kept_by(const Block& block);
+/// What of a microbatch the gradients of weights need: inputs of their products and gradients of
+/// their outputs, of `element` bytes where products are not narrow, else of `narrow`.
+Bytes needed_by_weights(const Block& block, double element, double narrow);
 /// The most that backward has made again of it at once, beside that.
 Bytes made_again_by(const Block& block);
 

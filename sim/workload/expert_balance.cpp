@@ -15,8 +15,8 @@ double mean_of(const std::vector<double>& values) {
 }
 
 /// In an order that the seed says: Fisher and Yates.
-std::vector<double> shuffled(std::vector<double> values, int seed) {
-  const RandomStreams random(static_cast<std::uint64_t>(seed), 0);
+std::vector<double> shuffled(std::vector<double> values, int seed, int load) {
+  const RandomStreams random(static_cast<std::uint64_t>(seed), static_cast<std::uint32_t>(load));
   const std::uint64_t stream = stream_name("experts", "popularity");
   for (std::size_t i = values.size(); i > 1; --i) {
     const double drawn = random.uniforms(stream, static_cast<std::uint32_t>(i))[0];
@@ -25,22 +25,39 @@ std::vector<double> shuffled(std::vector<double> values, int seed) {
   return values;
 }
 
-std::vector<double> relative_load(const RoutingSpec& routing, int experts) {
+std::vector<double> relative_load(const RoutingSpec& routing, int experts, int of) {
   if (!routing.load.empty()) {
-    return {routing.load.begin(), routing.load.end()};
+    const auto begin = routing.load.begin() + static_cast<std::ptrdiff_t>(of) * experts;
+    return {begin, begin + experts};
   }
   std::vector<double> load;
   for (int i = 1; i <= experts; ++i) {
     load.push_back(std::pow(i, -routing.zipf));
   }
-  return routing.zipf > 0 ? shuffled(std::move(load), routing.seed) : load;
+  return routing.zipf > 0 ? shuffled(std::move(load), routing.seed, of) : load;
 }
 
 }  // namespace
 
-ExpertBalance expert_balance(const Workload& w) {
+int expert_loads(const Workload& w) {
   const RoutingSpec& routing = w.training.routing;
-  ExpertBalance load{.wanted = relative_load(routing, w.model.experts.count)};
+  const bool by_layer = routing.zipf > 0
+                            ? routing.zipf_by_layer
+                            : static_cast<int>(routing.load.size()) > w.model.experts.count;
+  return by_layer ? w.model.layers_with_experts() : 1;
+}
+
+std::vector<ExpertBalance> expert_balances(const Workload& w) {
+  std::vector<ExpertBalance> loads;
+  for (int load = 0; w.model.experts.count > 0 && load < expert_loads(w); ++load) {
+    loads.push_back(expert_balance(w, load));
+  }
+  return loads;
+}
+
+ExpertBalance expert_balance(const Workload& w, int of) {
+  const RoutingSpec& routing = w.training.routing;
+  ExpertBalance load{.wanted = relative_load(routing, w.model.experts.count, of)};
   const double mean_wanted = mean_of(load.wanted);
   double kept = 0;
   load.computed.resize(static_cast<std::size_t>(w.parallelism.expert));

@@ -5,7 +5,8 @@
 //   capacity   2   1   1.5   0.5         what is above 2 is dropped
 //   padded     2   2   2     2           all compute as much
 //
-// Experts lie on ranks in order, equally many on each. All layers have one load.
+// Experts lie on ranks in order, equally many on each. All layers have one load, or each its own,
+// as given, or by Zipf's law with an order of its own.
 #pragma once
 
 #include <vector>
@@ -24,7 +25,11 @@ struct ExpertBalance {
   double padding = 0;            // share of what is computed
 };
 
-/// Of a model with experts; their number is a multiple of the ranks that they lie on.
-ExpertBalance expert_balance(const Workload& workload);
+/// How many loads there are: 1, or one for each layer with experts.
+int expert_loads(const Workload& workload);
+/// One of them, of a model with experts, whose number is a multiple of the ranks that they lie on.
+ExpertBalance expert_balance(const Workload& workload, int load = 0);
+/// All of them; none without experts.
+std::vector<ExpertBalance> expert_balances(const Workload& workload);
 
 }  // namespace danlu

@@ -11,6 +11,11 @@
 // bytes are those of the exchange. Ranks that share each expert (expert tensor parallelism) gather
 // tokens before experts and scatter their sums behind them.
 //
+// With parallelism.overlap.shared_experts the shared ones stand beside the exchanges (Megatron-LM's
+// --moe-shared-expert-overlap, megatron/core/transformer/moe/token_dispatcher.py):
+//
+//   permute | dispatch, beside it shared up, activation | .. | combine, beside it shared down | sum
+//
 // Sort and unsort, by expert, are there where a rank holds several; DeepEP hands tokens on where
 // they are needed, so that permute and its reverse are a part of dispatch and combine.
 #include <functional>
@@ -32,10 +37,10 @@ constexpr int kOrder = 4;
 
 /// The sizes of one rank's experts.
 struct ExpertShape {
-  explicit ExpertShape(const RankShape& z)
+  ExpertShape(const RankShape& z, const LayerSort& sort)
       : rank(z),
         spec(z.model.experts),
-        load(z.experts),
+        load(z.experts[static_cast<std::size_t>(sort.load)]),
         copies(z.local_tokens * spec.per_token * load.mean),
         held(spec.count / z.expert),
         rows(copies * z.expert * z.expert_tensor / spec.count),
@@ -117,26 +122,37 @@ Operator router(const ExpertShape& x) {
   const RankShape& z = x.rank;
   Operator made = linear(z, z.local_tokens, kRouter, z.hidden, x.spec.count);
   const double weights = (z.hidden + (x.spec.router_bias ? 1 : 0)) * x.spec.count;
-  made.weight = {weights, weights};
+  made.weight = {.whole = weights, .held = weights, .partial = weights};
   made.part = ModelPart::Router;
   made.kept = {z.element * z.local_tokens * z.hidden};
   return made;
 }
 
-/// The MLP that every token visits. Its input is the router's, and kept there.
-void add_shared(const ExpertShape& x, Block& block) {
+/// The MLP that every token visits, in two parts: until its activation, and from there on. Its
+/// input is the router's, and kept there.
+struct SharedSteps {
+  std::vector<Step> begin, end;
+};
+SharedSteps shared_steps(const ExpertShape& x) {
+  if (x.spec.shared_ffn == 0) {
+    return {};
+  }
   const RankShape& z = x.rank;
-  const std::size_t first = block.steps.size();
+  Block block;
   add_mlp_products(z, x.spec.shared_ffn, "shared ", block);
-  std::get<Operator>(block.steps[first]).kept = {};
+  std::get<Operator>(block.steps.front()).kept = {};
   if (x.spec.shared_gate) {
     Operator gate = linear(z, z.local_tokens, "shared gate", z.hidden, 1);
-    gate.weight = {z.hidden, z.hidden};
+    gate.weight = {.whole = z.hidden, .held = z.hidden, .partial = z.hidden};
     block.steps.emplace_back(std::move(gate));
   }
-  for (std::size_t i = first; i < block.steps.size(); ++i) {
-    std::get<Operator>(block.steps[i]).part = ModelPart::SharedExperts;
+  for (Step& step : block.steps) {
+    auto& op = std::get<Operator>(step);
+    op.part = ModelPart::SharedExperts;
+    op.beside = z.shared_beside;
   }
+  const auto middle = block.steps.begin() + 2;  // up, activation
+  return {{block.steps.begin(), middle}, {middle, block.steps.end()}};
 }
 
 /// Tokens to their experts and back, over the ranks that experts are spread over. What goes there
@@ -154,7 +170,8 @@ Exchange way_of_tokens(const ExpertShape& x, bool there) {
                 .forward = there ? out : back,
                 .backward = there ? back : out};
   if (once) {
-    made.routing = ExpertRouting{x.spec.count, x.spec.per_token, z.training.routing.most_nodes};
+    made.routing = ExpertRouting{x.spec.count, x.spec.per_token, z.training.routing.most_nodes,
+                                 z.training.routing.nodes};
   }
   return made;
 }
@@ -196,19 +213,23 @@ void add_routed(const ExpertShape& x, Block& block) {
 
 }  // namespace
 
-void add_experts(const RankShape& z, Block& block) {
-  const ExpertShape x(z);
+void add_experts(const RankShape& z, const LayerSort& sort, Block& block) {
+  const ExpertShape x(z, sort);
   const bool sorts = x.held > 1;
   block.steps.emplace_back(norm(z, kNorm, z.block_input()));
   block.steps.emplace_back(router(x));
   block.steps.emplace_back(choose(x));
-  if (x.spec.shared_ffn > 0) {
-    add_shared(x, block);
-  }
+  const SharedSteps shared = shared_steps(x);
+  const auto add = [&](const std::vector<Step>& steps, bool here) {
+    block.steps.insert(block.steps.end(), steps.begin(), here ? steps.end() : steps.begin());
+  };
+  add(shared.begin, !z.shared_beside);
+  add(shared.end, !z.shared_beside);
   if (!z.routed_once) {
     block.steps.emplace_back(moved(x, "permute", x.copies));
   }
   block.steps.emplace_back(way_of_tokens(x, true));
+  add(shared.begin, z.shared_beside);
   if (sorts || z.routed_once) {
     block.steps.emplace_back(moved(x, "sort", x.copies));
   }
@@ -219,17 +240,18 @@ void add_experts(const RankShape& z, Block& block) {
     block.steps.emplace_back(moved(x, "unsort", x.copies));
   }
   block.steps.emplace_back(way_of_tokens(x, false));
+  add(shared.end, z.shared_beside);
   // The sum of a token's copies, by the router's weights, and with what is shared: reads them and
   // writes the token; backward reads and writes copies, and reads both for the weights' gradients.
-  const double shared = x.spec.shared_ffn > 0 ? 1 : 0;
+  const double both = x.spec.shared_ffn > 0 ? 2 : 1;
   const double token = z.element * z.local_tokens * z.hidden;
   const double sent = z.element * x.copies * z.hidden;
   const bool weighs_inside = z.training.routing.weighs_inside;
-  block.steps.emplace_back(Operator{
-      .name = kExpertSum,
-      .forward = {memory_pass(sent + (1 + shared) * token)},
-      .input_gradient = {memory_pass((weighs_inside ? 1 : 2) * sent + (1 + shared) * token)},
-      .kept = {weighs_inside ? 0 : sent}});
+  block.steps.emplace_back(
+      Operator{.name = kExpertSum,
+               .forward = {memory_pass(sent + both * token)},
+               .input_gradient = {memory_pass((weighs_inside ? 1 : 2) * sent + both * token)},
+               .kept = {weighs_inside ? 0 : sent}});
   add_end_of_half(z, block);
 }
 

@@ -21,7 +21,8 @@ Operator down(const RankShape& z, double narrow) {
   Operator op = linear(z, z.local_tokens, kLatentDown, z.hidden, width);
   count_only(z.tokens / z.tensor / z.local_tokens, op);
   const double biases = z.model.biases.on(Biased::Qkv) ? width : 0;
-  op.weight = {z.hidden * width + biases, z.hidden * width + biases};
+  const double parameters = z.hidden * width + biases;
+  op.weight = {.whole = parameters, .held = parameters, .partial = parameters};
   op.kept = {z.element * z.local_tokens * z.hidden};
   op.part = ModelPart::Attention;
   return op;
@@ -33,7 +34,7 @@ Operator norms_of(const RankShape& z, double narrow) {
   return {.name = "latent norms",
           .forward = {memory_pass(elements * 2 * z.element, PassKind::Norm)},
           .input_gradient = {memory_pass(elements * 3 * z.element, PassKind::NormBackward)},
-          .weight = {parameters, parameters},
+          .weight = {.whole = parameters, .held = parameters, .partial = parameters},
           .kept = {z.element * elements},
           .part = ModelPart::Norms};
 }

@@ -29,7 +29,7 @@ Operator norm(const RankShape& z, std::string name, Bytes kept) {
   return {.name = std::move(name),
           .forward = {memory_pass(boundary * 2 * z.element, PassKind::Norm)},
           .input_gradient = {memory_pass(boundary * 3 * z.element, PassKind::NormBackward)},
-          .weight = {parameters, parameters},
+          .weight = {.whole = parameters, .held = parameters, .partial = parameters},
           .kept = kept,
           .part = ModelPart::Norms};
 }
@@ -37,7 +37,10 @@ Operator norm(const RankShape& z, std::string name, Bytes kept) {
 Weight split_weight(const RankShape& z, Biased product, double whole_matrix, double held_matrix,
                     double whole_biases, double held_biases) {
   const double biases = z.model.biases.on(product) ? 1 : 0;
-  return {whole_matrix + biases * whole_biases, held_matrix + biases * held_biases};
+  const bool is_whole = held_biases == whole_biases;
+  return {.whole = whole_matrix + biases * whole_biases,
+          .held = held_matrix + biases * held_biases,
+          .partial = is_whole ? biases * held_biases : 0};
 }
 
 Operator residual(const RankShape& z) {
@@ -84,7 +87,7 @@ Block layer(const RankShape& z, const LayerSort& sort) {
     add_side_by_side(z, sort, block);
   } else {
     add_attention(z, sort, block);
-    sort.experts ? add_experts(z, block) : add_mlp(z, block);
+    sort.experts ? add_experts(z, sort, block) : add_mlp(z, block);
   }
   if (sort.ends_encoder) {  // whose output is kept once for all layers of the decoder
     block.steps.emplace_back(norm(z, "encoder norm", 2 * z.block_input()));

@@ -54,7 +54,7 @@ void add_mlp_products(const RankShape& shape, double width, const std::string& w
 // The halves of a layer, from norm to residual.
 void add_attention(const RankShape& shape, const LayerSort& sort, Block& block);
 void add_mlp(const RankShape& shape, Block& block);
-void add_experts(const RankShape& shape, Block& block);
+void add_experts(const RankShape& shape, const LayerSort& sort, Block& block);
 
 /// A layer, of such halves, or of both side by side.
 Block layer(const RankShape& shape, const LayerSort& sort);

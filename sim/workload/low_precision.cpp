@@ -13,6 +13,12 @@
 // recipes then transpose what was gathered in backward (2 n), and of the input, which is kept as it
 // was sent, always (pytorch/module/linear.py and base.py, grad_output_preprocess). The input is
 // kept narrow. An output that its maker needs in backward, as attention does, is kept beside that.
+//
+// Two activations may be kept narrower than they are (training.kept_narrow): what an activation
+// function begins with, n bytes a value instead of e, written forward and read backward; and
+// attention's output, once for attention and for the product behind it, in 12 bits (E5M6). Both are
+// DeepSeek-V3's (arXiv:2412.19437, section 3.3.3), the first is also Megatron-LM's
+// --activation-func-fp8-input-store.
 #include <algorithm>
 
 #include "sim/workload/layers.hpp"
@@ -148,7 +154,58 @@ class Lowering {
   bool splits_sequence_;
 };
 
+constexpr double kTwelveBits = 1.5;
+
+/// Lets a kernel, and what the fullest rank has of it, move that many times as many bytes.
+void scale_bytes(Kernel& kernel, double ratio) {
+  kernel.bytes = ratio * kernel.bytes;
+  for (Kernel& fullest : kernel.fullest) {
+    scale_bytes(fullest, ratio);
+  }
+}
+
+void keep_input_narrow(double gates, double wide, double narrow, Operator& activation) {
+  const double share = gates * narrow / wide;  // of a pass that reads or writes one output
+  scale_bytes(activation.forward[0], 1 + share / (gates + 1));
+  scale_bytes(activation.input_gradient[0], 1 - (gates - share) / (2 * gates + 1));
+  activation.kept = activation.kept * (narrow / wide);
+}
+
+void keep_output_narrow(double wide, Operator& projection) {
+  const double values = sizes_of(projection).input;
+  const Kernel cast = memory_pass(values * (wide + kTwelveBits));
+  projection.forward.insert(projection.forward.begin(), cast);
+  projection.input_gradient.push_back(cast);
+  projection.kept = Bytes{values * kTwelveBits};
+}
+
 }  // namespace
+
+void keep_narrow(const Workload& w, ModelBlocks& model) {
+  const TrainingSpec& t = w.training;
+  const auto asked = [&](NarrowPart part) {
+    return std::find(t.kept_narrow.begin(), t.kept_narrow.end(), part) != t.kept_narrow.end();
+  };
+  const double wide = element_bytes(t.precision);
+  const double narrow = is_narrow(t.precision) ? quantisation_of(t).bytes : 1;
+  const double gates = w.model.gated_mlp ? 2 : 1;
+  for (Block& block : model.kinds) {
+    bool behind_attention = false;
+    for (Step& step : block.steps) {
+      auto* op = std::get_if<Operator>(&step);
+      if (op == nullptr) {
+        continue;
+      }
+      if (asked(NarrowPart::Activation) && op->name.ends_with(kActivation)) {
+        keep_input_narrow(gates, wide, narrow, *op);
+      }
+      if (asked(NarrowPart::Attention) && behind_attention && op->kept > Bytes{}) {
+        keep_output_narrow(wide, *op);
+      }
+      behind_attention = op->name == kAttention;
+    }
+  }
+}
 
 void lower_precision(const Workload& w, ModelBlocks& model) {
   const TrainingSpec& t = w.training;

@@ -45,22 +45,33 @@ Bytes gathered(const Workload& w, const ModelBlocks& model, int stage) {
   double gradients = 0;
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
     const PlacedChunk at{stage, chunk};
-    kept += w.placement().is_first(at) ? split_weights(w, model.embedding).gathered : 0;
-    kept += w.placement().is_last(at) ? split_weights(w, model.head).gathered : 0;
+    const bool in_root = !p.sharding.ends_are_units;
+    const bool passes_head = !in_root && !p.sharding.keeps_root;
     std::vector<double> units;
-    for (const auto& layers : units_of(layers_of(w, model, at), p.sharding.unit_layers)) {
-      SplitWeights unit;
-      for (const LayerKindId layer : layers) {
-        unit += split_weights(w, model.kinds[layer]);
-      }
+    const auto ahead = static_cast<std::size_t>(p.sharding.prefetch) + 1;
+    const auto pass = [&](const SplitWeights& unit) {
       units.push_back(unit.gathered);
       gradients = std::max(gradients, unit.trained);
-      const auto ahead = static_cast<std::size_t>(p.sharding.prefetch) + 1;
       passing = std::max(
           passing,
           std::accumulate(units.end() - static_cast<std::ptrdiff_t>(std::min(ahead, units.size())),
                           units.end(), 0.0));
       kept += gives_up ? 0 : unit.gathered;
+    };
+    if (w.placement().is_first(at)) {
+      const SplitWeights embedding = split_weights(w, model.embedding);
+      in_root ? kept += embedding.gathered : (pass(embedding), 0.0);
+    }
+    for (const auto& layers : units_of(layers_of(w, model, at), p.sharding.unit_layers)) {
+      SplitWeights unit;
+      for (const LayerKindId layer : layers) {
+        unit += split_weights(w, model.kinds[layer]);
+      }
+      pass(unit);
+    }
+    if (w.placement().is_last(at)) {
+      const SplitWeights head = split_weights(w, model.head);
+      passes_head ? (pass(head), 0.0) : kept += head.gathered;
     }
   }
   Bytes bytes{gradients * element_bytes(w.training.precision)};
@@ -134,7 +145,7 @@ double updated_bytes(const Workload& w, const Weight& weight) {
 
 std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& model, int stage) {
   struct OfChunk {
-    Bytes kept, again, logits, buffers, copied, on_the_way;
+    Bytes kept, for_weights, again, logits, buffers, copied, on_the_way;
   };
   std::vector<OfChunk> chunks;  // of one microbatch
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
@@ -147,6 +158,7 @@ std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& m
         of.on_the_way += copied++ < kLayersOnTheWay ? kept : Bytes{};
       } else {
         of.kept += kept;
+        of.for_weights += model.kinds[kind].for_weights;
       }
       of.again = std::max(of.again, made_again_by(model.kinds[kind]));
       of.buffers = std::max(of.buffers, buffers_of(model.kinds[kind]));
@@ -184,8 +196,13 @@ std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& m
     held.push_back(now);
     held.back().activations += on_the_way;
     for (; first != end; ++first) {
+      const OfChunk own = chunk_of(*first);
+      const bool frees_early = w.training.frees_before_weights;
+      if (frees_early && first->gives_gradient() && !first->frees()) {
+        now.activations += own.for_weights - own.kept;
+      }
       if (first->frees()) {
-        now.activations -= chunk_of(*first).kept;
+        now.activations -= frees_early && !first->gives_gradient() ? own.for_weights : own.kept;
         now.on_host -= chunk_of(*first).copied;
         now.logits -= chunk_of(*first).logits;
       }
@@ -212,7 +229,10 @@ MemoryUse stage_memory(const Workload& w, const ModelBlocks& model, int stage) {
     for (const Operator* op : operators_of(*held.block)) {
       const Updated updated = updated_by(w.training, *op, held.is_layer, w.model.hidden);
       const Shards shards = shards_of(w.parallelism, op->weight.copies);
-      use.gradients += Bytes{updated.parameters * gradient_bytes(w.training) / shards.gradients};
+      use.gradients +=
+          Bytes{w.offload.gradients_in_backward
+                    ? 0
+                    : updated.parameters * gradient_bytes(w.training) / shards.gradients};
       (w.offload.optimizer ? use.host : use.optimizer) +=
           Bytes{(updated.parameters * (copied_bytes(w.training) - master) +
                  updated.moments * moment_bytes(w.training)) /

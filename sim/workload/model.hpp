@@ -96,6 +96,7 @@ struct LayerSort {
   bool sees_all = false;      // no causal mask
   bool crosses = false;       // attends to the encoder's output, too
   bool ends_encoder = false;  // a norm behind it makes that
+  int load = 0;               // of experts: how manieth of several loads
   int predicts = 0;           // tokens after the next: the how manieth such layer
   auto operator<=>(const LayerSort&) const = default;  // NOLINT(modernize-use-nullptr)
 };
@@ -146,6 +147,14 @@ struct ModelSpec {
             .crosses = is_pair && !encodes,
             .ends_encoder = is_pair && layer + 1 == encoder_layers,
             .predicts = std::max(0, layer + 1 - layers)};
+  }
+  /// Those that predict more, too.
+  int layers_with_experts() const {
+    int found = 0;
+    for (int layer = 0; layer < layers + prediction_layers; ++layer) {
+      found += layer_sort(layer).experts ? 1 : 0;
+    }
+    return found;
   }
   /// Of a head: its queries and keys, and its values.
   double key_dim() const { return head_dim + (is_latent() ? latent.rotary_dim : 0); }

@@ -10,8 +10,13 @@ ModelBlocks build_model(const Workload& w) {
   const RankShape shape(w);
   ModelBlocks model{.embedding = embedding(shape), .head = head(shape)};
   std::map<LayerSort, LayerKindId> known;
+  const bool loads_differ = shape.experts.size() > 1;
+  int mixtures = 0;
   for (int i = 0; i < w.model.layers + w.model.prediction_layers; ++i) {
-    const LayerSort sort = w.model.layer_sort(i);
+    LayerSort sort = w.model.layer_sort(i);
+    if (sort.experts && loads_differ) {
+      sort.load = mixtures++;
+    }
     const auto [kind, is_new] = known.try_emplace(sort, model.kinds.next_id());
     if (is_new) {
       model.kinds.push_back(layer(shape, sort));
@@ -32,7 +37,13 @@ ModelBlocks build_model(const Workload& w) {
   freeze_weights(w, model);
   lower_precision(w, model);
   add_adapters(shape, model);
+  keep_narrow(w, model);
   stop_gradients(w, model);
+  for (Block& layer : model.kinds) {
+    layer.for_weights =
+        needed_by_weights(layer, element_bytes(w.training.precision),
+                          is_narrow(w.training.precision) ? quantisation_of(w.training).bytes : 0);
+  }
   recompute(w, model);
   return model;
 }

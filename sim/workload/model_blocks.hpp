@@ -80,6 +80,8 @@ void freeze_weights(const Workload& workload, ModelBlocks& model);
 /// Products below 16 bits. Comes after the passes that put in exchanges: some of them travel
 /// narrow.
 void lower_precision(const Workload& workload, ModelBlocks& model);
+/// Keeps activations narrower than they are computed in.
+void keep_narrow(const Workload& workload, ModelBlocks& model);
 /// Thin products beside frozen ones. Comes after those two: a frozen product has no weight's
 /// gradient, and adapters stay wide.
 void add_adapters(const RankShape& shape, ModelBlocks& model);

@@ -163,13 +163,21 @@ class Checker {
           "set parallelism.sequence to true: each tensor rank then routes tokens of its own "
           "(Megatron-LM asks for it too)");
     }
-    if (!routing.load.empty() && static_cast<int>(routing.load.size()) != e.count) {
+    const auto loads = static_cast<int>(routing.load.size());
+    const int layers = w_.model.layers_with_experts();
+    if (loads > 0 && loads != e.count && loads != e.count * layers) {
       add({"training.experts.load", "model.experts.count"},
-          fmt::format("load must have a number for each of {} experts, found {}", e.count,
-                      routing.load.size()));
-    } else if (!routing.load.empty() && std::all_of(routing.load.begin(), routing.load.end(),
-                                                    [](int load) { return load == 0; })) {
-      add({"training.experts.load"}, "load must have a number above 0");
+          fmt::format("load must have a number for each of {} experts, found {}", e.count, loads),
+          fmt::format("or {} of them, for each of {} layers with experts in turn", e.count * layers,
+                      layers));
+    } else {
+      for (int first = 0; first < loads; first += e.count) {
+        const auto begin = routing.load.begin() + first;
+        if (std::all_of(begin, begin + e.count, [](int load) { return load == 0; })) {
+          add({"training.experts.load"}, "load must have a number above 0, in each layer");
+          break;
+        }
+      }
     }
     if (!routing.load.empty() && routing.zipf > 0) {
       add({"training.experts.zipf", "training.experts.load"},
@@ -430,6 +438,13 @@ class Checker {
           "selective recomputation repeats unfused attention, found attention flash",
           "fused attention keeps no scores: use recompute none, or attention unfused; [core_attn] "
           "runs the fused kernel again");
+    }
+    if (t.recompute == Recompute::Alternate &&
+        (!is_fused(t.attention) || w_.parallelism.context > 1 || w_.parallelism.ulysses > 1)) {
+      add({"training.recompute", "training.attention", "parallelism.context",
+           "parallelism.ulysses"},
+          "recompute alternate keeps the output of fused attention on one rank of a sequence",
+          "use recompute full or none");
     }
     if (has(RecomputePart::Mlp) && has(RecomputePart::Activation)) {
       add({"training.recompute"}, "recompute names both mlp and act, which is a part of mlp",

@@ -36,8 +36,9 @@ struct RankShape {
         core_output(output / ulysses),
         expert(w.parallelism.expert),
         expert_tensor(w.parallelism.expert_tensor_ranks()),
+        shared_beside(w.parallelism.overlap_shared && expert > 1),
         routed_once(w.parallelism.expert_exchange == TokenExchange::DeepEp && expert > 1),
-        experts(w.model.experts.count > 0 ? expert_balance(w) : ExpertBalance{}),
+        experts(expert_balances(w)),
         ends_meet(w.placement().holds_last(w.placement().first_stage())) {}
 
   const ModelSpec& model;
@@ -57,10 +58,11 @@ struct RankShape {
   double query, key, value, output;  // of attention
   double vocab;
   double heads, core_query, core_key, core_value, core_output;  // the same among Ulysses ranks
-  double expert, expert_tensor;  // ranks that experts are spread over, and share each
-  bool routed_once;              // to each node and rank, not to each expert
-  ExpertBalance experts;
-  bool ends_meet;  // one stage holds the model's first and last part
+  double expert, expert_tensor;        // ranks that experts are spread over, and share each
+  bool shared_beside;                  // shared experts beside dispatch and combine
+  bool routed_once;                    // to each node and rank, not to each expert
+  std::vector<ExpertBalance> experts;  // by LayerSort::load
+  bool ends_meet;                      // one stage holds the model's first and last part
 
   /// Bytes of the activations at a layer's boundary, whole: over all tensor ranks.
   Bytes boundary() const { return {element * tokens * hidden}; }

@@ -12,6 +12,14 @@
 //   moe         router to the sum     what is kept between            the input of the router
 //   full        the whole layer       everything                      the layer's input
 //
+//   alternate   all but attention and     its input, attention's output, outputs of
+//               every second product      every other product
+//
+// Alternate is torchtitan's selection by operator (torchtitan/distributed/activation_checkpoint.py,
+// selective_ac_option op): of the matrix products of a layer, counted as its modules call them (q,
+// k, v, output, gate, up, down), the first, third and so on are kept, as are attention's output
+// and what tensor ranks scatter; grouped products of experts are not among them.
+//
 // A fused kernel keeps no scores: core_attn then runs it once more, and saves nothing that counts
 // here (its log-sum-exp, 4 bytes a token and head, does not). In the first layers of a chunk alone
 // it is Megatron's method block; with units of n layers, which keep the first one's input, its
@@ -20,6 +28,7 @@
 // nothing in backward needs.
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -201,6 +210,64 @@ void recompute_whole(const TrainingSpec& training, const Block& whole, const InU
   }
 }
 
+/// Columns of the outputs of an operator's products, as torchtitan's modules have them.
+std::vector<double> modules_of(const RankShape& z, const Operator& op, const Kernel& product) {
+  if (op.name == kQkv) {
+    return {z.query, z.key, z.value};
+  }
+  if (op.name.ends_with(kMlpUp) && z.model.gated_mlp) {
+    return {product.n / 2, product.n / 2};
+  }
+  return {product.n};
+}
+
+/// Keeps every second product's output; `products` counts on.
+Bytes keep_alternate(const RankShape& z, Operator& op, int& products) {
+  Bytes kept;
+  Kernels again;
+  for (const Kernel& kernel : op.forward) {
+    if (kernel.kind != KernelKind::Gemm || op.part == ModelPart::Experts) {
+      again.push_back(kernel);
+      continue;
+    }
+    for (const double columns : modules_of(z, op, kernel)) {
+      if (++products % 2 == 1) {
+        kept += Bytes{z.element * kernel.m * columns};
+      } else {
+        const Kernel wide = gemm(kernel.m, columns, kernel.k, 1, z.element);
+        again.push_back(kernel.narrow ? narrowed(wide, kernel.operand) : wide);
+      }
+    }
+  }
+  op.forward_again = std::move(again);
+  return kept;
+}
+
+void recompute_alternate(const RankShape& z, const Block& whole, Block& block) {
+  Bytes saved;
+  int products = 0;
+  for (Step& step : block.steps) {
+    if (auto* exchange = std::get_if<Exchange>(&step)) {
+      exchange->kept_once = exchange->axes == AxisSet(Axis::Tensor) && exchange->forward &&
+                            exchange->forward->op == CollectiveOp::ReduceScatter;
+      continue;
+    }
+    auto& op = std::get<Operator>(step);
+    op.kept = op.kept_inside = {};
+    if (op.name == kAttention) {
+      saved += Bytes{z.element * z.batch * z.queries * z.core_output};
+      op.forward_again = Kernels{};  // but for rotary positions
+      std::copy_if(op.forward.begin(), op.forward.end(), std::back_inserter(*op.forward_again),
+                   [](const Kernel& kernel) { return kernel.kind == KernelKind::Memory; });
+    } else if (op.is_product()) {
+      saved += keep_alternate(z, op, products);
+    }
+  }
+  block.kept = block.input + saved;
+  const std::size_t size = block.steps.size();
+  block.again = {{0, size, size, std::max(Bytes{}, kept_by(whole) - block.kept)}};
+}
+
 /// Of the layers of a chunk of `stage`, how many are computed again: its first ones.
 std::size_t recomputed_layers(const Workload& w, int stage, std::size_t layers) {
   const std::vector<int>& asked = w.training.recompute_layers;
@@ -219,6 +286,7 @@ void recompute(const Workload& w, ModelBlocks& model) {
     return;
   }
   const bool full = training.recompute == Recompute::Full;
+  const RankShape shape(w);
   const std::size_t unit = full ? static_cast<std::size_t>(training.recompute_unit) : 1;
   std::vector<std::optional<InUnit>> places;  // by layer; of those that are computed again
   const Placement placement = w.placement();
@@ -250,8 +318,13 @@ void recompute(const Workload& w, ModelBlocks& model) {
           return;
         }
         const Block whole = block;
-        full ? recompute_whole(training, whole, *at, block)
-             : recompute_parts(training, whole, block);
+        if (training.recompute == Recompute::Alternate) {
+          recompute_alternate(shape, whole, block);
+        } else if (full) {
+          recompute_whole(training, whole, *at, block);
+        } else {
+          recompute_parts(training, whole, block);
+        }
       });
 }
 

@@ -45,7 +45,8 @@ struct ShardingSpec {
   int unit_layers = 1;                      // layers whose weights and gradients travel together
   int prefetch = 1;                         // units gathered ahead of the one that computes
   Reshard reshard = Reshard::AfterForward;  // ZeRO-3
-  bool keeps_root = true;  // of it what a stage holds of the model's ends stays longer
+  bool ends_are_units = false;  // embedding and head, each by itself; else both are the root's
+  bool keeps_root = true;       // of it what a stage holds of the model's ends stays longer
   Reduce reduce = Reduce::EveryMicrobatch;
   int gather_bytes = 2;    // of a weight on its way
   int reduce_bytes = 4;    // of a gradient on its way

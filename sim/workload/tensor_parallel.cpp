@@ -14,7 +14,7 @@ namespace danlu {
 namespace {
 
 Exchange before_columns(const RankShape& z, const Operator& op) {
-  Exchange made{.bytes = op.across.value_or(z.boundary())};
+  Exchange made{.bytes = op.across.value_or(z.boundary()), .beside = op.beside};
   if (z.splits_sequence) {
     made.forward = Way{"gather input", CollectiveOp::AllGather};
     made.backward = Way{"scatter gradient", CollectiveOp::ReduceScatter};
@@ -26,7 +26,7 @@ Exchange before_columns(const RankShape& z, const Operator& op) {
 }
 
 Exchange after_rows(const RankShape& z, const Operator& op) {
-  Exchange made{.bytes = z.boundary()};
+  Exchange made{.bytes = z.boundary(), .beside = op.beside};
   if (z.splits_sequence) {
     made.forward = Way{"scatter output", CollectiveOp::ReduceScatter};
     made.backward = Way{"gather gradient", CollectiveOp::AllGather};

@@ -54,12 +54,6 @@ void check_trained(const Workload& w, const Add& add) {
     return std::find(t.frozen.begin(), t.frozen.end(), part) != t.frozen.end();
   };
   const bool has_targets = !t.lora.targets.empty();
-  if (w.model.experts.count > 0 && std::find(t.lora.targets.begin(), t.lora.targets.end(),
-                                             LoraTarget::AllLinear) != t.lora.targets.end()) {
-    add({"training.lora.targets", "model.experts.count"},
-        "adapters of routed experts are not known, found lora.targets all-linear",
-        "name the targets: of q, k, v, qkv, o, and of dense layers gate, up, down");
-  }
   if (t.lora.is_there() != has_targets || (t.lora.four_bit_base && !t.lora.is_there())) {
     add({"training.lora.targets", "training.lora.base_width", "training.lora.rank",
          "training.lora"},

@@ -15,6 +15,7 @@
 #include "sim/cluster/gpu_spec.hpp"
 #include "sim/cluster/topology_spec.hpp"
 #include "sim/collective/collective.hpp"
+#include "sim/collective/experts.hpp"
 #include "sim/schedule/placement.hpp"
 #include "sim/schedule/schedule.hpp"
 #include "sim/workload/adapters.hpp"
@@ -28,10 +29,13 @@
 
 namespace danlu {
 
-enum class Recompute { None, Selective, Full };
+enum class Recompute { None, Selective, Full, Alternate };
 template <>
-inline constexpr auto kNames<Recompute> = std::to_array<Named<Recompute>>(
-    {{Recompute::None, "none"}, {Recompute::Selective, "selective"}, {Recompute::Full, "full"}});
+inline constexpr auto kNames<Recompute> =
+    std::to_array<Named<Recompute>>({{Recompute::None, "none"},
+                                     {Recompute::Selective, "selective"},
+                                     {Recompute::Full, "full"},
+                                     {Recompute::Alternate, "alternate"}});
 
 /// What of a layer selective recomputation may name, by Megatron-LM's names.
 enum class RecomputePart {
@@ -65,6 +69,12 @@ inline constexpr auto kNames<UnfusedPart> =
                                        {UnfusedPart::Loss, "loss"},
                                        {UnfusedPart::Copies, "copies"},
                                        {UnfusedPart::Biases, "biases"}});
+
+/// What may be kept narrower from forward to backward than it is computed in (low_precision.cpp).
+enum class NarrowPart { Activation, Attention };
+template <>
+inline constexpr auto kNames<NarrowPart> = std::to_array<Named<NarrowPart>>(
+    {{NarrowPart::Activation, "activation"}, {NarrowPart::Attention, "attention"}});
 
 enum class TensorOverlap { None, Backward, Full };
 template <>
@@ -117,12 +127,14 @@ struct ParallelismSpec {
   bool sequence = false;  // sequence parallelism: norms and dropouts are split over tensor ranks
   int zero = 0;           // what data-parallel ranks split (sharding.hpp)
   ShardingSpec sharding;
+  bool sums_whole = false;  // gradients of what tensor ranks hold whole are summed over them
   bool scatter_gather =
       false;  // pipeline transfers carry 1/tensor each and are gathered on arrival
   TensorOverlap overlap_tensor = TensorOverlap::Backward;
   int tensor_chunks = 4;         // pieces a product is cut into with TensorOverlap::Full
   bool overlap_data = false;     // gradients are reduced during the last backward pass
   bool overlap_pipeline = true;  // a stage computes on while it sends; else it waits
+  bool overlap_shared = false;   // shared experts run beside dispatch and combine
   bool overlap_pairs = false;    // forward and backward passes run side by side
 
   int expert_tensor_ranks() const { return expert_tensor.value_or(tensor); }
@@ -170,11 +182,13 @@ struct RoutingSpec {
   int dispatch_bytes = 2;      // of an element on its way to the experts
   double capacity = 0;         // tokens that an expert takes at most, over the mean; 0: all
   bool pads = false;           // to the capacity, so that all experts compute as much
-  std::vector<int> load{};     // of each expert, relative; empty: as zipf says
+  std::vector<int> load{};     // of each expert, relative, or of each of each layer; empty: zipf's
   double zipf = 0;             // the i-th most wanted expert is wanted i^-zipf times as often
   int seed = 1;                // of which expert that is
+  bool zipf_by_layer = false;  // in each layer others
   bool weighs_inside = false;  // tokens are weighted behind the activation, not in the sum
   int most_nodes = 0;          // that hold the experts of a token; 0: any number
+  NodeChoice nodes = NodeChoice::Best;  // which these are
 };
 
 /// The schedule that the user writes as a grid.
@@ -202,8 +216,9 @@ struct TrainingSpec {
   bool dropout = false;
   bool causal_flops = false;  // count half of the attention square as model FLOPs
   Fp8Recipe fp8_recipe = Fp8Recipe::Delayed;
-  bool narrow_weights = false;  // there are none in 16 bits that products use narrow
-  int wide_first_layers = 0;    // whose products stay in 16 bits, and likewise the last ones
+  std::vector<NarrowPart> kept_narrow{};  // activations that are kept below 16 bits
+  bool narrow_weights = false;            // there are none in 16 bits that products use narrow
+  int wide_first_layers = 0;  // whose products stay in 16 bits, and likewise the last ones
   int wide_last_layers = 0;
   OptimizerSpec optimizer;
   LoraSpec lora;
@@ -215,6 +230,7 @@ struct TrainingSpec {
   std::vector<std::vector<Action>> grid{};  // by stage: what kGridSchedule does
   Deal grid_deal = Deal::InTurn;            // of its chunks
   int chunks = 1;                           // virtual stages per stage
+  bool frees_before_weights = false;        // what I alone needs is given up before W
   std::optional<double> tokens;             // of the whole run
   RoutingSpec routing;                      // of tokens to experts
   Bytes memory_reserve;                     // of a GPU, for what is no tensor of the plan

@@ -77,6 +77,36 @@ TEST(Lora, TrainsWhatPeftTrains) {
   EXPECT_EQ(total_parameters(kLlama2) + 4194304, 6742609920);
 }
 
+// Each of eight experts of Mixtral 8x7B has adapters of its own, r (in + out) for each of its three
+// matrices, split over ranks as they are.
+TEST(Lora, OfRoutedExperts) {
+  ModelSpec mixtral = llama(32, 4096, 32, 8, 14336, 32000);
+  mixtral.experts = {.count = 8, .per_token = 2, .ffn = 14336};
+  const double attention = 16 * (2 * (4096 + 4096) + 2 * (4096 + 1024));
+  const double experts = 8 * 3 * 16 * (4096 + 14336);
+  for (const int sharers : {1, 2}) {
+    Workload w = with_lora(mixtral, 16, {LoraTarget::AllLinear});
+    w.parallelism.data = 8;
+    w.parallelism.expert = 4;
+    w.parallelism.expert_tensor = sharers;
+    EXPECT_EQ(trained_parameters(w), 32 * (attention + experts)) << sharers;
+    // Of an expert's up A whole and B split, of down the other way round.
+    double held = 0;
+    for (const Weight* weight : weights_of(build_model(w).layer(0))) {
+      held += weight->trained && weight->copies == kExpertDataAxes ? weight->held : 0;
+    }
+    EXPECT_EQ(held, 2 * 16 * 3 * (4096 + 14336.0 / sharers)) << sharers;
+  }
+  // Forward, backward and gradients of 2 T k r (in + out) each; but in the first layer nothing
+  // goes on below A, whose input is of products that are not trained.
+  Workload w = with_lora(mixtral, 16, {LoraTarget::Down});
+  w.training.sequence_length = 512;
+  const double once = step_flops(w, false).value;
+  w.training.lora.rank = 32;
+  EXPECT_TRUE(near(step_flops(w, false).value - once,
+                   2.0 * 512 * 2 * 16 * (32 * 3 * (4096 + 14336) - 14336), 1e-9));
+}
+
 // 6.74 B parameters stay, 4.19 M have fp32 gradients and 12 bytes of state; QLoRA keeps the layers'
 // weights in 4 bits and 0.127 for their scales (Dettmers et al. 2023, section 3).
 TEST(Lora, TheBaseHasNeitherGradientsNorState) {

@@ -21,6 +21,7 @@
 #include "sim/workload/expert_balance.hpp"
 #include "sim/workload/memory.hpp"
 #include "sim/workload/model_blocks.hpp"
+#include "tests/support/mixtures.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
 
@@ -30,27 +31,11 @@ namespace {
 using testing::near;
 using testing::shipped;
 
-constexpr const char* kLlamaLike =
-    "positions: 0, gated_mlp: true, tied_embeddings: false, biases: false, norm: rmsnorm";
-/// Mixtral 8x7B (arXiv:2401.04088) with so many layers.
-std::string mixtral(int layers = 32) {
-  return fmt::format(
-      "model={{layers: {}, hidden: 4096, heads: 32, kv_heads: 8, ffn: 14336, vocab: 32000, {}, "
-      "experts: {{count: 8, per_token: 2}}}}",
-      layers, kLlamaLike);
-}
-
-Scenario with(const std::string& model, int gpus, const std::string& parallelism,
-              std::vector<std::string> more = {}) {
-  std::vector<std::string> settings{model, fmt::format("cluster.gpus={}", gpus),
-                                    "parallelism=" + parallelism};
-  settings.insert(settings.end(), more.begin(), more.end());
-  return shipped("llama3-8b-h100.yaml", settings);
-}
-std::string batch(int global_batch, int sequence, const std::string& more = "") {
-  return fmt::format("training={{global_batch: {}, micro_batch: 1, sequence_length: {}{}}}",
-                     global_batch, sequence, more);
-}
+using testing::batch;
+using testing::kLlamaLike;
+using testing::mixtral;
+using testing::report_of;
+using testing::with;
 
 double active_parameters(const ModelSpec& model) {
   double active = 0;
@@ -313,6 +298,29 @@ TEST(ExpertBytes, OfLimitedNodesAreThoseOfDeepSeeksRouter) {
   }
 }
 
+// Four of eight nodes drawn blindly, then eight of the 128 experts there: a node has none of them
+// with C(96, 8) / C(128, 8), so that 3.629 nodes have some; of ranks each likewise, 32 (1 - C(124,
+// 8) / C(128, 8)). The two rules are different models, and both are other people's.
+TEST(ExpertBytes, OfNodesDrawnAtRandom) {
+  const ExpertRouting routing{256, 8, 4, NodeChoice::Random};
+  double no_node = 1;
+  double no_rank = 1;
+  for (int i = 0; i < 8; ++i) {
+    no_node *= (96.0 - i) / (128 - i);
+    no_rank *= (124.0 - i) / (128 - i);
+  }
+  const TokenSpread spread = token_spread(routing, 8, 8);
+  EXPECT_TRUE(near(spread.nodes, 4 * (1 - no_node), 1e-12));
+  EXPECT_NEAR(spread.nodes, 3.629, 5e-4);
+  EXPECT_TRUE(near(spread.ranks, 32 * (1 - no_rank), 1e-12));
+  EXPECT_NEAR(token_spread({256, 8, 4}, 8, 8).nodes, 3.983, 5e-4);
+  const Workload w = with("model={preset: deepseek-v3, layers: 4}", 64,
+                          "{expert: 64, expert_tensor: 1, expert_exchange: deepep}",
+                          {batch(64, 4096, ", experts: {most_nodes: 4, node_choice: random}")})
+                         .workload;
+  EXPECT_EQ(w.training.routing.nodes, NodeChoice::Random);
+}
+
 // Megatron's distributed optimizer: gradients of experts are scattered, and their weights gathered,
 // among their copies, all else among all ranks.
 TEST(ExpertBytes, OfGradientsAndWeights) {
@@ -434,12 +442,6 @@ TEST(ExpertBalance, TheFullestRankRules) {
   // Padding moves tokens on the sender's side too, before and after the exchange.
   EXPECT_LT(uneven.step.time.value, all_as_full.step.time.value);
   EXPECT_TRUE(near(uneven.step.time.value, all_as_full.step.time.value, 0.05));
-}
-
-Report report_of(const Scenario& s) {
-  const Cluster cluster = build_cluster(s.cluster);
-  const StepPlan plan = plan_step(s.workload, cluster);
-  return measure("", s.workload, cluster, plan, testing::play(plan.graph));
 }
 
 // A layer's experts on 64 ranks of eight nodes: 4,096 tokens a rank, eight copies each. Bytes: four

@@ -181,6 +181,28 @@ TEST(Recomputation, StopsBeforeTheLastProduct) {
   EXPECT_TRUE(near(gemms_again(w), 8.0 / 24));
 }
 
+// torchtitan's selection by operator, by hand: of q, k, v, output, gate, up, down the first,
+// third, fifth and seventh are kept, and attention's output; k, output and up run again.
+TEST(Recomputation, OfEverySecondProduct) {
+  Workload w = testing::small_gpt(1);
+  w.model.gated_mlp = true;
+  w.model.biases = kNoBiases;
+  w.training.recompute = Recompute::Alternate;
+  const double t = 512, h = 1024, f = 4096;
+  const ModelBlocks model = build_model(w);
+  EXPECT_EQ(kept_by(model.layer(0)).value, 2 * t * (h + h + h + h + f + h));
+  const Program backward = make_program(w, model, chunk_at(w, model, {}), ActionKind::Backward);
+  Flops again;
+  for (const Segment& segment : backward.segments) {
+    for (const Kernel& kernel : segment.kernels) {
+      again += segment.again ? kernel.flops : Flops{};
+    }
+  }
+  EXPECT_EQ(again.value, 2 * t * (h * h + h * h + h * f));
+  w.training.recompute = Recompute::None;
+  EXPECT_GT(kept_by(build_model(w).layer(0)), kept_by(model.layer(0)));
+}
+
 // Of 12 layers a stage in units of n, ceil(12 / n) inputs of 2 s b h are kept, and a unit of n
 // layers stands beside them while it is computed again; what is computed is the same.
 TEST(Recomputation, UnitsKeepOneInput) {
@@ -311,6 +333,43 @@ TEST(Memory, IsThatOfMegatronsCalculator) {
           << row.model << " " << use.moment.activations.value;
     }
   }
+}
+
+// Qi et al. 2023 (Zero Bubble Pipeline Parallelism, table 1, section 4.1): of a layer 34 s b h are
+// kept for B (beside scores), and 32 s b h for W. Without dropout's masks 32 are kept.
+TEST(MemoryOverTime, OfWIsInputsAndGradientsOfProducts) {
+  Workload w = testing::small_gpt(4);
+  w.parallelism.pipeline = 2;
+  w.training.schedule = "zb-h1";
+  w.training.global_batch = 4;
+  const ModelBlocks model = build_model(w);
+  const double sbh = 512 * 1024;
+  EXPECT_EQ(model.layer(0).for_weights.value, 32 * sbh);
+  // What I leaves is that of its two layers, until W takes it.
+  const std::vector<HeldDuring> until = memory_over_time(w, model, 0);
+  w.training.frees_before_weights = true;
+  const std::vector<HeldDuring> early = memory_over_time(w, model, 0);
+  w.training.dropout = true;
+  const std::vector<HeldDuring> dropped = memory_over_time(w, build_model(w), 0);
+  const Bytes masked = kept_by(build_model(w).layer(0));
+  int waiting = 0;  // for W
+  int in_flight = 0;
+  for (std::size_t i = 0; i < early.size(); ++i) {
+    const Action& action = early[i].action;
+    in_flight += action.is_forward() ? 1 : 0;
+    EXPECT_EQ(early[i].activations, until[i].activations);
+    EXPECT_EQ(dropped[i].activations,
+              2 * (in_flight - waiting) * masked + 2 * waiting * model.layer(0).for_weights);
+    waiting += action.gives_gradient() && !action.frees() ? 1 : 0;
+    if (action.frees()) {
+      --in_flight;
+      waiting -= action.gives_gradient() ? 0 : 1;
+    }
+  }
+  EXPECT_EQ(in_flight, 0);
+  // Recomputation keeps the layer's input; what I made again for W stays until W.
+  w.training.recompute = Recompute::Full;
+  EXPECT_EQ(build_model(w).layer(0).for_weights.value, 32 * sbh);
 }
 
 }  // namespace

@@ -91,6 +91,29 @@ TEST(Offload, OfTheOptimizerTakesItsStateOffTheGpu) {
   EXPECT_FALSE(report.fits());
 }
 
+// DeepSpeed's ZeRO-2 with CPU offloading: 2 bytes a parameter and nothing else on the GPU but a
+// unit's gradients on their way (its estimate_zero2_model_states_mem_needs: 2 P with cpu_offload);
+// what goes over PCIe is the same, but for each microbatch, beside backward.
+TEST(Offload, OfGradientsLeavesNoneOnTheGpu) {
+  const std::vector<std::string> settings{
+      "parallelism.zero=2", "parallelism.offload={optimizer: true, gradients: backward}"};
+  const Scenario s = on_one_node(settings);
+  const MemoryUse use = memory_use(s.workload);
+  EXPECT_EQ(use.gradients.value, 0);
+  EXPECT_EQ(use.parameters.value, 2 * kParameters);
+  EXPECT_TRUE(near(use.host.value, (12 + 4) * kParameters / 8));
+  const Report late =
+      played(on_one_node({"parallelism.zero=2", "parallelism.offload.optimizer=true"}));
+  const Report early = played(s);
+  EXPECT_TRUE(near(bytes_over(early, LinkKind::Pcie), bytes_over(late, LinkKind::Pcie), 1e-6));
+  EXPECT_LT(early.step.breakdown[TimePart::ExposedOffload],
+            late.step.breakdown[TimePart::ExposedOffload]);
+  std::vector<std::string> twice = settings;
+  twice.emplace_back("training.global_batch=16");
+  EXPECT_TRUE(near(bytes_over(played(on_one_node(twice)), LinkKind::Pcie),
+                   kParameters * (2 * 4 + 2) / 0.879, 1e-6));
+}
+
 // What layers keep goes down once and comes up once for each microbatch.
 TEST(Offload, OfActivationsMovesWhatLayersKeep) {
   const Scenario s =

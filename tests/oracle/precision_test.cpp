@@ -131,6 +131,37 @@ TEST(Precision, InputsOfProductsAreKeptNarrow) {
   EXPECT_EQ(kept_by(layer_of(unfused)).value, (4 + 2 + 6 + 1 + 8 + 4) * sbh + 2 * scores);
 }
 
+// DeepSeek-V3 (section 3.3.3): what SwiGLU begins with in 8 bits and scales, 2 f T; attention's
+// output once, in 12 bits, for attention and for the product behind it. Megatron-LM's
+// --activation-func-fp8-input-store keeps the first with any precision, without scales.
+TEST(Precision, ActivationsMayBeKeptNarrow) {
+  const auto kept = [](Precision precision, std::vector<NarrowPart> parts) {
+    Workload w = testing::small_gpt(1);
+    w.model.gated_mlp = true;
+    w.training.precision = precision;
+    w.training.fp8_recipe = Fp8Recipe::Blockwise;
+    w.training.kept_narrow = std::move(parts);
+    return kept_by(build_model(w).layer(0)).value;
+  };
+  const double tf = 512 * 4096;
+  const double th = 512 * 1024;
+  const double scaled = 1 + 4.0 / 128;
+  for (const auto& [precision, narrow, both] :
+       {std::tuple(Precision::Bf16, 1.0, 2.0), {Precision::Fp8, scaled, scaled + 2}}) {
+    const double all = kept(precision, {});
+    EXPECT_EQ(all - kept(precision, {NarrowPart::Activation}), 2 * tf * (2 - narrow));
+    EXPECT_EQ(all - kept(precision, {NarrowPart::Attention}), th * (both - 1.5));
+  }
+  // Casts: of SwiGLU's input n written forward, n instead of 2 read backward.
+  Workload w = testing::small_gpt(1);
+  w.model.gated_mlp = true;
+  const Operator wide = testing::operator_named(build_model(w).layer(0), kActivation);
+  w.training.kept_narrow = {NarrowPart::Activation};
+  const Operator narrow = testing::operator_named(build_model(w).layer(0), kActivation);
+  EXPECT_TRUE(near((narrow.forward[0].bytes - wide.forward[0].bytes).value, 2 * tf));
+  EXPECT_TRUE(near((wide.input_gradient[0].bytes - narrow.input_gradient[0].bytes).value, 2 * tf));
+}
+
 // With sequence parallelism over t = 4 ranks inputs of QKV and MLP up are quantised as T/4 tokens,
 // gathered in fp8, gathered again and transposed in backward; gradients of the outputs of
 // projection and MLP down likewise. What is scattered stays in 16 bits.

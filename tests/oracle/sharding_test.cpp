@@ -133,6 +133,43 @@ TEST(ShardedBytes, AreTheSameOverNodes) {
                    562224848640, "fp32"));
 }
 
+// torchtitan: embedding and head are units of their own; the head stays after forward, the
+// embedding is gathered once more (torchtitan/models/llama3/infra/parallelize.py, apply_fsdp).
+// PyTorch's root holds both all through: of P parameters V h each are gathered once then, not
+// twice.
+TEST(ShardedBytes, OfEndsThatAreUnits) {
+  const double parameters = 8030261248;
+  const double table = 128256.0 * 4096;
+  const double norm = 4096;
+  const auto sent = [](std::vector<std::string> more) {
+    more.insert(more.end(), {"parallelism.zero=3", "training.gradients=fp32"});
+    return sent_by_one(sharded("llama3-8b", 8, 1, more)).scale_up;
+  };
+  const double both = 7.0 / 8 * (4 * parameters + 4 * parameters);
+  EXPECT_TRUE(near(sent({}), both - 7.0 / 8 * 2 * (2 * table + norm), 1e-8));
+  EXPECT_TRUE(near(sent({"parallelism.sharding.end_units=true"}),
+                   both - 7.0 / 8 * 2 * (table + norm), 1e-8));
+  EXPECT_TRUE(
+      near(sent({"parallelism.sharding.end_units=true", "parallelism.sharding.keep_root=false"}),
+           both, 1e-8));
+}
+
+// Gathered at once: root's two tables and the units in flight; of ends that are units the head, and
+// two layers or the embedding with one. Eager gathers would have all of it there before a layer.
+TEST(ShardedMemory, OfEndsThatAreUnits) {
+  const auto gathered = [](const std::vector<std::string>& more) {
+    std::vector<std::string> settings{"parallelism.zero=3"};
+    settings.insert(settings.end(), more.begin(), more.end());
+    return memory_use(sharded("llama3-8b", 8, 1, settings).workload).gathered.value;
+  };
+  const double table = 128256.0 * 4096;
+  const double layer = (8030261248 - 2 * table - 4096) / 32;
+  const double gradients = 2 * layer;
+  EXPECT_TRUE(near(gathered({}), 2 * (2 * table + 4096 + 2 * layer) + gradients));
+  EXPECT_TRUE(near(gathered({"parallelism.sharding.end_units=true"}),
+                   2 * (table + 4096 + table + layer) + 2 * table));
+}
+
 // Within parts of a node's size over NVLink, between them over the NICs.
 TEST(ShardedBytes, ArePartedBetweenShardsAndReplicas) {
   const std::vector<std::string> hsdp{"parallelism.zero=3", "parallelism.sharding.keep_root=false",

@@ -189,10 +189,15 @@ std::vector<std::string> random_overrides(Dice& dice) {
         {"parallelism.zero", {"2", "3"}},
         {"parallelism.sharding.prefetch", {"0", "2"}},
         {"parallelism.sharding.reduce", {"step"}},
-        {"training.recompute", {"[core_attn]", "[layernorm, act]", "[mlp]", "full"}},
+        {"training.recompute", {"[core_attn]", "[layernorm, act]", "[mlp]", "full", "alternate"}},
         {"training.recompute_layers", {"1"}},
         {"training.recompute_early_stop", {"true"}},
         {"parallelism.offload.optimizer", {"true"}},
+        {"parallelism.sum_whole", {"true"}},
+        {"parallelism.sharding.end_units", {"true"}},
+        {"parallelism.offload.gradients", {"backward"}},
+        {"training.kept_narrow", {"activation", "[activation, attention]"}},
+        {"training.schedule.free_before_weights", {"true"}},
         {"parallelism.offload.pieces", {"4"}},
         {"parallelism.offload.activation_layers", {"1"}}}) {
     if (dice.between(0, 3) == 0) {

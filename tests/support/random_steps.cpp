@@ -432,6 +432,33 @@ void add_widths(Dice& dice, Case& drawn) {
   }
 }
 
+/// Ways that came later: each where a step with it can run.
+void add_ways(Dice& dice, const ClusterSpec& cluster, Workload& w) {
+  const auto maybe = [&](const auto& change) {
+    Workload changed = w;
+    change(changed);
+    if (dice.coin()) {
+      take_if_possible(changed, cluster, w);
+    }
+  };
+  maybe([](Workload& x) { x.parallelism.overlap_shared = x.model.experts.shared_ffn > 0; });
+  maybe([](Workload& x) { x.parallelism.sums_whole = true; });
+  maybe([](Workload& x) { x.parallelism.sharding.ends_are_units = x.parallelism.zero >= 2; });
+  maybe([](Workload& x) {
+    x.offload.gradients_in_backward = x.offload.optimizer && x.parallelism.zero >= 2;
+  });
+  maybe([](Workload& x) { x.training.routing.zipf_by_layer = true; });
+  maybe([](Workload& x) { x.training.routing.nodes = NodeChoice::Random; });
+  maybe([](Workload& x) {
+    x.training.kept_narrow = {NarrowPart::Activation, NarrowPart::Attention};
+  });
+  maybe([](Workload& x) { x.training.frees_before_weights = true; });
+  maybe([](Workload& x) {
+    x.training.recompute = Recompute::Alternate;
+    x.training.recompute_parts.clear();
+  });
+}
+
 std::string_view name_of(const ForcedChoice& forced) {
   return forced.algorithm ? name_of(*forced.algorithm) : "auto";
 }
@@ -492,6 +519,8 @@ Case mixed_case(std::uint64_t seed) {
   });
   if_possible(5000000, add_widths);
   if_possible(6000000, add_host);
+  Dice ways(seed + 7000000);
+  add_ways(ways, drawn.cluster, drawn.workload);
   return drawn;
 }
 

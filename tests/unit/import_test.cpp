@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 
+#include "sim/import/pipeline_layout.hpp"
 #include "sim/import/shell.hpp"
 #include "sim/scenario/keys.hpp"
 #include "sim/scenario/values.hpp"
@@ -278,6 +279,7 @@ interval = 100
   EXPECT_EQ(w.parallelism.sharding.gather_bytes, 1);
   EXPECT_EQ(w.parallelism.sharding.reduce_bytes, 4);
   EXPECT_FALSE(w.parallelism.sharding.keeps_copy);
+  EXPECT_TRUE(w.parallelism.sharding.ends_are_units);
   EXPECT_TRUE(w.parallelism.sequence);
   EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::None);
   EXPECT_EQ(w.training.global_batch, 64);
@@ -464,6 +466,47 @@ TEST(Import, MegatronsExpertsAreTaken) {
   EXPECT_EQ(p.expert, 8);
   EXPECT_EQ(p.expert_exchange, TokenExchange::DeepEp);
   EXPECT_TRUE(p.overlap_pairs);
+}
+
+// Megatron-core's parser, run at d98e8a64dd: the layouts of its documentation and DeepSeek-V3's
+// recipe.
+TEST(Import, MegatronsPipelineLayoutIsRead) {
+  const auto layers = [](std::string_view text) {
+    return read_pipeline_layout(text).value().layers;
+  };
+  EXPECT_EQ(layers("Et|t|t|tL"), (std::vector<int>{1, 1, 1, 1}));
+  EXPECT_EQ(layers("Et*3|(tt|)*5,t|L"), (std::vector<int>{3, 2, 2, 2, 2, 2, 1, 0}));
+  EXPECT_EQ(layers("Ett|(ttt|)*2,tmL"), (std::vector<int>{2, 3, 3, 1}));
+  std::vector<int> deepseek(32, 2);
+  deepseek.front() = 3;
+  deepseek[30] = deepseek[31] = 0;
+  EXPECT_EQ(layers("Ettt|(tt|)*29,m|L"), deepseek);
+  EXPECT_TRUE(read_pipeline_layout("Ettt|(tt|)*29,m|L")->predicts_before_end);
+  EXPECT_FALSE(read_pipeline_layout("Ett|(ttt|)*2,tmL")->predicts_before_end);
+  for (const char* wrong : {"", "Et|x", "(tt|*2", "t*|L", "t*99999999999"}) {
+    EXPECT_FALSE(read_pipeline_layout(wrong)) << wrong;
+  }
+}
+
+// What danlu has a key for since, and a part of recomputation that it has not.
+TEST(Import, MegatronsNewerFlagsAreTaken) {
+  const std::string text =
+      "torchrun --nnodes 4 --nproc-per-node 8 pretrain_gpt.py --num-layers 9 --hidden-size 1024 "
+      "--num-attention-heads 16 --seq-length 1024 --micro-batch-size 1 --vocab-size 1024 "
+      "--global-batch-size 64 --pipeline-model-parallel-size 4 "
+      "--pipeline-model-parallel-layout 'Ett|(ttt|)*2,tL' "
+      "--main-params-dtype fp32 --main-grads-dtype bf16 --exp-avg-dtype bf16 --bf16 "
+      "--use-precision-aware-optimizer --activation-func-fp8-input-store "
+      "--recompute-granularity selective --recompute-modules layernorm shared_experts";
+  const Workload w = scenario_of("megatron", text).workload;
+  EXPECT_EQ(w.parallelism.stage_layers, (std::vector<int>{2, 3, 3, 1}));
+  EXPECT_EQ(w.training.kept_narrow, std::vector{NarrowPart::Activation});
+  EXPECT_EQ(w.training.gradient_bytes, 2);
+  EXPECT_EQ(w.training.optimizer.state_bytes, 2);
+  EXPECT_TRUE(w.training.optimizer.master);
+  EXPECT_EQ(w.training.recompute_parts, std::vector{RecomputePart::LayerNorm});
+  EXPECT_TRUE(
+      says(imported("megatron", text, {.topology = "dgx-h100"}), "no 'shared_experts' again"));
 }
 
 TEST(Import, NoFlagStandsInTwoRows) {

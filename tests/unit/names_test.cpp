@@ -53,8 +53,8 @@ using Enums =
                      ModelPart, Norm, Biased, OptimizerKind, PassKind, UnfusedPart, Precision,
                      Protocol, QkNorm, Recompute, RecomputePart, RecoverySpec::Kind, Reduce,
                      Reshard, Routing, ScaleUpKind, Setting::Source, Span, TableKind, TensorOverlap,
-                     TimePart, TokenExchange, VertexKind>;
-constexpr std::size_t kTables = 51;
+                     TimePart, TokenExchange, VertexKind, NarrowPart, NodeChoice>;
+constexpr std::size_t kTables = 53;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {
