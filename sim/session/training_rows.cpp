@@ -12,26 +12,13 @@
 #include "sim/base/text.hpp"
 #include "sim/session/planning.hpp"
 #include "sim/session/plays.hpp"
+#include "sim/session/trust.hpp"
 #include "sim/session/validate.hpp"
 #include "sim/validation/training_table.hpp"
 #include "sim/workload/memory.hpp"
 
 namespace danlu {
 namespace {
-
-/// The first that holds.
-std::string kind_of_plan(const Workload& w) {
-  const ParallelismSpec& p = w.parallelism;
-  return w.model.experts.count > 0        ? "experts"
-         : w.training.lora.is_there()     ? "LoRA"
-         : p.zero >= 2                    ? "FSDP and ZeRO-2, -3"
-         : p.context > 1 || p.ulysses > 1 ? "sequences shared"
-         : !p.stage_layers.empty()        ? "uneven stages"
-         : p.pipeline > 1                 ? "pipeline"
-         : p.tensor > 1                   ? "tensor"
-         : p.data > 1                     ? "data alone"
-                                          : "one GPU";
-}
 
 ValidationPoint point_of(const Conversion& run) {
   const Workload& w = run.scenario->workload;
@@ -41,7 +28,10 @@ ValidationPoint point_of(const Conversion& run) {
           .published = run.published_step_s,
           .framework = run.framework,
           .precision = std::string(name_of(w.training.precision)),
-          .kind = kind_of_plan(w),
+          .kind = std::string(kind_of_plan(w)),
+          .gpu = run.scenario->cluster.gpu.name,
+          .gpus = run.scenario->cluster.gpus,
+          .profile = w.training.framework,
           .scenario = run.yaml};
 }
 
