@@ -93,23 +93,31 @@ bool is_too_large(const Scenario& scenario, const SessionOptions& options) {
 
 }  // namespace
 
+std::vector<Played> play_rows(std::span<const Scenario* const> rows,
+                              const SessionOptions& options) {
+  std::vector<const ClusterSpec*> clusters;
+  for (const Scenario* row : rows) {
+    clusters.push_back(&row->cluster);
+  }
+  const SessionOptions quietly = without_notes(options);  // rows are many
+  return play_on_clusters(
+      clusters, nullptr, pool_of(options, rows.size()),
+      [&](std::size_t i, const Cluster& cluster) { return play_row(*rows[i], cluster, quietly); });
+}
+
 Validation validate_training(const CsvTable& table, const LoadOptions& load,
                              const SessionOptions& options) {
   Validation result{.table = "training", .rows = static_cast<int>(table.rows().size())};
   std::vector<RowOfTable> rows = convert_rows(table, load, result);
   std::vector<const Conversion*> runs;
-  std::vector<const ClusterSpec*> clusters;
+  std::vector<const Scenario*> scenarios;
   for (const RowOfTable& row : rows) {
     if (!row.repeats) {
       runs.push_back(&row.run);
-      clusters.push_back(&row.run.scenario->cluster);
+      scenarios.push_back(&*row.run.scenario);
     }
   }
-  const SessionOptions quietly = without_notes(options);  // rows are many
-  const std::vector<Played> steps = play_on_clusters(
-      clusters, nullptr, pool_of(options, runs.size()), [&](std::size_t i, const Cluster& cluster) {
-        return play_row(*runs[i]->scenario, cluster, quietly);
-      });
+  const std::vector<Played> steps = play_rows(scenarios, options);
   for (RowOfTable& row : rows) {
     Conversion& run = row.run;
     const Played& step = steps[row.play];
