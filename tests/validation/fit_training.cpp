@@ -10,7 +10,7 @@
 // fine row of values, until none changes. It knows a row's time from a few plays: as shipped, and
 // with each of its constants a step below and above, through which ln(time) is a parabola of
 // ln(constant); what several constants do is added. Steps of many tasks are played in closed form
-// for this. What is printed was played as danlu validate plays it.
+// for this, the largest not at all. What is printed was played as danlu validate plays it.
 // A constant that no run of the rest depends on is what danlu would assume: 0.9, 50 us.
 //
 // Exits with 1 when runs of other publishers are not predicted to kMostMedian in the median and
@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -128,7 +129,8 @@ struct Row {
   Conversion run;
   std::string publisher;
   std::vector<Constant> constants;
-  double shipped = 0;  // ln(time) as played for the fit
+  bool fits = true;    // it has a part in the fit
+  double shipped = 0;  // ln(time) as played for that
   std::vector<Response> responses;
 
   double steps(std::size_t i, const Constants& at) const {
@@ -219,7 +221,23 @@ class Cache {
   std::map<std::string, double> known_;
 };
 
-/// Fills in how the rows depend on their constants; rows that cannot be played are left out.
+/// Plays the scenarios and keeps their times by their keys.
+void play_all(const std::vector<Scenario>& scenarios, const std::vector<std::string>& keys,
+              const SessionOptions& options, Cache& cache) {
+  constexpr std::size_t kAtOnce = 200;  // then they are stored
+  for (std::size_t from = 0; from < keys.size(); from += kAtOnce) {
+    const std::size_t to = std::min(from + kAtOnce, keys.size());
+    const std::vector<std::optional<double>> times =
+        play({scenarios.begin() + static_cast<std::ptrdiff_t>(from),
+              scenarios.begin() + static_cast<std::ptrdiff_t>(to)},
+             options);
+    for (std::size_t i = from; i < to; ++i) {
+      cache.add(keys[i], times[i - from].value_or(0));
+    }
+  }
+}
+
+/// Fills in how the rows depend on their constants. Those that are too large for that do not fit.
 void find_responses(std::vector<Row>& rows, Cache& cache) {
   SessionOptions small;
   small.tasks.most = 5e4;
@@ -244,27 +262,17 @@ void find_responses(std::vector<Row>& rows, Cache& cache) {
     }
   };
   each([](Row&, const std::vector<std::string>&) {});
-  constexpr std::size_t kAtOnce = 400;  // then they are stored
-  for (std::size_t from = 0; from < keys.size(); from += kAtOnce) {
-    const std::size_t to = std::min(from + kAtOnce, keys.size());
-    const std::vector<std::optional<double>> times =
-        play({scenarios.begin() + static_cast<std::ptrdiff_t>(from),
-              scenarios.begin() + static_cast<std::ptrdiff_t>(to)},
-             small);
-    for (std::size_t i = from; i < to; ++i) {
-      cache.add(keys[i], times[i - from].value_or(0));
-    }
-  }
+  play_all(scenarios, keys, small, cache);
   each([&](Row& row, const std::vector<std::string>& of) {
     const auto time = [&](std::size_t i) { return std::log(cache.find(of[i]).value_or(0)); };
     row.shipped = time(0);
+    row.fits = std::isfinite(row.shipped);
     for (std::size_t i = 0; i < row.constants.size(); ++i) {
       const double below = time(1 + 2 * i) - row.shipped;
       const double above = time(2 + 2 * i) - row.shipped;
       row.responses.push_back({(above - below) / 2, (above + below) / 2});
     }
   });
-  std::erase_if(rows, [](const Row& row) { return !std::isfinite(row.shipped); });
 }
 
 // ---- the fit --------------------------------------------------------------------------------
@@ -274,11 +282,11 @@ Constants fit(const std::vector<Row>& rows, const std::string& without) {
   std::map<std::string, std::pair<Constant, std::vector<const Row*>>> used;
   std::map<std::string, int> counts;
   for (const Row& row : rows) {
-    counts[row.publisher] += 1;
+    counts[row.publisher] += row.fits ? 1 : 0;
     for (const Constant& constant : row.constants) {
       constants[constant.name] = constant.unknown;
       used[constant.name].first = constant;
-      if (row.publisher != without) {
+      if (row.fits && row.publisher != without) {
         used[constant.name].second.push_back(&row);
       }
     }
@@ -320,17 +328,35 @@ Constants fit(const std::vector<Row>& rows, const std::string& without) {
 
 using Points = std::vector<ValidationPoint>;
 
-Points points_of(const std::vector<Row>& rows, const std::vector<Scenario>& scenarios) {
-  const std::vector<std::optional<double>> times = play(scenarios, {});
+/// The rows played with those constants.
+Points points_of(const std::vector<Row>& rows, Cache& cache,
+                 const std::function<const Constants&(const Row&)>& constants) {
+  std::vector<std::string> keys;
+  std::vector<std::string> missing;
+  std::vector<Scenario> scenarios;
+  for (const Row& row : rows) {
+    std::string key = row.run.id + " in full";
+    for (const Constant& constant : row.constants) {
+      const auto found = constants(row).find(constant.name);
+      key +=
+          fmt::format(" {:.6g}", found == constants(row).end() ? constant.shipped : found->second);
+    }
+    if (!cache.find(key)) {
+      missing.push_back(key);
+      scenarios.push_back(row.scenario(constants(row)));
+    }
+    keys.push_back(std::move(key));
+  }
+  play_all(scenarios, missing, {}, cache);
   Points points;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (times[i]) {
+    if (const double time = cache.find(keys[i]).value_or(0); time > 0) {
       const Conversion& run = rows[i].run;
       points.push_back({.id = run.id,
                         .device = run.device,
                         .source = rows[i].publisher,
                         .published = run.published_step_s,
-                        .simulated = *times[i],
+                        .simulated = time,
                         .kind = std::string(kind_of_plan(run.scenario->workload))});
     }
   }
@@ -388,19 +414,20 @@ int run(const std::string& table, const std::string& topologies, const std::stri
     fmt::print("  {:<32} {:>9.3g} {:>9.3g}   {:.3g} to {:.3g}, {} publishers\n", name, shipped,
                value, least, most, publishers.size());
   }
-  std::vector<Scenario> as_shipped;
-  std::vector<Scenario> as_fitted;
-  std::vector<Scenario> predicted;
-  for (const Row& row : rows) {
-    as_shipped.push_back(*row.run.scenario);
-    as_fitted.push_back(row.scenario(all));
-    predicted.push_back(row.scenario(left_out.at(row.publisher)));
-  }
-  print_points("In sample, constants as shipped", points_of(rows, as_shipped), false);
-  print_points("In sample, constants as fitted", points_of(rows, as_fitted), false);
-  const Points apart = points_of(rows, predicted);
-  print_points("Each publisher predicted from the others", apart, true);
-  const ErrorStatistics of = error_statistics(apart);
+  const Constants none;
+  const auto print = [&](std::string_view heading, bool groups, const auto& constants) {
+    const Points points = points_of(rows, cache, constants);
+    print_points(heading, points, groups);
+    std::fflush(stdout);
+    return error_statistics(points);
+  };
+  print("In sample, constants as shipped", false,
+        [&](const Row&) -> const Constants& { return none; });
+  print("In sample, constants as fitted", false,
+        [&](const Row&) -> const Constants& { return all; });
+  const ErrorStatistics of =
+      print("Each publisher predicted from the others", true,
+            [&](const Row& row) -> const Constants& { return left_out.at(row.publisher); });
   return *of.median_abs <= kMostMedian && *of.p90_abs <= kMostP90 ? 0 : 1;
 }
 
