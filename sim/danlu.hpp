@@ -22,4 +22,5 @@
 #include "sim/session/options.hpp"         // SessionOptions
 #include "sim/session/planning.hpp"        // check_scenario
 #include "sim/session/simulate.hpp"        // simulate
+#include "sim/session/trust.hpp"           // trust_in, read_validated_runs
 #include "sim/session/validate.hpp"        // read_table, validate

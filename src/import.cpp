@@ -10,7 +10,7 @@
 namespace danlu {
 
 int import_configuration(const ImportCommand& command) {
-  const Framework* framework = framework_named(command.framework);
+  const Importer* framework = framework_named(command.framework);
   check(framework != nullptr, "a framework that the command line should have refused");
   Imported imported = import_file(*framework, command.file, command.options);
   if (imported.complete) {  // what the scenario's reader says of it

@@ -1,4 +1,4 @@
-// danlu list models|gpus|topologies|schedules|collectives|faults
+// danlu list models|gpus|topologies|schedules|collectives|frameworks|faults
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/collective/algorithms.hpp"
+#include "sim/scenario/frameworks.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/schedule/schedule.hpp"
 #include "sim/workload/model_blocks.hpp"
@@ -131,6 +132,24 @@ Listing list_collectives() {
   return listing;
 }
 
+/// What training.framework may be, and the keys that each brings along.
+Listing list_frameworks() {
+  Listing listing;
+  for (const Framework& framework : framework_table()) {
+    listing.text += fmt::format("{:<18}  {}\n", framework.name, framework.is);
+    Json values = Json::object();
+    for (const auto& [key, value, source] : framework.values) {
+      listing.text += fmt::format("  {:<36}  {}\n", key, value);
+      values[std::string(key)] = {{"value", value}, {"source", source}};
+    }
+    listing.entries.push_back(
+        {{"name", framework.name}, {"is", framework.is}, {"values", std::move(values)}});
+  }
+  listing.text +=
+      "without one          the host is never late, and kernels are fused where they can be\n";
+  return listing;
+}
+
 Listing list_faults(const LoadOptions& options) {
   Listing listing;
   constexpr std::string_view kRow = "{:<13} {:<38} {:>7} {:>12} {:>20}\n";
@@ -158,6 +177,7 @@ int list_presets(const std::string& what, const CommonOptions& common) {
                           : what == "gpus"       ? list_gpus(presets())
                           : what == "topologies" ? list_topologies(presets())
                           : what == "schedules"  ? list_schedules()
+                          : what == "frameworks" ? list_frameworks()
                           : what == "faults"     ? list_faults(presets())
                                                  : list_collectives();
   const Json json{{"schema", "danlu.list/1"}, {what, listing.entries}};

@@ -167,10 +167,10 @@ void describe(CLI::App& app, Arguments& arguments) {
 
   CLI::App& list = *app.add_subcommand("list", "What is known");
   list.add_option("WHAT", arguments.list,
-                  "models, gpus, topologies, schedules, collectives or faults")
+                  "models, gpus, topologies, schedules, collectives, frameworks or faults")
       ->required()
-      ->check(
-          CLI::IsMember({"models", "gpus", "topologies", "schedules", "collectives", "faults"}));
+      ->check(CLI::IsMember(
+          {"models", "gpus", "topologies", "schedules", "collectives", "frameworks", "faults"}));
   add_common(list, common);
 
   CLI::App& topology =
@@ -251,7 +251,7 @@ void describe_import(CLI::App& app, Arguments& arguments) {
   CLI::App& import = *app.add_subcommand(
       "import", "A scenario from the configuration of another program, on stdout");
   std::vector<std::string> names;
-  for (const Framework& framework : frameworks()) {
+  for (const Importer& framework : frameworks()) {
     names.emplace_back(framework.name);
   }
   import.add_option("FRAMEWORK", command.framework, "Whose configuration it is")

@@ -17,6 +17,7 @@
 #include "sim/session/campaign.hpp"
 #include "sim/session/effort.hpp"
 #include "sim/session/simulate.hpp"
+#include "sim/session/trust.hpp"
 #include "src/commands.hpp"
 #include "src/drawing.hpp"
 #include "src/output_file.hpp"
@@ -230,6 +231,7 @@ Simulation play(const Scenario& scenario, bool advice, const CommonOptions& comm
   Simulation simulation = simulate(scenario, session);
   Report& report = simulation.report;
   report.overrides = common.overrides;
+  report.trust = trust_in(report, read_validated_runs(topologies_folder() / "validated.csv"));
   if (!report.memory.fits()) {
     report.remedies = memory_remedies(simulation, session);
     report.memory_hints = hints_of(report.remedies);

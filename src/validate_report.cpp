@@ -314,14 +314,18 @@ std::string markdown_of(const Validation& validation, const ValidateOptions& opt
 }
 
 std::string csv_of(const Validation& validation) {
-  std::string text = "id,source,device,framework,precision,kind,published,simulated,unit,error\n";
+  std::string text =
+      "id,source,device,framework,precision,kind,published,simulated,unit,error,gpu,gpus,profile,"
+      "repeats\n";
   for (const ValidationPoint& point : validation.points) {
     for (const std::string& cell :
          {point.id, point.source, point.device, point.framework, point.precision, point.kind}) {
       text += csv_cell(cell) + ",";
     }
-    text +=
-        fmt::format("{},{},{},{}\n", point.published, point.simulated, point.unit, point.error());
+    text += fmt::format("{},{},{},{},{},{},{},{}\n", point.published, point.simulated, point.unit,
+                        point.error(), csv_cell(point.gpu),
+                        point.gpus > 0 ? fmt::format("{}", point.gpus) : "",
+                        csv_cell(point.profile), csv_cell(point.repeats));
   }
   return text;
 }

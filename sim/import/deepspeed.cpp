@@ -229,7 +229,7 @@ std::vector<GivenFlag> read_flags(const std::string& text, const std::string& na
 }  // namespace
 }  // namespace deepspeed
 
-const Framework kDeepSpeed{
+const Importer kDeepSpeed{
     .name = "deepspeed",
     .title = "DeepSpeed",
     .file = "a JSON file for `--deepspeed_config`",

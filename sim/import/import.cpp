@@ -11,19 +11,19 @@
 
 namespace danlu {
 
-const std::vector<Framework>& frameworks() {
-  static const std::vector<Framework> all{kMegatron, kDeepSpeed, kTorchTitan, kNemo};
+const std::vector<Importer>& frameworks() {
+  static const std::vector<Importer> all{kMegatron, kDeepSpeed, kTorchTitan, kNemo};
   return all;
 }
 
-const Framework* framework_named(std::string_view name) {
-  const std::vector<Framework>& all = frameworks();
+const Importer* framework_named(std::string_view name) {
+  const std::vector<Importer>& all = frameworks();
   const auto found =
-      std::find_if(all.begin(), all.end(), [&](const Framework& one) { return one.name == name; });
+      std::find_if(all.begin(), all.end(), [&](const Importer& one) { return one.name == name; });
   return found == all.end() ? nullptr : &*found;
 }
 
-Imported import_file(const Framework& framework, const std::filesystem::path& file,
+Imported import_file(const Importer& framework, const std::filesystem::path& file,
                      const ImportOptions& options) {
   std::vector<std::string> notes;
   std::vector<GivenFlag> flags = framework.read(read_text_file(file), file.string(), notes);
@@ -96,7 +96,7 @@ std::string how_read(const FlagRow& row) {
 
 }  // namespace
 
-std::string import_page(const Framework& framework) {
+std::string import_page(const Importer& framework) {
   std::string page = fmt::format(
       "# Coming from {}\n\n`danlu import {} FILE` reads {} and prints a scenario, each line with "
       "the flag that it is from. This page is written from the table that the command goes by. A "

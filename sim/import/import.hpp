@@ -22,7 +22,7 @@ struct Imported {
   bool complete = true;              // no line is to be filled in
 };
 
-struct Framework {
+struct Importer {
   std::string_view name;          // as on the command line
   std::string_view title;         // "Megatron-LM"
   std::string_view file;          // what it reads, in a few words
@@ -34,20 +34,20 @@ struct Framework {
   void (*finish)(Draft& draft);  // what follows from several flags; then defaults are filled in
 };
 
-const std::vector<Framework>& frameworks();
+const std::vector<Importer>& frameworks();
 /// nullptr: there is none of that name.
-const Framework* framework_named(std::string_view name);
+const Importer* framework_named(std::string_view name);
 
 /// Throws InputError.
-Imported import_file(const Framework& framework, const std::filesystem::path& file,
+Imported import_file(const Importer& framework, const std::filesystem::path& file,
                      const ImportOptions& options);
 
 /// The page "Coming from ...": flag by flag.
-std::string import_page(const Framework& framework);
+std::string import_page(const Importer& framework);
 
-extern const Framework kMegatron;
-extern const Framework kDeepSpeed;
-extern const Framework kTorchTitan;
-extern const Framework kNemo;
+extern const Importer kMegatron;
+extern const Importer kDeepSpeed;
+extern const Importer kTorchTitan;
+extern const Importer kNemo;
 
 }  // namespace danlu

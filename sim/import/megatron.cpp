@@ -584,7 +584,7 @@ void finish(Draft& draft) {
 }  // namespace
 }  // namespace megatron
 
-const Framework kMegatron{
+const Importer kMegatron{
     .name = "megatron",
     .title = "Megatron-LM",
     .file = "a launch script, or the arguments of `pretrain_gpt.py` alone",

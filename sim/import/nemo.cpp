@@ -360,7 +360,7 @@ std::vector<GivenFlag> read_flags(const std::string& text, const std::string& na
 }  // namespace
 }  // namespace nemo
 
-const Framework kNemo{
+const Importer kNemo{
     .name = "nemo",
     .title = "NeMo",
     .file = "the YAML of a run of NeMo, its launcher or Megatron-Bridge",

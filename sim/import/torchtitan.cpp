@@ -357,7 +357,7 @@ std::vector<GivenFlag> read_flags(const std::string& text, const std::string& na
 }  // namespace
 }  // namespace torchtitan
 
-const Framework kTorchTitan{
+const Importer kTorchTitan{
     .name = "torchtitan",
     .title = "torchtitan",
     .file = "a TOML file of `train_configs/`",

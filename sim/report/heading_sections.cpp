@@ -46,6 +46,10 @@ Section verdict(const Report& report) {
       sentence(fmt::format("step {}, MFU {}, {} tokens/s per GPU", to_text(step.time),
                            percent(step.mfu), figure(step.tokens_per_second / report.gpus)),
                Shown::PageOnly)};
+  if (report.trust) {
+    section.rows.push_back(
+        sentence(fmt::format("validated: {}", trust_text(*report.trust)), Shown::PageOnly));
+  }
   if (report.run) {
     section.rows.push_back(
         sentence(fmt::format("whole run {}{}", run_length(Seconds{report.run->days * kDay}),
@@ -87,6 +91,33 @@ Section saving(const Report& report) {
                     off_page("step_s", "step with it", Figure::time(saving->step)),
                     off_page("saved_s", "saved", Figure::time(report.step.time - saving->step))};
   }
+  return section;
+}
+
+Section trust(const std::optional<Trust>& trust) {
+  Section section{.key = "verdict.validated",
+                  .heading = "Published runs like this one",
+                  .level = 2,
+                  .lead = Lead::None};
+  if (!trust) {
+    return section;
+  }
+  const auto count = [&](int number) {
+    return trust->runs > 0 ? Figure::count(number) : Figure::absent();
+  };
+  section.rows = {
+      off_page("likeness", "", Figure::words(name_of(trust->likeness))),
+      off_page("gpu", "GPU", Figure::words(trust->gpu)),
+      off_page("framework", "",
+               trust->framework.empty() ? Figure::absent() : Figure::words(trust->framework)),
+      off_page("kind", "", Figure::words(trust->kind)),
+      off_page("own_figures", "own figures of the GPU", Figure::flag(trust->own_figures)),
+      off_page("runs", "", Figure::count(trust->runs)),
+      off_page("fewest_gpus", "fewest GPUs", count(trust->fewest_gpus)),
+      off_page("most_gpus", "most GPUs", count(trust->most_gpus)),
+      off_page("median_abs_error", "median error", Figure::share(trust->median_abs)),
+      off_page("p90_abs_error", "90th percentile", Figure::share(trust->p90_abs)),
+      off_page("mean_error", "mean error", Figure::share(trust->mean))};
   return section;
 }
 
@@ -224,17 +255,11 @@ Section overrides(const Report& report) {
 }  // namespace
 
 std::vector<Section> heading_sections(const Report& report) {
-  return {verdict(report),
-          limits(report.step),
-          saving(report),
-          hints(report),
-          remedies(report.remedies),
-          scenario(report),
-          plan(report.workload),
-          list_of("notes", "Notes", report.notes, "note"),
-          damage(report),
-          assumptions(report),
-          overrides(report)};
+  return {
+      verdict(report),     limits(report.step),   saving(report),
+      trust(report.trust), hints(report),         remedies(report.remedies),
+      scenario(report),    plan(report.workload), list_of("notes", "Notes", report.notes, "note"),
+      damage(report),      assumptions(report),   overrides(report)};
 }
 
 }  // namespace danlu

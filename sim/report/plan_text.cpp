@@ -235,7 +235,9 @@ std::string precision_line(const Workload& workload) {
     mask += fmt::format(" within documents of {} to {}", thousands(t.documents.begin()->first),
                         counted(t.documents.rbegin()->first, "token"));
   }
-  const std::string ways = t.framework.empty() ? "" : fmt::format("; as {} does it", t.framework);
+  const std::string ways = !t.framework.empty()       ? fmt::format("; as {} does it", t.framework)
+                           : workload.host.is_there() ? ""
+                                                      : "; no framework: the host is never late";
   return fmt::format("{}, {} gradients{}, {} attention{}, {}{}{}{}", precision_text(t),
                      t.gradient_bytes == 4 ? "fp32" : "16-bit", optimizer_text(t),
                      t.attention == AttentionKind::Flash ? "fused" : name_of(t.attention), mask,

@@ -12,26 +12,13 @@
 #include "sim/base/text.hpp"
 #include "sim/session/planning.hpp"
 #include "sim/session/plays.hpp"
+#include "sim/session/trust.hpp"
 #include "sim/session/validate.hpp"
 #include "sim/validation/training_table.hpp"
 #include "sim/workload/memory.hpp"
 
 namespace danlu {
 namespace {
-
-/// The first that holds.
-std::string kind_of_plan(const Workload& w) {
-  const ParallelismSpec& p = w.parallelism;
-  return w.model.experts.count > 0        ? "experts"
-         : w.training.lora.is_there()     ? "LoRA"
-         : p.zero >= 2                    ? "FSDP and ZeRO-2, -3"
-         : p.context > 1 || p.ulysses > 1 ? "sequences shared"
-         : !p.stage_layers.empty()        ? "uneven stages"
-         : p.pipeline > 1                 ? "pipeline"
-         : p.tensor > 1                   ? "tensor"
-         : p.data > 1                     ? "data alone"
-                                          : "one GPU";
-}
 
 ValidationPoint point_of(const Conversion& run) {
   const Workload& w = run.scenario->workload;
@@ -41,7 +28,10 @@ ValidationPoint point_of(const Conversion& run) {
           .published = run.published_step_s,
           .framework = run.framework,
           .precision = std::string(name_of(w.training.precision)),
-          .kind = kind_of_plan(w),
+          .kind = std::string(kind_of_plan(w)),
+          .gpu = run.scenario->cluster.gpu.name,
+          .gpus = run.scenario->cluster.gpus,
+          .profile = w.training.framework,
           .scenario = run.yaml};
 }
 
@@ -103,23 +93,31 @@ bool is_too_large(const Scenario& scenario, const SessionOptions& options) {
 
 }  // namespace
 
+std::vector<Played> play_rows(std::span<const Scenario* const> rows,
+                              const SessionOptions& options) {
+  std::vector<const ClusterSpec*> clusters;
+  for (const Scenario* row : rows) {
+    clusters.push_back(&row->cluster);
+  }
+  const SessionOptions quietly = without_notes(options);  // rows are many
+  return play_on_clusters(
+      clusters, nullptr, pool_of(options, rows.size()),
+      [&](std::size_t i, const Cluster& cluster) { return play_row(*rows[i], cluster, quietly); });
+}
+
 Validation validate_training(const CsvTable& table, const LoadOptions& load,
                              const SessionOptions& options) {
   Validation result{.table = "training", .rows = static_cast<int>(table.rows().size())};
   std::vector<RowOfTable> rows = convert_rows(table, load, result);
   std::vector<const Conversion*> runs;
-  std::vector<const ClusterSpec*> clusters;
+  std::vector<const Scenario*> scenarios;
   for (const RowOfTable& row : rows) {
     if (!row.repeats) {
       runs.push_back(&row.run);
-      clusters.push_back(&row.run.scenario->cluster);
+      scenarios.push_back(&*row.run.scenario);
     }
   }
-  const SessionOptions quietly = without_notes(options);  // rows are many
-  const std::vector<Played> steps = play_on_clusters(
-      clusters, nullptr, pool_of(options, runs.size()), [&](std::size_t i, const Cluster& cluster) {
-        return play_row(*runs[i]->scenario, cluster, quietly);
-      });
+  const std::vector<Played> steps = play_rows(scenarios, options);
   for (RowOfTable& row : rows) {
     Conversion& run = row.run;
     const Played& step = steps[row.play];

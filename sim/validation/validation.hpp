@@ -27,7 +27,10 @@ struct ValidationPoint {
   // Of a training run:
   std::string framework;
   std::string precision;
-  std::string kind;      // "experts", "FSDP": what is special about its plan
+  std::string kind;  // "experts", "FSDP": what is special about its plan
+  std::string gpu;   // by its own name; `device` is what tables call it
+  int gpus = 0;
+  std::string profile;   // training.framework, danlu's name of how the framework does things
   std::string scenario;  // that the row became, as YAML
   std::string repeats;   // the row that says the same; figures of many points count it once
 

@@ -147,7 +147,7 @@ expect 'the fastest first' "$(grep '^hint.* takes ' <<<"$err" | sed 's/.*takes /
 
 call run --brief "$selective"
 expect 'the verdict exits 0' 0 "$code"
-expect 'and is four lines' 4 "$(wc -l <<<"$out")"
+expect 'and is five lines' 5 "$(wc -l <<<"$out")"
 verdict=$out
 expect_has 'does it fit' 'fits in memory: ' "$out"
 expect_has 'what limits the step' 'limited by matrix products' "$out"
@@ -161,7 +161,7 @@ call run --json --no-advice "$selective" $change
 expect_has 'as it was played' "\"time_s\": $saved" "$out"
 expect_has 'nothing is tried unasked' '"saving": null' "$out"
 call run "$selective"
-expect 'the report begins with it' "$verdict" "$(head -4 <<<"$out")"
+expect 'the report begins with it' "$verdict" "$(head -5 <<<"$out")"
 
 printf '%s\n' "extends: $PWD/$selective" 'name: same' 'parallelism: {overlap: {data: true}}' \
   >"$work/same.yaml"
@@ -177,12 +177,20 @@ expect_has 'compare has JSON' '"schema": "danlu.compare/1"' "$out"
 call compare "$scenario"
 expect 'compare needs two' 2 "$code"
 
-for what in models gpus topologies schedules collectives faults; do
+for what in models gpus topologies schedules collectives frameworks faults; do
   call list "$what"
   expect "list $what exits 0" 0 "$code"
   call list "$what" --json
   expect_has "list $what has JSON" "\"$what\":" "$out"
 done
+call list frameworks
+expect_has 'list frameworks says what each does' \
+  '  host.launch                           57 us' "$out"
+call run --brief --no-advice "$selective" --set training.framework=megatron-core
+expect_has 'a report says which published runs are like it' \
+  'published runs like this one (A100, megatron-core, pipeline, ' "$out"
+call run --brief --json --no-advice scenarios/learn/01-one-gpu.yaml
+expect_has 'and where none can be' '"likeness": "invented hardware"' "$out"
 call list nonsense
 expect 'an unknown list exits 2' 2 "$code"
 for topology in topologies/*.yaml; do

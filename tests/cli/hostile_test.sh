@@ -47,7 +47,7 @@ opened: No such file or directory" "$err"
 clean 'is escaped'
 call list $'\e[31mx'
 expect 'an unknown argument' "WHAT: \\u001b[31mx not in {models,gpus,topologies,schedules,\
-collectives,faults}
+collectives,frameworks,faults}
 Run with --help for more information." "$err"
 clean 'is escaped'
 sed '/^name/d' "$scenario" >"$work/"$'esc\e[31m\xff.yaml'

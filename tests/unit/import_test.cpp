@@ -423,7 +423,7 @@ mixed_precision: bf16_mixed
 
 // ---- The pages are the tables.
 TEST(Keys, PagesOfImportersAreUpToDate) {
-  for (const Framework& framework : frameworks()) {
+  for (const Importer& framework : frameworks()) {
     const std::string page = "docs/import/" + std::string(framework.name) + ".md";
     if (std::getenv("UPDATE_DOCS") != nullptr) {
       std::filesystem::create_directories(testing::source_dir() + "/docs/import");
@@ -437,7 +437,7 @@ TEST(Keys, PagesOfImportersAreUpToDate) {
 
 // What a word of a framework stands for can be said in a scenario.
 TEST(Import, WordsAreValuesOfTheirKeys) {
-  for (const Framework& framework : frameworks()) {
+  for (const Importer& framework : frameworks()) {
     for (const FlagRow& row : framework.rows) {
       for (const auto& [word, value] : row.words) {
         if (!value.empty() && row.reading != Reading::Fact) {
@@ -510,7 +510,7 @@ TEST(Import, MegatronsNewerFlagsAreTaken) {
 }
 
 TEST(Import, NoFlagStandsInTwoRows) {
-  for (const Framework& framework : frameworks()) {
+  for (const Importer& framework : frameworks()) {
     std::map<std::string, int> rows;
     for (const FlagRow& row : framework.rows) {
       std::string flag;

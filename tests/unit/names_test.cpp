@@ -49,12 +49,12 @@ using Enums =
                      CampaignEvent::Kind, CampaignPart, CheckpointTier::Interval, CollectiveMode,
                      CollectiveOp, Component, ComputePart, ContextExchange, CudaGraphs, Deal,
                      Detection::Kind, Duration::Kind, FabricKind, FaultCause::Effect, FoldMode,
-                     Fp8Recipe, HostWait, KernelKind, LinkKind, LoraTarget, FrozenPart, ModelKind,
-                     ModelPart, Norm, Biased, OptimizerKind, PassKind, UnfusedPart, Precision,
-                     Protocol, QkNorm, Recompute, RecomputePart, RecoverySpec::Kind, Reduce,
-                     Reshard, Routing, ScaleUpKind, Setting::Source, Span, TableKind, TensorOverlap,
-                     TimePart, TokenExchange, VertexKind, NarrowPart, NodeChoice>;
-constexpr std::size_t kTables = 53;
+                     Fp8Recipe, HostWait, KernelKind, LinkKind, LoraTarget, FrozenPart, Likeness,
+                     ModelKind, ModelPart, Norm, Biased, OptimizerKind, PassKind, UnfusedPart,
+                     Precision, Protocol, QkNorm, Recompute, RecomputePart, RecoverySpec::Kind,
+                     Reduce, Reshard, Routing, ScaleUpKind, Setting::Source, Span, TableKind,
+                     TensorOverlap, TimePart, TokenExchange, VertexKind, NarrowPart, NodeChoice>;
+constexpr std::size_t kTables = 54;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {
