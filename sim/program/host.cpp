@@ -20,7 +20,7 @@ Seconds launch_time(const Segment& segment, const HostSpec& host) {
     const Seconds launch = segment.again ? host.launch_again.value_or(host.launch) : host.launch;
     Seconds time;
     for (const Kernel& kernel : segment.kernels) {
-      time += kernel.launches * launch;
+      time += kernel.launches * launch + (kernel.products - 1) * host.expert;
     }
     return time;
   }

@@ -66,10 +66,34 @@ bool overlaps_data(const TrainingRow& row, const ShardingWords& sharding) {
          parse_number(found[1].str()).value_or(0) == row.number("pp");
 }
 
+/// By what they cost, the head too: a part is full with the layer that takes it beyond its share.
+/// Empty where a part would hold nothing.
+std::vector<int> layers_by_cost(const TrainingRow& row, int parts) {
+  const double hidden = row.number("hidden");
+  const double layer = (4 * hidden + 3 * row.number("ffn_hidden")) * hidden;
+  const int layers = row.count("layers", 1);
+  const double share = (layer * layers + row.number("vocab") * hidden) / parts;
+  std::vector<int> found(static_cast<std::size_t>(parts));
+  std::size_t part = 0;
+  for (int i = 1; i <= layers; ++i) {
+    ++found[part];
+    if (layer * i > share * static_cast<double>(part + 1)) {
+      part = std::min(part + 1, found.size() - 1);
+    }
+  }
+  const bool has_empty = std::find(found.begin(), found.end() - 1, 0) != found.end() - 1;
+  return has_empty ? std::vector<int>{} : found;
+}
+
 /// See the rule `layers` in the header. Empty: evenly, or more parts than there is to share, which
 /// the reader tells.
 std::vector<int> layers_of_parts(const TrainingRow& row, int parts) {
   const int layers = row.count("layers", 1);
+  if (row.says("framework", "nanotron") && parts > 1 && parts == row.count("pp", 1)) {
+    if (std::vector<int> by_cost = layers_by_cost(row, parts); !by_cost.empty()) {
+      return by_cost;
+    }
+  }
   if (layers % parts == 0 || parts > layers + 2) {
     return {};
   }

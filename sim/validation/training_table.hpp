@@ -23,7 +23,7 @@
 //                       (mtp_num_layers in its recipes/deepseek/deepseek_v3.py)
 //   framework           training.framework: Megatron-LM's of 2021 and before, megatron-2020, later
 //                       megatron-core; DeepSpeed by itself: huggingface; xtuner: megatron-core;
-//                       nanotron: pytorch; others by their names; none of those of XLA. A row that
+//                       others by their names; none of those of XLA. A row that
 //                       names none is taken for Megatron's
 //   cuda_graph          "full...": whole passes; "transformer_engine...": layers; else none
 //   attention_kernel    "unfused", "naive" or "no Flash...": unfused; "FlashAttention-2": flash2;
@@ -58,7 +58,9 @@
 //                       (BigScience's type:transformer|embedding; Megatron-LM's
 //                       account_for_embedding_in_pipeline_split; nanotron's blocks); of mixtures
 //                       with latent attention as many as can be in all parts but the last ones,
-//                       which hold the rest (Megatron-Bridge's layouts of DeepSeek-V3 and Kimi-K2)
+//                       which hold the rest (Megatron-Bridge's layouts of DeepSeek-V3 and Kimi-K2);
+//                       under nanotron by cost, the head's too (get_block_compute_costs of its
+//                       models/llama.py, build_model of its models/base.py)
 //   cp                  by Ulysses where sequence_parallel says so, else a ring (Megatron-LM's
 //                       default, p2p); dp counts replicas of whole sequences
 //   etp                 ranks that share an expert; 1 where there is no such column (the recipes of
