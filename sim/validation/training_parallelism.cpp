@@ -39,9 +39,15 @@ bool overlaps_pipeline(const TrainingRow& row) {
 }
 
 /// See the rule `overlap.tensor` in the header.
-bool overlaps_tensor(const TrainingRow& row) {
+TensorOverlap tensor_overlap(const TrainingRow& row) {
   const int year = year_of(row.cell("date"));
-  return (year == 0 || year >= 2022) && !is_deepspeed(row);
+  if ((year != 0 && year < 2022) || is_deepspeed(row) ||
+      row.says("notes", "overlap switches off")) {
+    return TensorOverlap::None;
+  }
+  const bool full = row.says("framework", "megatron-bridge") && !row.says("dtype", "fp4") &&
+                    !has_experts(row) && sequence_of(row) == SequenceWord::Yes;
+  return full ? TensorOverlap::Full : TensorOverlap::Backward;
 }
 
 /// See the rule `overlap.data` in the header.
@@ -215,8 +221,7 @@ RowSection parallelism_section(const TrainingRow& row) {
   section.line(fmt::format("  scatter_gather: {}", scatters(row)));
   section.line(fmt::format(
       "  overlap: {{data: {}, tensor: {}, pipeline: {}{}}}", overlaps_data(row, sharding),
-      name_of(overlaps_tensor(row) ? TensorOverlap::Backward : TensorOverlap::None),
-      overlaps_pipeline(row),
+      name_of(tensor_overlap(row)), overlaps_pipeline(row),
       parse_flag(row.cell("moe_a2a_overlap")).value_or(false) ? ", pair: true" : ""));
   return section;
 }

@@ -83,7 +83,10 @@
 //   overlap.tensor      none for runs of 2021 and earlier (the option that overlaps the sum of
 //                       gradients with the weight gradient came to Megatron-LM in September 2021,
 //                       commit 16c90445e7) and under DeepSpeed, which switches it off
-//                       (Megatron-DeepSpeed issue 447); else backward
+//                       (Megatron-DeepSpeed issue 447), and where the notes have "overlap
+//                       switches off"; full for dense models under Megatron-Bridge
+//                       (tp_comm_overlap of its recipes/llama/h100/llama3.py), but with nvfp4;
+//                       else backward
 //   overlap.pipeline    with virtual stages (vpp > 1) from 2023 on; before, and in plain 1F1B,
 //                       Megatron's stages wait until they have sent
 //   scatter_gather      without sequence parallelism: Megatron's runs of 2020 to 2022, where it is

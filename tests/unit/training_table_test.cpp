@@ -454,6 +454,22 @@ TEST(TrainingRow, OverlapsAsIsSaidOrUsual) {
   EXPECT_TRUE(overlaps("none (overlap in PP=1 runs)", "", ""));
 }
 
+TEST(TrainingRow, TensorExchangesOverlapAsTheFrameworkDoes) {
+  const auto overlap = [](const std::string& framework, const std::string& dtype,
+                          const std::string& notes) {
+    return workload_of({{"framework", framework},
+                        {"dtype", dtype},
+                        {"notes", notes},
+                        {"sequence_parallel", "yes"},
+                        {"tp", "4"}})
+        .parallelism.overlap_tensor;
+  };
+  EXPECT_EQ(overlap("megatron-core", "bf16", ""), TensorOverlap::Backward);
+  EXPECT_EQ(overlap("megatron-core", "bf16", "overlap switches off"), TensorOverlap::None);
+  EXPECT_EQ(overlap("megatron-deepspeed", "bf16", ""), TensorOverlap::None);
+  EXPECT_EQ(overlap("megatron-bridge", "bf16", ""), TensorOverlap::Full);
+}
+
 // Fused kernels are of 16 bits; the LLaMA family has no dropout.
 TEST(TrainingRow, UnfusedAttentionInTf32) {
   const Workload w = workload_of({{"dtype", "fp32/tf32"},
