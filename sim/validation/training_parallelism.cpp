@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <regex>
 
 #include "sim/base/text.hpp"
@@ -73,7 +74,8 @@ bool overlaps_data(const TrainingRow& row, const ShardingWords& sharding) {
 }
 
 /// By what they cost, the head too: a part is full with the layer that takes it beyond its share.
-/// Empty where a part would hold nothing.
+/// danlu has the head in the last part, and a part that is left empty takes one layer, which those
+/// before it pass on. Empty where there are too few.
 std::vector<int> layers_by_cost(const TrainingRow& row, int parts) {
   const double hidden = row.number("hidden");
   const double layer = (4 * hidden + 3 * row.number("ffn_hidden")) * hidden;
@@ -87,8 +89,18 @@ std::vector<int> layers_by_cost(const TrainingRow& row, int parts) {
       part = std::min(part + 1, found.size() - 1);
     }
   }
-  const bool has_empty = std::find(found.begin(), found.end() - 1, 0) != found.end() - 1;
-  return has_empty ? std::vector<int>{} : found;
+  for (auto at = found.end() - 1; at-- != found.begin();) {
+    if (*at == 0) {
+      const auto giver = std::find_if(std::make_reverse_iterator(at), found.rend(),
+                                      [](int held) { return held > 1; });
+      if (giver == found.rend()) {
+        return {};
+      }
+      --*giver;
+      ++*at;
+    }
+  }
+  return found;
 }
 
 /// See the rule `layers` in the header. Empty: evenly, or more parts than there is to share, which
