@@ -36,7 +36,8 @@ std::vector<KeyRow> host_keys() {
              "each pass"),
       flag("host.reads_counts", &HostSpec::reads_counts, "false",
            "The CPU waits for the GPU before tokens travel to their experts, to know how many "
-           "will come (Megatron-LM's all-to-all without padding to a capacity)"),
+           "will come (Megatron-LM's all-to-all without padding to a capacity), and with "
+           "parallelism.expert_exchange deepep until they have come (HybridEP)"),
   };
 }
 

@@ -75,6 +75,23 @@ TEST(Host, GraphsOfLayersEndWhereTokensTravel) {
   EXPECT_FALSE(keeps_up(program, launches, {30_us, 0_us, 3_us}));
 }
 
+// HybridEP: how many tokens came, and to which experts, stays on the GPU until all are there.
+TEST(Host, WaitsAgainForTokensThatWereSentOnce) {
+  Program program = three();
+  program.segments[1] = {.name = "dispatch",
+                         .is_compute = false,
+                         .axes = Axis::Expert,
+                         .demand = {CollectiveOp::Dispatch},
+                         .after = {0},
+                         .needs_counts = true};
+  const HostSpec host{.launch = 10_us, .exchange = 7_us, .reads_counts = true};
+  const Launches launches = launches_of(program, host);
+  EXPECT_EQ(launches.wait, (std::vector<bool>{false, true, true}));
+  // 10 + 30, 7 to launch the dispatch and 50 of it, 10 to launch the experts and 3 of them.
+  EXPECT_TRUE(near(play_alone(program, 0, 3, {30_us, 50_us, 3_us}, launches).total.value, 110e-6));
+  EXPECT_FALSE(launches_of(program, {.launch = 10_us}).waits_within());
+}
+
 // Of a product of three experts the second and third are launched for themselves.
 TEST(Host, ExpertsAreLaunchedOneByOne) {
   Program program = three();
