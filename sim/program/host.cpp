@@ -20,7 +20,7 @@ Seconds launch_time(const Segment& segment, const HostSpec& host) {
     const Seconds launch = segment.again ? host.launch_again.value_or(host.launch) : host.launch;
     Seconds time;
     for (const Kernel& kernel : segment.kernels) {
-      time += kernel.launches * launch;
+      time += kernel.launches * launch + (kernel.products - 1) * host.expert;
     }
     return time;
   }
@@ -42,6 +42,7 @@ Launches launches_of(const Program& program, const HostSpec& host) {
     begins.insert(program.layer_ends.begin(), program.layer_ends.end());
   }
   bool in_graph = false;
+  bool received = false;  // tokens that were sent once to each node and rank, and not yet used
   for (std::size_t i = 0; i < program.segments.size(); ++i) {
     const Segment& segment = program.segments[i];
     const bool begins_graph = begins.contains(i);
@@ -50,7 +51,11 @@ Launches launches_of(const Program& program, const HostSpec& host) {
     launches.times.push_back(!in_graph      ? launch_time(segment, host)
                              : begins_graph ? host.launch
                                             : Seconds{});
-    launches.wait.push_back(host.reads_counts && segment.needs_counts && !in_graph);
+    const bool waits = segment.needs_counts || (received && segment.is_compute);
+    launches.wait.push_back(host.reads_counts && waits && !in_graph);
+    received = segment.is_compute ? false
+                                  : received || (segment.needs_counts &&
+                                                 segment.demand.op == CollectiveOp::Dispatch);
   }
   return launches;
 }

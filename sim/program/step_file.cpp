@@ -48,6 +48,7 @@ Json kernel_json(const Kernel& kernel) {
                  {"heads", kernel.batch}});
   }
   json["launches"] = kernel.launches;
+  json["products"] = kernel.products;
   for (const Kernel& fullest : kernel.fullest) {
     json["fullest"].push_back(kernel_json(fullest));
   }
@@ -99,6 +100,9 @@ Json end_json(const EndStep& end) {
   Json json{{"name", end.name}, {"bytes", end.bytes.value}};
   if (end.on_host > 0) {
     json["on_host"] = end.on_host;
+  }
+  if (end.launched > Seconds{}) {
+    json["launched"] = end.launched.value;
   }
   if (end.sort) {
     json.update({{"axes", axes_json(end.sort->axes)},
@@ -209,6 +213,7 @@ Kernel kernel_of(const Json& json) {
     kernel.batch = json.at("heads").get<double>();
   }
   kernel.launches = json.value("launches", 1);
+  kernel.products = json.value("products", 1.0);
   for (const Json& fullest : json.value("fullest", Json::array())) {
     kernel.fullest.push_back(kernel_of(fullest));
   }
@@ -255,7 +260,8 @@ Program program_of(const Json& json) {
 EndStep end_of(const Json& json, const StageProgram& stage) {
   EndStep end{.name = json.at("name").get<std::string>(),
               .bytes = {json.at("bytes").get<double>()},
-              .on_host = json.value("on_host", 0.0)};
+              .on_host = json.value("on_host", 0.0),
+              .launched = Seconds{json.value("launched", 0.0)}};
   for (const std::size_t before : earlier_of(json, stage.ends.size())) {
     end.after.push_back(make_id<EndId>(before));
   }

@@ -215,6 +215,7 @@ class StageWriter {
     w_.offload.optimizer ? add_host_update(on_host) : add(std::move(update));
     if (w_.parallelism.zero < 3) {
       gather_shards("gather parameters", gathered);
+      place_pieces(stage);
     }
     if (cast > 0) {
       add({.name = "cast weights", .sort = std::nullopt, .bytes = {cast}});
@@ -258,6 +259,20 @@ class StageWriter {
              .op = CollectiveOp::AllGather,
              .bytes = {whole}});
       }
+    }
+  }
+
+  /// Every tensor's part of every rank, by a copy of its own.
+  void place_pieces(int stage) {
+    double pieces = 0;
+    for (const HeldBlock& held : blocks_of(w_, model_, stage)) {
+      for (const Weight* weight : weights_of(*held.block)) {
+        const int ranks = shards_of(w_.parallelism, weight->copies).optimizer;
+        pieces += weight->trained && weight->held > 0 && ranks > 1 ? ranks : 0;
+      }
+    }
+    if (pieces > 0 && w_.host.piece > Seconds{}) {
+      add({.name = "place parameters", .sort = std::nullopt, .launched = pieces * w_.host.piece});
     }
   }
 

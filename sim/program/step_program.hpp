@@ -48,6 +48,7 @@ struct EndStep {
   CollectiveOp op = CollectiveOp::AllReduce;
   Bytes bytes;         // of an exchange the whole array; of an update what it moves in memory
   double on_host = 0;  // of an update by the CPUs instead: parameters
+  Seconds launched;    // of an update: what its CPU takes for launches, while the GPU waits
   std::vector<Repeated> products{};  // of an update
   // It waits for
   std::optional<LayerEnd> layer;  // a layer of a pass; none: all passes

@@ -25,6 +25,10 @@ constexpr std::string_view kHooks =
     "gathers and a reduction (one H200, PyTorch 2.11)";
 constexpr std::string_view kPytorchLoss =
     "measured: 54 to 55 bytes a logit, forward and backward (one H200, PyTorch 2.11)";
+constexpr std::string_view kExperts =
+    "assumed: multi_stream_cublas_gemm of TransformerEngine's common/gemm/cublaslt_gemm.cu asks "
+    "cuBLAS for an algorithm at every product (20 us, a small product measured on one H100), and "
+    "quantising and swizzling two operands are three launches of 5 us";
 constexpr std::string_view kAccumulation =
     "assumed: as autograd does it, by an operator for each gradient";
 
@@ -40,6 +44,7 @@ std::vector<Framework> make_frameworks() {
        "Megatron-LM and Megatron-core from 2022 on",
        {{"host.launch", "57 us", "as megatron-2020"},
         {"host.exchange", "57 us", "as megatron-2020"},
+        {"host.expert", "35 us", kExperts},
         {"host.reads_counts", "true",
          "megatron/core/transformer/moe/token_dispatcher.py: token counts are copied to the host"},
         {"training.unfused", "[copies, loss]", kMegatronCode}}},
@@ -47,6 +52,7 @@ std::vector<Framework> make_frameworks() {
        "Megatron-Bridge: Megatron-core on TransformerEngine",
        {{"host.launch", "57 us", "as megatron-core"},
         {"host.exchange", "57 us", "as megatron-core"},
+        {"host.expert", "35 us", "as megatron-core"},
         {"host.reads_counts", "true", "as megatron-core"},
         {"training.loss", "fused", "cross_entropy_fusion_impl te of its recipes"}}},
       {"nemo",
@@ -56,6 +62,7 @@ std::vector<Framework> make_frameworks() {
          "their "
          "tables do not state"},
         {"host.exchange", "24 us", "as a launch"},
+        {"host.expert", "35 us", "as megatron-core"},
         {"host.reads_counts", "true", "as megatron-core"},
         {"training.loss", "fused", "as megatron-bridge"}}},
       {"megatron-deepspeed",
@@ -84,6 +91,21 @@ std::vector<Framework> make_frameworks() {
         {"host.unit", "600 us", kHooks},
         {"training.loss", "fused", "measured: 11 to 15 bytes a logit (one H200)"},
         {"training.accumulation", "pass", "as pytorch"}}},
+      {"nanotron",
+       "nanotron (Hugging Face)",
+       {{"host.launch", "44 us", "as pytorch"},
+        {"host.launch_again", "150 us", "as pytorch"},
+        {"host.exchange", "180 us",
+         "assumed: four launches, since exchanges stand between products in three parts "
+         "(src/nanotron/parallel/tensor_parallel/functional.py, ...AsyncCommunication)"},
+        {"host.piece", "10 us",
+         "assumed: a slice and a copy of 5 us each (src/nanotron/distributed.py "
+         "all_gather_coalesced)"},
+        {"training.loss", "eager", kPytorchLoss},
+        {"training.unfused", "[positions, activation, residual]",
+         "src/nanotron/models/llama.py: apply_rotary_pos_emb where rope_interleaved is off, "
+         "GLUActivation; norms are Triton's"},
+        {"training.accumulation", "pass", "src/nanotron/optim/gradient_accumulator.py"}}},
       {"llm-foundry",
        "MosaicML's llm-foundry with FSDP",
        {{"host.launch", "44 us", "as pytorch"},

@@ -21,6 +21,13 @@ std::vector<KeyRow> host_keys() {
       duration("host.unit", &HostSpec::unit, "0 s",
                "The same where a unit of split weights is gathered, or gradients are reduced, in a "
                "pass: the hooks of FSDP and ZeRO-3"),
+      duration("host.expert", &HostSpec::expert, "0 s",
+               "The same of each further expert that a rank holds, where the products of experts "
+               "are launched one by one (TransformerEngine's GroupedLinear on cuBLAS)"),
+      duration(
+          "host.piece", &HostSpec::piece, "0 s",
+          "The same of one rank's part of one tensor, where updated parameters that ranks have "
+          "gathered (parallelism.zero 1 and 2) are copied to their places tensor by tensor"),
       choice("host.graphs", &HostSpec::graphs, "none",
              "What is launched at once as a CUDA graph: nothing; each layer, of one with experts "
              "what comes before its tokens travel; whole passes"),
@@ -29,7 +36,8 @@ std::vector<KeyRow> host_keys() {
              "each pass"),
       flag("host.reads_counts", &HostSpec::reads_counts, "false",
            "The CPU waits for the GPU before tokens travel to their experts, to know how many "
-           "will come (Megatron-LM's all-to-all without padding to a capacity)"),
+           "will come (Megatron-LM's all-to-all without padding to a capacity), and with "
+           "parallelism.expert_exchange deepep until they have come (HybridEP)"),
   };
 }
 

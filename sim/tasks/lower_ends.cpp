@@ -83,28 +83,29 @@ class EndLowering {
       if (end.sort) {
         return;
       }
+      const bool on_host = end.on_host > 0 || end.launched > Seconds{};
       const ComputeTime time =
-          end.on_host > 0 ? host_time(end.on_host)
-                          : slowest(draft_.ranks(ranks).speeds, [&](int kind) {
-                              return draft_.timer(kind).optimizer_time(end.bytes, end.products);
-                            });
+          on_host ? host_time(end) : slowest(draft_.ranks(ranks).speeds, [&](int kind) {
+            return draft_.timer(kind).optimizer_time(end.bytes, end.products);
+          });
       const TaskId task = draft_.graph().add({.kind = TaskKind::Compute,
                                               .duration = time.total(),
                                               .name = draft_.graph().named(name),
                                               .compute = time,
-                                              .on_host = end.on_host > 0},
+                                              .on_host = on_host},
                                              {ranks});
       wait(ranks, end, task);
       done_[ranks][at] = {task};
     }
   }
 
-  /// All ranks of a node share its CPUs, and update at the same time.
-  ComputeTime host_time(double parameters) const {
+  /// Launches, or an update: all ranks of a node share its CPUs, and update at the same time.
+  ComputeTime host_time(const EndStep& end) const {
     const ClusterSpec& cluster = draft_.cluster().spec;
     const int sharing = std::min(cluster.gpus, cluster.topology.gpus_per_node);
     ComputeTime time;
-    time[ComputePart::Optimizer] = {parameters * sharing / draft_.workload().offload.update_rate};
+    time[ComputePart::Host] = end.launched;
+    time[ComputePart::Optimizer] = {end.on_host * sharing / draft_.workload().offload.update_rate};
     return time;
   }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <regex>
 
 #include "sim/base/text.hpp"
@@ -39,9 +40,15 @@ bool overlaps_pipeline(const TrainingRow& row) {
 }
 
 /// See the rule `overlap.tensor` in the header.
-bool overlaps_tensor(const TrainingRow& row) {
+TensorOverlap tensor_overlap(const TrainingRow& row) {
   const int year = year_of(row.cell("date"));
-  return (year == 0 || year >= 2022) && !is_deepspeed(row);
+  if ((year != 0 && year < 2022) || is_deepspeed(row) ||
+      row.says("notes", "overlap switches off")) {
+    return TensorOverlap::None;
+  }
+  const bool full = row.says("framework", "megatron-bridge") && !row.says("dtype", "fp4") &&
+                    !has_experts(row) && sequence_of(row) == SequenceWord::Yes;
+  return full ? TensorOverlap::Full : TensorOverlap::Backward;
 }
 
 /// See the rule `overlap.data` in the header.
@@ -66,10 +73,45 @@ bool overlaps_data(const TrainingRow& row, const ShardingWords& sharding) {
          parse_number(found[1].str()).value_or(0) == row.number("pp");
 }
 
+/// By what they cost, the head too: a part is full with the layer that takes it beyond its share.
+/// danlu has the head in the last part, and a part that is left empty takes one layer, which those
+/// before it pass on. Empty where there are too few.
+std::vector<int> layers_by_cost(const TrainingRow& row, int parts) {
+  const double hidden = row.number("hidden");
+  const double layer = (4 * hidden + 3 * row.number("ffn_hidden")) * hidden;
+  const int layers = row.count("layers", 1);
+  const double share = (layer * layers + row.number("vocab") * hidden) / parts;
+  std::vector<int> found(static_cast<std::size_t>(parts));
+  std::size_t part = 0;
+  for (int i = 1; i <= layers; ++i) {
+    ++found[part];
+    if (layer * i > share * static_cast<double>(part + 1)) {
+      part = std::min(part + 1, found.size() - 1);
+    }
+  }
+  for (auto at = found.end() - 1; at-- != found.begin();) {
+    if (*at == 0) {
+      const auto giver = std::find_if(std::make_reverse_iterator(at), found.rend(),
+                                      [](int held) { return held > 1; });
+      if (giver == found.rend()) {
+        return {};
+      }
+      --*giver;
+      ++*at;
+    }
+  }
+  return found;
+}
+
 /// See the rule `layers` in the header. Empty: evenly, or more parts than there is to share, which
 /// the reader tells.
 std::vector<int> layers_of_parts(const TrainingRow& row, int parts) {
   const int layers = row.count("layers", 1);
+  if (row.says("framework", "nanotron") && parts > 1 && parts == row.count("pp", 1)) {
+    if (std::vector<int> by_cost = layers_by_cost(row, parts); !by_cost.empty()) {
+      return by_cost;
+    }
+  }
   if (layers % parts == 0 || parts > layers + 2) {
     return {};
   }
@@ -191,8 +233,7 @@ RowSection parallelism_section(const TrainingRow& row) {
   section.line(fmt::format("  scatter_gather: {}", scatters(row)));
   section.line(fmt::format(
       "  overlap: {{data: {}, tensor: {}, pipeline: {}{}}}", overlaps_data(row, sharding),
-      name_of(overlaps_tensor(row) ? TensorOverlap::Backward : TensorOverlap::None),
-      overlaps_pipeline(row),
+      name_of(tensor_overlap(row)), overlaps_pipeline(row),
       parse_flag(row.cell("moe_a2a_overlap")).value_or(false) ? ", pair: true" : ""));
   return section;
 }

@@ -102,7 +102,7 @@ constexpr std::array kFrameworkWords{FrameworkWord{"megatron-deepspeed", "megatr
                                      FrameworkWord{"llm-foundry", "llm-foundry"},
                                      FrameworkWord{"internevo", "internevo"},
                                      FrameworkWord{"paddle", "paddle"},
-                                     FrameworkWord{"nanotron", "pytorch"},
+                                     FrameworkWord{"nanotron", "nanotron"},
                                      FrameworkWord{"pytorch-compile", "pytorch-compiled"},
                                      FrameworkWord{"pytorch", "pytorch"},
                                      FrameworkWord{"deepspeed", "huggingface"}};

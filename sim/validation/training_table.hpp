@@ -23,7 +23,7 @@
 //                       (mtp_num_layers in its recipes/deepseek/deepseek_v3.py)
 //   framework           training.framework: Megatron-LM's of 2021 and before, megatron-2020, later
 //                       megatron-core; DeepSpeed by itself: huggingface; xtuner: megatron-core;
-//                       nanotron: pytorch; others by their names; none of those of XLA. A row that
+//                       others by their names; none of those of XLA. A row that
 //                       names none is taken for Megatron's
 //   cuda_graph          "full...": whole passes; "transformer_engine...": layers; else none
 //   attention_kernel    "unfused", "naive" or "no Flash...": unfused; "FlashAttention-2": flash2;
@@ -58,7 +58,9 @@
 //                       (BigScience's type:transformer|embedding; Megatron-LM's
 //                       account_for_embedding_in_pipeline_split; nanotron's blocks); of mixtures
 //                       with latent attention as many as can be in all parts but the last ones,
-//                       which hold the rest (Megatron-Bridge's layouts of DeepSeek-V3 and Kimi-K2)
+//                       which hold the rest (Megatron-Bridge's layouts of DeepSeek-V3 and Kimi-K2);
+//                       under nanotron by cost, the head's too (get_block_compute_costs of its
+//                       models/llama.py, build_model of its models/base.py)
 //   cp                  by Ulysses where sequence_parallel says so, else a ring (Megatron-LM's
 //                       default, p2p); dp counts replicas of whole sequences
 //   etp                 ranks that share an expert; 1 where there is no such column (the recipes of
@@ -81,7 +83,10 @@
 //   overlap.tensor      none for runs of 2021 and earlier (the option that overlaps the sum of
 //                       gradients with the weight gradient came to Megatron-LM in September 2021,
 //                       commit 16c90445e7) and under DeepSpeed, which switches it off
-//                       (Megatron-DeepSpeed issue 447); else backward
+//                       (Megatron-DeepSpeed issue 447), and where the notes have "overlap
+//                       switches off"; full for dense models under Megatron-Bridge
+//                       (tp_comm_overlap of its recipes/llama/h100/llama3.py), but with nvfp4;
+//                       else backward
 //   overlap.pipeline    with virtual stages (vpp > 1) from 2023 on; before, and in plain 1F1B,
 //                       Megatron's stages wait until they have sent
 //   scatter_gather      without sequence parallelism: Megatron's runs of 2020 to 2022, where it is

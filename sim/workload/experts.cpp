@@ -73,7 +73,9 @@ Kernels for_rows(const ExpertShape& x, double rows, const std::function<Kernel(d
 Operator grouped(const ExpertShape& x, std::string name, double in, double out) {
   const RankShape& z = x.rank;
   const auto product = [&](double m, double n, double k, Bytes extra = {}) {
-    return gemm(m, n, k, x.held, z.element, extra);
+    Kernel made = gemm(m, n, k, x.held, z.element, extra);
+    made.products = x.held;
+    return made;
   };
   const Bytes sums{z.gradient * in * out * x.held};
   Operator made{

@@ -35,7 +35,9 @@ struct HostSpec {
   Seconds launch;                       // of a kernel, from one to the next
   std::optional<Seconds> launch_again;  // the same where it is computed again; none: as launch
   Seconds exchange;                     // of a collective or a copy within a pass
-  Seconds unit;  // the same of a unit's weights or gradients (sharding.hpp), hooks included
+  Seconds unit;    // the same of a unit's weights or gradients (sharding.hpp), hooks included
+  Seconds expert;  // the same of each further expert of a grouped product
+  Seconds piece;   // the same of a rank's part of a tensor that is put to its place after an update
   CudaGraphs graphs = CudaGraphs::None;
   HostWait waits = HostWait::AfterStep;
   bool reads_counts = false;  // before it lets tokens travel to experts, from the GPU

@@ -77,6 +77,43 @@ TEST(Host, GraphsOfLayersEndWhereTokensTravel) {
   EXPECT_FALSE(keeps_up(program, launches, {30_us, 0_us, 3_us}));
 }
 
+// HybridEP: how many tokens came, and to which experts, stays on the GPU until all are there.
+TEST(Host, WaitsAgainForTokensThatWereSentOnce) {
+  Program program = three();
+  program.segments[1] = {.name = "dispatch",
+                         .is_compute = false,
+                         .axes = Axis::Expert,
+                         .demand = {CollectiveOp::Dispatch},
+                         .after = {0},
+                         .needs_counts = true};
+  const HostSpec host{.launch = 10_us, .exchange = 7_us, .reads_counts = true};
+  const Launches launches = launches_of(program, host);
+  EXPECT_EQ(launches.wait, (std::vector<bool>{false, true, true}));
+  // 10 + 30, 7 to launch the dispatch and 50 of it, 10 to launch the experts and 3 of them.
+  EXPECT_TRUE(near(play_alone(program, 0, 3, {30_us, 50_us, 3_us}, launches).total.value, 110e-6));
+  EXPECT_FALSE(launches_of(program, {.launch = 10_us}).waits_within());
+}
+
+// Of a product of three experts the second and third are launched for themselves.
+TEST(Host, ExpertsAreLaunchedOneByOne) {
+  Program program = three();
+  program.segments[1].kernels[0].products = 3;
+  const Launches launches = launches_of(program, {.launch = 10_us, .expert = 4_us});
+  EXPECT_EQ(launches.times, (std::vector<Seconds>{10_us, 38_us, 10_us}));
+  const Scenario mixture =
+      shipped("mixtral-8x7b-h100.yaml", {"parallelism.expert=2", "host.launch=1 ns"});
+  int found = 0;
+  for (const Program& made : make_step_program(mixture.workload).programs) {
+    for (const Segment& segment : made.segments) {
+      for (const Kernel& kernel : segment.kernels) {
+        EXPECT_EQ(kernel.products, kernel.products > 1 ? 4 : 1);  // 8 experts on 2 ranks
+        found += kernel.products > 1 ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_GT(found, 0);
+}
+
 TEST(Host, KeepsUpWhereNoKernelWaits) {
   const Program program = three();
   const Launches launches = launches_of(program, {.launch = 10_us});
@@ -123,6 +160,21 @@ TEST(Host, SlowHostIsTheStep) {
   EXPECT_TRUE(near(late.breakdown.total().value, late.time.value, 1e-9));
   EXPECT_TRUE(near((late.time - late.breakdown[TimePart::Host]).value,
                    (free.time - free.breakdown[TimePart::Host]).value, 1e-9));
+}
+
+// A copy for each of a layer's six operators with weights and each rank that updated a part of it.
+TEST(Host, PiecesOfWeightsAreCopiedOneByOne) {
+  const auto time = [](int layers, const std::string& piece) {
+    return step_of({"cluster.gpus=4", "parallelism={data: 4, zero: 1}",
+                    fmt::format("model.layers={}", layers), piece})
+        .time.value;
+  };
+  const auto added = [&](int layers) {
+    return time(layers, "host.piece=10 us") - time(layers, "host.piece=0 s");
+  };
+  EXPECT_TRUE(near(added(8) - added(4), 4 * 6 * 4 * 10e-6, 1e-6));
+  const StepReport whole = step_of({"host.piece=10 us"});  // one GPU has no parts
+  EXPECT_EQ(whole.time.value, step_of({}).time.value);
 }
 
 TEST(Host, FastHostChangesNothing) {

@@ -43,6 +43,18 @@ double bytes_over(const Report& report, LinkKind kind) {
 constexpr double kParameters = 6738415616;
 constexpr double kPcie = 63e9 * 0.879;
 
+// Grace's superchips have NVLink-C2C to their CPUs, 450 GB/s each way: seven times PCIe 5.0.
+TEST(Offload, TravelsOverC2cOnGrace) {
+  for (const char* rack : {"gb200-nvl72", "gb300-nvl72"}) {
+    const Report away =
+        played(on_one_node({std::string("cluster.topology=") + rack, "parallelism.zero=1",
+                            "parallelism.offload.optimizer=true"}));
+    EXPECT_TRUE(near(away.step.by_kind[Axis::Offload].time.value,
+                     kParameters / 8 * 6 / (450e9 * 0.879), 1e-6))
+        << rack;
+  }
+}
+
 // Each of eight ranks updates an eighth: 4 bytes of a gradient go down, 2 of a weight come up; the
 // CPUs of the node update all of it.
 TEST(Offload, UpdatesOnTheHost) {

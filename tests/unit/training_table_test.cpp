@@ -412,6 +412,30 @@ TEST(TrainingRow, ScattersAsItsFrameworkDoes) {
   EXPECT_TRUE(scatters("2024", "megatron-deepspeed", "no"));
 }
 
+// A layer of 4 x 3072^2 + 3 x 8192 x 3072, a head of 131072 x 3072, which is 3.56 layers: 7.89 on
+// each of four stages. Of sixteen the last but one would be empty.
+TEST(TrainingRow, NanotronSharesLayersByCost) {
+  const auto layers = [](int stages) {
+    return workload_of({{"framework", "nanotron"},
+                        {"layers", "28"},
+                        {"hidden", "3072"},
+                        {"ffn_hidden", "8192"},
+                        {"gated_mlp", "1"},
+                        {"heads", "32"},
+                        {"kv_heads", "32"},
+                        {"vocab", "131072"},
+                        {"gpus", std::to_string(stages)},
+                        {"dp", "1"},
+                        {"tp", "1"},
+                        {"pp", std::to_string(stages)}})
+        .parallelism.stage_layers;
+  };
+  EXPECT_EQ(layers(2), (std::vector{16, 12}));
+  EXPECT_EQ(layers(4), (std::vector{8, 8, 8, 4}));
+  EXPECT_EQ(layers(8), (std::vector{4, 4, 4, 4, 4, 4, 4, 0}));
+  EXPECT_EQ(layers(16), (std::vector{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 0}));
+}
+
 TEST(TrainingRow, OverlapsAsIsSaidOrUsual) {
   const auto overlaps = [](const std::string& sharding, const std::string& framework,
                            const std::string& notes) {
@@ -428,6 +452,22 @@ TEST(TrainingRow, OverlapsAsIsSaidOrUsual) {
   EXPECT_TRUE(overlaps("ZeRO-1", "xtuner", "--overlap-grad-reduce unless said"));
   EXPECT_FALSE(overlaps("ZeRO-1", "xtuner", "no overlap; --overlap-grad-reduce unless said"));
   EXPECT_TRUE(overlaps("none (overlap in PP=1 runs)", "", ""));
+}
+
+TEST(TrainingRow, TensorExchangesOverlapAsTheFrameworkDoes) {
+  const auto overlap = [](const std::string& framework, const std::string& dtype,
+                          const std::string& notes) {
+    return workload_of({{"framework", framework},
+                        {"dtype", dtype},
+                        {"notes", notes},
+                        {"sequence_parallel", "yes"},
+                        {"tp", "4"}})
+        .parallelism.overlap_tensor;
+  };
+  EXPECT_EQ(overlap("megatron-core", "bf16", ""), TensorOverlap::Backward);
+  EXPECT_EQ(overlap("megatron-core", "bf16", "overlap switches off"), TensorOverlap::None);
+  EXPECT_EQ(overlap("megatron-deepspeed", "bf16", ""), TensorOverlap::None);
+  EXPECT_EQ(overlap("megatron-bridge", "bf16", ""), TensorOverlap::Full);
 }
 
 // Fused kernels are of 16 bits; the LLaMA family has no dropout.
