@@ -90,7 +90,8 @@ TEST(Host, WaitsAgainForTokensThatWereSentOnce) {
   const Launches launches = launches_of(program, host);
   EXPECT_EQ(launches.wait, (std::vector<bool>{false, true, true}));
   // 10 + 30, 7 to launch the dispatch and 50 of it, 10 to launch the experts and 3 of them.
-  EXPECT_TRUE(near(play_alone(program, 0, 3, {30_us, 50_us, 3_us}, launches).total.value, 110e-6));
+  const SegmentCosts costs{.durations = {30_us, 50_us, 3_us}, .launches = launches};
+  EXPECT_TRUE(near(play_alone(program, 0, 3, costs, Seconds{}).total.value, 110e-6));
   EXPECT_FALSE(launches_of(program, {.launch = 10_us}).waits_within());
 }
 
