@@ -27,4 +27,16 @@ Seconds Throttle::time(Seconds start, Seconds healthy) const {
   return taken;
 }
 
+Seconds Throttle::done(Seconds start, Seconds length) const {
+  const Seconds hot = period * share;
+  const auto until = [&](double at) {  // from the beginning of a period
+    const double whole = std::floor(at / period.value);
+    const Seconds rest{at - whole * period.value};
+    return (hot / slowdown + period - hot) * whole + std::min(rest, hot) / slowdown +
+           std::max(Seconds{}, rest - hot);
+  };
+  const double begin = std::fmod(start.value + phase * period.value, period.value);
+  return until(begin + length.value) - until(begin);
+}
+
 }  // namespace danlu

@@ -24,6 +24,8 @@ struct Throttle {
 
   /// How long what takes `healthy` on a cool GPU takes from `start` on.
   Seconds time(Seconds start, Seconds healthy) const;
+  /// How much of it is done in a time from `start` on.
+  Seconds done(Seconds start, Seconds length) const;
   auto operator<=>(const Throttle&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 

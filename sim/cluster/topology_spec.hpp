@@ -135,11 +135,12 @@ struct TopologySpec {
 
   StorageSpec storage;
 
-  Seconds collective_launch;  // fixed cost of one collective
-  Bytes pipeline_fill;        // of rings and trees (sim/collective/tuning.hpp)
-  Bytes reduction_fill;       // of sums in the switches of a node
-  Bytes network_fill;         // of the network, all NICs of a node
-  double network_passes = 0;  // network stages that do not overlap while it fills
+  Seconds collective_launch;   // fixed cost of one collective
+  int collective_blocks = -1;  // thread blocks of each; below 0: NCCL's with its tuning, else none
+  Bytes pipeline_fill;         // of rings and trees (sim/collective/tuning.hpp)
+  Bytes reduction_fill;        // of sums in the switches of a node
+  Bytes network_fill;          // of the network, all NICs of a node
+  double network_passes = 0;   // network stages that do not overlap while it fills
   // Of NVLS with trees: share of the NICs' rate that their heads reach; 0: as other trees.
   double head_share = 0;
 

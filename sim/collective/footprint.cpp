@@ -45,6 +45,9 @@ double traffic(const Group& group, Algorithm algorithm, CollectiveOp op) {
 }
 
 int blocks(const ClusterSpec& cluster, const Group& group, Algorithm algorithm, CollectiveOp op) {
+  if (cluster.topology.collective_blocks >= 0 || !cluster.topology.nccl_tuning) {
+    return std::max(0, cluster.topology.collective_blocks);
+  }
   if (op == CollectiveOp::Dispatch) {
     return kDeepEp;
   }
@@ -58,7 +61,11 @@ int blocks(const ClusterSpec& cluster, const Group& group, Algorithm algorithm, 
 
 CollectiveFootprint footprint(const ClusterSpec& cluster, const Group& group,
                               CollectiveChoice choice, CollectiveOp op) {
-  return {std::min(blocks(cluster, group, choice.algorithm, op), cluster.gpu.multiprocessors),
+  const int found = blocks(cluster, group, choice.algorithm, op);
+  if (found == 0) {
+    return {};
+  }
+  return {std::min(found, cluster.gpu.multiprocessors),
           traffic(group, choice.algorithm, op) * flags(choice.protocol)};
 }
 

@@ -14,6 +14,7 @@
 //                      them (1), copied out (2)                                        6
 //     all-to-all       read, arrives (write)                                           2
 //
+// Of a collective that has no thread blocks (collective.blocks: 0), or unknown ones, both are 0.
 // LL carries a flag with every 4 bytes, LL128 with every 120: their share of more traffic.
 #pragma once
 

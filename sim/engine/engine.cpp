@@ -7,12 +7,14 @@
 #include <cmath>
 #include <csignal>
 #include <functional>
+#include <map>
 #include <simgrid/kernel/Timer.hpp>
 #include <simgrid/s4u.hpp>
 #include <unordered_map>
 #include <utility>
 
 #include "sim/base/error.hpp"
+#include "sim/tasks/taken.hpp"
 
 namespace danlu {
 namespace {
@@ -33,7 +35,11 @@ void configure_simgrid() {
 class Player {
  public:
   Player(const TaskGraph& graph, const EngineOptions& options)
-      : graph_(graph), options_(options), after_(successors(graph)), dead_(graph.tasks.size()) {
+      : graph_(graph),
+        options_(options),
+        after_(successors(graph)),
+        dead_(graph.tasks.size()),
+        taken_(graph) {
     (void)topological_order(graph);  // throws on a cycle
     waiting_for_.resize(graph.tasks.size());
     for (const auto& [before, after] : graph.edges) {
@@ -147,6 +153,14 @@ class Player {
     const Task& task = graph_.tasks[id];
     timeline_.start[id] = now();
     const bool flows = task.kind == TaskKind::Communication && task.bytes > Bytes{};
+    const bool computes = task.kind == TaskKind::Compute || task.kind == TaskKind::Run;
+    if (computes && taken_.any() && !task.on_host) {
+      start_compute(id);
+      return;
+    }
+    if (taken_.begin(id)) {
+      change_pace_of(graph_.participants[id]);
+    }
     const Seconds length = length_of(id);
     if (length > Seconds{}) {
       simgrid::kernel::timer::Timer::set(now().value + length.value, [this, id, flows] {
@@ -170,16 +184,108 @@ class Player {
       case TaskKind::Compute:
         return graph_.compute_time(id, now());
       case TaskKind::Run:
-        return graph_.run_time(id, task.host ? lead_of(*task.host) : Seconds{});
+        return graph_.run_time(id, lead_of(id));
       default:
         return task.duration;
     }
   }
 
-  /// How long ago that began, at the latest now.
-  Seconds lead_of(TaskId host) const {
-    const Seconds began = timeline_.start[host];
-    return began < Seconds{} ? Seconds{} : now() - began;
+  // ---- compute beside communications that slow it
+
+  /// A task of compute while it runs. Of a run it is known what was taken so far, of single compute
+  /// how much is left to do.
+  struct Computing {
+    int timer = 0;  // the newest one's number; older ones no longer count
+    std::vector<TakenFrom> beside{};
+    Seconds left{}, since{};
+    double pace = 1;
+  };
+
+  void start_compute(TaskId id) {
+    const Task& task = graph_.tasks[id];
+    const GpuShare taken = taken_.from(graph_.participants[id]);
+    Computing started{.left = task.duration * task.stretch, .since = now()};
+    if (task.kind == TaskKind::Compute) {
+      started.pace = pace(task.compute.bounds(), taken);
+    } else if (!taken.nothing()) {
+      started.beside.push_back({Seconds{}, taken});
+    }
+    if (length_of(id) <= Seconds{}) {
+      finish(id);
+      return;
+    }
+    for (const RankClassId ranks : graph_.participants[id]) {
+      computing_of_[ranks].push_back(id);
+    }
+    set_timer(id, computing_[id] = std::move(started));
+  }
+
+  void set_timer(TaskId id, Computing& computing) {
+    const int number = ++computing.timer;
+    simgrid::kernel::timer::Timer::set(end_of(id, computing).value, [this, id, number] {
+      const auto found = computing_.find(id);
+      if (found != computing_.end() && found->second.timer == number) {
+        computing_.erase(found);
+        for (const RankClassId ranks : graph_.participants[id]) {
+          std::erase(computing_of_[ranks], id);
+        }
+        finish(id);
+        start_ready();
+      }
+    });
+  }
+
+  Seconds end_of(TaskId id, const Computing& computing) const {
+    if (graph_.tasks[id].kind == TaskKind::Run) {
+      return std::max(now(),
+                      timeline_.start[id] + graph_.run_time(id, lead_of(id), computing.beside));
+    }
+    const Seconds undisturbed = computing.left / computing.pace;
+    const Throttle* throttle = graph_.throttle_of(id);
+    return now() + (throttle != nullptr ? throttle->time(now(), undisturbed) : undisturbed);
+  }
+
+  void change_pace_of(const std::vector<RankClassId>& classes) {
+    for (const RankClassId ranks : classes) {
+      for (const TaskId id : computing_of_[ranks]) {
+        change_pace(id, computing_.at(id));
+      }
+    }
+  }
+
+  void change_pace(TaskId id, Computing& computing) {
+    const Task& task = graph_.tasks[id];
+    const GpuShare taken = taken_.from(graph_.participants[id]);
+    if (task.kind == TaskKind::Run) {
+      const Seconds at = now() - timeline_.start[id];
+      std::vector<TakenFrom>& beside = computing.beside;
+      if (taken == (beside.empty() ? GpuShare{} : beside.back().taken)) {
+        return;
+      }
+      if (beside.empty() || beside.back().at < at) {
+        beside.push_back({at, taken});
+      }
+      beside.back().taken = taken;
+    } else {
+      const double changed = pace(task.compute.bounds(), taken);
+      if (changed == computing.pace) {
+        return;
+      }
+      const Throttle* throttle = graph_.throttle_of(id);
+      const Seconds length = now() - computing.since;
+      const Seconds done = throttle != nullptr ? throttle->done(computing.since, length) : length;
+      computing.left = std::max(Seconds{}, computing.left - done * computing.pace);
+      computing.since = now();
+      computing.pace = changed;
+    }
+    set_timer(id, computing);
+  }
+
+  /// How long before a run its host began, at the latest with it.
+  Seconds lead_of(TaskId run) const {
+    const std::optional<TaskId> host = graph_.tasks[run].host;
+    const Seconds began = host ? timeline_.start[*host] : Seconds{-1};
+    return began < Seconds{} ? Seconds{} : timeline_.start[run] - began;
   }
 
   void start_flow(TaskId id) {
@@ -225,6 +331,9 @@ class Player {
   void finish(TaskId id) {
     timeline_.finish[id] = now();
     timeline_.end = std::max(timeline_.end, now());
+    if (taken_.end(id)) {
+      change_pace_of(graph_.participants[id]);
+    }
     for (const TaskId next : after_.of(id)) {
       if (--waiting_for_[next] == 0) {
         ready_.push_back(next);
@@ -245,6 +354,9 @@ class Player {
   const EngineOptions& options_;
   Adjacency after_;
   IdVector<TaskId, bool> dead_;
+  TakenByClass taken_;
+  std::map<TaskId, Computing> computing_;                    // where anything is ever taken
+  std::map<RankClassId, std::vector<TaskId>> computing_of_;  // the same by class of ranks
   IdVector<TaskId, int> waiting_for_;
   std::vector<TaskId> ready_;
   IdVector<TaskId, sg4::CommPtr> flows_;  // while they run

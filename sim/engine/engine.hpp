@@ -4,7 +4,8 @@
 // and dependencies are timers and counters of our own.
 //
 //   ready  -> compute:        timer(duration)                    -> done
-//             (that of a throttled GPU: until the integral of its speed is what is to be done)
+//             (that of a throttled GPU, or beside collectives that take a share of it: until the
+//             integral of its speed is what is to be done)
 //          -> communication:  timer(latency) -> flow -> signal   -> done
 //   done   -> record the end, count down the successors, start those at zero
 #pragma once

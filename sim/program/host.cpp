@@ -64,7 +64,7 @@ bool keeps_up(const Program& program, const Launches& launches,
     return false;
   }
   const std::size_t count = program.segments.size();
-  const SegmentTimes free = play_alone(program, 0, count, compute);
+  const SegmentTimes free = play_alone(program, 0, count, {.durations = compute});
   Seconds clock = -1 * launches.times.front();
   for (std::size_t i = 0; i < count; ++i) {
     clock += launches.times[i];

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "sim/program/program.hpp"
+#include "sim/program/play.hpp"
 #include "sim/workload/host.hpp"
 
 namespace danlu {

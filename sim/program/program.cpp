@@ -272,32 +272,4 @@ std::vector<ComputeTime> compute_times(const Program& program, const KernelTimer
   return times;
 }
 
-SegmentTimes play_alone(const Program& program, std::size_t first, std::size_t last,
-                        const std::vector<Seconds>& durations, const Launches& launches,
-                        Seconds lead) {
-  SegmentTimes times;
-  std::map<GroupSort, Seconds> free_at;  // by stream
-  Seconds host = -1 * lead;
-  for (std::size_t i = first; i < last; ++i) {
-    const Segment& segment = program.segments[i];
-    Seconds& free = free_at[segment.stream()];
-    Seconds start = free;
-    for (const std::size_t before : segment.after) {
-      if (before >= first) {
-        start = std::max(start, times.finish[before - first]);
-      }
-    }
-    if (!launches.empty()) {
-      host = (launches.wait[i] ? std::max(host, start) : host) + launches.times[i];
-      start = std::max(start, host);
-      times.launched.push_back(host);
-    }
-    free = start + durations[i];
-    times.start.push_back(start);
-    times.finish.push_back(free);
-    times.total = std::max(times.total, free);
-  }
-  return times;
-}
-
 }  // namespace danlu

@@ -91,26 +91,4 @@ Program paired(const Program& first, const Program& second);
 /// What compute takes, by segment; nothing for exchanges.
 std::vector<ComputeTime> compute_times(const Program& program, const KernelTimer& timer);
 
-/// What the host of a rank does for a program: how long it takes to launch each segment, and before
-/// which of them it waits until the GPU has done what they wait for. Empty: it is never late.
-struct Launches {
-  std::vector<Seconds> times;
-  std::vector<bool> wait;
-
-  bool empty() const { return times.empty(); }
-  bool waits_within() const { return std::find(wait.begin(), wait.end(), true) != wait.end(); }
-};
-
-/// When each segment of [first, last) starts and ends if they take `durations` (by segment) and
-/// nothing disturbs them; relative to the start of the slice.
-struct SegmentTimes {
-  std::vector<Seconds> start, finish;
-  std::vector<Seconds> launched;  // when the host had launched it; empty: it is never late
-  Seconds total;
-};
-/// The host began to launch the slice `lead` before it starts.
-SegmentTimes play_alone(const Program& program, std::size_t first, std::size_t last,
-                        const std::vector<Seconds>& durations, const Launches& launches = {},
-                        Seconds lead = {});
-
 }  // namespace danlu

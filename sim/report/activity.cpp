@@ -2,52 +2,77 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace danlu {
 
-namespace {
-
-SegmentTimes times_in(const PlayedProgram& played, const ProgramSlice& slice,
-                      std::optional<Seconds> lead) {
-  return play_alone(played.program, slice.first, slice.last, played.durations,
-                    lead ? played.launches : Launches{}, lead.value_or(Seconds{}));
+ActivityReader::PlayedSlice ActivityReader::slice_of(TaskId run) {
+  return {graph_.tasks[run].slice, lead_of(run), beside_of(run)};
 }
 
-}  // namespace
-
-ActivityReader::PlayedSlice ActivityReader::slice_of(TaskId run) {
+/// None: its host was never late.
+std::optional<Seconds> ActivityReader::lead_of(TaskId run) {
   const Task& task = graph_.tasks[run];
   switch (task.launched) {
     case LaunchedBy::Ahead:
-      return {task.slice, {}};
+      return {};
     case LaunchedBy::Together:
-      return {task.slice, Seconds{}};
+      return Seconds{};
     case LaunchedBy::Task:
       break;
   }
   const auto [known, is_new] = enough_.try_emplace(task.slice);
   if (is_new) {
     const PlayedProgram& played = graph_.programs[task.slice.program];
-    const SegmentTimes free = times_in(played, task.slice, {});
+    const SegmentTimes free = graph_.run_times(task.slice, {}, {});
     Seconds clock;
     for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
-      clock += played.launches.times[i];
+      clock += played.costs.launches.times[i];
       known->second = std::max(known->second, clock - free.start[i - task.slice.first]);
     }
   }
   constexpr double kGrid = 1e-12;  // s: leads that differ by rounding are one
   const Seconds lead = timeline_.start[run] - timeline_.start[*task.host];
-  if (lead >= known->second) {
-    return {task.slice, {}};
+  return lead >= known->second ? std::nullopt
+                               : std::optional(Seconds{std::round(lead.value / kGrid) * kGrid});
+}
+
+/// Relative to its start; empty where nothing was taken.
+std::vector<TakenFrom> ActivityReader::beside_of(TaskId task) const {
+  const Interval whole{timeline_.start[task], timeline_.finish[task]};
+  std::set<Seconds> times{whole.start};
+  const auto begin_of = [](const std::vector<TakenFrom>& steps, Seconds at) {
+    return std::upper_bound(steps.begin(), steps.end(), at,
+                            [](Seconds time, const TakenFrom& step) { return time < step.at; });
+  };
+  for (const RankClassId ranks : graph_.participants[task]) {
+    if (index(ranks) < taken_.size()) {
+      for (auto step = begin_of(taken_[ranks], whole.start);
+           step != taken_[ranks].end() && step->at < whole.finish; ++step) {
+        times.insert(step->at);
+      }
+    }
   }
-  return {task.slice, Seconds{std::round(lead.value / kGrid) * kGrid}};
+  std::vector<TakenFrom> beside;
+  for (const Seconds at : times) {
+    GpuShare taken;
+    for (const RankClassId ranks : graph_.participants[task]) {
+      if (index(ranks) < taken_.size()) {
+        const auto next = begin_of(taken_[ranks], at);
+        taken = next == taken_[ranks].begin() ? taken : most_of(taken, std::prev(next)->taken);
+      }
+    }
+    if (taken != (beside.empty() ? GpuShare{} : beside.back().taken)) {
+      beside.push_back({at - whole.start, taken});
+    }
+  }
+  return beside;
 }
 
 const SegmentTimes& ActivityReader::times_of(const PlayedSlice& played) {
   const auto [known, is_new] = slices_.try_emplace(played);
   if (is_new) {
-    const auto& [slice, lead] = played;
-    known->second = times_in(graph_.programs[slice.program], slice, lead);
+    known->second = graph_.run_times(played.slice, played.lead, played.beside);
   }
   return known->second;
 }
@@ -61,10 +86,16 @@ const ComputeTime& ActivityReader::compute_of(TaskId id) {
   }
   auto known = uneven_.find(id);
   if (known == uneven_.end()) {
-    const Seconds actual = timeline_.finish[id] - timeline_.start[id];
+    const Seconds actual = graph_.compute_time(id, timeline_.start[id]);
     known = uneven_.emplace(id, slowed(task.compute, actual / task.duration)).first;
   }
   return known->second;
+}
+
+Seconds ActivityReader::contention_of(TaskId id) {
+  return beside_of(id).empty() ? Seconds{}
+                               : std::max(Seconds{}, timeline_.finish[id] - timeline_.start[id] -
+                                                         compute_of(id).total());
 }
 
 void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)>& visit) {
@@ -72,7 +103,11 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
   const Interval whole{timeline_.start[id], timeline_.finish[id]};
   switch (task.kind) {
     case TaskKind::Compute:
-      visit({whole, graph_.name_of(task), "", task.action, &compute_of(id)});
+      visit({.interval = whole,
+             .name = graph_.name_of(task),
+             .action = task.action,
+             .compute = &compute_of(id),
+             .contention = contention_of(id)});
       return;
     case TaskKind::Communication:
       visit({whole, graph_.name_of(task), "", task.action, nullptr, task.communication,
@@ -94,7 +129,9 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
            name_of(action->kind),
            action,
            segment.is_compute ? &played.compute[i] : nullptr,
-           played.communications[i]});
+           played.communications[i],
+           true,
+           times.longer[at]});
   }
 }
 
@@ -111,10 +148,10 @@ void ActivityReader::expand_host(TaskId id, const std::function<void(const Activ
   const PlayedProgram& played = graph_.programs[task.slice.program];
   const Seconds lead = task.host ? timeline_.start[id] - timeline_.start[*task.host] : Seconds{};
   const Seconds start = timeline_.start[id];
-  const SegmentTimes times = times_in(played, task.slice, lead);
+  const SegmentTimes times = graph_.run_times(task.slice, lead, beside_of(id));
   for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
     const Seconds end = start + times.launched[i - task.slice.first];
-    visit({.interval = {end - played.launches.times[i], end},
+    visit({.interval = {end - played.costs.launches.times[i], end},
            .name = played.program.segments[i].name,
            .action = task.action});
   }

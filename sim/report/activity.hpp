@@ -10,6 +10,7 @@
 
 #include "sim/report/intervals.hpp"
 #include "sim/tasks/plan_step.hpp"
+#include "sim/tasks/taken.hpp"
 
 namespace danlu {
 
@@ -22,13 +23,14 @@ struct Activity {
   const ComputeTime* compute = nullptr;            // of compute
   std::optional<CommunicationId> communication{};  // of communication
   bool is_first = true;                            // of communication: the first of its parts
+  Seconds contention{};                            // of compute: longer for what ran beside it
 };
 
 /// Expands tasks into activities; keeps the inner times of slices that it has seen.
 class ActivityReader {
  public:
   ActivityReader(const TaskGraph& graph, const Timeline& timeline)
-      : graph_(graph), timeline_(timeline) {}
+      : graph_(graph), timeline_(timeline), taken_(taken_over_time(graph, timeline)) {}
 
   /// Calls `visit` for the task's activities, in order of start within each stream.
   void expand(TaskId task, const std::function<void(const Activity&)>& visit);
@@ -36,10 +38,14 @@ class ActivityReader {
   void expand_host(TaskId task, const std::function<void(const Activity&)>& visit);
   /// A task of compute by purpose, what it took longer than on a healthy GPU included.
   const ComputeTime& compute_of(TaskId task);
-  /// A run's slice, and how far its host was ahead when it started, where that matters.
+  /// What it took longer than that, for communications beside it.
+  Seconds contention_of(TaskId task);
+  /// A run's slice, how far its host was ahead when it started, where that matters, and what was
+  /// taken from its compute meanwhile.
   struct PlayedSlice {
     ProgramSlice slice;
     std::optional<Seconds> lead;
+    std::vector<TakenFrom> beside{};
     auto operator<=>(const PlayedSlice&) const = default;  // NOLINT(modernize-use-nullptr)
   };
   PlayedSlice slice_of(TaskId run);
@@ -47,8 +53,12 @@ class ActivityReader {
   const SegmentTimes& times_of(const PlayedSlice& played);
 
  private:
+  std::vector<TakenFrom> beside_of(TaskId task) const;
+  std::optional<Seconds> lead_of(TaskId run);
+
   const TaskGraph& graph_;
   const Timeline& timeline_;
+  IdVector<RankClassId, std::vector<TakenFrom>> taken_;
   std::map<PlayedSlice, SegmentTimes> slices_;
   std::map<ProgramSlice, Seconds> enough_;  // by so much a host must be ahead never to be late
   std::map<TaskId, ComputeTime> uneven_;    // tasks that took longer or shorter than planned

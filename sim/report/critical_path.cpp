@@ -50,6 +50,7 @@ class PathWalker {
     reader_.expand(task, [&](const Activity& activity) {
       if (activity.compute != nullptr) {
         path_.compute += *activity.compute;
+        path_.compute[ComputePart::Contention] += activity.contention;
         compute.push_back(activity.interval);
       } else {
         communications.push_back(activity);

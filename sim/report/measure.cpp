@@ -226,6 +226,7 @@ class Measurer {
       case TaskKind::Compute:
         ranks.work.emplace_back(whole, nullptr);
         ranks.compute_time += reader_.compute_of(id);
+        ranks.compute_time[ComputePart::Contention] += reader_.contention_of(id);
         break;
       case TaskKind::Communication:
         ranks.communication.push_back({*task.communication, task.part == PartId{0}, whole});
@@ -260,6 +261,7 @@ class Measurer {
       if (segment.is_compute) {
         computing.push_back(whole);
         compute_time += played.compute[i];
+        compute_time[ComputePart::Contention] += times.longer[at];
       } else {
         const CommunicationId sort = played.communications[i].value();
         exchanging_along[plan_.graph.communications[sort].axis].push_back(whole);
@@ -392,6 +394,7 @@ class Measurer {
         share * (time[ComputePart::GemmInefficiency] + time[ComputePart::AttentionInefficiency] +
                  time[ComputePart::MemoryBound]);
     step.breakdown[TimePart::Recomputation] += share * time[ComputePart::Recomputation];
+    step.breakdown[TimePart::Contention] += share * time[ComputePart::Contention];
     step.breakdown[TimePart::Optimizer] += share * time[ComputePart::Optimizer];
     step.breakdown[TimePart::Host] += share * time[ComputePart::Host];
     step.breakdown[TimePart::StragglerWait] += share * time[ComputePart::Wait];

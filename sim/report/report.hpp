@@ -3,7 +3,8 @@
 //
 // The time of every rank is cut into parts with one name each. At any instant a rank is
 //
-//   computing                     useful, kernel inefficiency, recomputation, optimizer, host
+//   computing                     useful, kernel inefficiency, recomputation, contention (with
+//                                 collectives beside it), optimizer, host
 //   not computing, communicating  exposed, by the kind of communication
 //   neither                       bubble (waiting for another stage) or straggler_wait (for a peer)
 //
@@ -34,6 +35,7 @@ enum class TimePart {
   Useful,
   KernelInefficiency,
   Recomputation,
+  Contention,
   ExposedTensor,
   ExposedPipeline,
   ExposedData,
@@ -50,6 +52,7 @@ inline constexpr auto kNames<TimePart> =
     std::to_array<Named<TimePart>>({{TimePart::Useful, "useful"},
                                     {TimePart::KernelInefficiency, "kernel_inefficiency"},
                                     {TimePart::Recomputation, "recomputation"},
+                                    {TimePart::Contention, "contention"},
                                     {TimePart::ExposedTensor, "exposed_tensor"},
                                     {TimePart::ExposedPipeline, "exposed_pipeline"},
                                     {TimePart::ExposedData, "exposed_data"},

@@ -17,6 +17,7 @@ std::vector<StepLimit> limits_of(const StepReport& step) {
        share(parts[TimePart::Useful] + lost.gemm + lost.attention)},
       {"memory_bound", "memory-bound kernels", share(lost.memory)},
       {"recomputation", "recomputation", share(parts[TimePart::Recomputation])},
+      {"contention", "compute slowed by collectives beside it", share(parts[TimePart::Contention])},
       {"exposed_tensor", "exposed tensor communication", share(parts[TimePart::ExposedTensor])},
       {"exposed_pipeline", "exposed pipeline communication",
        share(parts[TimePart::ExposedPipeline])},

@@ -136,6 +136,10 @@ std::vector<KeyRow> fabric_keys() {
       duration("collective.launch", &TopologySpec::collective_launch, "0 us",
                "Fixed cost of starting one collective on the GPU, besides NCCL's own; what a "
                "benchmark's host adds is no part of it"),
+      count("collective.blocks", &TopologySpec::collective_blocks, 0, 1024, "",
+            "Thread blocks of a collective, each of which keeps a multiprocessor from the compute "
+            "beside it (NCCL_MAX_CTAS); if left out as many as NCCL takes with tuning nccl, else "
+            "none; 0: collectives take nothing from compute"),
       choice("collective.tuning", &TopologySpec::nccl_tuning, {{false, "none"}, {true, "nccl"}},
              "none",
              "What chooses algorithm and protocol: nothing (rings, through a torus axis by axis), "

@@ -8,6 +8,7 @@
 
 #include "sim/base/error.hpp"
 #include "sim/collective/experts.hpp"
+#include "sim/collective/footprint.hpp"
 #include "sim/collective/transfers.hpp"
 #include "sim/tasks/messages.hpp"
 
@@ -81,21 +82,22 @@ class Describer {
   Communication describe() {
     for (const GroupShape& shape : class_.shapes) {
       if (class_.sort.is_copy()) {
-        keep_slower({Algorithm::Direct, Protocol::Simple},
+        keep_slower(shape, {Algorithm::Direct, Protocol::Simple},
                     {part_of(shape.patterns[0], {}, whole(demand_.bytes / kHostCopyShare))});
         continue;
       }
       if (class_.sort.is_transfer()) {
-        keep_slower({Algorithm::Direct, Protocol::Simple}, {transfer(shape.patterns[0])});
+        keep_slower(shape, {Algorithm::Direct, Protocol::Simple}, {transfer(shape.patterns[0])});
         continue;
       }
       const CollectiveChoice choice = choice_of(shape.plan, demand_);
       if (demand_.op == CollectiveOp::Dispatch) {
-        keep_slower(choice, dispatch(shape));
+        keep_slower(shape, choice, dispatch(shape));
         continue;
       }
-      keep_slower(choice, w_.collectives == CollectiveMode::Stepwise ? messages(shape, choice)
-                                                                     : phases(shape, choice));
+      keep_slower(shape, choice,
+                  w_.collectives == CollectiveMode::Stepwise ? messages(shape, choice)
+                                                             : phases(shape, choice));
     }
     return std::move(made_);
   }
@@ -103,23 +105,45 @@ class Describer {
  private:
   using Parts = IdVector<PartId, CommunicationPart>;
 
-  /// Of the class's shapes the slowest counts.
-  void keep_slower(CollectiveChoice choice, Parts parts) {
+  static Seconds time_of(const Parts& parts, Seconds CommunicationPart::*each) {
     IdVector<PartId, Seconds> finish;
     for (const CommunicationPart& part : parts) {
       Seconds start;
       for (const PartId before : part.after) {
         start = std::max(start, finish[before]);
       }
-      finish.push_back(start + part.alone);
+      finish.push_back(start + part.*each);
     }
-    const Seconds alone = *std::max_element(finish.begin(), finish.end());
+    return *std::max_element(finish.begin(), finish.end());
+  }
+
+  /// Of the class's shapes the slowest counts.
+  void keep_slower(const GroupShape& shape, CollectiveChoice choice, Parts parts) {
+    const Seconds alone = time_of(parts, &CommunicationPart::alone);
     if (alone > made_.alone) {
       made_.choice = choice;
       made_.alone = alone;
+      made_.taken = taken(shape.group, choice, time_of(parts, &CommunicationPart::lone));
       made_.parts = std::move(parts);
       set_ends();
     }
+  }
+
+  /// Sends between stages and copies to the host keep hardly any multiprocessors, for a short time.
+  GpuShare taken(const Group& group, CollectiveChoice choice, Seconds time) const {
+    if (class_.sort.is_transfer() || class_.sort.is_copy()) {
+      return {};
+    }
+    const CollectiveFootprint found = footprint(cluster_.spec, group, choice, demand_.op);
+    const GpuSpec& gpu = cluster_.spec.gpu;
+    Bytes array = demand_.bytes;
+    if (demand_.op == CollectiveOp::Dispatch && found.memory > 0) {
+      const SentShare share = sent_share(group, *demand_.routing);
+      array = array * (share.in_node + share.between_nodes);
+    }
+    return {
+        .multiprocessors = 1.0 * found.multiprocessors / gpu.multiprocessors,
+        .bandwidth = array * found.memory / time / (gpu.memory_bandwidth * gpu.memory_efficiency)};
   }
 
   void set_ends() {
@@ -158,6 +182,7 @@ class Describer {
             .latency = latency,
             .stream = stream,
             .alone = latency + (stream > Bytes{} ? stream / rate(carried) : Seconds{}),
+            .lone = latency + (stream > Bytes{} ? stream / carried.alone : Seconds{}),
             .after = {},
             .rank_classes = class_.rank_classes};
   }
@@ -201,7 +226,11 @@ class Describer {
 
   /// Its launch and latency, whatever both levels wait for.
   CommunicationPart launched(Seconds latency) const {
-    return {.latency = latency, .alone = latency, .after = {}, .rank_classes = class_.rank_classes};
+    return {.latency = latency,
+            .alone = latency,
+            .lone = latency,
+            .after = {},
+            .rank_classes = class_.rank_classes};
   }
 
   /// Both levels at the same time, behind one launch.

@@ -87,7 +87,7 @@ class PassLowering {
     line.launched = waits ? LaunchedBy::Together : LaunchedBy::Ahead;
     for (const StagePass& made : draft_.stage(passing.stage).passes) {
       for (const PlayedProgramId id : programs_of(passing, made.program)) {
-        if (program(id).launches.waits_within()) {
+        if (program(id).costs.launches.waits_within()) {
           line.launched = LaunchedBy::Together;
         } else if (line.launched == LaunchedBy::Ahead && !host_keeps_up(id)) {
           line.launched = LaunchedBy::Task;
@@ -104,7 +104,7 @@ class PassLowering {
       for (const ComputeTime& time : program(id).compute) {
         compute.push_back(time.total());
       }
-      known->second = keeps_up(program(id).program, program(id).launches, compute);
+      known->second = keeps_up(program(id).program, program(id).costs.launches, compute);
     }
     return known->second;
   }
@@ -173,7 +173,7 @@ class PassLowering {
       return known->second;
     }
     PlayedProgram played{.program = draft_.step().programs[key.first], .compute = compute_of(key)};
-    played.launches = launches_of(played.program, draft_.workload().host);
+    played.costs.launches = launches_of(played.program, draft_.workload().host);
     for (std::size_t i = 0; i < played.program.segments.size(); ++i) {
       const Segment& segment = played.program.segments[i];
       played.names.push_back(graph().named(segment.name));
@@ -181,8 +181,11 @@ class PassLowering {
       if (!segment.is_compute) {
         communication = draft_.communication(of_sort(groups, segment).front(), segment.demand);
       }
-      played.durations.push_back(communication ? graph().communications[*communication].alone
-                                               : played.compute[i].total());
+      played.costs.durations.push_back(communication ? graph().communications[*communication].alone
+                                                     : played.compute[i].total());
+      played.costs.bounds.push_back(played.compute[i].bounds());
+      played.costs.taken.push_back(communication ? graph().communications[*communication].taken
+                                                 : GpuShare{});
     }
     const PlayedProgramId id = graph().programs.push_back(std::move(played));
     played_[{groups, key}] = id;
@@ -262,13 +265,13 @@ class PassLowering {
     const auto [known, is_new] = slice_durations_.try_emplace(slice);
     if (is_new) {
       const PlayedProgram& played = program(slice.program);
-      const auto total = [&](const Launches& launches) {
-        return play_alone(played.program, slice.first, slice.last, played.durations, launches)
-            .total;
+      const auto total = [&](std::optional<Seconds> lead) {
+        return graph().run_times(slice, lead, {}).total;
       };
-      known->second = {.alone = total({}), .with_host = total(played.launches)};
-      for (std::size_t i = slice.first; i < slice.last && !played.launches.empty(); ++i) {
-        known->second.launches += played.launches.times[i];
+      known->second = {.alone = total({}), .with_host = total(Seconds{})};
+      const Launches& launches = played.costs.launches;
+      for (std::size_t i = slice.first; i < slice.last && !launches.empty(); ++i) {
+        known->second.launches += launches.times[i];
       }
     }
     return known->second;
@@ -306,7 +309,7 @@ class PassLowering {
           added.entries[u].push_back(made.back()[u].first);
         }
         if (hosts.launched != LaunchedBy::Ahead) {
-          const Launches& launches = program(programs[programs.size() == 1 ? 0 : u]).launches;
+          const Launches& launches = program(programs[programs.size() == 1 ? 0 : u]).costs.launches;
           const TaskId host = add_launch(hosts, u, launches.times[i], launches.wait[i], pass,
                                          {passing.rank_classes[u]}, added.entries[u]);
           graph().add_edge(host, made.back()[u].first);
@@ -333,7 +336,7 @@ class PassLowering {
     for (std::size_t u = 0; u < passing.rank_classes.size(); ++u) {
       const PlayedProgramId id = programs.size() == 1 ? programs[0] : programs[u];
       const TaskId task = graph().add({.kind = TaskKind::Compute,
-                                       .duration = program(id).durations[i],
+                                       .duration = program(id).costs.durations[i],
                                        .name = program(id).names[i],
                                        .action = action,
                                        .compute = program(id).compute[i]},

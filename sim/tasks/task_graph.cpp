@@ -72,20 +72,34 @@ TaskId TaskGraph::add(const Task& task, std::vector<RankClassId> taking_part) {
   return tasks.push_back(task);
 }
 
+const Throttle* TaskGraph::throttle_of(TaskId id) const {
+  if (throttles.empty() || participants[id].empty() || tasks[id].on_host) {
+    return nullptr;
+  }
+  const std::optional<Throttle>& found = throttles[participants[id].front()];
+  return found ? &*found : nullptr;
+}
+
 Seconds TaskGraph::compute_time(TaskId id, Seconds start) const {
   const Task& task = tasks[id];
   const Seconds cool = task.duration * task.stretch;
-  if (throttles.empty() || participants[id].empty() || task.on_host) {
-    return cool;
-  }
-  const std::optional<Throttle>& throttle = throttles[participants[id].front()];
-  return throttle ? throttle->time(start, cool) : cool;
+  const Throttle* throttle = throttle_of(id);
+  return throttle != nullptr ? throttle->time(start, cool) : cool;
 }
 
-Seconds TaskGraph::run_time(TaskId id, Seconds lead) const {
+Seconds TaskGraph::run_time(TaskId id, Seconds lead, const std::vector<TakenFrom>& beside) const {
   const Task& task = tasks[id];
-  return task.launched == LaunchedBy::Ahead ? task.duration
-                                            : std::max(task.duration, task.with_host - lead);
+  const bool waits = task.launched != LaunchedBy::Ahead;
+  if (!beside.empty() || (waits && programs[task.slice.program].costs.contends())) {
+    return run_times(task.slice, waits ? std::optional(lead) : std::nullopt, beside).total;
+  }
+  return waits ? std::max(task.duration, task.with_host - lead) : task.duration;
+}
+
+SegmentTimes TaskGraph::run_times(const ProgramSlice& slice, std::optional<Seconds> lead,
+                                  const std::vector<TakenFrom>& beside) const {
+  const PlayedProgram& played = programs[slice.program];
+  return play_alone(played.program, slice.first, slice.last, played.costs, lead, beside);
 }
 
 std::string TaskGraph::describe(TaskId id) const {

@@ -15,7 +15,7 @@
 #include "sim/base/units.hpp"
 #include "sim/cluster/throttle.hpp"
 #include "sim/collective/tuning.hpp"
-#include "sim/program/program.hpp"
+#include "sim/program/play.hpp"
 
 namespace danlu {
 
@@ -39,8 +39,7 @@ struct PlayedProgram {
   Program program;
   std::vector<NameId> names;
   std::vector<ComputeTime> compute;  // nothing for exchanges
-  std::vector<Seconds> durations;    // when nothing disturbs them
-  Launches launches;
+  SegmentCosts costs;
   std::vector<std::optional<CommunicationId>> communications;  // none for compute
 };
 
@@ -50,6 +49,7 @@ struct CommunicationPart {
   Seconds latency;
   Bytes stream;
   Seconds alone;                          // how long it takes when nothing else runs
+  Seconds lone;                           // and not even the groups that are alike
   std::vector<PartId> after;              // earlier ones that it waits for
   std::vector<RankClassId> rank_classes;  // taking part; sender and receiver of a message
 };
@@ -65,6 +65,7 @@ struct Communication {
   CollectiveChoice choice;
   Bytes bytes_per_rank;                       // of the array (collective) or the message
   Seconds alone;                              // how long one takes when nothing else runs
+  GpuShare taken;                             // from compute of its ranks, while it runs
   IdVector<PartId, CommunicationPart> parts;  // the first one waits for none
   std::vector<std::vector<PartId>> ends;      // by class of ranks of the group: those it ends with
 
@@ -133,8 +134,13 @@ struct TaskGraph {
   std::string describe(TaskId task) const;
   /// How long a task of compute takes that starts then, with jitter and throttling.
   Seconds compute_time(TaskId task, Seconds start) const;
-  /// How long a run takes that starts so long after its host.
-  Seconds run_time(TaskId task, Seconds lead) const;
+  /// What throttles it; null: nothing does.
+  const Throttle* throttle_of(TaskId task) const;
+  /// How long a run takes that starts so long after its host, while others take that.
+  Seconds run_time(TaskId task, Seconds lead, const std::vector<TakenFrom>& beside = {}) const;
+  /// Its inner times then.
+  SegmentTimes run_times(const ProgramSlice& slice, std::optional<Seconds> lead,
+                         const std::vector<TakenFrom>& beside) const;
 };
 
 /// The successors of every task, or its predecessors.

@@ -88,6 +88,7 @@ ComputeTime& ComputeTime::operator+=(const ComputeTime& other) {
   model_flops += other.model_flops;
   hardware_flops += other.hardware_flops;
   memory += other.memory;
+  passing += other.passing;
   return *this;
 }
 
@@ -98,6 +99,7 @@ ComputeTime slowed(const ComputeTime& time, double factor) {
   }
   slow[ComputePart::Useful] = time[ComputePart::Useful];
   slow[ComputePart::GemmInefficiency] += (factor - 1) * time[ComputePart::Useful];
+  slow.passing = time.passing * factor;
   return slow;
 }
 
@@ -144,6 +146,7 @@ ComputeTime KernelTimer::time(const std::vector<Kernel>& kernels) const {
         break;
       case KernelKind::Memory:
         time[ComputePart::MemoryBound] += rest;
+        time.passing += rest;
         break;
     }
     time.model_flops += kernel.model_flops;
@@ -159,6 +162,7 @@ ComputeTime KernelTimer::recompute_time(const std::vector<Kernel>& kernels) cons
   again[ComputePart::Recomputation] = forward.total();
   again.hardware_flops = forward.hardware_flops;
   again.memory = forward.memory;
+  again.passing = forward.passing;
   return again;
 }
 
@@ -166,6 +170,7 @@ ComputeTime KernelTimer::optimizer_time(Bytes bytes, const std::vector<Repeated>
   ComputeTime time{.memory = bytes};
   time[ComputePart::Optimizer] =
       bytes / (gpu_.memory_bandwidth * gpu_.memory_efficiency) + gpu_.kernel_launch;
+  time.passing = time[ComputePart::Optimizer];
   for (const auto& [kernel, times] : products) {
     time[ComputePart::Optimizer] += times * (busy(kernel) + gpu_.kernel_launch);
     time.hardware_flops += times * kernel.flops;

@@ -11,6 +11,7 @@
 #include "sim/base/names.hpp"
 #include "sim/base/units.hpp"
 #include "sim/cluster/gpu_spec.hpp"
+#include "sim/workload/contention.hpp"
 
 namespace danlu {
 
@@ -81,8 +82,9 @@ enum class ComputePart {
   MemoryBound,            // norms, activations, softmax, dropout, residuals
   Recomputation,          // forward work done again in backward
   Optimizer,
-  Host,  // launch gaps
-  Wait,  // for the rank with most tokens
+  Host,        // launch gaps
+  Wait,        // for the rank with most tokens
+  Contention,  // with collectives that run beside it
 };
 template <>
 inline constexpr auto kNames<ComputePart> =
@@ -93,7 +95,8 @@ inline constexpr auto kNames<ComputePart> =
                                        {ComputePart::Recomputation, "recomputation"},
                                        {ComputePart::Optimizer, "optimizer"},
                                        {ComputePart::Host, "host"},
-                                       {ComputePart::Wait, "wait"}});
+                                       {ComputePart::Wait, "wait"},
+                                       {ComputePart::Contention, "contention"}});
 inline constexpr std::size_t kComputeParts = kNames<ComputePart>.size();
 
 /// A duration by what it was for, and the FLOPs and bytes in it.
@@ -102,8 +105,10 @@ struct ComputeTime {
   Flops model_flops;
   Flops hardware_flops;  // really executed, recomputed ones too
   Bytes memory;          // moved to and from HBM, by what is recomputed too
+  Seconds passing;       // of the total: what passes over memory take
 
   Seconds total() const;
+  Bounds bounds() const { return {total() - passing, passing}; }
   Seconds& operator[](ComputePart part) { return parts[part]; }
   Seconds operator[](ComputePart part) const { return parts[part]; }
   ComputeTime& operator+=(const ComputeTime& other);

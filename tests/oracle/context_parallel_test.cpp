@@ -231,7 +231,7 @@ double layer_time(const Workload& w, ActionKind kind, double attention, double e
                          : segment.is_compute ? 0
                                               : exchange});
   }
-  return play_alone(program, 0, program.segments.size(), durations).total.value;
+  return play_alone(program, 0, program.segments.size(), {.durations = durations}).total.value;
 }
 
 // A ring of 4 hides what it sends behind attention, and waits where that is shorter: forward three

@@ -28,7 +28,8 @@ Program three() {
 
 Seconds length(const HostSpec& host, const std::vector<Seconds>& durations, Seconds lead = {}) {
   const Program program = three();
-  return play_alone(program, 0, 3, durations, launches_of(program, host), lead).total;
+  const SegmentCosts costs{.durations = durations, .launches = launches_of(program, host)};
+  return play_alone(program, 0, 3, costs, lead).total;
 }
 
 // Launched at 10, 40 and 50 us.
@@ -71,7 +72,8 @@ TEST(Host, GraphsOfLayersEndWhereTokensTravel) {
   EXPECT_EQ(launches.times, (std::vector<Seconds>{10_us, 7_us, 10_us}));
   EXPECT_EQ(launches.wait, (std::vector<bool>{false, true, false}));
   // 10 + 30 until counts are known, 7 to launch the dispatch, which takes less than 10.
-  EXPECT_TRUE(near(play_alone(program, 0, 3, {30_us, 5_us, 3_us}, launches).total.value, 60e-6));
+  const SegmentCosts costs{.durations = {30_us, 5_us, 3_us}, .launches = launches};
+  EXPECT_TRUE(near(play_alone(program, 0, 3, costs, Seconds{}).total.value, 60e-6));
   EXPECT_FALSE(keeps_up(program, launches, {30_us, 0_us, 3_us}));
 }
 

@@ -47,7 +47,7 @@ TEST(Pair, OneGoesOnWhileTheOtherWaits) {
   for (const Segment& segment : pair.segments) {
     durations.push_back(segment.is_compute ? 2_s : 1_s);
   }
-  EXPECT_EQ(play_alone(pair, 0, pair.segments.size(), durations).total, 10_s);
+  EXPECT_EQ(play_alone(pair, 0, pair.segments.size(), {.durations = durations}).total, 10_s);
   // Alone they take 2 + 1 + 2 + 2 + 1 and 2 + 1 + 2.
 }
 

@@ -1,0 +1,61 @@
+// A program, or a slice of it, played where nobody shares its links: by hand, without an engine.
+//
+//   a segment starts when    its stream is free, what it waits for is done, the host has launched it
+//   an exchange takes        a time known in advance
+//   compute takes            longer while exchanges of its rank run (sim/workload/contention.hpp),
+//                            its own or others
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "sim/program/program.hpp"
+#include "sim/workload/contention.hpp"
+
+namespace danlu {
+
+/// What the host of a rank does for a program: how long it takes to launch each segment, and before
+/// which of them it waits until the GPU has done what they wait for. Empty: it is never late.
+struct Launches {
+  std::vector<Seconds> times;
+  std::vector<bool> wait;
+
+  bool empty() const { return times.empty(); }
+  bool waits_within() const { return std::find(wait.begin(), wait.end(), true) != wait.end(); }
+};
+
+/// What its segments take, each by itself.
+struct SegmentCosts {
+  std::vector<Seconds> durations;
+  Launches launches;
+  std::vector<Bounds> bounds;   // of compute; empty: nothing slows it
+  std::vector<GpuShare> taken;  // by exchanges; empty: nothing
+  /// Whether exchanges of the program may slow its compute.
+  bool contends() const {
+    return std::any_of(taken.begin(), taken.end(), [](GpuShare one) { return !one.nothing(); });
+  }
+};
+
+/// From then on, relative to the start of the slice, others take that.
+struct TakenFrom {
+  Seconds at;
+  GpuShare taken;
+  auto operator<=>(const TakenFrom&) const = default;  // NOLINT(modernize-use-nullptr)
+};
+
+/// When each segment of a slice starts and ends, relative to its start.
+struct SegmentTimes {
+  std::vector<Seconds> start, finish;
+  std::vector<Seconds> launched;  // when the host had launched it; empty: it is never late
+  std::vector<Seconds> longer;    // than it takes by itself
+  Seconds total;
+};
+
+/// Plays the segments [first, last). The host began to launch them `lead` before they start; none:
+/// it is never late. `beside` is sorted by time.
+SegmentTimes play_alone(const Program& program, std::size_t first, std::size_t last,
+                        const SegmentCosts& costs, std::optional<Seconds> lead = {},
+                        const std::vector<TakenFrom>& beside = {});
+
+}  // namespace danlu

@@ -1,0 +1,205 @@
+// Compute beside collectives, by hand: the closed form, a program alone, the engine, whole steps.
+#include "sim/workload/contention.hpp"
+
+#include <gtest/gtest.h>
+
+#include "sim/cluster/throttle.hpp"
+#include "sim/program/play.hpp"
+#include "sim/report/report.hpp"
+#include "tests/support/play.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::near;
+using testing::shipped;
+
+constexpr GpuShare kHalf{.multiprocessors = 0.5};
+
+TEST(Contention, SlowsWhatIsBoundByWhatIsTaken) {
+  const Bounds compute{8_s, 2_s};
+  EXPECT_EQ(pace(compute, {}), 1);
+  EXPECT_DOUBLE_EQ(pace(compute, {0.2, 0}), 10.0 / (10 + 2));
+  EXPECT_DOUBLE_EQ(pace(compute, {0, 0.5}), 10.0 / (8 + 4));
+  EXPECT_DOUBLE_EQ(pace(compute, {0.2, 0.5}), 10.0 / (10 + 4));
+  EXPECT_DOUBLE_EQ(pace(compute, GpuShare{0.1, 0.2} + GpuShare{0.1, 0.3}), 10.0 / (10 + 4));
+  EXPECT_DOUBLE_EQ(pace({10_s, 0_s}, {3, 0}), 0.1);  // a tenth is always left
+  EXPECT_EQ(pace({}, kHalf), 1);
+}
+
+// ---- a program alone
+
+Segment compute(std::vector<std::size_t> after = {}) {
+  return {.name = "work", .after = std::move(after)};
+}
+Segment exchange(Axis axis, std::vector<std::size_t> after = {}) {
+  return {.name = "exchange", .is_compute = false, .axes = axis, .after = std::move(after)};
+}
+
+// Half of the multiprocessors are gone for 4 s, which makes 2 s of the work; 8 s are left.
+//
+//   exchange   |----|
+//   compute    |==== half ===|======== whole =======|      4 + 8
+TEST(Contention, ExchangesSlowTheComputeOfTheirProgram) {
+  const Program program{.segments = {exchange(Axis::Shard), compute(), compute({1})}};
+  SegmentCosts costs{.durations = {4_s, 10_s, 1_s},
+                     .launches = {},
+                     .bounds = {{}, {10_s, 0_s}, {1_s, 0_s}},
+                     .taken = {kHalf, {}, {}}};
+  const SegmentTimes times = play_alone(program, 0, 3, costs);
+  EXPECT_EQ(times.finish[1], 12_s);
+  EXPECT_EQ(times.longer[1], 2_s);
+  EXPECT_EQ(times.longer[2], 0_s);
+  EXPECT_EQ(times.total, 13_s);
+  costs.taken[0] = {};
+  EXPECT_EQ(play_alone(program, 0, 3, costs).total, 11_s);
+}
+
+// Two at once take twice as much, and the host's launch of the second decides since when.
+TEST(Contention, AddsUpOverStreams) {
+  const Program program{.segments = {exchange(Axis::Shard), compute(), exchange(Axis::Expert)}};
+  SegmentCosts costs{.durations = {8_s, 12_s, 8_s},
+                     .launches = {{0_s, 0_s, 4_s}, {false, false, false}},
+                     .bounds = {{}, {12_s, 0_s}, {}},
+                     .taken = {{0.25, 0}, {}, {0.25, 0}}};
+  // [0, 4] at 3/4, [4, 8] at 1/2, [8, 12] at 3/4: 8 of 12 s are done, and nothing runs beside.
+  EXPECT_EQ(play_alone(program, 0, 3, costs, Seconds{}).finish[1], 16_s);
+  // Not launched one after the other, both run for 8 s: 4 are done.
+  EXPECT_EQ(play_alone(program, 0, 3, costs).finish[1], 16_s);
+  // The host was 2 s ahead: [0, 2] at 3/4, [2, 8] at 1/2, [8, 10] at 3/4: 6 are done.
+  EXPECT_EQ(play_alone(program, 0, 3, costs, 2_s).finish[1], 16_s);
+}
+
+TEST(Contention, OthersTakeTheirShareWhileTheyRun) {
+  const Program program{.segments = {compute(), compute({0})}};
+  const SegmentCosts costs{.durations = {3_s, 7_s},
+                           .launches = {},
+                           .bounds = {{3_s, 0_s}, {0_s, 7_s}},
+                           .taken = {{}, {}}};
+  // Multiprocessors only: the second is not bound by them.
+  const std::vector<TakenFrom> beside{{1_s, kHalf}, {6_s, {}}};
+  EXPECT_EQ(play_alone(program, 0, 2, costs, {}, beside).finish, (std::vector{5_s, 12_s}));
+}
+
+// ---- the engine
+
+/// Communications of one sort that takes half of the multiprocessors and carries nothing.
+TaskGraph with_taker() {
+  TaskGraph graph;
+  graph.communications.push_back({.taken = kHalf});
+  return graph;
+}
+
+Task takes(Seconds time) {
+  return {.kind = TaskKind::Communication, .duration = time, .communication = CommunicationId{}};
+}
+
+Task computes(Seconds time) {
+  Task task{.kind = TaskKind::Compute, .duration = time};
+  task.compute[ComputePart::Useful] = time;
+  return task;
+}
+
+TEST(Contention, EngineSlowsComputeOfTheSameRanks) {
+  TaskGraph graph = with_taker();
+  const RankClassId one{0}, other{1};
+  const TaskId first = graph.add(computes(3_s), {one});
+  const TaskId slowed = graph.add(computes(10_s), {one});
+  const TaskId free = graph.add(computes(10_s), {other});
+  const TaskId taker = graph.add(takes(4_s), {one});
+  graph.add_edge(first, slowed);
+  graph.add_edge(first, taker);
+  const Timeline timeline = testing::play(graph);
+  EXPECT_EQ(timeline.finish[slowed], 15_s);  // 3, then 4 s at half speed, then 8
+  EXPECT_EQ(timeline.finish[free], 10_s);
+  EXPECT_EQ(timeline.finish[taker], 7_s);
+}
+
+// Hot for 5 of 10 s, at half speed: with half of that taken until 4, 1 s is done, 1.5 s at 5, 6.5 at
+// 10, 9 at 15.
+TEST(Contention, EngineSlowsThrottledComputeOnceMore) {
+  TaskGraph graph = with_taker();
+  graph.throttles.push_back(Throttle{.slowdown = 2, .period = 10_s, .share = 0.5});
+  const TaskId slowed = graph.add(computes(10_s), {RankClassId{}});
+  (void)graph.add(takes(4_s), {RankClassId{}});
+  EXPECT_TRUE(near(testing::play(graph).finish[slowed].value, 16));
+}
+
+TEST(Contention, WorkDoneIsTheInverseOfItsTime) {
+  const Throttle throttle{.slowdown = 1.7, .period = 3_s, .share = 0.4, .phase = 0.3};
+  for (const double start : {0.0, 0.4, 2.9, 7.7}) {
+    for (const double work : {0.1, 1.0, 2.4, 30.0}) {
+      const Seconds time = throttle.time({start}, {work});
+      EXPECT_TRUE(near(throttle.done({start}, time).value, work)) << start << " " << work;
+    }
+  }
+}
+
+// A run is what its segments are, whatever begins and ends beside it.
+TEST(Contention, RunsGoOnLikeTheirSegments) {
+  const std::vector<Seconds> lengths{4_s, 5_s, 6_s};
+  const Program program{.segments = {compute(), compute({0}), compute({1})}};
+  const auto play = [&](bool as_run) {
+    TaskGraph graph = with_taker();
+    graph.communications.push_back({.taken = {0.2, 0.25}});
+    std::vector<Task> segments;
+    SegmentCosts costs;
+    for (const Seconds length : lengths) {
+      segments.push_back(computes(length));
+      segments.back().compute.passing = length == 5_s ? 4_s : 0_s;
+      costs.durations.push_back(length);
+      costs.bounds.push_back(segments.back().compute.bounds());
+    }
+    costs.taken.resize(3);
+    TaskId last{};
+    if (as_run) {
+      graph.programs.push_back({.program = program, .costs = costs});
+      last = graph.add({.kind = TaskKind::Run, .duration = 15_s, .slice = {{}, 0, 3}},
+                       {RankClassId{}});
+    }
+    for (std::size_t i = 0; i < 3 && !as_run; ++i) {
+      const TaskId task = graph.add(segments[i], {RankClassId{}});
+      if (i > 0) {
+        graph.add_edge(last, task);
+      }
+      last = task;
+    }
+    Task other = takes(6_s);
+    other.communication = CommunicationId{1};
+    const TaskId delay = graph.add({.kind = TaskKind::Communication, .duration = 3_s}, {});
+    const TaskId first = graph.add(takes(4_s), {RankClassId{}});
+    const TaskId second = graph.add(other, {RankClassId{}});
+    graph.add_edge(delay, first);
+    graph.add_edge(first, second);
+    return testing::play(graph).finish[last].value;
+  };
+  EXPECT_GT(play(true), 15);
+  EXPECT_TRUE(near(play(true), play(false), 1e-12));
+}
+
+// ---- whole steps
+
+StepReport step_of(const std::vector<std::string>& more) {
+  const Scenario s = shipped("llama3-8b-fsdp-h100.yaml", more);
+  const Cluster cluster = build_cluster(s.cluster);
+  const StepPlan plan = plan_step(s.workload, cluster);
+  return measure("", s.workload, cluster, plan, testing::play(plan.graph)).step;
+}
+
+// Rings of NCCL over nodes of H100 take 16 of 132 multiprocessors while they run.
+TEST(Contention, OfAStepIsAPartOfItsOwn) {
+  const StepReport with = step_of({});
+  const StepReport without = step_of({"collective.blocks=0"});
+  EXPECT_EQ(without.breakdown[TimePart::Contention], 0_s);
+  const double slower = with.breakdown[TimePart::Contention] / with.all_communication.overlapped;
+  EXPECT_GT(slower, 0.05);
+  EXPECT_LT(slower, 0.25);
+  EXPECT_TRUE(near(with.breakdown.total().value, with.time.value, 1e-9));
+  EXPECT_GT(with.time, without.time);
+  EXPECT_LE(with.time - without.time, with.breakdown[TimePart::Contention] * 1.001);
+  EXPECT_GT(step_of({"collective.blocks=32"}).time, with.time);
+}
+
+}  // namespace
+}  // namespace danlu
