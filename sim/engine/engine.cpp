@@ -370,8 +370,9 @@ class Player {
 
 }  // namespace
 
-Timeline simulate(const TaskGraph& graph, const EngineOptions& options) {
-  return Player(graph, options).play();
+extern "C" void danlu_play(const TaskGraph& graph, const EngineOptions& options,
+                           Timeline& timeline) {
+  timeline = Player(graph, options).play();
 }
 
 }  // namespace danlu

@@ -26,7 +26,12 @@ struct EngineOptions {
 /// Plays the graph; every task not held up by dead ranks has finished. SimGrid allows one engine
 /// per process, so a second call throws InternalError; callers fork. Throws InternalError when the
 /// graph has a cycle, a channel without links carries bytes, or a task never ends (naming the
-/// first).
+/// first), and what load_engine() throws.
 Timeline simulate(const TaskGraph& graph, const EngineOptions& options = {});
+
+/// Loads SimGrid, which most of a short command's start would go to (docs/develop/speed.md): not
+/// before something is played. simulate() does so itself; who forks calls this before, so that
+/// every process has it. Throws CannotRun where the library cannot be loaded.
+void load_engine();
 
 }  // namespace danlu

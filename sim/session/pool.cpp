@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "sim/base/error.hpp"
+#include "sim/engine/engine.hpp"
 
 namespace danlu {
 namespace {
@@ -227,6 +228,7 @@ Seconds end_of(const Played& played) {
 
 std::vector<Played> play_in_processes(std::size_t count, const PoolOptions& options,
                                       const std::function<Played(std::size_t)>& play) {
+  load_engine();
   const auto most =
       static_cast<std::size_t>(options.processes > 0 ? options.processes : processors());
   std::vector<Played> results(count);

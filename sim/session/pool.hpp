@@ -38,8 +38,8 @@ struct PoolOptions {
 
 /// Calls play(0) to play(count - 1), each in a process of its own; results in order. What a play
 /// throws, and what kills its process, is its outcome. Call it where no other thread runs, since a
-/// process has only the one that made it. Throws std::system_error when no process can be made, and
-/// what `before` and `after` throw; no process outlives the call.
+/// process has only the one that made it. Throws std::system_error when no process can be made,
+/// what load_engine() throws, and what `before` and `after` throw; no process outlives the call.
 std::vector<Played> play_in_processes(std::size_t count, const PoolOptions& options,
                                       const std::function<Played(std::size_t)>& play);
 
