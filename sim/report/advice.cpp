@@ -313,7 +313,7 @@ std::string Change::text() const {
 
 std::vector<Change> speed_changes(const Report& report, const ClusterSpec& cluster) {
   constexpr double kWorthwhile = 0.01;  // of the step
-  constexpr std::size_t kParts = 2;
+  constexpr std::size_t kParts = 3;
   std::vector<Change> changes;
   std::size_t parts = 0;
   for (const StepLimit& limit : limits_of(report.step)) {
