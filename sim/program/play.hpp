@@ -1,6 +1,6 @@
 // A program, or a slice of it, played where nobody shares its links: by hand, without an engine.
 //
-//   a segment starts when    its stream is free, what it waits for is done, the host has launched it
+//   a segment starts when    its stream is free, what it waits for is done, it is launched
 //   an exchange takes        a time known in advance
 //   compute takes            longer while exchanges of its rank run (sim/workload/contention.hpp),
 //                            its own or others

@@ -8,8 +8,8 @@
 //
 // with the shares that all collectives of the GPU take at that moment. The 1.25 is measured: on an
 // H200 a product of 8192 x 16384 x 4096 beside a copying kernel of 8, 16, 24, 32 thread blocks took
-// 8-12, 17-22, 19-24, 39-45 % longer, where the multiprocessors alone make 6, 14, 22, 32 %; the rest
-// is the copies' traffic through caches and HBM, and waves that fit less well.
+// 8-12, 17-22, 19-24, 39-45 % longer, where the multiprocessors alone make 6, 14, 22, 32 %; the
+// rest is the copies' traffic through caches and HBM, and waves that fit less well.
 #pragma once
 
 #include <compare>

@@ -34,7 +34,7 @@ fields() { # PLAN: A100 A800 loss H100 H800 loss
 eight='tensor: 8, pipeline: 8, chunks: 3'
 four='tensor: 4, pipeline: 16, chunks: 6'
 read -r _ _ a800 _ _ h800 <<<"$(fields "$eight, overlap: {tensor: full, chunks: 4}")"
-check 'A800, both overlapped' within "$a800" 2.3 2.9
+check 'A800, both overlapped' within "$a800" 1.0 1.6
 check 'H800, both overlapped' within "$h800" 11 13
 
 # Half as many collectives, 6/7 as long, and nothing hidden: 3/7 of 1.71 s of a step of 25.5 s is

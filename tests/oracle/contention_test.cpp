@@ -117,8 +117,8 @@ TEST(Contention, EngineSlowsComputeOfTheSameRanks) {
   EXPECT_EQ(timeline.finish[taker], 7_s);
 }
 
-// Hot for 5 of 10 s, at half speed: with half of that taken until 4, 1 s is done, 1.5 s at 5, 6.5 at
-// 10, 9 at 15.
+// Hot for 5 of 10 s, at half speed: with half of that taken until 4, 1 s is done, 1.5 s at 5, 6.5
+// at 10, 9 at 15.
 TEST(Contention, EngineSlowsThrottledComputeOnceMore) {
   TaskGraph graph = with_taker();
   graph.throttles.push_back(Throttle{.slowdown = 2, .period = 10_s, .share = 0.5});
