@@ -10,7 +10,6 @@
 #include <map>
 #include <simgrid/kernel/Timer.hpp>
 #include <simgrid/s4u.hpp>
-#include <unordered_map>
 #include <utility>
 
 #include "sim/base/error.hpp"

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 namespace danlu {
 
@@ -39,28 +38,29 @@ std::optional<Seconds> ActivityReader::lead_of(TaskId run) {
 
 /// Relative to its start; empty where nothing was taken.
 std::vector<TakenFrom> ActivityReader::beside_of(TaskId task) const {
+  if (taken_.empty() || graph_.tasks[task].on_host) {
+    return {};
+  }
   const Interval whole{timeline_.start[task], timeline_.finish[task]};
-  std::set<Seconds> times{whole.start};
   const auto begin_of = [](const std::vector<TakenFrom>& steps, Seconds at) {
     return std::upper_bound(steps.begin(), steps.end(), at,
                             [](Seconds time, const TakenFrom& step) { return time < step.at; });
   };
+  std::vector<Seconds> times{whole.start};
   for (const RankClassId ranks : graph_.participants[task]) {
-    if (index(ranks) < taken_.size()) {
-      for (auto step = begin_of(taken_[ranks], whole.start);
-           step != taken_[ranks].end() && step->at < whole.finish; ++step) {
-        times.insert(step->at);
-      }
+    const std::vector<TakenFrom>& steps = taken_[ranks];
+    for (auto step = begin_of(steps, whole.start); step != steps.end() && step->at < whole.finish;
+         ++step) {
+      times.push_back(step->at);
     }
   }
+  std::sort(times.begin(), times.end());
   std::vector<TakenFrom> beside;
   for (const Seconds at : times) {
     GpuShare taken;
     for (const RankClassId ranks : graph_.participants[task]) {
-      if (index(ranks) < taken_.size()) {
-        const auto next = begin_of(taken_[ranks], at);
-        taken = next == taken_[ranks].begin() ? taken : most_of(taken, std::prev(next)->taken);
-      }
+      const auto next = begin_of(taken_[ranks], at);
+      taken = next == taken_[ranks].begin() ? taken : most_of(taken, std::prev(next)->taken);
     }
     if (taken != (beside.empty() ? GpuShare{} : beside.back().taken)) {
       beside.push_back({at - whole.start, taken});

@@ -313,12 +313,17 @@ std::string Change::text() const {
 
 std::vector<Change> speed_changes(const Report& report, const ClusterSpec& cluster) {
   constexpr double kWorthwhile = 0.01;  // of the step
-  constexpr std::size_t kParts = 3;
+  constexpr std::size_t kParts = 2;
+  constexpr double kAsLarge = 0.9;  // of the last of them: which of two like these is no matter
   std::vector<Change> changes;
   std::size_t parts = 0;
+  double least = kWorthwhile;
   for (const StepLimit& limit : limits_of(report.step)) {
+    if (limit.share < least) {
+      break;
+    }
     const std::vector<Change> list = remedies(limit.key, report.workload);
-    if (list.empty() || limit.share < kWorthwhile) {
+    if (list.empty()) {
       continue;
     }
     for (const Change& change : list) {
@@ -327,7 +332,7 @@ std::vector<Change> speed_changes(const Report& report, const ClusterSpec& clust
       }
     }
     if (++parts == kParts) {
-      break;
+      least = std::max(least, kAsLarge * limit.share);
     }
   }
   return changes;

@@ -50,8 +50,8 @@ GpuShare TakenByClass::from(const std::vector<RankClassId>& ranks) const {
 
 IdVector<RankClassId, std::vector<TakenFrom>> taken_over_time(const TaskGraph& graph,
                                                               const Timeline& timeline) {
-  IdVector<RankClassId, std::vector<TakenFrom>> taken;
   TakenByClass now(graph);
+  IdVector<RankClassId, std::vector<TakenFrom>> taken(now.classes());
   if (!now.any()) {
     return taken;
   }
@@ -67,11 +67,6 @@ IdVector<RankClassId, std::vector<TakenFrom>> taken_over_time(const TaskGraph& g
         timeline.finish[id] > timeline.start[id]) {
       events.push_back({timeline.start[id], true, id});
       events.push_back({timeline.finish[id], false, id});
-    }
-    for (const RankClassId ranks : graph.participants[id]) {
-      if (index(ranks) >= taken.size()) {
-        taken.resize(index(ranks) + 1);
-      }
     }
   }
   std::sort(events.begin(), events.end(), [](const Event& a, const Event& b) {

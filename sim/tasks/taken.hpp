@@ -15,6 +15,8 @@ class TakenByClass {
 
   /// Whether any communication takes anything.
   bool any() const { return !active_.empty(); }
+  /// Of ranks; 0 where none takes anything.
+  std::size_t classes() const { return active_.size(); }
   /// Counts a task of communication that begins, or ends. The tasks of one communication take what
   /// it takes once. False: it takes nothing.
   bool begin(TaskId task) { return change(task, 1); }

@@ -58,9 +58,16 @@ Bytes gathered(const Workload& w, const ModelBlocks& model, int stage) {
                           units.end(), 0.0));
       kept += gives_up ? 0 : unit.gathered;
     };
+    const auto add_end = [&](const Block& end, bool passes) {
+      const SplitWeights weights = split_weights(w, end);
+      if (passes) {
+        pass(weights);
+      } else {
+        kept += weights.gathered;
+      }
+    };
     if (w.placement().is_first(at)) {
-      const SplitWeights embedding = split_weights(w, model.embedding);
-      in_root ? kept += embedding.gathered : (pass(embedding), 0.0);
+      add_end(model.embedding, !in_root);
     }
     for (const auto& layers : units_of(layers_of(w, model, at), p.sharding.unit_layers)) {
       SplitWeights unit;
@@ -70,8 +77,7 @@ Bytes gathered(const Workload& w, const ModelBlocks& model, int stage) {
       pass(unit);
     }
     if (w.placement().is_last(at)) {
-      const SplitWeights head = split_weights(w, model.head);
-      passes_head ? (pass(head), 0.0) : kept += head.gathered;
+      add_end(model.head, passes_head);
     }
   }
   Bytes bytes{gradients * element_bytes(w.training.precision)};

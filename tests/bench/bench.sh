@@ -89,24 +89,24 @@ events=$(mktemp --suffix .json)
 trap 'rm -f -- "$events"' EXIT
 # shellcheck disable=SC2059
 printf "$row" command 'wall s' budget MB tasks tasks/s 'step s' ''
-bench 'GPT-3 175B, 64 GPUs, selective' 13.0778 '0.5' scenarios/gpt3-175b-64-a100-selective.yaml
-bench 'GPT-3 175B, 64 GPUs, full' 17.9747 '0.5' scenarios/gpt3-175b-64-a100-full.yaml
-bench 'GPT-3 175B, 1,024 GPUs' 25.8594 '0.1' scenarios/gpt3-175b-a100.yaml
-bench 'Llama-3 405B, 16,384 GPUs' 8.6327 '0.5' scenarios/llama3-405b-16384-h100.yaml
-bench 'Llama-3 405B, 131,072 GPUs' 8.6603 '4' scenarios/llama3-405b-131072-h100.yaml
-bench 'Llama-3 8B FSDP, 1,024 GPUs' 1.8458 '0.5' scenarios/llama3-8b-fsdp-h100.yaml \
+bench 'GPT-3 175B, 64 GPUs, selective' 13.4360 '0.5' scenarios/gpt3-175b-64-a100-selective.yaml
+bench 'GPT-3 175B, 64 GPUs, full' 18.5321 '0.5' scenarios/gpt3-175b-64-a100-full.yaml
+bench 'GPT-3 175B, 1,024 GPUs' 26.9013 '0.1' scenarios/gpt3-175b-a100.yaml
+bench 'Llama-3 405B, 16,384 GPUs' 9.8930 '0.5' scenarios/llama3-405b-16384-h100.yaml
+bench 'Llama-3 405B, 131,072 GPUs' 9.9206 '4' scenarios/llama3-405b-131072-h100.yaml
+bench 'Llama-3 8B FSDP, 1,024 GPUs' 2.2429 '0.5' scenarios/llama3-8b-fsdp-h100.yaml \
   --set cluster.gpus=1024 --set training.global_batch=2048
-bench 'Llama-3 405B, 8 chunks, 16,384' 5.15055 '1' scenarios/llama3-405b-interleaved-h100.yaml
-bench 'Llama-3 405B, 131k tokens' 17.3818 '1' scenarios/llama3-405b-131k-context.yaml
-bench 'Llama-3 8B, 1M tokens' 70.2278 '0.5' scenarios/llama3-8b-1m-context.yaml
-bench 'GPT-3 175B, 512 GPUs, no fold' 25.8031 '60' scenarios/gpt3-175b-a100.yaml \
+bench 'Llama-3 405B, 8 chunks, 16,384' 5.8719 '1' scenarios/llama3-405b-interleaved-h100.yaml
+bench 'Llama-3 405B, 131k tokens' 18.5588 '1' scenarios/llama3-405b-131k-context.yaml
+bench 'Llama-3 8B, 1M tokens' 65.4126 '0.5' scenarios/llama3-8b-1m-context.yaml
+bench 'GPT-3 175B, 512 GPUs, no fold' 26.8445 '60' scenarios/gpt3-175b-a100.yaml \
   --set fold=off --set cluster.gpus=512 --set parallelism.data=8 --set training.global_batch=768
 
 # Campaigns: the step, and 1,000 runs of 54 days; and one run with all its events, of which the
 # campaign is what it takes longer than the step alone.
-bench 'Llama-3 405B, 1,000 x 54 days' 8.6327 '10' scenarios/faults/llama3-405b-54-days.yaml \
+bench 'Llama-3 405B, 1,000 x 54 days' 9.8930 '10' scenarios/faults/llama3-405b-54-days.yaml \
   --set faults.trials=1000 --set faults.what_if=false
-bench 'Llama-3 405B, 54 days, events' 8.6327 '0.5' scenarios/faults/llama3-405b-54-days.yaml \
+bench 'Llama-3 405B, 54 days, events' 9.8930 '0.5' scenarios/faults/llama3-405b-54-days.yaml \
   --set faults.trials=1 --set faults.what_if=false --timeline "$events"
 with_events=$best
 time_best run scenarios/llama3-405b-16384-h100.yaml
@@ -122,8 +122,8 @@ collective '1 GiB ring, 1,024 ranks' 0.089908 '0.1' --topology tests/bench/one-s
 collective '1 GiB ring, 131,072 ranks' 0.610183 '3' --topology tests/bench/one-switch.yaml \
   --gpus 131072 --min 1GiB --max 1GiB --algorithm ring
 # All 31 sizes; the time is that of 8 B.
-collective 'all-reduce, 1,024 H100' 0.000105557 '0.5' --topology h100-superpod --gpus 1024
-collective 'all-reduce, 131,072 H100' 0.00018456 '5' --topology h100-superpod --gpus 131072
+collective 'all-reduce, 1,024 H100' 9.40582e-05 '0.5' --topology h100-superpod --gpus 1024
+collective 'all-reduce, 131,072 H100' 0.000173058 '5' --topology h100-superpod --gpus 131072
 
 scaling='%8s %8s %8s %8s %9s %9s %8s\n'
 # shellcheck disable=SC2059

@@ -60,16 +60,16 @@ TEST(Contention, ExchangesSlowTheComputeOfTheirProgram) {
 // Two at once take twice as much, and the host's launch of the second decides since when.
 TEST(Contention, AddsUpOverStreams) {
   const Program program{.segments = {exchange(Axis::Shard), compute(), exchange(Axis::Expert)}};
-  SegmentCosts costs{.durations = {8_s, 12_s, 8_s},
+  SegmentCosts costs{.durations = {8_s, 12_s, 20_s},
                      .launches = {{0_s, 0_s, 4_s}, {false, false, false}},
                      .bounds = {{}, {12_s, 0_s}, {}},
                      .taken = {kQuarter, {}, kQuarter}};
-  // [0, 4] at 3/4, [4, 8] at 1/2, [8, 12] at 3/4: 8 of 12 s are done, and nothing runs beside.
-  EXPECT_EQ(play_alone(program, 0, 3, costs, Seconds{}).finish[1], 16_s);
-  // Not launched one after the other, both run for 8 s: 4 are done.
-  EXPECT_EQ(play_alone(program, 0, 3, costs).finish[1], 16_s);
-  // The host was 2 s ahead: [0, 2] at 3/4, [2, 8] at 1/2, [8, 10] at 3/4: 6 are done.
-  EXPECT_EQ(play_alone(program, 0, 3, costs, 2_s).finish[1], 16_s);
+  // [0, 4] at 3/4, [4, 8] at 1/2: 5 s are done, and the other 7 at 3/4.
+  EXPECT_TRUE(near(play_alone(program, 0, 3, costs, Seconds{}).finish[1].value, 8 + 7 / 0.75));
+  // Not launched one after the other, both run from 0: 4 s are done at 8.
+  EXPECT_TRUE(near(play_alone(program, 0, 3, costs).finish[1].value, 8 + 8 / 0.75));
+  // The host was 2 s ahead: [0, 2] at 3/4, [2, 8] at 1/2: 4.5 s are done.
+  EXPECT_TRUE(near(play_alone(program, 0, 3, costs, 2_s).finish[1].value, 8 + 7.5 / 0.75));
 }
 
 TEST(Contention, OthersTakeTheirShareWhileTheyRun) {
