@@ -19,9 +19,10 @@ struct RunOptions {
   std::string trace_ranks;                        // "0-7,12"; empty: all
   std::optional<std::filesystem::path> timeline;  // of the campaign
   bool crosscheck = false;
-  bool brief = false;       // the verdict alone
-  bool memory = false;      // the page has the table of memory by stage
-  bool parameters = false;  // the page has the table of the model's parameters
+  bool brief = false;        // the verdict alone
+  bool memory = false;       // the page has the table of memory by stage
+  bool parameters = false;   // the page has the table of the model's parameters
+  bool sensitivity = false;  // play what more of each resource is worth
   DrawingOptions drawing;
   bool advice = true;  // play what may be better
 };
@@ -30,6 +31,7 @@ int run_crosscheck(const std::filesystem::path& file, const CommonOptions& commo
 
 struct CompareOptions {
   std::vector<std::filesystem::path> files;
+  bool sensitivity = false;
   DrawingOptions drawing;
 };
 int compare(const CompareOptions& options, const CommonOptions& common);

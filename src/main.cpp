@@ -92,6 +92,12 @@ void add_format(CLI::App& command, CommonOptions& common) {
       ->check(check_format);
 }
 
+void add_sensitivity(CLI::App& command, bool& sensitivity) {
+  command.add_flag(
+      "--sensitivity", sensitivity,
+      "Play what 1 % more and twice of each resource is worth, and the plan's switches");
+}
+
 void add_drawing(CLI::App& command, DrawingOptions& drawing) {
   constexpr int kLeast = 20;
   constexpr int kMost = 1000;
@@ -132,6 +138,7 @@ void describe(CLI::App& app, Arguments& arguments) {
                "Print what the model's parameters are of: all, and those that a token meets");
   run.add_flag("!--no-advice", arguments.run.advice,
                "Do not play changes of the plan to see what they would save");
+  add_sensitivity(run, arguments.run.sensitivity);
   add_drawing(run, arguments.run.drawing);
   add_format(run, common);
   run.add_flag("--simgrid-log", common.simgrid_log, "Let SimGrid log how bandwidth is shared");
@@ -145,6 +152,7 @@ void describe(CLI::App& app, Arguments& arguments) {
   compare
       .add_option("FILE", arguments.compare.files, "Two or more scenarios; the first is the base")
       ->required();
+  add_sensitivity(compare, arguments.compare.sensitivity);
   add_drawing(compare, arguments.compare.drawing);
   add_format(compare, common);
   add_limit(compare, common);

@@ -16,6 +16,7 @@
 #include "sim/session/advice.hpp"
 #include "sim/session/campaign.hpp"
 #include "sim/session/effort.hpp"
+#include "sim/session/sensitivity.hpp"
 #include "sim/session/simulate.hpp"
 #include "sim/session/trust.hpp"
 #include "src/commands.hpp"
@@ -76,6 +77,12 @@ void check_options(const RunOptions& options, const std::vector<Output>& outputs
   }
   if (options.brief && options.drawing.gantt) {
     refuse("--gantt", "contradicts --brief", "leave one of the two out");
+  }
+  if (options.sensitivity && (options.crosscheck || options.drawing.gantt)) {
+    refuse("--sensitivity",
+           fmt::format("has no effect with {}, which prints no report",
+                       options.crosscheck ? "--crosscheck" : "--gantt"),
+           "leave one of the two out");
   }
   for (const auto& [option, file] : outputs) {
     if (file.empty()) {
@@ -224,9 +231,15 @@ int crosscheck_as(const Writer& writer, const RunOptions& options, CommonOptions
   return run_crosscheck(options.files.front(), common);
 }
 
+/// What is played besides the step.
+struct Tries {
+  bool advice = false;       // what would take less time
+  bool sensitivity = false;  // what more of each resource is worth
+};
+
 /// Plays a scenario, and what would help: changes with which it fits or, where that is wanted,
 /// takes less time.
-Simulation play(const Scenario& scenario, bool advice, const CommonOptions& common,
+Simulation play(const Scenario& scenario, Tries tries, const CommonOptions& common,
                 const SessionOptions& session) {
   Simulation simulation = simulate(scenario, session);
   Report& report = simulation.report;
@@ -235,9 +248,12 @@ Simulation play(const Scenario& scenario, bool advice, const CommonOptions& comm
   if (!report.memory.fits()) {
     report.remedies = memory_remedies(simulation, session);
     report.memory_hints = hints_of(report.remedies);
-  } else if (advice) {
+  } else if (tries.advice) {
     report.saving = best_saving(simulation, session);
     report.untried = why_untried(report);
+  }
+  if (tries.sensitivity) {
+    report.sensitivity = sensitivity_of(simulation, session);
   }
   return simulation;
 }
@@ -277,13 +293,14 @@ int run(const RunOptions& options, const CommonOptions& common) {
       check_trace(plan, traced, session);
     };
   }
-  const bool advice = options.advice && !options.drawing.gantt;
+  const Tries tries{.advice = options.advice && !options.drawing.gantt,
+                    .sensitivity = options.sensitivity};
   std::vector<Report> reports;
   std::vector<Document> documents;
   std::vector<Gantt> gantts;
   std::string unwritten;
   for (const Scenario& scenario : scenarios) {
-    Simulation simulation = play(scenario, advice, common, session);
+    Simulation simulation = play(scenario, tries, common, session);
     if (options.drawing.asked()) {
       gantts.push_back(gantt_of(simulation));
     }
@@ -327,7 +344,8 @@ int compare(const CompareOptions& options, const CommonOptions& common) {
   std::vector<Report> reports;
   std::vector<Gantt> gantts;
   for (const Scenario& scenario : load_beside(outputs, options.files, common)) {
-    Simulation simulation = play(scenario, false, common, session_options(common));
+    Simulation simulation =
+        play(scenario, {.sensitivity = options.sensitivity}, common, session_options(common));
     if (drawing.asked()) {
       gantts.push_back(gantt_of(simulation));
     }

@@ -12,6 +12,10 @@ int round_up(double x) {
   return std::max(1, static_cast<int>(std::ceil(x - 1e-9)));
 }
 
+int nics_per_leaf(const TopologySpec& spec, int nodes) {
+  return nodes * (spec.has_rails() ? 1 : spec.nics_per_node);
+}
+
 class ClosBuilder {
  public:
   ClosBuilder(const ClusterSpec& cluster, const Nodes& nodes, TopologyParts& parts)
@@ -73,13 +77,12 @@ class ClosBuilder {
   /// How many cables and switches the levels above have. Upper switches have `radix` ports of an
   /// uplink's speed, and a leaf meets no spine twice as long as there are others.
   void size_levels(int groups) {
-    const int nics_of_leaf = c_.nodes_per_group * (c_.rails > 1 ? 1 : c_.nics);
+    const int nics_of_leaf = nics_per_leaf(spec_, c_.nodes_per_group);
     const BytesPerSecond down = spec_.port_bandwidth() * nics_of_leaf;
     leaf_bandwidth_ = down / spec_.oversubscription;
     leaf_cables_ =
         std::max(1, static_cast<int>(std::lround(leaf_bandwidth_ / spec_.cable_bandwidth())));
-    const double radix =
-        spec_.switch_ports > 0 ? spec_.switch_ports : down / spec_.cable_bandwidth() + leaf_cables_;
+    const double radix = upper_ports(spec_);
     const bool has_pods = spec_.nodes_per_pod > 0;
     const double down_ports =
         has_pods ? radix * spec_.pod_oversubscription / (1 + spec_.pod_oversubscription) : radix;
@@ -264,6 +267,15 @@ int choose_port(const Clos& c, NicAt from, NicAt to, std::uint64_t& hash) {
 }
 
 }  // namespace
+
+double upper_ports(const TopologySpec& spec) {
+  if (spec.switch_ports > 0) {
+    return spec.switch_ports;
+  }
+  const BytesPerSecond down = spec.port_bandwidth() * nics_per_leaf(spec, spec.nodes_per_leaf);
+  const double cables = std::round(down / spec.oversubscription / spec.cable_bandwidth());
+  return down / spec.cable_bandwidth() + std::max(1.0, cables);
+}
 
 Clos add_clos(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& parts) {
   return ClosBuilder(spec, nodes, parts).build();

@@ -110,6 +110,10 @@ struct Dragonfly {
 
 using Fabric = std::variant<std::monostate, Clos, TorusFabric, Dragonfly>;
 
+/// Ports of a switch above the leaves, of an uplink's speed: as many as a leaf's own ports come to
+/// in bandwidth, where the topology does not say.
+double upper_ports(const TopologySpec& spec);
+
 Clos add_clos(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& parts);
 TorusFabric add_torus(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& parts);
 Dragonfly add_dragonfly(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& parts);

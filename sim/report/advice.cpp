@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <iterator>
 
@@ -292,6 +293,21 @@ std::vector<Change> remedies(std::string_view part, const Workload& w) {
   return list;
 }
 
+/// Parts that a change may shorten.
+constexpr auto kShortened =
+    std::to_array<std::string_view>({"exposed_tensor", "exposed_pipeline", "exposed_data", "bubble",
+                                     "recomputation", "memory_bound", "optimizer", "host"});
+
+/// Other numbers of what there is already, as of ranks, are no switches.
+bool is_switch(const Change& change) {
+  return std::none_of(change.settings.begin(), change.settings.end(), [](std::string_view setting) {
+    return setting.starts_with("parallelism.tensor=") ||
+           setting.starts_with("parallelism.pipeline=") ||
+           setting.starts_with("training.micro_batch=") ||
+           setting.starts_with("training.schedule.chunks=");
+  });
+}
+
 }  // namespace
 
 std::string Change::text() const {
@@ -336,6 +352,22 @@ std::vector<Change> speed_changes(const Report& report, const ClusterSpec& clust
     }
   }
   return changes;
+}
+
+std::vector<Change> switch_changes(const Workload& workload, const ClusterSpec& cluster) {
+  std::vector<Change> found;
+  for (const std::string_view part : kShortened) {
+    for (Change& change : remedies(part, workload)) {
+      const bool is_known = std::any_of(found.begin(), found.end(), [&](const Change& known) {
+        return known.settings == change.settings;
+      });
+      if (!is_known && is_switch(change) && can_run(change.workload, cluster) &&
+          measure_memory(change.workload, cluster).fits()) {
+        found.push_back(std::move(change));
+      }
+    }
+  }
+  return found;
 }
 
 std::vector<Change> memory_changes(const Workload& workload, const ClusterSpec& cluster) {

@@ -23,6 +23,9 @@ struct Change {
 /// fit; at most a handful. Empty where little is lost.
 std::vector<Change> speed_changes(const Report& report, const ClusterSpec& cluster);
 
+/// Every switch of a plan that is off and could be on: it can run, and fits in memory.
+std::vector<Change> switch_changes(const Workload& workload, const ClusterSpec& cluster);
+
 /// Changes with which a plan fits that does not: those of fewest settings first, none that holds
 /// another with something added, tensor groups inside a node unless nothing else fits. Where a
 /// dozen fit, none of more settings is looked for.

@@ -8,6 +8,7 @@
 #include "sim/report/faults_report.hpp"
 #include "sim/report/page.hpp"
 #include "sim/report/plan_text.hpp"
+#include "sim/report/sections.hpp"
 #include "sim/report/waterfall.hpp"
 #include "sim/report/writers.hpp"
 
@@ -133,6 +134,26 @@ Section figures(Reports reports) {
     peak.text += r.memory.fits() ? "" : ", no fit";
     return peak;
   });
+  return section;
+}
+
+/// What 1 % more of each resource is worth in each run, where that was asked for.
+Section elasticities(Reports reports) {
+  Section section{.heading = "Elasticities: 1 % more of it makes the step so many per cent shorter",
+                  .columns = columns_of(reports, 22),
+                  .labels = true};
+  if (!reports.front().sensitivity) {
+    return section;
+  }
+  const std::vector<ResourceGain>& all = reports.front().sensitivity->resources;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    section.rows.push_back(row_of(all[i].name, reports, [&](const Report& r) {
+      return elasticity_figure(r.sensitivity->resources[i].elasticity(r.step.time));
+    }));
+  }
+  section.rows.push_back(row_of("sum", reports, [](const Report& r) {
+    return elasticity_figure(r.sensitivity->sum(r.step.time));
+  }));
   return section;
 }
 
@@ -274,7 +295,8 @@ Section days_difference(const std::string& key, const Report& base, const Report
 Document comparison_of(Reports reports) {
   Document document{.schema = "danlu.compare/1", .title = "Side by side"};
   document.sections = {legend(reports),        differences(reports), figures(reports),
-                       communication(reports), breakdown(reports),   campaigns(reports)};
+                       communication(reports), breakdown(reports),   elasticities(reports),
+                       campaigns(reports)};
   for (std::size_t i = 1; i < reports.size(); ++i) {
     const std::string key = fmt::format("differences.{}", i - 1);
     document.sections.push_back(step_difference(key, reports.front(), reports[i]));

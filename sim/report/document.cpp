@@ -109,6 +109,7 @@ Document document_of(const Report& report) {
   for (std::vector<Section> sections : {heading_sections(report),
                                         step_sections(report),
                                         communication_sections(report),
+                                        sensitivity_sections(report.sensitivity, report.step.time),
                                         run_sections(report),
                                         faults_sections(report.faults),
                                         {simulation_section(report)}}) {

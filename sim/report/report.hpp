@@ -24,6 +24,7 @@
 #include "sim/campaign/study.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/report/link_report.hpp"
+#include "sim/report/sensitivity.hpp"
 #include "sim/report/trust.hpp"
 #include "sim/tasks/plan_step.hpp"
 #include "sim/tasks/task_graph.hpp"
@@ -309,6 +310,7 @@ struct Report {
   std::optional<Saving> saving;               // the caller's: none where nothing helps, or untried
   std::string untried;                        // the caller's: why no saving was looked for
   std::optional<Trust> trust;                 // the caller's: trust_in
+  std::optional<Sensitivity> sensitivity;     // the caller's, where asked for: sensitivity_of
   std::string model;
   std::string cluster;
   std::string gpu;

@@ -22,6 +22,11 @@ std::optional<Section> expert_section(const Report& report);
 std::optional<Section> width_section(const Report& report);
 /// The campaign; a single section without rows where there is none.
 std::vector<Section> faults_sections(const std::optional<FaultsReport>& faults);
+/// What more of each resource is worth, and the plan's switches; without rows where not asked.
+std::vector<Section> sensitivity_sections(const std::optional<Sensitivity>& sensitivity,
+                                          Seconds step);
+/// "0.310", "<0.001", "0".
+Figure elasticity_figure(double elasticity);
 Section simulation_section(const Report& report);
 
 }  // namespace danlu

@@ -1,0 +1,84 @@
+#include "sim/session/sensitivity.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "sim/report/advice.hpp"
+#include "sim/session/effort.hpp"
+#include "sim/session/plays.hpp"
+#include "sim/workload/resources.hpp"
+
+namespace danlu {
+namespace {
+
+/// A changed step may have so many times as many tasks, and more where it has few.
+constexpr std::size_t kTimesTheTasks = 4;
+constexpr std::size_t kFewTasks = 100'000;
+
+std::vector<SwitchGain> play_switches(const std::vector<Change>& changes,
+                                      const Simulation& simulation, const SessionOptions& options) {
+  std::vector<Scenario> scenarios;
+  for (const Change& change : changes) {
+    Scenario& scenario = scenarios.emplace_back(simulation.scenario);
+    scenario.workload = change.workload;
+  }
+  const std::vector<std::optional<Seconds>> steps =
+      try_steps(scenarios, &simulation.cluster,
+                kTimesTheTasks * simulation.plan.graph.tasks.size() + kFewTasks, options);
+  std::vector<SwitchGain> gains;
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    if (steps[i]) {
+      gains.push_back({changes[i].text(), *steps[i]});
+    }
+  }
+  std::stable_sort(gains.begin(), gains.end(),
+                   [](const SwitchGain& a, const SwitchGain& b) { return a.step < b.step; });
+  return gains;
+}
+
+}  // namespace
+
+Sensitivity sensitivity_of(const Simulation& simulation, const SessionOptions& options) {
+  const Scenario& scenario = simulation.scenario;
+  std::vector<Scenario> scenarios;
+  for (const Resource& resource : resources()) {
+    for (const double factor : {kLittleMore, kTwice}) {
+      Scenario& more = scenarios.emplace_back(scenario);
+      resource.scale(more.cluster, more.workload, factor);
+    }
+  }
+  Scenario& all = scenarios.emplace_back(scenario);
+  scale_all(all.cluster, all.workload, kLittleMore);
+
+  const auto tasks = static_cast<double>(simulation.plan.graph.tasks.size());
+  Effort effort = effort_of(fmt::format("{}: --sensitivity plays {} steps of about {:.2g} tasks",
+                                        scenario.name, scenarios.size(), tasks),
+                            tasks, {"without --sensitivity one step is played"});
+  effort.time = effort.time * static_cast<double>(scenarios.size());
+  allow_tasks(effort, options);
+  const std::vector<Seconds> steps = play_steps(scenarios, nullptr, options);
+
+  Sensitivity sensitivity;
+  for (std::size_t i = 0; i < resources().size(); ++i) {
+    const Resource& resource = resources()[i];
+    sensitivity.resources.push_back({resource.key, resource.name, steps[2 * i], steps[2 * i + 1]});
+  }
+  sensitivity.all_little_more = steps.back();
+
+  ClusterSpec larger = scenario.cluster;
+  larger.gpu.memory_capacity = larger.gpu.memory_capacity * kTwice;
+  std::vector<Change> now = switch_changes(scenario.workload, scenario.cluster);
+  std::vector<Change> then = switch_changes(scenario.workload, larger);
+  std::erase_if(then, [&](const Change& change) {
+    return std::any_of(now.begin(), now.end(),
+                       [&](const Change& other) { return other.settings == change.settings; });
+  });
+  sensitivity.switches = play_switches(now, simulation, options);
+  sensitivity.with_memory = play_switches(then, simulation, options);
+  return sensitivity;
+}
+
+}  // namespace danlu
