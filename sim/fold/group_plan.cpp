@@ -43,21 +43,6 @@ ForcedChoice forced_for(const Workload& w, GroupSort sort) {
   return asked == nullptr ? ForcedChoice{} : w.communication.*asked->choice;
 }
 
-/// What may carry out `op`. What the user asks for where that can be done, else what would be
-/// chosen without; sums made by switches have no messages to be played step by step.
-std::vector<Candidate> candidates_for(const Workload& w, const Cluster& cluster, const Group& group,
-                                      CollectiveOp op, const ForcedChoice& forced) {
-  const auto playable = [&](const ForcedChoice& wanted) {
-    std::vector<Candidate> found = candidates(cluster, group, op, wanted);
-    if (w.collectives == CollectiveMode::Stepwise) {
-      std::erase_if(found, [](const Candidate& c) { return reduces_in_switches(c.algorithm); });
-    }
-    return found;
-  };
-  std::vector<Candidate> found = playable(forced);
-  return found.empty() ? playable({}) : found;
-}
-
 /// A group of the step and an operation that it needs.
 struct Need {
   Group group;
@@ -168,6 +153,19 @@ std::vector<ForcedChoiceProblem> dispatch_problems(const Workload& w, const Clus
 
 }  // namespace
 
+std::vector<Candidate> candidates_for(const Workload& w, const Cluster& cluster, const Group& group,
+                                      GroupSort sort, CollectiveOp op) {
+  const auto playable = [&](const ForcedChoice& wanted) {
+    std::vector<Candidate> found = candidates(cluster, group, op, wanted);
+    if (w.collectives == CollectiveMode::Stepwise) {
+      std::erase_if(found, [](const Candidate& c) { return reduces_in_switches(c.algorithm); });
+    }
+    return found;
+  };
+  std::vector<Candidate> found = playable(forced_for(w, sort));
+  return found.empty() ? playable({}) : found;
+}
+
 CollectiveChoice choice_of(const GroupPlan& plan, const Demand& demand) {
   const auto found = std::find_if(plan.begin(), plan.end(), [&](const PlannedDemand& planned) {
     return planned.demand == demand;
@@ -209,7 +207,7 @@ GroupPlan GroupPlanner::make(GroupSort sort, int stage, const Group& group) {
     if (found == by_op.end()) {
       found = by_op
                   .emplace(demand.op,
-                           candidates_for(w_, cluster_, group, demand.op, forced_for(w_, sort)))
+                           candidates_for(w_, cluster_, group, sort, demand.op))
                   .first;
     }
     plan.push_back(
