@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <map>
 #include <numeric>
 #include <thread>
 
@@ -51,6 +52,18 @@ Bytes spare_of(const MemoryReport& memory) {
   return memory.fits_host() ? spare : std::min(spare, *memory.host_capacity - memory.host);
 }
 
+/// The plan with the scenario's own overlaps: what runs beside what makes no difference to memory,
+/// but for passes side by side (memory.hpp).
+SearchPlan without_overlaps(const SearchSpace& space, SearchPlan plan) {
+  for (std::size_t axis = 0; axis < plan.at.size(); ++axis) {
+    const std::string& key = space.axes()[axis].key;
+    if (key.starts_with("parallelism.overlap.") && key != "parallelism.overlap.pair") {
+      plan.at[axis] = SearchPlan::kOwn;
+    }
+  }
+  return plan;
+}
+
 bool fits(const Workload& workload, const ClusterSpec& cluster) {
   return spare_of(measure_memory(workload, cluster)) >= Bytes{};
 }
@@ -68,9 +81,9 @@ std::vector<SearchStep> play_some(std::vector<SearchStep> steps, SearchSpace& sp
       played.push_back(&step);
     }
   }
-  const std::vector<std::optional<Seconds>> times = play(workloads);
+  const std::vector<PlayedPlan> times = play(workloads, std::nullopt);
   for (std::size_t i = 0; i < times.size(); ++i) {
-    played[i]->step = times[i];
+    played[i]->step = times[i].step;
   }
   return steps;
 }
@@ -85,16 +98,27 @@ std::vector<FoundPlan> survey(SearchSpace& space, const SearchOptions& options) 
   const ClusterSpec& cluster = space.variants().scenario().cluster;
   std::vector<FoundPlan> plans;
   std::vector<Workload> workloads;
+  std::map<SearchPlan, std::size_t> known;  // the first plan that needs the same memory
+  std::vector<std::size_t> memory_of;       // by plan
+  std::vector<std::size_t> firsts;
   for (SearchPlan& plan : space.legal_plans()) {
+    const auto [first, is_new] = known.try_emplace(without_overlaps(space, plan), plans.size());
+    memory_of.push_back(first->second);
+    if (is_new) {
+      firsts.push_back(plans.size());
+    }
     workloads.push_back(space.workload(plan));
     plans.push_back({.plan = std::move(plan)});
   }
+  in_parallel(firsts.size(), options.threads, cluster, [&](StepBounds&, std::size_t i) {
+    plans[firsts[i]].spare = spare_of(measure_memory(workloads[firsts[i]], cluster));
+  });
   std::vector<char> possible(plans.size());
   in_parallel(plans.size(), options.threads, cluster, [&](StepBounds& bounds, std::size_t i) {
+    plans[i].spare = plans[memory_of[i]].spare;
     possible[i] = forced_choice_problems(workloads[i], bounds.cluster()).empty() ? 1 : 0;
-    if (possible[i] != 0) {
-      plans[i].spare = spare_of(measure_memory(workloads[i], cluster));
-      plans[i].bound = plans[i].fits() ? bounds.bound(workloads[i]) : Seconds{};
+    if (possible[i] != 0 && plans[i].fits()) {
+      plans[i].bound = bounds.bound(workloads[i]);
     }
   });
   std::vector<FoundPlan> found;
@@ -118,13 +142,14 @@ std::vector<std::size_t> play_best_first(SearchSpace& space, std::vector<FoundPl
                    [&](std::size_t a, std::size_t b) { return plans[a].bound < plans[b].bound; });
   std::vector<std::size_t> ranked;
   const auto faster = [&](std::size_t a, std::size_t b) {
-    return std::tuple(*plans[a].step, a) < std::tuple(*plans[b].step, b);
+    return std::tuple(*plans[a].played.step, a) < std::tuple(*plans[b].played.step, b);
   };
   // The longest step that is still wanted: that of the last of the best, or one near the best.
   const auto wanted = [&] {
-    return ranked.size() < options.top ? Seconds{1e300}
-                                       : std::max(*plans[ranked[options.top - 1]].step,
-                                                  (1 + options.near) * *plans[ranked.front()].step);
+    return ranked.size() < options.top
+               ? Seconds{1e300}
+               : std::max(*plans[ranked[options.top - 1]].played.step,
+                          (1 + options.near) * *plans[ranked.front()].played.step);
   };
   std::size_t next = 0;
   while (next < waiting.size() && plans[waiting[next]].bound <= wanted()) {
@@ -136,12 +161,13 @@ std::vector<std::size_t> play_best_first(SearchSpace& space, std::vector<FoundPl
       }
       batch.push_back(space.workload(plans[waiting[next]].plan));
     }
-    const std::vector<std::optional<Seconds>> steps = play(batch);
-    for (std::size_t i = 0; i < steps.size(); ++i) {
+    std::vector<PlayedPlan> played =
+        play(batch, ranked.size() < options.top ? std::nullopt : std::optional(wanted()));
+    for (std::size_t i = 0; i < played.size(); ++i) {
       FoundPlan& plan = plans[waiting[first + i]];
-      plan.played = true;
-      plan.step = steps[i];
-      if (plan.step) {
+      plan.tried = true;
+      plan.played = std::move(played[i]);
+      if (plan.played.step) {
         ranked.push_back(waiting[first + i]);
       }
     }
@@ -151,7 +177,7 @@ std::vector<std::size_t> play_best_first(SearchSpace& space, std::vector<FoundPl
           std::count_if(waiting.begin() + static_cast<std::ptrdiff_t>(next), waiting.end(),
                         [&](std::size_t i) { return plans[i].bound <= wanted(); });
       const FoundPlan& best = plans[ranked.front()];
-      options.progress({next, static_cast<std::size_t>(left), best.step, &best.plan});
+      options.progress({next, static_cast<std::size_t>(left), best.played.step, &best.plan});
     }
   }
   return ranked;

@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "sim/base/units.hpp"
@@ -17,8 +18,14 @@
 
 namespace danlu {
 
-/// How long the step of each workload takes; none where it cannot be played.
-using PlayPlans = std::function<std::vector<std::optional<Seconds>>(std::span<const Workload>)>;
+/// What a play came to.
+struct PlayedPlan {
+  std::optional<Seconds> step{};  // none: it takes longer than was wanted, or
+  std::string obstacle{};         // why it cannot be played
+};
+/// Plays steps; of one that takes longer than `wanted` no time is asked for.
+using PlayPlans = std::function<std::vector<PlayedPlan>(std::span<const Workload>,
+                                                        std::optional<Seconds> wanted)>;
 
 struct SearchProgress {
   std::size_t played = 0;            // plans
@@ -37,10 +44,10 @@ struct SearchOptions {
 /// A plan that can run.
 struct FoundPlan {
   SearchPlan plan;
-  Bytes spare;                    // of memory, with the reserve left free; below 0: does not fit
-  Seconds bound;                  // of those that fit
-  bool played = false;            // or tried to be
-  std::optional<Seconds> step{};  // as played
+  Bytes spare;         // of memory, with the reserve left free; below 0: does not fit
+  Seconds bound;       // of those that fit
+  bool tried = false;  // to be played
+  PlayedPlan played{};
 
   bool fits() const { return spare >= Bytes{}; }
 };
