@@ -74,17 +74,19 @@ Section heading(const SearchReport& search) {
 }
 
 Section axes(const SearchReport& search) {
-  Section section{.key = "axes",
-                  .heading = "What varies (search.KEY in the scenario, or --set search.KEY=[...])",
-                  .shape = Shape::Table,
-                  .columns = {{"key", "key", 34, true},
-                              {"values", "values", 0, true},
-                              {.key = "from_user", .shown = Shown::OffPage}}};
+  Section section{
+      .key = "axes",
+      .heading =
+          "What varies, the scenario's own value first (section search, or --set search.KEY=[...])",
+      .shape = Shape::Table,
+      .columns = {{"key", "key", 34, true},
+                  {"values", "values", 0, true},
+                  {.key = "from_user", .shown = Shown::OffPage}}};
   std::vector<std::string> fixed;
   for (const SearchedAxis& axis : search.axes) {
     const bool varies = axis.values.size() > 1;
     if (!varies) {
-      fixed.push_back(fmt::format("{} {}", short_key(axis.key), axis.values.front()));
+      fixed.push_back(short_key(axis.key));
     }
     section.rows.push_back(
         {.label = axis.key,
@@ -93,7 +95,8 @@ Section axes(const SearchReport& search) {
          .shown = varies ? Shown::Everywhere : Shown::OffPage});
   }
   if (!fixed.empty()) {
-    section.rows.push_back(sentence(fmt::format("fixed: {}", fmt::join(fixed, ", "))));
+    section.rows.push_back(
+        sentence(fmt::format("with values listed also: {}", fmt::join(fixed, ", "))));
   }
   return section;
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
-#include <map>
 #include <numeric>
 #include <thread>
 
@@ -52,18 +51,6 @@ Bytes spare_of(const MemoryReport& memory) {
   return memory.fits_host() ? spare : std::min(spare, *memory.host_capacity - memory.host);
 }
 
-/// The plan with the scenario's own overlaps: what runs beside what makes no difference to memory,
-/// but for passes side by side (memory.hpp).
-SearchPlan without_overlaps(const SearchSpace& space, SearchPlan plan) {
-  for (std::size_t axis = 0; axis < plan.at.size(); ++axis) {
-    const std::string& key = space.axes()[axis].key;
-    if (key.starts_with("parallelism.overlap.") && key != "parallelism.overlap.pair") {
-      plan.at[axis] = SearchPlan::kOwn;
-    }
-  }
-  return plan;
-}
-
 bool fits(const Workload& workload, const ClusterSpec& cluster) {
   return spare_of(measure_memory(workload, cluster)) >= Bytes{};
 }
@@ -96,38 +83,31 @@ bool is_faster(const SearchStep& a, const SearchStep& b) {
 
 std::vector<FoundPlan> survey(SearchSpace& space, const SearchOptions& options) {
   const ClusterSpec& cluster = space.variants().scenario().cluster;
-  std::vector<FoundPlan> plans;
+  const std::vector<SearchPlan> bases = space.legal_plans();
   std::vector<Workload> workloads;
-  std::map<SearchPlan, std::size_t> known;  // the first plan that needs the same memory
-  std::vector<std::size_t> memory_of;       // by plan
-  std::vector<std::size_t> firsts;
-  for (SearchPlan& plan : space.legal_plans()) {
-    const auto [first, is_new] = known.try_emplace(without_overlaps(space, plan), plans.size());
-    memory_of.push_back(first->second);
-    if (is_new) {
-      firsts.push_back(plans.size());
-    }
+  for (const SearchPlan& plan : bases) {
     workloads.push_back(space.workload(plan));
-    plans.push_back({.plan = std::move(plan)});
   }
-  in_parallel(firsts.size(), options.threads, cluster, [&](StepBounds&, std::size_t i) {
-    plans[firsts[i]].spare = spare_of(measure_memory(workloads[firsts[i]], cluster));
+  std::vector<std::optional<Bytes>> spare(bases.size());  // none: the cluster cannot carry it out
+  in_parallel(bases.size(), options.threads, cluster, [&](StepBounds& bounds, std::size_t i) {
+    if (forced_choice_problems(workloads[i], bounds.cluster()).empty()) {
+      spare[i] = spare_of(measure_memory(workloads[i], cluster));
+    }
   });
-  std::vector<char> possible(plans.size());
+  std::vector<FoundPlan> plans;
+  std::vector<Workload> bounded;
+  for (std::size_t i = 0; i < bases.size(); ++i) {
+    for (SearchPlan& plan : spare[i] ? space.with_overlaps(bases[i]) : std::vector<SearchPlan>{}) {
+      bounded.push_back(*spare[i] >= Bytes{} ? space.workload(plan) : Workload{});
+      plans.push_back({.plan = std::move(plan), .spare = *spare[i]});
+    }
+  }
   in_parallel(plans.size(), options.threads, cluster, [&](StepBounds& bounds, std::size_t i) {
-    plans[i].spare = plans[memory_of[i]].spare;
-    possible[i] = forced_choice_problems(workloads[i], bounds.cluster()).empty() ? 1 : 0;
-    if (possible[i] != 0 && plans[i].fits()) {
-      plans[i].bound = bounds.bound(workloads[i]);
+    if (plans[i].fits()) {
+      plans[i].bound = bounds.bound(bounded[i]);
     }
   });
-  std::vector<FoundPlan> found;
-  for (std::size_t i = 0; i < plans.size(); ++i) {
-    if (possible[i] != 0) {
-      found.push_back(std::move(plans[i]));
-    }
-  }
-  return found;
+  return plans;
 }
 
 std::vector<std::size_t> play_best_first(SearchSpace& space, std::vector<FoundPlan>& plans,
@@ -161,12 +141,16 @@ std::vector<std::size_t> play_best_first(SearchSpace& space, std::vector<FoundPl
       }
       batch.push_back(space.workload(plans[waiting[next]].plan));
     }
+    const Seconds longest = wanted();
     std::vector<PlayedPlan> played =
-        play(batch, ranked.size() < options.top ? std::nullopt : std::optional(wanted()));
+        play(batch, ranked.size() < options.top ? std::nullopt : std::optional(longest));
     for (std::size_t i = 0; i < played.size(); ++i) {
       FoundPlan& plan = plans[waiting[first + i]];
       plan.tried = true;
       plan.played = std::move(played[i]);
+      if (!plan.played.step && plan.played.obstacle.empty()) {
+        plan.bound = std::max(plan.bound, longest);  // it was given up then
+      }
       if (plan.played.step) {
         ranked.push_back(waiting[first + i]);
       }
@@ -191,8 +175,8 @@ std::vector<SearchStep> single_changes(SearchSpace& space, const PlayPlans& play
     for (std::size_t value = 0; value < space.axes()[axis].values.size(); ++value) {
       SearchPlan plan = space.own_plan();
       plan.at[axis] = static_cast<std::int8_t>(value);
-      if (space.can_run(space.workload(plan)) && space.plain(plan) != space.own_plan()) {
-        changes.push_back({axis, std::move(plan)});
+      if (space.can_run(space.workload(plan)) && !space.same(plan, space.own_plan())) {
+        changes.push_back({{axis}, std::move(plan)});
       }
     }
   }
@@ -236,25 +220,38 @@ std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space,
   const SearchPlan end = space.plain(target);
   SearchPlan now = space.own_plan();
   std::vector<SearchStep> way;
-  while (now != end) {
-    std::vector<SearchStep> tries;
+  while (!space.same(now, end)) {
+    std::vector<std::size_t> left;
     for (std::size_t axis = 0; axis < now.at.size(); ++axis) {
       if (now.at[axis] != end.at[axis]) {
-        SearchPlan plan = now;
-        plan.at[axis] = end.at[axis];
-        tries.push_back({axis, std::move(plan)});
+        left.push_back(axis);
       }
     }
-    if (tries.size() > 1) {
+    const auto changed = [&](const std::vector<std::size_t>& axes) {
+      SearchStep step{axes, now};
+      for (const std::size_t axis : axes) {
+        step.plan.at[axis] = end.at[axis];
+      }
+      return step;
+    };
+    std::vector<SearchStep> tries;  // one axis, or two
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      tries.push_back(changed({left[i]}));
+    }
+    std::erase_if(tries, [&](const SearchStep& step) { return space.same(step.plan, now); });
+    tries = play_some(std::move(tries), space, play);
+    if (std::none_of(tries.begin(), tries.end(), [](const SearchStep& s) { return s.step; })) {
+      for (std::size_t i = 0; i < left.size(); ++i) {
+        for (std::size_t j = i + 1; j < left.size(); ++j) {
+          tries.push_back(changed({left[i], left[j]}));
+        }
+      }
       tries = play_some(std::move(tries), space, play);
     }
     const auto best = std::min_element(tries.begin(), tries.end(), is_faster);
-    if (tries.size() == 1 || !best->step) {
-      way.push_back(play_some({{best->axis, end}}, space, play).front());
-      break;
-    }
-    now = best->plan;
-    way.push_back(std::move(*best));
+    const bool stuck = best == tries.end() || !best->step;
+    way.push_back(stuck ? play_some({changed(left)}, space, play).front() : std::move(*best));
+    now = way.back().plan;
   }
   return way;
 }

@@ -61,9 +61,9 @@ std::vector<FoundPlan> survey(SearchSpace& space, const SearchOptions& options);
 std::vector<std::size_t> play_best_first(SearchSpace& space, std::vector<FoundPlan>& plans,
                                          const PlayPlans& play, const SearchOptions& options);
 
-/// A plan on the way from one to another, by one change more than that before it.
+/// A plan on the way from one to another.
 struct SearchStep {
-  std::size_t axis = 0;  // that changes
+  std::vector<std::size_t> axes;  // that change
   SearchPlan plan;
   std::optional<Seconds> step{};  // none: it does not fit or run
 };
@@ -73,8 +73,8 @@ struct SearchStep {
 std::vector<SearchStep> single_changes(SearchSpace& space, const PlayPlans& play,
                                        const SearchOptions& options);
 
-/// From the scenario's own plan to another: of the changes that are left, each time the one that
-/// saves most, or where none can run alone all that are left at once.
+/// From the scenario's own plan to another: of the changes that are left each time the one that
+/// saves most; two at once where none alone can run and fits, or else all that are left.
 std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space, const PlayPlans& play);
 
 }  // namespace danlu

@@ -42,6 +42,8 @@ SearchSpace::SearchSpace(const Variants& variants, std::vector<SearchAxis> axes)
   for (const SearchAxis& axis : axes_) {
     AxisKey& key = keys_.emplace_back(AxisKey{.key = PlanKey(axis.key)});
     key.is_number = std::find(kNumbers.begin(), kNumbers.end(), axis.key) != kNumbers.end();
+    key.is_overlap =
+        axis.key.starts_with("parallelism.overlap.") && axis.key != "parallelism.overlap.pair";
     for (const std::string& value : axis.values) {
       key.numbers.push_back(key.is_number ? to_int(value) : 0);
     }
@@ -110,8 +112,9 @@ std::vector<SearchPlan> SearchSpace::legal_plans() {
   return found;
 }
 
+/// Words first, without overlaps.
 void SearchSpace::add_plans(std::size_t axis, SearchPlan& plan, std::vector<SearchPlan>& found) {
-  while (axis < axes_.size() && keys_[axis].is_number) {
+  while (axis < axes_.size() && (keys_[axis].is_number || keys_[axis].is_overlap)) {
     ++axis;
   }
   if (axis == axes_.size()) {
@@ -125,26 +128,59 @@ void SearchSpace::add_plans(std::size_t axis, SearchPlan& plan, std::vector<Sear
   plan.at[axis] = SearchPlan::kOwn;
 }
 
-/// `base` has the numbers of the axes before.
-void SearchSpace::add_numbers(std::size_t axis, SearchPlan& plan, const Workload& base,
+/// `made` has the numbers of the axes before.
+void SearchSpace::add_numbers(std::size_t axis, SearchPlan& plan, const Workload& made,
                               std::vector<SearchPlan>& found) {
   while (axis < axes_.size() && !keys_[axis].is_number) {
     ++axis;
   }
   if (axis == axes_.size()) {
-    Workload made = base;
-    if (fill_data(variants_.scenario().cluster.gpus, made.parallelism) && can_run(made)) {
+    if (can_run(made)) {
       found.push_back(plain(plan));
     }
     return;
   }
   for (std::size_t value = 0; value < axes_[axis].values.size(); ++value) {
     plan.at[axis] = static_cast<std::int8_t>(value);
-    Workload made = base;
-    keys_[axis].key.put(made, keys_[axis].numbers[value]);
-    add_numbers(axis + 1, plan, made, found);
+    Workload next = made;
+    keys_[axis].key.put(next, keys_[axis].numbers[value]);
+    if (fill_data(variants_.scenario().cluster.gpus, next.parallelism)) {
+      add_numbers(axis + 1, plan, next, found);
+    }
   }
   plan.at[axis] = SearchPlan::kOwn;
+}
+
+std::vector<SearchPlan> SearchSpace::with_overlaps(const SearchPlan& plan) {
+  std::vector<SearchPlan> all{plan};
+  for (std::size_t axis = 0; axis < axes_.size(); ++axis) {
+    if (!keys_[axis].is_overlap) {
+      continue;
+    }
+    std::vector<SearchPlan> more;
+    for (const SearchPlan& before : all) {
+      for (std::size_t value = 0; value < axes_[axis].values.size(); ++value) {
+        more.push_back(before);
+        more.back().at[axis] = static_cast<std::int8_t>(value);
+      }
+    }
+    all = std::move(more);
+  }
+  for (SearchPlan& one : all) {
+    one = plain(std::move(one));
+  }
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
+}
+
+bool SearchSpace::same(const SearchPlan& a, const SearchPlan& b) {
+  for (std::size_t axis = 0; axis < axes_.size(); ++axis) {
+    if (a.at[axis] != b.at[axis] && text(a, axis) != text(b, axis)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 std::vector<KeyValue> SearchSpace::settings(const SearchPlan& plan) {

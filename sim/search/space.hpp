@@ -34,8 +34,12 @@ class SearchSpace {
   const std::vector<SearchAxis>& axes() const { return axes_; }
   /// The scenario as it stands.
   SearchPlan own_plan() const;
-  /// Every plan that can run, in order of their values.
+  /// Every plan that can run, with the scenario's own overlaps, in order of their values.
   std::vector<SearchPlan> legal_plans();
+  /// The plan with every combination of overlaps that differs, in order. What runs beside what
+  /// makes no difference to whether a plan can run, nor to its memory, but for passes side by side
+  /// (overlap.pair), which are no overlap here.
+  std::vector<SearchPlan> with_overlaps(const SearchPlan& plan);
   /// The plan with what has no effect, and what the scenario says anyway, as the scenario has it.
   SearchPlan plain(SearchPlan plan);
   /// What the plan trains; for can_run() to judge.
@@ -43,6 +47,8 @@ class SearchSpace {
   bool can_run(const Workload& workload) const;
   /// What of it the command line has to say.
   std::vector<KeyValue> settings(const SearchPlan& plan);
+  /// Whether the same stands at every axis, or nothing that has an effect.
+  bool same(const SearchPlan& a, const SearchPlan& b);
   /// What stands at an axis, as a file would have it; "-" where it has no effect.
   std::string text(const SearchPlan& plan, std::size_t axis);
 
@@ -50,13 +56,14 @@ class SearchSpace {
   struct AxisKey {
     PlanKey key;
     bool is_number = false;              // nothing but data follows from it
+    bool is_overlap = false;             // of with_overlaps()
     std::vector<int> numbers{};          // its values then
     std::int8_t own = SearchPlan::kOwn;  // the place of the scenario's value, if it says one
   };
   const Workload& base(std::vector<std::int8_t> words);
   void put_numbers(const SearchPlan& plan, Workload& workload) const;
   void add_plans(std::size_t axis, SearchPlan& plan, std::vector<SearchPlan>& found);
-  void add_numbers(std::size_t axis, SearchPlan& plan, const Workload& base,
+  void add_numbers(std::size_t axis, SearchPlan& plan, const Workload& made,
                    std::vector<SearchPlan>& found);
 
   const Variants& variants_;

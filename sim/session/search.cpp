@@ -41,6 +41,7 @@ class Searcher {
     search.progress = [&](const SearchProgress& now) { tell(progress_text(now)); };
     plans_ = survey(space_, search);
     count_plans();
+    options_.say(fmt::format("{} plans can run, {} fit", report_.can_run, report_.fit));
     const PlayPlans play = [&](std::span<const Workload> workloads, std::optional<Seconds> wanted) {
       return this->play(workloads, wanted);
     };
@@ -51,12 +52,14 @@ class Searcher {
           fmt::format("{}: no plan can be played: {}", report_.scenario, report_.obstacle),
           options_.tasks.raised);
     }
+    options_.say(fmt::format("{} plans played", report_.played));
     tell("simulating the best");
     for (std::size_t i = 0; i < std::min(request_.top, ranked_.size()); ++i) {
       const FoundPlan& found = plans_[ranked_[i]];
       report_.best.push_back(simulated(found.plan, found.bound));
     }
     simulate_own();
+    options_.say("the best are simulated");
     tell("changing the scenario's own plan");
     if (report_.own) {
       for (const SearchStep& change : single_changes(space_, play, search)) {
@@ -64,7 +67,7 @@ class Searcher {
       }
       SearchPlan before = space_.own_plan();
       for (SearchStep& step : way_to(plans_[ranked_[0]].plan, space_, play)) {
-        add_changes(before, step);
+        report_.way.push_back(change_of(before, step));
         before = std::move(step.plan);
       }
     }
@@ -200,12 +203,18 @@ class Searcher {
   }
 
   PlanChange change_of(const SearchPlan& from, const SearchStep& step) {
-    return {space_.axes()[step.axis].key, space_.text(from, step.axis),
-            space_.text(step.plan, step.axis), step.step};
-  }
-  /// Of a step on the way, which may change several axes at once.
-  void add_changes(const SearchPlan& before, const SearchStep& step) {
-    report_.way.push_back(change_of(before, step));
+    std::vector<std::string> keys, before, after;
+    for (const std::size_t axis : step.axes) {
+      const std::string was = space_.text(from, axis);
+      const std::string is = space_.text(step.plan, axis);
+      if (was != is) {
+        keys.push_back(space_.axes()[axis].key);
+        before.push_back(was);
+        after.push_back(is);
+      }
+    }
+    return {fmt::format("{}", fmt::join(keys, ", ")), fmt::format("{}", fmt::join(before, ", ")),
+            fmt::format("{}", fmt::join(after, ", ")), step.step};
   }
 
   void draw_map(std::size_t down, std::size_t across) {
