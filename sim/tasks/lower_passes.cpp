@@ -20,8 +20,12 @@ class PassLowering {
   }
 
   void add_stage_group(StageGroup& passing) {
-    std::vector<Tasks> previous(passing.lanes());
     HostLine hosts = host_line(passing);
+    if (passing.open && hosts.launched != LaunchedBy::Ahead) {
+      passing.open = passing.fused = false;
+      hosts.last.resize(passing.lanes());
+    }
+    std::vector<Tasks> previous(passing.lanes());
     for (const StagePass& made : draft_.stage(passing.stage).passes) {
       const std::vector<PlayedProgramId> programs = programs_of(passing, made.program);
       Pass pass{.action = made.action, .beside = made.beside};
@@ -238,7 +242,8 @@ class PassLowering {
              .name = names_[pass.action.kind],
              .action = pass.action,
              .beside = pass.beside,
-             .slice = slice};
+             .slice = slice,
+             .open = passing.open};
     Slice added{{{}}, {{}}};
     run.launched = hosts.launched;
     run.with_host = durations.with_host;

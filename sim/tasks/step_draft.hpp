@@ -38,6 +38,7 @@ struct StageGroup {
   std::vector<RankClassId> rank_classes;
   std::vector<GroupClassId> groups;  // those that exchange within passes
   bool fused = false;
+  bool open = false;              // fused, and may be disturbed
   IdVector<PassId, Pass> passes;  // in schedule order
   std::vector<Tasks> ends;        // by lane: what the end of the step waits for
 
@@ -54,7 +55,8 @@ struct PlacedCommunication {
 
 class StepDraft {
  public:
-  StepDraft(const Workload& workload, const Cluster& cluster);
+  StepDraft(const Workload& workload, const Cluster& cluster,
+            Disturbed disturbed = Disturbed::BySegment);
 
   const Workload& workload() const { return w_; }
   const Cluster& cluster() const { return cluster_; }
@@ -90,11 +92,14 @@ class StepDraft {
  private:
   void add_channels();
   void add_stage_groups();
+  bool goes_in_step(const StageGroup& stage_group) const;
   bool can_fuse(const StageGroup& stage_group) const;
+  bool can_open(const StageGroup& stage_group) const;
   void add_changes();
 
   const Workload& w_;
   const Cluster& cluster_;
+  Disturbed disturbed_;
   StepProgram step_;
   std::vector<KernelTimer> timers_;  // by kind of node
   StepPlan plan_;
