@@ -1,8 +1,8 @@
 // Inside sim/engine: runs that others may disturb (Task::open). Such a run goes on alone, one event
 // long, while nobody else has flows on its links and nobody else takes from its GPUs. When somebody
-// does it is opened: what it has done so far is known, and its segments go on one by one, with flows
-// of their own; until the disturbance is over and nothing of it is under way, when what is left goes
-// on alone again. A step of 100,000 segments is so a few thousand events, at the same times.
+// does it is opened: what it has done so far is known, and its segments go on one by one, with
+// flows of their own; until the disturbance is over and nothing of it is under way, when what is
+// left goes on alone again. 100,000 segments are so a few thousand events, at the same times.
 #pragma once
 
 #include <algorithm>
@@ -210,9 +210,12 @@ class OpenRuns {
   /// What is done is done, and what is under way goes on from where it is.
   void open_run(std::uint32_t slot) {
     OpenRun& run = runs_[slot];
-    begin_open(run);
     const OpenSlice& slice = *run.slice;
     const Seconds at = now() - run.began;
+    if (at >= slice.alone.total) {
+      return;  // it ends at this instant
+    }
+    begin_open(run);
     const std::size_t count = slice.segments.size();
     for (std::size_t i = 0; i < count; ++i) {
       if (slice.alone.finish[i] <= at) {

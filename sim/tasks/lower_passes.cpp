@@ -52,7 +52,9 @@ class PassLowering {
       }
       passing.passes.push_back(std::move(pass));
     }
-    passing.ends = std::move(previous);
+    for (std::size_t u = 0; u < passing.rank_classes.size(); ++u) {
+      passing.ends.push_back(previous[passing.fused ? 0 : u]);
+    }
   }
 
  private:

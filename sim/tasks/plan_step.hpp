@@ -33,9 +33,9 @@ StepSize least_size(const Workload& workload);
 /// Looks at the size of a step once it is folded and before its tasks are made; may throw.
 using SizeCheck = std::function<void(const StepSize&)>;
 
-/// What becomes of a pass whose exchanges share links with others, where its ranks go on in step:
-/// segment by segment, each of them a task; or one run, which the player opens while it is disturbed
-/// (sim/engine/player.hpp). The step ends at the same time; what the segments did is not known then.
+/// What becomes of a pass whose exchanges share links with others, where its ranks go on in step: a
+/// task for each segment; or one run, which the player opens while it is disturbed
+/// (sim/engine/open_runs.hpp). The step ends at the same time; what its segments did is not known.
 enum class Disturbed { BySegment, Open };
 
 /// `workload` fits `cluster` (no problems()).

@@ -11,6 +11,11 @@ std::size_t StageGroup::lane_of(RankClassId ranks) const {
   return fused ? 0 : static_cast<std::size_t>(at - rank_classes.begin());
 }
 
+Tasks& StageGroup::ends_of(RankClassId ranks) {
+  const auto at = std::find(rank_classes.begin(), rank_classes.end(), ranks);
+  return ends[static_cast<std::size_t>(at - rank_classes.begin())];
+}
+
 StepDraft::StepDraft(const Workload& workload, const Cluster& cluster, Disturbed disturbed)
     : w_(workload), cluster_(cluster), disturbed_(disturbed), step_(make_step_program(workload)) {
   for (int kind = 0; kind < cluster.spec.kinds(); ++kind) {

@@ -40,10 +40,12 @@ struct StageGroup {
   bool fused = false;
   bool open = false;              // fused, and may be disturbed
   IdVector<PassId, Pass> passes;  // in schedule order
-  std::vector<Tasks> ends;        // by lane: what the end of the step waits for
+  std::vector<Tasks> ends;        // by class of ranks: what the end of the step waits for
 
   std::size_t lanes() const { return fused ? 1 : rank_classes.size(); }
   std::size_t lane_of(RankClassId ranks) const;
+  /// What the end of the step waits for on one of its classes of ranks.
+  Tasks& ends_of(RankClassId ranks);
 };
 
 /// A communication in the graph: what it begins with, and for each class of ranks of its group what
