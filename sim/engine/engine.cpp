@@ -58,7 +58,10 @@ class SimGridNetwork {
     links_[link]->set_bandwidth(capacity);
   }
 
-  void start_flow(TaskId id, ChannelId channel, double bytes) {
+  void start_flow(Carried carried, double bytes) {
+    check(carried.segment == Carried::kTask, "no run of a step that is printed may be disturbed");
+    const auto id = make_id<TaskId>(carried.of);
+    const ChannelId channel = carried.channel;
     const auto& [from, to] = ends_[channel];
     sg4::CommPtr flow = sg4::Comm::sendto_init();
     flows_[id] = flow;            // owned until its completion callback has returned
@@ -139,7 +142,8 @@ class SimGridNetwork {
     if (release_.size() > 1) {  // the newest is still in its callback
       release_.erase(release_.begin(), release_.end() - 1);
     }
-    player_->arrived(task);
+    player_->arrived({.of = static_cast<std::uint32_t>(index(task)),
+                      .channel = graph_.tasks[task].channel.value()});
   }
 
   const TaskGraph& graph_;

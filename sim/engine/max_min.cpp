@@ -32,7 +32,7 @@ class MaxMinNetwork {
     changed_.push_back(link);
   }
 
-  void start_flow(TaskId task, ChannelId channel, double bytes) {
+  void start_flow(Carried carried, double bytes) {
     if (free_flows_.empty()) {
       free_flows_.push_back(static_cast<std::uint32_t>(flows_.size()));
       flows_.emplace_back();
@@ -40,8 +40,8 @@ class MaxMinNetwork {
     const std::uint32_t slot = free_flows_.back();
     free_flows_.pop_back();
     Flow& flow = flows_[slot];
-    flow.task = task;
-    flow.loads = &graph_.channels[channel].loads;
+    flow.carried = carried;
+    flow.loads = &graph_.channels[carried.channel].loads;
     flow.left = bytes;
     flow.rate = 0;
     flow.since = now_;
@@ -77,7 +77,7 @@ class MaxMinNetwork {
 
  private:
   struct Flow {
-    TaskId task{};
+    Carried carried;
     const std::vector<ChannelLoad>* loads = nullptr;
     double left = 0;  // bytes, when its rate changed last
     double rate = 0;
@@ -111,7 +111,7 @@ class MaxMinNetwork {
     std::push_heap(events_.begin(), events_.end());
   }
 
-  TaskId end_flow(std::uint32_t slot) {
+  Carried end_flow(std::uint32_t slot) {
     Flow& flow = flows_[slot];
     ++flow.version;
     for (const ChannelLoad& load : *flow.loads) {
@@ -123,7 +123,7 @@ class MaxMinNetwork {
       }
     }
     free_flows_.push_back(slot);
-    return flow.task;
+    return flow.carried;
   }
 
   void meet(FoldedLinkId id) {

@@ -2,10 +2,10 @@
 // the time, rings alarms, and carries flows:
 //
 //   Seconds now() const;
-//   void at(Seconds time, Alarm);                        // the player's ring(Alarm) then
-//   void start_flow(TaskId, ChannelId, double bytes);    // its arrived(TaskId) at the end
-//   void set_capacity(FoldedLinkId, double);             // from now on
-//   bool run(Player&);                                   // until nothing is left; false: stopped
+//   void at(Seconds time, Alarm);              // the player's ring(Alarm) then
+//   void start_flow(Carried, double bytes);    // its arrived(Carried) at the end
+//   void set_capacity(FoldedLinkId, double);   // from now on
+//   bool run(Player&);                         // until nothing is left; false: stopped
 #pragma once
 
 #include <fmt/format.h>
@@ -18,19 +18,11 @@
 #include <vector>
 
 #include "sim/base/error.hpp"
+#include "sim/engine/open_runs.hpp"
 #include "sim/tasks/taken.hpp"
 #include "sim/tasks/task_graph.hpp"
 
 namespace danlu {
-
-/// What a player wants to be told at a time.
-struct Alarm {
-  enum class What : std::uint8_t { Finish, StartFlow, Compute, Capacity };
-
-  What what = What::Finish;
-  std::uint32_t of = 0;      // the task; slot of what computes; index of a change of capacity
-  std::uint32_t number = 0;  // of computing: an older one's no longer counts
-};
 
 /// A graph while it is played. One class, since whatever happens changes the same counters.
 template <typename Network>
@@ -45,6 +37,7 @@ class Player {
         dead_(graph.tasks.size()),
         taken_(graph),
         computing_of_(taken_.classes()),
+        open_(graph, network, taken_),
         waiting_for_(graph.tasks.size()) {
     for (const auto& [before, after] : graph.edges) {
       ++waiting_for_[after];
@@ -80,7 +73,8 @@ class Player {
   void ring(Alarm alarm) {
     switch (alarm.what) {
       case Alarm::What::Finish:
-        arrived(make_id<TaskId>(alarm.of));
+        finish(make_id<TaskId>(alarm.of));
+        start_ready();
         break;
       case Alarm::What::StartFlow:
         start_flow(make_id<TaskId>(alarm.of));
@@ -95,12 +89,22 @@ class Player {
         network_.set_capacity(change.link, change.capacity.value);
         break;
       }
+      case Alarm::What::Run:
+      case Alarm::What::Latency:
+        open_.ring(alarm);
+        finish_runs();
+        break;
     }
   }
 
-  void arrived(TaskId task) {
-    finish(task);
-    start_ready();
+  void arrived(Carried carried) {
+    open_.arrived(carried);
+    if (carried.segment == Carried::kTask) {
+      finish(make_id<TaskId>(carried.of));
+      start_ready();
+    } else {
+      finish_runs();
+    }
   }
 
  private:
@@ -132,6 +136,11 @@ class Player {
   void start(TaskId id) {
     const Task& task = graph_.tasks[id];
     timeline_.start[id] = now();
+    if (task.open) {
+      open_.start(id);
+      finish_ended();
+      return;
+    }
     const bool flows = task.kind == TaskKind::Communication && task.bytes > Bytes{};
     const bool computes = task.kind == TaskKind::Compute || task.kind == TaskKind::Run;
     if (computes && taken_.any() && !task.on_host) {
@@ -221,7 +230,8 @@ class Player {
       std::erase(computing_of_[ranks], slot);
     }
     free_.push_back(slot);
-    arrived(id);
+    finish(id);
+    start_ready();
   }
 
   Seconds end_of(const Computing& computing) const {
@@ -241,6 +251,7 @@ class Player {
         change_pace(slot);
       }
     }
+    open_.change_taken(classes);
   }
 
   void change_pace(std::uint32_t slot) {
@@ -284,7 +295,18 @@ class Player {
     const Task& task = graph_.tasks[id];
     const ChannelId channel = task.channel.value();
     check(!graph_.channels[channel].loads.empty(), "a channel that carries bytes crosses a link");
-    network_.start_flow(id, channel, std::ceil(task.bytes.value));
+    open_.carry({.of = static_cast<std::uint32_t>(index(id)), .channel = channel},
+                std::ceil(task.bytes.value));
+  }
+
+  void finish_ended() {
+    while (const std::optional<TaskId> run = open_.take_ended()) {
+      finish(*run);
+    }
+  }
+  void finish_runs() {
+    finish_ended();
+    start_ready();
   }
 
   void finish(TaskId id) {
@@ -318,6 +340,7 @@ class Player {
   std::vector<Computing> computing_;  // where anything is ever taken, as the two below
   std::vector<std::uint32_t> free_;   // slots of it
   IdVector<RankClassId, std::vector<std::uint32_t>> computing_of_;  // slots, by class of ranks
+  OpenRuns<Network> open_;
   IdVector<TaskId, int> waiting_for_;
   std::vector<TaskId> ready_;
   Timeline timeline_;

@@ -66,7 +66,7 @@ Evaluation evaluate_plan(const Workload& plan, const Cluster& cluster, double mo
   if (const auto problems = forced_choice_problems(plan, cluster); !problems.empty()) {
     return {.outcome = Outcome::Failed, .why = problems.front().message};
   }
-  const StepPlan step = plan_step(plan, cluster, check_size);
+  const StepPlan step = plan_step(plan, cluster, check_size, Disturbed::Open);
   const std::optional<Timeline> timeline = play_max_min(step.graph, {.until = bound});
   if (!timeline) {
     return {.outcome = Outcome::GivenUp,

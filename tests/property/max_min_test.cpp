@@ -7,6 +7,9 @@
 // with for longer, and rounding grows from meeting to meeting (seed 149 by a factor of 1e5). There
 // no player is right, and both may differ by what one of them does if durations change by 1e-13.
 //
+// And steps end at the same time whether passes that are disturbed are played segment by segment or
+// opened where they are (sim/engine/open_runs.hpp).
+//
 // DANLU_SEED=n repeats a failure, DANLU_CASES=n asks for more cases per shard.
 #include "sim/engine/max_min.hpp"
 
@@ -75,6 +78,33 @@ TEST_P(MaxMin, PlaysEveryTaskAsSimGridDoes) {
     }
   }
 }
+TEST_P(MaxMin, OpensRunsThatAreDisturbed) {
+  const std::uint64_t cases = from_environment("DANLU_CASES", 60);
+  const std::uint64_t own = 1001 + static_cast<std::uint64_t>(GetParam()) * cases;
+  const std::uint64_t seed = from_environment("DANLU_SEED", own);
+  fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
+  int opened = 0;
+  for (std::uint64_t i = 0; i < cases; ++i) {
+    for (Case (*draw)(std::uint64_t) :
+         {testing::random_case, testing::mixed_case, testing::other_kind_case}) {
+      const Case drawn = draw(seed + i);
+      SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1: {}", seed + i, describe(drawn)));
+      const Cluster cluster = build_cluster(drawn.cluster);
+      const StepPlan open = plan_step(drawn.workload, cluster, {}, Disturbed::Open);
+      if (std::none_of(open.graph.tasks.begin(), open.graph.tasks.end(),
+                       [](const Task& task) { return task.open; })) {
+        continue;
+      }
+      ++opened;
+      const TaskGraph graph = plan_step(drawn.workload, cluster).graph;
+      const double expected = play_max_min(graph)->end.value;
+      const double found = std::abs(play_max_min(open.graph)->end.value / expected - 1);
+      EXPECT_LE(found, found <= 2e-12 ? 2e-12 : sensitivity(graph));
+    }
+  }
+  EXPECT_GT(opened, 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, MaxMin, ::testing::Range(0, 12));
 
 /// Two flows of a 10 GB/s link, of which one has gone on for a second: 5 GB each are left at 1 s,
