@@ -61,7 +61,7 @@ class MaxMinNetwork {
       }
       const Event event = events_.front();
       if (until_ && event.time > *until_) {
-        return false;
+        return player.has_ended();
       }
       std::pop_heap(events_.begin(), events_.end());
       events_.pop_back();

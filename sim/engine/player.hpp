@@ -47,6 +47,9 @@ class Player {
     mark_dead(dead);
   }
 
+  /// Whether every task has ended; alarms of what no longer counts may be left.
+  bool has_ended() const { return ended_ == graph_.tasks.size(); }
+
   /// None where the network stopped before the end. Throws InternalError where a task never ends.
   std::optional<Timeline> play() {
     for (std::size_t i = 0; i < graph_.changes.size(); ++i) {
@@ -311,6 +314,7 @@ class Player {
 
   void finish(TaskId id) {
     timeline_.finish[id] = now();
+    ++ended_;
     timeline_.end = std::max(timeline_.end, now());
     if (taken_.end(id)) {
       change_pace_of(graph_.participants[id]);
@@ -344,6 +348,7 @@ class Player {
   IdVector<TaskId, int> waiting_for_;
   std::vector<TaskId> ready_;
   Timeline timeline_;
+  std::size_t ended_ = 0;  // tasks
 };
 
 }  // namespace danlu

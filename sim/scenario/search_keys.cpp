@@ -22,25 +22,25 @@ constexpr std::array kSearched{
     Searched{"parallelism.tensor", "the divisors of gpus that fit in an NVLink domain"},
     Searched{"parallelism.pipeline", "the divisors of gpus up to the model's layers"},
     Searched{"parallelism.context", "1, 2, 4, 8 and 16 from 32,768 tokens a sequence on"},
-    Searched{"parallelism.ulysses", "none but the scenario's own"},
+    Searched{"parallelism.ulysses", "no other"},
     Searched{"parallelism.expert", "of a mixture of experts the divisors of their number"},
     Searched{"parallelism.expert_tensor", "of a mixture of experts 1"},
     Searched{"parallelism.sequence", "true"},
     Searched{"parallelism.zero", "1 and 3"},
-    Searched{"parallelism.sharding.ranks", "none but the scenario's own"},
-    Searched{"parallelism.scatter_gather", "none but the scenario's own"},
-    Searched{"parallelism.expert_exchange", "none but the scenario's own"},
-    Searched{"parallelism.context_exchange", "none but the scenario's own"},
+    Searched{"parallelism.sharding.ranks", "no other"},
+    Searched{"parallelism.scatter_gather", "no other"},
+    Searched{"parallelism.expert_exchange", "no other"},
+    Searched{"parallelism.context_exchange", "no other"},
     Searched{"parallelism.overlap.tensor", "backward and full"},
     Searched{"parallelism.overlap.chunks", "2 and 4"},
     Searched{"parallelism.overlap.data", "false and true"},
-    Searched{"parallelism.overlap.pipeline", "none but the scenario's own"},
+    Searched{"parallelism.overlap.pipeline", "no other"},
     Searched{"parallelism.overlap.shared_experts", "false and true, with shared experts"},
     Searched{"parallelism.overlap.pair", "of a mixture of experts false and true"},
     Searched{"training.micro_batch", "1, 2, 4 and 8"},
     Searched{"training.recompute", "none, selective and full"},
-    Searched{"training.recompute_layers", "none but the scenario's own"},
-    Searched{"training.attention", "none but the scenario's own"},
+    Searched{"training.recompute_layers", "no other"},
+    Searched{"training.attention", "no other"},
     Searched{"training.schedule.kind", "1f1b"},
     Searched{"training.schedule.chunks", "1, 2, 3, 4, 6 and 8"},
 };
@@ -58,7 +58,7 @@ std::vector<KeyRow> search_keys(std::span<const KeyRow> plan) {
     check(own != nullptr, "a key that can be searched is one of the plan");
     const std::string choices = own->type == KeyType::Flag ? "true|false" : own->choices;
     std::string help = fmt::format(
-        "Values of `{}` that danlu search tries beside the scenario's own; if left out: {}", key,
+        "Values of `{}` that danlu search tries; if left out the scenario's own, and {}", key,
         tried);
     if (choices.empty()) {
       rows.push_back(rows::count_or_counts(path_of(key), kByHand, own->minimum, own->maximum,

@@ -94,10 +94,10 @@ std::string Variants::text_at(std::string_view key) const {
 }
 
 bool Variants::follows(std::string_view key) const {
-  return std::any_of(
-      scenario_.settings.begin(), scenario_.settings.end(), [&](const Setting& setting) {
-        return setting.key == key && setting.source == Setting::Source::Derived;
-      });
+  return std::any_of(scenario_.settings.begin(), scenario_.settings.end(),
+                     [&](const Setting& setting) {
+                       return setting.key == key && setting.source == Setting::Source::Derived;
+                     });
 }
 
 PlanKey::PlanKey(std::string_view key) : row_(&row_at(key)) {

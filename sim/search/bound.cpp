@@ -94,16 +94,31 @@ Seconds StepBounds::collective(const Workload& w, GroupSort sort, const std::vec
   for (const int rank : ranks) {
     hash = mix(hash, rank);
   }
-  const Known group{hash, demand.op, sort.number()};
-  const auto [known, is_new] = alone_.try_emplace({group, demand.bytes.value});
-  if (is_new) {
-    const Group placed = make_group(cluster_, ranks);
-    const auto [candidates, is_first] = candidates_.try_emplace(group);
-    if (is_first) {
-      candidates->second = candidates_for(w, cluster_, placed, sort, demand.op);
-    }
-    known->second = fastest(cluster_, placed, demand.op, demand.bytes, candidates->second).alone;
+  if (demand.routing) {
+    const ExpertRouting& routing = *demand.routing;
+    hash = mix(mix(mix(mix(hash, routing.experts), routing.per_token), routing.most_nodes),
+               routing.nodes);
   }
+  const Known key{hash, demand.op, sort.number()};
+  const auto [known, is_new] = alone_.try_emplace({key, demand.bytes.value});
+  if (!is_new) {
+    return known->second;
+  }
+  const auto [kept, is_first] = groups_.try_emplace(key);
+  Placed& placed = kept->second;
+  if (is_first) {
+    placed.group = make_group(cluster_, ranks);
+    if (demand.op != CollectiveOp::Dispatch) {
+      placed.candidates = candidates_for(w, cluster_, placed.group, sort, demand.op);
+    }
+  }
+  known->second =
+      demand.op == CollectiveOp::Dispatch
+          ? alone_time(
+                cluster_,
+                expert_exchange(cluster_, placed.group,
+                                {.routing = *demand.routing, .tokens = 1, .token = demand.bytes}))
+          : fastest(cluster_, placed.group, demand.op, demand.bytes, placed.candidates).alone;
   return known->second;
 }
 
@@ -119,12 +134,6 @@ Seconds StepBounds::alone(const Workload& w, GroupSort sort, int stage, const De
     const TransferCost cost =
         transfer_cost(cluster_.topology_among(pattern.ranks), pattern, demand.bytes);
     return cost.latency + cost.stream / alone_rate(cluster_, pattern);
-  }
-  if (demand.op == CollectiveOp::Dispatch) {
-    return alone_time(
-        cluster_,
-        expert_exchange(cluster_, make_group(cluster_, ranks),
-                        {.routing = *demand.routing, .tokens = 1, .token = demand.bytes}));
   }
   return collective(w, sort, ranks, demand);
 }

@@ -9,7 +9,7 @@
 //
 //   step >=  sum of f over the parts below  +  all passes of s  +  the larger of
 //               what s does at the end of the step
-//               sum of b over the parts below, then what the stage of the first part does at its end
+//               sum of b over the parts below, then what the first part's stage does at its end
 //
 // for each s, and the same for the chain of one microbatch through all parts and back. Sends
 // between stages add what they take alone.
@@ -51,6 +51,10 @@ class StepBounds {
   struct StageTimes;
   struct Chain;
   using Known = std::tuple<std::uint64_t, CollectiveOp, int>;  // hash of the ranks, sort
+  struct Placed {
+    Group group;
+    std::vector<Candidate> candidates;
+  };
 
   StageTimes stage_times(const Workload& w, const StepProgram& step, int stage, bool pairs);
   Chain chain(const Workload& w, const std::vector<StageTimes>& stages, bool second) const;
@@ -66,7 +70,7 @@ class StepBounds {
   Cluster cluster_;
   std::vector<KernelTimer> timers_;  // by kind of node, for one precision
   std::optional<Precision> timed_;
-  std::map<Known, std::vector<Candidate>> candidates_;
+  std::map<Known, Placed> groups_;
   std::map<std::pair<Known, double>, Seconds> alone_;
 };
 

@@ -1,5 +1,5 @@
-// The best plan of a scenario: sim/search finds it with plans played in this process, and simulate()
-// plays the best ones, whose figures are what is printed.
+// The best plan of a scenario: sim/search finds it with plans played in this process, and
+// simulate() plays the best ones, whose figures are what is printed.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace danlu {
 struct SearchRequest {
   std::filesystem::path file;
   std::size_t top = 5;
-  // Of the map, as keys or their ends ("tensor"); "" for the two that matter most to most plans.
+  // Of the map, as keys or their ends ("tensor").
   std::string down = "parallelism.tensor";
   std::string across = "parallelism.pipeline";
   std::function<void(const std::string&)> progress{};  // a line, over and over
