@@ -179,6 +179,9 @@ Section best_plans(const SearchReport& search) {
   if (search.own) {
     add("own", *search.own);
     section.rows.back().note = "the scenario as it stands";
+  } else {
+    section.rows.push_back(
+        sentence(fmt::format("the scenario as it stands {}", search.own_obstacle)));
   }
   return section;
 }
