@@ -35,6 +35,14 @@ struct CompareOptions {
   DrawingOptions drawing;
 };
 int compare(const CompareOptions& options, const CommonOptions& common);
+struct SearchCommand {
+  std::filesystem::path file;
+  int top = 5;
+  std::string map;  // "tensor,pipeline"; empty: these
+  std::optional<std::filesystem::path> svg;
+  int jobs = 0;
+};
+int run_search(const SearchCommand& command, const CommonOptions& common);
 int show(const std::filesystem::path& file, const CommonOptions& common);
 int show_step(const std::filesystem::path& file, const CommonOptions& common);
 int check_files(const std::vector<std::filesystem::path>& files, const CommonOptions& common);

@@ -31,6 +31,7 @@ struct Arguments {
   CommonOptions common;
   RunOptions run;
   CompareOptions compare;
+  SearchCommand search;
   std::vector<fs::path> files;
   fs::path shown;
   bool shows_step = false;
@@ -281,6 +282,31 @@ void describe_import(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(1, 100000000));
 }
 
+void describe_search(CLI::App& app, Arguments& arguments) {
+  constexpr int kMostPlans = 100;
+  SearchCommand& command = arguments.search;
+  CLI::App& search = *app.add_subcommand(
+      "search", "The best plan of a scenario: parallelism, schedule, recomputation, overlaps");
+  search
+      .add_option("FILE", command.file,
+                  "A scenario; its section 'search' lists what varies, else what is usual does")
+      ->required();
+  search.add_option("--top", command.top, "Best plans to simulate and show")
+      ->type_name("NUMBER")
+      ->capture_default_str()
+      ->check(CLI::Range(1, kMostPlans));
+  search.add_option("--map", command.map, "Two keys to draw the map of (tensor,pipeline)")
+      ->type_name("DOWN,ACROSS");
+  search.add_option("--svg", command.svg, "Write the map as SVG to this file")->type_name("FILE");
+  search.add_option("--jobs", command.jobs, "Plans looked at at once (0: all processors)")
+      ->type_name("NUMBER")
+      ->check(CLI::Range(0, 1024));
+  add_format(search, arguments.common);
+  add_limit(search, arguments.common);
+  add_common(search, arguments.common);
+  add_overrides(search, arguments.common);
+}
+
 int dispatch(const CLI::App& app, const Arguments& arguments) {
   set_up_logging(arguments.common.verbosity);
   const std::string command = app.get_subcommands().front()->get_name();
@@ -289,6 +315,9 @@ int dispatch(const CLI::App& app, const Arguments& arguments) {
   }
   if (command == "compare") {
     return compare(arguments.compare, arguments.common);
+  }
+  if (command == "search") {
+    return run_search(arguments.search, arguments.common);
   }
   if (command == "check") {
     return check_files(arguments.files, arguments.common);
@@ -355,6 +384,7 @@ int run_program(int argc, char** argv) {
   CLI::App app("Simulates the training of large models on clusters of GPUs.", "danlu");
   Arguments arguments;
   describe(app, arguments);
+  describe_search(app, arguments);
   describe_collective(app, arguments);
   describe_validate(app, arguments);
   describe_import(app, arguments);

@@ -8,7 +8,6 @@
 #include <sstream>
 
 #include "sim/base/error.hpp"
-#include "sim/base/files_read.hpp"
 #include "sim/base/text.hpp"
 #include "sim/report/writers.hpp"
 #include "sim/scenario/load_scenario.hpp"
@@ -110,24 +109,6 @@ void check_options(const RunOptions& options, const std::vector<Output>& outputs
   }
 }
 
-/// Nothing is written over what is read: the scenarios, what they extend, their presets, tables.
-/// Returns the scenarios.
-std::vector<Scenario> load_beside(const std::vector<Output>& outputs,
-                                  const std::vector<fs::path>& files, const CommonOptions& common) {
-  const FilesRead read;
-  std::vector<Scenario> scenarios = load_files(files, common);
-  for (const fs::path& file : read.names()) {
-    for (const Output& output : outputs) {
-      if (is_same_file(output.file, file)) {
-        refuse(output.option,
-               fmt::format("'{}' is a file that this run reads", output.file.string()),
-               output.hint(output.file.parent_path()));
-      }
-    }
-  }
-  return scenarios;
-}
-
 /// Runs `write`; what was in the way of it, so that the report is printed all the same.
 std::string tried(const std::function<void()>& write) {
   try {
@@ -201,19 +182,6 @@ void check_trace(const StepPlan& plan, const IdVector<RankClassId, bool>& traced
                .memory = kWritten * slices,
                .ways_out = {"--trace-ranks 0-7 writes those of some ranks"}},
               session);
-}
-
-/// The writer that the options ask for; none that --json contradicts.
-const Writer& chosen_writer(const CommonOptions& common) {
-  const std::string_view format = !common.format.empty() ? std::string_view(common.format)
-                                  : common.json          ? "json"
-                                                         : "text";
-  if (common.json && format != "json") {
-    refuse("--format", fmt::format("'{}' contradicts --json, which is --format json", format),
-           "leave one of the two out");
-  }
-  return *std::find_if(kWriters.begin(), kWriters.end(),
-                       [&](const Writer& writer) { return writer.name == format; });
 }
 
 void print_documents(const std::vector<Document>& documents, const Writer& writer) {

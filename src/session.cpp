@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
+#include "sim/base/files_read.hpp"
+
 namespace danlu {
 namespace {
 
@@ -46,6 +50,35 @@ std::vector<Scenario> load_files(std::span<const std::filesystem::path> files,
     scenarios.push_back(load_file(file, common));
   }
   return scenarios;
+}
+
+std::vector<Scenario> load_beside(const std::vector<Output>& outputs,
+                                  const std::vector<std::filesystem::path>& files,
+                                  const CommonOptions& common) {
+  const FilesRead read;
+  std::vector<Scenario> scenarios = load_files(files, common);
+  for (const std::filesystem::path& file : read.names()) {
+    for (const Output& output : outputs) {
+      if (is_same_file(output.file, file)) {
+        refuse(output.option,
+               fmt::format("'{}' is a file that this run reads", output.file.string()),
+               output.hint(output.file.parent_path()));
+      }
+    }
+  }
+  return scenarios;
+}
+
+const Writer& chosen_writer(const CommonOptions& common) {
+  const std::string_view format = !common.format.empty() ? std::string_view(common.format)
+                                  : common.json          ? "json"
+                                                         : "text";
+  if (common.json && format != "json") {
+    refuse("--format", fmt::format("'{}' contradicts --json, which is --format json", format),
+           "leave one of the two out");
+  }
+  return *std::find_if(kWriters.begin(), kWriters.end(),
+                       [&](const Writer& writer) { return writer.name == format; });
 }
 
 }  // namespace danlu

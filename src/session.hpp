@@ -6,8 +6,10 @@
 #include <span>
 #include <vector>
 
+#include "sim/report/writers.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/session/options.hpp"
+#include "src/output_file.hpp"
 #include "src/program.hpp"
 
 namespace danlu {
@@ -19,5 +21,14 @@ SessionOptions session_options(const CommonOptions& common);
 Scenario load_file(const std::filesystem::path& file, const CommonOptions& common);
 std::vector<Scenario> load_files(std::span<const std::filesystem::path> files,
                                  const CommonOptions& common);
+
+/// Nothing is written over what is read: the scenarios, what they extend, their presets, tables.
+/// Returns the scenarios.
+std::vector<Scenario> load_beside(const std::vector<Output>& outputs,
+                                  const std::vector<std::filesystem::path>& files,
+                                  const CommonOptions& common);
+
+/// The writer that the options ask for; none that --json contradicts.
+const Writer& chosen_writer(const CommonOptions& common);
 
 }  // namespace danlu

@@ -43,21 +43,6 @@ ForcedChoice forced_for(const Workload& w, GroupSort sort) {
   return asked == nullptr ? ForcedChoice{} : w.communication.*asked->choice;
 }
 
-/// What may carry out `op`. What the user asks for where that can be done, else what would be
-/// chosen without; sums made by switches have no messages to be played step by step.
-std::vector<Candidate> candidates_for(const Workload& w, const Cluster& cluster, const Group& group,
-                                      CollectiveOp op, const ForcedChoice& forced) {
-  const auto playable = [&](const ForcedChoice& wanted) {
-    std::vector<Candidate> found = candidates(cluster, group, op, wanted);
-    if (w.collectives == CollectiveMode::Stepwise) {
-      std::erase_if(found, [](const Candidate& c) { return reduces_in_switches(c.algorithm); });
-    }
-    return found;
-  };
-  std::vector<Candidate> found = playable(forced);
-  return found.empty() ? playable({}) : found;
-}
-
 /// A group of the step and an operation that it needs.
 struct Need {
   Group group;
@@ -146,17 +131,22 @@ std::vector<ForcedChoiceProblem> dispatch_problems(const Workload& w, const Clus
     if (!mesh.is_first(rank, Axis::Expert)) {
       continue;
     }
-    const Group group = make_group(cluster, mesh.group(rank, {Axis::Expert, Span::All}));
-    if (group.per_node() == 0) {
+    std::map<int, int> ranks;  // by node
+    for (const int other : mesh.group(rank, {Axis::Expert, Span::All})) {
+      ++ranks[cluster.node_of(other)];
+    }
+    const int nodes = static_cast<int>(ranks.size());
+    if (std::any_of(ranks.begin(), ranks.end(),
+                    [&](const auto& on_node) { return on_node.second != ranks.begin()->second; })) {
       return {{"parallelism.expert_exchange",
                fmt::format("DeepEP needs equally many ranks of an expert group on each of its "
                            "nodes, found one of {} ranks on {} nodes",
-                           group.size(), group.node_count()),
+                           p.expert, nodes),
                "set parallelism.expert to a multiple or a divisor of a node's GPUs"}};
     }
     const int most = w.training.routing.most_nodes;
-    const double open = 1.0 * most * w.model.experts.count / group.node_count();
-    if (most > 0 && most < group.node_count() && open < w.model.experts.per_token) {
+    const double open = 1.0 * most * w.model.experts.count / nodes;
+    if (most > 0 && most < nodes && open < w.model.experts.per_token) {
       return {{"training.experts.most_nodes",
                fmt::format("{} nodes hold {:.0f} experts, a token visits {}", most, open,
                            w.model.experts.per_token),
@@ -167,6 +157,19 @@ std::vector<ForcedChoiceProblem> dispatch_problems(const Workload& w, const Clus
 }
 
 }  // namespace
+
+std::vector<Candidate> candidates_for(const Workload& w, const Cluster& cluster, const Group& group,
+                                      GroupSort sort, CollectiveOp op) {
+  const auto playable = [&](const ForcedChoice& wanted) {
+    std::vector<Candidate> found = candidates(cluster, group, op, wanted);
+    if (w.collectives == CollectiveMode::Stepwise) {
+      std::erase_if(found, [](const Candidate& c) { return reduces_in_switches(c.algorithm); });
+    }
+    return found;
+  };
+  std::vector<Candidate> found = playable(forced_for(w, sort));
+  return found.empty() ? playable({}) : found;
+}
 
 CollectiveChoice choice_of(const GroupPlan& plan, const Demand& demand) {
   const auto found = std::find_if(plan.begin(), plan.end(), [&](const PlannedDemand& planned) {
@@ -207,10 +210,7 @@ GroupPlan GroupPlanner::make(GroupSort sort, int stage, const Group& group) {
   for (const Demand& demand : demands_of(sort, stage)) {
     auto found = by_op.find(demand.op);
     if (found == by_op.end()) {
-      found = by_op
-                  .emplace(demand.op,
-                           candidates_for(w_, cluster_, group, demand.op, forced_for(w_, sort)))
-                  .first;
+      found = by_op.emplace(demand.op, candidates_for(w_, cluster_, group, sort, demand.op)).first;
     }
     plan.push_back(
         {demand, fastest(cluster_, group, demand.op, demand.bytes, found->second).choice});

@@ -24,6 +24,12 @@ struct PlannedDemand {
 /// All demands of a group.
 using GroupPlan = std::vector<PlannedDemand>;
 
+/// What may carry out `op` of a group of that sort: what the user asks for where that can be done,
+/// else what would be chosen without; sums made by switches have no messages to be played step by
+/// step.
+std::vector<Candidate> candidates_for(const Workload& workload, const Cluster& cluster,
+                                      const Group& group, GroupSort sort, CollectiveOp op);
+
 /// The choice for a demand of the plan.
 CollectiveChoice choice_of(const GroupPlan& plan, const Demand& demand);
 

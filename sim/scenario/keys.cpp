@@ -6,21 +6,13 @@
 #include "sim/campaign/faults_plan.hpp"
 #include "sim/cluster/topology_spec.hpp"
 #include "sim/scenario/key_rows.hpp"
+#include "sim/scenario/search_keys.hpp"
 #include "sim/workload/workload.hpp"
 
 namespace danlu {
 namespace {
 
 using namespace rows;
-
-/// Of a list "[core_attn, mlp]".
-std::vector<std::string_view> words_in(std::string_view list) {
-  std::vector<std::string_view> words = split(list.substr(1, list.size() - 2), ',');
-  for (std::string_view& word : words) {
-    word.remove_prefix(word.find_first_not_of(' '));
-  }
-  return words;
-}
 
 /// true, false, or the list "[qkv, mlp]".
 Member<ModelSpec> biases_member() {
@@ -434,6 +426,12 @@ std::vector<KeyRow> without_defaults(std::vector<KeyRow> rows) {
   return rows;
 }
 
+/// Those of the plan and, as the section `search`, lists of values for some of them.
+std::vector<KeyRow> plan_keys() {
+  const std::vector<KeyRow> plan = joined({parallelism_keys(), training_keys(), expert_keys()});
+  return joined({plan, search_keys(plan)});
+}
+
 }  // namespace
 
 std::span<const KeyRow> scenario_keys() {
@@ -454,9 +452,7 @@ std::span<const KeyRow> scenario_keys() {
              .text = "Nodes of another kind: by node or range of nodes a topology with the same "
                      "structure, whose GPU, links and NICs they have"},
       below("cluster", without_defaults(node_and_fabric_keys()), " (instead of the topology's)"),
-      parallelism_keys(),
-      training_keys(),
-      expert_keys(),
+      plan_keys(),
       width_keys(),
       host_keys(),
       degraded_keys(),

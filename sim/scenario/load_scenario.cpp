@@ -12,7 +12,9 @@
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_degraded.hpp"
 #include "sim/scenario/load_faults.hpp"
+#include "sim/scenario/read_scenario.hpp"
 #include "sim/scenario/resolve.hpp"
+#include "sim/scenario/search_keys.hpp"
 #include "sim/scenario/settings.hpp"
 #include "sim/scenario/unused_keys.hpp"
 #include "sim/scenario/values.hpp"
@@ -134,12 +136,8 @@ class Builder {
     get.fill(w.model, "model");
     get.fill(w.model.experts, "model.experts");
     const bool has_cluster = read_cluster(get, scenario);
-    get.fill(w.parallelism, "parallelism");
-    get.fill(w.parallelism.sharding, "parallelism.sharding");
-    get.fill(w.offload, "parallelism.offload");
     get.fill(w.host, "host");
-    get.fill(w.training, "training");
-    get.fill(w.training.routing, "training.experts");
+    fill_plan(values_, w);
     get.fill(w.training.optimizer, "training.optimizer");
     get.fill(w.training.lora, "training.lora");
     w.training.documents = values_.numbers("training.documents");
@@ -187,6 +185,7 @@ class Builder {
     }
     throw_if_any(problems_);
     scenario.name = values_.at("name").text;
+    scenario.search = read_search(values_);
     note_own_model(scenario);
     note_padding(scenario);
     scenario.settings = settings_of(values_, options_);
@@ -507,8 +506,8 @@ class Builder {
 
 }  // namespace
 
-Scenario load_scenario_text(const std::string& yaml, const fs::path& file,
-                            const LoadOptions& options) {
+ReadScenario read_scenario(const std::string& yaml, const fs::path& file,
+                           const LoadOptions& options) {
   std::vector<Problem> problems;
   std::vector<std::string> notes;
   Values values;
@@ -524,12 +523,31 @@ Scenario load_scenario_text(const std::string& yaml, const fs::path& file,
   if (!values.has("name")) {
     values.set("name", {.text = file.stem().string(), .origin = "derived: the file's name"});
   }
-  const fs::path beside = file.parent_path();
-  ResolvedValues resolved = resolve(std::move(values), beside, options, problems);
+  ResolvedValues resolved = resolve(std::move(values), file.parent_path(), options, problems);
   notes.insert(notes.end(), resolved.notes.begin(), resolved.notes.end());
-  Scenario scenario = Builder(std::move(resolved), beside, options, std::move(problems)).build();
-  scenario.notes.insert(scenario.notes.begin(), notes.begin(), notes.end());
+  return {std::move(resolved), std::move(problems), std::move(notes)};
+}
+
+Scenario build_scenario(ReadScenario read, const fs::path& file, const LoadOptions& options) {
+  Scenario scenario =
+      Builder(std::move(read.values), file.parent_path(), options, std::move(read.problems))
+          .build();
+  scenario.notes.insert(scenario.notes.begin(), read.notes.begin(), read.notes.end());
   return scenario;
+}
+
+void fill_plan(const Values& values, Workload& workload) {
+  const Getter get(values, scenario_keys());
+  get.fill(workload.parallelism, "parallelism");
+  get.fill(workload.parallelism.sharding, "parallelism.sharding");
+  get.fill(workload.offload, "parallelism.offload");
+  get.fill(workload.training, "training");
+  get.fill(workload.training.routing, "training.experts");
+}
+
+Scenario load_scenario_text(const std::string& yaml, const fs::path& file,
+                            const LoadOptions& options) {
+  return build_scenario(read_scenario(yaml, file, options), file, options);
 }
 
 Scenario load_scenario(const fs::path& file, const LoadOptions& options) {

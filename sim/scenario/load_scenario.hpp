@@ -11,6 +11,7 @@
 #include "sim/base/error.hpp"
 #include "sim/campaign/faults_plan.hpp"
 #include "sim/cluster/cluster.hpp"
+#include "sim/scenario/search_spec.hpp"
 #include "sim/workload/workload.hpp"
 
 namespace danlu {
@@ -45,6 +46,7 @@ struct Scenario {
   ClusterSpec cluster;
   Workload workload;
   std::optional<FaultsPlan> faults;  // a campaign, if there is a `faults` section
+  SearchSpec search;                 // what `danlu search` tries instead of its defaults
   std::vector<std::string> notes;    // what the reader chose where the file is silent; sentences
   /// Where keys of `communication` stand, by path: a problem without words. Whether they can be
   /// used only shows once the cluster is built.

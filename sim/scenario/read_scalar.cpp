@@ -208,4 +208,12 @@ Wrong read_scalar(const KeyRow& row, Value& value) {
   return std::nullopt;
 }
 
+std::vector<std::string_view> words_in(std::string_view list) {
+  std::vector<std::string_view> words = split(list.substr(1, list.size() - 2), ',');
+  for (std::string_view& word : words) {
+    word.remove_prefix(word.find_first_not_of(' '));
+  }
+  return words;
+}
+
 }  // namespace danlu

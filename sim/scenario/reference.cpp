@@ -167,7 +167,8 @@ class SchemaWriter {
                   {{"type", "array"},
                    {"minItems", 1},
                    {"uniqueItems", true},
-                   {"items", {{"enum", split(row.parts, '|')}}}}}}};
+                   {"items", row.parts == "true|false" ? Json{{"type", "boolean"}}
+                                                       : Json{{"enum", split(row.parts, '|')}}}}}}};
       case KeyType::Counts: {
         const Json one{
             {"type", "integer"}, {"minimum", limit(row.minimum)}, {"maximum", limit(row.maximum)}};

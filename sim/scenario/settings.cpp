@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "sim/base/text.hpp"
+#include "sim/scenario/derive_plan.hpp"
 
 namespace danlu {
 namespace {
@@ -128,7 +129,6 @@ std::string text_of(const KeyRow& row, const Value& value) {
 }
 
 Setting setting_of(const KeyRow& row, const Value& value, const LoadOptions& options) {
-  constexpr std::string_view kDerived = "derived: ";
   Setting setting{.key = row.path, .text = text_of(row, value)};
   const SourcePosition& at = value.position;
   if (value.origin.starts_with(kDerived)) {

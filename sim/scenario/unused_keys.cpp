@@ -197,14 +197,6 @@ std::string text_at(const Values& values, std::span<const KeyRow> keys, const st
   return row->fallback.empty() ? std::string(split(row->choices, '|').front()) : row->fallback;
 }
 
-bool is_used_with(std::string_view wanted, std::string_view text) {
-  if (wanted.starts_with('!')) {
-    return text != wanted.substr(1);
-  }
-  const std::vector<std::string_view> fine = split(wanted, '|');
-  return std::find(fine.begin(), fine.end(), text) != fine.end();
-}
-
 /// Where a key stands: itself, or the first value below it.
 std::string first_value(const Values& own, const std::string& key) {
   if (own.has(key)) {
@@ -298,6 +290,14 @@ class UnusedFinder {
 };
 
 }  // namespace
+
+bool is_used_with(std::string_view wanted, std::string_view text) {
+  if (wanted.starts_with('!')) {
+    return text != wanted.substr(1);
+  }
+  const std::vector<std::string_view> fine = split(wanted, '|');
+  return std::find(fine.begin(), fine.end(), text) != fine.end();
+}
 
 std::span<const KeyUse> faults_key_uses() {
   static const std::vector<KeyUse> uses = faults_uses();

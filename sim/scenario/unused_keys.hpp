@@ -20,6 +20,9 @@ struct KeyUse {
   std::vector<std::string_view> or_by{};  // keys that are as good as decided_by
 };
 
+/// Whether `text`, that decides, is one of KeyUse::used_with.
+bool is_used_with(std::string_view wanted, std::string_view text);
+
 /// The rules of the faults section, of the cluster section, and of the rest of a scenario.
 std::span<const KeyUse> faults_key_uses();
 std::span<const KeyUse> cluster_key_uses();

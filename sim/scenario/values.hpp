@@ -125,6 +125,9 @@ struct Complaint {
 /// Checks `value.text` against its row and fills in its number; says what is wrong with it.
 std::optional<Complaint> read_scalar(const KeyRow& row, Value& value);
 
+/// The words of a list "[core_attn, mlp]".
+std::vector<std::string_view> words_in(std::string_view list);
+
 /// The row's default as a value, if it has one.
 std::optional<Value> fallback_of(const KeyRow& row);
 

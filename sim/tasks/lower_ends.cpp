@@ -110,7 +110,7 @@ class EndLowering {
   }
 
   void wait(RankClassId ranks, const EndStep& end, TaskId task) {
-    const StageGroup& passing = draft_.group_of(ranks);
+    StageGroup& passing = draft_.group_of(ranks);
     const std::size_t lane = passing.lane_of(ranks);
     if (end.layer) {
       const Pass& pass = passing.passes[end.layer->pass];
@@ -118,7 +118,7 @@ class EndLowering {
                                                : pass.layer_exits[end.layer->layer][lane],
                       task);
     } else {
-      draft_.wait_for(passing.ends[lane], task);
+      draft_.wait_for(passing.ends_of(ranks), task);
     }
     for (const EndId before : end.after) {
       draft_.wait_for(done_[ranks][before], task);

@@ -20,8 +20,12 @@ class PassLowering {
   }
 
   void add_stage_group(StageGroup& passing) {
-    std::vector<Tasks> previous(passing.lanes());
     HostLine hosts = host_line(passing);
+    if (passing.open && hosts.launched != LaunchedBy::Ahead) {
+      passing.open = passing.fused = false;
+      hosts.last.resize(passing.lanes());
+    }
+    std::vector<Tasks> previous(passing.lanes());
     for (const StagePass& made : draft_.stage(passing.stage).passes) {
       const std::vector<PlayedProgramId> programs = programs_of(passing, made.program);
       Pass pass{.action = made.action, .beside = made.beside};
@@ -48,7 +52,9 @@ class PassLowering {
       }
       passing.passes.push_back(std::move(pass));
     }
-    passing.ends = std::move(previous);
+    for (std::size_t u = 0; u < passing.rank_classes.size(); ++u) {
+      passing.ends.push_back(previous[passing.fused ? 0 : u]);
+    }
   }
 
  private:
@@ -238,7 +244,8 @@ class PassLowering {
              .name = names_[pass.action.kind],
              .action = pass.action,
              .beside = pass.beside,
-             .slice = slice};
+             .slice = slice,
+             .open = passing.open};
     Slice added{{{}}, {{}}};
     run.launched = hosts.launched;
     run.with_host = durations.with_host;

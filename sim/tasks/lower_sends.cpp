@@ -38,7 +38,7 @@ void add_sends(StepDraft& draft, GroupClassId id) {
         const PassId next_pass = make_id<PassId>(index(send.pass) + 1);
         draft.let_go_on(last, sender.passes[next_pass].entries);
       } else {
-        sender.ends[lane].push_back(last);
+        sender.ends_of(from).push_back(last);
       }
     }
     previous = last;

@@ -5,12 +5,16 @@
 
 namespace danlu {
 
-StepPlan plan_step(const Workload& workload, const Cluster& cluster, const SizeCheck& check) {
-  StepDraft draft(workload, cluster);
+StepPlan plan_step(const Workload& workload, const Cluster& cluster, const SizeCheck& check,
+                   Disturbed disturbed) {
+  StepDraft draft(workload, cluster, disturbed);
   if (check) {
     check(size_of(draft));
   }
   lower_passes(draft);
+  if (check && disturbed == Disturbed::Open) {  // passes of late hosts were not opened
+    check({.tasks = static_cast<double>(draft.graph().tasks.size())});
+  }
   lower_sends(draft);
   lower_ends(draft);
   StepPlan plan = draft.take();

@@ -33,8 +33,14 @@ StepSize least_size(const Workload& workload);
 /// Looks at the size of a step once it is folded and before its tasks are made; may throw.
 using SizeCheck = std::function<void(const StepSize&)>;
 
+/// What becomes of a pass whose exchanges share links with others, where its ranks go on in step: a
+/// task for each segment; or one run, which the player opens while it is disturbed
+/// (sim/engine/open_runs.hpp). The step ends at the same time; what its segments did is not known.
+enum class Disturbed { BySegment, Open };
+
 /// `workload` fits `cluster` (no problems()).
-StepPlan plan_step(const Workload& workload, const Cluster& cluster, const SizeCheck& check = {});
+StepPlan plan_step(const Workload& workload, const Cluster& cluster, const SizeCheck& check = {},
+                   Disturbed disturbed = Disturbed::BySegment);
 
 /// Plays dice for all that chance decides in a step: what kernels jitter by, and where in their
 /// period throttling GPUs are. plan_step() has drawn for draw 0; draw i of n differs in its random

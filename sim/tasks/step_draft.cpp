@@ -11,8 +11,13 @@ std::size_t StageGroup::lane_of(RankClassId ranks) const {
   return fused ? 0 : static_cast<std::size_t>(at - rank_classes.begin());
 }
 
-StepDraft::StepDraft(const Workload& workload, const Cluster& cluster)
-    : w_(workload), cluster_(cluster), step_(make_step_program(workload)) {
+Tasks& StageGroup::ends_of(RankClassId ranks) {
+  const auto at = std::find(rank_classes.begin(), rank_classes.end(), ranks);
+  return ends[static_cast<std::size_t>(at - rank_classes.begin())];
+}
+
+StepDraft::StepDraft(const Workload& workload, const Cluster& cluster, Disturbed disturbed)
+    : w_(workload), cluster_(cluster), disturbed_(disturbed), step_(make_step_program(workload)) {
   for (int kind = 0; kind < cluster.spec.kinds(); ++kind) {
     timers_.emplace_back(cluster.spec.gpu_of(kind), workload.training.precision);
   }
@@ -72,6 +77,8 @@ void StepDraft::add_stage_groups() {
       }
     }
     joined.fused = can_fuse(joined);
+    joined.open = !joined.fused && can_open(joined);
+    joined.fused |= joined.open;
     stage_groups_.push_back(std::move(joined));
   };
   for (const GroupClass& found : folded().groups) {
@@ -99,6 +106,18 @@ void StepDraft::add_changes() {
   }
 }
 
+/// Whether its ranks are equally fast all through the step and make the same exchanges together.
+bool StepDraft::goes_in_step(const StageGroup& passing) const {
+  const std::vector<RankClassId>& classes = passing.rank_classes;
+  return std::all_of(classes.begin(), classes.end(),
+                     [&](RankClassId id) {
+                       return ranks(id).is_even() && ranks(id).speeds == ranks(classes[0]).speeds;
+                     }) &&
+         std::all_of(passing.groups.begin(), passing.groups.end(), [&](GroupClassId id) {
+           return group(id).rank_classes.size() == classes.size();
+         });
+}
+
 /// A pass is one task of known length if nobody can disturb its collectives, none of their links
 /// flaps, and its ranks are equally fast all through the step. With one class of ranks it is enough
 /// that no other class is on its links: its own members run at the same time and are counted. With
@@ -109,13 +128,7 @@ bool StepDraft::can_fuse(const StageGroup& passing) const {
     return false;
   }
   const std::vector<RankClassId>& classes = passing.rank_classes;
-  const bool equally_fast = std::all_of(classes.begin(), classes.end(), [&](RankClassId id) {
-    return ranks(id).is_even() && ranks(id).speeds == ranks(classes[0]).speeds;
-  });
-  const bool one_of_each_sort =  // then all lanes make the same exchanges together
-      std::all_of(passing.groups.begin(), passing.groups.end(),
-                  [&](GroupClassId id) { return group(id).rank_classes.size() == classes.size(); });
-  if (!equally_fast || !one_of_each_sort) {
+  if (!goes_in_step(passing)) {
     return false;
   }
   return durations_known() ||
@@ -123,6 +136,39 @@ bool StepDraft::can_fuse(const StageGroup& passing) const {
            const GroupClass& found = group(id);
            return !found.flaps && (classes.size() == 1 ? found.is_private : found.is_alone);
          });
+}
+
+/// A pass that may be disturbed is one task that the player can open if nothing but links can
+/// disturb it: no other exchange of its ranks takes from one class of them and not from others, no
+/// two sorts of its own exchanges meet on a link, and the parts of one follow one another.
+bool StepDraft::can_open(const StageGroup& passing) const {
+  if (disturbed_ == Disturbed::BySegment || w_.collectives == CollectiveMode::Stepwise ||
+      durations_known() || !cluster_.flaps.empty() || !goes_in_step(passing)) {
+    return false;
+  }
+  const IdVector<EndId, EndStep>& ends = stage(passing.stage).ends;
+  const bool all_behind =
+      std::none_of(ends.begin(), ends.end(), [](const EndStep& end) { return end.layer; });
+  if (passing.rank_classes.size() > 1 && !all_behind) {
+    return false;
+  }
+  std::map<FoldedLinkId, GroupClassId> owners;
+  for (const GroupClassId id : passing.groups) {
+    if (group(id).shapes.size() > 1) {
+      return false;
+    }
+    for (const CarriedPattern& carried : group(id).shapes.front().patterns) {
+      if (carried.key.op == CollectiveOp::Dispatch) {
+        return false;
+      }
+      for (const FoldedLoad& load : folded().patterns[carried.pattern_class].loads) {
+        if (owners.try_emplace(load.link, id).first->second != id) {
+          return false;
+        }
+      }
+    }
+  }
+  return true;
 }
 
 CommunicationId StepDraft::communication(GroupClassId id, const Demand& demand) {

@@ -38,11 +38,14 @@ struct StageGroup {
   std::vector<RankClassId> rank_classes;
   std::vector<GroupClassId> groups;  // those that exchange within passes
   bool fused = false;
+  bool open = false;              // fused, and may be disturbed
   IdVector<PassId, Pass> passes;  // in schedule order
-  std::vector<Tasks> ends;        // by lane: what the end of the step waits for
+  std::vector<Tasks> ends;        // by class of ranks: what the end of the step waits for
 
   std::size_t lanes() const { return fused ? 1 : rank_classes.size(); }
   std::size_t lane_of(RankClassId ranks) const;
+  /// What the end of the step waits for on one of its classes of ranks.
+  Tasks& ends_of(RankClassId ranks);
 };
 
 /// A communication in the graph: what it begins with, and for each class of ranks of its group what
@@ -54,7 +57,8 @@ struct PlacedCommunication {
 
 class StepDraft {
  public:
-  StepDraft(const Workload& workload, const Cluster& cluster);
+  StepDraft(const Workload& workload, const Cluster& cluster,
+            Disturbed disturbed = Disturbed::BySegment);
 
   const Workload& workload() const { return w_; }
   const Cluster& cluster() const { return cluster_; }
@@ -90,11 +94,14 @@ class StepDraft {
  private:
   void add_channels();
   void add_stage_groups();
+  bool goes_in_step(const StageGroup& stage_group) const;
   bool can_fuse(const StageGroup& stage_group) const;
+  bool can_open(const StageGroup& stage_group) const;
   void add_changes();
 
   const Workload& w_;
   const Cluster& cluster_;
+  Disturbed disturbed_;
   StepProgram step_;
   std::vector<KernelTimer> timers_;  // by kind of node
   StepPlan plan_;

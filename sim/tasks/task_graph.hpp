@@ -100,6 +100,7 @@ struct Task {
   LaunchedBy launched = LaunchedBy::Ahead;  // Run
   std::optional<TaskId> host{};             // Run: that launches it, where it is played
   Seconds with_host;                        // Run: duration where both start together
+  bool open = false;                        // Run: others may load its links while it goes
   bool is_of_run = false;                   // Host
   ComputeTime compute;                      // Compute
   double stretch = 1;                       // Compute: by jitter, so many times `duration`
@@ -117,7 +118,7 @@ struct TaskGraph {
   IdVector<TaskId, Task> tasks;
   std::vector<std::pair<TaskId, TaskId>> edges;  // before, after
   IdVector<TaskId, std::vector<RankClassId>> participants;
-  IdVector<ChannelId, Channel> channels;
+  IdVector<ChannelId, Channel> channels;  // of a planned step by class of patterns
   IdVector<FoldedLinkId, ChannelLink> links;
   IdVector<CommunicationId, Communication> communications;
   IdVector<PlayedProgramId, PlayedProgram> programs;

@@ -66,6 +66,22 @@ collective() { # NAME EXPECTED_TIME BUDGET ARGUMENTS...
   printf "$row" "$name" "$best" "$budget" '' '' '' "${time:0:8}" "$verdict"
 }
 
+search() { # NAME EXPECTED_STEP BUDGET ARGUMENTS...: the best plan, on all cores
+  local name=$1 expected=$2 budget=$3 verdict=ok
+  shift 3
+  local begin=$EPOCHREALTIME
+  local found step
+  found=$("$danlu" search "$@" --json)
+  best=$(awk -v b="$begin" -v e="$EPOCHREALTIME" 'BEGIN { printf "%.3f", e - b }')
+  step=$(grep -m 1 -A 3 '"rank": "1"' <<<"$found" | sed -n 's/.*"step_s": \([^,]*\).*/\1/p')
+  if ! awk -v a="$step" -v b="$expected" 'BEGIN { d = a / b - 1; exit d > 1e-3 || d < -1e-3 }'; then
+    verdict="WRONG: expected a best step of $expected s"
+    failed=1
+  fi
+  # shellcheck disable=SC2059
+  printf "$row" "$name" "$best" "$budget" '' '' '' "${step:0:8}" "$verdict"
+}
+
 before='' gpus_before=''
 scale() { # GPUS: GPT-3 175B, tensor 8, pipeline 8, 96 microbatches per replica
   local gpus=$1 growth=''
@@ -101,6 +117,10 @@ bench 'Llama-3 405B, 131k tokens' 18.5588 '1' scenarios/llama3-405b-131k-context
 bench 'Llama-3 8B, 1M tokens' 65.4126 '0.5' scenarios/llama3-8b-1m-context.yaml
 bench 'GPT-3 175B, 512 GPUs, no fold' 26.8445 '60' scenarios/gpt3-175b-a100.yaml \
   --set fold=off --set cluster.gpus=512 --set parallelism.data=8 --set training.global_batch=768
+
+# Searches: of 12,708 plans that can run, and of 5,160, the best for certain.
+search 'GPT-3 175B, 64 A100, best plan' 12.8369 '10' scenarios/gpt3-175b-64-a100-selective.yaml
+search 'Llama-3 70B, 128 H100, best plan' 29.6826 '15' scenarios/search/llama3-70b-128-h100.yaml
 
 # Campaigns: the step, and 1,000 runs of 54 days; and one run with all its events, of which the
 # campaign is what it takes longer than the step alone.

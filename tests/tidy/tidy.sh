@@ -63,8 +63,9 @@ BEGIN {
   allow["validation"] = "base cluster workload collective scenario"
   allow["campaign"] = "base"
   allow["import"] = "base scenario"
+  allow["search"] = "base cluster collective schedule workload program fold report scenario"
   everything = "base cluster collective schedule workload program fold tasks engine report " \
-    "scenario validation campaign import"
+    "scenario validation campaign import search"
   allow["session"] = everything
   allow["danlu.hpp"] = everything " session" # what an embedding program includes
   for (from in allow) {

@@ -143,6 +143,9 @@ TEST(BadInput, Grid) {
 TEST(BadInput, Keys) {
   check_cases("keys.txt");
 }
+TEST(BadInput, Search) {
+  check_cases("search.txt");
+}
 TEST(BadInput, Types) {
   check_cases("types.txt");
 }

@@ -1,0 +1,77 @@
+// A time that no step of a plan can beat, without a plan of its tasks: what is left of danlu's own
+// step when every communication has its links to itself and slows no compute.
+//
+// Let a pass take the longest path through its segments: compute one after the other, exchanges
+// along each axis one after the other, each at the closed form that it takes alone on the machine.
+// A stage s of the pipeline makes its passes one after the other. Its first one is the forward pass
+// of its lowest part of the model, whose input has come through all parts below; the gradient of
+// that part goes back through them when no backward pass of s is left. So
+//
+//   step >=  sum of f over the parts below  +  all passes of s  +  the larger of
+//               what s does at the end of the step
+//               sum of b over the parts below, then what the first part's stage does at its end
+//
+// for each s, and the same for the chain of one microbatch through all parts and back. Sends
+// between stages add what they take alone.
+//
+// Why that is never above the simulated step: there, too, a segment starts when all that it waits
+// for has ended, and waits for at least as much (a host that launches, a slice that ends). None
+// takes less: max-min sharing gives a flow no more than its links carry when it is alone, compute
+// beside collectives goes on more slowly, GPUs are at most as fast as healthy ones. By induction
+// along the graph nothing ends sooner. With jitter, which shortens kernels too, the bound is 0.
+// Schedules that put off gradients of weights may end with these: the passes of s then count
+// without them where a gradient goes back. Where passes run side by side compute alone counts.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+#include "sim/cluster/cluster.hpp"
+#include "sim/collective/tuning.hpp"
+#include "sim/program/step_program.hpp"
+#include "sim/workload/kernels.hpp"
+
+namespace danlu {
+
+/// Bounds of plans on one cluster. One class, since what a collective takes alone is kept from plan
+/// to plan; it has a cluster of its own, whose routes are kept likewise, and so belongs to one
+/// thread.
+class StepBounds {
+ public:
+  explicit StepBounds(const ClusterSpec& spec) : cluster_(build_cluster(spec)) {}
+
+  const Cluster& cluster() const { return cluster_; }
+  /// `workload` fits the cluster (no problems()).
+  Seconds bound(const Workload& workload);
+
+ private:
+  struct StageTimes;
+  struct Chain;
+  using Known = std::tuple<std::uint64_t, CollectiveOp, int>;  // hash of the ranks, sort
+  struct Placed {
+    Group group;
+    std::vector<Candidate> candidates;
+  };
+
+  StageTimes stage_times(const Workload& w, const StepProgram& step, int stage, bool pairs);
+  Chain chain(const Workload& w, const std::vector<StageTimes>& stages, bool second) const;
+  Seconds pass_time(const Workload& w, const Program& program, int stage, bool compute_only,
+                    bool beside);
+  Seconds end_time(const Workload& w, const StageProgram& own, int stage);
+  Seconds alone(const Workload& w, GroupSort sort, int stage, const Demand& demand);
+  Seconds collective(const Workload& w, GroupSort sort, const std::vector<int>& ranks,
+                     const Demand& demand);
+  template <typename Time>
+  Seconds on_fastest(const Workload& w, const Time& time);
+
+  Cluster cluster_;
+  std::vector<KernelTimer> timers_;  // by kind of node, for one precision
+  std::optional<Precision> timed_;
+  std::map<Known, Placed> groups_;
+  std::map<std::pair<Known, double>, Seconds> alone_;
+};
+
+}  // namespace danlu

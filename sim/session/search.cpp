@@ -1,0 +1,286 @@
+#include "sim/session/search.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <map>
+#include <utility>
+
+#include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
+#include "sim/search/bound.hpp"
+#include "sim/search/search.hpp"
+#include "sim/session/evaluate.hpp"
+#include "sim/session/simulate.hpp"
+
+namespace danlu {
+namespace {
+
+constexpr double kNear[] = {0.01, 0.02, 0.05};
+
+/// One class, since every part of the result asks the space and the plans that were found.
+class Searcher {
+ public:
+  Searcher(const SearchRequest& request, const LoadOptions& load, const SessionOptions& options)
+      : request_(request),
+        options_(options),
+        variants_(request.file, load),
+        space_(variants_, axes_of(variants_)),
+        cluster_(build_cluster(variants_.scenario().cluster)),
+        evaluator_(cluster_, {.threads = options.processes, .most_parts = options.tasks.most}) {}
+
+  SearchReport run() {
+    const std::size_t down = axis_named(request_.down);
+    const std::size_t across = axis_named(request_.across);
+    describe();
+    tell("looking for plans that can run and fit");
+    SearchOptions search{.top = request_.top, .near = kNear[0], .threads = options_.processes};
+    search.progress = [&](const SearchProgress& now) { tell(progress_text(now)); };
+    plans_ = survey(space_, search);
+    count_plans();
+    options_.say(fmt::format("{} plans can run, {} fit", report_.can_run, report_.fit));
+    const PlayPlans play = [&](std::span<const Workload> workloads, std::optional<Seconds> wanted) {
+      return this->play(workloads, wanted);
+    };
+    ranked_ = play_best_first(space_, plans_, play, search);
+    count_played();
+    if (ranked_.empty()) {
+      throw CannotRun(
+          fmt::format("{}: no plan can be played: {}", report_.scenario, report_.obstacle),
+          options_.tasks.raised);
+    }
+    options_.say(fmt::format("{} plans played", report_.played));
+    tell("simulating the best");
+    for (std::size_t i = 0; i < std::min(request_.top, ranked_.size()); ++i) {
+      const FoundPlan& found = plans_[ranked_[i]];
+      report_.best.push_back(simulated(found.plan, found.bound));
+    }
+    simulate_own();
+    options_.say("the best are simulated");
+    tell("changing the scenario's own plan");
+    if (report_.own) {
+      for (const SearchStep& change : single_changes(space_, play, search)) {
+        report_.singles.push_back(change_of(space_.own_plan(), change));
+      }
+      SearchPlan before = space_.own_plan();
+      for (SearchStep& step : way_to(plans_[ranked_[0]].plan, space_, play)) {
+        report_.way.push_back(change_of(before, step));
+        before = std::move(step.plan);
+      }
+    }
+    draw_map(down, across);
+    return std::move(report_);
+  }
+
+ private:
+  void tell(const std::string& line) const {
+    if (request_.progress) {
+      request_.progress(line);
+    }
+  }
+  std::string progress_text(const SearchProgress& now) {
+    return fmt::format("{} plans played, {} may still win; best {}: {}", now.played, now.left,
+                       to_text(*now.best), short_text(space_.settings(*now.plan)));
+  }
+
+  std::size_t axis_named(const std::string& name) const {
+    std::vector<std::string_view> names;
+    for (std::size_t i = 0; i < space_.axes().size(); ++i) {
+      const std::string_view key = space_.axes()[i].key;
+      if (key == name || key.ends_with("." + name)) {
+        return i;
+      }
+      names.push_back(key.substr(key.find('.') + 1));
+    }
+    const std::string_view near = nearest(name, names);
+    throw InputError(Problem{{"--map", 0, 0},
+                             fmt::format("'{}' is nothing that varies", shown(name)),
+                             near.empty() ? fmt::format("one of {}", fmt::join(names, ", "))
+                                          : fmt::format("did you mean '{}'?", near),
+                             ""});
+  }
+
+  void describe() {
+    const Scenario& scenario = variants_.scenario();
+    report_.scenario = scenario.name;
+    report_.file = request_.file.string();
+    for (const SearchAxis& axis : space_.axes()) {
+      report_.axes.push_back({axis.key, axis.values, axis.from_user});
+    }
+    if (scenario.faults) {
+      report_.notes.emplace_back(
+          "the scenario's faults are left out: a step without any is searched");
+    }
+    if (scenario.cluster.degraded.jitter.spread > 0) {
+      report_.notes.emplace_back(
+          "with degraded.jitter no plan can be left out: all that fit are played");
+    }
+  }
+
+  std::vector<PlayedPlan> play(std::span<const Workload> workloads, std::optional<Seconds> wanted) {
+    std::vector<PlayedPlan> played;
+    for (Evaluation& one : evaluator_.evaluate(workloads, wanted)) {
+      PlayedPlan& plan = played.emplace_back();
+      if (one.outcome == Evaluation::Outcome::Ended) {
+        plan.step = one.step;
+      } else if (one.outcome != Evaluation::Outcome::GivenUp) {
+        plan.obstacle = std::move(one.why);
+      }
+    }
+    return played;
+  }
+
+  void count_plans() {
+    const Scenario& scenario = variants_.scenario();
+    report_.can_run = plans_.size();
+    report_.reserve = scenario.workload.training.memory_reserve;
+    report_.capacity = measure_memory(scenario.workload, scenario.cluster).capacity;
+    Bytes least{1e300};
+    for (const FoundPlan& plan : plans_) {
+      report_.fit += plan.fits() ? 1 : 0;
+      if (!plan.fits()) {
+        least = std::min(least, -1 * plan.spare);
+        report_.most_missing = std::max(report_.most_missing, -1 * plan.spare);
+      }
+    }
+    report_.least_missing = report_.fit < report_.can_run ? least : Bytes{};
+    if (plans_.empty()) {
+      throw CannotRun(fmt::format("{}: no plan can run with the values that the search tries",
+                                  report_.scenario),
+                      "more values below 'search', or fewer GPUs");
+    }
+    if (report_.fit == 0) {
+      throw CannotRun(fmt::format("{}: none of {} plans fits in memory: the smallest needs {} more "
+                                  "than {}, with {} left free",
+                                  report_.scenario, report_.can_run, to_text(report_.least_missing),
+                                  to_text(report_.capacity), to_text(report_.reserve)),
+                      "more values below 'search' (zero, recompute), more GPUs, or a smaller "
+                      "training.memory_reserve");
+    }
+  }
+
+  void count_played() {
+    for (const FoundPlan& plan : plans_) {
+      report_.played += plan.tried ? 1 : 0;
+      if (!plan.played.obstacle.empty()) {
+        report_.obstacle = report_.unplayable++ == 0 ? plan.played.obstacle : report_.obstacle;
+      }
+    }
+    for (const double within : kNear) {
+      NearPlans& near = report_.near.emplace_back(NearPlans{within});
+      for (const FoundPlan& plan : plans_) {
+        const Seconds most = (1 + within) * *plans_[ranked_.empty() ? 0 : ranked_[0]].played.step;
+        const bool is_near = plan.played.step && *plan.played.step <= most;
+        near.least += is_near ? 1 : 0;
+        near.most += is_near || (plan.fits() && !plan.played.step && within > kNear[0] &&
+                                 plan.played.obstacle.empty() && plan.bound <= most)
+                         ? 1
+                         : 0;
+      }
+    }
+  }
+
+  RankedPlan simulated(const SearchPlan& plan, Seconds bound) {
+    const std::vector<KeyValue> settings = space_.settings(plan);
+    Scenario scenario = variants_.load(settings);
+    scenario.faults.reset();
+    return {short_text(settings), options_text(settings), bound,
+            simulate(scenario, options_).report};
+  }
+
+  void simulate_own() {
+    const Scenario& scenario = variants_.scenario();
+    const MemoryReport memory = measure_memory(scenario.workload, scenario.cluster);
+    if (!memory.fits()) {
+      report_.own_obstacle = "does not fit in memory";
+      return;
+    }
+    report_.own =
+        simulated(space_.own_plan(), StepBounds(scenario.cluster).bound(scenario.workload));
+  }
+
+  PlanChange change_of(const SearchPlan& from, const SearchStep& step) {
+    std::vector<std::string> keys, before, after;
+    for (const std::size_t axis : step.axes) {
+      const std::string was = space_.text(from, axis);
+      const std::string is = space_.text(step.plan, axis);
+      if (was != is) {
+        keys.push_back(space_.axes()[axis].key);
+        before.push_back(was);
+        after.push_back(is);
+      }
+    }
+    return {fmt::format("{}", fmt::join(keys, ", ")), fmt::format("{}", fmt::join(before, ", ")),
+            fmt::format("{}", fmt::join(after, ", ")), step.step};
+  }
+
+  void draw_map(std::size_t down, std::size_t across) {
+    PlanMap& map = report_.map;
+    map.down = space_.axes()[down].key;
+    map.across = space_.axes()[across].key;
+    map.down_values = sorted(space_.axes()[down].values);
+    map.across_values = sorted(space_.axes()[across].values);
+    map.cells.resize(map.down_values.size() * map.across_values.size());
+    for (const FoundPlan& plan : plans_) {
+      const auto row = place(map.down_values, space_.text(plan.plan, down));
+      const auto column = place(map.across_values, space_.text(plan.plan, across));
+      if (row < map.down_values.size() && column < map.across_values.size()) {
+        add_to(map.cells[row * map.across_values.size() + column], plan);
+      }
+    }
+  }
+  static void add_to(MapCell& cell, const FoundPlan& plan) {
+    ++cell.plans;
+    if (!plan.fits() || !plan.played.obstacle.empty()) {
+      return;
+    }
+    ++cell.fit;
+    const Seconds step = plan.played.step.value_or(plan.bound);
+    if (!cell.step || step < *cell.step) {
+      cell.step = step;
+      cell.certain = plan.played.step.has_value();
+    }
+  }
+  static std::size_t place(const std::vector<std::string>& values, const std::string& value) {
+    return static_cast<std::size_t>(std::find(values.begin(), values.end(), value) -
+                                    values.begin());
+  }
+  /// Numbers by size, words as they are.
+  static std::vector<std::string> sorted(std::vector<std::string> values) {
+    const bool numbers = std::all_of(values.begin(), values.end(), [](const std::string& value) {
+      return value.find_first_not_of("0123456789") == std::string::npos;
+    });
+    if (numbers) {
+      std::sort(values.begin(), values.end(), [](const std::string& a, const std::string& b) {
+        return std::pair(a.size(), a) < std::pair(b.size(), b);
+      });
+    }
+    return values;
+  }
+
+  const SearchRequest& request_;
+  const SessionOptions& options_;
+  Variants variants_;
+  SearchSpace space_;
+  Cluster cluster_;
+  Evaluator evaluator_;
+  std::vector<FoundPlan> plans_;
+  std::vector<std::size_t> ranked_;  // of plans_, fastest first
+  SearchReport report_;
+};
+
+}  // namespace
+
+SearchReport search(const SearchRequest& request, const LoadOptions& load,
+                    const SessionOptions& options) {
+  const auto begin = std::chrono::steady_clock::now();
+  SearchReport report = Searcher(request, load, options).run();
+  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
+  report.wall = {wall.count()};
+  return report;
+}
+
+}  // namespace danlu

@@ -1,0 +1,83 @@
+// danlu search FILE
+#include "sim/session/search.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "sim/base/error.hpp"
+#include "sim/base/text.hpp"
+#include "sim/report/search_report.hpp"
+#include "sim/report/writers.hpp"
+#include "src/commands.hpp"
+#include "src/output_file.hpp"
+#include "src/session.hpp"
+
+namespace danlu {
+namespace {
+
+/// A line that a terminal draws over and over; "" takes it away.
+void show_line(const std::string& line) {
+  const int width = terminal_columns().value_or(100) - 1;
+  std::string text = line.substr(0, static_cast<std::size_t>(std::max(20, width)));
+  redraw(fmt::format("\r\x1b[K{}", text));
+}
+
+/// The two axes of --map.
+void read_map(const std::string& map, SearchRequest& request) {
+  if (map.empty()) {
+    return;
+  }
+  const std::vector<std::string_view> axes = split(map, ',');
+  if (axes.size() != 2 || axes[0].empty() || axes[1].empty() || axes[0] == axes[1]) {
+    refuse("--map", fmt::format("expected two keys, found '{}'", shown(map)),
+           "for example --map tensor,pipeline");
+  }
+  request.down = axes[0];
+  request.across = axes[1];
+}
+
+}  // namespace
+
+int run_search(const SearchCommand& command, const CommonOptions& common) {
+  const Writer& writer = chosen_writer(common);
+  SearchRequest request{.file = command.file, .top = static_cast<std::size_t>(command.top)};
+  read_map(command.map, request);
+  std::vector<Output> outputs;
+  if (command.svg) {
+    outputs.push_back({"--svg", *command.svg});
+  }
+  check_outputs(outputs);
+  SessionOptions session = session_options(common);
+  session.processes = command.jobs;
+  const bool terminal = isatty(STDERR_FILENO) != 0;
+  if (terminal) {
+    request.progress = show_line;
+  }
+  load_beside(outputs, {command.file}, common);
+  SearchReport report;
+  try {
+    report = search(request, {topologies_folder(), common.overrides}, session);
+  } catch (...) {
+    if (terminal) {
+      show_line("");
+    }
+    throw;
+  }
+  if (terminal) {
+    show_line("");
+  }
+  const std::string text = writer.write(std::vector{document_of(report)}, wants_colour());
+  writer.for_people ? print_page(text) : print(text);
+  if (command.svg) {
+    write_file(*command.svg, write_map_svg(report));
+    spdlog::info("map written to {}", command.svg->string());
+  }
+  return kExitDone;
+}
+
+}  // namespace danlu

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# danlu search as a user runs it: what it prints, that its command gives the same step, exit codes,
+# files, formats; the same for any number of processors.
+# Usage: search_test.sh REPO_ROOT DANLU_BINARY
+set -uo pipefail
+root=$1
+danlu=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$root" || exit 1
+# shellcheck source=tests/support/calls.sh
+source "$root/tests/support/calls.sh"
+file=scenarios/search/small.yaml
+
+field() { # KEY FILE: the first number after "KEY":
+  grep -m 1 "\"$1\":" "$2" | tr -dc '0-9.e+-' | sed 's/^e*//'
+}
+
+call search "$file" --json
+expect 'done' 0 "$code"
+expect 'and no complaint' '' "$err"
+expect_has 'its schema' '"schema": "danlu.search/1"' "$out"
+cp "$work/out" "$work/search.json"
+options=$(grep -m 1 '"options"' "$work/search.json" | sed 's/.*: "\(.*\)",*/\1/')
+# shellcheck disable=SC2086
+call run "$file" $options --no-advice --json
+expect 'the plan runs' 0 "$code"
+best=$(grep -m 1 -A 3 '"rank": "1"' "$work/search.json" | sed -n 's/.*"step_s": \([^,]*\).*/\1/p')
+expect 'its options make the same step' "$best" \
+  "$(sed -n '/"step": {/,/}/s/.*"time_s": \([^,]*\).*/\1/p' "$work/out" | head -1)"
+for jobs in 1 3; do
+  call search "$file" --json --jobs "$jobs"
+  expect "the same with $jobs threads" \
+    "$(grep -v -e wall_s -e peak_memory_bytes "$work/search.json")" \
+    "$(grep -v -e wall_s -e peak_memory_bytes "$work/out")"
+done
+
+call search "$file" --svg "$work/map.svg" --map tensor,micro_batch --top 2
+expect 'done with a map' 0 "$code"
+expect_has 'a map of these' 'Best step by tensor (down) and micro_batch (across)' "$out"
+expect_has 'a drawing' '</svg>' "$(<"$work/map.svg")"
+call search "$file" --svg "$work/map.svg"
+expect_has 'hatched where nothing fits' 'fill="url(#no)"' "$(<"$work/map.svg")"
+call search "$file" --format csv
+expect_has 'as CSV' 'best' "$out"
+
+call search "$file" --map tensor
+expect 'half a map' 2 "$code"
+expect_has 'what is expected' "expected two keys, found 'tensor'" "$err"
+call search "$file" --map tensr,pipeline
+expect 'an axis that there is not' 2 "$code"
+expect 'in words' "--map: error: 'tensr' is nothing that varies
+hint: did you mean 'tensor'?" "$err"
+call search "$file" --svg "$file"
+expect 'over what is read' 2 "$code"
+expect_has 'in words' 'is a file that this run reads' "$err"
+call search "$file" --svg "$work/none/map.svg"
+expect 'where nothing can be written' 2 "$code"
+call search "$file" --set search.parallelism.tensor=[]
+expect 'an empty list' 2 "$code"
+call search "$file" --set search.parallelism.tensor=[3]
+expect 'no plan can run' 1 "$code"
+expect_has 'in words' 'no plan can run with the values that the search tries' "$err"
+call search "$file" --set model=gpt3-175b --set training.sequence_length=2048
+expect 'no plan fits' 1 "$code"
+expect_has 'in words' 'plans fits in memory: the smallest needs' "$err"
+call search "$file" --top 0
+expect 'no plans asked for' 2 "$code"
+end_of_checks

@@ -1,0 +1,140 @@
+// What ranks plans (sim/engine/max_min.hpp) plays every task as SimGrid does: random small steps on
+// random machines, with all that can be slow, dead, throttled or flapping, played by both, start
+// and end each of their tasks at the same instant, to 2e-12 of the step (SimGrid ends together what
+// ends within 1e-12 s). So do steps in which a class of ranks is dead.
+//
+// Some steps whose messages meet on shared links are chaotic: who comes a little later is shared
+// with for longer, and rounding grows from meeting to meeting (seed 149 by a factor of 1e5). There
+// no player is right, and both may differ by what one of them does if durations change by 1e-13.
+//
+// And steps end at the same time whether passes that are disturbed are played segment by segment or
+// opened where they are (sim/engine/open_runs.hpp).
+//
+// DANLU_SEED=n repeats a failure, DANLU_CASES=n asks for more cases per shard.
+#include "sim/engine/max_min.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "sim/base/error.hpp"
+#include "sim/tasks/plan_step.hpp"
+#include "tests/support/play.hpp"
+#include "tests/support/random_steps.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::Case;
+using testing::from_environment;
+
+/// The largest difference of any start or end, as a share of the step.
+double difference(const Timeline& one, const Timeline& other) {
+  double most = std::abs(one.end.value - other.end.value);
+  for (const TaskId task : one.start.ids()) {
+    most = std::max({most, std::abs(one.start[task].value - other.start[task].value),
+                     std::abs(one.finish[task].value - other.finish[task].value)});
+  }
+  return most / std::max(other.end.value, 1e-300);
+}
+
+/// How far the step moves when its durations change by up to 1e-13 of themselves.
+double sensitivity(const TaskGraph& graph) {
+  double most = 0;
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    TaskGraph changed = graph;
+    testing::Dice dice(seed);
+    for (Task& task : changed.tasks) {
+      task.duration = task.duration * (1 + 1e-14 * dice.between(-10, 10));
+    }
+    most = std::max(most, difference(*play_max_min(changed), *play_max_min(graph)));
+  }
+  return most;
+}
+
+void expect_equal(const TaskGraph& graph, const std::vector<RankClassId>& dead) {
+  const double found =
+      difference(*play_max_min(graph, {.dead = dead}), testing::play(graph, {.dead = dead}));
+  EXPECT_LE(found, found <= 2e-12 ? 2e-12 : sensitivity(graph));
+}
+
+class MaxMin : public ::testing::TestWithParam<int> {};
+
+TEST_P(MaxMin, PlaysEveryTaskAsSimGridDoes) {
+  const std::uint64_t cases = from_environment("DANLU_CASES", 20);
+  const std::uint64_t own = 1 + static_cast<std::uint64_t>(GetParam()) * cases;
+  const std::uint64_t seed = from_environment("DANLU_SEED", own);
+  fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
+  for (std::uint64_t i = 0; i < cases; ++i) {
+    for (Case (*draw)(std::uint64_t) :
+         {testing::random_case, testing::mixed_case, testing::other_kind_case}) {
+      const Case drawn = draw(seed + i);
+      SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1: {}", seed + i, describe(drawn)));
+      const StepPlan plan = plan_step(drawn.workload, build_cluster(drawn.cluster));
+      expect_equal(plan.graph, {});
+      expect_equal(plan.graph, {plan.fold.rank_classes.last_id()});
+    }
+  }
+}
+TEST_P(MaxMin, OpensRunsThatAreDisturbed) {
+  const std::uint64_t cases = from_environment("DANLU_CASES", 60);
+  const std::uint64_t own = 1001 + static_cast<std::uint64_t>(GetParam()) * cases;
+  const std::uint64_t seed = from_environment("DANLU_SEED", own);
+  fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
+  int opened = 0;
+  for (std::uint64_t i = 0; i < cases; ++i) {
+    for (Case (*draw)(std::uint64_t) :
+         {testing::random_case, testing::mixed_case, testing::other_kind_case}) {
+      const Case drawn = draw(seed + i);
+      SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1: {}", seed + i, describe(drawn)));
+      const Cluster cluster = build_cluster(drawn.cluster);
+      const StepPlan open = plan_step(drawn.workload, cluster, {}, Disturbed::Open);
+      if (std::none_of(open.graph.tasks.begin(), open.graph.tasks.end(),
+                       [](const Task& task) { return task.open; })) {
+        continue;
+      }
+      ++opened;
+      const TaskGraph graph = plan_step(drawn.workload, cluster).graph;
+      const double expected = play_max_min(graph)->end.value;
+      const double found = std::abs(play_max_min(open.graph)->end.value / expected - 1);
+      EXPECT_LE(found, found <= 2e-12 ? 2e-12 : sensitivity(graph));
+    }
+  }
+  EXPECT_GT(opened, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, MaxMin, ::testing::Range(0, 12));
+
+/// Two flows of a 10 GB/s link, of which one has gone on for a second: 5 GB each are left at 1 s,
+/// and both end when 15 GB have gone in all.
+TaskGraph two_flows() {
+  TaskGraph graph;
+  const FoldedLinkId link = graph.links.push_back({BytesPerSecond{10e9}});
+  const ChannelId channel = graph.channels.push_back({{{link, 1}}});
+  testing::add_flow(graph, channel, Bytes{15e9});
+  testing::add_flow(graph, channel, Bytes{5e9}, Seconds{1});
+  return graph;
+}
+
+TEST(MaxMin, SharesALinkFromTheMomentThatASecondFlowBegins) {
+  const Timeline timeline = play_max_min(two_flows()).value();
+  EXPECT_DOUBLE_EQ(timeline.finish[TaskId{1}].value, 2.0);
+  EXPECT_DOUBLE_EQ(timeline.finish[TaskId{0}].value, 2.0);
+}
+
+TEST(MaxMin, GivesUpWhatHasNotEndedInTime) {
+  EXPECT_FALSE(play_max_min(two_flows(), {.until = Seconds{1.999}}));
+  EXPECT_TRUE(play_max_min(two_flows(), {.until = Seconds{2.001}}));
+}
+
+TEST(MaxMin, NamesATaskOfACycle) {
+  TaskGraph graph = two_flows();
+  graph.add_edge(TaskId{0}, TaskId{1});
+  graph.add_edge(TaskId{1}, TaskId{0});
+  EXPECT_THROW((void)play_max_min(graph), InternalError);
+}
+
+}  // namespace
+}  // namespace danlu

@@ -1,0 +1,231 @@
+// A search on small random cases against every plan played: the bound of a plan is never above its
+// step, the best plans are the same, and a plan is what its settings make of the scenario.
+#include "sim/search/search.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "sim/program/step_program.hpp"
+#include "sim/session/evaluate.hpp"
+#include "sim/workload/memory.hpp"
+#include "tests/support/random_steps.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu::testing {
+namespace {
+
+constexpr int kCases = 20;
+
+/// A small model on a few GPUs, dense or a mixture of experts, and lists of what may vary.
+std::string random_search(Dice& dice) {
+  const bool mixture = dice.coin();
+  const int gpus = dice.pick({8, 16});
+  const char* topology = dice.pick<const char*>(
+      {"dgx-a100", "hgx-h800", "dgx-h100", "lesson", "pcie-a10", "h100-rail-only"});
+  const bool long_sequences = !mixture && dice.coin();
+  std::string yaml = fmt::format("model: {{layers: 8, hidden: 1024, heads: 8, vocab: 32000{}}}\n",
+                                 mixture ? ", ffn: 1024, experts: {count: 8, per_token: 2}" : "");
+  yaml += fmt::format("cluster: {{topology: {}, gpus: {}}}\n", topology, gpus);
+  yaml += fmt::format("parallelism: {{sequence: true, overlap: {{pipeline: {}}}}}\n", dice.coin());
+  yaml += fmt::format("training: {{global_batch: {}, sequence_length: {}, recompute: {}}}\n",
+                      dice.pick({16, 32}), long_sequences ? 4096 : 1024,
+                      dice.pick<const char*>({"none", "selective", "full"}));
+  yaml += "search:\n  parallelism:\n    tensor: [1, 2, 4]\n    pipeline: [1, 2, 4]\n";
+  yaml += long_sequences ? "    context: [1, 2]\n" : "";
+  yaml += mixture ? "    expert: [1, 4]\n    expert_tensor: 1\n" : "";
+  yaml +=
+      fmt::format("    zero: {}\n", dice.pick<const char*>({"[0, 1]", "[1, 3]", "[0, 2]", "[3]"}));
+  yaml += fmt::format("    overlap: {{tensor: {}, chunks: 2, data: [false, true]{}}}\n",
+                      dice.pick<const char*>({"[none, full]", "[backward, full]", "none"}),
+                      mixture ? ", pair: [false, true]" : "");
+  yaml += "  training:\n    micro_batch: [1, 2]\n";
+  yaml += fmt::format("    recompute: {}\n",
+                      dice.pick<const char*>({"[none, full]", "[none, selective]", "full"}));
+  yaml += fmt::format("    schedule: {{kind: {}, chunks: [1, 2]}}\n",
+                      dice.pick<const char*>({"1f1b", "[1f1b, zb-h1]", "[1f1b, gpipe]",
+                                              "[zb-v, 1f1b]", "[dualpipe, 1f1b]"}));
+  return yaml;
+}
+
+/// A case, read, with what plays it.
+class Case {
+ public:
+  explicit Case(int seed)
+      : dice_(static_cast<std::uint64_t>(seed)),
+        yaml_(random_search(dice_)),
+        variants_(folder_.write("case.yaml", yaml_), shipped_presets()),
+        space_(variants_, axes_of(variants_)),
+        cluster_(build_cluster(variants_.scenario().cluster)),
+        evaluator_(cluster_) {}
+
+  const std::string& yaml() const { return yaml_; }
+  SearchSpace& space() { return space_; }
+  PlayPlans play() {
+    return [this](std::span<const Workload> workloads, std::optional<Seconds> wanted) {
+      std::vector<PlayedPlan> played;
+      for (const Evaluation& one : evaluator_.evaluate(workloads, wanted)) {
+        const bool ended = one.outcome == Evaluation::Outcome::Ended;
+        const bool slower = one.outcome == Evaluation::Outcome::GivenUp;
+        played.push_back({ended ? std::optional(one.step) : std::nullopt, slower ? "" : one.why});
+      }
+      return played;
+    };
+  }
+
+ private:
+  Dice dice_;
+  std::string yaml_;
+  Folder folder_;
+  Variants variants_;
+  SearchSpace space_;
+  Cluster cluster_;
+  Evaluator evaluator_;
+};
+
+class Search : public ::testing::TestWithParam<int> {};
+
+TEST_P(Search, FindsWhatPlayingEveryPlanFinds) {
+  Case one(GetParam());
+  SCOPED_TRACE(fmt::format("seed {}\n{}", GetParam(), one.yaml()));
+  SearchSpace& space = one.space();
+  const SearchOptions options{.top = 5, .near = 0.02};
+  std::vector<FoundPlan> plans = survey(space, options);
+  const PlayPlans play = one.play();
+  std::vector<double> steps;
+  std::size_t tight = 0;
+  for (const FoundPlan& plan : plans) {
+    if (!plan.fits()) {
+      continue;
+    }
+    const Workload workload = space.workload(plan.plan);
+    const PlayedPlan played = play({&workload, 1}, std::nullopt).front();
+    ASSERT_TRUE(played.step) << played.obstacle << options_text(space.settings(plan.plan));
+    EXPECT_LE(plan.bound.value, played.step->value * (1 + 1e-9))
+        << options_text(space.settings(plan.plan));
+    tight += plan.bound.value > 0.8 * played.step->value ? 1 : 0;
+    steps.push_back(played.step->value);
+  }
+  ASSERT_FALSE(steps.empty());
+  EXPECT_GT(tight, 0U);  // a bound of nothing would pass the rest
+  std::sort(steps.begin(), steps.end());
+  const std::vector<std::size_t> ranked = play_best_first(space, plans, play, options);
+  for (std::size_t i = 0; i < std::min(options.top, steps.size()); ++i) {
+    ASSERT_LT(i, ranked.size());
+    EXPECT_DOUBLE_EQ(plans[ranked[i]].played.step->value, steps[i]) << i;
+  }
+  const double most = steps.front() * (1 + options.near);
+  const auto is_near = [&](double step) { return step <= most; };
+  EXPECT_EQ(std::count_if(ranked.begin(), ranked.end(),
+                          [&](std::size_t i) { return is_near(plans[i].played.step->value); }),
+            std::count_if(steps.begin(), steps.end(), is_near));
+}
+
+TEST_P(Search, PlansAreWhatTheirSettingsMakeOfTheScenario) {
+  constexpr std::size_t kSome = 40;  // plans that are read anew
+  Case one(GetParam());
+  SCOPED_TRACE(fmt::format("seed {}\n{}", GetParam(), one.yaml()));
+  SearchSpace& space = one.space();
+  std::vector<SearchPlan> all;
+  for (const SearchPlan& plan : space.legal_plans()) {
+    for (const SearchPlan& with : space.with_overlaps(plan)) {
+      all.push_back(with);
+    }
+  }
+  ASSERT_FALSE(all.empty());
+  const std::size_t stride = all.size() / kSome + 1;
+  for (std::size_t i = 0; i < all.size(); i += stride) {
+    const std::vector<KeyValue> settings = space.settings(all[i]);
+    SCOPED_TRACE(options_text(settings));
+    const Workload made = space.workload(all[i]);
+    ASSERT_TRUE(space.can_run(made));
+    const Workload read = space.variants().load(settings).workload;
+    EXPECT_TRUE(make_step_program(made) == make_step_program(read));
+    EXPECT_EQ(memory_use(made).peak().value, memory_use(read).peak().value);
+    EXPECT_EQ(made.parallelism.data, read.parallelism.data);
+    EXPECT_EQ(made.training.attention, read.training.attention);
+  }
+}
+
+/// Overlaps, that a plan's memory does not depend on, and whether it can run.
+TEST_P(Search, OverlapsChangeNoMemory) {
+  Case one(GetParam());
+  SCOPED_TRACE(fmt::format("seed {}\n{}", GetParam(), one.yaml()));
+  SearchSpace& space = one.space();
+  for (const SearchPlan& plan : space.legal_plans()) {
+    const Workload made = space.workload(plan);
+    for (const SearchPlan& with : space.with_overlaps(plan)) {
+      const Workload overlapped = space.workload(with);
+      EXPECT_TRUE(space.can_run(overlapped));
+      EXPECT_EQ(memory_use(made).peak().value, memory_use(overlapped).peak().value);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Search, ::testing::Range(1, kCases + 1));
+
+TEST(SearchSpace, KeysWithoutEffectMakeNoPlans) {
+  const Folder folder;
+  const Variants variants(folder.write("one.yaml", R"(
+model: {layers: 8, hidden: 1024, heads: 8, vocab: 32000}
+cluster: {topology: dgx-a100, gpus: 8}
+training: {global_batch: 16, sequence_length: 1024}
+search:
+  parallelism:
+    tensor: [1, 8]
+    pipeline: 1
+    zero: [0, 1]
+    sequence: [false, true]
+    overlap: {tensor: [none, backward, full], chunks: [2, 4], data: [false, true]}
+  training: {micro_batch: 1, recompute: none, schedule: {chunks: 1}}
+)"),
+                          shipped_presets());
+  SearchSpace space(variants, axes_of(variants));
+  std::size_t plans = 0;
+  for (const SearchPlan& plan : space.legal_plans()) {
+    plans += space.with_overlaps(plan).size();
+  }
+  // tensor 1: zero x data. tensor 8: sequence x (none, backward, full x chunks).
+  EXPECT_EQ(plans, 2U * 2 + 2 * (2 + 2));
+}
+
+TEST(SearchSpace, DataFollowsEvenWhereTheScenarioSaysIt) {
+  const Folder folder;
+  const Variants variants(folder.write("one.yaml", R"(
+model: {layers: 8, hidden: 1024, heads: 8, vocab: 32000}
+cluster: {topology: dgx-a100, gpus: 8}
+parallelism: {data: 8}
+training: {global_batch: 16, sequence_length: 1024}
+search: {parallelism: {tensor: [1, 4], pipeline: 1}}
+)"),
+                          shipped_presets());
+  SearchSpace space(variants, axes_of(variants));
+  SearchPlan plan = space.own_plan();
+  plan.at[0] = 1;
+  EXPECT_EQ(options_text(space.settings(plan)),
+            "--set parallelism.tensor=4 --set parallelism.data=2");
+  EXPECT_EQ(variants.load(space.settings(plan)).workload.parallelism.data, 2);
+}
+
+TEST(SearchWay, EndsAtTheBestChangeUponChange) {
+  Case one(3);
+  SearchSpace& space = one.space();
+  const SearchOptions options;
+  std::vector<FoundPlan> plans = survey(space, options);
+  const PlayPlans play = one.play();
+  const std::vector<std::size_t> ranked = play_best_first(space, plans, play, options);
+  ASSERT_FALSE(ranked.empty());
+  const FoundPlan& best = plans[ranked.front()];
+  const std::vector<SearchStep> way = way_to(best.plan, space, play);
+  ASSERT_FALSE(way.empty());
+  EXPECT_TRUE(space.same(way.back().plan, best.plan));
+  EXPECT_DOUBLE_EQ(way.back().step->value, best.played.step->value);
+  for (const SearchStep& change : single_changes(space, play, options)) {
+    EXPECT_EQ(change.axes.size(), 1U);
+  }
+}
+
+}  // namespace
+}  // namespace danlu::testing
