@@ -33,6 +33,11 @@ constexpr std::string_view kBatchedSends =
     "github.com/NVIDIA/Megatron-LM megatron/p2p_communication.py: torch.cuda.synchronize() after "
     "batch_isend_irecv, to be safe from a race (batch_p2p_sync of Megatron-core); not where sends "
     "overlap";
+constexpr std::string_view kPartitionedSends =
+    "github.com/microsoft/DeepSpeed deepspeed/runtime/utils.py PartitionedTensor: to_meta copies "
+    "to "
+    "the GPU, from_meta reads from it, at each send and receipt; Megatron's mpu/data.py "
+    "broadcast_data reads sizes";
 constexpr std::string_view kAccumulation =
     "assumed: as autograd does it, by an operator for each gradient";
 
@@ -76,12 +81,7 @@ std::vector<Framework> make_frameworks() {
       {"megatron-deepspeed",
        "Megatron-LM's layers under DeepSpeed (BLOOM, MT-NLG)",
        {{"host.launch", "57 us", kVtrain},
-        {"host.waits", "send",
-         "github.com/microsoft/DeepSpeed deepspeed/runtime/utils.py PartitionedTensor: to_meta "
-         "copies "
-         "to the GPU, from_meta reads from it, at each send and receipt; mpu/data.py "
-         "broadcast_data "
-         "reads sizes"},
+        {"host.waits", "send", kPartitionedSends},
         {"host.exchange", "57 us", "as a launch"},
         {"training.accumulation", "pass", kAccumulation},
         {"training.unfused", "[copies, biases, loss]", kMegatronCode},
