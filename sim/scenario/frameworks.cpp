@@ -29,6 +29,15 @@ constexpr std::string_view kExperts =
     "assumed: multi_stream_cublas_gemm of TransformerEngine's common/gemm/cublaslt_gemm.cu asks "
     "cuBLAS for an algorithm at every product (20 us, a small product measured on one H100), and "
     "quantising and swizzling two operands are three launches of 5 us";
+constexpr std::string_view kBatchedSends =
+    "github.com/NVIDIA/Megatron-LM megatron/p2p_communication.py: torch.cuda.synchronize() after "
+    "batch_isend_irecv, to be safe from a race (batch_p2p_sync of Megatron-core); not where sends "
+    "overlap";
+constexpr std::string_view kPartitionedSends =
+    "github.com/microsoft/DeepSpeed deepspeed/runtime/utils.py PartitionedTensor: to_meta copies "
+    "to "
+    "the GPU, from_meta reads from it, at each send and receipt; Megatron's mpu/data.py "
+    "broadcast_data reads sizes";
 constexpr std::string_view kAccumulation =
     "assumed: as autograd does it, by an operator for each gradient";
 
@@ -37,12 +46,14 @@ std::vector<Framework> make_frameworks() {
       {"megatron-2020",
        "Megatron-LM until gradient accumulation fusion (end of 2021)",
        {{"host.launch", "57 us", kVtrain},
+        {"host.waits", "send", kBatchedSends},
         {"host.exchange", "57 us", "as a launch"},
         {"training.accumulation", "pass", "gradient_accumulation_fusion came at the end of 2021"},
         {"training.unfused", "[copies, biases, loss]", kMegatronCode}}},
       {"megatron-core",
        "Megatron-LM and Megatron-core from 2022 on",
        {{"host.launch", "57 us", "as megatron-2020"},
+        {"host.waits", "send", kBatchedSends},
         {"host.exchange", "57 us", "as megatron-2020"},
         {"host.expert", "35 us", kExperts},
         {"host.reads_counts", "true",
@@ -51,6 +62,7 @@ std::vector<Framework> make_frameworks() {
       {"megatron-bridge",
        "Megatron-Bridge: Megatron-core on TransformerEngine",
        {{"host.launch", "57 us", "as megatron-core"},
+        {"host.waits", "send", "as megatron-core"},
         {"host.exchange", "57 us", "as megatron-core"},
         {"host.expert", "35 us", "as megatron-core"},
         {"host.reads_counts", "true", "as megatron-core"},
@@ -61,6 +73,7 @@ std::vector<Framework> make_frameworks() {
          "fitted: MLPerf's small steps on GB200 and GB300, some of which use CUDA graphs that "
          "their "
          "tables do not state"},
+        {"host.waits", "send", "as megatron-core"},
         {"host.exchange", "24 us", "as a launch"},
         {"host.expert", "35 us", "as megatron-core"},
         {"host.reads_counts", "true", "as megatron-core"},
@@ -68,6 +81,7 @@ std::vector<Framework> make_frameworks() {
       {"megatron-deepspeed",
        "Megatron-LM's layers under DeepSpeed (BLOOM, MT-NLG)",
        {{"host.launch", "57 us", kVtrain},
+        {"host.waits", "send", kPartitionedSends},
         {"host.exchange", "57 us", "as a launch"},
         {"training.accumulation", "pass", kAccumulation},
         {"training.unfused", "[copies, biases, loss]", kMegatronCode},
@@ -95,6 +109,9 @@ std::vector<Framework> make_frameworks() {
        "nanotron (Hugging Face)",
        {{"host.launch", "44 us", "as pytorch"},
         {"host.launch_again", "150 us", "as pytorch"},
+        {"host.waits", "send",
+         "src/nanotron/parallel/pipeline_parallel/p2p.py: shapes are read from the GPU before each "
+         "receipt"},
         {"host.exchange", "180 us",
          "assumed: four launches, since exchanges stand between products in three parts "
          "(src/nanotron/parallel/tensor_parallel/functional.py, ...AsyncCommunication)"},

@@ -33,7 +33,8 @@ std::vector<KeyRow> host_keys() {
              "what comes before its tokens travel; whole passes"),
       choice("host.waits", &HostSpec::waits, "step",
              "Whether the CPU runs ahead of the GPU through the whole step, or waits for it after "
-             "each pass"),
+             "each pass, or (send) after each one of a pipeline that does not hide what its stages "
+             "send (parallelism.overlap.pipeline)"),
       flag("host.reads_counts", &HostSpec::reads_counts, "false",
            "The CPU waits for the GPU before tokens travel to their experts, to know how many "
            "will come (Megatron-LM's all-to-all without padding to a capacity), and with "

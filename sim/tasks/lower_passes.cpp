@@ -89,7 +89,10 @@ class PassLowering {
     if (!host.is_there()) {
       return line;
     }
-    const bool waits = host.waits == HostWait::AfterPass;
+    const ParallelismSpec& split = draft_.workload().parallelism;
+    const bool waits =
+        host.waits == HostWait::AfterPass ||
+        (host.waits == HostWait::AfterSend && split.pipeline > 1 && !split.overlap_pipeline);
     line.launched = waits ? LaunchedBy::Together : LaunchedBy::Ahead;
     for (const StagePass& made : draft_.stage(passing.stage).passes) {
       for (const PlayedProgramId id : programs_of(passing, made.program)) {

@@ -42,8 +42,8 @@ bool overlaps_pipeline(const TrainingRow& row) {
 /// See the rule `overlap.tensor` in the header.
 TensorOverlap tensor_overlap(const TrainingRow& row) {
   const int year = year_of(row.cell("date"));
-  if ((year != 0 && year < 2022) || is_deepspeed(row) ||
-      row.says("notes", "overlap switches off")) {
+  if ((year != 0 && year < 2022) || is_deepspeed(row) || row.says("framework", "paddle") ||
+      row.says("notes", "overlap switches off") || row.says("notes", "tp_comm_overlap false")) {
     return TensorOverlap::None;
   }
   const bool full = row.says("framework", "megatron-bridge") && !row.says("dtype", "fp4") &&

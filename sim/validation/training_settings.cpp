@@ -121,15 +121,21 @@ std::string_view framework_of(const TrainingRow& row) {
   return found == kFrameworkWords.end() ? "" : found->name;
 }
 
-/// What it does in passes of its own, but for rotary positions.
-std::string without_positions(std::string_view framework) {
+/// What it does in passes of its own: the list of its profile.
+std::string unfused_by(std::string_view framework) {
   const Framework* found = find_framework(framework);
   std::string list;
   for (const FrameworkValue& row :
        found != nullptr ? found->values : std::vector<FrameworkValue>{}) {
     list = row.key == "training.unfused" ? std::string(row.value) : list;
   }
-  return std::regex_replace(list, std::regex("positions, |, positions"), "");
+  return list;
+}
+std::string without_positions(std::string_view framework) {
+  return std::regex_replace(unfused_by(framework), std::regex("positions, |, positions"), "");
+}
+std::string with_norm(std::string_view framework) {
+  return std::regex_replace(unfused_by(framework), std::regex("^\\["), "[norm, ");
 }
 
 /// See the rule `cuda_graph` in the header.
@@ -234,6 +240,8 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
   section.line(fmt::format("  dropout: {}", is_unfused(row) && !gated));
   if (row.says("notes", "no rotary")) {
     add("unfused", without_positions(framework_of(row)));
+  } else if (row.says("notes", "fused rms norm only on 80gb") && row.says("gpu", "40gb")) {
+    add("unfused", with_norm(framework_of(row)));
   }
   if (row.says("notes", "pure bf16")) {
     section.line("  gradients: 16bit");

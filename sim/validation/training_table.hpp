@@ -83,9 +83,11 @@
 //   overlap.tensor      none for runs of 2021 and earlier (the option that overlaps the sum of
 //                       gradients with the weight gradient came to Megatron-LM in September 2021,
 //                       commit 16c90445e7) and under DeepSpeed, which switches it off
-//                       (Megatron-DeepSpeed issue 447), and where the notes have "overlap
-//                       switches off"; full for dense models under Megatron-Bridge
-//                       (tp_comm_overlap of its recipes/llama/h100/llama3.py), but with nvfp4;
+//                       (Megatron-DeepSpeed issue 447), under Paddle (2.5's ColumnParallelLinear,
+//                       distributed/fleet/layers/mpu/mp_layers.py), and where the notes have
+//                       "overlap switches off" or "TP_COMM_OVERLAP False" (MLPerf); full for dense
+//                       models under Megatron-Bridge (tp_comm_overlap of its
+//                       recipes/llama/h100/llama3.py), but with nvfp4;
 //                       else backward
 //   overlap.pipeline    with virtual stages (vpp > 1) from 2023 on; before, and in plain 1F1B,
 //                       Megatron's stages wait until they have sent
@@ -98,6 +100,7 @@
 //   pure bf16           in the notes: gradients and the optimizer's state in 16 bits, no master
 //                       weights; "no rotary": no pass for positions; "untied" and "no positions":
 //                       an output head of its own, no table
+//   fused rms norm ...  "... only on 80GB rows" in the notes: rows on less have it eager
 //   notes               "includes evaluation": the rate is not that of steps; not simulated
 //   everything else     the scenario's defaults
 //

@@ -24,12 +24,12 @@ template <>
 inline constexpr auto kNames<CudaGraphs> = std::to_array<Named<CudaGraphs>>(
     {{CudaGraphs::None, "none"}, {CudaGraphs::Layers, "layers"}, {CudaGraphs::Full, "full"}});
 
-/// After what the host waits for the GPU before it goes on: the whole step, or every pass, as
-/// frameworks do that wait for what another stage sends.
-enum class HostWait { AfterStep, AfterPass };
+/// After what the host waits for the GPU before it goes on: the whole step; every pass; or every
+/// pass of a pipeline whose stages do not hide what they send (parallelism.overlap.pipeline).
+enum class HostWait { AfterStep, AfterPass, AfterSend };
 template <>
-inline constexpr auto kNames<HostWait> =
-    std::to_array<Named<HostWait>>({{HostWait::AfterStep, "step"}, {HostWait::AfterPass, "pass"}});
+inline constexpr auto kNames<HostWait> = std::to_array<Named<HostWait>>(
+    {{HostWait::AfterStep, "step"}, {HostWait::AfterPass, "pass"}, {HostWait::AfterSend, "send"}});
 
 struct HostSpec {
   Seconds launch;                       // of a kernel, from one to the next

@@ -232,5 +232,24 @@ TEST(Host, WaitingAfterPassesCostsALaunchEach) {
   EXPECT_TRUE(near(waiting - ahead, 8 * 20e-6, 1e-6));
 }
 
+// Where stages do not hide what they send, a host that waits for sends waits after every pass; with
+// sends beside compute, or without a pipeline, it never does.
+TEST(Host, WaitsForSendsThatAreNotHidden) {
+  const auto time = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), "host.launch=200 us");
+    return step_of(more).time.value;
+  };
+  EXPECT_EQ(time({"host.waits=send"}), time({}));
+  const std::vector<std::string> pipeline{"cluster.gpus=2", "parallelism.pipeline=2"};
+  for (const std::string overlap : {"true", "false"}) {
+    const auto staged = [&](const std::string& waits) {
+      return time({pipeline[0], pipeline[1], "parallelism.overlap.pipeline=" + overlap,
+                   "host.waits=" + waits});
+    };
+    EXPECT_EQ(staged("send"), staged(overlap == "true" ? "step" : "pass"));
+    EXPECT_GT(staged("pass"), staged("step"));
+  }
+}
+
 }  // namespace
 }  // namespace danlu

@@ -466,6 +466,8 @@ TEST(TrainingRow, TensorExchangesOverlapAsTheFrameworkDoes) {
   };
   EXPECT_EQ(overlap("megatron-core", "bf16", ""), TensorOverlap::Backward);
   EXPECT_EQ(overlap("megatron-core", "bf16", "overlap switches off"), TensorOverlap::None);
+  EXPECT_EQ(overlap("nemo", "fp8", "TP_COMM_OVERLAP False"), TensorOverlap::None);
+  EXPECT_EQ(overlap("nemo", "fp8", "TP_COMM_OVERLAP True"), TensorOverlap::Backward);
   EXPECT_EQ(overlap("megatron-deepspeed", "bf16", ""), TensorOverlap::None);
   EXPECT_EQ(overlap("megatron-bridge", "bf16", ""), TensorOverlap::Full);
 }
