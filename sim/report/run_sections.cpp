@@ -31,7 +31,11 @@ Section memory(const MemoryReport& memory) {
   if (use.gathered > Bytes{}) {
     add("gathered_bytes", "gathered weights", use.gathered);
   }
-  add("other_bytes", "other", use.moment.again + use.moment.logits + use.moment.buffers);
+  if (use.framework > Bytes{}) {
+    add("framework_bytes", "framework", use.framework);
+  }
+  add("other_bytes", "other",
+      use.moment.again + use.moment.flowing + use.moment.logits + use.moment.buffers);
   if (memory.host > Bytes{}) {
     Row& host = add("node_host_bytes", "a node's CPUs", memory.host);
     host.cells.pop_back();
@@ -52,6 +56,7 @@ Section memory(const MemoryReport& memory) {
   section.rows.push_back(off_page("stage", "stage", Figure::count(use.stage)));
   section.rows.push_back(off_page("peak_during", "peak", Figure::words(use.moment.during())));
   add("reserve_bytes", "to be left free", memory.reserve).shown = Shown::OffPage;
+  add("outside_bytes", "outside the allocator", use.outside).shown = Shown::OffPage;
   section.rows.push_back(off_page("fits", "fits", Figure::flag(memory.fits())));
   return section;
 }
@@ -113,8 +118,10 @@ Section memory_by_stage(const MemoryReport& memory) {
                               {"gathered_bytes", "gathered", 9},
                               {"activations_bytes", "activations", 11},
                               {"recomputed_bytes", "recomputed", 10},
+                              {"flowing_bytes", "flowing", 9},
                               {"buffers_bytes", "keys, values", 12},
                               {"logits_bytes", "logits", 9},
+                              {"framework_bytes", "framework", 9},
                               {"peak_bytes", "peak", 9},
                               {"during", "during", 6},
                               {.key = "forwards", .shown = Shown::OffPage}},
@@ -125,14 +132,19 @@ Section memory_by_stage(const MemoryReport& memory) {
          .cells = {Figure::count(use.stage), Figure::size(use.parameters),
                    Figure::size(use.gradients), Figure::size(use.optimizer),
                    Figure::size(use.gathered), Figure::size(use.moment.activations),
-                   Figure::size(use.moment.again), Figure::size(use.moment.buffers),
-                   Figure::size(use.moment.logits), Figure::size(use.peak()),
+                   Figure::size(use.moment.again), Figure::size(use.moment.flowing),
+                   Figure::size(use.moment.buffers), Figure::size(use.moment.logits),
+                   Figure::size(use.framework), Figure::size(use.peak()),
                    Figure::words(use.moment.during()), Figure::count(use.moment.forwards)},
          .shown = Shown::OffPage});
   }
   hide_where_none(memory, "gathered_bytes", section, [](const MemoryUse& u) { return u.gathered; });
   hide_where_none(memory, "recomputed_bytes", section,
                   [](const MemoryUse& u) { return u.moment.again; });
+  hide_where_none(memory, "flowing_bytes", section,
+                  [](const MemoryUse& u) { return u.moment.flowing; });
+  hide_where_none(memory, "framework_bytes", section,
+                  [](const MemoryUse& u) { return u.framework; });
   hide_where_none(memory, "buffers_bytes", section,
                   [](const MemoryUse& u) { return u.moment.buffers; });
   const auto& [moment, stage] = std::pair(memory.use.moment, memory.use.stage);
@@ -141,9 +153,9 @@ Section memory_by_stage(const MemoryReport& memory) {
                            counted(moment.forwards, "forward pass", "es")),
                Shown::OffPage));
   section.rows.push_back(
-      sentence("Not counted: workspaces, other buffers of communication, fragments. "
-               "training.memory_reserve is for "
-               "these.",
+      sentence(fmt::format("Not counted: workspaces, fragments, CUDA's context and NCCL's buffers "
+                           "(about {}). training.memory_reserve is for these.",
+                           to_text(memory.use.outside)),
                Shown::OffPage));
   return section;
 }

@@ -38,6 +38,9 @@ constexpr std::string_view kPartitionedSends =
     "to "
     "the GPU, from_meta reads from it, at each send and receipt; Megatron's mpu/data.py "
     "broadcast_data reads sizes";
+constexpr std::string_view kPlaceholders =
+    "get_dummy_wgrad of TransformerEngine's pytorch/module/base.py: one for each shape and type, "
+    "kept for good";
 constexpr std::string_view kAccumulation =
     "assumed: as autograd does it, by an operator for each gradient";
 
@@ -58,6 +61,7 @@ std::vector<Framework> make_frameworks() {
         {"host.expert", "35 us", kExperts},
         {"host.reads_counts", "true",
          "megatron/core/transformer/moe/token_dispatcher.py: token counts are copied to the host"},
+        {"training.placeholders", "true", kPlaceholders},
         {"training.unfused", "[copies, loss]", kMegatronCode}}},
       {"megatron-bridge",
        "Megatron-Bridge: Megatron-core on TransformerEngine",
@@ -66,6 +70,7 @@ std::vector<Framework> make_frameworks() {
         {"host.exchange", "57 us", "as megatron-core"},
         {"host.expert", "35 us", "as megatron-core"},
         {"host.reads_counts", "true", "as megatron-core"},
+        {"training.placeholders", "true", "as megatron-core"},
         {"training.loss", "fused", "cross_entropy_fusion_impl te of its recipes"}}},
       {"nemo",
        "NeMo, as in MLPerf's training submissions",
@@ -77,6 +82,7 @@ std::vector<Framework> make_frameworks() {
         {"host.exchange", "24 us", "as a launch"},
         {"host.expert", "35 us", "as megatron-core"},
         {"host.reads_counts", "true", "as megatron-core"},
+        {"training.placeholders", "true", "as megatron-core"},
         {"training.loss", "fused", "as megatron-bridge"}}},
       {"megatron-deepspeed",
        "Megatron-LM's layers under DeepSpeed (BLOOM, MT-NLG)",
@@ -84,6 +90,9 @@ std::vector<Framework> make_frameworks() {
         {"host.waits", "send", kPartitionedSends},
         {"host.exchange", "57 us", "as a launch"},
         {"training.accumulation", "pass", kAccumulation},
+        {"training.gradient_copy", "true",
+         "deepspeed/runtime/pipe/engine.py: update_hp_grads(clear_lp_grads=False) of "
+         "BF16_Optimizer after each microbatch"},
         {"training.unfused", "[copies, biases, loss]", kMegatronCode},
         {"parallelism.overlap.tensor", "none",
          "DeepSpeed switches it off (github.com/microsoft/Megatron-DeepSpeed/issues/447)"}}},
@@ -118,7 +127,13 @@ std::vector<Framework> make_frameworks() {
         {"host.piece", "10 us",
          "assumed: a slice and a copy of 5 us each (src/nanotron/distributed.py "
          "all_gather_coalesced)"},
-        {"training.loss", "eager", kPytorchLoss},
+        {"training.loss", "eager-sharded",
+         "src/nanotron/parallel/tensor_parallel/functional.py: 16 bits, their cast and a "
+         "difference that is worked on in place"},
+        {"training.gradient_copy", "true",
+         "src/nanotron/trainer.py: DistributedDataParallel without gradient_as_bucket_view, whose "
+         "buckets hold 16 bits for good; with one replica FP32GradientAccumulator has them until "
+         "backward is over, which is counted as if at the peak"},
         {"training.unfused", "[positions, activation, residual]",
          "src/nanotron/models/llama.py: apply_rotary_pos_emb where rope_interleaved is off, "
          "GLUActivation; norms are Triton's"},

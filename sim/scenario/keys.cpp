@@ -300,13 +300,14 @@ std::vector<KeyRow> training_keys() {
       choice("training.gradients", &TrainingSpec::gradient_bytes, {{4, "fp32"}, {2, "16bit"}}, "",
              "How gradients are kept and reduced; as Megatron does if left out: 16bit with "
              "precision fp16, fp32 with all others"),
-      choice("training.loss", &TrainingSpec::logit_bytes,
-             {{kInPlaceLogit, "in-place"}, {kEagerLogit, "eager"}, {kFusedLogit, "fused"}},
-             "in-place",
+      choice("training.loss", &TrainingSpec::loss, "in-place",
              "What the loss holds of each logit, and moves: 6 bytes in fp32 and in 16 bits, in "
              "place as in "
-             "Megatron-LM; 12 in fp32 with single operators, as PyTorch has it (measured); 2 where "
-             "it is compiled or fused. It moves 24, 54 and 12 bytes of a logit, both ways"),
+             "Megatron-LM; 12 in fp32 with single operators, as PyTorch has it (measured), or 10 "
+             "where those of split logits work in place (eager-sharded: nanotron); 2 where "
+             "it is compiled or fused, or 6 where that keeps fp32 (fused-fp32: Megatron-core's "
+             "native fusion). In place it moves 24 bytes of a logit, both ways; eager 54, fused "
+             "12"),
       choice("training.schedule.kind", &TrainingSpec::schedule, schedule_words(), "1f1b",
              "Pipeline schedule (danlu list schedules), or the user's own; grid if there is one"),
       lines("training.schedule.grid",

@@ -65,6 +65,14 @@ std::vector<KeyRow> width_keys() {
              "Gradients of weights are added to the sum of the step by their products "
              "(Megatron-LM's gradient accumulation fusion, TransformerEngine), or by a pass for "
              "each"),
+      flag("training.gradient_copy", &TrainingSpec::gradient_copy, "false",
+           "Gradients of all weights stand in 16 bits beside their sums in fp32 until a "
+           "microbatch's backward pass is over (DeepSpeed's BF16_Optimizer, nanotron); without "
+           "ZeRO-2, -3 and FSDP"),
+      flag("training.placeholders", &TrainingSpec::placeholders, "false",
+           "An empty 16-bit gradient is kept for each shape of a layer's weights "
+           "(TransformerEngine, where products add to the sums), and one of the head's is made "
+           "each time"),
       enum_list(
           "training.unfused", &TrainingSpec::unfused,
           "What runs in passes of its own, as in `[copies, biases, loss]`; none if left out. "

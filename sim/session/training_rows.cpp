@@ -135,7 +135,8 @@ Validation validate_training(const CsvTable& table, const LoadOptions& load,
     }
     if (run.published_peak > 0) {
       point.published = run.published_peak;
-      point.simulated = memory_use(run.scenario->workload).peak().value;
+      const MemoryUse use = memory_use(run.scenario->workload);
+      point.simulated = (use.peak() + (run.peak_of_card ? use.outside : Bytes{})).value;
       point.unit = "B";
       result.memory.push_back(std::move(point));
     }

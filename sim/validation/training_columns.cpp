@@ -84,6 +84,14 @@ constexpr std::array kTrainingColumns{
     ColumnRule{"derived_step_time_s", Kind::Number, 1e-6, kMostSeconds},
     ColumnRule{"tokens_per_s_per_gpu", Kind::Number, 1e-6, 1e9},
     ColumnRule{"peak_mem_gb", Kind::Number, 1e-3, 1e5},
+    ColumnRule{.name = "peak_mem_of",
+               .kind = Kind::Word,
+               .known =
+                   [](std::string_view text) {
+                     return text == "allocated" || text == "reserved" || text == kOfCard;
+                   },
+               .words = "allocated, reserved (by the framework's allocator), card (what nvidia-smi "
+                        "says)"},
     ColumnRule{.name = "complete",
                .kind = Kind::Word,
                .known =

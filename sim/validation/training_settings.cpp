@@ -247,7 +247,9 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
     section.line("  gradients: 16bit");
     section.line("  optimizer: {master: false, state_width: 16bit}");
   }
-  add("loss", row.says("notes", "fused cross entropy") ? "fused" : "");
+  if (row.says("notes", "fused cross entropy")) {
+    add("loss", name_of(framework_of(row) == "megatron-core" ? Loss::FusedWide : Loss::Fused));
+  }
   if (row.says("framework", "llm-foundry") && row.says("dtype", "amp") &&
       !row.says("recompute", "none")) {
     section.line("  recompute_early_stop: true");

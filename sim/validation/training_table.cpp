@@ -69,7 +69,8 @@ Conversion convert(const CsvTable& table, const CsvRow& csv, const LoadOptions& 
                     .date = std::string(row.cell("date")),
                     .framework = std::string(row.cell("framework")),
                     .published_step_s = published_step(row),
-                    .published_peak = row.number("peak_mem_gb") * kGiga};
+                    .published_peak = row.number("peak_mem_gb") * kGiga,
+                    .peak_of_card = row.cell("peak_mem_of") == kOfCard};
   if (result.id.empty()) {
     result.id = fmt::format("line {}", row.line());
   }

@@ -96,13 +96,18 @@
 //                       --no-scatter-gather-tensors-in-pipeline), and DeepSpeed's, whose pipeline
 //                       sends a PartitionedTensor (deepspeed/runtime/pipe/engine.py). A row that
 //                       names no framework is taken for Megatron's
-//   loss                fused where the notes say "fused cross entropy"; else the framework's
+//   loss                where the notes say "fused cross entropy": fused-fp32 under Megatron-core
+//                       (its --cross-entropy-fusion-impl is native unless said), else fused;
+//                       otherwise the framework's
 //   pure bf16           in the notes: gradients and the optimizer's state in 16 bits, no master
 //                       weights; "no rotary": no pass for positions; "untied" and "no positions":
 //                       an output head of its own, no table
 //   fused rms norm ...  "... only on 80GB rows" in the notes: rows on less have it eager
 //   notes               "includes evaluation": the rate is not that of steps; not simulated
 //   everything else     the scenario's defaults
+//
+// A peak of memory is set beside that of tensors; one of the whole card (peak_mem_of) beside that
+// with CUDA's context and NCCL's buffers (sim/workload/memory.hpp).
 //
 // The published time is step_time_s, else derived_step_time_s, else tokens of a step over tokens
 // per second.
@@ -120,6 +125,9 @@
 
 namespace danlu {
 
+/// Of peak_mem_of: what the whole card holds.
+inline constexpr std::string_view kOfCard = "card";
+
 /// One row as a scenario, or why not.
 struct Conversion {
   std::string id;
@@ -133,6 +141,7 @@ struct Conversion {
   std::vector<std::string> remarks;  // what had to be taken for granted
   double published_step_s = 0;       // 0 if the row has none
   double published_peak = 0;         // bytes of the fullest GPU, of peak_mem_gb; likewise
+  bool peak_of_card = false;         // with what the framework does not allocate
 
   std::string reason() const;  // joined
 };

@@ -131,10 +131,11 @@ Operator loss_of(const RankShape& z) {
                     .forward = {memory_pass(logits * forward, PassKind::Stream, launches)},
                     .input_gradient = {memory_pass(logits * backward)}};
   };
-  if (z.training.splits(UnfusedPart::Loss) || z.training.logit_bytes == kEagerLogit) {
+  const Loss loss = z.training.loss;
+  if (z.training.splits(UnfusedPart::Loss) || loss == Loss::Eager || loss == Loss::Sharded) {
     return made(40, 14, 8);
   }
-  return z.training.logit_bytes == kFusedLogit ? made(8, 4, 1) : made(18, 6, 1);
+  return loss == Loss::InPlace ? made(18, 6, 1) : made(8, 4, 1);
 }
 
 }  // namespace

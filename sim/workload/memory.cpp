@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
+#include <utility>
 
 #include "sim/schedule/schedule.hpp"
 #include "sim/workload/kernels.hpp"
@@ -87,6 +89,69 @@ Bytes gathered(const Workload& w, const ModelBlocks& model, int stage) {
   return bytes;
 }
 
+/// 16-bit gradients of a stage's weights that are neither summed nor sent on.
+Bytes beside_gradients(const Workload& w, const ModelBlocks& model, int stage) {
+  const double wide = element_bytes(w.training.precision);
+  double copied = 0;
+  std::set<std::pair<double, double>> shapes;
+  for (const HeldBlock& held : blocks_of(w, model, stage)) {
+    copied += trained_weight_of(*held.block).held;
+    for (const Operator* op : operators_of(*held.block)) {
+      if (!held.is_layer || op->weight_gradient.empty() || !op->weight.trained) {
+        continue;
+      }
+      for (const Kernel& kernel : op->forward) {
+        if (kernel.kind == KernelKind::Gemm) {
+          shapes.emplace(kernel.n, kernel.k);
+        }
+      }
+    }
+  }
+  const bool sums_are_wider = gradient_bytes(w.training) > wide && w.parallelism.zero < 2;
+  double empty = 0;
+  for (const auto& [rows, columns] : shapes) {
+    empty += rows * columns;
+  }
+  return Bytes{wide * ((w.training.gradient_copy && sums_are_wider ? copied : 0) +
+                       (w.training.placeholders ? empty : 0))};
+}
+
+/// The most that gradients of one operator's inputs and outputs take. Of unfused attention these
+/// are the scores twice, before softmax and behind it.
+Bytes flowing_in(const Block& block, double element) {
+  double most = 0;
+  for (const Operator* op : operators_of(block)) {
+    double values = 0;
+    for (const Kernel& kernel : op->forward) {
+      values +=
+          kernel.kind == KernelKind::Gemm ? kernel.batch * kernel.m * (kernel.k + kernel.n) : 0;
+    }
+    most = std::max(most, values);
+  }
+  return Bytes{element * most};
+}
+
+/// What a GPU holds beside what its framework allocates, roughly: CUDA's context with its kernels,
+/// 1573 MiB (an A100, bigscience-workshop/bigscience train/tr11-176B-ml/chronicles-prequel.md), and
+/// 688 MB of buffers for each of NCCL's communicators (github.com/NVIDIA/nccl/issues/964): of all
+/// ranks, of each axis, of a replica, and of stages with tied embeddings; frameworks may have more.
+Bytes outside_allocator(const Workload& w) {
+  constexpr Bytes kContext{1573 * 1024.0 * 1024.0};
+  constexpr Bytes kCommunicator{688e6};
+  const ParallelismSpec& p = w.parallelism;
+  int communicators = 0;
+  int ranks = 1;
+  for (const Degree& degree : kDegrees) {
+    ranks *= p.*degree.ranks;
+    communicators += p.*degree.ranks > 1 ? 1 : 0;
+  }
+  communicators += p.expert > 1 ? 1 : 0;
+  communicators += ranks > 1 ? 1 : 0;
+  communicators += p.tensor * p.pipeline > 1 ? 1 : 0;
+  communicators += w.model.tied_embeddings && p.pipeline > 1 ? 1 : 0;
+  return kContext + communicators * kCommunicator;
+}
+
 }  // namespace
 
 std::vector<HeldBlock> blocks_of(const Workload& w, const ModelBlocks& model, int stage) {
@@ -151,8 +216,10 @@ double updated_bytes(const Workload& w, const Weight& weight) {
 
 std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& model, int stage) {
   struct OfChunk {
-    Bytes kept, for_weights, again, logits, buffers, copied, on_the_way;
+    Bytes kept, for_weights, again, flowing, logits, head, buffers, copied, on_the_way;
   };
+  const bool has_framework = !w.training.framework.empty();
+  const double wide = element_bytes(w.training.precision);
   std::vector<OfChunk> chunks;  // of one microbatch
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
     OfChunk& of = chunks.emplace_back();
@@ -168,11 +235,19 @@ std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& m
       }
       of.again = std::max(of.again, made_again_by(model.kinds[kind]));
       of.buffers = std::max(of.buffers, buffers_of(model.kinds[kind]));
+      of.flowing =
+          std::max(of.flowing, has_framework ? flowing_in(model.kinds[kind], wide) : Bytes{});
     }
     if (w.placement().is_last({stage, chunk})) {
       const RankShape shape(w);
-      of.logits = Bytes{shape.tokens * shape.vocab * w.training.logit_bytes *
-                        (1 + w.model.prediction_layers)};
+      const double logits = shape.tokens * shape.vocab * (1 + w.model.prediction_layers);
+      of.logits = Bytes{logits * held_bytes(w.training.loss)};
+      const std::vector<const Operator*> head = operators_of(model.head);
+      const bool apart = (w.training.placeholders || w.training.accumulates_apart) &&
+                         std::any_of(head.begin(), head.end(), [](const Operator* op) {
+                           return op->part == ModelPart::Head && !op->weight_gradient.empty();
+                         });
+      of.head = Bytes{apart ? shape.element * (logits + shape.hidden * shape.vocab) : 0};
     }
   }
   const auto chunk_of = [&](const Action& action) {
@@ -185,8 +260,10 @@ std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& m
     const auto end = first + (first->with_next ? 2 : 1);
     now.action = *first;
     now.beside = first->with_next ? std::optional(*(end - 1)) : std::nullopt;
-    now.again = now.buffers = Bytes{};
+    now.buffers = Bytes{};
     Bytes on_the_way;
+    Bytes again_after, flowing_after;  // where that is more than the logits, which are gone then
+    Bytes ends_after;                  // what is there instead of logits
     for (auto action = first; action != end; ++action) {
       const OfChunk own = chunk_of(*action);
       if (action->is_forward()) {
@@ -195,12 +272,21 @@ std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& m
         now.logits += own.logits;
         ++now.forwards;
       }
-      now.again += action->gives_gradient() ? own.again : Bytes{};
+      if (action->gives_gradient()) {
+        const Bytes ends = std::max(own.logits, own.head);
+        const bool makes_more = own.again + own.flowing > ends;
+        again_after += makes_more ? own.again : Bytes{};
+        flowing_after += makes_more ? own.flowing : Bytes{};
+        ends_after += (makes_more ? Bytes{} : ends) - own.logits;
+      }
       now.buffers += own.buffers;
       on_the_way += own.on_the_way;
     }
     held.push_back(now);
     held.back().activations += on_the_way;
+    held.back().again = again_after;
+    held.back().flowing = flowing_after;
+    held.back().logits += ends_after;
     for (; first != end; ++first) {
       const OfChunk own = chunk_of(*first);
       const bool frees_early = w.training.frees_before_weights;
@@ -223,6 +309,8 @@ MemoryUse stage_memory(const Workload& w, const ModelBlocks& model, int stage) {
                     moments.begin(), moments.end(),
                     [](const HeldDuring& a, const HeldDuring& b) { return a.total() < b.total(); }),
                 .gathered = gathered(w, model, stage),
+                .framework = beside_gradients(w, model, stage),
+                .outside = outside_allocator(w),
                 .stage = stage};
   Bytes copied;
   // Where a rank casts what it gathers, the master weights are its weights.

@@ -17,9 +17,18 @@
 // buffer for gradients; activations of the layers that are copied, but for two at once.
 //
 // Memory over time goes by the stage's actions: forward of a microbatch adds what it keeps, the
-// action that is done with it takes that away. What backward makes again is there while it runs.
-// Not counted, for want of a source that says how much: workspaces of libraries, other buffers of
-// communication, what an allocator cannot use; training.memory_reserve is for these.
+// action that is done with it takes that away. What backward makes again is there while it runs. An
+// action frees its logits before a layer is made again: the larger of both counts. Where weights'
+// gradients are made apart from their sums, so does the head's, with the gradient of the logits.
+//
+// What frameworks hold beside, where one is named (training.framework): gradients in 16 bits beside
+// their sums (training.gradient_copy), empty ones (training.placeholders), and those of
+// activations, of the widest operator of a layer: of what it takes and what it makes, which
+// autograd has at once.
+//
+// MemoryUse::outside is what a card holds beside tensors. Not counted, for want of a source that
+// says how much: workspaces of libraries, what an allocator cannot use; training.memory_reserve is
+// for all of these.
 #pragma once
 
 #include <map>
@@ -40,12 +49,13 @@ struct HeldDuring {
   std::optional<Action> beside{};
   int forwards = 0;   // that it has begun by then
   Bytes activations;  // kept from forward to backward, all microbatches in flight
-  Bytes logits;       // likewise
+  Bytes logits;       // likewise; or their gradient, and that of the head's weight
   Bytes again;        // what backward has made again
+  Bytes flowing;      // gradients of what one operator takes and makes, of a framework
   Bytes buffers;      // of a layer's exchanges: other ranks' keys and values
   Bytes on_host;      // activations that were copied there, of this rank; not in total()
 
-  Bytes total() const { return activations + logits + again + buffers; }
+  Bytes total() const { return activations + logits + again + flowing + buffers; }
   /// "0B1", "0F3;1B0"
   std::string during() const { return action.text() + (beside ? ";" + beside->text() : ""); }
 };
@@ -56,11 +66,15 @@ struct MemoryUse {
   Bytes parameters;
   Bytes gradients;
   Bytes optimizer;
-  Bytes gathered;  // weights that are split, of the units in flight, and a unit's gradients
-  Bytes host{};    // what the rank keeps in the memory of its host, at most; not in peak()
+  Bytes gathered;     // weights that are split, of the units in flight, and a unit's gradients
+  Bytes framework{};  // gradients beside those, of the framework
+  Bytes outside{};    // what a card holds that no framework allocates; not in peak()
+  Bytes host{};       // what the rank keeps in the memory of its host, at most; not in peak()
   int stage = 0;
 
-  Bytes peak() const { return parameters + gradients + optimizer + gathered + moment.total(); }
+  Bytes peak() const {
+    return parameters + gradients + optimizer + gathered + framework + moment.total();
+  }
 };
 
 /// A block that lies on a stage.

@@ -194,8 +194,27 @@ struct RoutingSpec {
 /// The schedule that the user writes as a grid.
 inline constexpr std::string_view kGridSchedule = "grid";
 
-/// Bytes that a loss holds of a logit, by how it is made.
-inline constexpr int kInPlaceLogit = 6, kEagerLogit = 12, kFusedLogit = 2;
+/// How the loss is made of logits.
+enum class Loss { InPlace, Eager, Sharded, Fused, FusedWide };
+template <>
+inline constexpr auto kNames<Loss> = std::to_array<Named<Loss>>({{Loss::InPlace, "in-place"},
+                                                                 {Loss::Eager, "eager"},
+                                                                 {Loss::Sharded, "eager-sharded"},
+                                                                 {Loss::Fused, "fused"},
+                                                                 {Loss::FusedWide, "fused-fp32"}});
+/// Bytes of a logit that it holds.
+constexpr int held_bytes(Loss loss) {
+  switch (loss) {
+    case Loss::Eager:
+      return 12;
+    case Loss::Sharded:
+      return 10;
+    case Loss::Fused:
+      return 2;
+    default:
+      return 6;
+  }
+}
 
 struct TrainingSpec {
   std::string framework;    // whose ways hold where nothing else is said; empty: none's
@@ -223,10 +242,12 @@ struct TrainingSpec {
   OptimizerSpec optimizer;
   LoraSpec lora;
   std::vector<FrozenPart> frozen{};
-  int frozen_layers = 0;            // the first ones, whole
-  int gradient_bytes = 4;           // per parameter: fp32 gradients as Megatron keeps them
-  int logit_bytes = kInPlaceLogit;  // held per logit by the loss, which Megatron does in place
-  std::string schedule = "1f1b";    // a row of schedule_table(), or kGridSchedule
+  int frozen_layers = 0;          // the first ones, whole
+  int gradient_bytes = 4;         // per parameter: fp32 gradients as Megatron keeps them
+  bool gradient_copy = false;     // in 16 bits, of all weights, beside sums in fp32
+  bool placeholders = false;      // an empty 16-bit gradient for each shape of a layer's weights
+  Loss loss = Loss::InPlace;      // as Megatron has it
+  std::string schedule = "1f1b";  // a row of schedule_table(), or kGridSchedule
   std::vector<std::vector<Action>> grid{};  // by stage: what kGridSchedule does
   Deal grid_deal = Deal::InTurn;            // of its chunks
   int chunks = 1;                           // virtual stages per stage

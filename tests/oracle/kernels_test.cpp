@@ -384,7 +384,7 @@ TEST(Unfused, SingleOperators) {
   EXPECT_EQ(operator_named(build_model(w).head, "loss").input_gradient[0].bytes.value,
             14 * t * 4096);
   w.training.unfused = {};
-  w.training.logit_bytes = kFusedLogit;
+  w.training.loss = Loss::Fused;
   EXPECT_EQ(operator_named(build_model(w).head, "loss").forward[0].bytes.value, 8 * t * 4096);
 }
 

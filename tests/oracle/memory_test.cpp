@@ -209,6 +209,7 @@ TEST(Recomputation, UnitsKeepOneInput) {
   const double sbh = 512 * 1024;
   const double whole = 32 * sbh + 2 * 16.0 * 512 * 512;
   Workload w = small(12);
+  w.model.vocab = 1024;  // logits are less than a layer, and gone when it is made again
   w.training.recompute = Recompute::Full;
   const auto work = work_of(pass_of(w, ActionKind::Backward), false);
   for (const int unit : {1, 2, 5, 12}) {
@@ -333,6 +334,94 @@ TEST(Memory, IsThatOfMegatronsCalculator) {
           << row.model << " " << use.moment.activations.value;
     }
   }
+}
+
+/// A plan of MooreThreads/SimuMax docs/b200/b200_release_v1.2_summary.md: most that PyTorch had
+/// allocated, GiB, under Megatron-core with TransformerEngine and its native fused cross entropy.
+struct AllocatedRow {
+  std::string_view model;
+  int layers, kv_heads, tensor, pipeline, data;
+  double gib;
+};
+
+// Placeholders are one for each shape of a layer's weights: of 12 layers of Llama 3 70B on one
+// tensor rank 2 (10,240 h + h h + 2 f h + f h) bytes, 1.59 GiB, which SimuMax accounts for as well.
+// Where the head's is made, 2 h V / t and 2 bytes a logit stand against 6 of the loss.
+TEST(Memory, IsWhatMegatronHadAllocated) {
+  for (const AllocatedRow& row : {AllocatedRow{"llama3-70b", 12, 8, 1, 2, 4, 66.55},
+                                  AllocatedRow{"llama3-70b", 12, 8, 2, 1, 4, 60.68},
+                                  AllocatedRow{"llama3-70b", 12, 8, 4, 1, 2, 39.07},
+                                  AllocatedRow{"llama3-70b", 12, 8, 8, 1, 1, 28.29},
+                                  AllocatedRow{"llama3-405b", 4, 16, 1, 2, 4, 87.08},
+                                  AllocatedRow{"llama3-405b", 4, 16, 2, 1, 4, 81.59},
+                                  AllocatedRow{"llama3-405b", 4, 16, 4, 1, 2, 52.89},
+                                  AllocatedRow{"llama3-405b", 4, 16, 8, 1, 1, 38.57}}) {
+    Workload w{.model = preset(row.model)};
+    w.model.layers = row.layers;
+    w.model.kv_heads = row.kv_heads;
+    w.parallelism.tensor = row.tensor;
+    w.parallelism.pipeline = row.pipeline;
+    w.parallelism.data = row.data;
+    w.parallelism.zero = row.data > 1 ? 1 : 0;
+    w.parallelism.sequence = row.tensor > 1;
+    w.training.sequence_length = 4096;
+    w.training.global_batch = 4 * row.data;
+    w.training.framework = "megatron-core";
+    w.training.loss = Loss::FusedWide;
+    w.training.placeholders = true;
+    const MemoryUse use = memory_use(w);
+    EXPECT_TRUE(near(use.peak().value, row.gib * 1024 * 1024 * 1024, 0.02))
+        << row.model << " " << row.tensor << " " << use.peak().value / 1024 / 1024 / 1024;
+    if (row.tensor == 1 && row.layers == 12) {
+      const double h = 8192;
+      const double f = 28672;
+      EXPECT_EQ(use.framework.value, 2 * (10240 * h + h * h + 2 * f * h + f * h));
+    }
+  }
+}
+
+// Gradients in 16 bits beside fp32 sums are 2 bytes of every weight; beside 16-bit sums, and where
+// ZeRO-2 sends them on at once, there are none.
+TEST(Memory, HasASecondCopyOfGradients) {
+  Workload w = small(4);
+  w.parallelism.data = 2;
+  w.training.global_batch = 2;
+  EXPECT_EQ(memory_use(w).framework.value, 0);
+  w.training.gradient_copy = true;
+  EXPECT_EQ(memory_use(w).framework.value, 2 * rank_parameters(w, 0));
+  w.training.gradient_bytes = 2;
+  EXPECT_EQ(memory_use(w).framework.value, 0);
+  w.training.gradient_bytes = 4;
+  w.parallelism.zero = 2;
+  EXPECT_EQ(memory_use(w).framework.value, 0);
+}
+
+// A framework's backward pass holds gradients of what one operator takes and makes: of unfused
+// attention the scores twice, with q and with its output of s b h each, of 2 bytes.
+TEST(MemoryOverTime, GradientsFlow) {
+  Workload w = small(4);
+  w.model.vocab = 1024;
+  EXPECT_EQ(memory_over_time(w, build_model(w), 0).back().flowing.value, 0);
+  w.training.framework = "megatron-core";
+  const double sbh = 512 * 1024;
+  const double scores = 16.0 * 512 * 512;
+  const HeldDuring last = memory_over_time(w, build_model(w), 0).back();
+  EXPECT_EQ(last.flowing.value, 2 * (2 * scores + 2 * sbh));
+  EXPECT_EQ(last.logits.value, 0);  // of 6 x 512 x 1,024 bytes, less than that
+}
+
+// BLOOM's plan, tensor 8 x pipeline 12 x data 4 with tied embeddings: CUDA's context and six
+// communicators are the 5.9 GB that its runs of one sequence a microbatch have beside tensors.
+TEST(Memory, OutsideTheAllocator) {
+  Workload w = small(12);
+  w.model.heads = w.model.kv_heads = 16;
+  EXPECT_EQ(memory_use(w).outside.value, 1573 * 1024.0 * 1024.0);
+  w.parallelism.tensor = 8;
+  w.parallelism.pipeline = 12;
+  w.parallelism.data = 4;
+  w.training.global_batch = 4;
+  w.model.tied_embeddings = true;
+  EXPECT_EQ(memory_use(w).outside.value, 1573 * 1024.0 * 1024.0 + 6 * 688e6);
 }
 
 // Qi et al. 2023 (Zero Bubble Pipeline Parallelism, table 1, section 4.1): of a layer 34 s b h are

@@ -362,7 +362,7 @@ TEST(TrainingMixture, CutShortWithCapacity) {
   EXPECT_EQ(w.training.routing.capacity, 1);
   EXPECT_TRUE(w.training.routing.pads);
   EXPECT_FALSE(w.parallelism.overlap_data);
-  EXPECT_EQ(w.training.logit_bytes, 2);
+  EXPECT_EQ(w.training.loss, Loss::FusedWide);
 }
 
 TEST(TrainingMixture, UnknownOnesAreRefusedByName) {
