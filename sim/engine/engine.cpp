@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <simgrid/kernel/Timer.hpp>
@@ -33,7 +34,7 @@ void configure_simgrid() {
 /// SimGrid holds it by reference until all callbacks have returned.
 class SimGridNetwork {
  public:
-  SimGridNetwork(const TaskGraph& graph, bool log) : graph_(graph), flows_(graph.tasks.size()) {
+  SimGridNetwork(const TaskGraph& graph, bool log) : graph_(graph), units_(units_of(graph)) {
     static bool had_engine = false;  // SimGrid itself forgets an engine that was destroyed
     check(!std::exchange(had_engine, true), "SimGrid allows one engine in a process");
     static char name[] = "danlu";
@@ -54,24 +55,21 @@ class SimGridNetwork {
   }
 
   void set_capacity(FoldedLinkId link, double capacity) {
-    capacities_[link].now = capacity;
-    links_[link]->set_bandwidth(capacity);
+    capacities_[link].now = capacity * units_;
+    links_[link]->set_bandwidth(capacity * units_);
   }
 
   void start_flow(Carried carried, double bytes) {
-    check(carried.segment == Carried::kTask, "no run of a step that is printed may be disturbed");
-    const auto id = make_id<TaskId>(carried.of);
     const ChannelId channel = carried.channel;
     const auto& [from, to] = ends_[channel];
-    sg4::CommPtr flow = sg4::Comm::sendto_init();
-    flows_[id] = flow;            // owned until its completion callback has returned
-    flow->set_data(&flows_[id]);  // where it stands says whose it is
-    flow->set_payload_size(static_cast<std::uint64_t>(bytes));
-    flow->set_source(from);
+    Flow& own = flows_.emplace_back(Flow{sg4::Comm::sendto_init(), carried});
+    own.flow->set_data(&own);
+    own.flow->set_payload_size(static_cast<std::uint64_t>(std::llround(bytes * units_)));
+    own.flow->set_source(from);
     // SimGrid never lets a flow go faster than its links did when it began, so they are at their
     // best for that moment.
     set_capacities(channel, &Capacity::most);
-    flow->set_destination(to);  // this starts it
+    own.flow->set_destination(to);  // this starts it
     set_capacities(channel, &Capacity::now);
   }
 
@@ -83,16 +81,24 @@ class SimGridNetwork {
   }
 
  private:
+  /// Owned until its completion callback has returned; SimGrid knows where it stands.
+  struct Flow {
+    sg4::CommPtr flow;
+    Carried carried;
+  };
   /// Of a link: now, and the most that it ever has.
   struct Capacity {
     double now = 0;
     double most = 0;
   };
 
+  /// SimGrid counts whole bytes, and a run that is opened may have half a byte left.
+  static double units_of(const TaskGraph& graph) { return has_open_runs(graph) ? 65536 : 1; }
+
   void build_platform() {
     zone_ = sg4::create_empty_zone("danlu");
     for (const FoldedLinkId id : graph_.links.ids()) {
-      const double capacity = graph_.links[id].capacity.value;
+      const double capacity = graph_.links[id].capacity.value * units_;
       check(capacity > 0 && std::isfinite(capacity), "a link's capacity is positive");
       links_.push_back(
           zone_->create_link(fmt::format("l{}", index(id)), capacity)->set_latency(0)->seal());
@@ -100,7 +106,7 @@ class SimGridNetwork {
     }
     for (const CapacityChange& change : graph_.changes) {
       double& most = capacities_[change.link].most;
-      most = std::max(most, change.capacity.value);
+      most = std::max(most, change.capacity.value * units_);
     }
     for (const Channel& channel : graph_.channels) {
       ends_.push_back(add_channel(channel));
@@ -133,24 +139,23 @@ class SimGridNetwork {
   }
 
   void end_flow(const sg4::Activity& activity) {
-    const auto& flow = static_cast<const sg4::Comm&>(activity);
-    const TaskId task = flows_.id_of(*flow.get_data<sg4::CommPtr>());
-    if (flows_[task] == nullptr) {
+    Flow& own = *static_cast<const sg4::Comm&>(activity).get_data<Flow>();
+    if (own.flow == nullptr) {
       return;  // SimGrid signals some endings twice
     }
-    release_.push_back(std::move(flows_[task]));
+    release_.push_back(std::move(own.flow));
     if (release_.size() > 1) {  // the newest is still in its callback
       release_.erase(release_.begin(), release_.end() - 1);
     }
-    player_->arrived({.of = static_cast<std::uint32_t>(index(task)),
-                      .channel = graph_.tasks[task].channel.value()});
+    player_->arrived(own.carried);
   }
 
   const TaskGraph& graph_;
   Player<SimGridNetwork>* player_ = nullptr;  // that runs it
   std::optional<sg4::Engine> engine_;
-  IdVector<TaskId, sg4::CommPtr> flows_;  // while they run
-  std::vector<sg4::CommPtr> release_;     // ended, dropped after their callback
+  double units_;                       // that a byte is to SimGrid
+  std::deque<Flow> flows_;             // all that ever began
+  std::vector<sg4::CommPtr> release_;  // ended, dropped after their callback
   sg4::NetZone* zone_ = nullptr;
   IdVector<FoldedLinkId, sg4::Link*> links_;
   IdVector<FoldedLinkId, Capacity> capacities_;

@@ -43,8 +43,7 @@ class OpenRuns {
  public:
   OpenRuns(const TaskGraph& graph, Network& network, const TakenByClass& taken)
       : graph_(graph), network_(network), taken_(taken), runs_of_(taken.classes()) {
-    if (std::any_of(graph.tasks.begin(), graph.tasks.end(),
-                    [](const Task& task) { return task.open; })) {
+    if (has_open_runs(graph)) {
       links_.resize(graph.links.size());
     }
   }

@@ -66,6 +66,11 @@ OpenSlice open_slice(const TaskGraph& graph, const ProgramSlice& slice) {
   return made;
 }
 
+bool has_open_runs(const TaskGraph& graph) {
+  return std::any_of(graph.tasks.begin(), graph.tasks.end(),
+                     [](const Task& task) { return task.open; });
+}
+
 Seconds OpenSlice::left_of(std::size_t segment, Seconds at) const {
   Seconds left = segments[segment].duration;
   for (Seconds from = alone.start[segment]; from < at;) {

@@ -39,4 +39,7 @@ struct OpenSlice {
 
 OpenSlice open_slice(const TaskGraph& graph, const ProgramSlice& slice);
 
+/// Whether any run of the graph may be opened.
+bool has_open_runs(const TaskGraph& graph);
+
 }  // namespace danlu

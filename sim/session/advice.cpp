@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "sim/report/advice.hpp"
+#include "sim/session/evaluate.hpp"
 #include "sim/session/plays.hpp"
 
 namespace danlu {
@@ -50,17 +51,35 @@ std::optional<Saving> best_saving(const Simulation& simulation, const SessionOpt
   if (!why_untried(report).empty()) {
     return std::nullopt;
   }
+  if (report.gpus > kMostGpus) {
+    return std::nullopt;
+  }
   const std::vector<Change> changes = speed_changes(report, simulation.scenario.cluster);
-  const std::vector<std::optional<Seconds>> steps = play(changes, simulation, options);
-  std::optional<Saving> best;
+  std::vector<Workload> plans;
+  for (const Change& change : changes) {
+    plans.push_back(change.workload);
+  }
   Seconds least = report.step.time * (1 - kWorthSaying);
+  const std::vector<Evaluation> found =
+      Evaluator(simulation.cluster,
+                {.threads = options.processes, .most_parts = kMostTasksOfChange})
+          .evaluate(plans, least);
+  std::optional<std::size_t> best;
   for (std::size_t i = 0; i < changes.size(); ++i) {
-    if (steps[i] && *steps[i] < least) {
-      least = *steps[i];
-      best = Saving{changes[i].text(), least};
+    const bool ended = found[i].outcome == Evaluation::Outcome::Ended;
+    options.say(fmt::format("tried {}: {}", changes[i].text(),
+                            ended ? to_text(found[i].step) : found[i].why));
+    if (ended && found[i].step < least) {
+      least = found[i].step;
+      best = i;
     }
   }
-  return best;
+  if (!best) {
+    return std::nullopt;
+  }
+  Scenario changed = simulation.scenario;
+  changed.workload = plans[*best];
+  return Saving{changes[*best].text(), play_steps({&changed, 1}, &simulation.cluster, options)[0]};
 }
 
 Remedies memory_remedies(const Simulation& simulation, const SessionOptions& options) {

@@ -58,11 +58,12 @@ struct TooLarge {
 Evaluation evaluate_plan(const Workload& plan, const Cluster& cluster, double most_parts,
                          std::optional<Seconds> bound) {
   const auto check_size = [&](const StepSize& size) {
-    if (size.parts() > most_parts) {
-      throw TooLarge{size.parts()};
+    if (size.opened + size.segments > most_parts) {
+      throw TooLarge{size.opened + size.segments};
     }
   };
-  check_size(least_size(plan));
+  const StepSize least = least_size(plan);
+  check_size({.segments = least.segments, .opened = least.tasks});
   if (const auto problems = forced_choice_problems(plan, cluster); !problems.empty()) {
     return {.outcome = Outcome::Failed, .why = problems.front().message};
   }
@@ -89,7 +90,7 @@ Evaluation evaluate_any(const Workload& plan, const Cluster& cluster, double mos
             .why = fmt::format("its step has about {:.2g} tasks and parts of tasks, of at most "
                                "{:.2g}",
                                size.parts, most_parts)};
-  } catch (const std::bad_alloc& error) {
+  } catch (const std::exception& error) {
     return {.outcome = Outcome::Failed, .why = error.what()};
   }
 }

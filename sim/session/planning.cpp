@@ -112,17 +112,18 @@ void announce_cluster(const Scenario& scenario, const SessionOptions& options) {
 }
 
 StepPlan plan_within_limits(const Scenario& scenario, const Cluster& cluster,
-                            const SessionOptions& options) {
+                            const SessionOptions& options, Disturbed disturbed) {
   if (const StepSize least = least_size(scenario.workload); least.parts() > options.tasks.most) {
     allow_size(scenario, least, options);
   }
   check_forced_choices(scenario, cluster);
   allow_jitter(scenario, cluster, options);
   allow_messages(scenario, cluster, options);
-  return plan_step(scenario.workload, cluster, [&](const StepSize& size) {
+  const auto allow = [&](const StepSize& size) {
     options.say(fmt::format("about {:.3g} tasks, {:.3g} segments", size.tasks, size.segments));
     allow_size(scenario, size, options);
-  });
+  };
+  return plan_step(scenario.workload, cluster, allow, disturbed);
 }
 
 }  // namespace danlu

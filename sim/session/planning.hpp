@@ -19,6 +19,7 @@ void announce_cluster(const Scenario& scenario, const SessionOptions& options);
 /// The plan of the scenario's step. Announces what is large; throws CannotRun above the limit, and
 /// what check_scenario() throws.
 StepPlan plan_within_limits(const Scenario& scenario, const Cluster& cluster,
-                            const SessionOptions& options);
+                            const SessionOptions& options,
+                            Disturbed disturbed = Disturbed::BySegment);
 
 }  // namespace danlu

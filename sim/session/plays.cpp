@@ -102,12 +102,12 @@ void allow_plays(const std::string& what, std::size_t plays, std::size_t tasks,
 
 std::vector<Seconds> play_steps(std::span<const Scenario> scenarios, const Cluster* built,
                                 const SessionOptions& options) {
-  const std::vector<Played> all =
-      play_on_clusters(clusters_of(scenarios), built, {.processes = options.processes},
-                       [&](std::size_t i, const Cluster& cluster) {
-                         return end_of_step(scenarios[i], cluster,
-                                            plan_step(scenarios[i].workload, cluster), options);
-                       });
+  const std::vector<Played> all = play_on_clusters(
+      clusters_of(scenarios), built, {.processes = options.processes},
+      [&](std::size_t i, const Cluster& cluster) {
+        const StepPlan plan = plan_step(scenarios[i].workload, cluster, {}, Disturbed::Open);
+        return end_of_step(scenarios[i], cluster, plan, options);
+      });
   std::vector<Seconds> steps;
   for (const Played& played : all) {
     steps.push_back(end_of(played));

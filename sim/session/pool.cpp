@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -124,6 +125,10 @@ void write_all(int pipe, std::string_view bytes) {
 /// The whole life of a process.
 [[noreturn]] void live(int pipe, std::size_t number, const std::optional<int>& patience,
                        const std::function<Played(std::size_t)>& play) {
+  // It makes a lot once and then ends: what it gives back would only be faulted in again.
+  (void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  (void)mallopt(M_TOP_PAD, 4 << 20);
   if (patience) {
     std::signal(SIGALRM, SIG_DFL);
     alarm(static_cast<unsigned>(*patience));

@@ -66,7 +66,8 @@ constexpr std::string_view kTooLarge = "too many tasks (--max-tasks): collective
 /// With a remark where the step is too large to be played but by closed forms.
 Played play_row(const Scenario& scenario, const Cluster& cluster, const SessionOptions& options) {
   try {
-    return end_of_step(scenario, cluster, plan_within_limits(scenario, cluster, options), options);
+    return end_of_step(scenario, cluster,
+                       plan_within_limits(scenario, cluster, options, Disturbed::Open), options);
   } catch (const CannotRun&) {
     Scenario closed = scenario;
     closed.workload.collectives = CollectiveMode::Formula;

@@ -13,7 +13,7 @@ StepPlan plan_step(const Workload& workload, const Cluster& cluster, const SizeC
   }
   lower_passes(draft);
   if (check && disturbed == Disturbed::Open) {  // passes of late hosts were not opened
-    check({.tasks = static_cast<double>(draft.graph().tasks.size())});
+    check({.opened = static_cast<double>(draft.graph().tasks.size())});
   }
   lower_sends(draft);
   lower_ends(draft);

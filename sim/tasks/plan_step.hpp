@@ -24,6 +24,7 @@ struct StepPlan {
 struct StepSize {
   double tasks = 0;     // to be played
   double segments = 0;  // of programs, which fused tasks are made of
+  double opened = 0;    // tasks to be played where disturbed passes are opened
 
   double parts() const { return tasks + segments; }
 };

@@ -81,25 +81,26 @@ StepSize size_of(StepDraft& draft) {
     const auto classes = static_cast<double>(passing.rank_classes.size());
     std::set<ProgramId> made;
     for (const StagePass& pass : draft.stage(passing.stage).passes) {
-      if (passing.fused) {
-        size.tasks += runs_of(programs[pass.program], pass.cut_at_layers);
-      } else {
-        size.tasks += parts[pass.program].compute * classes + parts[pass.program].collectives;
-      }
+      const double runs = runs_of(programs[pass.program], pass.cut_at_layers);
+      const double each = parts[pass.program].compute * classes + parts[pass.program].collectives;
+      size.tasks += passing.fused && !passing.open ? runs : each;
+      size.opened += passing.fused ? runs : each;
       if (made.insert(pass.program).second) {  // by the speed of its ranks
-        size.segments += parts[pass.program].all() * (passing.fused ? 1 : classes);
+        size.segments += parts[pass.program].all() * (passing.fused && !passing.open ? 1 : classes);
       }
     }
   }
   for (const GroupClass& group : draft.folded().groups) {
     const StageProgram& stage = draft.stage(draft.ranks(group.rank_classes[0]).stage);
     const bool next = group.sort == kSendsOn;
-    size.tasks += static_cast<double>(
+    const auto others = static_cast<double>(
         group.sort.is_transfer()
             ? std::count_if(stage.sends.begin(), stage.sends.end(),
                             [&](const Send& send) { return send.next == next; })
             : std::count_if(stage.ends.begin(), stage.ends.end(),
                             [&](const EndStep& end) { return end.sort == group.sort; }));
+    size.tasks += others;
+    size.opened += others;
   }
   return size;
 }
