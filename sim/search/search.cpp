@@ -238,7 +238,8 @@ std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space,
     for (std::size_t i = 0; i < left.size(); ++i) {
       tries.push_back(changed({left[i]}));
     }
-    std::erase_if(tries, [&](const SearchStep& step) { return space.same(step.plan, now); });
+    const auto changes_nothing = [&](const SearchStep& step) { return space.same(step.plan, now); };
+    std::erase_if(tries, changes_nothing);
     tries = play_some(std::move(tries), space, play);
     if (std::none_of(tries.begin(), tries.end(), [](const SearchStep& s) { return s.step; })) {
       for (std::size_t i = 0; i < left.size(); ++i) {
@@ -246,6 +247,7 @@ std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space,
           tries.push_back(changed({left[i], left[j]}));
         }
       }
+      std::erase_if(tries, changes_nothing);
       tries = play_some(std::move(tries), space, play);
     }
     const auto best = std::min_element(tries.begin(), tries.end(), is_faster);
