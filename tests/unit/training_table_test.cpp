@@ -469,6 +469,7 @@ TEST(TrainingRow, TensorExchangesOverlapAsTheFrameworkDoes) {
   EXPECT_EQ(overlap("nemo", "fp8", "TP_COMM_OVERLAP False"), TensorOverlap::None);
   EXPECT_EQ(overlap("nemo", "fp8", "TP_COMM_OVERLAP True"), TensorOverlap::Backward);
   EXPECT_EQ(overlap("megatron-deepspeed", "bf16", ""), TensorOverlap::None);
+  EXPECT_EQ(overlap("paddlenlp", "fp16", ""), TensorOverlap::None);
   EXPECT_EQ(overlap("megatron-bridge", "bf16", ""), TensorOverlap::Full);
 }
 
