@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "sim/base/text.hpp"
+#include "sim/report/page.hpp"
+#include "sim/report/plan_text.hpp"
 #include "sim/report/sections.hpp"
 #include "sim/workload/memory.hpp"
 #include "sim/workload/model_blocks.hpp"
