@@ -5,7 +5,7 @@
 //
 // Some steps whose messages meet on shared links are chaotic: who comes a little later is shared
 // with for longer, and rounding grows from meeting to meeting (seed 149 by a factor of 1e5). There
-// no player is right, and both may differ by what one of them does if durations change by 1e-13.
+// no player is right, and both may differ by what one of them does if durations change by 1e-12 s.
 //
 // And steps end at the same time whether passes that are disturbed are played segment by segment or
 // opened where they are (sim/engine/open_runs.hpp).
@@ -40,14 +40,14 @@ double difference(const Timeline& one, const Timeline& other) {
   return most / std::max(other.end.value, 1e-300);
 }
 
-/// How far the step moves when its durations change by up to 1e-13 of themselves.
+/// How far the step moves when its durations change by up to 1e-12 s, as SimGrid's instants do.
 double sensitivity(const TaskGraph& graph) {
   double most = 0;
   for (const std::uint64_t seed : {1, 2, 3}) {
     TaskGraph changed = graph;
     testing::Dice dice(seed);
     for (Task& task : changed.tasks) {
-      task.duration = task.duration * (1 + 1e-14 * dice.between(-10, 10));
+      task.duration += task.duration > Seconds{} ? Seconds{1e-13 * dice.between(0, 10)} : Seconds{};
     }
     most = std::max(most, difference(*play_max_min(changed), *play_max_min(graph)));
   }
