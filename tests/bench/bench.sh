@@ -105,28 +105,28 @@ events=$(mktemp --suffix .json)
 trap 'rm -f -- "$events"' EXIT
 # shellcheck disable=SC2059
 printf "$row" command 'wall s' budget MB tasks tasks/s 'step s' ''
-bench 'GPT-3 175B, 64 GPUs, selective' 13.4360 '0.5' scenarios/gpt3-175b-64-a100-selective.yaml
-bench 'GPT-3 175B, 64 GPUs, full' 18.5321 '0.5' scenarios/gpt3-175b-64-a100-full.yaml
-bench 'GPT-3 175B, 1,024 GPUs' 26.9013 '0.1' scenarios/gpt3-175b-a100.yaml
-bench 'Llama-3 405B, 16,384 GPUs' 9.8930 '0.5' scenarios/llama3-405b-16384-h100.yaml
-bench 'Llama-3 405B, 131,072 GPUs' 9.9206 '4' scenarios/llama3-405b-131072-h100.yaml
-bench 'Llama-3 8B FSDP, 1,024 GPUs' 2.2429 '0.5' scenarios/llama3-8b-fsdp-h100.yaml \
+bench 'GPT-3 175B, 64 GPUs, selective' 13.6694 '0.5' scenarios/gpt3-175b-64-a100-selective.yaml
+bench 'GPT-3 175B, 64 GPUs, full' 18.8374 '0.5' scenarios/gpt3-175b-64-a100-full.yaml
+bench 'GPT-3 175B, 1,024 GPUs' 27.3643 '0.1' scenarios/gpt3-175b-a100.yaml
+bench 'Llama-3 405B, 16,384 GPUs' 10.2372 '0.5' scenarios/llama3-405b-16384-h100.yaml
+bench 'Llama-3 405B, 131,072 GPUs' 10.2647 '4' scenarios/llama3-405b-131072-h100.yaml
+bench 'Llama-3 8B FSDP, 1,024 GPUs' 2.3118 '0.5' scenarios/llama3-8b-fsdp-h100.yaml \
   --set cluster.gpus=1024 --set training.global_batch=2048
-bench 'Llama-3 405B, 8 chunks, 16,384' 5.8719 '1' scenarios/llama3-405b-interleaved-h100.yaml
-bench 'Llama-3 405B, 131k tokens' 18.5588 '1' scenarios/llama3-405b-131k-context.yaml
-bench 'Llama-3 8B, 1M tokens' 65.4126 '0.5' scenarios/llama3-8b-1m-context.yaml
-bench 'GPT-3 175B, 512 GPUs, no fold' 26.8445 '60' scenarios/gpt3-175b-a100.yaml \
+bench 'Llama-3 405B, 8 chunks, 16,384' 6.0689 '1' scenarios/llama3-405b-interleaved-h100.yaml
+bench 'Llama-3 405B, 131k tokens' 18.9029 '1' scenarios/llama3-405b-131k-context.yaml
+bench 'Llama-3 8B, 1M tokens' 65.5166 '0.5' scenarios/llama3-8b-1m-context.yaml
+bench 'GPT-3 175B, 512 GPUs, no fold' 27.3074 '60' scenarios/gpt3-175b-a100.yaml \
   --set fold=off --set cluster.gpus=512 --set parallelism.data=8 --set training.global_batch=768
 
 # Searches: of 12,708 plans that can run, and of 5,160, the best for certain.
-search 'GPT-3 175B, 64 A100, best plan' 12.8369 '10' scenarios/gpt3-175b-64-a100-selective.yaml
-search 'Llama-3 70B, 128 H100, best plan' 29.6826 '15' scenarios/search/llama3-70b-128-h100.yaml
+search 'GPT-3 175B, 64 A100, best plan' 13.0713 '10' scenarios/gpt3-175b-64-a100-selective.yaml
+search 'Llama-3 70B, 128 H100, best plan' 30.6644 '15' scenarios/search/llama3-70b-128-h100.yaml
 
 # Campaigns: the step, and 1,000 runs of 54 days; and one run with all its events, of which the
 # campaign is what it takes longer than the step alone.
-bench 'Llama-3 405B, 1,000 x 54 days' 9.8930 '10' scenarios/faults/llama3-405b-54-days.yaml \
+bench 'Llama-3 405B, 1,000 x 54 days' 10.2372 '10' scenarios/faults/llama3-405b-54-days.yaml \
   --set faults.trials=1000 --set faults.what_if=false
-bench 'Llama-3 405B, 54 days, events' 9.8930 '0.5' scenarios/faults/llama3-405b-54-days.yaml \
+bench 'Llama-3 405B, 54 days, events' 10.2372 '0.5' scenarios/faults/llama3-405b-54-days.yaml \
   --set faults.trials=1 --set faults.what_if=false --timeline "$events"
 with_events=$best
 time_best run scenarios/llama3-405b-16384-h100.yaml

@@ -37,9 +37,10 @@ for arguments in --help --version 'run --help' 'list models' "run $scenario" \
 done
 
 # ---- What is not printable is shown, not printed.
+commands='run, compare, check, show, list, topology, search, collective, validate, import'
 call $'\e[31mred'
 expect 'an unknown command' "error: unknown command '\\u001b[31mred'
-hint: commands: run, compare, check, show, list, topology, search, collective, validate, import" "$err"
+hint: commands: $commands" "$err"
 clean 'is escaped'
 call check $'no\e]0;owned\a\xc2\x9b\xe2\x80\xae\xff.yaml'
 expect 'a name of a file' "no\\u001b]0;owned\\u0007\\u009b\\u202e\\xff.yaml: error: cannot be \
