@@ -35,8 +35,7 @@ constexpr std::string_view kBatchedSends =
     "overlap";
 constexpr std::string_view kPartitionedSends =
     "github.com/microsoft/DeepSpeed deepspeed/runtime/utils.py PartitionedTensor: to_meta copies "
-    "to "
-    "the GPU, from_meta reads from it, at each send and receipt; Megatron's mpu/data.py "
+    "to the GPU, from_meta reads from it, at each send and receipt; Megatron's mpu/data.py "
     "broadcast_data reads sizes";
 constexpr std::string_view kPlaceholders =
     "get_dummy_wgrad of TransformerEngine's pytorch/module/base.py: one for each shape and type, "
