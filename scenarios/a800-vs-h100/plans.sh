@@ -12,7 +12,7 @@ danlu=${1:-$here/../../danlu}
 
 step_time() { # TOPOLOGY TENSOR PIPELINE CHUNKS OVERLAP
   local json
-  json=$("$danlu" run "$here/a100.yaml" --json --set "cluster.topology=$1" \
+  json=$("$danlu" run "$here/a100.yaml" --json --no-advice --set "cluster.topology=$1" \
     --set "parallelism.tensor=$2" --set "parallelism.pipeline=$3" \
     --set "training.schedule.chunks=$4" --set "parallelism.overlap={$5, data: true}") ||
     { [[ $? == 1 ]] && echo - && return; }

@@ -49,7 +49,7 @@ class RandomHardware : public ::testing::TestWithParam<int> {
  protected:
   /// Doubles everything in turn; a step that becomes slower by more than `tolerance` fails.
   void expect_not_slower(std::uint64_t first_seed, bool formula, double tolerance) const {
-    const std::uint64_t cases = from_environment("DANLU_CASES", 25);
+    const std::uint64_t cases = from_environment("DANLU_CASES", 15);
     const std::uint64_t own = first_seed + static_cast<std::uint64_t>(GetParam()) * cases;
     const std::uint64_t seed = from_environment("DANLU_SEED", own);
     fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
