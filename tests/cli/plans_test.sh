@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The founding comparison: what the A800's and the H800's NVLink of 400 GB/s cost against 600 and
-# 900, as shipped, with the same overlap for both, with the best of sixteen plans for each, and of all.
+# 900: as shipped, with the same overlap for both, with the best of sixteen plans for each, and with
+# the best of all.
 # Usage: plans_test.sh REPO_ROOT DANLU_BINARY
 set -uo pipefail
 root=$1
