@@ -66,6 +66,14 @@ std::vector<Output> outputs_of(const RunOptions& options) {
   return outputs;
 }
 
+/// `instead`: the option that prints something else than a report, "" without any.
+void check_sensitivity(bool sensitivity, std::string_view instead) {
+  if (sensitivity && !instead.empty()) {
+    refuse("--sensitivity", fmt::format("has no effect with {}, which prints no report", instead),
+           "leave one of the two out");
+  }
+}
+
 void check_options(const RunOptions& options, const std::vector<Output>& outputs) {
   if (options.crosscheck && options.files.size() > 1) {
     refuse("--crosscheck", "needs a single scenario");
@@ -77,12 +85,9 @@ void check_options(const RunOptions& options, const std::vector<Output>& outputs
   if (options.brief && options.drawing.gantt) {
     refuse("--gantt", "contradicts --brief", "leave one of the two out");
   }
-  if (options.sensitivity && (options.crosscheck || options.drawing.gantt)) {
-    refuse("--sensitivity",
-           fmt::format("has no effect with {}, which prints no report",
-                       options.crosscheck ? "--crosscheck" : "--gantt"),
-           "leave one of the two out");
-  }
+  check_sensitivity(options.sensitivity, options.crosscheck      ? "--crosscheck"
+                                         : options.drawing.gantt ? "--gantt"
+                                                                 : "");
   for (const auto& [option, file] : outputs) {
     if (file.empty()) {
       refuse(option, "expected the name of a file, found nothing");
@@ -303,6 +308,7 @@ int compare(const CompareOptions& options, const CommonOptions& common) {
   }
   const Writer& writer = chosen_writer(common);
   const DrawingOptions& drawing = options.drawing;
+  check_sensitivity(options.sensitivity, drawing.gantt ? "--gantt" : "");
   std::vector<Output> outputs;
   if (drawing.svg) {
     outputs.push_back({"--svg", *drawing.svg});

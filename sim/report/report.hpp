@@ -293,12 +293,6 @@ struct ReportAssumption {
   std::string reason;  // "H100 value assumed", "default"
 };
 
-/// What one change of the plan would make of the step, as played.
-struct Saving {
-  std::string change;  // "parallelism.overlap.tensor=full"
-  Seconds step;        // with it
-};
-
 struct Report {
   std::string scenario;
   std::vector<std::string> overrides;         // "key.path=value" of the command line; the caller's

@@ -71,15 +71,15 @@ Section sum_section(const Sensitivity& sensitivity, Seconds step) {
                    Shown::PageOnly)}};
 }
 
-Section switch_section(std::string key, std::string heading,
-                       const std::vector<SwitchGain>& switches, Seconds step) {
+Section switch_section(std::string key, std::string heading, const std::vector<Saving>& switches,
+                       Seconds step) {
   Section section{
       .key = std::move(key),
       .heading = std::move(heading),
       .shape = Shape::Table,
       .columns = {{"change", "switch", 40, true}, {"step_s", "step", 10}, {"saved", "saves", 8}},
       .labels = true};
-  for (const SwitchGain& gain : switches) {
+  for (const Saving& gain : switches) {
     section.rows.push_back(
         {.label = gain.change, .cells = {Figure::time(gain.step), saved_figure(step, gain.step)}});
   }

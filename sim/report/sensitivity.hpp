@@ -25,18 +25,17 @@ struct ResourceGain {
   double elasticity(Seconds step) const;
 };
 
-/// A change of the plan; how long the step would be.
-struct SwitchGain {
+/// What one change of the plan would make of the step, as played.
+struct Saving {
   std::string change;  // "parallelism.overlap.tensor=full"
-  Seconds step;
+  Seconds step;        // with it
 };
 
 struct Sensitivity {
   std::vector<ResourceGain> resources;
-  Seconds all_little_more;           // the step with kLittleMore times as much of all of them
-  std::vector<SwitchGain> switches;  // that are off, could be on and fit; shortest step first
-  /// The same of those that fit only with twice the HBM; whether anything of the plan would.
-  std::vector<SwitchGain> with_memory;
+  Seconds all_little_more;          // the step with kLittleMore times as much of all of them
+  std::vector<Saving> switches;     // that are off, could be on and fit; shortest step first
+  std::vector<Saving> with_memory;  // the same of those that fit only with twice the HBM
 
   /// Of all resources together: one, but for what is no figure of the cluster (NCCL's constants).
   double together(Seconds step) const;

@@ -1,11 +1,9 @@
 #include "sim/search/search.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
 #include <numeric>
-#include <thread>
 
+#include "sim/base/threads.hpp"
 #include "sim/fold/group_plan.hpp"
 #include "sim/report/report.hpp"
 #include "sim/search/bound.hpp"
@@ -18,32 +16,8 @@ constexpr std::size_t kBatch = 16;  // plans that are played before the best is 
 /// Calls work(thread's own StepBounds, i) for each i below `count`, on several threads.
 template <typename Work>
 void in_parallel(std::size_t count, int threads, const ClusterSpec& cluster, const Work& work) {
-  const auto processors = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  const auto most = static_cast<std::size_t>(threads > 0 ? threads : processors);
-  std::vector<std::exception_ptr> errors(std::clamp<std::size_t>(count, 1, most));
-  std::atomic<std::size_t> next = 0;
-  const auto run = [&](std::size_t thread) {
-    try {
-      StepBounds bounds(cluster);
-      for (std::size_t i = next++; i < count; i = next++) {
-        work(bounds, i);
-      }
-    } catch (...) {
-      errors[thread] = std::current_exception();
-    }
-  };
-  {
-    std::vector<std::jthread> others;
-    for (std::size_t thread = 1; thread < errors.size(); ++thread) {
-      others.emplace_back(run, thread);
-    }
-    run(0);
-  }
-  for (const std::exception_ptr& error : errors) {
-    if (error) {
-      std::rethrow_exception(error);
-    }
-  }
+  for_each_on_threads(
+      count, threads, [&] { return StepBounds(cluster); }, work);
 }
 
 Bytes spare_of(const MemoryReport& memory) {

@@ -16,28 +16,25 @@ constexpr std::size_t kMostTasks = 100'000;
 constexpr std::size_t kMostTasksOfChange = 400'000;
 constexpr int kMostGpus = 20'000;
 
-/// How long a step takes with each change; none where that cannot be said.
-std::vector<std::optional<Seconds>> play(const std::vector<Change>& changes,
-                                         const Simulation& simulation,
-                                         const SessionOptions& options) {
-  if (simulation.report.gpus > kMostGpus) {
-    return std::vector<std::optional<Seconds>>(changes.size());
-  }
+}  // namespace
+
+std::vector<std::optional<Seconds>> try_changes(const std::vector<Change>& changes,
+                                                const Simulation& simulation,
+                                                std::size_t most_tasks,
+                                                const SessionOptions& options) {
   std::vector<Scenario> scenarios;
   for (const Change& change : changes) {
     Scenario& scenario = scenarios.emplace_back(simulation.scenario);
     scenario.workload = change.workload;
   }
   const std::vector<std::optional<Seconds>> steps =
-      try_steps(scenarios, &simulation.cluster, kMostTasksOfChange, options);
+      try_steps(scenarios, &simulation.cluster, most_tasks, options);
   for (std::size_t i = 0; i < changes.size(); ++i) {
     options.say(fmt::format("tried {}: {}", changes[i].text(),
                             steps[i] ? to_text(*steps[i]) : "no result"));
   }
   return steps;
 }
-
-}  // namespace
 
 std::string why_untried(const Report& report) {
   return report.simulation.tasks_played > kMostTasks
@@ -48,10 +45,7 @@ std::string why_untried(const Report& report) {
 std::optional<Saving> best_saving(const Simulation& simulation, const SessionOptions& options) {
   constexpr double kWorthSaying = 0.005;  // of the step
   const Report& report = simulation.report;
-  if (!why_untried(report).empty()) {
-    return std::nullopt;
-  }
-  if (report.gpus > kMostGpus) {
+  if (!why_untried(report).empty() || report.gpus > kMostGpus) {
     return std::nullopt;
   }
   const std::vector<Change> changes = speed_changes(report, simulation.scenario.cluster);
@@ -88,7 +82,10 @@ Remedies memory_remedies(const Simulation& simulation, const SessionOptions& opt
   std::vector<Change> changes = memory_changes(simulation.report.workload, cluster);
   Remedies remedies{.played = {}, .found = changes.size()};
   changes.resize(std::min(changes.size(), kTried));
-  const std::vector<std::optional<Seconds>> steps = play(changes, simulation, options);
+  const std::vector<std::optional<Seconds>> steps =
+      simulation.report.gpus > kMostGpus
+          ? std::vector<std::optional<Seconds>>(changes.size())
+          : try_changes(changes, simulation, kMostTasksOfChange, options);
   for (std::size_t i = 0; i < changes.size(); ++i) {
     remedies.played.push_back(
         {changes[i].text(), measure_memory(changes[i].workload, cluster), steps[i]});

@@ -6,9 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "sim/report/advice.hpp"
 #include "sim/session/simulate.hpp"
 
 namespace danlu {
+
+/// How long the step is with each change, played by SimGrid for seconds at most; none where it
+/// hangs, has more tasks or takes longer.
+std::vector<std::optional<Seconds>> try_changes(const std::vector<Change>& changes,
+                                                const Simulation& simulation,
+                                                std::size_t most_tasks,
+                                                const SessionOptions& options);
 
 /// Why no saving is looked for: the step is too large to be played several times; "" if it is not.
 std::string why_untried(const Report& report);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sim/base/error.hpp"
+#include "sim/base/threads.hpp"
 #include "sim/cluster/remaining.hpp"
 #include "sim/report/campaign_trace.hpp"
 #include "sim/session/effort.hpp"

@@ -2,53 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <atomic>
 #include <exception>
-#include <new>
-#include <thread>
-#include <utility>
 
-#include "sim/base/error.hpp"
+#include "sim/base/threads.hpp"
 #include "sim/engine/max_min.hpp"
 #include "sim/fold/group_plan.hpp"
 #include "sim/report/given_up.hpp"
-#include "sim/session/pool.hpp"
 #include "sim/tasks/plan_step.hpp"
 
 namespace danlu {
 namespace {
 
 using Outcome = Evaluation::Outcome;
-
-/// Calls work(i) for every i below `count`, each once, on so many threads; they have ended when it
-/// returns. What is thrown first, in the order of i, is thrown here.
-template <typename Work>
-void for_each_on_threads(std::size_t count, int threads, const Work& work) {
-  const auto most = static_cast<std::size_t>(threads > 0 ? threads : processors());
-  std::atomic<std::size_t> next = 0;
-  std::vector<std::exception_ptr> thrown(count);
-  const auto live = [&] {
-    for (std::size_t i = next++; i < count; i = next++) {
-      try {
-        work(i);
-      } catch (...) {
-        thrown[i] = std::current_exception();
-      }
-    }
-  };
-  std::vector<std::jthread> others;
-  for (std::size_t i = 1; i < std::min(most, count); ++i) {
-    others.emplace_back(live);
-  }
-  live();
-  others.clear();
-  for (const std::exception_ptr& error : thrown) {
-    if (error) {
-      std::rethrow_exception(error);
-    }
-  }
-}
 
 /// Too large to be planned.
 struct TooLarge {
@@ -103,17 +68,11 @@ Evaluator::Evaluator(const Cluster& cluster, const EvaluateOptions& options)
 std::vector<Evaluation> Evaluator::evaluate(std::span<const Workload> plans,
                                             std::optional<Seconds> bound) {
   std::vector<Evaluation> found(plans.size());
-  for_each_on_threads(plans.size(), options_.threads, [&](std::size_t i) {
-    found[i] = evaluate_any(plans[i], cluster_, options_.most_parts, bound);
-  });
-  return found;
-}
-
-std::vector<MemoryReport> evaluate_memory(std::span<const Workload> plans,
-                                          const ClusterSpec& cluster, int threads) {
-  std::vector<MemoryReport> found(plans.size());
-  for_each_on_threads(plans.size(), threads,
-                      [&](std::size_t i) { found[i] = measure_memory(plans[i], cluster); });
+  for_each_on_threads(
+      plans.size(), options_.threads, [] { return 0; },
+      [&](int, std::size_t i) {
+        found[i] = evaluate_any(plans[i], cluster_, options_.most_parts, bound);
+      });
   return found;
 }
 

@@ -57,8 +57,4 @@ class Evaluator {
   EvaluateOptions options_;
 };
 
-/// The memory that plans need on machines of that kind, without planning them.
-std::vector<MemoryReport> evaluate_memory(std::span<const Workload> plans,
-                                          const ClusterSpec& cluster, int threads = 0);
-
 }  // namespace danlu

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sim/base/error.hpp"
+#include "sim/base/threads.hpp"
 #include "sim/engine/engine.hpp"
 #include "sim/report/given_up.hpp"
 #include "sim/session/effort.hpp"

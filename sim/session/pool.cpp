@@ -17,10 +17,10 @@
 #include <new>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "sim/base/error.hpp"
+#include "sim/base/threads.hpp"
 #include "sim/engine/engine.hpp"
 
 namespace danlu {
@@ -263,10 +263,6 @@ std::vector<Played> play_in_processes(std::size_t count, const PoolOptions& opti
     throw;
   }
   return results;
-}
-
-int processors() {
-  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
 }  // namespace danlu

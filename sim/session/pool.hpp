@@ -43,7 +43,4 @@ struct PoolOptions {
 std::vector<Played> play_in_processes(std::size_t count, const PoolOptions& options,
                                       const std::function<Played(std::size_t)>& play);
 
-/// As many as this machine has; at least one.
-int processors();
-
 }  // namespace danlu

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "sim/report/advice.hpp"
+#include "sim/session/advice.hpp"
 #include "sim/session/effort.hpp"
 #include "sim/session/plays.hpp"
 #include "sim/workload/resources.hpp"
@@ -18,24 +18,19 @@ namespace {
 constexpr std::size_t kTimesTheTasks = 4;
 constexpr std::size_t kFewTasks = 100'000;
 
-std::vector<SwitchGain> play_switches(const std::vector<Change>& changes,
-                                      const Simulation& simulation, const SessionOptions& options) {
-  std::vector<Scenario> scenarios;
-  for (const Change& change : changes) {
-    Scenario& scenario = scenarios.emplace_back(simulation.scenario);
-    scenario.workload = change.workload;
-  }
+std::vector<Saving> play_switches(const std::vector<Change>& changes, const Simulation& simulation,
+                                  const SessionOptions& options) {
   const std::vector<std::optional<Seconds>> steps =
-      try_steps(scenarios, &simulation.cluster,
-                kTimesTheTasks * simulation.plan.graph.tasks.size() + kFewTasks, options);
-  std::vector<SwitchGain> gains;
+      try_changes(changes, simulation,
+                  kTimesTheTasks * simulation.plan.graph.tasks.size() + kFewTasks, options);
+  std::vector<Saving> gains;
   for (std::size_t i = 0; i < changes.size(); ++i) {
     if (steps[i]) {
       gains.push_back({changes[i].text(), *steps[i]});
     }
   }
   std::stable_sort(gains.begin(), gains.end(),
-                   [](const SwitchGain& a, const SwitchGain& b) { return a.step < b.step; });
+                   [](const Saving& a, const Saving& b) { return a.step < b.step; });
   return gains;
 }
 

@@ -97,6 +97,12 @@ refused 'a drawing of a cross-check' \
 hint: leave one of the two out' run "$lesson" --crosscheck --gantt
 refused 'a drawing instead of the verdict' '--gantt: error: contradicts --brief
 hint: leave one of the two out' run "$lesson" --brief --gantt
+refused 'a drawing instead of what resources are worth' \
+  '--sensitivity: error: has no effect with --gantt, which prints no report
+hint: leave one of the two out' run "$lesson" --sensitivity --gantt
+refused 'the same of two' \
+  '--sensitivity: error: has no effect with --gantt, which prints no report
+hint: leave one of the two out' compare "$lesson" "$lesson" --sensitivity --gantt
 refused 'an SVG over what is read' \
   "--svg: error: '$work/named.yaml' is a file that this run reads
 hint: for example $work/out.svg" compare "$work/named.yaml" "$lesson" --svg "$work/named.yaml"

@@ -76,10 +76,9 @@ TEST(Sensitivity, SwitchesThatAreOff) {
   EXPECT_TRUE(gpt3.sensitivity.with_memory.empty());
   // With half of the HBM that no longer fits, but would with twice as much.
   const Played tight = played("gpt3-175b-a100.yaml", {"cluster.gpu.memory.capacity=56 GiB"});
-  const auto has = [](const std::vector<SwitchGain>& gains) {
-    return std::any_of(gains.begin(), gains.end(), [](const SwitchGain& gain) {
-      return gain.change == "training.recompute=none";
-    });
+  const auto has = [](const std::vector<Saving>& gains) {
+    return std::any_of(gains.begin(), gains.end(),
+                       [](const Saving& gain) { return gain.change == "training.recompute=none"; });
   };
   EXPECT_FALSE(has(tight.sensitivity.switches));
   EXPECT_TRUE(has(tight.sensitivity.with_memory));

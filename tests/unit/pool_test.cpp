@@ -13,6 +13,7 @@
 #include <stdexcept>
 
 #include "sim/base/error.hpp"
+#include "sim/base/threads.hpp"
 
 namespace danlu {
 namespace {
