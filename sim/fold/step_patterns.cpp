@@ -157,11 +157,12 @@ StepPatterns step_patterns(const Workload& workload, const StepProgram& program,
                            const Cluster& cluster, const Mesh& mesh) {
   Collector collector(workload, program, cluster, mesh);
   const int stages = mesh.size(Axis::Pipeline);
-  const int on_stage = mesh.world_size() / stages;
+  const std::vector<int> first_stage = mesh.first_stage();
   for (int stage = 0; stage < stages; ++stage) {
     for (const GroupSort sort : sorts_of(program, stage)) {
-      for (int i = 0; i < on_stage && (sort.span == Span::All || sort.is_copy()); ++i) {
-        const int rank = mesh.moved(i, Axis::Pipeline, stage);
+      const bool within = sort.span == Span::All || sort.is_copy();
+      for (const int on_first : within ? first_stage : std::vector<int>{}) {
+        const int rank = mesh.moved(on_first, Axis::Pipeline, stage);
         if (sort.is_copy() || mesh.is_first(rank, sort.axes)) {
           collector.add_group(sort, rank);
         }
@@ -194,10 +195,11 @@ StepPatterns step_patterns(const Workload& workload, const StepProgram& program,
     }
   }
   for (int t = 0; t < mesh.size(Axis::Tensor) && stages > 1; ++t) {
-    for (int rank = mesh.moved(0, Axis::Tensor, t); rank < on_stage;
-         rank += mesh.size(Axis::Tensor)) {
+    for (const int rank : first_stage) {
       for (const auto& [sort, stage] : between) {
-        collector.add_group(sort, mesh.moved(rank, Axis::Pipeline, stage));
+        if (mesh.coordinate(rank, Axis::Tensor) == t) {
+          collector.add_group(sort, mesh.moved(rank, Axis::Pipeline, stage));
+        }
       }
     }
   }

@@ -92,6 +92,7 @@ const std::vector<FlagRow>& rows() {
       {"--expert-model-parallel-size", "parallelism.expert", Count},
       {"--expert-tensor-parallel-size", "parallelism.expert_tensor", Count},
       {"--sequence-parallel", "parallelism.sequence", On},
+      {"--use-tp-pp-dp-mapping", "parallelism.outermost", On, "", {{"", "data"}}},
       {"--decoder-first-pipeline-num-layers", "parallelism.first_stage_layers", Count},
       {"--decoder-last-pipeline-num-layers", "parallelism.last_stage_layers", Count},
       {"--pipeline-model-parallel-layout", "parallelism.stage_layers|training.schedule.chunks",
@@ -208,7 +209,7 @@ const std::vector<FlagRow>& rows() {
        "--no-gradient-accumulation-fusion|--gradient-accumulation-fusion|--bias-*|--manual-gc*|"
        "--empty-unused-memory-level|--check-for-nan*|--no-check-for-nan*|--cuda-graph*|"
        "--enable-cuda-graph|--external-cuda-graph|--te-rng-tracker|--use-cpu-initialization|"
-       "--tp-comm-*|--high-priority-stream-groups|--use-tp-pp-dp-mapping|--delay-*|"
+       "--tp-comm-*|--high-priority-stream-groups|--delay-*|"
        "--no-scatter-gather-tensors-in-pipeline|--overlap-p2p-*|--use-sharp|--sharp-*|"
        "--defer-embedding-wgrad-compute|--wgrad-deferral-limit|--nccl-*|--use-nccl-ub|"
        "--suggested-communication-unit-size|--fsdp-*|--init-model-with-meta-device|"

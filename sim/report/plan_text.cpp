@@ -102,6 +102,9 @@ std::string layout_line(const Workload& workload) {
   line += p.ulysses > 1 ? fmt::format(" x ulysses {}", p.ulysses) : "";
   line += p.context > 1 ? fmt::format(" x context {} by {}", p.context, name_of(p.context_exchange))
                         : "";
+  line += p.outermost == Outermost::Data && p.pipeline > 1 && p.data > 1
+              ? ", a replica's stages side by side"
+              : "";
   line += p.sequence ? ", sequence parallel" : "";
   line += sharding_text(p);
   if (p.pipeline > 1) {

@@ -200,6 +200,10 @@ std::vector<KeyRow> parallelism_keys() {
       count("parallelism.offload.activation_layers", &OffloadSpec::activation_layers, 0, kMost, "0",
             "Of each chunk so many first layers copy their activations to the host and back "
             "(TransformerEngine's and Megatron-LM's cpu_offloading_num_layers)"),
+      choice("parallelism.outermost", &ParallelismSpec::outermost, "pipeline",
+             "Which ranks lie farthest apart: `pipeline` puts replicas side by side and stages far "
+             "apart (Megatron-LM's order tp-cp-dp-pp), `data` puts the stages of a replica side by "
+             "side (--use-tp-pp-dp-mapping)"),
       flag("parallelism.sum_whole", &ParallelismSpec::sums_whole, "false",
            "With sequence parallelism: at the end of a step gradients of what every tensor rank "
            "holds whole (norms, routers, biases of products split by rows) are summed over these "

@@ -28,6 +28,7 @@ constexpr std::array kSearched{
     Searched{"parallelism.sequence", "true"},
     Searched{"parallelism.zero", "1 and 3"},
     Searched{"parallelism.sharding.ranks", "no other"},
+    Searched{"parallelism.outermost", "no other"},
     Searched{"parallelism.scatter_gather", "no other"},
     Searched{"parallelism.expert_exchange", "no other"},
     Searched{"parallelism.context_exchange", "no other"},

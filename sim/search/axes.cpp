@@ -58,6 +58,7 @@ std::vector<DefaultAxis> defaults(const Scenario& scenario) {
       {"parallelism.sequence", {"true"}},
       {"parallelism.zero", {"1", "3"}},
       {"parallelism.sharding.ranks", {}},
+      {"parallelism.outermost", {}},
       {"parallelism.scatter_gather", {}},
       {"parallelism.expert_exchange", {}},
       {"parallelism.context_exchange", {}},

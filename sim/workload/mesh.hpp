@@ -1,11 +1,8 @@
-// Ranks lie on named axes. The order is said once, in kMeshOrder: neighbours along the first axis
-// have neighbouring numbers (Megatron's tp-cp-dp-pp). The time of an exchange is named by its axis.
+// Ranks lie on named axes. The order is said once, in order_of(): neighbours along the first axis
+// have neighbouring numbers. The time of an exchange is named by its axis. Experts lie on a mesh of
+// their own over the same ranks of a stage: axes of one mesh say nothing about those of the other.
 //
 //   rank = tensor + tensors * (context + contexts * (shard + shards * (replica + ...)))
-//
-// Experts lie on a mesh of their own over the same ranks of a stage, kExpertOrder (Megatron's
-// etp-ep-edp): axes of one mesh say nothing about those of the other.
-//
 //   rank in stage = expert-tensor + expert-tensors * (expert + experts * (expert-shard + ...))
 //
 // A group is the ranks that differ only along some axes, or some of those. Rank r runs on GPU r.
@@ -52,10 +49,25 @@ inline constexpr auto kNames<Axis> =
                                 {Axis::ExpertReplicate, "expert data"},
                                 {Axis::Offload, "offload"}});
 inline constexpr std::size_t kAxes = kNames<Axis>.size();
-inline constexpr std::array kMeshOrder{Axis::Tensor, Axis::Ulysses,   Axis::Context,
-                                       Axis::Shard,  Axis::Replicate, Axis::Pipeline};
-inline constexpr std::array kExpertOrder{Axis::ExpertTensor, Axis::Expert, Axis::ExpertShard,
-                                         Axis::ExpertReplicate};
+/// Along what neighbours are farthest apart: stages (Megatron's order tp-cp-dp-pp), or replicas (its
+/// tp-cp-pp-dp: sends between stages stay near, sums of gradients go far).
+enum class Outermost { Pipeline, Data };
+template <>
+inline constexpr auto kNames<Outermost> =
+    std::to_array<Named<Outermost>>({{Outermost::Pipeline, "pipeline"}, {Outermost::Data, "data"}});
+/// Both meshes, each from its innermost axis to its outermost. The stages are those of both.
+struct MeshOrder {
+  std::array<Axis, 6> dense;
+  std::array<Axis, 5> experts;
+};
+constexpr MeshOrder order_of(Outermost outermost) {
+  using enum Axis;
+  return outermost == Outermost::Pipeline
+             ? MeshOrder{{Tensor, Ulysses, Context, Shard, Replicate, Pipeline},
+                         {ExpertTensor, Expert, ExpertShard, ExpertReplicate, Pipeline}}
+             : MeshOrder{{Tensor, Ulysses, Context, Pipeline, Shard, Replicate},
+                         {ExpertTensor, Expert, Pipeline, ExpertShard, ExpertReplicate}};
+}
 /// Those of both meshes, a stage's from the innermost to the outermost, then the pipeline's.
 inline constexpr std::array kAllAxes{
     Axis::ExpertTensor, Axis::Expert,  Axis::ExpertShard, Axis::ExpertReplicate, Axis::Tensor,
@@ -92,6 +104,9 @@ class AxisSet {
   unsigned bits_ = 0;
 };
 
+/// Those of the mesh that is not of experts.
+inline constexpr AxisSet kDenseAxes{Axis::Tensor, Axis::Ulysses,   Axis::Context,
+                                    Axis::Shard,  Axis::Replicate, Axis::Pipeline};
 /// Along which the positions of a sequence are split (context_parallel.cpp).
 inline constexpr AxisSet kSequenceAxes{Axis::Ulysses, Axis::Context};
 /// Along which the data are split: ranks that differ along these alone hold the same weights, but
@@ -143,7 +158,8 @@ inline constexpr GroupSort kSendsBack{Axis::Pipeline, Span::Previous};
 class Mesh {
  public:
   /// `sizes` by axis.
-  explicit Mesh(const IdArray<Axis, int, kAxes>& sizes) : sizes_(sizes) {}
+  explicit Mesh(const IdArray<Axis, int, kAxes>& sizes, Outermost outermost = Outermost::Pipeline)
+      : sizes_(sizes), outermost_(outermost) {}
 
   int size(Axis axis) const { return sizes_[axis]; }
   /// Those of the axes along which there is more than one rank.
@@ -161,12 +177,12 @@ class Mesh {
     }
     return ranks;
   }
-  int world_size() const { return stride(Axis::Pipeline) * size(Axis::Pipeline); }
+  int world_size() const { return size(kDenseAxes); }
   /// How far apart the numbers of neighbours along `axis` are.
   int stride(Axis axis) const {
-    const bool of_experts =
-        std::find(kExpertOrder.begin(), kExpertOrder.end(), axis) != kExpertOrder.end();
-    return of_experts ? stride_in(kExpertOrder, axis) : stride_in(kMeshOrder, axis);
+    const MeshOrder order = order_of(outermost_);
+    return kDenseAxes.contains(axis) ? stride_in(order.dense, axis)
+                                     : stride_in(order.experts, axis);
   }
   /// The rank with these coordinates, and 0 along all other axes.
   int rank(std::initializer_list<std::pair<Axis, int>> coordinates) const {
@@ -186,6 +202,16 @@ class Mesh {
     return std::all_of(kAllAxes.begin(), kAllAxes.end(), [&](Axis axis) {
       return !axes.contains(axis) || coordinate(rank, axis) == 0;
     });
+  }
+  /// The ranks of stage 0, in order.
+  std::vector<int> first_stage() const {
+    std::vector<int> ranks;
+    for (int rank = 0; rank < world_size(); ++rank) {
+      if (coordinate(rank, Axis::Pipeline) == 0) {
+        ranks.push_back(rank);
+      }
+    }
+    return ranks;
   }
   /// The group of that sort that `rank` belongs to, in order; sends begin with `rank`.
   std::vector<int> group(int rank, GroupSort sort) const {
@@ -236,6 +262,7 @@ class Mesh {
   }
 
   IdArray<Axis, int, kAxes> sizes_;
+  Outermost outermost_;
 };
 
 }  // namespace danlu

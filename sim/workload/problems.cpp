@@ -157,6 +157,15 @@ class Checker {
                       p.expert, sharers, p.stage_ranks()),
           "a stage has tensor x ulysses x context x data ranks");
     }
+    if (p.outermost == Outermost::Data && p.pipeline > 1 &&
+        holding != 1.0 * p.tensor * p.ulysses * p.context) {
+      add({"parallelism.outermost", "parallelism.expert", "parallelism.expert_tensor"},
+          fmt::format("with outermost data, expert ({}) x expert_tensor ({}) must equal tensor x "
+                      "ulysses x context ({:.0f})",
+                      p.expert, sharers, 1.0 * p.tensor * p.ulysses * p.context),
+          "the ranks that share a layer's experts would else be of other stages (Megatron-LM asks "
+          "for it too)");
+    }
     if (p.tensor > 1 && !p.sequence) {
       add({"parallelism.sequence", "parallelism.tensor", "model.experts.count"},
           fmt::format("experts with tensor ranks ({}) need sequence parallelism", p.tensor),

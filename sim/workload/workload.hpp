@@ -124,6 +124,7 @@ struct ParallelismSpec {
   std::optional<int> last_stage_layers;
   std::vector<int> stage_layers{};  // of every stage, or of every part; empty: even, but for ends
   bool count_embedding_and_head = false;  // as a layer each, when layers are shared evenly
+  Outermost outermost = Outermost::Pipeline;  // in the numbering of ranks
   bool sequence = false;  // sequence parallelism: norms and dropouts are split over tensor ranks
   int zero = 0;           // what data-parallel ranks split (sharding.hpp)
   ShardingSpec sharding;
@@ -174,7 +175,7 @@ inline Mesh ParallelismSpec::mesh() const {
   sizes[Axis::ExpertTensor] = expert_tensor_ranks();
   sizes[Axis::ExpertReplicate] = std::gcd(copies, sizes[Axis::Replicate]);
   sizes[Axis::ExpertShard] = copies / sizes[Axis::ExpertReplicate];
-  return Mesh(sizes);
+  return Mesh(sizes, outermost);
 }
 
 /// How tokens choose their experts, and what of them travels.

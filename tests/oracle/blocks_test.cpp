@@ -224,6 +224,25 @@ TEST(Mesh, GroupsAlongSeveralAxes) {
   EXPECT_EQ(mesh.size(kDataAxes), 6);
 }
 
+// Megatron-LM's order tp-cp-pp-dp on 8 ranks, tensor, pipeline and data 2 (its RankGenerator): a
+// replica is four neighbours. Two experts take the place of two tensor ranks.
+TEST(Mesh, PutsTheStagesOfAReplicaSideBySide) {
+  ParallelismSpec p{.tensor = 2, .pipeline = 2, .data = 2};
+  p.outermost = Outermost::Data;
+  p.expert = 2;
+  p.expert_tensor = 1;
+  const Mesh mesh = p.mesh();
+  EXPECT_EQ(mesh.world_size(), 8);
+  EXPECT_EQ(mesh.group(5, kTensorGroups), (std::vector{4, 5}));
+  EXPECT_EQ(mesh.group(5, {Axis::Pipeline, Span::All}), (std::vector{5, 7}));
+  EXPECT_EQ(mesh.group(5, {Axis::Replicate, Span::All}), (std::vector{1, 5}));
+  EXPECT_EQ(mesh.group(5, {Axis::Expert, Span::All}), (std::vector{4, 5}));
+  EXPECT_EQ(mesh.group(5, {kExpertDataAxes, Span::All}), (std::vector{1, 5}));
+  p.outermost = Outermost::Pipeline;
+  EXPECT_EQ(p.mesh().group(5, {Axis::Pipeline, Span::All}), (std::vector{1, 5}));
+  EXPECT_EQ(p.mesh().group(5, {Axis::Replicate, Span::All}), (std::vector{5, 7}));
+}
+
 // What a stage does at the end, and what each of that waits for.
 TEST(StepProgram, EndsInOrder) {
   Workload w = small_gpt(4);

@@ -457,6 +457,7 @@ void add_ways(Dice& dice, const ClusterSpec& cluster, Workload& w) {
     x.training.recompute = Recompute::Alternate;
     x.training.recompute_parts.clear();
   });
+  maybe([](Workload& x) { x.parallelism.outermost = Outermost::Data; });
 }
 
 std::string_view name_of(const ForcedChoice& forced) {
@@ -568,7 +569,7 @@ std::string describe(const Case& drawn) {
       "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}, reshard {}, "
       "reduce {}; context {} by {}, ulysses {}, pairs {}; {} parts in units of {} "
       "computed again, offloaded: optimizer {} in {}, {} layers; {} experts of which {}, over "
-      "{} x {} ranks by {}, zipf {}, capacity {}; {}",
+      "{} x {} ranks by {}, zipf {}, capacity {}; outermost {}; {}",
       drawn.cluster.gpus, c.gpus_per_node, c.nics_per_node, static_cast<int>(c.scale_up),
       static_cast<int>(c.fabric), c.nodes_per_leaf, c.oversubscription, p.tensor, p.pipeline,
       p.data, p.sequence, p.zero, p.scatter_gather, static_cast<int>(p.overlap_tensor),
@@ -586,7 +587,7 @@ std::string describe(const Case& drawn) {
       w.training.recompute_unit, w.offload.optimizer, w.offload.pieces, w.offload.activation_layers,
       w.model.experts.count, w.model.experts.per_token, p.expert, p.expert_tensor_ranks(),
       name_of(p.expert_exchange), w.training.routing.zipf, w.training.routing.capacity,
-      precision_line(w));
+      name_of(p.outermost), precision_line(w));
 }
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
