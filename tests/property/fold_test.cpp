@@ -56,7 +56,7 @@ struct Played {
 void sort_out(Times& times) {
   std::sort(times.begin(), times.end());
   const auto same = [](const auto& a, const auto& b) {
-    return testing::near(a.first, b.first) && testing::near(a.second, b.second);
+    return testing::is_near(a.first, b.first) && testing::is_near(a.second, b.second);
   };
   times.erase(std::unique(times.begin(), times.end(), same), times.end());
 }
@@ -66,7 +66,7 @@ void join_parts(Times& times) {
   Times joined;
   for (const auto& [start, finish] : times) {
     if (!joined.empty() &&
-        (start <= joined.back().second || testing::near(start, joined.back().second))) {
+        (start <= joined.back().second || testing::is_near(start, joined.back().second))) {
       joined.back().second = std::max(joined.back().second, finish);
     } else {
       joined.emplace_back(start, finish);

@@ -13,8 +13,12 @@
 
 namespace danlu::testing {
 
+bool is_near(double actual, double expected, double tolerance) {
+  return std::abs(actual - expected) <= tolerance * std::abs(expected);
+}
+
 ::testing::AssertionResult near(double actual, double expected, double tolerance) {
-  if (std::abs(actual - expected) <= tolerance * std::abs(expected)) {
+  if (is_near(actual, expected, tolerance)) {
     return ::testing::AssertionSuccess();
   }
   return ::testing::AssertionFailure()

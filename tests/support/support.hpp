@@ -14,6 +14,8 @@
 namespace danlu::testing {
 
 /// Passes if |actual - expected| <= tolerance * |expected|.
+bool is_near(double actual, double expected, double tolerance = 1e-9);
+/// The same, and says by how much it is not.
 ::testing::AssertionResult near(double actual, double expected, double tolerance = 1e-9);
 
 /// The repository's root, for shipped files.
