@@ -17,6 +17,8 @@
 namespace danlu {
 namespace {
 
+constexpr double kRounding = 1e-12;  // of a step: less is what adding and subtracting leaves
+
 /// What all communications of one sort (TaskGraph::communications) took.
 struct SortSum {
   double count = 0;
@@ -108,6 +110,7 @@ class Measurer {
       uneven = uneven || throttle || jitters;
       for (Seconds* time : {&mean.compute, &mean.straggler_wait, &mean.bubble}) {
         *time = *time / mean.gpus;
+        *time = *time > kRounding * timeline_.end ? *time : Seconds{};
       }
     }
     std::stable_sort(reports.begin(), reports.end(),
@@ -502,8 +505,8 @@ void note_overfull(Report& report) {
   const auto fullest =
       std::max_element(report.links.begin(), report.links.end(),
                        [](const auto& a, const auto& b) { return a.peak < b.peak; });
-  constexpr double kRounding = 1e-6;
-  if (fullest != report.links.end() && fullest->peak > 1 + kRounding) {
+  constexpr double kMostOver = 1e-6;
+  if (fullest != report.links.end() && fullest->peak > 1 + kMostOver) {
     report.notes.push_back(fmt::format(
         "collectives: formula gives every communication its links to itself; together "
         "they ask for up to {:.0f} % of a link ({}), so the step takes longer in truth; "
