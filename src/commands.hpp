@@ -38,7 +38,8 @@ int compare(const CompareOptions& options, const CommonOptions& common);
 struct SearchCommand {
   std::filesystem::path file;
   int top = 5;
-  std::string map;  // "tensor,pipeline"; empty: these
+  std::string map;        // "tensor,pipeline"; empty: these
+  std::vector<int> gpus;  // searched one after the other; empty: the scenario's
   std::optional<std::filesystem::path> svg;
   int jobs = 0;
 };

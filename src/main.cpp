@@ -291,13 +291,25 @@ void describe_search(CLI::App& app, Arguments& arguments) {
       .add_option("FILE", command.file,
                   "A scenario; its section 'search' lists what varies, else what is usual does")
       ->required();
+  CLI::Option* gpus =
+      search
+          .add_option(
+              "--gpus", command.gpus,
+              "Search for each of these numbers of GPUs, and tell which of them is worth it")
+          ->type_name("N,N,...")
+          ->delimiter(',')
+          ->check(CLI::PositiveNumber);
   search.add_option("--top", command.top, "Best plans to simulate and show")
       ->type_name("NUMBER")
       ->capture_default_str()
-      ->check(CLI::Range(1, kMostPlans));
+      ->check(CLI::Range(1, kMostPlans))
+      ->excludes(gpus);
   search.add_option("--map", command.map, "Two keys to draw the map of (tensor,pipeline)")
-      ->type_name("DOWN,ACROSS");
-  search.add_option("--svg", command.svg, "Write the map as SVG to this file")->type_name("FILE");
+      ->type_name("DOWN,ACROSS")
+      ->excludes(gpus);
+  search.add_option("--svg", command.svg, "Write the map as SVG to this file")
+      ->type_name("FILE")
+      ->excludes(gpus);
   search.add_option("--jobs", command.jobs, "Plans looked at at once (0: all processors)")
       ->type_name("NUMBER")
       ->check(CLI::Range(0, 1024));

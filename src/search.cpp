@@ -13,6 +13,7 @@
 #include "sim/base/text.hpp"
 #include "sim/report/search_report.hpp"
 #include "sim/report/writers.hpp"
+#include "sim/session/search_scale.hpp"
 #include "src/commands.hpp"
 #include "src/output_file.hpp"
 #include "src/session.hpp"
@@ -59,9 +60,16 @@ int run_search(const SearchCommand& command, const CommonOptions& common) {
     request.progress = show_line;
   }
   load_beside(outputs, {command.file}, common);
+  const LoadOptions load{topologies_folder(), common.overrides};
   SearchReport report;
+  Document document;
   try {
-    report = search(request, {topologies_folder(), common.overrides}, session);
+    if (command.gpus.empty()) {
+      report = search(request, load, session);
+      document = document_of(report);
+    } else {
+      document = document_of(search_scale(request, command.gpus, load, session));
+    }
   } catch (...) {
     if (terminal) {
       show_line("");
@@ -71,7 +79,7 @@ int run_search(const SearchCommand& command, const CommonOptions& common) {
   if (terminal) {
     show_line("");
   }
-  const std::string text = writer.write(std::vector{document_of(report)}, wants_colour());
+  const std::string text = writer.write(std::vector{document}, wants_colour());
   writer.for_people ? print_page(text) : print(text);
   if (command.svg) {
     write_file(*command.svg, write_map_svg(report));

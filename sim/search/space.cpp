@@ -231,7 +231,8 @@ std::string short_text(const std::vector<KeyValue>& settings) {
 std::string options_text(const std::vector<KeyValue>& settings) {
   std::string text;
   for (const KeyValue& one : settings) {
-    const bool quoted = one.text.find('[') != std::string::npos;  // for shells
+    // For shells.
+    const bool quoted = one.text.find_first_of("[]{} ,*'\"$&;|<>()") != std::string::npos;
     text += fmt::format("{}--set {}{}{}", text.empty() ? "" : " ", quoted ? "'" : "", one.setting(),
                         quoted ? "'" : "");
   }

@@ -27,32 +27,17 @@ class Searcher {
   Searcher(const SearchRequest& request, const LoadOptions& load, const SessionOptions& options)
       : request_(request),
         options_(options),
+        overrides_(load.overrides),
         variants_(request.file, load),
         space_(variants_, axes_of(variants_)),
         cluster_(build_cluster(variants_.scenario().cluster)),
-        evaluator_(cluster_, {.threads = options.processes, .most_parts = options.tasks.most}) {}
+        evaluator_(cluster_, {.threads = options.processes, .most_parts = options.tasks.most}),
+        search_{.top = request.top, .near = kNear[0], .threads = options.processes} {}
 
   SearchReport run() {
     const std::size_t down = axis_named(request_.down);
     const std::size_t across = axis_named(request_.across);
-    describe();
-    tell("looking for plans that can run and fit");
-    SearchOptions search{.top = request_.top, .near = kNear[0], .threads = options_.processes};
-    search.progress = [&](const SearchProgress& now) { tell(progress_text(now)); };
-    plans_ = survey(space_, search);
-    count_plans();
-    options_.say(fmt::format("{} plans can run, {} fit", report_.can_run, report_.fit));
-    const PlayPlans play = [&](std::span<const Workload> workloads, std::optional<Seconds> wanted) {
-      return this->play(workloads, wanted);
-    };
-    ranked_ = play_best_first(space_, plans_, play, search);
-    count_played();
-    if (ranked_.empty()) {
-      throw CannotRun(
-          fmt::format("{}: no plan can be played: {}", report_.scenario, report_.obstacle),
-          options_.tasks.raised);
-    }
-    options_.say(fmt::format("{} plans played", report_.played));
+    find();
     tell("simulating the best");
     for (std::size_t i = 0; i < std::min(request_.top, ranked_.size()); ++i) {
       const FoundPlan& found = plans_[ranked_[i]];
@@ -62,11 +47,11 @@ class Searcher {
     options_.say("the best are simulated");
     tell("changing the scenario's own plan");
     if (report_.own) {
-      for (const SearchStep& change : single_changes(space_, play, search)) {
+      for (const SearchStep& change : single_changes(space_, player(), search_)) {
         report_.singles.push_back(change_of(space_.own_plan(), change));
       }
       SearchPlan before = space_.own_plan();
-      for (SearchStep& step : way_to(plans_[ranked_[0]].plan, space_, play)) {
+      for (SearchStep& step : way_to(plans_[ranked_[0]].plan, space_, player())) {
         report_.way.push_back(change_of(before, step));
         before = std::move(step.plan);
       }
@@ -75,7 +60,37 @@ class Searcher {
     return std::move(report_);
   }
 
+  RankedPlan best() {
+    find();
+    tell("simulating the best");
+    const FoundPlan& found = plans_[ranked_.front()];
+    return simulated(found.plan, found.bound, Faults::Played);
+  }
+
  private:
+  /// Plans, the fastest of them ranked.
+  void find() {
+    describe();
+    tell("looking for plans that can run and fit");
+    search_.progress = [&](const SearchProgress& now) { tell(progress_text(now)); };
+    plans_ = survey(space_, search_);
+    count_plans();
+    options_.say(fmt::format("{} plans can run, {} fit", report_.can_run, report_.fit));
+    ranked_ = play_best_first(space_, plans_, player(), search_);
+    count_played();
+    if (ranked_.empty()) {
+      throw CannotRun(
+          fmt::format("{}: no plan can be played: {}", report_.scenario, report_.obstacle),
+          options_.tasks.raised);
+    }
+    options_.say(fmt::format("{} plans played", report_.played));
+  }
+
+  PlayPlans player() {
+    return [this](std::span<const Workload> workloads, std::optional<Seconds> wanted) {
+      return play(workloads, wanted);
+    };
+  }
   void tell(const std::string& line) const {
     if (request_.progress) {
       request_.progress(line);
@@ -183,12 +198,31 @@ class Searcher {
     }
   }
 
-  RankedPlan simulated(const SearchPlan& plan, Seconds bound) {
+  enum class Faults { LeftOut, Played };
+  RankedPlan simulated(const SearchPlan& plan, Seconds bound, Faults faults = Faults::LeftOut) {
     const std::vector<KeyValue> settings = space_.settings(plan);
     Scenario scenario = variants_.load(settings);
-    scenario.faults.reset();
-    return {short_text(settings), options_text(settings), bound,
+    if (faults == Faults::LeftOut) {
+      scenario.faults.reset();
+    }
+    return {short_text(settings), options_text(with_overrides(settings)), bound,
             simulate(scenario, options_).report};
+  }
+
+  /// What a command line has to say to make the scenario that plan: what this one's said as well.
+  std::vector<KeyValue> with_overrides(const std::vector<KeyValue>& settings) const {
+    std::vector<KeyValue> all;
+    for (const std::string& said : overrides_) {
+      const std::size_t equals = said.find('=');
+      KeyValue one{said.substr(0, equals), said.substr(equals + 1)};
+      const bool is_set = std::any_of(settings.begin(), settings.end(),
+                                      [&](const KeyValue& set) { return set.key == one.key; });
+      if (!is_set && !one.key.starts_with("search.")) {
+        all.push_back(std::move(one));
+      }
+    }
+    all.insert(all.end(), settings.begin(), settings.end());
+    return all;
   }
 
   void simulate_own() {
@@ -263,10 +297,12 @@ class Searcher {
 
   const SearchRequest& request_;
   const SessionOptions& options_;
+  const std::vector<std::string>& overrides_;
   Variants variants_;
   SearchSpace space_;
   Cluster cluster_;
   Evaluator evaluator_;
+  SearchOptions search_;
   std::vector<FoundPlan> plans_;
   std::vector<std::size_t> ranked_;  // of plans_, fastest first
   SearchReport report_;
@@ -281,6 +317,11 @@ SearchReport search(const SearchRequest& request, const LoadOptions& load,
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
   report.wall = {wall.count()};
   return report;
+}
+
+RankedPlan best_plan(const SearchRequest& request, const LoadOptions& load,
+                     const SessionOptions& options) {
+  return Searcher(request, load, options).best();
 }
 
 }  // namespace danlu

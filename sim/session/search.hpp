@@ -27,4 +27,8 @@ struct SearchRequest {
 SearchReport search(const SearchRequest& request, const LoadOptions& load,
                     const SessionOptions& options);
 
+/// The best plan alone, simulated with the scenario's faults where it has any. Throws as search().
+RankedPlan best_plan(const SearchRequest& request, const LoadOptions& load,
+                     const SessionOptions& options);
+
 }  // namespace danlu

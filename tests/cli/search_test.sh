@@ -44,6 +44,17 @@ expect_has 'hatched where nothing fits' 'fill="url(#no)"' "$(<"$work/map.svg")"
 call search "$file" --format csv
 expect_has 'as CSV' 'best' "$out"
 
+call search "$file" --gpus 8,16,48 --set training.global_batch=32 --json
+expect 'for numbers of GPUs' 0 "$code"
+expect_has 'its schema' '"schema": "danlu.search-gpus/1"' "$out"
+expect_has 'one that has no plan' "48: the scenario's own plan cannot be read: micro_batch (1) x \
+data (6) must divide global_batch (32)" "$(call search "$file" --gpus 16,48 --set \
+training.global_batch=32; printf '%s' "$out")"
+expect_has 'what was set stands in the command' \
+  '--set training.global_batch=32 --set cluster.gpus=8 --set parallelism.' "$out"
+call search "$file" --gpus 8,16 --svg "$work/none.svg"
+expect 'no map of several' 2 "$code"
+
 call search "$file" --map tensor
 expect 'half a map' 2 "$code"
 expect_has 'what is expected' "expected two keys, found 'tensor'" "$err"
