@@ -94,10 +94,14 @@ PoolOptions pool_of(const SessionOptions& options, std::size_t count) {
 
 void allow_plays(const std::string& what, std::size_t plays, std::size_t tasks,
                  std::vector<std::string> ways_out, const SessionOptions& options) {
-  const double on_each = static_cast<double>(plays) * static_cast<double>(tasks) / processors();
+  if (plays == 0) {
+    return;
+  }
+  const double at_once = std::min(static_cast<double>(plays), 1.0 * processors());
+  const double on_each = static_cast<double>(plays) * static_cast<double>(tasks) / at_once;
   Effort effort = effort_of(fmt::format("{}: {} steps of about {} tasks", what, plays, tasks),
                             on_each, std::move(ways_out));
-  effort.memory = kMemoryOfTask * (static_cast<double>(tasks) * processors());
+  effort.memory = kMemoryOfTask * (static_cast<double>(tasks) * at_once);
   allow_tasks(effort, options);
 }
 
