@@ -443,7 +443,11 @@ void add_ways(Dice& dice, const ClusterSpec& cluster, Workload& w) {
   };
   maybe([](Workload& x) { x.parallelism.overlap_shared = x.model.experts.shared_ffn > 0; });
   maybe([](Workload& x) { x.parallelism.sums_whole = true; });
-  maybe([](Workload& x) { x.parallelism.sharding.ends_are_units = x.parallelism.zero >= 2; });
+  maybe([](Workload& x) {
+    if (x.parallelism.zero >= 2) {
+      x.parallelism.sharding.units = {UnitPart::Embedding, UnitPart::Layer, UnitPart::Head};
+    }
+  });
   maybe([](Workload& x) {
     x.offload.gradients_in_backward = x.offload.optimizer && x.parallelism.zero >= 2;
   });
@@ -456,6 +460,32 @@ void add_ways(Dice& dice, const ClusterSpec& cluster, Workload& w) {
   maybe([](Workload& x) {
     x.training.recompute = Recompute::Alternate;
     x.training.recompute_parts.clear();
+  });
+}
+
+/// Units of anything, and masks of any attention.
+void add_units_and_masks(Dice& dice, const ClusterSpec& cluster, Workload& w) {
+  const auto maybe = [&](const auto& change) {
+    Workload changed = w;
+    change(changed);
+    if (dice.coin()) {
+      take_if_possible(changed, cluster, w);
+    }
+  };
+  std::vector<UnitPart> units;
+  for (const auto& [part, name] : kNames<UnitPart>) {
+    if (part != UnitPart::Model && dice.coin()) {
+      units.push_back(part);
+    }
+  }
+  maybe([&](Workload& x) {
+    x.parallelism.sharding.units = units.empty() ? std::vector{UnitPart::Model} : units;
+  });
+  const int part = dice.between(2, 8);
+  maybe([&](Workload& x) { x.training.attention_window = x.training.sequence_length / part; });
+  maybe([&](Workload& x) {
+    const int whole = x.training.sequence_length;
+    x.training.documents = {{whole / part, 3.0}, {whole, 1.0}};
   });
 }
 
@@ -521,6 +551,8 @@ Case mixed_case(std::uint64_t seed) {
   if_possible(6000000, add_host);
   Dice ways(seed + 7000000);
   add_ways(ways, drawn.cluster, drawn.workload);
+  Dice units(seed + 8000000);
+  add_units_and_masks(units, drawn.cluster, drawn.workload);
   return drawn;
 }
 
@@ -559,13 +591,18 @@ std::string describe(const Case& drawn) {
   const TopologySpec& c = drawn.cluster.topology;
   const Workload& w = drawn.workload;
   const ParallelismSpec& p = w.parallelism;
+  std::vector<std::string_view> units;
+  for (const UnitPart part : p.sharding.units) {
+    units.push_back(danlu::name_of(part));
+  }
   return fmt::format(
       "{} GPUs, {} a node, {} NICs, scale-up {}, fabric {}, {} nodes a leaf, oversubscription {}, "
       "tensor {} pipeline {} data {}, sequence {} zero {} scatter {} overlap {}/{} pieces {}, "
       "schedule {} chunks {}, {} microbatches, {} layers, recompute {}, tied {}, collectives {}, "
       "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}, leaves {}, routing {}, other nodes "
       "{}, "
-      "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}, reshard {}, "
+      "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}, units {}, "
+      "window {}, {} lengths of documents, reshard {}, "
       "reduce {}; context {} by {}, ulysses {}, pairs {}; {} parts in units of {} "
       "computed again, offloaded: optimizer {} in {}, {} layers; {} experts of which {}, over "
       "{} x {} ranks by {}, zipf {}, capacity {}; {}",
@@ -581,6 +618,8 @@ std::string describe(const Case& drawn) {
       fmt::join(drawn.cluster.kind_of_node, " "), drawn.cluster.degraded.throttle.size(),
       drawn.cluster.degraded.flaps.size(), drawn.cluster.degraded.jitter.spread,
       p.sharding.ranks.value_or(p.data), p.sharding.unit_layers, p.sharding.prefetch,
+      fmt::join(units, " "), w.training.attention_window,
+      w.training.documents.size(),
       name_of(p.sharding.reshard), name_of(p.sharding.reduce), p.context,
       name_of(p.context_exchange), p.ulysses, p.overlap_pairs, w.training.recompute_parts.size(),
       w.training.recompute_unit, w.offload.optimizer, w.offload.pieces, w.offload.activation_layers,
