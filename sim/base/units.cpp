@@ -190,6 +190,10 @@ std::string_view dimension_name(Dimension dimension) {
 }
 
 std::string format_quantity(double value, Dimension dimension) {
+  constexpr double kRounding = 1e-15;  // of differences of times, seconds
+  if (dimension == Dimension::Duration && std::abs(value) < kRounding) {
+    value = 0;
+  }
   const Unit* shown = unit_to_show(value, dimension);
   if (shown == nullptr) {
     return fmt::format("{:.4g}", value);

@@ -38,6 +38,13 @@ bool is_named(const Block& block, std::size_t i, std::string_view name) {
   return op != nullptr && op->name == name;
 }
 
+/// Whether that is an exchange beside a product of the module; tokens are sent to experts and back
+/// by what they lie in.
+bool goes_along(const Block& block, std::size_t i) {
+  const auto* exchange = std::get_if<Exchange>(&block.steps[i]);
+  return exchange != nullptr && exchange->axes != AxisSet(Axis::Expert);
+}
+
 /// Steps [first, end) that a unit holds.
 struct Range {
   std::size_t first = 0;
@@ -52,7 +59,7 @@ std::vector<Range> ranges_of(const ModuleRow& row, const Block& block) {
       continue;
     }
     Range range{i, i};
-    while (range.first > 0 && operator_at(block, range.first - 1) == nullptr) {
+    while (range.first > 0 && goes_along(block, range.first - 1)) {
       --range.first;
     }
     while (!is_named(block, range.end, row.last)) {
@@ -60,7 +67,7 @@ std::vector<Range> ranges_of(const ModuleRow& row, const Block& block) {
     }
     do {
       ++range.end;
-    } while (range.end < size && operator_at(block, range.end) == nullptr);
+    } while (range.end < size && goes_along(block, range.end));
     found.push_back(range);
     i = range.end - 1;
   }

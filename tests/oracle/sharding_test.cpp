@@ -188,7 +188,8 @@ std::string units(const std::string& names) {
 // is in the root is gathered once: FSDP of the whole model alone is SHARD_GRAD_OP.
 TEST(ShardedBytes, AreTheSameInUnitsOfAnything) {
   const auto sent = [](const std::string& names, std::vector<std::string> more) {
-    more.insert(more.end(), {"parallelism.zero=3", "training.gradients=fp32", units(names)});
+    more.insert(more.end(), {"parallelism.zero=3", "training.gradients=fp32", units(names),
+                             "communication.data.protocol=Simple"});  // LL sends flags as well
     return sent_by_one(sharded("llama2-7b", 8, 1, more)).scale_up;
   };
   struct Row {
@@ -307,8 +308,8 @@ TEST(ShardedUnits, AreThereForWhatIsComputedAgain) {
 TEST(ShardedUnits, OfExpertsTravelOverTheirOwnRanks) {
   const auto run = [](const std::string& names) {
     return exchanged(shipped("mixtral-8x7b-h100.yaml",
-                             {"parallelism={zero: 3, expert: 8}", "training.recompute=none",
-                              units(names)})
+                             {"parallelism={zero: 3, expert: 8}",
+                              "training={global_batch: 64, sequence_length: 4096}", units(names)})
                          .workload,
                      ActionKind::Forward);
   };
@@ -435,8 +436,10 @@ TEST(ShardedMemory, HoldsUnitsInFlight) {
     int ranks;
     double bytes;
   };
-  for (const Row& row : {Row{"llama2-7b", 8, 1738596352}, Row{"llama3-8b", 8, 3410026496},
-                         Row{"llama3-70b", 64, 9336635392}}) {
+  for (const Row& row :
+       {Row{"llama2-7b", 8, 1738596352}, Row{"llama3-8b", 8, 3410026496},
+        Row{"llama3-70b", 64, 9336635392}, Row{"llama3-405b", 512, 27531640832},
+        Row{"qwen2.5-7b", 16, 3578343424}, Row{"qwen3-30b-a3b", 16, 4983387648}}) {
     const Scenario s = sharded(row.model, row.ranks, 1, {"parallelism.zero=3"});
     EXPECT_EQ(memory_use(s.workload).gathered.value, row.bytes) << row.model;
   }
