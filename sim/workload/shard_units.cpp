@@ -126,11 +126,9 @@ class Cutter {
       holders.push_back(open(0));
       made_.units.back().stays = part == UnitPart::Head;
     }
-    add_stretch({.block = &block,
-                 .end = block.steps.size(),
-                 .begins_block = true,
-                 .ends_block = true},
-                holders);
+    add_stretch(
+        {.block = &block, .end = block.steps.size(), .begins_block = true, .ends_block = true},
+        holders);
   }
 
   void add_layer(const Block& block, std::optional<std::size_t> unit) {

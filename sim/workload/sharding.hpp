@@ -59,7 +59,7 @@ struct ShardingSpec {
   int prefetch = 1;                         // units gathered ahead of the one that computes
   Reshard reshard = Reshard::AfterForward;  // ZeRO-3
   std::vector<UnitPart> units{UnitPart::Layer};  // each by itself (shard_units.hpp)
-  bool keeps_root = true;       // of it what a stage holds of the model's ends stays longer
+  bool keeps_root = true;  // of it what a stage holds of the model's ends stays longer
   Reduce reduce = Reduce::EveryMicrobatch;
   int gather_bytes = 2;    // of a weight on its way
   int reduce_bytes = 4;    // of a gradient on its way

@@ -150,9 +150,9 @@ TEST(ShardedBytes, OfEndsThatAreUnits) {
   EXPECT_TRUE(near(sent({}), both - 7.0 / 8 * 2 * (2 * table + norm), 1e-8));
   EXPECT_TRUE(near(sent({"parallelism.sharding.units=[embedding, layer, head]"}),
                    both - 7.0 / 8 * 2 * (table + norm), 1e-8));
-  EXPECT_TRUE(
-      near(sent({"parallelism.sharding.units=[embedding, layer, head]", "parallelism.sharding.keep_root=false"}),
-           both, 1e-8));
+  EXPECT_TRUE(near(sent({"parallelism.sharding.units=[embedding, layer, head]",
+                         "parallelism.sharding.keep_root=false"}),
+                   both, 1e-8));
 }
 
 // Gathered at once: root's two tables and the units in flight; of ends that are units the head, and
@@ -234,7 +234,8 @@ Exchanged exchanged(const Workload& w, ActionKind kind) {
         found.scattered.push_back(segment.demand.bytes.value / w.parallelism.sharding.reduce_bytes);
         found.scattered_after.push_back(before(segment));
       }
-      for (const std::size_t after : segment.is_compute ? segment.after : std::vector<std::size_t>{}) {
+      for (const std::size_t after :
+           segment.is_compute ? segment.after : std::vector<std::size_t>{}) {
         if (program.segments[after].name == "gather weights") {
           found.needed[segment.name].push_back(program.segments[after].demand.bytes.value / 2);
         }
@@ -265,8 +266,8 @@ TEST(ShardedUnits, OfALayersHalvesAreGatheredAndScatteredApart) {
   EXPECT_EQ(forward.needed.at("MLP up"), std::vector(32, Llama2::kMlp));
 
   const Exchanged backward = exchanged(w, ActionKind::Backward);
-  EXPECT_EQ(first(backward.gathered, 4), (std::vector{Llama2::kNorms, Llama2::kMlp,
-                                                      Llama2::kAttention, Llama2::kNorms}));
+  EXPECT_EQ(first(backward.gathered, 4),
+            (std::vector{Llama2::kNorms, Llama2::kMlp, Llama2::kAttention, Llama2::kNorms}));
   EXPECT_EQ(first(backward.scattered, 3),
             (std::vector{Llama2::kMlp, Llama2::kAttention, Llama2::kNorms}));
   EXPECT_EQ(first(backward.scattered_after, 3),
@@ -276,8 +277,7 @@ TEST(ShardedUnits, OfALayersHalvesAreGatheredAndScatteredApart) {
 
 // One gather of everything, before anything is computed, and one sum behind all of it.
 TEST(ShardedUnits, OfTheWholeModelTravelOnce) {
-  const Workload w =
-      sharded("llama2-7b", 8, 1, {"parallelism.zero=3", units("model")}).workload;
+  const Workload w = sharded("llama2-7b", 8, 1, {"parallelism.zero=3", units("model")}).workload;
   EXPECT_EQ(exchanged(w, ActionKind::Forward).gathered, std::vector{Llama2::kAll});
   const Exchanged backward = exchanged(w, ActionKind::Backward);
   EXPECT_TRUE(backward.gathered.empty());
@@ -436,10 +436,9 @@ TEST(ShardedMemory, HoldsUnitsInFlight) {
     int ranks;
     double bytes;
   };
-  for (const Row& row :
-       {Row{"llama2-7b", 8, 1738596352}, Row{"llama3-8b", 8, 3410026496},
-        Row{"llama3-70b", 64, 9336635392}, Row{"llama3-405b", 512, 27531640832},
-        Row{"qwen2.5-7b", 16, 3578343424}, Row{"qwen3-30b-a3b", 16, 4983387648}}) {
+  for (const Row& row : {Row{"llama2-7b", 8, 1738596352}, Row{"llama3-8b", 8, 3410026496},
+                         Row{"llama3-70b", 64, 9336635392}, Row{"llama3-405b", 512, 27531640832},
+                         Row{"qwen2.5-7b", 16, 3578343424}, Row{"qwen3-30b-a3b", 16, 4983387648}}) {
     const Scenario s = sharded(row.model, row.ranks, 1, {"parallelism.zero=3"});
     EXPECT_EQ(memory_use(s.workload).gathered.value, row.bytes) << row.model;
   }
