@@ -38,10 +38,10 @@ InPass in_pass(const ParallelismSpec& p, const UnitsOfPass& pass) {
     InPass here{.gradients = of_root};
     for (std::size_t n = 0; n < std::min(ahead, pass.units.size()); ++n) {
       const ShardUnit& unit = pass.units[n];
-      if (unit.last < i || (unit.stays && p.sharding.keeps_root)) {
+      if (unit.last < i) {
         continue;
       }
-      here.gathered += split_of(p, unit.gathered);
+      here.gathered += unit.stays && p.sharding.keeps_root ? 0 : split_of(p, unit.gathered);
       here.gradients += unit.first <= i ? split_of(p, unit.trained) : 0;
     }
     most.gathered = std::max(most.gathered, here.gathered);

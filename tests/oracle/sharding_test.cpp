@@ -156,7 +156,7 @@ TEST(ShardedBytes, OfEndsThatAreUnits) {
 }
 
 // Gathered at once: root's two tables and the units in flight; of ends that are units the head, and
-// two layers or the embedding with one. Eager gathers would have all of it there before a layer.
+// two layers or the embedding with one. The most gradients are the head's, with its norm. Eager gathers would have all of it there before a layer.
 TEST(ShardedMemory, OfEndsThatAreUnits) {
   const auto gathered = [](const std::vector<std::string>& more) {
     std::vector<std::string> settings{"parallelism.zero=3"};
@@ -168,7 +168,7 @@ TEST(ShardedMemory, OfEndsThatAreUnits) {
   const double gradients = 2 * layer;
   EXPECT_TRUE(near(gathered({}), 2 * (2 * table + 4096 + 2 * layer) + gradients));
   EXPECT_TRUE(near(gathered({"parallelism.sharding.units=[embedding, layer, head]"}),
-                   2 * (table + 4096 + table + layer) + 2 * table));
+                   2 * (table + 4096 + table + layer) + 2 * (table + 4096)));
 }
 
 // Llama 2 7B: attention 4 h^2, MLP 3 h f, two norms a layer; the root's are two tables and a norm.
@@ -339,6 +339,15 @@ TEST(ShardedMemory, OfUnitsWithinALayer) {
             2 * (Llama2::kEnds + 32 * Llama2::kNorms + Llama2::kMlp) +
                 2 * (Llama2::kEnds + 32 * Llama2::kNorms + Llama2::kMlp));
   EXPECT_EQ(gathered("model", "1"), 2 * Llama2::kAll + 2 * Llama2::kAll);
+  // The head stays gathered, and its gradients are there while it is computed: those of Llama 3 are
+  // more than a layer's, and the last of two stages has no embedding with as many.
+  const Workload last = sharded("llama3-8b", 8, 2,
+                                {"parallelism={data: 4, pipeline: 2}", "parallelism.zero=3",
+                                 "parallelism.sharding.prefetch=0", units("[layer, head]")})
+                            .workload;
+  const double head = 128256.0 * 4096 + 4096;
+  const double layer_of_8b = (8030261248 - 2 * 128256.0 * 4096 - 4096) / 32;
+  EXPECT_EQ(memory_by_stage(last)[1].gathered.value, 2 * (head + layer_of_8b) + 2 * head);
 }
 
 // Within parts of a node's size over NVLink, between them over the NICs.
