@@ -156,7 +156,8 @@ TEST(ShardedBytes, OfEndsThatAreUnits) {
 }
 
 // Gathered at once: root's two tables and the units in flight; of ends that are units the head, and
-// two layers or the embedding with one. The most gradients are the head's, with its norm. Eager gathers would have all of it there before a layer.
+// two layers or the embedding with one. The most gradients are the head's, with its norm. Eager
+// gathers would have all of it there before a layer.
 TEST(ShardedMemory, OfEndsThatAreUnits) {
   const auto gathered = [](const std::vector<std::string>& more) {
     std::vector<std::string> settings{"parallelism.zero=3"};
