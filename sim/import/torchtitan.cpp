@@ -192,7 +192,7 @@ void finish_sharding(Draft& draft, bool pipeline) {
     draft.set("parallelism.sharding.reduce", "step",
               "PyTorch's pipeline stages reduce gradients after the last microbatch");
   }
-  draft.set("parallelism.sharding.end_units", "true",
+  draft.set("parallelism.sharding.units", "[embedding, layer, head]",
             "torchtitan shards embedding and head as units of their own (apply_fsdp)");
   if (how == "always") {
     draft.set("parallelism.sharding.keep_root", "false", reshard, "the head's unit, too");

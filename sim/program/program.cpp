@@ -1,11 +1,10 @@
 #include "sim/program/program.hpp"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "sim/program/walk.hpp"
-#include "sim/workload/memory.hpp"
+#include "sim/workload/shard_units.hpp"
 
 namespace danlu {
 namespace {
@@ -20,41 +19,15 @@ Block arrival(const Workload& w) {
   return block;
 }
 
-/// A layer, and in backward those before it that are computed again as it begins.
-struct Visit {
-  const Block* block = nullptr;
-  std::vector<const Block*> again{};
-};
-
-/// Weights that travel together, with the blocks that they belong to as the pass visits them.
-struct Unit {
-  std::vector<Visit> visits;
-  std::map<AxisSet, double> gathered;  // bytes, by the weights' copies
-  std::map<AxisSet, double> trained;   // parameters, likewise
-  bool takes_gradient = false;
-  bool is_layers = true;  // else one of the model's ends
-
-  void add(const Workload& w, const Block& block) {
-    visits.push_back({&block});
-    for (const Weight* weight : weights_of(block)) {
-      gathered[weight->copies] += weight->held * gathered_bytes(w, *weight);
-    }
-    for (const auto& [copies, held] : trained_by_copies(block)) {
-      trained[copies] += held;
-    }
-    takes_gradient |= block.takes_gradient;
-  }
-};
-
 /// Copies what the first layers of a chunk keep to the host and back (offload.hpp): a layer's while
 /// the next one is computed, and there while the one before it is, so that two are on the GPU.
 class Copies {
  public:
-  Copies(const OffloadSpec& offload, bool forward, const std::vector<Unit>& units)
+  Copies(const OffloadSpec& offload, bool forward, const std::vector<Stretch>& stretches)
       : forward_(forward) {
-    for (const Unit& unit : units) {
-      for (const Visit& layer : unit.is_layers ? unit.visits : std::vector<Visit>{}) {
-        kept_.push_back(kept_by(*layer.block));
+    for (const Stretch& stretch : stretches) {
+      if (stretch.is_layer && stretch.begins_block) {
+        kept_.push_back(kept_by(*stretch.block));
       }
     }
     const std::size_t copied =
@@ -96,9 +69,8 @@ class Copies {
   std::vector<std::size_t> made_;  // copies
 };
 
-/// Writes a pass: its blocks, and beside them what their units exchange. A unit is some layers; the
-/// root unit is what the chunk holds of the model's ends, and there all through the pass, unless
-/// they are units as others.
+/// Writes a pass: its blocks, and beside them what their units exchange (shard_units.hpp). The root
+/// unit is there all through the pass.
 ///
 ///   exchanges   gather root | gather 1  | gather 2 |       | gather 3 |       prefetch 1
 ///   compute                 | embedding |     unit 1       |     unit 2       | unit 3
@@ -111,128 +83,85 @@ class PassWriter {
   Program write(const Chunk& chunk) {
     const bool forward = kind_ == ActionKind::Forward;
     const Block arriving = arrival(w_);
-    const bool in_root = !w_.parallelism.sharding.ends_are_units;
-    Unit root;
-    if (chunk.first && in_root) {
-      root.add(w_, model_.embedding);
-    }
-    if (chunk.last && in_root) {
-      root.add(w_, model_.head);
-    }
-    const std::vector<Unit> units = units_of_pass(chunk);
+    const UnitsOfPass pass =
+        units_of_pass(w_, model_, {chunk.layers, chunk.first, chunk.last}, order());
     const std::vector<std::size_t> gathered =
-        made_.gathers_root ? gather(root) : std::vector<std::size_t>{};
-    begin(units);
+        made_.gathers_root ? gather(pass.root) : std::vector<std::size_t>{};
+    begin(pass.units);
     walk_.wait_for(gathered);
-    if (forward ? chunk.first : chunk.last) {
-      if (in_root) {
-        visit(forward ? model_.embedding : model_.head);
-      }
-    } else if (kind_ != ActionKind::Weight && (forward || chunk.takes_gradient)) {
+    const bool begins_here = forward ? chunk.first : chunk.last;
+    if (!begins_here && kind_ != ActionKind::Weight && (forward || chunk.takes_gradient)) {
       walk_.forward(arriving);
     }
-    Copies copies(w_.offload, forward, units);
-    for (std::size_t n = 0; n < units.size(); ++n) {
-      enter(units, n);
-      for (const Visit& layer : units[n].visits) {
-        if (!units[n].is_layers) {
-          visit(*layer.block);
-          continue;
-        }
-        for (const Block* block : layer.again) {
-          walk_.again(*block);
-        }
+    Copies copies(w_.offload, forward, pass.stretches);
+    for (std::size_t i = 0; i < pass.stretches.size(); ++i) {
+      const Stretch& stretch = pass.stretches[i];
+      enter(pass.units, stretch.entered);
+      for (const Block* block : stretch.again) {
+        walk_.again(*block);
+      }
+      if (stretch.is_layer && stretch.begins_block) {
         copies.begin_layer(walk_);
-        visit(*layer.block);
+      }
+      visit(stretch);
+      if (stretch.is_layer && stretch.ends_block) {
         copies.end_layer(walk_);
         walk_.end_layer();
       }
-      reduce(units[n]);
+      for (auto unit = pass.units.rbegin(); unit != pass.units.rend(); ++unit) {
+        if (unit->last == i) {  // inner ones first
+          reduce(*unit);
+        }
+      }
     }
-    if (in_root && (forward ? chunk.last : chunk.first)) {
-      visit(forward ? model_.head : model_.embedding);
-    }
-    reduce(root);
+    reduce(pass.root);
     return walk_.take();
   }
 
  private:
-  Unit end_unit(const Block& block) const {
-    Unit unit{.is_layers = false};
-    unit.add(w_, block);
-    return unit;
+  PassOrder order() const {
+    if (kind_ == ActionKind::Forward) {
+      return PassOrder::Forward;
+    }
+    return kind_ == ActionKind::Weight ? PassOrder::Weights : PassOrder::Backward;
   }
 
-  /// In the order of the pass.
-  std::vector<Unit> units_of_pass(const Chunk& chunk) const {
-    const bool backward = kind_ == ActionKind::Backward || kind_ == ActionKind::Input;
-    std::vector<Unit> units;
-    std::vector<const Block*> again;
-    for (const std::vector<LayerKindId>& layers :
-         units_of(chunk.layers, w_.parallelism.sharding.unit_layers)) {
-      Unit& unit = units.emplace_back();
-      for (const LayerKindId layer : layers) {
-        const Block& block = model_.kinds[layer];
-        unit.add(w_, block);
-        if (backward && block.with_next) {
-          again.push_back(&block);
-        } else {
-          unit.visits.back().again = std::exchange(again, {});
-        }
-      }
-    }
-    if (w_.parallelism.sharding.ends_are_units) {
-      if (chunk.first) {
-        units.insert(units.begin(), end_unit(model_.embedding));
-      }
-      if (chunk.last) {
-        units.push_back(end_unit(model_.head));
-      }
-    }
-    if (kind_ != ActionKind::Forward) {
-      std::reverse(units.begin(), units.end());
-      for (Unit& unit : units) {
-        std::reverse(unit.visits.begin(), unit.visits.end());
-      }
-    }
-    return units;
-  }
-
-  void visit(const Block& block) {
+  void visit(const Stretch& stretch) {
     switch (kind_) {
       case ActionKind::Forward:
-        walk_.forward(block);
+        walk_.forward(*stretch.block, stretch.first, stretch.end);
         break;
       case ActionKind::Weight:
-        walk_.weights(block);
+        walk_.weights(*stretch.block, stretch.first, stretch.end);
         break;
       default:
-        walk_.backward(block);
+        walk_.backward(*stretch.block, stretch.first, stretch.end);
     }
   }
 
   /// Lets the first units' weights be gathered, ...
-  void begin(const std::vector<Unit>& units) {
+  void begin(const std::vector<ShardUnit>& units) {
     for (int ahead = 0; ahead < w_.parallelism.sharding.prefetch; ++ahead) {
       gather_next(units);
     }
   }
-  /// ... and that of one more as a unit begins, which gives one up that has been computed.
-  void enter(const std::vector<Unit>& units, std::size_t n) {
-    gather_next(units);
-    walk_.wait_for(gathered_[n]);
+  /// ... and that of one more as a unit is entered, when one has been computed and is given up.
+  void enter(const std::vector<ShardUnit>& units, std::size_t upto) {
+    for (; entered_ < upto; ++entered_) {
+      gather_next(units);
+      walk_.wait_for(gathered_[entered_]);
+    }
   }
-  void gather_next(const std::vector<Unit>& units) {
+  void gather_next(const std::vector<ShardUnit>& units) {
     const std::size_t next = gathered_.size();
     const bool forward = kind_ == ActionKind::Forward;
-    // The head stays as the root unit does.
-    const bool stays = next < units.size() && units[next].visits[0].block == &model_.head;
+    const bool stays = next < units.size() && units[next].stays;
     const bool gathers = (stays ? made_.gathers_root : made_.gathers_layers) &&
                          next < units.size() && (forward || units[next].takes_gradient);
     gathered_.push_back(gathers ? gather(units[next]) : std::vector<std::size_t>{});
   }
 
-  std::vector<std::size_t> gather(const Unit& unit) {
+  std::vector<std::size_t> gather(const ShardUnit& unit) {
     std::vector<std::size_t> added;
     for (const auto& [copies, bytes] : unit.gathered) {
       const AxisSet axes = shard_axes(w_.parallelism, copies);
@@ -246,7 +175,7 @@ class PassWriter {
   }
 
   /// Sums the gradients of a unit that is done, beside what follows if the plan overlaps them.
-  void reduce(const Unit& unit) {
+  void reduce(const ShardUnit& unit) {
     if (!made_.reduces) {
       return;
     }
@@ -277,6 +206,7 @@ class PassWriter {
   UnitExchanges made_;
   Walk walk_;
   std::vector<std::vector<std::size_t>> gathered_;  // by unit: what ends its gathers
+  std::size_t entered_ = 0;                         // units
 };
 
 }  // namespace

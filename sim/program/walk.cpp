@@ -113,24 +113,31 @@ void Walk::end_beside() {
   wait_for(std::exchange(pending_, {}));
 }
 
+void Walk::run_within(const Block& block, std::size_t first, std::size_t end, bool again) {
+  if (first == 0 && end == block.steps.size()) {
+    run(block.steps, again);
+    return;
+  }
+  const auto begin = block.steps.begin();
+  run({begin + static_cast<std::ptrdiff_t>(first), begin + static_cast<std::ptrdiff_t>(end)},
+      again);
+}
+
 /// What backward needs from here on, with `left` steps before it.
 void Walk::run_again(const Block& block, std::size_t left) {
   for (const Again& again : block.again) {
     if (again.before == left) {
-      const auto begin = block.steps.begin();
       const bool part = again.before - again.first < block.steps.size();
       suffix_ = part ? " again" : "";
-      run({begin + static_cast<std::ptrdiff_t>(again.first),
-           begin + static_cast<std::ptrdiff_t>(again.end)},
-          true);
+      run_within(block, again.first, again.end, true);
       suffix_ = "";
     }
   }
 }
 
-void Walk::backward(const Block& block) {
+void Walk::backward(const Block& block, std::size_t first, std::size_t end) {
   const std::vector<Step>& steps = block.steps;
-  for (std::size_t left = steps.size(); left > 0;) {
+  for (std::size_t left = end; left > first;) {
     run_again(block, left);
     const std::size_t i = --left;
     const auto* op = std::get_if<Operator>(&steps[i]);
@@ -173,7 +180,7 @@ void Walk::backward(const Block& block) {
     }
     std::string name = op->name;
     Kernels kernels = op->input_gradient;
-    for (; is_light(*op) && left > 0 && follows_light(steps, left - 1, *op); --left) {
+    for (; is_light(*op) && left > first && follows_light(steps, left - 1, *op); --left) {
       append(*operator_at(steps, left - 1), &Operator::input_gradient, name, kernels);
     }
     if (!kernels.empty()) {  // else nothing before it is trained
@@ -183,9 +190,9 @@ void Walk::backward(const Block& block) {
   }
 }
 
-void Walk::weights(const Block& block) {
+void Walk::weights(const Block& block, std::size_t first, std::size_t end) {
   const std::vector<Step>& steps = block.steps;
-  for (std::size_t i = steps.size(); i-- > 0;) {
+  for (std::size_t i = end; i-- > first;) {
     const auto* op = std::get_if<Operator>(&steps[i]);
     if (op == nullptr || op->weight_gradient.empty()) {
       continue;

@@ -17,13 +17,17 @@ class Walk {
  public:
   Walk(const Workload& workload, ActionKind kind);
 
-  void forward(const Block& block) { run(block.steps, false); }
+  // Steps [first, end) of a block: exchanges go with the operators that they belong to.
+  void forward(const Block& block, std::size_t first, std::size_t end) {
+    run_within(block, first, end, false);
+  }
+  void forward(const Block& block) { forward(block, 0, block.steps.size()); }
   /// The whole block once more, in a backward pass.
   void again(const Block& block) { run(block.steps, true); }
   /// With what the block asks to be computed again.
-  void backward(const Block& block);
+  void backward(const Block& block, std::size_t first, std::size_t end);
   /// The gradients of the weights alone, of a backward pass that left them out.
-  void weights(const Block& block);
+  void weights(const Block& block, std::size_t first, std::size_t end);
   void end_layer() { program_.layer_ends.push_back(size()); }
 
   /// What the next segment of the main line waits for.
@@ -40,6 +44,7 @@ class Walk {
 
  private:
   void run(const std::vector<Step>& steps, bool again);
+  void run_within(const Block& block, std::size_t first, std::size_t end, bool again);
   void run_again(const Block& block, std::size_t left);
   /// Here: an action I leaves it to W, a frozen weight has none.
   bool gives_weight_gradient(const Operator& op) const {

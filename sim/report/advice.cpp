@@ -60,6 +60,11 @@ Change zero(const Change& before, int stage) {
   }
   return after;
 }
+/// Shards over more of the data-parallel ranks, which then are fewer parts.
+Change shared_by(const Change& before, int ranks) {
+  return with(before, fmt::format("parallelism.sharding.ranks={}", ranks),
+              [&](Workload& w) { w.parallelism.sharding.ranks = ranks; });
+}
 Change sequence(const Change& before) {
   return with(before, "parallelism.sequence=true",
               [](Workload& w) { w.parallelism.sequence = true; });
@@ -189,6 +194,18 @@ std::vector<std::vector<Variant>> variants(const Workload& w) {
   }
   if (w.training.micro_batch > 1) {
     kinds[2].push_back([](const Change& x) { return micro_batch(x, 1); });
+  }
+  if (w.parallelism.zero > 0 && w.parallelism.sharding.ranks) {
+    const int now = *w.parallelism.sharding.ranks;
+    std::vector<Variant>& wider = kinds.emplace_back();
+    for (const int times : {2, 4}) {
+      if (times * now < w.parallelism.data) {
+        wider.push_back([=](const Change& x) { return shared_by(x, times * now); });
+      }
+    }
+    if (now < w.parallelism.data) {
+      wider.push_back([](const Change& x) { return shared_by(x, x.workload.parallelism.data); });
+    }
   }
   kinds.push_back(recomputations(w.training));
   return kinds;

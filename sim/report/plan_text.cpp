@@ -43,6 +43,16 @@ std::string stages_text(const Workload& workload) {
                                            : "");
 }
 
+/// "q, v"
+template <typename Enum>
+std::string names(const std::vector<Enum>& list) {
+  std::vector<std::string_view> words;
+  for (const Enum one : list) {
+    words.push_back(name_of(one));
+  }
+  return fmt::format("{}", fmt::join(words, ", "));
+}
+
 /// ", ZeRO-3 within 8 ranks, weights kept until backward"
 std::string sharding_text(const ParallelismSpec& p) {
   if (p.zero == 0) {
@@ -60,6 +70,9 @@ std::string sharding_text(const ParallelismSpec& p) {
   }
   if (p.zero >= 2) {
     text += s.unit_layers > 1 ? fmt::format(", units of {} layers", s.unit_layers) : "";
+    if (s.units != ShardingSpec{}.units) {
+      text += fmt::format(", units [{}]", names(s.units));
+    }
     text += s.reduce == Reduce::OncePerStep ? ", gradients reduced once a step" : "";
   }
   return text;
@@ -209,13 +222,6 @@ std::string optimizer_text(const TrainingSpec& t) {
 }
 
 std::string trained_text(const TrainingSpec& t) {
-  const auto names = [](const auto& list) {
-    std::vector<std::string_view> found;
-    for (const auto one : list) {
-      found.push_back(name_of(one));
-    }
-    return fmt::format("{}", fmt::join(found, ", "));
-  };
   std::string text;
   if (t.lora.is_there()) {
     text += fmt::format("; LoRA of rank {} on {}{}", t.lora.rank, names(t.lora.targets),

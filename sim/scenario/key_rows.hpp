@@ -5,11 +5,16 @@
 // path, the member that the key fills (kByHand: it has code of its own), limits, default, help.
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
+#include <iterator>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "sim/base/text.hpp"
 #include "sim/scenario/keys.hpp"
 #include "sim/scenario/members.hpp"
 
@@ -93,6 +98,26 @@ inline KeyRow words(std::string path, Into into, std::string choices, std::strin
   row.type = KeyType::Words;
   row.parts = std::move(parts);
   return row;
+}
+/// One word of an enum, or a list of them; those of `alone` stand in no list.
+template <typename Spec, typename Enum>
+KeyRow enum_list(std::string path, std::vector<Enum> Spec::*at, std::string help,
+                 std::string fallback = "", std::optional<Enum> alone = {}) {
+  const auto set = [at](Spec& spec, const Value& value) {
+    const std::string_view text = value.text;
+    const bool is_list = text.starts_with('[');
+    (spec.*at).clear();
+    for (std::string_view word : split(is_list ? text.substr(1, text.size() - 2) : text, ',')) {
+      word.remove_prefix(word.find_first_not_of(' '));
+      (spec.*at).push_back(value_named<Enum>(word).value());
+    }
+  };
+  const std::vector<Named<Enum>> all = words_of<Enum>();
+  std::vector<Named<Enum>> parts;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(parts),
+               [&](const Named<Enum>& word) { return word.value != alone; });
+  return words(std::move(path), Member<Spec>{.set = set, .get = {}}, choices_of(all),
+               choices_of(parts), std::move(fallback), std::move(help));
 }
 inline KeyRow lines(std::string path, std::string help) {
   return {.path = std::move(path), .type = KeyType::Lines, .text = std::move(help)};

@@ -157,21 +157,23 @@ std::vector<KeyRow> parallelism_keys() {
             "Data-parallel ranks among which ZeRO splits; gradients are then summed between such "
             "parts (HSDP, MiCS, ZeRO within a node). All if left out"),
       count("parallelism.sharding.unit_layers", &ShardingSpec::unit_layers, 1, kMost, "1",
-            "Layers whose weights and gradients travel together; what a stage holds of the model's "
-            "ends travels by itself"),
+            "Layers of one unit"),
       count("parallelism.sharding.prefetch", &ShardingSpec::prefetch, 0, kMost, "1",
             "Units whose weights are gathered ahead of the one that computes; 0: none, so that "
             "compute waits for every gather"),
       choice("parallelism.sharding.reshard", &ShardingSpec::reshard, "forward",
              "When gathered weights are given up: after each forward pass, to be gathered again "
              "for backward (FULL_SHARD); after backward (SHARD_GRAD_OP); or after the step"),
-      flag("parallelism.sharding.end_units", &ShardingSpec::ends_are_units, "false",
-           "Embedding and head are units as layers are, each by itself (torchtitan); false: a "
-           "stage's are its root unit, which is there all through a pass"),
+      enum_list("parallelism.sharding.units", &ShardingSpec::units,
+                "What is a unit: weights that are gathered together and whose gradients are "
+                "reduced together. One inside another (attention and mlp, or what stands in its "
+                "place, in a layer; experts in mlp) has its weights, that one the rest. What is in "
+                "none is in the root, which is there all through a pass; model: all is. "
+                "torchtitan's are [embedding, layer, head]",
+                "layer", std::optional(UnitPart::Model)),
       flag("parallelism.sharding.keep_root", &ShardingSpec::keeps_root, "true",
-           "What a stage holds of the model's ends stays from a forward pass to its backward pass "
-           "(PyTorch's root unit); false: it is given up and gathered again as layers are. With "
-           "end_units this is of the head alone"),
+           "The root, and the head where that is a unit, stay from a forward pass to its backward "
+           "pass (PyTorch's root unit); false: they are given up and gathered again as layers are"),
       choice("parallelism.sharding.reduce", &ShardingSpec::reduce, "microbatch",
              "How often gradients are reduced: in the backward pass of every microbatch, or in the "
              "last one (no_sync), until which each rank keeps them whole"),

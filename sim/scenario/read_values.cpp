@@ -419,7 +419,8 @@ class ValuesReader {
     }
     if (found.empty()) {
       add(row, node.Mark(), fmt::format("'{}' has an empty list", row.path),
-          fmt::format("a word, as in none, or some of {}", fmt::join(parts, ", ")));
+          fmt::format("a word, as in {}, or some of {}", split(row.choices, '|').front(),
+                      fmt::join(parts, ", ")));
       return;
     }
     value.text = fmt::format("[{}]", fmt::join(found, ", "));

@@ -95,7 +95,7 @@ std::vector<KeyUse> scenario_uses() {
        "parallelism.offload.update_rate"},
       "parallelism.offload.optimizer", "true");
   add(uses,
-      {"parallelism.sharding.unit_layers", "parallelism.sharding.end_units",
+      {"parallelism.sharding.unit_layers", "parallelism.sharding.units",
        "parallelism.sharding.reduce", "parallelism.sharding.reduce_width"},
       "parallelism.zero", "2|3");
   add(uses,

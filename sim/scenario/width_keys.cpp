@@ -1,31 +1,9 @@
-#include "sim/base/text.hpp"
 #include "sim/scenario/key_rows.hpp"
 #include "sim/workload/workload.hpp"
 
 namespace danlu {
 
 using namespace rows;
-
-namespace {
-
-/// A word, or a list of words.
-template <typename Spec, typename Enum>
-KeyRow enum_list(std::string path, std::vector<Enum> Spec::*at, std::string help) {
-  const auto set = [at](Spec& spec, const Value& value) {
-    const std::string_view text = value.text;
-    const bool is_list = text.starts_with('[');
-    (spec.*at).clear();
-    for (std::string_view word : split(is_list ? text.substr(1, text.size() - 2) : text, ',')) {
-      word.remove_prefix(word.find_first_not_of(' '));
-      (spec.*at).push_back(value_named<Enum>(word).value());
-    }
-  };
-  const std::string words_of_enum = choices_of(words_of<Enum>());
-  return words(std::move(path), Member<Spec>{.set = set, .get = {}}, words_of_enum, words_of_enum,
-               "", std::move(help));
-}
-
-}  // namespace
 
 std::vector<KeyRow> width_keys() {
   return {

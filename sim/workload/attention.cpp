@@ -53,8 +53,9 @@ bool splits_softmax(const RankShape& z) {
          std::fmod(z.batch * z.heads, kTogether) != 0;
 }
 
-/// Attention as separate products, softmax and dropout over the s x s scores.
-void add_unfused(const RankShape& z, bool sees_all, Operator& op) {
+/// Attention as separate products, softmax and dropout over the s x s scores: all of them, of which
+/// the model's work is what the mask leaves.
+void add_unfused(const RankShape& z, const LayerSort& sort, Operator& op) {
   const double heads = z.batch * z.heads;
   const double q = z.queries;
   const double s = z.sequence;
@@ -90,11 +91,11 @@ void add_unfused(const RankShape& z, bool sees_all, Operator& op) {
   }
   op.input_gradient.push_back(of_heads(q, d, s));  // queries
   op.input_gradient.push_back(of_heads(s, d, q));  // keys
-  if (z.training.causal_flops && !sees_all) {
-    for (Kernels* kernels : {&op.forward, &op.input_gradient}) {
-      for (Kernel& kernel : *kernels) {
-        kernel.model_flops = kernel.model_flops / 2;
-      }
+  const double left = attended_pairs(z.training, sort.window) / (s * s / 2);
+  const double counted = left * (z.training.causal_flops && !sort.sees_all ? 0.5 : 1);
+  for (Kernels* kernels : {&op.forward, &op.input_gradient}) {
+    for (Kernel& kernel : *kernels) {
+      kernel.model_flops = counted * kernel.model_flops;
     }
   }
   // In 16 bits: softmax's output 2, a mask 1 and dropout's output 2.
@@ -138,7 +139,7 @@ void add_core(const RankShape& z, const LayerSort& sort, Block& block) {
               .weight = {sinks, sinks / z.tensor},
               .kept = {z.element * attending * (z.core_query + z.core_key + z.core_value)},
               .part = ModelPart::Attention};
-  is_fused(z.training.attention) ? add_flash(z, sort, op) : add_unfused(z, sort.sees_all, op);
+  is_fused(z.training.attention) ? add_flash(z, sort, op) : add_unfused(z, sort, op);
   if (z.model.positions == 0) {
     const double turned = z.model.is_latent()
                               ? 2 * z.model.heads / z.tensor * z.model.latent.rotary_dim
@@ -169,7 +170,7 @@ Operator projection(const RankShape& z) {
 /// What attends to the encoder's output: queries of the layer's input, keys and values of that,
 /// which is one array for all layers and kept where it is made.
 void add_cross_products(const RankShape& z, Block& block) {
-  Operator queries = linear(z, "cross queries", z.hidden, z.query);
+  Operator queries = linear(z, kCrossQueries, z.hidden, z.query);
   queries.weight = split_weight(z, Biased::Qkv, z.hidden * z.model.query_width(),
                                 z.hidden * z.query, z.model.query_width(), z.query);
   queries.kept = {z.element * z.local_tokens * z.hidden};

@@ -14,9 +14,13 @@ std::vector<const Operator*> operators_of(const Block& block) {
   return found;
 }
 
-std::vector<const Weight*> weights_of(const Block& block) {
+std::vector<const Weight*> weights_within(const Block& block, std::size_t first, std::size_t end) {
   std::vector<const Weight*> found;
-  for (const Operator* op : operators_of(block)) {
+  for (; first < end; ++first) {
+    const auto* op = std::get_if<Operator>(&block.steps[first]);
+    if (op == nullptr) {
+      continue;
+    }
     for (const Weight* weight : {&op->weight, &op->adapter}) {
       if (weight->whole > 0 || weight->held > 0) {
         found.push_back(weight);
@@ -24,6 +28,10 @@ std::vector<const Weight*> weights_of(const Block& block) {
     }
   }
   return found;
+}
+
+std::vector<const Weight*> weights_of(const Block& block) {
+  return weights_within(block, 0, block.steps.size());
 }
 
 Weight weight_of(const Block& block) {

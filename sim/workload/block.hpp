@@ -138,8 +138,10 @@ struct Block {
 /// The operators of a block, in order.
 std::vector<const Operator*> operators_of(const Block& block);
 
-/// Its weights, those of adapters too.
+/// Its weights, those of adapters too; ...
 std::vector<const Weight*> weights_of(const Block& block);
+/// ... of steps [first, end).
+std::vector<const Weight*> weights_within(const Block& block, std::size_t first, std::size_t end);
 /// Parameters of them all; ...
 Weight weight_of(const Block& block);
 /// ... and of those that are trained.

@@ -10,8 +10,9 @@ namespace danlu {
 // Names that passes over a layer know its operators by.
 inline constexpr const char* kNorm = "norm";
 inline constexpr const char* kQkv = "QKV";
-inline constexpr const char* kAttention = "attention";  // the core: scores, softmax, values
-inline constexpr const char* kRotary = "rotary";        // where it stands by itself
+inline constexpr const char* kCrossQueries = "cross queries";  // to the encoder's output
+inline constexpr const char* kAttention = "attention";         // the core: scores, softmax, values
+inline constexpr const char* kRotary = "rotary";               // where it stands by itself
 inline constexpr const char* kProjection = "projection";
 inline constexpr const char* kLatentDown = "latent down";
 inline constexpr const char* kLatentUp = "latent up";

@@ -8,34 +8,51 @@
 #include "sim/schedule/schedule.hpp"
 #include "sim/workload/kernels.hpp"
 #include "sim/workload/model_blocks.hpp"
+#include "sim/workload/shard_units.hpp"
 
 namespace danlu {
 namespace {
 
-/// Weights that are split over data-parallel ranks.
-struct SplitWeights {
-  double gathered = 0;  // bytes, when they are whole
-  double trained = 0;   // parameters
-
-  SplitWeights& operator+=(const SplitWeights& other) {
-    gathered += other.gathered;
-    trained += other.trained;
-    return *this;
-  }
-};
-SplitWeights split_weights(const Workload& w, const Block& block) {
-  SplitWeights sum;
-  for (const Weight* weight : weights_of(block)) {
-    if (!shard_axes(w.parallelism, weight->copies).empty()) {
-      sum += {weight->held * gathered_bytes(w, *weight), weight->trained ? weight->held : 0};
-    }
+/// Of a unit's weights, by their copies, the sum of those that are split over data-parallel ranks.
+double split_of(const ParallelismSpec& p, const std::map<AxisSet, double>& by_copies) {
+  double sum = 0;
+  for (const auto& [copies, amount] : by_copies) {
+    sum += shard_axes(p, copies).empty() ? 0 : amount;
   }
   return sum;
 }
 
+/// What a pass holds of units, at most.
+struct InPass {
+  double gathered = 0;   // bytes of units that are given up within it
+  double gradients = 0;  // parameters whose gradients are not yet scattered
+};
+/// A unit is there from its gather, so many units ahead of the one that is entered, to its last
+/// stretch; gradients of the units that a stretch lies in are.
+InPass in_pass(const ParallelismSpec& p, const UnitsOfPass& pass) {
+  InPass most;
+  const double of_root = pass.root_has_layers ? split_of(p, pass.root.trained) : 0;
+  for (std::size_t i = 0; i < pass.stretches.size(); ++i) {
+    const std::size_t ahead =
+        pass.stretches[i].entered + static_cast<std::size_t>(p.sharding.prefetch);
+    InPass here{.gradients = of_root};
+    for (std::size_t n = 0; n < std::min(ahead, pass.units.size()); ++n) {
+      const ShardUnit& unit = pass.units[n];
+      if (unit.last < i) {
+        continue;
+      }
+      here.gathered += unit.stays && p.sharding.keeps_root ? 0 : split_of(p, unit.gathered);
+      here.gradients += unit.first <= i ? split_of(p, unit.trained) : 0;
+    }
+    most.gathered = std::max(most.gathered, here.gathered);
+    most.gradients = std::max(most.gradients, here.gradients);
+  }
+  return most;
+}
+
 /// What is gathered of split weights, and not yet scattered of a unit's gradients. Weights that are
-/// given up after forward are there for the unit that computes and those gathered ahead of it; what
-/// a stage holds of the model's ends, and otherwise everything, stays until backward.
+/// given up after forward are there for the units that compute and those gathered ahead of them;
+/// the root, and otherwise everything, stays until backward.
 Bytes gathered(const Workload& w, const ModelBlocks& model, int stage) {
   const ParallelismSpec& p = w.parallelism;
   if (p.zero < 2) {
@@ -43,48 +60,28 @@ Bytes gathered(const Workload& w, const ModelBlocks& model, int stage) {
   }
   const bool gives_up = p.sharding.reshard == Reshard::AfterForward;
   double kept = 0;
-  double passing = 0;
-  double gradients = 0;
+  InPass most;
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
     const PlacedChunk at{stage, chunk};
-    const bool in_root = !p.sharding.ends_are_units;
-    const bool passes_head = !in_root && !p.sharding.keeps_root;
-    std::vector<double> units;
-    const auto ahead = static_cast<std::size_t>(p.sharding.prefetch) + 1;
-    const auto pass = [&](const SplitWeights& unit) {
-      units.push_back(unit.gathered);
-      gradients = std::max(gradients, unit.trained);
-      passing = std::max(
-          passing,
-          std::accumulate(units.end() - static_cast<std::ptrdiff_t>(std::min(ahead, units.size())),
-                          units.end(), 0.0));
-      kept += gives_up ? 0 : unit.gathered;
-    };
-    const auto add_end = [&](const Block& end, bool passes) {
-      const SplitWeights weights = split_weights(w, end);
-      if (passes) {
-        pass(weights);
-      } else {
-        kept += weights.gathered;
+    const std::vector<LayerKindId> layers = layers_of(w, model, at);
+    const HeldByChunk held{layers, w.placement().is_first(at), w.placement().is_last(at)};
+    for (const PassOrder order : {PassOrder::Forward, PassOrder::Backward}) {
+      const UnitsOfPass pass = units_of_pass(w, model, held, order);
+      const InPass here = in_pass(p, pass);
+      most.gathered = std::max(most.gathered, here.gathered);
+      most.gradients = std::max(most.gradients, here.gradients);
+      if (order == PassOrder::Forward) {
+        kept += split_of(p, pass.root.gathered);
+        for (const ShardUnit& unit : pass.units) {
+          const bool stays = !gives_up || (unit.stays && p.sharding.keeps_root);
+          kept += stays ? split_of(p, unit.gathered) : 0;
+        }
       }
-    };
-    if (w.placement().is_first(at)) {
-      add_end(model.embedding, !in_root);
-    }
-    for (const auto& layers : units_of(layers_of(w, model, at), p.sharding.unit_layers)) {
-      SplitWeights unit;
-      for (const LayerKindId layer : layers) {
-        unit += split_weights(w, model.kinds[layer]);
-      }
-      pass(unit);
-    }
-    if (w.placement().is_last(at)) {
-      add_end(model.head, passes_head);
     }
   }
-  Bytes bytes{gradients * element_bytes(w.training.precision)};
+  Bytes bytes{most.gradients * element_bytes(w.training.precision)};
   if (p.zero >= 3) {
-    bytes += Bytes{kept + (gives_up ? passing : 0)};
+    bytes += Bytes{kept + (gives_up ? most.gathered : 0)};
   }
   return bytes;
 }

@@ -98,6 +98,19 @@ class Checker {
       must_divide({"parallelism.sharding.ranks", "parallelism.data"}, "sharding.ranks",
                   *p.sharding.ranks, "data", p.data);
     }
+    const auto has = [&](UnitPart part) { return p.sharding.has_unit(part); };
+    const std::string units = "parallelism.sharding.units";
+    if (has(UnitPart::Experts) && w_.model.experts.count == 0) {
+      add({units, "model.experts.count", "model"},
+          "sharding.units names experts, which the model has not", "its MLPs are named mlp");
+    }
+    if (p.sharding.unit_layers > 1 && !has(UnitPart::Layer)) {
+      add({"parallelism.sharding.unit_layers", units},
+          fmt::format("sharding.unit_layers ({}) counts the layers of a unit, found none among "
+                      "sharding.units",
+                      p.sharding.unit_layers),
+          "add layer to the units, or leave unit_layers out");
+    }
   }
 
   void check_model() {
@@ -369,23 +382,14 @@ class Checker {
 
   void check_mask() {
     const TrainingSpec& t = w_.training;
-    const auto check_fused = [&](bool there, const std::string& key, std::string_view what) {
-      if (there && t.attention == AttentionKind::Unfused) {
-        add({key, "training.attention", "model.preset"},
-            fmt::format("{} need fused attention, found attention unfused", what),
-            "unfused attention computes all scores, whatever the mask leaves of them");
-      }
-    };
-    check_fused(t.attention_window > 0, "training.attention_window", "windows");
     const bool narrows = w_.model.window > 0 && w_.model.window < t.sequence_length;
-    check_fused(narrows, "model.window", "windows");
-    check_fused(!t.documents.empty(), "training.documents", "packed documents");
     if ((t.attention_window > 0 || narrows) && w_.parallelism.context > 1 &&
         w_.parallelism.context_exchange == ContextExchange::Ring) {
       add({t.attention_window > 0 ? "training.attention_window" : "model.window",
            "parallelism.context_exchange", "parallelism.context"},
-          "no ring is known that passes on a window's keys and values alone",
-          fmt::format("use context_exchange {}, or ulysses", name_of(ContextExchange::AllGather)));
+          "no framework's ring is known to take windows: Transformer Engine refuses them with p2p",
+          fmt::format("use context_exchange {}, or ulysses, which it takes",
+                      name_of(ContextExchange::AllGather)));
     }
     for (const auto& [length, number] : t.documents) {
       if (length < 1 || length > t.sequence_length) {
@@ -448,12 +452,15 @@ class Checker {
           "fused attention keeps no scores: use recompute none, or attention unfused; [core_attn] "
           "runs the fused kernel again");
     }
-    if (t.recompute == Recompute::Alternate &&
-        (!is_fused(t.attention) || w_.parallelism.context > 1 || w_.parallelism.ulysses > 1)) {
-      add({"training.recompute", "training.attention", "parallelism.context",
-           "parallelism.ulysses"},
-          "recompute alternate keeps the output of fused attention on one rank of a sequence",
-          "use recompute full or none");
+    if (t.recompute == Recompute::Alternate && !is_fused(t.attention)) {
+      add({"training.recompute", "training.attention"},
+          "recompute alternate keeps the output of fused attention, found attention unfused",
+          "use attention flash, or recompute full");
+    }
+    if (t.recompute == Recompute::Alternate && w_.parallelism.ulysses > 1) {
+      add({"training.recompute", "parallelism.ulysses"},
+          "recompute alternate is torchtitan's, which has no Ulysses",
+          "use context, or recompute full");
     }
     if (has(RecomputePart::Mlp) && has(RecomputePart::Activation)) {
       add({"training.recompute"}, "recompute names both mlp and act, which is a part of mlp",
@@ -480,7 +487,8 @@ class Checker {
     }
     const int unit = t.recompute == Recompute::Full ? t.recompute_unit : 1;
     const ShardingSpec& sharding = w_.parallelism.sharding;
-    if (w_.parallelism.zero >= 3 && sharding.unit_layers % unit != 0) {
+    const bool apart = sharding.units != std::vector{UnitPart::Model};
+    if (w_.parallelism.zero >= 3 && apart && sharding.unit_layers % unit != 0) {
       add({"training.recompute_unit", "parallelism.sharding.unit_layers"},
           fmt::format("with ZeRO-3, recompute_unit ({}) must divide sharding.unit_layers ({})",
                       unit, sharding.unit_layers),

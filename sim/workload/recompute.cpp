@@ -18,7 +18,8 @@
 // Alternate is torchtitan's selection by operator (torchtitan/distributed/activation_checkpoint.py,
 // selective_ac_option op): of the matrix products of a layer, counted as its modules call them (q,
 // k, v, output, gate, up, down), the first, third and so on are kept, as are attention's output
-// and what tensor ranks scatter; grouped products of experts are not among them.
+// and what tensor ranks scatter; grouped products of experts are not among them. So ranks of a
+// sequence exchange keys and values once more for backward alone, which they do without it, too.
 //
 // A fused kernel keeps no scores: core_attn then runs it once more, and saves nothing that counts
 // here (its log-sum-exp, 4 bytes a token and head, does not). In the first layers of a chunk alone
@@ -248,8 +249,9 @@ void recompute_alternate(const RankShape& z, const Block& whole, Block& block) {
   int products = 0;
   for (Step& step : block.steps) {
     if (auto* exchange = std::get_if<Exchange>(&step)) {
-      exchange->kept_once = exchange->axes == AxisSet(Axis::Tensor) && exchange->forward &&
+      const bool scatters = exchange->axes == AxisSet(Axis::Tensor) && exchange->forward &&
                             exchange->forward->op == CollectiveOp::ReduceScatter;
+      exchange->kept_once = scatters || exchange->axes == AxisSet(Axis::Context);
       continue;
     }
     auto& op = std::get<Operator>(step);

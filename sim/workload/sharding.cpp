@@ -1,5 +1,7 @@
 #include "sim/workload/sharding.hpp"
 
+#include <algorithm>
+
 #include "sim/workload/workload.hpp"
 
 namespace danlu {
@@ -14,6 +16,10 @@ AxisSet of_data(AxisSet axes, Axis axis) {
 }
 
 }  // namespace
+
+bool ShardingSpec::has_unit(UnitPart part) const {
+  return std::find(units.begin(), units.end(), part) != units.end();
+}
 
 AxisSet shard_axes(const ParallelismSpec& parallelism, AxisSet copies) {
   const AxisSet all = copies.without({Axis::Replicate, Axis::ExpertReplicate});

@@ -39,18 +39,33 @@ template <>
 inline constexpr auto kNames<Reduce> = std::to_array<Named<Reduce>>(
     {{Reduce::EveryMicrobatch, "microbatch"}, {Reduce::OncePerStep, "step"}});
 
+/// What is a unit: weights that travel together. Attention and MLP are parts of a layer, experts of
+/// its MLP. Model: nothing else is one.
+enum class UnitPart { Model, Embedding, Layer, Attention, Mlp, Experts, Head };
+template <>
+inline constexpr auto kNames<UnitPart> =
+    std::to_array<Named<UnitPart>>({{UnitPart::Model, "model"},
+                                    {UnitPart::Embedding, "embedding"},
+                                    {UnitPart::Layer, "layer"},
+                                    {UnitPart::Attention, "attention"},
+                                    {UnitPart::Mlp, "mlp"},
+                                    {UnitPart::Experts, "experts"},
+                                    {UnitPart::Head, "head"}});
+
 /// How ZeRO is carried out; all but `ranks` with ZeRO-2 and -3 alone.
 struct ShardingSpec {
   std::optional<int> ranks;                 // data-parallel ranks that share; none: all
   int unit_layers = 1;                      // layers whose weights and gradients travel together
   int prefetch = 1;                         // units gathered ahead of the one that computes
   Reshard reshard = Reshard::AfterForward;  // ZeRO-3
-  bool ends_are_units = false;  // embedding and head, each by itself; else both are the root's
-  bool keeps_root = true;       // of it what a stage holds of the model's ends stays longer
+  std::vector<UnitPart> units{UnitPart::Layer};  // each by itself (shard_units.hpp)
+  bool keeps_root = true;  // of it what a stage holds of the model's ends stays longer
   Reduce reduce = Reduce::EveryMicrobatch;
   int gather_bytes = 2;    // of a weight on its way
   int reduce_bytes = 4;    // of a gradient on its way
   bool keeps_copy = true;  // of its shard of the weights in 16 bits, beside the fp32 master weights
+
+  bool has_unit(UnitPart part) const;
 };
 
 /// Over which axes the optimizer's state is split, of weights of which there are copies along
@@ -68,19 +83,6 @@ Shards shards_of(const ParallelismSpec& parallelism, AxisSet copies);
 /// Whether 16-bit weights are only there while they are gathered; between, the fp32 master weights
 /// are what a rank has of them.
 bool casts_on_gather(const ParallelismSpec& parallelism);
-
-/// Layers in the order in which a pass visits them as units, the last of which may be smaller.
-template <typename Layer>
-std::vector<std::vector<Layer>> units_of(const std::vector<Layer>& layers, int unit_layers) {
-  std::vector<std::vector<Layer>> units;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    if (i % static_cast<std::size_t>(unit_layers) == 0) {
-      units.emplace_back();
-    }
-    units.back().push_back(layers[i]);
-  }
-  return units;
-}
 
 /// A collective that sums the gradients of such weights, of `share` of their bytes.
 struct GradientSum {

@@ -36,6 +36,22 @@ TEST(MemoryChanges, KeepTensorGroupsInANode) {
   }
 }
 
+// 70.55 billion parameters at 18 bytes: 147.8 GiB over 8 ranks, 73.9 over 16, 37 over 32. With what
+// is gathered and 80 inputs of layers only the last fits a card.
+TEST(MemoryChanges, ShardOverMoreRanks) {
+  Scenario scenario = llama_70b("{zero: 3, sharding: {ranks: 8}}");
+  scenario.workload.training.recompute = Recompute::Full;
+  std::vector<std::string> alone;
+  for (const Change& change : memory_changes(scenario.workload, scenario.cluster)) {
+    if (change.settings.size() == 1) {
+      alone.push_back(change.text());
+    }
+  }
+  EXPECT_NE(std::find(alone.begin(), alone.end(), "parallelism.sharding.ranks=32"), alone.end());
+  EXPECT_NE(std::find(alone.begin(), alone.end(), "parallelism.sharding.ranks=128"), alone.end());
+  EXPECT_EQ(std::find(alone.begin(), alone.end(), "parallelism.sharding.ranks=16"), alone.end());
+}
+
 // What the text says is what was changed: loaded with it, the plan needs as much and fits.
 TEST(MemoryChanges, AreWhatTheySay) {
   const Scenario scenario = llama_70b("{tensor: 4}");

@@ -91,14 +91,20 @@ TEST(ContextBytes, OfBothTogether) {
 }
 
 // Attention that is run again goes round the ring once more; what was gathered for it is there for
-// backward, too; and what Ulysses exchanged was kept.
+// backward, too; and what Ulysses exchanged was kept. Where all is run again but attention, as in
+// torchtitan's selection, nothing is exchanged for it that backward would not exchange anyway.
 TEST(ContextBytes, OfAttentionThatIsRunAgain) {
-  const auto sent = [](const std::string& parallelism) {
+  const auto sent = [](const std::string& parallelism, Recompute how = Recompute::Selective) {
     Scenario s = sharing("llama3-8b", 131072, 1, parallelism, 8);
-    s.workload.training.recompute = Recompute::Selective;
-    s.workload.training.recompute_parts = {RecomputePart::CoreAttention};
+    s.workload.training.recompute = how;
+    if (how == Recompute::Selective) {
+      s.workload.training.recompute_parts = {RecomputePart::CoreAttention};
+    }
     return sent_for_a_layer(s);
   };
+  for (const char* way : {"{context: 8}", "{context: 8, context_exchange: all-gather}"}) {
+    EXPECT_TRUE(near(sent(way, Recompute::Alternate), 3.0 * 469762048, 1e-8)) << way;
+  }
   EXPECT_TRUE(near(sent("{context: 8}"), 4.0 * 469762048, 1e-8));
   EXPECT_TRUE(near(sent("{context: 8, context_exchange: all-gather}"), 3.0 * 469762048, 1e-8));
   EXPECT_TRUE(near(sent("{ulysses: 8}"), 2.0 * 293601280, 1e-8));
@@ -184,6 +190,31 @@ TEST(AttentionMask, LeavesItsShare) {
                    pairs({"training.attention_window=4096"})));
   EXPECT_TRUE(near(8 * 8 * pairs({"training.documents={1024: 1}"}, "{context: 8}"),
                    pairs({"training.documents={1024: 1}"})));  // in eight rounds
+}
+
+// Unfused attention computes all scores, whatever the mask leaves of them; of the model's work they
+// are that share.
+TEST(AttentionMask, IsComputedWholeByUnfusedAttention) {
+  const auto work = [](bool of_model, const std::string& mask) {
+    const Workload w = workload("{data: 8}", {"training.attention=unfused", mask});
+    double sum = 0;
+    const ModelBlocks model = build_model(w);
+    for (const Operator* op : operators_of(model.layer(0))) {
+      for (const Kernel& kernel : op->name == "attention" ? op->forward : Kernels{}) {
+        sum += of_model ? kernel.model_flops.value : kernel.flops.value;
+      }
+    }
+    return sum;
+  };
+  const double s = 65536;
+  const std::string none = "training.dropout=false";
+  for (const auto& [mask, share] :
+       {std::pair("training.documents={32768: 1}", 0.5),
+        std::pair("training.attention_window=4096", (2 * s * 4096 - 4096.0 * 4096) / (s * s))}) {
+    EXPECT_EQ(work(false, mask), work(false, none)) << mask;
+    EXPECT_TRUE(near(work(true, mask), share * work(true, none))) << mask;
+  }
+  EXPECT_EQ(work(true, none), 4 * s * s * 4096);
 }
 
 // With more ranks than key-value heads these are copied: sent and kept more often, no more work.

@@ -102,5 +102,25 @@ TEST(Grid, ProblemsHaveTheirPlace) {
   EXPECT_EQ(stuck.message, "deadlock: stage 0 waits at 0B0 for 1B0, stage 1 waits at 1F1 for 0F1");
 }
 
+// A grid is checked for the plan that it was written for; another one, as a search tries them, is
+// refused.
+TEST(Grid, IsOfOnePlan) {
+  Scenario s = testing::shipped(
+      "llama3-8b-h100.yaml", {"cluster.gpus=8", "parallelism={tensor: 4, pipeline: 2}",
+                              "training={global_batch: 2, sequence_length: 4096, schedule: 1f1b}"});
+  s.workload.training.schedule = kGridSchedule;
+  const std::vector<std::string> lines{"0F0 0F1 0B0 0B1", "1F0 1B0 1F1 1B1"};
+  s.workload.training.grid = read_grid(lines, Placement(2, 1), 2).actions;
+  const auto found = [&] {
+    std::string text;
+    for (const WorkloadProblem& problem : problems(s.workload, s.cluster.gpus, s.cluster.gpu)) {
+      text += problem.message;
+    }
+    return text;
+  };
+  EXPECT_EQ(found(), "");
+  s.workload.training.global_batch = 3;
+  EXPECT_EQ(found(), "the grid is of 2 stages and 2 forward passes each, the plan of 2 and 3");
+}
 }  // namespace
 }  // namespace danlu

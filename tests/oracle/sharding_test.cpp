@@ -10,6 +10,7 @@
 // estimators were held to.)
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -147,15 +148,16 @@ TEST(ShardedBytes, OfEndsThatAreUnits) {
   };
   const double both = 7.0 / 8 * (4 * parameters + 4 * parameters);
   EXPECT_TRUE(near(sent({}), both - 7.0 / 8 * 2 * (2 * table + norm), 1e-8));
-  EXPECT_TRUE(near(sent({"parallelism.sharding.end_units=true"}),
+  EXPECT_TRUE(near(sent({"parallelism.sharding.units=[embedding, layer, head]"}),
                    both - 7.0 / 8 * 2 * (table + norm), 1e-8));
-  EXPECT_TRUE(
-      near(sent({"parallelism.sharding.end_units=true", "parallelism.sharding.keep_root=false"}),
-           both, 1e-8));
+  EXPECT_TRUE(near(sent({"parallelism.sharding.units=[embedding, layer, head]",
+                         "parallelism.sharding.keep_root=false"}),
+                   both, 1e-8));
 }
 
 // Gathered at once: root's two tables and the units in flight; of ends that are units the head, and
-// two layers or the embedding with one. Eager gathers would have all of it there before a layer.
+// two layers or the embedding with one. The most gradients are the head's, with its norm. Eager
+// gathers would have all of it there before a layer.
 TEST(ShardedMemory, OfEndsThatAreUnits) {
   const auto gathered = [](const std::vector<std::string>& more) {
     std::vector<std::string> settings{"parallelism.zero=3"};
@@ -166,8 +168,187 @@ TEST(ShardedMemory, OfEndsThatAreUnits) {
   const double layer = (8030261248 - 2 * table - 4096) / 32;
   const double gradients = 2 * layer;
   EXPECT_TRUE(near(gathered({}), 2 * (2 * table + 4096 + 2 * layer) + gradients));
-  EXPECT_TRUE(near(gathered({"parallelism.sharding.end_units=true"}),
-                   2 * (table + 4096 + table + layer) + 2 * table));
+  EXPECT_TRUE(near(gathered({"parallelism.sharding.units=[embedding, layer, head]"}),
+                   2 * (table + 4096 + table + layer) + 2 * (table + 4096)));
+}
+
+// Llama 2 7B: attention 4 h^2, MLP 3 h f, two norms a layer; the root's are two tables and a norm.
+struct Llama2 {
+  static constexpr double kHidden = 4096;
+  static constexpr double kAttention = 4 * kHidden * kHidden;
+  static constexpr double kMlp = 3 * kHidden * 11008;
+  static constexpr double kNorms = 2 * kHidden;
+  static constexpr double kEnds = 2 * 32000 * kHidden + kHidden;
+  static constexpr double kAll = 32 * (kAttention + kMlp + kNorms) + kEnds;
+};
+std::string units(const std::string& names) {
+  return "parallelism.sharding.units=" + names;
+}
+
+// Whatever the units are, what is given up behind each travels m (n-1)/n P (2 + 2 + g), and what
+// is in the root is gathered once: FSDP of the whole model alone is SHARD_GRAD_OP.
+TEST(ShardedBytes, AreTheSameInUnitsOfAnything) {
+  const auto sent = [](const std::string& names, std::vector<std::string> more) {
+    more.insert(more.end(), {"parallelism.zero=3", "training.gradients=fp32", units(names),
+                             "communication.data.protocol=Simple"});  // LL sends flags as well
+    return sent_by_one(sharded("llama2-7b", 8, 1, more)).scale_up;
+  };
+  struct Row {
+    const char* names;
+    double in_root;
+  };
+  for (const Row& row : {Row{"layer", Llama2::kEnds}, Row{"[layer, attention, mlp]", Llama2::kEnds},
+                         Row{"[attention, mlp]", Llama2::kEnds + 32 * Llama2::kNorms},
+                         Row{"mlp", Llama2::kEnds + 32 * (Llama2::kNorms + Llama2::kAttention)},
+                         Row{"[layer, mlp, embedding, head]", Llama2::kEnds - 32000 * 4096.0},
+                         Row{"model", Llama2::kAll}}) {
+    const double all = 7.0 / 8 * Llama2::kAll * (2 + 2 + 4);
+    EXPECT_TRUE(near(sent(row.names, {}), all - 7.0 / 8 * 2 * row.in_root, 1e-8)) << row.names;
+    EXPECT_TRUE(near(sent(row.names, {"parallelism.sharding.keep_root=false"}), all, 1e-8))
+        << row.names;
+  }
+}
+
+/// Of the first pass of a kind: gathers in their order, each as its bytes over those of a parameter
+/// and what it waits for; and scatters.
+struct Exchanged {
+  std::vector<double> gathered, scattered;
+  std::vector<std::string> gathered_after, scattered_after;
+  std::map<std::string, std::vector<double>> needed;  // gathers, by what computes first behind them
+};
+Exchanged exchanged(const Workload& w, ActionKind kind) {
+  const StepProgram step = make_step_program(w);
+  Exchanged found;
+  for (const StagePass& pass : step.stages[0].passes) {
+    if (pass.action.kind != kind) {
+      continue;
+    }
+    const Program& program = step.programs[pass.program];
+    const auto before = [&](const Segment& segment) {
+      return segment.after.empty() ? "" : program.segments[segment.after[0]].name;
+    };
+    for (const Segment& segment : program.segments) {
+      if (segment.name == "gather weights") {
+        found.gathered.push_back(segment.demand.bytes.value / 2);
+        found.gathered_after.push_back(before(segment));
+      } else if (segment.name == "scatter gradients") {
+        found.scattered.push_back(segment.demand.bytes.value / w.parallelism.sharding.reduce_bytes);
+        found.scattered_after.push_back(before(segment));
+      }
+      for (const std::size_t after :
+           segment.is_compute ? segment.after : std::vector<std::size_t>{}) {
+        if (program.segments[after].name == "gather weights") {
+          found.needed[segment.name].push_back(program.segments[after].demand.bytes.value / 2);
+        }
+      }
+    }
+    return found;
+  }
+  return found;
+}
+template <typename Value>
+std::vector<Value> first(const std::vector<Value>& all, std::size_t number) {
+  return {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(number)};
+}
+
+// A unit within another has its own weights, that one the rest; the outer one is entered first.
+// With one unit ahead, each is gathered as the one before it is entered.
+TEST(ShardedUnits, OfALayersHalvesAreGatheredAndScatteredApart) {
+  const Workload w =
+      sharded("llama2-7b", 8, 1, {"parallelism.zero=3", units("[layer, attention, mlp]")}).workload;
+  const Exchanged forward = exchanged(w, ActionKind::Forward);
+  ASSERT_EQ(forward.gathered.size(), 1U + 3 * 32);
+  EXPECT_EQ(first(forward.gathered, 5),
+            (std::vector{Llama2::kEnds, Llama2::kNorms, Llama2::kAttention, Llama2::kMlp,
+                         Llama2::kNorms}));
+  EXPECT_EQ(first(forward.gathered_after, 5),
+            (std::vector<std::string>{"", "", "embedding", "norm", "residual and norm"}));
+  EXPECT_EQ(forward.needed.at("QKV"), std::vector(32, Llama2::kAttention));
+  EXPECT_EQ(forward.needed.at("MLP up"), std::vector(32, Llama2::kMlp));
+
+  const Exchanged backward = exchanged(w, ActionKind::Backward);
+  EXPECT_EQ(first(backward.gathered, 4),
+            (std::vector{Llama2::kNorms, Llama2::kMlp, Llama2::kAttention, Llama2::kNorms}));
+  EXPECT_EQ(first(backward.scattered, 3),
+            (std::vector{Llama2::kMlp, Llama2::kAttention, Llama2::kNorms}));
+  EXPECT_EQ(first(backward.scattered_after, 3),
+            (std::vector<std::string>{"MLP up", "QKV", "norm"}));
+  EXPECT_EQ(backward.scattered.back(), Llama2::kEnds);
+}
+
+// One gather of everything, before anything is computed, and one sum behind all of it.
+TEST(ShardedUnits, OfTheWholeModelTravelOnce) {
+  const Workload w = sharded("llama2-7b", 8, 1, {"parallelism.zero=3", units("model")}).workload;
+  EXPECT_EQ(exchanged(w, ActionKind::Forward).gathered, std::vector{Llama2::kAll});
+  const Exchanged backward = exchanged(w, ActionKind::Backward);
+  EXPECT_TRUE(backward.gathered.empty());
+  EXPECT_EQ(backward.scattered, std::vector{Llama2::kAll});
+  EXPECT_EQ(backward.scattered_after, std::vector<std::string>{"embedding"});
+}
+
+// Full recomputation runs a whole layer again before its backward pass, with all its weights; of
+// attention alone it needs none.
+TEST(ShardedUnits, AreThereForWhatIsComputedAgain) {
+  const auto needed = [](const std::string& recompute) {
+    const Workload w = sharded("llama2-7b", 8, 1,
+                               {"parallelism.zero=3", units("[layer, attention, mlp]"),
+                                "training.recompute=" + recompute})
+                           .workload;
+    return exchanged(w, ActionKind::Backward).needed;
+  };
+  const std::vector whole{Llama2::kNorms, Llama2::kMlp, Llama2::kAttention};
+  const auto full = needed("full");
+  EXPECT_EQ(first(full.at("norm"), 3), whole);
+  EXPECT_EQ(full.size(), 1U);
+  const auto attention = needed("[core_attn]");
+  EXPECT_EQ(attention.at("MLP down"), std::vector(32, Llama2::kMlp));
+  EXPECT_EQ(attention.at("projection"), std::vector(32, Llama2::kAttention));
+}
+
+// Experts as a unit in their layer: all else of the layer travels by itself, over other ranks.
+TEST(ShardedUnits, OfExpertsTravelOverTheirOwnRanks) {
+  const auto run = [](const std::string& names) {
+    return exchanged(shipped("mixtral-8x7b-h100.yaml",
+                             {"parallelism={zero: 3, expert: 8}",
+                              "training={global_batch: 64, sequence_length: 4096}", units(names)})
+                         .workload,
+                     ActionKind::Forward);
+  };
+  const Exchanged together = run("layer");
+  const Exchanged apart = run("[layer, experts]");
+  ASSERT_GT(together.gathered.size(), 4U);
+  EXPECT_EQ(apart.gathered, together.gathered);  // an order by copies is that of units here
+  EXPECT_TRUE(together.needed.count("experts up") == 0);
+  EXPECT_EQ(apart.needed.at("experts up").size(), 32U);
+}
+
+// Forward, with one unit ahead, holds a layer's own, attention and MLP at once, that is the layer;
+// with none ahead only the larger half. Gradients are of the layer's own and one half.
+TEST(ShardedMemory, OfUnitsWithinALayer) {
+  const auto gathered = [](const std::string& names, const std::string& prefetch) {
+    return memory_use(sharded("llama2-7b", 8, 1,
+                              {"parallelism.zero=3", units(names),
+                               "parallelism.sharding.prefetch=" + prefetch})
+                          .workload)
+        .gathered.value;
+  };
+  const double layer = Llama2::kNorms + Llama2::kAttention + Llama2::kMlp;
+  const double larger = Llama2::kNorms + Llama2::kMlp;
+  EXPECT_EQ(gathered("[layer, attention, mlp]", "0"), 2 * (Llama2::kEnds + larger) + 2 * larger);
+  EXPECT_EQ(gathered("[layer, attention, mlp]", "1"), 2 * (Llama2::kEnds + layer) + 2 * larger);
+  EXPECT_EQ(gathered("[attention, mlp]", "0"),
+            2 * (Llama2::kEnds + 32 * Llama2::kNorms + Llama2::kMlp) +
+                2 * (Llama2::kEnds + 32 * Llama2::kNorms + Llama2::kMlp));
+  EXPECT_EQ(gathered("model", "1"), 2 * Llama2::kAll + 2 * Llama2::kAll);
+  // The head stays gathered, and its gradients are there while it is computed: those of Llama 3 are
+  // more than a layer's, and the last of two stages has no embedding with as many.
+  const Workload last = sharded("llama3-8b", 8, 2,
+                                {"parallelism={data: 4, pipeline: 2}", "parallelism.zero=3",
+                                 "parallelism.sharding.prefetch=0", units("[layer, head]")})
+                            .workload;
+  const double head = 128256.0 * 4096 + 4096;
+  const double layer_of_8b = (8030261248 - 2 * 128256.0 * 4096 - 4096) / 32;
+  EXPECT_EQ(memory_by_stage(last)[1].gathered.value, 2 * (head + layer_of_8b) + 2 * head);
 }
 
 // Within parts of a node's size over NVLink, between them over the NICs.
@@ -266,7 +447,8 @@ TEST(ShardedMemory, HoldsUnitsInFlight) {
     double bytes;
   };
   for (const Row& row : {Row{"llama2-7b", 8, 1738596352}, Row{"llama3-8b", 8, 3410026496},
-                         Row{"llama3-70b", 64, 9336635392}}) {
+                         Row{"llama3-70b", 64, 9336635392}, Row{"llama3-405b", 512, 27531640832},
+                         Row{"qwen2.5-7b", 16, 3578343424}, Row{"qwen3-30b-a3b", 16, 4983387648}}) {
     const Scenario s = sharded(row.model, row.ranks, 1, {"parallelism.zero=3"});
     EXPECT_EQ(memory_use(s.workload).gathered.value, row.bytes) << row.model;
   }

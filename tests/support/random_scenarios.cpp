@@ -194,7 +194,7 @@ std::vector<std::string> random_overrides(Dice& dice) {
         {"training.recompute_early_stop", {"true"}},
         {"parallelism.offload.optimizer", {"true"}},
         {"parallelism.sum_whole", {"true"}},
-        {"parallelism.sharding.end_units", {"true"}},
+        {"parallelism.sharding.units", {"[embedding, layer, head]"}},
         {"parallelism.offload.gradients", {"backward"}},
         {"training.kept_narrow", {"activation", "[activation, attention]"}},
         {"training.schedule.free_before_weights", {"true"}},

@@ -1,8 +1,5 @@
 #include "tests/support/random_steps.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -10,7 +7,6 @@
 
 #include "sim/collective/algorithms.hpp"
 #include "sim/fold/group_plan.hpp"
-#include "sim/report/plan_text.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "tests/support/support.hpp"
 
@@ -443,7 +439,11 @@ void add_ways(Dice& dice, const ClusterSpec& cluster, Workload& w) {
   };
   maybe([](Workload& x) { x.parallelism.overlap_shared = x.model.experts.shared_ffn > 0; });
   maybe([](Workload& x) { x.parallelism.sums_whole = true; });
-  maybe([](Workload& x) { x.parallelism.sharding.ends_are_units = x.parallelism.zero >= 2; });
+  maybe([](Workload& x) {
+    if (x.parallelism.zero >= 2) {
+      x.parallelism.sharding.units = {UnitPart::Embedding, UnitPart::Layer, UnitPart::Head};
+    }
+  });
   maybe([](Workload& x) {
     x.offload.gradients_in_backward = x.offload.optimizer && x.parallelism.zero >= 2;
   });
@@ -460,8 +460,30 @@ void add_ways(Dice& dice, const ClusterSpec& cluster, Workload& w) {
   maybe([](Workload& x) { x.parallelism.outermost = Outermost::Data; });
 }
 
-std::string_view name_of(const ForcedChoice& forced) {
-  return forced.algorithm ? name_of(*forced.algorithm) : "auto";
+/// Units of anything, and masks of any attention.
+void add_units_and_masks(Dice& dice, const ClusterSpec& cluster, Workload& w) {
+  const auto maybe = [&](const auto& change) {
+    Workload changed = w;
+    change(changed);
+    if (dice.coin()) {
+      take_if_possible(changed, cluster, w);
+    }
+  };
+  std::vector<UnitPart> units;
+  for (const auto& [part, name] : kNames<UnitPart>) {
+    if (part != UnitPart::Model && dice.coin()) {
+      units.push_back(part);
+    }
+  }
+  maybe([&](Workload& x) {
+    x.parallelism.sharding.units = units.empty() ? std::vector{UnitPart::Model} : units;
+  });
+  const int part = dice.between(2, 8);
+  maybe([&](Workload& x) { x.training.attention_window = x.training.sequence_length / part; });
+  maybe([&](Workload& x) {
+    const int whole = x.training.sequence_length;
+    x.training.documents = {{whole / part, 3.0}, {whole, 1.0}};
+  });
 }
 
 }  // namespace
@@ -522,6 +544,8 @@ Case mixed_case(std::uint64_t seed) {
   if_possible(6000000, add_host);
   Dice ways(seed + 7000000);
   add_ways(ways, drawn.cluster, drawn.workload);
+  Dice units(seed + 8000000);
+  add_units_and_masks(units, drawn.cluster, drawn.workload);
   return drawn;
 }
 
@@ -554,45 +578,6 @@ Case other_kind_case(std::uint64_t seed) {
     }
   }
   return drawn;
-}
-
-std::string describe(const Case& drawn) {
-  const TopologySpec& c = drawn.cluster.topology;
-  const Workload& w = drawn.workload;
-  const ParallelismSpec& p = w.parallelism;
-  return fmt::format(
-      "{} GPUs, {} a node, {} NICs, scale-up {}, fabric {}, {} nodes a leaf, oversubscription {}, "
-      "tensor {} pipeline {} data {}, sequence {} zero {} scatter {} overlap {}/{} pieces {}, "
-      "schedule {} chunks {}, {} microbatches, {} layers, recompute {}, tied {}, collectives {}, "
-      "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}, leaves {}, routing {}, other nodes "
-      "{}, "
-      "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}, reshard {}, "
-      "reduce {}; context {} by {}, ulysses {}, pairs {}; {} parts in units of {} "
-      "computed again, offloaded: optimizer {} in {}, {} layers; {} experts of which {}, over "
-      "{} x {} ranks by {}, zipf {}, capacity {}; outermost {}; {}",
-      drawn.cluster.gpus, c.gpus_per_node, c.nics_per_node, static_cast<int>(c.scale_up),
-      static_cast<int>(c.fabric), c.nodes_per_leaf, c.oversubscription, p.tensor, p.pipeline,
-      p.data, p.sequence, p.zero, p.scatter_gather, static_cast<int>(p.overlap_tensor),
-      p.overlap_data, p.tensor_chunks, w.training.schedule, w.training.chunks, w.microbatches(),
-      w.model.layers, static_cast<int>(w.training.recompute), w.model.tied_embeddings,
-      static_cast<int>(w.collectives), name_of(w.communication.tensor),
-      name_of(w.communication.data), fmt::join(drawn.cluster.degraded.gpus, " "),
-      fmt::join(drawn.cluster.degraded.nics, " "), fmt::join(drawn.cluster.degraded.scale_up, " "),
-      fmt::join(drawn.cluster.degraded.leaves, " "), static_cast<int>(c.routing),
-      fmt::join(drawn.cluster.kind_of_node, " "), drawn.cluster.degraded.throttle.size(),
-      drawn.cluster.degraded.flaps.size(), drawn.cluster.degraded.jitter.spread,
-      p.sharding.ranks.value_or(p.data), p.sharding.unit_layers, p.sharding.prefetch,
-      name_of(p.sharding.reshard), name_of(p.sharding.reduce), p.context,
-      name_of(p.context_exchange), p.ulysses, p.overlap_pairs, w.training.recompute_parts.size(),
-      w.training.recompute_unit, w.offload.optimizer, w.offload.pieces, w.offload.activation_layers,
-      w.model.experts.count, w.model.experts.per_token, p.expert, p.expert_tensor_ranks(),
-      name_of(p.expert_exchange), w.training.routing.zipf, w.training.routing.capacity,
-      name_of(p.outermost), precision_line(w));
-}
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
 }  // namespace danlu::testing

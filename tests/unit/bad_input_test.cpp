@@ -158,6 +158,9 @@ TEST(BadInput, Ranges) {
 TEST(BadInput, Relations) {
   check_cases("relations.txt");
 }
+TEST(BadInput, Models) {
+  check_cases("models.txt");
+}
 TEST(BadInput, Widths) {
   check_cases("widths.txt");
 }

@@ -279,7 +279,8 @@ interval = 100
   EXPECT_EQ(w.parallelism.sharding.gather_bytes, 1);
   EXPECT_EQ(w.parallelism.sharding.reduce_bytes, 4);
   EXPECT_FALSE(w.parallelism.sharding.keeps_copy);
-  EXPECT_TRUE(w.parallelism.sharding.ends_are_units);
+  EXPECT_EQ(w.parallelism.sharding.units,
+            (std::vector{UnitPart::Embedding, UnitPart::Layer, UnitPart::Head}));
   EXPECT_TRUE(w.parallelism.sequence);
   EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::None);
   EXPECT_EQ(w.training.global_batch, 64);
