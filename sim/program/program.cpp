@@ -11,10 +11,10 @@ namespace danlu {
 namespace {
 
 /// What arrived from another stage in slices is put together over the tensor ranks.
-Block arrival(const Workload& w) {
+Block arrival(const Workload& w, int arrays) {
   Block block;
   if (w.parallelism.scatter_gather && !w.parallelism.sequence) {
-    block.steps.emplace_back(Exchange{.bytes = RankShape(w).boundary(),
+    block.steps.emplace_back(Exchange{.bytes = arrays * RankShape(w).boundary(),
                                       .forward = Way{"gather arrival", CollectiveOp::AllGather}});
   }
   return block;
@@ -110,7 +110,8 @@ class PassWriter {
 
   Program write(const Chunk& chunk) {
     const bool forward = kind_ == ActionKind::Forward;
-    const Block arriving = arrival(w_);
+    const bool alone = !chunk.decodes || (forward && chunk.first);  // an array, as it arrives
+    const Block arriving = arrival(w_, alone ? 1 : 2);
     const bool in_root = !w_.parallelism.sharding.ends_are_units;
     Unit root;
     if (chunk.first && in_root) {
@@ -124,12 +125,12 @@ class PassWriter {
         made_.gathers_root ? gather(root) : std::vector<std::size_t>{};
     begin(units);
     walk_.wait_for(gathered);
-    if (forward ? chunk.first : chunk.last) {
-      if (in_root) {
-        visit(forward ? model_.embedding : model_.head);
-      }
-    } else if (kind_ != ActionKind::Weight && (forward || chunk.takes_gradient)) {
+    const bool begins = forward ? chunk.first && !chunk.decodes : chunk.last;
+    if (!begins && kind_ != ActionKind::Weight && (forward || chunk.takes_gradient)) {
       walk_.forward(arriving);
+    }
+    if (in_root && (forward ? chunk.first : chunk.last)) {
+      visit(forward ? model_.embedding : model_.head);
     }
     Copies copies(w_.offload, forward, units);
     for (std::size_t n = 0; n < units.size(); ++n) {
@@ -283,9 +284,10 @@ class PassWriter {
 
 Chunk chunk_at(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
   return {.layers = layers_of(w, model, at),
-          .first = w.placement().is_first(at),
+          .first = w.embeds(at),
           .last = w.placement().is_last(at),
-          .takes_gradient = takes_gradient(w, model, at)};
+          .takes_gradient = takes_gradient(w, model, at),
+          .decodes = w.decoder_stage() > 0 && at.stage >= w.decoder_stage()};
 }
 
 Program make_program(const Workload& w, const ModelBlocks& model, const Chunk& chunk,

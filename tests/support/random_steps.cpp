@@ -12,6 +12,7 @@
 #include "sim/fold/group_plan.hpp"
 #include "sim/report/plan_text.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/workload/model_blocks.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu::testing {
@@ -536,6 +537,9 @@ Case other_kind_case(std::uint64_t seed) {
       case 0:
         m.kind = ModelKind::EncoderDecoder;
         m.encoder_layers = dice.between(1, std::max(1, m.layers - 1));
+        if (const int stages = changed.workload.parallelism.pipeline; stages > 1) {
+          m.encoder_layers = first_layer(changed.workload, {dice.between(1, stages - 1), 0});
+        }
         m.relative_positions = dice.coin() ? 32 : 0;
         break;
       case 1:
