@@ -61,7 +61,7 @@ TEST(EncoderDecoder, StagesOfTheDecoderSendTheEncodersOutputToo) {
 
 // What the links carry, where nothing but sends crosses them: 8 microbatches, 8 arrays each.
 TEST(EncoderDecoder, LinksCarryWhatIsSent) {
-  const Scenario s = staged(4, {"training.frozen=[embedding]"});
+  const Scenario s = staged(4, {"training.frozen=[embedding, head]"});
   const Cluster cluster = build_cluster(s.cluster);
   const StepPlan plan = plan_step(s.workload, cluster);
   const Report report = measure("", s.workload, cluster, plan, testing::play(plan.graph));
@@ -144,7 +144,7 @@ TEST(EncoderDecoder, OneMicrobatchWaitsForAllThatIsSent) {
   const auto step = [](int gigabytes) {
     const Scenario s =
         staged(3, {"parallelism.stage_layers=[24, 12, 12]", "training.global_batch=1",
-                   "training.frozen=[embedding]",
+                   "training.frozen=[embedding, head]", "cluster.node.scale_up.efficiency=1",
                    fmt::format("cluster.node.scale_up.bandwidth={}GB/s", gigabytes)});
     const Cluster cluster = build_cluster(s.cluster);
     return testing::play(plan_step(s.workload, cluster).graph).end.value;
