@@ -466,6 +466,15 @@ TEST(Import, MegatronsExpertsAreTaken) {
   EXPECT_EQ(p.expert, 8);
   EXPECT_EQ(p.expert_exchange, TokenExchange::DeepEp);
   EXPECT_TRUE(p.overlap_pairs);
+  // A rank with all experts exchanges nothing that shared ones could run beside.
+  const Imported alone = imported(
+      "megatron",
+      "pretrain_gpt.py --num-layers 8 --hidden-size 1024 --num-attention-heads 8 --bf16 "
+      "--seq-length 4096 --vocab-size 32000 --micro-batch-size 1 --global-batch-size 64 "
+      "--num-experts 8 --moe-shared-expert-intermediate-size 512 --moe-shared-expert-overlap",
+      {.topology = "dgx-h100", .gpus = 8});
+  EXPECT_TRUE(alone.complete) << alone.scenario;
+  EXPECT_TRUE(says(alone, "there is nothing to run beside")) << alone.scenario;
 }
 
 // Megatron-core's parser, run at d98e8a64dd: the layouts of its documentation and DeepSeek-V3's
