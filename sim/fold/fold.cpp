@@ -353,7 +353,7 @@ bool gets_what_is_guaranteed(const Fold& fold, const GroupClass& group) {
 }  // namespace
 
 Fold fold(const Workload& workload, const StepProgram& program, const Cluster& cluster) {
-  const Mesh mesh = workload.parallelism.mesh();
+  const Mesh mesh = workload.mesh();
   const StepPatterns all = step_patterns(workload, program, cluster, mesh);
   const StepPatterns step = without_links(all, implied_links(all, cluster));
   const auto make = [&](const Partition& classes) {

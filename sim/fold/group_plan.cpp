@@ -232,7 +232,7 @@ GroupPlanId GroupPlanner::keep(GroupPlan plan) {
 }
 
 std::vector<ForcedChoiceProblem> forced_choice_problems(const Workload& w, const Cluster& cluster) {
-  const Mesh mesh = w.parallelism.mesh();
+  const Mesh mesh = w.mesh();
   std::vector<ForcedChoiceProblem> found = dispatch_problems(w, cluster, mesh);
   for (const Asked& asked : kAsked) {
     const ForcedChoice& forced = w.communication.*asked.choice;

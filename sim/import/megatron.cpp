@@ -1,6 +1,6 @@
-// Megatron-LM: the arguments of pretrain_gpt.py in a launch script, or alone. Names and defaults
-// are those of megatron/training/arguments.py and megatron/core/transformer/transformer_config.py
-// (github.com/NVIDIA/Megatron-LM).
+// Megatron-LM: the arguments of pretrain_gpt.py or pretrain_t5.py in a launch script, or alone.
+// Names and defaults are those of megatron/training/arguments.py and
+// megatron/core/transformer/transformer_config.py (github.com/NVIDIA/Megatron-LM).
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -9,6 +9,7 @@
 
 #include "sim/base/text.hpp"
 #include "sim/import/import.hpp"
+#include "sim/import/megatron_model.hpp"
 #include "sim/import/pipeline_layout.hpp"
 #include "sim/import/shell.hpp"
 #include "sim/scenario/keys.hpp"
@@ -22,6 +23,8 @@ using enum Reading;
 const std::vector<FlagRow>& rows() {
   static const std::vector<FlagRow> all{
       {"--num-layers|--encoder-num-layers", "model.layers", Count},
+      {"--decoder-num-layers", "model.kind|model.encoder_layers", Fact,
+       "an encoder-decoder (pretrain_t5.py), whose encoder has --encoder-num-layers"},
       {"--hidden-size", "model.hidden", Count},
       {"--num-attention-heads", "model.heads", Count},
       {"--ffn-hidden-size", "model.ffn", Count},
@@ -54,7 +57,9 @@ const std::vector<FlagRow>& rows() {
        {{"", "head"}}},
       {"--max-position-embeddings", "model.positions", Fact, "of a learned table"},
       {"--position-embedding-type|--use-rotary-position-embeddings|--no-position-embedding",
-       "model.positions", Fact, "rope, yarn and none have no table"},
+       "model.positions", Fact, "rope, yarn, relative and none have no table"},
+      {"--relative-attention-num-buckets", "model.relative_positions", Fact,
+       "with --position-embedding-type relative; 32 without it"},
       {"--vocab-size|--padded-vocab-size|--make-vocab-size-divisible-by|--tokenizer-type",
        "model.vocab", Fact,
        "padded to a multiple of 128 (or the given number) x tensor, as Megatron does; of "
@@ -86,6 +91,10 @@ const std::vector<FlagRow>& rows() {
       {"--mtp-num-layers", "model.prediction_layers", Count},
       {"--tensor-model-parallel-size|--model-parallel-size", "parallelism.tensor", Count},
       {"--pipeline-model-parallel-size", "parallelism.pipeline", Count},
+      {"--pipeline-model-parallel-split-rank", "parallelism.stage_layers", Fact,
+       "the encoder's layers on so many stages, the decoder's on the others"},
+      {"--encoder-pipeline-model-parallel-size", "parallelism.pipeline|parallelism.stage_layers",
+       Fact, "stages of the encoder, beside --pipeline-model-parallel-size of the decoder"},
       {"--context-parallel-size", "parallelism.context|parallelism.ulysses", Fact,
        "ulysses with --cp-comm-type a2a"},
       {"--cp-comm-type", "parallelism.context_exchange", Fact, "p2p: ring; all_gather"},
@@ -126,6 +135,8 @@ const std::vector<FlagRow>& rows() {
       {"--micro-batch-size", "training.micro_batch", Count},
       {"--global-batch-size", "training.global_batch", Count},
       {"--seq-length|--encoder-seq-length", "training.sequence_length", Count},
+      {"--decoder-seq-length", "training.sequence_length", Fact,
+       "encoder and decoder read sequences of one length"},
       {"--bf16", "training.precision", Fact, "fp32 without --bf16 and --fp16"},
       {"--fp16", "training.precision", Fact},
       {"--fp8-format|--fp8", "training.precision", Fact, "fp8 over --bf16"},
@@ -222,7 +233,7 @@ const std::vector<FlagRow>& rows() {
       {"--data-*|--train-data-path|--valid-data-path|--test-data-path|--per-split-*|--vocab-file|"
        "--merge-file|--tokenizer-*|--split|--dataloader-type|--num-workers|--num-dataset-*|"
        "--mock-data|--reset-*|--eod-mask-loss|--no-create-attention-mask-in-dataloader|"
-       "--no-mmap-bin-files|--tiktoken-*|--mask-prob|--short-seq-prob|--decoder-seq-length|"
+       "--no-mmap-bin-files|--tiktoken-*|--mask-prob|--short-seq-prob|"
        "--vocab-extra-ids|--max-token*|--dataset-*",
        "", Idle, "data and tokens"},
       {"--log-*|--tensorboard-*|--wandb-*|--timing-*|--profile*|--use-pytorch-profiler|"
@@ -259,9 +270,16 @@ std::vector<GivenFlag> read_flags(const std::string& text, const std::string& na
   ShellScript script = read_shell(text, name);
   notes = std::move(script.notes);
   std::vector<GivenFlag> flags;
+  const bool decodes =
+      std::any_of(script.command.begin(), script.command.end(), [](const ShellWord& word) {
+        return word.text.starts_with("--decoder-num-layers") ||
+               word.text.starts_with("--decoder_num_layers");
+      });
   for (ShellWord& word : script.command) {
     const bool is_flag = word.text.starts_with("--") && word.text.size() > 2;
-    if (!is_flag && word.text.ends_with(".py") && !word.text.ends_with("pretrain_gpt.py")) {
+    const bool is_known = word.text.ends_with("pretrain_gpt.py") ||
+                          (decodes && word.text.ends_with("pretrain_t5.py"));
+    if (!is_flag && word.text.ends_with(".py") && !is_known) {
       notes.push_back(
           fmt::format("the script starts {}: its model is taken for one of pretrain_gpt.py, a "
                       "decoder of text",
@@ -286,141 +304,6 @@ std::vector<GivenFlag> read_flags(const std::string& text, const std::string& na
     flags.push_back(std::move(flag));
   }
   return flags;
-}
-
-std::optional<long> parse_whole(std::string_view text) {
-  const bool whole = !text.empty() && text.size() < 10 &&
-                     text.find_first_not_of("0123456789") == std::string_view::npos;
-  return whole ? std::optional(std::stol(std::string(text))) : std::nullopt;
-}
-
-void finish_attention(Draft& draft) {
-  if (draft.on("--multi-latent-attention")) {
-    const GivenFlag* from = draft.given("--multi-latent-attention");
-    const auto put = [&](std::string_view key, std::string_view flag, long fallback) {
-      draft.set(key, std::to_string(draft.whole(flag).value_or(fallback)),
-                draft.given(flag) != nullptr ? draft.given(flag) : from);
-    };
-    draft.forget("model.head_dim");
-    draft.forget("model.qk_norm");  // of the latents, which latent attention has anyway
-    put("model.head_dim", "--qk-head-dim", 128);
-    put("model.value_dim", "--v-head-dim", 128);
-    put("model.latent.query_rank", "--q-lora-rank", 0);
-    put("model.latent.kv_rank", "--kv-lora-rank", 512);
-    put("model.latent.rotary_dim", "--qk-pos-emb-head-dim", 64);
-  } else if (const GivenFlag* grouped = draft.given("--group-query-attention")) {
-    draft.set("model.kv_heads", std::to_string(draft.whole("--num-query-groups").value_or(1)),
-              grouped, "--num-query-groups");
-  }
-  if (const GivenFlag* bias = draft.given("--add-qkv-bias");
-      bias != nullptr && draft.on("--disable-bias-linear")) {
-    draft.set("model.biases", "[qkv]", bias);
-  } else if (draft.on("--disable-bias-linear")) {
-    draft.set("model.biases", "false", draft.given("--disable-bias-linear"));
-  }
-}
-
-void finish_positions(Draft& draft) {
-  if (const GivenFlag* window = draft.given("--window-size")) {
-    std::string left = window->value.substr(0, window->value.find(','));
-    std::erase(left, '(');
-    if (const std::optional<long> before = parse_whole(left)) {
-      draft.set("model.window", std::to_string(*before + 1), window);
-    }
-  }
-
-  const GivenFlag* type = draft.given("--position-embedding-type");
-  const GivenFlag* rotary = draft.given("--use-rotary-position-embeddings|--no-position-embedding");
-  if (type != nullptr && type->value != "learned_absolute") {
-    draft.set("model.positions", "0", type);
-  } else if (rotary != nullptr) {
-    draft.set("model.positions", "0", rotary);
-  } else if (const std::optional<long> rows = draft.whole("--max-position-embeddings")) {
-    draft.set("model.positions", std::to_string(*rows), draft.given("--max-position-embeddings"),
-              "learned positions are Megatron's default");
-  }
-}
-
-void finish_sizes(Draft& draft) {
-  if (draft.has("model.gated_mlp") && !draft.has("model.ffn")) {
-    constexpr long kMultiple = 64;
-    draft.set("model.ffn",
-              std::to_string(8 * draft.count("model.hidden") / 3 / kMultiple * kMultiple),
-              draft.given("--swiglu"), "8/3 x hidden in multiples of 64");
-  }
-  const GivenFlag* words = draft.given("--padded-vocab-size|--vocab-size");
-  const GivenFlag* tokenizer = draft.given("--tokenizer-type");
-  std::optional<long> vocab = draft.whole("--padded-vocab-size|--vocab-size");
-  const bool gpt2 = !vocab && tokenizer != nullptr
-                        ? tokenizer->value == "GPT2BPETokenizer"
-                        : !vocab && draft.mentioned("--merge-file") != nullptr;
-  if (gpt2) {
-    constexpr long kGpt2 = 50257;
-    vocab = kGpt2;
-    words = tokenizer != nullptr ? tokenizer : draft.mentioned("--merge-file");
-  }
-  if (!vocab) {
-    draft.fill_in("model.vocab", "the tokenizer's vocabulary is in another file");
-    return;
-  }
-  const long whole = draft.whole("--make-vocab-size-divisible-by").value_or(128) *
-                     std::max(1L, draft.count("parallelism.tensor"));
-  draft.set("model.vocab", std::to_string((*vocab + whole - 1) / whole * whole), words,
-            fmt::format("{} words padded to a multiple of {}", *vocab, whole));
-}
-
-/// How many dense layers "([0]*3+[1]*58)" has, which must come first.
-std::optional<long> dense_first(std::string text) {
-  std::erase_if(text, [](char letter) {
-    return std::string_view(" '\"()").find(letter) != std::string_view::npos;
-  });
-  long dense = 0;
-  bool experts = false;
-  for (const std::string_view term : split(text, '+')) {
-    const bool sparse = term.starts_with("[1]");
-    if ((!sparse && !term.starts_with("[0]")) || (experts && !sparse)) {
-      return std::nullopt;
-    }
-    const std::optional<long> times =
-        term.size() == 3 ? std::optional(1L)
-                         : parse_whole(term.substr(std::min<std::size_t>(4, term.size())));
-    if (!times) {
-      return std::nullopt;
-    }
-    experts = experts || sparse;
-    dense += sparse ? 0 : *times;
-  }
-  return dense;
-}
-
-void finish_experts(Draft& draft) {
-  if (!draft.on("--num-experts")) {
-    return;
-  }
-  const GivenFlag* experts = draft.given("--num-experts");
-  if (draft.given("--moe-router-topk") == nullptr) {
-    draft.set("model.experts.per_token", "2", "Megatron's default of --moe-router-topk");
-  }
-  if (draft.given("--moe-ffn-hidden-size") == nullptr && draft.count("model.ffn") > 0) {
-    draft.set("model.experts.ffn", std::to_string(draft.count("model.ffn")), experts,
-              "as wide as --ffn-hidden-size");
-  }
-  if (draft.given("--expert-tensor-parallel-size") == nullptr &&
-      draft.count("parallelism.tensor") > 1) {
-    draft.set("parallelism.expert_tensor", std::to_string(draft.count("parallelism.tensor")),
-              "Megatron's default: as many as --tensor-model-parallel-size");
-  }
-  const GivenFlag* frequency = draft.given("--moe-layer-freq");
-  if (frequency == nullptr) {
-    return;
-  }
-  if (const std::optional<long> each = parse_whole(frequency->value)) {
-    draft.set("model.experts.every", std::to_string(*each), frequency);
-  } else if (const std::optional<long> dense = dense_first(frequency->value)) {
-    draft.set("model.experts.dense_layers", std::to_string(*dense), frequency);
-  } else {
-    draft.not_used(*frequency, "danlu knows a number, and ([0]*dense+[1]*others)");
-  }
 }
 
 void finish_parallelism(Draft& draft) {
@@ -560,10 +443,7 @@ void finish(Draft& draft) {
   draft.add_cluster(nodes && of_node ? std::optional(*nodes * *of_node) : std::nullopt,
                     "--nnodes x --nproc-per-node");
   if (draft.options().model.empty()) {
-    finish_attention(draft);
-    finish_positions(draft);
-    finish_sizes(draft);
-    finish_experts(draft);
+    finish_megatron_model(draft);
   }
   finish_parallelism(draft);
   const std::optional<long> data = draft.replicas();
@@ -588,7 +468,7 @@ void finish(Draft& draft) {
 const Importer kMegatron{
     .name = "megatron",
     .title = "Megatron-LM",
-    .file = "a launch script, or the arguments of `pretrain_gpt.py` alone",
+    .file = "a launch script, or the arguments of `pretrain_gpt.py` or `pretrain_t5.py` alone,",
     .introduction =
         "The script is read, not run: assignments, arrays, `$VAR`, `${VAR:-default}`, sums and "
         "comparisons are followed. What only the environment or arguments say is to be filled in. "

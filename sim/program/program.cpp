@@ -10,10 +10,10 @@ namespace danlu {
 namespace {
 
 /// What arrived from another stage in slices is put together over the tensor ranks.
-Block arrival(const Workload& w) {
+Block arrival(const Workload& w, int arrays) {
   Block block;
   if (w.parallelism.scatter_gather && !w.parallelism.sequence) {
-    block.steps.emplace_back(Exchange{.bytes = RankShape(w).boundary(),
+    block.steps.emplace_back(Exchange{.bytes = arrays * RankShape(w).boundary(),
                                       .forward = Way{"gather arrival", CollectiveOp::AllGather}});
   }
   return block;
@@ -82,14 +82,15 @@ class PassWriter {
 
   Program write(const Chunk& chunk) {
     const bool forward = kind_ == ActionKind::Forward;
-    const Block arriving = arrival(w_);
+    const bool alone = !chunk.decodes || (forward && chunk.first);  // an array, as it arrives
+    const Block arriving = arrival(w_, alone ? 1 : 2);
     const UnitsOfPass pass =
         units_of_pass(w_, model_, {chunk.layers, chunk.first, chunk.last}, order());
     const std::vector<std::size_t> gathered =
         made_.gathers_root ? gather(pass.root) : std::vector<std::size_t>{};
     begin(pass.units);
     walk_.wait_for(gathered);
-    const bool begins_here = forward ? chunk.first : chunk.last;
+    const bool begins_here = forward ? chunk.first && !chunk.decodes : chunk.last;
     if (!begins_here && kind_ != ActionKind::Weight && (forward || chunk.takes_gradient)) {
       walk_.forward(arriving);
     }
@@ -213,9 +214,10 @@ class PassWriter {
 
 Chunk chunk_at(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
   return {.layers = layers_of(w, model, at),
-          .first = w.placement().is_first(at),
+          .first = w.embeds(at),
           .last = w.placement().is_last(at),
-          .takes_gradient = takes_gradient(w, model, at)};
+          .takes_gradient = takes_gradient(w, model, at),
+          .decodes = w.decoder_stage() > 0 && at.stage >= w.decoder_stage()};
 }
 
 Program make_program(const Workload& w, const ModelBlocks& model, const Chunk& chunk,

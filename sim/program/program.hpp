@@ -58,12 +58,13 @@ struct Program {
 };
 
 /// What of the model a chunk holds: the kinds of its layers (of ModelBlocks::kinds), and which of
-/// the model's ends.
+/// the model's ends. The first of a decoder that lies behind an encoder embeds tokens, too.
 struct Chunk {
   std::vector<LayerKindId> layers;
   bool first = false;
   bool last = false;
-  bool takes_gradient = true;                      // of its output
+  bool takes_gradient = true;  // of its output
+  bool decodes = false;        // behind an encoder, whose output comes with its input, and goes on
   auto operator<=>(const Chunk&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 

@@ -139,6 +139,9 @@ Json stage_json(const StageProgram& stage) {
     if (send.beside) {
       json["sends"].back()["beside"] = true;
     }
+    if (send.arrays > 1) {
+      json["sends"].back()["arrays"] = send.arrays;
+    }
   }
   for (const EndStep& end : stage.ends) {
     json["ends"].push_back(end_json(end));
@@ -307,7 +310,7 @@ StageProgram stage_of(const Json& json, std::size_t programs) {
     stage.sends.push_back(
         {make_id<PassId>(number_below(send.at("pass"), stage.passes.size(), "pass")),
          send.value("beside", false), send.at("next").get<bool>(),
-         make_id<PassId>(send.at("taken").get<std::size_t>())});
+         make_id<PassId>(send.at("taken").get<std::size_t>()), send.value("arrays", 1)});
   }
   for (const Json& end : json.at("ends")) {
     stage.ends.push_back(end_of(end, stage));

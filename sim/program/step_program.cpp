@@ -25,13 +25,13 @@ class StageWriter {
     add_reductions(stage);
     add_tensor_sums(stage);
     const Placement placement = w_.placement();
-    const bool holds_table = placement.holds_first(stage) || placement.holds_last(stage);
-    const bool tied_to_itself = placement.holds_last(placement.first_stage());
+    const std::vector<int> tables = w_.table_stages();
+    const bool holds_table = std::find(tables.begin(), tables.end(), stage) != tables.end();
     if (placement.has_copies()) {
       add_copies(stage);
     }
     const bool trains_table = trained_weight_of(model_.embedding).held > 0;
-    if (!tied_to_itself && w_.model.shares_table() && holds_table && trains_table) {
+    if (tables.size() > 1 && holds_table && trains_table) {
       const double table = w_.model.rank_vocab(w_.parallelism.tensor) * w_.model.hidden;
       const int shards = shards_of(w_.parallelism, kDataAxes).gradients;
       add({.name = "sum embedding gradients",
@@ -357,6 +357,7 @@ void add_sends(const Workload& w, const ModelBlocks& model, StepProgram& step) {
     takers.push_back(takers_of(stage));
   }
   const Placement placement = w.placement();
+  const int decoder = w.decoder_stage();
   for (int from = 0; from < placement.stages(); ++from) {
     StageProgram& stage = step.stages[static_cast<std::size_t>(from)];
     for (const PassId id : stage.passes.ids()) {
@@ -368,8 +369,10 @@ void add_sends(const Workload& w, const ModelBlocks& model, StepProgram& step) {
         const bool sends = forward || (to && takes_gradient(w, model, *to));
         if (to && to->stage != from && sends) {
           const Takers& there = takers[static_cast<std::size_t>(to->stage)];
+          const bool both_decode = decoder > 0 && std::min(from, to->stage) >= decoder;
           stage.sends.push_back({id, beside, placement.goes_on(at, forward),
-                                 there.at({forward, to->chunk, action.microbatch})});
+                                 there.at({forward, to->chunk, action.microbatch}),
+                                 both_decode ? 2 : 1});
         }
       });
     }
@@ -404,7 +407,7 @@ void for_exchanges_within(const StepProgram& step, const StageProgram& stage, co
 /// head alone; with one of its own where the chunk has no layers.
 void add_ends(const Workload& w, const ModelBlocks& model, PlacedChunk at,
               std::vector<GradientBucket>& buckets) {
-  const bool first = w.placement().is_first(at);
+  const bool first = w.embeds(at);
   const bool last = w.placement().is_last(at);
   const double held = (first ? trained_weight_of(model.embedding).held : 0) +
                       (last ? trained_weight_of(model.head).held : 0);

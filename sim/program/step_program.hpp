@@ -33,6 +33,7 @@ struct Send {
   bool beside = false;  // of a pair: what its second action made
   bool next = false;    // to the stage that follows, with the first one after the last; else before
   PassId taken{};       // of the stage there
+  int arrays = 1;       // 2: of a decoder, and the encoder's output, on which all its stages draw
   bool operator==(const Send&) const = default;
 };
 
@@ -66,7 +67,7 @@ struct StageProgram {
 struct StepProgram {
   IdVector<ProgramId, Program> programs;  // each once
   std::vector<StageProgram> stages;
-  Bytes sent;  // from one rank to the next stage, of one microbatch
+  Bytes sent;  // from one rank to the next stage, of one microbatch and array
   bool operator==(const StepProgram&) const = default;
 
   const StageProgram& stage(int number) const { return stages[static_cast<std::size_t>(number)]; }

@@ -127,7 +127,7 @@ Seconds StepBounds::alone(const Workload& w, GroupSort sort, int stage, const De
   if (w.collectives == CollectiveMode::Stepwise || sort.is_copy()) {
     return {};
   }
-  const Mesh mesh = w.parallelism.mesh();
+  const Mesh mesh = w.mesh();
   const std::vector<int> ranks = mesh.group(mesh.rank({{Axis::Pipeline, stage}}), sort);
   if (sort.is_transfer()) {
     const Pattern pattern = transfer_pattern(cluster_, ranks[0], ranks[1]);
@@ -215,11 +215,15 @@ StepBounds::StageTimes StepBounds::stage_times(const Workload& w, const StepProg
                             .passes = forwards[chunk] / w.microbatches()});
   }
   for (const bool next : {true, false}) {
-    const auto sends = std::count_if(own.sends.begin(), own.sends.end(),
-                                     [&](const Send& send) { return send.next == next; });
+    int sends = 0;
+    Bytes sent;  // by each of them
+    for (const Send& send : own.sends) {
+      sends += send.next == next ? 1 : 0;
+      sent = send.next == next ? send.arrays * step.sent : sent;
+    }
     if (sends > 0) {
       const Seconds send =
-          alone(w, next ? kSendsOn : kSendsBack, stage, {CollectiveOp::SendReceive, step.sent, {}});
+          alone(w, next ? kSendsOn : kSendsBack, stage, {CollectiveOp::SendReceive, sent, {}});
       times.sends += static_cast<double>(sends) / w.microbatches() * send;
       times.longest_send = std::max(times.longest_send, send);
       times.send = std::min(times.send, send);

@@ -35,18 +35,19 @@ ValidationPoint point_of(const Conversion& run) {
           .scenario = run.yaml};
 }
 
-/// A row, and which of the rows that are played is its: its own, or that of the row it repeats.
+/// A row, and which of the steps that are played is its: rows of one scenario share one.
 struct RowOfTable {
   Conversion run;
   std::size_t play = 0;
-  bool repeats = false;
+  std::string repeats;  // the id of an earlier row of the same run; "": none
 };
 
 /// Rows that can be played; the others are counted in `result`.
 std::vector<RowOfTable> convert_rows(const CsvTable& table, const LoadOptions& load,
                                      Validation& result) {
   std::vector<RowOfTable> rows;
-  std::map<std::tuple<std::string, std::string, double, std::string>, std::size_t> known;
+  std::map<std::tuple<std::string, std::string, double, std::string>, std::string> runs;
+  std::map<std::string, std::size_t> plays;
   for (const CsvRow& row : table.rows()) {
     result.complete += is_complete(table, row) ? 1 : 0;
     Conversion run = convert(table, row, load);
@@ -55,8 +56,9 @@ std::vector<RowOfTable> convert_rows(const CsvTable& table, const LoadOptions& l
       continue;
     }
     const auto [first, is_new] =
-        known.try_emplace({run.source, run.date, run.published_step_s, run.yaml}, known.size());
-    rows.push_back({std::move(run), first->second, !is_new});
+        runs.try_emplace({run.source, run.date, run.published_step_s, run.yaml}, run.id);
+    const std::size_t play = plays.try_emplace(run.yaml, plays.size()).first->second;
+    rows.push_back({std::move(run), play, is_new ? "" : first->second});
   }
   return rows;
 }
@@ -110,11 +112,9 @@ Validation validate_training(const CsvTable& table, const LoadOptions& load,
                              const SessionOptions& options) {
   Validation result{.table = "training", .rows = static_cast<int>(table.rows().size())};
   std::vector<RowOfTable> rows = convert_rows(table, load, result);
-  std::vector<const Conversion*> runs;
   std::vector<const Scenario*> scenarios;
   for (const RowOfTable& row : rows) {
-    if (!row.repeats) {
-      runs.push_back(&row.run);
+    if (row.play == scenarios.size()) {
       scenarios.push_back(&*row.run.scenario);
     }
   }
@@ -123,7 +123,7 @@ Validation validate_training(const CsvTable& table, const LoadOptions& load,
     Conversion& run = row.run;
     const Played& step = steps[row.play];
     ValidationPoint point = point_of(run);
-    point.repeats = row.repeats ? runs[row.play]->id : "";
+    point.repeats = row.repeats;
     add_point(point, step, result);
     if (!step.ended()) {
       continue;

@@ -71,7 +71,7 @@ class Describer {
             const Demand& demand)
       : w_(workload), cluster_(cluster), fold_(fold), class_(fold.groups[group]), demand_(demand) {
     made_.axis = axis_of(class_.sort);
-    made_.group = name_of(class_.sort, workload.parallelism.mesh());
+    made_.group = name_of(class_.sort, workload.mesh());
     made_.op = demand.op;
     made_.group_class = group;
     made_.group_size = class_.shapes[0].group.size();

@@ -71,7 +71,7 @@ double tasks_of_jitter(const StepPlan& plan, const Workload& workload, const Jit
       tasks[ranks] += static_cast<double>(own);
     }
   }
-  const Mesh mesh = workload.parallelism.mesh();
+  const Mesh mesh = workload.mesh();
   const int tensor = workload.parallelism.tensor;
   double sum = 0;
   for (int first = 0; first < mesh.world_size(); first += tensor) {  // tensor ranks are in a row

@@ -15,8 +15,6 @@ void add_sends(StepDraft& draft, GroupClassId id) {
   StageGroup& sender = draft.group_of(from);
   const StageGroup& receiver = draft.group_of(transfer.rank_classes[1]);
   const std::size_t lane = sender.lane_of(from);
-  const CommunicationId communication =
-      draft.communication(id, {CollectiveOp::SendReceive, draft.step().sent});
   std::optional<TaskId> previous;
   for (const Send& send : draft.stage(sender.stage).sends) {
     if (send.next != next) {
@@ -26,6 +24,8 @@ void add_sends(StepDraft& draft, GroupClassId id) {
     const Action& action = send.beside ? *pass.beside : pass.action;
     const NameId name =
         draft.graph().named(action.is_forward() ? "send activation" : "send gradient");
+    const CommunicationId communication =
+        draft.communication(id, {CollectiveOp::SendReceive, send.arrays * draft.step().sent});
     const auto [first, ends] = draft.add_communication(communication, name, action);
     const TaskId last = ends[0].front();  // a message is one part
     draft.wait_for(pass.exits[lane], first);

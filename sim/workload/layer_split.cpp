@@ -230,6 +230,31 @@ int Workload::layers_at(PlacedChunk at) const {
   return layers_of_stage(*this, where.holder(where.part(at)).stage) * parallelism.pipeline / parts;
 }
 
+int Workload::decoder_stage() const {
+  const bool is_cut = model.kind == ModelKind::EncoderDecoder && parallelism.pipeline > 1;
+  int layers = 0;
+  for (int stage = 0; is_cut && stage < parallelism.pipeline; ++stage) {
+    if (layers == model.encoder_layers) {
+      return stage;
+    }
+    layers += stage_layers(stage);
+  }
+  return 0;
+}
+
+std::vector<int> Workload::table_stages() const {
+  const Placement where = placement();
+  std::vector<int> stages{where.first_stage()};
+  if (const int decoder = decoder_stage(); decoder > 0) {
+    stages.push_back(decoder);
+  }
+  const bool in_head = model.shares_table() && !where.holds_last(where.first_stage());
+  if (in_head && where.last_stage() != stages.back()) {
+    stages.push_back(where.last_stage());
+  }
+  return stages;
+}
+
 int Workload::stage_layers(int stage) const {
   int layers = 0;
   for (int chunk = 0; chunk < training.chunks; ++chunk) {

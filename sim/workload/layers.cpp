@@ -89,8 +89,8 @@ Block layer(const RankShape& z, const LayerSort& sort) {
     add_attention(z, sort, block);
     sort.experts ? add_experts(z, sort, block) : add_mlp(z, block);
   }
-  if (sort.ends_encoder) {  // whose output is kept once for all layers of the decoder
-    block.steps.emplace_back(norm(z, "encoder norm", 2 * z.block_input()));
+  if (sort.ends_encoder) {  // the stages of the decoder keep its output (memory.cpp)
+    block.steps.emplace_back(norm(z, "encoder norm", z.block_input()));
   }
   if (sort.predicts > 0) {
     add_loss(z, {}, block);  // by the head's table
@@ -101,15 +101,16 @@ Block layer(const RankShape& z, const LayerSort& sort) {
 Block embedding(const RankShape& z) {
   const ModelSpec& m = z.model;
   const double halves = m.kind == ModelKind::EncoderDecoder ? 2 : 1;
-  const double written = halves * z.tokens * z.hidden;
+  const double here = z.embeds_twice ? 2 : 1;  // of a half, where each has stages of its own
+  const double written = here * z.tokens * z.hidden;
   const double others = (static_cast<double>(m.positions) + m.token_types) * z.hidden;
-  const double relative = halves * m.relative_positions * m.heads;
+  const double relative = m.relative_positions * m.heads;
   Block block{
       .steps = {Operator{.name = "embedding",
                          .forward = {memory_pass(written * 2 * z.element)},
                          .input_gradient = {memory_pass(written * (z.element + z.gradient))},
-                         .weight = {m.vocab * z.hidden + others + relative,
-                                    z.vocab * z.hidden + others + relative / z.tensor},
+                         .weight = {m.vocab * z.hidden + others + halves * relative,
+                                    z.vocab * z.hidden + others + here * relative / z.tensor},
                          .split = Split::Rows,
                          .part = ModelPart::Embeddings}}};
   if (m.embedding_norm) {

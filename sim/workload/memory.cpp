@@ -64,7 +64,7 @@ Bytes gathered(const Workload& w, const ModelBlocks& model, int stage) {
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
     const PlacedChunk at{stage, chunk};
     const std::vector<LayerKindId> layers = layers_of(w, model, at);
-    const HeldByChunk held{layers, w.placement().is_first(at), w.placement().is_last(at)};
+    const HeldByChunk held{layers, w.embeds(at), w.placement().is_last(at)};
     for (const PassOrder order : {PassOrder::Forward, PassOrder::Backward}) {
       const UnitsOfPass pass = units_of_pass(w, model, held, order);
       const InPass here = in_pass(p, pass);
@@ -128,6 +128,15 @@ Bytes flowing_in(const Block& block, double element) {
   return Bytes{element * most};
 }
 
+/// Whether layers with backward lie there that attend to an encoder's output, which is kept once
+/// for all of them.
+bool keeps_encoded(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
+  const std::vector<LayerKindId> layers = layers_of(w, model, at);
+  const int last = first_layer(w, at) + static_cast<int>(layers.size()) - 1;
+  return !layers.empty() && w.model.layer_sort(last).crosses &&
+         model.kinds[layers.back()].takes_gradient;
+}
+
 /// What a GPU holds beside what its framework allocates, roughly: CUDA's context with its kernels,
 /// 1573 MiB (an A100, bigscience-workshop/bigscience train/tr11-176B-ml/chronicles-prequel.md), and
 /// 688 MB of buffers for each of NCCL's communicators (github.com/NVIDIA/nccl/issues/964): of all
@@ -145,7 +154,8 @@ Bytes outside_allocator(const Workload& w) {
   communicators += p.expert > 1 ? 1 : 0;
   communicators += ranks > 1 ? 1 : 0;
   communicators += p.tensor * p.pipeline > 1 ? 1 : 0;
-  communicators += w.model.tied_embeddings && p.pipeline > 1 ? 1 : 0;
+  const bool shares = w.model.tied_embeddings || w.decoder_stage() > 0;
+  communicators += shares && p.pipeline > 1 ? 1 : 0;
   return kContext + communicators * kCommunicator;
 }
 
@@ -158,7 +168,7 @@ std::vector<HeldBlock> blocks_of(const Workload& w, const ModelBlocks& model, in
     for (const LayerKindId kind : layers_of(w, model, at)) {
       found.push_back({&model.kinds[kind], true});
     }
-    if (w.placement().is_first(at)) {
+    if (w.embeds(at)) {
       found.push_back({&model.embedding});
     }
     if (w.placement().is_last(at)) {
@@ -234,6 +244,10 @@ std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& m
       of.buffers = std::max(of.buffers, buffers_of(model.kinds[kind]));
       of.flowing =
           std::max(of.flowing, has_framework ? flowing_in(model.kinds[kind], wide) : Bytes{});
+    }
+    if (keeps_encoded(w, model, {stage, chunk})) {
+      of.kept += RankShape(w).block_input();
+      of.for_weights += RankShape(w).block_input();
     }
     if (w.placement().is_last({stage, chunk})) {
       const RankShape shape(w);

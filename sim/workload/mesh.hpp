@@ -115,9 +115,10 @@ inline constexpr AxisSet kDataAxes = kSequenceAxes.with({Axis::Shard, Axis::Repl
 /// The same for weights of experts.
 inline constexpr AxisSet kExpertDataAxes{Axis::ExpertShard, Axis::ExpertReplicate};
 
-/// Which ranks along the axes make a group: all; or along one axis the first and the last, one that
-/// sends to its neighbour, or two as far from the first as from the last; or one rank by itself,
-/// that copies to its host's memory or from there.
+/// Which ranks along the axes make a group: all; or along one axis the first and the last, and
+/// those between that hold the same (Mesh::join), one that sends to its neighbour, or two as far
+/// from the first as from the last; or one rank by itself, that copies to its host's memory or from
+/// there.
 enum class Span { All, Ends, Next, Previous, Mirror, ToHost, FromHost };
 template <>
 inline constexpr auto kNames<Span> = std::to_array<Named<Span>>({{Span::All, "all"},
@@ -148,7 +149,7 @@ struct GroupSort {
   int number() const { return axes.number() * 8 + static_cast<int>(span); }
 };
 inline constexpr GroupSort kTensorGroups{Axis::Tensor, Span::All};
-inline constexpr GroupSort kEmbeddingGroups{Axis::Pipeline, Span::Ends};  // of a tied table
+inline constexpr GroupSort kEmbeddingGroups{Axis::Pipeline, Span::Ends};  // of a shared table
 inline constexpr GroupSort kCopyGroups{Axis::Pipeline, Span::Mirror};     // of two copies
 inline constexpr GroupSort kToHost{Axis::Offload, Span::ToHost};
 inline constexpr GroupSort kFromHost{Axis::Offload, Span::FromHost};
@@ -160,6 +161,9 @@ class Mesh {
   /// `sizes` by axis.
   explicit Mesh(const IdArray<Axis, int, kAxes>& sizes, Outermost outermost = Outermost::Pipeline)
       : sizes_(sizes), outermost_(outermost) {}
+
+  /// Lets groups of Span::Ends be those stages, in place of the first and the last.
+  void join(std::vector<int> stages) { ends_ = std::move(stages); }
 
   int size(Axis axis) const { return sizes_[axis]; }
   /// Those of the axes along which there is more than one rank.
@@ -225,7 +229,11 @@ class Mesh {
     const int ranks = size(axis);
     const auto at = [&](int place) { return moved(rank, axis, place); };
     if (sort.span == Span::Ends) {
-      return {at(0), at(ranks - 1)};
+      std::vector<int> joined;
+      for (const int stage : ends_.empty() ? std::vector{0, ranks - 1} : ends_) {
+        joined.push_back(at(stage));
+      }
+      return joined;
     }
     if (sort.span == Span::Mirror) {
       const int own = std::min(coordinate(rank, axis), ranks - 1 - coordinate(rank, axis));
@@ -263,6 +271,7 @@ class Mesh {
 
   IdArray<Axis, int, kAxes> sizes_;
   Outermost outermost_;
+  std::vector<int> ends_;  // none: the first and the last stage
 };
 
 }  // namespace danlu

@@ -139,9 +139,11 @@ class Checker {
                 p.tensor, "the model's ffn", m.ffn);
     check_experts();
     check_attention();
-    for (WorkloadProblem& found : layer_problems(w_)) {
-      found_.push_back(std::move(found));
+    std::vector<WorkloadProblem> of_layers = layer_problems(w_);
+    if (of_layers.empty()) {
+      check_halves();
     }
+    std::move(of_layers.begin(), of_layers.end(), std::back_inserter(found_));
   }
 
   void check_experts() {
@@ -217,6 +219,32 @@ class Checker {
     }
   }
 
+  /// An encoder and its decoder have stages of their own, with one part of the model each.
+  void check_halves() {
+    const int stages = w_.parallelism.pipeline;
+    if (w_.model.kind != ModelKind::EncoderDecoder || stages == 1) {
+      return;
+    }
+    if (w_.training.chunks > 1) {
+      add({"training.schedule.chunks", "training.schedule.kind", "model.kind", "model.preset"},
+          fmt::format("an encoder-decoder has one chunk on each stage, found chunks {}",
+                      w_.training.chunks),
+          "the encoder's output goes from stage to stage of the decoder, which comes after it; "
+          "Megatron-LM refuses to interleave them, too");
+    } else if (w_.decoder_stage() == 0) {
+      std::vector<int> layers;
+      for (int stage = 0; stage < stages; ++stage) {
+        layers.push_back(w_.stage_layers(stage));
+      }
+      add({"parallelism.stage_layers", "parallelism.pipeline", "model.encoder_layers",
+           "model.preset"},
+          fmt::format("the encoder's layers ({} of {}) must end where a stage does, found stages "
+                      "of {} layers",
+                      w_.model.encoder_layers, w_.model.layers, fmt::join(layers, ", ")),
+          "list the layers of every stage, the encoder's first: stage_layers");
+    }
+  }
+
   void check_attention() {
     const ModelSpec& m = w_.model;
     if (m.norms == 3) {
@@ -234,12 +262,6 @@ class Checker {
                                 m.layers, m.encoder_layers)
                   : fmt::format("encoder_layers are of kind encoder-decoder, found {}",
                                 name_of(m.kind)));
-    }
-    if (is_pair && w_.parallelism.pipeline > 1) {
-      add({"parallelism.pipeline", "model.kind", "model.preset"},
-          fmt::format("an encoder-decoder must lie on one stage, found pipeline {}",
-                      w_.parallelism.pipeline),
-          "the encoder's output, which every stage of the decoder needs, is not sent on");
     }
     if (is_pair && (m.norms == 1 || m.is_latent())) {
       add({m.norms == 1 ? "model.norms" : "model.latent.kv_rank", "model.kind", "model.preset"},

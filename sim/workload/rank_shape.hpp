@@ -39,7 +39,9 @@ struct RankShape {
         shared_beside(w.parallelism.overlap_shared && expert > 1),
         routed_once(w.parallelism.expert_exchange == TokenExchange::DeepEp && expert > 1),
         experts(expert_balances(w)),
-        ends_meet(w.placement().holds_last(w.placement().first_stage())) {}
+        embeds_twice(w.model.kind == ModelKind::EncoderDecoder && w.decoder_stage() == 0),
+        ends_meet(w.placement().holds_last(w.placement().first_stage()) ||
+                  (w.decoder_stage() > 0 && w.decoder_stage() == w.placement().last_stage())) {}
 
   const ModelSpec& model;
   const TrainingSpec& training;
@@ -62,7 +64,8 @@ struct RankShape {
   bool shared_beside;                  // shared experts beside dispatch and combine
   bool routed_once;                    // to each node and rank, not to each expert
   std::vector<ExpertBalance> experts;  // by LayerSort::load
-  bool ends_meet;                      // one stage holds the model's first and last part
+  bool embeds_twice;                   // encoder and decoder lie on one stage
+  bool ends_meet;                      // the stage with the model's last part embeds tokens
 
   /// Bytes of the activations at a layer's boundary, whole: over all tensor ranks.
   Bytes boundary() const { return {element * tokens * hidden}; }

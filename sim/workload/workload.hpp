@@ -293,6 +293,23 @@ struct Workload {
   int layers_at(PlacedChunk at) const;
   /// Layers of all chunks of `stage`.
   int stage_layers(int stage) const;
+  /// Of an encoder-decoder over several stages, the first that holds the decoder's layers; 0: none.
+  int decoder_stage() const;
+  /// Whether tokens are embedded there: at the model's beginning, and at its decoder's.
+  bool embeds(PlacedChunk at) const {
+    return placement().is_first(at) || (at.stage > 0 && at.stage == decoder_stage());
+  }
+  /// The stages that hold the table of tokens; of two copies of the model those of the first. One
+  /// that holds it for the embedding and for the head holds it once.
+  std::vector<int> table_stages() const;
+  /// Its embedding groups are those stages.
+  Mesh mesh() const {
+    Mesh made = parallelism.mesh();
+    if (std::vector<int> stages = table_stages(); stages.size() > 1) {
+      made.join(std::move(stages));
+    }
+    return made;
+  }
   /// The schedule; none where it is the user's grid.
   const ScheduleRow* schedule() const {
     return training.schedule == kGridSchedule ? nullptr : &schedule_named(training.schedule);

@@ -557,10 +557,13 @@ Case other_kind_case(std::uint64_t seed) {
   for (int i = 0; i < kKinds; ++i) {  // the first that can run
     Case changed = drawn;
     ModelSpec& m = changed.workload.model;
+    const int stages = changed.workload.parallelism.pipeline;
     switch ((first + i) % kKinds) {
       case 0:
         m.kind = ModelKind::EncoderDecoder;
-        m.encoder_layers = dice.between(1, std::max(1, m.layers - 1));
+        m.encoder_layers = stages > 1
+                               ? first_layer(changed.workload, {dice.between(1, stages - 1), 0})
+                               : dice.between(1, std::max(1, m.layers - 1));
         m.relative_positions = dice.coin() ? 32 : 0;
         break;
       case 1:

@@ -467,6 +467,15 @@ TEST(Import, MegatronsExpertsAreTaken) {
   EXPECT_EQ(p.expert, 8);
   EXPECT_EQ(p.expert_exchange, TokenExchange::DeepEp);
   EXPECT_TRUE(p.overlap_pairs);
+  // A rank with all experts exchanges nothing that shared ones could run beside.
+  const Imported alone = imported(
+      "megatron",
+      "pretrain_gpt.py --num-layers 8 --hidden-size 1024 --num-attention-heads 8 --bf16 "
+      "--seq-length 4096 --vocab-size 32000 --micro-batch-size 1 --global-batch-size 64 "
+      "--num-experts 8 --moe-shared-expert-intermediate-size 512 --moe-shared-expert-overlap",
+      {.topology = "dgx-h100", .gpus = 8});
+  EXPECT_TRUE(alone.complete) << alone.scenario;
+  EXPECT_TRUE(says(alone, "there is nothing to run beside")) << alone.scenario;
 }
 
 // Megatron-core's parser, run at d98e8a64dd: the layouts of its documentation and DeepSeek-V3's
@@ -508,6 +517,38 @@ TEST(Import, MegatronsNewerFlagsAreTaken) {
   EXPECT_EQ(w.training.recompute_parts, std::vector{RecomputePart::LayerNorm});
   EXPECT_TRUE(
       says(imported("megatron", text, {.topology = "dgx-h100"}), "no 'shared_experts' again"));
+}
+
+// Megatron-LM's flags of T5, with the decoder's stages among all or beside the encoder's.
+TEST(Import, MegatronsEncoderDecoderIsTaken) {
+  const std::string text =
+      "torchrun --nnodes 1 --nproc-per-node 8 pretrain_t5.py --encoder-num-layers 12 "
+      "--decoder-num-layers 18 --hidden-size 768 --num-attention-heads 12 --kv-channels 64 "
+      "--ffn-hidden-size 3072 --encoder-seq-length 512 --decoder-seq-length 128 "
+      "--position-embedding-type relative --max-position-embeddings 512 --vocab-size 32128 "
+      "--micro-batch-size 4 --global-batch-size 64 --bf16 ";
+  for (const char* stages :
+       {"--pipeline-model-parallel-size 4 --pipeline-model-parallel-split-rank 2",
+        "--pipeline-model-parallel-size 2 --encoder-pipeline-model-parallel-size 2"}) {
+    const Workload w = scenario_of("megatron", text + stages).workload;
+    EXPECT_EQ(w.model.kind, ModelKind::EncoderDecoder);
+    EXPECT_EQ(w.model.layers, 30);
+    EXPECT_EQ(w.model.encoder_layers, 12);
+    EXPECT_EQ(w.model.relative_positions, 32);
+    EXPECT_EQ(w.model.positions, 0);
+    EXPECT_EQ(w.parallelism.stage_layers, (std::vector{6, 6, 9, 9}));
+    EXPECT_EQ(w.decoder_stage(), 2);
+    const Imported result = imported("megatron", text + stages, {.topology = "dgx-h100"});
+    EXPECT_TRUE(says(result, "sequences of one length")) << result.scenario;
+    EXPECT_FALSE(says(result, "the script starts")) << result.scenario;
+  }
+  const Imported uneven = imported(
+      "megatron", text + "--pipeline-model-parallel-size 8 --pipeline-model-parallel-split-rank 4",
+      {.topology = "dgx-h100"});
+  EXPECT_TRUE(says(uneven,
+                   "12 layers of the encoder on 4 stages and 18 of the decoder on 4 are "
+                   "not shared evenly"))
+      << uneven.scenario;
 }
 
 TEST(Import, NoFlagStandsInTwoRows) {
