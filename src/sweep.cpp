@@ -1,4 +1,6 @@
 // danlu sweep FILE --over KEY=VALUES
+#include "sim/session/sweep.hpp"
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -10,7 +12,6 @@
 #include "sim/base/text.hpp"
 #include "sim/report/sweep_report.hpp"
 #include "sim/report/writers.hpp"
-#include "sim/session/sweep.hpp"
 #include "src/commands.hpp"
 #include "src/output_file.hpp"
 #include "src/session.hpp"
@@ -76,10 +77,9 @@ int run_sweep(const SweepCommand& command, const CommonOptions& common) {
     write_file(*command.out, table(report));
     spdlog::info("points written to {}", command.out->string());
   }
-  const bool complete =
-      std::none_of(report.points.begin(), report.points.end(), [](const SweepPoint& point) {
-        return point.status == SweepPoint::Status::Failed;
-      });
+  const bool complete = std::none_of(
+      report.points.begin(), report.points.end(),
+      [](const SweepPoint& point) { return point.status == SweepPoint::Status::Failed; });
   return complete ? kExitDone : kExitIncomplete;
 }
 

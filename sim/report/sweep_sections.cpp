@@ -12,13 +12,10 @@ namespace {
 
 /// "step.mfu" as "mfu", where no other column ends so.
 std::string shortest_label(const std::string& key, const std::vector<std::string>& all) {
-  const auto end_of_key = [](const std::string& text) {
-    return text.substr(text.rfind('.') + 1);
-  };
+  const auto end_of_key = [](const std::string& text) { return text.substr(text.rfind('.') + 1); };
   const std::string end = end_of_key(key);
-  const auto alike = std::count_if(all.begin(), all.end(), [&](const std::string& other) {
-    return end_of_key(other) == end;
-  });
+  const auto alike = std::count_if(
+      all.begin(), all.end(), [&](const std::string& other) { return end_of_key(other) == end; });
   return alike > 1 ? key : end;
 }
 
@@ -93,8 +90,9 @@ Section swept_counts(const SweepReport& sweep) {
   Section section{.key = "counts", .heading = "", .lead = Lead::Blank};
   std::string words = fmt::format("{} points", thousands(double(sweep.points.size())));
   for (const auto& [status, name] : kNames<SweepPoint::Status>) {
-    const auto count = std::count_if(sweep.points.begin(), sweep.points.end(),
-                                     [&, is = status](const SweepPoint& p) { return p.status == is; });
+    const auto count =
+        std::count_if(sweep.points.begin(), sweep.points.end(),
+                      [&, is = status](const SweepPoint& p) { return p.status == is; });
     section.rows.push_back(off_page(std::string(name), std::string(name),
                                     Figure::count(static_cast<std::uint64_t>(count))));
     words += count > 0 ? fmt::format(", {} {}", count, name) : "";

@@ -62,7 +62,8 @@ class CsvWriter {
     if ((is_keyed && column.empty()) || (!is_keyed && cell > 0) || (!is_array && row.key.empty())) {
       return "";
     }
-    return joined_key(joined_key(section.key, is_array ? fmt::format("{}", number) : row.key), column);
+    return joined_key(joined_key(section.key, is_array ? fmt::format("{}", number) : row.key),
+                      column);
   }
 };
 

@@ -42,7 +42,9 @@ Json::json_pointer pointer(std::string_view path) {
   return Json::json_pointer(text);
 }
 
-Json value_of(const Figure& figure) { return json_value(figure.value); }
+Json value_of(const Figure& figure) {
+  return json_value(figure.value);
+}
 
 /// The cells of a row by the columns' keys.
 Json object_of(const Section& section, const Row& row) {

@@ -46,11 +46,10 @@ std::string first_of(const InputError& error) {
 }
 
 std::string why_no_fit(const MemoryReport& memory) {
-  return memory.fits_host()
-             ? fmt::format("needs {} of memory on the fullest GPU, of {}",
-                           to_text(memory.use.peak()), to_text(memory.capacity))
-             : fmt::format("needs {} of memory in the fullest node, of {}", to_text(memory.host),
-                           to_text(*memory.host_capacity));
+  return memory.fits_host() ? fmt::format("needs {} of memory on the fullest GPU, of {}",
+                                          to_text(memory.use.peak()), to_text(memory.capacity))
+                            : fmt::format("needs {} of memory in the fullest node, of {}",
+                                          to_text(memory.host), to_text(*memory.host_capacity));
 }
 
 // ---- A point in a process of its own, and what that sends back: JSON in Played::why.
@@ -180,8 +179,8 @@ SweepReport sweep(const SweepRequest& request, const LoadOptions& load,
     }
     return play_in_processes(plays, pool, [&, first](std::size_t i) {
       const LoadOptions own = load_of(report.axes, values_of(report.axes, first + i), load);
-      const Json message = play_point(request.file, own,
-                                      named ? report.names : std::vector<std::string>(), inner);
+      const Json message =
+          play_point(request.file, own, named ? report.names : std::vector<std::string>(), inner);
       return Played{.why = message.dump(-1, ' ', false, Json::error_handler_t::replace)};
     });
   };
@@ -195,8 +194,7 @@ SweepReport sweep(const SweepRequest& request, const LoadOptions& load,
     any_valid = any_valid || report.points.back().status != Status::Invalid;
   }
   if (!any_valid) {  // as `danlu run` would say it
-    (void)load_scenario(request.file,
-                        load_of(report.axes, values_of(report.axes, 0), load));
+    (void)load_scenario(request.file, load_of(report.axes, values_of(report.axes, 0), load));
   }
   for (const Played& played : play(report.points.size(), count - report.points.size())) {
     add(received(played));
