@@ -44,6 +44,14 @@ struct SearchCommand {
   int jobs = 0;
 };
 int run_search(const SearchCommand& command, const CommonOptions& common);
+struct SweepCommand {
+  std::filesystem::path file;
+  std::vector<std::string> over;  // "cluster.gpus=64..512:x2"
+  std::string show;               // "step.time_s,step.mfu"; empty: the usual
+  std::optional<std::filesystem::path> out;
+  int jobs = 0;
+};
+int run_sweep(const SweepCommand& command, const CommonOptions& common);
 int show(const std::filesystem::path& file, const CommonOptions& common);
 int show_step(const std::filesystem::path& file, const CommonOptions& common);
 int check_files(const std::vector<std::filesystem::path>& files, const CommonOptions& common);

@@ -32,6 +32,7 @@ struct Arguments {
   RunOptions run;
   CompareOptions compare;
   SearchCommand search;
+  SweepCommand sweep;
   std::vector<fs::path> files;
   fs::path shown;
   bool shows_step = false;
@@ -319,6 +320,37 @@ void describe_search(CLI::App& app, Arguments& arguments) {
   add_overrides(search, arguments.common);
 }
 
+void describe_sweep(CLI::App& app, Arguments& arguments) {
+  SweepCommand& command = arguments.sweep;
+  CLI::App& sweep =
+      *app.add_subcommand("sweep", "A scenario played for each combination of values of keys");
+  sweep.add_option("FILE", command.file, "A scenario")->required();
+  sweep
+      .add_option("--over", command.over,
+                  "A key and its values (repeatable): cluster.gpus=64..512:x2, "
+                  "cluster.topology=dgx-a100,hgx-a800, parallelism.tensor=2..8:2")
+      ->type_name("KEY=VALUES")
+      ->required()
+      ->take_all()
+      ->allow_extra_args(false);
+  sweep
+      .add_option("--show", command.show,
+                  "Figures of each point, by their place in the JSON of run: step.time_s,step.mfu")
+      ->type_name("NAMES");
+  sweep
+      .add_option("-o", command.out,
+                  "Write a line for each point to this file, .csv or .jsonl by its name")
+      ->type_name("FILE");
+  sweep.add_option("--jobs", command.jobs, "Points played at once (0: all processors)")
+      ->type_name("NUMBER")
+      ->check(CLI::Range(0, 1024));
+  add_format(sweep, arguments.common);
+  add_limit(sweep, arguments.common);
+  add_limit_of_events(sweep, arguments.common);
+  add_common(sweep, arguments.common);
+  add_overrides(sweep, arguments.common);
+}
+
 int dispatch(const CLI::App& app, const Arguments& arguments) {
   set_up_logging(arguments.common.verbosity);
   const std::string command = app.get_subcommands().front()->get_name();
@@ -330,6 +362,9 @@ int dispatch(const CLI::App& app, const Arguments& arguments) {
   }
   if (command == "search") {
     return run_search(arguments.search, arguments.common);
+  }
+  if (command == "sweep") {
+    return run_sweep(arguments.sweep, arguments.common);
   }
   if (command == "check") {
     return check_files(arguments.files, arguments.common);
@@ -397,6 +432,7 @@ int run_program(int argc, char** argv) {
   Arguments arguments;
   describe(app, arguments);
   describe_search(app, arguments);
+  describe_sweep(app, arguments);
   describe_collective(app, arguments);
   describe_validate(app, arguments);
   describe_import(app, arguments);

@@ -78,6 +78,34 @@ std::vector<Column> figure_columns(std::size_t label, std::size_t value, std::si
   return columns;
 }
 
+std::string joined_key(std::string key, std::string_view more) {
+  key += key.empty() || more.empty() ? "" : ".";
+  return key += more;
+}
+
+std::vector<std::pair<std::string, Figure>> figures_of(const Document& document) {
+  std::vector<std::pair<std::string, Figure>> figures;
+  for (const Section& section : document.sections) {
+    const bool groups = section.shape == Shape::Groups;
+    if (!groups && section.shape != Shape::Figures) {
+      continue;
+    }
+    for (const Row& row : section.rows) {
+      if (row.key.empty() || row.cells.empty()) {
+        continue;
+      }
+      const std::string place = joined_key(section.key, row.key);
+      for (std::size_t i = 0; i < (groups ? row.cells.size() : 1); ++i) {
+        const std::string_view column = groups ? section.columns[i + 1].key : std::string_view();
+        if (!groups || !column.empty()) {
+          figures.emplace_back(joined_key(place, column), row.cells[i]);
+        }
+      }
+    }
+  }
+  return figures;
+}
+
 std::vector<const Row*> in_reading_order(const Section& section) {
   std::vector<const Row*> rows;
   for (const Row& row : section.rows) {

@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -121,6 +122,12 @@ Row sentence(std::string words, Shown shown = Shown::Everywhere, int depth = 0);
 
 /// "name, value, share": what a section of figures is laid out in.
 std::vector<Column> figure_columns(std::size_t label, std::size_t value, std::size_t share = 0);
+
+/// "step" and "time_s" as "step.time_s"; either may be empty.
+std::string joined_key(std::string key, std::string_view more);
+/// Every figure that stands by itself in JSON, with its place there: "step.time_s". Those of tables
+/// and lists, whose places are numbers, are left out.
+std::vector<std::pair<std::string, Figure>> figures_of(const Document& document);
 
 /// The rows as people read them: by Section::first_by, sentences last.
 std::vector<const Row*> in_reading_order(const Section& section);

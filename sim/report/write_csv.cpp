@@ -10,26 +10,6 @@
 namespace danlu {
 namespace {
 
-/// Words are kept from being formulas; numbers are written with all their digits.
-std::string value_cell(const FigureValue& value) {
-  if (const auto* const flag = std::get_if<bool>(&value)) {
-    return *flag ? "true" : "false";
-  }
-  if (const auto* const whole = std::get_if<std::uint64_t>(&value)) {
-    return fmt::format("{}", *whole);
-  }
-  if (const auto* const number = std::get_if<double>(&value)) {
-    return std::isfinite(*number) ? fmt::format("{}", *number) : "";
-  }
-  const auto* const words = std::get_if<std::string>(&value);
-  return words != nullptr ? csv_cell(*words) : "";
-}
-
-std::string joined(std::string key, std::string_view more) {
-  key += key.empty() || more.empty() ? "" : ".";
-  return key += more;
-}
-
 class CsvWriter {
  public:
   std::string text = "scenario,key,section,row,figure,value,unit,note\n";
@@ -66,7 +46,7 @@ class CsvWriter {
         continue;
       }
       line(key_of(section, row, i, number), plain ? "" : name_of(section.columns[i + 1]),
-           value_cell(cell.value), cell.unit, i == 0 ? note : "");
+           csv_value(cell.value), cell.unit, i == 0 ? note : "");
     }
   }
 
@@ -82,11 +62,26 @@ class CsvWriter {
     if ((is_keyed && column.empty()) || (!is_keyed && cell > 0) || (!is_array && row.key.empty())) {
       return "";
     }
-    return joined(joined(section.key, is_array ? fmt::format("{}", number) : row.key), column);
+    return joined_key(joined_key(section.key, is_array ? fmt::format("{}", number) : row.key),
+                      column);
   }
 };
 
 }  // namespace
+
+std::string csv_value(const FigureValue& value) {
+  if (const auto* const flag = std::get_if<bool>(&value)) {
+    return *flag ? "true" : "false";
+  }
+  if (const auto* const whole = std::get_if<std::uint64_t>(&value)) {
+    return fmt::format("{}", *whole);
+  }
+  if (const auto* const number = std::get_if<double>(&value)) {
+    return std::isfinite(*number) ? fmt::format("{}", *number) : "";
+  }
+  const auto* const words = std::get_if<std::string>(&value);
+  return words != nullptr ? csv_cell(*words) : "";
+}
 
 std::string write_csv(std::span<const Document> documents, bool /*colour*/) {
   CsvWriter writer;

@@ -41,20 +41,9 @@ Json::json_pointer pointer(std::string_view path) {
   std::replace(text.begin(), text.end(), '.', '/');
   return Json::json_pointer(text);
 }
-std::string joined(const std::string& key, const std::string& more) {
-  return key.empty() || more.empty() ? key + more : key + "." + more;
-}
 
 Json value_of(const Figure& figure) {
-  return std::visit(
-      [](const auto& value) -> Json {
-        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::monostate>) {
-          return nullptr;
-        } else {
-          return value;
-        }
-      },
-      figure.value);
+  return json_value(figure.value);
 }
 
 /// The cells of a row by the columns' keys.
@@ -84,12 +73,12 @@ void add_section(const Section& section, Json& json) {
     switch (section.shape) {
       case Shape::Figures:
         if (!row.key.empty()) {
-          json[pointer(joined(section.key, row.key))] = value_of(row.cells.front());
+          json[pointer(joined_key(section.key, row.key))] = value_of(row.cells.front());
         }
         break;
       case Shape::Groups:
         if (!row.key.empty()) {
-          json[pointer(joined(section.key, row.key))] = object_of(section, row);
+          json[pointer(joined_key(section.key, row.key))] = object_of(section, row);
         }
         break;
       case Shape::Table:
@@ -144,6 +133,18 @@ std::string dumped(const Json& json) {
 }
 
 }  // namespace
+
+Json json_value(const FigureValue& value) {
+  return std::visit(
+      [](const auto& held) -> Json {
+        if constexpr (std::is_same_v<std::decay_t<decltype(held)>, std::monostate>) {
+          return nullptr;
+        } else {
+          return held;
+        }
+      },
+      value);
+}
 
 Json json_of(const Document& document) {
   Json json{{"schema", document.schema}};

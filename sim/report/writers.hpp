@@ -56,6 +56,11 @@ inline constexpr std::array kWriters{
 /// One document as JSON: SI base units, absent quantities null.
 nlohmann::ordered_json json_of(const Document& document);
 
+/// A value as a cell of CSV: with all its digits, and words kept from being formulas.
+std::string csv_value(const FigureValue& value);
+/// A value as JSON; an absent one is null.
+nlohmann::ordered_json json_value(const FigureValue& value);
+
 /// The report of one run.
 std::string text_report(const Report& report, bool colour);
 /// The verdict alone, as text_report begins.

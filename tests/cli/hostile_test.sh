@@ -37,7 +37,7 @@ for arguments in --help --version 'run --help' 'list models' "run $scenario" \
 done
 
 # ---- What is not printable is shown, not printed.
-commands='run, compare, check, show, list, topology, search, collective, validate, import'
+commands='run, compare, check, show, list, topology, search, sweep, collective, validate, import'
 call $'\e[31mred'
 expect 'an unknown command' "error: unknown command '\\u001b[31mred'
 hint: commands: $commands" "$err"

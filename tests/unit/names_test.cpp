@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "sim/report/report.hpp"
+#include "sim/report/sweep_report.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_faults.hpp"
 #include "sim/scenario/unused_keys.hpp"
@@ -51,9 +52,9 @@ using Enums = ::testing::Types<
     FabricKind, FaultCause::Effect, FoldMode, Fp8Recipe, HostWait, KernelKind, LinkKind, LoraTarget,
     FrozenPart, Likeness, ModelKind, ModelPart, Norm, Biased, OptimizerKind, PassKind, UnfusedPart,
     Precision, Protocol, QkNorm, Recompute, RecomputePart, RecoverySpec::Kind, Reduce, Reshard,
-    Routing, ScaleUpKind, Setting::Source, Span, TableKind, TensorOverlap, TimePart, TokenExchange,
-    VertexKind, NarrowPart, NodeChoice, Loss>;
-constexpr std::size_t kTables = 55;
+    Routing, ScaleUpKind, Setting::Source, Span, SweepPoint::Status, TableKind, TensorOverlap,
+    TimePart, TokenExchange, VertexKind, NarrowPart, NodeChoice, Loss>;
+constexpr std::size_t kTables = 56;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {

@@ -1,0 +1,58 @@
+// What a sweep tells, as plain data: a point for each combination of values, with the figures that
+// were asked for. document_of() says how it reads; a table has a line for each point.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/base/names.hpp"
+#include "sim/report/document.hpp"
+
+namespace danlu {
+
+/// A key and the values that it takes.
+struct SweepAxis {
+  std::string key;                  // "cluster.gpus"
+  std::vector<std::string> values;  // as --set would have them
+};
+
+/// What became of one point.
+struct SweepPoint {
+  enum class Status {
+    Ran,
+    NoFit,    // it was played, and does not fit in the GPUs' memory
+    Invalid,  // its settings contradict each other
+    Failed    // it could not be played: a limit, a hang, this machine's memory
+  };
+
+  std::vector<std::string> values;  // of each axis
+  Status status = Status::Ran;
+  std::string reason;           // why it did not run; "" of one that did
+  std::vector<Figure> figures;  // of each name; absent where it was not played
+};
+template <>
+inline constexpr auto kNames<SweepPoint::Status> =
+    std::to_array<Named<SweepPoint::Status>>({{SweepPoint::Status::Ran, "ran"},
+                                              {SweepPoint::Status::NoFit, "no_fit"},
+                                              {SweepPoint::Status::Invalid, "invalid"},
+                                              {SweepPoint::Status::Failed, "failed"}});
+
+struct SweepReport {
+  std::string scenario;
+  std::string file;
+  std::vector<SweepAxis> axes;
+  std::vector<std::string> names;   // of the figures: places in the JSON of a run
+  std::vector<std::string> places;  // in the JSON of the sweep: "figures.step.time_s"
+  std::vector<SweepPoint> points;   // the last axis varies fastest
+};
+
+/// The document of "danlu.sweep/1". It views into `sweep`.
+Document document_of(const SweepReport& sweep);
+
+/// A line for each point: its number, its values, its status and reason, its figures. As CSV with a
+/// header, and as JSON Lines with an object for each.
+std::string sweep_csv(const SweepReport& sweep);
+std::string sweep_jsonl(const SweepReport& sweep);
+
+}  // namespace danlu
