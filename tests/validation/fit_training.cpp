@@ -13,6 +13,11 @@
 // for this, the largest not at all. What is printed was played as danlu validate plays it.
 // A constant that no run of the rest depends on is what danlu would assume: 0.9, 50 us.
 //
+// A launch is fitted only to runs that its host binds: those whose time grows by a quarter or more
+// of what it grows by. Other runs' errors have other causes, which no launch should make up for. A
+// family of frameworks with too few of such runs launches as the others do, in the (geometric)
+// mean: all of them call PyTorch's operators one by one. NeMo's tells nothing of the others'.
+//
 // Exits with 1 when runs of other publishers are not predicted to kMostMedian in the median.
 #include <fmt/format.h>
 
@@ -40,6 +45,10 @@ namespace danlu {
 namespace {
 
 constexpr double kMostMedian = 0.11;
+/// Some of its runs use CUDA graphs that their tables do not state: its launch is no operator's.
+constexpr std::string_view kGraphs = "nemo";
+constexpr double kBound = 0.25;      // d ln(time) / d ln(launch) of a run that tells the launch
+constexpr std::size_t kTelling = 5;  // such runs that a launch is fitted to, at the least
 
 /// A fitted constant, as factors of what is shipped. `set` is of a scenario.
 struct Constant {
@@ -48,6 +57,8 @@ struct Constant {
   double unknown = 1;  // where no run tells
   double step = 1.25;  // between the plays that tell how a row depends on it
   std::function<void(Scenario&, double)> set;
+  bool launch = false;  // of an operator: where no run tells, others' launches do
+  bool pooled = false;  // tells something of others' launches
 };
 
 constexpr double kRange = 3;  // how many steps a fit may go, either way
@@ -104,7 +115,8 @@ std::vector<Constant> constants_of(const Scenario& scenario) {
                      [ratio](Scenario& s, double value) {
                        s.workload.host.launch = Seconds{value * 1e-6};
                        s.workload.host.exchange = Seconds{value * 1e-6 * ratio};
-                     }});
+                     },
+                     /*launch=*/true, /*pooled=*/of != kGraphs});
     if (host.launch_again && training.recompute == Recompute::Full) {
       found.push_back({fmt::format("launch again, us: {}", of), host.launch_again->value * 1e6, 50,
                        1.5, [](Scenario& s, double value) {
@@ -136,6 +148,11 @@ struct Row {
     return found == at.end()
                ? 0
                : std::log(found->second / constants[i].shipped) / std::log(constants[i].step);
+  }
+  /// Whether its time says something of that constant.
+  bool tells(std::size_t i) const {
+    return fits &&
+           (!constants[i].launch || responses[i].slope >= kBound * std::log(constants[i].step));
   }
   double log_error(const Constants& at) const {
     double time = shipped;
@@ -275,17 +292,43 @@ void find_responses(std::vector<Row>& rows, Cache& cache) {
 
 // ---- the fit --------------------------------------------------------------------------------
 
+/// A constant and the rows that tell it.
+struct Used {
+  Constant constant;
+  std::vector<const Row*> rows;
+
+  bool told() const { return rows.size() >= (constant.launch ? kTelling : 1); }
+};
+
+/// The mean of the launches that are told, for those that are not.
+void pool_launches(const std::map<std::string, Used>& used, Constants& constants) {
+  double sum = 0;
+  int told = 0;
+  for (const auto& [name, of] : used) {
+    if (of.constant.pooled && of.told()) {
+      sum += std::log(constants.at(name));
+      ++told;
+    }
+  }
+  for (const auto& [name, of] : used) {
+    if (of.constant.launch && !of.told() && told > 0) {
+      constants.at(name) = std::exp(sum / told);
+    }
+  }
+}
+
 Constants fit(const std::vector<Row>& rows, const std::string& without) {
   Constants constants;
-  std::map<std::string, std::pair<Constant, std::vector<const Row*>>> used;
+  std::map<std::string, Used> used;
   std::map<std::string, int> counts;
   for (const Row& row : rows) {
     counts[row.publisher] += row.fits ? 1 : 0;
-    for (const Constant& constant : row.constants) {
+    for (std::size_t i = 0; i < row.constants.size(); ++i) {
+      const Constant& constant = row.constants[i];
       constants[constant.name] = constant.unknown;
-      used[constant.name].first = constant;
-      if (row.fits && row.publisher != without) {
-        used[constant.name].second.push_back(&row);
+      used[constant.name].constant = constant;
+      if (row.publisher != without && row.tells(i)) {
+        used[constant.name].rows.push_back(&row);
       }
     }
   }
@@ -302,15 +345,15 @@ Constants fit(const std::vector<Row>& rows, const std::string& without) {
   for (int sweep = 0; improved && sweep < 20; ++sweep) {
     improved = false;
     for (const auto& [name, of] : used) {
-      if (of.second.empty()) {
+      if (!of.told()) {
         continue;
       }
       double& value = constants.at(name);
       double best = value;
-      double least = loss(of.second) - 1e-9;
+      double least = loss(of.rows) - 1e-9;
       for (int i = -kValues; i <= kValues; ++i) {
-        value = of.first.shipped * std::pow(of.first.step, kRange * i / kValues);
-        if (const double now = loss(of.second); now < least) {
+        value = of.constant.shipped * std::pow(of.constant.step, kRange * i / kValues);
+        if (const double now = loss(of.rows); now < least) {
           least = now;
           best = value;
           improved = true;
@@ -318,6 +361,7 @@ Constants fit(const std::vector<Row>& rows, const std::string& without) {
       }
       value = best;
     }
+    pool_launches(used, constants);
   }
   return constants;
 }
