@@ -30,13 +30,13 @@ struct SortSum {
 };
 
 /// A fused slice, measured once for all passes that are copies of it. At every instant it computes,
-/// exchanges, or waits for its host.
+/// exchanges, or waits for its host or for peers.
 struct SliceMeasure {
   ComputeTime compute_time;
   Coverage compute, exchanging, hidden;  // hidden: both at once
   IdArray<Axis, Seconds, kAxes> exchanging_along{}, hidden_along{};
   IdArray<Axis, Seconds, kAxes> exposed_along{};  // each instant once (kExposedParts)
-  Seconds for_host;
+  Seconds for_host, for_peers;
   std::vector<std::pair<CommunicationId, SortSum>> by_sort;
 };
 
@@ -232,7 +232,9 @@ class Measurer {
         ranks.communication.push_back({*task.communication, task.part == PartId{0}, whole});
         break;
       case TaskKind::Run:
-        ranks.work.emplace_back(whole, &measure_of_slice(reader_.slice_of(id)));
+        ranks.work.emplace_back(Interval{reader_.origin_of(id), whole.finish},
+                                &measure_of_slice(reader_.slice_of(id)));
+        ranks.waits.push_back({whole.start, reader_.origin_of(id)});
         ranks.compute_time += ranks.work.back().second->compute_time;
         break;
       case TaskKind::Host:
@@ -288,7 +290,9 @@ class Measurer {
       taken.insert(taken.end(), exposed.begin(), exposed.end());
       taken = unite(std::move(taken));
     }
-    measured.for_host = std::max(Seconds{}, times.total - measure_of(taken));
+    const Seconds idle = std::max(Seconds{}, times.total - measure_of(taken));
+    measured.for_host = as_played.joint ? std::min(idle, late(times, taken)) : idle;
+    measured.for_peers = idle - measured.for_host;
     for (const auto& [sort, intervals] : by_sort) {
       SortSum sum;
       for (const Interval& interval : intervals) {
@@ -297,6 +301,15 @@ class Measurer {
       measured.by_sort.emplace_back(sort, sum);
     }
     return measured;
+  }
+
+  /// How long nothing but a host held a lane up that does nothing then.
+  static Seconds late(const SegmentTimes& times, const Intervals& busy) {
+    std::vector<Interval> launches;
+    for (std::size_t i = 0; i < times.launched.size(); ++i) {
+      launches.push_back({times.ready[i], std::max(times.ready[i], times.launched[i])});
+    }
+    return measure_of(subtract(unite(std::move(launches)), busy));
   }
 
   /// One communication of ranks that compute as given.
@@ -359,13 +372,16 @@ class Measurer {
       step.breakdown[part] += share * measure_of(intersect(idle, there));
       idle = subtract(idle, there);
     }
+    Seconds within;  // runs, waited for peers
     for (const auto& [whole, slice] : ranks.work) {
       step.breakdown[TimePart::Host] += share * (slice != nullptr ? slice->for_host : Seconds{});
+      within += slice != nullptr ? slice->for_peers : Seconds{};
     }
     const Intervals launches = unite(std::move(ranks.launches));
     step.breakdown[TimePart::Host] += share * measure_of(intersect(idle, launches));
     idle = subtract(idle, launches);
-    const Waiting waiting = waiting_in(idle, unite(std::move(ranks.waits)));
+    Waiting waiting = waiting_in(idle, unite(std::move(ranks.waits)));
+    waiting.for_peers += within;
     step.breakdown[TimePart::StragglerWait] += share * waiting.for_peers;
     step.breakdown[TimePart::Bubble] += share * waiting.for_stages;
     add_speed(plan_.fold.rank_classes[id], ranks.compute_time.total(), waiting);
@@ -569,7 +585,7 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
   report.run = measure_run(report, cluster.spec);
   report.critical_path = critical_path(cluster, plan, timeline, measurer.reader());
   const bool shares = workload.collectives != CollectiveMode::Formula;
-  report.links = link_report(cluster, plan, timeline, shares);
+  report.links = link_report(cluster, plan, timeline, measurer.reader(), shares);
   if (!shares) {
     note_overfull(report);
   }
