@@ -35,15 +35,14 @@ class JointRuns {
         at_once_(graph.lane_slices.size()),
         joints_of_(taken.classes()) {}
 
-  /// A lane comes, so long after its host, where that can be late.
-  void start(TaskId id, std::optional<Seconds> lead) {
+  /// A lane comes.
+  void start(TaskId id) {
     const JointRunId joint_id = *graph_.tasks[id].joint;
     const std::vector<TaskId>& lanes = graph_.joint_runs[joint_id].lanes;
     Joint& joint = joints_[joint_id];
     joint.lanes.resize(lanes.size());
     LaneStart& lane = joint.lanes[lane_of(joint_id, id)];
     lane.entry = now();
-    lane.lead = lead;
     if (taken_.any()) {
       const RankClassId ranks = graph_.participants[id].front();
       const GpuShare taken = taken_.from(ranks);
@@ -122,7 +121,7 @@ class JointRuns {
     const LaneSlicesId slices = graph_.joint_runs[id].slices;
     const bool at_once =
         std::all_of(joint.lanes.begin(), joint.lanes.end(), [&](const LaneStart& lane) {
-          return !lane.lead && lane.beside.empty() &&
+          return lane.beside.empty() &&
                  (graph_.lane_slices[slices].begins_together || lane.entry == joint.last_came);
         });
     if (at_once && !at_once_[slices].empty()) {

@@ -151,8 +151,7 @@ class Player {
       return;
     }
     if (task.joint) {
-      joint_.start(id, task.launched == LaunchedBy::Ahead ? std::nullopt
-                                                          : std::optional(lead_of(id)));
+      joint_.start(id);
       return;
     }
     const bool flows = task.kind == TaskKind::Communication && task.bytes > Bytes{};

@@ -79,6 +79,7 @@ class SlicePlayer {
     const SegmentCosts* costs = nullptr;
     const std::vector<TakenFrom>* beside = nullptr;
     std::vector<int> waiting_for{};
+    std::vector<Seconds> ready{};
     SegmentTimes times{};
     bool launches = false;
     std::size_t next_launch = 0;
@@ -99,7 +100,7 @@ class SlicePlayer {
     lane.costs = start.costs;
     lane.beside = &start.beside;
     lane.waiting_for = waiting_for_;
-    lane.times.ready.resize(count_, kNever);
+    lane.ready.resize(count_, kNever);
     lane.times.start.resize(count_);
     lane.times.finish.resize(count_);
     lane.times.longer.resize(count_);
@@ -166,7 +167,7 @@ class SlicePlayer {
   }
 
   void become_ready(Lane& lane, std::size_t i) {
-    lane.times.ready[i] = now_;
+    lane.ready[i] = now_;
     come_if_possible(lane, i);
     if (lane.launches && lane.next_launch == i && waits(lane, i)) {
       launch_next(lane);
@@ -178,17 +179,17 @@ class SlicePlayer {
   /// The host launches segment by segment, and waits where it has to.
   void launch_next(Lane& lane) {
     const std::size_t i = lane.next_launch;
-    if (i == count_ || (waits(lane, i) && lane.times.ready[i] == kNever)) {
+    if (i == count_ || (waits(lane, i) && lane.ready[i] == kNever)) {
       return;
     }
     const Seconds begin =
-        waits(lane, i) ? std::max(lane.host_free, lane.times.ready[i]) : lane.host_free;
+        waits(lane, i) ? std::max(lane.host_free, lane.ready[i]) : lane.host_free;
     events_.push({begin + lane.costs->launches.times[first_ + i], What::Launched, i, lane.number});
   }
 
   /// Compute starts when its lane has come to it, an exchange when all have.
   void come_if_possible(Lane& lane, std::size_t i) {
-    const Seconds ready = lane.times.ready[i];
+    const Seconds ready = lane.ready[i];
     if (ready == kNever || (lane.launches && lane.times.launched[i] == kNever)) {
       return;
     }

@@ -51,7 +51,6 @@ struct TakenFrom {
 
 /// When each segment of a slice starts and ends, relative to its start.
 struct SegmentTimes {
-  std::vector<Seconds> ready;  // when nothing of its own ranks but their host held it up
   std::vector<Seconds> start, finish;
   std::vector<Seconds> launched;  // when the host had launched it; empty: it is never late
   std::vector<Seconds> longer;    // than it takes by itself

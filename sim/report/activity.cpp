@@ -15,7 +15,7 @@ Seconds on_grid(Seconds time) {
 
 void shift(SegmentTimes& times, Seconds by) {
   for (std::vector<Seconds>* const some :
-       {&times.ready, &times.start, &times.finish, &times.launched}) {
+       {&times.start, &times.finish}) {
     for (Seconds& time : *some) {
       time += by;
     }
@@ -220,11 +220,9 @@ void ActivityReader::expand_host(TaskId id, const std::function<void(const Activ
     return;
   }
   const PlayedProgram& played = graph_.programs[task.slice.program];
+  const Seconds lead = task.host ? timeline_.start[id] - timeline_.start[*task.host] : Seconds{};
   const Seconds start = timeline_.start[id];
-  PlayedSlice as_played = slice_of(id);
-  as_played.lanes[as_played.lane].lead =
-      task.host ? start - timeline_.start[*task.host] : Seconds{};
-  const SegmentTimes times = times_of(as_played);
+  const SegmentTimes times = graph_.run_times(task.slice, lead, beside_of(id));
   for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
     const Seconds end = start + times.launched[i - task.slice.first];
     visit({.interval = {end - played.costs.launches.times[i], end},

@@ -113,11 +113,6 @@ class PathWalker {
           last = !last || finish_of(candidate) > finish_of(*last) ? candidate : *last;
         }
       }
-      const Seconds begun = last ? finish_of(*last) : timeline_.start[lanes[first.lane]];
-      if (!times[at.lane]->launched.empty()) {  // waits for a host
-        path_.compute[ComputePart::Host] +=
-            std::max(Seconds{}, origins[at.lane] + times[at.lane]->start[at.at] - begun);
-      }
       at = first;
     }
     return lanes[at.lane];

@@ -36,7 +36,8 @@ struct SliceMeasure {
   Coverage compute, exchanging, hidden;  // hidden: both at once
   IdArray<Axis, Seconds, kAxes> exchanging_along{}, hidden_along{};
   IdArray<Axis, Seconds, kAxes> exposed_along{};  // each instant once (kExposedParts)
-  Seconds for_host, for_peers;
+  Seconds for_host;
+  Intervals waits;  // of a lane of a joint run, for peers
   std::vector<std::pair<CommunicationId, SortSum>> by_sort;
 };
 
@@ -51,6 +52,7 @@ struct RankActivity {
   };
   std::vector<Part> communication;
   std::vector<Interval> waits;     // for a peer
+  std::vector<Interval> within;    // of these those within runs
   std::vector<Interval> launches;  // that came after all else that was waited for
 };
 
@@ -166,7 +168,7 @@ class Measurer {
     IdVector<RankClassId, Seconds> ready(ranks_.size());
     for (const TaskId task : plan_.graph.tasks.ids()) {
       const std::vector<RankClassId>& participants = plan_.graph.participants[task];
-      if (participants.size() > 1 && is_among_peers(plan_.graph.tasks[task])) {
+      if (is_among_peers(task)) {
         add_waits(task, before, ready);
       }
       for (const RankClassId id : participants) {
@@ -195,8 +197,17 @@ class Measurer {
     }
   }
 
-  /// Whether the task's ranks are of one stage, so that one who waits there waits for a peer.
-  bool is_among_peers(const Task& task) const {
+  /// Whether the task's ranks are of one stage, so that one who waits there waits for a peer; a lane
+  /// of a joint run does where that begins with an exchange.
+  bool is_among_peers(TaskId id) const {
+    const Task& task = plan_.graph.tasks[id];
+    if (task.joint) {
+      const auto& [program, first, last] = task.slice;
+      return !plan_.graph.programs[program].program.segments[first].is_compute;
+    }
+    if (plan_.graph.participants[id].size() < 2) {
+      return false;
+    }
     if (task.kind != TaskKind::Communication) {
       return true;
     }
@@ -235,6 +246,10 @@ class Measurer {
         ranks.work.emplace_back(Interval{reader_.origin_of(id), whole.finish},
                                 &measure_of_slice(reader_.slice_of(id)));
         ranks.waits.push_back({whole.start, reader_.origin_of(id)});
+        for (const Interval& wait : ranks.work.back().second->waits) {
+          ranks.within.push_back(
+              {reader_.origin_of(id) + wait.start, reader_.origin_of(id) + wait.finish});
+        }
         ranks.compute_time += ranks.work.back().second->compute_time;
         break;
       case TaskKind::Host:
@@ -290,9 +305,11 @@ class Measurer {
       taken.insert(taken.end(), exposed.begin(), exposed.end());
       taken = unite(std::move(taken));
     }
-    const Seconds idle = std::max(Seconds{}, times.total - measure_of(taken));
-    measured.for_host = as_played.joint ? std::min(idle, late(times, taken)) : idle;
-    measured.for_peers = idle - measured.for_host;
+    if (as_played.joint) {
+      measured.waits = subtract({{Seconds{}, times.total}}, taken);
+    } else {
+      measured.for_host = std::max(Seconds{}, times.total - measure_of(taken));
+    }
     for (const auto& [sort, intervals] : by_sort) {
       SortSum sum;
       for (const Interval& interval : intervals) {
@@ -301,15 +318,6 @@ class Measurer {
       measured.by_sort.emplace_back(sort, sum);
     }
     return measured;
-  }
-
-  /// How long nothing but a host held a lane up that does nothing then.
-  static Seconds late(const SegmentTimes& times, const Intervals& busy) {
-    std::vector<Interval> launches;
-    for (std::size_t i = 0; i < times.launched.size(); ++i) {
-      launches.push_back({times.ready[i], std::max(times.ready[i], times.launched[i])});
-    }
-    return measure_of(subtract(unite(std::move(launches)), busy));
   }
 
   /// One communication of ranks that compute as given.
@@ -360,6 +368,11 @@ class Measurer {
                 step.all_communication);
 
     Intervals idle = subtract({{Seconds{}, timeline_.end}}, outline(ranks));
+    if (!ranks.within.empty()) {
+      idle.insert(idle.end(), ranks.within.begin(), ranks.within.end());
+      idle = unite(std::move(idle));
+      ranks.waits.insert(ranks.waits.end(), ranks.within.begin(), ranks.within.end());
+    }
     for (const auto& [axis, part] : kExposedParts) {
       const Intervals& there = kinds[axis];
       for (const auto& [whole, slice] : ranks.work) {
@@ -372,16 +385,13 @@ class Measurer {
       step.breakdown[part] += share * measure_of(intersect(idle, there));
       idle = subtract(idle, there);
     }
-    Seconds within;  // runs, waited for peers
     for (const auto& [whole, slice] : ranks.work) {
       step.breakdown[TimePart::Host] += share * (slice != nullptr ? slice->for_host : Seconds{});
-      within += slice != nullptr ? slice->for_peers : Seconds{};
     }
     const Intervals launches = unite(std::move(ranks.launches));
     step.breakdown[TimePart::Host] += share * measure_of(intersect(idle, launches));
     idle = subtract(idle, launches);
-    Waiting waiting = waiting_in(idle, unite(std::move(ranks.waits)));
-    waiting.for_peers += within;
+    const Waiting waiting = waiting_in(idle, unite(std::move(ranks.waits)));
     step.breakdown[TimePart::StragglerWait] += share * waiting.for_peers;
     step.breakdown[TimePart::Bubble] += share * waiting.for_stages;
     add_speed(plan_.fold.rank_classes[id], ranks.compute_time.total(), waiting);

@@ -22,8 +22,10 @@ class PassLowering {
 
   void add_stage_group(StageGroup& passing) {
     HostLine hosts = host_line(passing);
-    if (passing.open && hosts.launched != LaunchedBy::Ahead) {
-      passing.open = passing.fused = false;
+    if (hosts.launched != LaunchedBy::Ahead) {
+      passing.joint = false;
+      passing.fused = passing.fused && !passing.open;
+      passing.open = false;
       hosts.last.resize(passing.lanes());
     }
     std::vector<Tasks> previous(passing.lanes());
@@ -292,9 +294,7 @@ class PassLowering {
         [](const Segment& segment) { return !segment.is_compute; });
     const bool meets = static_cast<std::size_t>(exchange - segments.begin()) < slice.last;
     const std::size_t meeting =
-        hosts.launched == LaunchedBy::Ahead
-            ? first_meeting(program(slice.program).program, slice.first, slice.last)
-            : slice.last;
+        first_meeting(program(slice.program).program, slice.first, slice.last);
     const bool is_cut = slice.first < meeting && meeting < slice.last;
     Slice added{std::vector<Tasks>(classes), std::vector<Tasks>(classes)};
     LaneSlices joint{.begins_together = meeting < slice.last};
