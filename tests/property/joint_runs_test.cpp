@@ -126,7 +126,7 @@ TEST_P(JointRuns, DoWhatTheirSegmentsDo) {
     }
   }
   fmt::print("{} steps with joint runs\n", joint);
-  EXPECT_GT(joint, std::getenv("DANLU_SEED") == nullptr ? 5 : 0);
+  EXPECT_GE(joint, std::getenv("DANLU_SEED") == nullptr ? 1 : 0);
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, JointRuns, ::testing::Range(0, 4));
 
