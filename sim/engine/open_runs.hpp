@@ -20,11 +20,13 @@ namespace danlu {
 
 /// What a player wants to be told at a time.
 struct Alarm {
-  enum class What : std::uint8_t { Finish, StartFlow, Compute, Capacity, Run, Latency };
+  enum class What : std::uint8_t { Finish, StartFlow, Compute, Capacity, Run, Latency, Joint };
 
   What what = What::Finish;
-  std::uint32_t of = 0;      // the task; slot of what computes or of a run; index of a change
-  std::uint32_t number = 0;  // of computing: an older one's no longer counts; a segment
+  std::uint32_t of = 0;      // the task; slot of what computes or of a run; index of a change;
+                             // a joint run
+  std::uint32_t number = 0;  // of computing: an older one's no longer counts (so of a joint run);
+                             // a segment
 };
 
 /// Whose a flow is: a task's, or a segment's of a run that is open.

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "sim/base/error.hpp"
+#include "sim/engine/joint_runs.hpp"
 #include "sim/engine/open_runs.hpp"
 #include "sim/tasks/taken.hpp"
 #include "sim/tasks/task_graph.hpp"
@@ -38,6 +39,7 @@ class Player {
         taken_(graph),
         computing_of_(taken_.classes()),
         open_(graph, network, taken_),
+        joint_(graph, network, taken_),
         waiting_for_(graph.tasks.size()) {
     for (const auto& [before, after] : graph.edges) {
       ++waiting_for_[after];
@@ -97,6 +99,10 @@ class Player {
         open_.ring(alarm);
         finish_runs();
         break;
+      case Alarm::What::Joint:
+        joint_.ring(alarm);
+        finish_runs();
+        break;
     }
   }
 
@@ -142,6 +148,10 @@ class Player {
     if (task.open) {
       open_.start(id);
       finish_ended();
+      return;
+    }
+    if (task.joint) {
+      joint_.start(id);
       return;
     }
     const bool flows = task.kind == TaskKind::Communication && task.bytes > Bytes{};
@@ -255,6 +265,7 @@ class Player {
       }
     }
     open_.change_taken(classes);
+    joint_.change_taken(classes);
   }
 
   void change_pace(std::uint32_t slot) {
@@ -306,6 +317,9 @@ class Player {
     while (const std::optional<TaskId> run = open_.take_ended()) {
       finish(*run);
     }
+    while (const std::optional<TaskId> run = joint_.take_ended()) {
+      finish(*run);
+    }
   }
   void finish_runs() {
     finish_ended();
@@ -345,6 +359,7 @@ class Player {
   std::vector<std::uint32_t> free_;   // slots of it
   IdVector<RankClassId, std::vector<std::uint32_t>> computing_of_;  // slots, by class of ranks
   OpenRuns<Network> open_;
+  JointRuns<Network> joint_;
   IdVector<TaskId, int> waiting_for_;
   std::vector<TaskId> ready_;
   Timeline timeline_;

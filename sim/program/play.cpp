@@ -2,6 +2,8 @@
 
 #include <map>
 #include <queue>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "sim/base/error.hpp"
@@ -14,44 +16,33 @@ namespace {
 class SlicePlayer {
  public:
   SlicePlayer(const Program& program, std::size_t first, std::size_t last,
-              const SegmentCosts& costs, std::optional<Seconds> lead,
-              const std::vector<TakenFrom>& beside)
+              const std::vector<LaneStart>& lanes)
       : program_(program),
-        costs_(costs),
-        beside_(beside),
         first_(first),
         count_(last - first),
-        launches_(lead && !costs.launches.empty()),
         waiting_for_(count_),
         after_(count_),
-        ready_(count_, kNever) {
-    times_.start.resize(count_);
-    times_.finish.resize(count_);
-    times_.longer.resize(count_);
+        to_come_(count_, lanes.size()) {
     link();
-    for (std::size_t i = 0; i < count_; ++i) {
-      if (waiting_for_[i] == 0) {
-        events_.push({Seconds{}, What::Ready, i});
-      }
-    }
-    for (std::size_t i = 0; i < beside.size(); ++i) {
-      events_.push({beside[i].at, What::Change, i});
-    }
-    if (launches_) {
-      times_.launched.resize(count_, kNever);
-      host_free_ = -1 * *lead;
-      launch_next();
+    for (const LaneStart& lane : lanes) {
+      add_lane(lane);
     }
   }
 
-  SegmentTimes play() {
-    while (ended_ < count_) {
-      if (computing_ && (events_.empty() || compute_end() <= events_.top().at)) {
-        now_ = compute_end();
-        if (pace_ != 1) {
-          times_.longer[*computing_] += now_ - since_ - to_do_;
+  std::vector<SegmentTimes> play() {
+    for (Lane& lane : lanes_) {
+      if (lane.launches) {
+        launch_next(lane);
+      }
+    }
+    while (ended_ < count_ * lanes_.size()) {
+      Lane* const next = next_to_end();
+      if (next != nullptr && (events_.empty() || next->compute_end() <= events_.top().at)) {
+        now_ = next->compute_end();
+        if (next->pace != 1) {
+          next->times.longer[*next->computing] += now_ - next->since - next->to_do;
         }
-        finish(*std::exchange(computing_, {}));
+        finish(*next, *std::exchange(next->computing, {}));
         continue;
       }
       check(!events_.empty(), "a program has no cycle");
@@ -60,7 +51,11 @@ class SlicePlayer {
       now_ = event.at;
       happen(event);
     }
-    return std::move(times_);
+    std::vector<SegmentTimes> times;
+    for (Lane& lane : lanes_) {
+      times.push_back(std::move(lane.times));
+    }
+    return times;
   }
 
  private:
@@ -71,13 +66,59 @@ class SlicePlayer {
   struct Event {
     Seconds at;
     What what = What::Ready;
-    std::size_t of = 0;  // segment of the slice, or index of a change
+    std::size_t of = 0;    // segment of the slice, or index of a change
+    std::size_t lane = 0;  // not of Finished
     bool operator>(const Event& other) const {
-      return std::tie(at, what, of) > std::tie(other.at, other.what, other.of);
+      return std::tie(at, what, of, lane) > std::tie(other.at, other.what, other.of, other.lane);
     }
   };
 
+  /// By segment of the slice what is a vector.
+  struct Lane {
+    std::size_t number = 0;
+    const SegmentCosts* costs = nullptr;
+    const std::vector<TakenFrom>* beside = nullptr;
+    std::vector<int> waiting_for{};
+    std::vector<Seconds> ready{};
+    SegmentTimes times{};
+    bool launches = false;
+    std::size_t next_launch = 0;
+    Seconds host_free{};
+    GpuShare others{};
+    std::optional<std::size_t> computing{};
+    Seconds since{}, to_do{};  // of it: what is left of its duration since then
+    double pace = 1;
+
+    Seconds compute_end() const { return since + to_do / pace; }
+  };
+
   const Segment& segment(std::size_t i) const { return program_.segments[first_ + i]; }
+
+  void add_lane(const LaneStart& start) {
+    Lane& lane = lanes_.emplace_back();
+    lane.number = lanes_.size() - 1;
+    lane.costs = start.costs;
+    lane.beside = &start.beside;
+    lane.waiting_for = waiting_for_;
+    lane.ready.resize(count_, kNever);
+    lane.times.start.resize(count_);
+    lane.times.finish.resize(count_);
+    lane.times.longer.resize(count_);
+    lane.times.total = start.entry;
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (waiting_for_[i] == 0) {
+        events_.push({start.entry, What::Ready, i, lane.number});
+      }
+    }
+    for (std::size_t i = 0; i < start.beside.size(); ++i) {
+      events_.push({start.beside[i].at, What::Change, i, lane.number});
+    }
+    lane.launches = start.lead && !start.costs->launches.empty();
+    if (lane.launches) {
+      lane.times.launched.resize(count_, kNever);
+      lane.host_free = start.entry - *start.lead;
+    }
+  }
 
   /// A segment waits for what it says, and for the one before it in its stream.
   void link() {
@@ -100,128 +141,147 @@ class SlicePlayer {
   }
 
   void happen(const Event& event) {
+    Lane& lane = lanes_[event.lane];
     switch (event.what) {
       case What::Ready:
-        become_ready(event.of);
+        become_ready(lane, event.of);
         break;
       case What::Launched:
-        times_.launched[event.of] = host_free_ = now_;
-        start_if_possible(event.of);
-        ++next_launch_;
-        launch_next();
+        lane.times.launched[event.of] = lane.host_free = now_;
+        come_if_possible(lane, event.of);
+        ++lane.next_launch;
+        launch_next(lane);
         break;
       case What::Finished:
         std::erase(exchanging_, event.of);
-        change_pace();
-        finish(event.of);
+        for (Lane& one : lanes_) {
+          change_pace(one);
+          finish(one, event.of);
+        }
         break;
       case What::Change:
-        others_ = beside_[event.of].taken;
-        change_pace();
+        lane.others = (*lane.beside)[event.of].taken;
+        change_pace(lane);
         break;
     }
   }
 
-  void become_ready(std::size_t i) {
-    ready_[i] = now_;
-    start_if_possible(i);
-    if (launches_ && next_launch_ == i && waits(i)) {
-      launch_next();
+  void become_ready(Lane& lane, std::size_t i) {
+    lane.ready[i] = now_;
+    come_if_possible(lane, i);
+    if (lane.launches && lane.next_launch == i && waits(lane, i)) {
+      launch_next(lane);
     }
   }
 
-  bool waits(std::size_t i) const { return costs_.launches.wait[first_ + i]; }
+  bool waits(const Lane& lane, std::size_t i) const { return lane.costs->launches.wait[first_ + i]; }
 
   /// The host launches segment by segment, and waits where it has to.
-  void launch_next() {
-    const std::size_t i = next_launch_;
-    if (i == count_ || (waits(i) && ready_[i] == kNever)) {
+  void launch_next(Lane& lane) {
+    const std::size_t i = lane.next_launch;
+    if (i == count_ || (waits(lane, i) && lane.ready[i] == kNever)) {
       return;
     }
-    const Seconds begin = waits(i) ? std::max(host_free_, ready_[i]) : host_free_;
-    events_.push({begin + costs_.launches.times[first_ + i], What::Launched, i});
+    const Seconds begin =
+        waits(lane, i) ? std::max(lane.host_free, lane.ready[i]) : lane.host_free;
+    events_.push({begin + lane.costs->launches.times[first_ + i], What::Launched, i, lane.number});
   }
 
-  void start_if_possible(std::size_t i) {
-    if (ready_[i] == kNever || (launches_ && times_.launched[i] == kNever)) {
+  /// Compute starts when its lane has come to it, an exchange when all have.
+  void come_if_possible(Lane& lane, std::size_t i) {
+    const Seconds ready = lane.ready[i];
+    if (ready == kNever || (lane.launches && lane.times.launched[i] == kNever)) {
       return;
     }
-    const Seconds start = launches_ ? std::max(ready_[i], times_.launched[i]) : ready_[i];
-    const Seconds duration = costs_.durations[first_ + i];
-    times_.start[i] = start;
+    const Seconds start = lane.launches ? std::max(ready, lane.times.launched[i]) : ready;
+    lane.times.start[i] = start;
     if (segment(i).is_compute) {
-      computing_ = i;
-      since_ = start;
-      to_do_ = duration;
-      pace_ = pace_now();
-      return;
-    }
-    events_.push({start + duration, What::Finished, i});
-    if (!costs_.taken.empty() && !costs_.taken[first_ + i].nothing()) {
-      exchanging_.push_back(i);
-      change_pace();
+      lane.computing = i;
+      lane.since = start;
+      lane.to_do = lane.costs->durations[first_ + i];
+      lane.pace = pace_now(lane);
+    } else if (--to_come_[i] == 0) {
+      start_exchange(i);
     }
   }
 
-  void finish(std::size_t i) {
-    times_.finish[i] = now_;
-    times_.total = std::max(times_.total, now_);
+  void start_exchange(std::size_t i) {
+    Seconds start = lanes_[0].times.start[i];
+    for (const Lane& lane : lanes_) {
+      start = std::max(start, lane.times.start[i]);
+    }
+    for (Lane& lane : lanes_) {
+      lane.times.start[i] = start;
+    }
+    const SegmentCosts& costs = *lanes_[0].costs;
+    events_.push({start + costs.durations[first_ + i], What::Finished, i});
+    if (!costs.taken.empty() && !costs.taken[first_ + i].nothing()) {
+      exchanging_.push_back(i);
+      for (Lane& lane : lanes_) {
+        change_pace(lane);
+      }
+    }
+  }
+
+  void finish(Lane& lane, std::size_t i) {
+    lane.times.finish[i] = now_;
+    lane.times.total = std::max(lane.times.total, now_);
     ++ended_;
     for (const std::size_t next : after_[i]) {
-      if (--waiting_for_[next] == 0) {
-        become_ready(next);
+      if (--lane.waiting_for[next] == 0) {
+        become_ready(lane, next);
       }
     }
   }
 
   // ---- compute
 
-  Seconds compute_end() const { return since_ + to_do_ / pace_; }
-
-  double pace_now() const {
-    if (costs_.bounds.empty()) {
-      return 1;
+  Lane* next_to_end() {
+    Lane* next = nullptr;
+    for (Lane& lane : lanes_) {
+      if (lane.computing && (next == nullptr || lane.compute_end() < next->compute_end())) {
+        next = &lane;
+      }
     }
-    GpuShare taken = others_;
-    for (const std::size_t i : exchanging_) {
-      taken = taken + costs_.taken[first_ + i];
-    }
-    return pace(costs_.bounds[first_ + *computing_], taken);
+    return next;
   }
 
-  void change_pace() {
-    if (!computing_) {
+  double pace_now(const Lane& lane) const {
+    if (lane.costs->bounds.empty()) {
+      return 1;
+    }
+    GpuShare taken = lane.others;
+    for (const std::size_t i : exchanging_) {
+      taken = taken + lane.costs->taken[first_ + i];
+    }
+    return pace(lane.costs->bounds[first_ + *lane.computing], taken);
+  }
+
+  void change_pace(Lane& lane) {
+    if (!lane.computing) {
       return;
     }
-    const double pace = pace_now();
-    if (pace != pace_) {
-      const Seconds done = std::min(to_do_, (now_ - since_) * pace_);
-      times_.longer[*computing_] += pace_ != 1 ? (now_ - since_) - done : Seconds{};
-      to_do_ -= done;
-      since_ = now_;
-      pace_ = pace;
+    const double pace = pace_now(lane);
+    if (pace != lane.pace) {
+      const Seconds done = std::min(lane.to_do, (now_ - lane.since) * lane.pace);
+      lane.times.longer[*lane.computing] +=
+          lane.pace != 1 ? (now_ - lane.since) - done : Seconds{};
+      lane.to_do -= done;
+      lane.since = now_;
+      lane.pace = pace;
     }
   }
 
   const Program& program_;
-  const SegmentCosts& costs_;
-  const std::vector<TakenFrom>& beside_;
   std::size_t first_, count_;
-  bool launches_;
-  std::vector<int> waiting_for_;  // by segment of the slice, as all below
+  std::vector<int> waiting_for_;  // by segment of the slice, as the two below
   std::vector<std::vector<std::size_t>> after_;
-  std::vector<Seconds> ready_;
+  std::vector<std::size_t> to_come_;  // lanes that have not come to an exchange
+  std::vector<Lane> lanes_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-  SegmentTimes times_;
-  std::size_t ended_ = 0;
+  std::size_t ended_ = 0;  // segments of all lanes
   Seconds now_;
-  std::size_t next_launch_ = 0;
-  Seconds host_free_;
   std::vector<std::size_t> exchanging_;  // those that take something
-  GpuShare others_;
-  std::optional<std::size_t> computing_;
-  Seconds since_, to_do_;  // of it: what is left of its duration since then
-  double pace_ = 1;
 };
 
 }  // namespace
@@ -229,7 +289,45 @@ class SlicePlayer {
 SegmentTimes play_alone(const Program& program, std::size_t first, std::size_t last,
                         const SegmentCosts& costs, std::optional<Seconds> lead,
                         const std::vector<TakenFrom>& beside) {
-  return SlicePlayer(program, first, last, costs, lead, beside).play();
+  return std::move(
+      play_together(program, first, last, {{.costs = &costs, .lead = lead, .beside = beside}})[0]);
+}
+
+std::vector<SegmentTimes> play_together(const Program& program, std::size_t first, std::size_t last,
+                                        const std::vector<LaneStart>& lanes) {
+  return SlicePlayer(program, first, last, lanes).play();
+}
+
+bool begins_together(const Program& program, std::size_t first, std::size_t last) {
+  if (first == last || program.segments[first].is_compute) {
+    return false;
+  }
+  std::set<GroupSort> streams;  // that wait for it
+  for (std::size_t i = first; i < last; ++i) {
+    const Segment& segment = program.segments[i];
+    const bool waits =
+        i == first || streams.contains(segment.stream()) ||
+        std::any_of(segment.after.begin(), segment.after.end(),
+                    [&](std::size_t before) { return before >= first; });
+    if (!waits) {
+      return false;
+    }
+    streams.insert(segment.stream());
+  }
+  return true;
+}
+
+std::size_t first_meeting(const Program& program, std::size_t first, std::size_t last) {
+  std::size_t at = first;
+  while (at < last && program.segments[at].is_compute) {
+    ++at;
+  }
+  // All compute before it is one stream, of which it has to wait for the last.
+  const bool waits_for_all =
+      at == first || (at < last && std::find(program.segments[at].after.begin(),
+                                             program.segments[at].after.end(),
+                                             at - 1) != program.segments[at].after.end());
+  return at < last && waits_for_all && begins_together(program, at, last) ? at : last;
 }
 
 }  // namespace danlu

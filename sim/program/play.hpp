@@ -1,9 +1,14 @@
 // A program, or a slice of it, played where nobody shares its links: by hand, without an engine.
 //
 //   a segment starts when    its stream is free, what it waits for is done, it is launched
-//   an exchange takes        a time known in advance
+//   an exchange takes        a time known in advance; it starts when all ranks have come to it
 //   compute takes            longer while exchanges of its rank run (sim/workload/contention.hpp),
 //                            its own or others
+//
+// Ranks that are equally fast are one lane; others are a lane each, which meet in the exchanges:
+//
+//   lane 1 (slow)  |--- compute ---| exchange |--- compute ---| exchange |
+//   lane 2         |- compute -|....| exchange |- compute -|....| exchange |
 #pragma once
 
 #include <algorithm>
@@ -57,5 +62,27 @@ struct SegmentTimes {
 SegmentTimes play_alone(const Program& program, std::size_t first, std::size_t last,
                         const SegmentCosts& costs, std::optional<Seconds> lead = {},
                         const std::vector<TakenFrom>& beside = {});
+
+/// How a lane comes to a slice: when it may begin, how long before its host did, and what others
+/// take from it, all on one clock.
+struct LaneStart {
+  const SegmentCosts* costs = nullptr;
+  Seconds entry{};
+  std::optional<Seconds> lead{};
+  std::vector<TakenFrom> beside{};
+};
+
+/// Plays the segments [first, last) on several lanes, which all make every exchange; `total` is
+/// when a lane has ended. Exchanges take as long, and take the same, in all lanes.
+std::vector<SegmentTimes> play_together(const Program& program, std::size_t first, std::size_t last,
+                                        const std::vector<LaneStart>& lanes);
+
+/// Whether nothing of the slice begins before all lanes have come: its first segment is an exchange
+/// that all others wait for. Then lanes end some constants after the last of them has come.
+bool begins_together(const Program& program, std::size_t first, std::size_t last);
+
+/// The first place to cut a slice at, behind which it begins together and before which nothing is
+/// exchanged; `last` where there is none.
+std::size_t first_meeting(const Program& program, std::size_t first, std::size_t last);
 
 }  // namespace danlu

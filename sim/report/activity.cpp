@@ -5,8 +5,67 @@
 
 namespace danlu {
 
+namespace {
+
+constexpr double kGrid = 1e-12;  // s: leads and entries that differ by rounding are one
+
+Seconds on_grid(Seconds time) {
+  return Seconds{std::round(time.value / kGrid) * kGrid};
+}
+
+void shift(SegmentTimes& times, Seconds by) {
+  for (std::vector<Seconds>* const some :
+       {&times.start, &times.finish}) {
+    for (Seconds& time : *some) {
+      time += by;
+    }
+  }
+  times.total += by;
+}
+
+}  // namespace
+
+ActivityReader::PlayedLane ActivityReader::lane_of(TaskId run, Seconds last_came) {
+  const Seconds start = timeline_.start[run];
+  const bool together = start != origin_of(run);
+  PlayedLane lane{together ? Seconds{} : on_grid(start - last_came), lead_of(run), beside_of(run)};
+  const Seconds until_origin = together ? last_came - start : Seconds{};
+  for (TakenFrom& step : lane.beside) {
+    step.at += lane.entry - until_origin;
+  }
+  return lane;
+}
+
 ActivityReader::PlayedSlice ActivityReader::slice_of(TaskId run) {
-  return {graph_.tasks[run].slice, lead_of(run), beside_of(run)};
+  const Task& task = graph_.tasks[run];
+  PlayedSlice played{.slice = task.slice, .lanes = {}};
+  if (!task.joint) {
+    played.lanes.push_back({{}, lead_of(run), beside_of(run)});
+    return played;
+  }
+  const JointRun& joint = graph_.joint_runs[*task.joint];
+  const Seconds last_came = last_of(joint);
+  played.joint = joint.slices;
+  for (const TaskId lane : joint.lanes) {
+    played.lane = lane == run ? played.lanes.size() : played.lane;
+    played.lanes.push_back(lane_of(lane, last_came));
+  }
+  return played;
+}
+
+Seconds ActivityReader::last_of(const JointRun& joint) const {
+  Seconds last = timeline_.start[joint.lanes.front()];
+  for (const TaskId lane : joint.lanes) {
+    last = std::max(last, timeline_.start[lane]);
+  }
+  return last;
+}
+
+Seconds ActivityReader::origin_of(TaskId run) const {
+  const std::optional<JointRunId> id = graph_.tasks[run].joint;
+  return id && graph_.lane_slices[graph_.joint_runs[*id].slices].begins_together
+             ? last_of(graph_.joint_runs[*id])
+             : timeline_.start[run];
 }
 
 /// None: its host was never late.
@@ -30,10 +89,8 @@ std::optional<Seconds> ActivityReader::lead_of(TaskId run) {
       known->second = std::max(known->second, clock - free.start[i - task.slice.first]);
     }
   }
-  constexpr double kGrid = 1e-12;  // s: leads that differ by rounding are one
   const Seconds lead = timeline_.start[run] - timeline_.start[*task.host];
-  return lead >= known->second ? std::nullopt
-                               : std::optional(Seconds{std::round(lead.value / kGrid) * kGrid});
+  return lead >= known->second ? std::nullopt : std::optional(on_grid(lead));
 }
 
 /// Relative to its start; empty where nothing was taken.
@@ -70,11 +127,27 @@ std::vector<TakenFrom> ActivityReader::beside_of(TaskId task) const {
 }
 
 const SegmentTimes& ActivityReader::times_of(const PlayedSlice& played) {
-  const auto [known, is_new] = slices_.try_emplace(played);
-  if (is_new) {
-    known->second = graph_.run_times(played.slice, played.lead, played.beside);
+  const auto known = slices_.find(played);
+  if (known != slices_.end()) {
+    return known->second;
   }
-  return known->second;
+  if (!played.joint) {
+    const PlayedLane& alone = played.lanes.front();
+    return slices_.emplace(played, graph_.run_times(played.slice, alone.lead, alone.beside))
+        .first->second;
+  }
+  std::vector<LaneStart> lanes;
+  for (const PlayedLane& lane : played.lanes) {
+    lanes.push_back({.entry = lane.entry, .lead = lane.lead, .beside = lane.beside});
+  }
+  std::vector<SegmentTimes> times = graph_.joint_times(*played.joint, std::move(lanes));
+  PlayedSlice own = played;
+  for (own.lane = 0; own.lane < times.size(); ++own.lane) {
+    own.slice = graph_.lane_slices[*played.joint].slices[own.lane];
+    shift(times[own.lane], -1 * own.lanes[own.lane].entry);
+    slices_.emplace(own, std::move(times[own.lane]));
+  }
+  return slices_.at(played);
 }
 
 const ComputeTime& ActivityReader::compute_of(TaskId id) {
@@ -120,11 +193,12 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
   }
   const PlayedProgram& played = graph_.programs[task.slice.program];
   const SegmentTimes& times = times_of(slice_of(id));
+  const Seconds origin = origin_of(id);
   for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
     const Segment& segment = played.program.segments[i];
     const std::size_t at = i - task.slice.first;
     const std::optional<Action>& action = segment.beside ? task.beside : task.action;
-    visit({{whole.start + times.start[at], whole.start + times.finish[at]},
+    visit({{origin + times.start[at], origin + times.finish[at]},
            segment.name,
            name_of(action->kind),
            action,

@@ -40,20 +40,34 @@ class ActivityReader {
   const ComputeTime& compute_of(TaskId task);
   /// What it took longer than that, for communications beside it.
   Seconds contention_of(TaskId task);
-  /// A run's slice, how far its host was ahead when it started, where that matters, and what was
-  /// taken from its compute meanwhile.
-  struct PlayedSlice {
-    ProgramSlice slice;
+  /// How a lane came to a slice: when, of a joint run; how far its host was ahead, where that
+  /// matters; and what was taken from its compute meanwhile.
+  struct PlayedLane {
+    Seconds entry{};
     std::optional<Seconds> lead;
     std::vector<TakenFrom> beside{};
+    auto operator<=>(const PlayedLane&) const = default;  // NOLINT(modernize-use-nullptr)
+  };
+  /// A run's slice, and how it was played: by itself, or on a lane of those that are played
+  /// together.
+  struct PlayedSlice {
+    ProgramSlice slice;
+    std::vector<PlayedLane> lanes;
+    std::optional<LaneSlicesId> joint{};
+    std::size_t lane = 0;
     auto operator<=>(const PlayedSlice&) const = default;  // NOLINT(modernize-use-nullptr)
   };
   PlayedSlice slice_of(TaskId run);
-  /// Its inner times, relative to its start.
+  /// Its inner times, relative to its origin.
   const SegmentTimes& times_of(const PlayedSlice& played);
+  /// When the slice of a run began: with its lane, or, of a joint run of which nothing begins
+  /// before all lanes have come, with the last of them; the lane has waited so long.
+  Seconds origin_of(TaskId run) const;
 
  private:
   std::vector<TakenFrom> beside_of(TaskId task) const;
+  PlayedLane lane_of(TaskId run, Seconds last_came);
+  Seconds last_of(const JointRun& joint) const;
   std::optional<Seconds> lead_of(TaskId run);
 
   const TaskGraph& graph_;

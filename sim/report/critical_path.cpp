@@ -18,7 +18,11 @@ class PathWalker {
     const Adjacency before = predecessors(plan_.graph);
     TaskId at = last_of_all();
     while (true) {
-      add(at);
+      if (plan_.graph.tasks[at].joint) {
+        at = add_joint(at);
+      } else {
+        add(at);
+      }
       const auto candidates = before.of(at);
       if (candidates.empty()) {
         break;
@@ -62,10 +66,84 @@ class PathWalker {
       const Seconds alone =
           activity.interval.finish - activity.interval.start - covered.within(activity.interval);
       if (alone > Seconds{}) {
-        add_communication(activity, alone);
+        add_communication(activity.communication.value(), alone, activity.is_first);
       }
     }
     add_host(task, computing, communications);
+  }
+
+  /// Of a joint run, back from the end of a lane to the lane whose coming it waited for.
+  TaskId add_joint(TaskId run) {
+    const std::vector<TaskId>& lanes = plan_.graph.joint_runs[*plan_.graph.tasks[run].joint].lanes;
+    std::vector<const SegmentTimes*> times;
+    std::vector<Seconds> origins;
+    for (const TaskId lane : lanes) {
+      times.push_back(&reader_.times_of(reader_.slice_of(lane)));
+      origins.push_back(reader_.origin_of(lane));
+    }
+    const ProgramSlice& slice = plan_.graph.tasks[run].slice;
+    const std::vector<Segment>& segments = plan_.graph.programs[slice.program].program.segments;
+    struct Place {
+      std::size_t lane = 0, at = 0;  // segment of the slice
+    };
+    const auto finish_of = [&](Place place) {
+      return origins[place.lane] + times[place.lane]->finish[place.at];
+    };
+    const auto lane = static_cast<std::size_t>(std::find(lanes.begin(), lanes.end(), run) -
+                                               lanes.begin());
+    std::optional<Place> last = Place{lane, 0};
+    for (std::size_t i = 1; i < slice.last - slice.first; ++i) {
+      last = finish_of({lane, i}) > finish_of(*last) ? Place{lane, i} : *last;
+    }
+    Place at = *last;
+    for (; last; at = last.value_or(at)) {
+      const Segment& segment = segments[slice.first + at.at];
+      add_segment(plan_.graph.tasks[lanes[at.lane]].slice, at.at, *times[at.lane]);
+      last.reset();
+      Place first = at;  // lane that came last
+      for (std::size_t other = 0; other < lanes.size(); ++other) {
+        if (segment.is_compute && other != at.lane) {
+          continue;
+        }
+        first.lane = timeline_.start[lanes[other]] > timeline_.start[lanes[first.lane]]
+                         ? other
+                         : first.lane;
+        for (const std::size_t before : befores(segments, slice, at.at)) {
+          const Place candidate{other, before};
+          last = !last || finish_of(candidate) > finish_of(*last) ? candidate : *last;
+        }
+      }
+      at = first;
+    }
+    return lanes[at.lane];
+  }
+
+  /// Segments of a slice that one of it waits for.
+  static std::vector<std::size_t> befores(const std::vector<Segment>& segments,
+                                          const ProgramSlice& slice, std::size_t at) {
+    std::vector<std::size_t> found;
+    for (const std::size_t before : segments[slice.first + at].after) {
+      if (before >= slice.first) {
+        found.push_back(before - slice.first);
+      }
+    }
+    for (std::size_t i = at; i-- > 0;) {
+      if (segments[slice.first + i].stream() == segments[slice.first + at].stream()) {
+        found.push_back(i);
+        break;
+      }
+    }
+    return found;
+  }
+
+  void add_segment(const ProgramSlice& slice, std::size_t at, const SegmentTimes& times) {
+    const PlayedProgram& played = plan_.graph.programs[slice.program];
+    if (const auto& communication = played.communications[slice.first + at]) {
+      add_communication(*communication, times.finish[at] - times.start[at], true);
+    } else {
+      path_.compute += played.compute[slice.first + at];
+      path_.compute[ComputePart::Contention] += times.longer[at];
+    }
   }
 
   /// What a task launches, or waits for its host inside.
@@ -83,8 +161,8 @@ class PathWalker {
     }
   }
 
-  void add_communication(const Activity& activity, Seconds time) {
-    const Communication& communication = plan_.graph.communications[activity.communication.value()];
+  void add_communication(CommunicationId id, Seconds time, bool is_first) {
+    const Communication& communication = plan_.graph.communications[id];
     const std::string link = link_kind(communication.slowest_pattern());
     const std::string name = communication_name(communication.op, communication.group);
     CriticalCommunication& sum = communications_[{name, link}];
@@ -92,7 +170,7 @@ class PathWalker {
     sum.axis = communication.axis;
     sum.link = link;
     sum.time += time;
-    sum.count += activity.is_first ? 1 : 0;
+    sum.count += is_first ? 1 : 0;
     path_.communication += time;
   }
 

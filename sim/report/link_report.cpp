@@ -15,8 +15,9 @@ struct Transport {
 
 class LinkReporter {
  public:
-  LinkReporter(const Cluster& cluster, const StepPlan& plan, const Timeline& timeline, bool shares)
-      : cluster_(cluster), plan_(plan), timeline_(timeline), shares_(shares) {}
+  LinkReporter(const Cluster& cluster, const StepPlan& plan, const Timeline& timeline,
+               ActivityReader& reader, bool shares)
+      : cluster_(cluster), plan_(plan), timeline_(timeline), reader_(reader), shares_(shares) {}
 
   std::vector<LinkReport> report() {
     collect();
@@ -60,7 +61,11 @@ class LinkReporter {
     for (const TaskId id : plan_.graph.tasks.ids()) {
       const Task& task = plan_.graph.tasks[id];
       const Seconds end = timeline_.finish[id];
-      if (task.kind == TaskKind::Run) {
+      if (task.joint) {
+        if (plan_.graph.joint_runs[*task.joint].lanes.front() == id) {
+          add_joint(id);
+        }
+      } else if (task.kind == TaskKind::Run) {
         for (const auto& [pattern, bytes] : bytes_of(task.slice)) {
           add(pattern, {timeline_.start[id], end, bytes});
         }
@@ -71,6 +76,26 @@ class LinkReporter {
         }
       }
     }
+  }
+
+  /// The exchanges of lanes that are played together.
+  void add_joint(TaskId run) {
+    reader_.expand(run, [&](const Activity& activity) {
+      if (!activity.communication) {
+        return;
+      }
+      IdVector<PartId, Seconds> finish;
+      for (const CommunicationPart& part : communication(*activity.communication).parts) {
+        Seconds start = activity.interval.start;
+        for (const PartId before : part.after) {
+          start = std::max(start, finish[before]);
+        }
+        finish.push_back(start + part.alone);
+        if (part.pattern) {
+          add(*part.pattern, {start + part.latency, finish.back(), part.stream});
+        }
+      }
+    });
   }
 
   void add(PatternClassId pattern, const Transport& transport) {
@@ -124,6 +149,7 @@ class LinkReporter {
   const Cluster& cluster_;
   const StepPlan& plan_;
   const Timeline& timeline_;
+  ActivityReader& reader_;
   bool shares_;
   IdVector<PatternClassId, std::vector<Transport>> transports_;
   IdVector<PatternClassId, Bytes> total_;
@@ -133,8 +159,8 @@ class LinkReporter {
 }  // namespace
 
 std::vector<LinkReport> link_report(const Cluster& cluster, const StepPlan& plan,
-                                    const Timeline& timeline, bool shares) {
-  return LinkReporter(cluster, plan, timeline, shares).report();
+                                    const Timeline& timeline, ActivityReader& reader, bool shares) {
+  return LinkReporter(cluster, plan, timeline, reader, shares).report();
 }
 
 }  // namespace danlu

@@ -26,6 +26,6 @@ struct LinkReport {
 /// Kinds in the order of a message's way out: scale-up, PCIe, NIC, ... `shares`: whether the step
 /// was played so that no link carried more than it can (all but CollectiveMode::Formula).
 std::vector<LinkReport> link_report(const Cluster& cluster, const StepPlan& plan,
-                                    const Timeline& timeline, bool shares);
+                                    const Timeline& timeline, ActivityReader& reader, bool shares);
 
 }  // namespace danlu

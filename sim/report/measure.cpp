@@ -32,13 +32,14 @@ struct SortSum {
 };
 
 /// A fused slice, measured once for all passes that are copies of it. At every instant it computes,
-/// exchanges, or waits for its host.
+/// exchanges, or waits for its host or for peers.
 struct SliceMeasure {
   ComputeTime compute_time;
   Coverage compute, exchanging, hidden;  // hidden: both at once
   IdArray<Axis, Seconds, kAxes> exchanging_along{}, hidden_along{};
   IdArray<Axis, Seconds, kAxes> exposed_along{};  // each instant once (kExposedParts)
   Seconds for_host;
+  Intervals waits;  // of a lane of a joint run, for peers
   std::vector<std::pair<CommunicationId, SortSum>> by_sort;
 };
 
@@ -53,6 +54,7 @@ struct RankActivity {
   };
   std::vector<Part> communication;
   std::vector<Interval> waits;     // for a peer
+  std::vector<Interval> within;    // of these those within runs
   std::vector<Interval> launches;  // that came after all else that was waited for
 };
 
@@ -169,7 +171,7 @@ class Measurer {
     IdVector<RankClassId, Seconds> ready(ranks_.size());
     for (const TaskId task : plan_.graph.tasks.ids()) {
       const std::vector<RankClassId>& participants = plan_.graph.participants[task];
-      if (participants.size() > 1 && is_among_peers(plan_.graph.tasks[task])) {
+      if (is_among_peers(task)) {
         add_waits(task, before, ready);
       }
       for (const RankClassId id : participants) {
@@ -198,8 +200,17 @@ class Measurer {
     }
   }
 
-  /// Whether the task's ranks are of one stage, so that one who waits there waits for a peer.
-  bool is_among_peers(const Task& task) const {
+  /// Whether the task's ranks are of one stage, so that one who waits there waits for a peer; a lane
+  /// of a joint run does where that begins with an exchange.
+  bool is_among_peers(TaskId id) const {
+    const Task& task = plan_.graph.tasks[id];
+    if (task.joint) {
+      const auto& [program, first, last] = task.slice;
+      return !plan_.graph.programs[program].program.segments[first].is_compute;
+    }
+    if (plan_.graph.participants[id].size() < 2) {
+      return false;
+    }
     if (task.kind != TaskKind::Communication) {
       return true;
     }
@@ -235,7 +246,13 @@ class Measurer {
         ranks.communication.push_back({*task.communication, task.part == PartId{0}, whole});
         break;
       case TaskKind::Run:
-        ranks.work.emplace_back(whole, &measure_of_slice(reader_.slice_of(id)));
+        ranks.work.emplace_back(Interval{reader_.origin_of(id), whole.finish},
+                                &measure_of_slice(reader_.slice_of(id)));
+        ranks.waits.push_back({whole.start, reader_.origin_of(id)});
+        for (const Interval& wait : ranks.work.back().second->waits) {
+          ranks.within.push_back(
+              {reader_.origin_of(id) + wait.start, reader_.origin_of(id) + wait.finish});
+        }
         ranks.compute_time += ranks.work.back().second->compute_time;
         break;
       case TaskKind::Host:
@@ -291,7 +308,11 @@ class Measurer {
       taken.insert(taken.end(), exposed.begin(), exposed.end());
       taken = unite(std::move(taken));
     }
-    measured.for_host = std::max(Seconds{}, times.total - measure_of(taken));
+    if (as_played.joint) {
+      measured.waits = subtract({{Seconds{}, times.total}}, taken);
+    } else {
+      measured.for_host = std::max(Seconds{}, times.total - measure_of(taken));
+    }
     for (const auto& [sort, intervals] : by_sort) {
       SortSum sum;
       for (const Interval& interval : intervals) {
@@ -350,6 +371,11 @@ class Measurer {
                 step.all_communication);
 
     Intervals idle = subtract({{Seconds{}, timeline_.end}}, outline(ranks));
+    if (!ranks.within.empty()) {
+      idle.insert(idle.end(), ranks.within.begin(), ranks.within.end());
+      idle = unite(std::move(idle));
+      ranks.waits.insert(ranks.waits.end(), ranks.within.begin(), ranks.within.end());
+    }
     for (const auto& [axis, part] : kExposedParts) {
       const Intervals& there = kinds[axis];
       for (const auto& [whole, slice] : ranks.work) {
@@ -572,7 +598,7 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
   report.run = measure_run(report, cluster.spec);
   report.critical_path = critical_path(cluster, plan, timeline, measurer.reader());
   const bool shares = workload.collectives != CollectiveMode::Formula;
-  report.links = link_report(cluster, plan, timeline, shares);
+  report.links = link_report(cluster, plan, timeline, measurer.reader(), shares);
   if (!shares) {
     note_overfull(report);
   }

@@ -1,6 +1,7 @@
 // The passes of a step: what each stage group computes, pass after pass in the order of its
-// schedule. A pass is one task where nobody can disturb it (StageGroup::fused), else one task per
-// segment: compute of every lane, an exchange of each group of its sort.
+// schedule. A pass is one task where nobody can disturb it and its ranks are equally fast
+// (StageGroup::fused), one for each lane where they are not (joint), else one per segment: compute
+// of every lane, an exchange of each group of its sort.
 #include <algorithm>
 
 #include "sim/program/host.hpp"
@@ -21,8 +22,10 @@ class PassLowering {
 
   void add_stage_group(StageGroup& passing) {
     HostLine hosts = host_line(passing);
-    if (passing.open && hosts.launched != LaunchedBy::Ahead) {
-      passing.open = passing.fused = false;
+    if (hosts.launched != LaunchedBy::Ahead) {
+      passing.joint = false;
+      passing.fused = passing.fused && !passing.open;
+      passing.open = false;
       hosts.last.resize(passing.lanes());
     }
     std::vector<Tasks> previous(passing.lanes());
@@ -34,6 +37,7 @@ class PassLowering {
         hosts.begins = true;
         Slice added = slice.first == slice.last ? nothing(previous)
                       : passing.fused           ? add_run(passing, slice, made, hosts)
+                      : passing.joint ? add_joint_run(passing, programs, slice, made, hosts)
                                       : add_segments(passing, programs, slice, made, hosts);
         for (std::size_t lane = 0; lane < previous.size(); ++lane) {
           for (const TaskId before : previous[lane]) {
@@ -241,29 +245,94 @@ class PassLowering {
   /// The slice as one task.
   Slice add_run(const StageGroup& passing, const ProgramSlice& slice, const StagePass& pass,
                 HostLine& hosts) {
-    const SliceDurations& durations = durations_of(slice);
-    Task run{.kind = TaskKind::Run,
-             .duration = durations.alone,
-             .name = names_[pass.action.kind],
-             .action = pass.action,
-             .beside = pass.beside,
-             .slice = slice,
-             .open = passing.open};
     Slice added{{{}}, {{}}};
+    Task run = run_of(slice, pass);
+    run.open = passing.open;
+    add_lane(run, 0, passing.rank_classes, pass, hosts, added);
+    return added;
+  }
+
+  Task run_of(const ProgramSlice& slice, const StagePass& pass) {
+    const SliceDurations& durations = durations_of(slice);
+    return {.kind = TaskKind::Run,
+            .duration = durations.alone,
+            .name = names_[pass.action.kind],
+            .action = pass.action,
+            .beside = pass.beside,
+            .slice = slice,
+            .with_host = durations.with_host};
+  }
+
+  /// Adds a run to a lane, behind its host.
+  TaskId add_lane(Task run, std::size_t lane, const std::vector<RankClassId>& ranks,
+                  const StagePass& pass, HostLine& hosts, Slice& added) {
     run.launched = hosts.launched;
-    run.with_host = durations.with_host;
-    const std::optional<TaskId> before = hosts.last[0];
+    const std::optional<TaskId> before = hosts.last[lane];
     if (hosts.launched == LaunchedBy::Task) {
-      run.host = add_launch(hosts, 0, durations.launches, false, pass, passing.rank_classes,
-                            added.entries[0]);
+      run.host = add_launch(hosts, lane, durations_of(run.slice).launches, false, pass, ranks,
+                            added.entries[lane]);
       graph().tasks[*run.host].is_of_run = true;
     }
-    const TaskId task = graph().add(run, passing.rank_classes);
+    const TaskId task = graph().add(run, ranks);
     if (before) {
       graph().add_edge(*before, task);
     }
-    added.entries[0].push_back(task);
-    added.exits[0].push_back(task);
+    added.entries[lane].push_back(task);
+    added.exits[lane] = {task};
+    return task;
+  }
+
+  /// The slice as a task for each lane. What lanes compute before they first meet is a task of its
+  /// own where all the rest begins together, which then takes the same time in every pass.
+  Slice add_joint_run(const StageGroup& passing, const std::vector<PlayedProgramId>& programs,
+                      const ProgramSlice& slice, const StagePass& pass, HostLine& hosts) {
+    const std::size_t classes = passing.rank_classes.size();
+    const std::vector<Segment>& segments = program(slice.program).program.segments;
+    const auto exchange = std::find_if(
+        segments.begin() + static_cast<std::ptrdiff_t>(slice.first),
+        segments.begin() + static_cast<std::ptrdiff_t>(slice.last),
+        [](const Segment& segment) { return !segment.is_compute; });
+    const bool meets = static_cast<std::size_t>(exchange - segments.begin()) < slice.last;
+    const std::size_t meeting =
+        first_meeting(program(slice.program).program, slice.first, slice.last);
+    const bool is_cut = slice.first < meeting && meeting < slice.last;
+    Slice added{std::vector<Tasks>(classes), std::vector<Tasks>(classes)};
+    LaneSlices joint{.begins_together = meeting < slice.last};
+    for (std::size_t u = 0; u < classes; ++u) {
+      ProgramSlice own = slice;
+      own.program = programs[programs.size() == 1 ? 0 : u];
+      if (is_cut) {
+        const ProgramSlice head{own.program, own.first, meeting};
+        add_lane(run_of(head, pass), u, {passing.rank_classes[u]}, pass, hosts, added);
+        own.first = meeting;
+      }
+      joint.slices.push_back(own);
+    }
+    std::optional<JointRunId> id;
+    if (meets) {
+      const auto [known, is_new] =
+          lane_slices_.try_emplace(joint, graph().lane_slices.next_id());
+      if (is_new) {
+        graph().lane_slices.push_back(joint);
+      }
+      id = graph().joint_runs.push_back({.slices = known->second});
+    }
+    for (std::size_t u = 0; u < classes; ++u) {
+      Task run = run_of(joint.slices[u], pass);
+      run.joint = id;
+      Slice last{std::vector<Tasks>(classes), std::vector<Tasks>(classes)};
+      const TaskId task = add_lane(run, u, {passing.rank_classes[u]}, pass, hosts, last);
+      if (id) {
+        graph().joint_runs[*id].lanes.push_back(task);
+      }
+      for (const TaskId head : added.exits[u]) {
+        graph().add_edge(head, task);
+      }
+      if (!is_cut) {
+        added.entries[u] = last.entries[u];
+      }
+      added.exits[u] = last.exits[u];
+    }
     return added;
   }
 
@@ -378,6 +447,7 @@ class PassLowering {
   std::map<std::pair<std::vector<GroupClassId>, ProgramKey>, PlayedProgramId>
       played_;  // by groups within passes
   std::map<ProgramSlice, SliceDurations> slice_durations_;
+  std::map<LaneSlices, LaneSlicesId> lane_slices_;
   std::map<PlayedProgramId, bool> keeps_up_;
 };
 

@@ -37,7 +37,8 @@ using SizeCheck = std::function<void(const StepSize&)>;
 /// What becomes of a pass whose exchanges share links with others, where its ranks go on in step: a
 /// task for each segment; or one run, which the player opens while it is disturbed
 /// (sim/engine/open_runs.hpp). The step ends at the same time; what its segments did is not known.
-enum class Disturbed { BySegment, Open };
+/// LanesBySegment: nor are there joint runs, which tests hold to their segments.
+enum class Disturbed { BySegment, Open, LanesBySegment };
 
 /// `workload` fits `cluster` (no problems()).
 StepPlan plan_step(const Workload& workload, const Cluster& cluster, const SizeCheck& check = {},

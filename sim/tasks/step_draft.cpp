@@ -77,7 +77,8 @@ void StepDraft::add_stage_groups() {
       }
     }
     joined.fused = can_fuse(joined);
-    joined.open = !joined.fused && can_open(joined);
+    joined.joint = !joined.fused && can_join(joined);
+    joined.open = !joined.fused && !joined.joint && can_open(joined);
     joined.fused |= joined.open;
     stage_groups_.push_back(std::move(joined));
   };
@@ -106,15 +107,32 @@ void StepDraft::add_changes() {
   }
 }
 
-/// Whether its ranks are equally fast all through the step and make the same exchanges together.
-bool StepDraft::goes_in_step(const StageGroup& passing) const {
+/// Whether its ranks are always as fast and make the same exchanges together.
+bool StepDraft::meets(const StageGroup& passing) const {
   const std::vector<RankClassId>& classes = passing.rank_classes;
   return std::all_of(classes.begin(), classes.end(),
-                     [&](RankClassId id) {
-                       return ranks(id).is_even() && ranks(id).speeds == ranks(classes[0]).speeds;
-                     }) &&
+                     [&](RankClassId id) { return ranks(id).is_even(); }) &&
          std::all_of(passing.groups.begin(), passing.groups.end(), [&](GroupClassId id) {
            return group(id).rank_classes.size() == classes.size();
+         });
+}
+
+/// Whether they are also equally fast.
+bool StepDraft::goes_in_step(const StageGroup& passing) const {
+  const std::vector<RankClassId>& classes = passing.rank_classes;
+  return meets(passing) && std::all_of(classes.begin(), classes.end(), [&](RankClassId id) {
+           return ranks(id).speeds == ranks(classes[0]).speeds;
+         });
+}
+
+/// The passes of several classes of ranks are joint runs if no other class is on the links of their
+/// exchanges, whose own members run at the same time and are counted, and none of these flaps.
+bool StepDraft::can_join(const StageGroup& passing) const {
+  return disturbed_ != Disturbed::LanesBySegment && passing.rank_classes.size() > 1 &&
+         w_.collectives != CollectiveMode::Stepwise &&
+         w_.fold != FoldMode::Bound && meets(passing) &&
+         std::all_of(passing.groups.begin(), passing.groups.end(), [&](GroupClassId id) {
+           return !group(id).flaps && (durations_known() || group(id).is_private);
          });
 }
 
@@ -142,7 +160,7 @@ bool StepDraft::can_fuse(const StageGroup& passing) const {
 /// disturb it: no other exchange of its ranks takes from one class of them and not from others, no
 /// two sorts of its own exchanges meet on a link, and the parts of one follow one another.
 bool StepDraft::can_open(const StageGroup& passing) const {
-  if (disturbed_ == Disturbed::BySegment || w_.collectives == CollectiveMode::Stepwise ||
+  if (disturbed_ != Disturbed::Open || w_.collectives == CollectiveMode::Stepwise ||
       durations_known() || !cluster_.flaps.empty() || !goes_in_step(passing)) {
     return false;
   }

@@ -39,6 +39,7 @@ struct StageGroup {
   std::vector<GroupClassId> groups;  // those that exchange within passes
   bool fused = false;
   bool open = false;              // fused, and may be disturbed
+  bool joint = false;             // not fused, but nobody can disturb its lanes' exchanges
   IdVector<PassId, Pass> passes;  // in schedule order
   std::vector<Tasks> ends;        // by class of ranks: what the end of the step waits for
 
@@ -94,8 +95,10 @@ class StepDraft {
  private:
   void add_channels();
   void add_stage_groups();
+  bool meets(const StageGroup& stage_group) const;
   bool goes_in_step(const StageGroup& stage_group) const;
   bool can_fuse(const StageGroup& stage_group) const;
+  bool can_join(const StageGroup& stage_group) const;
   bool can_open(const StageGroup& stage_group) const;
   void add_changes();
 

@@ -82,7 +82,9 @@ StepSize size_of(StepDraft& draft) {
     std::set<ProgramId> made;
     for (const StagePass& pass : draft.stage(passing.stage).passes) {
       const double runs = runs_of(programs[pass.program], pass.cut_at_layers);
-      const double each = parts[pass.program].compute * classes + parts[pass.program].collectives;
+      const double each =
+          passing.joint ? runs * classes
+                        : parts[pass.program].compute * classes + parts[pass.program].collectives;
       size.tasks += passing.fused && !passing.open ? runs : each;
       size.opened += passing.fused ? runs : each;
       if (made.insert(pass.program).second) {  // by the speed of its ranks

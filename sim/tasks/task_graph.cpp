@@ -102,6 +102,16 @@ SegmentTimes TaskGraph::run_times(const ProgramSlice& slice, std::optional<Secon
   return play_alone(played.program, slice.first, slice.last, played.costs, lead, beside);
 }
 
+std::vector<SegmentTimes> TaskGraph::joint_times(LaneSlicesId id,
+                                                 std::vector<LaneStart> lanes) const {
+  const std::vector<ProgramSlice>& slices = lane_slices[id].slices;
+  for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
+    lanes[lane].costs = &programs[slices[lane].program].costs;
+  }
+  const auto& [played, first, last] = slices[0];
+  return play_together(programs[played].program, first, last, lanes);
+}
+
 std::string TaskGraph::describe(TaskId id) const {
   const Task& task = tasks[id];
   std::string text = fmt::format("task {} ({}", index(id), name_of(task));

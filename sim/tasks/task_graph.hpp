@@ -1,6 +1,7 @@
 // One training step as data: tasks, and which waits for which. A compute task is a duration; a
 // communication is a latency and then one flow over a channel; a run is a pass whose inside nobody
-// can disturb, played as one duration and expanded again when the timeline is read.
+// can disturb, played as one duration and expanded again when the timeline is read. Ranks that are
+// not equally fast run a pass on a lane each, and their runs are one joint run.
 #pragma once
 
 #include <compare>
@@ -82,6 +83,25 @@ struct ProgramSlice {
   auto operator<=>(const ProgramSlice&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
+enum class LaneSlicesId : std::int32_t {};
+enum class JointRunId : std::int32_t {};
+
+/// One slice of a program, as lanes of ranks play it that make its exchanges together.
+struct LaneSlices {
+  std::vector<ProgramSlice> slices;  // by lane
+  bool begins_together = false;      // nothing of it begins before all lanes have come
+
+  auto operator<=>(const LaneSlices&) const = default;  // NOLINT(modernize-use-nullptr)
+};
+
+/// Runs that are played together, one for each lane, whose hosts are never late. A lane that has come waits for the others
+/// where it meets them. Since every lane is in an exchange, none ends before all have come: then
+/// all their ends are known.
+struct JointRun {
+  LaneSlicesId slices{};
+  std::vector<TaskId> lanes;
+};
+
 /// How a run waits for its host: not at all; for a host that begins when it does; or for one that
 /// is a task of its own and may have begun before.
 enum class LaunchedBy { Ahead, Together, Task };
@@ -97,6 +117,7 @@ struct Task {
   std::optional<Action> action;  // of a pass, or that made what is sent; none at the step's end
   std::optional<Action> beside;  // Run: the second action of a pair
   ProgramSlice slice;            // Run
+  std::optional<JointRunId> joint{};        // Run: that it is a lane of
   LaunchedBy launched = LaunchedBy::Ahead;  // Run
   std::optional<TaskId> host{};             // Run: that launches it, where it is played
   Seconds with_host;                        // Run: duration where both start together
@@ -122,6 +143,8 @@ struct TaskGraph {
   IdVector<FoldedLinkId, ChannelLink> links;
   IdVector<CommunicationId, Communication> communications;
   IdVector<PlayedProgramId, PlayedProgram> programs;
+  IdVector<LaneSlicesId, LaneSlices> lane_slices;
+  IdVector<JointRunId, JointRun> joint_runs;
   std::vector<CapacityChange> changes;
   IdVector<RankClassId, std::optional<Throttle>> throttles;  // empty where none throttles
   IdVector<NameId, std::string> names{""};                   // of tasks
@@ -142,6 +165,8 @@ struct TaskGraph {
   /// Its inner times then.
   SegmentTimes run_times(const ProgramSlice& slice, std::optional<Seconds> lead,
                          const std::vector<TakenFrom>& beside) const;
+  /// The same of lanes that come as they do; LaneStart::costs are filled in.
+  std::vector<SegmentTimes> joint_times(LaneSlicesId slices, std::vector<LaneStart> lanes) const;
 };
 
 /// The successors of every task, or its predecessors.

@@ -118,6 +118,25 @@ bench 'Llama-3 8B, 1M tokens' 65.5166 '0.5' scenarios/llama3-8b-1m-context.yaml
 bench 'GPT-3 175B, 512 GPUs, no fold' 27.3074 '60' scenarios/gpt3-175b-a100.yaml \
   --set fold=off --set cluster.gpus=512 --set parallelism.data=8 --set training.global_batch=768
 
+# GPUs that are slow, each by a factor of its own.
+slow() { # COUNT GPUS
+  local i
+  for ((i = 0; i < $1; ++i)); do
+    printf -- '--set degraded.gpus.%d=%d.%03d ' $((i * 389 % $2)) $(((1050 + 3 * i) / 1000)) \
+      $(((1050 + 3 * i) % 1000))
+  done
+}
+for count in 1 10 100; do
+  case $count in
+    1) expected=27.9805 budget=0.15 ;;
+    10) expected=28.8111 budget=0.3 ;;
+    100) expected=34.7515 budget=1 ;;
+  esac
+  read -ra degraded <<<"$(slow $count 1024)"
+  bench "GPT-3 175B, 1,024, $count slow" "$expected" "$budget" scenarios/gpt3-175b-a100.yaml \
+    "${degraded[@]}"
+done
+
 # Searches: of 12,708 plans that can run, and of 5,160, the best for certain.
 search 'GPT-3 175B, 64 A100, best plan' 13.0713 '10' scenarios/gpt3-175b-64-a100-selective.yaml
 search 'Llama-3 70B, 128 H100, best plan' 30.6644 '15' scenarios/search/llama3-70b-128-h100.yaml
