@@ -193,7 +193,7 @@ class JointRuns {
   Network& network_;
   const TakenByClass& taken_;
   IdVector<JointRunId, Joint> joints_;
-  IdVector<LaneSlicesId, std::vector<Seconds>> at_once_;  // ends of lanes that come together
+  IdVector<LaneSlicesId, std::vector<Seconds>> at_once_;      // ends of lanes that come together
   IdVector<RankClassId, std::vector<JointRunId>> joints_of_;  // those that go
   std::vector<TaskId> ended_;                                 // runs, not yet taken
 };

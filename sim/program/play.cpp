@@ -174,7 +174,9 @@ class SlicePlayer {
     }
   }
 
-  bool waits(const Lane& lane, std::size_t i) const { return lane.costs->launches.wait[first_ + i]; }
+  bool waits(const Lane& lane, std::size_t i) const {
+    return lane.costs->launches.wait[first_ + i];
+  }
 
   /// The host launches segment by segment, and waits where it has to.
   void launch_next(Lane& lane) {
@@ -182,8 +184,7 @@ class SlicePlayer {
     if (i == count_ || (waits(lane, i) && lane.ready[i] == kNever)) {
       return;
     }
-    const Seconds begin =
-        waits(lane, i) ? std::max(lane.host_free, lane.ready[i]) : lane.host_free;
+    const Seconds begin = waits(lane, i) ? std::max(lane.host_free, lane.ready[i]) : lane.host_free;
     events_.push({begin + lane.costs->launches.times[first_ + i], What::Launched, i, lane.number});
   }
 
@@ -264,8 +265,7 @@ class SlicePlayer {
     const double pace = pace_now(lane);
     if (pace != lane.pace) {
       const Seconds done = std::min(lane.to_do, (now_ - lane.since) * lane.pace);
-      lane.times.longer[*lane.computing] +=
-          lane.pace != 1 ? (now_ - lane.since) - done : Seconds{};
+      lane.times.longer[*lane.computing] += lane.pace != 1 ? (now_ - lane.since) - done : Seconds{};
       lane.to_do -= done;
       lane.since = now_;
       lane.pace = pace;
@@ -305,10 +305,9 @@ bool begins_together(const Program& program, std::size_t first, std::size_t last
   std::set<GroupSort> streams;  // that wait for it
   for (std::size_t i = first; i < last; ++i) {
     const Segment& segment = program.segments[i];
-    const bool waits =
-        i == first || streams.contains(segment.stream()) ||
-        std::any_of(segment.after.begin(), segment.after.end(),
-                    [&](std::size_t before) { return before >= first; });
+    const bool waits = i == first || streams.contains(segment.stream()) ||
+                       std::any_of(segment.after.begin(), segment.after.end(),
+                                   [&](std::size_t before) { return before >= first; });
     if (!waits) {
       return false;
     }
@@ -324,9 +323,9 @@ std::size_t first_meeting(const Program& program, std::size_t first, std::size_t
   }
   // All compute before it is one stream, of which it has to wait for the last.
   const bool waits_for_all =
-      at == first || (at < last && std::find(program.segments[at].after.begin(),
-                                             program.segments[at].after.end(),
-                                             at - 1) != program.segments[at].after.end());
+      at == first ||
+      (at < last && std::find(program.segments[at].after.begin(), program.segments[at].after.end(),
+                              at - 1) != program.segments[at].after.end());
   return at < last && waits_for_all && begins_together(program, at, last) ? at : last;
 }
 

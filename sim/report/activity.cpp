@@ -14,8 +14,7 @@ Seconds on_grid(Seconds time) {
 }
 
 void shift(SegmentTimes& times, Seconds by) {
-  for (std::vector<Seconds>* const some :
-       {&times.start, &times.finish}) {
+  for (std::vector<Seconds>* const some : {&times.start, &times.finish}) {
     for (Seconds& time : *some) {
       time += by;
     }

@@ -89,8 +89,8 @@ class PathWalker {
     const auto finish_of = [&](Place place) {
       return origins[place.lane] + times[place.lane]->finish[place.at];
     };
-    const auto lane = static_cast<std::size_t>(std::find(lanes.begin(), lanes.end(), run) -
-                                               lanes.begin());
+    const auto lane =
+        static_cast<std::size_t>(std::find(lanes.begin(), lanes.end(), run) - lanes.begin());
     std::optional<Place> last = Place{lane, 0};
     for (std::size_t i = 1; i < slice.last - slice.first; ++i) {
       last = finish_of({lane, i}) > finish_of(*last) ? Place{lane, i} : *last;
@@ -105,9 +105,8 @@ class PathWalker {
         if (segment.is_compute && other != at.lane) {
           continue;
         }
-        first.lane = timeline_.start[lanes[other]] > timeline_.start[lanes[first.lane]]
-                         ? other
-                         : first.lane;
+        first.lane =
+            timeline_.start[lanes[other]] > timeline_.start[lanes[first.lane]] ? other : first.lane;
         for (const std::size_t before : befores(segments, slice, at.at)) {
           const Place candidate{other, before};
           last = !last || finish_of(candidate) > finish_of(*last) ? candidate : *last;

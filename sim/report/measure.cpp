@@ -200,7 +200,7 @@ class Measurer {
     }
   }
 
-  /// Whether the task's ranks are of one stage, so that one who waits there waits for a peer; a lane
+  /// Whether the task is of ranks of one stage, so that who waits there waits for a peer; a lane
   /// of a joint run does where that begins with an exchange.
   bool is_among_peers(TaskId id) const {
     const Task& task = plan_.graph.tasks[id];
@@ -541,10 +541,6 @@ void note_overfull(Report& report) {
   }
 }
 
-std::optional<double> ratio(Seconds part, Seconds whole) {
-  return whole > Seconds{} ? std::optional(part / whole) : std::nullopt;
-}
-
 std::size_t count_flows(const TaskGraph& graph) {
   std::size_t flows = 0;
   for (const Task& task : graph.tasks) {
@@ -554,27 +550,6 @@ std::size_t count_flows(const TaskGraph& graph) {
 }
 
 }  // namespace
-
-Seconds TimePartition::total() const {
-  Seconds sum;
-  for (const Seconds part : parts) {
-    sum += part;
-  }
-  return sum;
-}
-
-bool StepReport::has(TimePart part) const {
-  return std::none_of(kExposedParts.begin(), kExposedParts.end(), [&](const auto& exposed) {
-    return exposed.second == part && by_kind[exposed.first].time == Seconds{};
-  });
-}
-
-std::optional<double> KindOverlap::overlap_ratio() const {
-  return ratio(overlapped, time);
-}
-std::optional<double> CommunicationReport::overlap_ratio() const {
-  return ratio(time - exposed, time);
-}
 
 Report measure(const std::string& name, const Workload& workload, const Cluster& cluster,
                const StepPlan& plan, const Timeline& timeline) {

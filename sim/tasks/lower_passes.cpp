@@ -288,10 +288,9 @@ class PassLowering {
                       const ProgramSlice& slice, const StagePass& pass, HostLine& hosts) {
     const std::size_t classes = passing.rank_classes.size();
     const std::vector<Segment>& segments = program(slice.program).program.segments;
-    const auto exchange = std::find_if(
-        segments.begin() + static_cast<std::ptrdiff_t>(slice.first),
-        segments.begin() + static_cast<std::ptrdiff_t>(slice.last),
-        [](const Segment& segment) { return !segment.is_compute; });
+    const auto exchange = std::find_if(segments.begin() + static_cast<std::ptrdiff_t>(slice.first),
+                                       segments.begin() + static_cast<std::ptrdiff_t>(slice.last),
+                                       [](const Segment& segment) { return !segment.is_compute; });
     const bool meets = static_cast<std::size_t>(exchange - segments.begin()) < slice.last;
     const std::size_t meeting =
         first_meeting(program(slice.program).program, slice.first, slice.last);
@@ -310,8 +309,7 @@ class PassLowering {
     }
     std::optional<JointRunId> id;
     if (meets) {
-      const auto [known, is_new] =
-          lane_slices_.try_emplace(joint, graph().lane_slices.next_id());
+      const auto [known, is_new] = lane_slices_.try_emplace(joint, graph().lane_slices.next_id());
       if (is_new) {
         graph().lane_slices.push_back(joint);
       }

@@ -129,8 +129,8 @@ bool StepDraft::goes_in_step(const StageGroup& passing) const {
 /// exchanges, whose own members run at the same time and are counted, and none of these flaps.
 bool StepDraft::can_join(const StageGroup& passing) const {
   return disturbed_ != Disturbed::LanesBySegment && passing.rank_classes.size() > 1 &&
-         w_.collectives != CollectiveMode::Stepwise &&
-         w_.fold != FoldMode::Bound && meets(passing) &&
+         w_.collectives != CollectiveMode::Stepwise && w_.fold != FoldMode::Bound &&
+         meets(passing) &&
          std::all_of(passing.groups.begin(), passing.groups.end(), [&](GroupClassId id) {
            return !group(id).flaps && (durations_known() || group(id).is_private);
          });

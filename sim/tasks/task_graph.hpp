@@ -94,9 +94,9 @@ struct LaneSlices {
   auto operator<=>(const LaneSlices&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
-/// Runs that are played together, one for each lane, whose hosts are never late. A lane that has come waits for the others
-/// where it meets them. Since every lane is in an exchange, none ends before all have come: then
-/// all their ends are known.
+/// Runs that are played together, one for each lane, whose hosts are never late. A lane that has
+/// come waits for the others where it meets them. Since every lane is in an exchange, none ends
+/// before all have come: then all their ends are known.
 struct JointRun {
   LaneSlicesId slices{};
   std::vector<TaskId> lanes;

@@ -49,8 +49,8 @@ inline constexpr auto kNames<Axis> =
                                 {Axis::ExpertReplicate, "expert data"},
                                 {Axis::Offload, "offload"}});
 inline constexpr std::size_t kAxes = kNames<Axis>.size();
-/// Along what neighbours are farthest apart: stages (Megatron's order tp-cp-dp-pp), or replicas (its
-/// tp-cp-pp-dp: sends between stages stay near, sums of gradients go far).
+/// Along what neighbours are farthest apart: stages (Megatron's order tp-cp-dp-pp), or replicas
+/// (its tp-cp-pp-dp: sends between stages stay near, sums of gradients go far).
 enum class Outermost { Pipeline, Data };
 template <>
 inline constexpr auto kNames<Outermost> =

@@ -377,85 +377,15 @@ class Checker {
   }
 
   void check_options() {
-    const ParallelismSpec& p = w_.parallelism;
-    const TrainingSpec& t = w_.training;
-    if (p.sequence && t.sequence_length % p.tensor != 0) {
-      add({"training.sequence_length", "parallelism.tensor", "parallelism.sequence"},
-          fmt::format("with sequence parallelism, tensor ({}) must divide sequence_length ({})",
-                      p.tensor, t.sequence_length));
-    } else {
-      check_context();
+    for (WorkloadProblem& found : sequence_problems(w_)) {
+      found_.push_back(std::move(found));
     }
-    if (w_.model.positions > 0 && t.sequence_length > w_.model.positions) {
-      add({"training.sequence_length", "model.positions", "model.preset"},
-          fmt::format("sequence_length ({}) exceeds the model's positions ({})", t.sequence_length,
-                      w_.model.positions),
-          "a model with a learned position table cannot see further");
-    }
-    check_mask();
     check_recompute();
     check_offload();
     if (w_.collectives == CollectiveMode::Stepwise && w_.fold == FoldMode::Bound) {
       add({"fold", "collectives"},
           "fold bound knows no single messages, found collectives stepwise",
           "fold exact gives the same times as playing every rank");
-    }
-  }
-
-  void check_mask() {
-    const TrainingSpec& t = w_.training;
-    const bool narrows = w_.model.window > 0 && w_.model.window < t.sequence_length;
-    if ((t.attention_window > 0 || narrows) && w_.parallelism.context > 1 &&
-        w_.parallelism.context_exchange == ContextExchange::Ring) {
-      add({t.attention_window > 0 ? "training.attention_window" : "model.window",
-           "parallelism.context_exchange", "parallelism.context"},
-          "no framework's ring is known to take windows: Transformer Engine refuses them with p2p",
-          fmt::format("use context_exchange {}, or ulysses, which it takes",
-                      name_of(ContextExchange::AllGather)));
-    }
-    for (const auto& [length, number] : t.documents) {
-      if (length < 1 || length > t.sequence_length) {
-        add({"training.documents", "training.sequence_length"},
-            fmt::format("documents must have 1 to sequence_length ({}) tokens, found {}",
-                        t.sequence_length, length),
-            "longer ones are cut where a sequence ends");
-      }
-    }
-  }
-
-  /// Each rank holds two pieces of a sequence, the i-th and the i-th from the end.
-  void check_context() {
-    const ParallelismSpec& p = w_.parallelism;
-    const TrainingSpec& t = w_.training;
-    std::vector<std::string> factors;
-    double parts = 1;
-    const auto share = [&](std::string name, double ranks) {
-      factors.push_back(std::move(name));
-      parts *= ranks;
-    };
-    if (p.context > 1) {
-      share(fmt::format("2 x context ({})", p.context), 2.0 * p.context);
-    }
-    if (p.ulysses > 1) {
-      share(fmt::format("ulysses ({})", p.ulysses), p.ulysses);
-    }
-    if (!factors.empty() && p.sequence && p.tensor > 1) {
-      share(fmt::format("tensor ({})", p.tensor), p.tensor);
-    }
-    if (std::fmod(t.sequence_length, parts) != 0) {
-      add({"training.sequence_length", "parallelism.context", "parallelism.ulysses"},
-          fmt::format("{} must divide sequence_length ({})", fmt::join(factors, " x "),
-                      t.sequence_length),
-          p.context > 1 ? "each rank holds two pieces of a sequence, one from its beginning and "
-                          "one from its end, so that a causal mask leaves all the same work"
-                        : "");
-    }
-    if (p.context > 1 && p.context_exchange == ContextExchange::Ring &&
-        t.attention == AttentionKind::Unfused) {
-      add({"parallelism.context_exchange", "training.attention", "parallelism.context"},
-          "a ring merges the rounds of fused attention, found attention unfused",
-          fmt::format("use attention flash, or context_exchange {}",
-                      name_of(ContextExchange::AllGather)));
     }
   }
 

@@ -123,7 +123,7 @@ struct ParallelismSpec {
   std::optional<int> first_stage_layers;  // where the ends hold another number than the rest
   std::optional<int> last_stage_layers;
   std::vector<int> stage_layers{};  // of every stage, or of every part; empty: even, but for ends
-  bool count_embedding_and_head = false;  // as a layer each, when layers are shared evenly
+  bool count_embedding_and_head = false;      // as a layer each, when layers are shared evenly
   Outermost outermost = Outermost::Pipeline;  // in the numbering of ranks
   bool sequence = false;  // sequence parallelism: norms and dropouts are split over tensor ranks
   int zero = 0;           // what data-parallel ranks split (sharding.hpp)
@@ -343,6 +343,8 @@ struct WorkloadProblem {
 /// What keeps a node from copying to its host and back.
 std::optional<WorkloadProblem> offload_problem(const OffloadSpec& offload,
                                                const TopologySpec& topology);
+/// Of the length of a sequence, of who shares it, and of masks.
+std::vector<WorkloadProblem> sequence_problems(const Workload& workload);
 /// Of widths of products below 16 bits, and of what is trained.
 std::vector<WorkloadProblem> width_problems(const Workload& workload);
 /// What keeps a GPU from running in the workload's precision.

@@ -13,7 +13,8 @@ source "$root/tests/support/calls.sh"
 
 within() { awk -v x="$1" -v low="$2" -v high="$3" 'BEGIN { exit !(x >= low && x <= high) }'; }
 step() { # FILE OPTIONS...
-  "$danlu" run "$1.yaml" "${@:2}" --json --no-advice | sed -n '/"step": {/,/}/s/.*"time_s": \([^,]*\).*/\1/p'
+  "$danlu" run "$1.yaml" "${@:2}" --json --no-advice |
+    sed -n '/"step": {/,/}/s/.*"time_s": \([^,]*\).*/\1/p'
 }
 loss() { # FILE FILE OPTIONS...
   awk -v a="$(step "$1" "${@:3}")" -v b="$(step "$2" "${@:3}")" \

@@ -200,8 +200,7 @@ TEST_P(FrozenPages, PrintedAsStored) {
 INSTANTIATE_TEST_SUITE_P(Scenarios, FrozenPages,
                          ::testing::Values("gpt3-175b-64-a100-selective", "mixed-a100-h100",
                                            "llama3-405b-16384-h100", "broken/throttled-gpu",
-                                           "faults/llama3-405b-54-days",
-                                           "a800-vs-h100/h800-best"));
+                                           "faults/llama3-405b-54-days", "a800-vs-h100/h800-best"));
 
 // ---- Published measurements -------------------------------------------------------------------
 

@@ -137,8 +137,8 @@ INSTANTIATE_TEST_SUITE_P(Seeds, JointRuns, ::testing::Range(0, 4));
 TEST(JointRuns, LanesWaitForTheSlowestWhereTheyMeet) {
   Program program;
   program.segments.push_back({.name = "before"});
-  program.segments.push_back({.name = "sum", .is_compute = false, .axes = {Axis::Tensor},
-                              .after = {0}});
+  program.segments.push_back(
+      {.name = "sum", .is_compute = false, .axes = {Axis::Tensor}, .after = {0}});
   program.segments.push_back({.name = "after", .after = {1}});
   const SegmentCosts fast{.durations = {Seconds{1}, Seconds{2}, Seconds{3}}};
   const SegmentCosts slow{.durations = {Seconds{2}, Seconds{2}, Seconds{6}}};

@@ -53,8 +53,8 @@ using Enums = ::testing::Types<
     FrozenPart, Likeness, ModelKind, ModelPart, Norm, Biased, OptimizerKind, PassKind, UnfusedPart,
     Precision, Protocol, QkNorm, Recompute, RecomputePart, RecoverySpec::Kind, Reduce, Reshard,
     Routing, ScaleUpKind, Setting::Source, Span, SweepPoint::Status, TableKind, TensorOverlap,
-    TimePart, TokenExchange, VertexKind, NarrowPart, NodeChoice, Loss>;
-constexpr std::size_t kTables = 56;
+    TimePart, TokenExchange, VertexKind, NarrowPart, NodeChoice, Loss, Outermost, UnitPart>;
+constexpr std::size_t kTables = 58;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {
