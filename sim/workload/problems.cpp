@@ -158,6 +158,14 @@ class Checker {
           fmt::format("a token must visit at most all {} experts (count), found per_token {}",
                       e.count, e.per_token));
     }
+    if (w_.model.layers_with_experts() == 0) {
+      add({"model.experts.dense_layers", "model.experts.every", "model.experts.count",
+           "model.preset"},
+          fmt::format("no layer has experts: dense_layers {} and every {} leave none of {}",
+                      e.dense_layers, e.every, w_.model.layers),
+          "fewer dense_layers, or no experts");
+      return;
+    }
     must_divide({"parallelism.expert", "model.experts.count", "model.preset"}, "expert", p.expert,
                 "the model's experts", e.count);
     const int sharers = p.expert_tensor_ranks();
