@@ -196,10 +196,11 @@ StepPatterns step_patterns(const Workload& workload, const StepProgram& program,
   }
   for (int t = 0; t < mesh.size(Axis::Tensor) && stages > 1; ++t) {
     for (const int rank : first_stage) {
+      if (mesh.coordinate(rank, Axis::Tensor) != t) {
+        continue;
+      }
       for (const auto& [sort, stage] : between) {
-        if (mesh.coordinate(rank, Axis::Tensor) == t) {
-          collector.add_group(sort, mesh.moved(rank, Axis::Pipeline, stage));
-        }
+        collector.add_group(sort, mesh.moved(rank, Axis::Pipeline, stage));
       }
     }
   }

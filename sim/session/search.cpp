@@ -61,6 +61,7 @@ class Searcher {
   }
 
   RankedPlan best() {
+    search_.near = 0;  // how flat the optimum is nobody asks
     find();
     tell("simulating the best");
     const FoundPlan& found = plans_[ranked_.front()];
