@@ -88,6 +88,24 @@ std::string escaped(std::string_view character) {
                : fmt::format("\\u{:04x}", static_cast<unsigned>(code));
 }
 
+/// Whether a word is another with words before or behind it: num_heads, hidden_size.
+bool has_at_an_end(std::string_view word, std::string_view part) {
+  return word.starts_with(fmt::format("{}_", part)) || word.ends_with(fmt::format("_{}", part));
+}
+
+/// The longest candidate that a word begins with: vocabulary.
+std::string_view longest_start(std::string_view word,
+                               std::span<const std::string_view> candidates) {
+  constexpr std::size_t kShortest = 5;  // letters that say enough
+  std::string_view longest;
+  for (const std::string_view candidate : candidates) {
+    if (word.starts_with(candidate) && candidate.size() >= std::max(kShortest, longest.size())) {
+      longest = candidate;
+    }
+  }
+  return longest;
+}
+
 }  // namespace
 
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
@@ -101,13 +119,15 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   for (const std::string_view candidate : candidates) {
     const std::string known = lower_case(candidate);
     const bool extends = word.size() >= 3 && known.starts_with(lower);
-    const std::size_t distance = extends ? 0 : edit_distance(lower, known);
+    const std::size_t distance = extends                       ? 0
+                                 : has_at_an_end(lower, known) ? 2
+                                                               : edit_distance(lower, known);
     if (distance < best_distance && distance < candidate.size()) {
       best = candidate;
       best_distance = distance;
     }
   }
-  return best;
+  return best.empty() ? longest_start(lower, candidates) : best;
 }
 
 std::string join(std::span<const std::string_view> words, std::string_view separator) {

@@ -8,7 +8,8 @@
 
 namespace danlu {
 
-/// The candidate closest to `word` by edit distance, or "" when none is near enough to suggest.
+/// The candidate closest to `word` by edit distance (with words before or behind it as near as two
+/// letters), else the longest that it begins with, or "" when none is near enough to suggest.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 /// "a, b, c"

@@ -142,7 +142,9 @@ class PassWriter {
 
   /// Lets the first units' weights be gathered, ...
   void begin(const std::vector<ShardUnit>& units) {
-    for (int ahead = 0; ahead < w_.parallelism.sharding.prefetch; ++ahead) {
+    const bool forward = kind_ == ActionKind::Forward;
+    const int most = w_.parallelism.sharding.units_ahead(forward);
+    for (int ahead = 0; ahead < most; ++ahead) {
       gather_next(units);
     }
   }

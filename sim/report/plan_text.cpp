@@ -67,6 +67,9 @@ std::string sharding_text(const ParallelismSpec& p) {
                 : fmt::format(", weights kept until after {}",
                               s.reshard == Reshard::AfterStep ? "the step" : "backward");
     text += s.prefetch == 1 ? "" : fmt::format(", {} units gathered ahead", s.prefetch);
+    text += s.units_ahead(false) == s.prefetch
+                ? ""
+                : fmt::format(", {} in backward", s.units_ahead(false));
   }
   if (p.zero >= 2) {
     text += s.unit_layers > 1 ? fmt::format(", units of {} layers", s.unit_layers) : "";

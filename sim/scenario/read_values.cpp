@@ -263,19 +263,29 @@ class ValuesReader {
     std::string hint = known.empty()
                            ? fmt::format("'{}' is one value, without keys of its own", parent)
                            : fmt::format("known keys here: {}", fmt::join(known, ", "));
-    const auto elsewhere = std::find_if(keys_.begin(), keys_.end(), [&](const KeyRow& row) {
-      return row.path.ends_with("." + key) && row.path.find_first_of("*#") == std::string::npos;
-    });
+    const std::string elsewhere = place_of(key);
     if (find_key(keys_, inner) != nullptr) {
       hint = fmt::format("here without 'cluster.': {}", inner);
     } else if (const std::string_view near = nearest(key, known); !near.empty()) {
       hint = fmt::format("did you mean '{}'?", near);
       values_.set_wrong(parent.empty() ? std::string(near) : fmt::format("{}.{}", parent, near));
-    } else if (elsewhere != keys_.end()) {
-      hint = fmt::format("did you mean '{}'?", elsewhere->path);
-      values_.set_wrong(elsewhere->path);
+    } else if (!elsewhere.empty()) {
+      hint = fmt::format("did you mean '{}'?", elsewhere);
+      values_.set_wrong(elsewhere);
     }
     add(mark, fmt::format("unknown key {}{}", quote(key), where), std::move(hint));
+  }
+
+  /// The first key or section of that name, in any section.
+  std::string place_of(const std::string& key) const {
+    for (const KeyRow& row : keys_) {
+      const std::string path = fmt::format(".{}.", row.path);
+      const std::size_t at = path.find(fmt::format(".{}.", key));
+      if (at != std::string::npos && path.find_first_of("*#") == std::string::npos) {
+        return path.substr(1, at + key.size());
+      }
+    }
+    return "";
   }
 
   static std::string parent_of(const std::string& path) {

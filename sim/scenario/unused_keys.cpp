@@ -99,11 +99,12 @@ std::vector<KeyUse> scenario_uses() {
        "parallelism.sharding.reduce", "parallelism.sharding.reduce_width"},
       "parallelism.zero", "2|3");
   add(uses,
-      {"parallelism.sharding.prefetch", "parallelism.sharding.reshard",
-       "parallelism.sharding.keep_root", "parallelism.sharding.gather_width",
+      {"parallelism.sharding.prefetch", "parallelism.sharding.backward_prefetch",
+       "parallelism.sharding.reshard", "parallelism.sharding.keep_root", "parallelism.sharding.gather_width",
        "parallelism.sharding.copy"},
       "parallelism.zero", "3");
-  add(uses, {"parallelism.sharding.keep_root"}, "parallelism.sharding.reshard",
+  add(uses, {"parallelism.sharding.keep_root", "parallelism.sharding.backward_prefetch"},
+      "parallelism.sharding.reshard",
       one_of(Reshard::AfterForward));
   add(uses,
       {"training.recompute_layers", "training.recompute_unit", "training.recompute_early_stop"},

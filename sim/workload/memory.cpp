@@ -29,12 +29,12 @@ struct InPass {
 };
 /// A unit is there from its gather, so many units ahead of the one that is entered, to its last
 /// stretch; gradients of the units that a stretch lies in are.
-InPass in_pass(const ParallelismSpec& p, const UnitsOfPass& pass) {
+InPass in_pass(const ParallelismSpec& p, const UnitsOfPass& pass, bool forward) {
   InPass most;
   const double of_root = pass.root_has_layers ? split_of(p, pass.root.trained) : 0;
   for (std::size_t i = 0; i < pass.stretches.size(); ++i) {
     const std::size_t ahead =
-        pass.stretches[i].entered + static_cast<std::size_t>(p.sharding.prefetch);
+        pass.stretches[i].entered + static_cast<std::size_t>(p.sharding.units_ahead(forward));
     InPass here{.gradients = of_root};
     for (std::size_t n = 0; n < std::min(ahead, pass.units.size()); ++n) {
       const ShardUnit& unit = pass.units[n];
@@ -67,7 +67,7 @@ Bytes gathered(const Workload& w, const ModelBlocks& model, int stage) {
     const HeldByChunk held{layers, w.embeds(at), w.placement().is_last(at)};
     for (const PassOrder order : {PassOrder::Forward, PassOrder::Backward}) {
       const UnitsOfPass pass = units_of_pass(w, model, held, order);
-      const InPass here = in_pass(p, pass);
+      const InPass here = in_pass(p, pass, order == PassOrder::Forward);
       most.gathered = std::max(most.gathered, here.gathered);
       most.gradients = std::max(most.gradients, here.gradients);
       if (order == PassOrder::Forward) {

@@ -57,6 +57,7 @@ struct ShardingSpec {
   std::optional<int> ranks;                 // data-parallel ranks that share; none: all
   int unit_layers = 1;                      // layers whose weights and gradients travel together
   int prefetch = 1;                         // units gathered ahead of the one that computes
+  std::optional<int> backward_prefetch;     // likewise in backward passes; none: as in forward
   Reshard reshard = Reshard::AfterForward;  // ZeRO-3
   std::vector<UnitPart> units{UnitPart::Layer};  // each by itself (shard_units.hpp)
   bool keeps_root = true;  // of it what a stage holds of the model's ends stays longer
@@ -66,6 +67,9 @@ struct ShardingSpec {
   bool keeps_copy = true;  // of its shard of the weights in 16 bits, beside the fp32 master weights
 
   bool has_unit(UnitPart part) const;
+  int units_ahead(bool forward) const {
+    return forward ? prefetch : backward_prefetch.value_or(prefetch);
+  }
 };
 
 /// Over which axes the optimizer's state is split, of weights of which there are copies along

@@ -480,6 +480,35 @@ TEST(ShardedWeights, AreGatheredAheadOfTheirUnit) {
   EXPECT_EQ(bare[2], "residual");
 }
 
+// Backward passes gather as far ahead as they are told, forward passes as before; memory is that of
+// the pass that holds more.
+TEST(ShardedWeights, AreGatheredFurtherAheadInBackward) {
+  Workload w = sharded("llama2-7b", 8, 1, {"parallelism.zero=3"}).workload;
+  const auto gathers_at_once = [&w](ActionKind kind) {  // when a pass begins
+    const StepProgram step = make_step_program(w);
+    for (const auto& pass : step.stages[0].passes) {
+      if (pass.action.kind != kind) {
+        continue;
+      }
+      const std::vector<Segment>& all = step.programs[pass.program].segments;
+      return std::count_if(all.begin(), all.end(), [](const Segment& segment) {
+        return segment.name == "gather weights" && segment.after.empty();
+      });
+    }
+    return std::ptrdiff_t{0};
+  };
+  const auto held = [&w] { return memory_use(w).gathered.value; };
+  EXPECT_EQ(gathers_at_once(ActionKind::Backward), 1);  // the root has stayed
+  const double one_ahead = held();
+  w.parallelism.sharding.backward_prefetch = 3;
+  EXPECT_EQ(gathers_at_once(ActionKind::Forward), 2);
+  EXPECT_EQ(gathers_at_once(ActionKind::Backward), 3);
+  EXPECT_EQ(held(), one_ahead + 2 * 2 * (Llama2::kNorms + Llama2::kAttention + Llama2::kMlp));
+  w.parallelism.sharding.backward_prefetch = 0;
+  EXPECT_EQ(gathers_at_once(ActionKind::Backward), 0);
+  EXPECT_EQ(held(), one_ahead);
+}
+
 // Gradients are summed over the ranks that hold the same weights and no others: not over tensor
 // ranks or stages; experts over their copies alone.
 TEST(ShardedGradients, AreSummedOverCopies) {

@@ -31,7 +31,7 @@ std::string describe(const Case& drawn) {
       "schedule {} chunks {}, {} microbatches, {} layers, recompute {}, tied {}, collectives {}, "
       "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}, leaves {}, routing {}, other nodes "
       "{}, "
-      "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}, units {}, "
+      "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}/{}, units {}, "
       "window {}, {} lengths of documents, reshard {}, "
       "reduce {}; context {} by {}, ulysses {}, pairs {}; {} parts in units of {} "
       "computed again, offloaded: optimizer {} in {}, {} layers; {} experts of which {}, over "
@@ -47,7 +47,8 @@ std::string describe(const Case& drawn) {
       fmt::join(drawn.cluster.degraded.leaves, " "), static_cast<int>(c.routing),
       fmt::join(drawn.cluster.kind_of_node, " "), drawn.cluster.degraded.throttle.size(),
       drawn.cluster.degraded.flaps.size(), drawn.cluster.degraded.jitter.spread,
-      p.sharding.ranks.value_or(p.data), p.sharding.unit_layers, p.sharding.prefetch,
+      p.sharding.ranks.value_or(p.data), p.sharding.unit_layers, p.sharding.units_ahead(true),
+      p.sharding.units_ahead(false),
       fmt::join(units, " "), w.training.attention_window, w.training.documents.size(),
       name_of(p.sharding.reshard), name_of(p.sharding.reduce), p.context,
       name_of(p.context_exchange), p.ulysses, p.overlap_pairs, w.training.recompute_parts.size(),

@@ -188,6 +188,7 @@ std::vector<std::string> random_overrides(Dice& dice) {
         {"parallelism.overlap.pair", {"true"}},
         {"parallelism.zero", {"2", "3"}},
         {"parallelism.sharding.prefetch", {"0", "2"}},
+        {"parallelism.sharding.backward_prefetch", {"0", "3"}},
         {"parallelism.sharding.reduce", {"step"}},
         {"training.recompute", {"[core_attn]", "[layernorm, act]", "[mlp]", "full", "alternate"}},
         {"training.recompute_layers", {"1"}},

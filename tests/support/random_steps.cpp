@@ -258,6 +258,7 @@ void add_sharding(Dice& dice, Workload& w) {
   }
   sharding.unit_layers = dice.between(1, 3);
   sharding.prefetch = dice.between(0, 2);
+  sharding.backward_prefetch = dice.between(0, 2);
   sharding.reshard = dice.one_of(Reshard::AfterStep);
   sharding.keeps_root = dice.coin();
   sharding.reduce = dice.one_of(Reduce::OncePerStep);
