@@ -162,7 +162,8 @@ std::vector<KeyRow> parallelism_keys() {
             "Units whose weights are gathered ahead of the one that computes; 0: none, so that "
             "compute waits for every gather"),
       count("parallelism.sharding.backward_prefetch", &ShardingSpec::backward_prefetch, 0, kMost,
-            "", "Likewise in backward passes (PyTorch's backward_prefetch); as prefetch if left out"),
+            "",
+            "Likewise in backward passes (PyTorch's backward_prefetch); as prefetch if left out"),
       choice("parallelism.sharding.reshard", &ShardingSpec::reshard, "forward",
              "When gathered weights are given up: after each forward pass, to be gathered again "
              "for backward (FULL_SHARD); after backward (SHARD_GRAD_OP); or after the step"),

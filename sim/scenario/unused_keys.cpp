@@ -100,12 +100,11 @@ std::vector<KeyUse> scenario_uses() {
       "parallelism.zero", "2|3");
   add(uses,
       {"parallelism.sharding.prefetch", "parallelism.sharding.backward_prefetch",
-       "parallelism.sharding.reshard", "parallelism.sharding.keep_root", "parallelism.sharding.gather_width",
-       "parallelism.sharding.copy"},
+       "parallelism.sharding.reshard", "parallelism.sharding.keep_root",
+       "parallelism.sharding.gather_width", "parallelism.sharding.copy"},
       "parallelism.zero", "3");
   add(uses, {"parallelism.sharding.keep_root", "parallelism.sharding.backward_prefetch"},
-      "parallelism.sharding.reshard",
-      one_of(Reshard::AfterForward));
+      "parallelism.sharding.reshard", one_of(Reshard::AfterForward));
   add(uses,
       {"training.recompute_layers", "training.recompute_unit", "training.recompute_early_stop"},
       "training.recompute", fmt::format("!{}", name_of(Recompute::None)));

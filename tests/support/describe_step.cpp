@@ -31,7 +31,8 @@ std::string describe(const Case& drawn) {
       "schedule {} chunks {}, {} microbatches, {} layers, recompute {}, tied {}, collectives {}, "
       "algorithms {}/{}, slow GPUs {}, NICs {}, scale-up {}, leaves {}, routing {}, other nodes "
       "{}, "
-      "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}/{}, units {}, "
+      "{} throttle, {} flaps, jitter {}; sharding over {} in units of {}, prefetch {}/{}, units "
+      "{}, "
       "window {}, {} lengths of documents, reshard {}, "
       "reduce {}; context {} by {}, ulysses {}, pairs {}; {} parts in units of {} "
       "computed again, offloaded: optimizer {} in {}, {} layers; {} experts of which {}, over "
@@ -48,14 +49,14 @@ std::string describe(const Case& drawn) {
       fmt::join(drawn.cluster.kind_of_node, " "), drawn.cluster.degraded.throttle.size(),
       drawn.cluster.degraded.flaps.size(), drawn.cluster.degraded.jitter.spread,
       p.sharding.ranks.value_or(p.data), p.sharding.unit_layers, p.sharding.units_ahead(true),
-      p.sharding.units_ahead(false),
-      fmt::join(units, " "), w.training.attention_window, w.training.documents.size(),
-      name_of(p.sharding.reshard), name_of(p.sharding.reduce), p.context,
-      name_of(p.context_exchange), p.ulysses, p.overlap_pairs, w.training.recompute_parts.size(),
-      w.training.recompute_unit, w.offload.optimizer, w.offload.pieces, w.offload.activation_layers,
-      w.model.experts.count, w.model.experts.per_token, p.expert, p.expert_tensor_ranks(),
-      name_of(p.expert_exchange), w.training.routing.zipf, w.training.routing.capacity,
-      name_of(p.outermost), precision_line(w));
+      p.sharding.units_ahead(false), fmt::join(units, " "), w.training.attention_window,
+      w.training.documents.size(), name_of(p.sharding.reshard), name_of(p.sharding.reduce),
+      p.context, name_of(p.context_exchange), p.ulysses, p.overlap_pairs,
+      w.training.recompute_parts.size(), w.training.recompute_unit, w.offload.optimizer,
+      w.offload.pieces, w.offload.activation_layers, w.model.experts.count,
+      w.model.experts.per_token, p.expert, p.expert_tensor_ranks(), name_of(p.expert_exchange),
+      w.training.routing.zipf, w.training.routing.capacity, name_of(p.outermost),
+      precision_line(w));
 }
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
