@@ -65,6 +65,10 @@ Change shared_by(const Change& before, int ranks) {
   return with(before, fmt::format("parallelism.sharding.ranks={}", ranks),
               [&](Workload& w) { w.parallelism.sharding.ranks = ranks; });
 }
+Change optimizer_in_host(const Change& before) {
+  return with(before, "parallelism.offload.optimizer=true",
+              [](Workload& w) { w.offload.optimizer = true; });
+}
 Change sequence(const Change& before) {
   return with(before, "parallelism.sequence=true",
               [](Workload& w) { w.parallelism.sequence = true; });
@@ -121,7 +125,8 @@ Change chunks(const Change& before, int number) {
 }
 
 bool can_run(const Workload& workload, const ClusterSpec& cluster) {
-  return problems(workload, cluster.gpus, cluster.gpu).empty();
+  return problems(workload, cluster.gpus, cluster.gpu).empty() &&
+         !offload_problem(workload.offload, cluster.topology);
 }
 
 /// Every regrouping by powers of two; fewer tensor ranks only where a group is larger than a node.
@@ -208,6 +213,9 @@ std::vector<std::vector<Variant>> variants(const Workload& w) {
     }
   }
   kinds.push_back(recomputations(w.training));
+  if (!w.offload.optimizer) {
+    kinds.push_back({[](const Change& x) { return optimizer_in_host(x); }});
+  }
   return kinds;
 }
 
@@ -239,11 +247,12 @@ std::vector<Change> combinations(const Workload& w, int gpus_per_node) {
 /// Whether all settings of `less` are among those of `more`. Fewer layers that are computed again
 /// are another change, not a longer one.
 bool holds(const Change& more, const Change& less) {
-  if (more.workload.training.recompute_layers != less.workload.training.recompute_layers) {
-    return false;
-  }
+  const bool other_layers =
+      more.workload.training.recompute_layers != less.workload.training.recompute_layers;
   return std::all_of(less.settings.begin(), less.settings.end(), [&](const std::string& setting) {
-    return std::find(more.settings.begin(), more.settings.end(), setting) != more.settings.end();
+    const bool is_other = other_layers && setting.starts_with("training.recompute");
+    return !is_other &&
+           std::find(more.settings.begin(), more.settings.end(), setting) != more.settings.end();
   });
 }
 

@@ -101,8 +101,9 @@ std::vector<std::string> hints_of(const Remedies& remedies) {
   constexpr std::size_t kShown = 4;
   if (remedies.played.empty()) {
     return {
-        "no plan of these GPUs fits, with ZeRO-3, full recomputation, microbatches of one sequence "
-        "and more tensor ranks and stages together; more GPUs, or GPUs with more memory"};
+        "no plan of these GPUs fits, with ZeRO-3, full recomputation, microbatches of one "
+        "sequence, the optimizer in the host's memory and more tensor ranks and stages together; "
+        "more GPUs, or GPUs with more memory"};
   }
   std::vector<std::string> hints;
   for (const Remedy& remedy : remedies.played) {

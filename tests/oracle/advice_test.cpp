@@ -112,6 +112,18 @@ TEST(MemoryChanges, NamePartsAndLayersAndShards) {
   }
 }
 
+// One GPU has no ranks to share with: its host's memory is what is left, once, not also with less
+// that helps too; and nothing where nodes have no way to it.
+TEST(MemoryChanges, OfOneGpuPutTheOptimizerIntoTheHost) {
+  Scenario one = testing::shipped("learn/10-memory-and-sharding.yaml");
+  const std::vector<Change> changes = memory_changes(one.workload, one.cluster);
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].text(), "parallelism.offload.optimizer=true");
+  one.cluster.topology.nics_per_node = 0;
+  one.cluster.topology.scale_up = ScaleUpKind::Switch;
+  EXPECT_TRUE(memory_changes(one.workload, one.cluster).empty());
+}
+
 // Where no single change fits, two or three together are found: 405 B on 1,024 GPUs.
 TEST(MemoryChanges, CombineWhereNoSingleOneFits) {
   const Scenario scenario = testing::shipped(
