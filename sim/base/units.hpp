@@ -6,6 +6,7 @@
 #pragma once
 
 #include <compare>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,6 +52,7 @@ constexpr auto operator/(Quantity<B1, F1, S1> a, Quantity<B2, F2, S2> b) {
 using Bytes = Quantity<1, 0, 0>;
 using Flops = Quantity<0, 1, 0>;
 using Seconds = Quantity<0, 0, 1>;
+inline constexpr Seconds kNever{std::numeric_limits<double>::infinity()};
 using BytesPerSecond = Quantity<1, 0, -1>;
 using FlopsPerSecond = Quantity<0, 1, -1>;
 

@@ -18,8 +18,6 @@
 
 namespace danlu {
 
-inline constexpr Seconds kNever{std::numeric_limits<double>::infinity()};
-
 /// A duration that may be random. `mean` is the mean of all kinds but Empirical.
 struct Duration {
   enum class Kind { Constant, Exponential, LogNormal, Weibull, Empirical };

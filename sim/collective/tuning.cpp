@@ -37,8 +37,6 @@ constexpr double kOwnCopy = 0.125;
 
 constexpr Bytes kSmall{16384};  // messages that a network sends without a handshake
 
-constexpr Seconds kNever{std::numeric_limits<double>::infinity()};
-
 constexpr Seconds us(double value) {
   return {value * 1e-6};
 }

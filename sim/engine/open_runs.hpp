@@ -2,16 +2,19 @@
 // long, while nobody else has flows on its links and nobody else takes from its GPUs. When somebody
 // does it is opened: what it has done so far is known, and its segments go on one by one, with
 // flows of their own; until the disturbance is over and nothing of it is under way, when what is
-// left goes on alone again. 100,000 segments are so a few thousand events, at the same times.
+// left goes on alone again. 100,000 segments are so a few thousand events, at the same times. When
+// its host launches segments is known up to the next one for which it waits.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "sim/engine/open_host.hpp"
 #include "sim/engine/open_slice.hpp"
 #include "sim/tasks/taken.hpp"
 #include "sim/tasks/task_graph.hpp"
@@ -20,7 +23,16 @@ namespace danlu {
 
 /// What a player wants to be told at a time.
 struct Alarm {
-  enum class What : std::uint8_t { Finish, StartFlow, Compute, Capacity, Run, Latency, Joint };
+  enum class What : std::uint8_t {
+    Finish,
+    StartFlow,
+    Compute,
+    Capacity,
+    Run,
+    Latency,
+    Launch,
+    Joint
+  };
 
   What what = What::Finish;
   std::uint32_t of = 0;      // the task; slot of what computes or of a run; index of a change;
@@ -50,7 +62,8 @@ class OpenRuns {
     }
   }
 
-  void start(TaskId id) {
+  /// Its host began so long before; none: that is never late.
+  void start(TaskId id, std::optional<Seconds> lead) {
     if (free_.empty()) {
       free_.push_back(static_cast<std::uint32_t>(runs_.size()));
       runs_.emplace_back();
@@ -60,6 +73,8 @@ class OpenRuns {
     OpenRun& run = runs_[slot];
     run.task = id;
     run.slice = run.whole = &slice_of(graph_.tasks[id].slice);
+    run.host = OpenHost(lead ? std::optional(now() - *lead) : std::nullopt);
+    run.stays_open = false;
     run.others = taken_.any() ? taken_.from(graph_.participants[id]) : GpuShare{};
     bool quiet = is_quiet(run);
     for (const FoldedLinkId link : run.slice->links) {
@@ -72,9 +87,7 @@ class OpenRuns {
         runs_of_[ranks].push_back(slot);
       }
     }
-    if (quiet) {
-      go_on_alone(slot);
-    } else {
+    if (!quiet || !goes_on_alone(slot)) {
       begin_open(run);
       start_first_segments(slot);
     }
@@ -105,6 +118,8 @@ class OpenRuns {
   void ring(Alarm alarm) {
     if (alarm.what == Alarm::What::Latency) {
       start_part_flow(alarm.of, alarm.number);
+    } else if (alarm.what == Alarm::What::Launch) {
+      launch(alarm.of, alarm.number);
     } else if (runs_[alarm.of].number == alarm.number) {
       end_alone_or_compute(alarm.of);
     }
@@ -128,15 +143,24 @@ class OpenRuns {
   }
 
  private:
+  /// A slice that goes on alone, so long after its host began.
+  struct Late {
+    Seconds lead;
+    SegmentTimes times;
+    bool meets_itself = false;
+  };
   /// A run while it goes: alone, or segment by segment.
   struct OpenRun {
     TaskId task{};
     const OpenSlice* whole = nullptr;
     const OpenSlice* slice = nullptr;  // what is left of it when it last went on alone
     std::uint32_t number = 0;  // of the newest alarm of its end or of what computes, over all runs
+    OpenHost host{};
     bool alone = false;
-    Seconds began{};    // alone
-    GpuShare others{};  // what others take from its ranks
+    bool stays_open = false;             // its own exchanges would meet
+    Seconds began{};                     // alone
+    std::shared_ptr<const Late> late{};  // then, where the host is
+    GpuShare others{};                   // what others take from its ranks
     // Open:
     std::vector<int> waits_for{};       // by segment, as the next one
     std::vector<std::uint32_t> part{};  // of an exchange, that goes on
@@ -167,11 +191,33 @@ class OpenRuns {
                        [&](FoldedLinkId link) { return links_[link].flows == 0; });
   }
 
-  void go_on_alone(std::uint32_t slot) {
+  /// False where it cannot.
+  bool goes_on_alone(std::uint32_t slot) {
     OpenRun& run = runs_[slot];
+    const std::optional<Seconds> lead = run.host.lead(now());
+    run.late = lead && *lead < run.slice->least_lead ? late_of(*run.slice, *lead) : nullptr;
+    run.stays_open |= run.late ? run.late->meets_itself : run.slice->meets_alone;
+    if (run.stays_open) {
+      return false;
+    }
     run.alone = true;
     run.began = now();
-    network_.at(now() + run.slice->alone.total, {Alarm::What::Run, slot, ++run.number});
+    network_.at(now() + times_of(run).total, {Alarm::What::Run, slot, ++run.number});
+    return true;
+  }
+  /// Most hosts that are late begin with their slice or as long before as the last one.
+  std::shared_ptr<const Late> late_of(const OpenSlice& slice, Seconds lead) {
+    std::shared_ptr<const Late>& last = last_late_[&slice];
+    if (!last || last->lead != lead) {
+      Late late{lead, graph_.run_times(slice.slice, lead, {})};
+      late.meets_itself = slice.meets_itself(late.times);
+      last = std::make_shared<const Late>(std::move(late));
+    }
+    return last;
+  }
+  /// Of what is left of it, alone.
+  static const SegmentTimes& times_of(const OpenRun& run) {
+    return run.late ? run.late->times : run.slice->alone;
   }
 
   void open_runs_on(FoldedLinkId link) {
@@ -212,14 +258,15 @@ class OpenRuns {
   void open_run(std::uint32_t slot) {
     OpenRun& run = runs_[slot];
     const OpenSlice& slice = *run.slice;
+    const SegmentTimes& times = times_of(run);
     const Seconds at = now() - run.began;
-    if (at >= slice.alone.total) {
+    if (at >= times.total) {
       return;  // it ends at this instant
     }
     begin_open(run);
     const std::size_t count = slice.segments.size();
     for (std::size_t i = 0; i < count; ++i) {
-      if (slice.alone.finish[i] <= at) {
+      if (times.finish[i] <= at) {
         ++run.done;
         run.first_not_begun = i + 1;
         run.waits_for[i] = -1;
@@ -228,11 +275,17 @@ class OpenRuns {
         }
       }
     }
+    run.host.catch_up(slice, run.waits_for, run.began, times);
     // Exchanges first, since compute goes on beside them.
     for (const bool compute : {false, true}) {
       for (std::uint32_t i = 0; i < count; ++i) {
-        if (run.waits_for[i] == 0 && slice.segments[i].is_compute == compute) {
+        if (run.waits_for[i] != 0 || slice.segments[i].is_compute != compute) {
+          continue;
+        }
+        if (run.host.launched(i) <= now()) {
           resume_segment(slot, i, at);
+        } else {
+          await_launch(slot, i);
         }
       }
     }
@@ -244,7 +297,7 @@ class OpenRuns {
     begin_segment(run, i);
     if (segment.is_compute) {
       run.computing = i;
-      run.left = run.slice->left_of(i, at);
+      run.left = run.slice->left_of(i, at, times_of(run));
       run.since = now();
       run.pace = pace_of(run);
       set_run_alarm(slot);
@@ -253,7 +306,7 @@ class OpenRuns {
     if (!segment.taken.nothing()) {
       run.exchanging.push_back(i);
     }
-    Seconds into = at - run.slice->alone.start[i];
+    Seconds into = at - times_of(run).start[i];
     for (std::uint32_t n = 0; n < segment.parts.size(); ++n) {
       const OpenSlice::Part& part = segment.parts[n];
       run.part[i] = n;
@@ -281,15 +334,42 @@ class OpenRuns {
 
   /// Those that wait for nothing any more; all have begun before any can end.
   void start_segments(std::uint32_t slot, const std::vector<std::uint32_t>& some) {
+    OpenRun& run = runs_[slot];
     std::vector<std::uint32_t> free;
-    for (const std::uint32_t i : some) {
-      if (runs_[slot].waits_for[i] == 0) {
-        begin_segment(runs_[slot], i);
-        free.push_back(i);
+    const auto start_or_await = [&](std::uint32_t i) {
+      if (run.waits_for[i] != 0) {
+        return;
       }
+      if (run.host.launched(i) <= now()) {
+        begin_segment(run, i);
+        free.push_back(i);
+      } else {
+        await_launch(slot, i);
+      }
+    };
+    const auto known = static_cast<std::uint32_t>(run.host.known());
+    run.host.launch(*run.slice, run.waits_for, now());
+    std::for_each(some.begin(), some.end(), start_or_await);
+    for (std::uint32_t i = known; i < run.host.known(); ++i) {
+      start_or_await(i);
     }
     for (const std::uint32_t i : free) {
       start_segment(slot, i);
+    }
+  }
+
+  /// A host that waits will be known to launch it later.
+  void await_launch(std::uint32_t slot, std::uint32_t i) {
+    const Seconds launched = runs_[slot].host.launched(i);
+    if (launched < kNever) {
+      network_.at(launched, {Alarm::What::Launch, slot, i});
+    }
+  }
+  /// The run may have gone on alone since, or be another one: then nothing is due.
+  void launch(std::uint32_t slot, std::uint32_t i) {
+    const OpenRun& run = runs_[slot];
+    if (!run.alone && i < run.waits_for.size() && run.host.launched(i) <= now()) {
+      start_segments(slot, {i});
     }
   }
 
@@ -364,11 +444,15 @@ class OpenRuns {
     for (const std::uint32_t next : slice.segments[i].next) {
       --run.waits_for[next];
     }
-    if (run.under_way == 0 && run.done == run.first_not_begun && is_quiet(run) &&
+    if (run.under_way == 0 && run.done == run.first_not_begun && !run.stays_open && is_quiet(run) &&
         is_by_itself(run)) {
       const ProgramSlice& whole = slice.slice;
+      run.host.leave_behind(run.done);
       run.slice = &slice_of({whole.program, whole.first + run.done, whole.last});
-      go_on_alone(slot);
+      if (!goes_on_alone(slot)) {
+        begin_open(run);
+        start_first_segments(slot);
+      }
       return;
     }
     start_segments(slot, slice.segments[i].next);
@@ -383,6 +467,7 @@ class OpenRuns {
     OpenRun& run = runs_[slot];
     ++run.number;
     run.alone = false;
+    run.waits_for.clear();
     for (const FoldedLinkId link : run.whole->links) {
       std::erase(links_[link].runs, slot);
     }
@@ -439,6 +524,7 @@ class OpenRuns {
   Network& network_;
   const TakenByClass& taken_;
   std::map<ProgramSlice, OpenSlice> slices_;
+  std::map<const OpenSlice*, std::shared_ptr<const Late>> last_late_;
   std::vector<OpenRun> runs_;
   std::vector<std::uint32_t> free_;                            // slots of it
   IdVector<RankClassId, std::vector<std::uint32_t>> runs_of_;  // slots, by class of ranks

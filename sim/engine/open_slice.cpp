@@ -24,12 +24,47 @@ OpenSlice::Part part_of(const TaskGraph& graph, const CommunicationPart& part) {
   return made;
 }
 
+void sort_once(std::vector<FoldedLinkId>& links) {
+  std::sort(links.begin(), links.end());
+  links.erase(std::unique(links.begin(), links.end()), links.end());
+}
+
+bool share_a_link(const OpenSlice::Segment& a, const OpenSlice::Segment& b) {
+  return std::find_first_of(a.links.begin(), a.links.end(), b.links.begin(), b.links.end()) !=
+         a.links.end();
+}
+
+/// Fills in how the host launches, and how much sooner it has to begin never to be late but where
+/// it waits.
+void add_host(const TaskGraph& graph, OpenSlice& made) {
+  constexpr Seconds kLongBefore{1e6};
+  const Launches& launches = graph.programs[made.slice.program].costs.launches;
+  made.alone =
+      graph.run_times(made.slice, launches.empty() ? std::nullopt : std::optional(kLongBefore), {});
+  Seconds launched;
+  bool has_waited = false;
+  for (std::size_t i = 0; i < made.segments.size() && !launches.empty(); ++i) {
+    const OpenSlice::Launch launch{launches.times[made.slice.first + i],
+                                   launches.wait[made.slice.first + i]};
+    if (launch.waits && !has_waited) {
+      has_waited = true;
+      made.least_lead = std::max(made.least_lead, launched + launch.time - made.alone.launched[i]);
+    }
+    launched += launch.time;
+    if (!has_waited) {
+      made.least_lead = std::max(made.least_lead, launched - made.alone.start[i]);
+    }
+    made.launches.push_back(launch);
+  }
+}
+
 }  // namespace
 
 OpenSlice open_slice(const TaskGraph& graph, const ProgramSlice& slice) {
   const PlayedProgram& played = graph.programs[slice.program];
-  OpenSlice made{.slice = slice, .alone = graph.run_times(slice, {}, {})};
+  OpenSlice made{.slice = slice};
   std::map<GroupSort, std::size_t> last_of_stream;
+  std::map<FoldedLinkId, GroupSort> sort_on;
   for (std::size_t i = 0; i < slice.last - slice.first; ++i) {
     const Segment& segment = played.program.segments[slice.first + i];
     OpenSlice::Segment& own = made.segments.emplace_back();
@@ -42,10 +77,15 @@ OpenSlice open_slice(const TaskGraph& graph, const ProgramSlice& slice) {
         own.parts.push_back(part_of(graph, part));
         if (part.pattern) {
           for (const ChannelLoad& load : graph.channels[own.parts.back().channel].loads) {
-            made.links.push_back(load.link);
+            own.links.push_back(load.link);
           }
         }
       }
+      sort_once(own.links);
+      for (const FoldedLinkId link : own.links) {
+        made.may_meet |= sort_on.try_emplace(link, segment.sort()).first->second != segment.sort();
+      }
+      made.links.insert(made.links.end(), own.links.begin(), own.links.end());
     }
     const auto wait = [&](std::size_t before) {
       made.segments[before].next.push_back(static_cast<std::uint32_t>(i));
@@ -61,8 +101,9 @@ OpenSlice open_slice(const TaskGraph& graph, const ProgramSlice& slice) {
       wait(std::exchange(previous->second, i));
     }
   }
-  std::sort(made.links.begin(), made.links.end());
-  made.links.erase(std::unique(made.links.begin(), made.links.end()), made.links.end());
+  sort_once(made.links);
+  add_host(graph, made);
+  made.meets_alone = made.meets_itself(made.alone);
   return made;
 }
 
@@ -71,26 +112,50 @@ bool has_open_runs(const TaskGraph& graph) {
                      [](const Task& task) { return task.open; });
 }
 
-Seconds OpenSlice::left_of(std::size_t segment, Seconds at) const {
+Seconds OpenSlice::left_of(std::size_t segment, Seconds at, const SegmentTimes& times) const {
   Seconds left = segments[segment].duration;
-  for (Seconds from = alone.start[segment]; from < at;) {
+  for (Seconds from = times.start[segment]; from < at;) {
     Seconds to = at;
     GpuShare taken;
     for (std::size_t i = 0; i < segments.size(); ++i) {
       if (segments[i].is_compute || segments[i].taken.nothing()) {
         continue;
       }
-      if (alone.start[i] <= from && from < alone.finish[i]) {
+      if (times.start[i] <= from && from < times.finish[i]) {
         taken = taken + segments[i].taken;
-        to = std::min(to, alone.finish[i]);
-      } else if (from < alone.start[i]) {
-        to = std::min(to, alone.start[i]);
+        to = std::min(to, times.finish[i]);
+      } else if (from < times.start[i]) {
+        to = std::min(to, times.start[i]);
       }
     }
     left -= (to - from) * pace(segments[segment].bounds, taken);
     from = to;
   }
   return std::max(left, Seconds{});
+}
+
+bool OpenSlice::meets_itself(const SegmentTimes& times) const {
+  if (!may_meet) {
+    return false;
+  }
+  std::vector<std::size_t> exchanges;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    if (!segments[i].links.empty()) {
+      exchanges.push_back(i);
+    }
+  }
+  std::sort(exchanges.begin(), exchanges.end(),
+            [&](std::size_t a, std::size_t b) { return times.start[a] < times.start[b]; });
+  std::vector<std::size_t> going;
+  for (const std::size_t i : exchanges) {
+    std::erase_if(going, [&](std::size_t one) { return times.finish[one] <= times.start[i]; });
+    if (std::any_of(going.begin(), going.end(),
+                    [&](std::size_t one) { return share_a_link(segments[one], segments[i]); })) {
+      return true;
+    }
+    going.push_back(i);
+  }
+  return false;
 }
 
 }  // namespace danlu

@@ -96,6 +96,7 @@ class Player {
       }
       case Alarm::What::Run:
       case Alarm::What::Latency:
+      case Alarm::What::Launch:
         open_.ring(alarm);
         finish_runs();
         break;
@@ -146,7 +147,8 @@ class Player {
     const Task& task = graph_.tasks[id];
     timeline_.start[id] = now();
     if (task.open) {
-      open_.start(id);
+      open_.start(id,
+                  task.launched == LaunchedBy::Ahead ? std::nullopt : std::optional(lead_of(id)));
       finish_ended();
       return;
     }

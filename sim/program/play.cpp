@@ -59,8 +59,6 @@ class SlicePlayer {
   }
 
  private:
-  static constexpr Seconds kNever{1e300};
-
   /// What of the same instant comes first makes no difference.
   enum class What { Ready, Launched, Finished, Change };
   struct Event {

@@ -24,8 +24,6 @@ class PassLowering {
     HostLine hosts = host_line(passing);
     if (hosts.launched != LaunchedBy::Ahead) {
       passing.joint = false;
-      passing.fused = passing.fused && !passing.open;
-      passing.open = false;
       hosts.last.resize(passing.lanes());
     }
     std::vector<Tasks> previous(passing.lanes());

@@ -12,7 +12,7 @@ StepPlan plan_step(const Workload& workload, const Cluster& cluster, const SizeC
     check(size_of(draft));
   }
   lower_passes(draft);
-  if (check && disturbed == Disturbed::Open) {  // passes of late hosts were not opened
+  if (check && disturbed == Disturbed::Open) {  // lanes of late hosts do not join
     check({.opened = static_cast<double>(draft.graph().tasks.size())});
   }
   lower_sends(draft);

@@ -158,7 +158,7 @@ bool StepDraft::can_fuse(const StageGroup& passing) const {
 
 /// A pass that may be disturbed is one task that the player can open if nothing but links can
 /// disturb it: no other exchange of its ranks takes from one class of them and not from others, no
-/// two sorts of its own exchanges meet on a link, and the parts of one follow one another.
+/// two groups of a sort meet on a link, and the parts of one exchange follow one another.
 bool StepDraft::can_open(const StageGroup& passing) const {
   if (disturbed_ != Disturbed::Open || w_.collectives == CollectiveMode::Stepwise ||
       durations_known() || !cluster_.flaps.empty() || !goes_in_step(passing)) {
@@ -170,7 +170,7 @@ bool StepDraft::can_open(const StageGroup& passing) const {
   if (passing.rank_classes.size() > 1 && !all_behind) {
     return false;
   }
-  std::map<FoldedLinkId, GroupClassId> owners;
+  std::map<std::pair<FoldedLinkId, GroupSort>, GroupClassId> owners;
   for (const GroupClassId id : passing.groups) {
     if (group(id).shapes.size() > 1) {
       return false;
@@ -180,7 +180,8 @@ bool StepDraft::can_open(const StageGroup& passing) const {
         return false;
       }
       for (const FoldedLoad& load : folded().patterns[carried.pattern_class].loads) {
-        if (owners.try_emplace(load.link, id).first->second != id) {
+        const auto [owner, is_new] = owners.try_emplace({load.link, group(id).sort}, id);
+        if (!is_new && owner->second != id) {
           return false;
         }
       }

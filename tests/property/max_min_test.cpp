@@ -84,6 +84,7 @@ TEST_P(MaxMin, OpensRunsThatAreDisturbed) {
   const std::uint64_t seed = from_environment("DANLU_SEED", own);
   fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
   int opened = 0;
+  int by_late_hosts = 0;
   for (std::uint64_t i = 0; i < cases; ++i) {
     for (Case (*draw)(std::uint64_t) :
          {testing::random_case, testing::mixed_case, testing::other_kind_case}) {
@@ -96,6 +97,12 @@ TEST_P(MaxMin, OpensRunsThatAreDisturbed) {
         continue;
       }
       ++opened;
+      by_late_hosts += std::any_of(open.graph.tasks.begin(), open.graph.tasks.end(),
+                                   [](const Task& task) {
+                                     return task.open && task.launched != LaunchedBy::Ahead;
+                                   })
+                           ? 1
+                           : 0;
       const TaskGraph graph = plan_step(drawn.workload, cluster).graph;
       const double expected = play_max_min(graph)->end.value;
       const double found = std::abs(play_max_min(open.graph)->end.value / expected - 1);
@@ -106,8 +113,9 @@ TEST_P(MaxMin, OpensRunsThatAreDisturbed) {
       EXPECT_LE(by_simgrid, by_simgrid <= most ? most : sensitivity(graph) * expected);
     }
   }
-  fmt::print("{} steps with runs that are opened\n", opened);
+  fmt::print("{} steps with runs that are opened, {} of late hosts\n", opened, by_late_hosts);
   EXPECT_GT(opened, 0);
+  EXPECT_GT(by_late_hosts, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, MaxMin, ::testing::Range(0, 12));
