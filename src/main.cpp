@@ -6,12 +6,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
+#include <map>
 #include <new>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "sim/base/error.hpp"
@@ -33,6 +35,7 @@ struct Arguments {
   CompareOptions compare;
   SearchCommand search;
   SweepCommand sweep;
+  SweepWork sweep_work;
   std::vector<fs::path> files;
   fs::path shown;
   bool shows_step = false;
@@ -43,9 +46,12 @@ struct Arguments {
   ImportCommand import;
 };
 
+void add_verbosity(CLI::App& command, CommonOptions& common) {
+  command.add_flag("-v", common.verbosity, "Log to stderr; -vv and -vvv say more");
+}
 void add_common(CLI::App& command, CommonOptions& common) {
   command.add_flag("--json", common.json, "Result as JSON");
-  command.add_flag("-v", common.verbosity, "Log to stderr; -vv and -vvv say more");
+  add_verbosity(command, common);
 }
 void add_limit(CLI::App& command, CommonOptions& common) {
   command
@@ -117,7 +123,7 @@ void add_drawing(CLI::App& command, DrawingOptions& drawing) {
 
 void describe(CLI::App& app, Arguments& arguments) {
   app.require_subcommand(1);
-  app.set_version_flag("--version", "danlu 0.1.0");
+  app.set_version_flag("--version", fmt::format("danlu {}", kVersion));
   CommonOptions& common = arguments.common;
 
   CLI::App& run = *app.add_subcommand("run", "Simulate the training step of scenarios");
@@ -320,35 +326,143 @@ void describe_search(CLI::App& app, Arguments& arguments) {
   add_overrides(search, arguments.common);
 }
 
-void describe_sweep(CLI::App& app, Arguments& arguments) {
-  SweepCommand& command = arguments.sweep;
-  CLI::App& sweep =
-      *app.add_subcommand("sweep", "A scenario played for each combination of values of keys");
-  sweep.add_option("FILE", command.file, "A scenario")->required();
-  sweep
-      .add_option("--over", command.over,
-                  "A key and its values (repeatable): cluster.gpus=64..512:x2, "
-                  "cluster.topology=dgx-a100,hgx-a800, parallelism.tensor=2..8:2")
-      ->type_name("KEY=VALUES")
-      ->required()
-      ->take_all()
-      ->allow_extra_args(false);
+/// What all of sweep's ways to begin have; FILE and --over, of which each needs both.
+std::pair<CLI::Option*, CLI::Option*> add_points(CLI::App& sweep, SweepCommand& command,
+                                                 CommonOptions& common) {
+  CLI::Option* file = sweep.add_option("FILE", command.file, "A scenario");
+  CLI::Option* over =
+      sweep
+          .add_option("--over", command.over,
+                      "A key and its values (repeatable): cluster.gpus=64..512:x2, "
+                      "cluster.topology=dgx-a100,hgx-a800, parallelism.tensor=2..8:2")
+          ->type_name("KEY=VALUES")
+          ->take_all()
+          ->allow_extra_args(false);
   sweep
       .add_option("--show", command.show,
                   "Figures of each point, by their place in the JSON of run: step.time_s,step.mfu")
       ->type_name("NAMES");
-  sweep
-      .add_option("-o", command.out,
-                  "Write a line for each point to this file, .csv or .jsonl by its name")
-      ->type_name("FILE");
-  sweep.add_option("--jobs", command.jobs, "Points played at once (0: all processors)")
+  add_limit(sweep, common);
+  add_limit_of_events(sweep, common);
+  add_overrides(sweep, common);
+  return {file, over};
+}
+
+void add_jobs(CLI::App& command, int& jobs) {
+  command.add_option("--jobs", jobs, "Points played at once (0: all processors)")
       ->type_name("NUMBER")
       ->check(CLI::Range(0, 1024));
+}
+
+void add_points_table(CLI::App& command, std::optional<fs::path>& out) {
+  command
+      .add_option("-o", out, "Write a line for each point to this file, .csv or .jsonl by its name")
+      ->type_name("FILE");
+}
+
+/// Playing what is missing of a sweep in a folder.
+void add_work(CLI::App& command, SweepWork& work) {
+  command.add_option("DIR", work.folder, "The folder of a sweep")->required();
+  command
+      .add_option("--time-limit", work.time_limit,
+                  "Begin no point after so long: 90s, 50m, 2h (those begun are finished)")
+      ->type_name("TIME")
+      ->transform(
+          CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"m", 60}, {"h", 3600}},
+                                CLI::AsNumberWithUnit::UNIT_REQUIRED))
+      ->check(CLI::PositiveNumber);
+  command.add_flag("--retry-failed", work.retries_failed, "Play points again that failed");
+  add_jobs(command, work.jobs);
+}
+
+/// The same by way of a folder. They are told from a FILE by their names.
+void describe_sweep_folder(CLI::App& sweep, Arguments& arguments) {
+  SweepWork& work = arguments.sweep_work;
+  CommonOptions& common = arguments.common;
+  CLI::App& plan = *sweep.add_subcommand(
+      "plan", "Resolve all points into a folder, where any number of processes may play them");
+  const auto [file, over] = add_points(plan, arguments.sweep, common);
+  file->required();
+  over->required();
+  plan.add_option("-o", work.folder, "The folder: a new one, or one without a sweep")
+      ->type_name("DIR")
+      ->required();
+  plan.add_option("--jobs", arguments.sweep.jobs, "Points resolved at once (0: all processors)")
+      ->type_name("NUMBER")
+      ->check(CLI::Range(0, 1024));
+  add_verbosity(plan, common);
+
+  CLI::App& worker = *sweep.add_subcommand(
+      "worker", "Play a part of what is missing: what runs on each of several machines");
+  worker.add_option("--chunk", work.chunk, "2/3: of every third point, from the second on")
+      ->type_name("NUMBER/OF")
+      ->capture_default_str();
+  add_work(worker, work);
+  add_verbosity(worker, common);
+
+  CLI::App& run = *sweep.add_subcommand("run", "Play all that is missing on this machine");
+  add_work(run, work);
+  add_verbosity(run, common);
+
+  CLI::App& status = *sweep.add_subcommand("status", "How many points are played and missing");
+  status.add_option("DIR", work.folder, "The folder of a sweep")->required();
+  add_format(status, common);
+  add_common(status, common);
+
+  CLI::App& collect = *sweep.add_subcommand("collect", "The points as a table, by their numbers");
+  collect.add_option("DIR", work.folder, "The folder of a sweep")->required();
+  add_points_table(collect, work.out);
+  add_format(collect, common);
+  add_common(collect, common);
+}
+
+void describe_sweep(CLI::App& app, Arguments& arguments) {
+  SweepCommand& command = arguments.sweep;
+  CLI::App& sweep =
+      *app.add_subcommand("sweep", "A scenario played for each combination of values of keys");
+  const auto [file, over] = add_points(sweep, command, arguments.common);
+  add_points_table(sweep, command.out);
+  add_jobs(sweep, command.jobs);
   add_format(sweep, arguments.common);
-  add_limit(sweep, arguments.common);
-  add_limit_of_events(sweep, arguments.common);
   add_common(sweep, arguments.common);
-  add_overrides(sweep, arguments.common);
+  sweep.require_subcommand(0, 1);
+  describe_sweep_folder(sweep, arguments);
+  for (CLI::App* way : sweep.get_subcommands([](const CLI::App*) { return true; })) {
+    for (CLI::Option* option : sweep.get_options()) {
+      if (!option->check_name("--help")) {
+        way->excludes(option);
+      }
+    }
+  }
+  sweep.callback([&sweep, needed = std::vector<CLI::Option*>{file, over}] {
+    for (const CLI::Option* option : needed) {
+      if (sweep.get_subcommands().empty() && option->count() == 0) {
+        throw CLI::RequiredError(option->get_name());
+      }
+    }
+  });
+}
+
+int dispatch_sweep(const CLI::App& sweep, const Arguments& arguments) {
+  const std::vector<CLI::App*> ways = sweep.get_subcommands();
+  const std::string way = ways.empty() ? "" : ways.front()->get_name();
+  const SweepWork& work = arguments.sweep_work;
+  if (way == "plan") {
+    return sweep_plan(arguments.sweep, work.folder, arguments.common);
+  }
+  if (way == "worker") {
+    return sweep_worker(work, arguments.common);
+  }
+  if (way == "run") {
+    return sweep_run(work, arguments.common);
+  }
+  if (way == "status") {
+    return sweep_status(work.folder, arguments.common);
+  }
+  if (way == "collect") {
+    return sweep_collect(work, arguments.common);
+  }
+  return run_sweep(arguments.sweep, arguments.common);
 }
 
 int dispatch(const CLI::App& app, const Arguments& arguments) {
@@ -364,7 +478,7 @@ int dispatch(const CLI::App& app, const Arguments& arguments) {
     return run_search(arguments.search, arguments.common);
   }
   if (command == "sweep") {
-    return run_sweep(arguments.sweep, arguments.common);
+    return dispatch_sweep(*app.get_subcommands().front(), arguments);
   }
   if (command == "check") {
     return check_files(arguments.files, arguments.common);
