@@ -61,7 +61,7 @@ struct SweepWork {
   std::string chunk = "1/1";                 // "2/3": every third point, from the second on
   std::optional<double> time_limit;          // seconds, after which no point is begun
   bool retries_failed = false;
-  int jobs = 0;
+  std::optional<int> jobs;  // none: one of a worker, of a run as many as there are processors
 };
 int sweep_worker(const SweepWork& work, const CommonOptions& common);
 int sweep_run(const SweepWork& work, const CommonOptions& common);

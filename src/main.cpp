@@ -348,8 +348,9 @@ std::pair<CLI::Option*, CLI::Option*> add_points(CLI::App& sweep, SweepCommand& 
   return {file, over};
 }
 
-void add_jobs(CLI::App& command, int& jobs) {
-  command.add_option("--jobs", jobs, "Points played at once (0: all processors)")
+template <typename Jobs>
+void add_jobs(CLI::App& command, Jobs& jobs, std::string what) {
+  command.add_option("--jobs", jobs, std::move(what))
       ->type_name("NUMBER")
       ->check(CLI::Range(0, 1024));
 }
@@ -361,7 +362,7 @@ void add_points_table(CLI::App& command, std::optional<fs::path>& out) {
 }
 
 /// Playing what is missing of a sweep in a folder.
-void add_work(CLI::App& command, SweepWork& work) {
+void add_work(CLI::App& command, SweepWork& work, std::string jobs_help) {
   command.add_option("DIR", work.folder, "The folder of a sweep")->required();
   command
       .add_option("--time-limit", work.time_limit,
@@ -372,7 +373,7 @@ void add_work(CLI::App& command, SweepWork& work) {
                                 CLI::AsNumberWithUnit::UNIT_REQUIRED))
       ->check(CLI::PositiveNumber);
   command.add_flag("--retry-failed", work.retries_failed, "Play points again that failed");
-  add_jobs(command, work.jobs);
+  add_jobs(command, work.jobs, std::move(jobs_help));
 }
 
 /// The same by way of a folder. They are told from a FILE by their names.
@@ -387,9 +388,7 @@ void describe_sweep_folder(CLI::App& sweep, Arguments& arguments) {
   plan.add_option("-o", work.folder, "The folder: a new one, or one without a sweep")
       ->type_name("DIR")
       ->required();
-  plan.add_option("--jobs", arguments.sweep.jobs, "Points resolved at once (0: all processors)")
-      ->type_name("NUMBER")
-      ->check(CLI::Range(0, 1024));
+  add_jobs(plan, arguments.sweep.jobs, "Points resolved at once (0: all processors)");
   add_verbosity(plan, common);
 
   CLI::App& worker = *sweep.add_subcommand(
@@ -397,11 +396,11 @@ void describe_sweep_folder(CLI::App& sweep, Arguments& arguments) {
   worker.add_option("--chunk", work.chunk, "2/3: of every third point, from the second on")
       ->type_name("NUMBER/OF")
       ->capture_default_str();
-  add_work(worker, work);
+  add_work(worker, work, "Points played at once (one if left out; 0: all processors)");
   add_verbosity(worker, common);
 
   CLI::App& run = *sweep.add_subcommand("run", "Play all that is missing on this machine");
-  add_work(run, work);
+  add_work(run, work, "Points played at once (0: all processors)");
   add_verbosity(run, common);
 
   CLI::App& status = *sweep.add_subcommand("status", "How many points are played and missing");
@@ -422,7 +421,7 @@ void describe_sweep(CLI::App& app, Arguments& arguments) {
       *app.add_subcommand("sweep", "A scenario played for each combination of values of keys");
   const auto [file, over] = add_points(sweep, command, arguments.common);
   add_points_table(sweep, command.out);
-  add_jobs(sweep, command.jobs);
+  add_jobs(sweep, command.jobs, "Points played at once (0: all processors)");
   add_format(sweep, arguments.common);
   add_common(sweep, arguments.common);
   sweep.require_subcommand(0, 1);

@@ -139,8 +139,8 @@ PointChunk chunk_of(const std::string& text) {
   return chunk;
 }
 
-/// Plays the points of the chunk of which nothing is known; false where time was up before.
-bool play_chunk(const SweepWork& work, const CommonOptions& common, const SweepPlan& plan,
+/// Plays the points of the chunk of which nothing is known, as far as there is time.
+void play_chunk(const SweepWork& work, const CommonOptions& common, const SweepPlan& plan,
                 const PointChunk& chunk, int jobs) {
   const std::vector<std::string> known = read_results(work.folder, plan);
   const SweepReport report = with_points(plan.report, known);
@@ -174,7 +174,6 @@ bool play_chunk(const SweepWork& work, const CommonOptions& common, const SweepP
   };
   play_planned(plan, missing, topologies_folder(), session, {.go_on = has_time, .take = take});
   file.sync();
-  return played == missing.size();
 }
 
 }  // namespace
@@ -205,21 +204,19 @@ int sweep_plan(const SweepCommand& command, const fs::path& folder, const Common
 int sweep_worker(const SweepWork& work, const CommonOptions& common) {
   const PointChunk chunk = chunk_of(work.chunk);
   const SweepPlan plan = read_plan(work.folder);
-  const bool is_through = play_chunk(work, common, plan, chunk, work.jobs);
-  const SweepReport all = with_points(plan.report, read_results(work.folder, plan));
-  SweepReport own = plan.report;
-  for (std::size_t number = 0; number < all.points.size(); ++number) {
-    if (chunk.has(number)) {
-      own.points.push_back(all.points[number]);
-    }
+  play_chunk(work, common, plan, chunk, work.jobs.value_or(1));
+  const std::vector<std::string> results = read_results(work.folder, plan);
+  std::size_t missing = 0;
+  for (std::size_t number = 0; number < results.size(); ++number) {
+    missing += chunk.has(number) && results[number].empty() ? 1 : 0;
   }
-  spdlog::info("chunk {}: {}", work.chunk, is_through ? "all played" : "no time left");
-  return is_complete(own) ? kExitDone : kExitIncomplete;
+  spdlog::info("chunk {}: {} points missing", work.chunk, missing);
+  return missing == 0 ? kExitDone : kExitIncomplete;
 }
 
 int sweep_run(const SweepWork& work, const CommonOptions& common) {
   const SweepPlan plan = read_plan(work.folder);
-  play_chunk(work, common, plan, {}, work.jobs);
+  play_chunk(work, common, plan, {}, work.jobs.value_or(0));
   return sweep_status(work.folder, common);
 }
 

@@ -95,7 +95,7 @@ Json line_of(const SweepPlan& plan, std::size_t number) {
 }
 
 [[noreturn]] void refuse_plan(const fs::path& manifest, std::size_t line, std::string what) {
-  throw InputError(Problem{{manifest.string(), static_cast<int>(line), 0},
+  throw InputError(Problem{{manifest.string(), static_cast<int>(line), 1},
                            std::move(what),
                            "plan the sweep again, in another folder",
                            ""});

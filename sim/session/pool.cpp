@@ -251,6 +251,9 @@ std::vector<Played> play_in_processes(std::size_t count, const PoolOptions& opti
         }
         running.push_back(start(next++, options, play));
       }
+      if (running.empty()) {
+        break;  // nothing to wait for
+      }
       for (const Process& process : take_finished(running)) {
         results[process.number] = finish(process, options.patience);
         ++ended;
