@@ -67,6 +67,16 @@ int sweep_worker(const SweepWork& work, const CommonOptions& common);
 int sweep_run(const SweepWork& work, const CommonOptions& common);
 int sweep_status(const std::filesystem::path& folder, const CommonOptions& common);
 int sweep_collect(const SweepWork& work, const CommonOptions& common);
+struct SweepSubmission {
+  std::filesystem::path folder;
+  std::string engine;                 // of kNames<SweepEngine>
+  std::optional<std::size_t> chunks;  // none: as many as points, a hundred at most
+  std::optional<double> time_limit;   // seconds, of each worker
+  std::vector<std::string> options;   // of the engine
+  std::string image, claim;           // of kubernetes
+  bool dry_run = false;               // print what the engine would be given
+};
+int sweep_submit(const SweepSubmission& submission, const CommonOptions& common);
 int show(const std::filesystem::path& file, const CommonOptions& common);
 int show_step(const std::filesystem::path& file, const CommonOptions& common);
 int check_files(const std::vector<std::filesystem::path>& files, const CommonOptions& common);

@@ -21,6 +21,7 @@
 #include "sim/import/import.hpp"
 #include "sim/report/writers.hpp"
 #include "src/commands.hpp"
+#include "src/sweep_submit.hpp"
 #include "src/validate.hpp"
 
 namespace danlu {
@@ -36,6 +37,7 @@ struct Arguments {
   SearchCommand search;
   SweepCommand sweep;
   SweepWork sweep_work;
+  SweepSubmission sweep_submission;
   std::vector<fs::path> files;
   fs::path shown;
   bool shows_step = false;
@@ -361,19 +363,60 @@ void add_points_table(CLI::App& command, std::optional<fs::path>& out) {
       ->type_name("FILE");
 }
 
-/// Playing what is missing of a sweep in a folder.
-void add_work(CLI::App& command, SweepWork& work, std::string jobs_help) {
-  command.add_option("DIR", work.folder, "The folder of a sweep")->required();
+void add_time_limit(CLI::App& command, std::optional<double>& time_limit) {
   command
-      .add_option("--time-limit", work.time_limit,
+      .add_option("--time-limit", time_limit,
                   "Begin no point after so long: 90s, 50m, 2h (those begun are finished)")
       ->type_name("TIME")
       ->transform(
           CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"m", 60}, {"h", 3600}},
                                 CLI::AsNumberWithUnit::UNIT_REQUIRED))
       ->check(CLI::PositiveNumber);
+}
+
+/// Playing what is missing of a sweep in a folder.
+void add_work(CLI::App& command, SweepWork& work, std::string jobs_help) {
+  command.add_option("DIR", work.folder, "The folder of a sweep")->required();
+  add_time_limit(command, work.time_limit);
   command.add_flag("--retry-failed", work.retries_failed, "Play points again that failed");
   add_jobs(command, work.jobs, std::move(jobs_help));
+}
+
+void describe_sweep_submit(CLI::App& sweep, SweepSubmission& submission, CommonOptions& common) {
+  constexpr std::size_t kMostChunks = 100'000;
+  std::vector<std::string> engines;
+  for (const auto& [engine, name] : kNames<SweepEngine>) {
+    engines.emplace_back(name);
+  }
+  CLI::App& submit = *sweep.add_subcommand(
+      "submit", "Give what is missing to an engine that starts workers on several machines");
+  submit.add_option("DIR", submission.folder, "The folder of a sweep")->required();
+  submit
+      .add_option("--engine", submission.engine,
+                  "slurm (a job array), parallel (GNU parallel), kubernetes (an indexed job)")
+      ->type_name("ENGINE")
+      ->required()
+      ->check(CLI::IsMember(engines));
+  submit
+      .add_option("--chunks", submission.chunks,
+                  "Workers that share the points (as many as points, 100 at most)")
+      ->type_name("NUMBER")
+      ->check(CLI::Range(std::size_t{1}, kMostChunks));
+  add_time_limit(submit, submission.time_limit);
+  submit
+      .add_option("--with", submission.options,
+                  "An option of the engine (repeatable): --with=--partition=long")
+      ->type_name("OPTION")
+      ->take_all()
+      ->allow_extra_args(false);
+  submit.add_option("--image", submission.image, "kubernetes: an image with danlu in it")
+      ->type_name("NAME");
+  submit
+      .add_option("--claim", submission.claim,
+                  "kubernetes: the claim of a volume, to be mounted at the folder above DIR")
+      ->type_name("NAME");
+  submit.add_flag("--dry-run", submission.dry_run, "Print what the engine would be given");
+  add_verbosity(submit, common);
 }
 
 /// The same by way of a folder. They are told from a FILE by their names.
@@ -402,6 +445,8 @@ void describe_sweep_folder(CLI::App& sweep, Arguments& arguments) {
   CLI::App& run = *sweep.add_subcommand("run", "Play all that is missing on this machine");
   add_work(run, work, "Points played at once (0: all processors)");
   add_verbosity(run, common);
+
+  describe_sweep_submit(sweep, arguments.sweep_submission, common);
 
   CLI::App& status = *sweep.add_subcommand("status", "How many points are played and missing");
   status.add_option("DIR", work.folder, "The folder of a sweep")->required();
@@ -454,6 +499,9 @@ int dispatch_sweep(const CLI::App& sweep, const Arguments& arguments) {
   }
   if (way == "run") {
     return sweep_run(work, arguments.common);
+  }
+  if (way == "submit") {
+    return sweep_submit(arguments.sweep_submission, arguments.common);
   }
   if (way == "status") {
     return sweep_status(work.folder, arguments.common);

@@ -1,14 +1,18 @@
-// danlu sweep FILE --over KEY=VALUES, and the same by way of a folder: plan, worker, run, status,
-// collect.
+// danlu sweep FILE --over KEY=VALUES, and the same by way of a folder: plan, worker, run, submit,
+// status, collect.
 #include "sim/session/sweep.hpp"
 
 #include <fmt/format.h>
+#include <spawn.h>
 #include <spdlog/spdlog.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cstring>
 #include <functional>
 #include <set>
 #include <string>
@@ -22,6 +26,7 @@
 #include "src/output_file.hpp"
 #include "src/session.hpp"
 #include "src/sweep_folder.hpp"
+#include "src/sweep_submit.hpp"
 
 namespace danlu {
 namespace {
@@ -176,6 +181,52 @@ void play_chunk(const SweepWork& work, const CommonOptions& common, const SweepP
   file.sync();
 }
 
+/// Starts a command, and waits for its end; its exit status, as a shell has it.
+int start_and_wait(const std::vector<std::string>& command) {
+  std::vector<char*> words;
+  for (const std::string& word : command) {
+    words.push_back(const_cast<char*>(word.c_str()));  // which posix_spawnp() does not change
+  }
+  words.push_back(nullptr);
+  pid_t id = -1;
+  if (const int error = posix_spawnp(&id, words[0], nullptr, nullptr, words.data(), environ)) {
+    refuse("--engine",
+           fmt::format("cannot start {}: {}", shown(command.front()), std::strerror(error)),
+           "--dry-run prints what it would be given");
+  }
+  int status = 0;
+  while (waitpid(id, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/// The chunks, of so many, that points are missing of.
+std::vector<std::size_t> missing_chunks(const std::vector<std::string>& results,
+                                        std::size_t chunks) {
+  std::set<std::size_t> missing;
+  for (std::size_t number = 0; number < results.size(); ++number) {
+    if (results[number].empty()) {
+      missing.insert(number % chunks + 1);
+    }
+  }
+  return {missing.begin(), missing.end()};
+}
+
+void check_submission(const SweepSubmission& submission, SweepEngine engine) {
+  const bool is_kubernetes = engine == SweepEngine::Kubernetes;
+  if (is_kubernetes && (submission.image.empty() || submission.claim.empty())) {
+    refuse("--engine", "kubernetes needs --image and --claim",
+           "an image with danlu, and the claim of the volume that the sweep's folder lies on");
+  }
+  if (!is_kubernetes && !(submission.image.empty() && submission.claim.empty())) {
+    refuse("--engine", fmt::format("{} has no --image and no --claim", submission.engine));
+  }
+  if (is_kubernetes && !submission.options.empty()) {
+    refuse("--with", "kubernetes takes no options",
+           "--dry-run prints the job, which may be changed");
+  }
+}
+
 }  // namespace
 
 int run_sweep(const SweepCommand& command, const CommonOptions& common) {
@@ -218,6 +269,40 @@ int sweep_run(const SweepWork& work, const CommonOptions& common) {
   const SweepPlan plan = read_plan(work.folder);
   play_chunk(work, common, plan, {}, work.jobs.value_or(0));
   return sweep_status(work.folder, common);
+}
+
+int sweep_submit(const SweepSubmission& submission, const CommonOptions& common) {
+  constexpr std::size_t kMostChunks = 100;  // unless more are asked for
+  const SweepEngine engine = *value_named<SweepEngine>(submission.engine);
+  check_submission(submission, engine);
+  const SweepPlan plan = read_plan(submission.folder);
+  const std::vector<std::string> results = read_results(submission.folder, plan);
+  SweepJob job{.program = engine == SweepEngine::Kubernetes
+                              ? "danlu"
+                              : fs::read_symlink("/proc/self/exe").string(),
+               .folder = fs::canonical(submission.folder).string(),
+               .missing = {},
+               .chunks = submission.chunks.value_or(std::min(results.size(), kMostChunks)),
+               .time_limit = submission.time_limit,
+               .options = submission.options,
+               .image = submission.image,
+               .claim = submission.claim};
+  job.missing = missing_chunks(results, job.chunks);
+  if (job.missing.empty()) {
+    return tell_status(submission.folder, with_points(plan.report, results), chosen_writer(common));
+  }
+  const std::string text = job_text(engine, job);
+  if (submission.dry_run) {
+    print(text);
+    return kExitDone;
+  }
+  const fs::path file = fs::path(job.folder) / job_file(engine);
+  write_file(file, text);
+  const int status = start_and_wait(job_command(engine, file));
+  if (status != 0) {
+    spdlog::warn("{} has ended with status {}", job_command(engine, file).front(), status);
+  }
+  return status == 0 ? kExitDone : kExitIncomplete;
 }
 
 int sweep_status(const fs::path& folder, const CommonOptions& common) {
