@@ -2,9 +2,9 @@
 // chunk of the points, and only chunks of which points are missing are asked for. What the engine
 // loses is submitted again.
 //
-//   slurm       a job array, an element a chunk           sbatch DIR/submit-slurm.sh
-//   parallel    GNU parallel, here or with --sshlogin     bash DIR/submit-parallel.sh
-//   kubernetes  an indexed job, an index a chunk          kubectl create -f DIR/submit-kubernetes.json
+//   slurm       a job array, an element a chunk       sbatch DIR/submit-slurm.sh
+//   parallel    GNU parallel, here or by --sshlogin   bash DIR/submit-parallel.sh
+//   kubernetes  an indexed job, an index a chunk      kubectl create -f DIR/submit-kubernetes.json
 #pragma once
 
 #include <cstddef>
