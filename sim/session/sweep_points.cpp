@@ -44,7 +44,7 @@ std::string line_of(const Json& json) {
 Json play_point(std::size_t number, const ReadPoint& read, const std::vector<std::string>& names,
                 const SessionOptions& options) {
   try {
-    const Report report = simulate(read(number), options).report;
+    const Report report = simulate_if_memory(read(number), options).report;
     Json message = report.memory.fits() ? message_of(Status::Ran, "")
                                         : message_of(Status::NoFit, why_no_fit(report.memory));
     message["figures"] = Json::object();

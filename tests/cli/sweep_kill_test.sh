@@ -85,7 +85,7 @@ expect 'run again' 0 "$code"
 expect 'and as undisturbed' "$undisturbed" "$(collected killed)"
 
 # A point that takes long: SIGTERM drops it, and no process is left.
-plan long 8,16384
+plan long 8,8192
 cp -r "$work/long" "$work/died"
 "$danlu" sweep run "$work/long" >/dev/null 2>&1 &
 until [[ $(pgrep -P $!) ]]; do sleep 0.01; done
@@ -102,22 +102,30 @@ expect_has 'and no result' '1 missing' "$out"
 call sweep run "$work/long"
 long=$(collected long)
 
-# What kills the process of a point: once it is played again, twice and it has failed.
-died() { # TIMES
+# What kills the process of a point, or that which plays for it: once, and it is played again;
+# twice, and it has failed.
+died() { # child|player...
   "$danlu" sweep worker "$work/died" --retry-failed >/dev/null 2>&1 &
-  local worker=$! child before='' time
-  for ((time = 0; time < $1; ++time)); do
-    until child=$(pgrep -P "$worker") && [[ $child != "$before" ]]; do sleep 0.01; done
-    kill -KILL "$child"
+  local worker=$! child player before='' who
+  for who; do
+    until child=$(pgrep -P "$worker") && [[ $child != "$before" ]] &&
+      player=$(pgrep -P "$child"); do
+      sleep 0.01
+    done
+    kill -KILL "${!who}"
     before=$child
   done
   wait "$worker"
 }
-died 2
+died player child
 expect 'killed twice' 0 $?
-expect_has 'it has failed' '1,16384,failed,this machine has not enough memory for it' \
+expect_has 'it has failed' '1,8192,failed,this machine has not enough memory for it' \
   "$(collected died)"
-died 1
-expect 'killed once' 0 $?
-expect 'it has not' "$long" "$(collected died)"
+for who in child player; do
+  rm -rf "$work/died/results"
+  mkdir "$work/died/results"
+  died "$who"
+  expect "$who killed once" 0 $?
+  expect 'it has not failed' "$long" "$(collected died)"
+done
 end_of_checks
