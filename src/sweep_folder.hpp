@@ -43,8 +43,8 @@ class ResultFile {
   ResultFile(const ResultFile&) = delete;
   ResultFile& operator=(const ResultFile&) = delete;
 
-  /// In one write, so that nothing is lost with this process. Syncs where that was not done for some
-  /// seconds. Throws InputError where it cannot be written.
+  /// In one write, so that nothing is lost with this process. Syncs where that was not done for
+  /// some seconds. Throws InputError where it cannot be written.
   void append(const std::string& key, const std::string& result);
   /// What was appended outlives the machine. Throws InputError.
   void sync();
