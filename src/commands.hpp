@@ -52,6 +52,31 @@ struct SweepCommand {
   int jobs = 0;
 };
 int run_sweep(const SweepCommand& command, const CommonOptions& common);
+/// Into this folder.
+int sweep_plan(const SweepCommand& command, const std::filesystem::path& folder,
+               const CommonOptions& common);
+struct SweepWork {
+  std::filesystem::path folder;
+  std::optional<std::filesystem::path> out;  // the table of all points
+  std::string chunk = "1/1";                 // "2/3": every third point, from the second on
+  std::optional<double> time_limit;          // seconds, after which no point is begun
+  bool retries_failed = false;
+  std::optional<int> jobs;  // none: one of a worker, of a run as many as there are processors
+};
+int sweep_worker(const SweepWork& work, const CommonOptions& common);
+int sweep_run(const SweepWork& work, const CommonOptions& common);
+int sweep_status(const std::filesystem::path& folder, const CommonOptions& common);
+int sweep_collect(const SweepWork& work, const CommonOptions& common);
+struct SweepSubmission {
+  std::filesystem::path folder;
+  std::string engine;                 // of kNames<SweepEngine>
+  std::optional<std::size_t> chunks;  // none: as many as points, a hundred at most
+  std::optional<double> time_limit;   // seconds, of each worker
+  std::vector<std::string> options;   // of the engine
+  std::string image, claim;           // of kubernetes
+  bool dry_run = false;               // print what the engine would be given
+};
+int sweep_submit(const SweepSubmission& submission, const CommonOptions& common);
 int show(const std::filesystem::path& file, const CommonOptions& common);
 int show_step(const std::filesystem::path& file, const CommonOptions& common);
 int check_files(const std::vector<std::filesystem::path>& files, const CommonOptions& common);

@@ -19,6 +19,8 @@
 #include "sim/import/import.hpp"
 #include "sim/report/writers.hpp"
 #include "src/commands.hpp"
+#include "src/options.hpp"
+#include "src/sweep_options.hpp"
 #include "src/validate.hpp"
 
 namespace danlu {
@@ -32,7 +34,7 @@ struct Arguments {
   RunOptions run;
   CompareOptions compare;
   SearchCommand search;
-  SweepCommand sweep;
+  SweepArguments sweep;
   std::vector<fs::path> files;
   fs::path shown;
   bool shows_step = false;
@@ -42,57 +44,6 @@ struct Arguments {
   ValidateOptions validate;
   ImportCommand import;
 };
-
-void add_common(CLI::App& command, CommonOptions& common) {
-  command.add_flag("--json", common.json, "Result as JSON");
-  command.add_flag("-v", common.verbosity, "Log to stderr; -vv and -vvv say more");
-}
-void add_limit(CLI::App& command, CommonOptions& common) {
-  command
-      .add_option("--max-tasks", common.max_tasks,
-                  "Refuse what has more tasks than this; a million take about 6 s and 0.4 GB")
-      ->type_name("NUMBER")
-      ->capture_default_str()
-      ->check(CLI::Range(1.0, 1e12));
-}
-void add_limit_of_events(CLI::App& command, CommonOptions& common) {
-  command
-      .add_option("--max-events", common.max_events,
-                  "Refuse a campaign of more events than this, in all its runs")
-      ->type_name("NUMBER")
-      ->capture_default_str()
-      ->check(CLI::Range(1.0, 1e18));
-}
-void add_overrides(CLI::App& command, CommonOptions& common) {
-  command
-      .add_option("--set", common.overrides,
-                  "Override a value of every file (repeatable): --set parallelism.tensor=4")
-      ->type_name("KEY.PATH=VALUE")
-      ->take_all()
-      ->allow_extra_args(false);
-}
-
-/// "text (a page), json (...)": the writers of a report.
-std::string formats_help() {
-  std::string help;
-  for (const Writer& writer : kWriters) {
-    help += fmt::format("{}{} ({})", help.empty() ? "" : ", ", writer.name, writer.help);
-  }
-  return help;
-}
-
-/// The name of a writer, for CLI11.
-std::string check_format(const std::string& name) {
-  const auto* const found = std::find_if(kWriters.begin(), kWriters.end(),
-                                         [&](const Writer& w) { return w.name == name; });
-  return found == kWriters.end() ? fmt::format("{} not in {}", shown(name), formats_help()) : "";
-}
-
-void add_format(CLI::App& command, CommonOptions& common) {
-  command.add_option("--format", common.format, formats_help())
-      ->type_name("FORMAT")
-      ->check(check_format);
-}
 
 void add_sensitivity(CLI::App& command, bool& sensitivity) {
   command.add_flag(
@@ -117,7 +68,7 @@ void add_drawing(CLI::App& command, DrawingOptions& drawing) {
 
 void describe(CLI::App& app, Arguments& arguments) {
   app.require_subcommand(1);
-  app.set_version_flag("--version", "danlu 0.1.0");
+  app.set_version_flag("--version", fmt::format("danlu {}", kVersion));
   CommonOptions& common = arguments.common;
 
   CLI::App& run = *app.add_subcommand("run", "Simulate the training step of scenarios");
@@ -320,37 +271,6 @@ void describe_search(CLI::App& app, Arguments& arguments) {
   add_overrides(search, arguments.common);
 }
 
-void describe_sweep(CLI::App& app, Arguments& arguments) {
-  SweepCommand& command = arguments.sweep;
-  CLI::App& sweep =
-      *app.add_subcommand("sweep", "A scenario played for each combination of values of keys");
-  sweep.add_option("FILE", command.file, "A scenario")->required();
-  sweep
-      .add_option("--over", command.over,
-                  "A key and its values (repeatable): cluster.gpus=64..512:x2, "
-                  "cluster.topology=dgx-a100,hgx-a800, parallelism.tensor=2..8:2")
-      ->type_name("KEY=VALUES")
-      ->required()
-      ->take_all()
-      ->allow_extra_args(false);
-  sweep
-      .add_option("--show", command.show,
-                  "Figures of each point, by their place in the JSON of run: step.time_s,step.mfu")
-      ->type_name("NAMES");
-  sweep
-      .add_option("-o", command.out,
-                  "Write a line for each point to this file, .csv or .jsonl by its name")
-      ->type_name("FILE");
-  sweep.add_option("--jobs", command.jobs, "Points played at once (0: all processors)")
-      ->type_name("NUMBER")
-      ->check(CLI::Range(0, 1024));
-  add_format(sweep, arguments.common);
-  add_limit(sweep, arguments.common);
-  add_limit_of_events(sweep, arguments.common);
-  add_common(sweep, arguments.common);
-  add_overrides(sweep, arguments.common);
-}
-
 int dispatch(const CLI::App& app, const Arguments& arguments) {
   set_up_logging(arguments.common.verbosity);
   const std::string command = app.get_subcommands().front()->get_name();
@@ -364,7 +284,7 @@ int dispatch(const CLI::App& app, const Arguments& arguments) {
     return run_search(arguments.search, arguments.common);
   }
   if (command == "sweep") {
-    return run_sweep(arguments.sweep, arguments.common);
+    return dispatch_sweep(*app.get_subcommands().front(), arguments.sweep, arguments.common);
   }
   if (command == "check") {
     return check_files(arguments.files, arguments.common);
@@ -432,7 +352,7 @@ int run_program(int argc, char** argv) {
   Arguments arguments;
   describe(app, arguments);
   describe_search(app, arguments);
-  describe_sweep(app, arguments);
+  describe_sweep(app, arguments.sweep, arguments.common);
   describe_collective(app, arguments);
   describe_validate(app, arguments);
   describe_import(app, arguments);

@@ -10,11 +10,13 @@
 
 namespace danlu {
 
+inline constexpr std::string_view kVersion = DANLU_VERSION;  // "0.1.0"
+
 inline constexpr int kExitDone = 0;
 inline constexpr int kExitCannotRun = 1;   // the plan cannot run, in the GPUs' memory or in ours
 inline constexpr int kExitBadInput = 2;    // bad input or usage, or output that cannot be written
 inline constexpr int kExitInternal = 3;    // a bug of ours
-inline constexpr int kExitIncomplete = 6;  // points of a sweep could not be played
+inline constexpr int kExitIncomplete = 6;  // points of a sweep failed, or are missing
 
 /// Options that every command has.
 struct CommonOptions {

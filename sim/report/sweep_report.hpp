@@ -23,7 +23,8 @@ struct SweepPoint {
     Ran,
     NoFit,    // it was played, and does not fit in the GPUs' memory
     Invalid,  // its settings contradict each other
-    Failed    // it could not be played: a limit, a hang, this machine's memory
+    Failed,   // it could not be played: a limit, a hang, this machine's memory
+    Missing   // of a sweep in a folder: nobody has played it yet
   };
 
   std::vector<std::string> values;  // of each axis
@@ -36,7 +37,8 @@ inline constexpr auto kNames<SweepPoint::Status> =
     std::to_array<Named<SweepPoint::Status>>({{SweepPoint::Status::Ran, "ran"},
                                               {SweepPoint::Status::NoFit, "no_fit"},
                                               {SweepPoint::Status::Invalid, "invalid"},
-                                              {SweepPoint::Status::Failed, "failed"}});
+                                              {SweepPoint::Status::Failed, "failed"},
+                                              {SweepPoint::Status::Missing, "missing"}});
 
 struct SweepReport {
   std::string scenario;
@@ -47,8 +49,14 @@ struct SweepReport {
   std::vector<SweepPoint> points;   // the last axis varies fastest
 };
 
+/// Whether every point has come to something that would be the same elsewhere: none failed, none is
+/// missing.
+bool is_complete(const SweepReport& sweep);
+
 /// The document of "danlu.sweep/1". It views into `sweep`.
 Document document_of(const SweepReport& sweep);
+/// That of "danlu.sweep-status/1": how many points came to what, and those that failed.
+Document status_of(const SweepReport& sweep);
 
 /// A line for each point: its number, its values, its status and reason, its figures. As CSV with a
 /// header, and as JSON Lines with an object for each.

@@ -1,4 +1,4 @@
-// A sweep as a document: what was varied, and the points with their figures.
+// A sweep as a document: what was varied, and the points with their figures; and how far it is.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -86,9 +86,31 @@ Section swept_points(const SweepReport& sweep) {
   return section;
 }
 
+/// The same of those that failed, with the options that repeat it.
+Section failed_points(const SweepReport& sweep) {
+  Section section{.key = "failed_points",
+                  .heading = "Failed",
+                  .shape = Shape::Table,
+                  .columns = {{"point", "", 5, true},
+                              {"options", "", 0, true},
+                              {"reason", "", 0, true, " ", Shown::OffPage}},
+                  .gap = 2};
+  for (std::size_t number = 0; number < sweep.points.size(); ++number) {
+    const SweepPoint& point = sweep.points[number];
+    if (point.status == SweepPoint::Status::Failed) {
+      section.rows.push_back(
+          {.label = fmt::format("{}", number),
+           .cells = {Figure::words(options_of(sweep, point)), Figure::words(point.reason)},
+           .note = point.reason});
+    }
+  }
+  return section;
+}
+
 Section swept_counts(const SweepReport& sweep) {
   Section section{.key = "counts", .heading = "", .lead = Lead::Blank};
-  std::string words = fmt::format("{} points", thousands(double(sweep.points.size())));
+  std::string words = fmt::format("{} point{}", thousands(double(sweep.points.size())),
+                                  sweep.points.size() == 1 ? "" : "s");
   for (const auto& [status, name] : kNames<SweepPoint::Status>) {
     const auto count =
         std::count_if(sweep.points.begin(), sweep.points.end(),
@@ -101,16 +123,33 @@ Section swept_counts(const SweepReport& sweep) {
   return section;
 }
 
+Section swept_scenario(const SweepReport& sweep) {
+  return {.heading = "",
+          .lead = Lead::None,
+          .rows = {off_page("scenario", "scenario", Figure::words(sweep.scenario)),
+                   off_page("file", "file", Figure::words(sweep.file))}};
+}
+
 }  // namespace
 
+bool is_complete(const SweepReport& sweep) {
+  return std::none_of(sweep.points.begin(), sweep.points.end(), [](const SweepPoint& point) {
+    return point.status == SweepPoint::Status::Failed ||
+           point.status == SweepPoint::Status::Missing;
+  });
+}
+
 Document document_of(const SweepReport& sweep) {
-  Document document{.schema = "danlu.sweep/1", .title = fmt::format("Sweep of {}", sweep.scenario)};
-  Section heading{.heading = "", .lead = Lead::None};
-  heading.rows.push_back(off_page("scenario", "scenario", Figure::words(sweep.scenario)));
-  heading.rows.push_back(off_page("file", "file", Figure::words(sweep.file)));
-  document.sections = {std::move(heading), swept_axes(sweep), swept_points(sweep),
-                       swept_counts(sweep)};
-  return document;
+  return {.schema = "danlu.sweep/1",
+          .title = fmt::format("Sweep of {}", sweep.scenario),
+          .sections = {swept_scenario(sweep), swept_axes(sweep), swept_points(sweep),
+                       swept_counts(sweep)}};
+}
+
+Document status_of(const SweepReport& sweep) {
+  return {.schema = "danlu.sweep-status/1",
+          .title = fmt::format("Sweep of {}", sweep.scenario),
+          .sections = {swept_scenario(sweep), swept_counts(sweep), failed_points(sweep)}};
 }
 
 }  // namespace danlu

@@ -132,7 +132,8 @@ class ScenarioWriter {
 
 }  // namespace
 
-std::string show_yaml(const Scenario& scenario, const LoadOptions& options) {
+ShownScenario show_scenario(const Scenario& scenario, const LoadOptions& options,
+                            const std::set<std::string>& known_silent) {
   const std::vector<Setting>& settings = scenario.settings;
   const LoadOptions plain{.topologies = options.topologies};
   std::set<int> silent;
@@ -141,14 +142,21 @@ std::string show_yaml(const Scenario& scenario, const LoadOptions& options) {
         setting >= 0 && settings[static_cast<std::size_t>(setting)].source != Setting::Source::File;
     return may && silent.insert(setting).second;
   };
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    const Setting::Source source = settings[i].source;
+    if (source != Setting::Source::CommandLine && known_silent.contains(settings[i].key)) {
+      silence(static_cast<int>(i));
+    }
+  }
   while (true) {  // each round silences one setting more, or is the last
     Page page = ScenarioWriter(settings, silent).write();
     bool again = false;
+    Scenario read;
     try {
-      const Scenario read = load_scenario_text(page.text, "shown.yaml", plain);
+      read = load_scenario_text(page.text, "shown.yaml", plain);
       // What is said of a key only where it stands, or only where it does not.
-      for (const auto& [some, others] :
-           {std::pair(&read.notes, &scenario.notes), std::pair(&scenario.notes, &read.notes)}) {
+      for (const auto& [some, others] : {std::pair(&std::as_const(read).notes, &scenario.notes),
+                                         std::pair(&scenario.notes, &std::as_const(read).notes)}) {
         for (const std::string& note : *some) {
           if (std::find(others->begin(), others->end(), note) != others->end()) {
             continue;
@@ -169,9 +177,17 @@ std::string show_yaml(const Scenario& scenario, const LoadOptions& options) {
       }
     }
     if (!again) {
-      return page.text;
+      std::set<std::string> keys;
+      for (const int setting : silent) {
+        keys.insert(settings[static_cast<std::size_t>(setting)].key);
+      }
+      return {std::move(page.text), std::move(read), std::move(keys)};
     }
   }
+}
+
+std::string show_yaml(const Scenario& scenario, const LoadOptions& options) {
+  return show_scenario(scenario, options).yaml;
 }
 
 }  // namespace danlu

@@ -240,16 +240,26 @@ std::vector<Played> play_in_processes(std::size_t count, const PoolOptions& opti
   std::vector<Process> running;
   std::size_t ended = 0;
   try {
-    for (std::size_t next = 0; next < count || !running.empty();) {
-      while (next < count && running.size() < most) {
+    for (std::size_t next = 0; next < results.size() || !running.empty();) {
+      while (next < results.size() && running.size() < most) {
+        if (options.go_on && !options.go_on()) {
+          results.resize(next);
+          break;
+        }
         if (options.before) {
           options.before(next);
         }
         running.push_back(start(next++, options, play));
       }
+      if (running.empty()) {
+        break;  // nothing to wait for
+      }
       for (const Process& process : take_finished(running)) {
         results[process.number] = finish(process, options.patience);
         ++ended;
+        if (options.take) {
+          options.take(process.number, results[process.number]);
+        }
         if (options.after) {
           options.after(ended);
         }

@@ -34,12 +34,15 @@ struct PoolOptions {
   std::optional<int> patience;                // seconds, after which a play has failed
   std::function<void(std::size_t)> before{};  // called in this process before a play is started
   std::function<void(std::size_t)> after{};   // in this process, when so many plays have ended
+  std::function<bool()> go_on{};              // in this process: whether another may be started
+  std::function<void(std::size_t, const Played&)> take{};  // in this process, of each, by number
 };
 
-/// Calls play(0) to play(count - 1), each in a process of its own; results in order. What a play
-/// throws, and what kills its process, is its outcome. Call it where no other thread runs, since a
-/// process has only the one that made it. Throws std::system_error when no process can be made,
-/// what load_engine() throws, and what `before` and `after` throw; no process outlives the call.
+/// Calls play(0) to play(count - 1), each in a process of its own; results in order. Where `go_on`
+/// says no, these are of the plays that were started by then. What a play throws, and what kills
+/// its process, is its outcome. Call it where no other thread runs, since a process has only the
+/// one that made it. Throws std::system_error when no process can be made, what load_engine()
+/// throws, and what the functions of `options` throw; no process outlives the call.
 std::vector<Played> play_in_processes(std::size_t count, const PoolOptions& options,
                                       const std::function<Played(std::size_t)>& play);
 

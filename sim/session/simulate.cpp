@@ -83,7 +83,9 @@ std::vector<std::string> notes_of(const Scenario& scenario, const Cluster& clust
   return notes;
 }
 
-Simulation play_through(const Scenario& scenario, const SessionOptions& options) {
+}  // namespace
+
+Simulation simulate_if_memory(const Scenario& scenario, const SessionOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
   announce_cluster(scenario, options);
   Cluster cluster = build_cluster(scenario.cluster);
@@ -130,11 +132,9 @@ Simulation play_through(const Scenario& scenario, const SessionOptions& options)
   return {scenario, std::move(cluster), std::move(plan), std::move(timeline), std::move(report)};
 }
 
-}  // namespace
-
 Simulation simulate(const Scenario& scenario, const SessionOptions& options) {
   try {
-    return play_through(scenario, options);
+    return simulate_if_memory(scenario, options);
   } catch (const std::bad_alloc&) {
     throw CannotRun(
         fmt::format("{}: this machine has not enough memory to play {} GPUs", scenario.name,

@@ -25,5 +25,8 @@ struct Simulation {
 /// Throws CannotRun where a limit, this machine's memory, a step that hangs or a campaign without
 /// an end is in the way, and InputError where a forced algorithm or protocol cannot be used.
 Simulation simulate(const Scenario& scenario, const SessionOptions& options = {});
+/// The same, for who may try again: throws std::bad_alloc where this machine's memory is in the
+/// way.
+Simulation simulate_if_memory(const Scenario& scenario, const SessionOptions& options = {});
 
 }  // namespace danlu

@@ -2,9 +2,8 @@
 //
 //   --over A=1,2 --over B=x,y,z        1x 1y 1z 2x 2y 2z
 //
-// A point is played by simulate(), like `danlu run`, in a process of its own: what it comes to
-// depends on its settings alone. One that is invalid or cannot be played is a result, with the
-// reason.
+// A point that is invalid or cannot be played is a result, with the reason (sweep_points.hpp). A
+// sweep that is to outlive this process is planned first (sweep_plan.hpp).
 #pragma once
 
 #include <filesystem>
@@ -14,6 +13,7 @@
 #include "sim/report/sweep_report.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/session/options.hpp"
+#include "sim/session/sweep_points.hpp"
 
 namespace danlu {
 
@@ -27,5 +27,13 @@ struct SweepRequest {
 /// first), and where the first point that runs has no figure of one of the names.
 SweepReport sweep(const SweepRequest& request, const LoadOptions& load,
                   const SessionOptions& options);
+
+/// The report before there are points. Throws InputError where the request or its file is wrong.
+SweepReport begin_sweep(const SweepRequest& request, const LoadOptions& load);
+/// The numbers of all points: from 0 on.
+std::vector<std::size_t> points_of(const SweepReport& report);
+/// Reads the points: the file, with the values of the axes over it.
+ReadPoint reader_of(const std::filesystem::path& file, const std::vector<SweepAxis>& axes,
+                    const LoadOptions& load);
 
 }  // namespace danlu

@@ -11,7 +11,7 @@ cd "$root" || exit 1
 # shellcheck source=tests/support/calls.sh
 source "$root/tests/support/calls.sh"
 file=scenarios/search/small.yaml
-over=(--over 'parallelism.tensor=2..4:x2,3' --over parallelism.pipeline=1,2)
+over=(--over 'parallelism.tensor=2..4:x2,3' --over 'parallelism.pipeline=1,2')
 
 call sweep "$file" "${over[@]}" -o "$work/points.csv"
 expect 'done' 0 "$code"
@@ -47,6 +47,14 @@ expect_has 'is a result, too' '0,4,failed,' "$(<"$work/points.csv")"
 call sweep "$file" --over model=gpt3-175b --set training.sequence_length=2048
 expect 'one that does not fit' 0 "$code"
 expect_has 'says so' 'no_fit' "$out"
+
+# Refused only while it is planned: the switches of this node do not reduce.
+nvls=(--over 'training.micro_batch=1,2' --set communication.tensor.algorithm=nvls)
+call run "$file" --no-advice "${nvls[@]:2}"
+why=$err
+call sweep "$file" "${nvls[@]}"
+expect 'no point is valid' 2 "$code"
+expect 'as run says it' "$why" "$err"
 
 refused() { # ERR OPTION...: exit 2, and the complaint whole
   local message=$1

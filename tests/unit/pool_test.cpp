@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <new>
@@ -103,6 +104,28 @@ TEST(Pool, ALimitOfMemoryIsKept) {
   EXPECT_EQ(played.outcome, Outcome::OutOfMemory);
 }
 #endif
+
+TEST(Pool, NoneIsStartedOnceThatIsRefused) {
+  for (const std::size_t most : {0U, 1U, 5U}) {
+    std::size_t started = 0;
+    std::vector<std::size_t> taken;
+    const PoolOptions options{.processes = 2,
+                              .before = [&](std::size_t) { ++started; },
+                              .go_on = [&] { return started < most; },
+                              .take =
+                                  [&](std::size_t i, const Played& played) {
+                                    taken.push_back(i);
+                                    EXPECT_EQ(end_of(played).value, static_cast<double>(i));
+                                  }};
+    const auto play = [](std::size_t i) { return ended_at(static_cast<double>(i)); };
+    EXPECT_EQ(play_in_processes(9, options, play).size(), most);
+    std::sort(taken.begin(), taken.end());
+    EXPECT_EQ(taken.size(), most);
+    for (std::size_t i = 0; i < taken.size(); ++i) {
+      EXPECT_EQ(taken[i], i);
+    }
+  }
+}
 
 TEST(Pool, AKilledPlayLeavesTheOthersAlone) {
   const std::vector<Played> all = play_in_processes(4, {.processes = 2}, [](std::size_t i) {
