@@ -44,11 +44,16 @@ struct SearchCommand {
   int jobs = 0;
 };
 int run_search(const SearchCommand& command, const CommonOptions& common);
+struct SweepDrawing {
+  std::optional<std::filesystem::path> file;
+  std::string axes;  // "x=cluster.gpus,y=step.mfu,by=cluster.topology"
+};
 struct SweepCommand {
   std::filesystem::path file;
   std::vector<std::string> over;  // "cluster.gpus=64..512:x2"
   std::string show;               // "step.time_s,step.mfu"; empty: the usual
   std::optional<std::filesystem::path> out;
+  SweepDrawing drawing;
   int jobs = 0;
 };
 int run_sweep(const SweepCommand& command, const CommonOptions& common);
@@ -58,6 +63,7 @@ int sweep_plan(const SweepCommand& command, const std::filesystem::path& folder,
 struct SweepWork {
   std::filesystem::path folder;
   std::optional<std::filesystem::path> out;  // the table of all points
+  SweepDrawing drawing;
   std::string chunk = "1/1";                 // "2/3": every third point, from the second on
   std::optional<double> time_limit;          // seconds, after which no point is begun
   bool retries_failed = false;

@@ -193,8 +193,10 @@ void write_file(const fs::path& file, std::string_view text) {
 }
 
 std::string Output::hint(const fs::path& folder) const {
-  return fmt::format("for example {}",
-                     (folder / (option == "--svg" ? "out.svg" : "out.json")).string());
+  const std::string_view name = option == "--svg" || option == "--plot" ? "out.svg"
+                                : option == "-o"                        ? "points.csv"
+                                                                        : "out.json";
+  return fmt::format("for example {}", (folder / name).string());
 }
 
 void check_outputs(std::span<const Output> outputs) {

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@
 #include "sim/base/text.hpp"
 #include "sim/report/sweep_report.hpp"
 #include "sim/report/writers.hpp"
+#include "sim/session/plot_axes.hpp"
+#include "sim/session/sweep_axis.hpp"
 #include "sim/session/sweep_plan.hpp"
 #include "src/commands.hpp"
 #include "src/output_file.hpp"
@@ -77,13 +80,32 @@ PointsTable table_of(const std::optional<fs::path>& file) {
   return table;
 }
 
-std::vector<Output> outputs_of(const PointsTable& table) {
+std::vector<Output> outputs_of(const PointsTable& table, const SweepDrawing& drawing) {
+  if (!drawing.file && !drawing.axes.empty()) {
+    refuse("--axes", "has no effect without --plot", "for example --plot points.svg");
+  }
   std::vector<Output> outputs;
   if (table.file) {
     outputs.push_back({"-o", *table.file});
   }
+  if (drawing.file) {
+    outputs.push_back({"--plot", *drawing.file});
+  }
   check_outputs(outputs);
   return outputs;
+}
+
+/// What will be drawn, which is told with the other figures.
+void add_plot(SweepRequest& request, const SweepCommand& command, const CommonOptions& common) {
+  if (!command.drawing.file) {
+    return;
+  }
+  request.plot = read_plot_axes(
+      command.drawing.axes, read_sweep_axes(command.over, common.overrides), request.names);
+  const std::string& figure = request.plot->figure;
+  if (std::find(request.names.begin(), request.names.end(), figure) == request.names.end()) {
+    request.names.push_back(figure);
+  }
 }
 
 int print_document(const SweepReport& report, const Document& document, const Writer& writer) {
@@ -92,12 +114,17 @@ int print_document(const SweepReport& report, const Document& document, const Wr
   return is_complete(report) ? kExitDone : kExitIncomplete;
 }
 
-/// Prints the points and writes their table; the exit code.
-int tell(const SweepReport& report, const Writer& writer, const PointsTable& table) {
+/// Prints the points, writes their table and their drawing; the exit code.
+int tell(const SweepReport& report, const Writer& writer, const PointsTable& table,
+         const SweepDrawing& drawing, const std::optional<SweepPlot>& plot) {
   const int code = print_document(report, document_of(report), writer);
   if (table.file) {
     write_file(*table.file, table.write(report));
     spdlog::info("points written to {}", table.file->string());
+  }
+  if (plot) {
+    write_file(*drawing.file, write_sweep_svg(report, *plot));
+    spdlog::info("drawing written to {}", drawing.file->string());
   }
   return code;
 }
@@ -116,7 +143,7 @@ int tell_status(const fs::path& folder, const SweepReport& report, const Writer&
 }
 
 SweepRequest request_of(const SweepCommand& command) {
-  return {.file = command.file, .over = command.over, .names = names_of(command.show)};
+  return {.file = command.file, .over = command.over, .names = names_of(command.show), .plot = {}};
 }
 
 /// "2/3": every third point, from the second on.
@@ -231,13 +258,15 @@ void check_submission(const SweepSubmission& submission, SweepEngine engine) {
 
 int run_sweep(const SweepCommand& command, const CommonOptions& common) {
   const Writer& writer = chosen_writer(common);
-  const SweepRequest request = request_of(command);
+  SweepRequest request = request_of(command);
   const PointsTable table = table_of(command.out);
-  load_beside(outputs_of(table), {command.file}, common);
+  load_beside(outputs_of(table, command.drawing), {command.file}, common);
+  add_plot(request, command, common);
   SessionOptions session = session_options(common);
   session.processes = command.jobs;
   session.progress = progress_shown();
-  return tell(sweep(request, {topologies_folder(), common.overrides}, session), writer, table);
+  return tell(sweep(request, {topologies_folder(), common.overrides}, session), writer, table,
+              command.drawing, request.plot);
 }
 
 int sweep_plan(const SweepCommand& command, const fs::path& folder, const CommonOptions& common) {
@@ -314,13 +343,20 @@ int sweep_status(const fs::path& folder, const CommonOptions& common) {
 int sweep_collect(const SweepWork& work, const CommonOptions& common) {
   const Writer& writer = chosen_writer(common);
   const PointsTable table = table_of(work.out);
-  outputs_of(table);
-  if (table.file && lies_in_sweep(work.folder, *table.file)) {
-    refuse("-o", fmt::format("'{}' is a file of the sweep", shown(table.file->string())),
-           "for example -o points.csv");
+  for (const Output& output : outputs_of(table, work.drawing)) {
+    if (lies_in_sweep(work.folder, output.file)) {
+      refuse(output.option, fmt::format("'{}' is a file of the sweep", shown(output.file.string())),
+             output.hint(""));
+    }
   }
   const SweepPlan plan = read_plan(work.folder);
-  return tell(with_points(plan.report, read_results(work.folder, plan)), writer, table);
+  const SweepReport report = with_points(plan.report, read_results(work.folder, plan));
+  std::optional<SweepPlot> plot;
+  if (work.drawing.file) {
+    plot = read_plot_axes(work.drawing.axes, report.axes, report.names);
+    check_plotted(report, *plot);
+  }
+  return tell(report, writer, table, work.drawing, plot);
 }
 
 }  // namespace danlu

@@ -46,6 +46,16 @@ void add_points_table(CLI::App& command, std::optional<std::filesystem::path>& o
       ->type_name("FILE");
 }
 
+void add_drawing(CLI::App& command, SweepDrawing& drawing) {
+  command.add_option("--plot", drawing.file, "Draw the points as lines, as SVG, in this file")
+      ->type_name("FILE");
+  command
+      .add_option("--axes", drawing.axes,
+                  "What --plot draws: a key across, a figure upwards, a line for each value of a "
+                  "key: x=cluster.gpus,y=step.mfu,by=cluster.topology")
+      ->type_name("x=KEY,y=FIGURE,by=KEY");
+}
+
 void add_time_limit(CLI::App& command, std::optional<double>& time_limit) {
   command
       .add_option("--time-limit", time_limit,
@@ -138,6 +148,7 @@ void describe_sweep_folder(CLI::App& sweep, SweepArguments& arguments, CommonOpt
   CLI::App& collect = *sweep.add_subcommand("collect", "The points as a table, by their numbers");
   collect.add_option("DIR", work.folder, "The folder of a sweep")->required();
   add_points_table(collect, work.out);
+  add_drawing(collect, work.drawing);
   add_format(collect, common);
   add_common(collect, common);
 }
@@ -150,6 +161,7 @@ void describe_sweep(CLI::App& app, SweepArguments& arguments, CommonOptions& com
       *app.add_subcommand("sweep", "A scenario played for each combination of values of keys");
   const auto [file, over] = add_points(sweep, command, common);
   add_points_table(sweep, command.out);
+  add_drawing(sweep, command.drawing);
   add_jobs(sweep, command.jobs, "Points played at once (0: all processors)");
   add_format(sweep, common);
   add_common(sweep, common);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 
+#include "sim/base/plot_scale.hpp"
 #include "sim/report/activity.hpp"
 #include "sim/report/plan_text.hpp"
 #include "sim/report/report.hpp"
@@ -318,11 +319,7 @@ std::vector<GanttMark> gantt_marks(Seconds end, int most) {
   const auto [unit, name] = end.value >= 1      ? std::pair(1.0, "s")
                             : end.value >= 1e-3 ? std::pair(1e-3, "ms")
                                                 : std::pair(1e-6, "us");
-  const double least = end.value / unit / most;
-  double tick = std::pow(10, std::floor(std::log10(least)));
-  for (const double factor : {2.0, 2.5, 2.0}) {  // 1, 2, 5, 10
-    tick *= tick < least ? factor : 1;
-  }
+  const double tick = tick_step(end.value / unit, most);
   std::vector<GanttMark> marks;
   for (int i = 0; i * tick * unit < end.value; ++i) {
     marks.push_back({Seconds{i * tick * unit}, fmt::format("{:.6g} {}", i * tick, name)});

@@ -63,4 +63,15 @@ Document status_of(const SweepReport& sweep);
 std::string sweep_csv(const SweepReport& sweep);
 std::string sweep_jsonl(const SweepReport& sweep);
 
+/// What of a sweep is drawn; every other key has one value.
+struct SweepPlot {
+  std::string across;  // a key
+  std::string figure;  // upwards; one of the names
+  std::string by;      // a key with a line for each of its values; "" for one line
+};
+inline constexpr std::size_t kMostPlotLines = 30;  // which can be told apart
+
+/// Its points joined by lines, as SVG.
+std::string write_sweep_svg(const SweepReport& sweep, const SweepPlot& plot);
+
 }  // namespace danlu

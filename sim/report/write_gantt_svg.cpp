@@ -1,14 +1,14 @@
-// A drawing of steps as SVG: vectors for documents, readable on light and dark pages. It needs no
-// script and no font of its own.
+// A drawing of steps as SVG: vectors for documents.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
+#include <utility>
 
+#include "sim/base/svg.hpp"
 #include "sim/base/text.hpp"
-#include "sim/base/xml_text.hpp"
 #include "sim/report/gantt.hpp"
 #include "sim/report/page.hpp"
 
@@ -28,11 +28,8 @@ constexpr double kLeastWidth = 0.5;   // of what is drawn inside a pass
 constexpr int kSvgShades = 4;  // of chunks, which take them in turn
 
 /// Colours by class; boxes are bright enough for dark numbers on either page.
-constexpr std::string_view kSvgStyle = R"(<style>
-text{font:13px system-ui,sans-serif;fill:#1f2328}
-.h{font-weight:600;font-size:15px}.s{font-size:11px}.m{text-anchor:middle}.e{text-anchor:end}
-.n{font-size:11px;text-anchor:middle;fill:#10202e}
-.page{fill:#fff}path{stroke-width:20}.w{stroke:#e7eaee}.tick{stroke:#8b949e;stroke-width:1}
+constexpr std::string_view kGanttStyle = R"(.n{font-size:11px;text-anchor:middle;fill:#10202e}
+path{stroke-width:20}.w{stroke:#e7eaee}.tick{stroke:#8b949e;stroke-width:1}
 .f0{stroke:#5b9bd5}.f1{stroke:#8db9e2}.f2{stroke:#aecdea}.f3{stroke:#cfe1f3}
 .b0{stroke:#5fb36a}.b1{stroke:#8cca94}.b2{stroke:#aedab4}.b3{stroke:#cfead3}
 .i0{stroke:#45b8ac}.i1{stroke:#79cdc4}.i2{stroke:#a1dcd6}.i3{stroke:#c6ebe7}
@@ -40,10 +37,8 @@ text{font:13px system-ui,sans-serif;fill:#1f2328}
 .x0{stroke:#e8833a}.x1{stroke:#d64550}.x2{stroke:#a05fc0}
 .x3{stroke:#c46a8a}.x4{stroke:#a0765a}.x5{stroke:#7f7fd0}
 .u{stroke:#9aa0a6}
-@media (prefers-color-scheme:dark){text{fill:#e6edf3}.n{fill:#10202e}.page{fill:#0d1117}
-.w{stroke:#262c36}}
-</style>
 )";
+constexpr std::string_view kGanttDark = ".w{stroke:#262c36}\n";
 constexpr int kExchangeColours = 6;
 
 /// Its letter is that of the action, small: CSS knows no other.
@@ -82,13 +77,16 @@ class SvgWriter {
     }
     add_scale();
     add_legend();
-    const double width = kLeft + kTimeWidth + kRight;
     y_ += kLineHeight / 2;
-    return fmt::format(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {:g} {:g}\" "
-        "width=\"{:g}\" height=\"{:g}\" role=\"img\">\n<title>{}</title>\n{}"
-        "<rect class=\"page\" width=\"{:g}\" height=\"{:g}\"/>\n{}</svg>\n",
-        width, y_, width, y_, xml_text(title()), kSvgStyle, width, y_, body_);
+    return svg_text({.width = kLeft + kTimeWidth + kRight,
+                     .height = y_,
+                     .title = title(),
+                     .description = "time from left to right, a line for each pipeline stage, a "
+                                    "box for each pass of a microbatch, what a stage waits empty",
+                     .style = kGanttStyle,
+                     .dark = kGanttDark,
+                     .defs = {},
+                     .body = std::move(body_)});
   }
 
  private:
@@ -103,8 +101,7 @@ class SvgWriter {
   double x_of(Seconds time) const { return kLeft + time / pixel_; }
 
   void add_words(double x, double y, std::string_view style, const std::string& words) {
-    body_ += fmt::format("<text x=\"{:.6g}\" y=\"{:.6g}\" class=\"{}\">{}</text>\n", x, y, style,
-                         xml_text(words));
+    body_ += svg_words(x, y, style, words);
   }
 
   void add(const Gantt& gantt) {

@@ -1,13 +1,13 @@
 // A map of plans as SVG: two axes, a cell for each two values, its colour the best step there from
-// the fastest (dark) to the slowest (pale), hatched where no plan fits. It needs no script.
+// the fastest (dark) to the slowest (pale), hatched where no plan fits.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <string>
 
+#include "sim/base/svg.hpp"
 #include "sim/base/text.hpp"
-#include "sim/base/xml_text.hpp"
 #include "sim/report/page.hpp"
 #include "sim/report/search_report.hpp"
 
@@ -22,18 +22,13 @@ constexpr double kCellHeight = 34;
 constexpr double kMapBelow = 56;
 constexpr double kWordsBelow = 5;  // baseline below the middle
 
-constexpr std::string_view kMapStyle = R"svg(<style>
-text{font:13px system-ui,sans-serif;fill:#1f2328}.h{font-weight:600;font-size:15px}
-.m{text-anchor:middle}.e{text-anchor:end}.page{fill:#fff}.c{fill:#10202e;text-anchor:middle}
-.b{font-weight:600}.none{fill:none;stroke:#d0d7de}.best{fill:none;stroke:#d64550;stroke-width:3}
-.l{fill:#fff;text-anchor:middle}
-@media (prefers-color-scheme:dark){text{fill:#e6edf3}.c{fill:#10202e}.page{fill:#0d1117}
-.none{stroke:#30363d}}
-</style>
-<defs><pattern id="no" width="7" height="7" patternUnits="userSpaceOnUse"
-patternTransform="rotate(45)"><rect width="7" height="7" fill="#e7eaee"/><path d="M0 0V7"
-stroke="#8b949e" stroke-width="2"/></pattern></defs>
-)svg";
+constexpr std::string_view kMapStyle =
+    ".c{fill:#10202e;text-anchor:middle}.l{fill:#fff;text-anchor:middle}\n"
+    ".none{fill:none;stroke:#d0d7de}.best{fill:none;stroke:#d64550;stroke-width:3}\n";
+constexpr std::string_view kMapDark = ".none{stroke:#30363d}\n";
+constexpr std::string_view kMapDefs = R"svg(<pattern id="no" width="7" height="7"
+patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="7" height="7"
+fill="#e7eaee"/><path d="M0 0V7" stroke="#8b949e" stroke-width="2"/></pattern>)svg";
 
 /// From dark green at 0 to pale at 1.
 std::string colour_at(double share) {
@@ -62,16 +57,22 @@ std::string write_map_svg(const SearchReport& search) {
   const auto rows = static_cast<double>(map.down_values.size());
   const double width = std::max(kMapLeft + columns * kCellWidth + 20, 640.0);
   const double height = kMapTop + rows * kCellHeight + kMapBelow;
-  std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" width=\"{0:.0f}\" "
-      "height=\"{1:.0f}\" role=\"img\">\n{2}<rect class=\"page\" width=\"{0:.0f}\" "
-      "height=\"{1:.0f}\"/>\n",
-      width, height, kMapStyle);
+  SvgDrawing drawing{
+      .width = width,
+      .height = height,
+      .title = fmt::format("{}: best step", search.scenario),
+      .description = fmt::format("{} down, {} across: the darker, the shorter the best step there; "
+                                 "the best of all has a frame",
+                                 name_of_key(map.down), name_of_key(map.across)),
+      .style = kMapStyle,
+      .dark = kMapDark,
+      .defs = kMapDefs,
+      .body = {}};
+  std::string& svg = drawing.body;
   const auto words = [&](double x, double y, std::string_view kind, const std::string& text) {
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" class=\"{}\">{}</text>\n", x, y, kind,
-                       xml_text(text));
+    svg += svg_words(x, y, kind, text);
   };
-  words(16, 26, "h", fmt::format("{}: best step", search.scenario));
+  words(16, 26, "h", drawing.title);
   words(16, 46, "",
         fmt::format("{} down, {} across", name_of_key(map.down), name_of_key(map.across)));
   for (std::size_t column = 0; column < map.across_values.size(); ++column) {
@@ -106,7 +107,7 @@ std::string write_map_svg(const SearchReport& search) {
   }
   words(16, height - 18, "",
         "hatched: no plan fits in memory; empty: none can run; >: the best there takes longer");
-  return svg + "</svg>\n";
+  return svg_text(drawing);
 }
 
 }  // namespace danlu

@@ -4,6 +4,7 @@
 
 #include <numeric>
 
+#include "sim/session/plot_axes.hpp"
 #include "sim/session/sweep_axis.hpp"
 
 namespace danlu {
@@ -57,8 +58,12 @@ SweepReport sweep(const SweepRequest& request, const LoadOptions& load,
       options.progress(played, results.size());
     }
   };
-  for (const PointResult& result : play_first_points(left, read, report.names, options)) {
+  const std::string plotted = request.plot ? request.plot->figure : "";
+  for (const PointResult& result : play_first_points(left, read, report.names, plotted, options)) {
     take(result);
+  }
+  if (request.plot) {
+    check_plotted(with_points(report, results), *request.plot);
   }
   left.erase(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(played));
   play_points(left, read, report.names, options, {.take = take});

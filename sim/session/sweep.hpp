@@ -7,6 +7,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,10 +22,11 @@ struct SweepRequest {
   std::filesystem::path file;
   std::vector<std::string> over;   // of --over, see sweep_axis.hpp
   std::vector<std::string> names;  // of figures: places in the JSON of a run
+  std::optional<SweepPlot> plot;   // what will be drawn; its figure is one of the names
 };
 
 /// Throws InputError where the request is wrong, where no point is valid (the problems of the
-/// first), and where the first point that runs has no figure of one of the names.
+/// first), and where the first point that runs has no figure of one of the names, or none to draw.
 SweepReport sweep(const SweepRequest& request, const LoadOptions& load,
                   const SessionOptions& options);
 

@@ -129,7 +129,7 @@ SweepPlan plan_sweep(const SweepRequest& request, std::string version, const Loa
   // Of points that are all invalid the first says why, as it would in danlu run.
   for (const PointResult& result :
        play_first_points(valid.empty() ? std::vector{numbers.front()} : valid, read,
-                         plan.report.names, options)) {
+                         plan.report.names, "", options)) {
     plan.points[result.number].result = result.json;
   }
   return plan;

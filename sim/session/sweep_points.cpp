@@ -107,7 +107,8 @@ SweepPoint point_of(std::vector<std::string> values, const Json& message,
   return point;
 }
 
-void check_names(const std::vector<std::string>& names, const Json& figures) {
+void check_names(const std::vector<std::string>& names, std::string_view plotted,
+                 const Json& figures) {
   std::vector<std::string> known;
   for (const auto& [name, figure] : figures.items()) {
     known.push_back(name);
@@ -117,7 +118,7 @@ void check_names(const std::vector<std::string>& names, const Json& figures) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       const std::string_view near = nearest(name, candidates);
       throw InputError(
-          Problem{{"--show", 0, 0},
+          Problem{{name == plotted ? "--axes" : "--show", 0, 0},
                   fmt::format("'{}' is no figure of the first point that runs", shown(name)),
                   near.empty() ? "names are places in the JSON of danlu run, as in step.time_s"
                                : fmt::format("did you mean '{}'?", near),
@@ -158,6 +159,7 @@ void play_points(const std::vector<std::size_t>& numbers, const ReadPoint& read,
 std::vector<PointResult> play_first_points(const std::vector<std::size_t>& numbers,
                                            const ReadPoint& read,
                                            const std::vector<std::string>& names,
+                                           std::string_view plotted,
                                            const SessionOptions& options) {
   std::vector<PointResult> results;
   bool any_valid = false;
@@ -168,7 +170,7 @@ std::vector<PointResult> play_first_points(const std::vector<std::size_t>& numbe
     any_valid = any_valid || message["status"] != name_of(Status::Invalid);
     const bool has_figures = message.contains("figures");
     if (has_figures) {
-      check_names(names, message["figures"]);
+      check_names(names, plotted, message["figures"]);
       Json& figures = message["figures"];
       for (auto figure = figures.begin(); figure != figures.end();) {
         const bool wanted = std::find(names.begin(), names.end(), figure.key()) != names.end();

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/report/sweep_report.hpp"
@@ -37,11 +38,12 @@ void play_points(const std::vector<std::size_t>& numbers, const ReadPoint& read,
                  const PointHooks& hooks);
 
 /// The same one by one, up to the first that has figures, against which the names are held. Throws
-/// InputError at --show for a name that it does not have, and where all points of `numbers` are
-/// invalid, with the problems of the first.
+/// InputError at --show for a name that it does not have (at --axes for that of `plotted`), and
+/// where all points of `numbers` are invalid, with the problems of the first.
 std::vector<PointResult> play_first_points(const std::vector<std::size_t>& numbers,
                                            const ReadPoint& read,
                                            const std::vector<std::string>& names,
+                                           std::string_view plotted,
                                            const SessionOptions& options);
 
 /// Whether `json` is what a point may come to.

@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 #include <utility>
 
 #include "sim/base/error.hpp"
+#include "sim/base/plot_scale.hpp"
+#include "sim/base/svg.hpp"
 #include "sim/base/text.hpp"
 #include "sim/base/units.hpp"
 #include "sim/base/xml_text.hpp"
@@ -26,30 +27,22 @@ constexpr double kLegendLine = 18;
 constexpr double kDot = 3;
 constexpr double kOffDiagonal = 0.25;
 
-constexpr std::array<std::string_view, 10> kColours{"#4477aa", "#ee6677", "#228833", "#ccbb44",
-                                                    "#66ccee", "#aa3377", "#ee8833", "#44aa99",
-                                                    "#882255", "#999933"};
 constexpr std::string_view kOthersColour = "#9aa0a6";
 
-constexpr std::string_view kPlotStyle = R"(<style>
-text{font:12px system-ui,sans-serif;fill:#1f2328}.h{font-weight:600;font-size:15px}
-.m{text-anchor:middle}.e{text-anchor:end}.page{fill:#fff}
-.grid{stroke:#e7eaee}.same{stroke:#1f2328}.off{stroke:#8b949e;stroke-dasharray:5 4}
-circle{fill-opacity:.75}
-@media (prefers-color-scheme:dark){text{fill:#e6edf3}.page{fill:#0d1117}.grid{stroke:#262c36}
-.same{stroke:#e6edf3}}
-</style>
-)";
+constexpr std::string_view kPlotStyle =
+    "text{font-size:12px}.same{stroke:#1f2328}.off{stroke:#8b949e;stroke-dasharray:5 4}\n"
+    "circle{fill-opacity:.75}\n";
+constexpr std::string_view kPlotDark = ".same{stroke:#e6edf3}\n";
 
-/// Decades from `least` to `most`, which both axes show.
+/// Decades, which both axes show.
 struct Decades {
   int least = 0, most = 1;
 
-  double place(double value) const {
-    return kPlotSide * (std::log10(value) - least) / (most - least);
+  double x(double value) const { return along(value, kPlotLeft, kPlotLeft + kPlotSide); }
+  double y(double value) const { return along(value, kPlotTop + kPlotSide, kPlotTop); }
+  double along(double value, double from, double to) const {
+    return PlotScale{std::pow(10, least), std::pow(10, most), from, to, true}.at(value);
   }
-  double x(double value) const { return kPlotLeft + place(value); }
-  double y(double value) const { return kPlotTop + kPlotSide - place(value); }
 };
 
 Decades decades_of(const std::vector<ValidationPoint>& points) {
@@ -70,7 +63,7 @@ std::vector<std::pair<std::string, ErrorStatistics>> coloured_sources(
   std::vector<std::pair<std::string, ErrorStatistics>> sources(all.begin(), all.end());
   std::stable_sort(sources.begin(), sources.end(),
                    [](const auto& a, const auto& b) { return a.second.rows > b.second.rows; });
-  sources.resize(std::min(sources.size(), kColours.size()));
+  sources.resize(std::min(sources.size(), kSvgColours.size()));
   return sources;
 }
 
@@ -78,10 +71,8 @@ std::string line_between(const Decades& axes, double from, double to, std::strin
   // y = factor x within the square: `from` and `to` are factors of the diagonal's ends.
   const double low = std::pow(10, axes.least);
   const double high = std::pow(10, axes.most);
-  return fmt::format(R"(<line class="{}" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>)"
-                     "\n",
-                     style, axes.x(low * from), axes.y(low * to), axes.x(high / to),
-                     axes.y(high / from));
+  return svg_line(style, axes.x(low * from), axes.y(low * to), axes.x(high / to),
+                  axes.y(high / from));
 }
 
 std::string axes_svg(const Decades& axes) {
@@ -90,30 +81,17 @@ std::string axes_svg(const Decades& axes) {
   const double foot = kPlotTop + kPlotSide;
   for (int decade = axes.least; decade <= axes.most; ++decade) {
     const double value = std::pow(10, decade);
-    const std::string label = xml_text(to_text(Seconds{value}));
-    svg += fmt::format(R"(<line class="grid" x1="{0:.1f}" y1="{1}" x2="{0:.1f}" y2="{2}"/>)"
-                       "\n",
-                       axes.x(value), kPlotTop, foot);
-    svg += fmt::format(R"(<line class="grid" x1="{1}" y1="{0:.1f}" x2="{2}" y2="{0:.1f}"/>)"
-                       "\n",
-                       axes.y(value), kPlotLeft, end);
-    svg += fmt::format(R"(<text class="m" x="{:.1f}" y="{}">{}</text>)"
-                       "\n",
-                       axes.x(value), foot + 18, label);
-    svg += fmt::format(R"(<text class="e" x="{}" y="{:.1f}">{}</text>)"
-                       "\n",
-                       kPlotLeft - 8, axes.y(value) + 4, label);
+    const std::string label = to_text(Seconds{value});
+    svg += svg_line("grid", axes.x(value), kPlotTop, axes.x(value), foot);
+    svg += svg_line("grid", kPlotLeft, axes.y(value), end, axes.y(value));
+    svg += svg_words(axes.x(value), foot + 18, "m", label);
+    svg += svg_words(kPlotLeft - 8, axes.y(value) + 4, "e", label);
   }
   svg += line_between(axes, 1, 1, "same");
   svg += line_between(axes, 1, 1 + kOffDiagonal, "off");
   svg += line_between(axes, 1 + kOffDiagonal, 1, "off");
-  svg += fmt::format(R"(<text class="m" x="{}" y="{}">published</text>)"
-                     "\n",
-                     kPlotLeft + kPlotSide / 2, foot + 42);
-  svg += fmt::format(
-      R"svg(<text class="m" transform="translate(18 {}) rotate(-90)">simulated</text>)svg"
-      "\n",
-      kPlotTop + kPlotSide / 2);
+  svg += svg_words(kPlotLeft + kPlotSide / 2, foot + 42, "m", "published");
+  svg += svg_words_upwards(18, kPlotTop + kPlotSide / 2, "simulated");
   return svg;
 }
 
@@ -124,24 +102,28 @@ std::string plot_svg(const Validation& validation) {
   check(!points.empty(), "a drawing needs points");
   const Decades axes = decades_of(points);
   const auto sources = coloured_sources(points);
-  const double width = kPlotLeft + kPlotSide + kLegendWidth;
-  const double height = kPlotTop + kPlotSide + kPlotBelow;
   const ErrorStatistics all = error_statistics(points);
-  std::string svg =
-      fmt::format(R"(<svg xmlns="http://www.w3.org/2000/svg" width="{0}" height="{1}" )"
-                  R"(viewBox="0 0 {0} {1}">)"
-                  "\n{2}<rect class=\"page\" width=\"{0}\" height=\"{1}\"/>\n",
-                  width, height, kPlotStyle);
-  svg += fmt::format(R"(<text class="h" x="{}" y="28">{} rows of '{}': median error {:.1f} %, )"
-                     R"(mean {:+.1f} %</text>)"
-                     "\n",
-                     kPlotLeft, all.rows, xml_text(validation.table),
-                     100 * all.median_abs.value_or(0), 100 * all.mean.value_or(0));
+  SvgDrawing drawing{
+      .width = kPlotLeft + kPlotSide + kLegendWidth,
+      .height = kPlotTop + kPlotSide + kPlotBelow,
+      .title = fmt::format("{} rows of '{}': median error {:.1f} %, mean {:+.1f} %", all.rows,
+                           validation.table, 100 * all.median_abs.value_or(0),
+                           100 * all.mean.value_or(0)),
+      .description = fmt::format("published times across, simulated times upwards, a dot for each "
+                                 "row, a colour for each source; the line is where both are equal, "
+                                 "the dashed ones a factor of {:g} off it",
+                                 1 + kOffDiagonal),
+      .style = kPlotStyle,
+      .dark = kPlotDark,
+      .defs = {},
+      .body = {}};
+  std::string& svg = drawing.body;
+  svg += svg_words(kPlotLeft, 28, "h", drawing.title);
   svg += axes_svg(axes);
 
   std::map<std::string_view, std::string_view> colours;
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    colours[sources[i].first] = kColours[i];
+    colours[sources[i].first] = kSvgColours[i];
   }
   for (const ValidationPoint& point : points) {
     const auto found = colours.find(point.source);
@@ -170,7 +152,7 @@ std::string plot_svg(const Validation& validation) {
   if (rest > 0) {
     add_source(kOthersColour, fmt::format("other sources ({} rows)", rest));
   }
-  return svg + "</svg>\n";
+  return svg_text(drawing);
 }
 
 }  // namespace danlu
