@@ -64,8 +64,8 @@ struct SweepWork {
   std::filesystem::path folder;
   std::optional<std::filesystem::path> out;  // the table of all points
   SweepDrawing drawing;
-  std::string chunk = "1/1";                 // "2/3": every third point, from the second on
-  std::optional<double> time_limit;          // seconds, after which no point is begun
+  std::string chunk = "1/1";         // "2/3": every third point, from the second on
+  std::optional<double> time_limit;  // seconds, after which no point is begun
   bool retries_failed = false;
   std::optional<int> jobs;  // none: one of a worker, of a run as many as there are processors
 };

@@ -100,8 +100,8 @@ void add_plot(SweepRequest& request, const SweepCommand& command, const CommonOp
   if (!command.drawing.file) {
     return;
   }
-  request.plot = read_plot_axes(
-      command.drawing.axes, read_sweep_axes(command.over, common.overrides), request.names);
+  request.plot = read_plot_axes(command.drawing.axes,
+                                read_sweep_axes(command.over, common.overrides), request.names);
   const std::string& figure = request.plot->figure;
   if (std::find(request.names.begin(), request.names.end(), figure) == request.names.end()) {
     request.names.push_back(figure);

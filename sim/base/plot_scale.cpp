@@ -52,7 +52,7 @@ std::vector<double> logarithmic_ticks(double least, double most) {
   constexpr double kRounding = 1e-9;  // of a value that is a tick itself
   const bool decades_alone = std::log10(most / least) > kManyDecades;
   std::vector<double> ticks;
-  for (int decade = static_cast<int>(std::floor(std::log10(least))); ; ++decade) {
+  for (int decade = static_cast<int>(std::floor(std::log10(least)));; ++decade) {
     for (const double factor : {1.0, 2.0, 5.0}) {
       if (factor > 1 && decades_alone) {
         continue;
@@ -75,7 +75,8 @@ bool go_by_a_factor(const std::vector<double>& values) {
     return false;
   }
   return unevenness(values, [](double a, double b) { return std::log(b / a); }) * (1 + kAlike) <
-         unevenness(values, [](double a, double b) { return b - a; });
+         unevenness(
+             values, [](double a, double b) { return b - a; });
 }
 
 }  // namespace danlu

@@ -32,8 +32,8 @@ std::string svg_text(const SvgDrawing& drawing) {
 }
 
 std::string svg_words(double x, double y, std::string_view style, std::string_view words) {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" class=\"{}\">{}</text>\n", x, y, style,
-                     xml_text(words));
+  const std::string kind = style.empty() ? "" : fmt::format(" class=\"{}\"", style);
+  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\"{}>{}</text>\n", x, y, kind, xml_text(words));
 }
 
 std::string svg_words_upwards(double x, double y, std::string_view words) {

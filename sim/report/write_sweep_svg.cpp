@@ -66,19 +66,32 @@ std::optional<double> number_of(const Figure& figure) {
   return std::nullopt;
 }
 
-/// The unit that an axis is marked in: that of the words of a figure on it, where it is known.
+/// The unit that an axis is marked in.
 struct AxisUnit {
   double factor = 1;
   std::string name;
 };
-AxisUnit unit_of(const std::string& words) {
-  const std::string name = words.substr(std::min(words.rfind(' '), words.size() - 1) + 1);
-  if (name == "%") {
+
+/// That of the words of a figure, "27.82 GiB", where they are its value in a unit that is known;
+/// else the figure's own, which its name says.
+AxisUnit unit_of(double value, const std::string& words) {
+  const std::size_t blank = words.find(' ');
+  const std::optional<double> number = parse_number(words.substr(0, blank));
+  if (blank == std::string::npos || !number) {
+    return {};
+  }
+  constexpr double kRounded = 0.01;
+  const std::string name = words.substr(blank + 1);
+  const auto is_unit = [&](double factor) {
+    return std::abs(*number * factor - value) <= kRounded * std::abs(value);
+  };
+  if (name == "%" && is_unit(0.01)) {
     return {0.01, name};
   }
   for (const Dimension dimension : {Dimension::Size, Dimension::Bandwidth, Dimension::Duration,
-                                    Dimension::ComputeRate, Dimension::Power, Dimension::Price}) {
-    if (const std::optional<ParsedQuantity> unit = parse_quantity("1 " + name, dimension)) {
+                                    Dimension::ComputeRate, Dimension::Power}) {
+    const std::optional<ParsedQuantity> unit = parse_quantity("1 " + name, dimension);
+    if (unit && is_unit(unit->value)) {
       return {unit->value, name};
     }
   }
@@ -162,7 +175,9 @@ class SweepLines {
     add_legend();
     std::string title = fmt::format("Sweep of {}: {}", sweep_.scenario, plot_.figure);
     body_ += svg_words(16, 26, "h", title);
-    body_ += svg_words(16, 46, "", settled());
+    if (const std::string words = settled(); !words.empty()) {
+      body_ += svg_words(16, 46, "", words);
+    }
     return svg_text({.width = kLinesEnd + kKeysWidth,
                      .height = std::max(kLinesFoot + kLinesBelow, y_ + kKeyLine),
                      .title = std::move(title),
@@ -191,8 +206,9 @@ class SweepLines {
   const SweepPoint& point_of(std::size_t line, std::size_t value) const {
     std::size_t number = 0;  // the last axis varies fastest
     for (std::size_t axis = 0; axis < sweep_.axes.size(); ++axis) {
-      number = number * sweep_.axes[axis].values.size() +
-               (axis == across_axis_ ? value : axis == by_axis_ ? line : 0);
+      number = number * sweep_.axes[axis].values.size() + (axis == across_axis_ ? value
+                                                           : axis == by_axis_   ? line
+                                                                                : 0);
     }
     return sweep_.points[number];
   }
@@ -211,9 +227,10 @@ class SweepLines {
     if (highest == nullptr) {
       return {};
     }
-    Upwards axis{.scale = {}, .ticks = {}, .unit = unit_of(highest->figures[figure_].text)};
+    const double most = *value_of(*highest);
+    Upwards axis{.scale = {}, .ticks = {}, .unit = unit_of(most, highest->figures[figure_].text)};
     const double low = *least / axis.unit.factor;
-    const double high = *value_of(*highest) / axis.unit.factor;
+    const double high = most / axis.unit.factor;
     const bool logarithmic = low > 0 && high >= kTenTimes * low;
     axis.ticks = logarithmic ? logarithmic_ticks(low, high)
                  : low > 0 && low > high / 2 && low < high
@@ -285,9 +302,8 @@ class SweepLines {
   }
 
   void add_path(std::size_t line, std::string_view path) {
-    body_ += fmt::format(
-        "<path class=\"line\" stroke=\"{}\" stroke-dasharray=\"{}\" d=\"{}\"/>\n",
-        colour_of_line(line), kDashes[line / kSvgColours.size()], path);
+    body_ += fmt::format("<path class=\"line\" stroke=\"{}\" stroke-dasharray=\"{}\" d=\"{}\"/>\n",
+                         colour_of_line(line), kDashes[line / kSvgColours.size()], path);
   }
 
   static std::string dot(std::size_t line, double x, double y, bool fits,
@@ -335,8 +351,8 @@ class SweepLines {
     for (const auto& [status, name] : kNames<Status>) {
       const bool played = status == Status::Ran || status == Status::NoFit;
       if (const auto absent = count(false, [&, of = status](Status is) { return is == of; })) {
-        words.push_back(fmt::format("not drawn: {} {}{}", absent, name,
-                                    played ? " without this figure" : ""));
+        words.push_back(
+            fmt::format("not drawn: {} {}{}", absent, name, played ? " without this figure" : ""));
       }
     }
     return words;

@@ -43,8 +43,7 @@ void play_points(const std::vector<std::size_t>& numbers, const ReadPoint& read,
 std::vector<PointResult> play_first_points(const std::vector<std::size_t>& numbers,
                                            const ReadPoint& read,
                                            const std::vector<std::string>& names,
-                                           std::string_view plotted,
-                                           const SessionOptions& options);
+                                           std::string_view plotted, const SessionOptions& options);
 
 /// Whether `json` is what a point may come to.
 bool is_point_result(const std::string& json);

@@ -22,7 +22,7 @@ printf 'extends: base.yaml\nparallelism: {tensor: 2}\n' >tiny.yaml
 over=(--over training.micro_batch=1..3 --over 'parallelism.tensor=2,4')
 lines_of() { cat "$1"/results/*.jsonl 2>/dev/null | wc -l; }
 
-call sweep tiny.yaml "${over[@]}" -o direct.csv
+call sweep tiny.yaml "${over[@]}" -o direct.csv --plot direct.svg
 expect 'at once' 0 "$code"
 direct=$(<direct.csv)
 # micro_batch 3 does not divide the batch of 8: these two points are known without being played,
@@ -39,6 +39,9 @@ expect 'points are missing' 6 "$code"
 call sweep collect sweep -o early.csv
 expect 'a table of what is there' 6 "$code"
 expect_has 'says so' '3,2,4,missing,not yet played,,,,' "$(<early.csv)"
+call sweep collect sweep --plot early.svg
+expect 'a drawing of it' 6 "$code"
+expect_has 'says so, too' '>not drawn: 3 missing</text>' "$(<early.svg)"
 
 # The files that it rests on may go, but for topologies: their keys alone are in the plan.
 mkdir gone
@@ -62,6 +65,8 @@ collected() { # NAME: the sweep comes to the same
   expect "$1: same bytes" "$direct" "$(<collected.csv)"
 }
 collected 'in parts'
+call sweep collect sweep --plot collected.svg
+expect 'the same drawing' "$(<direct.svg)" "$(<collected.svg)"
 call sweep collect sweep --json
 expect_has 'its document' '"schema": "danlu.sweep/1"' "$out"
 call sweep status sweep --json
@@ -138,7 +143,12 @@ Run with --help for more information." run sweep --time-limit 5
 refused "-o: error: expected a file .csv or .jsonl, found 'points.txt'
 hint: for example -o points.csv" collect sweep -o points.txt
 refused "-o: error: 'sweep/results/points.csv' is a file of the sweep
-hint: for example -o points.csv" collect sweep -o sweep/results/points.csv
+hint: for example points.csv" collect sweep -o sweep/results/points.csv
+refused "--plot: error: 'sweep/manifest.jsonl' is a file of the sweep
+hint: for example out.svg" collect sweep --plot sweep/manifest.jsonl
+refused "--axes: error: 'step.mfuu' is no figure of the sweep
+hint: did you mean 'step.mfu'?" collect sweep --plot none.svg --axes y=step.mfuu
+check 'nothing is written' test ! -e none.svg
 call sweep plan tiny.yaml --over parallelism.tensor=4 -o changed --show step.mfu
 call sweep plan tiny.yaml "${over[@]}" -o changing
 sed -i 's/hop_latency: .*/hop_latency: 5 us/; s/switches: 6/switches: 4/' own.yaml

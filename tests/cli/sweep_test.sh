@@ -48,6 +48,35 @@ call sweep "$file" --over model=gpt3-175b --set training.sequence_length=2048
 expect 'one that does not fit' 0 "$code"
 expect_has 'says so' 'no_fit' "$out"
 
+# Two machines of three sizes; one size that the plan cannot have.
+drawn=(--over cluster.topology=dgx-a100,hgx-a800 --over cluster.gpus=16,24,32)
+call sweep "$file" "${drawn[@]}" --show step.time_s --plot "$work/lines.svg"
+expect 'drawn' 0 "$code"
+expect 'and no complaint' '' "$err"
+lines=$(<"$work/lines.svg")
+expect 'a dot for each point and in the legend' 6 "$(grep -c '<circle' "$work/lines.svg")"
+expect_has 'the first figure upwards' '>step.time_s (s)</text>' "$lines"
+expect_has 'the last key across, a line for each of the others' \
+  '<desc>cluster.gpus across, step.time_s upwards, a line for each cluster.topology;' "$lines"
+expect_has 'what is invalid is told' '>not drawn: 2 invalid</text>' "$lines"
+if [[ -x $(command -v xmllint) ]]; then
+  expect 'it is XML' '' "$(xmllint --noout "$work/lines.svg" 2>&1)"
+fi
+call sweep "$file" "${drawn[@]}" --show step.time_s --plot "$work/again.svg" --jobs 1
+expect 'the same bytes with one process' "$lines" "$(<"$work/again.svg")"
+call sweep "$file" "${drawn[@]}" --show step.time_s --plot "$work/other.svg" \
+  --axes x=cluster.topology,y=step.mfu -o "$work/points.csv"
+expect 'other axes' 0 "$code"
+expect_has 'are drawn' \
+  '<desc>cluster.topology across, step.mfu upwards, a line for each cluster.gpus' \
+  "$(<"$work/other.svg")"
+expect 'what is drawn is shown' \
+  'point,cluster.topology,cluster.gpus,status,reason,step.time_s,step.mfu' \
+  "$(head -1 "$work/points.csv")"
+call sweep "$file" --over model=gpt3-175b --set training.sequence_length=2048 --plot "$work/one.svg"
+expect_has 'what does not fit is hollow' '>hollow: does not fit in memory (1)</text>' \
+  "$(<"$work/one.svg")"
+
 # Refused only while it is planned: the switches of this node do not reduce.
 nvls=(--over 'training.micro_batch=1,2' --set communication.tensor.algorithm=nvls)
 call run "$file" --no-advice "${nvls[@]:2}"
@@ -84,6 +113,38 @@ refused "--show: error: 'step.mfuu' is no figure of the first point that runs
 hint: did you mean 'step.mfu'?" --over parallelism.tensor=3,4 --show step.mfuu
 refused "-o: error: expected a file .csv or .jsonl, found 'points.txt'
 hint: for example -o points.csv" --over parallelism.tensor=4 -o points.txt
+drawing() { # ERR OPTION...: no drawing, in words
+  refused "$@" --plot "$work/none.svg"
+  check 'and nothing is written' same "$(find "$work" -name 'none.svg*')" ''
+}
+gpus=(--over cluster.gpus=16,32)
+drawing "--axes: error: expected x=KEY, y=FIGURE or by=KEY, found 'z=1'
+hint: for example --axes x=cluster.gpus,y=step.mfu,by=cluster.topology" "${gpus[@]}" --axes z=1
+drawing "--axes: error: x is given twice
+hint: leave one of the two out" "${gpus[@]}" --axes x=cluster.gpus,x=cluster.gpus
+drawing "--axes: error: 'cluster.gpu' is no key of the sweep
+hint: did you mean 'cluster.gpus'?" "${gpus[@]}" --axes x=cluster.gpu
+drawing "--axes: error: 'training.z' is no key of the sweep
+hint: there is cluster.gpus" "${gpus[@]}" --axes by=training.z
+drawing "--axes: error: x and by are both cluster.gpus
+hint: leave by out" "${gpus[@]}" --axes x=cluster.gpus,by=cluster.gpus
+drawing "--axes: error: there is no other key than by=cluster.gpus to go across
+hint: for example --axes x=cluster.gpus" "${gpus[@]}" --axes by=cluster.gpus
+drawing "--axes: error: 'step.mfuu' is no figure of the first point that runs
+hint: did you mean 'step.mfu'?" "${gpus[@]}" --axes y=step.mfuu
+drawing "--axes: error: 'memory.fits' is no number: yes
+hint: for example y=step.time_s" "${gpus[@]}" --axes y=memory.fits
+drawing "--axes: error: points differ in cluster.gpus, which has 2 values and is neither x nor by
+hint: a sweep of one of them, as in --over cluster.gpus=16" "${gpus[@]}" \
+  --over training.micro_batch=1,2 --over parallelism.tensor=2,4
+drawing "--axes: error: 31 lines, one for each training.micro_batch, cannot be told apart; 30 can
+hint: a sweep of fewer values, or that key as x" --over training.micro_batch=1..31 "${gpus[@]}"
+refused "--axes: error: has no effect without --plot
+hint: for example --plot points.svg" "${gpus[@]}" --axes x=cluster.gpus
+refused "--plot: error: '$work/x.csv' is the file of -o too
+hint: each needs a file of its own" "${gpus[@]}" -o "$work/x.csv" --plot "$work/x.csv"
+refused "--plot: error: '$file' is a file that this run reads
+hint: for example scenarios/search/out.svg" "${gpus[@]}" --plot "$file"
 call sweep "$file" --over parallelism.tensr=4,8
 expect 'a key that there is not' 2 "$code"
 expect_has 'as run says it' "did you mean 'tensor'" "$err"

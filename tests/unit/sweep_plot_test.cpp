@@ -17,10 +17,8 @@ using testing::near;
 using Status = SweepPoint::Status;
 
 SweepPoint point(std::vector<std::string> values, Status status, Figure figure) {
-  return {.values = std::move(values),
-          .status = status,
-          .reason = "",
-          .figures = {std::move(figure)}};
+  return {
+      .values = std::move(values), .status = status, .reason = "", .figures = {std::move(figure)}};
 }
 Figure seconds(double time) {
   return Figure::time(Seconds{time});
@@ -79,14 +77,13 @@ TEST(SweepPlot, SaysWhatItIs) {
 // Words stand in the middle of equal parts of 560 pixels: 230 and 510. Shares are marked in
 // percent: from 40 to 50, since both are in the upper half; 42 and 49 % at 358 and 106.
 TEST(SweepPlot, WordsHaveAPlaceEach) {
-  const SweepReport sweep{
-      .scenario = "s",
-      .file = "",
-      .axes = {{"topology", {"b", "a"}}, {"training.micro_batch", {"1"}}},
-      .names = {"step.mfu"},
-      .places = {},
-      .points = {point({"b", "1"}, Status::Ran, Figure::share(0.42)),
-                 point({"a", "1"}, Status::Ran, Figure::share(0.49))}};
+  const SweepReport sweep{.scenario = "s",
+                          .file = "",
+                          .axes = {{"topology", {"b", "a"}}, {"training.micro_batch", {"1"}}},
+                          .names = {"step.mfu"},
+                          .places = {},
+                          .points = {point({"b", "1"}, Status::Ran, Figure::share(0.42)),
+                                     point({"a", "1"}, Status::Ran, Figure::share(0.49))}};
   const std::string svg =
       write_sweep_svg(sweep, {.across = "topology", .figure = "step.mfu", .by = ""});
   expect_has(svg, "d=\"M230.0,358.0L510.0,106.0\"");
@@ -96,14 +93,14 @@ TEST(SweepPlot, WordsHaveAPlaceEach) {
 
 // 1 to 100 s is more than ten times: two decades on 360 pixels, 10 s in the middle.
 TEST(SweepPlot, WhatDiffersTenTimesIsLogarithmic) {
-  const SweepReport sweep{.scenario = "s",
-                          .file = "",
-                          .axes = {{"k", {"10", "20", "30"}}},
-                          .names = {"step.time_s"},
-                          .places = {},
-                          .points = {point({"10"}, Status::Ran, seconds(1)),
-                                     point({"20"}, Status::Ran, seconds(10)),
-                                     point({"30"}, Status::Ran, seconds(100))}};
+  const SweepReport sweep{
+      .scenario = "s",
+      .file = "",
+      .axes = {{"k", {"10", "20", "30"}}},
+      .names = {"step.time_s"},
+      .places = {},
+      .points = {point({"10"}, Status::Ran, seconds(1)), point({"20"}, Status::Ran, seconds(10)),
+                 point({"30"}, Status::Ran, seconds(100))}};
   const std::string svg =
       write_sweep_svg(sweep, {.across = "k", .figure = "step.time_s", .by = ""});
   expect_has(svg, "d=\"M110.0,430.0L370.0,250.0L630.0,70.0\"");
