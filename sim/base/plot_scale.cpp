@@ -6,6 +6,8 @@
 namespace danlu {
 namespace {
 
+constexpr double kRounding = 1e-9;  // of a value that is a tick itself
+
 /// The longest gap between neighbours over the shortest.
 template <typename Gap>
 double unevenness(const std::vector<double>& values, Gap gap) {
@@ -38,18 +40,17 @@ double tick_step(double range, int most) {
 std::vector<double> linear_ticks(double least, double most, int steps) {
   const double range = most > least ? most - least : std::max(std::abs(most), 1.0);
   const double step = tick_step(range, steps);
-  const double first = std::floor(least / step);
-  const double last = std::max(std::ceil(most / step), first + 1);
+  const double first = std::floor(least / step + kRounding);
+  const double last = std::max(std::ceil(most / step - kRounding), first + 1);
   std::vector<double> ticks;
-  for (double i = first; i <= last; ++i) {
-    ticks.push_back(i * step);
+  for (int i = 0; i <= last - first; ++i) {
+    ticks.push_back((first + i) * step);
   }
   return ticks;
 }
 
 std::vector<double> logarithmic_ticks(double least, double most) {
   constexpr double kManyDecades = 3;
-  constexpr double kRounding = 1e-9;  // of a value that is a tick itself
   const bool decades_alone = std::log10(most / least) > kManyDecades;
   std::vector<double> ticks;
   for (int decade = static_cast<int>(std::floor(std::log10(least)));; ++decade) {
@@ -70,11 +71,10 @@ std::vector<double> logarithmic_ticks(double least, double most) {
 }
 
 bool go_by_a_factor(const std::vector<double>& values) {
-  constexpr double kAlike = 1e-9;
   if (values.size() < 3 || values.front() <= 0) {
     return false;
   }
-  return unevenness(values, [](double a, double b) { return std::log(b / a); }) * (1 + kAlike) <
+  return unevenness(values, [](double a, double b) { return std::log(b / a); }) * (1 + kRounding) <
          unevenness(
              values, [](double a, double b) { return b - a; });
 }

@@ -22,8 +22,8 @@ struct PlotScale {
 /// The least of 1, 2 and 5 times a power of ten of which `most` make up `range`, which is positive.
 double tick_step(double range, int most);
 
-/// Round numbers from one not above `least` to one not below `most`, at most two more than `steps`
-/// apart; at least two. `least` is not above `most`.
+/// Round numbers from one not above `least` to one not below `most`, but for rounding: two at
+/// least, and `steps` + 2 at most. `least` is not above `most`.
 std::vector<double> linear_ticks(double least, double most, int steps);
 /// The same of a logarithmic axis; powers of ten alone where the others are too many. Both are
 /// positive.

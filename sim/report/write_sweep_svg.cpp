@@ -8,8 +8,8 @@
 //        16  32   64         numbers to scale, words a place each
 //           cluster.gpus
 //
-// The axis of figures begins at 0, but not where they all lie in the upper half; it is logarithmic
-// where the most is ten times the least.
+// The axis of figures begins at 0, but not where they all lie in the upper half, unless they are as
+// good as equal; it is logarithmic where the most is ten times the least.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -216,6 +216,7 @@ class SweepLines {
   Upwards upwards() const {
     constexpr int kSteps = 6;
     constexpr double kTenTimes = 10;
+    constexpr double kEqual = 1e-4;  // which six digits of a mark tell apart
     const SweepPoint* highest = nullptr;
     std::optional<double> least;
     for (const SweepPoint& point : sweep_.points) {
@@ -233,7 +234,7 @@ class SweepLines {
     const double high = most / axis.unit.factor;
     const bool logarithmic = low > 0 && high >= kTenTimes * low;
     axis.ticks = logarithmic ? logarithmic_ticks(low, high)
-                 : low > 0 && low > high / 2 && low < high
+                 : low > high / 2 && high - low > kEqual * high
                      ? linear_ticks(low, high, kSteps)
                      : linear_ticks(std::min(low, 0.0), std::max(high, 0.0), kSteps);
     axis.scale = {axis.ticks.front(), axis.ticks.back(), kLinesFoot, kLinesTop, logarithmic};
@@ -253,10 +254,10 @@ class SweepLines {
     body_ += svg_line("axis", kLinesLeft, kLinesFoot, kLinesEnd, kLinesFoot);
     double taken = 0;  // up to here, by words
     for (const std::size_t value : across_.order) {
-      constexpr std::size_t kFewest = 6;  // letters
+      constexpr double kFewest = 6;
       const double place = across_.places[value];
-      const auto letters = static_cast<std::size_t>(across_.room / kLetter) - 1;
-      const std::string words = shown(values_across()[value], std::max(letters, kFewest));
+      const double letters = std::max(kFewest, across_.room / kLetter - 1);
+      const std::string words = shown(values_across()[value], static_cast<std::size_t>(letters));
       const double half = static_cast<double>(words.size()) * kLetter / 2;
       body_ += svg_line("axis", place, kLinesFoot, place, kLinesFoot + 5);
       if (place - half >= taken) {

@@ -63,7 +63,7 @@ TEST(SweepPlot, WhatIsNotThereBreaksItsLineAndIsTold) {
   expect_has(svg, "hollow: does not fit in memory (1)</text>");
   expect_has(svg, "not drawn: 1 invalid</text>");
   expect_has(svg, "cx=\"110.0\" cy=\"70.0\" r=\"4\" class=\"page\"");
-  expect_has(svg, "<title>slow &amp; old, 1: 8 s, does not fit</title>");
+  expect_has(svg, "<title>slow &amp; old, 1: 8.000 s, does not fit</title>");
   EXPECT_EQ(svg.find("missing"), std::string::npos);
 }
 
@@ -75,18 +75,18 @@ TEST(SweepPlot, SaysWhatItIs) {
 }
 
 // Words stand in the middle of equal parts of 560 pixels: 230 and 510. Shares are marked in
-// percent: from 40 to 50, since both are in the upper half; 42 and 49 % at 358 and 106.
+// percent: from 40 to 50, since both are in the upper half; 41 and 49 % at 394 and 106.
 TEST(SweepPlot, WordsHaveAPlaceEach) {
   const SweepReport sweep{.scenario = "s",
                           .file = "",
                           .axes = {{"topology", {"b", "a"}}, {"training.micro_batch", {"1"}}},
                           .names = {"step.mfu"},
                           .places = {},
-                          .points = {point({"b", "1"}, Status::Ran, Figure::share(0.42)),
+                          .points = {point({"b", "1"}, Status::Ran, Figure::share(0.41)),
                                      point({"a", "1"}, Status::Ran, Figure::share(0.49))}};
   const std::string svg =
       write_sweep_svg(sweep, {.across = "topology", .figure = "step.mfu", .by = ""});
-  expect_has(svg, "d=\"M230.0,358.0L510.0,106.0\"");
+  expect_has(svg, "d=\"M230.0,394.0L510.0,106.0\"");
   expect_has(svg, ">step.mfu (%)</text>");
   expect_has(svg, ">training.micro_batch is 1</text>");
 }
@@ -105,6 +105,20 @@ TEST(SweepPlot, WhatDiffersTenTimesIsLogarithmic) {
       write_sweep_svg(sweep, {.across = "k", .figure = "step.time_s", .by = ""});
   expect_has(svg, "d=\"M110.0,430.0L370.0,250.0L630.0,70.0\"");
   expect_has(svg, ">step.time_s (s, logarithmic)</text>");
+}
+
+// One figure, twice, the second time a rounding off: no axis is between them, but one from 0 on.
+TEST(SweepPlot, EqualFiguresAreDrawnFromZero) {
+  const SweepReport sweep{.scenario = "s",
+                          .file = "",
+                          .axes = {{"k", {"10", "20"}}},
+                          .names = {"step.time_s"},
+                          .places = {},
+                          .points = {point({"10"}, Status::Ran, seconds(5)),
+                                     point({"20"}, Status::Ran, seconds(5 * (1 + 1e-15)))}};
+  const std::string svg =
+      write_sweep_svg(sweep, {.across = "k", .figure = "step.time_s", .by = ""});
+  expect_has(svg, "class=\"e\">0</text>");
 }
 
 TEST(SweepPlot, WithoutAnyFigureSaysSo) {
@@ -137,6 +151,7 @@ TEST(PlotAxes, WhatIsLeftOutFollowsFromWhatVaries) {
 TEST(PlotScale, MarksRoundNumbersAroundAllValues) {
   EXPECT_EQ(linear_ticks(0, 8, 6), (std::vector<double>{0, 2, 4, 6, 8}));
   EXPECT_EQ(linear_ticks(41, 49, 6), (std::vector<double>{40, 42, 44, 46, 48, 50}));
+  EXPECT_EQ(linear_ticks(42 - 1e-12, 50 + 1e-12, 5), (std::vector<double>{42, 44, 46, 48, 50}));
   EXPECT_EQ(linear_ticks(0, 0, 1), (std::vector<double>{0, 1}));
   EXPECT_EQ(logarithmic_ticks(3, 40), (std::vector<double>{2, 5, 10, 20, 50}));
   EXPECT_EQ(logarithmic_ticks(1, 10), (std::vector<double>{1, 2, 5, 10}));
