@@ -1,9 +1,9 @@
 #include "sim/session/plot_axes.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "sim/base/error.hpp"
 #include "sim/base/text.hpp"
