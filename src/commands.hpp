@@ -16,7 +16,8 @@ namespace danlu {
 struct RunOptions {
   std::vector<std::filesystem::path> files;
   std::optional<std::filesystem::path> trace;
-  std::string trace_ranks;                        // "0-7,12"; empty: all
+  std::optional<std::string> trace_ranks;         // "0-7,12"; none: all
+  std::optional<std::string> trace_microbatches;  // the same
   std::optional<std::filesystem::path> timeline;  // of the campaign
   bool crosscheck = false;
   bool brief = false;        // the verdict alone

@@ -43,7 +43,7 @@ std::vector<std::string> names_of(const std::string& show) {
 
 /// How the file of -o is written, by its ending.
 auto table_of(const std::filesystem::path& file) -> std::string (*)(const SweepReport&) {
-  const std::string ending = file.extension().string();
+  const std::string ending = kind_of(file);
   if (ending != ".csv" && ending != ".jsonl") {
     refuse("-o", fmt::format("expected a file .csv or .jsonl, found '{}'", shown(file.string())),
            "for example -o points.csv");
