@@ -12,6 +12,7 @@
 #pragma once
 
 #include "sim/base/error.hpp"              // InputError, CannotRun, InternalError
+#include "sim/base/gzip.hpp"               // Gzip
 #include "sim/report/document.hpp"         // document_of, comparison_of
 #include "sim/report/report.hpp"           // Report
 #include "sim/report/trace.hpp"            // write_trace

@@ -18,11 +18,12 @@ bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b
 /// Why `file` cannot be written, as far as trying beside it shows; "" if nothing is in the way.
 std::string why_unwritable(const std::filesystem::path& file);
 
-/// Writes what `write` passes on beside `file` and renames it, so that the file is whole or not
-/// there at all; links to it stay, and so do devices and pipes, which are written to. Where the name
-/// ends in .gz, compressed. A signal that ends the program meanwhile leaves nothing behind. Throws
-/// InputError, and what `write` throws.
+/// Writes a text to a sink.
 using TextWriter = std::function<void(const TextSink&)>;
+/// Writes a text beside `file` and renames it, so that the file is whole or not there at all; links
+/// to it stay, and so do devices and pipes, which are written to. It is compressed where the name
+/// ends in .gz. A signal that ends the program meanwhile leaves nothing behind. Throws InputError,
+/// and what `write` throws.
 void write_file(const std::filesystem::path& file, const TextWriter& write);
 /// The same of a text that is whole.
 void write_file(const std::filesystem::path& file, std::string_view text);

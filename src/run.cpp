@@ -122,8 +122,7 @@ std::string tried(const std::function<void()>& write) {
 
 /// Writes the files; returns what was in the way.
 std::string write_outputs(const Simulation& simulation, const RunOptions& options,
-                          std::span<const Gantt> gantts,
-                          const TraceSelection& traced) {
+                          std::span<const Gantt> gantts, const TraceSelection& traced) {
   std::string problems;
   if (options.trace) {
     problems += tried([&] {
@@ -136,9 +135,8 @@ std::string write_outputs(const Simulation& simulation, const RunOptions& option
   if (options.timeline) {
     problems += tried([&] {
       const bool csv = kind_of(*options.timeline) == ".csv";
-      write_file(*options.timeline, [&](const TextSink& out) {
-        write_timeline(*simulation.report.faults, csv, out);
-      });
+      write_file(*options.timeline,
+                 [&](const TextSink& out) { write_timeline(*simulation.report.faults, csv, out); });
       spdlog::info("timeline written to {}", options.timeline->string());
     });
   }
@@ -161,10 +159,9 @@ std::vector<bool> marked(const NumberList& list, const std::string& text, std::s
     part.remove_prefix(std::min(part.find_first_not_of(' '), part.size()));
     const std::optional<NumberRange> range = parse_range(part);
     if (!range) {
-      refuse(
-          list.option,
-          fmt::format("expected {} and ranges of them, found '{}'", list.several, shown(text)),
-          "for example 0-7,12");
+      refuse(list.option,
+             fmt::format("expected {} and ranges of them, found '{}'", list.several, shown(text)),
+             "for example 0-7,12");
     }
     if (static_cast<std::size_t>(range->last) >= count) {
       refuse(list.option, fmt::format("there is no {} {}: the scenario has 0 to {}", list.one,
@@ -189,9 +186,9 @@ TraceSelection selection_of(const RunOptions& options, const Workload& workload,
     }
   }
   if (options.trace_microbatches) {
-    selection.microbatches = marked({"--trace-microbatches", "microbatch", "microbatches"},
-                                    *options.trace_microbatches,
-                                    static_cast<std::size_t>(workload.microbatches()));
+    selection.microbatches =
+        marked({"--trace-microbatches", "microbatch", "microbatches"}, *options.trace_microbatches,
+               static_cast<std::size_t>(workload.microbatches()));
   }
   return selection;
 }
@@ -204,7 +201,7 @@ void check_trace(const StepPlan& plan, const TraceSelection& selection, const fs
   constexpr Bytes kText{200};
   constexpr Bytes kCompressed{14};
   constexpr Seconds kTextTime{0.4e-6};
-  constexpr Seconds kCompressedTime{1.4e-6};
+  constexpr Seconds kCompressedTime{1.2e-6};
   const double slices = trace_slices(plan, selection);
   const bool gzip = is_gzip(file);
   const Bytes size = (gzip ? kCompressed : kText) * slices;

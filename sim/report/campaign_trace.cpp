@@ -73,9 +73,8 @@ class CampaignTraceWriter {
 
  private:
   void add_name(std::string_view what, int thread, std::string_view name) {
-    events_.add(
-        FMT_COMPILE(R"({{"ph":"M","name":"{}","pid":0,"tid":{},"args":{{"name":"{}"}}}})"), what,
-        thread, name);
+    events_.add(FMT_COMPILE(R"({{"ph":"M","name":"{}","pid":0,"tid":{},"args":{{"name":"{}"}}}})"),
+                what, thread, name);
   }
 
   int thread_of(const CampaignEvent& event) {
@@ -94,11 +93,10 @@ class CampaignTraceWriter {
     const std::string place = is_instant(event) ? R"("ph":"i","s":"p","tid":0)"
                                                 : fmt::format(R"("ph":"X","dur":{},"tid":{})",
                                                               time.duration, thread_of(event));
-    events_.add(
-        FMT_COMPILE(R"({{"name":{},"cat":"{}","pid":0,"ts":{},{},"args":{{"step":{:.10g},)"
-                    R"("replicas":{})"),
-        quoted(part.empty() ? std::string(kind) : fmt::format("{}: {}", kind, part)), kind,
-        time.begin, place, event.step, event.replicas);
+    events_.add(FMT_COMPILE(R"({{"name":{},"cat":"{}","pid":0,"ts":{},{},"args":{{"step":{:.10g},)"
+                            R"("replicas":{})"),
+                quoted(part.empty() ? std::string(kind) : fmt::format("{}: {}", kind, part)), kind,
+                time.begin, place, event.step, event.replicas);
     if (event.cause) {
       events_.append(FMT_COMPILE(R"(,"cause":{})"), quoted(cause_of(event, faults_)));
     }
@@ -128,11 +126,10 @@ void write_campaign_csv(const CampaignTrial& trial, const FaultsSpec& faults, co
   TextPieces text(out);
   text.append("begin_s,end_s,event,part,cause,component,step,replicas\n");
   for (const CampaignEvent& event : trial.events) {
-    text.append(FMT_COMPILE("{:.6f},{:.6f},{},{},{},{},{:.10g},{}\n"), event.begin.value,
-                event.end.value, kind_name(event), csv_cell(part_of(event, faults)),
-                csv_cell(cause_of(event, faults)),
-                event.component < 0 ? "" : fmt::format("{}", event.component), event.step,
-                event.replicas);
+    text.append(
+        FMT_COMPILE("{:.6f},{:.6f},{},{},{},{},{:.10g},{}\n"), event.begin.value, event.end.value,
+        kind_name(event), csv_cell(part_of(event, faults)), csv_cell(cause_of(event, faults)),
+        event.component < 0 ? "" : fmt::format("{}", event.component), event.step, event.replicas);
   }
   text.pass_on();
 }

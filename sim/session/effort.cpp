@@ -37,11 +37,10 @@ void allow(Effort effort, const EffortLimit& limit, const SessionOptions& option
 }  // namespace
 
 std::string Effort::text() const {
-  return file > Bytes{}
-             ? fmt::format("{}, which take about {} and a file of {}", what, to_text(time),
-                           to_text(file))
-             : fmt::format("{}, which take about {} and {} of memory", what, to_text(time),
-                           to_text(memory));
+  return file > Bytes{} ? fmt::format("{}, which take about {} and a file of {}", what,
+                                      to_text(time), to_text(file))
+                        : fmt::format("{}, which take about {} and {} of memory", what,
+                                      to_text(time), to_text(memory));
 }
 
 std::string Effort::hint() const {

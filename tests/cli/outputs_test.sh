@@ -141,7 +141,8 @@ refused 'one file for both' "--timeline: error: '$same' is the file of --trace t
 hint: each needs a file of its own" "$scenario" --trace "$work/x.json" --timeline "$same"
 refused 'a timeline of another kind' \
   "--timeline: error: '$work/x.txt' ends neither in .json nor in .csv
-hint: .json is a trace for Perfetto, .csv a table; .json.gz and .csv.gz compress them" "$scenario" --timeline "$work/x.txt"
+hint: .json is a trace for Perfetto, .csv a table; .json.gz and .csv.gz compress them" \
+  "$scenario" --timeline "$work/x.txt"
 # What is shown of a trace.
 for option in ranks:rank:3 microbatches:microbatch:7; do
   IFS=: read -r several one last <<<"$option"

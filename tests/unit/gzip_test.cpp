@@ -104,11 +104,13 @@ TEST(Gzip, LooksBackAcrossBlocks) {
 
 TEST(Gzip, PassesOnWhatTheSinkThrows) {
   int pieces = 0;
-  Gzip gzip([&](std::string_view) {
-    if (++pieces == 3) {
-      throw std::runtime_error("no space left");
-    }
-  }, 2);
+  Gzip gzip(
+      [&](std::string_view) {
+        if (++pieces == 3) {
+          throw std::runtime_error("no space left");
+        }
+      },
+      2);
   const std::string text(kBlock, 'x');
   EXPECT_THROW(
       {
