@@ -74,6 +74,7 @@ done
 call run "$scenario" --svg "$work/drawing.svg.gz"
 expect_has 'so is a drawing' '</svg>' "$(gzip -dc "$work/drawing.svg.gz")"
 
+complete_gzip() { [[ ! -e $1 ]] || gzip -t "$1"; }
 complete() { [[ ! -e $1 || $(tail -c 3 "$1") == *']}'* ]]; }
 refused() { # NAME WHOLE_MESSAGE ARGUMENTS
   local name=$1 message=$2
@@ -201,6 +202,9 @@ for delay in 0.1 0.2 0.3 0.4 0.5 0.6 0.7; do
   timeout -s TERM "$delay" "$danlu" run "$slow" --set fold=off \
     --set training.global_batch=16 --trace "$work/cut.json" >/dev/null
   check 'a trace is whole or not there' complete "$work/cut.json"
+  timeout -s TERM "$delay" "$danlu" run scenarios/gpt3-175b-a100.yaml --no-advice \
+    --trace "$work/cut.json.gz" >/dev/null 2>&1
+  check 'so is a compressed one' complete_gzip "$work/cut.json.gz"
 done
 expect 'no half-written file stays' '' "$(find "$work" -name '.danlu-*')"
 

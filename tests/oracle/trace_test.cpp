@@ -21,7 +21,13 @@ namespace {
 
 using testing::shipped;
 
-const std::vector<std::string> kFewMicrobatches{"training.global_batch=16"};
+const std::vector<std::string> kSmall{"training.global_batch=16", "model.layers=16",
+                                      "training.schedule.chunks=1"};
+std::vector<std::string> small_and(const std::string& setting) {
+  std::vector<std::string> settings = kSmall;
+  settings.push_back(setting);
+  return settings;
+}
 
 struct Step {
   explicit Step(const Scenario& scenario)
@@ -51,8 +57,8 @@ std::vector<nlohmann::json> slices_of(const std::string& trace) {
 
 // Slices of one thread must nest: here none may overlap at all, since each stream has lanes.
 TEST(Trace, SlicesOfOneThreadDoNotOverlap) {
-  const Step step(shipped("gpt3-175b-64-a100-selective.yaml",
-                          {"training.global_batch=16", "parallelism.overlap.tensor=full"}));
+  const Step step(
+      shipped("gpt3-175b-64-a100-selective.yaml", small_and("parallelism.overlap.tensor=full")));
   const std::vector<nlohmann::json> slices = slices_of(step.trace(whole_step(step.plan)));
   std::map<std::pair<int, int>, long long> ends;  // in nanoseconds
   const auto nanoseconds = [](double microseconds) { return std::llround(microseconds * 1000); };
@@ -73,7 +79,7 @@ TEST(Trace, SlicesOfOneThreadDoNotOverlap) {
 // Passes are expanded while the trace is written; what a class of ranks does stands there in order
 // of time all the same, also where tasks overlap, and the pieces are small.
 TEST(Trace, IsWrittenInOrderOfTimeAndInPieces) {
-  const Step step(shipped("gpt3-schedules/pairs.yaml", {"training.global_batch=128"}));
+  const Step step(shipped("gpt3-175b-64-a100-selective.yaml", {"training.global_batch=32"}));
   std::string text;
   std::size_t pieces = 0;
   std::size_t longest = 0;
@@ -97,7 +103,7 @@ TEST(Trace, IsWrittenInOrderOfTimeAndInPieces) {
 
 // Only the marked classes of ranks are written.
 TEST(Trace, HoldsTheRanksThatAreAskedFor) {
-  const Step step(shipped("gpt3-175b-64-a100-selective.yaml", kFewMicrobatches));
+  const Step step(shipped("gpt3-175b-64-a100-selective.yaml", kSmall));
   TraceSelection selection = whole_step(step.plan);
   ASSERT_GT(selection.ranks.size(), 1U);
   selection.ranks.assign(selection.ranks.size(), false);
@@ -110,20 +116,26 @@ TEST(Trace, HoldsTheRanksThatAreAskedFor) {
   EXPECT_EQ(slices_of(step.trace(selection)), whole);
 }
 
-/// The slices of a whole trace that are of these microbatches or of none; as texts without the
+/// The slices of a trace that are of this microbatch or of none; as texts without the
 /// lane, which depends on what else is shown.
-std::vector<std::string> without_lanes(std::vector<nlohmann::json> slices,
-                                       const std::vector<int>& microbatches) {
+std::vector<std::string> without_lanes(const std::vector<nlohmann::json>& slices, int microbatch) {
   std::vector<std::string> texts;
-  for (nlohmann::json& slice : slices) {
-    const auto& arguments = slice["args"];
-    if (!arguments.contains("microbatch") ||
-        std::count(microbatches.begin(), microbatches.end(), arguments["microbatch"]) > 0) {
+  for (nlohmann::json slice : slices) {
+    if (slice["args"].value("microbatch", microbatch) == microbatch) {
       slice.erase("tid");
       texts.push_back(slice.dump());
     }
   }
   return texts;
+}
+
+/// How many slices each microbatch has; -1: of none.
+std::map<int, double> by_microbatch(const std::vector<nlohmann::json>& slices) {
+  std::map<int, double> counts;
+  for (const nlohmann::json& slice : slices) {
+    ++counts[slice["args"].value("microbatch", -1)];
+  }
+  return counts;
 }
 
 /// Scenarios that are played in different ways: hosts that launch, pairs, passes that are one task
@@ -146,41 +158,48 @@ TEST_P(TraceOf, MicrobatchesThatAreAskedFor) {
   selection.microbatches.assign(static_cast<std::size_t>(scenario.workload.microbatches()), false);
   selection.microbatches[0] = true;
   const std::vector<nlohmann::json> whole = slices_of(step.trace(whole_step(step.plan)));
-  const std::vector<std::string> wanted = without_lanes(whole, {0});
-  const std::size_t of_none = without_lanes(whole, {}).size();
-  EXPECT_GT(wanted.size(), of_none);
-  EXPECT_GT(of_none, 0U);
-  EXPECT_LT(wanted.size(), whole.size());
-  EXPECT_EQ(without_lanes(slices_of(step.trace(selection)), {0}), wanted);
+  std::map<int, double> counts = by_microbatch(whole);
+  EXPECT_GT(counts[-1], 0);
+  EXPECT_GT(counts[0], 0);
+  EXPECT_GT(counts[1], 0);
+  const std::vector<nlohmann::json> slices = slices_of(step.trace(selection));
+  EXPECT_EQ(static_cast<double>(slices.size()), counts[-1] + counts[0]);
+  EXPECT_EQ(without_lanes(slices, 0), without_lanes(whole, 0));
 }
 
-// How many slices there will be is known before anything is played.
+// How many slices there will be is known before anything is played, of each microbatch too.
 TEST_P(TraceOf, SlicesThatWereCountedBefore) {
   const Scenario scenario = shipped(GetParam().file, GetParam().settings);
   const Step step(scenario);
   TraceSelection selection = whole_step(step.plan);
-  EXPECT_EQ(static_cast<double>(slices_of(step.trace(selection)).size()),
-            trace_slices(step.plan, selection));
+  const std::vector<nlohmann::json> whole = slices_of(step.trace(selection));
+  EXPECT_EQ(static_cast<double>(whole.size()), trace_slices(step.plan, selection));
+  std::map<int, double> counts = by_microbatch(whole);
+  for (int shown = 0; shown < scenario.workload.microbatches(); ++shown) {
+    selection.microbatches.assign(static_cast<std::size_t>(scenario.workload.microbatches()),
+                                  false);
+    selection.microbatches[static_cast<std::size_t>(shown)] = true;
+    EXPECT_EQ(counts[-1] + counts[shown], trace_slices(step.plan, selection));
+  }
+  selection.microbatches.clear();
   selection.ranks.assign(selection.ranks.size(), false);
   selection.ranks[RankClassId{0}] = true;
-  selection.microbatches.assign(static_cast<std::size_t>(scenario.workload.microbatches()), false);
-  selection.microbatches[1] = true;
-  EXPECT_EQ(static_cast<double>(slices_of(step.trace(selection)).size()),
-            trace_slices(step.plan, selection));
+  const auto of_first = std::count_if(whole.begin(), whole.end(),
+                                      [](const auto& slice) { return slice["pid"] == 0; });
+  EXPECT_EQ(static_cast<double>(of_first), trace_slices(step.plan, selection));
 }
 
 INSTANTIATE_TEST_SUITE_P(
     All, TraceOf,
     ::testing::Values(
-        Way{"Runs", "gpt3-175b-64-a100-selective.yaml", kFewMicrobatches},
-        Way{"Segments",
-            "gpt3-175b-64-a100-selective.yaml",
-            {"training.global_batch=16", "parallelism.overlap.tensor=full"}},
-        Way{"SlowGpu",
-            "gpt3-175b-64-a100-selective.yaml",
-            {"training.global_batch=16", "degraded.gpus.3=1.2"}},
-        Way{"Pairs", "gpt3-schedules/pairs.yaml", {"training.global_batch=128"}},
-        Way{"WeightGradients", "gpt3-schedules/zb-h1.yaml", {"training.global_batch=128"}},
+        Way{"Runs", "gpt3-175b-64-a100-selective.yaml", kSmall},
+        Way{"Segments", "gpt3-175b-64-a100-selective.yaml",
+            small_and("parallelism.overlap.tensor=full")},
+        Way{"SlowGpu", "gpt3-175b-64-a100-selective.yaml", small_and("degraded.gpus.3=1.2")},
+        Way{"Pairs", "gpt3-schedules/pairs.yaml", {"training.global_batch=128", "model.layers=16"}},
+        Way{"WeightGradients",
+            "gpt3-schedules/zb-h1.yaml",
+            {"training.global_batch=128", "model.layers=16"}},
         Way{"Shards", "llama3-8b-fsdp-h100.yaml", {"training.micro_batch=1"}},
         Way{"Host", "host/small-layers.yaml", {}}),
     [](const auto& way) { return way.param.name; });
