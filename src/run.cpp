@@ -9,6 +9,7 @@
 #include "sim/base/error.hpp"
 #include "sim/base/text.hpp"
 #include "sim/report/trace.hpp"
+#include "sim/report/verdict.hpp"
 #include "sim/report/writers.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/scenario/values.hpp"

@@ -154,6 +154,9 @@ hint: for example --trace step.json" "$larger" "--trace-$several" 0
       "--trace-$several: error: expected $several and ranges of them, found '$bad'
 hint: for example 0-7,12" "$larger" --trace "$work/x.json" "--trace-$several=$bad"
   done
+  refused "--trace-$several of nothing" \
+    "--trace-$several: error: expected $several and ranges of them, found ''
+hint: for example 0-7,12" "$larger" --trace "$work/x.json" "--trace-$several" ''
   refused 'one that is not there' \
     "--trace-$several: error: there is no $one $((last + 1)): the scenario has 0 to $last" \
     "$larger" --trace "$work/x.json" "--trace-$several" "0,1-$((last + 1))"

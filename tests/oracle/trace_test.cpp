@@ -21,11 +21,11 @@ namespace {
 
 using testing::shipped;
 
-const std::vector<std::string> kSmall{"training.global_batch=16", "model.layers=16",
-                                      "training.schedule.chunks=1"};
-std::vector<std::string> small_and(const std::string& setting) {
-  std::vector<std::string> settings = kSmall;
-  settings.push_back(setting);
+/// A small step of gpt3-175b-64-a100-selective.yaml, and more.
+std::vector<std::string> small_and(const std::vector<std::string>& more) {
+  std::vector<std::string> settings{"training.global_batch=16", "model.layers=16",
+                                    "training.schedule.chunks=1"};
+  settings.insert(settings.end(), more.begin(), more.end());
   return settings;
 }
 
@@ -58,7 +58,7 @@ std::vector<nlohmann::json> slices_of(const std::string& trace) {
 // Slices of one thread must nest: here none may overlap at all, since each stream has lanes.
 TEST(Trace, SlicesOfOneThreadDoNotOverlap) {
   const Step step(
-      shipped("gpt3-175b-64-a100-selective.yaml", small_and("parallelism.overlap.tensor=full")));
+      shipped("gpt3-175b-64-a100-selective.yaml", small_and({"parallelism.overlap.tensor=full"})));
   const std::vector<nlohmann::json> slices = slices_of(step.trace(whole_step(step.plan)));
   std::map<std::pair<int, int>, long long> ends;  // in nanoseconds
   const auto nanoseconds = [](double microseconds) { return std::llround(microseconds * 1000); };
@@ -103,7 +103,7 @@ TEST(Trace, IsWrittenInOrderOfTimeAndInPieces) {
 
 // Only the marked classes of ranks are written.
 TEST(Trace, HoldsTheRanksThatAreAskedFor) {
-  const Step step(shipped("gpt3-175b-64-a100-selective.yaml", kSmall));
+  const Step step(shipped("gpt3-175b-64-a100-selective.yaml", small_and({})));
   TraceSelection selection = whole_step(step.plan);
   ASSERT_GT(selection.ranks.size(), 1U);
   selection.ranks.assign(selection.ranks.size(), false);
@@ -192,10 +192,10 @@ TEST_P(TraceOf, SlicesThatWereCountedBefore) {
 INSTANTIATE_TEST_SUITE_P(
     All, TraceOf,
     ::testing::Values(
-        Way{"Runs", "gpt3-175b-64-a100-selective.yaml", kSmall},
+        Way{"Runs", "gpt3-175b-64-a100-selective.yaml", small_and({})},
         Way{"Segments", "gpt3-175b-64-a100-selective.yaml",
-            small_and("parallelism.overlap.tensor=full")},
-        Way{"SlowGpu", "gpt3-175b-64-a100-selective.yaml", small_and("degraded.gpus.3=1.2")},
+            small_and({"parallelism.overlap.tensor=full"})},
+        Way{"SlowGpu", "gpt3-175b-64-a100-selective.yaml", small_and({"degraded.gpus.3=1.2"})},
         Way{"Pairs", "gpt3-schedules/pairs.yaml", {"training.global_batch=128", "model.layers=16"}},
         Way{"WeightGradients",
             "gpt3-schedules/zb-h1.yaml",
