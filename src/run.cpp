@@ -7,15 +7,12 @@
 #include <optional>
 
 #include "sim/base/error.hpp"
-#include "sim/base/text.hpp"
 #include "sim/report/trace.hpp"
 #include "sim/report/verdict.hpp"
 #include "sim/report/writers.hpp"
 #include "sim/scenario/load_scenario.hpp"
-#include "sim/scenario/values.hpp"
 #include "sim/session/advice.hpp"
 #include "sim/session/campaign.hpp"
-#include "sim/session/effort.hpp"
 #include "sim/session/sensitivity.hpp"
 #include "sim/session/simulate.hpp"
 #include "sim/session/trust.hpp"
@@ -23,6 +20,7 @@
 #include "src/drawing.hpp"
 #include "src/output_file.hpp"
 #include "src/session.hpp"
+#include "src/trace.hpp"
 
 namespace danlu {
 namespace {
@@ -50,7 +48,7 @@ void explain_memory(const Report& report) {
 std::vector<Output> outputs_of(const RunOptions& options) {
   std::vector<Output> outputs;
   for (const auto& [option, file] :
-       {std::pair("--trace", &options.trace), std::pair("--timeline", &options.timeline),
+       {std::pair("--trace", &options.trace.file), std::pair("--timeline", &options.timeline),
         std::pair("--svg", &options.drawing.svg)}) {
     if (*file) {
       outputs.push_back({option, **file});
@@ -96,13 +94,7 @@ void check_options(const RunOptions& options, const std::vector<Output>& outputs
     }
   }
   check_outputs(outputs);
-  for (const auto& [option, asked] :
-       {std::pair("--trace-ranks", options.trace_ranks.has_value()),
-        std::pair("--trace-microbatches", options.trace_microbatches.has_value())}) {
-    if (asked && !options.trace) {
-      refuse(option, "has no effect without --trace", "for example --trace step.json");
-    }
-  }
+  check_trace_options(options.trace);
   if (options.timeline && kind_of(*options.timeline) != ".json" &&
       kind_of(*options.timeline) != ".csv") {
     refuse("--timeline",
@@ -125,12 +117,12 @@ std::string tried(const std::function<void()>& write) {
 std::string write_outputs(const Simulation& simulation, const RunOptions& options,
                           std::span<const Gantt> gantts, const TraceSelection& traced) {
   std::string problems;
-  if (options.trace) {
+  if (options.trace.file) {
     problems += tried([&] {
-      write_file(*options.trace, [&](const TextSink& out) {
+      write_file(*options.trace.file, [&](const TextSink& out) {
         write_trace(simulation.plan, simulation.timeline, traced, out);
       });
-      spdlog::info("trace written to {}", options.trace->string());
+      spdlog::info("trace written to {}", options.trace.file->string());
     });
   }
   if (options.timeline) {
@@ -145,79 +137,6 @@ std::string write_outputs(const Simulation& simulation, const RunOptions& option
     problems += tried([&] { write_svg(gantts, *options.drawing.svg); });
   }
   return problems;
-}
-
-/// Numbers as they are typed, "0-7,12".
-struct NumberList {
-  std::string option;
-  std::string_view one, several;  // "rank", "ranks"
-};
-
-/// Which of `count` numbers a list names.
-std::vector<bool> marked(const NumberList& list, const std::string& text, std::size_t count) {
-  std::vector<bool> marks(count);
-  for (std::string_view part : split(text, ',')) {
-    part.remove_prefix(std::min(part.find_first_not_of(' '), part.size()));
-    const std::optional<NumberRange> range = parse_range(part);
-    if (!range) {
-      refuse(list.option,
-             fmt::format("expected {} and ranges of them, found '{}'", list.several, shown(text)),
-             "for example 0-7,12");
-    }
-    if (static_cast<std::size_t>(range->last) >= count) {
-      refuse(list.option, fmt::format("there is no {} {}: the scenario has 0 to {}", list.one,
-                                      range->last, count - 1));
-    }
-    std::fill(marks.begin() + range->first, marks.begin() + range->last + 1, true);
-  }
-  return marks;
-}
-
-/// What the trace is to show.
-TraceSelection selection_of(const RunOptions& options, const Workload& workload,
-                            const StepPlan& plan) {
-  TraceSelection selection = whole_step(plan);
-  if (options.trace_ranks) {
-    const IdVector<RankId, RankClassId>& classes = plan.fold.class_of_rank;
-    const std::vector<bool> ranks =
-        marked({"--trace-ranks", "rank", "ranks"}, *options.trace_ranks, classes.size());
-    selection.ranks.assign(selection.ranks.size(), false);
-    for (const RankId rank : classes.ids()) {
-      selection.ranks[classes[rank]] = selection.ranks[classes[rank]] || ranks[index(rank)];
-    }
-  }
-  if (options.trace_microbatches) {
-    selection.microbatches =
-        marked({"--trace-microbatches", "microbatch", "microbatches"}, *options.trace_microbatches,
-               static_cast<std::size_t>(workload.microbatches()));
-  }
-  return selection;
-}
-
-/// Says what a large trace takes before the step is played, and refuses one above the limit.
-void check_trace(const StepPlan& plan, const TraceSelection& selection, const fs::path& file,
-                 const SessionOptions& session) {
-  // On one core of GPT-3 175B on 1,024 GPUs; the text of a slice is hardly ever shorter or longer
-  // by more than a tenth.
-  constexpr Bytes kText{200};
-  constexpr Bytes kCompressed{14};
-  constexpr Seconds kTextTime{0.4e-6};
-  constexpr Seconds kCompressedTime{1.2e-6};
-  const double slices = trace_slices(plan, selection);
-  const bool gzip = is_gzip(file);
-  const Bytes size = (gzip ? kCompressed : kText) * slices;
-  std::vector<std::string> ways_out{"--trace-ranks 0-7 writes some ranks",
-                                    "--trace-microbatches 0-3 some microbatches"};
-  if (!gzip) {
-    ways_out.push_back(fmt::format("--trace {}.gz compresses it to about {}", file.string(),
-                                   to_text(kCompressed * slices)));
-  }
-  allow_tasks({.what = fmt::format("the trace has {:.2g} slices", slices),
-               .count = slices,
-               .time = (gzip ? kCompressedTime : kTextTime) * slices,
-               .file = size,
-               .ways_out = std::move(ways_out)},
-              session);
 }
 
 void print_documents(const std::vector<Document>& documents, const Writer& writer) {
@@ -291,10 +210,10 @@ int run(const RunOptions& options, const CommonOptions& common) {
   }
   SessionOptions session = session_options(common);
   TraceSelection traced;
-  if (options.trace) {
+  if (options.trace.file) {
     session.planned = [&](const StepPlan& plan) {
-      traced = selection_of(options, scenarios.front().workload, plan);
-      check_trace(plan, traced, *options.trace, session);
+      traced = selection_of(options.trace, scenarios.front().workload, plan);
+      check_trace(plan, traced, *options.trace.file, session);
     };
   }
   const Tries tries{.advice = options.advice && !options.drawing.gantt,

@@ -174,7 +174,7 @@ many_hint='--trace-ranks 0-7 writes some ranks; --trace-microbatches 0-3 some mi
 call run "$many" --no-advice --trace /dev/null
 expect 'a large trace is announced' \
   "note: the trace has 1.4e+06 slices, which take about 552.1 ms and a file of 263.2 MiB
-hint: $many_hint; --trace /dev/null.gz compresses it to about 18.43 MiB" "$err"
+hint: $many_hint; a name that ends in .gz compresses it to 18.43 MiB" "$err"
 call run "$many" --no-advice --trace /dev/null --trace-microbatches 0-3
 expect 'some microbatches of it are not' '' "$err"
 
