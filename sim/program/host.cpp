@@ -68,17 +68,17 @@ Graphs graphs_of(const Program& program, CudaGraphs kind) {
   switch (kind) {
     case CudaGraphs::None:
       break;
-    case CudaGraphs::Routers:
-      for (std::size_t i = 0; i < count; ++i) {
-        graphs.holds[i] = program.segments[i].routes;
-        graphs.begins[i] = graphs.holds[i] && (i == 0 || !graphs.holds[i - 1]);
-      }
-      break;
     case CudaGraphs::Layers:
       add_layers(program, graphs);
       break;
     case CudaGraphs::Full:
       add_around(0, count, count, count, graphs);
+      break;
+    case CudaGraphs::Routers:
+      for (std::size_t i = 0; i < count; ++i) {
+        graphs.holds[i] = program.segments[i].routes;
+        graphs.begins[i] = graphs.holds[i] && (i == 0 || !graphs.holds[i - 1]);
+      }
       break;
   }
   return graphs;

@@ -17,16 +17,16 @@
 
 namespace danlu {
 
-/// What is launched as one CUDA graph: nothing; what routes tokens to experts, until they travel
-/// (Operator::routes); of every layer what does not depend on where its tokens go, which is all of
-/// a dense one; or whole passes.
-enum class CudaGraphs { None, Routers, Layers, Full };
+/// What is launched as one CUDA graph: nothing; of every layer what does not depend on where its
+/// tokens go, which is all of a dense one; whole passes; or what routes tokens to experts, until
+/// they travel (Operator::routes).
+enum class CudaGraphs { None, Layers, Full, Routers };
 template <>
 inline constexpr auto kNames<CudaGraphs> =
     std::to_array<Named<CudaGraphs>>({{CudaGraphs::None, "none"},
-                                      {CudaGraphs::Routers, "routers"},
                                       {CudaGraphs::Layers, "layers"},
-                                      {CudaGraphs::Full, "full"}});
+                                      {CudaGraphs::Full, "full"},
+                                      {CudaGraphs::Routers, "routers"}});
 
 /// After what the host waits for the GPU before it goes on: the whole step; every pass; or every
 /// pass of a pipeline whose stages do not hide what they send (parallelism.overlap.pipeline).
