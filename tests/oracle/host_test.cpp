@@ -89,7 +89,7 @@ TEST(Host, RoutersEndWhereTokensTravel) {
     const std::vector<Segment>& segments = made.segments;
     for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
       forward += segments[i].routes && segments[i + 1].name == "dispatch" ? 1 : 0;
-      backward += segments[i].name == "dispatch gradients" && segments[i + 1].routes ? 1 : 0;
+      backward += segments[i].name == "combine gradients" && segments[i + 1].routes ? 1 : 0;
       if (segments[i].name == "router" || segments[i].name.starts_with("permute and choose")) {
         EXPECT_TRUE(segments[i].routes) << segments[i].name;
       }
