@@ -1,7 +1,6 @@
 #include "sim/report/trace.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <unordered_map>
 
@@ -184,8 +183,6 @@ class StepTraceWriter {
     }
     return text;
   }
-
-  static constexpr Seconds kNever{std::numeric_limits<double>::infinity()};
 
   const StepPlan& plan_;
   ActivityReader reader_;
