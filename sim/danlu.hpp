@@ -12,12 +12,14 @@
 #pragma once
 
 #include "sim/base/error.hpp"              // InputError, CannotRun, InternalError
+#include "sim/base/gzip.hpp"               // Gzip
 #include "sim/report/document.hpp"         // document_of, comparison_of
 #include "sim/report/report.hpp"           // Report
-#include "sim/report/writers.hpp"          // kWriters, json_of, write_trace
+#include "sim/report/trace.hpp"            // write_trace
+#include "sim/report/writers.hpp"          // kWriters, json_of
 #include "sim/scenario/load_scenario.hpp"  // load_scenario, load_scenario_text
 #include "sim/session/advice.hpp"          // best_saving, memory_remedies
-#include "sim/session/campaign.hpp"        // timeline_text
+#include "sim/session/campaign.hpp"        // write_timeline
 #include "sim/session/crosscheck.hpp"      // crosscheck
 #include "sim/session/options.hpp"         // SessionOptions
 #include "sim/session/planning.hpp"        // check_scenario

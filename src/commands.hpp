@@ -10,13 +10,13 @@
 #include "sim/import/draft.hpp"
 #include "src/drawing.hpp"
 #include "src/program.hpp"
+#include "src/trace.hpp"
 
 namespace danlu {
 
 struct RunOptions {
   std::vector<std::filesystem::path> files;
-  std::optional<std::filesystem::path> trace;
-  std::string trace_ranks;                        // "0-7,12"; empty: all
+  TraceOptions trace;
   std::optional<std::filesystem::path> timeline;  // of the campaign
   bool crosscheck = false;
   bool brief = false;        // the verdict alone

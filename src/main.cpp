@@ -73,11 +73,15 @@ void describe(CLI::App& app, Arguments& arguments) {
 
   CLI::App& run = *app.add_subcommand("run", "Simulate the training step of scenarios");
   run.add_option("FILE", arguments.run.files, "Scenario files")->required();
-  run.add_option("--trace", arguments.run.trace, "Write a Chrome/Perfetto trace to this file")
+  run.add_option("--trace", arguments.run.trace.file,
+                 "Write a Chrome/Perfetto trace to this file; .json.gz is compressed")
       ->type_name("FILE");
-  run.add_option("--trace-ranks", arguments.run.trace_ranks,
+  run.add_option("--trace-ranks", arguments.run.trace.ranks,
                  "Only these ranks in the trace, as in 0-7,12")
       ->type_name("RANKS");
+  run.add_option("--trace-microbatches", arguments.run.trace.microbatches,
+                 "Only these microbatches in the trace, as in 0-3,7")
+      ->type_name("NUMBERS");
   run.add_option("--timeline", arguments.run.timeline,
                  "Write one run of the campaign: a Perfetto trace (.json) or a table (.csv)")
       ->type_name("FILE");

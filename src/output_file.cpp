@@ -6,11 +6,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <system_error>
+#include <utility>
 
 #include "sim/base/error.hpp"
+#include "sim/base/gzip.hpp"
 #include "src/program.hpp"
 
 namespace danlu {
@@ -44,32 +48,69 @@ class SignalsHeld {
   sigset_t before_{};
 };
 
-/// Writes all of `text`, looking for signals now and then; the error number, or 0.
-int fill(int descriptor, std::string_view text) {
-  constexpr std::size_t kPiece = std::size_t{1} << 20;
-  while (!text.empty()) {
-    if (SignalsHeld::one_waits()) {
-      return ECANCELED;
-    }
-    const ssize_t written = write(descriptor, text.data(), std::min(text.size(), kPiece));
-    if (written < 0 && errno != EINTR) {
-      return errno;
-    }
-    text.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
-  }
-  return 0;
+[[noreturn]] void fail(int error) {
+  throw std::system_error(error, std::generic_category());
 }
 
-/// A device or a pipe. That its reader goes away is an error like any other.
-int fill_special(const fs::path& file, std::string_view text) {
-  auto* const before = std::signal(SIGPIPE, SIG_IGN);
-  const int descriptor = open(file.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
-  int error = descriptor < 0 ? errno : fill(descriptor, text);
-  if (descriptor >= 0 && close(descriptor) != 0 && error == 0) {
-    error = errno;
+/// A file that is open for writing.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {
+    if (number < 0) {
+      fail(errno);
+    }
   }
-  std::signal(SIGPIPE, before);
-  return error;
+  ~Descriptor() {
+    if (number_ >= 0) {
+      ::close(number_);
+    }
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  int number() const { return number_; }
+  /// Writes all of `text`, looking for signals now and then.
+  void write(std::string_view text) const {
+    constexpr std::size_t kPiece = std::size_t{1} << 20;
+    while (!text.empty()) {
+      if (SignalsHeld::one_waits()) {
+        fail(ECANCELED);
+      }
+      const ssize_t written = ::write(number_, text.data(), std::min(text.size(), kPiece));
+      if (written < 0 && errno != EINTR) {
+        fail(errno);
+      }
+      text.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
+    }
+  }
+  void close() {
+    if (::close(std::exchange(number_, -1)) != 0) {
+      fail(errno);
+    }
+  }
+
+ private:
+  int number_;
+};
+
+/// While it lives, that the reader of a pipe goes away is an error like any other.
+class BrokenPipesHeld {
+ public:
+  BrokenPipesHeld() : before_(std::signal(SIGPIPE, SIG_IGN)) {}
+  ~BrokenPipesHeld() { std::signal(SIGPIPE, before_); }
+  BrokenPipesHeld(const BrokenPipesHeld&) = delete;
+  BrokenPipesHeld& operator=(const BrokenPipesHeld&) = delete;
+
+ private:
+  void (*before_)(int);
+};
+
+/// A device or a pipe.
+void fill_special(const fs::path& file, const TextWriter& write) {
+  const BrokenPipesHeld held;
+  Descriptor descriptor(open(file.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+  write([&](std::string_view text) { descriptor.write(text); });
+  descriptor.close();
 }
 
 mode_t mode_of_new_files() {
@@ -85,30 +126,43 @@ int make_beside(const fs::path& file, std::string& name) {
   return mkostemp(name.data(), O_CLOEXEC);
 }
 
+/// Removes a file unless it was given away.
+class Temporary {
+ public:
+  explicit Temporary(std::string name) : name_(std::move(name)) {}
+  ~Temporary() {
+    if (!name_.empty()) {
+      unlink(name_.c_str());
+    }
+  }
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+
+  void rename(const fs::path& file) {
+    if (std::rename(name_.c_str(), file.c_str()) != 0) {
+      fail(errno);
+    }
+    name_.clear();
+  }
+
+ private:
+  std::string name_;
+};
+
 /// Through a file beside it; the old file stays whole until the new one is.
-int replace_file(const fs::path& file, std::string_view text) {
+void replace_file(const fs::path& file, const TextWriter& write) {
   const SignalsHeld held;
   struct stat old {};
   const mode_t mode = stat(file.c_str(), &old) == 0 ? old.st_mode & 07777 : mode_of_new_files();
-  std::string temporary;
-  const int descriptor = make_beside(file, temporary);
-  if (descriptor < 0) {
-    return errno;
+  std::string name;
+  Descriptor descriptor(make_beside(file, name));
+  Temporary temporary(name);
+  write([&](std::string_view text) { descriptor.write(text); });
+  if (fchmod(descriptor.number(), mode) != 0) {
+    fail(errno);
   }
-  int error = fill(descriptor, text);
-  if (fchmod(descriptor, mode) != 0 && error == 0) {
-    error = errno;
-  }
-  if (close(descriptor) != 0 && error == 0) {
-    error = errno;
-  }
-  if (error == 0 && std::rename(temporary.c_str(), file.c_str()) != 0) {
-    error = errno;
-  }
-  if (error != 0) {
-    unlink(temporary.c_str());
-  }
-  return error;
+  descriptor.close();
+  temporary.rename(file);
 }
 
 /// The file that links lead to, whether it is there or not.
@@ -119,6 +173,14 @@ fs::path behind_links(fs::path file) {
     file = file.parent_path() / fs::read_symlink(file, none);
   }
   return file;
+}
+
+/// The ending of a file's name, in small letters.
+std::string ending_of(const fs::path& file) {
+  std::string ending = file.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return ending;
 }
 
 bool is_special(const fs::path& file) {
@@ -179,17 +241,40 @@ std::string why_unwritable(const fs::path& file) {
   return "";
 }
 
-void write_file(const fs::path& file, std::string_view text) {
+void write_file(const fs::path& file, const TextWriter& write) {
+  const TextWriter compressed = [&](const TextSink& out) {
+    Gzip gzip(out);
+    write([&](std::string_view text) { gzip.write(text); });
+    gzip.finish();
+  };
+  const TextWriter& written = is_gzip(file) ? compressed : write;
   std::error_code none;
-  if (fs::equivalent(file, "/dev/stdout", none)) {
-    print_page(text);  // the report follows there
-    return;
+  try {
+    if (fs::equivalent(file, "/dev/stdout", none)) {
+      written(print_page);  // the report follows there
+    } else if (is_special(file)) {
+      fill_special(file, written);
+    } else {
+      replace_file(behind_links(file), written);
+    }
+  } catch (const std::system_error& error) {
+    throw InputError(Problem{{file.string(), 0, 0},
+                             fmt::format("cannot be written: {}", error.code().message()),
+                             "",
+                             ""});
   }
-  if (const int error =
-          is_special(file) ? fill_special(file, text) : replace_file(behind_links(file), text)) {
-    throw InputError(Problem{
-        {file.string(), 0, 0}, fmt::format("cannot be written: {}", std::strerror(error)), "", ""});
-  }
+}
+
+void write_file(const fs::path& file, std::string_view text) {
+  write_file(file, [&](const TextSink& out) { out(text); });
+}
+
+bool is_gzip(const fs::path& file) {
+  return ending_of(file) == ".gz";
+}
+
+std::string kind_of(const fs::path& file) {
+  return ending_of(is_gzip(file) ? file.stem() : file);
 }
 
 std::string Output::hint(const fs::path& folder) const {

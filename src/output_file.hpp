@@ -2,9 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "sim/base/text_sink.hpp"
 
 namespace danlu {
 
@@ -15,10 +18,20 @@ bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b
 /// Why `file` cannot be written, as far as trying beside it shows; "" if nothing is in the way.
 std::string why_unwritable(const std::filesystem::path& file);
 
-/// Writes `text` beside `file` and renames it, so that the file is whole or not there at all; links
-/// to it stay, and so do devices and pipes, which are written to. A signal that ends the program
-/// meanwhile leaves nothing behind. Throws InputError.
+/// Writes a text to a sink.
+using TextWriter = std::function<void(const TextSink&)>;
+/// Writes a text beside `file` and renames it, so that the file is whole or not there at all; links
+/// to it stay, and so do devices and pipes, which are written to. It is compressed where the name
+/// ends in .gz. A signal that ends the program meanwhile leaves nothing behind. Throws InputError,
+/// and what `write` throws.
+void write_file(const std::filesystem::path& file, const TextWriter& write);
+/// The same of a text that is whole.
 void write_file(const std::filesystem::path& file, std::string_view text);
+
+/// Whether a file of that name is written compressed.
+bool is_gzip(const std::filesystem::path& file);
+/// The ending of a file's name, in small letters and without the .gz of what is compressed.
+std::string kind_of(const std::filesystem::path& file);
 
 /// A file to be written, and the option that names it.
 struct Output {

@@ -3,18 +3,16 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <cctype>
 #include <functional>
-#include <sstream>
+#include <optional>
 
 #include "sim/base/error.hpp"
-#include "sim/base/text.hpp"
+#include "sim/report/trace.hpp"
+#include "sim/report/verdict.hpp"
 #include "sim/report/writers.hpp"
 #include "sim/scenario/load_scenario.hpp"
-#include "sim/scenario/values.hpp"
 #include "sim/session/advice.hpp"
 #include "sim/session/campaign.hpp"
-#include "sim/session/effort.hpp"
 #include "sim/session/sensitivity.hpp"
 #include "sim/session/simulate.hpp"
 #include "sim/session/trust.hpp"
@@ -22,6 +20,7 @@
 #include "src/drawing.hpp"
 #include "src/output_file.hpp"
 #include "src/session.hpp"
+#include "src/trace.hpp"
 
 namespace danlu {
 namespace {
@@ -45,19 +44,11 @@ void explain_memory(const Report& report) {
   }
 }
 
-/// The ending of a file's name, in small letters.
-std::string kind_of(const fs::path& file) {
-  std::string ending = file.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return ending;
-}
-
 /// The files that a run is to write.
 std::vector<Output> outputs_of(const RunOptions& options) {
   std::vector<Output> outputs;
   for (const auto& [option, file] :
-       {std::pair("--trace", &options.trace), std::pair("--timeline", &options.timeline),
+       {std::pair("--trace", &options.trace.file), std::pair("--timeline", &options.timeline),
         std::pair("--svg", &options.drawing.svg)}) {
     if (*file) {
       outputs.push_back({option, **file});
@@ -103,14 +94,12 @@ void check_options(const RunOptions& options, const std::vector<Output>& outputs
     }
   }
   check_outputs(outputs);
-  if (!options.trace_ranks.empty() && !options.trace) {
-    refuse("--trace-ranks", "has no effect without --trace", "for example --trace step.json");
-  }
+  check_trace_options(options.trace);
   if (options.timeline && kind_of(*options.timeline) != ".json" &&
       kind_of(*options.timeline) != ".csv") {
     refuse("--timeline",
            fmt::format("'{}' ends neither in .json nor in .csv", options.timeline->string()),
-           ".json is a trace for Perfetto, .csv a table");
+           ".json is a trace for Perfetto, .csv a table; .json.gz and .csv.gz compress them");
   }
 }
 
@@ -126,21 +115,21 @@ std::string tried(const std::function<void()>& write) {
 
 /// Writes the files; returns what was in the way.
 std::string write_outputs(const Simulation& simulation, const RunOptions& options,
-                          std::span<const Gantt> gantts,
-                          const IdVector<RankClassId, bool>& traced) {
+                          std::span<const Gantt> gantts, const TraceSelection& traced) {
   std::string problems;
-  if (options.trace) {
+  if (options.trace.file) {
     problems += tried([&] {
-      std::ostringstream trace;
-      write_trace(simulation.plan, simulation.timeline, traced, trace);
-      write_file(*options.trace, trace.str());
-      spdlog::info("trace written to {}", options.trace->string());
+      write_file(*options.trace.file, [&](const TextSink& out) {
+        write_trace(simulation.plan, simulation.timeline, traced, out);
+      });
+      spdlog::info("trace written to {}", options.trace.file->string());
     });
   }
   if (options.timeline) {
     problems += tried([&] {
       const bool csv = kind_of(*options.timeline) == ".csv";
-      write_file(*options.timeline, timeline_text(*simulation.report.faults, csv));
+      write_file(*options.timeline,
+                 [&](const TextSink& out) { write_timeline(*simulation.report.faults, csv, out); });
       spdlog::info("timeline written to {}", options.timeline->string());
     });
   }
@@ -148,45 +137,6 @@ std::string write_outputs(const Simulation& simulation, const RunOptions& option
     problems += tried([&] { write_svg(gantts, *options.drawing.svg); });
   }
   return problems;
-}
-
-/// The classes of ranks that the trace is to show.
-IdVector<RankClassId, bool> traced_classes(const std::string& ranks, const Fold& fold) {
-  IdVector<RankClassId, bool> traced(fold.rank_classes.size(), ranks.empty());
-  const int last = static_cast<int>(fold.class_of_rank.size()) - 1;
-  for (std::string_view part : split(ranks, ',')) {
-    part.remove_prefix(std::min(part.find_first_not_of(' '), part.size()));
-    const std::optional<NumberRange> range = parse_range(part);
-    if (!range && !ranks.empty()) {
-      refuse("--trace-ranks",
-             fmt::format("expected ranks and ranges of them, found '{}'", shown(ranks)),
-             "for example 0-7,12");
-    }
-    if (range && range->last > last) {
-      refuse("--trace-ranks",
-             fmt::format("there is no rank {}: the scenario has 0 to {}", range->last, last));
-    }
-    for (int rank = range ? range->first : 0; range && rank <= range->last; ++rank) {
-      traced[fold.class_of_rank[RankId{rank}]] = true;
-    }
-  }
-  return traced;
-}
-
-/// Says what a large trace takes before the step is played, and refuses one above the limit.
-void check_trace(const StepPlan& plan, const IdVector<RankClassId, bool>& traced,
-                 const SessionOptions& session) {
-  constexpr Seconds kSlice{2e-6};
-  constexpr Bytes kText{190};     // in the file
-  constexpr Bytes kWritten{400};  // while it is made
-  const double slices = trace_slices(plan, traced);
-  allow_tasks({.what = fmt::format("the trace has {:.2g} slices, a file of about {}", slices,
-                                   to_text(kText * slices)),
-               .count = slices,
-               .time = kSlice * slices,
-               .memory = kWritten * slices,
-               .ways_out = {"--trace-ranks 0-7 writes those of some ranks"}},
-              session);
 }
 
 void print_documents(const std::vector<Document>& documents, const Writer& writer) {
@@ -259,11 +209,11 @@ int run(const RunOptions& options, const CommonOptions& common) {
            "for example --set faults=llama3-405b --set faults.days=54");
   }
   SessionOptions session = session_options(common);
-  IdVector<RankClassId, bool> traced;
-  if (options.trace) {
+  TraceSelection traced;
+  if (options.trace.file) {
     session.planned = [&](const StepPlan& plan) {
-      traced = traced_classes(options.trace_ranks, plan.fold);
-      check_trace(plan, traced, session);
+      traced = selection_of(options.trace, scenarios.front().workload, plan);
+      check_trace(plan, traced, *options.trace.file, session);
     };
   }
   const Tries tries{.advice = options.advice && !options.drawing.gantt,

@@ -71,7 +71,7 @@ struct PointsTable {
 
 PointsTable table_of(const std::optional<fs::path>& file) {
   PointsTable table{.file = file};
-  const std::string ending = file ? file->extension().string() : ".csv";
+  const std::string ending = file ? kind_of(*file) : ".csv";
   if (ending != ".csv" && ending != ".jsonl") {
     refuse("-o", fmt::format("expected a file .csv or .jsonl, found '{}'", shown(file->string())),
            "for example -o points.csv");

@@ -1,6 +1,6 @@
 #include "sim/program/host.hpp"
 
-#include <set>
+#include <algorithm>
 
 namespace danlu {
 namespace {
@@ -20,11 +20,68 @@ Seconds launch_time(const Segment& segment, const HostSpec& host) {
     const Seconds launch = segment.again ? host.launch_again.value_or(host.launch) : host.launch;
     Seconds time;
     for (const Kernel& kernel : segment.kernels) {
-      time += kernel.launches * launch + (kernel.products - 1) * host.expert;
+      const Seconds further = kernel.kind == KernelKind::Gemm ? host.expert : host.cast;
+      time += kernel.launches * launch + (kernel.products - 1) * further;
     }
     return time;
   }
   return is_of_unit(segment) ? host.unit : host.exchange;
+}
+
+/// Whether a graph holds each segment, and whether a graph begins with it.
+struct Graphs {
+  std::vector<bool> holds, begins;
+};
+
+/// Segments [begin, end) from `first` to `last` are launched one by one, the others as a graph or
+/// two.
+void add_around(std::size_t begin, std::size_t end, std::size_t first, std::size_t last,
+                Graphs& graphs) {
+  for (std::size_t i = begin; i < end; ++i) {
+    graphs.holds[i] = i < first || i > last;
+    graphs.begins[i] = (i == begin && begin < first) || i == last + 1;
+  }
+}
+
+/// Of every layer what does not lie between the tokens' way to their experts and their way back.
+void add_layers(const Program& program, Graphs& graphs) {
+  std::vector<std::size_t> ends = program.layer_ends;
+  ends.push_back(program.segments.size());
+  std::size_t begin = 0;
+  for (const std::size_t end : ends) {
+    std::size_t first = end;
+    std::size_t last = end;
+    for (std::size_t i = begin; i < end; ++i) {
+      if (program.segments[i].axes.contains(Axis::Expert)) {
+        first = std::min(first, i);
+        last = i;
+      }
+    }
+    add_around(begin, end, first, last, graphs);
+    begin = end;
+  }
+}
+
+Graphs graphs_of(const Program& program, CudaGraphs kind) {
+  const std::size_t count = program.segments.size();
+  Graphs graphs{std::vector<bool>(count), std::vector<bool>(count)};
+  switch (kind) {
+    case CudaGraphs::None:
+      break;
+    case CudaGraphs::Layers:
+      add_layers(program, graphs);
+      break;
+    case CudaGraphs::Full:
+      add_around(0, count, count, count, graphs);
+      break;
+    case CudaGraphs::Routers:
+      for (std::size_t i = 0; i < count; ++i) {
+        graphs.holds[i] = program.segments[i].routes;
+        graphs.begins[i] = graphs.holds[i] && (i == 0 || !graphs.holds[i - 1]);
+      }
+      break;
+  }
+  return graphs;
 }
 
 }  // namespace
@@ -34,25 +91,15 @@ Launches launches_of(const Program& program, const HostSpec& host) {
   if (!host.is_there()) {
     return launches;
   }
-  std::set<std::size_t> begins;  // of graphs
-  if (host.graphs != CudaGraphs::None) {
-    begins.insert(0);
-  }
-  if (host.graphs == CudaGraphs::Layers) {
-    begins.insert(program.layer_ends.begin(), program.layer_ends.end());
-  }
-  bool in_graph = false;
+  const Graphs graphs = graphs_of(program, host.graphs);
   bool received = false;  // tokens that were sent once to each node and rank, and not yet used
   for (std::size_t i = 0; i < program.segments.size(); ++i) {
     const Segment& segment = program.segments[i];
-    const bool begins_graph = begins.contains(i);
-    const bool is_routed = segment.axes.contains(Axis::Expert);
-    in_graph = begins_graph || (in_graph && (host.graphs == CudaGraphs::Full || !is_routed));
-    launches.times.push_back(!in_graph      ? launch_time(segment, host)
-                             : begins_graph ? host.launch
-                                            : Seconds{});
+    launches.times.push_back(!graphs.holds[i]   ? launch_time(segment, host)
+                             : graphs.begins[i] ? host.launch
+                                                : Seconds{});
     const bool waits = segment.needs_counts || (received && segment.is_compute);
-    launches.wait.push_back(host.reads_counts && waits && !in_graph);
+    launches.wait.push_back(host.reads_counts && waits && !graphs.holds[i]);
     received = segment.is_compute ? false
                                   : received || (segment.needs_counts &&
                                                  segment.demand.op == CollectiveOp::Dispatch);

@@ -85,6 +85,9 @@ Json segment_json(const Segment& segment) {
   if (segment.beside) {
     json["beside"] = true;
   }
+  if (segment.routes) {
+    json["routes"] = true;
+  }
   return json;
 }
 
@@ -228,7 +231,8 @@ Segment segment_of(const Json& json, std::size_t number) {
                   .is_compute = !json.contains("op"),
                   .after = earlier_of(json, number),
                   .needs_counts = json.value("needs_counts", false),
-                  .beside = json.value("beside", false)};
+                  .beside = json.value("beside", false),
+                  .routes = json.value("routes", false)};
   if (segment.is_compute) {
     for (const Json& kernel : json.at("kernels")) {
       segment.kernels.push_back(kernel_of(kernel));

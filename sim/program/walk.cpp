@@ -56,6 +56,7 @@ Walk::Walk(const Workload& w, ActionKind kind)
 void Walk::run(const std::vector<Step>& steps, bool again) {
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto* op = std::get_if<Operator>(&steps[i]);
+    routes_ = op != nullptr && op->routes;
     if (!is_beside(steps, i)) {
       end_beside();
     }
@@ -141,6 +142,7 @@ void Walk::backward(const Block& block, std::size_t first, std::size_t end) {
     run_again(block, left);
     const std::size_t i = --left;
     const auto* op = std::get_if<Operator>(&steps[i]);
+    routes_ = op != nullptr && op->routes;
     if (is_beside(steps, i) && !is_beside(steps, i + 1)) {
       begin_beside(steps, i);
     } else if (is_beside(steps, i + 1) && !is_beside(steps, i)) {
@@ -197,6 +199,7 @@ void Walk::weights(const Block& block, std::size_t first, std::size_t end) {
     if (op == nullptr || op->weight_gradient.empty()) {
       continue;
     }
+    routes_ = op->routes;
     const auto* into = i > 0 ? std::get_if<Exchange>(&steps[i - 1]) : nullptr;
     if (into != nullptr && into->again && is_made(*into, into->forward)) {
       ready_ = {add_exchange_again(*into, ready_)};
@@ -253,6 +256,7 @@ void Walk::beside(const Exchange& exchange, const Way& way, const Operator& op,
     ready_ = {add_exchange(exchange, way, ready_)};
     return;
   }
+  routes_ = op.routes;
   Kernels piece = product;
   Exchange part = exchange;
   if (pieces_ > 1) {
@@ -298,7 +302,8 @@ std::size_t Walk::add_compute(std::string name, Kernels kernels, std::vector<std
   program_.segments.push_back({.name = std::move(name),
                                .kernels = std::move(kernels),
                                .again = again,
-                               .after = std::move(after)});
+                               .after = std::move(after),
+                               .routes = routes_});
   return size() - 1;
 }
 

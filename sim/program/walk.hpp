@@ -68,6 +68,7 @@ class Walk {
   TensorOverlap overlap_;
   int pieces_;               // that products beside exchanges are cut into
   std::string_view suffix_;  // of the names of what is computed again of a layer
+  bool routes_ = false;      // the operator at hand does
   std::vector<std::size_t> ready_;
   std::vector<std::size_t> pending_;  // the exchange that the main line runs beside, if any
   Program program_;

@@ -1,14 +1,12 @@
 #include "sim/report/campaign_trace.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "sim/base/csv.hpp"
 #include "sim/campaign/restart.hpp"
-#include "sim/report/trace_time.hpp"
+#include "sim/report/trace_events.hpp"
 
 namespace danlu {
 namespace {
@@ -56,10 +54,10 @@ TraceRow trace_row_of(const CampaignEvent& event) {
 
 class CampaignTraceWriter {
  public:
-  explicit CampaignTraceWriter(const FaultsSpec& faults) : faults_(faults) {}
+  CampaignTraceWriter(const FaultsSpec& faults, const TextSink& out)
+      : faults_(faults), events_(out) {}
 
-  std::string write(const CampaignTrial& trial) {
-    text_ = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n";
+  void write(const CampaignTrial& trial) {
     add_name("process_name", 0, "campaign");
     std::vector<const CampaignEvent*> events;
     for (const CampaignEvent& event : trial.events) {
@@ -70,57 +68,42 @@ class CampaignTraceWriter {
     for (const CampaignEvent* event : events) {
       add_event(*event);
     }
-    return text_ + "\n]}\n";
+    events_.finish();
   }
 
  private:
-  /// One line. Text is made in place: a run has tens of thousands of events.
-  void add(const std::string& event) {
-    text_ += first_ ? "" : ",\n";
-    text_ += event;
-    first_ = false;
-  }
   void add_name(std::string_view what, int thread, std::string_view name) {
-    add(fmt::format(R"({{"ph":"M","name":"{}","pid":0,"tid":{},"args":{{"name":"{}"}}}})", what,
-                    thread, name));
+    events_.add(FMT_COMPILE(R"({{"ph":"M","name":"{}","pid":0,"tid":{},"args":{{"name":"{}"}}}})"),
+                what, thread, name);
   }
 
-  /// The first lane of the row that is free.
-  int lane(const CampaignEvent& event) {
-    constexpr int kLanes = 1000;
+  int thread_of(const CampaignEvent& event) {
     const TraceRow row = trace_row_of(event);
-    std::vector<Seconds>& ends = ends_[row];
-    const auto free =
-        std::find_if(ends.begin(), ends.end(), [&](Seconds end) { return end <= event.begin; });
-    const int number = static_cast<int>(free - ends.begin());
-    const int thread = static_cast<int>(row) * kLanes + number;
-    if (free == ends.end()) {
-      ends.push_back(event.end);
-      add_name("thread_name", thread, kRowNames[row]);
-    } else {
-      *free = event.end;
+    const TraceLanes::Lane lane = lanes_.take(static_cast<int>(row), {event.begin, event.end});
+    if (lane.is_new) {
+      add_name("thread_name", lane.thread, kRowNames[row]);
     }
-    return thread;
+    return lane.thread;
   }
 
   void add_event(const CampaignEvent& event) {
-    const TraceTime time(event.begin, event.end);
+    const TraceTime time({event.begin, event.end});
     const std::string part = part_of(event, faults_);
     const std::string_view kind = kind_name(event);
-    std::string arguments =
-        fmt::format(R"("step":{:.10g},"replicas":{})", event.step, event.replicas);
-    if (event.cause) {
-      arguments += fmt::format(R"(,"cause":{})", quoted(cause_of(event, faults_)));
-    }
-    if (event.component >= 0) {
-      arguments += fmt::format(R"(,"component":{})", event.component);
-    }
     const std::string place = is_instant(event) ? R"("ph":"i","s":"p","tid":0)"
                                                 : fmt::format(R"("ph":"X","dur":{},"tid":{})",
-                                                              time.duration, lane(event));
-    add(fmt::format(R"({{"name":{},"cat":"{}","pid":0,"ts":{},{},"args":{{{}}}}})",
-                    quoted(part.empty() ? std::string(kind) : fmt::format("{}: {}", kind, part)),
-                    kind, time.begin, place, arguments));
+                                                              time.duration, thread_of(event));
+    events_.add(FMT_COMPILE(R"({{"name":{},"cat":"{}","pid":0,"ts":{},{},"args":{{"step":{:.10g},)"
+                            R"("replicas":{})"),
+                quoted(part.empty() ? std::string(kind) : fmt::format("{}: {}", kind, part)), kind,
+                time.begin, place, event.step, event.replicas);
+    if (event.cause) {
+      events_.append(FMT_COMPILE(R"(,"cause":{})"), quoted(cause_of(event, faults_)));
+    }
+    if (event.component >= 0) {
+      events_.append(FMT_COMPILE(R"(,"component":{})"), event.component);
+    }
+    events_.append("}}");
   }
 
   static std::string quoted(const std::string& text) {
@@ -128,26 +111,27 @@ class CampaignTraceWriter {
   }
 
   const FaultsSpec& faults_;
-  std::string text_;
-  bool first_ = true;
-  IdArray<TraceRow, std::vector<Seconds>, kRowNames.size()> ends_;
+  TraceEvents events_;
+  TraceLanes lanes_;
 };
 
 }  // namespace
 
-std::string campaign_trace(const CampaignTrial& trial, const FaultsSpec& faults) {
-  return CampaignTraceWriter(faults).write(trial);
+void write_campaign_trace(const CampaignTrial& trial, const FaultsSpec& faults,
+                          const TextSink& out) {
+  CampaignTraceWriter(faults, out).write(trial);
 }
 
-std::string campaign_csv(const CampaignTrial& trial, const FaultsSpec& faults) {
-  std::string text = "begin_s,end_s,event,part,cause,component,step,replicas\n";
+void write_campaign_csv(const CampaignTrial& trial, const FaultsSpec& faults, const TextSink& out) {
+  TextPieces text(out);
+  text.append("begin_s,end_s,event,part,cause,component,step,replicas\n");
   for (const CampaignEvent& event : trial.events) {
-    text += fmt::format(
-        "{:.6f},{:.6f},{},{},{},{},{:.10g},{}\n", event.begin.value, event.end.value,
+    text.append(
+        FMT_COMPILE("{:.6f},{:.6f},{},{},{},{},{:.10g},{}\n"), event.begin.value, event.end.value,
         kind_name(event), csv_cell(part_of(event, faults)), csv_cell(cause_of(event, faults)),
         event.component < 0 ? "" : fmt::format("{}", event.component), event.step, event.replicas);
   }
-  return text;
+  text.pass_on();
 }
 
 }  // namespace danlu

@@ -7,14 +7,14 @@
 //   repairs                                     |  repair .............. |
 #pragma once
 
-#include <string>
-
+#include "sim/base/text_sink.hpp"
 #include "sim/campaign/campaign.hpp"
 
 namespace danlu {
 
 /// The events of a trial that kept them.
-std::string campaign_trace(const CampaignTrial& trial, const FaultsSpec& faults);
-std::string campaign_csv(const CampaignTrial& trial, const FaultsSpec& faults);
+void write_campaign_trace(const CampaignTrial& trial, const FaultsSpec& faults,
+                          const TextSink& out);
+void write_campaign_csv(const CampaignTrial& trial, const FaultsSpec& faults, const TextSink& out);
 
 }  // namespace danlu

@@ -1,13 +1,11 @@
-// Chrome trace JSON (Perfetto, chrome://tracing): a process for each played class of ranks, a
-// thread for each stream. Slices of one thread must nest, so communications that overlap go to
-// further lanes.
-#include <fmt/format.h>
+#include "sim/report/trace.hpp"
 
 #include <algorithm>
-#include <map>
+#include <string>
+#include <unordered_map>
 
 #include "sim/report/activity.hpp"
-#include "sim/report/trace_time.hpp"
+#include "sim/report/trace_events.hpp"
 #include "sim/report/writers.hpp"
 
 namespace danlu {
@@ -15,24 +13,25 @@ namespace {
 
 struct Slice {
   Activity activity;
+  TaskId task{};
   int stream = 0;
 };
 
 class StepTraceWriter {
  public:
-  StepTraceWriter(const StepPlan& plan, const Timeline& timeline,
-                  const IdVector<RankClassId, bool>& traced, std::ostream& out)
-      : plan_(plan), reader_(plan.graph, timeline), traced_(traced), out_(out) {}
+  StepTraceWriter(const StepPlan& plan, const Timeline& timeline, const TraceSelection& selection,
+                  const TextSink& out)
+      : plan_(plan), reader_(plan.graph, timeline), selection_(selection), events_(out) {}
 
   void write() {
-    out_ << "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n";
-    collect();
-    for (const RankClassId id : slices_.ids()) {
-      if (traced_[id]) {
+    find_tasks();
+    for (const RankClassId id : selection_.ranks.ids()) {
+      if (selection_.ranks[id]) {
+        name_ranks(id);
         write_ranks(id);
       }
     }
-    out_ << "\n]}\n";
+    events_.finish();
   }
 
  private:
@@ -45,132 +44,197 @@ class StepTraceWriter {
     return 1 + static_cast<int>(plan_.graph.communications[*activity.communication].axis);
   }
 
-  void collect() {
-    slices_.resize(plan_.fold.rank_classes.size());
-    const auto is_traced = [&](RankClassId id) { return traced_[id]; };
+  /// The slices of a task that are shown, those of each stream in order of time.
+  template <typename Visit>
+  void expand(TaskId task, const Visit& visit) {
+    const auto shown = [&](const Activity& activity, int stream) {
+      if (selection_.shows(activity.action)) {
+        visit(Slice{activity, task, stream});
+      }
+    };
+    reader_.expand(task, [&](const Activity& activity) { shown(activity, stream_of(activity)); });
+    reader_.expand_host(task, [&](const Activity& launch) { shown(launch, kHost); });
+  }
+
+  /// The tasks of every class, in the order in which the first slices of each begin.
+  void find_tasks() {
+    tasks_.resize(selection_.ranks.size());
+    begins_.resize(plan_.graph.tasks.size());
+    const auto is_shown = [&](RankClassId id) { return selection_.ranks[id]; };
     for (const TaskId task : plan_.graph.tasks.ids()) {
       const std::vector<RankClassId>& participants = plan_.graph.participants[task];
-      if (std::none_of(participants.begin(), participants.end(), is_traced)) {
+      if (std::none_of(participants.begin(), participants.end(), is_shown)) {
         continue;
       }
-      const auto collect_as = [&](const Activity& activity, int stream) {
-        for (const RankClassId id : participants) {
-          if (traced_[id]) {
-            slices_[id].push_back({activity, stream});
-          }
+      begins_[task] = kNever;
+      expand(task, [&](const Slice& slice) {
+        begins_[task] = std::min(begins_[task], slice.activity.interval.start);
+      });
+      for (const RankClassId id : participants) {
+        if (is_shown(id) && begins_[task] != kNever) {
+          tasks_[id].push_back(task);
         }
-      };
-      reader_.expand(task,
-                     [&](const Activity& activity) { collect_as(activity, stream_of(activity)); });
-      reader_.expand_host(task, [&](const Activity& launch) { collect_as(launch, kHost); });
+      }
+    }
+    for (std::vector<TaskId>& tasks : tasks_) {
+      std::stable_sort(tasks.begin(), tasks.end(),
+                       [&](TaskId a, TaskId b) { return begins_[a] < begins_[b]; });
     }
   }
 
-  void event(const std::string& text) {
-    out_ << (first_ ? "" : ",\n") << text;
-    first_ = false;
-  }
-
-  void write_ranks(RankClassId id) {
+  void name_ranks(RankClassId id) {
     const RankClass& ranks = plan_.fold.rank_classes[id];
-    event(fmt::format(R"({{"ph": "M", "name": "process_name", "pid": {}, "args": )"
-                      R"({{"name": "stage {}, rank {}, one of {} alike"}}}})",
-                      index(id), ranks.stage, index(ranks.representative), ranks.members));
-    event(fmt::format(R"({{"ph": "M", "name": "process_sort_index", "pid": {}, )"
-                      R"("args": {{"sort_index": {}}}}})",
-                      index(id), ranks.stage));
-    std::vector<Slice>& slices = slices_[id];
-    std::stable_sort(slices.begin(), slices.end(), [](const Slice& a, const Slice& b) {
-      return a.activity.interval.start < b.activity.interval.start;
-    });
-    lane_ends_.clear();
-    for (const Slice& slice : slices) {
-      write_slice(id, slice);
+    events_.add(FMT_COMPILE(R"({{"ph": "M", "name": "process_name", "pid": {}, "args": )"
+                            R"({{"name": "stage {}, rank {}, one of {} alike"}}}})"),
+                index(id), ranks.stage, index(ranks.representative), ranks.members);
+    events_.add(FMT_COMPILE(R"({{"ph": "M", "name": "process_sort_index", "pid": {}, )"
+                            R"("args": {{"sort_index": {}}}}})"),
+                index(id), ranks.stage);
+  }
+
+  /// Expands tasks in order of time, and writes what begins before all that are left.
+  void write_ranks(RankClassId id) {
+    constexpr std::size_t kAtOnce = 4096;
+    lanes_.clear();
+    std::vector<Slice> waiting;
+    std::size_t enough = kAtOnce;
+    const std::vector<TaskId>& tasks = tasks_[id];
+    for (auto next = tasks.begin(); next != tasks.end();) {
+      for (; next != tasks.end() && waiting.size() < enough; ++next) {
+        expand(*next, [&](const Slice& slice) { waiting.push_back(slice); });
+      }
+      std::stable_sort(waiting.begin(), waiting.end(), [](const Slice& a, const Slice& b) {
+        const Seconds one = a.activity.interval.start;
+        const Seconds other = b.activity.interval.start;
+        return one != other ? one < other : a.task < b.task;
+      });
+      const Seconds left = next == tasks.end() ? kNever : begins_[*next];
+      const auto last = std::partition_point(
+          waiting.begin(), waiting.end(),
+          [&](const Slice& slice) { return slice.activity.interval.start < left; });
+      std::for_each(waiting.begin(), last, [&](const Slice& slice) { write_slice(id, slice); });
+      waiting.erase(waiting.begin(), last);
+      enough = std::max(kAtOnce, 2 * waiting.size());
     }
   }
 
-  /// The first lane of the stream that is free at `start`.
-  int lane(RankClassId ranks, int stream, Interval interval) {
-    constexpr int kLanes = 1000;
-    std::vector<Seconds>& ends = lane_ends_[stream];
-    const auto free =
-        std::find_if(ends.begin(), ends.end(), [&](Seconds end) { return end <= interval.start; });
-    const auto number = static_cast<int>(free - ends.begin());
-    const int thread = stream * kLanes + number;
-    if (free != ends.end()) {
-      *free = interval.finish;
-      return thread;
+  int thread(RankClassId ranks, const Slice& slice) {
+    const TraceLanes::Lane lane = lanes_.take(slice.stream, slice.activity.interval);
+    if (lane.is_new) {
+      const std::string_view name = slice.stream == kHost ? "host"
+                                    : slice.stream == 0
+                                        ? "compute"
+                                        : name_of(static_cast<Axis>(slice.stream - 1));
+      events_.add(FMT_COMPILE(R"({{"ph": "M", "name": "thread_name", "pid": {}, "tid": {}, )"
+                              R"("args": {{"name": "{}{}"}}}})"),
+                  index(ranks), lane.thread, name,
+                  lane.number == 0 ? "" : fmt::format(" {}", lane.number + 1));
+      events_.add(FMT_COMPILE(R"({{"ph": "M", "name": "thread_sort_index", "pid": {}, "tid": {}, )"
+                              R"("args": {{"sort_index": {}}}}})"),
+                  index(ranks), lane.thread, slice.stream == kHost ? -1 : lane.thread);
     }
-    ends.push_back(interval.finish);
-    const std::string_view name = stream == kHost ? "host"
-                                  : stream == 0   ? "compute"
-                                                  : name_of(static_cast<Axis>(stream - 1));
-    event(fmt::format(R"({{"ph": "M", "name": "thread_name", "pid": {}, "tid": {}, "args": )"
-                      R"({{"name": "{}{}"}}}})",
-                      index(ranks), thread, name,
-                      number == 0 ? "" : fmt::format(" {}", number + 1)));
-    event(fmt::format(R"({{"ph": "M", "name": "thread_sort_index", "pid": {}, "tid": {}, )"
-                      R"("args": {{"sort_index": {}}}}})",
-                      index(ranks), thread, stream == kHost ? -1 : thread));
-    return thread;
+    return lane.thread;
   }
 
   void write_slice(RankClassId ranks, const Slice& slice) {
     const Activity& activity = slice.activity;
-    const TraceTime time(activity.interval.start, activity.interval.finish);
-    std::string arguments;
-    if (activity.action) {
-      arguments = fmt::format(R"("microbatch": {}, "action": "{}")", activity.action->microbatch,
-                              activity.action->text());
+    const int tid = thread(ranks, slice);
+    const TraceTime time(activity.interval);
+    events_.begin();
+    events_.append(FMT_COMPILE(R"({{"ph": "X", "name": "{}", "cat": "{}", "pid": {}, "tid": {}, )"
+                               R"("ts": {}, "dur": {}, "args": {{)"),
+                   activity.name,
+                   activity.compute != nullptr ? "compute"
+                   : activity.communication    ? "communication"
+                                               : "host",
+                   index(ranks), tid, time.begin, time.duration);
+    if (const std::optional<Action>& action = activity.action) {
+      events_.append(FMT_COMPILE(R"("microbatch": {}, "action": "{}{}{}")"), action->microbatch,
+                     action->chunk, row_named(action->kind).letter, action->microbatch);
     }
     if (!activity.pass.empty()) {
-      arguments += fmt::format(R"(, "pass": "{}")", activity.pass);
+      events_.append(FMT_COMPILE(R"(, "pass": "{}")"), activity.pass);
     }
+    const std::string_view comma = activity.action ? ", " : "";
     if (activity.compute != nullptr) {
-      arguments += fmt::format(R"({}"model_gflop": {:.3f})", arguments.empty() ? "" : ", ",
-                               activity.compute->model_flops.value / 1e9);
+      events_.append(FMT_COMPILE("{}{}"), comma, work_text(activity.compute->model_flops));
     }
     if (activity.communication) {
-      const Communication& made = plan_.graph.communications[*activity.communication];
-      arguments += fmt::format(R"({}"operation": "{}", "bytes": {:.0f}, "ranks": {})",
-                               arguments.empty() ? "" : ", ", collective_name(made.op),
-                               made.bytes_per_rank.value, made.group_size);
+      events_.append(FMT_COMPILE("{}{}"), comma, communication_text(*activity.communication));
     }
-    event(fmt::format(R"({{"ph": "X", "name": "{}", "cat": "{}", "pid": {}, "tid": {}, "ts": {}, )"
-                      R"("dur": {}, "args": {{{}}}}})",
-                      activity.name,
-                      activity.compute != nullptr ? "compute"
-                      : activity.communication    ? "communication"
-                                                  : "host",
-                      index(ranks), lane(ranks, slice.stream, activity.interval), time.begin,
-                      time.duration, arguments));
+    events_.append("}}");
+  }
+
+  // Fractions take long to write, and are few.
+  const std::string& work_text(Flops flops) {
+    std::string& text = work_texts_[flops.value];
+    if (text.empty()) {
+      text = fmt::format(R"("model_gflop": {:.3f})", flops.value / 1e9);
+    }
+    return text;
+  }
+  const std::string& communication_text(CommunicationId id) {
+    communication_texts_.resize(plan_.graph.communications.size());
+    std::string& text = communication_texts_[id];
+    if (text.empty()) {
+      const Communication& made = plan_.graph.communications[id];
+      text = fmt::format(R"("operation": "{}", "bytes": {:.0f}, "ranks": {})",
+                         collective_name(made.op), made.bytes_per_rank.value, made.group_size);
+    }
+    return text;
   }
 
   const StepPlan& plan_;
   ActivityReader reader_;
-  const IdVector<RankClassId, bool>& traced_;
-  std::ostream& out_;
-  IdVector<RankClassId, std::vector<Slice>> slices_;
-  std::map<int, std::vector<Seconds>> lane_ends_;
-  bool first_ = true;
+  const TraceSelection& selection_;
+  TraceEvents events_;
+  IdVector<RankClassId, std::vector<TaskId>> tasks_;
+  IdVector<TaskId, Seconds> begins_;  // the first slice of a task that is shown
+  TraceLanes lanes_;
+  std::unordered_map<double, std::string> work_texts_;
+  IdVector<CommunicationId, std::string> communication_texts_;
 };
+
+/// What StepTraceWriter::expand makes of a task, counted before it is played.
+double slices_of(const TaskGraph& graph, const Task& task, const TraceSelection& selection) {
+  const double of_action = selection.shows(task.action) ? 1 : 0;
+  switch (task.kind) {
+    case TaskKind::Compute:
+    case TaskKind::Communication:
+      return of_action;
+    case TaskKind::Host:
+      return task.is_of_run ? 0 : of_action;
+    case TaskKind::Run:
+      break;
+  }
+  const std::vector<Segment>& segments = graph.programs[task.slice.program].program.segments;
+  const double launches = task.launched == LaunchedBy::Ahead ? 0 : of_action;
+  double slices = 0;
+  for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
+    slices += launches + (selection.shows(segments[i].beside ? task.beside : task.action) ? 1 : 0);
+  }
+  return slices;
+}
 
 }  // namespace
 
-void write_trace(const StepPlan& plan, const Timeline& timeline,
-                 const IdVector<RankClassId, bool>& traced, std::ostream& out) {
-  StepTraceWriter(plan, timeline, traced, out).write();
+TraceSelection whole_step(const StepPlan& plan) {
+  return {.ranks = IdVector<RankClassId, bool>(plan.fold.rank_classes.size(), true)};
 }
 
-double trace_slices(const StepPlan& plan, const IdVector<RankClassId, bool>& traced) {
+void write_trace(const StepPlan& plan, const Timeline& timeline, const TraceSelection& selection,
+                 const TextSink& out) {
+  StepTraceWriter(plan, timeline, selection, out).write();
+}
+
+double trace_slices(const StepPlan& plan, const TraceSelection& selection) {
   double slices = 0;
   for (const TaskId id : plan.graph.tasks.ids()) {
-    const Task& task = plan.graph.tasks[id];
-    const double own =
-        task.kind == TaskKind::Run ? static_cast<double>(task.slice.last - task.slice.first) : 1;
+    double shown = 0;
     for (const RankClassId ranks : plan.graph.participants[id]) {
-      slices += traced[ranks] ? own : 0;
+      shown += selection.ranks[ranks] ? 1 : 0;
     }
+    slices += shown > 0 ? shown * slices_of(plan.graph, plan.graph.tasks[id], selection) : 0;
   }
   return slices;
 }

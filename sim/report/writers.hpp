@@ -1,10 +1,9 @@
-// Reports as text for people, JSON for machines, and a trace for Perfetto. A writer of documents is
-// a file write_*.cpp and a row of kWriters; it computes nothing.
+// Reports as text for people and JSON for machines. A writer of documents is a file write_*.cpp and
+// a row of kWriters; it computes nothing.
 #pragma once
 
 #include <array>
 #include <nlohmann/json_fwd.hpp>
-#include <ostream>
 #include <span>
 #include <string>
 #include <string_view>
@@ -67,13 +66,6 @@ std::string text_report(const Report& report, bool colour);
 std::string brief_report(const Report& report, bool colour);
 /// "danlu.run/1".
 std::string json_report(const Report& report);
-
-/// Chrome trace JSON: a process for each played class of ranks that `traced` marks, a thread for
-/// each stream.
-void write_trace(const StepPlan& plan, const Timeline& timeline,
-                 const IdVector<RankClassId, bool>& traced, std::ostream& out);
-/// How many slices that trace has.
-double trace_slices(const StepPlan& plan, const IdVector<RankClassId, bool>& traced);
 
 /// "all-reduce", ...
 std::string_view collective_name(CollectiveOp op);

@@ -24,13 +24,18 @@ std::vector<KeyRow> host_keys() {
       duration("host.expert", &HostSpec::expert, "0 s",
                "The same of each further expert that a rank holds, where the products of experts "
                "are launched one by one (TransformerEngine's GroupedLinear on cuBLAS)"),
+      duration("host.cast", &HostSpec::cast, "0 s",
+               "The same of each further expert whose rows are quantised before a product below 16 "
+               "bits, where that is launched one by one, too"),
       duration(
           "host.piece", &HostSpec::piece, "0 s",
           "The same of one rank's part of one tensor, where updated parameters that ranks have "
           "gathered (parallelism.zero 1 and 2) are copied to their places tensor by tensor"),
-      choice("host.graphs", &HostSpec::graphs, "none",
-             "What is launched at once as a CUDA graph: nothing; each layer, of one with experts "
-             "what comes before its tokens travel; whole passes"),
+      choice(
+          "host.graphs", &HostSpec::graphs, "none",
+          "What is launched at once as a CUDA graph: nothing; each layer, of one with experts "
+          "what lies before its tokens travel and behind their way back; whole passes; of layers "
+          "with experts their routers and what is prepared before tokens travel"),
       choice("host.waits", &HostSpec::waits, "step",
              "Whether the CPU runs ahead of the GPU through the whole step, or waits for it after "
              "each pass, or (send) after each one of a pipeline that does not hide what its stages "

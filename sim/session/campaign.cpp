@@ -207,11 +207,11 @@ std::vector<std::string> campaign_notes(const FaultsReport& faults) {
       fmt::format("{} {} after the end of the run", late, late == 1 ? "event is" : "events are")};
 }
 
-std::string timeline_text(const FaultsReport& faults, bool csv) {
+void write_timeline(const FaultsReport& faults, bool csv, const TextSink& out) {
   FaultsSpec spec = faults.study.plan.spec;
   spec.tiers = faults.study.campaign.tiers;  // with the intervals that were used
   const CampaignTrial trial = run_trial(faults.study.job, spec, 0, true);
-  return csv ? campaign_csv(trial, spec) : campaign_trace(trial, spec);
+  csv ? write_campaign_csv(trial, spec, out) : write_campaign_trace(trial, spec, out);
 }
 
 }  // namespace danlu

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/base/text_sink.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/report/report.hpp"
 #include "sim/scenario/load_scenario.hpp"
@@ -20,7 +21,7 @@ FaultsReport play_campaign(const Scenario& scenario, const Cluster& cluster, con
 /// What the user should know about a campaign that has been played.
 std::vector<std::string> campaign_notes(const FaultsReport& faults);
 
-/// The first run of a campaign: a table, or a trace for Perfetto.
-std::string timeline_text(const FaultsReport& faults, bool csv);
+/// Writes the first run of a campaign: a table, or a trace for Perfetto.
+void write_timeline(const FaultsReport& faults, bool csv, const TextSink& out);
 
 }  // namespace danlu

@@ -16,9 +16,11 @@ namespace {
 // may be off by as much.
 constexpr Seconds kQuick{10};
 constexpr Bytes kSmall{0.5e9};
+constexpr Bytes kSmallFile{100e6};  // what viewers of traces open at once
 
 void announce(const Effort& effort, const SessionOptions& options) {
-  if (options.announce && (effort.time > kQuick || effort.memory > kSmall)) {
+  if (options.announce &&
+      (effort.time > kQuick || effort.memory > kSmall || effort.file > kSmallFile)) {
     options.announce(effort);
   }
 }
@@ -35,8 +37,10 @@ void allow(Effort effort, const EffortLimit& limit, const SessionOptions& option
 }  // namespace
 
 std::string Effort::text() const {
-  return fmt::format("{}, which take about {} and {} of memory", what, to_text(time),
-                     to_text(memory));
+  return file > Bytes{} ? fmt::format("{}, which take about {} and a file of {}", what,
+                                      to_text(time), to_text(file))
+                        : fmt::format("{}, which take about {} and {} of memory", what,
+                                      to_text(time), to_text(memory));
 }
 
 std::string Effort::hint() const {
@@ -66,7 +70,11 @@ void announce_layout(std::string what, const ClusterSpec& spec, Seconds of_gpu, 
 }
 
 Effort effort_of(std::string what, double tasks, std::vector<std::string> ways_out) {
-  return {std::move(what), tasks, kTimeOfTask * tasks, kMemoryOfTask * tasks, std::move(ways_out)};
+  return {.what = std::move(what),
+          .count = tasks,
+          .time = kTimeOfTask * tasks,
+          .memory = kMemoryOfTask * tasks,
+          .ways_out = std::move(ways_out)};
 }
 
 }  // namespace danlu

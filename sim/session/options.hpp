@@ -19,7 +19,8 @@ struct Effort {
   std::string what;  // "gpt3: this step has about 2e+06 tasks and parts of tasks"
   double count = 0;  // of what the limit is of
   Seconds time;
-  Bytes memory;
+  Bytes memory{};
+  Bytes file{};  // that is written, where that is what it takes; then no memory
   std::vector<std::string> ways_out{};  // what makes it less: "fewer --gpus"
 
   std::string text() const;  // `what`, "which take about 12 s and 800 MB of memory"

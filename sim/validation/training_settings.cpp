@@ -141,9 +141,15 @@ std::string with_norm(std::string_view framework) {
 /// See the rule `cuda_graph` in the header.
 std::string_view graphs_of(const TrainingRow& row) {
   const std::string text = row.words("cuda_graph");
-  return text.starts_with("full")                 ? name_of(CudaGraphs::Full)
-         : text.starts_with("transformer_engine") ? name_of(CudaGraphs::Layers)
-                                                  : "";
+  if (text.starts_with("full")) {
+    return name_of(CudaGraphs::Full);
+  }
+  if (!text.starts_with("transformer_engine")) {
+    return "";
+  }
+  const bool routers = text.find("moe_router") != std::string::npos;
+  return name_of(routers && text.find("attn") == std::string::npos ? CudaGraphs::Routers
+                                                                   : CudaGraphs::Layers);
 }
 
 /// See the rule `attention_kernel` in the header; "" where the framework decides.

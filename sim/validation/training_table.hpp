@@ -25,7 +25,9 @@
 //                       megatron-core; DeepSpeed by itself: huggingface; xtuner: megatron-core;
 //                       others by their names; none of those of XLA. A row that
 //                       names none is taken for Megatron's
-//   cuda_graph          "full...": whole passes; "transformer_engine...": layers; else none
+//   cuda_graph          "full...": whole passes; "transformer_engine...": layers, or routers where
+//                       its scopes (Megatron's --cuda-graph-scope) name moe_router and not attn;
+//                       else none
 //   attention_kernel    "unfused", "naive" or "no Flash...": unfused; "FlashAttention-2": flash2;
 //                       "FlashAttention" until 2023: flash1; other fused ones: the framework's, or
 //                       the usual one of the GPU; nothing: fused from 2023 on, else unfused. In

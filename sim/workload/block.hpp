@@ -82,6 +82,7 @@ struct Operator {
   ModelPart part = ModelPart::Mlp;
   bool beside = false;  // runs beside the exchange before it, and all that is marked so behind
   bool needs_output = false;  // backward needs what it made, which who takes it keeps for both
+  bool routes = false;        // chooses experts, or does what can be done before tokens travel
   bool is_frozen_product = false;
 
   /// With a weight; exchanges stand beside it.

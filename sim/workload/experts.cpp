@@ -117,7 +117,8 @@ Operator choose(const ExpertShape& x) {
   return {.name = "choose experts",
           .forward = {memory_pass(logits * 13, PassKind::Stream, kChooseForward)},
           .input_gradient = {memory_pass(logits * 12, PassKind::Stream, kChooseBackward)},
-          .kept = {logits * kFp32}};
+          .kept = {logits * kFp32},
+          .routes = true};
 }
 
 Operator router(const ExpertShape& x) {
@@ -126,6 +127,7 @@ Operator router(const ExpertShape& x) {
   const double weights = (z.hidden + (x.spec.router_bias ? 1 : 0)) * x.spec.count;
   made.weight = {.whole = weights, .held = weights, .partial = weights};
   made.part = ModelPart::Router;
+  made.routes = true;
   made.kept = {z.element * z.local_tokens * z.hidden};
   return made;
 }
@@ -152,6 +154,7 @@ SharedSteps shared_steps(const ExpertShape& x) {
     auto& op = std::get<Operator>(step);
     op.part = ModelPart::SharedExperts;
     op.beside = z.shared_beside;
+    op.routes = !z.shared_beside;
   }
   const auto middle = block.steps.begin() + 2;  // up, activation
   return {{block.steps.begin(), middle}, {middle, block.steps.end()}};
@@ -228,7 +231,9 @@ void add_experts(const RankShape& z, const LayerSort& sort, Block& block) {
   add(shared.begin, !z.shared_beside);
   add(shared.end, !z.shared_beside);
   if (!z.routed_once) {
-    block.steps.emplace_back(moved(x, "permute", x.copies));
+    Operator permute = moved(x, "permute", x.copies);
+    permute.routes = true;
+    block.steps.emplace_back(std::move(permute));
   }
   block.steps.emplace_back(way_of_tokens(x, true));
   add(shared.begin, z.shared_beside);

@@ -18,11 +18,15 @@
 namespace danlu {
 
 /// What is launched as one CUDA graph: nothing; of every layer what does not depend on where its
-/// tokens go, which is all of a dense one; or whole passes.
-enum class CudaGraphs { None, Layers, Full };
+/// tokens go, which is all of a dense one; whole passes; or what routes tokens to experts, until
+/// they travel (Operator::routes).
+enum class CudaGraphs { None, Layers, Full, Routers };
 template <>
-inline constexpr auto kNames<CudaGraphs> = std::to_array<Named<CudaGraphs>>(
-    {{CudaGraphs::None, "none"}, {CudaGraphs::Layers, "layers"}, {CudaGraphs::Full, "full"}});
+inline constexpr auto kNames<CudaGraphs> =
+    std::to_array<Named<CudaGraphs>>({{CudaGraphs::None, "none"},
+                                      {CudaGraphs::Layers, "layers"},
+                                      {CudaGraphs::Full, "full"},
+                                      {CudaGraphs::Routers, "routers"}});
 
 /// After what the host waits for the GPU before it goes on: the whole step; every pass; or every
 /// pass of a pipeline whose stages do not hide what they send (parallelism.overlap.pipeline).
@@ -37,6 +41,7 @@ struct HostSpec {
   Seconds exchange;                     // of a collective or a copy within a pass
   Seconds unit;    // the same of a unit's weights or gradients (sharding.hpp), hooks included
   Seconds expert;  // the same of each further expert of a grouped product
+  Seconds cast;    // the same of each further expert whose rows are quantised before that
   Seconds piece;   // the same of a rank's part of a tensor that is put to its place after an update
   CudaGraphs graphs = CudaGraphs::None;
   HostWait waits = HostWait::AfterStep;

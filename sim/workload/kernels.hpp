@@ -30,7 +30,7 @@ struct Kernel {
   Bytes bytes;        // moved to and from HBM
   PassKind pass = PassKind::Stream;       // of Memory
   int launches = 1;                       // of how many kernels it stands for
-  double products = 1;                    // of Gemm: of how many experts it is the product
+  double products = 1;                    // of how many experts it is, each launched by itself
   double m = 0, n = 0, k = 0, batch = 1;  // of Gemm; of attention see attention_kernel()
   double most = 0;                        // of attention: keys that one query attends to at most
   AttentionKind attention = AttentionKind::Flash;

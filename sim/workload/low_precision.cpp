@@ -27,9 +27,9 @@
 namespace danlu {
 namespace {
 
-/// Values of the operands of an operator's products.
+/// Values of the operands of an operator's products, and of how many experts those are.
 struct Sizes {
-  double input = 0, output = 0, weight = 0;
+  double input = 0, output = 0, weight = 0, experts = 1;
 };
 
 Sizes sizes_of(const Operator& op) {
@@ -39,6 +39,7 @@ Sizes sizes_of(const Operator& op) {
       sizes.input += kernel.batch * kernel.m * kernel.k;
       sizes.output += kernel.batch * kernel.m * kernel.n;
       sizes.weight += kernel.batch * kernel.k * kernel.n;
+      sizes.experts = std::max(sizes.experts, kernel.products);
     }
   }
   return sizes;
@@ -97,10 +98,10 @@ class Lowering {
         kernel = kernel.kind == KernelKind::Gemm ? narrowed(kernel, how_.bytes) : kernel;
       }
     }
-    Kernels forward{memory_pass(sizes.input / (gathers_input ? ranks : 1) *
-                                (reads + written(trained && !late_input)))};
-    Kernels backward{memory_pass(sizes.output / (gathers_gradient ? ranks : 1) *
-                                 (reads + written(trained && !late_gradient)))};
+    Kernels forward{cast(sizes, sizes.input / (gathers_input ? ranks : 1) *
+                                    (reads + written(trained && !late_input)))};
+    Kernels backward{cast(sizes, sizes.output / (gathers_gradient ? ranks : 1) *
+                                     (reads + written(trained && !late_gradient)))};
     Kernels late;
     if (trained && late_input) {
       late.push_back(
@@ -112,6 +113,14 @@ class Lowering {
     put_before(op.weight_gradient, late);
     op.weight.narrow = true;
     op.kept = op.kept * (how_.bytes / wide_) + (kept_by_maker ? op.kept : Bytes{});
+  }
+
+  /// A pass that quantises the rows of each expert by itself (multi_tensor_quantize_impl of
+  /// TransformerEngine's pytorch/csrc/extensions/cast.cpp).
+  static Kernel cast(const Sizes& sizes, double bytes) {
+    Kernel pass = memory_pass(bytes);
+    pass.products = sizes.experts;
+    return pass;
   }
 
   /// Bytes of a value that is quantised, with its transpose or without.

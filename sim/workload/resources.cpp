@@ -48,7 +48,7 @@ void kernel_start(ClusterSpec& cluster, Workload&, double f) {
 void host(ClusterSpec&, Workload& workload, double f) {
   HostSpec& host = workload.host;
   for (Seconds HostSpec::*time : {&HostSpec::launch, &HostSpec::exchange, &HostSpec::unit,
-                                  &HostSpec::expert, &HostSpec::piece}) {
+                                  &HostSpec::expert, &HostSpec::cast, &HostSpec::piece}) {
     host.*time = host.*time / f;
   }
   if (host.launch_again) {

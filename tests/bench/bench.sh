@@ -82,6 +82,43 @@ search() { # NAME EXPECTED_STEP BUDGET ARGUMENTS...: the best plan, on all cores
   printf "$row" "$name" "$best" "$budget" '' '' '' "${step:0:8}" "$verdict"
 }
 
+# A trace of GPT-3 175B on 1,024 GPUs, beside the step alone; and what gzip -1 takes for its text.
+# Peak memory is that of the program that writes it, where GNU time can tell.
+trace() { # NAME EXPECTED_SLICES BUDGET FILE
+  local name=$1 expected=$2 budget=$3 file=$4 verdict=ok i slices
+  local command=(run scenarios/gpt3-175b-a100.yaml --no-advice)
+  local peak=()
+  [[ ! -x /usr/bin/time ]] || peak=(/usr/bin/time -f %M -o "$work/peak")
+  printf '0\n' >"$work/peak"
+  time_best "${command[@]}"
+  local alone=$best
+  best=''
+  for ((i = 0; i < runs; ++i)); do
+    local begin=$EPOCHREALTIME
+    "${pin[@]}" "${peak[@]}" "$danlu" "${command[@]}" --trace "$file" >/dev/null 2>&1
+    best=$(awk -v b="$begin" -v e="$EPOCHREALTIME" -v best="$best" \
+      'BEGIN { d = e - b; printf "%.3f", best == "" || d < best ? d : best }')
+  done
+  slices=$(gzip -dcf "$file" | grep -c '"ph": "X"')
+  if [[ $slices != "$expected" ]]; then
+    verdict="WRONG: expected $expected slices, found $slices"
+    failed=1
+  fi
+  # shellcheck disable=SC2059
+  printf "$row" "$name" "$best" "$budget" \
+    "$(awk '{ printf "%.1f", $1 * 1024 / 1e6 }' "$work/peak")" "$slices" '' '' \
+    "$(awk -v w="$best" -v a="$alone" -v s="$(stat -c %s "$file")" \
+      'BEGIN { printf "%.1f MB, %.1f times the step alone", s / 1e6, w / a }'), $verdict"
+}
+gzip_of() { # FILE: the baseline for compressing
+  local begin=$EPOCHREALTIME
+  "${pin[@]}" gzip -1 -c "$1" >"$work/gzip.gz"
+  # shellcheck disable=SC2059
+  printf "$row" '  gzip -1 of the first' \
+    "$(awk -v b="$begin" -v e="$EPOCHREALTIME" 'BEGIN { printf "%.3f", e - b }')" '' '' '' '' '' \
+    "$(awk -v s="$(stat -c %s "$work/gzip.gz")" 'BEGIN { printf "%.1f MB", s / 1e6 }')"
+}
+
 before='' gpus_before=''
 scale() { # GPUS: GPT-3 175B, tensor 8, pipeline 8, 96 microbatches per replica
   local gpus=$1 growth=''
@@ -101,8 +138,9 @@ scale() { # GPUS: GPT-3 175B, tensor 8, pipeline 8, 96 microbatches per replica
 }
 
 cd "$root"
-events=$(mktemp --suffix .json)
-trap 'rm -f -- "$events"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf -- "$work"' EXIT
+events=$work/events.json
 # shellcheck disable=SC2059
 printf "$row" command 'wall s' budget MB tasks tasks/s 'step s' ''
 bench 'GPT-3 175B, 64 GPUs, selective' 13.6694 '0.5' scenarios/gpt3-175b-64-a100-selective.yaml
@@ -152,6 +190,11 @@ time_best run scenarios/llama3-405b-16384-h100.yaml
 # shellcheck disable=SC2059
 printf "$row" '  without its step' "$(awk -v a="$with_events" -v b="$best" \
   'BEGIN { printf "%.3f", a - b }')" '0.1' '' '' '' '' ''
+
+# 1.38 million slices; "tasks" counts them.
+trace 'GPT-3 175B, 1,024 GPUs, .json' 1380168 '1' "$work/step.json"
+trace 'GPT-3 175B, 1,024 GPUs, .json.gz' 1380168 '1' "$work/step.json.gz"
+gzip_of "$work/step.json"
 
 # 2 x 1023 steps of 2 us and 2 x 1023/1024 x 1 GiB / 25 GB/s: 4.092 ms + 85.816 ms.
 collective '1 GiB ring, 1,024 ranks' 0.089908 '0.1' --topology tests/bench/one-switch.yaml \

@@ -50,6 +50,31 @@ call run "$scenario" --trace /dev/stdout
 is_trace 'the trace comes before the report' "$work/out"
 expect_has 'which follows' 'step time' "$out"
 
+# What ends in .gz is compressed: the same text, the same bytes whenever it is written.
+larger=scenarios/learn/06-pipeline-and-bubbles.yaml
+call run "$larger" --trace "$work/large.json"
+call run "$larger" --trace "$work/large.json.gz"
+expect 'a compressed trace is written' 0 "$code"
+gzip -dc "$work/large.json.gz" | cmp -s - "$work/large.json"
+expect 'it is that trace' 0 $?
+check 'and much smaller' test "$(stat -c %s "$work/large.json.gz")" -lt \
+  $(($(stat -c %s "$work/large.json") / 8))
+call run "$larger" --trace "$work/again.JSON.GZ"
+check 'its bytes do not depend on the time' cmp -s "$work/large.json.gz" "$work/again.JSON.GZ"
+(ulimit -f 1 && "$danlu" run "$larger" --trace "$work/cut.json.gz" >/dev/null 2>"$work/err")
+expect 'it is whole' "$work/cut.json.gz: error: cannot be written: File too large" "$(<"$work/err")"
+expect 'or not there' '' "$(find "$work" -name 'cut*' -o -name '.danlu-*')"
+days=scenarios/learn/09-failures-and-ettr.yaml
+for ending in json csv; do
+  call run "$days" --timeline "$work/days.$ending"
+  call run "$days" --timeline "$work/days.$ending.gz"
+  gzip -dc "$work/days.$ending.gz" | cmp -s - "$work/days.$ending"
+  expect "so is a timeline, $ending" 0 $?
+done
+call run "$scenario" --svg "$work/drawing.svg.gz"
+expect_has 'so is a drawing' '</svg>' "$(gzip -dc "$work/drawing.svg.gz")"
+
+complete_gzip() { [[ ! -e $1 ]] || gzip -t "$1"; }
 complete() { [[ ! -e $1 || $(tail -c 3 "$1") == *']}'* ]]; }
 refused() { # NAME WHOLE_MESSAGE ARGUMENTS
   local name=$1 message=$2
@@ -117,7 +142,42 @@ refused 'one file for both' "--timeline: error: '$same' is the file of --trace t
 hint: each needs a file of its own" "$scenario" --trace "$work/x.json" --timeline "$same"
 refused 'a timeline of another kind' \
   "--timeline: error: '$work/x.txt' ends neither in .json nor in .csv
-hint: .json is a trace for Perfetto, .csv a table" "$scenario" --timeline "$work/x.txt"
+hint: .json is a trace for Perfetto, .csv a table; .json.gz and .csv.gz compress them" \
+  "$scenario" --timeline "$work/x.txt"
+# What is shown of a trace.
+for option in ranks:rank:3 microbatches:microbatch:7; do
+  IFS=: read -r several one last <<<"$option"
+  refused "--trace-$several without a trace" "--trace-$several: error: has no effect without --trace
+hint: for example --trace step.json" "$larger" "--trace-$several" 0
+  for bad in x 1-0 0- -3 0,,1 0:1 1.5; do
+    refused "--trace-$several '$bad'" \
+      "--trace-$several: error: expected $several and ranges of them, found '$bad'
+hint: for example 0-7,12" "$larger" --trace "$work/x.json" "--trace-$several=$bad"
+  done
+  refused "--trace-$several of nothing" \
+    "--trace-$several: error: expected $several and ranges of them, found ''
+hint: for example 0-7,12" "$larger" --trace "$work/x.json" "--trace-$several" ''
+  refused 'one that is not there' \
+    "--trace-$several: error: there is no $one $((last + 1)): the scenario has 0 to $last" \
+    "$larger" --trace "$work/x.json" "--trace-$several" "0,1-$((last + 1))"
+done
+call run "$larger" --trace "$work/some.json" --trace-microbatches '1, 3-4'
+expect 'some microbatches are shown' '1
+3
+4' "$(grep -o '"microbatch": [0-9]*' "$work/some.json" | cut -d ' ' -f 2 | sort -nu)"
+expect 'and what is of none' "$(grep -c '"name": "optimizer"' "$work/large.json")" \
+  "$(grep -c '"name": "optimizer"' "$work/some.json")"
+
+# A large one is announced, with what makes it less. In a device it takes no room here.
+many=scenarios/gpt3-175b-a100.yaml
+many_hint='--trace-ranks 0-7 writes some ranks; --trace-microbatches 0-3 some microbatches'
+call run "$many" --no-advice --trace /dev/null
+expect 'a large trace is announced' \
+  "note: the trace has 1.4e+06 slices, which take about 552.1 ms and a file of 263.2 MiB
+hint: $many_hint; a name that ends in .gz compresses it to 18.43 MiB" "$err"
+call run "$many" --no-advice --trace /dev/null --trace-microbatches 0-3
+expect 'some microbatches of it are not' '' "$err"
+
 refused 'a timeline without faults' "$scenario: error: --timeline needs a scenario with faults
 hint: for example --set faults=llama3-405b --set faults.days=54" \
   "$scenario" --trace "$work/x.json" --timeline "$work/x.csv"
@@ -145,6 +205,9 @@ for delay in 0.1 0.2 0.3 0.4 0.5 0.6 0.7; do
   timeout -s TERM "$delay" "$danlu" run "$slow" --set fold=off \
     --set training.global_batch=16 --trace "$work/cut.json" >/dev/null
   check 'a trace is whole or not there' complete "$work/cut.json"
+  timeout -s TERM "$delay" "$danlu" run scenarios/gpt3-175b-a100.yaml --no-advice \
+    --trace "$work/cut.json.gz" >/dev/null 2>&1
+  check 'so is a compressed one' complete_gzip "$work/cut.json.gz"
 done
 expect 'no half-written file stays' '' "$(find "$work" -name '.danlu-*')"
 

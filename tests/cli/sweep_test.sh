@@ -39,6 +39,8 @@ expect 'JSON Lines' 0 "$code"
 expect_has 'settings by key' '{"point":0,"settings":{"parallelism.tensor":"4"},"status":"ran"' \
   "$(<"$work/points.jsonl")"
 expect_has 'figures by name' '"memory.fits":true' "$(<"$work/points.jsonl")"
+call sweep "$file" --over parallelism.tensor=4 --show step.mfu,memory.fits -o "$work/again.jsonl.gz"
+expect 'compressed by name' "$(<"$work/points.jsonl")" "$(gzip -dc "$work/again.jsonl.gz")"
 call sweep "$file" --over parallelism.tensor=4 --json
 expect_has 'its schema' '"schema": "danlu.sweep/1"' "$out"
 call sweep "$file" --over parallelism.tensor=4 --max-tasks 1 -o "$work/points.csv"

@@ -58,6 +58,48 @@ TEST(Host, GraphsAreLaunchedOnce) {
       near(length({.launch = 10_us, .graphs = CudaGraphs::Layers}, durations).value, 16e-6));
 }
 
+// The same on the way back: the layer's first segment, then dispatch and combine with one between
+// them, and two behind, which are one graph.
+TEST(Host, GraphsOfLayersGoOnWhereTokensAreBack) {
+  Program program = three();
+  const Segment travels{.name = "combine", .is_compute = false, .axes = Axis::Expert};
+  program.segments = {computes(2), travels, computes(3), travels, computes(2), computes(4)};
+  program.layer_ends = {6};
+  const HostSpec host{.launch = 10_us, .exchange = 7_us, .graphs = CudaGraphs::Layers};
+  EXPECT_EQ(launches_of(program, host).times,
+            (std::vector<Seconds>{10_us, 7_us, 30_us, 7_us, 10_us, 0_us}));
+}
+
+// What routes is launched at once, what stands around it kernel by kernel.
+TEST(Host, GraphsOfRoutersHoldNothingElse) {
+  Program program = three();
+  program.segments = {computes(2), computes(3), computes(30), computes(4)};
+  program.segments[1].routes = program.segments[2].routes = true;
+  const HostSpec host{.launch = 10_us, .graphs = CudaGraphs::Routers};
+  EXPECT_EQ(launches_of(program, host).times, (std::vector<Seconds>{20_us, 10_us, 0_us, 40_us}));
+}
+
+// A layer of Mixtral routes from its router to its permutation, forward, and the other way back.
+TEST(Host, RoutersEndWhereTokensTravel) {
+  const Scenario mixture =
+      shipped("mixtral-8x7b-h100.yaml", {"parallelism.expert=2", "host.launch=1 ns"});
+  int forward = 0;
+  int backward = 0;
+  for (const Program& made : make_step_program(mixture.workload).programs) {
+    const std::vector<Segment>& segments = made.segments;
+    for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
+      forward += segments[i].routes && segments[i + 1].name == "dispatch" ? 1 : 0;
+      backward += segments[i].name == "combine gradients" && segments[i + 1].routes ? 1 : 0;
+      if (segments[i].name == "router" || segments[i].name.starts_with("permute and choose")) {
+        EXPECT_TRUE(segments[i].routes) << segments[i].name;
+      }
+      EXPECT_FALSE(segments[i].routes && segments[i].name.find("QKV") != std::string::npos);
+    }
+  }
+  EXPECT_GT(forward, 0);
+  EXPECT_EQ(forward, backward);
+}
+
 // Of a layer with experts the graph ends where tokens travel.
 TEST(Host, GraphsOfLayersEndWhereTokensTravel) {
   Program program = three();
@@ -99,8 +141,11 @@ TEST(Host, WaitsAgainForTokensThatWereSentOnce) {
 TEST(Host, ExpertsAreLaunchedOneByOne) {
   Program program = three();
   program.segments[1].kernels[0].products = 3;
-  const Launches launches = launches_of(program, {.launch = 10_us, .expert = 4_us});
-  EXPECT_EQ(launches.times, (std::vector<Seconds>{10_us, 38_us, 10_us}));
+  const Launches launches = launches_of(program, {.launch = 10_us, .expert = 4_us, .cast = 1_us});
+  EXPECT_EQ(launches.times, (std::vector<Seconds>{10_us, 32_us, 10_us}));  // as their casts are
+  program.segments[1].kernels[1] = gemm(1, 1, 1, 3, 2);
+  program.segments[1].kernels[1].products = 3;
+  EXPECT_EQ(launches_of(program, {.launch = 10_us, .expert = 4_us, .cast = 1_us}).times[1], 40_us);
   const Scenario mixture =
       shipped("mixtral-8x7b-h100.yaml", {"parallelism.expert=2", "host.launch=1 ns"});
   int found = 0;

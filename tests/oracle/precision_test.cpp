@@ -118,6 +118,25 @@ TEST(Precision, ProductsOfLayersAloneAreNarrow) {
   }
 }
 
+// The rows of each of the two experts that a rank holds are quantised, and multiplied, by
+// themselves; gradients for the weights begin with what is narrow already.
+TEST(Precision, RowsOfExpertsAreQuantisedOneByOne) {
+  Workload w = narrow(Precision::Fp8);
+  w.model.experts = {.count = 4, .per_token = 2, .ffn = 512};
+  w.parallelism.data = 2;
+  w.parallelism.expert = 2;
+  for (const std::string name : {kExpertUp, kExpertDown}) {
+    const Operator product = operator_named(layer_of(w), name);
+    for (const Kernels* kernels : {&product.forward, &product.input_gradient}) {
+      ASSERT_EQ(kernels->size(), 2U);
+      EXPECT_EQ((*kernels)[0].kind, KernelKind::Memory);
+      EXPECT_EQ((*kernels)[0].products, 2);
+      EXPECT_EQ((*kernels)[1].products, 2);
+    }
+  }
+  EXPECT_EQ(operator_named(layer_of(w), kQkv).forward[0].products, 1);
+}
+
 // In s b h elements a layer keeps in 16 bits 34 without dropout's masks, 32: the norms' inputs 4
 // and outputs 4, q k v 6, attention's output 2, up's output 8, activation's output 8 bytes. In fp8
 // the inputs of the four products have one byte each, and attention's output stays beside that.

@@ -7,9 +7,7 @@
 #include <cctype>
 #include <cmath>
 #include <filesystem>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "sim/engine/engine.hpp"
 #include "sim/report/intervals.hpp"
@@ -24,16 +22,10 @@ namespace {
 using testing::near;
 using testing::shipped;
 
-Report report_of(const Scenario& scenario, StepPlan& plan, Timeline& timeline) {
-  const Cluster cluster = build_cluster(scenario.cluster);
-  plan = plan_step(scenario.workload, cluster);
-  timeline = simulate(plan.graph);
-  return measure(scenario.name, scenario.workload, cluster, plan, timeline);
-}
 Report report_of(const Scenario& scenario) {
-  StepPlan plan;
-  Timeline timeline;
-  return report_of(scenario, plan, timeline);
+  const Cluster cluster = build_cluster(scenario.cluster);
+  const StepPlan plan = plan_step(scenario.workload, cluster);
+  return measure(scenario.name, scenario.workload, cluster, plan, simulate(plan.graph));
 }
 
 Interval stretch(double start, double finish) {
@@ -326,62 +318,6 @@ TEST(Compare, PartsAddUpToTheDifference) {
   EXPECT_DOUBLE_EQ(against.step.value, -3);
   EXPECT_DOUBLE_EQ(against.parts.total().value, -3);
   EXPECT_DOUBLE_EQ(against.parts[TimePart::ExposedTensor].value, -3);
-}
-
-// Slices of one thread must nest: here none may overlap at all, since each stream has lanes.
-TEST(Trace, SlicesOfOneThreadDoNotOverlap) {
-  StepPlan plan;
-  Timeline timeline;
-  const Report report =
-      report_of(shipped("gpt3-175b-64-a100-selective.yaml",
-                        {"training.global_batch=16", "parallelism.overlap.tensor=full"}),
-                plan, timeline);
-  std::ostringstream out;
-  write_trace(plan, timeline, IdVector<RankClassId, bool>(plan.fold.rank_classes.size(), true),
-              out);
-  const auto trace = nlohmann::json::parse(out.str());
-  std::map<std::pair<int, int>, long long> ends;  // in nanoseconds
-  const auto nanoseconds = [](double microseconds) { return std::llround(microseconds * 1000); };
-  double last = 0;
-  std::size_t slices = 0;
-  std::size_t overlapping = 0;
-  for (const auto& event : trace["traceEvents"]) {
-    if (event["ph"] != "X") {
-      continue;
-    }
-    ++slices;
-    long long& end = ends[{event["pid"], event["tid"]}];
-    const long long start = nanoseconds(event["ts"]);
-    overlapping += start < end ? 1 : 0;
-    end = start + nanoseconds(event["dur"]);
-    last = std::max(last, static_cast<double>(end) / 1000);
-  }
-  EXPECT_GT(slices, 1000U);
-  EXPECT_EQ(static_cast<double>(slices),
-            trace_slices(plan, IdVector<RankClassId, bool>(plan.fold.rank_classes.size(), true)));
-  EXPECT_EQ(overlapping, 0U);
-  EXPECT_NEAR(last, report.step.time.value * 1e6, 0.01);
-}
-
-// Only the marked classes of ranks are written, and counted before.
-TEST(Trace, HoldsTheRanksThatAreAskedFor) {
-  StepPlan plan;
-  Timeline timeline;
-  report_of(shipped("gpt3-175b-64-a100-selective.yaml", {"training.global_batch=16"}), plan,
-            timeline);
-  IdVector<RankClassId, bool> traced(plan.fold.rank_classes.size());
-  ASSERT_GT(traced.size(), 1U);
-  traced[RankClassId{1}] = true;
-  std::ostringstream out;
-  write_trace(plan, timeline, traced, out);
-  const auto trace = nlohmann::json::parse(out.str());
-  double slices = 0;
-  for (const auto& event : trace["traceEvents"]) {
-    EXPECT_EQ(event["pid"], 1);
-    slices += event["ph"] == "X" ? 1 : 0;
-  }
-  EXPECT_GT(slices, 100);
-  EXPECT_EQ(slices, trace_slices(plan, traced));
 }
 
 }  // namespace

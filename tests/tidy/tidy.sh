@@ -79,6 +79,7 @@ BEGIN {
   home["toml++"] = "sim/scenario"
   home["boost/graph"] = "sim/cluster sim/tasks"
   home["CLI"] = "src"
+  home["zlib.h"] = "sim/base tests"
   for (library in home) {
     count = split(home[library], list, " ")
     for (i = 1; i <= count; ++i) at_home[library, list[i]] = 1

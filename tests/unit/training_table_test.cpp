@@ -491,6 +491,17 @@ TEST(TrainingRow, NamedPartsAreRecomputedEvenWhereFused) {
   EXPECT_EQ(workload_of({{"recompute", "selective"}}).training.recompute, Recompute::None);
 }
 
+TEST(TrainingRow, GraphsAreOfTheScopesThatItNames) {
+  const auto graphs = [](const std::string& cell) {
+    return workload_of({{"framework", "megatron-bridge"}, {"cuda_graph", cell}}).host.graphs;
+  };
+  EXPECT_EQ(graphs("none"), CudaGraphs::None);
+  EXPECT_EQ(graphs("full_iteration"), CudaGraphs::Full);
+  EXPECT_EQ(graphs("transformer_engine: mlp"), CudaGraphs::Layers);
+  EXPECT_EQ(graphs("transformer_engine: attn+moe_router+moe_preprocess"), CudaGraphs::Layers);
+  EXPECT_EQ(graphs("transformer_engine: moe_router+moe_preprocess"), CudaGraphs::Routers);
+}
+
 TEST(TrainingRow, OffloadsLayers) {
   EXPECT_EQ(workload_of({{"cpu_offload_layers", "20"}}).offload.activation_layers, 20);
 }

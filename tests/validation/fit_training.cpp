@@ -73,8 +73,8 @@ std::string family(const GpuSpec& gpu) {
 
 void add_in_step(const Scenario& scenario, Precision precision, std::vector<Constant>& found) {
   const GpuSpec& gpu = scenario.cluster.gpu;
-  // Boards with more watts sustain more in 8 bits (topologies/gpus/b300.yaml).
-  const bool ultra = gpu.compute_capability > 10 && precision == Precision::Fp8;
+  // Boards with more watts sustain more in 8 and 16 bits (topologies/gpus/b300.yaml).
+  const bool ultra = gpu.compute_capability > 10 && precision != Precision::Fp4;
   const std::string_view width = precision == Precision::Bf16  ? "16 bit"
                                  : precision == Precision::Fp8 ? "8 bit"
                                                                : "4 bit";

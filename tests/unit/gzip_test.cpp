@@ -1,0 +1,125 @@
+// gzip of texts that come piece by piece, held to zlib's own reader, which checks the CRC and the
+// length, and to the header of RFC 1952.
+#include "sim/base/gzip.hpp"
+
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <optional>
+#include <random>
+#include <stdexcept>
+
+namespace danlu {
+namespace {
+
+constexpr std::size_t kBlock = std::size_t{1} << 20;
+
+/// Pieces of random lengths on so many threads.
+std::string compressed(std::string_view text, int threads, std::mt19937& random) {
+  std::string out;
+  Gzip gzip([&](std::string_view piece) { out += piece; }, threads);
+  std::uniform_int_distribution<std::size_t> length(0, 300000);
+  while (!text.empty()) {
+    const std::size_t cut = std::min(length(random), text.size());
+    gzip.write(text.substr(0, cut));
+    text.remove_prefix(cut);
+  }
+  gzip.finish();
+  return out;
+}
+
+/// What a file of one gzip member holds, nothing where it is anything else.
+std::optional<std::string> expanded(std::string gzip, std::size_t size) {
+  constexpr int kGzip = 15 + 16;
+  z_stream stream{};
+  if (inflateInit2(&stream, kGzip) != Z_OK) {
+    return {};
+  }
+  std::string text(size + 1, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(gzip.data());
+  stream.avail_in = static_cast<uInt>(gzip.size());
+  stream.next_out = reinterpret_cast<Bytef*>(text.data());
+  stream.avail_out = static_cast<uInt>(text.size());
+  const int result = inflate(&stream, Z_FINISH);
+  text.resize(text.size() - stream.avail_out);
+  const bool whole = result == Z_STREAM_END && stream.avail_in == 0;
+  inflateEnd(&stream);
+  return whole ? std::optional(text) : std::nullopt;
+}
+
+/// Lines as of a trace, or noise that nothing shortens.
+std::string text_of(std::size_t size, bool noise, std::mt19937& random) {
+  std::string text;
+  while (text.size() < size) {
+    if (noise) {
+      text += static_cast<char>(random() & 0xFFU);
+    } else {
+      text += "{\"name\": \"attention\", \"ts\": " + std::to_string(random() % 1000000) + "},\n";
+    }
+  }
+  text.resize(size);
+  return text;
+}
+
+TEST(Gzip, ExpandsToTheTextWhateverItsLength) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
+  std::mt19937 random(seed);
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kBlock - 1, kBlock, kBlock + 1,
+                                 5 * kBlock / 2, 4 * kBlock}) {
+    for (const bool noise : {false, true}) {
+      const std::string text = text_of(size, noise, random);
+      const std::string gzip = compressed(text, 0, random);
+      EXPECT_EQ(expanded(gzip, size), text) << size << " bytes";
+      if (!noise && size >= kBlock) {
+        EXPECT_LT(gzip.size(), size / 4);
+      }
+    }
+  }
+}
+
+// Neither the pieces, nor the threads, nor the time show: 1F 8B, deflate, no flags, no time.
+TEST(Gzip, DependsOnTheTextAlone) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
+  std::mt19937 random(seed);
+  const std::string text = text_of(7 * kBlock / 2, false, random);
+  const std::string one = compressed(text, 1, random);
+  EXPECT_EQ(compressed(text, 3, random), one);
+  EXPECT_EQ(one.substr(0, 8), std::string("\x1F\x8B\x08\0\0\0\0\0", 8));
+}
+
+// A block may refer to the 32 KiB before it: noise that comes again across the end of a block.
+TEST(Gzip, LooksBackAcrossBlocks) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
+  std::mt19937 random(seed);
+  const std::string noise = text_of(16000, true, random);
+  const std::string before = text_of(kBlock - noise.size(), true, random);
+  const std::string gzip = compressed(before + noise + noise, 2, random);
+  EXPECT_LT(gzip.size(), before.size() + noise.size() + noise.size() / 4);
+  EXPECT_EQ(expanded(gzip, kBlock + noise.size()), before + noise + noise);
+}
+
+TEST(Gzip, PassesOnWhatTheSinkThrows) {
+  int pieces = 0;
+  Gzip gzip(
+      [&](std::string_view) {
+        if (++pieces == 3) {
+          throw std::runtime_error("no space left");
+        }
+      },
+      2);
+  const std::string text(kBlock, 'x');
+  EXPECT_THROW(
+      {
+        for (int i = 0; i < 20; ++i) {
+          gzip.write(text);
+        }
+      },
+      std::runtime_error);
+}
+
+}  // namespace
+}  // namespace danlu
