@@ -7,6 +7,7 @@
 #include "sim/cluster/topology_spec.hpp"
 #include "sim/scenario/key_rows.hpp"
 #include "sim/scenario/search_keys.hpp"
+#include "sim/scenario/sweep_keys.hpp"
 #include "sim/workload/workload.hpp"
 
 namespace danlu {
@@ -463,6 +464,7 @@ std::span<const KeyRow> scenario_keys() {
                      "structure, whose GPU, links and NICs they have"},
       below("cluster", without_defaults(node_and_fabric_keys()), " (instead of the topology's)"),
       plan_keys(),
+      sweep_keys(),
       width_keys(),
       host_keys(),
       degraded_keys(),
