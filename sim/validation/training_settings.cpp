@@ -80,7 +80,8 @@ void add_recompute(const TrainingRow& row, RowSection& section) {
   }
   if (text == "selective" && row.says("framework", "torchtitan")) {
     said.kind = Recompute::Alternate;
-    section.remarks.emplace_back("recompute: by operator, as torchtitan's training configs have it");
+    section.remarks.emplace_back(
+        "recompute: by operator, as torchtitan's training configs have it");
   }
   if (said.share < 1) {
     const int chunks = row.count("pp", 1) * row.count("vpp", 1);

@@ -56,9 +56,10 @@
 //                       ZeRO-3 and FSDP: 3, FSDP without a 16-bit copy, SHARD_GRAD_OP with weights
 //                       kept until backward; "within n", "group n": over n ranks. With dp = 1
 //                       nothing is sharded whatever is said. FSDP under torchtitan: embedding
-//                       and head are units of their own; with stages weights are kept and gradients reduced once a step; 8-bit gathers
-//                       where the notes say "float8 all-gather". Under fms-fsdp gradients are
-//                       reduced in 16 bits (its policies/mixed_precision.py)
+//                       and head are units of their own; with stages weights are kept and
+//                       gradients reduced once a step; 8-bit gathers where the notes say "float8
+//                       all-gather". Under fms-fsdp gradients are reduced in 16 bits (its
+//                       policies/mixed_precision.py)
 //   cpu_offload_layers  first layers of each chunk whose activations go to the host
 //   layers              evenly over pp x vpp parts. Where these do not divide them, embedding and
 //                       head count as layers and all are shared as evenly as can be, the first
