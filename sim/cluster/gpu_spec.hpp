@@ -52,6 +52,7 @@ struct FusedAttention {
   double ramp = 195;      // keys that take as long as what precedes the first
   double tail = 0.8;      // of the longest rows of a causal mask, which end last
   double backward = 0.8;  // speed backward, of that forward
+  double sustained = 1;   // of the dense peak at most, forward, where kernels run for long
   bool operator==(const FusedAttention&) const = default;
 };
 

@@ -232,6 +232,9 @@ std::vector<KeyRow> attention_figures() {
         "fitted to all implementations");
     add("backward", &FusedAttention::backward, 0.05, 2, "0.8",
         "Speed backward, of that forward; of FlashAttention-2 and cuDNN on H100");
+    add("sustained", &FusedAttention::sustained, 0.01, 1, "1",
+        "Share of the dense peak that it never exceeds forward where kernels run for long, as "
+        "within a step: the power limit; backward that, times backward");
   }
   return rows;
 }

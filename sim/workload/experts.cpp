@@ -72,12 +72,17 @@ Kernels for_rows(const ExpertShape& x, double rows, const std::function<Kernel(d
 
 Operator grouped(const ExpertShape& x, std::string name, double in, double out) {
   const RankShape& z = x.rank;
-  const auto product = [&](double m, double n, double k, Bytes extra = {}) {
-    Kernel made = gemm(m, n, k, x.held, z.element, extra);
+  const double matrices = in * out * x.held;
+  const auto product = [&](double m, double n, double k, Bytes sums = {}) {
+    Kernel made = gemm(m, n, k, x.held, z.element, sums);
     made.products = x.held;
+    made.accumulates = sums > Bytes{};
+    if (z.experts_apart) {
+      made.apart = made.accumulates ? sums : Bytes{z.element * matrices};
+    }
     return made;
   };
-  const Bytes sums{z.gradient * in * out * x.held};
+  const Bytes sums{z.gradient * matrices};
   Operator made{
       .name = std::move(name),
       .forward = for_rows(x, x.rows, [&](double rows) { return product(rows, out, in); }),
