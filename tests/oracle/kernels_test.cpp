@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "sim/workload/kernel_models.hpp"
+#include "sim/workload/layers.hpp"
 #include "sim/workload/model_blocks.hpp"
 #include "tests/support/blocks.hpp"
 #include "tests/support/support.hpp"
