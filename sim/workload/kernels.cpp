@@ -52,7 +52,7 @@ Kernel attention_kernel(const AttentionShape& shape, bool backward, Bytes moved)
 Kernel narrowed(Kernel product, double operand) {
   const double elements = product.batch * (product.m * product.k + product.k * product.n);
   product.bytes -= Bytes{(product.operand - operand) * elements};
-  if (!product.accumulates) {
+  if (!product.accumulates && product.apart > Bytes{}) {
     product.apart = (operand / product.operand) * product.apart;
   }
   product.operand = operand;
