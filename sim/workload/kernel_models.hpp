@@ -19,8 +19,8 @@
 // than what hides their memory: each waits for its expert's weight, or reads and writes its sum of
 // gradients, for bytes / bandwidth beside all else (TransformerEngine's general_grouped_gemm, which
 // has four streams, 108 times on a B200: tests/validation/gemm.csv, gemm-simumax-b200-grp-...). A
-// kernel that computes all of them hides it. Constants are the GPU's (topologies/gpus/*.yaml); how they
-// were fitted, and how well, stands in docs/explain/kernels.md.
+// kernel that computes all of them hides it. Constants are the GPU's (topologies/gpus/*.yaml); how
+// they were fitted, and how well, stands in docs/explain/kernels.md.
 //
 // A fused attention with heads of d works on blocks of 128 queries of a head, b = blocks /
 // multiprocessors on each; a query attends to s keys on average and l at most (twice as many with a
@@ -31,8 +31,8 @@
 //      share * dense peak                     s
 //
 // ramp being what a block needs beside its keys, and the last term the longest blocks, which end
-// last; backward that, over `backward`. What runs for long takes at least FLOPs / (sustained * dense
-// peak), of its own `sustained` and likewise backward.
+// last; backward that, over `backward`. What runs for long takes at least FLOPs / (sustained *
+// dense peak) forward, of its own `sustained`, and that over `backward` backward.
 #pragma once
 
 #include "sim/base/names.hpp"

@@ -158,8 +158,8 @@ TEST(AttentionTime, RampTailAndNarrowHeads) {
   gpu.attention[AttentionKind::Cudnn]->sustained = 1 / 3.0;
   EXPECT_TRUE(near(attention_time(gpu, forward, Precision::Bf16, Running::Alone).value,
                    flops / 100e12 / share));
-  EXPECT_TRUE(near(attention_time(gpu, forward, Precision::Bf16, Running::Long).value,
-                   flops / 100e12 * 3));
+  EXPECT_TRUE(
+      near(attention_time(gpu, forward, Precision::Bf16, Running::Long).value, flops / 100e12 * 3));
   EXPECT_TRUE(near(attention_time(gpu, backward, Precision::Bf16, Running::InStep).value,
                    2.5 * flops / 100e12 * 3 / 0.75));
   // Without a mask nobody waits; the usual kernel is another.
