@@ -49,6 +49,8 @@ Json kernel_json(const Kernel& kernel) {
   }
   json["launches"] = kernel.launches;
   json["products"] = kernel.products;
+  json["apart"] = kernel.apart.value;
+  json["accumulates"] = kernel.accumulates;
   for (const Kernel& fullest : kernel.fullest) {
     json["fullest"].push_back(kernel_json(fullest));
   }
@@ -220,6 +222,8 @@ Kernel kernel_of(const Json& json) {
   }
   kernel.launches = json.value("launches", 1);
   kernel.products = json.value("products", 1.0);
+  kernel.apart = Bytes{json.value("apart", 0.0)};
+  kernel.accumulates = json.value("accumulates", false);
   for (const Json& fullest : json.value("fullest", Json::array())) {
     kernel.fullest.push_back(kernel_of(fullest));
   }

@@ -38,6 +38,7 @@ struct RankShape {
         expert_tensor(w.parallelism.expert_tensor_ranks()),
         shared_beside(w.parallelism.overlap_shared && expert > 1),
         routed_once(w.parallelism.expert_exchange == TokenExchange::DeepEp && expert > 1),
+        experts_apart(w.host.expert > Seconds{}),
         experts(expert_balances(w)),
         embeds_twice(w.model.kind == ModelKind::EncoderDecoder && w.decoder_stage() == 0),
         ends_meet(w.placement().holds_last(w.placement().first_stage()) ||
@@ -63,6 +64,7 @@ struct RankShape {
   double expert, expert_tensor;        // ranks that experts are spread over, and share each
   bool shared_beside;                  // shared experts beside dispatch and combine
   bool routed_once;                    // to each node and rank, not to each expert
+  bool experts_apart;                  // their products are launched one by one
   std::vector<ExpertBalance> experts;  // by LayerSort::load
   bool embeds_twice;                   // encoder and decoder lie on one stage
   bool ends_meet;                      // the stage with the model's last part embeds tokens

@@ -83,6 +83,7 @@ void accumulate_apart(const RankShape& z, Operator& op) {
   const auto without_sum = [&](Kernel& product) {
     const double values = product.batch * product.m * product.n;
     product.bytes -= Bytes{z.gradient * values};
+    product.apart = {};
     return memory_pass(values * (z.element + z.gradient));
   };
   for (Kernel& kernel : op.weight_gradient) {
