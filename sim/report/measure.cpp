@@ -467,27 +467,27 @@ class Measurer {
   }
 
   void add_communications(const RankActivity& ranks, const Coverage& compute, double members) {
-    by_sort_.assign(plan_.graph.communications.size(), {});
-    IdVector<CommunicationId, std::vector<Interval>> parts(by_sort_.size());
+    std::map<CommunicationId, std::vector<Interval>> parts;
+    std::map<CommunicationId, SortSum> sums;
     for (const auto& [sort, is_first, interval] : ranks.communication) {
-      by_sort_[sort].count += is_first ? 1 : 0;
+      sums[sort].count += is_first ? 1 : 0;
       parts[sort].push_back(interval);
     }
-    for (const CommunicationId sort : parts.ids()) {
-      const Intervals merged = unite(std::move(parts[sort]));  // messages go beside each other
-      by_sort_[sort].time = measure_of(merged);
-      by_sort_[sort].exposed = by_sort_[sort].time - compute.within(merged);
+    for (auto& [sort, intervals] : parts) {
+      const Intervals merged = unite(std::move(intervals));  // messages go beside each other
+      sums[sort].time = measure_of(merged);
+      sums[sort].exposed = sums[sort].time - compute.within(merged);
     }
     for (const auto& [whole, slice] : ranks.work) {
       for (std::size_t i = 0; slice != nullptr && i < slice->by_sort.size(); ++i) {
         const auto& [sort, sum] = slice->by_sort[i];
-        by_sort_[sort].add(sum);
+        sums[sort].add(sum);
       }
     }
     std::set<CommunicationKey> seen;
-    for (const CommunicationId sort : by_sort_.ids()) {
-      if (by_sort_[sort].count > 0) {
-        add_communication(plan_.graph.communications[sort], by_sort_[sort], members, seen);
+    for (const auto& [sort, sum] : sums) {
+      if (sum.count > 0) {
+        add_communication(plan_.graph.communications[sort], sum, members, seen);
       }
     }
   }
@@ -518,7 +518,6 @@ class Measurer {
   IdVector<RankClassId, RankActivity> ranks_;
   StepReport step_;
   std::map<ActivityReader::PlayedSlice, SliceMeasure> slices_;
-  IdVector<CommunicationId, SortSum> by_sort_;  // of one class of ranks
   std::map<CommunicationKey, CommunicationSum> sums_;
   using SpeedKey = std::tuple<GpuSpeed, std::optional<Throttle>, bool>;
   std::map<SpeedKey, SpeedReport> by_speed_;  // sums
