@@ -31,12 +31,13 @@ struct Alarm {
     Run,
     Latency,
     Launch,
-    Joint
+    Joint,
+    Lone
   };
 
   What what = What::Finish;
-  std::uint32_t of = 0;      // the task; slot of what computes or of a run; index of a change;
-                             // a joint run
+  std::uint32_t of = 0;      // the task; slot of what computes, of a run, of a lone flow; index
+                             // of a change; a joint run
   std::uint32_t number = 0;  // of computing: an older one's no longer counts (so of a joint run);
                              // a segment
 };
