@@ -330,10 +330,10 @@ class Player {
   }
 
   void finish_ended() {
-    while (const std::optional<TaskId> run = open_.take_ended()) {
+    while (const std::optional<TaskId> run = open_.ended().take()) {
       finish(*run);
     }
-    while (const std::optional<TaskId> run = joint_.take_ended()) {
+    while (const std::optional<TaskId> run = joint_.ended().take()) {
       finish(*run);
     }
   }

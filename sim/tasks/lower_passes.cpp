@@ -286,8 +286,8 @@ class PassLowering {
     return task;
   }
 
-  /// A slice as the lanes of a stage group play it, in all passes alike: tasks but for their action,
-  /// by lane.
+  /// A slice as the lanes of a stage group play it, in all passes alike: by lane, tasks but for
+  /// their action.
   struct JointSlice {
     std::vector<Task> heads;  // what they compute before they meet; or empty
     std::vector<Task> runs;
@@ -320,9 +320,9 @@ class PassLowering {
     if (std::any_of(played.segments.begin() + static_cast<std::ptrdiff_t>(slice.first),
                     played.segments.begin() + static_cast<std::ptrdiff_t>(slice.last),
                     [](const Segment& segment) { return !segment.is_compute; })) {
-      const auto [id, is_new_sort] = lane_slices_.try_emplace(lanes, graph().lane_slices.next_id());
+      const auto [id, is_first] = lane_slices_.try_emplace(lanes, graph().lane_slices.next_id());
       joint.slices = id->second;
-      if (is_new_sort) {
+      if (is_first) {
         graph().lane_slices.push_back(std::move(lanes));
       }
     }
