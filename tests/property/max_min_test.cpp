@@ -217,6 +217,15 @@ TEST(MaxMin, LetsFlowsAloneMeetOverOneOfTheirLinks) {
   }
 }
 
+/// 15 GB alone on a link of 10 GB/s that has half of it from 1 s on: 10 GB by then, and 1 s more.
+TEST(MaxMin, SlowsAFlowThatIsAloneWhenItsLinkChanges) {
+  TaskGraph graph;
+  const FoldedLinkId link = graph.links.push_back({BytesPerSecond{10e9}});
+  testing::add_flow(graph, graph.channels.push_back({{{link, 1}}}), Bytes{15e9});
+  graph.changes.push_back({Seconds{1}, link, BytesPerSecond{5e9}});
+  EXPECT_DOUBLE_EQ(play_max_min(graph)->end.value, 2.0);
+}
+
 TEST(MaxMin, GivesUpWhatHasNotEndedInTime) {
   EXPECT_FALSE(play_max_min(two_flows(), {.until = Seconds{1.999}}));
   EXPECT_TRUE(play_max_min(two_flows(), {.until = Seconds{2.001}}));
