@@ -318,7 +318,7 @@ StageProgram stage_of(const Json& json, std::size_t programs) {
     stage.sends.push_back(
         {make_id<PassId>(number_below(send.at("pass"), stage.passes.size(), "pass")),
          send.value("beside", false), send.at("next").get<bool>(),
-         make_id<PassId>(send.at("taken").get<std::size_t>()), send.value("arrays", 1)});
+         make_id<PassId>(send.at("taken").get<std::size_t>()), send.value("arrays", 1.0)});
   }
   for (const Json& end : json.at("ends")) {
     stage.ends.push_back(end_of(end, stage));

@@ -269,6 +269,9 @@ std::vector<KeyRow> training_keys() {
             "Sequences per microbatch"),
       count("training.sequence_length", &TrainingSpec::sequence_length, 1, 1e8, "required",
             "Tokens per sequence"),
+      count("training.decoder_length", &TrainingSpec::decoder_length, 0, 1e8, "",
+            "Of an encoder-decoder, tokens per sequence of its decoder, where `sequence_length` is "
+            "the encoder's, by which tokens are counted; as many if left out"),
       choice("training.precision", &TrainingSpec::precision, "bf16",
              "Of matrix products; fp8, mxfp8 and fp4 are of those in layers alone, all else is in "
              "bf16 then"),
