@@ -21,7 +21,7 @@ void add_sends(StepDraft& draft, GroupClassId id, const Names& names) {
   const StageGroup& receiver = draft.group_of(transfer.rank_classes[1]);
   const std::size_t lane = sender.lane_of(from);
   std::optional<TaskId> previous;
-  std::map<int, CommunicationId> sorts;  // by arrays
+  std::map<double, CommunicationId> sorts;  // by arrays
   for (const Send& send : draft.stage(sender.stage).sends) {
     if (send.next != next) {
       continue;

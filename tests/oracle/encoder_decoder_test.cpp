@@ -48,16 +48,16 @@ TEST(EncoderDecoder, StagesOfTheDecoderSendTheEncodersOutputToo) {
   const Workload w = staged(4).workload;
   const StepProgram step = make_step_program(w);
   EXPECT_EQ(step.sent.value, 2.0 * 512 * 1024);
-  std::map<std::pair<int, bool>, std::vector<int>> arrays;  // by stage and direction
+  std::map<std::pair<int, bool>, std::vector<double>> arrays;  // by stage and direction
   for (int stage = 0; stage < 4; ++stage) {
     for (const Send& send : step.stage(stage).sends) {
       arrays[{stage, send.next}].push_back(send.arrays);
     }
   }
-  const std::map<std::pair<int, bool>, std::vector<int>> expected{
-      {{0, true}, std::vector(8, 1)},  {{1, true}, std::vector(8, 1)},
-      {{2, true}, std::vector(8, 2)},  {{1, false}, std::vector(8, 1)},
-      {{2, false}, std::vector(8, 1)}, {{3, false}, std::vector(8, 2)}};
+  const std::map<std::pair<int, bool>, std::vector<double>> expected{
+      {{0, true}, std::vector(8, 1.0)},  {{1, true}, std::vector(8, 1.0)},
+      {{2, true}, std::vector(8, 2.0)},  {{1, false}, std::vector(8, 1.0)},
+      {{2, false}, std::vector(8, 1.0)}, {{3, false}, std::vector(8, 2.0)}};
   EXPECT_EQ(arrays, expected);
 }
 
