@@ -260,6 +260,7 @@ const std::vector<DefaultRow>& defaults() {
       {"parallelism.overlap.data", "false", "Megatron's default: without --overlap-grad-reduce"},
       {"training.precision", "fp32", "Megatron's default: without --bf16 and --fp16"},
       {"training.attention", "flash", "Megatron's default: attention of Transformer Engine"},
+      {"training.framework", "megatron-core", "whose script it is; megatron-2020 until 2021"},
   };
   return all;
 }

@@ -226,6 +226,8 @@ const std::vector<DefaultRow>& defaults() {
       {"parallelism.overlap.data", "false", "NeMo's default: overlap_grad_sync False"},
       {"training.precision", "fp32", "NeMo's default: precision 32"},
       {"training.attention", "flash", "attention of Transformer Engine"},
+      {"training.framework", "nemo",
+       "whose file it is; megatron-bridge where it has a section train"},
   };
   return all;
 }
@@ -389,6 +391,9 @@ void finish(Draft& draft) {
   finish_parallelism(draft);
   finish_recompute(draft);
   finish_run(draft);
+  if (const GivenFlag* bridge = draft.mentioned("train.*")) {
+    draft.set("training.framework", "megatron-bridge", bridge, "a section of Megatron-Bridge's");
+  }
   if (!draft.has("training.global_batch")) {
     draft.fill_in("training.global_batch", "no global_batch_size is given");
   }

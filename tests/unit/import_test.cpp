@@ -504,6 +504,24 @@ TEST(Import, MegatronsNewerFlagsAreTaken) {
       says(imported("megatron", text, {.topology = "dgx-h100"}), "no 'shared_experts' again"));
 }
 
+// A file's program is known, and with it what its host needs and what its kernels do apart.
+TEST(Import, TheFrameworkIsThatOfTheFile) {
+  const auto framework_of = [](const char* from, const std::string& text) {
+    return imported_scenario(
+               from, text,
+               {.topology = "dgx-h100", .gpus = 8, .model = "llama3-8b", .sequence_length = 4096})
+        .workload.training.framework;
+  };
+  EXPECT_EQ(framework_of("megatron", "pretrain_gpt.py --micro-batch-size 1 --global-batch-size 8"),
+            "megatron-core");
+  EXPECT_EQ(framework_of("deepspeed", R"({"train_batch_size": 8})"), "huggingface");
+  EXPECT_EQ(framework_of("torchtitan", "[training]\nsteps = 1\n"), "pytorch");
+  EXPECT_EQ(framework_of("torchtitan", "[compile]\nenable = true\n"), "pytorch-compiled");
+  EXPECT_EQ(framework_of("torchtitan", "[training]\ncompile = true\n"), "pytorch-compiled");
+  EXPECT_EQ(framework_of("nemo", "model: {global_batch_size: 8}\n"), "nemo");
+  EXPECT_EQ(framework_of("nemo", "train: {global_batch_size: 8}\n"), "megatron-bridge");
+}
+
 TEST(Import, NoFlagStandsInTwoRows) {
   for (const Importer& framework : frameworks()) {
     std::map<std::string, int> rows;
