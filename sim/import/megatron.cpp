@@ -142,7 +142,11 @@ const std::vector<FlagRow>& rows() {
       {"--fp4-format|--fp4", "training.precision", Fact, "fp4 over --bf16"},
       {"--fp8-recipe", "training.fp8_recipe", Fact,
        "delayed, tensorwise, blockwise; mxfp8: precision mxfp8"},
-      {"--fp8-param-gather", "training.narrow_weights", On, "", {{"", "only"}}},
+      {"--fp8-param-gather",
+       "training.narrow_weights",
+       On,
+       "with ZeRO-3 parallelism.sharding.gather_width 8bit",
+       {{"", "only"}}},
       {"--optimizer",
        "training.optimizer.kind",
        Words,
@@ -359,6 +363,10 @@ void finish_sharding(Draft& draft, std::optional<long> data) {
     }
   } else if (draft.on("--use-distributed-optimizer")) {
     draft.set("parallelism.zero", "1", draft.given("--use-distributed-optimizer"));
+  }
+  if (draft.count("parallelism.zero") == 3 && draft.has("training.narrow_weights")) {
+    draft.forget("training.narrow_weights");  // shards are gathered before each pass
+    draft.set("parallelism.sharding.gather_width", "8bit", draft.given("--fp8-param-gather"));
   }
   const std::optional<long> instances = draft.whole("--num-distributed-optimizer-instances");
   if (instances && *instances > 1 && data && draft.count("parallelism.zero") > 0) {

@@ -504,6 +504,27 @@ TEST(Import, MegatronsNewerFlagsAreTaken) {
       says(imported("megatron", text, {.topology = "dgx-h100"}), "no 'shared_experts' again"));
 }
 
+// Eight bits are held, or gathered where weights are split.
+TEST(Import, MegatronsNarrowWeightsAreHeldOrGathered) {
+  const auto workload = [](const std::string& more) {
+    const std::string text =
+        "pretrain_gpt.py --micro-batch-size 1 --global-batch-size 8 --bf16 "
+        "--fp8-format hybrid --fp8-param-gather " +
+        more;
+    return imported_scenario(
+               "megatron", text,
+               {.topology = "dgx-h100", .gpus = 8, .model = "llama3-8b", .sequence_length = 4096})
+        .workload;
+  };
+  EXPECT_TRUE(workload("--use-distributed-optimizer").training.narrow_weights);
+  const Workload split = workload(
+      "--use-megatron-fsdp --data-parallel-sharding-strategy "
+      "optim_grads_params");
+  EXPECT_EQ(split.parallelism.zero, 3);
+  EXPECT_FALSE(split.training.narrow_weights);
+  EXPECT_EQ(split.parallelism.sharding.gather_bytes, 1);
+}
+
 // A file's program is known, and with it what its host needs and what its kernels do apart.
 TEST(Import, TheFrameworkIsThatOfTheFile) {
   const auto framework_of = [](const char* from, const std::string& text) {
