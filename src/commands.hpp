@@ -54,6 +54,7 @@ struct SweepCommand {
   std::string show;               // "step.time_s,step.mfu"; empty: the usual
   std::optional<std::filesystem::path> out;
   SweepDrawing drawing;
+  std::optional<double> point_limit;  // seconds, after which a point has failed
   int jobs = 0;
 };
 int run_sweep(const SweepCommand& command, const CommonOptions& common);
@@ -64,8 +65,9 @@ struct SweepWork {
   std::filesystem::path folder;
   std::optional<std::filesystem::path> out;  // the table of all points
   SweepDrawing drawing;
-  std::string chunk = "1/1";         // "2/3": every third point, from the second on
-  std::optional<double> time_limit;  // seconds, after which no point is begun
+  std::string chunk = "1/1";          // "2/3": every third point, from the second on
+  std::optional<double> time_limit;   // seconds, after which no point is begun
+  std::optional<double> point_limit;  // seconds, after which a point has failed
   bool retries_failed = false;
   std::optional<int> jobs;  // none: one of a worker, of a run as many as there are processors
 };
@@ -78,6 +80,7 @@ struct SweepSubmission {
   std::string engine;                 // of kNames<SweepEngine>
   std::optional<std::size_t> chunks;  // none: as many as points, a hundred at most
   std::optional<double> time_limit;   // seconds, of each worker
+  std::optional<double> point_limit;  // seconds, of each point
   std::vector<std::string> options;   // of the engine
   std::string image, claim;           // of kubernetes
   bool dry_run = false;               // print what the engine would be given

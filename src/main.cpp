@@ -98,12 +98,9 @@ void describe(CLI::App& app, Arguments& arguments) {
                "Do not play changes of the plan to see what they would save");
   add_sensitivity(run, arguments.run.sensitivity);
   add_drawing(run, arguments.run.drawing);
-  add_format(run, common);
   run.add_flag("--simgrid-log", common.simgrid_log, "Let SimGrid log how bandwidth is shared");
-  add_limit(run, common);
   add_limit_of_events(run, common);
-  add_common(run, common);
-  add_overrides(run, common);
+  add_playing(run, common);
 
   CLI::App& compare =
       *app.add_subcommand("compare", "Scenarios side by side, and what makes the difference");
@@ -112,11 +109,8 @@ void describe(CLI::App& app, Arguments& arguments) {
       ->required();
   add_sensitivity(compare, arguments.compare.sensitivity);
   add_drawing(compare, arguments.compare.drawing);
-  add_format(compare, common);
-  add_limit(compare, common);
   add_limit_of_events(compare, common);
-  add_common(compare, common);
-  add_overrides(compare, common);
+  add_playing(compare, common);
 
   CLI::App& check = *app.add_subcommand("check", "Read and check scenarios only");
   check.add_option("FILE", arguments.files, "Scenario files")->required();
@@ -190,9 +184,7 @@ void describe_validate(CLI::App& app, Arguments& arguments) {
   CLI::App& validate =
       *app.add_subcommand("validate", "Published measurements against simulated ones");
   validate.add_option("TABLE", arguments.validate.table, "A CSV table of measurements")->required();
-  validate
-      .add_option("--jobs", arguments.validate.jobs, "Rows simulated at once (0: all processors)")
-      ->check(CLI::Range(0, 1024));
+  add_jobs(validate, arguments.validate.jobs, "Rows simulated at once (0: all processors)");
   validate.add_option("--worst", arguments.validate.worst, "Rows in the list of largest errors")
       ->check(CLI::Range(0, 100000));
   validate
@@ -267,13 +259,8 @@ void describe_search(CLI::App& app, Arguments& arguments) {
   search.add_option("--svg", command.svg, "Write the map as SVG to this file")
       ->type_name("FILE")
       ->excludes(gpus);
-  search.add_option("--jobs", command.jobs, "Plans looked at at once (0: all processors)")
-      ->type_name("NUMBER")
-      ->check(CLI::Range(0, 1024));
-  add_format(search, arguments.common);
-  add_limit(search, arguments.common);
-  add_common(search, arguments.common);
-  add_overrides(search, arguments.common);
+  add_jobs(search, command.jobs, "Plans looked at at once (0: all processors)");
+  add_playing(search, arguments.common);
 }
 
 int dispatch(const CLI::App& app, const Arguments& arguments) {

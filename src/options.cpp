@@ -67,4 +67,11 @@ void add_format(CLI::App& command, CommonOptions& common) {
       ->check(check_format);
 }
 
+void add_playing(CLI::App& command, CommonOptions& common) {
+  add_format(command, common);
+  add_limit(command, common);
+  add_common(command, common);
+  add_overrides(command, common);
+}
+
 }  // namespace danlu

@@ -11,6 +11,8 @@
 namespace danlu {
 
 inline constexpr std::string_view kVersion = DANLU_VERSION;  // "0.1.0"
+/// "0.1.0+4f2a61c09d3e": the same, and from which sources of the library (build_id.cmake).
+extern const std::string_view kBuild;
 
 inline constexpr int kExitDone = 0;
 inline constexpr int kExitCannotRun = 1;   // the plan cannot run, in the GPUs' memory or in ours

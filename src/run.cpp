@@ -139,11 +139,6 @@ std::string write_outputs(const Simulation& simulation, const RunOptions& option
   return problems;
 }
 
-void print_documents(const std::vector<Document>& documents, const Writer& writer) {
-  const std::string text = writer.write(documents, wants_colour());
-  writer.for_people ? print_page(text) : print(text);
-}
-
 /// --crosscheck has text and JSON of its own.
 int crosscheck_as(const Writer& writer, const RunOptions& options, CommonOptions common) {
   common.json = writer.name == "json";

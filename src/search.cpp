@@ -79,8 +79,7 @@ int run_search(const SearchCommand& command, const CommonOptions& common) {
   if (terminal) {
     show_line("");
   }
-  const std::string text = writer.write(std::vector{document}, wants_colour());
-  writer.for_people ? print_page(text) : print(text);
+  print_documents({document}, writer);
   if (command.svg) {
     write_file(*command.svg, write_map_svg(report));
     spdlog::info("map written to {}", command.svg->string());

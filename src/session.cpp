@@ -81,4 +81,9 @@ const Writer& chosen_writer(const CommonOptions& common) {
                        [&](const Writer& writer) { return writer.name == format; });
 }
 
+void print_documents(const std::vector<Document>& documents, const Writer& writer) {
+  const std::string text = writer.write(documents, wants_colour());
+  writer.for_people ? print_page(text) : print(text);
+}
+
 }  // namespace danlu

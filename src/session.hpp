@@ -30,5 +30,7 @@ std::vector<Scenario> load_beside(const std::vector<Output>& outputs,
 
 /// The writer that the options ask for; none that --json contradicts.
 const Writer& chosen_writer(const CommonOptions& common);
+/// Prints documents as it writes them.
+void print_documents(const std::vector<Document>& documents, const Writer& writer);
 
 }  // namespace danlu

@@ -29,6 +29,7 @@
 #include "src/output_file.hpp"
 #include "src/session.hpp"
 #include "src/sweep_folder.hpp"
+#include "src/sweep_sqlite.hpp"
 #include "src/sweep_submit.hpp"
 
 namespace danlu {
@@ -63,7 +64,7 @@ std::vector<std::string> names_of(const std::string& show) {
   return found;
 }
 
-/// The table of -o, which is CSV or JSON Lines by the file's name.
+/// The table of -o: CSV, JSON Lines or a database by the file's name.
 struct PointsTable {
   std::optional<fs::path> file;
   std::string (*write)(const SweepReport&) = sweep_csv;
@@ -72,11 +73,16 @@ struct PointsTable {
 PointsTable table_of(const std::optional<fs::path>& file) {
   PointsTable table{.file = file};
   const std::string ending = file ? kind_of(*file) : ".csv";
-  if (ending != ".csv" && ending != ".jsonl") {
-    refuse("-o", fmt::format("expected a file .csv or .jsonl, found '{}'", shown(file->string())),
+  if (ending == ".jsonl") {
+    table.write = sweep_jsonl;
+  } else if (ending == ".sqlite" || ending == ".db") {
+    table.write = sweep_sqlite;
+  } else if (ending != ".csv") {
+    refuse("-o",
+           fmt::format("expected a file .csv, .jsonl, .sqlite or .db, found '{}'",
+                       shown(file->string())),
            "for example -o points.csv");
   }
-  table.write = ending == ".csv" ? sweep_csv : sweep_jsonl;
   return table;
 }
 
@@ -96,12 +102,13 @@ std::vector<Output> outputs_of(const PointsTable& table, const SweepDrawing& dra
 }
 
 /// What will be drawn, which is told with the other figures.
-void add_plot(SweepRequest& request, const SweepCommand& command, const CommonOptions& common) {
+void add_plot(SweepRequest& request, const SweepCommand& command, const Scenario& scenario,
+              const CommonOptions& common) {
   if (!command.drawing.file) {
     return;
   }
-  request.plot = read_plot_axes(command.drawing.axes,
-                                read_sweep_axes(command.over, common.overrides), request.names);
+  request.plot = read_plot_axes(
+      command.drawing.axes, sweep_axes(command.over, scenario, common.overrides), request.names);
   const std::string& figure = request.plot->figure;
   if (std::find(request.names.begin(), request.names.end(), figure) == request.names.end()) {
     request.names.push_back(figure);
@@ -109,8 +116,7 @@ void add_plot(SweepRequest& request, const SweepCommand& command, const CommonOp
 }
 
 int print_document(const SweepReport& report, const Document& document, const Writer& writer) {
-  const std::string text = writer.write(std::vector{document}, wants_colour());
-  writer.for_people ? print_page(text) : print(text);
+  print_documents({document}, writer);
   return is_complete(report) ? kExitDone : kExitIncomplete;
 }
 
@@ -143,7 +149,11 @@ int tell_status(const fs::path& folder, const SweepReport& report, const Writer&
 }
 
 SweepRequest request_of(const SweepCommand& command) {
-  return {.file = command.file, .over = command.over, .names = names_of(command.show), .plot = {}};
+  return {.file = command.file,
+          .over = command.over,
+          .names = names_of(command.show),
+          .plot = {},
+          .point_limit = command.point_limit};
 }
 
 /// "2/3": every third point, from the second on.
@@ -204,7 +214,8 @@ void play_chunk(const SweepWork& work, const CommonOptions& common, const SweepP
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
     return !work.time_limit || passed.count() < *work.time_limit;
   };
-  play_planned(plan, missing, topologies_folder(), session, {.go_on = has_time, .take = take});
+  play_planned(plan, missing, topologies_folder(), session,
+               {.go_on = has_time, .limit = work.point_limit, .take = take});
   file.sync();
 }
 
@@ -260,8 +271,9 @@ int run_sweep(const SweepCommand& command, const CommonOptions& common) {
   const Writer& writer = chosen_writer(common);
   SweepRequest request = request_of(command);
   const PointsTable table = table_of(command.out);
-  load_beside(outputs_of(table, command.drawing), {command.file}, common);
-  add_plot(request, command, common);
+  const std::vector<Scenario> scenarios =
+      load_beside(outputs_of(table, command.drawing), {command.file}, common);
+  add_plot(request, command, scenarios.front(), common);
   SessionOptions session = session_options(common);
   session.processes = command.jobs;
   session.progress = progress_shown();
@@ -275,7 +287,7 @@ int sweep_plan(const SweepCommand& command, const fs::path& folder, const Common
   SessionOptions session = session_options(common);
   session.processes = command.jobs;
   const SweepPlan plan =
-      plan_sweep(request, std::string(kVersion), {topologies_folder(), common.overrides}, session);
+      plan_sweep(request, std::string(kBuild), {topologies_folder(), common.overrides}, session);
   write_plan(folder, plan);
   tell_status(folder, with_points(plan.report, read_results(folder, plan)), chosen_writer(common));
   return kExitDone;
@@ -313,6 +325,7 @@ int sweep_submit(const SweepSubmission& submission, const CommonOptions& common)
                .missing = {},
                .chunks = submission.chunks.value_or(std::min(results.size(), kMostChunks)),
                .time_limit = submission.time_limit,
+               .point_limit = submission.point_limit,
                .options = submission.options,
                .image = submission.image,
                .claim = submission.claim};

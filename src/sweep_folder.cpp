@@ -63,7 +63,7 @@ std::optional<Json> unsealed(std::string_view line) {
 Json header_of(const SweepPlan& plan) {
   Json over = Json::array();
   for (const SweepAxis& axis : plan.report.axes) {
-    over.push_back({{"key", axis.key}, {"values", axis.values}});
+    over.push_back({{"key", axis.key}, {"values", axis.values}, {"together", axis.together}});
   }
   return {{"schema", kSchema},
           {"version", plan.version},
@@ -116,14 +116,14 @@ SweepPlan plan_of(const Json& header, const fs::path& manifest) {
                             .points = {}},
                  .sections = header.at("sections").get<std::vector<std::string>>(),
                  .points = {}};
-  if (plan.version != kVersion) {
-    refuse_plan(
-        manifest, 1,
-        fmt::format("danlu {} made this plan, and this is danlu {}", plan.version, kVersion));
+  if (plan.version != kBuild) {
+    refuse_plan(manifest, 1,
+                fmt::format("danlu {} made this plan, and this is danlu {}", plan.version, kBuild));
   }
   for (const Json& axis : header.at("over")) {
-    plan.report.axes.push_back(
-        {axis.at("key").get<std::string>(), axis.at("values").get<std::vector<std::string>>()});
+    plan.report.axes.push_back({axis.at("key").get<std::string>(),
+                                axis.at("values").get<std::vector<std::string>>(),
+                                axis.at("together").get<bool>()});
   }
   for (const std::string& name : plan.report.names) {
     plan.report.places.push_back("figures." + name);

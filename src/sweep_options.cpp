@@ -11,38 +11,52 @@
 namespace danlu {
 namespace {
 
-/// What all of sweep's ways to begin have; FILE and --over, of which each needs both.
-std::pair<CLI::Option*, CLI::Option*> add_points(CLI::App& sweep, SweepCommand& command,
-                                                 CommonOptions& common) {
+void add_duration(CLI::App& command, std::string name, std::optional<double>& seconds,
+                  std::string what) {
+  command.add_option(std::move(name), seconds, std::move(what))
+      ->type_name("TIME")
+      ->transform(
+          CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"m", 60}, {"h", 3600}},
+                                CLI::AsNumberWithUnit::UNIT_REQUIRED))
+      ->check(CLI::PositiveNumber);
+}
+
+void add_time_limit(CLI::App& command, std::optional<double>& limit) {
+  add_duration(command, "--time-limit", limit,
+               "Begin no point after so long: 90s, 50m, 2h (those begun are finished)");
+}
+void add_point_limit(CLI::App& command, std::optional<double>& limit) {
+  add_duration(
+      command, "--point-limit", limit,
+      "Give a point up that takes longer than this: it has failed, and the next is played");
+}
+
+/// What all of sweep's ways to begin have; FILE, which each needs.
+CLI::Option* add_points(CLI::App& sweep, SweepCommand& command, CommonOptions& common) {
   CLI::Option* file = sweep.add_option("FILE", command.file, "A scenario");
-  CLI::Option* over =
-      sweep
-          .add_option("--over", command.over,
-                      "A key and its values (repeatable): cluster.gpus=64..512:x2, "
-                      "cluster.topology=dgx-a100,hgx-a800, parallelism.tensor=2..8:2")
-          ->type_name("KEY=VALUES")
-          ->take_all()
-          ->allow_extra_args(false);
+  sweep
+      .add_option("--over", command.over,
+                  "A key and its values, beside the scenario's section 'sweep' (repeatable): "
+                  "cluster.gpus=64..512:x2, cluster.topology=dgx-a100,hgx-a800")
+      ->type_name("KEY=VALUES")
+      ->take_all()
+      ->allow_extra_args(false);
   sweep
       .add_option("--show", command.show,
                   "Figures of each point, by their place in the JSON of run: step.time_s,step.mfu")
       ->type_name("NAMES");
+  add_point_limit(sweep, command.point_limit);
   add_limit(sweep, common);
   add_limit_of_events(sweep, common);
   add_overrides(sweep, common);
-  return {file, over};
-}
-
-template <typename Jobs>
-void add_jobs(CLI::App& command, Jobs& jobs, std::string what) {
-  command.add_option("--jobs", jobs, std::move(what))
-      ->type_name("NUMBER")
-      ->check(CLI::Range(0, 1024));
+  return file;
 }
 
 void add_points_table(CLI::App& command, std::optional<std::filesystem::path>& out) {
   command
-      .add_option("-o", out, "Write a line for each point to this file, .csv or .jsonl by its name")
+      .add_option(
+          "-o", out,
+          "Write a line for each point to this file: .csv, .jsonl, or .sqlite or .db, a database")
       ->type_name("FILE");
 }
 
@@ -56,21 +70,11 @@ void add_drawing(CLI::App& command, SweepDrawing& drawing) {
       ->type_name("x=KEY,y=FIGURE,by=KEY");
 }
 
-void add_time_limit(CLI::App& command, std::optional<double>& time_limit) {
-  command
-      .add_option("--time-limit", time_limit,
-                  "Begin no point after so long: 90s, 50m, 2h (those begun are finished)")
-      ->type_name("TIME")
-      ->transform(
-          CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"m", 60}, {"h", 3600}},
-                                CLI::AsNumberWithUnit::UNIT_REQUIRED))
-      ->check(CLI::PositiveNumber);
-}
-
 /// Playing what is missing of a sweep in a folder.
 void add_work(CLI::App& command, SweepWork& work, std::string jobs_help) {
   command.add_option("DIR", work.folder, "The folder of a sweep")->required();
   add_time_limit(command, work.time_limit);
+  add_point_limit(command, work.point_limit);
   command.add_flag("--retry-failed", work.retries_failed, "Play points again that failed");
   add_jobs(command, work.jobs, std::move(jobs_help));
 }
@@ -96,6 +100,7 @@ void describe_sweep_submit(CLI::App& sweep, SweepSubmission& submission, CommonO
       ->type_name("NUMBER")
       ->check(CLI::Range(std::size_t{1}, kMostChunks));
   add_time_limit(submit, submission.time_limit);
+  add_point_limit(submit, submission.point_limit);
   submit
       .add_option("--with", submission.options,
                   "An option of the engine (repeatable): --with=--partition=long")
@@ -117,9 +122,7 @@ void describe_sweep_folder(CLI::App& sweep, SweepArguments& arguments, CommonOpt
   SweepWork& work = arguments.work;
   CLI::App& plan = *sweep.add_subcommand(
       "plan", "Resolve all points into a folder, where any number of processes may play them");
-  const auto [file, over] = add_points(plan, arguments.command, common);
-  file->required();
-  over->required();
+  add_points(plan, arguments.command, common)->required();
   plan.add_option("-o", work.folder, "The folder: a new one, or one without a sweep")
       ->type_name("DIR")
       ->required();
@@ -159,7 +162,7 @@ void describe_sweep(CLI::App& app, SweepArguments& arguments, CommonOptions& com
   SweepCommand& command = arguments.command;
   CLI::App& sweep =
       *app.add_subcommand("sweep", "A scenario played for each combination of values of keys");
-  const auto [file, over] = add_points(sweep, command, common);
+  const CLI::Option* file = add_points(sweep, command, common);
   add_points_table(sweep, command.out);
   add_drawing(sweep, command.drawing);
   add_jobs(sweep, command.jobs, "Points played at once (0: all processors)");
@@ -174,11 +177,9 @@ void describe_sweep(CLI::App& app, SweepArguments& arguments, CommonOptions& com
       }
     }
   }
-  sweep.callback([&sweep, needed = std::vector<CLI::Option*>{file, over}] {
-    for (const CLI::Option* option : needed) {
-      if (sweep.get_subcommands().empty() && option->count() == 0) {
-        throw CLI::RequiredError(option->get_name());
-      }
+  sweep.callback([&sweep, file] {
+    if (sweep.get_subcommands().empty() && file->count() == 0) {
+      throw CLI::RequiredError(file->get_name());
     }
   });
 }

@@ -37,9 +37,12 @@ std::string ranges_of(const std::vector<std::size_t>& numbers) {
 
 /// The worker, for a shell; `chunk` is how that has its number.
 std::string worker_of(const SweepJob& job, std::string_view chunk) {
-  return fmt::format("{} sweep worker {} --chunk {}/{}{}", quoted(job.program), quoted(job.folder),
-                     chunk, job.chunks,
-                     job.time_limit ? fmt::format(" --time-limit {}s", *job.time_limit) : "");
+  const auto limit = [](std::string_view option, const std::optional<double>& seconds) {
+    return seconds ? fmt::format(" {} {}s", option, *seconds) : "";
+  };
+  return fmt::format("{} sweep worker {} --chunk {}/{}{}{}", quoted(job.program),
+                     quoted(job.folder), chunk, job.chunks, limit("--time-limit", job.time_limit),
+                     limit("--point-limit", job.point_limit));
 }
 
 std::string slurm_script(const SweepJob& job) {

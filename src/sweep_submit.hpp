@@ -25,14 +25,15 @@ inline constexpr auto kNames<SweepEngine> =
                                        {SweepEngine::Kubernetes, "kubernetes"}});
 
 struct SweepJob {
-  std::string program;               // danlu, as the workers' machines have it
-  std::string folder;                // of the sweep, absolute
-  std::vector<std::size_t> missing;  // chunks, from 1 on
-  std::size_t chunks = 0;            // in all
-  std::optional<double> time_limit;  // seconds, of each worker
-  std::vector<std::string> options;  // of the engine: "--partition=long"
-  std::string image;                 // of kubernetes: what has danlu in it,
-  std::string claim;                 // and the claim of the volume with the folder
+  std::string program;                // danlu, as the workers' machines have it
+  std::string folder;                 // of the sweep, absolute
+  std::vector<std::size_t> missing;   // chunks, from 1 on
+  std::size_t chunks = 0;             // in all
+  std::optional<double> time_limit;   // seconds, of each worker
+  std::optional<double> point_limit;  // seconds, of each point
+  std::vector<std::string> options;   // of the engine: "--partition=long"
+  std::string image;                  // of kubernetes: what has danlu in it,
+  std::string claim;                  // and the claim of the volume with the folder
 };
 
 /// What the engine is given.

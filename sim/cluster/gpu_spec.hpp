@@ -52,18 +52,21 @@ struct FusedAttention {
   double ramp = 195;      // keys that take as long as what precedes the first
   double tail = 0.8;      // of the longest rows of a causal mask, which end last
   double backward = 0.8;  // speed backward, of that forward
+  double sustained = 1;   // of the dense peak at most, forward, where kernels run for long
   bool operator==(const FusedAttention&) const = default;
 };
 
 /// What a pass over memory does with what it reads: nothing that takes long; sums over rows
-/// (norms), once forward and along both sides backward; softmax and dropout over scores.
-enum class PassKind { Stream, Norm, NormBackward, Scores };
+/// (norms), once forward and along both sides backward; softmax and dropout over scores; rows put
+/// in another order, or back and summed, as tokens are for experts.
+enum class PassKind { Stream, Norm, NormBackward, Scores, Permute };
 template <>
 inline constexpr auto kNames<PassKind> =
     std::to_array<Named<PassKind>>({{PassKind::Stream, "stream"},
                                     {PassKind::Norm, "norm"},
                                     {PassKind::NormBackward, "norm_backward"},
-                                    {PassKind::Scores, "scores"}});
+                                    {PassKind::Scores, "scores"},
+                                    {PassKind::Permute, "permute"}});
 
 template <typename Figure>
 using PerPrecision = IdArray<Precision, std::optional<Figure>, kNames<Precision>.size()>;
@@ -77,7 +80,7 @@ struct GpuSpec {
   BytesPerSecond memory_bandwidth;
   double memory_efficiency = 1;  // share of the bandwidth that large streaming kernels reach
   /// Of that, by what a pass does.
-  IdArray<PassKind, double, kNames<PassKind>.size()> pace{1, 0.74, 0.45, 0.8};
+  IdArray<PassKind, double, kNames<PassKind>.size()> pace{1, 0.74, 0.45, 0.8, 1};
   int multiprocessors = 1;        // for wave quantisation of matrix products
   double compute_capability = 0;  // NVIDIA's name of the generation; 0: none
   /// Of matrix products (sim/workload/kernel_models.hpp). What is not narrow stands under bf16.

@@ -34,7 +34,7 @@ void configure_simgrid() {
 /// SimGrid holds it by reference until all callbacks have returned.
 class SimGridNetwork {
  public:
-  SimGridNetwork(const TaskGraph& graph, bool log) : graph_(graph), units_(units_of(graph)) {
+  SimGridNetwork(const TaskGraph& graph, bool log) : graph_(graph) {
     static bool had_engine = false;  // SimGrid itself forgets an engine that was destroyed
     check(!std::exchange(had_engine, true), "SimGrid allows one engine in a process");
     static char name[] = "danlu";
@@ -55,8 +55,8 @@ class SimGridNetwork {
   }
 
   void set_capacity(FoldedLinkId link, double capacity) {
-    capacities_[link].now = capacity * units_;
-    links_[link]->set_bandwidth(capacity * units_);
+    capacities_[link].now = capacity * kUnits;
+    links_[link]->set_bandwidth(capacity * kUnits);
   }
 
   void start_flow(Carried carried, double bytes) {
@@ -64,7 +64,7 @@ class SimGridNetwork {
     const auto& [from, to] = ends_[channel];
     Flow& own = flows_.emplace_back(Flow{sg4::Comm::sendto_init(), carried});
     own.flow->set_data(&own);
-    own.flow->set_payload_size(static_cast<std::uint64_t>(std::llround(bytes * units_)));
+    own.flow->set_payload_size(static_cast<std::uint64_t>(std::llround(bytes * kUnits)));
     own.flow->set_source(from);
     // SimGrid never lets a flow go faster than its links did when it began, so they are at their
     // best for that moment.
@@ -92,13 +92,14 @@ class SimGridNetwork {
     double most = 0;
   };
 
-  /// SimGrid counts whole bytes, and a run that is opened may have half a byte left.
-  static double units_of(const TaskGraph& graph) { return has_open_runs(graph) ? 65536 : 1; }
+  /// That a byte is to SimGrid, which counts whole ones: what went on alone may have half a byte
+  /// left.
+  static constexpr double kUnits = 65536;
 
   void build_platform() {
     zone_ = sg4::create_empty_zone("danlu");
     for (const FoldedLinkId id : graph_.links.ids()) {
-      const double capacity = graph_.links[id].capacity.value * units_;
+      const double capacity = graph_.links[id].capacity.value * kUnits;
       check(capacity > 0 && std::isfinite(capacity), "a link's capacity is positive");
       links_.push_back(
           zone_->create_link(fmt::format("l{}", index(id)), capacity)->set_latency(0)->seal());
@@ -106,7 +107,7 @@ class SimGridNetwork {
     }
     for (const CapacityChange& change : graph_.changes) {
       double& most = capacities_[change.link].most;
-      most = std::max(most, change.capacity.value * units_);
+      most = std::max(most, change.capacity.value * kUnits);
     }
     for (const Channel& channel : graph_.channels) {
       ends_.push_back(add_channel(channel));
@@ -153,7 +154,6 @@ class SimGridNetwork {
   const TaskGraph& graph_;
   Player<SimGridNetwork>* player_ = nullptr;  // that runs it
   std::optional<sg4::Engine> engine_;
-  double units_;                       // that a byte is to SimGrid
   std::deque<Flow> flows_;             // all that ever began
   std::vector<sg4::CommPtr> release_;  // ended, dropped after their callback
   sg4::NetZone* zone_ = nullptr;
@@ -166,7 +166,6 @@ class SimGridNetwork {
 
 extern "C" void danlu_play(const TaskGraph& graph, const EngineOptions& options,
                            Timeline& timeline) {
-  (void)topological_order(graph);  // throws on a cycle
   SimGridNetwork network(graph, options.simgrid_log);
   timeline = Player(graph, network, options.dead).play().value();
 }

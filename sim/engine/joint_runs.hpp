@@ -73,15 +73,7 @@ class JointRuns {
     }
   }
 
-  /// A run that has ended, each once.
-  std::optional<TaskId> take_ended() {
-    if (ended_.empty()) {
-      return std::nullopt;
-    }
-    const TaskId run = ended_.back();
-    ended_.pop_back();
-    return run;
-  }
+  EndedRuns& ended() { return ended_; }
 
  private:
   struct Joint {
@@ -156,7 +148,7 @@ class JointRuns {
     while (!joint.to_end.empty() && joint.to_end.back().first <= end) {
       const TaskId task = joint.to_end.back().second;
       joint.to_end.pop_back();
-      ended_.push_back(task);
+      ended_.add(task);
       if (taken_.any()) {
         std::erase(joints_of_[graph_.participants[task].front()], id);
       }
@@ -195,7 +187,7 @@ class JointRuns {
   IdVector<JointRunId, Joint> joints_;
   IdVector<LaneSlicesId, std::vector<Seconds>> at_once_;      // ends of lanes that come together
   IdVector<RankClassId, std::vector<JointRunId>> joints_of_;  // those that go
-  std::vector<TaskId> ended_;                                 // runs, not yet taken
+  EndedRuns ended_;
 };
 
 }  // namespace danlu

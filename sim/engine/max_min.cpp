@@ -216,7 +216,7 @@ class MaxMinNetwork {
 
 std::optional<Timeline> play_max_min(const TaskGraph& graph, const MaxMinOptions& options) {
   MaxMinNetwork network(graph, options.until);
-  return Player(graph, network, options.dead).play();
+  return Player(graph, network, options.dead, options.all_shared).play();
 }
 
 }  // namespace danlu

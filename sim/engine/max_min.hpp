@@ -21,6 +21,7 @@ namespace danlu {
 struct MaxMinOptions {
   std::vector<RankClassId> dead{};  // their tasks never start
   std::optional<Seconds> until{};   // where it has not ended by then, it is given up
+  bool all_shared = false;          // no flow goes on alone (lone_flows.hpp), which tests ask for
 };
 
 /// Plays an acyclic graph in this process; none where it was given up. Throws InternalError as

@@ -31,12 +31,13 @@ struct Alarm {
     Run,
     Latency,
     Launch,
-    Joint
+    Joint,
+    Lone
   };
 
   What what = What::Finish;
-  std::uint32_t of = 0;      // the task; slot of what computes or of a run; index of a change;
-                             // a joint run
+  std::uint32_t of = 0;      // the task; slot of what computes, of a run, of a lone flow; index
+                             // of a change; a joint run
   std::uint32_t number = 0;  // of computing: an older one's no longer counts (so of a joint run);
                              // a segment
 };
@@ -48,6 +49,24 @@ struct Carried {
   std::uint32_t of = 0;  // the task, or the slot of the run
   std::uint32_t segment = kTask;
   ChannelId channel{};
+};
+
+/// Runs that have ended and of which the player does not yet know.
+class EndedRuns {
+ public:
+  void add(TaskId run) { runs_.push_back(run); }
+  /// Each once; none: that was all.
+  std::optional<TaskId> take() {
+    if (runs_.empty()) {
+      return std::nullopt;
+    }
+    const TaskId run = runs_.back();
+    runs_.pop_back();
+    return run;
+  }
+
+ private:
+  std::vector<TaskId> runs_;
 };
 
 /// The open runs of a graph, and how many flows are on their links. One class, since a flow that
@@ -88,8 +107,7 @@ class OpenRuns {
       }
     }
     if (!quiet || !goes_on_alone(slot)) {
-      begin_open(run);
-      start_first_segments(slot);
+      goes_on_open(slot);
     }
   }
 
@@ -132,15 +150,7 @@ class OpenRuns {
       }
     }
   }
-  /// A run that has ended, each once.
-  std::optional<TaskId> take_ended() {
-    if (ended_.empty()) {
-      return std::nullopt;
-    }
-    const TaskId run = ended_.back();
-    ended_.pop_back();
-    return run;
-  }
+  EndedRuns& ended() { return ended_; }
 
  private:
   /// A slice that goes on alone, so long after its host began.
@@ -243,7 +253,9 @@ class OpenRuns {
     run.exchanging.clear();
   }
 
-  void start_first_segments(std::uint32_t slot) {
+  /// From the beginning of its slice.
+  void goes_on_open(std::uint32_t slot) {
+    begin_open(runs_[slot]);
     const std::vector<OpenSlice::Segment>& segments = runs_[slot].slice->segments;
     std::vector<std::uint32_t> first;
     for (std::uint32_t i = 0; i < segments.size(); ++i) {
@@ -450,8 +462,7 @@ class OpenRuns {
       run.host.leave_behind(run.done);
       run.slice = &slice_of({whole.program, whole.first + run.done, whole.last});
       if (!goes_on_alone(slot)) {
-        begin_open(run);
-        start_first_segments(slot);
+        goes_on_open(slot);
       }
       return;
     }
@@ -477,7 +488,7 @@ class OpenRuns {
       }
     }
     free_.push_back(slot);
-    ended_.push_back(run.task);
+    ended_.add(run.task);
   }
 
   double pace_of(const OpenRun& run) const {
@@ -529,7 +540,7 @@ class OpenRuns {
   std::vector<std::uint32_t> free_;                            // slots of it
   IdVector<RankClassId, std::vector<std::uint32_t>> runs_of_;  // slots, by class of ranks
   IdVector<FoldedLinkId, LinkUse> links_;  // empty where no run may be disturbed
-  std::vector<TaskId> ended_;              // runs, not yet taken
+  EndedRuns ended_;
 };
 
 }  // namespace danlu

@@ -19,6 +19,7 @@
 
 #include "sim/base/error.hpp"
 #include "sim/engine/joint_runs.hpp"
+#include "sim/engine/lone_flows.hpp"
 #include "sim/engine/open_runs.hpp"
 #include "sim/tasks/taken.hpp"
 #include "sim/tasks/task_graph.hpp"
@@ -29,16 +30,18 @@ namespace danlu {
 template <typename Network>
 class Player {
  public:
-  /// The tasks of classes that are `dead` never start.
-  Player(const TaskGraph& graph, Network& network, const std::vector<RankClassId>& dead = {})
+  /// The tasks of classes that are `dead` never start. `all_shared`: no flow is alone.
+  Player(const TaskGraph& graph, Network& network, const std::vector<RankClassId>& dead = {},
+         bool all_shared = false)
       : graph_(graph),
         network_(network),
+        flows_(graph, network, all_shared),
         any_dead_(!dead.empty()),
         after_(successors(graph)),
         dead_(graph.tasks.size()),
         taken_(graph),
         computing_of_(taken_.classes()),
-        open_(graph, network, taken_),
+        open_(graph, flows_, taken_),
         joint_(graph, network, taken_),
         waiting_for_(graph.tasks.size()) {
     for (const auto& [before, after] : graph.edges) {
@@ -104,10 +107,22 @@ class Player {
         joint_.ring(alarm);
         finish_runs();
         break;
+      case Alarm::What::Lone:
+        if (const std::optional<Carried> carried = flows_.ring(alarm)) {
+          end_flow(*carried);
+        }
+        break;
     }
   }
 
+  /// Of the network.
   void arrived(Carried carried) {
+    flows_.arrived(carried);
+    end_flow(carried);
+  }
+
+ private:
+  void end_flow(Carried carried) {
     open_.arrived(carried);
     if (carried.segment == Carried::kTask) {
       finish(make_id<TaskId>(carried.of));
@@ -117,7 +132,6 @@ class Player {
     }
   }
 
- private:
   void mark_dead(const std::vector<RankClassId>& dead) {
     if (!any_dead_) {
       return;
@@ -316,10 +330,10 @@ class Player {
   }
 
   void finish_ended() {
-    while (const std::optional<TaskId> run = open_.take_ended()) {
+    while (const std::optional<TaskId> run = open_.ended().take()) {
       finish(*run);
     }
-    while (const std::optional<TaskId> run = joint_.take_ended()) {
+    while (const std::optional<TaskId> run = joint_.ended().take()) {
       finish(*run);
     }
   }
@@ -343,16 +357,23 @@ class Player {
   }
 
   void check_all_finished() const {
-    for (const TaskId task : graph_.tasks.ids()) {
-      if (timeline_.finish[task] < Seconds{} && !any_dead_) {
-        throw InternalError(fmt::format("{} never ended: it still waits for {} others",
-                                        graph_.describe(task), waiting_for_[task]));
-      }
+    if (has_ended()) {
+      return;
     }
+    (void)topological_order(graph_);  // throws on a cycle
+    if (any_dead_) {
+      return;
+    }
+    const auto left = std::find_if(timeline_.finish.begin(), timeline_.finish.end(),
+                                   [](Seconds finish) { return finish < Seconds{}; });
+    const TaskId task = timeline_.finish.id_at(left);
+    throw InternalError(fmt::format("{} never ended: it still waits for {} others",
+                                    graph_.describe(task), waiting_for_[task]));
   }
 
   const TaskGraph& graph_;
   Network& network_;
+  LoneFlows<Network> flows_;
   bool any_dead_ = false;
   Adjacency after_;
   IdVector<TaskId, bool> dead_;
@@ -360,7 +381,7 @@ class Player {
   std::vector<Computing> computing_;  // where anything is ever taken, as the two below
   std::vector<std::uint32_t> free_;   // slots of it
   IdVector<RankClassId, std::vector<std::uint32_t>> computing_of_;  // slots, by class of ranks
-  OpenRuns<Network> open_;
+  OpenRuns<LoneFlows<Network>> open_;
   JointRuns<Network> joint_;
   IdVector<TaskId, int> waiting_for_;
   std::vector<TaskId> ready_;

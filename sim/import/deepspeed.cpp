@@ -82,6 +82,8 @@ const std::vector<DefaultRow>& defaults() {
       {"training.precision", "fp32", "DeepSpeed's default: neither bf16 nor fp16 is enabled"},
       {"training.recompute", "none", "assumed: the training code says whether it checkpoints"},
       {"training.attention", "flash", "assumed: the training code says which attention it has"},
+      {"training.framework", "huggingface",
+       "assumed: the training code is not in the file; megatron-deepspeed with Megatron's layers"},
   };
   return all;
 }

@@ -135,8 +135,7 @@ const std::vector<FlagRow>& rows() {
       {"--micro-batch-size", "training.micro_batch", Count},
       {"--global-batch-size", "training.global_batch", Count},
       {"--seq-length|--encoder-seq-length", "training.sequence_length", Count},
-      {"--decoder-seq-length", "training.sequence_length", Fact,
-       "encoder and decoder read sequences of one length"},
+      {"--decoder-seq-length", "training.decoder_length", Fact},
       {"--bf16", "training.precision", Fact, "fp32 without --bf16 and --fp16"},
       {"--fp16", "training.precision", Fact},
       {"--fp8-format|--fp8", "training.precision", Fact, "fp8 over --bf16"},
@@ -261,6 +260,7 @@ const std::vector<DefaultRow>& defaults() {
       {"parallelism.overlap.data", "false", "Megatron's default: without --overlap-grad-reduce"},
       {"training.precision", "fp32", "Megatron's default: without --bf16 and --fp16"},
       {"training.attention", "flash", "Megatron's default: attention of Transformer Engine"},
+      {"training.framework", "megatron-core", "whose script it is; megatron-2020 until 2021"},
   };
   return all;
 }

@@ -1,7 +1,6 @@
 #include "sim/import/megatron_model.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <optional>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "sim/base/text.hpp"
+#include "sim/import/halves.hpp"
 
 namespace danlu {
 namespace megatron {  // the folder is built as one
@@ -159,54 +159,6 @@ void finish_experts(Draft& draft) {
   }
 }
 
-/// The first stages hold the encoder's layers, the others the decoder's.
-void split_halves(Draft& draft, const GivenFlag& from, long encoder_stages, long encoder,
-                  long decoder) {
-  const long decoder_stages = draft.count("parallelism.pipeline") - encoder_stages;
-  if (encoder_stages < 1 || decoder_stages < 1 || encoder % encoder_stages != 0 ||
-      decoder % decoder_stages != 0) {
-    draft.not_used(from, fmt::format("{} layers of the encoder on {} stages and {} of the decoder "
-                                     "on {} are not shared evenly",
-                                     encoder, encoder_stages, decoder, decoder_stages));
-    return;
-  }
-  std::vector<long> layers(static_cast<std::size_t>(encoder_stages), encoder / encoder_stages);
-  layers.insert(layers.end(), static_cast<std::size_t>(decoder_stages), decoder / decoder_stages);
-  draft.set("parallelism.stage_layers", fmt::format("[{}]", fmt::join(layers, ", ")), &from);
-}
-
-/// Of an encoder-decoder: what model.layers, and stages, are of both together.
-void finish_halves(Draft& draft) {
-  const GivenFlag* given = draft.given("--decoder-num-layers");
-  const std::optional<long> decoder = draft.whole("--decoder-num-layers");
-  const long encoder = draft.count("model.layers");
-  if (!decoder || encoder < 1) {
-    return;
-  }
-  draft.forget("model.layers");
-  draft.set("model.kind", "encoder-decoder", given);
-  draft.set("model.encoder_layers", std::to_string(encoder),
-            draft.given("--encoder-num-layers|--num-layers"));
-  draft.set("model.layers", std::to_string(encoder + *decoder), given, "with the encoder's");
-  if (const GivenFlag* length = draft.given("--decoder-seq-length");
-      length != nullptr &&
-      draft.whole("--decoder-seq-length") != draft.whole("--seq-length|--encoder-seq-length")) {
-    draft.not_used(*length, "encoder and decoder read sequences of one length");
-  }
-  const std::optional<long> split = draft.whole("--pipeline-model-parallel-split-rank");
-  const std::optional<long> more = draft.whole("--encoder-pipeline-model-parallel-size");
-  if (split) {
-    split_halves(draft, *draft.given("--pipeline-model-parallel-split-rank"), *split, encoder,
-                 *decoder);
-  } else if (more && *more > 0) {
-    const GivenFlag* stages = draft.given("--encoder-pipeline-model-parallel-size");
-    const long all = *more + std::max(1L, draft.count("parallelism.pipeline"));
-    draft.forget("parallelism.pipeline");
-    draft.set("parallelism.pipeline", std::to_string(all), stages, "and the decoder's");
-    split_halves(draft, *stages, *more, encoder, *decoder);
-  }
-}
-
 }  // namespace
 }  // namespace megatron
 
@@ -215,7 +167,11 @@ void finish_megatron_model(Draft& draft) {
   megatron::finish_positions(draft);
   megatron::finish_sizes(draft);
   megatron::finish_experts(draft);
-  megatron::finish_halves(draft);
+  join_halves(draft, {.encoder_layers = "--encoder-num-layers|--num-layers",
+                      .decoder_layers = "--decoder-num-layers",
+                      .decoder_length = "--decoder-seq-length",
+                      .split = "--pipeline-model-parallel-split-rank",
+                      .more_stages = "--encoder-pipeline-model-parallel-size"});
 }
 
 }  // namespace danlu

@@ -9,6 +9,7 @@
 
 #include "sim/base/text.hpp"
 #include "sim/import/flat_flags.hpp"
+#include "sim/import/halves.hpp"
 #include "sim/import/import.hpp"
 #include "sim/import/interpolation.hpp"
 
@@ -18,18 +19,32 @@ namespace {
 
 using enum Reading;
 
+constexpr std::string_view kRecompute =
+    "model.activations_checkpoint_granularity|model.recompute_granularity|"
+    "model.encoder.activations_checkpoint_granularity";
+constexpr std::string_view kRecomputeMethod =
+    "model.activations_checkpoint_method|model.recompute_method|"
+    "model.encoder.activations_checkpoint_method";
+constexpr std::string_view kRecomputeLayers =
+    "model.activations_checkpoint_num_layers|model.recompute_num_layers|"
+    "model.encoder.activations_checkpoint_num_layers";
+
 const std::vector<FlagRow>& rows() {
   static const std::vector<FlagRow> all{
-      {"model.num_layers", "model.layers", Count},
-      {"model.hidden_size", "model.hidden", Count},
-      {"model.num_attention_heads", "model.heads", Count},
+      {"model.num_layers|model.encoder.num_layers", "model.layers", Count},
+      {"model.decoder.num_layers", "model.kind|model.encoder_layers", Fact,
+       "an encoder-decoder, whose encoder has model.encoder.num_layers"},
+      {"model.hidden_size|model.encoder.hidden_size", "model.hidden", Count},
+      {"model.num_attention_heads|model.encoder.num_attention_heads", "model.heads", Count},
       {"model.num_query_groups", "model.kv_heads", Count},
-      {"model.kv_channels", "model.head_dim", Count},
-      {"model.ffn_hidden_size", "model.ffn", Count},
+      {"model.kv_channels|model.encoder.kv_channels", "model.head_dim", Count},
+      {"model.ffn_hidden_size|model.encoder.ffn_hidden_size", "model.ffn", Count},
       {"model.max_position_embeddings", "model.positions", Fact, "of a learned table"},
-      {"model.position_embedding_type", "model.positions", Fact,
-       "rope and alibi have no table; learned_absolute without it"},
-      {"model.activation",
+      {"model.position_embedding_type|model.encoder.position_embedding_type", "model.positions",
+       Fact, "rope, alibi and relative have no table; learned_absolute without it"},
+      {"model.encoder.relative_attention_num_buckets", "model.relative_positions", Fact,
+       "with position_embedding_type relative"},
+      {"model.activation|model.encoder.activation",
        "model.gated_mlp",
        Words,
        "",
@@ -46,7 +61,7 @@ const std::vector<FlagRow>& rows() {
         {"fast-reglu", "true"},
         {"relu", "false"}}},
       {"model.gated_linear_unit", "model.gated_mlp", On},
-      {"model.normalization",
+      {"model.normalization|model.encoder.normalization",
        "model.norm",
        Words,
        "",
@@ -55,12 +70,12 @@ const std::vector<FlagRow>& rows() {
         {"LayerNorm", "layernorm"},
         {"rmsnorm", "rmsnorm"},
         {"RMSNorm", "rmsnorm"}}},
-      {"model.bias|model.add_bias_linear",
+      {"model.bias|model.add_bias_linear|model.encoder.bias",
        "model.biases",
        Words,
        "",
        {{"true", "true"}, {"True", "true"}, {"false", "false"}, {"False", "false"}}},
-      {"model.share_embeddings_and_output_weights",
+      {"model.share_embeddings_and_output_weights|model.share_decoder_tokens_head_embeddings",
        "model.tied_embeddings",
        Words,
        "",
@@ -93,6 +108,8 @@ const std::vector<FlagRow>& rows() {
       {"model.expert_model_parallel_size", "parallelism.expert", Count},
       {"model.expert_tensor_parallel_size", "parallelism.expert_tensor", Count},
       {"model.sequence_parallel", "parallelism.sequence", On},
+      {"model.pipeline_model_parallel_split_rank", "parallelism.stage_layers", Fact,
+       "the encoder's layers on so many stages, the decoder's on the others"},
       {"model.virtual_pipeline_model_parallel_size", "training.schedule.chunks", Count},
       {"model.account_for_embedding_in_pipeline_split|"
        "model.account_for_loss_in_pipeline_split",
@@ -125,6 +142,7 @@ const std::vector<FlagRow>& rows() {
       {"model.encoder_seq_length|model.data.seq_length|model.seq_length|dataset.sequence_length|"
        "dataset.seq_length",
        "training.sequence_length", Fact},
+      {"model.data.seq_length_dec", "training.decoder_length", Fact, "of an encoder-decoder"},
       {"trainer.precision",
        "training.precision",
        Words,
@@ -145,14 +163,13 @@ const std::vector<FlagRow>& rows() {
         {"bf16_with_fp8_current_scaling_mixed", "fp8"},
         {"bf16_with_mxfp8_mixed", "mxfp8"}}},
       {"model.fp8", "training.precision", Fact, "fp8"},
-      {"model.activations_checkpoint_granularity|model.recompute_granularity", "training.recompute",
-       Fact},
-      {"model.activations_checkpoint_method|model.recompute_method",
-       "training.recompute_layers|training.recompute_unit", Fact, "block or uniform"},
-      {"model.activations_checkpoint_num_layers|model.recompute_num_layers",
-       "training.recompute_layers|training.recompute_unit", Fact},
-      {"model.hidden_dropout|model.attention_dropout|model.ffn_dropout", "training.dropout", Fact,
-       "0.1 without them"},
+      {kRecompute, "training.recompute", Fact},
+      {kRecomputeMethod, "training.recompute_layers|training.recompute_unit", Fact,
+       "block or uniform"},
+      {kRecomputeLayers, "training.recompute_layers|training.recompute_unit", Fact},
+      {"model.hidden_dropout|model.attention_dropout|model.ffn_dropout|"
+       "model.encoder.hidden_dropout|model.encoder.attention_dropout",
+       "training.dropout", Fact, "0.1 without them"},
       {"trainer.max_steps|train.train_iters", "training.tokens", Fact,
        "x sequences a step x their length"},
       {"trainer.num_nodes|trainer.devices", "cluster.gpus", Fact, "nodes x GPUs of a node"},
@@ -176,6 +193,9 @@ const std::vector<FlagRow>& rows() {
        "model.embedding_init_method_std|model.precision",
        "", Idle, "numerical details, and what is learnt; Adam is taken for the optimizer"},
       {"model.fp8_*|model.reduce_amax|model.use_emha", "", Idle, "details of the 8-bit recipe"},
+      {"model.decoder.*", "", Idle, "a decoder is taken to be made as its encoder is"},
+      {"model.encoder.*", "", Idle, "details of layers that danlu does not tell apart"},
+      {"model.share_token_embeddings", "", Idle, "encoder and decoder have one table of tokens"},
       {"model.moe_aux_loss_coeff|model.moe_router_*|model.moe_grouped_gemm|"
        "model.moe_z_loss_coeff|model.moe_permute_fusion",
        "", Idle, "experts are taken to be loaded evenly"},
@@ -190,7 +210,8 @@ const std::vector<FlagRow>& rows() {
        "model.num_micro_batches_with_partial_activation_checkpoints|"
        "model.activations_checkpoint_layers_per_pipeline|model.enable_cuda_graph|"
        "model.use_te_rng_tracker|model.dist_ckpt_*|model.max_seqlen*|model.target|"
-       "model.inductor|model.inductor_*|model.channels_last|model.enable_vboost",
+       "model.inductor|model.inductor_*|model.channels_last|model.enable_vboost|model.mcore_t5|"
+       "model.apex_transformer_log_level",
        "", Idle, "fusions, streams and buffers that danlu does not tell apart"},
   };
   return all;
@@ -205,12 +226,20 @@ const std::vector<DefaultRow>& defaults() {
       {"parallelism.overlap.data", "false", "NeMo's default: overlap_grad_sync False"},
       {"training.precision", "fp32", "NeMo's default: precision 32"},
       {"training.attention", "flash", "attention of Transformer Engine"},
+      {"training.framework", "nemo",
+       "whose file it is; megatron-bridge where it has a section train"},
   };
   return all;
 }
 
 void finish_model(Draft& draft) {
-  const GivenFlag* type = draft.given("model.position_embedding_type");
+  const GivenFlag* type =
+      draft.given("model.position_embedding_type|model.encoder.position_embedding_type");
+  if (type != nullptr && type->value == "relative") {
+    const GivenFlag* buckets = draft.given("model.encoder.relative_attention_num_buckets");
+    draft.set("model.relative_positions", buckets != nullptr ? buckets->value : "32",
+              buckets != nullptr ? buckets : type);
+  }
   const std::optional<long> rows = draft.whole("model.max_position_embeddings");
   if (type != nullptr && type->value != "learned_absolute" && type->value != "learned_parameters") {
     draft.set("model.positions", "0", type);
@@ -242,6 +271,24 @@ void finish_model(Draft& draft) {
                      std::max(1L, draft.count("parallelism.tensor"));
   draft.set("model.vocab", std::to_string((*vocab + whole - 1) / whole * whole), from,
             fmt::format("{} words padded to a multiple of {}", *vocab, whole));
+}
+
+/// What a decoder has beside its encoder's sizes is told.
+void finish_halves(Draft& draft) {
+  for (const char* name : {"hidden_size", "num_attention_heads", "kv_channels", "ffn_hidden_size",
+                           "activation", "normalization", "position_embedding_type"}) {
+    const GivenFlag* encoder = draft.given(fmt::format("model.encoder.{}", name));
+    const GivenFlag* decoder = draft.given(fmt::format("model.decoder.{}", name));
+    if (encoder != nullptr && decoder != nullptr && encoder->value != decoder->value) {
+      draft.not_used(*decoder, fmt::format("the encoder has {}, which is taken for both halves",
+                                           encoder->value));
+    }
+  }
+  join_halves(draft, {.encoder_layers = "model.encoder.num_layers",
+                      .decoder_layers = "model.decoder.num_layers",
+                      .decoder_length = "model.data.seq_length_dec",
+                      .split = "model.pipeline_model_parallel_split_rank",
+                      .more_stages = ""});
 }
 
 void finish_experts(Draft& draft) {
@@ -287,8 +334,7 @@ void finish_parallelism(Draft& draft) {
 }
 
 void finish_recompute(Draft& draft) {
-  const GivenFlag* kind =
-      draft.given("model.activations_checkpoint_granularity|model.recompute_granularity");
+  const GivenFlag* kind = draft.given(kRecompute);
   if (kind == nullptr) {
     return;
   }
@@ -297,10 +343,8 @@ void finish_recompute(Draft& draft) {
     return;
   }
   draft.set("training.recompute", "full", kind);
-  const GivenFlag* method =
-      draft.given("model.activations_checkpoint_method|model.recompute_method");
-  const GivenFlag* layers =
-      draft.given("model.activations_checkpoint_num_layers|model.recompute_num_layers");
+  const GivenFlag* method = draft.given(kRecomputeMethod);
+  const GivenFlag* layers = draft.given(kRecomputeLayers);
   if (method != nullptr && layers != nullptr) {
     draft.set(method->value == "block" ? "training.recompute_layers" : "training.recompute_unit",
               std::to_string(draft.whole(layers->name).value_or(1)), layers, method->value);
@@ -321,7 +365,8 @@ void finish_run(Draft& draft) {
     draft.set("training.precision", "fp8", draft.given("model.fp8"));
   }
   const auto dropout = [&](std::string_view flag) { return draft.number(flag).value_or(0.1) > 0; };
-  const bool drops = dropout("model.hidden_dropout") || dropout("model.attention_dropout");
+  const bool drops = dropout("model.hidden_dropout|model.encoder.hidden_dropout") ||
+                     dropout("model.attention_dropout|model.encoder.attention_dropout");
   draft.set("training.dropout", drops ? "true" : "false",
             "model.hidden_dropout, model.attention_dropout: 0.1 is NeMo's default");
   const double tokens = draft.number("trainer.max_steps|train.train_iters").value_or(0) *
@@ -342,9 +387,13 @@ void finish(Draft& draft) {
     finish_model(draft);
     finish_experts(draft);
   }
+  finish_halves(draft);
   finish_parallelism(draft);
   finish_recompute(draft);
   finish_run(draft);
+  if (const GivenFlag* bridge = draft.mentioned("train.*")) {
+    draft.set("training.framework", "megatron-bridge", bridge, "a section of Megatron-Bridge's");
+  }
   if (!draft.has("training.global_batch")) {
     draft.fill_in("training.global_batch", "no global_batch_size is given");
   }

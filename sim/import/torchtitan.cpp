@@ -100,7 +100,9 @@ const std::vector<FlagRow>& rows() {
       {"optimizer.*|lr_scheduler.*|training.max_norm|training.gc_*|training.deterministic|"
        "training.seed|training.warmup_steps",
        "", Idle, "changes what is learnt; Adam in fp32 is taken for the optimizer"},
-      {"compile.*|training.compile", "", Idle, "kernels are taken as fused"},
+      {"compile.enable|training.compile", "training.framework", Fact,
+       "pytorch-compiled, pytorch without it"},
+      {"compile.*", "", Idle, "all of the model is taken as compiled, or nothing"},
       {"training.dataset*|training.dataloader*|model.hf_assets_path|model.tokenizer_path|"
        "model.print_after_conversion|training.dtype",
        "", Idle, "data, tokens and where weights come from"},
@@ -337,6 +339,12 @@ void finish(Draft& draft) {
   finish_recompute(draft, layers);
   finish_precision(draft);
   finish_batch(draft, pipeline);
+  constexpr std::string_view kCompile = "compile.enable|training.compile";
+  if (draft.on(kCompile)) {
+    draft.set("training.framework", "pytorch-compiled", draft.given(kCompile));
+  } else {
+    draft.set("training.framework", "pytorch", "torchtitan's default: compile.enable false");
+  }
   if (draft.on("training.enable_cpu_offload")) {
     draft.not_used(*draft.given("training.enable_cpu_offload"),
                    "offload of weights to host memory is not taken over");

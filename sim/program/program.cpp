@@ -10,7 +10,7 @@ namespace danlu {
 namespace {
 
 /// What arrived from another stage in slices is put together over the tensor ranks.
-Block arrival(const Workload& w, int arrays) {
+Block arrival(const Workload& w, double arrays) {
   Block block;
   if (w.parallelism.scatter_gather && !w.parallelism.sequence) {
     block.steps.emplace_back(Exchange{.bytes = arrays * RankShape(w).boundary(),
@@ -83,9 +83,9 @@ class PassWriter {
   Program write(const Chunk& chunk) {
     const bool forward = kind_ == ActionKind::Forward;
     const bool alone = !chunk.decodes || (forward && chunk.first);  // an array, as it arrives
-    const Block arriving = arrival(w_, alone ? 1 : 2);
+    const Block arriving = arrival(w_, alone ? 1 : w_.decoder_arrays());
     const UnitsOfPass pass =
-        units_of_pass(w_, model_, {chunk.layers, chunk.first, chunk.last}, order());
+        units_of_pass(w_, model_, {chunk.layers, chunk.first, chunk.last, chunk.decodes}, order());
     const std::vector<std::size_t> gathered =
         made_.gathers_root ? gather(pass.root) : std::vector<std::size_t>{};
     begin(pass.units);
@@ -219,7 +219,7 @@ Chunk chunk_at(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
           .first = w.embeds(at),
           .last = w.placement().is_last(at),
           .takes_gradient = takes_gradient(w, model, at),
-          .decodes = w.decoder_stage() > 0 && at.stage >= w.decoder_stage()};
+          .decodes = w.decodes(at)};
 }
 
 Program make_program(const Workload& w, const ModelBlocks& model, const Chunk& chunk,

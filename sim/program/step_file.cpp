@@ -49,6 +49,8 @@ Json kernel_json(const Kernel& kernel) {
   }
   json["launches"] = kernel.launches;
   json["products"] = kernel.products;
+  json["apart"] = kernel.apart.value;
+  json["accumulates"] = kernel.accumulates;
   for (const Kernel& fullest : kernel.fullest) {
     json["fullest"].push_back(kernel_json(fullest));
   }
@@ -220,6 +222,8 @@ Kernel kernel_of(const Json& json) {
   }
   kernel.launches = json.value("launches", 1);
   kernel.products = json.value("products", 1.0);
+  kernel.apart = Bytes{json.value("apart", 0.0)};
+  kernel.accumulates = json.value("accumulates", false);
   for (const Json& fullest : json.value("fullest", Json::array())) {
     kernel.fullest.push_back(kernel_of(fullest));
   }
@@ -314,7 +318,7 @@ StageProgram stage_of(const Json& json, std::size_t programs) {
     stage.sends.push_back(
         {make_id<PassId>(number_below(send.at("pass"), stage.passes.size(), "pass")),
          send.value("beside", false), send.at("next").get<bool>(),
-         make_id<PassId>(send.at("taken").get<std::size_t>()), send.value("arrays", 1)});
+         make_id<PassId>(send.at("taken").get<std::size_t>()), send.value("arrays", 1.0)});
   }
   for (const Json& end : json.at("ends")) {
     stage.ends.push_back(end_of(end, stage));

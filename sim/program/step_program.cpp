@@ -361,7 +361,6 @@ void add_sends(const Workload& w, const ModelBlocks& model, StepProgram& step) {
   for (int part = 0; part < placement.parts(); ++part) {
     takes.push_back(takes_gradient(w, model, placement.holder(part)));
   }
-  const int decoder = w.decoder_stage();
   for (int from = 0; from < placement.stages(); ++from) {
     StageProgram& stage = step.stages[static_cast<std::size_t>(from)];
     for (const PassId id : stage.passes.ids()) {
@@ -373,10 +372,10 @@ void add_sends(const Workload& w, const ModelBlocks& model, StepProgram& step) {
         const bool sends = forward || (to && takes[static_cast<std::size_t>(placement.part(*to))]);
         if (to && to->stage != from && sends) {
           const Takers& there = takers[static_cast<std::size_t>(to->stage)];
-          const bool both_decode = decoder > 0 && std::min(from, to->stage) >= decoder;
+          const bool both_decode = w.decodes(at) && w.decodes(*to);
           stage.sends.push_back({id, beside, placement.goes_on(at, forward),
                                  there.at({forward, to->chunk, action.microbatch}),
-                                 both_decode ? 2 : 1});
+                                 both_decode ? w.decoder_arrays() : 1});
         }
       });
     }

@@ -33,7 +33,8 @@ struct Send {
   bool beside = false;  // of a pair: what its second action made
   bool next = false;    // to the stage that follows, with the first one after the last; else before
   PassId taken{};       // of the stage there
-  int arrays = 1;       // 2: of a decoder, and the encoder's output, on which all its stages draw
+  double arrays = 1;    // of `sent` bytes; more: of a decoder, and the encoder's output, on which
+                        // all its stages draw
   bool operator==(const Send&) const = default;
 };
 

@@ -22,7 +22,28 @@ void shift(SegmentTimes& times, Seconds by) {
   times.total += by;
 }
 
+/// Of steps sorted by time.
+std::vector<TakenFrom>::const_iterator first_after(const std::vector<TakenFrom>& steps,
+                                                   Seconds at) {
+  return std::upper_bound(steps.begin(), steps.end(), at,
+                          [](Seconds time, const TakenFrom& step) { return time < step.at; });
+}
+
 }  // namespace
+
+ActivityReader::ActivityReader(const TaskGraph& graph, const Timeline& timeline)
+    : graph_(graph),
+      timeline_(timeline),
+      taken_(taken_over_time(graph, timeline)),
+      together_(graph.lane_slices.size()),
+      joint_(graph.joint_runs.size()) {
+  for (const JointRun& joint : graph.joint_runs) {
+    Seconds& last = last_came_[last_came_.push_back(timeline.start[joint.lanes.front()])];
+    for (const TaskId lane : joint.lanes) {
+      last = std::max(last, timeline.start[lane]);
+    }
+  }
+}
 
 ActivityReader::PlayedLane ActivityReader::lane_of(TaskId run, Seconds last_came) {
   const Seconds start = timeline_.start[run];
@@ -35,35 +56,66 @@ ActivityReader::PlayedLane ActivityReader::lane_of(TaskId run, Seconds last_came
   return lane;
 }
 
-ActivityReader::PlayedSlice ActivityReader::slice_of(TaskId run) {
+PlayedSliceId ActivityReader::slice_of(TaskId run) {
   const Task& task = graph_.tasks[run];
-  PlayedSlice played{.slice = task.slice, .lanes = {}};
-  if (!task.joint) {
-    played.lanes.push_back({{}, lead_of(run), beside_of(run)});
-    return played;
+  if (task.joint) {
+    const JointRun& joint = graph_.joint_runs[*task.joint];
+    std::vector<PlayedSliceId>& by_lane = joint_[*task.joint];
+    if (by_lane.empty()) {
+      by_lane = slices_of(joint, last_came_[*task.joint]);
+    }
+    const auto lane = std::find(joint.lanes.begin(), joint.lanes.end(), run);
+    return by_lane[static_cast<std::size_t>(lane - joint.lanes.begin())];
   }
-  const JointRun& joint = graph_.joint_runs[*task.joint];
-  const Seconds last_came = last_of(joint);
-  played.joint = joint.slices;
-  for (const TaskId lane : joint.lanes) {
-    played.lane = lane == run ? played.lanes.size() : played.lane;
-    played.lanes.push_back(lane_of(lane, last_came));
+  const std::optional<Seconds> lead = lead_of(run);
+  if (has_beside(run)) {
+    return known({.slice = task.slice, .lanes = {{{}, lead, beside_of(run)}}});
   }
-  return played;
+  const auto [found, is_new] = alone_.try_emplace({task.slice, lead});
+  if (is_new) {
+    found->second = known({.slice = task.slice, .lanes = {{{}, lead, {}}}});
+  }
+  return found->second;
 }
 
-Seconds ActivityReader::last_of(const JointRun& joint) const {
-  Seconds last = timeline_.start[joint.lanes.front()];
-  for (const TaskId lane : joint.lanes) {
-    last = std::max(last, timeline_.start[lane]);
+/// By lane. Where nothing was taken, lanes that begin together always do the same.
+std::vector<PlayedSliceId> ActivityReader::slices_of(const JointRun& joint, Seconds last_came) {
+  const LaneSlices& lanes = graph_.lane_slices[joint.slices];
+  const bool is_plain =
+      lanes.begins_together && std::none_of(joint.lanes.begin(), joint.lanes.end(),
+                                            [&](TaskId lane) { return has_beside(lane); });
+  std::vector<PlayedSliceId>& plain = together_[joint.slices];
+  if (is_plain && !plain.empty()) {
+    return plain;
   }
-  return last;
+  PlayedSlice played{.slice = {}, .lanes = {}, .joint = joint.slices};
+  for (const TaskId lane : joint.lanes) {
+    played.lanes.push_back(lane_of(lane, last_came));
+  }
+  std::vector<PlayedSliceId> by_lane;
+  for (; played.lane < lanes.slices.size(); ++played.lane) {
+    played.slice = lanes.slices[played.lane];
+    by_lane.push_back(known(played));
+  }
+  if (is_plain) {
+    plain = by_lane;
+  }
+  return by_lane;
+}
+
+PlayedSliceId ActivityReader::known(PlayedSlice slice) {
+  const auto [found, is_new] = ids_.try_emplace(std::move(slice), slices_.next_id());
+  if (is_new) {
+    slices_.push_back(&found->first);
+    times_.push_back(nullptr);
+  }
+  return found->second;
 }
 
 Seconds ActivityReader::origin_of(TaskId run) const {
   const std::optional<JointRunId> id = graph_.tasks[run].joint;
   return id && graph_.lane_slices[graph_.joint_runs[*id].slices].begins_together
-             ? last_of(graph_.joint_runs[*id])
+             ? last_came_[*id]
              : timeline_.start[run];
 }
 
@@ -92,21 +144,31 @@ std::optional<Seconds> ActivityReader::lead_of(TaskId run) {
   return lead >= known->second ? std::nullopt : std::optional(on_grid(lead));
 }
 
+/// Whether anything was taken from its compute while it went on.
+bool ActivityReader::has_beside(TaskId task) const {
+  if (taken_.empty() || graph_.tasks[task].on_host) {
+    return false;
+  }
+  const std::vector<RankClassId>& taking_part = graph_.participants[task];
+  return std::any_of(taking_part.begin(), taking_part.end(), [&](RankClassId ranks) {
+    const std::vector<TakenFrom>& steps = taken_[ranks];
+    const auto next = first_after(steps, timeline_.start[task]);
+    return (next != steps.begin() && !std::prev(next)->taken.nothing()) ||
+           (next != steps.end() && next->at < timeline_.finish[task]);
+  });
+}
+
 /// Relative to its start; empty where nothing was taken.
 std::vector<TakenFrom> ActivityReader::beside_of(TaskId task) const {
-  if (taken_.empty() || graph_.tasks[task].on_host) {
+  if (!has_beside(task)) {
     return {};
   }
   const Interval whole{timeline_.start[task], timeline_.finish[task]};
-  const auto begin_of = [](const std::vector<TakenFrom>& steps, Seconds at) {
-    return std::upper_bound(steps.begin(), steps.end(), at,
-                            [](Seconds time, const TakenFrom& step) { return time < step.at; });
-  };
   std::vector<Seconds> times{whole.start};
   for (const RankClassId ranks : graph_.participants[task]) {
     const std::vector<TakenFrom>& steps = taken_[ranks];
-    for (auto step = begin_of(steps, whole.start); step != steps.end() && step->at < whole.finish;
-         ++step) {
+    for (auto step = first_after(steps, whole.start);
+         step != steps.end() && step->at < whole.finish; ++step) {
       times.push_back(step->at);
     }
   }
@@ -115,7 +177,7 @@ std::vector<TakenFrom> ActivityReader::beside_of(TaskId task) const {
   for (const Seconds at : times) {
     GpuShare taken;
     for (const RankClassId ranks : graph_.participants[task]) {
-      const auto next = begin_of(taken_[ranks], at);
+      const auto next = first_after(taken_[ranks], at);
       taken = next == taken_[ranks].begin() ? taken : most_of(taken, std::prev(next)->taken);
     }
     if (taken != (beside.empty() ? GpuShare{} : beside.back().taken)) {
@@ -125,15 +187,16 @@ std::vector<TakenFrom> ActivityReader::beside_of(TaskId task) const {
   return beside;
 }
 
-const SegmentTimes& ActivityReader::times_of(const PlayedSlice& played) {
-  const auto known = slices_.find(played);
-  if (known != slices_.end()) {
-    return known->second;
+const SegmentTimes& ActivityReader::times_of(PlayedSliceId id) {
+  if (times_[id]) {
+    return *times_[id];
   }
+  const PlayedSlice& played = slice(id);
   if (!played.joint) {
     const PlayedLane& alone = played.lanes.front();
-    return slices_.emplace(played, graph_.run_times(played.slice, alone.lead, alone.beside))
-        .first->second;
+    times_[id] = std::make_unique<const SegmentTimes>(
+        graph_.run_times(played.slice, alone.lead, alone.beside));
+    return *times_[id];
   }
   std::vector<LaneStart> lanes;
   for (const PlayedLane& lane : played.lanes) {
@@ -144,9 +207,9 @@ const SegmentTimes& ActivityReader::times_of(const PlayedSlice& played) {
   for (own.lane = 0; own.lane < times.size(); ++own.lane) {
     own.slice = graph_.lane_slices[*played.joint].slices[own.lane];
     shift(times[own.lane], -1 * own.lanes[own.lane].entry);
-    slices_.emplace(own, std::move(times[own.lane]));
+    times_[known(own)] = std::make_unique<const SegmentTimes>(std::move(times[own.lane]));
   }
-  return slices_.at(played);
+  return *times_[id];
 }
 
 const ComputeTime& ActivityReader::compute_of(TaskId id) {

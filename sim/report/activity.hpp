@@ -4,8 +4,10 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sim/report/intervals.hpp"
@@ -26,11 +28,12 @@ struct Activity {
   Seconds contention{};                            // of compute: longer for what ran beside it
 };
 
+enum class PlayedSliceId : std::int32_t {};
+
 /// Expands tasks into activities; keeps the inner times of slices that it has seen.
 class ActivityReader {
  public:
-  ActivityReader(const TaskGraph& graph, const Timeline& timeline)
-      : graph_(graph), timeline_(timeline), taken_(taken_over_time(graph, timeline)) {}
+  ActivityReader(const TaskGraph& graph, const Timeline& timeline);
 
   /// Calls `visit` for the task's activities, in order of start within each stream.
   void expand(TaskId task, const std::function<void(const Activity&)>& visit);
@@ -57,23 +60,34 @@ class ActivityReader {
     std::size_t lane = 0;
     auto operator<=>(const PlayedSlice&) const = default;  // NOLINT(modernize-use-nullptr)
   };
-  PlayedSlice slice_of(TaskId run);
+  /// Runs that were played alike have one.
+  PlayedSliceId slice_of(TaskId run);
+  const PlayedSlice& slice(PlayedSliceId id) const { return *slices_[id]; }
   /// Its inner times, relative to its origin.
-  const SegmentTimes& times_of(const PlayedSlice& played);
+  const SegmentTimes& times_of(PlayedSliceId id);
   /// When the slice of a run began: with its lane, or, of a joint run of which nothing begins
   /// before all lanes have come, with the last of them; the lane has waited so long.
   Seconds origin_of(TaskId run) const;
 
  private:
+  bool has_beside(TaskId task) const;
   std::vector<TakenFrom> beside_of(TaskId task) const;
   PlayedLane lane_of(TaskId run, Seconds last_came);
-  Seconds last_of(const JointRun& joint) const;
   std::optional<Seconds> lead_of(TaskId run);
+  std::vector<PlayedSliceId> slices_of(const JointRun& joint, Seconds last_came);
+  PlayedSliceId known(PlayedSlice slice);
 
   const TaskGraph& graph_;
   const Timeline& timeline_;
   IdVector<RankClassId, std::vector<TakenFrom>> taken_;
-  std::map<PlayedSlice, SegmentTimes> slices_;
+  IdVector<JointRunId, Seconds> last_came_;  // of its lanes
+  std::map<PlayedSlice, PlayedSliceId> ids_;
+  IdVector<PlayedSliceId, const PlayedSlice*> slices_;
+  IdVector<PlayedSliceId, std::unique_ptr<const SegmentTimes>> times_;  // null: not yet known
+  // Beside which nothing was taken: short cuts to `ids_`.
+  std::map<std::pair<ProgramSlice, std::optional<Seconds>>, PlayedSliceId> alone_;  // by lead
+  IdVector<LaneSlicesId, std::vector<PlayedSliceId>> together_;                     // by lane
+  IdVector<JointRunId, std::vector<PlayedSliceId>> joint_;  // by lane; empty: not yet known
   std::map<ProgramSlice, Seconds> enough_;  // by so much a host must be ahead never to be late
   std::map<TaskId, ComputeTime> uneven_;    // tasks that took longer or shorter than planned
 };

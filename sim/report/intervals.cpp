@@ -4,11 +4,33 @@
 
 namespace danlu {
 
-Intervals unite(std::vector<Interval> intervals) {
+namespace {
+
+/// What is united is mostly a few sorted lists one after another: merges them.
+void sort_by_start(std::vector<Interval>& intervals) {
   const auto earlier = [](const Interval& a, const Interval& b) { return a.start < b.start; };
-  if (!std::is_sorted(intervals.begin(), intervals.end(), earlier)) {
-    std::sort(intervals.begin(), intervals.end(), earlier);
+  using At = std::vector<Interval>::iterator;
+  std::vector<At> ends;  // of sorted runs
+  for (At at = intervals.begin(); at != intervals.end();) {
+    at = std::is_sorted_until(at, intervals.end(), earlier);
+    ends.push_back(at);
   }
+  while (ends.size() > 1) {
+    std::vector<At> merged;
+    At begin = intervals.begin();
+    for (std::size_t i = 0; i < ends.size(); i += 2) {
+      const At end = ends[std::min(i + 1, ends.size() - 1)];
+      std::inplace_merge(begin, ends[i], end, earlier);
+      merged.push_back(begin = end);
+    }
+    ends = std::move(merged);
+  }
+}
+
+}  // namespace
+
+Intervals unite(std::vector<Interval> intervals) {
+  sort_by_start(intervals);
   std::size_t kept = 0;
   for (const Interval& interval : intervals) {
     if (interval.finish <= interval.start) {

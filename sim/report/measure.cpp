@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <set>
 #include <tuple>
 
@@ -246,30 +247,38 @@ class Measurer {
         ranks.communication.push_back({*task.communication, task.part == PartId{0}, whole});
         break;
       case TaskKind::Run:
-        ranks.work.emplace_back(Interval{reader_.origin_of(id), whole.finish},
-                                &measure_of_slice(reader_.slice_of(id)));
-        ranks.waits.push_back({whole.start, reader_.origin_of(id)});
-        for (const Interval& wait : ranks.work.back().second->waits) {
-          ranks.within.push_back(
-              {reader_.origin_of(id) + wait.start, reader_.origin_of(id) + wait.finish});
-        }
-        ranks.compute_time += ranks.work.back().second->compute_time;
+        add_run(id, reader_.origin_of(id), ranks);
         break;
       case TaskKind::Host:
         break;
     }
   }
 
-  const SliceMeasure& measure_of_slice(const ActivityReader::PlayedSlice& slice) {
-    const auto known = slices_.find(slice);
-    return known != slices_.end() ? known->second
-                                  : slices_.emplace(slice, measure_slice(slice)).first->second;
+  void add_run(TaskId id, Seconds origin, RankActivity& ranks) {
+    const SliceMeasure& slice = measure_of_slice(reader_.slice_of(id));
+    ranks.work.emplace_back(Interval{origin, timeline_.finish[id]}, &slice);
+    ranks.waits.push_back({timeline_.start[id], origin});
+    for (const Interval& wait : slice.waits) {
+      ranks.within.push_back({origin + wait.start, origin + wait.finish});
+    }
+    ranks.compute_time += slice.compute_time;
   }
 
-  SliceMeasure measure_slice(const ActivityReader::PlayedSlice& as_played) {
+  const SliceMeasure& measure_of_slice(PlayedSliceId id) {
+    while (index(id) >= slices_.size()) {
+      slices_.push_back(nullptr);
+    }
+    if (slices_[id] == nullptr) {
+      slices_[id] = std::make_unique<const SliceMeasure>(measure_slice(id));
+    }
+    return *slices_[id];
+  }
+
+  SliceMeasure measure_slice(PlayedSliceId id) {
+    const ActivityReader::PlayedSlice& as_played = reader_.slice(id);
     const ProgramSlice& slice = as_played.slice;
     const PlayedProgram& played = plan_.graph.programs[slice.program];
-    const SegmentTimes& times = reader_.times_of(as_played);
+    const SegmentTimes& times = reader_.times_of(id);
     ComputeTime compute_time;
     std::vector<Interval> computing;
     IdArray<Axis, std::vector<Interval>, kAxes> exchanging_along;
@@ -467,27 +476,27 @@ class Measurer {
   }
 
   void add_communications(const RankActivity& ranks, const Coverage& compute, double members) {
-    by_sort_.assign(plan_.graph.communications.size(), {});
-    IdVector<CommunicationId, std::vector<Interval>> parts(by_sort_.size());
+    std::map<CommunicationId, std::vector<Interval>> parts;
+    std::map<CommunicationId, SortSum> sums;
     for (const auto& [sort, is_first, interval] : ranks.communication) {
-      by_sort_[sort].count += is_first ? 1 : 0;
+      sums[sort].count += is_first ? 1 : 0;
       parts[sort].push_back(interval);
     }
-    for (const CommunicationId sort : parts.ids()) {
-      const Intervals merged = unite(std::move(parts[sort]));  // messages go beside each other
-      by_sort_[sort].time = measure_of(merged);
-      by_sort_[sort].exposed = by_sort_[sort].time - compute.within(merged);
+    for (auto& [sort, intervals] : parts) {
+      const Intervals merged = unite(std::move(intervals));  // messages go beside each other
+      sums[sort].time = measure_of(merged);
+      sums[sort].exposed = sums[sort].time - compute.within(merged);
     }
     for (const auto& [whole, slice] : ranks.work) {
       for (std::size_t i = 0; slice != nullptr && i < slice->by_sort.size(); ++i) {
         const auto& [sort, sum] = slice->by_sort[i];
-        by_sort_[sort].add(sum);
+        sums[sort].add(sum);
       }
     }
     std::set<CommunicationKey> seen;
-    for (const CommunicationId sort : by_sort_.ids()) {
-      if (by_sort_[sort].count > 0) {
-        add_communication(plan_.graph.communications[sort], by_sort_[sort], members, seen);
+    for (const auto& [sort, sum] : sums) {
+      if (sum.count > 0) {
+        add_communication(plan_.graph.communications[sort], sum, members, seen);
       }
     }
   }
@@ -517,8 +526,7 @@ class Measurer {
   ActivityReader reader_;
   IdVector<RankClassId, RankActivity> ranks_;
   StepReport step_;
-  std::map<ActivityReader::PlayedSlice, SliceMeasure> slices_;
-  IdVector<CommunicationId, SortSum> by_sort_;  // of one class of ranks
+  IdVector<PlayedSliceId, std::unique_ptr<const SliceMeasure>> slices_;
   std::map<CommunicationKey, CommunicationSum> sums_;
   using SpeedKey = std::tuple<GpuSpeed, std::optional<Throttle>, bool>;
   std::map<SpeedKey, SpeedReport> by_speed_;  // sums

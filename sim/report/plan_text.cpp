@@ -260,9 +260,10 @@ std::string batch_line(const Workload& workload) {
   const TrainingSpec& t = workload.training;
   const int sharing = workload.parallelism.context * workload.parallelism.ulysses;
   return fmt::format(
-      "batch {} = {} of {} x {}, {} each{}", thousands(t.global_batch),
+      "batch {} = {} of {} x {}, {} each{}{}", thousands(t.global_batch),
       counted(workload.microbatches(), "microbatch", "es"), counted(t.micro_batch, "sequence"),
       counted(workload.parallelism.data, "replica"), counted(t.sequence_length, "token"),
+      t.decoder_length > 0 ? fmt::format(", {} of the decoder", thousands(t.decoder_length)) : "",
       sharing > 1 ? fmt::format(", {} of them on a rank", thousands(t.sequence_length / sharing))
                   : "");
 }

@@ -15,7 +15,10 @@ namespace danlu {
 struct SweepAxis {
   std::string key;                  // "cluster.gpus"
   std::vector<std::string> values;  // as --set would have them
+  bool together = false;            // it changes with the key before it, value by value
 };
+/// The first of the keys that change together with key `i`, which is `i` where that varies alone.
+std::size_t first_together(const std::vector<SweepAxis>& axes, std::size_t i);
 
 /// What became of one point.
 struct SweepPoint {
@@ -46,6 +49,7 @@ struct SweepReport {
   std::vector<SweepAxis> axes;
   std::vector<std::string> names;   // of the figures: places in the JSON of a run
   std::vector<std::string> places;  // in the JSON of the sweep: "figures.step.time_s"
+  std::vector<std::string> units;   // of the figures' values: "s"; "" of shares, counts and words
   std::vector<SweepPoint> points;   // the last axis varies fastest
 };
 

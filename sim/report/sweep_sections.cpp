@@ -23,11 +23,17 @@ Section swept_axes(const SweepReport& sweep) {
   Section section{.key = "axes",
                   .heading = "What varies",
                   .shape = Shape::Table,
-                  .columns = {{"key", "key", 24, true}, {"values", "values", 0, true}}};
-  for (const SweepAxis& axis : sweep.axes) {
+                  .columns = {{"key", "key", 24, true},
+                              {"values", "values", 0, true},
+                              {"together_with", "", 0, true, " ", Shown::OffPage}}};
+  for (std::size_t i = 0; i < sweep.axes.size(); ++i) {
+    const SweepAxis& axis = sweep.axes[i];
+    const std::string& first = sweep.axes[first_together(sweep.axes, i)].key;
     section.rows.push_back(
         {.label = axis.key,
-         .cells = {Figure::words(fmt::format("{}", fmt::join(axis.values, ", ")))}});
+         .cells = {Figure::words(fmt::format("{}", fmt::join(axis.values, ", "))),
+                   axis.together ? Figure::words(first) : Figure::absent()},
+         .note = axis.together ? fmt::format("together with {}", first) : ""});
   }
   return section;
 }
@@ -131,6 +137,13 @@ Section swept_scenario(const SweepReport& sweep) {
 }
 
 }  // namespace
+
+std::size_t first_together(const std::vector<SweepAxis>& axes, std::size_t i) {
+  while (axes[i].together) {
+    --i;
+  }
+  return i;
+}
 
 bool is_complete(const SweepReport& sweep) {
   return std::none_of(sweep.points.begin(), sweep.points.end(), [](const SweepPoint& point) {

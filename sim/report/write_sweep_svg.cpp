@@ -199,6 +199,14 @@ class SweepLines {
   const std::vector<std::string>& values_across() const { return sweep_.axes[across_axis_].values; }
   std::size_t lines() const { return by_axis_ ? sweep_.axes[*by_axis_].values.size() : 1; }
 
+  /// Whether a key changes with that across, or with that which tells lines apart.
+  bool goes_across(std::size_t axis) const {
+    return first_together(sweep_.axes, axis) == first_together(sweep_.axes, across_axis_);
+  }
+  bool tells_apart(std::size_t axis) const {
+    return by_axis_ && first_together(sweep_.axes, axis) == first_together(sweep_.axes, *by_axis_);
+  }
+
   std::optional<double> value_of(const SweepPoint& point) const {
     return number_of(point.figures[figure_]);
   }
@@ -207,9 +215,11 @@ class SweepLines {
   const SweepPoint& point_of(std::size_t line, std::size_t value) const {
     std::size_t number = 0;  // the last axis varies fastest
     for (std::size_t axis = 0; axis < sweep_.axes.size(); ++axis) {
-      number = number * sweep_.axes[axis].values.size() + (axis == across_axis_ ? value
-                                                           : axis == by_axis_   ? line
-                                                                                : 0);
+      if (!sweep_.axes[axis].together) {
+        number = number * sweep_.axes[axis].values.size() + (goes_across(axis)   ? value
+                                                             : tells_apart(axis) ? line
+                                                                                 : 0);
+      }
     }
     return sweep_.points[number];
   }
@@ -364,7 +374,7 @@ class SweepLines {
   std::string settled() const {
     std::string words;
     for (std::size_t axis = 0; axis < sweep_.axes.size(); ++axis) {
-      if (axis != across_axis_ && axis != by_axis_) {
+      if (!goes_across(axis) && !tells_apart(axis)) {
         words += fmt::format("{}{} is {}", words.empty() ? "" : ", ", sweep_.axes[axis].key,
                              shown(sweep_.axes[axis].values.front()));
       }

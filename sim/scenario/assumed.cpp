@@ -193,6 +193,7 @@ std::vector<Assumed> find_assumed(const Values& values, const std::string& secti
                {attention, fused},
                {"memory.bandwidth"},
                {"memory.efficiency"},
+               {"memory.permute", scenario.workload.model.experts.count > 0},
                {"kernel_launch"},
                {"multiprocessors"},
                {"memory.capacity"}},

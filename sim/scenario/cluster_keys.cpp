@@ -232,6 +232,9 @@ std::vector<KeyRow> attention_figures() {
         "fitted to all implementations");
     add("backward", &FusedAttention::backward, 0.05, 2, "0.8",
         "Speed backward, of that forward; of FlashAttention-2 and cuDNN on H100");
+    add("sustained", &FusedAttention::sustained, 0.01, 1, "1",
+        "Share of the dense peak that it never exceeds forward where kernels run for long, as "
+        "within a step: the power limit; backward that, times backward");
   }
   return rows;
 }
@@ -253,6 +256,9 @@ std::vector<KeyRow> gpu_figures() {
       fraction("memory.scores", pace_of(PassKind::Scores), "0.8",
                "The same of softmax and dropout over the scores of unfused attention; fitted to "
                "training runs on A100"),
+      fraction("memory.permute", pace_of(PassKind::Permute), "1",
+               "The same of tokens put in the order of their experts and back; rows that are "
+               "copied by index reach 0.87 to 1 of what others do on one H200"),
       count("multiprocessors", &GpuSpec::multiprocessors, 1, 10000, "required",
             "SMs, for wave quantisation"),
       number("compute_capability", &GpuSpec::compute_capability, 3, 20, "",

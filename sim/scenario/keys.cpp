@@ -8,6 +8,7 @@
 #include "sim/cluster/topology_spec.hpp"
 #include "sim/scenario/key_rows.hpp"
 #include "sim/scenario/search_keys.hpp"
+#include "sim/scenario/sweep_keys.hpp"
 #include "sim/workload/workload.hpp"
 
 namespace danlu {
@@ -269,6 +270,9 @@ std::vector<KeyRow> training_keys() {
             "Sequences per microbatch"),
       count("training.sequence_length", &TrainingSpec::sequence_length, 1, 1e8, "required",
             "Tokens per sequence"),
+      count("training.decoder_length", &TrainingSpec::decoder_length, 0, 1e8, "",
+            "Of an encoder-decoder, tokens per sequence of its decoder, where `sequence_length` is "
+            "the encoder's, by which tokens are counted; as many if left out"),
       choice("training.precision", &TrainingSpec::precision, "bf16",
              "Of matrix products; fp8, mxfp8 and fp4 are of those in layers alone, all else is in "
              "bf16 then"),
@@ -464,6 +468,7 @@ std::span<const KeyRow> scenario_keys() {
                      "structure, whose GPU, links and NICs they have"},
       below("cluster", without_defaults(node_and_fabric_keys()), " (instead of the topology's)"),
       plan_keys(),
+      sweep_keys(),
       width_keys(),
       host_keys(),
       degraded_keys(),

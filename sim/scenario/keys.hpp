@@ -18,7 +18,7 @@ inline constexpr std::size_t kLongestText = 1000;
 
 /// Counts, Durations: a list of whole numbers, of durations. Interval: a duration, "N steps", or
 /// one of a few words. Words: one of a few words, or a list of other words. Lines: a block of text,
-/// or a list of its lines.
+/// or a list of its lines. Swept: keys with their values (yaml_swept.hpp).
 enum class KeyType {
   Text,
   Count,
@@ -36,6 +36,8 @@ enum class KeyType {
   Durations,
   Interval,
   Lines,
+  Swept,      // keys, each with a list of values
+  SweptRows,  // rows of keys, each with a value
 };
 
 /// One key. `fallback` is the default as a user would write it; "required" if there is none, "" if

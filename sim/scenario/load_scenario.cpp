@@ -16,6 +16,7 @@
 #include "sim/scenario/resolve.hpp"
 #include "sim/scenario/search_keys.hpp"
 #include "sim/scenario/settings.hpp"
+#include "sim/scenario/sweep_keys.hpp"
 #include "sim/scenario/unused_keys.hpp"
 #include "sim/scenario/values.hpp"
 #include "sim/schedule/grid.hpp"
@@ -107,6 +108,9 @@ Values read_chain(const std::string& yaml, const fs::path& file, std::vector<fs:
       values.erase_tree(section);
     }
   }
+  if (own.has_section("sweep")) {
+    values.erase_tree("sweep");  // the nearest says what is swept
+  }
   values.overlay(own);
   return values;
 }
@@ -183,6 +187,7 @@ class Builder {
                              {w, scenario.cluster, beside_, options_}, problems_, scenario.notes);
       });
     }
+    scenario.sweep = read_sweep(values_, problems_);
     throw_if_any(problems_);
     scenario.name = values_.at("name").text;
     scenario.search = read_search(values_);

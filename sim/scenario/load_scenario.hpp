@@ -12,6 +12,7 @@
 #include "sim/campaign/faults_plan.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/scenario/search_spec.hpp"
+#include "sim/scenario/sweep_spec.hpp"
 #include "sim/workload/workload.hpp"
 
 namespace danlu {
@@ -47,6 +48,7 @@ struct Scenario {
   Workload workload;
   std::optional<FaultsPlan> faults;  // a campaign, if there is a `faults` section
   SearchSpec search;                 // what `danlu search` tries instead of its defaults
+  SweepSpec sweep;                   // what `danlu sweep` varies
   std::vector<std::string> notes;    // what the reader chose where the file is silent; sentences
   /// Where keys of `communication` stand, by path: a problem without words. Whether they can be
   /// used only shows once the cluster is built.

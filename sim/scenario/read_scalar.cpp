@@ -202,6 +202,8 @@ Wrong read_scalar(const KeyRow& row, Value& value) {
     case KeyType::Ranges:
     case KeyType::Sources:
     case KeyType::Lines:
+    case KeyType::Swept:
+    case KeyType::SweptRows:
       break;
   }
   check(false, "a value that is no scalar");

@@ -14,22 +14,10 @@
 #include "sim/scenario/values.hpp"
 #include "sim/scenario/yaml_documents.hpp"
 #include "sim/scenario/yaml_links.hpp"
+#include "sim/scenario/yaml_swept.hpp"
 
 namespace danlu {
 namespace {
-
-std::string node_kind(const YAML::Node& node) {
-  switch (node.Type()) {
-    case YAML::NodeType::Map:
-      return "a mapping";
-    case YAML::NodeType::Sequence:
-      return node.size() == 0 ? "an empty list" : "a list";
-    case YAML::NodeType::Null:
-      return "nothing";
-    default:
-      return quote(node.Scalar());
-  }
-}
 
 /// Walks one document along a table of keys. One class: a method for each type of key, which
 /// recurse into each other.
@@ -303,6 +291,10 @@ class ValuesReader {
       read_sources(node, row, std::move(value));
       return;
     }
+    if (row.type == KeyType::Swept || row.type == KeyType::SweptRows) {
+      read_swept_axes(node, row, std::move(value), key_mark);
+      return;
+    }
     if (row.type == KeyType::Words && node.IsSequence()) {
       read_words(node, row, std::move(value));
       return;
@@ -471,6 +463,22 @@ class ValuesReader {
     for (const TextLine& line : value.lines) {
       value.text += line.text + "\n";
     }
+    values_.set(row.path, std::move(value));
+  }
+
+  void read_swept_axes(const YAML::Node& node, const KeyRow& row, Value value,
+                       const YAML::Mark& key_mark) {
+    SweptNode found = row.type == KeyType::Swept ? read_swept(node, row, keys_, text_)
+                                                 : read_swept_rows(node, row, keys_, text_);
+    for (SweptNode::Fault& fault : found.faults) {
+      add(row, node.IsNull() ? key_mark : fault.mark, std::move(fault.complaint.message),
+          std::move(fault.complaint.hint));
+    }
+    if (!found.faults.empty()) {
+      return;
+    }
+    value.swept = std::move(found.axes);
+    value.text = std::move(found.text);
     values_.set(row.path, std::move(value));
   }
 

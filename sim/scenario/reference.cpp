@@ -218,6 +218,17 @@ class SchemaWriter {
         return {{"type", "object"},
                 {"propertyNames", {{"enum", all_paths()}}},
                 {"additionalProperties", {{"type", "string"}, {"minLength", 1}}}};
+      case KeyType::Swept:
+        return {{"type", "object"},
+                {"minProperties", 1},
+                {"additionalProperties",
+                 {{"anyOf",
+                   {Json{{"type", "array"}, {"minItems", 1}},
+                    Json{{"type", {"string", "number", "boolean"}}}}}}}};
+      case KeyType::SweptRows:
+        return {{"type", "array"},
+                {"minItems", 1},
+                {"items", {{"type", "object"}, {"minProperties", 1}}}};
     }
     return {};
   }
@@ -292,6 +303,10 @@ std::string value_text(const KeyRow& row) {
       return "block of lines, or a list of them";
     case KeyType::Sources:
       return "mapping";
+    case KeyType::Swept:
+      return "mapping of keys to lists or ranges of values";
+    case KeyType::SweptRows:
+      return "list of mappings of keys to values";
   }
   return "";
 }

@@ -15,6 +15,7 @@
 
 #include "sim/base/error.hpp"
 #include "sim/scenario/keys.hpp"
+#include "sim/scenario/sweep_spec.hpp"
 
 namespace danlu {
 
@@ -43,6 +44,7 @@ struct Value {
   std::vector<double> numbers;               // Counts, Durations
   std::vector<std::array<double, 3>> links;  // GPU, GPU, count or share
   std::vector<TextLine> lines;               // Lines
+  SweepSpec swept;                           // Swept, SweptRows
   SourcePosition position;                   // line 0: from the command line
   std::string source_line;
   std::string origin;  // where it comes from if from no file: "model preset gpt3-175b"

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "sim/base/text.hpp"
+
 namespace danlu {
 namespace {
 
@@ -30,6 +32,19 @@ class DocumentStarts : public YAML::EventHandler {
 };
 
 }  // namespace
+
+std::string node_kind(const YAML::Node& node) {
+  switch (node.Type()) {
+    case YAML::NodeType::Map:
+      return "a mapping";
+    case YAML::NodeType::Sequence:
+      return node.size() == 0 ? "an empty list" : "a list";
+    case YAML::NodeType::Null:
+      return "nothing";
+    default:
+      return quote(node.Scalar());
+  }
+}
 
 std::string syntax_hint(std::string_view message) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kHints{{

@@ -9,6 +9,9 @@
 
 namespace danlu {
 
+/// What stands there, in words: "a list", "nothing", or the text in quotes.
+std::string node_kind(const YAML::Node& node);
+
 /// What the YAML library says of broken text, and what a person can do about it.
 std::string syntax_hint(std::string_view message);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "sim/base/error.hpp"
@@ -44,12 +45,49 @@ SweepPlot read_parts(std::string_view text) {
   return plot;
 }
 
-/// The last key of several values that is not `other`, or "".
+/// Whether each value of a key stands once, so that it says which point is meant.
+bool is_distinct(const SweepAxis& axis) {
+  return std::set<std::string>(axis.values.begin(), axis.values.end()).size() == axis.values.size();
+}
+
+/// The place of a key, which is one of the sweep.
+std::size_t place_of(const std::vector<SweepAxis>& axes, const std::string& key) {
+  return static_cast<std::size_t>(
+      std::find_if(axes.begin(), axes.end(),
+                   [&](const SweepAxis& axis) { return axis.key == key; }) -
+      axes.begin());
+}
+
+/// Whether two keys are one, or change together.
+bool change_together(const std::vector<SweepAxis>& axes, const std::string& a,
+                     const std::string& b) {
+  return first_together(axes, place_of(axes, a)) == first_together(axes, place_of(axes, b));
+}
+
+/// The last key of several values that does not change with `other`, or "". Of keys that change
+/// together the first whose values are all different.
 std::string last_varied(const std::vector<SweepAxis>& axes, const std::string& other) {
-  const auto last = std::find_if(axes.rbegin(), axes.rend(), [&](const SweepAxis& axis) {
-    return axis.key != other && axis.values.size() > 1;
-  });
-  return last == axes.rend() ? "" : last->key;
+  std::string found;
+  std::size_t first = axes.size();  // of those that change together with what was found
+  for (std::size_t i = axes.size(); i-- > 0;) {
+    const bool free = other.empty() || !change_together(axes, axes[i].key, other);
+    const bool same = first_together(axes, i) == first;
+    if (free && axes[i].values.size() > 1 && (found.empty() || (same && is_distinct(axes[i])))) {
+      found = axes[i].key;
+      first = first_together(axes, i);
+    }
+  }
+  return found;
+}
+
+/// A key that is drawn has to tell points apart.
+void check_distinct(std::string_view part, const SweepAxis& axis) {
+  if (!is_distinct(axis)) {
+    refuse_plot(fmt::format("{}={} has one value in several rows that differ in what changes "
+                            "together with it",
+                            part, shown(axis.key)),
+                "a key that has another value in each row");
+  }
 }
 
 }  // namespace
@@ -77,7 +115,15 @@ SweepPlot read_plot_axes(std::string_view text, const std::vector<SweepAxis>& ax
     refuse_plot(fmt::format("there is no other key than by={} to go across", shown(plot.by)),
                 fmt::format("for example --axes x={}", shown(plot.by)));
   }
+  if (!plot.by.empty() && change_together(axes, plot.across, plot.by)) {
+    refuse_plot(fmt::format("x={} and by={} change together", shown(plot.across), shown(plot.by)),
+                "leave by out");
+  }
   plot.by = plot.by.empty() ? last_varied(axes, plot.across) : plot.by;
+  check_distinct("x", axes[place_of(axes, plot.across)]);
+  if (!plot.by.empty()) {
+    check_distinct("by", axes[place_of(axes, plot.by)]);
+  }
   plot.figure = plot.figure.empty() ? names.front() : plot.figure;
   for (const SweepAxis& axis : axes) {
     if (axis.key == plot.by && axis.values.size() > kMostPlotLines) {
@@ -85,7 +131,9 @@ SweepPlot read_plot_axes(std::string_view text, const std::vector<SweepAxis>& ax
                               axis.values.size(), shown(axis.key), kMostPlotLines),
                   "a sweep of fewer values, or that key as x");
     }
-    if (axis.key != plot.across && axis.key != plot.by && axis.values.size() > 1) {
+    const bool drawn = change_together(axes, axis.key, plot.across) ||
+                       (!plot.by.empty() && change_together(axes, axis.key, plot.by));
+    if (!drawn && axis.values.size() > 1) {
       refuse_plot(fmt::format("points differ in {}, which has {} values and is neither x nor by",
                               shown(axis.key), axis.values.size()),
                   fmt::format("a sweep of one of them, as in --over {}={}", shown(axis.key),

@@ -5,12 +5,14 @@
 #include <malloc.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -123,7 +125,7 @@ void write_all(int pipe, std::string_view bytes) {
 }
 
 /// The whole life of a process.
-[[noreturn]] void live(int pipe, std::size_t number, const std::optional<int>& patience,
+[[noreturn]] void live(int pipe, std::size_t number, const std::optional<double>& patience,
                        const std::function<Played(std::size_t)>& play) {
   // It makes a lot once and then ends: what it gives back would only be faulted in again.
   (void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
@@ -131,7 +133,13 @@ void write_all(int pipe, std::string_view bytes) {
   (void)mallopt(M_TOP_PAD, 4 << 20);
   if (patience) {
     std::signal(SIGALRM, SIG_DFL);
-    alarm(static_cast<unsigned>(*patience));
+    constexpr double kTick = 1e-6;  // of the timer, which nought would stop
+    const double whole = std::floor(*patience);
+    itimerval timer{};
+    timer.it_value.tv_sec = static_cast<time_t>(whole);
+    timer.it_value.tv_usec = static_cast<suseconds_t>((*patience - whole) / kTick);
+    timer.it_value.tv_usec = std::max<suseconds_t>(timer.it_value.tv_usec, whole > 0 ? 0 : 1);
+    (void)setitimer(ITIMER_REAL, &timer, nullptr);
   }
   try {
     write_all(pipe, pack(result_of(number, play)));
@@ -196,7 +204,7 @@ std::vector<Process> take_finished(std::vector<Process>& running) {
   return finished;
 }
 
-Played finish(const Process& process, const std::optional<int>& patience) {
+Played finish(const Process& process, const std::optional<double>& patience) {
   close(process.pipe);
   int status = 0;
   while (waitpid(process.id, &status, 0) < 0 && errno == EINTR) {
@@ -205,7 +213,8 @@ Played finish(const Process& process, const std::optional<int>& patience) {
     return out_of_memory();
   }
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM && patience) {
-    return failed(fmt::format("took longer than {} s", *patience));
+    return {.outcome = Played::Outcome::TooLong,
+            .why = fmt::format("took longer than {} s", *patience)};
   }
   if (WIFSIGNALED(status)) {
     return failed(fmt::format("killed by signal {}", WTERMSIG(status)));
@@ -224,6 +233,7 @@ Seconds end_of(const Played& played) {
     case Played::Outcome::OutOfMemory:
       throw std::bad_alloc();
     case Played::Outcome::Failed:
+    case Played::Outcome::TooLong:
       throw InternalError(played.why);
     case Played::Outcome::Ended:
       break;

@@ -16,7 +16,7 @@ namespace danlu {
 
 /// What one play came to.
 struct Played {
-  enum class Outcome : std::uint8_t { Ended, Hung, Failed, OutOfMemory };
+  enum class Outcome : std::uint8_t { Ended, Hung, Failed, TooLong, OutOfMemory };
 
   Outcome outcome = Outcome::Ended;
   Timeline timeline{};  // where only the end is asked for, without the times of tasks
@@ -26,12 +26,12 @@ struct Played {
 };
 
 /// When a play ended. Throws CannotRun where it hung, std::bad_alloc where it was out of memory,
-/// InternalError where it failed.
+/// InternalError where it failed or took too long.
 Seconds end_of(const Played& played);
 
 struct PoolOptions {
   int processes = 0;                          // at once; 0: as many as there are processors
-  std::optional<int> patience;                // seconds, after which a play has failed
+  std::optional<double> patience;             // seconds, after which a play takes too long
   std::function<void(std::size_t)> before{};  // called in this process before a play is started
   std::function<void(std::size_t)> after{};   // in this process, when so many plays have ended
   std::function<bool()> go_on{};              // in this process: whether another may be started

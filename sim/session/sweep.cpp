@@ -10,9 +10,10 @@
 namespace danlu {
 
 SweepReport begin_sweep(const SweepRequest& request, const LoadOptions& load) {
-  SweepReport report{.scenario = load_scenario(request.file, load).name,
+  const Scenario scenario = load_scenario(request.file, load);
+  SweepReport report{.scenario = scenario.name,
                      .file = request.file.string(),
-                     .axes = read_sweep_axes(request.over, load.overrides),
+                     .axes = sweep_axes(request.over, scenario, load.overrides),
                      .names = request.names,
                      .places = {},
                      .points = {}};
@@ -25,7 +26,7 @@ SweepReport begin_sweep(const SweepRequest& request, const LoadOptions& load) {
 std::vector<std::size_t> points_of(const SweepReport& report) {
   std::size_t count = 1;
   for (const SweepAxis& axis : report.axes) {
-    count *= axis.values.size();
+    count *= axis.together ? 1 : axis.values.size();
   }
   std::vector<std::size_t> numbers(count);
   std::iota(numbers.begin(), numbers.end(), std::size_t{0});
@@ -40,7 +41,11 @@ ReadPoint reader_of(const std::filesystem::path& file, const std::vector<SweepAx
     for (std::size_t i = 0; i < values.size(); ++i) {
       own.overrides.push_back(fmt::format("{}={}", axes[i].key, values[i]));
     }
-    return load_scenario(file, own);
+    Scenario point = load_scenario(file, own);
+    point.sweep.clear();  // which would be another sweep
+    std::erase_if(point.settings,
+                  [](const Setting& setting) { return setting.key.starts_with("sweep."); });
+    return point;
   };
 }
 
@@ -59,14 +64,15 @@ SweepReport sweep(const SweepRequest& request, const LoadOptions& load,
     }
   };
   const std::string plotted = request.plot ? request.plot->figure : "";
-  for (const PointResult& result : play_first_points(left, read, report.names, plotted, options)) {
+  for (const PointResult& result :
+       play_first_points(left, read, report.names, plotted, options, request.point_limit)) {
     take(result);
   }
   if (request.plot) {
     check_plotted(with_points(report, results), *request.plot);
   }
   left.erase(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(played));
-  play_points(left, read, report.names, options, {.take = take});
+  play_points(left, read, report.names, options, {.limit = request.point_limit, .take = take});
   return with_points(std::move(report), results);
 }
 

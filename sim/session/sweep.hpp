@@ -1,6 +1,7 @@
 // A sweep: a scenario played once for each combination of the values of some keys.
 //
 //   --over A=1,2 --over B=x,y,z        1x 1y 1z 2x 2y 2z
+//   A and B together: 1 with x, 2 with y        1x 2y
 //
 // A point that is invalid or cannot be played is a result, with the reason (sweep_points.hpp). A
 // sweep that is to outlive this process is planned first (sweep_plan.hpp).
@@ -20,9 +21,10 @@ namespace danlu {
 
 struct SweepRequest {
   std::filesystem::path file;
-  std::vector<std::string> over;   // of --over, see sweep_axis.hpp
-  std::vector<std::string> names;  // of figures: places in the JSON of a run
-  std::optional<SweepPlot> plot;   // what will be drawn; its figure is one of the names
+  std::vector<std::string> over;      // of --over, beside what the scenario varies (sweep_axis.hpp)
+  std::vector<std::string> names;     // of figures: places in the JSON of a run
+  std::optional<SweepPlot> plot;      // what will be drawn; its figure is one of the names
+  std::optional<double> point_limit;  // seconds, after which a point has failed
 };
 
 /// Throws InputError where the request is wrong, where no point is valid (the problems of the

@@ -1,12 +1,10 @@
-// The values that a key of a sweep takes, as they are typed:
+// What a sweep varies: the scenario's section `sweep`, and --over of the command line.
 //
-//   cluster.gpus=64,128,1024          a list
-//   cluster.gpus=64..512:x2           64, 128, 256, 512: by a factor
-//   parallelism.tensor=2..8:2         2, 4, 6, 8: by a step, 1 where it is left out
-//   cluster.topology=dgx-a100,hgx-a800
+//   --over cluster.gpus=64,128,1024       a list
+//   --over parallelism.tensor=2..8:2      a range (sweep_values.hpp)
 //
-// A range ends at the last value that is not beyond its end. Commas inside of brackets and braces
-// are the value's own: training.x=[1,2],[3].
+// The two are joined: axes of the section come first, those of --over vary faster. A key of
+// `sweep.over` that the command line names again, by --over or --set, is the command line's.
 #pragma once
 
 #include <string>
@@ -14,17 +12,17 @@
 #include <vector>
 
 #include "sim/report/sweep_report.hpp"
+#include "sim/scenario/load_scenario.hpp"
 
 namespace danlu {
-
-inline constexpr std::size_t kMostPoints = 10'000;  // of a sweep
 
 /// Throws InputError at --over.
 SweepAxis read_sweep_axis(std::string_view text);
 
-/// The axes together. Throws InputError at --over where one key is, or holds, another, where one
-/// of `overrides` (of --set) says the same, or where there are more points than kMostPoints.
-std::vector<SweepAxis> read_sweep_axes(const std::vector<std::string>& texts,
-                                       const std::vector<std::string>& overrides);
+/// All axes of a sweep of this scenario, which was read with `overrides` (of --set). Throws
+/// InputError where nothing varies, where one key is, or holds, another or one of `overrides`, and
+/// where there are more points than kMostPoints.
+std::vector<SweepAxis> sweep_axes(const std::vector<std::string>& over, const Scenario& scenario,
+                                  const std::vector<std::string>& overrides);
 
 }  // namespace danlu

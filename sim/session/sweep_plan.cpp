@@ -53,16 +53,12 @@ std::string text_of(const SweepPlan& plan, std::size_t number) {
   return text;
 }
 
-Scenario read_text(const SweepPlan& plan, const std::string& text,
-                   const std::filesystem::path& topologies) {
-  return load_scenario_text(text, plan.report.file, {topologies, {}});
-}
-
 Scenario read_planned(const SweepPlan& plan, std::size_t number,
                       const std::filesystem::path& topologies) {
   std::string hint = "a preset or a file that it rests on has changed: plan the sweep again";
   try {
-    Scenario scenario = read_text(plan, text_of(plan, number), topologies);
+    Scenario scenario =
+        load_scenario_text(text_of(plan, number), plan.report.file, {topologies, {}});
     if (key_of(plan, scenario) == plan.points[number].key) {
       return scenario;
     }
@@ -129,7 +125,7 @@ SweepPlan plan_sweep(const SweepRequest& request, std::string version, const Loa
   // Of points that are all invalid the first says why, as it would in danlu run.
   for (const PointResult& result :
        play_first_points(valid.empty() ? std::vector{numbers.front()} : valid, read,
-                         plan.report.names, "", options)) {
+                         plan.report.names, "", options, request.point_limit)) {
     plan.points[result.number].result = result.json;
   }
   return plan;

@@ -50,7 +50,7 @@ Json play_point(std::size_t number, const ReadPoint& read, const std::vector<std
     message["figures"] = Json::object();
     for (const auto& [name, figure] : figures_of(document_of(report))) {
       if (names.empty() || std::find(names.begin(), names.end(), name) != names.end()) {
-        message["figures"][name] = {json_value(figure.value), figure.text};
+        message["figures"][name] = {json_value(figure.value), figure.text, figure.unit};
       }
     }
     return message;
@@ -65,6 +65,8 @@ Json play_point(std::size_t number, const ReadPoint& read, const std::vector<std
 std::string why_ended(const Played& played) {
   return played.outcome == Played::Outcome::OutOfMemory
              ? "this machine has not enough memory for it"
+         : played.outcome == Played::Outcome::TooLong
+             ? fmt::format("it {}, the limit of a point", played.why)
              : played.why;
 }
 
@@ -134,14 +136,14 @@ void play_points(const std::vector<std::size_t>& numbers, const ReadPoint& read,
                  const PointHooks& hooks) {
   std::vector<std::size_t> ended_early;
   const auto play = [&](const std::vector<std::size_t>& these, int processes, bool is_last) {
-    PoolOptions pool{.processes = processes, .go_on = hooks.go_on};
+    PoolOptions pool{.processes = processes, .patience = hooks.limit, .go_on = hooks.go_on};
     if (hooks.before) {
       pool.before = [&](std::size_t i) { hooks.before(these[i]); };
     }
     pool.take = [&](std::size_t i, const Played& played) {
       if (played.ended()) {
         hooks.take({these[i], played.why});
-      } else if (is_last) {
+      } else if (is_last || played.outcome == Played::Outcome::TooLong) {
         hooks.take({these[i], line_of(message_of(Status::Failed, why_ended(played)))});
       } else {
         ended_early.push_back(these[i]);
@@ -159,14 +161,15 @@ void play_points(const std::vector<std::size_t>& numbers, const ReadPoint& read,
 std::vector<PointResult> play_first_points(const std::vector<std::size_t>& numbers,
                                            const ReadPoint& read,
                                            const std::vector<std::string>& names,
-                                           std::string_view plotted,
-                                           const SessionOptions& options) {
+                                           std::string_view plotted, const SessionOptions& options,
+                                           const std::optional<double>& limit) {
   std::vector<PointResult> results;
   bool any_valid = false;
   for (const std::size_t number : numbers) {
     Json message;
     play_points({number}, read, {}, options,
-                {.take = [&](const PointResult& result) { message = Json::parse(result.json); }});
+                {.limit = limit,
+                 .take = [&](const PointResult& result) { message = Json::parse(result.json); }});
     any_valid = any_valid || message["status"] != name_of(Status::Invalid);
     const bool has_figures = message.contains("figures");
     if (has_figures) {
@@ -203,20 +206,27 @@ std::string invalid_point(const InputError& error) {
 }
 
 SweepReport with_points(SweepReport report, const std::vector<std::string>& results) {
+  report.units.assign(report.names.size(), "");
   for (std::size_t number = 0; number < results.size(); ++number) {
     const Json message = results[number].empty() ? message_of(Status::Missing, "not yet played")
                                                  : Json::parse(results[number]);
     report.points.push_back(point_of(values_of(report.axes, number), message, report.names));
+    for (std::size_t i = 0; i < report.names.size(); ++i) {
+      const Json figures = message.value("figures", Json::object());
+      if (figures.contains(report.names[i])) {
+        report.units[i] = figures[report.names[i]].at(2).get<std::string>();
+      }
+    }
   }
   return report;
 }
 
-// Digits of a number whose last place is the last axis.
+// Digits of a number whose last place is the last axis; keys that change together share one.
 std::vector<std::string> values_of(const std::vector<SweepAxis>& axes, std::size_t number) {
   std::vector<std::string> values(axes.size());
   for (std::size_t i = axes.size(); i-- > 0;) {
     values[i] = axes[i].values[number % axes[i].values.size()];
-    number /= axes[i].values.size();
+    number /= axes[i].together ? 1 : axes[i].values.size();
   }
   return values;
 }

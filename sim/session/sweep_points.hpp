@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,10 +23,11 @@ struct PointResult {
   std::string json;  // in one line: its status, the reason, figures by name with values and words
 };
 
-/// What is called of plays, in this process, where it is set.
+/// How long a point may take, and what is called in this process, where it is set.
 struct PointHooks {
   std::function<void(std::size_t)> before{};       // a point is begun; may throw
   std::function<bool()> go_on{};                   // whether another may be begun
+  std::optional<double> limit{};                   // seconds, after which a point has failed
   std::function<void(const PointResult&)> take{};  // of each as soon as it is known, in any order
 };
 
@@ -43,7 +45,8 @@ void play_points(const std::vector<std::size_t>& numbers, const ReadPoint& read,
 std::vector<PointResult> play_first_points(const std::vector<std::size_t>& numbers,
                                            const ReadPoint& read,
                                            const std::vector<std::string>& names,
-                                           std::string_view plotted, const SessionOptions& options);
+                                           std::string_view plotted, const SessionOptions& options,
+                                           const std::optional<double>& limit);
 
 /// Whether `json` is what a point may come to.
 bool is_point_result(const std::string& json);

@@ -27,8 +27,14 @@ class PassLowering {
       hosts.last.resize(passing.lanes());
     }
     std::vector<Tasks> previous(passing.lanes());
+    std::map<ProgramId, std::vector<PlayedProgramId>> played;
+    joint_slices_.clear();
     for (const StagePass& made : draft_.stage(passing.stage).passes) {
-      const std::vector<PlayedProgramId> programs = programs_of(passing, made.program);
+      const auto [known, is_new] = played.try_emplace(made.program);
+      if (is_new) {
+        known->second = programs_of(passing, made.program);
+      }
+      const std::vector<PlayedProgramId>& programs = known->second;
       Pass pass{.action = made.action, .beside = made.beside};
       for (const ProgramSlice& slice :
            made.cut_at_layers ? layer_slices(programs[0]) : std::vector{whole(programs[0])}) {
@@ -280,56 +286,78 @@ class PassLowering {
     return task;
   }
 
-  /// The slice as a task for each lane. What lanes compute before they first meet is a task of its
-  /// own where all the rest begins together, which then takes the same time in every pass.
+  /// A slice as the lanes of a stage group play it, in all passes alike: by lane, tasks but for
+  /// their action.
+  struct JointSlice {
+    std::vector<Task> heads;  // what they compute before they meet; or empty
+    std::vector<Task> runs;
+    std::optional<LaneSlicesId> slices{};  // none: they never meet
+  };
+
+  /// What lanes compute before they first meet is a task of its own where all the rest begins
+  /// together, which then takes the same time in every pass.
+  const JointSlice& joint_slice(const StageGroup& passing,
+                                const std::vector<PlayedProgramId>& programs,
+                                const ProgramSlice& slice, const StagePass& pass) {
+    const auto [known, is_new] = joint_slices_.try_emplace(slice);
+    JointSlice& joint = known->second;
+    if (!is_new) {
+      return joint;
+    }
+    const Program& played = program(slice.program).program;
+    const std::size_t meeting = first_meeting(played, slice.first, slice.last);
+    LaneSlices lanes{.begins_together = meeting < slice.last};
+    for (std::size_t u = 0; u < passing.rank_classes.size(); ++u) {
+      ProgramSlice own = slice;
+      own.program = programs[programs.size() == 1 ? 0 : u];
+      if (slice.first < meeting && meeting < slice.last) {
+        joint.heads.push_back(run_of({own.program, own.first, meeting}, pass));
+        own.first = meeting;
+      }
+      joint.runs.push_back(run_of(own, pass));
+      lanes.slices.push_back(own);
+    }
+    if (std::any_of(played.segments.begin() + static_cast<std::ptrdiff_t>(slice.first),
+                    played.segments.begin() + static_cast<std::ptrdiff_t>(slice.last),
+                    [](const Segment& segment) { return !segment.is_compute; })) {
+      const auto [id, is_first] = lane_slices_.try_emplace(lanes, graph().lane_slices.next_id());
+      joint.slices = id->second;
+      if (is_first) {
+        graph().lane_slices.push_back(std::move(lanes));
+      }
+    }
+    return joint;
+  }
+
+  /// The slice as a task for each lane, or two.
   Slice add_joint_run(const StageGroup& passing, const std::vector<PlayedProgramId>& programs,
                       const ProgramSlice& slice, const StagePass& pass, HostLine& hosts) {
     const std::size_t classes = passing.rank_classes.size();
-    const std::vector<Segment>& segments = program(slice.program).program.segments;
-    const auto exchange = std::find_if(segments.begin() + static_cast<std::ptrdiff_t>(slice.first),
-                                       segments.begin() + static_cast<std::ptrdiff_t>(slice.last),
-                                       [](const Segment& segment) { return !segment.is_compute; });
-    const bool meets = static_cast<std::size_t>(exchange - segments.begin()) < slice.last;
-    const std::size_t meeting =
-        first_meeting(program(slice.program).program, slice.first, slice.last);
-    const bool is_cut = slice.first < meeting && meeting < slice.last;
+    const JointSlice& joint = joint_slice(passing, programs, slice, pass);
     Slice added{std::vector<Tasks>(classes), std::vector<Tasks>(classes)};
-    LaneSlices joint{.begins_together = meeting < slice.last};
-    for (std::size_t u = 0; u < classes; ++u) {
-      ProgramSlice own = slice;
-      own.program = programs[programs.size() == 1 ? 0 : u];
-      if (is_cut) {
-        const ProgramSlice head{own.program, own.first, meeting};
-        add_lane(run_of(head, pass), u, {passing.rank_classes[u]}, pass, hosts, added);
-        own.first = meeting;
-      }
-      joint.slices.push_back(own);
+    const auto add = [&](Task run, std::size_t lane, Slice& to) {
+      run.name = names_[pass.action.kind];
+      run.action = pass.action;
+      run.beside = pass.beside;
+      return add_lane(run, lane, {passing.rank_classes[lane]}, pass, hosts, to);
+    };
+    for (std::size_t u = 0; u < joint.heads.size(); ++u) {
+      add(joint.heads[u], u, added);
     }
     std::optional<JointRunId> id;
-    if (meets) {
-      const auto [known, is_new] = lane_slices_.try_emplace(joint, graph().lane_slices.next_id());
-      if (is_new) {
-        graph().lane_slices.push_back(joint);
-      }
-      id = graph().joint_runs.push_back({.slices = known->second});
+    if (joint.slices) {
+      id = graph().joint_runs.push_back({.slices = *joint.slices});
     }
+    Slice last{std::vector<Tasks>(classes), std::vector<Tasks>(classes)};
     for (std::size_t u = 0; u < classes; ++u) {
-      Task run = run_of(joint.slices[u], pass);
-      run.joint = id;
-      Slice last{std::vector<Tasks>(classes), std::vector<Tasks>(classes)};
-      const TaskId task = add_lane(run, u, {passing.rank_classes[u]}, pass, hosts, last);
+      const TaskId task = add(joint.runs[u], u, last);
+      graph().tasks[task].joint = id;
       if (id) {
         graph().joint_runs[*id].lanes.push_back(task);
       }
-      for (const TaskId head : added.exits[u]) {
-        graph().add_edge(head, task);
-      }
-      if (!is_cut) {
-        added.entries[u] = last.entries[u];
-      }
-      added.exits[u] = last.exits[u];
+      draft_.wait_for(added.exits[u], task);
     }
-    return added;
+    return {std::move(joint.heads.empty() ? last.entries : added.entries), std::move(last.exits)};
   }
 
   /// Of a slice: with a host that is never late, with one that begins when it does, and of that.
@@ -444,6 +472,7 @@ class PassLowering {
       played_;  // by groups within passes
   std::map<ProgramSlice, SliceDurations> slice_durations_;
   std::map<LaneSlices, LaneSlicesId> lane_slices_;
+  std::map<ProgramSlice, JointSlice> joint_slices_;  // of one stage group
   std::map<PlayedProgramId, bool> keeps_up_;
 };
 

@@ -9,7 +9,9 @@ StepPlan plan_step(const Workload& workload, const Cluster& cluster, const SizeC
                    Disturbed disturbed) {
   StepDraft draft(workload, cluster, disturbed);
   if (check) {
-    check(size_of(draft));
+    const StepSize size = size_of(draft);
+    check(size);
+    draft.make_room(size);
   }
   lower_passes(draft);
   if (check && disturbed == Disturbed::Open) {  // lanes of late hosts do not join

@@ -1,6 +1,7 @@
 #include "sim/tasks/step_draft.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "sim/tasks/communication.hpp"
 
@@ -188,6 +189,16 @@ bool StepDraft::can_open(const StageGroup& passing) const {
     }
   }
   return true;
+}
+
+void StepDraft::make_room(const StepSize& size) {
+  const auto reserve = [&](auto& ids) {
+    typename std::remove_reference_t<decltype(ids)>::Items items;
+    items.reserve(static_cast<std::size_t>(2 * size.tasks));  // lanes may begin with a task more
+    ids = std::remove_reference_t<decltype(ids)>(std::move(items));
+  };
+  reserve(graph().tasks);
+  reserve(graph().participants);
 }
 
 CommunicationId StepDraft::communication(GroupClassId id, const Demand& demand) {

@@ -78,6 +78,8 @@ class StepDraft {
   bool durations_known() const {
     return w_.collectives == CollectiveMode::Formula || w_.fold == FoldMode::Bound;
   }
+  /// For as many tasks, so that they need not be moved while they are made; there are none yet.
+  void make_room(const StepSize& size);
   /// A communication among TaskGraph::communications.
   CommunicationId communication(GroupClassId group, const Demand& demand);
   /// Adds one communication: a task for each of its parts.

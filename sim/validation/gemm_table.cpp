@@ -115,7 +115,8 @@ class Measured {
         refuse(fmt::format("{} has no {}", made_.gpu.name, name_of(*precision)));
       }
     }
-    const bool warm = has("source_locator", "sustained") || has("notes", "000 warm-up");
+    const bool warm = has("source_locator", "sustained") || has("notes", "sustained") ||
+                      has("notes", "000 warm-up");
     made_.running = warm ? Running::Long : Running::Alone;
     made_.id = cell("id");
     made_.source = cell("source");
@@ -174,7 +175,12 @@ class Measured {
       refuse("missing m, n, k or tflops");
       return;
     }
-    Kernel product = gemm(m, n, k, batch, element_bytes(made_.precision));
+    const Bytes sums{2 * noted("sums", 0) * m * n * batch};
+    Kernel product = gemm(m, n, k, batch, element_bytes(made_.precision), sums);
+    product.accumulates = sums > Bytes{};
+    if (has("impl", "general_grouped_gemm")) {
+      product.apart = product.accumulates ? sums : Bytes{product.operand * k * n * batch};
+    }
     if (is_narrow(made_.precision)) {
       product = narrowed(product, quantisation_of(made_.precision, Fp8Recipe::Delayed).bytes);
     } else if (cell("op") == "batched_gemm") {

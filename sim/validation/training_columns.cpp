@@ -10,8 +10,9 @@ constexpr std::string_view kAttentionWords =
     "flash, cudnn, te, sdpa or another fused kernel; unfused, naive, eager";
 constexpr std::string_view kFormatWords = "fp16, bf16, fp8, tf32, fp4, fp32 and the like";
 constexpr std::string_view kRecomputeWords =
-    "none, full, selective, selective(PARTS) of Megatron-LM's names, minimal_flash; minimal, "
-    "partial, block, uniform, custom and selections of other parts are known and not simulated";
+    "none, full, selective, selective(PARTS) of Megatron-LM's names, selective(op), "
+    "selective(every 2nd layer), minimal_flash; minimal, partial, block, uniform, custom and "
+    "selections of other parts are known and not simulated";
 constexpr std::string_view kShardingWords =
     "none, ZeRO-0 to ZeRO-3, distributed optimizer, FSDP (FULL_SHARD, SHARD_GRAD_OP), `within n`; "
     "offload is known and not simulated";

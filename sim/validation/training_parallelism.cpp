@@ -39,15 +39,24 @@ bool overlaps_pipeline(const TrainingRow& row) {
   return row.number("vpp") > 1 && (year == 0 || year >= 2023);
 }
 
+/// torchtitan's enable_async_tensor_parallel.
+bool async_tensor(const TrainingRow& row) {
+  static const std::regex async("async[a-z]*[ -]?(tp|tensor)");
+  return std::regex_search(row.words("notes"), async) ||
+         std::regex_search(row.words("framework"), async);
+}
+
 /// See the rule `overlap.tensor` in the header.
 TensorOverlap tensor_overlap(const TrainingRow& row) {
   const int year = year_of(row.cell("date"));
   if ((year != 0 && year < 2022) || is_deepspeed(row) || row.says("framework", "paddle") ||
+      (row.says("framework", "torchtitan") && !async_tensor(row)) ||
       row.says("notes", "overlap switches off") || row.says("notes", "tp_comm_overlap false")) {
     return TensorOverlap::None;
   }
-  const bool full = row.says("framework", "megatron-bridge") && !row.says("dtype", "fp4") &&
-                    !has_experts(row) && sequence_of(row) == SequenceWord::Yes;
+  const bool full = (row.says("framework", "megatron-bridge") && !row.says("dtype", "fp4") &&
+                     !has_experts(row) && sequence_of(row) == SequenceWord::Yes) ||
+                    row.says("framework", "torchtitan");
   return full ? TensorOverlap::Full : TensorOverlap::Backward;
 }
 
@@ -132,7 +141,21 @@ std::vector<int> layers_of_parts(const TrainingRow& row, int parts) {
   return found;
 }
 
-std::string sharding_keys(const ShardingWords& said, int data) {
+/// torchtitan's, on top of FSDP's: its apply_fsdp and what importing its files takes over
+/// (sim/import/torchtitan.cpp).
+void add_titan_keys(const TrainingRow& row, std::vector<std::string>& keys) {
+  keys.emplace_back("units: [embedding, layer, head]");
+  if (row.count("pp", 1) > 1) {
+    keys.emplace_back("reshard: step");
+    keys.emplace_back("reduce: step");
+  }
+  static const std::regex narrow("(float8|fp8) all-?gather");
+  if (std::regex_search(row.words("notes"), narrow)) {
+    keys.emplace_back("gather_width: 8bit");
+  }
+}
+
+std::string sharding_keys(const TrainingRow& row, const ShardingWords& said, int data) {
   std::vector<std::string> keys;
   if (said.zero > 0 && said.ranks && *said.ranks < data) {
     keys.push_back(fmt::format("ranks: {}", *said.ranks));
@@ -140,7 +163,12 @@ std::string sharding_keys(const ShardingWords& said, int data) {
   if (said.zero == 3 && said.is_fsdp) {
     keys.emplace_back("copy: false");
   }
-  if (said.zero == 3 && said.keeps_weights) {
+  if (said.zero == 3 && row.says("framework", "fms-fsdp")) {
+    keys.emplace_back("reduce_width: 16bit");
+  }
+  if (said.zero == 3 && said.is_fsdp && row.says("framework", "torchtitan")) {
+    add_titan_keys(row, keys);
+  } else if (said.zero == 3 && said.keeps_weights) {
     keys.emplace_back("reshard: backward");
   }
   return keys.empty() ? "" : fmt::format("  sharding: {{{}}}\n", fmt::join(keys, ", "));
@@ -223,7 +251,7 @@ RowSection parallelism_section(const TrainingRow& row) {
                            row.count("cp", 1)));
   section.line(fmt::format("  sequence: {}", sequence == SequenceWord::Yes));
   section.line(fmt::format("  zero: {}", sharding.zero));
-  section.yaml += sharding_keys(sharding, *data);
+  section.yaml += sharding_keys(row, sharding, *data);
   if (has_experts(row)) {
     add_experts(row, section);
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <regex>
 
 #include "sim/base/text.hpp"
@@ -55,7 +56,8 @@ void add_precision(const TrainingRow& row, bool knows_bf16, RowSection& section)
   if (bridge) {
     section.line("  gradients: 16bit");
   }
-  if (bridge && precision == Precision::Fp8) {
+  const bool by_tensor = bridge || row.says("framework", "torchtitan");
+  if (by_tensor && precision == Precision::Fp8) {
     section.line(fmt::format("  fp8_recipe: {}", name_of(Fp8Recipe::Tensorwise)));
   }
   const bool eight_bits = precision == Precision::Fp8 || precision == Precision::Mxfp8;
@@ -71,10 +73,20 @@ void add_recompute(const TrainingRow& row, RowSection& section) {
   if (text.empty()) {
     return;  // missing, told elsewhere
   }
-  const RecomputeWords said = recompute_words(text).value_or(RecomputeWords{.is_simulated = false});
+  RecomputeWords said = recompute_words(text).value_or(RecomputeWords{.is_simulated = false});
   if (!said.is_simulated) {
     section.refuse(fmt::format("recompute: {}", shown(text)));
     return;
+  }
+  if (text == "selective" && row.says("framework", "torchtitan")) {
+    said.kind = Recompute::Alternate;
+    section.remarks.emplace_back(
+        "recompute: by operator, as torchtitan's training configs have it");
+  }
+  if (said.share < 1) {
+    const int chunks = row.count("pp", 1) * row.count("vpp", 1);
+    section.line(fmt::format("  recompute_layers: {}",
+                             std::lround(said.share * row.count("layers", 1) / chunks)));
   }
   const bool core = said.parts.empty() || said.parts == std::vector{RecomputePart::CoreAttention};
   if (said.kind != Recompute::Selective || (core && is_unfused(row))) {
@@ -96,7 +108,12 @@ struct FrameworkWord {
 };
 constexpr std::array kFrameworkWords{FrameworkWord{"megatron-deepspeed", "megatron-deepspeed"},
                                      FrameworkWord{"megatron-bridge", "megatron-bridge"},
+                                     FrameworkWord{"nemo automodel", "pytorch"},
                                      FrameworkWord{"nemo", "nemo"},
+                                     FrameworkWord{"torchtitan", "pytorch"},
+                                     FrameworkWord{"fms-fsdp", "pytorch"},
+                                     FrameworkWord{"transformers", "huggingface"},
+                                     FrameworkWord{"hugging", "huggingface"},
                                      FrameworkWord{"megatron", "megatron-core"},
                                      FrameworkWord{"xtuner", "megatron-core"},
                                      FrameworkWord{"llm-foundry", "llm-foundry"},
@@ -106,6 +123,21 @@ constexpr std::array kFrameworkWords{FrameworkWord{"megatron-deepspeed", "megatr
                                      FrameworkWord{"pytorch-compile", "pytorch-compiled"},
                                      FrameworkWord{"pytorch", "pytorch"},
                                      FrameworkWord{"deepspeed", "huggingface"}};
+
+/// See the rule `compile` in the header.
+bool is_compiled(const TrainingRow& row) {
+  static const std::regex not_so("(no|not|without|w/o) (torch[. ])?compil|uncompiled");
+  for (const char* column : {"framework", "notes"}) {
+    const std::string text = row.words(column);
+    if (std::regex_search(text, not_so)) {
+      return false;
+    }
+    if (text.find("compile") != std::string::npos) {
+      return true;
+    }
+  }
+  return row.says("framework", "fms-fsdp");
+}
 
 /// See the rule `framework` in the header.
 std::string_view framework_of(const TrainingRow& row) {
@@ -118,7 +150,10 @@ std::string_view framework_of(const TrainingRow& row) {
   const auto* const found =
       std::find_if(kFrameworkWords.begin(), kFrameworkWords.end(),
                    [&](const FrameworkWord& known) { return text.starts_with(known.word); });
-  return found == kFrameworkWords.end() ? "" : found->name;
+  if (found == kFrameworkWords.end()) {
+    return "";
+  }
+  return found->name == "pytorch" && is_compiled(row) ? "pytorch-compiled" : found->name;
 }
 
 /// What it does in passes of its own: the list of its profile.
@@ -242,6 +277,9 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
     }
   };
   add("framework", framework_of(row));
+  if (framework_of(row).empty()) {
+    section.remarks.emplace_back("framework without a profile: kernels fused, its host never late");
+  }
   add("attention", attention_of(row));
   section.line(fmt::format("  dropout: {}", is_unfused(row) && !gated));
   if (row.says("notes", "no rotary")) {

@@ -23,8 +23,11 @@
 //                       (mtp_num_layers in its recipes/deepseek/deepseek_v3.py)
 //   framework           training.framework: Megatron-LM's of 2021 and before, megatron-2020, later
 //                       megatron-core; DeepSpeed by itself: huggingface; xtuner: megatron-core;
-//                       others by their names; none of those of XLA. A row that
-//                       names none is taken for Megatron's
+//                       torchtitan, fms-fsdp and NeMo Automodel: pytorch; others by their names;
+//                       none of those of XLA, which is a remark. A row that names none is taken
+//                       for Megatron's
+//   compile             pytorch-compiled where `framework` or the notes say so, and under fms-fsdp,
+//                       whose use_torch_compile is on (its fms_fsdp/config/training.py)
 //   cuda_graph          "full...": whole passes; "transformer_engine...": layers, or routers where
 //                       its scopes (Megatron's --cuda-graph-scope) name moe_router and not attn;
 //                       else none
@@ -43,7 +46,7 @@
 //   dtype               fp8 in any spelling: fp8, from blocks where it says mx; bf16; fp16 and
 //                       plain amp: fp16; nothing else. Where the text offers both 16-bit formats,
 //                       bf16 if the GPU has it. Under Megatron-Bridge plain fp8 is scaled by
-//                       tensor (bf16_with_fp8_current_scaling_mixed)
+//                       tensor (bf16_with_fp8_current_scaling_mixed), and under torchtitan
 //   gradients           16 bit with fp16, fp32 otherwise (Megatron's defaults); 16 bit under
 //                       Megatron-Bridge (grad_reduce_in_fp32 of its scripts/performance/configs)
 //   weights             in 8 bits alone where dtype says "fp8 params", and with fp8 and mxfp8 under
@@ -52,7 +55,11 @@
 //   sharding            none, ZeRO-0, DP: none; ZeRO-1 or distributed optimizer: 1; ZeRO-2: 2;
 //                       ZeRO-3 and FSDP: 3, FSDP without a 16-bit copy, SHARD_GRAD_OP with weights
 //                       kept until backward; "within n", "group n": over n ranks. With dp = 1
-//                       nothing is sharded whatever is said
+//                       nothing is sharded whatever is said. FSDP under torchtitan: embedding
+//                       and head are units of their own; with stages weights are kept and
+//                       gradients reduced once a step; 8-bit gathers where the notes say "float8
+//                       all-gather". Under fms-fsdp gradients are reduced in 16 bits (its
+//                       policies/mixed_precision.py)
 //   cpu_offload_layers  first layers of each chunk whose activations go to the host
 //   layers              evenly over pp x vpp parts. Where these do not divide them, embedding and
 //                       head count as layers and all are shared as evenly as can be, the first
@@ -87,7 +94,8 @@
 //                       commit 16c90445e7) and under DeepSpeed, which switches it off
 //                       (Megatron-DeepSpeed issue 447), under Paddle (2.5's ColumnParallelLinear,
 //                       distributed/fleet/layers/mpu/mp_layers.py), and where the notes have
-//                       "overlap switches off" or "TP_COMM_OVERLAP False" (MLPerf); full for dense
+//                       "overlap switches off" or "TP_COMM_OVERLAP False" (MLPerf); none under
+//                       torchtitan but with "async TP" in the notes, then full; full for dense
 //                       models under Megatron-Bridge (tp_comm_overlap of its
 //                       recipes/llama/h100/llama3.py), but with nvfp4;
 //                       else backward

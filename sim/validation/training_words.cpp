@@ -68,6 +68,26 @@ std::optional<std::vector<RecomputePart>> parts_of(std::string_view list) {
   return parts.empty() ? std::nullopt : std::optional(parts);
 }
 
+/// Behind "selective": by operator, or so many of the layers whole.
+std::optional<RecomputeWords> selection_of(std::string_view text) {
+  static const std::regex by_operator("\\b(op|ops|operator|operators)\\b");
+  static const std::regex every("every (other|([0-9]{1,3})(st|nd|rd|th)?) (layer|block)s?");
+  static const std::regex one_of("\\b1/([0-9]{1,3})\\b|\\(([0-9]{1,3})\\)");
+  const std::string words(text);
+  std::smatch found;
+  if (std::regex_search(words, by_operator)) {
+    return RecomputeWords{.kind = Recompute::Alternate};
+  }
+  double each = 0;
+  if (std::regex_search(words, found, every)) {
+    each = found[1] == "other" ? 2 : std::stod(found[2]);
+  } else if (std::regex_search(words, found, one_of)) {
+    each = std::stod(found[1].matched ? found[1] : found[2]);
+  }
+  return each >= 1 ? std::optional(RecomputeWords{.kind = Recompute::Full, .share = 1 / each})
+                   : std::nullopt;
+}
+
 }  // namespace
 
 int year_of(std::string_view date) {
@@ -131,6 +151,11 @@ std::optional<RecomputeWords> recompute_words(std::string_view text) {
       close != std::string_view::npos && open < close) {
     if (const auto parts = parts_of(text.substr(open + 1, close - open - 1))) {
       return RecomputeWords{.kind = Recompute::Selective, .parts = *parts};
+    }
+  }
+  if (text.starts_with("selective")) {
+    if (const auto selection = selection_of(text)) {
+      return selection;
     }
   }
   return starts_with_one(text, kOtherRecompute)

@@ -27,12 +27,15 @@ std::optional<NumberFormat> number_format(std::string_view text);
 
 /// What is computed again.
 struct RecomputeWords {
-  bool is_simulated = true;  // not so where it is chosen by layer, or in a way that nobody names
+  bool is_simulated = true;  // not so where it is chosen in a way that nobody names
   Recompute kind = Recompute::None;
+  double share = 1;                    // of the layers, where Full names some
   std::vector<RecomputePart> parts{};  // of Selective; none named: the attention core, if unfused
 };
 /// Reads "none", "full", "selective", "selective(moe_act,layernorm)", "selective(layernorm+whole
-/// moe)". MaxText's "minimal_flash" keeps what products and attention give.
+/// moe)". MaxText's "minimal_flash" keeps what products and attention give. By operator, as
+/// torchtitan: "selective(op)", "selective per op". Some layers whole: "selective(every 2nd
+/// layer)", "selective(2)", "selective(1/3)".
 std::optional<RecomputeWords> recompute_words(std::string_view text);
 
 /// What is split over data-parallel ranks.

@@ -46,19 +46,18 @@ Operator qk_norms(const RankShape& z) {
 
 /// Whether softmax is not one kernel: where the user says so, and where Megatron-LM's cannot
 /// (megatron/fused_kernels, FusedScaleMaskSoftmax.is_kernel_available).
-bool splits_softmax(const RankShape& z) {
+bool splits_softmax(const RankShape& z, double seen) {
   constexpr double kLongest = 2048;
   constexpr double kTogether = 4;  // sequences x heads
-  return z.training.splits(UnfusedPart::Softmax) || z.sequence > kLongest ||
+  return z.training.splits(UnfusedPart::Softmax) || seen > kLongest ||
          std::fmod(z.batch * z.heads, kTogether) != 0;
 }
 
-/// Attention as separate products, softmax and dropout over the s x s scores: all of them, of which
+/// Attention as separate products, softmax and dropout over the q x s scores: all of them, of which
 /// the model's work is what the mask leaves.
-void add_unfused(const RankShape& z, const LayerSort& sort, Operator& op) {
+void add_unfused(const RankShape& z, const LayerSort& sort, double s, Operator& op) {
   const double heads = z.batch * z.heads;
   const double q = z.queries;
-  const double s = z.sequence;
   const double d = z.model.key_dim();
   const double v = z.model.head_values();
   const double scores = heads * q * s;
@@ -74,7 +73,7 @@ void add_unfused(const RankShape& z, const LayerSort& sort, Operator& op) {
   // In single operators: to fp32, scaled, masked, softmax, back to 16 bits; backward likewise.
   constexpr double kSplitForward = 32, kSplitBackward = 34;  // bytes of a score more
   constexpr int kSplitLaunches = 4;
-  const bool splits = splits_softmax(z);
+  const bool splits = splits_softmax(z, s);
   if (splits) {
     op.forward.push_back(memory_pass(scores * kSplitForward, PassKind::Scores, kSplitLaunches));
   }
@@ -91,7 +90,7 @@ void add_unfused(const RankShape& z, const LayerSort& sort, Operator& op) {
   }
   op.input_gradient.push_back(of_heads(q, d, s));  // queries
   op.input_gradient.push_back(of_heads(s, d, q));  // keys
-  const double left = attended_pairs(z.training, sort.window) / (s * s / 2);
+  const double left = attended_pairs(z.training, sort.window, s) / (s * s / 2);
   const double counted = left * (z.training.causal_flops && !sort.sees_all ? 0.5 : 1);
   for (Kernels* kernels : {&op.forward, &op.input_gradient}) {
     for (Kernel& kernel : *kernels) {
@@ -106,11 +105,11 @@ void add_unfused(const RankShape& z, const LayerSort& sort, Operator& op) {
 /// more, so three products as wide as keys and two as wide as values. Ranks that share a sequence
 /// hold two pieces of it, the i-th and the i-th from the end, so that the mask leaves all of them
 /// the same work, in each round of a ring, too (Megatron-LM).
-void add_flash(const RankShape& z, const LayerSort& sort, Operator& op) {
-  const double masked = attended_pairs(z.training, sort.window);
+void add_flash(const RankShape& z, const LayerSort& sort, double seen, Operator& op) {
+  const double masked = attended_pairs(z.training, sort.window, seen);
   const double pairs = (sort.sees_all ? 2 : 1) * masked / z.rounds;
-  const double longest = most_attended(z.training, sort.window) / z.rounds;
-  const double attended = pairs / z.sequence;
+  const double longest = most_attended(z.training, sort.window, seen) / z.rounds;
+  const double attended = pairs / seen;
   const AttentionShape shape{.kind = z.training.attention,
                              .heads = z.batch * z.heads,
                              .queries = z.queries,
@@ -118,7 +117,7 @@ void add_flash(const RankShape& z, const LayerSort& sort, Operator& op) {
                              .most = sort.sees_all ? attended : longest,
                              .key_dim = z.model.query_width() / z.model.heads,
                              .value_dim = z.model.output_width() / z.model.heads};
-  const double keys = z.sequence / z.rounds;
+  const double keys = seen / z.rounds;
   const Bytes moved{
       z.element * z.batch *
       (z.queries * (z.core_query + z.core_output) + keys * (z.core_key + z.core_value))};
@@ -130,17 +129,19 @@ void add_flash(const RankShape& z, const LayerSort& sort, Operator& op) {
   op.input_gradient[0].model_flops = 2 * op.forward[0].model_flops;
 }
 
-/// Attention, which keeps its queries and this rank's keys and values. Rotary positions, by which
-/// queries and keys are turned, and back, are a step before it where ranks exchange in between.
-void add_core(const RankShape& z, const LayerSort& sort, Block& block) {
+/// Attention to sequences of `seen` positions, which keeps its queries and this rank's keys and
+/// values. Rotary positions, by which queries and keys of one sequence are turned, and back, are a
+/// step before it where ranks exchange in between.
+void add_core(const RankShape& z, const LayerSort& sort, double seen, bool turns, Block& block) {
   const double attending = z.batch * z.queries;
   const double sinks = z.model.sinks ? z.model.heads : 0;
   Operator op{.name = kAttention,
               .weight = {sinks, sinks / z.tensor},
-              .kept = {z.element * attending * (z.core_query + z.core_key + z.core_value)},
+              .kept = {z.element * attending *
+                       (z.core_query + seen / z.sequence * (z.core_key + z.core_value))},
               .part = ModelPart::Attention};
-  is_fused(z.training.attention) ? add_flash(z, sort, op) : add_unfused(z, sort, op);
-  if (z.model.positions == 0) {
+  is_fused(z.training.attention) ? add_flash(z, sort, seen, op) : add_unfused(z, sort, seen, op);
+  if (turns) {
     const double turned = z.model.is_latent()
                               ? 2 * z.model.heads / z.tensor * z.model.latent.rotary_dim
                               : z.query + z.key;
@@ -176,7 +177,8 @@ void add_cross_products(const RankShape& z, Block& block) {
   queries.kept = {z.element * z.local_tokens * z.hidden};
   const double once = z.model.key_width() + z.model.value_width();
   const double both = z.key + z.value;
-  Operator keys = linear(z, "cross keys and values", z.hidden, both);
+  Operator keys = linear(z, z.encoded_tokens(), "cross keys and values", z.hidden, both);
+  keys.across = Bytes{z.element * z.encoded_tokens() * z.hidden};
   count_only(once / z.tensor / both, keys);
   keys.weight = split_weight(z, Biased::Qkv, z.hidden * once, z.hidden * both, once, both);
   for (Operator* product : {&queries, &keys}) {
@@ -184,7 +186,7 @@ void add_cross_products(const RankShape& z, Block& block) {
     product->part = ModelPart::Attention;
     block.steps.emplace_back(std::move(*product));
   }
-  add_core(z, {.sees_all = true}, block);
+  add_core(z, {.sees_all = true}, z.encoded, false, block);
   block.steps.emplace_back(projection(z));
 }
 
@@ -199,7 +201,7 @@ void add_attention_products(const RankShape& z, const LayerSort& sort, Block& bl
   if (z.model.qk_norm != QkNorm::None) {
     block.steps.emplace_back(qk_norms(z));
   }
-  add_core(z, sort, block);
+  add_core(z, sort, z.sequence, z.turns, block);
   block.steps.emplace_back(projection(z));
 }
 

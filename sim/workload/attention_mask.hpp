@@ -12,11 +12,11 @@
 
 namespace danlu {
 
-/// Pairs that the mask leaves in a sequence to a layer that sees no more than `window` (0: has
-/// none), where the training's is no smaller. Documents fill sequences in the proportions that they
-/// are given in.
-double attended_pairs(const TrainingSpec& training, int window);
+/// Pairs that the mask leaves in a sequence of `length` to a layer that sees no more than `window`
+/// (0: has none), where the training's is no smaller. Documents fill sequences in the proportions
+/// that they are given in.
+double attended_pairs(const TrainingSpec& training, int window, double length);
 /// Positions that the last one of the longest document attends to.
-double most_attended(const TrainingSpec& training, int window);
+double most_attended(const TrainingSpec& training, int window, double length);
 
 }  // namespace danlu

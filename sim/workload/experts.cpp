@@ -72,12 +72,17 @@ Kernels for_rows(const ExpertShape& x, double rows, const std::function<Kernel(d
 
 Operator grouped(const ExpertShape& x, std::string name, double in, double out) {
   const RankShape& z = x.rank;
-  const auto product = [&](double m, double n, double k, Bytes extra = {}) {
-    Kernel made = gemm(m, n, k, x.held, z.element, extra);
+  const double matrices = in * out * x.held;
+  const auto product = [&](double m, double n, double k, Bytes sums = {}) {
+    Kernel made = gemm(m, n, k, x.held, z.element, sums);
     made.products = x.held;
+    made.accumulates = sums > Bytes{};
+    if (z.experts_apart) {
+      made.apart = made.accumulates ? sums : Bytes{z.element * matrices};
+    }
     return made;
   };
-  const Bytes sums{z.gradient * in * out * x.held};
+  const Bytes sums{z.gradient * matrices};
   Operator made{
       .name = std::move(name),
       .forward = for_rows(x, x.rows, [&](double rows) { return product(rows, out, in); }),
@@ -91,10 +96,10 @@ Operator grouped(const ExpertShape& x, std::string name, double in, double out) 
 }
 
 /// A pass over so many rows that reads and writes so many bytes of each, forward and backward.
-Operator pass(const ExpertShape& x, std::string name, double rows, double forward,
-              double backward) {
+Operator pass(const ExpertShape& x, std::string name, double rows, double forward, double backward,
+              PassKind kind = PassKind::Stream) {
   const auto bytes_a_row = [&](double bytes) {
-    return for_rows(x, rows, [&](double all) { return memory_pass(all * bytes); });
+    return for_rows(x, rows, [&](double all) { return memory_pass(all * bytes, kind); });
   };
   return {.name = std::move(name),
           .forward = bytes_a_row(forward),
@@ -104,7 +109,7 @@ Operator pass(const ExpertShape& x, std::string name, double rows, double forwar
 /// Reads and writes every row.
 Operator moved(const ExpertShape& x, std::string name, double rows) {
   const double bytes = 2 * x.rank.element * x.rank.hidden;
-  Operator made = pass(x, std::move(name), rows, bytes, bytes);
+  Operator made = pass(x, std::move(name), rows, bytes, bytes, PassKind::Permute);
   for (Kernels* kernels : {&made.forward, &made.input_gradient}) {
     kernels->front().launches = kOrder;
   }
@@ -256,8 +261,9 @@ void add_experts(const RankShape& z, const LayerSort& sort, Block& block) {
   const bool weighs_inside = z.training.routing.weighs_inside;
   block.steps.emplace_back(
       Operator{.name = kExpertSum,
-               .forward = {memory_pass(sent + both * token)},
-               .input_gradient = {memory_pass((weighs_inside ? 1 : 2) * sent + both * token)},
+               .forward = {memory_pass(sent + both * token, PassKind::Permute)},
+               .input_gradient = {memory_pass((weighs_inside ? 1 : 2) * sent + both * token,
+                                              PassKind::Permute)},
                .kept = {weighs_inside ? 0 : sent}});
   add_end_of_half(z, block);
 }

@@ -110,7 +110,9 @@ void freeze_weights(const Workload& w, ModelBlocks& model) {
   if (!t.trains_less()) {
     return;
   }
-  freeze(model.embedding, [&](const Operator&) { return is_frozen(t, FrozenPart::Embedding); });
+  for (Block* table : {&model.embedding, &model.decoder_embedding}) {
+    freeze(*table, [&](const Operator&) { return is_frozen(t, FrozenPart::Embedding); });
+  }
   freeze(model.head, [&](const Operator& op) {
     return is_frozen(t, op.is_product() ? FrozenPart::Head : FrozenPart::Norms);
   });
@@ -126,6 +128,7 @@ void stop_gradients(const Workload& w, ModelBlocks& model) {
   }
   bool below = trains_any(model.embedding);
   stop_gradients(model.embedding, false);
+  stop_gradients(model.decoder_embedding, false);
   std::vector<bool> before_layer;
   for (const LayerKindId kind : model.kind_of_layer) {
     before_layer.push_back(below);

@@ -70,11 +70,13 @@ Seconds product_time(const GpuSpec& gpu, const Kernel& product, Precision precis
   if (running == Running::InStep) {
     computing = computing / gpu.in(gpu.gemm_in_step, precision);
   }
-  const Seconds memory = product.bytes / (gpu.memory_bandwidth * gpu.memory_efficiency);
-  return gpu.gemm_start + std::max(computing, memory);
+  const BytesPerSecond bandwidth = gpu.memory_bandwidth * gpu.memory_efficiency;
+  return gpu.gemm_start + std::max(computing, (product.bytes - product.apart) / bandwidth) +
+         product.apart / bandwidth;
 }
 
-Seconds attention_time(const GpuSpec& gpu, const Kernel& attention, Precision precision) {
+Seconds attention_time(const GpuSpec& gpu, const Kernel& attention, Precision precision,
+                       Running running) {
   constexpr double kBlock = 128;  // queries
   constexpr double kNarrow = 64;  // of a head
   const FusedAttention* fused = gpu.fused(attention.attention);
@@ -82,9 +84,12 @@ Seconds attention_time(const GpuSpec& gpu, const Kernel& attention, Precision pr
   const double blocks = std::ceil(attention.m / kBlock) * attention.batch / gpu.multiprocessors;
   const double lost =
       fused->ramp + 2 * fused->tail * std::max(0.0, attention.most - attention.n) / blocks;
-  const double share = fused->share / (1 + fused->narrow * kNarrow / attention.k) /
-                       (1 + lost / attention.n) *
-                       (attention.kind == KernelKind::AttentionBackward ? fused->backward : 1);
+  double share =
+      fused->share / (1 + fused->narrow * kNarrow / attention.k) / (1 + lost / attention.n);
+  if (running != Running::Alone) {
+    share = std::min(share, fused->sustained);
+  }
+  share *= attention.kind == KernelKind::AttentionBackward ? fused->backward : 1;
   return std::max(attention.flops / (*gpu.peak(precision) * share),
                   attention.bytes / (gpu.memory_bandwidth * gpu.memory_efficiency));
 }

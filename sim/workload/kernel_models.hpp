@@ -15,8 +15,12 @@
 //   time = start + max(tiles, bytes / achieved HBM bandwidth, FLOPs / (sustained * dense peak))
 //
 // where the last holds only for products that run for long, and within a step both times of
-// computing are divided by `in_step`. Constants are the GPU's (topologies/gpus/*.yaml); how they
-// were fitted, and how well, stands in docs/explain/kernels.md.
+// computing are divided by `in_step`. Products of experts that are launched one by one are shorter
+// than what hides their memory: each waits for its expert's weight, or reads and writes its sum of
+// gradients, for bytes / bandwidth beside all else (TransformerEngine's general_grouped_gemm, which
+// has four streams, 108 times on a B200: tests/validation/gemm.csv, gemm-simumax-b200-grp-...). A
+// kernel that computes all of them hides it. Constants are the GPU's (topologies/gpus/*.yaml); how
+// they were fitted, and how well, stands in docs/explain/kernels.md.
 //
 // A fused attention with heads of d works on blocks of 128 queries of a head, b = blocks /
 // multiprocessors on each; a query attends to s keys on average and l at most (twice as many with a
@@ -27,7 +31,8 @@
 //      share * dense peak                     s
 //
 // ramp being what a block needs beside its keys, and the last term the longest blocks, which end
-// last; backward that, over `backward`.
+// last; backward that, over `backward`. What runs for long takes at least FLOPs / (sustained *
+// dense peak) forward, of its own `sustained`, and that over `backward` backward.
 #pragma once
 
 #include "sim/base/names.hpp"
@@ -41,6 +46,7 @@ Seconds product_time(const GpuSpec& gpu, const Kernel& product, Precision precis
                      Running running);
 
 /// How long a fused attention takes, of a kind that the GPU has (checked by the reader).
-Seconds attention_time(const GpuSpec& gpu, const Kernel& attention, Precision precision);
+Seconds attention_time(const GpuSpec& gpu, const Kernel& attention, Precision precision,
+                       Running running);
 
 }  // namespace danlu

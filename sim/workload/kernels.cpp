@@ -52,6 +52,9 @@ Kernel attention_kernel(const AttentionShape& shape, bool backward, Bytes moved)
 Kernel narrowed(Kernel product, double operand) {
   const double elements = product.batch * (product.m * product.k + product.k * product.n);
   product.bytes -= Bytes{(product.operand - operand) * elements};
+  if (!product.accumulates && product.apart > Bytes{}) {
+    product.apart = (operand / product.operand) * product.apart;
+  }
   product.operand = operand;
   product.narrow = true;
   for (Kernel& fullest : product.fullest) {
@@ -119,7 +122,7 @@ Seconds KernelTimer::busy(const Kernel& kernel) const {
       return product_time(gpu_, kernel, precision, running_);
     case KernelKind::AttentionForward:
     case KernelKind::AttentionBackward:
-      return attention_time(gpu_, kernel, precision);
+      return attention_time(gpu_, kernel, precision, running_);
     case KernelKind::Memory:
       break;
   }

@@ -28,9 +28,12 @@ struct Kernel {
   Flops flops;        // really executed
   Flops model_flops;  // of those, counted as the model's (attention counts its full square)
   Bytes bytes;        // moved to and from HBM
-  PassKind pass = PassKind::Stream;       // of Memory
-  int launches = 1;                       // of how many kernels it stands for
-  double products = 1;                    // of how many experts it is, each launched by itself
+  PassKind pass = PassKind::Stream;  // of Memory
+  int launches = 1;                  // of how many kernels it stands for
+  double products = 1;               // of how many experts it is
+  Bytes apart{};  // of its bytes, those of experts' matrices: products launched one by one move
+                  // them before or after they compute, not meanwhile
+  bool accumulates = false;               // and those are sums of gradients, else weights
   double m = 0, n = 0, k = 0, batch = 1;  // of Gemm; of attention see attention_kernel()
   double most = 0;                        // of attention: keys that one query attends to at most
   AttentionKind attention = AttentionKind::Flash;

@@ -98,19 +98,18 @@ Block layer(const RankShape& z, const LayerSort& sort) {
   return block;
 }
 
-Block embedding(const RankShape& z) {
+Block embedding(const RankShape& z, int halves, double tokens) {
   const ModelSpec& m = z.model;
-  const double halves = m.kind == ModelKind::EncoderDecoder ? 2 : 1;
-  const double here = z.embeds_twice ? 2 : 1;  // of a half, where each has stages of its own
-  const double written = here * z.tokens * z.hidden;
+  const double all_halves = m.kind == ModelKind::EncoderDecoder ? 2 : 1;
+  const double written = tokens * z.hidden;
   const double others = (static_cast<double>(m.positions) + m.token_types) * z.hidden;
   const double relative = m.relative_positions * m.heads;
   Block block{
       .steps = {Operator{.name = "embedding",
                          .forward = {memory_pass(written * 2 * z.element)},
                          .input_gradient = {memory_pass(written * (z.element + z.gradient))},
-                         .weight = {m.vocab * z.hidden + others + halves * relative,
-                                    z.vocab * z.hidden + others + here * relative / z.tensor},
+                         .weight = {m.vocab * z.hidden + others + all_halves * relative,
+                                    z.vocab * z.hidden + others + halves * relative / z.tensor},
                          .split = Split::Rows,
                          .part = ModelPart::Embeddings}}};
   if (m.embedding_norm) {

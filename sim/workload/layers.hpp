@@ -59,8 +59,9 @@ void add_experts(const RankShape& shape, const LayerSort& sort, Block& block);
 
 /// A layer, of such halves, or of both side by side.
 Block layer(const RankShape& shape, const LayerSort& sort);
-/// The tables of tokens and positions.
-Block embedding(const RankShape& shape);
+/// The tables of tokens and positions, where so many halves of the model, of so many tokens in all,
+/// begin.
+Block embedding(const RankShape& shape, int halves, double tokens);
 /// Norm, logits and loss. A table of its own is held beside one that another stage shares with it.
 Block head(const RankShape& shape);
 /// What both the model and a layer that predicts more end with; `table` is that of the logits.

@@ -64,7 +64,7 @@ Bytes gathered(const Workload& w, const ModelBlocks& model, int stage) {
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
     const PlacedChunk at{stage, chunk};
     const std::vector<LayerKindId> layers = layers_of(w, model, at);
-    const HeldByChunk held{layers, w.embeds(at), w.placement().is_last(at)};
+    const HeldByChunk held{layers, w.embeds(at), w.placement().is_last(at), w.decodes(at)};
     for (const PassOrder order : {PassOrder::Forward, PassOrder::Backward}) {
       const UnitsOfPass pass = units_of_pass(w, model, held, order);
       const InPass here = in_pass(p, pass, order == PassOrder::Forward);
@@ -169,7 +169,7 @@ std::vector<HeldBlock> blocks_of(const Workload& w, const ModelBlocks& model, in
       found.push_back({&model.kinds[kind], true});
     }
     if (w.embeds(at)) {
-      found.push_back({&model.embedding});
+      found.push_back({w.decodes(at) ? &model.decoder_embedding : &model.embedding});
     }
     if (w.placement().is_last(at)) {
       found.push_back({&model.head});
@@ -250,7 +250,7 @@ std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& m
       of.for_weights += RankShape(w).block_input();
     }
     if (w.placement().is_last({stage, chunk})) {
-      const RankShape shape(w);
+      const RankShape shape(w, ModelHalf::Decoder);
       const double logits = shape.tokens * shape.vocab * (1 + w.model.prediction_layers);
       of.logits = Bytes{logits * held_bytes(w.training.loss)};
       const std::vector<const Operator*> head = operators_of(model.head);

@@ -1,14 +1,65 @@
 #include "sim/workload/model_blocks.hpp"
 
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "sim/workload/layers.hpp"
 
 namespace danlu {
 
+namespace {
+
+/// The blocks of the two halves of a model, or of its one, as ranks share them.
+class Halves {
+ public:
+  explicit Halves(const Workload& w) : first_(w), together_(w.decoder_stage() == 0) {
+    if (w.model.kind == ModelKind::EncoderDecoder) {
+      decoder_.emplace(w, ModelHalf::Decoder);
+    }
+  }
+
+  const RankShape& first() const { return first_; }
+  Block make_embedding() const {
+    const bool both = decoder_ && together_;
+    return shared(first_,
+                  embedding(first_, both ? 2 : 1, first_.tokens + (both ? decoder_->tokens : 0)));
+  }
+  Block make_decoder_embedding() const {
+    return decoder_ && !together_ ? shared(*decoder_, embedding(*decoder_, 1, decoder_->tokens))
+                                  : Block{};
+  }
+  Block make_layer(const LayerSort& sort) const {
+    const RankShape& z = sort.crosses ? *decoder_ : first_;
+    Block block = layer(z, sort);
+    split_over_sequence_ranks(z, block);
+    return shared(z, std::move(block));
+  }
+  Block make_head() const {
+    const RankShape& z = decoder_ ? *decoder_ : first_;
+    return shared(z, head(z));
+  }
+
+ private:
+  static Block shared(const RankShape& z, Block block) {
+    split_over_tensor_ranks(z, block);
+    unfuse(z, block);
+    return block;
+  }
+
+  RankShape first_;
+  std::optional<RankShape> decoder_;
+  bool together_;
+};
+
+}  // namespace
+
 ModelBlocks build_model(const Workload& w) {
-  const RankShape shape(w);
-  ModelBlocks model{.embedding = embedding(shape), .head = head(shape)};
+  const Halves halves(w);
+  const RankShape& shape = halves.first();
+  ModelBlocks model{.embedding = halves.make_embedding(),
+                    .decoder_embedding = halves.make_decoder_embedding(),
+                    .head = halves.make_head()};
   std::map<LayerSort, LayerKindId> known;
   const bool loads_differ = shape.experts.size() > 1;
   int mixtures = 0;
@@ -19,21 +70,10 @@ ModelBlocks build_model(const Workload& w) {
     }
     const auto [kind, is_new] = known.try_emplace(sort, model.kinds.next_id());
     if (is_new) {
-      model.kinds.push_back(layer(shape, sort));
+      model.kinds.push_back(halves.make_layer(sort));
     }
     model.kind_of_layer.push_back(kind->second);
   }
-  for (Block& layer : model.kinds) {
-    split_over_sequence_ranks(shape, layer);
-    split_over_tensor_ranks(shape, layer);
-  }
-  split_over_tensor_ranks(shape, model.embedding);
-  split_over_tensor_ranks(shape, model.head);
-  for (Block& layer : model.kinds) {
-    unfuse(shape, layer);
-  }
-  unfuse(shape, model.embedding);
-  unfuse(shape, model.head);
   freeze_weights(w, model);
   lower_precision(w, model);
   add_adapters(shape, model);

@@ -14,6 +14,7 @@ namespace danlu {
 
 struct ModelBlocks {
   Block embedding;
+  Block decoder_embedding;  // of an encoder-decoder whose halves begin on two stages; else nothing
   IdVector<LayerKindId, Block> kinds;      // of layers
   std::vector<LayerKindId> kind_of_layer;  // in the model's order, those that predict more last
   Block head;

@@ -7,8 +7,12 @@
 
 namespace danlu {
 
+/// Of an encoder-decoder the two halves have a shape each, as their sequences may differ in length.
+enum class ModelHalf { Encoder, Decoder };
+
 struct RankShape {
-  explicit RankShape(const Workload& w)
+  /// Of another model `half` does not matter.
+  explicit RankShape(const Workload& w, ModelHalf half = ModelHalf::Encoder)
       : model(w.model),
         training(w.training),
         tensor(w.parallelism.tensor),
@@ -17,7 +21,9 @@ struct RankShape {
         rounds(w.parallelism.context_exchange == ContextExchange::Ring ? context : 1),
         splits_sequence(w.parallelism.sequence && tensor > 1),
         batch(w.training.micro_batch),
-        sequence(w.training.sequence_length),
+        sequence(half == ModelHalf::Decoder ? w.training.decoder_tokens()
+                                            : w.training.sequence_length),
+        encoded(w.training.sequence_length),
         queries(sequence / context),
         tokens(batch * queries / ulysses),
         local_tokens(splits_sequence ? tokens / tensor : tokens),
@@ -38,8 +44,9 @@ struct RankShape {
         expert_tensor(w.parallelism.expert_tensor_ranks()),
         shared_beside(w.parallelism.overlap_shared && expert > 1),
         routed_once(w.parallelism.expert_exchange == TokenExchange::DeepEp && expert > 1),
+        experts_apart(w.host.expert > Seconds{}),
         experts(expert_balances(w)),
-        embeds_twice(w.model.kind == ModelKind::EncoderDecoder && w.decoder_stage() == 0),
+        turns(w.model.positions == 0 && w.model.relative_positions == 0),
         ends_meet(w.placement().holds_last(w.placement().first_stage()) ||
                   (w.decoder_stage() > 0 && w.decoder_stage() == w.placement().last_stage())) {}
 
@@ -51,6 +58,7 @@ struct RankShape {
   double rounds;         // in which attention sees the keys of a sequence
   bool splits_sequence;  // norms, dropouts and residuals are split over them too
   double batch, sequence;
+  double encoded;  // positions of the encoder's sequence, that a decoder attends to
   double queries;  // positions of a sequence that this rank attends from, with some of the heads
   double tokens;   // of all else
   double local_tokens;               // of norms, dropouts and residuals
@@ -63,12 +71,15 @@ struct RankShape {
   double expert, expert_tensor;        // ranks that experts are spread over, and share each
   bool shared_beside;                  // shared experts beside dispatch and combine
   bool routed_once;                    // to each node and rank, not to each expert
+  bool experts_apart;                  // their products are launched one by one
   std::vector<ExpertBalance> experts;  // by LayerSort::load
-  bool embeds_twice;                   // encoder and decoder lie on one stage
+  bool turns;                          // queries and keys by rotary positions
   bool ends_meet;                      // the stage with the model's last part embeds tokens
 
   /// Bytes of the activations at a layer's boundary, whole: over all tensor ranks.
   Bytes boundary() const { return {element * tokens * hidden}; }
+  /// Positions of the encoder's sequences on this rank.
+  double encoded_tokens() const { return tokens * encoded / sequence; }
   /// Bytes that a layer begins with, on this rank.
   Bytes block_input() const { return {element * local_tokens * hidden}; }
   /// Bytes of the keys and values of `positions` of a sequence in attention.

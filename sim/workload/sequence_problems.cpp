@@ -55,7 +55,8 @@ void check_context(const Workload& w, const Add& add) {
   if (!factors.empty() && p.sequence && p.tensor > 1) {
     share(fmt::format("tensor ({})", p.tensor), p.tensor);
   }
-  if (std::fmod(t.sequence_length, parts) != 0) {
+  const bool told = p.sequence && t.sequence_length % p.tensor != 0;
+  if (!told && std::fmod(t.sequence_length, parts) != 0) {
     add({"training.sequence_length", "parallelism.context", "parallelism.ulysses"},
         fmt::format("{} must divide sequence_length ({})", fmt::join(factors, " x "),
                     t.sequence_length),
@@ -72,22 +73,48 @@ void check_context(const Workload& w, const Add& add) {
   }
 }
 
-void check_length(const Workload& w, const Add& add) {
+/// How long sequences are, of one model or of a half.
+void check_length(const Workload& w, const std::string& key, int length, const Add& add) {
   const ParallelismSpec& p = w.parallelism;
-  const TrainingSpec& t = w.training;
-  if (p.sequence && t.sequence_length % p.tensor != 0) {
-    add({"training.sequence_length", "parallelism.tensor", "parallelism.sequence"},
-        fmt::format("with sequence parallelism, tensor ({}) must divide sequence_length ({})",
-                    p.tensor, t.sequence_length),
+  if (p.sequence && length % p.tensor != 0) {
+    add({"training." + key, "parallelism.tensor", "parallelism.sequence"},
+        fmt::format("with sequence parallelism, tensor ({}) must divide {} ({})", p.tensor, key,
+                    length),
         "");
-  } else {
-    check_context(w, add);
   }
-  if (w.model.positions > 0 && t.sequence_length > w.model.positions) {
-    add({"training.sequence_length", "model.positions", "model.preset"},
-        fmt::format("sequence_length ({}) exceeds the model's positions ({})", t.sequence_length,
-                    w.model.positions),
+  if (w.model.positions > 0 && length > w.model.positions) {
+    add({"training." + key, "model.positions", "model.preset"},
+        fmt::format("{} ({}) exceeds the model's positions ({})", key, length, w.model.positions),
         "a model with a learned position table cannot see further");
+  }
+}
+
+void check_decoder(const Workload& w, const Add& add) {
+  const TrainingSpec& t = w.training;
+  const ParallelismSpec& p = w.parallelism;
+  if (w.model.kind != ModelKind::EncoderDecoder) {
+    add({"training.decoder_length", "model.kind", "model.preset"},
+        fmt::format("decoder_length is of kind {}, found {}", name_of(ModelKind::EncoderDecoder),
+                    name_of(w.model.kind)),
+        "sequence_length is that of all its layers");
+    return;
+  }
+  if (t.decoder_length == t.sequence_length) {
+    return;
+  }
+  const std::vector<std::pair<std::string, bool>> uses{
+      {"parallelism.context", p.context > 1},
+      {"parallelism.ulysses", p.ulysses > 1},
+      {"model.experts.count", w.model.experts.count > 0},
+      {"training.documents", !t.documents.empty()}};
+  for (const auto& [key, used] : uses) {
+    if (used) {
+      add({"training.decoder_length", key},
+          fmt::format("a decoder whose sequences have another length than the encoder's ({} and "
+                      "{}) does not go with {}",
+                      t.decoder_length, t.sequence_length, key),
+          "leave decoder_length out, or that");
+    }
   }
 }
 
@@ -98,7 +125,12 @@ std::vector<WorkloadProblem> sequence_problems(const Workload& w) {
   const Add add = [&](std::vector<std::string> keys, std::string message, std::string hint) {
     found.push_back({std::move(keys), std::move(message), std::move(hint)});
   };
-  check_length(w, add);
+  check_length(w, "sequence_length", w.training.sequence_length, add);
+  check_context(w, add);
+  if (w.training.decoder_length > 0) {
+    check_length(w, "decoder_length", w.training.decoder_length, add);
+    check_decoder(w, add);
+  }
   check_mask(w, add);
   return found;
 }

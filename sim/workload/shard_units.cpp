@@ -83,7 +83,7 @@ class Cutter {
 
   UnitsOfPass cut(const HeldByChunk& chunk) {
     if (chunk.first) {
-      add_end(model_.embedding, UnitPart::Embedding);
+      add_end(chunk.decodes ? model_.decoder_embedding : model_.embedding, UnitPart::Embedding);
     }
     std::vector<const Block*> again;
     std::optional<std::size_t> unit;

@@ -61,6 +61,7 @@ struct HeldByChunk {
   const std::vector<LayerKindId>& layers;
   bool first = false;
   bool last = false;
+  bool decodes = false;  // what is first there is the decoder's
 };
 
 enum class PassOrder { Forward, Backward, Weights };  // the last: backward, nothing computed again

@@ -83,6 +83,7 @@ void accumulate_apart(const RankShape& z, Operator& op) {
   const auto without_sum = [&](Kernel& product) {
     const double values = product.batch * product.m * product.n;
     product.bytes -= Bytes{z.gradient * values};
+    product.apart = {};
     return memory_pass(values * (z.element + z.gradient));
   };
   for (Kernel& kernel : op.weight_gradient) {
@@ -139,17 +140,16 @@ class Unfusing {
 
   /// Rotary positions stand before the core, and behind it backward, unless ranks exchange between.
   void change_attention(Operator& op) const {
-    const bool turns = z_.model.positions == 0 && z_.ulysses * z_.context == 1;
+    const bool turns = op.forward.front().kind == KernelKind::Memory;
     if (turns && has(UnfusedPart::Positions)) {
       replace(op.forward.front(), op.input_gradient.back(), kRotaryEager, wide_, 2 * z_.element,
               2 * z_.element);
     }
     if (has(UnfusedPart::Copies)) {
       const double out = z_.batch * z_.queries * z_.core_output;
-      const double in = z_.batch * z_.queries * (z_.core_query + z_.core_key + z_.core_value);
       op.forward.push_back(memory_pass(2 * z_.element * out));
       op.input_gradient.insert(op.input_gradient.begin(), memory_pass(2 * z_.element * out));
-      op.input_gradient.push_back(memory_pass(2 * z_.element * in));
+      op.input_gradient.push_back(memory_pass(2 * op.kept.value));  // queries, keys and values
     }
   }
 

@@ -222,6 +222,7 @@ struct TrainingSpec {
   int global_batch = 1;     // sequences per step
   int micro_batch = 1;      // sequences per microbatch
   int sequence_length = 1;  // tokens
+  int decoder_length = 0;   // of an encoder-decoder: its decoder's; 0: as long as the encoder's
   Precision precision = Precision::Bf16;
   Recompute recompute = Recompute::None;
   std::vector<RecomputePart> recompute_parts{};  // of Selective; none named: unfused attention
@@ -257,6 +258,7 @@ struct TrainingSpec {
   RoutingSpec routing;                      // of tokens to experts
   Bytes memory_reserve;                     // of a GPU, for what is no tensor of the plan
 
+  int decoder_tokens() const { return decoder_length > 0 ? decoder_length : sequence_length; }
   /// Whether that runs in passes of its own.
   bool splits(UnfusedPart part) const {
     return std::find(unfused.begin(), unfused.end(), part) != unfused.end();
@@ -295,6 +297,16 @@ struct Workload {
   int stage_layers(int stage) const;
   /// Of an encoder-decoder over several stages, the first that holds the decoder's layers; 0: none.
   int decoder_stage() const;
+  /// Whether what lies there comes behind an encoder, on stages of its own.
+  bool decodes(PlacedChunk at) const {
+    const int first = decoder_stage();
+    return first > 0 && at.stage >= first;
+  }
+  /// Arrays as long as the encoder's that go from stage to stage of the decoder: its own, and the
+  /// encoder's output.
+  double decoder_arrays() const {
+    return 1 + static_cast<double>(training.decoder_tokens()) / training.sequence_length;
+  }
   /// Whether tokens are embedded there: at the model's beginning, and at its decoder's.
   bool embeds(PlacedChunk at) const {
     return placement().is_first(at) || (at.stage > 0 && at.stage == decoder_stage());
@@ -327,6 +339,7 @@ struct Workload {
     return row != nullptr ? row->actions(schedule_shape(), stage)
                           : training.grid[static_cast<std::size_t>(stage)];
   }
+  /// Those of the encoder, of an encoder-decoder.
   double tokens_per_step() const {
     return static_cast<double>(training.global_batch) * training.sequence_length;
   }

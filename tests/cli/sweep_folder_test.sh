@@ -11,19 +11,15 @@ cd "$work" || exit 1
 # shellcheck source=tests/support/calls.sh
 source "$root/tests/support/calls.sh"
 
-cat >base.yaml <<'EOF'
-name: tiny
-model: {layers: 2, hidden: 1024, heads: 16, vocab: 32000}
-cluster: {topology: own.yaml, gpus: 8}
-training: {global_batch: 8, micro_batch: 1, sequence_length: 1024}
-EOF
+tiny_scenario own.yaml >base.yaml
 cp "$root/topologies/dgx-a100.yaml" own.yaml
-printf 'extends: base.yaml\nparallelism: {tensor: 2}\n' >tiny.yaml
+printf 'extends: base.yaml\nname: tiny\n' >tiny.yaml
 over=(--over training.micro_batch=1..3 --over 'parallelism.tensor=2,4')
 lines_of() { cat "$1"/results/*.jsonl 2>/dev/null | wc -l; }
 
 call sweep tiny.yaml "${over[@]}" -o direct.csv --plot direct.svg
 expect 'at once' 0 "$code"
+call sweep tiny.yaml "${over[@]}" -o direct.sqlite
 direct=$(<direct.csv)
 # micro_batch 3 does not divide the batch of 8: these two points are known without being played,
 # and the first is played while it is planned.
@@ -67,6 +63,8 @@ collected() { # NAME: the sweep comes to the same
 collected 'in parts'
 call sweep collect sweep --plot collected.svg
 expect 'the same drawing' "$(<direct.svg)" "$(<collected.svg)"
+call sweep collect sweep -o collected.sqlite
+check 'the same database' cmp direct.sqlite collected.sqlite
 call sweep collect sweep --json
 expect_has 'its document' '"schema": "danlu.sweep/1"' "$out"
 call sweep status sweep --json
@@ -109,21 +107,32 @@ call sweep collect failing -o collected.csv
 expect 'with the same words' "$(<direct.csv)" "$(<collected.csv)"
 call sweep run failing --retry-failed --time-limit 0.000001s
 expect 'without time nothing is begun' 2 "$(lines_of failing)"
+# No time for any point: each has failed, and the next is played.
+call sweep plan tiny.yaml "${over[@]}" -o short
+call sweep run short --point-limit 0.001s
+expect 'points that take too long' 6 "$code"
+expect_has 'have failed' '6 points, 1 ran, 2 invalid, 3 failed' "$out"
+expect_has 'with the reason' 'it took longer than 0.001 s, the limit of a point' "$out"
+expect 'each once' 3 "$(lines_of short)"
+call sweep run short --retry-failed
+call sweep collect short -o collected.csv
+expect 'and may be played with more' "$direct" "$(<collected.csv)"
+call sweep plan tiny.yaml "${over[@]}" -o late --point-limit 0.001s
+expect 'no point could be played while it was planned' 0 "$code"
+expect_has 'which is told' '4 failed' "$out"
+rm -r late
 call sweep plan tiny.yaml "${over[@]}" -o late
 call sweep worker late --time-limit 0.000001s
 expect 'which a worker says' 6 "$code"
 
-refused() { # ERR OPTION...: exit 2, and the complaint whole
-  local message=$1
-  shift
-  call sweep "$@"
-  expect "refused: $*" 2 "$code"
-  expect 'in words' "$message" "$err"
-}
+refused() { expect_refused "$1" sweep "${@:2}"; } # ERR OPTION...
+nothing_varies="--over: error: nothing varies: the scenario has no section 'sweep', or --set fixes \
+its keys
+hint: for example --over cluster.gpus=64..512:x2"
 refused "FILE is required
 Run with --help for more information."
-refused "--over is required
-Run with --help for more information." tiny.yaml
+refused "$nothing_varies" tiny.yaml
+refused "$nothing_varies" plan tiny.yaml -o x
 refused "plan excludes --over
 Run with --help for more information." --over parallelism.tensor=2 plan tiny.yaml "${over[@]}" -o x
 refused "DIR is required
@@ -140,7 +149,7 @@ refused "--chunk: error: expected NUMBER/OF, found '3/2'
 hint: for example --chunk 2/3: every third point, from the second on" worker sweep --chunk 3/2
 refused "--time-limit: Missing mandatory unit
 Run with --help for more information." run sweep --time-limit 5
-refused "-o: error: expected a file .csv or .jsonl, found 'points.txt'
+refused "-o: error: expected a file .csv, .jsonl, .sqlite or .db, found 'points.txt'
 hint: for example -o points.csv" collect sweep -o points.txt
 refused "-o: error: 'sweep/results/points.csv' is a file of the sweep
 hint: for example points.csv" collect sweep -o sweep/results/points.csv
@@ -159,6 +168,17 @@ rm own.yaml
 call sweep run changing
 expect 'what a point rests on is gone' 2 "$code"
 expect 'and that is no result' 0 "$(lines_of changing)"
+# What another build has planned: the line is as it was written there, with its checksum.
+header=$(head -1 sweep/manifest.jsonl)
+build=$(grep -o '"version":"[^"]*' <<<"$header" | cut -d'"' -f4)
+check 'a build is told by its sources' grep -qxE '[0-9.]+\+[0-9a-f]{12}' <<<"$build"
+header=$(sed "s/\"$build\"/\"0.1.0+000000000000\"/; s/,\"checksum\":.*//" <<<"$header")
+checksum=$(printf '%s' "$header" | gzip -c | tail -c 8 | head -c 4 | od -An -tx4 | tr -d ' ')
+cp -r sweep other
+printf '%s,"checksum":"%s"}\n' "$header" "$checksum" >other/manifest.jsonl
+refused "other/manifest.jsonl:1:1: error: danlu 0.1.0+000000000000 made this plan, and this is \
+danlu $build
+hint: plan the sweep again, in another folder" status other
 sed -i '2s/"tensor":"2"/"tensor":"4"/; 2s/"2"/"8"/' sweep/manifest.jsonl
 refused "sweep/manifest.jsonl:2:1: error: this line is not as it was written
 hint: plan the sweep again, in another folder" status sweep

@@ -14,13 +14,7 @@ source "$root/tests/support/calls.sh"
 RANDOM=${DANLU_SEED:=17}
 echo "DANLU_SEED=$DANLU_SEED"
 
-cat >"$work/tiny.yaml" <<'EOF'
-name: tiny
-model: {layers: 2, hidden: 1024, heads: 16, vocab: 32000}
-cluster: {topology: dgx-a100, gpus: 8}
-parallelism: {tensor: 2}
-training: {global_batch: 8, micro_batch: 1, sequence_length: 1024}
-EOF
+tiny_scenario >"$work/tiny.yaml"
 plan() { # DIR VALUES
   call sweep plan "$work/tiny.yaml" --over "training.global_batch=$2" -o "$work/$1"
   expect "$1 is planned" 0 "$code"

@@ -11,13 +11,7 @@ cd "$work" || exit 1
 # shellcheck source=tests/support/calls.sh
 source "$root/tests/support/calls.sh"
 
-cat >tiny.yaml <<'EOF'
-name: tiny
-model: {layers: 2, hidden: 1024, heads: 16, vocab: 32000}
-cluster: {topology: dgx-a100, gpus: 8}
-parallelism: {tensor: 2}
-training: {global_batch: 8, micro_batch: 1, sequence_length: 1024}
-EOF
+tiny_scenario >tiny.yaml
 over=(--over training.global_batch=4..32:4)
 call sweep tiny.yaml "${over[@]}" -o direct.csv
 # A folder whose name a shell would take apart; of 8 points in 4 chunks the first of each is played
@@ -29,8 +23,8 @@ for chunk in 2/8 4/8 6/8 8/8; do
 done
 inside="it'\\''s one" # in quotes
 
-call sweep submit "$folder" --engine slurm --chunks 4 --time-limit 50m --with=--partition=long \
-  --dry-run
+call sweep submit "$folder" --engine slurm --chunks 4 --time-limit 50m --point-limit 90s \
+  --with=--partition=long --dry-run
 expect 'a job array of what is missing' "#!/bin/bash
 #SBATCH --partition=long
 #SBATCH --job-name=danlu-sweep
@@ -39,8 +33,8 @@ expect 'a job array of what is missing' "#!/bin/bash
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #SBATCH --output=\"$folder/slurm-%A_%a.out\"
-exec '$danlu' sweep worker '$work/$inside' --chunk \"\$SLURM_ARRAY_TASK_ID\"/4 --time-limit 3000s" \
-  "$out"
+exec '$danlu' sweep worker '$work/$inside' --chunk \"\$SLURM_ARRAY_TASK_ID\"/4 --time-limit 3000s \
+--point-limit 90s" "$out"
 check 'nothing is written' test ! -e "$folder/submit-slurm.sh"
 call sweep submit "$folder" --engine slurm --dry-run
 expect_has 'as many chunks as points' '#SBATCH --array=3,5,7' "$out"
@@ -100,13 +94,7 @@ printf '#!/bin/sh\nexit 3\n' >engines/sbatch
 call sweep submit new --engine slurm
 expect 'an engine that fails' 6 "$code"
 expect 'is told' 'warning: sbatch has ended with status 3' "$err"
-refused() { # ERR OPTION...: exit 2, and the complaint whole
-  local message=$1
-  shift
-  call sweep submit new "$@"
-  expect "refused: $*" 2 "$code"
-  expect 'in words' "$message" "$err"
-}
+refused() { expect_refused "$1" sweep submit new "${@:2}"; } # ERR OPTION...
 refused '--engine: error: kubernetes needs --image and --claim
 hint: an image with danlu, and the claim of the volume that the sweep'"'"'s folder lies on' \
   --engine kubernetes
@@ -115,6 +103,6 @@ refused '--with: error: kubernetes takes no options
 hint: --dry-run prints the job, which may be changed' --engine kubernetes --image danlu:1 \
   --claim sweeps --with=-n
 rm engines/sbatch
-refused '--engine: error: cannot start sbatch: No such file or directory
+PATH=$work/engines refused '--engine: error: cannot start sbatch: No such file or directory
 hint: --dry-run prints what it would be given' --engine slurm
 end_of_checks

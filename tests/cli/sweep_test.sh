@@ -79,6 +79,84 @@ call sweep "$file" --over model=gpt3-175b --set training.sequence_length=2048 --
 expect_has 'what does not fit is hollow' '>hollow: does not fit in memory (1)</text>' \
   "$(<"$work/one.svg")"
 
+# The section of a scenario: GPUs and batch together, on each of two machines.
+own=scenarios/sweep/weak-scaling.yaml
+call sweep "$own" -o "$work/section.csv" --plot "$work/section.svg"
+expect 'the section' 0 "$code"
+expect_has 'says what goes together' \
+  'training.global_batch    64, 256, 1024   together with cluster.gpus' "$out"
+expect 'a point for each row and machine' \
+  '0,dgx-a100,16,64|1,dgx-a100,64,256|2,dgx-a100,256,1024|3,hgx-a800,16,64|4,hgx-a800,64,256|'\
+'5,hgx-a800,256,1024' "$(tail -n +2 "$work/section.csv" | cut -d, -f1-4 | paste -sd'|')"
+expect_has 'is drawn' 'a line for each cluster.topology' "$(<"$work/section.svg")"
+call run "$own" --set cluster.topology=hgx-a800 --set cluster.gpus=64 \
+  --set training.global_batch=256 --no-advice --format csv
+expect 'a point as run plays it' "$(grep -m 1 ',step.time_s,' "$work/out" | cut -d, -f6)" \
+  "$(grep '^4,' "$work/section.csv" | cut -d, -f7)"
+call sweep "$own" --over training.micro_batch=1,2 --set cluster.topology=dgx-h100 \
+  -o "$work/joined.csv"
+expect 'with --over, and a key that --set fixes' \
+  'point,cluster.gpus,training.global_batch,training.micro_batch,status|0,16,64,1,ran|'\
+'1,16,64,2,ran|2,64,256,1,ran|3,64,256,2,ran|4,256,1024,1,ran|5,256,1024,2,ran' \
+  "$(cut -d, -f1-5 "$work/joined.csv" | paste -sd'|')"
+call sweep "$own" --over cluster.topology=dgx-h100 -o "$work/over.csv"
+expect 'a key that --over has anew' '0,16,64,dgx-h100|1,64,256,dgx-h100|2,256,1024,dgx-h100' \
+  "$(tail -n +2 "$work/over.csv" | cut -d, -f1-4 | paste -sd'|')"
+call sweep "$own" --set 'sweep={}' --over cluster.gpus=16 --show step.mfu
+expect_has 'without the section' '1 point, 1 ran' "$out"
+call show "$own"
+printf '%s\n' "$out" >"$work/shown.yaml"
+section_of() { grep -A 2 '^sweep:' "$1" | sed 's/  # .*//'; }
+section_of "$work/shown.yaml" >"$work/section"
+call show "$work/shown.yaml"
+expect 'danlu show has it' 3 "$(wc -l <"$work/section")"
+expect 'and reads it' "$(<"$work/section")" "$(section_of "$work/out")"
+call sweep plan "$own" -o "$work/planned"
+call sweep run "$work/planned"
+call sweep collect "$work/planned" -o "$work/collected.csv"
+expect 'in a folder' "$(<"$work/section.csv")" "$(<"$work/collected.csv")"
+check 'whose points are no sweeps' lacks "$(<"$work/planned/manifest.jsonl")" 'sweep:'
+mkdir "$work/extending"
+printf 'extends: %s\nsweep: {over: {cluster.gpus: 16}}\n' "$root/$own" >"$work/extending/one.yaml"
+call sweep "$work/extending/one.yaml" --show step.mfu
+expect_has 'the nearest file says what is swept' '1 point, 1 ran' "$out"
+for option in '--over cluster.gpus' '--set cluster.gpus' '--set training.global_batch'; do
+  call sweep "$own" "${option% *}" "${option#* }=16"
+  expect "$option" 2 "$code"
+  expect_has 'has its place' "$own:18:5: error: cluster.gpus contradicts $option" "$err"
+done
+
+# As a database. The queries of the page, with what they give.
+call sweep "$own" -o "$work/points.sqlite" --show step.time_s,step.mfu
+expect 'a database' 0 "$code"
+expect 'of SQLite' 'SQLite format 3' "$(head -c 15 "$work/points.sqlite")"
+ask() { # SQL
+  if command -v sqlite3 >/dev/null; then
+    sqlite3 "$work/points.sqlite" "$1"
+  else
+    python3 - "$work/points.sqlite" "$1" <<'PYTHON'
+import sqlite3, sys
+for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]):
+    print("|".join("" if value is None else str(value) for value in row))
+PYTHON
+  fi
+}
+if command -v sqlite3 >/dev/null || python3 -c 'import sqlite3' 2>/dev/null; then
+  queries=0
+  while IFS= read -r -d $'\f' sql && IFS= read -r -d $'\f' answer; do
+    queries=$((queries + 1))
+    expect "the query $sql" "${answer%$'\n'}" "$(ask "$sql")"
+  done < <(awk '/^```/ { if (inside) printf "\f"; inside = !inside && /^```(sql|text)$/; next }
+    inside { print }' docs/explain/sweep.md)
+  expect 'queries of the page' 3 "$queries"
+  expect 'settings that are numbers are numbers' 'integer|text' \
+    "$(ask 'SELECT typeof("cluster.gpus"), typeof("cluster.topology") FROM points LIMIT 1')"
+  expect 'units' 'step.time_s|figure|s|
+step.mfu|figure||' "$(ask "SELECT * FROM columns WHERE kind = 'figure'")"
+else
+  echo 'no sqlite3, no python3: the queries of the page are not tried'
+fi
+
 # Refused only while it is planned: the switches of this node do not reduce.
 nvls=(--over 'training.micro_batch=1,2' --set communication.tensor.algorithm=nvls)
 call run "$file" --no-advice "${nvls[@]:2}"
@@ -87,20 +165,14 @@ call sweep "$file" "${nvls[@]}"
 expect 'no point is valid' 2 "$code"
 expect 'as run says it' "$why" "$err"
 
-refused() { # ERR OPTION...: exit 2, and the complaint whole
-  local message=$1
-  shift
-  call sweep "$file" "$@"
-  expect "refused: $*" 2 "$code"
-  expect 'in words' "$message" "$err"
-}
+refused() { expect_refused "$1" sweep "$file" "${@:2}"; } # ERR OPTION...
 refused "--over: error: expected KEY=VALUES, found 'cluster.gpus'
 hint: for example --over cluster.gpus=64..512:x2" --over cluster.gpus
 refused "--over: error: expected a range that rises, found '8..2'
 hint: for example 64..512:x2 (by a factor) or 2..8:2 (by a step)" --over cluster.gpus=8..2
 refused "--over: error: expected a range that rises, found '8..16:x1'
 hint: for example 64..512:x2 (by a factor) or 2..8:2 (by a step)" --over cluster.gpus=8..16:x1
-refused "--over: error: 'cluster.gpus=8,,16' has an empty value
+refused "--over: error: '8,,16' has an empty value
 hint: values are separated by single commas" --over cluster.gpus=8,,16
 refused "--over: error: cluster.gpus has the value '8' twice
 hint: leave one of the two out" --over cluster.gpus=8,4..8:4
@@ -113,7 +185,7 @@ hint: fewer values, or several sweeps" --over training.global_batch=1..1000 \
   --over training.micro_batch=1..1000
 refused "--show: error: 'step.mfuu' is no figure of the first point that runs
 hint: did you mean 'step.mfu'?" --over parallelism.tensor=3,4 --show step.mfuu
-refused "-o: error: expected a file .csv or .jsonl, found 'points.txt'
+refused "-o: error: expected a file .csv, .jsonl, .sqlite or .db, found 'points.txt'
 hint: for example -o points.csv" --over parallelism.tensor=4 -o points.txt
 drawing() { # ERR OPTION...: no drawing, in words
   refused "$@" --plot "$work/none.svg"

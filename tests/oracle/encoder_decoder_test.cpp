@@ -20,7 +20,9 @@
 #include "sim/program/step_program.hpp"
 #include "sim/report/report.hpp"
 #include "sim/tasks/plan_step.hpp"
+#include "sim/workload/layers.hpp"
 #include "sim/workload/memory.hpp"
+#include "sim/workload/model_blocks.hpp"
 #include "sim/workload/rank_shape.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/support.hpp"
@@ -46,16 +48,16 @@ TEST(EncoderDecoder, StagesOfTheDecoderSendTheEncodersOutputToo) {
   const Workload w = staged(4).workload;
   const StepProgram step = make_step_program(w);
   EXPECT_EQ(step.sent.value, 2.0 * 512 * 1024);
-  std::map<std::pair<int, bool>, std::vector<int>> arrays;  // by stage and direction
+  std::map<std::pair<int, bool>, std::vector<double>> arrays;  // by stage and direction
   for (int stage = 0; stage < 4; ++stage) {
     for (const Send& send : step.stage(stage).sends) {
       arrays[{stage, send.next}].push_back(send.arrays);
     }
   }
-  const std::map<std::pair<int, bool>, std::vector<int>> expected{
-      {{0, true}, std::vector(8, 1)},  {{1, true}, std::vector(8, 1)},
-      {{2, true}, std::vector(8, 2)},  {{1, false}, std::vector(8, 1)},
-      {{2, false}, std::vector(8, 1)}, {{3, false}, std::vector(8, 2)}};
+  const std::map<std::pair<int, bool>, std::vector<double>> expected{
+      {{0, true}, std::vector(8, 1.0)},  {{1, true}, std::vector(8, 1.0)},
+      {{2, true}, std::vector(8, 2.0)},  {{1, false}, std::vector(8, 1.0)},
+      {{2, false}, std::vector(8, 1.0)}, {{3, false}, std::vector(8, 2.0)}};
   EXPECT_EQ(arrays, expected);
 }
 
@@ -153,12 +155,72 @@ TEST(EncoderDecoder, OneMicrobatchWaitsForAllThatIsSent) {
   EXPECT_TRUE(near(step(1) - step(2), 6 * array / 2e9, 1e-6));
 }
 
+// The decoder's sequences may be shorter, as those that T5 is trained on (512 and 114 to 128). Of a
+// sequence of e and one of d positions, model FLOPs are, forward, and three times that both ways,
+// with a the width of all heads and f that of the MLP
+//
+//   encoder   24 layers of  8 e h a + 4 e^2 a + 4 e h f
+//   decoder   24 layers of  8 d h a + 4 d^2 a + 4 d h f
+//                           + 4 d h a + 4 e h a + 4 d e a            (cross)
+//   head      2 d h V
+TEST(EncoderDecoder, ShorterSequencesOfTheDecoderAreLessWork) {
+  for (const double d : {512.0, 128.0, 114.0}) {
+    const Workload w = staged(1, {fmt::format("training.decoder_length={}", d)}).workload;
+    const double e = 512, h = 1024, a = 128 * 128, f = 65536, layers = 24;
+    const double own = layers * (8 * h * a + 4 * h * f);
+    const double forward = e * own + d * own + layers * 4 * a * (e * e + d * d) +
+                           layers * (4 * d * h * a + 4 * e * h * a + 4 * d * e * a) +
+                           2 * d * h * 32128;
+    EXPECT_TRUE(near(step_flops(w, false).value, 8 * 3 * forward)) << d;
+    // A causal mask is on the decoder's own attention alone.
+    const double masked = layers * 4 * a * d * d / 2;
+    EXPECT_TRUE(near(step_flops(w, true).value, 8 * 3 * (forward - masked))) << d;
+  }
+}
+
+// Between stages of the encoder an array of 512 positions goes, between those of the decoder one of
+// 128 and the encoder's output. The head sees 128 positions, cross-attention keeps 512 keys.
+TEST(EncoderDecoder, ShorterSequencesOfTheDecoderAreSent) {
+  const Scenario s =
+      staged(4, {"training.decoder_length=128", "training.frozen=[embedding, head]"});
+  const Cluster cluster = build_cluster(s.cluster);
+  const StepPlan plan = plan_step(s.workload, cluster);
+  const Report report = measure("", s.workload, cluster, plan, testing::play(plan.graph));
+  double carried = 0;
+  for (const LinkReport& row : report.links) {
+    carried += row.kind == LinkKind::ScaleUp ? row.bytes.value / 2 : 0;
+  }
+  EXPECT_TRUE(near(carried, 8.0 * 2 * (1 + 1 + 1.25) * 2 * 512 * 1024));
+
+  const ModelBlocks model = build_model(staged(1, {"training.decoder_length=128"}).workload);
+  const Block& decoder = model.kinds[model.kind_of_layer.back()];
+  std::vector<double> kept;
+  for (const Operator* op : operators_of(decoder)) {
+    if (op->name == kAttention) {
+      kept.push_back(op->kept.value);
+    }
+  }
+  const double width = 128 * 128;
+  EXPECT_EQ(kept, (std::vector{2 * 3 * 128 * width, 2 * (128 + 2 * 512) * width}));
+}
+
+// What is said is what holds without it.
+TEST(EncoderDecoder, TheEncodersLengthSaidOfTheDecoderChangesNothing) {
+  for (const int stages : {1, 4}) {
+    const auto step = [&](const std::vector<std::string>& more) {
+      return make_step_program(staged(stages, more).workload);
+    };
+    EXPECT_EQ(step({}), step({"training.decoder_length=512"})) << stages;
+  }
+}
+
 TEST(EncoderDecoder, FoldedIsUnfolded) {
   for (const char* plan : {"{tensor: 2, pipeline: 4}", "{tensor: 1, pipeline: 2, zero: 1}",
                            "{tensor: 2, pipeline: 2, sequence: true}"}) {
     SCOPED_TRACE(plan);
     const std::vector<std::string> more{"cluster.gpus=16", std::string("parallelism=") + plan,
-                                        "training.schedule={kind: gpipe}"};
+                                        "training.schedule={kind: gpipe}",
+                                        "training.decoder_length=64"};
     std::vector<std::string> off = more;
     off.emplace_back("fold=off");
     const auto end = [&](const Scenario& s) {

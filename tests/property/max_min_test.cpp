@@ -8,7 +8,8 @@
 // no player is right, and both may differ by what one of them does if durations change by 1e-12 s.
 //
 // And steps end at the same time whether passes that are disturbed are played segment by segment or
-// opened where they are (sim/engine/open_runs.hpp).
+// opened where they are (sim/engine/open_runs.hpp); and whether flows that are alone on their links
+// are played as flows or as alarms (sim/engine/lone_flows.hpp).
 //
 // DANLU_SEED=n repeats a failure, DANLU_CASES=n asks for more cases per shard.
 #include "sim/engine/max_min.hpp"
@@ -41,7 +42,7 @@ double difference(const Timeline& one, const Timeline& other) {
 }
 
 /// How far the step moves when its durations change by up to 1e-12 s, as SimGrid's instants do.
-double sensitivity(const TaskGraph& graph) {
+double sensitivity(const TaskGraph& graph, const MaxMinOptions& options = {}) {
   double most = 0;
   for (const std::uint64_t seed : {1, 2, 3}) {
     TaskGraph changed = graph;
@@ -49,7 +50,8 @@ double sensitivity(const TaskGraph& graph) {
     for (Task& task : changed.tasks) {
       task.duration += task.duration > Seconds{} ? Seconds{1e-13 * dice.between(0, 10)} : Seconds{};
     }
-    most = std::max(most, difference(*play_max_min(changed), *play_max_min(graph)));
+    most =
+        std::max(most, difference(*play_max_min(changed, options), *play_max_min(graph, options)));
   }
   return most;
 }
@@ -58,6 +60,44 @@ void expect_equal(const TaskGraph& graph, const std::vector<RankClassId>& dead) 
   const double found =
       difference(*play_max_min(graph, {.dead = dead}), testing::play(graph, {.dead = dead}));
   EXPECT_LE(found, found <= 2e-12 ? 2e-12 : sensitivity(graph));
+}
+
+/// How many flows are alone on their links until another begins on one of them.
+int met_flows(const TaskGraph& graph, const Timeline& timeline) {
+  struct Flow {
+    Seconds begin, end;
+    TaskId task{};
+  };
+  IdVector<FoldedLinkId, std::vector<Flow>> on_links(graph.links.size());
+  for (const TaskId id : graph.tasks.ids()) {
+    const Task& task = graph.tasks[id];
+    if (task.channel && task.bytes > Bytes{}) {
+      for (const ChannelLoad& load : graph.channels[*task.channel].loads) {
+        on_links[load.link].push_back(
+            {timeline.start[id] + task.duration, timeline.finish[id], id});
+      }
+    }
+  }
+  IdVector<TaskId, bool> comes_to_others(graph.tasks.size(), false);
+  IdVector<TaskId, bool> is_met(graph.tasks.size(), false);
+  for (std::vector<Flow>& flows : on_links) {
+    std::sort(flows.begin(), flows.end(),
+              [](const Flow& a, const Flow& b) { return a.begin < b.begin; });
+    Seconds busy_until;
+    for (std::size_t i = 0; i < flows.size(); ++i) {
+      const Flow& flow = flows[i];
+      comes_to_others[flow.task] = comes_to_others[flow.task] || flow.begin < busy_until;
+      busy_until = std::max(busy_until, flow.end);
+      is_met[flow.task] =
+          is_met[flow.task] || (i + 1 < flows.size() && flow.begin < flows[i + 1].begin &&
+                                flows[i + 1].begin < flow.end);
+    }
+  }
+  int met = 0;
+  for (const TaskId id : is_met.ids()) {
+    met += is_met[id] && !comes_to_others[id] ? 1 : 0;
+  }
+  return met;
 }
 
 class MaxMin : public ::testing::TestWithParam<int> {};
@@ -118,6 +158,29 @@ TEST_P(MaxMin, OpensRunsThatAreDisturbed) {
   EXPECT_GT(by_late_hosts, 0);
 }
 
+TEST_P(MaxMin, PlaysFlowsThatAreAloneAsIfTheyWereNot) {
+  const std::uint64_t cases = from_environment("DANLU_CASES", 20);
+  const std::uint64_t own = 4001 + static_cast<std::uint64_t>(GetParam()) * cases;
+  const std::uint64_t seed = from_environment("DANLU_SEED", own);
+  fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
+  int met = 0;
+  for (std::uint64_t i = 0; i < cases; ++i) {
+    for (Case (*draw)(std::uint64_t) :
+         {testing::random_case, testing::mixed_case, testing::other_kind_case}) {
+      const Case drawn = draw(seed + i);
+      SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1: {}", seed + i, describe(drawn)));
+      const TaskGraph graph = plan_step(drawn.workload, build_cluster(drawn.cluster)).graph;
+      const MaxMinOptions shared{.all_shared = true};
+      const Timeline expected = play_max_min(graph, shared).value();
+      const double found = difference(*play_max_min(graph), expected);
+      EXPECT_LE(found, found <= 2e-12 ? 2e-12 : sensitivity(graph, shared));
+      met += met_flows(graph, expected);
+    }
+  }
+  fmt::print("{} flows alone until others came\n", met);
+  EXPECT_GT(met, 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, MaxMin, ::testing::Range(0, 12));
 
 /// Two flows of a 10 GB/s link, of which one has gone on for a second: 5 GB each are left at 1 s,
@@ -156,8 +219,7 @@ TaskGraph meetings(int count, Seconds late) {
   return graph;
 }
 
-// After 24 meetings a nanosecond is 2^24 ns = 16.8 ms. A player that takes what ends within a
-// nanosecond as ending together would lose them, as SimGrid does unless it is told (engine.cpp).
+// After 24 meetings a nanosecond is 2^24 ns = 16.8 ms, to both players.
 TEST(MaxMin, ADelayGrowsFromMeetingToMeeting) {
   constexpr int kMeetings = 24;
   const Seconds late{1e-9};
@@ -170,6 +232,32 @@ TEST(MaxMin, ADelayGrowsFromMeetingToMeeting) {
        {*play_max_min(meetings(kMeetings, {})), testing::play(meetings(kMeetings, {}))}) {
     EXPECT_NEAR(timeline.finish.back().value, 1.5 * (kMeetings - 1) + 2, 1e-3 * moved);
   }
+}
+
+/// 10 GB over a link of 10 GB/s; another 10 GB come over that and a wider one at 0.5 s. They share:
+/// the first has 5 GB left and ends at 0.5 s + 1 s; the second then has 5 GB left, for 0.5 s.
+TEST(MaxMin, LetsFlowsAloneMeetOverOneOfTheirLinks) {
+  TaskGraph graph;
+  const FoldedLinkId first = graph.links.push_back({BytesPerSecond{10e9}});
+  const FoldedLinkId second = graph.links.push_back({BytesPerSecond{20e9}});
+  const ChannelId narrow = graph.channels.push_back({{{first, 1}}});
+  const ChannelId wide = graph.channels.push_back({{{second, 1}, {first, 1}}});
+  testing::add_flow(graph, narrow, Bytes{10e9});
+  testing::add_flow(graph, wide, Bytes{10e9}, Seconds{0.5});
+  for (const bool all_shared : {false, true}) {
+    const Timeline timeline = play_max_min(graph, {.all_shared = all_shared}).value();
+    EXPECT_DOUBLE_EQ(timeline.finish[TaskId{0}].value, 1.5);
+    EXPECT_DOUBLE_EQ(timeline.finish[TaskId{1}].value, 2.0);
+  }
+}
+
+/// 15 GB alone on a link of 10 GB/s that has half of it from 1 s on: 10 GB by then, and 1 s more.
+TEST(MaxMin, SlowsAFlowThatIsAloneWhenItsLinkChanges) {
+  TaskGraph graph;
+  const FoldedLinkId link = graph.links.push_back({BytesPerSecond{10e9}});
+  testing::add_flow(graph, graph.channels.push_back({{{link, 1}}}), Bytes{15e9});
+  graph.changes.push_back({Seconds{1}, link, BytesPerSecond{5e9}});
+  EXPECT_DOUBLE_EQ(play_max_min(graph)->end.value, 2.0);
 }
 
 TEST(MaxMin, GivesUpWhatHasNotEndedInTime) {

@@ -79,6 +79,7 @@ BEGIN {
   home["toml++"] = "sim/scenario"
   home["boost/graph"] = "sim/cluster sim/tasks"
   home["CLI"] = "src"
+  home["sqlite3.h"] = "src"
   home["zlib.h"] = "sim/base tests"
   for (library in home) {
     count = split(home[library], list, " ")

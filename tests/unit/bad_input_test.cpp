@@ -167,6 +167,9 @@ TEST(BadInput, Widths) {
 TEST(BadInput, Names) {
   check_cases("names.txt");
 }
+TEST(BadInput, Sweeps) {
+  check_cases("sweep.txt");
+}
 TEST(BadInput, Syntax) {
   check_cases("syntax.txt");
 }

@@ -12,31 +12,16 @@
 #include "sim/import/shell.hpp"
 #include "sim/scenario/keys.hpp"
 #include "sim/scenario/values.hpp"
+#include "tests/support/imports.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
 namespace {
 
-using testing::Folder;
+using testing::imported;
+using testing::imported_scenario;
 using testing::read_source;
-using testing::shipped_presets;
-
-Imported imported(const char* framework, const std::string& text, const ImportOptions& options) {
-  const Folder folder;
-  return import_file(*framework_named(framework), folder.write("plan.txt", text), options);
-}
-
-/// The scenario that an import prints, which must be one.
-Scenario scenario_of(const char* framework, const std::string& text,
-                     const ImportOptions& options = {.topology = "dgx-h100"}) {
-  const Imported result = imported(framework, text, options);
-  EXPECT_TRUE(result.complete) << result.scenario;
-  return load_scenario_text(result.scenario, "imported.yaml", shipped_presets());
-}
-
-bool says(const Imported& result, const std::string& text) {
-  return result.scenario.find(text) != std::string::npos;
-}
+using testing::says;
 
 // ---- Megatron-LM: arrays, sums, defaults of the environment, a branch that is taken.
 constexpr const char* kLlamaScript = R"sh(#!/bin/bash
@@ -84,7 +69,7 @@ torchrun "${RUN_ARGS[@]}" pretrain_gpt.py ${SIZE_ARGS[@]} $PLAN_ARGS ${EXTRA[@]}
 )sh";
 
 TEST(Import, MegatronScriptBecomesAScenario) {
-  const Scenario s = scenario_of("megatron", kLlamaScript);
+  const Scenario s = imported_scenario("megatron", kLlamaScript);
   const Workload& w = s.workload;
   EXPECT_EQ(s.cluster.gpus, 32);
   EXPECT_EQ(w.model.layers, 24);
@@ -131,7 +116,7 @@ GPT_ARGS="--num-layers 8 --hidden-size 1024 --num-attention-heads 16 --seq-lengt
 python -m torch.distributed.launch --nproc_per_node 8 --nnodes 1 pretrain_gpt.py $GPT_ARGS \
   --vocab-file gpt2.json --merge-file $MERGES
 )sh";
-  const Workload w = scenario_of("megatron", script).workload;
+  const Workload w = imported_scenario("megatron", script).workload;
   EXPECT_EQ(w.model.vocab, 50304);
   EXPECT_EQ(w.model.positions, 512);
   EXPECT_EQ(w.training.global_batch, 32);  // 4 x 8 replicas
@@ -170,12 +155,12 @@ TEST(Import, WordsOfArraysKeepTheirLines) {
 
 TEST(Import, OptionsFillGaps) {
   const Workload w =
-      scenario_of("megatron", "--num-layers 4\n--global-batch-size 8 --bf16 --hidden-size 9",
-                  {.topology = "dgx-h100",
-                   .gpus = 8,
-                   .model = "llama3-8b",
-                   .sequence_length = 1024,
-                   .vocab = 99})
+      imported_scenario("megatron", "--num-layers 4\n--global-batch-size 8 --bf16 --hidden-size 9",
+                        {.topology = "dgx-h100",
+                         .gpus = 8,
+                         .model = "llama3-8b",
+                         .sequence_length = 1024,
+                         .vocab = 99})
           .workload;
   EXPECT_EQ(w.model.vocab, 99);
   EXPECT_EQ(w.model.name, "llama3-8b");
@@ -242,7 +227,7 @@ TEST(Import, ShellWordsAreExpandedAsAShellDoes) {
 
 // ---- torchtitan: a dense model under FSDP and tensor parallelism, and one with stages.
 TEST(Import, TorchtitanFileBecomesAScenario) {
-  const Scenario s = scenario_of("torchtitan", R"toml(
+  const Scenario s = imported_scenario("torchtitan", R"toml(
 [model]
 name = "llama3"
 flavor = "8B"
@@ -269,7 +254,7 @@ enable_fsdp_float8_all_gather = true
 [checkpoint]
 interval = 100
 )toml",
-                                 {.topology = "dgx-h100", .gpus = 64});
+                                       {.topology = "dgx-h100", .gpus = 64});
   const Workload& w = s.workload;
   EXPECT_EQ(w.model.name, "llama3-8b");
   EXPECT_EQ(w.parallelism.data, 32);
@@ -290,7 +275,7 @@ interval = 100
 }
 
 TEST(Import, TorchtitanWithStagesKeepsWeightsAndReducesOnce) {
-  const Workload w = scenario_of("torchtitan", R"toml(
+  const Workload w = imported_scenario("torchtitan", R"toml(
 model.flavor = "70B"
 [training]
 local_batch_size = 16
@@ -303,7 +288,7 @@ pipeline_parallel_microbatch_size = 2
 mode = "selective"
 selective_ac_option = "2"
 )toml",
-                                 {.topology = "dgx-h100", .gpus = 32})
+                                       {.topology = "dgx-h100", .gpus = 32})
                          .workload;
   EXPECT_EQ(w.training.chunks, 2);
   EXPECT_EQ(w.training.micro_batch, 2);
@@ -319,7 +304,7 @@ selective_ac_option = "2"
 TEST(Import, DeepSpeedFileBecomesAScenario) {
   const ImportOptions options{
       .topology = "dgx-h100", .gpus = 16, .model = "llama3-8b", .sequence_length = 4096};
-  const Workload three = scenario_of("deepspeed", R"({
+  const Workload three = imported_scenario("deepspeed", R"({
     "train_batch_size": "auto",
     "train_micro_batch_size_per_gpu": 2,
     "gradient_accumulation_steps": 4,
@@ -328,7 +313,7 @@ TEST(Import, DeepSpeedFileBecomesAScenario) {
                           "zero_quantized_weights": true, "reduce_bucket_size": 5e8},
     "steps_per_print": 10
   })",
-                                     options)
+                                           options)
                              .workload;
   EXPECT_EQ(three.training.global_batch, 2 * 4 * 16);
   EXPECT_EQ(three.parallelism.zero, 3);
@@ -341,7 +326,7 @@ TEST(Import, DeepSpeedFileBecomesAScenario) {
     "zero_optimization": {"stage": 2, "zero_quantized_gradients": true},
     "optimizer": {"type": "Lamb", "params": {"lr": 1e-3}}, "curriculum_learning": {"enabled": true}
   })";
-  EXPECT_EQ(scenario_of("deepspeed", two, options).workload.training.micro_batch, 2);
+  EXPECT_EQ(imported_scenario("deepspeed", two, options).workload.training.micro_batch, 2);
   const Imported result = imported("deepspeed", two, options);
   EXPECT_EQ(result.unknown, 3U) << result.scenario;  // the gradients, Lamb, the curriculum
   EXPECT_TRUE(says(result, "curriculum_learning.enabled, line 5")) << result.scenario;
@@ -350,7 +335,7 @@ TEST(Import, DeepSpeedFileBecomesAScenario) {
 
 // ---- NeMo: the launcher's form with references, and Megatron-Bridge's.
 TEST(Import, NemoFileBecomesAScenario) {
-  const Scenario s = scenario_of("nemo", R"yaml(
+  const Scenario s = imported_scenario("nemo", R"yaml(
 run: {name: small, results_dir: "${base_results_dir}/${.name}"}
 trainer: {num_nodes: 4, devices: 8, precision: bf16, max_steps: 500}
 model:
@@ -392,7 +377,7 @@ model:
 }
 
 TEST(Import, MegatronBridgeFileBecomesAScenario) {
-  const Workload w = scenario_of("nemo", R"yaml(
+  const Workload w = imported_scenario("nemo", R"yaml(
 model:
   num_layers: 12
   hidden_size: 1024
@@ -412,7 +397,7 @@ ddp: {use_distributed_optimizer: true, overlap_grad_reduce: true}
 comm_overlap: {tp_comm_overlap: true}
 mixed_precision: bf16_mixed
 )yaml",
-                                 {.topology = "dgx-h100", .gpus = 16})
+                                       {.topology = "dgx-h100", .gpus = 16})
                          .workload;
   EXPECT_EQ(w.model.kv_heads, 4);
   EXPECT_EQ(w.model.biases, kNoBiases);
@@ -455,7 +440,7 @@ TEST(Import, WordsAreValuesOfTheirKeys) {
 // Megatron's words for experts.
 TEST(Import, MegatronsExpertsAreTaken) {
   const ParallelismSpec p =
-      scenario_of(
+      imported_scenario(
           "megatron",
           "torchrun --nproc_per_node 8 --nnodes 4 pretrain_gpt.py --num-layers 8 "
           "--hidden-size 1024 --num-attention-heads 8 --seq-length 4096 --vocab-size 32000 "
@@ -508,7 +493,7 @@ TEST(Import, MegatronsNewerFlagsAreTaken) {
       "--main-params-dtype fp32 --main-grads-dtype bf16 --exp-avg-dtype bf16 --bf16 "
       "--use-precision-aware-optimizer --activation-func-fp8-input-store "
       "--recompute-granularity selective --recompute-modules layernorm shared_experts";
-  const Workload w = scenario_of("megatron", text).workload;
+  const Workload w = imported_scenario("megatron", text).workload;
   EXPECT_EQ(w.parallelism.stage_layers, (std::vector<int>{2, 3, 3, 1}));
   EXPECT_EQ(w.training.kept_narrow, std::vector{NarrowPart::Activation});
   EXPECT_EQ(w.training.gradient_bytes, 2);
@@ -519,36 +504,22 @@ TEST(Import, MegatronsNewerFlagsAreTaken) {
       says(imported("megatron", text, {.topology = "dgx-h100"}), "no 'shared_experts' again"));
 }
 
-// Megatron-LM's flags of T5, with the decoder's stages among all or beside the encoder's.
-TEST(Import, MegatronsEncoderDecoderIsTaken) {
-  const std::string text =
-      "torchrun --nnodes 1 --nproc-per-node 8 pretrain_t5.py --encoder-num-layers 12 "
-      "--decoder-num-layers 18 --hidden-size 768 --num-attention-heads 12 --kv-channels 64 "
-      "--ffn-hidden-size 3072 --encoder-seq-length 512 --decoder-seq-length 128 "
-      "--position-embedding-type relative --max-position-embeddings 512 --vocab-size 32128 "
-      "--micro-batch-size 4 --global-batch-size 64 --bf16 ";
-  for (const char* stages :
-       {"--pipeline-model-parallel-size 4 --pipeline-model-parallel-split-rank 2",
-        "--pipeline-model-parallel-size 2 --encoder-pipeline-model-parallel-size 2"}) {
-    const Workload w = scenario_of("megatron", text + stages).workload;
-    EXPECT_EQ(w.model.kind, ModelKind::EncoderDecoder);
-    EXPECT_EQ(w.model.layers, 30);
-    EXPECT_EQ(w.model.encoder_layers, 12);
-    EXPECT_EQ(w.model.relative_positions, 32);
-    EXPECT_EQ(w.model.positions, 0);
-    EXPECT_EQ(w.parallelism.stage_layers, (std::vector{6, 6, 9, 9}));
-    EXPECT_EQ(w.decoder_stage(), 2);
-    const Imported result = imported("megatron", text + stages, {.topology = "dgx-h100"});
-    EXPECT_TRUE(says(result, "sequences of one length")) << result.scenario;
-    EXPECT_FALSE(says(result, "the script starts")) << result.scenario;
-  }
-  const Imported uneven = imported(
-      "megatron", text + "--pipeline-model-parallel-size 8 --pipeline-model-parallel-split-rank 4",
-      {.topology = "dgx-h100"});
-  EXPECT_TRUE(says(uneven,
-                   "12 layers of the encoder on 4 stages and 18 of the decoder on 4 are "
-                   "not shared evenly"))
-      << uneven.scenario;
+// A file's program is known, and with it what its host needs and what its kernels do apart.
+TEST(Import, TheFrameworkIsThatOfTheFile) {
+  const auto framework_of = [](const char* from, const std::string& text) {
+    return imported_scenario(
+               from, text,
+               {.topology = "dgx-h100", .gpus = 8, .model = "llama3-8b", .sequence_length = 4096})
+        .workload.training.framework;
+  };
+  EXPECT_EQ(framework_of("megatron", "pretrain_gpt.py --micro-batch-size 1 --global-batch-size 8"),
+            "megatron-core");
+  EXPECT_EQ(framework_of("deepspeed", R"({"train_batch_size": 8})"), "huggingface");
+  EXPECT_EQ(framework_of("torchtitan", "[training]\nsteps = 1\n"), "pytorch");
+  EXPECT_EQ(framework_of("torchtitan", "[compile]\nenable = true\n"), "pytorch-compiled");
+  EXPECT_EQ(framework_of("torchtitan", "[training]\ncompile = true\n"), "pytorch-compiled");
+  EXPECT_EQ(framework_of("nemo", "model: {global_batch_size: 8}\n"), "nemo");
+  EXPECT_EQ(framework_of("nemo", "train: {global_batch_size: 8}\n"), "megatron-bridge");
 }
 
 TEST(Import, NoFlagStandsInTwoRows) {

@@ -146,9 +146,9 @@ TEST(Pool, AKilledPlayLeavesTheOthersAlone) {
 }
 
 TEST(Pool, PatienceEnds) {
-  const Played played = play_alone([] { return sleep(60), Played{}; }, {.patience = 1});
-  EXPECT_EQ(played.outcome, Outcome::Failed);
-  EXPECT_EQ(played.why, "took longer than 1 s");
+  const Played played = play_alone([] { return sleep(60), Played{}; }, {.patience = 0.5});
+  EXPECT_EQ(played.outcome, Outcome::TooLong);
+  EXPECT_EQ(played.why, "took longer than 0.5 s");
 }
 
 TEST(Pool, WhatIsDoneBeforeAPlayIsThereInItsProcess) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/base/error.hpp"
 #include "sim/base/plot_scale.hpp"
 #include "sim/base/svg.hpp"
 #include "sim/report/sweep_report.hpp"
@@ -146,6 +147,48 @@ TEST(PlotAxes, WhatIsLeftOutFollowsFromWhatVaries) {
   EXPECT_EQ(other.figure, "step.mfu");
   EXPECT_EQ(read_plot_axes("x=b,by=a", {axes[0], axes[1]}, {"m"}).across, "b");
   EXPECT_EQ(read_plot_axes("", {axes[1]}, {"m"}).across, "b");
+}
+
+// GPUs and batch in two rows, each with two machines: points 0 and 1 are one machine's.
+TEST(PlotAxes, KeysThatChangeTogetherAreOneAxis) {
+  const std::vector<SweepAxis> axes{
+      {"machine", {"a", "b"}}, {"gpus", {"16", "64"}}, {"batch", {"32", "128"}, true}};
+  const SweepPlot plot = read_plot_axes("", axes, {"step.time_s"});
+  EXPECT_EQ(plot.across, "gpus");
+  EXPECT_EQ(plot.by, "machine");
+  EXPECT_EQ(read_plot_axes("x=batch", axes, {"m"}).by, "machine");
+  const SweepReport sweep{.scenario = "s",
+                          .file = "",
+                          .axes = axes,
+                          .names = {"step.time_s"},
+                          .places = {},
+                          .points = {point({"a", "16", "32"}, Status::Ran, seconds(8)),
+                                     point({"a", "64", "128"}, Status::Ran, seconds(4)),
+                                     point({"b", "16", "32"}, Status::Ran, seconds(2)),
+                                     point({"b", "64", "128"}, Status::Ran, seconds(1))}};
+  const std::string svg = write_sweep_svg(sweep, plot);
+  expect_has(svg, "<title>a, 64, 128: 4.000 s</title>");
+  expect_has(svg, "<title>b, 64, 128: 1.000 s</title>");
+  EXPECT_EQ(svg.find("batch is"), std::string::npos);
+}
+
+std::string refused_axes(std::string_view text, const std::vector<SweepAxis>& axes) {
+  try {
+    (void)read_plot_axes(text, axes, {"step.time_s"});
+    return "";
+  } catch (const InputError& error) {
+    return error.what();
+  }
+}
+
+TEST(PlotAxes, KeysThatDoNotTellPointsApartAreRefused) {
+  const std::vector<SweepAxis> axes{{"tensor", {"2", "4"}}, {"gpus", {"16", "16"}, true}};
+  EXPECT_EQ(read_plot_axes("", axes, {"m"}).across, "tensor");
+  EXPECT_EQ(refused_axes("x=gpus", axes),
+            "--axes: error: x=gpus has one value in several rows that differ in what changes "
+            "together with it\nhint: a key that has another value in each row\n");
+  EXPECT_EQ(refused_axes("x=tensor,by=gpus", axes),
+            "--axes: error: x=tensor and by=gpus change together\nhint: leave by out\n");
 }
 
 TEST(PlotScale, MarksRoundNumbersAroundAllValues) {

@@ -273,6 +273,56 @@ const Cells kDeepSeek{
     {"kv_heads", "128"},           {"vocab", "129280"}, {"moe_experts", "256"}, {"moe_topk", "8"},
     {"moe_ffn_hidden", "2048"}};
 
+const Cells kTitan{{"framework", "torchtitan"},
+                   {"gpus", "8"},
+                   {"zero_stage_or_sharding", "FSDP"},
+                   {"recompute", "selective(op)"},
+                   {"dtype", "float8"}};
+
+// What importing torchtitan's own file gives (sim/import/torchtitan.cpp) a row of it gets, too.
+TEST(TrainingTitan, HasTorchtitansWays) {
+  const Workload w = workload_of(kTitan);
+  EXPECT_EQ(w.training.recompute, Recompute::Alternate);
+  EXPECT_EQ(w.training.precision, Precision::Fp8);
+  EXPECT_EQ(w.training.fp8_recipe, Fp8Recipe::Tensorwise);
+  EXPECT_EQ(w.training.loss, Loss::Eager);
+  EXPECT_EQ(w.parallelism.zero, 3);
+  EXPECT_EQ(w.parallelism.sharding.units,
+            (std::vector{UnitPart::Embedding, UnitPart::Layer, UnitPart::Head}));
+  EXPECT_EQ(w.parallelism.sharding.gather_bytes, 2);
+  EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::None);
+
+  const Workload fast =
+      workload_of(with(kTitan, {{"notes", "torch.compile, float8 all-gather, async TP"}}));
+  EXPECT_EQ(fast.training.loss, Loss::Fused);
+  EXPECT_EQ(fast.parallelism.sharding.gather_bytes, 1);
+  EXPECT_EQ(fast.parallelism.overlap_tensor, TensorOverlap::Full);
+}
+
+// 32 layers on two stages: every second one of 16.
+TEST(TrainingTitan, SomeLayersWhole) {
+  const Workload w = workload_of(with(kTitan, {{"recompute", "selective(every 2nd layer)"},
+                                               {"pp", "2"},
+                                               {"tp", "2"},
+                                               {"sequence_parallel", "yes"}}));
+  EXPECT_EQ(w.training.recompute, Recompute::Full);
+  EXPECT_EQ(w.training.recompute_layers, std::vector{8});
+  EXPECT_EQ(w.parallelism.sharding.reduce, Reduce::OncePerStep);
+}
+
+TEST(TrainingFrameworks, OfPyTorch) {
+  const auto loss_of = [](const char* framework, const char* notes) {
+    return workload_of({{"framework", framework}, {"notes", notes}}).training.loss;
+  };
+  EXPECT_EQ(loss_of("torchtitan (compile)", ""), Loss::Fused);
+  EXPECT_EQ(loss_of("torchtitan", "without torch.compile"), Loss::Eager);
+  EXPECT_EQ(loss_of("fms-fsdp", ""), Loss::Fused);  // compiled unless said
+  EXPECT_EQ(loss_of("fms-fsdp", "no compile"), Loss::Eager);
+  EXPECT_EQ(loss_of("NeMo Automodel", ""), Loss::Eager);
+  EXPECT_EQ(convert_cells({{"framework", "banana"}}).remarks.front(),
+            "framework without a profile: kernels fused, its host never late");
+}
+
 // Embedding and head count as layers: 96 of them on 32 x 3 parts, the ends of which hold none.
 TEST(TrainingMixture, TakesItsWidthsFromThePreset) {
   const Workload w = workload_of(with(kQwen, {{"tp", "2"},
