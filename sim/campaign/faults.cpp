@@ -70,8 +70,8 @@ Seconds FaultSource::gap(CauseId cause, std::uint32_t number) const {
 FaultSource::Arrival FaultSource::renewed(CauseId cause, int component, std::uint32_t renewals,
                                           Seconds from) const {
   const FaultCause& of = spec_.causes[cause];
-  const std::uint64_t stream = continued_stream(streams_.causes[cause].component,
-                                                static_cast<std::uint64_t>(component) + 1);
+  const std::uint64_t stream =
+      continued_stream(streams_.causes[cause].component, static_cast<std::uint64_t>(component) + 1);
   const double survival = dice_.uniform(stream, renewals);
   return {from + weibull_quantile(of.arrivals.mean, of.arrivals.shape, survival), component,
           renewals};
@@ -143,8 +143,8 @@ void FaultSource::job_started(Seconds now) {
 
 FaultSource::Together& FaultSource::together(CauseId cause) {
   const FaultCause& of = spec_.causes[cause];
-  const bool on_calendar = of.arrivals.kind == Arrivals::Kind::Periodic ||
-                           of.effect == FaultCause::Effect::Planned;
+  const bool on_calendar =
+      of.arrivals.kind == Arrivals::Kind::Periodic || of.effect == FaultCause::Effect::Planned;
   return on_calendar ? calendar_ : random_[of.effect];
 }
 

@@ -80,7 +80,7 @@ class FaultSource {
   Dice dice_;
   IdVector<CauseId, Clock> clocks_;
   IdArray<FaultCause::Effect, Together, kNames<FaultCause::Effect>.size()> random_;
-  Together calendar_;  // these never pause
+  Together calendar_;                      // these never pause
   std::vector<const FaultEvent*> events_;  // by time
   std::size_t events_taken_ = 0;
   Seconds next_at_ = kNever;

@@ -23,7 +23,7 @@ struct RestartStep {
 
 /// Why and how the job restarts.
 struct RestartKind {
-  std::uint32_t number = 0;    // in the random streams
+  std::uint32_t number = 0;  // in the random streams
   int ranks = 1;
   bool replaced = false;       // nodes came new into the job
   bool cold_spare = false;     // one of them had to be started

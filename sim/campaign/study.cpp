@@ -311,7 +311,7 @@ double expected_happenings(const CampaignJob& job, const FaultsPlan& plan) {
   const FaultsSpec& spec = plan.spec;
   const double of_base = expected_happenings(job, spec);
   const int first = std::min(kFirstTrials, spec.trials);  // of a curve that is told apart by them
-  double of_curve = 0;  // of its shortest interval, which saves most
+  double of_curve = 0;   // of its shortest interval, which saves most
   double on_curves = 0;  // trials
   for (const TierId i : spec.tiers.ids()) {
     using Interval = CheckpointTier::Interval;

@@ -108,7 +108,9 @@ void Trial::break_nodes(const Fault& fault) {
   const FaultCause& cause = cause_of(fault);
   const NodeRange nodes = replicas_.nodes_of(cause, fault.component);
   const std::vector<int> broken =
-      is_permanent(cause, fault, streams_.causes[fault.cause.value()], dice_) ? replicas_.in_job(nodes) : std::vector<int>{};
+      is_permanent(cause, fault, streams_.causes[fault.cause.value()], dice_)
+          ? replicas_.in_job(nodes)
+          : std::vector<int>{};
   for (std::size_t i = 0; i < broken.size(); ++i) {
     const std::uint64_t repairs = streams_.causes[fault.cause.value()].repair;
     const std::uint64_t stream = continued_stream(repairs, i + 1);
@@ -140,9 +142,8 @@ std::optional<TierId> Trial::roll_back(const Fault& fault) {
     for (const TierId id : spec_.tiers.ids()) {
       const CheckpointTier& tier = spec_.tiers[id];
       const auto survives = [&] {
-        return tier.survives_more > 0 &&
-               dice_.uniform(streams_.causes[*fault.cause].survives[id], fault.number) <
-                   tier.survives_more;
+        return tier.survives_more > 0 && dice_.uniform(streams_.causes[*fault.cause].survives[id],
+                                                       fault.number) < tier.survives_more;
       };
       if (cause.nodes > tier.survives_nodes && !survives()) {
         book_.lose(id);

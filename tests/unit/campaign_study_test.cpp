@@ -173,8 +173,8 @@ TEST(CampaignStudy, AsManyRunsAreComparedAsTheDifferenceNeeds) {
     EXPECT_TRUE(found.trials == base.trials ||
                 found.stderr_of_saved <= found.saved * kSureOfDifference);
     const Campaign all = run_campaign(job(), remedy.spec);
-    const double saved = (base.time[CampaignPart::Useful] *
-                          (1 / base.ettr.mean - 1 / all.ettr.mean)).value;
+    const double saved =
+        (base.time[CampaignPart::Useful] * (1 / base.ettr.mean - 1 / all.ettr.mean)).value;
     EXPECT_NEAR(found.saved.value, saved, 4 * found.stderr_of_saved.value);
   }
 }
