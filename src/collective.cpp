@@ -150,7 +150,8 @@ Limit limit_of(const Cluster& cluster, const Group& group, CollectiveOp op, Byte
   return found;
 }
 
-/// Says what it takes to list and fold the messages of all sizes.
+/// Says what it takes to list and fold the messages of all sizes: 1 to 4 us each, more where all
+/// pairs exchange. The limit of tasks is one of as much time.
 void check_messages(const Group& group, CollectiveOp op, const std::vector<Line>& lines,
                     const SessionOptions& session) {
   double all = 0;
@@ -160,12 +161,17 @@ void check_messages(const Group& group, CollectiveOp op, const std::vector<Line>
     all += own;
     most = std::max(most, own);
   }
-  allow_tasks({.what = fmt::format("stepwise there are {:.3g} messages", all),
-               .count = all,
-               .time = {all * 4e-6},
-               .memory = {most * 600},
-               .ways_out = kFewerMessages},
-              session);
+  constexpr Seconds kTimeOfMessage{4e-6};
+  constexpr Bytes kMemoryOfMessage{350};
+  const Seconds time = kTimeOfMessage * all;
+  const double tasks = time / kTimeOfTask;
+  allow_tasks(
+      {.what = fmt::format("stepwise there are {:.3g} messages, like {:.2g} tasks", all, tasks),
+       .count = tasks,
+       .time = time,
+       .memory = kMemoryOfMessage * most,
+       .ways_out = kFewerMessages},
+      session);
 }
 
 /// Says what it takes to play them: SimGrid looks at all that are under way whenever one ends.

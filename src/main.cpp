@@ -16,6 +16,7 @@
 
 #include "sim/base/error.hpp"
 #include "sim/base/text.hpp"
+#include "sim/cluster/limits.hpp"
 #include "sim/import/import.hpp"
 #include "sim/report/writers.hpp"
 #include "src/commands.hpp"
@@ -136,7 +137,7 @@ void describe(CLI::App& app, Arguments& arguments) {
       *app.add_subcommand("topology", "Counts, bandwidths and routes of a topology");
   topology.add_option("NAME", arguments.topology.topology, "A topology's name or file")->required();
   topology.add_option("--gpus", arguments.topology.gpus, "GPUs in use (four nodes if left out)")
-      ->check(CLI::Range(1, 1000000));
+      ->check(CLI::Range(1, kLargestCluster));
   topology
       .add_option("--format", arguments.topology.format,
                   "text, json, or simgrid-xml: a SimGrid platform file for smpirun")
@@ -153,7 +154,7 @@ void describe_collective(CLI::App& app, Arguments& arguments) {
       "collective", "One collective on a topology, in the columns of nccl-tests");
   collective.add_option("--topology", options.topology, "A topology's name or file")->required();
   collective.add_option("--gpus", options.gpus, "GPUs taking part (one node if left out)")
-      ->check(CLI::Range(2, 1000000));
+      ->check(CLI::Range(2, kLargestCluster));
   collective
       .add_option("--op", options.op,
                   "all-reduce, reduce-scatter, all-gather, broadcast, all-to-all or send")
@@ -217,7 +218,7 @@ void describe_import(CLI::App& app, Arguments& arguments) {
   import.add_option("FILE", command.file, "The file")->required();
   import.add_option("--topology", command.options.topology, "A topology's name or file");
   import.add_option("--gpus", command.options.gpus, "GPUs in use, over what the file says")
-      ->check(CLI::Range(1, 1000000));
+      ->check(CLI::Range(1, kLargestCluster));
   import.add_option("--model", command.options.model,
                     "A model's name, or a config.json of Hugging Face, over what the file says");
   import

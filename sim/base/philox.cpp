@@ -51,6 +51,11 @@ std::uint64_t stream_name(std::string_view owner, std::string_view what, std::ui
   Fnv fnv;
   fnv.add(owner);
   fnv.add(what);
+  return continued_stream(fnv.hash, which);
+}
+
+std::uint64_t continued_stream(std::uint64_t stream, std::uint64_t which) {
+  Fnv fnv{stream};
   for (; which > 0; which >>= 8U) {
     fnv.add(static_cast<std::uint8_t>(which));
   }

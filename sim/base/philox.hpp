@@ -20,6 +20,8 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
 
 /// The name of a stream as a number: what is drawn, for whom, and for which of several.
 std::uint64_t stream_name(std::string_view owner, std::string_view what, std::uint64_t which = 0);
+/// stream_name(owner, what, which) from stream_name(owner, what).
+std::uint64_t continued_stream(std::uint64_t stream, std::uint64_t which);
 
 /// All streams of one draw: a trial of a campaign, a step of several.
 class RandomStreams {

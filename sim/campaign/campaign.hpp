@@ -12,6 +12,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
@@ -208,8 +209,12 @@ CampaignTrial run_trial(const CampaignJob& job, const FaultsSpec& faults, int tr
 /// About how many happenings one run has; looks at the first of them in the first run.
 double expected_happenings(const CampaignJob& job, const FaultsSpec& faults);
 
-/// All trials; `threads` 0 uses every core. The result does not depend on it.
-Campaign run_campaign(const CampaignJob& job, const FaultsSpec& faults, int threads = 0);
+/// All trials, or the first kFirstTrials, twice as many, ... until `enough` says so of them;
+/// `threads` 0 uses every core. The result does not depend on it.
+inline constexpr int kFirstTrials = 200;
+using EnoughTrials = std::function<bool(const Campaign&)>;
+Campaign run_campaign(const CampaignJob& job, const FaultsSpec& faults, int threads = 0,
+                      const EnoughTrials& enough = {});
 
 /// The campaign with another interval of one tier.
 struct IntervalPoint {

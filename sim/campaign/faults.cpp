@@ -21,8 +21,8 @@ std::uint32_t listed_number(const FaultEvent& event) {
 
 }  // namespace
 
-FaultSource::FaultSource(const FaultsSpec& spec, const Dice& dice)
-    : spec_(spec), dice_(dice), clocks_(spec.causes.size()) {
+FaultSource::FaultSource(const FaultsSpec& spec, const CampaignStreams& streams, const Dice& dice)
+    : spec_(spec), streams_(streams), dice_(dice), clocks_(spec.causes.size()) {
   for (const FaultEvent& event : spec_.events) {
     events_.push_back(&event);
   }
@@ -32,8 +32,6 @@ FaultSource::FaultSource(const FaultsSpec& spec, const Dice& dice)
     const FaultCause& cause = spec.causes[id];
     const Arrivals& arrivals = cause.arrivals;
     Clock& clock = clocks_[id];
-    clock.on_calendar =
-        arrivals.kind == Arrivals::Kind::Periodic || cause.effect == FaultCause::Effect::Planned;
     if (arrivals.kind == Arrivals::Kind::Weibull && arrivals.clock == Arrivals::Clock::Component) {
       for (int c = 0; c < static_cast<int>(cause.count); ++c) {
         clock.components.push(renewed(id, c, 0, {}));
@@ -42,14 +40,19 @@ FaultSource::FaultSource(const FaultsSpec& spec, const Dice& dice)
     } else {
       clock.next = gap(id, 0);
     }
+    together(id).causes.push_back(id);
   }
+  for (Together& clocks : random_) {
+    find_first(clocks);
+  }
+  find_first(calendar_);
   find_next();
 }
 
 /// From one fault of the cause to the next.
 Seconds FaultSource::gap(CauseId cause, std::uint32_t number) const {
   const FaultCause& of = spec_.causes[cause];
-  const auto u = [&] { return dice_.uniform(stream_name(of.name, "arrival"), number); };
+  const auto u = [&] { return dice_.uniform(streams_.causes[cause].arrival, number); };
   switch (of.arrivals.kind) {
     case Arrivals::Kind::None:
       break;
@@ -68,7 +71,7 @@ FaultSource::Arrival FaultSource::renewed(CauseId cause, int component, std::uin
                                           Seconds from) const {
   const FaultCause& of = spec_.causes[cause];
   const std::uint64_t stream =
-      stream_name(of.name, "component", static_cast<std::uint64_t>(component) + 1);
+      continued_stream(streams_.causes[cause].component, static_cast<std::uint64_t>(component) + 1);
   const double survival = dice_.uniform(stream, renewals);
   return {from + weibull_quantile(of.arrivals.mean, of.arrivals.shape, survival), component,
           renewals};
@@ -79,19 +82,21 @@ void FaultSource::advance(CauseId cause) {
   ++clock.number;
   if (clock.components.empty()) {
     clock.next += gap(cause, clock.number);
-    return;
+  } else {
+    const Arrival last = clock.components.top();
+    clock.components.pop();
+    clock.components.push(renewed(cause, last.component, last.renewals + 1, last.at));
+    clock.next = clock.components.top().at;
   }
-  const Arrival last = clock.components.top();
-  clock.components.pop();
-  clock.components.push(renewed(cause, last.component, last.renewals + 1, last.at));
-  clock.next = clock.components.top().at;
+  find_first(together(cause));
 }
 
 Fault FaultSource::make(CauseId cause, std::uint32_t number, Seconds at) const {
   const FaultCause& of = spec_.causes[cause];
-  const double place = dice_.uniform(stream_name(of.name, "place"), number);
+  const CauseStreams& streams = streams_.causes[cause];
+  const double place = dice_.uniform(streams.place, number);
   return {at, cause, static_cast<int>(place * of.count), number,
-          dice_.draw(of.window, stream_name(of.name, "window"), number)};
+          dice_.draw(of.window, streams.window, number)};
 }
 
 Fault FaultSource::take() {
@@ -115,9 +120,9 @@ Fault FaultSource::take() {
 }
 
 void FaultSource::pause(Seconds length, const Sheltered& sheltered) {
-  for (const CauseId i : clocks_.ids()) {
-    if (!clocks_[i].on_calendar && sheltered[spec_.causes[i].effect]) {
-      clocks_[i].paused += length;
+  for (const FaultCause::Effect effect : random_.ids()) {
+    if (sheltered[effect]) {
+      random_[effect].paused += length;
     }
   }
   find_next();
@@ -128,28 +133,54 @@ void FaultSource::job_started(Seconds now) {
     const Arrivals& arrivals = spec_.causes[i].arrivals;
     if (arrivals.kind == Arrivals::Kind::Weibull && arrivals.clock == Arrivals::Clock::Job) {
       ++clocks_[i].number;
-      clocks_[i].next = now - clocks_[i].paused + gap(i, clocks_[i].number);
+      Together& clocks = together(i);
+      clocks_[i].next = now - clocks.paused + gap(i, clocks_[i].number);
+      find_first(clocks);
     }
   }
   find_next();
 }
 
+FaultSource::Together& FaultSource::together(CauseId cause) {
+  const FaultCause& of = spec_.causes[cause];
+  const bool on_calendar =
+      of.arrivals.kind == Arrivals::Kind::Periodic || of.effect == FaultCause::Effect::Planned;
+  return on_calendar ? calendar_ : random_[of.effect];
+}
+
+void FaultSource::find_first(Together& clocks) const {
+  clocks.next = kNever;
+  clocks.first.reset();
+  for (const CauseId i : clocks.causes) {
+    if (clocks_[i].next < clocks.next) {
+      clocks.next = clocks_[i].next;
+      clocks.first = i;
+    }
+  }
+}
+
+/// Of several at the same time a listed one comes first, then that of the first cause.
 void FaultSource::find_next() {
   next_at_ = kNever;
   next_cause_.reset();
   if (events_taken_ < events_.size()) {
     next_at_ = events_[events_taken_]->at;
   }
-  for (const CauseId i : clocks_.ids()) {
-    const Seconds at = clocks_[i].next + clocks_[i].paused;
-    if (at < next_at_) {
+  const auto consider = [&](const Together& clocks) {
+    const Seconds at = clocks.next + clocks.paused;
+    if (at < next_at_ || (at == next_at_ && next_cause_ && clocks.first < next_cause_)) {
       next_at_ = at;
-      next_cause_ = i;
+      next_cause_ = clocks.first;
     }
+  };
+  for (const Together& clocks : random_) {
+    consider(clocks);
   }
+  consider(calendar_);
 }
 
-Seconds detection_time(const FaultCause& cause, const Fault& fault, const Dice& dice) {
+Seconds detection_time(const FaultCause& cause, const Fault& fault, const CauseStreams& streams,
+                       const Dice& dice) {
   const Detection& how = cause.detection;
   const double at = fault.at.value;
   const double period = how.period.value;
@@ -165,13 +196,13 @@ Seconds detection_time(const FaultCause& cause, const Fault& fault, const Dice& 
       return Seconds{period > 0 ? std::ceil(given_up / period) * period - at : how.timeout.value};
     }
   }
-  return dice.draw(how.delay, stream_name(cause.name, "detection"), fault.number);
+  return dice.draw(how.delay, streams.detection, fault.number);
 }
 
-bool is_permanent(const FaultCause& cause, const Fault& fault, const Dice& dice) {
+bool is_permanent(const FaultCause& cause, const Fault& fault, const CauseStreams& streams,
+                  const Dice& dice) {
   return cause.permanent >= 1 ||
-         (cause.permanent > 0 &&
-          dice.uniform(stream_name(cause.name, "permanent"), fault.number) < cause.permanent);
+         (cause.permanent > 0 && dice.uniform(streams.permanent, fault.number) < cause.permanent);
 }
 
 double fault_rate(const FaultCause& cause) {

@@ -15,6 +15,7 @@
 
 #include "sim/campaign/faults_spec.hpp"
 #include "sim/campaign/random.hpp"
+#include "sim/campaign/streams.hpp"
 
 namespace danlu {
 
@@ -34,7 +35,8 @@ using Sheltered = IdArray<FaultCause::Effect, bool, kNames<FaultCause::Effect>.s
 /// The faults of one trial in the order of time.
 class FaultSource {
  public:
-  FaultSource(const FaultsSpec& spec, const Dice& dice);
+  /// `spec` and `streams` outlive it.
+  FaultSource(const FaultsSpec& spec, const CampaignStreams& streams, const Dice& dice);
 
   /// When the next fault comes; kNever if none does.
   Seconds next() const { return next_at_; }
@@ -52,23 +54,33 @@ class FaultSource {
     bool operator>(const Arrival& other) const { return at > other.at; }
   };
   struct Clock {
-    bool on_calendar = false;  // never pauses
-    Seconds next = kNever;     // on the clock
-    Seconds paused;
+    Seconds next = kNever;  // on the clock
     std::uint32_t number = 0;
     // Clock::Component: the next fault of each, the earliest on top.
     std::priority_queue<Arrival, std::vector<Arrival>, std::greater<>> components;
+  };
+  /// Clocks that stand still together, and the first fault of theirs.
+  struct Together {
+    std::vector<CauseId> causes;
+    Seconds paused;
+    Seconds next = kNever;  // on the clocks
+    std::optional<CauseId> first;
   };
 
   Seconds gap(CauseId cause, std::uint32_t number) const;
   Arrival renewed(CauseId cause, int component, std::uint32_t renewals, Seconds from) const;
   void advance(CauseId cause);
   Fault make(CauseId cause, std::uint32_t number, Seconds at) const;
+  Together& together(CauseId cause);
+  void find_first(Together& clocks) const;
   void find_next();
 
   const FaultsSpec& spec_;
+  const CampaignStreams& streams_;
   Dice dice_;
   IdVector<CauseId, Clock> clocks_;
+  IdArray<FaultCause::Effect, Together, kNames<FaultCause::Effect>.size()> random_;
+  Together calendar_;                      // these never pause
   std::vector<const FaultEvent*> events_;  // by time
   std::size_t events_taken_ = 0;
   Seconds next_at_ = kNever;
@@ -76,10 +88,12 @@ class FaultSource {
 };
 
 /// How long the failure goes unnoticed.
-Seconds detection_time(const FaultCause& cause, const Fault& fault, const Dice& dice);
+Seconds detection_time(const FaultCause& cause, const Fault& fault, const CauseStreams& streams,
+                       const Dice& dice);
 
 /// Whether the nodes it takes out need repair.
-bool is_permanent(const FaultCause& cause, const Fault& fault, const Dice& dice);
+bool is_permanent(const FaultCause& cause, const Fault& fault, const CauseStreams& streams,
+                  const Dice& dice);
 
 /// Failures per second of a cause, on a healthy job; 0 for those that are only listed.
 double fault_rate(const FaultCause& cause);

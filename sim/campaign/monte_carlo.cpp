@@ -168,12 +168,17 @@ void play(const CampaignJob& job, const FaultsSpec& faults, int first, int threa
 
 }  // namespace
 
-Campaign run_campaign(const CampaignJob& job, const FaultsSpec& asked, int threads) {
+Campaign run_campaign(const CampaignJob& job, const FaultsSpec& asked, int threads,
+                      const EnoughTrials& enough) {
   const FaultsSpec faults = with_intervals(job, asked, threads);
   const int cores = threads > 0 ? threads : static_cast<int>(std::thread::hardware_concurrency());
   Summary summary(faults);
-  for (int first = 0; first < faults.trials; first += kBlock) {
-    const int count = std::min(kBlock, faults.trials - first);
+  for (int first = 0, count = 0; first < faults.trials; first += count) {
+    if (first > 0 && enough && enough(Summary(summary).result())) {
+      break;
+    }
+    const int next = !enough ? kBlock : first == 0 ? kFirstTrials : std::min(first, kBlock);
+    count = std::min(next, faults.trials - first);
     std::vector<CampaignTrial> trials(count);
     play(job, faults, first, std::clamp(cores, 1, count), trials);
     for (const CampaignTrial& trial : trials) {

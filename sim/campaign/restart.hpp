@@ -4,11 +4,11 @@
 #pragma once
 
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "sim/campaign/faults_spec.hpp"
 #include "sim/campaign/random.hpp"
+#include "sim/campaign/streams.hpp"
 
 namespace danlu {
 
@@ -23,8 +23,7 @@ struct RestartStep {
 
 /// Why and how the job restarts.
 struct RestartKind {
-  std::string_view owner;  // of the random streams: the cause
-  std::uint32_t number = 0;
+  std::uint32_t number = 0;  // in the random streams
   int ranks = 1;
   bool replaced = false;       // nodes came new into the job
   bool cold_spare = false;     // one of them had to be started
@@ -32,6 +31,6 @@ struct RestartKind {
 };
 
 std::vector<RestartStep> restart_steps(const FaultsSpec& spec, const RestartKind& kind,
-                                       const Dice& dice);
+                                       const RestartStreams& streams, const Dice& dice);
 
 }  // namespace danlu

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace danlu {
 namespace {
@@ -172,26 +173,64 @@ void add_recovery_remedies(const FaultsSpec& spec, std::vector<CampaignRemedy>& 
   add(found, spec, "no slow parts", [](FaultsSpec& s) { return take_away(s, slows); });
 }
 
-/// The unchanged campaign's work takes useful x (wall / useful of the other), by sums over all
-/// trials. The error is that of a ratio, of the differences trial by trial, since both meet the
-/// same faults.
-WhatIf what_if(const std::string& name, const Campaign& base, const Campaign& other) {
-  const auto slowness = [](const Campaign& c) { return 1 / c.ettr.mean; };
-  const auto off = [&](const Campaign& c, std::size_t i) {
-    const Seconds useful = c.time[CampaignPart::Useful];
-    return (c.wall_by_trial[i] - c.useful_by_trial[i] * slowness(c)) / useful;
-  };
-  const auto n = static_cast<double>(base.trials);
-  double squares = 0;
-  for (std::size_t i = 0; i < base.wall_by_trial.size(); ++i) {
-    squares += std::pow(off(base, i) - off(other, i), 2);
+/// Wall time per useful time of the first trials of a campaign, by sums over them.
+struct Slowness {
+  Slowness(const Campaign& c, int trials) : campaign(c) {
+    const auto sum = [&](const std::vector<Seconds>& by_trial) {
+      return std::accumulate(by_trial.begin(), by_trial.begin() + trials, Seconds{});
+    };
+    const Seconds useful = sum(c.useful_by_trial);
+    mean_useful = useful / trials;
+    value = 1 / (useful / sum(c.wall_by_trial));
   }
+  /// What a trial is off it, as a ratio's deviation.
+  double off(std::size_t trial) const {
+    return (campaign.wall_by_trial[trial] - campaign.useful_by_trial[trial] * value) / mean_useful;
+  }
+
+  const Campaign& campaign;
+  Seconds mean_useful;
+  double value = 0;
+};
+
+/// By how much less wall time `other` does the same useful work, for each second of it. The error
+/// is that of a ratio, of the differences trial by trial, since both meet the same faults.
+struct Difference {
+  double saved = 0;
+  double error = 0;  // 0 of a single trial
+};
+Difference difference(const Campaign& base, const Campaign& other) {
+  const int trials = std::min(base.trials, other.trials);
+  const Slowness before(base, trials);
+  const Slowness after(other, trials);
+  const auto n = static_cast<double>(trials);
+  double squares = 0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(trials); ++i) {
+    squares += std::pow(before.off(i) - after.off(i), 2);
+  }
+  return {before.value - after.value, n > 1 ? std::sqrt(squares / (n - 1) / n) : 0};
+}
+
+/// A difference of nothing at all may be one of rare trials, which have not been met yet.
+bool is_sure(const Difference& d) {
+  return d.saved != 0 && d.error <= kSureOfDifference * std::abs(d.saved);
+}
+
+bool ends(const Campaign& campaign) {
+  return campaign.gave_up == 0 && campaign.ettr.mean > 0;
+}
+
+/// The unchanged campaign's work takes useful x (wall / useful of the other).
+WhatIf what_if(const std::string& name, const Campaign& base, const Campaign& other) {
+  const Difference d = difference(base, other);
   const Seconds useful = base.time[CampaignPart::Useful];
+  const double slowness = 1 / base.ettr.mean - d.saved;
   return {.name = name,
-          .ettr = other.ettr.mean,
-          .wall = useful * slowness(other),
-          .saved = useful * (slowness(base) - slowness(other)),
-          .stderr_of_saved = useful * (n > 1 ? std::sqrt(squares / (n - 1) / n) : 0)};
+          .ettr = 1 / slowness,
+          .wall = useful * slowness,
+          .saved = useful * d.saved,
+          .stderr_of_saved = useful * d.error,
+          .trials = other.trials};
 }
 
 /// The interval that was used; empty without checkpoints.
@@ -207,6 +246,15 @@ std::optional<IntervalStudy> used_interval(const CampaignJob& job, const FaultsS
   return IntervalStudy{.used = interval_of(tier, job.step, spec.semantics.whole_steps)};
 }
 
+/// Whether it is known which point of a curve is the best, or that it hardly matters.
+bool are_told_apart(const std::vector<IntervalPoint>& points) {
+  const Campaign& best = best_of(points).campaign;
+  return std::all_of(points.begin(), points.end(), [&](const IntervalPoint& point) {
+    const Difference d = difference(best, point.campaign);
+    return is_sure(d) || d.error * best.ettr.mean <= kSureOfTime;
+  });
+}
+
 /// The best interval by formula, and what others around it cost.
 std::vector<IntervalPoint> compare_intervals(const CampaignJob& job, const FaultsSpec& spec,
                                              IntervalStudy& found, int threads) {
@@ -219,8 +267,15 @@ std::vector<IntervalPoint> compare_intervals(const CampaignJob& job, const Fault
     return {};
   }
   found.formula = formula.time;
-  std::vector<IntervalPoint> points =
-      curve_around(job, other, spec.tiers.last_id(), formula.time, threads);
+  std::vector<IntervalPoint> points;
+  for (found.trials = std::min(kFirstTrials, spec.trials);;
+       found.trials = std::min(2 * found.trials, spec.trials)) {
+    other.trials = found.trials;
+    points = curve_around(job, other, spec.tiers.last_id(), formula.time, threads);
+    if (found.trials == spec.trials || are_told_apart(points)) {
+      break;
+    }
+  }
   for (const auto& [interval, campaign] : points) {
     found.curve.push_back({interval, campaign.ettr.mean, campaign.ettr.stderr_of_mean});
   }
@@ -255,8 +310,9 @@ double expected_happenings(const CampaignJob& job, const FaultsPlan& plan) {
   constexpr double kCurve = 12;  // campaigns of a curve_around, more where the best is far off
   const FaultsSpec& spec = plan.spec;
   const double of_base = expected_happenings(job, spec);
-  double of_curve = 0;  // of its shortest interval, which saves most
-  double curves = 0;
+  const int first = std::min(kFirstTrials, spec.trials);  // of a curve that is told apart by them
+  double of_curve = 0;   // of its shortest interval, which saves most
+  double on_curves = 0;  // trials
   for (const TierId i : spec.tiers.ids()) {
     using Interval = CheckpointTier::Interval;
     const bool is_tried = spec.tiers[i].interval == Interval::AutoSimulated;
@@ -270,16 +326,16 @@ double expected_happenings(const CampaignJob& job, const FaultsPlan& plan) {
     if (often.tiers[i].interval == Interval::Time) {
       often.tiers[i].time = often.tiers[i].time * 0.25;
       of_curve = std::max(of_curve, expected_happenings(job, often));
-      curves += (is_tried ? 2 : 0) + (is_compared ? 1 : 0);
+      on_curves += (is_tried ? 2 * spec.trials : 0) + (is_compared ? first : 0);
     }
   }
-  double all = of_base + kCurve * curves * of_curve;
+  double of_trial = of_base;
   if (plan.what_if) {
     for (const CampaignRemedy& remedy : remedies(plan)) {
-      all += expected_happenings(job, remedy.spec);
+      of_trial += expected_happenings(job, remedy.spec);
     }
   }
-  return all * spec.trials;
+  return of_trial * spec.trials + kCurve * on_curves * of_curve;
 }
 
 CampaignStudy study(const CampaignJob& job, FaultsPlan plan, int threads) {
@@ -294,25 +350,30 @@ CampaignStudy study(const CampaignJob& job, FaultsPlan plan, int threads) {
   }
   result.campaign = run_campaign(job, spec, threads);
   result.interval = used_interval(job, spec, result.campaign);
-  const bool ends = result.campaign.gave_up == 0 && result.campaign.ettr.mean > 0;
-  if (!result.plan.what_if || !ends) {
+  if (!result.plan.what_if || !ends(result.campaign)) {
     return result;
   }
-  const auto compare = [&](const std::string& name, const Campaign& other) {
-    if (other.gave_up == 0 && other.ettr.mean > 0) {
+  const auto enough = [&](const Campaign& other) {
+    return !ends(other) || is_sure(difference(result.campaign, other));
+  };
+  const auto compare = [&](const std::string& name, const FaultsSpec& changed) {
+    const Campaign other = run_campaign(job, changed, threads, enough);
+    if (ends(other)) {
       result.what_if.push_back(what_if(name, result.campaign, other));
     }
   };
   if (result.interval) {
     const auto points = compare_intervals(job, spec, *result.interval, threads);
-    if (!points.empty() && best_of(points).campaign.ettr.mean <= result.campaign.ettr.mean) {
+    if (!points.empty() && difference(result.campaign, best_of(points).campaign).saved <= 0) {
       result.interval->best = result.interval->used;  // between two points of the curve
     } else if (!points.empty() && is_chosen(result.plan.spec.tiers.back())) {
-      compare("best checkpoint interval", best_of(points).campaign);
+      FaultsSpec best = spec;
+      best.tiers = best_of(points).campaign.tiers;
+      compare("best checkpoint interval", best);
     }
   }
   for (const CampaignRemedy& remedy : remedies(tried)) {
-    compare(remedy.name, run_campaign(job, remedy.spec, threads));
+    compare(remedy.name, remedy.spec);
   }
   std::stable_sort(result.what_if.begin(), result.what_if.end(),
                    [](const WhatIf& a, const WhatIf& b) { return a.saved > b.saved; });

@@ -1,6 +1,7 @@
 // What one asks of a campaign: what the run takes, which checkpoint interval is best and how much
 // that matters, and what would help. Everything is played on the same random numbers, so that two
-// answers differ only by what was changed.
+// answers differ only by what was changed. Differences of paired runs are much surer than the runs,
+// so that they are taken of as many of the first runs as they need, and no more.
 #pragma once
 
 #include <optional>
@@ -25,6 +26,7 @@ struct WhatIf {
   Seconds wall;             // for the same work
   Seconds saved;            // by the remedy
   Seconds stderr_of_saved;  // of the differences trial by trial
+  int trials = 0;           // the first so many of the campaign's, as many as the difference needs
 };
 
 struct IntervalTrial {
@@ -39,6 +41,7 @@ struct IntervalStudy {
   std::optional<Seconds> formula;    // none: nothing fails, or saves cost nothing
   Seconds best;                      // of the curve, and of what was used
   std::vector<IntervalTrial> curve;  // see curve_around
+  int trials = 0;                    // of each of its points
 };
 
 struct CampaignStudy {
@@ -48,6 +51,11 @@ struct CampaignStudy {
   std::optional<IntervalStudy> interval;  // none without checkpoints
   std::vector<WhatIf> what_if;            // most days saved first
 };
+
+/// Whether the error of a difference is small: so much of it is. Of two intervals it may also be so
+/// much of the time.
+inline constexpr double kSureOfDifference = 0.02;
+inline constexpr double kSureOfTime = 1e-4;
 
 /// Every remedy that changes something, but for the best interval, which study() finds by trying.
 std::vector<CampaignRemedy> remedies(const FaultsPlan& plan);

@@ -20,6 +20,7 @@
 #include "sim/campaign/ledger.hpp"
 #include "sim/campaign/replicas.hpp"
 #include "sim/campaign/restart.hpp"
+#include "sim/campaign/streams.hpp"
 
 namespace danlu {
 
@@ -67,6 +68,7 @@ class Trial {
   void dispatch();
   std::vector<RestartStep> restart_of(const Fault& fault, std::optional<TierId> tier,
                                       NodePool::Taken taken) const;
+  Seconds detection_of(const Fault& fault) const;
   Pace pace() const;
   Seconds limit_of(const Fault& window) const;
   const FaultCause& cause_of(const Fault& fault) const;
@@ -77,6 +79,7 @@ class Trial {
   const CampaignJob& job_;
   const FaultsSpec& spec_;
   Dice dice_;
+  CampaignStreams streams_;
   FaultSource faults_;
   Seconds total_;  // useful work to do
   double most_happenings_;

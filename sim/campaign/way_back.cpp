@@ -36,7 +36,7 @@ void Trial::recover(Fault fault) {
 Trial::Hit Trial::bring_back(const Fault& fault) {
   const std::optional<TierId> tier = roll_back(fault);
   if (!fault.noticed) {
-    const Seconds unnoticed = detection_time(cause_of(fault), fault, dice_);
+    const Seconds unnoticed = detection_of(fault);
     if (const Hit hit = pass({.kind = Kind::Detection, .cause = fault.cause},
                              CampaignPart::Detection, unnoticed)) {
       return hit;
@@ -73,7 +73,7 @@ Trial::Hit Trial::bring_back(const Fault& fault) {
 Trial::Hit Trial::go_on_without(const Fault& fault) {
   drop_partial_step(fault.cause);
   if (!fault.noticed) {
-    const Seconds unnoticed = detection_time(cause_of(fault), fault, dice_);
+    const Seconds unnoticed = detection_of(fault);
     if (const Hit hit = pass({.kind = Kind::Detection, .cause = fault.cause},
                              CampaignPart::Detection, unnoticed)) {
       return hit;
@@ -108,9 +108,12 @@ void Trial::break_nodes(const Fault& fault) {
   const FaultCause& cause = cause_of(fault);
   const NodeRange nodes = replicas_.nodes_of(cause, fault.component);
   const std::vector<int> broken =
-      is_permanent(cause, fault, dice_) ? replicas_.in_job(nodes) : std::vector<int>{};
+      is_permanent(cause, fault, streams_.causes[fault.cause.value()], dice_)
+          ? replicas_.in_job(nodes)
+          : std::vector<int>{};
   for (std::size_t i = 0; i < broken.size(); ++i) {
-    const std::uint64_t stream = stream_name(cause.name, "repair", i + 1);
+    const std::uint64_t repairs = streams_.causes[fault.cause.value()].repair;
+    const std::uint64_t stream = continued_stream(repairs, i + 1);
     const Seconds mended = now_ + dice_.draw(spec_.spares.repair, stream, fault.number);
     replicas_.pool.repair(mended);
     ledger_.beside({.kind = Kind::Repair,
@@ -139,9 +142,8 @@ std::optional<TierId> Trial::roll_back(const Fault& fault) {
     for (const TierId id : spec_.tiers.ids()) {
       const CheckpointTier& tier = spec_.tiers[id];
       const auto survives = [&] {
-        return tier.survives_more > 0 &&
-               dice_.uniform(stream_name(cause.name, "survives: " + tier.name), fault.number) <
-                   tier.survives_more;
+        return tier.survives_more > 0 && dice_.uniform(streams_.causes[*fault.cause].survives[id],
+                                                       fault.number) < tier.survives_more;
       };
       if (cause.nodes > tier.survives_nodes && !survives()) {
         book_.lose(id);
@@ -192,13 +194,19 @@ void Trial::dispatch() {
 std::vector<RestartStep> Trial::restart_of(const Fault& fault, std::optional<TierId> tier,
                                            NodePool::Taken taken) const {
   RestartKind kind;
-  kind.owner = fault.cause ? std::string_view(cause_of(fault).name) : "grow";
   kind.number = fault.number;
   kind.ranks = job_.gpus() / job_.replicas * replicas_.active();
   kind.replaced = taken.all() > 0;
   kind.cold_spare = taken.cold > 0;
   kind.tier = tier;
-  return restart_steps(spec_, kind, dice_);
+  const RestartStreams& streams =
+      fault.cause ? streams_.causes[*fault.cause].restart : streams_.grow;
+  return restart_steps(spec_, kind, streams, dice_);
+}
+
+/// How long the failure goes unnoticed.
+Seconds Trial::detection_of(const Fault& fault) const {
+  return detection_time(cause_of(fault), fault, streams_.causes[fault.cause.value()], dice_);
 }
 
 }  // namespace danlu

@@ -357,6 +357,10 @@ void add_sends(const Workload& w, const ModelBlocks& model, StepProgram& step) {
     takers.push_back(takers_of(stage));
   }
   const Placement placement = w.placement();
+  std::vector<bool> takes;  // a gradient, by part of the model: asked once and not for each pass
+  for (int part = 0; part < placement.parts(); ++part) {
+    takes.push_back(takes_gradient(w, model, placement.holder(part)));
+  }
   for (int from = 0; from < placement.stages(); ++from) {
     StageProgram& stage = step.stages[static_cast<std::size_t>(from)];
     for (const PassId id : stage.passes.ids()) {
@@ -365,7 +369,7 @@ void add_sends(const Workload& w, const ModelBlocks& model, StepProgram& step) {
         const PlacedChunk at{from, action.chunk};
         const std::optional<PlacedChunk> to =
             forward || action.gives_gradient() ? placement.receiver(at, forward) : std::nullopt;
-        const bool sends = forward || (to && takes_gradient(w, model, *to));
+        const bool sends = forward || (to && takes[static_cast<std::size_t>(placement.part(*to))]);
         if (to && to->stage != from && sends) {
           const Takers& there = takers[static_cast<std::size_t>(to->stage)];
           const bool both_decode = w.decodes(at) && w.decodes(*to);

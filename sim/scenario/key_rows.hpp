@@ -20,7 +20,7 @@
 
 namespace danlu::rows {
 
-inline constexpr double kMost = 1e6;  // of anything one counts: GPUs, layers, sequences
+inline constexpr double kMost = 1e6;  // of most that one counts: layers, sequences
 
 inline KeyRow text(std::string path, Into into, std::string fallback, std::string help) {
   return {.path = std::move(path),

@@ -4,6 +4,7 @@
 
 #include "sim/base/text.hpp"
 #include "sim/campaign/faults_plan.hpp"
+#include "sim/cluster/limits.hpp"
 #include "sim/cluster/topology_spec.hpp"
 #include "sim/scenario/key_rows.hpp"
 #include "sim/scenario/search_keys.hpp"
@@ -138,7 +139,7 @@ std::vector<KeyRow> parallelism_keys() {
            "Share layers evenly with the embedding and the head counted as one each (Megatron-LM's "
            "account_for_embedding and account_for_loss): the first and the last chunk hold a layer "
            "less"),
-      count("parallelism.data", &ParallelismSpec::data, 1, kMost, "",
+      count("parallelism.data", &ParallelismSpec::data, 1, kLargestCluster, "",
             "Replicas; gpus over the product of all other degrees if left out"),
       count("parallelism.context", &ParallelismSpec::context, 1, 65536, "1",
             "Ranks that share the positions of a sequence: each holds two pieces, the i-th and the "
@@ -154,7 +155,7 @@ std::vector<KeyRow> parallelism_keys() {
       count("parallelism.zero", &ParallelismSpec::zero, 0, 3, "0",
             "What data-parallel ranks split (ZeRO): 1 the optimizer's state, 2 gradients too, 3 "
             "weights too, which are gathered for every pass (FSDP)"),
-      count("parallelism.sharding.ranks", &ShardingSpec::ranks, 1, kMost, "",
+      count("parallelism.sharding.ranks", &ShardingSpec::ranks, 1, kLargestCluster, "",
             "Data-parallel ranks among which ZeRO splits; gradients are then summed between such "
             "parts (HSDP, MiCS, ZeRO within a node). All if left out"),
       count("parallelism.sharding.unit_layers", &ShardingSpec::unit_layers, 1, kMost, "1",
@@ -455,7 +456,7 @@ std::span<const KeyRow> scenario_keys() {
       model_keys(),
       text("cluster.topology", kByHand, "required",
            "A topology of danlu list topologies, or a path to a topology file"),
-      count("cluster.gpus", &ClusterSpec::gpus, 1, kMost, "required", "GPUs in use"),
+      count("cluster.gpus", &ClusterSpec::gpus, 1, kLargestCluster, "required", "GPUs in use"),
       text("cluster.gpu.preset", kByHand, "",
            "GPU preset or file instead of the topology's own; `gpu: NAME` says the same"),
       below("cluster", gpu_section_keys()),
@@ -566,10 +567,11 @@ const KeyRow* find_short_form(std::span<const KeyRow> keys, std::string_view sec
 }
 
 const KeyRow* find_key(std::span<const KeyRow> keys, std::string_view path) {
+  const std::size_t dot = path.rfind('.');  // the section must fit, the last part be the same
+  const std::string_view section = dot == std::string_view::npos ? "" : path.substr(0, dot);
+  const std::string_view last = path.substr(section.empty() ? 0 : dot + 1);
   const auto found = std::find_if(keys.begin(), keys.end(), [&](const KeyRow& row) {
-    const std::size_t dot = path.rfind('.');  // the section must fit, the last part be the same
-    const std::string_view section = dot == std::string_view::npos ? "" : path.substr(0, dot);
-    return rest_below(row.path, section) == path.substr(section.empty() ? 0 : dot + 1);
+    return row.path.ends_with(last) && rest_below(row.path, section) == last;  // cheap test first
   });
   return found == keys.end() ? nullptr : &*found;
 }

@@ -10,6 +10,7 @@
 
 #include "sim/base/text.hpp"
 #include "sim/cluster/cluster.hpp"
+#include "sim/cluster/limits.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_degraded.hpp"
 #include "sim/scenario/load_pcie.hpp"
@@ -61,7 +62,7 @@ std::vector<int> read_dims(const Values& values, std::string_view path,
   for (const int dim : dims) {
     size *= dim;
   }
-  if (size < 1 || size > 1e6 || dims.size() > kMostAxes) {
+  if (size < 1 || size > kLargestCluster || dims.size() > kMostAxes) {
     problems.push_back(values.problem(
         path, fmt::format("expected the points along each axis, found '{}'", shown(text)),
         "three axes of four points are 4x4x4"));

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/base/text.hpp"
+#include "sim/cluster/limits.hpp"
 #include "sim/scenario/values.hpp"
 
 namespace danlu {
@@ -191,13 +192,13 @@ class SchemaWriter {
       case KeyType::Links:
         return {{"type", "array"},
                 {"items", link_schema({{"type", "integer"}, {"minimum", 1}, {"maximum", 1023}},
-                                      kMostGpusOfNode)}};
+                                      kLargestNode)}};
       case KeyType::Shares:
         return {{"type", "array"},
                 {"items", link_schema({{"type", "number"},
                                        {"minimum", limit(row.minimum)},
                                        {"maximum", limit(row.maximum)}},
-                                      kMostGpus)}};
+                                      kLargestCluster)}};
       case KeyType::Ranges:
         return {{"type", "object"},
                 {"propertyNames", {{"pattern", "^(0|[1-9][0-9]*)(-[1-9][0-9]*)?$"}}},
@@ -235,9 +236,6 @@ class SchemaWriter {
   static std::string quantity_pattern(const KeyRow& row) {
     return fmt::format("{} *({})", kNumberPattern, join(unit_names(row.dimension), "|"));
   }
-
-  static constexpr int kMostGpusOfNode = 1024;
-  static constexpr int kMostGpus = 1000000;
 
   /// Two of so many GPUs and a third value.
   static Json link_schema(const Json& third, int gpus) {

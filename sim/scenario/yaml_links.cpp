@@ -4,12 +4,11 @@
 #include <cmath>
 
 #include "sim/base/units.hpp"
+#include "sim/cluster/limits.hpp"
 
 namespace danlu {
 
 std::optional<std::array<double, 3>> read_link(const YAML::Node& entry, const KeyRow& row) {
-  constexpr double kMostGpusOfNode = 1024;
-  constexpr double kMostGpus = 1e6;
   const bool counts = row.type == KeyType::Links;
   if (!entry.IsSequence() || entry.size() != 3) {
     return std::nullopt;
@@ -24,9 +23,9 @@ std::optional<std::array<double, 3>> read_link(const YAML::Node& entry, const Ke
     }
     link[i] = *number;
   }
-  const double gpus = counts ? kMostGpusOfNode : kMostGpus;
+  const double gpus = counts ? kLargestNode : kLargestCluster;
   const double least = counts ? 1 : row.minimum;
-  const double most = counts ? kMostGpusOfNode - 1 : row.maximum;
+  const double most = counts ? kLargestNode - 1 : row.maximum;
   const bool good = link[0] != link[1] && std::min(link[0], link[1]) >= 0 &&
                     std::max(link[0], link[1]) < gpus && link[2] >= least && link[2] <= most;
   return good ? std::optional(link) : std::nullopt;

@@ -195,16 +195,44 @@ FaultsReport play_campaign(const Scenario& scenario, const Cluster& cluster, con
                         dollars_per_gpu_hour(scenario.cluster).value_or(0));
 }
 
+namespace {
+
+/// What of the study rests on fewer runs than the campaign.
+std::vector<std::string> fewer_trials(const CampaignStudy& study) {
+  const int all = study.campaign.trials;
+  int least = all;
+  for (const WhatIf& remedy : study.what_if) {
+    least = std::min(least, remedy.trials);
+  }
+  std::vector<std::string> notes;
+  if (least < all) {
+    notes.push_back(
+        fmt::format("what would help rests on the first {} of the {} runs, or on as many more as "
+                    "tell what is saved to {:.0f} %",
+                    least, all, 100 * kSureOfDifference));
+  }
+  if (study.interval && study.interval->formula && study.interval->trials < all) {
+    notes.push_back(
+        fmt::format("the checkpoint intervals that were tried were so on the first {} of the {} "
+                    "runs, which tell them apart to {} % of the time",
+                    study.interval->trials, all, 100 * kSureOfTime));
+  }
+  return notes;
+}
+
+}  // namespace
+
 std::vector<std::string> campaign_notes(const FaultsReport& faults) {
   const FaultsPlan& plan = faults.study.plan;
   const Seconds end{faults.study.campaign.wall.max};
   const auto late = std::count_if(plan.spec.events.begin(), plan.spec.events.end(),
                                   [&](const FaultEvent& event) { return event.at > end; });
-  if (late == 0 || plan.horizon) {  // of a run of so many days the reader has told it
-    return {};
+  std::vector<std::string> notes = fewer_trials(faults.study);
+  if (late > 0 && !plan.horizon) {  // of a run of so many days the reader has told it
+    notes.push_back(
+        fmt::format("{} {} after the end of the run", late, late == 1 ? "event is" : "events are"));
   }
-  return {
-      fmt::format("{} {} after the end of the run", late, late == 1 ? "event is" : "events are")};
+  return notes;
 }
 
 void write_timeline(const FaultsReport& faults, bool csv, const TextSink& out) {

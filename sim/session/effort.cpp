@@ -12,9 +12,9 @@
 namespace danlu {
 namespace {
 
-// Half of what takes patience (20 s) or what others on the machine notice (1 GB), since estimates
-// may be off by as much.
-constexpr Seconds kQuick{10};
+// What one notices: of memory half of what others on the machine do, since estimates may be off by
+// as much.
+constexpr Seconds kQuick{1};
 constexpr Bytes kSmall{0.5e9};
 constexpr Bytes kSmallFile{100e6};  // what viewers of traces open at once
 

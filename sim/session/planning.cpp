@@ -42,6 +42,11 @@ std::vector<std::string> ways_out(const Scenario& scenario, const StepSize& size
   } else if (w.fold == FoldMode::Exact && damaged && w.collectives != CollectiveMode::Stepwise) {
     ways.emplace_back("fold: bound plays coarse classes at their worst");
   }
+  if (w.fold == FoldMode::Exact && scenario.cluster.topology.routing == Routing::Ecmp) {
+    ways.emplace_back(
+        "cluster.fabric.routing: adaptive, since flows that a hash sends over links of their own "
+        "make hardly two ranks alike");
+  }
   if (w.microbatches() > 1) {
     ways.emplace_back("fewer microbatches (training.global_batch) make less to play");
   }

@@ -200,6 +200,40 @@ TEST(MaxMin, SharesALinkFromTheMomentThatASecondFlowBegins) {
   EXPECT_DOUBLE_EQ(timeline.finish[TaskId{0}].value, 2.0);
 }
 
+/// A message of 1 s on each link, the i-th from 1.5 i s on, until two others come, so long after it
+/// as `late` says and then at the end of the message before. A third of the link is left:
+///
+///   ends(i) = comes + 3 (1 - (comes - 1.5 i)) = 3 (1 + 1.5 i) - 2 comes
+///
+/// So it ends 2 s after it began if they come after 0.5 s, and a delay of theirs comes out doubled.
+TaskGraph meetings(int count, Seconds late) {
+  TaskGraph graph;
+  std::vector<TaskId> before;
+  for (int i = 0; i < count; ++i) {
+    const FoldedLinkId link = graph.links.push_back({BytesPerSecond{10e9}});
+    const ChannelId one = graph.channels.push_back({{{link, 1}}});
+    const ChannelId two = graph.channels.push_back({{{link, 2}}});
+    testing::add_flow(graph, two, Bytes{20e9}, i == 0 ? Seconds{0.5} + late : Seconds{}, before);
+    before = {testing::add_flow(graph, one, Bytes{10e9}, Seconds{1.5 * i})};
+  }
+  return graph;
+}
+
+// After 24 meetings a nanosecond is 2^24 ns = 16.8 ms, to both players.
+TEST(MaxMin, ADelayGrowsFromMeetingToMeeting) {
+  constexpr int kMeetings = 24;
+  const Seconds late{1e-9};
+  const double moved = std::ldexp(late.value, kMeetings);
+  const TaskGraph graph = meetings(kMeetings, late);
+  for (const Timeline& timeline : {*play_max_min(graph), testing::play(graph)}) {
+    EXPECT_NEAR(timeline.finish.back().value, 1.5 * (kMeetings - 1) + 2 + moved, 1e-3 * moved);
+  }
+  for (const Timeline& timeline :
+       {*play_max_min(meetings(kMeetings, {})), testing::play(meetings(kMeetings, {}))}) {
+    EXPECT_NEAR(timeline.finish.back().value, 1.5 * (kMeetings - 1) + 2, 1e-3 * moved);
+  }
+}
+
 /// 10 GB over a link of 10 GB/s; another 10 GB come over that and a wider one at 0.5 s. They share:
 /// the first has 5 GB left and ends at 0.5 s + 1 s; the second then has 5 GB left, for 0.5 s.
 TEST(MaxMin, LetsFlowsAloneMeetOverOneOfTheirLinks) {

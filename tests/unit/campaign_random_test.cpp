@@ -36,6 +36,9 @@ TEST(CampaignRandom, StreamNames) {
   EXPECT_NE(stream_name("ab", "c"), stream_name("a", "bc"));
   EXPECT_NE(stream_name("a", "b", 1), stream_name("a", "b", 2));
   EXPECT_NE(stream_name("a", "b", 1), stream_name("a", "b", 256));
+  for (const std::uint64_t which : {0, 1, 256, 70000}) {
+    EXPECT_EQ(continued_stream(stream_name("a", "b"), which), stream_name("a", "b", which));
+  }
 }
 
 /// The largest distance between the distribution of 20,000 draws and `cdf`, times sqrt(n);

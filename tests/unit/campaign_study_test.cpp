@@ -158,6 +158,68 @@ TEST(CampaignStudy, DifferencesAreTakenTrialByTrial) {
               4 * shorter.stderr_of_saved.value);
 }
 
+// The first 200 runs tell what a remedy saves to 2 % where it saves much; twice as many, and so on,
+// where it saves little. What all of them tell is within four errors of that.
+TEST(CampaignStudy, AsManyRunsAreComparedAsTheDifferenceNeeds) {
+  FaultsPlan many = plan();
+  many.spec.trials = 2000;
+  const CampaignStudy result = study(job(), many);
+  const Campaign& base = result.campaign;
+  EXPECT_EQ(base.trials, 2000);
+  EXPECT_EQ(row(result, "no failures").trials, kFirstTrials);
+  for (const CampaignRemedy& remedy : remedies(many)) {
+    SCOPED_TRACE(remedy.name);
+    const WhatIf& found = row(result, remedy.name);
+    EXPECT_TRUE(found.trials == base.trials ||
+                found.stderr_of_saved <= found.saved * kSureOfDifference);
+    const Campaign all = run_campaign(job(), remedy.spec);
+    const double saved =
+        (base.time[CampaignPart::Useful] * (1 / base.ettr.mean - 1 / all.ettr.mean)).value;
+    EXPECT_NEAR(found.saved.value, saved, 4 * found.stderr_of_saved.value);
+  }
+}
+
+// A failure every eight hours, on the hour: all runs are alike, and the first ones tell intervals
+// apart.
+TEST(CampaignStudy, AsManyRunsAreTriedAsTellIntervalsApart) {
+  FaultsPlan regular = plan();
+  regular.spec.trials = 2000;
+  regular.spec.causes[CauseId{0}].arrivals.kind = Arrivals::Kind::Periodic;
+  const CampaignStudy result = study(job(), regular);
+  ASSERT_TRUE(result.interval);
+  EXPECT_FALSE(result.interval->curve.empty());
+  EXPECT_EQ(result.interval->trials, kFirstTrials);
+}
+
+// Where nothing differs in the runs that were met, it may yet in others: a failure in a thousand
+// days hits one run of ten days in a hundred.
+TEST(CampaignStudy, NoDifferenceYetIsNotEnough) {
+  FaultsPlan rare = plan();
+  rare.spec.trials = 1000;
+  rare.spec.causes = {random_cause(1000 * 24 * kHour)};
+  rare.spec.tiers.clear();
+  rare.spec.seed = 3;
+  const CampaignStudy result = study(job(), rare);
+  EXPECT_EQ(row(result, "no failures").trials, 1000);
+  EXPECT_GT(row(result, "no failures").saved, 0_s);
+}
+
+// The first blocks are those of a campaign of so many trials, to the last bit.
+TEST(CampaignStudy, TrialsStopWhenTheyAreEnough) {
+  FaultsSpec spec = plan().spec;
+  spec.trials = 1000;
+  std::vector<int> asked;
+  const Campaign found = run_campaign(job(), spec, 2, [&](const Campaign& so_far) {
+    asked.push_back(so_far.trials);
+    return so_far.trials >= 800;
+  });
+  EXPECT_EQ(asked, (std::vector{200, 400, 800}));
+  spec.trials = 800;
+  const Campaign expected = run_campaign(job(), spec);
+  EXPECT_EQ(found.wall.mean, expected.wall.mean);
+  EXPECT_EQ(found.ettr.stderr_of_mean, expected.ettr.stderr_of_mean);
+}
+
 // Useful over all time of all trials, and its error as a ratio's: against the spread of that ratio
 // over forty seeds.
 TEST(CampaignStudy, TheErrorOfEttrIsThatOfTheRatio) {
