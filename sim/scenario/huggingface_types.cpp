@@ -93,6 +93,21 @@ Fields window_if_used(std::string_view fallback) {
   return {{"window", "sliding_window", fallback, Taking::If, "use_sliding_window"}};
 }
 
+/// Falcon's names when it came out.
+Fields refined_web() {
+  return joined_fields({{{"layers", "n_layer", "2"},
+                         {"hidden", "hidden_size", "64"},
+                         {"heads", "n_head", "8"},
+                         {"kv_heads", "", "=heads"},
+                         {"head_dim", "", "hidden/heads"},
+                         {"ffn", "", "4*hidden"},
+                         {"vocab", "vocab_size", "250880"},
+                         {"positions", "", "0"}},
+                        gpt_code(),
+                        biases_by("bias", "false", "qkv output mlp"),
+                        tied("true")});
+}
+
 HuggingFaceType row(std::string_view name, std::string_view source,
                     std::initializer_list<Fields> groups) {
   return {name, source, joined_fields(groups)};
@@ -406,32 +421,13 @@ std::vector<HuggingFaceType> other_types() {
            biases_by("bias", "false", "qkv output mlp"),
            tied("true")}),
       row("RefinedWeb", "RWConfig, beside the first checkpoints of Falcon-40B",
-          {{{"layers", "n_layer", "2"},
-            {"hidden", "hidden_size", "64"},
-            {"heads", "n_head", "8"},
-            {"kv_heads", "n_head_kv", "=heads"},
-            {"head_dim", "", "hidden/heads"},
-            {"ffn", "", "4*hidden"},
-            {"vocab", "vocab_size", "250880"},
-            {"positions", "", "0"},
-            {"norms", "parallel_attn", "true", Taking::Must}},
-           gpt_code(),
-           biases_by("bias", "false", "qkv output mlp"),
-           tied("true")}),
+          {refined_web(),
+           {{"kv_heads", "n_head_kv", "=heads"},
+            {"norms", "parallel_attn", "true", Taking::Must}}}),
       row("RefinedWebModel", "RWConfig, beside the first checkpoints of Falcon-7B",
-          {{{"layers", "n_layer", "2"},
-            {"hidden", "hidden_size", "64"},
-            {"heads", "n_head", "8"},
-            {"kv_heads", "", "=heads"},
-            {"kv_heads", "multi_query", "false", Taking::When, "1"},
-            {"head_dim", "", "hidden/heads"},
-            {"ffn", "", "4*hidden"},
-            {"vocab", "vocab_size", "250880"},
-            {"positions", "", "0"},
-            {"norms", "parallel_attn", "false", Taking::When, "1"}},
-           gpt_code(),
-           biases_by("bias", "false", "qkv output mlp"),
-           tied("true")}),
+          {refined_web(),
+           {{"kv_heads", "multi_query", "false", Taking::When, "1"},
+            {"norms", "parallel_attn", "false", Taking::When, "1"}}}),
       row("gpt_bigcode", "GPTBigCodeConfig",
           {{{"layers", "n_layer|num_hidden_layers", "12"},
             {"hidden", "n_embd|hidden_size", "768"},
