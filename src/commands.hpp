@@ -38,6 +38,7 @@ int compare(const CompareOptions& options, const CommonOptions& common);
 struct SearchCommand {
   std::filesystem::path file;
   int top = 5;
+  bool front = false;     // of step and memory
   std::string map;        // "tensor,pipeline"; empty: these
   std::vector<int> gpus;  // searched one after the other; empty: the scenario's
   std::optional<std::filesystem::path> svg;

@@ -256,7 +256,13 @@ void describe_search(CLI::App& app, Arguments& arguments) {
   search.add_option("--map", command.map, "Two keys to draw the map of (tensor,pipeline)")
       ->type_name("DOWN,ACROSS")
       ->excludes(gpus);
-  search.add_option("--svg", command.svg, "Write the map as SVG to this file")
+  search
+      .add_flag("--front", command.front,
+                "Also every plan of which none is as fast with less memory, or faster with as little")
+      ->excludes(gpus);
+  search
+      .add_option("--svg", command.svg,
+                  "Write the map as SVG to this file, or the front where --front asks for it")
       ->type_name("FILE")
       ->excludes(gpus);
   add_jobs(search, command.jobs, "Plans looked at at once (0: all processors)");

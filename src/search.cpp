@@ -46,7 +46,9 @@ void read_map(const std::string& map, SearchRequest& request) {
 
 int run_search(const SearchCommand& command, const CommonOptions& common) {
   const Writer& writer = chosen_writer(common);
-  SearchRequest request{.file = command.file, .top = static_cast<std::size_t>(command.top)};
+  SearchRequest request{.file = command.file,
+                        .top = static_cast<std::size_t>(command.top),
+                        .front = command.front};
   read_map(command.map, request);
   std::vector<Output> outputs;
   if (command.svg) {
@@ -81,8 +83,8 @@ int run_search(const SearchCommand& command, const CommonOptions& common) {
   }
   print_documents({document}, writer);
   if (command.svg) {
-    write_file(*command.svg, write_map_svg(report));
-    spdlog::info("map written to {}", command.svg->string());
+    write_file(*command.svg, command.front ? write_front_svg(report) : write_map_svg(report));
+    spdlog::info("{} written to {}", command.front ? "front" : "map", command.svg->string());
   }
   return kExitDone;
 }

@@ -25,6 +25,16 @@ struct RankedPlan {
   std::string options;  // "--set parallelism.tensor=4 ...", which make the scenario that plan
   Seconds bound;
   Report report;
+  // No plan that fits is as fast and takes less memory, or takes as little and is faster; not known
+  // of the scenario as it stands.
+  std::optional<bool> on_front{};
+};
+
+/// A plan that trades step for memory.
+struct FrontPlan {
+  std::string plan, options;  // of RankedPlan
+  Seconds step;
+  Bytes memory;  // that a GPU holds at most
 };
 
 /// How many plans take so much longer than the best at most.
@@ -75,6 +85,8 @@ struct SearchReport {
   std::optional<RankedPlan> own;  // the scenario as it stands, where it fits
   std::string own_obstacle;       // else why not
   std::vector<NearPlans> near;
+  std::vector<FrontPlan> front;                          // fastest first; empty: not asked for
+  std::vector<std::pair<Bytes, Seconds>> behind_front;  // memory and step of the others played
   std::vector<PlanChange> singles;  // of the scenario as it stands, fastest first
   std::vector<PlanChange> way;      // from there to the best, change upon change
   PlanMap map;
@@ -87,5 +99,8 @@ Document document_of(const SearchReport& report);
 /// The map as a drawing: colour is the step, hatched does not fit, a `>` that the best there takes
 /// longer than that.
 std::string write_map_svg(const SearchReport& report);
+
+/// The front of step and memory as a drawing, with the other plans that were played.
+std::string write_front_svg(const SearchReport& report);
 
 }  // namespace danlu

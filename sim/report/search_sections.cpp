@@ -146,6 +146,8 @@ std::vector<Figure> cells_of(const RankedPlan& plan, const Report& best) {
           Figure::time(plan.bound),
           Figure::words(plan.options),
           Figure::words(plan.plan),
+          plan.on_front ? Figure::flag(*plan.on_front) : Figure::absent(),
+          Figure::words(plan.on_front == true ? "front" : ""),
           Figure::words(is_best ? "" : growth_text(best, report))};
 }
 
@@ -162,6 +164,8 @@ Section best_plans(const SearchReport& search) {
                               {.key = "bound_s", .shown = Shown::OffPage},
                               {.key = "options", .shown = Shown::OffPage},
                               {.key = "plan", .shown = Shown::OffPage},
+                              {.key = "on_front", .shown = Shown::OffPage},
+                              {"", "", 7, true, "  ", Shown::PageOnly},
                               {"grows", "what grows against the best", 0, true, "  "}},
                   .labels = true,
                   .empty = "none"};
@@ -182,6 +186,39 @@ Section best_plans(const SearchReport& search) {
   } else {
     section.rows.push_back(
         sentence(fmt::format("the scenario as it stands {}", search.own_obstacle)));
+  }
+  return section;
+}
+
+Section front(const SearchReport& search) {
+  Section section{.key = "front",
+                  .heading = "The front of step and memory",
+                  .shape = Shape::Table,
+                  .columns = {{"rank", "", 5, true},
+                              {"step_s", "step", 10},
+                              {"slower", "slower", 9},
+                              {"memory_peak_bytes", "memory", 10},
+                              {"memory_saved_bytes", "saves", 10},
+                              {.key = "options", .shown = Shown::OffPage},
+                              {.key = "plan", .shown = Shown::OffPage}},
+                  .labels = true};
+  for (std::size_t i = 0; i < search.front.size(); ++i) {
+    const FrontPlan& plan = search.front[i];
+    const FrontPlan& best = search.front.front();
+    Figure slower = change_of(best.step, plan.step);
+    Figure saved = Figure::size(best.memory - plan.memory);
+    if (i == 0) {
+      slower.text = saved.text = "";
+    }
+    section.rows.push_back(
+        {.label = fmt::format("{}", i + 1),
+         .cells = {Figure::time(plan.step), std::move(slower), Figure::size(plan.memory),
+                   std::move(saved), Figure::words(plan.options), Figure::words(plan.plan)}});
+    section.rows.push_back(sentence(plan.plan, Shown::PageOnly, 3));
+  }
+  if (!search.front.empty()) {
+    section.rows.push_back(sentence(
+        "no other plan is as fast with less memory, or faster with as little", Shown::PageOnly));
   }
   return section;
 }
@@ -293,6 +330,7 @@ Document document_of(const SearchReport& search) {
                     .title = fmt::format("Best plans of {}", search.scenario)};
   document.sections = {heading(search), axes(search), plans(search), best_plans(search)};
   if (any) {
+    document.sections.push_back(front(search));
     document.sections.push_back(near(search));
     document.sections.push_back(changes(
         "single_changes", "Single changes of the scenario that save most", search.singles, own));

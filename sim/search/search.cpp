@@ -20,13 +20,18 @@ void in_parallel(std::size_t count, int threads, const ClusterSpec& cluster, con
       count, threads, [&] { return StepBounds(cluster); }, work);
 }
 
-Bytes spare_of(const MemoryReport& memory) {
+struct PlanMemory {
+  Bytes peak, spare;  // of FoundPlan
+};
+PlanMemory memory_of(const Workload& workload, const ClusterSpec& cluster) {
+  const MemoryReport memory = measure_memory(workload, cluster);
   const Bytes spare = memory.capacity - memory.reserve - memory.use.peak();
-  return memory.fits_host() ? spare : std::min(spare, *memory.host_capacity - memory.host);
+  return {memory.use.peak(),
+          memory.fits_host() ? spare : std::min(spare, *memory.host_capacity - memory.host)};
 }
 
 bool fits(const Workload& workload, const ClusterSpec& cluster) {
-  return spare_of(measure_memory(workload, cluster)) >= Bytes{};
+  return memory_of(workload, cluster).spare >= Bytes{};
 }
 
 /// Plays those of some plans that can run and fit.
@@ -53,6 +58,71 @@ bool is_faster(const SearchStep& a, const SearchStep& b) {
   return a.step && (!b.step || *a.step < *b.step);
 }
 
+constexpr Seconds kAnyStep{1e300};
+
+/// Those that have been played, fastest first; of equals the first.
+std::vector<std::size_t> fastest_first(const std::vector<FoundPlan>& plans) {
+  std::vector<std::size_t> ranked;
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    if (plans[i].played.step) {
+      ranked.push_back(i);
+    }
+  }
+  std::stable_sort(ranked.begin(), ranked.end(), [&](std::size_t a, std::size_t b) {
+    return *plans[a].played.step < *plans[b].played.step;
+  });
+  return ranked;
+}
+
+/// Plays plans in the order of their bounds, but for those whose bound is longer than the step that
+/// is wanted of them: wanted(plan), which learn() brings up to what has been played.
+template <typename Wanted, typename Learn>
+void play_wanted(SearchSpace& space, std::vector<FoundPlan>& plans, const PlayPlans& play,
+                 const SearchOptions& options, const Wanted& wanted, const Learn& learn) {
+  std::vector<std::size_t> waiting;
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    if (plans[i].fits() && !plans[i].played.step && plans[i].played.obstacle.empty()) {
+      waiting.push_back(i);
+    }
+  }
+  std::stable_sort(waiting.begin(), waiting.end(),
+                   [&](std::size_t a, std::size_t b) { return plans[a].bound < plans[b].bound; });
+  const auto may_win = [&](std::size_t i) { return plans[i].bound <= wanted(plans[i]); };
+  auto next = waiting.begin();
+  while ((next = std::find_if(next, waiting.end(), may_win)) != waiting.end()) {
+    std::vector<std::size_t> batch;
+    std::vector<Workload> workloads;
+    Seconds longest;
+    for (; next != waiting.end() && batch.size() < kBatch; ++next) {
+      if (may_win(*next)) {
+        batch.push_back(*next);
+        workloads.push_back(space.workload(plans[*next].plan));
+        longest = std::max(longest, wanted(plans[*next]));
+      }
+    }
+    std::vector<PlayedPlan> played =
+        play(workloads, longest < kAnyStep ? std::optional(longest) : std::nullopt);
+    for (std::size_t i = 0; i < played.size(); ++i) {
+      FoundPlan& plan = plans[batch[i]];
+      plan.tried = true;
+      plan.played = std::move(played[i]);
+      if (!plan.played.step && plan.played.obstacle.empty()) {
+        plan.bound = std::max(plan.bound, longest);  // it was given up then
+      }
+    }
+    learn();
+    if (const std::vector<std::size_t> ranked = fastest_first(plans);
+        options.progress && !ranked.empty()) {
+      const FoundPlan& best = plans[ranked.front()];
+      options.progress(
+          {static_cast<std::size_t>(std::count_if(
+               plans.begin(), plans.end(), [](const FoundPlan& plan) { return plan.tried; })),
+           static_cast<std::size_t>(std::count_if(next, waiting.end(), may_win)), best.played.step,
+           &best.plan});
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<FoundPlan> survey(SearchSpace& space, const SearchOptions& options) {
@@ -62,18 +132,19 @@ std::vector<FoundPlan> survey(SearchSpace& space, const SearchOptions& options) 
   for (const SearchPlan& plan : bases) {
     workloads.push_back(space.workload(plan));
   }
-  std::vector<std::optional<Bytes>> spare(bases.size());  // none: the cluster cannot carry it out
+  std::vector<std::optional<PlanMemory>> memory(bases.size());  // none: the cluster cannot play it
   in_parallel(bases.size(), options.threads, cluster, [&](StepBounds& bounds, std::size_t i) {
     if (forced_choice_problems(workloads[i], bounds.cluster()).empty()) {
-      spare[i] = spare_of(measure_memory(workloads[i], cluster));
+      memory[i] = memory_of(workloads[i], cluster);
     }
   });
   std::vector<FoundPlan> plans;
   std::vector<Workload> bounded;
   for (std::size_t i = 0; i < bases.size(); ++i) {
-    for (SearchPlan& plan : spare[i] ? space.with_overlaps(bases[i]) : std::vector<SearchPlan>{}) {
-      bounded.push_back(*spare[i] >= Bytes{} ? space.workload(plan) : Workload{});
-      plans.push_back({.plan = std::move(plan), .spare = *spare[i]});
+    for (SearchPlan& plan : memory[i] ? space.with_overlaps(bases[i]) : std::vector<SearchPlan>{}) {
+      plans.push_back(
+          {.plan = std::move(plan), .memory = memory[i]->peak, .spare = memory[i]->spare});
+      bounded.push_back(plans.back().fits() ? space.workload(plans.back().plan) : Workload{});
     }
   }
   in_parallel(plans.size(), options.threads, cluster, [&](StepBounds& bounds, std::size_t i) {
@@ -86,59 +157,48 @@ std::vector<FoundPlan> survey(SearchSpace& space, const SearchOptions& options) 
 
 std::vector<std::size_t> play_best_first(SearchSpace& space, std::vector<FoundPlan>& plans,
                                          const PlayPlans& play, const SearchOptions& options) {
-  std::vector<std::size_t> waiting;
-  for (std::size_t i = 0; i < plans.size(); ++i) {
-    if (plans[i].fits()) {
-      waiting.push_back(i);
-    }
-  }
-  std::stable_sort(waiting.begin(), waiting.end(),
-                   [&](std::size_t a, std::size_t b) { return plans[a].bound < plans[b].bound; });
   std::vector<std::size_t> ranked;
-  const auto faster = [&](std::size_t a, std::size_t b) {
-    return std::tuple(*plans[a].played.step, a) < std::tuple(*plans[b].played.step, b);
-  };
-  // The longest step that is still wanted: that of the last of the best, or one near the best.
-  const auto wanted = [&] {
+  // That of the last of the best, or one near the best.
+  const auto wanted = [&](const FoundPlan&) {
     return ranked.size() < options.top
-               ? Seconds{1e300}
+               ? kAnyStep
                : std::max(*plans[ranked[options.top - 1]].played.step,
                           (1 + options.near) * *plans[ranked.front()].played.step);
   };
-  std::size_t next = 0;
-  while (next < waiting.size() && plans[waiting[next]].bound <= wanted()) {
-    std::vector<Workload> batch;
-    const std::size_t first = next;
-    for (; next < waiting.size() && batch.size() < kBatch; ++next) {
-      if (plans[waiting[next]].bound > wanted()) {
-        break;
-      }
-      batch.push_back(space.workload(plans[waiting[next]].plan));
-    }
-    const Seconds longest = wanted();
-    std::vector<PlayedPlan> played =
-        play(batch, ranked.size() < options.top ? std::nullopt : std::optional(longest));
-    for (std::size_t i = 0; i < played.size(); ++i) {
-      FoundPlan& plan = plans[waiting[first + i]];
-      plan.tried = true;
-      plan.played = std::move(played[i]);
-      if (!plan.played.step && plan.played.obstacle.empty()) {
-        plan.bound = std::max(plan.bound, longest);  // it was given up then
-      }
-      if (plan.played.step) {
-        ranked.push_back(waiting[first + i]);
-      }
-    }
-    std::sort(ranked.begin(), ranked.end(), faster);
-    if (options.progress && !ranked.empty()) {
-      const auto left =
-          std::count_if(waiting.begin() + static_cast<std::ptrdiff_t>(next), waiting.end(),
-                        [&](std::size_t i) { return plans[i].bound <= wanted(); });
-      const FoundPlan& best = plans[ranked.front()];
-      options.progress({next, static_cast<std::size_t>(left), best.played.step, &best.plan});
+  play_wanted(space, plans, play, options, wanted, [&] { ranked = fastest_first(plans); });
+  return ranked;
+}
+
+std::vector<std::size_t> front_of(const std::vector<FoundPlan>& plans) {
+  std::vector<std::size_t> by_step = fastest_first(plans);
+  std::stable_sort(by_step.begin(), by_step.end(), [&](std::size_t a, std::size_t b) {
+    return std::pair(*plans[a].played.step, plans[a].memory) <
+           std::pair(*plans[b].played.step, plans[b].memory);
+  });
+  std::vector<std::size_t> front;
+  for (const std::size_t i : by_step) {
+    if (front.empty() || plans[i].memory < plans[front.back()].memory) {
+      front.push_back(i);
     }
   }
-  return ranked;
+  return front;
+}
+
+std::vector<std::size_t> play_front(SearchSpace& space, std::vector<FoundPlan>& plans,
+                                    const PlayPlans& play, const SearchOptions& options) {
+  std::vector<std::size_t> front = front_of(plans);
+  // That of the fastest plan that takes no more memory: of those on the front the last.
+  const auto wanted = [&](const FoundPlan& plan) {
+    Seconds least = kAnyStep;
+    for (const std::size_t i : front) {
+      if (plans[i].memory <= plan.memory) {
+        least = std::min(least, *plans[i].played.step);
+      }
+    }
+    return least;
+  };
+  play_wanted(space, plans, play, options, wanted, [&] { front = front_of(plans); });
+  return front;
 }
 
 std::vector<SearchStep> single_changes(SearchSpace& space, const PlayPlans& play,

@@ -3,6 +3,9 @@
 //
 //   legal plans -> those that fit in memory -> by bound -> played in batches until none can win
 //
+// So is the front of step and memory: a plan's memory is known before it is played, and it is not on
+// the front once a plan that takes no more has a step below its bound.
+//
 // Batches have a size of their own, so that the result is the same for any number of processes.
 #pragma once
 
@@ -44,6 +47,7 @@ struct SearchOptions {
 /// A plan that can run.
 struct FoundPlan {
   SearchPlan plan;
+  Bytes memory;        // that a GPU holds at most
   Bytes spare;         // of memory, with the reserve left free; below 0: does not fit
   Seconds bound;       // of those that fit
   bool tried = false;  // to be played
@@ -60,6 +64,15 @@ std::vector<FoundPlan> survey(SearchSpace& space, const SearchOptions& options);
 /// first; of equals the first in `plans`.
 std::vector<std::size_t> play_best_first(SearchSpace& space, std::vector<FoundPlan>& plans,
                                          const PlayPlans& play, const SearchOptions& options);
+
+/// The front of step and memory: of the plans that were played those of which no other has a shorter
+/// step and takes no more memory, or as long a step and less memory; of plans alike in both the
+/// first. Their places, fastest first.
+std::vector<std::size_t> front_of(const std::vector<FoundPlan>& plans);
+
+/// The front of all plans that fit: plays what may be on it and has not been played.
+std::vector<std::size_t> play_front(SearchSpace& space, std::vector<FoundPlan>& plans,
+                                    const PlayPlans& play, const SearchOptions& options);
 
 /// A plan on the way from one to another.
 struct SearchStep {

@@ -42,8 +42,12 @@ class Searcher {
     for (std::size_t i = 0; i < std::min(request_.top, ranked_.size()); ++i) {
       const FoundPlan& found = plans_[ranked_[i]];
       report_.best.push_back(simulated(found.plan, found.bound));
+      report_.best.back().on_front = is_on_front(ranked_[i]);
     }
     simulate_own();
+    if (request_.front) {
+      tell_front();
+    }
     options_.say("the best are simulated");
     tell("changing the scenario's own plan");
     if (report_.own) {
@@ -78,6 +82,7 @@ class Searcher {
     count_plans();
     options_.say(fmt::format("{} plans can run, {} fit", report_.can_run, report_.fit));
     ranked_ = play_best_first(space_, plans_, player(), search_);
+    front_ = request_.front ? play_front(space_, plans_, player(), search_) : front_of(plans_);
     count_played();
     if (ranked_.empty()) {
       throw CannotRun(
@@ -237,6 +242,24 @@ class Searcher {
         simulated(space_.own_plan(), StepBounds(scenario.cluster).bound(scenario.workload));
   }
 
+  /// Of the best it is certain: all plans that are faster were played.
+  bool is_on_front(std::size_t plan) const {
+    return std::find(front_.begin(), front_.end(), plan) != front_.end();
+  }
+
+  void tell_front() {
+    for (const std::size_t i : front_) {
+      const std::vector<KeyValue> settings = space_.settings(plans_[i].plan);
+      report_.front.push_back({short_text(settings), options_text(with_overrides(settings)),
+                               *plans_[i].played.step, plans_[i].memory});
+    }
+    for (std::size_t i = 0; i < plans_.size(); ++i) {
+      if (plans_[i].played.step && !is_on_front(i)) {
+        report_.behind_front.emplace_back(plans_[i].memory, *plans_[i].played.step);
+      }
+    }
+  }
+
   PlanChange change_of(const SearchPlan& from, const SearchStep& step) {
     std::vector<std::string> keys, before, after;
     for (const std::size_t axis : step.axes) {
@@ -306,6 +329,7 @@ class Searcher {
   SearchOptions search_;
   std::vector<FoundPlan> plans_;
   std::vector<std::size_t> ranked_;  // of plans_, fastest first
+  std::vector<std::size_t> front_;   // of those that were played, or of all; likewise
   SearchReport report_;
 };
 

@@ -16,6 +16,7 @@ namespace danlu {
 struct SearchRequest {
   std::filesystem::path file;
   std::size_t top = 5;
+  bool front = false;  // of step and memory, whole
   // Of the map, as keys or their ends ("tensor").
   std::string down = "parallelism.tensor";
   std::string across = "parallelism.pipeline";

@@ -44,6 +44,28 @@ expect_has 'hatched where nothing fits' 'fill="url(#no)"' "$(<"$work/map.svg")"
 call search "$file" --format csv
 expect_has 'as CSV' 'best' "$out"
 
+call search "$file" --front --json --jobs 1
+expect 'the front' 0 "$code"
+cp "$work/out" "$work/front.json"
+expect 'begins with the best' "$options" \
+  "$(sed -n '/"front": \[/,/\]/s/.*"options": "\(.*\)",*/\1/p' "$work/front.json" | head -1)"
+options=$(sed -n '/"front": \[/,/\]/s/.*"options": "\(.*\)",*/\1/p' "$work/front.json" | tail -1)
+last=$(sed -n '/"front": \[/,/\]/s/.*"memory_peak_bytes": \([^,]*\).*/\1/p' "$work/front.json" |
+  tail -1)
+# shellcheck disable=SC2086
+call run "$file" $options --no-advice --json
+expect 'and ends with a plan of that memory' "$last" "$(grep -m 1 '"peak_bytes"' "$work/out" |
+  sed 's/.*: \([^,]*\),*/\1/')"
+call search "$file" --front --json --jobs 3
+expect 'the same front with 3 threads' \
+  "$(grep -v -e wall_s -e peak_memory_bytes "$work/front.json")" \
+  "$(grep -v -e wall_s -e peak_memory_bytes "$work/out")"
+call search "$file" --front --svg "$work/front.svg" --format csv
+expect_has 'as CSV' 'front' "$out"
+expect_has 'as a drawing' 'memory of the fullest GPU (GiB)' "$(<"$work/front.svg")"
+call search "$file" --front --gpus 8,16
+expect 'no front of several' 2 "$code"
+
 call search "$file" --gpus 8,16,48 --set training.global_batch=32 --json
 expect 'for numbers of GPUs' 0 "$code"
 expect_has 'its schema' '"schema": "danlu.search-gpus/1"' "$out"

@@ -123,6 +123,53 @@ TEST_P(Search, FindsWhatPlayingEveryPlanFinds) {
             std::count_if(steps.begin(), steps.end(), is_near));
 }
 
+/// By its definition: of every pair of plans whether one beats the other.
+TEST_P(Search, TheFrontIsThatOfEveryPlanPlayed) {
+  using Trade = std::pair<double, double>;  // step and memory
+  Case one(GetParam());
+  SCOPED_TRACE(fmt::format("seed {}\n{}", GetParam(), one.yaml()));
+  SearchSpace& space = one.space();
+  const PlayPlans play = one.play();
+  const SearchOptions options{.top = 3};
+  std::vector<FoundPlan> plans = survey(space, options);
+  std::vector<Trade> all;
+  for (const FoundPlan& plan : plans) {
+    if (plan.fits()) {
+      const Workload workload = space.workload(plan.plan);
+      const PlayedPlan played = play({&workload, 1}, std::nullopt).front();
+      ASSERT_TRUE(played.step) << played.obstacle;
+      EXPECT_EQ(plan.memory.value, memory_use(workload).peak().value);
+      all.emplace_back(played.step->value, plan.memory.value);
+    }
+  }
+  std::vector<Trade> expected;
+  for (const Trade& plan : all) {
+    if (std::none_of(all.begin(), all.end(), [&](const Trade& other) {
+          return other != plan && other.first <= plan.first && other.second <= plan.second;
+        })) {
+      expected.push_back(plan);
+    }
+  }
+  std::sort(expected.begin(), expected.end());
+  expected.erase(std::unique(expected.begin(), expected.end()), expected.end());
+  const auto trades = [&](const std::vector<std::size_t>& front) {
+    std::vector<Trade> found;
+    for (const std::size_t i : front) {
+      found.emplace_back(plans[i].played.step->value, plans[i].memory.value);
+    }
+    return found;
+  };
+  // Of the best alone it is known already, as far as they go.
+  const std::vector<std::size_t> ranked = play_best_first(space, plans, play, options);
+  const double last = plans[ranked[std::min(options.top, ranked.size()) - 1]].played.step->value;
+  const auto up_to_last = [&](std::vector<Trade> front) {
+    std::erase_if(front, [&](const Trade& plan) { return plan.first > last; });
+    return front;
+  };
+  EXPECT_EQ(up_to_last(trades(front_of(plans))), up_to_last(expected));
+  EXPECT_EQ(trades(play_front(space, plans, play, options)), expected);
+}
+
 TEST_P(Search, PlansAreWhatTheirSettingsMakeOfTheScenario) {
   constexpr std::size_t kSome = 40;  // plans that are read anew
   Case one(GetParam());
