@@ -257,8 +257,9 @@ void describe_search(CLI::App& app, Arguments& arguments) {
       ->type_name("DOWN,ACROSS")
       ->excludes(gpus);
   search
-      .add_flag("--front", command.front,
-                "Also every plan of which none is as fast with less memory, or faster with as little")
+      .add_flag(
+          "--front", command.front,
+          "Also every plan of which none is as fast with less memory, or faster with as little")
       ->excludes(gpus);
   search
       .add_option("--svg", command.svg,

@@ -46,9 +46,8 @@ void read_map(const std::string& map, SearchRequest& request) {
 
 int run_search(const SearchCommand& command, const CommonOptions& common) {
   const Writer& writer = chosen_writer(common);
-  SearchRequest request{.file = command.file,
-                        .top = static_cast<std::size_t>(command.top),
-                        .front = command.front};
+  SearchRequest request{
+      .file = command.file, .top = static_cast<std::size_t>(command.top), .front = command.front};
   read_map(command.map, request);
   std::vector<Output> outputs;
   if (command.svg) {

@@ -85,7 +85,7 @@ struct SearchReport {
   std::optional<RankedPlan> own;  // the scenario as it stands, where it fits
   std::string own_obstacle;       // else why not
   std::vector<NearPlans> near;
-  std::vector<FrontPlan> front;                          // fastest first; empty: not asked for
+  std::vector<FrontPlan> front;                         // fastest first; empty: not asked for
   std::vector<std::pair<Bytes, Seconds>> behind_front;  // memory and step of the others played
   std::vector<PlanChange> singles;  // of the scenario as it stands, fastest first
   std::vector<PlanChange> way;      // from there to the best, change upon change

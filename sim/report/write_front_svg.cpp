@@ -50,8 +50,8 @@ FrontAxis axis_of(const std::vector<double>& values, double from, double to) {
   constexpr double kSomeTimes = 3;
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
   const bool logarithmic = *most > kSomeTimes * *least;
-  FrontAxis axis{logarithmic ? logarithmic_ticks(*least, *most) : linear_ticks(*least, *most, kSteps),
-                 {}};
+  FrontAxis axis{
+      logarithmic ? logarithmic_ticks(*least, *most) : linear_ticks(*least, *most, kSteps), {}};
   axis.scale = {axis.ticks.front(), axis.ticks.back(), from, to, logarithmic};
   return axis;
 }
@@ -76,8 +76,7 @@ class FrontDrawing {
   std::string text() {
     add_axes();
     for (const auto& [memory, step] : search_.behind_front) {
-      add_dot("other", 2.5, memory, step,
-              fmt::format("{}, {}", to_text(step), to_text(memory)));
+      add_dot("other", 2.5, memory, step, fmt::format("{}, {}", to_text(step), to_text(memory)));
     }
     add_front();
     std::string title = fmt::format("{}: step and memory", search_.scenario);
@@ -115,15 +114,15 @@ class FrontDrawing {
     }
     body_ += svg_words((kFrontLeft + kFrontEnd) / 2, kFrontFoot + 46, "m",
                        across_.words("memory of the fullest GPU", "GiB"));
-    body_ += svg_words_upwards(22, (kFrontTop + kFrontFoot) / 2,
-                               upwards_.words("step", "s"));
+    body_ += svg_words_upwards(22, (kFrontTop + kFrontFoot) / 2, upwards_.words("step", "s"));
   }
 
   void add_dot(std::string_view style, double radius, Bytes memory, Seconds step,
                const std::string& words) {
-    body_ += fmt::format("<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\"><title>{}"
-                         "</title></circle>\n",
-                         style, x(memory), y(step), radius, xml_text(words));
+    body_ += fmt::format(
+        "<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\"><title>{}"
+        "</title></circle>\n",
+        style, x(memory), y(step), radius, xml_text(words));
   }
 
   /// From much memory to little: over to the next plan's memory, then up to its step.

@@ -3,8 +3,8 @@
 //
 //   legal plans -> those that fit in memory -> by bound -> played in batches until none can win
 //
-// So is the front of step and memory: a plan's memory is known before it is played, and it is not on
-// the front once a plan that takes no more has a step below its bound.
+// So is the front of step and memory: a plan's memory is known before it is played, and it is not
+// on the front once a plan that takes no more has a step below its bound.
 //
 // Batches have a size of their own, so that the result is the same for any number of processes.
 #pragma once
@@ -65,9 +65,9 @@ std::vector<FoundPlan> survey(SearchSpace& space, const SearchOptions& options);
 std::vector<std::size_t> play_best_first(SearchSpace& space, std::vector<FoundPlan>& plans,
                                          const PlayPlans& play, const SearchOptions& options);
 
-/// The front of step and memory: of the plans that were played those of which no other has a shorter
-/// step and takes no more memory, or as long a step and less memory; of plans alike in both the
-/// first. Their places, fastest first.
+/// The front of step and memory: of the plans that were played those of which no other has a
+/// shorter step and takes no more memory, or as long a step and less memory; of plans alike in both
+/// the first. Their places, fastest first.
 std::vector<std::size_t> front_of(const std::vector<FoundPlan>& plans);
 
 /// The front of all plans that fit: plays what may be on it and has not been played.

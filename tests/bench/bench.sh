@@ -6,6 +6,9 @@
 # Then one plan on 64 to 131,072 GPUs, eight times the replicas from row to row, and how the cost
 # grows: the last column is the exponent of wall time over GPUs from the row before; 1 is linear.
 #
+# At the end Calculon's search beside danlu's, where CALCULON names a checkout and PYTHON (python3,
+# if unset) has numpy, pandas and psutil: tests/bench/calculon.py.
+#
 # Where the time goes: docs/develop/speed.md.
 #
 # Budgets are printed, not enforced: machines are noisy. A step off by more than 0.1 % is an error.
@@ -250,4 +253,8 @@ printf "\n$scaling" GPUs 'wall s' MB classes tasks 'step s' growth
 for gpus in 64 512 4096 32768 131072; do
   scale "$gpus"
 done
+
+# Calculon's own search of one size beside danlu's; skipped where CALCULON names no checkout.
+printf '\n'
+"${PYTHON:-python3}" tests/bench/calculon.py "$danlu" 64-plain || failed=1
 exit "$failed"

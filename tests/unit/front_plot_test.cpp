@@ -29,9 +29,10 @@ TEST(FrontPlot, ALineTurnsAtItsPlans) {
 
 TEST(FrontPlot, OthersThatWerePlayedAreDotsBehind) {
   const std::string svg = write_front_svg(two_plans());
-  EXPECT_NE(svg.find("<circle class=\"other\" cx=\"390.0\" cy=\"84.0\" r=\"2.5\"><title>30.00 s, 45 "
-                     "GiB</title></circle>"),
-            std::string::npos)
+  EXPECT_NE(
+      svg.find("<circle class=\"other\" cx=\"390.0\" cy=\"84.0\" r=\"2.5\"><title>30.00 s, 45 "
+               "GiB</title></circle>"),
+      std::string::npos)
       << svg;
   EXPECT_NE(svg.find("red: the front (2)"), std::string::npos);
   EXPECT_NE(svg.find("grey: others that were played (1)"), std::string::npos);
