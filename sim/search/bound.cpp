@@ -59,6 +59,8 @@ struct StepBounds::StageTimes {
     double passes = 1;                // of each kind, for one microbatch of the step
   };
   std::vector<OfChunk> chunks;
+  Seconds all;              // passes, one after the other
+  Seconds to_gradient;      // those until no gradient is left to go back
   Seconds end;              // of the step
   Seconds sends;            // of all its passes for one microbatch
   Seconds longest_send;     // of them
@@ -138,23 +140,21 @@ Seconds StepBounds::alone(const Workload& w, GroupSort sort, int stage, const De
   return collective(w, sort, ranks, demand);
 }
 
-/// Of the action of a pass, or of the second of a pair.
-Seconds StepBounds::pass_time(const Workload& w, const Program& program, int stage,
-                              bool compute_only, bool beside) {
+/// Of a pass, or of one action of a pair as if the other took no time.
+Seconds StepBounds::pass_time(const Workload& w, const Program& program, int stage, PairPart part) {
   SegmentCosts costs;
-  Seconds compute;
   for (const Segment& segment : program.segments) {
-    if (segment.is_compute) {
+    if (part == (segment.beside ? PairPart::First : PairPart::Second)) {
+      costs.durations.emplace_back();
+    } else if (segment.is_compute) {
       costs.durations.push_back(on_fastest(w, [&](const KernelTimer& timer) {
         return segment.again ? timer.recompute_time(segment.kernels) : timer.time(segment.kernels);
       }));
-      compute += segment.beside == beside ? costs.durations.back() : Seconds{};
     } else {
-      costs.durations.push_back(compute_only ? Seconds{}
-                                             : alone(w, segment.sort(), stage, segment.demand));
+      costs.durations.push_back(alone(w, segment.sort(), stage, segment.demand));
     }
   }
-  return compute_only ? compute : play_alone(program, 0, program.segments.size(), costs).total;
+  return play_alone(program, 0, program.segments.size(), costs).total;
 }
 
 /// From the end of the stage's passes on; what waits for a layer alone may be done by then.
@@ -178,29 +178,42 @@ Seconds StepBounds::end_time(const Workload& w, const StageProgram& own, int sta
   return last;
 }
 
-StepBounds::StageTimes StepBounds::stage_times(const Workload& w, const StepProgram& step,
-                                               int stage, bool pairs) {
+StepBounds::StageTimes StepBounds::stage_times(const Workload& w, const Workload& few,
+                                               const StepProgram& step, int stage, bool pairs) {
+  using Sort = std::pair<int, ActionKind>;  // by chunk
   const StageProgram& own = step.stage(stage);
-  std::map<std::pair<ProgramId, bool>, Seconds> known;
-  std::map<std::pair<int, ActionKind>, Seconds> passes;  // by chunk: the shortest
-  std::map<int, double> forwards;                        // by chunk
-  const auto see = [&](const StagePass& pass, const Action& action, bool beside) {
-    const auto [time, is_new] = known.try_emplace({pass.program, beside});
+  const auto sort_of = [](const Action& action) { return Sort{action.chunk, action.kind}; };
+  std::map<std::pair<ProgramId, PairPart>, Seconds> known;
+  const auto time_of = [&](ProgramId program, PairPart part) {
+    const auto [time, is_new] = known.try_emplace({program, part});
     if (is_new) {
-      time->second = pass_time(w, step.programs[pass.program], stage, pairs, beside);
+      time->second = pass_time(few, step.programs[program], stage, part);
     }
-    const auto [entry, is_first] = passes.try_emplace({action.chunk, action.kind}, time->second);
-    entry->second = std::min(entry->second, time->second);
+    return time->second;
+  };
+  const auto keep_least = [](auto& times, const auto& key, Seconds time) {
+    const auto [entry, is_first] = times.try_emplace(key, time);
+    entry->second = std::min(entry->second, time);
+  };
+  std::map<Sort, Seconds> passes;                 // the shortest
+  std::map<std::pair<Sort, Sort>, Seconds> both;  // side by side, likewise
+  std::map<int, double> forwards;                 // by chunk
+  const auto see = [&](const Action& action, Seconds time) {
+    keep_least(passes, sort_of(action), time);
     forwards[action.chunk] += action.is_forward() ? 1 : 0;
   };
   for (const StagePass& pass : own.passes) {
-    see(pass, pass.action, false);
     if (pass.beside) {
-      see(pass, *pass.beside, true);
+      see(pass.action, time_of(pass.program, PairPart::First));
+      see(*pass.beside, time_of(pass.program, PairPart::Second));
+      keep_least(both, std::pair(sort_of(pass.action), sort_of(*pass.beside)),
+                 time_of(pass.program, PairPart::Whole));
+    } else {
+      see(pass.action, time_of(pass.program, PairPart::Whole));
     }
   }
   StageTimes times;
-  times.end = end_time(w, own, stage);
+  times.end = end_time(few, own, stage);
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
     const auto time = [&](ActionKind kind) {
       const auto found = passes.find({chunk, kind});
@@ -212,7 +225,16 @@ StepBounds::StageTimes StepBounds::stage_times(const Workload& w, const StepProg
     times.chunks.push_back({.forward = there(time(ActionKind::Forward)),
                             .gradient = there(std::min(whole, input)),
                             .both = there(std::min(whole, input + there(time(ActionKind::Weight)))),
-                            .passes = forwards[chunk] / w.microbatches()});
+                            .passes = forwards[chunk] / few.microbatches()});
+  }
+  if (pairs) {
+    add_pairs(w.actions(stage), passes, both, times);
+  } else {
+    for (const StageTimes::OfChunk& chunk : times.chunks) {
+      const double count = chunk.passes * w.microbatches();
+      times.all += count * (chunk.forward + chunk.both);
+      times.to_gradient += count * (chunk.forward + chunk.gradient);
+    }
   }
   for (const bool next : {true, false}) {
     int sends = 0;
@@ -223,13 +245,44 @@ StepBounds::StageTimes StepBounds::stage_times(const Workload& w, const StepProg
     }
     if (sends > 0) {
       const Seconds send =
-          alone(w, next ? kSendsOn : kSendsBack, stage, {CollectiveOp::SendReceive, sent, {}});
-      times.sends += static_cast<double>(sends) / w.microbatches() * send;
+          alone(few, next ? kSendsOn : kSendsBack, stage, {CollectiveOp::SendReceive, sent, {}});
+      times.sends += static_cast<double>(sends) / few.microbatches() * send;
       times.longest_send = std::max(times.longest_send, send);
       times.send = std::min(times.send, send);
     }
   }
   return times;
+}
+
+/// Of the actions one by one, since how many are side by side does not grow with the microbatches.
+/// A pair that few microbatches do not have takes no less than the longer of its actions.
+template <typename Sorts, typename Pairs>
+void StepBounds::add_pairs(const std::vector<Action>& actions, const Sorts& passes,
+                           const Pairs& both, StageTimes& times) {
+  const auto least = [](const auto& known, const auto& key) {
+    const auto found = known.find(key);
+    return found == known.end() ? Seconds{} : found->second;
+  };
+  const auto sort_of = [](const Action& action) { return std::pair(action.chunk, action.kind); };
+  for (std::size_t i = 0; i < actions.size(); ++i) {
+    const Action& first = actions[i];
+    const Seconds own = least(passes, sort_of(first));
+    if (!first.with_next) {
+      times.all += own;
+      // A gradient of weights may come when none goes back any more.
+      times.to_gradient += first.kind == ActionKind::Weight ? Seconds{} : own;
+      continue;
+    }
+    const Action& second = actions[++i];
+    const Seconds its = least(passes, sort_of(second));
+    const Seconds pair =
+        std::max({own, its, least(both, std::pair(sort_of(first), sort_of(second)))});
+    times.all += pair;
+    // The last gradient may go when its own action has ended.
+    const bool is_last = i + 1 == actions.size() || first.kind == ActionKind::Weight ||
+                         second.kind == ActionKind::Weight;
+    times.to_gradient += is_last ? std::min(own, its) : pair;
+  }
 }
 
 /// Of the model, or of its second copy, which lies the other way round.
@@ -269,7 +322,7 @@ Seconds StepBounds::bound(const Workload& w) {
   const bool pairs = has_pairs(w);
   std::vector<StageTimes> stages;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
-    stages.push_back(stage_times(few, step, stage, pairs));
+    stages.push_back(stage_times(w, few, step, stage, pairs));
   }
   std::vector<Chain> chains{chain(w, stages, false)};
   if (w.placement().has_copies()) {
@@ -281,7 +334,7 @@ Seconds StepBounds::bound(const Workload& w) {
   Seconds bound = chains[0].through + end_of_first(chains[0]);
   for (int s = 0; s < w.parallelism.pipeline; ++s) {
     const StageTimes& stage = stages[static_cast<std::size_t>(s)];
-    Seconds before = kUnknown, behind = kUnknown, to_gradient, all;
+    Seconds before = kUnknown, behind = kUnknown;
     for (const Chain& chain : chains) {
       const auto lowest = std::find_if(chain.parts.begin(), chain.parts.end(),
                                        [&](PlacedChunk at) { return at.stage == s; });
@@ -289,19 +342,14 @@ Seconds StepBounds::bound(const Workload& w) {
       before = std::min(before, chain.forward[i]);
       behind = std::min(behind, chain.back[i] + end_of_first(chain));
     }
-    for (const StageTimes::OfChunk& chunk : stage.chunks) {
-      const double passes = chunk.passes * w.microbatches();
-      all += passes * (chunk.forward + chunk.both);
-      to_gradient += passes * (chunk.forward + chunk.gradient);
-    }
     // It waits for its sends, but maybe not for the last one.
     const bool waits = !w.parallelism.overlap_pipeline && !pairs;
     const Seconds sends =
         waits ? std::max(Seconds{}, w.microbatches() * stage.sends - stage.longest_send)
               : Seconds{};
     behind = w.training.trains_less() ? Seconds{} : behind;  // gradients may end on the way
-    bound =
-        std::max({bound, before + sends + all + stage.end, before + sends + to_gradient + behind});
+    bound = std::max({bound, before + sends + stage.all + stage.end,
+                      before + sends + stage.to_gradient + behind});
   }
   return bound;
 }

@@ -20,7 +20,9 @@
 // beside collectives goes on more slowly, GPUs are at most as fast as healthy ones. By induction
 // along the graph nothing ends sooner. With jitter, which shortens kernels too, the bound is 0.
 // Schedules that put off gradients of weights may end with these: the passes of s then count
-// without them where a gradient goes back. Where passes run side by side compute alone counts.
+// without them where a gradient goes back. Two passes side by side are one, as long as both take
+// together with the links to themselves; through the parts of the model goes each of them as if the
+// other took no time.
 #pragma once
 
 #include <cstdint>
@@ -56,10 +58,15 @@ class StepBounds {
     std::vector<Candidate> candidates;
   };
 
-  StageTimes stage_times(const Workload& w, const StepProgram& step, int stage, bool pairs);
+  enum class PairPart { Whole, First, Second };
+
+  StageTimes stage_times(const Workload& w, const Workload& few, const StepProgram& step, int stage,
+                         bool pairs);
+  template <typename Sorts, typename Pairs>
+  static void add_pairs(const std::vector<Action>& actions, const Sorts& passes, const Pairs& both,
+                        StageTimes& times);
   Chain chain(const Workload& w, const std::vector<StageTimes>& stages, bool second) const;
-  Seconds pass_time(const Workload& w, const Program& program, int stage, bool compute_only,
-                    bool beside);
+  Seconds pass_time(const Workload& w, const Program& program, int stage, PairPart part);
   Seconds end_time(const Workload& w, const StageProgram& own, int stage);
   Seconds alone(const Workload& w, GroupSort sort, int stage, const Demand& demand);
   Seconds collective(const Workload& w, GroupSort sort, const std::vector<int>& ranks,

@@ -213,6 +213,43 @@ TEST_P(Search, OverlapsChangeNoMemory) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Search, ::testing::Range(1, kCases + 1));
 
+/// Where exchanges of experts take longer than the compute beside them; that alone is 55 % of one of
+/// these steps.
+TEST(SearchBound, PassesSideBySideTakeTheirExchangesToo) {
+  const Folder folder;
+  const Variants variants(folder.write("one.yaml", R"(
+model: {layers: 8, hidden: 1024, heads: 8, vocab: 32000, ffn: 1024, experts: {count: 8, per_token: 2}}
+cluster: {topology: pcie-a10, gpus: 16}
+parallelism: {tensor: 1, pipeline: 2, expert: 8}
+training: {global_batch: 128, sequence_length: 1024, recompute: none}
+search:
+  parallelism:
+    tensor: 1
+    pipeline: 2
+    expert: 8
+    expert_tensor: 1
+    zero: 0
+    overlap: {tensor: none, data: false, pair: true}
+  training: {micro_batch: 1, recompute: none, schedule: {kind: [1f1b, dualpipe], chunks: [1, 2]}}
+)"),
+                          shipped_presets());
+  SearchSpace space(variants, axes_of(variants));
+  const Cluster cluster = build_cluster(variants.scenario().cluster);
+  Evaluator evaluator(cluster);
+  std::size_t pairs = 0;
+  for (const FoundPlan& plan : survey(space, {})) {
+    const Workload workload = space.workload(plan.plan);
+    const bool side_by_side = std::ranges::any_of(
+        workload.actions(0), [](const Action& action) { return action.with_next; });
+    const Seconds step = evaluator.evaluate({&workload, 1}).front().step;
+    SCOPED_TRACE(options_text(space.settings(plan.plan)));
+    EXPECT_LE(plan.bound.value, step.value * (1 + 1e-9));
+    EXPECT_GT(plan.bound.value, (side_by_side ? 0.7 : 0.0) * step.value);
+    pairs += side_by_side ? 1 : 0;
+  }
+  EXPECT_GT(pairs, 0U);
+}
+
 TEST(SearchSpace, KeysWithoutEffectMakeNoPlans) {
   const Folder folder;
   const Variants variants(folder.write("one.yaml", R"(
