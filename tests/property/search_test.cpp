@@ -213,12 +213,13 @@ TEST_P(Search, OverlapsChangeNoMemory) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Search, ::testing::Range(1, kCases + 1));
 
-/// Where exchanges of experts take longer than the compute beside them; that alone is 55 % of one of
-/// these steps.
+/// Where exchanges of experts take longer than the compute beside them; that alone is 55 % of one
+/// of these steps.
 TEST(SearchBound, PassesSideBySideTakeTheirExchangesToo) {
   const Folder folder;
   const Variants variants(folder.write("one.yaml", R"(
-model: {layers: 8, hidden: 1024, heads: 8, vocab: 32000, ffn: 1024, experts: {count: 8, per_token: 2}}
+model:
+  {layers: 8, hidden: 1024, heads: 8, vocab: 32000, ffn: 1024, experts: {count: 8, per_token: 2}}
 cluster: {topology: pcie-a10, gpus: 16}
 parallelism: {tensor: 1, pipeline: 2, expert: 8}
 training: {global_batch: 128, sequence_length: 1024, recompute: none}
