@@ -62,7 +62,7 @@ expect 'the same front with 3 threads' \
   "$(grep -v -e wall_s -e peak_memory_bytes "$work/out")"
 call search "$file" --front --svg "$work/front.svg" --format csv
 expect_has 'as CSV' 'front' "$out"
-expect_has 'as a drawing' 'memory of the fullest GPU (GiB)' "$(<"$work/front.svg")"
+expect_has 'as a drawing' 'memory of the fullest GPU (GiB' "$(<"$work/front.svg")"
 call search "$file" --front --gpus 8,16
 expect 'no front of several' 2 "$code"
 
