@@ -244,9 +244,10 @@ class StageWriter {
     if (w_.parallelism.zero >= 3) {
       return 0;
     }
-    return w_.training.narrow_weights
-               ? 2 * how.bytes  // the transpose of what the optimizer wrote
-               : how.reads * element_bytes(w_.training.precision) + 2 * how.bytes;
+    if (w_.training.narrow_weights) {
+      return how.transposes ? 2 * how.bytes : 0;  // of what the optimizer wrote
+    }
+    return how.reads * element_bytes(w_.training.precision) + how.copies() * how.bytes;
   }
 
   /// What every rank has a shard of, by the weights' copies.

@@ -42,8 +42,9 @@ std::string weights_text(const Workload& w) {
   if (!is_narrow(t.precision)) {
     return std::string(wide);
   }
+  const Quantisation how = quantisation_of(t);
   const std::string narrow =
-      fmt::format("{:.3g} bits and as many transposed", 8 * quantisation_of(t).bytes);
+      fmt::format("{:.3g} bits{}", 8 * how.bytes, how.transposes ? " and as many transposed" : "");
   return w.parallelism.zero >= 3 ? fmt::format("{}, cast when gathered", wide)
          : t.narrow_weights      ? fmt::format("{} in products of layers, else {}", narrow, wide)
                                  : fmt::format("{}; of products of layers {} beside", wide, narrow);

@@ -19,6 +19,17 @@ class PlanDeriver {
  public:
   PlanDeriver(Values& values, std::vector<Problem>& problems) : all_(values), problems_(problems) {}
 
+  /// Blackwell multiplies fp8 in every layout (sim/workload/precision.hpp).
+  void derive_widths() {
+    constexpr double kEveryLayout = 10;  // compute capability
+    constexpr const char* kPrecision = "training.precision";
+    if (all_.has(kPrecision) && all_.at(kPrecision).text == name_of(Precision::Fp8) &&
+        number("cluster.gpu.compute_capability") >= kEveryLayout) {
+      derive("training.fp8_transposes", 0, "false",
+             "compute capability 10 and above multiply fp8 in every layout");
+    }
+  }
+
   void derive_step() {
     const double gpus = number("cluster.gpus");
     bool known = gpus > 0;
@@ -125,7 +136,9 @@ class PlanDeriver {
 }  // namespace
 
 void derive_plan(Values& values, std::vector<Problem>& problems) {
-  PlanDeriver(values, problems).derive_step();
+  PlanDeriver plan(values, problems);
+  plan.derive_widths();
+  plan.derive_step();
 }
 
 void forget_derived(Values& values) {

@@ -320,8 +320,8 @@ std::vector<KeyRow> training_keys() {
              "Megatron-LM; 12 in fp32 with single operators, as PyTorch has it (measured), or 10 "
              "where those of split logits work in place (eager-sharded: nanotron); 2 where "
              "it is compiled or fused, or 6 where that keeps fp32 (fused-fp32: Megatron-core's "
-             "native fusion). In place it moves 24 bytes of a logit, both ways; eager 54, fused "
-             "12"),
+             "native fusion). In place it moves 24 bytes of a logit, both ways, or 54 with `loss` "
+             "in training.unfused; eager 54, fused 12, fused-fp32 28"),
       choice("training.schedule.kind", &TrainingSpec::schedule, schedule_words(), "1f1b",
              "Pipeline schedule (danlu list schedules), or the user's own; grid if there is one"),
       lines("training.schedule.grid",

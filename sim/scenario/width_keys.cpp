@@ -10,6 +10,10 @@ std::vector<KeyRow> width_keys() {
       choice("training.fp8_recipe", &TrainingSpec::fp8_recipe, "delayed",
              "Where the scales of fp8 come from, by Megatron-LM's names: from the steps before, "
              "from each array itself, or from blocks of it"),
+      flag("training.fp8_transposes", &TrainingSpec::fp8_transposes, "true",
+           "With a scale for a whole array (delayed, tensorwise) operands are written transposed, "
+           "too, for backward; derived: false on GPUs of compute capability 10 and above, which "
+           "multiply fp8 in every layout"),
       choice("training.narrow_weights", &TrainingSpec::narrow_weights,
              {{false, "copy"}, {true, "only"}}, "copy",
              "Below 16 bits: weights have narrow copies beside those in 16 bits, cast once a step; "
@@ -54,7 +58,7 @@ std::vector<KeyRow> width_keys() {
       enum_list(
           "training.unfused", &TrainingSpec::unfused,
           "What runs in passes of its own, as in `[copies, biases, loss]`; none if left out. "
-          "norm, positions, activation, residual, loss: in PyTorch's single operators; "
+          "norm, positions, activation, residual, loss (in place): in PyTorch's single operators; "
           "softmax: the scores of unfused attention, too, as always where Megatron-LM's fused "
           "softmax cannot (sequences above 2048, sequences x heads of a rank no multiple of "
           "4); copies: of attention's output and gradients; biases: their gradients"),

@@ -292,7 +292,9 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
     section.line("  optimizer: {master: false, state_width: 16bit}");
   }
   if (row.says("notes", "fused cross entropy")) {
-    add("loss", name_of(framework_of(row) == "megatron-core" ? Loss::FusedWide : Loss::Fused));
+    const bool native =
+        framework_of(row) == "megatron-core" && !row.says("notes", "fused cross entropy of te");
+    add("loss", name_of(native ? Loss::FusedWide : Loss::Fused));
   }
   if (row.says("framework", "llm-foundry") && row.says("dtype", "amp") &&
       !row.says("recompute", "none")) {

@@ -107,8 +107,8 @@
 //                       sends a PartitionedTensor (deepspeed/runtime/pipe/engine.py). A row that
 //                       names no framework is taken for Megatron's
 //   loss                where the notes say "fused cross entropy": fused-fp32 under Megatron-core
-//                       (its --cross-entropy-fusion-impl is native unless said), else fused;
-//                       otherwise the framework's
+//                       (its --cross-entropy-fusion-impl is native) unless they say "of TE", else
+//                       fused; otherwise the framework's
 //   pure bf16           in the notes: gradients and the optimizer's state in 16 bits, no master
 //                       weights; "no rotary": no pass for positions; "untied" and "no positions":
 //                       an output head of its own, no table

@@ -124,6 +124,10 @@ namespace {
 /// and writes 2. In single operators difference, sum and quotient are passes, too (54 to 55 bytes
 /// measured on one H200, both ways; Megatron-LM's vocab_parallel_cross_entropy). One kernel reads
 /// 16 bits twice, and backward reads and writes them (11 to 15 measured of a compiled one).
+/// Megatron's own fusion compiles three functions around its sums over ranks: cast and maximum (2 +
+/// 4), exponential and sum (4 + 4), quotient (4 + 4); backward reads 4 and writes 2 (counted in
+/// megatron/core/fusions/fused_cross_entropy.py). `unfused` is of a loss in place: who asks for
+/// another one has that.
 Operator loss_of(const RankShape& z) {
   const double logits = z.tokens * z.vocab;
   const auto made = [&](double forward, double backward, int launches) {
@@ -131,11 +135,16 @@ Operator loss_of(const RankShape& z) {
                     .forward = {memory_pass(logits * forward, PassKind::Stream, launches)},
                     .input_gradient = {memory_pass(logits * backward)}};
   };
-  const Loss loss = z.training.loss;
-  if (z.training.splits(UnfusedPart::Loss) || loss == Loss::Eager || loss == Loss::Sharded) {
-    return made(40, 14, 8);
+  switch (z.training.loss) {
+    case Loss::InPlace:
+      return z.training.splits(UnfusedPart::Loss) ? made(40, 14, 8) : made(18, 6, 1);
+    case Loss::Fused:
+      return made(8, 4, 1);
+    case Loss::FusedWide:
+      return made(22, 6, 3);
+    default:
+      return made(40, 14, 8);
   }
-  return loss == Loss::InPlace ? made(18, 6, 1) : made(8, 4, 1);
 }
 
 }  // namespace

@@ -6,9 +6,9 @@
 //   input gradient   gradient  T out (r e + n)    + n the same
 //   weight gradient  nothing
 //   weights          in out (r e + 2 n), once a step (step_program.cpp); where they are gathered
-// for
-//                    every pass (ZeRO-3) each time, r e + n
+//                    for every pass (ZeRO-3) each time, r e + n
 //
+// On a GPU that needs no transposes of what has one scale (Quantisation::transposes) they are not.
 // With sequence parallelism the ranks quantise their own tokens and gather them narrow; per-tensor
 // recipes then transpose what was gathered in backward (2 n), and of the input, which is kept as it
 // was sent, always (pytorch/module/linear.py and base.py, grad_output_preprocess). The input is
@@ -90,7 +90,7 @@ class Lowering {
     const bool trained = !op.weight_gradient.empty();
     const bool gathers_input = op.split == Split::Columns;
     const bool gathers_gradient = op.split == Split::Rows;
-    const bool late_input = splits_sequence_ && !how_.both_ways;
+    const bool late_input = splits_sequence_ && !how_.both_ways && how_.transposes;
     const bool late_gradient = late_input && gathers_gradient;
     const double reads = how_.reads * wide_;
     for (Kernels* kernels : {&op.forward, &op.input_gradient, &op.weight_gradient}) {
@@ -123,8 +123,8 @@ class Lowering {
     return pass;
   }
 
-  /// Bytes of a value that is quantised, with its transpose or without.
-  double written(bool transposed) const { return how_.bytes * (transposed ? 2 : 1); }
+  /// Bytes of a value that is quantised, for both ways or for one.
+  double written(bool both) const { return how_.bytes * (both ? how_.copies() : 1); }
 
   /// Of weights that are gathered for every pass.
   void add_weight_casts(double values, Kernels& forward, Kernels& backward) const {
@@ -132,7 +132,7 @@ class Lowering {
       return;
     }
     if (p_.sharding.gather_bytes == 1) {  // gathered narrow
-      if (!how_.both_ways) {
+      if (!how_.both_ways && how_.transposes) {
         backward.push_back(memory_pass(values * 2 * how_.bytes));
       }
       return;

@@ -209,7 +209,8 @@ double kept_bytes(const Workload& w, const Weight& weight) {
   if (!weight.narrow || w.parallelism.zero >= 3) {
     return wide;
   }
-  return (training.narrow_weights ? 0 : wide) + 2 * quantisation_of(training).bytes;
+  const Quantisation how = quantisation_of(training);
+  return (training.narrow_weights ? 0 : wide) + how.copies() * how.bytes;
 }
 
 double gathered_bytes(const Workload& w, const Weight& weight) {

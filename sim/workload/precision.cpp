@@ -23,7 +23,9 @@ Quantisation quantisation_of(Precision precision, Fp8Recipe recipe) {
 }
 
 Quantisation quantisation_of(const TrainingSpec& training) {
-  return quantisation_of(training.precision, training.fp8_recipe);
+  Quantisation how = quantisation_of(training.precision, training.fp8_recipe);
+  how.transposes = how.both_ways || training.fp8_transposes;
+  return how;
 }
 
 }  // namespace danlu

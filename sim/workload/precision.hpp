@@ -8,8 +8,8 @@
 // product wants both along the dimension that it sums over, backward needs them transposed, too:
 //
 //   recipe      scales                           reads  writes           of a value in all
-//   delayed     an array's, from steps before    once   it, transposed   1
-//   tensorwise  an array's, from its own values  twice  it, transposed   1
+//   delayed     an array's, from steps before    once   it, transposed*  1
+//   tensorwise  an array's, from its own values  twice  it, transposed*  1
 //   blockwise   fp32 of 128 values, weights of   once   it and, of own   1 + 4/128
 //               128 x 128                               scales, its
 //                                                       transpose
@@ -18,9 +18,12 @@
 //               from its own values
 //
 // (transformer_engine/common/recipe/__init__.py: DelayedScaling, Float8CurrentScaling,
-// Float8BlockScaling, MXFP8BlockScaling, NVFP4BlockScaling; pytorch/module/linear.py.) The first
-// two write the transpose for Hopper, which multiplies fp8 in one layout only; Blackwell would do
-// without, which is not modelled.
+// Float8BlockScaling, MXFP8BlockScaling, NVFP4BlockScaling; pytorch/module/linear.py.)
+//
+// * for Hopper, which multiplies fp8 in one layout only. Blackwell does in all, and there is no
+// transpose of what has one scale (nvte_is_non_tn_fp8_gemm_supported of TransformerEngine's
+// common/transformer_engine.cpp, with_transpose of its pytorch/csrc/quantizer.cpp): then
+// `transposes` is false. Scales of blocks are of one direction, so those are always written twice.
 #pragma once
 
 #include "sim/base/names.hpp"
@@ -43,6 +46,10 @@ struct Quantisation {
   double bytes = 1;        // of a value, with its share of the scales
   int reads = 1;           // of the array in 16 bits, once more where its largest value is sought
   bool both_ways = false;  // a transpose has scales of its own, so it is made from 16 bits, too
+  bool transposes = true;  // there is one, where backward needs it
+
+  /// Of weights, which are needed both ways.
+  int copies() const { return transposes ? 2 : 1; }
 };
 
 /// Of a precision that is_narrow; the recipe is fp8's.

@@ -237,6 +237,7 @@ struct TrainingSpec {
   bool dropout = false;
   bool causal_flops = false;  // count half of the attention square as model FLOPs
   Fp8Recipe fp8_recipe = Fp8Recipe::Delayed;
+  bool fp8_transposes = true;  // operands are written transposed, too, where backward needs them so
   std::vector<NarrowPart> kept_narrow{};  // activations that are kept below 16 bits
   bool narrow_weights = false;            // there are none in 16 bits that products use narrow
   int wide_first_layers = 0;  // whose products stay in 16 bits, and likewise the last ones

@@ -433,9 +433,28 @@ TEST(Unfused, SingleOperators) {
   expect(operator_named(build_model(w).head, "loss").forward[0], 40 * t * 4096);
   EXPECT_EQ(operator_named(build_model(w).head, "loss").input_gradient[0].bytes.value,
             14 * t * 4096);
-  w.training.unfused = {};
-  w.training.loss = Loss::Fused;
-  EXPECT_EQ(operator_named(build_model(w).head, "loss").forward[0].bytes.value, 8 * t * 4096);
+}
+
+// A loss that somebody asks for is that one, whatever the framework does to one in place.
+TEST(Unfused, ALossInPlaceAlone) {
+  struct Row {
+    Loss loss;
+    double whole, split;  // bytes of a logit both ways
+  };
+  for (const auto& [loss, whole, split] :
+       {Row{Loss::InPlace, 18 + 6, 40 + 14}, Row{Loss::Eager, 40 + 14, 40 + 14},
+        Row{Loss::Sharded, 40 + 14, 40 + 14}, Row{Loss::Fused, 8 + 4, 8 + 4},
+        Row{Loss::FusedWide, 22 + 6, 22 + 6}}) {
+    Workload w = small_gpt();
+    w.training.loss = loss;
+    const auto moved = [&w] {
+      const Operator op = operator_named(build_model(w).head, "loss");
+      return (op.forward[0].bytes + op.input_gradient[0].bytes).value / (1024.0 * 4096);
+    };
+    EXPECT_EQ(moved(), whole);
+    w.training.unfused = {UnfusedPart::Loss};
+    EXPECT_EQ(moved(), split);
+  }
 }
 
 }  // namespace

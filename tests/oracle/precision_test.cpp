@@ -255,6 +255,63 @@ TEST(Precision, WeightsAreCastOnceAStep) {
   EXPECT_EQ(casts(), std::pair(0.0, 4 * kH * kH * 2));
 }
 
+// A GPU that multiplies fp8 in every layout: what has one scale is written once, of QKV's input and
+// its output's gradient 2 r + 1 bytes a value, with and without sequence parallelism; of 12 h^2
+// weights there is one copy, and none is made of those that the optimizer wrote narrow. What has
+// scales for blocks is written both ways all the same.
+TEST(Precision, OneLayoutIsEnoughForEveryWay) {
+  const auto one = [](Precision precision, Fp8Recipe recipe) {
+    Workload w = narrow(precision, recipe, 2);
+    w.model.biases = kNoBiases;
+    w.training.fp8_transposes = false;
+    return w;
+  };
+  const auto qkv_of = [](const Workload& w) { return operator_named(layer_of(w), kQkv); };
+  for (const auto& [recipe, reads] :
+       {std::pair(Fp8Recipe::Delayed, 1), {Fp8Recipe::Tensorwise, 2}}) {
+    const double value = 2 * reads + 1;
+    Workload w = one(Precision::Fp8, recipe);
+    EXPECT_EQ(bytes_of(qkv_of(w).forward, KernelKind::Memory), kT * kH * value);
+    EXPECT_EQ(bytes_of(qkv_of(w).input_gradient, KernelKind::Memory), kT * 3 * kH * value);
+    w.parallelism.tensor = 4;
+    w.parallelism.sequence = true;
+    const Operator down = operator_named(layer_of(w), kMlpDown);
+    EXPECT_EQ(bytes_of(qkv_of(w).forward, KernelKind::Memory), kT / 4 * kH * value);
+    EXPECT_EQ(bytes_of(down.input_gradient, KernelKind::Memory), kT / 4 * kH * value);
+    EXPECT_EQ(bytes_of(qkv_of(w).weight_gradient, KernelKind::Memory), 0);
+    EXPECT_EQ(bytes_of(down.weight_gradient, KernelKind::Memory), 0);
+  }
+  const auto cast = [](const Workload& w) {
+    double bytes = 0;
+    for (const EndStep& end : make_step_program(w).stages[0].ends) {
+      bytes += end.name == "cast weights" ? end.bytes.value : 0;
+    }
+    return bytes;
+  };
+  const double products = 2 * 12 * kH * kH;
+  Workload w = one(Precision::Fp8, Fp8Recipe::Delayed);
+  Workload both = w;
+  both.training.fp8_transposes = true;
+  EXPECT_EQ(cast(w), products * (2 + 1));
+  EXPECT_EQ((memory_use(both).parameters - memory_use(w).parameters).value, products);
+  w.training.narrow_weights = true;
+  EXPECT_EQ(cast(w), 0);
+  w.parallelism.data = w.training.global_batch = 2;
+  w.parallelism.zero = 3;
+  w.training.narrow_weights = false;
+  w.parallelism.sharding.gather_bytes = 1;
+  EXPECT_EQ(bytes_of(operator_named(layer_of(w), kMlpUp).input_gradient, KernelKind::Memory),
+            kT * 4 * kH * (2 + 1));
+  for (const auto& [precision, recipe] : {std::pair(Precision::Fp8, Fp8Recipe::Blockwise),
+                                          {Precision::Mxfp8, Fp8Recipe::Delayed},
+                                          {Precision::Fp4, Fp8Recipe::Delayed}}) {
+    Workload blocks = one(precision, recipe);
+    const Operator without = qkv_of(blocks);
+    blocks.training.fp8_transposes = true;
+    EXPECT_EQ(without.forward, qkv_of(blocks).forward);
+  }
+}
+
 // A figure that nobody measured is borrowed: mxfp8 and fp4 of fp8, that of 16 bits.
 TEST(Precision, FiguresAreBorrowed) {
   const GpuSpec gpu = load_gpu("b200", testing::shipped_presets());

@@ -1,4 +1,5 @@
 // Where values come from, who wins, and factors.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -45,6 +46,24 @@ std::string refusal(const std::string& text, std::vector<std::string> overrides 
     return message.substr(0, message.find('\n'));
   }
   return "";
+}
+
+// Blackwell multiplies fp8 in every layout, so no transposes are written there unless somebody asks
+// for them, and none are spoken of in other precisions.
+TEST(Settings, Fp8TransposesFollowTheGpu) {
+  const auto of = [](std::string_view topology, std::vector<std::string> more) {
+    more.push_back(fmt::format("cluster.topology={}", topology));
+    return read(kScenario, std::move(more));
+  };
+  EXPECT_TRUE(of("dgx-h100", {"training.precision=fp8"}).workload.training.fp8_transposes);
+  const Scenario blackwell = of("hgx-b200", {"training.precision=fp8"});
+  EXPECT_FALSE(blackwell.workload.training.fp8_transposes);
+  EXPECT_TRUE(setting(blackwell, "training.fp8_transposes").where.find("capability 10") !=
+              std::string::npos);
+  EXPECT_TRUE(of("hgx-b200", {"training.precision=fp8", "training.fp8_transposes=true"})
+                  .workload.training.fp8_transposes);
+  EXPECT_EQ(setting(of("hgx-b200", {"training.precision=mxfp8"}), "training.fp8_transposes").source,
+            Setting::Source::Default);
 }
 
 TEST(Settings, SayWhereEachValueComesFrom) {

@@ -413,6 +413,11 @@ TEST(TrainingMixture, CutShortWithCapacity) {
   EXPECT_TRUE(w.training.routing.pads);
   EXPECT_FALSE(w.parallelism.overlap_data);
   EXPECT_EQ(w.training.loss, Loss::FusedWide);
+  EXPECT_EQ(workload_of(with(kDeepSeek, {{"framework", "megatron-core"},
+                                         {"ep", "8"},
+                                         {"notes", "fused cross entropy of TE"}}))
+                .training.loss,
+            Loss::Fused);
 }
 
 TEST(TrainingMixture, UnknownOnesAreRefusedByName) {

@@ -83,7 +83,11 @@ void add_in_step(const Scenario& scenario, Precision precision, std::vector<Cons
   }
   found.push_back({fmt::format("in_step: {}{} {}", family(gpu), ultra ? " Ultra" : "", width),
                    *gpu.gemm_in_step[precision], 0.9, 1.25, [precision](Scenario& s, double value) {
-                     s.cluster.gpu.gemm_in_step[precision] = value;
+                     PerPrecision<double>& in_step = s.cluster.gpu.gemm_in_step;
+                     if (precision == Precision::Fp8 && in_step[Precision::Mxfp8]) {
+                       *in_step[Precision::Mxfp8] *= value / *in_step[precision];  // as measured
+                     }
+                     in_step[precision] = value;
                    }});
 }
 
