@@ -204,6 +204,7 @@ int run(const RunOptions& options, const CommonOptions& common) {
            "for example --set faults=llama3-405b --set faults.days=54");
   }
   SessionOptions session = session_options(common);
+  session.count_rounds &= !options.trace.file && !options.drawing.asked();
   TraceSelection traced;
   if (options.trace.file) {
     session.planned = [&](const StepPlan& plan) {
@@ -262,9 +263,10 @@ int compare(const CompareOptions& options, const CommonOptions& common) {
   check_drawing(drawing, writer);
   std::vector<Report> reports;
   std::vector<Gantt> gantts;
+  SessionOptions session = session_options(common);
+  session.count_rounds &= !drawing.asked();
   for (const Scenario& scenario : load_beside(outputs, options.files, common)) {
-    Simulation simulation =
-        play(scenario, {.sensitivity = options.sensitivity}, common, session_options(common));
+    Simulation simulation = play(scenario, {.sensitivity = options.sensitivity}, common, session);
     if (drawing.asked()) {
       gantts.push_back(gantt_of(simulation));
     }

@@ -35,6 +35,7 @@ SessionOptions session_options(const CommonOptions& common) {
   options.announce = announce;
   options.log = [](const std::string& line) { spdlog::info("{}", line); };
   options.played = log_tasks;
+  options.count_rounds = !spdlog::should_log(spdlog::level::trace);
   return options;
 }
 

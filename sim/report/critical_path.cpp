@@ -17,6 +17,7 @@ class PathWalker {
   CriticalPath walk() {
     const Adjacency before = predecessors(plan_.graph);
     TaskId at = last_of_all();
+    int copy = timeline_.rounds.more;  // of the round that repeats, 0 being the first
     while (true) {
       if (plan_.graph.tasks[at].joint) {
         at = add_joint(at);
@@ -30,6 +31,7 @@ class PathWalker {
       at = *std::max_element(candidates.begin(), candidates.end(), [&](TaskId a, TaskId b) {
         return finish(a) != finish(b) ? finish(a) < finish(b) : a > b;
       });
+      go_to_copy(at, copy);
     }
     for (auto& [key, communication] : communications_) {
       path_.communications.push_back(std::move(communication));
@@ -41,6 +43,23 @@ class PathWalker {
 
  private:
   Seconds finish(TaskId task) const { return timeline_.finish[task]; }
+
+  /// The same task of the step, as one of the round that repeats: what was played before a copy of
+  /// the round stands for the copy before.
+  void go_to_copy(TaskId& task, int& copy) const {
+    const CountedRounds& rounds = timeline_.rounds;
+    const CountedRounds::Strand* const strand = rounds.more > 0 ? rounds.strand_of(task) : nullptr;
+    if (strand == nullptr) {
+      return;
+    }
+    const std::size_t tasks = index(strand->last) - index(strand->first);
+    for (; task < strand->first && copy > 0; --copy) {
+      task = make_id<TaskId>(index(task) + tasks);
+    }
+    for (; task >= strand->last && copy < rounds.more; ++copy) {
+      task = make_id<TaskId>(index(task) - tasks);
+    }
+  }
 
   TaskId last_of_all() const {
     const auto last = std::max_element(timeline_.finish.begin(), timeline_.finish.end());

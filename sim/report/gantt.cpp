@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 
+#include "sim/base/error.hpp"
 #include "sim/base/plot_scale.hpp"
 #include "sim/report/activity.hpp"
 #include "sim/report/plan_text.hpp"
@@ -226,6 +227,7 @@ Seconds GanttRow::waits(Seconds step) const {
 
 Gantt gantt_of(std::string title, const Workload& workload, const StepPlan& plan,
                const Timeline& timeline) {
+  check(timeline.rounds.more == 0, "a drawing shows every task, so none of them may be counted");
   const Placement placement = workload.placement();
   return {.title = std::move(title),
           .schedule = workload.training.schedule,

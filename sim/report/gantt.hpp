@@ -60,6 +60,7 @@ struct Gantt {
 /// The most stages that are drawn; of more so many, evenly from the first to the last.
 inline constexpr int kMostGanttRows = 24;
 
+/// All of the step was played: none of its rounds was counted.
 Gantt gantt_of(std::string title, const Workload& workload, const StepPlan& plan,
                const Timeline& timeline);
 

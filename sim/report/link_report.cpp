@@ -61,25 +61,27 @@ class LinkReporter {
     for (const TaskId id : plan_.graph.tasks.ids()) {
       const Task& task = plan_.graph.tasks[id];
       const Seconds end = timeline_.finish[id];
+      const double times = timeline_.rounds.times(id);
       if (task.joint) {
         if (plan_.graph.joint_runs[*task.joint].lanes.front() == id) {
-          add_joint(id);
+          add_joint(id, times);
         }
       } else if (task.kind == TaskKind::Run) {
         for (const auto& [pattern, bytes] : bytes_of(task.slice)) {
-          add(pattern, {timeline_.start[id], end, bytes});
+          add(pattern, {timeline_.start[id], end, bytes}, times);
         }
       } else if (task.kind == TaskKind::Communication) {
         const CommunicationPart& part = communication(*task.communication).parts[task.part];
         if (part.pattern) {
-          add(*part.pattern, {std::min(end, timeline_.start[id] + part.latency), end, part.stream});
+          add(*part.pattern, {std::min(end, timeline_.start[id] + part.latency), end, part.stream},
+              times);
         }
       }
     }
   }
 
   /// The exchanges of lanes that are played together.
-  void add_joint(TaskId run) {
+  void add_joint(TaskId run, double times) {
     reader_.expand(run, [&](const Activity& activity) {
       if (!activity.communication) {
         return;
@@ -92,14 +94,15 @@ class LinkReporter {
         }
         finish.push_back(start + part.alone);
         if (part.pattern) {
-          add(*part.pattern, {start + part.latency, finish.back(), part.stream});
+          add(*part.pattern, {start + part.latency, finish.back(), part.stream}, times);
         }
       }
     });
   }
 
-  void add(PatternClassId pattern, const Transport& transport) {
-    total_[pattern] += transport.bytes;
+  /// `times`: that the step has it.
+  void add(PatternClassId pattern, const Transport& transport, double times) {
+    total_[pattern] += times * transport.bytes;
     transports_[pattern].push_back(transport);
   }
 

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "sim/report/activity.hpp"
+#include "sim/report/counted_time.hpp"
 #include "sim/report/critical_path.hpp"
 #include "sim/report/intervals.hpp"
 #include "sim/report/report.hpp"
@@ -25,10 +26,10 @@ struct SortSum {
   double count = 0;
   Seconds time, exposed;
 
-  void add(const SortSum& other) {
-    count += other.count;
-    time += other.time;
-    exposed += other.exposed;
+  void add(const SortSum& other, double times = 1) {
+    count += times * other.count;
+    time += times * other.time;
+    exposed += times * other.exposed;
   }
 };
 
@@ -46,11 +47,16 @@ struct SliceMeasure {
 
 /// What one class of ranks did, sorted out for measuring.
 struct RankActivity {
-  std::vector<std::pair<Interval, const SliceMeasure*>> work;  // compute, or a copy of a slice
+  struct Work {
+    Interval whole;
+    const SliceMeasure* slice = nullptr;  // that it is a copy of; none: compute
+    double times = 1;                     // that the step has it
+  };
+  std::vector<Work> work;
   ComputeTime compute_time;
   struct Part {
     CommunicationId sort{};
-    bool is_first = true;
+    double firsts = 1;  // that the step has; 0: of a later part of a communication
     Interval interval;
   };
   std::vector<Part> communication;
@@ -90,6 +96,7 @@ class Measurer {
         cluster_(cluster),
         plan_(plan),
         timeline_(timeline),
+        counted_(timeline.rounds),
         reader_(plan.graph, timeline) {
     measure_step();
   }
@@ -236,32 +243,34 @@ class Measurer {
 
   void add_task(TaskId id, RankActivity& ranks) {
     const Task& task = plan_.graph.tasks[id];
+    const double times = timeline_.rounds.times(id);
     const Interval whole{timeline_.start[id], timeline_.finish[id]};
     switch (task.kind) {
       case TaskKind::Compute:
-        ranks.work.emplace_back(whole, nullptr);
-        ranks.compute_time += reader_.compute_of(id);
-        ranks.compute_time[ComputePart::Contention] += reader_.contention_of(id);
+        ranks.work.push_back({.whole = whole, .times = times});
+        ranks.compute_time.add(reader_.compute_of(id), times);
+        ranks.compute_time[ComputePart::Contention] += times * reader_.contention_of(id);
         break;
       case TaskKind::Communication:
-        ranks.communication.push_back({*task.communication, task.part == PartId{0}, whole});
+        ranks.communication.push_back(
+            {*task.communication, task.part == PartId{0} ? times : 0, whole});
         break;
       case TaskKind::Run:
-        add_run(id, reader_.origin_of(id), ranks);
+        add_run(id, reader_.origin_of(id), times, ranks);
         break;
       case TaskKind::Host:
         break;
     }
   }
 
-  void add_run(TaskId id, Seconds origin, RankActivity& ranks) {
+  void add_run(TaskId id, Seconds origin, double times, RankActivity& ranks) {
     const SliceMeasure& slice = measure_of_slice(reader_.slice_of(id));
-    ranks.work.emplace_back(Interval{origin, timeline_.finish[id]}, &slice);
+    ranks.work.push_back({{origin, timeline_.finish[id]}, &slice, times});
     ranks.waits.push_back({timeline_.start[id], origin});
     for (const Interval& wait : slice.waits) {
       ranks.within.push_back({origin + wait.start, origin + wait.finish});
     }
-    ranks.compute_time += slice.compute_time;
+    ranks.compute_time.add(slice.compute_time, times);
   }
 
   const SliceMeasure& measure_of_slice(PlayedSliceId id) {
@@ -347,10 +356,10 @@ class Measurer {
     add_compute(ranks.compute_time, share, step);
 
     std::sort(ranks.work.begin(), ranks.work.end(),
-              [](const auto& a, const auto& b) { return a.first.start < b.first.start; });
+              [](const auto& a, const auto& b) { return a.whole.start < b.whole.start; });
     const auto coverage_of = [&](auto shape_of, bool with_solid) {
       std::vector<Coverage::Stretch> stretches;
-      for (const auto& [whole, slice] : ranks.work) {
+      for (const auto& [whole, slice, times] : ranks.work) {
         if (slice != nullptr || with_solid) {
           stretches.push_back({whole, slice == nullptr ? nullptr : shape_of(*slice)});
         }
@@ -363,7 +372,7 @@ class Measurer {
     const Coverage hidden = coverage_of([](const SliceMeasure& s) { return &s.hidden; }, false);
 
     IdArray<Axis, std::vector<Interval>, kAxes> active;
-    for (const auto& [sort, is_first, interval] : ranks.communication) {
+    for (const auto& [sort, firsts, interval] : ranks.communication) {
       active[plan_.graph.communications[sort].axis].push_back(interval);
     }
     IdArray<Axis, Intervals, kAxes> kinds;
@@ -372,14 +381,14 @@ class Measurer {
       Intervals& kind = kinds[axis];
       kind = unite(std::move(active[axis]));
       all.insert(all.end(), kind.begin(), kind.end());
-      add_overlap(measure_of(kind), compute.within(kind), share, step.by_kind[axis]);
+      add_overlap(counted_.of(kind), counted_.of(compute, kind), share, step.by_kind[axis]);
     }
     const Intervals merged = unite(std::move(all));
-    add_overlap(exchanging.total() + measure_of(merged) - exchanging.within(merged),
-                hidden.total() + compute.within(merged) - hidden.within(merged), share,
-                step.all_communication);
+    add_overlap(counted_.of(exchanging) + counted_.of(merged) - counted_.of(exchanging, merged),
+                counted_.of(hidden) + counted_.of(compute, merged) - counted_.of(hidden, merged),
+                share, step.all_communication);
 
-    Intervals idle = subtract({{Seconds{}, timeline_.end}}, outline(ranks));
+    Intervals idle = subtract({{Seconds{}, timeline_.played()}}, outline(ranks));
     if (!ranks.within.empty()) {
       idle.insert(idle.end(), ranks.within.begin(), ranks.within.end());
       idle = unite(std::move(idle));
@@ -387,21 +396,22 @@ class Measurer {
     }
     for (const auto& [axis, part] : kExposedParts) {
       const Intervals& there = kinds[axis];
-      for (const auto& [whole, slice] : ranks.work) {
+      for (const auto& [whole, slice, times] : ranks.work) {
         if (slice != nullptr) {
-          add_overlap(slice->exchanging_along[axis], slice->hidden_along[axis], share,
+          add_overlap(slice->exchanging_along[axis], slice->hidden_along[axis], times * share,
                       step.by_kind[axis]);
-          step.breakdown[part] += share * slice->exposed_along[axis];
+          step.breakdown[part] += times * share * slice->exposed_along[axis];
         }
       }
-      step.breakdown[part] += share * measure_of(intersect(idle, there));
+      step.breakdown[part] += share * counted_.of(intersect(idle, there));
       idle = subtract(idle, there);
     }
-    for (const auto& [whole, slice] : ranks.work) {
-      step.breakdown[TimePart::Host] += share * (slice != nullptr ? slice->for_host : Seconds{});
+    for (const auto& [whole, slice, times] : ranks.work) {
+      step.breakdown[TimePart::Host] +=
+          times * share * (slice != nullptr ? slice->for_host : Seconds{});
     }
     const Intervals launches = unite(std::move(ranks.launches));
-    step.breakdown[TimePart::Host] += share * measure_of(intersect(idle, launches));
+    step.breakdown[TimePart::Host] += share * counted_.of(intersect(idle, launches));
     idle = subtract(idle, launches);
     const Waiting waiting = waiting_in(idle, unite(std::move(ranks.waits)));
     step.breakdown[TimePart::StragglerWait] += share * waiting.for_peers;
@@ -413,7 +423,7 @@ class Measurer {
 
   static Intervals outline(const RankActivity& ranks) {
     std::vector<Interval> work;
-    for (const auto& [whole, slice] : ranks.work) {
+    for (const auto& [whole, slice, times] : ranks.work) {
       work.push_back(whole);
     }
     return unite(std::move(work));
@@ -450,9 +460,9 @@ class Measurer {
     Seconds for_peers, for_stages;
   };
   Waiting waiting_in(const Intervals& idle, const Intervals& waits) const {
-    const Seconds all = measure_of(idle);
+    const Seconds all = counted_.of(idle);
     const Seconds for_peers =
-        w_.parallelism.pipeline > 1 ? measure_of(intersect(idle, waits)) : all;
+        w_.parallelism.pipeline > 1 ? counted_.of(intersect(idle, waits)) : all;
     return {for_peers, all - for_peers};
   }
 
@@ -478,19 +488,19 @@ class Measurer {
   void add_communications(const RankActivity& ranks, const Coverage& compute, double members) {
     std::map<CommunicationId, std::vector<Interval>> parts;
     std::map<CommunicationId, SortSum> sums;
-    for (const auto& [sort, is_first, interval] : ranks.communication) {
-      sums[sort].count += is_first ? 1 : 0;
+    for (const auto& [sort, firsts, interval] : ranks.communication) {
+      sums[sort].count += firsts;
       parts[sort].push_back(interval);
     }
     for (auto& [sort, intervals] : parts) {
       const Intervals merged = unite(std::move(intervals));  // messages go beside each other
-      sums[sort].time = measure_of(merged);
-      sums[sort].exposed = sums[sort].time - compute.within(merged);
+      sums[sort].time = counted_.of(merged);
+      sums[sort].exposed = sums[sort].time - counted_.of(compute, merged);
     }
-    for (const auto& [whole, slice] : ranks.work) {
+    for (const auto& [whole, slice, times] : ranks.work) {
       for (std::size_t i = 0; slice != nullptr && i < slice->by_sort.size(); ++i) {
         const auto& [sort, sum] = slice->by_sort[i];
-        sums[sort].add(sum);
+        sums[sort].add(sum, times);
       }
     }
     std::set<CommunicationKey> seen;
@@ -523,6 +533,7 @@ class Measurer {
   const Cluster& cluster_;
   const StepPlan& plan_;
   const Timeline& timeline_;
+  CountedTime counted_;
   ActivityReader reader_;
   IdVector<RankClassId, RankActivity> ranks_;
   StepReport step_;
@@ -589,6 +600,8 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
   report.speeds = measurer.speeds();
   report.simulation = {.tasks_played = plan.graph.tasks.size(),
                        .flows_played = count_flows(plan.graph),
+                       .rounds_counted = static_cast<std::size_t>(timeline.rounds.more),
+                       .round_microbatches = timeline.rounds.microbatches,
                        .classes = plan.fold.rank_classes.size(),
                        .fold = workload.fold,
                        .exact = plan.fold.exact};

@@ -273,7 +273,9 @@ struct SimulationReport {
   Seconds wall;
   Bytes peak_memory;
   std::size_t tasks_played = 0;
-  std::size_t flows_played = 0;  // of the tasks, those that load links
+  std::size_t flows_played = 0;    // of the tasks, those that load links
+  std::size_t rounds_counted = 0;  // that repeat one that was played
+  int round_microbatches = 0;      // of each
   std::size_t classes = 0;
   FoldMode fold = FoldMode::Exact;
   bool exact = true;

@@ -250,6 +250,8 @@ Section simulation_section(const Report& report) {
   add("peak_memory_bytes", Figure::size(simulation.peak_memory));
   add("tasks_played", Figure::count(simulation.tasks_played));
   add("flows_played", Figure::count(simulation.flows_played));
+  add("rounds_counted", Figure::count(simulation.rounds_counted));
+  add("round_microbatches", Figure::count(simulation.round_microbatches));
   add("classes", Figure::count(simulation.classes));
   add("fold", Figure::words(name_of(simulation.fold)));
   add("exact", Figure::flag(simulation.exact));
@@ -260,6 +262,13 @@ Section simulation_section(const Report& report) {
                   simulation.fold == FoldMode::Bound && simulation.exact ? ", here exact" : "",
                   to_text(simulation.wall)),
       Shown::PageOnly));
+  if (simulation.rounds_counted > 0) {
+    section.rows.push_back(sentence(
+        fmt::format("Its rounds of {} repeat exactly: {} of them {} counted, not played.",
+                    counted(simulation.round_microbatches, "microbatch", "es"),
+                    simulation.rounds_counted, simulation.rounds_counted == 1 ? "is" : "are"),
+        Shown::PageOnly));
+  }
   return section;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "sim/base/error.hpp"
 #include "sim/report/activity.hpp"
 #include "sim/report/trace_events.hpp"
 #include "sim/report/writers.hpp"
@@ -224,6 +225,7 @@ TraceSelection whole_step(const StepPlan& plan) {
 
 void write_trace(const StepPlan& plan, const Timeline& timeline, const TraceSelection& selection,
                  const TextSink& out) {
+  check(timeline.rounds.more == 0, "a trace shows every task, so none of them may be counted");
   StepTraceWriter(plan, timeline, selection, out).write();
 }
 

@@ -25,6 +25,7 @@ struct TraceSelection {
 /// All of it.
 TraceSelection whole_step(const StepPlan& plan);
 
+/// All of the step was played: none of its rounds was counted.
 void write_trace(const StepPlan& plan, const Timeline& timeline, const TraceSelection& selection,
                  const TextSink& out);
 /// How many slices that trace has.

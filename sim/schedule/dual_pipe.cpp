@@ -149,7 +149,8 @@ const ScheduleRow kDualPipeV{
           return (shape.placement.stages() - 1.0) / (3 * shape.microbatches);
         },
     .peak = [](const ScheduleShape& shape,
-               int /*stage*/) { return 2 * shape.placement.stages() + 1; }};
+               int /*stage*/) { return 2 * shape.placement.stages() + 1; },
+    .round = one_by_one};
 
 const ScheduleRow kDualPipe{
     .name = "dualpipe",
@@ -162,6 +163,7 @@ const ScheduleRow kDualPipe{
         [](const ScheduleShape& shape) {
           return (shape.placement.stages() - 2.0) / (3 * shape.microbatches);
         },
-    .peak = [](const ScheduleShape& shape, int /*stage*/) { return shape.placement.stages() + 1; }};
+    .peak = [](const ScheduleShape& shape, int /*stage*/) { return shape.placement.stages() + 1; },
+    .round = [](const ScheduleShape& /*shape*/) { return 2; }};  // one from each end
 
 }  // namespace danlu

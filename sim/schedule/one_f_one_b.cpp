@@ -104,6 +104,11 @@ const ScheduleRow kOneFOneB{
     .obstacle = one_f_one_b_obstacle,
     .actions = one_f_one_b_actions,
     .bubble = one_f_one_b_bubble,
-    .peak = one_f_one_b_peak};
+    .peak = one_f_one_b_peak,
+    .round = [](const ScheduleShape& shape) {
+      return shape.placement.chunks() == 1
+                 ? 1
+                 : interleaving_group(shape.placement.stages(), shape.microbatches);
+    }};
 
 }  // namespace danlu

@@ -38,11 +38,19 @@ struct ScheduleRow {
   double (*bubble)(const ScheduleShape& shape);
   /// The most microbatch-chunks whose activations a stage holds at once.
   int (*peak)(const ScheduleShape& shape, int stage);
+  /// With so many microbatches more every stage makes one round of passes more (rounds.hpp); null:
+  /// the schedule has no steady phase.
+  int (*round)(const ScheduleShape& shape) = nullptr;
 };
 
 /// Of a schedule that runs any shape.
 inline std::string no_obstacle(const ScheduleShape& /*shape*/) {
   return {};
+}
+
+/// Of a schedule whose stages take up one microbatch after the other.
+inline int one_by_one(const ScheduleShape& /*shape*/) {
+  return 1;
 }
 
 std::span<const ScheduleRow> schedule_table();

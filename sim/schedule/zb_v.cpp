@@ -113,6 +113,7 @@ const ScheduleRow kZbV{.name = "zb-v",
                        .obstacle = no_obstacle,
                        .actions = zb_v_actions,
                        .bubble = zb_v_bubble,
-                       .peak = zb_v_peak};
+                       .peak = zb_v_peak,
+                       .round = one_by_one};
 
 }  // namespace danlu

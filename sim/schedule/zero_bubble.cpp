@@ -78,7 +78,8 @@ const ScheduleRow kZbH1{
     .obstacle = no_obstacle,
     .actions = [](const ScheduleShape& shape, int stage) { return put_off(shape, stage, 1); },
     .bubble = put_off_bubble,
-    .peak = [](const ScheduleShape& shape, int /*stage*/) { return put_off_peak(shape, 1); }};
+    .peak = [](const ScheduleShape& shape, int /*stage*/) { return put_off_peak(shape, 1); },
+    .round = one_by_one};
 
 const ScheduleRow kZbH2{
     .name = "zb-h2",
@@ -88,6 +89,7 @@ const ScheduleRow kZbH2{
     .obstacle = zb_h2_obstacle,
     .actions = [](const ScheduleShape& shape, int stage) { return put_off(shape, stage, 2); },
     .bubble = put_off_bubble,
-    .peak = [](const ScheduleShape& shape, int /*stage*/) { return put_off_peak(shape, 2); }};
+    .peak = [](const ScheduleShape& shape, int /*stage*/) { return put_off_peak(shape, 2); },
+    .round = one_by_one};
 
 }  // namespace danlu

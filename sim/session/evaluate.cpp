@@ -8,7 +8,7 @@
 #include "sim/engine/max_min.hpp"
 #include "sim/fold/group_plan.hpp"
 #include "sim/report/given_up.hpp"
-#include "sim/tasks/plan_step.hpp"
+#include "sim/tasks/rounds.hpp"
 
 namespace danlu {
 namespace {
@@ -32,11 +32,24 @@ Evaluation evaluate_plan(const Workload& plan, const Cluster& cluster, double mo
   if (const auto problems = forced_choice_problems(plan, cluster); !problems.empty()) {
     return {.outcome = Outcome::Failed, .why = problems.front().message};
   }
+  const auto given_up = [&] {
+    return Evaluation{.outcome = Outcome::GivenUp,
+                      .why = fmt::format("its step takes longer than {}", to_text(*bound))};
+  };
+  if (const std::optional<FewerRounds> fewer = fewer_rounds(plan, cluster)) {
+    const StepPlan step = plan_step(fewer->workload, cluster, check_size, Disturbed::Open);
+    std::optional<Timeline> timeline = play_max_min(step.graph, {.until = bound});
+    if (!timeline) {
+      return given_up();
+    }
+    if (count_rounds(step, *fewer, *timeline)) {
+      return bound && timeline->end > *bound ? given_up() : Evaluation{.step = timeline->end};
+    }
+  }
   const StepPlan step = plan_step(plan, cluster, check_size, Disturbed::Open);
   const std::optional<Timeline> timeline = play_max_min(step.graph, {.until = bound});
   if (!timeline) {
-    return {.outcome = Outcome::GivenUp,
-            .why = fmt::format("its step takes longer than {}", to_text(*bound))};
+    return given_up();
   }
   if (const auto found = first_given_up(cluster, step, *timeline, plan.communication.timeout)) {
     return {.outcome = Outcome::Hung,

@@ -40,6 +40,9 @@ struct SessionOptions {
   EffortLimit events{1e8, "a larger SessionOptions::events plays more"};
   int processes = 0;         // that play at once; 0: as many as there are processors
   bool simgrid_log = false;  // SimGrid's own log, on stderr
+  /// Rounds of a step that repeat are counted (sim/tasks/rounds.hpp); else every task is played, as
+  /// traces and drawings need it.
+  bool count_rounds = true;
 
   // What is called, where it is set. `announce` and `log` may be called in the processes that play.
   std::function<void(const Effort&)> announce;             // before what will be noticed

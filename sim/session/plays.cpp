@@ -11,6 +11,7 @@
 #include "sim/engine/engine.hpp"
 #include "sim/report/given_up.hpp"
 #include "sim/session/effort.hpp"
+#include "sim/tasks/rounds.hpp"
 
 namespace danlu {
 namespace {
@@ -42,6 +43,35 @@ std::vector<const ClusterSpec*> clusters_of(std::span<const Scenario> scenarios)
 }
 
 }  // namespace
+
+PlannedStep play_or_count(const Scenario& scenario, const Cluster& cluster,
+                          const SessionOptions& options,
+                          const std::function<PlannedStep(const Scenario&)>& play) {
+  const std::optional<FewerRounds> fewer =
+      options.count_rounds ? fewer_rounds(scenario.workload, cluster) : std::nullopt;
+  if (fewer) {
+    Scenario shorter = scenario;
+    shorter.workload = fewer->workload;
+    PlannedStep step = play(shorter);
+    if (!step.played.ended() || count_rounds(step.plan, *fewer, step.played.timeline)) {
+      return step;
+    }
+    options.say("its rounds do not repeat in so few microbatches: the whole step is played");
+  }
+  return play(scenario);
+}
+
+Played end_of_scenario(const Scenario& scenario, const Cluster& cluster,
+                       const SessionOptions& options,
+                       const std::function<StepPlan(const Scenario&)>& plan) {
+  Played played = play_or_count(scenario, cluster, options, [&](const Scenario& shorter) {
+                    PlannedStep step{plan(shorter), {}};
+                    step.played = play_step(shorter, cluster, step.plan, options);
+                    return step;
+                  }).played;
+  played.timeline = {.end = played.timeline.end};
+  return played;
+}
 
 Played play_step(const Scenario& scenario, const Cluster& cluster, const StepPlan& plan,
                  const SessionOptions& options) {
@@ -111,8 +141,9 @@ std::vector<Seconds> play_steps(std::span<const Scenario> scenarios, const Clust
   const std::vector<Played> all = play_on_clusters(
       clusters_of(scenarios), built, {.processes = options.processes},
       [&](std::size_t i, const Cluster& cluster) {
-        const StepPlan plan = plan_step(scenarios[i].workload, cluster, {}, Disturbed::Open);
-        return end_of_step(scenarios[i], cluster, plan, options);
+        return end_of_scenario(scenarios[i], cluster, options, [&](const Scenario& scenario) {
+          return plan_step(scenario.workload, cluster, {}, Disturbed::Open);
+        });
       });
   std::vector<Seconds> steps;
   for (const Played& played : all) {
@@ -128,10 +159,11 @@ std::vector<std::optional<Seconds>> try_steps(std::span<const Scenario> scenario
   const std::vector<Played> all = play_on_clusters(
       clusters_of(scenarios), built, {.processes = options.processes, .patience = kPatience},
       [&](std::size_t i, const Cluster& cluster) {
-        const StepPlan plan = plan_step(scenarios[i].workload, cluster, [&](const StepSize& size) {
-          check(size.parts() <= static_cast<double>(most_tasks), "too large to be tried");
+        return end_of_scenario(scenarios[i], cluster, options, [&](const Scenario& scenario) {
+          return plan_step(scenario.workload, cluster, [&](const StepSize& size) {
+            check(size.parts() <= static_cast<double>(most_tasks), "too large to be tried");
+          });
         });
-        return end_of_step(scenarios[i], cluster, plan, options);
       });
   std::vector<std::optional<Seconds>> steps;
   for (const Played& played : all) {

@@ -16,6 +16,22 @@
 
 namespace danlu {
 
+/// A step as it was planned and played.
+struct PlannedStep {
+  StepPlan plan;
+  Played played;
+};
+
+/// Plays the scenario's step, or fewer rounds of it where those that are left out can be counted:
+/// `play` plans and plays what it is given. Both ways the timeline ends when the whole step does.
+PlannedStep play_or_count(const Scenario& scenario, const Cluster& cluster,
+                          const SessionOptions& options,
+                          const std::function<PlannedStep(const Scenario&)>& play);
+/// When the step ends, without the times of tasks; in this process. `plan` plans what it is given.
+Played end_of_scenario(const Scenario& scenario, const Cluster& cluster,
+                       const SessionOptions& options,
+                       const std::function<StepPlan(const Scenario&)>& plan);
+
 /// Plays a planned step in this process: its timeline, or why it hung.
 Played play_step(const Scenario& scenario, const Cluster& cluster, const StepPlan& plan,
                  const SessionOptions& options);

@@ -50,6 +50,27 @@ DrawsReport play_draws(const Scenario& scenario, const Cluster& cluster, StepPla
   return draws;
 }
 
+PlannedStep plan_and_play(const Scenario& scenario, const Cluster& cluster,
+                          const SessionOptions& options) {
+  PlannedStep step{plan_within_limits(scenario, cluster, options), {}};
+  const StepPlan& plan = step.plan;
+  // The graph is acyclic and every byte is accounted for.
+  if (options.planned) {
+    options.planned(plan);
+  }
+  options.say(fmt::format("plan: {} classes of ranks, {} of communications, {} links, {} tasks",
+                          plan.fold.rank_classes.size(), plan.fold.patterns.size(),
+                          plan.fold.links.size(), plan.graph.tasks.size()));
+  if (const int draws = scenario.cluster.degraded.draws; draws > 1) {
+    allow_plays(fmt::format("{}: degraded.draws", scenario.name), static_cast<std::size_t>(draws),
+                plan.graph.tasks.size(), {"fewer draws"}, options);
+  }
+  step.played = play_in_processes(1, {}, [&](std::size_t) {
+                  return play_step(scenario, cluster, plan, options);
+                }).front();
+  return step;
+}
+
 std::vector<ReportSetting> settings_of(const Scenario& scenario) {
   std::vector<ReportSetting> settings;
   for (const Setting& setting : scenario.settings) {
@@ -91,22 +112,10 @@ Simulation simulate_if_memory(const Scenario& scenario, const SessionOptions& op
   Cluster cluster = build_cluster(scenario.cluster);
   options.say(fmt::format("{}: {} nodes, {} links", scenario.name, cluster.nodes(),
                           cluster.topology.links().size()));
-  StepPlan plan = plan_within_limits(scenario, cluster, options);
-  // The graph is acyclic and every byte is accounted for.
-  if (options.planned) {
-    options.planned(plan);
-  }
-  options.say(fmt::format("plan: {} classes of ranks, {} of communications, {} links, {} tasks",
-                          plan.fold.rank_classes.size(), plan.fold.patterns.size(),
-                          plan.fold.links.size(), plan.graph.tasks.size()));
   const int draws = scenario.cluster.degraded.draws;
-  if (draws > 1) {
-    allow_plays(fmt::format("{}: degraded.draws", scenario.name), static_cast<std::size_t>(draws),
-                plan.graph.tasks.size(), {"fewer draws"}, options);
-  }
-  Played played = play_in_processes(1, {}, [&](std::size_t) {
-                    return play_step(scenario, cluster, plan, options);
-                  }).front();
+  auto [plan, played] = play_or_count(scenario, cluster, options, [&](const Scenario& shorter) {
+    return plan_and_play(shorter, cluster, options);
+  });
   const Seconds step = end_of(played);
   // Every task has finished, and nothing was given up.
   Timeline timeline = std::move(played.timeline);

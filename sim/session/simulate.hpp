@@ -11,7 +11,8 @@
 
 namespace danlu {
 
-/// A played scenario.
+/// A played scenario. Where rounds of it were counted (SessionOptions::count_rounds), plan and
+/// timeline are of the others (Timeline::rounds), the report is of the whole step.
 struct Simulation {
   Scenario scenario;
   Cluster cluster;

@@ -68,13 +68,15 @@ constexpr std::string_view kTooLarge = "too many tasks (--max-tasks): collective
 /// With a remark where the step is too large to be played but by closed forms.
 Played play_row(const Scenario& scenario, const Cluster& cluster, const SessionOptions& options) {
   try {
-    return end_of_step(scenario, cluster,
-                       plan_within_limits(scenario, cluster, options, Disturbed::Open), options);
+    return end_of_scenario(scenario, cluster, options, [&](const Scenario& shorter) {
+      return plan_within_limits(shorter, cluster, options, Disturbed::Open);
+    });
   } catch (const CannotRun&) {
     Scenario closed = scenario;
     closed.workload.collectives = CollectiveMode::Formula;
-    Played played =
-        end_of_step(closed, cluster, plan_within_limits(closed, cluster, options), options);
+    Played played = end_of_scenario(closed, cluster, options, [&](const Scenario& shorter) {
+      return plan_within_limits(shorter, cluster, options);
+    });
     played.why = kTooLarge;
     return played;
   }

@@ -29,6 +29,7 @@ class PassLowering {
     std::vector<Tasks> previous(passing.lanes());
     std::map<ProgramId, std::vector<PlayedProgramId>> played;
     joint_slices_.clear();
+    draft_.begin_strand(passing.stage);
     for (const StagePass& made : draft_.stage(passing.stage).passes) {
       const auto [known, is_new] = played.try_emplace(made.program);
       if (is_new) {
@@ -36,6 +37,7 @@ class PassLowering {
       }
       const std::vector<PlayedProgramId>& programs = known->second;
       Pass pass{.action = made.action, .beside = made.beside};
+      draft_.add_to_strand(passing.passes.next_id());
       for (const ProgramSlice& slice :
            made.cut_at_layers ? layer_slices(programs[0]) : std::vector{whole(programs[0])}) {
         hosts.begins = true;
@@ -60,6 +62,7 @@ class PassLowering {
       }
       passing.passes.push_back(std::move(pass));
     }
+    draft_.end_strand();
     for (std::size_t u = 0; u < passing.rank_classes.size(); ++u) {
       passing.ends.push_back(previous[passing.fused ? 0 : u]);
     }

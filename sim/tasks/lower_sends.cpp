@@ -22,6 +22,7 @@ void add_sends(StepDraft& draft, GroupClassId id, const Names& names) {
   const std::size_t lane = sender.lane_of(from);
   std::optional<TaskId> previous;
   std::map<double, CommunicationId> sorts;  // by arrays
+  draft.begin_strand(sender.stage);
   for (const Send& send : draft.stage(sender.stage).sends) {
     if (send.next != next) {
       continue;
@@ -33,6 +34,7 @@ void add_sends(StepDraft& draft, GroupClassId id, const Names& names) {
       sort->second =
           draft.communication(id, {CollectiveOp::SendReceive, send.arrays * draft.step().sent});
     }
+    draft.add_to_strand(send.pass);
     const auto [first, ends] = draft.add_communication(
         sort->second, action.is_forward() ? names.activation : names.gradient, action);
     const TaskId last = ends[0].front();  // a message is one part
@@ -51,6 +53,7 @@ void add_sends(StepDraft& draft, GroupClassId id, const Names& names) {
     }
     previous = last;
   }
+  draft.end_strand();
 }
 
 }  // namespace

@@ -14,10 +14,19 @@
 
 namespace danlu {
 
+/// Passes of a stage that one group of ranks makes, or what one rank sends to another stage: one
+/// after the other, each some tasks that follow one another in the graph.
+struct Strand {
+  int stage = 0;
+  std::vector<PassId> passes;  // that each is, or that made what is sent
+  std::vector<TaskId> begins;  // of each its first task; and behind the last one
+};
+
 /// The step and the folding it was planned with.
 struct StepPlan {
   Fold fold;
   TaskGraph graph;
+  std::vector<Strand> strands{};  // in the order of their tasks; what is left is the step's end
 };
 
 /// About how large a step is: what is planned of it, and what a machine needs for that.

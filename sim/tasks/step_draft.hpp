@@ -92,6 +92,14 @@ class StepDraft {
   void wait_for(const Tasks& before, TaskId after);
   void let_go_on(TaskId before, const Tasks& after);
 
+  /// Begins a strand, to which each pass or send is added before its tasks.
+  void begin_strand(int stage) { plan_.strands.push_back({.stage = stage}); }
+  void add_to_strand(PassId pass) {
+    plan_.strands.back().passes.push_back(pass);
+    plan_.strands.back().begins.push_back(graph().tasks.next_id());
+  }
+  void end_strand() { plan_.strands.back().begins.push_back(graph().tasks.next_id()); }
+
   StepPlan take() { return std::move(plan_); }
 
  private:

@@ -17,6 +17,7 @@
 #include "sim/cluster/throttle.hpp"
 #include "sim/collective/tuning.hpp"
 #include "sim/program/play.hpp"
+#include "sim/tasks/counted_rounds.hpp"
 
 namespace danlu {
 
@@ -181,7 +182,11 @@ std::vector<TaskId> topological_order(const TaskGraph& graph);
 /// When every task became ready (its latency runs from there) and when it finished.
 struct Timeline {
   IdVector<TaskId, Seconds> start, finish;
-  Seconds end;
+  Seconds end;             // of the whole step
+  CountedRounds rounds{};  // that were not played
+
+  /// The end of what was played.
+  Seconds played() const { return rounds.more > 0 ? rounds.end : end; }
 };
 
 }  // namespace danlu

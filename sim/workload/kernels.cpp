@@ -84,14 +84,14 @@ Seconds ComputeTime::total() const {
   return sum;
 }
 
-ComputeTime& ComputeTime::operator+=(const ComputeTime& other) {
+ComputeTime& ComputeTime::add(const ComputeTime& other, double times) {
   for (const ComputePart part : parts.ids()) {
-    parts[part] += other.parts[part];
+    parts[part] += times * other.parts[part];
   }
-  model_flops += other.model_flops;
-  hardware_flops += other.hardware_flops;
-  memory += other.memory;
-  passing += other.passing;
+  model_flops += times * other.model_flops;
+  hardware_flops += times * other.hardware_flops;
+  memory += times * other.memory;
+  passing += times * other.passing;
   return *this;
 }
 

@@ -115,7 +115,8 @@ struct ComputeTime {
   Bounds bounds() const { return {total() - passing, passing}; }
   Seconds& operator[](ComputePart part) { return parts[part]; }
   Seconds operator[](ComputePart part) const { return parts[part]; }
-  ComputeTime& operator+=(const ComputeTime& other);
+  ComputeTime& operator+=(const ComputeTime& other) { return add(other, 1); }
+  ComputeTime& add(const ComputeTime& other, double times);
 };
 
 /// The same on a GPU whose kernels take `factor` times as long. What useful FLOPs take at the dense

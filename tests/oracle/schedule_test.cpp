@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <map>
 
+#include "sim/schedule/rounds.hpp"
 #include "tests/support/pipelines.hpp"
 #include "tests/support/support.hpp"
 
@@ -196,6 +197,71 @@ TEST(Schedule, RowsKnowTheirBubbleAndPeak) {
 
 // Megatron-core refuses a last group below p; so 10 = 5 + 5, 9 = 5 + 4, 20 = 10 + 10, 26 = 9 + 9 +
 // 8, 7 = 4 + 3 and 6 = 6, where groups of p would leave 2, 1, 4, 2, 1 and 2.
+/// Kinds and chunks of passes, and which are side by side.
+std::vector<std::tuple<ActionKind, int, bool>> without_microbatches(
+    const std::vector<Action>& actions) {
+  std::vector<std::tuple<ActionKind, int, bool>> found;
+  for (const Action& action : actions) {
+    found.emplace_back(action.kind, action.chunk, action.with_next);
+  }
+  return found;
+}
+
+/// With two more rounds a row is what round_between() says of one more.
+TEST(Schedule, LongerRowsHaveRoundsMore) {
+  int rounds = 0;
+  for (Shape shape : grid()) {
+    const ScheduleRow& row = schedule_named(shape.schedule);
+    if (row.round == nullptr || shape.microbatches < 3 * shape.stages ||
+        !row.obstacle(schedule_shape(shape)).empty()) {
+      continue;
+    }
+    SCOPED_TRACE(describe(shape));
+    const int more = row.round(schedule_shape(shape));
+    Shape longer = shape;
+    longer.microbatches += more;
+    Shape longest = longer;
+    longest.microbatches += more;
+    if (row.round(schedule_shape(longer)) != more || row.round(schedule_shape(longest)) != more) {
+      continue;  // groups of another size
+    }
+    for (int stage = 0; stage < shape.stages; ++stage) {
+      const std::vector<Action> actions = actions_of(shape, stage);
+      const std::optional<RowRound> round = round_between(actions, actions_of(longer, stage));
+      ASSERT_TRUE(round) << "stage " << stage;
+      if (std::any_of(actions.begin(), actions.end(),
+                      [](const Action& action) { return action.with_next; })) {
+        continue;  // passes of two actions, which places of actions do not count
+      }
+      const auto expected = without_microbatches(actions_of(longest, stage));
+      const auto own = without_microbatches(actions);
+      for (std::size_t at = round->first; at <= round->last; ++at) {
+        auto made = own;
+        const std::vector repeated(own.begin() + static_cast<std::ptrdiff_t>(at),
+                                   own.begin() + static_cast<std::ptrdiff_t>(at + round->length));
+        for (int i = 0; i < 2; ++i) {
+          made.insert(made.begin() + static_cast<std::ptrdiff_t>(at), repeated.begin(),
+                      repeated.end());
+        }
+        ASSERT_EQ(made, expected) << "stage " << stage << ", round at " << at;
+        ++rounds;
+      }
+    }
+  }
+  EXPECT_GT(rounds, 1000);
+}
+
+/// 1F1B on the first of two stages; F3 and B2 are the last round that may come once more.
+TEST(Schedule, ARoundIsWhatALongerRowHasMore) {
+  const std::optional<RowRound> round =
+      round_between(actions_of({"1f1b", 2, 1, 4}, 0), actions_of({"1f1b", 2, 1, 5}, 0));
+  ASSERT_TRUE(round);
+  EXPECT_EQ(round->length, 2U);
+  EXPECT_EQ(round->first, 1U);  // F1 B0, after F0
+  EXPECT_EQ(round->last, 5U);
+  EXPECT_FALSE(round_between(actions_of({"gpipe", 2, 1, 4}, 0), actions_of({"gpipe", 2, 1, 5}, 0)));
+}
+
 TEST(Schedule, GroupsOfInterleavingLeaveNoRestBelowTheStages) {
   EXPECT_EQ(interleaving_group(4, 8), 4);
   EXPECT_EQ(interleaving_group(4, 10), 5);

@@ -1,0 +1,118 @@
+// A step whose rounds repeat is played in part, and the rest counted (sim/tasks/rounds.hpp). That
+// must not be seen in any figure: random steps of many microbatches are planned and played whole
+// and counted, and whatever their reports say is the same to 1e-9.
+//
+// DANLU_SEED=n repeats a failure, DANLU_CASES=n asks for more cases per shard.
+#include "sim/tasks/rounds.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "sim/engine/max_min.hpp"
+#include "sim/report/report.hpp"
+#include "sim/report/writers.hpp"
+#include "tests/support/random_steps.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::Case;
+using testing::from_environment;
+using Json = nlohmann::json;
+
+/// Every figure of the report by its place, but for how it was simulated, for notes, in which one
+/// of several equally full links is named, and for which of equally long ways is the critical path.
+Json figures_of(const Report& report) {
+  Json json = Json::parse(write_json(std::array{document_of(report)}, false));
+  json.erase("simulation");
+  json.erase("notes");
+  json.at("critical_path").erase("communications");
+  return json.flatten();
+}
+
+/// Numbers to 1e-9 of themselves, or of the step where they are times.
+void expect_same(const Json& found, const Json& whole, double step) {
+  ASSERT_EQ(found.size(), whole.size());
+  for (const auto& [place, value] : whole.items()) {
+    ASSERT_TRUE(found.contains(place)) << place;
+    if (value.is_number()) {
+      const double expected = value.get<double>();
+      EXPECT_NEAR(found[place].get<double>(), expected, 1e-9 * (std::abs(expected) + step))
+          << place;
+    } else {
+      EXPECT_EQ(found[place], value) << place;
+    }
+  }
+}
+
+/// With so many microbatches that rounds are left out, on a machine that does not change.
+Case with_many_microbatches(Case drawn, std::uint64_t seed) {
+  testing::Dice dice(seed);
+  DegradedSpec& degraded = drawn.cluster.degraded;
+  degraded.throttle.clear();
+  degraded.flaps.clear();
+  degraded.jitter = {};
+  degraded.draws = 1;
+  Workload& w = drawn.workload;
+  const int parts = w.placement().parts();
+  const int pipeline = w.parallelism.pipeline;
+  const int most = 600 / parts + 8 * pipeline;
+  int microbatches = dice.between(most / 2, most);
+  microbatches -= microbatches % (2 * pipeline);
+  w.training.global_batch = microbatches * w.training.micro_batch * w.parallelism.data;
+  return drawn;
+}
+
+constexpr std::size_t kMostTasks = 5000;  // of what is played; a whole step has many times as many
+
+class Rounds : public ::testing::TestWithParam<int> {};
+
+TEST_P(Rounds, ThatAreCountedAreThoseThatWouldBePlayed) {
+  const std::uint64_t cases = from_environment("DANLU_CASES", 25);
+  const std::uint64_t own = 5001 + static_cast<std::uint64_t>(GetParam()) * cases;
+  const std::uint64_t seed = from_environment("DANLU_SEED", own);
+  fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
+  int tried = 0;
+  int counted = 0;
+  for (std::uint64_t i = 0; i < cases; ++i) {
+    for (Case (*draw)(std::uint64_t) :
+         {testing::random_case, testing::mixed_case, testing::other_kind_case}) {
+      const Case drawn = with_many_microbatches(draw(seed + i), seed + i);
+      SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1: {}", seed + i, describe(drawn)));
+      const Cluster cluster = build_cluster(drawn.cluster);
+      const std::optional<FewerRounds> fewer = fewer_rounds(drawn.workload, cluster);
+      if (!fewer) {
+        continue;
+      }
+      const StepPlan plan = plan_step(fewer->workload, cluster);
+      if (plan.graph.tasks.size() > kMostTasks) {
+        continue;
+      }
+      ++tried;
+      Timeline timeline = play_max_min(plan.graph).value();
+      if (!count_rounds(plan, *fewer, timeline)) {
+        continue;
+      }
+      ++counted;
+      const StepPlan all = plan_step(drawn.workload, cluster);
+      const Timeline whole = play_max_min(all.graph).value();
+      const double step = whole.end.value;
+      ASSERT_NEAR(timeline.end.value / step, 1, 1e-10);
+      expect_same(figures_of(measure("step", drawn.workload, cluster, plan, timeline)),
+                  figures_of(measure("step", drawn.workload, cluster, all, whole)), step);
+      if (HasFailure()) {
+        return;
+      }
+    }
+  }
+  fmt::print("{} steps whose rounds repeat, of {}\n", counted, tried);
+  EXPECT_GE(counted, std::getenv("DANLU_SEED") == nullptr ? 1 : 0);
+}
+INSTANTIATE_TEST_SUITE_P(Seeds, Rounds, ::testing::Range(0, 4));
+
+}  // namespace
+}  // namespace danlu
