@@ -27,7 +27,8 @@ Evaluation evaluate_plan(const Workload& plan, const Cluster& cluster, double mo
       throw TooLarge{size.opened + size.segments};
     }
   };
-  const StepSize least = least_size(plan);
+  const std::optional<FewerRounds> fewer = fewer_rounds(plan, cluster);
+  const StepSize least = least_size(fewer ? fewer->workload : plan);
   check_size({.segments = least.segments, .opened = least.tasks});
   if (const auto problems = forced_choice_problems(plan, cluster); !problems.empty()) {
     return {.outcome = Outcome::Failed, .why = problems.front().message};
@@ -36,7 +37,7 @@ Evaluation evaluate_plan(const Workload& plan, const Cluster& cluster, double mo
     return Evaluation{.outcome = Outcome::GivenUp,
                       .why = fmt::format("its step takes longer than {}", to_text(*bound))};
   };
-  if (const std::optional<FewerRounds> fewer = fewer_rounds(plan, cluster)) {
+  if (fewer) {
     const StepPlan step = plan_step(fewer->workload, cluster, check_size, Disturbed::Open);
     std::optional<Timeline> timeline = play_max_min(step.graph, {.until = bound});
     if (!timeline) {
