@@ -13,7 +13,10 @@
 
 #include "sim/engine/max_min.hpp"
 #include "sim/report/report.hpp"
+#include "sim/report/trace.hpp"
 #include "sim/report/writers.hpp"
+#include "sim/session/plays.hpp"
+#include "sim/session/simulate.hpp"
 #include "tests/support/random_steps.hpp"
 #include "tests/support/support.hpp"
 
@@ -24,14 +27,19 @@ using testing::Case;
 using testing::from_environment;
 using Json = nlohmann::json;
 
-/// Every figure of the report by its place, but for how it was simulated, for notes, in which one
-/// of several equally full links is named, and for which of equally long ways is the critical path.
+/// Every figure of the report by its place, but for how it was simulated, for notes, in which one of
+/// several equally full links is named, and for the critical path, which is one of several equally
+/// long ones.
 Json figures_of(const Report& report) {
   Json json = Json::parse(write_json(std::array{document_of(report)}, false));
   json.erase("simulation");
   json.erase("notes");
-  json.at("critical_path").erase("communications");
+  json.erase("critical_path");
   return json.flatten();
+}
+
+double length_of(const CriticalPath& path) {
+  return (path.compute.total() + path.communication).value;
 }
 
 /// Numbers to 1e-9 of themselves, or of the step where they are times.
@@ -72,7 +80,7 @@ constexpr std::size_t kMostTasks = 5000;  // of what is played; a whole step has
 class Rounds : public ::testing::TestWithParam<int> {};
 
 TEST_P(Rounds, ThatAreCountedAreThoseThatWouldBePlayed) {
-  const std::uint64_t cases = from_environment("DANLU_CASES", 25);
+  const std::uint64_t cases = from_environment("DANLU_CASES", 60);
   const std::uint64_t own = 5001 + static_cast<std::uint64_t>(GetParam()) * cases;
   const std::uint64_t seed = from_environment("DANLU_SEED", own);
   fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
@@ -102,8 +110,10 @@ TEST_P(Rounds, ThatAreCountedAreThoseThatWouldBePlayed) {
       const Timeline whole = play_max_min(all.graph).value();
       const double step = whole.end.value;
       ASSERT_NEAR(timeline.end.value / step, 1, 1e-10);
-      expect_same(figures_of(measure("step", drawn.workload, cluster, plan, timeline)),
-                  figures_of(measure("step", drawn.workload, cluster, all, whole)), step);
+      const Report found = measure("step", drawn.workload, cluster, plan, timeline);
+      const Report expected = measure("step", drawn.workload, cluster, all, whole);
+      expect_same(figures_of(found), figures_of(expected), step);
+      EXPECT_NEAR(length_of(found.critical_path), length_of(expected.critical_path), 1e-9 * step);
       if (HasFailure()) {
         return;
       }
@@ -113,6 +123,36 @@ TEST_P(Rounds, ThatAreCountedAreThoseThatWouldBePlayed) {
   EXPECT_GE(counted, std::getenv("DANLU_SEED") == nullptr ? 1 : 0);
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, Rounds, ::testing::Range(0, 4));
+
+/// Its stages are unequal, so that no round is a copy of another.
+TEST(Rounds, AreAllPlayedWhereTheyDoNotRepeat) {
+  const Scenario scenario = testing::shipped("faults/bloom-176b.yaml");
+  const Cluster cluster = build_cluster(scenario.cluster);
+  const std::optional<FewerRounds> fewer = fewer_rounds(scenario.workload, cluster);
+  ASSERT_TRUE(fewer);
+  EXPECT_LT(fewer->workload.microbatches(), scenario.workload.microbatches());
+  SessionOptions all;
+  all.count_rounds = false;
+  EXPECT_EQ(play_steps({&scenario, 1}, &cluster, {})[0],
+            play_steps({&scenario, 1}, &cluster, all)[0]);
+}
+
+/// Played by SimGrid: the report is of the whole step, and a trace of what was played is refused.
+TEST(Rounds, AreOfTheWholeStepInTheReport) {
+  const Scenario scenario = testing::shipped("gpt3-175b-a100.yaml");
+  SessionOptions all;
+  all.count_rounds = false;
+  const Simulation whole = simulate(scenario, all);
+  const Simulation counted = simulate(scenario);
+  EXPECT_EQ(whole.report.simulation.rounds_counted, 0U);
+  EXPECT_EQ(counted.report.simulation.rounds_counted, 84U);  // of 96 microbatches, 8 + 4 are played
+  EXPECT_EQ(counted.report.simulation.round_microbatches, 1);
+  EXPECT_NEAR(counted.report.step.time / whole.report.step.time, 1, 1e-12);
+  EXPECT_NEAR(counted.report.step.mfu / whole.report.step.mfu, 1, 1e-12);
+  EXPECT_THROW(write_trace(counted.plan, counted.timeline, whole_step(counted.plan),
+                           [](std::string_view) {}),
+               InternalError);
+}
 
 }  // namespace
 }  // namespace danlu
