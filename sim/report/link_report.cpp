@@ -1,5 +1,7 @@
 #include "sim/report/link_report.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -164,6 +166,19 @@ class LinkReporter {
 std::vector<LinkReport> link_report(const Cluster& cluster, const StepPlan& plan,
                                     const Timeline& timeline, ActivityReader& reader, bool shares) {
   return LinkReporter(cluster, plan, timeline, reader, shares).report();
+}
+
+std::string overfull_note(const std::vector<LinkReport>& links) {
+  constexpr double kMostOver = 1e-6;
+  const auto fullest = std::max_element(
+      links.begin(), links.end(), [](const auto& a, const auto& b) { return a.peak < b.peak; });
+  return fullest == links.end() || fullest->peak <= 1 + kMostOver
+             ? ""
+             : fmt::format(
+                   "collectives: formula gives every communication its links to itself; together "
+                   "they ask for up to {:.0f} % of a link ({}), so the step takes longer in truth; "
+                   "collectives: steady shares links",
+                   fullest->peak * 100, name_of(fullest->kind));
 }
 
 }  // namespace danlu

@@ -28,4 +28,7 @@ struct LinkReport {
 std::vector<LinkReport> link_report(const Cluster& cluster, const StepPlan& plan,
                                     const Timeline& timeline, ActivityReader& reader, bool shares);
 
+/// With closed forms a link may carry more than it can: what is to be said of that, or "".
+std::string overfull_note(const std::vector<LinkReport>& links);
+
 }  // namespace danlu

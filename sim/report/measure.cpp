@@ -545,21 +545,6 @@ class Measurer {
   WorkDone done_;
 };
 
-/// With closed forms a link may carry more than it can.
-void note_overfull(Report& report) {
-  const auto fullest =
-      std::max_element(report.links.begin(), report.links.end(),
-                       [](const auto& a, const auto& b) { return a.peak < b.peak; });
-  constexpr double kMostOver = 1e-6;
-  if (fullest != report.links.end() && fullest->peak > 1 + kMostOver) {
-    report.notes.push_back(fmt::format(
-        "collectives: formula gives every communication its links to itself; together "
-        "they ask for up to {:.0f} % of a link ({}), so the step takes longer in truth; "
-        "collectives: steady shares links",
-        fullest->peak * 100, name_of(fullest->kind)));
-  }
-}
-
 std::size_t count_flows(const TaskGraph& graph) {
   std::size_t flows = 0;
   for (const Task& task : graph.tasks) {
@@ -593,8 +578,8 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
   report.critical_path = critical_path(cluster, plan, timeline, measurer.reader());
   const bool shares = workload.collectives != CollectiveMode::Formula;
   report.links = link_report(cluster, plan, timeline, measurer.reader(), shares);
-  if (!shares) {
-    note_overfull(report);
+  if (const std::string note = shares ? "" : overfull_note(report.links); !note.empty()) {
+    report.notes.push_back(note);
   }
   report.stages = measurer.stages();
   report.speeds = measurer.speeds();

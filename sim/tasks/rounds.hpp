@@ -23,8 +23,8 @@ struct FewerRounds {
 };
 
 /// None where the schedule has no rounds, the step is hardly longer than what would be played of
-/// it, or where rounds cannot repeat: links flap, GPUs throttle or jitter, or replicas of a slow GPU
-/// or another kind fall behind the others.
+/// it, or where rounds cannot repeat: links flap, GPUs throttle or jitter, or replicas with a slow
+/// GPU or one of another kind fall behind the others.
 std::optional<FewerRounds> fewer_rounds(const Workload& workload, const Cluster& cluster);
 
 /// Whether the last rounds that were played are copies of each other, task by task; then they are

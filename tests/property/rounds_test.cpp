@@ -27,9 +27,9 @@ using testing::Case;
 using testing::from_environment;
 using Json = nlohmann::json;
 
-/// Every figure of the report by its place, but for how it was simulated, for notes, in which one of
-/// several equally full links is named, and for the critical path, which is one of several equally
-/// long ones.
+/// Every figure of the report by its place, but for how it was simulated, for notes, in which one
+/// of several equally full links is named, and for the critical path, which is one of several
+/// equally long ones.
 Json figures_of(const Report& report) {
   Json json = Json::parse(write_json(std::array{document_of(report)}, false));
   json.erase("simulation");
