@@ -193,7 +193,9 @@ interrupted() { # NAME SIGNAL SECONDS ARGUMENTS
   local code=$?
   expect "SIG$signal $name" "$((128 + $(kill -l "$signal")))" "$code"
 }
-heavy=(--set fold=off --set training.global_batch=2048)
+# gpipe has no rounds that could be counted.
+heavy=(--set fold=off --set training.global_batch=2048 --set training.schedule.kind=gpipe
+  --set training.schedule.chunks=1)
 for signal in INT TERM HUP; do
   interrupted 'while playing' "$signal" 0.4 "$slow" "${heavy[@]}"
   expect 'prints nothing' '' "$(<"$work/out")"
