@@ -15,8 +15,8 @@ RANDOM=${DANLU_SEED:=17}
 echo "DANLU_SEED=$DANLU_SEED"
 
 tiny_scenario >"$work/tiny.yaml"
-plan() { # DIR VALUES
-  call sweep plan "$work/tiny.yaml" --over "training.global_batch=$2" -o "$work/$1"
+plan() { # DIR VALUES ARGUMENTS...
+  call sweep plan "$work/tiny.yaml" --over "training.global_batch=$2" -o "$work/$1" "${@:3}"
   expect "$1 is planned" 0 "$code"
 }
 collected() { # DIR: the table
@@ -78,8 +78,9 @@ call sweep run "$work/killed"
 expect 'run again' 0 "$code"
 expect 'and as undisturbed' "$undisturbed" "$(collected killed)"
 
-# A point that takes long: SIGTERM drops it, and no process is left.
-plan long 8,8192
+# A point that takes long, since gpipe has no rounds that could be counted: SIGTERM drops it, and
+# no process is left.
+plan long 8,8192 --set training.schedule.kind=gpipe
 cp -r "$work/long" "$work/died"
 "$danlu" sweep run "$work/long" >/dev/null 2>&1 &
 until [[ $(pgrep -P $!) ]]; do sleep 0.01; done
