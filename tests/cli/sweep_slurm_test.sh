@@ -108,13 +108,14 @@ done
 idle_nodes() { [[ $(sinfo -h -N -t idle -o %N 2>/dev/null | wc -l) == 3 ]]; }
 await 'three nodes are idle' 60 idle_nodes
 
-# ---- A sweep of points that take about a second each, five to a chunk.
+# ---- A sweep of points that take about a second each, five to a chunk. gpipe has no rounds that
+# could be counted.
 cat >tiny.yaml <<'YAML'
 name: tiny
 model: {layers: 4, hidden: 1024, heads: 16, vocab: 32000}
 cluster: {topology: dgx-a100, gpus: 8}
 parallelism: {tensor: 2, pipeline: 2}
-training: {global_batch: 8, micro_batch: 1, sequence_length: 1024}
+training: {global_batch: 8, micro_batch: 1, sequence_length: 1024, schedule: {kind: gpipe}}
 YAML
 over=(--over training.global_batch=4000..5450:50)
 call sweep tiny.yaml "${over[@]}" -o direct.csv --jobs 2
