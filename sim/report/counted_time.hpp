@@ -23,11 +23,6 @@ class CountedTime {
     return more_ == 0 ? set.within(within)
                       : set.within(within) + set.within(in_round(within)) * more_;
   }
-  /// How often the step has what took that time, in the mean.
-  double times(Interval whole) const {
-    const Seconds length = whole.finish - whole.start;
-    return more_ == 0 || length == Seconds{} ? 1 : of(Intervals{whole}) / length;
-  }
 
  private:
   Intervals in_round(const Intervals& set) const { return intersect(set, {round_}); }
