@@ -1,6 +1,7 @@
 #include "sim/fold/implied_links.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 namespace danlu {
@@ -8,6 +9,8 @@ namespace {
 
 constexpr std::size_t kMostGuards = 1024;  // at a vertex; where more meet, no link is dropped
 constexpr double kRounding = 1 + 1e-12;
+constexpr double kNothing = 1e-12;  // of a weight
+constexpr double kAny = std::numeric_limits<double>::infinity();
 
 /// A pattern on a link.
 struct Crossing {
@@ -58,11 +61,16 @@ class Search {
   const Link& link(LoadedLinkId l) const { return topology_.link(step_.links[l]); }
   double capacity(LoadedLinkId l) const { return link(l).bandwidth.value; }
 
-  /// Whether guards among `candidates` leave `l` room for all its patterns.
+  /// Whether guards among `candidates` leave `l` room for all its patterns: each of them standing
+  /// for what it carries at most, or for more than that.
   bool is_implied(LoadedLinkId l, const std::vector<LoadedLinkId>& candidates) {
-    if (candidates.size() > kMostGuards) {
-      return false;
-    }
+    return candidates.size() <= kMostGuards &&
+           (most_on(l, candidates, 1) <= capacity(l) * kRounding ||
+            most_on(l, candidates, kAny) <= capacity(l) * kRounding);
+  }
+
+  /// What the guards allow on `l`; infinite where they do not stand for all of it.
+  double most_on(LoadedLinkId l, const std::vector<LoadedLinkId>& candidates, double most_share) {
     for (const Crossing& crossing : crossings_.of(l)) {
       open_[crossing.pattern] = crossing.weight;
     }
@@ -70,36 +78,42 @@ class Search {
     double most = 0;
     for (std::size_t i = 0; i < candidates.size() && left > 0; ++i) {
       const LoadedLinkId guard = candidates[i];
-      if (guard != l && !implied_[guard] && capacity(guard) <= capacity(l)) {
-        most += capacity(guard) * take_over(guard, left);
+      const bool back = link(guard).from == link(l).to && link(guard).to == link(l).from;
+      if (guard != l && !back && !implied_[guard] && capacity(guard) <= capacity(l)) {
+        most += capacity(guard) * take_over(guard, most_share, left);
       }
     }
     for (const Crossing& crossing : crossings_.of(l)) {
       open_[crossing.pattern] = 0;
     }
-    return left == 0 && most <= capacity(l) * kRounding;
+    return left == 0 ? most : kAny;
   }
 
-  /// Lets `guard` stand for those of the open patterns that cross it; returns the largest ratio of
-  /// their weights.
-  double take_over(LoadedLinkId guard, std::size_t& left) {
-    double ratio = 0;
+  /// Lets `guard` stand for what is open of the patterns that cross it; returns its share.
+  double take_over(LoadedLinkId guard, double most_share, std::size_t& left) {
+    double share = 0;
     for (const Crossing& crossing : crossings_.of(guard)) {
-      int& weight = open_[crossing.pattern];
+      share = std::max(share, open_[crossing.pattern] / static_cast<double>(crossing.weight));
+    }
+    share = std::min(share, most_share);
+    for (const Crossing& crossing : crossings_.of(guard)) {
+      double& weight = open_[crossing.pattern];
       if (weight > 0) {
-        ratio = std::max(ratio, static_cast<double>(weight) / crossing.weight);
-        weight = 0;
-        --left;
+        weight -= share * crossing.weight;
+        if (weight <= kNothing) {
+          weight = 0;
+          --left;
+        }
       }
     }
-    return ratio;
+    return share;
   }
 
   const StepPatterns& step_;
   const Topology& topology_;
   const Cluster& cluster_;
   IdVector<LoadedLinkId, bool> implied_;
-  IdVector<PatternId, int> open_;  // its weight on the link in question, until it has a guard
+  IdVector<PatternId, double> open_;  // of its weight on the link in question, what has no guard
   IdVector<VertexId, std::vector<LoadedLinkId>> into_, out_of_;
   Lists<LoadedLinkId, Crossing> crossings_;
 };
