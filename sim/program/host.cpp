@@ -1,6 +1,9 @@
 #include "sim/program/host.hpp"
 
 #include <algorithm>
+#include <array>
+#include <map>
+#include <utility>
 
 namespace danlu {
 namespace {
@@ -33,37 +36,51 @@ struct Graphs {
   std::vector<bool> holds, begins;
 };
 
-/// Segments [begin, end) from `first` to `last` are launched one by one, the others as a graph or
-/// two.
-void add_around(std::size_t begin, std::size_t end, std::size_t first, std::size_t last,
-                Graphs& graphs) {
-  for (std::size_t i = begin; i < end; ++i) {
-    graphs.holds[i] = i < first || i > last;
-    graphs.begins[i] = (i == begin && begin < first) || i == last + 1;
+/// One layer of an action, its segments in order of launching; those of a pair's other action may
+/// lie between them.
+using LayerSegments = std::vector<std::size_t>;
+
+std::vector<LayerSegments> layers_of(const Program& program) {
+  std::map<std::pair<bool, std::size_t>, LayerSegments> layers;
+  const std::vector<std::size_t>& ends = program.layer_ends;
+  for (std::size_t i = 0; i < program.segments.size(); ++i) {
+    const Segment& segment = program.segments[i];
+    const auto passed = std::upper_bound(ends.begin(), ends.end(), i) - ends.begin();
+    const auto layer = static_cast<std::size_t>(passed + segment.layer);
+    layers[{segment.beside, layer}].push_back(i);
   }
+  std::vector<LayerSegments> all;
+  for (auto& [key, segments] : layers) {
+    all.push_back(std::move(segments));
+  }
+  return all;
 }
 
-/// Of every layer what does not lie between the tokens' way to their experts and their way back.
+/// Of every layer what does not lie between the tokens' way to their experts and their way back: a
+/// graph before it, and one behind it.
 void add_layers(const Program& program, Graphs& graphs) {
-  std::vector<std::size_t> ends = program.layer_ends;
-  ends.push_back(program.segments.size());
-  std::size_t begin = 0;
-  for (const std::size_t end : ends) {
-    std::size_t first = end;
-    std::size_t last = end;
-    for (std::size_t i = begin; i < end; ++i) {
-      if (program.segments[i].axes.contains(Axis::Expert)) {
-        first = std::min(first, i);
-        last = i;
+  for (const LayerSegments& layer : layers_of(program)) {
+    const auto travels = [&](std::size_t i) {
+      return program.segments[i].axes.contains(Axis::Expert);
+    };
+    const auto first = std::find_if(layer.begin(), layer.end(), travels);
+    const auto behind = std::find_if(layer.rbegin(), layer.rend(), travels).base();
+    const std::array graphs_of_layer{std::pair(layer.begin(), first),
+                                     std::pair(first == layer.end() ? first : behind, layer.end())};
+    for (const auto& [from, to] : graphs_of_layer) {
+      for (auto at = from; at != to; ++at) {
+        graphs.holds[*at] = true;
+        graphs.begins[*at] = at == from;
       }
     }
-    add_around(begin, end, first, last, graphs);
-    begin = end;
   }
 }
 
 Graphs graphs_of(const Program& program, CudaGraphs kind) {
   const std::size_t count = program.segments.size();
+  if (count == 0) {
+    return {};
+  }
   Graphs graphs{std::vector<bool>(count), std::vector<bool>(count)};
   switch (kind) {
     case CudaGraphs::None:
@@ -72,7 +89,8 @@ Graphs graphs_of(const Program& program, CudaGraphs kind) {
       add_layers(program, graphs);
       break;
     case CudaGraphs::Full:
-      add_around(0, count, count, count, graphs);
+      graphs.holds.assign(count, true);
+      graphs.begins[0] = true;
       break;
     case CudaGraphs::Routers:
       for (std::size_t i = 0; i < count; ++i) {

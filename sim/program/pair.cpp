@@ -26,6 +26,11 @@ struct Half {
 
   bool is_done() const { return written.size() == program->segments.size(); }
   const Segment& next() const { return program->segments[written.size()]; }
+  int layer() const {
+    const std::vector<std::size_t>& ends = program->layer_ends;
+    return static_cast<int>(std::upper_bound(ends.begin(), ends.end(), written.size()) -
+                            ends.begin());
+  }
   bool has_to_wait() const {
     return next().is_compute &&
            std::any_of(next().after.begin(), next().after.end(), [&](std::size_t before) {
@@ -48,6 +53,7 @@ Program paired(const Program& first, const Program& second) {
         before = half.written[before];
       }
       segment.beside = at == 1;
+      segment.layer = half.layer();
       half.written.push_back(pair.segments.size());
       pair.segments.push_back(std::move(segment));
     }

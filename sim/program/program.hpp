@@ -41,6 +41,7 @@ struct Segment {
   std::vector<std::size_t> after;  // earlier segments of the same program
   bool needs_counts = false;       // Way::needs_counts
   bool beside = false;             // of a pair: of its second action
+  int layer = 0;                   // of a pair: visited by its action before this one
   bool routes = false;             // compute only: Operator::routes
   bool operator==(const Segment&) const = default;
 

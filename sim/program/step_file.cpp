@@ -87,6 +87,9 @@ Json segment_json(const Segment& segment) {
   if (segment.beside) {
     json["beside"] = true;
   }
+  if (segment.layer > 0) {
+    json["layer"] = segment.layer;
+  }
   if (segment.routes) {
     json["routes"] = true;
   }
@@ -236,6 +239,7 @@ Segment segment_of(const Json& json, std::size_t number) {
                   .after = earlier_of(json, number),
                   .needs_counts = json.value("needs_counts", false),
                   .beside = json.value("beside", false),
+                  .layer = json.value("layer", 0),
                   .routes = json.value("routes", false)};
   if (segment.is_compute) {
     for (const Json& kernel : json.at("kernels")) {

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "sim/base/error.hpp"
 #include "sim/program/step_program.hpp"
 #include "sim/report/report.hpp"
@@ -68,6 +70,35 @@ TEST(Host, GraphsOfLayersGoOnWhereTokensAreBack) {
   const HostSpec host{.launch = 10_us, .exchange = 7_us, .graphs = CudaGraphs::Layers};
   EXPECT_EQ(launches_of(program, host).times,
             (std::vector<Seconds>{10_us, 7_us, 30_us, 7_us, 10_us, 0_us}));
+}
+
+// Of a pair each action has the graphs that it has alone, whatever lies between.
+TEST(Host, GraphsOfAPairAreThoseOfItsActions) {
+  Program program = three();
+  Segment travels{.name = "dispatch", .is_compute = false, .axes = Axis::Expert};
+  Segment back = computes(3);
+  program.segments.clear();
+  for (int layer = 0; layer < 2; ++layer) {
+    const std::size_t at = program.segments.size();
+    travels.after = {at + 1};
+    back.after = {at + 2};
+    for (const Segment& segment : {computes(2), computes(5), travels, back, computes(4)}) {
+      program.segments.push_back(segment);
+    }
+    program.layer_ends.push_back(program.segments.size());
+  }
+  const Program pair = paired(program, program);
+  for (const CudaGraphs graphs : {CudaGraphs::None, CudaGraphs::Layers}) {
+    const HostSpec host{.launch = 10_us, .exchange = 7_us, .graphs = graphs};
+    const auto all = [&](const Program& made) {
+      const std::vector<Seconds> times = launches_of(made, host).times;
+      return std::accumulate(times.begin(), times.end(), Seconds{});
+    };
+    // Two graphs and an exchange of each layer; or 14 kernels.
+    const Seconds layer = graphs == CudaGraphs::Layers ? 27_us : 147_us;
+    EXPECT_TRUE(near(all(program).value, (2 * layer).value));
+    EXPECT_TRUE(near(all(pair).value, (4 * layer).value));
+  }
 }
 
 // What routes is launched at once, what stands around it kernel by kernel.
