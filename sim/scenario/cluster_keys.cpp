@@ -25,6 +25,9 @@ std::vector<KeyRow> node_keys() {
            "win over it"),
       count("node.gpus", &TopologySpec::gpus_per_node, 1, 16384, "required",
             "GPUs in one node (one scale-up domain)"),
+      count("node.tray", kByHand, 1, 16384, "",
+            "Of a node that is a rack: GPUs of each tray. A job on several nodes then takes equal "
+            "parts of them, in whole trays, where node.gpus is the topology's"),
       quantity("node.power", &TopologySpec::node_power_watts, Dimension::Power, 1, 1e7, "",
                "Nameplate power of the whole node"),
       quantity("node.memory", &TopologySpec::host_memory, Dimension::Size, 0, 1e15, "",

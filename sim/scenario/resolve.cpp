@@ -10,6 +10,7 @@
 
 #include "sim/base/text.hpp"
 #include "sim/scenario/derive_plan.hpp"
+#include "sim/scenario/equal_parts.hpp"
 #include "sim/scenario/frameworks.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/huggingface.hpp"
@@ -141,13 +142,47 @@ class Resolver {
       }
     }
     add_gpu(preset, beside_, options_);
+    const double watts = gpu_watts(file);
     own.forget_repeats(preset);
     Values all = own;
     all.lay_over(preset);
     const std::vector<std::string> scaled = scale_measured(all, file, said_.below("cluster."));
     notes_.insert(notes_.end(), scaled.begin(), scaled.end());
+    const std::vector<std::string> parts = take_equal_parts(all, said_.below("cluster."));
+    notes_.insert(notes_.end(), parts.begin(), parts.end());
+    fit_node_power(all, file, watts);
     note_both_ways(own, file);
     keep("cluster.", own, all);
+  }
+
+  /// Of the GPU that a topology's file has.
+  double gpu_watts(const Values& file) const {
+    Values own = file;
+    add_gpu(own, beside_, options_);
+    return own.at("gpu.power").number;
+  }
+
+  /// The topology's nameplate power is that of nodes with its own GPUs.
+  void fit_node_power(Values& all, const Values& file, double before) {
+    constexpr const char* kKey = "node.power";
+    if (!file.has(kKey) || said_.has(fmt::format("cluster.{}", kKey)) || !all.has("gpu.power")) {
+      return;
+    }
+    const double more = all.at("gpu.power").number - before;
+    if (more == 0) {
+      return;
+    }
+    Value power = all.at(kKey);
+    const std::string whole = power.text;
+    const double gpus = all.at("node.gpus").number;
+    power.text = format_quantity(power.number + gpus * more, Dimension::Power);
+    power.number = parse_quantity(power.text, Dimension::Power)->value;
+    power.origin = "derived: with these GPUs";
+    notes_.push_back(fmt::format(
+        "'cluster.node.power' is {} here: the topology's {} has GPUs of {}, these are of {}",
+        power.text, whole, format_quantity(before, Dimension::Power),
+        format_quantity(before + more, Dimension::Power)));
+    all.set(kKey, std::move(power));
   }
 
   /// Data sheets give NVLink as the sum of both directions; danlu's key is one of them.

@@ -6,6 +6,7 @@
 #include <regex>
 
 #include "sim/base/text.hpp"
+#include "sim/scenario/equal_parts.hpp"
 #include "sim/validation/networks.hpp"
 #include "sim/validation/training_parts.hpp"
 
@@ -121,16 +122,7 @@ int gpus_of_node(const TrainingRow& row, int fallback) {
   if (!std::regex_search(text, found, std::regex("NVL([0-9]{1,4})"))) {
     return tray;
   }
-  const int domain = std::max(tray, std::stoi(found[1]));
-  const int gpus = row.count("gpus", 1);
-  if (gpus <= domain || gpus % tray != 0) {
-    return domain;
-  }
-  int trays = domain / tray;
-  while (gpus / tray % trays != 0) {
-    --trays;
-  }
-  return trays * tray;
+  return equal_part(row.count("gpus", 1), std::max(tray, std::stoi(found[1])), tray);
 }
 
 RowSection cluster_section(const TrainingRow& row, const DeviceRow& device,
