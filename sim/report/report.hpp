@@ -185,7 +185,7 @@ struct RunReport {
   double days = 0;
   double gpu_hours = 0;
   double gpu_years = 0;
-  double gpu_years_6tp = 0;             // 6TP/X with X the model FLOP/s per GPU
+  double gpu_years_6tp = 0;             // 6TP/X, X model FLOP/s per GPU, P met by a token
   std::optional<double> gpu_years_8tp;  // 8TP/X, X the hardware FLOP/s; full recomputation only
   std::optional<double> energy_mwh;     // none when the topology has no node power
   std::optional<double> cost_usd;       // none without a price
@@ -316,6 +316,7 @@ struct Report {
   FlopsPerSecond peak;         // the mean over them
   BytesPerSecond memory_peak;  // of their HBM, the same
   int gpus = 0;
+  int gpus_per_node = 1;
   Workload workload;
   StepReport step;
   std::vector<CommunicationReport> communication;

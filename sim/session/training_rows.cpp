@@ -28,7 +28,7 @@ ValidationPoint point_of(const Conversion& run) {
           .published = run.published_step_s,
           .framework = run.framework,
           .precision = std::string(name_of(w.training.precision)),
-          .kind = std::string(kind_of_plan(w)),
+          .kind = std::string(kind_of_plan(w, run.scenario->cluster.topology.gpus_per_node)),
           .gpu = run.scenario->cluster.gpu.name,
           .gpus = run.scenario->cluster.gpus,
           .profile = w.training.framework,

@@ -36,9 +36,10 @@ bool has_own_figures(const Report& report) {
 
 }  // namespace
 
-std::string_view kind_of_plan(const Workload& workload) {
+std::string_view kind_of_plan(const Workload& workload, int gpus_per_node) {
   const ParallelismSpec& p = workload.parallelism;
   return workload.model.experts.count > 0    ? "experts"
+         : p.tensor > gpus_per_node          ? "tensor over nodes"
          : workload.training.lora.is_there() ? "LoRA"
          : p.zero >= 2                       ? "FSDP and ZeRO-2, -3"
          : p.context > 1 || p.ulysses > 1    ? "sequences shared"
@@ -74,7 +75,7 @@ std::vector<ValidationPoint> read_validated_runs(const std::filesystem::path& fi
 Trust trust_in(const Report& report, const std::vector<ValidationPoint>& runs) {
   Trust trust{.gpu = report.gpu,
               .framework = report.workload.training.framework,
-              .kind = std::string(kind_of_plan(report.workload)),
+              .kind = std::string(kind_of_plan(report.workload, report.gpus_per_node)),
               .own_figures = has_own_figures(report)};
   if (report.gpu == kInventedGpu || report.cluster == kInventedNode) {
     trust.likeness = Likeness::Invented;

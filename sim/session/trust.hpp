@@ -23,9 +23,9 @@ namespace danlu {
 /// Below that a percentile says nothing.
 constexpr int kEnoughRuns = 5;
 
-/// What is special about a plan, the first that holds: "experts", "FSDP and ZeRO-2, -3",
-/// "pipeline".
-std::string_view kind_of_plan(const Workload& workload);
+/// What is special about a plan, the first that holds: "experts", "tensor over nodes", "FSDP and
+/// ZeRO-2, -3", "pipeline".
+std::string_view kind_of_plan(const Workload& workload, int gpus_per_node);
 
 /// The runs of such a file, each once; none where there is no file. Throws InputError for one that
 /// danlu did not write.

@@ -26,6 +26,7 @@ Report pipeline_run(std::string gpu, std::string framework) {
   Report report;
   report.gpu = std::move(gpu);
   report.cluster = "DGX A100";
+  report.gpus_per_node = 8;
   report.workload.training.framework = std::move(framework);
   report.workload.parallelism.pipeline = 4;
   return report;
@@ -80,6 +81,14 @@ TEST(Trust, IsOfTheNearestRunsThatAreEnough) {
   EXPECT_NE(trust_text(trust).find("nothing of this kind (tensor); the nearest 8 published runs "
                                    "(A100, 8 to 128 GPUs)"),
             std::string::npos);
+}
+
+TEST(Trust, TellsTensorGroupsOverNodesApart) {
+  Report report = pipeline_run("A100 40", "nemo");
+  report.workload.parallelism.tensor = 8;
+  EXPECT_EQ(kind_of_plan(report.workload, report.gpus_per_node), "pipeline");
+  report.workload.parallelism.tensor = 16;
+  EXPECT_EQ(kind_of_plan(report.workload, report.gpus_per_node), "tensor over nodes");
 }
 
 TEST(Trust, SaysWhereThereIsNone) {

@@ -403,7 +403,8 @@ Points points_of(const std::vector<Row>& rows, Cache& cache,
                         .source = rows[i].publisher,
                         .published = run.published_step_s,
                         .simulated = time,
-                        .kind = std::string(kind_of_plan(run.scenario->workload))});
+                        .kind = std::string(kind_of_plan(run.scenario->workload,
+                                                         run.scenario->cluster.topology.gpus_per_node))});
     }
   }
   return points;
