@@ -61,7 +61,11 @@ std::optional<RunReport> measure_run(const Report& report, const ClusterSpec& cl
   run.days = seconds / 86400;
   run.gpu_hours = seconds / kSecondsPerHour * report.gpus;
   run.gpu_years = run.gpu_hours * kSecondsPerHour / kSecondsPerYear;
-  const double token_parameters = *tokens * report.parameters * slower / kSecondsPerYear;
+  double met = 0;  // parameters, by one token
+  for (const PartParameters& part : report.parameters_by_part) {
+    met += part.active;
+  }
+  const double token_parameters = *tokens * met * slower / kSecondsPerYear;
   run.gpu_years_6tp = 6 * token_parameters / report.step.model_flops_per_gpu_second;
   if (report.workload.training.recompute == Recompute::Full &&
       report.workload.training.recompute_layers.empty()) {

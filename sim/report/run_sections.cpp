@@ -190,11 +190,12 @@ Section whole_run(const Report& report) {
        .note = fmt::format("{} GPU-hours", figure(run.gpu_hours)),
        .shown = Shown::Beside},
       {.key = "gpu_years_6tp",
-       .label = "by 6TP/X",
+       .label = "GPU-years by 6TP/X",
        .cells = {Figure::number(run.gpu_years_6tp, figure(run.gpu_years_6tp), "GPU-years")},
-       .note = "T tokens, P parameters, X model FLOP/s per GPU"},
+       .note = fmt::format("T tokens, P parameters{}, X model FLOP/s per GPU",
+                           report.workload.model.experts.count > 0 ? " that a token meets" : "")},
       {.key = "gpu_years_8tp",
-       .label = "by 8TP/X",
+       .label = "GPU-years by 8TP/X",
        .cells = {run.gpu_years_8tp
                      ? Figure::number(*run.gpu_years_8tp, figure(*run.gpu_years_8tp), "GPU-years")
                      : Figure::absent()},

@@ -47,6 +47,9 @@ std::vector<std::string> ways_out(const Scenario& scenario, const StepSize& size
         "cluster.fabric.routing: adaptive, since flows that a hash sends over links of their own "
         "make hardly two ranks alike");
   }
+  if (w.collectives != CollectiveMode::Formula) {
+    ways.emplace_back("collectives: formula lets no communication slow another");
+  }
   if (w.microbatches() > 1) {
     ways.emplace_back("fewer microbatches (training.global_batch) make less to play");
   }
