@@ -45,6 +45,7 @@ enum class CommunicationId : std::int32_t {};
 enum class PartId : std::int32_t {};  // of a communication
 enum class PlayedProgramId : std::int32_t {};
 enum class StageGroupId : std::int32_t {};  // of StepDraft
+enum class PaceGroupId : std::int32_t {};
 
 // Of a campaign (FaultsSpec).
 enum class CauseId : std::int32_t {};

@@ -24,6 +24,7 @@ namespace danlu {
 /// What a player wants to be told at a time.
 struct Alarm {
   enum class What : std::uint8_t {
+    Begin,
     Finish,
     StartFlow,
     Compute,

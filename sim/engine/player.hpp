@@ -47,6 +47,9 @@ class Player {
     for (const auto& [before, after] : graph.edges) {
       ++waiting_for_[after];
     }
+    for (const LateBegin& late : graph.late) {
+      ++waiting_for_[late.task];
+    }
     timeline_.start.assign(graph.tasks.size(), Seconds{-1});
     timeline_.finish.assign(graph.tasks.size(), Seconds{-1});
     mark_dead(dead);
@@ -61,6 +64,9 @@ class Player {
       const Seconds time = graph_.changes[i].time;
       check(time >= Seconds{}, "capacities change after the beginning");
       network_.at(time, {Alarm::What::Capacity, static_cast<std::uint32_t>(i)});
+    }
+    for (const auto& [task, time] : graph_.late) {
+      network_.at(time, {Alarm::What::Begin, static_cast<std::uint32_t>(index(task))});
     }
     for (const TaskId task : graph_.tasks.ids()) {
       if (waiting_for_[task] == 0) {
@@ -80,6 +86,10 @@ class Player {
 
   void ring(Alarm alarm) {
     switch (alarm.what) {
+      case Alarm::What::Begin:
+        need_one_less(make_id<TaskId>(alarm.of));
+        start_ready();
+        break;
       case Alarm::What::Finish:
         finish(make_id<TaskId>(alarm.of));
         start_ready();
@@ -350,9 +360,13 @@ class Player {
       change_pace_of(graph_.participants[id]);
     }
     for (const TaskId next : after_.of(id)) {
-      if (--waiting_for_[next] == 0) {
-        ready_.push_back(next);
-      }
+      need_one_less(next);
+    }
+  }
+
+  void need_one_less(TaskId task) {
+    if (--waiting_for_[task] == 0) {
+      ready_.push_back(task);
     }
   }
 

@@ -9,8 +9,17 @@ namespace danlu {
 
 class CountedTime {
  public:
-  explicit CountedTime(const CountedRounds& rounds)
-      : round_{rounds.start, rounds.start + rounds.period}, more_(rounds.more) {}
+  /// Of time in which ranks of the class are.
+  CountedTime(const CountedRounds& rounds, RankClassId ranks) : more_(rounds.more) {
+    if (rounds.more > 0) {
+      const CountedRounds::Pace& pace = rounds.paces[rounds.groups[ranks]];
+      begin_ = pace.begin;
+      round_ = {pace.start, pace.start + pace.period};
+    }
+  }
+
+  /// When they began in what was played.
+  Seconds begin() const { return begin_; }
 
   Seconds of(const Intervals& set) const {
     return more_ == 0 ? measure_of(set) : measure_of(set) + measure_of(in_round(set)) * more_;
@@ -27,8 +36,9 @@ class CountedTime {
  private:
   Intervals in_round(const Intervals& set) const { return intersect(set, {round_}); }
 
-  Interval round_;
   double more_;
+  Seconds begin_;
+  Interval round_;
 };
 
 }  // namespace danlu

@@ -11,6 +11,7 @@ namespace {
 
 /// Bytes that the streams of a class carry from one moment to another.
 struct Transport {
+  TaskId task{};
   Seconds begin, end;
   Bytes bytes;
 };
@@ -70,13 +71,13 @@ class LinkReporter {
         }
       } else if (task.kind == TaskKind::Run) {
         for (const auto& [pattern, bytes] : bytes_of(task.slice)) {
-          add(pattern, {timeline_.start[id], end, bytes}, times);
+          add(pattern, {id, timeline_.start[id], end, bytes}, times);
         }
       } else if (task.kind == TaskKind::Communication) {
         const CommunicationPart& part = communication(*task.communication).parts[task.part];
         if (part.pattern) {
-          add(*part.pattern, {std::min(end, timeline_.start[id] + part.latency), end, part.stream},
-              times);
+          add(*part.pattern,
+              {id, std::min(end, timeline_.start[id] + part.latency), end, part.stream}, times);
         }
       }
     }
@@ -96,7 +97,7 @@ class LinkReporter {
         }
         finish.push_back(start + part.alone);
         if (part.pattern) {
-          add(*part.pattern, {start + part.latency, finish.back(), part.stream}, times);
+          add(*part.pattern, {run, start + part.latency, finish.back(), part.stream}, times);
         }
       }
     });
@@ -132,12 +133,17 @@ class LinkReporter {
   /// flows go, so that the sum of their means may be more than the link has: then it is full.
   double peak(const LinkClass& links, BytesPerSecond capacity) const {
     std::vector<std::pair<Seconds, double>> changes;  // of the rate
+    const bool several = are_several_paces(links);
     for (const LinkClass::Crossing& crossing : links.crossings) {
       for (const Transport& moved : transports_[crossing.pattern]) {
         if (moved.end > moved.begin) {
           const double rate = (moved.bytes * crossing.weight / (moved.end - moved.begin)).value;
-          changes.emplace_back(moved.begin, rate);
-          changes.emplace_back(moved.end, -rate);
+          if (several) {
+            add_copies(moved, rate, changes);
+          } else {
+            changes.emplace_back(moved.begin, rate);
+            changes.emplace_back(moved.end, -rate);
+          }
         }
       }
     }
@@ -149,6 +155,33 @@ class LinkReporter {
       most = std::max(most, now);
     }
     return shares_ ? std::min(1.0, most / capacity.value) : most / capacity.value;
+  }
+
+  /// Whether what crosses them comes together at other times in the step than in what was played.
+  bool are_several_paces(const LinkClass& links) const {
+    std::optional<PaceGroupId> group;
+    for (const LinkClass::Crossing& crossing : links.crossings) {
+      for (const Transport& moved : transports_[crossing.pattern]) {
+        const auto* const strand = timeline_.rounds.strand_of(moved.task);
+        if (strand != nullptr && group.value_or(strand->group) != strand->group) {
+          return true;
+        }
+        group = strand != nullptr ? strand->group : group;
+      }
+    }
+    return false;
+  }
+
+  /// The rate as it changes in the step. What ends when another begins may be off by rounding.
+  void add_copies(const Transport& moved, double rate,
+                  std::vector<std::pair<Seconds, double>>& changes) const {
+    constexpr double kRounding = 1e-9;
+    const CountedRounds::Copies copies = timeline_.rounds.copies(moved.task);
+    for (int i = 0; i < copies.count; ++i) {
+      const Seconds later = copies.later + copies.period * i;
+      changes.emplace_back(moved.begin + later, rate);
+      changes.emplace_back(moved.end + later - (moved.end - moved.begin) * kRounding, -rate);
+    }
   }
 
   const Cluster& cluster_;

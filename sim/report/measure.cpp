@@ -96,7 +96,6 @@ class Measurer {
         cluster_(cluster),
         plan_(plan),
         timeline_(timeline),
-        counted_(timeline.rounds),
         reader_(plan.graph, timeline) {
     measure_step();
   }
@@ -351,6 +350,7 @@ class Measurer {
   /// them single tasks, of which there are few.
   void add_ranks(RankClassId id, StepReport& step) {
     RankActivity& ranks = ranks_[id];
+    const CountedTime counted(timeline_.rounds, id);
     const double members = plan_.fold.rank_classes[id].members;
     const double share = members / cluster_.spec.gpus;
     add_compute(ranks.compute_time, share, step);
@@ -381,14 +381,14 @@ class Measurer {
       Intervals& kind = kinds[axis];
       kind = unite(std::move(active[axis]));
       all.insert(all.end(), kind.begin(), kind.end());
-      add_overlap(counted_.of(kind), counted_.of(compute, kind), share, step.by_kind[axis]);
+      add_overlap(counted.of(kind), counted.of(compute, kind), share, step.by_kind[axis]);
     }
     const Intervals merged = unite(std::move(all));
-    add_overlap(counted_.of(exchanging) + counted_.of(merged) - counted_.of(exchanging, merged),
-                counted_.of(hidden) + counted_.of(compute, merged) - counted_.of(hidden, merged),
+    add_overlap(counted.of(exchanging) + counted.of(merged) - counted.of(exchanging, merged),
+                counted.of(hidden) + counted.of(compute, merged) - counted.of(hidden, merged),
                 share, step.all_communication);
 
-    Intervals idle = subtract({{Seconds{}, timeline_.played()}}, outline(ranks));
+    Intervals idle = subtract({{counted.begin(), timeline_.played()}}, outline(ranks));
     if (!ranks.within.empty()) {
       idle.insert(idle.end(), ranks.within.begin(), ranks.within.end());
       idle = unite(std::move(idle));
@@ -403,7 +403,7 @@ class Measurer {
           step.breakdown[part] += times * share * slice->exposed_along[axis];
         }
       }
-      step.breakdown[part] += share * counted_.of(intersect(idle, there));
+      step.breakdown[part] += share * counted.of(intersect(idle, there));
       idle = subtract(idle, there);
     }
     for (const auto& [whole, slice, times] : ranks.work) {
@@ -411,14 +411,14 @@ class Measurer {
           times * share * (slice != nullptr ? slice->for_host : Seconds{});
     }
     const Intervals launches = unite(std::move(ranks.launches));
-    step.breakdown[TimePart::Host] += share * counted_.of(intersect(idle, launches));
+    step.breakdown[TimePart::Host] += share * counted.of(intersect(idle, launches));
     idle = subtract(idle, launches);
-    const Waiting waiting = waiting_in(idle, unite(std::move(ranks.waits)));
+    const Waiting waiting = waiting_in(idle, unite(std::move(ranks.waits)), counted);
     step.breakdown[TimePart::StragglerWait] += share * waiting.for_peers;
     step.breakdown[TimePart::Bubble] += share * waiting.for_stages;
     add_speed(plan_.fold.rank_classes[id], ranks.compute_time.total(), waiting);
     add_stage(plan_.fold.rank_classes[id], ranks.compute_time, waiting);
-    add_communications(ranks, compute, members);
+    add_communications(ranks, compute, counted, members);
   }
 
   static Intervals outline(const RankActivity& ranks) {
@@ -459,10 +459,11 @@ class Measurer {
   struct Waiting {
     Seconds for_peers, for_stages;
   };
-  Waiting waiting_in(const Intervals& idle, const Intervals& waits) const {
-    const Seconds all = counted_.of(idle);
+  Waiting waiting_in(const Intervals& idle, const Intervals& waits,
+                     const CountedTime& counted) const {
+    const Seconds all = counted.of(idle);
     const Seconds for_peers =
-        w_.parallelism.pipeline > 1 ? counted_.of(intersect(idle, waits)) : all;
+        w_.parallelism.pipeline > 1 ? counted.of(intersect(idle, waits)) : all;
     return {for_peers, all - for_peers};
   }
 
@@ -485,7 +486,8 @@ class Measurer {
     sum.waits += (waiting.for_peers + waiting.for_stages) * ranks.members;
   }
 
-  void add_communications(const RankActivity& ranks, const Coverage& compute, double members) {
+  void add_communications(const RankActivity& ranks, const Coverage& compute,
+                          const CountedTime& counted, double members) {
     std::map<CommunicationId, std::vector<Interval>> parts;
     std::map<CommunicationId, SortSum> sums;
     for (const auto& [sort, firsts, interval] : ranks.communication) {
@@ -494,8 +496,8 @@ class Measurer {
     }
     for (auto& [sort, intervals] : parts) {
       const Intervals merged = unite(std::move(intervals));  // messages go beside each other
-      sums[sort].time = counted_.of(merged);
-      sums[sort].exposed = sums[sort].time - counted_.of(compute, merged);
+      sums[sort].time = counted.of(merged);
+      sums[sort].exposed = sums[sort].time - counted.of(compute, merged);
     }
     for (const auto& [whole, slice, times] : ranks.work) {
       for (std::size_t i = 0; slice != nullptr && i < slice->by_sort.size(); ++i) {
@@ -533,7 +535,6 @@ class Measurer {
   const Cluster& cluster_;
   const StepPlan& plan_;
   const Timeline& timeline_;
-  CountedTime counted_;
   ActivityReader reader_;
   IdVector<RankClassId, RankActivity> ranks_;
   StepReport step_;
@@ -569,6 +570,7 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
                 .peak = mean_peak(cluster.spec, workload.training.precision),
                 .memory_peak = mean_memory_peak(cluster.spec),
                 .gpus = cluster.spec.gpus,
+                .gpus_per_node = cluster.spec.topology.gpus_per_node,
                 .workload = workload,
                 .step = measurer.step(),
                 .communication = measurer.communications(),

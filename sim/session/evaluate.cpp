@@ -38,12 +38,15 @@ Evaluation evaluate_plan(const Workload& plan, const Cluster& cluster, double mo
                       .why = fmt::format("its step takes longer than {}", to_text(*bound))};
   };
   if (fewer) {
-    const StepPlan step = plan_step(fewer->workload, cluster, check_size, Disturbed::Open);
-    std::optional<Timeline> timeline = play_max_min(step.graph, {.until = bound});
+    StepPlan step = plan_step(fewer->workload, cluster, check_size, Disturbed::Open);
+    const auto play = [&](const StepPlan& played) {
+      return play_max_min(played.graph, {.until = bound});
+    };
+    std::optional<Timeline> timeline = play(step);
     if (!timeline) {
       return given_up();
     }
-    if (count_rounds(step, *fewer, *timeline)) {
+    if (count_rounds(step, *fewer, *timeline, play)) {
       return bound && timeline->end > *bound ? given_up() : Evaluation{.step = timeline->end};
     }
   }

@@ -34,6 +34,40 @@ std::string what_hung(const Scenario& scenario, const Cluster& cluster, const St
       to_text(found->at), to_text(timeout));
 }
 
+/// SimGrid allows one engine in a process, and another play may follow.
+Played play_apart(const Scenario& scenario, const Cluster& cluster, const StepPlan& plan,
+                  const SessionOptions& options) {
+  return play_in_processes(1, {}, [&](std::size_t) {
+           return play_step(scenario, cluster, plan, options);
+         }).front();
+}
+
+/// The step with some of its rounds counted; or what its play came to, where it did not end. None
+/// where none can be counted.
+std::optional<PlannedStep> play_rounds(const Scenario& scenario, const Cluster& cluster,
+                                       const SessionOptions& options,
+                                       const std::function<StepPlan(const Scenario&)>& plan) {
+  const std::optional<FewerRounds> fewer =
+      options.count_rounds ? fewer_rounds(scenario.workload, cluster) : std::nullopt;
+  if (!fewer) {
+    return std::nullopt;
+  }
+  Scenario shorter = scenario;
+  shorter.workload = fewer->workload;
+  PlannedStep step{plan(shorter), {}};
+  step.played = play_apart(shorter, cluster, step.plan, options);
+  const auto play_again = [&](const StepPlan& changed) {
+    Played played = play_apart(shorter, cluster, changed, options);
+    return played.ended() ? std::optional(std::move(played.timeline)) : std::nullopt;
+  };
+  if (!step.played.ended() ||
+      count_rounds(step.plan, *fewer, step.played.timeline, play_again)) {
+    return step;
+  }
+  options.say("its rounds do not repeat in so few microbatches: the whole step is played");
+  return std::nullopt;
+}
+
 std::vector<const ClusterSpec*> clusters_of(std::span<const Scenario> scenarios) {
   std::vector<const ClusterSpec*> specs;
   for (const Scenario& scenario : scenarios) {
@@ -46,36 +80,23 @@ std::vector<const ClusterSpec*> clusters_of(std::span<const Scenario> scenarios)
 
 PlannedStep play_or_count(const Scenario& scenario, const Cluster& cluster,
                           const SessionOptions& options,
-                          const std::function<PlannedStep(const Scenario&)>& play) {
-  const std::optional<FewerRounds> fewer =
-      options.count_rounds ? fewer_rounds(scenario.workload, cluster) : std::nullopt;
-  if (fewer) {
-    Scenario shorter = scenario;
-    shorter.workload = fewer->workload;
-    PlannedStep step = play(shorter);
-    if (!step.played.ended() || count_rounds(step.plan, *fewer, step.played.timeline)) {
-      return step;
-    }
-    options.say("its rounds do not repeat in so few microbatches: the whole step is played");
+                          const std::function<StepPlan(const Scenario&)>& plan) {
+  if (std::optional<PlannedStep> counted = play_rounds(scenario, cluster, options, plan)) {
+    return std::move(*counted);
   }
-  return play(scenario);
+  PlannedStep step{plan(scenario), {}};
+  step.played = play_apart(scenario, cluster, step.plan, options);
+  return step;
 }
 
 Played end_of_scenario(const Scenario& scenario, const Cluster& cluster,
                        const SessionOptions& options,
                        const std::function<StepPlan(const Scenario&)>& plan) {
-  Played played = play_or_count(scenario, cluster, options, [&](const Scenario& shorter) {
-                    PlannedStep step{plan(shorter), {}};
-                    const auto play = [&](std::size_t) {
-                      return play_step(shorter, cluster, step.plan, options);
-                    };
-                    // SimGrid allows one engine in a process, and the whole step may follow.
-                    step.played =
-                        &shorter == &scenario ? play(0) : play_in_processes(1, {}, play).front();
-                    return step;
-                  }).played;
-  played.timeline = {.end = played.timeline.end};
-  return played;
+  if (std::optional<PlannedStep> counted = play_rounds(scenario, cluster, options, plan)) {
+    counted->played.timeline = {.end = counted->played.timeline.end};
+    return std::move(counted->played);
+  }
+  return end_of_step(scenario, cluster, plan(scenario), options);
 }
 
 Played play_step(const Scenario& scenario, const Cluster& cluster, const StepPlan& plan,

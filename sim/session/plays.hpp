@@ -22,12 +22,13 @@ struct PlannedStep {
   Played played;
 };
 
-/// Plays the scenario's step, or fewer rounds of it where those that are left out can be counted:
-/// `play` plans and plays what it is given. Both ways the timeline ends when the whole step does.
+/// Plays the scenario's step, or fewer rounds of it where those that are left out can be counted, as
+/// `plan` plans what it is given, in processes of their own. Both ways the timeline ends when the
+/// whole step does.
 PlannedStep play_or_count(const Scenario& scenario, const Cluster& cluster,
                           const SessionOptions& options,
-                          const std::function<PlannedStep(const Scenario&)>& play);
-/// When the step ends, without the times of tasks; in this process. `plan` plans what it is given.
+                          const std::function<StepPlan(const Scenario&)>& plan);
+/// When it ends, without the times of tasks. Where the whole step is played, in this process.
 Played end_of_scenario(const Scenario& scenario, const Cluster& cluster,
                        const SessionOptions& options,
                        const std::function<StepPlan(const Scenario&)>& plan);

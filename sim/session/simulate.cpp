@@ -50,10 +50,9 @@ DrawsReport play_draws(const Scenario& scenario, const Cluster& cluster, StepPla
   return draws;
 }
 
-PlannedStep plan_and_play(const Scenario& scenario, const Cluster& cluster,
-                          const SessionOptions& options) {
-  PlannedStep step{plan_within_limits(scenario, cluster, options), {}};
-  const StepPlan& plan = step.plan;
+StepPlan plan_and_tell(const Scenario& scenario, const Cluster& cluster,
+                       const SessionOptions& options) {
+  StepPlan plan = plan_within_limits(scenario, cluster, options);
   // The graph is acyclic and every byte is accounted for.
   if (options.planned) {
     options.planned(plan);
@@ -65,10 +64,7 @@ PlannedStep plan_and_play(const Scenario& scenario, const Cluster& cluster,
     allow_plays(fmt::format("{}: degraded.draws", scenario.name), static_cast<std::size_t>(draws),
                 plan.graph.tasks.size(), {"fewer draws"}, options);
   }
-  step.played = play_in_processes(1, {}, [&](std::size_t) {
-                  return play_step(scenario, cluster, plan, options);
-                }).front();
-  return step;
+  return plan;
 }
 
 std::vector<ReportSetting> settings_of(const Scenario& scenario) {
@@ -114,7 +110,7 @@ Simulation simulate_if_memory(const Scenario& scenario, const SessionOptions& op
                           cluster.topology.links().size()));
   const int draws = scenario.cluster.degraded.draws;
   auto [plan, played] = play_or_count(scenario, cluster, options, [&](const Scenario& shorter) {
-    return plan_and_play(shorter, cluster, options);
+    return plan_and_tell(shorter, cluster, options);
   });
   const Seconds step = end_of(played);
   // Every task has finished, and nothing was given up.

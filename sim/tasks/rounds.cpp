@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "sim/schedule/rounds.hpp"
+#include "sim/tasks/pace_groups.hpp"
 
 namespace danlu {
 namespace {
 
 constexpr double kSame = 1e-9;   // of a period: times that differ by less are one
-constexpr int kRounds = 4;       // that are played besides those that fill the pipeline
 constexpr int kFewPasses = 500;  // which are played as quickly as it is to leave them out
 
 void set_microbatches(Workload& workload, int microbatches) {
@@ -26,43 +26,83 @@ struct Place {
 
 class RoundFinder {
  public:
-  RoundFinder(const StepPlan& plan, const Timeline& timeline)
-      : plan_(plan), timeline_(timeline), ahead_(plan.graph.tasks.size()) {}
+  RoundFinder(const StepPlan& plan, const PaceGroups& groups, const Timeline& timeline)
+      : plan_(plan), groups_(groups), timeline_(timeline), ahead_(plan.graph.tasks.size()) {}
 
-  std::optional<CountedRounds> find(const Workload& played, int microbatches) {
-    if (!find_places(played, microbatches)) {
+  /// How the rounds of each pace group repeat, begun as they were played.
+  std::optional<CountedRounds> find(const FewerRounds& fewer) {
+    if (!find_places(fewer.workload, fewer.round)) {
       return std::nullopt;
     }
+    CountedRounds found{.more = fewer.more,
+                        .microbatches = fewer.round,
+                        .end = timeline_.end,
+                        .groups = groups_.of_ranks};
+    found.strands.resize(plan_.strands.size());
+    for (const std::vector<Place>& places : places_) {
+      if (!find_round(places, found)) {
+        return std::nullopt;
+      }
+    }
+    return launches_in_time() ? std::optional(found) : std::nullopt;
+  }
+
+  /// Whether nothing of the step's end begins before the rounds have ended of those that it is of,
+  /// or shares links with.
+  bool ends_behind(const CountedRounds& found) const {
+    const auto is_behind = [&](Seconds time, PaceGroupId group) {
+      const CountedRounds::Pace& pace = found.paces[group];
+      return time >= pace.start + pace.period * (1 - kSame);
+    };
+    const IdRange<TaskId> ids(plan_.strands.back().begins.back(), plan_.graph.tasks.next_id());
+    return std::all_of(ids.begin(), ids.end(), [&](TaskId task) {
+      const Seconds time = timeline_.start[task];
+      const std::vector<RankClassId>& ranks = plan_.graph.participants[task];
+      const std::optional<ChannelId> channel = plan_.graph.tasks[task].channel;
+      const std::vector<ChannelLoad> none;
+      const auto& loads = channel ? plan_.graph.channels[*channel].loads : none;
+      return std::all_of(ranks.begin(), ranks.end(),
+                         [&](RankClassId id) { return is_behind(time, groups_.of_ranks[id]); }) &&
+             std::all_of(loads.begin(), loads.end(), [&](const ChannelLoad& load) {
+               const std::optional<PaceGroupId> group = groups_.of_link[load.link];
+               return !group || is_behind(time, *group);
+             });
+    });
+  }
+
+ private:
+  /// That of one pace group, whose places these are.
+  bool find_round(const std::vector<Place>& places, CountedRounds& found) {
     const Place& first = *std::min_element(
-        places_.begin(), places_.end(),
+        places.begin(), places.end(),
         [&](const Place& a, const Place& b) { return begin_of(a, a.last) < begin_of(b, b.last); });
     if (first.last < first.first + first.length) {
-      return std::nullopt;
+      return false;
     }
     period_ = begin_of(first, first.last) - begin_of(first, first.last - first.length);
     Seconds start = begin_of(first, first.last);
-    for (const Place& place : places_) {
+    for (const Place& place : places) {
       // Nothing else is begun, or waited for, before the round has ended.
       const std::size_t next = place.last + place.length;
       start = std::min({start, begin_of(place, next) - period_, end_of(place, next - 1) - period_});
     }
-    CountedRounds found{
-        .microbatches = microbatches, .start = start, .period = period_, .strands = {}};
-    for (const Place& place : places_) {
+    const PaceGroupId group = found.paces.push_back({.start = start, .period = period_});
+    for (const Place& place : places) {
       const std::size_t at = first_item_from(place, start - kSame * period_);
       if (at > place.last || at < place.first + place.length || !repeats(place, at, start)) {
-        return std::nullopt;
+        return false;
       }
       const std::vector<TaskId>& begins = place.strand->begins;
-      found.strands.push_back({.begin = begins.front(),
+      const auto number = static_cast<std::size_t>(place.strand - plan_.strands.data());
+      found.strands[number] = {.group = group,
+                               .begin = begins.front(),
                                .end = begins.back(),
                                .first = begins[at],
-                               .last = begins[at + place.length]});
+                               .last = begins[at + place.length]};
     }
-    return ends_behind(start + period_) && launches_in_time() ? std::optional(found) : std::nullopt;
+    return true;
   }
 
- private:
   bool find_places(const Workload& played, int microbatches) {
     Workload longer = played;
     set_microbatches(longer, played.microbatches() + microbatches);
@@ -73,16 +113,15 @@ class RoundFinder {
         return false;
       }
     }
-    for (const Strand& strand : plan_.strands) {
+    places_.resize(groups_.count);
+    for (std::size_t number = 0; number < plan_.strands.size(); ++number) {
+      const Strand& strand = plan_.strands[number];
       const RowRound& round = *rounds[static_cast<std::size_t>(strand.stage)];
       const auto item_of = [&](std::size_t pass) {
         return static_cast<std::size_t>(
             std::lower_bound(strand.passes.begin(), strand.passes.end(), make_id<PassId>(pass)) -
             strand.passes.begin());
       };
-      if (strand.passes.empty()) {
-        continue;
-      }
       const Place place{.strand = &strand,
                         .first = item_of(round.first),
                         .last = item_of(round.last),
@@ -90,7 +129,7 @@ class RoundFinder {
       if (place.length == 0 || place.last + place.length > strand.passes.size()) {
         return false;
       }
-      places_.push_back(place);
+      places_[groups_.of_strand[number]].push_back(place);
     }
     return !places_.empty();
   }
@@ -198,25 +237,18 @@ class RoundFinder {
                         [&](const auto& edge) { return is_late(edge.first, edge.second); });
   }
 
-  /// Whether nothing of the step's end begins before the round has ended.
-  bool ends_behind(Seconds end) const {
-    const IdRange<TaskId> ids(plan_.strands.back().begins.back(), plan_.graph.tasks.next_id());
-    return std::all_of(ids.begin(), ids.end(),
-                       [&](TaskId task) { return timeline_.start[task] >= end - kSame * period_; });
-  }
-
   const StepPlan& plan_;
+  const PaceGroups& groups_;
   const Timeline& timeline_;
-  std::vector<Place> places_;
-  Seconds period_;
+  IdVector<PaceGroupId, std::vector<Place>> places_;
+  Seconds period_;  // of the pace group in question
   IdVector<TaskId, bool> ahead_;  // hosts that are further ahead from round to round
 };
 
-/// Whether some replicas take longer for a round than others, which do not wait for them before the
-/// step's end: then the rounds of all together never repeat.
-bool drift_apart(const Workload& workload, const ClusterSpec& cluster) {
-  return (!cluster.degraded.gpus.empty() || cluster.kinds() > 1) && workload.parallelism.data > 1 &&
-         workload.parallelism.zero < 2;
+/// That are played besides those that fill the pipeline. Stages that are not equally fast take
+/// longer to come to one pace.
+int rounds_of(const ClusterSpec& cluster) {
+  return cluster.degraded.gpus.empty() && cluster.kinds() == 1 ? 4 : 8;
 }
 
 /// Whether the same task may take longer at another time.
@@ -225,12 +257,56 @@ bool changes_with_time(const Cluster& cluster) {
   return !cluster.flaps.empty() || !degraded.throttle.empty() || degraded.jitter.spread > 0;
 }
 
+/// Lets those with longer rounds begin late, by what their rounds that are left out take longer, so
+/// that they come to the step's end as late as in the whole step. Returns the shortest period.
+Seconds set_begins(CountedRounds& rounds) {
+  const Seconds least = std::min_element(rounds.paces.begin(), rounds.paces.end(),
+                                         [](const auto& a, const auto& b) {
+                                           return a.period < b.period;
+                                         })
+                            ->period;
+  for (CountedRounds::Pace& pace : rounds.paces) {
+    const Seconds late = (pace.period - least) * rounds.more;
+    pace.begin = late > kSame * least ? late : Seconds{};
+  }
+  return least;
+}
+
+/// Of what waits for nothing else.
+std::vector<LateBegin> late_begins(const StepPlan& plan, const CountedRounds& rounds) {
+  IdVector<TaskId, bool> waits(plan.graph.tasks.size());
+  for (const auto& [before, after] : plan.graph.edges) {
+    waits[after] = true;
+  }
+  std::vector<LateBegin> late;
+  for (const CountedRounds::Strand& strand : rounds.strands) {
+    const Seconds begin = rounds.paces[strand.group].begin;
+    for (const TaskId task : IdRange<TaskId>(strand.begin, strand.end)) {
+      if (begin > Seconds{} && !waits[task]) {
+        late.push_back({task, begin});
+      }
+    }
+  }
+  return late;
+}
+
+/// Whether the rounds are as long as they were when these begins were found; then they are taken.
+bool take_begins(CountedRounds& rounds, const IdVector<PaceGroupId, CountedRounds::Pace>& before) {
+  for (const PaceGroupId group : before.ids()) {
+    CountedRounds::Pace& pace = rounds.paces[group];
+    if (std::abs((pace.period - before[group].period) / pace.period) > kSame) {
+      return false;
+    }
+    pace.begin = before[group].begin;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::optional<FewerRounds> fewer_rounds(const Workload& workload, const Cluster& cluster) {
   const ScheduleRow* const schedule = workload.schedule();
-  if (schedule == nullptr || schedule->round == nullptr || changes_with_time(cluster) ||
-      drift_apart(workload, cluster.spec)) {
+  if (schedule == nullptr || schedule->round == nullptr || changes_with_time(cluster)) {
     return std::nullopt;
   }
   const int all = workload.microbatches();
@@ -241,7 +317,7 @@ std::optional<FewerRounds> fewer_rounds(const Workload& workload, const Cluster&
     const ScheduleShape shape = fewer.workload.schedule_shape();
     return schedule->obstacle(shape).empty() && schedule->round(shape) == round;
   };
-  fewer.more = (all - workload.parallelism.pipeline) / round - kRounds;
+  fewer.more = (all - workload.parallelism.pipeline) / round - rounds_of(cluster.spec);
   while (fewer.more > 0 && !runs(fewer.more)) {
     --fewer.more;
   }
@@ -251,15 +327,33 @@ std::optional<FewerRounds> fewer_rounds(const Workload& workload, const Cluster&
   return pays ? std::optional(fewer) : std::nullopt;
 }
 
-bool count_rounds(const StepPlan& plan, const FewerRounds& fewer, Timeline& timeline) {
-  std::optional<CountedRounds> found =
-      RoundFinder(plan, timeline).find(fewer.workload, fewer.round);
+bool count_rounds(StepPlan& plan, const FewerRounds& fewer, Timeline& timeline,
+                  const PlayAgain& play_again) {
+  const PaceGroups groups = find_pace_groups(plan);
+  std::optional<RoundFinder> finder(std::in_place, plan, groups, timeline);
+  std::optional<CountedRounds> found = finder->find(fewer);
   if (!found) {
     return false;
   }
-  found->more = fewer.more;
-  found->end = timeline.end;
-  timeline.end += found->period * found->more;
+  const Seconds least = set_begins(*found);
+  if (std::vector<LateBegin> late = late_begins(plan, *found); !late.empty()) {
+    plan.graph.late = std::move(late);
+    std::optional<Timeline> again = play_again(plan);
+    if (!again) {
+      return false;
+    }
+    timeline = std::move(*again);
+    const IdVector<PaceGroupId, CountedRounds::Pace> first = std::move(found->paces);
+    found = finder.emplace(plan, groups, timeline).find(fewer);
+    if (!found || !take_begins(*found, first)) {
+      return false;
+    }
+  }
+  if (!finder->ends_behind(*found)) {
+    return false;
+  }
+  found->later = least * found->more;
+  timeline.end += found->later;
   timeline.rounds = std::move(*found);
   return true;
 }

@@ -3,12 +3,13 @@
 //
 //   if (const std::optional<FewerRounds> fewer = fewer_rounds(workload, cluster)) {
 //     plan and play fewer->workload;
-//     if (count_rounds(plan, *fewer, timeline)) { the timeline ends when the whole step does }
+//     if (count_rounds(plan, *fewer, timeline, play_again)) { it ends when the whole step does }
 //   }
 //
 // Why that is exact is said in docs/explain/folding.md.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "sim/tasks/plan_step.hpp"
@@ -23,12 +24,17 @@ struct FewerRounds {
 };
 
 /// None where the schedule has no rounds, the step is hardly longer than what would be played of
-/// it, or where rounds cannot repeat: links flap, GPUs throttle or jitter, or replicas with a slow
-/// GPU or one of another kind fall behind the others.
+/// it, or where rounds cannot repeat: links flap, GPUs throttle or jitter.
 std::optional<FewerRounds> fewer_rounds(const Workload& workload, const Cluster& cluster);
 
+/// Plays a plan once more, whose graph has changed; none: it was given up.
+using PlayAgain = std::function<std::optional<Timeline>(const StepPlan&)>;
+
 /// Whether the last rounds that were played are copies of each other, task by task; then they are
-/// noted in `timeline`, which is that of `plan`, and its end becomes the whole step's.
-bool count_rounds(const StepPlan& plan, const FewerRounds& fewer, Timeline& timeline);
+/// noted in `timeline`, which is that of `plan`, and its end becomes the whole step's. Where ranks
+/// with rounds of unlike length (sim/tasks/pace_groups.hpp) meet at the step's end, it is played
+/// again, the slower ones beginning late.
+bool count_rounds(StepPlan& plan, const FewerRounds& fewer, Timeline& timeline,
+                  const PlayAgain& play_again);
 
 }  // namespace danlu

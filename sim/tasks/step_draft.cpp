@@ -239,6 +239,14 @@ PlacedCommunication StepDraft::add_communication(CommunicationId id, NameId name
   return placed;
 }
 
+void StepDraft::end_strand() {
+  std::vector<TaskId>& begins = plan_.strands.back().begins;
+  begins.push_back(graph().tasks.next_id());
+  if (begins.front() == begins.back()) {
+    plan_.strands.pop_back();
+  }
+}
+
 void StepDraft::wait_for(const Tasks& before, TaskId after) {
   for (const TaskId task : before) {
     graph().add_edge(task, after);

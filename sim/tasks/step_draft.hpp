@@ -98,7 +98,8 @@ class StepDraft {
     plan_.strands.back().passes.push_back(pass);
     plan_.strands.back().begins.push_back(graph().tasks.next_id());
   }
-  void end_strand() { plan_.strands.back().begins.push_back(graph().tasks.next_id()); }
+  /// One without tasks is none.
+  void end_strand();
 
   StepPlan take() { return std::move(plan_); }
 

@@ -136,6 +136,12 @@ struct CapacityChange {
   BytesPerSecond capacity;
 };
 
+/// A task that does not begin before.
+struct LateBegin {
+  TaskId task{};
+  Seconds time;
+};
+
 struct TaskGraph {
   IdVector<TaskId, Task> tasks;
   std::vector<std::pair<TaskId, TaskId>> edges;  // before, after
@@ -147,6 +153,7 @@ struct TaskGraph {
   IdVector<LaneSlicesId, LaneSlices> lane_slices;
   IdVector<JointRunId, JointRun> joint_runs;
   std::vector<CapacityChange> changes;
+  std::vector<LateBegin> late;  // of each task one at most
   IdVector<RankClassId, std::optional<Throttle>> throttles;  // empty where none throttles
   IdVector<NameId, std::string> names{""};                   // of tasks
 

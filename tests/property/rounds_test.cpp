@@ -96,13 +96,14 @@ TEST_P(Rounds, ThatAreCountedAreThoseThatWouldBePlayed) {
       if (!fewer) {
         continue;
       }
-      const StepPlan plan = plan_step(fewer->workload, cluster);
+      StepPlan plan = plan_step(fewer->workload, cluster);
       if (plan.graph.tasks.size() > kMostTasks) {
         continue;
       }
       ++tried;
       Timeline timeline = play_max_min(plan.graph).value();
-      if (!count_rounds(plan, *fewer, timeline)) {
+      const auto play_again = [](const StepPlan& changed) { return play_max_min(changed.graph); };
+      if (!count_rounds(plan, *fewer, timeline, play_again)) {
         continue;
       }
       ++counted;
