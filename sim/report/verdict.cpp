@@ -30,7 +30,8 @@ std::vector<StepLimit> limits_of(const StepReport& step) {
       {"straggler_wait", "waiting for slower peers", share(parts[TimePart::StragglerWait])},
       {"optimizer", "optimizer", share(parts[TimePart::Optimizer])},
       {"host", "kernel launches", share(parts[TimePart::Host])}};
-  std::erase_if(limits, [](const StepLimit& limit) { return limit.share == 0; });
+  constexpr double kRounding = 1e-12;
+  std::erase_if(limits, [](const StepLimit& limit) { return limit.share < kRounding; });
   std::stable_sort(limits.begin(), limits.end(),
                    [](const StepLimit& a, const StepLimit& b) { return a.share > b.share; });
   return limits;

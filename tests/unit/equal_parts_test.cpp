@@ -26,7 +26,7 @@ TEST(EqualParts, AreTheLargestOfWholeTrays) {
 
 Scenario racks(const std::string& more) {
   return load_scenario_text(fmt::format("model: llama3-8b\ncluster: {{topology: gb200-nvl72, {}}}\n"
-                                    "training: {{global_batch: 1024, sequence_length: 4096}}\n",
+                                    "training: {{global_batch: 43776, sequence_length: 4096}}\n",
                                     more),
                         "racks.yaml", shipped_presets());
 }
@@ -49,7 +49,7 @@ TEST(EqualParts, AreTakenOfRacks) {
 }
 
 TEST(EqualParts, LeaveWholeRacksAndTheUsersAlone) {
-  for (const char* whole : {"gpus: 72", "gpus: 1152", "gpus: 32", "gpus: 256, node.gpus: 72"}) {
+  for (const char* whole : {"gpus: 72", "gpus: 1152", "gpus: 32", "gpus: 256, node: {gpus: 72}"}) {
     const Scenario found = racks(whole);
     EXPECT_EQ(found.cluster.topology.gpus_per_node, 72) << whole;
     EXPECT_FALSE(says(found, "equal parts")) << whole;
@@ -72,7 +72,7 @@ TEST(NodePower, GoesWithItsGpus) {
   EXPECT_EQ(watts(""), std::pair(10200.0, false));
   EXPECT_EQ(watts(", gpu: {power: 1 kW}"), std::pair(12600.0, true));
   EXPECT_EQ(watts(", gpu: b200"), std::pair(12600.0, true));
-  EXPECT_EQ(watts(", gpu: b200, node.power: 14 kW"), std::pair(14000.0, false));
+  EXPECT_EQ(watts(", gpu: b200, node: {power: 14 kW}"), std::pair(14000.0, false));
 }
 
 }  // namespace
