@@ -90,12 +90,9 @@ Seconds StepBounds::on_fastest(const Workload& w, const Time& time) {
   return least;
 }
 
-Seconds StepBounds::collective(const Workload& w, GroupSort sort, const std::vector<int>& ranks,
+Seconds StepBounds::collective(const Workload& w, GroupSort sort, const Ranks& group,
                                const Demand& demand) {
-  std::uint64_t hash = ranks.size();
-  for (const int rank : ranks) {
-    hash = mix(hash, rank);
-  }
+  std::uint64_t hash = group.hash;
   if (demand.routing) {
     const ExpertRouting& routing = *demand.routing;
     hash = mix(mix(mix(mix(hash, routing.experts), routing.per_token), routing.most_nodes),
@@ -109,7 +106,7 @@ Seconds StepBounds::collective(const Workload& w, GroupSort sort, const std::vec
   const auto [kept, is_first] = groups_.try_emplace(key);
   Placed& placed = kept->second;
   if (is_first) {
-    placed.group = make_group(cluster_, ranks);
+    placed.group = make_group(cluster_, group.ranks);
     if (demand.op != CollectiveOp::Dispatch) {
       placed.candidates = candidates_for(w, cluster_, placed.group, sort, demand.op);
     }
@@ -124,35 +121,66 @@ Seconds StepBounds::collective(const Workload& w, GroupSort sort, const std::vec
   return known->second;
 }
 
+const StepBounds::Ranks& StepBounds::ranks_of(const Workload& w, GroupSort sort, int stage) {
+  const auto [known, is_new] = ranks_.try_emplace({stage, sort});
+  Ranks& group = known->second;
+  if (is_new) {
+    const Mesh mesh = w.mesh();
+    group.ranks = mesh.group(mesh.rank({{Axis::Pipeline, stage}}), sort);
+    group.hash = group.ranks.size();
+    for (const int rank : group.ranks) {
+      group.hash = mix(group.hash, rank);
+    }
+  }
+  return group;
+}
+
 /// Of the stage's first group of that sort.
 Seconds StepBounds::alone(const Workload& w, GroupSort sort, int stage, const Demand& demand) {
   if (w.collectives == CollectiveMode::Stepwise || sort.is_copy()) {
     return {};
   }
-  const Mesh mesh = w.mesh();
-  const std::vector<int> ranks = mesh.group(mesh.rank({{Axis::Pipeline, stage}}), sort);
+  const Ranks& group = ranks_of(w, sort, stage);
   if (sort.is_transfer()) {
-    const Pattern pattern = transfer_pattern(cluster_, ranks[0], ranks[1]);
+    const Pattern pattern = transfer_pattern(cluster_, group.ranks[0], group.ranks[1]);
     const TransferCost cost =
         transfer_cost(cluster_.topology_among(pattern.ranks), pattern, demand.bytes);
     return cost.latency + cost.stream / alone_rate(cluster_, pattern);
   }
-  return collective(w, sort, ranks, demand);
+  return collective(w, sort, group, demand);
 }
 
-/// Of a pass, or of one action of a pair as if the other took no time.
-Seconds StepBounds::pass_time(const Workload& w, const Program& program, int stage, PairPart part) {
-  SegmentCosts costs;
+StepBounds::ProgramTimes StepBounds::program_times(const Workload& w, const Program& program) {
+  ProgramTimes times{.is_known = true};
   for (const Segment& segment : program.segments) {
-    if (part == (segment.beside ? PairPart::First : PairPart::Second)) {
-      costs.durations.emplace_back();
-    } else if (segment.is_compute) {
-      costs.durations.push_back(on_fastest(w, [&](const KernelTimer& timer) {
+    times.compute.emplace_back();
+    times.exchange.push_back(0);
+    if (segment.is_compute) {
+      times.compute.back() = on_fastest(w, [&](const KernelTimer& timer) {
         return segment.again ? timer.recompute_time(segment.kernels) : timer.time(segment.kernels);
-      }));
-    } else {
-      costs.durations.push_back(alone(w, segment.sort(), stage, segment.demand));
+      });
+      continue;
     }
+    ProgramTimes::Asked one{segment.sort(), segment.demand};
+    const auto same = std::find(times.asked.begin(), times.asked.end(), one);
+    times.exchange.back() = static_cast<std::size_t>(same - times.asked.begin());
+    if (same == times.asked.end()) {
+      times.asked.push_back(std::move(one));
+    }
+  }
+  return times;
+}
+
+/// Of a pass, or of one action of a pair as if the other took no time; `exchanges` take so long.
+Seconds StepBounds::pass_time(const Program& program, const ProgramTimes& times,
+                              const std::vector<Seconds>& exchanges, PairPart part) const {
+  SegmentCosts costs;
+  for (std::size_t i = 0; i < program.segments.size(); ++i) {
+    const Segment& segment = program.segments[i];
+    const bool is_left_out = part == (segment.beside ? PairPart::First : PairPart::Second);
+    costs.durations.push_back(is_left_out          ? Seconds{}
+                              : segment.is_compute ? times.compute[i]
+                                                   : exchanges[times.exchange[i]]);
   }
   return play_alone(program, 0, program.segments.size(), costs).total;
 }
@@ -184,12 +212,24 @@ StepBounds::StageTimes StepBounds::stage_times(const Workload& w, const Workload
   const StageProgram& own = step.stage(stage);
   const auto sort_of = [](const Action& action) { return Sort{action.chunk, action.kind}; };
   std::map<std::pair<ProgramId, PairPart>, Seconds> known;
-  const auto time_of = [&](ProgramId program, PairPart part) {
-    const auto [time, is_new] = known.try_emplace({program, part});
-    if (is_new) {
-      time->second = pass_time(few, step.programs[program], stage, part);
+  const auto time_of = [&](ProgramId id, PairPart part) {
+    const auto [time, is_new] = known.try_emplace({id, part});
+    if (!is_new) {
+      return time->second;
     }
-    return time->second;
+    ProgramTimes& program = programs_[id];
+    if (!program.is_known) {
+      program = program_times(few, step.programs[id]);
+    }
+    std::vector<Seconds> exchanges;
+    for (const auto& [sort, demand] : program.asked) {
+      exchanges.push_back(alone(few, sort, stage, demand));
+    }
+    const auto [same, is_first] = program.total.try_emplace({part, exchanges});
+    if (is_first) {
+      same->second = pass_time(step.programs[id], program, exchanges, part);
+    }
+    return time->second = same->second;
   };
   const auto keep_least = [](auto& times, const auto& key, Seconds time) {
     const auto [entry, is_first] = times.try_emplace(key, time);
@@ -320,6 +360,8 @@ Seconds StepBounds::bound(const Workload& w) {
   const Workload few = with_few(w);
   const StepProgram step = make_step_program(few);
   const bool pairs = has_pairs(w);
+  programs_ = IdVector<ProgramId, ProgramTimes>(step.programs.size());
+  ranks_.clear();
   std::vector<StageTimes> stages;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
     stages.push_back(stage_times(w, few, step, stage, pairs));

@@ -59,6 +59,24 @@ class StepBounds {
   };
 
   enum class PairPart { Whole, First, Second };
+  /// What a program of the plan takes, kept for all stages that run it: most of them have their
+  /// groups alike, so that its exchanges take as long there.
+  struct ProgramTimes {
+    struct Asked {
+      GroupSort sort;
+      Demand demand;
+      bool operator==(const Asked&) const = default;
+    };
+    bool is_known = false;
+    std::vector<Seconds> compute;         // by segment; nothing for exchanges
+    std::vector<Asked> asked;             // by its exchanges, each once
+    std::vector<std::size_t> exchange;    // by segment: its place there
+    std::map<std::pair<PairPart, std::vector<Seconds>>, Seconds> total;  // by what `asked` take
+  };
+  struct Ranks {
+    std::vector<int> ranks;
+    std::uint64_t hash = 0;
+  };
 
   StageTimes stage_times(const Workload& w, const Workload& few, const StepProgram& step, int stage,
                          bool pairs);
@@ -66,17 +84,21 @@ class StepBounds {
   static void add_pairs(const std::vector<Action>& actions, const Sorts& passes, const Pairs& both,
                         StageTimes& times);
   Chain chain(const Workload& w, const std::vector<StageTimes>& stages, bool second) const;
-  Seconds pass_time(const Workload& w, const Program& program, int stage, PairPart part);
+  ProgramTimes program_times(const Workload& w, const Program& program);
+  Seconds pass_time(const Program& program, const ProgramTimes& times,
+                    const std::vector<Seconds>& exchanges, PairPart part) const;
   Seconds end_time(const Workload& w, const StageProgram& own, int stage);
   Seconds alone(const Workload& w, GroupSort sort, int stage, const Demand& demand);
-  Seconds collective(const Workload& w, GroupSort sort, const std::vector<int>& ranks,
-                     const Demand& demand);
+  Seconds collective(const Workload& w, GroupSort sort, const Ranks& group, const Demand& demand);
+  const Ranks& ranks_of(const Workload& w, GroupSort sort, int stage);
   template <typename Time>
   Seconds on_fastest(const Workload& w, const Time& time);
 
   Cluster cluster_;
   std::vector<KernelTimer> timers_;  // by kind of node, for one precision
   std::optional<Precision> timed_;
+  IdVector<ProgramId, ProgramTimes> programs_;                // of the plan, as the next
+  std::map<std::pair<int, GroupSort>, Ranks> ranks_;  // by stage: of its first group
   std::map<Known, Placed> groups_;
   std::map<std::pair<Known, double>, Seconds> alone_;
 };
