@@ -27,13 +27,16 @@ class Searcher {
   Searcher(const SearchRequest& request, const LoadOptions& load, const SessionOptions& options)
       : request_(request),
         options_(options),
+        step_options_(options),
         overrides_(load.overrides),
         variants_(request.file, load),
         space_(variants_, axes_of(variants_)),
         cluster_(build_cluster(variants_.scenario().cluster)),
         evaluator_(cluster_, {.threads = options.processes, .most_parts = options.tasks.most}),
         bounds_(variants_.scenario().cluster, options.processes),
-        search_{.top = request.top, .near = kNear[0]} {}
+        search_{.top = request.top, .near = kNear[0]} {
+    step_options_.announce = nullptr;
+  }
 
   SearchReport run() {
     const std::size_t down = axis_named(request_.down);
@@ -220,7 +223,7 @@ class Searcher {
       scenario.faults.reset();
     }
     return {short_text(settings), options_text(with_overrides(settings)), bound,
-            simulate(scenario, options_).report};
+            simulate(scenario, step_options_).report};
   }
 
   /// What a command line has to say to make the scenario that plan: what this one's said as well.
@@ -336,6 +339,7 @@ class Searcher {
 
   const SearchRequest& request_;
   const SessionOptions& options_;
+  SessionOptions step_options_;  // of each step that is simulated, which nobody asked for by itself
   const std::vector<std::string>& overrides_;
   Variants variants_;
   SearchSpace space_;
