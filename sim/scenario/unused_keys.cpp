@@ -79,6 +79,7 @@ std::vector<KeyUse> scenario_uses() {
   add(uses, {"parallelism.overlap.chunks"}, "parallelism.overlap.tensor",
       one_of(TensorOverlap::Full));
   add(uses, {"parallelism.scatter_gather"}, "parallelism.tensor", "!1");
+  add(uses, {"parallelism.scatter_gather"}, "parallelism.sequence", "false");
   add(uses, {"training.schedule.placement"}, "training.schedule.kind", std::string(kGridSchedule));
   add(uses,
       {"parallelism.scatter_gather", "parallelism.overlap.pipeline",

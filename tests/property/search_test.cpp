@@ -332,6 +332,28 @@ search:
   EXPECT_EQ(plans, 2U * 2 + 2 * (2 + 2));
 }
 
+/// What tensor ranks hold a part of each anyway is not cut into slices.
+TEST(SearchSpace, WithSequenceParallelismNothingIsScattered) {
+  const Folder folder;
+  const Variants variants(folder.write("one.yaml", R"(
+model: {layers: 8, hidden: 1024, heads: 8, vocab: 32000}
+cluster: {topology: dgx-a100, gpus: 8}
+training: {global_batch: 16, sequence_length: 1024}
+search:
+  parallelism:
+    tensor: 4
+    pipeline: 2
+    zero: 0
+    sequence: [false, true]
+    scatter_gather: [false, true]
+    overlap: {tensor: none, data: false}
+  training: {micro_batch: 1, recompute: none, schedule: {kind: 1f1b, chunks: 1}}
+)"),
+                          shipped_presets());
+  SearchSpace space(variants, axes_of(variants));
+  EXPECT_EQ(space.legal_plans().size(), 3U);
+}
+
 TEST(SearchSpace, DataFollowsEvenWhereTheScenarioSaysIt) {
   const Folder folder;
   const Variants variants(folder.write("one.yaml", R"(

@@ -94,9 +94,10 @@ std::string random_cluster(Dice& dice, const Degrees& d) {
 std::string random_parallelism(Dice& dice, const Degrees& d) {
   std::string text =
       fmt::format("parallelism:\n  tensor: {}\n  pipeline: {}\n", d.tensor, d.pipeline);
-  for (const char* key : {"sequence: true", "zero: 1", "scatter_gather: true"}) {
-    text += dice.coin() ? fmt::format("  {}\n", key) : "";
-  }
+  const bool sequence = dice.coin();
+  text += sequence ? "  sequence: true\n" : "";
+  text += dice.coin() ? "  zero: 1\n" : "";
+  text += dice.coin() && !sequence ? "  scatter_gather: true\n" : "";  // else without effect
   std::string overlap;
   if (dice.coin()) {
     overlap = dice.pick({"tensor: none", "tensor: full", "tensor: full, chunks: 2x"});
