@@ -4,7 +4,6 @@
 #include <map>
 #include <ranges>
 
-#include "sim/program/play.hpp"
 
 namespace danlu {
 namespace {
@@ -34,9 +33,9 @@ class Leasts {
     const auto [known, is_new] = slices_.try_emplace(slice);
     if (is_new) {
       const PlayedProgram& played = graph_.programs[slice.program];
-      known->second = play_alone(played.program, slice.first, slice.last,
-                                 {.durations = played.costs.durations})
-                          .total;
+      known->second =
+          play_alone(played.program, slice.first, slice.last, {.durations = played.costs.durations})
+              .total;
     }
     return known->second;
   }

@@ -6,8 +6,8 @@
 // So a step that is wanted up to some time is given up as soon as now + rest is past that, long
 // before the time has come: a pipeline that has lost a second at the beginning never gets it back.
 //
-// Nothing takes less than its least: a pass alone, whose exchanges slow no compute and whose host is
-// never late; a flow at the rate that the tightest of its links gives to it alone.
+// Nothing takes less than its least: a pass alone, whose exchanges slow no compute and whose host
+// is never late; a flow at the rate that the tightest of its links gives to it alone.
 #pragma once
 
 #include "sim/tasks/task_graph.hpp"

@@ -58,8 +58,7 @@ class Player {
     constexpr double kRounding = 1e-9;
     wanted_ = (1 + kRounding) * time;
     rests_ = least_rests(graph_);
-    late_ = std::any_of(rests_.begin(), rests_.end(),
-                        [&](Seconds rest) { return rest > wanted_; });
+    late_ = std::any_of(rests_.begin(), rests_.end(), [&](Seconds rest) { return rest > wanted_; });
   }
   bool cannot_end() const { return late_; }
 
@@ -398,7 +397,7 @@ class Player {
   IdVector<TaskId, int> waiting_for_;
   std::vector<TaskId> ready_;
   Timeline timeline_;
-  std::size_t ended_ = 0;  // tasks
+  std::size_t ended_ = 0;            // tasks
   IdVector<TaskId, Seconds> rests_;  // empty: the step is wanted however long it takes
   Seconds wanted_;
   bool late_ = false;

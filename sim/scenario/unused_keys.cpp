@@ -79,12 +79,12 @@ std::vector<KeyUse> scenario_uses() {
   add(uses, {"parallelism.overlap.chunks"}, "parallelism.overlap.tensor",
       one_of(TensorOverlap::Full));
   add(uses, {"parallelism.scatter_gather"}, "parallelism.tensor", "!1");
-  add(uses, {"parallelism.scatter_gather"}, "parallelism.sequence", "false");
   add(uses, {"training.schedule.placement"}, "training.schedule.kind", std::string(kGridSchedule));
   add(uses,
       {"parallelism.scatter_gather", "parallelism.overlap.pipeline",
        "parallelism.count_embedding_and_head", "parallelism.outermost"},
       "parallelism.pipeline", "!1");
+  add(uses, {"parallelism.scatter_gather"}, "parallelism.sequence", "false");
   add(uses, {"parallelism.outermost"}, "parallelism.data", "!1");
   add(uses, {"parallelism.context_exchange"}, "parallelism.context", "!1");
   for (const char* key : {"parallelism.overlap.data", "parallelism.zero", "communication.data"}) {

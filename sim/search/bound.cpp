@@ -339,10 +339,9 @@ void StepBounds::add_pairs(const std::vector<Action>& actions, const PassesOfSta
     }
     const Action& second = actions[++i];
     const Seconds its = least(second);
-    const Seconds pair =
-        std::max({own, its,
-                  PassesOfStage::of(passes.pairs, std::pair(sort_of(first), sort_of(second)),
-                                    Seconds{})});
+    const Seconds pair = std::max(
+        {own, its,
+         PassesOfStage::of(passes.pairs, std::pair(sort_of(first), sort_of(second)), Seconds{})});
     times.all += pair;
     // The last gradient may go when its own action has ended.
     const bool is_last = i + 1 == actions.size() || first.kind == ActionKind::Weight ||

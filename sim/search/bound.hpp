@@ -24,7 +24,7 @@
 // together with the links to themselves; through the parts of the model goes each of them as if the
 // other took no time.
 //
-// The same with compute alone, which costs a twentieth, is a shorter bound, and one for all plans that
+// The same with compute alone is a shorter bound that is had sooner, and one for all plans that
 // differ only in what runs beside what: what a search leaves out by that has no other.
 #pragma once
 
@@ -75,9 +75,9 @@ class StepBounds {
       bool operator==(const Asked&) const = default;
     };
     bool is_known = false;
-    std::vector<Seconds> compute;         // by segment; nothing for exchanges
-    std::vector<Asked> asked;             // by its exchanges, each once
-    std::vector<std::size_t> exchange;    // by segment: its place there
+    std::vector<Seconds> compute;       // by segment; nothing for exchanges
+    std::vector<Asked> asked;           // by its exchanges, each once
+    std::vector<std::size_t> exchange;  // by segment: its place there
     std::map<std::pair<PairPart, std::vector<Seconds>>, Seconds> total;  // by what `asked` take
   };
   struct Ranks {
@@ -106,7 +106,7 @@ class StepBounds {
   Cluster cluster_;
   std::vector<KernelTimer> timers_;  // by kind of node, for one precision
   std::optional<Precision> timed_;
-  IdVector<ProgramId, ProgramTimes> programs_;                // of the plan, as the next
+  IdVector<ProgramId, ProgramTimes> programs_;        // of the plan, as the next
   std::map<std::pair<int, GroupSort>, Ranks> ranks_;  // by stage: of its first group
   std::map<Known, Placed> groups_;
   std::map<std::pair<Known, double>, Seconds> alone_;

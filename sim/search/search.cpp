@@ -214,9 +214,8 @@ void fill_least(const std::vector<std::vector<std::size_t>>& sets, SearchSpace& 
   };
   std::vector<std::vector<std::size_t>> left = sets;
   for (std::vector<std::size_t>& set : left) {
-    std::erase_if(set, [&](std::size_t i) {
-      return !plans[i].fits() || !plans[i].played.obstacle.empty();
-    });
+    std::erase_if(
+        set, [&](std::size_t i) { return !plans[i].fits() || !plans[i].played.obstacle.empty(); });
   }
   for (;;) {
     std::vector<std::size_t> missing;

@@ -3,9 +3,9 @@
 //
 //   legal plans -> those that fit in memory -> by bound -> played in batches until none can win
 //
-// Most plans lose by what their compute takes alone, which is a bound too, and one that is had at once
-// for all that differ in what runs beside what. The others get their bounds in full when they are
-// asked for: when such a plan is the next to be played, or is counted or drawn as the best of some.
+// Most plans lose by what their compute takes alone, which is a bound too, and one for all that
+// differ in what runs beside what. The others get their bounds in full when they are asked for:
+// when such a plan is the next to be played, or is counted or drawn as the best of some.
 //
 // So is the front of step and memory: a plan's memory is known before it is played, and it is not
 // on the front once a plan that takes no more has a step below its bound.
@@ -53,18 +53,18 @@ struct SearchOptions {
 /// A plan that can run.
 struct FoundPlan {
   SearchPlan plan;
-  Bytes memory;        // that a GPU holds at most
-  Bytes spare;         // of memory, with the reserve left free; below 0: does not fit
-  Seconds bound;       // of those that fit
+  Bytes memory;          // that a GPU holds at most
+  Bytes spare;           // of memory, with the reserve left free; below 0: does not fit
+  Seconds bound;         // of those that fit
   bool is_full = false;  // that bound; else it is of compute alone
-  bool tried = false;  // to be played
+  bool tried = false;    // to be played
   PlayedPlan played{};
 
   bool fits() const { return spare >= Bytes{}; }
 };
 
-/// Bounds plans on several threads. One class, since each thread's StepBounds keep what plans have in
-/// common, from call to call.
+/// Bounds plans on several threads. One class, since each thread's StepBounds keep what plans have
+/// in common, from call to call.
 class PlanBounds {
  public:
   /// `threads` 0: as many as there are processors.
@@ -79,7 +79,7 @@ class PlanBounds {
  private:
   const ClusterSpec& cluster_;
   int threads_;
-  std::mutex guard_;                                // of idle_
+  std::mutex guard_;                                 // of idle_
   std::vector<std::unique_ptr<StepBounds>> idle_{};  // that no thread has
 };
 
@@ -91,8 +91,8 @@ std::vector<FoundPlan> survey(SearchSpace& space, PlanBounds& bounds);
 void fill_up_to(Seconds most, SearchSpace& space, std::vector<FoundPlan>& plans,
                 PlanBounds& bounds);
 
-/// Of each of these sets of plans the one with the least step, or bound where it was not played, has
-/// that in full, and so have all that might be it.
+/// Of each of these sets of plans the one with the least step, or bound where it was not played,
+/// has that in full, and so have all that might be it.
 void fill_least(const std::vector<std::vector<std::size_t>>& sets, SearchSpace& space,
                 std::vector<FoundPlan>& plans, PlanBounds& bounds);
 

@@ -6,7 +6,7 @@
 
 namespace danlu {
 
-/// From now on, for all threads of the process, so that the program calls it, or a process of its own.
+/// From now on, for all threads: called by the program, or in a process of its own.
 inline void keep_freed_memory() {
   (void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
   (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);

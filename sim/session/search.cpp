@@ -87,8 +87,8 @@ class Searcher {
     count_plans();
     options_.say(fmt::format("{} plans can run, {} fit", report_.can_run, report_.fit));
     ranked_ = play_best_first(space_, plans_, bounds_, player(), search_);
-    front_ = request_.front ? play_front(space_, plans_, bounds_, player(), search_)
-                            : front_of(plans_);
+    front_ =
+        request_.front ? play_front(space_, plans_, bounds_, player(), search_) : front_of(plans_);
     count_played();
     if (ranked_.empty()) {
       throw CannotRun(

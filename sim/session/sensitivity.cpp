@@ -14,8 +14,8 @@
 namespace danlu {
 namespace {
 
-/// A changed step may have so many times as many tasks as this one with all its rounds, since those of
-/// the changed one may not repeat; and more where it has few.
+/// A changed step may have so many times as many tasks as this one with all its rounds, since those
+/// of the changed one may not repeat; and more where it has few.
 constexpr std::size_t kTimesTheTasks = 4;
 constexpr std::size_t kFewTasks = 100'000;
 

@@ -226,9 +226,8 @@ TaskGraph two_flows() {
   return graph;
 }
 
-/// Alone the second takes until 1.5 s and the first, whose end is at 2 s, 1.5 s: of what is known at
-/// the beginning nothing is past 1.6 s, so that it is played until then. A step that is wanted at
-/// 1.4 s is given up at once.
+/// Alone each takes until 1.5 s: a step that is wanted at 1.4 s is given up at once, one that is
+/// wanted at 1.6 s when that has come, since both end at 2 s.
 TEST(MaxMin, AFlowLastsAtLeastAsLongAsItDoesAlone) {
   const IdVector<TaskId, Seconds> rests = least_rests(two_flows());
   EXPECT_DOUBLE_EQ(rests[TaskId{0}].value, 1.5);

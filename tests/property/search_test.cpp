@@ -122,7 +122,8 @@ TEST_P(Search, FindsWhatPlayingEveryPlanFinds) {
   EXPECT_GT(tight, 0U);  // a bound of nothing would pass the rest
   EXPECT_GT(tight_by_compute, 0U);
   std::sort(steps.begin(), steps.end());
-  const std::vector<std::size_t> ranked = play_best_first(space, plans, one.bounds(), play, options);
+  const std::vector<std::size_t> ranked =
+      play_best_first(space, plans, one.bounds(), play, options);
   for (std::size_t i = 0; i < std::min(options.top, steps.size()); ++i) {
     ASSERT_LT(i, ranked.size());
     EXPECT_DOUBLE_EQ(plans[ranked[i]].played.step->value, steps[i]) << i;
@@ -171,7 +172,8 @@ TEST_P(Search, TheFrontIsThatOfEveryPlanPlayed) {
     return found;
   };
   // Of the best alone it is known already, as far as they go.
-  const std::vector<std::size_t> ranked = play_best_first(space, plans, one.bounds(), play, options);
+  const std::vector<std::size_t> ranked =
+      play_best_first(space, plans, one.bounds(), play, options);
   const double last = plans[ranked[std::min(options.top, ranked.size()) - 1]].played.step->value;
   const auto up_to_last = [&](std::vector<Trade> front) {
     std::erase_if(front, [&](const Trade& plan) { return plan.first > last; });
@@ -378,7 +380,8 @@ TEST(SearchWay, EndsAtTheBestChangeUponChange) {
   const SearchOptions options;
   std::vector<FoundPlan> plans = survey(space, one.bounds());
   const PlayPlans play = one.play();
-  const std::vector<std::size_t> ranked = play_best_first(space, plans, one.bounds(), play, options);
+  const std::vector<std::size_t> ranked =
+      play_best_first(space, plans, one.bounds(), play, options);
   ASSERT_FALSE(ranked.empty());
   const FoundPlan& best = plans[ranked.front()];
   const std::vector<SearchStep> way = way_to(best.plan, space, play);

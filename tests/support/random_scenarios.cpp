@@ -97,7 +97,8 @@ std::string random_parallelism(Dice& dice, const Degrees& d) {
   const bool sequence = dice.coin();
   text += sequence ? "  sequence: true\n" : "";
   text += dice.coin() ? "  zero: 1\n" : "";
-  text += dice.coin() && !sequence ? "  scatter_gather: true\n" : "";  // else without effect
+  const bool refused = sequence && d.tensor > 1 && d.pipeline > 1;  // it would have no effect
+  text += dice.coin() && !refused ? "  scatter_gather: true\n" : "";
   std::string overlap;
   if (dice.coin()) {
     overlap = dice.pick({"tensor: none", "tensor: full", "tensor: full, chunks: 2x"});
