@@ -4,7 +4,6 @@
 #include <map>
 #include <ranges>
 
-
 namespace danlu {
 namespace {
 
