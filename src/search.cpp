@@ -13,6 +13,7 @@
 #include "sim/base/text.hpp"
 #include "sim/report/search_report.hpp"
 #include "sim/report/writers.hpp"
+#include "sim/session/keep_memory.hpp"
 #include "sim/session/search_scale.hpp"
 #include "src/commands.hpp"
 #include "src/output_file.hpp"
@@ -54,6 +55,7 @@ int run_search(const SearchCommand& command, const CommonOptions& common) {
     outputs.push_back({"--svg", *command.svg});
   }
   check_outputs(outputs);
+  keep_freed_memory();
   SessionOptions session = session_options(common);
   session.processes = command.jobs;
   const bool terminal = isatty(STDERR_FILENO) != 0;

@@ -63,6 +63,9 @@ class MaxMinNetwork {
       if (until_ && event.time > *until_) {
         return player.has_ended();
       }
+      if (player.cannot_end()) {
+        return false;
+      }
       std::pop_heap(events_.begin(), events_.end());
       events_.pop_back();
       if (event.flow == kNoFlow) {
@@ -216,7 +219,11 @@ class MaxMinNetwork {
 
 std::optional<Timeline> play_max_min(const TaskGraph& graph, const MaxMinOptions& options) {
   MaxMinNetwork network(graph, options.until);
-  return Player(graph, network, options.dead, options.all_shared).play();
+  Player player(graph, network, options.dead, options.all_shared);
+  if (options.until) {
+    player.want_by(*options.until);
+  }
+  return player.play();
 }
 
 }  // namespace danlu

@@ -19,6 +19,7 @@
 
 #include "sim/base/error.hpp"
 #include "sim/engine/joint_runs.hpp"
+#include "sim/engine/least_rest.hpp"
 #include "sim/engine/lone_flows.hpp"
 #include "sim/engine/open_runs.hpp"
 #include "sim/tasks/taken.hpp"
@@ -54,6 +55,15 @@ class Player {
     timeline_.finish.assign(graph.tasks.size(), Seconds{-1});
     mark_dead(dead);
   }
+
+  /// The step is wanted up to then: afterwards cannot_end() says when it will not have ended.
+  void want_by(Seconds time) {
+    constexpr double kRounding = 1e-9;
+    wanted_ = (1 + kRounding) * time;
+    rests_ = least_rests(graph_);
+    late_ = std::any_of(rests_.begin(), rests_.end(), [&](Seconds rest) { return rest > wanted_; });
+  }
+  bool cannot_end() const { return late_; }
 
   /// Whether every task has ended; alarms of what no longer counts may be left.
   bool has_ended() const { return ended_ == graph_.tasks.size(); }
@@ -360,6 +370,7 @@ class Player {
       change_pace_of(graph_.participants[id]);
     }
     for (const TaskId next : after_.of(id)) {
+      late_ = late_ || (!rests_.empty() && now() + rests_[next] > wanted_);
       need_one_less(next);
     }
   }
@@ -400,7 +411,10 @@ class Player {
   IdVector<TaskId, int> waiting_for_;
   std::vector<TaskId> ready_;
   Timeline timeline_;
-  std::size_t ended_ = 0;  // tasks
+  std::size_t ended_ = 0;            // tasks
+  IdVector<TaskId, Seconds> rests_;  // empty: the step is wanted however long it takes
+  Seconds wanted_;
+  bool late_ = false;
 };
 
 }  // namespace danlu

@@ -275,7 +275,7 @@ std::vector<Change> remedies(std::string_view part, const Workload& w) {
       list.push_back(with(now, "parallelism.overlap.pipeline=true",
                           [](Workload& x) { x.parallelism.overlap_pipeline = true; }));
     }
-    if (!p.scatter_gather && p.tensor > 1) {
+    if (!p.scatter_gather && !p.sequence && p.tensor > 1) {
       list.push_back(with(now, "parallelism.scatter_gather=true",
                           [](Workload& x) { x.parallelism.scatter_gather = true; }));
     }

@@ -128,7 +128,7 @@ std::string layout_line(const Workload& workload) {
     line += t.chunks > 1 ? fmt::format(" in {} chunks", t.chunks) : "";
   }
   line += stages_text(workload);
-  line += p.pipeline > 1 && p.scatter_gather ? ", scatter-gather" : "";
+  line += p.pipeline > 1 && p.scatter_gather && !p.sequence ? ", scatter-gather" : "";
   line += workload.offload.optimizer ? ", optimizer on the CPUs" : "";
   line += workload.offload.gradients_in_backward ? ", gradients there in backward" : "";
   line += workload.offload.activation_layers > 0

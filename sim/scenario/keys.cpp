@@ -216,7 +216,8 @@ std::vector<KeyRow> parallelism_keys() {
            "holds whole (norms, routers, biases of products split by rows) are summed over these "
            "(Megatron-LM's finalize_model_grads); false: that is left out"),
       flag("parallelism.scatter_gather", &ParallelismSpec::scatter_gather, "false",
-           "Pipeline transfers carry 1/tensor each and are gathered over NVLink on arrival"),
+           "Pipeline transfers carry 1/tensor each and are gathered over NVLink on arrival; with "
+           "sequence parallelism every rank has such a part of its own anyway"),
       choice("parallelism.overlap.tensor", &ParallelismSpec::overlap_tensor, "backward",
              "What hides tensor-parallel communication: nothing; the weight gradients; or also "
              "products cut into pieces"),

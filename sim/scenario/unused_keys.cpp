@@ -84,6 +84,7 @@ std::vector<KeyUse> scenario_uses() {
       {"parallelism.scatter_gather", "parallelism.overlap.pipeline",
        "parallelism.count_embedding_and_head", "parallelism.outermost"},
       "parallelism.pipeline", "!1");
+  add(uses, {"parallelism.scatter_gather"}, "parallelism.sequence", "false");
   add(uses, {"parallelism.outermost"}, "parallelism.data", "!1");
   add(uses, {"parallelism.context_exchange"}, "parallelism.context", "!1");
   for (const char* key : {"parallelism.overlap.data", "parallelism.zero", "communication.data"}) {

@@ -52,6 +52,34 @@ constexpr Seconds kUnknown{std::numeric_limits<double>::infinity()};
 
 }  // namespace
 
+/// The shortest of a stage's passes.
+struct StepBounds::PassesOfStage {
+  using Sort = std::pair<int, ActionKind>;  // by chunk
+  static Sort sort_of(const Action& action) { return {action.chunk, action.kind}; }
+  template <typename Times, typename Key>
+  static Seconds of(const Times& times, const Key& key, Seconds none) {
+    const auto found = times.find(key);
+    return found == times.end() ? none : found->second;
+  }
+  template <typename Times, typename Key>
+  static void keep_least(Times& times, const Key& key, Seconds time) {
+    const auto [entry, is_first] = times.try_emplace(key, time);
+    entry->second = std::min(entry->second, time);
+  }
+  void see(const Action& action, Seconds time) {
+    keep_least(times, sort_of(action), time);
+    forwards[action.chunk] += action.is_forward() ? 1 : 0;
+  }
+  void see_pair(const Action& first, const Action& second, Seconds together) {
+    keep_least(pairs, std::pair(sort_of(first), sort_of(second)), together);
+  }
+
+  std::map<Sort, Seconds> times;
+  std::map<std::pair<Sort, Sort>, Seconds> pairs;  // side by side
+  std::map<int, double> forwards;                  // by chunk, of
+  int microbatches = 0;
+};
+
 /// What a stage takes at least.
 struct StepBounds::StageTimes {
   struct OfChunk {                    // with one microbatch
@@ -90,12 +118,9 @@ Seconds StepBounds::on_fastest(const Workload& w, const Time& time) {
   return least;
 }
 
-Seconds StepBounds::collective(const Workload& w, GroupSort sort, const std::vector<int>& ranks,
+Seconds StepBounds::collective(const Workload& w, GroupSort sort, const Ranks& group,
                                const Demand& demand) {
-  std::uint64_t hash = ranks.size();
-  for (const int rank : ranks) {
-    hash = mix(hash, rank);
-  }
+  std::uint64_t hash = group.hash;
   if (demand.routing) {
     const ExpertRouting& routing = *demand.routing;
     hash = mix(mix(mix(mix(hash, routing.experts), routing.per_token), routing.most_nodes),
@@ -109,7 +134,7 @@ Seconds StepBounds::collective(const Workload& w, GroupSort sort, const std::vec
   const auto [kept, is_first] = groups_.try_emplace(key);
   Placed& placed = kept->second;
   if (is_first) {
-    placed.group = make_group(cluster_, ranks);
+    placed.group = make_group(cluster_, group.ranks);
     if (demand.op != CollectiveOp::Dispatch) {
       placed.candidates = candidates_for(w, cluster_, placed.group, sort, demand.op);
     }
@@ -124,35 +149,70 @@ Seconds StepBounds::collective(const Workload& w, GroupSort sort, const std::vec
   return known->second;
 }
 
+const StepBounds::Ranks& StepBounds::ranks_of(const Workload& w, GroupSort sort, int stage) {
+  const auto [known, is_new] = ranks_.try_emplace({stage, sort});
+  Ranks& group = known->second;
+  if (is_new) {
+    const Mesh mesh = w.mesh();
+    group.ranks = mesh.group(mesh.rank({{Axis::Pipeline, stage}}), sort);
+    group.hash = group.ranks.size();
+    for (const int rank : group.ranks) {
+      group.hash = mix(group.hash, rank);
+    }
+  }
+  return group;
+}
+
 /// Of the stage's first group of that sort.
 Seconds StepBounds::alone(const Workload& w, GroupSort sort, int stage, const Demand& demand) {
   if (w.collectives == CollectiveMode::Stepwise || sort.is_copy()) {
     return {};
   }
-  const Mesh mesh = w.mesh();
-  const std::vector<int> ranks = mesh.group(mesh.rank({{Axis::Pipeline, stage}}), sort);
+  const Ranks& group = ranks_of(w, sort, stage);
   if (sort.is_transfer()) {
-    const Pattern pattern = transfer_pattern(cluster_, ranks[0], ranks[1]);
+    const Pattern pattern = transfer_pattern(cluster_, group.ranks[0], group.ranks[1]);
     const TransferCost cost =
         transfer_cost(cluster_.topology_among(pattern.ranks), pattern, demand.bytes);
     return cost.latency + cost.stream / alone_rate(cluster_, pattern);
   }
-  return collective(w, sort, ranks, demand);
+  return collective(w, sort, group, demand);
 }
 
-/// Of a pass, or of one action of a pair as if the other took no time.
-Seconds StepBounds::pass_time(const Workload& w, const Program& program, int stage, PairPart part) {
-  SegmentCosts costs;
+Seconds StepBounds::compute_time(const Workload& w, const Segment& segment) {
+  return on_fastest(w, [&](const KernelTimer& timer) {
+    return segment.again ? timer.recompute_time(segment.kernels) : timer.time(segment.kernels);
+  });
+}
+
+StepBounds::ProgramTimes StepBounds::program_times(const Workload& w, const Program& program) {
+  ProgramTimes times{.is_known = true};
   for (const Segment& segment : program.segments) {
-    if (part == (segment.beside ? PairPart::First : PairPart::Second)) {
-      costs.durations.emplace_back();
-    } else if (segment.is_compute) {
-      costs.durations.push_back(on_fastest(w, [&](const KernelTimer& timer) {
-        return segment.again ? timer.recompute_time(segment.kernels) : timer.time(segment.kernels);
-      }));
-    } else {
-      costs.durations.push_back(alone(w, segment.sort(), stage, segment.demand));
+    times.compute.emplace_back();
+    times.exchange.push_back(0);
+    if (segment.is_compute) {
+      times.compute.back() = compute_time(w, segment);
+      continue;
     }
+    ProgramTimes::Asked one{segment.sort(), segment.demand};
+    const auto same = std::find(times.asked.begin(), times.asked.end(), one);
+    times.exchange.back() = static_cast<std::size_t>(same - times.asked.begin());
+    if (same == times.asked.end()) {
+      times.asked.push_back(std::move(one));
+    }
+  }
+  return times;
+}
+
+/// Of a pass, or of one action of a pair as if the other took no time; `exchanges` take so long.
+Seconds StepBounds::pass_time(const Program& program, const ProgramTimes& times,
+                              const std::vector<Seconds>& exchanges, PairPart part) const {
+  SegmentCosts costs;
+  for (std::size_t i = 0; i < program.segments.size(); ++i) {
+    const Segment& segment = program.segments[i];
+    const bool is_left_out = part == (segment.beside ? PairPart::First : PairPart::Second);
+    costs.durations.push_back(is_left_out          ? Seconds{}
+                              : segment.is_compute ? times.compute[i]
+                                                   : exchanges[times.exchange[i]]);
   }
   return play_alone(program, 0, program.segments.size(), costs).total;
 }
@@ -180,62 +240,39 @@ Seconds StepBounds::end_time(const Workload& w, const StageProgram& own, int sta
 
 StepBounds::StageTimes StepBounds::stage_times(const Workload& w, const Workload& few,
                                                const StepProgram& step, int stage, bool pairs) {
-  using Sort = std::pair<int, ActionKind>;  // by chunk
   const StageProgram& own = step.stage(stage);
-  const auto sort_of = [](const Action& action) { return Sort{action.chunk, action.kind}; };
   std::map<std::pair<ProgramId, PairPart>, Seconds> known;
-  const auto time_of = [&](ProgramId program, PairPart part) {
-    const auto [time, is_new] = known.try_emplace({program, part});
-    if (is_new) {
-      time->second = pass_time(few, step.programs[program], stage, part);
+  const auto time_of = [&](ProgramId id, PairPart part) {
+    const auto [time, is_new] = known.try_emplace({id, part});
+    if (!is_new) {
+      return time->second;
     }
-    return time->second;
+    ProgramTimes& program = programs_[id];
+    if (!program.is_known) {
+      program = program_times(few, step.programs[id]);
+    }
+    std::vector<Seconds> exchanges;
+    for (const auto& [sort, demand] : program.asked) {
+      exchanges.push_back(alone(few, sort, stage, demand));
+    }
+    const auto [same, is_first] = program.total.try_emplace({part, exchanges});
+    if (is_first) {
+      same->second = pass_time(step.programs[id], program, exchanges, part);
+    }
+    return time->second = same->second;
   };
-  const auto keep_least = [](auto& times, const auto& key, Seconds time) {
-    const auto [entry, is_first] = times.try_emplace(key, time);
-    entry->second = std::min(entry->second, time);
-  };
-  std::map<Sort, Seconds> passes;                 // the shortest
-  std::map<std::pair<Sort, Sort>, Seconds> both;  // side by side, likewise
-  std::map<int, double> forwards;                 // by chunk
-  const auto see = [&](const Action& action, Seconds time) {
-    keep_least(passes, sort_of(action), time);
-    forwards[action.chunk] += action.is_forward() ? 1 : 0;
-  };
+  PassesOfStage passes{.microbatches = few.microbatches()};
   for (const StagePass& pass : own.passes) {
     if (pass.beside) {
-      see(pass.action, time_of(pass.program, PairPart::First));
-      see(*pass.beside, time_of(pass.program, PairPart::Second));
-      keep_least(both, std::pair(sort_of(pass.action), sort_of(*pass.beside)),
-                 time_of(pass.program, PairPart::Whole));
+      passes.see(pass.action, time_of(pass.program, PairPart::First));
+      passes.see(*pass.beside, time_of(pass.program, PairPart::Second));
+      passes.see_pair(pass.action, *pass.beside, time_of(pass.program, PairPart::Whole));
     } else {
-      see(pass.action, time_of(pass.program, PairPart::Whole));
+      passes.see(pass.action, time_of(pass.program, PairPart::Whole));
     }
   }
-  StageTimes times;
+  StageTimes times = sums_of(w, passes, stage, pairs);
   times.end = end_time(few, own, stage);
-  for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
-    const auto time = [&](ActionKind kind) {
-      const auto found = passes.find({chunk, kind});
-      return found == passes.end() ? kUnknown : found->second;
-    };
-    const auto there = [](Seconds least) { return least == kUnknown ? Seconds{} : least; };
-    const Seconds whole = time(ActionKind::Backward);
-    const Seconds input = time(ActionKind::Input);
-    times.chunks.push_back({.forward = there(time(ActionKind::Forward)),
-                            .gradient = there(std::min(whole, input)),
-                            .both = there(std::min(whole, input + there(time(ActionKind::Weight)))),
-                            .passes = forwards[chunk] / few.microbatches()});
-  }
-  if (pairs) {
-    add_pairs(w.actions(stage), passes, both, times);
-  } else {
-    for (const StageTimes::OfChunk& chunk : times.chunks) {
-      const double count = chunk.passes * w.microbatches();
-      times.all += count * (chunk.forward + chunk.both);
-      times.to_gradient += count * (chunk.forward + chunk.gradient);
-    }
-  }
   for (const bool next : {true, false}) {
     int sends = 0;
     Bytes sent;  // by each of them
@@ -254,19 +291,46 @@ StepBounds::StageTimes StepBounds::stage_times(const Workload& w, const Workload
   return times;
 }
 
+StepBounds::StageTimes StepBounds::sums_of(const Workload& w, const PassesOfStage& passes,
+                                           int stage, bool pairs) {
+  StageTimes times;
+  for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
+    const auto time = [&](ActionKind kind) {
+      return PassesOfStage::of(passes.times, PassesOfStage::Sort{chunk, kind}, kUnknown);
+    };
+    const auto there = [](Seconds least) { return least == kUnknown ? Seconds{} : least; };
+    const Seconds whole = time(ActionKind::Backward);
+    const Seconds input = time(ActionKind::Input);
+    const auto forwards = passes.forwards.find(chunk);
+    times.chunks.push_back(
+        {.forward = there(time(ActionKind::Forward)),
+         .gradient = there(std::min(whole, input)),
+         .both = there(std::min(whole, input + there(time(ActionKind::Weight)))),
+         .passes = forwards == passes.forwards.end() ? 0 : forwards->second / passes.microbatches});
+  }
+  if (pairs) {
+    add_pairs(w.actions(stage), passes, times);
+    return times;
+  }
+  for (const StageTimes::OfChunk& chunk : times.chunks) {
+    const double count = chunk.passes * w.microbatches();
+    times.all += count * (chunk.forward + chunk.both);
+    times.to_gradient += count * (chunk.forward + chunk.gradient);
+  }
+  return times;
+}
+
 /// Of the actions one by one, since how many are side by side does not grow with the microbatches.
 /// A pair that few microbatches do not have takes no less than the longer of its actions.
-template <typename Sorts, typename Pairs>
-void StepBounds::add_pairs(const std::vector<Action>& actions, const Sorts& passes,
-                           const Pairs& both, StageTimes& times) {
-  const auto least = [](const auto& known, const auto& key) {
-    const auto found = known.find(key);
-    return found == known.end() ? Seconds{} : found->second;
+void StepBounds::add_pairs(const std::vector<Action>& actions, const PassesOfStage& passes,
+                           StageTimes& times) {
+  const auto sort_of = PassesOfStage::sort_of;
+  const auto least = [&](const Action& action) {
+    return PassesOfStage::of(passes.times, sort_of(action), Seconds{});
   };
-  const auto sort_of = [](const Action& action) { return std::pair(action.chunk, action.kind); };
   for (std::size_t i = 0; i < actions.size(); ++i) {
     const Action& first = actions[i];
-    const Seconds own = least(passes, sort_of(first));
+    const Seconds own = least(first);
     if (!first.with_next) {
       times.all += own;
       // A gradient of weights may come when none goes back any more.
@@ -274,9 +338,10 @@ void StepBounds::add_pairs(const std::vector<Action>& actions, const Sorts& pass
       continue;
     }
     const Action& second = actions[++i];
-    const Seconds its = least(passes, sort_of(second));
-    const Seconds pair =
-        std::max({own, its, least(both, std::pair(sort_of(first), sort_of(second)))});
+    const Seconds its = least(second);
+    const Seconds pair = std::max(
+        {own, its,
+         PassesOfStage::of(passes.pairs, std::pair(sort_of(first), sort_of(second)), Seconds{})});
     times.all += pair;
     // The last gradient may go when its own action has ended.
     const bool is_last = i + 1 == actions.size() || first.kind == ActionKind::Weight ||
@@ -320,10 +385,65 @@ Seconds StepBounds::bound(const Workload& w) {
   const Workload few = with_few(w);
   const StepProgram step = make_step_program(few);
   const bool pairs = has_pairs(w);
+  programs_ = IdVector<ProgramId, ProgramTimes>(step.programs.size());
+  ranks_.clear();
   std::vector<StageTimes> stages;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
     stages.push_back(stage_times(w, few, step, stage, pairs));
   }
+  return bound_of(w, stages, pairs);
+}
+
+/// Its passes have the kernels of the plan's, whatever they wait for.
+Seconds StepBounds::compute_bound(const Workload& w) {
+  if (cluster_.spec.degraded.jitter.spread > 0) {
+    return {};
+  }
+  const Workload few = with_few(w);
+  const ModelBlocks model = build_model(w);
+  std::map<std::pair<Chunk, ActionKind>, Seconds> known;
+  const auto compute_of = [&](const Chunk& chunk, ActionKind kind) {
+    const auto [time, is_new] = known.try_emplace({chunk, kind});
+    if (is_new) {
+      for (const Segment& segment : make_program(w, model, chunk, kind).segments) {
+        time->second += segment.is_compute ? compute_time(w, segment) : Seconds{};
+      }
+    }
+    return time->second;
+  };
+  const bool pairs = has_pairs(w);
+  std::vector<StageTimes> stages;
+  for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
+    std::vector<Chunk> chunks;
+    for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
+      chunks.push_back(chunk_at(w, model, {stage, chunk}));
+    }
+    PassesOfStage passes{.microbatches = few.microbatches()};
+    std::map<PassesOfStage::Sort, Seconds> times;
+    const auto time_of = [&](const Action& action) {
+      const auto [time, is_new] = times.try_emplace(PassesOfStage::sort_of(action));
+      if (is_new) {
+        time->second = compute_of(chunks[static_cast<std::size_t>(action.chunk)], action.kind);
+      }
+      return time->second;
+    };
+    const Action* first_of_pair = nullptr;
+    const std::vector<Action> actions = few.actions(stage);
+    for (const Action& action : actions) {
+      passes.see(action, time_of(action));
+      if (first_of_pair != nullptr) {
+        passes.see_pair(*first_of_pair, action, time_of(*first_of_pair) + time_of(action));
+      }
+      first_of_pair = action.with_next ? &action : nullptr;
+    }
+    stages.push_back(sums_of(w, passes, stage, pairs));
+  }
+  constexpr double kRounding = 1e-12;  // of sums in another order
+  return (1 - kRounding) * bound_of(w, stages, pairs);
+}
+
+Seconds StepBounds::bound_of(const Workload& w, const std::vector<StageTimes>& stages,
+                             bool pairs) const {
   std::vector<Chain> chains{chain(w, stages, false)};
   if (w.placement().has_copies()) {
     chains.push_back(chain(w, stages, true));

@@ -23,6 +23,9 @@
 // without them where a gradient goes back. Two passes side by side are one, as long as both take
 // together with the links to themselves; through the parts of the model goes each of them as if the
 // other took no time.
+//
+// The same with compute alone is a shorter bound that is had sooner, and one for all plans that
+// differ only in what runs beside what: what a search leaves out by that has no other.
 #pragma once
 
 #include <cstdint>
@@ -48,8 +51,12 @@ class StepBounds {
   const Cluster& cluster() const { return cluster_; }
   /// `workload` fits the cluster (no problems()).
   Seconds bound(const Workload& workload);
+  /// Of its compute alone: never above that, and the same whatever of data,
+  /// pipeline and shared experts is overlapped.
+  Seconds compute_bound(const Workload& workload);
 
  private:
+  struct PassesOfStage;
   struct StageTimes;
   struct Chain;
   using Known = std::tuple<std::uint64_t, CollectiveOp, int>;  // hash of the ranks, sort
@@ -59,24 +66,48 @@ class StepBounds {
   };
 
   enum class PairPart { Whole, First, Second };
+  /// What a program of the plan takes, kept for all stages that run it: most of them have their
+  /// groups alike, so that its exchanges take as long there.
+  struct ProgramTimes {
+    struct Asked {
+      GroupSort sort;
+      Demand demand;
+      bool operator==(const Asked&) const = default;
+    };
+    bool is_known = false;
+    std::vector<Seconds> compute;       // by segment; nothing for exchanges
+    std::vector<Asked> asked;           // by its exchanges, each once
+    std::vector<std::size_t> exchange;  // by segment: its place there
+    std::map<std::pair<PairPart, std::vector<Seconds>>, Seconds> total;  // by what `asked` take
+  };
+  struct Ranks {
+    std::vector<int> ranks;
+    std::uint64_t hash = 0;
+  };
 
   StageTimes stage_times(const Workload& w, const Workload& few, const StepProgram& step, int stage,
                          bool pairs);
-  template <typename Sorts, typename Pairs>
-  static void add_pairs(const std::vector<Action>& actions, const Sorts& passes, const Pairs& both,
+  static StageTimes sums_of(const Workload& w, const PassesOfStage& passes, int stage, bool pairs);
+  static void add_pairs(const std::vector<Action>& actions, const PassesOfStage& passes,
                         StageTimes& times);
+  Seconds bound_of(const Workload& w, const std::vector<StageTimes>& stages, bool pairs) const;
   Chain chain(const Workload& w, const std::vector<StageTimes>& stages, bool second) const;
-  Seconds pass_time(const Workload& w, const Program& program, int stage, PairPart part);
+  ProgramTimes program_times(const Workload& w, const Program& program);
+  Seconds compute_time(const Workload& w, const Segment& segment);
+  Seconds pass_time(const Program& program, const ProgramTimes& times,
+                    const std::vector<Seconds>& exchanges, PairPart part) const;
   Seconds end_time(const Workload& w, const StageProgram& own, int stage);
   Seconds alone(const Workload& w, GroupSort sort, int stage, const Demand& demand);
-  Seconds collective(const Workload& w, GroupSort sort, const std::vector<int>& ranks,
-                     const Demand& demand);
+  Seconds collective(const Workload& w, GroupSort sort, const Ranks& group, const Demand& demand);
+  const Ranks& ranks_of(const Workload& w, GroupSort sort, int stage);
   template <typename Time>
   Seconds on_fastest(const Workload& w, const Time& time);
 
   Cluster cluster_;
   std::vector<KernelTimer> timers_;  // by kind of node, for one precision
   std::optional<Precision> timed_;
+  IdVector<ProgramId, ProgramTimes> programs_;        // of the plan, as the next
+  std::map<std::pair<int, GroupSort>, Ranks> ranks_;  // by stage: of its first group
   std::map<Known, Placed> groups_;
   std::map<std::pair<Known, double>, Seconds> alone_;
 };

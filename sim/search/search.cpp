@@ -1,24 +1,19 @@
 #include "sim/search/search.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <numeric>
+#include <utility>
 
 #include "sim/base/threads.hpp"
 #include "sim/fold/group_plan.hpp"
 #include "sim/report/report.hpp"
-#include "sim/search/bound.hpp"
 
 namespace danlu {
 namespace {
 
 constexpr std::size_t kBatch = 16;  // plans that are played before the best is looked at again
-
-/// Calls work(thread's own StepBounds, i) for each i below `count`, on several threads.
-template <typename Work>
-void in_parallel(std::size_t count, int threads, const ClusterSpec& cluster, const Work& work) {
-  for_each_on_threads(
-      count, threads, [&] { return StepBounds(cluster); }, work);
-}
 
 struct PlanMemory {
   Bytes peak, spare;  // of FoundPlan
@@ -74,31 +69,58 @@ std::vector<std::size_t> fastest_first(const std::vector<FoundPlan>& plans) {
   return ranked;
 }
 
+/// Those that wait to be played in the order of their bounds. Where one of the next kBatch that may
+/// win has no full bound yet, the first kFill get theirs, until all of the next have.
+template <typename MayWin>
+std::vector<std::size_t> next_of(std::vector<std::size_t>& waiting, SearchSpace& space,
+                                 std::vector<FoundPlan>& plans, PlanBounds& bounds,
+                                 const MayWin& may_win) {
+  constexpr std::size_t kFill = 64;
+  for (;;) {
+    std::sort(waiting.begin(), waiting.end(), [&](std::size_t a, std::size_t b) {
+      return std::pair(plans[a].bound, a) < std::pair(plans[b].bound, b);
+    });
+    std::vector<std::size_t> first;
+    for (auto next = waiting.begin(); next != waiting.end() && first.size() < kFill; ++next) {
+      if (may_win(*next)) {
+        first.push_back(*next);
+      }
+    }
+    const auto batch = first.begin() + static_cast<std::ptrdiff_t>(std::min(first.size(), kBatch));
+    if (std::all_of(first.begin(), batch, [&](std::size_t i) { return plans[i].is_full; })) {
+      first.erase(batch, first.end());
+      return first;
+    }
+    bounds.fill(space, plans, first);
+  }
+}
+
 /// Plays plans in the order of their bounds, but for those whose bound is longer than the step that
 /// is wanted of them: wanted(plan), which learn() brings up to what has been played.
 template <typename Wanted, typename Learn>
-void play_wanted(SearchSpace& space, std::vector<FoundPlan>& plans, const PlayPlans& play,
-                 const SearchOptions& options, const Wanted& wanted, const Learn& learn) {
+void play_wanted(SearchSpace& space, std::vector<FoundPlan>& plans, PlanBounds& bounds,
+                 const PlayPlans& play, const SearchOptions& options, const Wanted& wanted,
+                 const Learn& learn) {
   std::vector<std::size_t> waiting;
   for (std::size_t i = 0; i < plans.size(); ++i) {
     if (plans[i].fits() && !plans[i].played.step && plans[i].played.obstacle.empty()) {
       waiting.push_back(i);
     }
   }
-  std::stable_sort(waiting.begin(), waiting.end(),
-                   [&](std::size_t a, std::size_t b) { return plans[a].bound < plans[b].bound; });
   const auto may_win = [&](std::size_t i) { return plans[i].bound <= wanted(plans[i]); };
-  auto next = waiting.begin();
-  while ((next = std::find_if(next, waiting.end(), may_win)) != waiting.end()) {
-    std::vector<std::size_t> batch;
+  for (;;) {
+    const std::vector<std::size_t> batch = next_of(waiting, space, plans, bounds, may_win);
+    if (batch.empty()) {
+      return;
+    }
+    std::erase_if(waiting, [&](std::size_t i) {
+      return std::find(batch.begin(), batch.end(), i) != batch.end();
+    });
     std::vector<Workload> workloads;
     Seconds longest;
-    for (; next != waiting.end() && batch.size() < kBatch; ++next) {
-      if (may_win(*next)) {
-        batch.push_back(*next);
-        workloads.push_back(space.workload(plans[*next].plan));
-        longest = std::max(longest, wanted(plans[*next]));
-      }
+    for (const std::size_t i : batch) {
+      workloads.push_back(space.workload(plans[i].plan));
+      longest = std::max(longest, wanted(plans[i]));
     }
     std::vector<PlayedPlan> played =
         play(workloads, longest < kAnyStep ? std::optional(longest) : std::nullopt);
@@ -117,15 +139,102 @@ void play_wanted(SearchSpace& space, std::vector<FoundPlan>& plans, const PlayPl
       options.progress(
           {static_cast<std::size_t>(std::count_if(
                plans.begin(), plans.end(), [](const FoundPlan& plan) { return plan.tried; })),
-           static_cast<std::size_t>(std::count_if(next, waiting.end(), may_win)), best.played.step,
-           &best.plan});
+           static_cast<std::size_t>(std::count_if(waiting.begin(), waiting.end(), may_win)),
+           best.played.step, &best.plan});
     }
   }
 }
 
 }  // namespace
 
-std::vector<FoundPlan> survey(SearchSpace& space, const SearchOptions& options) {
+void PlanBounds::in_parallel(std::size_t count,
+                             const std::function<void(StepBounds&, std::size_t)>& work) {
+  /// A thread's, while it works.
+  struct Lent {
+    PlanBounds& all;
+    std::unique_ptr<StepBounds> own;
+    explicit Lent(PlanBounds& bounds) : all(bounds) {
+      const std::lock_guard lock(all.guard_);
+      if (!all.idle_.empty()) {
+        own = std::move(all.idle_.back());
+        all.idle_.pop_back();
+      }
+    }
+    Lent(const Lent&) = delete;
+    Lent& operator=(const Lent&) = delete;
+    ~Lent() {
+      const std::lock_guard lock(all.guard_);
+      all.idle_.push_back(std::move(own));
+    }
+  };
+  for_each_on_threads(
+      count, threads_, [&] { return Lent(*this); },
+      [&](Lent& lent, std::size_t i) {
+        if (lent.own == nullptr) {
+          lent.own = std::make_unique<StepBounds>(cluster_);
+        }
+        work(*lent.own, i);
+      });
+}
+
+void PlanBounds::fill(SearchSpace& space, std::vector<FoundPlan>& plans,
+                      const std::vector<std::size_t>& which) {
+  std::vector<std::size_t> missing;
+  std::vector<Workload> workloads;
+  for (const std::size_t i : which) {
+    if (plans[i].fits() && !plans[i].is_full) {
+      missing.push_back(i);
+      workloads.push_back(space.workload(plans[i].plan));
+    }
+  }
+  in_parallel(missing.size(), [&](StepBounds& own, std::size_t i) {
+    FoundPlan& plan = plans[missing[i]];
+    plan.bound = own.bound(workloads[i]);
+    plan.is_full = true;
+  });
+}
+
+void fill_up_to(Seconds most, SearchSpace& space, std::vector<FoundPlan>& plans,
+                PlanBounds& bounds) {
+  std::vector<std::size_t> near;
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    if (plans[i].bound <= most) {
+      near.push_back(i);
+    }
+  }
+  bounds.fill(space, plans, near);
+}
+
+void fill_least(const std::vector<std::vector<std::size_t>>& sets, SearchSpace& space,
+                std::vector<FoundPlan>& plans, PlanBounds& bounds) {
+  constexpr std::size_t kAhead = 8;  // of a set at once
+  const auto is_open = [&](std::size_t i) { return !plans[i].is_full && !plans[i].played.step; };
+  const auto value = [&](std::size_t i) {
+    return std::pair(plans[i].played.step.value_or(plans[i].bound), i);
+  };
+  std::vector<std::vector<std::size_t>> left = sets;
+  for (std::vector<std::size_t>& set : left) {
+    std::erase_if(
+        set, [&](std::size_t i) { return !plans[i].fits() || !plans[i].played.obstacle.empty(); });
+  }
+  for (;;) {
+    std::vector<std::size_t> missing;
+    for (std::vector<std::size_t>& set : left) {
+      std::sort(set.begin(), set.end(),
+                [&](std::size_t a, std::size_t b) { return value(a) < value(b); });
+      const auto ahead = static_cast<std::ptrdiff_t>(std::min(set.size(), kAhead));
+      if (!set.empty() && is_open(set.front())) {
+        std::copy_if(set.begin(), set.begin() + ahead, std::back_inserter(missing), is_open);
+      }
+    }
+    if (missing.empty()) {
+      return;
+    }
+    bounds.fill(space, plans, missing);
+  }
+}
+
+std::vector<FoundPlan> survey(SearchSpace& space, PlanBounds& bounds) {
   const ClusterSpec& cluster = space.variants().scenario().cluster;
   const std::vector<SearchPlan> bases = space.legal_plans();
   std::vector<Workload> workloads;
@@ -133,30 +242,48 @@ std::vector<FoundPlan> survey(SearchSpace& space, const SearchOptions& options) 
     workloads.push_back(space.workload(plan));
   }
   std::vector<std::optional<PlanMemory>> memory(bases.size());  // none: the cluster cannot play it
-  in_parallel(bases.size(), options.threads, cluster, [&](StepBounds& bounds, std::size_t i) {
-    if (forced_choice_problems(workloads[i], bounds.cluster()).empty()) {
+  bounds.in_parallel(bases.size(), [&](StepBounds& own, std::size_t i) {
+    if (forced_choice_problems(workloads[i], own.cluster()).empty()) {
       memory[i] = memory_of(workloads[i], cluster);
     }
   });
   std::vector<FoundPlan> plans;
-  std::vector<Workload> bounded;
+  std::vector<std::size_t> alike;  // by plan: of `computing`
+  std::vector<Workload> computing;
   for (std::size_t i = 0; i < bases.size(); ++i) {
-    for (SearchPlan& plan : memory[i] ? space.with_overlaps(bases[i]) : std::vector<SearchPlan>{}) {
+    if (!memory[i]) {
+      continue;
+    }
+    std::map<std::pair<TensorOverlap, int>, std::size_t> known;  // by how products are cut
+    for (SearchPlan& plan : space.with_overlaps(bases[i])) {
       plans.push_back(
           {.plan = std::move(plan), .memory = memory[i]->peak, .spare = memory[i]->spare});
-      bounded.push_back(plans.back().fits() ? space.workload(plans.back().plan) : Workload{});
+      alike.push_back(computing.size());
+      if (plans.back().fits()) {
+        Workload workload = space.workload(plans.back().plan);
+        const auto [same, is_new] = known.try_emplace(
+            {workload.parallelism.overlap_tensor, workload.parallelism.tensor_chunks},
+            computing.size());
+        alike.back() = same->second;
+        if (is_new) {
+          computing.push_back(std::move(workload));
+        }
+      }
     }
   }
-  in_parallel(plans.size(), options.threads, cluster, [&](StepBounds& bounds, std::size_t i) {
-    if (plans[i].fits()) {
-      plans[i].bound = bounds.bound(bounded[i]);
-    }
+  std::vector<Seconds> computes(computing.size());
+  bounds.in_parallel(computing.size(), [&](StepBounds& own, std::size_t i) {
+    computes[i] = own.compute_bound(computing[i]);
   });
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    plans[i].bound = plans[i].fits() ? computes[alike[i]] : Seconds{};
+  }
   return plans;
 }
 
 std::vector<std::size_t> play_best_first(SearchSpace& space, std::vector<FoundPlan>& plans,
-                                         const PlayPlans& play, const SearchOptions& options) {
+                                         PlanBounds& bounds, const PlayPlans& play,
+                                         const SearchOptions& options) {
   std::vector<std::size_t> ranked;
   // That of the last of the best, or one near the best.
   const auto wanted = [&](const FoundPlan&) {
@@ -165,7 +292,7 @@ std::vector<std::size_t> play_best_first(SearchSpace& space, std::vector<FoundPl
                : std::max(*plans[ranked[options.top - 1]].played.step,
                           (1 + options.near) * *plans[ranked.front()].played.step);
   };
-  play_wanted(space, plans, play, options, wanted, [&] { ranked = fastest_first(plans); });
+  play_wanted(space, plans, bounds, play, options, wanted, [&] { ranked = fastest_first(plans); });
   return ranked;
 }
 
@@ -185,7 +312,8 @@ std::vector<std::size_t> front_of(const std::vector<FoundPlan>& plans) {
 }
 
 std::vector<std::size_t> play_front(SearchSpace& space, std::vector<FoundPlan>& plans,
-                                    const PlayPlans& play, const SearchOptions& options) {
+                                    PlanBounds& bounds, const PlayPlans& play,
+                                    const SearchOptions& options) {
   std::vector<std::size_t> front = front_of(plans);
   // That of the fastest plan that takes no more memory: of those on the front the last.
   const auto wanted = [&](const FoundPlan& plan) {
@@ -197,12 +325,12 @@ std::vector<std::size_t> play_front(SearchSpace& space, std::vector<FoundPlan>& 
     }
     return least;
   };
-  play_wanted(space, plans, play, options, wanted, [&] { front = front_of(plans); });
+  play_wanted(space, plans, bounds, play, options, wanted, [&] { front = front_of(plans); });
   return front;
 }
 
-std::vector<SearchStep> single_changes(SearchSpace& space, const PlayPlans& play,
-                                       const SearchOptions& options) {
+std::vector<SearchStep> single_changes(SearchSpace& space, PlanBounds& bounds,
+                                       const PlayPlans& play) {
   const ClusterSpec& cluster = space.variants().scenario().cluster;
   std::vector<SearchStep> changes;
   for (std::size_t axis = 0; axis < space.axes().size(); ++axis) {
@@ -214,25 +342,25 @@ std::vector<SearchStep> single_changes(SearchSpace& space, const PlayPlans& play
       }
     }
   }
-  std::vector<Seconds> bounds(changes.size());
+  std::vector<Seconds> least(changes.size());
   std::vector<Workload> workloads;
   for (const SearchStep& change : changes) {
     workloads.push_back(space.workload(change.plan));
   }
-  in_parallel(changes.size(), options.threads, cluster, [&](StepBounds& own, std::size_t i) {
+  bounds.in_parallel(changes.size(), [&](StepBounds& own, std::size_t i) {
     const bool possible =
         forced_choice_problems(workloads[i], own.cluster()).empty() && fits(workloads[i], cluster);
-    bounds[i] = possible ? own.bound(workloads[i]) : Seconds{1e300};
+    least[i] = possible ? own.bound(workloads[i]) : kAnyStep;
   });
   std::vector<std::size_t> order(changes.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return bounds[a] < bounds[b]; });
+                   [&](std::size_t a, std::size_t b) { return least[a] < least[b]; });
   constexpr std::size_t kFew = 4;
   std::vector<SearchStep> played;
   for (std::size_t next = 0; next < order.size();) {
-    if (bounds[order[next]] >= Seconds{1e300} ||
-        (!played.empty() && played.front().step && bounds[order[next]] > *played.front().step)) {
+    if (least[order[next]] >= kAnyStep ||
+        (!played.empty() && played.front().step && least[order[next]] > *played.front().step)) {
       break;
     }
     std::vector<SearchStep> batch;

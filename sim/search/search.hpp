@@ -3,6 +3,10 @@
 //
 //   legal plans -> those that fit in memory -> by bound -> played in batches until none can win
 //
+// Most plans lose by what their compute takes alone, which is a bound too, and one for all that
+// differ in what runs beside what. The others get their bounds in full when they are asked for:
+// when such a plan is the next to be played, or is counted or drawn as the best of some.
+//
 // So is the front of step and memory: a plan's memory is known before it is played, and it is not
 // on the front once a plan that takes no more has a step below its bound.
 //
@@ -11,12 +15,15 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "sim/base/units.hpp"
+#include "sim/search/bound.hpp"
 #include "sim/search/space.hpp"
 
 namespace danlu {
@@ -40,30 +47,60 @@ struct SearchProgress {
 struct SearchOptions {
   std::size_t top = 10;  // so many best plans are certain
   double near = 0.01;    // and all that take so much longer than the best at most
-  int threads = 0;       // that check and bound plans; 0: as many as there are processors
   std::function<void(const SearchProgress&)> progress{};
 };
 
 /// A plan that can run.
 struct FoundPlan {
   SearchPlan plan;
-  Bytes memory;        // that a GPU holds at most
-  Bytes spare;         // of memory, with the reserve left free; below 0: does not fit
-  Seconds bound;       // of those that fit
-  bool tried = false;  // to be played
+  Bytes memory;          // that a GPU holds at most
+  Bytes spare;           // of memory, with the reserve left free; below 0: does not fit
+  Seconds bound;         // of those that fit
+  bool is_full = false;  // that bound; else it is of compute alone
+  bool tried = false;    // to be played
   PlayedPlan played{};
 
   bool fits() const { return spare >= Bytes{}; }
 };
 
-/// Every plan of the space that can run on the cluster, with its memory and bound, in the order of
-/// their values.
-std::vector<FoundPlan> survey(SearchSpace& space, const SearchOptions& options);
+/// Bounds plans on several threads. One class, since each thread's StepBounds keep what plans have
+/// in common, from call to call.
+class PlanBounds {
+ public:
+  /// `threads` 0: as many as there are processors.
+  PlanBounds(const ClusterSpec& cluster, int threads) : cluster_(cluster), threads_(threads) {}
+
+  /// Calls work(StepBounds of its thread, i) for each i below `count`.
+  void in_parallel(std::size_t count, const std::function<void(StepBounds&, std::size_t)>& work);
+  /// Those of the plans that fit get their bounds in full.
+  void fill(SearchSpace& space, std::vector<FoundPlan>& plans,
+            const std::vector<std::size_t>& which);
+
+ private:
+  const ClusterSpec& cluster_;
+  int threads_;
+  std::mutex guard_;                                 // of idle_
+  std::vector<std::unique_ptr<StepBounds>> idle_{};  // that no thread has
+};
+
+/// Every plan of the space that can run on the cluster, with its memory and its bound by compute
+/// alone, in the order of their values.
+std::vector<FoundPlan> survey(SearchSpace& space, PlanBounds& bounds);
+
+/// All of these plans that may have a step of `most` get their bounds in full.
+void fill_up_to(Seconds most, SearchSpace& space, std::vector<FoundPlan>& plans,
+                PlanBounds& bounds);
+
+/// Of each of these sets of plans the one with the least step, or bound where it was not played,
+/// has that in full, and so have all that might be it.
+void fill_least(const std::vector<std::vector<std::size_t>>& sets, SearchSpace& space,
+                std::vector<FoundPlan>& plans, PlanBounds& bounds);
 
 /// Plays plans until the best are certain. Returns the places of those that were played, fastest
 /// first; of equals the first in `plans`.
 std::vector<std::size_t> play_best_first(SearchSpace& space, std::vector<FoundPlan>& plans,
-                                         const PlayPlans& play, const SearchOptions& options);
+                                         PlanBounds& bounds, const PlayPlans& play,
+                                         const SearchOptions& options);
 
 /// The front of step and memory: of the plans that were played those of which no other has a
 /// shorter step and takes no more memory, or as long a step and less memory; of plans alike in both
@@ -72,7 +109,8 @@ std::vector<std::size_t> front_of(const std::vector<FoundPlan>& plans);
 
 /// The front of all plans that fit: plays what may be on it and has not been played.
 std::vector<std::size_t> play_front(SearchSpace& space, std::vector<FoundPlan>& plans,
-                                    const PlayPlans& play, const SearchOptions& options);
+                                    PlanBounds& bounds, const PlayPlans& play,
+                                    const SearchOptions& options);
 
 /// A plan on the way from one to another.
 struct SearchStep {
@@ -83,8 +121,8 @@ struct SearchStep {
 
 /// Of the plans that differ from the scenario's own in one axis, those that fit, fastest first; the
 /// fastest is certain.
-std::vector<SearchStep> single_changes(SearchSpace& space, const PlayPlans& play,
-                                       const SearchOptions& options);
+std::vector<SearchStep> single_changes(SearchSpace& space, PlanBounds& bounds,
+                                       const PlayPlans& play);
 
 /// From the scenario's own plan to another: of the changes that are left each time the one that
 /// saves most; two at once where none alone can run and fits, or else all that are left.

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <malloc.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/time.h>
@@ -24,6 +23,7 @@
 #include "sim/base/error.hpp"
 #include "sim/base/threads.hpp"
 #include "sim/engine/engine.hpp"
+#include "sim/session/keep_memory.hpp"
 
 namespace danlu {
 namespace {
@@ -127,10 +127,7 @@ void write_all(int pipe, std::string_view bytes) {
 /// The whole life of a process.
 [[noreturn]] void live(int pipe, std::size_t number, const std::optional<double>& patience,
                        const std::function<Played(std::size_t)>& play) {
-  // It makes a lot once and then ends: what it gives back would only be faulted in again.
-  (void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
-  (void)mallopt(M_TOP_PAD, 4 << 20);
+  keep_freed_memory();
   if (patience) {
     std::signal(SIGALRM, SIG_DFL);
     constexpr double kTick = 1e-6;  // of the timer, which nought would stop

@@ -27,17 +27,22 @@ class Searcher {
   Searcher(const SearchRequest& request, const LoadOptions& load, const SessionOptions& options)
       : request_(request),
         options_(options),
+        step_options_(options),
         overrides_(load.overrides),
         variants_(request.file, load),
         space_(variants_, axes_of(variants_)),
         cluster_(build_cluster(variants_.scenario().cluster)),
         evaluator_(cluster_, {.threads = options.processes, .most_parts = options.tasks.most}),
-        search_{.top = request.top, .near = kNear[0], .threads = options.processes} {}
+        bounds_(variants_.scenario().cluster, options.processes),
+        search_{.top = request.top, .near = kNear[0]} {
+    step_options_.announce = nullptr;
+  }
 
   SearchReport run() {
     const std::size_t down = axis_named(request_.down);
     const std::size_t across = axis_named(request_.across);
     find();
+    count_near();
     tell("simulating the best");
     for (std::size_t i = 0; i < std::min(request_.top, ranked_.size()); ++i) {
       const FoundPlan& found = plans_[ranked_[i]];
@@ -51,7 +56,7 @@ class Searcher {
     options_.say("the best are simulated");
     tell("changing the scenario's own plan");
     if (report_.own) {
-      for (const SearchStep& change : single_changes(space_, player(), search_)) {
+      for (const SearchStep& change : single_changes(space_, bounds_, player())) {
         report_.singles.push_back(change_of(space_.own_plan(), change));
       }
       SearchPlan before = space_.own_plan();
@@ -78,11 +83,12 @@ class Searcher {
     describe();
     tell("looking for plans that can run and fit");
     search_.progress = [&](const SearchProgress& now) { tell(progress_text(now)); };
-    plans_ = survey(space_, search_);
+    plans_ = survey(space_, bounds_);
     count_plans();
     options_.say(fmt::format("{} plans can run, {} fit", report_.can_run, report_.fit));
-    ranked_ = play_best_first(space_, plans_, player(), search_);
-    front_ = request_.front ? play_front(space_, plans_, player(), search_) : front_of(plans_);
+    ranked_ = play_best_first(space_, plans_, bounds_, player(), search_);
+    front_ =
+        request_.front ? play_front(space_, plans_, bounds_, player(), search_) : front_of(plans_);
     count_played();
     if (ranked_.empty()) {
       throw CannotRun(
@@ -190,10 +196,15 @@ class Searcher {
         report_.obstacle = report_.unplayable++ == 0 ? plan.played.obstacle : report_.obstacle;
       }
     }
+  }
+
+  void count_near() {
+    const Seconds best = *plans_[ranked_[0]].played.step;
+    fill_up_to((1 + *std::rbegin(kNear)) * best, space_, plans_, bounds_);
     for (const double within : kNear) {
       NearPlans& near = report_.near.emplace_back(NearPlans{within});
       for (const FoundPlan& plan : plans_) {
-        const Seconds most = (1 + within) * *plans_[ranked_.empty() ? 0 : ranked_[0]].played.step;
+        const Seconds most = (1 + within) * best;
         const bool is_near = plan.played.step && *plan.played.step <= most;
         near.least += is_near ? 1 : 0;
         near.most += is_near || (plan.fits() && !plan.played.step && within > kNear[0] &&
@@ -212,7 +223,7 @@ class Searcher {
       scenario.faults.reset();
     }
     return {short_text(settings), options_text(with_overrides(settings)), bound,
-            simulate(scenario, options_).report};
+            simulate(scenario, step_options_).report};
   }
 
   /// What a command line has to say to make the scenario that plan: what this one's said as well.
@@ -282,11 +293,18 @@ class Searcher {
     map.down_values = sorted(space_.axes()[down].values);
     map.across_values = sorted(space_.axes()[across].values);
     map.cells.resize(map.down_values.size() * map.across_values.size());
-    for (const FoundPlan& plan : plans_) {
-      const auto row = place(map.down_values, space_.text(plan.plan, down));
-      const auto column = place(map.across_values, space_.text(plan.plan, across));
+    std::vector<std::vector<std::size_t>> at(map.cells.size());
+    for (std::size_t i = 0; i < plans_.size(); ++i) {
+      const auto row = place(map.down_values, space_.text(plans_[i].plan, down));
+      const auto column = place(map.across_values, space_.text(plans_[i].plan, across));
       if (row < map.down_values.size() && column < map.across_values.size()) {
-        add_to(map.cells[row * map.across_values.size() + column], plan);
+        at[row * map.across_values.size() + column].push_back(i);
+      }
+    }
+    fill_least(at, space_, plans_, bounds_);
+    for (std::size_t cell = 0; cell < at.size(); ++cell) {
+      for (const std::size_t i : at[cell]) {
+        add_to(map.cells[cell], plans_[i]);
       }
     }
   }
@@ -321,11 +339,13 @@ class Searcher {
 
   const SearchRequest& request_;
   const SessionOptions& options_;
+  SessionOptions step_options_;  // of each step that is simulated, which nobody asked for by itself
   const std::vector<std::string>& overrides_;
   Variants variants_;
   SearchSpace space_;
   Cluster cluster_;
   Evaluator evaluator_;
+  PlanBounds bounds_;
   SearchOptions search_;
   std::vector<FoundPlan> plans_;
   std::vector<std::size_t> ranked_;  // of plans_, fastest first

@@ -14,15 +14,23 @@
 namespace danlu {
 namespace {
 
-/// A changed step may have so many times as many tasks, and more where it has few.
+/// A changed step may have so many times as many tasks as this one with all its rounds, since those
+/// of the changed one may not repeat; and more where it has few.
 constexpr std::size_t kTimesTheTasks = 4;
 constexpr std::size_t kFewTasks = 100'000;
+
+std::size_t all_tasks(const Simulation& simulation) {
+  std::size_t tasks = 0;
+  for (const TaskId task : simulation.plan.graph.tasks.ids()) {
+    tasks += static_cast<std::size_t>(simulation.timeline.rounds.times(task));
+  }
+  return tasks;
+}
 
 std::vector<Saving> play_switches(const std::vector<Change>& changes, const Simulation& simulation,
                                   const SessionOptions& options) {
   const std::vector<std::optional<Seconds>> steps =
-      try_changes(changes, simulation,
-                  kTimesTheTasks * simulation.plan.graph.tasks.size() + kFewTasks, options);
+      try_changes(changes, simulation, kTimesTheTasks * all_tasks(simulation) + kFewTasks, options);
   std::vector<Saving> gains;
   for (std::size_t i = 0; i < changes.size(); ++i) {
     if (steps[i]) {

@@ -207,9 +207,10 @@ bench 'Llama-3 405B, 16,384, 100 slow' 11.4781 '2' scenarios/llama3-405b-16384-h
 bench 'GPT-3 175B, 1,024, a dead NIC' 28.2547 '0.15' scenarios/gpt3-175b-a100.yaml \
   --set degraded.nics.3=0
 
-# Searches: of 12,708 plans that can run, and of 5,160, the best for certain.
+# Searches: of 12,708 plans that can run, of 5,160, and of 35,136, the best for certain.
 search 'GPT-3 175B, 64 A100, best plan' 13.0713 '10' scenarios/gpt3-175b-64-a100-selective.yaml
 search 'Llama-3 70B, 128 H100, best plan' 30.6644 '15' scenarios/search/llama3-70b-128-h100.yaml
+search 'DeepSeek-V3, 2,048 H800, best plan' 15.1184 '60' scenarios/deepseek-v3-h800-dualpipe.yaml
 
 # Campaigns: the step, and 1,000 runs of 54 days; and one run with all its events, of which the
 # campaign is what it takes longer than the step alone.

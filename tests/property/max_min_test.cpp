@@ -21,6 +21,7 @@
 #include <cmath>
 
 #include "sim/base/error.hpp"
+#include "sim/engine/least_rest.hpp"
 #include "sim/tasks/plan_step.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/random_steps.hpp"
@@ -181,6 +182,37 @@ TEST_P(MaxMin, PlaysFlowsThatAreAloneAsIfTheyWereNot) {
   EXPECT_GT(met, 0);
 }
 
+/// By no task does the step end sooner than that, and one that is wanted by its own end has it.
+TEST_P(MaxMin, GivesNothingUpThatEndsInTime) {
+  const std::uint64_t cases = from_environment("DANLU_CASES", 20);
+  const std::uint64_t own = 7001 + static_cast<std::uint64_t>(GetParam()) * cases;
+  const std::uint64_t seed = from_environment("DANLU_SEED", own);
+  fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
+  int tight = 0;
+  for (std::uint64_t i = 0; i < cases; ++i) {
+    for (Case (*draw)(std::uint64_t) :
+         {testing::random_case, testing::mixed_case, testing::other_kind_case}) {
+      const Case drawn = draw(seed + i);
+      SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1: {}", seed + i, describe(drawn)));
+      const Cluster cluster = build_cluster(drawn.cluster);
+      for (const Disturbed disturbed : {Disturbed::Open, Disturbed::BySegment}) {
+        const TaskGraph graph = plan_step(drawn.workload, cluster, {}, disturbed).graph;
+        const Timeline timeline = play_max_min(graph).value();
+        const IdVector<TaskId, Seconds> rests = least_rests(graph);
+        double most = 0;
+        for (const TaskId task : graph.tasks.ids()) {
+          most = std::max(most, (timeline.start[task] + rests[task]).value);
+        }
+        EXPECT_LE(most, timeline.end.value * (1 + 1e-9));
+        tight += most > 0.8 * timeline.end.value ? 1 : 0;
+        EXPECT_TRUE(play_max_min(graph, {.until = timeline.end}));
+        EXPECT_FALSE(play_max_min(graph, {.until = 0.999 * timeline.end}));
+      }
+    }
+  }
+  EXPECT_GT(tight, 0);  // rests of nothing would pass
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, MaxMin, ::testing::Range(0, 12));
 
 /// Two flows of a 10 GB/s link, of which one has gone on for a second: 5 GB each are left at 1 s,
@@ -192,6 +224,17 @@ TaskGraph two_flows() {
   testing::add_flow(graph, channel, Bytes{15e9});
   testing::add_flow(graph, channel, Bytes{5e9}, Seconds{1});
   return graph;
+}
+
+/// Alone each takes until 1.5 s: a step that is wanted at 1.4 s is given up at once, one that is
+/// wanted at 1.6 s when that has come, since both end at 2 s.
+TEST(MaxMin, AFlowLastsAtLeastAsLongAsItDoesAlone) {
+  const IdVector<TaskId, Seconds> rests = least_rests(two_flows());
+  EXPECT_DOUBLE_EQ(rests[TaskId{0}].value, 1.5);
+  EXPECT_DOUBLE_EQ(rests[TaskId{1}].value, 1.5);
+  EXPECT_FALSE(play_max_min(two_flows(), {.until = Seconds{1.4}}));
+  EXPECT_FALSE(play_max_min(two_flows(), {.until = Seconds{1.6}}));
+  EXPECT_TRUE(play_max_min(two_flows(), {.until = Seconds{2.0}}));
 }
 
 TEST(MaxMin, SharesALinkFromTheMomentThatASecondFlowBegins) {

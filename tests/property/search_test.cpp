@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include "sim/program/step_program.hpp"
@@ -59,10 +60,12 @@ class Case {
         variants_(folder_.write("case.yaml", yaml_), shipped_presets()),
         space_(variants_, axes_of(variants_)),
         cluster_(build_cluster(variants_.scenario().cluster)),
-        evaluator_(cluster_) {}
+        evaluator_(cluster_),
+        bounds_(variants_.scenario().cluster, 0) {}
 
   const std::string& yaml() const { return yaml_; }
   SearchSpace& space() { return space_; }
+  PlanBounds& bounds() { return bounds_; }
   PlayPlans play() {
     return [this](std::span<const Workload> workloads, std::optional<Seconds> wanted) {
       std::vector<PlayedPlan> played;
@@ -83,6 +86,7 @@ class Case {
   SearchSpace space_;
   Cluster cluster_;
   Evaluator evaluator_;
+  PlanBounds bounds_;
 };
 
 class Search : public ::testing::TestWithParam<int> {};
@@ -92,10 +96,11 @@ TEST_P(Search, FindsWhatPlayingEveryPlanFinds) {
   SCOPED_TRACE(fmt::format("seed {}\n{}", GetParam(), one.yaml()));
   SearchSpace& space = one.space();
   const SearchOptions options{.top = 5, .near = 0.02};
-  std::vector<FoundPlan> plans = survey(space, options);
+  std::vector<FoundPlan> plans = survey(space, one.bounds());
   const PlayPlans play = one.play();
   std::vector<double> steps;
-  std::size_t tight = 0;
+  std::size_t tight = 0, tight_by_compute = 0;
+  StepBounds own(space.variants().scenario().cluster);
   for (const FoundPlan& plan : plans) {
     if (!plan.fits()) {
       continue;
@@ -103,15 +108,22 @@ TEST_P(Search, FindsWhatPlayingEveryPlanFinds) {
     const Workload workload = space.workload(plan.plan);
     const PlayedPlan played = play({&workload, 1}, std::nullopt).front();
     ASSERT_TRUE(played.step) << played.obstacle << options_text(space.settings(plan.plan));
-    EXPECT_LE(plan.bound.value, played.step->value * (1 + 1e-9))
+    // By compute alone it is that of a plan which may overlap other things.
+    const Seconds bound = own.bound(workload);
+    EXPECT_FALSE(plan.is_full);
+    EXPECT_LE(plan.bound.value, bound.value) << options_text(space.settings(plan.plan));
+    EXPECT_LE(bound.value, played.step->value * (1 + 1e-9))
         << options_text(space.settings(plan.plan));
-    tight += plan.bound.value > 0.8 * played.step->value ? 1 : 0;
+    tight += bound.value > 0.8 * played.step->value ? 1 : 0;
+    tight_by_compute += plan.bound.value > 0.5 * played.step->value ? 1 : 0;
     steps.push_back(played.step->value);
   }
   ASSERT_FALSE(steps.empty());
   EXPECT_GT(tight, 0U);  // a bound of nothing would pass the rest
+  EXPECT_GT(tight_by_compute, 0U);
   std::sort(steps.begin(), steps.end());
-  const std::vector<std::size_t> ranked = play_best_first(space, plans, play, options);
+  const std::vector<std::size_t> ranked =
+      play_best_first(space, plans, one.bounds(), play, options);
   for (std::size_t i = 0; i < std::min(options.top, steps.size()); ++i) {
     ASSERT_LT(i, ranked.size());
     EXPECT_DOUBLE_EQ(plans[ranked[i]].played.step->value, steps[i]) << i;
@@ -131,7 +143,7 @@ TEST_P(Search, TheFrontIsThatOfEveryPlanPlayed) {
   SearchSpace& space = one.space();
   const PlayPlans play = one.play();
   const SearchOptions options{.top = 3};
-  std::vector<FoundPlan> plans = survey(space, options);
+  std::vector<FoundPlan> plans = survey(space, one.bounds());
   std::vector<Trade> all;
   for (const FoundPlan& plan : plans) {
     if (plan.fits()) {
@@ -160,14 +172,15 @@ TEST_P(Search, TheFrontIsThatOfEveryPlanPlayed) {
     return found;
   };
   // Of the best alone it is known already, as far as they go.
-  const std::vector<std::size_t> ranked = play_best_first(space, plans, play, options);
+  const std::vector<std::size_t> ranked =
+      play_best_first(space, plans, one.bounds(), play, options);
   const double last = plans[ranked[std::min(options.top, ranked.size()) - 1]].played.step->value;
   const auto up_to_last = [&](std::vector<Trade> front) {
     std::erase_if(front, [&](const Trade& plan) { return plan.first > last; });
     return front;
   };
   EXPECT_EQ(up_to_last(trades(front_of(plans))), up_to_last(expected));
-  EXPECT_EQ(trades(play_front(space, plans, play, options)), expected);
+  EXPECT_EQ(trades(play_front(space, plans, one.bounds(), play, options)), expected);
 }
 
 TEST_P(Search, PlansAreWhatTheirSettingsMakeOfTheScenario) {
@@ -211,6 +224,46 @@ TEST_P(Search, OverlapsChangeNoMemory) {
   }
 }
 
+/// As if all plans had had them in full from the start.
+TEST_P(Search, BoundsAreFilledAsFarAsTheyAreAskedFor) {
+  Case one(GetParam());
+  SCOPED_TRACE(fmt::format("seed {}\n{}", GetParam(), one.yaml()));
+  SearchSpace& space = one.space();
+  std::vector<FoundPlan> full = survey(space, one.bounds());
+  std::vector<std::size_t> all(full.size());
+  std::iota(all.begin(), all.end(), 0);
+  std::vector<FoundPlan> up_to = full, least = full;
+  one.bounds().fill(space, full, all);
+  std::vector<double> bounds;
+  for (const FoundPlan& plan : full) {
+    if (plan.fits()) {
+      bounds.push_back(plan.bound.value);
+    }
+  }
+  ASSERT_FALSE(bounds.empty());
+  std::nth_element(bounds.begin(), bounds.begin() + static_cast<std::ptrdiff_t>(bounds.size() / 2),
+                   bounds.end());
+  const Seconds median{bounds[bounds.size() / 2]};
+  fill_up_to(median, space, up_to, one.bounds());
+  std::vector<std::vector<std::size_t>> sets(7);
+  for (const std::size_t i : all) {
+    sets[i % sets.size()].push_back(i);
+    EXPECT_EQ(up_to[i].bound <= median, full[i].bound <= median);
+  }
+  fill_least(sets, space, least, one.bounds());
+  const auto least_of = [](const std::vector<FoundPlan>& plans,
+                           const std::vector<std::size_t>& set) {
+    double bound = 1e300;
+    for (const std::size_t i : set) {
+      bound = plans[i].fits() ? std::min(bound, plans[i].bound.value) : bound;
+    }
+    return bound;
+  };
+  for (const std::vector<std::size_t>& set : sets) {
+    EXPECT_EQ(least_of(least, set), least_of(full, set));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, Search, ::testing::Range(1, kCases + 1));
 
 /// Where exchanges of experts take longer than the compute beside them; that alone is 55 % of one
@@ -238,7 +291,12 @@ search:
   const Cluster cluster = build_cluster(variants.scenario().cluster);
   Evaluator evaluator(cluster);
   std::size_t pairs = 0;
-  for (const FoundPlan& plan : survey(space, {})) {
+  PlanBounds bounds(variants.scenario().cluster, 0);
+  std::vector<FoundPlan> plans = survey(space, bounds);
+  for (FoundPlan& plan : plans) {
+    const Seconds by_compute = plan.bound;
+    bounds.fill(space, plans, {static_cast<std::size_t>(&plan - plans.data())});
+    EXPECT_LT(by_compute, plan.bound);
     const Workload workload = space.workload(plan.plan);
     const bool side_by_side = std::ranges::any_of(
         workload.actions(0), [](const Action& action) { return action.with_next; });
@@ -276,6 +334,28 @@ search:
   EXPECT_EQ(plans, 2U * 2 + 2 * (2 + 2));
 }
 
+/// What tensor ranks hold a part of each anyway is not cut into slices.
+TEST(SearchSpace, WithSequenceParallelismNothingIsScattered) {
+  const Folder folder;
+  const Variants variants(folder.write("one.yaml", R"(
+model: {layers: 8, hidden: 1024, heads: 8, vocab: 32000}
+cluster: {topology: dgx-a100, gpus: 8}
+training: {global_batch: 16, sequence_length: 1024}
+search:
+  parallelism:
+    tensor: 4
+    pipeline: 2
+    zero: 0
+    sequence: [false, true]
+    scatter_gather: [false, true]
+    overlap: {tensor: none, data: false}
+  training: {micro_batch: 1, recompute: none, schedule: {kind: 1f1b, chunks: 1}}
+)"),
+                          shipped_presets());
+  SearchSpace space(variants, axes_of(variants));
+  EXPECT_EQ(space.legal_plans().size(), 3U);
+}
+
 TEST(SearchSpace, DataFollowsEvenWhereTheScenarioSaysIt) {
   const Folder folder;
   const Variants variants(folder.write("one.yaml", R"(
@@ -298,16 +378,17 @@ TEST(SearchWay, EndsAtTheBestChangeUponChange) {
   Case one(3);
   SearchSpace& space = one.space();
   const SearchOptions options;
-  std::vector<FoundPlan> plans = survey(space, options);
+  std::vector<FoundPlan> plans = survey(space, one.bounds());
   const PlayPlans play = one.play();
-  const std::vector<std::size_t> ranked = play_best_first(space, plans, play, options);
+  const std::vector<std::size_t> ranked =
+      play_best_first(space, plans, one.bounds(), play, options);
   ASSERT_FALSE(ranked.empty());
   const FoundPlan& best = plans[ranked.front()];
   const std::vector<SearchStep> way = way_to(best.plan, space, play);
   ASSERT_FALSE(way.empty());
   EXPECT_TRUE(space.same(way.back().plan, best.plan));
   EXPECT_DOUBLE_EQ(way.back().step->value, best.played.step->value);
-  for (const SearchStep& change : single_changes(space, play, options)) {
+  for (const SearchStep& change : single_changes(space, one.bounds(), play)) {
     EXPECT_EQ(change.axes.size(), 1U);
   }
 }

@@ -94,9 +94,11 @@ std::string random_cluster(Dice& dice, const Degrees& d) {
 std::string random_parallelism(Dice& dice, const Degrees& d) {
   std::string text =
       fmt::format("parallelism:\n  tensor: {}\n  pipeline: {}\n", d.tensor, d.pipeline);
-  for (const char* key : {"sequence: true", "zero: 1", "scatter_gather: true"}) {
-    text += dice.coin() ? fmt::format("  {}\n", key) : "";
-  }
+  const bool sequence = dice.coin();
+  text += sequence ? "  sequence: true\n" : "";
+  text += dice.coin() ? "  zero: 1\n" : "";
+  const bool refused = sequence && d.tensor > 1 && d.pipeline > 1;  // it would have no effect
+  text += dice.coin() && !refused ? "  scatter_gather: true\n" : "";
   std::string overlap;
   if (dice.coin()) {
     overlap = dice.pick({"tensor: none", "tensor: full", "tensor: full, chunks: 2x"});

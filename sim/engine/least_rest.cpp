@@ -1,0 +1,73 @@
+#include "sim/engine/least_rest.hpp"
+
+#include <algorithm>
+#include <map>
+#include <ranges>
+
+namespace danlu {
+namespace {
+
+/// What tasks take at least. One class, since slices of programs are played once each.
+class Leasts {
+ public:
+  explicit Leasts(const TaskGraph& graph) : graph_(graph) {}
+
+  Seconds of(TaskId id) {
+    const Task& task = graph_.tasks[id];
+    switch (task.kind) {
+      case TaskKind::Compute:
+        return task.duration * task.stretch;
+      case TaskKind::Run:
+        return of_slice(task.slice);
+      case TaskKind::Communication:
+        return task.duration + (task.bytes > Bytes{} ? flow(task) : Seconds{});
+      case TaskKind::Host:
+        return task.duration;
+    }
+    return {};
+  }
+
+ private:
+  Seconds of_slice(const ProgramSlice& slice) {
+    const auto [known, is_new] = slices_.try_emplace(slice);
+    if (is_new) {
+      const PlayedProgram& played = graph_.programs[slice.program];
+      known->second =
+          play_alone(played.program, slice.first, slice.last, {.durations = played.costs.durations})
+              .total;
+    }
+    return known->second;
+  }
+
+  Seconds flow(const Task& task) const {
+    if (!graph_.changes.empty()) {
+      return {};  // its links may have more later
+    }
+    Seconds longest;
+    for (const ChannelLoad& load : graph_.channels[*task.channel].loads) {
+      longest = std::max(longest, load.weight * (task.bytes / graph_.links[load.link].capacity));
+    }
+    return longest;
+  }
+
+  const TaskGraph& graph_;
+  std::map<ProgramSlice, Seconds> slices_;
+};
+
+}  // namespace
+
+IdVector<TaskId, Seconds> least_rests(const TaskGraph& graph) {
+  Leasts leasts(graph);
+  const Adjacency after = successors(graph);
+  IdVector<TaskId, Seconds> rests(graph.tasks.size());
+  for (const TaskId task : topological_order(graph) | std::views::reverse) {
+    Seconds behind;
+    for (const TaskId next : after.of(task)) {
+      behind = std::max(behind, rests[next]);
+    }
+    rests[task] = leasts.of(task) + behind;
+  }
+  return rests;
+}
+
+}  // namespace danlu
