@@ -219,7 +219,9 @@ std::vector<Framework> make_frameworks() {
        "PaddleNLP",
        {{"host.launch", "57 us", "assumed: as megatron-2020"},
         {"host.exchange", "57 us", "as a launch"},
-        {"training.gradient_passes", "[norm, clip]", "assumed: ClipGradByGlobalNorm"},
+        {"training.gradient_passes", "[norm, clip]",
+         "max_grad_norm 1 of FlagPerf's training/benchmarks/gpt3_6.7B/paddle/config/_base.py; "
+         "assumed: multiplied always"},
         {"training.unfused", "[positions, activation, residual]", "assumed"},
         {"training.accumulation", "pass", "assumed"}}},
   };
