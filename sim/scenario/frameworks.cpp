@@ -209,6 +209,10 @@ std::vector<Framework> make_frameworks() {
        "InternEvo (InternLM)",
        {{"host.launch", "57 us", "as megatron-2020"},
         {"host.exchange", "57 us", "as megatron-2020"},
+        {"host.piece", "11 us",
+         "fitted: 7B models on 256 to 1,024 ranks; solver/optimizer/hybrid_zero_optim.py "
+         "broadcast_params: weights are dealt out whole, and those that have some broadcast them "
+         "one after the other, each through all ranks"},
         {"training.gradients", "16bit", "from memory: gradients travel as they are, in bf16"},
         {"training.gradient_passes", "[norm, clip]",
          "solver/optimizer/hybrid_zero_optim.py: compute_norm, _unscale_and_clip_grads; gradients "

@@ -34,7 +34,8 @@ std::vector<KeyRow> host_keys() {
       duration(
           "host.piece", &HostSpec::piece, "0 s",
           "The same of one rank's part of one tensor, where updated parameters that ranks have "
-          "gathered (parallelism.zero 1 and 2) are copied to their places tensor by tensor"),
+          "gathered (parallelism.zero 1 and 2) are copied to their places tensor by tensor, or "
+          "broadcast tensor by tensor through all ranks (InternEvo)"),
       choice(
           "host.graphs", &HostSpec::graphs, "none",
           "What is launched at once as a CUDA graph: nothing; each layer, of one with experts "
