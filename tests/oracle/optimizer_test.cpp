@@ -153,7 +153,8 @@ TEST(Optimizer, PassesOverGradients) {
     w.parallelism.zero = zero;
     double bytes = 0;
     bool updated = false;
-    for (const EndStep& end : make_step_program(w).stages[0].ends) {
+    const StepProgram step = make_step_program(w);
+    for (const EndStep& end : step.stages[0].ends) {
       updated = updated || end.name == "optimizer";
       if (end.name == "passes over gradients") {
         EXPECT_FALSE(updated);
