@@ -18,6 +18,14 @@ bool is_of_unit(const Segment& segment) {
   return false;
 }
 
+/// Two passes side by side are launched in parts, each by itself: what lies between exchanges of
+/// experts, and these (ScheduleNode of Megatron-core's combined 1F1B). So each of them, with what
+/// lies before it, is two.
+Seconds parts_time(const Segment& segment, const HostSpec& host, bool is_pair) {
+  constexpr double kParts = 2;
+  return is_pair && segment.axes.contains(Axis::Expert) ? kParts * host.node : Seconds{};
+}
+
 Seconds launch_time(const Segment& segment, const HostSpec& host) {
   if (segment.is_compute) {
     const Seconds launch = segment.again ? host.launch_again.value_or(host.launch) : host.launch;
@@ -110,10 +118,13 @@ Launches launches_of(const Program& program, const HostSpec& host) {
     return launches;
   }
   const Graphs graphs = graphs_of(program, host.graphs);
+  const bool is_pair = std::any_of(program.segments.begin(), program.segments.end(),
+                                   [](const Segment& segment) { return segment.beside; });
   bool received = false;  // tokens that were sent once to each node and rank, and not yet used
   for (std::size_t i = 0; i < program.segments.size(); ++i) {
     const Segment& segment = program.segments[i];
-    launches.times.push_back(!graphs.holds[i]   ? launch_time(segment, host)
+    launches.times.push_back(!graphs.holds[i]
+                                 ? launch_time(segment, host) + parts_time(segment, host, is_pair)
                              : graphs.begins[i] ? host.launch
                                                 : Seconds{});
     const bool waits = segment.needs_counts || (received && segment.is_compute);

@@ -187,6 +187,7 @@ class StageWriter {
   /// Where state is split a rank updates its shard, and gathers the others' if it holds whole
   /// weights. What narrow products use of them is made at once, for all passes of the next step.
   void add_update(int stage) {
+    EndStep passes{.name = "passes over gradients", .sort = std::nullopt};
     EndStep update{.name = "optimizer", .sort = std::nullopt};
     std::map<AxisSet, double> momentum;  // bytes of matrices, by their weights' copies
     std::map<AxisSet, double> gathered;
@@ -196,6 +197,8 @@ class StageWriter {
       for (const Operator* op : operators_of(*held.block)) {
         const Updated updated = updated_by(w_.training, *op, held.is_layer, w_.model.hidden);
         add_to(update, updated, *op);
+        passes.bytes +=
+            gradient_pass_bytes(w_.training, w_.parallelism, op->weight.copies, updated.parameters);
         on_host += updated.parameters / shards_of(w_.parallelism, op->weight.copies).optimizer;
         if (updated.gathered > 0) {
           momentum[op->weight.copies] += updated.gathered * 2;
@@ -210,6 +213,9 @@ class StageWriter {
     }
     if (update.bytes == Bytes{}) {
       return;
+    }
+    if (passes.bytes > Bytes{}) {
+      add(std::move(passes));
     }
     gather_shards("gather momentum", momentum);
     w_.offload.optimizer ? add_host_update(on_host) : add(std::move(update));

@@ -30,6 +30,12 @@ constexpr std::string_view kExperts =
     "2048 x 2048 on a Blackwell GPU, whose one kernel for all takes 0.07 ms "
     "(github.com/NVIDIA/TransformerEngine/pull/3134); multi_stream_cublas_gemm of its "
     "common/gemm/cublaslt_gemm.cu asks cuBLAS for an algorithm at every product";
+constexpr std::string_view kNodes =
+    "fitted: 64 B200 with Qwen3-235B-A22B in MXFP8 take 20.1 s with pairs and 16.9 s without "
+    "(github.com/NVIDIA-NeMo/Megatron-Bridge/pull/1760, \"due to CPU overhead\"); nodes are those "
+    "of "
+    "megatron/core/models/common/model_chunk_schedule_plan.py, each with a stream, events and a "
+    "call of autograd of its own";
 constexpr std::string_view kCasts =
     "assumed: three launches of 5 us; multi_tensor_quantize_impl of TransformerEngine's "
     "pytorch/csrc/extensions/cast.cpp quantises tensor by tensor";
@@ -44,6 +50,25 @@ constexpr std::string_view kPartitionedSends =
 constexpr std::string_view kPlaceholders =
     "get_dummy_wgrad of TransformerEngine's pytorch/module/base.py: one for each shape and type, "
     "kept for good";
+constexpr std::string_view kOldGradients =
+    "github.com/NVIDIA/Megatron-LM v2.x megatron/model/distributed.py: buffer.zero_() and data /= "
+    "world size; megatron/optimizer: unscaled with a check for inf, and clip_grad_norm_fp32, which "
+    "multiplies only above the limit (not counted)";
+constexpr std::string_view kGradients =
+    "github.com/NVIDIA/Megatron-LM megatron/core/distributed/param_and_grad_buffer.py: reset, "
+    "check_grads (since December 2023, unless --no-check-for-nan-in-loss-and-grad), "
+    "gradient_scaling_factor (unless --ddp-average-in-collective); "
+    "megatron/core/optimizer/clip_grads.py: multiplies always since TransformerEngine has "
+    "multi_tensor_scale_tensor, before only above the limit (counted)";
+constexpr std::string_view kBridgeGradients =
+    "as megatron-core, but its recipes check nothing (check_for_nan_in_grad of "
+    "scripts/performance/utils/overrides.py) and average in the collective";
+constexpr std::string_view kTorchClip =
+    "max_grad_norm of its Trainer is 1; torch.nn.utils.clip_grad_norm_ multiplies always, and "
+    "gradients are set to None";
+constexpr std::string_view kFoundryClip =
+    "gradient_clipping of scripts/train/yamls/pretrain/*.yaml; it multiplies always, and gradients "
+    "are set to None";
 constexpr std::string_view kAccumulation =
     "assumed: as autograd does it, by an operator for each gradient";
 
@@ -55,6 +80,7 @@ std::vector<Framework> make_frameworks() {
         {"host.waits", "send", kBatchedSends},
         {"host.exchange", "57 us", "as a launch"},
         {"training.accumulation", "pass", "gradient_accumulation_fusion came at the end of 2021"},
+        {"training.gradient_passes", "[zero, average, unscale, norm]", kOldGradients},
         {"training.unfused", "[copies, biases, loss]", kMegatronCode}}},
       {"megatron-core",
        "Megatron-LM and Megatron-core from 2022 on",
@@ -63,9 +89,11 @@ std::vector<Framework> make_frameworks() {
         {"host.exchange", "57 us", "as megatron-2020"},
         {"host.expert", "33 us", kExperts},
         {"host.cast", "15 us", kCasts},
+        {"host.node", "200 us", kNodes},
         {"host.reads_counts", "true",
          "megatron/core/transformer/moe/token_dispatcher.py: token counts are copied to the host"},
         {"training.placeholders", "true", kPlaceholders},
+        {"training.gradient_passes", "[zero, check, average, unscale, norm, clip]", kGradients},
         {"training.unfused", "[copies, loss]", kMegatronCode}}},
       {"megatron-bridge",
        "Megatron-Bridge: Megatron-core on TransformerEngine",
@@ -74,21 +102,22 @@ std::vector<Framework> make_frameworks() {
         {"host.exchange", "57 us", "as megatron-core"},
         {"host.expert", "33 us", "as megatron-core"},
         {"host.cast", "15 us", "as megatron-core"},
+        {"host.node", "200 us", "as megatron-core"},
         {"host.reads_counts", "true", "as megatron-core"},
         {"training.placeholders", "true", "as megatron-core"},
+        {"training.gradient_passes", "[zero, norm, clip]", kBridgeGradients},
         {"training.loss", "fused", "cross_entropy_fusion_impl te of its recipes"}}},
       {"nemo",
-       "NeMo, as in MLPerf's training submissions",
-       {{"host.launch", "24 us",
-         "fitted: MLPerf's small steps on GB200 and GB300, some of which use CUDA graphs that "
-         "their "
-         "tables do not state"},
+       "NeMo on Megatron-core, without CUDA graphs unless host.graphs says so",
+       {{"host.launch", "57 us", "as megatron-core"},
         {"host.waits", "send", "as megatron-core"},
-        {"host.exchange", "24 us", "as a launch"},
+        {"host.exchange", "57 us", "as megatron-core"},
         {"host.expert", "33 us", "as megatron-core"},
         {"host.cast", "15 us", "as megatron-core"},
+        {"host.node", "200 us", "as megatron-core"},
         {"host.reads_counts", "true", "as megatron-core"},
         {"training.placeholders", "true", "as megatron-core"},
+        {"training.gradient_passes", "[zero, norm, clip]", "assumed: as megatron-bridge"},
         {"training.loss", "fused", "as megatron-bridge"}}},
       {"megatron-deepspeed",
        "Megatron-LM's layers under DeepSpeed (BLOOM, MT-NLG)",
@@ -99,6 +128,9 @@ std::vector<Framework> make_frameworks() {
         {"training.gradient_copy", "true",
          "deepspeed/runtime/pipe/engine.py: update_hp_grads(clear_lp_grads=False) of "
          "BF16_Optimizer after each microbatch"},
+        {"training.gradient_passes", "[average, norm, clip]",
+         "github.com/microsoft/DeepSpeed deepspeed/runtime/zero/stage_1_and_2.py: averaged by a "
+         "product, norm, unscale_and_clip_grads in one; gradients are set to None"},
         {"training.unfused", "[copies, biases, loss]", kMegatronCode},
         {"parallelism.overlap.tensor", "none",
          "DeepSpeed switches it off (github.com/microsoft/Megatron-DeepSpeed/issues/447)"}}},
@@ -136,6 +168,9 @@ std::vector<Framework> make_frameworks() {
         {"training.loss", "eager-sharded",
          "src/nanotron/parallel/tensor_parallel/functional.py: 16 bits, their cast and a "
          "difference that is worked on in place"},
+        {"training.gradient_passes", "[zero, norm_all, clip_all]",
+         "src/nanotron/optim/gradient_accumulator.py: zero_(); src/nanotron/optim/clip_grads.py: "
+         "all sums in fp32, multiplied always"},
         {"training.gradient_copy", "true",
          "src/nanotron/trainer.py: DistributedDataParallel without gradient_as_bucket_view, whose "
          "buckets hold 16 bits for good; with one replica FP32GradientAccumulator has them until "
@@ -154,6 +189,7 @@ std::vector<Framework> make_frameworks() {
          "assumed: its benchmarks say attn_impl flash, and not which one; FlashAttention 1 and "
          "Triton's are alike"},
         {"training.loss", "eager", kPytorchLoss},
+        {"training.gradient_passes", "[norm, clip]", kFoundryClip},
         {"training.optimizer.implementation", "foreach",
          "from memory: its DecoupledAdamW takes an operator at a time"},
         {"training.accumulation", "pass", "as pytorch"}}},
@@ -166,19 +202,30 @@ std::vector<Framework> make_frameworks() {
         {"training.loss", "eager", kPytorchLoss},
         {"training.unfused", "[norm, positions, activation, residual, softmax]",
          "transformers/models/*/modeling_*.py: single operators"},
+        {"training.gradient_passes", "[norm, clip]", kTorchClip},
         {"training.optimizer.implementation", "foreach", "PyTorch's AdamW unless asked"},
         {"training.accumulation", "pass", "as pytorch"}}},
       {"internevo",
        "InternEvo (InternLM)",
        {{"host.launch", "57 us", "as megatron-2020"},
         {"host.exchange", "57 us", "as megatron-2020"},
+        {"host.piece", "11 us",
+         "fitted: 7B models on 256 to 1,024 ranks; solver/optimizer/hybrid_zero_optim.py "
+         "broadcast_params: weights are dealt out whole, and those that have some broadcast them "
+         "one after the other, each through all ranks"},
         {"training.gradients", "16bit", "from memory: gradients travel as they are, in bf16"},
+        {"training.gradient_passes", "[norm, clip]",
+         "solver/optimizer/hybrid_zero_optim.py: compute_norm, _unscale_and_clip_grads; gradients "
+         "are set to None"},
         {"training.unfused", "[positions]", "assumed: eager rotary positions; Apex's norm"},
         {"training.accumulation", "pass", "as pytorch"}}},
       {"paddle",
        "PaddleNLP",
        {{"host.launch", "57 us", "assumed: as megatron-2020"},
         {"host.exchange", "57 us", "as a launch"},
+        {"training.gradient_passes", "[norm, clip]",
+         "max_grad_norm 1 of FlagPerf's training/benchmarks/gpt3_6.7B/paddle/config/_base.py; "
+         "assumed: multiplied always"},
         {"training.unfused", "[positions, activation, residual]", "assumed"},
         {"training.accumulation", "pass", "assumed"}}},
   };

@@ -27,10 +27,15 @@ std::vector<KeyRow> host_keys() {
       duration("host.cast", &HostSpec::cast, "0 s",
                "The same of each further expert whose rows are quantised before a product below 16 "
                "bits, where that is launched one by one, too"),
+      duration("host.node", &HostSpec::node, "0 s",
+               "Further, of each of the parts that a layer with experts is launched in where two "
+               "passes run side by side (parallelism.overlap.pair, DualPipe): before its tokens "
+               "travel, their way, experts, the way back"),
       duration(
           "host.piece", &HostSpec::piece, "0 s",
           "The same of one rank's part of one tensor, where updated parameters that ranks have "
-          "gathered (parallelism.zero 1 and 2) are copied to their places tensor by tensor"),
+          "gathered (parallelism.zero 1 and 2) are copied to their places tensor by tensor, or "
+          "broadcast tensor by tensor through all ranks (InternEvo)"),
       choice(
           "host.graphs", &HostSpec::graphs, "none",
           "What is launched at once as a CUDA graph: nothing; each layer, of one with experts "

@@ -47,6 +47,12 @@ std::vector<KeyRow> width_keys() {
              "Gradients of weights are added to the sum of the step by their products "
              "(Megatron-LM's gradient accumulation fusion, TransformerEngine), or by a pass for "
              "each"),
+      enum_list(
+          "training.gradient_passes", &TrainingSpec::gradient_passes,
+          "What a step does to gradients in passes of its own, as in `[zero, norm, clip]`; "
+          "none if left out. Of all gradients that a rank holds: zero, check (for NaN), "
+          "average (over replicas, where their sum does not), norm_all, clip_all; of those that "
+          "it updates: unscale (fp16 alone), norm, clip"),
       flag("training.gradient_copy", &TrainingSpec::gradient_copy, "false",
            "Gradients of all weights stand in 16 bits beside their sums in fp32 until a "
            "microbatch's backward pass is over (DeepSpeed's BF16_Optimizer, nanotron); without "

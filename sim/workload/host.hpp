@@ -42,6 +42,7 @@ struct HostSpec {
   Seconds unit;    // the same of a unit's weights or gradients (sharding.hpp), hooks included
   Seconds expert;  // the same of each further expert of a grouped product
   Seconds cast;    // the same of each further expert whose rows are quantised before that
+  Seconds node;    // further, of each part that layers of two passes side by side are launched in
   Seconds piece;   // the same of a rank's part of a tensor that is put to its place after an update
   CudaGraphs graphs = CudaGraphs::None;
   HostWait waits = HostWait::AfterStep;

@@ -19,6 +19,7 @@
 #include "sim/schedule/placement.hpp"
 #include "sim/schedule/schedule.hpp"
 #include "sim/workload/adapters.hpp"
+#include "sim/workload/gradient_passes.hpp"
 #include "sim/workload/host.hpp"
 #include "sim/workload/mesh.hpp"
 #include "sim/workload/model.hpp"
@@ -245,9 +246,10 @@ struct TrainingSpec {
   OptimizerSpec optimizer;
   LoraSpec lora;
   std::vector<FrozenPart> frozen{};
-  int frozen_layers = 0;          // the first ones, whole
-  int gradient_bytes = 4;         // per parameter: fp32 gradients as Megatron keeps them
-  bool gradient_copy = false;     // in 16 bits, of all weights, beside sums in fp32
+  int frozen_layers = 0;   // the first ones, whole
+  int gradient_bytes = 4;  // per parameter: fp32 gradients as Megatron keeps them
+  std::vector<GradientPass> gradient_passes{};  // once a step, beside the optimizer's kernel
+  bool gradient_copy = false;                   // in 16 bits, of all weights, beside sums in fp32
   bool placeholders = false;      // an empty 16-bit gradient for each shape of a layer's weights
   Loss loss = Loss::InPlace;      // as Megatron has it
   std::string schedule = "1f1b";  // a row of schedule_table(), or kGridSchedule

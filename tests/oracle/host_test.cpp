@@ -191,6 +191,23 @@ TEST(Host, ExpertsAreLaunchedOneByOne) {
   EXPECT_GT(found, 0);
 }
 
+// Where two passes run side by side, an exchange of experts ends a part and is one: two more each.
+TEST(Host, PairsAreLaunchedInParts) {
+  Program program = three();
+  const Segment travels{.name = "dispatch", .is_compute = false, .axes = Axis::Expert};
+  const Segment sums{.name = "sum", .is_compute = false, .axes = Axis::Tensor};
+  program.segments = {computes(2), travels, sums, computes(1), travels};
+  const HostSpec host{.launch = 10_us, .exchange = 7_us, .node = 100_us};
+  const std::vector<Seconds> alone{20_us, 7_us, 7_us, 10_us, 7_us};
+  EXPECT_EQ(launches_of(program, host).times, alone);
+  program.segments[3].beside = true;
+  EXPECT_EQ(launches_of(program, host).times,
+            (std::vector<Seconds>{20_us, 207_us, 7_us, 10_us, 207_us}));
+  EXPECT_EQ(
+      launches_of(program, {.launch = 10_us, .node = 100_us, .graphs = CudaGraphs::Full}).times,
+      (std::vector<Seconds>{10_us, 0_us, 0_us, 0_us, 0_us}));
+}
+
 TEST(Host, KeepsUpWhereNoKernelWaits) {
   const Program program = three();
   const Launches launches = launches_of(program, {.launch = 10_us});

@@ -125,6 +125,46 @@ TEST(Optimizer, MuonMultiplies) {
   EXPECT_EQ(momentum->bytes.value, 2 * kMatrices);
 }
 
+// Bytes of a gradient of 4 in fp32, that passes over all of them move once a step: zero and check
+// 4, average 8 (with replicas), norm 4, clip 8, unscale 8 (of fp16, whose 16 bits are fp32 by
+// then). With ZeRO-1 on four ranks the last three are of a quarter, with ZeRO-2 all are.
+TEST(Optimizer, PassesOverGradients) {
+  using enum GradientPass;
+  const std::vector<GradientPass> every{Zero, Check, Average, Unscale, Norm, Clip};
+  struct Row {
+    Precision precision;
+    int gradient_bytes, data, zero;
+    std::vector<GradientPass> passes;
+    double moved;
+  };
+  for (const auto& [precision, gradient_bytes, data, zero, passes, moved] :
+       {Row{Precision::Bf16, 4, 1, 0, {}, 0}, Row{Precision::Bf16, 4, 1, 0, every, 4 + 4 + 4 + 8},
+        Row{Precision::Bf16, 4, 4, 0, every, 4 + 4 + 8 + 4 + 8},
+        Row{Precision::Bf16, 4, 4, 1, every, 4 + 4 + 8 + (4 + 8) / 4.0},
+        Row{Precision::Bf16, 4, 4, 1, {Zero, NormAll, ClipAll}, 4 + 4 + 8},
+        Row{Precision::Bf16, 2, 4, 1, every, 2 + 2 + 4 + (2 + 4) / 4.0},
+        Row{Precision::Fp16, 2, 4, 1, every, 2 + 2 + 4 + (8 + 4 + 8) / 4.0},
+        Row{Precision::Bf16, 4, 4, 2, every, (4 + 4 + 8 + 4 + 8) / 4.0}}) {
+    Workload w = small();
+    w.training.precision = precision;
+    w.training.gradient_bytes = gradient_bytes;
+    w.training.gradient_passes = passes;
+    w.training.global_batch = w.parallelism.data = data;
+    w.parallelism.zero = zero;
+    double bytes = 0;
+    bool updated = false;
+    const StepProgram step = make_step_program(w);
+    for (const EndStep& end : step.stages[0].ends) {
+      updated = updated || end.name == "optimizer";
+      if (end.name == "passes over gradients") {
+        EXPECT_FALSE(updated);
+        bytes += end.bytes.value;
+      }
+    }
+    EXPECT_TRUE(near(bytes, moved * kAll, 1e-12)) << data << " " << zero << " " << passes.size();
+  }
+}
+
 // The optimizer's task takes what its products take, on top of what it moves.
 TEST(Optimizer, ProductsTakeTime) {
   const GpuSpec gpu = load_gpu("h100", testing::shipped_presets());

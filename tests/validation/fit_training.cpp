@@ -16,7 +16,7 @@
 // A launch is fitted only to runs that its host binds: those whose time grows by a quarter or more
 // of what it grows by. Other runs' errors have other causes, which no launch should make up for. A
 // family of frameworks with too few of such runs launches as the others do, in the (geometric)
-// mean: all of them call PyTorch's operators one by one. NeMo's tells nothing of the others'.
+// mean: all of them call PyTorch's operators one by one.
 //
 // Exits with 1 when runs of other publishers are not predicted to kMostMedian in the median.
 #include <fmt/format.h>
@@ -45,8 +45,6 @@ namespace danlu {
 namespace {
 
 constexpr double kMostMedian = 0.11;
-/// Some of its runs use CUDA graphs that their tables do not state: its launch is no operator's.
-constexpr std::string_view kGraphs = "nemo";
 constexpr double kBound = 0.25;      // d ln(time) / d ln(launch) of a run that tells the launch
 constexpr std::size_t kTelling = 5;  // such runs that a launch is fitted to, at the least
 
@@ -58,7 +56,6 @@ struct Constant {
   double step = 1.25;  // between the plays that tell how a row depends on it
   std::function<void(Scenario&, double)> set;
   bool launch = false;  // of an operator: where no run tells, others' launches do
-  bool pooled = false;  // tells something of others' launches
 };
 
 constexpr double kRange = 3;  // how many steps a fit may go, either way
@@ -93,9 +90,9 @@ void add_in_step(const Scenario& scenario, Precision precision, std::vector<Cons
 
 std::string host_family(std::string_view profile) {
   constexpr std::array<std::string_view, 3> kEager{"pytorch", "llm-foundry", "huggingface"};
-  constexpr std::array<std::string_view, 6> kMegatron{"megatron-2020",   "megatron-core",
-                                                      "megatron-bridge", "megatron-deepspeed",
-                                                      "internevo",       "paddle"};
+  constexpr std::array<std::string_view, 7> kMegatron{
+      "megatron-2020",      "megatron-core", "megatron-bridge", "nemo",
+      "megatron-deepspeed", "internevo",     "paddle"};
   const auto is_in = [&](const auto& names) {
     return std::find(names.begin(), names.end(), profile) != names.end();
   };
@@ -120,7 +117,7 @@ std::vector<Constant> constants_of(const Scenario& scenario) {
                        s.workload.host.launch = Seconds{value * 1e-6};
                        s.workload.host.exchange = Seconds{value * 1e-6 * ratio};
                      },
-                     /*launch=*/true, /*pooled=*/of != kGraphs});
+                     /*launch=*/true});
     if (host.launch_again && training.recompute == Recompute::Full) {
       found.push_back({fmt::format("launch again, us: {}", of), host.launch_again->value * 1e6, 50,
                        1.5, [](Scenario& s, double value) {
@@ -309,7 +306,7 @@ void pool_launches(const std::map<std::string, Used>& used, Constants& constants
   double sum = 0;
   int told = 0;
   for (const auto& [name, of] : used) {
-    if (of.constant.pooled && of.told()) {
+    if (of.constant.launch && of.told()) {
       sum += std::log(constants.at(name));
       ++told;
     }
