@@ -229,6 +229,10 @@ void describe_import(CLI::App& app, Arguments& arguments) {
       .add_option("--sequence-length", command.options.sequence_length,
                   "Tokens of a sequence, over what the file says")
       ->check(CLI::Range(1, 100000000));
+  import
+      .add_option("--global-batch", command.options.global_batch,
+                  "Sequences of a step, all replicas together, over what the file says")
+      ->check(CLI::Range(1, 1000000000));
 }
 
 void describe_search(CLI::App& app, Arguments& arguments) {
