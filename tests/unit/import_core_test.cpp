@@ -207,6 +207,26 @@ TEST(Import, PartsThatAreRecomputedAreRead) {
                    "danlu computes no 'shared_experts' again by itself"));
 }
 
+// Prediction before the loss is not played: what to write instead is told, and can be.
+TEST(Import, APartForPredictionAloneIsTold) {
+  const auto remarks = [](const std::string& layout) {
+    return imported("megatron",
+                    "pretrain_gpt.py --num-layers 61 --hidden-size 1024 --num-attention-heads 16 "
+                    "--seq-length 1024 --micro-batch-size 1 --vocab-size 1024 --bf16 "
+                    "--global-batch-size 64 --pipeline-model-parallel-size 16 --mtp-num-layers 1 "
+                    "--pipeline-model-parallel-layout '" +
+                        layout + "'",
+                    {.topology = "dgx-h100", .gpus = 16})
+        .remarks;
+  };
+  EXPECT_EQ(remarks("Et*3|(tt|)*29,m|L"),
+            std::vector<std::string>{
+                "layers that predict more (m) lie on the last part in danlu, with the loss (mL): "
+                "where m has a part to itself, give that part one of the layers before it, as "
+                "Et*3|(tt|)*28t|t|mL for Et*3|(tt|)*29m|L"});
+  EXPECT_EQ(remarks("Et*3|(tt|)*28t|t|mL"), std::vector<std::string>{});
+}
+
 // What its sections ddp and optimizer say, and danlu has a key for.
 TEST(Import, MegatronBridgesSectionsAreTaken) {
   const Workload w = from_bridge(
