@@ -126,11 +126,12 @@ void describe(CLI::App& app, Arguments& arguments) {
   add_overrides(show, common);
 
   CLI::App& list = *app.add_subcommand("list", "What is known");
-  list.add_option("WHAT", arguments.list,
-                  "models, gpus, topologies, schedules, collectives, frameworks or faults")
+  list.add_option(
+          "WHAT", arguments.list,
+          "models, gpus, topologies, networks, schedules, collectives, frameworks or faults")
       ->required()
-      ->check(CLI::IsMember(
-          {"models", "gpus", "topologies", "schedules", "collectives", "frameworks", "faults"}));
+      ->check(CLI::IsMember({"models", "gpus", "topologies", "networks", "schedules", "collectives",
+                             "frameworks", "faults"}));
   add_common(list, common);
 
   CLI::App& topology =
