@@ -13,8 +13,8 @@ namespace danlu {
 
 namespace {
 
-/// Values of a point are read as those of --set are; what is wrong with one is the sweep's, wherever
-/// that says it.
+/// Values of a point are read as those of --set are; what is wrong with one is the sweep's,
+/// wherever that says it.
 Scenario load_point(const std::filesystem::path& file, const LoadOptions& load,
                     const std::vector<std::string>& swept) {
   LoadOptions own = load;
