@@ -1,13 +1,17 @@
-// danlu list models|gpus|topologies|schedules|collectives|frameworks|faults
+// danlu list models|gpus|topologies|networks|schedules|collectives|frameworks|faults
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "sim/base/text.hpp"
+#include "sim/base/units.hpp"
 #include "sim/collective/algorithms.hpp"
+#include "sim/scenario/flat_file.hpp"
 #include "sim/scenario/frameworks.hpp"
 #include "sim/scenario/load_scenario.hpp"
+#include "sim/scenario/values.hpp"
 #include "sim/schedule/schedule.hpp"
 #include "sim/workload/model_blocks.hpp"
 #include "sim/workload/model_presets.hpp"
@@ -114,6 +118,33 @@ Listing list_topologies(const LoadOptions& options) {
   return listing;
 }
 
+/// What networks are called in topologies and scenarios (network.preset), and what of a NIC they
+/// reach, as their files have it.
+Listing list_networks(const LoadOptions& options) {
+  Listing listing;
+  constexpr std::string_view kRow = "{:<14} {:<20} {:>14} {:>9}\n";
+  listing.text = fmt::format(fmt::runtime(kRow), "network", "name", "NIC efficiency", "latency");
+  for (const std::string& name : preset_names(options.topologies / "networks")) {
+    const std::filesystem::path file = options.topologies / "networks" / (name + ".yaml");
+    const FlatFile read = read_flat_yaml(read_text_file(file), file.string());
+    const auto at = [&](std::string_view path) {
+      const FlatValue* value = read.find(path);
+      return value != nullptr ? value->text : std::string();
+    };
+    const std::string efficiency = at("node.nics.efficiency");
+    listing.text +=
+        fmt::format(fmt::runtime(kRow), name, at("name"), efficiency, at("fabric.latency"));
+    const std::optional<double> share = parse_number(efficiency);
+    const std::optional<ParsedQuantity> latency =
+        parse_quantity(at("fabric.latency"), Dimension::Duration);
+    listing.entries.push_back({{"name", name},
+                               {"title", at("name")},
+                               {"nic_efficiency", share ? Json(*share) : Json(nullptr)},
+                               {"latency_s", latency ? Json(latency->value) : Json(nullptr)}});
+  }
+  return listing;
+}
+
 Listing list_schedules() {
   Listing listing;
   for (const ScheduleRow& row : schedule_table()) {
@@ -176,6 +207,7 @@ int list_presets(const std::string& what, const CommonOptions& common) {
   const Listing listing = what == "models"       ? list_models()
                           : what == "gpus"       ? list_gpus(presets())
                           : what == "topologies" ? list_topologies(presets())
+                          : what == "networks"   ? list_networks(presets())
                           : what == "schedules"  ? list_schedules()
                           : what == "frameworks" ? list_frameworks()
                           : what == "faults"     ? list_faults(presets())

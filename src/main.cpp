@@ -126,11 +126,12 @@ void describe(CLI::App& app, Arguments& arguments) {
   add_overrides(show, common);
 
   CLI::App& list = *app.add_subcommand("list", "What is known");
-  list.add_option("WHAT", arguments.list,
-                  "models, gpus, topologies, schedules, collectives, frameworks or faults")
+  list.add_option(
+          "WHAT", arguments.list,
+          "models, gpus, topologies, networks, schedules, collectives, frameworks or faults")
       ->required()
-      ->check(CLI::IsMember(
-          {"models", "gpus", "topologies", "schedules", "collectives", "frameworks", "faults"}));
+      ->check(CLI::IsMember({"models", "gpus", "topologies", "networks", "schedules", "collectives",
+                             "frameworks", "faults"}));
   add_common(list, common);
 
   CLI::App& topology =
@@ -229,6 +230,10 @@ void describe_import(CLI::App& app, Arguments& arguments) {
       .add_option("--sequence-length", command.options.sequence_length,
                   "Tokens of a sequence, over what the file says")
       ->check(CLI::Range(1, 100000000));
+  import
+      .add_option("--global-batch", command.options.global_batch,
+                  "Sequences of a step, all replicas together, over what the file says")
+      ->check(CLI::Range(1, 1000000000));
 }
 
 void describe_search(CLI::App& app, Arguments& arguments) {

@@ -28,8 +28,9 @@ const std::vector<FlagRow>& rows() {
        "8bit, with stage 3"},
       {"zero_optimization.offload_optimizer.device|zero_optimization.offload_param.device|"
        "zero_optimization.cpu_offload|zero_optimization.cpu_offload_params",
-       "parallelism.offload.optimizer", Fact,
-       "of the optimizer to the CPUs; nothing else is taken over"},
+       "parallelism.offload.optimizer|parallelism.offload.gradients", Fact,
+       "of the optimizer to the CPUs, with stages 2 and 3 of gradients as they come; nothing else "
+       "is taken over"},
       {"zero_optimization.zero_quantized_gradients|zero_optimization.zero_hpz_partition_size",
        "parallelism.zero", Fact, "ZeRO++: not taken over"},
       {"zero_optimization", "parallelism.zero", Fact, "true: stage 1 of old files"},
@@ -98,7 +99,9 @@ std::optional<long> number_of(const Draft& draft, std::string_view name) {
 
 /// Global batch = microbatch x accumulation x replicas: two of them and the replicas give all.
 void finish_batch(Draft& draft) {
-  const std::optional<long> global = number_of(draft, "train_batch_size");
+  const std::optional<long> global = draft.options().global_batch
+                                         ? std::optional<long>(draft.options().global_batch)
+                                         : number_of(draft, "train_batch_size");
   const std::optional<long> micro = number_of(draft, "train_micro_batch_size_per_gpu");
   const std::optional<long> steps = number_of(draft, "gradient_accumulation_steps");
   const std::optional<long> replicas = draft.replicas();
@@ -108,10 +111,14 @@ void finish_batch(Draft& draft) {
   } else if (global && replicas) {
     const long of_replica = *global / std::max(1L, *replicas);
     draft.set("training.micro_batch", std::to_string(of_replica / std::max(1L, steps.value_or(1))),
-              fmt::format("train_batch_size / {} replicas / gradient_accumulation_steps{}",
+              fmt::format("{} / {} replicas / gradient_accumulation_steps{}",
+                          draft.options().global_batch ? "--global-batch" : "train_batch_size",
                           *replicas, steps ? "" : " (1 by default)"));
   } else {
     draft.fill_in("training.micro_batch", "train_micro_batch_size_per_gpu is not given");
+  }
+  if (draft.has("training.global_batch")) {
+    return;  // an option says it
   }
   if (global) {
     draft.set("training.global_batch", std::to_string(*global), draft.given("train_batch_size"));
@@ -121,7 +128,8 @@ void finish_batch(Draft& draft) {
                           "replicas",
                           steps ? "" : " (1 by default)", *replicas));
   } else {
-    draft.fill_in("training.global_batch", "train_batch_size is not given");
+    draft.fill_in("training.global_batch",
+                  "train_batch_size is not given; --global-batch NUMBER says it");
   }
 }
 
@@ -156,6 +164,10 @@ void finish_zero(Draft& draft) {
         std::string_view(name).find("param") == std::string_view::npos && flag->value != "nvme";
     if (state && Draft::knows("parallelism.offload.optimizer")) {
       draft.set("parallelism.offload.optimizer", "true", flag);
+      if (zero >= 2) {
+        draft.set("parallelism.offload.gradients", "backward", flag,
+                  "stages 2 and 3 copy gradients as each unit's are reduced");
+      }
     } else {
       draft.not_used(*flag,
                      "offload to host memory is not taken over: the scenario keeps all on "

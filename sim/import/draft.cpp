@@ -61,6 +61,7 @@ Draft::Draft(std::string name, std::vector<GivenFlag> flags, std::span<const Fla
     : name_(std::move(name)), flags_(std::move(flags)), options_(std::move(options)) {
   for (const GivenFlag& flag : flags_) {
     if (const FlagRow* row = find_row(rows, flag.name)) {
+      knows_any_ |= row->reading != Reading::Idle;
       read(flag, *row);
     } else {
       unknown_.push_back(flag.place());
@@ -157,11 +158,13 @@ std::optional<long> Draft::whole(std::string_view names) const {
   return value ? std::optional(static_cast<long>(*value)) : std::nullopt;
 }
 
-long Draft::count(std::string_view key) const {
+std::string_view Draft::at(std::string_view key) const {
   const auto found = lines_.find(key);
-  const std::optional<double> value =
-      found == lines_.end() ? std::nullopt : parse_number(found->second.value);
-  return static_cast<long>(value.value_or(0));
+  return found == lines_.end() ? std::string_view() : found->second.value;
+}
+
+long Draft::count(std::string_view key) const {
+  return static_cast<long>(parse_number(at(key)).value_or(0));
 }
 
 bool Draft::knows(std::string_view key) {
@@ -173,7 +176,7 @@ void Draft::set(std::string_view key, std::string value, std::string comment) {
     remark(fmt::format("danlu has no key {} yet: {} ({}) is left out", key, value, comment));
     return;
   }
-  if (!is_gap(key)) {  // nothing is guessed over a gap
+  if (!is_settled(key)) {  // nothing is guessed over a gap
     lines_.insert_or_assign(std::string(key), Line{std::move(value), std::move(comment)});
   }
 }
@@ -181,6 +184,11 @@ void Draft::set(std::string_view key, std::string value, std::string comment) {
 void Draft::set(std::string_view key, std::string value, const GivenFlag* from,
                 std::string_view note) {
   set(key, std::move(value), fmt::format("{}{}{}", from->place(), note.empty() ? "" : ": ", note));
+}
+
+void Draft::pin(std::string_view key, int value, std::string_view option) {
+  lines_.insert_or_assign(std::string(key), Line{std::to_string(value),
+                                                 fmt::format("{} of danlu import", option), true});
 }
 
 void Draft::set_default(const DefaultRow& row) {
@@ -198,15 +206,15 @@ void Draft::forget(std::string_view key) {
 void Draft::fill_in(std::string_view key, std::string_view how) {
   if (!knows(key)) {
     remark(fmt::format("danlu has no key {} yet: {}", key, how));
-  } else if (!is_gap(key)) {
+  } else if (!is_settled(key)) {
     lines_.insert_or_assign(std::string(key),
                             Line{std::string(kGap), fmt::format("fill in: {}", how)});
   }
 }
 
-bool Draft::is_gap(std::string_view key) const {
+bool Draft::is_settled(std::string_view key) const {
   const auto line = lines_.find(key);
-  return line != lines_.end() && line->second.value == kGap;
+  return line != lines_.end() && (line->second.pinned || line->second.value == kGap);
 }
 
 bool Draft::has_gaps() const {
@@ -234,6 +242,11 @@ void Draft::not_used(const GivenFlag& flag, std::string why) {
   remarks_.push_back(unknown_.back());
 }
 
+void Draft::no_effect(const GivenFlag& flag, std::string why) {
+  idle_[std::move(why)].push_back(flag.place());
+  ++idle_count_;
+}
+
 void Draft::add_cluster(std::optional<long> gpus, const std::string& comment) {
   if (options_.topology.empty()) {
     fill_in("cluster.topology", "the file does not say the machine; --topology NAME does");
@@ -241,8 +254,7 @@ void Draft::add_cluster(std::optional<long> gpus, const std::string& comment) {
     set("cluster.topology", as_text(options_.topology), "--topology of danlu import");
   }
   if (options_.gpus) {
-    forget("cluster.gpus");
-    set("cluster.gpus", std::to_string(*options_.gpus), "--gpus of danlu import");
+    pin("cluster.gpus", *options_.gpus, "--gpus");
   } else if (gpus) {
     set("cluster.gpus", std::to_string(*gpus), comment);
   } else {
@@ -252,10 +264,7 @@ void Draft::add_cluster(std::optional<long> gpus, const std::string& comment) {
 
 void Draft::add_sequence_length() {
   constexpr std::string_view kKey = "training.sequence_length";
-  if (options_.sequence_length) {
-    forget(kKey);
-    set(kKey, std::to_string(*options_.sequence_length), "--sequence-length of danlu import");
-  } else if (!has(kKey)) {
+  if (!has(kKey)) {
     fill_in(kKey, "the file does not say it; --sequence-length NUMBER does");
   }
 }

@@ -61,6 +61,7 @@ struct ImportOptions {
   std::string model;  // a preset, or a config.json
   std::optional<int> sequence_length;
   std::optional<int> vocab;
+  std::optional<int> global_batch;
 };
 
 /// A scenario while flags are read. One class, since each part asks what the others have said.
@@ -84,26 +85,32 @@ class Draft {
   /// Whether danlu has the key.
   static bool knows(std::string_view key);
   bool has(std::string_view key) const { return lines_.find(key) != lines_.end(); }
-  /// What stands at a key as a whole number; 0 without one.
+  /// What stands at a key; "" where nothing does.
+  std::string_view at(std::string_view key) const;
+  /// The same as a whole number; 0 without one.
   long count(std::string_view key) const;
   /// Puts a value at a key, in place of what is there.
   void set(std::string_view key, std::string value, std::string comment);
   void set(std::string_view key, std::string value, const GivenFlag* from,
            std::string_view note = "");
+  /// Puts what an option says at a key, over all that the file says of it.
+  void pin(std::string_view key, int value, std::string_view option);
   /// The same where nothing stands.
   void set_default(const DefaultRow& row);
   void forget(std::string_view key);
-  /// A line that the user must fill in, which nothing but forget() takes away.
+  /// A line that the user must fill in, which nothing but forget() and pin() takes away.
   void fill_in(std::string_view key, std::string_view how);
   /// Something to be told that keeps the scenario from being what the file describes.
   void remark(std::string text);
   /// A flag that its framework's code could not use after all.
   void not_used(const GivenFlag& flag, std::string why);
+  /// A flag that is understood, and changes nothing here.
+  void no_effect(const GivenFlag& flag, std::string why);
 
   /// The cluster and the model by the options, where the file says nothing of them.
   void add_cluster(std::optional<long> gpus, const std::string& comment);
   void add_model_of_options();
-  /// The same of the sequence length; it is to be filled in where neither says it.
+  /// The sequence length is to be filled in where neither the file nor an option says it.
   void add_sequence_length();
   /// GPUs over all other degrees; nothing where the GPUs are not known, or it is no whole number.
   std::optional<long> replicas() const;
@@ -112,6 +119,8 @@ class Draft {
   std::string write(std::string_view heading) const;
   std::vector<std::string> remarks() const;
   bool has_gaps() const;
+  /// Whether some flag has a row that is not idle.
+  bool knows_any() const { return knows_any_; }
   std::size_t flags() const { return flags_.size(); }
   std::size_t unknown() const { return unknown_.size(); }
   std::size_t idle() const { return idle_count_; }
@@ -120,10 +129,12 @@ class Draft {
   struct Line {
     std::string value;
     std::string comment;
+    bool pinned = false;
   };
 
   void read(const GivenFlag& flag, const FlagRow& row);
-  bool is_gap(std::string_view key) const;
+  /// Whether nothing but forget() changes the line: a gap, or what an option says.
+  bool is_settled(std::string_view key) const;
 
   std::string name_;
   std::vector<GivenFlag> flags_;
@@ -132,6 +143,7 @@ class Draft {
   std::vector<std::string> unknown_;                      // flags without a row
   std::map<std::string, std::vector<std::string>> idle_;  // flags by why they have no effect
   std::size_t idle_count_ = 0;
+  bool knows_any_ = false;
   std::vector<std::string> remarks_;
 };
 

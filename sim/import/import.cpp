@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "sim/base/text.hpp"
 #include "sim/scenario/keys.hpp"
@@ -27,23 +28,27 @@ Imported import_file(const Importer& framework, const std::filesystem::path& fil
                      const ImportOptions& options) {
   std::vector<std::string> notes;
   std::vector<GivenFlag> flags = framework.read(read_text_file(file), file.string(), notes);
-  if (flags.empty()) {
+  Draft draft(file.stem().string(), std::move(flags), framework.rows, options);
+  if (!draft.knows_any()) {
     throw InputError(
         Problem{{file.string(), 0, 0},
                 fmt::format("found nothing of {} in it", framework.title),
                 fmt::format("danlu import {} reads {}", framework.name, framework.file),
                 ""});
   }
-  Draft draft(file.stem().string(), std::move(flags), framework.rows, options);
   for (std::string& note : notes) {
     draft.remark(std::move(note));
   }
   draft.add_model_of_options();
-  framework.finish(draft);
-  if (options.vocab) {
-    draft.forget("model.vocab");
-    draft.set("model.vocab", std::to_string(*options.vocab), "--vocab of danlu import");
+  for (const auto& [key, value, option] :
+       {std::tuple("model.vocab", options.vocab, "--vocab"),
+        std::tuple("training.sequence_length", options.sequence_length, "--sequence-length"),
+        std::tuple("training.global_batch", options.global_batch, "--global-batch")}) {
+    if (value) {
+      draft.pin(key, *value, option);
+    }
   }
+  framework.finish(draft);
   const bool whole_model = draft.has("model.preset") || draft.has("model.huggingface");
   for (const DefaultRow& row : framework.defaults) {
     if (!whole_model || !row.key.starts_with("model.")) {

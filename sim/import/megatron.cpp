@@ -2,23 +2,44 @@
 // Names and defaults are those of megatron/training/arguments.py and
 // megatron/core/transformer/transformer_config.py (github.com/NVIDIA/Megatron-LM).
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 
 #include "sim/base/text.hpp"
 #include "sim/import/import.hpp"
+#include "sim/import/megatron_core.hpp"
 #include "sim/import/megatron_model.hpp"
 #include "sim/import/pipeline_layout.hpp"
 #include "sim/import/shell.hpp"
-#include "sim/scenario/keys.hpp"
 
 namespace danlu {
 namespace megatron {  // the folder is built as one
 namespace {
 
 using enum Reading;
+
+constexpr std::string_view kFramework = "megatron-core";
+
+constexpr CoreNames kCore{.graph_kind = "--cuda-graph-impl",
+                          .graph_parts = "--cuda-graph-scope|--cuda-graph-modules",
+                          .local_graphs = "--enable-cuda-graph",
+                          .engine_graphs = "--external-cuda-graph",
+                          .expert_groups = "--moe-router-num-groups",
+                          .groups_per_token = "--moe-router-group-topk",
+                          .gpus_of_node = "--nproc-per-node|--num-gpus",
+                          .fsdp = "--use-megatron-fsdp|--use-custom-fsdp",
+                          .sharding_strategy = "--data-parallel-sharding-strategy",
+                          .optimizer_instances = "--num-distributed-optimizer-instances",
+                          .fused_loss = "--cross-entropy-loss-fusion",
+                          .loss_kernel = "--cross-entropy-fusion-impl",
+                          .wide_ends = "--first-last-layers-bf16",
+                          .wide_first = "--num-layers-at-start-in-bf16",
+                          .wide_last = "--num-layers-at-end-in-bf16",
+                          .fused_positions = "--no-rope-fusion",
+                          .fused_activation = "--no-bias-gelu-fusion|--no-bias-swiglu-fusion",
+                          .fused_softmax = "--no-masked-softmax-fusion",
+                          .fused_sums = "--no-gradient-accumulation-fusion",
+                          .negated = true};
 
 const std::vector<FlagRow>& rows() {
   static const std::vector<FlagRow> all{
@@ -186,6 +207,25 @@ const std::vector<FlagRow>& rows() {
         {"unfused", "unfused"},
         {"local", "unfused"}}},
       {"--use-flash-attn", "training.attention", On, "", {{"", "flash"}}},
+      {"--transformer-impl", "training.attention", Fact,
+       "local: unfused, without --attention-backend and --use-flash-attn"},
+      {"--enable-cuda-graph|--external-cuda-graph|--cuda-graph-impl|--cuda-graph-scope|"
+       "--cuda-graph-modules",
+       "host.graphs", Fact,
+       "the whole layer, attn with mlp or moe_router: layers; moe_router without attn: routers; "
+       "full_iteration: full; other parts are told"},
+      {"--moe-router-num-groups|--moe-router-group-topk", "training.experts.most_nodes", Fact,
+       "nodes of so many groups of experts, with DeepEP, where groups coincide with nodes of "
+       "--nproc-per-node GPUs"},
+      {"--cross-entropy-loss-fusion|--cross-entropy-fusion-impl", "training.loss", Fact,
+       "native: fused-fp32, as without the second; te: fused"},
+      {"--first-last-layers-bf16|--num-layers-at-start-in-bf16|--num-layers-at-end-in-bf16",
+       "training.wide_first_layers|training.wide_last_layers", Fact,
+       "below 16 bits; 1 each without the numbers"},
+      {"--no-rope-fusion|--no-bias-gelu-fusion|--no-bias-swiglu-fusion|--no-masked-softmax-fusion",
+       "training.unfused", Fact,
+       "positions, activation, softmax (of unfused attention) beside the framework's"},
+      {"--no-gradient-accumulation-fusion", "training.accumulation", Fact, "pass"},
       {"--attention-dropout|--hidden-dropout", "training.dropout", Fact,
        "0.1 each without the flags"},
       {"--train-iters|--train-samples", "training.tokens", Fact,
@@ -204,10 +244,10 @@ const std::vector<FlagRow>& rows() {
        "changes what is learnt, not how long a step takes; Adam is taken for the optimizer"},
       {"--seed|--attention-softmax-in-fp32|--no-query-key-layer-scaling|"
        "--apply-query-key-layer-scaling|--apply-layernorm-1p|--layernorm-epsilon|--norm-epsilon|"
-       "--rotary-*|--use-rope-scaling|--rope-*|--no-rope-fusion|--mscale*|"
+       "--rotary-*|--use-rope-scaling|--rope-*|--mscale*|"
        "--position-*|--qk-clip*|--fp16-lm-cross-entropy|--fp32-residual-connection|--no-weight-*|"
        "--relative-attention-max-distance|--init-method-xavier-uniform|--output-logit-dtype|"
-       "--muon-*|--lion-*|--squared-relu|--openai-gelu|--onnx-safe|--yarn-*|--transformer-impl|--"
+       "--muon-*|--lion-*|--squared-relu|--openai-gelu|--onnx-safe|--yarn-*|--"
        "use-mcore-models|--use-te|--use-legacy-models|--deterministic-mode",
        "", Idle, "numerical details"},
       {"--moe-router-*|--moe-aux-loss-coeff|--moe-z-loss-coeff|--moe-input-jitter-eps", "", Idle,
@@ -216,13 +256,11 @@ const std::vector<FlagRow>& rows() {
        "--moe-deepep-num-sms|--moe-per-layer-logging|--moe-token-drop-policy|"
        "--moe-apply-probs-on-input",
        "", Idle, "ways to compute the same experts"},
-      {"--fp8-*|--fp4-*|--first-last-layers-bf16|--num-layers-at-*", "", Idle,
-       "details of the 8-bit recipe"},
-      {"--no-masked-softmax-fusion|--no-bias-*|--disable-bf16-*|--masked-softmax-"
-       "fusion|--cross-entropy-*|--calculate-per-token-loss|"
-       "--no-gradient-accumulation-fusion|--gradient-accumulation-fusion|--bias-*|--manual-gc*|"
+      {"--fp8-*|--fp4-*", "", Idle, "details of the 8-bit recipe"},
+      {"--no-bias-dropout-fusion|--disable-bf16-*|--masked-softmax-fusion|"
+       "--calculate-per-token-loss|--gradient-accumulation-fusion|--bias-*|--manual-gc*|"
        "--empty-unused-memory-level|--check-for-nan*|--no-check-for-nan*|--cuda-graph*|"
-       "--enable-cuda-graph|--external-cuda-graph|--te-rng-tracker|--use-cpu-initialization|"
+       "--te-rng-tracker|--use-cpu-initialization|"
        "--tp-comm-*|--high-priority-stream-groups|--delay-*|"
        "--no-scatter-gather-tensors-in-pipeline|--overlap-p2p-*|--use-sharp|--sharp-*|"
        "--defer-embedding-wgrad-compute|--wgrad-deferral-limit|--nccl-*|--use-nccl-ub|"
@@ -264,9 +302,15 @@ const std::vector<DefaultRow>& defaults() {
       {"parallelism.overlap.data", "false", "Megatron's default: without --overlap-grad-reduce"},
       {"training.precision", "fp32", "Megatron's default: without --bf16 and --fp16"},
       {"training.attention", "flash", "Megatron's default: attention of Transformer Engine"},
-      {"training.framework", "megatron-core", "whose script it is; megatron-2020 until 2021"},
+      {"training.framework", kFramework, "whose script it is; megatron-2020 until 2021"},
   };
   return all;
+}
+
+/// Whether all words up to the next flag are its value.
+bool takes_list(std::string_view flag) {
+  return flag == "--recompute-modules" || flag == "--cuda-graph-scope" ||
+         flag == "--cuda-graph-modules";
 }
 
 std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
@@ -293,7 +337,7 @@ std::vector<GivenFlag> read_flags(const std::string& text, const std::string& na
       if (!flags.empty() && flags.back().value.empty()) {
         flags.back().value = word.text;
         flags.back().known = word.known;
-      } else if (!flags.empty() && flags.back().name == "--recompute-modules") {
+      } else if (!flags.empty() && takes_list(flags.back().name)) {
         flags.back().value += " " + word.text;
       }
       continue;
@@ -348,31 +392,17 @@ void finish_parallelism(Draft& draft) {
   }
 }
 
-void finish_sharding(Draft& draft, std::optional<long> data) {
-  constexpr std::array<std::string_view, 4> kStrategies{"no_shard", "optim", "optim_grads",
-                                                        "optim_grads_params"};
-  const GivenFlag* strategy = draft.given("--data-parallel-sharding-strategy");
+void finish_sharding(Draft& draft) {
   if (const GivenFlag* fsdp = draft.given("--use-torch-fsdp2")) {
     draft.set("parallelism.zero", "3", fsdp);
-  } else if (strategy != nullptr && draft.on("--use-megatron-fsdp|--use-custom-fsdp")) {
-    const auto* const found = std::find(kStrategies.begin(), kStrategies.end(), strategy->value);
-    if (found == kStrategies.end()) {
-      draft.not_used(*strategy, "danlu does not know this strategy");
-    } else {
-      draft.set("parallelism.zero", std::to_string(found - kStrategies.begin()), strategy);
-    }
-  } else if (draft.on("--use-distributed-optimizer")) {
+  } else if (!take_fsdp(draft, kCore) && draft.on("--use-distributed-optimizer")) {
     draft.set("parallelism.zero", "1", draft.given("--use-distributed-optimizer"));
   }
   if (draft.count("parallelism.zero") == 3 && draft.has("training.narrow_weights")) {
     draft.forget("training.narrow_weights");  // shards are gathered before each pass
     draft.set("parallelism.sharding.gather_width", "8bit", draft.given("--fp8-param-gather"));
   }
-  const std::optional<long> instances = draft.whole("--num-distributed-optimizer-instances");
-  if (instances && *instances > 1 && data && draft.count("parallelism.zero") > 0) {
-    draft.set("parallelism.sharding.ranks", std::to_string(*data / *instances),
-              draft.given("--num-distributed-optimizer-instances"));
-  }
+  take_optimizer_instances(draft, kCore);
 }
 
 void finish_precision(Draft& draft) {
@@ -400,21 +430,7 @@ void finish_recompute(Draft& draft) {
   const bool full = granularity != nullptr ? granularity->value == "full"
                                            : old->name == "--checkpoint-activations";
   if (!full) {
-    const GivenFlag* modules = draft.given("--recompute-modules");
-    std::string list = modules != nullptr ? modules->value : "core_attn";
-    std::vector<std::string> parts;
-    const std::vector<std::string_view> known =
-        split(find_key(scenario_keys(), "training.recompute")->parts, '|');
-    for (const std::string_view word : split(list, ' ')) {
-      if (std::find(known.begin(), known.end(), word) != known.end()) {
-        parts.emplace_back(word);
-      } else if (!word.empty()) {
-        draft.not_used(*modules, fmt::format("danlu computes no '{}' again by itself", word));
-      }
-    }
-    draft.set("training.recompute", fmt::format("[{}]", fmt::join(parts, ", ")),
-              modules != nullptr ? modules : from,
-              modules != nullptr ? "" : "Megatron's default of --recompute-modules");
+    take_recomputed_parts(draft, *from, draft.given("--recompute-modules"));
     return;
   }
   draft.set("training.recompute", "full", from);
@@ -455,19 +471,25 @@ void finish(Draft& draft) {
   }
   finish_parallelism(draft);
   const std::optional<long> data = draft.replicas();
-  finish_sharding(draft, data);
+  finish_sharding(draft);
   if (!draft.has("training.global_batch")) {
     if (data) {
       draft.set("training.global_batch",
                 std::to_string(*data * std::max(1L, draft.count("training.micro_batch"))),
                 "Megatron's default of --global-batch-size: micro-batch-size x replicas");
     } else {
-      draft.fill_in("training.global_batch", "no --global-batch-size is given");
+      draft.fill_in("training.global_batch",
+                    "no --global-batch-size is given; --global-batch NUMBER says it");
     }
   }
   finish_precision(draft);
   finish_recompute(draft);
   finish_run(draft);
+  if (const GivenFlag* layers = draft.given("--transformer-impl");
+      layers != nullptr && layers->value == "local" && !draft.has("training.attention")) {
+    draft.set("training.attention", "unfused", layers, "Megatron-core's own layers");
+  }
+  take_core_settings(draft, kCore, kFramework);
 }
 
 }  // namespace
@@ -476,7 +498,7 @@ void finish(Draft& draft) {
 const Importer kMegatron{
     .name = "megatron",
     .title = "Megatron-LM",
-    .file = "a launch script, or the arguments of `pretrain_gpt.py` or `pretrain_t5.py` alone,",
+    .file = "a launch script, or just the arguments of `pretrain_gpt.py` or `pretrain_t5.py`",
     .introduction =
         "The script is read, not run: assignments, arrays, `$VAR`, `${VAR:-default}`, sums and "
         "comparisons are followed. What only the environment or arguments say is to be filled in. "

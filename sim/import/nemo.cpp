@@ -8,10 +8,13 @@
 #include <cstdlib>
 
 #include "sim/base/text.hpp"
+#include "sim/import/bridge_precision.hpp"
 #include "sim/import/flat_flags.hpp"
 #include "sim/import/halves.hpp"
 #include "sim/import/import.hpp"
 #include "sim/import/interpolation.hpp"
+#include "sim/import/megatron_core.hpp"
+#include "sim/import/pipeline_layout.hpp"
 
 namespace danlu {
 namespace nemo {  // the folder is built as one
@@ -28,6 +31,32 @@ constexpr std::string_view kRecomputeMethod =
 constexpr std::string_view kRecomputeLayers =
     "model.activations_checkpoint_num_layers|model.recompute_num_layers|"
     "model.encoder.activations_checkpoint_num_layers";
+
+constexpr std::string_view kFramework = "nemo";
+
+constexpr CoreNames kCore{.graph_kind = "model.cuda_graph_impl",
+                          .graph_parts = "model.cuda_graph_scope|model.cuda_graph_modules",
+                          .local_graphs = "model.enable_cuda_graph",
+                          .engine_graphs = "model.external_cuda_graph",
+                          .expert_groups = "model.moe_router_num_groups",
+                          .groups_per_token = "model.moe_router_group_topk",
+                          .gpus_of_node = "trainer.devices",
+                          .fsdp = "ddp.use_megatron_fsdp|ddp.use_custom_fsdp",
+                          .sharding_strategy = "ddp.data_parallel_sharding_strategy",
+                          .optimizer_instances = "ddp.num_distributed_optimizer_instances",
+                          .fused_loss = "model.cross_entropy_loss_fusion",
+                          .loss_kernel = "model.cross_entropy_fusion_impl",
+                          .wide_ends = "model.first_last_layers_bf16",
+                          .wide_first = "model.num_layers_at_start_in_bf16",
+                          .wide_last = "model.num_layers_at_end_in_bf16",
+                          .fused_positions = "model.apply_rope_fusion",
+                          .fused_activation = "model.bias_activation_fusion|model.bias_gelu_fusion",
+                          .fused_softmax = "model.masked_softmax_fusion",
+                          .fused_sums = "model.gradient_accumulation_fusion"};
+
+constexpr std::string_view kRecipesNote =
+    "a recipe of Megatron-Bridge by its name, which also says training.fp8_recipe, gradients, "
+    "narrow_weights, wide_first_layers and wide_last_layers";
 
 const std::vector<FlagRow>& rows() {
   static const std::vector<FlagRow> all{
@@ -136,7 +165,33 @@ const std::vector<FlagRow>& rows() {
        Words,
        "",
        {{"bf16", "16bit"}, {"16", "16bit"}, {"fp32", "fp32"}, {"32", "fp32"}}},
-      {"ddp.grad_reduce_in_fp32", "training.gradients", On, "", {{"", "fp32"}}},
+      {"ddp.grad_reduce_in_fp32", "training.gradients", Fact,
+       "fp32, or 16bit where it is false; what mixed_precision says of it wins, as in "
+       "Megatron-Bridge"},
+      {"ddp.use_megatron_fsdp|ddp.use_custom_fsdp|ddp.data_parallel_sharding_strategy",
+       "parallelism.zero", Fact, "both: no_shard 0, optim 1, optim_grads 2, optim_grads_params 3"},
+      {"ddp.num_distributed_optimizer_instances", "parallelism.sharding.ranks", Fact, "data / it"},
+      {"optimizer.optimizer",
+       "training.optimizer.kind",
+       Words,
+       "",
+       {{"adam", ""}, {"sgd", "sgd"}, {"muon", "muon"}, {"dist_muon", "muon"}}},
+      {"optimizer.exp_avg_dtype|optimizer.exp_avg_sq_dtype",
+       "training.optimizer.state_width",
+       Words,
+       "",
+       {{"torch.float32", "fp32"},
+        {"fp32", "fp32"},
+        {"torch.bfloat16", "16bit"},
+        {"bf16", "16bit"},
+        {"torch.float16", "16bit"},
+        {"fp16", "16bit"},
+        {"torch.uint8", "8bit"},
+        {"fp8", "8bit"}}},
+      {"optimizer.optimizer_cpu_offload", "parallelism.offload.optimizer", On},
+      {"model.cpu_offloading_num_layers", "parallelism.offload.activation_layers", Count},
+      {"model.pipeline_model_parallel_layout", "parallelism.stage_layers|training.schedule.chunks",
+       Fact, "layers of each part, in the model's order"},
       {"model.micro_batch_size|train.micro_batch_size", "training.micro_batch", Count},
       {"model.global_batch_size|train.global_batch_size", "training.global_batch", Count},
       {"model.encoder_seq_length|model.data.seq_length|model.seq_length|dataset.sequence_length|"
@@ -153,23 +208,46 @@ const std::vector<FlagRow>& rows() {
         {"16-mixed", "fp16"},
         {"32", "fp32"},
         {"32-true", "fp32"}}},
-      {"mixed_precision",
-       "training.precision",
-       Words,
-       "",
-       {{"bf16_mixed", "bf16"},
-        {"fp16_mixed", "fp16"},
-        {"bf16_with_fp8_delayed_scaling_mixed", "fp8"},
-        {"bf16_with_fp8_current_scaling_mixed", "fp8"},
-        {"bf16_with_mxfp8_mixed", "mxfp8"}}},
+      {"mixed_precision", "training.precision", Fact, kRecipesNote},
+      {"mixed_precision.bf16|mixed_precision.fp16|mixed_precision.fp8|mixed_precision.fp8_recipe|"
+       "mixed_precision.fp4",
+       "training.precision|training.fp8_recipe", Fact, "the same, written out"},
+      {"mixed_precision.grad_reduce_in_fp32", "training.gradients", Fact, "true without it"},
+      {"mixed_precision.fp8_param_gather|mixed_precision.fp8_param|"
+       "mixed_precision.fp4_param_gather|mixed_precision.fp4_param|ddp.fp8_param_gather",
+       "training.narrow_weights", Fact, "only"},
       {"model.fp8", "training.precision", Fact, "fp8"},
       {kRecompute, "training.recompute", Fact},
+      {"model.recompute_modules", "training.recompute", Fact,
+       "with selective; core_attn without it"},
       {kRecomputeMethod, "training.recompute_layers|training.recompute_unit", Fact,
        "block or uniform"},
       {kRecomputeLayers, "training.recompute_layers|training.recompute_unit", Fact},
       {"model.hidden_dropout|model.attention_dropout|model.ffn_dropout|"
        "model.encoder.hidden_dropout|model.encoder.attention_dropout",
        "training.dropout", Fact, "0.1 without them"},
+      {"model.enable_cuda_graph|model.external_cuda_graph|model.cuda_graph_impl|"
+       "model.cuda_graph_scope|model.cuda_graph_modules",
+       "host.graphs", Fact,
+       "the whole layer, attn with mlp or moe_router: layers; moe_router without attn: routers; "
+       "full_iteration: full; other parts are told"},
+      {"model.moe_router_num_groups|model.moe_router_group_topk", "training.experts.most_nodes",
+       Fact,
+       "nodes of so many groups of experts, with DeepEP, where groups coincide with nodes of "
+       "trainer.devices GPUs"},
+      {"model.cross_entropy_loss_fusion|model.cross_entropy_fusion_impl", "training.loss", Fact,
+       "native: fused-fp32, as without the second; te: fused; false: in-place, unfused"},
+      {"model.first_last_layers_bf16|model.num_layers_at_start_in_bf16|"
+       "model.num_layers_at_end_in_bf16|mixed_precision.first_last_layers_bf16|"
+       "mixed_precision.num_layers_at_start_in_bf16|mixed_precision.num_layers_at_end_in_bf16",
+       "training.wide_first_layers|training.wide_last_layers", Fact,
+       "below 16 bits; without the numbers 1 each of model, 0 of mixed_precision"},
+      {"model.apply_rope_fusion|model.bias_activation_fusion|model.bias_gelu_fusion|"
+       "model.masked_softmax_fusion",
+       "training.unfused", Fact,
+       "where they are false: positions, activation, softmax (of unfused attention)"},
+      {"model.gradient_accumulation_fusion", "training.accumulation", Fact,
+       "pass where it is false"},
       {"trainer.max_steps|train.train_iters", "training.tokens", Fact,
        "x sequences a step x their length"},
       {"trainer.num_nodes|trainer.devices", "cluster.gpus", Fact, "nodes x GPUs of a node"},
@@ -192,23 +270,25 @@ const std::vector<FlagRow>& rows() {
        "model.use_cpu_initialization|model.deterministic_mode|model.seq_len_*|"
        "model.embedding_init_method_std|model.precision",
        "", Idle, "numerical details, and what is learnt; Adam is taken for the optimizer"},
-      {"model.fp8_*|model.reduce_amax|model.use_emha", "", Idle, "details of the 8-bit recipe"},
+      {"mixed_precision.*|model.fp8_*|model.reduce_amax|model.use_emha", "", Idle,
+       "details of the 8-bit recipe"},
       {"model.decoder.*", "", Idle, "a decoder is taken to be made as its encoder is"},
       {"model.encoder.*", "", Idle, "details of layers that danlu does not tell apart"},
       {"model.share_token_embeddings", "", Idle, "encoder and decoder have one table of tokens"},
       {"model.moe_aux_loss_coeff|model.moe_router_*|model.moe_grouped_gemm|"
-       "model.moe_z_loss_coeff|model.moe_permute_fusion",
+       "model.moe_z_loss_coeff|model.moe_permute_fusion|model.moe_flex_*|"
+       "model.moe_deepep_num_sms|model.moe_hybridep_*",
        "", Idle, "experts are taken to be loaded evenly"},
       {"model.mcore_gpt|model.transformer_engine|model.megatron_amp_O2|model.grad_*|"
-       "model.gradient_*|model.masked_softmax_fusion|model.bias_*|model.cross_entropy_*|"
-       "model.apply_rope_fusion|model.persist_layer_norm|model.sync_batch_comm|"
+       "model.bias_*|"
+       "model.persist_layer_norm|model.sync_batch_comm|"
        "model.batch_p2p_comm|model.onnx_safe|model.apex_*|model.use_flash_attention|model.sharp|"
        "model.ub_tp_*|comm_overlap.*|model.defer_embedding_wgrad_compute|"
        "model.wgrad_deferral_limit|model.nccl_communicator_config_path|model.fsdp_*|"
        "model.headscale|model.openai_gelu|model.transformer_block_type|model.attention_type|"
        "model.hidden_act|model.mcore_customization_config.*|model.name|"
        "model.num_micro_batches_with_partial_activation_checkpoints|"
-       "model.activations_checkpoint_layers_per_pipeline|model.enable_cuda_graph|"
+       "model.activations_checkpoint_layers_per_pipeline|model.cuda_graph_*|"
        "model.use_te_rng_tracker|model.dist_ckpt_*|model.max_seqlen*|model.target|"
        "model.inductor|model.inductor_*|model.channels_last|model.enable_vboost|model.mcore_t5|"
        "model.apex_transformer_log_level",
@@ -226,7 +306,7 @@ const std::vector<DefaultRow>& defaults() {
       {"parallelism.overlap.data", "false", "NeMo's default: overlap_grad_sync False"},
       {"training.precision", "fp32", "NeMo's default: precision 32"},
       {"training.attention", "flash", "attention of Transformer Engine"},
-      {"training.framework", "nemo",
+      {"training.framework", kFramework,
        "whose file it is; megatron-bridge where it has a section train"},
   };
   return all;
@@ -306,6 +386,9 @@ void finish_experts(Draft& draft) {
 
 void finish_parallelism(Draft& draft) {
   const long stages = draft.count("parallelism.pipeline");
+  if (const GivenFlag* layout = draft.given("model.pipeline_model_parallel_layout")) {
+    take_pipeline_layout(draft, *layout, std::max(1L, stages));
+  }
   if (stages > 1) {
     const bool interleaved = draft.count("training.schedule.chunks") > 1;
     const GivenFlag* overlap = draft.given("model.overlap_p2p_comm|comm_overlap.overlap_p2p_comm");
@@ -327,10 +410,12 @@ void finish_parallelism(Draft& draft) {
     const GivenFlag* strategy = draft.given("model.fsdp_sharding_strategy");
     draft.set("parallelism.zero", strategy != nullptr && strategy->value == "grad" ? "2" : "3",
               draft.given("model.fsdp"), strategy != nullptr ? strategy->value : "");
-  } else if (optimizer != nullptr && (optimizer->value == "distributed_fused_adam" ||
-                                      optimizer->value == "mcore_distributed_optim")) {
+  } else if (!take_fsdp(draft, kCore) && optimizer != nullptr &&
+             (optimizer->value == "distributed_fused_adam" ||
+              optimizer->value == "mcore_distributed_optim")) {
     draft.set("parallelism.zero", "1", optimizer);
   }
+  take_optimizer_instances(draft, kCore);
 }
 
 void finish_recompute(Draft& draft) {
@@ -339,7 +424,7 @@ void finish_recompute(Draft& draft) {
     return;
   }
   if (kind->value == "selective") {
-    draft.set("training.recompute", "[core_attn]", kind);
+    take_recomputed_parts(draft, *kind, draft.given("model.recompute_modules"));
     return;
   }
   draft.set("training.recompute", "full", kind);
@@ -360,10 +445,6 @@ void finish_run(Draft& draft) {
               length);
   }
   draft.add_sequence_length();
-  if (draft.on("model.fp8")) {
-    draft.forget("training.precision");
-    draft.set("training.precision", "fp8", draft.given("model.fp8"));
-  }
   const auto dropout = [&](std::string_view flag) { return draft.number(flag).value_or(0.1) > 0; };
   const bool drops = dropout("model.hidden_dropout|model.encoder.hidden_dropout") ||
                      dropout("model.attention_dropout|model.encoder.attention_dropout");
@@ -389,13 +470,17 @@ void finish(Draft& draft) {
   }
   finish_halves(draft);
   finish_parallelism(draft);
+  finish_bridge_precision(draft);
   finish_recompute(draft);
   finish_run(draft);
   if (const GivenFlag* bridge = draft.mentioned("train.*")) {
     draft.set("training.framework", "megatron-bridge", bridge, "a section of Megatron-Bridge's");
   }
+  take_core_settings(draft, kCore,
+                     draft.has("training.framework") ? "megatron-bridge" : kFramework);
   if (!draft.has("training.global_batch")) {
-    draft.fill_in("training.global_batch", "no global_batch_size is given");
+    draft.fill_in("training.global_batch",
+                  "no global_batch_size is given; --global-batch NUMBER says it");
   }
 }
 
@@ -416,8 +501,7 @@ const Importer kNemo{
     .introduction =
         "Values that refer to others (`${.hidden_size}`, `${multiply:4, ${.hidden_size}}`) are "
         "worked out; what refers to other files counts as unknown. The machine is to be named with "
-        "`--topology`. Selective recomputation is taken for that of the attention core, Megatron's "
-        "default.",
+        "`--topology`.",
     .rows = nemo::rows(),
     .defaults = nemo::defaults(),
     .read = nemo::read_flags,

@@ -79,7 +79,11 @@ void take_pipeline_layout(Draft& draft, const GivenFlag& given, long stages) {
     draft.set("training.schedule.chunks", std::to_string(parts / stages), &given);
   }
   if (layout->predicts_before_end) {
-    draft.remark("layers that predict more (m) lie on the last part in danlu");
+    draft.remark(
+        "layers that predict more (m) lie on the last part in danlu, with the loss (mL): where m "
+        "has "
+        "a part to itself, give that part one of the layers before it, as Et*3|(tt|)*28t|t|mL for "
+        "Et*3|(tt|)*29m|L");
   }
 }
 

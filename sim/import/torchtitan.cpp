@@ -316,7 +316,7 @@ void finish_batch(Draft& draft, bool pipeline) {
 }
 
 void finish(Draft& draft) {
-  if (!draft.has("training.sequence_length") && !draft.options().sequence_length) {
+  if (!draft.has("training.sequence_length")) {
     draft.set("training.sequence_length", "2048", "torchtitan's default: seq_len 2048");
   }
   draft.add_sequence_length();

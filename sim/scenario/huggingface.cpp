@@ -29,7 +29,8 @@ struct Taken {
 /// One configuration along the row of its type. One class: fields refer to keys taken before.
 class ConfigReader {
  public:
-  ConfigReader(const FlatFile& file, const Problem& place) : file_(file), place_(place) {}
+  ConfigReader(const FlatFile& file, const Problem& place, const Values& beside)
+      : file_(file), place_(place), beside_(beside) {}
 
   HuggingFaceModel read() {
     const HuggingFaceType& type = find_type();
@@ -99,6 +100,15 @@ class ConfigReader {
     return nullptr;
   }
 
+  /// Whether one of the fields is written as null.
+  bool is_null(std::string_view fields) const {
+    const std::vector<std::string_view> names = split(fields, '|');
+    return std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+      const FlatValue* value = file_.find(fmt::format("{}{}", prefix_, name));
+      return value != nullptr && value->is_null;
+    });
+  }
+
   double number(std::string_view key) const {
     const auto found = taken_.find(key);
     return found == taken_.end() ? 0 : parse_whole(found->second.text).value_or(0);
@@ -149,16 +159,13 @@ class ConfigReader {
       }
       return;
     }
-    if (value == nullptr && field.fallback.empty()) {
-      problems_.push_back({{file_.name, 0, 0},
-                           fmt::format("missing field '{}{}', which is {}", prefix_,
-                                       split(field.field, '|').front(), field.key),
-                           "",
-                           ""});
-      set(field.key, {"1"});
+    const bool is_inner = !prefix_.empty() && !field.inner.empty() && !is_null(field.field);
+    const std::string_view otherwise = is_inner ? field.inner : field.fallback;
+    if (value == nullptr && otherwise.empty()) {
+      take_missing(field);
       return;
     }
-    const std::string text = value != nullptr ? value->text : fallback(field.fallback);
+    const std::string text = value != nullptr ? value->text : fallback(otherwise);
     switch (field.how) {
       case Taking::Must:
         if (text != fallback(field.fallback)) {
@@ -198,6 +205,21 @@ class ConfigReader {
     if (text != "null") {
       set(field.key, {text, value});
     }
+  }
+
+  /// What neither the file nor its class says, by what stands beside it in the scenario.
+  void take_missing(const TakenField& field) {
+    const std::string key(field.key);
+    if (beside_.has(key) && parse_whole(beside_.at(key).text)) {
+      taken_.insert_or_assign(key, Taken{beside_.at(key).text});  // for what follows from it
+      return;
+    }
+    problems_.push_back({{file_.name, 0, 0},
+                         fmt::format("missing field '{}{}', which is {}", prefix_,
+                                     split(field.field, '|').front(), field.key),
+                         fmt::format("or say it beside the file: model.{}", field.key),
+                         ""});
+    set(field.key, {"1"});
   }
 
   /// true, false, or the list of products that have biases.
@@ -250,6 +272,7 @@ class ConfigReader {
 
   const FlatFile& file_;
   const Problem& place_;
+  const Values& beside_;
   std::string prefix_;
   std::map<std::string, Taken, std::less<>> taken_;
   std::vector<std::string> order_;  // of the keys
@@ -260,7 +283,8 @@ class ConfigReader {
 
 }  // namespace
 
-HuggingFaceModel read_huggingface(const fs::path& file, const Problem& place) {
+HuggingFaceModel read_huggingface(const fs::path& file, const Problem& place,
+                                  const Values& beside) {
   std::error_code error;
   if (!fs::is_regular_file(file, error)) {
     Problem problem = place;
@@ -269,7 +293,7 @@ HuggingFaceModel read_huggingface(const fs::path& file, const Problem& place) {
     throw InputError(std::move(problem));
   }
   const FlatFile flat = read_flat_yaml(read_text_file(file), file.string());
-  return ConfigReader(flat, place).read();
+  return ConfigReader(flat, place, beside).read();
 }
 
 std::vector<std::string_view> huggingface_types() {

@@ -17,9 +17,12 @@ struct HuggingFaceModel {
   std::vector<std::string> notes;  // what was taken from where, and what is left out
 };
 
-/// Reads `file`; `place` is where the scenario names it. Throws InputError: for a type that is not
-/// in the table, for a field that is missing or wrong, for what no key of a scenario can say.
-HuggingFaceModel read_huggingface(const std::filesystem::path& file, const Problem& place);
+/// Reads `file`; `place` is where the scenario names it, `beside` what the scenario says of the
+/// model itself, which stands in for fields that are missing. Throws InputError: for a type that is
+/// not in the table, for a field that is missing in both or wrong, for what no key of a scenario
+/// can say.
+HuggingFaceModel read_huggingface(const std::filesystem::path& file, const Problem& place,
+                                  const Values& beside);
 
 /// The types of the table, in its order.
 std::vector<std::string_view> huggingface_types();

@@ -34,12 +34,16 @@ std::string how_text(const TakenField& field) {
 
 std::string field_row(const TakenField& field) {
   const std::string names = fmt::format("`{}`", fmt::join(split(field.field, '|'), "` or `"));
-  const std::string otherwise = field.fallback.starts_with('=')
-                                    ? fmt::format("as {}", field.fallback.substr(1))
-                                    : std::string(field.fallback);
+  const auto in_words = [](std::string_view fallback) {
+    return fallback.starts_with('=') ? fmt::format("as {}", fallback.substr(1))
+                                     : std::string(fallback.empty() ? "required" : fallback);
+  };
+  std::string otherwise = in_words(field.fallback);
+  if (!field.inner.empty() && field.inner != field.fallback) {
+    otherwise += fmt::format("; in a text_config {}", in_words(field.inner));
+  }
   return fmt::format("| `model.{}` | {}{} | {} |\n", field.key,
-                     field.field.empty() ? "the model's code" : names, how_text(field),
-                     otherwise.empty() ? "required" : otherwise);
+                     field.field.empty() ? "the model's code" : names, how_text(field), otherwise);
 }
 
 }  // namespace
@@ -49,11 +53,15 @@ std::string huggingface_page() {
       "# Models of Hugging Face\n\n"
       "`model: {huggingface: path/config.json}` takes a model from the configuration of a "
       "checkpoint; the path starts at the scenario's folder, and keys beside it override what it "
-      "says. What a field means depends on the file's `model_type`. Where a field is missing, the "
-      "default of the configuration class holds, and some things only the model's code says, such "
-      "as the biases of Qwen2's queries, keys and values; the run's notes tell both. A type that "
+      "says, or stand in for what it lacks. What a field means depends on the file's `model_type`. "
+      "Where a field is missing, the default of the configuration class holds that its table has; "
+      "what that calls required has to be in the file or beside it. Some things only the model's "
+      "code says, such as the biases of Qwen2's queries, keys and values; the run's notes tell "
+      "both. A type that "
       "is not here is refused, and so is a model that no key can express. Of a model of several "
-      "media the language part is taken (`text_config`).\n\n"
+      "media the language part is taken (`text_config`), of which transformers writes only what "
+      "differs "
+      "from its class.\n\n"
       "Defaults are those of `src/transformers/models/*/configuration_*.py` in "
       "github.com/huggingface/transformers, the model's code is `modeling_*.py` beside it. Fields "
       "that change neither sizes nor work (rotary bases, dropout, token ids) are not read.\n";

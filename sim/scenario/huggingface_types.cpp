@@ -19,16 +19,29 @@ Fields joined_fields(std::initializer_list<Fields> groups) {
   return all;
 }
 
+/// Defaults of a configuration class. A checkpoint's own sizes are in its file in any case; of a
+/// text_config transformers writes only what differs from these (recursive_diff_dict of
+/// configuration_utils.py).
+struct ClassSizes {
+  std::string_view layers, hidden, heads, kv_heads, ffn, vocab;
+};
+
 /// Sizes under the names of Llama, which most share.
-Fields sizes() {
-  return {{"layers", "num_hidden_layers", ""},
-          {"hidden", "hidden_size", ""},
-          {"heads", "num_attention_heads", ""},
-          {"kv_heads", "num_key_value_heads", "=heads"},
-          {"head_dim", "head_dim", "hidden/heads"},
-          {"ffn", "intermediate_size", ""},
-          {"vocab", "vocab_size", ""}};
+Fields sizes(const ClassSizes& by_class = {}, std::string_view head_dim = "hidden/heads") {
+  const auto field = [](std::string_view key, std::string_view name, std::string_view inner,
+                        std::string_view fallback = "") {
+    return TakenField{key, name, fallback, Taking::As, "", inner};
+  };
+  return {field("layers", "num_hidden_layers", by_class.layers),
+          field("hidden", "hidden_size", by_class.hidden),
+          field("heads", "num_attention_heads", by_class.heads),
+          field("kv_heads", "num_key_value_heads", by_class.kv_heads, "=heads"),
+          field("head_dim", "head_dim", "", head_dim),
+          field("ffn", "intermediate_size", by_class.ffn),
+          field("vocab", "vocab_size", by_class.vocab)};
 }
+constexpr std::string_view kGemmaHead = "256";
+constexpr std::string_view kQwen3Head = "128";
 /// What Llama's code does: rotary positions, RMSNorm, three matrices.
 Fields llama_code() {
   return {{"positions", "", "0"}, {"gated_mlp", "", "true"}, {"norm", "", "rmsnorm"}};
@@ -76,16 +89,6 @@ Fields latent_attention() {
           {"experts.dense_layers", "first_k_dense_replace", "0"},
           {"experts.every", "moe_layer_freq", "1", Taking::Must}};
 }
-Fields gemma_sizes() {
-  Fields fields = sizes();
-  fields[4] = {"head_dim", "head_dim", "256"};
-  return fields;
-}
-Fields qwen3_sizes() {
-  Fields fields = sizes();
-  fields[4] = {"head_dim", "head_dim", "128"};
-  return fields;
-}
 Fields window(std::string_view fallback) {
   return {{"window", "sliding_window", fallback}};
 }
@@ -116,12 +119,15 @@ HuggingFaceType row(std::string_view name, std::string_view source,
 std::vector<HuggingFaceType> dense_types() {
   return {
       row("llama", "LlamaConfig",
-          {sizes(), llama_code(), biases_by("attention_bias", "false", "qkv output"),
+          {sizes({"32", "4096", "32", "=heads", "11008", "32000"}), llama_code(),
+           biases_by("attention_bias", "false", "qkv output"),
            biases_by("mlp_bias", "false", "mlp"), tied("false")}),
       row("mistral", "MistralConfig",
-          {sizes(), llama_code(), no_biases(), tied("false"), window("4096")}),
+          {sizes({"32", "4096", "32", "8", "14336", "32000"}), llama_code(), no_biases(),
+           tied("false"), window("4096")}),
       row("qwen2", "Qwen2Config",
-          {sizes(), llama_code(), own_biases("qkv"), tied("false"), window_if_used("4096")}),
+          {sizes({"32", "4096", "32", "32", "22016", "151936"}), llama_code(), own_biases("qkv"),
+           tied("false"), window_if_used("4096")}),
       row("mimo", "MiMoConfig, beside the checkpoint",
           {sizes(),
            llama_code(),
@@ -130,24 +136,24 @@ std::vector<HuggingFaceType> dense_types() {
            tied("false"),
            window_if_used("4096")}),
       row("qwen3", "Qwen3Config",
-          {qwen3_sizes(),
+          {sizes({"32", "4096", "32", "32", "22016", "151936"}, kQwen3Head),
            llama_code(),
            biases_by("attention_bias", "false", "qkv output"),
            {{"qk_norm", "", "head"}},
            tied("false"),
            window_if_used("4096")}),
       row("gemma", "GemmaConfig",
-          {gemma_sizes(), llama_code(), biases_by("attention_bias", "false", "qkv output"),
-           tied("true")}),
+          {sizes({"28", "3072", "16", "16", "24576", "256000"}, kGemmaHead), llama_code(),
+           biases_by("attention_bias", "false", "qkv output"), tied("true")}),
       row("gemma2", "Gemma2Config",
-          {gemma_sizes(),
+          {sizes({"26", "2304", "8", "4", "9216", "256000"}, kGemmaHead),
            llama_code(),
            biases_by("attention_bias", "false", "qkv output"),
            {{"norms", "", "4"}, {"global_every", "", "2"}},
            tied("true"),
            window("4096")}),
       row("gemma3_text", "Gemma3TextConfig",
-          {gemma_sizes(),
+          {sizes({"26", "2304", "8", "4", "9216", "262208"}, kGemmaHead),
            llama_code(),
            biases_by("attention_bias", "false", "qkv output"),
            {{"norms", "", "4"},

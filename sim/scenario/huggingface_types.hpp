@@ -27,6 +27,7 @@ struct TakenField {
                               // "a/b"; empty: it must be there
   Taking how = Taking::As;
   std::string_view part{};
+  std::string_view inner{};  // instead of the fallback in a text_config, if not empty
 };
 
 struct HuggingFaceType {

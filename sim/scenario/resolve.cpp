@@ -85,8 +85,8 @@ class Resolver {
                          "a model is from a preset or from Hugging Face, found both 'model.preset' "
                          "and 'model.huggingface'"));
       }
-      HuggingFaceModel model =
-          read_huggingface(beside_ / own_.at(huggingface).text, own_.problem(huggingface, ""));
+      HuggingFaceModel model = read_huggingface(
+          beside_ / own_.at(huggingface).text, own_.problem(huggingface, ""), own_.below("model."));
       lay_model_over(model.values);
       notes_.insert(notes_.end(), model.notes.begin(), model.notes.end());
       return;

@@ -3,11 +3,39 @@
 #include <fmt/format.h>
 
 #include <numeric>
+#include <utility>
 
+#include "sim/base/text.hpp"
 #include "sim/session/plot_axes.hpp"
 #include "sim/session/sweep_axis.hpp"
 
 namespace danlu {
+
+namespace {
+
+/// Values of a point are read as those of --set are; what is wrong with one is the sweep's,
+/// wherever that says it.
+Scenario load_point(const std::filesystem::path& file, const LoadOptions& load,
+                    const std::vector<std::string>& swept) {
+  LoadOptions own = load;
+  own.overrides.insert(own.overrides.end(), swept.begin(), swept.end());
+  try {
+    return load_scenario(file, own);
+  } catch (const InputError& error) {
+    std::vector<Problem> problems = error.problems();
+    for (Problem& problem : problems) {
+      for (const std::string& value : swept) {
+        const std::string shown_value = shown(value, kLongestPath);
+        if (problem.position.file == "--set " + shown_value) {
+          problem.position.file = "swept " + shown_value;
+        }
+      }
+    }
+    throw InputError(std::move(problems));
+  }
+}
+
+}  // namespace
 
 SweepReport begin_sweep(const SweepRequest& request, const LoadOptions& load) {
   const Scenario scenario = load_scenario(request.file, load);
@@ -37,11 +65,11 @@ ReadPoint reader_of(const std::filesystem::path& file, const std::vector<SweepAx
                     const LoadOptions& load) {
   return [file, axes, load](std::size_t number) {
     const std::vector<std::string> values = values_of(axes, number);
-    LoadOptions own = load;
+    std::vector<std::string> swept;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      own.overrides.push_back(fmt::format("{}={}", axes[i].key, values[i]));
+      swept.push_back(fmt::format("{}={}", axes[i].key, values[i]));
     }
-    Scenario point = load_scenario(file, own);
+    Scenario point = load_point(file, load, swept);
     point.sweep.clear();  // which would be another sweep
     std::erase_if(point.settings,
                   [](const Setting& setting) { return setting.key.starts_with("sweep."); });

@@ -161,7 +161,11 @@ class LayerChecker {
         add({list},
             fmt::format("only the first and the last chunk may have no layers: they hold the "
                         "embedding and the head; found 0 as number {}",
-                        i + 1));
+                        i + 1),
+            w_.model.prediction_layers > 0
+                ? "layers for multi-token prediction lie on the last chunk, with the head: give "
+                  "each chunk before it a layer"
+                : "");
         return;
       }
     }

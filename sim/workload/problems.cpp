@@ -303,9 +303,12 @@ class Checker {
     const ParallelismSpec& p = w_.parallelism;
     const double per_round = static_cast<double>(t.micro_batch) * p.data;
     if (std::fmod(t.global_batch, per_round) != 0) {
+      const double below = std::floor(t.global_batch / per_round) * per_round;
       add({"training.global_batch", "training.micro_batch", "parallelism.data"},
           fmt::format("micro_batch ({}) x data ({}) must divide global_batch ({})", t.micro_batch,
-                      p.data, t.global_batch));
+                      p.data, t.global_batch),
+          fmt::format("the nearest that it divides: {}{:.0f}",
+                      below > 0 ? fmt::format("{:.0f} and ", below) : "", below + per_round));
       return;
     }
     if (w_.microbatches() > kMostMicrobatches) {

@@ -177,7 +177,7 @@ expect_has 'compare has JSON' '"schema": "danlu.compare/1"' "$out"
 call compare "$scenario"
 expect 'compare needs two' 2 "$code"
 
-for what in models gpus topologies schedules collectives frameworks faults; do
+for what in models gpus topologies networks schedules collectives frameworks faults; do
   call list "$what"
   expect "list $what exits 0" 0 "$code"
   call list "$what" --json
@@ -186,6 +186,9 @@ done
 call list frameworks
 expect_has 'list frameworks says what each does' \
   '  host.launch                           57 us' "$out"
+call list networks
+expect_has 'list networks has what a topology may name' \
+  'infiniband     InfiniBand                     0.96     14 us' "$out"
 call run --brief --no-advice "$selective" --set training.framework=megatron-core
 expect_has 'a report says which published runs are like it' \
   'published runs like this one (A100, megatron-core, pipeline, ' "$out"

@@ -166,6 +166,8 @@ expect 'no point is valid' 2 "$code"
 expect 'as run says it' "$why" "$err"
 
 refused() { expect_refused "$1" sweep "$file" "${@:2}"; } # ERR OPTION...
+refused "swept parallelism.tensr=1: error: unknown key 'tensr' in 'parallelism'
+hint: did you mean 'tensor'?" --over parallelism.tensr=1,2
 refused "--over: error: expected KEY=VALUES, found 'cluster.gpus'
 hint: for example --over cluster.gpus=64..512:x2" --over cluster.gpus
 refused "--over: error: expected a range that rises, found '8..2'

@@ -344,6 +344,68 @@ TEST(HuggingFace, RefusesWhatItDoesNotKnowAtItsPlace) {
   EXPECT_NE(missing.find("missing field 'num_hidden_layers'"), std::string::npos) << missing;
 }
 
+// Keys beside the file stand in for fields that it lacks, and what follows from a field follows
+// from them: heads of 4096 / 32.
+TEST(HuggingFace, KeysBesideItFillWhatIsMissing) {
+  const Folder folder;
+  folder.write("config.json",
+               R"({"model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 2})");
+  const auto scenario = [&](const std::string& beside) {
+    return folder.write("a.yaml", "model: {huggingface: config.json" + beside +
+                                      "}\ncluster: {topology: dgx-h100, gpus: 8}\n"
+                                      "training: {global_batch: 8, sequence_length: 512}\n");
+  };
+  const ModelSpec model =
+      load_scenario(scenario(", heads: 32, ffn: 11008, vocab: 32000"), shipped_presets())
+          .workload.model;
+  EXPECT_EQ(model.heads, 32);
+  EXPECT_EQ(model.kv_heads, 32);
+  EXPECT_EQ(model.head_dim, 128);
+  EXPECT_EQ(model.ffn, 11008);
+  EXPECT_EQ(model.vocab, 32000);
+  try {
+    load_scenario(scenario(", heads: 32"), shipped_presets());
+    FAIL();
+  } catch (const InputError& error) {
+    ASSERT_EQ(error.problems().size(), 2U) << error.what();
+    EXPECT_EQ(error.problems()[0].message, "missing field 'intermediate_size', which is ffn");
+    EXPECT_EQ(error.problems()[0].hint, "or say it beside the file: model.ffn");
+    EXPECT_EQ(error.problems()[1].message, "missing field 'vocab_size', which is vocab");
+    EXPECT_EQ(error.problems()[1].hint, "or say it beside the file: model.vocab");
+  }
+}
+
+// A text_config as transformers writes it: gemma-3-4b's and llava-1.5-7b's have only what differs
+// from Gemma3TextConfig and LlamaConfig. Null is as many pairs as heads, missing what the class
+// has.
+TEST(HuggingFace, ATextConfigHasTheDefaultsOfItsClass) {
+  const auto model = [](const std::string& text_config) {
+    const Folder folder;
+    folder.write("config.json",
+                 R"({"model_type": "some_media", "text_config": {)" + text_config + "}}");
+    return load_scenario(folder.write("a.yaml",
+                                      "model: {huggingface: config.json}\n"
+                                      "cluster: {topology: dgx-h100, gpus: 8}\n"
+                                      "training: {global_batch: 8, sequence_length: 512}\n"),
+                         shipped_presets())
+        .workload.model;
+  };
+  const ModelSpec gemma = model(
+      R"("model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240,
+         "num_hidden_layers": 34, "sliding_window": 1024)");
+  EXPECT_EQ(gemma.heads, 8);
+  EXPECT_EQ(gemma.kv_heads, 4);
+  EXPECT_EQ(gemma.head_dim, 256);
+  EXPECT_EQ(gemma.vocab, 262208);
+  const ModelSpec llava = model(R"("model_type": "llama", "vocab_size": 32064)");
+  EXPECT_EQ(llava.layers, 32);
+  EXPECT_EQ(llava.hidden, 4096);
+  EXPECT_EQ(llava.ffn, 11008);
+  EXPECT_EQ(llava.kv_heads, 32);
+  EXPECT_EQ(model(R"("model_type": "mistral")").kv_heads, 8);
+  EXPECT_EQ(model(R"("model_type": "mistral", "num_key_value_heads": null)").kv_heads, 32);
+}
+
 TEST(HuggingFace, BelongsToTheScenarioThatNamesIt) {
   const Folder folder;
   folder.write("base.yaml",

@@ -192,16 +192,39 @@ TEST(Import, WrongValuesAreToldAtTheirPlace) {
   EXPECT_THROW(imported("megatron", "echo hello\n", {}), InputError);
 }
 
+// A file of another program is refused, whichever reader gets it: no key of it has an effect.
+TEST(Import, AFileWithNothingOfItsFrameworkIsRefused) {
+  const std::string scenario =
+      "model: llama3-8b\ncluster: {topology: dgx-h100, gpus: 8}\nparallelism: {tensor: 2}\n";
+  for (const auto& [framework, text] :
+       {std::pair("deepspeed", scenario), std::pair("nemo", scenario),
+        std::pair("torchtitan", std::string("[job]\nconfig_file = 1\n")),
+        std::pair("megatron", std::string("train.py --lr 1 --brand-new 2\n"))}) {
+    const Importer& importer = *framework_named(framework);
+    try {
+      imported(framework, text, {});
+      FAIL() << framework;
+    } catch (const InputError& error) {
+      ASSERT_EQ(error.problems().size(), 1U);
+      EXPECT_EQ(error.problems()[0].message,
+                "found nothing of " + std::string(importer.title) + " in it");
+      EXPECT_EQ(error.problems()[0].hint,
+                "danlu import " + std::string(framework) + " reads " + std::string(importer.file));
+    }
+  }
+}
+
 TEST(Import, DeepNestingIsRefused) {
   std::string script = "run.py --a ";
   for (int i = 0; i < 100000; ++i) {
     script += "${A:-";
   }
   EXPECT_THROW(imported("megatron", script, {}), InputError);
-  EXPECT_NO_THROW(imported("megatron", "run.py --a $((" + std::string(100000, '-') + "1))", {}));
+  EXPECT_NO_THROW(
+      imported("megatron", "run.py --bf16 --a $((" + std::string(100000, '-') + "1))", {}));
   EXPECT_NO_THROW(imported(
-      "megatron", "run.py --a $((" + std::string(5000, '(') + "1" + std::string(5000, ')') + "))",
-      {}));
+      "megatron",
+      "run.py --bf16 --a $((" + std::string(5000, '(') + "1" + std::string(5000, ')') + "))", {}));
 }
 
 TEST(Import, ShellWordsAreExpandedAsAShellDoes) {
