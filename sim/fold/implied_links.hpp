@@ -6,12 +6,12 @@
 //   NIC 1 --\                     rates through NIC 1 <= c        the uplink's flows all come from
 //   NIC 2 --- leaf --- uplink     rates through NIC 2 <= c   =>   these, so rates there <= 2 c
 //
-// In general, give some links g, the guards, shares s(g) so that for every pattern i on link l, with
-// w the weights, sum_g s(g) w(i,g) >= w(i,l). Then the load on l, sum_i w(i,l) rate(i), is at most
-// sum_g s(g) C(g). Where that is at most C(l), l is implied. This holds for any choice of guards
-// and shares; here guards are taken among the links into l's start, or out of its end, each with
-// the least share that covers what is open of its patterns, of at most 1 (all that passes l has come
-// over these links) or of any size.
+// In general, give some links g, the guards, shares s(g) so that for every pattern i on link l,
+// with w the weights, sum_g s(g) w(i,g) >= w(i,l). Then the load on l, sum_i w(i,l) rate(i), is at
+// most sum_g s(g) C(g). Where that is at most C(l), l is implied. This holds for any choice of
+// guards and shares; here guards are taken among the links into l's start, or out of its end, each
+// with the least share that covers what is open of its patterns, of at most 1 (all that passes l
+// has come over these links) or of any size.
 //
 // Dropping such links before folding matters: uplinks tie every rank to all others below its leaf
 // and so, from leaf to leaf, keep ranks apart that never notice each other.

@@ -62,11 +62,11 @@ Section verdict(const Report& report) {
     const int standing_by = spares.hot + spares.cold;
     const int nodes = (report.gpus + report.gpus_per_node - 1) / report.gpus_per_node;
     section.rows.push_back(sentence(
-        fmt::format("with faults {}{}{}, ETTR {}, goodput {}",
-                    run_length(Seconds{campaign.wall.mean}), cost_text(report.faults->cost_usd),
-                    standing_by > 0 ? fmt::format(" ({} spare nodes beside {})", standing_by, nodes)
-                                    : "",
-                    percent(campaign.ettr.mean), percent(report.faults->goodput)),
+        fmt::format(
+            "with faults {}{}{}, ETTR {}, goodput {}", run_length(Seconds{campaign.wall.mean}),
+            cost_text(report.faults->cost_usd),
+            standing_by > 0 ? fmt::format(" ({} spare nodes beside {})", standing_by, nodes) : "",
+            percent(campaign.ettr.mean), percent(report.faults->goodput)),
         Shown::PageOnly));
   }
   return section;

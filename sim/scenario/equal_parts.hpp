@@ -16,9 +16,9 @@ namespace danlu {
 /// largest, where it is half a node at least; else, and where one node is enough, `node`.
 int equal_part(int gpus, int node, int tray);
 
-/// Where a topology's node has trays (node.tray) and the user (`said`) does not say how large it is,
-/// makes it such a part, with as many NICs, watts and bytes of the host's memory a GPU. Returns what
-/// is to be said of it. `cluster` are the values of the topology and the user's over them.
+/// Where a topology's node has trays (node.tray) and the user (`said`) does not say how large it
+/// is, makes it such a part, with as many NICs, watts and bytes of the host's memory a GPU. Returns
+/// what is to be said of it. `cluster` are the values of the topology and the user's over them.
 std::vector<std::string> take_equal_parts(Values& cluster, const Values& said);
 
 }  // namespace danlu

@@ -37,9 +37,9 @@ std::string what_hung(const Scenario& scenario, const Cluster& cluster, const St
 /// SimGrid allows one engine in a process, and another play may follow.
 Played play_apart(const Scenario& scenario, const Cluster& cluster, const StepPlan& plan,
                   const SessionOptions& options) {
-  return play_in_processes(1, {}, [&](std::size_t) {
-           return play_step(scenario, cluster, plan, options);
-         }).front();
+  return play_in_processes(1, {},
+                           [&](std::size_t) { return play_step(scenario, cluster, plan, options); })
+      .front();
 }
 
 /// The step with some of its rounds counted; or what its play came to, where it did not end. None
@@ -60,8 +60,7 @@ std::optional<PlannedStep> play_rounds(const Scenario& scenario, const Cluster& 
     Played played = play_apart(shorter, cluster, changed, options);
     return played.ended() ? std::optional(std::move(played.timeline)) : std::nullopt;
   };
-  if (!step.played.ended() ||
-      count_rounds(step.plan, *fewer, step.played.timeline, play_again)) {
+  if (!step.played.ended() || count_rounds(step.plan, *fewer, step.played.timeline, play_again)) {
     return step;
   }
   options.say("its rounds do not repeat in so few microbatches: the whole step is played");

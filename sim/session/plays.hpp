@@ -22,9 +22,9 @@ struct PlannedStep {
   Played played;
 };
 
-/// Plays the scenario's step, or fewer rounds of it where those that are left out can be counted, as
-/// `plan` plans what it is given, in processes of their own. Both ways the timeline ends when the
-/// whole step does.
+/// Plays the scenario's step, or fewer rounds of it where those that are left out can be counted,
+/// as `plan` plans what it is given, in processes of their own. Both ways the timeline ends when
+/// the whole step does.
 PlannedStep play_or_count(const Scenario& scenario, const Cluster& cluster,
                           const SessionOptions& options,
                           const std::function<StepPlan(const Scenario&)>& plan);

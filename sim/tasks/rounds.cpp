@@ -241,7 +241,7 @@ class RoundFinder {
   const PaceGroups& groups_;
   const Timeline& timeline_;
   IdVector<PaceGroupId, std::vector<Place>> places_;
-  Seconds period_;  // of the pace group in question
+  Seconds period_;                // of the pace group in question
   IdVector<TaskId, bool> ahead_;  // hosts that are further ahead from round to round
 };
 
@@ -260,11 +260,10 @@ bool changes_with_time(const Cluster& cluster) {
 /// Lets those with longer rounds begin late, by what their rounds that are left out take longer, so
 /// that they come to the step's end as late as in the whole step. Returns the shortest period.
 Seconds set_begins(CountedRounds& rounds) {
-  const Seconds least = std::min_element(rounds.paces.begin(), rounds.paces.end(),
-                                         [](const auto& a, const auto& b) {
-                                           return a.period < b.period;
-                                         })
-                            ->period;
+  const Seconds least =
+      std::min_element(rounds.paces.begin(), rounds.paces.end(), [](const auto& a, const auto& b) {
+        return a.period < b.period;
+      })->period;
   for (CountedRounds::Pace& pace : rounds.paces) {
     const Seconds late = (pace.period - least) * rounds.more;
     pace.begin = late > kSame * least ? late : Seconds{};

@@ -153,7 +153,7 @@ struct TaskGraph {
   IdVector<LaneSlicesId, LaneSlices> lane_slices;
   IdVector<JointRunId, JointRun> joint_runs;
   std::vector<CapacityChange> changes;
-  std::vector<LateBegin> late;  // of each task one at most
+  std::vector<LateBegin> late;                               // of each task one at most
   IdVector<RankClassId, std::optional<Throttle>> throttles;  // empty where none throttles
   IdVector<NameId, std::string> names{""};                   // of tasks
 

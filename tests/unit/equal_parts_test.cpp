@@ -19,22 +19,22 @@ TEST(EqualParts, AreTheLargestOfWholeTrays) {
   EXPECT_EQ(equal_part(128, 72, 4), 64);
   EXPECT_EQ(equal_part(1152, 72, 4), 72);  // whole racks
   EXPECT_EQ(equal_part(160, 72, 4), 40);
-  EXPECT_EQ(equal_part(48, 72, 4), 72);   // one is enough
-  EXPECT_EQ(equal_part(76, 72, 4), 72);   // 19 trays: by one tray of each rack is no plan
+  EXPECT_EQ(equal_part(48, 72, 4), 72);  // one is enough
+  EXPECT_EQ(equal_part(76, 72, 4), 72);  // 19 trays: by one tray of each rack is no plan
   EXPECT_EQ(equal_part(1000, 72, 4), 40);
 }
 
 Scenario racks(const std::string& more) {
-  return load_scenario_text(fmt::format("model: llama3-8b\ncluster: {{topology: gb200-nvl72, {}}}\n"
-                                    "training: {{global_batch: 43776, sequence_length: 4096}}\n",
-                                    more),
-                        "racks.yaml", shipped_presets());
+  return load_scenario_text(
+      fmt::format("model: llama3-8b\ncluster: {{topology: gb200-nvl72, {}}}\n"
+                  "training: {{global_batch: 43776, sequence_length: 4096}}\n",
+                  more),
+      "racks.yaml", shipped_presets());
 }
 
 bool says(const Scenario& scenario, const std::string& what) {
-  return std::any_of(scenario.notes.begin(), scenario.notes.end(), [&](const std::string& note) {
-    return note.find(what) != std::string::npos;
-  });
+  return std::any_of(scenario.notes.begin(), scenario.notes.end(),
+                     [&](const std::string& note) { return note.find(what) != std::string::npos; });
 }
 
 TEST(EqualParts, AreTakenOfRacks) {

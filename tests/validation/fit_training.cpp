@@ -395,13 +395,14 @@ Points points_of(const std::vector<Row>& rows, Cache& cache,
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (const double time = cache.find(keys[i]).value_or(0); time > 0) {
       const Conversion& run = rows[i].run;
-      points.push_back({.id = run.id,
-                        .device = run.device,
-                        .source = rows[i].publisher,
-                        .published = run.published_step_s,
-                        .simulated = time,
-                        .kind = std::string(kind_of_plan(run.scenario->workload,
-                                                         run.scenario->cluster.topology.gpus_per_node))});
+      points.push_back(
+          {.id = run.id,
+           .device = run.device,
+           .source = rows[i].publisher,
+           .published = run.published_step_s,
+           .simulated = time,
+           .kind = std::string(kind_of_plan(run.scenario->workload,
+                                            run.scenario->cluster.topology.gpus_per_node))});
     }
   }
   return points;
