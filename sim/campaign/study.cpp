@@ -208,7 +208,9 @@ Difference difference(const Campaign& base, const Campaign& other) {
   for (std::size_t i = 0; i < static_cast<std::size_t>(trials); ++i) {
     squares += std::pow(before.off(i) - after.off(i), 2);
   }
-  return {before.value - after.value, n > 1 ? std::sqrt(squares / (n - 1) / n) : 0};
+  const auto beyond_rounding = [](double number) { return std::abs(number) > 1e-12 ? number : 0; };
+  return {beyond_rounding(before.value - after.value),
+          beyond_rounding(n > 1 ? std::sqrt(squares / (n - 1) / n) : 0)};
 }
 
 /// A difference of nothing at all may be one of rare trials, which have not been met yet.

@@ -94,7 +94,8 @@ expect_has 'of 64' 'the scenario has 0 to 63' "$err"
 # A sanitized program cannot start under a limit of memory.
 if (ulimit -v 300000 && "$danlu" --version) >/dev/null 2>&1; then
   (ulimit -v 300000 && "$danlu" run scenarios/gpt3-175b-a100.yaml --set fold=off \
-    --set cluster.gpus=4096 --set parallelism.data=64 --set training.global_batch=6144) \
+    --set cluster.gpus=4096 --set parallelism.data=64 --set training.global_batch=6144 \
+    --set training.schedule=gpipe) \
     >"$work/out" 2>"$work/err" </dev/null
   expect 'a case too large for this machine exits 1' 1 $?
   expect_has 'and says what to do' 'hint: fold: exact' "$(<"$work/err")"

@@ -47,7 +47,7 @@ expect 'a name of a file' "no\\u001b]0;owned\\u0007\\u009b\\u202e\\xff.yaml: err
 opened: No such file or directory" "$err"
 clean 'is escaped'
 call list $'\e[31mx'
-expect 'an unknown argument' "WHAT: \\u001b[31mx not in {models,gpus,topologies,schedules,\
+expect 'an unknown argument' "WHAT: \\u001b[31mx not in {models,gpus,topologies,networks,schedules,\
 collectives,frameworks,faults}
 Run with --help for more information." "$err"
 clean 'is escaped'

@@ -77,6 +77,7 @@ TEST(Pair, LosesNothing) {
           number[i] = half.segments.size();
           half.segments.push_back(pair.segments[i]);
           half.segments.back().beside = false;
+          half.segments.back().layer = 0;
           for (std::size_t& before : half.segments.back().after) {
             ASSERT_EQ(pair.segments[before].beside, beside);
             before = number[before];
@@ -86,6 +87,7 @@ TEST(Pair, LosesNothing) {
       std::vector<Segment> whole = (beside ? other : one).segments;
       for (Segment& segment : whole) {
         segment.beside = false;  // one that is a pair itself
+        segment.layer = 0;
       }
       EXPECT_TRUE(half.segments == whole);
     }

@@ -208,7 +208,8 @@ With faults, from a to b
 TEST(WholeRun, IsOfTheMeanOverDraws) {
   Report report;
   report.gpus = 2;
-  report.parameters = 1e9;
+  report.parameters = 3e9;
+  report.parameters_by_part[ModelPart::Mlp] = {3e9, 1e9};  // a token meets a third
   report.step.time = {10};
   report.step.model_flops_per_gpu_second = 1e12;
   report.draws = DrawsReport{{{10}, {12}}};
