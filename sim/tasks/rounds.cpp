@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <vector>
 
 #include "sim/schedule/rounds.hpp"
@@ -251,6 +252,14 @@ int rounds_of(const ClusterSpec& cluster) {
   return cluster.degraded.gpus.empty() && cluster.kinds() == 1 ? 4 : 8;
 }
 
+/// Whether GPUs are slow by several factors: where such stages are of one replica, they take longer
+/// than a step to come to one pace.
+bool are_slow_unlike(const ClusterSpec& cluster) {
+  const std::map<int, double>& slow = cluster.degraded.gpus;
+  return std::any_of(slow.begin(), slow.end(),
+                     [&](const auto& gpu) { return gpu.second != slow.begin()->second; });
+}
+
 /// Whether the same task may take longer at another time.
 bool changes_with_time(const Cluster& cluster) {
   const DegradedSpec& degraded = cluster.spec.degraded;
@@ -305,7 +314,8 @@ bool take_begins(CountedRounds& rounds, const IdVector<PaceGroupId, CountedRound
 
 std::optional<FewerRounds> fewer_rounds(const Workload& workload, const Cluster& cluster) {
   const ScheduleRow* const schedule = workload.schedule();
-  if (schedule == nullptr || schedule->round == nullptr || changes_with_time(cluster)) {
+  if (schedule == nullptr || schedule->round == nullptr || changes_with_time(cluster) ||
+      are_slow_unlike(cluster.spec)) {
     return std::nullopt;
   }
   const int all = workload.microbatches();

@@ -24,7 +24,8 @@ struct FewerRounds {
 };
 
 /// None where the schedule has no rounds, the step is hardly longer than what would be played of
-/// it, or where rounds cannot repeat: links flap, GPUs throttle or jitter.
+/// it, or where rounds cannot repeat: links flap, GPUs throttle or jitter, or are slow by unlike
+/// factors.
 std::optional<FewerRounds> fewer_rounds(const Workload& workload, const Cluster& cluster);
 
 /// Plays a plan once more, whose graph has changed; none: it was given up.
