@@ -10,35 +10,33 @@ Bytes gradient_pass_bytes(const TrainingSpec& training, const ParallelismSpec& p
                           AxisSet copies, double parameters) {
   const Shards shards = shards_of(parallelism, copies);
   const double summed = gradient_bytes(training);
-  const double scaled = training.precision == Precision::Fp16 ? std::max(summed, 4.0) : summed;
+  const bool is_scaled = training.precision == Precision::Fp16;
+  const double handed = is_scaled ? std::max(summed, 4.0) : summed;  // to the optimizer
   const double held = parameters / shards.gradients;
   const double updated = parameters / shards.optimizer;
-  double bytes = 0;
-  for (const GradientPass pass : training.gradient_passes) {
+  const auto bytes_of = [&](GradientPass pass) {
     switch (pass) {
       case GradientPass::Zero:
       case GradientPass::Check:
-        bytes += summed * held;
-        break;
+        return summed * held;
       case GradientPass::Average:
-        bytes += parallelism.mesh().size(kDataAxes) > 1 ? 2 * summed * held : 0;
-        break;
+        return parallelism.mesh().size(kDataAxes) > 1 ? 2 * summed * held : 0;
       case GradientPass::Unscale:
-        bytes += training.precision == Precision::Fp16 ? 2 * scaled * updated : 0;
-        break;
+        return is_scaled ? 2 * handed * updated : 0;
       case GradientPass::Norm:
-        bytes += scaled * updated;
-        break;
+        return handed * updated;
       case GradientPass::Clip:
-        bytes += 2 * scaled * updated;
-        break;
+        return 2 * handed * updated;
       case GradientPass::NormAll:
-        bytes += scaled * held;
-        break;
+        return handed * held;
       case GradientPass::ClipAll:
-        bytes += 2 * scaled * held;
-        break;
+        return 2 * handed * held;
     }
+    return 0.0;
+  };
+  double bytes = 0;
+  for (const GradientPass pass : training.gradient_passes) {
+    bytes += bytes_of(pass);
   }
   return {bytes};
 }
