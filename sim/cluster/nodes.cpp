@@ -134,10 +134,22 @@ class NodeBuilder {
     for (int node = 0; node < nodes_.nodes_; ++node) {
       kind_ = &cluster_.topology_of(cluster_.kind_of(node));
       add_node(node, node + 1 < nodes_.nodes_ ? spec_.gpus_per_node : last);
+      if (node == 0) {
+        make_room();
+      }
     }
   }
 
  private:
+  /// For as many nodes as the first one, with a cable and an uplink for each NIC: growing by and by
+  /// would take as long as building.
+  void make_room() {
+    const auto nodes = static_cast<std::size_t>(nodes_.nodes_);
+    const std::size_t cables = parts_.links.size() + 4 * static_cast<std::size_t>(nodes_.nics_);
+    parts_.vertices.reserve(nodes * parts_.vertices.size());
+    parts_.links.reserve(nodes * cables);
+  }
+
   /// GPUs that no direct links join meet over PCIe.
   void lay_out_pcie() {
     const bool islands = spec_.scale_up == ScaleUpKind::Mesh &&

@@ -126,10 +126,12 @@ Crowds crowds_of(const StepPatterns& step) {
 /// from the same crowds, one after the other.
 class Folder {
  public:
-  Folder(const Cluster& cluster, const Mesh& mesh, const StepPatterns& step,
-         const Partition& classes, bool is_bound)
+  /// `step` is `all` without links that can be left out.
+  Folder(const Cluster& cluster, const Mesh& mesh, const StepPatterns& all,
+         const StepPatterns& step, const Partition& classes, bool is_bound)
       : cluster_(cluster),
         mesh_(mesh),
+        all_(all),
         step_(step),
         classes_(classes),
         is_bound_(is_bound),
@@ -260,9 +262,12 @@ class Folder {
   /// `own`: of the links that its group loads, the group's heaviest weight.
   void add_rates(PatternId pattern, const IdVector<LoadedLinkId, int>& own, GroupClass& group,
                  CarriedPattern& carried) const {
+    for (const Load& load : all_.loads.of(pattern)) {
+      const Link& link = cluster_.topology.link(all_.links[load.link]);
+      carried.alone.value = std::min(carried.alone.value, link.bandwidth.value / load.weight);
+    }
     for (const Load& load : step_.loads.of(pattern)) {
       const LoadedLinkId link = load.link;
-      carried.alone.value = std::min(carried.alone.value, capacity(link) / load.weight);
       const int with_others = crowds_[link].weight - own[link] + load.weight;
       carried.guaranteed.value = std::min(carried.guaranteed.value, capacity(link) / with_others);
       group.is_alone = group.is_alone && crowds_[link].groups == 1;
@@ -293,7 +298,7 @@ class Folder {
 
   const Cluster& cluster_;
   const Mesh& mesh_;
-  const StepPatterns& step_;
+  const StepPatterns &all_, &step_;
   const Partition& classes_;
   bool is_bound_;
   Crowds crowds_;
@@ -318,23 +323,22 @@ std::uint64_t hash_of_speed(const Cluster& cluster, GpuId gpu) {
   return degraded.jitter.shakes(number) ? mix(hash, number) : hash;
 }
 
-/// Colours by stage, and by speed if asked.
-IdVector<RankId, RankClassId> first_colours(const Cluster& cluster, const Mesh& mesh,
-                                            bool by_speed) {
+/// Colours by stage and speed.
+IdVector<RankId, RankClassId> first_colours(const Cluster& cluster, const Mesh& mesh) {
   IdVector<RankId, std::uint64_t> hashes;
   for (int rank = 0; rank < mesh.world_size(); ++rank) {
     const std::uint64_t stage = mix(0, mesh.coordinate(rank, Axis::Pipeline));
-    hashes.push_back(by_speed ? mix(stage, hash_of_speed(cluster, mesh.gpu(rank))) : stage);
+    hashes.push_back(mix(stage, hash_of_speed(cluster, mesh.gpu(rank))));
   }
   return colours_of<RankClassId>(hashes);
 }
 
-/// The finest partition: everything for itself.
-Partition no_classes(const StepPatterns& step, const Mesh& mesh) {
-  return {{all_different<RankClassId>(IdRange(RankId{0}, RankId{mesh.world_size()})),
-           all_different<PatternClassId>(step.patterns()),
-           all_different<LinkClassId>(step.links.ids())},
-          all_different<GroupClassId>(step.groups.ids())};
+IdVector<RankId, RankClassId> by_stage(const Mesh& mesh) {
+  IdVector<RankId, std::uint64_t> stages;
+  for (int rank = 0; rank < mesh.world_size(); ++rank) {
+    stages.push_back(static_cast<std::uint64_t>(mesh.coordinate(rank, Axis::Pipeline)));
+  }
+  return colours_of<RankClassId>(stages);
 }
 
 /// Whether the guaranteed rates of a coarse class are those that all its members have.
@@ -355,24 +359,25 @@ bool gets_what_is_guaranteed(const Fold& fold, const GroupClass& group) {
 Fold fold(const Workload& workload, const StepProgram& program, const Cluster& cluster) {
   const Mesh mesh = workload.mesh();
   const StepPatterns all = step_patterns(workload, program, cluster, mesh);
-  const StepPatterns step = without_links(all, implied_links(all, cluster));
+  const bool is_off = workload.fold == FoldMode::Off;
+  const bool is_bound = workload.fold == FoldMode::Bound;
+  const auto [step, colours] = without_implied_links(
+      all, cluster,
+      is_off ? all_different<RankClassId>(IdRange(RankId{0}, RankId{mesh.world_size()}))
+             : first_colours(cluster, mesh),
+      /*equal_rates=*/workload.collectives != CollectiveMode::Formula && !is_bound);
   const auto make = [&](const Partition& classes) {
-    const bool is_bound = workload.fold == FoldMode::Bound;
-    Fold made = Folder(cluster, mesh, step, classes, is_bound).build();
+    Fold made = Folder(cluster, mesh, all, step, classes, is_bound).build();
     made.link_classes = link_classes(cluster, all, classes.colours.patterns);
     return made;
   };
-  if (workload.fold == FoldMode::Off) {
-    return make(no_classes(step, mesh));
-  }
-  Partition classes{refine(step, cluster, first_colours(cluster, mesh, /*by_speed=*/true)), {}};
-  classes.groups = groups_by_patterns(step, classes.colours.patterns);
-  if (workload.fold == FoldMode::Exact) {
+  const Partition classes{colours, groups_by_patterns(step, colours.patterns)};
+  if (!is_bound) {
     return make(classes);
   }
   // Links that are equal to the fine classes are equal to the coarse ones, which unite those.
   Partition coarse;
-  coarse.colours.ranks = first_colours(cluster, mesh, /*by_speed=*/false);
+  coarse.colours.ranks = by_stage(mesh);
   coarse.groups = groups_by_ranks(step, mesh, coarse.colours.ranks);
   coarse.colours.patterns = patterns_by_groups(step, coarse.groups);
   coarse.colours.links = classes.colours.links;

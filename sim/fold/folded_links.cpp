@@ -12,13 +12,6 @@
 namespace danlu {
 namespace {
 
-/// How often a class crosses a link.
-struct ClassWeight {
-  PatternClassId pattern{};
-  int weight = 0;
-  auto operator<=>(const ClassWeight&) const = default;  // NOLINT(modernize-use-nullptr)
-};
-/// The left side of a link's inequality, by class, ascending.
 using Row = std::vector<ClassWeight>;
 
 /// Sorts by class and adds up repeated ones.
@@ -58,21 +51,28 @@ IdVector<LinkClassId, LoadedLinkId> first_links(
   return first;
 }
 
-/// The inequality of a class of links.
-struct Inequality {
-  Row row;
-  LinkId representative{};
-  double capacity = 0;
-  bool flaps = false;
-
-  /// The rate of the row's only class if this were its only limit.
-  double own_limit() const { return capacity / row.front().weight; }
-};
 using System = IdVector<LinkClassId, Inequality>;
 
-System make_system(const Cluster& cluster, const StepPatterns& step,
-                   const IdVector<PatternId, PatternClassId>& pattern_classes,
-                   const IdVector<LoadedLinkId, LinkClassId>& link_classes) {
+/// Of each class of patterns the least of its limits among links that only it crosses.
+IdVector<PatternClassId, double> tightest_own_limits(const System& system,
+                                                     std::size_t pattern_classes) {
+  IdVector<PatternClassId, double> tightest(pattern_classes,
+                                            std::numeric_limits<double>::infinity());
+  for (const Inequality& inequality : system) {
+    if (inequality.row.size() == 1) {
+      double& least = tightest[inequality.row.front().pattern];
+      least = std::min(least, inequality.own_limit());
+    }
+  }
+  return tightest;
+}
+
+}  // namespace
+
+IdVector<LinkClassId, Inequality> inequalities(
+    const Cluster& cluster, const StepPatterns& step,
+    const IdVector<PatternId, PatternClassId>& pattern_classes,
+    const IdVector<LoadedLinkId, LinkClassId>& link_classes) {
   const IdVector<LinkClassId, LoadedLinkId> first = first_links(link_classes);
   System system;
   for (const LoadedLinkId link : first) {
@@ -94,26 +94,10 @@ System make_system(const Cluster& cluster, const StepPatterns& step,
   return system;
 }
 
-/// Of each class of patterns the least of its limits among links that only it crosses.
-IdVector<PatternClassId, double> tightest_own_limits(const System& system,
-                                                     std::size_t pattern_classes) {
-  IdVector<PatternClassId, double> tightest(pattern_classes,
-                                            std::numeric_limits<double>::infinity());
-  for (const Inequality& inequality : system) {
-    if (inequality.row.size() == 1) {
-      double& least = tightest[inequality.row.front().pattern];
-      least = std::min(least, inequality.own_limit());
-    }
-  }
-  return tightest;
-}
-
-}  // namespace
-
 FoldedLinks folded_links(const Cluster& cluster, const StepPatterns& step,
                          const IdVector<PatternId, PatternClassId>& pattern_classes,
                          const IdVector<LoadedLinkId, LinkClassId>& link_classes) {
-  System system = make_system(cluster, step, pattern_classes, link_classes);
+  System system = inequalities(cluster, step, pattern_classes, link_classes);
   const std::size_t classes = count_colours(pattern_classes);
   const IdVector<PatternClassId, double> tightest = tightest_own_limits(system, classes);
   FoldedLinks folded{{}, IdVector<PatternClassId, std::vector<FoldedLoad>>(classes)};

@@ -13,14 +13,38 @@
 
 namespace danlu {
 
+/// How often a class crosses a link.
+struct ClassWeight {
+  PatternClassId pattern{};
+  int weight = 0;
+  auto operator<=>(const ClassWeight&) const = default;  // NOLINT(modernize-use-nullptr)
+};
+
+/// What a class of links says of rates: sum over `row` of weight x rate <= capacity.
+struct Inequality {
+  std::vector<ClassWeight> row;  // by class, ascending
+  LinkId representative{};
+  double capacity = 0;
+  bool flaps = false;
+
+  /// The rate of the row's only class if this were its only limit.
+  double own_limit() const { return capacity / row.front().weight; }
+};
+
+/// That of every class. `pattern_classes` and `link_classes` give the class of every pattern and
+/// link of `step`; links of a class are crossed alike.
+IdVector<LinkClassId, Inequality> inequalities(
+    const Cluster& cluster, const StepPatterns& step,
+    const IdVector<PatternId, PatternClassId>& pattern_classes,
+    const IdVector<LoadedLinkId, LinkClassId>& link_classes);
+
 /// The links, and by class of patterns which of them its flow crosses, how often.
 struct FoldedLinks {
   IdVector<FoldedLinkId, FoldedLink> links;
   IdVector<PatternClassId, std::vector<FoldedLoad>> loads;
 };
 
-/// `pattern_classes` and `link_classes` give the class of every pattern and link of `step`; links
-/// of a class are crossed alike.
+/// Of classes as for `inequalities`.
 FoldedLinks folded_links(const Cluster& cluster, const StepPatterns& step,
                          const IdVector<PatternId, PatternClassId>& pattern_classes,
                          const IdVector<LoadedLinkId, LinkClassId>& link_classes);

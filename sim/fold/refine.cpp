@@ -102,8 +102,10 @@ class Refinement {
 
 std::uint64_t first_colour(const Cluster& cluster, LinkId link) {
   std::uint64_t hash = mix(0, cluster.topology.link(link).bandwidth.value);
-  for (const ShareChange& change : share_changes(cluster.flaps_of(link))) {
-    hash = mix(mix(hash, change.time.value), change.share);
+  if (cluster.flaps.contains(link)) {
+    for (const ShareChange& change : share_changes(cluster.flaps_of(link))) {
+      hash = mix(mix(hash, change.time.value), change.share);
+    }
   }
   return hash;
 }

@@ -8,7 +8,6 @@
 #include "sim/collective/pattern.hpp"
 #include "sim/fold/hash.hpp"
 #include "sim/fold/implied_links.hpp"
-#include "sim/fold/refine.hpp"
 
 namespace danlu {
 namespace {
@@ -113,14 +112,12 @@ IdVector<MessageId, PlayedMessage> played_messages(
 MessageFold fold_messages(const Cluster& cluster, const Group& group, const TransferList& list,
                           FoldMode fold) {
   MessageFold folded{.ways = ways_of(list)};
-  const StepPatterns all = patterns_of(cluster, group, list, folded.ways);
-  const StepPatterns step = without_links(all, implied_links(all, cluster));
-  const Colours classes =
-      fold == FoldMode::Off
-          ? Colours{all_different<RankClassId>(IdRange<RankId>(group.ranks.size())),
-                    all_different<PatternClassId>(step.patterns()),
-                    all_different<LinkClassId>(step.links.ids())}
-          : refine(step, cluster, IdVector<RankId, RankClassId>(group.ranks.size()));
+  IdVector<RankId, RankClassId> ranks(group.ranks.size());
+  if (fold == FoldMode::Off) {
+    ranks = all_different<RankClassId>(ranks.ids());
+  }
+  const auto [step, classes] = without_implied_links(patterns_of(cluster, group, list, folded.ways),
+                                                     cluster, ranks, /*equal_rates=*/true);
   folded.rank_classes = classes.ranks;
   folded.links = folded_links(cluster, step, classes.patterns, classes.links);
   for (const PatternClassId way_class : classes.patterns) {  // a way is a pattern

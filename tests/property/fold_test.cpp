@@ -251,7 +251,7 @@ IdVector<PatternId, double> max_min_rates(const StepPatterns& step, const Cluste
   return rates;
 }
 
-// Whichever patterns run, dropping the links that the others imply changes no rate.
+// Whichever classes of patterns run, dropping the links that the others imply changes no rate.
 TEST_P(RandomSteps, ImpliedLinksLimitNobody) {
   std::size_t dropped_links = 0;
   for_cases([&](const Case& drawn) {
@@ -259,14 +259,23 @@ TEST_P(RandomSteps, ImpliedLinksLimitNobody) {
     const Mesh mesh = drawn.workload.parallelism.mesh();
     const StepPatterns all =
         step_patterns(drawn.workload, make_step_program(drawn.workload), cluster, mesh);
-    const IdVector<LoadedLinkId, bool> dropped = implied_links(all, cluster);
+    Dice dice(static_cast<std::uint64_t>(drawn.cluster.gpus));
+    IdVector<RankId, RankClassId> ranks(static_cast<std::size_t>(mesh.world_size()));
+    if (dice.coin()) {
+      ranks = all_different<RankClassId>(ranks.ids());
+    }
+    const Colours classes = refine(all, cluster, ranks);
+    const IdVector<LoadedLinkId, bool> dropped = implied_links(all, cluster, classes);
     dropped_links += static_cast<std::size_t>(std::count(dropped.begin(), dropped.end(), true));
     const StepPatterns rest = without_links(all, dropped);
-    Dice dice(static_cast<std::uint64_t>(drawn.cluster.gpus));
     for (int draw = 0; draw < 5; ++draw) {
-      IdVector<PatternId, bool> active(all.keys.size());
-      for (const PatternId i : active.ids()) {
-        active[i] = draw == 0 || dice.coin();
+      IdVector<PatternClassId, bool> runs(count_colours(classes.patterns));
+      for (const PatternClassId i : runs.ids()) {
+        runs[i] = draw == 0 || dice.coin();
+      }
+      IdVector<PatternId, bool> active;
+      for (const PatternClassId i : classes.patterns) {
+        active.push_back(runs[i]);
       }
       const bool flapping = dice.coin();
       const IdVector<PatternId, double> truth = max_min_rates(all, cluster, active, flapping);
