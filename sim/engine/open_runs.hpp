@@ -309,11 +309,7 @@ class OpenRuns {
     const OpenSlice::Segment& segment = run.slice->segments[i];
     begin_segment(run, i);
     if (segment.is_compute) {
-      run.computing = i;
-      run.left = run.slice->left_of(i, at, times_of(run));
-      run.since = now();
-      run.pace = pace_of(run);
-      set_run_alarm(slot);
+      compute(slot, i, run.slice->left_of(i, at, times_of(run)));
       return;
     }
     if (!segment.taken.nothing()) {
@@ -337,6 +333,15 @@ class OpenRuns {
     }
     network_.at(now(), {Alarm::What::Latency, slot, i});  // it ends just now
     run.part[i] = static_cast<std::uint32_t>(segment.parts.size());
+  }
+
+  void compute(std::uint32_t slot, std::uint32_t i, Seconds left) {
+    OpenRun& run = runs_[slot];
+    run.computing = i;
+    run.left = left;
+    run.since = now();
+    run.pace = pace_of(run);
+    set_run_alarm(slot);
   }
 
   static void begin_segment(OpenRun& run, std::uint32_t i) {
@@ -390,11 +395,7 @@ class OpenRuns {
     OpenRun& run = runs_[slot];
     const OpenSlice::Segment& segment = run.slice->segments[i];
     if (segment.is_compute) {
-      run.computing = i;
-      run.left = segment.duration;
-      run.since = now();
-      run.pace = pace_of(run);
-      set_run_alarm(slot);
+      compute(slot, i, segment.duration);
       return;
     }
     if (!segment.taken.nothing()) {
