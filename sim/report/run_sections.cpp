@@ -263,6 +263,13 @@ Section simulation_section(const Report& report) {
                   simulation.fold == FoldMode::Bound && simulation.exact ? ", here exact" : "",
                   to_text(simulation.wall)),
       Shown::PageOnly));
+  if (simulation.fold == FoldMode::Bound && !simulation.exact &&
+      report.step.breakdown[TimePart::Contention] > Seconds{}) {
+    section.rows.push_back(sentence(
+        "What collectives take from compute beside them (contention) depends on when they run, "
+        "and has no bound.",
+        Shown::PageOnly));
+  }
   if (simulation.rounds_counted > 0) {
     section.rows.push_back(sentence(
         fmt::format("Its rounds of {} repeat exactly: {} of them {} counted, not played.",
