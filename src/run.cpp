@@ -73,8 +73,13 @@ void check_options(const RunOptions& options, const std::vector<Output>& outputs
     refuse("--gantt", "has no effect with --crosscheck, which plays the step several times",
            "leave one of the two out");
   }
-  if (options.brief && options.drawing.gantt) {
-    refuse("--gantt", "contradicts --brief", "leave one of the two out");
+  for (const auto& [asked, option] :
+       {std::pair(options.drawing.gantt, "--gantt"),
+        std::pair(options.sensitivity, "--sensitivity"), std::pair(options.memory, "--memory"),
+        std::pair(options.parameters, "--parameters")}) {
+    if (options.brief && asked) {
+      refuse(option, "contradicts --brief", "leave one of the two out");
+    }
   }
   check_sensitivity(options.sensitivity, options.crosscheck      ? "--crosscheck"
                                          : options.drawing.gantt ? "--gantt"

@@ -1,7 +1,10 @@
 #include "sim/collective/gates.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <optional>
+#include <set>
 #include <utility>
 
 namespace danlu {
@@ -9,31 +12,49 @@ namespace {
 
 using Order = std::vector<int>;  // positions
 
+/// How many gates a NIC should have, of NICs with so many members each: of m at most on each, all
+/// carry a part of the traffic, and the fullest m of these.
+int gates_of_nic(const std::map<int, int>& sharing) {
+  int best = 1;
+  double least = 2;  // what the fullest NIC carries
+  for (const auto& [nic, most] : sharing) {
+    int gates = 0;
+    for (const auto& [other, members] : sharing) {
+      gates += std::min(members, most);
+    }
+    const double carried = static_cast<double>(most) / gates;
+    if (carried < least || (carried == least && most > best)) {
+      least = carried;
+      best = most;
+    }
+  }
+  return best;
+}
+
 /// Members of a node whose traffic has a NIC to itself, as far as it had one when all NICs lived:
 /// those whose own lives, and of the others those whose stand-in is not busy with the group.
 Order gates_of_node(const Cluster& cluster, std::span<const int> ranks, const Order& members) {
   const Nodes& nodes = cluster.inside;
   const auto gpu = [&](int member) { return ranks[static_cast<std::size_t>(member)]; };
   std::map<int, int> sharing;  // by NIC: members when all lived
-  std::map<int, int> gates;    // by NIC: gates so far
-  int most = 0;
   for (const int member : members) {
-    most = std::max(most, ++sharing[nodes.nic_of(gpu(member))]);
+    ++sharing[nodes.nic_of(gpu(member))];
+  }
+  const int most = gates_of_nic(sharing);
+  std::map<int, int> gates;  // by NIC
+  std::set<int> chosen;
+  for (const bool own : {true, false}) {
+    for (const int member : members) {
+      const std::optional<int> nic = nodes.exit_of(gpu(member));
+      if (own == (nic == nodes.nic_of(gpu(member))) && gates[nic.value_or(0)] < most) {
+        ++gates[nic.value_or(0)];
+        chosen.insert(member);
+      }
+    }
   }
   Order found;
-  const auto is_own = [&](int member) {
-    return nodes.exit_of(gpu(member)) == nodes.nic_of(gpu(member));
-  };
-  for (const int member : members) {
-    if (is_own(member)) {
-      ++gates[nodes.nic_of(gpu(member))];
-    }
-  }
-  for (const int member : members) {
-    if (is_own(member) || gates[nodes.exit_of(gpu(member)).value_or(0)]++ < most) {
-      found.push_back(member);
-    }
-  }
+  std::copy_if(members.begin(), members.end(), std::back_inserter(found),
+               [&](int member) { return chosen.contains(member); });
   return found;
 }
 
@@ -77,7 +98,10 @@ std::vector<std::vector<int>> gates_of(const Cluster& cluster, std::span<const i
   const bool alike = std::all_of(nodes.begin(), nodes.end(), [&](const Order& members) {
     return members.size() == nodes.front().size();
   });
-  if (!alike || cluster.inside.dead_nics().empty()) {
+  const TopologySpec& topology = cluster.spec.topology;
+  const bool all_have_one =
+      cluster.inside.dead_nics().empty() && topology.nics_per_node >= topology.gpus_per_node;
+  if (!alike || all_have_one) {
     return nodes;
   }
   std::vector<Order> gates;

@@ -97,8 +97,31 @@ std::optional<long> number_of(const Draft& draft, std::string_view name) {
   return is_auto(draft.given(name)) ? std::nullopt : draft.whole(name);
 }
 
+/// DeepSpeed refuses a batch that is not microbatch x accumulation x replicas
+/// (DeepSpeedConfig._batch_assertion); accumulation that is not given is what makes it so.
+void check_batch(const Draft& draft) {
+  const std::optional<long> global = number_of(draft, "train_batch_size");
+  const std::optional<long> micro = number_of(draft, "train_micro_batch_size_per_gpu");
+  const std::optional<long> replicas = draft.replicas();
+  if (!global || !micro || !replicas || draft.options().global_batch) {
+    return;
+  }
+  const std::optional<long> steps = number_of(draft, "gradient_accumulation_steps");
+  const long together = *micro * *replicas;
+  const long given = steps.value_or(together > 0 ? *global / together : 0);
+  if (*global != together * given) {
+    throw InputError(draft.given("train_batch_size")
+                         ->problem(fmt::format("{} sequences are not {} of a microbatch x {} "
+                                               "steps of accumulation x {} replicas = {}",
+                                               *global, *micro, given, *replicas, together * given),
+                                   "DeepSpeed refuses such a file; --gpus says how many replicas "
+                                   "there are, --global-batch another batch"));
+  }
+}
+
 /// Global batch = microbatch x accumulation x replicas: two of them and the replicas give all.
 void finish_batch(Draft& draft) {
+  check_batch(draft);
   const std::optional<long> global = draft.options().global_batch
                                          ? std::optional<long>(draft.options().global_batch)
                                          : number_of(draft, "train_batch_size");

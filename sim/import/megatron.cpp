@@ -193,6 +193,9 @@ const std::vector<FlagRow>& rows() {
       {"--accumulate-allreduce-grads-in-fp32", "training.gradients", On, "", {{"", "fp32"}}},
       {"--recompute-granularity|--recompute-activations|--checkpoint-activations",
        "training.recompute", Fact},
+      {"--activations-checkpoint-method|--activations-checkpoint-num-layers",
+       "training.recompute|training.recompute_layers|training.recompute_unit", Fact,
+       "of 2021: full, with the method and the layers of the two flags below"},
       {"--recompute-modules", "training.recompute", Fact, "core_attn without it"},
       {"--recompute-method", "training.recompute_layers|training.recompute_unit", Fact,
        "block: so many layers of a chunk; uniform: layers of which one input is kept"},
@@ -422,24 +425,26 @@ void finish_precision(Draft& draft) {
 
 void finish_recompute(Draft& draft) {
   const GivenFlag* granularity = draft.given("--recompute-granularity");
-  const GivenFlag* old = draft.given("--recompute-activations|--checkpoint-activations");
+  const GivenFlag* old = draft.given(
+      "--recompute-activations|--checkpoint-activations|--activations-checkpoint-method");
   if (granularity == nullptr && old == nullptr) {
     return;
   }
   const GivenFlag* from = granularity != nullptr ? granularity : old;
   const bool full = granularity != nullptr ? granularity->value == "full"
-                                           : old->name == "--checkpoint-activations";
+                                           : old->name != "--recompute-activations";
   if (!full) {
     take_recomputed_parts(draft, *from, draft.given("--recompute-modules"));
     return;
   }
   draft.set("training.recompute", "full", from);
-  const std::optional<long> layers = draft.whole("--recompute-num-layers");
-  const GivenFlag* method = draft.given("--recompute-method");
+  constexpr std::string_view kLayers = "--recompute-num-layers|--activations-checkpoint-num-layers";
+  const std::optional<long> layers = draft.whole(kLayers);
+  const GivenFlag* method = draft.given("--recompute-method|--activations-checkpoint-method");
   if (layers && method != nullptr) {
     draft.set(method->value == "block" ? "training.recompute_layers" : "training.recompute_unit",
-              std::to_string(*layers), draft.given("--recompute-num-layers"),
-              fmt::format("--recompute-method {}", method->value));
+              std::to_string(*layers), draft.given(kLayers),
+              fmt::format("{} {}", method->name, method->value));
   }
 }
 

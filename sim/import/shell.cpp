@@ -268,7 +268,24 @@ class ScriptReader {
                        [](const ShellWord& word) { return word.text.ends_with(".py"); });
   }
 
+  /// Lines that begin with a flag, which no command does: a file of arguments alone, as one.
+  std::vector<ShellWord> take_bare_lines() {
+    std::vector<ShellWord> bare;
+    std::erase_if(commands_, [&](const std::vector<ShellWord>& command) {
+      const bool is_bare = command.front().text.starts_with("--");
+      if (is_bare) {
+        bare.insert(bare.end(), command.begin(), command.end());
+      }
+      return is_bare;
+    });
+    return bare;
+  }
+
   ShellScript choose() {
+    std::vector<ShellWord> bare = take_bare_lines();
+    if (!bare.empty()) {
+      commands_.push_back(bare);
+    }
     std::vector<ShellWord> best;
     long most = 0;
     for (const bool python : {true, false}) {
@@ -291,6 +308,13 @@ class ScriptReader {
       notes_.emplace_back(
           "no command with flags was found: the flags of all variables are taken together");
       best = std::move(loose);
+    }
+    if (!bare.empty() && !best.empty() &&
+        best.front().position.line != bare.front().position.line) {
+      notes_.push_back(fmt::format(
+          "line {} begins with a flag and is of no command (a backslash may be missing before it): "
+          "what begins so is left out, {} flags",
+          bare.front().position.line, flags_in(bare)));
     }
     if (!uncertain_.empty()) {
       notes_.push_back(

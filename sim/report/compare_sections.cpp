@@ -198,6 +198,26 @@ Section breakdown(Reports reports) {
   return section;
 }
 
+/// What the tokens of a run take, nothing failing; scenarios without training.tokens have none.
+Section whole_runs(Reports reports) {
+  Section section{.heading = "Whole run, nothing failing", .columns = columns_of(reports)};
+  if (!any_of(reports, [](const Report& r) { return r.run.has_value(); })) {
+    return section;
+  }
+  const auto add = [&](std::string_view label,
+                       const std::function<Figure(const RunReport&)>& figure) {
+    section.rows.push_back(row_of(label, reports, [&](const Report& r) {
+      return r.run ? figure(*r.run) : Figure::absent();
+    }));
+  };
+  add("tokens", [](const RunReport& r) { return Figure::number(r.tokens, thousands(r.tokens)); });
+  add("days", [](const RunReport& r) { return Figure::amount(r.days, "days"); });
+  add("GPU-years", [](const RunReport& r) { return Figure::amount(r.gpu_years, "GPU-years"); });
+  add("energy", [](const RunReport& r) { return Figure::amount(r.energy_mwh, "MWh"); });
+  add("cost", [](const RunReport& r) { return Figure::amount(r.cost_usd, "USD"); });
+  return section;
+}
+
 /// Campaigns side by side; runs without one have none to show.
 Section campaigns(Reports reports) {
   Section section{.heading = "With faults", .columns = columns_of(reports)};
@@ -231,11 +251,7 @@ Section campaigns(Reports reports) {
     }
   }
   if (any_of(reports, [](const Report& r) { return r.faults && r.faults->cost_usd; })) {
-    add("cost", [](const FaultsReport& f) {
-      return f.cost_usd
-                 ? Figure::number(*f.cost_usd, fmt::format("{} USD", figure(*f.cost_usd)), "USD")
-                 : Figure::absent();
-    });
+    add("cost", [](const FaultsReport& f) { return Figure::amount(f.cost_usd, "USD"); });
   }
   return section;
 }
@@ -296,7 +312,7 @@ Document comparison_of(Reports reports) {
   Document document{.schema = "danlu.compare/1", .title = "Side by side"};
   document.sections = {legend(reports),        differences(reports), figures(reports),
                        communication(reports), breakdown(reports),   elasticities(reports),
-                       campaigns(reports)};
+                       whole_runs(reports),    campaigns(reports)};
   for (std::size_t i = 1; i < reports.size(); ++i) {
     const std::string key = fmt::format("differences.{}", i - 1);
     document.sections.push_back(step_difference(key, reports.front(), reports[i]));

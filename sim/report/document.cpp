@@ -36,6 +36,9 @@ Figure Figure::words(std::string_view text) {
 Figure Figure::number(double value, std::string text, std::string_view unit) {
   return {value, std::move(text), unit};
 }
+Figure Figure::amount(const std::optional<double>& value, std::string_view unit) {
+  return value ? number(*value, fmt::format("{} {}", figure(*value), unit), unit) : absent();
+}
 Figure Figure::share(double fraction) {
   return {fraction, percent(fraction), ""};
 }

@@ -39,6 +39,7 @@ struct Figure {
   static Figure count(int number);
   static Figure words(std::string_view text);
   static Figure number(double value, std::string text, std::string_view unit = "");
+  static Figure amount(const std::optional<double>& value, std::string_view unit);  // "12.34 USD"
   static Figure share(double fraction);
   static Figure share(const std::optional<double>& fraction);
   static Figure time(Seconds time);

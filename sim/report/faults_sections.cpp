@@ -36,11 +36,6 @@ Figure quantity(double value) {
   return Figure::number(value, figure(value));
 }
 
-Figure dollars(const std::optional<double>& value) {
-  return value ? Figure::number(*value, fmt::format("{} USD", figure(*value)), "USD")
-               : Figure::absent();
-}
-
 /// What a statistic has, by key.
 std::vector<std::pair<std::string, double>> parts_of(const CampaignStatistic& of) {
   return {{"mean", of.mean},     {"stderr", of.stderr_of_mean},
@@ -127,11 +122,11 @@ void add_success(const FaultsReport& faults, std::vector<Row>& rows) {
 void add_cost(const FaultsReport& faults, std::vector<Row>& rows) {
   rows.push_back({.key = "cost_usd",
                   .label = "cost",
-                  .cells = {dollars(faults.cost_usd)},
+                  .cells = {Figure::amount(faults.cost_usd, "USD")},
                   .note = faults.cost_usd ? "" : "no price known: set cluster.price"});
   Row free{.key = "fault_free_cost_usd",
            .label = "cost without faults",
-           .cells = {dollars(faults.fault_free_cost_usd)},
+           .cells = {Figure::amount(faults.fault_free_cost_usd, "USD")},
            .shown = Shown::Beside};
   if (faults.fault_free_cost_usd) {
     free.note = fmt::format("{} without faults", free.cells[0].text);

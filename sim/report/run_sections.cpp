@@ -29,7 +29,7 @@ Section memory(const MemoryReport& memory) {
   add("optimizer_bytes", "optimizer state", use.optimizer);
   add("activations_bytes", "activations", use.moment.activations);
   if (use.gathered > Bytes{}) {
-    add("gathered_bytes", "gathered weights", use.gathered);
+    add("gathered_bytes", "units in flight", use.gathered);
   }
   if (use.framework > Bytes{}) {
     add("framework_bytes", "framework", use.framework);
@@ -203,17 +203,12 @@ Section whole_run(const Report& report) {
        .shown = run.gpu_years_8tp ? Shown::Everywhere : Shown::OffPage},
       {.key = "energy_mwh",
        .label = "energy",
-       .cells = {run.energy_mwh
-                     ? Figure::number(*run.energy_mwh,
-                                      fmt::format("{} MWh", figure(*run.energy_mwh)), "MWh")
-                     : Figure::absent()},
+       .cells = {Figure::amount(run.energy_mwh, "MWh")},
        .note = run.energy_mwh ? "at the nodes' nameplate power, without cooling"
                               : "no power known: set cluster.node.power"},
       {.key = "cost_usd",
        .label = "cost",
-       .cells = {run.cost_usd ? Figure::number(*run.cost_usd,
-                                               fmt::format("{} USD", figure(*run.cost_usd)), "USD")
-                              : Figure::absent()},
+       .cells = {Figure::amount(run.cost_usd, "USD")},
        .note = run.cost_usd
                    ? fmt::format("at {} USD per GPU-hour", figure(*run.cost_usd / run.gpu_hours))
                    : "no price known: set cluster.price"}};

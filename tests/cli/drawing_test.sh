@@ -97,6 +97,10 @@ refused 'a drawing of a cross-check' \
 hint: leave one of the two out' run "$lesson" --crosscheck --gantt
 refused 'a drawing instead of the verdict' '--gantt: error: contradicts --brief
 hint: leave one of the two out' run "$lesson" --brief --gantt
+for option in --sensitivity --memory --parameters; do
+  refused "a brief report with $option" "$option: error: contradicts --brief
+hint: leave one of the two out" run "$lesson" --brief "$option"
+done
 refused 'a drawing instead of what resources are worth' \
   '--sensitivity: error: has no effect with --gantt, which prints no report
 hint: leave one of the two out' run "$lesson" --sensitivity --gantt

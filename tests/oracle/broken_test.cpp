@@ -82,6 +82,21 @@ TEST(DeadNics, RingsUseTheNicsThatAreLeft) {
   }
 }
 
+// 8 GPUs behind fewer NICs: a ring for each NIC, or as many as all NICs carry evenly. With 7 the
+// eighth ring would make one NIC carry two eighths instead of all a seventh; with 4 each carries two
+// of 8.
+TEST(FewerNics, RingsLoadThemEvenly) {
+  const Bytes size{16.0 * 8 * 7 * 6 * 5 * 1000};
+  for (const auto& [nics, rings] :
+       std::vector<std::pair<int, std::size_t>>{{8, 8}, {7, 7}, {6, 6}, {5, 5}, {4, 8}, {2, 8}}) {
+    ClusterSpec spec = plain_cluster(2, 8, 1000_GBps, 10_GBps, 2_us).spec;
+    spec.topology.nics_per_node = nics;
+    const Ring found = all_reduce(spec, size);
+    EXPECT_EQ(found.rings, rings) << nics;
+    EXPECT_TRUE(near(found.bytes, 2 * 15.0 / 16 * size.value / nics / 10e9)) << nics;
+  }
+}
+
 // One rank of each node takes part, so its traffic has NIC 2 to itself when its own is dead: as
 // fast as before. So it is with a second rank that has another NIC.
 TEST(DeadNics, AGroupMovesToNicsThatItDoesNotUse) {

@@ -45,7 +45,7 @@ TEST(EqualParts, AreTakenOfRacks) {
   EXPECT_EQ(found.cluster.nodes(), 4);
   EXPECT_TRUE(says(found,
                    "256 GPUs are taken as equal parts, 64 of each of 4 nodes of 72 GPUs "
-                   "(node.gpus: 64)"));
+                   "(node.gpus: 64); cost and energy are those of the 256 alone"));
 }
 
 TEST(EqualParts, LeaveWholeRacksAndTheUsersAlone) {
