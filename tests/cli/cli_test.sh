@@ -277,10 +277,21 @@ call collective --topology h100-superpod --gpus 1024 --min 1GiB --max 1GiB --col
 expect 'too many messages exit 1' 1 "$code"
 # 8 rings x 1024 ranks x 2 x 1023 steps
 expect_has 'and are counted' 'stepwise there are 1.68e+07 messages' "$err"
-# 210,000 x 2.4 kB, and 20 us each
-call collective --topology h100-superpod --gpus 210000 --min 1GiB --max 1GiB --algorithm ring
+# Without its engine danlu is not whole, as without its presets.
+mkdir "$work/bare"
+cp "$danlu" "$work/bare/danlu"
+DANLU_TOPOLOGIES=$root/topologies "$work/bare/danlu" run scenarios/learn/01-one-gpu.yaml \
+  >"$work/bare/out" 2>"$work/bare/err"
+expect 'no engine exits 2' 2 $?
+expect_has 'says what is missing' 'libdanlu_engine.so: error: the engine cannot be loaded: ' \
+  "$(<"$work/bare/err")"
+expect_has 'and where it belongs' 'hint: it stands in ../lib or ../lib/danlu beside' \
+  "$(<"$work/bare/err")"
+expect 'and prints no result' '' "$(<"$work/bare/out")"
+# 300,000 x 1 kB, and 3.5 us each
+call collective --topology h100-superpod --gpus 300000 --min 1GiB --max 1GiB --algorithm ring
 expect 'a large collective says what it takes' \
-  "note: the links of 210000 GPUs are to be laid out, which take about 4.200 s and 480.7 MiB of \
+  "note: the links of 300000 GPUs are to be laid out, which take about 1.050 s and 286.1 MiB of \
 memory
 hint: fewer GPUs" "$err"
 call collective --topology h100-superpod --gpus 16384 --op all-to-all --min 1GiB --max 1GiB
