@@ -58,14 +58,14 @@ int check_files(const std::vector<std::filesystem::path>& files, const CommonOpt
       const Scenario scenario = load_scenario(file, options);
       const MemoryReport memory = check_scenario(scenario);
       const Bytes peak = memory.use.peak();
-      const MemoryTrust trust = memory_trust_in(
-          scenario.workload, scenario.cluster.topology.gpus_per_node, published);
+      const MemoryTrust trust =
+          memory_trust_in(scenario.workload, scenario.cluster.topology.gpus_per_node, published);
       notes = scenario.notes;
       fits = memory.fits();
       of_memory = memory_json(memory, trust);
       if (fits_within_error_only(trust, peak, memory.capacity)) {
-        notes.push_back(
-            fmt::format("{}; {}", fits_text(memory), memory_trust_text(trust, peak, memory.capacity)));
+        notes.push_back(fmt::format("{}; {}", fits_text(memory),
+                                    memory_trust_text(trust, peak, memory.capacity)));
       }
       if (!fits) {
         exit_code = std::max(exit_code, kExitCannotRun);

@@ -330,8 +330,8 @@ std::string csv_of(const Validation& validation) {
     }
     const auto peak = peaks.find(point.id);
     text += fmt::format(
-        "{},{},{},{},{},{},{},{},{}\n", point.published, point.simulated, point.unit,
-        point.error(), csv_cell(point.gpu), point.gpus > 0 ? fmt::format("{}", point.gpus) : "",
+        "{},{},{},{},{},{},{},{},{}\n", point.published, point.simulated, point.unit, point.error(),
+        csv_cell(point.gpu), point.gpus > 0 ? fmt::format("{}", point.gpus) : "",
         csv_cell(point.profile), csv_cell(point.repeats),
         peak == peaks.end()
             ? ","

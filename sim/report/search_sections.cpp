@@ -192,10 +192,9 @@ Section best_plans(const SearchReport& search) {
         sentence(fmt::format("the scenario as it stands {}", search.own_obstacle)));
   }
   if (best.memory_trust) {
-    section.rows.push_back(
-        sentence(fmt::format("memory of the first: {}",
-                             memory_trust_text(*best.memory_trust, best.memory.use.peak(),
-                                               best.memory.capacity))));
+    section.rows.push_back(sentence(fmt::format(
+        "memory of the first: {}",
+        memory_trust_text(*best.memory_trust, best.memory.use.peak(), best.memory.capacity))));
   }
   return section;
 }

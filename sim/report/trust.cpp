@@ -45,9 +45,8 @@ std::string prediction_text(const Trust& trust) {
   if (trust.in_sample == trust.runs) {
     return ", their publishers' runs being in the fits";
   }
-  return fmt::format(
-      ", each predicted without its publisher's runs{}",
-      trust.in_sample == 0 ? "" : fmt::format(" (but {} of them)", trust.in_sample));
+  return fmt::format(", each predicted without its publisher's runs{}",
+                     trust.in_sample == 0 ? "" : fmt::format(" (but {} of them)", trust.in_sample));
 }
 
 /// Which published peaks these are: "62 published peaks like this one (nanotron, tensor)".
@@ -60,10 +59,10 @@ std::string peaks_text(const MemoryTrust& trust) {
       return fmt::format("nothing of this kind ({}); the {} published peaks of {}", trust.kind,
                          trust.peaks, trust.framework);
     default:
-      return fmt::format("{}; all {} published peaks",
-                         trust.framework.empty() ? "no framework is named"
-                                                 : "too few with " + trust.framework,
-                         trust.peaks);
+      return fmt::format(
+          "{}; all {} published peaks",
+          trust.framework.empty() ? "no framework is named" : "too few with " + trust.framework,
+          trust.peaks);
   }
 }
 
@@ -91,11 +90,12 @@ std::string memory_trust_text(const MemoryTrust& trust, Bytes peak, Bytes capaci
     return "no published peak";
   }
   return fmt::format(
-      "{} are met within {} (median) and {} (90th percentile), nine of ten are at most {:.2f} times "
+      "{} are met within {} (median) and {} (90th percentile), nine of ten are at most {:.2f} "
+      "times "
       "what is simulated{}",
       peaks_text(trust), percent(*trust.median_abs), percent(*trust.p90_abs), *trust.p90_times,
       fits_within_error_only(trust, peak, capacity)
-          ? fmt::format("; here that is {} of {}: this fits within the error only",
+          ? fmt::format("; that would be {} here, of {}: it fits within this error only",
                         to_text(trust.may_need(peak)), to_text(capacity))
           : "");
 }

@@ -4,9 +4,9 @@
 //
 //   embedding | norms of both | join [T, h/t, 2h] | a layer | final norm | logits | loss
 //
-// The last stage holds it, and so a copy of the table of tokens where that is not the head's. Or the
-// part before the head does (parallelism.prediction_before_head, Megatron-core's layouts with m|L),
-// which sends what it made beside what the layers made; its logits and loss are then the head's:
+// The last stage holds it, and so a copy of the table of tokens where that is not the head's. Or
+// the part before the head does (parallelism.prediction_before_head, Megatron-core's layouts with
+// m|L), which sends what it made beside what the layers made; its logits are then the head's:
 //
 //   ... layers | embedding to final norm of each --[layers' output, one array each]--> head: the
 //   model's final norm (Megatron-core has it behind the last layer), 1 + n times logits and loss

@@ -316,9 +316,9 @@ struct Workload {
     const int behind = parallelism.prediction_before_head ? 1 : 0;
     return model.prediction_layers > 0 && placement().part(at) == placement().parts() - 1 - behind;
   }
-  /// Arrays that go from there to the part that follows, and whose gradients come back: of a decoder
-  /// the encoder's output, too, on which all its stages draw; and what each layer that predicts more
-  /// made, where its logits are behind.
+  /// Arrays that go from there to the part that follows, and whose gradients come back: of a
+  /// decoder the encoder's output, too, on which all its stages draw; and what each layer that
+  /// predicts more made, where its logits are behind.
   double arrays_behind(PlacedChunk at) const {
     return decodes(at)                                          ? decoder_arrays()
            : parallelism.prediction_before_head && predicts(at) ? 1 + model.prediction_layers

@@ -46,8 +46,7 @@ Scenario staged(const std::string& plan, const std::vector<std::string>& more = 
   return load_scenario_text(text, "own.yaml", testing::shipped_presets(more));
 }
 
-const std::string kApart =
-    "pipeline: 4, stage_layers: [3, 3, 0, 0], prediction_before_head: true";
+const std::string kApart = "pipeline: 4, stage_layers: [3, 3, 0, 0], prediction_before_head: true";
 
 TEST(PredictionBeforeHead, ItsPartHoldsTheLayersAndTheTable) {
   const Workload w = staged(kApart).workload;
@@ -129,10 +128,9 @@ TEST(PredictionBeforeHead, LinksCarryWhatIsSent) {
 }
 
 TEST(PredictionBeforeHead, FoldedIsUnfolded) {
-  for (const char* plan :
-       {"tensor: 2, pipeline: 4, stage_layers: [3, 3, 0, 0]",
-        "tensor: 2, sequence: true, pipeline: 4, stage_layers: [3, 2, 1, 0]",
-        "pipeline: 4, zero: 1, stage_layers: [0, 6, 0, 0]"}) {
+  for (const char* plan : {"tensor: 2, pipeline: 4, stage_layers: [3, 3, 0, 0]",
+                           "tensor: 2, sequence: true, pipeline: 4, stage_layers: [3, 2, 1, 0]",
+                           "pipeline: 4, zero: 1, stage_layers: [0, 6, 0, 0]"}) {
     SCOPED_TRACE(plan);
     const std::string apart = std::string(plan) + ", prediction_before_head: true";
     const auto end = [&](const std::string& fold) {

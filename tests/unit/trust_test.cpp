@@ -34,8 +34,8 @@ Report pipeline_run(std::string gpu, std::string framework) {
   return report;
 }
 
-void add_runs(PublishedRuns& runs, int count, const std::string& kind,
-              const std::string& profile, double error) {
+void add_runs(PublishedRuns& runs, int count, const std::string& kind, const std::string& profile,
+              double error) {
   for (int i = 0; i < count; ++i) {
     runs.steps.push_back({.id = fmt::format("{}-{}-{}", kind, profile, i),
                           .device = "A100",
@@ -61,10 +61,11 @@ TEST(Trust, IsOfTheNearestRunsThatAreEnough) {
   EXPECT_EQ(trust.most_gpus, 8 << 4);
   EXPECT_TRUE(near(*trust.median_abs, 0.03, 1e-12));
   EXPECT_TRUE(near(*trust.mean, -0.03, 1e-12));
-  EXPECT_EQ(trust_text(trust),
-            "5 published runs like this one (A100, megatron-core, pipeline, 8 to 128 GPUs) are met "
-            "within 3.0 % (median) and 3.0 % (90th percentile), their publishers' runs being in the "
-            "fits");
+  EXPECT_EQ(
+      trust_text(trust),
+      "5 published runs like this one (A100, megatron-core, pipeline, 8 to 128 GPUs) are met "
+      "within 3.0 % (median) and 3.0 % (90th percentile), their publishers' runs being in the "
+      "fits");
 
   trust = trust_in(pipeline_run("A100 80", "nemo"), runs);  // two are too few
   EXPECT_EQ(trust.likeness, Likeness::OtherFrameworks);
@@ -145,7 +146,7 @@ TEST(Trust, OfMemoryIsOfPublishedPeaks) {
   EXPECT_EQ(memory_trust_text(same, Bytes{64 * kGiB}, card), met);  // 64 * 1.25 = 80
   EXPECT_FALSE(fits_within_error_only(same, Bytes{64 * kGiB}, card));
   EXPECT_EQ(memory_trust_text(same, Bytes{72 * kGiB}, card),
-            met + "; here that is 90 GiB of 80 GiB: this fits within the error only");
+            met + "; that would be 90 GiB here, of 80 GiB: it fits within this error only");
   EXPECT_TRUE(fits_within_error_only(same, Bytes{72 * kGiB}, card));
   EXPECT_FALSE(fits_within_error_only(same, Bytes{81 * kGiB}, card));  // does not fit anyway
 

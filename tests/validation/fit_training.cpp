@@ -507,8 +507,7 @@ int main(int argc, char** argv) {
     words.resize(words.size() - 2);
   }
   if (words.size() < 2 || words.size() > 3) {
-    fmt::print(stderr,
-               "usage: fit_training TABLE.csv TOPOLOGIES [CACHE.csv] [--left-out FILE]\n");
+    fmt::print(stderr, "usage: fit_training TABLE.csv TOPOLOGIES [CACHE.csv] [--left-out FILE]\n");
     return 2;
   }
   words.resize(3);
