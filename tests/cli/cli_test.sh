@@ -146,9 +146,15 @@ expect_has 'a hint says when it fits tightly' 'GiB, which is tight, and a step t
 expect 'the fastest first' "$(grep '^hint.* takes ' <<<"$err" | sed 's/.*takes //' | sort -n)" \
   "$(grep '^hint.* takes ' <<<"$err" | sed 's/.*takes //')"
 
+# It fits, but not if it needs as much as one in ten published peaks.
+call check "$selective"
+expect 'what fits within the error is ok' 0 "$code"
+expect_has 'and is told' 'it fits within this error only' "$out"
+call check "$selective" --json
+expect_has 'also to programs' '"fits_within_error_only": true' "$out"
 call run --brief "$selective"
 expect 'the verdict exits 0' 0 "$code"
-expect 'and is five lines' 5 "$(wc -l <<<"$out")"
+expect 'and is six lines' 6 "$(wc -l <<<"$out")"
 verdict=$out
 expect_has 'does it fit' 'fits in memory: ' "$out"
 expect_has 'what limits the step' 'limited by matrix products' "$out"
@@ -162,7 +168,7 @@ call run --json --no-advice "$selective" $change
 expect_has 'as it was played' "\"time_s\": $saved" "$out"
 expect_has 'nothing is tried unasked' '"saving": null' "$out"
 call run "$selective"
-expect 'the report begins with it' "$verdict" "$(head -5 <<<"$out")"
+expect 'the report begins with it' "$verdict" "$(head -6 <<<"$out")"
 
 printf '%s\n' "extends: $PWD/$selective" 'name: same' 'parallelism: {overlap: {data: true}}' \
   >"$work/same.yaml"
