@@ -150,8 +150,8 @@ Limit limit_of(const Cluster& cluster, const Group& group, CollectiveOp op, Byte
   return found;
 }
 
-/// Says what it takes to list and fold the messages of all sizes: 1 to 4 us each, more where all
-/// pairs exchange. The limit of tasks is one of as much time.
+/// Says what it takes to list and fold the messages of all sizes, as seen in rings of 256 and 512
+/// ranks. They count as two thirds of a task each.
 void check_messages(const Group& group, CollectiveOp op, const std::vector<Line>& lines,
                     const SessionOptions& session) {
   double all = 0;
@@ -161,14 +161,14 @@ void check_messages(const Group& group, CollectiveOp op, const std::vector<Line>
     all += own;
     most = std::max(most, own);
   }
-  constexpr Seconds kTimeOfMessage{4e-6};
-  constexpr Bytes kMemoryOfMessage{350};
-  const Seconds time = kTimeOfMessage * all;
-  const double tasks = time / kTimeOfTask;
+  constexpr double kTasksOfMessage = 2.0 / 3;
+  constexpr Seconds kTimeOfMessage{1.2e-6};
+  constexpr Bytes kMemoryOfMessage{150};
+  const double tasks = kTasksOfMessage * all;
   allow_tasks(
       {.what = fmt::format("stepwise there are {:.3g} messages, like {:.2g} tasks", all, tasks),
        .count = tasks,
-       .time = time,
+       .time = kTimeOfMessage * all,
        .memory = kMemoryOfMessage * most,
        .ways_out = kFewerMessages},
       session);
@@ -192,8 +192,9 @@ void check_flows(const CollectiveGraph& sequence, double at_once, const SessionO
 /// Says what it takes to lay out a stream for every pair of GPUs, or of GPUs and nodes.
 void check_pairs(const Group& group, CollectiveOp op, const ForcedChoice& forced,
                  const SessionOptions& session) {
-  constexpr double kStreamsOfTask = 15;  // so many take as long as a task
-  constexpr Bytes kStream{90};           // with its route
+  constexpr double kStreamsOfTask = 15;  // so many count as one
+  constexpr Seconds kTimeOfStream{1e-6};
+  constexpr Bytes kStream{140};  // with its route
   const Algorithm algorithm =
       forced.algorithm.value_or(op == CollectiveOp::AllToAll ? Algorithm::Direct : Algorithm::Ring);
   const bool all_pairs = algorithm == Algorithm::Direct && op != CollectiveOp::SendReceive &&
@@ -211,7 +212,7 @@ void check_pairs(const Group& group, CollectiveOp op, const ForcedChoice& forced
   allow_tasks({.what = fmt::format("{} by {} over {} GPUs has {:.3g} streams", name_of(op),
                                    name_of(algorithm), group.size(), streams),
                .count = streams / kStreamsOfTask,
-               .time = kTimeOfTask * (streams / kStreamsOfTask),
+               .time = kTimeOfStream * streams,
                .memory = kStream * streams,
                .ways_out = std::move(ways)},
               session);
@@ -378,8 +379,8 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
     refuse("--gpus", std::move(problem), "");
   }
   degrade_cluster(spec, {topologies_folder(), common.overrides});
-  announce_layout(fmt::format("the links of {} GPUs are to be laid out", spec.gpus), spec, {20e-6},
-                  {2.4e3}, session);
+  announce_layout(fmt::format("the links of {} GPUs are to be laid out", spec.gpus), spec, {3.5e-6},
+                  {1e3}, session);
   const Cluster cluster = build_cluster(spec);
   std::vector<int> ranks(spec.gpus);
   std::iota(ranks.begin(), ranks.end(), 0);

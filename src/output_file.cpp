@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <csignal>
@@ -183,6 +184,15 @@ std::string ending_of(const fs::path& file) {
   return ending;
 }
 
+/// What an option writes, where its name alone says that.
+struct Written {
+  std::string_view option, ending, hint;
+};
+constexpr std::array kWritten{
+    Written{"--svg", ".svg", "it is a drawing as SVG; .svg.gz compresses it"},
+    Written{"--plot", ".svg", "it is a drawing as SVG; .svg.gz compresses it"},
+    Written{"--trace", ".json", "it is a trace for Perfetto; .json.gz compresses it"}};
+
 bool is_special(const fs::path& file) {
   std::error_code none;
   const fs::file_status status = fs::status(file, none);
@@ -295,6 +305,20 @@ void check_outputs(std::span<const Output> outputs) {
                "each needs a file of its own");
       }
     }
+  }
+}
+
+void check_endings(std::span<const Output> outputs) {
+  for (const auto& [option, file] : outputs) {
+    const auto* written = std::find_if(kWritten.begin(), kWritten.end(),
+                                       [&](const Written& of) { return of.option == option; });
+    const std::string name = fs::absolute(file).lexically_normal().string();
+    if (written == kWritten.end() || kind_of(file) == written->ending || is_special(file) ||
+        name.starts_with("/dev/") || name.starts_with("/proc/")) {
+      continue;
+    }
+    refuse(option, fmt::format("'{}' does not end in {}", file.string(), written->ending),
+           std::string(written->hint));
   }
 }
 

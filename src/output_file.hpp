@@ -46,4 +46,9 @@ struct Output {
 /// be written, or is the file of two options.
 void check_outputs(std::span<const Output> outputs);
 
+/// Throws InputError where a drawing or a trace would get the name of something else: "x.png".
+/// Devices, pipes and what lies in /dev and /proc may have any. For after it is known that nothing
+/// is written over what is read.
+void check_endings(std::span<const Output> outputs);
+
 }  // namespace danlu

@@ -167,7 +167,7 @@ Simulation play(const Scenario& scenario, Tries tries, const CommonOptions& comm
   Simulation simulation = simulate(scenario, session);
   Report& report = simulation.report;
   report.overrides = common.overrides;
-  report.trust = trust_in(report, read_validated_runs(topologies_folder() / "validated.csv"));
+  set_trust(report, read_published_runs(topologies_folder()));
   if (!report.memory.fits()) {
     report.remedies = memory_remedies(simulation, session);
     report.memory_hints = hints_of(report.remedies);

@@ -15,6 +15,7 @@
 #include "sim/report/writers.hpp"
 #include "sim/session/keep_memory.hpp"
 #include "sim/session/search_scale.hpp"
+#include "sim/session/trust.hpp"
 #include "src/commands.hpp"
 #include "src/output_file.hpp"
 #include "src/session.hpp"
@@ -69,6 +70,10 @@ int run_search(const SearchCommand& command, const CommonOptions& common) {
   try {
     if (command.gpus.empty()) {
       report = search(request, load, session);
+      const PublishedRuns runs = read_published_runs(topologies_folder());
+      for (RankedPlan& plan : report.best) {
+        set_trust(plan.report, runs);
+      }
       document = document_of(report);
     } else {
       document = document_of(search_scale(request, command.gpus, load, session));

@@ -67,6 +67,7 @@ std::vector<Scenario> load_beside(const std::vector<Output>& outputs,
       }
     }
   }
+  check_endings(outputs);
   return scenarios;
 }
 

@@ -22,8 +22,8 @@ Scenario load_file(const std::filesystem::path& file, const CommonOptions& commo
 std::vector<Scenario> load_files(std::span<const std::filesystem::path> files,
                                  const CommonOptions& common);
 
-/// Nothing is written over what is read: the scenarios, what they extend, their presets, tables.
-/// Returns the scenarios.
+/// Nothing is written over what is read: the scenarios, what they extend, their presets, tables;
+/// nor under the name of something else. Returns the scenarios.
 std::vector<Scenario> load_beside(const std::vector<Output>& outputs,
                                   const std::vector<std::filesystem::path>& files,
                                   const CommonOptions& common);

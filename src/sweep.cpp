@@ -356,12 +356,14 @@ int sweep_status(const fs::path& folder, const CommonOptions& common) {
 int sweep_collect(const SweepWork& work, const CommonOptions& common) {
   const Writer& writer = chosen_writer(common);
   const PointsTable table = table_of(work.out);
-  for (const Output& output : outputs_of(table, work.drawing)) {
+  const std::vector<Output> outputs = outputs_of(table, work.drawing);
+  for (const Output& output : outputs) {
     if (lies_in_sweep(work.folder, output.file)) {
       refuse(output.option, fmt::format("'{}' is a file of the sweep", shown(output.file.string())),
              output.hint(""));
     }
   }
+  check_endings(outputs);
   const SweepPlan plan = read_plan(work.folder);
   const SweepReport report = with_points(plan.report, read_results(work.folder, plan));
   std::optional<SweepPlot> plot;

@@ -215,8 +215,8 @@ int show_topology(const TopologyOptions& options, const CommonOptions& common) {
   }
   degrade_cluster(spec, {folder, common.overrides});
   // Of a mesh the max-flow for its bisection takes longest: links x GPUs of a node.
-  const Seconds of_gpu{4e-6 + (spec.topology.scale_up == ScaleUpKind::Mesh ? 1e-8 : 0) * 12 *
-                                  spec.topology.gpus_per_node};
+  const Seconds of_gpu{6.5e-6 + (spec.topology.scale_up == ScaleUpKind::Mesh ? 1e-8 : 0) * 12 *
+                                    spec.topology.gpus_per_node};
   announce_layout(fmt::format("the links of {} GPUs are to be laid out", spec.gpus), spec, of_gpu,
                   {1.8e3}, session_options(common));
   const Cluster cluster = build_cluster(spec);

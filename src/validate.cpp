@@ -82,6 +82,7 @@ int run_validate(const ValidateOptions& options, const CommonOptions& common) {
     if (is_same_file(options.plot, options.table)) {
       refuse("--plot", "this would replace the table that is read");
     }
+    check_endings(std::vector{Output{"--plot", options.plot}});
   }
   SessionOptions session = session_options(common);
   session.processes = options.jobs;

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "sim/base/csv.hpp"
@@ -316,16 +318,24 @@ std::string markdown_of(const Validation& validation, const ValidateOptions& opt
 std::string csv_of(const Validation& validation) {
   std::string text =
       "id,source,device,framework,precision,kind,published,simulated,unit,error,gpu,gpus,profile,"
-      "repeats\n";
+      "repeats,published_peak,simulated_peak\n";
+  std::map<std::string_view, const ValidationPoint*> peaks;
+  for (const ValidationPoint& point : validation.memory) {
+    peaks[point.id] = &point;
+  }
   for (const ValidationPoint& point : validation.points) {
     for (const std::string& cell :
          {point.id, point.source, point.device, point.framework, point.precision, point.kind}) {
       text += csv_cell(cell) + ",";
     }
-    text += fmt::format("{},{},{},{},{},{},{},{}\n", point.published, point.simulated, point.unit,
-                        point.error(), csv_cell(point.gpu),
-                        point.gpus > 0 ? fmt::format("{}", point.gpus) : "",
-                        csv_cell(point.profile), csv_cell(point.repeats));
+    const auto peak = peaks.find(point.id);
+    text += fmt::format(
+        "{},{},{},{},{},{},{},{},{}\n", point.published, point.simulated, point.unit, point.error(),
+        csv_cell(point.gpu), point.gpus > 0 ? fmt::format("{}", point.gpus) : "",
+        csv_cell(point.profile), csv_cell(point.repeats),
+        peak == peaks.end()
+            ? ","
+            : fmt::format("{},{}", peak->second->published, peak->second->simulated));
   }
   return text;
 }

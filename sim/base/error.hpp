@@ -30,7 +30,7 @@ struct Problem {
 std::string format_problem(const Problem& problem);
 
 /// All problems found in the user's input, in file order. Thrown by sim/scenario and by nothing
-/// below it.
+/// below it, but for an installation that lacks a part (sim/engine/load_engine.cpp).
 class InputError : public std::runtime_error {
  public:
   explicit InputError(std::vector<Problem> problems);

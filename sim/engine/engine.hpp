@@ -31,7 +31,7 @@ Timeline simulate(const TaskGraph& graph, const EngineOptions& options = {});
 
 /// Loads SimGrid, which most of a short command's start would go to (docs/develop/speed.md): not
 /// before something is played. simulate() does so itself; who forks calls this before, so that
-/// every process has it. Throws CannotRun where the library cannot be loaded.
+/// every process has it. Throws InputError where the library cannot be loaded: danlu is not whole.
 void load_engine();
 
 }  // namespace danlu

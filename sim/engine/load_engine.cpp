@@ -15,9 +15,11 @@ Play find_play() {
   void* library = dlopen("libdanlu_engine.so", RTLD_LAZY | RTLD_LOCAL);  // never closed
   void* play = library != nullptr ? dlsym(library, "danlu_play") : nullptr;
   if (play == nullptr) {
-    throw CannotRun(fmt::format("the engine cannot be loaded: {}", dlerror()),
-                    "it stands in ../lib or ../lib/danlu beside the program's folder; install "
-                    "danlu by cmake --install, and SimGrid");
+    throw InputError(Problem{{"libdanlu_engine.so", 0, 0},
+                             fmt::format("the engine cannot be loaded: {}", dlerror()),
+                             "it stands in ../lib or ../lib/danlu beside the program's folder; "
+                             "install danlu by cmake --install, and SimGrid",
+                             ""});
   }
   return reinterpret_cast<Play>(play);
 }

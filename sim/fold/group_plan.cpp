@@ -57,6 +57,7 @@ Workload smallest(Workload w) {
   p.last_stage_layers.reset();
   p.stage_layers.clear();
   p.count_embedding_and_head = false;
+  p.prediction_before_head = false;
   w.model.layers = w.placement().parts();
   if (w.training.grid.empty()) {  // which is of a number of microbatches
     w.training.global_batch = w.training.micro_batch * p.data * 2 * p.pipeline;

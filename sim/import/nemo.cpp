@@ -190,8 +190,9 @@ const std::vector<FlagRow>& rows() {
         {"fp8", "8bit"}}},
       {"optimizer.optimizer_cpu_offload", "parallelism.offload.optimizer", On},
       {"model.cpu_offloading_num_layers", "parallelism.offload.activation_layers", Count},
-      {"model.pipeline_model_parallel_layout", "parallelism.stage_layers|training.schedule.chunks",
-       Fact, "layers of each part, in the model's order"},
+      {"model.pipeline_model_parallel_layout",
+       "parallelism.stage_layers|training.schedule.chunks|parallelism.prediction_before_head", Fact,
+       "layers of each part, in the model's order; of m on the part before that of L, the last"},
       {"model.micro_batch_size|train.micro_batch_size", "training.micro_batch", Count},
       {"model.global_batch_size|train.global_batch_size", "training.global_batch", Count},
       {"model.encoder_seq_length|model.data.seq_length|model.seq_length|dataset.sequence_length|"

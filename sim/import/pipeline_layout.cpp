@@ -58,10 +58,11 @@ std::optional<PipelineLayout> read_pipeline_layout(std::string_view text) {
   }
   PipelineLayout layout;
   const std::vector<std::string_view> parts = split(*whole, '|');
-  for (const std::string_view& part : parts) {
+  for (const std::string_view part : parts) {
     layout.layers.push_back(static_cast<int>(std::count(part.begin(), part.end(), 't')));
-    layout.predicts_before_end |=
-        part.find('m') != std::string_view::npos && &part != &parts.back();
+    if (part.find('m') != std::string_view::npos) {
+      layout.predicts = layout.layers.size() - 1;
+    }
   }
   return layout;
 }
@@ -78,12 +79,16 @@ void take_pipeline_layout(Draft& draft, const GivenFlag& given, long stages) {
   if (parts > stages) {
     draft.set("training.schedule.chunks", std::to_string(parts / stages), &given);
   }
-  if (layout->predicts_before_end) {
+  const std::size_t behind = layout->layers.size() - 1 - layout->predicts.value_or(0);
+  if (!layout->predicts || behind == 0) {
+    return;
+  }
+  if (behind == 1) {
+    draft.set("parallelism.prediction_before_head", "true", &given);
+  } else {
     draft.remark(
-        "layers that predict more (m) lie on the last part in danlu, with the loss (mL): where m "
-        "has "
-        "a part to itself, give that part one of the layers before it, as Et*3|(tt|)*28t|t|mL for "
-        "Et*3|(tt|)*29m|L");
+        "layers that predict more (m) lie on the last part in danlu, or on the one before it: "
+        "leave no empty part behind them");
   }
 }
 

@@ -14,8 +14,8 @@
 namespace danlu {
 
 struct PipelineLayout {
-  std::vector<int> layers;           // by part
-  bool predicts_before_end = false;  // a layer that predicts more lies on a part before the last
+  std::vector<int> layers;              // by part
+  std::optional<std::size_t> predicts;  // the last part with layers that predict more
 };
 
 /// Nothing where `text` is none.

@@ -1,6 +1,7 @@
 #include "sim/program/program.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "sim/program/walk.hpp"
@@ -82,8 +83,7 @@ class PassWriter {
 
   Program write(const Chunk& chunk) {
     const bool forward = kind_ == ActionKind::Forward;
-    const bool alone = !chunk.decodes || (forward && chunk.first);  // an array, as it arrives
-    const Block arriving = arrival(w_, alone ? 1 : w_.decoder_arrays());
+    const Block arriving = arrival(w_, forward ? chunk.arrays : chunk.gradients);
     const UnitsOfPass pass =
         units_of_pass(w_, model_, {chunk.layers, chunk.first, chunk.last, chunk.decodes}, order());
     const std::vector<std::size_t> gathered =
@@ -215,11 +215,14 @@ class PassWriter {
 }  // namespace
 
 Chunk chunk_at(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
+  const std::optional<PlacedChunk> before = w.placement().receiver(at, false);
   return {.layers = layers_of(w, model, at),
           .first = w.embeds(at),
           .last = w.placement().is_last(at),
           .takes_gradient = takes_gradient(w, model, at),
-          .decodes = w.decodes(at)};
+          .decodes = w.decodes(at),
+          .arrays = before ? w.arrays_behind(*before) : 1,
+          .gradients = w.arrays_behind(at)};
 }
 
 Program make_program(const Workload& w, const ModelBlocks& model, const Chunk& chunk,

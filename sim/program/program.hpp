@@ -67,6 +67,8 @@ struct Chunk {
   bool last = false;
   bool takes_gradient = true;  // of its output
   bool decodes = false;        // behind an encoder, whose output comes with its input, and goes on
+  double arrays = 1;           // that arrive from the part before, each as large as a boundary
+  double gradients = 1;        // the same of those that come back from the part behind
   auto operator<=>(const Chunk&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 

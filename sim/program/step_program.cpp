@@ -379,10 +379,9 @@ void add_sends(const Workload& w, const ModelBlocks& model, StepProgram& step) {
         const bool sends = forward || (to && takes[static_cast<std::size_t>(placement.part(*to))]);
         if (to && to->stage != from && sends) {
           const Takers& there = takers[static_cast<std::size_t>(to->stage)];
-          const bool both_decode = w.decodes(at) && w.decodes(*to);
           stage.sends.push_back({id, beside, placement.goes_on(at, forward),
                                  there.at({forward, to->chunk, action.microbatch}),
-                                 both_decode ? w.decoder_arrays() : 1});
+                                 w.arrays_behind(forward ? at : *to)});
         }
       });
     }

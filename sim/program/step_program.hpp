@@ -33,8 +33,7 @@ struct Send {
   bool beside = false;  // of a pair: what its second action made
   bool next = false;    // to the stage that follows, with the first one after the last; else before
   PassId taken{};       // of the stage there
-  double arrays = 1;    // of `sent` bytes; more: of a decoder, and the encoder's output, on which
-                        // all its stages draw
+  double arrays = 1;    // of `sent` bytes (Workload::arrays_behind)
   bool operator==(const Send&) const = default;
 };
 

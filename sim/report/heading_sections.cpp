@@ -50,6 +50,13 @@ Section verdict(const Report& report) {
     section.rows.push_back(
         sentence(fmt::format("validated: {}", trust_text(*report.trust)), Shown::PageOnly));
   }
+  if (report.memory_trust) {
+    section.rows.push_back(
+        sentence(fmt::format("memory validated: {}",
+                             memory_trust_text(*report.memory_trust, report.memory.use.peak(),
+                                               report.memory.capacity)),
+                 Shown::PageOnly));
+  }
   if (report.run) {
     section.rows.push_back(
         sentence(fmt::format("whole run {}{}", run_length(Seconds{report.run->days * kDay}),
@@ -118,11 +125,42 @@ Section trust(const std::optional<Trust>& trust) {
       off_page("kind", "", Figure::words(trust->kind)),
       off_page("own_figures", "own figures of the GPU", Figure::flag(trust->own_figures)),
       off_page("runs", "", Figure::count(trust->runs)),
+      off_page("in_sample", "with their publishers' runs in the fits",
+               Figure::count(trust->in_sample)),
       off_page("fewest_gpus", "fewest GPUs", count(trust->fewest_gpus)),
       off_page("most_gpus", "most GPUs", count(trust->most_gpus)),
       off_page("median_abs_error", "median error", Figure::share(trust->median_abs)),
       off_page("p90_abs_error", "90th percentile", Figure::share(trust->p90_abs)),
       off_page("mean_error", "mean error", Figure::share(trust->mean))};
+  return section;
+}
+
+Section memory_trust(const Report& report) {
+  const std::optional<MemoryTrust>& trust = report.memory_trust;
+  Section section{.key = "verdict.validated_memory",
+                  .heading = "Published peaks of memory of such plans",
+                  .level = 2,
+                  .lead = Lead::None};
+  if (!trust) {
+    return section;
+  }
+  const Bytes peak = report.memory.use.peak();
+  section.rows = {
+      off_page("likeness", "", Figure::words(name_of(trust->likeness))),
+      off_page("framework", "",
+               trust->framework.empty() ? Figure::absent() : Figure::words(trust->framework)),
+      off_page("kind", "", Figure::words(trust->kind)),
+      off_page("peaks", "", Figure::count(trust->peaks)),
+      off_page("median_abs_error", "median error", Figure::share(trust->median_abs)),
+      off_page("p90_abs_error", "90th percentile", Figure::share(trust->p90_abs)),
+      off_page("mean_error", "mean error", Figure::share(trust->mean)),
+      off_page("p90_times", "nine of ten are at most so many times what is simulated",
+               trust->p90_times ? Figure::number(*trust->p90_times, figure(*trust->p90_times))
+                                : Figure::absent()),
+      off_page("may_need_bytes", "so much of this plan",
+               trust->p90_times ? Figure::size(trust->may_need(peak)) : Figure::absent()),
+      off_page("fits_within_error_only", "",
+               Figure::flag(fits_within_error_only(*trust, peak, report.memory.capacity)))};
   return section;
 }
 
@@ -260,11 +298,19 @@ Section overrides(const Report& report) {
 }  // namespace
 
 std::vector<Section> heading_sections(const Report& report) {
-  return {
-      verdict(report),     limits(report.step),   saving(report),
-      trust(report.trust), hints(report),         remedies(report.remedies),
-      scenario(report),    plan(report.workload), list_of("notes", "Notes", report.notes, "note"),
-      damage(report),      assumptions(report),   overrides(report)};
+  return {verdict(report),
+          limits(report.step),
+          saving(report),
+          trust(report.trust),
+          memory_trust(report),
+          hints(report),
+          remedies(report.remedies),
+          scenario(report),
+          plan(report.workload),
+          list_of("notes", "Notes", report.notes, "note"),
+          damage(report),
+          assumptions(report),
+          overrides(report)};
 }
 
 }  // namespace danlu

@@ -40,6 +40,8 @@ std::string stages_text(const Workload& workload) {
                          : fmt::format(", layers by stage: {}{}", text,
                                        workload.parallelism.count_embedding_and_head
                                            ? " (embedding and head counted)"
+                                       : workload.parallelism.prediction_before_head
+                                           ? " (multi-token prediction before the head)"
                                            : "");
 }
 

@@ -306,6 +306,7 @@ struct Report {
   std::optional<Saving> saving;               // the caller's: none where nothing helps, or untried
   std::string untried;                        // the caller's: why no saving was looked for
   std::optional<Trust> trust;                 // the caller's: trust_in
+  std::optional<MemoryTrust> memory_trust;    // and memory_trust_in
   std::optional<Sensitivity> sensitivity;     // the caller's, where asked for: sensitivity_of
   std::string model;
   std::string cluster;

@@ -143,6 +143,9 @@ std::vector<Figure> cells_of(const RankedPlan& plan, const Report& best) {
           Figure::share(report.step.mfu),
           Figure::number(tokens, figure(tokens), "1/s"),
           Figure::size(report.memory.use.peak()),
+          report.memory_trust && report.memory_trust->p90_times
+              ? Figure::size(report.memory_trust->may_need(report.memory.use.peak()))
+              : Figure::absent(),
           Figure::time(plan.bound),
           Figure::words(plan.options),
           Figure::words(plan.plan),
@@ -161,6 +164,7 @@ Section best_plans(const SearchReport& search) {
                               {"mfu", "MFU", 8},
                               {"tokens_per_s_per_gpu", "tokens/s", 9},
                               {"memory_peak_bytes", "memory", 10},
+                              {.key = "memory_may_need_bytes", .shown = Shown::OffPage},
                               {.key = "bound_s", .shown = Shown::OffPage},
                               {.key = "options", .shown = Shown::OffPage},
                               {.key = "plan", .shown = Shown::OffPage},
@@ -186,6 +190,11 @@ Section best_plans(const SearchReport& search) {
   } else {
     section.rows.push_back(
         sentence(fmt::format("the scenario as it stands {}", search.own_obstacle)));
+  }
+  if (best.memory_trust) {
+    section.rows.push_back(sentence(fmt::format(
+        "memory of the first: {}",
+        memory_trust_text(*best.memory_trust, best.memory.use.peak(), best.memory.capacity))));
   }
   return section;
 }

@@ -20,6 +20,8 @@ namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 5> kBiasParts{"qkv", "output", "mlp", "head", "experts"};
 
+constexpr std::string_view kTied = "tie_word_embeddings";
+
 /// A value of a key, and the field that it is from; no field: a default, or what the code does.
 struct Taken {
   std::string text;
@@ -74,7 +76,8 @@ class ConfigReader {
              "a config.json of Hugging Face's transformers; " + known);
     }
     const FlatValue* inner = file_.find("text_config.model_type");
-    if (inner != nullptr && type_named(type->text) == nullptr) {
+    const bool is_known = inner != nullptr && type_named(inner->text) != nullptr;
+    if (is_known || (inner != nullptr && type_named(type->text) == nullptr)) {
       prefix_ = "text_config.";
       notes_.push_back(
           fmt::format("of the {} in '{}' only the language part is taken (text_config)", type->text,
@@ -92,7 +95,10 @@ class ConfigReader {
   /// The first of the fields "new|old" that is there and says something.
   const FlatValue* given(std::string_view fields) const {
     for (const std::string_view name : split(fields, '|')) {
-      const FlatValue* value = file_.find(fmt::format("{}{}", prefix_, name));
+      // Whether the whole model's head is the table is said beside its parts.
+      const FlatValue* whole = name == kTied && !prefix_.empty() ? file_.find(kTied) : nullptr;
+      const FlatValue* value =
+          whole != nullptr ? whole : file_.find(fmt::format("{}{}", prefix_, name));
       if (value != nullptr && !value->is_null) {
         return value;
       }

@@ -111,6 +111,12 @@ Fields refined_web() {
                         tied("true")});
 }
 
+/// Qwen2-VL and Qwen2.5-VL: the layers of Qwen2.
+Fields qwen2_of_media() {
+  return joined_fields({sizes({"80", "8192", "64", "8", "29568", "152064"}), llama_code(),
+                        own_biases("qkv"), tied("false"), window_if_used("4096")});
+}
+
 HuggingFaceType row(std::string_view name, std::string_view source,
                     std::initializer_list<Fields> groups) {
   return {name, source, joined_fields(groups)};
@@ -142,6 +148,17 @@ std::vector<HuggingFaceType> dense_types() {
            {{"qk_norm", "", "head"}},
            tied("false"),
            window_if_used("4096")}),
+      // Of models that see: the language part, in a file of its own fields or in a text_config.
+      row("qwen2_vl", "Qwen2VLConfig as before there was a text_config", {qwen2_of_media()}),
+      row("qwen2_vl_text", "Qwen2VLTextConfig", {qwen2_of_media()}),
+      row("qwen2_5_vl", "Qwen2_5_VLConfig as before there was a text_config", {qwen2_of_media()}),
+      row("qwen2_5_vl_text", "Qwen2_5_VLTextConfig", {qwen2_of_media()}),
+      row("qwen3_vl_text", "Qwen3VLTextConfig",
+          {sizes({"32", "4096", "32", "32", "22016", "151936"}, kQwen3Head),
+           llama_code(),
+           biases_by("attention_bias", "false", "qkv output"),
+           {{"qk_norm", "", "head"}},
+           tied("false")}),
       row("gemma", "GemmaConfig",
           {sizes({"28", "3072", "16", "16", "24576", "256000"}, kGemmaHead), llama_code(),
            biases_by("attention_bias", "false", "qkv output"), tied("true")}),
@@ -332,6 +349,17 @@ std::vector<HuggingFaceType> expert_types() {
            biases_by("attention_bias", "false", "qkv output"),
            tied("false"),
            window_if_used("4096")}),
+      row("qwen3_vl_moe_text", "Qwen3VLMoeTextConfig",
+          {sizes({"24", "2048", "16", "16", "5632", "151936"}),
+           llama_code(),
+           {{"experts.count", "num_experts|num_local_experts", "60"},
+            {"experts.per_token", "num_experts_per_tok", "4"},
+            {"experts.ffn", "moe_intermediate_size", "1408"},
+            {"experts.every", "decoder_sparse_step", "1"},
+            {"experts.dense_layers", "mlp_only_layers", "[]", Taking::Must},
+            {"qk_norm", "", "head"}},
+           biases_by("attention_bias", "false", "qkv output"),
+           tied("false")}),
       row("olmoe", "OlmoeConfig",
           {sizes(),
            llama_code(),

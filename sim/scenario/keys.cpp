@@ -139,6 +139,10 @@ std::vector<KeyRow> parallelism_keys() {
            "Share layers evenly with the embedding and the head counted as one each (Megatron-LM's "
            "account_for_embedding and account_for_loss): the first and the last chunk hold a layer "
            "less"),
+      flag("parallelism.prediction_before_head", &ParallelismSpec::prediction_before_head, "false",
+           "The layers of model.prediction_layers lie on the chunk before the last, which has the "
+           "head alone, with the logits of all (Megatron-LM's layouts that end in m|L); false: on "
+           "the last, with the head"),
       count("parallelism.data", &ParallelismSpec::data, 1, kLargestCluster, "",
             "Replicas; gpus over the product of all other degrees if left out"),
       count("parallelism.context", &ParallelismSpec::context, 1, 65536, "1",

@@ -174,9 +174,19 @@ class PlanReader {
       const std::string path = key_of(found.field, spec);
       const std::string message = fmt::format("'faults.{}' {}", path, found.message);
       if (said.insert(message).second) {  // once, even if it is that of all causes
-        add(path, message);
+        add(path, message, preset_hint(path));
       }
     }
+  }
+
+  /// A preset is of a job of its own size: where what it says does not go with this one.
+  std::string preset_hint(const std::string& path) const {
+    if (!own_.has("preset") || own_.has(path) || !values_.has(path)) {
+      return "";
+    }
+    return fmt::format("the preset {} says so, of another job: put 'faults.{}' beside it{}",
+                       own_.at("preset").text, path,
+                       path.ends_with(".nodes") ? fmt::format(", {} at most", nodes_) : "");
   }
 
   /// The key that a field of the request was read from.

@@ -20,10 +20,14 @@ void allow_events(const Effort& effort, const SessionOptions& options);
 void announce_layout(std::string what, const ClusterSpec& spec, Seconds of_gpu, Bytes of_gpu_memory,
                      const SessionOptions& options);
 
-/// What so many tasks of a step take, planned, played and measured, as seen in steps of one to two
+/// What so many tasks of a step take, planned, played and measured, as seen in steps of 0.1 to 1.2
 /// million.
-inline constexpr Seconds kTimeOfTask{6e-6};
-inline constexpr Bytes kMemoryOfTask{400};
+inline constexpr Seconds kTimeOfTask{4e-6};
+inline constexpr Bytes kMemoryOfTask{600};
+/// What each GPU of a cluster takes that is laid out and folded for a step; up to ten times as long
+/// where groups sit in many ways, as with leaves of which the last is not full.
+inline constexpr Seconds kTimeOfGpu{9e-6};
+inline constexpr Bytes kMemoryOfGpu{1.4e3};
 Effort effort_of(std::string what, double tasks, std::vector<std::string> ways_out);
 
 }  // namespace danlu

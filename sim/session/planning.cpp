@@ -113,14 +113,12 @@ MemoryReport check_scenario(const Scenario& scenario) {
   return measure_memory(scenario.workload, scenario.cluster);
 }
 
-/// Building and folding a large cluster takes about 10 us and 1.5 kB a GPU, and up to ten times as
-/// long where groups sit in many ways, as with leaves of which the last is not full.
 void announce_cluster(const Scenario& scenario, const SessionOptions& options) {
   announce_layout(
       fmt::format("{}: {} GPUs are to be laid out and folded (ten times as slowly where "
                   "their groups sit in many ways)",
                   scenario.name, scenario.cluster.gpus),
-      scenario.cluster, {10e-6}, {1.5e3}, options);
+      scenario.cluster, kTimeOfGpu, kMemoryOfGpu, options);
 }
 
 StepPlan plan_within_limits(const Scenario& scenario, const Cluster& cluster,

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/base/threads.hpp"
 #include "sim/session/advice.hpp"
 #include "sim/session/effort.hpp"
 #include "sim/session/plays.hpp"
@@ -60,7 +61,11 @@ Sensitivity sensitivity_of(const Simulation& simulation, const SessionOptions& o
   Effort effort = effort_of(fmt::format("{}: --sensitivity plays {} steps of about {:.2g} tasks",
                                         scenario.name, scenarios.size(), tasks),
                             tasks, {"without --sensitivity one step is played"});
-  effort.time = effort.time * static_cast<double>(scenarios.size());
+  // Each has a cluster of its own, and several are played at once.
+  const double at_once = std::min(static_cast<double>(scenarios.size()), 1.0 * processors());
+  effort.time = (effort.time + scenario.cluster.gpus * kTimeOfGpu) *
+                (static_cast<double>(scenarios.size()) / at_once);
+  effort.memory = (effort.memory + scenario.cluster.gpus * kMemoryOfGpu) * at_once;
   allow_tasks(effort, options);
   const std::vector<Seconds> steps = play_steps(scenarios, nullptr, options);
 

@@ -16,14 +16,58 @@ namespace {
 constexpr std::string_view kInventedGpu = "lesson GPU";
 constexpr std::string_view kInventedNode = "lesson node";
 
-double number_in(const CsvTable& table, const CsvRow& row, std::string_view column) {
+// Who writes the files.
+const std::string kValidateWrites =
+    "the file is what danlu validate tests/validation/training.csv --format csv prints";
+const std::string kFitWrites = "the file is what fit_training --left-out writes";
+
+double number_in(const CsvTable& table, const CsvRow& row, std::string_view column,
+                 const std::string& hint) {
   const std::optional<double> number = parse_number(table.cell(row, column));
   if (!number || *number <= 0) {
     throw InputError(table.problem(
-        row, column, fmt::format("expected a number above zero in '{}'", column),
-        "the file is what danlu validate tests/validation/training.csv --format csv prints"));
+        row, column, fmt::format("expected a number above zero in '{}'", column), hint));
   }
   return *number;
+}
+
+void read_steps_and_peaks(const std::filesystem::path& file, PublishedRuns& runs) {
+  if (!std::filesystem::exists(file)) {
+    return;
+  }
+  constexpr std::array<std::string_view, 1> kKnown{"simulated"};
+  const CsvTable table = read_csv(file, kKnown);
+  const auto number = [&](const CsvRow& row, std::string_view column) {
+    return number_in(table, row, column, kValidateWrites);
+  };
+  for (const CsvRow& row : table.rows()) {
+    if (!table.cell(row, "repeats").empty()) {
+      continue;
+    }
+    ValidationPoint run{.id = std::string(table.cell(row, "id")),
+                        .device = std::string(table.cell(row, "device")),
+                        .published = number(row, "published"),
+                        .simulated = number(row, "simulated"),
+                        .kind = std::string(table.cell(row, "kind")),
+                        .gpu = std::string(table.cell(row, "gpu")),
+                        .gpus = static_cast<int>(number(row, "gpus")),
+                        .profile = std::string(table.cell(row, "profile"))};
+    runs.steps.push_back(run);
+    if (!table.cell(row, "published_peak").empty()) {
+      run.published = number(row, "published_peak");
+      run.simulated = number(row, "simulated_peak");
+      run.unit = "B";
+      runs.peaks.push_back(std::move(run));
+    }
+  }
+}
+
+/// The points that are like it.
+template <typename Like>
+std::vector<ValidationPoint> those(const std::vector<ValidationPoint>& points, const Like& like) {
+  std::vector<ValidationPoint> found;
+  std::copy_if(points.begin(), points.end(), std::back_inserter(found), like);
+  return found;
 }
 
 /// Whether the scenario says itself what its GPU can do.
@@ -50,29 +94,22 @@ std::string_view kind_of_plan(const Workload& workload, int gpus_per_node) {
                                              : "one GPU";
 }
 
-std::vector<ValidationPoint> read_validated_runs(const std::filesystem::path& file) {
-  std::vector<ValidationPoint> runs;
-  if (!std::filesystem::exists(file)) {
-    return runs;
-  }
-  constexpr std::array<std::string_view, 1> kKnown{"simulated"};
-  const CsvTable table = read_csv(file, kKnown);
-  for (const CsvRow& row : table.rows()) {
-    if (table.cell(row, "repeats").empty()) {
-      runs.push_back({.id = std::string(table.cell(row, "id")),
-                      .device = std::string(table.cell(row, "device")),
-                      .published = number_in(table, row, "published"),
-                      .simulated = number_in(table, row, "simulated"),
-                      .kind = std::string(table.cell(row, "kind")),
-                      .gpu = std::string(table.cell(row, "gpu")),
-                      .gpus = static_cast<int>(number_in(table, row, "gpus")),
-                      .profile = std::string(table.cell(row, "profile"))});
+PublishedRuns read_published_runs(const std::filesystem::path& folder) {
+  PublishedRuns runs;
+  read_steps_and_peaks(folder / "validated.csv", runs);
+  const std::filesystem::path left_out = folder / "validated-left-out.csv";
+  if (std::filesystem::exists(left_out)) {
+    constexpr std::array<std::string_view, 1> kKnown{"left_out"};
+    const CsvTable table = read_csv(left_out, kKnown);
+    for (const CsvRow& row : table.rows()) {
+      runs.left_out[std::string(table.cell(row, "id"))] =
+          number_in(table, row, "left_out", kFitWrites);
     }
   }
   return runs;
 }
 
-Trust trust_in(const Report& report, const std::vector<ValidationPoint>& runs) {
+Trust trust_in(const Report& report, const PublishedRuns& runs) {
   Trust trust{.gpu = report.gpu,
               .framework = report.workload.training.framework,
               .kind = std::string(kind_of_plan(report.workload, report.gpus_per_node)),
@@ -82,24 +119,28 @@ Trust trust_in(const Report& report, const std::vector<ValidationPoint>& runs) {
     return trust;
   }
   // Boards of one GPU (A100 of 40 and of 80 GB) are one device of the tables.
-  const auto board = std::find_if(
-      runs.begin(), runs.end(), [&](const ValidationPoint& run) { return run.gpu == report.gpu; });
-  if (board == runs.end()) {
+  const auto board =
+      std::find_if(runs.steps.begin(), runs.steps.end(),
+                   [&](const ValidationPoint& run) { return run.gpu == report.gpu; });
+  if (board == runs.steps.end()) {
     return trust;
   }
   trust.gpu = board->device;
   for (const Likeness likeness :
        {Likeness::SameKind, Likeness::OtherFrameworks, Likeness::OtherKinds}) {
-    std::vector<ValidationPoint> like;
-    std::copy_if(runs.begin(), runs.end(), std::back_inserter(like),
-                 [&](const ValidationPoint& run) {
-                   return run.device == trust.gpu &&
-                          (likeness == Likeness::OtherKinds || run.kind == trust.kind) &&
-                          (likeness != Likeness::SameKind ||
-                           (!run.profile.empty() && run.profile == trust.framework));
-                 });
+    std::vector<ValidationPoint> like = those(runs.steps, [&](const ValidationPoint& run) {
+      return run.device == trust.gpu &&
+             (likeness == Likeness::OtherKinds || run.kind == trust.kind) &&
+             (likeness != Likeness::SameKind ||
+              (!run.profile.empty() && run.profile == trust.framework));
+    });
     if (like.size() < kEnoughRuns) {
       continue;
+    }
+    for (ValidationPoint& run : like) {
+      const auto left_out = runs.left_out.find(run.id);
+      trust.in_sample += left_out == runs.left_out.end() ? 1 : 0;
+      run.simulated = left_out == runs.left_out.end() ? run.simulated : left_out->second;
     }
     const ErrorStatistics errors = error_statistics(like);
     const auto [fewest, most] = std::minmax_element(
@@ -114,6 +155,42 @@ Trust trust_in(const Report& report, const std::vector<ValidationPoint>& runs) {
     break;
   }
   return trust;
+}
+
+MemoryTrust memory_trust_in(const Workload& workload, int gpus_per_node,
+                            const PublishedRuns& runs) {
+  MemoryTrust trust{.framework = workload.training.framework,
+                    .kind = std::string(kind_of_plan(workload, gpus_per_node))};
+  for (const PeakLikeness likeness :
+       {PeakLikeness::SameKind, PeakLikeness::SameFramework, PeakLikeness::All}) {
+    const std::vector<ValidationPoint> like = those(runs.peaks, [&](const ValidationPoint& run) {
+      const bool same_framework = !run.profile.empty() && run.profile == trust.framework;
+      return likeness == PeakLikeness::All ||
+             (same_framework &&
+              (likeness == PeakLikeness::SameFramework || run.kind == trust.kind));
+    });
+    if (like.size() < kEnoughRuns) {
+      continue;
+    }
+    const ErrorStatistics errors = error_statistics(like);
+    std::vector<double> times;
+    for (const ValidationPoint& run : like) {
+      times.push_back(run.published / run.simulated);
+    }
+    trust.likeness = likeness;
+    trust.peaks = errors.rows;
+    trust.median_abs = errors.median_abs;
+    trust.p90_abs = errors.p90_abs;
+    trust.mean = errors.mean;
+    trust.p90_times = quantile(std::move(times), 0.9);
+    break;
+  }
+  return trust;
+}
+
+void set_trust(Report& report, const PublishedRuns& runs) {
+  report.trust = trust_in(report, runs);
+  report.memory_trust = memory_trust_in(report.workload, report.gpus_per_node, runs);
 }
 
 }  // namespace danlu

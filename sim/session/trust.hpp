@@ -2,15 +2,21 @@
 //
 // The rule, from near to far; the first that finds kEnoughRuns runs counts:
 //
-//   GPU, framework and kind of plan   the same
-//   GPU and kind                      other frameworks
-//   GPU                               other kinds
+//   a step's time                     a peak of memory, on any GPU
+//   GPU, framework and kind of plan   framework and kind of plan   the same
+//   GPU and kind                      -                            other frameworks
+//   GPU                               framework                    other kinds
+//   -                                 -                            all
 //
 // The runs stand in topologies/validated.csv, as `danlu validate TABLE.csv --format csv` prints
-// them (docs/explain/validation.md).
+// them; in validated-left-out.csv what their steps are predicted to take by constants that were
+// fitted without their publisher, as tests/validation/fit_training.cpp writes it
+// (docs/explain/validation.md).
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -27,10 +33,22 @@ constexpr int kEnoughRuns = 5;
 /// ZeRO-2, -3", "pipeline".
 std::string_view kind_of_plan(const Workload& workload, int gpus_per_node);
 
-/// The runs of such a file, each once; none where there is no file. Throws InputError for one that
-/// danlu did not write.
-std::vector<ValidationPoint> read_validated_runs(const std::filesystem::path& file);
+/// What danlu ships of published runs, each once.
+struct PublishedRuns {
+  std::vector<ValidationPoint> steps;
+  std::map<std::string, double> left_out;  // by id: seconds, predicted without its publisher
+  std::vector<ValidationPoint> peaks;      // of memory
+};
 
-Trust trust_in(const Report& report, const std::vector<ValidationPoint>& runs);
+/// The runs of the two files of that folder; none where there is no file. Throws InputError for one
+/// that danlu did not write.
+PublishedRuns read_published_runs(const std::filesystem::path& folder);
+
+Trust trust_in(const Report& report, const PublishedRuns& runs);
+/// Boards with figures of the scenario's own, or invented ones, hold bytes all the same.
+MemoryTrust memory_trust_in(const Workload& workload, int gpus_per_node, const PublishedRuns& runs);
+
+/// Both, of a report.
+void set_trust(Report& report, const PublishedRuns& runs);
 
 }  // namespace danlu

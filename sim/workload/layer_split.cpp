@@ -49,6 +49,9 @@ class LayerChecker {
     } else {
       check_even();
     }
+    if (found_.empty()) {
+      check_prediction();
+    }
     return std::move(found_);
   }
 
@@ -145,6 +148,27 @@ class LayerChecker {
     check_chunks({list, "training.schedule.chunks", "training.schedule.kind"});
     check_empty(list);
   }
+  /// Layers that predict more have the part before the head to themselves, or share it.
+  void check_prediction() {
+    if (!p_.prediction_before_head || w_.model.prediction_layers == 0) {
+      return;
+    }
+    const Placement where = w_.placement();
+    const std::string key = "parallelism.prediction_before_head";
+    if (where.parts() == 1 || where.has_copies()) {
+      add({key, "parallelism.pipeline", "training.schedule.kind"},
+          where.has_copies()
+              ? "prediction_before_head does not go with two copies of the model"
+              : "prediction_before_head needs more than one part of the model, found 1",
+          "leave the key out: the last stage has the layers that predict more, and the head");
+    } else if (w_.layers_at(where.holder(where.parts() - 1)) > 0) {
+      add({key, "parallelism.stage_layers", "parallelism.pipeline"},
+          fmt::format("with prediction_before_head the last part has the head alone, found {} of "
+                      "the model's layers there",
+                      w_.layers_at(where.holder(where.parts() - 1))),
+          "let stage_layers list every chunk, and 0 as the last number");
+    }
+  }
   void differs(std::string_view key, const std::optional<int>& end, int stage) {
     const int listed = lists_parts(w_) ? w_.stage_layers(stage) : layers_of_stage(w_, stage);
     if (end && *end != listed) {
@@ -153,18 +177,22 @@ class LayerChecker {
           "leave one of the two out");
     }
   }
-  /// Only what holds the embedding or the head may have no layer.
+  /// Only what holds the embedding, the head or layers that predict more may have no layer.
   void check_empty(const std::string& list) {
     for (std::size_t i = 0; i < p_.stage_layers.size(); ++i) {
-      const bool is_end = lists_parts(w_) && (i == 0 || i + 1 == p_.stage_layers.size());
+      const std::size_t behind = p_.stage_layers.size() - 1 - i;
+      const bool predicts =
+          p_.prediction_before_head && w_.model.prediction_layers > 0 && behind == 1;
+      const bool is_end = lists_parts(w_) && (i == 0 || behind == 0 || predicts);
       if (p_.stage_layers[i] == 0 && (!is_end || p_.stage_layers.size() == 1)) {
         add({list},
             fmt::format("only the first and the last chunk may have no layers: they hold the "
                         "embedding and the head; found 0 as number {}",
                         i + 1),
-            w_.model.prediction_layers > 0
+            behind == 1 && w_.model.prediction_layers > 0
                 ? "layers for multi-token prediction lie on the last chunk, with the head: give "
-                  "each chunk before it a layer"
+                  "each chunk before it a layer, or let them have the chunk to themselves by "
+                  "parallelism.prediction_before_head: true"
                 : "");
         return;
       }
@@ -246,13 +274,30 @@ int Workload::decoder_stage() const {
   return 0;
 }
 
+bool Workload::prediction_copies_table() const {
+  const Placement where = placement();
+  if (model.prediction_layers == 0) {
+    return false;
+  }
+  if (!parallelism.prediction_before_head) {
+    return !model.tied_embeddings && !where.holds_last(where.first_stage());
+  }
+  const int stage = where.holder(std::max(0, where.parts() - 2)).stage;
+  return stage != where.first_stage() && !(model.tied_embeddings && stage == where.last_stage());
+}
+
 std::vector<int> Workload::table_stages() const {
   const Placement where = placement();
   std::vector<int> stages{where.first_stage()};
   if (const int decoder = decoder_stage(); decoder > 0) {
     stages.push_back(decoder);
   }
-  const bool in_head = model.shares_table() && !where.holds_last(where.first_stage());
+  if (parallelism.prediction_before_head && prediction_copies_table()) {
+    stages.push_back(where.holder(where.parts() - 2).stage);
+  }
+  const bool shared =
+      model.tied_embeddings || (model.prediction_layers > 0 && !parallelism.prediction_before_head);
+  const bool in_head = shared && !where.holds_last(where.first_stage());
   if (in_head && where.last_stage() != stages.back()) {
     stages.push_back(where.last_stage());
   }

@@ -93,7 +93,10 @@ Block layer(const RankShape& z, const LayerSort& sort) {
     block.steps.emplace_back(norm(z, "encoder norm", z.block_input()));
   }
   if (sort.predicts > 0) {
-    add_loss(z, {}, block);  // by the head's table
+    add_final_norm(z, block);
+    if (!z.predicts_apart) {
+      add_loss(z, {}, block);  // by the head's table
+    }
   }
   return block;
 }
@@ -149,6 +152,12 @@ Operator loss_of(const RankShape& z) {
 
 }  // namespace
 
+void add_final_norm(const RankShape& z, Block& block) {
+  if (z.model.final_norm) {
+    block.steps.emplace_back(norm(z, "final norm", {}));
+  }
+}
+
 void add_loss(const RankShape& z, const Weight& table, Block& block) {
   Operator logits = linear(z, "logits", z.hidden, z.vocab);
   count_only(z.model.vocab / (z.vocab * z.tensor), logits);  // rows of padding
@@ -156,9 +165,6 @@ void add_loss(const RankShape& z, const Weight& table, Block& block) {
   logits.part = ModelPart::Head;
   logits.split = Split::Columns;
   Operator loss = loss_of(z);
-  if (z.model.final_norm) {
-    block.steps.emplace_back(norm(z, "final norm", {}));
-  }
   block.steps.emplace_back(std::move(logits));
   block.steps.emplace_back(std::move(loss));
   // Over a split vocabulary: maximum, sum and target, 4 bytes per token each.
@@ -180,10 +186,14 @@ Block head(const RankShape& z) {
   const double biases = z.model.biases.on(Biased::Head) ? 1 : 0;
   const bool tied = z.model.tied_embeddings;
   const bool holds = !tied || !z.ends_meet;  // beside the embedding
+  add_final_norm(z, block);
   add_loss(z,
            {(tied ? 0 : z.model.vocab * z.hidden) + biases * z.model.vocab,
             (holds ? z.vocab * z.hidden : 0) + biases * z.vocab},
            block);
+  for (int i = 0; z.predicts_apart && i < z.model.prediction_layers; ++i) {
+    add_loss(z, {}, block);
+  }
   return block;
 }
 

@@ -64,7 +64,9 @@ Block layer(const RankShape& shape, const LayerSort& sort);
 Block embedding(const RankShape& shape, int halves, double tokens);
 /// Norm, logits and loss. A table of its own is held beside one that another stage shares with it.
 Block head(const RankShape& shape);
-/// What both the model and a layer that predicts more end with; `table` is that of the logits.
+/// What both the model and a layer that predicts more end with: a norm, where there is one, ...
+void add_final_norm(const RankShape& shape, Block& block);
+/// ... logits and loss; `table` is that of the logits.
 void add_loss(const RankShape& shape, const Weight& table, Block& block);
 /// What such a layer begins with.
 void begin_prediction(const RankShape& shape, const LayerSort& sort, Block& block);

@@ -170,8 +170,6 @@ struct ModelSpec {
   double rank_value_width(double tensor) const {
     return std::max(value_width() / tensor, head_values());
   }
-  /// Whether the last stage holds the table of tokens of the first as well.
-  bool shares_table() const { return tied_embeddings || prediction_layers > 0; }
   double mlp_matrices() const { return gated_mlp ? 3 : 2; }
   /// Parameters of a norm over `width`: a scale, and of a layernorm a shift.
   double norm_parameters(double width) const {

@@ -160,8 +160,12 @@ int first_layer(const Workload& w, PlacedChunk at) {
 
 std::vector<LayerKindId> layers_of(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
   const auto begin = model.kind_of_layer.begin() + first_layer(w, at);
-  const int more = w.placement().is_last(at) ? w.model.prediction_layers : 0;
-  return {begin, begin + w.layers_at(at) + more};
+  std::vector<LayerKindId> layers(begin, begin + w.layers_at(at));
+  if (w.predicts(at)) {
+    layers.insert(layers.end(), model.kind_of_layer.begin() + w.model.layers,
+                  model.kind_of_layer.end());
+  }
+  return layers;
 }
 
 bool takes_gradient(const Workload& w, const ModelBlocks& model, PlacedChunk at) {

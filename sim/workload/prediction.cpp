@@ -4,14 +4,22 @@
 //
 //   embedding | norms of both | join [T, h/t, 2h] | a layer | final norm | logits | loss
 //
-// The last stage holds it, and so a copy of the table of tokens where that is not the head's.
+// The last stage holds it, and so a copy of the table of tokens where that is not the head's. Or
+// the part before the head does (parallelism.prediction_before_head, Megatron-core's layouts with
+// m|L), which sends what it made beside what the layers made; its logits are then the head's:
+//
+//   ... layers | embedding to final norm of each --[layers' output, one array each]--> head: the
+//   model's final norm (Megatron-core has it behind the last layer), 1 + n times logits and loss
+//
+// (megatron/core/transformer/pipeline_parallel_layer_layout.py; process_mtp_loss of
+// multi_token_prediction.py, which takes the arrays apart).
 #include "sim/workload/layers.hpp"
 
 namespace danlu {
 
 void begin_prediction(const RankShape& z, const LayerSort& sort, Block& block) {
   const double written = z.tokens * z.hidden;
-  const bool copies = sort.predicts == 1 && !z.model.tied_embeddings && !z.ends_meet;
+  const bool copies = sort.predicts == 1 && z.prediction_copies;
   block.steps.emplace_back(
       Operator{.name = "embedding again",
                .forward = {memory_pass(written * 2 * z.element)},

@@ -48,7 +48,9 @@ struct RankShape {
         experts(expert_balances(w)),
         turns(w.model.positions == 0 && w.model.relative_positions == 0),
         ends_meet(w.placement().holds_last(w.placement().first_stage()) ||
-                  (w.decoder_stage() > 0 && w.decoder_stage() == w.placement().last_stage())) {}
+                  (w.decoder_stage() > 0 && w.decoder_stage() == w.placement().last_stage())),
+        predicts_apart(w.parallelism.prediction_before_head && w.model.prediction_layers > 0),
+        prediction_copies(w.prediction_copies_table()) {}
 
   const ModelSpec& model;
   const TrainingSpec& training;
@@ -75,6 +77,8 @@ struct RankShape {
   std::vector<ExpertBalance> experts;  // by LayerSort::load
   bool turns;                          // queries and keys by rotary positions
   bool ends_meet;                      // the stage with the model's last part embeds tokens
+  bool predicts_apart;                 // logits of layers that predict more are on another part
+  bool prediction_copies;              // these have a table of tokens to themselves
 
   /// Bytes of the activations at a layer's boundary, whole: over all tensor ranks.
   Bytes boundary() const { return {element * tokens * hidden}; }

@@ -125,6 +125,7 @@ struct ParallelismSpec {
   std::optional<int> last_stage_layers;
   std::vector<int> stage_layers{};  // of every stage, or of every part; empty: even, but for ends
   bool count_embedding_and_head = false;      // as a layer each, when layers are shared evenly
+  bool prediction_before_head = false;        // those layers on the last part but one
   Outermost outermost = Outermost::Pipeline;  // in the numbering of ranks
   bool sequence = false;  // sequence parallelism: norms and dropouts are split over tensor ranks
   int zero = 0;           // what data-parallel ranks split (sharding.hpp)
@@ -310,6 +311,19 @@ struct Workload {
   double decoder_arrays() const {
     return 1 + static_cast<double>(training.decoder_tokens()) / training.sequence_length;
   }
+  /// Whether the layers that predict more lie there: with the head, or on the part before it.
+  bool predicts(PlacedChunk at) const {
+    const int behind = parallelism.prediction_before_head ? 1 : 0;
+    return model.prediction_layers > 0 && placement().part(at) == placement().parts() - 1 - behind;
+  }
+  /// Arrays that go from there to the part that follows, and whose gradients come back: of a
+  /// decoder the encoder's output, too, on which all its stages draw; and what each layer that
+  /// predicts more made, where its logits are behind.
+  double arrays_behind(PlacedChunk at) const {
+    return decodes(at)                                          ? decoder_arrays()
+           : parallelism.prediction_before_head && predicts(at) ? 1 + model.prediction_layers
+                                                                : 1;
+  }
   /// Whether tokens are embedded there: at the model's beginning, and at its decoder's.
   bool embeds(PlacedChunk at) const {
     return placement().is_first(at) || (at.stage > 0 && at.stage == decoder_stage());
@@ -317,6 +331,8 @@ struct Workload {
   /// The stages that hold the table of tokens; of two copies of the model those of the first. One
   /// that holds it for the embedding and for the head holds it once.
   std::vector<int> table_stages() const;
+  /// Whether the layers that predict more hold a copy of it, because their stage has none besides.
+  bool prediction_copies_table() const;
   /// Its embedding groups are those stages.
   Mesh mesh() const {
     Mesh made = parallelism.mesh();

@@ -146,9 +146,15 @@ expect_has 'a hint says when it fits tightly' 'GiB, which is tight, and a step t
 expect 'the fastest first' "$(grep '^hint.* takes ' <<<"$err" | sed 's/.*takes //' | sort -n)" \
   "$(grep '^hint.* takes ' <<<"$err" | sed 's/.*takes //')"
 
+# It fits, but not if it needs as much as one in ten published peaks.
+call check "$selective"
+expect 'what fits within the error is ok' 0 "$code"
+expect_has 'and is told' 'it fits within this error only' "$out"
+call check "$selective" --json
+expect_has 'also to programs' '"fits_within_error_only": true' "$out"
 call run --brief "$selective"
 expect 'the verdict exits 0' 0 "$code"
-expect 'and is five lines' 5 "$(wc -l <<<"$out")"
+expect 'and is six lines' 6 "$(wc -l <<<"$out")"
 verdict=$out
 expect_has 'does it fit' 'fits in memory: ' "$out"
 expect_has 'what limits the step' 'limited by matrix products' "$out"
@@ -162,7 +168,7 @@ call run --json --no-advice "$selective" $change
 expect_has 'as it was played' "\"time_s\": $saved" "$out"
 expect_has 'nothing is tried unasked' '"saving": null' "$out"
 call run "$selective"
-expect 'the report begins with it' "$verdict" "$(head -5 <<<"$out")"
+expect 'the report begins with it' "$verdict" "$(head -6 <<<"$out")"
 
 printf '%s\n' "extends: $PWD/$selective" 'name: same' 'parallelism: {overlap: {data: true}}' \
   >"$work/same.yaml"
@@ -277,10 +283,21 @@ call collective --topology h100-superpod --gpus 1024 --min 1GiB --max 1GiB --col
 expect 'too many messages exit 1' 1 "$code"
 # 8 rings x 1024 ranks x 2 x 1023 steps
 expect_has 'and are counted' 'stepwise there are 1.68e+07 messages' "$err"
-# 210,000 x 2.4 kB, and 20 us each
-call collective --topology h100-superpod --gpus 210000 --min 1GiB --max 1GiB --algorithm ring
+# Without its engine danlu is not whole, as without its presets.
+mkdir "$work/bare"
+cp "$danlu" "$work/bare/danlu"
+DANLU_TOPOLOGIES=$root/topologies "$work/bare/danlu" run scenarios/learn/01-one-gpu.yaml \
+  >"$work/bare/out" 2>"$work/bare/err"
+expect 'no engine exits 2' 2 $?
+expect_has 'says what is missing' 'libdanlu_engine.so: error: the engine cannot be loaded: ' \
+  "$(<"$work/bare/err")"
+expect_has 'and where it belongs' 'hint: it stands in ../lib or ../lib/danlu beside' \
+  "$(<"$work/bare/err")"
+expect 'and prints no result' '' "$(<"$work/bare/out")"
+# 300,000 x 1 kB, and 3.5 us each
+call collective --topology h100-superpod --gpus 300000 --min 1GiB --max 1GiB --algorithm ring
 expect 'a large collective says what it takes' \
-  "note: the links of 210000 GPUs are to be laid out, which take about 4.200 s and 480.7 MiB of \
+  "note: the links of 300000 GPUs are to be laid out, which take about 1.050 s and 286.1 MiB of \
 memory
 hint: fewer GPUs" "$err"
 call collective --topology h100-superpod --gpus 16384 --op all-to-all --min 1GiB --max 1GiB

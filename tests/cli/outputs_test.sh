@@ -144,6 +144,19 @@ refused 'a timeline of another kind' \
   "--timeline: error: '$work/x.txt' ends neither in .json nor in .csv
 hint: .json is a trace for Perfetto, .csv a table; .json.gz and .csv.gz compress them" \
   "$scenario" --timeline "$work/x.txt"
+# What a name says is what is written; devices and pipes may have any.
+refused 'a trace under the name of a text' "--trace: error: '$work/x.txt' does not end in .json
+hint: it is a trace for Perfetto; .json.gz compresses it" "$scenario" --trace "$work/x.txt"
+refused 'a drawing under the name of pixels' "--svg: error: '$work/x.png' does not end in .svg
+hint: it is a drawing as SVG; .svg.gz compresses it" "$scenario" --svg "$work/x.png"
+call validate tests/validation/korthikanti-2022.csv --plot "$work/x.pdf"
+expect 'so is one of a validation' 2 "$code"
+expect 'and it says so' "--plot: error: '$work/x.pdf' does not end in .svg
+hint: it is a drawing as SVG; .svg.gz compresses it" "$err"
+call run "$scenario" --svg >(cat >"$work/drawn")
+expect 'a drawing goes into a pipe' 0 "$code"
+call run "$scenario" --svg "$work/X.SVG"
+expect 'letters may be large' 0 "$code"
 # What is shown of a trace.
 for option in ranks:rank:3 microbatches:microbatch:7; do
   IFS=: read -r several one last <<<"$option"

@@ -293,6 +293,38 @@ const Counted kOthers[] = {
      400711848960},
 };
 
+// The language parts of models that see, which are Qwen2.5-7B, Qwen3-8B and Qwen3-30B-A3B. The
+// first is written both ways: before there was a text_config, and since.
+const Counted kMedia[] = {
+    {"Qwen2.5-VL-7B, its text, as it came out",
+     R"({"model_type": "qwen2_5_vl", "hidden_size": 3584, "intermediate_size": 18944,
+         "num_attention_heads": 28, "num_hidden_layers": 28, "num_key_value_heads": 4,
+         "tie_word_embeddings": false, "vocab_size": 152064, "use_sliding_window": false,
+         "vision_config": {"hidden_size": 1280}})",
+     7615616512},
+    {"Qwen2.5-VL-7B, its text, since",
+     R"({"model_type": "qwen2_5_vl", "hidden_size": 7, "text_config": {
+         "model_type": "qwen2_5_vl_text", "hidden_size": 3584, "intermediate_size": 18944,
+         "num_attention_heads": 28, "num_hidden_layers": 28, "num_key_value_heads": 4}})",
+     7615616512},
+    {"Qwen3-VL-8B, its text",
+     R"({"model_type": "qwen3_vl", "text_config": {"model_type": "qwen3_vl_text",
+         "intermediate_size": 12288, "num_hidden_layers": 36, "num_key_value_heads": 8}})",
+     8190735360},
+    {"Qwen3-VL-30B-A3B, its text; the whole model says that its head is apart",
+     R"({"model_type": "qwen3_vl_moe", "tie_word_embeddings": false, "text_config": {
+         "model_type": "qwen3_vl_moe_text", "tie_word_embeddings": true, "head_dim": 128,
+         "num_hidden_layers": 48, "num_attention_heads": 32, "num_key_value_heads": 4,
+         "moe_intermediate_size": 768, "num_experts": 128, "num_experts_per_tok": 8}})",
+     30532122624},
+};
+
+TEST(HuggingFace, OfModelsThatSeeTheLanguagePartIsCounted) {
+  for (const Counted& row : kMedia) {
+    EXPECT_EQ(parameters(row.config), row.parameters) << row.model;
+  }
+}
+
 TEST(HuggingFace, EncodersAndOthersAreCounted) {
   for (const Counted& row : kOthers) {
     EXPECT_EQ(parameters(row.config), row.parameters) << row.model;

@@ -207,24 +207,32 @@ TEST(Import, PartsThatAreRecomputedAreRead) {
                    "danlu computes no 'shared_experts' again by itself"));
 }
 
-// Prediction before the loss is not played: what to write instead is told, and can be.
-TEST(Import, APartForPredictionAloneIsTold) {
-  const auto remarks = [](const std::string& layout) {
+// Prediction on the part before the loss has a key; further before it danlu cannot play it.
+TEST(Import, APartForPredictionAloneIsTaken) {
+  const auto from_layout = [](const std::string& layout) {
     return imported("megatron",
                     "pretrain_gpt.py --num-layers 61 --hidden-size 1024 --num-attention-heads 16 "
                     "--seq-length 1024 --micro-batch-size 1 --vocab-size 1024 --bf16 "
                     "--global-batch-size 64 --pipeline-model-parallel-size 16 --mtp-num-layers 1 "
                     "--pipeline-model-parallel-layout '" +
                         layout + "'",
-                    {.topology = "dgx-h100", .gpus = 16})
-        .remarks;
+                    {.topology = "dgx-h100", .gpus = 16});
   };
-  EXPECT_EQ(remarks("Et*3|(tt|)*29,m|L"),
-            std::vector<std::string>{
-                "layers that predict more (m) lie on the last part in danlu, with the loss (mL): "
-                "where m has a part to itself, give that part one of the layers before it, as "
-                "Et*3|(tt|)*28t|t|mL for Et*3|(tt|)*29m|L"});
-  EXPECT_EQ(remarks("Et*3|(tt|)*28t|t|mL"), std::vector<std::string>{});
+  const auto workload_of = [&](const std::string& layout) {
+    const Imported made = from_layout(layout);
+    EXPECT_EQ(made.remarks, std::vector<std::string>{});
+    EXPECT_TRUE(made.complete);
+    return load_scenario_text(made.scenario, "imported.yaml", testing::shipped_presets()).workload;
+  };
+  const Workload apart = workload_of("Et*3|(tt|)*29,m|L");
+  EXPECT_TRUE(apart.parallelism.prediction_before_head);
+  EXPECT_TRUE(apart.predicts({14, 1}));
+  EXPECT_EQ(apart.layers_at({14, 1}), 0);
+  EXPECT_EQ(apart.layers_at({15, 1}), 0);
+  EXPECT_FALSE(workload_of("Et*3|(tt|)*28t|t|mL").parallelism.prediction_before_head);
+  EXPECT_EQ(from_layout("Et*3|(tt|)*28tt,m||L").remarks,
+            std::vector<std::string>{"layers that predict more (m) lie on the last part in danlu, "
+                                     "or on the one before it: leave no empty part behind them"});
 }
 
 // What its sections ddp and optimizer say, and danlu has a key for.

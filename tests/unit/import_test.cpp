@@ -499,8 +499,9 @@ TEST(Import, MegatronsPipelineLayoutIsRead) {
   deepseek.front() = 3;
   deepseek[30] = deepseek[31] = 0;
   EXPECT_EQ(layers("Ettt|(tt|)*29,m|L"), deepseek);
-  EXPECT_TRUE(read_pipeline_layout("Ettt|(tt|)*29,m|L")->predicts_before_end);
-  EXPECT_FALSE(read_pipeline_layout("Ett|(ttt|)*2,tmL")->predicts_before_end);
+  EXPECT_EQ(read_pipeline_layout("Ettt|(tt|)*29,m|L")->predicts, 30U);
+  EXPECT_EQ(read_pipeline_layout("Ett|(ttt|)*2,tmL")->predicts, 3U);
+  EXPECT_EQ(read_pipeline_layout("Et|tL")->predicts, std::nullopt);
   for (const char* wrong : {"", "Et|x", "(tt|*2", "t*|L", "t*99999999999"}) {
     EXPECT_FALSE(read_pipeline_layout(wrong)) << wrong;
   }

@@ -1,7 +1,10 @@
 // The constants that are fitted to published training runs, fitted again, and how far they carry
 // over: the runs of each publisher are predicted by constants that were fitted without it.
 //
-//   fit_training TABLE.csv TOPOLOGIES [CACHE.csv]     what was played for the fit is kept in CACHE
+//   fit_training TABLE.csv TOPOLOGIES [CACHE.csv] [--left-out FILE]
+//
+// What was played for the fit is kept in CACHE. FILE gets every run as it is predicted without its
+// publisher, beside what danlu as shipped makes of it: topologies/validated-left-out.csv.
 //
 // Constants: gemm.in_step of a family of GPUs and a width, host.launch (host.exchange goes with it)
 // of a family of frameworks, and host.launch_again of PyTorch's. A fit looks for those with the
@@ -427,7 +430,21 @@ void print_points(std::string_view heading, const Points& points, bool groups) {
   print_line("all", error_statistics(points));
 }
 
-int run(const std::string& table, const std::string& topologies, const std::string& stored) {
+void write_left_out(const std::string& file, const Points& shipped, const Points& left_out) {
+  std::string text = "id,publisher,shipped,left_out\n";
+  for (const ValidationPoint& point : left_out) {
+    const auto same = std::find_if(shipped.begin(), shipped.end(),
+                                   [&](const ValidationPoint& of) { return of.id == point.id; });
+    if (same != shipped.end()) {
+      text += fmt::format("{},\"{}\",{:.6g},{:.6g}\n", point.id, point.source, same->simulated,
+                          point.simulated);
+    }
+  }
+  std::ofstream(file) << text;
+}
+
+int run(const std::string& table, const std::string& topologies, const std::string& stored,
+        const std::string& left_out_file) {
   std::vector<Row> rows = read_rows(table, {topologies, {}});
   Cache cache(stored);
   find_responses(rows, cache);
@@ -464,25 +481,35 @@ int run(const std::string& table, const std::string& topologies, const std::stri
     const Points points = points_of(rows, cache, constants);
     print_points(heading, points, groups);
     std::fflush(stdout);
-    return error_statistics(points);
+    return points;
   };
-  print("In sample, constants as shipped", false,
-        [&](const Row&) -> const Constants& { return none; });
+  const Points shipped = print("In sample, constants as shipped", false,
+                               [&](const Row&) -> const Constants& { return none; });
   print("In sample, constants as fitted", false,
         [&](const Row&) -> const Constants& { return all; });
-  const ErrorStatistics of =
+  const Points predicted =
       print("Each publisher predicted from the others", true,
             [&](const Row& row) -> const Constants& { return left_out.at(row.publisher); });
-  return *of.median_abs <= kMostMedian ? 0 : 1;
+  if (!left_out_file.empty()) {
+    write_left_out(left_out_file, shipped, predicted);
+  }
+  return *error_statistics(predicted).median_abs <= kMostMedian ? 0 : 1;
 }
 
 }  // namespace
 }  // namespace danlu
 
 int main(int argc, char** argv) {
-  if (argc < 3 || argc > 4) {
-    fmt::print(stderr, "usage: fit_training TABLE.csv TOPOLOGIES [CACHE.csv]\n");
+  std::vector<std::string> words(argv + 1, argv + argc);
+  std::string left_out;
+  if (words.size() >= 2 && words[words.size() - 2] == "--left-out") {
+    left_out = words.back();
+    words.resize(words.size() - 2);
+  }
+  if (words.size() < 2 || words.size() > 3) {
+    fmt::print(stderr, "usage: fit_training TABLE.csv TOPOLOGIES [CACHE.csv] [--left-out FILE]\n");
     return 2;
   }
-  return danlu::run(argv[1], argv[2], argc > 3 ? argv[3] : "");
+  words.resize(3);
+  return danlu::run(words[0], words[1], words[2], left_out);
 }
