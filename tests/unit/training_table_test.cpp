@@ -528,6 +528,30 @@ TEST(TrainingRow, TensorExchangesOverlapAsTheFrameworkDoes) {
   EXPECT_EQ(overlap("megatron-bridge", "bf16", ""), TensorOverlap::Full);
 }
 
+// Until 2025 PyTorch took FlashAttention-2 on Hopper; Blackwell has no figures of that.
+TEST(TrainingRow, PyTorchsOwnAttentionIsOfItsYear) {
+  const auto attention = [](const char* text, const char* date, const char* gpu) {
+    return workload_of({{"attention_kernel", text}, {"date", date}, {"gpu", gpu}})
+        .training.attention;
+  };
+  const char* sdpa = "scaled_dot_product_attention (flash)";
+  EXPECT_EQ(attention(sdpa, "2025-06", "H200-141GB-SXM"), AttentionKind::Flash2);
+  EXPECT_EQ(attention("SDPA", "2024", "A100-80GB-SXM"), AttentionKind::Flash2);
+  EXPECT_EQ(attention(sdpa, "2026-04", "H100-80GB-SXM"), AttentionKind::Flash);
+  EXPECT_EQ(attention(sdpa, "2025-06", "B200"), AttentionKind::Flash);
+  EXPECT_EQ(attention("TE/cuDNN fused", "2025-06", "H100-80GB-SXM"), AttentionKind::Flash);
+}
+
+TEST(TrainingRow, FusedCrossEntropyOfNeMoIsMegatronsOwn) {
+  const auto loss = [](const char* framework, const char* notes) {
+    return workload_of({{"framework", framework}, {"notes", notes}}).training.loss;
+  };
+  EXPECT_EQ(loss("nemo", "fused cross entropy"), Loss::FusedWide);
+  EXPECT_EQ(loss("nemo", "fused cross entropy of TE"), Loss::Fused);
+  EXPECT_EQ(loss("megatron-core", "fused cross entropy"), Loss::FusedWide);
+  EXPECT_EQ(loss("megatron-bridge", "fused cross entropy"), Loss::Fused);
+}
+
 // Fused kernels are of 16 bits; the LLaMA family has no dropout.
 TEST(TrainingRow, UnfusedAttentionInTf32) {
   const Workload w = workload_of({{"dtype", "fp32/tf32"},
