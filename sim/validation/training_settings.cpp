@@ -208,7 +208,7 @@ bool sdpa_is_flash2(const TrainingRow& row, const DeviceRow* device, const LoadO
                        text.find("sdpa") != std::string::npos;
   const int year = year_of(row.cell("date"));
   return is_sdpa && year != 0 && year <= kLastYear && device != nullptr &&
-         load_gpu(std::string(device->gpu), options).attention[AttentionKind::Flash2].has_value();
+         load_gpu(std::string(device->gpu), options).fused(AttentionKind::Flash2) != nullptr;
 }
 
 /// See the rule `attention_kernel` in the header; "" where the framework decides.
@@ -219,8 +219,7 @@ std::string_view attention_of(const TrainingRow& row, const DeviceRow* device,
   }
   const std::string text = row.words("attention_kernel");
   const int year = year_of(row.cell("date"));
-  if (text.find("flashattention-2") != std::string::npos ||
-      sdpa_is_flash2(row, device, options)) {
+  if (text.find("flashattention-2") != std::string::npos || sdpa_is_flash2(row, device, options)) {
     return name_of(AttentionKind::Flash2);
   }
   const bool is_early = year != 0 && year <= 2023;
