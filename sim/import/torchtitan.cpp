@@ -119,7 +119,8 @@ const std::vector<DefaultRow>& defaults() {
       {"parallelism.zero", "3", "torchtitan's default: data_parallel_shard_degree -1, FSDP"},
       {"training.precision", "bf16", "torchtitan's default: mixed_precision_param bfloat16"},
       {"training.dropout", "false", "torchtitan's models have no dropout"},
-      {"training.attention", "flash", "scaled_dot_product_attention"},
+      {"training.attention", "flash",
+       "scaled_dot_product_attention; on Hopper its backends are FlashAttention-2's: write flash2"},
   };
   return all;
 }

@@ -227,6 +227,9 @@ std::vector<KeyRow> parallelism_keys() {
              "products cut into pieces"),
       count("parallelism.overlap.chunks", &ParallelismSpec::tensor_chunks, 1, 64, "4",
             "Pieces of a product with overlap tensor full"),
+      count("parallelism.overlap.blocks", &ParallelismSpec::tensor_blocks, 0, 1024, "",
+            "With overlap tensor full: multiprocessors that an exchange of tensor ranks keeps from "
+            "the products beside it, 0 with copy engines; left out: as many as NCCL takes"),
       flag("parallelism.overlap.pipeline", &ParallelismSpec::overlap_pipeline, "true",
            "A stage computes on while it sends to the next; false: it waits until it has sent"),
       flag("parallelism.overlap.shared_experts", &ParallelismSpec::overlap_shared, "false",

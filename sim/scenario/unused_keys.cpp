@@ -74,10 +74,12 @@ std::vector<KeyUse> cluster_uses() {
 
 std::vector<KeyUse> scenario_uses() {
   std::vector<KeyUse> uses;
-  add(uses, {"parallelism.sequence", "parallelism.overlap.tensor", "parallelism.overlap.chunks"},
+  add(uses,
+      {"parallelism.sequence", "parallelism.overlap.tensor", "parallelism.overlap.chunks",
+       "parallelism.overlap.blocks"},
       "parallelism.tensor", "!1");
-  add(uses, {"parallelism.overlap.chunks"}, "parallelism.overlap.tensor",
-      one_of(TensorOverlap::Full));
+  add(uses, {"parallelism.overlap.chunks", "parallelism.overlap.blocks"},
+      "parallelism.overlap.tensor", one_of(TensorOverlap::Full));
   add(uses, {"parallelism.scatter_gather"}, "parallelism.tensor", "!1");
   add(uses, {"training.schedule.placement"}, "training.schedule.kind", std::string(kGridSchedule));
   add(uses,

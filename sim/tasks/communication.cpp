@@ -134,7 +134,12 @@ class Describer {
     if (class_.sort.is_transfer() || class_.sort.is_copy()) {
       return {};
     }
-    const CollectiveFootprint found = footprint(cluster_.spec, group, choice, demand_.op);
+    CollectiveFootprint found = footprint(cluster_.spec, group, choice, demand_.op);
+    const ParallelismSpec& plan = w_.parallelism;
+    if (found.multiprocessors > 0 && plan.tensor_blocks &&
+        plan.overlap_tensor == TensorOverlap::Full && class_.sort.axis() == Axis::Tensor) {
+      found.multiprocessors = *plan.tensor_blocks;
+    }
     const GpuSpec& gpu = cluster_.spec.gpu;
     Bytes array = demand_.bytes;
     if (demand_.op == CollectiveOp::Dispatch && found.memory > 0) {

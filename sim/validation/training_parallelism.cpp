@@ -56,7 +56,8 @@ TensorOverlap tensor_overlap(const TrainingRow& row) {
   }
   const bool full = (row.says("framework", "megatron-bridge") && !row.says("dtype", "fp4") &&
                      !has_experts(row) && sequence_of(row) == SequenceWord::Yes) ||
-                    row.says("framework", "torchtitan");
+                    row.says("framework", "torchtitan") ||
+                    row.says("notes", "tp_comm_overlap true");
   return full ? TensorOverlap::Full : TensorOverlap::Backward;
 }
 

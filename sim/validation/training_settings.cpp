@@ -102,6 +102,18 @@ void add_recompute(const TrainingRow& row, RowSection& section) {
   }
 }
 
+/// See the rule `recompute` on stopping early in the header.
+bool stops_early(const TrainingRow& row) {
+  const RecomputeWords said = recompute_words(row.words("recompute")).value_or(RecomputeWords{});
+  if (said.kind != Recompute::Full) {
+    return false;
+  }
+  const std::string date(row.cell("date"));
+  return (row.says("framework", "llm-foundry") && row.says("dtype", "amp")) ||
+         row.says("framework", "fms-fsdp") || row.says("framework", "automodel") ||
+         (row.says("framework", "torchtitan") && !date.empty() && date < "2025-09");
+}
+
 /// What tables call a framework, and danlu's name of its ways.
 struct FrameworkWord {
   std::string_view word, name;
@@ -187,14 +199,27 @@ std::string_view graphs_of(const TrainingRow& row) {
                                                                    : CudaGraphs::Layers);
 }
 
+/// Whether PyTorch's scaled_dot_product_attention takes FlashAttention-2 on this GPU, as it did on
+/// Hopper until 2025.
+bool sdpa_is_flash2(const TrainingRow& row, const DeviceRow* device, const LoadOptions& options) {
+  constexpr int kLastYear = 2025;
+  const std::string text = row.words("attention_kernel");
+  const bool is_sdpa = text.find("scaled_dot_product") != std::string::npos ||
+                       text.find("sdpa") != std::string::npos;
+  const int year = year_of(row.cell("date"));
+  return is_sdpa && year != 0 && year <= kLastYear && device != nullptr &&
+         load_gpu(std::string(device->gpu), options).fused(AttentionKind::Flash2) != nullptr;
+}
+
 /// See the rule `attention_kernel` in the header; "" where the framework decides.
-std::string_view attention_of(const TrainingRow& row) {
+std::string_view attention_of(const TrainingRow& row, const DeviceRow* device,
+                              const LoadOptions& options) {
   if (is_unfused(row)) {
     return name_of(AttentionKind::Unfused);
   }
   const std::string text = row.words("attention_kernel");
   const int year = year_of(row.cell("date"));
-  if (text.find("flashattention-2") != std::string::npos) {
+  if (text.find("flashattention-2") != std::string::npos || sdpa_is_flash2(row, device, options)) {
     return name_of(AttentionKind::Flash2);
   }
   const bool is_early = year != 0 && year <= 2023;
@@ -280,9 +305,11 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
   if (framework_of(row).empty()) {
     section.remarks.emplace_back("framework without a profile: kernels fused, its host never late");
   }
-  add("attention", attention_of(row));
+  add("attention", attention_of(row, device, options));
   section.line(fmt::format("  dropout: {}", is_unfused(row) && !gated));
-  if (row.says("notes", "no rotary")) {
+  const bool fuses_rotary =
+      row.says("framework", "automodel") && row.says("attention_kernel", "transformerengine");
+  if (row.says("notes", "no rotary") || fuses_rotary) {
     add("unfused", without_positions(framework_of(row)));
   } else if (row.says("notes", "fused rms norm only on 80gb") && row.says("gpu", "40gb")) {
     add("unfused", with_norm(framework_of(row)));
@@ -292,12 +319,11 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
     section.line("  optimizer: {master: false, state_width: 16bit}");
   }
   if (row.says("notes", "fused cross entropy")) {
-    const bool native =
-        framework_of(row) == "megatron-core" && !row.says("notes", "fused cross entropy of te");
+    const bool native = (framework_of(row) == "megatron-core" || framework_of(row) == "nemo") &&
+                        !row.says("notes", "fused cross entropy of te");
     add("loss", name_of(native ? Loss::FusedWide : Loss::Fused));
   }
-  if (row.says("framework", "llm-foundry") && row.says("dtype", "amp") &&
-      !row.says("recompute", "none")) {
+  if (stops_early(row)) {
     section.line("  recompute_early_stop: true");
   }
   add_adapters(row, section);

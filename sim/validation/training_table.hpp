@@ -32,7 +32,10 @@
 //                       its scopes (Megatron's --cuda-graph-scope) name moe_router and not attn;
 //                       else none
 //   attention_kernel    "unfused", "naive" or "no Flash...": unfused; "FlashAttention-2": flash2;
-//                       "FlashAttention" until 2023: flash1; other fused ones: the framework's, or
+//                       "FlashAttention" until 2023: flash1; SDPA (scaled_dot_product_attention)
+//                       until 2025: flash2 where the GPU has it, for PyTorch preferred cuDNN on
+//                       Hopper only later (check_prefer_cudnn_attention of its sdp_utils.cpp;
+//                       models/attention.py of torchtitan); other fused ones: the framework's, or
 //                       the usual one of the GPU; nothing: fused from 2023 on, else unfused. In
 //                       tf32 and fp32 unfused whatever is said: fused kernels are of 16 bits
 //   dropout             with unfused attention (Megatron's default of 0.1 in those years), but for
@@ -41,8 +44,11 @@
 //                       recompute. "selective(a,b)" are parts by Megatron-LM's names, the core
 //                       even where it is fused (core_attn); MaxText's minimal_flash computes norms
 //                       and activations again. Other selections: not simulated
-//   recompute           stops early under llm-foundry where dtype says amp: the tables of newer
-//                       software, whose checkpoints do (PyTorch 2.1)
+//   recompute           of whole layers stops early where checkpoints do by PyTorch's default from
+//                       2.1 on: under llm-foundry where dtype says amp (the tables of newer
+//                       software), fms-fsdp (NO_REENTRANT of its policies/ac_handler.py), NeMo
+//                       Automodel (apply_ac of its components/moe/parallelizer.py), and torchtitan
+//                       before September 2025, when it was switched off there (its #1580)
 //   dtype               fp8 in any spelling: fp8, from blocks where it says mx; bf16; fp16 and
 //                       plain amp: fp16; nothing else. Where the text offers both 16-bit formats,
 //                       bf16 if the GPU has it. Under Megatron-Bridge plain fp8 is scaled by
@@ -97,7 +103,8 @@
 //                       "overlap switches off" or "TP_COMM_OVERLAP False" (MLPerf); none under
 //                       torchtitan but with "async TP" in the notes, then full; full for dense
 //                       models under Megatron-Bridge (tp_comm_overlap of its
-//                       recipes/llama/h100/llama3.py), but with nvfp4;
+//                       recipes/llama/h100/llama3.py), but with nvfp4; full where the notes have
+//                       "TP_COMM_OVERLAP True" (ub_tp_comm_overlap of NeMo);
 //                       else backward
 //   overlap.pipeline    with virtual stages (vpp > 1) from 2023 on; before, and in plain 1F1B,
 //                       Megatron's stages wait until they have sent
@@ -107,11 +114,13 @@
 //                       sends a PartitionedTensor (deepspeed/runtime/pipe/engine.py). A row that
 //                       names no framework is taken for Megatron's
 //   loss                where the notes say "fused cross entropy": fused-fp32 under Megatron-core
-//                       (its --cross-entropy-fusion-impl is native) unless they say "of TE", else
-//                       fused; otherwise the framework's
+//                       and NeMo (their --cross-entropy-fusion-impl is native) unless they say "of
+//                       TE", else fused; otherwise the framework's
 //   pure bf16           in the notes: gradients and the optimizer's state in 16 bits, no master
 //                       weights; "no rotary": no pass for positions; "untied" and "no positions":
 //                       an output head of its own, no table
+//   positions           fused under NeMo Automodel with TransformerEngine (rope_fusion of its
+//                       llm_benchmark recipes)
 //   fused rms norm ...  "... only on 80GB rows" in the notes: rows on less have it eager
 //   notes               "includes evaluation": the rate is not that of steps; not simulated
 //   everything else     the scenario's defaults

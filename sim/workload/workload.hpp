@@ -134,11 +134,12 @@ struct ParallelismSpec {
   bool scatter_gather =
       false;  // pipeline transfers carry 1/tensor each and are gathered on arrival
   TensorOverlap overlap_tensor = TensorOverlap::Backward;
-  int tensor_chunks = 4;         // pieces a product is cut into with TensorOverlap::Full
-  bool overlap_data = false;     // gradients are reduced during the last backward pass
-  bool overlap_pipeline = true;  // a stage computes on while it sends; else it waits
-  bool overlap_shared = false;   // shared experts run beside dispatch and combine
-  bool overlap_pairs = false;    // forward and backward passes run side by side
+  int tensor_chunks = 4;             // pieces a product is cut into with TensorOverlap::Full
+  std::optional<int> tensor_blocks;  // thread blocks of an exchange beside them; else NCCL's
+  bool overlap_data = false;         // gradients are reduced during the last backward pass
+  bool overlap_pipeline = true;      // a stage computes on while it sends; else it waits
+  bool overlap_shared = false;       // shared experts run beside dispatch and combine
+  bool overlap_pairs = false;        // forward and backward passes run side by side
 
   int expert_tensor_ranks() const { return expert_tensor.value_or(tensor); }
   /// Ranks of a stage.

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+
 #include "sim/cluster/throttle.hpp"
 #include "sim/program/play.hpp"
 #include "sim/report/report.hpp"
@@ -200,6 +203,38 @@ TEST(Contention, OfAStepIsAPartOfItsOwn) {
   EXPECT_GT(with.time, without.time);
   EXPECT_LE(with.time - without.time, with.breakdown[TimePart::Contention] * 1.001);
   EXPECT_GT(step_of({"cluster.collective.blocks=32"}).time, with.time);
+}
+
+/// What exchanges over each axis take of the multiprocessors of a GPU.
+std::map<Axis, double> multiprocessors_taken(const std::vector<std::string>& more) {
+  std::vector<std::string> settings{"parallelism.tensor=4", "parallelism.sequence=true",
+                                    "parallelism.zero=3"};
+  settings.insert(settings.end(), more.begin(), more.end());
+  const Scenario s = shipped("llama3-8b-fsdp-h100.yaml", settings);
+  std::map<Axis, double> taken;
+  const StepPlan plan = plan_step(s.workload, build_cluster(s.cluster));
+  for (const Communication& one : plan.graph.communications) {
+    taken[one.axis] = std::max(taken[one.axis], one.taken.multiprocessors);
+  }
+  return taken;
+}
+
+// NCCL gives a group in a node of eight H100 24 channels, and userbuffers 6 blocks of 132: but only
+// beside the pieces of products, and only to tensor ranks.
+TEST(Contention, UserbuffersTakeFewMultiprocessors) {
+  const std::string full = "parallelism.overlap.tensor=full";
+  const auto nccl = multiprocessors_taken({full});
+  EXPECT_DOUBLE_EQ(nccl.at(Axis::Tensor), 24.0 / 132);
+  const auto few = multiprocessors_taken({full, "parallelism.overlap.blocks=6"});
+  EXPECT_DOUBLE_EQ(few.at(Axis::Tensor), 6.0 / 132);
+  EXPECT_EQ(few.at(Axis::Replicate), nccl.at(Axis::Replicate));
+  EXPECT_GT(few.at(Axis::Replicate), 0);
+  const auto copied = multiprocessors_taken({full, "parallelism.overlap.blocks=0"});
+  EXPECT_EQ(copied.at(Axis::Tensor), 0);
+  const auto beside = multiprocessors_taken({"training.framework=megatron-core"});  // backward
+  EXPECT_DOUBLE_EQ(beside.at(Axis::Tensor), 24.0 / 132);
+  const auto core = multiprocessors_taken({full, "training.framework=megatron-core"});
+  EXPECT_DOUBLE_EQ(core.at(Axis::Tensor), 6.0 / 132);
 }
 
 }  // namespace

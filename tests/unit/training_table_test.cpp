@@ -4,19 +4,24 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "sim/validation/training_parts.hpp"
 #include "tests/support/support.hpp"
+#include "tests/support/training_rows.hpp"
 
 namespace danlu {
 namespace {
 
+using testing::Cells;
+using testing::convert_cells;
 using testing::near;
+using testing::scenario_of;
 using testing::shipped_presets;
+using testing::with;
+using testing::workload_of;
 
 TEST(Network, ReadsWhatTablesSay) {
   NetworkText text = parse_network("4x Omni-Path 100Gb/s per node (reached 44-57Gb/s)");
@@ -54,11 +59,6 @@ constexpr const char* kHeader =
 Conversion convert_row(const std::string& row) {
   const CsvTable table = parse_csv(kHeader + row + "\n", "t.csv");
   return convert(table, table.rows()[0], shipped_presets());
-}
-
-Scenario scenario_of(const Conversion& conversion) {
-  EXPECT_EQ(conversion.reason(), "");
-  return conversion.scenario.value_or(Scenario{});
 }
 
 TEST(TrainingRow, GptOnA100) {
@@ -211,51 +211,6 @@ TEST(TrainingRow, SplitsWhatTheShardingSays) {
   EXPECT_TRUE(split("DeepSpeed ZeRO-3").sharding.keeps_copy);
 }
 
-/// A row by columns: those of a Llama on H100, but for what is given.
-Conversion convert_cells(const std::vector<std::pair<std::string, std::string>>& cells) {
-  std::map<std::string, std::string> row{{"id", "r"},
-                                         {"date", "2025-07"},
-                                         {"gpu", "H100-80GB-SXM"},
-                                         {"gpus", "8"},
-                                         {"gpus_per_node", "8"},
-                                         {"model", "Llama"},
-                                         {"layers", "32"},
-                                         {"hidden", "4096"},
-                                         {"ffn_hidden", "14336"},
-                                         {"gated_mlp", "1"},
-                                         {"heads", "32"},
-                                         {"vocab", "128256"},
-                                         {"seq_len", "4096"},
-                                         {"tp", "1"},
-                                         {"pp", "1"},
-                                         {"global_batch_seqs", "64"},
-                                         {"micro_batch", "1"},
-                                         {"recompute", "none"},
-                                         {"dtype", "bf16"},
-                                         {"zero_stage_or_sharding", "ZeRO-1"},
-                                         {"step_time_s", "1"}};
-  for (const auto& [column, cell] : cells) {
-    row[column] = cell;
-  }
-  std::string header;
-  std::string values;
-  for (const auto& [column, cell] : row) {
-    header += (header.empty() ? "" : ",") + column;
-    values += (values.empty() ? "\"" : ",\"") + cell + "\"";
-  }
-  const CsvTable table = parse_csv(header + "\n" + values + "\n", "t.csv");
-  return convert(table, table.rows()[0], shipped_presets());
-}
-Workload workload_of(const std::vector<std::pair<std::string, std::string>>& cells) {
-  return scenario_of(convert_cells(cells)).workload;
-}
-
-using Cells = std::vector<std::pair<std::string, std::string>>;
-Cells with(Cells cells, const Cells& more) {
-  cells.insert(cells.end(), more.begin(), more.end());
-  return cells;
-}
-
 const Cells kQwen{{"model", "Qwen3-235B-A22B"},
                   {"layers", "94"},
                   {"hidden", "4096"},
@@ -272,56 +227,6 @@ const Cells kDeepSeek{
     {"model", "DeepSeek-V3 671B"}, {"layers", "61"},    {"hidden", "7168"},     {"heads", "128"},
     {"kv_heads", "128"},           {"vocab", "129280"}, {"moe_experts", "256"}, {"moe_topk", "8"},
     {"moe_ffn_hidden", "2048"}};
-
-const Cells kTitan{{"framework", "torchtitan"},
-                   {"gpus", "8"},
-                   {"zero_stage_or_sharding", "FSDP"},
-                   {"recompute", "selective(op)"},
-                   {"dtype", "float8"}};
-
-// What importing torchtitan's own file gives (sim/import/torchtitan.cpp) a row of it gets, too.
-TEST(TrainingTitan, HasTorchtitansWays) {
-  const Workload w = workload_of(kTitan);
-  EXPECT_EQ(w.training.recompute, Recompute::Alternate);
-  EXPECT_EQ(w.training.precision, Precision::Fp8);
-  EXPECT_EQ(w.training.fp8_recipe, Fp8Recipe::Tensorwise);
-  EXPECT_EQ(w.training.loss, Loss::Eager);
-  EXPECT_EQ(w.parallelism.zero, 3);
-  EXPECT_EQ(w.parallelism.sharding.units,
-            (std::vector{UnitPart::Embedding, UnitPart::Layer, UnitPart::Head}));
-  EXPECT_EQ(w.parallelism.sharding.gather_bytes, 2);
-  EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::None);
-
-  const Workload fast =
-      workload_of(with(kTitan, {{"notes", "torch.compile, float8 all-gather, async TP"}}));
-  EXPECT_EQ(fast.training.loss, Loss::Fused);
-  EXPECT_EQ(fast.parallelism.sharding.gather_bytes, 1);
-  EXPECT_EQ(fast.parallelism.overlap_tensor, TensorOverlap::Full);
-}
-
-// 32 layers on two stages: every second one of 16.
-TEST(TrainingTitan, SomeLayersWhole) {
-  const Workload w = workload_of(with(kTitan, {{"recompute", "selective(every 2nd layer)"},
-                                               {"pp", "2"},
-                                               {"tp", "2"},
-                                               {"sequence_parallel", "yes"}}));
-  EXPECT_EQ(w.training.recompute, Recompute::Full);
-  EXPECT_EQ(w.training.recompute_layers, std::vector{8});
-  EXPECT_EQ(w.parallelism.sharding.reduce, Reduce::OncePerStep);
-}
-
-TEST(TrainingFrameworks, OfPyTorch) {
-  const auto loss_of = [](const char* framework, const char* notes) {
-    return workload_of({{"framework", framework}, {"notes", notes}}).training.loss;
-  };
-  EXPECT_EQ(loss_of("torchtitan (compile)", ""), Loss::Fused);
-  EXPECT_EQ(loss_of("torchtitan", "without torch.compile"), Loss::Eager);
-  EXPECT_EQ(loss_of("fms-fsdp", ""), Loss::Fused);  // compiled unless said
-  EXPECT_EQ(loss_of("fms-fsdp", "no compile"), Loss::Eager);
-  EXPECT_EQ(loss_of("NeMo Automodel", ""), Loss::Eager);
-  EXPECT_EQ(convert_cells({{"framework", "banana"}}).remarks.front(),
-            "framework without a profile: kernels fused, its host never late");
-}
 
 // Embedding and head count as layers: 96 of them on 32 x 3 parts, the ends of which hold none.
 TEST(TrainingMixture, TakesItsWidthsFromThePreset) {
@@ -522,7 +427,8 @@ TEST(TrainingRow, TensorExchangesOverlapAsTheFrameworkDoes) {
   EXPECT_EQ(overlap("megatron-core", "bf16", ""), TensorOverlap::Backward);
   EXPECT_EQ(overlap("megatron-core", "bf16", "overlap switches off"), TensorOverlap::None);
   EXPECT_EQ(overlap("nemo", "fp8", "TP_COMM_OVERLAP False"), TensorOverlap::None);
-  EXPECT_EQ(overlap("nemo", "fp8", "TP_COMM_OVERLAP True"), TensorOverlap::Backward);
+  EXPECT_EQ(overlap("nemo", "fp8", "TP_COMM_OVERLAP True"), TensorOverlap::Full);
+  EXPECT_EQ(overlap("nemo", "fp8", "TP_COMM_OVERLAP"), TensorOverlap::Backward);
   EXPECT_EQ(overlap("megatron-deepspeed", "bf16", ""), TensorOverlap::None);
   EXPECT_EQ(overlap("paddlenlp", "fp16", ""), TensorOverlap::None);
   EXPECT_EQ(overlap("megatron-bridge", "bf16", ""), TensorOverlap::Full);

@@ -1,0 +1,113 @@
+// Rows of training runs by their framework: what PyTorch's frameworks and NeMo do by themselves.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "tests/support/training_rows.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::Cells;
+using testing::convert_cells;
+using testing::with;
+using testing::workload_of;
+
+const Cells kTitan{{"framework", "torchtitan"},
+                   {"gpus", "8"},
+                   {"zero_stage_or_sharding", "FSDP"},
+                   {"recompute", "selective(op)"},
+                   {"dtype", "float8"}};
+
+// What importing torchtitan's own file gives (sim/import/torchtitan.cpp) a row of it gets, too.
+TEST(TrainingTitan, HasTorchtitansWays) {
+  const Workload w = workload_of(kTitan);
+  EXPECT_EQ(w.training.recompute, Recompute::Alternate);
+  EXPECT_EQ(w.training.precision, Precision::Fp8);
+  EXPECT_EQ(w.training.fp8_recipe, Fp8Recipe::Tensorwise);
+  EXPECT_EQ(w.training.loss, Loss::Eager);
+  EXPECT_EQ(w.parallelism.zero, 3);
+  EXPECT_EQ(w.parallelism.sharding.units,
+            (std::vector{UnitPart::Embedding, UnitPart::Layer, UnitPart::Head}));
+  EXPECT_EQ(w.parallelism.sharding.gather_bytes, 2);
+  EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::None);
+
+  const Workload fast =
+      workload_of(with(kTitan, {{"notes", "torch.compile, float8 all-gather, async TP"}}));
+  EXPECT_EQ(fast.training.loss, Loss::Fused);
+  EXPECT_EQ(fast.parallelism.sharding.gather_bytes, 1);
+  EXPECT_EQ(fast.parallelism.overlap_tensor, TensorOverlap::Full);
+}
+
+// 32 layers on two stages: every second one of 16.
+TEST(TrainingTitan, SomeLayersWhole) {
+  const Workload w = workload_of(with(kTitan, {{"recompute", "selective(every 2nd layer)"},
+                                               {"pp", "2"},
+                                               {"tp", "2"},
+                                               {"sequence_parallel", "yes"}}));
+  EXPECT_EQ(w.training.recompute, Recompute::Full);
+  EXPECT_EQ(w.training.recompute_layers, std::vector{8});
+  EXPECT_EQ(w.parallelism.sharding.reduce, Reduce::OncePerStep);
+}
+
+TEST(TrainingFrameworks, OfPyTorch) {
+  const auto loss_of = [](const char* framework, const char* notes) {
+    return workload_of({{"framework", framework}, {"notes", notes}}).training.loss;
+  };
+  EXPECT_EQ(loss_of("torchtitan (compile)", ""), Loss::Fused);
+  EXPECT_EQ(loss_of("torchtitan", "without torch.compile"), Loss::Eager);
+  EXPECT_EQ(loss_of("fms-fsdp", ""), Loss::Fused);  // compiled unless said
+  EXPECT_EQ(loss_of("fms-fsdp", "no compile"), Loss::Eager);
+  EXPECT_EQ(loss_of("NeMo Automodel", ""), Loss::Eager);
+  EXPECT_EQ(convert_cells({{"framework", "banana"}}).remarks.front(),
+            "framework without a profile: kernels fused, its host never late");
+}
+
+// Until 2025 PyTorch took FlashAttention-2 on Hopper; Blackwell has no figures of that.
+TEST(TrainingRow, PyTorchsOwnAttentionIsOfItsYear) {
+  const auto attention = [](const char* text, const char* date, const char* gpu) {
+    return workload_of({{"attention_kernel", text}, {"date", date}, {"gpu", gpu}})
+        .training.attention;
+  };
+  const char* sdpa = "scaled_dot_product_attention (flash)";
+  EXPECT_EQ(attention(sdpa, "2025-06", "H200-141GB-SXM"), AttentionKind::Flash2);
+  EXPECT_EQ(attention("SDPA", "2024", "A100-80GB-SXM"), AttentionKind::Flash2);
+  EXPECT_EQ(attention(sdpa, "2026-04", "H100-80GB-SXM"), AttentionKind::Flash);
+  EXPECT_EQ(attention(sdpa, "2025-06", "B200"), AttentionKind::Flash);
+  EXPECT_EQ(attention("TE/cuDNN fused", "2025-06", "H100-80GB-SXM"), AttentionKind::Flash);
+}
+
+TEST(TrainingRow, FusedCrossEntropyOfNeMoIsMegatronsOwn) {
+  const auto loss = [](const char* notes) {
+    return workload_of({{"framework", "nemo"}, {"notes", notes}}).training.loss;
+  };
+  EXPECT_EQ(loss("fused cross entropy"), Loss::FusedWide);
+  EXPECT_EQ(loss("fused cross entropy of TE"), Loss::Fused);
+}
+
+// Of whole layers; torchtitan switched it off in August 2025.
+TEST(TrainingFrameworks, CheckpointsOfPyTorchStopEarly) {
+  const auto early = [](const char* framework, const char* date, const char* recompute) {
+    return workload_of({{"framework", framework}, {"date", date}, {"recompute", recompute}})
+        .training.recompute_early_stop;
+  };
+  EXPECT_TRUE(early("fms-fsdp", "2024", "full"));
+  EXPECT_TRUE(early("NeMo Automodel", "2026-04", "full"));
+  EXPECT_TRUE(early("torchtitan", "2025-08", "selective(every 2nd layer)"));
+  EXPECT_FALSE(early("torchtitan", "2025-09", "full"));
+  EXPECT_FALSE(early("torchtitan", "2024", "selective(op)"));
+  EXPECT_FALSE(early("fms-fsdp", "2024", "none"));
+  EXPECT_FALSE(early("megatron-core", "2024", "full"));
+}
+
+TEST(TrainingFrameworks, AutomodelOnTransformerEngineFusesRotaryPositions) {
+  const auto positions = [](const char* attention) {
+    return workload_of({{"framework", "NeMo Automodel"}, {"attention_kernel", attention}})
+        .training.splits(UnfusedPart::Positions);
+  };
+  EXPECT_FALSE(positions("TransformerEngine/cuDNN fused"));
+  EXPECT_TRUE(positions("scaled_dot_product_attention"));
+}
+
+}  // namespace
+}  // namespace danlu
