@@ -4,7 +4,6 @@
 
 #include <exception>
 
-#include "sim/base/threads.hpp"
 #include "sim/engine/max_min.hpp"
 #include "sim/fold/group_plan.hpp"
 #include "sim/report/given_up.hpp"
@@ -89,7 +88,8 @@ std::vector<Evaluation> Evaluator::evaluate(std::span<const Workload> plans,
       plans.size(), options_.threads, [] { return 0; },
       [&](int, std::size_t i) {
         found[i] = evaluate_any(plans[i], cluster_, options_.most_parts, bound);
-      });
+      },
+      options_.progress);
   return found;
 }
 
