@@ -30,7 +30,12 @@ std::string check_format(const std::string& name) {
 }  // namespace
 
 void add_verbosity(CLI::App& command, CommonOptions& common) {
-  command.add_flag("-v", common.verbosity, "Log to stderr; -vv and -vvv say more");
+  CLI::Option* log =
+      command.add_flag("-v", common.verbosity, "Log to stderr; -vv and -vvv say more");
+  command
+      .add_flag("-q,--quiet", common.quiet,
+                "No word on stderr of what takes long and how far it is; errors and warnings stay")
+      ->excludes(log);
 }
 void add_common(CLI::App& command, CommonOptions& common) {
   command.add_flag("--json", common.json, "Result as JSON");

@@ -94,9 +94,9 @@ bool wants_colour() {
   return isatty(STDOUT_FILENO) == 1 && !refused && !dumb;
 }
 
-std::optional<int> terminal_columns() {
+std::optional<int> terminal_columns(int descriptor) {
   winsize size{};
-  const bool known = isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+  const bool known = isatty(descriptor) == 1 && ioctl(descriptor, TIOCGWINSZ, &size) == 0;
   return known && size.ws_col > 0 ? std::optional<int>(size.ws_col) : std::nullopt;
 }
 

@@ -29,6 +29,7 @@ struct CommonOptions {
   std::string format;  // of kWriters, for reports; empty: text, or json with --json
   bool simgrid_log = false;
   int verbosity = 0;
+  bool quiet = false;  // no word of what takes long, and how far it is
 };
 
 /// The folder of presets: DANLU_TOPOLOGIES where that is set, else beside or above the program's
@@ -38,8 +39,9 @@ std::filesystem::path topologies_folder();
 /// Whether stdout is a terminal that wants colour (NO_COLOR, TERM=dumb).
 bool wants_colour();
 
-/// How many columns the terminal has; nothing where stdout is none.
-std::optional<int> terminal_columns();
+/// How many columns the terminal has that a stream is (of stdout, unless another is named); nothing
+/// where it is none.
+std::optional<int> terminal_columns(int descriptor = 1);
 /// Whether stdout is a terminal that shows more than ASCII: the locale's characters are UTF-8.
 bool wants_unicode();
 

@@ -3,9 +3,7 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -18,17 +16,11 @@
 #include "sim/session/trust.hpp"
 #include "src/commands.hpp"
 #include "src/output_file.hpp"
+#include "src/progress.hpp"
 #include "src/session.hpp"
 
 namespace danlu {
 namespace {
-
-/// A line that a terminal draws over and over; "" takes it away.
-void show_line(const std::string& line) {
-  const int width = terminal_columns().value_or(100) - 1;
-  std::string text = line.substr(0, static_cast<std::size_t>(std::max(20, width)));
-  redraw(fmt::format("\r\x1b[K{}", text));
-}
 
 /// The two axes of --map.
 void read_map(const std::string& map, SearchRequest& request) {
@@ -59,34 +51,23 @@ int run_search(const SearchCommand& command, const CommonOptions& common) {
   keep_freed_memory();
   SessionOptions session = session_options(common);
   session.processes = command.jobs;
-  const bool terminal = isatty(STDERR_FILENO) != 0;
-  if (terminal) {
-    request.progress = show_line;
-  }
+  Progress progress(common);
+  request.progress = [&](const std::string& line) { progress.say(line); };
   load_beside(outputs, {command.file}, common);
   const LoadOptions load{topologies_folder(), common.overrides};
   SearchReport report;
   Document document;
-  try {
-    if (command.gpus.empty()) {
-      report = search(request, load, session);
-      const PublishedRuns runs = read_published_runs(topologies_folder());
-      for (RankedPlan& plan : report.best) {
-        set_trust(plan.report, runs);
-      }
-      document = document_of(report);
-    } else {
-      document = document_of(search_scale(request, command.gpus, load, session));
+  if (command.gpus.empty()) {
+    report = search(request, load, session);
+    const PublishedRuns runs = read_published_runs(topologies_folder());
+    for (RankedPlan& plan : report.best) {
+      set_trust(plan.report, runs);
     }
-  } catch (...) {
-    if (terminal) {
-      show_line("");
-    }
-    throw;
+    document = document_of(report);
+  } else {
+    document = document_of(search_scale(request, command.gpus, load, session));
   }
-  if (terminal) {
-    show_line("");
-  }
+  progress.clear();
   print_documents({document}, writer);
   if (command.svg) {
     write_file(*command.svg, command.front ? write_front_svg(report) : write_map_svg(report));

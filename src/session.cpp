@@ -32,7 +32,9 @@ SessionOptions session_options(const CommonOptions& common) {
   options.tasks = {common.max_tasks, "--max-tasks plays more"};
   options.events = {common.max_events, "--max-events plays more"};
   options.simgrid_log = common.simgrid_log;
-  options.announce = announce;
+  if (!common.quiet) {
+    options.announce = announce;
+  }
   options.log = [](const std::string& line) { spdlog::info("{}", line); };
   options.played = log_tasks;
   options.count_rounds = !spdlog::should_log(spdlog::level::trace);

@@ -27,6 +27,7 @@
 #include "sim/session/sweep_plan.hpp"
 #include "src/commands.hpp"
 #include "src/output_file.hpp"
+#include "src/progress.hpp"
 #include "src/session.hpp"
 #include "src/sweep_folder.hpp"
 #include "src/sweep_sqlite.hpp"
@@ -36,16 +37,6 @@ namespace danlu {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// "123 of 798 points" over and over on one line of a terminal.
-void show_points(std::size_t done, std::size_t all) {
-  redraw(done == all ? "\r\x1b[K" : fmt::format("\r{} of {} points", done, all));
-}
-
-/// How far a sweep is, where somebody looks on.
-std::function<void(std::size_t, std::size_t)> progress_shown() {
-  return isatty(STDERR_FILENO) != 0 ? show_points : std::function<void(std::size_t, std::size_t)>();
-}
 
 /// The names of --show, or what a sweep is mostly for.
 std::vector<std::string> names_of(const std::string& show) {
@@ -199,15 +190,14 @@ void play_chunk(const SweepWork& work, const CommonOptions& common, const SweepP
   }
   SessionOptions session = session_options(common);
   session.processes = jobs;
-  const auto progress = progress_shown();
+  Progress progress(common);
+  const auto tell_points = counting(progress, "points");
   ResultFile file(work.folder);
   std::size_t played = 0;
   const auto take = [&](const PointResult& result) {
     file.append(plan.points[result.number].key, result.json);
     ++played;
-    if (progress) {
-      progress(played, missing.size());
-    }
+    tell_points(played, missing.size());
   };
   const auto start = std::chrono::steady_clock::now();
   const auto has_time = [&] {
@@ -276,9 +266,11 @@ int run_sweep(const SweepCommand& command, const CommonOptions& common) {
   add_plot(request, command, scenarios.front(), common);
   SessionOptions session = session_options(common);
   session.processes = command.jobs;
-  session.progress = progress_shown();
-  return tell(sweep(request, {topologies_folder(), common.overrides}, session), writer, table,
-              command.drawing, request.plot);
+  Progress progress(common);
+  session.progress = counting(progress, "points");
+  const SweepReport report = sweep(request, {topologies_folder(), common.overrides}, session);
+  progress.clear();
+  return tell(report, writer, table, command.drawing, request.plot);
 }
 
 int sweep_plan(const SweepCommand& command, const fs::path& folder, const CommonOptions& common) {

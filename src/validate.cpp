@@ -1,7 +1,6 @@
 #include "src/validate.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 #include "sim/session/validate.hpp"
 #include "sim/validation/plot_svg.hpp"
 #include "src/output_file.hpp"
+#include "src/progress.hpp"
 #include "src/session.hpp"
 #include "src/validate_report.hpp"
 
@@ -28,11 +28,6 @@ void check_groupings(TableKind kind, const ValidateOptions& options) {
                                          : "device, source or size");
     }
   }
-}
-
-/// "  123 of 798 rows" over and over on one line of a terminal.
-void show_progress(std::size_t done, std::size_t all) {
-  redraw(done == all ? "\r\x1b[K" : fmt::format("\r{} of {} rows", done, all));
 }
 
 void write_report(const Validation& validation, const ValidateOptions& options,
@@ -86,10 +81,10 @@ int run_validate(const ValidateOptions& options, const CommonOptions& common) {
   }
   SessionOptions session = session_options(common);
   session.processes = options.jobs;
-  if (isatty(STDERR_FILENO) != 0) {
-    session.progress = show_progress;
-  }
+  Progress progress(common);
+  session.progress = counting(progress, "rows");
   const Validation validation = validate(table, load, session);
+  progress.clear();
   write_report(validation, options, common);
   if (validation.points.empty()) {
     return say_none_simulated(validation, options);

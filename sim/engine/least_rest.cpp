@@ -56,6 +56,15 @@ class Leasts {
 
 }  // namespace
 
+IdVector<TaskId, Seconds> least_times(const TaskGraph& graph) {
+  Leasts leasts(graph);
+  IdVector<TaskId, Seconds> times;
+  for (const TaskId task : graph.tasks.ids()) {
+    times.push_back(leasts.of(task));
+  }
+  return times;
+}
+
 IdVector<TaskId, Seconds> least_rests(const TaskGraph& graph) {
   Leasts leasts(graph);
   const Adjacency after = successors(graph);

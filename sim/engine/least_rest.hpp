@@ -14,6 +14,9 @@
 
 namespace danlu {
 
+/// By task, itself alone: the least that it can take.
+IdVector<TaskId, Seconds> least_times(const TaskGraph& graph);
+
 /// By task, from its start on, itself included. Throws InternalError for a cycle.
 IdVector<TaskId, Seconds> least_rests(const TaskGraph& graph);
 

@@ -162,7 +162,7 @@ Section best_plans(const SearchReport& search) {
                               {"step_s", "step", 10},
                               {"slower", "slower", 9},
                               {"mfu", "MFU", 8},
-                              {"tokens_per_s_per_gpu", "tokens/s", 9},
+                              {"tokens_per_s_per_gpu", "tok/s/GPU", 11},
                               {"memory_peak_bytes", "memory", 10},
                               {.key = "memory_may_need_bytes", .shown = Shown::OffPage},
                               {.key = "bound_s", .shown = Shown::OffPage},
@@ -255,7 +255,7 @@ Section near(const SearchReport& search) {
 // ---- From the scenario as it stands.
 
 Section changes(std::string key, std::string heading, const std::vector<PlanChange>& list,
-                Seconds own) {
+                Seconds own, std::string none = "nothing") {
   Section section{.key = std::move(key),
                   .heading = std::move(heading),
                   .shape = Shape::Table,
@@ -265,7 +265,7 @@ Section changes(std::string key, std::string heading, const std::vector<PlanChan
                               {"step_s", "step", 10},
                               {"change", "change", 9}},
                   .labels = true,
-                  .empty = "nothing"};
+                  .empty = std::move(none)};
   for (const PlanChange& change : list) {
     section.rows.push_back(
         {.label = change.key,
@@ -311,6 +311,12 @@ Section map_section(const SearchReport& search) {
   }
   section.rows.push_back(
       sentence("> the best plan there takes longer than that: its bound", Shown::PageOnly));
+  const auto has_none = [](const std::vector<std::string>& values) {
+    return std::find(values.begin(), values.end(), "-") != values.end();
+  };
+  if (has_none(map.down_values) || has_none(map.across_values)) {
+    section.rows.push_back(sentence("- without effect there", Shown::PageOnly));
+  }
   return section;
 }
 
@@ -341,8 +347,11 @@ Document document_of(const SearchReport& search) {
   if (any) {
     document.sections.push_back(front(search));
     document.sections.push_back(near(search));
-    document.sections.push_back(changes(
-        "single_changes", "Single changes of the scenario that save most", search.singles, own));
+    document.sections.push_back(
+        search.own ? changes("single_changes", "Single changes of the scenario that save most",
+                             search.singles, own)
+                   : changes("single_changes", "Single changes with which the scenario fits",
+                             search.singles, own, "none does alone"));
     document.sections.push_back(
         changes("way", "From the scenario to the best, change upon change", search.way, own));
     document.sections.push_back(map_section(search));

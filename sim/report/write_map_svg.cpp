@@ -106,7 +106,8 @@ std::string write_map_svg(const SearchReport& search) {
     }
   }
   words(16, height - 18, "",
-        "hatched: no plan fits in memory; empty: none can run; >: the best there takes longer");
+        "hatched: no plan fits in memory; empty: none can run; >: the best there takes longer; "
+        "-: without effect");
   return svg_text(drawing);
 }
 

@@ -174,7 +174,8 @@ void PlanBounds::in_parallel(std::size_t count,
           lent.own = std::make_unique<StepBounds>(cluster_);
         }
         work(*lent.own, i);
-      });
+      },
+      progress_);
 }
 
 void PlanBounds::fill(SearchSpace& space, std::vector<FoundPlan>& plans,

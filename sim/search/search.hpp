@@ -20,8 +20,10 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "sim/base/threads.hpp"
 #include "sim/base/units.hpp"
 #include "sim/search/bound.hpp"
 #include "sim/search/space.hpp"
@@ -68,7 +70,8 @@ struct FoundPlan {
 class PlanBounds {
  public:
   /// `threads` 0: as many as there are processors.
-  PlanBounds(const ClusterSpec& cluster, int threads) : cluster_(cluster), threads_(threads) {}
+  PlanBounds(const ClusterSpec& cluster, int threads, CountProgress progress = {})
+      : cluster_(cluster), threads_(threads), progress_(std::move(progress)) {}
 
   /// Calls work(StepBounds of its thread, i) for each i below `count`.
   void in_parallel(std::size_t count, const std::function<void(StepBounds&, std::size_t)>& work);
@@ -79,6 +82,7 @@ class PlanBounds {
  private:
   const ClusterSpec& cluster_;
   int threads_;
+  CountProgress progress_;                           // of the plans of a call
   std::mutex guard_;                                 // of idle_
   std::vector<std::unique_ptr<StepBounds>> idle_{};  // that no thread has
 };

@@ -16,6 +16,8 @@ constexpr std::array<std::string_view, 7> kNumbers{
     "parallelism.tensor", "parallelism.pipeline", "parallelism.context",     "parallelism.ulysses",
     "parallelism.expert", "training.micro_batch", "training.schedule.chunks"};
 
+constexpr std::string_view kPair = "parallelism.overlap.pair";
+
 int to_int(const std::string& text) {
   int number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
@@ -42,8 +44,7 @@ SearchSpace::SearchSpace(const Variants& variants, std::vector<SearchAxis> axes)
   for (const SearchAxis& axis : axes_) {
     AxisKey& key = keys_.emplace_back(AxisKey{.key = PlanKey(axis.key)});
     key.is_number = std::find(kNumbers.begin(), kNumbers.end(), axis.key) != kNumbers.end();
-    key.is_overlap =
-        axis.key.starts_with("parallelism.overlap.") && axis.key != "parallelism.overlap.pair";
+    key.is_overlap = axis.key.starts_with("parallelism.overlap.") && axis.key != kPair;
     for (const std::string& value : axis.values) {
       key.numbers.push_back(key.is_number ? to_int(value) : 0);
     }
@@ -96,7 +97,9 @@ bool SearchSpace::can_run(const Workload& workload) const {
 SearchPlan SearchSpace::plain(SearchPlan plan) {
   const Workload made = workload(plan);
   for (std::size_t i = 0; i < axes_.size(); ++i) {
-    if (plan.at[i] == keys_[i].own || !keys_[i].key.has_effect(made)) {
+    const bool pairs_nothing = axes_[i].key == kPair && made.microbatches() == 1 &&
+                               !variants_.scenario().workload.parallelism.overlap_pairs;
+    if (plan.at[i] == keys_[i].own || pairs_nothing || !keys_[i].key.has_effect(made)) {
       plan.at[i] = SearchPlan::kOwn;
     }
   }
@@ -215,8 +218,9 @@ std::string SearchSpace::text(const SearchPlan& plan, std::size_t axis) {
   if (plan.at[axis] != SearchPlan::kOwn) {
     return axes_[axis].values[static_cast<std::size_t>(plan.at[axis])];
   }
-  const std::string found = keys_[axis].key.text_in(made);
-  return found.empty() ? variants_.text_at(axes_[axis].key) : found;
+  std::string found = keys_[axis].key.text_in(made);
+  found = found.empty() ? variants_.text_at(axes_[axis].key) : found;
+  return found.empty() ? "left out" : found;
 }
 
 std::string short_text(const std::vector<KeyValue>& settings) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/base/threads.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/report/report.hpp"
 #include "sim/workload/workload.hpp"
@@ -38,6 +39,7 @@ struct Evaluation {
 struct EvaluateOptions {
   int threads = 0;            // 0: as many as there are processors
   double most_parts = 400e3;  // of a plan: tasks, and segments of what they are made of
+  CountProgress progress{};   // of the plans of a call
 };
 
 /// Evaluates plans on one cluster, and keeps what they have in common from call to call.

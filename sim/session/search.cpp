@@ -11,6 +11,7 @@
 
 #include "sim/base/error.hpp"
 #include "sim/base/text.hpp"
+#include "sim/report/page.hpp"
 #include "sim/search/bound.hpp"
 #include "sim/search/search.hpp"
 #include "sim/session/evaluate.hpp"
@@ -32,8 +33,12 @@ class Searcher {
         variants_(request.file, load),
         space_(variants_, axes_of(variants_)),
         cluster_(build_cluster(variants_.scenario().cluster)),
-        evaluator_(cluster_, {.threads = options.processes, .most_parts = options.tasks.most}),
-        bounds_(variants_.scenario().cluster, options.processes),
+        evaluator_(cluster_, {.threads = options.processes,
+                              .most_parts = options.tasks.most,
+                              .progress = [this](std::size_t done,
+                                                 std::size_t of) { tell_played(done, of); }}),
+        bounds_(variants_.scenario().cluster, options.processes,
+                [this](std::size_t done, std::size_t of) { tell_bounded(done, of); }),
         search_{.top = request.top, .near = kNear[0]} {
     step_options_.announce = nullptr;
   }
@@ -42,29 +47,34 @@ class Searcher {
     const std::size_t down = axis_named(request_.down);
     const std::size_t across = axis_named(request_.across);
     find();
+    begin("counting the plans near the best");
     count_near();
-    tell("simulating the best");
+    begin("simulating the best");
     for (std::size_t i = 0; i < std::min(request_.top, ranked_.size()); ++i) {
       const FoundPlan& found = plans_[ranked_[i]];
       report_.best.push_back(simulated(found.plan, found.bound));
       report_.best.back().on_front = is_on_front(ranked_[i]);
+      tell(counted(i + 1, std::min(request_.top, ranked_.size())));
     }
+    begin("simulating the scenario's own plan");
     simulate_own();
     if (request_.front) {
       tell_front();
     }
     options_.say("the best are simulated");
-    tell("changing the scenario's own plan");
-    if (report_.own) {
-      for (const SearchStep& change : single_changes(space_, bounds_, player())) {
+    begin("changing the scenario's own plan");
+    for (const SearchStep& change : single_changes(space_, bounds_, player())) {
+      if (!report_.own || *change.step < report_.own->report.step.time) {
         report_.singles.push_back(change_of(space_.own_plan(), change));
       }
-      SearchPlan before = space_.own_plan();
-      for (SearchStep& step : way_to(plans_[ranked_[0]].plan, space_, player())) {
-        report_.way.push_back(change_of(before, step));
-        before = std::move(step.plan);
-      }
     }
+    begin("on the way from the scenario's own plan to the best");
+    SearchPlan before = space_.own_plan();
+    for (SearchStep& step : way_to(plans_[ranked_[0]].plan, space_, player())) {
+      report_.way.push_back(change_of(before, step));
+      before = std::move(step.plan);
+    }
+    begin("drawing the map");
     draw_map(down, across);
     return std::move(report_);
   }
@@ -72,7 +82,7 @@ class Searcher {
   RankedPlan best() {
     search_.near = 0;  // how flat the optimum is nobody asks
     find();
-    tell("simulating the best");
+    begin("simulating the best");
     const FoundPlan& found = plans_[ranked_.front()];
     return simulated(found.plan, found.bound, Faults::Played);
   }
@@ -81,11 +91,12 @@ class Searcher {
   /// Plans, the fastest of them ranked.
   void find() {
     describe();
-    tell("looking for plans that can run and fit");
-    search_.progress = [&](const SearchProgress& now) { tell(progress_text(now)); };
+    begin("looking for plans that can run and fit");
+    search_.progress = [this](const SearchProgress& now) { tell_best(now); };
     plans_ = survey(space_, bounds_);
     count_plans();
     options_.say(fmt::format("{} plans can run, {} fit", report_.can_run, report_.fit));
+    begin("playing plans");
     ranked_ = play_best_first(space_, plans_, bounds_, player(), search_);
     front_ =
         request_.front ? play_front(space_, plans_, bounds_, player(), search_) : front_of(plans_);
@@ -103,14 +114,39 @@ class Searcher {
       return play(workloads, wanted);
     };
   }
+
+  // ---- what is being done, for who looks on
+
   void tell(const std::string& line) const {
     if (request_.progress) {
       request_.progress(line);
     }
   }
-  std::string progress_text(const SearchProgress& now) {
-    return fmt::format("{} plans played, {} may still win; best {}: {}", now.played, now.left,
-                       to_text(*now.best), short_text(space_.settings(*now.plan)));
+  void begin(std::string what) {
+    doing_ = std::move(what);
+    so_far_.reset();
+    tell(doing_);
+  }
+  void tell_bounded(std::size_t done, std::size_t of) const {
+    constexpr std::size_t kMany = 100;  // fewer are soon worked out, and others follow
+    tell(so_far_ ? so_far_text(0) : of < kMany ? doing_ : counted(done, of));
+  }
+  void tell_played(std::size_t done, std::size_t of) const {
+    tell(so_far_ ? so_far_text(done) : counted(done, of));
+  }
+  std::string counted(std::size_t done, std::size_t of) const {
+    return fmt::format("{}: {} of {}", doing_, thousands(double(done)), thousands(double(of)));
+  }
+  void tell_best(const SearchProgress& now) {
+    so_far_ = {
+        now.played, now.left,
+        fmt::format("best {}: {}", to_text(*now.best), short_text(space_.settings(*now.plan)))};
+    tell(so_far_text(0));
+  }
+  std::string so_far_text(std::size_t more) const {
+    return fmt::format("{} plans played, {} may still win; {}",
+                       thousands(double(so_far_->played + more)), thousands(double(so_far_->left)),
+                       so_far_->best);
   }
 
   std::size_t axis_named(const std::string& name) const {
@@ -290,16 +326,19 @@ class Searcher {
     PlanMap& map = report_.map;
     map.down = space_.axes()[down].key;
     map.across = space_.axes()[across].key;
-    map.down_values = sorted(space_.axes()[down].values);
-    map.across_values = sorted(space_.axes()[across].values);
+    std::vector<std::string> rows, columns;  // by plan
+    for (const FoundPlan& plan : plans_) {
+      rows.push_back(space_.text(plan.plan, down));
+      columns.push_back(space_.text(plan.plan, across));
+    }
+    map.down_values = with_others(sorted(space_.axes()[down].values), rows);
+    map.across_values = with_others(sorted(space_.axes()[across].values), columns);
     map.cells.resize(map.down_values.size() * map.across_values.size());
     std::vector<std::vector<std::size_t>> at(map.cells.size());
     for (std::size_t i = 0; i < plans_.size(); ++i) {
-      const auto row = place(map.down_values, space_.text(plans_[i].plan, down));
-      const auto column = place(map.across_values, space_.text(plans_[i].plan, across));
-      if (row < map.down_values.size() && column < map.across_values.size()) {
-        at[row * map.across_values.size() + column].push_back(i);
-      }
+      at[place(map.down_values, rows[i]) * map.across_values.size() +
+         place(map.across_values, columns[i])]
+          .push_back(i);
     }
     fill_least(at, space_, plans_, bounds_);
     for (std::size_t cell = 0; cell < at.size(); ++cell) {
@@ -323,6 +362,16 @@ class Searcher {
   static std::size_t place(const std::vector<std::string>& values, const std::string& value) {
     return static_cast<std::size_t>(std::find(values.begin(), values.end(), value) -
                                     values.begin());
+  }
+  /// With what plans have besides: "-" where the key is without effect.
+  static std::vector<std::string> with_others(std::vector<std::string> values,
+                                              const std::vector<std::string>& of_plans) {
+    for (const std::string& value : of_plans) {
+      if (place(values, value) == values.size()) {
+        values.push_back(value);
+      }
+    }
+    return values;
   }
   /// Numbers by size, words as they are.
   static std::vector<std::string> sorted(std::vector<std::string> values) {
@@ -351,6 +400,12 @@ class Searcher {
   std::vector<std::size_t> ranked_;  // of plans_, fastest first
   std::vector<std::size_t> front_;   // of those that were played, or of all; likewise
   SearchReport report_;
+  std::string doing_;
+  struct SoFar {
+    std::size_t played = 0, left = 0;
+    std::string best;
+  };
+  std::optional<SoFar> so_far_;  // of the plays of play_best_first() and play_front()
 };
 
 }  // namespace

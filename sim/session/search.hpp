@@ -20,7 +20,7 @@ struct SearchRequest {
   // Of the map, as keys or their ends ("tensor").
   std::string down = "parallelism.tensor";
   std::string across = "parallelism.pipeline";
-  std::function<void(const std::string&)> progress{};  // a line, over and over
+  std::function<void(const std::string&)> progress{};  // over and over; of one thread at a time
 };
 
 /// Throws InputError at the file, or at an axis of the map that is none; CannotRun where no plan

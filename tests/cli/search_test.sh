@@ -77,6 +77,45 @@ expect_has 'what was set stands in the command' \
 call search "$file" --gpus 8,16 --svg "$work/none.svg"
 expect 'no map of several' 2 "$code"
 
+# One that does not fit as it stands.
+call search "$file" --set parallelism.tensor=1 --set parallelism.pipeline=1 \
+  --set search.parallelism.zero=[0,1]
+expect 'a scenario that does not fit' 0 "$code"
+expect_has 'which is said' 'the scenario as it stands does not fit in memory' "$out"
+expect_has 'what makes it fit' 'Single changes with which the scenario fits' "$out"
+expect 'each with its step' '' "$(sed -n '/with which the scenario fits/,/^$/p' "$work/out" |
+  grep 'no fit')"
+
+# Where a key of the map is without effect: ZeRO, of plans without replicas.
+call search "$file" --map zero,tensor --set search.parallelism.zero=[0,1] --json
+expect 'a map' 0 "$code"
+expect_has 'has a place for these' '"zero": "-"' "$out"
+
+# Who looks on: a file gets whole lines, the first after ten seconds, which are slept away.
+long=scenarios/deepseek-v3-h800-dualpipe.yaml
+pids=()
+for quiet in '' --quiet; do
+  # shellcheck disable=SC2086
+  "$danlu" search "$long" --jobs 1 $quiet >/dev/null 2>"$work/looks-on$quiet" &
+  pids+=($!)
+done
+sleep 0.3
+kill -STOP "${pids[@]}"
+sleep 10
+kill -CONT "${pids[@]}"
+for _ in {1..100}; do
+  grep -q after "$work/looks-on" && break
+  sleep 0.1
+done
+kill "${pids[@]}"
+wait "${pids[@]}" 2>/dev/null
+expect 'how far it is, after ten seconds' 1 \
+  "$(grep -c '^after 1[0-9] s: looking for plans that can run and fit' "$work/looks-on")"
+expect 'in whole lines' 0 "$(grep -c $'\r' "$work/looks-on")"
+expect 'and nothing where nobody wants it' '' "$(<"$work/looks-on--quiet")"
+call search "$file" --quiet -v
+expect 'not both' 2 "$code"
+
 call search "$file" --map tensor
 expect 'half a map' 2 "$code"
 expect_has 'what is expected' "expected two keys, found 'tensor'" "$err"

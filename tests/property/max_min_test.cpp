@@ -23,14 +23,14 @@
 #include "sim/base/error.hpp"
 #include "sim/engine/least_rest.hpp"
 #include "sim/tasks/plan_step.hpp"
+#include "tests/support/many_cases.hpp"
 #include "tests/support/play.hpp"
-#include "tests/support/random_steps.hpp"
 
 namespace danlu {
 namespace {
 
 using testing::Case;
-using testing::from_environment;
+using testing::for_each_case;
 
 /// The largest difference of any start or end, as a share of the step.
 double difference(const Timeline& one, const Timeline& other) {
@@ -104,112 +104,76 @@ int met_flows(const TaskGraph& graph, const Timeline& timeline) {
 class MaxMin : public ::testing::TestWithParam<int> {};
 
 TEST_P(MaxMin, PlaysEveryTaskAsSimGridDoes) {
-  const std::uint64_t cases = from_environment("DANLU_CASES", 10);
-  const std::uint64_t own = 1 + static_cast<std::uint64_t>(GetParam()) * cases;
-  const std::uint64_t seed = from_environment("DANLU_SEED", own);
-  fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
-  for (std::uint64_t i = 0; i < cases; ++i) {
-    for (Case (*draw)(std::uint64_t) :
-         {testing::random_case, testing::mixed_case, testing::other_kind_case}) {
-      const Case drawn = draw(seed + i);
-      SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1: {}", seed + i, describe(drawn)));
-      const StepPlan plan = plan_step(drawn.workload, build_cluster(drawn.cluster));
-      expect_equal(plan.graph, {});
-      expect_equal(plan.graph, {plan.fold.rank_classes.last_id()});
-    }
-  }
+  for_each_case({.first = 1, .cases = 10}, GetParam(), [&](const Case& drawn, std::uint64_t) {
+    const StepPlan plan = plan_step(drawn.workload, build_cluster(drawn.cluster));
+    expect_equal(plan.graph, {});
+    expect_equal(plan.graph, {plan.fold.rank_classes.last_id()});
+  });
 }
 TEST_P(MaxMin, OpensRunsThatAreDisturbed) {
-  const std::uint64_t cases = from_environment("DANLU_CASES", 60);
-  const std::uint64_t own = 1001 + static_cast<std::uint64_t>(GetParam()) * cases;
-  const std::uint64_t seed = from_environment("DANLU_SEED", own);
-  fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
   int opened = 0;
   int by_late_hosts = 0;
-  for (std::uint64_t i = 0; i < cases; ++i) {
-    for (Case (*draw)(std::uint64_t) :
-         {testing::random_case, testing::mixed_case, testing::other_kind_case}) {
-      const Case drawn = draw(seed + i);
-      SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1: {}", seed + i, describe(drawn)));
-      const Cluster cluster = build_cluster(drawn.cluster);
-      const StepPlan open = plan_step(drawn.workload, cluster, {}, Disturbed::Open);
-      if (std::none_of(open.graph.tasks.begin(), open.graph.tasks.end(),
-                       [](const Task& task) { return task.open; })) {
-        continue;
-      }
-      ++opened;
-      by_late_hosts += std::any_of(open.graph.tasks.begin(), open.graph.tasks.end(),
-                                   [](const Task& task) {
-                                     return task.open && task.launched != LaunchedBy::Ahead;
-                                   })
-                           ? 1
-                           : 0;
-      const TaskGraph graph = plan_step(drawn.workload, cluster).graph;
-      const double expected = play_max_min(graph)->end.value;
-      const double found = std::abs(play_max_min(open.graph)->end.value / expected - 1);
-      EXPECT_LE(found, found <= 2e-12 ? 2e-12 : sensitivity(graph));
-      // SimGrid ends together what ends within 1e-12 s, which is more of a step of milliseconds.
-      const double by_simgrid = std::abs(testing::play(open.graph).end.value - expected);
-      const double most = 2e-12 * (1 + expected);
-      EXPECT_LE(by_simgrid, by_simgrid <= most ? most : sensitivity(graph) * expected);
+  for_each_case({.first = 1001, .cases = 60}, GetParam(), [&](const Case& drawn, std::uint64_t) {
+    const Cluster cluster = build_cluster(drawn.cluster);
+    const StepPlan open = plan_step(drawn.workload, cluster, {}, Disturbed::Open);
+    if (std::none_of(open.graph.tasks.begin(), open.graph.tasks.end(),
+                     [](const Task& task) { return task.open; })) {
+      return;
     }
-  }
+    ++opened;
+    by_late_hosts += std::any_of(open.graph.tasks.begin(), open.graph.tasks.end(),
+                                 [](const Task& task) {
+                                   return task.open && task.launched != LaunchedBy::Ahead;
+                                 })
+                         ? 1
+                         : 0;
+    const TaskGraph graph = plan_step(drawn.workload, cluster).graph;
+    const double expected = play_max_min(graph)->end.value;
+    const double found = std::abs(play_max_min(open.graph)->end.value / expected - 1);
+    EXPECT_LE(found, found <= 2e-12 ? 2e-12 : sensitivity(graph));
+    // SimGrid ends together what ends within 1e-12 s, which is more of a step of milliseconds.
+    const double by_simgrid = std::abs(testing::play(open.graph).end.value - expected);
+    const double most = 2e-12 * (1 + expected);
+    EXPECT_LE(by_simgrid, by_simgrid <= most ? most : sensitivity(graph) * expected);
+  });
   fmt::print("{} steps with runs that are opened, {} of late hosts\n", opened, by_late_hosts);
   EXPECT_GT(opened, 0);
   EXPECT_GT(by_late_hosts, 0);
 }
 
 TEST_P(MaxMin, PlaysFlowsThatAreAloneAsIfTheyWereNot) {
-  const std::uint64_t cases = from_environment("DANLU_CASES", 20);
-  const std::uint64_t own = 4001 + static_cast<std::uint64_t>(GetParam()) * cases;
-  const std::uint64_t seed = from_environment("DANLU_SEED", own);
-  fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
   int met = 0;
-  for (std::uint64_t i = 0; i < cases; ++i) {
-    for (Case (*draw)(std::uint64_t) :
-         {testing::random_case, testing::mixed_case, testing::other_kind_case}) {
-      const Case drawn = draw(seed + i);
-      SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1: {}", seed + i, describe(drawn)));
-      const TaskGraph graph = plan_step(drawn.workload, build_cluster(drawn.cluster)).graph;
-      const MaxMinOptions shared{.all_shared = true};
-      const Timeline expected = play_max_min(graph, shared).value();
-      const double found = difference(*play_max_min(graph), expected);
-      EXPECT_LE(found, found <= 2e-12 ? 2e-12 : sensitivity(graph, shared));
-      met += met_flows(graph, expected);
-    }
-  }
+  for_each_case({.first = 4001, .cases = 20}, GetParam(), [&](const Case& drawn, std::uint64_t) {
+    const TaskGraph graph = plan_step(drawn.workload, build_cluster(drawn.cluster)).graph;
+    const MaxMinOptions shared{.all_shared = true};
+    const Timeline expected = play_max_min(graph, shared).value();
+    const double found = difference(*play_max_min(graph), expected);
+    EXPECT_LE(found, found <= 2e-12 ? 2e-12 : sensitivity(graph, shared));
+    met += met_flows(graph, expected);
+  });
   fmt::print("{} flows alone until others came\n", met);
   EXPECT_GT(met, 0);
 }
 
 /// By no task does the step end sooner than that, and one that is wanted by its own end has it.
 TEST_P(MaxMin, GivesNothingUpThatEndsInTime) {
-  const std::uint64_t cases = from_environment("DANLU_CASES", 20);
-  const std::uint64_t own = 7001 + static_cast<std::uint64_t>(GetParam()) * cases;
-  const std::uint64_t seed = from_environment("DANLU_SEED", own);
-  fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
   int tight = 0;
-  for (std::uint64_t i = 0; i < cases; ++i) {
-    for (Case (*draw)(std::uint64_t) :
-         {testing::random_case, testing::mixed_case, testing::other_kind_case}) {
-      const Case drawn = draw(seed + i);
-      SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1: {}", seed + i, describe(drawn)));
-      const Cluster cluster = build_cluster(drawn.cluster);
-      for (const Disturbed disturbed : {Disturbed::Open, Disturbed::BySegment}) {
-        const TaskGraph graph = plan_step(drawn.workload, cluster, {}, disturbed).graph;
-        const Timeline timeline = play_max_min(graph).value();
-        const IdVector<TaskId, Seconds> rests = least_rests(graph);
-        double most = 0;
-        for (const TaskId task : graph.tasks.ids()) {
-          most = std::max(most, (timeline.start[task] + rests[task]).value);
-        }
-        EXPECT_LE(most, timeline.end.value * (1 + 1e-9));
-        tight += most > 0.8 * timeline.end.value ? 1 : 0;
-        EXPECT_TRUE(play_max_min(graph, {.until = timeline.end}));
-        EXPECT_FALSE(play_max_min(graph, {.until = 0.999 * timeline.end}));
+  for_each_case({.first = 7001, .cases = 20}, GetParam(), [&](const Case& drawn, std::uint64_t) {
+    const Cluster cluster = build_cluster(drawn.cluster);
+    for (const Disturbed disturbed : {Disturbed::Open, Disturbed::BySegment}) {
+      const TaskGraph graph = plan_step(drawn.workload, cluster, {}, disturbed).graph;
+      const Timeline timeline = play_max_min(graph).value();
+      const IdVector<TaskId, Seconds> rests = least_rests(graph);
+      double most = 0;
+      for (const TaskId task : graph.tasks.ids()) {
+        most = std::max(most, (timeline.start[task] + rests[task]).value);
       }
+      EXPECT_LE(most, timeline.end.value * (1 + 1e-9));
+      tight += most > 0.8 * timeline.end.value ? 1 : 0;
+      EXPECT_TRUE(play_max_min(graph, {.until = timeline.end}));
+      EXPECT_FALSE(play_max_min(graph, {.until = 0.999 * timeline.end}));
     }
-  }
+  });
   EXPECT_GT(tight, 0);  // rests of nothing would pass
 }
 

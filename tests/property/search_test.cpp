@@ -66,6 +66,12 @@ class Case {
   const std::string& yaml() const { return yaml_; }
   SearchSpace& space() { return space_; }
   PlanBounds& bounds() { return bounds_; }
+  /// Played to its end; none, and a failure, where it cannot be.
+  std::optional<Seconds> step_of(const Workload& workload) {
+    const PlayedPlan played = play()({&workload, 1}, std::nullopt).front();
+    EXPECT_TRUE(played.step) << played.obstacle;
+    return played.step;
+  }
   PlayPlans play() {
     return [this](std::span<const Workload> workloads, std::optional<Seconds> wanted) {
       std::vector<PlayedPlan> played;
@@ -106,17 +112,17 @@ TEST_P(Search, FindsWhatPlayingEveryPlanFinds) {
       continue;
     }
     const Workload workload = space.workload(plan.plan);
-    const PlayedPlan played = play({&workload, 1}, std::nullopt).front();
-    ASSERT_TRUE(played.step) << played.obstacle << options_text(space.settings(plan.plan));
+    SCOPED_TRACE(options_text(space.settings(plan.plan)));
+    const std::optional<Seconds> step = one.step_of(workload);
+    ASSERT_TRUE(step);
     // By compute alone it is that of a plan which may overlap other things.
     const Seconds bound = own.bound(workload);
     EXPECT_FALSE(plan.is_full);
-    EXPECT_LE(plan.bound.value, bound.value) << options_text(space.settings(plan.plan));
-    EXPECT_LE(bound.value, played.step->value * (1 + 1e-9))
-        << options_text(space.settings(plan.plan));
-    tight += bound.value > 0.8 * played.step->value ? 1 : 0;
-    tight_by_compute += plan.bound.value > 0.5 * played.step->value ? 1 : 0;
-    steps.push_back(played.step->value);
+    EXPECT_LE(plan.bound.value, bound.value);
+    EXPECT_LE(bound.value, step->value * (1 + 1e-9));
+    tight += bound.value > 0.8 * step->value ? 1 : 0;
+    tight_by_compute += plan.bound.value > 0.5 * step->value ? 1 : 0;
+    steps.push_back(step->value);
   }
   ASSERT_FALSE(steps.empty());
   EXPECT_GT(tight, 0U);  // a bound of nothing would pass the rest
@@ -148,10 +154,10 @@ TEST_P(Search, TheFrontIsThatOfEveryPlanPlayed) {
   for (const FoundPlan& plan : plans) {
     if (plan.fits()) {
       const Workload workload = space.workload(plan.plan);
-      const PlayedPlan played = play({&workload, 1}, std::nullopt).front();
-      ASSERT_TRUE(played.step) << played.obstacle;
+      const std::optional<Seconds> step = one.step_of(workload);
+      ASSERT_TRUE(step);
       EXPECT_EQ(plan.memory.value, memory_use(workload).peak().value);
-      all.emplace_back(played.step->value, plan.memory.value);
+      all.emplace_back(step->value, plan.memory.value);
     }
   }
   std::vector<Trade> expected;
