@@ -15,15 +15,14 @@
 #include "sim/engine/max_min.hpp"
 #include "sim/report/report.hpp"
 #include "sim/tasks/plan_step.hpp"
+#include "tests/support/many_cases.hpp"
 #include "tests/support/play.hpp"
-#include "tests/support/random_steps.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
 namespace {
 
 using testing::Case;
-using testing::from_environment;
 
 /// Starts and ends by class of ranks, name, microbatch; a collective is one from its first part to
 /// its last.
@@ -108,34 +107,27 @@ Case with_slow_gpus(Case drawn, std::uint64_t seed) {
 class JointRuns : public ::testing::TestWithParam<int> {};
 
 TEST_P(JointRuns, DoWhatTheirSegmentsDo) {
-  const std::uint64_t cases = from_environment("DANLU_CASES", 40);
-  const std::uint64_t own = 3001 + static_cast<std::uint64_t>(GetParam()) * cases;
-  const std::uint64_t seed = from_environment("DANLU_SEED", own);
-  fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
   int joint = 0;
-  for (std::uint64_t i = 0; i < cases; ++i) {
-    for (Case (*draw)(std::uint64_t) :
-         {testing::random_case, testing::mixed_case, testing::other_kind_case}) {
-      const Case drawn = with_slow_gpus(draw(seed + i), seed + i);
-      SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1: {}", seed + i, describe(drawn)));
-      const Cluster cluster = build_cluster(drawn.cluster);
-      const StepPlan plan = plan_step(drawn.workload, cluster);
-      if (plan.graph.joint_runs.empty()) {
-        continue;
-      }
-      ++joint;
-      const StepPlan segments = plan_step(drawn.workload, cluster, {}, Disturbed::LanesBySegment);
-      const Timeline expected = play_max_min(segments.graph).value();
-      const Timeline found = play_max_min(plan.graph).value();
-      const double step = expected.end.value;
-      EXPECT_NEAR(found.end.value / step, 1, 1e-12);
-      EXPECT_NEAR(testing::play(plan.graph).end.value, step, 2e-12 * (1 + step));
-      ASSERT_NO_FATAL_FAILURE(
-          expect_equal(times_of(plan, found), times_of(segments, expected), step));
-      expect_equal(measure("joint", drawn.workload, cluster, plan, found),
-                   measure("by segment", drawn.workload, cluster, segments, expected));
-    }
-  }
+  testing::for_each_case(
+      {.first = 3001, .cases = 40}, GetParam(), [&](const Case& of_any, std::uint64_t seed) {
+        const Case drawn = with_slow_gpus(of_any, seed);
+        const Cluster cluster = build_cluster(drawn.cluster);
+        const StepPlan plan = plan_step(drawn.workload, cluster);
+        if (plan.graph.joint_runs.empty()) {
+          return;
+        }
+        ++joint;
+        const StepPlan segments = plan_step(drawn.workload, cluster, {}, Disturbed::LanesBySegment);
+        const Timeline expected = play_max_min(segments.graph).value();
+        const Timeline found = play_max_min(plan.graph).value();
+        const double step = expected.end.value;
+        EXPECT_NEAR(found.end.value / step, 1, 1e-12);
+        EXPECT_NEAR(testing::play(plan.graph).end.value, step, 2e-12 * (1 + step));
+        ASSERT_NO_FATAL_FAILURE(
+            expect_equal(times_of(plan, found), times_of(segments, expected), step));
+        expect_equal(measure("joint", drawn.workload, cluster, plan, found),
+                     measure("by segment", drawn.workload, cluster, segments, expected));
+      });
   fmt::print("{} steps with joint runs\n", joint);
   EXPECT_GE(joint, std::getenv("DANLU_SEED") == nullptr ? 1 : 0);
 }

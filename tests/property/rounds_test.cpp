@@ -17,14 +17,14 @@
 #include "sim/report/writers.hpp"
 #include "sim/session/plays.hpp"
 #include "sim/session/simulate.hpp"
-#include "tests/support/random_steps.hpp"
+#include "tests/support/many_cases.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
 namespace {
 
 using testing::Case;
-using testing::from_environment;
+using testing::with_many_microbatches;
 using Json = nlohmann::json;
 
 /// Every figure of the report by its place, but for how it was simulated, for notes, in which one
@@ -59,69 +59,44 @@ void expect_same(const Json& found, const Json& whole, double step) {
   }
 }
 
-/// With so many microbatches that rounds are left out, on a machine that does not change.
-Case with_many_microbatches(Case drawn, std::uint64_t seed) {
-  testing::Dice dice(seed);
-  DegradedSpec& degraded = drawn.cluster.degraded;
-  degraded.throttle.clear();
-  degraded.flaps.clear();
-  degraded.jitter = {};
-  degraded.draws = 1;
-  Workload& w = drawn.workload;
-  const int parts = w.placement().parts();
-  const int pipeline = w.parallelism.pipeline;
-  const int most = 600 / parts + 8 * pipeline;
-  int microbatches = dice.between(most / 2, most);
-  microbatches -= microbatches % (2 * pipeline);
-  w.training.global_batch = microbatches * w.training.micro_batch * w.parallelism.data;
-  return drawn;
-}
-
 constexpr std::size_t kMostTasks = 5000;  // of what is played; a whole step has many times as many
 
 class Rounds : public ::testing::TestWithParam<int> {};
 
 TEST_P(Rounds, ThatAreCountedAreThoseThatWouldBePlayed) {
-  const std::uint64_t cases = from_environment("DANLU_CASES", 60);
-  const std::uint64_t own = 5001 + static_cast<std::uint64_t>(GetParam()) * cases;
-  const std::uint64_t seed = from_environment("DANLU_SEED", own);
-  fmt::print("seeds {} to {}\n", seed, seed + cases - 1);
   int tried = 0;
   int counted = 0;
-  for (std::uint64_t i = 0; i < cases; ++i) {
-    for (Case (*draw)(std::uint64_t) :
-         {testing::random_case, testing::mixed_case, testing::other_kind_case}) {
-      const Case drawn = with_many_microbatches(draw(seed + i), seed + i);
-      SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1: {}", seed + i, describe(drawn)));
-      const Cluster cluster = build_cluster(drawn.cluster);
-      const std::optional<FewerRounds> fewer = fewer_rounds(drawn.workload, cluster);
-      if (!fewer) {
-        continue;
-      }
-      StepPlan plan = plan_step(fewer->workload, cluster);
-      if (plan.graph.tasks.size() > kMostTasks) {
-        continue;
-      }
-      ++tried;
-      Timeline timeline = play_max_min(plan.graph).value();
-      const auto play_again = [](const StepPlan& changed) { return play_max_min(changed.graph); };
-      if (!count_rounds(plan, *fewer, timeline, play_again)) {
-        continue;
-      }
-      ++counted;
-      const StepPlan all = plan_step(drawn.workload, cluster);
-      const Timeline whole = play_max_min(all.graph).value();
-      const double step = whole.end.value;
-      ASSERT_NEAR(timeline.end.value / step, 1, 1e-10);
-      const Report found = measure("step", drawn.workload, cluster, plan, timeline);
-      const Report expected = measure("step", drawn.workload, cluster, all, whole);
-      expect_same(figures_of(found), figures_of(expected), step);
-      EXPECT_NEAR(length_of(found.critical_path), length_of(expected.critical_path), 1e-9 * step);
-      if (HasFailure()) {
-        return;
-      }
-    }
-  }
+  testing::for_each_case(
+      {.first = 5001, .cases = 60}, GetParam(), [&](const Case& of_any, std::uint64_t seed) {
+        if (HasFailure()) {
+          return;
+        }
+        const Case drawn = with_many_microbatches(of_any, seed);
+        const Cluster cluster = build_cluster(drawn.cluster);
+        const std::optional<FewerRounds> fewer = fewer_rounds(drawn.workload, cluster);
+        if (!fewer) {
+          return;
+        }
+        StepPlan plan = plan_step(fewer->workload, cluster);
+        if (plan.graph.tasks.size() > kMostTasks) {
+          return;
+        }
+        ++tried;
+        Timeline timeline = play_max_min(plan.graph).value();
+        const auto play_again = [](const StepPlan& changed) { return play_max_min(changed.graph); };
+        if (!count_rounds(plan, *fewer, timeline, play_again)) {
+          return;
+        }
+        ++counted;
+        const StepPlan all = plan_step(drawn.workload, cluster);
+        const Timeline whole = play_max_min(all.graph).value();
+        const double step = whole.end.value;
+        ASSERT_NEAR(timeline.end.value / step, 1, 1e-10);
+        const Report found = measure("step", drawn.workload, cluster, plan, timeline);
+        const Report expected = measure("step", drawn.workload, cluster, all, whole);
+        expect_same(figures_of(found), figures_of(expected), step);
+        EXPECT_NEAR(length_of(found.critical_path), length_of(expected.critical_path), 1e-9 * step);
+      });
   fmt::print("{} steps whose rounds repeat, of {}\n", counted, tried);
   EXPECT_GE(counted, std::getenv("DANLU_SEED") == nullptr ? 1 : 0);
 }
