@@ -9,9 +9,9 @@
 // In general, give some links g, the guards, shares s(g) so that for every pattern i on link l,
 // with w the weights, sum_g s(g) w(i,g) >= w(i,l). Then the load on l, sum_i w(i,l) rate(i), is at
 // most sum_g s(g) C(g). Where that is at most C(l), l is implied. This holds for any choice of
-// guards and shares; here guards are taken among the links into l's start, or out of its end, that are
-// narrower or of another kind, each with the least share that covers what is open of its patterns,
-// of at most 1 (all that passes l has come over these links) or of any size.
+// guards and shares; here guards are taken among the links into l's start, or out of its end, that
+// are narrower or of another kind, each with the least share that covers what is open of its
+// patterns, of at most 1 (all that passes l has come over these links) or of any size.
 //
 // Where patterns of a class (refine.hpp) have equal rates at any time, it is enough to look at one
 // link of each class, and at what classes of patterns do there and on the classes of guards.

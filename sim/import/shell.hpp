@@ -24,8 +24,8 @@ struct ShellScript {
 };
 
 /// The command with the most flags, first of all one that starts a Python program. Lines that begin
-/// with a flag are one, as a file of arguments alone is. Where there is none, the words of all variables that hold flags. Throws InputError for text that no shell
-/// reads.
+/// with a flag are one, as a file of arguments alone is. Where there is none, the words of all
+/// variables that hold flags. Throws InputError for text that no shell reads.
 ShellScript read_shell(const std::string& text, const std::string& name);
 
 }  // namespace danlu

@@ -75,8 +75,8 @@ std::vector<std::string> take_equal_parts(Values& cluster, const Values& said) {
     }
   }
   return {fmt::format(
-      "{} GPUs are taken as equal parts, {} of each of {} nodes of {} GPUs (node.gpus: {}); cost and "
-      "energy are those of the {} alone",
+      "{} GPUs are taken as equal parts, {} of each of {} nodes of {} GPUs (node.gpus: {}); cost "
+      "and energy are those of the {} alone",
       gpus, part, gpus / part, node, part, gpus)};
 }
 

@@ -83,8 +83,7 @@ TEST(DeadNics, RingsUseTheNicsThatAreLeft) {
 }
 
 // 8 GPUs behind fewer NICs: a ring for each NIC, or as many as all NICs carry evenly. With 7 the
-// eighth ring would make one NIC carry two eighths instead of all a seventh; with 4 each carries two
-// of 8.
+// eighth ring would make one NIC carry two eighths instead of all a seventh; with 4 each has two.
 TEST(FewerNics, RingsLoadThemEvenly) {
   const Bytes size{16.0 * 8 * 7 * 6 * 5 * 1000};
   for (const auto& [nics, rings] :
