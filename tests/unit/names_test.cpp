@@ -51,10 +51,10 @@ using Enums =
                      CollectiveOp, Component, ComputePart, ContextExchange, CudaGraphs, Deal,
                      Detection::Kind, Duration::Kind, FabricKind, FaultCause::Effect, FoldMode,
                      Fp8Recipe, HostWait, KernelKind, LinkKind, LoraTarget, FrozenPart, Likeness,
-                     ModelKind, ModelPart, Norm, Biased, OptimizerKind, PassKind, UnfusedPart,
-                     Precision, Protocol, QkNorm, Recompute, RecomputePart, RecoverySpec::Kind,
-                     Reduce, Reshard, Routing, ScaleUpKind, Setting::Source, Span,
-                     SweepPoint::Status, TableKind, TensorOverlap, TimePart, TokenExchange,
+                     PeakLikeness, ModelKind, ModelPart, Norm, Biased, OptimizerKind, PassKind,
+                     UnfusedPart, Precision, Protocol, QkNorm, Recompute, RecomputePart,
+                     RecoverySpec::Kind, Reduce, Reshard, Routing, ScaleUpKind, Setting::Source,
+                     Span, SweepPoint::Status, TableKind, TensorOverlap, TimePart, TokenExchange,
                      VertexKind, NarrowPart, NodeChoice, Loss, Outermost, UnitPart, GradientPass>;
 constexpr std::size_t kTables = 59;
 TYPED_TEST_SUITE(EveryTable, Enums);
