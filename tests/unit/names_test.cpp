@@ -56,7 +56,7 @@ using Enums =
                      RecoverySpec::Kind, Reduce, Reshard, Routing, ScaleUpKind, Setting::Source,
                      Span, SweepPoint::Status, TableKind, TensorOverlap, TimePart, TokenExchange,
                      VertexKind, NarrowPart, NodeChoice, Loss, Outermost, UnitPart, GradientPass>;
-constexpr std::size_t kTables = 59;
+constexpr std::size_t kTables = 60;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {
