@@ -47,11 +47,10 @@ std::vector<std::string> ways_out(const Scenario& scenario, const StepSize& size
         "cluster.fabric.routing: adaptive, since flows that a hash sends over links of their own "
         "make hardly two ranks alike");
   }
+  // Formulas hide what a damaged network costs where flows share what is left of it.
   const bool network_is_damaged = !d.nics.empty() || !d.scale_up.empty() || !d.links.empty() ||
-                                  !d.leaves.empty() ||
-                                  !d.spines.empty();  // of which formulas show next to nothing
-  if (w.collectives != CollectiveMode::Formula && !network_is_damaged &&
-      2 * size.opened < size.tasks) {
+                                  !d.leaves.empty() || !d.spines.empty();
+  if (w.collectives != CollectiveMode::Formula && !network_is_damaged) {
     ways.emplace_back("collectives: formula lets no communication slow another");
   }
   if (w.microbatches() > 1) {

@@ -152,6 +152,17 @@ expect 'what fits within the error is ok' 0 "$code"
 expect_has 'and is told' 'it fits within this error only' "$out"
 call check "$selective" --json
 expect_has 'also to programs' '"fits_within_error_only": true' "$out"
+# Long sequences: the whole square of attention is twice what causal kernels compute.
+cat >"$work/long.yaml" <<'YAML'
+model: {layers: 24, hidden: 2048, heads: 16, vocab: 50257}
+cluster: {topology: dgx-a100, gpus: 8}
+training: {global_batch: 8, micro_batch: 1, sequence_length: 65536, recompute: full}
+YAML
+call run "$work/long.yaml" --no-advice
+expect_has 'an inefficiency below zero is explained' 'half of which causal kernels skip' "$err$out"
+call run "$work/long.yaml" --no-advice --set training.model_flops=causal
+expect 'and not where the half is counted' '' "$(grep 'causal kernels skip' <<<"$err$out")"
+
 call run --brief "$selective"
 expect 'the verdict exits 0' 0 "$code"
 expect 'and is six lines' 6 "$(wc -l <<<"$out")"

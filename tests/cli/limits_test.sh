@@ -75,6 +75,15 @@ expect 'without a word' '' "$err"
 refused 'draws' ': degraded.draws: 1000 steps of about' 'hint: fewer draws' --max-tasks \
   run "$campaign" --set degraded.draws=1000 --set 'degraded.jitter={spread: 0.1, gpus: 0-7}'
 
+# ---- large steps
+
+formula='collectives: formula lets no communication slow another'
+refused 'a step whose exchanges meet' 'this step has about' "hint: $formula" --max-tasks \
+  run scenarios/deepseek-v3-h800.yaml --max-tasks 20000
+call run scenarios/gpt3-175b-a100.yaml --set degraded.nics.3=0 --max-tasks 20000
+expect 'one with a dead NIC is refused as well' 1 "$code"
+expect 'without formulas, which do not show the NIC' '' "$(grep -F "$formula" <<<"$err")"
+
 # ---- measured tables
 
 {

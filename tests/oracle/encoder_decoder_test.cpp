@@ -25,6 +25,7 @@
 #include "sim/workload/model_blocks.hpp"
 #include "sim/workload/rank_shape.hpp"
 #include "tests/support/play.hpp"
+#include "tests/support/sends.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
@@ -48,30 +49,17 @@ TEST(EncoderDecoder, StagesOfTheDecoderSendTheEncodersOutputToo) {
   const Workload w = staged(4).workload;
   const StepProgram step = make_step_program(w);
   EXPECT_EQ(step.sent.value, 2.0 * 512 * 1024);
-  std::map<std::pair<int, bool>, std::vector<double>> arrays;  // by stage and direction
-  for (int stage = 0; stage < 4; ++stage) {
-    for (const Send& send : step.stage(stage).sends) {
-      arrays[{stage, send.next}].push_back(send.arrays);
-    }
-  }
   const std::map<std::pair<int, bool>, std::vector<double>> expected{
       {{0, true}, std::vector(8, 1.0)},  {{1, true}, std::vector(8, 1.0)},
       {{2, true}, std::vector(8, 2.0)},  {{1, false}, std::vector(8, 1.0)},
       {{2, false}, std::vector(8, 1.0)}, {{3, false}, std::vector(8, 2.0)}};
-  EXPECT_EQ(arrays, expected);
+  EXPECT_EQ(testing::arrays_sent(step), expected);
 }
 
 // What the links carry, where nothing but sends crosses them: 8 microbatches, 8 arrays each.
 TEST(EncoderDecoder, LinksCarryWhatIsSent) {
   const Scenario s = staged(4, {"training.frozen=[embedding, head]"});
-  const Cluster cluster = build_cluster(s.cluster);
-  const StepPlan plan = plan_step(s.workload, cluster);
-  const Report report = measure("", s.workload, cluster, plan, testing::play(plan.graph));
-  double carried = 0;
-  for (const LinkReport& row : report.links) {
-    carried += row.kind == LinkKind::ScaleUp ? row.bytes.value / 2 : 0;  // into the switch and out
-  }
-  EXPECT_TRUE(near(carried, 8.0 * 8 * 2 * 512 * 1024));
+  EXPECT_TRUE(near(testing::bytes_through_nodes(s), 8.0 * 8 * 2 * 512 * 1024));
 }
 
 // The table is on two stages, and on the last one, if that is another, for the head.
@@ -190,7 +178,7 @@ TEST(EncoderDecoder, ShorterSequencesOfTheDecoderAreSent) {
   for (const LinkReport& row : report.links) {
     carried += row.kind == LinkKind::ScaleUp ? row.bytes.value / 2 : 0;
   }
-  EXPECT_TRUE(near(carried, 8.0 * 2 * (1 + 1 + 1.25) * 2 * 512 * 1024));
+  EXPECT_TRUE(near(testing::bytes_through_nodes(s), 8.0 * 2 * (1 + 1 + 1.25) * 2 * 512 * 1024));
 
   const ModelBlocks model = build_model(staged(1, {"training.decoder_length=128"}).workload);
   const Block& decoder = model.kinds[model.kind_of_layer.back()];

@@ -22,6 +22,7 @@
 #include "sim/workload/memory.hpp"
 #include "sim/workload/model_blocks.hpp"
 #include "tests/support/play.hpp"
+#include "tests/support/sends.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
@@ -100,31 +101,18 @@ TEST(PredictionBeforeHead, TheHeadMakesAllLogits) {
 TEST(PredictionBeforeHead, SendsAnArrayMoreForEach) {
   const StepProgram step = make_step_program(staged(kApart).workload);
   EXPECT_EQ(step.sent.value, 2.0 * 512 * kHidden);
-  std::map<std::pair<int, bool>, std::vector<double>> arrays;  // by stage and direction
-  for (int stage = 0; stage < 4; ++stage) {
-    for (const Send& send : step.stage(stage).sends) {
-      arrays[{stage, send.next}].push_back(send.arrays);
-    }
-  }
   const std::map<std::pair<int, bool>, std::vector<double>> expected{
       {{0, true}, std::vector(8, 1.0)},  {{1, true}, std::vector(8, 1.0)},
       {{2, true}, std::vector(8, 3.0)},  {{1, false}, std::vector(8, 1.0)},
       {{2, false}, std::vector(8, 1.0)}, {{3, false}, std::vector(8, 3.0)}};
-  EXPECT_EQ(arrays, expected);
+  EXPECT_EQ(testing::arrays_sent(step), expected);
 }
 
 // Sends of 8 microbatches, 1 + 1 + 3 arrays each way, and nothing else crosses links: no gradients
 // of tables are summed.
 TEST(PredictionBeforeHead, LinksCarryWhatIsSent) {
   const Scenario s = staged(kApart, {"training.frozen=[embedding, head]"});
-  const Cluster cluster = build_cluster(s.cluster);
-  const StepPlan plan = plan_step(s.workload, cluster);
-  const Report report = measure("", s.workload, cluster, plan, testing::play(plan.graph));
-  double carried = 0;
-  for (const LinkReport& row : report.links) {
-    carried += row.kind == LinkKind::ScaleUp ? row.bytes.value / 2 : 0;  // into the switch and out
-  }
-  EXPECT_TRUE(near(carried, 8.0 * 10 * 2 * 512 * kHidden));
+  EXPECT_TRUE(near(testing::bytes_through_nodes(s), 8.0 * 10 * 2 * 512 * kHidden));
 }
 
 TEST(PredictionBeforeHead, FoldedIsUnfolded) {
