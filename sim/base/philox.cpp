@@ -6,14 +6,6 @@
 namespace danlu {
 namespace {
 
-constexpr int kRounds = 10;
-
-/// High and low half of a product.
-constexpr std::array<std::uint32_t, 2> multiply(std::uint32_t a, std::uint32_t b) {
-  const std::uint64_t product = std::uint64_t{a} * b;
-  return {static_cast<std::uint32_t>(product >> 32U), static_cast<std::uint32_t>(product)};
-}
-
 /// 53 bits of two words as a number in (0, 1).
 constexpr double unit(std::uint32_t high, std::uint32_t low) {
   const std::uint64_t bits = (std::uint64_t{high} << 32U | low) >> 11U;
@@ -34,18 +26,6 @@ struct Fnv {
 };
 
 }  // namespace
-
-std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> x,
-                                    std::array<std::uint32_t, 2> key) {
-  for (int round = 0; round < kRounds; ++round) {
-    const auto [high0, low0] = multiply(0xD2511F53U, x[0]);
-    const auto [high1, low1] = multiply(0xCD9E8D57U, x[2]);
-    x = {high1 ^ x[1] ^ key[0], low1, high0 ^ x[3] ^ key[1], low0};
-    key[0] += 0x9E3779B9U;
-    key[1] += 0xBB67AE85U;
-  }
-  return x;
-}
 
 std::uint64_t stream_name(std::string_view owner, std::string_view what, std::uint64_t which) {
   Fnv fnv;

@@ -15,8 +15,21 @@
 namespace danlu {
 
 /// One block of Philox4x32-10.
-std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
-                                    std::array<std::uint32_t, 2> key);
+inline std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> x,
+                                           std::array<std::uint32_t, 2> key) {
+  constexpr int kRounds = 10;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::uint64_t first = std::uint64_t{0xD2511F53U} * x[0];
+    const std::uint64_t second = std::uint64_t{0xCD9E8D57U} * x[2];
+    x = {static_cast<std::uint32_t>(second >> 32U) ^ x[1] ^ key[0],
+         static_cast<std::uint32_t>(second),
+         static_cast<std::uint32_t>(first >> 32U) ^ x[3] ^ key[1],
+         static_cast<std::uint32_t>(first)};
+    key[0] += 0x9E3779B9U;
+    key[1] += 0xBB67AE85U;
+  }
+  return x;
+}
 
 /// The name of a stream as a number: what is drawn, for whom, and for which of several.
 std::uint64_t stream_name(std::string_view owner, std::string_view what, std::uint64_t which = 0);

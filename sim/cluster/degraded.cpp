@@ -358,11 +358,6 @@ bool DegradedSpec::is_dead_link(int first, int second) const {
   });
 }
 
-bool Jitter::shakes(int gpu) const {
-  const auto after = gpus.upper_bound(gpu);
-  return spread > 0 && (gpus.empty() || (after != gpus.begin() && gpu <= std::prev(after)->second));
-}
-
 std::string Flap::part_name() const {
   return part == Part::Nic ? fmt::format("NIC {}", number)
                            : fmt::format("scale-up link of GPU {}", number);

@@ -20,23 +20,13 @@
 #include <vector>
 
 #include "sim/base/units.hpp"
+#include "sim/cluster/jitter.hpp"
 #include "sim/cluster/throttle.hpp"
 
 namespace danlu {
 
 struct Cluster;
 struct ClusterSpec;
-
-/// No two kernels of a kind take equally long: each stretch of kernels that is planned as one takes
-/// a log-normal factor of mean 1 and standard deviation `spread`.
-struct Jitter {
-  double spread = 0;
-  std::uint64_t seed = 1;
-  std::map<int, int> gpus{};  // ranges, from first to last; none: all of them
-
-  bool shakes(int gpu) const;
-  bool operator==(const Jitter&) const = default;
-};
 
 /// A link that goes and comes back: from `at` on, for `length`, it has a share of its bandwidth.
 struct Flap {

@@ -112,6 +112,7 @@ class JointRuns {
     const Joint& joint = joints_[id];
     const LaneSlicesId slices = graph_.joint_runs[id].slices;
     const bool at_once =
+        graph_.jitter.empty() &&
         std::all_of(joint.lanes.begin(), joint.lanes.end(), [&](const LaneStart& lane) {
           return lane.beside.empty() &&
                  (graph_.lane_slices[slices].begins_together || lane.entry == joint.last_came);
@@ -120,7 +121,9 @@ class JointRuns {
       return at_once_[slices];
     }
     std::vector<LaneStart> lanes = joint.lanes;
-    for (LaneStart& lane : lanes) {
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      LaneStart& lane = lanes[i];
+      lane.stretch = graph_.stretches_of(graph_.joint_runs[id].lanes[i]);
       lane.entry = at_once ? Seconds{} : lane.entry - joint.last_came;
       for (TakenFrom& step : lane.beside) {
         step.at -= joint.last_came;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <ranges>
+#include <utility>
 
 namespace danlu {
 namespace {
@@ -16,9 +17,10 @@ class Leasts {
     const Task& task = graph_.tasks[id];
     switch (task.kind) {
       case TaskKind::Compute:
-        return task.duration * task.stretch;
+        return task.duration * graph_.stretch_of(id);
       case TaskKind::Run:
-        return of_slice(task.slice);
+        return graph_.jitter_of(id) != nullptr ? of_slice(task.slice, graph_.stretches_of(id))
+                                               : of_slice(task.slice);
       case TaskKind::Communication:
         return task.duration + (task.bytes > Bytes{} ? flow(task) : Seconds{});
       case TaskKind::Host:
@@ -31,12 +33,17 @@ class Leasts {
   Seconds of_slice(const ProgramSlice& slice) {
     const auto [known, is_new] = slices_.try_emplace(slice);
     if (is_new) {
-      const PlayedProgram& played = graph_.programs[slice.program];
-      known->second =
-          play_alone(played.program, slice.first, slice.last, {.durations = played.costs.durations})
-              .total;
+      known->second = of_slice(slice, {});
     }
     return known->second;
+  }
+
+  Seconds of_slice(const ProgramSlice& slice, std::vector<double> stretch) const {
+    const PlayedProgram& played = graph_.programs[slice.program];
+    const SegmentCosts costs{.durations = played.costs.durations};
+    return play_together(played.program, slice.first, slice.last,
+                         {{.costs = &costs, .stretch = std::move(stretch)}})[0]
+        .total;
   }
 
   Seconds flow(const Task& task) const {

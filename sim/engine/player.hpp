@@ -245,7 +245,7 @@ class Player {
     Computing& started = computing_[slot];
     started.task = id;
     started.beside.clear();
-    started.left = task.duration * task.stretch;
+    started.left = task.duration * graph_.stretch_of(id);
     started.since = now();
     started.pace = task.kind == TaskKind::Compute ? pace(task.compute.bounds(), taken) : 1;
     if (task.kind == TaskKind::Run && !taken.nothing()) {

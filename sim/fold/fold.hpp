@@ -86,9 +86,6 @@ struct RankClass {
   std::vector<GpuSpeed> speeds{};  // of its members: the slowest at each kernel counts
   std::optional<Throttle> throttle{};
   bool jitters = false;  // then it has one member, the representative
-
-  /// Whether its kernels always take equally long.
-  bool is_even() const { return !throttle && !jitters; }
 };
 
 /// Links of one kind and capacity that the same classes cross equally often.

@@ -54,6 +54,7 @@ struct SegmentTimes {
   std::vector<Seconds> start, finish;
   std::vector<Seconds> launched;  // when the host had launched it; empty: it is never late
   std::vector<Seconds> longer;    // than it takes by itself
+  std::vector<double> stretch;    // by jitter; empty: none
   Seconds total;
 };
 
@@ -64,18 +65,20 @@ SegmentTimes play_alone(const Program& program, std::size_t first, std::size_t l
                         const std::vector<TakenFrom>& beside = {});
 
 /// How a lane comes to a slice: when it may begin, how long before its host did, and what others
-/// take from it, all on one clock.
+/// take from it, all on one clock; and, by segment of the slice, so many times its duration its
+/// compute takes here.
 struct LaneStart {
   const SegmentCosts* costs = nullptr;
   Seconds entry{};
   std::optional<Seconds> lead{};
   std::vector<TakenFrom> beside{};
+  std::vector<double> stretch{};  // empty: 1
 };
 
 /// Plays the segments [first, last) on several lanes, which all make every exchange; `total` is
 /// when a lane has ended. Exchanges take as long, and take the same, in all lanes.
 std::vector<SegmentTimes> play_together(const Program& program, std::size_t first, std::size_t last,
-                                        const std::vector<LaneStart>& lanes);
+                                        std::vector<LaneStart> lanes);
 
 /// Whether nothing of the slice begins before all lanes have come: its first segment is an exchange
 /// that all others wait for. Then lanes end some constants after the last of them has come.

@@ -31,6 +31,12 @@ std::vector<TakenFrom>::const_iterator first_after(const std::vector<TakenFrom>&
 
 }  // namespace
 
+ComputeTime compute_in_run(const TaskGraph& graph, const ProgramSlice& slice, std::size_t at,
+                           const SegmentTimes& times) {
+  const ComputeTime& planned = graph.programs[slice.program].compute[slice.first + at];
+  return times.stretch.empty() ? planned : slowed(planned, times.stretch[at]);
+}
+
 ActivityReader::ActivityReader(const TaskGraph& graph, const Timeline& timeline)
     : graph_(graph),
       timeline_(timeline),
@@ -56,8 +62,84 @@ ActivityReader::PlayedLane ActivityReader::lane_of(TaskId run, Seconds last_came
   return lane;
 }
 
-PlayedSliceId ActivityReader::slice_of(TaskId run) {
+bool ActivityReader::jitters(TaskId run) const {
+  if (graph_.jitter.empty()) {
+    return false;
+  }
+  const std::optional<JointRunId> joint = graph_.tasks[run].joint;
+  const std::vector<TaskId> alone{run};
+  const std::vector<TaskId>& lanes = joint ? graph_.joint_runs[*joint].lanes : alone;
+  return std::any_of(lanes.begin(), lanes.end(),
+                     [&](TaskId lane) { return graph_.jitter_of(lane) != nullptr; });
+}
+
+std::shared_ptr<const SegmentTimes> ActivityReader::times_of(TaskId run) {
+  if (const std::optional<PlayedSliceId> slice = slice_of(run)) {
+    return times_of_slice(*slice);
+  }
+  const std::optional<JointRunId> joint = graph_.tasks[run].joint;
+  if (!joint) {
+    return play_drawn({run}).front();
+  }
+  const std::vector<TaskId>& lanes = graph_.joint_runs[*joint].lanes;
+  const auto lane = std::find(lanes.begin(), lanes.end(), run) - lanes.begin();
+  return drawn_lanes(run)[static_cast<std::size_t>(lane)];
+}
+
+/// Whoever reads the report's ranks one after the other comes back to a joint run once for each of
+/// its lanes, and meanwhile to all others of these lanes: so many are kept.
+const ActivityReader::LaneTimes& ActivityReader::drawn_lanes(TaskId run) {
+  constexpr std::size_t kMostSegments = 2'000'000;  // of 32 bytes
+  const std::vector<TaskId>& lanes = graph_.joint_runs[*graph_.tasks[run].joint].lanes;
+  const auto segments_of = [&](TaskId lane) {
+    const ProgramSlice& slice = graph_.tasks[lane].slice;
+    return (slice.last - slice.first) * graph_.joint_runs[*graph_.tasks[lane].joint].lanes.size();
+  };
+  const auto [known, is_new] = drawn_.try_emplace(lanes.front());
+  if (is_new) {
+    known->second = play_drawn(lanes);
+    newest_drawn_.push_back(lanes.front());
+    drawn_segments_ += segments_of(lanes.front());
+    while (drawn_segments_ > kMostSegments && newest_drawn_.size() > 1) {
+      drawn_segments_ -= segments_of(newest_drawn_.front());
+      drawn_.erase(newest_drawn_.front());
+      newest_drawn_.pop_front();
+    }
+  }
+  return known->second;
+}
+
+/// Lanes of a joint run, or a run alone.
+ActivityReader::LaneTimes ActivityReader::play_drawn(const std::vector<TaskId>& lanes) {
+  const std::optional<JointRunId> joint = graph_.tasks[lanes.front()].joint;
+  const ProgramSlice& slice = graph_.tasks[lanes.front()].slice;
+  std::vector<LaneStart> starts;
+  for (const TaskId run : lanes) {
+    PlayedLane lane = lane_of(run, joint ? last_came_[*joint] : timeline_.start[run]);
+    starts.push_back({.costs = &graph_.programs[graph_.tasks[run].slice.program].costs,
+                      .entry = lane.entry,
+                      .lead = lane.lead,
+                      .beside = std::move(lane.beside),
+                      .stretch = graph_.stretches_of(run)});
+  }
+  std::vector<Seconds> entries;
+  for (const LaneStart& start : starts) {
+    entries.push_back(start.entry);
+  }
+  LaneTimes times;
+  for (SegmentTimes& played : play_together(graph_.programs[slice.program].program, slice.first,
+                                            slice.last, std::move(starts))) {
+    shift(played, -1 * entries[times.size()]);
+    times.push_back(std::make_shared<const SegmentTimes>(std::move(played)));
+  }
+  return times;
+}
+
+std::optional<PlayedSliceId> ActivityReader::slice_of(TaskId run) {
   const Task& task = graph_.tasks[run];
+  if (jitters(run)) {
+    return {};
+  }
   if (task.joint) {
     const JointRun& joint = graph_.joint_runs[*task.joint];
     std::vector<PlayedSliceId>& by_lane = joint_[*task.joint];
@@ -187,16 +269,16 @@ std::vector<TakenFrom> ActivityReader::beside_of(TaskId task) const {
   return beside;
 }
 
-const SegmentTimes& ActivityReader::times_of(PlayedSliceId id) {
+std::shared_ptr<const SegmentTimes> ActivityReader::times_of_slice(PlayedSliceId id) {
   if (times_[id]) {
-    return *times_[id];
+    return times_[id];
   }
-  const PlayedSlice& played = slice(id);
+  const PlayedSlice& played = *slices_[id];
   if (!played.joint) {
     const PlayedLane& alone = played.lanes.front();
-    times_[id] = std::make_unique<const SegmentTimes>(
+    times_[id] = std::make_shared<const SegmentTimes>(
         graph_.run_times(played.slice, alone.lead, alone.beside));
-    return *times_[id];
+    return times_[id];
   }
   std::vector<LaneStart> lanes;
   for (const PlayedLane& lane : played.lanes) {
@@ -207,16 +289,16 @@ const SegmentTimes& ActivityReader::times_of(PlayedSliceId id) {
   for (own.lane = 0; own.lane < times.size(); ++own.lane) {
     own.slice = graph_.lane_slices[*played.joint].slices[own.lane];
     shift(times[own.lane], -1 * own.lanes[own.lane].entry);
-    times_[known(own)] = std::make_unique<const SegmentTimes>(std::move(times[own.lane]));
+    times_[known(own)] = std::make_shared<const SegmentTimes>(std::move(times[own.lane]));
   }
-  return *times_[id];
+  return times_[id];
 }
 
 const ComputeTime& ActivityReader::compute_of(TaskId id) {
   const Task& task = graph_.tasks[id];
   const bool throttles = !task.on_host && !graph_.throttles.empty() &&
                          graph_.throttles[graph_.participants[id].front()];
-  if ((task.stretch == 1 && !throttles) || task.duration == Seconds{}) {
+  if ((graph_.jitter_of(id) == nullptr && !throttles) || task.duration == Seconds{}) {
     return task.compute;
   }
   auto known = uneven_.find(id);
@@ -254,17 +336,20 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
       break;
   }
   const PlayedProgram& played = graph_.programs[task.slice.program];
-  const SegmentTimes& times = times_of(slice_of(id));
+  const std::shared_ptr<const SegmentTimes> played_times = times_of(id);
+  const SegmentTimes& times = *played_times;
   const Seconds origin = origin_of(id);
   for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
     const Segment& segment = played.program.segments[i];
     const std::size_t at = i - task.slice.first;
     const std::optional<Action>& action = segment.beside ? task.beside : task.action;
+    const ComputeTime compute =
+        segment.is_compute ? compute_in_run(graph_, task.slice, at, times) : ComputeTime{};
     visit({{origin + times.start[at], origin + times.finish[at]},
            segment.name,
            name_of(action->kind),
            action,
-           segment.is_compute ? &played.compute[i] : nullptr,
+           segment.is_compute ? &compute : nullptr,
            played.communications[i],
            true,
            times.longer[at]});
@@ -284,7 +369,8 @@ void ActivityReader::expand_host(TaskId id, const std::function<void(const Activ
   const PlayedProgram& played = graph_.programs[task.slice.program];
   const Seconds lead = task.host ? timeline_.start[id] - timeline_.start[*task.host] : Seconds{};
   const Seconds start = timeline_.start[id];
-  const SegmentTimes times = graph_.run_times(task.slice, lead, beside_of(id));
+  const SegmentTimes times =
+      graph_.run_times(task.slice, lead, beside_of(id), graph_.stretches_of(id));
   for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
     const Seconds end = start + times.launched[i - task.slice.first];
     visit({.interval = {end - played.costs.launches.times[i], end},

@@ -2,6 +2,7 @@
 // runs expanded into their segments.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -28,9 +29,15 @@ struct Activity {
   Seconds contention{};                            // of compute: longer for what ran beside it
 };
 
+/// What segment `at` of a slice computes, by purpose, in a run that took such times; but for what
+/// it took longer for what ran beside it.
+ComputeTime compute_in_run(const TaskGraph& graph, const ProgramSlice& slice, std::size_t at,
+                           const SegmentTimes& times);
+
 enum class PlayedSliceId : std::int32_t {};
 
-/// Expands tasks into activities; keeps the inner times of slices that it has seen.
+/// Expands tasks into activities; keeps the inner times of slices that it has seen, but of runs
+/// that jitter, of which there are many and none is like another, only some of the newest.
 class ActivityReader {
  public:
   ActivityReader(const TaskGraph& graph, const Timeline& timeline);
@@ -43,6 +50,15 @@ class ActivityReader {
   const ComputeTime& compute_of(TaskId task);
   /// What it took longer than that, for communications beside it.
   Seconds contention_of(TaskId task);
+  /// Runs that were played alike have one; none: its kernels jitter, so that no other is like it.
+  std::optional<PlayedSliceId> slice_of(TaskId run);
+  /// Inner times of a run, relative to its origin.
+  std::shared_ptr<const SegmentTimes> times_of(TaskId run);
+  /// When the slice of a run began: with its lane, or, of a joint run of which nothing begins
+  /// before all lanes have come, with the last of them; the lane has waited so long.
+  Seconds origin_of(TaskId run) const;
+
+ private:
   /// How a lane came to a slice: when, of a joint run; how far its host was ahead, where that
   /// matters; and what was taken from its compute meanwhile.
   struct PlayedLane {
@@ -60,22 +76,18 @@ class ActivityReader {
     std::size_t lane = 0;
     auto operator<=>(const PlayedSlice&) const = default;  // NOLINT(modernize-use-nullptr)
   };
-  /// Runs that were played alike have one.
-  PlayedSliceId slice_of(TaskId run);
-  const PlayedSlice& slice(PlayedSliceId id) const { return *slices_[id]; }
-  /// Its inner times, relative to its origin.
-  const SegmentTimes& times_of(PlayedSliceId id);
-  /// When the slice of a run began: with its lane, or, of a joint run of which nothing begins
-  /// before all lanes have come, with the last of them; the lane has waited so long.
-  Seconds origin_of(TaskId run) const;
+  using LaneTimes = std::vector<std::shared_ptr<const SegmentTimes>>;
 
- private:
   bool has_beside(TaskId task) const;
   std::vector<TakenFrom> beside_of(TaskId task) const;
   PlayedLane lane_of(TaskId run, Seconds last_came);
   std::optional<Seconds> lead_of(TaskId run);
   std::vector<PlayedSliceId> slices_of(const JointRun& joint, Seconds last_came);
   PlayedSliceId known(PlayedSlice slice);
+  std::shared_ptr<const SegmentTimes> times_of_slice(PlayedSliceId id);
+  bool jitters(TaskId run) const;
+  const LaneTimes& drawn_lanes(TaskId run);
+  LaneTimes play_drawn(const std::vector<TaskId>& lanes);
 
   const TaskGraph& graph_;
   const Timeline& timeline_;
@@ -83,13 +95,16 @@ class ActivityReader {
   IdVector<JointRunId, Seconds> last_came_;  // of its lanes
   std::map<PlayedSlice, PlayedSliceId> ids_;
   IdVector<PlayedSliceId, const PlayedSlice*> slices_;
-  IdVector<PlayedSliceId, std::unique_ptr<const SegmentTimes>> times_;  // null: not yet known
+  IdVector<PlayedSliceId, std::shared_ptr<const SegmentTimes>> times_;  // null: not yet known
   // Beside which nothing was taken: short cuts to `ids_`.
   std::map<std::pair<ProgramSlice, std::optional<Seconds>>, PlayedSliceId> alone_;  // by lead
   IdVector<LaneSlicesId, std::vector<PlayedSliceId>> together_;                     // by lane
   IdVector<JointRunId, std::vector<PlayedSliceId>> joint_;  // by lane; empty: not yet known
   std::map<ProgramSlice, Seconds> enough_;  // by so much a host must be ahead never to be late
   std::map<TaskId, ComputeTime> uneven_;    // tasks that took longer or shorter than planned
+  std::map<TaskId, LaneTimes> drawn_;       // the newest of runs that jitter, by their first lane
+  std::deque<TaskId> newest_drawn_;         // of these the last one last
+  std::size_t drawn_segments_ = 0;          // that these have
 };
 
 }  // namespace danlu

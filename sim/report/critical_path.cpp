@@ -94,10 +94,10 @@ class PathWalker {
   /// Of a joint run, back from the end of a lane to the lane whose coming it waited for.
   TaskId add_joint(TaskId run) {
     const std::vector<TaskId>& lanes = plan_.graph.joint_runs[*plan_.graph.tasks[run].joint].lanes;
-    std::vector<const SegmentTimes*> times;
+    std::vector<std::shared_ptr<const SegmentTimes>> times;
     std::vector<Seconds> origins;
     for (const TaskId lane : lanes) {
-      times.push_back(&reader_.times_of(reader_.slice_of(lane)));
+      times.push_back(reader_.times_of(lane));
       origins.push_back(reader_.origin_of(lane));
     }
     const ProgramSlice& slice = plan_.graph.tasks[run].slice;
@@ -159,7 +159,7 @@ class PathWalker {
     if (const auto& communication = played.communications[slice.first + at]) {
       add_communication(*communication, times.finish[at] - times.start[at], true);
     } else {
-      path_.compute += played.compute[slice.first + at];
+      path_.compute += compute_in_run(plan_.graph, slice, at, times);
       path_.compute[ComputePart::Contention] += times.longer[at];
     }
   }

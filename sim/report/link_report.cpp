@@ -23,7 +23,7 @@ class LinkReporter {
       : cluster_(cluster), plan_(plan), timeline_(timeline), reader_(reader), shares_(shares) {}
 
   std::vector<LinkReport> report() {
-    collect();
+    add_up();
     std::map<LinkKind, std::pair<LinkReport, const LinkClass*>> by_kind;
     for (const LinkClass& links : plan_.fold.link_classes) {
       const Link& link = cluster_.topology.link(links.representative);
@@ -45,6 +45,12 @@ class LinkReporter {
       }
     }
     std::vector<LinkReport> rows;
+    for (const auto& [kind, found] : by_kind) {
+      for (const LinkClass::Crossing& crossing : found.second->crossings) {
+        is_wanted_[crossing.pattern] = true;
+      }
+    }
+    collect();
     for (auto& [kind, found] : by_kind) {
       found.first.peak = peak(*found.second, found.first.capacity);
       rows.push_back(std::move(found.first));
@@ -57,34 +63,61 @@ class LinkReporter {
     return plan_.graph.communications[id];
   }
 
-  /// What every class of patterns transports, and when.
+  /// Whether it is a lane of a joint run whose first lane stands for all.
+  bool is_counted(TaskId id) const {
+    const std::optional<JointRunId> joint = plan_.graph.tasks[id].joint;
+    return joint && plan_.graph.joint_runs[*joint].lanes.front() != id;
+  }
+
+  /// What every class of patterns transports.
+  void add_up() {
+    total_.resize(plan_.fold.patterns.size());
+    is_wanted_.resize(plan_.fold.patterns.size());
+    for (const TaskId id : plan_.graph.tasks.ids()) {
+      const Task& task = plan_.graph.tasks[id];
+      const double times = timeline_.rounds.times(id);
+      if (task.kind == TaskKind::Run && !is_counted(id)) {
+        for (const auto& [pattern, bytes] : bytes_of(task.slice)) {
+          total_[pattern] += times * bytes;
+        }
+      } else if (task.kind == TaskKind::Communication) {
+        const CommunicationPart& part = communication(*task.communication).parts[task.part];
+        if (part.pattern) {
+          total_[*part.pattern] += times * part.stream;
+        }
+      }
+    }
+  }
+
+  /// When those that are wanted do.
   void collect() {
     transports_.resize(plan_.fold.patterns.size());
-    total_.resize(plan_.fold.patterns.size());
     for (const TaskId id : plan_.graph.tasks.ids()) {
       const Task& task = plan_.graph.tasks[id];
       const Seconds end = timeline_.finish[id];
-      const double times = timeline_.rounds.times(id);
-      if (task.joint) {
-        if (plan_.graph.joint_runs[*task.joint].lanes.front() == id) {
-          add_joint(id, times);
-        }
-      } else if (task.kind == TaskKind::Run) {
-        for (const auto& [pattern, bytes] : bytes_of(task.slice)) {
-          add(pattern, {id, timeline_.start[id], end, bytes}, times);
+      if (task.kind == TaskKind::Run && !is_counted(id)) {
+        const std::map<PatternClassId, Bytes>& moved = bytes_of(task.slice);
+        const bool any = std::any_of(moved.begin(), moved.end(),
+                                     [&](const auto& one) { return is_wanted_[one.first]; });
+        if (task.joint && any) {
+          add_joint(id);
+        } else if (any) {
+          for (const auto& [pattern, bytes] : moved) {
+            add(pattern, {id, timeline_.start[id], end, bytes});
+          }
         }
       } else if (task.kind == TaskKind::Communication) {
         const CommunicationPart& part = communication(*task.communication).parts[task.part];
         if (part.pattern) {
           add(*part.pattern,
-              {id, std::min(end, timeline_.start[id] + part.latency), end, part.stream}, times);
+              {id, std::min(end, timeline_.start[id] + part.latency), end, part.stream});
         }
       }
     }
   }
 
   /// The exchanges of lanes that are played together.
-  void add_joint(TaskId run, double times) {
+  void add_joint(TaskId run) {
     reader_.expand(run, [&](const Activity& activity) {
       if (!activity.communication) {
         return;
@@ -97,16 +130,16 @@ class LinkReporter {
         }
         finish.push_back(start + part.alone);
         if (part.pattern) {
-          add(*part.pattern, {run, start + part.latency, finish.back(), part.stream}, times);
+          add(*part.pattern, {run, start + part.latency, finish.back(), part.stream});
         }
       }
     });
   }
 
-  /// `times`: that the step has it.
-  void add(PatternClassId pattern, const Transport& transport, double times) {
-    total_[pattern] += times * transport.bytes;
-    transports_[pattern].push_back(transport);
+  void add(PatternClassId pattern, const Transport& transport) {
+    if (is_wanted_[pattern]) {
+      transports_[pattern].push_back(transport);
+    }
   }
 
   /// Bytes that the collectives of a fused slice carry, by class of patterns.
@@ -189,8 +222,9 @@ class LinkReporter {
   const Timeline& timeline_;
   ActivityReader& reader_;
   bool shares_;
-  IdVector<PatternClassId, std::vector<Transport>> transports_;
   IdVector<PatternClassId, Bytes> total_;
+  IdVector<PatternClassId, bool> is_wanted_;  // they cross the busiest link of a kind
+  IdVector<PatternClassId, std::vector<Transport>> transports_;  // of these
   std::map<ProgramSlice, std::map<PatternClassId, Bytes>> slices_;
 };
 

@@ -13,6 +13,7 @@
 #include "sim/report/critical_path.hpp"
 #include "sim/report/intervals.hpp"
 #include "sim/report/report.hpp"
+#include "sim/report/slice_measure.hpp"
 #include "sim/report/utilisation.hpp"
 #include "sim/workload/model_blocks.hpp"
 
@@ -20,30 +21,6 @@ namespace danlu {
 namespace {
 
 constexpr double kRounding = 1e-12;  // of a step: less is what adding and subtracting leaves
-
-/// What all communications of one sort (TaskGraph::communications) took.
-struct SortSum {
-  double count = 0;
-  Seconds time, exposed;
-
-  void add(const SortSum& other, double times = 1) {
-    count += times * other.count;
-    time += times * other.time;
-    exposed += times * other.exposed;
-  }
-};
-
-/// A fused slice, measured once for all passes that are copies of it. At every instant it computes,
-/// exchanges, or waits for its host or for peers.
-struct SliceMeasure {
-  ComputeTime compute_time;
-  Coverage compute, exchanging, hidden;  // hidden: both at once
-  IdArray<Axis, Seconds, kAxes> exchanging_along{}, hidden_along{};
-  IdArray<Axis, Seconds, kAxes> exposed_along{};  // each instant once (kExposedParts)
-  Seconds for_host;
-  Intervals waits;  // of a lane of a joint run, for peers
-  std::vector<std::pair<CommunicationId, SortSum>> by_sort;
-};
 
 /// What one class of ranks did, sorted out for measuring.
 struct RankActivity {
@@ -63,6 +40,7 @@ struct RankActivity {
   std::vector<Interval> waits;     // for a peer
   std::vector<Interval> within;    // of these those within runs
   std::vector<Interval> launches;  // that came after all else that was waited for
+  std::vector<std::unique_ptr<const SliceMeasure>> own;  // slices like no other
 };
 
 /// Sums over ranks taking part, for the means.
@@ -162,29 +140,40 @@ class Measurer {
   using CommunicationKey = std::tuple<Axis, CollectiveOp, std::string_view, int, double>;
 
   void measure_step() {
-    collect();
     step_.time = timeline_.end;
-    for (const RankClassId id : ranks_.ids()) {
-      add_ranks(id, step_);
-    }
+    add_all_ranks();
     step_.tokens_per_second = w_.tokens_per_step() / step_.time.value;
     add_utilisation(w_, cluster_.spec, done_, step_);
     step_.bubble_fraction = step_.breakdown[TimePart::Bubble] / step_.time;
   }
 
-  void collect() {
-    ranks_.resize(plan_.fold.rank_classes.size());
+  using TasksOfRanks = Lists<RankClassId, TaskId>;
+
+  /// Class by class, so that what is known of one, much where runs jitter, need not be kept.
+  void add_all_ranks() {
+    const std::size_t classes = plan_.fold.rank_classes.size();
     const Adjacency before = predecessors(plan_.graph);
-    IdVector<RankClassId, Seconds> ready(ranks_.size());
+    ranks_.resize(classes);
+    IdVector<RankClassId, Seconds> ready(classes);
     for (const TaskId task : plan_.graph.tasks.ids()) {
-      const std::vector<RankClassId>& participants = plan_.graph.participants[task];
       if (is_among_peers(task)) {
         add_waits(task, before, ready);
       }
-      for (const RankClassId id : participants) {
+    }
+    const auto tasks = TasksOfRanks::sorted(classes, [&](const auto& put) {
+      for (const TaskId task : plan_.graph.tasks.ids()) {
+        for (const RankClassId id : plan_.graph.participants[task]) {
+          put(id, task);
+        }
+      }
+    });
+    for (const RankClassId id : ranks_.ids()) {
+      for (const TaskId task : tasks.of(id)) {
         add_launch(task, id, before);
         add_task(task, ranks_[id]);
       }
+      add_ranks(id, step_);
+      ranks_[id] = {};
     }
   }
 
@@ -263,7 +252,7 @@ class Measurer {
   }
 
   void add_run(TaskId id, Seconds origin, double times, RankActivity& ranks) {
-    const SliceMeasure& slice = measure_of_slice(reader_.slice_of(id));
+    const SliceMeasure& slice = measure_of_run(id, ranks);
     ranks.work.push_back({{origin, timeline_.finish[id]}, &slice, times});
     ranks.waits.push_back({timeline_.start[id], origin});
     for (const Interval& wait : slice.waits) {
@@ -272,78 +261,21 @@ class Measurer {
     ranks.compute_time.add(slice.compute_time, times);
   }
 
-  const SliceMeasure& measure_of_slice(PlayedSliceId id) {
-    while (index(id) >= slices_.size()) {
+  const SliceMeasure& measure_of_run(TaskId run, RankActivity& ranks) {
+    const std::optional<PlayedSliceId> slice = reader_.slice_of(run);
+    if (!slice) {
+      ranks.own.push_back(std::make_unique<const SliceMeasure>(
+          measure_slice(plan_.graph, run, *reader_.times_of(run))));
+      return *ranks.own.back();
+    }
+    while (index(*slice) >= slices_.size()) {
       slices_.push_back(nullptr);
     }
-    if (slices_[id] == nullptr) {
-      slices_[id] = std::make_unique<const SliceMeasure>(measure_slice(id));
+    if (slices_[*slice] == nullptr) {
+      slices_[*slice] = std::make_unique<const SliceMeasure>(
+          measure_slice(plan_.graph, run, *reader_.times_of(run)));
     }
-    return *slices_[id];
-  }
-
-  SliceMeasure measure_slice(PlayedSliceId id) {
-    const ActivityReader::PlayedSlice& as_played = reader_.slice(id);
-    const ProgramSlice& slice = as_played.slice;
-    const PlayedProgram& played = plan_.graph.programs[slice.program];
-    const SegmentTimes& times = reader_.times_of(id);
-    ComputeTime compute_time;
-    std::vector<Interval> computing;
-    IdArray<Axis, std::vector<Interval>, kAxes> exchanging_along;
-    std::map<CommunicationId, std::vector<Interval>> by_sort;
-    for (std::size_t i = slice.first; i < slice.last; ++i) {
-      const std::size_t at = i - slice.first;
-      const Interval whole{times.start[at], times.finish[at]};
-      const Segment& segment = played.program.segments[i];
-      if (segment.is_compute) {
-        computing.push_back(whole);
-        compute_time += played.compute[i];
-        compute_time[ComputePart::Contention] += times.longer[at];
-      } else {
-        const CommunicationId sort = played.communications[i].value();
-        exchanging_along[plan_.graph.communications[sort].axis].push_back(whole);
-        by_sort[sort].push_back(whole);
-      }
-    }
-    const Intervals compute = unite(std::move(computing));
-    std::vector<Interval> all;
-    for (const std::vector<Interval>& along : exchanging_along) {
-      all.insert(all.end(), along.begin(), along.end());
-    }
-    const Intervals exchanging = unite(std::move(all));
-    SliceMeasure measured{.compute_time = compute_time,
-                          .compute = Coverage(compute),
-                          .exchanging = Coverage(exchanging),
-                          .hidden = Coverage(intersect(compute, exchanging))};
-    Intervals taken = compute;
-    for (const auto& [axis, part] : kExposedParts) {
-      const Intervals along = unite(std::move(exchanging_along[axis]));
-      const Intervals exposed = subtract(along, taken);
-      measured.exchanging_along[axis] = measure_of(along);
-      measured.hidden_along[axis] = measure_of(intersect(compute, along));
-      measured.exposed_along[axis] = measure_of(exposed);
-      taken.insert(taken.end(), exposed.begin(), exposed.end());
-      taken = unite(std::move(taken));
-    }
-    if (as_played.joint) {
-      measured.waits = subtract({{Seconds{}, times.total}}, taken);
-    } else {
-      measured.for_host = std::max(Seconds{}, times.total - measure_of(taken));
-    }
-    for (const auto& [sort, intervals] : by_sort) {
-      SortSum sum;
-      for (const Interval& interval : intervals) {
-        sum.add(one(interval, measured.compute));
-      }
-      measured.by_sort.emplace_back(sort, sum);
-    }
-    return measured;
-  }
-
-  /// One communication of ranks that compute as given.
-  static SortSum one(Interval interval, const Coverage& compute) {
-    const Seconds time = interval.finish - interval.start;
-    return {1, time, time - compute.within(interval)};
+    return *slices_[*slice];
   }
 
   /// The ranks' time line has two levels: slices that were measured before, and between and beside

@@ -63,13 +63,14 @@ std::vector<std::string> ways_out(const Scenario& scenario, const StepSize& size
 }
 
 void allow_size(const Scenario& scenario, const StepSize& size, const SessionOptions& options) {
-  allow_tasks(effort_of(fmt::format("{}: this step has about {:.2g} tasks and parts of tasks",
-                                    scenario.name, size.parts()),
-                        size.parts(), ways_out(scenario, size)),
-              options);
+  Effort effort = effort_of(fmt::format("{}: this step has about {:.2g} tasks and parts of tasks",
+                                        scenario.name, size.parts()),
+                            size.parts(), ways_out(scenario, size));
+  effort.time = kTimeOfTask * size.effort();
+  allow_tasks(effort, options);
 }
 
-/// Jittering GPUs are all unlike, so that a large cluster of them has too many tasks.
+/// Jittering GPUs are all unlike, so that a large cluster of them has too much to play.
 void allow_jitter(const Scenario& scenario, const Cluster& cluster, const SessionOptions& options) {
   const Jitter& jitter = scenario.cluster.degraded.jitter;
   if (jitter.spread == 0) {
@@ -77,15 +78,17 @@ void allow_jitter(const Scenario& scenario, const Cluster& cluster, const Sessio
   }
   Cluster calm = cluster;
   calm.spec.degraded.jitter = {};
-  const double tasks =
-      tasks_of_jitter(plan_step(scenario.workload, calm), scenario.workload, jitter);
-  allow_tasks(effort_of(fmt::format("{}: no two GPUs that jitter are alike, so this step has "
-                                    "{:.2g} tasks",
-                                    scenario.name, tasks),
-                        tasks,
-                        {"degraded.jitter.gpus lets only some of them jitter, for example 0-63",
-                         "fewer microbatches (training.global_batch) make less to play"}),
-              options);
+  const StepSize size =
+      size_with_jitter(plan_step(scenario.workload, calm), scenario.workload, jitter);
+  Effort effort =
+      effort_of(fmt::format("{}: no two GPUs that jitter are alike, so this step has {:.2g} tasks "
+                            "and {:.2g} stretches of kernels and exchanges within them",
+                            scenario.name, size.tasks, size.drawn),
+                size.parts(),
+                {"degraded.jitter.gpus lets only some of them jitter, for example 0-63",
+                 "fewer microbatches (training.global_batch) make less to play"});
+  effort.time = kTimeOfTask * size.effort();
+  allow_tasks(effort, options);
 }
 
 void allow_messages(const Scenario& scenario, const Cluster& cluster,

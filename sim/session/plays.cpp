@@ -186,7 +186,7 @@ std::vector<std::optional<Seconds>> try_steps(std::span<const Scenario> scenario
       [&](std::size_t i, const Cluster& cluster) {
         return end_of_scenario(scenarios[i], cluster, options, [&](const Scenario& scenario) {
           return plan_step(scenario.workload, cluster, [&](const StepSize& size) {
-            check(size.parts() <= static_cast<double>(most_tasks), "too large to be tried");
+            check(size.effort() <= static_cast<double>(most_tasks), "too large to be tried");
           });
         });
       });

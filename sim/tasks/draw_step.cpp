@@ -4,29 +4,10 @@
 #include <cmath>
 #include <cstdint>
 
-#include "sim/base/philox.hpp"
 #include "sim/tasks/plan_step.hpp"
 
 namespace danlu {
 namespace {
-
-/// The factors of all GPUs: log-normal with mean 1 and the standard deviation asked for.
-class Factors {
- public:
-  Factors(const Jitter& jitter, int draw)
-      : streams_(jitter.seed, static_cast<std::uint32_t>(draw)),
-        variance_(std::log1p(jitter.spread * jitter.spread)) {}
-
-  /// Of the n-th task of compute in a rank's program, whatever else is played.
-  double of(RankId rank, std::uint32_t n) const {
-    const std::uint64_t stream = stream_name("jitter", "GPU", index(rank) + 1);
-    return std::exp(std::sqrt(variance_) * streams_.normal(stream, n) - variance_ / 2);
-  }
-
- private:
-  RandomStreams streams_;
-  double variance_;  // of the logarithm
-};
 
 std::optional<Throttle> shifted(std::optional<Throttle> throttle, double by) {
   if (throttle) {
@@ -36,7 +17,31 @@ std::optional<Throttle> shifted(std::optional<Throttle> throttle, double by) {
   return throttle;
 }
 
+/// Stretches of kernels of a task, each of which draws a number.
+std::uint32_t draws_of(const TaskGraph& graph, const Task& task) {
+  if (task.kind != TaskKind::Run) {
+    return task.kind == TaskKind::Compute && !task.on_host ? 1 : 0;
+  }
+  const std::vector<Segment>& segments = graph.programs[task.slice.program].program.segments;
+  const auto at = [&](std::size_t i) { return segments.begin() + static_cast<std::ptrdiff_t>(i); };
+  return static_cast<std::uint32_t>(
+      std::count_if(at(task.slice.first), at(task.slice.last),
+                    [](const Segment& segment) { return segment.is_compute; }));
+}
+
 }  // namespace
+
+void number_draws(StepPlan& plan) {
+  IdVector<RankClassId, std::uint32_t> drawn(plan.fold.rank_classes.size());
+  for (const TaskId id : plan.graph.tasks.ids()) {
+    Task& task = plan.graph.tasks[id];
+    if (const std::uint32_t draws = draws_of(plan.graph, task); draws > 0) {
+      const RankClassId ranks = plan.graph.participants[id].front();
+      task.draw = drawn[ranks];
+      drawn[ranks] += draws;
+    }
+  }
+}
 
 void draw_step(StepPlan& plan, const DegradedSpec& degraded, int draw) {
   const IdVector<RankClassId, RankClass>& classes = plan.fold.rank_classes;
@@ -48,42 +53,15 @@ void draw_step(StepPlan& plan, const DegradedSpec& degraded, int draw) {
           shifted(ranks.throttle, static_cast<double>(draw) / degraded.draws));
     }
   }
-  const Factors factors(degraded.jitter, draw);
-  IdVector<RankClassId, std::uint32_t> numbers(classes.size());
-  for (const TaskId id : plan.graph.tasks.ids()) {
-    Task& task = plan.graph.tasks[id];
-    if (task.kind == TaskKind::Compute && !task.on_host) {
-      const RankClassId ranks = plan.graph.participants[id].front();
-      task.stretch =
-          classes[ranks].jitters ? factors.of(classes[ranks].representative, numbers[ranks]++) : 1;
+  plan.graph.jitter.clear();
+  if (std::any_of(classes.begin(), classes.end(),
+                  [](const RankClass& ranks) { return ranks.jitters; })) {
+    for (const RankClass& ranks : classes) {
+      plan.graph.jitter.push_back(
+          ranks.jitters ? std::optional(JitterFactors(degraded.jitter, draw, ranks.representative))
+                        : std::nullopt);
     }
   }
-}
-
-double tasks_of_jitter(const StepPlan& plan, const Workload& workload, const Jitter& jitter) {
-  IdVector<RankClassId, double> tasks(plan.fold.rank_classes.size());  // of one rank
-  for (const TaskId id : plan.graph.tasks.ids()) {
-    const Task& task = plan.graph.tasks[id];
-    const std::size_t own = task.kind == TaskKind::Run       ? task.slice.last - task.slice.first
-                            : task.kind == TaskKind::Compute ? 1
-                                                             : 0;
-    for (const RankClassId ranks : plan.graph.participants[id]) {
-      tasks[ranks] += static_cast<double>(own);
-    }
-  }
-  const Mesh mesh = workload.mesh();
-  const int tensor = workload.parallelism.tensor;
-  double sum = 0;
-  for (int first = 0; first < mesh.world_size(); first += tensor) {  // tensor ranks are in a row
-    double own = 0;
-    bool jitters = false;
-    for (int rank = first; rank < first + tensor; ++rank) {
-      own += tasks[plan.fold.class_of_rank[RankId{rank}]];
-      jitters = jitters || jitter.shakes(static_cast<int>(index(mesh.gpu(rank))));
-    }
-    sum += jitters ? own : 0;
-  }
-  return sum;
 }
 
 }  // namespace danlu

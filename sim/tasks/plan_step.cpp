@@ -20,6 +20,7 @@ StepPlan plan_step(const Workload& workload, const Cluster& cluster, const SizeC
   lower_sends(draft);
   lower_ends(draft);
   StepPlan plan = draft.take();
+  number_draws(plan);
   draw_step(plan, cluster.spec.degraded, 0);
   return plan;
 }

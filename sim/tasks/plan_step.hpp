@@ -34,8 +34,14 @@ struct StepSize {
   double tasks = 0;     // to be played
   double segments = 0;  // of programs, which fused tasks are made of
   double opened = 0;    // tasks to be played where disturbed passes are opened
+  double drawn = 0;     // segments of runs that jitter: played and measured each, but not kept
 
   double parts() const { return tasks + segments; }
+  /// So many tasks would take as long.
+  double effort() const {
+    constexpr double kDrawn = 0.08;  // of the time of a task
+    return parts() + kDrawn * drawn;
+  }
 };
 /// The least that a step can have, known before anything is planned: its passes, once in every
 /// stage, and their layers.
@@ -53,14 +59,17 @@ enum class Disturbed { BySegment, Open, LanesBySegment };
 StepPlan plan_step(const Workload& workload, const Cluster& cluster, const SizeCheck& check = {},
                    Disturbed disturbed = Disturbed::BySegment);
 
+/// Tells tasks of compute and runs which of their rank's random factors are theirs.
+void number_draws(StepPlan& plan);
+
 /// Plays dice for all that chance decides in a step: what kernels jitter by, and where in their
 /// period throttling GPUs are. plan_step() has drawn for draw 0; draw i of n differs in its random
 /// numbers, and has the phases shifted by i / n of a period.
 void draw_step(StepPlan& plan, const DegradedSpec& degraded, int draw);
 
-/// Tasks of compute that jittering GPUs and those of their tensor groups have, which cannot be
-/// folded; `plan` is that of the step without jitter.
-double tasks_of_jitter(const StepPlan& plan, const Workload& workload, const Jitter& jitter);
+/// About how large a step is where GPUs jitter, so that they and those of their tensor groups
+/// cannot be folded, where its passes can be runs; `calm` is that of the step without jitter.
+StepSize size_with_jitter(const StepPlan& calm, const Workload& workload, const Jitter& jitter);
 
 /// About how many tasks a step would have if its collectives were played message by message, at
 /// most; `plan` has them as flows.

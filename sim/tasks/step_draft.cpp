@@ -108,22 +108,24 @@ void StepDraft::add_changes() {
   }
 }
 
-/// Whether its ranks are always as fast and make the same exchanges together.
+/// Whether how long its kernels take is known before the step, and its ranks make the same
+/// exchanges together.
 bool StepDraft::meets(const StageGroup& passing) const {
   const std::vector<RankClassId>& classes = passing.rank_classes;
   return std::all_of(classes.begin(), classes.end(),
-                     [&](RankClassId id) { return ranks(id).is_even(); }) &&
+                     [&](RankClassId id) { return !ranks(id).throttle; }) &&
          std::all_of(passing.groups.begin(), passing.groups.end(), [&](GroupClassId id) {
            return group(id).rank_classes.size() == classes.size();
          });
 }
 
-/// Whether they are also equally fast.
+/// Whether they are also equally fast, or one class.
 bool StepDraft::goes_in_step(const StageGroup& passing) const {
   const std::vector<RankClassId>& classes = passing.rank_classes;
-  return meets(passing) && std::all_of(classes.begin(), classes.end(), [&](RankClassId id) {
-           return ranks(id).speeds == ranks(classes[0]).speeds;
-         });
+  return meets(passing) &&
+         (classes.size() == 1 || std::all_of(classes.begin(), classes.end(), [&](RankClassId id) {
+            return ranks(id).speeds == ranks(classes[0]).speeds && !ranks(id).jitters;
+          }));
 }
 
 /// The passes of several classes of ranks are joint runs if no other class is on the links of their
@@ -162,7 +164,8 @@ bool StepDraft::can_fuse(const StageGroup& passing) const {
 /// two groups of a sort meet on a link, and the parts of one exchange follow one another.
 bool StepDraft::can_open(const StageGroup& passing) const {
   if (disturbed_ != Disturbed::Open || w_.collectives == CollectiveMode::Stepwise ||
-      durations_known() || !cluster_.flaps.empty() || !goes_in_step(passing)) {
+      durations_known() || !cluster_.flaps.empty() || !goes_in_step(passing) ||
+      ranks(passing.rank_classes[0]).jitters) {
     return false;
   }
   const IdVector<EndId, EndStep>& ends = stage(passing.stage).ends;

@@ -59,6 +59,18 @@ double runs_of(const Program& program, bool cut_at_layers) {
   return cut_at_layers ? std::max(1.0, static_cast<double>(program.layer_ends.size())) : 1;
 }
 
+/// Of a joint run: what it computes before the lanes meet may be a task of its own.
+double tasks_of_lane(const Program& program) {
+  const std::size_t last = program.segments.size();
+  const std::size_t meeting = first_meeting(program, 0, last);
+  return 0 < meeting && meeting < last ? 2 : 1;
+}
+
+bool jitters(const StepDraft& draft, const StageGroup& passing) {
+  return std::any_of(passing.rank_classes.begin(), passing.rank_classes.end(),
+                     [&](RankClassId id) { return draft.ranks(id).jitters; });
+}
+
 }  // namespace
 
 StepSize least_size(const Workload& w) {
@@ -79,16 +91,23 @@ StepSize size_of(StepDraft& draft) {
   StepSize size;
   for (const StageGroup& passing : draft.stage_groups()) {
     const auto classes = static_cast<double>(passing.rank_classes.size());
+    std::set<std::vector<GpuSpeed>> speeds;
+    for (const RankClassId id : passing.rank_classes) {
+      speeds.insert(draft.ranks(id).speeds);
+    }
     std::set<ProgramId> made;
     for (const StagePass& pass : draft.stage(passing.stage).passes) {
       const double runs = runs_of(programs[pass.program], pass.cut_at_layers);
       const double each =
-          passing.joint ? runs * classes
+          passing.joint ? runs * classes * tasks_of_lane(programs[pass.program])
                         : parts[pass.program].compute * classes + parts[pass.program].collectives;
       size.tasks += passing.fused && !passing.open ? runs : each;
       size.opened += passing.fused ? runs : each;
+      if ((passing.joint || passing.fused) && jitters(draft, passing)) {
+        size.drawn += parts[pass.program].all() * classes;
+      }
       if (made.insert(pass.program).second) {  // by the speed of its ranks
-        size.segments += parts[pass.program].all() * (passing.fused && !passing.open ? 1 : classes);
+        size.segments += parts[pass.program].all() * static_cast<double>(speeds.size());
       }
     }
   }
@@ -103,6 +122,37 @@ StepSize size_of(StepDraft& draft) {
                             [&](const EndStep& end) { return end.sort == group.sort; }));
     size.tasks += others;
     size.opened += others;
+  }
+  return size;
+}
+
+StepSize size_with_jitter(const StepPlan& calm, const Workload& workload, const Jitter& jitter) {
+  IdVector<RankClassId, StepSize> of_rank(calm.fold.rank_classes.size());
+  for (const TaskId id : calm.graph.tasks.ids()) {
+    const Task& task = calm.graph.tasks[id];
+    for (const RankClassId ranks : calm.graph.participants[id]) {
+      if (task.kind == TaskKind::Run) {
+        const Program& program = calm.graph.programs[task.slice.program].program;
+        of_rank[ranks].tasks += workload.parallelism.tensor > 1 ? tasks_of_lane(program) : 1;
+      }
+      of_rank[ranks].tasks += task.kind == TaskKind::Compute ? 1 : 0;
+      of_rank[ranks].drawn += static_cast<double>(task.slice.last - task.slice.first);
+    }
+  }
+  const Mesh mesh = workload.mesh();
+  const int tensor = workload.parallelism.tensor;
+  StepSize size;
+  for (int first = 0; first < mesh.world_size(); first += tensor) {  // tensor ranks are in a row
+    StepSize group;
+    bool jitters = false;
+    for (int rank = first; rank < first + tensor; ++rank) {
+      const StepSize& own = of_rank[calm.fold.class_of_rank[RankId{rank}]];
+      group.tasks += own.tasks;
+      group.drawn += own.drawn;
+      jitters = jitters || jitter.shakes(static_cast<int>(index(mesh.gpu(rank))));
+    }
+    size.tasks += jitters ? group.tasks : 0;
+    size.drawn += jitters ? group.drawn : 0;
   }
   return size;
 }

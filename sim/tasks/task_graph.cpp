@@ -80,9 +80,35 @@ const Throttle* TaskGraph::throttle_of(TaskId id) const {
   return found ? &*found : nullptr;
 }
 
+const JitterFactors* TaskGraph::jitter_of(TaskId id) const {
+  if (jitter.empty() || participants[id].empty() || tasks[id].on_host) {
+    return nullptr;
+  }
+  const std::optional<JitterFactors>& found = jitter[participants[id].front()];
+  return found ? &*found : nullptr;
+}
+
+double TaskGraph::stretch_of(TaskId id) const {
+  const JitterFactors* factors = jitter_of(id);
+  return factors != nullptr ? factors->of(tasks[id].draw) : 1;
+}
+
+std::vector<double> TaskGraph::stretches_of(TaskId id) const {
+  std::vector<double> stretches;
+  if (const JitterFactors* factors = jitter_of(id)) {
+    const auto& [program, first, last] = tasks[id].slice;
+    std::uint32_t number = tasks[id].draw;
+    stretches.reserve(last - first);
+    for (std::size_t i = first; i < last; ++i) {
+      const bool draws = programs[program].program.segments[i].is_compute;
+      stretches.push_back(draws ? factors->of(number++) : 1);
+    }
+  }
+  return stretches;
+}
+
 Seconds TaskGraph::compute_time(TaskId id, Seconds start) const {
-  const Task& task = tasks[id];
-  const Seconds cool = task.duration * task.stretch;
+  const Seconds cool = tasks[id].duration * stretch_of(id);
   const Throttle* throttle = throttle_of(id);
   return throttle != nullptr ? throttle->time(start, cool) : cool;
 }
@@ -90,16 +116,24 @@ Seconds TaskGraph::compute_time(TaskId id, Seconds start) const {
 Seconds TaskGraph::run_time(TaskId id, Seconds lead, const std::vector<TakenFrom>& beside) const {
   const Task& task = tasks[id];
   const bool waits = task.launched != LaunchedBy::Ahead;
-  if (!beside.empty() || (waits && programs[task.slice.program].costs.contends())) {
-    return run_times(task.slice, waits ? std::optional(lead) : std::nullopt, beside).total;
+  if (!beside.empty() || jitter_of(id) != nullptr ||
+      (waits && programs[task.slice.program].costs.contends())) {
+    return run_times(task.slice, waits ? std::optional(lead) : std::nullopt, beside,
+                     stretches_of(id))
+        .total;
   }
   return waits ? std::max(task.duration, task.with_host - lead) : task.duration;
 }
 
 SegmentTimes TaskGraph::run_times(const ProgramSlice& slice, std::optional<Seconds> lead,
-                                  const std::vector<TakenFrom>& beside) const {
+                                  const std::vector<TakenFrom>& beside,
+                                  std::vector<double> stretch) const {
   const PlayedProgram& played = programs[slice.program];
-  return play_alone(played.program, slice.first, slice.last, played.costs, lead, beside);
+  return std::move(play_together(played.program, slice.first, slice.last,
+                                 {{.costs = &played.costs,
+                                   .lead = lead,
+                                   .beside = beside,
+                                   .stretch = std::move(stretch)}})[0]);
 }
 
 std::vector<SegmentTimes> TaskGraph::joint_times(LaneSlicesId id,

@@ -14,6 +14,7 @@
 #include "sim/base/id_vector.hpp"
 #include "sim/base/lists.hpp"
 #include "sim/base/units.hpp"
+#include "sim/cluster/jitter.hpp"
 #include "sim/cluster/throttle.hpp"
 #include "sim/collective/tuning.hpp"
 #include "sim/program/play.hpp"
@@ -125,8 +126,8 @@ struct Task {
   bool open = false;                        // Run: others may load its links while it goes
   bool is_of_run = false;                   // Host
   ComputeTime compute;                      // Compute
-  double stretch = 1;                       // Compute: by jitter, so many times `duration`
-  bool on_host = false;  // Compute: by the CPUs, which neither throttle nor jitter
+  std::uint32_t draw = 0;  // Compute, Run: which of its rank's random factors is its first
+  bool on_host = false;    // Compute: by the CPUs, which neither throttle nor jitter
 };
 
 /// From `time` on, a link of the graph has the given capacity (more than 0).
@@ -153,9 +154,10 @@ struct TaskGraph {
   IdVector<LaneSlicesId, LaneSlices> lane_slices;
   IdVector<JointRunId, JointRun> joint_runs;
   std::vector<CapacityChange> changes;
-  std::vector<LateBegin> late;                               // of each task one at most
-  IdVector<RankClassId, std::optional<Throttle>> throttles;  // empty where none throttles
-  IdVector<NameId, std::string> names{""};                   // of tasks
+  std::vector<LateBegin> late;                                 // of each task one at most
+  IdVector<RankClassId, std::optional<Throttle>> throttles;    // empty where none throttles
+  IdVector<RankClassId, std::optional<JitterFactors>> jitter;  // empty where none jitters
+  IdVector<NameId, std::string> names{""};                     // of tasks
 
   /// The id of a name, which is new or known.
   NameId named(std::string_view name);
@@ -168,11 +170,18 @@ struct TaskGraph {
   Seconds compute_time(TaskId task, Seconds start) const;
   /// What throttles it; null: nothing does.
   const Throttle* throttle_of(TaskId task) const;
+  /// What its kernels jitter by; null: nothing.
+  const JitterFactors* jitter_of(TaskId task) const;
+  /// So many times its duration a task of compute takes for that.
+  double stretch_of(TaskId task) const;
+  /// The same of a run, by segment of its slice; empty: it does not jitter.
+  std::vector<double> stretches_of(TaskId run) const;
   /// How long a run takes that starts so long after its host, while others take that.
   Seconds run_time(TaskId task, Seconds lead, const std::vector<TakenFrom>& beside = {}) const;
-  /// Its inner times then.
+  /// Inner times of a slice then.
   SegmentTimes run_times(const ProgramSlice& slice, std::optional<Seconds> lead,
-                         const std::vector<TakenFrom>& beside) const;
+                         const std::vector<TakenFrom>& beside,
+                         std::vector<double> stretch = {}) const;
   /// The same of lanes that come as they do; LaneStart::costs are filled in.
   std::vector<SegmentTimes> joint_times(LaneSlicesId slices, std::vector<LaneStart> lanes) const;
 };

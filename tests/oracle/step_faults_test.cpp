@@ -187,6 +187,23 @@ TEST(Throttle, DrawsGoThroughThePhases) {
 
 // ---- jitter
 
+/// Of each stretch of kernels of a task: how long it is planned, and so many times that it takes.
+std::vector<std::pair<double, double>> stretches_of(const TaskGraph& graph, TaskId id) {
+  const Task& task = graph.tasks[id];
+  if (task.kind == TaskKind::Compute) {
+    return {{task.duration.value, graph.stretch_of(id)}};
+  }
+  std::vector<std::pair<double, double>> found;
+  const std::vector<double> stretches = graph.stretches_of(id);
+  for (std::size_t i = 0; i < stretches.size(); ++i) {
+    const PlayedProgram& played = graph.programs[task.slice.program];
+    if (played.program.segments[task.slice.first + i].is_compute) {
+      found.emplace_back(played.costs.durations[task.slice.first + i].value, stretches[i]);
+    }
+  }
+  return found;
+}
+
 TEST(Jitter, OfSpreadZeroIsNone) {
   const Replicas plain(4);
   const Replicas calm(4, {.jitter = {.spread = 0, .seed = 5}});
@@ -205,9 +222,11 @@ TEST(Jitter, TheStepWaitsForTheSlowestRank) {
   for (const TaskId i : plan.graph.tasks.ids()) {
     const Task& task = plan.graph.tasks[i];
     if (plan.graph.name_of(task) == "optimizer") {
-      optimizer = std::max(optimizer, task.stretch * task.duration.value);
-    } else if (task.kind == TaskKind::Compute) {
-      passes[plan.graph.participants[i][0]] += task.stretch * task.duration.value;
+      optimizer = std::max(optimizer, plan.graph.stretch_of(i) * task.duration.value);
+    } else {
+      for (const auto& [planned, stretch] : stretches_of(plan.graph, i)) {
+        passes[plan.graph.participants[i][0]] += stretch * planned;
+      }
     }
   }
   EXPECT_TRUE(near(play(plan.graph).end.value, *std::max_element(passes.begin(), passes.end()) +
@@ -226,10 +245,13 @@ TEST(Jitter, DependsOnTheGpuAlone) {
     const StepPlan plan = replicas.plan();
     const RankClassId own = plan.fold.class_of_rank[RankId{rank}];
     for (const TaskId i : plan.graph.tasks.ids()) {
-      if (plan.graph.tasks[i].kind == TaskKind::Compute && plan.graph.participants[i][0] == own) {
-        found.push_back(plan.graph.tasks[i].stretch);
+      for (const auto& [planned, stretch] : stretches_of(plan.graph, i)) {
+        if (plan.graph.participants[i][0] == own) {
+          found.push_back(stretch);
+        }
       }
     }
+    EXPECT_GT(found.size(), 10U);
     return found;
   };
   Replicas all(4, {.jitter = {.spread = 0.1}});
@@ -250,9 +272,11 @@ TEST(Jitter, HasTheMeanAndVarianceAskedFor) {
   StepPlan plan = Replicas(1, degraded).plan();
   double healthy = 0;
   double squares = 0;
-  for (const Task& task : plan.graph.tasks) {
-    healthy += task.duration.value;
-    squares += std::pow(task.duration.value, 2);
+  for (const TaskId i : plan.graph.tasks.ids()) {
+    for (const auto& [planned, stretch] : stretches_of(plan.graph, i)) {
+      healthy += planned;
+      squares += std::pow(planned, 2);
+    }
   }
   const double variance = kSpread * kSpread * squares;
   double sum = 0;
@@ -261,7 +285,9 @@ TEST(Jitter, HasTheMeanAndVarianceAskedFor) {
     draw_step(plan, degraded, draw);
     double compute = 0;
     for (const TaskId i : plan.graph.tasks.ids()) {
-      compute += plan.graph.compute_time(i, {}).value;
+      for (const auto& [planned, stretch] : stretches_of(plan.graph, i)) {
+        compute += stretch * planned;
+      }
     }
     sum += compute;
     deviations += std::pow(compute - healthy, 2);

@@ -53,6 +53,35 @@ TEST(StepSize, IsKnownBeforeTheStepIsMade) {
   }
 }
 
+// A task for each pass of each GPU, and the segments within; the estimate is made of the step
+// without jitter, in which passes of a tensor group are one task.
+TEST(StepSize, OfJitterIsKnownBeforeTheStepIsFolded) {
+  const std::vector<std::string> overrides{"cluster.gpus=128", "parallelism.data=2",
+                                           "training.global_batch=32"};
+  const Scenario calm = shipped("gpt3-175b-a100.yaml", overrides);
+  Scenario shaken = calm;
+  shaken.cluster.degraded.jitter = {.spread = 0.1, .gpus = {{0, 63}}};
+  const Cluster cluster = build_cluster(shaken.cluster);
+  const StepPlan plan = plan_step(shaken.workload, cluster);
+  StepSize made;  // of GPUs that jitter
+  for (const TaskId id : plan.graph.tasks.ids()) {
+    const Task& task = plan.graph.tasks[id];
+    if (plan.graph.jitter_of(id) != nullptr) {
+      made.tasks += task.kind == TaskKind::Run || task.kind == TaskKind::Compute ? 1 : 0;
+      made.drawn += static_cast<double>(task.slice.last - task.slice.first);
+    }
+  }
+  const StepSize before = size_with_jitter(plan_step(calm.workload, build_cluster(calm.cluster)),
+                                           calm.workload, shaken.cluster.degraded.jitter);
+  EXPECT_GT(made.drawn, 100000);
+  EXPECT_TRUE(near(before.tasks, made.tasks, 0.3)) << before.tasks << " for " << made.tasks;
+  EXPECT_TRUE(near(before.drawn, made.drawn, 0.05)) << before.drawn << " for " << made.drawn;
+  StepSize folded;
+  plan_step(shaken.workload, cluster, [&](const StepSize& size) { folded = size; });
+  EXPECT_TRUE(near(folded.drawn, made.drawn, 0.05)) << folded.drawn << " for " << made.drawn;
+  EXPECT_GT(folded.effort(), folded.parts());
+}
+
 double step_of(const std::vector<std::string>& overrides) {
   const Scenario scenario = shipped("gpt3-175b-64-a100-selective.yaml", overrides);
   const StepPlan plan = plan_step(scenario.workload, build_cluster(scenario.cluster));

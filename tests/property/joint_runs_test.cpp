@@ -1,8 +1,9 @@
-// Passes of ranks that are not equally fast are joint runs, played by hand (sim/program/play.hpp),
-// where nobody else is on the links of their exchanges. That must not be seen in any time: random
-// small steps on random machines are planned with joint runs and segment by segment, and whatever
-// any rank does starts and ends at the same instant, to 1e-11 of the step (the reader rounds what
-// lanes come with to 1e-12 s). The step itself ends at the same time to 1e-12.
+// Passes of ranks that are not equally fast, or whose kernels jitter, are joint runs, played by
+// hand (sim/program/play.hpp), where nobody else is on the links of their exchanges. That must not
+// be seen in any time: random small steps on random machines are planned with joint runs and
+// segment by segment, and whatever any rank does starts and ends at the same instant, to 1e-11 of
+// the step (the reader rounds what lanes come with to 1e-12 s). The step itself ends at the same
+// time to 1e-12.
 //
 // DANLU_SEED=n repeats a failure, DANLU_CASES=n asks for more cases per shard.
 #include <fmt/format.h>
@@ -91,13 +92,14 @@ void expect_equal(const Report& found, const Report& expected) {
               rounding);
 }
 
-/// A slow GPU or more in most steps, each by another factor, and nothing that keeps lanes apart.
+/// A slow GPU or more in most steps, each by another factor, kernels that jitter in some, and
+/// nothing that keeps lanes apart.
 Case with_slow_gpus(Case drawn, std::uint64_t seed) {
   testing::Dice dice(seed);
   DegradedSpec& degraded = drawn.cluster.degraded;
   degraded.throttle.clear();
   degraded.flaps.clear();
-  degraded.jitter = {};
+  degraded.jitter = {.spread = dice.between(0, 2) == 0 ? 0.1 : 0, .seed = seed};
   for (int i = dice.between(0, 3); i > 0; --i) {
     degraded.gpus[dice.between(0, drawn.cluster.gpus - 1)] = 1 + 0.1 * dice.between(1, 9);
   }

@@ -1,0 +1,41 @@
+// Kernels that jitter: no two of a kind take equally long. Each stretch of kernels that is planned
+// as one takes a log-normal factor of mean 1 and standard deviation `spread`:
+//
+//   factor = exp(sigma z - sigma^2 / 2)    sigma^2 = ln(1 + spread^2)    z normal, from a stream
+//
+// The n-th stretch of a GPU draws the n-th number of that GPU's own stream, so that a factor
+// depends on nothing else, and can be drawn again at any time instead of being kept.
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "sim/base/ids.hpp"
+#include "sim/base/philox.hpp"
+
+namespace danlu {
+
+struct Jitter {
+  double spread = 0;
+  std::uint64_t seed = 1;
+  std::map<int, int> gpus{};  // ranges, from first to last; none: all of them
+
+  bool shakes(int gpu) const;
+  bool operator==(const Jitter&) const = default;
+};
+
+/// The factors of one rank in one draw of a step.
+class JitterFactors {
+ public:
+  JitterFactors(const Jitter& jitter, int draw, RankId rank);
+
+  /// Of its n-th stretch of kernels.
+  double of(std::uint32_t n) const;
+
+ private:
+  RandomStreams streams_;
+  std::uint64_t stream_;
+  double deviation_;  // of the logarithm
+};
+
+}  // namespace danlu
