@@ -145,7 +145,8 @@ class NcclConverter {
       measured_.forced.algorithm = Algorithm::Ring;
     }
     CollectiveConversion conversion{std::string(cell("id")), device_, std::string(cell("source")),
-                                    std::nullopt, std::move(reasons_)};
+                                    measured_.experts ? "" : sweep(), std::nullopt,
+                                    std::move(reasons_)};
     if (conversion.reasons.empty()) {
       conversion.collective = measured_;
     }
@@ -155,6 +156,15 @@ class NcclConverter {
  private:
   std::string_view cell(std::string_view column) const { return table_.cell(row_, column); }
   double number(std::string_view column) const { return parse_number(cell(column)).value_or(0); }
+  std::string sweep() const {
+    std::string name;
+    for (const std::string_view column :
+         {"source", "gpu", "gpus", "gpus_per_node", "nodes", "interconnect_intra",
+          "interconnect_inter", "collective", "algo"}) {
+      name += fmt::format("{}\n", cell(column));
+    }
+    return name;
+  }
   void refuse(std::string reason) { reasons_.push_back(std::move(reason)); }
 
   void find_op() {
