@@ -77,6 +77,7 @@ struct TopologySpec {
   int gpus_per_node = 1;
   double node_power_watts = 0;
   Bytes host_memory;  // of the CPUs; 0: not known
+  double cpu_slowdown = 1;  // time of a host's launches over a server's with x86
 
   ScaleUpKind scale_up = ScaleUpKind::Switch;
   int scale_up_switches = 1;          // chips, for the counts and the drawing

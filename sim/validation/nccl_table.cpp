@@ -30,6 +30,7 @@ constexpr std::array kNodes{
     NodeRow{"H200", "hgx-h200", "aws-p5en"},
     NodeRow{"H800", "hgx-h800", ""},
     NodeRow{"GB200", "gb200-nvl72", ""},
+    NodeRow{"GB300", "gb300-nvl72", ""},
     NodeRow{"B200", "hgx-b200", "aws-p6-b200"},
     NodeRow{"V100", "dgx1-v100", "", "dgx2-v100"},
     NodeRow{"MI300X", "mi300x", ""},
