@@ -259,7 +259,8 @@ std::string precision_line(const Workload& workload) {
   return fmt::format("{}, {} gradients{}, {} attention{}, {}{}{}{}{}", precision_text(t),
                      t.gradient_bytes == 4 ? "fp32" : "16-bit", optimizer_text(t),
                      t.attention == AttentionKind::Flash ? "fused" : name_of(t.attention), mask,
-                     recompute_text(workload), t.dropout ? ", dropout" : "", trained_text(t), ways, cpu);
+                     recompute_text(workload), t.dropout ? ", dropout" : "", trained_text(t), ways,
+                     cpu);
 }
 
 std::string batch_line(const Workload& workload) {

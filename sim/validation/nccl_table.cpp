@@ -145,9 +145,9 @@ class NcclConverter {
     if (sums && mentions(algorithm, "NVLS_ENABLE=0")) {  // others never use NVLS
       measured_.forced.algorithm = Algorithm::Ring;
     }
-    CollectiveConversion conversion{std::string(cell("id")), device_, std::string(cell("source")),
-                                    measured_.experts ? "" : sweep(), std::nullopt,
-                                    std::move(reasons_)};
+    CollectiveConversion conversion{
+        std::string(cell("id")),          device_,      std::string(cell("source")),
+        measured_.experts ? "" : sweep(), std::nullopt, std::move(reasons_)};
     if (conversion.reasons.empty()) {
       conversion.collective = measured_;
     }

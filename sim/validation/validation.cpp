@@ -102,8 +102,7 @@ std::vector<std::vector<double>> rising_pools(
   std::vector<std::vector<double>> pools;
   for (const auto& [bytes, times] : times_by_size) {
     pools.push_back(times);
-    while (pools.size() > 1 &&
-           lower_median(pools[pools.size() - 2]) > lower_median(pools.back())) {
+    while (pools.size() > 1 && lower_median(pools[pools.size() - 2]) > lower_median(pools.back())) {
       const std::vector<double> last = std::move(pools.back());
       pools.pop_back();
       pools.back().insert(pools.back().end(), last.begin(), last.end());

@@ -23,7 +23,7 @@ struct ValidationPoint {
   double published = 0;
   double simulated = 0;
   std::string unit = "s";
-  std::string size;  // "1 to 16 MiB", of a message; empty: there is none
+  std::string size;   // "1 to 16 MiB", of a message; empty: there is none
   std::string sweep;  // rows of one are one measurement at several sizes; empty: it is in none
   double bytes = 0;   // its place in the sweep
   // Of a training run:
@@ -84,14 +84,15 @@ struct ErrorFloor {
 };
 ErrorFloor error_floor(std::span<const ValidationPoint> points);
 
-/// How far the times of sweeps lie from curves that never fall, without sign. Where a larger message
-/// took less time than a smaller one, no simulator to which more bytes are more time can be right
-/// about both, even one fitted to this sweep. Nearest to a sweep, by the sum of |log(curve / time)|,
-/// is isotonic regression in L1 (Robertson and Waltman 1968): neighbours that fall are pooled, and a
-/// pool is at its lower median.
+/// How far the times of sweeps lie from curves that never fall, without sign. Where a larger
+/// message took less time than a smaller one, no simulator to which more bytes are more time can be
+/// right about both, even one fitted to this sweep. Nearest to a sweep, in the sum of
+/// |log(curve / time)|, is isotonic regression in L1 (Robertson and Waltman 1968): neighbours that
+/// fall are pooled, and a pool is at its lower median.
 ///
 ///   published  50 31 18 19 | 30 | 33        a sweep of six sizes
 ///   curve      19 19 19 19 | 30 | 33
+///
 /// Rows without a sweep, or alone in theirs, do not count.
 ErrorFloor sweep_floor(std::span<const ValidationPoint> points);
 /// Those pools: of a sweep's times by size, until their lower medians rise.

@@ -290,8 +290,8 @@ TEST(Statistics, FloorIsTheSpreadOfEqualScenarios) {
   EXPECT_FALSE(error_floor({}).median);
 }
 
-// A sweep of 50, 31, 18, 19, 30 and 33 s: the first four fall, their lower median is 19, so they are
-// 31/50, 12/31, 1/18 and 0 from it. Another sweep rises, and a lone row is none.
+// A sweep of 50, 31, 18, 19, 30 and 33 s: the first four fall, their lower median is 19, so they
+// are 31/50, 12/31, 1/18 and 0 from it. Another sweep rises, and a lone row is none.
 TEST(Statistics, SweepFloorIsTheNearestCurveThatNeverFalls) {
   std::vector<ValidationPoint> points;
   double bytes = 1;

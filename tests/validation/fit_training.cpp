@@ -20,9 +20,9 @@
 // what it changes by, such as a launch's that their host binds. Other runs' errors have other
 // causes, which it should not make up for: of Blackwell Ultra MLPerf has runs in 4 bits only, whose
 // few products of 8 bits would have to be 1.4 times as fast as alone. (What is launched again every
-// run tells that does: too few are bound by it.) A family of frameworks with too
-// few runs that tell its launch launches as the others do, in the (geometric) mean: all of them call
-// PyTorch's operators one by one.
+// run tells that does: too few are bound by it.) A family of frameworks with too few runs that tell
+// its launch launches as the others do, in the (geometric) mean: all of them call PyTorch's
+// operators one by one.
 //
 // Exits with 1 when runs of other publishers are not predicted to kMostMedian in the median.
 #include <fmt/format.h>
@@ -51,7 +51,7 @@ namespace danlu {
 namespace {
 
 constexpr double kMostMedian = 0.11;
-constexpr double kBound = 0.25;      // d ln(time) / d ln(constant), at least, of a run that tells it
+constexpr double kBound = 0.25;  // d ln(time) / d ln(constant), at least, of a run that tells it
 constexpr std::size_t kTelling = 5;  // such runs that a constant is fitted to, at the least
 
 /// A fitted constant, as factors of what is shipped. `set` is of a scenario.
@@ -61,7 +61,7 @@ struct Constant {
   double unknown = 1;  // where no run tells
   double step = 1.25;  // between the plays that tell how a row depends on it
   std::function<void(Scenario&, double)> set;
-  bool launch = false;  // of an operator: where no run tells, others' launches do
+  bool launch = false;    // of an operator: where no run tells, others' launches do
   double bound = kBound;  // 0: every run tells
 };
 
@@ -126,11 +126,10 @@ std::vector<Constant> constants_of(const Scenario& scenario) {
                      },
                      /*launch=*/true});
     if (host.launch_again && training.recompute == Recompute::Full) {
-      found.push_back({fmt::format("launch again, us: {}", of), host.launch_again->value * 1e6, 50,
-                       1.5, [](Scenario& s, double value) {
-                         s.workload.host.launch_again = Seconds{value * 1e-6};
-                       },
-                       /*launch=*/false, /*bound=*/0});
+      found.push_back(
+          {fmt::format("launch again, us: {}", of), host.launch_again->value * 1e6, 50, 1.5,
+           [](Scenario& s, double value) { s.workload.host.launch_again = Seconds{value * 1e-6}; },
+           /*launch=*/false, /*bound=*/0});
     }
   }
   return found;
