@@ -52,7 +52,9 @@ namespace {
 
 constexpr double kMostMedian = 0.11;
 constexpr double kBound = 0.25;  // d ln(time) / d ln(constant), at least, of a run that tells it
-constexpr std::size_t kTelling = 5;  // such runs that a constant is fitted to, at the least
+// Such runs that a constant is fitted to, at the least: in_step and a launch.
+constexpr std::size_t kTelling = 3;
+constexpr std::size_t kTellingLaunch = 5;
 
 /// A fitted constant, as factors of what is shipped. `set` is of a scenario.
 struct Constant {
@@ -304,7 +306,10 @@ struct Used {
   Constant constant;
   std::vector<const Row*> rows;
 
-  bool told() const { return rows.size() >= (constant.bound > 0 ? kTelling : 1); }
+  bool told() const {
+    const std::size_t least = constant.bound == 0 ? 1 : constant.launch ? kTellingLaunch : kTelling;
+    return rows.size() >= least;
+  }
 };
 
 /// The mean of the launches that are told, for those that are not.
