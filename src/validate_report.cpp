@@ -77,6 +77,13 @@ std::vector<std::string> sentences_of(const Validation& validation) {
         floor.rows, floor.scenarios, percent(floor.median, false), percent(floor.mean, false),
         percent(floor.most, false)));
   }
+  if (const ErrorFloor floor = sweep_floor(validation.points); floor.rows > 0) {
+    lines.push_back(fmt::format(
+        "floor of error: the nearest curves through {} sweeps over {} sizes, if more bytes take no "
+        "less time, are {} (median), {} (90th percentile), {} (mean) off",
+        floor.scenarios, floor.rows, percent(floor.median, false), percent(floor.p90, false),
+        percent(floor.mean, false)));
+  }
   if (const ErrorStatistics peaks = error_statistics(validation.memory); peaks.rows > 0) {
     lines.push_back(fmt::format(
         "error of the peak of memory, of {} rows: median {}, 90th percentile {}, mean {}",
@@ -225,14 +232,13 @@ Json memory_of(const Validation& validation) {
   return json;
 }
 
-/// Null where no two rows share a scenario.
-Json floor_of(const Validation& validation) {
-  const ErrorFloor floor = error_floor(validation.points);
+/// Null where no rows share what it goes by.
+Json floor_of(const ErrorFloor& floor, const char* groups) {
   if (floor.rows == 0) {
     return nullptr;
   }
   return {{"rows", floor.rows},
-          {"scenarios", floor.scenarios},
+          {groups, floor.scenarios},
           {"median_abs", number_or_null(floor.median)},
           {"p90_abs", number_or_null(floor.p90)},
           {"mean_abs", number_or_null(floor.mean)},
@@ -348,7 +354,8 @@ Json json_of(const Validation& validation) {
   json["complete"] = validation.complete;
   json["simulated"] = validation.points.size();
   add_statistics(json, error_statistics(validation.points));
-  json["floor"] = floor_of(validation);
+  json["floor"] = floor_of(error_floor(validation.points), "scenarios");
+  json["sweep_floor"] = floor_of(sweep_floor(validation.points), "sweeps");
   for (const Grouping& grouping : kGroupings) {
     json[fmt::format("by_{}", grouping.name)] = by_group(validation.points, grouping.group);
   }

@@ -286,6 +286,7 @@ TopologySpec worse_of(const TopologySpec& a, const TopologySpec& b) {
   worse.fabric_message_rate = a.fabric_message_rate > 0 && b.fabric_message_rate > 0
                                   ? less(a.fabric_message_rate, b.fabric_message_rate)
                                   : more(a.fabric_message_rate, b.fabric_message_rate);
+  worse.cpu_slowdown = more(a.cpu_slowdown, b.cpu_slowdown);
   worse.nccl_tuning = a.nccl_tuning || b.nccl_tuning;
   worse.plugin_tuner = a.plugin_tuner || b.plugin_tuner;
   worse.collective_launch = more(a.collective_launch, b.collective_launch);

@@ -76,7 +76,8 @@ struct TopologySpec {
   std::vector<std::string> notes;  // what was assumed where the files are silent; sentences
   int gpus_per_node = 1;
   double node_power_watts = 0;
-  Bytes host_memory;  // of the CPUs; 0: not known
+  Bytes host_memory;        // of the CPUs; 0: not known
+  double cpu_slowdown = 1;  // time of a host's launches over a server's with x86
 
   ScaleUpKind scale_up = ScaleUpKind::Switch;
   int scale_up_switches = 1;          // chips, for the counts and the drawing

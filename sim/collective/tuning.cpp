@@ -128,18 +128,20 @@ Seconds fill_time(const TopologySpec& topology, const Group& group, CollectiveCh
   }
   const double per_node = std::max(1.0, static_cast<double>(group.size()) / group.node_count());
   const BytesPerSecond ring = topology.gpu_bandwidth() * topology.scale_up_efficiency;
+  // A rank passes lines of LL128 on as they come, slices of Simple only when they are whole.
+  const Bytes pipeline = choice.protocol == Protocol::Simple ? topology.pipeline_fill : Bytes{};
   Seconds fill;
   if (reduces_in_node(choice.algorithm)) {
     const BytesPerSecond rate =
         topology.scale_up_bandwidth * topology.scale_up_reduction_efficiency / (1 + 1 / per_node);
     fill = filling(bytes, topology.reduction_fill, rate);
   } else if (choice.algorithm == Algorithm::Tree) {
-    fill = filling(bytes, topology.pipeline_fill, ring * 0.5);
+    fill = filling(bytes, pipeline, ring * 0.5);
   } else {
     const double passes = op == CollectiveOp::AllReduce ? 2 : 1;
     const double share = per_node > 1 ? passes * (per_node - 1) / per_node : 1;
-    fill = filling(bytes, topology.pipeline_fill, ring) * share +
-           own_part(topology, group, choice, op, bytes, ring);
+    fill =
+        filling(bytes, pipeline, ring) * share + own_part(topology, group, choice, op, bytes, ring);
   }
   if (group.node_count() > 1) {
     const BytesPerSecond node =

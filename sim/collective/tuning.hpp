@@ -1,7 +1,7 @@
 // What a collective costs besides its stream of bytes, and which algorithm and protocol is best.
 //
 //   time = launch + base + steps x latency      until the first byte has gone its way
-//        + fill(S)                              until the pipeline is full (not LL)
+//        + fill(S)                              until the pipeline is full (Simple only)
 //        + bytes of the stream / rate           the flow
 //
 // The constants of base and steps are those of NCCL's own tuning model; launch, fill and the

@@ -112,7 +112,8 @@ Graphs graphs_of(const Program& program, CudaGraphs kind) {
 
 }  // namespace
 
-Launches launches_of(const Program& program, const HostSpec& host) {
+Launches launches_of(const Program& program, const HostSpec& spec) {
+  const HostSpec host = spec.on_its_cpu();
   Launches launches;
   if (!host.is_there()) {
     return launches;

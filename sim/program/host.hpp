@@ -11,7 +11,7 @@
 
 namespace danlu {
 
-Launches launches_of(const Program& program, const HostSpec& host);
+Launches launches_of(const Program& program, const HostSpec& spec);
 
 /// Whether the GPU never waits for a host that began one launch sooner, however little exchanges
 /// take: then nothing of the host needs to be played. `compute` is by segment, nothing for

@@ -278,8 +278,9 @@ class StageWriter {
         pieces += weight->trained && weight->held > 0 && ranks > 1 ? ranks : 0;
       }
     }
-    if (pieces > 0 && w_.host.piece > Seconds{}) {
-      add({.name = "place parameters", .sort = std::nullopt, .launched = pieces * w_.host.piece});
+    const Seconds piece = w_.host.on_its_cpu().piece;
+    if (pieces > 0 && piece > Seconds{}) {
+      add({.name = "place parameters", .sort = std::nullopt, .launched = pieces * piece});
     }
   }
 

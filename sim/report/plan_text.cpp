@@ -252,10 +252,15 @@ std::string precision_line(const Workload& workload) {
   const std::string ways = !t.framework.empty()       ? fmt::format("; as {} does it", t.framework)
                            : workload.host.is_there() ? ""
                                                       : "; no framework: the host is never late";
-  return fmt::format("{}, {} gradients{}, {} attention{}, {}{}{}{}", precision_text(t),
+  const double slowdown = workload.host.slowdown;
+  const std::string cpu = workload.host.is_there() && slowdown != 1
+                              ? fmt::format(" on CPUs that take {} times as long", slowdown)
+                              : "";
+  return fmt::format("{}, {} gradients{}, {} attention{}, {}{}{}{}{}", precision_text(t),
                      t.gradient_bytes == 4 ? "fp32" : "16-bit", optimizer_text(t),
                      t.attention == AttentionKind::Flash ? "fused" : name_of(t.attention), mask,
-                     recompute_text(workload), t.dropout ? ", dropout" : "", trained_text(t), ways);
+                     recompute_text(workload), t.dropout ? ", dropout" : "", trained_text(t), ways,
+                     cpu);
 }
 
 std::string batch_line(const Workload& workload) {

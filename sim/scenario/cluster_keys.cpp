@@ -33,6 +33,10 @@ std::vector<KeyRow> node_keys() {
       quantity("node.memory", &TopologySpec::host_memory, Dimension::Size, 0, 1e15, "",
                "Memory of the CPUs of a node, for what parallelism.offload puts there; not checked "
                "if left out"),
+      number(
+          "node.cpu_slowdown", &TopologySpec::cpu_slowdown, 0.1, 10, "1",
+          "How many times as long a CPU of the node takes for what `host` says of launches, as a "
+          "server's with x86; of a cluster of several kinds the largest holds"),
       choice("node.scale_up.kind", &TopologySpec::scale_up, scale_up_words(), "switch",
              "How GPUs of a node are joined: through NVSwitches, by the direct links listed, over "
              "PCIe only, by links to the neighbours in a torus, or by links between all pairs"),

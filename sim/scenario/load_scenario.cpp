@@ -141,6 +141,9 @@ class Builder {
     get.fill(w.model.experts, "model.experts");
     const bool has_cluster = read_cluster(get, scenario);
     get.fill(w.host, "host");
+    for (int kind = 0; kind < scenario.cluster.kinds(); ++kind) {
+      w.host.slowdown = std::max(w.host.slowdown, scenario.cluster.topology_of(kind).cpu_slowdown);
+    }
     fill_plan(values_, w);
     get.fill(w.training.optimizer, "training.optimizer");
     get.fill(w.training.lora, "training.lora");

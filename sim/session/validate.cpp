@@ -71,7 +71,9 @@ Validation validate_collectives(const CsvTable& table, const LoadOptions& load,
                .device = runs[i].device,
                .source = runs[i].source,
                .published = runs[i].collective->published.value,
-               .size = size_range(runs[i].collective->bytes)},
+               .size = size_range(runs[i].collective->bytes),
+               .sweep = runs[i].sweep,
+               .bytes = runs[i].collective->bytes.value},
               times[i], result);
   }
   return result;

@@ -30,6 +30,7 @@ constexpr std::array kNodes{
     NodeRow{"H200", "hgx-h200", "aws-p5en"},
     NodeRow{"H800", "hgx-h800", ""},
     NodeRow{"GB200", "gb200-nvl72", ""},
+    NodeRow{"GB300", "gb300-nvl72", ""},
     NodeRow{"B200", "hgx-b200", "aws-p6-b200"},
     NodeRow{"V100", "dgx1-v100", "", "dgx2-v100"},
     NodeRow{"MI300X", "mi300x", ""},
@@ -144,8 +145,9 @@ class NcclConverter {
     if (sums && mentions(algorithm, "NVLS_ENABLE=0")) {  // others never use NVLS
       measured_.forced.algorithm = Algorithm::Ring;
     }
-    CollectiveConversion conversion{std::string(cell("id")), device_, std::string(cell("source")),
-                                    std::nullopt, std::move(reasons_)};
+    CollectiveConversion conversion{
+        std::string(cell("id")),          device_,      std::string(cell("source")),
+        measured_.experts ? "" : sweep(), std::nullopt, std::move(reasons_)};
     if (conversion.reasons.empty()) {
       conversion.collective = measured_;
     }
@@ -155,6 +157,15 @@ class NcclConverter {
  private:
   std::string_view cell(std::string_view column) const { return table_.cell(row_, column); }
   double number(std::string_view column) const { return parse_number(cell(column)).value_or(0); }
+  std::string sweep() const {
+    std::string name;
+    for (const std::string_view column :
+         {"source", "gpu", "gpus", "gpus_per_node", "nodes", "interconnect_intra",
+          "interconnect_inter", "collective", "algo"}) {
+      name += fmt::format("{}\n", cell(column));
+    }
+    return name;
+  }
   void refuse(std::string reason) { reasons_.push_back(std::move(reason)); }
 
   void find_op() {

@@ -42,6 +42,7 @@ struct CollectiveConversion {
   std::string id;
   std::string device;
   std::string source;
+  std::string sweep;  // the same for rows that differ in nothing but size and time; none of experts
   std::optional<MeasuredCollective> collective;
   std::vector<std::string> reasons;  // why there is none
 };

@@ -23,7 +23,9 @@ struct ValidationPoint {
   double published = 0;
   double simulated = 0;
   std::string unit = "s";
-  std::string size;  // "1 to 16 MiB", of a message; empty: there is none
+  std::string size;   // "1 to 16 MiB", of a message; empty: there is none
+  std::string sweep;  // rows of one are one measurement at several sizes; empty: it is in none
+  double bytes = 0;   // its place in the sweep
   // Of a training run:
   std::string framework;
   std::string precision;
@@ -73,14 +75,30 @@ std::map<std::string, ErrorStatistics> error_statistics_by(std::span<const Valid
 /// become one scenario: from the median of each such scenario, without sign. It is what errors
 /// would be of a simulator that is right in the middle.
 struct ErrorFloor {
-  int rows = 0;  // that share their scenario with another one; figures: none without such rows
-  int scenarios = 0;
+  int rows = 0;       // that share their scenario with another one; figures: none without such rows
+  int scenarios = 0;  // or sweeps
   std::optional<double> median;
   std::optional<double> p90;
   std::optional<double> mean;
   std::optional<double> most;
 };
 ErrorFloor error_floor(std::span<const ValidationPoint> points);
+
+/// How far the times of sweeps lie from curves that never fall, without sign. Where a larger
+/// message took less time than a smaller one, no simulator to which more bytes are more time can be
+/// right about both, even one fitted to this sweep. Nearest to a sweep, in the sum of
+/// |log(curve / time)|, is isotonic regression in L1 (Robertson and Waltman 1968): neighbours that
+/// fall are pooled, and a pool is at its lower median.
+///
+///   published  50 31 18 19 | 30 | 33        a sweep of six sizes
+///   curve      19 19 19 19 | 30 | 33
+///
+/// Rows without a sweep, or alone in theirs, do not count.
+ErrorFloor sweep_floor(std::span<const ValidationPoint> points);
+/// Those pools: of a sweep's times by size, until their lower medians rise.
+std::vector<std::vector<double>> rising_pools(
+    const std::map<double, std::vector<double>>& times_by_size);
+double lower_median(std::vector<double> values);
 
 /// The reasons of the rows that were not simulated. Rows may have several; `alone` counts those
 /// with no other, which would be simulated if the reason fell.

@@ -7,7 +7,8 @@
 //             the GPU is the slower one           the host is
 //
 // Times are those of a framework (training.framework), its Python and its autograd included: an
-// eager operator takes the CPU 5 to 50 us, not the 2 us of a bare launch.
+// eager operator takes the CPU 5 to 50 us, not the 2 us of a bare launch. They are a server's of
+// today with x86; another CPU takes `slowdown` times as long (node.cpu_slowdown).
 #pragma once
 
 #include <optional>
@@ -47,6 +48,22 @@ struct HostSpec {
   CudaGraphs graphs = CudaGraphs::None;
   HostWait waits = HostWait::AfterStep;
   bool reads_counts = false;  // before it lets tokens travel to experts, from the GPU
+  double slowdown = 1;        // of its CPU: the largest of the cluster's, since ranks wait
+
+  /// The same with every time so many times as long.
+  HostSpec times(double factor) const {
+    HostSpec other = *this;
+    for (Seconds HostSpec::*time :
+         {&HostSpec::launch, &HostSpec::exchange, &HostSpec::unit, &HostSpec::expert,
+          &HostSpec::cast, &HostSpec::node, &HostSpec::piece}) {
+      other.*time = factor * (this->*time);
+    }
+    if (launch_again) {
+      other.launch_again = factor * *launch_again;
+    }
+    return other;
+  }
+  HostSpec on_its_cpu() const { return times(slowdown); }
 
   /// Else it is never late.
   bool is_there() const { return launch > Seconds{} || exchange > Seconds{} || unit > Seconds{}; }

@@ -46,14 +46,7 @@ void kernel_start(ClusterSpec& cluster, Workload&, double f) {
 }
 
 void host(ClusterSpec&, Workload& workload, double f) {
-  HostSpec& host = workload.host;
-  for (Seconds HostSpec::*time : {&HostSpec::launch, &HostSpec::exchange, &HostSpec::unit,
-                                  &HostSpec::expert, &HostSpec::cast, &HostSpec::piece}) {
-    host.*time = host.*time / f;
-  }
-  if (host.launch_again) {
-    *host.launch_again = *host.launch_again / f;
-  }
+  workload.host = workload.host.times(1 / f);
 }
 
 void scale_up_bandwidth(ClusterSpec& cluster, Workload&, double f) {

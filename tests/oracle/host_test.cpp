@@ -43,6 +43,26 @@ TEST(Host, GpuWaitsForWhatIsLaunchedLate) {
   EXPECT_TRUE(near(length(host, {60_us, 20_us, 3_us}).value, 93e-6));  // 10 + 60 + 20 + 3
 }
 
+// A CPU that takes 1.5 times as long launches at 15, 60 and 75 us; what experts, casts, parts of
+// pairs and computing again take grows with it.
+TEST(Host, SlowCpuTakesLongerForEverything) {
+  const HostSpec host{.launch = 10_us, .slowdown = 1.5};
+  EXPECT_TRUE(near(length(host, {1_us, 2_us, 3_us}).value, 78e-6));
+  const HostSpec all{.launch = 1_us,
+                     .launch_again = 2_us,
+                     .exchange = 3_us,
+                     .unit = 4_us,
+                     .expert = 5_us,
+                     .cast = 6_us,
+                     .node = 7_us,
+                     .piece = 8_us,
+                     .slowdown = 2};
+  const HostSpec slow = all.on_its_cpu();
+  EXPECT_EQ((std::vector{slow.launch, *slow.launch_again, slow.exchange, slow.unit, slow.expert,
+                         slow.cast, slow.node, slow.piece}),
+            (std::vector<Seconds>{2_us, 4_us, 6_us, 8_us, 10_us, 12_us, 14_us, 16_us}));
+}
+
 // A run is max(never late, with its host - lead), which is what lets it be one task.
 TEST(Host, LeadShortensARunNoFurtherThanTheGpuAllows) {
   const HostSpec host{.launch = 10_us};

@@ -117,23 +117,28 @@ TEST(TensorOverlap, WeightGradientsRunBesideTheSums) {
 }
 
 // 8 MB over four GPUs with 8 MB to fill: a window of 4 MB. A ring all-reduce pays it 2 x 3/4 times
-// at 100 GB/s, an all-gather 3/4 times, a tree once at half that rate.
+// at 100 GB/s, an all-gather 3/4 times, a tree once at half that rate; in lines (LL, LL128) none.
 TEST(PipelineFill, IsPaidByPassesOfARing) {
   Cluster cluster = plain_cluster(1, 4, 100_GBps, 25_GBps, {});
   TopologySpec& topology = cluster.spec.topology;
   topology.nccl_tuning = true;
   const std::vector<int> ranks{0, 1, 2, 3};
   const Group group = make_group(cluster, ranks);
-  const auto fill = [&](Algorithm algorithm, CollectiveOp op) {
+  const auto fill = [&](Algorithm algorithm, CollectiveOp op,
+                        Protocol protocol = Protocol::Simple) {
     const auto cost = [&](Bytes window) {
       topology.pipeline_fill = window;
-      return fixed_latency(topology, group, {algorithm, Protocol::Simple}, op, 8_MB);
+      return fixed_latency(topology, group, {algorithm, protocol}, op, 8_MB);
     };
     return (cost(8_MB) - cost({})).value;
   };
   EXPECT_TRUE(near(fill(Algorithm::Ring, CollectiveOp::AllReduce), 4e6 / 100e9 * 1.5));
   EXPECT_TRUE(near(fill(Algorithm::Ring, CollectiveOp::AllGather), 4e6 / 100e9 * 0.75));
   EXPECT_TRUE(near(fill(Algorithm::Tree, CollectiveOp::AllReduce), 4e6 / 50e9));
+  for (const Algorithm algorithm : {Algorithm::Ring, Algorithm::Tree}) {
+    EXPECT_EQ(fill(algorithm, CollectiveOp::AllReduce, Protocol::LL128), 0);
+    EXPECT_EQ(fill(algorithm, CollectiveOp::AllReduce, Protocol::LL), 0);
+  }
 }
 
 // A tree sums on the way up and spreads on the way down: every edge of its longest branch twice.
