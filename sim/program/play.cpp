@@ -252,6 +252,9 @@ class SlicePlayer {
     GpuShare taken = lane.others;
     for (const std::size_t i : exchanging_) {
       taken = taken + lane.costs->taken[first_ + i];
+      if (lane.costs->taken_once) {
+        break;
+      }
     }
     return pace(lane.costs->bounds[first_ + *lane.computing], taken);
   }

@@ -95,6 +95,30 @@ std::vector<std::size_t> next_of(std::vector<std::size_t>& waiting, SearchSpace&
   }
 }
 
+/// Those of some plans whose steps do not have to take longer than that, by their longest way; of
+/// the others that becomes the bound.
+std::vector<std::size_t> without_longer(const std::vector<std::size_t>& some, Seconds than,
+                                        SearchSpace& space, std::vector<FoundPlan>& plans,
+                                        PlanBounds& bounds) {
+  std::vector<Workload> workloads;
+  for (const std::size_t i : some) {
+    workloads.push_back(space.workload(plans[i].plan));
+  }
+  std::vector<char> longer(some.size());
+  bounds.in_parallel(some.size(), [&](StepBounds& own, std::size_t i) {
+    longer[i] = own.takes_longer(workloads[i], than) ? 1 : 0;
+  });
+  std::vector<std::size_t> rest;
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    if (longer[i] == 0) {
+      rest.push_back(some[i]);
+    } else {
+      plans[some[i]].bound = std::max(plans[some[i]].bound, than);
+    }
+  }
+  return rest;
+}
+
 /// Plays plans in the order of their bounds, but for those whose bound is longer than the step that
 /// is wanted of them: wanted(plan), which learn() brings up to what has been played.
 template <typename Wanted, typename Learn>
@@ -116,16 +140,20 @@ void play_wanted(SearchSpace& space, std::vector<FoundPlan>& plans, PlanBounds& 
     std::erase_if(waiting, [&](std::size_t i) {
       return std::find(batch.begin(), batch.end(), i) != batch.end();
     });
-    std::vector<Workload> workloads;
     Seconds longest;
     for (const std::size_t i : batch) {
-      workloads.push_back(space.workload(plans[i].plan));
       longest = std::max(longest, wanted(plans[i]));
+    }
+    const std::vector<std::size_t> rest =
+        longest < kAnyStep ? without_longer(batch, longest, space, plans, bounds) : batch;
+    std::vector<Workload> workloads;
+    for (const std::size_t i : rest) {
+      workloads.push_back(space.workload(plans[i].plan));
     }
     std::vector<PlayedPlan> played =
         play(workloads, longest < kAnyStep ? std::optional(longest) : std::nullopt);
     for (std::size_t i = 0; i < played.size(); ++i) {
-      FoundPlan& plan = plans[batch[i]];
+      FoundPlan& plan = plans[rest[i]];
       plan.tried = true;
       plan.played = std::move(played[i]);
       if (!plan.played.step && plan.played.obstacle.empty()) {
