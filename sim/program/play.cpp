@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "sim/base/error.hpp"
+#include "sim/program/least_pass.hpp"
 
 namespace danlu {
 namespace {
@@ -15,9 +16,11 @@ namespace {
 /// those change how fast compute goes on.
 class SlicePlayer {
  public:
+  /// `once`: of exchanges under way the first one takes from compute, not all together.
   SlicePlayer(const Program& program, std::size_t first, std::size_t last,
-              const std::vector<LaneStart>& lanes)
+              const std::vector<LaneStart>& lanes, bool once = false)
       : program_(program),
+        once_(once),
         first_(first),
         count_(last - first),
         waiting_for_(count_),
@@ -252,7 +255,7 @@ class SlicePlayer {
     GpuShare taken = lane.others;
     for (const std::size_t i : exchanging_) {
       taken = taken + lane.costs->taken[first_ + i];
-      if (lane.costs->taken_once) {
+      if (once_) {
         break;
       }
     }
@@ -274,6 +277,7 @@ class SlicePlayer {
   }
 
   const Program& program_;
+  bool once_;
   std::size_t first_, count_;
   std::vector<int> waiting_for_;  // by segment of the slice, as the two below
   std::vector<std::vector<std::size_t>> after_;
@@ -297,6 +301,18 @@ SegmentTimes play_alone(const Program& program, std::size_t first, std::size_t l
 std::vector<SegmentTimes> play_together(const Program& program, std::size_t first, std::size_t last,
                                         const std::vector<LaneStart>& lanes) {
   return SlicePlayer(program, first, last, lanes).play();
+}
+
+Seconds least_pass(const Program& program, const std::vector<Seconds>& durations,
+                   const std::vector<Bounds>& bounds, GpuShare taken) {
+  SegmentCosts costs{.durations = durations, .launches = {}, .bounds = bounds, .taken = {}};
+  for (const Segment& segment : program.segments) {
+    costs.taken.push_back(segment.is_compute ? GpuShare{} : taken);
+  }
+  return SlicePlayer(program, 0, program.segments.size(), {{.costs = &costs}}, true)
+      .play()
+      .front()
+      .total;
 }
 
 bool begins_together(const Program& program, std::size_t first, std::size_t last) {

@@ -36,7 +36,6 @@ struct SegmentCosts {
   Launches launches;
   std::vector<Bounds> bounds;   // of compute; empty: nothing slows it
   std::vector<GpuShare> taken;  // by exchanges; empty: nothing
-  bool taken_once = false;      // by one of them, however many run: all take the same
   /// Whether exchanges of the program may slow its compute.
   bool contends() const {
     return std::any_of(taken.begin(), taken.end(), [](GpuShare one) { return !one.nothing(); });

@@ -267,7 +267,15 @@ Member<TrainingSpec> recompute_member() {
       training.recompute_parts.push_back(value_named<RecomputePart>(word).value());
     }
   };
-  return {.set = set, .get = {}};
+  const auto get = [](const TrainingSpec& training) {
+    std::vector<std::string_view> parts;
+    for (const RecomputePart part : training.recompute_parts) {
+      parts.push_back(name_of(part));
+    }
+    return Value{.text = parts.empty() ? std::string(name_of(training.recompute))
+                                       : fmt::format("[{}]", fmt::join(parts, ", "))};
+  };
+  return {.set = set, .get = get};
 }
 
 std::vector<KeyRow> training_keys() {

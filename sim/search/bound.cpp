@@ -11,8 +11,8 @@
 #include "sim/fold/group_plan.hpp"
 #include "sim/fold/hash.hpp"
 #include "sim/fold/taken_share.hpp"
+#include "sim/program/least_pass.hpp"
 #include "sim/program/longest_way.hpp"
-#include "sim/program/play.hpp"
 
 namespace danlu {
 namespace {
@@ -251,24 +251,19 @@ Seconds StepBounds::program_time(const Workload& w, const StepProgram& step, Pro
 /// and from compute the least that any of them takes.
 Seconds StepBounds::pass_time(const Program& program, const ProgramTimes& times,
                               const std::vector<Alone>& exchanges, PairPart part) const {
-  SegmentCosts costs{.taken_once = true};
   std::optional<GpuShare> taken;
   for (const Alone& one : exchanges) {
     taken = taken ? least_of(*taken, one.taken) : one.taken;
   }
-  const bool slows = taken && !taken->nothing();
+  std::vector<Seconds> durations;
   for (std::size_t i = 0; i < program.segments.size(); ++i) {
     const Segment& segment = program.segments[i];
     const bool is_left_out = part == (segment.beside ? PairPart::First : PairPart::Second);
-    costs.durations.push_back(is_left_out          ? Seconds{}
-                              : segment.is_compute ? times.compute[i]
-                                                   : exchanges[times.exchange[i]].time);
-    if (slows) {
-      costs.bounds.push_back(times.bounds[i]);
-      costs.taken.push_back(segment.is_compute ? GpuShare{} : *taken);
-    }
+    durations.push_back(is_left_out          ? Seconds{}
+                        : segment.is_compute ? times.compute[i]
+                                             : exchanges[times.exchange[i]].time);
   }
-  return play_alone(program, 0, program.segments.size(), costs).total;
+  return least_pass(program, durations, times.bounds, taken.value_or(GpuShare{}));
 }
 
 /// From the end of the stage's passes on; what waits for a layer alone may be done by then.

@@ -29,22 +29,31 @@ bool fits(const Workload& workload, const ClusterSpec& cluster) {
   return memory_of(workload, cluster).spare >= Bytes{};
 }
 
-/// Plays those of some plans that can run and fit.
+/// Plays those of some plans that can run and fit, and are not known.
 std::vector<SearchStep> play_some(std::vector<SearchStep> steps, SearchSpace& space,
-                                  const PlayPlans& play) {
+                                  const PlayPlans& play, KnownSteps& known) {
   const ClusterSpec& cluster = space.variants().scenario().cluster;
   std::vector<Workload> workloads;
-  std::vector<SearchStep*> played;
-  for (SearchStep& step : steps) {
+  std::vector<std::optional<Seconds>*> played;
+  std::vector<std::optional<Seconds>*> of_step;
+  for (const SearchStep& step : steps) {
+    const auto [entry, is_new] = known.try_emplace(space.plain(step.plan));
+    of_step.push_back(&entry->second);
+    if (!is_new) {
+      continue;
+    }
     Workload workload = space.workload(step.plan);
     if (space.can_run(workload) && fits(workload, cluster)) {
       workloads.push_back(std::move(workload));
-      played.push_back(&step);
+      played.push_back(&entry->second);
     }
   }
   const std::vector<PlayedPlan> times = play(workloads, std::nullopt);
   for (std::size_t i = 0; i < times.size(); ++i) {
-    played[i]->step = times[i].step;
+    *played[i] = times[i].step;
+  }
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    steps[i].step = *of_step[i];
   }
   return steps;
 }
@@ -358,8 +367,18 @@ std::vector<std::size_t> play_front(SearchSpace& space, std::vector<FoundPlan>& 
   return front;
 }
 
+KnownSteps known_steps(const std::vector<FoundPlan>& plans) {
+  KnownSteps known;
+  for (const FoundPlan& plan : plans) {
+    if (plan.played.step || !plan.played.obstacle.empty()) {
+      known.emplace(plan.plan, plan.played.step);
+    }
+  }
+  return known;
+}
+
 std::vector<SearchStep> single_changes(SearchSpace& space, PlanBounds& bounds,
-                                       const PlayPlans& play) {
+                                       const PlayPlans& play, KnownSteps& known) {
   const ClusterSpec& cluster = space.variants().scenario().cluster;
   std::vector<SearchStep> changes;
   for (std::size_t axis = 0; axis < space.axes().size(); ++axis) {
@@ -396,7 +415,7 @@ std::vector<SearchStep> single_changes(SearchSpace& space, PlanBounds& bounds,
     for (; next < order.size() && batch.size() < kFew; ++next) {
       batch.push_back(changes[order[next]]);
     }
-    for (SearchStep& step : play_some(std::move(batch), space, play)) {
+    for (SearchStep& step : play_some(std::move(batch), space, play, known)) {
       if (step.step) {
         played.push_back(std::move(step));
       }
@@ -407,7 +426,7 @@ std::vector<SearchStep> single_changes(SearchSpace& space, PlanBounds& bounds,
 }
 
 std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space,
-                               const PlayPlans& play) {
+                               const PlayPlans& play, KnownSteps& known) {
   const SearchPlan end = space.plain(target);
   SearchPlan now = space.own_plan();
   std::vector<SearchStep> way;
@@ -431,7 +450,7 @@ std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space,
     }
     const auto changes_nothing = [&](const SearchStep& step) { return space.same(step.plan, now); };
     std::erase_if(tries, changes_nothing);
-    tries = play_some(std::move(tries), space, play);
+    tries = play_some(std::move(tries), space, play, known);
     if (std::none_of(tries.begin(), tries.end(), [](const SearchStep& s) { return s.step; })) {
       for (std::size_t i = 0; i < left.size(); ++i) {
         for (std::size_t j = i + 1; j < left.size(); ++j) {
@@ -439,11 +458,11 @@ std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space,
         }
       }
       std::erase_if(tries, changes_nothing);
-      tries = play_some(std::move(tries), space, play);
+      tries = play_some(std::move(tries), space, play, known);
     }
     const auto best = std::min_element(tries.begin(), tries.end(), is_faster);
     const bool stuck = best == tries.end() || !best->step;
-    way.push_back(stuck ? play_some({changed(left)}, space, play).front() : std::move(*best));
+    way.push_back(stuck ? play_some({changed(left)}, space, play, known).front() : std::move(*best));
     now = way.back().plan;
   }
   return way;
