@@ -332,7 +332,7 @@ class StageWriter {
   const ModelBlocks& model_;
   StepProgram& step_;
   StageProgram made_;
-  std::map<int, PassId> last_backward_;  // by chunk: what finishes the gradients of its weights
+  std::map<int, PassId> last_backward_;    // by chunk: what finishes the gradients of its weights
   std::map<ProgramKey, Program> actions_;  // one by one
   std::map<std::pair<PassKey, std::optional<PassKey>>, ProgramId> programs_;
   std::map<std::pair<ProgramKey, std::optional<ProgramKey>>, ProgramId> programs_of_chunks_;

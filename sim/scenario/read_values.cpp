@@ -413,7 +413,7 @@ class ValuesReader {
   /// "[none, [core_attn, mlp]]"; nothing, and a complaint, where it holds what it may not.
   std::optional<std::string> list_of(const YAML::Node& node, const KeyRow& row, bool is_inner) {
     const std::vector<std::string_view> parts = split(is_inner ? row.inner : row.parts, '|');
-    const std::vector<std::string_view> inner = split(is_inner ? "" : row.inner, '|');
+    const std::vector<std::string_view> inner = split(row.inner, '|');
     std::vector<std::string> found;
     for (const YAML::Node& entry : node) {
       const bool is_list = entry.IsSequence() && !is_inner && !row.inner.empty();
@@ -447,8 +447,8 @@ class ValuesReader {
     if (found.empty()) {
       add(row, node.Mark(), fmt::format("'{}' has an empty list", row.path),
           is_inner ? fmt::format("some of {}", fmt::join(parts, ", "))
-                   : fmt::format("a word, as in {}, or some of {}",
-                                 split(row.choices, '|').front(), fmt::join(parts, ", ")));
+                   : fmt::format("a word, as in {}, or some of {}", split(row.choices, '|').front(),
+                                 fmt::join(parts, ", ")));
       return std::nullopt;
     }
     return fmt::format("[{}]", fmt::join(found, ", "));

@@ -173,11 +173,11 @@ class SchemaWriter {
                       {"items", std::move(items)}};
         };
         const Json parts = one_of(row.parts);
-        return {{"anyOf",
-                 {one_of(row.choices),
-                  list_of(row.inner.empty()
-                              ? parts
-                              : Json{{"anyOf", {parts, list_of(one_of(row.inner))}}})}}};
+        return {
+            {"anyOf",
+             {one_of(row.choices),
+              list_of(row.inner.empty() ? parts
+                                        : Json{{"anyOf", {parts, list_of(one_of(row.inner))}}})}}};
       }
       case KeyType::Counts: {
         const Json one{
@@ -293,10 +293,9 @@ std::string value_text(const KeyRow& row) {
     case KeyType::Words:
       return fmt::format("`{}`, list of `{}`{}", fmt::join(split(row.choices, '|'), "`, `"),
                          fmt::join(split(row.parts, '|'), "`, `"),
-                         row.inner.empty()
-                             ? ""
-                             : fmt::format(" and of lists of `{}`",
-                                           fmt::join(split(row.inner, '|'), "`, `")));
+                         row.inner.empty() ? ""
+                                           : fmt::format(" and of lists of `{}`",
+                                                         fmt::join(split(row.inner, '|'), "`, `")));
     case KeyType::Counts:
       return (row.single ? "whole number or list of them, " : "list of whole numbers, ") +
              range_text(row);

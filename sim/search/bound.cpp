@@ -155,11 +155,10 @@ StepBounds::Alone StepBounds::collective(const Workload& w, GroupSort sort, cons
   }
   CollectiveChoice choice;  // of a dispatch: none takes less
   if (demand.op == CollectiveOp::Dispatch) {
-    known->second.time =
-        alone_time(cluster_, expert_exchange(cluster_, placed.group,
-                                             {.routing = *demand.routing,
-                                              .tokens = 1,
-                                              .token = demand.bytes}));
+    known->second.time = alone_time(
+        cluster_,
+        expert_exchange(cluster_, placed.group,
+                        {.routing = *demand.routing, .tokens = 1, .token = demand.bytes}));
   } else {
     const PlannedCollective planned =
         fastest(cluster_, placed.group, demand.op, demand.bytes, placed.candidates);

@@ -425,8 +425,8 @@ std::vector<SearchStep> single_changes(SearchSpace& space, PlanBounds& bounds,
   return played;
 }
 
-std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space,
-                               const PlayPlans& play, KnownSteps& known) {
+std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space, const PlayPlans& play,
+                               KnownSteps& known) {
   const SearchPlan end = space.plain(target);
   SearchPlan now = space.own_plan();
   std::vector<SearchStep> way;
@@ -462,7 +462,8 @@ std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space,
     }
     const auto best = std::min_element(tries.begin(), tries.end(), is_faster);
     const bool stuck = best == tries.end() || !best->step;
-    way.push_back(stuck ? play_some({changed(left)}, space, play, known).front() : std::move(*best));
+    way.push_back(stuck ? play_some({changed(left)}, space, play, known).front()
+                        : std::move(*best));
     now = way.back().plan;
   }
   return way;

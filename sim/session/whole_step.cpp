@@ -221,8 +221,8 @@ std::vector<IdVector<PassId, Seconds>> rests_of(const StepProgram& step, const S
     }
     least.sends_on.push_back(leasts.send());
     least.sends_back.push_back(leasts.send());
-    least.ends.push_back(
-        own.empty() ? Seconds{} : std::max(Seconds{}, leasts.end(stage) - own.back()));
+    least.ends.push_back(own.empty() ? Seconds{}
+                                     : std::max(Seconds{}, leasts.end(stage) - own.back()));
   }
   return rests(step, least);
 }

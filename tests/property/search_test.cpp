@@ -325,18 +325,18 @@ search:
 TEST(SearchBound, TheLongestWayHasWhatExchangesTakeFromCompute) {
   const Folder folder;
   const auto way_tells = [&](int blocks, double share) {
-    const Variants variants(
-        folder.write("one.yaml", fmt::format(R"(
+    const Variants variants(folder.write("one.yaml", fmt::format(R"(
 model:
-  {{layers: 16, hidden: 4096, heads: 32, vocab: 32000, ffn: 2048, experts: {{count: 32, per_token: 4}}}}
+  {{layers: 16, hidden: 4096, heads: 32, vocab: 32000, ffn: 2048,
+    experts: {{count: 32, per_token: 4}}}}
 cluster: {{topology: hgx-h800, gpus: 32, collective: {{blocks: {}}}}}
 parallelism: {{tensor: 1, pipeline: 4, expert: 8}}
 training:
   {{global_batch: 128, micro_batch: 1, sequence_length: 4096, recompute: none,
     schedule: {{kind: dualpipe}}}}
 )",
-                                             blocks)),
-        shipped_presets());
+                                                                 blocks)),
+                            shipped_presets());
     const Workload& workload = variants.scenario().workload;
     const Cluster cluster = build_cluster(variants.scenario().cluster);
     const Seconds step = Evaluator(cluster).evaluate({&workload, 1}).front().step;
