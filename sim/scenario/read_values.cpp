@@ -428,7 +428,8 @@ class ValuesReader {
       const bool is_twice = std::find(found.begin(), found.end(), text) != found.end();
       if (is_twice || (!is_list && std::find(parts.begin(), parts.end(), text) == parts.end())) {
         const std::string_view near = nearest(text, parts);
-        const bool belongs_in = std::find(inner.begin(), inner.end(), text) != inner.end();
+        const bool belongs_in =
+            !row.inner.empty() && std::find(inner.begin(), inner.end(), text) != inner.end();
         add(row, entry.Mark(),
             fmt::format("a {} '{}' must hold some of {}{}, each once, found {}",
                         is_inner ? "list in that at" : "list at", row.path, fmt::join(parts, ", "),
