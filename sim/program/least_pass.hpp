@@ -1,6 +1,6 @@
-// The least that a pass takes with compute that its exchanges slow, however late they are: played as
-// alone (play.hpp), but that compute goes on as slowly as `taken` makes it while one exchange of the
-// pass or several are under way. A bound, where no exchange takes less (sim/search/bound.hpp).
+// The least that a pass takes with compute that its exchanges slow, however late they are: played
+// as alone (play.hpp), but that compute goes on as slowly as `taken` makes it while one exchange of
+// the pass or several are under way. A bound, where no exchange takes less (sim/search/bound.hpp).
 #pragma once
 
 #include <vector>
