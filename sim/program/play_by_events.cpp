@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sim/base/error.hpp"
+#include "sim/program/least_pass.hpp"
 
 namespace danlu {
 namespace {
@@ -16,9 +17,11 @@ namespace {
 /// those change how fast compute goes on.
 class EventPlayer {
  public:
+  /// `once`: of exchanges under way the first one takes from compute, not all together.
   EventPlayer(const Program& program, std::size_t first, std::size_t last,
-              std::vector<LaneStart> lanes)
+              std::vector<LaneStart> lanes, bool once = false)
       : program_(program),
+        once_(once),
         first_(first),
         count_(last - first),
         waiting_for_(count_),
@@ -259,6 +262,9 @@ class EventPlayer {
     GpuShare taken = lane.others;
     for (const std::size_t i : exchanging_) {
       taken = taken + lane.costs->taken[first_ + i];
+      if (once_) {
+        break;
+      }
     }
     return pace(lane.costs->bounds[first_ + *lane.computing], taken);
   }
@@ -278,6 +284,7 @@ class EventPlayer {
   }
 
   const Program& program_;
+  bool once_;
   std::size_t first_, count_;
   std::vector<int> waiting_for_;  // by segment of the slice, as the two below
   std::vector<std::vector<std::size_t>> after_;
@@ -294,6 +301,21 @@ class EventPlayer {
 std::vector<SegmentTimes> play_by_events(const Program& program, std::size_t first,
                                          std::size_t last, std::vector<LaneStart> lanes) {
   return EventPlayer(program, first, last, std::move(lanes)).play();
+}
+
+Seconds least_pass(const Program& program, const std::vector<Seconds>& durations,
+                   const std::vector<Bounds>& bounds, GpuShare taken) {
+  if (taken.nothing()) {
+    return play_alone(program, 0, program.segments.size(), {.durations = durations}).total;
+  }
+  SegmentCosts costs{.durations = durations, .launches = {}, .bounds = bounds, .taken = {}};
+  for (const Segment& segment : program.segments) {
+    costs.taken.push_back(segment.is_compute ? GpuShare{} : taken);
+  }
+  return EventPlayer(program, 0, program.segments.size(), {{.costs = &costs}}, true)
+      .play()
+      .front()
+      .total;
 }
 
 }  // namespace danlu

@@ -103,9 +103,13 @@ class StageWriter {
     const auto& [at, kind, made] = pass;
     return {chunk_at(w_, model_, at), kind, made};
   }
-  Program made_of(const ProgramKey& key) const {
-    const auto& [chunk, kind, made] = key;
-    return make_program(w_, model_, chunk, kind, made);
+  const Program& made_of(const ProgramKey& key) {
+    const auto [known, is_new] = actions_.try_emplace(key);
+    if (is_new) {
+      const auto& [chunk, kind, made] = key;
+      known->second = make_program(w_, model_, chunk, kind, made);
+    }
+    return known->second;
   }
 
   /// Of an action, or of two side by side.
@@ -329,7 +333,8 @@ class StageWriter {
   const ModelBlocks& model_;
   StepProgram& step_;
   StageProgram made_;
-  std::map<int, PassId> last_backward_;  // by chunk: what finishes the gradients of its weights
+  std::map<int, PassId> last_backward_;    // by chunk: what finishes the gradients of its weights
+  std::map<ProgramKey, Program> actions_;  // one by one
   std::map<std::pair<PassKey, std::optional<PassKey>>, ProgramId> programs_;
   std::map<std::pair<ProgramKey, std::optional<ProgramKey>>, ProgramId> programs_of_chunks_;
 };

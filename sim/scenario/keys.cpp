@@ -267,7 +267,14 @@ Member<TrainingSpec> recompute_member() {
       training.recompute_parts.push_back(value_named<RecomputePart>(word).value());
     }
   };
-  return {.set = set, .get = {}};
+  const auto get = [](const TrainingSpec& training) {
+    std::string list;
+    for (const RecomputePart part : training.recompute_parts) {
+      list += (list.empty() ? "[" : ", ") + std::string(name_of(part));
+    }
+    return Value{.text = list.empty() ? std::string(name_of(training.recompute)) : list + "]"};
+  };
+  return {.set = set, .get = get};
 }
 
 std::vector<KeyRow> training_keys() {
@@ -287,9 +294,8 @@ std::vector<KeyRow> training_keys() {
       words("training.recompute", recompute_member(), choices_of(words_of<Recompute>()),
             choices_of(words_of<RecomputePart>()), "none",
             "What backward computes again: nothing, unfused attention, the whole layer, all of it "
-            "but "
-            "attention and every second product (torchtitan's op), or parts of it by Megatron-LM's "
-            "names, as in `[core_attn, mlp]`"),
+            "but attention and every second product (torchtitan's op), or parts of it by "
+            "Megatron-LM's names, as in `[core_attn, mlp]`"),
       count_or_counts("training.recompute_layers", &TrainingSpec::recompute_layers, 0, kMost,
                       "In how many layers of each chunk, its first ones: one number, or one for "
                       "each stage. In all if left out"),
@@ -343,8 +349,7 @@ std::vector<KeyRow> training_keys() {
              "as in a V"),
       count("training.schedule.chunks", &TrainingSpec::chunks, 1, 1024, "1",
             "Virtual stages per stage; more than 1 interleaves. What the schedule has where that "
-            "is a "
-            "fixed number"),
+            "is a fixed number"),
       flag("training.schedule.free_before_weights", &TrainingSpec::frees_before_weights, "false",
            "Between I and W a microbatch keeps what W needs, inputs of products and gradients of "
            "their outputs; false: all that it kept until W, and no gradients are counted"),

@@ -53,6 +53,7 @@ struct KeyRow {
   std::string fallback;
   std::string choices;  // of a Choice: "none|selective|full"
   std::string parts{};  // of Words: what a list may hold
+  std::string inner{};  // and what a list in it may; empty: none stands there
   bool single = false;  // of Counts: a number may stand without a list
   std::string text;     // one sentence for people
   std::any member;      // what it fills, a Member<Spec> (members.hpp); empty: it is read by hand

@@ -211,9 +211,17 @@ Wrong read_scalar(const KeyRow& row, Value& value) {
 }
 
 std::vector<std::string_view> words_in(std::string_view list) {
-  std::vector<std::string_view> words = split(list.substr(1, list.size() - 2), ',');
-  for (std::string_view& word : words) {
-    word.remove_prefix(word.find_first_not_of(' '));
+  std::vector<std::string_view> words;
+  int depth = 0;
+  std::size_t begin = 1;
+  for (std::size_t i = 1; i < list.size(); ++i) {
+    depth += list[i] == '[' ? 1 : 0;
+    if (depth == 0 && (list[i] == ',' || i + 1 == list.size())) {
+      words.push_back(list.substr(begin, i - begin));
+      words.back().remove_prefix(words.back().find_first_not_of(' '));
+      begin = i + 1;
+    }
+    depth -= list[i] == ']' ? 1 : 0;
   }
   return words;
 }

@@ -404,29 +404,55 @@ class ValuesReader {
   }
 
   void read_words(const YAML::Node& node, const KeyRow& row, Value value) {
-    const std::vector<std::string_view> parts = split(row.parts, '|');
+    if (std::optional<std::string> list = list_of(node, row, false)) {
+      value.text = std::move(*list);
+      values_.set(row.path, std::move(value));
+    }
+  }
+
+  /// "[none, [core_attn, mlp]]"; nothing, and a complaint, where it holds what it may not.
+  std::optional<std::string> list_of(const YAML::Node& node, const KeyRow& row, bool is_inner) {
+    const std::vector<std::string_view> parts = split(is_inner ? row.inner : row.parts, '|');
+    const std::vector<std::string_view> inner = split(row.inner, '|');
     std::vector<std::string> found;
     for (const YAML::Node& entry : node) {
-      const std::string text = entry.IsScalar() ? entry.Scalar() : node_kind(entry);
-      if (std::find(parts.begin(), parts.end(), text) == parts.end() ||
-          std::find(found.begin(), found.end(), text) != found.end()) {
-        const std::string_view near = nearest(text, parts);
-        add(row, entry.Mark(),
-            fmt::format("a list at '{}' must hold some of {}, each once, found {}", row.path,
-                        fmt::join(parts, ", "), quote(text)),
-            near.empty() || near == text ? "" : fmt::format("did you mean '{}'?", near));
-        return;
+      const bool is_list = entry.IsSequence() && !is_inner && !row.inner.empty();
+      std::string text = entry.IsScalar() ? entry.Scalar() : node_kind(entry);
+      if (is_list) {
+        const std::optional<std::string> list = list_of(entry, row, true);
+        if (!list) {
+          return std::nullopt;
+        }
+        text = *list;
       }
-      found.push_back(text);
+      const bool is_twice = std::find(found.begin(), found.end(), text) != found.end();
+      if (is_twice || (!is_list && std::find(parts.begin(), parts.end(), text) == parts.end())) {
+        const std::string_view near = nearest(text, parts);
+        const bool belongs_in =
+            !row.inner.empty() && std::find(inner.begin(), inner.end(), text) != inner.end();
+        add(row, entry.Mark(),
+            fmt::format("a {} '{}' must hold some of {}{}, each once, found {}",
+                        is_inner ? "list in that at" : "list at", row.path, fmt::join(parts, ", "),
+                        is_inner || row.inner.empty()
+                            ? ""
+                            : fmt::format(", or lists of {}", fmt::join(inner, ", ")),
+                        quote(text)),
+            is_twice                       ? ""
+            : belongs_in                   ? fmt::format("as one value of the list: [{}]", text)
+            : near.empty() || near == text ? ""
+                                           : fmt::format("did you mean '{}'?", near));
+        return std::nullopt;
+      }
+      found.push_back(std::move(text));
     }
     if (found.empty()) {
       add(row, node.Mark(), fmt::format("'{}' has an empty list", row.path),
-          fmt::format("a word, as in {}, or some of {}", split(row.choices, '|').front(),
-                      fmt::join(parts, ", ")));
-      return;
+          is_inner ? fmt::format("some of {}", fmt::join(parts, ", "))
+                   : fmt::format("a word, as in {}, or some of {}", split(row.choices, '|').front(),
+                                 fmt::join(parts, ", ")));
+      return std::nullopt;
     }
-    value.text = fmt::format("[{}]", fmt::join(found, ", "));
-    values_.set(row.path, std::move(value));
+    return fmt::format("[{}]", fmt::join(found, ", "));
   }
 
   /// A block after '|', or a list of texts.

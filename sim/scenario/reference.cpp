@@ -161,15 +161,24 @@ class SchemaWriter {
       case KeyType::Quantity:
         return or_factor(
             {{"type", "string"}, {"pattern", fmt::format("^{}$", quantity_pattern(row))}});
-      case KeyType::Words:
-        return {{"anyOf",
-                 {row.choices == "true|false" ? Json{{"type", "boolean"}}
-                                              : Json{{"enum", split(row.choices, '|')}},
-                  {{"type", "array"},
-                   {"minItems", 1},
-                   {"uniqueItems", true},
-                   {"items", row.parts == "true|false" ? Json{{"type", "boolean"}}
-                                                       : Json{{"enum", split(row.parts, '|')}}}}}}};
+      case KeyType::Words: {
+        const auto one_of = [](const std::string& words) {
+          return words == "true|false" ? Json{{"type", "boolean"}}
+                                       : Json{{"enum", split(words, '|')}};
+        };
+        const auto list_of = [](Json items) {
+          return Json{{"type", "array"},
+                      {"minItems", 1},
+                      {"uniqueItems", true},
+                      {"items", std::move(items)}};
+        };
+        const Json parts = one_of(row.parts);
+        return {
+            {"anyOf",
+             {one_of(row.choices),
+              list_of(row.inner.empty() ? parts
+                                        : Json{{"anyOf", {parts, list_of(one_of(row.inner))}}})}}};
+      }
       case KeyType::Counts: {
         const Json one{
             {"type", "integer"}, {"minimum", limit(row.minimum)}, {"maximum", limit(row.maximum)}};
@@ -282,8 +291,11 @@ std::string value_text(const KeyRow& row) {
     case KeyType::Flag:
       return "`true`, `false`";
     case KeyType::Words:
-      return fmt::format("`{}`, list of `{}`", fmt::join(split(row.choices, '|'), "`, `"),
-                         fmt::join(split(row.parts, '|'), "`, `"));
+      return fmt::format("`{}`, list of `{}`{}", fmt::join(split(row.choices, '|'), "`, `"),
+                         fmt::join(split(row.parts, '|'), "`, `"),
+                         row.inner.empty() ? ""
+                                           : fmt::format(" and of lists of `{}`",
+                                                         fmt::join(split(row.inner, '|'), "`, `")));
     case KeyType::Counts:
       return (row.single ? "whole number or list of them, " : "list of whole numbers, ") +
              range_text(row);

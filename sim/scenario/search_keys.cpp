@@ -28,6 +28,7 @@ constexpr std::array kSearched{
     Searched{"parallelism.sequence", "true"},
     Searched{"parallelism.zero", "1 and 3"},
     Searched{"parallelism.sharding.ranks", "no other"},
+    Searched{"parallelism.sharding.reshard", "no other"},
     Searched{"parallelism.outermost", "no other"},
     Searched{"parallelism.scatter_gather", "no other"},
     Searched{"parallelism.expert_exchange", "no other"},
@@ -41,6 +42,7 @@ constexpr std::array kSearched{
     Searched{"training.micro_batch", "1, 2, 4 and 8"},
     Searched{"training.recompute", "none, selective and full"},
     Searched{"training.recompute_layers", "no other"},
+    Searched{"training.recompute_unit", "no other"},
     Searched{"training.attention", "no other"},
     Searched{"training.schedule.kind", "1f1b"},
     Searched{"training.schedule.chunks", "1, 2, 3, 4, 6 and 8"},
@@ -66,6 +68,7 @@ std::vector<KeyRow> search_keys(std::span<const KeyRow> plan) {
                                            std::move(help)));
     } else {
       rows.push_back(rows::words(path_of(key), kByHand, choices, choices, "", std::move(help)));
+      rows.back().inner = own->parts;
     }
   }
   return rows;

@@ -3,7 +3,7 @@
 //
 //   search:
 //     parallelism: {tensor: [4, 8], zero: 1}
-//     training: {recompute: [none, full], schedule: {chunks: [1, 2, 3]}}
+//     training: {recompute: [none, [layernorm, mlp]], schedule: {chunks: [1, 2, 3]}}
 #pragma once
 
 #include <span>

@@ -127,7 +127,8 @@ struct Complaint {
 /// Checks `value.text` against its row and fills in its number; says what is wrong with it.
 std::optional<Complaint> read_scalar(const KeyRow& row, Value& value);
 
-/// The words of a list "[core_attn, mlp]".
+/// The words of a list "[core_attn, mlp]", or its lists: "none" and "[core_attn, mlp]" of
+/// "[none, [core_attn, mlp]]".
 std::vector<std::string_view> words_in(std::string_view list);
 
 /// The row's default as a value, if it has one.

@@ -7,9 +7,12 @@
 #include "sim/collective/experts.hpp"
 #include "sim/collective/group.hpp"
 #include "sim/collective/pattern.hpp"
+#include "sim/fold/fold.hpp"
 #include "sim/fold/group_plan.hpp"
 #include "sim/fold/hash.hpp"
-#include "sim/program/play.hpp"
+#include "sim/fold/taken_share.hpp"
+#include "sim/program/least_pass.hpp"
+#include "sim/program/longest_way.hpp"
 
 namespace danlu {
 namespace {
@@ -46,6 +49,14 @@ bool has_pairs(const Workload& w) {
     }
   }
   return false;
+}
+
+ComputeTime time_on(const KernelTimer& timer, const Segment& segment) {
+  return segment.again ? timer.recompute_time(segment.kernels) : timer.time(segment.kernels);
+}
+
+GpuShare least_of(GpuShare a, GpuShare b) {
+  return {std::min(a.multiprocessors, b.multiprocessors), std::min(a.bandwidth, b.bandwidth)};
 }
 
 constexpr Seconds kUnknown{std::numeric_limits<double>::infinity()};
@@ -118,13 +129,16 @@ Seconds StepBounds::on_fastest(const Workload& w, const Time& time) {
   return least;
 }
 
-Seconds StepBounds::collective(const Workload& w, GroupSort sort, const Ranks& group,
-                               const Demand& demand) {
+StepBounds::Alone StepBounds::collective(const Workload& w, GroupSort sort, const Ranks& group,
+                                         const Demand& demand) {
   std::uint64_t hash = group.hash;
   if (demand.routing) {
     const ExpertRouting& routing = *demand.routing;
     hash = mix(mix(mix(mix(hash, routing.experts), routing.per_token), routing.most_nodes),
                routing.nodes);
+  }
+  if (w.parallelism.overlap_tensor == TensorOverlap::Full && w.parallelism.tensor_blocks) {
+    hash = mix(hash, *w.parallelism.tensor_blocks);  // what it takes from compute
   }
   const Known key{hash, demand.op, sort.number()};
   const auto [known, is_new] = alone_.try_emplace({key, demand.bytes.value});
@@ -139,13 +153,20 @@ Seconds StepBounds::collective(const Workload& w, GroupSort sort, const Ranks& g
       placed.candidates = candidates_for(w, cluster_, placed.group, sort, demand.op);
     }
   }
-  known->second =
-      demand.op == CollectiveOp::Dispatch
-          ? alone_time(
-                cluster_,
-                expert_exchange(cluster_, placed.group,
-                                {.routing = *demand.routing, .tokens = 1, .token = demand.bytes}))
-          : fastest(cluster_, placed.group, demand.op, demand.bytes, placed.candidates).alone;
+  CollectiveChoice choice;  // of a dispatch: none takes less
+  if (demand.op == CollectiveOp::Dispatch) {
+    known->second.time = alone_time(
+        cluster_,
+        expert_exchange(cluster_, placed.group,
+                        {.routing = *demand.routing, .tokens = 1, .token = demand.bytes}));
+  } else {
+    const PlannedCollective planned =
+        fastest(cluster_, placed.group, demand.op, demand.bytes, placed.candidates);
+    known->second.time = planned.alone;
+    choice = planned.choice;
+  }
+  known->second.taken =
+      taken_share(w, cluster_.spec, placed.group, sort, choice, demand, known->second.time);
   return known->second;
 }
 
@@ -164,7 +185,8 @@ const StepBounds::Ranks& StepBounds::ranks_of(const Workload& w, GroupSort sort,
 }
 
 /// Of the stage's first group of that sort.
-Seconds StepBounds::alone(const Workload& w, GroupSort sort, int stage, const Demand& demand) {
+StepBounds::Alone StepBounds::alone(const Workload& w, GroupSort sort, int stage,
+                                    const Demand& demand) {
   if (w.collectives == CollectiveMode::Stepwise || sort.is_copy()) {
     return {};
   }
@@ -173,24 +195,24 @@ Seconds StepBounds::alone(const Workload& w, GroupSort sort, int stage, const De
     const Pattern pattern = transfer_pattern(cluster_, group.ranks[0], group.ranks[1]);
     const TransferCost cost =
         transfer_cost(cluster_.topology_among(pattern.ranks), pattern, demand.bytes);
-    return cost.latency + cost.stream / alone_rate(cluster_, pattern);
+    return {cost.latency + cost.stream / alone_rate(cluster_, pattern), {}};
   }
   return collective(w, sort, group, demand);
 }
 
 Seconds StepBounds::compute_time(const Workload& w, const Segment& segment) {
-  return on_fastest(w, [&](const KernelTimer& timer) {
-    return segment.again ? timer.recompute_time(segment.kernels) : timer.time(segment.kernels);
-  });
+  return on_fastest(w, [&](const KernelTimer& timer) { return time_on(timer, segment); });
 }
 
 StepBounds::ProgramTimes StepBounds::program_times(const Workload& w, const Program& program) {
   ProgramTimes times{.is_known = true};
   for (const Segment& segment : program.segments) {
     times.compute.emplace_back();
+    times.bounds.emplace_back();
     times.exchange.push_back(0);
     if (segment.is_compute) {
       times.compute.back() = compute_time(w, segment);
+      times.bounds.back() = time_on(timers_.front(), segment).bounds();
       continue;
     }
     ProgramTimes::Asked one{segment.sort(), segment.demand};
@@ -203,18 +225,44 @@ StepBounds::ProgramTimes StepBounds::program_times(const Workload& w, const Prog
   return times;
 }
 
-/// Of a pass, or of one action of a pair as if the other took no time; `exchanges` take so long.
+/// What it takes on a stage; `contended`: with compute that its exchanges slow.
+Seconds StepBounds::program_time(const Workload& w, const StepProgram& step, ProgramId id,
+                                 int stage, PairPart part, bool contended) {
+  ProgramTimes& program = programs_[id];
+  if (!program.is_known) {
+    program = program_times(w, step.programs[id]);
+  }
+  std::vector<Alone> exchanges;
+  for (const auto& [sort, demand] : program.asked) {
+    exchanges.push_back(alone(w, sort, stage, demand));
+    if (!contended) {
+      exchanges.back().taken = {};
+    }
+  }
+  const auto [known, is_new] = program.total.try_emplace({part, std::move(exchanges)});
+  if (is_new) {
+    known->second = pass_time(step.programs[id], program, known->first.second, part);
+  }
+  return known->second;
+}
+
+/// Of a pass, or of one action of a pair as if the other took no time; `exchanges` take so long,
+/// and from compute the least that any of them takes.
 Seconds StepBounds::pass_time(const Program& program, const ProgramTimes& times,
-                              const std::vector<Seconds>& exchanges, PairPart part) const {
-  SegmentCosts costs;
+                              const std::vector<Alone>& exchanges, PairPart part) const {
+  std::optional<GpuShare> taken;
+  for (const Alone& one : exchanges) {
+    taken = taken ? least_of(*taken, one.taken) : one.taken;
+  }
+  std::vector<Seconds> durations;
   for (std::size_t i = 0; i < program.segments.size(); ++i) {
     const Segment& segment = program.segments[i];
     const bool is_left_out = part == (segment.beside ? PairPart::First : PairPart::Second);
-    costs.durations.push_back(is_left_out          ? Seconds{}
-                              : segment.is_compute ? times.compute[i]
-                                                   : exchanges[times.exchange[i]]);
+    durations.push_back(is_left_out          ? Seconds{}
+                        : segment.is_compute ? times.compute[i]
+                                             : exchanges[times.exchange[i]].time);
   }
-  return play_alone(program, 0, program.segments.size(), costs).total;
+  return least_pass(program, durations, times.bounds, taken.value_or(GpuShare{}));
 }
 
 /// From the end of the stage's passes on; what waits for a layer alone may be done by then.
@@ -226,7 +274,7 @@ Seconds StepBounds::end_time(const Workload& w, const StageProgram& own, int sta
     for (const EndId before : end.after) {
       start = std::max(start, finish[before]);
     }
-    const Seconds time = end.sort ? alone(w, *end.sort, stage, {end.op, end.bytes, {}})
+    const Seconds time = end.sort ? alone(w, *end.sort, stage, {end.op, end.bytes, {}}).time
                          : end.on_host > 0 || end.launched > Seconds{}
                              ? end.launched
                              : on_fastest(w, [&](const KernelTimer& timer) {
@@ -247,19 +295,7 @@ StepBounds::StageTimes StepBounds::stage_times(const Workload& w, const Workload
     if (!is_new) {
       return time->second;
     }
-    ProgramTimes& program = programs_[id];
-    if (!program.is_known) {
-      program = program_times(few, step.programs[id]);
-    }
-    std::vector<Seconds> exchanges;
-    for (const auto& [sort, demand] : program.asked) {
-      exchanges.push_back(alone(few, sort, stage, demand));
-    }
-    const auto [same, is_first] = program.total.try_emplace({part, exchanges});
-    if (is_first) {
-      same->second = pass_time(step.programs[id], program, exchanges, part);
-    }
-    return time->second = same->second;
+    return time->second = program_time(few, step, id, stage, part);
   };
   PassesOfStage passes{.microbatches = few.microbatches()};
   for (const StagePass& pass : own.passes) {
@@ -282,7 +318,8 @@ StepBounds::StageTimes StepBounds::stage_times(const Workload& w, const Workload
     }
     if (sends > 0) {
       const Seconds send =
-          alone(few, next ? kSendsOn : kSendsBack, stage, {CollectiveOp::SendReceive, sent, {}});
+          alone(few, next ? kSendsOn : kSendsBack, stage, {CollectiveOp::SendReceive, sent, {}})
+              .time;
       times.sends += static_cast<double>(sends) / few.microbatches() * send;
       times.longest_send = std::max(times.longest_send, send);
       times.send = std::min(times.send, send);
@@ -378,6 +415,11 @@ StepBounds::Chain StepBounds::chain(const Workload& w, const std::vector<StageTi
   return chain;
 }
 
+void StepBounds::begin(const StepProgram& step) {
+  programs_ = IdVector<ProgramId, ProgramTimes>(step.programs.size());
+  ranks_.clear();
+}
+
 Seconds StepBounds::bound(const Workload& w) {
   if (cluster_.spec.degraded.jitter.spread > 0) {
     return {};
@@ -385,13 +427,62 @@ Seconds StepBounds::bound(const Workload& w) {
   const Workload few = with_few(w);
   const StepProgram step = make_step_program(few);
   const bool pairs = has_pairs(w);
-  programs_ = IdVector<ProgramId, ProgramTimes>(step.programs.size());
-  ranks_.clear();
+  begin(step);
   std::vector<StageTimes> stages;
   for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
     stages.push_back(stage_times(w, few, step, stage, pairs));
   }
   return bound_of(w, stages, pairs);
+}
+
+/// Whether all ranks of a stage are at the same place at any time, and no host is late.
+bool StepBounds::contends_alike(const Workload& w, const StepProgram& step) const {
+  return !w.host.is_there() && w.fold != FoldMode::Bound && cluster_.spec.kinds() == 1 &&
+         fold(w, step, cluster_).rank_classes.size() == step.stages.size();
+}
+
+/// The longest one through the step.
+Seconds StepBounds::way(const Workload& w, const StepProgram& step, bool contended) {
+  LeastTimes least;
+  for (int stage = 0; stage < w.parallelism.pipeline; ++stage) {
+    const StageProgram& own = step.stage(stage);
+    std::map<ProgramId, Seconds> known;
+    IdVector<PassId, Seconds>& passes = least.passes.emplace_back();
+    for (const StagePass& pass : own.passes) {
+      const auto [time, is_new] = known.try_emplace(pass.program);
+      if (is_new) {
+        time->second = program_time(w, step, pass.program, stage, PairPart::Whole, contended);
+      }
+      passes.push_back(time->second);
+    }
+    least.ends.push_back(end_time(w, own, stage));
+    least.sends_on.push_back(send_time(w, step, stage, true));
+    least.sends_back.push_back(send_time(w, step, stage, false));
+  }
+  return longest_way(step, least);
+}
+
+/// Of the smallest message that goes there.
+Seconds StepBounds::send_time(const Workload& w, const StepProgram& step, int stage, bool next) {
+  std::optional<double> arrays;
+  for (const Send& send : step.stage(stage).sends) {
+    arrays = send.next == next ? std::min(arrays.value_or(send.arrays), send.arrays) : arrays;
+  }
+  return arrays ? alone(w, next ? kSendsOn : kSendsBack, stage,
+                        {CollectiveOp::SendReceive, *arrays * step.sent, {}})
+                      .time
+                : Seconds{};
+}
+
+bool StepBounds::takes_longer(const Workload& w, Seconds than) {
+  constexpr double kRounding = 1e-9;
+  if (cluster_.spec.degraded.jitter.spread > 0) {
+    return false;
+  }
+  const Seconds most = (1 + kRounding) * than;
+  const StepProgram step = make_step_program(w);
+  begin(step);
+  return way(w, step, false) > most || (way(w, step, true) > most && contends_alike(w, step));
 }
 
 /// Its passes have the kernels of the plan's, whatever they wait for.

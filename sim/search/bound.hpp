@@ -26,6 +26,24 @@
 //
 // The same with compute alone is a shorter bound that is had sooner, and one for all plans that
 // differ only in what runs beside what: what a search leaves out by that has no other.
+//
+// Of plans that it would play next it asks for more (takes_longer). First the longest way through
+// the whole schedule, pass by pass (sim/program/longest_way.hpp), since a stage also waits in the
+// middle of a step. Then with compute that is slowed by exchanges of its own pass: by the least
+// that any of them takes, while one or more of them are under way. Where all ranks of a stage are
+// of one class they do the same at the same time, so none waits for a rank that comes later, and
+// that is no more than the step either. For let c be how far the pass has come in its compute, e in
+// the exchanges of each stream, and let the step's own pass be behind in c and all e, as it is at
+// its beginning. It cannot get ahead:
+//
+//   in e   where both stand alike, and its exchange is under way, what that waits for has ended:
+//          here too; and it takes no less than alone
+//   in c   where both stand alike, and here an exchange is under way, one is there: the same, or
+//          one that comes before it in its stream, or one that this waits for; none of these waits
+//          for compute, which has come as far as here. So compute is slowed there too, by as much
+//          or more
+//
+// A host that is late could keep an exchange from its place, and put it where no compute is.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +55,7 @@
 #include "sim/cluster/cluster.hpp"
 #include "sim/collective/tuning.hpp"
 #include "sim/program/step_program.hpp"
+#include "sim/workload/contention.hpp"
 #include "sim/workload/kernels.hpp"
 
 namespace danlu {
@@ -54,6 +73,9 @@ class StepBounds {
   /// Of its compute alone: never above that, and the same whatever of data,
   /// pipeline and shared experts is overlapped.
   Seconds compute_bound(const Workload& workload);
+  /// Whether its step must take longer than that, by its longest way; dearer than a bound, above
+  /// which it may be.
+  bool takes_longer(const Workload& workload, Seconds than);
 
  private:
   struct PassesOfStage;
@@ -63,6 +85,13 @@ class StepBounds {
   struct Placed {
     Group group;
     std::vector<Candidate> candidates;
+  };
+
+  /// What a communication takes when nothing else runs, and from compute meanwhile.
+  struct Alone {
+    Seconds time;
+    GpuShare taken;
+    auto operator<=>(const Alone&) const = default;  // NOLINT(modernize-use-nullptr)
   };
 
   enum class PairPart { Whole, First, Second };
@@ -75,10 +104,11 @@ class StepBounds {
       bool operator==(const Asked&) const = default;
     };
     bool is_known = false;
-    std::vector<Seconds> compute;       // by segment; nothing for exchanges
+    std::vector<Seconds> compute;       // by segment; nothing for exchanges, as in `bounds`
+    std::vector<Bounds> bounds;         // of compute on the first kind of node
     std::vector<Asked> asked;           // by its exchanges, each once
     std::vector<std::size_t> exchange;  // by segment: its place there
-    std::map<std::pair<PairPart, std::vector<Seconds>>, Seconds> total;  // by what `asked` take
+    std::map<std::pair<PairPart, std::vector<Alone>>, Seconds> total;  // by what `asked` take
   };
   struct Ranks {
     std::vector<int> ranks;
@@ -94,12 +124,18 @@ class StepBounds {
   Chain chain(const Workload& w, const std::vector<StageTimes>& stages, bool second) const;
   ProgramTimes program_times(const Workload& w, const Program& program);
   Seconds compute_time(const Workload& w, const Segment& segment);
+  Seconds program_time(const Workload& w, const StepProgram& step, ProgramId id, int stage,
+                       PairPart part, bool contended = false);
   Seconds pass_time(const Program& program, const ProgramTimes& times,
-                    const std::vector<Seconds>& exchanges, PairPart part) const;
+                    const std::vector<Alone>& exchanges, PairPart part) const;
   Seconds end_time(const Workload& w, const StageProgram& own, int stage);
-  Seconds alone(const Workload& w, GroupSort sort, int stage, const Demand& demand);
-  Seconds collective(const Workload& w, GroupSort sort, const Ranks& group, const Demand& demand);
+  Seconds send_time(const Workload& w, const StepProgram& step, int stage, bool next);
+  Alone alone(const Workload& w, GroupSort sort, int stage, const Demand& demand);
+  Alone collective(const Workload& w, GroupSort sort, const Ranks& group, const Demand& demand);
   const Ranks& ranks_of(const Workload& w, GroupSort sort, int stage);
+  void begin(const StepProgram& step);
+  bool contends_alike(const Workload& w, const StepProgram& step) const;
+  Seconds way(const Workload& w, const StepProgram& step, bool contended);
   template <typename Time>
   Seconds on_fastest(const Workload& w, const Time& time);
 
@@ -109,7 +145,7 @@ class StepBounds {
   IdVector<ProgramId, ProgramTimes> programs_;        // of the plan, as the next
   std::map<std::pair<int, GroupSort>, Ranks> ranks_;  // by stage: of its first group
   std::map<Known, Placed> groups_;
-  std::map<std::pair<Known, double>, Seconds> alone_;
+  std::map<std::pair<Known, double>, Alone> alone_;
 };
 
 }  // namespace danlu

@@ -29,22 +29,31 @@ bool fits(const Workload& workload, const ClusterSpec& cluster) {
   return memory_of(workload, cluster).spare >= Bytes{};
 }
 
-/// Plays those of some plans that can run and fit.
+/// Plays those of some plans that can run and fit, and are not known.
 std::vector<SearchStep> play_some(std::vector<SearchStep> steps, SearchSpace& space,
-                                  const PlayPlans& play) {
+                                  const PlayPlans& play, KnownSteps& known) {
   const ClusterSpec& cluster = space.variants().scenario().cluster;
   std::vector<Workload> workloads;
-  std::vector<SearchStep*> played;
-  for (SearchStep& step : steps) {
+  std::vector<std::optional<Seconds>*> played;
+  std::vector<std::optional<Seconds>*> of_step;
+  for (const SearchStep& step : steps) {
+    const auto [entry, is_new] = known.try_emplace(space.plain(step.plan));
+    of_step.push_back(&entry->second);
+    if (!is_new) {
+      continue;
+    }
     Workload workload = space.workload(step.plan);
     if (space.can_run(workload) && fits(workload, cluster)) {
       workloads.push_back(std::move(workload));
-      played.push_back(&step);
+      played.push_back(&entry->second);
     }
   }
   const std::vector<PlayedPlan> times = play(workloads, std::nullopt);
   for (std::size_t i = 0; i < times.size(); ++i) {
-    played[i]->step = times[i].step;
+    *played[i] = times[i].step;
+  }
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    steps[i].step = *of_step[i];
   }
   return steps;
 }
@@ -95,6 +104,30 @@ std::vector<std::size_t> next_of(std::vector<std::size_t>& waiting, SearchSpace&
   }
 }
 
+/// Those of some plans whose steps do not have to take longer than that, by their longest way; of
+/// the others that becomes the bound.
+std::vector<std::size_t> without_longer(const std::vector<std::size_t>& some, Seconds than,
+                                        SearchSpace& space, std::vector<FoundPlan>& plans,
+                                        PlanBounds& bounds) {
+  std::vector<Workload> workloads;
+  for (const std::size_t i : some) {
+    workloads.push_back(space.workload(plans[i].plan));
+  }
+  std::vector<char> longer(some.size());
+  bounds.in_parallel(some.size(), [&](StepBounds& own, std::size_t i) {
+    longer[i] = own.takes_longer(workloads[i], than) ? 1 : 0;
+  });
+  std::vector<std::size_t> rest;
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    if (longer[i] == 0) {
+      rest.push_back(some[i]);
+    } else {
+      plans[some[i]].bound = std::max(plans[some[i]].bound, than);
+    }
+  }
+  return rest;
+}
+
 /// Plays plans in the order of their bounds, but for those whose bound is longer than the step that
 /// is wanted of them: wanted(plan), which learn() brings up to what has been played.
 template <typename Wanted, typename Learn>
@@ -116,16 +149,20 @@ void play_wanted(SearchSpace& space, std::vector<FoundPlan>& plans, PlanBounds& 
     std::erase_if(waiting, [&](std::size_t i) {
       return std::find(batch.begin(), batch.end(), i) != batch.end();
     });
-    std::vector<Workload> workloads;
     Seconds longest;
     for (const std::size_t i : batch) {
-      workloads.push_back(space.workload(plans[i].plan));
       longest = std::max(longest, wanted(plans[i]));
+    }
+    const std::vector<std::size_t> rest =
+        longest < kAnyStep ? without_longer(batch, longest, space, plans, bounds) : batch;
+    std::vector<Workload> workloads;
+    for (const std::size_t i : rest) {
+      workloads.push_back(space.workload(plans[i].plan));
     }
     std::vector<PlayedPlan> played =
         play(workloads, longest < kAnyStep ? std::optional(longest) : std::nullopt);
     for (std::size_t i = 0; i < played.size(); ++i) {
-      FoundPlan& plan = plans[batch[i]];
+      FoundPlan& plan = plans[rest[i]];
       plan.tried = true;
       plan.played = std::move(played[i]);
       if (!plan.played.step && plan.played.obstacle.empty()) {
@@ -330,8 +367,18 @@ std::vector<std::size_t> play_front(SearchSpace& space, std::vector<FoundPlan>& 
   return front;
 }
 
+KnownSteps known_steps(const std::vector<FoundPlan>& plans) {
+  KnownSteps known;
+  for (const FoundPlan& plan : plans) {
+    if (plan.played.step || !plan.played.obstacle.empty()) {
+      known.emplace(plan.plan, plan.played.step);
+    }
+  }
+  return known;
+}
+
 std::vector<SearchStep> single_changes(SearchSpace& space, PlanBounds& bounds,
-                                       const PlayPlans& play) {
+                                       const PlayPlans& play, KnownSteps& known) {
   const ClusterSpec& cluster = space.variants().scenario().cluster;
   std::vector<SearchStep> changes;
   for (std::size_t axis = 0; axis < space.axes().size(); ++axis) {
@@ -368,7 +415,7 @@ std::vector<SearchStep> single_changes(SearchSpace& space, PlanBounds& bounds,
     for (; next < order.size() && batch.size() < kFew; ++next) {
       batch.push_back(changes[order[next]]);
     }
-    for (SearchStep& step : play_some(std::move(batch), space, play)) {
+    for (SearchStep& step : play_some(std::move(batch), space, play, known)) {
       if (step.step) {
         played.push_back(std::move(step));
       }
@@ -378,8 +425,8 @@ std::vector<SearchStep> single_changes(SearchSpace& space, PlanBounds& bounds,
   return played;
 }
 
-std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space,
-                               const PlayPlans& play) {
+std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space, const PlayPlans& play,
+                               KnownSteps& known) {
   const SearchPlan end = space.plain(target);
   SearchPlan now = space.own_plan();
   std::vector<SearchStep> way;
@@ -403,7 +450,7 @@ std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space,
     }
     const auto changes_nothing = [&](const SearchStep& step) { return space.same(step.plan, now); };
     std::erase_if(tries, changes_nothing);
-    tries = play_some(std::move(tries), space, play);
+    tries = play_some(std::move(tries), space, play, known);
     if (std::none_of(tries.begin(), tries.end(), [](const SearchStep& s) { return s.step; })) {
       for (std::size_t i = 0; i < left.size(); ++i) {
         for (std::size_t j = i + 1; j < left.size(); ++j) {
@@ -411,11 +458,12 @@ std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space,
         }
       }
       std::erase_if(tries, changes_nothing);
-      tries = play_some(std::move(tries), space, play);
+      tries = play_some(std::move(tries), space, play, known);
     }
     const auto best = std::min_element(tries.begin(), tries.end(), is_faster);
     const bool stuck = best == tries.end() || !best->step;
-    way.push_back(stuck ? play_some({changed(left)}, space, play).front() : std::move(*best));
+    way.push_back(stuck ? play_some({changed(left)}, space, play, known).front()
+                        : std::move(*best));
     now = way.back().plan;
   }
   return way;

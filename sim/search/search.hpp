@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -123,13 +124,19 @@ struct SearchStep {
   std::optional<Seconds> step{};  // none: it does not fit or run
 };
 
+/// Plans that were played to their end, or could not be; those that are played for what follows are
+/// added.
+using KnownSteps = std::map<SearchPlan, std::optional<Seconds>>;
+KnownSteps known_steps(const std::vector<FoundPlan>& plans);
+
 /// Of the plans that differ from the scenario's own in one axis, those that fit, fastest first; the
 /// fastest is certain.
 std::vector<SearchStep> single_changes(SearchSpace& space, PlanBounds& bounds,
-                                       const PlayPlans& play);
+                                       const PlayPlans& play, KnownSteps& known);
 
 /// From the scenario's own plan to another: of the changes that are left each time the one that
 /// saves most; two at once where none alone can run and fits, or else all that are left.
-std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space, const PlayPlans& play);
+std::vector<SearchStep> way_to(const SearchPlan& target, SearchSpace& space, const PlayPlans& play,
+                               KnownSteps& known);
 
 }  // namespace danlu

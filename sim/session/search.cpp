@@ -63,14 +63,15 @@ class Searcher {
     }
     options_.say("the best are simulated");
     begin("changing the scenario's own plan");
-    for (const SearchStep& change : single_changes(space_, bounds_, player())) {
+    KnownSteps known = known_steps(plans_);
+    for (const SearchStep& change : single_changes(space_, bounds_, player(), known)) {
       if (!report_.own || *change.step < report_.own->report.step.time) {
         report_.singles.push_back(change_of(space_.own_plan(), change));
       }
     }
     begin("on the way from the scenario's own plan to the best");
     SearchPlan before = space_.own_plan();
-    for (SearchStep& step : way_to(plans_[ranked_[0]].plan, space_, player())) {
+    for (SearchStep& step : way_to(plans_[ranked_[0]].plan, space_, player(), known)) {
       report_.way.push_back(change_of(before, step));
       before = std::move(step.plan);
     }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/base/threads.hpp"
+#include "sim/scenario/variants.hpp"
 #include "sim/session/advice.hpp"
 #include "sim/session/effort.hpp"
 #include "sim/session/plays.hpp"
@@ -26,6 +27,20 @@ std::size_t all_tasks(const Simulation& simulation) {
     tasks += static_cast<std::size_t>(simulation.timeline.rounds.times(task));
   }
   return tasks;
+}
+
+/// The switches of a plan but for those that can do nothing in it, as an overlap of exchanges that
+/// it does not make.
+std::vector<Change> switches_of(const Workload& workload, const ClusterSpec& cluster) {
+  std::vector<Change> switches = switch_changes(workload, cluster);
+  std::erase_if(switches, [](const Change& change) {
+    return std::any_of(change.settings.begin(), change.settings.end(),
+                       [&](const std::string& setting) {
+                         const PlanKey key(std::string_view(setting).substr(0, setting.find('=')));
+                         return !key.has_effect(change.workload);
+                       });
+  });
+  return switches;
 }
 
 std::vector<Saving> play_switches(const std::vector<Change>& changes, const Simulation& simulation,
@@ -78,8 +93,8 @@ Sensitivity sensitivity_of(const Simulation& simulation, const SessionOptions& o
 
   ClusterSpec larger = scenario.cluster;
   larger.gpu.memory_capacity = larger.gpu.memory_capacity * kTwice;
-  std::vector<Change> now = switch_changes(scenario.workload, scenario.cluster);
-  std::vector<Change> then = switch_changes(scenario.workload, larger);
+  std::vector<Change> now = switches_of(scenario.workload, scenario.cluster);
+  std::vector<Change> then = switches_of(scenario.workload, larger);
   std::erase_if(then, [&](const Change& change) {
     return std::any_of(now.begin(), now.end(),
                        [&](const Change& other) { return other.settings == change.settings; });

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sim/engine/least_rest.hpp"
+#include "sim/program/longest_way.hpp"
 #include "sim/program/step_program.hpp"
 
 namespace danlu {
@@ -212,44 +213,18 @@ class StepLeasts {
 
 /// By stage and pass, from its beginning on.
 std::vector<IdVector<PassId, Seconds>> rests_of(const StepProgram& step, const StepLeasts& leasts) {
-  const std::size_t stages = step.stages.size();
-  std::vector<IdVector<PassId, Seconds>> rests;
-  std::vector<std::size_t> passes_left, sends_left;
-  for (const StageProgram& stage : step.stages) {
-    rests.emplace_back(stage.passes.size(), Seconds{});
-    passes_left.push_back(stage.passes.size());
-    sends_left.push_back(stage.sends.size());
-  }
-  const auto add_last_left = [&](std::size_t stage) {
-    std::size_t& left = passes_left[stage];
-    std::size_t& sends = sends_left[stage];
-    const PassId pass = make_id<PassId>(left - 1);
-    const Seconds own = leasts.of(stage, step.stages[stage].passes[pass]);
-    Seconds rest = left < rests[stage].size() ? own + rests[stage][make_id<PassId>(left)]
-                                              : std::max(own, leasts.end(stage));
-    std::size_t of_pass = sends;
-    for (; of_pass > 0 && step.stages[stage].sends[of_pass - 1].pass == pass; --of_pass) {
-      const Send& send = step.stages[stage].sends[of_pass - 1];
-      const std::size_t to = (stage + (send.next ? 1 : stages - 1)) % stages;
-      if (index(send.taken) < passes_left[to]) {
-        return false;  // what takes it up is not known yet
-      }
-      rest = std::max(rest, own + leasts.send() + rests[to][send.taken]);
+  LeastTimes least;
+  for (std::size_t stage = 0; stage < step.stages.size(); ++stage) {
+    IdVector<PassId, Seconds>& own = least.passes.emplace_back();
+    for (const StagePass& pass : step.stages[stage].passes) {
+      own.push_back(leasts.of(stage, pass));
     }
-    rests[stage][pass] = rest;
-    --left;
-    sends = of_pass;
-    return true;
-  };
-  for (bool goes_on = true; goes_on;) {
-    goes_on = false;
-    for (std::size_t stage = 0; stage < stages; ++stage) {
-      while (passes_left[stage] > 0 && add_last_left(stage)) {
-        goes_on = true;
-      }
-    }
+    least.sends_on.push_back(leasts.send());
+    least.sends_back.push_back(leasts.send());
+    least.ends.push_back(own.empty() ? Seconds{}
+                                     : std::max(Seconds{}, leasts.end(stage) - own.back()));
   }
-  return rests;
+  return rests(step, least);
 }
 
 /// When a pass begins; nothing where it has no tasks. Hosts launch before.

@@ -8,8 +8,8 @@
 
 #include "sim/base/error.hpp"
 #include "sim/collective/experts.hpp"
-#include "sim/collective/footprint.hpp"
 #include "sim/collective/transfers.hpp"
+#include "sim/fold/taken_share.hpp"
 #include "sim/tasks/messages.hpp"
 
 namespace danlu {
@@ -123,32 +123,11 @@ class Describer {
     if (alone > made_.alone) {
       made_.choice = choice;
       made_.alone = alone;
-      made_.taken = taken(shape.group, choice, time_of(parts, &CommunicationPart::lone));
+      made_.taken = taken_share(w_, cluster_.spec, shape.group, class_.sort, choice, demand_,
+                                time_of(parts, &CommunicationPart::lone));
       made_.parts = std::move(parts);
       set_ends();
     }
-  }
-
-  /// Sends between stages and copies to the host keep hardly any multiprocessors, for a short time.
-  GpuShare taken(const Group& group, CollectiveChoice choice, Seconds time) const {
-    if (class_.sort.is_transfer() || class_.sort.is_copy()) {
-      return {};
-    }
-    CollectiveFootprint found = footprint(cluster_.spec, group, choice, demand_.op);
-    const ParallelismSpec& plan = w_.parallelism;
-    if (found.multiprocessors > 0 && plan.tensor_blocks &&
-        plan.overlap_tensor == TensorOverlap::Full && class_.sort.axis() == Axis::Tensor) {
-      found.multiprocessors = *plan.tensor_blocks;
-    }
-    const GpuSpec& gpu = cluster_.spec.gpu;
-    Bytes array = demand_.bytes;
-    if (demand_.op == CollectiveOp::Dispatch && found.memory > 0) {
-      const SentShare share = sent_share(group, *demand_.routing);
-      array = array * (share.in_node + share.between_nodes);
-    }
-    return {
-        .multiprocessors = 1.0 * found.multiprocessors / gpu.multiprocessors,
-        .bandwidth = array * found.memory / time / (gpu.memory_bandwidth * gpu.memory_efficiency)};
   }
 
   void set_ends() {

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "sim/cluster/throttle.hpp"
+#include "sim/program/least_pass.hpp"
 #include "sim/program/play.hpp"
 #include "sim/report/report.hpp"
 #include "tests/support/play.hpp"
@@ -73,6 +74,17 @@ TEST(Contention, AddsUpOverStreams) {
   EXPECT_TRUE(near(play_alone(program, 0, 3, costs).finish[1].value, 8 + 8 / 0.75));
   // The host was 2 s ahead: [0, 2] at 3/4, [2, 8] at 1/2: 4.5 s are done.
   EXPECT_TRUE(near(play_alone(program, 0, 3, costs, 2_s).finish[1].value, 8 + 7.5 / 0.75));
+}
+
+// A bound counts what one exchange takes, however many run: from 0 to 20 one or two of them do, and
+// a half is left all the while, so that 10 of the 12 s are done; with 30 s it is a half to the end.
+TEST(Contention, IsTakenOnceByTheLeastPass) {
+  const Program program{.segments = {exchange(Axis::Shard), compute(), exchange(Axis::Expert)}};
+  const std::vector<Bounds> bounds{{}, {12_s, 0_s}, {}};
+  EXPECT_TRUE(near(least_pass(program, {8_s, 12_s, 20_s}, bounds, kHalf).value, 20 + 2));
+  EXPECT_TRUE(near(least_pass(program, {8_s, 12_s, 30_s}, bounds, kHalf).value, 30));
+  EXPECT_TRUE(near(least_pass(program, {22_s, 12_s, 20_s}, bounds, kHalf).value, 22 + 1));
+  EXPECT_TRUE(near(least_pass(program, {8_s, 12_s, 10_s}, bounds, {}).value, 12));
 }
 
 TEST(Contention, OthersTakeTheirShareWhileTheyRun) {
