@@ -347,6 +347,12 @@ class WordExpander {
       add_unknown(written);
       return;
     }
+    if (!splits_) {  // as one text, with blanks between
+      for (std::size_t i = 0; i < variable->words.size(); ++i) {
+        current().text += (i > 0 ? " " : "") + variable->words[i].text;
+      }
+      return;
+    }
     for (const ShellWord& word : variable->words) {
       finish();
       add_text(word, quoted);

@@ -46,7 +46,7 @@ Change regrouped(const Change& before, int tensor, int pipeline) {
   }
   p.tensor = tensor;
   p.pipeline = pipeline;
-  if (tensor == 1 && p.sequence) {
+  if (tensor == 1 && p.sequence && before.workload.parallelism.tensor > 1) {
     p.sequence = false;
     after.settings.emplace_back("parallelism.sequence=false");
   }

@@ -153,8 +153,7 @@ TEST(MemoryChanges, AreFoundBesideSettingsWithoutEffect) {
 
 // Scores of attention that is not fused are what fills the GPUs here: a fused kernel alone does.
 TEST(MemoryChanges, FuseAttention) {
-  Scenario scenario = llama_70b("{tensor: 8, pipeline: 4, zero: 1}");
-  scenario.workload.training.sequence_length = 16384;
+  Scenario scenario = llama_70b("{tensor: 8, pipeline: 8, sequence: true, zero: 1}");
   ASSERT_TRUE(measure_memory(scenario.workload, scenario.cluster).fits());
   scenario.workload.training.attention = AttentionKind::Unfused;
   ASSERT_FALSE(measure_memory(scenario.workload, scenario.cluster).fits());

@@ -13,7 +13,9 @@ namespace {
 
 Scenario job(int gpus, int batch, const std::string& more) {
   return load_scenario_text(
-      "model: {preset: gpt3-1.3b}\ncluster: {topology: dgx-h100, gpus: " + std::to_string(gpus) +
+      "model: {layers: 4, hidden: 1024, heads: 8, vocab: 32000}\ncluster: {topology: dgx-h100, "
+      "gpus: " +
+          std::to_string(gpus) +
           "}\nparallelism: {tensor: 4, pipeline: 1}\ntraining: "
           "{global_batch: " +
           std::to_string(batch) + ", micro_batch: 1, sequence_length: 2048, tokens: 1e9}\n" + more,

@@ -76,6 +76,7 @@ TEST(Shell, WordsOfArraysAndAlternatives) {
   EXPECT_EQ(value_after("A=1; X=${A:+yes}"), "yes");
   EXPECT_EQ(value_after("A=; X=n${A:+yes}"), "n");
   EXPECT_EQ(value_after("A=(a b c); X=\"${A[@]:1:1}\""), "b");
+  EXPECT_EQ(value_after("A=(a b); Y=\"${A[@]} c\"; X=\"${Y}\""), "abc");  // words joined
   EXPECT_EQ(value_after("A=(a b c); X=${A[2]}"), "c");
   EXPECT_EQ(value_after("X=${NOBODY:+yes}"), "?${NOBODY:+yes}");
 }

@@ -14,10 +14,12 @@ namespace danlu {
 namespace {
 
 Scenario loaded(const std::string& cluster, std::vector<std::string> overrides = {}) {
-  return load_scenario_text("model: {preset: gpt3-1.3b}\ncluster: {topology: dgx-h100, " + cluster +
-                                "}\nparallelism: {tensor: 1, pipeline: 1}\n"
-                                "training: {global_batch: 1024, sequence_length: 2048}\n",
-                            "x.yaml", testing::shipped_presets(std::move(overrides)));
+  return load_scenario_text(
+      "model: {layers: 4, hidden: 1024, heads: 8, vocab: 32000}\ncluster: {topology: dgx-h100, " +
+          cluster +
+          "}\nparallelism: {tensor: 1, pipeline: 1}\n"
+          "training: {global_batch: 4096, sequence_length: 2048}\n",
+      "x.yaml", testing::shipped_presets(std::move(overrides)));
 }
 bool notes(const Scenario& scenario, const std::string& note) {
   return std::find(scenario.notes.begin(), scenario.notes.end(), note) != scenario.notes.end();
