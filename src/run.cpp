@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "sim/base/error.hpp"
+#include "sim/base/shell_word.hpp"
 #include "sim/report/trace.hpp"
 #include "sim/report/verdict.hpp"
 #include "sim/report/writers.hpp"
@@ -94,8 +95,8 @@ void check_options(const RunOptions& options, const std::vector<Output>& outputs
     }
     if (options.files.size() > 1) {
       refuse(option, "needs a single scenario",
-             fmt::format("a run for each: danlu run {} {} FILE", options.files.front().string(),
-                         option));
+             fmt::format("a run for each: danlu run {} {} FILE",
+                         shell_word(options.files.front().string()), option));
     }
   }
   check_outputs(outputs);

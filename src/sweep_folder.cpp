@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "sim/base/error.hpp"
+#include "sim/base/shell_word.hpp"
 #include "sim/base/text.hpp"
 #include "src/output_file.hpp"
 #include "src/program.hpp"
@@ -188,7 +189,7 @@ void check_sweep_folder(const fs::path& folder) {
   }
   if (fs::exists(folder / "manifest.jsonl", none)) {
     refuse("-o", fmt::format("'{}' holds a sweep", name),
-           fmt::format("danlu sweep run {} goes on with it", name));
+           fmt::format("danlu sweep run {} goes on with it", shell_word(name)));
   }
 }
 

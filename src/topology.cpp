@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/base/error.hpp"
+#include "sim/cluster/port_note.hpp"
 #include "sim/report/platform_xml.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/session/effort.hpp"
@@ -193,6 +194,9 @@ std::string platform_xml(const Cluster& cluster) {
 
 std::vector<std::string> notes_of(const Cluster& cluster) {
   std::vector<std::string> notes = cluster.spec.topology.notes;
+  if (std::string note = port_note(cluster.spec.topology, cluster.spec.nodes()); !note.empty()) {
+    notes.push_back(std::move(note));
+  }
   const std::vector<std::string> damage = damage_notes(cluster);
   notes.insert(notes.end(), damage.begin(), damage.end());
   return notes;

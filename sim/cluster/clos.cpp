@@ -1,9 +1,12 @@
 // Two- and three-level trees: one switch, fat tree, rail-optimised, rail-only, several ports.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "sim/base/error.hpp"
 #include "sim/cluster/fabrics.hpp"
+#include "sim/cluster/port_note.hpp"
 
 namespace danlu {
 namespace {
@@ -16,6 +19,78 @@ int nics_per_leaf(const TopologySpec& spec, int nodes) {
   return nodes * (spec.has_rails() ? 1 : spec.nics_per_node);
 }
 
+/// How many cables and switches the levels above the leaves have. Upper switches have `radix` ports
+/// of an uplink's speed, and a leaf meets no spine twice as long as there are others.
+struct ClosSizes {
+  int leaf_cables = 1;
+  int spines = 1;  // of a pod and plane
+  int spine_cables = 1;
+  int cores = 1;  // of a plane
+  BytesPerSecond leaf_up;
+  BytesPerSecond spine_up;
+  int spine_ports = 0;  // of the fullest spine, down and up
+  int core_ports = 0;
+};
+
+/// With `leaves` of a pod and plane, `pod_leaves` where the pod is full.
+ClosSizes clos_sizes(const TopologySpec& spec, int nics_of_leaf, int leaves, int pod_leaves,
+                     int pods) {
+  ClosSizes s;
+  const BytesPerSecond down = spec.port_bandwidth() * nics_of_leaf;
+  s.leaf_up = down / spec.oversubscription;
+  const auto cables = [&](BytesPerSecond bandwidth) {
+    return std::max(1, static_cast<int>(std::lround(bandwidth / spec.cable_bandwidth())));
+  };
+  s.leaf_cables = cables(s.leaf_up);
+  const double radix = upper_ports(spec);
+  const bool has_pods = spec.nodes_per_pod > 0;
+  const double down_ports =
+      has_pods ? radix * spec.pod_oversubscription / (1 + spec.pod_oversubscription) : radix;
+  s.spines = std::min(s.leaf_cables, round_up(leaves * s.leaf_cables / down_ports));
+  s.spine_up = s.leaf_up * pod_leaves / spec.pod_oversubscription / s.spines;
+  s.spine_cables = cables(s.spine_up);
+  s.cores = std::min(s.spines * s.spine_cables, round_up(pods * s.spines * s.spine_cables / radix));
+  s.spine_ports =
+      leaves * round_up(1.0 * s.leaf_cables / s.spines) + (pods > 1 ? s.spine_cables : 0);
+  s.core_ports = pods * round_up(1.0 * s.spines * s.spine_cables / s.cores);
+  return s;
+}
+
+int leaves_per_group_and_plane(const Clos& c) {
+  return c.rails * c.ports / c.planes;
+}
+
+/// What a tree of so many nodes is made of, before it has links.
+struct ClosPlan {
+  Clos clos;
+  int bundle = 1;  // ports of a NIC in one link
+  int groups = 1;  // of nodes below the same leaves
+  int pods = 1;
+  ClosSizes size;
+};
+
+ClosPlan clos_plan(const TopologySpec& spec, int nodes) {
+  ClosPlan plan;
+  Clos& c = plan.clos;
+  const bool adaptive = spec.routing == Routing::Adaptive;
+  c.nics = spec.nics_per_node;
+  c.ports = adaptive ? 1 : spec.ports_per_nic;
+  plan.bundle = adaptive ? spec.ports_per_nic : 1;
+  c.rails = spec.has_rails() ? c.nics : 1;
+  c.rail_planes = spec.fabric == FabricKind::RailOnly;
+  c.planes = (c.rail_planes ? c.nics : 1) * c.ports;
+  c.nodes_per_group = spec.fabric == FabricKind::Switch ? nodes : spec.nodes_per_leaf;
+  plan.groups = (nodes + c.nodes_per_group - 1) / c.nodes_per_group;
+  c.groups_per_pod = spec.nodes_per_pod > 0 ? std::max(1, spec.nodes_per_pod / c.nodes_per_group)
+                                            : std::max(1, plan.groups);
+  plan.pods = (plan.groups + c.groups_per_pod - 1) / c.groups_per_pod;
+  const int leaves = leaves_per_group_and_plane(c);
+  plan.size = clos_sizes(spec, nics_per_leaf(spec, c.nodes_per_group),
+                         std::min(plan.groups, c.groups_per_pod) * leaves,
+                         c.groups_per_pod * leaves, plan.pods);
+  return plan;
+}
+
 class ClosBuilder {
  public:
   ClosBuilder(const ClusterSpec& cluster, const Nodes& nodes, TopologyParts& parts)
@@ -26,21 +101,13 @@ class ClosBuilder {
         adaptive_(cluster.topology.routing == Routing::Adaptive) {}
 
   Clos build() {
-    c_.nics = spec_.nics_per_node;
-    c_.ports = adaptive_ ? 1 : spec_.ports_per_nic;
-    bundle_ = adaptive_ ? spec_.ports_per_nic : 1;
-    c_.rails = spec_.has_rails() ? c_.nics : 1;
-    c_.rail_planes = spec_.fabric == FabricKind::RailOnly;
-    c_.planes = (c_.rail_planes ? c_.nics : 1) * c_.ports;
-    c_.nodes_per_group = spec_.fabric == FabricKind::Switch ? nodes_.count() : spec_.nodes_per_leaf;
-    const int groups = (nodes_.count() + c_.nodes_per_group - 1) / c_.nodes_per_group;
-    c_.groups_per_pod = spec_.nodes_per_pod > 0
-                            ? std::max(1, spec_.nodes_per_pod / c_.nodes_per_group)
-                            : std::max(1, groups);
-    pods_ = (groups + c_.groups_per_pod - 1) / c_.groups_per_pod;
-    add_leaves(groups);
-    size_levels(groups);
-    if (groups * leaves_per_group_and_plane() > 1) {
+    ClosPlan plan = clos_plan(spec_, nodes_.count());
+    c_ = std::move(plan.clos);
+    bundle_ = plan.bundle;
+    pods_ = plan.pods;
+    size_ = plan.size;
+    add_leaves(plan.groups);
+    if (plan.groups * leaves_per_group_and_plane(c_) > 1) {
       add_spines();
     }
     if (pods_ > 1) {
@@ -50,7 +117,6 @@ class ClosBuilder {
   }
 
  private:
-  int leaves_per_group_and_plane() const { return c_.rails * c_.ports / c_.planes; }
   int plane_of(int leaf) const {
     return c_.rail_planes ? leaf % (c_.rails * c_.ports) : leaf % c_.ports;
   }
@@ -74,39 +140,19 @@ class ClosBuilder {
     }
   }
 
-  /// How many cables and switches the levels above have. Upper switches have `radix` ports of an
-  /// uplink's speed, and a leaf meets no spine twice as long as there are others.
-  void size_levels(int groups) {
-    const int nics_of_leaf = nics_per_leaf(spec_, c_.nodes_per_group);
-    const BytesPerSecond down = spec_.port_bandwidth() * nics_of_leaf;
-    leaf_bandwidth_ = down / spec_.oversubscription;
-    leaf_cables_ =
-        std::max(1, static_cast<int>(std::lround(leaf_bandwidth_ / spec_.cable_bandwidth())));
-    const double radix = upper_ports(spec_);
-    const bool has_pods = spec_.nodes_per_pod > 0;
-    const double down_ports =
-        has_pods ? radix * spec_.pod_oversubscription / (1 + spec_.pod_oversubscription) : radix;
-    const int leaves = std::min(groups, c_.groups_per_pod) * leaves_per_group_and_plane();
-    spines_ = std::min(leaf_cables_, round_up(leaves * leaf_cables_ / down_ports));
-    const int pod_leaves = c_.groups_per_pod * leaves_per_group_and_plane();
-    spine_bandwidth_ = leaf_bandwidth_ * pod_leaves / spec_.pod_oversubscription / spines_;
-    spine_cables_ =
-        std::max(1, static_cast<int>(std::lround(spine_bandwidth_ / spec_.cable_bandwidth())));
-    cores_ = std::min(spines_ * spine_cables_, round_up(pods_ * spines_ * spine_cables_ / radix));
-  }
-
   void add_spines() {
-    c_.leaf_cables = adaptive_ ? 1 : leaf_cables_;
-    c_.spines = adaptive_ ? 1 : spines_;
-    const int cables = adaptive_ ? leaf_cables_ * bundle_ : 1;
+    c_.leaf_cables = adaptive_ ? 1 : size_.leaf_cables;
+    c_.spines = adaptive_ ? 1 : size_.spines;
+    const int cables = adaptive_ ? size_.leaf_cables * bundle_ : 1;
     const int total = pods_ * c_.planes * c_.spines;
     for (int spine = 0; spine < total; ++spine) {
-      spine_vertices_.push_back(parts_.add_vertex({.kind = VertexKind::Spine,
-                                                   .number = total == 1 ? -1 : spine,
-                                                   .count = adaptive_ ? spines_ * bundle_ : 1}));
+      spine_vertices_.push_back(
+          parts_.add_vertex({.kind = VertexKind::Spine,
+                             .number = total == 1 ? -1 : spine,
+                             .count = adaptive_ ? size_.spines * bundle_ : 1}));
     }
     Link link =
-        switch_cable(spec_, LinkKind::Uplink, leaf_bandwidth_ * bundle_ / c_.leaf_cables, cables);
+        switch_cable(spec_, LinkKind::Uplink, size_.leaf_up * bundle_ / c_.leaf_cables, cables);
     for (std::size_t leaf = 0; leaf < leaves_.size(); ++leaf) {
       c_.leaf_up.push_back(make_id<LinkId>(parts_.links.size()));
       const int set = pod_of(static_cast<int>(leaf)) * c_.planes + plane_of(static_cast<int>(leaf));
@@ -119,18 +165,19 @@ class ClosBuilder {
   }
 
   void add_cores() {
-    c_.spine_cables = adaptive_ ? 1 : spine_cables_;
-    c_.cores = adaptive_ ? 1 : cores_;
-    const int cables = adaptive_ ? spines_ * spine_cables_ * bundle_ : 1;
+    c_.spine_cables = adaptive_ ? 1 : size_.spine_cables;
+    c_.cores = adaptive_ ? 1 : size_.cores;
+    const int cables = adaptive_ ? size_.spines * size_.spine_cables * bundle_ : 1;
     const int total = c_.planes * c_.cores;
     std::vector<VertexId> cores;
     for (int core = 0; core < total; ++core) {
       cores.push_back(parts_.add_vertex({.kind = VertexKind::Core,
                                          .number = total == 1 ? -1 : core,
-                                         .count = adaptive_ ? cores_ * bundle_ : 1}));
+                                         .count = adaptive_ ? size_.cores * bundle_ : 1}));
     }
-    const double share = adaptive_ ? static_cast<double>(spines_) * bundle_ : 1.0 / c_.spine_cables;
-    Link link = switch_cable(spec_, LinkKind::CoreUplink, spine_bandwidth_ * share, cables);
+    const double share =
+        adaptive_ ? static_cast<double>(size_.spines) * bundle_ : 1.0 / c_.spine_cables;
+    Link link = switch_cable(spec_, LinkKind::CoreUplink, size_.spine_up * share, cables);
     for (std::size_t i = 0; i < spine_vertices_.size(); ++i) {
       c_.spine_up.push_back(make_id<LinkId>(parts_.links.size()));
       const int spine = static_cast<int>(i) % c_.spines;
@@ -152,12 +199,7 @@ class ClosBuilder {
   int bundle_ = 1;  // ports of a NIC in one link
   int pods_ = 1;
   Clos c_;
-  BytesPerSecond leaf_bandwidth_;   // up, of one leaf
-  BytesPerSecond spine_bandwidth_;  // up, of one spine
-  int leaf_cables_ = 1;
-  int spines_ = 1;
-  int spine_cables_ = 1;
-  int cores_ = 1;
+  ClosSizes size_;
   std::vector<VertexId> leaves_;
   std::vector<VertexId> spine_vertices_;
 };
@@ -275,6 +317,28 @@ double upper_ports(const TopologySpec& spec) {
   const BytesPerSecond down = spec.port_bandwidth() * nics_per_leaf(spec, spec.nodes_per_leaf);
   const double cables = std::round(down / spec.oversubscription / spec.cable_bandwidth());
   return down / spec.cable_bandwidth() + std::max(1.0, cables);
+}
+
+std::string port_note(const TopologySpec& spec, int nodes) {
+  const bool is_tree = spec.fabric == FabricKind::FatTree || spec.fabric == FabricKind::RailOnly ||
+                       spec.fabric == FabricKind::RailOptimised;
+  if (spec.switch_ports == 0 || !is_tree || spec.nics_per_node == 0) {
+    return "";
+  }
+  const ClosPlan plan = clos_plan(spec, nodes);
+  const bool has_spines = plan.groups * leaves_per_group_and_plane(plan.clos) > 1;
+  const int spine = has_spines ? plan.size.spine_ports : 0;
+  const int core = plan.pods > 1 ? plan.size.core_ports : 0;
+  const int most = std::max(spine, core);
+  if (most <= spec.switch_ports) {
+    return "";
+  }
+  return fmt::format(
+      "'fabric.switch_ports' is {}, and {}s of {} are taken: the fabric needs them for {} nodes, "
+      "since a leaf meets no more spines than it has cables up; smaller switches need another "
+      "level "
+      "(fabric.nodes_per_pod)",
+      spec.switch_ports, core > spine ? "core" : "spine", fmt::format("{} ports", most), nodes);
 }
 
 Clos add_clos(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& parts) {

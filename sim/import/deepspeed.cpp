@@ -212,11 +212,22 @@ void finish_precision(Draft& draft) {
   const auto enabled = [](const GivenFlag* flag) {
     return flag != nullptr && flag->value == "true";
   };
+  if (enabled(bf16) && enabled(fp16)) {
+    throw InputError(fp16->problem(fmt::format("both {} and {} are true", bf16->name, fp16->name),
+                                   "DeepSpeed refuses such a file"));
+  }
   if (enabled(bf16) || enabled(fp16)) {
     draft.set("training.precision", enabled(bf16) ? "bf16" : "fp16", enabled(bf16) ? bf16 : fp16);
-    if (!draft.has("training.gradients")) {
-      draft.set("training.gradients", "16bit",
-                "DeepSpeed's default: gradients in the precision of the model");
+    const bool whole = enabled(bf16) && draft.count("parallelism.zero") == 0;
+    if (!draft.has("training.gradients")) {  // DeepSpeedEngine.get_data_types
+      draft.set("training.gradients", whole ? "fp32" : "16bit",
+                whole ? "DeepSpeed's default: of bf16 without ZeRO in fp32"
+                      : "DeepSpeed's default: gradients in the precision of the model");
+    }
+    if (whole && draft.at("training.gradients") == "fp32") {
+      draft.remark(
+          "bf16 without ZeRO: DeepSpeed's BF16_Optimizer shares the optimizer's state out over the "
+          "replicas, as stage 1 does; danlu keeps all of it on each GPU, and needs more memory");
     }
   } else if ((bf16 != nullptr && is_auto(bf16)) || (fp16 != nullptr && is_auto(fp16))) {
     draft.fill_in("training.precision", "the file says auto: the training code decides");

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <functional>
 #include <iterator>
@@ -342,6 +343,39 @@ std::string sections(const std::vector<std::string>& paths, std::size_t depth,
 }
 
 }  // namespace
+
+void Draft::list_unused(std::span<const FlagRow> rows) {
+  const auto names = [](std::string_view text, std::string_view flag) {
+    constexpr std::string_view kOfName = "-_.";
+    const auto goes_on = [&](std::size_t at) {
+      return at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 ||
+                                  (kOfName.find(text[at]) != std::string_view::npos &&
+                                   at + 1 < text.size() && text[at + 1] != ' '));
+    };
+    for (std::size_t at = text.find(flag); at != std::string_view::npos;
+         at = text.find(flag, at + 1)) {
+      if (!goes_on(at + flag.size()) && (at == 0 || !goes_on(at - 1))) {
+        return true;
+      }
+    }
+    return false;
+  };
+  for (const GivenFlag& flag : flags_) {
+    const FlagRow* row = find_row(rows, flag.name);
+    const auto is_said = [&](const std::string& text) { return names(text, flag.name); };
+    if (row == nullptr || row->reading == Reading::Idle ||
+        std::any_of(lines_.begin(), lines_.end(),
+                    [&](const auto& line) { return is_said(line.second.comment); }) ||
+        std::any_of(remarks_.begin(), remarks_.end(), is_said) ||
+        std::any_of(unknown_.begin(), unknown_.end(), is_said) ||
+        std::any_of(idle_.begin(), idle_.end(), [&](const auto& why) {
+          return is_said(why.first) || std::any_of(why.second.begin(), why.second.end(), is_said);
+        })) {
+      continue;
+    }
+    no_effect(flag, "no line comes of it: it says what holds anyway, or other settings decide");
+  }
+}
 
 std::string Draft::write(std::string_view heading) const {
   std::string text = fmt::format("# {}\nname: {}\n", heading, as_text(name_));

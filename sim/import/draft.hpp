@@ -107,6 +107,9 @@ class Draft {
   /// A flag that is understood, and changes nothing here.
   void no_effect(const GivenFlag& flag, std::string why);
 
+  /// Lists each flag that has a row and is named nowhere yet, as one without effect.
+  void list_unused(std::span<const FlagRow> rows);
+
   /// The cluster and the model by the options, where the file says nothing of them.
   void add_cluster(std::optional<long> gpus, const std::string& comment);
   void add_model_of_options();

@@ -55,6 +55,7 @@ Imported import_file(const Importer& framework, const std::filesystem::path& fil
       draft.set_default(row);
     }
   }
+  draft.list_unused(framework.rows);
   return {draft.write(fmt::format("From {} by danlu import {}: every line with the flag it is from",
                                   shown(file.string(), kLongestPath), framework.name)),
           draft.remarks(),

@@ -2,11 +2,15 @@
 // Names and defaults are those of megatron/training/arguments.py and
 // megatron/core/transformer/transformer_config.py (github.com/NVIDIA/Megatron-LM).
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 
 #include "sim/base/text.hpp"
+#include "sim/base/units.hpp"
 #include "sim/import/import.hpp"
+#include "sim/import/megatron_arguments.hpp"
 #include "sim/import/megatron_core.hpp"
 #include "sim/import/megatron_model.hpp"
 #include "sim/import/pipeline_layout.hpp"
@@ -117,8 +121,11 @@ const std::vector<FlagRow>& rows() {
       {"--encoder-pipeline-model-parallel-size", "parallelism.pipeline|parallelism.stage_layers",
        Fact, "stages of the encoder, beside --pipeline-model-parallel-size of the decoder"},
       {"--context-parallel-size", "parallelism.context|parallelism.ulysses", Fact,
-       "ulysses with --cp-comm-type a2a"},
-      {"--cp-comm-type", "parallelism.context_exchange", Fact, "p2p: ring; all_gather"},
+       "ulysses with --cp-comm-type a2a; both with a2a+p2p"},
+      {"--hierarchical-context-parallel-sizes", "parallelism.ulysses|parallelism.context", Fact,
+       "of a2a+p2p: the first is ulysses, the second context"},
+      {"--cp-comm-type", "parallelism.context_exchange", Fact,
+       "p2p: ring; all_gather; one for all layers"},
       {"--expert-model-parallel-size", "parallelism.expert", Count},
       {"--expert-tensor-parallel-size", "parallelism.expert_tensor", Count},
       {"--sequence-parallel", "parallelism.sequence", On},
@@ -311,65 +318,12 @@ const std::vector<DefaultRow>& defaults() {
   return all;
 }
 
-/// Whether all words up to the next flag are its value.
-bool takes_list(std::string_view flag) {
-  return flag == "--recompute-modules" || flag == "--cuda-graph-scope" ||
-         flag == "--cuda-graph-modules";
-}
-
 std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
                                   std::vector<std::string>& notes) {
-  ShellScript script = read_shell(text, name);
-  notes = std::move(script.notes);
-  std::vector<GivenFlag> flags;
-  const bool decodes =
-      std::any_of(script.command.begin(), script.command.end(), [](const ShellWord& word) {
-        return word.text.starts_with("--decoder-num-layers") ||
-               word.text.starts_with("--decoder_num_layers");
-      });
-  for (ShellWord& word : script.command) {
-    const bool is_flag = word.text.starts_with("--") && word.text.size() > 2;
-    const bool is_known = word.text.ends_with("pretrain_gpt.py") ||
-                          (decodes && word.text.ends_with("pretrain_t5.py"));
-    if (!is_flag && word.text.ends_with(".py") && !is_known) {
-      notes.push_back(
-          fmt::format("the script starts {}: its model is taken for one of pretrain_gpt.py, a "
-                      "decoder of text",
-                      shown(word.text)));
-    }
-    if (!is_flag) {  // the value of the flag before, or its second one
-      if (!flags.empty() && flags.back().value.empty()) {
-        flags.back().value = word.text;
-        flags.back().known = word.known;
-      } else if (!flags.empty() && takes_list(flags.back().name)) {
-        flags.back().value += " " + word.text;
-      }
-      continue;
-    }
-    const std::size_t equals = word.text.find('=');
-    GivenFlag flag{.name = word.text.substr(0, equals),
-                   .value = equals == std::string::npos ? "" : word.text.substr(equals + 1),
-                   .known = word.known,
-                   .position = word.position,
-                   .source_line = word.source_line};
-    std::replace(flag.name.begin() + 2, flag.name.end(), '_', '-');
-    flags.push_back(std::move(flag));
-  }
-  return flags;
+  return megatron_arguments(read_shell(text, name), rows(), notes);
 }
 
-void finish_parallelism(Draft& draft) {
-  if (const GivenFlag* context = draft.given("--context-parallel-size")) {
-    const GivenFlag* type = draft.given("--cp-comm-type");
-    const bool ulysses = type != nullptr && type->value.starts_with("a2a");
-    draft.set(ulysses ? "parallelism.ulysses" : "parallelism.context",
-              std::to_string(draft.whole("--context-parallel-size").value_or(1)), context);
-    if (type != nullptr && !ulysses && draft.count("parallelism.context") > 1) {
-      draft.set("parallelism.context_exchange",
-                type->value == "all_gather" || type->value == "allgather" ? "all-gather" : "ring",
-                type);
-    }
-  }
+void finish_stages(Draft& draft) {
   if (draft.on("--account-for-embedding-in-pipeline-split") &&
       draft.on("--account-for-loss-in-pipeline-split")) {
     draft.set("parallelism.count_embedding_and_head", "true",
@@ -394,6 +348,60 @@ void finish_parallelism(Draft& draft) {
                   ? "--no-overlap-p2p-communication"
                   : "Megatron sends and receives beside compute only when it interleaves");
   }
+}
+
+/// a2a+p2p has groups of two levels: of all-to-alls (the first number) within those of a ring.
+/// Megatron refuses it without them, and where their product is not --context-parallel-size.
+void take_two_levels(Draft& draft, const GivenFlag& context, const GivenFlag& type) {
+  constexpr const char* kSizes = "--hierarchical-context-parallel-sizes";
+  const GivenFlag* given = draft.given(kSizes);
+  if (given == nullptr) {
+    for (const char* key : {"parallelism.ulysses", "parallelism.context"}) {
+      draft.fill_in(key, fmt::format("{} a2a+p2p needs {}", type.place(), kSizes));
+    }
+    return;
+  }
+  const std::vector<std::string_view> sizes = words_of(given->value);
+  const std::optional<double> inner = parse_number(sizes.empty() ? "" : sizes[0]);
+  const std::optional<double> outer = parse_number(sizes.size() == 2 ? sizes[1] : "");
+  const double all = static_cast<double>(draft.whole("--context-parallel-size").value_or(1));
+  if (!inner || !outer || *inner * *outer != all) {
+    throw InputError(
+        given->problem(fmt::format("'{}' must be two numbers whose product is {}, found {}",
+                                   given->name, context.value, quote(given->value)),
+                       "Megatron refuses others"));
+  }
+  draft.set("parallelism.ulysses", fmt::format("{}", *inner), given,
+            fmt::format("of a2a, of {} {}", context.name, context.value));
+  draft.set("parallelism.context", fmt::format("{}", *outer), given,
+            fmt::format("of p2p, within {}", type.name));
+}
+
+void finish_parallelism(Draft& draft) {
+  if (const GivenFlag* context = draft.given("--context-parallel-size")) {
+    const GivenFlag* type = draft.given("--cp-comm-type");
+    const bool ulysses = type != nullptr && type->value.starts_with("a2a");
+    const std::vector<std::string_view> types =
+        words_of(type != nullptr ? std::string_view(type->value) : "");
+    if (std::any_of(types.begin(), types.end(),
+                    [&](std::string_view one) { return one != types.front(); })) {
+      draft.not_used(*type, fmt::format("danlu has one exchange for all layers: {} is taken",
+                                        ulysses ? "a2a" : types.front()));
+    }
+    if (!types.empty() && types.front() == "a2a+p2p") {
+      take_two_levels(draft, *context, *type);
+      return finish_stages(draft);
+    }
+    draft.set(ulysses ? "parallelism.ulysses" : "parallelism.context",
+              std::to_string(draft.whole("--context-parallel-size").value_or(1)), context);
+    if (type != nullptr && !ulysses && draft.count("parallelism.context") > 1) {
+      draft.set(
+          "parallelism.context_exchange",
+          types.front() == "all_gather" || types.front() == "allgather" ? "all-gather" : "ring",
+          type);
+    }
+  }
+  finish_stages(draft);
 }
 
 void finish_sharding(Draft& draft) {
@@ -471,7 +479,10 @@ void finish(Draft& draft) {
   const std::optional<long> nodes = draft.whole("--nnodes|--num-nodes");
   const std::optional<long> of_node = draft.whole("--nproc-per-node|--num-gpus");
   draft.add_cluster(nodes && of_node ? std::optional(*nodes * *of_node) : std::nullopt,
-                    "--nnodes x --nproc-per-node");
+                    nodes && of_node
+                        ? fmt::format("{} x {}", draft.given("--nnodes|--num-nodes")->name,
+                                      draft.given("--nproc-per-node|--num-gpus")->name)
+                        : "");
   if (draft.options().model.empty()) {
     finish_megatron_model(draft);
   }
@@ -506,8 +517,10 @@ const Importer kMegatron{
     .title = "Megatron-LM",
     .file = "a launch script, or just the arguments of `pretrain_gpt.py` or `pretrain_t5.py`",
     .introduction =
-        "The script is read, not run: assignments, arrays, `$VAR`, `${VAR:-default}`, sums and "
-        "comparisons are followed. What only the environment or arguments say is to be filled in. "
+        "The script is read, not run: assignments, arrays, `$VAR`, `${VAR:-default}`, sums, "
+        "comparisons, `&&` and `||`, functions and subshells are followed. What only the "
+        "environment or arguments say is to be filled in: the value of a flag as a line "
+        "`FILL-IN`, words that may hold flags, as `$EXTRA_ARGS`, by name. "
         "Flags are taken under either spelling, with `-` or `_`.",
     .rows = megatron::rows(),
     .defaults = megatron::defaults(),

@@ -395,8 +395,9 @@ void finish_parallelism(Draft& draft) {
     const GivenFlag* overlap = draft.given("model.overlap_p2p_comm|comm_overlap.overlap_p2p_comm");
     const bool overlaps = interleaved && overlap != nullptr && draft.on(overlap->name);
     draft.set("parallelism.overlap.pipeline", overlaps ? "true" : "false",
-              overlap != nullptr && interleaved
-                  ? overlap->place()
+              overlap != nullptr && interleaved ? overlap->place()
+              : interleaved
+                  ? "NeMo's default: overlap_p2p_comm False"
                   : "Megatron sends and receives beside compute only when it interleaves");
   } else {
     draft.forget("training.schedule.chunks");

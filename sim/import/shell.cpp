@@ -5,135 +5,52 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include "sim/base/text.hpp"
+#include "sim/import/shell_condition.hpp"
 #include "sim/import/shell_values.hpp"
 
 namespace danlu {
 namespace {
 
 using Tokens = std::vector<ShellToken>;
-using Truth = std::optional<bool>;  // nothing: only known to who runs the script
+using Truth = ShellTruth;
 
-bool is_operator(const ShellToken& token, std::string_view what) {
-  return token.kind == ShellToken::Kind::Operator && token.raw == what;
-}
-
-/// `[ a = b ]`, `[[ a == b && -z c ]]`: three-valued, since not every word is known.
-class Condition {
- public:
-  Condition(const ShellVariables& variables, const Tokens& tokens)
-      : variables_(variables), tokens_(tokens) {}
-
-  Truth value() {
-    Truth result = test();
-    while (at_ < tokens_.size()) {
-      const bool both = is_operator(tokens_[at_], "&&");
-      if (!both && !is_operator(tokens_[at_], "||")) {
-        return std::nullopt;
-      }
-      ++at_;
-      const Truth next = test();
-      if (result && next) {
-        result = both ? *result && *next : *result || *next;
-      } else {  // one of them alone may decide
-        const bool decides = (result && *result != both) || (next && *next != both);
-        result = decides ? Truth(!both) : std::nullopt;
-      }
-    }
-    return result;
-  }
-
- private:
-  /// The words up to the next && or ||, without brackets.
-  Truth test() {
-    std::vector<ShellWord> words;
-    for (; at_ < tokens_.size() && !is_operator(tokens_[at_], "&&") &&
-           !is_operator(tokens_[at_], "||");
-         ++at_) {
-      const std::string& raw = tokens_[at_].raw;
-      if (raw == "[" || raw == "[[" || raw == "]" || raw == "]]") {
-        continue;
-      }
-      if (tokens_[at_].kind == ShellToken::Kind::Operator) {
-        words.push_back({raw, true, {}, ""});
-        continue;
-      }
-      const std::vector<ShellWord> expanded = variables_.expand(tokens_[at_]);
-      words.push_back(expanded.size() == 1 ? expanded[0] : ShellWord{"", expanded.empty(), {}, ""});
-    }
-    const bool negated = !words.empty() && words[0].text == "!";
-    if (negated) {
-      words.erase(words.begin());
-    }
-    const Truth plain = compare(words);
-    return plain ? Truth(*plain != negated) : plain;
-  }
-
-  static Truth compare(const std::vector<ShellWord>& words) {
-    if (std::any_of(words.begin(), words.end(), [](const ShellWord& w) {
-          return w.text.find(kUnknown) != std::string::npos;
-        })) {
-      return std::nullopt;
-    }
-    if (words.size() == 2 && (words[0].text == "-z" || words[0].text == "-n")) {
-      return words[1].text.empty() == (words[0].text == "-z");
-    }
-    if (words.size() != 3) {
-      return std::nullopt;
-    }
-    const std::string& how = words[1].text;
-    if (how == "=" || how == "==" || how == "!=") {
-      return (words[0].text == words[2].text) == (how != "!=");
-    }
-    const std::optional<long> left = shell_sum(words[0].text);
-    const std::optional<long> right = shell_sum(words[2].text);
-    if (!left || !right) {
-      return std::nullopt;
-    }
-    return how == "-eq"   ? Truth(*left == *right)
-           : how == "-ne" ? Truth(*left != *right)
-           : how == "-lt" ? Truth(*left < *right)
-           : how == "-le" ? Truth(*left <= *right)
-           : how == "-gt" ? Truth(*left > *right)
-           : how == "-ge" ? Truth(*left >= *right)
-                          : std::nullopt;
-  }
-
-  const ShellVariables& variables_;
-  const Tokens& tokens_;
-  std::size_t at_ = 0;
-};
-
-/// Goes through the statements. One class: blocks decide whether statements count.
+/// Goes through the statements. One class of more than 150 lines: blocks, lists of && and ||, and
+/// functions together decide whether a statement counts.
 class ScriptReader {
  public:
-  explicit ScriptReader(Tokens tokens) : tokens_(std::move(tokens)) {}
-
-  ShellScript read() {
-    for (std::size_t at = 0; at < tokens_.size();) {
-      Tokens statement;
-      for (; at < tokens_.size() && !ends_statement(tokens_[at]); ++at) {
-        statement.push_back(tokens_[at]);
-      }
-      if (!statement.empty() && is_word(statement[0], {"if", "elif"})) {
-        while (at < tokens_.size() && !is_operator(tokens_[at], ";")) {  // the whole condition
-          statement.push_back(tokens_[at++]);
-        }
-      }
-      ++at;
-      take(statement);
-    }
+  ShellScript read(const Tokens& tokens) {
+    read_all(tokens);
     return choose();
   }
 
  private:
-  enum class Block { Runs, Skipped, Maybe, Done };  // Done: another branch was taken
+  enum class Block { Runs, Skipped, Maybe, Done };  // Done: another branch was taken, or it is left
+
+  /// What is open: `block` says whether what it holds runs, `outer` whether the list before it
+  /// (`a && if ...`) comes to it.
+  struct Frame {
+    enum class Kind { If, Loop, Case, Group, Subshell, Call };
+    Kind kind;
+    Block block;
+    Block outer;
+    Truth status;                               // of the list before it
+    std::optional<ShellVariables> variables{};  // of a subshell: what its end brings back
+  };
+
+  struct Function {
+    Tokens body;
+    int line;
+    bool called = false;
+  };
 
   static bool ends_statement(const ShellToken& token) {
-    return token.kind == ShellToken::Kind::Operator && token.raw != "<" && token.raw != ">" &&
-           token.raw != ">>" && token.raw != "<<" && token.raw != "<<<";
+    return token.kind == ShellToken::Kind::Operator &&
+           token.raw.find_first_of("<>") == std::string::npos;
   }
   static bool is_word(const ShellToken& token, std::initializer_list<std::string_view> words) {
     return token.kind == ShellToken::Kind::Word &&
@@ -141,86 +58,366 @@ class ScriptReader {
   }
 
   bool runs() const {
-    return std::all_of(blocks_.begin(), blocks_.end(),
-                       [](Block block) { return block == Block::Runs; });
+    return guard_ == Block::Runs && !ended_ &&
+           std::all_of(frames_.begin(), frames_.end(), [](const Frame& frame) {
+             return frame.block == Block::Runs && frame.outer == Block::Runs;
+           });
   }
   bool may_run() const {
-    return std::all_of(blocks_.begin(), blocks_.end(),
-                       [](Block block) { return block == Block::Runs || block == Block::Maybe; });
+    const auto may = [](Block block) { return block == Block::Runs || block == Block::Maybe; };
+    return may(guard_) && !ended_ &&
+           std::all_of(frames_.begin(), frames_.end(),
+                       [&](const Frame& frame) { return may(frame.block) && may(frame.outer); });
   }
 
   static Block block_of(Truth truth) {
     return !truth ? Block::Maybe : *truth ? Block::Runs : Block::Skipped;
   }
 
+  void read_all(const Tokens& tokens) {
+    constexpr long kMostStatements = 200'000;  // functions that call functions
+    for (std::size_t at = 0; at < tokens.size() && ++statements_ < kMostStatements;) {
+      if (const std::size_t end = define(tokens, at); end > at) {
+        at = end;
+        continue;
+      }
+      Tokens statement;
+      bool brackets = false;  // [[ a && b ]] is one
+      for (; at < tokens.size() && (!ends_statement(tokens[at]) || brackets); ++at) {
+        brackets = is_word(tokens[at], {"[["}) ||
+                   (brackets && !is_word(tokens[at], {"]]"}) && !is_operator(tokens[at], ";"));
+        statement.push_back(tokens[at]);
+      }
+      const auto head =
+          std::find_if_not(statement.begin(), statement.end(), [](const ShellToken& token) {
+            return is_word(token, {"then", "do", "else", "{", "!", "time"});
+          });
+      if (head != statement.end() && is_word(*head, {"if", "elif"})) {
+        while (at < tokens.size() && !is_operator(tokens[at], ";")) {  // the whole condition
+          statement.push_back(tokens[at++]);
+        }
+      }
+      const std::string end = at < tokens.size() ? tokens[at].raw : ";";
+      ++at;
+      const bool empty = statement.empty();
+      take(std::move(statement));
+      go_on(end, empty);
+    }
+  }
+
+  /// What the operator behind a statement says of the next one.
+  void go_on(const std::string& end, bool empty) {
+    if (end == "(") {
+      if (frames_.empty() || frames_.back().kind != Frame::Kind::Case) {
+        open(Frame::Kind::Subshell, Block::Runs);
+        frames_.back().variables = variables_;
+      }
+      in_list_ = false;
+      return;
+    }
+    if (end == ")") {
+      if (frames_.size() > floor_ && frames_.back().kind == Frame::Kind::Subshell) {
+        close();
+      }
+      in_list_ = false;
+      return;
+    }
+    if (end == "&&" || end == "||") {
+      guard_ = block_of(status_ ? Truth(*status_ == (end == "&&")) : status_);
+      in_list_ = true;
+    } else if (end == "|" || end == "|&") {
+      in_list_ = true;
+    } else if (end != ";" || !empty || !in_list_) {  // a list goes on behind the line's end
+      guard_ = Block::Runs;
+      in_list_ = false;
+    }
+  }
+
+  void open(Frame::Kind kind, Block block) {
+    frames_.push_back({kind, block, guard_, status_});
+    guard_ = Block::Runs;
+  }
+  void close() {
+    if (frames_.size() <= floor_) {
+      return;
+    }
+    const Frame& frame = frames_.back();
+    const bool is_list = frame.kind != Frame::Kind::If && frame.kind != Frame::Kind::Loop &&
+                         frame.kind != Frame::Kind::Case;
+    if (frame.outer == Block::Skipped) {
+      status_ = frame.status;
+    } else if (frame.outer == Block::Maybe || !is_list) {
+      status_ = std::nullopt;
+    }
+    if (frame.variables) {
+      variables_ = *frame.variables;
+    }
+    guard_ = frame.outer;
+    frames_.pop_back();
+  }
+
   void take(Tokens statement) {
+    bool negated = false;
     while (!statement.empty()) {
-      const ShellToken& first = statement[0];
+      const ShellToken first = statement[0];
+      const bool in_if = frames_.size() > floor_ && frames_.back().kind == Frame::Kind::If;
       if (is_word(first, {"if", "elif"})) {
         const Tokens test(statement.begin() + 1, statement.end());
-        const Truth truth = Condition(variables_, test).value();
         if (first.raw == "if") {
-          blocks_.push_back(block_of(truth));
-        } else if (!blocks_.empty()) {
-          Block& block = blocks_.back();
-          block = block == Block::Skipped ? block_of(truth)
+          const Truth truth = shell_condition(variables_, test, runs());
+          open(Frame::Kind::If, block_of(truth));
+        } else if (in_if) {
+          Block& block = frames_.back().block;
+          block = block == Block::Skipped ? block_of(shell_condition(variables_, test, false))
                   : block == Block::Maybe ? Block::Maybe
                                           : Block::Done;
         }
         return;
       }
-      if (is_word(first, {"else"}) && !blocks_.empty()) {
-        Block& block = blocks_.back();
+      if (is_word(first, {"else"}) && in_if) {
+        Block& block = frames_.back().block;
         block = block == Block::Skipped ? Block::Runs
                 : block == Block::Maybe ? Block::Maybe
                                         : Block::Done;
       } else if (is_word(first, {"for", "while", "until", "case", "select"})) {
-        blocks_.push_back(Block::Maybe);
-        return;
-      } else if (is_word(first, {"fi", "done", "esac"})) {
-        if (!blocks_.empty()) {
-          blocks_.pop_back();
+        if (is_word(first, {"for", "select"}) && statement.size() > 1 && may_run()) {
+          forget(statement[1]);
         }
-      } else if (!is_word(first, {"then", "do", "{", "}", "!", "time"})) {
+        open(first.raw == "case" ? Frame::Kind::Case : Frame::Kind::Loop, Block::Maybe);
+        return;
+      } else if (is_word(first, {"{"})) {
+        open(Frame::Kind::Group, Block::Runs);
+      } else if (is_word(first, {"fi", "done", "esac", "}"})) {
+        close();
+      } else if (is_word(first, {"!"})) {
+        negated = !negated;
+      } else if (!is_word(first, {"then", "do", "time"})) {
         run(statement);
+        status_ = negated && status_ ? Truth(!*status_) : status_;
         return;
       }
       statement.erase(statement.begin());
     }
   }
 
+  /// Where a function that is defined at `at` ends; `at` where none is. Its body waits for a call.
+  std::size_t define(const Tokens& tokens, std::size_t at) {
+    const auto is = [&](std::size_t i, std::string_view what) {
+      return i < tokens.size() && tokens[i].raw == what;
+    };
+    const bool keyword = is(at, "function") && at + 1 < tokens.size();
+    const std::size_t name = at + (keyword ? 1 : 0);
+    const bool brackets = is(name + 1, "(") && is(name + 2, ")");
+    if (tokens[name].kind != ShellToken::Kind::Word || (!keyword && !brackets)) {
+      return at;
+    }
+    std::size_t from = name + (brackets ? 3 : 1);
+    while (is(from, ";")) {
+      ++from;
+    }
+    const bool braces = is(from, "{");
+    if (!braces && !is(from, "(")) {
+      return at;
+    }
+    int depth = 0;
+    std::size_t end = from;
+    for (; end < tokens.size(); ++end) {
+      depth += is(end, braces ? "{" : "(") ? 1 : is(end, braces ? "}" : ")") ? -1 : 0;
+      if (depth == 0) {
+        break;
+      }
+    }
+    if (may_run()) {  // with the parentheses of a subshell
+      const auto begin = tokens.begin() + static_cast<std::ptrdiff_t>(from + (braces ? 1 : 0));
+      const std::size_t last = std::min(end + (braces ? 0 : 1), tokens.size());
+      functions_[tokens[name].raw] = {
+          .body =
+              Tokens(begin, std::max(begin, tokens.begin() + static_cast<std::ptrdiff_t>(last))),
+          .line = tokens[name].position.line};
+    }
+    return std::min(end + 1, tokens.size());
+  }
+
+  void call(Function& function, const std::vector<ShellWord>& arguments) {
+    constexpr std::size_t kDeepest = 20;
+    function.called = true;
+    if (calls_.size() >= kDeepest) {
+      return;
+    }
+    calls_.emplace_back();
+    const bool all_known = std::all_of(
+        arguments.begin(), arguments.end(),
+        [](const ShellWord& word) { return word.text.find(kUnknown) == std::string::npos; });
+    constexpr std::size_t kNumbered = 9;
+    for (std::size_t i = 1; i <= kNumbered; ++i) {
+      const auto argument =
+          all_known && i <= arguments.size()
+              ? std::optional(ShellVariables::Variable{.words = {arguments[i - 1]}})
+          : all_known ? std::optional(ShellVariables::Variable{})
+                      : std::nullopt;
+      make_local(std::to_string(i), argument);
+    }
+    make_local("@", ShellVariables::Variable{.words = arguments, .array = true});
+    make_local("#", all_known ? std::optional(ShellVariables::Variable{
+                                    .words = {{std::to_string(arguments.size()), true, {}, ""}}})
+                              : std::nullopt);
+    open(Frame::Kind::Call, Block::Runs);
+    const std::size_t outer_floor = floor_;
+    floor_ = frames_.size();
+    const Tokens body = function.body;  // which may define itself anew
+    read_all(body);
+    frames_.erase(frames_.begin() + static_cast<std::ptrdiff_t>(floor_), frames_.end());
+    floor_ = outer_floor;
+    close();
+    for (auto saved = calls_.back().rbegin(); saved != calls_.back().rend(); ++saved) {
+      variables_.put(saved->first, saved->second);
+    }
+    calls_.pop_back();
+  }
+  void make_local(const std::string& name, std::optional<ShellVariables::Variable> value) {
+    calls_.back().emplace_back(name, variables_.at(name));
+    variables_.put(name, std::move(value));
+  }
+
+  /// What a command that is nothing but shell does; whether it was one.
+  bool run_builtin(const Tokens& statement) {
+    const ShellToken& first = statement[0];
+    if (first.kind == ShellToken::Kind::Sum || is_word(first, {"[", "[[", "test"})) {
+      status_ = shell_condition(variables_, statement, runs());
+    } else if (is_word(first, {"true", ":"})) {
+      status_ = true;
+    } else if (is_word(first, {"false"})) {
+      status_ = false;
+    } else if (is_word(first, {"export", "local", "declare", "readonly", "typeset"})) {
+      const bool local = !calls_.empty() && is_word(first, {"local", "declare", "typeset"});
+      for (std::size_t i = 1; i < statement.size(); ++i) {
+        if (local && is_name(statement[i])) {
+          const std::string name = name_of(statement[i]);
+          const bool bare = name == statement[i].raw && runs();
+          make_local(name, bare ? std::optional(ShellVariables::Variable{}) : variables_.at(name));
+        }
+        assign(statement[i]);
+      }
+      status_ = true;
+    } else if (is_word(first, {"unset"})) {
+      for (std::size_t i = 1; i < statement.size(); ++i) {
+        if (!runs()) {
+          forget(statement[i]);
+        } else if (is_name(statement[i])) {
+          variables_.put(statement[i].raw, ShellVariables::Variable{});
+        }
+      }
+      status_ = true;
+    } else if (is_word(first, {"read", "mapfile", "readarray"})) {
+      for (std::size_t i = 1; i < statement.size(); ++i) {
+        forget(statement[i]);
+      }
+      status_ = std::nullopt;
+    } else if (is_word(first, {"let"})) {
+      for (std::size_t i = 1; i < statement.size(); ++i) {
+        const std::vector<ShellWord> text = variables_.expand(statement[i]);
+        const auto value = variables_.calculate(
+            statement[i], text.size() == 1 ? text[0].text : statement[i].raw, runs());
+        status_ = value ? Truth(*value != 0) : std::nullopt;
+      }
+    } else if (is_word(first, {"exit", "return", "exec"}) && statement.size() < 3) {
+      leave(first.raw == "return" ? Frame::Kind::Call : Frame::Kind::Subshell);
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  /// Nothing more of a function or a subshell runs, or of the whole script. Where it is not certain
+  /// that the script comes here, it is taken to go on.
+  void leave(Frame::Kind kind) {
+    if (!runs()) {
+      return;
+    }
+    const auto frame = std::find_if(frames_.rbegin(), frames_.rend(),
+                                    [&](const Frame& one) { return one.kind == kind; });
+    if (frame != frames_.rend()) {
+      frame->block = Block::Done;
+    } else {
+      ended_ = true;
+    }
+  }
+
   void run(const Tokens& statement) {
     if (!may_run()) {
+      return;  // and what was before decides on
+    }
+    const bool certain = runs();
+    run_now(statement);
+    status_ = certain ? status_ : std::nullopt;
+  }
+
+  void run_now(const Tokens& statement) {
+    if (run_builtin(statement)) {
       return;
     }
     std::size_t first = 0;
-    if (is_word(statement[0], {"export", "local", "declare", "readonly", "typeset"})) {
-      for (first = 1; first < statement.size(); ++first) {
-        assign(statement[first]);
-      }
-      return;
-    }
     while (first < statement.size() && is_assignment(statement[first])) {
       ++first;
     }
     if (first == statement.size()) {
+      status_ = true;
       for (const ShellToken& token : statement) {
         assign(token);
+        status_ =
+            token.raw.find("$(") != std::string::npos && token.raw.find("$((") == std::string::npos
+                ? std::nullopt
+                : status_;
       }
       return;
     }
-    std::vector<ShellWord> command;
+    std::vector<ShellWord> words;
     for (std::size_t i = first; i < statement.size(); ++i) {
       if (statement[i].kind == ShellToken::Kind::Operator) {
         ++i;  // where output goes, or input comes from
         continue;
       }
-      for (const ShellWord& word : variables_.expand(statement[i])) {
-        add_parts(word, command);
-      }
+      const std::vector<ShellWord> expanded = variables_.expand(statement[i]);
+      words.insert(words.end(), expanded.begin(), expanded.end());
+    }
+    if (words.empty()) {
+      return;
+    }
+    if (const auto function = functions_.find(words[0].text); function != functions_.end()) {
+      call(function->second, {words.begin() + 1, words.end()});
+      return;
+    }
+    // These do what they say, for all that matters here; of others it is not known.
+    constexpr auto kSucceed = std::to_array<std::string_view>(
+        {"cd", "echo", "export", "mkdir", "module", "printf", "pushd", "popd", "set", "shopt",
+         "sleep", "source", ".", "ulimit"});
+    status_ = std::find(kSucceed.begin(), kSucceed.end(), words[0].text) != kSucceed.end()
+                  ? Truth(true)
+                  : std::nullopt;
+    std::vector<ShellWord> command;
+    for (const ShellWord& word : words) {
+      add_parts(word, command);
     }
     if (!command.empty()) {
       commands_.push_back(std::move(command));
+    }
+  }
+
+  static std::string name_of(const ShellToken& token) {
+    return token.raw.substr(0, token.raw.find_first_of("+="));
+  }
+  static bool is_name(const ShellToken& token) {
+    ShellVariables scratch;
+    return scratch.assign({.kind = ShellToken::Kind::Word,
+                           .raw = name_of(token) + "=",
+                           .items = {},
+                           .position = token.position,
+                           .source_line = ""},
+                          false);
+  }
+  void forget(const ShellToken& token) {
+    if (token.kind == ShellToken::Kind::Word && is_name(token)) {
+      variables_.forget(token.raw, token);
     }
   }
 
@@ -233,9 +430,7 @@ class ScriptReader {
     if (!variables_.assign(token, runs()) || runs()) {
       return;
     }
-    uncertain_.push_back(fmt::format("{} (line {})",
-                                     shown(token.raw.substr(0, token.raw.find_first_of("+="))),
-                                     token.position.line));
+    uncertain_.push_back(fmt::format("{} (line {})", shown(name_of(token)), token.position.line));
   }
 
   /// A word that holds several, as "--flag value" in an array or a command in quotes.
@@ -281,6 +476,48 @@ class ScriptReader {
     return bare;
   }
 
+  /// Other programs that the script starts, and functions that nothing calls: left out, and said.
+  void note_left_out(const std::vector<ShellWord>& best) {
+    constexpr long kFew = 3;  // fewer are some tool's
+    const auto same = [&](const std::vector<ShellWord>& command) {
+      return command.size() == best.size() &&
+             std::equal(command.begin(), command.end(), best.begin(),
+                        [](const ShellWord& a, const ShellWord& b) { return a.text == b.text; });
+    };
+    std::vector<int> lines;
+    for (const std::vector<ShellWord>& command : commands_) {
+      const int line = command.front().position.line;
+      if (starts_python(command) && flags_in(command) > kFew && !same(command) &&
+          std::find(lines.begin(), lines.end(), line) == lines.end()) {
+        lines.push_back(line);
+      }
+    }
+    if (!lines.empty() && !best.empty()) {
+      notes_.push_back(
+          fmt::format("the script starts more than one program: that of line {} is taken, of the "
+                      "most flags; left out: of line {}",
+                      best.front().position.line, fmt::join(lines, ", ")));
+    }
+    std::vector<std::string> idle;
+    for (const auto& [name, function] : functions_) {
+      const bool flags =
+          std::any_of(function.body.begin(), function.body.end(), [](const ShellToken& token) {
+            return token.raw.find("--") != std::string::npos ||
+                   std::any_of(token.items.begin(), token.items.end(),
+                               [](const ShellToken& item) { return item.raw.starts_with("--"); });
+          });
+      if (!function.called && flags) {
+        idle.push_back(fmt::format("{} (line {})", shown(name), function.line));
+      }
+    }
+    if (!idle.empty()) {
+      notes_.push_back(
+          fmt::format("nothing is seen to call these functions, so the flags in them are left "
+                      "out: {}",
+                      fmt::join(idle, ", ")));
+    }
+  }
+
   ShellScript choose() {
     std::vector<ShellWord> bare = take_bare_lines();
     if (!bare.empty()) {
@@ -316,6 +553,7 @@ class ScriptReader {
           "what begins so is left out, {} flags",
           bare.front().position.line, flags_in(bare)));
     }
+    note_left_out(best);
     if (!uncertain_.empty()) {
       notes_.push_back(
           fmt::format("whether the script comes to these is not known, so what they "
@@ -325,9 +563,18 @@ class ScriptReader {
     return {std::move(best), std::move(notes_)};
   }
 
-  Tokens tokens_;
+  using Saved = std::pair<std::string, std::optional<ShellVariables::Variable>>;
+
   ShellVariables variables_;
-  std::vector<Block> blocks_;
+  std::vector<Frame> frames_;
+  std::size_t floor_ = 0;                  // frames that the function which runs did not open
+  std::vector<std::vector<Saved>> calls_;  // of each what its end brings back
+  std::map<std::string, Function> functions_;
+  Block guard_ = Block::Runs;  // whether the list comes to this statement
+  Truth status_ = true;        // of what ran last
+  bool in_list_ = false;       // an && or || waits for what follows it
+  bool ended_ = false;
+  long statements_ = 0;
   std::vector<std::vector<ShellWord>> commands_;
   std::vector<std::string> uncertain_;  // variables
   std::vector<std::string> notes_;
@@ -336,7 +583,7 @@ class ScriptReader {
 }  // namespace
 
 ShellScript read_shell(const std::string& text, const std::string& name) {
-  return ScriptReader(shell_tokens(text, name)).read();
+  return ScriptReader().read(shell_tokens(text, name));
 }
 
 }  // namespace danlu

@@ -1,6 +1,7 @@
 // Launch scripts read, not run: which command a shell would start, with which words. Assignments,
-// arrays, $VAR, ${VAR:-default}, sums in $(( )) and comparisons in [ ] are followed; what a script
-// learns only when it runs (arguments, the environment, other programs) stays unknown.
+// arrays, $VAR, ${VAR:-default}, sums in $(( )) and (( )), comparisons in [ ], lists of && and ||,
+// functions and subshells are followed; what a script learns only when it runs (arguments, the
+// environment, other programs) stays unknown.
 #pragma once
 
 #include <string>

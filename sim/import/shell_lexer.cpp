@@ -107,13 +107,20 @@ class ShellLexer {
     if (at_ >= text_.size()) {
       return std::nullopt;
     }
-    constexpr std::array<std::string_view, 13> kOperators{"&&", "||", ";;", "<<<", "<<", ">>", ";",
-                                                          "&",  "|",  "<",  ">",   "(",  ")"};
+    constexpr auto kOperators =
+        std::to_array<std::string_view>({"&&", "||", ";;", "<<<", "<<", "&>>", "&>", ">>", ">&",
+                                         "<&", ">|", "|&", ";", "&", "|", "<", ">", "(", ")"});
     ShellToken token = token_here(ShellToken::Kind::Operator);
     if (text_[at_] == '\n') {
       token.raw = ";";
       step();
       skip_here_document();
+      return token;
+    }
+    if (const std::size_t end = end_of_sum(); end != std::string::npos) {
+      token.kind = ShellToken::Kind::Sum;
+      token.raw = text_.substr(at_ + 2, end - at_ - 4);
+      step_to(end);
       return token;
     }
     for (const std::string_view one : kOperators) {
@@ -127,6 +134,21 @@ class ShellLexer {
       }
     }
     return word();
+  }
+
+  /// One past the "))" of a "((" that stands here; npos: none does, or it is not closed.
+  std::size_t end_of_sum() const {
+    if (text_.compare(at_, 2, "((") != 0) {
+      return std::string::npos;
+    }
+    int depth = 0;
+    for (std::size_t i = at_; i < text_.size() && text_[i] != '\n'; ++i) {
+      depth += text_[i] == '(' ? 1 : text_[i] == ')' ? -1 : 0;
+      if (depth == 0) {
+        return text_[i - 1] == ')' ? i + 1 : std::string::npos;
+      }
+    }
+    return std::string::npos;
   }
 
   ShellToken word() {

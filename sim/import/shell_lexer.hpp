@@ -9,10 +9,11 @@
 namespace danlu {
 
 struct ShellToken {
-  enum class Kind { Word, Operator, Array };  // Array: NAME=( words )
+  enum class Kind { Word, Operator, Array, Sum };  // Array: NAME=( words ); Sum: (( ... ))
 
   Kind kind = Kind::Word;
-  std::string raw;  // as written; an Operator: ";", "&&", "||", ...; an Array: "NAME="
+  std::string raw;  // as written; an Operator: ";", "&&", "||", ...; an Array: "NAME="; of a
+                    // Sum what stands between the parentheses
   std::vector<ShellToken> items;  // of an Array
   SourcePosition position;
   std::string source_line;

@@ -18,13 +18,29 @@ bool is_name(std::string_view text) {
          std::isdigit(static_cast<unsigned char>(text.front())) == 0;
 }
 
-/// A sum by recursive descent: sums of products of signs and parentheses.
+/// Where the name that begins at `from` ends.
+std::size_t end_of_name(std::string_view text, std::size_t from) {
+  while (from < text.size() && is_name_letter(text[from])) {
+    ++from;
+  }
+  return from;
+}
+
+std::string trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\n");
+  return first == std::string_view::npos
+             ? ""
+             : std::string(text.substr(first, text.find_last_not_of(" \t\n") - first + 1));
+}
+
+/// A sum by recursive descent: of || over && over comparisons over sums of products of signs and
+/// parentheses.
 class SumReader {
  public:
   explicit SumReader(const std::string& text) : text_(text) {}
 
   std::optional<long> read() {
-    const long value = sum();
+    const long value = either();
     skip();
     return good_ && at_ == text_.size() ? std::optional(value) : std::nullopt;
   }
@@ -34,6 +50,48 @@ class SumReader {
   char peek() {
     skip();
     return at_ < text_.size() ? text_[at_] : '\0';
+  }
+  bool take(std::string_view what) {
+    skip();
+    const bool found = text_.compare(at_, what.size(), what) == 0;
+    at_ += found ? what.size() : 0;
+    return found;
+  }
+  long either() {
+    long value = both();
+    while (take("||")) {
+      const long other = both();
+      value = value != 0 || other != 0 ? 1 : 0;
+    }
+    return value;
+  }
+  long both() {
+    long value = comparison();
+    while (take("&&")) {
+      const long other = comparison();
+      value = value != 0 && other != 0 ? 1 : 0;
+    }
+    return value;
+  }
+  long comparison() {
+    const long left = sum();
+    bool holds = false;
+    if (take("==")) {
+      holds = left == sum();
+    } else if (take("!=")) {
+      holds = left != sum();
+    } else if (take("<=")) {
+      holds = left <= sum();
+    } else if (take(">=")) {
+      holds = left >= sum();
+    } else if (take("<")) {
+      holds = left < sum();
+    } else if (take(">")) {
+      holds = left > sum();
+    } else {
+      return left;
+    }
+    return holds ? 1 : 0;
   }
   long sum() {
     long value = product();
@@ -65,6 +123,7 @@ class SumReader {
   }
   long factor() {
     constexpr std::size_t kMostDigits = 15;
+    constexpr int kDeepest = 100;
     if (peek() == '-') {
       ++at_;
       long sign = -1;
@@ -73,9 +132,16 @@ class SumReader {
       }
       return sign * factor();
     }
+    if (peek() == '!') {
+      ++at_;
+      const long value = ++depth_ < kDeepest ? factor() : 0;
+      good_ = good_ && depth_ < kDeepest;
+      --depth_;
+      return value == 0 ? 1 : 0;
+    }
     if (peek() == '(') {
       ++at_;
-      const long value = ++depth_ < 100 ? sum() : 0;
+      const long value = ++depth_ < kDeepest ? either() : 0;
       --depth_;
       good_ = good_ && peek() == ')';
       ++at_;
@@ -121,6 +187,7 @@ class WordExpander {
 
  private:
   static constexpr int kDeepest = 30;
+  static constexpr long kAll = 1'000'000;  // words
 
   ShellWord new_word() const { return {"", true, token_.position, token_.source_line}; }
   ShellWord& current() {
@@ -186,7 +253,9 @@ class WordExpander {
           continue;
         }
         const std::string inside = raw.substr(i + 1, end - i - 2);
-        if (inside.find("[@]}") == std::string::npos) {
+        const bool many =
+            inside.find("[@]") != std::string::npos || inside.find("$@") != std::string::npos;
+        if (!many) {
           current();
         }
         walk(inside, true);
@@ -229,7 +298,10 @@ class WordExpander {
     }
     if (end == at + 1) {  // "$@", "$#", a lone "$"
       end = std::min(end + 1, raw.size());
-      add_unknown(raw.substr(at, end - at));
+      const std::string written = raw.substr(at, end - at);
+      written == "$@" || written == "$*" ? add_all(find("@"), written, quoted)
+      : written == "$#"                  ? add_variable("#", written, quoted)
+                                         : add_unknown(written);
       return end;
     }
     add_variable(raw.substr(at + 1, end - at - 1), raw.substr(at, end - at), quoted);
@@ -269,33 +341,85 @@ class WordExpander {
     sum ? void(current().text += std::to_string(*sum)) : add_unknown(written);
   }
 
+  /// Each of several words by itself.
+  void add_all(const ShellVariables::Variable* variable, const std::string& written, bool quoted) {
+    if (variable == nullptr) {
+      add_unknown(written);
+      return;
+    }
+    if (!splits_) {  // as one text, with blanks between
+      for (std::size_t i = 0; i < variable->words.size(); ++i) {
+        current().text += (i > 0 ? " " : "") + variable->words[i].text;
+      }
+      return;
+    }
+    for (const ShellWord& word : variable->words) {
+      finish();
+      add_text(word, quoted);
+    }
+    finish();
+  }
+
+  /// Of an array the words of "[@]:from:count", or that of "[index]".
+  void add_slice(const ShellVariables::Variable* variable, const std::string& rest,
+                 const std::string& written, bool quoted) {
+    const bool range = rest.starts_with("[@]:") || rest.starts_with("[*]:");
+    const std::size_t colon = range ? rest.find(':', 4) : std::string::npos;
+    const auto number = [&](const std::string& text) {
+      return shell_sum(WordExpander(variables_, token_, depth_ + 1).expand_whole(text).text);
+    };
+    const std::optional<long> first = depth_ >= kDeepest ? std::nullopt
+                                      : range            ? number(rest.substr(4, colon - 4))
+                                      : rest.ends_with(']')
+                                          ? number(rest.substr(1, rest.size() - 2))
+                                          : std::nullopt;
+    const std::optional<long> count = !range                       ? std::optional(1L)
+                                      : colon == std::string::npos ? std::optional(kAll)
+                                                                   : number(rest.substr(colon + 1));
+    if (variable == nullptr || !first || !count || *first < 0 || *count < 0 ||
+        std::any_of(variable->words.begin(), variable->words.end(), [](const ShellWord& word) {
+          return word.text.find(kUnknown) != std::string::npos;
+        })) {
+      add_unknown(written);
+      return;
+    }
+    ShellVariables::Variable part{.words = {}, .array = true};
+    const auto size = static_cast<long>(variable->words.size());
+    for (long i = *first; i < size && i - *first < *count; ++i) {
+      part.words.push_back(variable->words[static_cast<std::size_t>(i)]);
+    }
+    add_all(&part, written, quoted);
+  }
+
   /// What stands between "${" and "}".
   void add_braced(const std::string& inside, bool quoted) {
-    std::size_t end = 0;
-    while (end < inside.size() && is_name_letter(inside[end])) {
-      ++end;
-    }
-    const std::string name = inside.substr(0, end);
-    const std::string rest = inside.substr(end);
+    const std::size_t end = end_of_name(inside, 0);
+    const std::string name = inside.substr(0, inside.starts_with('@') ? 1 : end);
+    const std::string rest = inside.substr(name.size());
     const std::string written = fmt::format("${{{}}}", inside);
     const ShellVariables::Variable* variable = find(name);
     if (rest.empty()) {
-      add_variable(name, written, quoted);
+      name == "@" ? add_all(variable, written, quoted) : add_variable(name, written, quoted);
     } else if (rest == "[@]" || rest == "[*]") {
-      if (variable == nullptr) {
+      add_all(variable, written, quoted);
+    } else if (rest.starts_with('[')) {
+      add_slice(variable, rest, written, quoted);
+    } else if ((rest.starts_with(":+") || rest.starts_with('+')) && variable != nullptr &&
+               depth_ < kDeepest) {
+      const bool unset = variable->words.empty();
+      const std::string text = unset ? "" : variable->words.front().text;
+      if (text.starts_with(kUnknown)) {
         add_unknown(written);
-        return;
+      } else if (rest.starts_with(':') ? !text.empty() : !unset) {
+        const std::string instead = rest.substr(rest.starts_with(':') ? 2 : 1);
+        add_text(WordExpander(variables_, token_, depth_ + 1).expand_whole(instead), quoted);
       }
-      for (const ShellWord& word : variable->words) {
-        finish();
-        add_text(word, quoted);
-      }
-      finish();
     } else if ((rest.starts_with(":-") || rest.starts_with(":=") || rest.starts_with("-") ||
                 rest.starts_with("=")) &&
                depth_ < kDeepest) {
-      const bool empty = variable != nullptr && !variable->words.empty() &&
-                         variable->words.front().text.empty() && rest.starts_with(':');
+      const bool unset = variable != nullptr && variable->words.empty() && !variable->array;
+      const bool empty = unset || (variable != nullptr && !variable->words.empty() &&
+                                   variable->words.front().text.empty() && rest.starts_with(':'));
       if (variable != nullptr && !empty) {
         add_variable(name, written, quoted);
         return;
@@ -336,8 +460,7 @@ bool ShellVariables::assign(const ShellToken& token, bool certain) {
   }
   if (!certain) {  // what it is then is not known; more of an array is left out
     if (!adds) {
-      variables_[name] = {.words = {{fmt::format("{}${}", kUnknown, name), false, token.position,
-                                     token.source_line}}};
+      forget(name, token);
     }
     return true;
   }
@@ -353,6 +476,57 @@ bool ShellVariables::assign(const ShellToken& token, bool certain) {
     variable.words.front().text += value.words.front().text;
   }
   return true;
+}
+
+std::optional<ShellVariables::Variable> ShellVariables::at(const std::string& name) const {
+  const auto found = variables_.find(name);
+  return found == variables_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void ShellVariables::put(const std::string& name, std::optional<Variable> value) {
+  if (value) {
+    variables_[name] = std::move(*value);
+  } else {
+    variables_.erase(name);
+  }
+}
+
+void ShellVariables::forget(const std::string& name, const ShellToken& token) {
+  variables_[name] = {
+      .words = {{fmt::format("{}${}", kUnknown, name), false, token.position, token.source_line}}};
+}
+
+std::optional<long> ShellVariables::calculate(const ShellToken& token, const std::string& text,
+                                              bool certain) {
+  const auto value_of = [&](const std::string& sum) -> std::optional<long> {
+    return shell_sum(WordExpander(*this, token, 0).expand_whole(fmt::format("$(({}))", sum)).text);
+  };
+  const std::string sum = trimmed(text);
+  const bool before = sum.starts_with("++") || sum.starts_with("--");
+  const std::size_t start = before ? 2 : 0;
+  const std::size_t end = end_of_name(sum, start);
+  const std::string name = sum.substr(start, end - start);
+  const std::string rest = before ? sum.substr(0, 2) : trimmed(std::string_view(sum).substr(end));
+  const bool steps = (rest == "++" || rest == "--") && (!before || end == sum.size());
+  const bool sets = rest.starts_with('=') && !rest.starts_with("==");
+  const bool changes = rest.size() > 2 && rest[1] == '=' &&
+                       std::string_view("+-*/%").find(rest[0]) != std::string_view::npos;
+  if (!is_name(name) || (!steps && !sets && !changes)) {
+    return value_of(sum);
+  }
+  const std::optional<long> now =
+      steps  ? value_of(fmt::format("{} {} 1", name, rest[0]))
+      : sets ? value_of(rest.substr(1))
+             : value_of(fmt::format("{} {} ({})", name, rest[0], rest.substr(2)));
+  if (!certain || !now) {
+    forget(name, token);
+    return std::nullopt;
+  }
+  variables_[name] = {.words = {{std::to_string(*now), true, token.position, token.source_line}}};
+  if (steps && !before) {  // its value is that from before
+    return rest == "++" ? *now - 1 : *now + 1;
+  }
+  return now;
 }
 
 std::vector<ShellWord> ShellVariables::expand(const ShellToken& token) const {

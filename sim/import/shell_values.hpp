@@ -17,9 +17,24 @@ inline constexpr char kUnknownBlank = '\x02';
 
 class ShellVariables {
  public:
+  struct Variable {
+    std::vector<ShellWord> words;  // one, but for an array; none: it is known to be unset
+    bool array = false;
+  };
+
   /// NAME=value, NAME+=value, NAME=( ... ) or NAME+=( ... ); whether `token` is one. Where it is
   /// not certain that the script comes here, the variable becomes unknown.
   bool assign(const ShellToken& token, bool certain);
+
+  /// What "(( text ))" comes to: a value, or one that a variable gets (N += 4, ++N, N = 2 * M).
+  /// Nothing where it is not known; the variable is unknown then.
+  std::optional<long> calculate(const ShellToken& token, const std::string& text, bool certain);
+
+  /// What stands at a name; nothing: only the one who runs the script knows it.
+  std::optional<Variable> at(const std::string& name) const;
+  void put(const std::string& name, std::optional<Variable> value);
+  /// From here on only the one who runs the script knows it, whatever stood there.
+  void forget(const std::string& name, const ShellToken& token);
 
   /// The words that a word of the script stands for.
   std::vector<ShellWord> expand(const ShellToken& token) const;
@@ -30,14 +45,11 @@ class ShellVariables {
  private:
   friend class WordExpander;
 
-  struct Variable {
-    std::vector<ShellWord> words;  // one, but for an array
-    bool array = false;
-  };
   std::map<std::string, Variable> variables_;
 };
 
-/// The value of a sum in whole numbers, with + - * / % and parentheses; nothing if it is none.
+/// The value of a sum in whole numbers, with + - * / %, comparisons, && || ! and parentheses;
+/// nothing if it is none.
 std::optional<long> shell_sum(const std::string& text);
 
 }  // namespace danlu

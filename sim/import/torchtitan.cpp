@@ -26,7 +26,8 @@ const std::vector<FlagRow>& rows() {
        "training.micro_batch|training.global_batch", Fact,
        "a microbatch; with pipeline stages cut into microbatches"},
       {"training.global_batch_size", "training.global_batch", Fact,
-       "-1: local batch size x replicas"},
+       "-1: local batch size x replicas; with pipeline stages and several local batches a step "
+       "takes longer than danlu says, which is told"},
       {"training.mixed_precision_param",
        "training.precision",
        Words,
@@ -66,7 +67,7 @@ const std::vector<FlagRow>& rows() {
       {"parallelism.data_parallel_replicate_degree", "parallelism.sharding.ranks", Fact,
        "replicas / it"},
       {"parallelism.data_parallel_shard_degree", "parallelism.zero|parallelism.sharding.ranks",
-       Fact, "-1: all that is left; 1: no sharding"},
+       Fact, "-1: all that is left; 1: no sharding; with it the degrees say how many GPUs"},
       {"parallelism.fsdp_reshard_after_forward", "parallelism.sharding.reshard", Fact,
        "default: after forward, but with pipeline stages never"},
       {"parallelism.pipeline_parallel_schedule|experimental.pipeline_parallel_schedule",
@@ -168,18 +169,59 @@ long finish_model(Draft& draft) {
   return 0;
 }
 
-void finish_sharding(Draft& draft, bool pipeline) {
-  const std::optional<long> replicate = draft.whole("parallelism.data_parallel_replicate_degree");
-  const std::optional<long> shard = draft.whole("parallelism.data_parallel_shard_degree");
+constexpr std::string_view kReplicate = "parallelism.data_parallel_replicate_degree";
+constexpr std::string_view kShard = "parallelism.data_parallel_shard_degree";
+
+/// All GPUs, where the file says every degree: replicate x shard x the others.
+std::optional<long> finish_degrees(const Draft& draft) {
+  const std::optional<long> shard = draft.whole(kShard);
+  if (!shard || *shard < 1) {
+    return std::nullopt;
+  }
+  long gpus = *shard * std::max(1L, draft.whole(kReplicate).value_or(1));
+  for (const char* key : {"parallelism.tensor", "parallelism.pipeline", "parallelism.context"}) {
+    gpus *= std::max(1L, draft.count(key));
+  }
+  return gpus;
+}
+
+/// torchtitan refuses degrees whose product is not the number of GPUs
+/// (ParallelDims._validate); a shard degree of -1 is what makes it so.
+void check_degrees(const Draft& draft) {
   const std::optional<long> replicas = draft.replicas();
-  if (shard && *shard == 1) {
-    draft.set("parallelism.zero", "0", draft.given("parallelism.data_parallel_shard_degree"),
-              "nothing is sharded");
+  const std::optional<long> shard = draft.whole(kShard);
+  const long replicate = std::max(1L, draft.whole(kReplicate).value_or(1));
+  const bool is_given = shard && *shard > 0;
+  const GivenFlag* from = draft.given(is_given ? kShard : kReplicate);
+  if (!replicas || from == nullptr ||
+      (is_given ? replicate * *shard == *replicas : *replicas % replicate == 0)) {
     return;
+  }
+  throw InputError(from->problem(
+      is_given ? fmt::format("{} replicated x {} sharded are not the {} replicas of {} GPUs",
+                             replicate, *shard, *replicas, draft.count("cluster.gpus"))
+               : fmt::format("{} do not divide the {} replicas of {} GPUs", replicate, *replicas,
+                             draft.count("cluster.gpus")),
+      is_given ? fmt::format("torchtitan refuses such a plan; it is one of --gpus {}",
+                             *finish_degrees(draft))
+               : "torchtitan refuses such a plan; --gpus says how many there are"));
+}
+
+void finish_sharding(Draft& draft, bool pipeline) {
+  const std::optional<long> replicate = draft.whole(kReplicate);
+  const std::optional<long> shard = draft.whole(kShard);
+  const std::optional<long> replicas = draft.replicas();
+  check_degrees(draft);
+  if (shard && *shard == 1) {
+    draft.set("parallelism.zero", "0", draft.given(kShard), "nothing is sharded");
+    return;
+  }
+  if (shard && *shard > 1) {
+    draft.set("parallelism.zero", "3", draft.given(kShard), "FSDP");
   }
   if (replicate && *replicate > 1 && replicas) {
     draft.set("parallelism.sharding.ranks", std::to_string(*replicas / *replicate),
-              draft.given("parallelism.data_parallel_replicate_degree"), "HSDP");
+              draft.given(kReplicate), "HSDP");
   }
   const GivenFlag* reshard = draft.given("parallelism.fsdp_reshard_after_forward");
   const std::string how = reshard != nullptr ? reshard->value : "default";
@@ -272,8 +314,15 @@ void finish_recompute(Draft& draft, long layers) {
   }
 }
 
+constexpr std::string_view kNarrowGather =
+    "quantize.linear.float8.enable_fsdp_float8_all_gather|float8.enable_fsdp_float8_all_gather";
+
 void finish_precision(Draft& draft) {
   const GivenFlag* converters = draft.given("model.converters");
+  if (draft.on(kNarrowGather) &&
+      (converters == nullptr || converters->value.find("float8") == std::string::npos)) {
+    draft.no_effect(*draft.given(kNarrowGather), "model.converters does not name float8");
+  }
   if (converters == nullptr) {
     return;
   }
@@ -282,15 +331,66 @@ void finish_precision(Draft& draft) {
     const GivenFlag* recipe = draft.given("quantize.linear.float8.recipe_name|float8.recipe_name");
     draft.set("training.fp8_recipe", "tensorwise",
               recipe != nullptr ? recipe->place() : "torchtitan's default");
-    if (draft.on("quantize.linear.float8.enable_fsdp_float8_all_gather|"
-                 "float8.enable_fsdp_float8_all_gather") &&
-        draft.has("parallelism.sharding.copy")) {
-      draft.set("parallelism.sharding.gather_width", "8bit",
-                draft.given("quantize.linear.float8.enable_fsdp_float8_all_gather|"
-                            "float8.enable_fsdp_float8_all_gather"));
+    if (draft.on(kNarrowGather) && draft.has("parallelism.sharding.copy")) {
+      draft.set("parallelism.sharding.gather_width", "8bit", draft.given(kNarrowGather));
     }
   } else if (converters->value.find("mx") != std::string::npos) {
     draft.set("training.precision", "mxfp8", converters);
+  }
+}
+
+/// torchtitan plays its schedule once for each local batch (its step of accumulation), danlu once
+/// for all microbatches of a step. With m microbatches of a local batch, G local batches, and the
+/// bubble of 1F1B and GPipe, b = (p - 1) / chunks microbatches' time:
+///
+///   torchtitan: G (m + b)        danlu: G m + b
+void tell_accumulation(Draft& draft, long local, long micro, long steps) {
+  if (steps < 2) {
+    return;
+  }
+  const std::string_view kind = draft.at("training.schedule.kind");
+  const double m = static_cast<double>(local) / static_cast<double>(std::max(1L, micro));
+  const double bubble = static_cast<double>(draft.count("parallelism.pipeline") - 1) /
+                        static_cast<double>(std::max(1L, draft.count("training.schedule.chunks")));
+  const auto all = static_cast<double>(steps);
+  const std::string size =
+      kind == "1f1b" || kind == "gpipe" || kind.empty()
+          ? fmt::format(
+                "by the closed form of its bubble a step takes {:.2f} times as long as that "
+                "of this scenario",
+                all * (m + bubble) / (all * m + bubble))
+          : "a step takes longer than that of this scenario, by so many more bubbles";
+  const long one = draft.count("training.global_batch") / steps;
+  draft.remark(fmt::format(
+      "gradient accumulation: torchtitan plays its schedule {} times in a step, with {:.0f} "
+      "microbatches each, danlu once with all {:.0f}: {}. danlu has no key for that; {} times a "
+      "step of training.global_batch {} comes close (gradients are then reduced as often)",
+      steps, m, all * m, size, steps, one));
+}
+
+/// torchtitan refuses batches that do not go into each other (Trainer.__init__,
+/// build_pipeline_schedule).
+void check_batch(const Draft& draft, long local, long micro) {
+  const std::optional<long> global = draft.whole("training.global_batch_size");
+  const std::optional<long> replicas = draft.replicas();
+  if (micro < 1 || local < 1 || local % micro != 0) {
+    constexpr std::string_view kEither =
+        "parallelism.pipeline_parallel_microbatch_size|training.local_batch_size|"
+        "training.batch_size";
+    if (const GivenFlag* from = draft.given(kEither)) {
+      throw InputError(from->problem(
+          fmt::format("a local batch of {} sequences is not of microbatches of {}", local, micro),
+          "torchtitan refuses such a file"));
+    }
+  }
+  if (global && *global > 0 && replicas && *global % (local * *replicas) != 0 &&
+      !draft.options().global_batch) {
+    throw InputError(draft.given("training.global_batch_size")
+                         ->problem(fmt::format("{} sequences are not local batches of {} on {} "
+                                               "replicas, once or several times",
+                                               *global, local, *replicas),
+                                   "torchtitan refuses such a file; --gpus says how many replicas "
+                                   "there are, --global-batch another batch"));
   }
 }
 
@@ -304,6 +404,7 @@ void finish_batch(Draft& draft, bool pipeline) {
       pipeline ? draft.whole("parallelism.pipeline_parallel_microbatch_size").value_or(1) : local;
   draft.set("training.micro_batch", std::to_string(micro),
             pipeline ? "parallelism.pipeline_parallel_microbatch_size, 1 by default" : from);
+  check_batch(draft, local, micro);
   const std::optional<long> global = draft.whole("training.global_batch_size");
   if (global && *global > 0) {
     draft.set("training.global_batch", std::to_string(*global),
@@ -314,6 +415,10 @@ void finish_batch(Draft& draft, bool pipeline) {
   } else {
     draft.fill_in("training.global_batch", "local batch size x replicas, once GPUs are known");
   }
+  if (const std::optional<long> replicas = draft.replicas(); pipeline && replicas) {
+    tell_accumulation(draft, local, micro,
+                      draft.count("training.global_batch") / (local * *replicas));
+  }
 }
 
 void finish(Draft& draft) {
@@ -321,7 +426,7 @@ void finish(Draft& draft) {
     draft.set("training.sequence_length", "2048", "torchtitan's default: seq_len 2048");
   }
   draft.add_sequence_length();
-  draft.add_cluster(std::nullopt, "");
+  draft.add_cluster(finish_degrees(draft), "the product of all degrees");
   const long layers = finish_model(draft);
   const bool pipeline = draft.count("parallelism.pipeline") > 1;
   if (pipeline) {

@@ -17,9 +17,12 @@ Change keep(const Workload& workload) {
   return {{}, workload};
 }
 
+/// A setting takes the place of one of the same key.
 template <typename Apply>
 Change with(const Change& before, std::string setting, const Apply& apply) {
   Change after = before;
+  const std::string key = setting.substr(0, setting.find('=') + 1);
+  std::erase_if(after.settings, [&](const std::string& old) { return old.starts_with(key); });
   after.settings.push_back(std::move(setting));
   apply(after.workload);
   return after;
@@ -43,7 +46,7 @@ Change regrouped(const Change& before, int tensor, int pipeline) {
   }
   p.tensor = tensor;
   p.pipeline = pipeline;
-  if (tensor == 1 && p.sequence) {
+  if (tensor == 1 && p.sequence && before.workload.parallelism.tensor > 1) {
     p.sequence = false;
     after.settings.emplace_back("parallelism.sequence=false");
   }
@@ -150,7 +153,7 @@ std::vector<Change> regroupings(const Workload& w, int gpus_per_node) {
 
 using Variant = std::function<Change(const Change&)>;
 
-/// What may be computed again instead of what is.
+/// What may be computed again instead of what is, attention as it is.
 std::vector<Variant> recomputations(const TrainingSpec& t) {
   std::vector<Variant> found;
   if (t.recompute == Recompute::Full) {
@@ -186,6 +189,19 @@ std::vector<Variant> recomputations(const TrainingSpec& t) {
   return found;
 }
 
+/// What of a layer may be kept otherwise: by computing it again, and by a fused kernel for
+/// attention that is not fused, with each of the same.
+std::vector<Variant> ways_to_keep(const Workload& w) {
+  std::vector<Variant> found = recomputations(w.training);
+  if (w.training.attention == AttentionKind::Unfused) {
+    found.push_back([](const Change& x) { return fused(x); });
+    for (const Variant& more : recomputations(fused(keep(w)).workload.training)) {
+      found.push_back([=](const Change& x) { return more(fused(x)); });
+    }
+  }
+  return found;
+}
+
 /// What saves memory besides other degrees: for each kind of setting those worth a try.
 std::vector<std::vector<Variant>> variants(const Workload& w) {
   std::vector<std::vector<Variant>> kinds(3);
@@ -212,17 +228,23 @@ std::vector<std::vector<Variant>> variants(const Workload& w) {
       wider.push_back([](const Change& x) { return shared_by(x, x.workload.parallelism.data); });
     }
   }
-  kinds.push_back(recomputations(w.training));
+  kinds.push_back(ways_to_keep(w));
   if (!w.offload.optimizer) {
     kinds.push_back({[](const Change& x) { return optimizer_in_host(x); }});
   }
   return kinds;
 }
 
-/// Whether every setting means something there.
-bool means_something(const Workload& w) {
-  return (w.parallelism.zero == 0 || w.parallelism.data > 1) &&
-         (!w.parallelism.sequence || w.parallelism.tensor > 1);
+/// Whether every setting of a change means something there. What the plan itself has without an
+/// effect, as ZeRO of one replica, is no matter of the change.
+bool means_something(const Change& change) {
+  const ParallelismSpec& p = change.workload.parallelism;
+  const auto sets = [&](std::string_view key) {
+    return std::any_of(change.settings.begin(), change.settings.end(),
+                       [&](const std::string& setting) { return setting.starts_with(key); });
+  };
+  return (p.data > 1 || (!sets("parallelism.zero=") && !sets("parallelism.sharding.ranks="))) &&
+         (p.tensor > 1 || !p.sequence || !sets("parallelism.sequence="));
 }
 
 /// Every combination of the settings that save memory, one of each kind at most; those of fewest
@@ -236,7 +258,7 @@ std::vector<Change> combinations(const Workload& w, int gpus_per_node) {
     }
   }
   std::erase_if(all, [](const Change& change) {
-    return change.settings.empty() || !means_something(change.workload);
+    return change.settings.empty() || !means_something(change);
   });
   std::stable_sort(all.begin(), all.end(), [](const Change& a, const Change& b) {
     return a.settings.size() < b.settings.size();

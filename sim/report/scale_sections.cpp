@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sim/base/shell_word.hpp"
 #include "sim/base/text.hpp"
 #include "sim/report/page.hpp"
 #include "sim/report/plan_text.hpp"
@@ -116,7 +117,7 @@ Section to_run(const ScaleReport& scale) {
     const ScaledPlan& size = scale.sizes[i];
     if (on_front[i]) {
       section.rows.push_back(
-          sentence(fmt::format("danlu run {} {}", scale.file, size.best->options)));
+          sentence(fmt::format("danlu run {} {}", shell_word(scale.file), size.best->options)));
     }
   }
   return section;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "sim/base/shell_word.hpp"
 #include "sim/base/text.hpp"
 #include "sim/report/page.hpp"
 #include "sim/report/plan_text.hpp"
@@ -324,8 +325,8 @@ Section to_run(const SearchReport& search) {
   Section section{.heading = "To run the best", .lead = Lead::Heading};
   if (!search.best.empty()) {
     const std::string& options = search.best.front().options;
-    section.rows.push_back(sentence(
-        fmt::format("danlu run {}{}{}", search.file, options.empty() ? "" : " ", options)));
+    section.rows.push_back(sentence(fmt::format("danlu run {}{}{}", shell_word(search.file),
+                                                options.empty() ? "" : " ", options)));
     if (const auto& run = search.best.front().report.run) {
       section.rows.push_back(sentence(fmt::format(
           "the whole run takes {} days{}", figure(run->days),

@@ -40,6 +40,7 @@ class ConfigReader {
       take(field);
     }
     add_biases();
+    note_prediction(type);
     HuggingFaceModel model;
     for (const std::string& key : order_) {
       add_key(key, taken_.at(key), model);
@@ -226,6 +227,20 @@ class ConfigReader {
                          fmt::format("or say it beside the file: model.{}", field.key),
                          ""});
     set(field.key, {"1"});
+  }
+
+  /// Layers for multi-token prediction, which the code of most types in transformers leaves out.
+  void note_prediction(const HuggingFaceType& type) {
+    constexpr std::string_view kKey = "prediction_layers";
+    const FlatValue* layers = given("num_nextn_predict_layers|mtp_num_hidden_layers");
+    const bool taken = std::any_of(type.fields.begin(), type.fields.end(),
+                                   [&](const TakenField& field) { return field.key == kKey; });
+    if (layers != nullptr && layers->text != "0" && !taken && !beside_.has(kKey)) {
+      notes_.push_back(fmt::format(
+          "{} {} of '{}' is left out, as transformers leaves it out of a {}: set model.{}={} to "
+          "train with it",
+          layers->path, layers->text, file_.name, type.name, kKey, layers->text));
+    }
   }
 
   /// true, false, or the list of products that have biases.

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "sim/base/text.hpp"
+#include "sim/cluster/port_note.hpp"
 #include "sim/scenario/assumed.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_cluster.hpp"
@@ -406,6 +407,8 @@ class Builder {
     read_damage(values_, cluster, problems_);
     if (std::string found = cluster_problem(cluster); !found.empty()) {
       problems_.push_back(own_.problem("cluster.gpus", std::move(found)));
+    } else if (std::string note = port_note(cluster.topology, cluster.nodes()); !note.empty()) {
+      scenario.notes.push_back(std::move(note));
     }
     return problems_.size() == before;
   }
@@ -464,10 +467,14 @@ class Builder {
       }
     }
     if (!cluster.others.empty() && !keys.empty()) {
+      const bool power = own_.has("cluster.node.power");
       notes.push_back(fmt::format(
           "of the nodes, {} {} only for those of cluster.topology; those of cluster.mixed are as "
-          "their topologies say",
-          fmt::join(keys, ", "), keys.size() == 1 ? "holds" : "hold"));
+          "their topologies say{}",
+          fmt::join(keys, ", "), keys.size() == 1 ? "holds" : "hold",
+          power ? ": another power of theirs is node.power of a topology file that cluster.mixed "
+                  "names"
+                : ""));
     }
   }
   void add_mixed(const std::string& range, std::map<std::string, int>& kinds,

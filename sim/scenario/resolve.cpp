@@ -118,6 +118,7 @@ class Resolver {
     if (!own_.has("cluster.topology")) {
       return;
     }
+    settle_price();
     Values own = own_.below("cluster.");
     Values preset =
         find_topology(own.at("topology").text, own.problem("topology", ""), beside_, options_);
@@ -155,6 +156,23 @@ class Resolver {
     keep("cluster.", own, all);
   }
 
+  /// The price of a GPU may stand at two keys; the one that was written last counts.
+  void settle_price() {
+    constexpr const char* kOfAll = "cluster.price";
+    constexpr const char* kOfGpu = "cluster.gpu.price";
+    if (!own_.has(kOfAll) || !own_.has(kOfGpu)) {
+      return;
+    }
+    const bool all_counts = own_.layer_of(kOfAll) >= own_.layer_of(kOfGpu);
+    const char* gone = all_counts ? kOfGpu : kOfAll;
+    const char* counts = all_counts ? kOfAll : kOfGpu;
+    notes_.push_back(fmt::format("'{}' ({}) gives way to '{}' ({})", gone, own_.at(gone).text,
+                                 counts, own_.at(counts).text));
+    for (Values* values : {&own_, &said_, &all_}) {
+      values->erase_tree(gone);
+    }
+  }
+
   /// Of the GPU that a topology's file has.
   double gpu_watts(const Values& file) const {
     Values own = file;
@@ -168,20 +186,31 @@ class Resolver {
     if (!file.has(kKey) || said_.has(fmt::format("cluster.{}", kKey)) || !all.has("gpu.power")) {
       return;
     }
-    const double more = all.at("gpu.power").number - before;
-    if (more == 0) {
+    const double now = all.at("gpu.power").number;
+    const double gpus = all.at("node.gpus").number;
+    const double of_file = said_.has("cluster.node.gpus") && file.has("node.gpus")
+                               ? file.at("node.gpus").number
+                               : gpus;
+    const double more = gpus * now - of_file * before;
+    Value power = all.at(kKey);
+    if (more == 0 || power.number + more <= 0) {
       return;
     }
-    Value power = all.at(kKey);
     const std::string whole = power.text;
-    const double gpus = all.at("node.gpus").number;
-    power.text = format_quantity(power.number + gpus * more, Dimension::Power);
+    power.text = format_quantity(power.number + more, Dimension::Power);
     power.number = parse_quantity(power.text, Dimension::Power)->value;
     power.origin = "derived: with these GPUs";
-    notes_.push_back(fmt::format(
-        "'cluster.node.power' is {} here: the topology's {} has GPUs of {}, these are of {}",
-        power.text, whole, format_quantity(before, Dimension::Power),
-        format_quantity(before + more, Dimension::Power)));
+    const std::string of = format_quantity(before, Dimension::Power);
+    const std::string are = format_quantity(now, Dimension::Power);
+    notes_.push_back(
+        gpus == of_file
+            ? fmt::format("'cluster.node.power' is {} here: the topology's {} has GPUs of {}, "
+                          "these are of {}",
+                          power.text, whole, of, are)
+            : fmt::format(
+                  "'cluster.node.power' is {} here: the topology's {} has {:.0f} GPUs of {}, "
+                  "these nodes have {:.0f} of {}, and the rest of a node as it is",
+                  power.text, whole, of_file, of, gpus, are));
     all.set(kKey, std::move(power));
   }
 

@@ -101,9 +101,10 @@ std::vector<std::string> hints_of(const Remedies& remedies) {
   constexpr std::size_t kShown = 4;
   if (remedies.played.empty()) {
     return {
-        "no plan of these GPUs fits, with ZeRO-3, full recomputation, microbatches of one "
-        "sequence, the optimizer in the host's memory and more tensor ranks and stages together; "
-        "more GPUs, or GPUs with more memory"};
+        "no change that was tried fits, nor any of them together: ZeRO-3, full recomputation, "
+        "fused "
+        "attention, microbatches of one sequence, the optimizer in the host's memory, more tensor "
+        "ranks and stages; danlu search tries more, or take more GPUs, or GPUs with more memory"};
   }
   std::vector<std::string> hints;
   for (const Remedy& remedy : remedies.played) {

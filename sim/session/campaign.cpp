@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <utility>
@@ -90,9 +91,19 @@ void play_states(const Scenario& scenario, const Cluster& cluster, const Report&
   }
 }
 
+/// Whether a job is ever left with so many replicas: with whole nodes lost, those that fit on the
+/// others.
+bool may_be_left(const Scenario& scenario, int replicas) {
+  const std::int64_t all = scenario.workload.parallelism.data;
+  const std::int64_t nodes = scenario.cluster.nodes();
+  const std::int64_t left = (replicas * nodes + all - 1) / all;  // the fewest that hold them
+  return left * all / nodes == replicas;
+}
+
 /// The step with fewer replicas, for each number that the job may shrink to; one play for each
-/// number of microbatches, since that decides the step; in proportion where such a plan cannot run.
-/// Empty where the job never shrinks.
+/// number of microbatches, since that decides the step, of the most replicas that nodes lost may
+/// leave (half a node would share its links unlike any that occurs); in proportion where such a
+/// plan cannot run. Empty where the job never shrinks.
 std::vector<Seconds> play_shrunk(const Scenario& scenario, const Cluster& cluster,
                                  const Report& healthy, const FaultsPlan& plan,
                                  const SessionOptions& options) {
@@ -104,12 +115,17 @@ std::vector<Seconds> play_shrunk(const Scenario& scenario, const Cluster& cluste
   std::map<int, std::size_t> place;  // by microbatches, in `scenarios`
   std::vector<Scenario> scenarios;
   std::vector<std::optional<std::size_t>> played(static_cast<std::size_t>(all));
-  for (int replicas = all - 1; replicas >= plan.spec.recovery.min_replicas; --replicas) {
-    if (std::optional<Scenario> less = shrunk(scenario, replicas)) {
-      const auto [at, added] = place.emplace(less->workload.microbatches(), scenarios.size());
-      played[static_cast<std::size_t>(replicas - 1)] = at->second;
-      if (added) {
-        scenarios.push_back(std::move(*less));
+  for (const bool occurs : {true, false}) {
+    for (int replicas = all - 1; replicas >= plan.spec.recovery.min_replicas; --replicas) {
+      if (may_be_left(scenario, replicas) != occurs) {
+        continue;
+      }
+      if (std::optional<Scenario> less = shrunk(scenario, replicas)) {
+        const auto [at, added] = place.emplace(less->workload.microbatches(), scenarios.size());
+        played[static_cast<std::size_t>(replicas - 1)] = at->second;
+        if (added) {
+          scenarios.push_back(std::move(*less));
+        }
       }
     }
   }

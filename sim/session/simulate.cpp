@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -85,6 +87,25 @@ std::vector<ReportAssumption> assumptions_of(const Scenario& scenario) {
   return assumptions;
 }
 
+/// A campaign of some days beside the whole run: two totals that are of different work.
+std::vector<std::string> other_length(const Report& report) {
+  constexpr double kAlike = 0.1;
+  constexpr double kSecondsPerDay = 86400;
+  const std::optional<Seconds>& horizon = report.faults->study.plan.horizon;
+  if (!horizon || !report.run) {
+    return {};
+  }
+  const double days = horizon->value / kSecondsPerDay;
+  if (std::abs(days - report.run->days) <= kAlike * report.run->days) {
+    return {};
+  }
+  return {fmt::format(
+      "the campaign is of {:.4g} days (faults.days), the whole run without faults of {:.4g} "
+      "(training.tokens): their times and costs are not of the same work; without faults.days the "
+      "campaign is of the whole run",
+      days, report.run->days)};
+}
+
 /// What the reader chose and what the plays have shown, before what the step itself has to say.
 std::vector<std::string> notes_of(const Scenario& scenario, const Cluster& cluster,
                                   const Report& report, Seconds step) {
@@ -103,6 +124,7 @@ std::vector<std::string> notes_of(const Scenario& scenario, const Cluster& clust
   add(late_flaps(cluster, step));
   if (report.faults) {
     add(campaign_notes(*report.faults));
+    add(other_length(report));
   }
   add(report.notes);
   return notes;

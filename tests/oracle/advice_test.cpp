@@ -124,6 +124,46 @@ TEST(MemoryChanges, OfOneGpuPutTheOptimizerIntoTheHost) {
   EXPECT_TRUE(memory_changes(one.workload, one.cluster).empty());
 }
 
+// What a plan has without an effect (ZeRO of one replica, sequence parallelism of one tensor rank)
+// keeps no change from being tried: the same are found as without it.
+TEST(MemoryChanges, AreFoundBesideSettingsWithoutEffect) {
+  const auto texts = [](const Workload& workload, const ClusterSpec& cluster) {
+    std::vector<std::string> all;
+    for (const Change& change : memory_changes(workload, cluster)) {
+      all.push_back(change.text());
+    }
+    return all;
+  };
+  Scenario scenario = llama_70b("{tensor: 8, pipeline: 16}");
+  scenario.workload.training.sequence_length = 65536;
+  scenario.workload.training.global_batch = 128;
+  ASSERT_EQ(scenario.workload.parallelism.data, 1);
+  ASSERT_FALSE(measure_memory(scenario.workload, scenario.cluster).fits());
+  const std::vector<std::string> without = texts(scenario.workload, scenario.cluster);
+  ASSERT_FALSE(without.empty());
+  for (const int stage : {1, 2, 3}) {
+    scenario.workload.parallelism.zero = stage;
+    EXPECT_EQ(texts(scenario.workload, scenario.cluster), without) << stage;
+  }
+  Scenario one = testing::shipped("learn/10-memory-and-sharding.yaml");
+  const std::vector<std::string> alone = texts(one.workload, one.cluster);
+  one.workload.parallelism.sequence = true;
+  EXPECT_EQ(texts(one.workload, one.cluster), alone);
+}
+
+// Scores of attention that is not fused are what fills the GPUs here: a fused kernel alone does.
+TEST(MemoryChanges, FuseAttention) {
+  Scenario scenario = llama_70b("{tensor: 8, pipeline: 8, sequence: true, zero: 1}");
+  ASSERT_TRUE(measure_memory(scenario.workload, scenario.cluster).fits());
+  scenario.workload.training.attention = AttentionKind::Unfused;
+  ASSERT_FALSE(measure_memory(scenario.workload, scenario.cluster).fits());
+  std::vector<std::string> all;
+  for (const Change& change : memory_changes(scenario.workload, scenario.cluster)) {
+    all.push_back(change.text());
+  }
+  EXPECT_NE(std::find(all.begin(), all.end(), "training.attention=flash"), all.end());
+}
+
 // Where no single change fits, two or three together are found: 405 B on 1,024 GPUs.
 TEST(MemoryChanges, CombineWhereNoSingleOneFits) {
   const Scenario scenario = testing::shipped(

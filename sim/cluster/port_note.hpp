@@ -1,0 +1,14 @@
+// What a topology says of its switches beside what its fabric needs of them.
+#pragma once
+
+#include <string>
+
+#include "sim/cluster/topology_spec.hpp"
+
+namespace danlu {
+
+/// Where a tree of so many nodes needs more ports of its upper switches than the topology's
+/// switch_ports: a sentence; "" where it does not, or nothing says how many ports they have.
+std::string port_note(const TopologySpec& spec, int nodes);
+
+}  // namespace danlu

@@ -1,0 +1,226 @@
+// Launch scripts as bash runs them: each expectation is what `echo` prints in its place in bash 5.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "sim/import/import.hpp"
+#include "sim/import/shell.hpp"
+#include "tests/support/imports.hpp"
+
+namespace danlu {
+namespace {
+
+using testing::imported;
+using testing::imported_scenario;
+using testing::says;
+
+/// What `run.py --a $X` starts at the end of a script.
+std::string value_after(const std::string& script) {
+  const ShellScript read = read_shell(script + "\nrun.py --a $X --b 1 --c 2 --d 3", "x.sh");
+  std::string joined;
+  for (const ShellWord& word : read.command) {
+    if (word.text == "--b") {
+      return joined;
+    }
+    joined +=
+        word.text == "run.py" || word.text == "--a" ? "" : (word.known ? "" : "?") + word.text;
+  }
+  return joined;
+}
+
+TEST(Shell, ListsRunWhatTheirConditionsSay) {
+  EXPECT_EQ(value_after("X=1; A=0; [ \"$A\" = 1 ] && X=2"), "1");
+  EXPECT_EQ(value_after("X=1; A=1; [ \"$A\" = 1 ] && X=2"), "2");
+  EXPECT_EQ(value_after("X=1; A=0; [[ $A == 1 && -n $A ]] && X=2"), "1");
+  EXPECT_EQ(value_after("X=1; A=0; test $A = 1 && X=2"), "1");
+  EXPECT_EQ(value_after("X=1; A=0; (( A > 0 )) && X=2"), "1");
+  EXPECT_EQ(value_after("X=1; A=3; (( A > 0 && A != 2 )) && X=2"), "2");
+  EXPECT_EQ(value_after("A=0; [ $A = 1 ] && X=1 || X=2"), "2");
+  EXPECT_EQ(value_after("A=1; [ $A = 1 ] && X=1 || X=2"), "1");
+  EXPECT_EQ(value_after("X=1; A=1; ! [ $A = 1 ] && X=2"), "1");
+  EXPECT_EQ(value_after("X=1; false || X=2"), "2");
+  EXPECT_EQ(value_after("X=1; A=0\n[ $A = 1 ] &&\n  X=2"), "1");  // goes on behind the line's end
+  EXPECT_EQ(value_after("X=1; A=0; [ $A = 1 ] && { X=2; X=3; }"), "1");
+  EXPECT_EQ(value_after("X=1; A=1; [ $A = 1 ] && { X=2; X=3; }"), "3");
+  EXPECT_EQ(value_after("X=1; mkdir -p logs && X=2"), "2");
+  EXPECT_EQ(value_after("X=1; [ \"$HOST\" = a ] && X=2"), "?$X");  // the environment decides
+  EXPECT_EQ(value_after("X=1; grep -q a b && X=2"), "?$X");
+}
+
+TEST(Shell, SumsAreCarriedOut) {
+  EXPECT_EQ(value_after("X=24; (( X += 4 ))"), "28");
+  EXPECT_EQ(value_after("X=24; (( X++ )); let X*=2"), "50");
+  EXPECT_EQ(value_after("N=3; (( X = 2 * (N + 1) ))"), "8");
+  EXPECT_EQ(value_after("X=24; (( X += ${SLURM_NNODES} ))"), "?$X");
+  EXPECT_EQ(value_after("X=1; for ((i=0;i<3;i++)); do X=2; done"), "?$X");
+}
+
+TEST(Shell, FunctionsRunWhereTheyAreCalled) {
+  EXPECT_EQ(value_after("X=1; f() { X=2; }"), "1");
+  EXPECT_EQ(value_after("X=1; f() { X=2; }; f"), "2");
+  EXPECT_EQ(value_after("X=1; function f { local X=2; Y=3; }; f; X=$X$Y"), "13");
+  EXPECT_EQ(value_after("f() { X=$2; }; f a b"), "b");
+  EXPECT_EQ(value_after("f() { [ $# = 2 ] && return; X=9; }; X=1; f a b"), "1");
+  EXPECT_EQ(value_after("f() { f; X=2; }; X=1; f"), "2");  // however deep
+}
+
+TEST(Shell, SubshellsUnsetAndExitEndWhatTheyEnd) {
+  EXPECT_EQ(value_after("X=1; (X=2; export X)"), "1");
+  EXPECT_EQ(value_after("X=1; (exit 0; X=2); X=3"), "3");
+  EXPECT_EQ(value_after("X=1; unset X; X=${X:-2}"), "2");
+  EXPECT_EQ(value_after("X=1; for X in 1 2; do echo; done"), "?$X");
+  EXPECT_EQ(value_after("X=1; read -r X"), "?$X");
+}
+
+TEST(Shell, WordsOfArraysAndAlternatives) {
+  EXPECT_EQ(value_after("A=1; X=${A:+yes}"), "yes");
+  EXPECT_EQ(value_after("A=; X=n${A:+yes}"), "n");
+  EXPECT_EQ(value_after("A=(a b c); X=\"${A[@]:1:1}\""), "b");
+  EXPECT_EQ(value_after("A=(a b); Y=\"${A[@]} c\"; X=\"${Y}\""), "abc");  // words joined
+  EXPECT_EQ(value_after("A=(a b c); X=${A[2]}"), "c");
+  EXPECT_EQ(value_after("X=${NOBODY:+yes}"), "?${NOBODY:+yes}");
+}
+
+TEST(Shell, WhatIsLeftOutIsSaid) {
+  const auto notes = [](const std::string& script) {
+    std::string all;
+    for (const std::string& note : read_shell(script, "x.sh").notes) {
+      all += note + "\n";
+    }
+    return all;
+  };
+  EXPECT_EQ(notes("a.py --a 1 --b 2 --c 3 --d 4\nb.py --a 1 --b 2 --c 3 --d 4 --e 5"),
+            "the script starts more than one program: that of line 2 is taken, of the most flags; "
+            "left out: of line 1\n");
+  EXPECT_EQ(notes("f() {\n A=--x; }\na.py --a 1 --b 2 --c 3 --d 4"),
+            "nothing is seen to call these functions, so the flags in them are left out: f (line "
+            "1)\n");
+  EXPECT_EQ(notes("a.py --a 1 --b 2 --c 3 --d 4 2>&1 | tee log"), "");
+}
+
+constexpr const char* kSmall =
+    "torchrun --nnodes 2 --nproc-per-node 8 pretrain_gpt.py --num-layers 24 --hidden-size 2048 "
+    "--num-attention-heads 16 --seq-length 2048 --max-position-embeddings 2048 "
+    "--micro-batch-size 1 --global-batch-size 64 --vocab-size 51200 ";
+
+TEST(Import, WordsThatMayHoldFlagsAreToBeFilledIn) {
+  const Imported result = imported(
+      "megatron", std::string(kSmall) + "--bf16 $EXTRA_ARGS \"$@\" --swiglu ${MORE[@]} --lr $LR",
+      {.topology = "dgx-h100"});
+  EXPECT_TRUE(says(result,
+                   "the flags in them are left out: $EXTRA_ARGS (line 1), $@ (line 1), "
+                   "${MORE[@]} (line 1)"))
+      << result.scenario;
+  EXPECT_TRUE(says(result, "gated_mlp: true")) << result.scenario;
+  EXPECT_TRUE(says(result, "precision: bf16")) << result.scenario;
+}
+
+// --hierarchical-context-parallel-sizes 2 4: all-to-alls of 2 within rings of 4.
+TEST(Import, TwoLevelsOfContextParallelismAreBoth) {
+  const std::string flags = std::string(kSmall) + "--context-parallel-size 8 --bf16 ";
+  const Workload w = imported_scenario("megatron", flags +
+                                                       "--cp-comm-type a2a+p2p "
+                                                       "--hierarchical-context-parallel-sizes "
+                                                       "2 4")
+                         .workload;
+  EXPECT_EQ(w.parallelism.ulysses, 2);
+  EXPECT_EQ(w.parallelism.context, 4);
+  EXPECT_THROW(imported("megatron",
+                        flags + "--cp-comm-type a2a+p2p --hierarchical-context-parallel-sizes 2 2",
+                        {.topology = "dgx-h100"}),
+               InputError);
+  EXPECT_FALSE(
+      imported("megatron", flags + "--cp-comm-type a2a+p2p", {.topology = "dgx-h100"}).complete);
+}
+
+TEST(Import, EveryFlagIsALineOrListed) {
+  const Imported result = imported(
+      "megatron", std::string(kSmall) + "--bf16 --data-parallel-sharding-strategy optim_grads",
+      {.topology = "dgx-h100"});
+  EXPECT_TRUE(says(result, "--data-parallel-sharding-strategy, line 1")) << result.scenario;
+}
+
+// ---- torchtitan. 256 GPUs are 8 replicas of 4 stages x tensor 8: with local batches of 4 a step
+// of 512 sequences is 16 runs of the schedule with 4 microbatches: 16 (4 + 3) / (64 + 3) = 1.67.
+constexpr const char* kStages = R"toml([model]
+name = "llama3"
+flavor = "8B"
+[training]
+local_batch_size = 4
+global_batch_size = 512
+seq_len = 8192
+[parallelism]
+tensor_parallel_degree = 8
+pipeline_parallel_degree = 4
+pipeline_parallel_schedule = "1F1B"
+)toml";
+
+TEST(Import, AccumulationOverAPipelineIsTold) {
+  const Imported many = imported("torchtitan", kStages, {.topology = "dgx-h100", .gpus = 256});
+  EXPECT_TRUE(says(many,
+                   "torchtitan plays its schedule 16 times in a step, with 4 microbatches each, "
+                   "danlu once with all 64: by the closed form of its bubble a step takes 1.67 "
+                   "times as long"))
+      << many.scenario;
+  const Imported once =
+      imported("torchtitan", kStages, {.topology = "dgx-h100", .gpus = 256, .global_batch = 32});
+  EXPECT_FALSE(says(once, "accumulation")) << once.scenario;
+  // 512 sequences are not local batches of 4 on 3 replicas.
+  EXPECT_THROW(imported("torchtitan", kStages, {.topology = "dgx-h100", .gpus = 96}), InputError);
+}
+
+TEST(Import, DegreesOfTorchtitanMakeUpTheGpus) {
+  const std::string file =
+      "[model]\nname = \"llama3\"\nflavor = \"8B\"\n[parallelism]\ntensor_parallel_degree = 2\n";
+  const std::string degrees =
+      "data_parallel_shard_degree = 4\ndata_parallel_replicate_degree = 2\n";
+  const Scenario scenario = imported_scenario("torchtitan", file + degrees);
+  EXPECT_EQ(scenario.cluster.gpus, 16);  // 2 x 4 x 2
+  EXPECT_EQ(scenario.workload.parallelism.zero, 3);
+  EXPECT_EQ(scenario.workload.parallelism.sharding.ranks, 4);
+  const auto refused = [&](const std::string& more, int gpus) -> std::string {
+    try {
+      imported("torchtitan", file + more, {.topology = "dgx-h100", .gpus = gpus});
+    } catch (const InputError& error) {
+      return error.problems()[0].message + "; " + error.problems()[0].hint;
+    }
+    return "";
+  };
+  EXPECT_EQ(refused(degrees, 16), "");
+  EXPECT_EQ(refused(degrees, 64),
+            "2 replicated x 4 sharded are not the 32 replicas of 64 GPUs; torchtitan refuses such "
+            "a plan; it is one of --gpus 16");
+  EXPECT_EQ(refused("data_parallel_replicate_degree = 3\n", 64),
+            "3 do not divide the 32 replicas of 64 GPUs; torchtitan refuses such a plan; --gpus "
+            "says how many there are");
+}
+
+TEST(Import, NarrowGathersNeedTheirConverter) {
+  const Imported result = imported("torchtitan",
+                                   "[model]\nname = \"llama3\"\nflavor = \"8B\"\n[float8]\n"
+                                   "enable_fsdp_float8_all_gather = true\n",
+                                   {.topology = "dgx-h100", .gpus = 8});
+  EXPECT_TRUE(says(result,
+                   "model.converters does not name float8: "
+                   "float8.enable_fsdp_float8_all_gather, line 5"))
+      << result.scenario;
+}
+
+// ---- DeepSpeed: DeepSpeedEngine.get_data_types.
+TEST(Import, DeepSpeedAccumulatesBf16WithoutZeroInFp32) {
+  const auto gradients = [](const std::string& more) {
+    return imported(
+        "deepspeed", "{\"train_batch_size\": 256, " + more + "}",
+        {.topology = "dgx-h100", .gpus = 8, .model = "llama3-8b", .sequence_length = 8192});
+  };
+  const Imported plain = gradients(R"("bf16": {"enabled": true})");
+  EXPECT_TRUE(says(plain, "gradients: fp32")) << plain.scenario;
+  EXPECT_TRUE(says(plain, "BF16_Optimizer")) << plain.scenario;
+  EXPECT_TRUE(says(gradients(R"("fp16": {"enabled": true})"), "gradients: 16bit"));
+  EXPECT_TRUE(says(gradients(R"("bf16": {"enabled": true}, "zero_optimization": {"stage": 1})"),
+                   "gradients: 16bit"));
+  EXPECT_THROW(gradients(R"("bf16": {"enabled": true}, "fp16": {"enabled": true})"), InputError);
+}
+
+}  // namespace
+}  // namespace danlu

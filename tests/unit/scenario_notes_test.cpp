@@ -1,0 +1,104 @@
+// Settings that stand beside others which say something else: which counts, and the note of it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "sim/base/shell_word.hpp"
+#include "sim/cluster/port_note.hpp"
+#include "sim/scenario/load_scenario.hpp"
+#include "tests/support/support.hpp"
+
+namespace danlu {
+namespace {
+
+Scenario loaded(const std::string& cluster, std::vector<std::string> overrides = {}) {
+  return load_scenario_text(
+      "model: {layers: 4, hidden: 1024, heads: 8, vocab: 32000}\ncluster: {topology: dgx-h100, " +
+          cluster +
+          "}\nparallelism: {tensor: 1, pipeline: 1}\n"
+          "training: {global_batch: 4096, sequence_length: 2048}\n",
+      "x.yaml", testing::shipped_presets(std::move(overrides)));
+}
+bool notes(const Scenario& scenario, const std::string& note) {
+  return std::find(scenario.notes.begin(), scenario.notes.end(), note) != scenario.notes.end();
+}
+
+// What --set says wins for the fact, whichever of the two keys it names.
+TEST(ScenarioNotes, OfTwoPricesTheLastCounts) {
+  const Scenario gpu = loaded("gpus: 16, price: 5 USD/h", {"cluster.gpu.price=1 USD/h"});
+  EXPECT_EQ(gpu.cluster.gpu.dollars_per_hour, 1);
+  EXPECT_TRUE(notes(gpu, "'cluster.price' (5 USD/h) gives way to 'cluster.gpu.price' (1 USD/h)"));
+  const Scenario all = loaded("gpus: 16, gpu: {price: 5 USD/h}", {"cluster.price=1 USD/h"});
+  EXPECT_EQ(all.cluster.gpu.dollars_per_hour, 1);
+  EXPECT_TRUE(notes(all, "'cluster.gpu.price' (5 USD/h) gives way to 'cluster.price' (1 USD/h)"));
+  EXPECT_EQ(loaded("gpus: 16, price: 5 USD/h").cluster.gpu.dollars_per_hour, 5);
+}
+
+// A DGX H100 has 8 GPUs of 700 W in a node of 10.2 kW: 4 of them leave 10.2 - 2.8 = 7.4 kW.
+TEST(ScenarioNotes, FewerGpusOfANodeTakeLessPower) {
+  const double whole = loaded("gpus: 16").cluster.topology.node_power_watts;
+  const Scenario half = loaded("gpus: 16", {"cluster.node.gpus=4"});
+  EXPECT_NEAR(whole - half.cluster.topology.node_power_watts, 4 * 700, 1e-6);
+  EXPECT_TRUE(std::any_of(half.notes.begin(), half.notes.end(), [](const std::string& note) {
+    return note.find("has 8 GPUs of 700 W, these nodes have 4 of 700 W") != std::string::npos;
+  }));
+  EXPECT_EQ(loaded("gpus: 16", {"cluster.node.gpus=4", "cluster.node.power=9 kW"})
+                .cluster.topology.node_power_watts,
+            9000);
+}
+
+// Rail-optimised, 32 nodes below a leaf of 32 ports down and up: 512 nodes have 16 groups x 8 rails
+// = 128 leaves, each with a cable to each of 32 spines, which need 128 ports.
+TEST(ScenarioNotes, SpinesWithMorePortsThanASwitchHas) {
+  TopologySpec spec = loaded("gpus: 4096").cluster.topology;
+  ASSERT_EQ(spec.nodes_per_leaf, 32);
+  EXPECT_EQ(port_note(spec, 512), "");  // nothing says how many they have
+  spec.switch_ports = 128;
+  EXPECT_EQ(port_note(spec, 512), "");
+  spec.switch_ports = 64;
+  EXPECT_NE(port_note(spec, 512).find("spines of 128 ports are taken"), std::string::npos)
+      << port_note(spec, 512);
+  EXPECT_EQ(port_note(spec, 32), "");  // 8 leaves x 32 cables fill 4 spines of 64
+  const Scenario scenario = loaded("gpus: 1024, fabric: {switch_ports: 16}");
+  EXPECT_TRUE(notes(scenario, port_note(scenario.cluster.topology, 128)));
+}
+
+// Transformers' code of DeepSeek-V3 has no layer for multi-token prediction; the file counts one.
+TEST(ScenarioNotes, LayersForPredictionThatAreLeftOut) {
+  const testing::Folder folder;
+  folder.write("config.json",
+               R"({"model_type": "deepseek_v3", "num_hidden_layers": 4, "hidden_size": 1024,
+                   "num_attention_heads": 8, "q_lora_rank": 256, "intermediate_size": 4096,
+                   "vocab_size": 32000, "n_routed_experts": 8, "num_experts_per_tok": 2,
+                   "moe_intermediate_size": 512, "num_nextn_predict_layers": 1})");
+  const auto load = [&](const std::string& more) {
+    return load_scenario(folder.write("a.yaml", "model: {huggingface: config.json" + more +
+                                                    "}\ncluster: {topology: dgx-h100, gpus: 1}\n"
+                                                    "training: {global_batch: 1, "
+                                                    "sequence_length: 512}\n"),
+                         testing::shipped_presets());
+  };
+  const auto tells = [](const Scenario& scenario) {
+    return std::any_of(scenario.notes.begin(), scenario.notes.end(), [](const std::string& note) {
+      return note.starts_with("num_nextn_predict_layers 1 of") &&
+             note.ends_with("set model.prediction_layers=1 to train with it");
+    });
+  };
+  EXPECT_TRUE(tells(load("")));
+  const Scenario with = load(", prediction_layers: 1");
+  EXPECT_FALSE(tells(with));
+  EXPECT_EQ(with.workload.model.prediction_layers, 1);
+}
+
+TEST(ShellWord, IsQuotedWhereAShellWouldPartIt) {
+  EXPECT_EQ(shell_word("scenarios/a-b_1.yaml"), "scenarios/a-b_1.yaml");
+  EXPECT_EQ(shell_word("a b.yaml"), "'a b.yaml'");
+  EXPECT_EQ(shell_word("it's"), "'it'\\''s'");
+  EXPECT_EQ(shell_word("$HOME"), "'$HOME'");
+  EXPECT_EQ(shell_word(""), "''");
+}
+
+}  // namespace
+}  // namespace danlu
