@@ -101,8 +101,10 @@ add_test(NAME also_good COMMAND ${CMAKE_COMMAND} -E true)
 add_test(NAME skipped COMMAND bash -c "exit 77")
 set_tests_properties(skipped PROPERTIES SKIP_RETURN_CODE 77)
 add_test(NAME bad COMMAND ${CMAKE_COMMAND} -E false)
-add_test(NAME long COMMAND ${CMAKE_COMMAND} -E false)
-set_tests_properties(long PROPERTIES LABELS slow)
+add_test(NAME slow COMMAND ${CMAKE_COMMAND} -E false)
+set_tests_properties(slow PROPERTIES LABELS slow)
+add_test(NAME long COMMAND ${CMAKE_COMMAND} -E true)
+set_tests_properties(long PROPERTIES LABELS long)
 CMAKE
   cat >"$work/repo/src/danlu" <<'PROGRAM'
 #!/usr/bin/env bash
@@ -324,7 +326,7 @@ check 'at once: all ran' same "$(cat "$work"/out.? | grep -c '^args:1')" 4
 check 'at once: built once' same "$(grep -c '' "$work/bin dir/builds")" 1
 check 'at once: configured once' same "$(grep -c -- --preset "$work/cmake.calls")" 1
 
-# ./test: ctest's status, the last line, its arguments; and .ci/run the same.
+# ./test: ctest's status, the last line, its arguments; and .ci/run the same with what takes long.
 try "$work/repo/test"
 check 'test: fails' same "$status" 8
 check 'test: last line' same "$(tail -n 1 "$work/out")" '2 passed, 1 failed'
@@ -335,7 +337,9 @@ check 'test -R good: last line' same "$(tail -n 1 "$work/out")" '2 passed, 0 fai
 check 'test -R good: build is quiet' silent err
 try "$work/repo/.ci/run"
 check '.ci/run: status' same "$status" 8
-check '.ci/run: last line' same "$(tail -n 1 "$work/out")" '2 passed, 1 failed'
+check '.ci/run: last line' same "$(tail -n 1 "$work/out")" '3 passed, 1 failed'
+try "$work/repo/test" --long -R long
+check 'test --long: last line' same "$(tail -n 1 "$work/out")" '1 passed, 0 failed'
 try "$work/repo/test" -R no_such_test
 check 'test, none found: fails' differ "$status" 0
 
