@@ -367,7 +367,8 @@ expect_has 'and where its cost is told' 'hint: the job ends there; the faults se
 call run scenarios/broken/flapping-nic.yaml --set degraded.flaps.0.for='11 min' \
   --set communication.timeout='12 min'
 expect 'a longer time-out lets it go on' 0 "$code"
-call run scenarios/gpt3-175b-a100.yaml --set degraded.jitter.spread=0.05
+call run scenarios/gpt3-175b-a100.yaml --set degraded.jitter.spread=0.05 --set cluster.gpus=16384 \
+  --set parallelism.data=256 --set training.global_batch=24576
 expect 'too many GPUs that jitter exit 1' 1 "$code"
 expect_has 'and say what to do' 'hint: degraded.jitter.gpus' "$err"
 call run --json scenarios/learn/04-data-parallel-and-overlap.yaml --set degraded.jitter.spread=0.1 \
