@@ -343,16 +343,15 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
     const Segment& segment = played.program.segments[i];
     const std::size_t at = i - task.slice.first;
     const std::optional<Action>& action = segment.beside ? task.beside : task.action;
-    const ComputeTime compute =
-        segment.is_compute ? compute_in_run(graph_, task.slice, at, times) : ComputeTime{};
     visit({{origin + times.start[at], origin + times.finish[at]},
            segment.name,
            name_of(action->kind),
            action,
-           segment.is_compute ? &compute : nullptr,
+           segment.is_compute ? &played.compute[i] : nullptr,
            played.communications[i],
            true,
-           times.longer[at]});
+           times.longer[at],
+           times.stretch.empty() ? 1 : times.stretch[at]});
   }
 }
 

@@ -23,10 +23,11 @@ struct Activity {
   std::string_view name;
   std::string_view pass;                           // "forward" or "backward" inside a run, else ""
   std::optional<Action> action;                    // Task::action, or of a pair the one it is of
-  const ComputeTime* compute = nullptr;            // of compute
+  const ComputeTime* compute = nullptr;            // of compute; of a run as planned
   std::optional<CommunicationId> communication{};  // of communication
   bool is_first = true;                            // of communication: the first of its parts
   Seconds contention{};                            // of compute: longer for what ran beside it
+  double stretch = 1;  // of compute in a run: so many times as long, by jitter
 };
 
 /// What segment `at` of a slice computes, by purpose, in a run that took such times; but for what

@@ -72,7 +72,7 @@ class PathWalker {
     std::vector<Activity> communications;
     reader_.expand(task, [&](const Activity& activity) {
       if (activity.compute != nullptr) {
-        path_.compute += *activity.compute;
+        path_.compute += slowed(*activity.compute, activity.stretch);
         path_.compute[ComputePart::Contention] += activity.contention;
         compute.push_back(activity.interval);
       } else {
