@@ -29,7 +29,7 @@ check 'A800 as shipped' within "$(loss a100 a800)" 5.9 6.6
 check 'H800 as shipped' within "$(loss h100 h800)" 22 24.5
 
 # The same remedy for both: collectives beside products in four pieces, gradients beside backward.
-# Pieces of 14 MB go in LL128 on the A100 and the H100 and fill no pipeline, in Simple on the others.
+# Pieces of 14 MB go in LL128 on A100 and H100 and fill no pipeline, in Simple on the others.
 hidden='parallelism.overlap={tensor: full, chunks: 4, data: true}'
 check 'A800, both overlapped' within "$(loss a100 a800 --set "$hidden")" 2.0 2.5
 check 'H800, both overlapped' within "$(loss h100 h800 --set "$hidden")" 12 15
