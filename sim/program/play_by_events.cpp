@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <functional>
-#include <map>
 #include <queue>
 #include <tuple>
 #include <utility>
 
 #include "sim/base/error.hpp"
 #include "sim/program/least_pass.hpp"
+#include "sim/program/slice_waits.hpp"
 
 namespace danlu {
 namespace {
@@ -123,22 +123,12 @@ class EventPlayer {
     }
   }
 
-  /// A segment waits for what it says, and for the one before it in its stream.
   void link() {
-    std::map<GroupSort, std::size_t> last_of_stream;
-    const auto wait = [&](std::size_t before, std::size_t i) {
-      after_[before].push_back(i);
-      ++waiting_for_[i];
-    };
+    const Lists<SliceSegmentId, SliceSegmentId> waits = waits_of(program_, first_, first_ + count_);
     for (std::size_t i = 0; i < count_; ++i) {
-      for (const std::size_t before : segment(i).after) {
-        if (before >= first_) {
-          wait(before - first_, i);
-        }
-      }
-      const auto [previous, is_first] = last_of_stream.try_emplace(segment(i).stream(), i);
-      if (!is_first) {
-        wait(std::exchange(previous->second, i), i);
+      for (const SliceSegmentId before : waits.of(make_id<SliceSegmentId>(i))) {
+        after_[index(before)].push_back(i);
+        ++waiting_for_[i];
       }
     }
   }

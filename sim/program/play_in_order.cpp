@@ -1,40 +1,13 @@
 #include "sim/program/play_in_order.hpp"
 
 #include <algorithm>
-#include <cstdint>
-#include <map>
+#include <span>
 #include <utility>
 
-#include "sim/base/lists.hpp"
+#include "sim/program/slice_waits.hpp"
 
 namespace danlu {
 namespace {
-
-enum class SliceSegmentId : std::int32_t {};
-
-/// By segment of a slice those that it waits for: what it says, and the one before it in its
-/// stream.
-Lists<SliceSegmentId, SliceSegmentId> waits_of(const Program& program, std::size_t first,
-                                               std::size_t last) {
-  Lists<SliceSegmentId, SliceSegmentId> waits;
-  std::map<GroupSort, std::size_t> last_of_stream;
-  std::vector<SliceSegmentId> before;
-  for (std::size_t i = first; i < last; ++i) {
-    const Segment& segment = program.segments[i];
-    before.clear();
-    for (const std::size_t earlier : segment.after) {
-      if (earlier >= first) {
-        before.push_back(make_id<SliceSegmentId>(earlier - first));
-      }
-    }
-    const auto [previous, is_first] = last_of_stream.try_emplace(segment.stream(), i);
-    if (!is_first) {
-      before.push_back(make_id<SliceSegmentId>(std::exchange(previous->second, i) - first));
-    }
-    waits.add(before);
-  }
-  return waits;
-}
 
 /// The slice as far as it is known. One class, since each segment goes on from the times of those
 /// before it.

@@ -62,12 +62,17 @@ std::vector<std::string> ways_out(const Scenario& scenario, const StepSize& size
   return ways;
 }
 
-void allow_size(const Scenario& scenario, const StepSize& size, const SessionOptions& options) {
-  Effort effort = effort_of(fmt::format("{}: this step has about {:.2g} tasks and parts of tasks",
-                                        scenario.name, size.parts()),
-                            size.parts(), ways_out(scenario, size));
+void allow_step(std::string what, const StepSize& size, std::vector<std::string> ways_out,
+                const SessionOptions& options) {
+  Effort effort = effort_of(std::move(what), size.parts(), std::move(ways_out));
   effort.time = kTimeOfTask * size.effort();
   allow_tasks(effort, options);
+}
+
+void allow_size(const Scenario& scenario, const StepSize& size, const SessionOptions& options) {
+  allow_step(fmt::format("{}: this step has about {:.2g} tasks and parts of tasks", scenario.name,
+                         size.parts()),
+             size, ways_out(scenario, size), options);
 }
 
 /// Jittering GPUs are all unlike, so that a large cluster of them has too much to play.
@@ -80,15 +85,13 @@ void allow_jitter(const Scenario& scenario, const Cluster& cluster, const Sessio
   calm.spec.degraded.jitter = {};
   const StepSize size =
       size_with_jitter(plan_step(scenario.workload, calm), scenario.workload, jitter);
-  Effort effort =
-      effort_of(fmt::format("{}: no two GPUs that jitter are alike, so this step has {:.2g} tasks "
-                            "and {:.2g} stretches of kernels and exchanges within them",
-                            scenario.name, size.tasks, size.drawn),
-                size.parts(),
-                {"degraded.jitter.gpus lets only some of them jitter, for example 0-63",
-                 "fewer microbatches (training.global_batch) make less to play"});
-  effort.time = kTimeOfTask * size.effort();
-  allow_tasks(effort, options);
+  allow_step(fmt::format("{}: no two GPUs that jitter are alike, so this step has {:.2g} tasks "
+                         "and {:.2g} stretches of kernels and exchanges within them",
+                         scenario.name, size.tasks, size.drawn),
+             size,
+             {"degraded.jitter.gpus lets only some of them jitter, for example 0-63",
+              "fewer microbatches (training.global_batch) make less to play"},
+             options);
 }
 
 void allow_messages(const Scenario& scenario, const Cluster& cluster,
