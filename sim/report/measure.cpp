@@ -346,8 +346,10 @@ class Measurer {
           step.breakdown[part] += times * share * slice->exposed_along[axis];
         }
       }
-      step.breakdown[part] += share * counted.of(intersect(idle, there));
-      idle = subtract(idle, there);
+      if (!there.empty()) {
+        step.breakdown[part] += share * counted.of(intersect(idle, there));
+        idle = subtract(idle, there);
+      }
     }
     for (const auto& [whole, slice, times] : ranks.work) {
       step.breakdown[TimePart::Host] +=

@@ -20,21 +20,23 @@ SliceMeasure SliceMeasurer::measure(TaskId run, const SegmentTimes& times) {
   const Task& task = graph_.tasks[run];
   sort_out(task.slice, times);
   sums_.clear();
+  now_ = {};
   SliceMeasure measured;
   add_compute(task.slice, times, measured.compute_time);
   Sets sets;
-  Seconds now;
   for (Seconds next = next_moment(); next != kNever; next = next_moment()) {
-    if (next > now) {
-      add_piece({now, next}, measured, sets);
-      now = next;
+    if (next > now_.time) {
+      add_piece({now_.time, next}, measured, sets);
+      now_.time = next;
     }
     for (Stream& stream : streams_) {
-      go_on(stream, now);
+      while (stream.moment <= now_.time) {
+        stream.goes_on ? end(stream) : begin(stream);
+      }
     }
   }
-  if (times.total > now) {
-    extend(sets.idle, {now, times.total});
+  if (times.total > now_.time) {
+    extend(sets.idle, {now_.time, times.total});
   }
   measured.compute = Coverage(sets.compute);
   measured.exchanging = Coverage(sets.exchanging);
@@ -52,121 +54,129 @@ SliceMeasure SliceMeasurer::measure(TaskId run, const SegmentTimes& times) {
 
 /// The segments by stream.
 void SliceMeasurer::sort_out(const ProgramSlice& slice, const SegmentTimes& times) {
-  const PlayedProgram& played = graph_.programs[slice.program];
+  const Known& known = known_of(slice.program);
+  streams_.resize(std::max(streams_.size(), known.streams.size()));
   for (Stream& stream : streams_) {
     stream.stretches.clear();
     stream.next = 0;
     stream.goes_on = false;
+    stream.moment = kNever;
   }
   for (std::size_t i = slice.first; i < slice.last; ++i) {
-    const Segment& segment = played.program.segments[i];
-    const GroupSort groups = segment.stream();
-    auto stream = std::find_if(streams_.begin(), streams_.end(),
-                               [&](const Stream& one) { return one.groups == groups; });
-    if (stream == streams_.end()) {
-      stream = streams_.insert(streams_.end(), {.groups = groups, .computes = segment.is_compute});
-    }
-    Stretch stretch{.whole = {times.start[i - slice.first], times.finish[i - slice.first]}};
-    if (const auto& sort = played.communications[i]) {
-      stretch.sort = *sort;
-      stretch.axis = graph_.communications[*sort].axis;
-    }
-    stream->stretches.push_back(stretch);
+    const std::size_t at = i - slice.first;
+    Stream& stream = streams_[known.stream[i]];
+    stream.computes = known.compute[i].has_value();
+    stream.moment = std::min(stream.moment, times.start[at]);
+    stream.stretches.push_back({{times.start[at], times.finish[at]}, known.sort[i], known.axis[i]});
   }
 }
 
 /// Segments that compute the same as one: what they take is linear in their stretch.
 void SliceMeasurer::add_compute(const ProgramSlice& slice, const SegmentTimes& times,
                                 ComputeTime& sum) {
-  const Alike& alike = alike_in(slice.program);
+  const Known& known = known_of(slice.program);
   const std::vector<ComputeTime>& planned = graph_.programs[slice.program].compute;
-  counts_.assign(alike.first.size(), {});
+  counts_.assign(known.computes.size(), {});
   for (std::size_t i = slice.first; i < slice.last; ++i) {
     const std::size_t at = i - slice.first;
-    Count& count = counts_[alike.number[i]];
-    count.segments += 1;
-    count.stretch += times.stretch.empty() ? 1 : times.stretch[at];
-    sum[ComputePart::Contention] += times.longer[at];
+    if (known.compute[i]) {
+      Count& count = counts_[*known.compute[i]];
+      count.segments += 1;
+      count.stretch += times.stretch.empty() ? 1 : times.stretch[at];
+      sum[ComputePart::Contention] += times.longer[at];
+    }
   }
   for (std::size_t i = 0; i < counts_.size(); ++i) {
     const auto& [segments, stretch] = counts_[i];
     if (segments > 0) {
-      const ComputeTime& one = planned[alike.first[i]];
+      const ComputeTime& one = planned[known.computes[i]];
       sum.add(times.stretch.empty() ? one : slowed(one, stretch / segments), segments);
     }
   }
 }
 
-const SliceMeasurer::Alike& SliceMeasurer::alike_in(PlayedProgramId program) {
-  Alike& alike = alike_[program];
-  const std::vector<ComputeTime>& compute = graph_.programs[program].compute;
-  if (alike.number.empty()) {
-    for (std::size_t i = 0; i < compute.size(); ++i) {
-      const auto known = std::find_if(alike.first.begin(), alike.first.end(),
-                                      [&](std::size_t one) { return compute[one] == compute[i]; });
-      alike.number.push_back(static_cast<std::size_t>(known - alike.first.begin()));
-      if (known == alike.first.end()) {
-        alike.first.push_back(i);
+const SliceMeasurer::Known& SliceMeasurer::known_of(PlayedProgramId id) {
+  Known& known = known_[id];
+  if (!known.stream.empty()) {
+    return known;
+  }
+  const PlayedProgram& played = graph_.programs[id];
+  for (std::size_t i = 0; i < played.program.segments.size(); ++i) {
+    const Segment& segment = played.program.segments[i];
+    const auto stream = std::find(known.streams.begin(), known.streams.end(), segment.stream());
+    known.stream.push_back(static_cast<std::size_t>(stream - known.streams.begin()));
+    if (stream == known.streams.end()) {
+      known.streams.push_back(segment.stream());
+    }
+    const std::optional<CommunicationId>& sort = played.communications[i];
+    known.sort.push_back(sort.value_or(CommunicationId{}));
+    known.axis.push_back(sort ? graph_.communications[*sort].axis : Axis{});
+    known.compute.emplace_back();
+    if (segment.is_compute) {
+      const auto same =
+          std::find_if(known.computes.begin(), known.computes.end(),
+                       [&](std::size_t one) { return played.compute[one] == played.compute[i]; });
+      known.compute.back() = static_cast<std::size_t>(same - known.computes.begin());
+      if (same == known.computes.end()) {
+        known.computes.push_back(i);
       }
     }
   }
-  return alike;
+  return known;
 }
 
 /// When the first of the streams begins or ends a stretch; never: all have ended.
 Seconds SliceMeasurer::next_moment() const {
   Seconds next = kNever;
   for (const Stream& stream : streams_) {
-    if (stream.next < stream.stretches.size()) {
-      const Interval& whole = stream.stretches[stream.next].whole;
-      next = std::min(next, stream.goes_on ? whole.finish : whole.start);
-    }
+    next = std::min(next, stream.moment);
   }
   return next;
 }
 
-/// Begins and ends what does by now.
-void SliceMeasurer::go_on(Stream& stream, Seconds now) {
-  for (; stream.next < stream.stretches.size(); ++stream.next) {
-    const Stretch& stretch = stream.stretches[stream.next];
-    if (!stream.goes_on && stretch.whole.start <= now) {
-      stream.goes_on = true;
-      stream.exposed = {};
-    }
-    if (!stream.goes_on || stretch.whole.finish > now) {
-      return;
-    }
-    stream.goes_on = false;
-    if (!stream.computes) {
-      auto sum = std::find_if(sums_.begin(), sums_.end(),
-                              [&](const auto& one) { return one.first == stretch.sort; });
-      if (sum == sums_.end()) {
-        sum = sums_.insert(sums_.end(), {stretch.sort, {}});
-      }
-      sum->second.add({1, stretch.whole.finish - stretch.whole.start, stream.exposed});
-    }
+void SliceMeasurer::begin(Stream& stream) {
+  const Stretch& stretch = stream.stretches[stream.next];
+  stream.goes_on = true;
+  stream.moment = stretch.whole.finish;
+  stream.computed = now_.computed;
+  if (stream.computes) {
+    ++now_.computing;
+  } else {
+    ++now_.along[stretch.axis];
+    ++now_.exchanging;
   }
+}
+
+void SliceMeasurer::end(Stream& stream) {
+  const Stretch& stretch = stream.stretches[stream.next++];
+  stream.goes_on = false;
+  stream.moment =
+      stream.next < stream.stretches.size() ? stream.stretches[stream.next].whole.start : kNever;
+  if (stream.computes) {
+    --now_.computing;
+    return;
+  }
+  --now_.along[stretch.axis];
+  --now_.exchanging;
+  auto sum = std::find_if(sums_.begin(), sums_.end(),
+                          [&](const auto& one) { return one.first == stretch.sort; });
+  if (sum == sums_.end()) {
+    sum = sums_.insert(sums_.end(), {stretch.sort, {}});
+  }
+  const Seconds time = stretch.whole.finish - stretch.whole.start;
+  const Seconds hidden = now_.computed - stream.computed;
+  sum->second.add({1, time, std::max(Seconds{}, time - hidden)});
 }
 
 /// From one moment to the next.
 void SliceMeasurer::add_piece(Interval piece, SliceMeasure& measured, Sets& sets) {
   const Seconds length = piece.finish - piece.start;
-  const bool computes = std::any_of(streams_.begin(), streams_.end(), [](const Stream& stream) {
-    return stream.goes_on && stream.computes;
-  });
-  IdArray<Axis, bool, kAxes> is_along{};
-  bool exchanges = false;
-  for (Stream& stream : streams_) {
-    if (stream.goes_on && !stream.computes) {
-      stream.exposed += computes ? Seconds{} : length;
-      is_along[stream.stretches[stream.next].axis] = true;
-      exchanges = true;
-    }
-  }
+  const bool computes = now_.computing > 0;
   if (computes) {
+    now_.computed += length;
     extend(sets.compute, piece);
   }
-  if (!exchanges) {
+  if (now_.exchanging == 0) {
     if (!computes) {
       extend(sets.idle, piece);
     }
@@ -178,10 +188,13 @@ void SliceMeasurer::add_piece(Interval piece, SliceMeasure& measured, Sets& sets
   }
   bool is_first = true;
   for (const auto& [axis, part] : kExposedParts) {
-    if (is_along[axis]) {
+    if (now_.along[axis] > 0) {
       measured.exchanging_along[axis] += length;
-      measured.hidden_along[axis] += computes ? length : Seconds{};
-      measured.exposed_along[axis] += !computes && is_first ? length : Seconds{};
+      if (computes) {
+        measured.hidden_along[axis] += length;
+      } else if (is_first) {
+        measured.exposed_along[axis] += length;
+      }
       is_first = false;
     }
   }

@@ -2,6 +2,7 @@
 // that are copies of it.
 #pragma once
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -34,11 +35,11 @@ struct SliceMeasure {
 };
 
 /// Goes through a slice once, from each moment at which one of its streams begins or ends something
-/// to the next. One class, since it keeps its room from slice to slice, and of each program which
-/// segments compute the same.
+/// to the next. One class, since it keeps its room from slice to slice, and what it knows of each
+/// program.
 class SliceMeasurer {
  public:
-  explicit SliceMeasurer(const TaskGraph& graph) : graph_(graph), alike_(graph.programs.size()) {}
+  explicit SliceMeasurer(const TaskGraph& graph) : graph_(graph), known_(graph.programs.size()) {}
 
   /// Of a run with such inner times (ActivityReader::times_of), from its origin on.
   SliceMeasure measure(TaskId run, const SegmentTimes& times);
@@ -52,20 +53,32 @@ class SliceMeasurer {
   };
   /// Stretches one after the other.
   struct Stream {
-    GroupSort groups;
     bool computes = false;
     std::vector<Stretch> stretches{};
     std::size_t next = 0;
     bool goes_on = false;  // the next one has begun
-    Seconds exposed{};     // of which nothing computed beside so long
+    Seconds moment{};      // when it begins, or ends if it goes on
+    Seconds computed{};    // State::computed when it began
+  };
+  /// Of the moment that has been reached.
+  struct State {
+    Seconds time{};
+    Seconds computed{};  // time before it in which something computed
+    int computing = 0, exchanging = 0;
+    IdArray<Axis, int, kAxes> along{};
   };
   struct Sets {
     Intervals compute, exchanging, hidden, idle;
   };
-  /// Segments that compute the same have a number; by number the first of them.
-  struct Alike {
-    std::vector<std::size_t> number;  // by segment of the program
-    std::vector<std::size_t> first;
+  /// By segment of a program: its stream, what it is if an exchange, and if compute the number of
+  /// those that compute the same; and of these the first, by number.
+  struct Known {
+    std::vector<std::size_t> stream;
+    std::vector<CommunicationId> sort;
+    std::vector<Axis> axis;
+    std::vector<std::optional<std::size_t>> compute;
+    std::vector<std::size_t> computes;
+    std::vector<GroupSort> streams;
   };
   struct Count {
     double segments = 0, stretch = 0;  // sums
@@ -73,15 +86,17 @@ class SliceMeasurer {
 
   void sort_out(const ProgramSlice& slice, const SegmentTimes& times);
   void add_compute(const ProgramSlice& slice, const SegmentTimes& times, ComputeTime& sum);
-  const Alike& alike_in(PlayedProgramId program);
+  const Known& known_of(PlayedProgramId program);
   Seconds next_moment() const;
-  void go_on(Stream& stream, Seconds now);
+  void begin(Stream& stream);
+  void end(Stream& stream);
   void add_piece(Interval piece, SliceMeasure& measured, Sets& sets);
 
   const TaskGraph& graph_;
-  IdVector<PlayedProgramId, Alike> alike_;
+  IdVector<PlayedProgramId, Known> known_;
   std::vector<Stream> streams_;
-  std::vector<Count> counts_;  // by Alike::number
+  State now_;
+  std::vector<Count> counts_;  // by number of Known::computes
   std::vector<std::pair<CommunicationId, SortSum>> sums_;
 };
 

@@ -29,9 +29,17 @@ std::uint32_t draws_of(const TaskGraph& graph, const Task& task) {
                     [](const Segment& segment) { return segment.is_compute; }));
 }
 
+bool any_jitters(const StepPlan& plan) {
+  return std::any_of(plan.fold.rank_classes.begin(), plan.fold.rank_classes.end(),
+                     [](const RankClass& ranks) { return ranks.jitters; });
+}
+
 }  // namespace
 
 void number_draws(StepPlan& plan) {
+  if (!any_jitters(plan)) {
+    return;
+  }
   IdVector<RankClassId, std::uint32_t> drawn(plan.fold.rank_classes.size());
   for (const TaskId id : plan.graph.tasks.ids()) {
     Task& task = plan.graph.tasks[id];
@@ -54,8 +62,7 @@ void draw_step(StepPlan& plan, const DegradedSpec& degraded, int draw) {
     }
   }
   plan.graph.jitter.clear();
-  if (std::any_of(classes.begin(), classes.end(),
-                  [](const RankClass& ranks) { return ranks.jitters; })) {
+  if (any_jitters(plan)) {
     for (const RankClass& ranks : classes) {
       plan.graph.jitter.push_back(
           ranks.jitters ? std::optional(JitterFactors(degraded.jitter, draw, ranks.representative))

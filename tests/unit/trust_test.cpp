@@ -150,7 +150,9 @@ TEST(Trust, OfMemoryIsOfPublishedPeaks) {
   EXPECT_TRUE(fits_within_error_only(same, Bytes{72 * kGiB}, card));
   EXPECT_FALSE(fits_within_error_only(same, Bytes{81 * kGiB}, card));  // does not fit anyway
 
-  plan.parallelism.zero = 3;
+  plan.parallelism.zero = 3;  // over one replica: nothing is shared out
+  EXPECT_EQ(memory_trust_in(plan, 8, runs).likeness, PeakLikeness::SameKind);
+  plan.parallelism.data = 2;
   const MemoryTrust framework = memory_trust_in(plan, 8, runs);
   EXPECT_EQ(framework.likeness, PeakLikeness::SameFramework);
   EXPECT_EQ(framework.peaks, 17);
