@@ -159,6 +159,16 @@ Bytes outside_allocator(const Workload& w) {
   return kContext + communicators * kCommunicator;
 }
 
+/// Bytes of a gradient as it is summed over microbatches. FSDP that sums over ranks once a step
+/// keeps it in the width in which it will travel: to_accumulated_grad_if_needed of PyTorch's
+/// distributed/fsdp/_fully_shard/_fsdp_param.py.
+double accumulated_bytes(const Workload& w) {
+  const bool waits =
+      w.parallelism.zero >= 2 && w.parallelism.sharding.reduce == Reduce::OncePerStep;
+  const double own = gradient_bytes(w.training);
+  return waits ? std::max<double>(own, w.parallelism.sharding.reduce_bytes) : own;
+}
+
 }  // namespace
 
 std::vector<HeldBlock> blocks_of(const Workload& w, const ModelBlocks& model, int stage) {
@@ -314,18 +324,6 @@ std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& m
   }
   return held;
 }
-
-/// Bytes of a gradient as it is summed over microbatches. FSDP that sums over ranks once a step keeps
-/// it in the width in which it will travel: to_accumulated_grad_if_needed of PyTorch's
-/// distributed/fsdp/_fully_shard/_fsdp_param.py.
-double accumulated_bytes(const Workload& w) {
-  const bool waits =
-      w.parallelism.zero >= 2 && w.parallelism.sharding.reduce == Reduce::OncePerStep;
-  const double own = gradient_bytes(w.training);
-  return waits ? std::max<double>(own, w.parallelism.sharding.reduce_bytes) : own;
-}
-
-}  // namespace
 
 Bytes MemoryUse::reserved() const {
   // The median over publishers of logs that print both (tests/validation/allocator.csv).
