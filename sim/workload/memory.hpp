@@ -26,8 +26,8 @@
 // activations, of the widest operator of a layer: of what it takes and what it makes, which
 // autograd has at once.
 //
-// MemoryUse::reserved() is what an allocator has taken from the card for its tensors, ::outside what
-// the card holds beside. Neither is in peak(): training.memory_reserve is for both, and for the
+// MemoryUse::reserved() is what an allocator has taken from the card for that, ::outside what the
+// card holds beside. Neither is in peak(): training.memory_reserve is for both, and for the
 // workspaces of libraries, which are not counted, for want of a source that says how much.
 #pragma once
 

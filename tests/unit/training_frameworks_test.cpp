@@ -50,7 +50,8 @@ TEST(TrainingTitan, SomeLayersWhole) {
   EXPECT_EQ(w.parallelism.sharding.reduce, Reduce::OncePerStep);
 }
 
-// Nothing hides behind what DTensors exchange; gradients wait for the step's end where a row says so.
+// Nothing hides behind what DTensors exchange; gradients wait for the step's end where a row says
+// so.
 TEST(TrainingKempnerForge, HasItsWays) {
   const Workload w = workload_of({{"framework", "KempnerForge"},
                                   {"gpus", "8"},
