@@ -49,9 +49,11 @@ std::array<double, 2> RandomStreams::uniforms(std::uint64_t stream, std::uint32_
   return {unit(words[0], words[1]), unit(words[2], words[3])};
 }
 
-double RandomStreams::normal(std::uint64_t stream, std::uint32_t n) const {
-  const auto [u, v] = uniforms(stream, n);  // Box and Muller
-  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
+std::array<double, 2> RandomStreams::normals(std::uint64_t stream, std::uint32_t n) const {
+  const auto [u, v] = uniforms(stream, n);
+  const double radius = std::sqrt(-2 * std::log(u));
+  const double angle = 2 * std::numbers::pi * v;
+  return {radius * std::cos(angle), radius * std::sin(angle)};
 }
 
 }  // namespace danlu

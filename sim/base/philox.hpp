@@ -15,20 +15,23 @@
 namespace danlu {
 
 /// One block of Philox4x32-10.
-inline std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> x,
+inline std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
                                            std::array<std::uint32_t, 2> key) {
   constexpr int kRounds = 10;
+  auto [a, b, c, d] = counter;
+  auto [even, odd] = key;
+#pragma GCC unroll 10
   for (int round = 0; round < kRounds; ++round) {
-    const std::uint64_t first = std::uint64_t{0xD2511F53U} * x[0];
-    const std::uint64_t second = std::uint64_t{0xCD9E8D57U} * x[2];
-    x = {static_cast<std::uint32_t>(second >> 32U) ^ x[1] ^ key[0],
-         static_cast<std::uint32_t>(second),
-         static_cast<std::uint32_t>(first >> 32U) ^ x[3] ^ key[1],
-         static_cast<std::uint32_t>(first)};
-    key[0] += 0x9E3779B9U;
-    key[1] += 0xBB67AE85U;
+    const std::uint64_t first = std::uint64_t{0xD2511F53U} * a;
+    const std::uint64_t second = std::uint64_t{0xCD9E8D57U} * c;
+    a = static_cast<std::uint32_t>(second >> 32U) ^ b ^ even;
+    b = static_cast<std::uint32_t>(second);
+    c = static_cast<std::uint32_t>(first >> 32U) ^ d ^ odd;
+    d = static_cast<std::uint32_t>(first);
+    even += 0x9E3779B9U;
+    odd += 0xBB67AE85U;
   }
-  return x;
+  return {a, b, c, d};
 }
 
 /// The name of a stream as a number: what is drawn, for whom, and for which of several.
@@ -43,8 +46,8 @@ class RandomStreams {
 
   /// The n-th pair of a stream, each between 0 and 1 and neither.
   std::array<double, 2> uniforms(std::uint64_t stream, std::uint32_t n) const;
-  /// The n-th number of a stream that is normal with mean 0 and variance 1.
-  double normal(std::uint64_t stream, std::uint32_t n) const;
+  /// The n-th pair of a stream whose numbers are normal with mean 0 and variance 1 (Box and Muller).
+  std::array<double, 2> normals(std::uint64_t stream, std::uint32_t n) const;
 
  private:
   std::uint64_t seed_;

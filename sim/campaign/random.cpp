@@ -19,7 +19,7 @@ Seconds Dice::draw(const Duration& duration, std::uint64_t stream, std::uint32_t
     case Duration::Kind::Weibull:
       return weibull_quantile(duration.mean, duration.shape, uniform(stream, n));
     case Duration::Kind::LogNormal: {
-      const double normal = streams_.normal(stream, n);
+      const double normal = streams_.normals(stream, n)[0];
       const double sigma = duration.shape;
       return duration.mean * std::exp(sigma * normal - sigma * sigma / 2);
     }

@@ -15,8 +15,12 @@ JitterFactors::JitterFactors(const Jitter& jitter, int draw, RankId rank)
       stream_(stream_name("jitter", "GPU", index(rank) + 1)),
       deviation_(std::sqrt(std::log1p(jitter.spread * jitter.spread))) {}
 
-double JitterFactors::of(std::uint32_t n) const {
-  return std::exp(deviation_ * streams_.normal(stream_, n) - deviation_ * deviation_ / 2);
+std::array<double, 2> JitterFactors::pair(std::uint32_t n) const {
+  std::array<double, 2> drawn = streams_.normals(stream_, n);
+  for (double& one : drawn) {
+    one = std::exp(deviation_ * one - deviation_ * deviation_ / 2);
+  }
+  return drawn;
 }
 
 }  // namespace danlu

@@ -4,9 +4,11 @@
 //   factor = exp(sigma z - sigma^2 / 2)    sigma^2 = ln(1 + spread^2)    z normal, from a stream
 //
 // The n-th stretch of a GPU draws the n-th number of that GPU's own stream, so that a factor
-// depends on nothing else, and can be drawn again at any time instead of being kept.
+// depends on nothing else, and can be drawn again at any time instead of being kept. Numbers are
+// drawn in pairs.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 
@@ -30,9 +32,31 @@ class JitterFactors {
   JitterFactors(const Jitter& jitter, int draw, RankId rank);
 
   /// Of its n-th stretch of kernels.
-  double of(std::uint32_t n) const;
+  double of(std::uint32_t n) const { return pair(n / 2)[n % 2]; }
+  /// Of those from the n-th on, one after the other: each pair is drawn once.
+  class From {
+   public:
+    From(const JitterFactors& factors, std::uint32_t n) : factors_(factors), n_(n) {
+      if (n % 2 == 1) {
+        pair_ = factors.pair(n / 2);
+      }
+    }
+    double next() {
+      if (n_ % 2 == 0) {
+        pair_ = factors_.pair(n_ / 2);
+      }
+      return pair_[n_++ % 2];
+    }
+
+   private:
+    const JitterFactors& factors_;
+    std::uint32_t n_;
+    std::array<double, 2> pair_{};
+  };
 
  private:
+  std::array<double, 2> pair(std::uint32_t n) const;
+
   RandomStreams streams_;
   std::uint64_t stream_;
   double deviation_;  // of the logarithm

@@ -120,17 +120,18 @@ class JointRuns {
     if (at_once && !at_once_[slices].empty()) {
       return at_once_[slices];
     }
-    std::vector<LaneStart> lanes = joint.lanes;
-    for (std::size_t i = 0; i < lanes.size(); ++i) {
-      LaneStart& lane = lanes[i];
-      lane.stretch = graph_.stretches_of(graph_.joint_runs[id].lanes[i]);
-      lane.entry = at_once ? Seconds{} : lane.entry - joint.last_came;
+    starts_.resize(joint.lanes.size());
+    for (std::size_t i = 0; i < starts_.size(); ++i) {
+      LaneStart& lane = starts_[i];
+      lane.stretch = graph_.stretches_of(graph_.joint_runs[id].lanes[i], std::move(lane.stretch));
+      lane.entry = at_once ? Seconds{} : joint.lanes[i].entry - joint.last_came;
+      lane.beside = joint.lanes[i].beside;
       for (TakenFrom& step : lane.beside) {
         step.at -= joint.last_came;
       }
     }
     std::vector<Seconds> ends;
-    for (const SegmentTimes& times : graph_.joint_times(slices, std::move(lanes))) {
+    for (const SegmentTimes& times : graph_.joint_times(slices, starts_, player_)) {
       ends.push_back(times.total);
     }
     if (at_once) {
@@ -191,6 +192,8 @@ class JointRuns {
   IdVector<LaneSlicesId, std::vector<Seconds>> at_once_;      // ends of lanes that come together
   IdVector<RankClassId, std::vector<JointRunId>> joints_of_;  // those that go
   EndedRuns ended_;
+  LanePlayer player_;
+  std::vector<LaneStart> starts_;  // of lanes that are played: room
 };
 
 }  // namespace danlu

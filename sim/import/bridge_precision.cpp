@@ -134,7 +134,8 @@ void finish_bridge_precision(Draft& draft) {
   bridge::finish_gradients(draft, recipe);
   if (const GivenFlag* narrow = draft.given(
           "mixed_precision.fp8_param_gather|mixed_precision.fp8_param|"
-          "mixed_precision.fp4_param_gather|mixed_precision.fp4_param|ddp.fp8_param_gather");
+          "mixed_precision.fp4_param_gather|mixed_precision.fp4_param|ddp.fp8_param_gather|"
+          "model.fp8_params");
       narrow != nullptr && draft.on(narrow->name) && recipe == nullptr) {
     draft.set("training.narrow_weights", "only", narrow);
   }

@@ -31,6 +31,8 @@ const std::vector<FlagRow>& rows() {
        "parallelism.offload.optimizer|parallelism.offload.gradients", Fact,
        "of the optimizer to the CPUs, with stages 2 and 3 of gradients as they come; nothing else "
        "is taken over"},
+      {"zero_optimization.offload_optimizer.ratio", "parallelism.offload.optimizer", Fact,
+       "the share that the CPUs update (ZeRO-Offload++): below 1 not taken over"},
       {"zero_optimization.zero_quantized_gradients|zero_optimization.zero_hpz_partition_size",
        "parallelism.zero", Fact, "ZeRO++: not taken over"},
       {"zero_optimization", "parallelism.zero", Fact, "true: stage 1 of old files"},
@@ -42,6 +44,10 @@ const std::vector<FlagRow>& rows() {
        "",
        {{"fp32", "fp32"}, {"fp16", "16bit"}, {"bf16", "16bit"}}},
       {"communication_data_type", "parallelism.sharding.reduce_width", Fact, "with stages 2 and 3"},
+      {"pipeline.stages", "parallelism.pipeline", Fact,
+       "the training code's PipelineModule decides"},
+      {"elasticity.enabled", "training.global_batch", Fact,
+       "true: DeepSpeed chooses the batch, which is told"},
       {"tensor_parallel.autotp_size|tensor_parallel.tp_size", "parallelism.tensor", Count},
       {"sequence_parallel_size", "parallelism.ulysses", Count},
       {"optimizer.type", "training.optimizer.kind", Fact, "Adam and AdamW; others are told"},
@@ -197,6 +203,12 @@ void finish_zero(Draft& draft) {
                      "the GPUs");
     }
   }
+  constexpr std::string_view kShare = "zero_optimization.offload_optimizer.ratio";
+  if (draft.has("parallelism.offload.optimizer") && draft.number(kShare).value_or(1) < 1) {
+    draft.not_used(*draft.given(kShare),
+                   "the CPUs update that share, the GPUs the rest: the scenario leaves all of the "
+                   "optimizer to the CPUs");
+  }
   for (const char* name : {"zero_optimization.zero_quantized_gradients",
                            "zero_optimization.zero_hpz_partition_size"}) {
     const GivenFlag* flag = draft.given(name);
@@ -239,13 +251,26 @@ void finish_precision(Draft& draft) {
   }
 }
 
+void finish_stages(Draft& draft) {
+  if (const std::optional<long> stages = number_of(draft, "pipeline.stages"); stages) {
+    draft.set("parallelism.pipeline", std::to_string(*stages), draft.given("pipeline.stages"),
+              "the training code's PipelineModule decides");
+  } else {
+    draft.set("parallelism.pipeline", "1", "assumed: the training code says whether it has stages");
+  }
+  if (draft.on("elasticity.enabled")) {
+    draft.not_used(*draft.given("elasticity.enabled"),
+                   "DeepSpeed chooses the batch by it, whatever train_batch_size says");
+  }
+}
+
 void finish(Draft& draft) {
   draft.add_sequence_length();
   draft.add_cluster(std::nullopt, "");
   if (draft.options().model.empty()) {
     draft.fill_in("model.preset", "the file does not say the model; --model NAME or FILE does");
   }
-  draft.set("parallelism.pipeline", "1", "assumed: the training code says whether it has stages");
+  finish_stages(draft);
   finish_zero(draft);
   finish_precision(draft);
   finish_batch(draft);

@@ -114,6 +114,7 @@ const std::vector<FlagRow>& rows() {
       {"--qk-pos-emb-head-dim", "model.latent.rotary_dim", Fact, "64 without it"},
       {"--v-head-dim", "model.value_dim", Fact, "128 without it"},
       {"--mtp-num-layers", "model.prediction_layers", Count},
+      {"--mtp-loss-scaling-factor", "", Idle, "changes what is learnt"},
       {"--tensor-model-parallel-size|--model-parallel-size", "parallelism.tensor", Count},
       {"--pipeline-model-parallel-size", "parallelism.pipeline", Count},
       {"--pipeline-model-parallel-split-rank", "parallelism.stage_layers", Fact,
@@ -187,6 +188,8 @@ const std::vector<FlagRow>& rows() {
        "",
        {{"fp32", "fp32"}, {"bf16", "16bit"}, {"fp16", "16bit"}, {"fp8", "8bit"}}},
       {"--optimizer-cpu-offload", "parallelism.offload.optimizer", On},
+      {"--optimizer-offload-fraction", "parallelism.offload.optimizer", Fact,
+       "with --optimizer-cpu-offload: below 1 not taken over"},
       {"--overlap-cpu-optimizer-d2h-h2d|--no-pin-cpu-*|--use-torch-optimizer-for-cpu-offload", "",
        Idle, "how the update on the CPUs is cut and copied: parallelism.offload.pieces says it"},
       {"--cpu-offloading-num-layers", "parallelism.offload.activation_layers", Count},
@@ -323,6 +326,24 @@ std::vector<GivenFlag> read_flags(const std::string& text, const std::string& na
   return megatron_arguments(read_shell(text, name), rows(), notes);
 }
 
+/// Chunks of so many layers. Megatron refuses those of which a stage is no whole number, where
+/// embedding and loss may count as a layer each (validate_args).
+void take_virtual_stages(Draft& draft, const GivenFlag& given, long layers, long stages) {
+  const long all = draft.count("model.layers");
+  if (all == 0) {
+    draft.fill_in("training.schedule.chunks", fmt::format("layers of a stage / {}", given.value));
+    return;
+  }
+  const long counted = all + (draft.on("--account-for-embedding-in-pipeline-split") ? 1 : 0) +
+                       (draft.on("--account-for-loss-in-pipeline-split") ? 1 : 0);
+  if (counted % (stages * layers) != 0) {
+    throw InputError(given.problem(
+        fmt::format("{} layers on {} stages are not chunks of {} layers", counted, stages, layers),
+        "Megatron refuses such a plan"));
+  }
+  draft.set("training.schedule.chunks", std::to_string(counted / stages / layers), &given);
+}
+
 void finish_stages(Draft& draft) {
   if (draft.on("--account-for-embedding-in-pipeline-split") &&
       draft.on("--account-for-loss-in-pipeline-split")) {
@@ -333,11 +354,9 @@ void finish_stages(Draft& draft) {
   if (const GivenFlag* given = draft.given("--pipeline-model-parallel-layout")) {
     take_pipeline_layout(draft, *given, stages);
   }
-  if (const std::optional<long> layers = draft.whole("--num-layers-per-virtual-pipeline-stage");
-      layers && *layers > 0) {
-    draft.set("training.schedule.chunks",
-              std::to_string(draft.count("model.layers") / stages / *layers),
-              draft.given("--num-layers-per-virtual-pipeline-stage"));
+  constexpr const char* kVirtual = "--num-layers-per-virtual-pipeline-stage";
+  if (const std::optional<long> layers = draft.whole(kVirtual); layers && *layers > 0) {
+    take_virtual_stages(draft, *draft.given(kVirtual), *layers, stages);
   }
   if (stages > 1) {
     const bool interleaved = draft.count("training.schedule.chunks") > 1;
@@ -377,7 +396,18 @@ void take_two_levels(Draft& draft, const GivenFlag& context, const GivenFlag& ty
             fmt::format("of p2p, within {}", type.name));
 }
 
+/// Megatron refuses --tp-comm-overlap without sequence parallelism (validate_args).
+void check_overlap(const Draft& draft) {
+  constexpr const char* kOverlap = "--tp-comm-overlap";
+  if (draft.on(kOverlap) && draft.count("parallelism.tensor") > 1 &&
+      draft.at("parallelism.sequence") != "true") {
+    throw InputError(draft.given(kOverlap)->problem(
+        fmt::format("'{}' needs --sequence-parallel", kOverlap), "Megatron refuses such a plan"));
+  }
+}
+
 void finish_parallelism(Draft& draft) {
+  check_overlap(draft);
   if (const GivenFlag* context = draft.given("--context-parallel-size")) {
     const GivenFlag* type = draft.given("--cp-comm-type");
     const bool ulysses = type != nullptr && type->value.starts_with("a2a");
@@ -415,6 +445,16 @@ void finish_sharding(Draft& draft) {
     draft.set("parallelism.sharding.gather_width", "8bit", draft.given("--fp8-param-gather"));
   }
   take_optimizer_instances(draft, kCore);
+}
+
+/// Megatron's HybridDeviceOptimizer updates that share on the CPUs, the rest on the GPUs.
+void tell_offload_share(Draft& draft) {
+  constexpr const char* kShare = "--optimizer-offload-fraction";
+  if (draft.has("parallelism.offload.optimizer") && draft.number(kShare).value_or(1) < 1) {
+    draft.not_used(*draft.given(kShare),
+                   "the CPUs update that share, the GPUs the rest: the scenario leaves all of the "
+                   "optimizer to the CPUs");
+  }
 }
 
 void finish_precision(Draft& draft) {
@@ -489,6 +529,7 @@ void finish(Draft& draft) {
   finish_parallelism(draft);
   const std::optional<long> data = draft.replicas();
   finish_sharding(draft);
+  tell_offload_share(draft);
   if (!draft.has("training.global_batch")) {
     if (data) {
       draft.set("training.global_batch",

@@ -193,6 +193,9 @@ std::vector<std::string_view> words_of(std::string_view list) {
 }
 
 void take_core_settings(Draft& draft, const CoreNames& names, std::string_view framework) {
+  if (draft.at("training.experts.capacity").starts_with('-')) {
+    draft.forget("training.experts.capacity");  // none (TransformerConfig.__post_init__)
+  }
   megatron_core::take_graphs(draft, names);
   megatron_core::take_expert_groups(draft, names);
   megatron_core::take_wide_ends(draft, names);

@@ -215,7 +215,8 @@ const std::vector<FlagRow>& rows() {
        "training.precision|training.fp8_recipe", Fact, "the same, written out"},
       {"mixed_precision.grad_reduce_in_fp32", "training.gradients", Fact, "true without it"},
       {"mixed_precision.fp8_param_gather|mixed_precision.fp8_param|"
-       "mixed_precision.fp4_param_gather|mixed_precision.fp4_param|ddp.fp8_param_gather",
+       "mixed_precision.fp4_param_gather|mixed_precision.fp4_param|ddp.fp8_param_gather|"
+       "model.fp8_params",
        "training.narrow_weights", Fact, "only"},
       {"model.fp8", "training.precision", Fact, "fp8"},
       {kRecompute, "training.recompute", Fact},
@@ -261,7 +262,11 @@ const std::vector<FlagRow>& rows() {
       {"model.data.*|dataset.*|model.tokenizer.*|model.pre_process|model.post_process|"
        "model.get_attention_mask_from_fusion",
        "", Idle, "data and tokens"},
-      {"model.optim.*|optimizer.*|scheduler.*|ddp.*|model.rampup_batch_size|"
+      {"model.optim.overlap_param_sync|model.optim.align_param_gather|ddp.overlap_param_gather*|"
+       "ddp.align_param_gather",
+       "", Idle, "weights of ZeRO-1 are gathered when the optimizer has ended, in one way"},
+      {"model.rampup_batch_size", "", Idle, "a step of the full batch is simulated"},
+      {"model.optim.*|optimizer.*|scheduler.*|ddp.*|"
        "model.init_method_std|model.use_scaled_init_method|model.native_amp_*|model.hysteresis|"
        "model.layernorm_epsilon|model.layernorm_zero_centered_gamma|"
        "model.do_layer_norm_weight_decay|model.apply_query_key_layer_scaling|"

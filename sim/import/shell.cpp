@@ -348,6 +348,11 @@ class ScriptReader {
       return;  // and what was before decides on
     }
     const bool certain = runs();
+    for (const ShellToken& token : statement) {
+      for (const ShellToken& assignment : defaults_assigned(token)) {
+        assign(assignment);
+      }
+    }
     run_now(statement);
     status_ = certain ? status_ : std::nullopt;
   }

@@ -439,6 +439,23 @@ class WordExpander {
   std::optional<ShellWord> current_;
 };
 
+std::vector<ShellToken> defaults_assigned(const ShellToken& token) {
+  std::vector<ShellToken> assignments;
+  for (std::size_t at = token.raw.find("${"); at != std::string::npos;
+       at = token.raw.find("${", at + 2)) {
+    const std::size_t end = end_of_name(token.raw, at + 2);
+    const std::string_view rest = std::string_view(token.raw).substr(end);
+    if (end == at + 2 || !(rest.starts_with(":=") || rest.starts_with('='))) {
+      continue;
+    }
+    ShellToken assignment = token;
+    assignment.raw = fmt::format("{}={}", token.raw.substr(at + 2, end - at - 2),
+                                 token.raw.substr(at, end_of_group(token.raw, at) - at));
+    assignments.push_back(std::move(assignment));
+  }
+  return assignments;
+}
+
 bool ShellVariables::assign(const ShellToken& token, bool certain) {
   const std::size_t equals = token.raw.find('=');
   if (equals == std::string::npos || equals == 0) {

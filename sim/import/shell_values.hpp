@@ -48,6 +48,9 @@ class ShellVariables {
   std::map<std::string, Variable> variables_;
 };
 
+/// "NAME=${NAME:=word}" for each such part of a word: what its expansion assigns beside.
+std::vector<ShellToken> defaults_assigned(const ShellToken& token);
+
 /// The value of a sum in whole numbers, with + - * / %, comparisons, && || ! and parentheses;
 /// nothing if it is none.
 std::optional<long> shell_sum(const std::string& text);

@@ -1,6 +1,7 @@
 // torchtitan: a training configuration in TOML, as it had until February 2026. Names and defaults
 // are those of torchtitan/config/job_config.py (github.com/pytorch/torchtitan before commit
-// 9810191).
+// 9810191); where a key had another section before (degrees under [training] until spring 2025,
+// float8 switched on in its own until January 2025), that counts, too.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -41,8 +42,8 @@ const std::vector<FlagRow>& rows() {
       {"training.enable_cpu_offload", "parallelism.zero", Fact,
        "weights, gradients and the optimizer in host memory: not taken over"},
       {"training.steps", "training.tokens", Fact, "x sequences a step x their length"},
-      {"parallelism.tensor_parallel_degree", "parallelism.tensor", Count,
-       "torchtitan always splits norms too (sequence parallelism)"},
+      {"parallelism.tensor_parallel_degree|training.tensor_parallel_degree", "parallelism.tensor",
+       Count, "torchtitan always splits norms too (sequence parallelism)"},
       {"parallelism.enable_async_tensor_parallel|experimental.enable_async_tensor_parallel",
        "parallelism.overlap.tensor",
        On,
@@ -64,10 +65,11 @@ const std::vector<FlagRow>& rows() {
        Words,
        "",
        {{"standard", "all-to-all"}, {"deepep", "deepep"}, {"hybridep", "deepep"}}},
-      {"parallelism.data_parallel_replicate_degree", "parallelism.sharding.ranks", Fact,
-       "replicas / it"},
-      {"parallelism.data_parallel_shard_degree", "parallelism.zero|parallelism.sharding.ranks",
-       Fact, "-1: all that is left; 1: no sharding; with it the degrees say how many GPUs"},
+      {"parallelism.data_parallel_replicate_degree|training.data_parallel_replicate_degree",
+       "parallelism.sharding.ranks", Fact, "replicas / it"},
+      {"parallelism.data_parallel_shard_degree|training.data_parallel_shard_degree",
+       "parallelism.zero|parallelism.sharding.ranks", Fact,
+       "-1: all that is left; 1: no sharding; with it the degrees say how many GPUs"},
       {"parallelism.fsdp_reshard_after_forward", "parallelism.sharding.reshard", Fact,
        "default: after forward, but with pipeline stages never"},
       {"parallelism.pipeline_parallel_schedule|experimental.pipeline_parallel_schedule",
@@ -91,6 +93,7 @@ const std::vector<FlagRow>& rows() {
        "a number: each so many-th layer; op: norms and activations, the second products not"},
       {"activation_checkpoint.early_stop", "training.recompute_early_stop", Fact},
       {"model.converters", "training.precision", Fact, "float8: fp8; mx: mxfp8"},
+      {"float8.enable_float8_linear", "training.precision", Fact, "fp8"},
       {"quantize.linear.float8.recipe_name|float8.recipe_name", "training.fp8_recipe", Fact,
        "tensorwise without it; rowwise counts as that"},
       {"quantize.linear.float8.enable_fsdp_float8_all_gather|float8.enable_fsdp_float8_all_gather",
@@ -169,8 +172,10 @@ long finish_model(Draft& draft) {
   return 0;
 }
 
-constexpr std::string_view kReplicate = "parallelism.data_parallel_replicate_degree";
-constexpr std::string_view kShard = "parallelism.data_parallel_shard_degree";
+constexpr std::string_view kReplicate =
+    "parallelism.data_parallel_replicate_degree|training.data_parallel_replicate_degree";
+constexpr std::string_view kShard =
+    "parallelism.data_parallel_shard_degree|training.data_parallel_shard_degree";
 
 /// All GPUs, where the file says every degree: replicate x shard x the others.
 std::optional<long> finish_degrees(const Draft& draft) {
@@ -318,23 +323,26 @@ constexpr std::string_view kNarrowGather =
     "quantize.linear.float8.enable_fsdp_float8_all_gather|float8.enable_fsdp_float8_all_gather";
 
 void finish_precision(Draft& draft) {
+  constexpr std::string_view kSwitch = "float8.enable_float8_linear";
   const GivenFlag* converters = draft.given("model.converters");
-  if (draft.on(kNarrowGather) &&
-      (converters == nullptr || converters->value.find("float8") == std::string::npos)) {
-    draft.no_effect(*draft.given(kNarrowGather), "model.converters does not name float8");
+  const auto converts_to = [&](std::string_view name) {
+    return converters != nullptr && converters->value.find(name) != std::string::npos;
+  };
+  const GivenFlag* narrow = converts_to("float8") ? converters
+                            : draft.on(kSwitch)   ? draft.given(kSwitch)
+                                                  : nullptr;
+  if (draft.on(kNarrowGather) && narrow == nullptr) {
+    draft.no_effect(*draft.given(kNarrowGather), "nothing is converted to float8");
   }
-  if (converters == nullptr) {
-    return;
-  }
-  if (converters->value.find("float8") != std::string::npos) {
-    draft.set("training.precision", "fp8", converters);
+  if (narrow != nullptr) {
+    draft.set("training.precision", "fp8", narrow);
     const GivenFlag* recipe = draft.given("quantize.linear.float8.recipe_name|float8.recipe_name");
     draft.set("training.fp8_recipe", "tensorwise",
               recipe != nullptr ? recipe->place() : "torchtitan's default");
     if (draft.on(kNarrowGather) && draft.has("parallelism.sharding.copy")) {
       draft.set("parallelism.sharding.gather_width", "8bit", draft.given(kNarrowGather));
     }
-  } else if (converters->value.find("mx") != std::string::npos) {
+  } else if (converts_to("mx")) {
     draft.set("training.precision", "mxfp8", converters);
   }
 }

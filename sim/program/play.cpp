@@ -17,8 +17,22 @@ SegmentTimes play_alone(const Program& program, std::size_t first, std::size_t l
 
 std::vector<SegmentTimes> play_together(const Program& program, std::size_t first, std::size_t last,
                                         std::vector<LaneStart> lanes) {
-  std::optional<std::vector<SegmentTimes>> times = play_in_order(program, first, last, lanes);
-  return times ? *std::move(times) : play_by_events(program, first, last, std::move(lanes));
+  OrderPlayer in_order;
+  return in_order.play(program, first, last, lanes)
+             ? std::move(in_order.times())
+             : play_by_events(program, first, last, std::move(lanes));
+}
+
+LanePlayer::LanePlayer() : in_order_(std::make_unique<OrderPlayer>()) {}
+LanePlayer::~LanePlayer() = default;
+
+std::vector<SegmentTimes>& LanePlayer::play(const Program& program, std::size_t first,
+                                            std::size_t last, const std::vector<LaneStart>& lanes) {
+  if (in_order_->play(program, first, last, lanes)) {
+    return in_order_->times();
+  }
+  by_events_ = play_by_events(program, first, last, lanes);
+  return by_events_;
 }
 
 bool begins_together(const Program& program, std::size_t first, std::size_t last) {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -79,6 +80,23 @@ struct LaneStart {
 /// when a lane has ended. Exchanges take as long, and take the same, in all lanes.
 std::vector<SegmentTimes> play_together(const Program& program, std::size_t first, std::size_t last,
                                         std::vector<LaneStart> lanes);
+
+class OrderPlayer;
+
+/// Plays slice after slice in the same room.
+class LanePlayer {
+ public:
+  LanePlayer();
+  ~LanePlayer();
+
+  /// play_together(); the times are there until it plays again.
+  std::vector<SegmentTimes>& play(const Program& program, std::size_t first, std::size_t last,
+                                  const std::vector<LaneStart>& lanes);
+
+ private:
+  std::unique_ptr<OrderPlayer> in_order_;
+  std::vector<SegmentTimes> by_events_;
+};
 
 /// Whether nothing of the slice begins before all lanes have come: its first segment is an exchange
 /// that all others wait for. Then lanes end some constants after the last of them has come.

@@ -124,10 +124,11 @@ class EventPlayer {
   }
 
   void link() {
-    const Lists<SliceSegmentId, SliceSegmentId> waits = waits_of(program_, first_, first_ + count_);
+    SliceWaits waits;
+    waits.find(program_, first_, first_ + count_);
     for (std::size_t i = 0; i < count_; ++i) {
-      for (const SliceSegmentId before : waits.of(make_id<SliceSegmentId>(i))) {
-        after_[index(before)].push_back(i);
+      for (const std::uint32_t before : waits.of(i)) {
+        after_[before].push_back(i);
         ++waiting_for_[i];
       }
     }

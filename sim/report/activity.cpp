@@ -79,7 +79,7 @@ std::shared_ptr<const SegmentTimes> ActivityReader::times_of(TaskId run) {
   }
   const std::optional<JointRunId> joint = graph_.tasks[run].joint;
   if (!joint) {
-    return play_drawn({run}).front();
+    return play_drawn(run).front();
   }
   const std::vector<TaskId>& lanes = graph_.joint_runs[*joint].lanes;
   const auto lane = std::find(lanes.begin(), lanes.end(), run) - lanes.begin();
@@ -97,7 +97,7 @@ const ActivityReader::LaneTimes& ActivityReader::drawn_lanes(TaskId run) {
   };
   const auto [known, is_new] = drawn_.try_emplace(lanes.front());
   if (is_new) {
-    known->second = play_drawn(lanes);
+    known->second = play_drawn(run);
     newest_drawn_.push_back(lanes.front());
     drawn_segments_ += segments_of(lanes.front());
     while (drawn_segments_ > kMostSegments && newest_drawn_.size() > 1) {
@@ -109,30 +109,36 @@ const ActivityReader::LaneTimes& ActivityReader::drawn_lanes(TaskId run) {
   return known->second;
 }
 
-/// Lanes of a joint run, or a run alone.
-ActivityReader::LaneTimes ActivityReader::play_drawn(const std::vector<TaskId>& lanes) {
-  const std::optional<JointRunId> joint = graph_.tasks[lanes.front()].joint;
-  const ProgramSlice& slice = graph_.tasks[lanes.front()].slice;
-  std::vector<LaneStart> starts;
-  for (const TaskId run : lanes) {
-    PlayedLane lane = lane_of(run, joint ? last_came_[*joint] : timeline_.start[run]);
-    starts.push_back({.costs = &graph_.programs[graph_.tasks[run].slice.program].costs,
-                      .entry = lane.entry,
-                      .lead = lane.lead,
-                      .beside = std::move(lane.beside),
-                      .stretch = graph_.stretches_of(run)});
-  }
-  std::vector<Seconds> entries;
-  for (const LaneStart& start : starts) {
-    entries.push_back(start.entry);
-  }
+ActivityReader::LaneTimes ActivityReader::play_drawn(TaskId run) {
   LaneTimes times;
-  for (SegmentTimes& played : play_together(graph_.programs[slice.program].program, slice.first,
-                                            slice.last, std::move(starts))) {
-    shift(played, -1 * entries[times.size()]);
-    times.push_back(std::make_shared<const SegmentTimes>(std::move(played)));
-  }
+  visit_drawn(run, [&](TaskId, const SegmentTimes& played) {
+    times.push_back(std::make_shared<const SegmentTimes>(played));
+  });
   return times;
+}
+
+void ActivityReader::visit_drawn(TaskId run,
+                                 const std::function<void(TaskId, const SegmentTimes&)>& visit) {
+  const std::optional<JointRunId> joint = graph_.tasks[run].joint;
+  const std::vector<TaskId> alone{run};
+  const std::vector<TaskId>& lanes = joint ? graph_.joint_runs[*joint].lanes : alone;
+  const ProgramSlice& slice = graph_.tasks[lanes.front()].slice;
+  starts_.resize(lanes.size());
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    PlayedLane lane = lane_of(lanes[i], joint ? last_came_[*joint] : timeline_.start[run]);
+    LaneStart& start = starts_[i];
+    start.costs = &graph_.programs[graph_.tasks[lanes[i]].slice.program].costs;
+    start.entry = lane.entry;
+    start.lead = lane.lead;
+    start.beside = std::move(lane.beside);
+    start.stretch = graph_.stretches_of(lanes[i], std::move(start.stretch));
+  }
+  std::vector<SegmentTimes>& times =
+      player_.play(graph_.programs[slice.program].program, slice.first, slice.last, starts_);
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    shift(times[i], -1 * starts_[i].entry);
+    visit(lanes[i], times[i]);
+  }
 }
 
 std::optional<PlayedSliceId> ActivityReader::slice_of(TaskId run) {
@@ -284,7 +290,7 @@ std::shared_ptr<const SegmentTimes> ActivityReader::times_of_slice(PlayedSliceId
   for (const PlayedLane& lane : played.lanes) {
     lanes.push_back({.entry = lane.entry, .lead = lane.lead, .beside = lane.beside});
   }
-  std::vector<SegmentTimes> times = graph_.joint_times(*played.joint, std::move(lanes));
+  std::vector<SegmentTimes>& times = graph_.joint_times(*played.joint, lanes, player_);
   PlayedSlice own = played;
   for (own.lane = 0; own.lane < times.size(); ++own.lane) {
     own.slice = graph_.lane_slices[*played.joint].slices[own.lane];
@@ -328,7 +334,7 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
       return;
     case TaskKind::Communication:
       visit({whole, graph_.name_of(task), "", task.action, nullptr, task.communication,
-             task.part == PartId{0}});
+             graph_.communications[*task.communication].parts[task.part].after.empty()});
       return;
     case TaskKind::Host:
       return;

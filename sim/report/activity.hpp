@@ -55,6 +55,9 @@ class ActivityReader {
   std::optional<PlayedSliceId> slice_of(TaskId run);
   /// Inner times of a run, relative to its origin.
   std::shared_ptr<const SegmentTimes> times_of(TaskId run);
+  /// Plays a run that jitters, and those that are played with it, and hands on the inner times of
+  /// each, which are not kept.
+  void visit_drawn(TaskId run, const std::function<void(TaskId, const SegmentTimes&)>& visit);
   /// When the slice of a run began: with its lane, or, of a joint run of which nothing begins
   /// before all lanes have come, with the last of them; the lane has waited so long.
   Seconds origin_of(TaskId run) const;
@@ -88,7 +91,7 @@ class ActivityReader {
   std::shared_ptr<const SegmentTimes> times_of_slice(PlayedSliceId id);
   bool jitters(TaskId run) const;
   const LaneTimes& drawn_lanes(TaskId run);
-  LaneTimes play_drawn(const std::vector<TaskId>& lanes);
+  LaneTimes play_drawn(TaskId run);
 
   const TaskGraph& graph_;
   const Timeline& timeline_;
@@ -106,6 +109,8 @@ class ActivityReader {
   std::map<TaskId, LaneTimes> drawn_;       // the newest of runs that jitter, by their first lane
   std::deque<TaskId> newest_drawn_;         // of these the last one last
   std::size_t drawn_segments_ = 0;          // that these have
+  LanePlayer player_;
+  std::vector<LaneStart> starts_;  // of lanes that are played: room
 };
 
 }  // namespace danlu

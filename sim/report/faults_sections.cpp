@@ -87,11 +87,14 @@ void add_success(const FaultsReport& faults, std::vector<Row>& rows) {
   const CampaignStudy& study = faults.study;
   const Campaign& campaign = study.campaign;
   const double failures = campaign.failures.mean;
-  rows.push_back({.key = "ettr",
-                  .label = "ETTR",
-                  .cells = {Figure::share(campaign.ettr.mean)},
-                  .note = fmt::format("useful time over all time, +- {} (standard error)",
-                                      percent(campaign.ettr.stderr_of_mean))});
+  rows.push_back(
+      {.key = "ettr",
+       .label = "ETTR",
+       .cells = {Figure::share(campaign.ettr.mean)},
+       .note = fmt::format("useful time over all time{}",
+                           campaign.trials > 1 ? fmt::format(", +- {} (standard error)",
+                                                             percent(campaign.ettr.stderr_of_mean))
+                                               : ", of one run")});
   add_statistic(
       "ettr_distribution", "ETTR", campaign.ettr, [](double value) { return Figure::share(value); },
       rows);
@@ -129,7 +132,12 @@ void add_cost(const FaultsReport& faults, std::vector<Row>& rows) {
            .cells = {Figure::amount(faults.fault_free_cost_usd, "USD")},
            .shown = Shown::Beside};
   if (faults.fault_free_cost_usd) {
-    free.note = fmt::format("{} without faults", free.cells[0].text);
+    const auto& time = faults.study.campaign.gpu_time;
+    const double idle = *faults.cost_usd * (time[CampaignPart::Idle] / time.total());
+    free.note = fmt::format(
+        "{} without faults{}", free.cells[0].text,
+        idle > 0 ? fmt::format(" and idle nodes, which cost {}", Figure::amount(idle, "USD").text)
+                 : "");
   }
   rows.push_back(std::move(free));
   rows.push_back(

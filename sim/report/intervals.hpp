@@ -35,6 +35,7 @@ class Coverage {
     const Coverage* shape = nullptr;  // none: solid
   };
 
+  Coverage() = default;
   explicit Coverage(const Intervals& set);
   /// `stretches` are sorted and disjoint.
   explicit Coverage(std::vector<Stretch> stretches);

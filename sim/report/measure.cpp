@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <tuple>
+#include <unordered_map>
 
 #include "sim/report/activity.hpp"
 #include "sim/report/counted_time.hpp"
@@ -74,7 +75,8 @@ class Measurer {
         cluster_(cluster),
         plan_(plan),
         timeline_(timeline),
-        reader_(plan.graph, timeline) {
+        reader_(plan.graph, timeline),
+        slice_measurer_(plan.graph) {
     measure_step();
   }
 
@@ -264,8 +266,7 @@ class Measurer {
   const SliceMeasure& measure_of_run(TaskId run, RankActivity& ranks) {
     const std::optional<PlayedSliceId> slice = reader_.slice_of(run);
     if (!slice) {
-      ranks.own.push_back(std::make_unique<const SliceMeasure>(
-          measure_slice(plan_.graph, run, *reader_.times_of(run))));
+      ranks.own.push_back(measure_drawn(run));
       return *ranks.own.back();
     }
     while (index(*slice) >= slices_.size()) {
@@ -273,9 +274,19 @@ class Measurer {
     }
     if (slices_[*slice] == nullptr) {
       slices_[*slice] = std::make_unique<const SliceMeasure>(
-          measure_slice(plan_.graph, run, *reader_.times_of(run)));
+          slice_measurer_.measure(run, *reader_.times_of(run)));
     }
     return *slices_[*slice];
+  }
+
+  /// With those that are played with it, which are kept until their ranks come.
+  std::unique_ptr<const SliceMeasure> measure_drawn(TaskId run) {
+    if (drawn_.find(run) == drawn_.end()) {
+      reader_.visit_drawn(run, [&](TaskId lane, const SegmentTimes& times) {
+        drawn_[lane] = std::make_unique<const SliceMeasure>(slice_measurer_.measure(lane, times));
+      });
+    }
+    return std::move(drawn_.extract(run).mapped());
   }
 
   /// The ranks' time line has two levels: slices that were measured before, and between and beside
@@ -429,7 +440,7 @@ class Measurer {
     for (auto& [sort, intervals] : parts) {
       const Intervals merged = unite(std::move(intervals));  // messages go beside each other
       sums[sort].time = counted.of(merged);
-      sums[sort].exposed = sums[sort].time - counted.of(compute, merged);
+      sums[sort].exposed = std::max(Seconds{}, sums[sort].time - counted.of(compute, merged));
     }
     for (const auto& [whole, slice, times] : ranks.work) {
       for (std::size_t i = 0; slice != nullptr && i < slice->by_sort.size(); ++i) {
@@ -468,9 +479,11 @@ class Measurer {
   const StepPlan& plan_;
   const Timeline& timeline_;
   ActivityReader reader_;
+  SliceMeasurer slice_measurer_;
   IdVector<RankClassId, RankActivity> ranks_;
   StepReport step_;
   IdVector<PlayedSliceId, std::unique_ptr<const SliceMeasure>> slices_;
+  std::unordered_map<TaskId, std::unique_ptr<const SliceMeasure>> drawn_;  // of runs that jitter
   std::map<CommunicationKey, CommunicationSum> sums_;
   using SpeedKey = std::tuple<GpuSpeed, std::optional<Throttle>, bool>;
   std::map<SpeedKey, SpeedReport> by_speed_;  // sums

@@ -143,8 +143,10 @@ std::vector<KeyRow> checkpoint_keys() {
           "Training between two checkpoints; auto: the best by formula, auto-simulated: by trying"),
       choice("checkpoint.mode", kByHand, "sync|async", "sync",
              "Training stands still for the write, or only for `blocking`"),
-      number("checkpoint.bytes_per_parameter", kByHand, 0.1, 100, "14",
-             "2 of weights and 12 of optimizer state in mixed precision with Adam"),
+      number(
+          "checkpoint.bytes_per_parameter", kByHand, 0.1, 100, "",
+          "Of all of the model's; weights and the optimizer's state in their widths if left out: "
+          "2 + 12 with Adam in mixed precision; with LoRA the adapters' alone"),
       time("checkpoint.write", kByHand, "",
            "How long a write takes; bytes / what cluster.storage lets through if left out"),
       time("checkpoint.blocking", &CheckpointTier::blocking, "",

@@ -23,6 +23,7 @@ namespace {
 
 constexpr const char* kWrite = "checkpoint.write";
 constexpr const char* kBlocking = "checkpoint.blocking";
+constexpr const char* kBytes = "checkpoint.bytes_per_parameter";
 constexpr const char* kMemory = "checkpoint.memory";
 
 class Settler {
@@ -139,8 +140,9 @@ class CheckpointReader {
 
   void read_file(CheckpointFile& file) {
     const StorageSpec& storage = section_.context.cluster.topology.storage;
-    file.size = Bytes{total_parameters(section_.context.workload.model) *
-                      get_.number("checkpoint.bytes_per_parameter")};
+    file.size = has(kBytes)
+                    ? Bytes{total_parameters(section_.context.workload.model) * get_.number(kBytes)}
+                    : checkpoint_size(section_.context.workload);
     file.copy = file.size /
                 (section_.context.cluster.topology.pcie_bandwidth * section_.context.cluster.gpus);
     const std::optional<BytesPerSecond> out =

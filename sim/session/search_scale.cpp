@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
+#include <vector>
 
 #include "sim/base/error.hpp"
 #include "sim/base/text.hpp"
@@ -12,15 +15,47 @@
 namespace danlu {
 namespace {
 
-/// The file with other GPUs, of which replicas take what the other degrees leave.
-LoadOptions with_gpus(const Variants& own, LoadOptions load, int gpus) {
-  load.overrides.push_back(fmt::format("cluster.gpus={}", gpus));
+/// The file with other GPUs, of which replicas take what the other degrees leave; and with so many
+/// tensor ranks and stages.
+LoadOptions with_gpus(const Variants& own, LoadOptions load, int gpus, int tensor, int pipeline) {
   const ParallelismSpec& plan = own.scenario().workload.parallelism;
   const int others = own.scenario().cluster.gpus / plan.data;
-  if (!own.follows("parallelism.data") && gpus % others == 0) {
-    load.overrides.push_back(fmt::format("parallelism.data={}", gpus / others));
+  load.overrides.push_back(fmt::format("cluster.gpus={}", gpus));
+  const auto put = [&](std::string_view key, int value, int before) {
+    if (value != before) {
+      load.overrides.push_back(fmt::format("{}={}", key, value));
+    }
+  };
+  put("parallelism.tensor", tensor, plan.tensor);
+  put("parallelism.pipeline", pipeline, plan.pipeline);
+  const int now = others / plan.tensor / plan.pipeline * tensor * pipeline;
+  if (!own.follows("parallelism.data") && now > 0 && gpus % now == 0) {
+    load.overrides.push_back(fmt::format("parallelism.data={}", gpus / now));
   }
   return load;
+}
+
+/// The same with the scenario's own tensor ranks and stages, or, where it cannot be read so, with
+/// the first with which it can: the search varies both. Its own where none is found.
+LoadOptions readable(const Variants& own, const SearchRequest& request, const LoadOptions& load,
+                     int gpus) {
+  const ParallelismSpec& plan = own.scenario().workload.parallelism;
+  std::vector<std::pair<int, int>> degrees{{plan.tensor, plan.pipeline}};
+  for (int pipeline = 1; pipeline <= std::min(gpus, own.scenario().workload.model.layers);
+       pipeline *= 2) {
+    for (int tensor = 1; tensor <= own.scenario().cluster.topology.gpus_per_node; tensor *= 2) {
+      degrees.emplace_back(tensor, pipeline);
+    }
+  }
+  for (const auto& [tensor, pipeline] : degrees) {
+    LoadOptions tried = with_gpus(own, load, gpus, tensor, pipeline);
+    try {
+      (void)Variants(request.file, tried);
+      return tried;
+    } catch (const InputError&) {
+    }
+  }
+  return with_gpus(own, load, gpus, plan.tensor, plan.pipeline);
 }
 
 ScaledPlan scaled(const SearchRequest& request, const LoadOptions& load, int gpus,
@@ -52,7 +87,7 @@ ScaleReport search_scale(const SearchRequest& request, const std::vector<int>& g
         request.progress(fmt::format("{} GPUs: {}", thousands(number), line));
       };
     }
-    report.sizes.push_back(scaled(one, with_gpus(own, load, number), number, options));
+    report.sizes.push_back(scaled(one, readable(own, request, load, number), number, options));
   }
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
   report.wall = {wall.count()};

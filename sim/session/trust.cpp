@@ -78,6 +78,11 @@ bool has_own_figures(const Report& report) {
   });
 }
 
+/// Whether ZeRO has any ranks to share out over.
+bool shares_weights(const ParallelismSpec& p) {
+  return p.data > 1 || p.context > 1 || p.ulysses > 1;
+}
+
 }  // namespace
 
 std::string_view kind_of_plan(const Workload& workload, int gpus_per_node) {
@@ -85,7 +90,7 @@ std::string_view kind_of_plan(const Workload& workload, int gpus_per_node) {
   return workload.model.experts.count > 0    ? "experts"
          : p.tensor > gpus_per_node          ? "tensor over nodes"
          : workload.training.lora.is_there() ? "LoRA"
-         : p.zero >= 2                       ? "FSDP and ZeRO-2, -3"
+         : p.zero >= 2 && shares_weights(p)  ? "FSDP and ZeRO-2, -3"
          : p.context > 1 || p.ulysses > 1    ? "sequences shared"
          : !p.stage_layers.empty()           ? "uneven stages"
          : p.pipeline > 1                    ? "pipeline"

@@ -93,18 +93,17 @@ double TaskGraph::stretch_of(TaskId id) const {
   return factors != nullptr ? factors->of(tasks[id].draw) : 1;
 }
 
-std::vector<double> TaskGraph::stretches_of(TaskId id) const {
-  std::vector<double> stretches;
+std::vector<double> TaskGraph::stretches_of(TaskId id, std::vector<double> room) const {
+  room.clear();
   if (const JitterFactors* factors = jitter_of(id)) {
     const auto& [program, first, last] = tasks[id].slice;
-    std::uint32_t number = tasks[id].draw;
-    stretches.reserve(last - first);
+    JitterFactors::From drawn(*factors, tasks[id].draw);
+    room.reserve(last - first);
     for (std::size_t i = first; i < last; ++i) {
-      const bool draws = programs[program].program.segments[i].is_compute;
-      stretches.push_back(draws ? factors->of(number++) : 1);
+      room.push_back(programs[program].program.segments[i].is_compute ? drawn.next() : 1);
     }
   }
-  return stretches;
+  return room;
 }
 
 Seconds TaskGraph::compute_time(TaskId id, Seconds start) const {
@@ -136,14 +135,14 @@ SegmentTimes TaskGraph::run_times(const ProgramSlice& slice, std::optional<Secon
                                    .stretch = std::move(stretch)}})[0]);
 }
 
-std::vector<SegmentTimes> TaskGraph::joint_times(LaneSlicesId id,
-                                                 std::vector<LaneStart> lanes) const {
+std::vector<SegmentTimes>& TaskGraph::joint_times(LaneSlicesId id, std::vector<LaneStart>& lanes,
+                                                  LanePlayer& player) const {
   const std::vector<ProgramSlice>& slices = lane_slices[id].slices;
   for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
     lanes[lane].costs = &programs[slices[lane].program].costs;
   }
   const auto& [played, first, last] = slices[0];
-  return play_together(programs[played].program, first, last, lanes);
+  return player.play(programs[played].program, first, last, lanes);
 }
 
 std::string TaskGraph::describe(TaskId id) const {

@@ -174,8 +174,8 @@ struct TaskGraph {
   const JitterFactors* jitter_of(TaskId task) const;
   /// So many times its duration a task of compute takes for that.
   double stretch_of(TaskId task) const;
-  /// The same of a run, by segment of its slice; empty: it does not jitter.
-  std::vector<double> stretches_of(TaskId run) const;
+  /// The same of a run, by segment of its slice; empty: it does not jitter. `room` is used again.
+  std::vector<double> stretches_of(TaskId run, std::vector<double> room = {}) const;
   /// How long a run takes that starts so long after its host, while others take that.
   Seconds run_time(TaskId task, Seconds lead, const std::vector<TakenFrom>& beside = {}) const;
   /// Inner times of a slice then.
@@ -183,7 +183,8 @@ struct TaskGraph {
                          const std::vector<TakenFrom>& beside,
                          std::vector<double> stretch = {}) const;
   /// The same of lanes that come as they do; LaneStart::costs are filled in.
-  std::vector<SegmentTimes> joint_times(LaneSlicesId slices, std::vector<LaneStart> lanes) const;
+  std::vector<SegmentTimes>& joint_times(LaneSlicesId slices, std::vector<LaneStart>& lanes,
+                                         LanePlayer& player) const;
 };
 
 /// The successors of every task, or its predecessors.

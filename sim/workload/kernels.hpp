@@ -117,6 +117,7 @@ struct ComputeTime {
   Seconds operator[](ComputePart part) const { return parts[part]; }
   ComputeTime& operator+=(const ComputeTime& other) { return add(other, 1); }
   ComputeTime& add(const ComputeTime& other, double times);
+  bool operator==(const ComputeTime&) const = default;
 };
 
 /// The same on a GPU whose kernels take `factor` times as long. What useful FLOPs take at the dense

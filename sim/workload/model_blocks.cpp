@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sim/workload/layers.hpp"
+#include "sim/workload/optimizer.hpp"
 
 namespace danlu {
 
@@ -90,18 +91,18 @@ ModelBlocks build_model(const Workload& w) {
 
 namespace {
 
-/// Calls `visit` with every block of the model as one rank alone would hold it.
+/// Calls `visit` with every block of the model as one rank alone would hold it, and whether it is a
+/// layer.
 template <typename Visit>
 void for_blocks_of_one_rank(Workload w, const Visit& visit) {
   w.parallelism = {};
   w.training.recompute = Recompute::None;
-  w.training.routing = {};
   const ModelBlocks model = build_model(w);
-  visit(model.embedding);
+  visit(model.embedding, false);
   for (const LayerKindId kind : model.kind_of_layer) {
-    visit(model.kinds[kind]);
+    visit(model.kinds[kind], true);
   }
-  visit(model.head);
+  visit(model.head, false);
 }
 
 }  // namespace
@@ -109,14 +110,14 @@ void for_blocks_of_one_rank(Workload w, const Visit& visit) {
 double total_parameters(const ModelSpec& model) {
   double parameters = 0;
   for_blocks_of_one_rank({.model = model},
-                         [&](const Block& block) { parameters += weight_of(block).whole; });
+                         [&](const Block& block, bool) { parameters += weight_of(block).whole; });
   return parameters;
 }
 
 IdArray<ModelPart, PartParameters, kNames<ModelPart>.size()> parameters_by_part(
     const ModelSpec& model) {
   IdArray<ModelPart, PartParameters, kNames<ModelPart>.size()> parts{};
-  for_blocks_of_one_rank({.model = model}, [&](const Block& block) {
+  for_blocks_of_one_rank({.model = model}, [&](const Block& block, bool) {
     for (const Operator* op : operators_of(block)) {
       parts[op->part].all += op->weight.whole;
       parts[op->part].active += op->weight.whole * op->weight.active;
@@ -127,9 +128,25 @@ IdArray<ModelPart, PartParameters, kNames<ModelPart>.size()> parameters_by_part(
 
 double trained_parameters(const Workload& w) {
   double parameters = 0;
-  for_blocks_of_one_rank(w,
-                         [&](const Block& block) { parameters += trained_weight_of(block).whole; });
+  for_blocks_of_one_rank(
+      w, [&](const Block& block, bool) { parameters += trained_weight_of(block).whole; });
   return parameters;
+}
+
+Bytes checkpoint_size(const Workload& w) {
+  const TrainingSpec& training = w.training;
+  const double weight = element_bytes(training.precision) == 4 ? 4 : 2;
+  const double master = has_master(training) ? 4 : 0;
+  Bytes size;
+  for_blocks_of_one_rank(w, [&](const Block& block, bool in_layer) {
+    for (const Operator* op : operators_of(block)) {
+      const Updated updated = updated_by(training, *op, in_layer, w.model.hidden);
+      const double saved = training.lora.is_there() ? updated.parameters : op->weight.held;
+      size += Bytes{saved * weight + updated.parameters * master +
+                    updated.moments * moment_bytes(training)};
+    }
+  });
+  return size;
 }
 
 Flops step_flops(const Workload& w, bool causal) {
@@ -137,7 +154,7 @@ Flops step_flops(const Workload& w, bool causal) {
   counted.training.causal_flops = causal;
   counted.training.micro_batch = w.training.global_batch;
   Flops flops;
-  for_blocks_of_one_rank(counted, [&](const Block& block) {
+  for_blocks_of_one_rank(counted, [&](const Block& block, bool) {
     for (const Operator* op : operators_of(block)) {
       for (const Kernels* kernels : {&op->forward, &op->input_gradient, &op->weight_gradient}) {
         for (const Kernel& kernel : *kernels) {

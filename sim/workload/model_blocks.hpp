@@ -44,6 +44,10 @@ IdArray<ModelPart, PartParameters, kNames<ModelPart>.size()> parameters_by_part(
     const ModelSpec& model);
 /// Parameters that are trained, those of adapters too.
 double trained_parameters(const Workload& workload);
+/// What a checkpoint holds: all weights, in fp32 or 16 bits, or with LoRA those of the adapters
+/// alone; and of those that are trained the optimizer's state. 14 bytes of a parameter with Adam in
+/// mixed precision.
+Bytes checkpoint_size(const Workload& workload);
 /// Model FLOPs of a step, forward and backward, without any recomputation. They count the full
 /// attention square, or if `causal` the half that a mask leaves.
 Flops step_flops(const Workload& workload, bool causal);

@@ -78,6 +78,30 @@ TEST(Experts, FlopsAreMegatronsAndTheRouters) {
   EXPECT_TRUE(near(step_flops(w, true).value / w.tokens_per_step(), 79706456064 + router, 1e-12));
 }
 
+// Tokens above a capacity are dropped: half of them at 0.5 of an even load, whose three products of
+// 4,096 x 14,336 (2 FLOPs a value, thrice for gradients, two experts a token) are gone. What is
+// padded is no FLOP of the model.
+TEST(Experts, DroppedTokensAreNoFlopsOfTheModel) {
+  const auto flops = [](const std::string& experts) {
+    const Workload w =
+        with(mixtral(), 8, "{data: 8}", {batch(8, 4096, ", experts: {" + experts + "}")}).workload;
+    return step_flops(w, true).value / w.tokens_per_step();
+  };
+  const double of_experts = 32 * 2 * 3 * 6.0 * 4096 * 14336;
+  const double all = flops("capacity: 0");
+  EXPECT_TRUE(near(flops("capacity: 0.5"), all - 0.5 * of_experts, 1e-12));
+  EXPECT_TRUE(near(flops("capacity: 0.5, pad: true"), all - 0.5 * of_experts, 1e-12));
+  EXPECT_TRUE(near(flops("capacity: 2, pad: true"), all, 1e-12));
+}
+
+TEST(Experts, MfuWithDroppedTokensIsThatOfTheFlopsCounted) {
+  const Report report =
+      report_of(with(mixtral(4), 8, "{data: 8, expert: 8}",
+                     {batch(8, 4096, ", experts: {capacity: 0.5, load: [8,1,1,1,1,1,1,1]}")}));
+  EXPECT_TRUE(near(report.step.mfu, report.step.mfu_full, 1e-9));
+  EXPECT_LT(report.step.mfu_causal, report.step.mfu);
+}
+
 /// FLOPs a token by num_floating_point_operations at d98e8a64dd, run; and with a layer that
 /// predicts one more token.
 struct FlopsOfMixture {

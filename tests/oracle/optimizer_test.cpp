@@ -7,6 +7,7 @@
 
 #include "sim/program/step_program.hpp"
 #include "sim/workload/memory.hpp"
+#include "sim/workload/model_blocks.hpp"
 #include "sim/workload/model_presets.hpp"
 #include "tests/support/blocks.hpp"
 #include "tests/support/support.hpp"
@@ -71,6 +72,27 @@ TEST(Optimizer, BytesOfEveryKind) {
     EXPECT_TRUE(near(state_of(w), state * kAll, 1e-12));
     EXPECT_TRUE(near(update_of(make_step_program(w)).bytes.value, moved * kAll, 1e-12));
   }
+}
+
+// A checkpoint holds weights, 2 or 4 bytes, and the state of what is trained; with LoRA adapters
+// alone, here of rank 8 beside Q and V: 2 layers x 2 x 8 (h + h) parameters.
+TEST(Optimizer, CheckpointsHoldWeightsAndState) {
+  const auto size = [](const auto& change) {
+    Workload w = small();
+    change(w.training);
+    return checkpoint_size(w).value;
+  };
+  EXPECT_TRUE(near(size([](TrainingSpec&) {}), 14 * kAll, 1e-12));
+  EXPECT_TRUE(near(size([](TrainingSpec& t) { t.precision = Precision::Fp32; }), 12 * kAll, 1e-12));
+  EXPECT_TRUE(near(
+      size([](TrainingSpec& t) { t.optimizer = {.kind = OptimizerKind::Sgd, .momentum = false}; }),
+      6 * kAll, 1e-12));
+  EXPECT_TRUE(near(size([](TrainingSpec& t) { t.optimizer = {.state_bytes = 2, .master = false}; }),
+                   6 * kAll, 1e-12));
+  EXPECT_TRUE(near(size([](TrainingSpec& t) {
+                     t.lora = {.rank = 8, .targets = {LoraTarget::Q, LoraTarget::V}};
+                   }),
+                   14 * 2 * 2 * 8 * 2 * kH, 1e-12));
 }
 
 // DeepSeek-V3 keeps both moments in bf16 beside fp32 master weights and gradients (its report,

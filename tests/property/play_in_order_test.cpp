@@ -108,6 +108,7 @@ void expect_equal(const std::vector<Seconds>& found, const std::vector<Seconds>&
 
 TEST(PlayInOrder, TakesTheTimesOfEvents) {
   const testing::Seeds seeds = testing::Seeds{.first = 1, .cases = 3000}.of_shard(0);
+  OrderPlayer player;
   int in_order = 0;
   for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.cases; ++seed) {
     SCOPED_TRACE(fmt::format("DANLU_SEED={} DANLU_CASES=1", seed));
@@ -116,19 +117,19 @@ TEST(PlayInOrder, TakesTheTimesOfEvents) {
     const Lanes lanes = draw_lanes(program, dice);
     const std::size_t last = program.segments.size();
     const std::size_t first = dice.below(last);
-    const auto found = play_in_order(program, first, last, lanes.starts);
-    if (!found) {
+    if (!player.play(program, first, last, lanes.starts)) {
       continue;
     }
+    const std::vector<SegmentTimes>& found = player.times();
     ++in_order;
     const auto expected = play_by_events(program, first, last, lanes.starts);
     for (std::size_t lane = 0; lane < expected.size(); ++lane) {
-      EXPECT_NEAR((*found)[lane].total.value, expected[lane].total.value, 1e-12);
-      ASSERT_NO_FATAL_FAILURE(expect_equal((*found)[lane].start, expected[lane].start, "start"));
-      ASSERT_NO_FATAL_FAILURE(expect_equal((*found)[lane].finish, expected[lane].finish, "end"));
-      ASSERT_NO_FATAL_FAILURE(expect_equal((*found)[lane].longer, expected[lane].longer, "longer"));
+      EXPECT_NEAR(found[lane].total.value, expected[lane].total.value, 1e-12);
+      ASSERT_NO_FATAL_FAILURE(expect_equal(found[lane].start, expected[lane].start, "start"));
+      ASSERT_NO_FATAL_FAILURE(expect_equal(found[lane].finish, expected[lane].finish, "end"));
+      ASSERT_NO_FATAL_FAILURE(expect_equal(found[lane].longer, expected[lane].longer, "longer"));
       ASSERT_NO_FATAL_FAILURE(
-          expect_equal((*found)[lane].launched, expected[lane].launched, "launch"));
+          expect_equal(found[lane].launched, expected[lane].launched, "launch"));
     }
   }
   fmt::print("{} of {} programs in order\n", in_order, seeds.cases);
@@ -150,16 +151,16 @@ TEST(PlayInOrder, TakesEventsWhereAnExchangeBeginsBesideEarlierCompute) {
   Program program;
   program.segments = {{.name = "sum", .is_compute = false, .axes = {Axis::Tensor}},
                       {.name = "product"}};
-  const auto in_order = play_in_order(program, 0, 2, {{.costs = &exchange_first}});
-  ASSERT_TRUE(in_order);
-  EXPECT_EQ((*in_order)[0].finish, (std::vector{Seconds{2}, Seconds{3} + longer}));
-  EXPECT_EQ((*in_order)[0].longer, (std::vector{Seconds{}, longer}));
+  OrderPlayer player;
+  ASSERT_TRUE(player.play(program, 0, 2, {{.costs = &exchange_first}}));
+  EXPECT_EQ(player.times()[0].finish, (std::vector{Seconds{2}, Seconds{3} + longer}));
+  EXPECT_EQ(player.times()[0].longer, (std::vector{Seconds{}, longer}));
 
   std::swap(program.segments[0], program.segments[1]);
   const SegmentCosts compute_first{.durations = {Seconds{3}, Seconds{2}},
                                    .bounds = {{Seconds{3}, Seconds{}}, {}},
                                    .taken = {{}, {.multiprocessors = 0.5}}};
-  EXPECT_FALSE(play_in_order(program, 0, 2, {{.costs = &compute_first}}));
+  EXPECT_FALSE(player.play(program, 0, 2, {{.costs = &compute_first}}));
   EXPECT_EQ(play_together(program, 0, 2, {{.costs = &compute_first}})[0].finish,
             (std::vector{Seconds{3} + longer, Seconds{2}}));
 }

@@ -62,6 +62,42 @@ TEST(Import, RecomputationOf2021IsRead) {
                 .training.recompute);
 }
 
+// As its validate_args does.
+TEST(Import, WhatMegatronRefusesIsRefused) {
+  const auto refusal = [](const std::string& more) -> std::string {
+    try {
+      (void)imported_scenario(
+          "megatron",
+          "pretrain_gpt.py --num-layers 32 --hidden-size 1024 --num-attention-heads 16 "
+          "--seq-length 512 --vocab-size 1000 --micro-batch-size 1 --global-batch-size 64 --bf16 " +
+              more,
+          kSixteen);
+      return "";
+    } catch (const InputError& error) {
+      return error.problems().front().message;
+    }
+  };
+  const std::string stages =
+      "--pipeline-model-parallel-size 4 --num-layers-per-virtual-pipeline-stage ";
+  EXPECT_EQ(refusal(stages + "3"), "32 layers on 4 stages are not chunks of 3 layers");
+  EXPECT_EQ(refusal(stages + "4"), "");
+  const std::string overlap = "--tensor-model-parallel-size 2 --tp-comm-overlap";
+  EXPECT_EQ(refusal(overlap), "'--tp-comm-overlap' needs --sequence-parallel");
+  EXPECT_EQ(refusal(overlap + " --sequence-parallel"), "");
+  // A negative capacity is none, and no mistake.
+  EXPECT_EQ(refusal("--num-experts 8 --moe-router-topk 2 --moe-expert-capacity-factor -1.0"), "");
+}
+
+TEST(Import, DeepSpeedsStagesAndElasticBatchesAreTold) {
+  const Imported result =
+      imported("deepspeed",
+               R"({"train_batch_size": 512, "bf16": {"enabled": true}, "pipeline": {"stages": 4},
+          "elasticity": {"enabled": true}})",
+               {.topology = "dgx-h100", .gpus = 64, .model = "llama3-8b", .sequence_length = 4096});
+  EXPECT_TRUE(says(result, "pipeline: 4")) << result.scenario;
+  EXPECT_TRUE(says(result, "DeepSpeed chooses the batch by it")) << result.scenario;
+}
+
 // As DeepSpeed does.
 TEST(Import, ABatchThatContradictsItselfIsRefused) {
   const auto refusal = [](const std::string& more) -> std::string {

@@ -1,6 +1,7 @@
 // Launch scripts as bash runs them: each expectation is what `echo` prints in its place in bash 5.
 #include <gtest/gtest.h>
 
+#include <regex>
 #include <string>
 
 #include "sim/import/import.hpp"
@@ -62,6 +63,14 @@ TEST(Shell, FunctionsRunWhereTheyAreCalled) {
   EXPECT_EQ(value_after("f() { X=$2; }; f a b"), "b");
   EXPECT_EQ(value_after("f() { [ $# = 2 ] && return; X=9; }; X=1; f a b"), "1");
   EXPECT_EQ(value_after("f() { f; X=2; }; X=1; f"), "2");  // however deep
+}
+
+TEST(Shell, ExpansionsAssignDefaults) {
+  EXPECT_EQ(value_after(": \"${X:=2}\""), "2");
+  EXPECT_EQ(value_after("X=1; : ${X:=2} ${Y=3}; X=$X$Y"), "13");
+  EXPECT_EQ(value_after("Y=4; : ${X:=${Y}5}"), "45");
+  EXPECT_EQ(value_after("X=; : ${X=2}"), "");
+  EXPECT_EQ(value_after("[ \"$HOST\" = a ] && : ${X:=2}"), "?$X");
 }
 
 TEST(Shell, SubshellsUnsetAndExitEndWhatTheyEnd) {
@@ -195,15 +204,55 @@ TEST(Import, DegreesOfTorchtitanMakeUpTheGpus) {
             "says how many there are");
 }
 
+/// Until spring 2025 degrees stood under [training], float8 had a switch of its own until January.
+TEST(Import, TorchTitanReadsKeysWhereTheyStoodBefore) {
+  const auto is_as = [](const std::string& before, const std::string& now) {
+    const auto of = [](const std::string& more) {
+      return imported("torchtitan", "[model]\nname = \"llama3\"\nflavor = \"8B\"\n" + more,
+                      {.topology = "dgx-h100", .gpus = 64})
+          .scenario;
+    };
+    const auto values = [](std::string text) {  // without where they come from
+      return std::regex_replace(text, std::regex(" *#[^\n]*"), "");
+    };
+    EXPECT_EQ(values(of(before)), values(of(now)));
+    return of(now);
+  };
+  const std::string degrees =
+      "tensor_parallel_degree = 8\ndata_parallel_shard_degree = 1\n"
+      "data_parallel_replicate_degree = 8\n";
+  const std::string plan = is_as("[training]\n" + degrees, "[parallelism]\n" + degrees);
+  EXPECT_NE(plan.find("tensor: 8"), std::string::npos) << plan;
+  const std::string narrow =
+      is_as("[float8]\nenable_float8_linear = true\n", "converters = \"float8\"\n");
+  EXPECT_NE(narrow.find("precision: fp8"), std::string::npos) << narrow;
+}
+
 TEST(Import, NarrowGathersNeedTheirConverter) {
   const Imported result = imported("torchtitan",
                                    "[model]\nname = \"llama3\"\nflavor = \"8B\"\n[float8]\n"
                                    "enable_fsdp_float8_all_gather = true\n",
                                    {.topology = "dgx-h100", .gpus = 8});
   EXPECT_TRUE(says(result,
-                   "model.converters does not name float8: "
+                   "nothing is converted to float8: "
                    "float8.enable_fsdp_float8_all_gather, line 5"))
       << result.scenario;
+}
+
+TEST(Import, DeepSpeedsShareOfTheOptimizerIsTold) {
+  const auto told = [](const std::string& ratio) {
+    return says(
+        imported(
+            "deepspeed",
+            R"({"train_batch_size": 256, "bf16": {"enabled": true},
+                             "zero_optimization": {"stage": 3, "offload_optimizer":
+                               {"device": "cpu", "ratio": )" +
+                ratio + "}}}",
+            {.topology = "dgx-h100", .gpus = 8, .model = "llama3-8b", .sequence_length = 8192}),
+        "the CPUs update that share, the GPUs the rest");
+  };
+  EXPECT_TRUE(told("0.3"));
+  EXPECT_FALSE(told("1.0"));
 }
 
 // ---- DeepSpeed: DeepSpeedEngine.get_data_types.
