@@ -57,6 +57,7 @@ Section memory(const MemoryReport& memory) {
   section.rows.push_back(off_page("peak_during", "peak", Figure::words(use.moment.during())));
   add("reserve_bytes", "to be left free", memory.reserve).shown = Shown::OffPage;
   add("outside_bytes", "outside the allocator", use.outside).shown = Shown::OffPage;
+  add("card_bytes", "on the card", use.card()).shown = Shown::OffPage;
   section.rows.push_back(off_page("fits", "fits", Figure::flag(memory.fits())));
   return section;
 }
@@ -153,9 +154,10 @@ Section memory_by_stage(const MemoryReport& memory) {
                            counted(moment.forwards, "forward pass", "es")),
                Shown::OffPage));
   section.rows.push_back(
-      sentence(fmt::format("Not counted: workspaces, fragments, CUDA's context and NCCL's buffers "
-                           "(about {}). training.memory_reserve is for these.",
-                           to_text(memory.use.outside)),
+      sentence(fmt::format("Not counted: workspaces, what an allocator keeps, CUDA's context and "
+                           "NCCL's buffers; the card would hold about {}. training.memory_reserve "
+                           "is for these.",
+                           to_text(memory.use.card())),
                Shown::OffPage));
   return section;
 }

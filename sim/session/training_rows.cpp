@@ -35,6 +35,18 @@ ValidationPoint point_of(const Conversion& run) {
           .scenario = run.yaml};
 }
 
+Bytes simulated_peak(const MemoryUse& use, PeakOf of) {
+  switch (of) {
+    case PeakOf::Allocated:
+      return use.peak();
+    case PeakOf::Reserved:
+      return use.reserved();
+    case PeakOf::Card:
+      return use.card();
+  }
+  return {};
+}
+
 /// A row, and which of the steps that are played is its: rows of one scenario share one.
 struct RowOfTable {
   Conversion run;
@@ -129,8 +141,7 @@ Validation validate_training(const CsvTable& table, const LoadOptions& load,
     }
     if (run.published_peak > 0) {
       point.published = run.published_peak;
-      const MemoryUse use = memory_use(run.scenario->workload);
-      point.simulated = (use.peak() + (run.peak_of_card ? use.outside : Bytes{})).value;
+      point.simulated = simulated_peak(memory_use(run.scenario->workload), run.peak_of).value;
       point.unit = "B";
       result.memory.push_back(std::move(point));
     }

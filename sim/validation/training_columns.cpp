@@ -87,10 +87,7 @@ constexpr std::array kTrainingColumns{
     ColumnRule{"peak_mem_gb", Kind::Number, 1e-3, 1e5},
     ColumnRule{.name = "peak_mem_of",
                .kind = Kind::Word,
-               .known =
-                   [](std::string_view text) {
-                     return text == "allocated" || text == "reserved" || text == kOfCard;
-                   },
+               .known = [](std::string_view text) { return value_named<PeakOf>(text).has_value(); },
                .words = "allocated, reserved (by the framework's allocator), card (what nvidia-smi "
                         "says)"},
     ColumnRule{.name = "complete",

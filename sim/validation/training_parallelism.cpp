@@ -46,18 +46,23 @@ bool async_tensor(const TrainingRow& row) {
          std::regex_search(row.words("framework"), async);
 }
 
+/// Whether PyTorch's own tensor parallelism splits the model, over DTensors.
+bool has_dtensors(const TrainingRow& row) {
+  return row.says("framework", "torchtitan") || row.says("framework", "kempnerforge") ||
+         row.says("framework", "pytorch");
+}
+
 /// See the rule `overlap.tensor` in the header.
 TensorOverlap tensor_overlap(const TrainingRow& row) {
   const int year = year_of(row.cell("date"));
   if ((year != 0 && year < 2022) || is_deepspeed(row) || row.says("framework", "paddle") ||
-      (row.says("framework", "torchtitan") && !async_tensor(row)) ||
-      row.says("notes", "overlap switches off") || row.says("notes", "tp_comm_overlap false")) {
+      (has_dtensors(row) && !async_tensor(row)) || row.says("notes", "overlap switches off") ||
+      row.says("notes", "tp_comm_overlap false")) {
     return TensorOverlap::None;
   }
   const bool full = (row.says("framework", "megatron-bridge") && !row.says("dtype", "fp4") &&
                      !has_experts(row) && sequence_of(row) == SequenceWord::Yes) ||
-                    row.says("framework", "torchtitan") ||
-                    row.says("notes", "tp_comm_overlap true");
+                    has_dtensors(row) || row.says("notes", "tp_comm_overlap true");
   return full ? TensorOverlap::Full : TensorOverlap::Backward;
 }
 
@@ -166,6 +171,12 @@ std::string sharding_keys(const TrainingRow& row, const ShardingWords& said, int
   }
   if (said.zero == 3 && row.says("framework", "fms-fsdp")) {
     keys.emplace_back("reduce_width: 16bit");
+  }
+  if (said.zero >= 2 && row.says("notes", "gradients reduced once a step")) {
+    keys.emplace_back("reduce: step");
+    if (row.says("notes", "gradients reduced once a step, in fp32")) {
+      keys.emplace_back("reduce_width: fp32");
+    }
   }
   if (said.zero == 3 && said.is_fsdp && row.says("framework", "torchtitan")) {
     add_titan_keys(row, keys);

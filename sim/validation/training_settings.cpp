@@ -111,6 +111,7 @@ bool stops_early(const TrainingRow& row) {
   const std::string date(row.cell("date"));
   return (row.says("framework", "llm-foundry") && row.says("dtype", "amp")) ||
          row.says("framework", "fms-fsdp") || row.says("framework", "automodel") ||
+         row.says("framework", "kempnerforge") ||
          (row.says("framework", "torchtitan") && !date.empty() && date < "2025-09");
 }
 
@@ -124,6 +125,7 @@ constexpr std::array kFrameworkWords{FrameworkWord{"megatron-deepspeed", "megatr
                                      FrameworkWord{"nemo", "nemo"},
                                      FrameworkWord{"torchtitan", "pytorch"},
                                      FrameworkWord{"fms-fsdp", "pytorch"},
+                                     FrameworkWord{"kempnerforge", "pytorch"},
                                      FrameworkWord{"transformers", "huggingface"},
                                      FrameworkWord{"hugging", "huggingface"},
                                      FrameworkWord{"megatron", "megatron-core"},

@@ -64,13 +64,14 @@ std::string Conversion::reason() const {
 Conversion convert(const CsvTable& table, const CsvRow& csv, const LoadOptions& options) {
   const TrainingRow row(table, csv);
   constexpr double kGiga = 1e9;
-  Conversion result{.id = std::string(row.cell("id")),
-                    .source = std::string(row.cell("source")),
-                    .date = std::string(row.cell("date")),
-                    .framework = std::string(row.cell("framework")),
-                    .published_step_s = published_step(row),
-                    .published_peak = row.number("peak_mem_gb") * kGiga,
-                    .peak_of_card = row.cell("peak_mem_of") == kOfCard};
+  Conversion result{
+      .id = std::string(row.cell("id")),
+      .source = std::string(row.cell("source")),
+      .date = std::string(row.cell("date")),
+      .framework = std::string(row.cell("framework")),
+      .published_step_s = published_step(row),
+      .published_peak = row.number("peak_mem_gb") * kGiga,
+      .peak_of = value_named<PeakOf>(row.cell("peak_mem_of")).value_or(PeakOf::Allocated)};
   if (result.id.empty()) {
     result.id = fmt::format("line {}", row.line());
   }

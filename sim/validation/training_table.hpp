@@ -23,7 +23,8 @@
 //                       (mtp_num_layers in its recipes/deepseek/deepseek_v3.py)
 //   framework           training.framework: Megatron-LM's of 2021 and before, megatron-2020, later
 //                       megatron-core; DeepSpeed by itself: huggingface; xtuner: megatron-core;
-//                       torchtitan, fms-fsdp and NeMo Automodel: pytorch; others by their names;
+//                       torchtitan, fms-fsdp, KempnerForge and NeMo Automodel: pytorch; others by
+//                       their names;
 //                       none of those of XLA, which is a remark. A row that names none is taken
 //                       for Megatron's
 //   compile             pytorch-compiled where `framework` or the notes say so, and under fms-fsdp,
@@ -46,9 +47,10 @@
 //                       and activations again. Other selections: not simulated
 //   recompute           of whole layers stops early where checkpoints do by PyTorch's default from
 //                       2.1 on: under llm-foundry where dtype says amp (the tables of newer
-//                       software), fms-fsdp (NO_REENTRANT of its policies/ac_handler.py), NeMo
-//                       Automodel (apply_ac of its components/moe/parallelizer.py), and torchtitan
-//                       before September 2025, when it was switched off there (its #1580)
+//                       software), fms-fsdp (NO_REENTRANT of its policies/ac_handler.py),
+//                       KempnerForge (likewise, of its distributed/parallel.py), NeMo Automodel
+//                       (apply_ac of its components/moe/parallelizer.py), and torchtitan before
+//                       September 2025, when it was switched off there (its #1580)
 //   dtype               fp8 in any spelling: fp8, from blocks where it says mx; bf16; fp16 and
 //                       plain amp: fp16; nothing else. Where the text offers both 16-bit formats,
 //                       bf16 if the GPU has it. Under Megatron-Bridge plain fp8 is scaled by
@@ -65,7 +67,8 @@
 //                       and head are units of their own; with stages weights are kept and
 //                       gradients reduced once a step; 8-bit gathers where the notes say "float8
 //                       all-gather". Under fms-fsdp gradients are reduced in 16 bits (its
-//                       policies/mixed_precision.py)
+//                       policies/mixed_precision.py). "gradients reduced once a step" in the notes
+//                       (no_sync), "..., in fp32": so
 //   cpu_offload_layers  first layers of each chunk whose activations go to the host
 //   layers              evenly over pp x vpp parts. Where these do not divide them, embedding and
 //                       head count as layers and all are shared as evenly as can be, the first
@@ -100,8 +103,9 @@
 //                       commit 16c90445e7) and under DeepSpeed, which switches it off
 //                       (Megatron-DeepSpeed issue 447), under Paddle (2.5's ColumnParallelLinear,
 //                       distributed/fleet/layers/mpu/mp_layers.py), and where the notes have
-//                       "overlap switches off" or "TP_COMM_OVERLAP False" (MLPerf); none under
-//                       torchtitan but with "async TP" in the notes, then full; full for dense
+//                       "overlap switches off" or "TP_COMM_OVERLAP False" (MLPerf); none where
+//                       PyTorch's own DTensors split the model (torchtitan, KempnerForge, PyTorch
+//                       alone) but with "async TP" in the notes, then full; full for dense
 //                       models under Megatron-Bridge (tp_comm_overlap of its
 //                       recipes/llama/h100/llama3.py), but with nvfp4; full where the notes have
 //                       "TP_COMM_OVERLAP True" (ub_tp_comm_overlap of NeMo);
@@ -125,8 +129,9 @@
 //   notes               "includes evaluation": the rate is not that of steps; not simulated
 //   everything else     the scenario's defaults
 //
-// A peak of memory is set beside that of tensors; one of the whole card (peak_mem_of) beside that
-// with CUDA's context and NCCL's buffers (sim/workload/memory.hpp).
+// A peak of memory is set beside that of tensors; what is reserved (peak_mem_of) beside that with
+// what an allocator keeps, and the whole card's beside that with CUDA's context and NCCL's buffers
+// (sim/workload/memory.hpp).
 //
 // The published time is step_time_s, else derived_step_time_s, else tokens of a step over tokens
 // per second.
@@ -139,13 +144,17 @@
 #include <vector>
 
 #include "sim/base/csv.hpp"
+#include "sim/base/names.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/validation/columns.hpp"
 
 namespace danlu {
 
-/// Of peak_mem_of: what the whole card holds.
-inline constexpr std::string_view kOfCard = "card";
+/// What a published peak of memory is of.
+enum class PeakOf { Allocated, Reserved, Card };
+template <>
+inline constexpr auto kNames<PeakOf> = std::to_array<Named<PeakOf>>(
+    {{PeakOf::Allocated, "allocated"}, {PeakOf::Reserved, "reserved"}, {PeakOf::Card, "card"}});
 
 /// One row as a scenario, or why not.
 struct Conversion {
@@ -160,7 +169,7 @@ struct Conversion {
   std::vector<std::string> remarks;  // what had to be taken for granted
   double published_step_s = 0;       // 0 if the row has none
   double published_peak = 0;         // bytes of the fullest GPU, of peak_mem_gb; likewise
-  bool peak_of_card = false;         // with what the framework does not allocate
+  PeakOf peak_of = PeakOf::Allocated;
 
   std::string reason() const;  // joined
 };

@@ -159,6 +159,16 @@ Bytes outside_allocator(const Workload& w) {
   return kContext + communicators * kCommunicator;
 }
 
+/// Bytes of a gradient as it is summed over microbatches. FSDP that sums over ranks once a step
+/// keeps it in the width in which it will travel: to_accumulated_grad_if_needed of PyTorch's
+/// distributed/fsdp/_fully_shard/_fsdp_param.py.
+double accumulated_bytes(const Workload& w) {
+  const bool waits =
+      w.parallelism.zero >= 2 && w.parallelism.sharding.reduce == Reduce::OncePerStep;
+  const double own = gradient_bytes(w.training);
+  return waits ? std::max<double>(own, w.parallelism.sharding.reduce_bytes) : own;
+}
+
 }  // namespace
 
 std::vector<HeldBlock> blocks_of(const Workload& w, const ModelBlocks& model, int stage) {
@@ -315,6 +325,12 @@ std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& m
   return held;
 }
 
+Bytes MemoryUse::reserved() const {
+  // The median over publishers of logs that print both (tests/validation/allocator.csv).
+  constexpr double kReserved = 1.05;
+  return kReserved * peak();
+}
+
 MemoryUse stage_memory(const Workload& w, const ModelBlocks& model, int stage) {
   const std::vector<HeldDuring> moments = memory_over_time(w, model, stage);
   MemoryUse use{.moment = *std::max_element(
@@ -335,10 +351,9 @@ MemoryUse stage_memory(const Workload& w, const ModelBlocks& model, int stage) {
     for (const Operator* op : operators_of(*held.block)) {
       const Updated updated = updated_by(w.training, *op, held.is_layer, w.model.hidden);
       const Shards shards = shards_of(w.parallelism, op->weight.copies);
-      use.gradients +=
-          Bytes{w.offload.gradients_in_backward
-                    ? 0
-                    : updated.parameters * gradient_bytes(w.training) / shards.gradients};
+      use.gradients += Bytes{w.offload.gradients_in_backward
+                                 ? 0
+                                 : updated.parameters * accumulated_bytes(w) / shards.gradients};
       (w.offload.optimizer ? use.host : use.optimizer) +=
           Bytes{(updated.parameters * (copied_bytes(w.training) - master) +
                  updated.moments * moment_bytes(w.training)) /

@@ -26,9 +26,9 @@
 // activations, of the widest operator of a layer: of what it takes and what it makes, which
 // autograd has at once.
 //
-// MemoryUse::outside is what a card holds beside tensors. Not counted, for want of a source that
-// says how much: workspaces of libraries, what an allocator cannot use; training.memory_reserve is
-// for all of these.
+// MemoryUse::reserved() is what an allocator has taken from the card for that, ::outside what the
+// card holds beside. Neither is in peak(): training.memory_reserve is for both, and for the
+// workspaces of libraries, which are not counted, for want of a source that says how much.
 #pragma once
 
 #include <map>
@@ -75,6 +75,11 @@ struct MemoryUse {
   Bytes peak() const {
     return parameters + gradients + optimizer + gathered + framework + moment.total();
   }
+  /// peak(), and what PyTorch's allocator keeps of the card beside: freed blocks that nothing fits
+  /// into.
+  Bytes reserved() const;
+  /// What nvidia-smi says, roughly.
+  Bytes card() const { return reserved() + outside; }
 };
 
 /// A block that lies on a stage.

@@ -9,9 +9,12 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
+#include "sim/base/csv.hpp"
 #include "sim/program/program.hpp"
 #include "sim/schedule/schedule.hpp"
+#include "sim/validation/validation.hpp"
 #include "sim/workload/model_blocks.hpp"
 #include "sim/workload/model_presets.hpp"
 #include "tests/support/blocks.hpp"
@@ -422,6 +425,44 @@ TEST(Memory, OutsideTheAllocator) {
   w.training.global_batch = 4;
   w.model.tied_embeddings = true;
   EXPECT_EQ(memory_use(w).outside.value, 1573 * 1024.0 * 1024.0 + 6 * 688e6);
+}
+
+// One publisher has one voice, the median of its runs.
+TEST(Memory, AnAllocatorKeepsWhatLogsSay) {
+  const CsvTable table = read_csv(testing::source_dir() + "/tests/validation/allocator.csv");
+  const auto cell = [&](const CsvRow& row, const char* name) {
+    return std::stod(std::string(table.cell(row, name)));
+  };
+  std::map<std::string, std::vector<double>> ratios;
+  for (const CsvRow& row : table.rows()) {
+    const double ratio = cell(row, "max_reserved") / cell(row, "max_allocated");
+    EXPECT_GE(ratio, 1) << table.cell(row, "run");
+    ratios[std::string(table.cell(row, "publisher"))].push_back(ratio);
+  }
+  std::vector<double> publishers;
+  for (auto& [publisher, runs] : ratios) {
+    publishers.push_back(lower_median(runs));
+  }
+  const MemoryUse use = memory_use(small(12));
+  EXPECT_NEAR(use.reserved() / use.peak(), lower_median(publishers), 0.005);
+  EXPECT_EQ(use.card().value, (use.reserved() + use.outside).value);
+}
+
+// FSDP with 16-bit gradients over four ranks: 2 bytes of a quarter where every microbatch reduces,
+// 4 bytes of all where they wait for the step's end and travel in fp32.
+TEST(Memory, GradientsThatWaitForTheStepLieInTheWidthTheyTravelIn) {
+  Workload w = small(4);
+  w.training.gradient_bytes = 2;
+  w.parallelism.zero = 3;
+  w.parallelism.data = 4;
+  w.training.global_batch = 4;
+  const double parameters = rank_parameters(w, 0);
+  EXPECT_EQ(memory_use(w).gradients.value, 2 * parameters / 4);
+  w.parallelism.sharding.reduce = Reduce::OncePerStep;
+  w.parallelism.sharding.reduce_bytes = 2;
+  EXPECT_EQ(memory_use(w).gradients.value, 2 * parameters);
+  w.parallelism.sharding.reduce_bytes = 4;
+  EXPECT_EQ(memory_use(w).gradients.value, 4 * parameters);
 }
 
 // Qi et al. 2023 (Zero Bubble Pipeline Parallelism, table 1, section 4.1): of a layer 34 s b h are

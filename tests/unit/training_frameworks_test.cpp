@@ -50,6 +50,23 @@ TEST(TrainingTitan, SomeLayersWhole) {
   EXPECT_EQ(w.parallelism.sharding.reduce, Reduce::OncePerStep);
 }
 
+// Nothing hides behind what DTensors exchange; gradients wait for the step's end where a row says
+// so.
+TEST(TrainingKempnerForge, HasItsWays) {
+  const Workload w = workload_of({{"framework", "KempnerForge"},
+                                  {"gpus", "8"},
+                                  {"tp", "2"},
+                                  {"dp", "4"},
+                                  {"zero_stage_or_sharding", "FSDP2 FULL_SHARD (ZeRO-3)"},
+                                  {"recompute", "full"},
+                                  {"notes", "gradients reduced once a step, in fp32"}});
+  EXPECT_EQ(w.training.framework, "pytorch");
+  EXPECT_TRUE(w.training.recompute_early_stop);
+  EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::None);
+  EXPECT_EQ(w.parallelism.sharding.reduce, Reduce::OncePerStep);
+  EXPECT_EQ(w.parallelism.sharding.reduce_bytes, 4);
+}
+
 TEST(TrainingFrameworks, OfPyTorch) {
   const auto loss_of = [](const char* framework, const char* notes) {
     return workload_of({{"framework", framework}, {"notes", notes}}).training.loss;
