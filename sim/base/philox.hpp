@@ -46,7 +46,7 @@ class RandomStreams {
 
   /// The n-th pair of a stream, each between 0 and 1 and neither.
   std::array<double, 2> uniforms(std::uint64_t stream, std::uint32_t n) const;
-  /// The n-th pair of a stream whose numbers are normal with mean 0 and variance 1 (Box and Muller).
+  /// The n-th pair of a stream of normal numbers, with mean 0 and variance 1 (Box and Muller).
   std::array<double, 2> normals(std::uint64_t stream, std::uint32_t n) const;
 
  private:

@@ -126,18 +126,18 @@ Link nic_cable(const ClusterSpec& cluster, const Nodes& nodes, NicAt at, int por
   const Seconds inside = nodes.has_pcie_switches() ? spec.scale_up_latency : Seconds{};
   return {.from = nodes.nic(at.node, at.nic),
           .kind = LinkKind::NicCable,
+          .count = ports,
           .bandwidth = slot > BytesPerSecond{} ? std::min(achieved, slot) : achieved,
           .nominal = nominal,
-          .latency = std::max(Seconds{}, spec.fabric_latency - inside) / 2,
-          .count = ports};
+          .latency = std::max(Seconds{}, spec.fabric_latency - inside) / 2};
 }
 
 Link switch_cable(const TopologySpec& spec, LinkKind kind, BytesPerSecond nominal, int count) {
   return {.kind = kind,
+          .count = count,
           .bandwidth = nominal * spec.nic_efficiency,
           .nominal = nominal,
-          .latency = spec.hop_latency,
-          .count = count};
+          .latency = spec.hop_latency};
 }
 
 Route route(const Cluster& cluster, int from, int to, int flow) {

@@ -217,10 +217,10 @@ class NodeBuilder {
   Link scale_up_link(int count) const {
     const BytesPerSecond nominal = kind_->scale_up_bandwidth * count;
     return {.kind = LinkKind::ScaleUp,
+            .count = count,
             .bandwidth = nominal * kind_->scale_up_efficiency,
             .nominal = nominal,
-            .latency = kind_->scale_up_latency,
-            .count = count};
+            .latency = kind_->scale_up_latency};
   }
   static Link pcie_link(BytesPerSecond nominal, double efficiency, Seconds latency) {
     return {.kind = LinkKind::Pcie,

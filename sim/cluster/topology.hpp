@@ -66,10 +66,10 @@ struct Link {
   VertexId from{};
   VertexId to{};
   LinkKind kind = LinkKind::ScaleUp;
+  int count = 1;  // cables in the bundle; here, so that a link has 40 bytes
   BytesPerSecond bandwidth{};
   BytesPerSecond nominal{};
   Seconds latency{};
-  int count = 1;  // cables in the bundle
 };
 
 /// The links from a source to a destination, in order.
