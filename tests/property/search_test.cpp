@@ -414,6 +414,11 @@ search: {parallelism: {tensor: [1, 4], pipeline: 1}}
   EXPECT_EQ(variants.load(space.settings(plan)).workload.parallelism.data, 2);
 }
 
+TEST(SearchSpace, OptionsAreWordsOfAShell) {
+  EXPECT_EQ(options_text({{"training.recompute", "[core_attn, mlp]"}, {"name", "it's"}}),
+            "--set 'training.recompute=[core_attn, mlp]' --set 'name=it'\\''s'");
+}
+
 TEST(SearchWay, EndsAtTheBestChangeUponChange) {
   Case one(3);
   SearchSpace& space = one.space();
