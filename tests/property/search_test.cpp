@@ -118,6 +118,9 @@ TEST_P(Search, FindsWhatPlayingEveryPlanFinds) {
     ASSERT_TRUE(step);
     // By compute alone it is that of a plan which may overlap other things.
     const Seconds bound = own.bound(workload);
+    if (plan.overlapped) {  // what loses by that plan's bound is not asked for its own
+      EXPECT_LE(own.bound(space.workload(plans[*plan.overlapped].plan)).value, bound.value);
+    }
     EXPECT_FALSE(plan.is_full);
     EXPECT_LE(plan.bound.value, bound.value);
     EXPECT_LE(bound.value, step->value * (1 + 1e-9));
