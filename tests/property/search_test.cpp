@@ -248,9 +248,11 @@ TEST_P(Search, BoundsAreFilledAsFarAsTheyAreAskedFor) {
   std::iota(all.begin(), all.end(), 0);
   std::vector<FoundPlan> up_to = full, least = full;
   one.bounds().fill(space, full, all);
+  one.bounds().fill(space, full, all);  // those that another came before
   std::vector<double> bounds;
   for (const FoundPlan& plan : full) {
     if (plan.fits()) {
+      EXPECT_TRUE(plan.is_full);
       bounds.push_back(plan.bound.value);
     }
   }
