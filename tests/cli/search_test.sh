@@ -35,11 +35,12 @@ for jobs in 1 3; do
     "$(grep -v -e wall_s -e peak_memory_bytes "$work/out")"
 done
 
-# What danlu run would advise of the best: sends beside compute, which is not varied here.
-call search "$file" --set parallelism.overlap.pipeline=false --set search.parallelism.tensor=4 \
+# What danlu run would advise of the best: fewer stages, which are not varied here.
+call search "$file" --set search.parallelism.tensor=4 \
   --set search.parallelism.pipeline=4 --json
 advised=$(grep -m 1 -A 2 '"saving": {' "$work/out" | sed -n 's/.*"change": "\(.*\)",*/\1/p')
-expect 'a change that is none of the plans' 'parallelism.overlap.pipeline=true' "$advised"
+expect 'a change that is none of the plans' \
+  '--set parallelism.pipeline=2 --set parallelism.data=2' "$advised"
 
 call search "$file" --svg "$work/map.svg" --map tensor,micro_batch --top 2
 expect 'done with a map' 0 "$code"

@@ -45,9 +45,9 @@ call sweep "$file" --over parallelism.tensor=4 --show step.mfu,memory.fits -o "$
 expect 'compressed by name' "$(<"$work/points.jsonl")" "$(gzip -dc "$work/again.jsonl.gz")"
 call sweep "$file" --over parallelism.tensor=4 --json
 expect_has 'its schema' '"schema": "danlu.sweep/1"' "$out"
-call sweep "$file" --over cluster.node.nvlink.bandwidth='300 GB/s' --json
+call sweep "$file" --over training.memory_reserve='6 GiB' --json
 expect_has 'options of a point as words of a shell' \
-  "\"options\": \"--set 'cluster.node.nvlink.bandwidth=300 GB/s'\"" "$out"
+  "\"options\": \"--set 'training.memory_reserve=6 GiB'\"" "$out"
 call sweep "$file" --over parallelism.tensor=4 --max-tasks 1 -o "$work/points.csv"
 expect 'a point that cannot be played' 6 "$code"
 expect_has 'is a result, too' '0,4,failed,' "$(<"$work/points.csv")"
