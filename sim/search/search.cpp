@@ -96,7 +96,7 @@ class OverlappedAlike {
   std::map<std::tuple<TensorOverlap, int, bool>, std::vector<One>> alike_;
 };
 
-/// What bounds take by the clock, by some of the plans: those by compute alone of all that differ in
+/// What bounds take by the clock, by some plans: those by compute alone of all that differ in
 /// it, and in full those of a part of all that fit.
 Seconds time_of(const std::vector<Workload>& computing, std::size_t fit, PlanBounds& bounds) {
   constexpr std::size_t kSome = 64;
