@@ -52,6 +52,12 @@ int run_search(const SearchCommand& command, const CommonOptions& common) {
   SessionOptions session = session_options(common);
   session.processes = command.jobs;
   Progress progress(common);
+  if (const auto announce = session.announce) {
+    session.announce = [&progress, announce](const Effort& effort) {
+      progress.clear();
+      announce(effort);
+    };
+  }
   request.progress = [&](const std::string& line) { progress.say(line); };
   load_beside(outputs, {command.file}, common);
   const LoadOptions load{topologies_folder(), common.overrides};

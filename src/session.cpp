@@ -10,7 +10,7 @@
 namespace danlu {
 namespace {
 
-void announce(const Effort& effort) {
+void print_effort(const Effort& effort) {
   complain(fmt::format("note: {}\n", effort.text()));
   complain(effort.ways_out.empty() ? "" : fmt::format("hint: {}\n", effort.hint()));
 }
@@ -33,7 +33,7 @@ SessionOptions session_options(const CommonOptions& common) {
   options.events = {common.max_events, "--max-events plays more"};
   options.simgrid_log = common.simgrid_log;
   if (!common.quiet) {
-    options.announce = announce;
+    options.announce = print_effort;
   }
   options.log = [](const std::string& line) { spdlog::info("{}", line); };
   options.played = log_tasks;

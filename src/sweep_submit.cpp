@@ -5,19 +5,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sim/base/shell_word.hpp"
+
 namespace danlu {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// As one word of a shell.
-std::string quoted(const std::string& word) {
-  std::string text = "'";
-  for (const char c : word) {
-    text += c == '\'' ? "'\\''" : std::string(1, c);
-  }
-  return text + "'";
-}
 
 /// {1, 2, 3, 7} as "1-3,7".
 std::string ranges_of(const std::vector<std::size_t>& numbers) {
@@ -40,8 +33,9 @@ std::string worker_of(const SweepJob& job, std::string_view chunk) {
   const auto limit = [](std::string_view option, const std::optional<double>& seconds) {
     return seconds ? fmt::format(" {} {}s", option, *seconds) : "";
   };
-  return fmt::format("{} sweep worker {} --chunk {}/{}{}{}", quoted(job.program),
-                     quoted(job.folder), chunk, job.chunks, limit("--time-limit", job.time_limit),
+  return fmt::format("{} sweep worker {} --chunk {}/{}{}{}", shell_word(job.program),
+                     shell_word(job.folder), chunk, job.chunks,
+                     limit("--time-limit", job.time_limit),
                      limit("--point-limit", job.point_limit));
 }
 
@@ -61,10 +55,10 @@ std::string slurm_script(const SweepJob& job) {
 std::string parallel_script(const SweepJob& job) {
   std::string options;
   for (const std::string& option : job.options) {
-    options += " " + quoted(option);
+    options += " " + shell_word(option);
   }
   return fmt::format("#!/bin/bash\nexec parallel{} {} ::: {}\n", options,
-                     quoted(worker_of(job, "{}")), fmt::join(job.missing, " "));
+                     shell_word(worker_of(job, "{}")), fmt::join(job.missing, " "));
 }
 
 std::string kubernetes_job(const SweepJob& job) {

@@ -103,11 +103,15 @@ class StageWriter {
     const auto& [at, kind, made] = pass;
     return {chunk_at(w_, model_, at), kind, made};
   }
+  Program made(const ProgramKey& key) const {
+    const auto& [chunk, kind, exchanges] = key;
+    return make_program(w_, model_, chunk, kind, exchanges);
+  }
+  /// One of a pair, kept for all pairs that have it.
   const Program& made_of(const ProgramKey& key) {
     const auto [known, is_new] = actions_.try_emplace(key);
     if (is_new) {
-      const auto& [chunk, kind, made] = key;
-      known->second = make_program(w_, model_, chunk, kind, made);
+      known->second = made(key);
     }
     return known->second;
   }
@@ -122,7 +126,7 @@ class StageWriter {
       const auto [same, is_first] =
           programs_of_chunks_.try_emplace(std::pair(key, second), step_.programs.next_id());
       if (is_first) {
-        step_.programs.push_back(second ? paired(made_of(key), made_of(*second)) : made_of(key));
+        step_.programs.push_back(second ? paired(made_of(key), made_of(*second)) : made(key));
       }
       known->second = same->second;
     }
@@ -334,7 +338,7 @@ class StageWriter {
   StepProgram& step_;
   StageProgram made_;
   std::map<int, PassId> last_backward_;    // by chunk: what finishes the gradients of its weights
-  std::map<ProgramKey, Program> actions_;  // one by one
+  std::map<ProgramKey, Program> actions_;  // of pairs, one by one
   std::map<std::pair<PassKey, std::optional<PassKey>>, ProgramId> programs_;
   std::map<std::pair<ProgramKey, std::optional<ProgramKey>>, ProgramId> programs_of_chunks_;
 };

@@ -8,6 +8,7 @@
 #include <functional>
 #include <iterator>
 
+#include "sim/base/shell_word.hpp"
 #include "sim/report/verdict.hpp"
 
 namespace danlu {
@@ -370,7 +371,7 @@ std::string Change::text() const {
     return all.front();
   }
   for (std::string& one : all) {
-    one = one.find('[') == std::string::npos ? one : fmt::format("'{}'", one);  // for shells
+    one = shell_word(one);
   }
   return fmt::format("--set {}", fmt::join(all, " --set "));
 }

@@ -81,7 +81,10 @@ struct SearchReport {
   std::string obstacle;               // of the first of these
   Bytes least_missing, most_missing;  // of memory, of those that do not fit
   Bytes reserve, capacity;
-  std::vector<RankedPlan> best;   // fastest first
+  // Fastest first. What `danlu run` would advise of the first is its report's saving, of keys and
+  // values that were not varied, or with less of memory left free.
+  std::vector<RankedPlan> best;
+  bool saving_is_tight = false;   // the latter
   std::optional<RankedPlan> own;  // the scenario as it stands, where it fits
   std::string own_obstacle;       // else why not
   std::vector<NearPlans> near;

@@ -192,6 +192,13 @@ Section best_plans(const SearchReport& search) {
     section.rows.push_back(
         sentence(fmt::format("the scenario as it stands {}", search.own_obstacle)));
   }
+  if (best.saving) {
+    const Seconds saved = best.step.time - best.saving->step;
+    section.rows.push_back(sentence(
+        fmt::format("none of the plans, {} would save {} of the first ({}){}", best.saving->change,
+                    to_text(saved), percent(saved / best.step.time),
+                    search.saving_is_tight ? ", with less than the reserve left free" : "")));
+  }
   if (best.memory_trust) {
     section.rows.push_back(sentence(fmt::format(
         "memory of the first: {}",

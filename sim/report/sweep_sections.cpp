@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "sim/base/shell_word.hpp"
 #include "sim/report/page.hpp"
 #include "sim/report/sweep_report.hpp"
 
@@ -42,7 +43,8 @@ Section swept_axes(const SweepReport& sweep) {
 std::string options_of(const SweepReport& sweep, const SweepPoint& point) {
   std::string options;
   for (std::size_t i = 0; i < sweep.axes.size(); ++i) {
-    options += fmt::format("{}--set {}={}", i == 0 ? "" : " ", sweep.axes[i].key, point.values[i]);
+    options += fmt::format("{}--set {}", i == 0 ? "" : " ",
+                           shell_word(fmt::format("{}={}", sweep.axes[i].key, point.values[i])));
   }
   return options;
 }

@@ -61,6 +61,28 @@ GpuShare least_of(GpuShare a, GpuShare b) {
 
 constexpr Seconds kUnknown{std::numeric_limits<double>::infinity()};
 
+/// The compute of a program that differs from what came before: layers mostly repeat theirs, in the
+/// same order.
+class DistinctCompute {
+ public:
+  /// The place of the first segment like that one, which may be itself.
+  std::size_t first_like(const std::vector<Segment>& segments, std::size_t i) {
+    for (std::size_t tried = 0; tried < first_.size(); ++tried, ++next_) {
+      next_ = next_ < first_.size() ? next_ : 0;
+      const Segment& known = segments[first_[next_]];
+      if (known.again == segments[i].again && known.kernels == segments[i].kernels) {
+        return first_[next_++];
+      }
+    }
+    first_.push_back(i);
+    return i;
+  }
+
+ private:
+  std::vector<std::size_t> first_;
+  std::size_t next_ = 0;  // of them the one behind the last that was found
+};
+
 }  // namespace
 
 /// The shortest of a stage's passes.
@@ -206,13 +228,17 @@ Seconds StepBounds::compute_time(const Workload& w, const Segment& segment) {
 
 StepBounds::ProgramTimes StepBounds::program_times(const Workload& w, const Program& program) {
   ProgramTimes times{.is_known = true};
-  for (const Segment& segment : program.segments) {
+  DistinctCompute distinct;
+  for (std::size_t i = 0; i < program.segments.size(); ++i) {
+    const Segment& segment = program.segments[i];
     times.compute.emplace_back();
     times.bounds.emplace_back();
     times.exchange.push_back(0);
     if (segment.is_compute) {
-      times.compute.back() = compute_time(w, segment);
-      times.bounds.back() = time_on(timers_.front(), segment).bounds();
+      const std::size_t like = distinct.first_like(program.segments, i);
+      const bool is_new = like == i;
+      times.compute[i] = is_new ? compute_time(w, segment) : times.compute[like];
+      times.bounds[i] = is_new ? time_on(timers_.front(), segment).bounds() : times.bounds[like];
       continue;
     }
     ProgramTimes::Asked one{segment.sort(), segment.demand};
@@ -496,8 +522,9 @@ Seconds StepBounds::compute_bound(const Workload& w) {
   const auto compute_of = [&](const Chunk& chunk, ActionKind kind) {
     const auto [time, is_new] = known.try_emplace({chunk, kind});
     if (is_new) {
-      for (const Segment& segment : make_program(w, model, chunk, kind).segments) {
-        time->second += segment.is_compute ? compute_time(w, segment) : Seconds{};
+      const Program program = make_program(w, model, chunk, kind);
+      for (const Seconds segment : program_times(w, program).compute) {
+        time->second += segment;
       }
     }
     return time->second;

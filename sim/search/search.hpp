@@ -5,7 +5,9 @@
 //
 // Most plans lose by what their compute takes alone, which is a bound too, and one for all that
 // differ in what runs beside what. The others get their bounds in full when they are asked for:
-// when such a plan is the next to be played, or is counted or drawn as the best of some.
+// when such a plan is the next to be played, or is counted or drawn as the best of some. Of plans
+// that differ in whether sends and sums of gradients run beside compute first the one where they
+// do, since the others wait for the same and more.
 //
 // So is the front of step and memory: a plan's memory is known before it is played, and it is not
 // on the front once a plan that takes no more has a step below its bound.
@@ -59,8 +61,12 @@ struct FoundPlan {
   Bytes memory;          // that a GPU holds at most
   Bytes spare;           // of memory, with the reserve left free; below 0: does not fit
   Seconds bound;         // of those that fit
-  bool is_full = false;  // that bound; else it is of compute alone
+  bool is_full = false;  // that bound; else it is of less: compute alone, or `overlapped`
   bool tried = false;    // to be played
+  // The place of the plan that differs only in that sends and sums of gradients run beside compute,
+  // where they do not in this one: its bound is none longer. And those of which this is that plan.
+  std::optional<std::size_t> overlapped{};
+  std::vector<std::size_t> less_overlapped{};
   PlayedPlan played{};
 
   bool fits() const { return spare >= Bytes{}; }
@@ -76,7 +82,8 @@ class PlanBounds {
 
   /// Calls work(StepBounds of its thread, i) for each i below `count`.
   void in_parallel(std::size_t count, const std::function<void(StepBounds&, std::size_t)>& work);
-  /// Those of the plans that fit get their bounds in full.
+  /// Those of the plans that fit get their bounds in full, or longer ones that are not: of one that
+  /// may lose by the bound of another, that comes first.
   void fill(SearchSpace& space, std::vector<FoundPlan>& plans,
             const std::vector<std::size_t>& which);
 
@@ -88,9 +95,16 @@ class PlanBounds {
   std::vector<std::unique_ptr<StepBounds>> idle_{};  // that no thread has
 };
 
+/// How much there is to look at.
+struct SearchSize {
+  std::size_t can_run = 0, fit = 0;  // plans
+  Seconds time;                      // that they take, by the clock; by a few of them, so roughly
+};
+
 /// Every plan of the space that can run on the cluster, with its memory and its bound by compute
-/// alone, in the order of their values.
-std::vector<FoundPlan> survey(SearchSpace& space, PlanBounds& bounds);
+/// alone, in the order of their values. `tell` is told of many, before most of that is done.
+std::vector<FoundPlan> survey(SearchSpace& space, PlanBounds& bounds,
+                              const std::function<void(const SearchSize&)>& tell = {});
 
 /// All of these plans that may have a step of `most` get their bounds in full.
 void fill_up_to(Seconds most, SearchSpace& space, std::vector<FoundPlan>& plans,

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "sim/base/shell_word.hpp"
+
 namespace danlu {
 namespace {
 
@@ -235,10 +237,7 @@ std::string short_text(const std::vector<KeyValue>& settings) {
 std::string options_text(const std::vector<KeyValue>& settings) {
   std::string text;
   for (const KeyValue& one : settings) {
-    // For shells.
-    const bool quoted = one.text.find_first_of("[]{} ,*'\"$&;|<>()") != std::string::npos;
-    text += fmt::format("{}--set {}{}{}", text.empty() ? "" : " ", quoted ? "'" : "", one.setting(),
-                        quoted ? "'" : "");
+    text += fmt::format("{}--set {}", text.empty() ? "" : " ", shell_word(one.setting()));
   }
   return text;
 }

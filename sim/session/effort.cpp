@@ -18,13 +18,6 @@ constexpr Seconds kQuick{1};
 constexpr Bytes kSmall{0.5e9};
 constexpr Bytes kSmallFile{100e6};  // what viewers of traces open at once
 
-void announce(const Effort& effort, const SessionOptions& options) {
-  if (options.announce &&
-      (effort.time > kQuick || effort.memory > kSmall || effort.file > kSmallFile)) {
-    options.announce(effort);
-  }
-}
-
 void allow(Effort effort, const EffortLimit& limit, const SessionOptions& options) {
   if (effort.count > limit.most) {
     effort.ways_out.push_back(limit.raised);
@@ -37,14 +30,24 @@ void allow(Effort effort, const EffortLimit& limit, const SessionOptions& option
 }  // namespace
 
 std::string Effort::text() const {
-  return file > Bytes{} ? fmt::format("{}, which take about {} and a file of {}", what,
-                                      to_text(time), to_text(file))
-                        : fmt::format("{}, which take about {} and {} of memory", what,
-                                      to_text(time), to_text(memory));
+  std::string text = fmt::format("{}, which take about {}", what, to_text(time));
+  if (file > Bytes{}) {
+    text += fmt::format(" and a file of {}", to_text(file));
+  } else if (memory > Bytes{}) {
+    text += fmt::format(" and {} of memory", to_text(memory));
+  }
+  return text;
 }
 
 std::string Effort::hint() const {
   return join(std::vector<std::string_view>(ways_out.begin(), ways_out.end()), "; ");
+}
+
+void announce(const Effort& effort, const SessionOptions& options) {
+  if (options.announce &&
+      (effort.time > kQuick || effort.memory > kSmall || effort.file > kSmallFile)) {
+    options.announce(effort);
+  }
 }
 
 void allow_tasks(const Effort& effort, const SessionOptions& options) {

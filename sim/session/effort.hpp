@@ -10,7 +10,9 @@
 
 namespace danlu {
 
-/// Announces what will be noticed. Throws CannotRun above the limit of tasks ...
+/// Announces what will be noticed.
+void announce(const Effort& effort, const SessionOptions& options);
+/// The same. Throws CannotRun above the limit of tasks ...
 void allow_tasks(const Effort& effort, const SessionOptions& options);
 /// ... or of events.
 void allow_events(const Effort& effort, const SessionOptions& options);

@@ -7,7 +7,6 @@
 #include "sim/engine/max_min.hpp"
 #include "sim/fold/group_plan.hpp"
 #include "sim/report/given_up.hpp"
-#include "sim/session/whole_step.hpp"
 #include "sim/tasks/rounds.hpp"
 
 namespace danlu {
@@ -19,30 +18,6 @@ using Outcome = Evaluation::Outcome;
 struct TooLarge {
   double parts = 0;
 };
-
-struct PlayedPart {
-  const StepPlan& plan;
-  const Timeline& timeline;
-};
-
-/// Whether a step must take longer than is wanted, by what fewer microbatches of it did; or, where
-/// these lost too little time to tell, by what more of them do.
-bool takes_longer(const Workload& whole, const Cluster& cluster, const SizeCheck& check_size,
-                  const FewerRounds& fewer, const PlayedPart& played, Seconds wanted) {
-  constexpr double kRounding = 1e-6;  // by so much a chaotic step may move (max_min.hpp)
-  const Seconds most = (1 + kRounding) * wanted;
-  const WholeStep known = least_of_whole(whole, fewer.workload, played.plan, played.timeline);
-  if (known.least > most) {
-    return true;
-  }
-  const auto more = enough_to_tell(whole, fewer.workload, known, most);
-  if (!more) {
-    return false;
-  }
-  const StepPlan plan = plan_step(*more, cluster, check_size, Disturbed::Open);
-  const std::optional<Timeline> timeline = play_max_min(plan.graph, {.until = wanted});
-  return !timeline || least_of_whole(whole, *more, plan, *timeline).least > most;
-}
 
 Evaluation evaluate_plan(const Workload& plan, const Cluster& cluster, double most_parts,
                          std::optional<Seconds> bound) {
@@ -72,9 +47,6 @@ Evaluation evaluate_plan(const Workload& plan, const Cluster& cluster, double mo
     }
     if (count_rounds(step, *fewer, *timeline, play)) {
       return bound && timeline->end > *bound ? given_up() : Evaluation{.step = timeline->end};
-    }
-    if (bound && takes_longer(plan, cluster, check_size, *fewer, {step, *timeline}, *bound)) {
-      return given_up();
     }
   }
   const StepPlan step = plan_step(plan, cluster, check_size, Disturbed::Open);

@@ -11,9 +11,12 @@
 
 #include "sim/base/error.hpp"
 #include "sim/base/text.hpp"
+#include "sim/report/advice.hpp"
 #include "sim/report/page.hpp"
 #include "sim/search/bound.hpp"
 #include "sim/search/search.hpp"
+#include "sim/session/advice.hpp"
+#include "sim/session/effort.hpp"
 #include "sim/session/evaluate.hpp"
 #include "sim/session/simulate.hpp"
 
@@ -52,8 +55,12 @@ class Searcher {
     begin("simulating the best");
     for (std::size_t i = 0; i < std::min(request_.top, ranked_.size()); ++i) {
       const FoundPlan& found = plans_[ranked_[i]];
-      report_.best.push_back(simulated(found.plan, found.bound));
+      const Simulation simulation = played(found.plan, Faults::LeftOut);
+      report_.best.push_back(ranked(found.plan, found.bound, simulation.report));
       report_.best.back().on_front = is_on_front(ranked_[i]);
+      if (i == 0) {
+        look_beyond(simulation);
+      }
       tell(counted(i + 1, std::min(request_.top, ranked_.size())));
     }
     begin("simulating the scenario's own plan");
@@ -77,6 +84,9 @@ class Searcher {
     }
     begin("drawing the map");
     draw_map(down, across);
+    options_.say(fmt::format("{} plans have their bounds in full",
+                             std::count_if(plans_.begin(), plans_.end(),
+                                           [](const FoundPlan& plan) { return plan.is_full; })));
     return std::move(report_);
   }
 
@@ -85,7 +95,7 @@ class Searcher {
     find();
     begin("simulating the best");
     const FoundPlan& found = plans_[ranked_.front()];
-    return simulated(found.plan, found.bound, Faults::Played);
+    return ranked(found.plan, found.bound, played(found.plan, Faults::Played).report);
   }
 
  private:
@@ -94,7 +104,7 @@ class Searcher {
     describe();
     begin("looking for plans that can run and fit");
     search_.progress = [this](const SearchProgress& now) { tell_best(now); };
-    plans_ = survey(space_, bounds_);
+    plans_ = survey(space_, bounds_, [this](const SearchSize& size) { announce_size(size); });
     count_plans();
     options_.say(fmt::format("{} plans can run, {} fit", report_.can_run, report_.fit));
     begin("playing plans");
@@ -108,6 +118,14 @@ class Searcher {
           options_.tasks.raised);
     }
     options_.say(fmt::format("{} plans played", report_.played));
+  }
+
+  void announce_size(const SearchSize& size) const {
+    announce({.what = fmt::format("{} plans can run and {} of them fit in memory",
+                                  thousands(double(size.can_run)), thousands(double(size.fit))),
+              .time = size.time,
+              .ways_out = {"fewer values below 'search'"}},
+             options_);
   }
 
   PlayPlans player() {
@@ -253,14 +271,16 @@ class Searcher {
   }
 
   enum class Faults { LeftOut, Played };
-  RankedPlan simulated(const SearchPlan& plan, Seconds bound, Faults faults = Faults::LeftOut) {
-    const std::vector<KeyValue> settings = space_.settings(plan);
-    Scenario scenario = variants_.load(settings);
+  Simulation played(const SearchPlan& plan, Faults faults) {
+    Scenario scenario = variants_.load(space_.settings(plan));
     if (faults == Faults::LeftOut) {
       scenario.faults.reset();
     }
-    return {short_text(settings), options_text(with_overrides(settings)), bound,
-            simulate(scenario, step_options_).report};
+    return simulate(scenario, step_options_);
+  }
+  RankedPlan ranked(const SearchPlan& plan, Seconds bound, Report report) {
+    const std::vector<KeyValue> settings = space_.settings(plan);
+    return {short_text(settings), options_text(with_overrides(settings)), bound, std::move(report)};
   }
 
   /// What a command line has to say to make the scenario that plan: what this one's said as well.
@@ -279,6 +299,21 @@ class Searcher {
     return all;
   }
 
+  /// What `danlu run` would say of the best, which that is.
+  void look_beyond(const Simulation& simulation) {
+    std::optional<Saving>& saving = report_.best.front().report.saving;
+    saving = best_saving(simulation, step_options_);
+    if (!saving) {
+      return;
+    }
+    const ClusterSpec& cluster = variants_.scenario().cluster;
+    for (const Change& change : speed_changes(simulation.report, cluster)) {
+      if (change.text() == saving->change) {
+        report_.saving_is_tight = measure_memory(change.workload, cluster).tight();
+      }
+    }
+  }
+
   void simulate_own() {
     const Scenario& scenario = variants_.scenario();
     const MemoryReport memory = measure_memory(scenario.workload, scenario.cluster);
@@ -286,8 +321,8 @@ class Searcher {
       report_.own_obstacle = "does not fit in memory";
       return;
     }
-    report_.own =
-        simulated(space_.own_plan(), StepBounds(scenario.cluster).bound(scenario.workload));
+    report_.own = ranked(space_.own_plan(), StepBounds(scenario.cluster).bound(scenario.workload),
+                         played(space_.own_plan(), Faults::LeftOut).report);
   }
 
   /// Of the best it is certain: all plans that are faster were played.

@@ -18,11 +18,13 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Status = SweepPoint::Status;
 
+/// Its first problem, with the hint, in one line.
 std::string first_of(const InputError& error) {
   const std::vector<Problem>& problems = error.problems();
-  return problems.size() == 1
-             ? problems.front().message
-             : fmt::format("{} (and {} more)", problems.front().message, problems.size() - 1);
+  const Problem& first = problems.front();
+  return fmt::format(
+      "{}{}{}{}", first.message, first.hint.empty() ? "" : "; ", first.hint,
+      problems.size() == 1 ? "" : fmt::format(" (and {} more)", problems.size() - 1));
 }
 
 std::string why_no_fit(const MemoryReport& memory) {

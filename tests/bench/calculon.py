@@ -40,6 +40,7 @@ import os
 import pathlib
 import re
 import resource
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -140,7 +141,7 @@ class Danlu:
         """Settings of the best plan, how many can run, processor time."""
         _, found, time = timed(self.command("search", self.overrides, "--json"), cwd=ROOT)
         search = json.loads(found)
-        settings = re.findall(r"--set (\S+)", search["best"][0]["options"])
+        settings = shlex.split(search["best"][0]["options"])[1::2]
         return settings, search["plans"]["can_run"], time
 
     def says(self, settings):

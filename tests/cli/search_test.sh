@@ -35,6 +35,13 @@ for jobs in 1 3; do
     "$(grep -v -e wall_s -e peak_memory_bytes "$work/out")"
 done
 
+# What danlu run would advise of the best: fewer stages, which are not varied here.
+call search "$file" --set search.parallelism.tensor=4 \
+  --set search.parallelism.pipeline=4 --json
+advised=$(grep -m 1 -A 2 '"saving": {' "$work/out" | sed -n 's/.*"change": "\(.*\)",*/\1/p')
+expect 'a change that is none of the plans' \
+  '--set parallelism.pipeline=2 --set parallelism.data=2' "$advised"
+
 call search "$file" --svg "$work/map.svg" --map tensor,micro_batch --top 2
 expect 'done with a map' 0 "$code"
 expect_has 'a map of these' 'Best step by tensor (down) and micro_batch (across)' "$out"
@@ -104,13 +111,16 @@ kill -STOP "${pids[@]}"
 sleep 10
 kill -CONT "${pids[@]}"
 for _ in {1..900}; do
-  grep -q after "$work/looks-on" && break
+  grep -q after "$work/looks-on" && grep -q hint "$work/looks-on" && break
   sleep 0.1
 done
 kill "${pids[@]}"
 wait "${pids[@]}" 2>/dev/null
 expect 'how far it is, after ten seconds' 1 \
   "$(grep -c -m 1 '^after [1-9][0-9] s: looking for plans that can run and fit' "$work/looks-on")"
+expect 'how many plans, and how long they take' 1 \
+  "$(grep -c '^note: [0-9,]* plans can run and [0-9,]* of them fit in memory, which take about ' \
+    "$work/looks-on")"
 expect 'in whole lines' 0 "$(grep -c $'\r' "$work/looks-on")"
 expect 'and nothing where nobody wants it' '' "$(<"$work/looks-on--quiet")"
 call search "$file" --quiet -v

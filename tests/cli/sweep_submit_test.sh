@@ -33,18 +33,20 @@ expect 'a job array of what is missing' "#!/bin/bash
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #SBATCH --output=\"$folder/slurm-%A_%a.out\"
-exec '$danlu' sweep worker '$work/$inside' --chunk \"\$SLURM_ARRAY_TASK_ID\"/4 --time-limit 3000s \
+exec $danlu sweep worker '$work/$inside' --chunk \"\$SLURM_ARRAY_TASK_ID\"/4 --time-limit 3000s \
 --point-limit 90s" "$out"
 check 'nothing is written' test ! -e "$folder/submit-slurm.sh"
 call sweep submit "$folder" --engine slurm --dry-run
 expect_has 'as many chunks as points' '#SBATCH --array=3,5,7' "$out"
 call sweep submit "$folder" --engine slurm --chunks 3 --dry-run
 expect_has 'neighbours as a range' '#SBATCH --array=1-3' "$out"
+call sweep submit "$folder" --engine parallel --with=--sshlogin="it's,two words" --dry-run
+expect_has 'an option of two words as one' "exec parallel '--sshlogin=it'\\''s,two words' " "$out"
 call sweep submit "$folder" --engine kubernetes --chunks 4 --image danlu:1 --claim sweeps --dry-run
 expect_has 'an indexed job' '"completionMode": "Indexed",
     "completions": 2,' "$out"
 expect_has 'of the chunks' \
-  "set -- 1 3\\nshift \\\"\$JOB_COMPLETION_INDEX\\\"\\nexec 'danlu' sweep worker" "$out"
+  "set -- 1 3\\nshift \\\"\$JOB_COMPLETION_INDEX\\\"\\nexec danlu sweep worker" "$out"
 expect_has 'where the folder is' "\"mountPath\": \"$work\"" "$out"
 
 # The engines: sbatch runs the elements of the array, parallel its command with each word.

@@ -21,6 +21,8 @@ expect 'a line for each point, the last axis fastest' \
   'point,parallelism.tensor,parallelism.pipeline|0,2,1|1,2,2|2,4,1|3,4,2|4,3,1|5,3,2' \
   "$(cut -d, -f1-3 "$work/points.csv" | paste -sd'|')"
 expect 'what does not divide is a result' 2 "$(grep -c ',invalid,' "$work/points.csv")"
+call sweep "$file" --over cluster.topology=dgx-a100,dgx-a10O --show step.mfu -o "$work/named.csv"
+expect_has 'what is invalid, with the hint' "did you mean 'dgx-a100'?" "$(<"$work/named.csv")"
 for point in 0,2,1 3,4,2; do
   IFS=, read -r _ tensor pipeline <<<"$point"
   call run "$file" --set "parallelism.tensor=$tensor" --set "parallelism.pipeline=$pipeline" \
@@ -43,6 +45,9 @@ call sweep "$file" --over parallelism.tensor=4 --show step.mfu,memory.fits -o "$
 expect 'compressed by name' "$(<"$work/points.jsonl")" "$(gzip -dc "$work/again.jsonl.gz")"
 call sweep "$file" --over parallelism.tensor=4 --json
 expect_has 'its schema' '"schema": "danlu.sweep/1"' "$out"
+call sweep "$file" --over training.memory_reserve='6 GiB' --json
+expect_has 'options of a point as words of a shell' \
+  "\"options\": \"--set 'training.memory_reserve=6 GiB'\"" "$out"
 call sweep "$file" --over parallelism.tensor=4 --max-tasks 1 -o "$work/points.csv"
 expect 'a point that cannot be played' 6 "$code"
 expect_has 'is a result, too' '0,4,failed,' "$(<"$work/points.csv")"

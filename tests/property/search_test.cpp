@@ -118,6 +118,9 @@ TEST_P(Search, FindsWhatPlayingEveryPlanFinds) {
     ASSERT_TRUE(step);
     // By compute alone it is that of a plan which may overlap other things.
     const Seconds bound = own.bound(workload);
+    if (plan.overlapped) {  // what loses by that plan's bound is not asked for its own
+      EXPECT_LE(own.bound(space.workload(plans[*plan.overlapped].plan)).value, bound.value);
+    }
     EXPECT_FALSE(plan.is_full);
     EXPECT_LE(plan.bound.value, bound.value);
     EXPECT_LE(bound.value, step->value * (1 + 1e-9));
@@ -245,9 +248,11 @@ TEST_P(Search, BoundsAreFilledAsFarAsTheyAreAskedFor) {
   std::iota(all.begin(), all.end(), 0);
   std::vector<FoundPlan> up_to = full, least = full;
   one.bounds().fill(space, full, all);
+  one.bounds().fill(space, full, all);  // those that another came before
   std::vector<double> bounds;
   for (const FoundPlan& plan : full) {
     if (plan.fits()) {
+      EXPECT_TRUE(plan.is_full);
       bounds.push_back(plan.bound.value);
     }
   }
@@ -412,6 +417,11 @@ search: {parallelism: {tensor: [1, 4], pipeline: 1}}
   EXPECT_EQ(options_text(space.settings(plan)),
             "--set parallelism.tensor=4 --set parallelism.data=2");
   EXPECT_EQ(variants.load(space.settings(plan)).workload.parallelism.data, 2);
+}
+
+TEST(SearchSpace, OptionsAreWordsOfAShell) {
+  EXPECT_EQ(options_text({{"training.recompute", "[core_attn, mlp]"}, {"name", "it's"}}),
+            "--set 'training.recompute=[core_attn, mlp]' --set 'name=it'\\''s'");
 }
 
 TEST(SearchWay, EndsAtTheBestChangeUponChange) {
