@@ -18,6 +18,7 @@
 #include "sim/scenario/load_faults.hpp"
 #include "sim/scenario/unused_keys.hpp"
 #include "sim/session/validate.hpp"
+#include "sim/validation/training_table.hpp"
 #include "sim/workload/model_presets.hpp"
 #include "tests/support/support.hpp"
 
@@ -51,12 +52,12 @@ using Enums =
                      CollectiveOp, Component, ComputePart, ContextExchange, CudaGraphs, Deal,
                      Detection::Kind, Duration::Kind, FabricKind, FaultCause::Effect, FoldMode,
                      Fp8Recipe, HostWait, KernelKind, LinkKind, LoraTarget, FrozenPart, Likeness,
-                     PeakLikeness, ModelKind, ModelPart, Norm, Biased, OptimizerKind, PassKind,
-                     UnfusedPart, Precision, Protocol, QkNorm, Recompute, RecomputePart,
+                     PeakLikeness, PeakOf, ModelKind, ModelPart, Norm, Biased, OptimizerKind,
+                     PassKind, UnfusedPart, Precision, Protocol, QkNorm, Recompute, RecomputePart,
                      RecoverySpec::Kind, Reduce, Reshard, Routing, ScaleUpKind, Setting::Source,
                      Span, SweepPoint::Status, TableKind, TensorOverlap, TimePart, TokenExchange,
                      VertexKind, NarrowPart, NodeChoice, Loss, Outermost, UnitPart, GradientPass>;
-constexpr std::size_t kTables = 60;
+constexpr std::size_t kTables = 61;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {
