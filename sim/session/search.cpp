@@ -121,11 +121,13 @@ class Searcher {
   }
 
   void announce_size(const SearchSize& size) const {
-    announce({.what = fmt::format("{} plans can run and {} of them fit in memory",
-                                  thousands(double(size.can_run)), thousands(double(size.fit))),
-              .time = size.time,
-              .ways_out = {"fewer values below 'search'"}},
-             options_);
+    announce(
+        {.what = fmt::format("{} plans can run and {} of them fit in memory; before any is played "
+                             "come their bounds",
+                             thousands(double(size.can_run)), thousands(double(size.fit))),
+         .time = size.time,
+         .ways_out = {"fewer values below 'search'"}},
+        options_);
   }
 
   PlayPlans player() {
