@@ -203,12 +203,7 @@ void finish_zero(Draft& draft) {
                      "the GPUs");
     }
   }
-  constexpr std::string_view kShare = "zero_optimization.offload_optimizer.ratio";
-  if (draft.has("parallelism.offload.optimizer") && draft.number(kShare).value_or(1) < 1) {
-    draft.not_used(*draft.given(kShare),
-                   "the CPUs update that share, the GPUs the rest: the scenario leaves all of the "
-                   "optimizer to the CPUs");
-  }
+  draft.tell_offloaded_share("zero_optimization.offload_optimizer.ratio");
   for (const char* name : {"zero_optimization.zero_quantized_gradients",
                            "zero_optimization.zero_hpz_partition_size"}) {
     const GivenFlag* flag = draft.given(name);

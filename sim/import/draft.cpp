@@ -243,6 +243,14 @@ void Draft::not_used(const GivenFlag& flag, std::string why) {
   remarks_.push_back(unknown_.back());
 }
 
+void Draft::tell_offloaded_share(std::string_view flag) {
+  if (has("parallelism.offload.optimizer") && number(flag).value_or(1) < 1) {
+    not_used(*given(flag),
+             "the CPUs update that share, the GPUs the rest: the scenario leaves all of the "
+             "optimizer to the CPUs");
+  }
+}
+
 void Draft::no_effect(const GivenFlag& flag, std::string why) {
   idle_[std::move(why)].push_back(flag.place());
   ++idle_count_;

@@ -104,6 +104,8 @@ class Draft {
   void remark(std::string text);
   /// A flag that its framework's code could not use after all.
   void not_used(const GivenFlag& flag, std::string why);
+  /// A flag that says which share of the optimizer the CPUs update, where they do: danlu knows all.
+  void tell_offloaded_share(std::string_view flag);
   /// A flag that is understood, and changes nothing here.
   void no_effect(const GivenFlag& flag, std::string why);
 

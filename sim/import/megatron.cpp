@@ -447,16 +447,6 @@ void finish_sharding(Draft& draft) {
   take_optimizer_instances(draft, kCore);
 }
 
-/// Megatron's HybridDeviceOptimizer updates that share on the CPUs, the rest on the GPUs.
-void tell_offload_share(Draft& draft) {
-  constexpr const char* kShare = "--optimizer-offload-fraction";
-  if (draft.has("parallelism.offload.optimizer") && draft.number(kShare).value_or(1) < 1) {
-    draft.not_used(*draft.given(kShare),
-                   "the CPUs update that share, the GPUs the rest: the scenario leaves all of the "
-                   "optimizer to the CPUs");
-  }
-}
-
 void finish_precision(Draft& draft) {
   const GivenFlag* recipe = draft.given("--fp8-recipe");
   if (const GivenFlag* fp8 = draft.given("--fp8-format|--fp8")) {
@@ -529,7 +519,7 @@ void finish(Draft& draft) {
   finish_parallelism(draft);
   const std::optional<long> data = draft.replicas();
   finish_sharding(draft);
-  tell_offload_share(draft);
+  draft.tell_offloaded_share("--optimizer-offload-fraction");
   if (!draft.has("training.global_batch")) {
     if (data) {
       draft.set("training.global_batch",

@@ -81,6 +81,10 @@ data (6) must divide global_batch (32)" "$(call search "$file" --gpus 16,48 --se
 training.global_batch=32; printf '%s' "$out")"
 expect_has 'what was set stands in the command' \
   '--set training.global_batch=32 --set cluster.gpus=8 --set parallelism.' "$out"
+# Tensor 4 x pipeline 2, as in the file, do not divide 12: others do.
+call search "$file" --gpus 12 --set training.global_batch=48
+expect 'and not of the degrees of the file' 0 "$code"
+expect 'from which it starts where they fit' 0 "$(grep -c 'cannot be read' "$work/out")"
 call search "$file" --gpus 8,16 --svg "$work/none.svg"
 expect 'no map of several' 2 "$code"
 
