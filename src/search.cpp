@@ -11,7 +11,6 @@
 #include "sim/base/text.hpp"
 #include "sim/report/search_report.hpp"
 #include "sim/report/writers.hpp"
-#include "sim/session/keep_memory.hpp"
 #include "sim/session/search_scale.hpp"
 #include "sim/session/trust.hpp"
 #include "src/commands.hpp"
@@ -48,7 +47,6 @@ int run_search(const SearchCommand& command, const CommonOptions& common) {
     outputs.push_back({"--svg", *command.svg});
   }
   check_outputs(outputs);
-  keep_freed_memory();
   SessionOptions session = session_options(common);
   session.processes = command.jobs;
   Progress progress(common);

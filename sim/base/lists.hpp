@@ -35,6 +35,12 @@ class Lists {
   }
   std::span<const Item> all() const { return items_; }
 
+  /// Room for so many lists, with so many items in all.
+  void reserve(std::size_t lists, std::size_t items) {
+    offsets_.reserve(lists + 1);
+    items_.reserve(items);
+  }
+
   /// Appends one list.
   template <typename Range>
   void add(const Range& list) {

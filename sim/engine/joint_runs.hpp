@@ -44,7 +44,7 @@ class JointRuns {
     LaneStart& lane = joint.lanes[lane_of(joint_id, id)];
     lane.entry = now();
     if (taken_.any()) {
-      const RankClassId ranks = graph_.participants[id].front();
+      const RankClassId ranks = graph_.participants.of(id).front();
       const GpuShare taken = taken_.from(ranks);
       if (!taken.nothing()) {
         lane.beside.push_back({now(), taken});
@@ -65,7 +65,7 @@ class JointRuns {
   }
 
   /// What others take from these ranks has changed.
-  void change_taken(const std::vector<RankClassId>& classes) {
+  void change_taken(std::span<const RankClassId> classes) {
     for (const RankClassId ranks : classes) {
       for (const JointRunId id : joints_of_[ranks]) {
         change_taken(id, ranks);
@@ -154,7 +154,7 @@ class JointRuns {
       joint.to_end.pop_back();
       ended_.add(task);
       if (taken_.any()) {
-        std::erase(joints_of_[graph_.participants[task].front()], id);
+        std::erase(joints_of_[graph_.participants.of(task).front()], id);
       }
     }
     if (joint.to_end.empty()) {
@@ -168,7 +168,7 @@ class JointRuns {
     Joint& joint = joints_[id];
     const std::vector<TaskId>& lanes = graph_.joint_runs[id].lanes;
     const auto of_ranks = std::find_if(lanes.begin(), lanes.end(), [&](TaskId task) {
-      return graph_.participants[task].front() == ranks;
+      return graph_.participants.of(task).front() == ranks;
     });
     std::vector<TakenFrom>& beside =
         joint.lanes[static_cast<std::size_t>(of_ranks - lanes.begin())].beside;

@@ -41,7 +41,7 @@ class Leasts {
   Seconds of_slice(const ProgramSlice& slice, std::vector<double> stretch) const {
     const PlayedProgram& played = graph_.programs[slice.program];
     const SegmentCosts costs{.durations = played.costs.durations};
-    return play_together(played.program, slice.first, slice.last,
+    return play_together(*played.program, slice.first, slice.last,
                          {{.costs = &costs, .stretch = std::move(stretch)}})[0]
         .total;
   }

@@ -95,7 +95,7 @@ class OpenRuns {
     run.slice = run.whole = &slice_of(graph_.tasks[id].slice);
     run.host = OpenHost(lead ? std::optional(now() - *lead) : std::nullopt);
     run.stays_open = false;
-    run.others = taken_.any() ? taken_.from(graph_.participants[id]) : GpuShare{};
+    run.others = taken_.any() ? taken_.from(graph_.participants.of(id)) : GpuShare{};
     bool quiet = is_quiet(run);
     for (const FoldedLinkId link : run.slice->links) {
       open_runs_on(link);
@@ -103,7 +103,7 @@ class OpenRuns {
       links_[link].runs.push_back(slot);
     }
     if (taken_.any()) {
-      for (const RankClassId ranks : graph_.participants[id]) {
+      for (const RankClassId ranks : graph_.participants.of(id)) {
         runs_of_[ranks].push_back(slot);
       }
     }
@@ -144,7 +144,7 @@ class OpenRuns {
     }
   }
   /// What others take from these ranks has changed.
-  void change_taken(const std::vector<RankClassId>& classes) {
+  void change_taken(std::span<const RankClassId> classes) {
     for (const RankClassId ranks : classes) {
       for (const std::uint32_t slot : runs_of_[ranks]) {
         take_from_run(slot);
@@ -485,7 +485,7 @@ class OpenRuns {
       std::erase(links_[link].runs, slot);
     }
     if (taken_.any()) {
-      for (const RankClassId ranks : graph_.participants[run.task]) {
+      for (const RankClassId ranks : graph_.participants.of(run.task)) {
         std::erase(runs_of_[ranks], slot);
       }
     }
@@ -522,7 +522,7 @@ class OpenRuns {
 
   void take_from_run(std::uint32_t slot) {
     OpenRun& run = runs_[slot];
-    const GpuShare others = taken_.from(graph_.participants[run.task]);
+    const GpuShare others = taken_.from(graph_.participants.of(run.task));
     if (others == run.others) {
       return;
     }

@@ -66,7 +66,7 @@ OpenSlice open_slice(const TaskGraph& graph, const ProgramSlice& slice) {
   std::map<GroupSort, std::size_t> last_of_stream;
   std::map<FoldedLinkId, GroupSort> sort_on;
   for (std::size_t i = 0; i < slice.last - slice.first; ++i) {
-    const Segment& segment = played.program.segments[slice.first + i];
+    const Segment& segment = played.program->segments[slice.first + i];
     OpenSlice::Segment& own = made.segments.emplace_back();
     own.is_compute = segment.is_compute;
     own.duration = played.costs.durations[slice.first + i];

@@ -157,7 +157,7 @@ class Player {
       return;
     }
     for (const TaskId task : graph_.tasks.ids()) {
-      for (const RankClassId ranks : graph_.participants[task]) {
+      for (const RankClassId ranks : graph_.participants.of(task)) {
         dead_[task] = dead_[task] || std::count(dead.begin(), dead.end(), ranks) > 0;
       }
     }
@@ -197,7 +197,7 @@ class Player {
       return;
     }
     if (taken_.begin(id)) {
-      change_pace_of(graph_.participants[id]);
+      change_pace_of(graph_.participants.of(id));
     }
     const Seconds length = length_of(id);
     if (length > Seconds{}) {
@@ -240,18 +240,20 @@ class Player {
       return;
     }
     const Task& task = graph_.tasks[id];
-    const GpuShare taken = taken_.from(graph_.participants[id]);
+    const GpuShare taken = taken_.from(graph_.participants.of(id));
     const std::uint32_t slot = free_slot();
     Computing& started = computing_[slot];
     started.task = id;
     started.beside.clear();
     started.left = task.duration * graph_.stretch_of(id);
     started.since = now();
-    started.pace = task.kind == TaskKind::Compute ? pace(task.compute.bounds(), taken) : 1;
+    started.pace = task.kind == TaskKind::Compute
+                       ? pace(graph_.compute_times[task.compute].bounds(), taken)
+                       : 1;
     if (task.kind == TaskKind::Run && !taken.nothing()) {
       started.beside.push_back({Seconds{}, taken});
     }
-    for (const RankClassId ranks : graph_.participants[id]) {
+    for (const RankClassId ranks : graph_.participants.of(id)) {
       computing_of_[ranks].push_back(slot);
     }
     set_alarm(slot);
@@ -275,7 +277,7 @@ class Player {
   void end_compute(std::uint32_t slot) {
     ++computing_[slot].number;
     const TaskId id = computing_[slot].task;
-    for (const RankClassId ranks : graph_.participants[id]) {
+    for (const RankClassId ranks : graph_.participants.of(id)) {
       std::erase(computing_of_[ranks], slot);
     }
     free_.push_back(slot);
@@ -294,7 +296,7 @@ class Player {
     return now() + (throttle != nullptr ? throttle->time(now(), undisturbed) : undisturbed);
   }
 
-  void change_pace_of(const std::vector<RankClassId>& classes) {
+  void change_pace_of(std::span<const RankClassId> classes) {
     for (const RankClassId ranks : classes) {
       for (const std::uint32_t slot : computing_of_[ranks]) {
         change_pace(slot);
@@ -308,7 +310,7 @@ class Player {
     Computing& computing = computing_[slot];
     const TaskId id = computing.task;
     const Task& task = graph_.tasks[id];
-    const GpuShare taken = taken_.from(graph_.participants[id]);
+    const GpuShare taken = taken_.from(graph_.participants.of(id));
     if (task.kind == TaskKind::Run) {
       const Seconds at = now() - timeline_.start[id];
       std::vector<TakenFrom>& beside = computing.beside;
@@ -320,7 +322,7 @@ class Player {
       }
       beside.back().taken = taken;
     } else {
-      const double changed = pace(task.compute.bounds(), taken);
+      const double changed = pace(graph_.compute_times[task.compute].bounds(), taken);
       if (changed == computing.pace) {
         return;
       }
@@ -367,7 +369,7 @@ class Player {
     ++ended_;
     timeline_.end = std::max(timeline_.end, now());
     if (taken_.end(id)) {
-      change_pace_of(graph_.participants[id]);
+      change_pace_of(graph_.participants.of(id));
     }
     for (const TaskId next : after_.of(id)) {
       late_ = late_ || (!rests_.empty() && now() + rests_[next] > wanted_);

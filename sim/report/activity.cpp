@@ -33,7 +33,8 @@ std::vector<TakenFrom>::const_iterator first_after(const std::vector<TakenFrom>&
 
 ComputeTime compute_in_run(const TaskGraph& graph, const ProgramSlice& slice, std::size_t at,
                            const SegmentTimes& times) {
-  const ComputeTime& planned = graph.programs[slice.program].compute[slice.first + at];
+  const ComputeTime& planned =
+      graph.compute_times[graph.programs[slice.program].compute[slice.first + at]];
   return times.stretch.empty() ? planned : slowed(planned, times.stretch[at]);
 }
 
@@ -134,7 +135,7 @@ void ActivityReader::visit_drawn(TaskId run,
     start.stretch = graph_.stretches_of(lanes[i], std::move(start.stretch));
   }
   std::vector<SegmentTimes>& times =
-      player_.play(graph_.programs[slice.program].program, slice.first, slice.last, starts_);
+      player_.play(*graph_.programs[slice.program].program, slice.first, slice.last, starts_);
   for (std::size_t i = 0; i < lanes.size(); ++i) {
     shift(times[i], -1 * starts_[i].entry);
     visit(lanes[i], times[i]);
@@ -237,7 +238,7 @@ bool ActivityReader::has_beside(TaskId task) const {
   if (taken_.empty() || graph_.tasks[task].on_host) {
     return false;
   }
-  const std::vector<RankClassId>& taking_part = graph_.participants[task];
+  const std::span<const RankClassId> taking_part = graph_.participants.of(task);
   return std::any_of(taking_part.begin(), taking_part.end(), [&](RankClassId ranks) {
     const std::vector<TakenFrom>& steps = taken_[ranks];
     const auto next = first_after(steps, timeline_.start[task]);
@@ -253,7 +254,7 @@ std::vector<TakenFrom> ActivityReader::beside_of(TaskId task) const {
   }
   const Interval whole{timeline_.start[task], timeline_.finish[task]};
   std::vector<Seconds> times{whole.start};
-  for (const RankClassId ranks : graph_.participants[task]) {
+  for (const RankClassId ranks : graph_.participants.of(task)) {
     const std::vector<TakenFrom>& steps = taken_[ranks];
     for (auto step = first_after(steps, whole.start);
          step != steps.end() && step->at < whole.finish; ++step) {
@@ -264,7 +265,7 @@ std::vector<TakenFrom> ActivityReader::beside_of(TaskId task) const {
   std::vector<TakenFrom> beside;
   for (const Seconds at : times) {
     GpuShare taken;
-    for (const RankClassId ranks : graph_.participants[task]) {
+    for (const RankClassId ranks : graph_.participants.of(task)) {
       const auto next = first_after(taken_[ranks], at);
       taken = next == taken_[ranks].begin() ? taken : most_of(taken, std::prev(next)->taken);
     }
@@ -303,14 +304,15 @@ std::shared_ptr<const SegmentTimes> ActivityReader::times_of_slice(PlayedSliceId
 const ComputeTime& ActivityReader::compute_of(TaskId id) {
   const Task& task = graph_.tasks[id];
   const bool throttles = !task.on_host && !graph_.throttles.empty() &&
-                         graph_.throttles[graph_.participants[id].front()];
+                         graph_.throttles[graph_.participants.of(id).front()];
   if ((graph_.jitter_of(id) == nullptr && !throttles) || task.duration == Seconds{}) {
-    return task.compute;
+    return graph_.compute_times[task.compute];
   }
   auto known = uneven_.find(id);
   if (known == uneven_.end()) {
     const Seconds actual = graph_.compute_time(id, timeline_.start[id]);
-    known = uneven_.emplace(id, slowed(task.compute, actual / task.duration)).first;
+    const ComputeTime& planned = graph_.compute_times[task.compute];
+    known = uneven_.emplace(id, slowed(planned, actual / task.duration)).first;
   }
   return known->second;
 }
@@ -346,14 +348,14 @@ void ActivityReader::expand(TaskId id, const std::function<void(const Activity&)
   const SegmentTimes& times = *played_times;
   const Seconds origin = origin_of(id);
   for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
-    const Segment& segment = played.program.segments[i];
+    const Segment& segment = played.program->segments[i];
     const std::size_t at = i - task.slice.first;
     const std::optional<Action>& action = segment.beside ? task.beside : task.action;
     visit({{origin + times.start[at], origin + times.finish[at]},
            segment.name,
            name_of(action->kind),
            action,
-           segment.is_compute ? &played.compute[i] : nullptr,
+           segment.is_compute ? &graph_.compute_times[played.compute[i]] : nullptr,
            played.communications[i],
            true,
            times.longer[at],
@@ -379,7 +381,7 @@ void ActivityReader::expand_host(TaskId id, const std::function<void(const Activ
   for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
     const Seconds end = start + times.launched[i - task.slice.first];
     visit({.interval = {end - played.costs.launches.times[i], end},
-           .name = played.program.segments[i].name,
+           .name = played.program->segments[i].name,
            .action = task.action});
   }
 }

@@ -101,7 +101,7 @@ class PathWalker {
       origins.push_back(reader_.origin_of(lane));
     }
     const ProgramSlice& slice = plan_.graph.tasks[run].slice;
-    const std::vector<Segment>& segments = plan_.graph.programs[slice.program].program.segments;
+    const std::vector<Segment>& segments = plan_.graph.programs[slice.program].program->segments;
     struct Place {
       std::size_t lane = 0, at = 0;  // segment of the slice
     };

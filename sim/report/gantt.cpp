@@ -143,7 +143,7 @@ class GanttReader {
     for (const TaskId id : plan_.graph.tasks.ids()) {
       const Task& task = plan_.graph.tasks[id];
       bool drawn = false;
-      for (const RankClassId ranks : plan_.graph.participants[id]) {
+      for (const RankClassId ranks : plan_.graph.participants.of(id)) {
         drawn = drawn || doings_.contains(ranks);
         const auto known = passes_.find(ranks);
         if (known != passes_.end() && task.action && task.kind != TaskKind::Communication) {
@@ -177,7 +177,7 @@ class GanttReader {
           action.reset();  // between passes
         }
       }
-      for (const RankClassId ranks : plan_.graph.participants[id]) {
+      for (const RankClassId ranks : plan_.graph.participants.of(id)) {
         const auto known = doings_.find(ranks);
         if (known != doings_.end()) {
           Doings& doings = known->second;

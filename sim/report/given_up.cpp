@@ -48,7 +48,7 @@ class ArrivalTimes {
 
  private:
   bool takes_part(TaskId task, RankClassId ranks) const {
-    const std::vector<RankClassId>& all = graph_.participants[task];
+    const std::span<const RankClassId> all = graph_.participants.of(task);
     return std::find(all.begin(), all.end(), ranks) != all.end();
   }
   /// Parts of one communication follow one another.
@@ -62,7 +62,7 @@ class ArrivalTimes {
 
   void find(TaskId task) {
     Seconds& first = found_[task];
-    for (const RankClassId ranks : graph_.participants[task]) {
+    for (const RankClassId ranks : graph_.participants.of(task)) {
       if (const std::optional<Seconds> there = end_of_others(task, ranks, task)) {
         first = std::min(first, *there);
       }
@@ -74,7 +74,7 @@ class ArrivalTimes {
     }
     // A receiver is there when nothing but this keeps it from what comes next.
     for (const TaskId next : after_.of(task)) {
-      for (const RankClassId ranks : graph_.participants[task]) {
+      for (const RankClassId ranks : graph_.participants.of(task)) {
         if (takes_part(next, ranks) && !are_one(task, next)) {
           first = std::min(first, end_of_others(next, ranks, task).value_or(Seconds{}));
         }

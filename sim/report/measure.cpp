@@ -164,7 +164,7 @@ class Measurer {
     }
     const auto tasks = TasksOfRanks::sorted(classes, [&](const auto& put) {
       for (const TaskId task : plan_.graph.tasks.ids()) {
-        for (const RankClassId id : plan_.graph.participants[task]) {
+        for (const RankClassId id : plan_.graph.participants.of(task)) {
           put(id, task);
         }
       }
@@ -185,7 +185,7 @@ class Measurer {
       Seconds launched;
       Seconds ready;
       for (const TaskId earlier : before.of(task)) {
-        const std::vector<RankClassId>& own = plan_.graph.participants[earlier];
+        const std::span<const RankClassId> own = plan_.graph.participants.of(earlier);
         if (std::find(own.begin(), own.end(), id) != own.end()) {
           const bool is_host = plan_.graph.tasks[earlier].kind == TaskKind::Host;
           Seconds& last = is_host ? launched : ready;
@@ -204,9 +204,9 @@ class Measurer {
     const Task& task = plan_.graph.tasks[id];
     if (task.joint) {
       const auto& [program, first, last] = task.slice;
-      return !plan_.graph.programs[program].program.segments[first].is_compute;
+      return !plan_.graph.programs[program].program->segments[first].is_compute;
     }
-    if (plan_.graph.participants[id].size() < 2) {
+    if (plan_.graph.participants.of(id).size() < 2) {
       return false;
     }
     if (task.kind != TaskKind::Communication) {
@@ -218,15 +218,15 @@ class Measurer {
 
   /// From when their own predecessors had ended, ranks wait for the others. `ready` is scratch.
   void add_waits(TaskId task, const Adjacency& before, IdVector<RankClassId, Seconds>& ready) {
-    for (const RankClassId id : plan_.graph.participants[task]) {
+    for (const RankClassId id : plan_.graph.participants.of(task)) {
       ready[id] = {};
     }
     for (const TaskId earlier : before.of(task)) {
-      for (const RankClassId id : plan_.graph.participants[earlier]) {
+      for (const RankClassId id : plan_.graph.participants.of(earlier)) {
         ready[id] = std::max(ready[id], timeline_.finish[earlier]);
       }
     }
-    for (const RankClassId id : plan_.graph.participants[task]) {
+    for (const RankClassId id : plan_.graph.participants.of(task)) {
       ranks_[id].waits.push_back({ready[id], timeline_.start[task]});
     }
   }

@@ -75,7 +75,6 @@ void SliceMeasurer::sort_out(const ProgramSlice& slice, const SegmentTimes& time
 void SliceMeasurer::add_compute(const ProgramSlice& slice, const SegmentTimes& times,
                                 ComputeTime& sum) {
   const Known& known = known_of(slice.program);
-  const std::vector<ComputeTime>& planned = graph_.programs[slice.program].compute;
   counts_.assign(known.computes.size(), {});
   for (std::size_t i = slice.first; i < slice.last; ++i) {
     const std::size_t at = i - slice.first;
@@ -89,7 +88,7 @@ void SliceMeasurer::add_compute(const ProgramSlice& slice, const SegmentTimes& t
   for (std::size_t i = 0; i < counts_.size(); ++i) {
     const auto& [segments, stretch] = counts_[i];
     if (segments > 0) {
-      const ComputeTime& one = planned[known.computes[i]];
+      const ComputeTime& one = graph_.compute_times[known.computes[i]];
       sum.add(times.stretch.empty() ? one : slowed(one, stretch / segments), segments);
     }
   }
@@ -101,8 +100,8 @@ const SliceMeasurer::Known& SliceMeasurer::known_of(PlayedProgramId id) {
     return known;
   }
   const PlayedProgram& played = graph_.programs[id];
-  for (std::size_t i = 0; i < played.program.segments.size(); ++i) {
-    const Segment& segment = played.program.segments[i];
+  for (std::size_t i = 0; i < played.program->segments.size(); ++i) {
+    const Segment& segment = played.program->segments[i];
     const auto stream = std::find(known.streams.begin(), known.streams.end(), segment.stream());
     known.stream.push_back(static_cast<std::size_t>(stream - known.streams.begin()));
     if (stream == known.streams.end()) {
@@ -113,12 +112,10 @@ const SliceMeasurer::Known& SliceMeasurer::known_of(PlayedProgramId id) {
     known.axis.push_back(sort ? graph_.communications[*sort].axis : Axis{});
     known.compute.emplace_back();
     if (segment.is_compute) {
-      const auto same =
-          std::find_if(known.computes.begin(), known.computes.end(),
-                       [&](std::size_t one) { return played.compute[one] == played.compute[i]; });
+      const auto same = std::find(known.computes.begin(), known.computes.end(), played.compute[i]);
       known.compute.back() = static_cast<std::size_t>(same - known.computes.begin());
       if (same == known.computes.end()) {
-        known.computes.push_back(i);
+        known.computes.push_back(played.compute[i]);
       }
     }
   }

@@ -77,7 +77,7 @@ class SliceMeasurer {
     std::vector<CommunicationId> sort;
     std::vector<Axis> axis;
     std::vector<std::optional<std::size_t>> compute;
-    std::vector<std::size_t> computes;
+    std::vector<ComputeTimeId> computes;
     std::vector<GroupSort> streams;
   };
   struct Count {

@@ -63,7 +63,7 @@ class StepTraceWriter {
     begins_.resize(plan_.graph.tasks.size());
     const auto is_shown = [&](RankClassId id) { return selection_.ranks[id]; };
     for (const TaskId task : plan_.graph.tasks.ids()) {
-      const std::vector<RankClassId>& participants = plan_.graph.participants[task];
+      const std::span<const RankClassId> participants = plan_.graph.participants.of(task);
       if (std::none_of(participants.begin(), participants.end(), is_shown)) {
         continue;
       }
@@ -208,7 +208,7 @@ double slices_of(const TaskGraph& graph, const Task& task, const TraceSelection&
     case TaskKind::Run:
       break;
   }
-  const std::vector<Segment>& segments = graph.programs[task.slice.program].program.segments;
+  const std::vector<Segment>& segments = graph.programs[task.slice.program].program->segments;
   const double launches = task.launched == LaunchedBy::Ahead ? 0 : of_action;
   double slices = 0;
   for (std::size_t i = task.slice.first; i < task.slice.last; ++i) {
@@ -233,7 +233,7 @@ double trace_slices(const StepPlan& plan, const TraceSelection& selection) {
   double slices = 0;
   for (const TaskId id : plan.graph.tasks.ids()) {
     double shown = 0;
-    for (const RankClassId ranks : plan.graph.participants[id]) {
+    for (const RankClassId ranks : plan.graph.participants.of(id)) {
       shown += selection.ranks[ranks] ? 1 : 0;
     }
     slices += shown > 0 ? shown * slices_of(plan.graph, plan.graph.tasks[id], selection) : 0;

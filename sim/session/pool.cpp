@@ -23,7 +23,6 @@
 #include "sim/base/error.hpp"
 #include "sim/base/threads.hpp"
 #include "sim/engine/engine.hpp"
-#include "sim/session/keep_memory.hpp"
 
 namespace danlu {
 namespace {
@@ -127,7 +126,6 @@ void write_all(int pipe, std::string_view bytes) {
 /// The whole life of a process.
 [[noreturn]] void live(int pipe, std::size_t number, const std::optional<double>& patience,
                        const std::function<Played(std::size_t)>& play) {
-  keep_freed_memory();
   if (patience) {
     std::signal(SIGALRM, SIG_DFL);
     constexpr double kTick = 1e-6;  // of the timer, which nought would stop

@@ -22,7 +22,7 @@ std::uint32_t draws_of(const TaskGraph& graph, const Task& task) {
   if (task.kind != TaskKind::Run) {
     return task.kind == TaskKind::Compute && !task.on_host ? 1 : 0;
   }
-  const std::vector<Segment>& segments = graph.programs[task.slice.program].program.segments;
+  const std::vector<Segment>& segments = graph.programs[task.slice.program].program->segments;
   const auto at = [&](std::size_t i) { return segments.begin() + static_cast<std::ptrdiff_t>(i); };
   return static_cast<std::uint32_t>(
       std::count_if(at(task.slice.first), at(task.slice.last),
@@ -44,7 +44,7 @@ void number_draws(StepPlan& plan) {
   for (const TaskId id : plan.graph.tasks.ids()) {
     Task& task = plan.graph.tasks[id];
     if (const std::uint32_t draws = draws_of(plan.graph, task); draws > 0) {
-      const RankClassId ranks = plan.graph.participants[id].front();
+      const RankClassId ranks = plan.graph.participants.of(id).front();
       task.draw = drawn[ranks];
       drawn[ranks] += draws;
     }

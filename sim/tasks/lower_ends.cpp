@@ -88,10 +88,11 @@ class EndLowering {
           on_host ? host_time(end) : slowest(draft_.ranks(ranks).speeds, [&](int kind) {
             return draft_.timer(kind).optimizer_time(end.bytes, end.products);
           });
+      const ComputeTimeId compute = draft_.graph().compute_times.push_back(time);
       const TaskId task = draft_.graph().add({.kind = TaskKind::Compute,
                                               .duration = time.total(),
                                               .name = draft_.graph().named(name),
-                                              .compute = time,
+                                              .compute = compute,
                                               .on_host = on_host},
                                              {ranks});
       wait(ranks, end, task);

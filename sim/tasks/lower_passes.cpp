@@ -121,10 +121,10 @@ class PassLowering {
     const auto [known, is_new] = keeps_up_.try_emplace(id);
     if (is_new) {
       std::vector<Seconds> compute;
-      for (const ComputeTime& time : program(id).compute) {
-        compute.push_back(time.total());
+      for (const ComputeTimeId time : program(id).compute) {
+        compute.push_back(graph().compute_times[time].total());
       }
-      known->second = keeps_up(program(id).program, program(id).costs.launches, compute);
+      known->second = keeps_up(*program(id).program, program(id).costs.launches, compute);
     }
     return known->second;
   }
@@ -155,17 +155,17 @@ class PassLowering {
   // ---- programs
 
   ProgramSlice whole(PlayedProgramId id) const {
-    return {id, 0, program(id).program.segments.size()};
+    return {id, 0, program(id).program->segments.size()};
   }
   /// One slice per layer; what comes before the first layer and after the last goes with it. Ends
   /// of the model without layers are one.
   std::vector<ProgramSlice> layer_slices(PlayedProgramId id) const {
     std::vector<ProgramSlice> slices;
     std::size_t first = 0;
-    if (program(id).program.layer_ends.empty()) {
+    if (program(id).program->layer_ends.empty()) {
       return {whole(id)};
     }
-    for (const std::size_t end : program(id).program.layer_ends) {
+    for (const std::size_t end : program(id).program->layer_ends) {
       slices.push_back({id, first, end});
       first = end;
     }
@@ -192,18 +192,23 @@ class PassLowering {
     if (known != played_.end()) {
       return known->second;
     }
-    PlayedProgram played{.program = draft_.step().programs[key.first], .compute = compute_of(key)};
-    played.costs.launches = launches_of(played.program, draft_.workload().host);
-    for (std::size_t i = 0; i < played.program.segments.size(); ++i) {
-      const Segment& segment = played.program.segments[i];
+    std::shared_ptr<const Program>& program = programs_[key.first];
+    if (!program) {
+      program = std::make_shared<const Program>(draft_.step().programs[key.first]);
+    }
+    PlayedProgram played{.program = program, .compute = compute_of(key)};
+    played.costs.launches = launches_of(*program, draft_.workload().host);
+    for (std::size_t i = 0; i < played.program->segments.size(); ++i) {
+      const Segment& segment = played.program->segments[i];
       played.names.push_back(graph().named(segment.name));
       std::optional<CommunicationId>& communication = played.communications.emplace_back();
       if (!segment.is_compute) {
         communication = draft_.communication(of_sort(groups, segment).front(), segment.demand);
       }
+      const ComputeTime& compute = graph().compute_times[played.compute[i]];
       played.costs.durations.push_back(communication ? graph().communications[*communication].alone
-                                                     : played.compute[i].total());
-      played.costs.bounds.push_back(played.compute[i].bounds());
+                                                     : compute.total());
+      played.costs.bounds.push_back(compute.bounds());
       played.costs.taken.push_back(communication ? graph().communications[*communication].taken
                                                  : GpuShare{});
     }
@@ -212,8 +217,9 @@ class PassLowering {
     return id;
   }
 
-  /// By segment: as long as on the slowest of the GPUs. Here kernels get their times.
-  const std::vector<ComputeTime>& compute_of(const ProgramKey& key) {
+  /// By segment: as long as on the slowest of the GPUs. Here kernels get their times. Segments that
+  /// take the same share them.
+  const std::vector<ComputeTimeId>& compute_of(const ProgramKey& key) {
     const auto [known, is_new] = compute_.try_emplace(key);
     if (is_new) {
       const auto& [number, speeds] = key;
@@ -223,7 +229,12 @@ class PassLowering {
         by_kind[speed.kind] = compute_times(program, draft_.timer(speed.kind));
       }
       for (std::size_t i = 0; i < program.segments.size(); ++i) {
-        known->second.push_back(slowest(speeds, [&](int kind) { return by_kind.at(kind)[i]; }));
+        const ComputeTime time = slowest(speeds, [&](int kind) { return by_kind.at(kind)[i]; });
+        const auto like = std::find_if(
+            known->second.begin(), known->second.end(),
+            [&](ComputeTimeId earlier) { return graph().compute_times[earlier] == time; });
+        known->second.push_back(
+            like != known->second.end() ? *like : graph().compute_times.push_back(time));
       }
     }
     return known->second;
@@ -307,7 +318,7 @@ class PassLowering {
     if (!is_new) {
       return joint;
     }
-    const Program& played = program(slice.program).program;
+    const Program& played = *program(slice.program).program;
     const std::size_t meeting = first_meeting(played, slice.first, slice.last);
     LaneSlices lanes{.begins_together = meeting < slice.last};
     for (std::size_t u = 0; u < passing.rank_classes.size(); ++u) {
@@ -391,7 +402,7 @@ class PassLowering {
     std::vector<std::vector<PlacedSegment>> made;  // by segment and class of ranks
     std::map<GroupSort, std::size_t> last_of_stream;
     for (std::size_t i = slice.first; i < slice.last; ++i) {
-      const Segment& segment = program(slice.program).program.segments[i];
+      const Segment& segment = program(slice.program).program->segments[i];
       const Action& action = segment.beside ? *pass.beside : pass.action;
       std::vector<std::size_t> before;
       for (const std::size_t earlier : segment.after) {
@@ -454,7 +465,7 @@ class PassLowering {
 
   std::vector<PlacedSegment> add_collective_segment(const StageGroup& passing, PlayedProgramId id,
                                                     std::size_t i, const Action& action) {
-    const Segment& segment = program(id).program.segments[i];
+    const Segment& segment = program(id).program->segments[i];
     std::vector<PlacedSegment> placed(passing.rank_classes.size());
     for (const GroupClassId group : of_sort(passing.groups, segment)) {
       const CommunicationId communication = draft_.communication(group, segment.demand);
@@ -470,7 +481,8 @@ class PassLowering {
 
   StepDraft& draft_;
   IdArray<ActionKind, NameId, kNames<ActionKind>.size()> names_{};
-  std::map<ProgramKey, std::vector<ComputeTime>> compute_;
+  std::map<ProgramKey, std::vector<ComputeTimeId>> compute_;
+  std::map<ProgramId, std::shared_ptr<const Program>> programs_;
   std::map<std::pair<std::vector<GroupClassId>, ProgramKey>, PlayedProgramId>
       played_;  // by groups within passes
   std::map<ProgramSlice, SliceDurations> slice_durations_;

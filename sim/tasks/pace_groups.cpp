@@ -53,7 +53,7 @@ class Joiner {
     std::set<ChannelId> channels;
     for (const TaskId id : IdRange<TaskId>(begins.front(), begins.back())) {
       const Task& task = plan_.graph.tasks[id];
-      for (const RankClassId ranks : plan_.graph.participants[id]) {
+      for (const RankClassId ranks : plan_.graph.participants.of(id)) {
         sets_.union_set(strand, ranks_from_ + index(ranks));
       }
       if (task.channel && channels.insert(*task.channel).second) {

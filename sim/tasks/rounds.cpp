@@ -58,7 +58,7 @@ class RoundFinder {
     const IdRange<TaskId> ids(plan_.strands.back().begins.back(), plan_.graph.tasks.next_id());
     return std::all_of(ids.begin(), ids.end(), [&](TaskId task) {
       const Seconds time = timeline_.start[task];
-      const std::vector<RankClassId>& ranks = plan_.graph.participants[task];
+      const std::span<const RankClassId> ranks = plan_.graph.participants.of(task);
       const std::optional<ChannelId> channel = plan_.graph.tasks[task].channel;
       const std::vector<ChannelLoad> none;
       const auto& loads = channel ? plan_.graph.channels[*channel].loads : none;

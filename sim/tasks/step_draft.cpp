@@ -195,13 +195,11 @@ bool StepDraft::can_open(const StageGroup& passing) const {
 }
 
 void StepDraft::make_room(const StepSize& size) {
-  const auto reserve = [&](auto& ids) {
-    typename std::remove_reference_t<decltype(ids)>::Items items;
-    items.reserve(static_cast<std::size_t>(2 * size.tasks));  // lanes may begin with a task more
-    ids = std::remove_reference_t<decltype(ids)>(std::move(items));
-  };
-  reserve(graph().tasks);
-  reserve(graph().participants);
+  const auto tasks = static_cast<std::size_t>(2 * size.tasks);  // lanes may begin with a task more
+  std::vector<Task> items;
+  items.reserve(tasks);
+  graph().tasks = IdVector<TaskId, Task>(std::move(items));
+  graph().participants.reserve(tasks, tasks);
 }
 
 CommunicationId StepDraft::communication(GroupClassId id, const Demand& demand) {

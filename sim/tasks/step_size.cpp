@@ -85,8 +85,10 @@ StepSize least_size(const Workload& w) {
 StepSize size_of(StepDraft& draft) {
   const IdVector<ProgramId, Program>& programs = draft.step().programs;
   IdVector<ProgramId, Segments> parts;
+  IdVector<ProgramId, double> lane_tasks;
   for (const Program& program : programs) {
     parts.push_back(segments_of(program));
+    lane_tasks.push_back(tasks_of_lane(program));
   }
   StepSize size;
   for (const StageGroup& passing : draft.stage_groups()) {
@@ -99,7 +101,7 @@ StepSize size_of(StepDraft& draft) {
     for (const StagePass& pass : draft.stage(passing.stage).passes) {
       const double runs = runs_of(programs[pass.program], pass.cut_at_layers);
       const double each =
-          passing.joint ? runs * classes * tasks_of_lane(programs[pass.program])
+          passing.joint ? runs * classes * lane_tasks[pass.program]
                         : parts[pass.program].compute * classes + parts[pass.program].collectives;
       size.tasks += passing.fused && !passing.open ? runs : each;
       size.opened += passing.fused ? runs : each;
@@ -130,9 +132,9 @@ StepSize size_with_jitter(const StepPlan& calm, const Workload& workload, const 
   IdVector<RankClassId, StepSize> of_rank(calm.fold.rank_classes.size());
   for (const TaskId id : calm.graph.tasks.ids()) {
     const Task& task = calm.graph.tasks[id];
-    for (const RankClassId ranks : calm.graph.participants[id]) {
+    for (const RankClassId ranks : calm.graph.participants.of(id)) {
       if (task.kind == TaskKind::Run) {
-        const Program& program = calm.graph.programs[task.slice.program].program;
+        const Program& program = *calm.graph.programs[task.slice.program].program;
         of_rank[ranks].tasks += workload.parallelism.tensor > 1 ? tasks_of_lane(program) : 1;
       }
       of_rank[ranks].tasks += task.kind == TaskKind::Compute ? 1 : 0;

@@ -9,10 +9,8 @@ TakenByClass::TakenByClass(const TaskGraph& graph) : graph_(graph) {
                                [](const Communication& one) { return !one.taken.nothing(); });
   if (any) {
     std::size_t classes = 0;
-    for (const std::vector<RankClassId>& ranks : graph.participants) {
-      for (const RankClassId id : ranks) {
-        classes = std::max(classes, index(id) + 1);
-      }
+    for (const RankClassId ranks : graph.participants.all()) {
+      classes = std::max(classes, index(ranks) + 1);
     }
     active_.resize(classes);
   }
@@ -23,7 +21,7 @@ bool TakenByClass::change(TaskId id, int by) {
   if (!any() || !task.communication || graph_.communications[*task.communication].taken.nothing()) {
     return false;
   }
-  for (const RankClassId ranks : graph_.participants[id]) {
+  for (const RankClassId ranks : graph_.participants.of(id)) {
     std::map<CommunicationId, int>& active = active_[ranks];
     if ((active[*task.communication] += by) == 0) {
       active.erase(*task.communication);
@@ -40,7 +38,7 @@ GpuShare TakenByClass::from(RankClassId ranks) const {
   return sum;
 }
 
-GpuShare TakenByClass::from(const std::vector<RankClassId>& ranks) const {
+GpuShare TakenByClass::from(std::span<const RankClassId> ranks) const {
   GpuShare most;
   for (const RankClassId one : ranks) {
     most = most_of(most, from(one));
@@ -74,7 +72,7 @@ IdVector<RankClassId, std::vector<TakenFrom>> taken_over_time(const TaskGraph& g
   });
   for (const Event& event : events) {
     (void)(event.begins ? now.begin(event.task) : now.end(event.task));
-    for (const RankClassId ranks : graph.participants[event.task]) {
+    for (const RankClassId ranks : graph.participants.of(event.task)) {
       std::vector<TakenFrom>& steps = taken[ranks];
       if (steps.empty() || steps.back().at < event.at) {
         steps.push_back({event.at, {}});

@@ -22,7 +22,7 @@ class TakenByClass {
   bool begin(TaskId task) { return change(task, 1); }
   bool end(TaskId task) { return change(task, -1); }
   /// From the ranks that lose most, who hold up those that go on in step with them.
-  GpuShare from(const std::vector<RankClassId>& ranks) const;
+  GpuShare from(std::span<const RankClassId> ranks) const;
   GpuShare from(RankClassId ranks) const;
 
  private:

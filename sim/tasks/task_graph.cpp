@@ -67,24 +67,28 @@ NameId TaskGraph::named(std::string_view name) {
   return known == names.end() ? names.push_back(std::string(name)) : names.id_at(known);
 }
 
-TaskId TaskGraph::add(const Task& task, std::vector<RankClassId> taking_part) {
-  participants.push_back(std::move(taking_part));
+TaskId TaskGraph::add(const Task& task, std::span<const RankClassId> taking_part) {
+  participants.add(taking_part);
   return tasks.push_back(task);
 }
 
+TaskId TaskGraph::add(const Task& task, std::initializer_list<RankClassId> taking_part) {
+  return add(task, std::span(taking_part.begin(), taking_part.size()));
+}
+
 const Throttle* TaskGraph::throttle_of(TaskId id) const {
-  if (throttles.empty() || participants[id].empty() || tasks[id].on_host) {
+  if (throttles.empty() || participants.of(id).empty() || tasks[id].on_host) {
     return nullptr;
   }
-  const std::optional<Throttle>& found = throttles[participants[id].front()];
+  const std::optional<Throttle>& found = throttles[participants.of(id).front()];
   return found ? &*found : nullptr;
 }
 
 const JitterFactors* TaskGraph::jitter_of(TaskId id) const {
-  if (jitter.empty() || participants[id].empty() || tasks[id].on_host) {
+  if (jitter.empty() || participants.of(id).empty() || tasks[id].on_host) {
     return nullptr;
   }
-  const std::optional<JitterFactors>& found = jitter[participants[id].front()];
+  const std::optional<JitterFactors>& found = jitter[participants.of(id).front()];
   return found ? &*found : nullptr;
 }
 
@@ -100,7 +104,7 @@ std::vector<double> TaskGraph::stretches_of(TaskId id, std::vector<double> room)
     JitterFactors::From drawn(*factors, tasks[id].draw);
     room.reserve(last - first);
     for (std::size_t i = first; i < last; ++i) {
-      room.push_back(programs[program].program.segments[i].is_compute ? drawn.next() : 1);
+      room.push_back(programs[program].program->segments[i].is_compute ? drawn.next() : 1);
     }
   }
   return room;
@@ -128,7 +132,7 @@ SegmentTimes TaskGraph::run_times(const ProgramSlice& slice, std::optional<Secon
                                   const std::vector<TakenFrom>& beside,
                                   std::vector<double> stretch) const {
   const PlayedProgram& played = programs[slice.program];
-  return std::move(play_together(played.program, slice.first, slice.last,
+  return std::move(play_together(*played.program, slice.first, slice.last,
                                  {{.costs = &played.costs,
                                    .lead = lead,
                                    .beside = beside,
@@ -142,7 +146,7 @@ std::vector<SegmentTimes>& TaskGraph::joint_times(LaneSlicesId id, std::vector<L
     lanes[lane].costs = &programs[slices[lane].program].costs;
   }
   const auto& [played, first, last] = slices[0];
-  return player.play(programs[played].program, first, last, lanes);
+  return player.play(*programs[played].program, first, last, lanes);
 }
 
 std::string TaskGraph::describe(TaskId id) const {
@@ -151,9 +155,9 @@ std::string TaskGraph::describe(TaskId id) const {
   if (task.action) {
     text += ", " + task.action->text() + (task.beside ? " beside " + task.beside->text() : "");
   }
-  if (!participants[id].empty()) {
+  if (!participants.of(id).empty()) {
     std::vector<std::size_t> numbers;
-    for (const RankClassId ranks : participants[id]) {
+    for (const RankClassId ranks : participants.of(id)) {
       numbers.push_back(index(ranks));
     }
     text += fmt::format(", rank class {}", fmt::join(numbers, "+"));

@@ -5,7 +5,11 @@
 #pragma once
 
 #include <compare>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,7 +27,7 @@
 namespace danlu {
 
 /// Host: it launches what the GPU is to do.
-enum class TaskKind { Compute, Run, Communication, Host };
+enum class TaskKind : std::uint8_t { Compute, Run, Communication, Host };
 /// A link as the engine sees it.
 struct ChannelLink {
   BytesPerSecond capacity;
@@ -37,11 +41,13 @@ struct Channel {
   std::vector<ChannelLoad> loads;
 };
 
+enum class ComputeTimeId : std::int32_t {};
+
 /// A program as one tensor group plays it, by segment.
 struct PlayedProgram {
-  Program program;
+  std::shared_ptr<const Program> program;  // which groups of other speeds play, too
   std::vector<NameId> names;
-  std::vector<ComputeTime> compute;  // nothing for exchanges
+  std::vector<ComputeTimeId> compute;  // nothing for exchanges
   SegmentCosts costs;
   std::vector<std::optional<CommunicationId>> communications;  // none for compute
 };
@@ -106,7 +112,7 @@ struct JointRun {
 
 /// How a run waits for its host: not at all; for a host that begins when it does; or for one that
 /// is a task of its own and may have begun before.
-enum class LaunchedBy { Ahead, Together, Task };
+enum class LaunchedBy : std::uint8_t { Ahead, Together, Task };
 
 struct Task {
   TaskKind kind = TaskKind::Compute;
@@ -125,7 +131,7 @@ struct Task {
   Seconds with_host;                        // Run: duration where both start together
   bool open = false;                        // Run: others may load its links while it goes
   bool is_of_run = false;                   // Host
-  ComputeTime compute;                      // Compute
+  ComputeTimeId compute{};                  // Compute
   std::uint32_t draw = 0;  // Compute, Run: which of its rank's random factors is its first
   bool on_host = false;    // Compute: by the CPUs, which neither throttle nor jitter
 };
@@ -146,10 +152,11 @@ struct LateBegin {
 struct TaskGraph {
   IdVector<TaskId, Task> tasks;
   std::vector<std::pair<TaskId, TaskId>> edges;  // before, after
-  IdVector<TaskId, std::vector<RankClassId>> participants;
+  Lists<TaskId, RankClassId> participants;
   IdVector<ChannelId, Channel> channels;  // of a planned step by class of patterns
   IdVector<FoldedLinkId, ChannelLink> links;
   IdVector<CommunicationId, Communication> communications;
+  IdVector<ComputeTimeId, ComputeTime> compute_times;
   IdVector<PlayedProgramId, PlayedProgram> programs;
   IdVector<LaneSlicesId, LaneSlices> lane_slices;
   IdVector<JointRunId, JointRun> joint_runs;
@@ -162,7 +169,8 @@ struct TaskGraph {
   /// The id of a name, which is new or known.
   NameId named(std::string_view name);
   const std::string& name_of(const Task& task) const { return names[task.name]; }
-  TaskId add(const Task& task, std::vector<RankClassId> taking_part);
+  TaskId add(const Task& task, std::span<const RankClassId> taking_part);
+  TaskId add(const Task& task, std::initializer_list<RankClassId> taking_part);
   void add_edge(TaskId before, TaskId after) { edges.emplace_back(before, after); }
   /// "task 7 (forward, 0F3, rank class 2)": for messages.
   std::string describe(TaskId task) const;

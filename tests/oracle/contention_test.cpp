@@ -111,18 +111,20 @@ Task takes(Seconds time) {
   return {.kind = TaskKind::Communication, .duration = time, .communication = CommunicationId{}};
 }
 
-Task computes(Seconds time) {
-  Task task{.kind = TaskKind::Compute, .duration = time};
-  task.compute[ComputePart::Useful] = time;
-  return task;
+Task computes(TaskGraph& graph, Seconds time, Seconds passing = {}) {
+  ComputeTime compute{.passing = passing};
+  compute[ComputePart::Useful] = time;
+  return {.kind = TaskKind::Compute,
+          .duration = time,
+          .compute = graph.compute_times.push_back(compute)};
 }
 
 TEST(Contention, EngineSlowsComputeOfTheSameRanks) {
   TaskGraph graph = with_taker();
   const RankClassId one{0}, other{1};
-  const TaskId first = graph.add(computes(3_s), {one});
-  const TaskId slowed = graph.add(computes(10_s), {one});
-  const TaskId free = graph.add(computes(10_s), {other});
+  const TaskId first = graph.add(computes(graph, 3_s), {one});
+  const TaskId slowed = graph.add(computes(graph, 10_s), {one});
+  const TaskId free = graph.add(computes(graph, 10_s), {other});
   const TaskId taker = graph.add(takes(4_s), {one});
   graph.add_edge(first, slowed);
   graph.add_edge(first, taker);
@@ -137,7 +139,7 @@ TEST(Contention, EngineSlowsComputeOfTheSameRanks) {
 TEST(Contention, EngineSlowsThrottledComputeOnceMore) {
   TaskGraph graph = with_taker();
   graph.throttles.push_back(Throttle{.slowdown = 2, .period = 10_s, .share = 0.5});
-  const TaskId slowed = graph.add(computes(10_s), {RankClassId{}});
+  const TaskId slowed = graph.add(computes(graph, 10_s), {RankClassId{}});
   (void)graph.add(takes(4_s), {RankClassId{}});
   EXPECT_TRUE(near(testing::play(graph).finish[slowed].value, 16));
 }
@@ -162,15 +164,15 @@ TEST(Contention, RunsGoOnLikeTheirSegments) {
     std::vector<Task> segments;
     SegmentCosts costs;
     for (const Seconds length : lengths) {
-      segments.push_back(computes(length));
-      segments.back().compute.passing = length == 5_s ? 4_s : 0_s;
+      segments.push_back(computes(graph, length, length == 5_s ? 4_s : 0_s));
       costs.durations.push_back(length);
-      costs.bounds.push_back(segments.back().compute.bounds());
+      costs.bounds.push_back(graph.compute_times[segments.back().compute].bounds());
     }
     costs.taken.resize(3);
     TaskId last{};
     if (as_run) {
-      graph.programs.push_back({.program = program, .costs = costs});
+      graph.programs.push_back(
+          {.program = std::make_shared<const Program>(program), .costs = costs});
       last = graph.add({.kind = TaskKind::Run, .duration = 15_s, .slice = {{}, 0, 3}},
                        {RankClassId{}});
     }

@@ -197,7 +197,7 @@ std::vector<std::pair<double, double>> stretches_of(const TaskGraph& graph, Task
   const std::vector<double> stretches = graph.stretches_of(id);
   for (std::size_t i = 0; i < stretches.size(); ++i) {
     const PlayedProgram& played = graph.programs[task.slice.program];
-    if (played.program.segments[task.slice.first + i].is_compute) {
+    if (played.program->segments[task.slice.first + i].is_compute) {
       found.emplace_back(played.costs.durations[task.slice.first + i].value, stretches[i]);
     }
   }
@@ -225,7 +225,7 @@ TEST(Jitter, TheStepWaitsForTheSlowestRank) {
       optimizer = std::max(optimizer, plan.graph.stretch_of(i) * task.duration.value);
     } else {
       for (const auto& [planned, stretch] : stretches_of(plan.graph, i)) {
-        passes[plan.graph.participants[i][0]] += stretch * planned;
+        passes[plan.graph.participants.of(i)[0]] += stretch * planned;
       }
     }
   }
@@ -246,7 +246,7 @@ TEST(Jitter, DependsOnTheGpuAlone) {
     const RankClassId own = plan.fold.class_of_rank[RankId{rank}];
     for (const TaskId i : plan.graph.tasks.ids()) {
       for (const auto& [planned, stretch] : stretches_of(plan.graph, i)) {
-        if (plan.graph.participants[i][0] == own) {
+        if (plan.graph.participants.of(i)[0] == own) {
           found.push_back(stretch);
         }
       }

@@ -24,7 +24,7 @@ Planned planned(const Scenario& scenario) {
                                   [&](const StepSize& size) { found.before = size; });
   found.made.tasks = static_cast<double>(plan.graph.tasks.size());
   for (const PlayedProgram& played : plan.graph.programs) {
-    found.made.segments += static_cast<double>(played.program.segments.size());
+    found.made.segments += static_cast<double>(played.program->segments.size());
   }
   return found;
 }

@@ -79,7 +79,7 @@ IdVector<RankClassId, RankTimes> times_of_ranks(const StepPlan& plan, const Time
   IdVector<RankClassId, RankTimes> rank_classes(plan.fold.rank_classes.size());
   ActivityReader reader(plan.graph, timeline);
   for (const TaskId task : plan.graph.tasks.ids()) {
-    const std::vector<RankClassId>& participants = plan.graph.participants[task];
+    const std::span<const RankClassId> participants = plan.graph.participants.of(task);
     reader.expand(task, [&](const Activity& activity) {
       const bool transfer =
           activity.communication &&

@@ -34,7 +34,7 @@ Times times_of(const StepPlan& plan, const Timeline& timeline) {
   ActivityReader reader(plan.graph, timeline);
   for (const TaskId task : plan.graph.tasks.ids()) {
     reader.expand(task, [&](const Activity& activity) {
-      for (const RankClassId ranks : plan.graph.participants[task]) {
+      for (const RankClassId ranks : plan.graph.participants.of(task)) {
         auto& times = all[fmt::format("{} of microbatch {} on {}{}", activity.name,
                                       activity.action ? activity.action->microbatch : -1,
                                       index(ranks), activity.compute == nullptr ? ", sent" : "")];
