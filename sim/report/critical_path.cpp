@@ -19,8 +19,8 @@ class PathWalker {
     TaskId at = last_of_all();
     int copy = timeline_.rounds.more;  // of the round that repeats, 0 being the first
     while (true) {
-      if (plan_.graph.tasks[at].joint) {
-        at = add_joint(at);
+      if (plan_.graph.tasks[at].kind == TaskKind::Run) {
+        at = add_run(at);
       } else {
         add(at);
       }
@@ -66,34 +66,28 @@ class PathWalker {
     return timeline_.finish.id_at(last);
   }
 
-  /// Compute counts whole; of communication, what no compute of the same task covers.
   void add(TaskId task) {
-    std::vector<Interval> compute;
-    std::vector<Activity> communications;
+    if (plan_.graph.tasks[task].kind == TaskKind::Host) {
+      path_.compute[ComputePart::Host] += finish(task) - timeline_.start[task];
+      return;
+    }
     reader_.expand(task, [&](const Activity& activity) {
       if (activity.compute != nullptr) {
         path_.compute += slowed(*activity.compute, activity.stretch);
         path_.compute[ComputePart::Contention] += activity.contention;
-        compute.push_back(activity.interval);
       } else {
-        communications.push_back(activity);
+        add_communication(activity.communication.value(),
+                          activity.interval.finish - activity.interval.start, activity.is_first);
       }
     });
-    const Intervals computing = unite(std::move(compute));
-    const Coverage covered(computing);
-    for (const Activity& activity : communications) {
-      const Seconds alone =
-          activity.interval.finish - activity.interval.start - covered.within(activity.interval);
-      if (alone > Seconds{}) {
-        add_communication(activity.communication.value(), alone, activity.is_first);
-      }
-    }
-    add_host(task, computing, communications);
   }
 
-  /// Of a joint run, back from the end of a lane to the lane whose coming it waited for.
-  TaskId add_joint(TaskId run) {
-    const std::vector<TaskId>& lanes = plan_.graph.joint_runs[*plan_.graph.tasks[run].joint].lanes;
+  /// Of a run, back from its end over what each segment waited for; of lanes that are played
+  /// together, to the one whose coming was waited for.
+  TaskId add_run(TaskId run) {
+    const std::optional<JointRunId> joint = plan_.graph.tasks[run].joint;
+    const std::vector<TaskId> alone{run};
+    const std::vector<TaskId>& lanes = joint ? plan_.graph.joint_runs[*joint].lanes : alone;
     std::vector<std::shared_ptr<const SegmentTimes>> times;
     std::vector<Seconds> origins;
     for (const TaskId lane : lanes) {
@@ -131,6 +125,8 @@ class PathWalker {
           last = !last || finish_of(candidate) > finish_of(*last) ? candidate : *last;
         }
       }
+      add_launch(last ? finish_of(*last) : timeline_.start[lanes[first.lane]],
+                 origins[at.lane] + times[at.lane]->start[at.at]);
       at = first;
     }
     return lanes[at.lane];
@@ -164,19 +160,9 @@ class PathWalker {
     }
   }
 
-  /// What a task launches, or waits for its host inside.
-  void add_host(TaskId task, const Intervals& computing,
-                const std::vector<Activity>& communications) {
-    const Task& made = plan_.graph.tasks[task];
-    if (made.kind == TaskKind::Host || made.launched != LaunchedBy::Ahead) {
-      std::vector<Interval> busy = computing;
-      for (const Activity& activity : communications) {
-        busy.push_back(activity.interval);
-      }
-      const Interval whole{timeline_.start[task], timeline_.finish[task]};
-      path_.compute[ComputePart::Host] +=
-          whole.finish - whole.start - measure_of(unite(std::move(busy)));
-    }
+  /// What began later than all that it waited for waited for its host.
+  void add_launch(Seconds ready, Seconds began) {
+    path_.compute[ComputePart::Host] += std::max(Seconds{}, began - ready);
   }
 
   void add_communication(CommunicationId id, Seconds time, bool is_first) {

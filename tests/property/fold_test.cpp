@@ -21,6 +21,7 @@
 #include "sim/fold/implied_links.hpp"
 #include "sim/fold/step_patterns.hpp"
 #include "sim/report/activity.hpp"
+#include "sim/report/critical_path.hpp"
 #include "sim/tasks/plan_step.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/random_steps.hpp"
@@ -111,8 +112,14 @@ IdVector<RankClassId, RankTimes> times_of_ranks(const StepPlan& plan, const Time
 Played play_step(const Case& drawn, FoldMode mode) {
   Case copy = drawn;
   copy.workload.fold = mode;
-  const StepPlan plan = plan_step(copy.workload, build_cluster(copy.cluster));
+  const Cluster cluster = build_cluster(copy.cluster);
+  const StepPlan plan = plan_step(copy.workload, cluster);
   const Timeline timeline = testing::play(plan.graph);
+  ActivityReader reader(plan.graph, timeline);
+  const CriticalPath path = critical_path(cluster, plan, timeline, reader);
+  EXPECT_TRUE(testing::near((path.compute.total() + path.communication).value, timeline.end.value))
+      << "the critical path is " << path.compute.total().value << " s of compute and "
+      << path.communication.value << " s of communication";
   return {timeline.end.value, times_of_ranks(plan, timeline), plan.fold.class_of_rank,
           plan.fold.exact};
 }
