@@ -121,6 +121,16 @@ double stalled_share(int nodes, int spares, Seconds node_mtbf, Seconds repair) {
   return erlang_b(spares + 1, nodes * (repair / node_mtbf));
 }
 
+int as_many_spares(int nodes, int spares, int beside, Seconds node_mtbf, Seconds repair) {
+  constexpr double kRounding = 1e-12;
+  const double share = stalled_share(beside, spares, node_mtbf, repair) * (1 + kRounding);
+  int fewest = 0;
+  while (stalled_share(nodes, fewest, node_mtbf, repair) > share) {
+    ++fewest;
+  }
+  return fewest;
+}
+
 double elastic_throughput(int nodes_per_replica, Seconds node_mtbf, Seconds repair) {
   return 1 / (1 + nodes_per_replica * (repair / node_mtbf));
 }

@@ -52,6 +52,9 @@ double meta_ettr(const RestartModel& model);
 double erlang_b(int servers, double load);
 /// Share of time that a job stands still for lack of nodes: B(S+1, N rate MTTR).
 double stalled_share(int nodes, int spares, Seconds node_mtbf, Seconds repair);
+/// The fewest spares that let a job of `nodes` stand still no more of the time than `spares` do one
+/// of `beside` nodes: small jobs need more for each node, since failures come in clusters.
+int as_many_spares(int nodes, int spares, int beside, Seconds node_mtbf, Seconds repair);
 /// Mean share of replicas that run when each loses a node and gets it back by itself.
 double elastic_throughput(int nodes_per_replica, Seconds node_mtbf, Seconds repair);
 

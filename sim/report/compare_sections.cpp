@@ -237,6 +237,11 @@ Section campaigns(Reports reports) {
   add("useful days", [&](const FaultsReport& f) { return in_days(f.fault_free); });
   add("ETTR", [](const FaultsReport& f) { return Figure::share(f.study.campaign.ettr.mean); });
   add("goodput", [](const FaultsReport& f) { return Figure::share(f.goodput); });
+  if (any_of(reports, [](const Report& r) { return r.faults && spare_nodes(*r.faults) > 0; })) {
+    add("spare nodes", [](const FaultsReport& f) {
+      return Figure::number(spare_nodes(f), fmt::format("{}", spare_nodes(f)));
+    });
+  }
   add("failures", [](const FaultsReport& f) {
     const double failures = f.study.campaign.failures.mean;
     return Figure::number(failures, figure(failures));
@@ -252,6 +257,11 @@ Section campaigns(Reports reports) {
   }
   if (any_of(reports, [](const Report& r) { return r.faults && r.faults->cost_usd; })) {
     add("cost", [](const FaultsReport& f) { return Figure::amount(f.cost_usd, "USD"); });
+    if (any_of(reports, [](const Report& r) { return r.faults && idle_cost_usd(*r.faults) > 0; })) {
+      add("of it idle nodes", [](const FaultsReport& f) {
+        return f.cost_usd ? Figure::amount(idle_cost_usd(f), "USD") : Figure::absent();
+      });
+    }
   }
   return section;
 }

@@ -7,6 +7,16 @@
 namespace danlu {
 namespace {}  // namespace
 
+int spare_nodes(const FaultsReport& faults) {
+  const SparesSpec& spares = faults.study.plan.spec.spares;
+  return spares.hot + spares.cold;
+}
+
+double idle_cost_usd(const FaultsReport& faults) {
+  const CampaignTime& time = faults.study.campaign.gpu_time;
+  return faults.cost_usd.value_or(0) * (time[CampaignPart::Idle] / time.total());
+}
+
 std::string days_text(Seconds time) {
   return fmt::format("{} d", figure(time.value / kDay));
 }

@@ -22,6 +22,11 @@ inline constexpr std::array kWallParts{CampaignPart::Useful,    CampaignPart::Sl
                                        CampaignPart::Detection, CampaignPart::Waiting,
                                        CampaignPart::Restart,   CampaignPart::Maintenance};
 
+/// Nodes that stand by beside those of the job.
+int spare_nodes(const FaultsReport& faults);
+/// What of the cost is for nodes that stand idle, spares above all; nothing without a price.
+double idle_cost_usd(const FaultsReport& faults);
+
 /// "50.22 d", "0.0113 d".
 std::string days_text(Seconds time);
 /// A duration as people say it: "3.1 h", "54 d".

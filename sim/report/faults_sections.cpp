@@ -102,7 +102,7 @@ void add_success(const FaultsReport& faults, std::vector<Row>& rows) {
                   .label = "goodput",
                   .cells = {Figure::share(faults.goodput)},
                   .note = fmt::format("MFU of everything paid for, {} spare nodes included",
-                                      study.plan.spec.spares.hot + study.plan.spec.spares.cold)});
+                                      spare_nodes(faults))});
   rows.push_back(
       {.key = "failures",
        .label = "failures",
@@ -132,8 +132,7 @@ void add_cost(const FaultsReport& faults, std::vector<Row>& rows) {
            .cells = {Figure::amount(faults.fault_free_cost_usd, "USD")},
            .shown = Shown::Beside};
   if (faults.fault_free_cost_usd) {
-    const auto& time = faults.study.campaign.gpu_time;
-    const double idle = *faults.cost_usd * (time[CampaignPart::Idle] / time.total());
+    const double idle = idle_cost_usd(faults);
     free.note = fmt::format(
         "{} without faults{}", free.cells[0].text,
         idle > 0 ? fmt::format(" and idle nodes, which cost {}", Figure::amount(idle, "USD").text)

@@ -65,8 +65,7 @@ Section verdict(const Report& report) {
   }
   if (report.faults) {
     const Campaign& campaign = report.faults->study.campaign;
-    const SparesSpec& spares = report.faults->study.plan.spec.spares;
-    const int standing_by = spares.hot + spares.cold;
+    const int standing_by = spare_nodes(*report.faults);
     const int nodes = (report.gpus + report.gpus_per_node - 1) / report.gpus_per_node;
     section.rows.push_back(sentence(
         fmt::format(

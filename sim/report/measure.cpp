@@ -337,8 +337,15 @@ class Measurer {
       idle = unite(std::move(idle));
       ranks.waits.insert(ranks.waits.end(), ranks.within.begin(), ranks.within.end());
     }
+    Intervals named;  // by exchanges beside the slices, up to this kind
     for (const auto& [axis, part] : kExposedParts) {
       const Intervals& there = kinds[axis];
+      if (!there.empty()) {
+        const Intervals beside = subtract(there, named);
+        named.insert(named.end(), beside.begin(), beside.end());
+        named = unite(std::move(named));
+        take_names(beside, axis, share, ranks, coverage_of, counted, step.breakdown);
+      }
       for (const auto& [whole, slice, times] : ranks.work) {
         if (slice != nullptr) {
           add_overlap(slice->exchanging_along[axis], slice->hidden_along[axis], times * share,
@@ -364,6 +371,30 @@ class Measurer {
     add_speed(plan_.fold.rank_classes[id], ranks.compute_time.total(), waiting);
     add_stage(plan_.fold.rank_classes[id], ranks.compute_time, waiting);
     add_communications(ranks, compute, counted, members);
+  }
+
+  /// An exchange beside slices gives its name to instants in which they wait for their host or for
+  /// exchanges that come after it in kExposedParts; of exchanges in slices those after sends are
+  /// known.
+  template <typename CoverageOf>
+  static void take_names(const Intervals& beside, Axis axis, double share,
+                         const RankActivity& ranks, const CoverageOf& coverage_of,
+                         const CountedTime& counted, TimePartition& breakdown) {
+    const auto own = std::find_if(kExposedParts.begin(), kExposedParts.end(),
+                                  [&](const auto& exposed) { return exposed.first == axis; });
+    const auto take = [&](TimePart part, const auto& set_of) {
+      if (std::any_of(ranks.work.begin(), ranks.work.end(), [&](const auto& work) {
+            return work.slice != nullptr && set_of(*work.slice)->total() > Seconds{};
+          })) {
+        const Seconds taken = share * counted.of(coverage_of(set_of, false), beside);
+        breakdown[own->second] += taken;
+        breakdown[part] -= taken;
+      }
+    };
+    take(TimePart::Host, [](const SliceMeasure& s) { return &s.waits_for_host; });
+    for (auto later = std::next(own); later != kExposedParts.end(); ++later) {
+      take(later->second, [&](const SliceMeasure& s) { return &s.after_sends[later->first]; });
+    }
   }
 
   static Intervals outline(const RankActivity& ranks) {

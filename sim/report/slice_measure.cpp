@@ -45,6 +45,10 @@ SliceMeasure SliceMeasurer::measure(TaskId run, const SegmentTimes& times) {
     measured.waits = std::move(sets.idle);
   } else {
     measured.for_host = measure_of(sets.idle);
+    measured.waits_for_host = Coverage(sets.idle);
+  }
+  for (const Axis axis : sets.after_sends.ids()) {
+    measured.after_sends[axis] = Coverage(sets.after_sends[axis]);
   }
   measured.by_sort = sums_;
   std::sort(measured.by_sort.begin(), measured.by_sort.end(),
@@ -184,13 +188,18 @@ void SliceMeasurer::add_piece(Interval piece, SliceMeasure& measured, Sets& sets
     extend(sets.hidden, piece);
   }
   bool is_first = true;
+  bool after_sends = false;
   for (const auto& [axis, part] : kExposedParts) {
+    after_sends = after_sends || axis == Axis::Pipeline;
     if (now_.along[axis] > 0) {
       measured.exchanging_along[axis] += length;
       if (computes) {
         measured.hidden_along[axis] += length;
       } else if (is_first) {
         measured.exposed_along[axis] += length;
+        if (after_sends) {
+          extend(sets.after_sends[axis], piece);
+        }
       }
       is_first = false;
     }

@@ -26,7 +26,9 @@ struct SortSum {
 /// At every instant it computes, exchanges, or waits for its host or for peers.
 struct SliceMeasure {
   ComputeTime compute_time;
-  Coverage compute, exchanging, hidden;  // hidden: both at once
+  Coverage compute, exchanging, hidden;          // hidden: both at once
+  Coverage waits_for_host;                       // which sends beside it take the name of
+  IdArray<Axis, Coverage, kAxes> after_sends{};  // exposed, of axes after sends (kExposedParts)
   IdArray<Axis, Seconds, kAxes> exchanging_along{}, hidden_along{};
   IdArray<Axis, Seconds, kAxes> exposed_along{};  // each instant once (kExposedParts)
   Seconds for_host;
@@ -69,6 +71,7 @@ class SliceMeasurer {
   };
   struct Sets {
     Intervals compute, exchanging, hidden, idle;
+    IdArray<Axis, Intervals, kAxes> after_sends{};
   };
   /// By segment of a program: its stream, what it is if an exchange, and if compute the number of
   /// those that compute the same; and of these the first, by number.

@@ -190,6 +190,9 @@ std::vector<KeyRow> recovery_keys() {
       random("restart.replace", "0 s", "Only when nodes were replaced"),
       count("spares.hot", &SparesSpec::hot, 0, 1e6, "0", "Nodes that stand by, ready"),
       count("spares.cold", &SparesSpec::cold, 0, 1e6, "0", "Nodes that must be started first"),
+      count("spares.beside", kByHand, 1, 1e6, "",
+            "Nodes of the job that has so many hot ones; others have the fewest that let them wait "
+            "no more of the time. So many whatever the job if left out"),
       random("spares.cold_start", "0 s", "How long that takes"),
       random("spares.repair", "24 h", "Until a broken node is a spare again"),
       choice("recovery.kind", &RecoverySpec::kind, "restart",

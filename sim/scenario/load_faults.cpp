@@ -10,6 +10,7 @@
 
 #include "sim/base/text.hpp"
 #include "sim/campaign/campaign.hpp"
+#include "sim/campaign/closed_forms.hpp"
 #include "sim/campaign/faults.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_cluster.hpp"
@@ -306,8 +307,35 @@ class PlanReader {
     get_.fill(spec.spares, "spares");
     spec.spares.cold_start = random("spares.cold_start");
     spec.spares.repair = random("spares.repair");
+    scale_spares(spec);
     spec.recovery.min_replicas = std::max(1, context_.workload.parallelism.data / 2);
     get_.fill(spec.recovery, "recovery");
+  }
+
+  /// Hot spares that are told of a job of so many nodes; what is written over such a pair is a
+  /// count by itself.
+  void scale_spares(FaultsSpec& spec) {
+    constexpr const char* kBeside = "spares.beside";
+    if (!has(kBeside) || values_.layer_of("spares.hot") > values_.layer_of(kBeside)) {
+      return;
+    }
+    double lost = 0;  // nodes that need repair, a second
+    for (const FaultCause& cause : spec.causes) {
+      lost += fault_rate(cause) * cause.permanent * cause.nodes;
+    }
+    const auto beside = static_cast<int>(get_.number(kBeside));
+    const Seconds repair = spec.spares.repair.mean;
+    if (!(lost > 0) || !(repair > Seconds{}) || spec.spares.hot == 0) {
+      return;
+    }
+    const int told = spec.spares.hot;
+    spec.spares.hot = as_many_spares(nodes_, told, beside, Seconds{nodes_ / lost}, repair);
+    if (spec.spares.hot != told) {
+      notes_.push_back(
+          fmt::format("'faults.spares.hot' is {} here, for {} nodes: {} stand beside {}, and a job "
+                      "is to wait for repairs as rarely",
+                      spec.spares.hot, nodes_, told, beside));
+    }
   }
 
   const Values& own_;

@@ -198,6 +198,12 @@ class Searcher {
       report_.notes.emplace_back(
           "the scenario's faults are left out: a step without any is searched");
     }
+    if (scenario.cluster.kinds() > 1) {
+      report_.notes.emplace_back(
+          "stages have as many layers on fast GPUs as on slow ones, but where the scenario says "
+          "otherwise: try parallelism.first_stage_layers or stage_layers of the best plans by "
+          "danlu sweep");
+    }
     if (scenario.cluster.degraded.jitter.spread > 0) {
       report_.notes.emplace_back(
           "with degraded.jitter no plan can be left out: all that fit are played");

@@ -37,6 +37,30 @@ std::vector<double> relative_load(const RoutingSpec& routing, int experts, int o
   return routing.zipf > 0 ? shuffled(std::move(load), routing.seed, of) : load;
 }
 
+/// From weights to tokens, the mean being 1: in proportion, but no token visits an expert twice, so
+/// that none gets more than `most`; what is over goes to the others, in proportion again.
+void share_out(std::vector<double>& load, double most) {
+  const auto all = static_cast<double>(load.size());
+  double left = all;
+  double weights = std::accumulate(load.begin(), load.end(), 0.0);
+  std::vector<bool> full(load.size());
+  for (bool more = true; more;) {
+    more = false;
+    const double share = left / weights;
+    for (std::size_t i = 0; i < load.size(); ++i) {
+      if (!full[i] && load[i] * share > most) {
+        full[i] = more = true;
+        left -= most;
+        weights -= load[i];
+        load[i] = most;
+      }
+    }
+  }
+  for (std::size_t i = 0; i < load.size(); ++i) {
+    load[i] *= full[i] || !(weights > 0) ? 1 : left / weights;
+  }
+}
+
 }  // namespace
 
 int expert_loads(const Workload& w) {
@@ -58,12 +82,11 @@ std::vector<ExpertBalance> expert_balances(const Workload& w) {
 ExpertBalance expert_balance(const Workload& w, int of) {
   const RoutingSpec& routing = w.training.routing;
   ExpertBalance load{.wanted = relative_load(routing, w.model.experts.count, of)};
-  const double mean_wanted = mean_of(load.wanted);
+  share_out(load.wanted, static_cast<double>(w.model.experts.count) / w.model.experts.per_token);
   double kept = 0;
   load.computed.resize(static_cast<std::size_t>(w.parallelism.expert));
   const std::size_t per_rank = load.wanted.size() / load.computed.size();
   for (std::size_t i = 0; i < load.wanted.size(); ++i) {
-    load.wanted[i] /= mean_wanted;
     const double taken =
         routing.capacity > 0 ? std::min(load.wanted[i], routing.capacity) : load.wanted[i];
     load.taken.push_back(taken);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sim/workload/layers.hpp"
+#include "sim/workload/memory.hpp"
 #include "sim/workload/optimizer.hpp"
 
 namespace danlu {
@@ -135,12 +136,13 @@ double trained_parameters(const Workload& w) {
 
 Bytes checkpoint_size(const Workload& w) {
   const TrainingSpec& training = w.training;
-  const double weight = element_bytes(training.precision) == 4 ? 4 : 2;
-  const double master = has_master(training) ? 4 : 0;
+  const bool is_master = casts_on_gather(w.parallelism) && has_master(training);
+  const double master = has_master(training) && !is_master ? 4 : 0;
   Bytes size;
   for_blocks_of_one_rank(w, [&](const Block& block, bool in_layer) {
     for (const Operator* op : operators_of(block)) {
       const Updated updated = updated_by(training, *op, in_layer, w.model.hidden);
+      const double weight = is_master && op->weight.trained ? 4 : updated_bytes(w, op->weight);
       const double saved = training.lora.is_there() ? updated.parameters : op->weight.held;
       size += Bytes{saved * weight + updated.parameters * master +
                     updated.moments * moment_bytes(training)};

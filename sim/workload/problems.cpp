@@ -205,8 +205,12 @@ class Checker {
     } else {
       for (int first = 0; first < loads; first += e.count) {
         const auto begin = routing.load.begin() + first;
-        if (std::all_of(begin, begin + e.count, [](int load) { return load == 0; })) {
-          add({"training.experts.load"}, "load must have a number above 0, in each layer");
+        const auto wanted =
+            std::count_if(begin, begin + e.count, [](int load) { return load > 0; });
+        if (wanted < e.per_token) {
+          add({"training.experts.load", "model.experts.per_token"},
+              fmt::format("a token visits {} experts, but load wants only {} of a layer",
+                          e.per_token, wanted));
           break;
         }
       }

@@ -21,11 +21,11 @@ using testing::near;
 using testing::report_of;
 using testing::with;
 
-// Two layers of four experts on two ranks: 5 + 1 of 8 in the first, all alike in the second.
+// Two layers of four experts on two ranks: 4 + 2 of 8 in the first, all alike in the second.
 TEST(ExpertBalance, OfEachLayer) {
   Workload w = with(mixtral(2), 8, "{expert: 2}").workload;
   w.model.experts.count = 4;
-  w.training.routing.load = {5, 1, 1, 1, 1, 1, 1, 1};
+  w.training.routing.load = {4, 2, 1, 1, 1, 1, 1, 1};
   EXPECT_EQ(expert_loads(w), 2);
   EXPECT_EQ(expert_balance(w, 0).fullest, 1.5);
   EXPECT_EQ(expert_balance(w, 1).fullest, 1);

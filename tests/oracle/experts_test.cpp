@@ -409,21 +409,36 @@ TEST(ExpertBalance, OfAGivenLoad) {
   w.model.experts.count = 4;
   w.training.routing.load = {3, 1, 2, 2};  // means 4/8 and 4/8: even over ranks
   EXPECT_EQ(expert_balance(w).fullest, 1);
-  w.training.routing.load = {5, 1, 1, 1};
+  w.training.routing.load = {4, 2, 1, 1};
   const ExpertBalance uneven = expert_balance(w);
-  EXPECT_EQ(uneven.wanted, (std::vector<double>{2.5, 0.5, 0.5, 0.5}));
+  EXPECT_EQ(uneven.wanted, (std::vector<double>{2, 1, 0.5, 0.5}));
   EXPECT_EQ(uneven.fullest, 1.5);
   EXPECT_EQ(uneven.dropped, 0);
   w.training.routing.capacity = 1.5;  // one of eight copies is dropped
   const ExpertBalance cut = expert_balance(w);
-  EXPECT_EQ(cut.dropped, 0.25);
-  EXPECT_EQ(cut.mean, 0.75);
-  EXPECT_TRUE(near(cut.fullest, 1 / 0.75, 1e-12));
+  EXPECT_EQ(cut.dropped, 0.125);
+  EXPECT_EQ(cut.mean, 0.875);
+  EXPECT_TRUE(near(cut.fullest, 1.25 / 0.875, 1e-12));
   w.training.routing.pads = true;
   const ExpertBalance padded = expert_balance(w);
   EXPECT_EQ(padded.mean, 1.5);
   EXPECT_EQ(padded.fullest, 1);
-  EXPECT_EQ(padded.padding, 0.5);
+  EXPECT_TRUE(near(padded.padding, 1 - 0.875 / 1.5, 1e-12));
+}
+
+// A token visits two different experts of eight: none gets more than four times the mean, which is
+// every token once.
+TEST(ExpertBalance, NoneGetsATokenTwice) {
+  Workload w = with(mixtral(), 8, "{expert: 8}").workload;
+  const auto wanted = [&](std::vector<int> load) {
+    w.training.routing.load = std::move(load);
+    return expert_balance(w).wanted;
+  };
+  EXPECT_EQ(wanted({1, 1, 0, 0, 0, 0, 0, 0}), (std::vector<double>{4, 4, 0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(wanted({9, 1, 1, 0, 0, 0, 0, 0}), (std::vector<double>{4, 2, 2, 0, 0, 0, 0, 0}));
+  w.training.routing.load = {};
+  w.training.routing.zipf = 3;  // 8 of 1.195 by weight
+  EXPECT_TRUE(near(expert_balance(w).fullest, 4, 1e-12));
 }
 
 TEST(ExpertBalance, OfZipfsLaw) {

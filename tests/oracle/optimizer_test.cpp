@@ -79,20 +79,32 @@ TEST(Optimizer, BytesOfEveryKind) {
 TEST(Optimizer, CheckpointsHoldWeightsAndState) {
   const auto size = [](const auto& change) {
     Workload w = small();
-    change(w.training);
+    change(w);
     return checkpoint_size(w).value;
   };
-  EXPECT_TRUE(near(size([](TrainingSpec&) {}), 14 * kAll, 1e-12));
-  EXPECT_TRUE(near(size([](TrainingSpec& t) { t.precision = Precision::Fp32; }), 12 * kAll, 1e-12));
-  EXPECT_TRUE(near(
-      size([](TrainingSpec& t) { t.optimizer = {.kind = OptimizerKind::Sgd, .momentum = false}; }),
-      6 * kAll, 1e-12));
-  EXPECT_TRUE(near(size([](TrainingSpec& t) { t.optimizer = {.state_bytes = 2, .master = false}; }),
+  const auto of_training = [&](const auto& change) {
+    return size([&](Workload& w) { change(w.training); });
+  };
+  EXPECT_TRUE(near(of_training([](TrainingSpec&) {}), 14 * kAll, 1e-12));
+  EXPECT_TRUE(
+      near(of_training([](TrainingSpec& t) { t.precision = Precision::Fp32; }), 12 * kAll, 1e-12));
+  EXPECT_TRUE(near(of_training([](TrainingSpec& t) {
+                     t.optimizer = {.kind = OptimizerKind::Sgd, .momentum = false};
+                   }),
                    6 * kAll, 1e-12));
-  EXPECT_TRUE(near(size([](TrainingSpec& t) {
+  EXPECT_TRUE(
+      near(of_training([](TrainingSpec& t) { t.optimizer = {.state_bytes = 2, .master = false}; }),
+           6 * kAll, 1e-12));
+  EXPECT_TRUE(near(of_training([](TrainingSpec& t) {
                      t.lora = {.rank = 8, .targets = {LoraTarget::Q, LoraTarget::V}};
                    }),
                    14 * 2 * 2 * 8 * 2 * kH, 1e-12));
+  // FSDP without a copy of 16 bits: the master weights are the weights.
+  EXPECT_TRUE(near(size([](Workload& w) {
+                     w.parallelism.zero = 3;
+                     w.parallelism.sharding.keeps_copy = false;
+                   }),
+                   12 * kAll, 1e-12));
 }
 
 // DeepSeek-V3 keeps both moments in bf16 beside fp32 master weights and gradients (its report,

@@ -21,7 +21,7 @@
 #include "sim/fold/implied_links.hpp"
 #include "sim/fold/step_patterns.hpp"
 #include "sim/report/activity.hpp"
-#include "sim/report/critical_path.hpp"
+#include "sim/report/report.hpp"
 #include "sim/tasks/plan_step.hpp"
 #include "tests/support/play.hpp"
 #include "tests/support/random_steps.hpp"
@@ -45,6 +45,7 @@ using RankTimes = std::map<std::string, Times>;
 
 struct Played {
   double step = 0;
+  TimePartition breakdown;
   IdVector<RankClassId, RankTimes> rank_classes;
   IdVector<RankId, RankClassId> class_of_rank;
   bool exact = true;
@@ -115,13 +116,13 @@ Played play_step(const Case& drawn, FoldMode mode) {
   const Cluster cluster = build_cluster(copy.cluster);
   const StepPlan plan = plan_step(copy.workload, cluster);
   const Timeline timeline = testing::play(plan.graph);
-  ActivityReader reader(plan.graph, timeline);
-  const CriticalPath path = critical_path(cluster, plan, timeline, reader);
+  const Report report = measure("", copy.workload, cluster, plan, timeline);
+  const CriticalPath& path = report.critical_path;
   EXPECT_TRUE(testing::near((path.compute.total() + path.communication).value, timeline.end.value))
       << "the critical path is " << path.compute.total().value << " s of compute and "
       << path.communication.value << " s of communication";
-  return {timeline.end.value, times_of_ranks(plan, timeline), plan.fold.class_of_rank,
-          plan.fold.exact};
+  return {timeline.end.value, report.step.breakdown, times_of_ranks(plan, timeline),
+          plan.fold.class_of_rank, plan.fold.exact};
 }
 
 /// Cases are checked in shards, which CTest runs side by side; a shard's seeds follow its number.
@@ -148,6 +149,10 @@ class RandomSteps : public ::testing::TestWithParam<int> {
 
 void expect_equal(const Played& folded, const Played& truth) {
   ASSERT_TRUE(testing::near(folded.step, truth.step));
+  for (const auto& [part, name] : kNames<TimePart>) {
+    EXPECT_NEAR(folded.breakdown[part].value, truth.breakdown[part].value, 1e-9 * truth.step)
+        << name;
+  }
   for (const RankId r : truth.class_of_rank.ids()) {
     const RankTimes& mine = folded.rank(r);
     ASSERT_EQ(mine.size(), truth.rank(r).size()) << "rank " << index(r);

@@ -167,6 +167,27 @@ TEST(FaultsPrecedence, PriceAndFabricHoldForMixedNodesToo) {
   EXPECT_TRUE(has_note(scenario, "'cluster.node.pcie.bandwidth' holds only for those of"));
 }
 
+// By Erlang's formula, worked out apart: 12 hosts beside OPT's 128 are 6 beside 16 and 18 beside
+// 256, 16 beside Llama 3's 2,048 are 2 beside 16. What the scenario says is a count.
+TEST(FaultsPrecedence, SparesGoWithTheNodes) {
+  const auto hot = [](const std::string& faults, std::vector<std::string> overrides = {}) {
+    return load("", faults, std::move(overrides)).faults->spec.spares.hot;
+  };
+  EXPECT_EQ(hot("opt-175b"), 6);
+  EXPECT_EQ(hot("llama3-405b"), 2);
+  EXPECT_EQ(hot("opt-175b", {"cluster.gpus=1024"}), 12);
+  EXPECT_EQ(hot("opt-175b", {"cluster.gpus=2048", "training.global_batch=128"}), 18);
+  EXPECT_EQ(hot("{preset: opt-175b, spares: {hot: 5}}"), 5);
+  EXPECT_EQ(hot("opt-175b", {"faults.spares.hot=5"}), 5);
+  EXPECT_EQ(hot("{preset: opt-175b, spares: {hot: 6, beside: 16}}"), 6);
+  EXPECT_EQ(hot("opt-175b", {"faults.spares.beside=16"}), 12);
+  EXPECT_TRUE(
+      has_note(load("", "opt-175b"),
+               "'faults.spares.hot' is 6 here, for 16 nodes: 12 stand beside 128, and a job is "
+               "to wait for repairs as rarely"));
+  EXPECT_FALSE(has_note(load("", "opt-175b", {"cluster.gpus=1024"}), "spares"));
+}
+
 /// The scenario's first note that tells of something without effect; "" without one.
 std::string idle_note(const std::string& faults, std::vector<std::string> overrides = {}) {
   for (const std::string& note : load("", faults, std::move(overrides)).notes) {
