@@ -66,8 +66,8 @@ Section sum_section(const Sensitivity& sensitivity, Seconds step) {
                           "their sum is {:.3f}, all at once are worth {:.3f}",
                           sum, together),
               Shown::PageOnly),
-          sentence("(what all at once lack of 1 are constants of NCCL; the sum also lacks overlaps "
-                   "that turn)",
+          sentence("(what all at once lack of 1 is time that none of them shortens, as NCCL's "
+                   "constants and flaps at given times; the sum also lacks overlaps that turn)",
                    Shown::PageOnly)}};
 }
 
