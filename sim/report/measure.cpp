@@ -331,6 +331,27 @@ class Measurer {
                 counted.of(hidden) + counted.of(compute, merged) - counted.of(hidden, merged),
                 share, step.all_communication);
 
+    Intervals idle = add_exposed(ranks, kinds, share, coverage_of, counted, step);
+    for (const auto& [whole, slice, times] : ranks.work) {
+      step.breakdown[TimePart::Host] +=
+          times * share * (slice != nullptr ? slice->for_host : Seconds{});
+    }
+    const Intervals launches = unite(std::move(ranks.launches));
+    step.breakdown[TimePart::Host] += share * counted.of(intersect(idle, launches));
+    idle = subtract(idle, launches);
+    const Waiting waiting = waiting_in(idle, unite(std::move(ranks.waits)), counted);
+    step.breakdown[TimePart::StragglerWait] += share * waiting.for_peers;
+    step.breakdown[TimePart::Bubble] += share * waiting.for_stages;
+    add_speed(plan_.fold.rank_classes[id], ranks.compute_time.total(), waiting);
+    add_stage(plan_.fold.rank_classes[id], ranks.compute_time, waiting);
+    add_communications(ranks, compute, counted, members);
+  }
+
+  /// Exposed exchanges, kind by kind; returns when the ranks neither work nor exchange.
+  template <typename CoverageOf>
+  Intervals add_exposed(RankActivity& ranks, const IdArray<Axis, Intervals, kAxes>& kinds,
+                        double share, const CoverageOf& coverage_of, const CountedTime& counted,
+                        StepReport& step) const {
     Intervals idle = subtract({{counted.begin(), timeline_.played()}}, outline(ranks));
     if (!ranks.within.empty()) {
       idle.insert(idle.end(), ranks.within.begin(), ranks.within.end());
@@ -358,19 +379,7 @@ class Measurer {
         idle = subtract(idle, there);
       }
     }
-    for (const auto& [whole, slice, times] : ranks.work) {
-      step.breakdown[TimePart::Host] +=
-          times * share * (slice != nullptr ? slice->for_host : Seconds{});
-    }
-    const Intervals launches = unite(std::move(ranks.launches));
-    step.breakdown[TimePart::Host] += share * counted.of(intersect(idle, launches));
-    idle = subtract(idle, launches);
-    const Waiting waiting = waiting_in(idle, unite(std::move(ranks.waits)), counted);
-    step.breakdown[TimePart::StragglerWait] += share * waiting.for_peers;
-    step.breakdown[TimePart::Bubble] += share * waiting.for_stages;
-    add_speed(plan_.fold.rank_classes[id], ranks.compute_time.total(), waiting);
-    add_stage(plan_.fold.rank_classes[id], ranks.compute_time, waiting);
-    add_communications(ranks, compute, counted, members);
+    return idle;
   }
 
   /// An exchange beside slices gives its name to instants in which they wait for their host or for
