@@ -156,6 +156,17 @@ std::vector<KeyRow> parallelism_keys() {
             "heads; with context these groups lie inside those"),
       flag("parallelism.sequence", &ParallelismSpec::sequence, "false",
            "Sequence parallelism: norms and dropouts are split over the tensor ranks too"),
+      choice("parallelism.tensor_inputs", &ParallelismSpec::tensor_inputs, "again",
+             "What products split by columns do with their input: it is gathered for all products "
+             "of it at once, and, of sequence parallelism, once more for their weights' gradients "
+             "(Megatron-LM); it is kept as it was gathered (PyTorch's DTensors); or each of them "
+             "(queries, keys, values, gate, up) gathers it, keeps it and sums its gradient for "
+             "itself (ColwiseParallel with an input layout of its own)"),
+      choice(
+          "parallelism.logits", &ParallelismSpec::whole_logits, {{false, "split"}, {true, "whole"}},
+          "split",
+          "Of tensor ranks: each has those of its part of the vocabulary, over which the loss is "
+          "summed; or they are gathered, and each has the loss of all of them"),
       count("parallelism.zero", &ParallelismSpec::zero, 0, 3, "0",
             "What data-parallel ranks split (ZeRO): 1 the optimizer's state, 2 gradients too, 3 "
             "weights too, which are gathered for every pass (FSDP)"),

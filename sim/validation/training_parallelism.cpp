@@ -66,6 +66,17 @@ TensorOverlap tensor_overlap(const TrainingRow& row) {
   return full ? TensorOverlap::Full : TensorOverlap::Backward;
 }
 
+/// See the rule `tensor_inputs` in the header; `again` where the framework decides.
+TensorInputs tensor_inputs(const TrainingRow& row) {
+  const bool splits = row.count("tp", 1) > 1;
+  if (splits && row.says("framework", "kempnerforge")) {
+    return TensorInputs::Each;
+  }
+  const std::string_view date = row.cell("date");
+  const bool keeps = row.says("framework", "nanotron") && !date.empty() && date < "2024-08";
+  return splits && keeps ? TensorInputs::Kept : TensorInputs::Again;
+}
+
 /// See the rule `overlap.data` in the header.
 bool overlaps_data(const TrainingRow& row, const ShardingWords& sharding) {
   const std::string text = row.words("zero_stage_or_sharding");
@@ -262,6 +273,12 @@ RowSection parallelism_section(const TrainingRow& row) {
   section.line(fmt::format("  {}: {}", sequence == SequenceWord::Ulysses ? "ulysses" : "context",
                            row.count("cp", 1)));
   section.line(fmt::format("  sequence: {}", sequence == SequenceWord::Yes));
+  if (const TensorInputs inputs = tensor_inputs(row); inputs != TensorInputs::Again) {
+    section.line(fmt::format("  tensor_inputs: {}", name_of(inputs)));
+  }
+  if (row.says("framework", "kempnerforge") && sequence == SequenceWord::Yes) {
+    section.line("  logits: whole");
+  }
   section.line(fmt::format("  zero: {}", sharding.zero));
   section.yaml += sharding_keys(row, sharding, *data);
   if (has_experts(row)) {

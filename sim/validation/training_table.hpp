@@ -8,6 +8,8 @@
 //                       of each for 256 (the segments of Megatron-Bridge's utils/executors.py). A
 //                       mesh board of fewer GPUs than the preset's joins each pair by an equal
 //                       share of a GPU's links
+//                       Four A100, H100 or H200 of a node are joined pair by pair (boards.hpp), but
+//                       where the text says NVSwitch
 //   interconnect_inter  parse_network(); where it says nothing, the preset's NICs, in proportion to
 //                       the GPUs of the node. A rate of NICs that are not counted is a remark. What
 //                       a network reaches is of the kind that the text names (network_named); RoCE
@@ -110,6 +112,10 @@
 //                       recipes/llama/h100/llama3.py), but with nvfp4; full where the notes have
 //                       "TP_COMM_OVERLAP True" (ub_tp_comm_overlap of NeMo);
 //                       else backward
+//   tensor_inputs       each, and whole logits, under KempnerForge (its distributed/tensor_parallel.py:
+//                       each ColwiseParallel has Shard(1) inputs, the head Replicate outputs); kept
+//                       under nanotron until July 2024 (tp_recompute_allgather,
+//                       huggingface/nanotron@1e02a9ce); else the framework's
 //   overlap.pipeline    with virtual stages (vpp > 1) from 2023 on; before, and in plain 1F1B,
 //                       Megatron's stages wait until they have sent
 //   scatter_gather      without sequence parallelism: Megatron's runs of 2020 to 2022, where it is

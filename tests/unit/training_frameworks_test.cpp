@@ -57,6 +57,7 @@ TEST(TrainingKempnerForge, HasItsWays) {
                                   {"gpus", "8"},
                                   {"tp", "2"},
                                   {"dp", "4"},
+                                  {"sequence_parallel", "yes"},
                                   {"zero_stage_or_sharding", "FSDP2 FULL_SHARD (ZeRO-3)"},
                                   {"recompute", "full"},
                                   {"notes", "gradients reduced once a step, in fp32"}});
@@ -65,6 +66,22 @@ TEST(TrainingKempnerForge, HasItsWays) {
   EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::None);
   EXPECT_EQ(w.parallelism.sharding.reduce, Reduce::OncePerStep);
   EXPECT_EQ(w.parallelism.sharding.reduce_bytes, 4);
+  EXPECT_EQ(w.parallelism.tensor_inputs, TensorInputs::Each);
+  EXPECT_TRUE(w.parallelism.whole_logits);
+}
+
+// torchtitan's layers gather an input once and keep it, as nanotron's did until July 2024.
+TEST(TrainingFrameworks, KeepGatheredInputs) {
+  const auto inputs_of = [](const char* framework, const char* date) {
+    const Cells cells{
+        {"framework", framework},    {"date", date}, {"gpus", "8"}, {"tp", "8"}, {"dp", "1"},
+        {"sequence_parallel", "yes"}};
+    return workload_of(cells).parallelism.tensor_inputs;
+  };
+  EXPECT_EQ(inputs_of("torchtitan (compile)", "2025-01"), TensorInputs::Kept);
+  EXPECT_EQ(inputs_of("nanotron", "2024-07"), TensorInputs::Kept);
+  EXPECT_EQ(inputs_of("nanotron", "2024-08"), TensorInputs::Again);
+  EXPECT_EQ(inputs_of("megatron-lm", "2025-01"), TensorInputs::Again);
 }
 
 TEST(TrainingFrameworks, OfPyTorch) {
