@@ -1,6 +1,7 @@
-// Boards of four GPUs, which tables name by the number of GPUs in a node alone. Four A100, H100 or
-// H200 are joined pair by pair, each pair by a third of a GPU's links: 4 of 12 and 6 of 18 ("NV4"
-// of nvidia-smi topo -m, github.com/NVIDIA/nccl-tests/issues/331). NVSwitches are on boards of eight.
+// Boards of four GPUs, which tables tell by the number of GPUs in a node alone. Four A100 are
+// joined pair by pair, each by 4 of a GPU's 12 links ("NV4" of nvidia-smi topo -m,
+// github.com/NVIDIA/nccl-tests/issues/331); four H100 or H200, taken to be so too, by 6 of 18.
+// NVSwitches are on boards of eight.
 #pragma once
 
 #include <string_view>

@@ -112,9 +112,9 @@
 //                       recipes/llama/h100/llama3.py), but with nvfp4; full where the notes have
 //                       "TP_COMM_OVERLAP True" (ub_tp_comm_overlap of NeMo);
 //                       else backward
-//   tensor_inputs       each, and whole logits, under KempnerForge (its distributed/tensor_parallel.py:
-//                       each ColwiseParallel has Shard(1) inputs, the head Replicate outputs); kept
-//                       under nanotron until July 2024 (tp_recompute_allgather,
+//   tensor_inputs       each, and whole logits, under KempnerForge (each ColwiseParallel of its
+//                       distributed/tensor_parallel.py has Shard(1) inputs, the head's Replicate
+//                       outputs); kept under nanotron until July 2024 (tp_recompute_allgather,
 //                       huggingface/nanotron@1e02a9ce); else the framework's
 //   overlap.pipeline    with virtual stages (vpp > 1) from 2023 on; before, and in plain 1F1B,
 //                       Megatron's stages wait until they have sent

@@ -164,10 +164,11 @@ TEST(Blocks, KeepInputsAsTheyWereGathered) {
   EXPECT_EQ(kept(TensorInputs::Kept), kept(TensorInputs::Again));
 }
 
-// Four ranks gather 512 x 4,096 logits of 16 bits; each then has the loss of all of them, 54 bytes a
-// logit, and sums nothing.
+// Four ranks gather 512 x 4,096 logits of 16 bits; each then has the loss of all of them, 54 bytes
+// a logit, and sums nothing.
 TEST(Blocks, LogitsOfAllRanksOnEach) {
   Workload w = small_gpt(1);
+  w.model.vocab = 4096;
   w.parallelism.tensor = 4;
   w.training.loss = Loss::Eager;
   const auto head = [&] { return build_model(w).head; };
