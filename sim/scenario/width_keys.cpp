@@ -69,7 +69,7 @@ std::vector<KeyRow> width_keys() {
           "softmax cannot (sequences above 2048, sequences x heads of a rank no multiple of "
           "4); copies: of attention's output and gradients; biases: their gradients; gathers: "
           "around "
-          "what tensor ranks gather and scatter along the sequence"),
+          "what tensor ranks gather and scatter along the sequence, and FSDP's units"),
       count("training.lora.rank", &LoraSpec::rank, 1, 65536, "",
             "Low-rank adapters (LoRA) of this rank are trained, and nothing else"),
       enum_list(

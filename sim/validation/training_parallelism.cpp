@@ -183,7 +183,9 @@ std::string sharding_keys(const TrainingRow& row, const ShardingWords& said, int
   if (said.zero == 3 && row.says("framework", "fms-fsdp")) {
     keys.emplace_back("reduce_width: 16bit");
   }
-  if (said.zero >= 2 && row.says("notes", "gradients reduced once a step")) {
+  if (said.zero == 3 && row.says("framework", "automodel") && has_experts(row)) {
+    keys.insert(keys.end(), {"reshard: step", "reduce: step", "reduce_width: fp32"});
+  } else if (said.zero >= 2 && row.says("notes", "gradients reduced once a step")) {
     keys.emplace_back("reduce: step");
     if (row.says("notes", "gradients reduced once a step, in fp32")) {
       keys.emplace_back("reduce_width: fp32");

@@ -25,11 +25,11 @@
 //                       (mtp_num_layers in its recipes/deepseek/deepseek_v3.py)
 //   framework           training.framework: Megatron-LM's of 2021 and before, megatron-2020, later
 //                       megatron-core; DeepSpeed by itself: huggingface; xtuner: megatron-core;
-//                       torchtitan, fms-fsdp, KempnerForge and NeMo Automodel: pytorch; others by
-//                       their names;
+//                       torchtitan, KempnerForge and NeMo Automodel: pytorch; fms-fsdp:
+//                       pytorch-fsdp1; others by their names;
 //                       none of those of XLA, which is a remark. A row that names none is taken
 //                       for Megatron's
-//   compile             pytorch-compiled where `framework` or the notes say so, and under fms-fsdp,
+//   compile             pytorch-compiled, pytorch-fsdp1-compiled where `framework` or the notes say so, and under fms-fsdp,
 //                       whose use_torch_compile is on (its fms_fsdp/config/training.py)
 //   cuda_graph          "full...": whole passes; "transformer_engine...": layers, or routers where
 //                       its scopes (Megatron's --cuda-graph-scope) name moe_router and not attn;
@@ -70,7 +70,9 @@
 //                       gradients reduced once a step; 8-bit gathers where the notes say "float8
 //                       all-gather". Under fms-fsdp gradients are reduced in 16 bits (its
 //                       policies/mixed_precision.py). "gradients reduced once a step" in the notes
-//                       (no_sync), "..., in fp32": so
+//                       (no_sync), "..., in fp32": so. Under NeMo Automodel weights of mixtures are
+//                       kept and gradients reduced, in fp32, once a step (its
+//                       components/moe/fsdp_mixin.py, enable_fsdp_optimizations of its recipes)
 //   cpu_offload_layers  first layers of each chunk whose activations go to the host
 //   layers              evenly over pp x vpp parts. Where these do not divide them, embedding and
 //                       head count as layers and all are shared as evenly as can be, the first

@@ -418,7 +418,8 @@ TEST(Unfused, GathersAlongTheSequence) {
   const auto copies = [&](const char* name, Kernels Operator::*which) {
     const auto bytes = [&] {
       double sum = 0;
-      for (const Kernel& kernel : operator_named(layer_of(w), name).*which) {
+      const Block layer = layer_of(w);
+      for (const Kernel& kernel : operator_named(layer, name).*which) {
         sum += kernel.kind == KernelKind::Memory ? kernel.bytes.value : 0;
       }
       return sum;

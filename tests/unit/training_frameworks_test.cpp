@@ -70,6 +70,26 @@ TEST(TrainingKempnerForge, HasItsWays) {
   EXPECT_TRUE(w.parallelism.whole_logits);
 }
 
+TEST(TrainingFrameworks, AutomodelKeepsMixturesWhole) {
+  const Cells dense{{"framework", "NeMo Automodel"},
+                    {"gpus", "8"},
+                    {"zero_stage_or_sharding", "FSDP2 FULL_SHARD (ZeRO-3)"}};
+  EXPECT_EQ(workload_of(dense).parallelism.sharding.reduce, Reduce::EveryMicrobatch);
+  const ShardingSpec kept = workload_of(with(dense, {{"model", "Mixtral 8x7B"},
+                                                     {"layers", "32"},
+                                                     {"hidden", "4096"},
+                                                     {"heads", "32"},
+                                                     {"kv_heads", "8"},
+                                                     {"vocab", "32000"},
+                                                     {"moe_experts", "8"},
+                                                     {"moe_topk", "2"},
+                                                     {"moe_ffn_hidden", "14336"}}))
+                                .parallelism.sharding;
+  EXPECT_EQ(kept.reshard, Reshard::AfterStep);
+  EXPECT_EQ(kept.reduce, Reduce::OncePerStep);
+  EXPECT_EQ(kept.reduce_bytes, 4);
+}
+
 // torchtitan's layers gather an input once and keep it, as nanotron's did until July 2024.
 TEST(TrainingFrameworks, KeepGatheredInputs) {
   const auto inputs_of = [](const char* framework, const char* date) {
