@@ -29,8 +29,9 @@
 //                       pytorch-fsdp1; others by their names;
 //                       none of those of XLA, which is a remark. A row that names none is taken
 //                       for Megatron's
-//   compile             pytorch-compiled, pytorch-fsdp1-compiled where `framework` or the notes say so, and under fms-fsdp,
-//                       whose use_torch_compile is on (its fms_fsdp/config/training.py)
+//   compile             pytorch-compiled, pytorch-fsdp1-compiled where `framework` or the notes say
+//                       so, and under fms-fsdp, whose use_torch_compile is on (its
+//                       fms_fsdp/config/training.py)
 //   cuda_graph          "full...": whole passes; "transformer_engine...": layers, or routers where
 //                       its scopes (Megatron's --cuda-graph-scope) name moe_router and not attn;
 //                       else none

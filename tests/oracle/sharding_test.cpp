@@ -533,8 +533,8 @@ TEST(ShardedGradients, AreSummedOverCopies) {
   EXPECT_EQ(ranks_of(p, kExpertDataAxes), (std::vector{2, 2}));
 }
 
-// Every weight is read and written in 16 bits where it arrived, those of layers (32 x 202,383,360 of
-// 6,738,415,616) in backward, too; each gradient is read in 16 bits and written in fp32.
+// Every weight is read and written in 16 bits where it arrived, those of layers (32 x 202,383,360
+// of 6,738,415,616) in backward, too; each gradient is read in 16 bits and written in fp32.
 TEST(ShardedWeights, AreCopiedWhereTheyArrive) {
   Workload w = sharded("llama2-7b", 8, 1, {"parallelism.zero=3"}).workload;
   w.training.unfused = {UnfusedPart::Gathers};

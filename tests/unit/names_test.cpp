@@ -56,7 +56,7 @@ using Enums = ::testing::Types<
     RecoverySpec::Kind, Reduce, Reshard, Routing, ScaleUpKind, Setting::Source, Span,
     SweepPoint::Status, TableKind, TensorInputs, TensorOverlap, TimePart, TokenExchange, VertexKind,
     NarrowPart, NodeChoice, Loss, Outermost, UnitPart, GradientPass>;
-constexpr std::size_t kTables = 61;
+constexpr std::size_t kTables = 62;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {
