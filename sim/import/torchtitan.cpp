@@ -44,6 +44,7 @@ const std::vector<FlagRow>& rows() {
       {"training.steps", "training.tokens", Fact, "x sequences a step x their length"},
       {"parallelism.tensor_parallel_degree|training.tensor_parallel_degree", "parallelism.tensor",
        Count, "torchtitan always splits norms too (sequence parallelism)"},
+      {"parallelism.disable_loss_parallel", "parallelism.logits", On, "", {{"", "whole"}}},
       {"parallelism.enable_async_tensor_parallel|experimental.enable_async_tensor_parallel",
        "parallelism.overlap.tensor",
        On,
@@ -110,10 +111,10 @@ const std::vector<FlagRow>& rows() {
       {"training.dataset*|training.dataloader*|model.hf_assets_path|model.tokenizer_path|"
        "model.print_after_conversion|training.dtype",
        "", Idle, "data, tokens and where weights come from"},
-      {"parallelism.disable_loss_parallel|parallelism.context_parallel_load_balancer|"
+      {"parallelism.context_parallel_load_balancer|"
        "parallelism.pipeline_parallel_expert_parallel_overlap|parallelism.enable_compiled_autograd|"
        "activation_checkpoint.*",
-       "", Idle, "danlu has one way of that: a loss split over tensor ranks, balanced contexts"},
+       "", Idle, "danlu has one way of that: balanced contexts"},
   };
   return all;
 }

@@ -89,7 +89,7 @@ class PassWriter {
     const std::vector<std::size_t> gathered =
         made_.gathers_root ? gather(pass.root) : std::vector<std::size_t>{};
     begin(pass.units);
-    walk_.wait_for(gathered);
+    arrive(pass.root, gathered);
     const bool begins_here = forward ? chunk.first && !chunk.decodes : chunk.last;
     if (!begins_here && kind_ != ActionKind::Weight && (forward || chunk.takes_gradient)) {
       walk_.forward(arriving);
@@ -152,7 +152,9 @@ class PassWriter {
   void enter(const std::vector<ShardUnit>& units, std::size_t upto) {
     for (; entered_ < upto; ++entered_) {
       gather_next(units);
-      walk_.wait_for(gathered_[entered_]);
+      if (entered_ < units.size()) {
+        arrive(units[entered_], gathered_[entered_]);
+      }
     }
   }
   void gather_next(const std::vector<ShardUnit>& units) {
@@ -163,6 +165,21 @@ class PassWriter {
                          next < units.size() && (forward || units[next].takes_gradient);
     gathered_.push_back(gathers ? gather(units[next]) : std::vector<std::size_t>{});
   }
+
+  /// Lets compute wait for a unit's weights, which are then copied to their places, if the plan
+  /// says so.
+  void arrive(const ShardUnit& unit, const std::vector<std::size_t>& gathered) {
+    walk_.wait_for(gathered);
+    if (gathered.empty() || !copies()) {
+      return;
+    }
+    double bytes = 0;
+    for (const auto& [copies, held] : unit.gathered) {
+      bytes += held;
+    }
+    walk_.pass("copy weights", memory_pass(2 * bytes));
+  }
+  bool copies() const { return w_.training.splits(UnfusedPart::Gathers); }
 
   std::vector<std::size_t> gather(const ShardUnit& unit) {
     std::vector<std::size_t> added;
@@ -182,6 +199,7 @@ class PassWriter {
     if (!made_.reduces) {
       return;
     }
+    copy_gradients(unit);
     const std::vector<std::size_t> done = walk_.ready();
     for (const auto& [copies, held] : unit.trained) {
       std::vector<std::size_t> after = done;
@@ -200,6 +218,28 @@ class PassWriter {
       if (!w_.parallelism.overlap_data) {
         walk_.wait_for(after);
       }
+    }
+  }
+
+  /// Copies gradients that are scattered next to where they are from, in the width in which they
+  /// travel.
+  void copy_gradients(const ShardUnit& unit) {
+    if (!copies()) {
+      return;
+    }
+    const double travel = w_.parallelism.sharding.reduce_bytes;
+    const bool kept = w_.parallelism.sharding.reduce == Reduce::OncePerStep;
+    const double made = kept ? travel : element_bytes(w_.training.precision);
+    double bytes = 0;
+    for (const auto& [copies, held] : unit.trained) {
+      const std::vector<GradientSum> sums = gradient_sums(w_.parallelism, copies);
+      const bool scatters = std::any_of(sums.begin(), sums.end(), [](const GradientSum& sum) {
+        return sum.op == CollectiveOp::ReduceScatter;
+      });
+      bytes += scatters ? held * (made + travel) : 0;
+    }
+    if (bytes > 0) {
+      walk_.pass("copy gradients", memory_pass(bytes));
     }
   }
 

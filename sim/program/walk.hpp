@@ -28,6 +28,10 @@ class Walk {
   void backward(const Block& block, std::size_t first, std::size_t end);
   /// The gradients of the weights alone, of a backward pass that left them out.
   void weights(const Block& block, std::size_t first, std::size_t end);
+  /// A pass over memory on the main line.
+  void pass(std::string name, const Kernel& kernel) {
+    ready_ = {add_compute(std::move(name), {kernel}, ready_, false)};
+  }
   void end_layer() { program_.layer_ends.push_back(size()); }
 
   /// What the next segment of the main line waits for.

@@ -74,6 +74,16 @@ constexpr std::string_view kTorchClip =
 constexpr std::string_view kFoundryClip =
     "gradient_clipping of scripts/train/yamls/pretrain/*.yaml; it multiplies always, and gradients "
     "are set to None";
+constexpr std::string_view kFlat =
+    "as pytorch, but for copies of what FSDP gathers and scatters: weights of a unit are views of "
+    "one array (FlatParameter)";
+constexpr std::string_view kFlatHooks =
+    "measured: a layer under FSDP1 takes the host 2.5 ms more forward and backward, for two "
+    "gathers and a reduction (one H200, PyTorch 2.11)";
+constexpr std::string_view kKeptInputs =
+    "torch.distributed.tensor.parallel: autograd keeps the gathered input of a product";
+constexpr std::string_view kWaits =
+    "a redistributed DTensor is waited for at its first use (torchtitan's async TP: full)";
 constexpr std::string_view kAccumulation =
     "assumed: as autograd does it, by an operator for each gradient";
 
@@ -149,9 +159,13 @@ std::vector<Framework> make_frameworks() {
         {"host.exchange", "40 us", "as a launch"},
         {"host.unit", "600 us", kHooks},
         {"training.loss", "eager", kPytorchLoss},
-        {"training.unfused", "[positions, activation, residual]",
+        {"training.unfused", "[positions, activation, residual, gathers]",
          "measured on one H200 (PyTorch 2.11): rotary positions 76 / 159 bytes of a value, and "
-         "others; its norms are kernels of their own"},
+         "others; its norms are kernels of their own; gathers: chunk and cat of "
+         "torch/distributed/_functional_collectives.py, split_with_sizes_copy and chunk_cat of "
+         "torch/distributed/fsdp/_fully_shard/_fsdp_collectives.py"},
+        {"parallelism.tensor_inputs", "kept", kKeptInputs},
+        {"parallelism.overlap.tensor", "none", kWaits},
         {"training.accumulation", "pass", "autograd's AccumulateGrad adds to .grad"}}},
       {"pytorch-compiled",
        "PyTorch with torch.compile",
@@ -159,6 +173,27 @@ std::vector<Framework> make_frameworks() {
         {"host.exchange", "40 us", "as pytorch"},
         {"host.unit", "600 us", kHooks},
         {"training.loss", "fused", "measured: 11 to 15 bytes a logit (one H200)"},
+        {"training.unfused", "[gathers]",
+         "as pytorch: what a collective makes is an input of compiled code, and a product's "
+         "operand has to lie in order"},
+        {"parallelism.tensor_inputs", "kept", kKeptInputs},
+        {"parallelism.overlap.tensor", "none", kWaits},
+        {"training.accumulation", "pass", "as pytorch"}}},
+      {"pytorch-fsdp1",
+       "PyTorch's single operators (eager) with FullyShardedDataParallel, the first FSDP",
+       {{"host.launch", "44 us", kOwnSteps},
+        {"host.launch_again", "150 us", kCheckpoint},
+        {"host.exchange", "40 us", "as a launch"},
+        {"host.unit", "830 us", kFlatHooks},
+        {"training.loss", "eager", kPytorchLoss},
+        {"training.unfused", "[positions, activation, residual]", kFlat},
+        {"training.accumulation", "pass", "as pytorch"}}},
+      {"pytorch-fsdp1-compiled",
+       "The same with torch.compile",
+       {{"host.launch", "10 us", "as pytorch-compiled"},
+        {"host.exchange", "40 us", "as pytorch"},
+        {"host.unit", "830 us", kFlatHooks},
+        {"training.loss", "fused", "as pytorch-compiled"},
         {"training.accumulation", "pass", "as pytorch"}}},
       {"nanotron",
        "nanotron (Hugging Face)",

@@ -154,8 +154,6 @@ std::vector<KeyRow> parallelism_keys() {
       count("parallelism.ulysses", &ParallelismSpec::ulysses, 1, 1024, "1",
             "Ranks that share a sequence and exchange, before and after attention, positions for "
             "heads; with context these groups lie inside those"),
-      flag("parallelism.sequence", &ParallelismSpec::sequence, "false",
-           "Sequence parallelism: norms and dropouts are split over the tensor ranks too"),
       count("parallelism.zero", &ParallelismSpec::zero, 0, 3, "0",
             "What data-parallel ranks split (ZeRO): 1 the optimizer's state, 2 gradients too, 3 "
             "weights too, which are gathered for every pass (FSDP)"),
@@ -215,10 +213,6 @@ std::vector<KeyRow> parallelism_keys() {
              "Which ranks lie farthest apart: `pipeline` puts replicas side by side and stages far "
              "apart (Megatron-LM's order tp-cp-dp-pp), `data` puts the stages of a replica side by "
              "side (--use-tp-pp-dp-mapping)"),
-      flag("parallelism.sum_whole", &ParallelismSpec::sums_whole, "false",
-           "With sequence parallelism: at the end of a step gradients of what every tensor rank "
-           "holds whole (norms, routers, biases of products split by rows) are summed over these "
-           "(Megatron-LM's finalize_model_grads); false: that is left out"),
       flag("parallelism.scatter_gather", &ParallelismSpec::scatter_gather, "false",
            "Pipeline transfers carry 1/tensor each and are gathered over NVLink on arrival; with "
            "sequence parallelism every rank has such a part of its own anyway"),
@@ -456,7 +450,8 @@ std::vector<KeyRow> without_defaults(std::vector<KeyRow> rows) {
 
 /// Those of the plan and, as the section `search`, lists of values for some of them.
 std::vector<KeyRow> plan_keys() {
-  const std::vector<KeyRow> plan = joined({parallelism_keys(), training_keys(), expert_keys()});
+  const std::vector<KeyRow> plan =
+      joined({parallelism_keys(), tensor_keys(), training_keys(), expert_keys()});
   return joined({plan, search_keys(plan)});
 }
 

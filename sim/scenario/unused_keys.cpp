@@ -75,8 +75,8 @@ std::vector<KeyUse> cluster_uses() {
 std::vector<KeyUse> scenario_uses() {
   std::vector<KeyUse> uses;
   add(uses,
-      {"parallelism.sequence", "parallelism.overlap.tensor", "parallelism.overlap.chunks",
-       "parallelism.overlap.blocks"},
+      {"parallelism.sequence", "parallelism.tensor_inputs", "parallelism.logits",
+       "parallelism.overlap.tensor", "parallelism.overlap.chunks", "parallelism.overlap.blocks"},
       "parallelism.tensor", "!1");
   add(uses, {"parallelism.overlap.chunks", "parallelism.overlap.blocks"},
       "parallelism.overlap.tensor", one_of(TensorOverlap::Full));

@@ -67,7 +67,9 @@ std::vector<KeyRow> width_keys() {
           "norm, positions, activation, residual, loss (in place): in PyTorch's single operators; "
           "softmax: the scores of unfused attention, too, as always where Megatron-LM's fused "
           "softmax cannot (sequences above 2048, sequences x heads of a rank no multiple of "
-          "4); copies: of attention's output and gradients; biases: their gradients"),
+          "4); copies: of attention's output and gradients; biases: their gradients; gathers: "
+          "around "
+          "what tensor ranks gather and scatter along the sequence, and FSDP's units"),
       count("training.lora.rank", &LoraSpec::rank, 1, 65536, "",
             "Low-rank adapters (LoRA) of this rank are trained, and nothing else"),
       enum_list(

@@ -11,6 +11,7 @@
 #include "sim/base/ids.hpp"
 #include "sim/base/text.hpp"
 #include "sim/collective/group.hpp"
+#include "sim/validation/boards.hpp"
 
 namespace danlu {
 namespace {
@@ -214,6 +215,10 @@ class NcclConverter {
                                       options_);
     TopologySpec& topology = measured_.cluster.topology;
     measured_.cluster.gpus = gpus;
+    if (is_board_of_four(gpu, static_cast<int>(number("gpus_per_node")),
+                         cell("interconnect_intra"))) {
+      join_pairs(topology);
+    }
     if (nodes > 1 && gpus > nodes * topology.gpus_per_node) {
       refuse("more GPUs in a node than the preset's");
     }

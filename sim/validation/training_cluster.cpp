@@ -7,6 +7,7 @@
 
 #include "sim/base/text.hpp"
 #include "sim/scenario/equal_parts.hpp"
+#include "sim/validation/boards.hpp"
 #include "sim/validation/networks.hpp"
 #include "sim/validation/training_parts.hpp"
 
@@ -134,6 +135,9 @@ RowSection cluster_section(const TrainingRow& row, const DeviceRow& device,
     keys.line(fmt::format("    gpus: {}", node));
     if (preset.scale_up == ScaleUpKind::Mesh) {
       add_mesh(node, preset, keys);
+    } else if (is_board_of_four(row.cell("gpu"), node, row.cell("interconnect_intra"))) {
+      keys.line(fmt::format("    scale_up: {{kind: full-mesh, bandwidth: {} GB/s}}",
+                            pair_bandwidth(preset) / 1_GBps));
     }
   }
   add_network(row, preset, node, row.count("gpus_per_node", preset.gpus_per_node), keys);

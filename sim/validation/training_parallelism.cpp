@@ -66,6 +66,17 @@ TensorOverlap tensor_overlap(const TrainingRow& row) {
   return full ? TensorOverlap::Full : TensorOverlap::Backward;
 }
 
+/// See the rule `tensor_inputs` in the header; `again` where the framework decides.
+TensorInputs tensor_inputs(const TrainingRow& row) {
+  const bool splits = row.count("tp", 1) > 1;
+  if (splits && row.says("framework", "kempnerforge")) {
+    return TensorInputs::Each;
+  }
+  const std::string_view date = row.cell("date");
+  const bool keeps = row.says("framework", "nanotron") && !date.empty() && date < "2024-08";
+  return splits && keeps ? TensorInputs::Kept : TensorInputs::Again;
+}
+
 /// See the rule `overlap.data` in the header.
 bool overlaps_data(const TrainingRow& row, const ShardingWords& sharding) {
   const std::string text = row.words("zero_stage_or_sharding");
@@ -172,7 +183,9 @@ std::string sharding_keys(const TrainingRow& row, const ShardingWords& said, int
   if (said.zero == 3 && row.says("framework", "fms-fsdp")) {
     keys.emplace_back("reduce_width: 16bit");
   }
-  if (said.zero >= 2 && row.says("notes", "gradients reduced once a step")) {
+  if (said.zero == 3 && row.says("framework", "automodel") && has_experts(row)) {
+    keys.insert(keys.end(), {"reshard: step", "reduce: step", "reduce_width: fp32"});
+  } else if (said.zero >= 2 && row.says("notes", "gradients reduced once a step")) {
     keys.emplace_back("reduce: step");
     if (row.says("notes", "gradients reduced once a step, in fp32")) {
       keys.emplace_back("reduce_width: fp32");
@@ -262,6 +275,12 @@ RowSection parallelism_section(const TrainingRow& row) {
   section.line(fmt::format("  {}: {}", sequence == SequenceWord::Ulysses ? "ulysses" : "context",
                            row.count("cp", 1)));
   section.line(fmt::format("  sequence: {}", sequence == SequenceWord::Yes));
+  if (const TensorInputs inputs = tensor_inputs(row); inputs != TensorInputs::Again) {
+    section.line(fmt::format("  tensor_inputs: {}", name_of(inputs)));
+  }
+  if (row.says("framework", "kempnerforge") && sequence == SequenceWord::Yes) {
+    section.line("  logits: whole");
+  }
   section.line(fmt::format("  zero: {}", sharding.zero));
   section.yaml += sharding_keys(row, sharding, *data);
   if (has_experts(row)) {

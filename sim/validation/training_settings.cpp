@@ -124,7 +124,7 @@ constexpr std::array kFrameworkWords{FrameworkWord{"megatron-deepspeed", "megatr
                                      FrameworkWord{"nemo automodel", "pytorch"},
                                      FrameworkWord{"nemo", "nemo"},
                                      FrameworkWord{"torchtitan", "pytorch"},
-                                     FrameworkWord{"fms-fsdp", "pytorch"},
+                                     FrameworkWord{"fms-fsdp", "pytorch-fsdp1"},
                                      FrameworkWord{"kempnerforge", "pytorch"},
                                      FrameworkWord{"transformers", "huggingface"},
                                      FrameworkWord{"hugging", "huggingface"},
@@ -167,7 +167,12 @@ std::string_view framework_of(const TrainingRow& row) {
   if (found == kFrameworkWords.end()) {
     return "";
   }
-  return found->name == "pytorch" && is_compiled(row) ? "pytorch-compiled" : found->name;
+  if (!is_compiled(row)) {
+    return found->name;
+  }
+  return found->name == "pytorch"         ? "pytorch-compiled"
+         : found->name == "pytorch-fsdp1" ? "pytorch-fsdp1-compiled"
+                                          : found->name;
 }
 
 /// What it does in passes of its own: the list of its profile.

@@ -8,6 +8,8 @@
 //                       of each for 256 (the segments of Megatron-Bridge's utils/executors.py). A
 //                       mesh board of fewer GPUs than the preset's joins each pair by an equal
 //                       share of a GPU's links
+//                       Four A100, H100 or H200 of a node are joined pair by pair (boards.hpp), but
+//                       where the text says NVSwitch
 //   interconnect_inter  parse_network(); where it says nothing, the preset's NICs, in proportion to
 //                       the GPUs of the node. A rate of NICs that are not counted is a remark. What
 //                       a network reaches is of the kind that the text names (network_named); RoCE
@@ -23,12 +25,13 @@
 //                       (mtp_num_layers in its recipes/deepseek/deepseek_v3.py)
 //   framework           training.framework: Megatron-LM's of 2021 and before, megatron-2020, later
 //                       megatron-core; DeepSpeed by itself: huggingface; xtuner: megatron-core;
-//                       torchtitan, fms-fsdp, KempnerForge and NeMo Automodel: pytorch; others by
-//                       their names;
+//                       torchtitan, KempnerForge and NeMo Automodel: pytorch; fms-fsdp:
+//                       pytorch-fsdp1; others by their names;
 //                       none of those of XLA, which is a remark. A row that names none is taken
 //                       for Megatron's
-//   compile             pytorch-compiled where `framework` or the notes say so, and under fms-fsdp,
-//                       whose use_torch_compile is on (its fms_fsdp/config/training.py)
+//   compile             pytorch-compiled, pytorch-fsdp1-compiled where `framework` or the notes say
+//                       so, and under fms-fsdp, whose use_torch_compile is on (its
+//                       fms_fsdp/config/training.py)
 //   cuda_graph          "full...": whole passes; "transformer_engine...": layers, or routers where
 //                       its scopes (Megatron's --cuda-graph-scope) name moe_router and not attn;
 //                       else none
@@ -68,7 +71,9 @@
 //                       gradients reduced once a step; 8-bit gathers where the notes say "float8
 //                       all-gather". Under fms-fsdp gradients are reduced in 16 bits (its
 //                       policies/mixed_precision.py). "gradients reduced once a step" in the notes
-//                       (no_sync), "..., in fp32": so
+//                       (no_sync), "..., in fp32": so. Under NeMo Automodel weights of mixtures are
+//                       kept and gradients reduced, in fp32, once a step (its
+//                       components/moe/fsdp_mixin.py, enable_fsdp_optimizations of its recipes)
 //   cpu_offload_layers  first layers of each chunk whose activations go to the host
 //   layers              evenly over pp x vpp parts. Where these do not divide them, embedding and
 //                       head count as layers and all are shared as evenly as can be, the first
@@ -110,6 +115,10 @@
 //                       recipes/llama/h100/llama3.py), but with nvfp4; full where the notes have
 //                       "TP_COMM_OVERLAP True" (ub_tp_comm_overlap of NeMo);
 //                       else backward
+//   tensor_inputs       each, and whole logits, under KempnerForge (each ColwiseParallel of its
+//                       distributed/tensor_parallel.py has Shard(1) inputs, the head's Replicate
+//                       outputs); kept under nanotron until July 2024 (tp_recompute_allgather,
+//                       huggingface/nanotron@1e02a9ce); else the framework's
 //   overlap.pipeline    with virtual stages (vpp > 1) from 2023 on; before, and in plain 1F1B,
 //                       Megatron's stages wait until they have sent
 //   scatter_gather      without sequence parallelism: Megatron's runs of 2020 to 2022, where it is

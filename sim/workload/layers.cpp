@@ -132,7 +132,7 @@ namespace {
 /// megatron/core/fusions/fused_cross_entropy.py). `unfused` is of a loss in place: who asks for
 /// another one has that.
 Operator loss_of(const RankShape& z) {
-  const double logits = z.tokens * z.vocab;
+  const double logits = z.logits();
   const auto made = [&](double forward, double backward, int launches) {
     return Operator{.name = kLoss,
                     .forward = {memory_pass(logits * forward, PassKind::Stream, launches)},
@@ -166,6 +166,12 @@ void add_loss(const RankShape& z, const Weight& table, Block& block) {
   logits.split = Split::Columns;
   Operator loss = loss_of(z);
   block.steps.emplace_back(std::move(logits));
+  if (z.logits_ranks > 1) {
+    block.steps.emplace_back(Exchange{.bytes = {z.element * z.logits()},
+                                      .forward = Way{"gather logits", CollectiveOp::AllGather}});
+    block.steps.emplace_back(std::move(loss));
+    return;
+  }
   block.steps.emplace_back(std::move(loss));
   // Over a split vocabulary: maximum, sum and target, 4 bytes per token each.
   for (int i = 0; i < 3; ++i) {

@@ -54,6 +54,10 @@ bool stays_wide(const Operator& op) {
          });
 }
 
+bool is_exchange(const Step& step) {
+  return std::holds_alternative<Exchange>(step);
+}
+
 /// One class: what it puts before a product depends on the same few facts.
 class Lowering {
  public:
@@ -72,8 +76,8 @@ class Lowering {
       }
       if (op->is_product() && !stays_wide(*op)) {
         lower(*op, kept_by_maker);
-        if (i > 0) {
-          send_narrow(block.steps[i - 1], &Exchange::forward);
+        for (std::size_t j = i; j > 0 && is_exchange(block.steps[j - 1]); --j) {
+          send_narrow(block.steps[j - 1], &Exchange::forward);
         }
         if (i + 1 < block.steps.size()) {
           send_narrow(block.steps[i + 1], &Exchange::backward);

@@ -262,7 +262,7 @@ std::vector<HeldDuring> memory_over_time(const Workload& w, const ModelBlocks& m
     }
     if (w.placement().is_last({stage, chunk})) {
       const RankShape shape(w, ModelHalf::Decoder);
-      const double logits = shape.tokens * shape.vocab * (1 + w.model.prediction_layers);
+      const double logits = shape.logits() * (1 + w.model.prediction_layers);
       of.logits = Bytes{logits * held_bytes(w.training.loss)};
       const std::vector<const Operator*> head = operators_of(model.head);
       const bool apart = (w.training.placeholders || w.training.accumulates_apart) &&

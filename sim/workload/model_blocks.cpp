@@ -78,6 +78,7 @@ ModelBlocks build_model(const Workload& w) {
   }
   freeze_weights(w, model);
   lower_precision(w, model);
+  copy_gathered(w, model);
   add_adapters(shape, model);
   keep_narrow(w, model);
   stop_gradients(w, model);

@@ -85,6 +85,9 @@ void freeze_weights(const Workload& workload, ModelBlocks& model);
 /// Products below 16 bits. Comes after the passes that put in exchanges: some of them travel
 /// narrow.
 void lower_precision(const Workload& workload, ModelBlocks& model);
+/// Puts in the copies around what tensor ranks gather and scatter along the sequence, where a
+/// framework makes them. Comes after that pass: what travels narrow is copied narrow.
+void copy_gathered(const Workload& workload, ModelBlocks& model);
 /// Keeps activations narrower than they are computed in.
 void keep_narrow(const Workload& workload, ModelBlocks& model);
 /// Thin products beside frozen ones. Comes after those two: a frozen product has no weight's

@@ -20,6 +20,8 @@ struct RankShape {
         context(w.parallelism.context),
         rounds(w.parallelism.context_exchange == ContextExchange::Ring ? context : 1),
         splits_sequence(w.parallelism.sequence && tensor > 1),
+        tensor_inputs(w.parallelism.tensor_inputs),
+        logits_ranks(w.parallelism.whole_logits ? tensor : 1),
         batch(w.training.micro_batch),
         sequence(half == ModelHalf::Decoder ? w.training.decoder_tokens()
                                             : w.training.sequence_length),
@@ -59,6 +61,8 @@ struct RankShape {
   double context;        // groups of them that share it in attention, too
   double rounds;         // in which attention sees the keys of a sequence
   bool splits_sequence;  // norms, dropouts and residuals are split over them too
+  TensorInputs tensor_inputs;
+  double logits_ranks;  // of whose parts of the vocabulary this one has the loss
   double batch, sequence;
   double encoded;  // positions of the encoder's sequence, that a decoder attends to
   double queries;  // positions of a sequence that this rank attends from, with some of the heads
@@ -82,6 +86,8 @@ struct RankShape {
 
   /// Bytes of the activations at a layer's boundary, whole: over all tensor ranks.
   Bytes boundary() const { return {element * tokens * hidden}; }
+  /// Logits that this rank has the loss of.
+  double logits() const { return tokens * vocab * logits_ranks; }
   /// Positions of the encoder's sequences on this rank.
   double encoded_tokens() const { return tokens * encoded / sequence; }
   /// Bytes that a layer begins with, on this rank.

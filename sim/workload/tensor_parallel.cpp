@@ -8,6 +8,12 @@
 //   + sequence  forward  all-gather                    reduce-scatter
 //               backward reduce-scatter, and the       all-gather
 //                        input gathered once more
+//
+// The input is not gathered once more where it is kept as it was gathered, which PyTorch's DTensors
+// do: autograd keeps what a product has seen. Where each product has an input layout of its own
+// (ColwiseParallel(input_layouts=Shard(1)) of torch.distributed.tensor.parallel), all that stands
+// before columns is there for each of them: three times for QKV, twice for gate and up.
+#include "sim/workload/layers.hpp"
 #include "sim/workload/model_blocks.hpp"
 
 namespace danlu {
@@ -18,7 +24,7 @@ Exchange before_columns(const RankShape& z, const Operator& op) {
   if (z.splits_sequence) {
     made.forward = Way{"gather input", CollectiveOp::AllGather};
     made.backward = Way{"scatter gradient", CollectiveOp::ReduceScatter};
-    made.again = true;
+    made.again = z.tensor_inputs == TensorInputs::Again;
   } else {
     made.backward = Way{"sum gradient", CollectiveOp::AllReduce};
   }
@@ -39,15 +45,28 @@ Exchange after_rows(const RankShape& z, const Operator& op) {
   return made;
 }
 
+/// Products of one input that an operator stands for.
+int products_in(const RankShape& z, const Operator& op) {
+  constexpr int kQkvProducts = 3;
+  if (op.name == kQkv) {
+    return kQkvProducts;
+  }
+  return z.model.gated_mlp && op.name.ends_with(kMlpUp) ? 2 : 1;
+}
+
 }  // namespace
 
 void split_over_tensor_ranks(const RankShape& shape, Block& block) {
   std::vector<Step> steps;
   for (Step& step : block.steps) {
-    const auto* op = std::get_if<Operator>(&step);
+    auto* op = std::get_if<Operator>(&step);
     const Split split = op == nullptr ? Split::None : op->split;
     if (split == Split::Columns) {
-      steps.emplace_back(before_columns(shape, *op));
+      const int inputs = shape.tensor_inputs == TensorInputs::Each ? products_in(shape, *op) : 1;
+      steps.insert(steps.end(), static_cast<std::size_t>(inputs), before_columns(shape, *op));
+      if (shape.splits_sequence && shape.tensor_inputs != TensorInputs::Again) {
+        op->kept = inputs * shape.tensor * op->kept;
+      }
     }
     steps.push_back(step);
     if (split == Split::Rows) {

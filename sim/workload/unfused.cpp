@@ -21,6 +21,11 @@
 // value in 16 bits, forward / both ways: RMSNorm 63 / 201, rotary 76 / 159, SwiGLU 12 / 32, GELU 6
 // / 16, residual 7 / 18; 0.87 of them are bytes at the rate that kernels reach.
 //
+//   gathers       what tensor ranks gather along the sequence is put together and what they scatter
+//                 is cut up by a pass each, 2 e T h: NCCL joins arrays along their first dimension,
+//                 which is that of sequences (all_gather_tensor and reduce_scatter_tensor of
+//                 PyTorch's torch/distributed/_functional_collectives.py, chunk and cat)
+//
 //   accumulation  the weight's gradient is added to the sum of the step by a pass of its own,
 //                 (e + g) bytes of a parameter, instead of by its product (Megatron-LM's
 //                 --no-gradient-accumulation-fusion, DeepSpeed)
@@ -157,7 +162,57 @@ class Unfusing {
   double wide_;  // of values of 16 bits
 };
 
+/// The operator that an exchange of tensor ranks stands beside: the product behind it if that is
+/// split by columns, else the operator before it.
+Operator* neighbour(Block& block, std::size_t exchange) {
+  std::size_t next = exchange + 1;
+  while (next < block.steps.size() && std::holds_alternative<Exchange>(block.steps[next])) {
+    ++next;
+  }
+  if (next < block.steps.size()) {
+    if (auto& op = std::get<Operator>(block.steps[next]); op.split == Split::Columns) {
+      return &op;
+    }
+  }
+  return exchange > 0 ? std::get_if<Operator>(&block.steps[exchange - 1]) : nullptr;
+}
+
+/// Read and written once, what is gathered or scattered; nothing for sums.
+void add_copy(const Exchange& exchange, const std::optional<Way>& way, Kernels& kernels) {
+  if (way && (way->op == CollectiveOp::AllGather || way->op == CollectiveOp::ReduceScatter)) {
+    kernels.push_back(memory_pass(2 * way->share * exchange.bytes.value));
+  }
+}
+
+void copy_gathered(Block& block) {
+  for (std::size_t i = 0; i < block.steps.size(); ++i) {
+    const auto* exchange = std::get_if<Exchange>(&block.steps[i]);
+    if (exchange == nullptr || exchange->axes != AxisSet(Axis::Tensor)) {
+      continue;
+    }
+    if (Operator* op = neighbour(block, i)) {
+      add_copy(*exchange, exchange->forward, op->forward);
+      add_copy(*exchange, exchange->backward, op->input_gradient);
+      if (exchange->again && !op->weight_gradient.empty()) {
+        add_copy(*exchange, exchange->forward, op->weight_gradient);
+      }
+    }
+  }
+}
+
 }  // namespace
+
+void copy_gathered(const Workload& w, ModelBlocks& model) {
+  if (w.parallelism.tensor == 1 || !w.training.splits(UnfusedPart::Gathers)) {
+    return;
+  }
+  copy_gathered(model.embedding);
+  copy_gathered(model.decoder_embedding);
+  for (Block& layer : model.kinds) {
+    copy_gathered(layer);
+  }
+  copy_gathered(model.head);
+}
 
 void unfuse(const RankShape& shape, Block& block) {
   const Unfusing unfusing(shape);

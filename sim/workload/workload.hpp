@@ -59,7 +59,17 @@ inline constexpr auto kNames<RecomputePart> =
                                          {RecomputePart::Experts, "moe"}});
 
 /// What a framework may do in passes of its own (unfused.cpp).
-enum class UnfusedPart { Norm, Positions, Activation, Residual, Softmax, Loss, Copies, Biases };
+enum class UnfusedPart {
+  Norm,
+  Positions,
+  Activation,
+  Residual,
+  Softmax,
+  Loss,
+  Copies,
+  Biases,
+  Gathers
+};
 template <>
 inline constexpr auto kNames<UnfusedPart> =
     std::to_array<Named<UnfusedPart>>({{UnfusedPart::Norm, "norm"},
@@ -69,7 +79,8 @@ inline constexpr auto kNames<UnfusedPart> =
                                        {UnfusedPart::Softmax, "softmax"},
                                        {UnfusedPart::Loss, "loss"},
                                        {UnfusedPart::Copies, "copies"},
-                                       {UnfusedPart::Biases, "biases"}});
+                                       {UnfusedPart::Biases, "biases"},
+                                       {UnfusedPart::Gathers, "gathers"}});
 
 /// What may be kept narrower from forward to backward than it is computed in (low_precision.cpp).
 enum class NarrowPart { Activation, Attention };
@@ -83,6 +94,14 @@ inline constexpr auto kNames<TensorOverlap> =
     std::to_array<Named<TensorOverlap>>({{TensorOverlap::None, "none"},
                                          {TensorOverlap::Backward, "backward"},
                                          {TensorOverlap::Full, "full"}});
+
+/// What products that are split by columns do with their input, of which tensor ranks have a part
+/// each: it is gathered for all products of it at once, and once more for their weights' gradients
+/// (Megatron-LM); or kept as it was gathered; or each product gathers and keeps it for itself.
+enum class TensorInputs { Again, Kept, Each };
+template <>
+inline constexpr auto kNames<TensorInputs> = std::to_array<Named<TensorInputs>>(
+    {{TensorInputs::Again, "again"}, {TensorInputs::Kept, "kept"}, {TensorInputs::Each, "each"}});
 
 /// How the ranks that share a sequence come by each other's keys and values.
 enum class ContextExchange { Ring, AllGather };
@@ -128,7 +147,9 @@ struct ParallelismSpec {
   bool prediction_before_head = false;        // those layers on the last part but one
   Outermost outermost = Outermost::Pipeline;  // in the numbering of ranks
   bool sequence = false;  // sequence parallelism: norms and dropouts are split over tensor ranks
-  int zero = 0;           // what data-parallel ranks split (sharding.hpp)
+  TensorInputs tensor_inputs = TensorInputs::Again;
+  bool whole_logits = false;  // gathered over tensor ranks, each of which has the whole loss
+  int zero = 0;               // what data-parallel ranks split (sharding.hpp)
   ShardingSpec sharding;
   bool sums_whole = false;  // gradients of what tensor ranks hold whole are summed over them
   bool scatter_gather =

@@ -125,8 +125,72 @@ TEST(Blocks, ExchangeAroundTheHalvesOfALayer) {
   EXPECT_EQ(both(),
             std::pair(Counts{{CollectiveOp::AllGather, 2}, {CollectiveOp::ReduceScatter, 2}},
                       Counts{{CollectiveOp::AllGather, 4}, {CollectiveOp::ReduceScatter, 2}}));
+  // Kept as it was gathered, or by queries, keys, values and the MLP's first product apart.
+  w.parallelism.tensor_inputs = TensorInputs::Kept;
+  EXPECT_EQ(both(),
+            std::pair(Counts{{CollectiveOp::AllGather, 2}, {CollectiveOp::ReduceScatter, 2}},
+                      Counts{{CollectiveOp::AllGather, 2}, {CollectiveOp::ReduceScatter, 2}}));
+  w.parallelism.tensor_inputs = TensorInputs::Each;
+  EXPECT_EQ(both(),
+            std::pair(Counts{{CollectiveOp::AllGather, 4}, {CollectiveOp::ReduceScatter, 2}},
+                      Counts{{CollectiveOp::AllGather, 2}, {CollectiveOp::ReduceScatter, 4}}));
+  w.model.gated_mlp = true;
+  EXPECT_EQ(both(),
+            std::pair(Counts{{CollectiveOp::AllGather, 5}, {CollectiveOp::ReduceScatter, 2}},
+                      Counts{{CollectiveOp::AllGather, 2}, {CollectiveOp::ReduceScatter, 5}}));
+  w.parallelism.sequence = false;
+  EXPECT_EQ(both(),
+            std::pair(Counts{{CollectiveOp::AllReduce, 2}}, Counts{{CollectiveOp::AllReduce, 5}}));
   w.parallelism.tensor = 1;
   EXPECT_EQ(both(), std::pair(Counts{}, Counts{}));
+}
+
+// 512 tokens of 1,024 values in 16 bits: of the inputs of QKV and of the MLP each of four ranks
+// keeps a quarter, or all, or one for each of 3 + 2 products.
+TEST(Blocks, KeepInputsAsTheyWereGathered) {
+  Workload w = small_gpt(1);
+  w.model.gated_mlp = true;
+  w.parallelism.tensor = 4;
+  w.parallelism.sequence = true;
+  const auto kept = [&](TensorInputs inputs) {
+    w.parallelism.tensor_inputs = inputs;
+    return kept_by(build_model(w).layer(0)).value;
+  };
+  const double whole = 2.0 * 512 * 1024;
+  const double again = kept(TensorInputs::Again);
+  EXPECT_EQ(kept(TensorInputs::Kept), again + 2 * 0.75 * whole);
+  EXPECT_EQ(kept(TensorInputs::Each), again + 5 * whole - 2 * 0.25 * whole);
+  w.parallelism.sequence = false;
+  EXPECT_EQ(kept(TensorInputs::Kept), kept(TensorInputs::Again));
+}
+
+// Four ranks gather 512 x 4,096 logits of 16 bits; each then has the loss of all of them, 54 bytes
+// a logit, and sums nothing.
+TEST(Blocks, LogitsOfAllRanksOnEach) {
+  Workload w = small_gpt(1);
+  w.model.vocab = 4096;
+  w.parallelism.tensor = 4;
+  w.training.loss = Loss::Eager;
+  const auto head = [&] { return build_model(w).head; };
+  const auto loss_bytes = [&] {
+    const Block block = head();
+    const Operator& loss = testing::operator_named(block, "loss");
+    return (loss.forward[0].bytes + loss.input_gradient[0].bytes).value;
+  };
+  const double logits = 512 * 4096;
+  EXPECT_EQ(loss_bytes(), 54 * logits / 4);
+  w.parallelism.whole_logits = true;
+  EXPECT_EQ(loss_bytes(), 54 * logits);
+  std::vector<Exchange> exchanges;
+  for (const Step& step : head().steps) {
+    if (const auto* exchange = std::get_if<Exchange>(&step); exchange && exchange->forward) {
+      exchanges.push_back(*exchange);
+    }
+  }
+  ASSERT_EQ(exchanges.size(), 1U);
+  EXPECT_EQ(exchanges[0].forward->op, CollectiveOp::AllGather);
+  EXPECT_EQ(exchanges[0].bytes, Bytes{2 * logits});
+  EXPECT_FALSE(exchanges[0].backward);
 }
 
 /// What passes do, whatever its order: kernels by their size, exchanges by their operation.

@@ -407,6 +407,45 @@ TEST(Unfused, CopiesBiasesAndSums) {
   EXPECT_EQ(up.weight_gradient[1].bytes.value, 10 * h * 4096);
 }
 
+// T h values of 16 bits, 4 T h bytes read and written: behind what QKV gathers, and where its
+// gradient is scattered; before the projection's output is, and behind its gradient. QKV's weight
+// gradient needs the input once more unless it was kept. In 8 bits inputs are gathered so. What is
+// summed is not copied.
+TEST(Unfused, GathersAlongTheSequence) {
+  Workload w = small_gpt();
+  w.parallelism.tensor = 4;
+  w.parallelism.sequence = true;
+  const auto copies = [&](const char* name, Kernels Operator::*which) {
+    const auto bytes = [&] {
+      double sum = 0;
+      const Block layer = layer_of(w);
+      for (const Kernel& kernel : operator_named(layer, name).*which) {
+        sum += kernel.kind == KernelKind::Memory ? kernel.bytes.value : 0;
+      }
+      return sum;
+    };
+    w.training.unfused = {};
+    const double fused = bytes();
+    w.training.unfused = {UnfusedPart::Gathers};
+    return (bytes() - fused) / (1024.0 * 1024);  // of T h
+  };
+  EXPECT_EQ(copies("QKV", &Operator::forward), 4);
+  EXPECT_EQ(copies("QKV", &Operator::input_gradient), 4);
+  EXPECT_EQ(copies("QKV", &Operator::weight_gradient), 4);
+  EXPECT_EQ(copies("projection", &Operator::forward), 4);
+  EXPECT_EQ(copies("projection", &Operator::input_gradient), 4);
+  EXPECT_EQ(copies("projection", &Operator::weight_gradient), 0);
+  w.parallelism.tensor_inputs = TensorInputs::Each;
+  EXPECT_EQ(copies("QKV", &Operator::forward), 3 * 4);
+  EXPECT_EQ(copies("QKV", &Operator::input_gradient), 3 * 4);
+  EXPECT_EQ(copies("QKV", &Operator::weight_gradient), 0);
+  w.training.precision = Precision::Fp8;
+  EXPECT_EQ(copies("QKV", &Operator::forward), 3 * 2);
+  EXPECT_EQ(copies("QKV", &Operator::input_gradient), 3 * 4);
+  w.parallelism.sequence = false;
+  EXPECT_EQ(copies("QKV", &Operator::input_gradient), 0);
+}
+
 // PyTorch's operators, bytes of a value of 16 bits: RMSNorm 55 and 120, rotary 66 and 72, SwiGLU 10
 // and 18, the loss 40 and 14 of a logit. A LayerNorm is one kernel there, too.
 TEST(Unfused, SingleOperators) {

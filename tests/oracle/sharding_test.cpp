@@ -533,6 +533,22 @@ TEST(ShardedGradients, AreSummedOverCopies) {
   EXPECT_EQ(ranks_of(p, kExpertDataAxes), (std::vector{2, 2}));
 }
 
+// Every weight is read and written in 16 bits where it arrived, those of layers (32 x 202,383,360
+// of 6,738,415,616) in backward, too; each gradient is read in 16 bits and written in fp32.
+TEST(ShardedWeights, AreCopiedWhereTheyArrive) {
+  Workload w = sharded("llama2-7b", 8, 1, {"parallelism.zero=3"}).workload;
+  w.training.unfused = {UnfusedPart::Gathers};
+  const StepProgram step = make_step_program(w);
+  std::map<std::string, double> bytes;
+  for (const StagePass& pass : step.stages[0].passes) {
+    for (const Segment& segment : step.programs[pass.program].segments) {
+      bytes[segment.name] += segment.is_compute ? segment.kernels.at(0).bytes.value : 0;
+    }
+  }
+  EXPECT_EQ(bytes["copy weights"], 4 * (6738415616.0 + 32 * 202383360.0));
+  EXPECT_EQ(bytes["copy gradients"], 6 * 6738415616.0);
+}
+
 // A unit's first kernels wait for its gather, and a unit's sums for its last ones.
 TEST(ShardedWeights, AreThereWhenTheirUnitComputes) {
   const Workload w = sharded("llama2-7b", 8, 1, {"parallelism.zero=3"}).workload;

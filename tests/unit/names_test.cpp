@@ -46,18 +46,17 @@ std::set<Enum> enumerators(std::integer_sequence<int, numbers...> /*all*/) {
 template <typename Enum>
 class EveryTable : public ::testing::Test {};
 
-using Enums =
-    ::testing::Types<ActionKind, Algorithm, Arrivals::Clock, Arrivals::Kind, AttentionKind, Axis,
-                     CampaignEvent::Kind, CampaignPart, CheckpointTier::Interval, CollectiveMode,
-                     CollectiveOp, Component, ComputePart, ContextExchange, CudaGraphs, Deal,
-                     Detection::Kind, Duration::Kind, FabricKind, FaultCause::Effect, FoldMode,
-                     Fp8Recipe, HostWait, KernelKind, LinkKind, LoraTarget, FrozenPart, Likeness,
-                     PeakLikeness, PeakOf, ModelKind, ModelPart, Norm, Biased, OptimizerKind,
-                     PassKind, UnfusedPart, Precision, Protocol, QkNorm, Recompute, RecomputePart,
-                     RecoverySpec::Kind, Reduce, Reshard, Routing, ScaleUpKind, Setting::Source,
-                     Span, SweepPoint::Status, TableKind, TensorOverlap, TimePart, TokenExchange,
-                     VertexKind, NarrowPart, NodeChoice, Loss, Outermost, UnitPart, GradientPass>;
-constexpr std::size_t kTables = 61;
+using Enums = ::testing::Types<
+    ActionKind, Algorithm, Arrivals::Clock, Arrivals::Kind, AttentionKind, Axis,
+    CampaignEvent::Kind, CampaignPart, CheckpointTier::Interval, CollectiveMode, CollectiveOp,
+    Component, ComputePart, ContextExchange, CudaGraphs, Deal, Detection::Kind, Duration::Kind,
+    FabricKind, FaultCause::Effect, FoldMode, Fp8Recipe, HostWait, KernelKind, LinkKind, LoraTarget,
+    FrozenPart, Likeness, PeakLikeness, PeakOf, ModelKind, ModelPart, Norm, Biased, OptimizerKind,
+    PassKind, UnfusedPart, Precision, Protocol, QkNorm, Recompute, RecomputePart,
+    RecoverySpec::Kind, Reduce, Reshard, Routing, ScaleUpKind, Setting::Source, Span,
+    SweepPoint::Status, TableKind, TensorInputs, TensorOverlap, TimePart, TokenExchange, VertexKind,
+    NarrowPart, NodeChoice, Loss, Outermost, UnitPart, GradientPass>;
+constexpr std::size_t kTables = 62;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {

@@ -52,6 +52,26 @@ TEST(NcclTable, ReadsTheNicsFromWords) {
   EXPECT_EQ(nics("InfiniBand"), std::pair(8, 200.0));  // the preset's
 }
 
+// 12 links of 25 GB/s to three others: two GPUs of four A100 reach a third of what all four do.
+TEST(NcclTable, BoardsOfFourJoinPairs) {
+  const std::string header =
+      "id,gpu,gpus,gpus_per_node,nodes,interconnect_intra,interconnect_inter,collective,algo,"
+      "size_bytes,time_us,busbw_GBps,notes\n";
+  const auto cluster_of = [&](const std::string& gpus) {
+    const CollectiveConversion row = convert_row(
+        "a,A100-40GB," + gpus + ",NVLink3,4x HDR200 per node,all_gather,,1048576,99,,", header);
+    EXPECT_TRUE(row.collective.has_value());
+    return row.collective->cluster;
+  };
+  const TopologySpec node = cluster_of("2,4,1").topology;
+  EXPECT_EQ(node.scale_up, ScaleUpKind::Mesh);
+  EXPECT_EQ(node.gpus_per_node, 4);
+  EXPECT_EQ(node.scale_up_bandwidth, 100_GBps);
+  EXPECT_EQ(node.mesh_links.size(), 6U);
+  EXPECT_EQ(cluster_of("8,4,2").topology.nics_per_node, 4);
+  EXPECT_EQ(cluster_of("8,8,1").topology.scale_up, ScaleUpKind::Switch);
+}
+
 TEST(NcclTable, ACloudsNetworkHasNodesOfItsOwn) {
   const CollectiveConversion row =
       convert_row("a,H100-80GB,16,2,NVSwitch,EFA v2 3200 Gb/s per node,all_reduce,,1048576,99,,");

@@ -57,6 +57,7 @@ TEST(TrainingKempnerForge, HasItsWays) {
                                   {"gpus", "8"},
                                   {"tp", "2"},
                                   {"dp", "4"},
+                                  {"sequence_parallel", "yes"},
                                   {"zero_stage_or_sharding", "FSDP2 FULL_SHARD (ZeRO-3)"},
                                   {"recompute", "full"},
                                   {"notes", "gradients reduced once a step, in fp32"}});
@@ -65,6 +66,42 @@ TEST(TrainingKempnerForge, HasItsWays) {
   EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::None);
   EXPECT_EQ(w.parallelism.sharding.reduce, Reduce::OncePerStep);
   EXPECT_EQ(w.parallelism.sharding.reduce_bytes, 4);
+  EXPECT_EQ(w.parallelism.tensor_inputs, TensorInputs::Each);
+  EXPECT_TRUE(w.parallelism.whole_logits);
+}
+
+TEST(TrainingFrameworks, AutomodelKeepsMixturesWhole) {
+  const Cells dense{{"framework", "NeMo Automodel"},
+                    {"gpus", "8"},
+                    {"zero_stage_or_sharding", "FSDP2 FULL_SHARD (ZeRO-3)"}};
+  EXPECT_EQ(workload_of(dense).parallelism.sharding.reduce, Reduce::EveryMicrobatch);
+  const ShardingSpec kept = workload_of(with(dense, {{"model", "Mixtral 8x7B"},
+                                                     {"layers", "32"},
+                                                     {"hidden", "4096"},
+                                                     {"heads", "32"},
+                                                     {"kv_heads", "8"},
+                                                     {"vocab", "32000"},
+                                                     {"moe_experts", "8"},
+                                                     {"moe_topk", "2"},
+                                                     {"moe_ffn_hidden", "14336"}}))
+                                .parallelism.sharding;
+  EXPECT_EQ(kept.reshard, Reshard::AfterStep);
+  EXPECT_EQ(kept.reduce, Reduce::OncePerStep);
+  EXPECT_EQ(kept.reduce_bytes, 4);
+}
+
+// torchtitan's layers gather an input once and keep it, as nanotron's did until July 2024.
+TEST(TrainingFrameworks, KeepGatheredInputs) {
+  const auto inputs_of = [](const char* framework, const char* date) {
+    const Cells cells{
+        {"framework", framework},    {"date", date}, {"gpus", "8"}, {"tp", "8"}, {"dp", "1"},
+        {"sequence_parallel", "yes"}};
+    return workload_of(cells).parallelism.tensor_inputs;
+  };
+  EXPECT_EQ(inputs_of("torchtitan (compile)", "2025-01"), TensorInputs::Kept);
+  EXPECT_EQ(inputs_of("nanotron", "2024-07"), TensorInputs::Kept);
+  EXPECT_EQ(inputs_of("nanotron", "2024-08"), TensorInputs::Again);
+  EXPECT_EQ(inputs_of("megatron-lm", "2025-01"), TensorInputs::Again);
 }
 
 TEST(TrainingFrameworks, OfPyTorch) {

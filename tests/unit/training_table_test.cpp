@@ -117,6 +117,21 @@ TEST(TrainingRow, BoardsOfFourV100JoinPairsByTwoLinks) {
   }
 }
 
+// 18 links of 25 GB/s to three others, 6 to each; boards of eight have NVSwitches.
+TEST(TrainingRow, BoardsOfFourHopperJoinPairsWithoutASwitch) {
+  const auto board = [](const char* joined) {
+    return scenario_of(convert_row(std::string("c,log,2025,H100-80GB-SXM,8,4,") + joined +
+                                   ",,Llama,32,4096,14336,1,32,8,128256,4096,,64,4,4,1,1,,2,yes,"
+                                   "none,full,flash,bf16,2,"))
+        .cluster.topology;
+  };
+  const TopologySpec node = board("NVLink");
+  EXPECT_EQ(node.scale_up, ScaleUpKind::Mesh);
+  ASSERT_EQ(node.mesh_links.size(), 6U);
+  EXPECT_EQ(node.scale_up_bandwidth, 150_GBps);
+  EXPECT_EQ(board("NVLink4/NVSwitch").scale_up, ScaleUpKind::Switch);
+}
+
 TEST(TrainingRow, RackOfGb200IsOneDomain) {
   const Scenario scenario =
       scenario_of(convert_row("d,page,2025,GB200,144,4,NVL72 NVLink5,4x400Gb/s CX-7 per 4-GPU "
