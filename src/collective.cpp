@@ -13,6 +13,7 @@
 #include "sim/collective/pattern.hpp"
 #include "sim/collective/transfers.hpp"
 #include "sim/engine/engine.hpp"
+#include "sim/scenario/idle_fabric.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/session/effort.hpp"
 #include "sim/tasks/collective_graph.hpp"
@@ -379,6 +380,7 @@ int run_collective(const CollectiveOptions& options, const CommonOptions& common
     refuse("--gpus", std::move(problem), "");
   }
   degrade_cluster(spec, {topologies_folder(), common.overrides});
+  note_idle_fabric(spec, {topologies_folder(), common.overrides});
   announce_layout(fmt::format("the links of {} GPUs are to be laid out", spec.gpus), spec, {3.5e-6},
                   {1e3}, session);
   const Cluster cluster = build_cluster(spec);

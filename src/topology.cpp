@@ -9,6 +9,7 @@
 #include "sim/base/error.hpp"
 #include "sim/cluster/port_note.hpp"
 #include "sim/report/platform_xml.hpp"
+#include "sim/scenario/idle_fabric.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "sim/session/effort.hpp"
 #include "src/commands.hpp"
@@ -218,6 +219,9 @@ int show_topology(const TopologyOptions& options, const CommonOptions& common) {
     throw InputError(Problem{{"--gpus", 0, 0}, std::move(problem), "", ""});
   }
   degrade_cluster(spec, {folder, common.overrides});
+  if (spec.topology.fabric != FabricKind::RailOptimised) {  // whose spines are there all the same
+    note_idle_fabric(spec, {folder, common.overrides});
+  }
   // Of a mesh the max-flow for its bisection takes longest: links x GPUs of a node.
   const Seconds of_gpu{6.5e-6 + (spec.topology.scale_up == ScaleUpKind::Mesh ? 1e-8 : 0) * 12 *
                                     spec.topology.gpus_per_node};

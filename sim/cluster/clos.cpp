@@ -341,6 +341,45 @@ std::string port_note(const TopologySpec& spec, int nodes) {
       spec.switch_ports, core > spine ? "core" : "spine", fmt::format("{} ports", most), nodes);
 }
 
+IdleLevel idle_level(const ClusterSpec& cluster) {
+  const TopologySpec& spec = cluster.topology;
+  const DegradedSpec& damage = cluster.degraded;
+  const int nodes = cluster.nodes();
+  const bool is_tree = spec.fabric == FabricKind::FatTree || spec.fabric == FabricKind::RailOnly ||
+                       spec.fabric == FabricKind::RailOptimised;
+  const bool is_whole = damage.nics.empty() && damage.scale_up.empty() && damage.links.empty() &&
+                        cluster.gpus % spec.gpus_per_node == 0;
+  // Between rails every node leads to the destination's.
+  const bool stays_on_rails =
+      spec.fabric != FabricKind::RailOptimised || spec.nics_per_node == 1 ||
+      (spec.pxn && is_whole &&
+       (spec.scale_up == ScaleUpKind::Switch || spec.scale_up == ScaleUpKind::None));
+  if (nodes < 2) {
+    return {};
+  }
+  if (is_tree && nodes <= spec.nodes_per_leaf && stays_on_rails) {
+    IdleLevel level{
+        {"oversubscription", "uplink_bandwidth", "nodes_per_pod", "pod_oversubscription",
+         "switch_ports", "hop_latency"},
+        fmt::format("the {} nodes lie below one {} ('fabric.nodes_per_leaf' is {})", nodes,
+                    spec.fabric == FabricKind::FatTree ? "leaf" : "set of leaves",
+                    spec.nodes_per_leaf)};
+    if (spec.ports_per_nic == 1) {  // else a hash picks the port, and so the leaf
+      level.keys.insert(level.keys.end(), {"routing", "ecmp_seed", "connections"});
+    }
+    return level;
+  }
+  if (is_tree && nodes <= spec.nodes_per_pod && spec.routing == Routing::Adaptive) {
+    return {{"pod_oversubscription"},
+            fmt::format("the {} nodes lie in one pod ('fabric.nodes_per_pod' is {})", nodes,
+                        spec.nodes_per_pod)};
+  }
+  if (spec.fabric == FabricKind::Switch && spec.ports_per_nic == 1) {
+    return {{"routing", "ecmp_seed", "connections"}, "one switch joins all nodes"};
+  }
+  return {};
+}
+
 Clos add_clos(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& parts) {
   return ClosBuilder(spec, nodes, parts).build();
 }

@@ -297,14 +297,13 @@ Section allowance(const CampaignStudy& study) {
   }
   const Seconds other = Seconds{campaign.wall.mean} - campaign.time[CampaignPart::Useful] - lost;
   const Seconds allowed = Seconds{campaign.wall.mean} * (1 - kGoal) - other;
-  const double cost = lost.value / failures / kMinute;
+  const std::string cost = each(lost / failures);
   section.rows.push_back(sentence(
       allowed.value > 0
-          ? fmt::format("A failure costs {:.3g} min; ETTR is above {:.0f} % while it costs less "
-                        "than {:.3g} min.",
-                        cost, 100 * kGoal, allowed.value / failures / kMinute)
-          : fmt::format("A failure costs {:.3g} min; what else is lost keeps ETTR below {:.0f} %.",
-                        cost, 100 * kGoal)));
+          ? fmt::format("A failure costs {}; ETTR is above {:.0f} % while it costs less than {}.",
+                        cost, 100 * kGoal, each(allowed / failures))
+          : fmt::format("A failure costs {}; what else is lost keeps ETTR below {:.0f} %.", cost,
+                        100 * kGoal)));
   return section;
 }
 

@@ -73,8 +73,9 @@ struct SearchReport {
   std::string file;
   std::vector<SearchedAxis> axes;
   std::vector<std::string> notes;
+  bool leaves_faults_out = false;  // that the scenario has
   // Plans:
-  std::size_t can_run = 0;
+  std::size_t can_run = 0;  // valid, whatever memory they take
   std::size_t fit = 0;
   std::size_t played = 0;             // the scenario's own and changes of it left out
   std::size_t unplayable = 0;         // too large, say

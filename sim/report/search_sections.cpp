@@ -111,7 +111,7 @@ Section plans(const SearchReport& search) {
                             .cells = {{std::uint64_t{count}, thousands(double(count)), ""}},
                             .note = std::move(note)});
   };
-  add("can_run", "can run", search.can_run);
+  add("can_run", "valid", search.can_run, "with or without room in memory");
   const std::size_t misfits = search.can_run - search.fit;
   add("do_not_fit", "do not fit", misfits,
       misfits == 0 ? ""
@@ -336,8 +336,9 @@ Section to_run(const SearchReport& search) {
                                                 options.empty() ? "" : " ", options)));
     if (const auto& run = search.best.front().report.run) {
       section.rows.push_back(sentence(fmt::format(
-          "the whole run takes {} days{}", figure(run->days),
-          run->cost_usd ? fmt::format(" and {} USD", figure(*run->cost_usd)) : std::string())));
+          "the whole run takes {} days{}{}", figure(run->days),
+          run->cost_usd ? fmt::format(" and {} USD", figure(*run->cost_usd)) : std::string(),
+          search.leaves_faults_out ? ", the scenario's faults left out: danlu run has them" : "")));
     }
   }
   section.rows.push_back(off_page("wall_s", "wall", Figure::time(search.wall)));

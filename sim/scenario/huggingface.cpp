@@ -11,6 +11,7 @@
 
 #include "sim/base/text.hpp"
 #include "sim/scenario/flat_file.hpp"
+#include "sim/scenario/huggingface_layers.hpp"
 #include "sim/scenario/huggingface_types.hpp"
 
 namespace danlu {
@@ -21,6 +22,16 @@ namespace fs = std::filesystem;
 constexpr std::array<std::string_view, 5> kBiasParts{"qkv", "output", "mlp", "head", "experts"};
 
 constexpr std::string_view kTied = "tie_word_embeddings";
+
+// What a layer may attend to.
+constexpr std::string_view kLayerTypes = "layer_types";
+constexpr std::string_view kFull = "full_attention";
+constexpr std::string_view kSliding = "sliding_attention";
+constexpr std::string_view kChunked = "chunked_attention";
+
+constexpr std::string_view kUsesWindow = "use_sliding_window";
+
+constexpr double kMostLayers = 1e6;  // that a list is made for; no model has so many
 
 /// A value of a key, and the field that it is from; no field: a default, or what the code does.
 struct Taken {
@@ -38,6 +49,10 @@ class ConfigReader {
     const HuggingFaceType& type = find_type();
     for (const TakenField& field : type.fields) {
       take(field);
+    }
+    take_layer_types(type);
+    if (!taken_.contains("window") && !beside_.has("window")) {
+      drop("global_every");
     }
     add_biases();
     note_prediction(type);
@@ -166,8 +181,7 @@ class ConfigReader {
       }
       return;
     }
-    const bool is_inner = !prefix_.empty() && !field.inner.empty() && !is_null(field.field);
-    const std::string_view otherwise = is_inner ? field.inner : field.fallback;
+    const std::string_view otherwise = value == nullptr ? without(field) : "";
     if (value == nullptr && otherwise.empty()) {
       take_missing(field);
       return;
@@ -206,11 +220,178 @@ class ConfigReader {
         set(field.key, {whole(field.how == Taking::Plus ? *own + other : *own * other), value});
         return;
       }
+      case Taking::Behind:
+      case Taking::Among:
+        take_window_layers(field, value, text);
+        return;
+      case Taking::These:
+      case Taking::Others:
+        take_expert_layers(field, value);
+        return;
+      case Taking::Unsaid:
+        note_unsaid(field, value, text);
+        return;
       default:
         break;
     }
     if (text != "null") {
       set(field.key, {text, value});
+    }
+  }
+
+  /// What holds where the field is missing or null; empty: it has to be there.
+  std::string_view without(const TakenField& field) const {
+    if (is_null(field.field)) {
+      return field.if_null.empty() ? field.fallback : field.if_null;
+    }
+    return !prefix_.empty() && !field.inner.empty() ? field.inner : field.fallback;
+  }
+
+  void drop(const std::string& key) {
+    taken_.erase(key);
+    std::erase(order_, key);
+  }
+
+  /// Layers of the model in the end: beside the file there may be more or fewer than in it.
+  int layers() const {
+    constexpr std::string_view kKey = "layers";
+    const std::optional<double> own =
+        beside_.has(kKey) ? parse_whole(beside_.at(kKey).text) : std::nullopt;
+    return static_cast<int>(std::clamp(own.value_or(number(kKey)), 0.0, kMostLayers));
+  }
+
+  /// Qwen's way to say which layers have the window: by the number of those at the beginning.
+  void take_window_layers(const TakenField& field, const FlatValue* value,
+                          const std::string& text) {
+    const std::optional<double> first = parse_whole(text);
+    if (!first) {
+      problems_.push_back(value->problem(
+          fmt::format("'{}' must be a whole number, found {}", value->path, quote(text))));
+      return;
+    }
+    if (!taken_.contains("window") || given(kLayerTypes) != nullptr) {
+      return;
+    }
+    std::vector<bool> sees_all(static_cast<std::size_t>(layers()));
+    for (std::size_t layer = 0; layer < sees_all.size(); ++layer) {
+      const bool is_first = static_cast<double>(layer) < *first;
+      sees_all[layer] = field.how == Taking::Behind ? is_first : !is_first || layer % 2 == 1;
+    }
+    const FlatValue* place = value != nullptr ? value : given(kUsesWindow);
+    check(place != nullptr, "a window that no field asks for");
+    set_window_layers(
+        sees_all, value, *place,
+        fmt::format("{} {}{}", field.field, text, value != nullptr ? "" : " by its class"));
+  }
+
+  /// A list with the kind of attention of each layer, which goes before all else.
+  void take_layer_types(const HuggingFaceType& type) {
+    const FlatValue* list = given(kLayerTypes);
+    if (list == nullptr) {
+      return;
+    }
+    const bool has_chunks =
+        std::any_of(type.fields.begin(), type.fields.end(),
+                    [](const TakenField& field) { return field.how == Taking::Unsaid; });
+    std::vector<bool> sees_all;
+    for (const std::string& item : list->items) {
+      const bool is_known = item == kFull || item == kSliding || (has_chunks && item == kChunked);
+      if (!is_known) {
+        problems_.push_back(
+            list->problem(fmt::format("danlu has no model with a layer of '{}'", shown(item)),
+                          fmt::format("it knows {} and {}", kFull, kSliding)));
+        return;
+      }
+      sees_all.push_back(item != kSliding);
+    }
+    if (static_cast<double>(sees_all.size()) != number("layers")) {
+      problems_.push_back(
+          list->problem(fmt::format("'{}' has {} layers, the model has {}", list->path,
+                                    sees_all.size(), whole(number("layers"))),
+                        "one kind of attention for each layer"));
+      return;
+    }
+    const bool slides = std::find(sees_all.begin(), sees_all.end(), false) != sees_all.end();
+    if (slides && !taken_.contains("window") && !beside_.has("window")) {
+      problems_.push_back(
+          list->problem(fmt::format("'{}' has {}, and the file no window", list->path, kSliding),
+                        "or say it beside the file: model.window"));
+      return;
+    }
+    if (slides || taken_.contains("window")) {
+      set_window_layers(sees_all, list, *list, list->path);
+    }
+  }
+
+  /// Says by window and global_every which layers see everything.
+  void set_window_layers(const std::vector<bool>& sees_all, const FlatValue* from,
+                         const FlatValue& place, const std::string& source) {
+    drop("global_every");
+    if (std::find(sees_all.begin(), sees_all.end(), true) == sees_all.end()) {
+      return;
+    }
+    const std::optional<EachSoMany> each = each_so_many(sees_all);
+    if (each == EachSoMany{0, 1}) {
+      notes_.push_back(fmt::format("no layer of '{}' has its window of {}: {}", file_.name,
+                                   taken_.at("window").text, source));
+      drop("window");
+    } else if (each && each->behind == 0) {
+      set("global_every", {fmt::format("{}", each->every), from});
+    } else if (!beside_.has("global_every") && !says_no_window()) {
+      problems_.push_back(place.problem(
+          fmt::format("danlu has no model in which {} see everything and the others a window ({})",
+                      layers_text(sees_all), source),
+          "it knows those of which each so-manieth does; say beside the file what comes nearest: "
+          "model.global_every (0: none), or model.window: 0"));
+    }
+  }
+  bool says_no_window() const {
+    return beside_.has("window") && parse_whole(beside_.at("window").text) == 0.0;
+  }
+
+  /// Lists of layers that have experts, or have none.
+  void take_expert_layers(const TakenField& field, const FlatValue* value) {
+    if (value == nullptr ||
+        (value->is_list && value->items.empty() && field.how == Taking::Others)) {
+      return;
+    }
+    const auto every = static_cast<int>(std::max(1.0, number("experts.every")));
+    std::vector<bool> picked(
+        static_cast<std::size_t>(std::clamp(number("layers"), 0.0, kMostLayers)));
+    for (std::size_t layer = 0; layer < picked.size(); ++layer) {
+      const bool has_turn = (static_cast<int>(layer) + 1) % every == 0;
+      picked[layer] = field.how == Taking::Others && has_turn;
+    }
+    for (const std::string& item : value->items) {
+      const std::optional<double> layer = parse_whole(item);
+      if (!layer || *layer >= static_cast<double>(picked.size())) {
+        problems_.push_back(
+            value->problem(fmt::format("'{}' has no layer {}", value->path, quote(item)),
+                           fmt::format("layers are 0 to {}", static_cast<int>(picked.size()) - 1)));
+        return;
+      }
+      picked[static_cast<std::size_t>(*layer)] = field.how == Taking::These;
+    }
+    const bool any = std::find(picked.begin(), picked.end(), true) != picked.end();
+    const std::optional<EachSoMany> each = any ? each_so_many(picked) : std::nullopt;
+    if (each) {
+      set("experts.every", {fmt::format("{}", each->every), value});
+      set("experts.dense_layers", {fmt::format("{}", each->behind), value});
+    } else if (!beside_.has("experts.every") && !beside_.has("experts.dense_layers")) {
+      problems_.push_back(value->problem(
+          fmt::format("danlu has no model with experts in {} ({})", layers_text(picked),
+                      value->path),
+          "it knows those with experts in each so-manieth layer behind some first ones; say beside "
+          "the file what comes nearest: model.experts.every, model.experts.dense_layers"));
+    }
+  }
+
+  void note_unsaid(const TakenField& field, const FlatValue* value, const std::string& text) {
+    if (text != "null") {
+      notes_.push_back(fmt::format(
+          "{} {} of '{}'{} is left out: no key says it; it makes no difference to sequences that "
+          "are no longer",
+          field.field, text, file_.name, value != nullptr ? "" : ", by its class,"));
     }
   }
 
@@ -227,6 +408,7 @@ class ConfigReader {
                          fmt::format("or say it beside the file: model.{}", field.key),
                          ""});
     set(field.key, {"1"});
+    misses_ = true;
   }
 
   /// Layers for multi-token prediction, which the code of most types in transformers leaves out.
@@ -260,6 +442,9 @@ class ConfigReader {
     Problem place{{file_.name, 0, 0}, "", "", ""};
     if (taken.from != nullptr) {
       place = taken.from->problem("");
+    }
+    if (taken.from == nullptr && misses_) {
+      return;  // may follow from what is missing, which was said
     }
     std::vector<Problem> wrong;
     const Values read = read_values(taken.text, file_.name, scenario_keys(), path, wrong);
@@ -298,6 +483,7 @@ class ConfigReader {
   std::map<std::string, Taken, std::less<>> taken_;
   std::vector<std::string> order_;  // of the keys
   std::map<std::string_view, bool> biases_;
+  bool misses_ = false;  // a field that has to be there
   std::vector<std::string> notes_;
   std::vector<Problem> problems_;
 };

@@ -16,6 +16,7 @@
 #include "sim/scenario/load_pcie.hpp"
 #include "sim/scenario/nccl_times.hpp"
 #include "sim/scenario/nccl_topology.hpp"
+#include "sim/scenario/unused_keys.hpp"
 
 namespace danlu {
 namespace {
@@ -496,6 +497,8 @@ ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
   add_network(values, "", options);
   const Values file = values;
   override(values, problems);
+  std::vector<std::string> notes;
+  find_unused_keys(said, values, topology_keys(), cluster_key_uses(), "", {problems, notes});
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }
@@ -504,7 +507,9 @@ ClusterSpec load_topology(const std::string& name, const LoadOptions& options) {
     values.overlay(said);
   }
   scale_measured(values, file, said);
-  return make_cluster(values, fs::path(name).parent_path(), options);
+  ClusterSpec cluster = make_cluster(values, fs::path(name).parent_path(), options);
+  cluster.topology.notes.insert(cluster.topology.notes.end(), notes.begin(), notes.end());
+  return cluster;
 }
 
 ClusterSpec load_topology_text(const std::string& yaml, const fs::path& file,

@@ -10,6 +10,7 @@
 #include "sim/cluster/port_note.hpp"
 #include "sim/scenario/assumed.hpp"
 #include "sim/scenario/getter.hpp"
+#include "sim/scenario/idle_fabric.hpp"
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_degraded.hpp"
 #include "sim/scenario/load_faults.hpp"
@@ -180,6 +181,7 @@ class Builder {
     check_relations(scenario);
     if (has_cluster && problems_.empty()) {
       note_lone_node(scenario);
+      note_idle_fabric(own_.below("cluster."), "cluster.", scenario.cluster, scenario.notes);
       note_mixed_nodes(scenario.cluster, scenario.notes);
       check_damage(values_, scenario.cluster, problems_);
     }

@@ -67,7 +67,19 @@ std::vector<KeyUse> cluster_uses() {
   add(uses, {"fabric.dims"}, "fabric.kind", one_of(FabricKind::Torus));
   add(uses, {"fabric.groups", "fabric.switches_per_group", "fabric.global_links_per_switch"},
       "fabric.kind", one_of(FabricKind::Dragonfly));
+  add(uses,
+      {"fabric.oversubscription", "fabric.nodes_per_pod", "fabric.pod_oversubscription",
+       "fabric.switch_ports"},
+      "fabric.kind", one_of(FabricKind::RailOptimised, FabricKind::FatTree, FabricKind::RailOnly));
+  add(uses, {"fabric.uplink_bandwidth", "fabric.hop_latency"}, "fabric.kind",
+      fmt::format("!{}", name_of(FabricKind::Switch)));
+  add(uses, {"fabric.routing"}, "fabric.kind", fmt::format("!{}", name_of(FabricKind::Torus)));
+  add(uses, {"fabric.pxn"}, "fabric.kind", one_of(FabricKind::RailOptimised, FabricKind::RailOnly));
+  add(uses, {"fabric.pxn"}, "node.nics.count", "!1");
+  add(uses, {"fabric.pod_oversubscription"}, "fabric.nodes_per_pod", "!");
   add(uses, {"fabric.ecmp_seed", "fabric.connections"}, "fabric.routing", one_of(Routing::Ecmp));
+  add(uses, {"fabric.ll128", "fabric.line_latency", "fabric.small_latency"}, "collective.tuning",
+      "nccl");
   add(uses, {"node.scale_up.dims"}, "node.scale_up.kind", one_of(ScaleUpKind::Torus));
   return uses;
 }
@@ -274,8 +286,9 @@ class UnusedFinder {
     }
     said_.push_back(pair.key);
     const std::string decided_by = fmt::format("{}{}", prefix_, pair.decided_by);
-    const std::string reason = needs_none ? fmt::format("'{}' stands in its place", decided_by)
-                                          : fmt::format("'{}' is {}", decided_by, text);
+    const std::string reason = needs_none     ? fmt::format("'{}' stands in its place", decided_by)
+                               : text.empty() ? fmt::format("'{}' is left out", decided_by)
+                                              : fmt::format("'{}' is {}", decided_by, text);
     std::string name = fmt::format("'{}{}'", prefix_, pair.key);
     if (is_set_over(own_, pair.decided_by, path)) {
       notes_[reason].push_back(std::move(name));

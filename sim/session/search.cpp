@@ -102,11 +102,11 @@ class Searcher {
   /// Plans, the fastest of them ranked.
   void find() {
     describe();
-    begin("looking for plans that can run and fit");
+    begin("looking for valid plans that fit");
     search_.progress = [this](const SearchProgress& now) { tell_best(now); };
     plans_ = survey(space_, bounds_, [this](const SearchSize& size) { announce_size(size); });
     count_plans();
-    options_.say(fmt::format("{} plans can run, {} fit", report_.can_run, report_.fit));
+    options_.say(fmt::format("{} plans are valid, {} fit", report_.can_run, report_.fit));
     begin("playing plans");
     ranked_ = play_best_first(space_, plans_, bounds_, player(), search_);
     front_ =
@@ -121,13 +121,13 @@ class Searcher {
   }
 
   void announce_size(const SearchSize& size) const {
-    announce(
-        {.what = fmt::format("{} plans can run and {} of them fit in memory; before any is played "
-                             "come their bounds",
-                             thousands(double(size.can_run)), thousands(double(size.fit))),
-         .time = size.time,
-         .ways_out = {"fewer values below 'search'"}},
-        options_);
+    announce({.what = fmt::format(
+                  "{} plans are valid and {} of them fit in memory; before any is played "
+                  "come their bounds",
+                  thousands(double(size.can_run)), thousands(double(size.fit))),
+              .time = size.time,
+              .ways_out = {"fewer values below 'search'"}},
+             options_);
   }
 
   PlayPlans player() {
@@ -194,7 +194,8 @@ class Searcher {
     for (const SearchAxis& axis : space_.axes()) {
       report_.axes.push_back({axis.key, axis.values, axis.from_user});
     }
-    if (scenario.faults) {
+    report_.leaves_faults_out = scenario.faults.has_value();
+    if (report_.leaves_faults_out) {
       report_.notes.emplace_back(
           "the scenario's faults are left out: a step without any is searched");
     }

@@ -77,6 +77,12 @@ expect 'and those of GPU time to that of all GPUs and spares' "$gpu_time" "$(sum
 expect_has 'a slow link was played' '"slowdown": 1.' "$(faults)"
 base=$(faults)
 
+# Few failures: what one may cost is said in hours, not in thousands of minutes.
+call run "$work/a.yaml" --no-advice --set 'faults={days: 90, trials: 10,
+  causes: {host: {mtbf: 800 h}}, checkpoint: {interval: 30 min, write: 20 s}}'
+expect 'what a failure may cost in hours' 1 \
+  "$(grep -c 'ETTR is above 90 % while it costs less than [0-9.]* h\.$' "$work/out")"
+
 call run --json "$work/b.yaml"
 expect 'the order of keys does not matter' "$base" "$(faults)"
 call run --json "$work/a.yaml" --set fold=off

@@ -51,6 +51,13 @@ expect_has 'hatched where nothing fits' 'fill="url(#no)"' "$(<"$work/map.svg")"
 call search "$file" --format csv
 expect_has 'as CSV' 'best' "$out"
 
+# Plans that do not fit are valid all the same, and what the run takes is without faults.
+call search "$file" --set faults=rsc-1 --set training.tokens=1e11
+expect_has 'valid ones' ' with or without room in memory' "$out"
+expect_has 'faults left out' ", the scenario's faults left out: danlu run has them" "$out"
+call search "$file" --set training.tokens=1e11
+expect 'no faults to be left out' 0 "$(grep -c 'left out: danlu run' "$work/out")"
+
 call search "$file" --front --json --jobs 1
 expect 'the front' 0 "$code"
 cp "$work/out" "$work/front.json"
@@ -121,9 +128,9 @@ done
 kill "${pids[@]}"
 wait "${pids[@]}" 2>/dev/null
 expect 'how far it is, after ten seconds' 1 \
-  "$(grep -c -m 1 '^after [1-9][0-9] s: looking for plans that can run and fit' "$work/looks-on")"
+  "$(grep -c -m 1 '^after [1-9][0-9] s: looking for valid plans that fit' "$work/looks-on")"
 expect 'how many plans, and how long they take' 1 \
-  "$(grep -c '^note: [0-9,]* plans can run and [0-9,]* of them fit in memory; .* take about ' \
+  "$(grep -c '^note: [0-9,]* plans are valid and [0-9,]* of them fit in memory; .* take about ' \
     "$work/looks-on")"
 expect 'in whole lines' 0 "$(grep -c $'\r' "$work/looks-on")"
 expect 'and nothing where nobody wants it' '' "$(<"$work/looks-on--quiet")"

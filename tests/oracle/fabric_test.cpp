@@ -9,6 +9,7 @@
 #include <set>
 
 #include "sim/cluster/cluster.hpp"
+#include "sim/cluster/port_note.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
@@ -506,6 +507,38 @@ TEST(ClusterProblem, SaysWhatDoesNotFit) {
   EXPECT_EQ(cluster_problem(shipped("tpu-v4", 100)), "gpus (100) must be whole torus nodes of 64");
   EXPECT_NE(cluster_problem(shipped("h100-rail-only", 12)), "");
   EXPECT_EQ(cluster_problem(shipped("h100-rail-only", 4)), "");
+}
+
+// Where keys of the levels above the leaves are said to have no effect, no way between two GPUs of
+// the cluster goes there, whichever cable a flow hashes to.
+TEST(IdleLevel, NoWayGoesAbove) {
+  int idle = 0;
+  for (const std::string& name : preset_names(testing::source_dir() + "/topologies")) {
+    for (const bool pxn : {true, false}) {
+      ClusterSpec spec = shipped(name, 1);
+      spec.topology.pxn = pxn || spec.topology.fabric == FabricKind::RailOnly;
+      const int nodes = std::min(3, spec.topology.nodes_per_leaf);
+      spec.gpus = nodes * spec.topology.gpus_per_node;
+      const IdleLevel level = idle_level(spec);
+      if (level.keys.empty() || level.keys.front() != "oversubscription") {
+        continue;
+      }
+      ++idle;
+      const Cluster cluster = build_cluster(spec);
+      for (int from = 0; from < spec.gpus; ++from) {
+        for (int to = 0; to < spec.gpus; ++to) {
+          ASSERT_TRUE(from == to || path(cluster, from, to).find('u') == std::string::npos)
+              << name << " " << from << " " << to;
+        }
+      }
+    }
+  }
+  EXPECT_GT(idle, 40);
+  // Without PXN a way to another rail is over the spine, below one set of leaves too.
+  ClusterSpec spec = shipped("dgx-h100", 16);
+  spec.topology.pxn = false;
+  EXPECT_TRUE(idle_level(spec).keys.empty());
+  EXPECT_NE(path(build_cluster(spec), 0, 9).find('u'), std::string::npos);
 }
 
 }  // namespace

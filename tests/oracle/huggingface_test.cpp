@@ -5,36 +5,19 @@
 
 #include "sim/scenario/keys.hpp"
 #include "sim/workload/model_blocks.hpp"
+#include "tests/support/configs.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
 namespace {
 
+using testing::complaint;
 using testing::Folder;
+using testing::scenario_of;
 using testing::shipped_presets;
-
-Scenario scenario_of(const std::string& config, std::vector<std::string> overrides = {}) {
-  const Folder folder;
-  folder.write("models/config.json", config);
-  return load_scenario(folder.write("a.yaml",
-                                    "model: {huggingface: models/config.json}\n"
-                                    "cluster: {topology: dgx-h100, gpus: 1}\n"
-                                    "training: {global_batch: 1, sequence_length: 512}\n"),
-                       shipped_presets(std::move(overrides)));
-}
 
 double parameters(const std::string& config, std::vector<std::string> overrides = {}) {
   return total_parameters(scenario_of(config, std::move(overrides)).workload.model);
-}
-
-/// What loading says is wrong.
-std::string complaint(const std::string& config) {
-  try {
-    scenario_of(config);
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "";
 }
 
 // The counts are of the public checkpoints: huggingface.co/<model>, safetensors.

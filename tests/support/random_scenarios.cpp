@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <initializer_list>
 #include <string_view>
 
 namespace danlu::testing {
@@ -67,10 +69,29 @@ std::string random_gpu(Dice& dice) {
        "{peak_dense: {bf16: 1.5x}, kernel_launch: 3 us}", "{multiprocessors: 100}"});
 }
 
+bool is_one_of(std::string_view topology, std::initializer_list<std::string_view> beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(),
+                     [&](std::string_view begin) { return topology.starts_with(begin); });
+}
+
+/// What the topology's fabric has a use for, of some settings: others are refused.
+std::string usable_fabric(std::string_view topology, std::string_view settings) {
+  const bool is_tree = !is_one_of(topology, {"h100-torus", "h100-switch", "h100-dragonfly"});
+  const bool has_rails =
+      is_tree && !is_one_of(topology, {"aws", "gcp", "dgx1", "dgx2", "h100-fat-tree", "meta",
+                                       "p100", "pcie", "tpu"});
+  if (!is_tree && settings == "{oversubscription: 2, latency: 2x}") {
+    return "{latency: 2x}";
+  }
+  const bool has_none = (settings == "{routing: ecmp}" && topology.starts_with("h100-torus")) ||
+                        (settings == "{pxn: false}" && !has_rails);
+  return has_none ? "" : std::string(settings);
+}
+
 std::string random_cluster(Dice& dice, const Degrees& d) {
   const bool mixed = d.gpus > 8 && dice.between(0, 7) == 0;
-  std::string cluster = fmt::format("cluster:\n  topology: {}\n  gpus: {}\n",
-                                    mixed ? "dgx-h100" : random_topology(dice), d.gpus);
+  const std::string topology = mixed ? "dgx-h100" : random_topology(dice);
+  std::string cluster = fmt::format("cluster:\n  topology: {}\n  gpus: {}\n", topology, d.gpus);
   if (mixed) {
     return cluster + fmt::format("  mixed: {{1: {}}}\n", dice.pick({"dgx-a100", "hgx-h800"}));
   }
@@ -82,9 +103,10 @@ std::string random_cluster(Dice& dice, const Degrees& d) {
                                       "{scale_up: {efficiency: 0.7, latency: 2x}}"}));
   }
   if (dice.coin()) {
-    cluster += fmt::format("  fabric: {}\n",
-                           dice.pick({"{oversubscription: 2, latency: 2x}", "{routing: ecmp}",
-                                      "{nodes_per_leaf: 2}", "{pxn: false}"}));
+    const char* settings = dice.pick({"{oversubscription: 2, latency: 2x}", "{routing: ecmp}",
+                                      "{nodes_per_leaf: 2}", "{pxn: false}"});
+    const std::string fabric = usable_fabric(topology, settings);
+    cluster += fabric.empty() ? "" : fmt::format("  fabric: {}\n", fabric);
   }
   cluster += dice.between(0, 3) == 0 ? "  collective: {tuning: none, launch: 5 us}\n" : "";
   cluster += dice.coin() ? "  price: 2.5 USD/h\n" : "";

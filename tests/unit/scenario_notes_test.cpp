@@ -7,6 +7,7 @@
 
 #include "sim/base/shell_word.hpp"
 #include "sim/cluster/port_note.hpp"
+#include "sim/scenario/idle_fabric.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "tests/support/support.hpp"
 
@@ -63,6 +64,65 @@ TEST(ScenarioNotes, SpinesWithMorePortsThanASwitchHas) {
   EXPECT_EQ(port_note(spec, 32), "");  // 8 leaves x 32 cables fill 4 spines of 64
   const Scenario scenario = loaded("gpus: 1024, fabric: {switch_ports: 16}");
   EXPECT_TRUE(notes(scenario, port_note(scenario.cluster.topology, 128)));
+}
+
+/// The note that a cluster's fabric has a setting without effect.
+std::string idle(const Scenario& scenario) {
+  for (const std::string& note : scenario.notes) {
+    if (note.find("no effect: the ") != std::string::npos) {
+      return note;
+    }
+  }
+  return "";
+}
+
+// Below one set of leaves PXN keeps all traffic on its rail; a fat tree has one leaf there.
+TEST(ScenarioNotes, LevelsAboveTheTrafficOfTheJob) {
+  const std::string narrow = "fabric: {oversubscription: 4, hop_latency: 2 us}";
+  EXPECT_EQ(
+      idle(loaded("gpus: 256, " + narrow)),
+      "'cluster.fabric.oversubscription', 'cluster.fabric.hop_latency' have no effect: the 32 "
+      "nodes lie below one set of leaves ('fabric.nodes_per_leaf' is 32)");
+  EXPECT_EQ(idle(loaded("gpus: 512, " + narrow)), "");
+  EXPECT_EQ(idle(loaded("gpus: 256, fabric: {oversubscription: 4, pxn: false}")), "");
+  EXPECT_EQ(idle(loaded("gpus: 256, fabric: {oversubscription: 4, kind: fat-tree}")),
+            "'cluster.fabric.oversubscription' has no effect: the 32 nodes lie below one leaf "
+            "('fabric.nodes_per_leaf' is 32)");
+  const std::string pods = "fabric: {nodes_per_pod: 64, pod_oversubscription: 7}";
+  EXPECT_EQ(idle(loaded("gpus: 512, " + pods)),
+            "'cluster.fabric.pod_oversubscription' has no effect: the 64 nodes lie in one pod "
+            "('fabric.nodes_per_pod' is 64)");
+  EXPECT_EQ(idle(loaded("gpus: 1024, " + pods)), "");
+  // What is switched off on the command line is a note.
+  const Scenario torus =
+      loaded("gpus: 512", {"cluster.topology=h100-torus-2d", "cluster.fabric.oversubscription=4"});
+  EXPECT_TRUE(notes(torus,
+                    "'cluster.fabric.oversubscription' has no effect: "
+                    "'cluster.fabric.kind' is torus"));
+}
+
+TEST(ScenarioNotes, OfATopologyAloneToo) {
+  const auto load = [](const std::string& name, const std::string& set) {
+    return load_topology(name, testing::shipped_presets({set}));
+  };
+  try {
+    load("h100-torus-2d", "fabric.oversubscription=4");
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_STREQ(
+        error.what(),
+        "--set fabric.oversubscription=4: error: 'fabric.oversubscription' has no effect: "
+        "'fabric.kind' is torus\n"
+        "hint: leave it out, or set fabric.kind: rail-optimised or fat-tree or rail-only\n");
+  }
+  const std::string set = "fabric.oversubscription=4";
+  ClusterSpec cluster = load("dgx-h100", set);
+  for (const int gpus : {264, 256}) {
+    cluster.gpus = gpus;
+    cluster.topology.notes.clear();
+    note_idle_fabric(cluster, testing::shipped_presets({set}));
+    EXPECT_EQ(cluster.topology.notes.size(), gpus == 256 ? 1U : 0U) << gpus;
+  }
 }
 
 // Transformers' code of DeepSeek-V3 has no layer for multi-token prediction; the file counts one.
