@@ -98,7 +98,8 @@ void add_in_step(const Scenario& scenario, Precision precision, std::vector<Cons
 }
 
 std::string host_family(std::string_view profile) {
-  constexpr std::array<std::string_view, 3> kEager{"pytorch", "llm-foundry", "huggingface"};
+  constexpr std::array<std::string_view, 4> kEager{"pytorch", "pytorch-fsdp1", "llm-foundry",
+                                                   "huggingface"};
   constexpr std::array<std::string_view, 7> kMegatron{
       "megatron-2020",      "megatron-core", "megatron-bridge", "nemo",
       "megatron-deepspeed", "internevo",     "paddle"};
@@ -119,7 +120,7 @@ std::vector<Constant> constants_of(const Scenario& scenario) {
   }
   const HostSpec& host = scenario.workload.host;
   const std::string of = host_family(training.framework);
-  if (host.launch > Seconds{} && of != "pytorch-compiled") {  // whose launch is assumed
+  if (host.launch > Seconds{} && !of.ends_with("-compiled")) {  // whose launch is assumed
     const double ratio = host.exchange / host.launch;
     found.push_back({fmt::format("launch, us: {}", of), host.launch.value * 1e6, 50, 1.5,
                      [ratio](Scenario& s, double value) {
