@@ -173,7 +173,8 @@ std::vector<KeyRow> node_and_fabric_keys();
 std::vector<KeyRow> faults_section_keys();
 /// Of mixtures of experts, in the sections of the model, its parallelism and training.
 std::vector<KeyRow> expert_keys();
-/// Of tensor ranks: what they exchange around norms, products split by columns and logits.
+/// Of tensor ranks: how many, and what they exchange around norms, products split by columns and
+/// logits.
 std::vector<KeyRow> tensor_keys();
 /// Of the CPUs that launch kernels.
 std::vector<KeyRow> host_keys();

@@ -123,8 +123,6 @@ std::vector<KeyRow> model_keys() {
 
 std::vector<KeyRow> parallelism_keys() {
   return {
-      count("parallelism.tensor", &ParallelismSpec::tensor, 1, 1024, "1",
-            "Ranks that share each matrix product"),
       count("parallelism.pipeline", &ParallelismSpec::pipeline, 1, 1024, "1",
             "Stages that the layers are cut into"),
       count("parallelism.first_stage_layers", &ParallelismSpec::first_stage_layers, 1, kMost, "",
@@ -451,7 +449,7 @@ std::vector<KeyRow> without_defaults(std::vector<KeyRow> rows) {
 /// Those of the plan and, as the section `search`, lists of values for some of them.
 std::vector<KeyRow> plan_keys() {
   const std::vector<KeyRow> plan =
-      joined({parallelism_keys(), tensor_keys(), training_keys(), expert_keys()});
+      joined({tensor_keys(), parallelism_keys(), training_keys(), expert_keys()});
   return joined({plan, search_keys(plan)});
 }
 

@@ -7,6 +7,8 @@ using namespace rows;
 
 std::vector<KeyRow> tensor_keys() {
   return {
+      count("parallelism.tensor", &ParallelismSpec::tensor, 1, 1024, "1",
+            "Ranks that share each matrix product"),
       flag("parallelism.sequence", &ParallelismSpec::sequence, "false",
            "Sequence parallelism: norms and dropouts are split over the tensor ranks too"),
       choice("parallelism.tensor_inputs", &ParallelismSpec::tensor_inputs, "again",
