@@ -43,8 +43,9 @@ void add_common(CLI::App& command, CommonOptions& common) {
 }
 void add_limit(CLI::App& command, CommonOptions& common) {
   command
-      .add_option("--max-tasks", common.max_tasks,
-                  "Refuse what has more tasks than this; a million take about 4 s and 0.6 GB")
+      .add_option(
+          "--max-tasks", common.max_tasks,
+          "Refuse what has more tasks than this; a million take some 3 to 5 s and 0.4 to 0.7 GB")
       ->type_name("NUMBER")
       ->capture_default_str()
       ->check(CLI::Range(1.0, 1e12));

@@ -123,12 +123,20 @@ double stalled_share(int nodes, int spares, Seconds node_mtbf, Seconds repair) {
 
 int as_many_spares(int nodes, int spares, int beside, Seconds node_mtbf, Seconds repair) {
   constexpr double kRounding = 1e-12;
-  const double share = stalled_share(beside, spares, node_mtbf, repair) * (1 + kRounding);
-  int fewest = 0;
-  while (stalled_share(nodes, fewest, node_mtbf, repair) > share) {
-    ++fewest;
+  constexpr int kMost = 1'000'000;
+  if (nodes == beside) {
+    return spares;
   }
-  return fewest;
+  const double share = stalled_share(beside, spares, node_mtbf, repair) * (1 + kRounding);
+  const double load = nodes * (repair / node_mtbf);
+  double stalled = 1;  // erlang_b, one server more in each round
+  for (int fewest = 0; fewest < kMost; ++fewest) {
+    stalled = load * stalled / (fewest + 1 + load * stalled);
+    if (stalled <= share) {
+      return fewest;
+    }
+  }
+  return kMost;
 }
 
 double elastic_throughput(int nodes_per_replica, Seconds node_mtbf, Seconds repair) {

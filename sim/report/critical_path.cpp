@@ -82,8 +82,8 @@ class PathWalker {
     });
   }
 
-  /// Of a run, back from its end over what each segment waited for; of lanes that are played
-  /// together, to the one whose coming was waited for.
+  /// Of a run, back from its end over what each segment waited for: another one, or its launch; of
+  /// lanes that are played together, to the one whose coming was waited for.
   TaskId add_run(TaskId run) {
     const std::optional<JointRunId> joint = plan_.graph.tasks[run].joint;
     const std::vector<TaskId> alone{run};
@@ -125,8 +125,16 @@ class PathWalker {
           last = !last || finish_of(candidate) > finish_of(*last) ? candidate : *last;
         }
       }
-      add_launch(last ? finish_of(*last) : timeline_.start[lanes[first.lane]],
-                 origins[at.lane] + times[at.lane]->start[at.at]);
+      const Seconds ready = last ? finish_of(*last) : timeline_.start[lanes[first.lane]];
+      const SegmentTimes& own = *times[at.lane];
+      if (!own.launched.empty() && origins[at.lane] + own.start[at.at] > ready) {
+        const Launched back =
+            add_launches(slice, own, at.at, timeline_.start[run] - origins[at.lane]);
+        if (!back.waited_for) {
+          return back.from_its_beginning ? plan_.graph.tasks[run].host.value_or(run) : run;
+        }
+        last = Place{at.lane, *back.waited_for};
+      }
       at = first;
     }
     return lanes[at.lane];
@@ -160,9 +168,31 @@ class PathWalker {
     }
   }
 
-  /// What began later than all that it waited for waited for its host.
-  void add_launch(Seconds ready, Seconds began) {
-    path_.compute[ComputePart::Host] += std::max(Seconds{}, began - ready);
+  /// Where the way back along a host comes to: the segment that it waited for, the run's start, or
+  /// its own.
+  struct Launched {
+    std::optional<std::size_t> waited_for{};
+    bool from_its_beginning = false;
+  };
+  Launched add_launches(const ProgramSlice& slice, const SegmentTimes& times, std::size_t from,
+                        Seconds start) {
+    const PlayedProgram& played = plan_.graph.programs[slice.program];
+    for (std::size_t i = from;; --i) {
+      path_.compute[ComputePart::Host] += played.costs.launches.times[slice.first + i];
+      if (played.costs.launches.wait[slice.first + i]) {
+        std::optional<std::size_t> last;
+        for (const std::size_t before : befores(played.program->segments, slice, i)) {
+          last = !last || times.finish[before] > times.finish[*last] ? before : *last;
+        }
+        const Seconds ready = last ? times.finish[*last] : start;
+        if (i == 0 || ready > times.launched[i - 1]) {
+          return {last};
+        }
+      }
+      if (i == 0) {
+        return {{}, true};
+      }
+    }
   }
 
   void add_communication(CommunicationId id, Seconds time, bool is_first) {

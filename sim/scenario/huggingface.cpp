@@ -284,10 +284,18 @@ class ConfigReader {
         fmt::format("{} {}{}", field.field, text, value != nullptr ? "" : " by its class"));
   }
 
+  bool check_is_list(const FlatValue& value) {
+    if (!value.is_list) {
+      problems_.push_back(value.problem(
+          fmt::format("'{}' must be a list, found {}", value.path, quote(value.text))));
+    }
+    return value.is_list;
+  }
+
   /// A list with the kind of attention of each layer, which goes before all else.
   void take_layer_types(const HuggingFaceType& type) {
     const FlatValue* list = given(kLayerTypes);
-    if (list == nullptr) {
+    if (list == nullptr || !check_is_list(*list)) {
       return;
     }
     const bool has_chunks =
@@ -351,8 +359,8 @@ class ConfigReader {
 
   /// Lists of layers that have experts, or have none.
   void take_expert_layers(const TakenField& field, const FlatValue* value) {
-    if (value == nullptr ||
-        (value->is_list && value->items.empty() && field.how == Taking::Others)) {
+    if (value == nullptr || !check_is_list(*value) ||
+        (value->items.empty() && field.how == Taking::Others)) {
       return;
     }
     const auto every = static_cast<int>(std::max(1.0, number("experts.every")));

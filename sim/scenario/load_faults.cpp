@@ -312,11 +312,11 @@ class PlanReader {
     get_.fill(spec.recovery, "recovery");
   }
 
-  /// Hot spares that are told of a job of so many nodes; what is written over such a pair is a
-  /// count by itself.
+  /// Hot spares that are told of a job of so many nodes; what a scenario says alone, over a
+  /// preset's pair, is a count by itself.
   void scale_spares(FaultsSpec& spec) {
     constexpr const char* kBeside = "spares.beside";
-    if (!has(kBeside) || values_.layer_of("spares.hot") > values_.layer_of(kBeside)) {
+    if (!has(kBeside) || (own_.has("spares.hot") && !own_.has(kBeside))) {
       return;
     }
     double lost = 0;  // nodes that need repair, a second

@@ -14,7 +14,8 @@ std::vector<KeyRow> tensor_keys() {
       choice("parallelism.tensor_inputs", &ParallelismSpec::tensor_inputs, "again",
              "What products split by columns do with their input: it is gathered for all products "
              "of it at once, and, of sequence parallelism, once more for their weights' gradients "
-             "(Megatron-LM); it is kept as it was gathered (PyTorch's DTensors); or each of them "
+             "(Megatron-LM); it is kept as it was gathered (PyTorch's DTensors; without "
+             "sequence parallelism no different); or each of them "
              "(queries, keys, values, gate, up) gathers it, keeps it and sums its gradient for "
              "itself (ColwiseParallel with an input layout of its own)"),
       choice(

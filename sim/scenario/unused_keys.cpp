@@ -57,6 +57,7 @@ std::vector<KeyUse> faults_uses() {
        "checkpoint.memory.survives_more"},
       "checkpoint.memory.interval", "!" + one_of(CheckpointTier::Interval::Never));
   add(uses, {"spares.cold_start"}, "spares.cold", "!0");
+  add(uses, {"spares.beside"}, "spares.hot", "!0");
   add(uses, {"recovery.min_replicas"}, "recovery.kind",
       one_of(RecoverySpec::Kind::Elastic, RecoverySpec::Kind::Replica));
   return uses;

@@ -68,8 +68,8 @@ std::vector<KeyRow> width_keys() {
           "softmax: the scores of unfused attention, too, as always where Megatron-LM's fused "
           "softmax cannot (sequences above 2048, sequences x heads of a rank no multiple of "
           "4); copies: of attention's output and gradients; biases: their gradients; gathers: "
-          "around "
-          "what tensor ranks gather and scatter along the sequence, and FSDP's units"),
+          "around what tensor ranks gather and scatter along the sequence, logits that they "
+          "gather, and FSDP's units (none of these: no effect)"),
       count("training.lora.rank", &LoraSpec::rank, 1, 65536, "",
             "Low-rank adapters (LoRA) of this rank are trained, and nothing else"),
       enum_list(

@@ -13,6 +13,7 @@ constexpr int kOnBoard = 4;
 bool is_board_of_four(std::string_view gpu, int gpus_per_node, std::string_view joined) {
   constexpr std::array kGpus{"A100", "H100", "H200"};
   return gpus_per_node == kOnBoard && joined.find("NVSwitch") == std::string_view::npos &&
+         joined.find("PCIe") == std::string_view::npos &&
          std::any_of(kGpus.begin(), kGpus.end(),
                      [&](std::string_view name) { return gpu.starts_with(name); });
 }

@@ -40,24 +40,23 @@ std::vector<double> relative_load(const RoutingSpec& routing, int experts, int o
 /// From weights to tokens, the mean being 1: in proportion, but no token visits an expert twice, so
 /// that none gets more than `most`; what is over goes to the others, in proportion again.
 void share_out(std::vector<double>& load, double most) {
-  const auto all = static_cast<double>(load.size());
-  double left = all;
-  double weights = std::accumulate(load.begin(), load.end(), 0.0);
   std::vector<bool> full(load.size());
   for (bool more = true; more;) {
     more = false;
-    const double share = left / weights;
+    double left = static_cast<double>(load.size());
+    double weights = 0;
+    for (std::size_t i = 0; i < load.size(); ++i) {
+      (full[i] ? left : weights) += full[i] ? -most : load[i];
+    }
+    const double share = weights > 0 ? left / weights : 0;
     for (std::size_t i = 0; i < load.size(); ++i) {
       if (!full[i] && load[i] * share > most) {
         full[i] = more = true;
-        left -= most;
-        weights -= load[i];
-        load[i] = most;
       }
     }
-  }
-  for (std::size_t i = 0; i < load.size(); ++i) {
-    load[i] *= full[i] || !(weights > 0) ? 1 : left / weights;
+    for (std::size_t i = 0; i < load.size() && !more; ++i) {
+      load[i] = full[i] ? most : load[i] * share;
+    }
   }
 }
 

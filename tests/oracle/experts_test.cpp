@@ -439,6 +439,11 @@ TEST(ExpertBalance, NoneGetsATokenTwice) {
   w.training.routing.load = {};
   w.training.routing.zipf = 3;  // 8 of 1.195 by weight
   EXPECT_TRUE(near(expert_balance(w).fullest, 4, 1e-12));
+  w.model.experts.per_token = 8;  // which visits all of them
+  w.training.routing.zipf = 10;
+  for (const double load : expert_balance(w).wanted) {
+    EXPECT_TRUE(near(load, 1, 1e-9));
+  }
 }
 
 TEST(ExpertBalance, OfZipfsLaw) {

@@ -46,6 +46,7 @@ using RankTimes = std::map<std::string, Times>;
 struct Played {
   double step = 0;
   TimePartition breakdown;
+  double communication = 0;  // on the critical path
   IdVector<RankClassId, RankTimes> rank_classes;
   IdVector<RankId, RankClassId> class_of_rank;
   bool exact = true;
@@ -121,8 +122,9 @@ Played play_step(const Case& drawn, FoldMode mode) {
   EXPECT_TRUE(testing::near((path.compute.total() + path.communication).value, timeline.end.value))
       << "the critical path is " << path.compute.total().value << " s of compute and "
       << path.communication.value << " s of communication";
-  return {timeline.end.value, report.step.breakdown, times_of_ranks(plan, timeline),
-          plan.fold.class_of_rank, plan.fold.exact};
+  return {timeline.end.value,       report.step.breakdown,
+          path.communication.value, times_of_ranks(plan, timeline),
+          plan.fold.class_of_rank,  plan.fold.exact};
 }
 
 /// Cases are checked in shards, which CTest runs side by side; a shard's seeds follow its number.
@@ -149,6 +151,7 @@ class RandomSteps : public ::testing::TestWithParam<int> {
 
 void expect_equal(const Played& folded, const Played& truth) {
   ASSERT_TRUE(testing::near(folded.step, truth.step));
+  EXPECT_NEAR(folded.communication, truth.communication, 1e-9 * truth.step);
   for (const auto& [part, name] : kNames<TimePart>) {
     EXPECT_NEAR(folded.breakdown[part].value, truth.breakdown[part].value, 1e-9 * truth.step)
         << name;
