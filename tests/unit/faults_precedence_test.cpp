@@ -180,7 +180,14 @@ TEST(FaultsPrecedence, SparesGoWithTheNodes) {
   EXPECT_EQ(hot("{preset: opt-175b, spares: {hot: 5}}"), 5);
   EXPECT_EQ(hot("opt-175b", {"faults.spares.hot=5"}), 5);
   EXPECT_EQ(hot("{preset: opt-175b, spares: {hot: 6, beside: 16}}"), 6);
+  EXPECT_EQ(hot("{preset: opt-175b, spares: {hot: 500, beside: 16}}"), 500);
   EXPECT_EQ(hot("opt-175b", {"faults.spares.beside=16"}), 12);
+  for (const char* first : {"faults.spares.hot=12", "faults.spares.beside=128"}) {
+    const std::string second = first == std::string("faults.spares.hot=12")
+                                   ? "faults.spares.beside=128"
+                                   : "faults.spares.hot=12";
+    EXPECT_EQ(hot("opt-175b", {first, second}), 6) << first;
+  }
   EXPECT_TRUE(
       has_note(load("", "opt-175b"),
                "'faults.spares.hot' is 6 here, for 16 nodes: 12 stand beside 128, and a job is "
