@@ -109,10 +109,19 @@ double meta_ettr(const RestartModel& model) {
          (1 + model.checkpoint / model.interval);
 }
 
+namespace {
+
+/// Erlang's recursion: from one server less.
+double erlang_b_of(int servers, double load, double of_one_less) {
+  return load * of_one_less / (servers + load * of_one_less);
+}
+
+}  // namespace
+
 double erlang_b(int servers, double load) {
   double blocked = 1;
   for (int k = 1; k <= servers; ++k) {
-    blocked = load * blocked / (k + load * blocked);
+    blocked = erlang_b_of(k, load, blocked);
   }
   return blocked;
 }
@@ -129,9 +138,9 @@ int as_many_spares(int nodes, int spares, int beside, Seconds node_mtbf, Seconds
   }
   const double share = stalled_share(beside, spares, node_mtbf, repair) * (1 + kRounding);
   const double load = nodes * (repair / node_mtbf);
-  double stalled = 1;  // erlang_b, one server more in each round
+  double stalled = 1;
   for (int fewest = 0; fewest < kMost; ++fewest) {
-    stalled = load * stalled / (fewest + 1 + load * stalled);
+    stalled = erlang_b_of(fewest + 1, load, stalled);
     if (stalled <= share) {
       return fewest;
     }

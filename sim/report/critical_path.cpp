@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "sim/program/slice_waits.hpp"
+
 namespace danlu {
 namespace {
 
@@ -96,6 +98,7 @@ class PathWalker {
     }
     const ProgramSlice& slice = plan_.graph.tasks[run].slice;
     const std::vector<Segment>& segments = plan_.graph.programs[slice.program].program->segments;
+    waits_.find(*plan_.graph.programs[slice.program].program, slice.first, slice.last);
     struct Place {
       std::size_t lane = 0, at = 0;  // segment of the slice
     };
@@ -120,7 +123,7 @@ class PathWalker {
         }
         first.lane =
             timeline_.start[lanes[other]] > timeline_.start[lanes[first.lane]] ? other : first.lane;
-        for (const std::size_t before : befores(segments, slice, at.at)) {
+        for (const std::uint32_t before : waits_.of(at.at)) {
           const Place candidate{other, before};
           last = !last || finish_of(candidate) > finish_of(*last) ? candidate : *last;
         }
@@ -138,24 +141,6 @@ class PathWalker {
       at = first;
     }
     return lanes[at.lane];
-  }
-
-  /// Segments of a slice that one of it waits for.
-  static std::vector<std::size_t> befores(const std::vector<Segment>& segments,
-                                          const ProgramSlice& slice, std::size_t at) {
-    std::vector<std::size_t> found;
-    for (const std::size_t before : segments[slice.first + at].after) {
-      if (before >= slice.first) {
-        found.push_back(before - slice.first);
-      }
-    }
-    for (std::size_t i = at; i-- > 0;) {
-      if (segments[slice.first + i].stream() == segments[slice.first + at].stream()) {
-        found.push_back(i);
-        break;
-      }
-    }
-    return found;
   }
 
   void add_segment(const ProgramSlice& slice, std::size_t at, const SegmentTimes& times) {
@@ -176,12 +161,12 @@ class PathWalker {
   };
   Launched add_launches(const ProgramSlice& slice, const SegmentTimes& times, std::size_t from,
                         Seconds start) {
-    const PlayedProgram& played = plan_.graph.programs[slice.program];
+    const Launches& launches = plan_.graph.programs[slice.program].costs.launches;
     for (std::size_t i = from;; --i) {
-      path_.compute[ComputePart::Host] += played.costs.launches.times[slice.first + i];
-      if (played.costs.launches.wait[slice.first + i]) {
+      path_.compute[ComputePart::Host] += launches.times[slice.first + i];
+      if (launches.wait[slice.first + i]) {
         std::optional<std::size_t> last;
-        for (const std::size_t before : befores(played.program->segments, slice, i)) {
+        for (const std::uint32_t before : waits_.of(i)) {
           last = !last || times.finish[before] > times.finish[*last] ? before : *last;
         }
         const Seconds ready = last ? times.finish[*last] : start;
@@ -221,6 +206,7 @@ class PathWalker {
   const Timeline& timeline_;
   ActivityReader& reader_;
   CriticalPath path_;
+  SliceWaits waits_;  // of the run that is being walked
   std::map<std::pair<std::string, std::string>, CriticalCommunication> communications_;
   std::map<PatternClassId, std::string> links_;
 };

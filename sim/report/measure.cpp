@@ -334,7 +334,7 @@ class Measurer {
     Intervals idle = add_exposed(ranks, kinds, share, coverage_of, counted, step);
     for (const auto& [whole, slice, times] : ranks.work) {
       step.breakdown[TimePart::Host] +=
-          times * share * (slice != nullptr ? slice->for_host : Seconds{});
+          times * share * (slice != nullptr ? slice->waits_for_host.total() : Seconds{});
     }
     const Intervals launches = unite(std::move(ranks.launches));
     step.breakdown[TimePart::Host] += share * counted.of(intersect(idle, launches));

@@ -44,7 +44,6 @@ SliceMeasure SliceMeasurer::measure(TaskId run, const SegmentTimes& times) {
   if (task.joint) {
     measured.waits = std::move(sets.idle);
   } else {
-    measured.for_host = measure_of(sets.idle);
     measured.waits_for_host = Coverage(sets.idle);
   }
   for (const Axis axis : sets.after_sends.ids()) {

@@ -31,8 +31,7 @@ struct SliceMeasure {
   IdArray<Axis, Coverage, kAxes> after_sends{};  // exposed, of axes after sends (kExposedParts)
   IdArray<Axis, Seconds, kAxes> exchanging_along{}, hidden_along{};
   IdArray<Axis, Seconds, kAxes> exposed_along{};  // each instant once (kExposedParts)
-  Seconds for_host;
-  Intervals waits;  // of a lane of a joint run, for peers
+  Intervals waits;                                // of a lane of a joint run, for peers
   std::vector<std::pair<CommunicationId, SortSum>> by_sort;
 };
 
