@@ -60,17 +60,20 @@ class Reader {
   }
 
   std::string plain_cell() {
-    const std::size_t end = std::min(text_.find_first_of(",\n"), text_.size());
-    std::string_view cell = text_.substr(0, end);
-    if (cell.ends_with('\r') && end < text_.size() && text_[end] == '\n') {
-      cell.remove_suffix(1);
+    std::size_t end = 0;
+    while (end < text_.size() && text_[end] != ',' && text_[end] != '\n') {
+      if (text_[end] == '"') {
+        fail(file_, line_, "a quote inside a cell that does not start with one",
+             "put the whole cell in quotes, and write the quote inside twice", column_);
+      }
+      ++end;
     }
-    if (cell.find('"') != std::string_view::npos) {
-      fail(file_, line_, "a quote inside a cell that does not start with one",
-           "put the whole cell in quotes, and write the quote inside twice", column_);
+    if (end > 0 && text_[end - 1] == '\r' && end < text_.size() && text_[end] == '\n') {
+      --end;
     }
-    skip(cell.size());
-    return std::string(cell);
+    std::string cell(text_.substr(0, end));
+    skip(end);
+    return cell;
   }
 
   std::string quoted_cell() {

@@ -35,9 +35,7 @@ class PathWalker {
       });
       go_to_copy(at, copy);
     }
-    for (auto& [key, communication] : communications_) {
-      path_.communications.push_back(std::move(communication));
-    }
+    add_communications();
     std::stable_sort(path_.communications.begin(), path_.communications.end(),
                      [](const auto& a, const auto& b) { return a.time > b.time; });
     return std::move(path_);
@@ -181,16 +179,29 @@ class PathWalker {
   }
 
   void add_communication(CommunicationId id, Seconds time, bool is_first) {
-    const Communication& communication = plan_.graph.communications[id];
-    const std::string link = link_kind(communication.slowest_pattern());
-    const std::string name = communication_name(communication.op, communication.group);
-    CriticalCommunication& sum = communications_[{name, link}];
-    sum.name = name;
-    sum.axis = communication.axis;
-    sum.link = link;
+    OnPath& sum = communications_[id];
     sum.time += time;
     sum.count += is_first ? 1 : 0;
-    path_.communication += time;
+  }
+
+  /// Those of one name and link together.
+  void add_communications() {
+    std::map<std::pair<std::string, std::string>, CriticalCommunication> sums;
+    for (const auto& [id, on_path] : communications_) {
+      const Communication& communication = plan_.graph.communications[id];
+      const std::string& link = link_kind(communication.slowest_pattern());
+      const std::string name = communication_name(communication.op, communication.group);
+      CriticalCommunication& sum = sums[{name, link}];
+      sum.name = name;
+      sum.axis = communication.axis;
+      sum.link = link;
+      sum.time += on_path.time;
+      sum.count += on_path.count;
+      path_.communication += on_path.time;
+    }
+    for (auto& [key, sum] : sums) {
+      path_.communications.push_back(std::move(sum));
+    }
   }
 
   const std::string& link_kind(PatternClassId pattern) {
@@ -207,7 +218,11 @@ class PathWalker {
   ActivityReader& reader_;
   CriticalPath path_;
   SliceWaits waits_;  // of the run that is being walked
-  std::map<std::pair<std::string, std::string>, CriticalCommunication> communications_;
+  struct OnPath {
+    Seconds time;
+    double count = 0;
+  };
+  std::map<CommunicationId, OnPath> communications_;
   std::map<PatternClassId, std::string> links_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <yaml-cpp/eventhandler.h>
 
+#include <algorithm>
 #include <array>
 #include <sstream>
 #include <utility>
@@ -30,6 +31,29 @@ class DocumentStarts : public YAML::EventHandler {
 
   std::vector<YAML::Mark> marks;
 };
+
+/// Whether the first line that is none of comment alone begins with a key: `word:`. What follows
+/// then belongs to this mapping, since nothing is indented less.
+bool is_mapping(std::string_view text) {
+  while (text.starts_with('#') || text.starts_with('\n')) {
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  }
+  const std::string_view word =
+      text.substr(0, std::min(text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"), text.size()));
+  const std::string_view rest = text.substr(word.size());
+  return !word.empty() && (rest.starts_with(": ") || rest.starts_with(":\n"));
+}
+
+/// Whether a line starts with this; lines end with LF, CR or both.
+bool has_line(std::string_view text, std::string_view start) {
+  for (std::size_t at = text.find(start); at != std::string_view::npos;
+       at = text.find(start, at + 1)) {
+    if (at == 0 || text[at - 1] == '\n' || text[at - 1] == '\r') {
+      return true;
+    }
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -68,6 +92,9 @@ std::string syntax_hint(std::string_view message) {
 }
 
 std::optional<YAML::Mark> second_document(const std::string& text) {
+  if (is_mapping(text) && !has_line(text, "---") && !has_line(text, "...")) {
+    return std::nullopt;  // all of it, so it need not be read twice
+  }
   std::istringstream stream(text);
   YAML::Parser parser(stream);
   DocumentStarts starts;

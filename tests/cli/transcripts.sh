@@ -12,7 +12,7 @@
 # A line `...` stands for any number of lines; all else must be printed, in this order, with
 # nothing between. A block may hold several commands; `\` at a line's end goes on in the next. Only
 # stdout is compared: write 2>&1 where stderr is shown. Blocks marked ```console ignore``` are left
-# out.
+# out. A command that is shown several times is run once.
 #
 # UPDATE_DOCS=1 writes what is printed now over the shown lines that are found by their label (the
 # text before the first two blanks) or by their words; what is still wrong then is told as ever.
@@ -202,6 +202,8 @@ if [[ ${#documents[@]} == 0 ]]; then
 fi
 awk -v work="$work" -f "$work/extract.awk" "${documents[@]}" >"$work/list" 2>"$work/malformed"
 commands=0
+declare -A ran # the number of each command's first run, whose output stands in NUMBER.out, .err
+declare -A statuses
 failures=$(grep -c '' "$work/malformed" || true)
 cat "$work/malformed"
 
@@ -214,21 +216,26 @@ while IFS=$'\t' read -r number file line; do
     failures=$((failures + 1))
     continue
   fi
-  status=0
-  printf -v quoted '%q' "$binary"
-  bash -c "${command//.\/danlu/$quoted}" </dev/null \
-    >"$work/out" 2>"$work/err" || status=$?
+  if [[ -z ${ran[$command]:-} ]]; then
+    ran[$command]=$number
+    statuses[$number]=0
+    printf -v quoted '%q' "$binary"
+    bash -c "${command//.\/danlu/$quoted}" </dev/null \
+      >"$work/$number.out" 2>"$work/$number.err" || statuses[$number]=$?
+  fi
+  output=$work/${ran[$command]}
+  status=${statuses[${ran[$command]}]}
   edits=$work/edits.${file//\//%}
   if ! awk -v file="$file" -v update="${UPDATE_DOCS:-}" -v edits="$edits" \
-    -f "$work/compare.awk" "$work/$number.shown" "$work/out" >"$work/findings"; then
+    -f "$work/compare.awk" "$work/$number.shown" "$output.out" >"$work/findings"; then
     failures=$((failures + 1))
     cat "$work/findings"
     printf '  from line %d: %s (exit status %d)\n' "$line" "$command" "$status"
-    sed 's/^/  stderr: /' "$work/err"
+    sed 's/^/  stderr: /' "$output.err"
   elif [[ ! -s $work/$number.shown && $status != 0 ]]; then
     failures=$((failures + 1))
     printf '%s:%d: exit status %d: %s\n' "$file" "$line" "$status" "$command"
-    sed 's/^/  stderr: /' "$work/err"
+    sed 's/^/  stderr: /' "$output.err"
   fi
 done <"$work/list"
 
