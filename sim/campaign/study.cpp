@@ -165,7 +165,7 @@ void add_recovery_remedies(const FaultsSpec& spec, std::vector<CampaignRemedy>& 
     scale(s.spares.repair, 0.5);
     return needs_spares(s) && s.spares.repair.mean.value > 0;
   });
-  add(found, spec, "fewer replicas while nodes are short", [](FaultsSpec& s) {
+  add(found, spec, "fewer replicas if short of nodes, about", [](FaultsSpec& s) {
     const bool rigid = s.recovery.kind == RecoverySpec::Kind::Restart;
     s.recovery.kind = RecoverySpec::Kind::Elastic;
     return rigid && needs_spares(s);

@@ -43,19 +43,25 @@ Scenario slowed(Scenario scenario, const SlowState& state) {
   return scenario;
 }
 
-/// The scenario with `replicas` of its replicas, on the nodes that are left. The batch stays,
-/// rounded up to whole microbatches for each of them; empty where such a plan cannot run.
+/// The batch, rounded up to whole microbatches for each replica; interleaved: to whole rounds.
+int shared_batch(const Workload& workload) {
+  const TrainingSpec& training = workload.training;
+  const int together = training.chunks > 1 ? workload.parallelism.pipeline : 1;
+  const int unit = training.micro_batch * workload.parallelism.data * together;
+  return (training.global_batch + unit - 1) / unit * unit;
+}
+
+/// The scenario with `replicas` of its replicas, on the nodes that are left; empty where such a plan
+/// cannot run.
 std::optional<Scenario> shrunk(Scenario scenario, int replicas) {
   Workload& workload = scenario.workload;
   TrainingSpec& training = workload.training;
   ParallelismSpec& parallelism = workload.parallelism;
   parallelism.data = replicas;
+  training.global_batch = shared_batch(workload);
   const int ranks = parallelism.mesh().world_size();
   const int per_node = scenario.cluster.topology.gpus_per_node;
   scenario.cluster = with_nodes_left(scenario.cluster, (ranks + per_node - 1) / per_node);
-  const int together = training.chunks > 1 ? parallelism.pipeline : 1;  // interleaved: whole rounds
-  const int unit = training.micro_batch * replicas * together;
-  training.global_batch = (training.global_batch + unit - 1) / unit * unit;
   const bool runs = problems(workload, ranks, scenario.cluster.gpu).empty() &&
                     cluster_problem(scenario.cluster).empty();
   return runs ? std::optional(std::move(scenario)) : std::nullopt;
@@ -100,16 +106,35 @@ bool may_be_left(const Scenario& scenario, int replicas) {
   return left * all / nodes == replicas;
 }
 
+/// About the step with fewer replicas, by microbatches m and the closed form of the bubble b, of a
+/// campaign that is asked what it would gain if it could shrink:
+///
+///   m (1 + b)    of the fewer replicas over that of all, times the step
+std::vector<Seconds> estimate_shrunk(const Scenario& scenario, const Report& healthy) {
+  Workload workload = scenario.workload;
+  const auto length = [&] {
+    const ScheduleRow* const schedule = workload.schedule();
+    const double bubble = schedule != nullptr ? schedule->bubble(workload.schedule_shape()) : 0;
+    return workload.microbatches() * (1 + bubble);
+  };
+  const double of_all = length();
+  std::vector<Seconds> steps;
+  for (int replicas = 1; replicas <= scenario.workload.parallelism.data; ++replicas) {
+    workload.training.global_batch = scenario.workload.training.global_batch;
+    workload.parallelism.data = replicas;
+    workload.training.global_batch = shared_batch(workload);
+    steps.push_back(to_nanoseconds(healthy.step.time * (length() / of_all)));
+  }
+  return steps;
+}
+
 /// The step with fewer replicas, for each number that the job may shrink to; one play for each
 /// number of microbatches, since that decides the step, of the most replicas that nodes lost may
 /// leave (half a node would share its links unlike any that occurs); in proportion where such a
-/// plan cannot run. Empty where the job never shrinks.
+/// plan cannot run.
 std::vector<Seconds> play_shrunk(const Scenario& scenario, const Cluster& cluster,
                                  const Report& healthy, const FaultsPlan& plan,
                                  const SessionOptions& options) {
-  if (plan.spec.recovery.kind == RecoverySpec::Kind::Restart) {
-    return {};
-  }
   const Seconds step = to_nanoseconds(healthy.step.time);
   const int all = scenario.workload.parallelism.data;
   std::map<int, std::size_t> place;  // by microbatches, in `scenarios`
@@ -184,7 +209,9 @@ FaultsReport play_campaign(const Scenario& scenario, const Cluster& cluster, con
                   .unused_gpus = scenario.cluster.nodes() * per_node - scenario.cluster.gpus,
                   .replicas = scenario.workload.parallelism.data,
                   .step = step};
-  job.shrunk_step = play_shrunk(scenario, cluster, healthy, plan, options);
+  job.shrunk_step = plan.spec.recovery.kind == RecoverySpec::Kind::Restart
+                        ? estimate_shrunk(scenario, healthy)
+                        : play_shrunk(scenario, cluster, healthy, plan, options);
   for (Seconds& shrunk : job.shrunk_step) {
     shrunk = shrunk * (step / simulated);
   }
