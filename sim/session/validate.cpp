@@ -27,20 +27,55 @@
 namespace danlu {
 namespace {
 
-/// One collective on an idle cluster, in this process.
-Played play_collective(const MeasuredCollective& measured, const Cluster& cluster) {
-  std::vector<int> ranks(measured.cluster.gpus);
+/// Rows of one cluster, by their place.
+using Rows = std::vector<std::size_t>;
+
+std::vector<Rows> by_cluster(const std::vector<CollectiveConversion>& runs) {
+  std::vector<Rows> parts;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto known = std::find_if(parts.begin(), parts.end(), [&](const Rows& part) {
+      return runs[part.front()].collective->cluster == runs[i].collective->cluster;
+    });
+    (known != parts.end() ? *known : parts.emplace_back()).push_back(i);
+  }
+  return parts;
+}
+
+/// Collectives one after the other on an idle cluster, in this process: when each ends stands in
+/// the timeline, as if each were a task.
+Played play_collectives(const std::vector<CollectiveConversion>& runs, const Rows& rows,
+                        const Cluster& cluster) {
+  std::vector<int> ranks(cluster.spec.gpus);
   std::iota(ranks.begin(), ranks.end(), 0);
   const Group group = make_group(cluster, ranks);
   CollectiveGraph sequence(cluster);
-  if (measured.experts) {
-    sequence.add_exchange(expert_exchange(cluster, group, *measured.experts));
-  } else {
-    const std::vector<Candidate> choices = candidates(cluster, group, measured.op, measured.forced);
-    sequence.add_steady(group, fastest(cluster, group, measured.op, measured.bytes, choices),
-                        measured.op, measured.bytes);
+  std::vector<TaskId> ends;
+  const MeasuredCollective* last = nullptr;  // that `choices` are of
+  std::vector<Candidate> choices;
+  for (const std::size_t row : rows) {
+    const MeasuredCollective& measured = *runs[row].collective;
+    if (measured.experts) {
+      ends.push_back(sequence.add_exchange(expert_exchange(cluster, group, *measured.experts)));
+      continue;
+    }
+    if (last == nullptr || last->op != measured.op ||
+        last->forced.algorithm != measured.forced.algorithm ||
+        last->forced.protocol != measured.forced.protocol) {
+      choices = candidates(cluster, group, measured.op, measured.forced);
+      last = &measured;
+    }
+    ends.push_back(
+        sequence.add_steady(group, fastest(cluster, group, measured.op, measured.bytes, choices),
+                            measured.op, measured.bytes));
   }
-  return {.timeline = {.end = simulate(sequence.graph()).end + measured.method}};
+  const Timeline timeline = simulate(sequence.graph());
+  Played played{.timeline = {.end = timeline.end}};
+  for (const TaskId end : ends) {
+    const auto& finish = played.timeline.finish;
+    played.timeline.start.push_back(finish.empty() ? Seconds{} : finish.back());
+    played.timeline.finish.push_back(timeline.finish[end]);
+  }
+  return played;
 }
 
 Validation validate_collectives(const CsvTable& table, const LoadOptions& load,
@@ -48,7 +83,6 @@ Validation validate_collectives(const CsvTable& table, const LoadOptions& load,
   Validation result{.table = std::string(name_of(TableKind::Collectives)),
                     .rows = static_cast<int>(table.rows().size())};
   std::vector<CollectiveConversion> runs;
-  std::vector<const ClusterSpec*> clusters;
   for (const CsvRow& row : table.rows()) {
     CollectiveConversion conversion = convert_collective(table, row, load);
     const bool experts = conversion.collective && conversion.collective->experts;
@@ -59,13 +93,30 @@ Validation validate_collectives(const CsvTable& table, const LoadOptions& load,
       result.not_simulated.push_back({conversion.id, std::move(conversion.reasons)});
     }
   }
-  for (const CollectiveConversion& run : runs) {
-    clusters.push_back(&run.collective->cluster);
+  const std::vector<Rows> parts = by_cluster(runs);
+  std::vector<const ClusterSpec*> clusters;
+  clusters.reserve(parts.size());
+  for (const Rows& part : parts) {
+    clusters.push_back(&runs[part.front()].collective->cluster);
   }
-  const std::vector<Played> times = play_on_clusters(
-      clusters, nullptr, pool_of(options, runs.size()), [&](std::size_t i, const Cluster& cluster) {
-        return play_collective(*runs[i].collective, cluster);
-      });
+  const std::vector<Played> plays =
+      play_on_clusters(clusters, nullptr, pool_of(options, parts.size()),
+                       [&](std::size_t i, const Cluster& cluster) {
+                         return play_collectives(runs, parts[i], cluster);
+                       });
+  std::vector<Played> times(runs.size());
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    const auto& [outcome, timeline, why] = plays[part];
+    for (std::size_t i = 0; i < parts[part].size(); ++i) {
+      Played& played = times[parts[part][i]];
+      played = {.outcome = outcome, .why = why};
+      if (played.ended()) {
+        const auto id = make_id<TaskId>(i);
+        played.timeline.end =
+            timeline.finish[id] - timeline.start[id] + runs[parts[part][i]].collective->method;
+      }
+    }
+  }
   for (std::size_t i = 0; i < runs.size(); ++i) {
     add_point({.id = runs[i].id,
                .device = runs[i].device,
