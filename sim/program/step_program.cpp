@@ -21,6 +21,7 @@ class StageWriter {
 
   StageProgram write(int stage) {
     made_ = {};
+    open_.clear();
     add_passes(stage);
     add_reductions(stage);
     add_tensor_sums(stage);
@@ -137,12 +138,15 @@ class StageWriter {
     return copies == kDataAxes ? std::string(what) : fmt::format("{} of experts", what);
   }
 
-  /// One at the end, or a bucket for each layer behind the last backward pass.
+  /// One at the end, or a bucket for each layer behind the last backward pass: these queue up by
+  /// groups, whose communicators know nothing of each other.
   void add_reductions(int stage) {
     if (sums_within_passes()) {
       return;
     }
+    std::vector<std::pair<GroupSort, EndId>> queues;  // the last of each
     for (const GradientBucket& bucket : gradient_buckets(w_, model_, stage)) {
+      std::optional<EndId> of_bucket;
       for (const GradientSum& sum : gradient_sums(w_.parallelism, bucket.copies)) {
         const bool scattered_before = sum.share < 1;
         EndStep reduce{
@@ -150,11 +154,27 @@ class StageWriter {
             .sort = GroupSort{sum.axes, Span::All},
             .op = sum.op,
             .bytes = {bucket.parameters * w_.training.gradient_bytes * sum.share}};
-        if (bucket.chunk) {
-          reduce.layer = {last_backward_[bucket.chunk->chunk], bucket.layer};
+        if (!bucket.chunk) {
+          add(std::move(reduce));
+          continue;
         }
-        add(std::move(reduce));
+        reduce.layer = {last_backward_[bucket.chunk->chunk], bucket.layer};
+        const auto queue = std::find_if(queues.begin(), queues.end(),
+                                        [&](const auto& one) { return one.first == *reduce.sort; });
+        if (queue != queues.end()) {
+          reduce.after = {queue->second};
+        }
+        if (of_bucket) {
+          reduce.after.push_back(*of_bucket);
+        }
+        const EndId id = made_.ends.next_id();
+        (queue != queues.end() ? *queue : queues.emplace_back(*reduce.sort, id)).second = id;
+        of_bucket = id;
+        made_.ends.push_back(std::move(reduce));
       }
+    }
+    for (const auto& [sort, last] : queues) {
+      open_.push_back(last);
     }
   }
 
@@ -323,20 +343,20 @@ class StageWriter {
         previous[i] = {*before};
       }
     }
+    open_ = {made_.ends.last_id()};
   }
 
   /// Each waits for the one before.
   void add(EndStep step) {
-    if (!made_.ends.empty()) {
-      step.after = {made_.ends.last_id()};
-    }
-    made_.ends.push_back(std::move(step));
+    step.after = std::move(open_);
+    open_ = {made_.ends.push_back(std::move(step))};
   }
 
   const Workload& w_;
   const ModelBlocks& model_;
   StepProgram& step_;
   StageProgram made_;
+  std::vector<EndId> open_;                // of the end: what comes next waits for these
   std::map<int, PassId> last_backward_;    // by chunk: what finishes the gradients of its weights
   std::map<ProgramKey, Program> actions_;  // of pairs, one by one
   std::map<std::pair<PassKey, std::optional<PassKey>>, ProgramId> programs_;

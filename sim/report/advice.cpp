@@ -307,6 +307,15 @@ std::vector<Change> remedies(std::string_view part, const Workload& w) {
       list.push_back(with(now, "parallelism.overlap.data=true",
                           [](Workload& x) { x.parallelism.overlap_data = true; }));
     }
+  } else if (part == "exposed_expert") {
+    if (!p.overlap_shared && w.model.experts.shared_ffn > 0) {
+      list.push_back(with(now, "parallelism.overlap.shared_experts=true",
+                          [](Workload& x) { x.parallelism.overlap_shared = true; }));
+    }
+    if (!p.overlap_pairs) {
+      list.push_back(with(now, "parallelism.overlap.pair=true",
+                          [](Workload& x) { x.parallelism.overlap_pairs = true; }));
+    }
   } else if (part == "bubble") {
     list.push_back(chunks(now, t.chunks * 2));
     if (t.micro_batch % 2 == 0) {
@@ -343,9 +352,9 @@ std::vector<Change> remedies(std::string_view part, const Workload& w) {
 }
 
 /// Parts that a change may shorten.
-constexpr auto kShortened =
-    std::to_array<std::string_view>({"exposed_tensor", "exposed_pipeline", "exposed_data", "bubble",
-                                     "recomputation", "memory_bound", "optimizer", "host"});
+constexpr auto kShortened = std::to_array<std::string_view>(
+    {"exposed_tensor", "exposed_pipeline", "exposed_data", "exposed_expert", "bubble",
+     "recomputation", "memory_bound", "optimizer", "host"});
 
 /// Other numbers of what there is already, as of ranks, are no switches.
 bool is_switch(const Change& change) {

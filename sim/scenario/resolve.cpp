@@ -153,6 +153,7 @@ class Resolver {
     notes_.insert(notes_.end(), parts.begin(), parts.end());
     fit_node_power(all, file, watts);
     note_both_ways(own, file);
+    note_power_limit(own, preset);
     keep("cluster.", own, all);
   }
 
@@ -212,6 +213,19 @@ class Resolver {
                   "these nodes have {:.0f} of {}, and the rest of a node as it is",
                   power.text, whole, of_file, of, gpus, are));
     all.set(kKey, std::move(power));
+  }
+
+  /// Energy follows from a GPU's power, times do not.
+  void note_power_limit(const Values& own, const Values& preset) {
+    constexpr const char* kPower = "gpu.power";
+    constexpr const char* kSustained = "gpu.gemm.sustained";
+    if (own.has(kPower) && preset.has(kPower) && !own.has(kSustained) &&
+        own.at(kPower).number < preset.at(kPower).number) {
+      notes_.push_back(
+          fmt::format("'cluster.{}' is {} of the GPU's {}: energy follows, times do not; what "
+                      "products keep of their rate under such a limit is 'cluster.{}'",
+                      kPower, own.at(kPower).text, preset.at(kPower).text, kSustained));
+    }
   }
 
   /// Data sheets give NVLink as the sum of both directions; danlu's key is one of them.

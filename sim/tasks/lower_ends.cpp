@@ -33,6 +33,9 @@ class EndLowering {
         add_update(ranks, name);
       }
     }
+    for (const auto& [ranks, before, task] : waits_) {
+      draft_.wait_for(done_[ranks][before], task);
+    }
   }
 
  private:
@@ -122,13 +125,21 @@ class EndLowering {
       draft_.wait_for(passing.ends_of(ranks), task);
     }
     for (const EndId before : end.after) {
-      draft_.wait_for(done_[ranks][before], task);
+      waits_.push_back({ranks, before, task});
     }
   }
+
+  /// A task and the end step before it, which may be lowered after it: they go by name.
+  struct Wait {
+    RankClassId ranks;
+    EndId before;
+    TaskId task;
+  };
 
   StepDraft& draft_;
   std::vector<Places> places_;                          // of end steps by name, by stage
   IdVector<RankClassId, IdVector<EndId, Tasks>> done_;  // by end step: what it ends with there
+  std::vector<Wait> waits_;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <random>
 #include <set>
 #include <string>
@@ -17,6 +18,7 @@
 
 #include "sim/program/step_program.hpp"
 #include "sim/report/report.hpp"
+#include "sim/session/simulate.hpp"
 #include "sim/tasks/plan_step.hpp"
 #include "sim/workload/expert_balance.hpp"
 #include "sim/workload/memory.hpp"
@@ -536,6 +538,46 @@ TEST(ExpertReport, TokensOfAnUnevenLoad) {
   // The only GPUs that wait are those that have fewer tokens.
   EXPECT_TRUE(near(report.step.fullest_wait.value,
                    report.step.breakdown[TimePart::StragglerWait].value, 1e-9));
+}
+
+/// Whether communications of one sort and of the same ranks overlap.
+bool any_overlap(const Simulation& played, std::string_view name) {
+  const TaskGraph& graph = played.plan.graph;
+  std::map<std::pair<CommunicationId, RankClassId>, std::vector<std::pair<Seconds, Seconds>>> when;
+  for (const TaskId id : graph.tasks.ids()) {
+    const Task& task = graph.tasks[id];
+    if (graph.names[task.name] != name || !task.communication) {
+      continue;
+    }
+    auto& own = when[{*task.communication, graph.participants.of(id).front()}];
+    if (task.part == PartId{}) {
+      own.emplace_back(played.timeline.start[id], Seconds{});
+    }
+    own.back().second = std::max(own.back().second, played.timeline.finish[id]);
+  }
+  EXPECT_FALSE(when.empty()) << name;
+  return std::any_of(when.begin(), when.end(), [](auto& of_ranks) {
+    auto& own = of_ranks.second;
+    std::sort(own.begin(), own.end());
+    return std::adjacent_find(own.begin(), own.end(), [](const auto& a, const auto& b) {
+             return b.first < a.second;
+           }) != own.end();
+  });
+}
+
+// What one communicator sums it sums in the order in which it was asked, whatever others do
+// meanwhile: gradients of experts over 2 replicas, of all else over 16 ranks.
+TEST(ExpertGradients, OfOneGroupQueueUp) {
+  for (const int zero : {0, 1}) {
+    const Simulation played = simulate(
+        with(fmt::format("model={{layers: 12, hidden: 2048, heads: 16, ffn: 2048, vocab: 1024, {}, "
+                         "experts: {{count: 16, per_token: 1}}}}",
+                         kLlamaLike),
+             16, fmt::format("{{expert: 8, zero: {}, overlap: {{data: true}}}}", zero),
+             {batch(16, 1024)}));
+    EXPECT_FALSE(any_overlap(played, "reduce gradients")) << zero;
+    EXPECT_FALSE(any_overlap(played, "reduce gradients of experts")) << zero;
+  }
 }
 
 // DeepEP's two flows begin when the tokens are there. On a node alone what is sent takes as long as

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "sim/report/advice.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu {
@@ -82,6 +83,15 @@ TEST(Sensitivity, SwitchesThatAreOff) {
   };
   EXPECT_FALSE(has(tight.sensitivity.switches));
   EXPECT_TRUE(has(tight.sensitivity.with_memory));
+}
+
+// A model with shared experts can run them beside dispatch and combine.
+TEST(Sensitivity, SwitchesOfExperts) {
+  const Scenario scenario = testing::shipped("deepseek-v3-h800.yaml");
+  const std::vector<Change> found = switch_changes(scenario.workload, scenario.cluster);
+  EXPECT_TRUE(std::any_of(found.begin(), found.end(), [](const Change& change) {
+    return change.text() == "parallelism.overlap.shared_experts=true";
+  }));
 }
 
 }  // namespace
