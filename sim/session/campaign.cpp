@@ -51,8 +51,8 @@ int shared_batch(const Workload& workload) {
   return (training.global_batch + unit - 1) / unit * unit;
 }
 
-/// The scenario with `replicas` of its replicas, on the nodes that are left; empty where such a plan
-/// cannot run.
+/// The scenario with `replicas` of its replicas, on the nodes that are left; empty where such a
+/// plan cannot run.
 std::optional<Scenario> shrunk(Scenario scenario, int replicas) {
   Workload& workload = scenario.workload;
   TrainingSpec& training = workload.training;
