@@ -164,7 +164,8 @@ class CheckpointReader {
       file.write = file.size / *out;
     } else if (needs_write()) {
       add("checkpoint.write",
-          "how long a checkpoint takes to write is not known: the topology names no storage",
+          fmt::format("how long a checkpoint takes to write is not known: {} names no storage",
+                      section_.context.cluster.topology.name),
           "give checkpoint.write, or cluster.storage.write or .node_write");
     }
   }

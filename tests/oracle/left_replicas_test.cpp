@@ -43,9 +43,9 @@ TEST(ElasticJob, TakesTheStepOfTheReplicasThatNodesLostLeave) {
 }
 
 // A campaign that would wait for nodes is asked what going on without them would bring, and plays
-// no steps for that: m (1 + b) of them, here b = (p - 1) / m. 16 sequences on 8 replicas of two stages
-// are m = 2, on 7 (of which some have one more) m = 3: (3 + 1) / (2 + 1) of the step. In proportion
-// to replicas it would be 8 / 7.
+// no steps for that: m (1 + b) of them, here b = (p - 1) / m. 16 sequences on 8 replicas of two
+// stages are m = 2, on 7 (of which some have one more) m = 3: (3 + 1) / (2 + 1) of the step. In
+// proportion to replicas it would be 8 / 7.
 TEST(ElasticJob, IsForetoldByMicrobatchesAndTheBubble) {
   const auto shrunk_to = [](int replicas, const std::string& recovery) {
     const Scenario campaign = job(64, 16,
