@@ -33,8 +33,7 @@ constexpr std::string_view kExperts =
 constexpr std::string_view kNodes =
     "fitted: 64 B200 with Qwen3-235B-A22B in MXFP8 take 20.1 s with pairs and 16.9 s without "
     "(github.com/NVIDIA-NeMo/Megatron-Bridge/pull/1760, \"due to CPU overhead\"); nodes are those "
-    "of "
-    "megatron/core/models/common/model_chunk_schedule_plan.py, each with a stream, events and a "
+    "of megatron/core/models/common/model_chunk_schedule_plan.py, each with a stream, events and a "
     "call of autograd of its own";
 constexpr std::string_view kCasts =
     "assumed: three launches of 5 us; multi_tensor_quantize_impl of TransformerEngine's "
@@ -52,9 +51,9 @@ constexpr std::string_view kPlaceholders =
     "kept for good";
 constexpr std::string_view kUserBuffers =
     "TransformerEngine's userbuffers: the mean over the ten exchanges of a layer in "
-    "ub_tp_comm_overlap_cfg of github.com/NVIDIA/dgxc-benchmarking nemo_megatron/"
-    "gpt3_175b_hydra.yaml (H100): 0 of rings, which copy engines carry, 2 to 8 of those beside "
-    "backward products, 20 and 24 of sums behind forward ones";
+    "ub_tp_comm_overlap_cfg of github.com/NVIDIA/dgxc-benchmarking "
+    "nemo_megatron/gpt3_175b_hydra.yaml (H100): 0 of rings, which copy engines carry, 2 to 8 of "
+    "those beside backward products, 20 and 24 of sums behind forward ones";
 constexpr std::string_view kOldGradients =
     "github.com/NVIDIA/Megatron-LM v2.x megatron/model/distributed.py: buffer.zero_() and data /= "
     "world size; megatron/optimizer: unscaled with a check for inf, and clip_grad_norm_fp32, which "
@@ -87,191 +86,207 @@ constexpr std::string_view kWaits =
 constexpr std::string_view kAccumulation =
     "assumed: as autograd does it, by an operator for each gradient";
 
-std::vector<Framework> make_frameworks() {
-  return {
-      {"megatron-2020",
-       "Megatron-LM until gradient accumulation fusion (end of 2021)",
-       {{"host.launch", "57 us", kVtrain},
-        {"host.waits", "send", kBatchedSends},
-        {"host.exchange", "57 us", "as a launch"},
-        {"training.accumulation", "pass", "gradient_accumulation_fusion came at the end of 2021"},
-        {"training.gradient_passes", "[zero, average, unscale, norm]", kOldGradients},
-        {"training.unfused", "[copies, biases, loss]", kMegatronCode}}},
-      {"megatron-core",
-       "Megatron-LM and Megatron-core from 2022 on",
-       {{"host.launch", "57 us", "as megatron-2020"},
-        {"host.waits", "send", kBatchedSends},
-        {"host.exchange", "57 us", "as megatron-2020"},
-        {"host.expert", "33 us", kExperts},
-        {"host.cast", "15 us", kCasts},
-        {"host.node", "200 us", kNodes},
-        {"host.reads_counts", "true",
-         "megatron/core/transformer/moe/token_dispatcher.py: token counts are copied to the host"},
-        {"parallelism.overlap.blocks", "6", kUserBuffers},
-        {"training.placeholders", "true", kPlaceholders},
-        {"training.gradient_passes", "[zero, check, average, unscale, norm, clip]", kGradients},
-        {"training.unfused", "[copies, loss]", kMegatronCode}}},
-      {"megatron-bridge",
-       "Megatron-Bridge: Megatron-core on TransformerEngine",
-       {{"host.launch", "57 us", "as megatron-core"},
-        {"host.waits", "send", "as megatron-core"},
-        {"host.exchange", "57 us", "as megatron-core"},
-        {"host.expert", "33 us", "as megatron-core"},
-        {"host.cast", "15 us", "as megatron-core"},
-        {"host.node", "200 us", "as megatron-core"},
-        {"host.reads_counts", "true", "as megatron-core"},
-        {"parallelism.overlap.blocks", "6", "as megatron-core"},
-        {"training.placeholders", "true", "as megatron-core"},
-        {"training.gradient_passes", "[zero, norm, clip]", kBridgeGradients},
-        {"training.loss", "fused", "cross_entropy_fusion_impl te of its recipes"}}},
-      {"nemo",
-       "NeMo on Megatron-core, without CUDA graphs unless host.graphs says so",
-       {{"host.launch", "57 us", "as megatron-core"},
-        {"host.waits", "send", "as megatron-core"},
-        {"host.exchange", "57 us", "as megatron-core"},
-        {"host.expert", "33 us", "as megatron-core"},
-        {"host.cast", "15 us", "as megatron-core"},
-        {"host.node", "200 us", "as megatron-core"},
-        {"host.reads_counts", "true", "as megatron-core"},
-        {"parallelism.overlap.blocks", "6", "as megatron-core"},
-        {"training.placeholders", "true", "as megatron-core"},
-        {"training.gradient_passes", "[zero, norm, clip]", "assumed: as megatron-bridge"},
-        {"training.loss", "fused", "as megatron-bridge"}}},
-      {"megatron-deepspeed",
-       "Megatron-LM's layers under DeepSpeed (BLOOM, MT-NLG)",
-       {{"host.launch", "57 us", kVtrain},
-        {"host.waits", "send", kPartitionedSends},
-        {"host.exchange", "57 us", "as a launch"},
-        {"training.accumulation", "pass", kAccumulation},
-        {"training.gradient_copy", "true",
-         "deepspeed/runtime/pipe/engine.py: update_hp_grads(clear_lp_grads=False) of "
-         "BF16_Optimizer after each microbatch"},
-        {"training.gradient_passes", "[average, norm, clip]",
-         "github.com/microsoft/DeepSpeed deepspeed/runtime/zero/stage_1_and_2.py: averaged by a "
-         "product, norm, unscale_and_clip_grads in one; gradients are set to None"},
-        {"training.unfused", "[copies, biases, loss]", kMegatronCode},
-        {"parallelism.overlap.tensor", "none",
-         "DeepSpeed switches it off (github.com/microsoft/Megatron-DeepSpeed/issues/447)"}}},
-      {"pytorch",
-       "PyTorch's single operators (eager), with DDP or FSDP",
-       {{"host.launch", "44 us", kOwnSteps},
-        {"host.launch_again", "150 us", kCheckpoint},
-        {"host.exchange", "40 us", "as a launch"},
-        {"host.unit", "600 us", kHooks},
-        {"training.loss", "eager", kPytorchLoss},
-        {"training.unfused", "[positions, activation, residual, gathers]",
-         "measured on one H200 (PyTorch 2.11): rotary positions 76 / 159 bytes of a value, and "
-         "others; its norms are kernels of their own; gathers: chunk and cat of "
-         "torch/distributed/_functional_collectives.py, split_with_sizes_copy and chunk_cat of "
-         "torch/distributed/fsdp/_fully_shard/_fsdp_collectives.py"},
-        {"parallelism.tensor_inputs", "kept", kKeptInputs},
-        {"parallelism.overlap.tensor", "none", kWaits},
-        {"training.accumulation", "pass", "autograd's AccumulateGrad adds to .grad"}}},
-      {"pytorch-compiled",
-       "PyTorch with torch.compile",
-       {{"host.launch", "10 us", "assumed: a compiled layer's code launches without autograd"},
-        {"host.exchange", "40 us", "as pytorch"},
-        {"host.unit", "600 us", kHooks},
-        {"training.loss", "fused", "measured: 11 to 15 bytes a logit (one H200)"},
-        {"training.unfused", "[gathers]",
-         "as pytorch: what a collective makes is an input of compiled code, and a product's "
-         "operand has to lie in order"},
-        {"parallelism.tensor_inputs", "kept", kKeptInputs},
-        {"parallelism.overlap.tensor", "none", kWaits},
-        {"training.accumulation", "pass", "as pytorch"}}},
-      {"pytorch-fsdp1",
-       "PyTorch's single operators (eager) with FullyShardedDataParallel, the first FSDP",
-       {{"host.launch", "44 us", kOwnSteps},
-        {"host.launch_again", "150 us", kCheckpoint},
-        {"host.exchange", "40 us", "as a launch"},
-        {"host.unit", "830 us", kFlatHooks},
-        {"training.loss", "eager", kPytorchLoss},
-        {"training.unfused", "[positions, activation, residual]", kFlat},
-        {"training.accumulation", "pass", "as pytorch"}}},
-      {"pytorch-fsdp1-compiled",
-       "The same with torch.compile",
-       {{"host.launch", "10 us", "as pytorch-compiled"},
-        {"host.exchange", "40 us", "as pytorch"},
-        {"host.unit", "830 us", kFlatHooks},
-        {"training.loss", "fused", "as pytorch-compiled"},
-        {"training.accumulation", "pass", "as pytorch"}}},
-      {"nanotron",
-       "nanotron (Hugging Face)",
-       {{"host.launch", "44 us", "as pytorch"},
-        {"host.launch_again", "150 us", "as pytorch"},
-        {"host.waits", "send",
-         "src/nanotron/parallel/pipeline_parallel/p2p.py: shapes are read from the GPU before each "
-         "receipt"},
-        {"host.exchange", "180 us",
-         "assumed: four launches, since exchanges stand between products in three parts "
-         "(src/nanotron/parallel/tensor_parallel/functional.py, ...AsyncCommunication)"},
-        {"host.piece", "10 us",
-         "assumed: a slice and a copy of 5 us each (src/nanotron/distributed.py "
-         "all_gather_coalesced)"},
-        {"training.loss", "eager-sharded",
-         "src/nanotron/parallel/tensor_parallel/functional.py: 16 bits, their cast and a "
-         "difference that is worked on in place"},
-        {"training.gradient_passes", "[zero, norm_all, clip_all]",
-         "src/nanotron/optim/gradient_accumulator.py: zero_(); src/nanotron/optim/clip_grads.py: "
-         "all sums in fp32, multiplied always"},
-        {"training.gradient_copy", "true",
-         "src/nanotron/trainer.py: DistributedDataParallel without gradient_as_bucket_view, whose "
-         "buckets hold 16 bits for good; with one replica FP32GradientAccumulator has them until "
-         "backward is over, which is counted as if at the peak"},
-        {"training.unfused", "[positions, activation, residual]",
-         "src/nanotron/models/llama.py: apply_rotary_pos_emb where rope_interleaved is off, "
-         "GLUActivation; norms are Triton's"},
-        {"training.accumulation", "pass", "src/nanotron/optim/gradient_accumulator.py"}}},
-      {"llm-foundry",
-       "MosaicML's llm-foundry with FSDP",
-       {{"host.launch", "44 us", "as pytorch"},
-        {"host.launch_again", "150 us", "as pytorch"},
-        {"host.exchange", "40 us", "as pytorch"},
-        {"host.unit", "600 us", kHooks},
-        {"training.attention", "triton",
-         "assumed: its benchmarks say attn_impl flash, and not which one; FlashAttention 1 and "
-         "Triton's are alike"},
-        {"training.loss", "eager", kPytorchLoss},
-        {"training.gradient_passes", "[norm, clip]", kFoundryClip},
-        {"training.optimizer.implementation", "foreach",
-         "from memory: its DecoupledAdamW takes an operator at a time"},
-        {"training.accumulation", "pass", "as pytorch"}}},
-      {"huggingface",
-       "Hugging Face's models as they are",
-       {{"host.launch", "44 us", "as pytorch"},
-        {"host.launch_again", "150 us", "as pytorch"},
-        {"host.exchange", "40 us", "as pytorch"},
-        {"host.unit", "600 us", kHooks},
-        {"training.loss", "eager", kPytorchLoss},
-        {"training.unfused", "[norm, positions, activation, residual, softmax]",
-         "transformers/models/*/modeling_*.py: single operators"},
-        {"training.gradient_passes", "[norm, clip]", kTorchClip},
-        {"training.optimizer.implementation", "foreach", "PyTorch's AdamW unless asked"},
-        {"training.accumulation", "pass", "as pytorch"}}},
-      {"internevo",
-       "InternEvo (InternLM)",
-       {{"host.launch", "57 us", "as megatron-2020"},
-        {"host.exchange", "57 us", "as megatron-2020"},
-        {"host.piece", "11 us",
-         "fitted: 7B models on 256 to 1,024 ranks; solver/optimizer/hybrid_zero_optim.py "
-         "broadcast_params: weights are dealt out whole, and those that have some broadcast them "
-         "one after the other, each through all ranks"},
-        {"training.gradients", "16bit", "from memory: gradients travel as they are, in bf16"},
-        {"training.gradient_passes", "[norm, clip]",
-         "solver/optimizer/hybrid_zero_optim.py: compute_norm, _unscale_and_clip_grads; gradients "
-         "are set to None"},
-        {"training.unfused", "[positions]", "assumed: eager rotary positions; Apex's norm"},
-        {"training.accumulation", "pass", "as pytorch"}}},
-      {"paddle",
-       "PaddleNLP",
-       {{"host.launch", "57 us", "assumed: as megatron-2020"},
-        {"host.exchange", "57 us", "as a launch"},
-        {"training.gradient_passes", "[norm, clip]",
-         "max_grad_norm 1 of FlagPerf's training/benchmarks/gpt3_6.7B/paddle/config/_base.py; "
-         "assumed: multiplied always"},
-        {"training.unfused", "[positions, activation, residual]", "assumed"},
-        {"training.accumulation", "pass", "assumed"}}},
+/// A framework as it stands here: its own values, over those of one above it, if it is `as` that.
+struct FrameworkRow {
+  std::string_view name, is;
+  std::string_view as{};                    // "as pytorch", the source of what it takes from there
+  std::vector<std::string_view> without{};  // keys of that which it has not
+  std::vector<FrameworkValue> values;
+};
+
+const std::vector<FrameworkRow>& framework_rows() {
+  static const std::vector<FrameworkRow> rows{
+      {.name = "megatron-2020",
+       .is = "Megatron-LM until gradient accumulation fusion (end of 2021)",
+       .values = {{"host.launch", "57 us", kVtrain},
+                  {"host.waits", "send", kBatchedSends},
+                  {"host.exchange", "57 us", "as a launch"},
+                  {"training.accumulation", "pass",
+                   "gradient_accumulation_fusion came at the end of 2021"},
+                  {"training.gradient_passes", "[zero, average, unscale, norm]", kOldGradients},
+                  {"training.unfused", "[copies, biases, loss]", kMegatronCode}}},
+      {.name = "megatron-core",
+       .is = "Megatron-LM and Megatron-core from 2022 on",
+       .values = {{"host.launch", "57 us", "as megatron-2020"},
+                  {"host.waits", "send", kBatchedSends},
+                  {"host.exchange", "57 us", "as megatron-2020"},
+                  {"host.expert", "33 us", kExperts},
+                  {"host.cast", "15 us", kCasts},
+                  {"host.node", "200 us", kNodes},
+                  {"host.reads_counts", "true",
+                   "megatron/core/transformer/moe/token_dispatcher.py: token counts are copied to "
+                   "the host"},
+                  {"parallelism.overlap.blocks", "6", kUserBuffers},
+                  {"training.placeholders", "true", kPlaceholders},
+                  {"training.gradient_passes", "[zero, check, average, unscale, norm, clip]",
+                   kGradients},
+                  {"training.unfused", "[copies, loss]", kMegatronCode}}},
+      {.name = "megatron-bridge",
+       .is = "Megatron-Bridge: Megatron-core on TransformerEngine",
+       .as = "as megatron-core",
+       .without = {"training.unfused"},
+       .values = {{"training.gradient_passes", "[zero, norm, clip]", kBridgeGradients},
+                  {"training.loss", "fused", "cross_entropy_fusion_impl te of its recipes"}}},
+      {.name = "nemo",
+       .is = "NeMo on Megatron-core, without CUDA graphs unless host.graphs says so",
+       .as = "as megatron-bridge",
+       .values = {{"training.gradient_passes", "[zero, norm, clip]",
+                   "assumed: as megatron-bridge"}}},
+      {.name = "megatron-deepspeed",
+       .is = "Megatron-LM's layers under DeepSpeed (BLOOM, MT-NLG)",
+       .values =
+           {{"host.launch", "57 us", kVtrain},
+            {"host.waits", "send", kPartitionedSends},
+            {"host.exchange", "57 us", "as a launch"},
+            {"training.accumulation", "pass", kAccumulation},
+            {"training.gradient_copy", "true",
+             "deepspeed/runtime/pipe/engine.py: update_hp_grads(clear_lp_grads=False) of "
+             "BF16_Optimizer after each microbatch"},
+            {"training.gradient_passes", "[average, norm, clip]",
+             "github.com/microsoft/DeepSpeed deepspeed/runtime/zero/stage_1_and_2.py: averaged by "
+             "a product, norm, unscale_and_clip_grads in one; gradients are set to None"},
+            {"training.unfused", "[copies, biases, loss]", kMegatronCode},
+            {"parallelism.overlap.tensor", "none",
+             "DeepSpeed switches it off (github.com/microsoft/Megatron-DeepSpeed/issues/447)"}}},
+      {.name = "pytorch",
+       .is = "PyTorch's single operators (eager), with DDP or FSDP",
+       .values = {{"host.launch", "44 us", kOwnSteps},
+                  {"host.launch_again", "150 us", kCheckpoint},
+                  {"host.exchange", "40 us", "as a launch"},
+                  {"host.unit", "600 us", kHooks},
+                  {"training.loss", "eager", kPytorchLoss},
+                  {"training.unfused", "[positions, activation, residual, gathers]",
+                   "measured on one H200 (PyTorch 2.11): rotary positions 76 / 159 bytes of a "
+                   "value, and others; its norms are kernels of their own; gathers: chunk and cat "
+                   "of torch/distributed/_functional_collectives.py, split_with_sizes_copy and "
+                   "chunk_cat of torch/distributed/fsdp/_fully_shard/_fsdp_collectives.py"},
+                  {"parallelism.tensor_inputs", "kept", kKeptInputs},
+                  {"parallelism.overlap.tensor", "none", kWaits},
+                  {"training.accumulation", "pass", "autograd's AccumulateGrad adds to .grad"}}},
+      {.name = "pytorch-compiled",
+       .is = "PyTorch with torch.compile",
+       .as = "as pytorch",
+       .without = {"host.launch_again"},
+       .values = {{"host.launch", "10 us",
+                   "assumed: a compiled layer's code launches without autograd"},
+                  {"training.loss", "fused", "measured: 11 to 15 bytes a logit (one H200)"},
+                  {"training.unfused", "[gathers]",
+                   "as pytorch: what a collective makes is an input of compiled code, and a "
+                   "product's operand has to lie in order"}}},
+      {.name = "pytorch-fsdp1",
+       .is = "PyTorch's single operators (eager) with FullyShardedDataParallel, the first FSDP",
+       .as = "as pytorch",
+       .without = {"parallelism.tensor_inputs", "parallelism.overlap.tensor"},
+       .values = {{"host.unit", "830 us", kFlatHooks},
+                  {"training.unfused", "[positions, activation, residual]", kFlat}}},
+      {.name = "pytorch-fsdp1-compiled",
+       .is = "The same with torch.compile",
+       .as = "as pytorch-compiled",
+       .without = {"parallelism.tensor_inputs", "parallelism.overlap.tensor", "training.unfused"},
+       .values = {{"host.unit", "830 us", kFlatHooks}}},
+      {.name = "nanotron",
+       .is = "nanotron (Hugging Face)",
+       .values =
+           {{"host.launch", "44 us", "as pytorch"},
+            {"host.launch_again", "150 us", "as pytorch"},
+            {"host.waits", "send",
+             "src/nanotron/parallel/pipeline_parallel/p2p.py: shapes are read from the GPU before "
+             "each receipt"},
+            {"host.exchange", "180 us",
+             "assumed: four launches, since exchanges stand between products in three parts "
+             "(src/nanotron/parallel/tensor_parallel/functional.py, ...AsyncCommunication)"},
+            {"host.piece", "10 us",
+             "assumed: a slice and a copy of 5 us each (src/nanotron/distributed.py "
+             "all_gather_coalesced)"},
+            {"training.loss", "eager-sharded",
+             "src/nanotron/parallel/tensor_parallel/functional.py: 16 bits, their cast and a "
+             "difference that is worked on in place"},
+            {"training.gradient_passes", "[zero, norm_all, clip_all]",
+             "src/nanotron/optim/gradient_accumulator.py: zero_(); "
+             "src/nanotron/optim/clip_grads.py: all sums in fp32, multiplied always"},
+            {"training.gradient_copy", "true",
+             "src/nanotron/trainer.py: DistributedDataParallel without gradient_as_bucket_view, "
+             "whose buckets hold 16 bits for good; with one replica FP32GradientAccumulator has "
+             "them until backward is over, which is counted as if at the peak"},
+            {"training.unfused", "[positions, activation, residual]",
+             "src/nanotron/models/llama.py: apply_rotary_pos_emb where rope_interleaved is off, "
+             "GLUActivation; norms are Triton's"},
+            {"training.accumulation", "pass", "src/nanotron/optim/gradient_accumulator.py"}}},
+      {.name = "llm-foundry",
+       .is = "MosaicML's llm-foundry with FSDP",
+       .as = "as pytorch",
+       .without = {"training.unfused", "parallelism.tensor_inputs", "parallelism.overlap.tensor"},
+       .values = {{"training.attention", "triton",
+                   "assumed: its benchmarks say attn_impl flash, and not which one; FlashAttention "
+                   "1 and Triton's are alike"},
+                  {"training.gradient_passes", "[norm, clip]", kFoundryClip},
+                  {"training.optimizer.implementation", "foreach",
+                   "from memory: its DecoupledAdamW takes an operator at a time"}}},
+      {.name = "huggingface",
+       .is = "Hugging Face's models as they are",
+       .as = "as pytorch",
+       .without = {"parallelism.tensor_inputs", "parallelism.overlap.tensor"},
+       .values = {{"training.unfused", "[norm, positions, activation, residual, softmax]",
+                   "transformers/models/*/modeling_*.py: single operators"},
+                  {"training.gradient_passes", "[norm, clip]", kTorchClip},
+                  {"training.optimizer.implementation", "foreach",
+                   "PyTorch's AdamW unless asked"}}},
+      {.name = "internevo",
+       .is = "InternEvo (InternLM)",
+       .values = {{"host.launch", "57 us", "as megatron-2020"},
+                  {"host.exchange", "57 us", "as megatron-2020"},
+                  {"host.piece", "11 us",
+                   "fitted: 7B models on 256 to 1,024 ranks; solver/optimizer/hybrid_zero_optim.py "
+                   "broadcast_params: weights are dealt out whole, and those that have some "
+                   "broadcast them one after the other, each through all ranks"},
+                  {"training.gradients", "16bit",
+                   "from memory: gradients travel as they are, in bf16"},
+                  {"training.gradient_passes", "[norm, clip]",
+                   "solver/optimizer/hybrid_zero_optim.py: compute_norm, _unscale_and_clip_grads; "
+                   "gradients are set to None"},
+                  {"training.unfused", "[positions]",
+                   "assumed: eager rotary positions; Apex's norm"},
+                  {"training.accumulation", "pass", "as pytorch"}}},
+      {.name = "paddle",
+       .is = "PaddleNLP",
+       .values =
+           {{"host.launch", "57 us", "assumed: as megatron-2020"},
+            {"host.exchange", "57 us", "as a launch"},
+            {"training.gradient_passes", "[norm, clip]",
+             "max_grad_norm 1 of FlagPerf's training/benchmarks/gpt3_6.7B/paddle/config/_base.py; "
+             "assumed: multiplied always"},
+            {"training.unfused", "[positions, activation, residual]", "assumed"},
+            {"training.accumulation", "pass", "assumed"}}},
   };
+  return rows;
+}
+
+/// Those of the framework that it is as, unless it says otherwise, then its own.
+std::vector<FrameworkValue> values_of(const FrameworkRow& row, std::span<const Framework> made) {
+  std::vector<FrameworkValue> values;
+  if (!row.as.empty()) {
+    const std::string_view base = row.as.substr(row.as.find(' ') + 1);
+    const auto found = std::find_if(made.begin(), made.end(), [&](const Framework& framework) {
+      return framework.name == base;
+    });
+    for (const FrameworkValue& value : found->values) {
+      if (std::find(row.without.begin(), row.without.end(), value.key) == row.without.end() &&
+          std::none_of(row.values.begin(), row.values.end(),
+                       [&](const FrameworkValue& own) { return own.key == value.key; })) {
+        values.push_back({value.key, value.value, row.as});
+      }
+    }
+  }
+  values.insert(values.end(), row.values.begin(), row.values.end());
+  return values;
+}
+
+std::vector<Framework> make_frameworks() {
+  std::vector<Framework> made;
+  for (const FrameworkRow& row : framework_rows()) {
+    made.push_back({row.name, row.is, values_of(row, made)});
+  }
+  return made;
 }
 
 }  // namespace
