@@ -35,8 +35,11 @@ bool scatters(const TrainingRow& row) {
 
 /// See the rule `overlap.pipeline` in the header.
 bool overlaps_pipeline(const TrainingRow& row) {
-  const int year = year_of(row.cell("date"));
-  return row.number("vpp") > 1 && (year == 0 || year >= 2023);
+  const std::string_view date = row.cell("date");
+  const int year = year_of(date);
+  const bool was_option =
+      row.says("framework", "megatron-lm") && date.starts_with("2023-") && date < "2023-10";
+  return row.number("vpp") > 1 && (year == 0 || year >= 2023) && !was_option;
 }
 
 /// torchtitan's enable_async_tensor_parallel.
@@ -46,10 +49,9 @@ bool async_tensor(const TrainingRow& row) {
          std::regex_search(row.words("framework"), async);
 }
 
-/// Whether PyTorch's own tensor parallelism splits the model, over DTensors.
+/// Whether autograd's own exchanges split the model: PyTorch's DTensors, and unknown frameworks.
 bool has_dtensors(const TrainingRow& row) {
-  return row.says("framework", "torchtitan") || row.says("framework", "kempnerforge") ||
-         row.says("framework", "pytorch");
+  return framework_of(row).starts_with("pytorch");
 }
 
 /// See the rule `overlap.tensor` in the header.

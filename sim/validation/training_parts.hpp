@@ -53,6 +53,8 @@ bool sends_by_node(const TrainingRow& row);
 RowSection parallelism_section(const TrainingRow& row);
 
 bool is_unfused(const TrainingRow& row);
+/// See the rule `framework` in the header; "" for those of XLA.
+std::string_view framework_of(const TrainingRow& row);
 /// `device` may be nullptr, as with a reason of its own.
 RowSection training_section(const TrainingRow& row, const DeviceRow* device,
                             const LoadOptions& options);

@@ -15,6 +15,45 @@
 namespace danlu {
 namespace {
 
+/// What tables call a framework, and danlu's name of its ways.
+struct FrameworkWord {
+  std::string_view word, name;
+};
+constexpr std::array kFrameworkWords{FrameworkWord{"megatron-deepspeed", "megatron-deepspeed"},
+                                     FrameworkWord{"megatron-bridge", "megatron-bridge"},
+                                     FrameworkWord{"nemo automodel", "pytorch"},
+                                     FrameworkWord{"nemo", "nemo"},
+                                     FrameworkWord{"torchtitan", "pytorch"},
+                                     FrameworkWord{"fms-fsdp", "pytorch-fsdp1"},
+                                     FrameworkWord{"kempnerforge", "pytorch"},
+                                     FrameworkWord{"transformers", "huggingface"},
+                                     FrameworkWord{"hugging", "huggingface"},
+                                     FrameworkWord{"megatron", "megatron-core"},
+                                     FrameworkWord{"xtuner", "megatron-core"},
+                                     FrameworkWord{"llm-foundry", "llm-foundry"},
+                                     FrameworkWord{"internevo", "internevo"},
+                                     FrameworkWord{"paddle", "paddle"},
+                                     FrameworkWord{"nanotron", "nanotron"},
+                                     FrameworkWord{"pytorch-compile", "pytorch-compiled"},
+                                     FrameworkWord{"pytorch", "pytorch"},
+                                     FrameworkWord{"deepspeed", "huggingface"},
+                                     FrameworkWord{"maxtext", ""},
+                                     FrameworkWord{"alpa", ""},
+                                     FrameworkWord{"jax", ""}};
+
+const FrameworkWord* find_word(const TrainingRow& row) {
+  const std::string text = row.words("framework");
+  const auto* const found =
+      std::find_if(kFrameworkWords.begin(), kFrameworkWords.end(),
+                   [&](const FrameworkWord& known) { return text.starts_with(known.word); });
+  return found == kFrameworkWords.end() ? nullptr : found;
+}
+
+/// Whether it names a framework that no profile is of.
+bool is_unknown(const TrainingRow& row) {
+  return row.has("framework") && find_word(row) == nullptr;
+}
+
 bool has_bf16(const DeviceRow* device, const LoadOptions& options) {
   return device != nullptr &&
          load_gpu(std::string(device->gpu), options).peak(Precision::Bf16).has_value();
@@ -53,7 +92,7 @@ void add_precision(const TrainingRow& row, bool knows_bf16, RowSection& section)
   }
   section.line(fmt::format("  precision: {}", name_of(*precision)));
   const bool bridge = row.says("framework", "megatron-bridge");
-  if (bridge) {
+  if (bridge || (is_unknown(row) && precision == Precision::Bf16)) {
     section.line("  gradients: 16bit");
   }
   const bool by_tensor = bridge || row.says("framework", "torchtitan");
@@ -115,29 +154,6 @@ bool stops_early(const TrainingRow& row) {
          (row.says("framework", "torchtitan") && !date.empty() && date < "2025-09");
 }
 
-/// What tables call a framework, and danlu's name of its ways.
-struct FrameworkWord {
-  std::string_view word, name;
-};
-constexpr std::array kFrameworkWords{FrameworkWord{"megatron-deepspeed", "megatron-deepspeed"},
-                                     FrameworkWord{"megatron-bridge", "megatron-bridge"},
-                                     FrameworkWord{"nemo automodel", "pytorch"},
-                                     FrameworkWord{"nemo", "nemo"},
-                                     FrameworkWord{"torchtitan", "pytorch"},
-                                     FrameworkWord{"fms-fsdp", "pytorch-fsdp1"},
-                                     FrameworkWord{"kempnerforge", "pytorch"},
-                                     FrameworkWord{"transformers", "huggingface"},
-                                     FrameworkWord{"hugging", "huggingface"},
-                                     FrameworkWord{"megatron", "megatron-core"},
-                                     FrameworkWord{"xtuner", "megatron-core"},
-                                     FrameworkWord{"llm-foundry", "llm-foundry"},
-                                     FrameworkWord{"internevo", "internevo"},
-                                     FrameworkWord{"paddle", "paddle"},
-                                     FrameworkWord{"nanotron", "nanotron"},
-                                     FrameworkWord{"pytorch-compile", "pytorch-compiled"},
-                                     FrameworkWord{"pytorch", "pytorch"},
-                                     FrameworkWord{"deepspeed", "huggingface"}};
-
 /// See the rule `compile` in the header.
 bool is_compiled(const TrainingRow& row) {
   static const std::regex not_so("(no|not|without|w/o) (torch[. ])?compil|uncompiled");
@@ -151,28 +167,6 @@ bool is_compiled(const TrainingRow& row) {
     }
   }
   return row.says("framework", "fms-fsdp");
-}
-
-/// See the rule `framework` in the header.
-std::string_view framework_of(const TrainingRow& row) {
-  const std::string text = row.words("framework");
-  const int year = year_of(row.cell("date"));
-  const bool is_early = year != 0 && year < 2022;
-  if (text.empty() || (is_early && text.starts_with("megatron-lm"))) {
-    return text.empty() && !is_early ? "megatron-core" : "megatron-2020";
-  }
-  const auto* const found =
-      std::find_if(kFrameworkWords.begin(), kFrameworkWords.end(),
-                   [&](const FrameworkWord& known) { return text.starts_with(known.word); });
-  if (found == kFrameworkWords.end()) {
-    return "";
-  }
-  if (!is_compiled(row)) {
-    return found->name;
-  }
-  return found->name == "pytorch"         ? "pytorch-compiled"
-         : found->name == "pytorch-fsdp1" ? "pytorch-fsdp1-compiled"
-                                          : found->name;
 }
 
 /// What it does in passes of its own: the list of its profile.
@@ -230,7 +224,9 @@ std::string_view attention_of(const TrainingRow& row, const DeviceRow* device,
     return name_of(AttentionKind::Flash2);
   }
   const bool is_early = year != 0 && year <= 2023;
-  return is_early && text == "flashattention" ? name_of(AttentionKind::Flash1) : "";
+  return text.starts_with("flashattention 1") || (is_early && text == "flashattention")
+             ? name_of(AttentionKind::Flash1)
+             : "";
 }
 
 /// See the rule `LoRA` in the header.
@@ -282,6 +278,23 @@ void add_routing(const TrainingRow& row, RowSection& section) {
 
 }  // namespace
 
+std::string_view framework_of(const TrainingRow& row) {
+  const std::string text = row.words("framework");
+  const int year = year_of(row.cell("date"));
+  const bool is_early = year != 0 && year < 2022;
+  if (text.empty() || (is_early && text.starts_with("megatron-lm"))) {
+    return text.empty() && !is_early ? "megatron-core" : "megatron-2020";
+  }
+  const FrameworkWord* found = find_word(row);
+  const std::string_view name = found != nullptr ? found->name : "pytorch";
+  if (!is_compiled(row)) {
+    return name;
+  }
+  return name == "pytorch"         ? "pytorch-compiled"
+         : name == "pytorch-fsdp1" ? "pytorch-fsdp1-compiled"
+                                   : name;
+}
+
 bool is_unfused(const TrainingRow& row) {
   const NumberFormat format = number_format(row.words("dtype")).value_or(NumberFormat{});
   const bool is_wide = !format.fp4 && !format.fp8 && !format.bf16 && !format.fp16;
@@ -310,7 +323,9 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
   };
   add("framework", framework_of(row));
   if (framework_of(row).empty()) {
-    section.remarks.emplace_back("framework without a profile: kernels fused, its host never late");
+    section.remarks.emplace_back("framework of XLA: kernels fused, its host never late");
+  } else if (is_unknown(row)) {
+    section.remarks.emplace_back("framework without a profile: as PyTorch's single operators");
   }
   add("attention", attention_of(row, device, options));
   section.line(fmt::format("  dropout: {}", is_unfused(row) && !gated));
@@ -318,7 +333,8 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
       row.says("framework", "automodel") && row.says("attention_kernel", "transformerengine");
   if (row.says("notes", "no rotary") || fuses_rotary) {
     add("unfused", without_positions(framework_of(row)));
-  } else if (row.says("notes", "fused rms norm only on 80gb") && row.says("gpu", "40gb")) {
+  } else if (row.says("notes", "rmsnorm of single operators") ||
+             (row.says("notes", "fused rms norm only on 80gb") && row.says("gpu", "40gb"))) {
     add("unfused", with_norm(framework_of(row)));
   }
   if (row.says("notes", "pure bf16")) {

@@ -27,8 +27,9 @@
 //                       megatron-core; DeepSpeed by itself: huggingface; xtuner: megatron-core;
 //                       torchtitan, KempnerForge and NeMo Automodel: pytorch; fms-fsdp:
 //                       pytorch-fsdp1; others by their names;
-//                       none of those of XLA, which is a remark. A row that names none is taken
-//                       for Megatron's
+//                       none of those of XLA, which is a remark. One that no profile is of is
+//                       taken for PyTorch's single operators, which is a remark, too; a row that
+//                       names none for Megatron's
 //   compile             pytorch-compiled, pytorch-fsdp1-compiled where `framework` or the notes say
 //                       so, and under fms-fsdp, whose use_torch_compile is on (its
 //                       fms_fsdp/config/training.py)
@@ -36,12 +37,13 @@
 //                       its scopes (Megatron's --cuda-graph-scope) name moe_router and not attn;
 //                       else none
 //   attention_kernel    "unfused", "naive" or "no Flash...": unfused; "FlashAttention-2": flash2;
-//                       "FlashAttention" until 2023: flash1; SDPA (scaled_dot_product_attention)
-//                       until 2025: flash2 where the GPU has it, for PyTorch preferred cuDNN on
-//                       Hopper only later (check_prefer_cudnn_attention of its sdp_utils.cpp;
-//                       models/attention.py of torchtitan); other fused ones: the framework's, or
-//                       the usual one of the GPU; nothing: fused from 2023 on, else unfused. In
-//                       tf32 and fp32 unfused whatever is said: fused kernels are of 16 bits
+//                       "FlashAttention 1" and "FlashAttention" until 2023: flash1; SDPA
+//                       (scaled_dot_product_attention) until 2025: flash2 where the GPU has it,
+//                       for PyTorch preferred cuDNN on Hopper only later
+//                       (check_prefer_cudnn_attention of its sdp_utils.cpp; models/attention.py of
+//                       torchtitan); other fused ones: the framework's, or the usual one of the
+//                       GPU; nothing: fused from 2023 on, else unfused. In tf32 and fp32 unfused
+//                       whatever is said: fused kernels are of 16 bits
 //   dropout             with unfused attention (Megatron's default of 0.1 in those years), but for
 //                       the LLaMA family, which has none
 //   recompute           "selective" is the attention core; where that is fused, nothing is left to
@@ -60,6 +62,8 @@
 //                       tensor (bf16_with_fp8_current_scaling_mixed), and under torchtitan
 //   gradients           16 bit with fp16, fp32 otherwise (Megatron's defaults); 16 bit under
 //                       Megatron-Bridge (grad_reduce_in_fp32 of its scripts/performance/configs)
+//                       and in bf16 under frameworks without a profile, for autograd's .grad has
+//                       the width of its parameter
 //   weights             in 8 bits alone where dtype says "fp8 params", and with fp8 and mxfp8 under
 //                       Megatron-Bridge (fp8_param_gather of its training/mixed_precision.py); not
 //                       with FSDP
@@ -110,7 +114,8 @@
 //                       distributed/fleet/layers/mpu/mp_layers.py), and where the notes have
 //                       "overlap switches off" or "TP_COMM_OVERLAP False" (MLPerf); none where
 //                       PyTorch's own DTensors split the model (torchtitan, KempnerForge, PyTorch
-//                       alone) but with "async TP" in the notes, then full; full for dense
+//                       alone, frameworks without a profile) but with "async TP" in the notes, then
+//                       full; full for dense
 //                       models under Megatron-Bridge (tp_comm_overlap of its
 //                       recipes/llama/h100/llama3.py), but with nvfp4; full where the notes have
 //                       "TP_COMM_OVERLAP True" (ub_tp_comm_overlap of NeMo);
@@ -119,8 +124,9 @@
 //                       distributed/tensor_parallel.py has Shard(1) inputs, the head's Replicate
 //                       outputs); kept under nanotron until July 2024 (tp_recompute_allgather,
 //                       huggingface/nanotron@1e02a9ce); else the framework's
-//   overlap.pipeline    with virtual stages (vpp > 1) from 2023 on; before, and in plain 1F1B,
-//                       Megatron's stages wait until they have sent
+//   overlap.pipeline    with virtual stages (vpp > 1) from 2023 on, under Megatron-LM from October
+//                       2023, when that became its default (NVIDIA/Megatron-LM@4eeff55d); before,
+//                       and in plain 1F1B, Megatron's stages wait until they have sent
 //   scatter_gather      without sequence parallelism: Megatron's runs of 2020 to 2022, where it is
 //                       the default (Narayanan et al. 2021, section 4.1;
 //                       --no-scatter-gather-tensors-in-pipeline), and DeepSpeed's, whose pipeline
@@ -134,7 +140,8 @@
 //                       an output head of its own, no table
 //   positions           fused under NeMo Automodel with TransformerEngine (rope_fusion of its
 //                       llm_benchmark recipes)
-//   fused rms norm ...  "... only on 80GB rows" in the notes: rows on less have it eager
+//   fused rms norm ...  "... only on 80GB rows" in the notes: rows on less have it eager;
+//                       "RMSNorm of single operators": so
 //   notes               "includes evaluation": the rate is not that of steps; not simulated
 //   everything else     the scenario's defaults
 //

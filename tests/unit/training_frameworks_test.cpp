@@ -113,8 +113,38 @@ TEST(TrainingFrameworks, OfPyTorch) {
   EXPECT_EQ(loss_of("fms-fsdp", ""), Loss::Fused);  // compiled unless said
   EXPECT_EQ(loss_of("fms-fsdp", "no compile"), Loss::Eager);
   EXPECT_EQ(loss_of("NeMo Automodel", ""), Loss::Eager);
-  EXPECT_EQ(convert_cells({{"framework", "banana"}}).remarks.front(),
-            "framework without a profile: kernels fused, its host never late");
+}
+
+// Whoever wrote a framework, autograd calls PyTorch's operators one by one, keeps gradients in the
+// width of their parameters and waits for the exchanges of tensor ranks. XLA does none of that.
+TEST(TrainingFrameworks, UnknownOnesArePyTorchs) {
+  const Cells unknown{{"framework", "banana"}, {"gpus", "8"}, {"tp", "8"}, {"dp", "1"}};
+  const Workload w = workload_of(unknown);
+  EXPECT_EQ(w.training.loss, Loss::Eager);
+  EXPECT_EQ(w.training.gradient_bytes, 2);
+  EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::None);
+  EXPECT_EQ(convert_cells(unknown).remarks.front(),
+            "framework without a profile: as PyTorch's single operators");
+  EXPECT_EQ(convert_cells({{"framework", "MaxText"}}).remarks.front(),
+            "framework of XLA: kernels fused, its host never late");
+}
+
+// NVIDIA/Megatron-LM@4eeff55d of 12 October 2023 made overlapped sends the default.
+TEST(TrainingFrameworks, MegatronsSendsOverlapFromOctober2023) {
+  const auto overlaps = [](const char* framework, const char* date) {
+    const Cells cells{{"framework", framework},
+                      {"date", date},
+                      {"gpus", "8"},
+                      {"layers", "96"},
+                      {"pp", "8"},
+                      {"vpp", "2"},
+                      {"dp", "1"}};
+    return workload_of(cells).parallelism.overlap_pipeline;
+  };
+  EXPECT_FALSE(overlaps("megatron-lm", "2023-09"));
+  EXPECT_TRUE(overlaps("megatron-lm", "2023-10"));
+  EXPECT_TRUE(overlaps("megatron-lm", "2024"));
+  EXPECT_TRUE(overlaps("nemo", "2023-06"));
 }
 
 // Until 2025 PyTorch took FlashAttention-2 on Hopper; Blackwell has no figures of that.
@@ -129,6 +159,7 @@ TEST(TrainingRow, PyTorchsOwnAttentionIsOfItsYear) {
   EXPECT_EQ(attention(sdpa, "2026-04", "H100-80GB-SXM"), AttentionKind::Flash);
   EXPECT_EQ(attention(sdpa, "2025-06", "B200"), AttentionKind::Flash);
   EXPECT_EQ(attention("TE/cuDNN fused", "2025-06", "H100-80GB-SXM"), AttentionKind::Flash);
+  EXPECT_EQ(attention("FlashAttention 1.0.8", "2024", "A100-80GB-SXM"), AttentionKind::Flash1);
 }
 
 TEST(TrainingRow, FusedCrossEntropyOfNeMoIsMegatronsOwn) {
