@@ -79,13 +79,19 @@ void Draft::read(const GivenFlag& flag, const FlagRow& row) {
   if (flag.value == "null" || flag.value == "None") {
     return;
   }
-  if (!flag.known) {
+  if (!flag.known && row.reading != Reading::Told) {
     fill_in(split(row.key, '|').front(),
             fmt::format("{} is {}, which only the one who runs the script knows", flag.place(),
                         shown(flag.value)));
     return;
   }
   if (row.reading == Reading::Fact) {
+    return;
+  }
+  if (row.reading == Reading::Told) {
+    if (!is_false(flag.value)) {
+      not_used(flag, std::string(row.note));
+    }
     return;
   }
   switch (row.reading) {

@@ -36,11 +36,12 @@ enum class Reading {
   Words,   // one of `words`, each of which stands for a value of the key
   On,      // given or true: the key gets the first of `words`, "true" without any
   Fact,    // with others, by the code of its framework: `key` lists the keys
+  Told,    // given or true: danlu has no key for it, and `note` says what it has instead
   Idle     // nothing: `note` says why
 };
 
 struct FlagRow {
-  std::string_view flag;  // "a|b" under either name; Idle ones may end with '*'
+  std::string flag;  // "a|b" under either name; Idle ones may end with '*'
   std::string_view key;
   Reading reading;
   std::string_view note{};
