@@ -222,20 +222,6 @@ void take_experts(Draft& draft, const CoreFramework& framework) {
 }  // namespace
 }  // namespace core_model
 
-std::vector<std::string_view> words_of(std::string_view list) {
-  constexpr std::string_view kBetween = " ,[]()'\"";
-  std::vector<std::string_view> words;
-  while (true) {
-    const std::size_t begin = list.find_first_not_of(kBetween);
-    if (begin == std::string_view::npos) {
-      return words;
-    }
-    list.remove_prefix(begin);
-    words.push_back(list.substr(0, list.find_first_of(kBetween)));
-    list.remove_prefix(words.back().size());
-  }
-}
-
 void take_core_model(Draft& draft, const CoreFramework& framework) {
   if (draft.on("--multi-latent-attention|model.multi_latent_attention")) {
     core_model::take_latent_attention(draft, framework);

@@ -194,6 +194,20 @@ void take_experts(Draft& draft, const CoreFramework& framework) {
   }
 }
 
+/// Sequence parallelism, and the sum of what each tensor rank has whole
+/// (megatron/core/distributed/finalize_model_grads.py).
+void take_sequence_parallelism(Draft& draft) {
+  constexpr std::string_view kSequence = "--sequence-parallel|model.sequence_parallel";
+  if (!draft.on(kSequence)) {
+    return;
+  }
+  draft.set("parallelism.sequence", "true", draft.given(kSequence));
+  if (draft.count("parallelism.tensor") > 1) {
+    draft.set("parallelism.sum_whole", "true", draft.given(kSequence),
+              "gradients of norms are summed");
+  }
+}
+
 /// Megatron-LM refuses to overlap tensor ranks without sequence parallelism (validate_args), NeMo
 /// and Megatron-Bridge switch it off.
 void check_tensor_overlap(Draft& draft) {
@@ -225,6 +239,7 @@ std::optional<bool> switched(const Draft& draft, std::string_view names) {
 }
 
 void take_core_plan(Draft& draft, const CoreFramework& framework) {
+  core_plan::take_sequence_parallelism(draft);
   core_plan::check_tensor_overlap(draft);
   core_plan::take_contexts(draft);
   core_plan::take_stages(draft, framework);

@@ -78,7 +78,8 @@ std::vector<FlagRow> plan_rows() {
   return {
       {"--tensor-model-parallel-size|--model-parallel-size|model.tensor_model_parallel_size",
        "parallelism.tensor", Count},
-      {"--sequence-parallel|model.sequence_parallel", "parallelism.sequence", On},
+      {"--sequence-parallel|model.sequence_parallel", "parallelism.sequence|parallelism.sum_whole",
+       Fact, "with it gradients of norms are summed over tensor ranks at the end of a step"},
       {"--pipeline-model-parallel-size|model.pipeline_model_parallel_size", "parallelism.pipeline",
        Count},
       {"--pipeline-model-parallel-split-rank|model.pipeline_model_parallel_split_rank",
@@ -150,7 +151,7 @@ std::vector<FlagRow> plan_rows() {
       {"--optimizer-offload-fraction|optimizer.optimizer_offload_fraction",
        "parallelism.offload.optimizer", Fact, "of the offloaded optimizer: below 1 not taken over"},
       {"--cpu-offloading-num-layers|model.cpu_offloading_num_layers",
-       "parallelism.offload.activation_layers", Count, "in NeMo with cpu_offloading"},
+       "parallelism.offload.activation_layers", Count},
   };
 }
 
@@ -262,6 +263,9 @@ std::vector<FlagRow> training_rows() {
       {"--fp8-dot-product-attention|--fp8-multi-head-attention|model.fp8_dot_product_attention|"
        "model.fp8_multi_head_attention",
        "", Told, "danlu keeps attention in 16 bits"},
+      {"--use-sharp|model.sharp|dist.use_sharp", "", Told,
+       "how gradients are summed is for communication.data.algorithm to say: sharp has switches "
+       "do it"},
   };
 }
 
@@ -280,6 +284,11 @@ std::vector<FlagRow> core_rows(bool flags) {
         }
       }
       if (!names.empty()) {
+        if (flags) {  // which have no values of Python
+          std::erase_if(row.words, [](const auto& word) {
+            return word.first.starts_with("torch.") || word.first.starts_with('[');
+          });
+        }
         row.flag = names;
         rows.push_back(std::move(row));
       }

@@ -43,6 +43,20 @@ std::string GivenFlag::place() const {
   return position.line > 0 ? fmt::format("{}, line {}", name, position.line) : name;
 }
 
+std::vector<std::string_view> words_of(std::string_view list) {
+  constexpr std::string_view kBetween = " ,[]()'\"";
+  std::vector<std::string_view> words;
+  while (true) {
+    const std::size_t begin = list.find_first_not_of(kBetween);
+    if (begin == std::string_view::npos) {
+      return words;
+    }
+    list.remove_prefix(begin);
+    words.push_back(list.substr(0, list.find_first_of(kBetween)));
+    list.remove_prefix(words.back().size());
+  }
+}
+
 const FlagRow* find_row(std::span<const FlagRow> rows, std::string_view flag) {
   const auto find = [&](bool wild) {
     return std::find_if(rows.begin(), rows.end(), [&](const FlagRow& row) {

@@ -153,6 +153,9 @@ class Draft {
   std::vector<std::string> remarks_;
 };
 
+/// The words of "attn moe_router", "attn,moe_router", "(1, 2)" and "[attn, moe_router]".
+std::vector<std::string_view> words_of(std::string_view list);
+
 /// The row of a flag, or nullptr.
 const FlagRow* find_row(std::span<const FlagRow> rows, std::string_view flag);
 

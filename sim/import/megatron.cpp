@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "sim/import/import.hpp"
+#include "sim/import/launch_environment.hpp"
 #include "sim/import/megatron_arguments.hpp"
 #include "sim/import/megatron_core.hpp"
 #include "sim/import/shell.hpp"
@@ -98,8 +99,10 @@ std::vector<FlagRow> own_rows() {
        "until 2023, when attention was unfused without --use-flash-attn"},
       {"--train-iters|--train-samples", "training.tokens", Fact,
        "x sequences a step x their length"},
-      {"--nnodes|--num-nodes|--nproc-per-node|--num-gpus", "cluster.gpus", Fact,
-       "of torchrun: nodes x GPUs of a node"},
+      {"--nnodes|--num-nodes|--nproc-per-node|--num-gpus|#SBATCH --nodes|#SBATCH --gpus-per-node",
+       "cluster.gpus", Fact, "of torchrun, or of Slurm without it: nodes x GPUs of a node"},
+      {"NVTE_FLASH_ATTN|NVTE_FUSED_ATTN", "training.attention", Fact,
+       "of Transformer Engine's environment: unfused where both are 0"},
       {"--use-precision-aware-optimizer", "", Idle,
        "widths of the optimizer's parts have flags of their own"},
       {"--overlap-param-gather*|--align-*|--ddp-*", "", Idle,
@@ -132,7 +135,7 @@ std::vector<FlagRow> own_rows() {
        "--empty-unused-memory-level|--check-for-nan*|--no-check-for-nan*|--cuda-graph*|"
        "--te-rng-tracker|--use-cpu-initialization|"
        "--tp-comm-*|--high-priority-stream-groups|--delay-*|"
-       "--overlap-p2p-*|--use-sharp|--sharp-*|"
+       "--overlap-p2p-*|--sharp-*|"
        "--defer-embedding-wgrad-compute|--wgrad-deferral-limit|--nccl-*|--use-nccl-ub|"
        "--suggested-communication-unit-size|--fsdp-*|--init-model-with-meta-device|"
        "--no-persist-layer-norm|--mla-down-proj-fusion|--optimizer-cuda-graph|"
@@ -190,11 +193,22 @@ const std::vector<DefaultRow>& defaults() {
 
 std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
                                   std::vector<std::string>& notes) {
-  return megatron_arguments(read_shell(text, name), rows(), notes);
+  LaunchEnvironment environment = read_environment(text, name);
+  std::vector<GivenFlag> flags =
+      megatron_arguments(read_shell(text, name, environment.variables), rows(), notes);
+  const bool knows_any = std::any_of(flags.begin(), flags.end(), [](const GivenFlag& flag) {
+    const FlagRow* row = find_row(rows(), flag.name);
+    return row != nullptr && row->reading != Idle;
+  });
+  if (knows_any) {  // its command's own flags win: they stand behind
+    flags.insert(flags.begin(), std::make_move_iterator(environment.flags.begin()),
+                 std::make_move_iterator(environment.flags.end()));
+  }
+  return flags;
 }
 
-/// Megatron-LM before Megatron-core had attention in kernels of its own but for FlashAttention, which
-/// has a flag; in 2021 tensor ranks also sent a part each between stages.
+/// Before Megatron-core attention had kernels of its own but for FlashAttention, which has a flag;
+/// in 2021 tensor ranks also sent a part each between stages.
 void finish_age(Draft& draft) {
   const GivenFlag* old = draft.given(k2021);
   const GivenFlag* from = old != nullptr ? old : draft.given(kUntil2023);
@@ -296,13 +310,14 @@ void finish_run(Draft& draft) {
 
 void finish(Draft& draft) {
   draft.add_sequence_length();
-  const std::optional<long> nodes = draft.whole("--nnodes|--num-nodes");
-  const std::optional<long> of_node = draft.whole("--nproc-per-node|--num-gpus");
+  constexpr std::string_view kNodes = "--nnodes|--num-nodes|#SBATCH --nodes";
+  constexpr std::string_view kOfNode = "--nproc-per-node|--num-gpus|#SBATCH --gpus-per-node";
+  const std::optional<long> nodes = draft.whole(kNodes);
+  const std::optional<long> of_node = draft.whole(kOfNode);
   draft.add_cluster(nodes && of_node ? std::optional(*nodes * *of_node) : std::nullopt,
-                    nodes && of_node
-                        ? fmt::format("{} x {}", draft.given("--nnodes|--num-nodes")->name,
-                                      draft.given("--nproc-per-node|--num-gpus")->name)
-                        : "");
+                    nodes && of_node ? fmt::format("{} x {}", draft.given(kNodes)->name,
+                                                   draft.given(kOfNode)->name)
+                                     : "");
   if (draft.options().model.empty()) {
     finish_model(draft);
   }
@@ -323,6 +338,12 @@ void finish(Draft& draft) {
   finish_precision(draft);
   finish_recompute(draft);
   finish_run(draft);
+  const GivenFlag* flash = draft.given("NVTE_FLASH_ATTN");
+  const GivenFlag* fused = draft.given("NVTE_FUSED_ATTN");
+  if (flash != nullptr && fused != nullptr && flash->value == "0" && fused->value == "0" &&
+      draft.at("training.attention") != "unfused") {
+    draft.set("training.attention", "unfused", flash, "and NVTE_FUSED_ATTN are 0");
+  }
   finish_age(draft);
   take_core_settings(draft, draft.given(k2021) != nullptr ? kMegatron2020 : kMegatronCore);
 }

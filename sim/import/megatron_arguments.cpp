@@ -40,6 +40,7 @@ bool stands_alone(std::string_view flag, std::span<const FlagRow> rows) {
                                        "--ddp-average-in-collective",
                                        "--distribute-checkpointed-activations",
                                        "--moe-layer-recompute",
+                                       "--sequence-parallel",
                                        "--mock-data",
                                        "--moe-grouped-gemm",
                                        "--moe-permute-fusion",

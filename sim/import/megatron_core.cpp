@@ -90,7 +90,8 @@ void take_expert_groups(Draft& draft) {
   }
   const long ranks = std::max(1L, draft.count("parallelism.expert")) *
                      std::max(1L, draft.count("parallelism.expert_tensor"));
-  const std::optional<long> of_node = draft.whole("--nproc-per-node|--num-gpus|trainer.devices");
+  const std::optional<long> of_node =
+      draft.whole("--nproc-per-node|--num-gpus|#SBATCH --gpus-per-node|trainer.devices");
   if (!of_node || *of_node < 1) {
     draft.set("training.experts.most_nodes", std::to_string(*visited), &from,
               fmt::format("if each of the {} groups of experts has a node to itself", *groups));

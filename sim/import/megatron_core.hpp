@@ -58,7 +58,4 @@ void take_recomputed_parts(Draft& draft, const GivenFlag& kind, const GivenFlag*
 /// training.tokens of so many sequences, where batch and length are known.
 void take_tokens(Draft& draft, double sequences, const GivenFlag* from);
 
-/// The words of "attn moe_router", "attn,moe_router" and "[attn, moe_router]".
-std::vector<std::string_view> words_of(std::string_view list);
-
 }  // namespace danlu

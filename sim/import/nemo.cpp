@@ -2,6 +2,7 @@
 // Names and defaults are those of megatron_gpt_config.yaml (github.com/NVIDIA/NeMo, 2.4) and of the
 // launcher's conf/training (github.com/NVIDIA/NeMo-Framework-Launcher).
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iterator>
@@ -116,8 +117,10 @@ std::vector<FlagRow> own_rows() {
        "",
        {{"bf16", "bf16"},
         {"bf16-mixed", "bf16"},
+        {"bf16-true", "bf16"},
         {"16", "fp16"},
         {"16-mixed", "fp16"},
+        {"16-true", "fp16"},
         {"32", "fp32"},
         {"32-true", "fp32"}}},
       {"mixed_precision", "training.precision", Fact, kRecipesNote},
@@ -151,6 +154,12 @@ std::vector<FlagRow> own_rows() {
        "unfused without them"},
       {"model.megatron_amp_O2", "training.accumulation", Fact,
        "NeMo fuses sums of gradients with it alone"},
+      {"model.peft.peft_scheme|peft|peft._target_", "training.lora.rank", Fact,
+       "LoRA; other schemes are told"},
+      {"model.peft.lora_tuning.adapter_dim|peft.dim", "training.lora.rank", Fact, "32 without it"},
+      {"model.peft.lora_tuning.target_modules|peft.target_modules", "training.lora.targets", Fact,
+       "qkv, o, gate and up, down by NeMo's names; NeMo's default is qkv, Megatron-Bridge's all"},
+      {"model.peft.*|peft.*", "", Idle, "details of adapters"},
       {"trainer.max_steps|train.train_iters", "training.tokens", Fact,
        "x sequences a step x their length"},
       {"trainer.num_nodes|trainer.devices", "cluster.gpus", Fact, "nodes x GPUs of a node"},
@@ -190,7 +199,7 @@ std::vector<FlagRow> own_rows() {
        "", Idle, "experts are taken to be loaded evenly"},
       {"model.grad_*|model.bias_*|"
        "model.persist_layer_norm|model.sync_batch_comm|"
-       "model.batch_p2p_comm|model.onnx_safe|model.apex_*|model.sharp|"
+       "model.batch_p2p_comm|model.onnx_safe|model.apex_*|"
        "model.ub_tp_*|comm_overlap.*|model.defer_embedding_wgrad_compute|"
        "model.wgrad_deferral_limit|model.nccl_communicator_config_path|model.fsdp_*|"
        "model.headscale|model.openai_gelu|model.transformer_block_type|model.attention_type|"
@@ -245,8 +254,8 @@ void tell_halves(Draft& draft) {
   }
 }
 
-/// NeMo's layers are Transformer Engine's only where it is asked (megatron_gpt_model.py, get_specs);
-/// its own of before Megatron-core have FlashAttention under a flag.
+/// NeMo's layers are Transformer Engine's only where it is asked (get_specs of
+/// megatron_gpt_model.py); its own of before Megatron-core have FlashAttention under a flag.
 void finish_attention(Draft& draft) {
   constexpr std::string_view kEngine = "model.transformer_engine";
   constexpr std::string_view kFlash = "model.use_flash_attention";
@@ -308,6 +317,51 @@ void finish_overlap(Draft& draft) {
   draft.set(
       "parallelism.overlap.data", says == nullptr || draft.on(says->name) ? "true" : "false",
       says != nullptr ? says->place() : "Megatron-Bridge's default with a section comm_overlap");
+}
+
+/// LoRA by NeMo's names of the layers' products (megatron/bridge/peft/lora.py).
+void finish_lora(Draft& draft, bool bridge) {
+  const GivenFlag* scheme = draft.given("model.peft.peft_scheme|peft|peft._target_");
+  if (scheme == nullptr) {
+    return;
+  }
+  if (!scheme->value.ends_with("lora") && !scheme->value.ends_with(".LoRA")) {
+    draft.not_used(*scheme, "danlu has adapters of LoRA alone: all weights are trained here");
+    return;
+  }
+  const GivenFlag* rank = draft.given("model.peft.lora_tuning.adapter_dim|peft.dim");
+  draft.set("training.lora.rank", rank != nullptr ? rank->value : "32",
+            rank != nullptr ? rank : scheme, rank != nullptr ? "" : "32 is the default");
+  const GivenFlag* targets =
+      draft.given("model.peft.lora_tuning.target_modules|peft.target_modules");
+  const bool gated = draft.at("model.gated_mlp") != "false";
+  std::vector<std::string> parts;
+  const auto add = [&](std::initializer_list<const char*> more) {
+    parts.insert(parts.end(), more.begin(), more.end());
+  };
+  for (const std::string_view name :
+       words_of(targets != nullptr ? std::string_view(targets->value)
+                : bridge           ? "linear_qkv, linear_proj, linear_fc1, linear_fc2"
+                                   : "attention_qkv")) {
+    if (name == "attention" || name == "all") {
+      add({"qkv", "o"});
+    }
+    if (name == "mlp" || name == "all") {
+      gated ? add({"gate", "up", "down"}) : add({"up", "down"});
+    } else if (name == "linear_qkv" || name == "attention_qkv") {
+      add({"qkv"});
+    } else if (name == "linear_proj" || name == "attention_dense") {
+      add({"o"});
+    } else if (name == "linear_fc1" || name == "mlp_fc1") {
+      gated ? add({"gate", "up"}) : add({"up"});
+    } else if (name == "linear_fc2" || name == "mlp_fc2") {
+      add({"down"});
+    } else if (name != "attention") {
+      draft.not_used(*targets, fmt::format("danlu has no adapters of '{}'", shown(name)));
+    }
+  }
+  draft.set("training.lora.targets", fmt::format("[{}]", fmt::join(parts, ", ")),
+            targets != nullptr ? targets->place() : "the default of target_modules");
 }
 
 void finish_recompute(Draft& draft) {
@@ -375,6 +429,7 @@ void finish(Draft& draft) {
       draft.set("training.accumulation", "pass", "NeMo fuses sums with megatron_amp_O2 alone");
     }
   }
+  finish_lora(draft, section != nullptr);
   take_core_settings(draft, framework);
   if (!draft.has("training.global_batch")) {
     draft.fill_in("training.global_batch",
