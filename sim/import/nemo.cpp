@@ -166,7 +166,8 @@ std::vector<FlagRow> own_rows() {
       {"defaults|hydra.*|run.*|exp_manager.*|name|restore_from_path|trainer.*|logger.*|checkpoint.*"
        "|"
        "rng.*|dist.*|profiling.*|train.*|validation.*|tokenizer.*|inference.*|cluster.*|"
-       "model.nsys_profile.*|model.resume_from_checkpoint|model.gc_interval|model.seed|"
+       "model.nsys_profile.*|model.restore_from_path|model.gradient_as_bucket_view|"
+       "model.resume_from_checkpoint|model.gc_interval|model.seed|"
        "model.run_sanity*|model._target_|model.params_dtype|model.autocast_dtype|"
        "model.pipeline_dtype|model.perform_initialization",
        "", Idle, "files, logs and how the job runs"},
