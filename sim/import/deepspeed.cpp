@@ -65,6 +65,8 @@ const std::vector<FlagRow>& rows() {
        "Adam and AdamW, which are DeepSpeed's in one kernel; SGD; Muon; others are told"},
       {"optimizer.params.torch_adam", "training.optimizer.implementation", Fact,
        "PyTorch's Adam: foreach"},
+      {"activation_checkpointing.partition_activations|activation_checkpointing.cpu_checkpointing",
+       "", Told, "what a layer keeps lies whole on each GPU of its tensor ranks here"},
       {"compile.enabled|compile.deepcompile", "", Told,
        "layers are taken as they are without torch.compile: training.framework pytorch-compiled "
        "has it"},

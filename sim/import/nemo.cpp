@@ -154,6 +154,9 @@ std::vector<FlagRow> own_rows() {
        "unfused without them"},
       {"model.megatron_amp_O2", "training.accumulation", Fact,
        "NeMo fuses sums of gradients with it alone"},
+      {"model.num_micro_batches_with_partial_activation_checkpoints|"
+       "model.activations_checkpoint_layers_per_pipeline",
+       "", Told, "every microbatch and stage computes as many layers again here"},
       {"model.peft.peft_scheme|peft|peft._target_", "training.lora.rank", Fact,
        "LoRA; other schemes are told"},
       {"model.peft.lora_tuning.adapter_dim|peft.dim", "training.lora.rank", Fact, "32 without it"},
@@ -205,8 +208,7 @@ std::vector<FlagRow> own_rows() {
        "model.wgrad_deferral_limit|model.nccl_communicator_config_path|model.fsdp_*|"
        "model.headscale|model.openai_gelu|model.transformer_block_type|model.attention_type|"
        "model.hidden_act|model.mcore_customization_config.*|model.name|"
-       "model.num_micro_batches_with_partial_activation_checkpoints|"
-       "model.activations_checkpoint_layers_per_pipeline|model.cuda_graph_*|"
+       "model.cuda_graph_*|"
        "model.use_te_rng_tracker|model.dist_ckpt_*|model.max_seqlen*|model.target|"
        "model.inductor|model.inductor_*|model.channels_last|model.enable_vboost|model.mcore_t5|"
        "model.apex_transformer_log_level",

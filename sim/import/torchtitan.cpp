@@ -111,6 +111,7 @@ const std::vector<FlagRow>& rows() {
       {"optimizer.name", "training.optimizer.kind", Words, "", {{"Adam", ""}, {"AdamW", ""}}},
       {"optimizer.implementation|optimizer.fused", "training.optimizer.implementation", Fact,
        "fused; foreach and for-loop: foreach, as fused false of before 2025"},
+      {"fault_tolerance.enable", "", Told, "danlu has no groups of replicas of TorchFT"},
       {"optimizer.early_step_in_backward", "", Told,
        "danlu keeps gradients until the step, and updates weights there"},
       {"job.*|profiling.*|metrics.*|checkpoint.*|comm.*|validation.*|memory_estimation.*|debug.*|"
