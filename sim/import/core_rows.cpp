@@ -209,7 +209,7 @@ std::vector<FlagRow> training_rows() {
        "master weights are in fp32, or there are none",
        {{"fp32", ""}, {"torch.float32", ""}, {"auto", ""}}},
       {"--clip-grad|optimizer.clip_grad|trainer.gradient_clip_val", "training.gradient_passes",
-       Fact, "0: no norm and no clip"},
+       Minor, "0: no norm and no clip"},
       {"--no-check-for-nan-in-loss-and-grad|ddp.check_for_nan_in_grad", "training.gradient_passes",
        Fact, "check, with it or without"},
       {"--ddp-average-in-collective|ddp.average_in_collective", "training.gradient_passes", Fact,

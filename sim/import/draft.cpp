@@ -93,13 +93,16 @@ void Draft::read(const GivenFlag& flag, const FlagRow& row) {
   if (flag.value == "null" || flag.value == "None") {
     return;
   }
+  if (!flag.known && row.reading == Reading::Minor) {
+    return;
+  }
   if (!flag.known && row.reading != Reading::Told) {
     fill_in(split(row.key, '|').front(),
             fmt::format("{} is {}, which only the one who runs the script knows", flag.place(),
                         shown(flag.value)));
     return;
   }
-  if (row.reading == Reading::Fact) {
+  if (row.reading == Reading::Fact || row.reading == Reading::Minor) {
     return;
   }
   if (row.reading == Reading::Told) {

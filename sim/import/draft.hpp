@@ -36,6 +36,7 @@ enum class Reading {
   Words,   // one of `words`, each of which stands for a value of the key
   On,      // given or true: the key gets the first of `words`, "true" without any
   Fact,    // with others, by the code of its framework: `key` lists the keys
+  Minor,   // as Fact; where its value is not known, it counts as not given
   Told,    // given or true: danlu has no key for it, and `note` says what it has instead
   Idle     // nothing: `note` says why
 };

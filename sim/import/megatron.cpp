@@ -95,7 +95,7 @@ std::vector<FlagRow> own_rows() {
        "block: so many layers of a chunk; uniform: layers of which one input is kept"},
       {"--recompute-num-layers", "training.recompute_layers|training.recompute_unit", Fact},
       {"--use-flash-attn", "training.attention", On, "", {{"", "flash"}}},
-      {"--DDP-impl", "training.attention", Fact,
+      {"--DDP-impl", "training.attention", Minor,
        "until 2023, when attention was unfused without --use-flash-attn"},
       {"--train-iters|--train-samples", "training.tokens", Fact,
        "x sequences a step x their length"},
@@ -211,7 +211,7 @@ std::vector<GivenFlag> read_flags(const std::string& text, const std::string& na
 /// in 2021 tensor ranks also sent a part each between stages.
 void finish_age(Draft& draft) {
   const GivenFlag* old = draft.given(k2021);
-  const GivenFlag* from = old != nullptr ? old : draft.given(kUntil2023);
+  const GivenFlag* from = old != nullptr ? old : draft.mentioned(kUntil2023);
   if (from == nullptr) {
     return;
   }

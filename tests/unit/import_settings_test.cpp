@@ -252,6 +252,15 @@ TEST(Import, ScriptsAreAsOldAsTheirFlags) {
             AttentionKind::Flash);
 }
 
+// What decides little leaves no gap where only the one who runs the script knows it.
+TEST(Import, MinorSettingsLeaveNoGap) {
+  const Workload w = from("megatron",
+                          "pretrain_gpt.py --global-batch-size 8 --clip-grad $CLIP "
+                          "--DDP-impl $DDP");
+  EXPECT_EQ(w.training.gradient_passes.size(), 6U);
+  EXPECT_EQ(w.training.attention, AttentionKind::Unfused);
+}
+
 TEST(Import, WhatHasNoKeyIsTold) {
   const Imported fp8 = imported("megatron",
                                 "pretrain_gpt.py --global-batch-size 8 --fp8-format hybrid "
