@@ -37,6 +37,26 @@ constexpr auto kRecipes = std::to_array<Recipe>({
     {"fp16_with_fp8_subchannel_scaling_mixed", "fp8", "blockwise", false},
     {"bf16_with_nvfp4_mixed", "fp4", ""},
 });
+
+/// What the model says, over which mixed precision lies.
+void take_model_precision(Draft& draft) {
+  const GivenFlag* recipe = draft.given("model.fp8_recipe");
+  if (draft.on("model.fp8")) {
+    const bool mx = recipe != nullptr && recipe->value == "mxfp8";
+    draft.forget("training.precision");
+    draft.set("training.precision", mx ? "mxfp8" : "fp8", draft.given("model.fp8"));
+    if (!mx && recipe != nullptr) {
+      draft.set("training.fp8_recipe", recipe->value, recipe);
+    }
+  } else if (!draft.has("training.precision")) {
+    for (const char* name : {"bf16", "fp16"}) {
+      if (const std::string flag = fmt::format("model.{}", name); draft.on(flag)) {
+        draft.set("training.precision", name, draft.given(flag));
+      }
+    }
+  }
+}
+
 /// Of a file that writes Megatron-Bridge's mixed precision out.
 void take_written_precision(Draft& draft) {
   const auto names = [&](std::string_view key) {
@@ -121,10 +141,7 @@ void finish_gradients(Draft& draft, const GivenFlag* recipe) {
 }  // namespace bridge
 
 void finish_bridge_precision(Draft& draft) {
-  if (draft.on("model.fp8")) {
-    draft.forget("training.precision");
-    draft.set("training.precision", "fp8", draft.given("model.fp8"));
-  }
+  bridge::take_model_precision(draft);
   const GivenFlag* recipe = draft.given("mixed_precision");
   if (recipe != nullptr) {
     bridge::take_recipe(draft, *recipe);

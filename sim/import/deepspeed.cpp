@@ -21,8 +21,10 @@ const std::vector<FlagRow>& rows() {
       {"train_micro_batch_size_per_gpu", "training.micro_batch", Fact},
       {"gradient_accumulation_steps", "training.global_batch", Fact},
       {"zero_optimization.stage", "parallelism.zero", Count},
-      {"zero_optimization.overlap_comm", "parallelism.overlap.data", Fact,
-       "true by default with stage 3; danlu hides what ZeRO-2 sends in any case"},
+      {"zero_optimization.overlap_comm", "parallelism.overlap.data|parallelism.sharding.prefetch",
+       Fact,
+       "true by default with stage 3, where compute waits for each gather without it; danlu hides "
+       "what ZeRO-2 sends in any case"},
       {"zero_optimization.mics_shard_size", "parallelism.sharding.ranks", Fact, "MiCS"},
       {"zero_optimization.zero_quantized_weights", "parallelism.sharding.gather_width", Fact,
        "8bit, with stage 3"},
@@ -38,6 +40,15 @@ const std::vector<FlagRow>& rows() {
       {"zero_optimization", "parallelism.zero", Fact, "true: stage 1 of old files"},
       {"bf16.enabled|bfloat16.enabled", "training.precision", Fact, "fp32 without it and fp16"},
       {"fp16.enabled|amp.enabled", "training.precision", Fact},
+      {"bf16.bf16_master_weights_and_grads|bfloat16.bf16_master_weights_and_grads|"
+       "fp16.fp16_master_weights_and_grads",
+       "training.optimizer.master|training.gradients", Fact,
+       "no fp32 master weights, gradients in 16 bits; DeepSpeed's 16-bit copy of each shard is "
+       "told"},
+      {"bf16.bf16_optimizer_states|bfloat16.bf16_optimizer_states",
+       "training.optimizer.state_width", Fact, "16bit, with bf16_master_weights_and_grads"},
+      {"bf16.immediate_grad_update|bfloat16.immediate_grad_update", "training.gradient_copy", Fact,
+       "without it, of bf16 whose gradients are summed in fp32"},
       {"data_types.grad_accum_dtype",
        "training.gradients",
        Words,
@@ -50,7 +61,15 @@ const std::vector<FlagRow>& rows() {
        "true: DeepSpeed chooses the batch, which is told"},
       {"tensor_parallel.autotp_size|tensor_parallel.tp_size", "parallelism.tensor", Count},
       {"sequence_parallel_size", "parallelism.ulysses", Count},
-      {"optimizer.type", "training.optimizer.kind", Fact, "Adam and AdamW; others are told"},
+      {"optimizer.type", "training.optimizer.kind|training.optimizer.implementation", Fact,
+       "Adam and AdamW, which are DeepSpeed's in one kernel; SGD; Muon; others are told"},
+      {"optimizer.params.torch_adam", "training.optimizer.implementation", Fact,
+       "PyTorch's Adam: foreach"},
+      {"activation_checkpointing.partition_activations|activation_checkpointing.cpu_checkpointing",
+       "", Told, "what a layer keeps lies whole on each GPU of its tensor ranks here"},
+      {"compile.enabled|compile.deepcompile", "", Told,
+       "layers are taken as they are without torch.compile: training.framework pytorch-compiled "
+       "has it"},
       {"optimizer.params.*|scheduler.*|gradient_clipping|fp16.*|bf16.*|amp.*|prescale_gradients|"
        "gradient_predivide_factor|zero_allow_untested_optimizer|zero_force_ds_cpu_optimizer|"
        "optimizer.legacy_fusion|seed",
@@ -173,6 +192,9 @@ void finish_zero(Draft& draft) {
     draft.set("parallelism.overlap.data",
               draft.on("zero_optimization.overlap_comm") ? "true" : "false", overlap);
   }
+  if (zero == 3 && !is_auto(overlap) && !draft.on("zero_optimization.overlap_comm")) {
+    draft.set("parallelism.sharding.prefetch", "0", overlap, "compute waits for gathers");
+  }
   if (const std::optional<long> ranks = number_of(draft, "zero_optimization.mics_shard_size");
       ranks && *ranks > 0 && zero > 0) {
     draft.set("parallelism.sharding.ranks", std::to_string(*ranks),
@@ -213,6 +235,49 @@ void finish_zero(Draft& draft) {
   }
 }
 
+/// Sums in fp32 of gradients in bf16 are BF16_Optimizer's, with ZeRO-1 and without ZeRO, which
+/// keeps the 16 bits until a microbatch's backward pass is over
+/// (DeepSpeedEngine._do_optimizer_sanity_check, BF16_Optimizer.backward).
+void finish_copies(Draft& draft, bool bf16) {
+  constexpr std::string_view kAtOnce = "bf16.immediate_grad_update|bfloat16.immediate_grad_update";
+  if (bf16 && draft.at("training.gradients") == "fp32" && draft.count("parallelism.zero") <= 1 &&
+      !draft.on(kAtOnce)) {
+    draft.set("training.gradient_copy", "true", "of DeepSpeed's BF16_Optimizer");
+  }
+}
+
+/// Masters, gradients and moments in 16 bits, which DeepSpeed has with ZeRO alone
+/// (DeepSpeedConfig._do_error_check).
+void finish_masters(Draft& draft) {
+  constexpr std::string_view kMasters =
+      "bf16.bf16_master_weights_and_grads|bfloat16.bf16_master_weights_and_grads|"
+      "fp16.fp16_master_weights_and_grads";
+  constexpr std::string_view kStates = "bf16.bf16_optimizer_states|bfloat16.bf16_optimizer_states";
+  const bool masters = draft.on(kMasters);
+  for (const std::string_view names : {kMasters, kStates}) {
+    if (draft.on(names) && (draft.count("parallelism.zero") == 0 || !masters)) {
+      const GivenFlag& from = *draft.given(names);
+      throw InputError(from.problem(fmt::format("'{}' needs {}", from.name,
+                                                masters ? "zero_optimization.stage 1, 2 or 3"
+                                                        : "bf16_master_weights_and_grads"),
+                                    "DeepSpeed refuses such a file"));
+    }
+  }
+  if (!masters) {
+    return;
+  }
+  const GivenFlag& from = *draft.given(kMasters);
+  draft.set("training.optimizer.master", "false", &from);
+  draft.set("training.gradients", "16bit", &from);
+  if (draft.on(kStates)) {
+    draft.set("training.optimizer.state_width", "16bit", draft.given(kStates));
+  }
+  draft.remark(
+      fmt::format("{}: DeepSpeed keeps a 16-bit copy of each rank's shard of weights, "
+                  "danlu none: 2 bytes of each of its parameters are missing",
+                  from.place()));
+}
+
 void finish_precision(Draft& draft) {
   const GivenFlag* bf16 = draft.given("bf16.enabled|bfloat16.enabled");
   const GivenFlag* fp16 = draft.given("fp16.enabled|amp.enabled");
@@ -231,6 +296,7 @@ void finish_precision(Draft& draft) {
                 whole ? "DeepSpeed's default: of bf16 without ZeRO in fp32"
                       : "DeepSpeed's default: gradients in the precision of the model");
     }
+    finish_copies(draft, enabled(bf16));
     if (whole && draft.at("training.gradients") == "fp32") {
       draft.remark(
           "bf16 without ZeRO: DeepSpeed's BF16_Optimizer shares the optimizer's state out over the "
@@ -239,6 +305,7 @@ void finish_precision(Draft& draft) {
   } else if ((bf16 != nullptr && is_auto(bf16)) || (fp16 != nullptr && is_auto(fp16))) {
     draft.fill_in("training.precision", "the file says auto: the training code decides");
   }
+  finish_masters(draft);
   const GivenFlag* width = draft.given("communication_data_type");
   if (width != nullptr && draft.count("parallelism.zero") >= 2) {
     draft.set("parallelism.sharding.reduce_width", width->value == "fp32" ? "fp32" : "16bit",
@@ -281,6 +348,11 @@ void finish(Draft& draft) {
     draft.not_used(*optimizer, "Adam is taken for the optimizer");
   } else if (!kind->second.empty()) {
     draft.set("training.optimizer.kind", std::string(kind->second), optimizer);
+  } else if (optimizer->value != "auto") {
+    const GivenFlag* torch = draft.given("optimizer.params.torch_adam");
+    const bool apart = torch != nullptr && draft.on(torch->name);
+    draft.set("training.optimizer.implementation", apart ? "foreach" : "fused",
+              apart ? torch : optimizer, apart ? "" : "DeepSpeed's FusedAdam");
   }
 }
 

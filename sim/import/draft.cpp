@@ -43,6 +43,20 @@ std::string GivenFlag::place() const {
   return position.line > 0 ? fmt::format("{}, line {}", name, position.line) : name;
 }
 
+std::vector<std::string_view> words_of(std::string_view list) {
+  constexpr std::string_view kBetween = " ,[]()'\"";
+  std::vector<std::string_view> words;
+  while (true) {
+    const std::size_t begin = list.find_first_not_of(kBetween);
+    if (begin == std::string_view::npos) {
+      return words;
+    }
+    list.remove_prefix(begin);
+    words.push_back(list.substr(0, list.find_first_of(kBetween)));
+    list.remove_prefix(words.back().size());
+  }
+}
+
 const FlagRow* find_row(std::span<const FlagRow> rows, std::string_view flag) {
   const auto find = [&](bool wild) {
     return std::find_if(rows.begin(), rows.end(), [&](const FlagRow& row) {
@@ -79,13 +93,22 @@ void Draft::read(const GivenFlag& flag, const FlagRow& row) {
   if (flag.value == "null" || flag.value == "None") {
     return;
   }
-  if (!flag.known) {
+  if (!flag.known && row.reading == Reading::Minor) {
+    return;
+  }
+  if (!flag.known && row.reading != Reading::Told) {
     fill_in(split(row.key, '|').front(),
             fmt::format("{} is {}, which only the one who runs the script knows", flag.place(),
                         shown(flag.value)));
     return;
   }
-  if (row.reading == Reading::Fact) {
+  if (row.reading == Reading::Fact || row.reading == Reading::Minor) {
+    return;
+  }
+  if (row.reading == Reading::Told) {
+    if (!is_false(flag.value)) {
+      not_used(flag, std::string(row.note));
+    }
     return;
   }
   switch (row.reading) {

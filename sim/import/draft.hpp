@@ -36,11 +36,13 @@ enum class Reading {
   Words,   // one of `words`, each of which stands for a value of the key
   On,      // given or true: the key gets the first of `words`, "true" without any
   Fact,    // with others, by the code of its framework: `key` lists the keys
+  Minor,   // as Fact; where its value is not known, it counts as not given
+  Told,    // given or true: danlu has no key for it, and `note` says what it has instead
   Idle     // nothing: `note` says why
 };
 
 struct FlagRow {
-  std::string_view flag;  // "a|b" under either name; Idle ones may end with '*'
+  std::string flag;  // "a|b" under either name; Idle ones may end with '*'
   std::string_view key;
   Reading reading;
   std::string_view note{};
@@ -151,6 +153,9 @@ class Draft {
   bool knows_any_ = false;
   std::vector<std::string> remarks_;
 };
+
+/// The words of "attn moe_router", "attn,moe_router", "(1, 2)" and "[attn, moe_router]".
+std::vector<std::string_view> words_of(std::string_view list);
 
 /// The row of a flag, or nullptr.
 const FlagRow* find_row(std::span<const FlagRow> rows, std::string_view flag);

@@ -27,28 +27,35 @@ void split_layers(Draft& draft, const GivenFlag& from, long encoder_stages, long
 
 }  // namespace
 
-void join_halves(Draft& draft, const HalfFlags& flags) {
-  const GivenFlag* given = draft.given(flags.decoder_layers);
-  const std::optional<long> decoder = draft.whole(flags.decoder_layers);
+void join_halves(Draft& draft) {
+  constexpr std::string_view kDecoder = "--decoder-num-layers|model.decoder.num_layers";
+  constexpr std::string_view kEncoder =
+      "--encoder-num-layers|--num-layers|model.encoder.num_layers";
+  constexpr std::string_view kLength = "--decoder-seq-length|model.data.seq_length_dec";
+  constexpr std::string_view kSplit =  // the decoder's first stage, of parallelism.pipeline
+      "--pipeline-model-parallel-split-rank|model.pipeline_model_parallel_split_rank";
+  constexpr std::string_view kMore =  // of the encoder, beside those of parallelism.pipeline
+      "--encoder-pipeline-model-parallel-size";
+  const GivenFlag* given = draft.given(kDecoder);
+  const std::optional<long> decoder = draft.whole(kDecoder);
   const long encoder = draft.count("model.layers");
   if (!decoder || encoder < 1) {
     return;
   }
   draft.forget("model.layers");
   draft.set("model.kind", "encoder-decoder", given);
-  draft.set("model.encoder_layers", std::to_string(encoder), draft.given(flags.encoder_layers));
+  draft.set("model.encoder_layers", std::to_string(encoder), draft.given(kEncoder));
   draft.set("model.layers", std::to_string(encoder + *decoder), given, "with the encoder's");
-  if (const std::optional<long> length = draft.whole(flags.decoder_length)) {
-    draft.set("training.decoder_length", std::to_string(*length),
-              draft.given(flags.decoder_length));
+  if (const std::optional<long> length = draft.whole(kLength)) {
+    draft.set("training.decoder_length", std::to_string(*length), draft.given(kLength));
   }
-  const std::optional<long> split = draft.whole(flags.split);
-  const std::optional<long> more = draft.whole(flags.more_stages);
+  const std::optional<long> split = draft.whole(kSplit);
+  const std::optional<long> more = draft.whole(kMore);
   const long stages = std::max(1L, draft.count("parallelism.pipeline"));
   if (split && stages > 1) {
-    split_layers(draft, *draft.given(flags.split), *split, encoder, *decoder);
+    split_layers(draft, *draft.given(kSplit), *split, encoder, *decoder);
   } else if (more && *more > 0) {
-    const GivenFlag* from = draft.given(flags.more_stages);
+    const GivenFlag* from = draft.given(kMore);
     draft.forget("parallelism.pipeline");
     draft.set("parallelism.pipeline", std::to_string(*more + stages), from, "and the decoder's");
     split_layers(draft, *from, *more, encoder, *decoder);

@@ -110,7 +110,7 @@ std::string import_page(const Importer& framework) {
       "## What has an effect\n\n| Flag | Key | Value | |\n| --- | --- | --- | --- |\n",
       framework.title, framework.name, framework.file, framework.introduction);
   for (const FlagRow& row : framework.rows) {
-    if (row.reading != Reading::Idle) {
+    if (row.reading != Reading::Idle && row.reading != Reading::Told) {
       page += fmt::format("| {} | {} | {} | {} |\n", names_text(row.flag), keys_text(row.key),
                           how_read(row), row.note);
     }
@@ -119,12 +119,16 @@ std::string import_page(const Importer& framework) {
   for (const DefaultRow& row : framework.defaults) {
     page += fmt::format("| {} | `{}` | {} |\n", keys_text(row.key), row.value, row.note);
   }
-  page += "\n## What has no effect here\n\n| Flags | Why |\n| --- | --- |\n";
-  for (const FlagRow& row : framework.rows) {
-    if (row.reading == Reading::Idle) {
-      page += fmt::format("| {} | {} |\n", names_text(row.flag), row.note);
+  const auto list = [&](Reading reading, std::string_view heading) {
+    page += fmt::format("\n## {}\n\n| Flags | Why |\n| --- | --- |\n", heading);
+    for (const FlagRow& row : framework.rows) {
+      if (row.reading == reading) {
+        page += fmt::format("| {} | {} |\n", names_text(row.flag), row.note);
+      }
     }
-  }
+  };
+  list(Reading::Told, "What danlu has no key for and tells");
+  list(Reading::Idle, "What has no effect here");
   return page;
 }
 

@@ -23,16 +23,32 @@ bool takes_list(std::string_view flag) {
 
 /// Whether argparse gives the flag no value (store_true), so that a word behind it is not its own.
 bool stands_alone(std::string_view flag, std::span<const FlagRow> rows) {
-  constexpr auto kFlags = std::to_array<std::string_view>(
-      {"--bf16", "--fp16", "--group-query-attention", "--add-qkv-bias", "--multi-latent-attention",
-       "--recompute-activations", "--checkpoint-activations", "--external-cuda-graph",
-       "--cross-entropy-loss-fusion", "--first-last-layers-bf16", "--calculate-per-token-loss",
-       "--account-for-embedding-in-pipeline-split", "--account-for-loss-in-pipeline-split",
-       "--mock-data", "--moe-grouped-gemm", "--moe-permute-fusion", "--manual-gc"});
+  constexpr auto kFlags =
+      std::to_array<std::string_view>({"--bf16",
+                                       "--fp16",
+                                       "--group-query-attention",
+                                       "--add-qkv-bias",
+                                       "--multi-latent-attention",
+                                       "--recompute-activations",
+                                       "--checkpoint-activations",
+                                       "--external-cuda-graph",
+                                       "--cross-entropy-loss-fusion",
+                                       "--first-last-layers-bf16",
+                                       "--calculate-per-token-loss",
+                                       "--account-for-embedding-in-pipeline-split",
+                                       "--account-for-loss-in-pipeline-split",
+                                       "--ddp-average-in-collective",
+                                       "--distribute-checkpointed-activations",
+                                       "--moe-layer-recompute",
+                                       "--sequence-parallel",
+                                       "--mock-data",
+                                       "--moe-grouped-gemm",
+                                       "--moe-permute-fusion",
+                                       "--manual-gc"});
   constexpr auto kBegins = std::to_array<std::string_view>(
       {"--no-", "--use-", "--disable-", "--enable-", "--overlap-", "--reset-"});
   const FlagRow* row = find_row(rows, flag);
-  return (row != nullptr && row->reading == Reading::On) ||
+  return (row != nullptr && (row->reading == Reading::On || row->reading == Reading::Told)) ||
          std::find(kFlags.begin(), kFlags.end(), flag) != kFlags.end() ||
          std::any_of(kBegins.begin(), kBegins.end(),
                      [&](std::string_view begin) { return flag.starts_with(begin); });

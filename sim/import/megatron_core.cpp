@@ -24,18 +24,21 @@ bool holds(const std::vector<std::string_view>& words, std::string_view word) {
 
 // ---- CUDA graphs: `none` has none, `full_iteration` one for all passes, the other two some for
 // each layer, of the parts that are listed.
-void take_graphs(Draft& draft, const CoreNames& names) {
+void take_graphs(Draft& draft) {
   constexpr std::string_view kKey = "host.graphs";
-  const GivenFlag* parts = draft.given(names.graph_parts);
+  constexpr std::string_view kLocal = "--enable-cuda-graph|model.enable_cuda_graph";
+  constexpr std::string_view kEngine = "--external-cuda-graph|model.external_cuda_graph";
+  const GivenFlag* parts = draft.given(
+      "--cuda-graph-scope|--cuda-graph-modules|model.cuda_graph_scope|model.cuda_graph_modules");
   const std::vector<std::string_view> words =
       words_of(parts != nullptr ? std::string_view(parts->value) : "");
   if (holds(words, "full_iteration")) {  // of older versions, whatever the kind is
     draft.set(kKey, "full", parts);
     return;
   }
-  const GivenFlag* kind = draft.given(names.graph_kind);
+  const GivenFlag* kind = draft.given("--cuda-graph-impl|model.cuda_graph_impl");
   if (kind == nullptr) {
-    for (const std::string_view old : {names.local_graphs, names.engine_graphs}) {
+    for (const std::string_view old : {kLocal, kEngine}) {
       kind = kind == nullptr && draft.on(old) ? draft.given(old) : kind;
     }
   }
@@ -49,8 +52,7 @@ void take_graphs(Draft& draft, const CoreNames& names) {
     draft.set(kKey, "full", kind);
     return;
   }
-  const bool by_engine =
-      kind->value == "transformer_engine" || kind == draft.given(names.engine_graphs);
+  const bool by_engine = kind->value == "transformer_engine" || kind == draft.given(kEngine);
   const bool attention = holds(words, "attn");
   const bool routers = holds(words, "moe_router");
   const bool mlp = holds(words, "mlp") && draft.count("model.experts.count") == 0;
@@ -72,13 +74,15 @@ void take_graphs(Draft& draft, const CoreNames& names) {
 
 // ---- Groups of experts, of which a token visits some: node-limited routing, where the ranks that
 // share experts lie on n nodes and each group is of one node or more.
-void take_expert_groups(Draft& draft, const CoreNames& names) {
-  const std::optional<long> groups = draft.whole(names.expert_groups);
-  const std::optional<long> visited = draft.whole(names.groups_per_token);
+void take_expert_groups(Draft& draft) {
+  constexpr std::string_view kVisited = "--moe-router-group-topk|model.moe_router_group_topk";
+  const std::optional<long> groups =
+      draft.whole("--moe-router-num-groups|model.moe_router_num_groups");
+  const std::optional<long> visited = draft.whole(kVisited);
   if (!groups || !visited || *groups < 1 || *visited < 1) {
     return;
   }
-  const GivenFlag& from = *draft.given(names.groups_per_token);
+  const GivenFlag& from = *draft.given(kVisited);
   if (draft.at("parallelism.expert_exchange") != "deepep") {
     draft.not_used(from,
                    "which nodes a token visits matters to danlu with expert_exchange deepep alone");
@@ -86,7 +90,8 @@ void take_expert_groups(Draft& draft, const CoreNames& names) {
   }
   const long ranks = std::max(1L, draft.count("parallelism.expert")) *
                      std::max(1L, draft.count("parallelism.expert_tensor"));
-  const std::optional<long> of_node = draft.whole(names.gpus_of_node);
+  const std::optional<long> of_node =
+      draft.whole("--nproc-per-node|--num-gpus|#SBATCH --gpus-per-node|trainer.devices");
   if (!of_node || *of_node < 1) {
     draft.set("training.experts.most_nodes", std::to_string(*visited), &from,
               fmt::format("if each of the {} groups of experts has a node to itself", *groups));
@@ -110,120 +115,212 @@ void take_expert_groups(Draft& draft, const CoreNames& names) {
   }
 }
 
-void take_wide_ends(Draft& draft, const CoreNames& names) {
-  if (!draft.on(names.wide_ends)) {
+void take_wide_ends(Draft& draft) {
+  constexpr std::string_view kEnds = "--first-last-layers-bf16|model.first_last_layers_bf16";
+  if (!draft.on(kEnds)) {
     return;
   }
-  const GivenFlag& from = *draft.given(names.wide_ends);
+  const GivenFlag& from = *draft.given(kEnds);
   const std::string precision(draft.at("training.precision"));
   if (precision != "fp8" && precision != "mxfp8" && precision != "fp4") {
     draft.no_effect(from, "no layer is below 16 bits");
     return;
   }
-  for (const auto& [key, flag] : {std::pair("training.wide_first_layers", names.wide_first),
-                                  std::pair("training.wide_last_layers", names.wide_last)}) {
+  for (const auto& [key, flag] :
+       {std::pair("training.wide_first_layers",
+                  "--num-layers-at-start-in-bf16|model.num_layers_at_start_in_bf16"),
+        std::pair("training.wide_last_layers",
+                  "--num-layers-at-end-in-bf16|model.num_layers_at_end_in_bf16")}) {
     const GivenFlag* count = draft.given(flag);
     draft.set(key, std::to_string(draft.whole(flag).value_or(1)), count != nullptr ? count : &from,
               count != nullptr ? "" : "Megatron's default of 1 layer");
   }
 }
 
-// ---- Fusions: the loss, and what runs in passes of its own beside what the framework leaves so.
-void take_fusions(Draft& draft, const CoreNames& names, std::string_view framework) {
-  std::vector<std::string_view> unfused;
-  const Framework* profile = find_framework(framework);
+std::string_view of_profile(std::string_view profile, std::string_view key) {
+  const Framework* const found = find_framework(profile);
   for (const FrameworkValue& value :
-       profile != nullptr ? std::span(profile->values) : std::span<const FrameworkValue>()) {
-    unfused = value.key == "training.unfused" ? words_of(value.value) : unfused;
+       found != nullptr ? std::span(found->values) : std::span<const FrameworkValue>()) {
+    if (value.key == key) {
+      return value.value;
+    }
   }
-  const GivenFlag* first = nullptr;
-  const auto split_off = [&](const GivenFlag* flag, std::string_view part) {
-    if (!holds(unfused, part)) {
+  return "";
+}
+
+// ---- Fusions: the loss, and what runs in passes of its own beside what the framework leaves so.
+void take_fusions(Draft& draft, const CoreFramework& framework) {
+  std::vector<std::string_view> unfused =
+      words_of(of_profile(framework.profile, "training.unfused"));
+  std::vector<std::string> reasons;
+  /// Whether a setting splits something off, and what says so.
+  const auto off = [&](std::string_view names, bool by_default) -> std::optional<std::string> {
+    const std::optional<bool> says = switched(draft, names);
+    if (says.value_or(by_default)) {
+      return std::nullopt;
+    }
+    return says ? draft.given(names)->place()
+                : fmt::format("{}'s default: no {}", framework.name,
+                              split(split(names, '|').back(), '.').back());
+  };
+  const auto split_off = [&](const std::optional<std::string>& why, std::string_view part) {
+    if (why && !holds(unfused, part)) {
       unfused.push_back(part);
-      first = first == nullptr ? flag : first;
+      reasons.push_back(*why);
     }
   };
-  const auto apart = [&](std::string_view flag) {
-    return draft.given(flag) != nullptr && draft.on(flag) == names.negated;
-  };
-  if (const GivenFlag* fused = draft.given(names.fused_loss)) {
-    const GivenFlag* kernel = draft.given(names.loss_kernel);
+  constexpr std::string_view kLoss = "--cross-entropy-loss-fusion|model.cross_entropy_loss_fusion";
+  if (draft.on(kLoss)) {
+    const GivenFlag* kernel =
+        draft.given("--cross-entropy-fusion-impl|model.cross_entropy_fusion_impl");
     const bool engine = kernel != nullptr && kernel->value == "te";
-    if (draft.on(names.fused_loss)) {
-      draft.set("training.loss", engine ? "fused" : "fused-fp32", engine ? kernel : fused,
-                engine || kernel != nullptr ? "" : "native is Megatron-core's default");
-    } else {
-      draft.set("training.loss", "in-place", fused);
-      split_off(fused, "loss");
+    draft.set("training.loss", engine ? "fused" : "fused-fp32",
+              engine ? kernel : draft.given(kLoss),
+              engine || kernel != nullptr ? "" : "native is Megatron-core's default");
+  } else if (const std::optional<std::string> why = off(kLoss, framework.fuses_loss)) {
+    draft.set("training.loss", "in-place", *why);
+    split_off(why, "loss");
+  }
+  if (draft.count("model.positions") == 0 && !draft.has("model.relative_positions")) {
+    split_off(off("--no-rope-fusion|model.apply_rope_fusion", framework.fuses_positions),
+              "positions");
+  }
+  split_off(off("--no-bias-gelu-fusion|--no-bias-swiglu-fusion|model.bias_gelu_fusion|"
+                "model.bias_activation_fusion",
+                true),
+            "activation");
+  split_off(off("--no-bias-dropout-fusion|model.bias_dropout_add_fusion|"
+                "model.bias_dropout_fusion",
+                true),
+            "residual");
+  if (draft.at("training.attention") == "unfused") {
+    split_off(off("--no-masked-softmax-fusion|model.masked_softmax_fusion", true), "softmax");
+  }
+  if (!reasons.empty()) {
+    draft.set("training.unfused", fmt::format("[{}]", fmt::join(unfused, ", ")),
+              fmt::format("{}: beside what {} leaves apart", fmt::join(reasons, "; "),
+                          framework.profile));
+  }
+  if (const std::optional<std::string> why =
+          off("--no-gradient-accumulation-fusion|model.gradient_accumulation_fusion",
+              framework.fuses_sums)) {
+    draft.set("training.accumulation", "pass", *why);
+    if (!of_profile(framework.profile, "training.placeholders").empty()) {
+      draft.set("training.placeholders", "false", "without gradient accumulation fusion");
     }
   }
-  const bool rotary = draft.count("model.positions") == 0 && !draft.has("model.relative_positions");
-  for (const auto& [flag, part, matters] :
-       {std::tuple(names.fused_positions, "positions", rotary),
-        std::tuple(names.fused_activation, "activation", true),
-        std::tuple(names.fused_softmax, "softmax", draft.at("training.attention") == "unfused")}) {
-    if (matters && apart(flag)) {
-      split_off(draft.given(flag), part);
+}
+
+// ---- Attention: a kernel by its version; Megatron-core's own layers have none that is fused.
+void take_attention(Draft& draft) {
+  constexpr std::string_view kKey = "training.attention";
+  constexpr std::string_view kVersion = "--flash-attention-version|model.flash_attention_version";
+  const GivenFlag* backend = draft.given("--attention-backend|model.attention_backend");
+  const std::optional<long> version = draft.whole(kVersion);
+  if (version && backend != nullptr && backend->value == "flash" &&
+      (*version == 2 || *version == 3)) {
+    draft.set(kKey, fmt::format("flash{}", *version), draft.given(kVersion));
+  }
+  const GivenFlag* layers = draft.given("--transformer-impl|model.transformer_impl");
+  if (layers != nullptr && layers->value == "local" && !draft.has(kKey)) {
+    draft.set(kKey, "unfused", layers, "Megatron-core's own layers");
+  }
+}
+
+// ---- Passes over gradients: those of the framework, but for what flags switch off or on.
+void take_gradient_passes(Draft& draft, const CoreFramework& framework) {
+  const std::vector<std::string_view> usual =
+      words_of(of_profile(framework.profile, "training.gradient_passes"));
+  constexpr std::string_view kClip = "--clip-grad|optimizer.clip_grad|trainer.gradient_clip_val";
+  constexpr std::string_view kCheck =
+      "--no-check-for-nan-in-loss-and-grad|ddp.check_for_nan_in_grad";
+  constexpr std::string_view kAverage = "--ddp-average-in-collective|ddp.average_in_collective";
+  std::vector<std::string> reasons;
+  std::vector<std::string_view> passes;
+  for (const std::string_view pass : {"zero", "check", "average", "unscale", "norm", "clip"}) {
+    bool has = holds(usual, pass);
+    const auto say = [&](std::string_view flag, std::optional<bool> wanted) {
+      if (wanted && *wanted != has) {
+        has = *wanted;
+        reasons.push_back(draft.given(flag)->place());
+      }
+    };
+    if (pass == "check") {
+      say(kCheck, switched(draft, kCheck));
+    } else if (pass == "average") {
+      const std::optional<bool> within = switched(draft, kAverage);
+      say(kAverage, within ? std::optional(!*within) : std::nullopt);
+    } else if (pass == "norm" || pass == "clip") {
+      const std::optional<double> limit = draft.number(kClip);
+      say(kClip, limit && *limit == 0 ? std::optional(false) : std::nullopt);
+    }
+    if (has) {
+      passes.push_back(pass);
     }
   }
-  if (first != nullptr) {
-    draft.set("training.unfused", fmt::format("[{}]", fmt::join(unfused, ", ")), first,
-              profile != nullptr ? fmt::format("beside what {} leaves apart", framework) : "");
+  if (!reasons.empty()) {
+    reasons.erase(std::unique(reasons.begin(), reasons.end()), reasons.end());
+    draft.set("training.gradient_passes", fmt::format("[{}]", fmt::join(passes, ", ")),
+              fmt::format("{}: of those of {}", fmt::join(reasons, "; "), framework.profile));
   }
-  if (apart(names.fused_sums)) {
-    draft.set("training.accumulation", "pass", draft.given(names.fused_sums));
+}
+
+void take_dropout(Draft& draft, const CoreFramework& framework) {
+  bool drops = false;
+  std::vector<std::string> from;
+  for (const std::string_view names :
+       {"--attention-dropout|model.attention_dropout|model.encoder.attention_dropout",
+        "--hidden-dropout|model.hidden_dropout|model.encoder.hidden_dropout"}) {
+    const GivenFlag* given = draft.given(names);
+    drops = drops || draft.number(names).value_or(0.1) > 0;
+    from.push_back(given != nullptr ? fmt::format("{} {}", given->name, given->value)
+                                    : fmt::format("{}'s default of {}: 0.1", framework.name,
+                                                  split(names, '|').front().substr(2)));
+  }
+  draft.set("training.dropout", drops ? "true" : "false", fmt::format("{}", fmt::join(from, ", ")));
+}
+
+// ---- Experts' layers computed again, as older versions say it.
+void take_recomputed_experts(Draft& draft) {
+  constexpr std::string_view kExperts = "--moe-layer-recompute|model.moe_layer_recompute";
+  const std::string said(draft.at("training.recompute"));
+  if (!draft.on(kExperts) || said == "full") {
+    return;
+  }
+  std::vector<std::string_view> parts =
+      said.starts_with('[') ? words_of(said) : std::vector<std::string_view>();
+  if (!holds(parts, "moe")) {
+    parts.push_back("moe");
+    draft.set("training.recompute", fmt::format("[{}]", fmt::join(parts, ", ")),
+              draft.given(kExperts), said.empty() ? "" : "beside recompute_modules");
   }
 }
 
 }  // namespace
 }  // namespace megatron_core
 
-std::vector<std::string_view> words_of(std::string_view list) {
-  constexpr std::string_view kBetween = " ,[]'\"";
-  std::vector<std::string_view> words;
-  while (true) {
-    const std::size_t begin = list.find_first_not_of(kBetween);
-    if (begin == std::string_view::npos) {
-      return words;
-    }
-    list.remove_prefix(begin);
-    words.push_back(list.substr(0, list.find_first_of(kBetween)));
-    list.remove_prefix(words.back().size());
-  }
-}
-
-void take_core_settings(Draft& draft, const CoreNames& names, std::string_view framework) {
+void take_core_settings(Draft& draft, const CoreFramework& framework) {
   if (draft.at("training.experts.capacity").starts_with('-')) {
     draft.forget("training.experts.capacity");  // none (TransformerConfig.__post_init__)
   }
-  megatron_core::take_graphs(draft, names);
-  megatron_core::take_expert_groups(draft, names);
-  megatron_core::take_wide_ends(draft, names);
-  megatron_core::take_fusions(draft, names, framework);
+  megatron_core::take_graphs(draft);
+  megatron_core::take_expert_groups(draft);
+  megatron_core::take_wide_ends(draft);
+  megatron_core::take_attention(draft);
+  megatron_core::take_fusions(draft, framework);
+  megatron_core::take_gradient_passes(draft, framework);
+  megatron_core::take_dropout(draft, framework);
+  megatron_core::take_recomputed_experts(draft);
+  if (draft.count("model.experts.count") > 0) {
+    draft.set_default({"training.experts.weighted", "activation",
+                       "Megatron-core since 0.12: probabilities go into the activation"});
+  }
 }
 
-bool take_fsdp(Draft& draft, const CoreNames& names) {
-  constexpr std::array<std::string_view, 4> kStrategies{"no_shard", "optim", "optim_grads",
-                                                        "optim_grads_params"};
-  const GivenFlag* strategy = draft.given(names.sharding_strategy);
-  if (strategy == nullptr || !draft.on(names.fsdp)) {
-    return false;
-  }
-  const auto* const found = std::find(kStrategies.begin(), kStrategies.end(), strategy->value);
-  if (found == kStrategies.end()) {
-    draft.not_used(*strategy, "danlu does not know this strategy");
-    return false;
-  }
-  draft.set("parallelism.zero", std::to_string(found - kStrategies.begin()), strategy);
-  return true;
-}
-
-void take_optimizer_instances(Draft& draft, const CoreNames& names) {
-  const std::optional<long> instances = draft.whole(names.optimizer_instances);
-  const std::optional<long> data = draft.replicas();
-  if (instances && *instances > 1 && data && draft.count("parallelism.zero") > 0) {
-    draft.set("parallelism.sharding.ranks", std::to_string(*data / *instances),
-              draft.given(names.optimizer_instances));
+void take_tokens(Draft& draft, double sequences, const GivenFlag* from) {
+  const double tokens = sequences * static_cast<double>(draft.count("training.sequence_length"));
+  if (tokens > 0) {
+    draft.set("training.tokens", fmt::format("{:.0f}", tokens), from);
   }
 }
 

@@ -1,43 +1,61 @@
-// Settings of Megatron-core that Megatron-LM's flags and NeMo's and Megatron-Bridge's keys give
+// Settings of Megatron-core, which Megatron-LM's flags and NeMo's and Megatron-Bridge's keys give
 // under names of their own, and what follows of them; what they mean stands in
-// megatron/core/transformer/transformer_config.py (github.com/NVIDIA/Megatron-LM).
+// megatron/core/transformer/transformer_config.py (github.com/NVIDIA/Megatron-LM). A list of names
+// "--moe-router-topk|model.moe_router_topk" holds those of all of them.
 #pragma once
 
+#include <optional>
 #include <string_view>
+#include <vector>
 
 #include "sim/import/draft.hpp"
 
 namespace danlu {
 
-/// By which names a framework gives them, "a|b" under either; "" where it cannot.
-struct CoreNames {
-  std::string_view graph_kind;     // none, local, transformer_engine, full_iteration
-  std::string_view graph_parts;    // attn, mlp, moe_router, ...; the whole layer without it
-  std::string_view local_graphs;   // true: graph_kind local, by older versions
-  std::string_view engine_graphs;  // true: graph_kind transformer_engine, likewise
-  std::string_view expert_groups, groups_per_token, gpus_of_node;
-  std::string_view fsdp, sharding_strategy, optimizer_instances;
-  std::string_view fused_loss, loss_kernel;
-  std::string_view wide_ends, wide_first, wide_last;
-  std::string_view fused_positions, fused_activation, fused_softmax, fused_sums;
-  bool negated = false;  // those four say what is not fused (Megatron-LM's --no-...)
+/// A framework on Megatron-core, and what it takes where its file is silent.
+struct CoreFramework {
+  std::string_view name;
+  std::string_view profile;     // training.framework
+  bool pads_vocab = true;       // without should_pad_vocab
+  long query_rank = 0;          // of latent attention
+  long kv_rank = 32;            // likewise
+  bool overlaps_stages = true;  // that interleave
+  bool fuses_positions = true, fuses_loss = true, fuses_sums = true;
 };
 
-/// What of CUDA graphs, groups of experts, the loss, layers that stay wide and fusions a file says.
-/// To be called once precision, attention, positions, experts and how tokens reach these are known;
-/// `framework` is the profile whose unfused passes these are beside.
-void take_core_settings(Draft& draft, const CoreNames& names, std::string_view framework);
+/// The rows of its settings under Megatron-LM's flags, or under NeMo's and Megatron-Bridge's keys.
+std::vector<FlagRow> core_rows(bool flags);
+
+/// Whether a name is a flag of Megatron-LM, and no key of a file.
+inline bool is_flag(std::string_view name) {
+  return name.starts_with("--");
+}
+
+/// What a switch says, of which "--no-..." says the contrary; nothing where none is given.
+std::optional<bool> switched(const Draft& draft, std::string_view names);
+
+/// What follows of several settings for the model: latent attention, biases, positions, the
+/// vocabulary, experts, an encoder-decoder. Throws InputError where a flag is no number.
+void take_core_model(Draft& draft, const CoreFramework& framework);
+
+/// Likewise for the plan: contexts, stages, how tokens reach experts. Throws InputError where
+/// Megatron-LM refuses it.
+void take_core_plan(Draft& draft, const CoreFramework& framework);
+
+/// What of CUDA graphs, groups of experts, attention, the loss, layers that stay wide, fusions,
+/// dropout and passes over gradients a file says. To be called last.
+void take_core_settings(Draft& draft, const CoreFramework& framework);
 
 /// Megatron-FSDP: what it shards by its strategy. Whether the file has it, with a known one.
-bool take_fsdp(Draft& draft, const CoreNames& names);
+bool take_fsdp(Draft& draft);
 
 /// Into how many parts replicas fall whose optimizers are split each for itself.
-void take_optimizer_instances(Draft& draft, const CoreNames& names);
+void take_optimizer_instances(Draft& draft);
 
 /// Selective recomputation of the parts that `modules` lists, Megatron's default without it.
 void take_recomputed_parts(Draft& draft, const GivenFlag& kind, const GivenFlag* modules);
 
-/// The words of "attn moe_router", "attn,moe_router" and "[attn, moe_router]".
-std::vector<std::string_view> words_of(std::string_view list);
+/// training.tokens of so many sequences, where batch and length are known.
+void take_tokens(Draft& draft, double sequences, const GivenFlag* from);
 
 }  // namespace danlu

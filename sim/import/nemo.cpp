@@ -5,16 +5,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <iterator>
 
 #include "sim/base/text.hpp"
 #include "sim/import/bridge_precision.hpp"
 #include "sim/import/flat_flags.hpp"
-#include "sim/import/halves.hpp"
 #include "sim/import/import.hpp"
 #include "sim/import/interpolation.hpp"
 #include "sim/import/megatron_core.hpp"
-#include "sim/import/pipeline_layout.hpp"
 
 namespace danlu {
 namespace nemo {  // the folder is built as one
@@ -22,57 +20,37 @@ namespace {
 
 using enum Reading;
 
-constexpr std::string_view kRecompute =
+constexpr const char* kRecompute =
     "model.activations_checkpoint_granularity|model.recompute_granularity|"
     "model.encoder.activations_checkpoint_granularity";
-constexpr std::string_view kRecomputeMethod =
+constexpr const char* kRecomputeMethod =
     "model.activations_checkpoint_method|model.recompute_method|"
     "model.encoder.activations_checkpoint_method";
-constexpr std::string_view kRecomputeLayers =
+constexpr const char* kRecomputeLayers =
     "model.activations_checkpoint_num_layers|model.recompute_num_layers|"
     "model.encoder.activations_checkpoint_num_layers";
 
-constexpr std::string_view kFramework = "nemo";
-
-constexpr CoreNames kCore{.graph_kind = "model.cuda_graph_impl",
-                          .graph_parts = "model.cuda_graph_scope|model.cuda_graph_modules",
-                          .local_graphs = "model.enable_cuda_graph",
-                          .engine_graphs = "model.external_cuda_graph",
-                          .expert_groups = "model.moe_router_num_groups",
-                          .groups_per_token = "model.moe_router_group_topk",
-                          .gpus_of_node = "trainer.devices",
-                          .fsdp = "ddp.use_megatron_fsdp|ddp.use_custom_fsdp",
-                          .sharding_strategy = "ddp.data_parallel_sharding_strategy",
-                          .optimizer_instances = "ddp.num_distributed_optimizer_instances",
-                          .fused_loss = "model.cross_entropy_loss_fusion",
-                          .loss_kernel = "model.cross_entropy_fusion_impl",
-                          .wide_ends = "model.first_last_layers_bf16",
-                          .wide_first = "model.num_layers_at_start_in_bf16",
-                          .wide_last = "model.num_layers_at_end_in_bf16",
-                          .fused_positions = "model.apply_rope_fusion",
-                          .fused_activation = "model.bias_activation_fusion|model.bias_gelu_fusion",
-                          .fused_softmax = "model.masked_softmax_fusion",
-                          .fused_sums = "model.gradient_accumulation_fusion"};
+constexpr CoreFramework kNeMo1{.name = "NeMo",
+                               .profile = "nemo",
+                               .kv_rank = 512,
+                               .overlaps_stages = false,
+                               .fuses_positions = false,
+                               .fuses_loss = false,
+                               .fuses_sums = false};
+constexpr CoreFramework kBridge{.name = "Megatron-Bridge",
+                                .profile = "megatron-bridge",
+                                .pads_vocab = false,
+                                .query_rank = 512,
+                                .kv_rank = 512,
+                                .overlaps_stages = false};
 
 constexpr std::string_view kRecipesNote =
     "a recipe of Megatron-Bridge by its name, which also says training.fp8_recipe, gradients, "
     "narrow_weights, wide_first_layers and wide_last_layers";
 
-const std::vector<FlagRow>& rows() {
-  static const std::vector<FlagRow> all{
-      {"model.num_layers|model.encoder.num_layers", "model.layers", Count},
-      {"model.decoder.num_layers", "model.kind|model.encoder_layers", Fact,
-       "an encoder-decoder, whose encoder has model.encoder.num_layers"},
-      {"model.hidden_size|model.encoder.hidden_size", "model.hidden", Count},
-      {"model.num_attention_heads|model.encoder.num_attention_heads", "model.heads", Count},
+std::vector<FlagRow> own_rows() {
+  return {
       {"model.num_query_groups", "model.kv_heads", Count},
-      {"model.kv_channels|model.encoder.kv_channels", "model.head_dim", Count},
-      {"model.ffn_hidden_size|model.encoder.ffn_hidden_size", "model.ffn", Count},
-      {"model.max_position_embeddings", "model.positions", Fact, "of a learned table"},
-      {"model.position_embedding_type|model.encoder.position_embedding_type", "model.positions",
-       Fact, "rope, alibi and relative have no table; learned_absolute without it"},
-      {"model.encoder.relative_attention_num_buckets", "model.relative_positions", Fact,
-       "with position_embedding_type relative"},
       {"model.activation|model.encoder.activation",
        "model.gated_mlp",
        Words,
@@ -99,67 +77,26 @@ const std::vector<FlagRow>& rows() {
         {"LayerNorm", "layernorm"},
         {"rmsnorm", "rmsnorm"},
         {"RMSNorm", "rmsnorm"}}},
-      {"model.bias|model.add_bias_linear|model.encoder.bias",
-       "model.biases",
-       Words,
-       "",
-       {{"true", "true"}, {"True", "true"}, {"false", "false"}, {"False", "false"}}},
+      {"model.bias|model.add_bias_linear|model.encoder.bias|model.add_qkv_bias|model.qkv_bias",
+       "model.biases", Fact, "of all products, or of queries, keys and values alone"},
       {"model.share_embeddings_and_output_weights|model.share_decoder_tokens_head_embeddings",
        "model.tied_embeddings",
        Words,
        "",
        {{"true", "true"}, {"True", "true"}, {"false", "false"}, {"False", "false"}}},
-      {"model.tokenizer.type|model.tokenizer.library|model.make_vocab_size_divisible_by|"
-       "model.vocab_size",
-       "model.vocab", Fact,
-       "padded to a multiple of 128 (or the given number) x tensor; of GPT2BPETokenizer 50257 "
-       "words, others are to be filled in"},
-      {"model.window_size", "model.window", Fact, "its first number and the position itself"},
-      {"model.qk_layernorm", "model.qk_norm", On, "", {{"", "head"}}},
-      {"model.num_moe_experts", "model.experts.count", Count},
-      {"model.moe_router_topk", "model.experts.per_token", Count},
-      {"model.moe_ffn_hidden_size", "model.experts.ffn", Count},
-      {"model.moe_shared_expert_intermediate_size", "model.experts.shared_ffn", Count},
-      {"model.moe_expert_capacity_factor", "training.experts.capacity", Number},
-      {"model.moe_token_dispatcher_type",
-       "parallelism.expert_exchange",
-       Words,
-       "",
-       {{"alltoall", "all-to-all"}, {"flex", "deepep"}}},
-      {"model.moe_enable_deepep", "parallelism.expert_exchange", On, "", {{"", "deepep"}}},
-      {"model.moe_pad_expert_input_to_capacity", "training.experts.pad", On},
-      {"model.overlap_moe_expert_parallel_comm|comm_overlap.overlap_moe_expert_parallel_comm",
-       "parallelism.overlap.pair", On},
-      {"model.mtp_num_layers", "model.prediction_layers", Count},
-      {"model.tensor_model_parallel_size", "parallelism.tensor", Count},
-      {"model.pipeline_model_parallel_size", "parallelism.pipeline", Count},
-      {"model.context_parallel_size", "parallelism.context", Count},
-      {"model.expert_model_parallel_size", "parallelism.expert", Count},
-      {"model.expert_tensor_parallel_size", "parallelism.expert_tensor", Count},
-      {"model.sequence_parallel", "parallelism.sequence", On},
-      {"model.pipeline_model_parallel_split_rank", "parallelism.stage_layers", Fact,
-       "the encoder's layers on so many stages, the decoder's on the others"},
-      {"model.virtual_pipeline_model_parallel_size", "training.schedule.chunks", Count},
-      {"model.account_for_embedding_in_pipeline_split|"
-       "model.account_for_loss_in_pipeline_split",
-       "parallelism.count_embedding_and_head", Fact, "both of them"},
-      {"model.overlap_p2p_comm|comm_overlap.overlap_p2p_comm", "parallelism.overlap.pipeline", Fact,
-       "overlap needs interleaving"},
-      {"model.ub_tp_comm_overlap|comm_overlap.tp_comm_overlap",
-       "parallelism.overlap.tensor",
-       On,
-       "",
-       {{"", "full"}}},
-      {"model.optim.name", "parallelism.zero", Fact,
-       "distributed_fused_adam and mcore_distributed_optim: 1"},
+      {"model.optim.name", "parallelism.zero|training.optimizer.kind", Fact,
+       "distributed_fused_adam and mcore_distributed_optim: 1; others are told but for Adam, "
+       "sgd, adafactor and muon"},
       {"ddp.use_distributed_optimizer|optimizer.use_distributed_optimizer",
        "parallelism.zero",
        On,
        "",
        {{"", "1"}}},
       {"model.fsdp", "parallelism.zero", Fact, "3"},
-      {"model.fsdp_sharding_strategy", "parallelism.zero", Fact, "full: 3, grad: 2"},
-      {"model.optim.overlap_grad_sync|ddp.overlap_grad_reduce", "parallelism.overlap.data", On},
+      {"model.fsdp_sharding_strategy", "parallelism.zero", Fact,
+       "full: 3, grad: 2; hybrid is told"},
+      {"model.fsdp_grad_reduce_dtype", "parallelism.sharding.reduce_width", Fact,
+       "with model.fsdp; fp32 without it"},
       {"model.optim.grad_sync_dtype",
        "training.gradients",
        Words,
@@ -168,31 +105,6 @@ const std::vector<FlagRow>& rows() {
       {"ddp.grad_reduce_in_fp32", "training.gradients", Fact,
        "fp32, or 16bit where it is false; what mixed_precision says of it wins, as in "
        "Megatron-Bridge"},
-      {"ddp.use_megatron_fsdp|ddp.use_custom_fsdp|ddp.data_parallel_sharding_strategy",
-       "parallelism.zero", Fact, "both: no_shard 0, optim 1, optim_grads 2, optim_grads_params 3"},
-      {"ddp.num_distributed_optimizer_instances", "parallelism.sharding.ranks", Fact, "data / it"},
-      {"optimizer.optimizer",
-       "training.optimizer.kind",
-       Words,
-       "",
-       {{"adam", ""}, {"sgd", "sgd"}, {"muon", "muon"}, {"dist_muon", "muon"}}},
-      {"optimizer.exp_avg_dtype|optimizer.exp_avg_sq_dtype",
-       "training.optimizer.state_width",
-       Words,
-       "",
-       {{"torch.float32", "fp32"},
-        {"fp32", "fp32"},
-        {"torch.bfloat16", "16bit"},
-        {"bf16", "16bit"},
-        {"torch.float16", "16bit"},
-        {"fp16", "16bit"},
-        {"torch.uint8", "8bit"},
-        {"fp8", "8bit"}}},
-      {"optimizer.optimizer_cpu_offload", "parallelism.offload.optimizer", On},
-      {"model.cpu_offloading_num_layers", "parallelism.offload.activation_layers", Count},
-      {"model.pipeline_model_parallel_layout",
-       "parallelism.stage_layers|training.schedule.chunks|parallelism.prediction_before_head", Fact,
-       "layers of each part, in the model's order; of m on the part before that of L, the last"},
       {"model.micro_batch_size|train.micro_batch_size", "training.micro_batch", Count},
       {"model.global_batch_size|train.global_batch_size", "training.global_batch", Count},
       {"model.encoder_seq_length|model.data.seq_length|model.seq_length|dataset.sequence_length|"
@@ -205,8 +117,10 @@ const std::vector<FlagRow>& rows() {
        "",
        {{"bf16", "bf16"},
         {"bf16-mixed", "bf16"},
+        {"bf16-true", "bf16"},
         {"16", "fp16"},
         {"16-mixed", "fp16"},
+        {"16-true", "fp16"},
         {"32", "fp32"},
         {"32-true", "fp32"}}},
       {"mixed_precision", "training.precision", Fact, kRecipesNote},
@@ -218,46 +132,47 @@ const std::vector<FlagRow>& rows() {
        "mixed_precision.fp4_param_gather|mixed_precision.fp4_param|ddp.fp8_param_gather|"
        "model.fp8_params",
        "training.narrow_weights", Fact, "only"},
-      {"model.fp8", "training.precision", Fact, "fp8"},
+      {"model.fp8|model.fp8_recipe", "training.precision|training.fp8_recipe", Fact,
+       "fp8, or mxfp8 by the recipe"},
+      {"model.bf16|model.fp16", "training.precision", Fact,
+       "of Megatron-Bridge, without mixed_precision"},
+      {"model.cpu_offloading", "parallelism.offload.activation_layers", Fact,
+       "false: none, whatever cpu_offloading_num_layers is"},
       {kRecompute, "training.recompute", Fact},
       {"model.recompute_modules", "training.recompute", Fact,
        "with selective; core_attn without it"},
       {kRecomputeMethod, "training.recompute_layers|training.recompute_unit", Fact,
        "block or uniform"},
       {kRecomputeLayers, "training.recompute_layers|training.recompute_unit", Fact},
-      {"model.hidden_dropout|model.attention_dropout|model.ffn_dropout|"
-       "model.encoder.hidden_dropout|model.encoder.attention_dropout",
-       "training.dropout", Fact, "0.1 without them"},
-      {"model.enable_cuda_graph|model.external_cuda_graph|model.cuda_graph_impl|"
-       "model.cuda_graph_scope|model.cuda_graph_modules",
-       "host.graphs", Fact,
-       "the whole layer, attn with mlp or moe_router: layers; moe_router without attn: routers; "
-       "full_iteration: full; other parts are told"},
-      {"model.moe_router_num_groups|model.moe_router_group_topk", "training.experts.most_nodes",
-       Fact,
-       "nodes of so many groups of experts, with DeepEP, where groups coincide with nodes of "
-       "trainer.devices GPUs"},
-      {"model.cross_entropy_loss_fusion|model.cross_entropy_fusion_impl", "training.loss", Fact,
-       "native: fused-fp32, as without the second; te: fused; false: in-place, unfused"},
-      {"model.first_last_layers_bf16|model.num_layers_at_start_in_bf16|"
-       "model.num_layers_at_end_in_bf16|mixed_precision.first_last_layers_bf16|"
-       "mixed_precision.num_layers_at_start_in_bf16|mixed_precision.num_layers_at_end_in_bf16",
+      {"mixed_precision.first_last_layers_bf16|mixed_precision.num_layers_at_start_in_bf16|"
+       "mixed_precision.num_layers_at_end_in_bf16",
        "training.wide_first_layers|training.wide_last_layers", Fact,
-       "below 16 bits; without the numbers 1 each of model, 0 of mixed_precision"},
-      {"model.apply_rope_fusion|model.bias_activation_fusion|model.bias_gelu_fusion|"
-       "model.masked_softmax_fusion",
-       "training.unfused", Fact,
-       "where they are false: positions, activation, softmax (of unfused attention)"},
-      {"model.gradient_accumulation_fusion", "training.accumulation", Fact,
-       "pass where it is false"},
+       "below 16 bits; without the numbers 0 each"},
+      {"model.transformer_engine|model.use_flash_attention|model.mcore_gpt", "training.attention",
+       Fact,
+       "of NeMo: flash with transformer_engine, without mcore_gpt also with use_flash_attention; "
+       "unfused without them"},
+      {"model.megatron_amp_O2", "training.accumulation", Fact,
+       "NeMo fuses sums of gradients with it alone"},
+      {"model.num_micro_batches_with_partial_activation_checkpoints|"
+       "model.activations_checkpoint_layers_per_pipeline",
+       "", Told, "every microbatch and stage computes as many layers again here"},
+      {"model.peft.peft_scheme|peft|peft._target_", "training.lora.rank", Fact,
+       "LoRA; other schemes are told"},
+      {"model.peft.lora_tuning.adapter_dim|peft.dim", "training.lora.rank", Fact, "32 without it"},
+      {"model.peft.lora_tuning.target_modules|peft.target_modules", "training.lora.targets", Fact,
+       "qkv, o, gate and up, down by NeMo's names; NeMo's default is qkv, Megatron-Bridge's all"},
+      {"model.peft.*|peft.*", "", Idle, "details of adapters"},
       {"trainer.max_steps|train.train_iters", "training.tokens", Fact,
        "x sequences a step x their length"},
       {"trainer.num_nodes|trainer.devices", "cluster.gpus", Fact, "nodes x GPUs of a node"},
       {"defaults|hydra.*|run.*|exp_manager.*|name|restore_from_path|trainer.*|logger.*|checkpoint.*"
        "|"
        "rng.*|dist.*|profiling.*|train.*|validation.*|tokenizer.*|inference.*|cluster.*|"
-       "model.nsys_profile.*|model.resume_from_checkpoint|model.gc_interval|model.seed|"
-       "model.run_sanity*",
+       "model.nsys_profile.*|model.restore_from_path|model.gradient_as_bucket_view|"
+       "model.resume_from_checkpoint|model.gc_interval|model.seed|"
+       "model.run_sanity*|model._target_|model.params_dtype|model.autocast_dtype|"
+       "model.pipeline_dtype|model.perform_initialization",
        "", Idle, "files, logs and how the job runs"},
       {"model.data.*|dataset.*|model.tokenizer.*|model.pre_process|model.post_process|"
        "model.get_attention_mask_from_fusion",
@@ -274,7 +189,8 @@ const std::vector<FlagRow>& rows() {
        "model.scale_positional_embedding|"
        "model.fp32_residual_connection|model.fp16_lm_cross_entropy|model.attention_softmax_in_fp32|"
        "model.use_cpu_initialization|model.deterministic_mode|model.seq_len_*|"
-       "model.embedding_init_method_std|model.precision",
+       "model.embedding_init_method_std|model.precision|model.ffn_dropout|model.activation_func.*|"
+       "model.init_method.*|model.output_layer_init_method.*|model.attention_backend.*",
        "", Idle, "numerical details, and what is learnt; Adam is taken for the optimizer"},
       {"mixed_precision.*|model.fp8_*|model.reduce_amax|model.use_emha", "", Idle,
        "details of the 8-bit recipe"},
@@ -285,82 +201,51 @@ const std::vector<FlagRow>& rows() {
        "model.moe_z_loss_coeff|model.moe_permute_fusion|model.moe_flex_*|"
        "model.moe_deepep_num_sms|model.moe_hybridep_*",
        "", Idle, "experts are taken to be loaded evenly"},
-      {"model.mcore_gpt|model.transformer_engine|model.megatron_amp_O2|model.grad_*|"
-       "model.bias_*|"
+      {"model.grad_*|model.bias_*|"
        "model.persist_layer_norm|model.sync_batch_comm|"
-       "model.batch_p2p_comm|model.onnx_safe|model.apex_*|model.use_flash_attention|model.sharp|"
+       "model.batch_p2p_comm|model.onnx_safe|model.apex_*|"
        "model.ub_tp_*|comm_overlap.*|model.defer_embedding_wgrad_compute|"
        "model.wgrad_deferral_limit|model.nccl_communicator_config_path|model.fsdp_*|"
        "model.headscale|model.openai_gelu|model.transformer_block_type|model.attention_type|"
        "model.hidden_act|model.mcore_customization_config.*|model.name|"
-       "model.num_micro_batches_with_partial_activation_checkpoints|"
-       "model.activations_checkpoint_layers_per_pipeline|model.cuda_graph_*|"
+       "model.cuda_graph_*|"
        "model.use_te_rng_tracker|model.dist_ckpt_*|model.max_seqlen*|model.target|"
        "model.inductor|model.inductor_*|model.channels_last|model.enable_vboost|model.mcore_t5|"
        "model.apex_transformer_log_level",
        "", Idle, "fusions, streams and buffers that danlu does not tell apart"},
   };
+}
+
+const std::vector<FlagRow>& rows() {
+  static const std::vector<FlagRow> all = [] {
+    std::vector<FlagRow> rows = core_rows(false);
+    std::vector<FlagRow> own = own_rows();
+    rows.insert(rows.end(), std::make_move_iterator(own.begin()),
+                std::make_move_iterator(own.end()));
+    return rows;
+  }();
   return all;
 }
 
 const std::vector<DefaultRow>& defaults() {
   static const std::vector<DefaultRow> all{
-      {"model.gated_mlp", "false", "NeMo's default: activation gelu"},
-      {"model.norm", "layernorm", "NeMo's default: normalization layernorm1p"},
-      {"model.biases", "true", "NeMo's default: bias True"},
-      {"model.tied_embeddings", "true", "NeMo's default: share_embeddings_and_output_weights True"},
-      {"parallelism.overlap.data", "false", "NeMo's default: overlap_grad_sync False"},
-      {"training.precision", "fp32", "NeMo's default: precision 32"},
-      {"training.attention", "flash", "attention of Transformer Engine"},
-      {"training.framework", kFramework,
+      {"model.gated_mlp", "false", "the default: activation gelu"},
+      {"model.norm", "layernorm", "the default: LayerNorm"},
+      {"model.biases", "true", "the default: bias, or add_bias_linear, True"},
+      {"model.tied_embeddings", "true", "the default: share_embeddings_and_output_weights True"},
+      {"parallelism.overlap.data", "false",
+       "the default: neither overlap_grad_sync nor overlap_grad_reduce"},
+      {"training.precision", "fp32", "the default: precision 32"},
+      {"training.attention", "flash",
+       "attention of Transformer Engine; unfused in NeMo without transformer_engine"},
+      {"training.framework", "nemo",
        "whose file it is; megatron-bridge where it has a section train"},
   };
   return all;
 }
 
-void finish_model(Draft& draft) {
-  const GivenFlag* type =
-      draft.given("model.position_embedding_type|model.encoder.position_embedding_type");
-  if (type != nullptr && type->value == "relative") {
-    const GivenFlag* buckets = draft.given("model.encoder.relative_attention_num_buckets");
-    draft.set("model.relative_positions", buckets != nullptr ? buckets->value : "32",
-              buckets != nullptr ? buckets : type);
-  }
-  const std::optional<long> rows = draft.whole("model.max_position_embeddings");
-  if (type != nullptr && type->value != "learned_absolute" && type->value != "learned_parameters") {
-    draft.set("model.positions", "0", type);
-  } else if (rows) {
-    draft.set("model.positions", std::to_string(*rows),
-              draft.given("model.max_position_embeddings"), "learned positions are NeMo's default");
-  }
-  if (const GivenFlag* window = draft.given("model.window_size")) {
-    const long before = std::atol(window->value.c_str() + (window->value.starts_with('[') ? 1 : 0));
-    if (before > 0) {
-      draft.set("model.window", std::to_string(before + 1), window);
-    }
-  }
-  std::optional<long> vocab = draft.whole("model.vocab_size");
-  const GivenFlag* from = draft.given("model.vocab_size");
-  const GivenFlag* tokenizer = draft.given("model.tokenizer.type");
-  if (!vocab && tokenizer != nullptr && tokenizer->value == "GPT2BPETokenizer") {
-    constexpr long kGpt2 = 50257;
-    vocab = kGpt2;
-    from = tokenizer;
-  }
-  if (!vocab) {
-    draft.fill_in("model.vocab",
-                  fmt::format("the vocabulary of tokenizer {} is in another file",
-                              tokenizer != nullptr ? tokenizer->value : "of the file"));
-    return;
-  }
-  const long whole = draft.whole("model.make_vocab_size_divisible_by").value_or(128) *
-                     std::max(1L, draft.count("parallelism.tensor"));
-  draft.set("model.vocab", std::to_string((*vocab + whole - 1) / whole * whole), from,
-            fmt::format("{} words padded to a multiple of {}", *vocab, whole));
-}
-
 /// What a decoder has beside its encoder's sizes is told.
-void finish_halves(Draft& draft) {
+void tell_halves(Draft& draft) {
   for (const char* name : {"hidden_size", "num_attention_heads", "kv_channels", "ffn_hidden_size",
                            "activation", "normalization", "position_embedding_type"}) {
     const GivenFlag* encoder = draft.given(fmt::format("model.encoder.{}", name));
@@ -370,59 +255,116 @@ void finish_halves(Draft& draft) {
                                            encoder->value));
     }
   }
-  join_halves(draft, {.encoder_layers = "model.encoder.num_layers",
-                      .decoder_layers = "model.decoder.num_layers",
-                      .decoder_length = "model.data.seq_length_dec",
-                      .split = "model.pipeline_model_parallel_split_rank",
-                      .more_stages = ""});
 }
 
-void finish_experts(Draft& draft) {
-  if (draft.whole("model.num_moe_experts").value_or(0) < 1) {
-    return;
-  }
-  if (draft.given("model.moe_router_topk") == nullptr) {
-    draft.set("model.experts.per_token", "2", "Megatron's default of moe_router_topk");
-  }
-  if (draft.given("model.moe_ffn_hidden_size") == nullptr && draft.count("model.ffn") > 0) {
-    draft.set("model.experts.ffn", std::to_string(draft.count("model.ffn")),
-              "as wide as model.ffn_hidden_size");
-  }
-}
-
-void finish_parallelism(Draft& draft) {
-  const long stages = draft.count("parallelism.pipeline");
-  if (const GivenFlag* layout = draft.given("model.pipeline_model_parallel_layout")) {
-    take_pipeline_layout(draft, *layout, std::max(1L, stages));
-  }
-  if (stages > 1) {
-    const bool interleaved = draft.count("training.schedule.chunks") > 1;
-    const GivenFlag* overlap = draft.given("model.overlap_p2p_comm|comm_overlap.overlap_p2p_comm");
-    const bool overlaps = interleaved && overlap != nullptr && draft.on(overlap->name);
-    draft.set("parallelism.overlap.pipeline", overlaps ? "true" : "false",
-              overlap != nullptr && interleaved ? overlap->place()
-              : interleaved
-                  ? "NeMo's default: overlap_p2p_comm False"
-                  : "Megatron sends and receives beside compute only when it interleaves");
+/// NeMo's layers are Transformer Engine's only where it is asked (get_specs of
+/// megatron_gpt_model.py); its own of before Megatron-core have FlashAttention under a flag.
+void finish_attention(Draft& draft) {
+  constexpr std::string_view kEngine = "model.transformer_engine";
+  constexpr std::string_view kFlash = "model.use_flash_attention";
+  const GivenFlag* engine = draft.given(kEngine);
+  if (draft.on(kEngine)) {
+    draft.set("training.attention", "flash", engine);
+  } else if (draft.on(kFlash) && !draft.on("model.mcore_gpt")) {
+    draft.set("training.attention", "flash", draft.given(kFlash));
   } else {
-    draft.forget("training.schedule.chunks");
+    draft.set("training.attention", "unfused",
+              engine != nullptr ? engine->place() : "NeMo's default: transformer_engine False");
+    draft.set("training.placeholders", "false", "they are Transformer Engine's");
   }
-  if (draft.on("model.account_for_embedding_in_pipeline_split") &&
-      draft.on("model.account_for_loss_in_pipeline_split")) {
-    draft.set("parallelism.count_embedding_and_head", "true",
-              draft.given("model.account_for_embedding_in_pipeline_split"));
+}
+
+void finish_fsdp(Draft& draft) {
+  const GivenFlag* strategy = draft.given("model.fsdp_sharding_strategy");
+  const GivenFlag* width = draft.given("model.fsdp_grad_reduce_dtype");
+  draft.set("parallelism.zero", strategy != nullptr && strategy->value == "grad" ? "2" : "3",
+            draft.given("model.fsdp"), strategy != nullptr ? strategy->value : "");
+  if (strategy != nullptr && strategy->value == "hybrid") {
+    draft.not_used(*strategy,
+                   "which ranks share weights is for parallelism.sharding.ranks to say: all do");
   }
+  const bool wide = width == nullptr || width->value.starts_with("32");
+  draft.set("parallelism.sharding.reduce_width", wide ? "fp32" : "16bit",
+            width != nullptr ? width->place() : "NeMo's default: fsdp_grad_reduce_dtype 32");
+}
+
+void finish_sharding(Draft& draft) {
   const GivenFlag* optimizer = draft.given("model.optim.name");
+  const bool distributed = optimizer != nullptr && (optimizer->value == "distributed_fused_adam" ||
+                                                    optimizer->value == "mcore_distributed_optim");
   if (draft.on("model.fsdp")) {
-    const GivenFlag* strategy = draft.given("model.fsdp_sharding_strategy");
-    draft.set("parallelism.zero", strategy != nullptr && strategy->value == "grad" ? "2" : "3",
-              draft.given("model.fsdp"), strategy != nullptr ? strategy->value : "");
-  } else if (!take_fsdp(draft, kCore) && optimizer != nullptr &&
-             (optimizer->value == "distributed_fused_adam" ||
-              optimizer->value == "mcore_distributed_optim")) {
+    finish_fsdp(draft);
+  } else if (!take_fsdp(draft) && distributed) {
     draft.set("parallelism.zero", "1", optimizer);
   }
-  take_optimizer_instances(draft, kCore);
+  take_optimizer_instances(draft);
+  if (optimizer == nullptr || distributed || optimizer->value.find("adam") != std::string::npos) {
+    return;
+  }
+  if (optimizer->value == "sgd" || optimizer->value == "adafactor" || optimizer->value == "muon") {
+    draft.set("training.optimizer.kind", optimizer->value, optimizer);
+  } else {
+    draft.not_used(*optimizer, "Adam is taken for the optimizer");
+  }
+}
+
+/// A section comm_overlap lies over ddp in Megatron-Bridge, and is on where it says nothing
+/// (CommOverlapConfig.setup): with a distributed optimizer and more than one replica.
+void finish_overlap(Draft& draft) {
+  const GivenFlag* section = draft.mentioned("comm_overlap.*");
+  const GivenFlag* says = draft.given("comm_overlap.overlap_grad_reduce");
+  if (section == nullptr || draft.count("parallelism.zero") != 1 ||
+      draft.replicas().value_or(2) < 2) {
+    return;
+  }
+  draft.set(
+      "parallelism.overlap.data", says == nullptr || draft.on(says->name) ? "true" : "false",
+      says != nullptr ? says->place() : "Megatron-Bridge's default with a section comm_overlap");
+}
+
+/// LoRA by NeMo's names of the layers' products (megatron/bridge/peft/lora.py).
+void finish_lora(Draft& draft, bool bridge) {
+  const GivenFlag* scheme = draft.given("model.peft.peft_scheme|peft|peft._target_");
+  if (scheme == nullptr) {
+    return;
+  }
+  if (!scheme->value.ends_with("lora") && !scheme->value.ends_with(".LoRA")) {
+    draft.not_used(*scheme, "danlu has adapters of LoRA alone: all weights are trained here");
+    return;
+  }
+  const GivenFlag* rank = draft.given("model.peft.lora_tuning.adapter_dim|peft.dim");
+  draft.set("training.lora.rank", rank != nullptr ? rank->value : "32",
+            rank != nullptr ? rank : scheme, rank != nullptr ? "" : "32 is the default");
+  const GivenFlag* targets =
+      draft.given("model.peft.lora_tuning.target_modules|peft.target_modules");
+  const bool gated = draft.at("model.gated_mlp") != "false";
+  std::vector<std::string> parts;
+  const auto add = [&](std::initializer_list<const char*> more) {
+    parts.insert(parts.end(), more.begin(), more.end());
+  };
+  for (const std::string_view name :
+       words_of(targets != nullptr ? std::string_view(targets->value)
+                : bridge           ? "linear_qkv, linear_proj, linear_fc1, linear_fc2"
+                                   : "attention_qkv")) {
+    if (name == "attention" || name == "all") {
+      add({"qkv", "o"});
+    }
+    if (name == "mlp" || name == "all") {
+      gated ? add({"gate", "up", "down"}) : add({"up", "down"});
+    } else if (name == "linear_qkv" || name == "attention_qkv") {
+      add({"qkv"});
+    } else if (name == "linear_proj" || name == "attention_dense") {
+      add({"o"});
+    } else if (name == "linear_fc1" || name == "mlp_fc1") {
+      gated ? add({"gate", "up"}) : add({"up"});
+    } else if (name == "linear_fc2" || name == "mlp_fc2") {
+      add({"down"});
+    } else if (name != "attention") {
+      draft.not_used(*targets, fmt::format("danlu has no adapters of '{}'", shown(name)));
+    }
+  }
+  draft.set("training.lora.targets", fmt::format("[{}]", fmt::join(parts, ", ")),
+            targets != nullptr ? targets->place() : "the default of target_modules");
 }
 
 void finish_recompute(Draft& draft) {
@@ -452,39 +394,46 @@ void finish_run(Draft& draft) {
               length);
   }
   draft.add_sequence_length();
-  const auto dropout = [&](std::string_view flag) { return draft.number(flag).value_or(0.1) > 0; };
-  const bool drops = dropout("model.hidden_dropout|model.encoder.hidden_dropout") ||
-                     dropout("model.attention_dropout|model.encoder.attention_dropout");
-  draft.set("training.dropout", drops ? "true" : "false",
-            "model.hidden_dropout, model.attention_dropout: 0.1 is NeMo's default");
-  const double tokens = draft.number("trainer.max_steps|train.train_iters").value_or(0) *
-                        static_cast<double>(draft.count("training.global_batch")) *
-                        static_cast<double>(draft.count("training.sequence_length"));
-  if (tokens > 0) {
-    draft.set("training.tokens", fmt::format("{:.0f}", tokens),
-              draft.given("trainer.max_steps|train.train_iters"));
-  }
+  constexpr std::string_view kSteps = "trainer.max_steps|train.train_iters";
+  take_tokens(
+      draft,
+      draft.number(kSteps).value_or(0) * static_cast<double>(draft.count("training.global_batch")),
+      draft.given(kSteps));
 }
 
 void finish(Draft& draft) {
+  const GivenFlag* section = draft.mentioned("train.*");
+  CoreFramework framework = section != nullptr ? kBridge : kNeMo1;
+  framework.overlaps_stages = draft.mentioned("comm_overlap.*") != nullptr;
   const std::optional<long> nodes = draft.whole("trainer.num_nodes");
   const std::optional<long> of_node = draft.whole("trainer.devices");
   draft.add_cluster(nodes && of_node ? std::optional(*nodes * *of_node) : std::nullopt,
                     "trainer.num_nodes x trainer.devices");
   if (draft.options().model.empty()) {
-    finish_model(draft);
-    finish_experts(draft);
+    tell_halves(draft);
+    take_core_model(draft, framework);
   }
-  finish_halves(draft);
-  finish_parallelism(draft);
+  take_core_plan(draft, framework);
+  finish_sharding(draft);
+  draft.tell_offloaded_share("optimizer.optimizer_offload_fraction");
+  if (const GivenFlag* offload = draft.given("model.cpu_offloading");
+      offload != nullptr && !draft.on(offload->name)) {
+    draft.forget("parallelism.offload.activation_layers");
+  }
   finish_bridge_precision(draft);
   finish_recompute(draft);
   finish_run(draft);
-  if (const GivenFlag* bridge = draft.mentioned("train.*")) {
-    draft.set("training.framework", "megatron-bridge", bridge, "a section of Megatron-Bridge's");
+  if (section != nullptr) {
+    draft.set("training.framework", "megatron-bridge", section, "a section of Megatron-Bridge's");
+    finish_overlap(draft);
+  } else {
+    finish_attention(draft);
+    if (draft.on("model.gradient_accumulation_fusion") && !draft.on("model.megatron_amp_O2")) {
+      draft.set("training.accumulation", "pass", "NeMo fuses sums with megatron_amp_O2 alone");
+    }
   }
-  take_core_settings(draft, kCore,
-                     draft.has("training.framework") ? "megatron-bridge" : kFramework);
+  finish_lora(draft, section != nullptr);
+  take_core_settings(draft, framework);
   if (!draft.has("training.global_batch")) {
     draft.fill_in("training.global_batch",
                   "no global_batch_size is given; --global-batch NUMBER says it");

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "sim/base/text.hpp"
+#include "sim/import/shell_commands.hpp"
 #include "sim/import/shell_condition.hpp"
 #include "sim/import/shell_values.hpp"
 
@@ -23,6 +24,8 @@ using Truth = ShellTruth;
 /// functions together decide whether a statement counts.
 class ScriptReader {
  public:
+  explicit ScriptReader(ShellVariables known) : variables_(std::move(known)) {}
+
   ShellScript read(const Tokens& tokens) {
     read_all(tokens);
     return choose();
@@ -279,6 +282,17 @@ class ScriptReader {
     variables_.put(name, std::move(value));
   }
 
+  /// `read -d '' NAME <<END`: all of the document.
+  void read_here_document(const Tokens& statement) {
+    const ShellToken& here = statement.back();
+    if (statement.size() > 3 && is_operator(here, "<<") && !here.items.empty() &&
+        is_word(statement[statement.size() - 3], {"''", "\"\""})) {
+      ShellToken value = here.items.front();
+      value.raw = statement[statement.size() - 2].raw + "=" + value.raw;
+      assign(value);
+    }
+  }
+
   /// What a command that is nothing but shell does; whether it was one.
   bool run_builtin(const Tokens& statement) {
     const ShellToken& first = statement[0];
@@ -312,6 +326,7 @@ class ScriptReader {
       for (std::size_t i = 1; i < statement.size(); ++i) {
         forget(statement[i]);
       }
+      read_here_document(statement);
       status_ = std::nullopt;
     } else if (is_word(first, {"let"})) {
       for (std::size_t i = 1; i < statement.size(); ++i) {
@@ -438,36 +453,6 @@ class ScriptReader {
     uncertain_.push_back(fmt::format("{} (line {})", shown(name_of(token)), token.position.line));
   }
 
-  /// A word that holds several, as "--flag value" in an array or a command in quotes.
-  static void add_parts(const ShellWord& word, std::vector<ShellWord>& command) {
-    const bool several = word.text.find_first_of(" \n\t") != std::string::npos &&
-                         word.text.find("--") != std::string::npos;
-    for (std::size_t from = 0; from <= word.text.size();) {
-      const std::size_t to =
-          several ? std::min(word.text.find_first_of(" \n\t", from), word.text.size())
-                  : word.text.size();
-      if (!several || to > from) {
-        ShellWord one = word;
-        one.text = word.text.substr(from, to - from);
-        one.known = one.text.find(kUnknown) == std::string::npos;
-        one.text.erase(std::remove(one.text.begin(), one.text.end(), kUnknown), one.text.end());
-        std::replace(one.text.begin(), one.text.end(), kUnknownBlank, ' ');
-        command.push_back(std::move(one));
-      }
-      from = to + 1;
-    }
-  }
-
-  static long flags_in(const std::vector<ShellWord>& command) {
-    return std::count_if(command.begin(), command.end(), [](const ShellWord& word) {
-      return word.text.starts_with("--") && word.text.size() > 2;
-    });
-  }
-  static bool starts_python(const std::vector<ShellWord>& command) {
-    return std::any_of(command.begin(), command.end(),
-                       [](const ShellWord& word) { return word.text.ends_with(".py"); });
-  }
-
   /// Lines that begin with a flag, which no command does: a file of arguments alone, as one.
   std::vector<ShellWord> take_bare_lines() {
     std::vector<ShellWord> bare;
@@ -588,7 +573,11 @@ class ScriptReader {
 }  // namespace
 
 ShellScript read_shell(const std::string& text, const std::string& name) {
-  return ScriptReader().read(shell_tokens(text, name));
+  return read_shell(text, name, {});
+}
+ShellScript read_shell(const std::string& text, const std::string& name,
+                       const ShellVariables& known) {
+  return ScriptReader(known).read(shell_tokens(text, name));
 }
 
 }  // namespace danlu

@@ -19,6 +19,8 @@ struct ShellWord {
   std::string source_line;
 };
 
+class ShellVariables;
+
 struct ShellScript {
   std::vector<ShellWord> command;  // with its name
   std::vector<std::string> notes;  // what could not be followed; sentences
@@ -26,7 +28,10 @@ struct ShellScript {
 
 /// The command with the most flags, first of all one that starts a Python program. Lines that begin
 /// with a flag are one, as a file of arguments alone is. Where there is none, the words of all
-/// variables that hold flags. Throws InputError for text that no shell reads.
+/// variables that hold flags. `known` are variables of the environment. Throws InputError for text
+/// that no shell reads.
 ShellScript read_shell(const std::string& text, const std::string& name);
+ShellScript read_shell(const std::string& text, const std::string& name,
+                       const ShellVariables& known);
 
 }  // namespace danlu

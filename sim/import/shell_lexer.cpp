@@ -129,6 +129,7 @@ class ShellLexer {
         step_to(at_ + one.size());
         if (one == "<<") {
           ends_here_ = end_of_here_document();
+          token.items = {here_document()};
         }
         return token;
       }
@@ -212,6 +213,21 @@ class ShellLexer {
       step();
     }
     return end;
+  }
+  /// The lines between this one and that which ends the document.
+  ShellToken here_document() const {
+    ShellToken word = token_here(ShellToken::Kind::Word);
+    for (std::size_t line = line_ + 1; line < lines_.size(); ++line) {
+      const std::size_t first = lines_[line].find_first_not_of(" \t");
+      if (first != std::string_view::npos && lines_[line].substr(first) == ends_here_) {
+        break;
+      }
+      for (const char letter : std::string(lines_[line]) + "\n") {
+        word.raw += letter == '"' ? "\\\"" : std::string(1, letter);
+      }
+    }
+    word.raw = '"' + word.raw + '"';
+    return word;
   }
   void skip_here_document() {
     while (!ends_here_.empty() && at_ < text_.size()) {

@@ -14,7 +14,7 @@ struct ShellToken {
   Kind kind = Kind::Word;
   std::string raw;  // as written; an Operator: ";", "&&", "||", ...; an Array: "NAME="; of a
                     // Sum what stands between the parentheses
-  std::vector<ShellToken> items;  // of an Array
+  std::vector<ShellToken> items;  // of an Array; of "<<" its document, as one word in quotes
   SourcePosition position;
   std::string source_line;
 };

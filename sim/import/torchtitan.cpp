@@ -10,6 +10,7 @@
 
 #include "sim/import/flat_flags.hpp"
 #include "sim/import/import.hpp"
+#include "sim/import/torchtitan_precision.hpp"
 #include "sim/scenario/resolve.hpp"
 
 namespace danlu {
@@ -34,6 +35,9 @@ const std::vector<FlagRow>& rows() {
        Words,
        "",
        {{"bfloat16", "bf16"}, {"float32", "fp32"}}},
+      {"training.dtype",
+       "training.optimizer.master|training.optimizer.state_width|training.gradients", Fact,
+       "bfloat16: weights, gradients and moments in 16 bits, without an fp32 copy"},
       {"training.mixed_precision_reduce",
        "parallelism.sharding.reduce_width",
        Words,
@@ -60,7 +64,8 @@ const std::vector<FlagRow>& rows() {
        "",
        {{"allgather", "all-gather"}, {"alltoall", "ring"}}},
       {"parallelism.expert_parallel_degree", "parallelism.expert", Count},
-      {"parallelism.expert_tensor_parallel_degree", "parallelism.expert_tensor", Count},
+      {"parallelism.expert_tensor_parallel_degree", "parallelism.expert_tensor", Fact,
+       "with expert_parallel_degree; 1 without it"},
       {"parallelism.expert_parallel_comm_backend",
        "parallelism.expert_exchange",
        Words,
@@ -93,28 +98,40 @@ const std::vector<FlagRow>& rows() {
       {"activation_checkpoint.selective_ac_option", "training.recompute_layers", Fact,
        "a number: each so many-th layer; op: norms and activations, the second products not"},
       {"activation_checkpoint.early_stop", "training.recompute_early_stop", Fact},
-      {"model.converters", "training.precision", Fact, "float8: fp8; mx: mxfp8"},
+      {"model.converters", "training.precision", Fact,
+       "of linear layers, with experts of these (grouped_mm), too: float8: fp8; mx: mxfp8; one of "
+       "the two alone is told in a model with experts, and left out"},
       {"float8.enable_float8_linear", "training.precision", Fact, "fp8"},
+      {"quantize.grouped_mm.float8.fqns|quantize.grouped_mm.mx.fqns", "training.precision", Fact,
+       "without them such a converter changes no experts"},
       {"quantize.linear.float8.recipe_name|float8.recipe_name", "training.fp8_recipe", Fact,
        "tensorwise without it; rowwise counts as that"},
       {"quantize.linear.float8.enable_fsdp_float8_all_gather|float8.enable_fsdp_float8_all_gather",
        "parallelism.sharding.gather_width", Fact, "8bit, with float8"},
+      {"optimizer.name", "training.optimizer.kind", Words, "", {{"Adam", ""}, {"AdamW", ""}}},
+      {"optimizer.implementation|optimizer.fused", "training.optimizer.implementation", Fact,
+       "fused; foreach and for-loop: foreach, as fused false of before 2025"},
+      {"fault_tolerance.enable", "", Told, "danlu has no groups of replicas of TorchFT"},
+      {"optimizer.early_step_in_backward", "", Told,
+       "danlu keeps gradients until the step, and updates weights there"},
       {"job.*|profiling.*|metrics.*|checkpoint.*|comm.*|validation.*|memory_estimation.*|debug.*|"
        "fault_tolerance.*|experimental.custom*|quantize.*|float8.*|mx.*",
        "", Idle, "files, logs and details"},
       {"optimizer.*|lr_scheduler.*|training.max_norm|training.gc_*|training.deterministic|"
        "training.seed|training.warmup_steps",
-       "", Idle, "changes what is learnt; Adam in fp32 is taken for the optimizer"},
-      {"compile.enable|training.compile", "training.framework", Fact,
-       "pytorch-compiled, pytorch without it"},
-      {"compile.*", "", Idle, "all of the model is taken as compiled, or nothing"},
+       "", Idle, "changes what is learnt; gradients are clipped in any case"},
+      {"compile.enable|compile.components|training.compile", "training.framework|training.loss",
+       Fact,
+       "pytorch-compiled with model among the components, pytorch without it; the loss with loss"},
+      {"compile.*", "", Idle, "how it is compiled"},
       {"training.dataset*|training.dataloader*|model.hf_assets_path|model.tokenizer_path|"
-       "model.print_after_conversion|training.dtype",
+       "model.print_after_conversion",
        "", Idle, "data, tokens and where weights come from"},
-      {"parallelism.context_parallel_load_balancer|"
-       "parallelism.pipeline_parallel_expert_parallel_overlap|parallelism.enable_compiled_autograd|"
+      {"parallelism.context_parallel_load_balancer", "", Idle, "contexts are balanced in danlu"},
+      {"parallelism.pipeline_parallel_expert_parallel_overlap|parallelism.enable_compiled_autograd|"
        "activation_checkpoint.*",
-       "", Idle, "danlu has one way of that: balanced contexts"},
+       "", Idle,
+       "details: of what is computed again, and passes of DualPipeV that run side by side anyway"},
   };
   return all;
 }
@@ -124,6 +141,8 @@ const std::vector<DefaultRow>& defaults() {
       {"parallelism.zero", "3", "torchtitan's default: data_parallel_shard_degree -1, FSDP"},
       {"training.precision", "bf16", "torchtitan's default: mixed_precision_param bfloat16"},
       {"training.dropout", "false", "torchtitan's models have no dropout"},
+      {"training.gradient_passes", "[norm, clip]",
+       "clip_grad_norm_ of its train.py, which multiplies whatever max_norm is"},
       {"training.attention", "flash",
        "scaled_dot_product_attention; on Hopper its backends are FlashAttention-2's: write flash2"},
   };
@@ -255,6 +274,18 @@ void finish_sharding(Draft& draft, bool pipeline) {
   }
 }
 
+/// Experts are shared by tensor ranks only where it is asked, once there are expert ranks.
+void finish_experts(Draft& draft) {
+  constexpr std::string_view kShared = "parallelism.expert_tensor_parallel_degree";
+  if (draft.count("parallelism.expert") <= 1 || draft.count("parallelism.tensor") <= 1) {
+    return;
+  }
+  const GivenFlag* given = draft.given(kShared);
+  draft.set(
+      "parallelism.expert_tensor", std::to_string(draft.whole(kShared).value_or(1)),
+      given != nullptr ? given->place() : "torchtitan's default: expert_tensor_parallel_degree 1");
+}
+
 void finish_pipeline(Draft& draft, long layers) {
   const long stages = draft.count("parallelism.pipeline");
   const GivenFlag* schedule =
@@ -320,31 +351,42 @@ void finish_recompute(Draft& draft, long layers) {
   }
 }
 
-constexpr std::string_view kNarrowGather =
-    "quantize.linear.float8.enable_fsdp_float8_all_gather|float8.enable_fsdp_float8_all_gather";
-
-void finish_precision(Draft& draft) {
-  constexpr std::string_view kSwitch = "float8.enable_float8_linear";
-  const GivenFlag* converters = draft.given("model.converters");
-  const auto converts_to = [&](std::string_view name) {
-    return converters != nullptr && converters->value.find(name) != std::string::npos;
-  };
-  const GivenFlag* narrow = converts_to("float8") ? converters
-                            : draft.on(kSwitch)   ? draft.given(kSwitch)
-                                                  : nullptr;
-  if (draft.on(kNarrowGather) && narrow == nullptr) {
-    draft.no_effect(*draft.given(kNarrowGather), "nothing is converted to float8");
+void finish_optimizer(Draft& draft) {
+  const GivenFlag* how = draft.given("optimizer.implementation|optimizer.fused");
+  if (how == nullptr) {
+    return;
   }
-  if (narrow != nullptr) {
-    draft.set("training.precision", "fp8", narrow);
-    const GivenFlag* recipe = draft.given("quantize.linear.float8.recipe_name|float8.recipe_name");
-    draft.set("training.fp8_recipe", "tensorwise",
-              recipe != nullptr ? recipe->place() : "torchtitan's default");
-    if (draft.on(kNarrowGather) && draft.has("parallelism.sharding.copy")) {
-      draft.set("parallelism.sharding.gather_width", "8bit", draft.given(kNarrowGather));
-    }
-  } else if (converts_to("mx")) {
-    draft.set("training.precision", "mxfp8", converters);
+  const bool fused = how->name == "optimizer.fused" ? draft.on(how->name) : how->value == "fused";
+  draft.set("training.optimizer.implementation", fused ? "fused" : "foreach", how);
+}
+
+/// What torch.compile has: the model, the loss, or both.
+void finish_compiled(Draft& draft) {
+  constexpr std::string_view kCompile = "compile.enable|training.compile";
+  const GivenFlag* listed = draft.given("compile.components");
+  const std::vector<std::string_view> parts =
+      words_of(listed != nullptr ? std::string_view(listed->value) : "model, loss");
+  const auto has = [&](std::string_view part) {
+    return draft.on(kCompile) && std::find(parts.begin(), parts.end(), part) != parts.end();
+  };
+  const bool model = has("model");
+  const GivenFlag* from = draft.on(kCompile) && listed != nullptr ? listed : draft.given(kCompile);
+  if (from != nullptr) {
+    draft.set("training.framework", model ? "pytorch-compiled" : "pytorch", from);
+  } else {
+    draft.set("training.framework", "pytorch", "torchtitan's default: compile.enable false");
+  }
+  if (has("loss") != model) {
+    draft.set("training.loss", model ? "eager" : "fused", listed,
+              model ? "the loss is not compiled" : "the loss alone is compiled");
+  }
+  constexpr std::string_view kAsync =
+      "parallelism.enable_async_tensor_parallel|experimental.enable_async_tensor_parallel";
+  if (draft.on(kAsync) && draft.count("parallelism.tensor") > 1 && !model) {
+    const GivenFlag& async = *draft.given(kAsync);
+    throw InputError(async.problem(
+        fmt::format("'{}' needs compile.enable, with model among compile.components", async.name),
+        "torchtitan refuses such a plan"));
   }
 }
 
@@ -450,16 +492,17 @@ void finish(Draft& draft) {
                 "without enable_async_tensor_parallel PyTorch waits for each collective");
     }
   }
+  if (draft.count("parallelism.context") > 1 && !draft.has("parallelism.context_exchange")) {
+    draft.set("parallelism.context_exchange", "all-gather",
+              "torchtitan's default: context_parallel_rotate_method allgather");
+  }
+  finish_experts(draft);
   finish_sharding(draft, pipeline);
   finish_recompute(draft, layers);
-  finish_precision(draft);
+  finish_titan_precision(draft);
   finish_batch(draft, pipeline);
-  constexpr std::string_view kCompile = "compile.enable|training.compile";
-  if (draft.on(kCompile)) {
-    draft.set("training.framework", "pytorch-compiled", draft.given(kCompile));
-  } else {
-    draft.set("training.framework", "pytorch", "torchtitan's default: compile.enable false");
-  }
+  finish_optimizer(draft);
+  finish_compiled(draft);
   if (draft.on("training.enable_cpu_offload")) {
     draft.not_used(*draft.given("training.enable_cpu_offload"),
                    "offload of weights to host memory is not taken over");

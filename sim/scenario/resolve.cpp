@@ -371,6 +371,15 @@ std::optional<int> layers_of_preset(std::string_view name) {
   return std::nullopt;
 }
 
+std::optional<bool> preset_has_experts(std::string_view name) {
+  for (const ModelPreset& preset : model_presets()) {
+    if (preset.name == name) {
+      return to_model_spec(preset).experts.count > 0;
+    }
+  }
+  return std::nullopt;
+}
+
 ResolvedValues resolve(Values own, const fs::path& beside, const LoadOptions& options,
                        std::vector<Problem>& problems) {
   return Resolver(std::move(own), beside, options, problems).resolve();

@@ -33,5 +33,7 @@ ResolvedValues resolve(Values own, const std::filesystem::path& beside, const Lo
 
 /// The layers of a model preset; nothing where there is none of that name.
 std::optional<int> layers_of_preset(std::string_view name);
+/// Whether such a model has experts; nothing where there is none of that name.
+std::optional<bool> preset_has_experts(std::string_view name);
 
 }  // namespace danlu

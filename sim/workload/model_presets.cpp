@@ -175,11 +175,11 @@ constexpr auto kDenseDecoders = std::to_array<ModelPreset>({
      {},
      "huggingface.co/mosaicml/mpt-30b config.json; ALiBi"},
     {"falcon-7b",
-     kFalcon,
+     kTiedFalcon,
      {32, 4544, 71, 1, 64, 18176, 65024},
      {.norms = 1},
      "huggingface.co/tiiuae/falcon-7b config.json; its file stores the head beside the table that "
-     "it shares"},
+     "it shares, which makes 7.217 B"},
     {"falcon-40b",
      kTiedFalcon,
      {60, 8192, 128, 8, 64, 32768, 65024},

@@ -415,6 +415,7 @@ model:
   seq_length: 4096
   vocab_size: 32000
   tensor_model_parallel_size: 2
+  sequence_parallel: true
 train: {global_batch_size: 32, micro_batch_size: 2, train_iters: 10}
 ddp: {use_distributed_optimizer: true, overlap_grad_reduce: true}
 comm_overlap: {tp_comm_overlap: true}

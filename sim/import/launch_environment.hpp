@@ -1,0 +1,21 @@
+// What a launch script says beside its command: lines #SBATCH of Slurm, and variables that switch
+// Transformer Engine's kernels off.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/import/draft.hpp"
+#include "sim/import/shell_values.hpp"
+
+namespace danlu {
+
+struct LaunchEnvironment {
+  std::vector<GivenFlag> flags;  // "#SBATCH --nodes", "#SBATCH --gpus-per-node", "NVTE_FLASH_ATTN"
+  ShellVariables variables;      // that Slurm sets by them
+};
+
+/// Throws InputError for text that no shell reads.
+LaunchEnvironment read_environment(const std::string& text, const std::string& name);
+
+}  // namespace danlu
