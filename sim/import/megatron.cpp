@@ -220,6 +220,10 @@ void finish_age(Draft& draft) {
         "training.attention", "unfused", from,
         fmt::format("a script of {}, without {}", old != nullptr ? "2021" : "before 2024", kFlash));
   }
+  if (draft.count("parallelism.pipeline") > 1) {
+    draft.set("parallelism.overlap.pipeline", "false", from,
+              "Megatron's sends are beside compute since October 2023");
+  }
   if (old == nullptr) {
     return;
   }

@@ -239,6 +239,9 @@ TEST(Import, ScriptsAreAsOldAsTheirFlags) {
   EXPECT_EQ(old.training.framework, "megatron-2020");
   EXPECT_EQ(old.training.attention, AttentionKind::Unfused);
   EXPECT_TRUE(old.parallelism.scatter_gather);
+  EXPECT_FALSE(from("megatron", text + "--checkpoint-activations --global-batch-size 16 "
+                                       "--num-virtual-stages-per-pipeline-rank 2")
+                   .parallelism.overlap_pipeline);
   EXPECT_FALSE(from("megatron", text + "--checkpoint-activations "
                                        "--no-scatter-gather-tensors-in-pipeline")
                    .parallelism.scatter_gather);
