@@ -315,11 +315,9 @@ class StageWriter {
   /// In pieces: gradients down, update by the CPUs, weights up, each behind the piece before it.
   void add_host_update(double updated) {
     const int pieces = w_.offload.pieces;
-    std::vector<EndId> last =
-        made_.ends.empty() ? std::vector<EndId>{} : std::vector{made_.ends.last_id()};
     const std::size_t first = w_.offload.gradients_in_backward ? 1 : 0;  // these are there by then
     std::array<std::vector<EndId>, 3> previous{};
-    previous[first] = last;
+    previous[first] = open_;
     for (int piece = 0; piece < pieces; ++piece) {
       const double share = updated / pieces;
       const std::array steps{

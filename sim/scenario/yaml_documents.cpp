@@ -32,8 +32,8 @@ class DocumentStarts : public YAML::EventHandler {
   std::vector<YAML::Mark> marks;
 };
 
-/// Whether the first line that is none of comment alone begins with a key: `word:`. What follows
-/// then belongs to this mapping, since nothing is indented less.
+/// Whether the first line that is none of comment alone begins with a key: `word:`. Nothing that
+/// follows is indented less.
 bool is_mapping(std::string_view text) {
   while (text.starts_with('#') || text.starts_with('\n')) {
     text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
@@ -92,8 +92,10 @@ std::string syntax_hint(std::string_view message) {
 }
 
 std::optional<YAML::Mark> second_document(const std::string& text) {
-  if (is_mapping(text) && !has_line(text, "---") && !has_line(text, "...")) {
-    return std::nullopt;  // all of it, so it need not be read twice
+  // A mapping goes on to the end but for such a mark or a directive: it need not be read twice.
+  if (is_mapping(text) && !has_line(text, "---") && !has_line(text, "...") &&
+      !has_line(text, "%")) {
+    return std::nullopt;
   }
   std::istringstream stream(text);
   YAML::Parser parser(stream);

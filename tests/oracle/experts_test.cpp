@@ -580,6 +580,28 @@ TEST(ExpertGradients, OfOneGroupQueueUp) {
   }
 }
 
+// What the CPUs update waits for the last sum of every group.
+TEST(ExpertGradients, AreSummedBeforeTheHostUpdates) {
+  const Simulation played = simulate(
+      with(fmt::format("model={{layers: 4, hidden: 2048, heads: 16, ffn: 8192, vocab: 1024, {}, "
+                       "experts: {{count: 16, per_token: 1, dense_layers: 1}}}}",
+                       kLlamaLike),
+           16, "{expert: 8, zero: 1, overlap: {data: true}, offload: {optimizer: true}}",
+           {batch(16, 1024)}));
+  Seconds summed;
+  Seconds copied = kNever;
+  for (const TaskId id : played.plan.graph.tasks.ids()) {
+    const std::string& name = played.plan.graph.name_of(played.plan.graph.tasks[id]);
+    if (name.starts_with("reduce gradients")) {
+      summed = std::max(summed, played.timeline.finish[id]);
+    } else if (name == "gradients to host") {
+      copied = std::min(copied, played.timeline.start[id]);
+    }
+  }
+  EXPECT_LT(copied, kNever);
+  EXPECT_GE(copied, summed - Seconds{1e-9});
+}
+
 // DeepEP's two flows begin when the tokens are there. On a node alone what is sent takes as long as
 // its closed form, which is all of what is exposed, and nothing of it runs beside compute.
 TEST(ExpertExchange, BeginsBehindWhatItSends) {
