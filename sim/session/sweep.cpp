@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <numeric>
+#include <string_view>
 #include <utility>
 
 #include "sim/base/text.hpp"
@@ -12,6 +13,15 @@
 namespace danlu {
 
 namespace {
+
+/// What may have been meant by a value that is none: a list in brackets, or a range with a unit.
+std::string meant_by(const std::string& setting) {
+  const std::string_view value = std::string_view(setting).substr(setting.find('=') + 1);
+  return value.starts_with('[') ? "values stand without brackets: 1,2,4"
+         : value.find("..") != std::string_view::npos
+             ? "ranges are of whole numbers: list the values"
+             : "";
+}
 
 /// Values of a point are read as those of --set are; what is wrong with one is the sweep's,
 /// wherever that says it.
@@ -28,6 +38,9 @@ Scenario load_point(const std::filesystem::path& file, const LoadOptions& load,
         const std::string shown_value = shown(value, kLongestPath);
         if (problem.position.file == "--set " + shown_value) {
           problem.position.file = "swept " + shown_value;
+          if (std::string hint = meant_by(value); !hint.empty()) {
+            problem.hint = std::move(hint);
+          }
         }
       }
     }

@@ -114,8 +114,8 @@
 //                       distributed/fleet/layers/mpu/mp_layers.py), and where the notes have
 //                       "overlap switches off" or "TP_COMM_OVERLAP False" (MLPerf); none where
 //                       PyTorch's own DTensors split the model (all whose framework is PyTorch's,
-//                       see `framework`) but with "async TP" in the notes, then full; full for dense
-//                       models under Megatron-Bridge (tp_comm_overlap of its
+//                       see `framework`) but with "async TP" in the notes, then full; full for
+//                       dense models under Megatron-Bridge (tp_comm_overlap of its
 //                       recipes/llama/h100/llama3.py), but with nvfp4; full where the notes have
 //                       "TP_COMM_OVERLAP True" (ub_tp_comm_overlap of NeMo);
 //                       else backward
