@@ -184,7 +184,7 @@ std::vector<FlagRow> training_rows() {
       {"--exp-avg-dtype|--exp-avg-sq-dtype|optimizer.exp_avg_dtype|optimizer.exp_avg_sq_dtype",
        "training.optimizer.state_width",
        Words,
-       "",
+       "of both moments: the wider where they differ, which is told",
        {{"fp32", "fp32"},
         {"bf16", "16bit"},
         {"fp16", "16bit"},
