@@ -49,22 +49,16 @@ void take_model_precision(Draft& draft) {
       draft.set("training.fp8_recipe", recipe->value, recipe);
     }
   } else if (!draft.has("training.precision")) {
-    for (const char* name : {"bf16", "fp16"}) {
-      if (const std::string flag = fmt::format("model.{}", name); draft.on(flag)) {
-        draft.set("training.precision", name, draft.given(flag));
-      }
+    if (const GivenFlag* half = draft.first_on("model.bf16|model.fp16")) {
+      draft.set("training.precision", half->name.substr(half->name.find('.') + 1), half);
     }
   }
 }
 
 /// Of a file that writes Megatron-Bridge's mixed precision out.
 void take_written_precision(Draft& draft) {
-  const auto names = [&](std::string_view key) {
-    const GivenFlag* flag = draft.given(key);
-    return flag != nullptr && draft.on(key) ? flag : nullptr;
-  };
-  const GivenFlag* recipe = names("mixed_precision.fp8_recipe");
-  if (const GivenFlag* fp8 = names("mixed_precision.fp8")) {
+  const GivenFlag* recipe = draft.first_on("mixed_precision.fp8_recipe");
+  if (const GivenFlag* fp8 = draft.first_on("mixed_precision.fp8")) {
     const bool mx = recipe != nullptr && recipe->value == "mxfp8";
     draft.set("training.precision", mx ? "mxfp8" : "fp8", mx ? recipe : fp8);
     if (!mx) {
@@ -72,9 +66,9 @@ void take_written_precision(Draft& draft) {
                 recipe != nullptr ? recipe : fp8,
                 recipe != nullptr ? "" : "Megatron-Bridge's default of fp8_recipe");
     }
-  } else if (const GivenFlag* fp4 = names("mixed_precision.fp4")) {
+  } else if (const GivenFlag* fp4 = draft.first_on("mixed_precision.fp4")) {
     draft.set("training.precision", "fp4", fp4);
-  } else if (const GivenFlag* half = names("mixed_precision.bf16|mixed_precision.fp16")) {
+  } else if (const GivenFlag* half = draft.first_on("mixed_precision.bf16|mixed_precision.fp16")) {
     draft.set("training.precision", half->name.substr(half->name.find('.') + 1), half);
   }
   for (const auto& [key, flag] :
@@ -114,22 +108,22 @@ void take_recipe(Draft& draft, const GivenFlag& from) {
 /// Mixed precision lies over ddp in Megatron-Bridge, whether it is named or written out.
 void finish_gradients(Draft& draft, const GivenFlag* recipe) {
   const GivenFlag* own = draft.given("mixed_precision.grad_reduce_in_fp32");
-  const GivenFlag* over = own != nullptr      ? own
-                          : recipe != nullptr ? recipe
-                                              : draft.given("mixed_precision.*");
+  const GivenFlag* section = draft.given("mixed_precision.*");
   const GivenFlag* ddp = draft.given("ddp.grad_reduce_in_fp32");
   const bool ddp_wide = ddp != nullptr && draft.on(ddp->name);
-  if (over == nullptr) {
+  if (own == nullptr && recipe == nullptr && section == nullptr) {
     if (ddp != nullptr) {
       draft.set("training.gradients", ddp_wide ? "fp32" : "16bit", ddp);
     }
     return;
   }
-  const bool wide = own != nullptr                                        ? draft.on(own->name)
-                    : over == recipe && recipe->value.starts_with("fp16") ? false
-                                                                          : true;
-  draft.set("training.gradients", wide ? "fp32" : "16bit", over,
-            own != nullptr ? "" : fmt::format("grad_reduce_in_fp32 {} by it", wide));
+  const bool wide = own != nullptr ? draft.on(own->name)
+                                   : recipe == nullptr || !recipe->value.starts_with("fp16");
+  draft.set("training.gradients", wide ? "fp32" : "16bit",
+            own != nullptr ? own->place()
+            : recipe != nullptr
+                ? fmt::format("{}: grad_reduce_in_fp32 {} by it", recipe->place(), wide)
+                : "Megatron-Bridge's default of mixed_precision.grad_reduce_in_fp32");
   if (ddp != nullptr && ddp_wide != wide) {
     draft.not_used(*ddp, fmt::format("mixed_precision, which Megatron-Bridge lays over ddp, has "
                                      "grad_reduce_in_fp32 {}; write it there",
@@ -149,11 +143,13 @@ void finish_bridge_precision(Draft& draft) {
     bridge::take_written_precision(draft);
   }
   bridge::finish_gradients(draft, recipe);
-  if (const GivenFlag* narrow = draft.given(
-          "mixed_precision.fp8_param_gather|mixed_precision.fp8_param|"
-          "mixed_precision.fp4_param_gather|mixed_precision.fp4_param|ddp.fp8_param_gather|"
-          "model.fp8_params");
-      narrow != nullptr && draft.on(narrow->name) && recipe == nullptr) {
+  constexpr std::string_view kNarrow =
+      "mixed_precision.fp8_param_gather|mixed_precision.fp8_param|"
+      "mixed_precision.fp4_param_gather|mixed_precision.fp4_param";
+  const GivenFlag* narrow =
+      draft.first_on(draft.given(kNarrow) != nullptr ? kNarrow  // which lies over the others
+                                                     : "ddp.fp8_param_gather|model.fp8_params");
+  if (narrow != nullptr && recipe == nullptr) {
     draft.set("training.narrow_weights", "only", narrow);
   }
   if (draft.count("parallelism.zero") == 3 && draft.has("training.narrow_weights")) {

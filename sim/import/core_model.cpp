@@ -121,10 +121,12 @@ void take_window(Draft& draft) {
   }
 }
 
+constexpr std::string_view kPositionType =
+    "--position-embedding-type|model.position_embedding_type|"
+    "model.encoder.position_embedding_type";
+
 void take_positions(Draft& draft, const CoreFramework& framework) {
-  const GivenFlag* type = draft.given(
-      "--position-embedding-type|model.position_embedding_type|"
-      "model.encoder.position_embedding_type");
+  const GivenFlag* type = draft.given(kPositionType);
   const GivenFlag* without =
       draft.given("--use-rotary-position-embeddings|--no-position-embedding");
   constexpr std::string_view kRows = "--max-position-embeddings|model.max_position_embeddings";
@@ -170,10 +172,16 @@ void take_vocabulary(Draft& draft, const CoreFramework& framework) {
     draft.set("model.vocab", std::to_string(*vocab), from);
     return;
   }
-  const long whole =
-      draft.whole("--make-vocab-size-divisible-by|model.make_vocab_size_divisible_by")
-          .value_or(128) *
-      std::max(1L, draft.count("parallelism.tensor"));
+  constexpr std::string_view kMultiple =
+      "--make-vocab-size-divisible-by|model.make_vocab_size_divisible_by";
+  const long multiple = draft.whole(kMultiple).value_or(128);
+  if (multiple < 1) {
+    const GivenFlag& flag = *draft.given(kMultiple);
+    throw InputError(
+        flag.problem(fmt::format("'{}' must be at least 1, found {}", flag.name, quote(flag.value)),
+                     "128 without it"));
+  }
+  const long whole = multiple * std::max(1L, draft.count("parallelism.tensor"));
   draft.set("model.vocab", std::to_string((*vocab + whole - 1) / whole * whole), from,
             fmt::format("{} words padded to a multiple of {}", *vocab, whole));
 }
@@ -221,6 +229,13 @@ void take_experts(Draft& draft, const CoreFramework& framework) {
 
 }  // namespace
 }  // namespace core_model
+
+bool has_rotary_positions(const Draft& draft) {
+  const GivenFlag* type = draft.given(core_model::kPositionType);
+  return !draft.options().model.empty() ||
+         (type != nullptr ? type->value.ends_with("rope") || type->value == "yarn"
+                          : draft.on("--use-rotary-position-embeddings"));
+}
 
 void take_core_model(Draft& draft, const CoreFramework& framework) {
   if (draft.on("--multi-latent-attention|model.multi_latent_attention")) {

@@ -74,9 +74,14 @@ void take_contexts(Draft& draft) {
   }
   draft.set(ulysses ? "parallelism.ulysses" : "parallelism.context",
             std::to_string(draft.whole(kContext).value_or(1)), context);
-  if (type != nullptr && !ulysses && draft.count("parallelism.context") > 1) {
-    draft.set("parallelism.context_exchange",
-              first == "all_gather" || first == "allgather" ? "all-gather" : "ring", type);
+  if (type == nullptr || ulysses || draft.count("parallelism.context") <= 1) {
+    return;
+  }
+  const bool gathers = first == "all_gather" || first == "allgather";
+  if (gathers || first == "p2p") {
+    draft.set("parallelism.context_exchange", gathers ? "all-gather" : "ring", type);
+  } else {
+    draft.not_used(*type, fmt::format("danlu does not know its value '{}'", shown(first)));
   }
 }
 
@@ -214,17 +219,17 @@ void check_tensor_overlap(Draft& draft) {
   constexpr std::string_view kOverlap =
       "--tp-comm-overlap|model.tp_comm_overlap|model.ub_tp_comm_overlap|"
       "comm_overlap.tp_comm_overlap";
-  if (!draft.on(kOverlap) || draft.count("parallelism.tensor") <= 1 ||
+  const GivenFlag* from = draft.first_on(kOverlap);
+  if (from == nullptr || draft.count("parallelism.tensor") <= 1 ||
       draft.at("parallelism.sequence") == "true") {
     return;
   }
-  const GivenFlag& from = *draft.given(kOverlap);
-  if (is_flag(from.name)) {
-    throw InputError(from.problem(fmt::format("'{}' needs --sequence-parallel", from.name),
-                                  "Megatron refuses such a plan"));
+  if (is_flag(from->name)) {
+    throw InputError(from->problem(fmt::format("'{}' needs --sequence-parallel", from->name),
+                                   "Megatron refuses such a plan"));
   }
   draft.forget("parallelism.overlap.tensor");
-  draft.no_effect(from, "switched off without sequence_parallel");
+  draft.no_effect(*from, "switched off without sequence_parallel");
 }
 
 }  // namespace
@@ -252,8 +257,8 @@ bool take_fsdp(Draft& draft) {
   const GivenFlag* strategy =
       draft.given("--data-parallel-sharding-strategy|ddp.data_parallel_sharding_strategy");
   if (strategy == nullptr ||
-      !(draft.on("--use-megatron-fsdp|ddp.use_megatron_fsdp") ||
-        draft.on("--use-custom-fsdp|ddp.use_custom_fsdp") || draft.on("dist.use_megatron_fsdp"))) {
+      draft.first_on("--use-megatron-fsdp|--use-custom-fsdp|ddp.use_megatron_fsdp|"
+                     "ddp.use_custom_fsdp|dist.use_megatron_fsdp") == nullptr) {
     return false;
   }
   const auto* const found = std::find(kStrategies.begin(), kStrategies.end(), strategy->value);
@@ -270,10 +275,17 @@ void take_optimizer_instances(Draft& draft) {
       "--num-distributed-optimizer-instances|ddp.num_distributed_optimizer_instances";
   const std::optional<long> instances = draft.whole(kInstances);
   const std::optional<long> data = draft.replicas();
-  if (instances && *instances > 1 && data && draft.count("parallelism.zero") > 0) {
-    draft.set("parallelism.sharding.ranks", std::to_string(*data / *instances),
-              draft.given(kInstances));
+  if (!instances || *instances <= 1 || !data || draft.count("parallelism.zero") == 0) {
+    return;
   }
+  const GivenFlag& from = *draft.given(kInstances);
+  if (*data % *instances != 0) {
+    throw InputError(
+        from.problem(fmt::format("'{}' must divide the {} replicas, found {}", from.name, *data,
+                                 quote(from.value)),
+                     "Megatron refuses such a plan; --gpus says how many replicas there are"));
+  }
+  draft.set("parallelism.sharding.ranks", std::to_string(*data / *instances), &from);
 }
 
 }  // namespace danlu

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "sim/base/text.hpp"
 #include "sim/import/flat_flags.hpp"
 #include "sim/import/import.hpp"
 
@@ -132,13 +133,14 @@ void check_batch(const Draft& draft) {
     return;
   }
   const std::optional<long> steps = number_of(draft, "gradient_accumulation_steps");
-  const long together = *micro * *replicas;
-  const long given = steps.value_or(together > 0 ? *global / together : 0);
-  if (*global != together * given) {
+  const auto together = static_cast<double>(*micro * *replicas);
+  const long given = steps.value_or(together > 0 ? *global / (*micro * *replicas) : 0);
+  const double all = together * static_cast<double>(given);
+  if (static_cast<double>(*global) != all) {
     throw InputError(draft.given("train_batch_size")
                          ->problem(fmt::format("{} sequences are not {} of a microbatch x {} "
-                                               "steps of accumulation x {} replicas = {}",
-                                               *global, *micro, given, *replicas, together * given),
+                                               "steps of accumulation x {} replicas = {:.0f}",
+                                               *global, *micro, given, *replicas, all),
                                    "DeepSpeed refuses such a file; --gpus says how many replicas "
                                    "there are, --global-batch another batch"));
   }
@@ -171,7 +173,9 @@ void finish_batch(Draft& draft) {
   if (global) {
     draft.set("training.global_batch", std::to_string(*global), draft.given("train_batch_size"));
   } else if (micro && replicas) {
-    draft.set("training.global_batch", std::to_string(*micro * steps.value_or(1) * *replicas),
+    const double all =
+        static_cast<double>(*micro * *replicas) * static_cast<double>(steps.value_or(1));
+    draft.set("training.global_batch", fmt::format("{:.0f}", all),
               fmt::format("train_micro_batch_size_per_gpu x gradient_accumulation_steps{} x {} "
                           "replicas",
                           steps ? "" : " (1 by default)", *replicas));
@@ -253,59 +257,71 @@ void finish_masters(Draft& draft) {
       "bf16.bf16_master_weights_and_grads|bfloat16.bf16_master_weights_and_grads|"
       "fp16.fp16_master_weights_and_grads";
   constexpr std::string_view kStates = "bf16.bf16_optimizer_states|bfloat16.bf16_optimizer_states";
-  const bool masters = draft.on(kMasters);
-  for (const std::string_view names : {kMasters, kStates}) {
-    if (draft.on(names) && (draft.count("parallelism.zero") == 0 || !masters)) {
-      const GivenFlag& from = *draft.given(names);
-      throw InputError(from.problem(fmt::format("'{}' needs {}", from.name,
-                                                masters ? "zero_optimization.stage 1, 2 or 3"
-                                                        : "bf16_master_weights_and_grads"),
-                                    "DeepSpeed refuses such a file"));
+  const GivenFlag* masters = draft.first_on(kMasters);
+  const GivenFlag* states = draft.first_on(kStates);
+  for (const GivenFlag* from : {masters, states}) {
+    if (from != nullptr && (draft.count("parallelism.zero") == 0 || masters == nullptr)) {
+      throw InputError(
+          from->problem(fmt::format("'{}' needs {}", from->name,
+                                    masters != nullptr ? "zero_optimization.stage 1, 2 or 3"
+                                                       : "bf16_master_weights_and_grads"),
+                        "DeepSpeed refuses such a file"));
     }
   }
-  if (!masters) {
+  if (masters == nullptr) {
     return;
   }
-  const GivenFlag& from = *draft.given(kMasters);
-  draft.set("training.optimizer.master", "false", &from);
-  draft.set("training.gradients", "16bit", &from);
-  if (draft.on(kStates)) {
-    draft.set("training.optimizer.state_width", "16bit", draft.given(kStates));
+  draft.set("training.optimizer.master", "false", masters);
+  draft.set("training.gradients", "16bit", masters);
+  if (states != nullptr) {
+    draft.set("training.optimizer.state_width", "16bit", states);
   }
   draft.remark(
       fmt::format("{}: DeepSpeed keeps a 16-bit copy of each rank's shard of weights, "
                   "danlu none: 2 bytes of each of its parameters are missing",
-                  from.place()));
+                  masters->place()));
+}
+
+/// The first of several flags that has the value.
+const GivenFlag* first_that_is(std::string_view value, std::string_view names, const Draft& draft) {
+  for (const std::string_view name : split(names, '|')) {
+    const GivenFlag* flag = draft.given(name);
+    if (flag != nullptr && flag->value == value) {
+      return flag;
+    }
+  }
+  return nullptr;
 }
 
 void finish_precision(Draft& draft) {
-  const GivenFlag* bf16 = draft.given("bf16.enabled|bfloat16.enabled");
-  const GivenFlag* fp16 = draft.given("fp16.enabled|amp.enabled");
-  const auto enabled = [](const GivenFlag* flag) {
-    return flag != nullptr && flag->value == "true";
-  };
-  if (enabled(bf16) && enabled(fp16)) {
+  constexpr std::string_view kBf16 = "bf16.enabled|bfloat16.enabled";
+  constexpr std::string_view kFp16 = "fp16.enabled|amp.enabled";
+  const GivenFlag* bf16 = first_that_is("true", kBf16, draft);
+  const GivenFlag* fp16 = first_that_is("true", kFp16, draft);
+  if (bf16 != nullptr && fp16 != nullptr) {
     throw InputError(fp16->problem(fmt::format("both {} and {} are true", bf16->name, fp16->name),
                                    "DeepSpeed refuses such a file"));
   }
-  if (enabled(bf16) || enabled(fp16)) {
-    draft.set("training.precision", enabled(bf16) ? "bf16" : "fp16", enabled(bf16) ? bf16 : fp16);
-    const bool whole = enabled(bf16) && draft.count("parallelism.zero") == 0;
+  finish_masters(draft);
+  if (bf16 != nullptr || fp16 != nullptr) {
+    draft.set("training.precision", bf16 != nullptr ? "bf16" : "fp16",
+              bf16 != nullptr ? bf16 : fp16);
+    const bool whole = bf16 != nullptr && draft.count("parallelism.zero") == 0;
     if (!draft.has("training.gradients")) {  // DeepSpeedEngine.get_data_types
       draft.set("training.gradients", whole ? "fp32" : "16bit",
                 whole ? "DeepSpeed's default: of bf16 without ZeRO in fp32"
                       : "DeepSpeed's default: gradients in the precision of the model");
     }
-    finish_copies(draft, enabled(bf16));
+    finish_copies(draft, bf16 != nullptr);
     if (whole && draft.at("training.gradients") == "fp32") {
       draft.remark(
           "bf16 without ZeRO: DeepSpeed's BF16_Optimizer shares the optimizer's state out over the "
           "replicas, as stage 1 does; danlu keeps all of it on each GPU, and needs more memory");
     }
-  } else if ((bf16 != nullptr && is_auto(bf16)) || (fp16 != nullptr && is_auto(fp16))) {
+  } else if (first_that_is("auto", kBf16, draft) != nullptr ||
+             first_that_is("auto", kFp16, draft) != nullptr) {
     draft.fill_in("training.precision", "the file says auto: the training code decides");
   }
-  finish_masters(draft);
   const GivenFlag* width = draft.given("communication_data_type");
   if (width != nullptr && draft.count("parallelism.zero") >= 2) {
     draft.set("parallelism.sharding.reduce_width", width->value == "fp32" ? "fp32" : "16bit",

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <iterator>
@@ -156,6 +157,15 @@ bool Draft::on(std::string_view names) const {
   return flag != nullptr && !is_false(flag->value);
 }
 
+const GivenFlag* Draft::first_on(std::string_view names) const {
+  for (const std::string_view name : split(names, '|')) {
+    if (on(name)) {
+      return given(name);
+    }
+  }
+  return nullptr;
+}
+
 std::optional<double> Draft::number(std::string_view names) const {
   const GivenFlag* flag = given(names);
   if (flag == nullptr) {
@@ -172,14 +182,19 @@ std::optional<double> Draft::number(std::string_view names) const {
 }
 
 std::optional<long> Draft::whole(std::string_view names) const {
-  constexpr double kMost = 1e15;
+  constexpr double kMost = 1e9;  // of two of them the product is a long
   const std::optional<double> value = number(names);
-  if (value && (*value != static_cast<double>(static_cast<long>(*value)) || *value > kMost)) {
+  if (!value) {
+    return std::nullopt;
+  }
+  const bool fits = std::abs(*value) <= kMost;
+  if (!fits || *value != std::floor(*value)) {
     const GivenFlag* flag = given(names);
     throw InputError(flag->problem(
-        fmt::format("'{}' must be a whole number, found {}", flag->name, quote(flag->value))));
+        fmt::format("'{}' must be a whole number{}, found {}", flag->name,
+                    fits ? "" : fmt::format(" of at most {:.0f}", kMost), quote(flag->value))));
   }
-  return value ? std::optional(static_cast<long>(*value)) : std::nullopt;
+  return static_cast<long>(*value);
 }
 
 std::string_view Draft::at(std::string_view key) const {
@@ -195,6 +210,10 @@ bool Draft::knows(std::string_view key) {
   return find_key(scenario_keys(), key) != nullptr;
 }
 
+long Draft::largest(std::string_view key) {
+  return static_cast<long>(find_key(scenario_keys(), key)->maximum);
+}
+
 void Draft::set(std::string_view key, std::string value, std::string comment) {
   if (!knows(key)) {
     remark(fmt::format("danlu has no key {} yet: {} ({}) is left out", key, value, comment));
@@ -207,6 +226,14 @@ void Draft::set(std::string_view key, std::string value, std::string comment) {
 
 void Draft::set(std::string_view key, std::string value, const GivenFlag* from,
                 std::string_view note) {
+  const KeyRow* row = find_key(scenario_keys(), key);
+  if (row != nullptr && row->type == KeyType::Count && !is_settled(key) &&
+      parse_number(value).value_or(0) > row->maximum) {
+    throw InputError(
+        from->problem(fmt::format("'{}' makes {} {}, of which danlu has at most {}", from->name,
+                                  key, shown(value), limit_text(*row, row->maximum)),
+                      "no such plan can be simulated"));
+  }
   set(key, std::move(value), fmt::format("{}{}{}", from->place(), note.empty() ? "" : ": ", note));
 }
 
@@ -302,13 +329,16 @@ void Draft::add_sequence_length() {
 }
 
 std::optional<long> Draft::replicas() const {
+  const long gpus = count("cluster.gpus");
   long others = 1;
   for (const char* key : {"parallelism.tensor", "parallelism.pipeline", "parallelism.context",
                           "parallelism.ulysses"}) {
     others *= std::max(1L, count(key));
+    if (others > gpus) {
+      return std::nullopt;
+    }
   }
-  const long gpus = count("cluster.gpus");
-  return gpus > 0 && gpus % others == 0 ? std::optional(gpus / others) : std::nullopt;
+  return gpus % others == 0 ? std::optional(gpus / others) : std::nullopt;
 }
 
 void Draft::add_model_of_options() {

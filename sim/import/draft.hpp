@@ -80,12 +80,18 @@ class Draft {
   const GivenFlag* mentioned(std::string_view names) const;
   /// Whether the flag is given, and not as false.
   bool on(std::string_view names) const;
-  /// A whole number of a flag; nothing where it is not given or not known. Throws InputError.
+  /// Of several switches, each of which has a say of its own, the first of the names that is on;
+  /// nullptr: none is.
+  const GivenFlag* first_on(std::string_view names) const;
+  /// A whole number of a flag, of at most 1e9 either way; nothing where it is not given or not
+  /// known. Throws InputError.
   std::optional<long> whole(std::string_view names) const;
   std::optional<double> number(std::string_view names) const;
 
   /// Whether danlu has the key.
   static bool knows(std::string_view key);
+  /// The largest number of a key that counts.
+  static long largest(std::string_view key);
   bool has(std::string_view key) const { return lines_.find(key) != lines_.end(); }
   /// What stands at a key; "" where nothing does.
   std::string_view at(std::string_view key) const;
@@ -93,6 +99,7 @@ class Draft {
   long count(std::string_view key) const;
   /// Puts a value at a key, in place of what is there.
   void set(std::string_view key, std::string value, std::string comment);
+  /// Throws InputError where a flag's number is above the largest of its key.
   void set(std::string_view key, std::string value, const GivenFlag* from,
            std::string_view note = "");
   /// Puts what an option says at a key, over all that the file says of it.

@@ -1,11 +1,11 @@
 #include "sim/import/launch_environment.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
 
 #include "sim/base/text.hpp"
-#include "sim/import/shell_lexer.hpp"
 
 namespace danlu {
 namespace launch_environment {  // the folder is built as one
@@ -15,14 +15,14 @@ bool is_whole(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-/// An option of sbatch, and under which name it counts.
+/// An option of sbatch, under which name it counts, and how the item of its list begins that does.
 struct Option {
-  std::string_view written, name;
+  std::string_view written, name, item{};
 };
 constexpr auto kOptions = std::to_array<Option>({{"--nodes", "#SBATCH --nodes"},
                                                  {"-N", "#SBATCH --nodes"},
                                                  {"--gpus-per-node", "#SBATCH --gpus-per-node"},
-                                                 {"--gres", "#SBATCH --gpus-per-node"}});
+                                                 {"--gres", "#SBATCH --gpus-per-node", "gpu"}});
 
 /// The number of "16", "8", "gpu:8" and "gpu:h100:8"; "" where there is none.
 std::string_view number_of(std::string_view value) {
@@ -33,19 +33,25 @@ std::string_view number_of(std::string_view value) {
 void take_line(std::string_view line, const SourcePosition& position, LaunchEnvironment& found) {
   std::vector<std::string_view> words = words_of(line.substr(0, line.find(" #")));
   for (std::size_t i = 1; i < words.size(); ++i) {
-    const std::size_t equals = words[i].find('=');
-    const std::string_view written = words[i].substr(0, equals);
-    const std::string_view value =
-        number_of(equals != std::string_view::npos ? words[i].substr(equals + 1)
-                  : i + 1 < words.size()           ? words[i + 1]
-                                                   : "");
-    for (const Option& option : kOptions) {
-      if (option.written == written && !value.empty()) {
-        found.flags.push_back({.name = std::string(option.name),
-                               .value = std::string(value),
-                               .position = position,
-                               .source_line = std::string(line)});
-      }
+    const std::size_t equals = std::min(words[i].find('='), words[i].size());
+    const auto* const option =
+        std::find_if(kOptions.begin(), kOptions.end(),
+                     [&](const Option& one) { return one.written == words[i].substr(0, equals); });
+    if (option == kOptions.end()) {
+      continue;
+    }
+    words[i].remove_prefix(std::min(equals + 1, words[i].size()));
+    const auto begin = words.begin() + static_cast<std::ptrdiff_t>(i);
+    const auto end = std::find_if(begin, words.end(),
+                                  [](std::string_view word) { return word.starts_with('-'); });
+    const auto item = std::find_if(begin, end, [&](std::string_view word) {
+      return !word.empty() && word.starts_with(option->item);
+    });
+    if (const std::string_view value = item != end ? number_of(*item) : ""; !value.empty()) {
+      found.flags.push_back({.name = std::string(option->name),
+                             .value = std::string(value),
+                             .position = position,
+                             .source_line = std::string(line)});
     }
   }
 }
@@ -67,7 +73,7 @@ void set_variables(LaunchEnvironment& found) {
 }  // namespace
 }  // namespace launch_environment
 
-LaunchEnvironment read_environment(const std::string& text, const std::string& name) {
+LaunchEnvironment read_slurm(const std::string& text, const std::string& name) {
   LaunchEnvironment found;
   int number = 0;
   for (const std::string_view line : split(text, '\n')) {
@@ -77,19 +83,21 @@ LaunchEnvironment read_environment(const std::string& text, const std::string& n
     }
   }
   launch_environment::set_variables(found);
-  for (const ShellToken& token : shell_tokens(text, name)) {
-    for (const std::string_view variable : {"NVTE_FLASH_ATTN", "NVTE_FUSED_ATTN"}) {
-      const std::string_view raw = token.raw;
-      if (raw.starts_with(variable) && raw.substr(variable.size()).starts_with('=') &&
-          launch_environment::is_whole(raw.substr(variable.size() + 1))) {
-        found.flags.push_back({.name = std::string(variable),
-                               .value = std::string(raw.substr(variable.size() + 1)),
-                               .position = token.position,
-                               .source_line = token.source_line});
-      }
-    }
-  }
   return found;
+}
+
+ShellScript read_launch(const std::string& text, const std::string& name,
+                        LaunchEnvironment& environment) {
+  ShellScript script =
+      read_shell(text, name, environment.variables, {"NVTE_FLASH_ATTN", "NVTE_FUSED_ATTN"});
+  for (const ShellWord& variable : script.environment) {
+    const std::size_t equals = variable.text.find('=');
+    environment.flags.push_back({.name = variable.text.substr(0, equals),
+                                 .value = variable.text.substr(equals + 1),
+                                 .position = variable.position,
+                                 .source_line = variable.source_line});
+  }
+  return script;
 }
 
 }  // namespace danlu

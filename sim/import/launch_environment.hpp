@@ -15,7 +15,12 @@ struct LaunchEnvironment {
   ShellVariables variables;      // that Slurm sets by them
 };
 
+/// What its lines #SBATCH say.
+LaunchEnvironment read_slurm(const std::string& text, const std::string& name);
+
+/// The script in that environment, which gets what switches of Transformer Engine its command has.
 /// Throws InputError for text that no shell reads.
-LaunchEnvironment read_environment(const std::string& text, const std::string& name);
+ShellScript read_launch(const std::string& text, const std::string& name,
+                        LaunchEnvironment& environment);
 
 }  // namespace danlu

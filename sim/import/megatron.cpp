@@ -87,16 +87,19 @@ std::vector<FlagRow> own_rows() {
       {"--recompute-granularity|--recompute-activations", "training.recompute", Fact},
       {"--checkpoint-activations|--checkpoint-num-layers|--activations-checkpoint-method|"
        "--activations-checkpoint-num-layers|--distribute-checkpointed-activations",
-       "training.recompute|training.attention|training.framework", Fact,
+       "training.recompute|training.attention|training.framework|parallelism.overlap.pipeline|"
+       "parallelism.scatter_gather",
+       Fact,
        "of 2021: full, with method and layers as the two flags below; unfused without "
-       "--use-flash-attn, megatron-2020"},
+       "--use-flash-attn, megatron-2020; between stages false, and a part of each tensor rank"},
       {"--recompute-modules", "training.recompute", Fact, "core_attn without it"},
       {"--recompute-method", "training.recompute_layers|training.recompute_unit", Fact,
        "block: so many layers of a chunk; uniform: layers of which one input is kept"},
       {"--recompute-num-layers", "training.recompute_layers|training.recompute_unit", Fact},
       {"--use-flash-attn", "training.attention", On, "", {{"", "flash"}}},
-      {"--DDP-impl", "training.attention", Minor,
-       "until 2023, when attention was unfused without --use-flash-attn"},
+      {"--DDP-impl", "training.attention|parallelism.overlap.pipeline", Minor,
+       "until 2023, when attention was unfused without --use-flash-attn, and nothing was sent "
+       "between stages beside compute"},
       {"--train-iters|--train-samples", "training.tokens", Fact,
        "x sequences a step x their length"},
       {"--nnodes|--num-nodes|--nproc-per-node|--num-gpus|#SBATCH --nodes|#SBATCH --gpus-per-node",
@@ -193,9 +196,9 @@ const std::vector<DefaultRow>& defaults() {
 
 std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
                                   std::vector<std::string>& notes) {
-  LaunchEnvironment environment = read_environment(text, name);
+  LaunchEnvironment environment = read_slurm(text, name);
   std::vector<GivenFlag> flags =
-      megatron_arguments(read_shell(text, name, environment.variables), rows(), notes);
+      megatron_arguments(read_launch(text, name, environment), rows(), notes);
   const bool knows_any = std::any_of(flags.begin(), flags.end(), [](const GivenFlag& flag) {
     const FlagRow* row = find_row(rows(), flag.name);
     return row != nullptr && row->reading != Idle;

@@ -26,7 +26,6 @@ bool holds(const std::vector<std::string_view>& words, std::string_view word) {
 // each layer, of the parts that are listed.
 void take_graphs(Draft& draft) {
   constexpr std::string_view kKey = "host.graphs";
-  constexpr std::string_view kLocal = "--enable-cuda-graph|model.enable_cuda_graph";
   constexpr std::string_view kEngine = "--external-cuda-graph|model.external_cuda_graph";
   const GivenFlag* parts = draft.given(
       "--cuda-graph-scope|--cuda-graph-modules|model.cuda_graph_scope|model.cuda_graph_modules");
@@ -38,9 +37,8 @@ void take_graphs(Draft& draft) {
   }
   const GivenFlag* kind = draft.given("--cuda-graph-impl|model.cuda_graph_impl");
   if (kind == nullptr) {
-    for (const std::string_view old : {kLocal, kEngine}) {
-      kind = kind == nullptr && draft.on(old) ? draft.given(old) : kind;
-    }
+    kind = draft.first_on("--enable-cuda-graph|model.enable_cuda_graph");
+    kind = kind != nullptr ? kind : draft.first_on(kEngine);
   }
   if (kind == nullptr || kind->value == "none") {
     if (!words.empty()) {
@@ -148,6 +146,24 @@ std::string_view of_profile(std::string_view profile, std::string_view key) {
   return "";
 }
 
+/// What says whether an activation runs apart: of Megatron-LM's flags the one of its activation
+/// (core_transformer_config_from_args), of a model by an option either.
+std::string_view activation_fusion(Draft& draft) {
+  constexpr std::string_view kGelu = "--no-bias-gelu-fusion", kSwiglu = "--no-bias-swiglu-fusion";
+  const bool swiglu = draft.on("--swiglu");
+  if (!swiglu && !draft.options().model.empty()) {
+    return "--no-bias-gelu-fusion|--no-bias-swiglu-fusion|model.bias_gelu_fusion|"
+           "model.bias_activation_fusion";
+  }
+  if (const GivenFlag* other = draft.given(swiglu ? kGelu : kSwiglu)) {
+    draft.no_effect(*other, fmt::format("of another activation than that {} --swiglu",
+                                        swiglu ? "with" : "without"));
+  }
+  return swiglu ? kSwiglu
+                : "--no-bias-gelu-fusion|model.bias_gelu_fusion|"
+                  "model.bias_activation_fusion";
+}
+
 // ---- Fusions: the loss, and what runs in passes of its own beside what the framework leaves so.
 void take_fusions(Draft& draft, const CoreFramework& framework) {
   std::vector<std::string_view> unfused =
@@ -181,14 +197,11 @@ void take_fusions(Draft& draft, const CoreFramework& framework) {
     draft.set("training.loss", "in-place", *why);
     split_off(why, "loss");
   }
-  if (draft.count("model.positions") == 0 && !draft.has("model.relative_positions")) {
+  if (has_rotary_positions(draft)) {
     split_off(off("--no-rope-fusion|model.apply_rope_fusion", framework.fuses_positions),
               "positions");
   }
-  split_off(off("--no-bias-gelu-fusion|--no-bias-swiglu-fusion|model.bias_gelu_fusion|"
-                "model.bias_activation_fusion",
-                true),
-            "activation");
+  split_off(off(activation_fusion(draft), true), "activation");
   split_off(off("--no-bias-dropout-fusion|model.bias_dropout_add_fusion|"
                 "model.bias_dropout_fusion",
                 true),
@@ -201,9 +214,12 @@ void take_fusions(Draft& draft, const CoreFramework& framework) {
               fmt::format("{}: beside what {} leaves apart", fmt::join(reasons, "; "),
                           framework.profile));
   }
-  if (const std::optional<std::string> why =
-          off("--no-gradient-accumulation-fusion|model.gradient_accumulation_fusion",
-              framework.fuses_sums)) {
+  std::optional<std::string> why = off(
+      "--no-gradient-accumulation-fusion|model.gradient_accumulation_fusion", framework.fuses_sums);
+  if (!why && !framework.sums_need.empty() && !draft.on(framework.sums_need)) {
+    why = fmt::format("{} fuses sums with {} alone", framework.name, framework.sums_need);
+  }
+  if (why) {
     draft.set("training.accumulation", "pass", *why);
     if (!of_profile(framework.profile, "training.placeholders").empty()) {
       draft.set("training.placeholders", "false", "without gradient accumulation fusion");
@@ -215,9 +231,10 @@ void take_fusions(Draft& draft, const CoreFramework& framework) {
 void take_attention(Draft& draft) {
   constexpr std::string_view kKey = "training.attention";
   constexpr std::string_view kVersion = "--flash-attention-version|model.flash_attention_version";
-  const GivenFlag* backend = draft.given("--attention-backend|model.attention_backend");
+  const GivenFlag* backend =
+      draft.given("--attention-backend|model.attention_backend|model.attention_backend._args_");
   const std::optional<long> version = draft.whole(kVersion);
-  if (version && backend != nullptr && backend->value == "flash" &&
+  if (version && backend != nullptr && (backend->value == "flash" || backend->value == "[1]") &&
       (*version == 2 || *version == 3)) {
     draft.set(kKey, fmt::format("flash{}", *version), draft.given(kVersion));
   }
@@ -225,6 +242,31 @@ void take_attention(Draft& draft) {
   if (layers != nullptr && layers->value == "local" && !draft.has(kKey)) {
     draft.set(kKey, "unfused", layers, "Megatron-core's own layers");
   }
+}
+
+/// Both moments have one width in danlu.
+void take_state_widths(Draft& draft) {
+  constexpr std::string_view kKey = "training.optimizer.state_width";
+  const GivenFlag* mean = draft.given("--exp-avg-dtype|optimizer.exp_avg_dtype");
+  const GivenFlag* square = draft.given("--exp-avg-sq-dtype|optimizer.exp_avg_sq_dtype");
+  const auto bits = [](const GivenFlag* flag) {  // of "bf16", "torch.uint8"
+    constexpr double kDefault = 32;
+    return flag == nullptr
+               ? kDefault
+               : parse_number(flag->value.substr(flag->value.find_last_not_of("0123456789") + 1))
+                     .value_or(kDefault);
+  };
+  if (bits(mean) == bits(square)) {
+    return;
+  }
+  const bool mean_is_wide = bits(mean) > bits(square);
+  const GivenFlag* wide = mean_is_wide ? mean : square;
+  draft.forget(kKey);
+  if (wide != nullptr) {
+    draft.set(kKey, bits(wide) > 16 ? "fp32" : "16bit", wide);
+  }
+  draft.not_used(mean_is_wide ? *square : *mean,
+                 "danlu has one width for both moments, and takes the wider one");
 }
 
 // ---- Passes over gradients: those of the framework, but for what flags switch off or on.
@@ -307,6 +349,7 @@ void take_core_settings(Draft& draft, const CoreFramework& framework) {
   megatron_core::take_expert_groups(draft);
   megatron_core::take_wide_ends(draft);
   megatron_core::take_attention(draft);
+  megatron_core::take_state_widths(draft);
   megatron_core::take_fusions(draft, framework);
   megatron_core::take_gradient_passes(draft, framework);
   megatron_core::take_dropout(draft, framework);

@@ -21,6 +21,7 @@ struct CoreFramework {
   long kv_rank = 32;            // likewise
   bool overlaps_stages = true;  // that interleave
   bool fuses_positions = true, fuses_loss = true, fuses_sums = true;
+  std::string_view sums_need{};  // the switch without which sums are not fused, whatever is said
 };
 
 /// The rows of its settings under Megatron-LM's flags, or under NeMo's and Megatron-Bridge's keys.
@@ -37,6 +38,9 @@ std::optional<bool> switched(const Draft& draft, std::string_view names);
 /// What follows of several settings for the model: latent attention, biases, positions, the
 /// vocabulary, experts, an encoder-decoder. Throws InputError where a flag is no number.
 void take_core_model(Draft& draft, const CoreFramework& framework);
+
+/// Whether positions turn heads, as far as the file says; of a model by an option it is assumed.
+bool has_rotary_positions(const Draft& draft);
 
 /// Likewise for the plan: contexts, stages, how tokens reach experts. Throws InputError where
 /// Megatron-LM refuses it.

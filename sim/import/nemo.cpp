@@ -36,7 +36,8 @@ constexpr CoreFramework kNeMo1{.name = "NeMo",
                                .overlaps_stages = false,
                                .fuses_positions = false,
                                .fuses_loss = false,
-                               .fuses_sums = false};
+                               .fuses_sums = false,
+                               .sums_need = "model.megatron_amp_O2"};
 constexpr CoreFramework kBridge{.name = "Megatron-Bridge",
                                 .profile = "megatron-bridge",
                                 .pads_vocab = false,
@@ -428,9 +429,6 @@ void finish(Draft& draft) {
     finish_overlap(draft);
   } else {
     finish_attention(draft);
-    if (draft.on("model.gradient_accumulation_fusion") && !draft.on("model.megatron_amp_O2")) {
-      draft.set("training.accumulation", "pass", "NeMo fuses sums with megatron_amp_O2 alone");
-    }
   }
   finish_lora(draft, section != nullptr);
   take_core_settings(draft, framework);

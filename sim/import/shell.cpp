@@ -24,7 +24,8 @@ using Truth = ShellTruth;
 /// functions together decide whether a statement counts.
 class ScriptReader {
  public:
-  explicit ScriptReader(ShellVariables known) : variables_(std::move(known)) {}
+  ScriptReader(ShellVariables known, std::vector<std::string> watched)
+      : watched_(std::move(watched)), variables_(std::move(known)) {}
 
   ShellScript read(const Tokens& tokens) {
     read_all(tokens);
@@ -43,6 +44,11 @@ class ScriptReader {
     Block outer;
     Truth status;                               // of the list before it
     std::optional<ShellVariables> variables{};  // of a subshell: what its end brings back
+  };
+
+  struct Command {
+    std::vector<ShellWord> words;
+    std::vector<ShellWord> environment;
   };
 
   struct Function {
@@ -391,14 +397,20 @@ class ScriptReader {
       }
       return;
     }
+    Command command{.words = {}, .environment = variables_.written_out(watched_)};
     std::vector<ShellWord> words;
-    for (std::size_t i = first; i < statement.size(); ++i) {
+    for (std::size_t i = 0; i < statement.size(); ++i) {
       if (statement[i].kind == ShellToken::Kind::Operator) {
         ++i;  // where output goes, or input comes from
         continue;
       }
       const std::vector<ShellWord> expanded = variables_.expand(statement[i]);
-      words.insert(words.end(), expanded.begin(), expanded.end());
+      std::copy_if(
+          expanded.begin(), expanded.end(), std::back_inserter(command.environment),
+          [&](const ShellWord& word) { return sets_one(word, watched_); });  // also env's words
+      if (i >= first) {
+        words.insert(words.end(), expanded.begin(), expanded.end());
+      }
     }
     if (words.empty()) {
       return;
@@ -414,11 +426,10 @@ class ScriptReader {
     status_ = std::find(kSucceed.begin(), kSucceed.end(), words[0].text) != kSucceed.end()
                   ? Truth(true)
                   : std::nullopt;
-    std::vector<ShellWord> command;
     for (const ShellWord& word : words) {
-      add_parts(word, command);
+      add_parts(word, command.words);
     }
-    if (!command.empty()) {
+    if (!command.words.empty()) {
       commands_.push_back(std::move(command));
     }
   }
@@ -456,10 +467,10 @@ class ScriptReader {
   /// Lines that begin with a flag, which no command does: a file of arguments alone, as one.
   std::vector<ShellWord> take_bare_lines() {
     std::vector<ShellWord> bare;
-    std::erase_if(commands_, [&](const std::vector<ShellWord>& command) {
-      const bool is_bare = command.front().text.starts_with("--");
+    std::erase_if(commands_, [&](const Command& command) {
+      const bool is_bare = command.words.front().text.starts_with("--");
       if (is_bare) {
-        bare.insert(bare.end(), command.begin(), command.end());
+        bare.insert(bare.end(), command.words.begin(), command.words.end());
       }
       return is_bare;
     });
@@ -475,7 +486,7 @@ class ScriptReader {
                         [](const ShellWord& a, const ShellWord& b) { return a.text == b.text; });
     };
     std::vector<int> lines;
-    for (const std::vector<ShellWord>& command : commands_) {
+    for (const auto& [command, environment] : commands_) {
       const int line = command.front().position.line;
       if (starts_python(command) && flags_in(command) > kFew && !same(command) &&
           std::find(lines.begin(), lines.end(), line) == lines.end()) {
@@ -511,15 +522,17 @@ class ScriptReader {
   ShellScript choose() {
     std::vector<ShellWord> bare = take_bare_lines();
     if (!bare.empty()) {
-      commands_.push_back(bare);
+      commands_.push_back({bare, variables_.written_out(watched_)});
     }
     std::vector<ShellWord> best;
+    std::vector<ShellWord> environment = variables_.written_out(watched_);
     long most = 0;
     for (const bool python : {true, false}) {
-      for (std::vector<ShellWord>& command : commands_) {
-        if (starts_python(command) == python && flags_in(command) > most) {
-          most = flags_in(command);
-          best = command;
+      for (const Command& command : commands_) {
+        if (starts_python(command.words) == python && flags_in(command.words) > most) {
+          most = flags_in(command.words);
+          best = command.words;
+          environment = command.environment;
         }
       }
       constexpr long kFew = 3;  // fewer are some tool's
@@ -550,11 +563,12 @@ class ScriptReader {
                       "say is left out: {}",
                       fmt::join(uncertain_, ", ")));
     }
-    return {std::move(best), std::move(notes_)};
+    return {std::move(best), std::move(environment), std::move(notes_)};
   }
 
   using Saved = std::pair<std::string, std::optional<ShellVariables::Variable>>;
 
+  std::vector<std::string> watched_;
   ShellVariables variables_;
   std::vector<Frame> frames_;
   std::size_t floor_ = 0;                  // frames that the function which runs did not open
@@ -565,7 +579,7 @@ class ScriptReader {
   bool in_list_ = false;       // an && or || waits for what follows it
   bool ended_ = false;
   long statements_ = 0;
-  std::vector<std::vector<ShellWord>> commands_;
+  std::vector<Command> commands_;
   std::vector<std::string> uncertain_;  // variables
   std::vector<std::string> notes_;
 };
@@ -573,11 +587,11 @@ class ScriptReader {
 }  // namespace
 
 ShellScript read_shell(const std::string& text, const std::string& name) {
-  return read_shell(text, name, {});
+  return read_shell(text, name, {}, {});
 }
 ShellScript read_shell(const std::string& text, const std::string& name,
-                       const ShellVariables& known) {
-  return ScriptReader(known).read(shell_tokens(text, name));
+                       const ShellVariables& known, std::vector<std::string> watched) {
+  return ScriptReader(known, std::move(watched)).read(shell_tokens(text, name));
 }
 
 }  // namespace danlu

@@ -22,16 +22,18 @@ struct ShellWord {
 class ShellVariables;
 
 struct ShellScript {
-  std::vector<ShellWord> command;  // with its name
-  std::vector<std::string> notes;  // what could not be followed; sentences
+  std::vector<ShellWord> command;      // with its name
+  std::vector<ShellWord> environment;  // "NAME=value" of the watched variables that it has
+  std::vector<std::string> notes;      // what could not be followed; sentences
 };
 
 /// The command with the most flags, first of all one that starts a Python program. Lines that begin
 /// with a flag are one, as a file of arguments alone is. Where there is none, the words of all
-/// variables that hold flags. `known` are variables of the environment. Throws InputError for text
-/// that no shell reads.
+/// variables that hold flags. `known` are variables of the environment; of those that `watched`
+/// names the ones that the command has are told, if their value is known.
+/// Throws InputError for text that no shell reads.
 ShellScript read_shell(const std::string& text, const std::string& name);
 ShellScript read_shell(const std::string& text, const std::string& name,
-                       const ShellVariables& known);
+                       const ShellVariables& known, std::vector<std::string> watched = {});
 
 }  // namespace danlu

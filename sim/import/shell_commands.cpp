@@ -37,4 +37,10 @@ bool starts_python(const std::vector<ShellWord>& command) {
                      [](const ShellWord& word) { return word.text.ends_with(".py"); });
 }
 
+bool sets_one(const ShellWord& word, const std::vector<std::string>& names) {
+  return word.text.find(kUnknown) == std::string::npos &&
+         std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return word.text.starts_with(name + "="); });
+}
+
 }  // namespace danlu

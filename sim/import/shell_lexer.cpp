@@ -205,28 +205,34 @@ class ShellLexer {
     at_ += at_ < text_.size() && text_[at_] == '-' ? 1 : 0;
     skip_blanks();
     std::string end;
+    literal_here_ = false;
     while (at_ < text_.size() &&
            std::string_view(" \t\r\n;|").find(text_[at_]) == std::string_view::npos) {
-      if (text_[at_] != '\'' && text_[at_] != '"') {
+      if (std::string_view("'\"\\").find(text_[at_]) == std::string_view::npos) {
         end += text_[at_];
+      } else {
+        literal_here_ = true;
       }
       step();
     }
     return end;
   }
-  /// The lines between this one and that which ends the document.
+  /// The lines between this one and that which ends the document, in quotes: in single ones where
+  /// its end is quoted, so that nothing in it is expanded.
   ShellToken here_document() const {
     ShellToken word = token_here(ShellToken::Kind::Word);
+    const char quote = literal_here_ ? '\'' : '"';
+    const std::string inner = literal_here_ ? "'\\''" : "\\\"";
     for (std::size_t line = line_ + 1; line < lines_.size(); ++line) {
       const std::size_t first = lines_[line].find_first_not_of(" \t");
       if (first != std::string_view::npos && lines_[line].substr(first) == ends_here_) {
         break;
       }
       for (const char letter : std::string(lines_[line]) + "\n") {
-        word.raw += letter == '"' ? "\\\"" : std::string(1, letter);
+        word.raw += letter == quote ? inner : std::string(1, letter);
       }
     }
-    word.raw = '"' + word.raw + '"';
+    word.raw = quote + word.raw + quote;
     return word;
   }
   void skip_here_document() {
@@ -245,6 +251,7 @@ class ShellLexer {
   const std::string& name_;
   std::vector<std::string_view> lines_;
   std::string ends_here_;
+  bool literal_here_ = false;  // its end is quoted
   std::size_t at_ = 0;
   std::size_t line_ = 0;
   std::size_t line_start_ = 0;

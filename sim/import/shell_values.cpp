@@ -550,6 +550,19 @@ std::vector<ShellWord> ShellVariables::expand(const ShellToken& token) const {
   return WordExpander(*this, token, 0).expand(token.raw);
 }
 
+std::vector<ShellWord> ShellVariables::written_out(const std::vector<std::string>& names) const {
+  std::vector<ShellWord> all;
+  for (const std::string& name : names) {
+    const std::optional<Variable> variable = at(name);
+    if (variable && !variable->array && variable->words.size() == 1 &&
+        variable->words[0].text.find(kUnknown) == std::string::npos) {
+      all.push_back(variable->words[0]);
+      all.back().text = name + "=" + all.back().text;
+    }
+  }
+  return all;
+}
+
 std::vector<ShellWord> ShellVariables::all_flags() const {
   std::vector<ShellWord> words;
   for (const auto& [name, variable] : variables_) {

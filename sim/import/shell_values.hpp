@@ -39,6 +39,9 @@ class ShellVariables {
   /// The words that a word of the script stands for.
   std::vector<ShellWord> expand(const ShellToken& token) const;
 
+  /// "NAME=value" of each of the names whose one value is known.
+  std::vector<ShellWord> written_out(const std::vector<std::string>& names) const;
+
   /// The words of all variables that hold flags.
   std::vector<ShellWord> all_flags() const;
 

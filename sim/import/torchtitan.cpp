@@ -203,9 +203,14 @@ std::optional<long> finish_degrees(const Draft& draft) {
   if (!shard || *shard < 1) {
     return std::nullopt;
   }
+  const long largest = Draft::largest("cluster.gpus");
   long gpus = *shard * std::max(1L, draft.whole(kReplicate).value_or(1));
   for (const char* key : {"parallelism.tensor", "parallelism.pipeline", "parallelism.context"}) {
-    gpus *= std::max(1L, draft.count(key));
+    gpus *= gpus > largest ? 1 : std::max(1L, draft.count(key));
+  }
+  if (gpus > largest) {
+    throw InputError(draft.given(kShard)->problem(fmt::format(
+        "the product of all degrees is above danlu's largest cluster of {} GPUs", largest)));
   }
   return gpus;
 }
@@ -306,6 +311,15 @@ void finish_pipeline(Draft& draft, long layers) {
   if (less("parallelism.pipeline_parallel_first_stage_less_layers") == 1 &&
       less("parallelism.pipeline_parallel_last_stage_less_layers") == 1) {
     const long parts = stages * std::max(1L, draft.count("training.schedule.chunks"));
+    if (layers > 0 && parts > layers + 2) {
+      throw InputError(draft
+                           .given("parallelism.pipeline_parallel_degree|"
+                                  "experimental.pipeline_parallel_degree")
+                           ->problem(fmt::format("{} parts are more than {} layers, embedding and "
+                                                 "head",
+                                                 parts, layers),
+                                     "torchtitan refuses such a plan"));
+    }
     constexpr const char* kWhy =
         "torchtitan's default: the first and the last stage have a layer less";
     if (layers == 0 || (layers + 2) % parts == 0) {
@@ -341,7 +355,7 @@ void finish_recompute(Draft& draft, long layers) {
       const long chunks = std::max(1L, draft.count("parallelism.pipeline")) *
                           std::max(1L, draft.count("training.schedule.chunks"));
       draft.set("training.recompute_layers", std::to_string(layers / chunks / each),
-                fmt::format("each {}th layer of a chunk, as so many first ones", each));
+                fmt::format("one layer in {} of a chunk, as so many first ones", each));
     }
   }
   const bool by_operator = kind == "selective" && option != nullptr && option->value == "op";

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,11 +12,12 @@ namespace danlu {
 namespace titan_precision {  // the folder is built as one
 namespace {
 
-/// Whether the model has experts, as far as its preset or the plan says.
-bool has_experts(const Draft& draft) {
+/// Whether the model has experts, where its preset or the plan says it.
+std::optional<bool> has_experts(const Draft& draft) {
   const std::string_view preset =
       draft.options().model.empty() ? draft.at("model.preset") : draft.options().model;
-  return preset_has_experts(preset).value_or(draft.count("parallelism.expert") > 1);
+  const std::optional<bool> says = preset_has_experts(preset);
+  return !says && draft.count("parallelism.expert") > 1 ? std::optional(true) : says;
 }
 
 constexpr std::string_view kNarrowGather =
@@ -30,8 +32,15 @@ struct Converted {
 /// experts, one of experts (grouped_mm) all others wide.
 void take_converted(Draft& draft, const Converted& of, std::string_view precision,
                     const GivenFlag& from) {
-  if (of.linear && (of.experts || !has_experts(draft))) {
+  const std::optional<bool> experts = has_experts(draft);
+  if (of.linear && (of.experts || !experts.value_or(false))) {
     draft.set("training.precision", std::string(precision), &from);
+    if (!of.experts && !experts) {
+      draft.remark(
+          fmt::format("{}: it makes linear layers {} and leaves experts in 16 bits: if "
+                      "the model has some, set training.precision bf16",
+                      from.place(), precision));
+    }
   } else if (of.linear || of.experts) {
     draft.not_used(from, fmt::format("it makes {} {} and leaves {}: danlu has one precision for "
                                      "all, and takes 16 bits",

@@ -515,8 +515,9 @@ TEST(Import, MegatronsNewerFlagsAreTaken) {
       "--num-attention-heads 16 --seq-length 1024 --micro-batch-size 1 --vocab-size 1024 "
       "--global-batch-size 64 --pipeline-model-parallel-size 4 "
       "--pipeline-model-parallel-layout 'Ett|(ttt|)*2,tL' "
-      "--main-params-dtype fp32 --main-grads-dtype bf16 --exp-avg-dtype bf16 --bf16 "
-      "--use-precision-aware-optimizer --activation-func-fp8-input-store "
+      "--main-params-dtype fp32 --main-grads-dtype bf16 --exp-avg-dtype bf16 --exp-avg-sq-dtype "
+      "bf16 "
+      "--bf16 --use-precision-aware-optimizer --activation-func-fp8-input-store "
       "--recompute-granularity selective --recompute-modules layernorm shared_experts";
   const Workload w = imported_scenario("megatron", text).workload;
   EXPECT_EQ(w.parallelism.stage_layers, (std::vector<int>{2, 3, 3, 1}));
