@@ -175,10 +175,9 @@ refused "swept parallelism.tensr=1: error: unknown key 'tensr' in 'parallelism'
 hint: did you mean 'tensor'?" --over parallelism.tensr=1,2
 refused "swept parallelism.tensor=[1,2]: error: 'parallelism.tensor' must be one value, found a list
 hint: values stand without brackets: 1,2,4" --over 'parallelism.tensor=[1,2]'
-refused "swept cluster.node.nics.bandwidth=100Gbps..400Gbps:x2: error: 'cluster.node.nics.bandwidth' must \
-be a bandwidth with its unit, found '100Gbps..400Gbps:x2'
-hint: ranges are of whole numbers: list the values" \
-  --over 'cluster.node.nics.bandwidth=100Gbps..400Gbps:x2'
+refused "swept cluster.gpu.power=1kW..4kW:x2: error: 'cluster.gpu.power' must be a power with its \
+unit, found '1kW..4kW:x2'
+hint: ranges are of whole numbers: list the values" --over 'cluster.gpu.power=1kW..4kW:x2'
 refused "--over: error: expected KEY=VALUES, found 'cluster.gpus'
 hint: for example --over cluster.gpus=64..512:x2" --over cluster.gpus
 refused "--over: error: expected a range that rises, found '8..2'
