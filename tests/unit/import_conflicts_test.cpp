@@ -11,29 +11,19 @@
 namespace danlu {
 namespace {
 
+using testing::from;
 using testing::imported;
 using testing::imported_scenario;
+using testing::kEight;
+using testing::kOwnModel;
 using testing::says;
 using Remarks = std::vector<std::string>;
 
-const ImportOptions kEight{
-    .topology = "dgx-h100", .gpus = 8, .model = "llama3-8b", .sequence_length = 4096};
-const ImportOptions kOwnModel{.topology = "dgx-h100", .gpus = 8};
-
-Workload from(const char* framework, const std::string& text,
-              const ImportOptions& options = kEight) {
-  return imported_scenario(framework, text, options).workload;
-}
 /// What is refused, with the line where.
 std::string refusal(const char* framework, const std::string& text,
-                    const ImportOptions& options = kEight) {
-  try {
-    (void)imported(framework, text, options);
-    return "";
-  } catch (const InputError& error) {
-    const Problem& first = error.problems().front();
-    return std::to_string(first.position.line) + ": " + first.message;
-  }
+                    const ImportOptions& options = testing::kEight) {
+  const Problem first = testing::refused(framework, text, options);
+  return std::to_string(first.position.line) + ": " + first.message;
 }
 std::string own_megatron(const std::string& flags) {
   return "pretrain_gpt.py --num-layers 6 --hidden-size 512 --num-attention-heads 8 --vocab-size "

@@ -13,10 +13,8 @@ namespace {
 
 using testing::imported;
 using testing::imported_scenario;
+using testing::kEight;
 using testing::says;
-
-const ImportOptions kEight{
-    .topology = "dgx-h100", .gpus = 8, .model = "llama3-8b", .sequence_length = 4096};
 
 std::string megatron(const std::string& flags) {
   return "pretrain_gpt.py --micro-batch-size 1 --global-batch-size 8 --bf16 " + flags;

@@ -11,26 +11,15 @@
 namespace danlu {
 namespace {
 
+using testing::from;
 using testing::imported;
 using testing::imported_scenario;
+using testing::kEight;
+using testing::kOwnModel;
 using testing::says;
 
-const ImportOptions kEight{
-    .topology = "dgx-h100", .gpus = 8, .model = "llama3-8b", .sequence_length = 4096};
-const ImportOptions kOwnModel{.topology = "dgx-h100", .gpus = 8};
-
-Workload from(const char* framework, const std::string& text,
-              const ImportOptions& options = kEight) {
-  return imported_scenario(framework, text, options).workload;
-}
-std::string refusal(const char* framework, const std::string& text,
-                    const ImportOptions& options = kEight) {
-  try {
-    (void)imported(framework, text, options);
-    return "";
-  } catch (const InputError& error) {
-    return error.problems().front().message;
-  }
+std::string refusal(const char* framework, const std::string& text) {
+  return testing::refused(framework, text).message;
 }
 
 // ---- A model and a plan of their own, as Megatron-LM's flags and as Megatron-Bridge's keys.
