@@ -8,8 +8,8 @@
 
 danlu_packages=(
   libsimgrid-dev libboost-graph-dev libspdlog-dev libfmt-dev libyaml-cpp-dev libexpat1-dev
-  libtomlplusplus-dev zlib1g-dev libsqlite3-dev libjemalloc-dev
-  libcli11-dev nlohmann-json3-dev libgtest-dev cmake ninja-build g++ pkg-config
+  libtomlplusplus-dev libisal-dev libsqlite3-dev libjemalloc-dev
+  libcli11-dev nlohmann-json3-dev libgtest-dev zlib1g-dev cmake ninja-build g++ pkg-config
 )
 
 danlu_say() {
@@ -72,8 +72,9 @@ danlu: install the following, then run this again.
   Debian 12 or newer, as root:
     apt-get update
     apt-get install libsimgrid-dev libboost-graph-dev libspdlog-dev libfmt-dev libyaml-cpp-dev \
-      libexpat1-dev libtomlplusplus-dev zlib1g-dev libsqlite3-dev \
-      libjemalloc-dev libcli11-dev nlohmann-json3-dev libgtest-dev cmake ninja-build g++ pkg-config
+      libexpat1-dev libtomlplusplus-dev libisal-dev libsqlite3-dev \
+      libjemalloc-dev libcli11-dev nlohmann-json3-dev libgtest-dev zlib1g-dev cmake ninja-build \
+      g++ pkg-config
   Elsewhere, what those packages provide, under your system's names:
     libsimgrid-dev       SimGrid 3.32 or newer: headers, shared library, pkg-config file; smpicc and
                          smpirun, which a test plays against
@@ -83,12 +84,13 @@ danlu: install the following, then run this again.
     libyaml-cpp-dev      yaml-cpp 0.7 or newer: YAML parser
     libexpat1-dev        Expat 2.4 or newer: XML parser
     libtomlplusplus-dev  toml++ 3 or newer: TOML parser, headers
-    zlib1g-dev           zlib 1.2.11 or newer: compression
+    libisal-dev          ISA-L 2.30 or newer: compression
     libsqlite3-dev       SQLite 3.36 or newer: tables of sweeps
     libjemalloc-dev      jemalloc 5.2 or newer: memory allocator
     libcli11-dev         CLI11 2.1 or newer: command line parser, headers only
     nlohmann-json3-dev   JSON for Modern C++ 3.11 or newer, headers only
-    libgtest-dev         GoogleTest 1.12 or newer
+    libgtest-dev         GoogleTest 1.12 or newer: tests
+    zlib1g-dev           zlib 1.2.11 or newer: tests read with it what ISA-L has compressed
     cmake                CMake 3.25 or newer
     ninja-build          Ninja
     g++                  GCC 12 or newer: a C++20 compiler

@@ -81,7 +81,7 @@ void check_trace(const StepPlan& plan, const TraceSelection& selection,
   constexpr Bytes kText{200};
   constexpr Bytes kCompressed{14};
   constexpr Seconds kTextTime{0.4e-6};
-  constexpr Seconds kCompressedTime{1.2e-6};
+  constexpr Seconds kCompressedTime{0.6e-6};
   const double slices = trace_slices(plan, selection);
   const bool gzip = is_gzip(file);
   const Bytes size = (gzip ? kCompressed : kText) * slices;

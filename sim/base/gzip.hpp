@@ -1,12 +1,11 @@
-// gzip (RFC 1952, zlib) of a text that comes piece by piece: one member, whose bytes depend on the
-// text alone. Blocks are compressed beside one another, each with the 32 KiB before it as its
-// dictionary, and follow one another at ends of bytes (Z_SYNC_FLUSH), as in pigz.
+// gzip (RFC 1952, ISA-L) of a text that comes piece by piece: one member, whose bytes do not depend
+// on the pieces. What has come is compressed while more comes:
 //
-//   header | block 0 | block 1 | ... | last block | CRC-32, length
+//   text        | 1 | 2 | 3 |
+//   compressed      | 1 | 2 | 3 |   by a thread, which also keeps to itself that ISA-L leaves the
+//                                   upper halves of vector registers in use: others would be slower
 #pragma once
 
-#include <cstdint>
-#include <deque>
 #include <future>
 #include <memory>
 #include <string>
@@ -18,8 +17,10 @@ namespace danlu {
 
 class Gzip {
  public:
-  /// Compresses on so many threads; 0: as there are processors, up to four.
-  explicit Gzip(TextSink out, int threads = 0);
+  explicit Gzip(TextSink out);
+  ~Gzip();
+  Gzip(const Gzip&) = delete;
+  Gzip& operator=(const Gzip&) = delete;
 
   /// Throws what the sink throws, and std::bad_alloc.
   void write(std::string_view text);
@@ -27,22 +28,14 @@ class Gzip {
   void finish();
 
  private:
-  struct Block {
-    std::string bytes;  // compressed
-    std::uint32_t crc = 0;
-    std::size_t length = 0;  // of the text
-  };
-  static Block compress(const std::string& text, const std::string& before, bool is_last);
-  void begin_block(bool is_last);
+  struct State;
+  void compress(bool is_last);
   void pass_on();
 
   TextSink out_;
-  std::size_t most_blocks_;  // at once
-  std::string text_;         // of the block that is being filled
-  std::shared_ptr<const std::string> before_ = std::make_shared<std::string>();
-  std::deque<std::future<Block>> blocks_;
-  std::uint32_t crc_ = 0;
-  std::uint32_t length_ = 0;  // modulo 2^32, as the format has it
+  std::string text_;  // that is still to be compressed
+  std::unique_ptr<State> state_;
+  std::future<std::string> compressed_;  // of the piece before; ends before the state
 };
 
 }  // namespace danlu

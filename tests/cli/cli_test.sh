@@ -461,8 +461,13 @@ rm "$work/prefix/share/danlu/topologies/lesson.yaml"
 "$work/prefix/bin/danlu" list topologies >"$work/out"
 expect 'an installed danlu lists topologies' 0 $?
 expect 'those installed' 0 "$(grep -c '^lesson' "$work/out")"
-"$work/prefix/bin/danlu" run "$work/prefix/share/danlu/scenarios/llama3-8b-h100.yaml" >"$work/out"
+LD_DEBUG=files "$work/prefix/bin/danlu" run \
+  "$work/prefix/share/danlu/scenarios/llama3-8b-h100.yaml" >"$work/out" 2>"$work/loaded"
 expect 'and runs an installed scenario' 0 $?
+expect_has 'with the engine that was installed' \
+  "calling init: $work/prefix" "$(grep 'libdanlu_engine' "$work/loaded")"
+expect 'without ns-3, which SimGrid may bring' '' \
+  "$(grep 'calling init: .*libns3' "$work/loaded" | grep -v "init: $work/prefix/")"
 check 'whose schema is there' test -f "$work/prefix/share/danlu/docs/reference/scenario.schema.json"
 
 end_of_checks

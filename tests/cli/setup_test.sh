@@ -75,8 +75,8 @@ calls() {
   fi
 }
 packages=(libsimgrid-dev libboost-graph-dev libspdlog-dev libfmt-dev libyaml-cpp-dev libexpat1-dev
-  libtomlplusplus-dev zlib1g-dev libsqlite3-dev libjemalloc-dev
-  libcli11-dev nlohmann-json3-dev libgtest-dev cmake ninja-build g++ pkg-config)
+  libtomlplusplus-dev libisal-dev libsqlite3-dev libjemalloc-dev
+  libcli11-dev nlohmann-json3-dev libgtest-dev zlib1g-dev cmake ninja-build g++ pkg-config)
 
 # A copy with a toy project: bin/danlu is a script, src/danlu, and there are three tests.
 fresh_copy() {

@@ -80,7 +80,8 @@ BEGIN {
   home["boost/graph"] = "sim/cluster sim/tasks"
   home["CLI"] = "src"
   home["sqlite3.h"] = "src"
-  home["zlib.h"] = "sim/base tests"
+  home["isa-l"] = "sim/base"
+  home["zlib.h"] = "tests"
   for (library in home) {
     count = split(home[library], list, " ")
     for (i = 1; i <= count; ++i) at_home[library, list[i]] = 1

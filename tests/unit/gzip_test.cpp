@@ -13,12 +13,12 @@
 namespace danlu {
 namespace {
 
-constexpr std::size_t kBlock = std::size_t{1} << 20;
+constexpr std::size_t kPiece = std::size_t{1} << 20;  // that is compressed at once
 
-/// Pieces of random lengths on so many threads.
-std::string compressed(std::string_view text, int threads, std::mt19937& random) {
+/// In pieces of random lengths.
+std::string compressed(std::string_view text, std::mt19937& random) {
   std::string out;
-  Gzip gzip([&](std::string_view piece) { out += piece; }, threads);
+  Gzip gzip([&](std::string_view piece) { out += piece; });
   std::uniform_int_distribution<std::size_t> length(0, 300000);
   while (!text.empty()) {
     const std::size_t cut = std::min(length(random), text.size());
@@ -66,52 +66,51 @@ TEST(Gzip, ExpandsToTheTextWhateverItsLength) {
   const unsigned seed = std::random_device{}();
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kBlock - 1, kBlock, kBlock + 1,
-                                 5 * kBlock / 2, 4 * kBlock}) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kPiece - 1, kPiece, kPiece + 1,
+                                 5 * kPiece / 2, 4 * kPiece}) {
     for (const bool noise : {false, true}) {
       const std::string text = text_of(size, noise, random);
-      const std::string gzip = compressed(text, 0, random);
+      const std::string gzip = compressed(text, random);
       EXPECT_EQ(expanded(gzip, size), text) << size << " bytes";
-      if (!noise && size >= kBlock) {
+      if (!noise && size >= kPiece) {
         EXPECT_LT(gzip.size(), size / 4);
       }
     }
   }
 }
 
-// Neither the pieces, nor the threads, nor the time show: 1F 8B, deflate, no flags, no time.
+// Neither the pieces nor the time show: 1F 8B, deflate, no flags, no time.
 TEST(Gzip, DependsOnTheTextAlone) {
   const unsigned seed = std::random_device{}();
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
-  const std::string text = text_of(7 * kBlock / 2, false, random);
-  const std::string one = compressed(text, 1, random);
-  EXPECT_EQ(compressed(text, 3, random), one);
+  const std::string text = text_of(7 * kPiece / 2, false, random);
+  const std::string one = compressed(text, random);
+  EXPECT_EQ(compressed(text, random), one);
   EXPECT_EQ(one.substr(0, 8), std::string("\x1F\x8B\x08\0\0\0\0\0", 8));
 }
 
-// A block may refer to the 32 KiB before it: noise that comes again across the end of a block.
-TEST(Gzip, LooksBackAcrossBlocks) {
+// What is compressed may refer to the 32 KiB before it: digits that come again in the next piece.
+TEST(Gzip, LooksBackAcrossPieces) {
   const unsigned seed = std::random_device{}();
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
-  const std::string noise = text_of(16000, true, random);
-  const std::string before = text_of(kBlock - noise.size(), true, random);
-  const std::string gzip = compressed(before + noise + noise, 2, random);
-  EXPECT_LT(gzip.size(), before.size() + noise.size() + noise.size() / 4);
-  EXPECT_EQ(expanded(gzip, kBlock + noise.size()), before + noise + noise);
+  std::string once(kPiece, '\0');
+  std::generate(once.begin(), once.end(), [&] { return static_cast<char>('0' + random() % 10); });
+  const std::string again = once.substr(kPiece - 16000);
+  const std::string gzip = compressed(once + again, random);
+  EXPECT_LT(gzip.size(), compressed(once, random).size() + again.size() / 10);
+  EXPECT_EQ(expanded(gzip, kPiece + again.size()), once + again);
 }
 
 TEST(Gzip, PassesOnWhatTheSinkThrows) {
   int pieces = 0;
-  Gzip gzip(
-      [&](std::string_view) {
-        if (++pieces == 3) {
-          throw std::runtime_error("no space left");
-        }
-      },
-      2);
-  const std::string text(kBlock, 'x');
+  Gzip gzip([&](std::string_view) {
+    if (++pieces == 3) {
+      throw std::runtime_error("no space left");
+    }
+  });
+  const std::string text(kPiece, 'x');
   EXPECT_THROW(
       {
         for (int i = 0; i < 20; ++i) {
