@@ -43,9 +43,7 @@ std::uint64_t continued_stream(std::uint64_t stream, std::uint64_t which) {
 }
 
 std::array<double, 2> RandomStreams::uniforms(std::uint64_t stream, std::uint32_t n) const {
-  const auto words = philox(
-      {n, static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32U), draw_},
-      {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32U)});
+  const std::array<std::uint32_t, 4> words = this->words(stream, n);
   return {unit(words[0], words[1]), unit(words[2], words[3])};
 }
 

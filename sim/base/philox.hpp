@@ -44,6 +44,12 @@ class RandomStreams {
  public:
   RandomStreams(std::uint64_t seed, std::uint32_t draw) : seed_(seed), draw_(draw) {}
 
+  /// The n-th four words of a stream.
+  std::array<std::uint32_t, 4> words(std::uint64_t stream, std::uint32_t n) const {
+    return philox(
+        {n, static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32U), draw_},
+        {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32U)});
+  }
   /// The n-th pair of a stream, each between 0 and 1 and neither.
   std::array<double, 2> uniforms(std::uint64_t stream, std::uint32_t n) const;
   /// The n-th pair of a stream of normal numbers, with mean 0 and variance 1 (Box and Muller).

@@ -1,6 +1,5 @@
 #include "sim/cluster/jitter.hpp"
 
-#include <cmath>
 #include <iterator>
 
 namespace danlu {
@@ -14,13 +13,5 @@ JitterFactors::JitterFactors(const Jitter& jitter, int draw, RankId rank)
     : streams_(jitter.seed, static_cast<std::uint32_t>(draw)),
       stream_(stream_name("jitter", "GPU", index(rank) + 1)),
       deviation_(std::sqrt(std::log1p(jitter.spread * jitter.spread))) {}
-
-std::array<double, 2> JitterFactors::pair(std::uint32_t n) const {
-  std::array<double, 2> drawn = streams_.normals(stream_, n);
-  for (double& one : drawn) {
-    one = std::exp(deviation_ * one - deviation_ * deviation_ / 2);
-  }
-  return drawn;
-}
 
 }  // namespace danlu

@@ -5,14 +5,16 @@
 //
 // The n-th stretch of a GPU draws the n-th number of that GPU's own stream, so that a factor
 // depends on nothing else, and can be drawn again at any time instead of being kept. Numbers are
-// drawn in pairs.
+// drawn four at a time.
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <map>
 
 #include "sim/base/ids.hpp"
+#include "sim/base/normal.hpp"
 #include "sim/base/philox.hpp"
 
 namespace danlu {
@@ -32,31 +34,36 @@ class JitterFactors {
   JitterFactors(const Jitter& jitter, int draw, RankId rank);
 
   /// Of its n-th stretch of kernels.
-  double of(std::uint32_t n) const { return pair(n / 2)[n % 2]; }
-  /// Of those from the n-th on, one after the other: each pair is drawn once.
+  double of(std::uint32_t n) const { return factor(words(n)[n % kWords]); }
+  /// Of those from the n-th on, one after the other: each four are drawn once.
   class From {
    public:
-    From(const JitterFactors& factors, std::uint32_t n) : factors_(factors), n_(n) {
-      if (n % 2 == 1) {
-        pair_ = factors.pair(n / 2);
-      }
-    }
+    From(const JitterFactors& factors, std::uint32_t n)
+        : factors_(factors), n_(n), words_(factors.words(n)) {}
     double next() {
-      if (n_ % 2 == 0) {
-        pair_ = factors_.pair(n_ / 2);
+      const std::uint32_t word = words_[n_ % kWords];
+      if (++n_ % kWords == 0) {
+        words_ = factors_.words(n_);
       }
-      return pair_[n_++ % 2];
+      return factors_.factor(word);
     }
 
    private:
     const JitterFactors& factors_;
     std::uint32_t n_;
-    std::array<double, 2> pair_{};
+    std::array<std::uint32_t, 4> words_;
   };
 
  private:
-  std::array<double, 2> pair(std::uint32_t n) const;
+  static constexpr std::uint32_t kWords = 4;
+  std::array<std::uint32_t, kWords> words(std::uint32_t n) const {
+    return streams_.words(stream_, n / kWords);
+  }
+  double factor(std::uint32_t word) const {
+    return std::exp(deviation_ * normals_.of(word) - deviation_ * deviation_ / 2);
+  }
 
+  const NormalQuantiles& normals_ = NormalQuantiles::table();
   RandomStreams streams_;
   std::uint64_t stream_;
   double deviation_;  // of the logarithm

@@ -37,6 +37,9 @@ std::vector<std::string> ways_out(const Scenario& scenario, const StepSize& size
   const DegradedSpec& d = scenario.cluster.degraded;
   const bool damaged =
       !d.gpus.empty() || !d.nics.empty() || !d.scale_up.empty() || !d.throttle.empty();
+  if (d.jitter.spread > 0) {
+    ways.emplace_back("degraded.jitter.gpus lets only some of them jitter, for example 0-63");
+  }
   if (w.fold == FoldMode::Off) {
     ways.emplace_back("fold: exact plays one of each class of equal ranks");
   } else if (w.fold == FoldMode::Exact && damaged && w.collectives != CollectiveMode::Stepwise) {
@@ -75,23 +78,22 @@ void allow_size(const Scenario& scenario, const StepSize& size, const SessionOpt
              size, ways_out(scenario, size), options);
 }
 
-/// Jittering GPUs are all unlike, so that a large cluster of them has too much to play.
-void allow_jitter(const Scenario& scenario, const Cluster& cluster, const SessionOptions& options) {
+/// Jittering GPUs are all unlike, so that a large cluster of them may have too much to plan. What
+/// can be planned is announced then.
+void allow_jitter(const Scenario& scenario, const Cluster& cluster, SessionOptions options) {
   const Jitter& jitter = scenario.cluster.degraded.jitter;
   if (jitter.spread == 0) {
     return;
   }
   Cluster calm = cluster;
   calm.spec.degraded.jitter = {};
+  options.announce = nullptr;
   const StepSize size =
       size_with_jitter(plan_step(scenario.workload, calm), scenario.workload, jitter);
   allow_step(fmt::format("{}: no two GPUs that jitter are alike, so this step has {:.2g} tasks "
                          "and {:.2g} stretches of kernels and exchanges within them",
                          scenario.name, size.tasks, size.drawn),
-             size,
-             {"degraded.jitter.gpus lets only some of them jitter, for example 0-63",
-              "fewer microbatches (training.global_batch) make less to play"},
-             options);
+             size, ways_out(scenario, size), options);
 }
 
 void allow_messages(const Scenario& scenario, const Cluster& cluster,

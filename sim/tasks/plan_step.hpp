@@ -39,7 +39,7 @@ struct StepSize {
   double parts() const { return tasks + segments; }
   /// So many tasks would take as long.
   double effort() const {
-    constexpr double kDrawn = 0.08;  // of the time of a task
+    constexpr double kDrawn = 0.05;  // of the time of a task
     return parts() + kDrawn * drawn;
   }
 };
