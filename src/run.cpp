@@ -39,7 +39,7 @@ void explain_memory(const Report& report) {
       "error: {}: the plan does not fit in memory: a GPU of stage {} needs {}, {} more than "
       "the {} of {}\n",
       report.scenario, report.memory.use.stage, to_text(report.memory.use.peak()), to_text(missing),
-      to_text(report.memory.capacity), report.gpu));
+      to_text(report.memory.capacity), report.memory.gpu));
   for (const std::string& hint : report.memory_hints) {
     complain(fmt::format("hint: {}\n", hint));
   }

@@ -11,6 +11,7 @@
 #include "sim/base/text.hpp"
 #include "sim/report/search_report.hpp"
 #include "sim/report/writers.hpp"
+#include "sim/session/readable_plan.hpp"
 #include "sim/session/search_scale.hpp"
 #include "sim/session/trust.hpp"
 #include "src/commands.hpp"
@@ -57,8 +58,10 @@ int run_search(const SearchCommand& command, const CommonOptions& common) {
     };
   }
   request.progress = [&](const std::string& line) { progress.say(line); };
-  load_beside(outputs, {command.file}, common);
   const LoadOptions load{topologies_folder(), common.overrides};
+  CommonOptions readable = common;
+  readable.overrides = readable_options(command.file, load).options.overrides;
+  load_beside(outputs, {command.file}, readable);
   SearchReport report;
   Document document;
   if (command.gpus.empty()) {

@@ -154,8 +154,9 @@ struct CommunicationReport {
 };
 
 struct MemoryReport {
-  Bytes capacity;
-  MemoryUse use;                  // of the stage that needs most
+  std::string gpu;                // of that stage: where its GPUs differ, the one with least memory
+  Bytes capacity;                 // of that GPU
+  MemoryUse use;                  // of the stage whose GPUs have least left
   std::vector<MemoryUse> stages;  // of every stage
   Bytes reserve;                  // training.memory_reserve: what the plan should leave free
   Bytes host{};                   // what is offloaded, in the memory of the fullest node

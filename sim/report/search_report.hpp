@@ -88,6 +88,7 @@ struct SearchReport {
   bool saving_is_tight = false;   // the latter
   std::optional<RankedPlan> own;  // the scenario as it stands, where it fits
   std::string own_obstacle;       // else why not
+  bool has_own = true;            // false: it cannot be read, and `singles` and `way` have no start
   std::vector<NearPlans> near;
   std::vector<FrontPlan> front;                         // fastest first; empty: not asked for
   std::vector<std::pair<Bytes, Seconds>> behind_front;  // memory and step of the others played

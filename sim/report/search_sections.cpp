@@ -356,6 +356,8 @@ Document document_of(const SearchReport& search) {
   if (any) {
     document.sections.push_back(front(search));
     document.sections.push_back(near(search));
+  }
+  if (any && search.has_own) {
     document.sections.push_back(
         search.own ? changes("single_changes", "Single changes of the scenario that save most",
                              search.singles, own)
@@ -363,6 +365,8 @@ Document document_of(const SearchReport& search) {
                              search.singles, own, "none does alone"));
     document.sections.push_back(
         changes("way", "From the scenario to the best, change upon change", search.way, own));
+  }
+  if (any) {
     document.sections.push_back(map_section(search));
     document.sections.push_back(to_run(search));
   }

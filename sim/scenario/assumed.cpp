@@ -174,10 +174,11 @@ std::vector<Assumed> find_assumed(const Values& values, const std::string& secti
   const bool several = cluster.gpus > 1;
   const bool nodes = cluster.nodes() > 1;
   const bool leaves = cluster.nodes() > spec.nodes_per_leaf;
-  const bool scale_up =
-      spec.scale_up != ScaleUpKind::None && std::min(spec.gpus_per_node, cluster.gpus) > 1;
+  const bool inside = std::min(spec.gpus_per_node, cluster.gpus) > 1;
+  const bool scale_up = inside && spec.scale_up != ScaleUpKind::None;
   const bool sums = scale_up && spec.scale_up_reduction_efficiency > 0;
-  const bool pcie = nodes || (several && spec.scale_up == ScaleUpKind::None);
+  const bool meet_on_pcie = inside && spec.scale_up == ScaleUpKind::None;
+  const bool one_share = meet_on_pcie && values.has("node.pcie.efficiency");  // for both
   const bool tree = leaves && spec.fabric != FabricKind::Torus &&
                     spec.fabric != FabricKind::Dragonfly && spec.fabric != FabricKind::Switch;
   const auto counts = [&](const char* key) { return values.has(key) && values.at(key).number > 0; };
@@ -201,13 +202,14 @@ std::vector<Assumed> find_assumed(const Values& values, const std::string& secti
   add_borrowed(gpu, training.precision, section, found);
   add_assumed(values, topology_keys(), section,
               {{"node.scale_up.bandwidth", scale_up},
-               {"node.scale_up.efficiency", scale_up},
-               {"node.scale_up.latency", scale_up},
+               {"node.scale_up.efficiency", inside && !one_share},
+               {"node.scale_up.latency", inside},
                {"node.scale_up.reduction_efficiency", sums},
                {"node.nics.bandwidth", nodes},
                {"node.nics.efficiency", nodes},
                {"node.nics.count", nodes},
-               {"node.pcie.bandwidth", pcie},
+               {"node.pcie.bandwidth", nodes || meet_on_pcie},
+               {"node.pcie.efficiency", one_share},
                {"fabric.latency", nodes},
                {"fabric.small_latency", nodes && counts("fabric.small_latency")},
                {"fabric.line_latency", nodes},

@@ -16,6 +16,7 @@
 #include "sim/scenario/huggingface.hpp"
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_faults.hpp"
+#include "sim/scenario/node_slips.hpp"
 #include "sim/workload/model_presets.hpp"
 #include "sim/workload/workload.hpp"
 
@@ -152,8 +153,7 @@ class Resolver {
     const std::vector<std::string> parts = take_equal_parts(all, said_.below("cluster."));
     notes_.insert(notes_.end(), parts.begin(), parts.end());
     fit_node_power(all, file, watts);
-    note_both_ways(own, file);
-    note_power_limit(own, preset);
+    note_slips({own, preset, file, all}, notes_);
     keep("cluster.", own, all);
   }
 
@@ -213,40 +213,6 @@ class Resolver {
                   "these nodes have {:.0f} of {}, and the rest of a node as it is",
                   power.text, whole, of_file, of, gpus, are));
     all.set(kKey, std::move(power));
-  }
-
-  /// Energy follows from a GPU's power, times do not.
-  void note_power_limit(const Values& own, const Values& preset) {
-    constexpr const char* kPower = "gpu.power";
-    constexpr const char* kSustained = "gpu.gemm.sustained";
-    if (own.has(kPower) && preset.has(kPower) && !own.has(kSustained) &&
-        own.at(kPower).number < preset.at(kPower).number) {
-      notes_.push_back(
-          fmt::format("'cluster.{}' is {} of the GPU's {}: energy follows, times do not; what "
-                      "products keep of their rate under such a limit is 'cluster.{}'",
-                      kPower, own.at(kPower).text, preset.at(kPower).text, kSustained));
-    }
-  }
-
-  /// Data sheets give NVLink as the sum of both directions; danlu's key is one of them.
-  void note_both_ways(const Values& own, const Values& topology) {
-    constexpr const char* kKey = "node.scale_up.bandwidth";
-    constexpr std::array kDataSheets{300e9, 400e9, 600e9, 900e9, 1800e9};
-    if (!own.has(kKey) || !topology.has(kKey) || own.at(kKey).factor != 0) {
-      return;
-    }
-    const double given = own.at(kKey).number;
-    const double one_way = topology.at(kKey).number;
-    const bool is_sum =
-        std::find(kDataSheets.begin(), kDataSheets.end(), given) != kDataSheets.end();
-    if (is_sum && given > one_way) {
-      notes_.push_back(
-          fmt::format("'cluster.{}' is one direction ({} in this topology); if {} is a data "
-                      "sheet's sum of both, "
-                      "give {}",
-                      kKey, to_text(BytesPerSecond{one_way}), to_text(BytesPerSecond{given}),
-                      to_text(BytesPerSecond{given / 2})));
-    }
   }
 
   void add_faults() {

@@ -18,6 +18,7 @@
 #include "sim/session/advice.hpp"
 #include "sim/session/effort.hpp"
 #include "sim/session/evaluate.hpp"
+#include "sim/session/readable_plan.hpp"
 #include "sim/session/simulate.hpp"
 
 namespace danlu {
@@ -28,7 +29,9 @@ constexpr double kNear[] = {0.01, 0.02, 0.05};
 /// One class, since every part of the result asks the space and the plans that were found.
 class Searcher {
  public:
-  Searcher(const SearchRequest& request, const LoadOptions& load, const SessionOptions& options)
+  /// `obstacle`: why the scenario's own plan cannot be read; then `load` has another one.
+  Searcher(const SearchRequest& request, const LoadOptions& load, const SessionOptions& options,
+           const std::string& obstacle = "")
       : request_(request),
         options_(options),
         step_options_(options),
@@ -44,6 +47,8 @@ class Searcher {
                 [this](std::size_t done, std::size_t of) { tell_bounded(done, of); }),
         search_{.top = request.top, .near = kNear[0]} {
     step_options_.announce = nullptr;
+    report_.own_obstacle = obstacle;
+    report_.has_own = obstacle.empty();
   }
 
   SearchReport run() {
@@ -63,25 +68,13 @@ class Searcher {
       }
       tell(counted(i + 1, std::min(request_.top, ranked_.size())));
     }
-    begin("simulating the scenario's own plan");
-    simulate_own();
+    if (report_.has_own) {
+      look_at_own();
+    }
     if (request_.front) {
       tell_front();
     }
     options_.say("the best are simulated");
-    begin("changing the scenario's own plan");
-    KnownSteps known = known_steps(plans_);
-    for (const SearchStep& change : single_changes(space_, bounds_, player(), known)) {
-      if (!report_.own || *change.step < report_.own->report.step.time) {
-        report_.singles.push_back(change_of(space_.own_plan(), change));
-      }
-    }
-    begin("on the way from the scenario's own plan to the best");
-    SearchPlan before = space_.own_plan();
-    for (SearchStep& step : way_to(plans_[ranked_[0]].plan, space_, player(), known)) {
-      report_.way.push_back(change_of(before, step));
-      before = std::move(step.plan);
-    }
     begin("drawing the map");
     draw_map(down, across);
     options_.say(fmt::format("{} plans have their bounds in full",
@@ -323,6 +316,25 @@ class Searcher {
     }
   }
 
+  /// The scenario's own plan, single changes of it, and the way from there to the best.
+  void look_at_own() {
+    begin("simulating the scenario's own plan");
+    simulate_own();
+    begin("changing the scenario's own plan");
+    KnownSteps known = known_steps(plans_);
+    for (const SearchStep& change : single_changes(space_, bounds_, player(), known)) {
+      if (!report_.own || *change.step < report_.own->report.step.time) {
+        report_.singles.push_back(change_of(space_.own_plan(), change));
+      }
+    }
+    begin("on the way from the scenario's own plan to the best");
+    SearchPlan before = space_.own_plan();
+    for (SearchStep& step : way_to(plans_[ranked_[0]].plan, space_, player(), known)) {
+      report_.way.push_back(change_of(before, step));
+      before = std::move(step.plan);
+    }
+  }
+
   void simulate_own() {
     const Scenario& scenario = variants_.scenario();
     const MemoryReport memory = measure_memory(scenario.workload, scenario.cluster);
@@ -458,7 +470,8 @@ class Searcher {
 SearchReport search(const SearchRequest& request, const LoadOptions& load,
                     const SessionOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
-  SearchReport report = Searcher(request, load, options).run();
+  const ReadableOptions readable = readable_options(request.file, load);
+  SearchReport report = Searcher(request, readable.options, options, readable.obstacle).run();
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
   report.wall = {wall.count()};
   return report;

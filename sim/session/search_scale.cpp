@@ -11,6 +11,7 @@
 #include "sim/base/text.hpp"
 #include "sim/report/page.hpp"
 #include "sim/scenario/variants.hpp"
+#include "sim/session/readable_plan.hpp"
 
 namespace danlu {
 namespace {
@@ -35,27 +36,22 @@ LoadOptions with_gpus(const Variants& own, LoadOptions load, int gpus, int tenso
   return load;
 }
 
-/// The same with the scenario's own tensor ranks and stages, or, where it cannot be read so, with
-/// the first with which it can: the search varies both. Its own where none is found.
+/// The same with the scenario's own tensor ranks and stages, or with others where it cannot be read
+/// so. Its own where none is found.
 LoadOptions readable(const Variants& own, const SearchRequest& request, const LoadOptions& load,
                      int gpus) {
   const ParallelismSpec& plan = own.scenario().workload.parallelism;
-  std::vector<std::pair<int, int>> degrees{{plan.tensor, plan.pipeline}};
-  for (int pipeline = 1; pipeline <= std::min(gpus, own.scenario().workload.model.layers);
-       pipeline *= 2) {
-    for (int tensor = 1; tensor <= own.scenario().cluster.topology.gpus_per_node; tensor *= 2) {
-      degrees.emplace_back(tensor, pipeline);
-    }
+  LoadOptions as_it_is = with_gpus(own, load, gpus, plan.tensor, plan.pipeline);
+  try {
+    (void)load_scenario(request.file, as_it_is);
+    return as_it_is;
+  } catch (const InputError&) {
+    return readable_plan(request.file,
+                         [&](int tensor, int pipeline) {
+                           return with_gpus(own, load, gpus, tensor, pipeline);
+                         })
+        .value_or(as_it_is);
   }
-  for (const auto& [tensor, pipeline] : degrees) {
-    LoadOptions tried = with_gpus(own, load, gpus, tensor, pipeline);
-    try {
-      (void)Variants(request.file, tried);
-      return tried;
-    } catch (const InputError&) {
-    }
-  }
-  return with_gpus(own, load, gpus, plan.tensor, plan.pipeline);
 }
 
 ScaledPlan scaled(const SearchRequest& request, const LoadOptions& load, int gpus,
@@ -75,8 +71,9 @@ ScaledPlan scaled(const SearchRequest& request, const LoadOptions& load, int gpu
 }  // namespace
 
 ScaleReport search_scale(const SearchRequest& request, const std::vector<int>& gpus,
-                         const LoadOptions& load, const SessionOptions& options) {
+                         const LoadOptions& as_given, const SessionOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
+  const LoadOptions load = readable_options(request.file, as_given).options;
   const Variants own(request.file, load);
   ScaleReport report{own.scenario().name, request.file.string(), {}, {}};
   for (const int number : gpus) {

@@ -10,7 +10,7 @@ namespace danlu {
 
 /// Searches once for each number of GPUs, with the scenario's batch. Where the file says
 /// parallelism.data, that grows with them. A number for which the scenario cannot be read, or that
-/// has no plan, is a line of the report. Throws what load_scenario() throws of the file as it is.
+/// has no plan, is a line of the report. Throws as search().
 ScaleReport search_scale(const SearchRequest& request, const std::vector<int>& gpus,
                          const LoadOptions& load, const SessionOptions& options);
 

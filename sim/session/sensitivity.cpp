@@ -93,6 +93,9 @@ Sensitivity sensitivity_of(const Simulation& simulation, const SessionOptions& o
 
   ClusterSpec larger = scenario.cluster;
   larger.gpu.memory_capacity = larger.gpu.memory_capacity * kTwice;
+  for (NodeKind& other : larger.others) {
+    other.gpu.memory_capacity = other.gpu.memory_capacity * kTwice;
+  }
   std::vector<Change> now = switches_of(scenario.workload, scenario.cluster);
   std::vector<Change> then = switches_of(scenario.workload, larger);
   std::erase_if(then, [&](const Change& change) {

@@ -379,14 +379,11 @@ std::vector<MemoryUse> memory_by_stage(const Workload& w) {
   return stages;
 }
 
-const MemoryUse& fullest(const std::vector<MemoryUse>& stages) {
+MemoryUse memory_use(const Workload& w) {
+  const std::vector<MemoryUse> stages = memory_by_stage(w);
   return *std::max_element(
       stages.begin(), stages.end(),
       [](const MemoryUse& a, const MemoryUse& b) { return a.peak() < b.peak(); });
-}
-
-MemoryUse memory_use(const Workload& w) {
-  return fullest(memory_by_stage(w));
 }
 
 Bytes zero_memory(double parameters, double ranks, int stage, double gradient_bytes) {

@@ -110,8 +110,7 @@ std::vector<HeldDuring> memory_over_time(const Workload& workload, const ModelBl
 
 /// The most that a rank of each stage holds, ...
 std::vector<MemoryUse> memory_by_stage(const Workload& workload);
-/// ... and the stage that needs most of all, the first such.
-const MemoryUse& fullest(const std::vector<MemoryUse>& stages);
+/// ... and of all stages, the first that holds most.
 MemoryUse memory_use(const Workload& workload);
 
 /// Memory per rank for `parameters` in mixed precision with ZeRO `stage` 0 to 3 over `ranks`,

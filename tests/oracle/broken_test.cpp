@@ -402,5 +402,37 @@ TEST(MixedGpus, TheFasterReplicaWaitsForTheSlower) {
                      mixed.cluster.spec.gpu_of(1).memory_capacity.value));
 }
 
+// Stage 0 has one of three layers. It lies on the smaller GPU, which stage 1 would not fit; the
+// stage with least left is reported. With replicas outermost each stage has GPUs of both kinds.
+TEST(MixedGpus, AStageHasToFitItsOwnGpus) {
+  Mixed mixed(2, 1);
+  mixed.workload.model.layers = 3;
+  mixed.workload.parallelism.stage_layers = {1, 2};
+  const std::vector<MemoryUse> stages = memory_by_stage(mixed.workload);
+  ASSERT_GT(stages[1].peak(), stages[0].peak());
+  ClusterSpec spec = mixed.cluster.spec;
+  spec.gpu.memory_capacity = stages[0].peak() + Bytes{1e9};
+  spec.others[0].gpu.memory_capacity = stages[1].peak() + Bytes{2e9};
+  const MemoryReport memory = measure_memory(mixed.workload, spec);
+  EXPECT_TRUE(memory.fits());
+  EXPECT_EQ(memory.use.stage, 0);
+  EXPECT_EQ(memory.gpu, spec.gpu.name);
+  EXPECT_EQ(memory.capacity.value, spec.gpu.memory_capacity.value);
+
+  std::swap(spec.gpu, spec.others[0].gpu);
+  const MemoryReport swapped = measure_memory(mixed.workload, spec);
+  EXPECT_FALSE(swapped.fits());
+  EXPECT_EQ(swapped.use.stage, 1);
+  EXPECT_EQ(swapped.gpu, spec.others[0].gpu.name);
+
+  mixed.workload.parallelism.data = mixed.workload.training.global_batch = 2;
+  mixed.workload.parallelism.outermost = Outermost::Data;
+  spec.gpus = 4;
+  spec.kind_of_node = {{2, 1}, {3, 1}};
+  EXPECT_EQ(measure_memory(mixed.workload, spec).use.stage, 1);
+  std::swap(spec.gpu, spec.others[0].gpu);
+  EXPECT_FALSE(measure_memory(mixed.workload, spec).fits());
+}
+
 }  // namespace
 }  // namespace danlu

@@ -109,5 +109,28 @@ TEST(Assumed, Defaults) {
   EXPECT_FALSE(assumes(scenario, "cluster.node.scale_up.bandwidth"));
 }
 
+// GPUs that meet over PCIe: what share of it they reach, by either key, and how soon.
+TEST(Assumed, DefaultsOverPcie) {
+  const testing::Folder folder;
+  folder.write("own.yaml",
+               "name: own\ngpu: l40s\nnode: {gpus: 8, scale_up: {kind: none}, pcie: {bandwidth: "
+               "32 GB/s}, nics: {count: 1, bandwidth: 200 Gbps}}\n");
+  const auto with = [&](const std::string& cluster) {
+    const auto file =
+        folder.write("s.yaml", "model: gpt1\ncluster: {topology: own.yaml" + cluster +
+                                   "}\ntraining: {global_batch: 16, sequence_length: 512}\n");
+    return load_scenario(file, testing::shipped_presets());
+  };
+  const std::string share = "cluster.node.scale_up.efficiency";
+  const std::string latency = "cluster.node.scale_up.latency";
+  EXPECT_TRUE(assumes(with(", gpus: 8"), share));
+  EXPECT_TRUE(assumes(with(", gpus: 8"), latency));
+  EXPECT_FALSE(assumes(with(", gpus: 1"), latency));
+  const Scenario given = with(", gpus: 8, node: {pcie: {efficiency: 0.8}}");
+  EXPECT_FALSE(assumes(given, share));
+  EXPECT_FALSE(assumes(given, "cluster.node.pcie.efficiency"));
+  EXPECT_TRUE(assumes(given, latency));
+}
+
 }  // namespace
 }  // namespace danlu

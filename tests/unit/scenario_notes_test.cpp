@@ -50,6 +50,31 @@ TEST(ScenarioNotes, FewerGpusOfANodeTakeLessPower) {
             9000);
 }
 
+// 200 GB/s for the 200 Gbps of a NIC, behind PCIe of 63 GB/s; a NIC just as fast is none.
+TEST(ScenarioNotes, ANicFasterThanItsPcieMayBeBytesForBits) {
+  EXPECT_TRUE(notes(loaded("gpus: 16", {"cluster.node.nics.bandwidth=200 GB/s"}),
+                    "'cluster.node.nics.bandwidth' is 200 GB/s, more than the 63 GB/s by which "
+                    "PCIe leads to a NIC ('cluster.node.pcie.bandwidth'): bits instead of bytes "
+                    "would be 25 GB/s"));
+  const auto tells = [](const Scenario& scenario) {
+    return std::any_of(scenario.notes.begin(), scenario.notes.end(), [](const std::string& note) {
+      return note.find("bits instead of") != std::string::npos;
+    });
+  };
+  EXPECT_FALSE(tells(loaded("gpus: 16", {"cluster.node.nics.bandwidth=63 GB/s"})));
+  EXPECT_FALSE(tells(loaded("gpus: 16")));
+}
+
+// The power of a board for that of the node.
+TEST(ScenarioNotes, ANodeTakesNoLessThanItsGpus) {
+  EXPECT_TRUE(notes(loaded("gpus: 16", {"cluster.node.power=700 W"}),
+                    "'cluster.node.power' is that of the whole node; 700 W is less than its 8 GPUs "
+                    "of 700 W take, 5.6 kW"));
+  for (const std::string& note : loaded("gpus: 16", {"cluster.node.power=6 kW"}).notes) {
+    EXPECT_EQ(note.find("whole node"), std::string::npos) << note;
+  }
+}
+
 // Capping a board's power says nothing of how fast it is then, unless the scenario does.
 TEST(ScenarioNotes, APowerLimitDoesNotChangeTimes) {
   const std::string note =
