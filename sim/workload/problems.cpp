@@ -452,6 +452,11 @@ class Checker {
                       "(pipeline), found {}",
                       stages, layers.size()));
     }
+    if (w_.parallelism.gathers_updated() && w_.parallelism.pipeline > 1) {
+      add({"parallelism.overlap.weights", "parallelism.pipeline"},
+          "danlu gathers updated weights beside passes without pipeline stages alone",
+          "leave overlap.weights out");
+    }
     const int unit = t.recompute == Recompute::Full ? t.recompute_unit : 1;
     const ShardingSpec& sharding = w_.parallelism.sharding;
     const bool apart = sharding.units != std::vector{UnitPart::Model};
