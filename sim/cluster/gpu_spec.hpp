@@ -30,8 +30,9 @@ constexpr bool is_narrow(Precision precision) {
 }
 
 /// How attention is computed: separate kernels over the scores; one fused kernel, the usual one of
-/// the GPU; or that of FlashAttention 1, 2 or 3, of cuDNN, or one written in Triton.
-enum class AttentionKind { Unfused, Flash, Flash1, Flash2, Flash3, Cudnn, Triton };
+/// the GPU; or that of FlashAttention 1, 2 or 3, of cuDNN, in 16 or in 8 bits, or one written in
+/// Triton.
+enum class AttentionKind { Unfused, Flash, Flash1, Flash2, Flash3, Cudnn, CudnnFp8, Triton };
 template <>
 inline constexpr auto kNames<AttentionKind> =
     std::to_array<Named<AttentionKind>>({{AttentionKind::Unfused, "unfused"},
@@ -40,9 +41,14 @@ inline constexpr auto kNames<AttentionKind> =
                                          {AttentionKind::Flash2, "flash2"},
                                          {AttentionKind::Flash3, "flash3"},
                                          {AttentionKind::Cudnn, "cudnn"},
+                                         {AttentionKind::CudnnFp8, "cudnn_fp8"},
                                          {AttentionKind::Triton, "triton"}});
 constexpr bool is_fused(AttentionKind kind) {
   return kind != AttentionKind::Unfused;
+}
+/// What it multiplies in, in a step of that precision.
+constexpr Precision precision_of(AttentionKind kind, Precision otherwise) {
+  return kind == AttentionKind::CudnnFp8 ? Precision::Fp8 : otherwise;
 }
 
 /// A fused kernel on a GPU (sim/workload/kernel_models.hpp).

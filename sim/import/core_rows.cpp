@@ -262,7 +262,7 @@ std::vector<FlagRow> training_rows() {
        "training.dropout", Fact, "0.1 each without them"},
       {"--fp8-dot-product-attention|--fp8-multi-head-attention|model.fp8_dot_product_attention|"
        "model.fp8_multi_head_attention",
-       "", Told, "danlu keeps attention in 16 bits"},
+       "", Told, "danlu keeps attention in 16 bits unless training.attention is cudnn_fp8"},
       {"--use-sharp|model.sharp|dist.use_sharp", "", Told,
        "how gradients are summed is for communication.data.algorithm to say: sharp has switches "
        "do it"},

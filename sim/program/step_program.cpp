@@ -85,7 +85,8 @@ class StageWriter {
     const bool splits = w_.parallelism.zero >= 3;
     UnitExchanges made;
     if (action.is_forward()) {
-      made.gathers_layers = splits && (first || sharding.reshard != Reshard::AfterStep);
+      made.gathers_layers = (splits && (first || sharding.reshard != Reshard::AfterStep)) ||
+                            (w_.parallelism.gathers_updated() && first);
       made.gathers_root = made.gathers_layers;
     } else if (action.gives_gradient()) {
       made.gathers_layers = splits && sharding.reshard == Reshard::AfterForward;
@@ -248,7 +249,9 @@ class StageWriter {
     gather_shards("gather momentum", momentum);
     w_.offload.optimizer ? add_host_update(on_host) : add(std::move(update));
     if (w_.parallelism.zero < 3) {
-      gather_shards("gather parameters", gathered);
+      if (!w_.parallelism.gathers_updated()) {
+        gather_shards("gather parameters", gathered);
+      }
       place_pieces(stage);
     }
     if (cast > 0) {

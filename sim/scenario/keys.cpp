@@ -234,6 +234,10 @@ std::vector<KeyRow> parallelism_keys() {
       flag("parallelism.overlap.data", &ParallelismSpec::overlap_data, "",
            "Gradients are reduced layer by layer beside backward; false if left out, and true with "
            "zero 2 and 3"),
+      flag("parallelism.overlap.weights", &ParallelismSpec::overlap_weights, "false",
+           "With zero 1 and 2 updated weights are gathered layer by layer beside the first forward "
+           "passes of the next step (Megatron-LM's --overlap-param-gather); false: before it, when "
+           "the optimizer has ended"),
   };
 }
 
@@ -302,7 +306,8 @@ std::vector<KeyRow> training_keys() {
           "training.attention", &TrainingSpec::attention, "",
           "Separate kernels over the s x s scores, or one fused causal kernel: flash is the usual "
           "one of the GPU (its attention.usual), the others are FlashAttention 1, 2, 3, cuDNN's "
-          "and one in Triton, where the GPU's file has them; flash if left out, unfused with "
+          "in 16 bits and in fp8 and one in Triton, where the GPU's file has them; flash if left "
+          "out, unfused with "
           "selective recomputation"),
       count("training.attention_window", &TrainingSpec::attention_window, 0, 1e8, "0",
             "Positions that one attends to, itself and those just before it, in every layer; 0: "

@@ -107,6 +107,7 @@ std::vector<KeyUse> scenario_uses() {
     uses.push_back({key, "parallelism.data", "!1", {"parallelism.context", "parallelism.ulysses"}});
   }
   add(uses, {"parallelism.sharding"}, "parallelism.zero", "!0");
+  add(uses, {"parallelism.overlap.weights"}, "parallelism.zero", "1|2");
   add(uses,
       {"parallelism.offload.gradients", "parallelism.offload.pieces",
        "parallelism.offload.update_rate"},

@@ -76,6 +76,9 @@ std::vector<KeyRow> width_keys() {
           "training.lora.targets", &LoraSpec::targets,
           "Weights that have adapters, as in `[q, v]`; qkv is one adapter for all three; gate, up "
           "and down are of experts, too, each of which has its own"),
+      number("training.lora.dropout", &LoraSpec::dropout, 0, 0.99, "0",
+             "Probability of dropout before adapters, of what they read; how large it is costs "
+             "nothing"),
       choice("training.lora.base_width", &LoraSpec::four_bit_base,
              {{false, "16bit"}, {true, "4bit"}}, "16bit",
              "Of the frozen weights of layers; 4bit: NormalFloat with twice quantised scales, made "

@@ -77,15 +77,15 @@ const DeviceRow* find_any_device(std::string_view name) {
   return device != nullptr || other == kOtherDevices.end() ? device : &*other;
 }
 
-/// The implementation of attention that a row's words name.
-std::optional<AttentionKind> attention_word(const std::string& text) {
+/// The implementation of attention that a row's words name, in 16 bits or in fp8.
+std::optional<AttentionKind> attention_word(const std::string& text, bool narrow) {
   const auto has = [&](std::string_view word) { return text.find(word) != std::string::npos; };
   if (has("flashattention")) {
     return has("-1")   ? std::optional(AttentionKind::Flash1)
            : has("-3") ? std::optional(AttentionKind::Flash3)
                        : std::optional(AttentionKind::Flash2);
   }
-  return has("cudnn")    ? std::optional(AttentionKind::Cudnn)
+  return has("cudnn")    ? std::optional(narrow ? AttentionKind::CudnnFp8 : AttentionKind::Cudnn)
          : has("triton") ? std::optional(AttentionKind::Triton)
                          : std::nullopt;
 }
@@ -194,7 +194,8 @@ class Measured {
   }
 
   void read_attention() {
-    const std::optional<AttentionKind> kind = attention_word(lower_case(cell("impl")));
+    const std::optional<AttentionKind> kind =
+        attention_word(lower_case(cell("impl")), made_.precision == Precision::Fp8);
     const std::optional<bool> causal = parse_flag(cell("causal"));
     const std::string pass = lower_case(cell("pass"));
     const bool both = pass == "fwd+bwd";
@@ -208,8 +209,8 @@ class Measured {
     if (!kind) {
       refuse(fmt::format("attention by {}", shown(cell("impl"))));
     }
-    if (is_narrow(made_.precision)) {
-      refuse("attention below 16 bits");
+    if (is_narrow(made_.precision) && kind != AttentionKind::CudnnFp8) {
+      refuse("attention below 16 bits, but for cuDNN's in fp8");
     }
     if (s * d * heads * rate == 0 || !causal || pass.empty()) {
       refuse("missing batch, seq_len, heads, head_dim, causal, pass or tflops");

@@ -101,6 +101,14 @@ bool overlaps_data(const TrainingRow& row, const ShardingWords& sharding) {
          parse_number(found[1].str()).value_or(0) == row.number("pp");
 }
 
+/// See the rule `overlap.weights` in the header.
+bool overlaps_weights(const TrainingRow& row, const ShardingWords& sharding) {
+  const bool by_framework = row.says("framework", "megatron-bridge") ||
+                            (row.says("framework", "nemo") && !row.says("framework", "automodel"));
+  return sharding.zero == 1 && row.count("pp", 1) == 1 && overlaps_data(row, sharding) &&
+         (by_framework || row.says("notes", "overlap-param-gather"));
+}
+
 /// By what they cost, the head too: a part is full with the layer that takes it beyond its share.
 /// danlu has the head in the last part, and a part that is left empty takes one layer, which those
 /// before it pass on. Empty where there are too few.
@@ -292,10 +300,11 @@ RowSection parallelism_section(const TrainingRow& row) {
     section.line(fmt::format("  offload: {{activation_layers: {}}}", offloaded));
   }
   section.line(fmt::format("  scatter_gather: {}", scatters(row)));
-  section.line(fmt::format(
-      "  overlap: {{data: {}, tensor: {}, pipeline: {}{}}}", overlaps_data(row, sharding),
-      name_of(tensor_overlap(row)), overlaps_pipeline(row),
-      parse_flag(row.cell("moe_a2a_overlap")).value_or(false) ? ", pair: true" : ""));
+  section.line(
+      fmt::format("  overlap: {{data: {}, tensor: {}, pipeline: {}{}{}}}",
+                  overlaps_data(row, sharding), name_of(tensor_overlap(row)),
+                  overlaps_pipeline(row), overlaps_weights(row, sharding) ? ", weights: true" : "",
+                  parse_flag(row.cell("moe_a2a_overlap")).value_or(false) ? ", pair: true" : ""));
   return section;
 }
 

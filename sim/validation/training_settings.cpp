@@ -95,7 +95,8 @@ void add_precision(const TrainingRow& row, bool knows_bf16, RowSection& section)
   if (bridge || (is_unknown(row) && precision == Precision::Bf16)) {
     section.line("  gradients: 16bit");
   }
-  const bool by_tensor = bridge || row.says("framework", "torchtitan");
+  const bool by_tensor =
+      bridge || row.says("framework", "torchtitan") || text.find("tensorwise") != std::string::npos;
   if (by_tensor && precision == Precision::Fp8) {
     section.line(fmt::format("  fp8_recipe: {}", name_of(Fp8Recipe::Tensorwise)));
   }
@@ -212,11 +213,20 @@ bool sdpa_is_flash2(const TrainingRow& row, const DeviceRow* device, const LoadO
          load_gpu(std::string(device->gpu), options).fused(AttentionKind::Flash2) != nullptr;
 }
 
+/// Whether attention is in fp8, and it is known how fast it is so on this GPU.
+bool is_fp8_attention(const TrainingRow& row, const DeviceRow* device, const LoadOptions& options) {
+  return row.words("notes").find("fp8 attention") != std::string::npos && device != nullptr &&
+         load_gpu(std::string(device->gpu), options).fused(AttentionKind::CudnnFp8) != nullptr;
+}
+
 /// See the rule `attention_kernel` in the header; "" where the framework decides.
 std::string_view attention_of(const TrainingRow& row, const DeviceRow* device,
                               const LoadOptions& options) {
   if (is_unfused(row)) {
     return name_of(AttentionKind::Unfused);
+  }
+  if (is_fp8_attention(row, device, options)) {
+    return name_of(AttentionKind::CudnnFp8);
   }
   const std::string text = row.words("attention_kernel");
   const int year = year_of(row.cell("date"));
@@ -234,12 +244,23 @@ void add_adapters(const TrainingRow& row, RowSection& section) {
   if (!row.says("model", "lora")) {
     return;
   }
+  const std::string notes = row.words("notes");
+  const bool drops = notes.find("adapters with dropout") != std::string::npos;
+  const std::string dropout = drops ? ", dropout: 0.1" : "";
+  std::smatch stated;
+  if (std::regex_search(notes, stated,
+                        std::regex("rank ([0-9]+) on ([a-z]+(?:, (?:q|k|v|o|gate|up|down))*)"))) {
+    section.line(fmt::format("  lora: {{rank: {}, targets: [{}]{}}}", stated[1].str(),
+                             stated[2].str(), dropout));
+    return;
+  }
   const bool bridge = row.says("framework", "megatron-bridge");
   if (!bridge && !row.says("framework", "nemo")) {
     section.refuse("LoRA: rank and targets not stated");
     return;
   }
-  section.line(fmt::format("  lora: {{rank: 16, targets: [{}]}}", bridge ? "qkv" : "qkv, o"));
+  section.line(
+      fmt::format("  lora: {{rank: 16, targets: [{}]{}}}", bridge ? "qkv" : "qkv, o", dropout));
   section.remarks.emplace_back("LoRA: rank and targets as the framework's recipe has them");
 }
 

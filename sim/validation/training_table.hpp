@@ -44,6 +44,7 @@
 //                       torchtitan); other fused ones: the framework's, or the usual one of the
 //                       GPU; nothing: fused from 2023 on, else unfused. In tf32 and fp32 unfused
 //                       whatever is said: fused kernels are of 16 bits
+//                       "fp8 attention" in the notes: cudnn_fp8, where the GPU has it
 //   dropout             with unfused attention (Megatron's default of 0.1 in those years), but for
 //                       the LLaMA family, which has none
 //   recompute           "selective" is the attention core; where that is fused, nothing is left to
@@ -59,7 +60,8 @@
 //   dtype               fp8 in any spelling: fp8, from blocks where it says mx; bf16; fp16 and
 //                       plain amp: fp16; nothing else. Where the text offers both 16-bit formats,
 //                       bf16 if the GPU has it. Under Megatron-Bridge plain fp8 is scaled by
-//                       tensor (bf16_with_fp8_current_scaling_mixed), and under torchtitan
+//                       tensor (bf16_with_fp8_current_scaling_mixed), and under torchtitan and
+//                       where it says tensorwise
 //   gradients           16 bit with fp16, fp32 otherwise (Megatron's defaults); 16 bit under
 //                       Megatron-Bridge (grad_reduce_in_fp32 of its scripts/performance/configs)
 //                       and in bf16 under frameworks without a profile, for autograd's .grad has
@@ -99,7 +101,8 @@
 //   experts             "capacity factor x", "with padding" in the notes; weighted behind the
 //                       activation from 2025 on (Megatron-core 0.12). "unbalanced" in the notes:
 //                       not simulated, for nobody says by how much
-//   LoRA                in the model's name: rank 16 on qkv under Megatron-Bridge (its
+//   LoRA                in the model's name: "rank n on q, v" and "adapters with dropout" in the
+//                       notes; else rank 16 on qkv under Megatron-Bridge (its
 //                       configs/llama/llama3_llm_finetune.py), on qkv and the output under NeMo
 //                       (MLPerf's rules); otherwise not simulated
 //   overlap.data        where the sharding text says overlap, and for ZeRO-1 under Megatron-Bridge
@@ -107,6 +110,11 @@
 //                       have --overlap-grad-reduce; not where either says "no overlap". A "PP=n"
 //                       before it limits that to runs with n stages. With ZeRO-2, -3 and FSDP
 //                       always
+//   overlap.weights     without stages, for ZeRO-1 with overlap.data under NeMo
+//                       (overlap_param_gather of its
+//                       lightning/pytorch/callbacks/megatron_comm_overlap.py, overlap_param_sync
+//                       before) and Megatron-Bridge (its CommOverlapConfig), and where the notes
+//                       have --overlap-param-gather
 //   overlap.tensor      none for runs of 2021 and earlier (the option that overlaps the sum of
 //                       gradients with the weight gradient came to Megatron-LM in September 2021,
 //                       commit 16c90445e7) and under DeepSpeed, which switches it off

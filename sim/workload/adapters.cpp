@@ -7,6 +7,9 @@
 //   backward   s dy, dy B', dx += . A'     2 values of y, 3 of x
 //   gradients  dA, dB                      of in x r and r x out
 //
+// With dropout x passes through it first: x read, written and a mask of 1 byte for each value, the
+// same backward, and the mask kept (torch.nn.functional.dropout; each adapter has its own).
+//
 // They stay in 16 bits, and keep x, whole for dA, and x A. Of a product that is split by columns B
 // is split, too, and A held whole; by rows A, and B whole, so that its output joins the product's
 // sum (sums of a whole one's gradients over tensor ranks are not counted, as those of norms are
@@ -131,6 +134,13 @@ void add_adapter(const RankShape& z, const Output& out, Operator& op) {
   add(op.input_gradient,
       {pass(out.held, 2), of_tokens(r, out.held, share_b), of_tokens(in, r, share_a), pass(in, 3)});
   add(op.weight_gradient, {of_weight(in, r, share_a), of_weight(r, out.held, share_b)});
+  if (z.training.lora.dropout > 0) {
+    constexpr double kMask = 1;  // bytes
+    const Kernel drop = pass(in, 2 + kMask / e);
+    add(op.forward, {drop});
+    add(op.input_gradient, {drop});
+    op.kept += Bytes{kMask * t * in * held * fullest};
+  }
   op.adapter.copies = op.weight.copies;
   op.adapter.active = op.weight.active;
   op.adapter.whole += everywhere * r * (in * (rows ? ranks : 1) + out.whole);

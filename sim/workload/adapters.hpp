@@ -37,6 +37,7 @@ inline constexpr auto kNames<LoraTarget> =
 struct LoraSpec {
   int rank = 0;  // 0: none
   std::vector<LoraTarget> targets{};
+  double dropout = 0;          // probability, of what adapters read
   bool four_bit_base = false;  // QLoRA
 
   bool is_there() const { return rank > 0; }

@@ -118,15 +118,29 @@ void add_flash(const RankShape& z, const LayerSort& sort, double seen, Operator&
                              .key_dim = z.model.query_width() / z.model.heads,
                              .value_dim = z.model.output_width() / z.model.heads};
   const double keys = seen / z.rounds;
-  const Bytes moved{
-      z.element * z.batch *
-      (z.queries * (z.core_query + z.core_output) + keys * (z.core_key + z.core_value))};
-  op.needs_output = true;
+  const bool eight_bit = z.training.attention == AttentionKind::CudnnFp8;
+  const double e = eight_bit ? 1 : z.element;
+  const double inputs = z.batch * (z.queries * z.core_query + keys * (z.core_key + z.core_value));
+  const double outputs = z.batch * z.queries * z.core_output;
+  const Bytes moved{e * (inputs + outputs)};
+  op.needs_output = !eight_bit;
   op.forward = {attention_kernel(shape, false, moved)};
   op.input_gradient = {attention_kernel(shape, true, 2 * moved)};
   const double counted = z.training.causal_flops || sort.sees_all ? 1 : 2;
   op.forward[0].model_flops = counted * op.forward[0].flops;
   op.input_gradient[0].model_flops = 2 * op.forward[0].model_flops;
+  if (eight_bit) {
+    // Made narrow before it and wide behind it, in passes of their own (fused_attn_fwd and _bwd of
+    // TransformerEngine's pytorch/attention/dot_product_attention/backends.py, for inputs and
+    // outputs of 16 bits).
+    const Kernel narrow = memory_pass(inputs * (z.element + e));
+    const Kernel wide = memory_pass(outputs * (e + z.element));
+    op.forward.insert(op.forward.begin(), narrow);
+    op.forward.push_back(wide);
+    op.input_gradient.insert(op.input_gradient.begin(), wide);
+    op.input_gradient.push_back(narrow);
+    op.kept = {e / z.element * op.kept.value + e * outputs};
+  }
 }
 
 /// Attention to sequences of `seen` positions, which keeps its queries and this rank's keys and

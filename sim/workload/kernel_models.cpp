@@ -90,7 +90,8 @@ Seconds attention_time(const GpuSpec& gpu, const Kernel& attention, Precision pr
     share = std::min(share, fused->sustained);
   }
   share *= attention.kind == KernelKind::AttentionBackward ? fused->backward : 1;
-  return std::max(attention.flops / (*gpu.peak(precision) * share),
+  const FlopsPerSecond peak = *gpu.peak(precision_of(attention.attention, precision));
+  return std::max(attention.flops / (peak * share),
                   attention.bytes / (gpu.memory_bandwidth * gpu.memory_efficiency));
 }
 

@@ -32,7 +32,8 @@
 //
 // ramp being what a block needs beside its keys, and the last term the longest blocks, which end
 // last; backward that, over `backward`. What runs for long takes at least FLOPs / (sustained *
-// dense peak) forward, of its own `sustained`, and that over `backward` backward.
+// dense peak) forward, of its own `sustained`, and that over `backward` backward. The dense peak is
+// that of 16 bits, and of fp8 for an attention in fp8.
 #pragma once
 
 #include "sim/base/names.hpp"

@@ -98,6 +98,11 @@ class Checker {
       must_divide({"parallelism.sharding.ranks", "parallelism.data"}, "sharding.ranks",
                   *p.sharding.ranks, "data", p.data);
     }
+    if (p.gathers_updated() && p.pipeline > 1) {
+      add({"parallelism.overlap.weights", "parallelism.pipeline"},
+          "danlu gathers updated weights beside passes without pipeline stages alone",
+          "leave overlap.weights out");
+    }
     const auto has = [&](UnitPart part) { return p.sharding.has_unit(part); };
     const std::string units = "parallelism.sharding.units";
     if (has(UnitPart::Experts) && w_.model.experts.count == 0) {

@@ -87,10 +87,18 @@ class Cutter {
     }
     std::vector<const Block*> again;
     std::optional<std::size_t> unit;
+    double filled = 0;  // parameters of the unit
     for (std::size_t i = 0; i < chunk.layers.size(); ++i) {
       const Block& block = model_.kinds[chunk.layers[i]];
-      if (is_unit(UnitPart::Layer) && i % static_cast<std::size_t>(sharding_.unit_layers) == 0) {
+      const bool is_full = w_.parallelism.zero >= 2
+                               ? i % static_cast<std::size_t>(sharding_.unit_layers) == 0
+                               : i == 0 || filled >= bucket();
+      if (is_unit(UnitPart::Layer) && is_full) {
         unit = open(0);
+        filled = 0;
+      }
+      for (const Weight* weight : weights_of(block)) {
+        filled += weight->trained ? weight->held : 0;
       }
       add_layer(block, unit);
       if (order_ == PassOrder::Backward && block.with_next) {
@@ -111,8 +119,20 @@ class Cutter {
   }
 
  private:
-  /// Below ZeRO-2 nothing travels within passes.
-  bool is_unit(UnitPart part) const { return w_.parallelism.zero >= 2 && sharding_.has_unit(part); }
+  /// Parameters that ZeRO-1 gathers together at least (bucket_size of Megatron-LM's
+  /// core/distributed/distributed_data_parallel.py).
+  double bucket() const {
+    return std::max(40e6, 1e6 * shards_of(w_.parallelism, kDataAxes).optimizer);
+  }
+
+  /// Below ZeRO-2 nothing travels within passes but updated weights, by layers and the model's
+  /// ends.
+  bool is_unit(UnitPart part) const {
+    return w_.parallelism.zero >= 2 ? sharding_.has_unit(part)
+                                    : w_.parallelism.gathers_updated() &&
+                                          (part == UnitPart::Embedding || part == UnitPart::Layer ||
+                                           part == UnitPart::Head);
+  }
 
   std::size_t open(int depth) {
     made_.units.push_back({.depth = depth});
@@ -269,7 +289,11 @@ class Cutter {
 
 void ShardUnit::add(const Workload& w, const Block& block, std::size_t begin, std::size_t end) {
   for (const Weight* weight : weights_within(block, begin, end)) {
-    gathered[weight->copies] += weight->held * gathered_bytes(w, *weight);
+    if (w.parallelism.zero >= 3) {
+      gathered[weight->copies] += weight->held * gathered_bytes(w, *weight);
+    } else if (weight->trained && weight->held > 0) {
+      gathered[weight->copies] += weight->held * updated_bytes(w, *weight);
+    }
     if (weight->trained && weight->held > 0) {
       trained[weight->copies] += weight->held;
     }

@@ -158,11 +158,14 @@ struct ParallelismSpec {
   int tensor_chunks = 4;             // pieces a product is cut into with TensorOverlap::Full
   std::optional<int> tensor_blocks;  // thread blocks of an exchange beside them; else NCCL's
   bool overlap_data = false;         // gradients are reduced during the last backward pass
+  bool overlap_weights = false;      // updated ones are gathered during the first forward passes
   bool overlap_pipeline = true;      // a stage computes on while it sends; else it waits
   bool overlap_shared = false;       // shared experts run beside dispatch and combine
   bool overlap_pairs = false;        // forward and backward passes run side by side
 
   int expert_tensor_ranks() const { return expert_tensor.value_or(tensor); }
+  /// Weights whose optimizer's state alone is split travel when they are first used, not before.
+  bool gathers_updated() const { return overlap_weights && (zero == 1 || zero == 2); }
   /// Ranks of a stage.
   double stage_ranks() const { return 1.0 * tensor * ulysses * context * data; }
   Mesh mesh() const;

@@ -152,6 +152,31 @@ TEST(Lora, KeepsInputsOfAdapters) {
   EXPECT_TRUE(model.layer(0).takes_gradient);
 }
 
+// Dropout reads x and writes it, in 16 bits, and a mask of a byte a value, in both passes, and
+// keeps the mask; each of two adapters has its own.
+TEST(Lora, DropoutPassesOverTheInput) {
+  Workload w = testing::small_gpt(2);
+  w.training.lora = {.rank = 8, .targets = {LoraTarget::Q, LoraTarget::V}};
+  const Operator without = operator_named(build_model(w).layer(1), kQkv);
+  w.training.lora.dropout = 0.1;
+  const Operator with = operator_named(build_model(w).layer(1), kQkv);
+  const double values = 2 * 512 * 1024;
+  const auto more = [](const Kernels& few, const Kernels& many) {
+    const auto bytes = [](const Kernels& kernels) {
+      double sum = 0;
+      for (const Kernel& kernel : kernels) {
+        sum += kernel.bytes.value;
+      }
+      return sum;
+    };
+    return bytes(many) - bytes(few);
+  };
+  EXPECT_EQ(more(without.forward, with.forward), 5 * values);
+  EXPECT_EQ(more(without.input_gradient, with.input_gradient), 5 * values);
+  EXPECT_EQ(more(without.weight_gradient, with.weight_gradient), 0);
+  EXPECT_EQ((with.kept - without.kept).value, values);
+}
+
 // QLoRA makes the weights of a product wide in each of its passes: 0.516 bytes read and 2 written
 // of each of h x 3h.
 TEST(Lora, FourBitsAreMadeWide) {

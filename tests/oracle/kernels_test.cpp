@@ -188,6 +188,21 @@ TEST(KernelTimer, AttentionStaysInSixteenBits) {
                    flops / 100e12 + 2 * kUs));
 }
 
+// But cuDNN's in fp8: half of 400e12, whatever the step multiplies in.
+TEST(KernelTimer, AttentionInEightBitsReachesTheirPeak) {
+  GpuSpec gpu = plain_gpu();
+  gpu.attention[AttentionKind::CudnnFp8] = *gpu.attention[AttentionKind::Flash2];
+  const Kernel forward{.kind = KernelKind::AttentionForward,
+                       .flops = {1e9},
+                       .m = 1,
+                       .n = 1,
+                       .k = 1,
+                       .attention = AttentionKind::CudnnFp8};
+  for (const Precision precision : {Precision::Bf16, Precision::Fp8}) {
+    EXPECT_TRUE(near(KernelTimer(gpu, precision).time({forward}).total().value, 7 * kUs));
+  }
+}
+
 // 1 GB at 0.5 x 1 TB/s is 2 ms, and each launch 2 us: the optimizer's one, too.
 TEST(KernelTimer, EveryKernelIsLaunched) {
   const KernelTimer timer(plain_gpu(), Precision::Bf16);

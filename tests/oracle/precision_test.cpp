@@ -181,6 +181,25 @@ TEST(Precision, ActivationsMayBeKeptNarrow) {
   EXPECT_TRUE(near((wide.input_gradient[0].bytes - narrow.input_gradient[0].bytes).value, 2 * tf));
 }
 
+// Attention in fp8: q, k and v of T tokens are made narrow before it (2 + 1 bytes a value), its
+// output wide behind it, and both the other way backward; what it keeps are q, k, v and its output,
+// a byte each, where 16 bits keep q, k and v of 2 and its output of 2 beside the narrow one.
+TEST(Precision, AttentionInEightBitsCastsItsEnds) {
+  Workload w = narrow(Precision::Fp8);
+  const Block wide = layer_of(w);
+  w.training.attention = AttentionKind::CudnnFp8;
+  const Block eight = layer_of(w);
+  const double value = kT * kH;
+  const Operator core = operator_named(eight, kAttention);
+  const double turns = bytes_of(operator_named(wide, kAttention).forward, KernelKind::Memory);
+  EXPECT_EQ(bytes_of(core.forward, KernelKind::Memory) - turns, (3 + 1) * value * (2 + 1));
+  EXPECT_EQ(bytes_of(core.input_gradient, KernelKind::Memory) - turns, (3 + 1) * value * (2 + 1));
+  EXPECT_EQ(bytes_of(core.forward, KernelKind::AttentionForward), (3 + 1) * value);
+  EXPECT_EQ(bytes_of(core.input_gradient, KernelKind::AttentionBackward), 2 * (3 + 1) * value);
+  EXPECT_EQ(core.kept.value, (3 + 1) * value);
+  EXPECT_EQ((kept_by(wide) - kept_by(eight)).value, (3 * 2 + 2 - 3 - 1) * value);
+}
+
 // With sequence parallelism over t = 4 ranks inputs of QKV and MLP up are quantised as T/4 tokens,
 // gathered in fp8, gathered again and transposed in backward; gradients of the outputs of
 // projection and MLP down likewise. What is scattered stays in 16 bits.

@@ -260,7 +260,8 @@ TEST(Import, WhatHasNoKeyIsTold) {
                                 kEight);
   EXPECT_EQ(fp8.remarks,
             std::vector<std::string>{
-                "--fp8-dot-product-attention, line 1: danlu keeps attention in 16 bits"});
+                "--fp8-dot-product-attention, line 1: danlu keeps attention in 16 bits unless "
+                "training.attention is cudnn_fp8"});
   EXPECT_EQ(imported("torchtitan", "[optimizer]\nearly_step_in_backward = true\n", kEight).remarks,
             std::vector<std::string>{"optimizer.early_step_in_backward, line 2: danlu keeps "
                                      "gradients until the step, and updates weights there"});

@@ -162,6 +162,35 @@ TEST(TrainingRow, PyTorchsOwnAttentionIsOfItsYear) {
   EXPECT_EQ(attention("FlashAttention 1.0.8", "2024", "A100-80GB-SXM"), AttentionKind::Flash1);
 }
 
+// Not with stages, which danlu does not know to do so, nor where gradients are not overlapped.
+TEST(TrainingRow, UpdatedWeightsTravelBesidePassesUnderNeMo) {
+  const auto beside = [](const char* framework, const char* sharding, const char* stages,
+                         const char* notes) {
+    return workload_of({{"framework", framework},
+                        {"zero_stage_or_sharding", sharding},
+                        {"pp", stages},
+                        {"dp", stages[0] == '1' ? "8" : "4"},
+                        {"notes", notes}})
+        .parallelism.overlap_weights;
+  };
+  const char* overlapped = "distributed optimizer (ZeRO-1), overlapped";
+  EXPECT_TRUE(beside("nemo", overlapped, "1", ""));
+  EXPECT_FALSE(beside("nemo", overlapped, "2", ""));
+  EXPECT_FALSE(beside("nemo", "distributed optimizer (ZeRO-1)", "1", ""));
+  EXPECT_TRUE(beside("megatron-bridge", "distributed optimizer (ZeRO-1)", "1", ""));
+  EXPECT_FALSE(beside("megatron-core", overlapped, "1", ""));
+  EXPECT_TRUE(beside("megatron-core", overlapped, "1", "--overlap-param-gather"));
+}
+
+TEST(TrainingRow, AttentionIsInEightBitsWhereTheGpuIsKnownToHaveIt) {
+  const auto attention = [](const char* gpu, const char* notes) {
+    return workload_of({{"gpu", gpu}, {"notes", notes}, {"dtype", "fp8"}}).training.attention;
+  };
+  EXPECT_EQ(attention("H100-80GB-SXM", "fp8 attention (FP8_DPA)"), AttentionKind::CudnnFp8);
+  EXPECT_EQ(attention("H800", "fp8 attention (FP8_DPA)"), AttentionKind::Flash);
+  EXPECT_EQ(attention("H100-80GB-SXM", ""), AttentionKind::Flash);
+}
+
 TEST(TrainingRow, FusedCrossEntropyOfNeMoIsMegatronsOwn) {
   const auto loss = [](const char* notes) {
     return workload_of({{"framework", "nemo"}, {"notes", notes}}).training.loss;

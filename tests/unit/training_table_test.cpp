@@ -364,8 +364,15 @@ TEST(TrainingRow, AdaptersAreThoseOfTheRecipe) {
   const Workload w = workload_of({{"model", "Llama-3 70B LoRA"}, {"framework", "megatron-bridge"}});
   EXPECT_EQ(w.training.lora.rank, 16);
   EXPECT_EQ(w.training.lora.targets, std::vector{LoraTarget::Qkv});
+  EXPECT_EQ(w.training.lora.dropout, 0);
   EXPECT_EQ(convert_cells({{"model", "Llama-3 70B LoRA"}}).reason(),
             "LoRA: rank and targets not stated");
+  const LoraSpec stated = workload_of({{"model", "Llama-3 70B LoRA"},
+                                       {"notes", "Rank 8 on q, v; adapters with dropout"}})
+                              .training.lora;
+  EXPECT_EQ(stated.rank, 8);
+  EXPECT_EQ(stated.targets, (std::vector{LoraTarget::Q, LoraTarget::V}));
+  EXPECT_EQ(stated.dropout, 0.1);
 }
 
 // Megatron scattered by itself until it had sequence parallelism; DeepSpeed does to this day.
