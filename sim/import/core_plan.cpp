@@ -270,6 +270,23 @@ bool take_fsdp(Draft& draft) {
   return true;
 }
 
+void take_gathered_weights(Draft& draft) {
+  const GivenFlag* flag = draft.first_on(
+      "--overlap-param-gather|ddp.overlap_param_gather|comm_overlap.overlap_param_gather|"
+      "model.optim.overlap_param_sync");
+  if (flag == nullptr) {
+    return;
+  }
+  if (draft.count("parallelism.zero") != 1) {
+    draft.no_effect(*flag, "only with ZeRO-1 weights are gathered when they have been updated");
+  } else if (draft.count("parallelism.pipeline") > 1) {
+    draft.not_used(
+        *flag, "with pipeline stages danlu gathers updated weights when the optimizer has ended");
+  } else {
+    draft.set("parallelism.overlap.weights", "true", flag);
+  }
+}
+
 void take_optimizer_instances(Draft& draft) {
   constexpr std::string_view kInstances =
       "--num-distributed-optimizer-instances|ddp.num_distributed_optimizer_instances";

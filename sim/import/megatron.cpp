@@ -108,8 +108,8 @@ std::vector<FlagRow> own_rows() {
        "of Transformer Engine's environment: unfused where both are 0"},
       {"--use-precision-aware-optimizer", "", Idle,
        "widths of the optimizer's parts have flags of their own"},
-      {"--overlap-param-gather*|--align-*|--ddp-*", "", Idle,
-       "weights of ZeRO-1 are gathered when the optimizer has ended, in one way"},
+      {"--overlap-param-gather-with-optimizer-step|--align-*|--ddp-*", "", Idle,
+       "how weights of ZeRO-1 are gathered beyond --overlap-param-gather"},
       {"--rampup-batch-size|--step-batch-size-schedule", "", Idle,
        "a step of the full batch is simulated"},
       {"--lr*|--min-lr|--decoupled-*|--weight-decay*|--adam-*|--init-method-std|"
@@ -262,6 +262,7 @@ void finish_sharding(Draft& draft) {
     draft.set("parallelism.sharding.gather_width", "8bit", draft.given("--fp8-param-gather"));
   }
   take_optimizer_instances(draft);
+  take_gathered_weights(draft);
 }
 
 void finish_precision(Draft& draft) {

@@ -53,6 +53,9 @@ void take_core_settings(Draft& draft, const CoreFramework& framework);
 /// Megatron-FSDP: what it shards by its strategy. Whether the file has it, with a known one.
 bool take_fsdp(Draft& draft);
 
+/// Weights of ZeRO-1 that are gathered beside the first passes.
+void take_gathered_weights(Draft& draft);
+
 /// Into how many parts replicas fall whose optimizers are split each for itself.
 void take_optimizer_instances(Draft& draft);
 

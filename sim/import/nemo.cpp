@@ -178,9 +178,9 @@ std::vector<FlagRow> own_rows() {
       {"model.data.*|dataset.*|model.tokenizer.*|model.pre_process|model.post_process|"
        "model.get_attention_mask_from_fusion",
        "", Idle, "data and tokens"},
-      {"model.optim.overlap_param_sync|model.optim.align_param_gather|ddp.overlap_param_gather*|"
+      {"model.optim.align_param_gather|ddp.overlap_param_gather_with_optimizer_step|"
        "ddp.align_param_gather",
-       "", Idle, "weights of ZeRO-1 are gathered when the optimizer has ended, in one way"},
+       "", Idle, "how weights of ZeRO-1 are gathered beyond overlap_param_gather"},
       {"model.rampup_batch_size", "", Idle, "a step of the full batch is simulated"},
       {"model.optim.*|optimizer.*|scheduler.*|ddp.*|"
        "model.init_method_std|model.use_scaled_init_method|model.native_amp_*|model.hysteresis|"
@@ -312,15 +312,27 @@ void finish_sharding(Draft& draft) {
 /// A section comm_overlap lies over ddp in Megatron-Bridge, and is on where it says nothing
 /// (CommOverlapConfig.setup): with a distributed optimizer and more than one replica.
 void finish_overlap(Draft& draft) {
+  take_gathered_weights(draft);
   const GivenFlag* section = draft.mentioned("comm_overlap.*");
   const GivenFlag* says = draft.given("comm_overlap.overlap_grad_reduce");
   if (section == nullptr || draft.count("parallelism.zero") != 1 ||
       draft.replicas().value_or(2) < 2) {
     return;
   }
-  draft.set(
-      "parallelism.overlap.data", says == nullptr || draft.on(says->name) ? "true" : "false",
-      says != nullptr ? says->place() : "Megatron-Bridge's default with a section comm_overlap");
+  const char* by_default = "Megatron-Bridge's default with a section comm_overlap";
+  draft.set("parallelism.overlap.data", says == nullptr || draft.on(says->name) ? "true" : "false",
+            says != nullptr ? says->place() : by_default);
+  if (const GivenFlag* gathers = draft.given("comm_overlap.overlap_param_gather")) {
+    if (!draft.on(gathers->name)) {
+      draft.forget("parallelism.overlap.weights");
+    }
+  } else if (draft.count("parallelism.pipeline") > 1) {
+    draft.remark(
+        "Megatron-Bridge gathers updated weights beside the first passes (comm_overlap); with "
+        "pipeline stages danlu does when the optimizer has ended");
+  } else {
+    draft.set("parallelism.overlap.weights", "true", by_default);
+  }
 }
 
 /// LoRA by NeMo's names of the layers' products (megatron/bridge/peft/lora.py).

@@ -190,6 +190,7 @@ struct RunReport {
   std::optional<double> gpu_years_8tp;  // 8TP/X, X the hardware FLOP/s; full recomputation only
   std::optional<double> energy_mwh;     // none when the topology has no node power
   std::optional<double> cost_usd;       // none without a price
+  std::string unpriced;                 // of several kinds of GPUs, those that have none
 };
 
 /// A campaign, and what it comes to in the terms of the step.

@@ -2,7 +2,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <string_view>
+#include <vector>
 
+#include "sim/base/text.hpp"
 #include "sim/report/report.hpp"
 
 namespace danlu {
@@ -76,6 +79,14 @@ std::optional<RunReport> measure_run(const Report& report, const ClusterSpec& cl
   }
   if (const std::optional<double> dollars = dollars_per_gpu_hour(cluster)) {
     run.cost_usd = *dollars * run.gpu_hours;
+  } else if (cluster.kinds() > 1) {
+    std::vector<std::string_view> unpriced;
+    for (const auto& [topology, gpu, gpus] : cluster.gpus_by_kind()) {
+      if (gpu.dollars_per_hour == 0 && gpus > 0) {
+        unpriced.emplace_back(gpu.name);
+      }
+    }
+    run.unpriced = join(unpriced, " and ");
   }
   return run;
 }

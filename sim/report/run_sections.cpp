@@ -213,7 +213,11 @@ Section whole_run(const Report& report) {
        .cells = {Figure::amount(run.cost_usd, "USD")},
        .note = run.cost_usd
                    ? fmt::format("at {} USD per GPU-hour", figure(*run.cost_usd / run.gpu_hours))
-                   : "no price known: set cluster.price"}};
+               : run.unpriced.empty()
+                   ? "no price known: set cluster.price"
+                   : fmt::format("no price known of {}: gpu.price of its topology's file, or "
+                                 "cluster.price for all",
+                                 run.unpriced)}};
   return section;
 }
 

@@ -17,6 +17,7 @@
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_faults.hpp"
 #include "sim/scenario/node_slips.hpp"
+#include "sim/scenario/unused_keys.hpp"
 #include "sim/workload/model_presets.hpp"
 #include "sim/workload/workload.hpp"
 
@@ -128,6 +129,7 @@ class Resolver {
     }
     add_network(preset, beside_, options_);
     const Values file = preset;
+    note_idle_keys(file);
     if (own.has("node.xml")) {
       add_node_of_xml(preset, own, beside_);
     }
@@ -155,6 +157,19 @@ class Resolver {
     fit_node_power(all, file, watts);
     note_slips({own, preset, file, all}, notes_);
     keep("cluster.", own, all);
+  }
+
+  /// What a topology's file says without effect, which is no error there: others use the file too,
+  /// and the presets have figures for what one may choose instead.
+  void note_idle_keys(const Values& file) {
+    std::vector<Problem> idle;
+    find_unused_keys(file, file, topology_keys(), cluster_key_uses(), "", {idle, notes_});
+    for (const Problem& problem : idle) {
+      const auto& [file_name, line, column] = problem.position;
+      if (fs::path(file_name).parent_path() != options_.topologies) {
+        notes_.push_back(fmt::format("{}:{}: {}", file_name, line, problem.message));
+      }
+    }
   }
 
   /// The price of a GPU may stand at two keys; the one that was written last counts.

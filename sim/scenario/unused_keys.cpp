@@ -82,6 +82,8 @@ std::vector<KeyUse> cluster_uses() {
   add(uses, {"fabric.ll128", "fabric.line_latency", "fabric.small_latency"}, "collective.tuning",
       "nccl");
   add(uses, {"node.scale_up.dims"}, "node.scale_up.kind", one_of(ScaleUpKind::Torus));
+  add(uses, {"node.scale_up.bandwidth"}, "node.scale_up.kind",
+      fmt::format("!{}", name_of(ScaleUpKind::None)));
   return uses;
 }
 

@@ -1,5 +1,5 @@
 // A search varies the plan, so that it can begin with another one where the scenario's own cannot
-// be read: without a section parallelism, 320 GPUs are 320 replicas, which may not divide the batch.
+// be read: without a section parallelism 320 GPUs are 320 replicas, which may not divide a batch.
 #pragma once
 
 #include <filesystem>

@@ -183,7 +183,11 @@ class Checker {
       add({"parallelism.expert", "parallelism.expert_tensor", "parallelism.tensor"},
           fmt::format("expert ({}) x expert_tensor ({}) must divide the ranks of a stage ({:.0f})",
                       p.expert, sharers, p.stage_ranks()),
-          "a stage has tensor x ulysses x context x data ranks");
+          fmt::format("a stage has tensor x ulysses x context x data ranks{}",
+                      p.expert_tensor || sharers == 1
+                          ? ""
+                          : "; expert_tensor is tensor if left out, and with 1 a rank has whole "
+                            "experts"));
     }
     if (p.outermost == Outermost::Data && p.pipeline > 1 &&
         holding != 1.0 * p.tensor * p.ulysses * p.context) {
