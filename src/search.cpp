@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sim/base/error.hpp"
@@ -58,10 +59,13 @@ int run_search(const SearchCommand& command, const CommonOptions& common) {
     };
   }
   request.progress = [&](const std::string& line) { progress.say(line); };
-  const LoadOptions load{topologies_folder(), common.overrides};
-  CommonOptions readable = common;
-  readable.overrides = readable_options(command.file, load).options.overrides;
-  load_beside(outputs, {command.file}, readable);
+  ReadableOptions readable =
+      readable_options(command.file, {topologies_folder(), common.overrides});
+  const LoadOptions load = std::move(readable.options);
+  request.own_obstacle = std::move(readable.obstacle);
+  CommonOptions as_read = common;
+  as_read.overrides = load.overrides;
+  load_beside(outputs, {command.file}, as_read);
   SearchReport report;
   Document document;
   if (command.gpus.empty()) {

@@ -12,7 +12,7 @@ namespace danlu {
 namespace {
 
 constexpr std::size_t kPiece = std::size_t{1} << 20;
-constexpr int kLevel = 1;  // on traces 0 is as quick and longer, 2 as long
+constexpr int kLevel = 1;  // on traces 0 is as quick and makes larger files, 2 makes none smaller
 
 }  // namespace
 

@@ -90,7 +90,8 @@ std::string escaped(std::string_view character) {
 
 /// Whether a word is another with words before or behind it: num_heads, hidden_size.
 bool has_at_an_end(std::string_view word, std::string_view part) {
-  return word.starts_with(fmt::format("{}_", part)) || word.ends_with(fmt::format("_{}", part));
+  return word.starts_with(fmt::format("{}_", part)) || word.ends_with(fmt::format("_{}", part)) ||
+         word.starts_with(fmt::format("{}-", part)) || word.ends_with(fmt::format("-{}", part));
 }
 
 /// The longest candidate that a word begins with: vocabulary.
@@ -118,7 +119,8 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 2) + 1;
   for (const std::string_view candidate : candidates) {
     const std::string known = lower_case(candidate);
-    const bool extends = word.size() >= 3 && known.starts_with(lower);
+    const bool extends =
+        word.size() >= 3 && (known.starts_with(lower) || has_at_an_end(known, lower));
     const std::size_t distance = extends                       ? 0
                                  : has_at_an_end(lower, known) ? 2
                                                                : edit_distance(lower, known);

@@ -30,6 +30,8 @@ struct Jitter {
 
 /// The factors of one rank in one draw of a step.
 class JitterFactors {
+  static constexpr std::uint32_t kWords = 4;
+
  public:
   JitterFactors(const Jitter& jitter, int draw, RankId rank);
 
@@ -51,11 +53,10 @@ class JitterFactors {
    private:
     const JitterFactors& factors_;
     std::uint32_t n_;
-    std::array<std::uint32_t, 4> words_;
+    std::array<std::uint32_t, kWords> words_;
   };
 
  private:
-  static constexpr std::uint32_t kWords = 4;
   std::array<std::uint32_t, kWords> words(std::uint32_t n) const {
     return streams_.words(stream_, n / kWords);
   }

@@ -1,5 +1,5 @@
 # Debian's SimGrid is built with ns-3, of which danlu uses nothing; loading its libraries takes as
-# long as playing a step of 64 GPUs. libsimgrid.so asks 120 symbols of them: for each of these
+# long as playing a step of 64 GPUs. libsimgrid.so asks some 120 symbols of them: for each of these
 # libraries one of the same name stands in, which does nothing.
 #
 #   libdanlu_engine.so --needs--> libns3-core.so.37, ...  found by its RPATH in without_ns3/
@@ -11,14 +11,18 @@
 # stand_in_for_ns3(TARGET): links TARGET, which is linked with SimGrid, with what stands in.
 function(stand_in_for_ns3 target)
   set(simgrid_library ${SimGrid_LINK_LIBRARIES})
-  list(FILTER simgrid_library INCLUDE REGEX "libsimgrid")
+  list(FILTER simgrid_library INCLUDE REGEX "/libsimgrid\\.so")
+  if(NOT SimGrid_VERSION VERSION_EQUAL 3.32 OR NOT simgrid_library OR NOT CMAKE_READELF
+     OR NOT CMAKE_NM)
+    return()
+  endif()
   execute_process(COMMAND ${CMAKE_READELF} --dynamic --wide ${simgrid_library}
     OUTPUT_VARIABLE needed COMMAND_ERROR_IS_FATAL ANY)
   execute_process(COMMAND ${CMAKE_NM} --dynamic --undefined-only ${simgrid_library}
     OUTPUT_VARIABLE wanted COMMAND_ERROR_IS_FATAL ANY)
   string(REGEX MATCHALL "libns3[^]]*\\.so[^]]*" needed "${needed}")
   string(REGEX MATCHALL "_Z[A-Za-z0-9_]*3ns3[A-Za-z0-9_]*" wanted "${wanted}")
-  if(NOT needed OR NOT SimGrid_VERSION VERSION_EQUAL 3.32)
+  if(NOT needed)
     return()
   endif()
 

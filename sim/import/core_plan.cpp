@@ -271,14 +271,13 @@ bool take_fsdp(Draft& draft) {
 }
 
 void take_gathered_weights(Draft& draft) {
-  const GivenFlag* flag = draft.first_on(
-      "--overlap-param-gather|ddp.overlap_param_gather|comm_overlap.overlap_param_gather|"
-      "model.optim.overlap_param_sync");
+  const GivenFlag* flag = draft.first_on(kGatheredWeights);
   if (flag == nullptr) {
     return;
   }
   if (draft.count("parallelism.zero") != 1) {
-    draft.no_effect(*flag, "only with ZeRO-1 weights are gathered when they have been updated");
+    draft.no_effect(*flag,
+                    "only with ZeRO-1 weights are gathered here when they have been updated");
   } else if (draft.count("parallelism.pipeline") > 1) {
     draft.not_used(
         *flag, "with pipeline stages danlu gathers updated weights when the optimizer has ended");

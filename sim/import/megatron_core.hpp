@@ -53,6 +53,9 @@ void take_core_settings(Draft& draft, const CoreFramework& framework);
 /// Megatron-FSDP: what it shards by its strategy. Whether the file has it, with a known one.
 bool take_fsdp(Draft& draft);
 
+inline constexpr const char* kGatheredWeights =
+    "--overlap-param-gather|ddp.overlap_param_gather|comm_overlap.overlap_param_gather|"
+    "model.optim.overlap_param_sync";
 /// Weights of ZeRO-1 that are gathered beside the first passes.
 void take_gathered_weights(Draft& draft);
 

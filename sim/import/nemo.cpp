@@ -163,6 +163,8 @@ std::vector<FlagRow> own_rows() {
       {"model.peft.lora_tuning.adapter_dim|peft.dim", "training.lora.rank", Fact, "32 without it"},
       {"model.peft.lora_tuning.target_modules|peft.target_modules", "training.lora.targets", Fact,
        "qkv, o, gate and up, down by NeMo's names; NeMo's default is qkv, Megatron-Bridge's all"},
+      {"model.peft.lora_tuning.adapter_dropout|peft.dropout", "training.lora.dropout", Fact,
+       "none without it"},
       {"model.peft.*|peft.*", "", Idle, "details of adapters"},
       {"trainer.max_steps|train.train_iters", "training.tokens", Fact,
        "x sequences a step x their length"},
@@ -378,6 +380,10 @@ void finish_lora(Draft& draft, bool bridge) {
   }
   draft.set("training.lora.targets", fmt::format("[{}]", fmt::join(parts, ", ")),
             targets != nullptr ? targets->place() : "the default of target_modules");
+  constexpr const char* kDropout = "model.peft.lora_tuning.adapter_dropout|peft.dropout";
+  if (draft.number(kDropout).value_or(0) > 0) {
+    draft.set("training.lora.dropout", draft.given(kDropout)->value, draft.given(kDropout));
+  }
 }
 
 void finish_recompute(Draft& draft) {

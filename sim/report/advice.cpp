@@ -306,6 +306,9 @@ std::vector<Change> remedies(std::string_view part, const Workload& w) {
     if (!p.overlap_data) {
       list.push_back(with(now, "parallelism.overlap.data=true",
                           [](Workload& x) { x.parallelism.overlap_data = true; }));
+    } else if (!p.overlap_weights && (p.zero == 1 || p.zero == 2) && p.pipeline == 1) {
+      list.push_back(with(now, "parallelism.overlap.weights=true",
+                          [](Workload& x) { x.parallelism.overlap_weights = true; }));
     }
   } else if (part == "exposed_expert") {
     if (!p.overlap_shared && w.model.experts.shared_ffn > 0) {

@@ -190,7 +190,7 @@ std::string overlap_line(const Workload& workload) {
   add(p.expert > 1 && p.overlap_shared, true, "shared experts with dispatch and combine", "");
   add(p.expert > 1 && !p.overlap_pairs, false, "", "expert");
   add(p.data * p.context * p.ulysses > 1, p.overlap_data, "data", "data");
-  add(p.gathers_updated(), true, "updated weights", "");
+  add(p.data * p.context * p.ulysses > 1 && p.gathers_updated(), true, "updated weights", "");
   if (hidden.empty() && bare.empty()) {
     return "";
   }
@@ -230,7 +230,8 @@ std::string optimizer_text(const TrainingSpec& t) {
 std::string trained_text(const TrainingSpec& t) {
   std::string text;
   if (t.lora.is_there()) {
-    text += fmt::format("; LoRA of rank {} on {}{}", t.lora.rank, names(t.lora.targets),
+    text += fmt::format("; LoRA of rank {} on {}{}{}", t.lora.rank, names(t.lora.targets),
+                        t.lora.dropout > 0 ? ", with dropout" : "",
                         t.lora.four_bit_base ? ", base in 4 bits" : "");
   }
   text += t.frozen.empty() ? "" : fmt::format("; {} frozen", names(t.frozen));

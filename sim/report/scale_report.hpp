@@ -22,8 +22,9 @@ struct ScaledPlan {
 struct ScaleReport {
   std::string scenario;
   std::string file;
-  std::vector<ScaledPlan> sizes;
-  Seconds wall;
+  std::string own_obstacle{};  // why the scenario's own plan cannot be read, where it cannot
+  std::vector<ScaledPlan> sizes{};
+  Seconds wall{};
 };
 
 /// What the run of a plan takes: its campaign where the scenario has faults, the whole run where it

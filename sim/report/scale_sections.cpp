@@ -35,6 +35,9 @@ Section heading(const ScaleReport& scale) {
             ? "days and cost are of training.tokens, without faults"
             : "without training.tokens the front is of one step: its time, and its GPU hours");
   }
+  if (!scale.own_obstacle.empty()) {
+    add(fmt::format("the scenario as it stands {}", scale.own_obstacle));
+  }
   section.rows.push_back(off_page("scenario", "scenario", Figure::words(scale.scenario)));
   section.rows.push_back(off_page("file", "file", Figure::words(scale.file)));
   section.rows.push_back(off_page("wall_s", "wall", Figure::time(scale.wall)));

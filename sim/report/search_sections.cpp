@@ -75,14 +75,14 @@ Section heading(const SearchReport& search) {
 }
 
 Section axes(const SearchReport& search) {
-  Section section{
-      .key = "axes",
-      .heading =
-          "What varies, the scenario's own value first (section search, or --set search.KEY=[...])",
-      .shape = Shape::Table,
-      .columns = {{"key", "key", 34, true},
-                  {"values", "values", 0, true},
-                  {.key = "from_user", .shown = Shown::OffPage}}};
+  Section section{.key = "axes",
+                  .heading = fmt::format(
+                      "What varies, {} first (section search, or --set search.KEY=[...])",
+                      search.has_own ? "the scenario's own value" : "the plan it begins with"),
+                  .shape = Shape::Table,
+                  .columns = {{"key", "key", 34, true},
+                              {"values", "values", 0, true},
+                              {.key = "from_user", .shown = Shown::OffPage}}};
   std::vector<std::string> fixed;
   for (const SearchedAxis& axis : search.axes) {
     const bool varies = axis.values.size() > 1;

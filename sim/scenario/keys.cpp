@@ -236,8 +236,9 @@ std::vector<KeyRow> parallelism_keys() {
            "zero 2 and 3"),
       flag("parallelism.overlap.weights", &ParallelismSpec::overlap_weights, "false",
            "With zero 1 and 2 updated weights are gathered layer by layer beside the first forward "
-           "passes of the next step (Megatron-LM's --overlap-param-gather); false: before it, when "
-           "the optimizer has ended"),
+           "passes of the next step (Megatron-LM's --overlap-param-gather); false, and with "
+           "pipeline "
+           "stages: before it, when the optimizer has ended"),
   };
 }
 

@@ -48,7 +48,9 @@ void note_power_limit(const NodeValues& values, std::vector<std::string>& notes)
 void note_bits(const NodeValues& values, std::vector<std::string>& notes) {
   constexpr const char* kNic = "node.nics.bandwidth";
   constexpr const char* kPcie = "node.pcie.bandwidth";
-  if (!values.all.has(kNic)) {
+  const bool one_node = values.all.has("gpus") && values.all.has("node.gpus") &&
+                        values.all.at("gpus").number <= values.all.at("node.gpus").number;
+  if (!values.all.has(kNic) || one_node) {
     return;
   }
   const BytesPerSecond nic{values.all.at(kNic).number};

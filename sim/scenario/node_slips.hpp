@@ -9,7 +9,7 @@
 
 namespace danlu {
 
-/// The values of a cluster's section.
+/// The values of a cluster's section, of its main kind of nodes.
 struct NodeValues {
   const Values& own;       // what the scenario says
   const Values& preset;    // what would hold without that

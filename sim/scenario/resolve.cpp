@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
 
@@ -129,7 +127,6 @@ class Resolver {
     }
     add_network(preset, beside_, options_);
     const Values file = preset;
-    note_idle_keys(file);
     if (own.has("node.xml")) {
       add_node_of_xml(preset, own, beside_);
     }
@@ -156,17 +153,19 @@ class Resolver {
     notes_.insert(notes_.end(), parts.begin(), parts.end());
     fit_node_power(all, file, watts);
     note_slips({own, preset, file, all}, notes_);
+    note_idle_keys(file, all);
     keep("cluster.", own, all);
   }
 
-  /// What a topology's file says without effect, which is no error there: others use the file too,
-  /// and the presets have figures for what one may choose instead.
-  void note_idle_keys(const Values& file) {
+  /// What a topology's file says without effect, by all that counts. It is no error there: others
+  /// use the file too, and the presets have figures for what one may choose instead.
+  void note_idle_keys(const Values& file, const Values& all) {
     std::vector<Problem> idle;
-    find_unused_keys(file, file, topology_keys(), cluster_key_uses(), "", {idle, notes_});
+    find_unused_keys(file, all, topology_keys(), cluster_key_uses(), "", {idle, notes_});
     for (const Problem& problem : idle) {
       const auto& [file_name, line, column] = problem.position;
-      if (fs::path(file_name).parent_path() != options_.topologies) {
+      std::error_code none;
+      if (!fs::equivalent(fs::path(file_name).parent_path(), options_.topologies, none)) {
         notes_.push_back(fmt::format("{}:{}: {}", file_name, line, problem.message));
       }
     }

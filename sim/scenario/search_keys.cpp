@@ -36,6 +36,7 @@ constexpr std::array kSearched{
     Searched{"parallelism.overlap.tensor", "backward and full"},
     Searched{"parallelism.overlap.chunks", "2 and 4"},
     Searched{"parallelism.overlap.data", "false and true"},
+    Searched{"parallelism.overlap.weights", "no other"},
     Searched{"parallelism.overlap.pipeline", "no other"},
     Searched{"parallelism.overlap.shared_experts", "false and true, with shared experts"},
     Searched{"parallelism.overlap.pair", "of a mixture of experts false and true"},

@@ -105,11 +105,13 @@ std::vector<KeyUse> scenario_uses() {
   add(uses, {"parallelism.outermost"}, "parallelism.data", "!1");
   add(uses, {"parallelism.prediction_before_head"}, "model.prediction_layers", "!0");
   add(uses, {"parallelism.context_exchange"}, "parallelism.context", "!1");
-  for (const char* key : {"parallelism.overlap.data", "parallelism.zero", "communication.data"}) {
+  for (const char* key : {"parallelism.overlap.data", "parallelism.overlap.weights",
+                          "parallelism.zero", "communication.data"}) {
     uses.push_back({key, "parallelism.data", "!1", {"parallelism.context", "parallelism.ulysses"}});
   }
   add(uses, {"parallelism.sharding"}, "parallelism.zero", "!0");
   add(uses, {"parallelism.overlap.weights"}, "parallelism.zero", "1|2");
+  add(uses, {"parallelism.overlap.weights"}, "parallelism.pipeline", "1");
   add(uses,
       {"parallelism.offload.gradients", "parallelism.offload.pieces",
        "parallelism.offload.update_rate"},

@@ -66,6 +66,7 @@ std::vector<DefaultAxis> defaults(const Scenario& scenario) {
       {"parallelism.overlap.tensor", {"backward", "full"}},
       {"parallelism.overlap.chunks", {"2", "4"}},
       {"parallelism.overlap.data", both},
+      {"parallelism.overlap.weights", {}},
       {"parallelism.overlap.pipeline", {}},
       {"parallelism.overlap.shared_experts", shares ? both : Texts{}},
       {"parallelism.overlap.pair", with_experts(w, both)},

@@ -70,7 +70,7 @@ constexpr Seconds kAnyStep{1e300};
 class OverlappedAlike {
  public:
   void add(std::size_t place, const ParallelismSpec& p) {
-    alike_[{p.overlap_tensor, p.tensor_chunks, p.overlap_shared}].push_back(
+    alike_[{p.overlap_tensor, p.tensor_chunks, p.overlap_shared, p.overlap_weights}].push_back(
         {place, p.overlap_data, p.overlap_pipeline});
   }
   /// Each the others.
@@ -93,7 +93,7 @@ class OverlappedAlike {
     std::size_t place;
     bool data, pipeline;  // are overlapped
   };
-  std::map<std::tuple<TensorOverlap, int, bool>, std::vector<One>> alike_;
+  std::map<std::tuple<TensorOverlap, int, bool, bool>, std::vector<One>> alike_;
 };
 
 /// What bounds take by the clock, by some plans: those by compute alone of all that differ in

@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 
 #include "sim/base/error.hpp"
 
@@ -12,20 +13,29 @@ namespace danlu {
 std::optional<LoadOptions> readable_plan(const std::filesystem::path& file,
                                          const WithDegrees& with_degrees) {
   constexpr int kMostStages = 64;
-  constexpr std::size_t kTelling = 3;  // tries: if all say the same, the degrees are not wrong
-  std::set<std::string> wrong;
-  std::size_t tried = 0;
-  for (int pipeline = 1; pipeline <= kMostStages; ++pipeline) {
+  std::string wrong;  // with the last degrees
+  const auto tried = [&](int tensor, int pipeline) -> std::optional<LoadOptions> {
+    LoadOptions options = with_degrees(tensor, pipeline);
+    try {
+      (void)load_scenario(file, options);
+      return options;
+    } catch (const InputError& error) {
+      wrong = error.problems().front().message;
+      return {};
+    }
+  };
+  // Where unlike degrees are wrong in the same way, it is not the degrees.
+  std::set<std::string> telling;
+  for (const auto& [tensor, pipeline] : {std::pair(1, 1), {2, 2}, {4, 3}}) {
+    if (std::optional<LoadOptions> options = tried(tensor, pipeline)) {
+      return options;
+    }
+    telling.insert(wrong);
+  }
+  for (int pipeline = 1; pipeline <= kMostStages && telling.size() > 1; ++pipeline) {
     for (const int tensor : {1, 2, 4, 8}) {
-      LoadOptions options = with_degrees(tensor, pipeline);
-      try {
-        (void)load_scenario(file, options);
+      if (std::optional<LoadOptions> options = tried(tensor, pipeline)) {
         return options;
-      } catch (const InputError& error) {
-        wrong.insert(error.problems().front().message);
-        if (++tried == kTelling && wrong.size() == 1) {
-          return {};
-        }
       }
     }
   }

@@ -14,8 +14,8 @@ namespace danlu {
 /// The options with so many tensor ranks and stages.
 using WithDegrees = std::function<LoadOptions(int tensor, int pipeline)>;
 
-/// The first of up to 8 tensor ranks and 64 stages with which the file can be read, few stages
-/// first. None: with none of them, or what is wrong has nothing to do with them.
+/// The first of up to 8 tensor ranks and 64 stages with which the file can be read. None: with none
+/// of them, or what is wrong has nothing to do with them.
 std::optional<LoadOptions> readable_plan(const std::filesystem::path& file,
                                          const WithDegrees& with_degrees);
 

@@ -18,7 +18,6 @@
 #include "sim/session/advice.hpp"
 #include "sim/session/effort.hpp"
 #include "sim/session/evaluate.hpp"
-#include "sim/session/readable_plan.hpp"
 #include "sim/session/simulate.hpp"
 
 namespace danlu {
@@ -29,9 +28,7 @@ constexpr double kNear[] = {0.01, 0.02, 0.05};
 /// One class, since every part of the result asks the space and the plans that were found.
 class Searcher {
  public:
-  /// `obstacle`: why the scenario's own plan cannot be read; then `load` has another one.
-  Searcher(const SearchRequest& request, const LoadOptions& load, const SessionOptions& options,
-           const std::string& obstacle = "")
+  Searcher(const SearchRequest& request, const LoadOptions& load, const SessionOptions& options)
       : request_(request),
         options_(options),
         step_options_(options),
@@ -47,8 +44,8 @@ class Searcher {
                 [this](std::size_t done, std::size_t of) { tell_bounded(done, of); }),
         search_{.top = request.top, .near = kNear[0]} {
     step_options_.announce = nullptr;
-    report_.own_obstacle = obstacle;
-    report_.has_own = obstacle.empty();
+    report_.own_obstacle = request.own_obstacle;
+    report_.has_own = request.own_obstacle.empty();
   }
 
   SearchReport run() {
@@ -470,8 +467,7 @@ class Searcher {
 SearchReport search(const SearchRequest& request, const LoadOptions& load,
                     const SessionOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
-  const ReadableOptions readable = readable_options(request.file, load);
-  SearchReport report = Searcher(request, readable.options, options, readable.obstacle).run();
+  SearchReport report = Searcher(request, load, options).run();
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
   report.wall = {wall.count()};
   return report;

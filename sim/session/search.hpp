@@ -15,6 +15,7 @@ namespace danlu {
 
 struct SearchRequest {
   std::filesystem::path file;
+  std::string own_obstacle{};  // why its own plan cannot be read, where the options have another
   std::size_t top = 5;
   bool front = false;  // of step and memory, whole
   // Of the map, as keys or their ends ("tensor").

@@ -71,11 +71,12 @@ ScaledPlan scaled(const SearchRequest& request, const LoadOptions& load, int gpu
 }  // namespace
 
 ScaleReport search_scale(const SearchRequest& request, const std::vector<int>& gpus,
-                         const LoadOptions& as_given, const SessionOptions& options) {
+                         const LoadOptions& load, const SessionOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
-  const LoadOptions load = readable_options(request.file, as_given).options;
   const Variants own(request.file, load);
-  ScaleReport report{own.scenario().name, request.file.string(), {}, {}};
+  ScaleReport report{.scenario = own.scenario().name,
+                     .file = request.file.string(),
+                     .own_obstacle = request.own_obstacle};
   for (const int number : gpus) {
     SearchRequest one = request;
     one.top = 1;

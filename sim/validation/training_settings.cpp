@@ -215,7 +215,9 @@ bool sdpa_is_flash2(const TrainingRow& row, const DeviceRow* device, const LoadO
 
 /// Whether attention is in fp8, and it is known how fast it is so on this GPU.
 bool is_fp8_attention(const TrainingRow& row, const DeviceRow* device, const LoadOptions& options) {
-  return row.words("notes").find("fp8 attention") != std::string::npos && device != nullptr &&
+  const std::string notes = row.words("notes");
+  return notes.find("fp8 attention") != std::string::npos &&
+         notes.find("no fp8 attention") == std::string::npos && device != nullptr &&
          load_gpu(std::string(device->gpu), options).fused(AttentionKind::CudnnFp8) != nullptr;
 }
 

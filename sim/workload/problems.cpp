@@ -98,11 +98,6 @@ class Checker {
       must_divide({"parallelism.sharding.ranks", "parallelism.data"}, "sharding.ranks",
                   *p.sharding.ranks, "data", p.data);
     }
-    if (p.gathers_updated() && p.pipeline > 1) {
-      add({"parallelism.overlap.weights", "parallelism.pipeline"},
-          "danlu gathers updated weights beside passes without pipeline stages alone",
-          "leave overlap.weights out");
-    }
     const auto has = [&](UnitPart part) { return p.sharding.has_unit(part); };
     const std::string units = "parallelism.sharding.units";
     if (has(UnitPart::Experts) && w_.model.experts.count == 0) {
@@ -547,6 +542,13 @@ std::optional<WorkloadProblem> precision_problem(const Workload& workload, const
 
 std::optional<WorkloadProblem> attention_problem(const Workload& workload, const GpuSpec& gpu) {
   const AttentionKind asked = workload.training.attention;
+  const Precision multiplies = precision_of(asked, workload.training.precision);
+  if (multiplies != workload.training.precision && !gpu.peak(multiplies)) {
+    return WorkloadProblem{{"training.attention", "cluster.gpu", "cluster.topology"},
+                           fmt::format("attention {} multiplies in {}, which {} has not",
+                                       name_of(asked), name_of(multiplies), gpu.name),
+                           "leave attention out: it is then the usual one of the GPU"};
+  }
   if (asked == AttentionKind::Unfused || gpu.fused(asked) != nullptr) {
     return std::nullopt;
   }

@@ -165,7 +165,10 @@ struct ParallelismSpec {
 
   int expert_tensor_ranks() const { return expert_tensor.value_or(tensor); }
   /// Weights whose optimizer's state alone is split travel when they are first used, not before.
-  bool gathers_updated() const { return overlap_weights && (zero == 1 || zero == 2); }
+  /// With stages danlu lets them travel before: their gathers would begin ahead of any pass.
+  bool gathers_updated() const {
+    return overlap_weights && (zero == 1 || zero == 2) && pipeline == 1;
+  }
   /// Ranks of a stage.
   double stage_ranks() const { return 1.0 * tensor * ulysses * context * data; }
   Mesh mesh() const;

@@ -83,10 +83,11 @@ expect 'no front of several' 2 "$code"
 call search "$file" --gpus 8,16,48 --set training.global_batch=32 --json
 expect 'for numbers of GPUs' 0 "$code"
 expect_has 'its schema' '"schema": "danlu.search-gpus/1"' "$out"
-expect_has 'one that has no plan' "37: the scenario's own plan cannot be read: " \
-  "$(call search "$file" --gpus 16,37 --set training.global_batch=32; printf '%s' "$out")"
 expect_has 'what was set stands in the command' \
   '--set training.global_batch=32 --set cluster.gpus=8 --set parallelism.' "$out"
+call search "$file" --gpus 16,37 --set training.global_batch=32
+expect_has 'one that has no plan' \
+  "37: the scenario's own plan cannot be read: tensor (4) x pipeline (2)" "$out"
 # Tensor 4 x pipeline 2, as in the file, do not divide 12: others do.
 call search "$file" --gpus 12 --set training.global_batch=48
 expect 'and not of the degrees of the file' 0 "$code"
@@ -100,8 +101,18 @@ expect 'a plan is found where the scenario has none' 0 "$code"
 expect_has 'and why it has none' \
   'the scenario as it stands cannot be read: micro_batch (1) x data (48)' "$out"
 expect 'from which no changes lead' 0 "$(grep -c 'From the scenario' "$work/out")"
+# shellcheck disable=SC2046
+call run $(sed -n 's/^ *danlu run //p' "$work/out") --no-advice
+expect 'and its command runs' 0 "$code"
+call search "$work/no_plan.yaml" --gpus 48 --set cluster.gpus=48 --set training.global_batch=16 \
+  --set search.parallelism.pipeline=[1,3] --set search.parallelism.tensor=1 --set model.layers=6
+expect_has 'so it is for numbers of GPUs' 'the scenario as it stands cannot be read: ' "$out"
+call search "$work/no_plan.yaml" --set 'training.schedule={kind: 1f1b, chunks: 2}' \
+  --set search.parallelism.pipeline=2 --set search.parallelism.tensor=4
+expect 'degrees are found that only stages allow' 0 "$code"
 call search "$work/no_plan.yaml" --set model.hiden=6
-expect 'what is wrong elsewhere is said' 2 "$code"
+expect 'what is wrong elsewhere is an error' 2 "$code"
+expect_has 'and said' "unknown key 'hiden' in 'model'" "$err"
 call search "$file" --gpus 8,16 --svg "$work/none.svg"
 expect 'no map of several' 2 "$code"
 

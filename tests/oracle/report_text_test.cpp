@@ -264,6 +264,17 @@ TEST(WholeRun, PriceOfSeveralKindsIsTheirMean) {
   EXPECT_FALSE(dollars_per_gpu_hour(cluster).has_value());
 }
 
+// Which of two kinds has no price.
+TEST(WholeRun, SaysWhichGpusHaveNoPrice) {
+  Scenario mixed = shipped("mixed-a100-h100.yaml", {"training.tokens=1e9"});
+  mixed.cluster.others[0].gpu.dollars_per_hour = 0;
+  const std::string text = text_report(report_of(mixed), false);
+  EXPECT_NE(text.find("no price known of " + mixed.cluster.others[0].gpu.name +
+                      ": gpu.price of its topology's file, or cluster.price for all"),
+            std::string::npos)
+      << text;
+}
+
 // A26: where one slice begins as another ends, they touch, whatever the instants are.
 TEST(TraceTime, SlicesThatTouchNeverOverlap) {
   const unsigned seed = std::random_device{}();

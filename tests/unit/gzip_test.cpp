@@ -80,7 +80,7 @@ TEST(Gzip, ExpandsToTheTextWhateverItsLength) {
 }
 
 // Neither the pieces nor the time show: 1F 8B, deflate, no flags, no time.
-TEST(Gzip, DependsOnTheTextAlone) {
+TEST(Gzip, DoesNotDependOnPieces) {
   const unsigned seed = std::random_device{}();
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
   std::mt19937 random(seed);

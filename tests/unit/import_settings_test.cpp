@@ -353,6 +353,11 @@ TEST(Import, NemosAdaptersAreTaken) {
   const LoraSpec of_bridge = lora(
       "train: {global_batch_size: 8}\npeft: {_target_: megatron.bridge.peft.lora.LoRA, dim: 8}\n");
   EXPECT_EQ(of_bridge.rank, 8);
+  EXPECT_EQ(of_bridge.dropout, 0);
+  EXPECT_EQ(lora("train: {global_batch_size: 8}\npeft: {_target_: megatron.bridge.peft.lora.LoRA, "
+                 "dropout: 0.1}\n")
+                .dropout,
+            0.1);
   EXPECT_EQ(lora("model: {global_batch_size: 8, peft: {peft_scheme: null}}\n").rank, 0);
   EXPECT_TRUE(
       says(imported("nemo", "model: {global_batch_size: 8, peft: {peft_scheme: ia3}}\n", kEight),

@@ -81,16 +81,22 @@ TEST(ScenarioNotes, KeysOfATopologyWithoutEffect) {
   const auto topology = folder.write("own.yaml",
                                      "name: own\ngpu: l40s\nnode:\n  gpus: 8\n"
                                      "  scale_up: {kind: none, bandwidth: 900 GB/s}\n"
+                                     "  nics: {count: 1, bandwidth: 200 Gbps}\n"
                                      "fabric: {kind: switch, oversubscription: 3}\n");
   const auto file = folder.write("s.yaml",
                                  "model: gpt1\ncluster: {topology: own.yaml, gpus: 8}\n"
                                  "training: {global_batch: 16, sequence_length: 512}\n");
   const Scenario own = load_scenario(file, testing::shipped_presets());
   EXPECT_TRUE(notes(own, topology.string() +
-                             ":6: 'fabric.oversubscription' has no effect: 'fabric.kind' is "
+                             ":7: 'fabric.oversubscription' has no effect: 'fabric.kind' is "
                              "switch"));
   EXPECT_TRUE(notes(own, topology.string() + ":5: 'node.scale_up.bandwidth' has no effect: "
                                              "'node.scale_up.kind' is none"));
+  const Scenario tree = load_scenario(
+      file, testing::shipped_presets({"cluster.fabric.kind=fat-tree", "cluster.gpus=16"}));
+  for (const std::string& note : tree.notes) {  // with which it counts
+    EXPECT_EQ(note.find("oversubscription"), std::string::npos) << note;
+  }
   for (const std::string& note : loaded("gpus: 16", {"cluster.topology=meta-24k"}).notes) {
     EXPECT_EQ(note.find("has no effect"), std::string::npos) << note;
   }

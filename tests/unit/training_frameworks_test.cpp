@@ -187,7 +187,9 @@ TEST(TrainingRow, AttentionIsInEightBitsWhereTheGpuIsKnownToHaveIt) {
     return workload_of({{"gpu", gpu}, {"notes", notes}, {"dtype", "fp8"}}).training.attention;
   };
   EXPECT_EQ(attention("H100-80GB-SXM", "fp8 attention (FP8_DPA)"), AttentionKind::CudnnFp8);
-  EXPECT_EQ(attention("H800", "fp8 attention (FP8_DPA)"), AttentionKind::Flash);
+  EXPECT_EQ(attention("H800", "fp8 attention (FP8_DPA)"), AttentionKind::CudnnFp8);
+  EXPECT_EQ(attention("A100-80GB-SXM", "fp8 attention (FP8_DPA)"), AttentionKind::Flash);
+  EXPECT_EQ(attention("H100-80GB-SXM", "no fp8 attention"), AttentionKind::Flash);
   EXPECT_EQ(attention("H100-80GB-SXM", ""), AttentionKind::Flash);
 }
 
