@@ -259,8 +259,8 @@ std::string left_out_text(const CampaignStudy& study) {
   const std::string what =
       fmt::format("of the {} listed event{}{}", events.size(), events.size() == 1 ? "" : "s",
                   left_out == std::floor(left_out) ? "" : " in the mean of all runs");
-  return fmt::format("{}: {} found the job down, or {} out of it, and {} left out", what,
-                     figure(left_out), left_out == 1 ? "its node" : "their nodes",
+  return fmt::format("{}: {:.3g} found the job down, or {} out of it, and {} left out", what,
+                     left_out, left_out == 1 ? "its node" : "their nodes",
                      left_out == 1 ? "was" : "were");
 }
 
