@@ -129,19 +129,19 @@ std::string_view trimmed(std::string_view text) {
 }  // namespace
 
 CsvTable::CsvTable(std::string file, CsvRow header, std::vector<CsvRow> rows)
-    : file_(std::move(file)), rows_(std::move(rows)) {
-  for (std::size_t i = 0; i < header.cells.size(); ++i) {
-    const CsvCell& cell = header.cells[i];
-    const std::string name(trimmed(cell.text));
-    if (!columns_.emplace(name, i).second) {
-      fail(file_, cell.line, fmt::format("two columns are called '{}'", shown(name)), "",
+    : file_(std::move(file)), header_(std::move(header)), rows_(std::move(rows)) {
+  for (std::size_t i = 0; i < header_.cells.size(); ++i) {
+    CsvCell& cell = header_.cells[i];
+    cell.text = std::string(trimmed(cell.text));
+    if (!columns_.emplace(cell.text, i).second) {
+      fail(file_, cell.line, fmt::format("two columns are called '{}'", shown(cell.text)), "",
            cell.column);
     }
   }
   for (const CsvRow& row : rows_) {
-    if (row.cells.size() != header.cells.size()) {
+    if (row.cells.size() != header_.cells.size()) {
       fail(file_, row.line,
-           fmt::format("expected {} cells as in the header, found {}", header.cells.size(),
+           fmt::format("expected {} cells as in the header, found {}", header_.cells.size(),
                        row.cells.size()));
     }
   }

@@ -32,6 +32,7 @@ class CsvTable {
 
   const std::string& file() const { return file_; }
   const std::vector<CsvRow>& rows() const { return rows_; }
+  const CsvRow& header() const { return header_; }  // names without blanks around them
   bool has_column(std::string_view name) const { return columns_.find(name) != columns_.end(); }
   /// The cell of `row` in the column called `name`, without blanks around it; "" without the
   /// column.
@@ -42,6 +43,7 @@ class CsvTable {
 
  private:
   std::string file_;
+  CsvRow header_;
   std::map<std::string, std::size_t, std::less<>> columns_;
   std::vector<CsvRow> rows_;
 };

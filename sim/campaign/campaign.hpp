@@ -30,7 +30,8 @@ struct CampaignJob {
   int gpus_per_node = 1;
   int unused_gpus = 0;  // of the last node: not the job's, and nobody charges it for them
   int replicas = 1;
-  Seconds step;                      // healthy, all replicas
+  std::vector<std::vector<ReplicaId>> replicas_on;  // by node; empty: one after the other
+  Seconds step;                                     // healthy, all replicas
   std::vector<Seconds> shrunk_step;  // [r-1]: the same batch with r replicas; empty: d/r x step
   double steps = 0;                  // the whole run ...
   Seconds horizon = kNever;          // ... or what is done by then, whichever comes first
@@ -143,6 +144,7 @@ struct CampaignTrial {
   IdVector<CauseId, int> faults;      // those that struck
   IdVector<CauseId, int> stops;       // those that stopped the job, or a replica
   int unnoticed = 0;                  // corruptions that nobody has noticed by the end
+  int left_out = 0;    // listed faults that found the job down, or their nodes out of it
   int begun_anew = 0;  // rollbacks to the start, since no checkpoint was left of those made
   IdVector<CauseId, CampaignTime> lost;  // what its faults cost (not checkpoints)
   std::vector<CampaignEvent> events;     // only if asked for
@@ -179,6 +181,7 @@ struct Campaign {
   IdVector<CauseId, double> stops_by_cause;       // mean
   double unnoticed = 0;                           // mean
   double begun_anew = 0;                          // mean
+  double left_out = 0;                            // mean
   IdVector<CauseId, CampaignTime> lost_by_cause;  // mean
   IdVector<TierId, CheckpointTier> tiers;         // with the intervals that were used
   std::vector<Seconds> useful_by_trial;           // with wall_by_trial, to compare trial by trial

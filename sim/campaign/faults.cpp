@@ -94,8 +94,12 @@ void FaultSource::advance(CauseId cause) {
 Fault FaultSource::make(CauseId cause, std::uint32_t number, Seconds at) const {
   const FaultCause& of = spec_.causes[cause];
   const CauseStreams& streams = streams_.causes[cause];
-  const double place = dice_.uniform(streams.place, number);
-  return {at, cause, static_cast<int>(place * of.count), number,
+  const double place = dice_.uniform(streams.place, number) * of.count;
+  return {at,
+          cause,
+          static_cast<int>(place),
+          place - std::floor(place),
+          number,
           dice_.draw(of.window, streams.window, number)};
 }
 
@@ -106,6 +110,7 @@ Fault FaultSource::take() {
     const FaultEvent& event = *events_[events_taken_++];
     fault = make(event.cause, listed_number(event), event.at);
     fault.component = event.component;
+    fault.listed = true;
     fault.window = event.window < kNever ? event.window : fault.window;
   } else {
     const Clock& clock = clocks_[*next_cause_];
@@ -203,6 +208,15 @@ bool is_permanent(const FaultCause& cause, const Fault& fault, const CauseStream
                   const Dice& dice) {
   return cause.permanent >= 1 ||
          (cause.permanent > 0 && dice.uniform(streams.permanent, fault.number) < cause.permanent);
+}
+
+double slowdown_of(const FaultCause& cause, const Fault& fault) {
+  if (cause.slowdown_of.empty()) {
+    return cause.slowdown;
+  }
+  const auto parts = static_cast<double>(cause.slowdown_of.size());
+  const double part = (fault.component + fault.within) * (parts / cause.count);
+  return cause.slowdown_of[static_cast<std::size_t>(std::min(part, parts - 1))];
 }
 
 double fault_rate(const FaultCause& cause) {

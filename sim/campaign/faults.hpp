@@ -23,9 +23,11 @@ struct Fault {
   Seconds at = kNever;             // on the calendar
   std::optional<CauseId> cause{};  // none of a restart that only grows the job
   int component = 0;
+  double within = 0;  // where in its component, from 0 to 1
   std::uint32_t number = 0;
   Seconds window;        // how long it lasts
   bool noticed = false;  // needs no detection
+  bool listed = false;   // not drawn
   Seconds end() const { return at + window; }
 };
 
@@ -94,6 +96,9 @@ Seconds detection_time(const FaultCause& cause, const Fault& fault, const CauseS
 /// Whether the nodes it takes out need repair.
 bool is_permanent(const FaultCause& cause, const Fault& fault, const CauseStreams& streams,
                   const Dice& dice);
+
+/// How many times as long steps take while it lasts.
+double slowdown_of(const FaultCause& cause, const Fault& fault);
 
 /// Failures per second of a cause, on a healthy job; 0 for those that are only listed.
 double fault_rate(const FaultCause& cause);

@@ -20,6 +20,16 @@ struct SlowState {
   double slow_nic = 1;             // the share left of one NIC
   double slow_scale_up = 1;        // the share left of one GPU's links inside its node
   double all_nics = 1;             // the share left of every NIC
+  bool of_nics = false;            // a cause's components are NICs, or made of some; else of GPUs
+};
+
+/// Parts of a cluster whose slowness costs the same: the step is played with one of them.
+struct SlowParts {
+  CauseId cause{};
+  std::string played;  // "GPU 20"
+  int parts = 1;       // that it stands for
+  int sorts = 1;       // of them that differ in whom they communicate with
+  double slowdown = 1;
 };
 
 /// Where the time of a checkpoint comes from.
@@ -39,6 +49,7 @@ struct FaultsPlan {
   std::optional<Seconds> step;     // of the healthy job, as measured; otherwise as simulated
   CheckpointFile file;
   std::vector<SlowState> states;
+  std::vector<SlowParts> slow_parts;  // once the states have been played
   bool what_if = true;
   std::vector<std::string> assumptions;  // of the faults file, where the scenario says nothing else
 };

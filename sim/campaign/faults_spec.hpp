@@ -90,11 +90,19 @@ struct FaultCause {
   Effect effect = Effect::Stop;
   Duration window;
   double slowdown = std::numeric_limits<double>::infinity();
+  /// Where it matters which part (GPU or NIC) is slow: the same by part, `slowdown` the mean.
+  /// Of n components the i-th has the parts from i/n to (i+1)/n of all.
+  std::vector<double> slowdown_of;
   Seconds limit = kNever;
   /// Nodes that one failure takes out of the job at once: 0 for the job as a whole (software, the
-  /// network), 1 for a GPU or host, more for a leaf or rack, starting at node floor(i x nodes / n)
-  /// for component i of n. Nodes that are not in the job cannot fail.
+  /// network), 1 for a GPU or host, more for a leaf or rack. Nodes that are not in the job cannot
+  /// fail.
   int nodes = 0;
+  /// Where they start: `beside` components at node 0 (the GPUs of a node, the leaves below which
+  /// the same nodes hang), as many at node `apart`, and so on; with 0 component i of n starts at
+  /// node floor(i x nodes of the job / n).
+  int beside = 0;
+  int apart = 1;
   double permanent = 0;  // chance that the nodes need repair; else they restart as they are
   Detection detection;
 };

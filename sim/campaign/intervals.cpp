@@ -4,32 +4,71 @@
 // two tiers of B.5 get sqrt(2 C1 / (p l)) and sqrt(2 C2 / ((1-p) l)), in their exact form.
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "sim/campaign/campaign.hpp"
 #include "sim/campaign/closed_forms.hpp"
 #include "sim/campaign/faults.hpp"
 #include "sim/campaign/random.hpp"
+#include "sim/campaign/replicas.hpp"
 
 namespace danlu {
 namespace {
 
+/// Whether replica recovery goes on without what the failure takes out.
+bool goes_on(const CampaignJob& job, const FaultsSpec& faults, const FaultCause& cause,
+             int component) {
+  return faults.recovery.kind == RecoverySpec::Kind::Replica &&
+         cause.effect != FaultCause::Effect::Corrupt && cause.nodes > 0 &&
+         static_cast<int>(replicas_on(job, nodes_of(job, cause, component)).size()) < job.replicas;
+}
+
+/// The share of the cause's components whose failures roll the job back.
+double share_rolling_back(const CampaignJob& job, const FaultsSpec& faults,
+                          const FaultCause& cause) {
+  if (faults.recovery.kind != RecoverySpec::Kind::Replica) {
+    return 1;
+  }
+  std::map<int, bool> known;  // by first node
+  double rolling_back = 0;
+  const int count = std::max(1, static_cast<int>(cause.count));
+  for (int component = 0; component < count; ++component) {
+    const auto [at, added] = known.emplace(nodes_of(job, cause, component).first, false);
+    at->second = added ? !goes_on(job, faults, cause, component) : at->second;
+    rolling_back += at->second ? 1 : 0;
+  }
+  return rolling_back / count;
+}
+
+/// The chance that a fault of the cause stops the job, once it has struck: a degradation has to
+/// outlast its limit.
+double chance_to_stop(const FaultCause& cause, Seconds listed_window) {
+  if (cause.effect != FaultCause::Effect::Degrade) {
+    return 1;
+  }
+  return cause.limit == kNever         ? 0
+         : listed_window == kNever     ? chance_beyond(cause.window, cause.limit)
+         : listed_window > cause.limit ? 1
+                                       : 0;
+}
+
 /// Faults of the cause that roll the job back, per second.
 double stop_rate(const CampaignJob& job, const FaultsSpec& faults, CauseId id) {
   const FaultCause& cause = faults.causes[id];
-  double stopping = 1;
-  const bool replicas_go_on = faults.recovery.kind == RecoverySpec::Kind::Replica &&
-                              cause.effect != FaultCause::Effect::Corrupt && cause.nodes > 0 &&
-                              cause.nodes * job.replicas <= job.nodes * (job.replicas - 1);
-  if (cause.effect == FaultCause::Effect::Planned || replicas_go_on) {
+  if (cause.effect == FaultCause::Effect::Planned) {
     return 0;  // nothing is rolled back
   }
-  if (cause.effect == FaultCause::Effect::Degrade) {
-    stopping = cause.limit < kNever ? chance_beyond(cause.window, cause.limit) : 0;
-  }
-  const auto listed = std::count_if(faults.events.begin(), faults.events.end(),
-                                    [&](const FaultEvent& event) { return event.cause == id; });
   const Seconds length = std::min(job.horizon, job.steps > 0 ? job.step * job.steps : kNever);
-  return stopping * (fault_rate(cause) + static_cast<double>(listed) / length.value);
+  double listed = 0;  // of those that come within the run
+  for (const FaultEvent& event : faults.events) {
+    if (event.cause == id && event.at < job.horizon &&
+        !goes_on(job, faults, cause, event.component)) {
+      listed += chance_to_stop(cause, event.window);
+    }
+  }
+  const double drawn = fault_rate(cause);
+  const double rolling_back = drawn > 0 ? share_rolling_back(job, faults, cause) : 0;
+  return drawn * rolling_back * chance_to_stop(cause, kNever) + listed / length.value;
 }
 
 double survival(const CheckpointTier& tier, const FaultCause& cause) {

@@ -69,6 +69,7 @@ class Summary {
     campaign_.steps += trial.steps;
     campaign_.unnoticed += trial.unnoticed;
     campaign_.begun_anew += trial.begun_anew;
+    campaign_.left_out += trial.left_out;
     for (const TierId i : campaign_.checkpoints.ids()) {
       campaign_.checkpoints[i] += trial.checkpoints[i];
     }
@@ -87,6 +88,7 @@ class Summary {
     campaign_.steps /= n;
     campaign_.unnoticed /= n;
     campaign_.begun_anew /= n;
+    campaign_.left_out /= n;
     for (double& stops : campaign_.stops_by_cause) {
       stops /= n;
     }

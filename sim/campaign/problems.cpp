@@ -49,6 +49,9 @@ class Checker {
     need(job_.shrunk_step.empty() ||
              job_.shrunk_step.size() >= static_cast<std::size_t>(job_.replicas) - 1,
          "shrunk_step", "needs the step time of every smaller number of replicas");
+    need(
+        job_.replicas_on.empty() || job_.replicas_on.size() == static_cast<std::size_t>(job_.nodes),
+        "replicas_on", "needs the replicas of every node");
     need(faults_.trials > 0, "trials", "must be above 0");
   }
 
@@ -86,7 +89,10 @@ class Checker {
          fmt::format("must be from 0 to the nodes of the job ({})", job_.nodes));
     need(cause.permanent >= 0 && cause.permanent <= 1, path + ".permanent",
          "must be a share from 0 to 1");
-    need(cause.slowdown >= 1, path + ".slowdown", "must be at least 1");
+    need(cause.slowdown >= 1 && std::all_of(cause.slowdown_of.begin(), cause.slowdown_of.end(),
+                                            [](double slowdown) { return slowdown >= 1; }),
+         path + ".slowdown", "must be at least 1");
+    need(cause.beside >= 0 && cause.apart >= 1, path + ".beside", "must not be negative");
     need(cause.limit.value > 0, path + ".limit", "must be above 0");
     check_duration(path + ".window", cause.window);
     check_duration(path + ".detection.delay", cause.detection.delay);

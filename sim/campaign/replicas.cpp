@@ -15,37 +15,63 @@ Replicas::Replicas(const CampaignJob& job, const FaultsSpec& spec)
       active_(job.replicas),
       in_job_(job.replicas, true) {}
 
-NodeRange Replicas::nodes_of(const FaultCause& cause, int component) const {
-  const int first = static_cast<int>(component * (job_.nodes / cause.count));
-  return {first, std::min(first + cause.nodes, job_.nodes)};
+NodeRange nodes_of(const CampaignJob& job, const FaultCause& cause, int component) {
+  const int first = cause.beside > 0 ? component / cause.beside * cause.apart
+                                     : static_cast<int>(component * (job.nodes / cause.count));
+  return {first, std::min(first + cause.nodes, job.nodes)};
 }
 
-/// Replica r of d has the nodes from r n/d to before (r+1) n/d; small ones share a node.
-IdRange<ReplicaId> Replicas::replicas_on(NodeRange nodes) const {
-  const std::int64_t d = job_.replicas;
-  const std::int64_t n = job_.nodes;
-  return {ReplicaId{static_cast<int>(nodes.first * d / n)},
-          ReplicaId{static_cast<int>((nodes.last * d + n - 1) / n)}};
+namespace {
+
+/// Those one after the other: replica r of d has the nodes from r n/d to before (r+1) n/d.
+IdRange<ReplicaId> in_a_row(const CampaignJob& job, int node) {
+  const std::int64_t d = job.replicas;
+  const std::int64_t n = job.nodes;
+  return {ReplicaId{static_cast<int>(node * d / n)},
+          ReplicaId{static_cast<int>(((node + 1) * d + n - 1) / n)}};
 }
 
-/// The nodes of which the replica has a part: the reverse.
-NodeRange Replicas::nodes_of_replica(ReplicaId replica) const {
-  const std::int64_t d = job_.replicas;
-  const std::int64_t n = job_.nodes;
-  const auto r = static_cast<std::int64_t>(replica);
-  return {static_cast<int>(r * n / d), static_cast<int>(((r + 1) * n + d - 1) / d)};
+template <typename Visit>
+void for_replicas_on(const CampaignJob& job, int node, const Visit& visit) {
+  if (job.replicas_on.empty()) {
+    for (const ReplicaId replica : in_a_row(job, node)) {
+      visit(replica);
+    }
+    return;
+  }
+  for (const ReplicaId replica : job.replicas_on[static_cast<std::size_t>(node)]) {
+    visit(replica);
+  }
+}
+
+}  // namespace
+
+std::vector<ReplicaId> replicas_on(const CampaignJob& job, NodeRange nodes) {
+  std::vector<ReplicaId> found;
+  for (int node = nodes.first; node < nodes.last; ++node) {
+    for_replicas_on(job, node, [&](ReplicaId replica) { found.push_back(replica); });
+  }
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
 }
 
 bool Replicas::has(NodeRange nodes) const {
   if (nodes.first >= nodes.last) {
     return true;  // the job as a whole
   }
-  const IdRange<ReplicaId> replicas = replicas_on(nodes);
-  if (!one_by_one()) {
-    return *replicas.begin() < ReplicaId{active_};  // elastic jobs number their nodes anew
+  if (!one_by_one()) {  // the job numbers its nodes anew
+    return std::int64_t{nodes.first} * job_.replicas < std::int64_t{active_} * job_.nodes;
   }
+  const std::vector<ReplicaId> replicas = replicas_on(job_, nodes);
   return std::any_of(replicas.begin(), replicas.end(),
                      [&](ReplicaId replica) { return in_job_[replica]; });
+}
+
+bool Replicas::is_on(ReplicaId replica, int node) const {
+  bool found = false;
+  for_replicas_on(job_, node, [&](ReplicaId here) { found = found || here == replica; });
+  return found;
 }
 
 std::vector<int> Replicas::in_job(NodeRange nodes) const {
@@ -86,7 +112,7 @@ void Replicas::lose(NodeRange nodes, const std::vector<int>& broken, const Fault
     return;
   }
   Group group{.why = why, .broken = broken};
-  for (const ReplicaId replica : replicas_on(nodes)) {
+  for (const ReplicaId replica : replicas_on(job_, nodes)) {
     if (in_job_[replica]) {
       in_job_[replica] = false;
       group.replicas.push_back(replica);
@@ -101,10 +127,8 @@ void Replicas::lose(NodeRange nodes, const std::vector<int>& broken, const Fault
 
 bool Replicas::has_its_nodes(const Group& group) const {
   const auto needs = [&](int node) {
-    return std::any_of(group.replicas.begin(), group.replicas.end(), [&](ReplicaId replica) {
-      const NodeRange nodes = nodes_of_replica(replica);
-      return nodes.first <= node && node < nodes.last;
-    });
+    return std::any_of(group.replicas.begin(), group.replicas.end(),
+                       [&](ReplicaId replica) { return is_on(replica, node); });
   };
   return group.broken.empty() &&
          std::none_of(groups_.begin(), groups_.end(), [&](const Group& other) {

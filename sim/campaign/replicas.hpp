@@ -5,10 +5,11 @@
 //   Replica   a broken group of replicas joins again by itself, or with a restart of all:
 //             missing nodes --(spares, repaired nodes)--> restart --> joined
 //
-// Replicas may share a node, small ones and those that straddle two:
+// Replicas may share nodes, small ones and those that straddle two or whose stages lie apart:
 //
-//   nodes     |  0  |  1  |  2  |
-//   replicas  |   0    |   1    |       both need node 1
+//   nodes     |  0  |  1  |  2  |       nodes           |  0  |  1  |  2  |  3  |
+//   replicas  |   0    |   1    |       stages          |     0     |     1     |
+//             both need node 1          their replicas  | 0 1 | 2 3 | 0 1 | 2 3 |
 #pragma once
 
 #include <functional>
@@ -28,6 +29,11 @@ struct NodeRange {
   int last = 0;
 };
 
+/// The nodes that a failure takes out.
+NodeRange nodes_of(const CampaignJob& job, const FaultCause& cause, int component);
+/// The replicas that have a rank on one of the nodes.
+std::vector<ReplicaId> replicas_on(const CampaignJob& job, NodeRange nodes);
+
 class Replicas {
  public:
   Replicas(const CampaignJob& job, const FaultsSpec& spec);
@@ -39,8 +45,6 @@ class Replicas {
   bool full() const { return active_ == job_.replicas; }
   /// Whose failure keeps the job from being full, the oldest; none where it is.
   std::optional<CauseId> short_because() const;
-  /// The nodes that a failure takes out.
-  NodeRange nodes_of(const FaultCause& cause, int component) const;
   /// Whether some replica of the job has one of the nodes.
   bool has(NodeRange nodes) const;
   /// Those of the nodes that are in the job.
@@ -81,8 +85,7 @@ class Replicas {
   };
 
   bool one_by_one() const { return spec_.recovery.kind == RecoverySpec::Kind::Replica; }
-  IdRange<ReplicaId> replicas_on(NodeRange nodes) const;
-  NodeRange nodes_of_replica(ReplicaId replica) const;
+  bool is_on(ReplicaId replica, int node) const;
   /// Whether all nodes of the group are there, those too that it shares with another group.
   bool has_its_nodes(const Group& group) const;
   int replicas_with(int missing) const;

@@ -165,7 +165,7 @@ void add_recovery_remedies(const FaultsSpec& spec, std::vector<CampaignRemedy>& 
     scale(s.spares.repair, 0.5);
     return needs_spares(s) && s.spares.repair.mean.value > 0;
   });
-  add(found, spec, "fewer replicas if short of nodes, about", [](FaultsSpec& s) {
+  add(found, spec, "go on with fewer replicas, about", [](FaultsSpec& s) {
     const bool rigid = s.recovery.kind == RecoverySpec::Kind::Restart;
     s.recovery.kind = RecoverySpec::Kind::Elastic;
     return rigid && needs_spares(s);
@@ -293,6 +293,13 @@ bool is_chosen(const CheckpointTier& tier) {
 
 }  // namespace
 
+bool draws_faults(const FaultsSpec& spec) {
+  return std::any_of(spec.causes.begin(), spec.causes.end(), [](const FaultCause& cause) {
+    return cause.arrivals.kind == Arrivals::Kind::Exponential ||
+           cause.arrivals.kind == Arrivals::Kind::Weibull;
+  });
+}
+
 std::vector<CampaignRemedy> remedies(const FaultsPlan& plan) {
   std::vector<CampaignRemedy> found;
   const FaultsSpec& spec = plan.spec;
@@ -371,7 +378,8 @@ CampaignStudy study(const CampaignJob& job, FaultsPlan plan, int threads) {
     } else if (!points.empty() && is_chosen(result.plan.spec.tiers.back())) {
       FaultsSpec best = spec;
       best.tiers = best_of(points).campaign.tiers;
-      compare("best checkpoint interval", best);
+      compare(draws_faults(spec) ? "best checkpoint interval" : "best interval for these faults",
+              best);
     }
   }
   for (const CampaignRemedy& remedy : remedies(tried)) {

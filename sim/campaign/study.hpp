@@ -57,6 +57,9 @@ struct CampaignStudy {
 inline constexpr double kSureOfDifference = 0.02;
 inline constexpr double kSureOfTime = 1e-4;
 
+/// Whether chance says when faults come; otherwise all runs meet one sequence that is known.
+bool draws_faults(const FaultsSpec& spec);
+
 /// Every remedy that changes something, but for the best interval, which study() finds by trying.
 std::vector<CampaignRemedy> remedies(const FaultsPlan& plan);
 

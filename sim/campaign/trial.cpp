@@ -211,7 +211,7 @@ void Trial::save_due() {
 
 void Trial::strike(const Fault& fault) {
   if (!meets_job(fault)) {
-    return;
+    return leave_out(fault);
   }
   switch (cause_of(fault).effect) {
     case Effect::Stop:
@@ -341,6 +341,8 @@ Trial::Hit Trial::pass(const CampaignEvent& what, CampaignPart part, Seconds len
     // A listed window reaches into what comes after; other listed faults find nothing to strike.
     if (effect == Effect::Degrade || (effect != Effect::Stop && !is_sheltered)) {
       strike(fault);
+    } else {
+      leave_out(fault);
     }
   }
   advance(until, what, part);
@@ -391,7 +393,7 @@ void Trial::note_instant(Kind kind, const Fault& fault, std::optional<TierId> ti
 }
 
 bool Trial::meets_job(const Fault& fault) const {
-  return replicas_.has(replicas_.nodes_of(cause_of(fault), fault.component));
+  return replicas_.has(nodes_of(job_, cause_of(fault), fault.component));
 }
 
 /// What cannot strike meanwhile: wrong numbers need a job that has some. Stops are announced at any
@@ -422,6 +424,11 @@ void Trial::count(const Fault& fault) {
   ++ledger_.trial.faults[fault.cause.value()];
 }
 
+/// A fault that finds nothing to strike; of a listed one the reader is told.
+void Trial::leave_out(const Fault& fault) {
+  ledger_.trial.left_out += fault.listed ? 1 : 0;
+}
+
 Pace Trial::pace() const {
   Pace pace;
   const int active = replicas_.active();
@@ -434,8 +441,9 @@ Pace Trial::pace() const {
   }
   double slowest = 1;
   for (const Fault& window : degraded_) {
-    if (cause_of(window).slowdown > slowest) {
-      slowest = cause_of(window).slowdown;
+    const double slowdown = slowdown_of(cause_of(window), window);
+    if (slowdown > slowest) {
+      slowest = slowdown;
       pace.slow_cause = window.cause;
     }
   }

@@ -61,6 +61,7 @@ class Trial {
   bool meets_job(const Fault& fault) const;
   Sheltered sheltered(Kind kind) const;
   void count(const Fault& fault);
+  void leave_out(const Fault& fault);
   void note_corruptions();
   void break_nodes(const Fault& fault);
   std::optional<TierId> roll_back(const Fault& fault);

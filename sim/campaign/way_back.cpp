@@ -106,7 +106,7 @@ void Trial::grow() {
 /// Takes the nodes out of the job, for repair if the failure is permanent.
 void Trial::break_nodes(const Fault& fault) {
   const FaultCause& cause = cause_of(fault);
-  const NodeRange nodes = replicas_.nodes_of(cause, fault.component);
+  const NodeRange nodes = nodes_of(job_, cause, fault.component);
   const std::vector<int> broken =
       is_permanent(cause, fault, streams_.causes[fault.cause.value()], dice_)
           ? replicas_.in_job(nodes)

@@ -319,6 +319,15 @@ double upper_ports(const TopologySpec& spec) {
   return down / spec.cable_bandwidth() + std::max(1.0, cables);
 }
 
+LeafLayout leaf_layout(const TopologySpec& spec, int nodes) {
+  if (spec.fabric == FabricKind::Torus || spec.fabric == FabricKind::Dragonfly) {
+    return {1, spec.nodes_per_leaf, (nodes + spec.nodes_per_leaf - 1) / spec.nodes_per_leaf};
+  }
+  const ClosPlan plan = clos_plan(spec, nodes);
+  const int leaves = plan.clos.rails * plan.clos.ports * plan.bundle;
+  return {std::max(1, leaves), plan.clos.nodes_per_group, plan.groups};  // without NICs none
+}
+
 std::string port_note(const TopologySpec& spec, int nodes) {
   const bool is_tree = spec.fabric == FabricKind::FatTree || spec.fabric == FabricKind::RailOnly ||
                        spec.fabric == FabricKind::RailOptimised;

@@ -21,11 +21,8 @@ bool inside_node(VertexKind kind) {
          kind == VertexKind::PcieSwitch;
 }
 
-/// A NIC whose cable a link is, or a GPU whose link inside its node it is.
-struct LinkPart {
-  Flap::Part part = Flap::Part::Nic;
-  int number = 0;
-};
+}  // namespace
+
 std::vector<LinkPart> parts_of(const Cluster& cluster, const Link& link) {
   const TopologySpec& t = cluster.spec.topology;
   const Vertex& from = cluster.topology.vertex(link.from);
@@ -40,6 +37,8 @@ std::vector<LinkPart> parts_of(const Cluster& cluster, const Link& link) {
   }
   return parts;
 }
+
+namespace {
 
 /// Which links each flap concerns.
 void find_flaps(Cluster& cluster) {

@@ -27,6 +27,7 @@ namespace danlu {
 
 struct Cluster;
 struct ClusterSpec;
+struct Link;
 
 /// A link that goes and comes back: from `at` on, for `length`, it has a share of its bandwidth.
 struct Flap {
@@ -65,6 +66,13 @@ struct DegradedSpec {
   bool is_dead_link(int first, int second) const;
   bool operator==(const DegradedSpec&) const = default;
 };
+
+/// A NIC whose cable a link is, or a GPU whose link inside its node it is.
+struct LinkPart {
+  Flap::Part part = Flap::Part::Nic;
+  int number = 0;
+};
+std::vector<LinkPart> parts_of(const Cluster& cluster, const Link& link);
 
 /// Slows down links, takes dead ones out of all routes, and finds stand-ins for dead NICs.
 void degrade(Cluster& cluster);

@@ -114,6 +114,15 @@ using Fabric = std::variant<std::monostate, Clos, TorusFabric, Dragonfly>;
 /// in bandwidth, where the topology does not say.
 double upper_ports(const TopologySpec& spec);
 
+/// The leaves that so many nodes hang on, those of a group on all of the group's: leaf i serves
+/// those of group i / leaves. Of tori and dragonflies a switch with nodes is one.
+struct LeafLayout {
+  int leaves = 1;  // of a group
+  int nodes = 1;   // of a group
+  int groups = 1;
+};
+LeafLayout leaf_layout(const TopologySpec& spec, int nodes);
+
 Clos add_clos(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& parts);
 TorusFabric add_torus(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& parts);
 Dragonfly add_dragonfly(const ClusterSpec& spec, const Nodes& nodes, TopologyParts& parts);

@@ -94,9 +94,8 @@ struct LinkClass {
     PatternClassId pattern{};
     int weight = 1;  // all its members together
   };
-  LinkId representative{};
-  int members = 0;
-  std::vector<Crossing> crossings;
+  std::vector<LinkId> links{};
+  std::vector<Crossing> crossings{};
 };
 
 struct Fold {

@@ -142,12 +142,9 @@ IdVector<LinkClassId, LinkClass> link_classes(const Cluster& cluster, const Step
   }
   const IdVector<LoadedLinkId, LinkClassId> colours = colours_of<LinkClassId>(hashes);
   const IdVector<LinkClassId, LoadedLinkId> first = first_links(colours);
-  IdVector<LinkClassId, LinkClass> found;
-  for (const LoadedLinkId link : first) {
-    found.push_back({.representative = step.links[link], .crossings = {}});
-  }
-  for (const LinkClassId colour : colours) {
-    ++found[colour].members;
+  IdVector<LinkClassId, LinkClass> found(first.size());
+  for (const LoadedLinkId link : colours.ids()) {
+    found[colours[link]].links.push_back(step.links[link]);
   }
   for (const PatternId i : step.patterns()) {
     for (const Load& load : step.loads.of(i)) {

@@ -82,27 +82,30 @@ void add_durations(const FaultsReport& faults, std::vector<Row>& rows) {
                   .note = "the same steps, nothing failing and nothing saved"});
 }
 
+constexpr double kRounding = 1e-12;  // less is what adding up leaves
+
 /// How much of its time is useful, and what failed.
 void add_success(const FaultsReport& faults, std::vector<Row>& rows) {
   const CampaignStudy& study = faults.study;
   const Campaign& campaign = study.campaign;
   const double failures = campaign.failures.mean;
-  rows.push_back(
-      {.key = "ettr",
-       .label = "ETTR",
-       .cells = {Figure::share(campaign.ettr.mean)},
-       .note = fmt::format("useful time over all time{}",
-                           campaign.trials > 1 ? fmt::format(", +- {} (standard error)",
-                                                             percent(campaign.ettr.stderr_of_mean))
-                                               : ", of one run")});
+  rows.push_back({.key = "ettr",
+                  .label = "ETTR",
+                  .cells = {Figure::share(campaign.ettr.mean)},
+                  .note = fmt::format("useful time over all time{}",
+                                      campaign.trials == 1 ? ", of one run"
+                                      : campaign.ettr.stderr_of_mean > kRounding
+                                          ? fmt::format(", +- {} (standard error)",
+                                                        percent(campaign.ettr.stderr_of_mean))
+                                          : ", the same in all runs")});
   add_statistic(
       "ettr_distribution", "ETTR", campaign.ettr, [](double value) { return Figure::share(value); },
       rows);
   rows.push_back({.key = "goodput",
                   .label = "goodput",
                   .cells = {Figure::share(faults.goodput)},
-                  .note = fmt::format("MFU of everything paid for, {} spare nodes included",
-                                      spare_nodes(faults))});
+                  .note = fmt::format("MFU of everything paid for, {} spare node{} included",
+                                      spare_nodes(faults), spare_nodes(faults) == 1 ? "" : "s")});
   rows.push_back(
       {.key = "failures",
        .label = "failures",
@@ -118,6 +121,7 @@ void add_success(const FaultsReport& faults, std::vector<Row>& rows) {
   rows.push_back(
       off_page("unnoticed_corruptions", "unnoticed corruptions", quantity(campaign.unnoticed)));
   rows.push_back(off_page("begun_anew", "begun anew", quantity(campaign.begun_anew)));
+  rows.push_back(off_page("left_out", "listed faults left out", quantity(campaign.left_out)));
   rows.push_back(
       off_page("steps", "useful steps", Figure::number(campaign.steps, thousands(campaign.steps))));
 }
@@ -222,6 +226,65 @@ Section gpu_time(const Campaign& campaign) {
   return section;
 }
 
+/// What a slow part costs, where that depends on which it is.
+std::vector<std::string> slow_parts_texts(const FaultsPlan& plan) {
+  std::vector<std::string> texts;
+  for (const CauseId cause : plan.spec.causes.ids()) {
+    if (plan.spec.causes[cause].slowdown_of.empty()) {
+      continue;
+    }
+    const SlowParts* least = nullptr;
+    const SlowParts* most = nullptr;
+    int sorts = 0;
+    for (const SlowParts& parts : plan.slow_parts) {
+      if (parts.cause == cause) {
+        least = least == nullptr || parts.slowdown < least->slowdown ? &parts : least;
+        most = most == nullptr || parts.slowdown > most->slowdown ? &parts : most;
+        ++sorts;
+      }
+    }
+    texts.push_back(fmt::format(
+        "{}: steps take {:.4g} ({}) to {:.4g} ({}) times as long, by which of {} sorts of part is "
+        "slow; {:.4g} in the mean of all parts",
+        plan.spec.causes[cause].name, least->slowdown, least->played, most->slowdown, most->played,
+        sorts, plan.spec.causes[cause].slowdown));
+  }
+  return texts;
+}
+
+/// Listed faults that a run leaves out.
+std::string left_out_text(const CampaignStudy& study) {
+  const std::vector<FaultEvent>& events = study.plan.spec.events;
+  const double left_out = study.campaign.left_out;
+  const std::string what =
+      fmt::format("of the {} listed event{}{}", events.size(), events.size() == 1 ? "" : "s",
+                  left_out == std::floor(left_out) ? "" : " in the mean of all runs");
+  return fmt::format("{}: {:.3g} found the job down, or {} out of it, and {} left out", what,
+                     left_out, left_out == 1 ? "its node" : "their nodes",
+                     left_out == 1 ? "was" : "were");
+}
+
+/// Every sort of part that was played slow, for machines.
+Section slow_parts(const FaultsPlan& plan) {
+  Section section{.key = "faults.slow_parts",
+                  .heading = "Slow parts",
+                  .shape = Shape::Table,
+                  .level = 2,
+                  .lead = Lead::None,
+                  .columns = {{"cause", "cause"},
+                              {"played", "played"},
+                              {"parts", "parts"},
+                              {"sorts", "sorts"},
+                              {"slowdown", "slowdown"}}};
+  for (const SlowParts& parts : plan.slow_parts) {
+    section.rows.push_back({.label = plan.spec.causes[parts.cause].name,
+                            .cells = {Figure::words(parts.played), Figure::count(parts.parts),
+                                      Figure::count(parts.sorts), quantity(parts.slowdown)},
+                            .shown = Shown::OffPage});
+  }
+  return section;
+}
+
 Section by_cause(const CampaignStudy& study) {
   const Campaign& campaign = study.campaign;
   Section section{.key = "faults.by_cause",
@@ -268,6 +331,12 @@ Section by_cause(const CampaignStudy& study) {
                       faults > 0 ? Figure::number(lost.value / faults, each(lost / faults), "s")
                                  : Figure::absent("")});
     section.rows.push_back(std::move(row));
+  }
+  for (std::string& text : slow_parts_texts(study.plan)) {
+    section.rows.push_back(sentence(std::move(text), Shown::Everywhere, 1));
+  }
+  if (campaign.left_out > 0) {
+    section.rows.push_back(sentence(left_out_text(study), Shown::Everywhere, 1));
   }
   if (campaign.unnoticed > 0) {
     section.rows.push_back(sentence(
@@ -359,6 +428,8 @@ Section checkpoint(const CampaignStudy& study) {
   section.rows.push_back(off_page("count", "in a run", quantity(campaign.checkpoints.back())));
   const std::optional<IntervalStudy>& interval = study.interval;
   const bool searched = interval && interval->formula;
+  const std::string by_formula =
+      draws_faults(study.plan.spec) ? "by formula" : "by formula, for as many at random times";
   section.rows.push_back({.key = "interval_s",
                           .label = "interval",
                           .cells = {interval ? about(interval->used) : Figure::absent()},
@@ -366,7 +437,7 @@ Section checkpoint(const CampaignStudy& study) {
   section.rows.push_back({.key = "best_interval_formula_s",
                           .label = "best",
                           .cells = {searched ? about(*interval->formula) : Figure::absent()},
-                          .note = searched ? "by formula" : "",
+                          .note = searched ? by_formula : "",
                           .shown = searched ? Shown::Everywhere : Shown::OffPage});
   section.rows.push_back(
       {.key = "best_interval_simulated_s",
@@ -451,7 +522,8 @@ Section what_if(const CampaignStudy& study) {
          .cells = {Figure::days(remedy.saved),
                    Figure::number(
                        remedy.stderr_of_saved.value,
-                       study.campaign.trials > 1
+                       study.campaign.trials > 1 &&
+                               (remedy.stderr_of_saved.value > 0 || draws_faults(study.plan.spec))
                            ? fmt::format("+- {:.2g}", remedy.stderr_of_saved.value / kDay)
                            : "",
                        "s"),
@@ -485,8 +557,8 @@ std::vector<Section> faults_sections(const std::optional<FaultsReport>& faults) 
   const CampaignStudy& study = faults->study;
   std::vector<Section> sections{outcome(*faults),     days_by_part(study.campaign),
                                 lost(study.campaign), gpu_time(study.campaign),
-                                by_cause(study),      allowance(study),
-                                checkpoint(study)};
+                                by_cause(study),      slow_parts(study.plan),
+                                allowance(study),     checkpoint(study)};
   if (!study.campaign.tiers.empty()) {
     sections.push_back(interval_curve(study));
     sections.push_back(tiers(study));

@@ -26,19 +26,19 @@ class LinkReporter {
     add_up();
     std::map<LinkKind, std::pair<LinkReport, const LinkClass*>> by_kind;
     for (const LinkClass& links : plan_.fold.link_classes) {
-      const Link& link = cluster_.topology.link(links.representative);
+      const Link& link = cluster_.topology.link(links.links.front());
       Bytes bytes;
       for (const LinkClass::Crossing& crossing : links.crossings) {
         bytes += total_[crossing.pattern] * crossing.weight;
       }
       auto& [row, busiest] = by_kind[link.kind];
       row.kind = link.kind;
-      row.links += links.members;
-      row.bytes += bytes * links.members;
+      row.links += static_cast<int>(links.links.size());
+      row.bytes += bytes * static_cast<double>(links.links.size());
       const double average = bytes / link.bandwidth / timeline_.end;
       if (busiest == nullptr || average > row.average) {
         busiest = &links;
-        row.busiest = cluster_.topology.link_name(links.representative);
+        row.busiest = cluster_.topology.link_name(links.links.front());
         row.capacity = link.bandwidth;
         row.busiest_bytes = bytes;
         row.average = average;

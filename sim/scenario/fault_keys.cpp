@@ -88,10 +88,13 @@ std::vector<KeyRow> cause_keys() {
       number("causes.*.slowdown", kByHand, 1, 1000, "",
              "Degrade: steps take that many times as long. Without this and the next three the job "
              "stands still, as when a link is down"),
-      number("causes.*.slow_gpu", &SlowState::slow_gpu, 1, 1000, "",
-             "Degrade: the step is simulated with a GPU that many times as slow"),
-      number("causes.*.slow_nic", &SlowState::slow_nic, 0.001, 1, "",
-             "Degrade: the step is simulated with that share left of a NIC"),
+      number(
+          "causes.*.slow_gpu", &SlowState::slow_gpu, 1, 1000, "",
+          "Degrade: the step is simulated with the GPU that is named or drawn that many times as "
+          "slow"),
+      number(
+          "causes.*.slow_nic", &SlowState::slow_nic, 0.001, 1, "",
+          "Degrade: the step is simulated with that share left of the NIC that is named or drawn"),
       number("causes.*.slow_scale_up", &SlowState::slow_scale_up, 0.001, 1, "",
              "Degrade: the same for the scale-up links of a GPU"),
       time("causes.*.timeout", &FaultCause::limit, "",

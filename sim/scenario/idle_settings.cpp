@@ -83,16 +83,17 @@ class IdleFinder {
   }
 
   void look_at_timeout(CauseId id, const FaultCause& cause) {
-    const auto listed_longer = [&](const FaultEvent& event) {
-      return event.cause == id && event.window < kNever && event.window > cause.limit;
-    };
-    const std::vector<FaultEvent>& events = plan_.spec.events;
+    Seconds longest = cause.window.mean;
+    for (const FaultEvent& event : plan_.spec.events) {
+      if (event.cause == id && event.window < kNever) {
+        longest = std::max(longest, event.window);
+      }
+    }
     const std::string timeout = path_of(cause, "timeout");
     if (section_.own.has(timeout) && cause.window.kind == Duration::Kind::Constant &&
-        cause.window.mean <= cause.limit &&
-        std::none_of(events.begin(), events.end(), listed_longer)) {
+        longest <= cause.limit) {
       note(fmt::format("'faults.{}' has no effect: a window of {} is never longer", timeout,
-                       to_text(cause.window.mean)));
+                       to_text(longest)));
     }
   }
 
@@ -102,17 +103,16 @@ class IdleFinder {
     if (!section_.own.has(path) || cause.component == name_of(Component::Job)) {
       return;
     }
-    const ClusterSpec& cluster = section_.context.cluster;
-    const int there = cause.component == "GPU"   ? cluster.gpus
-                      : cause.component == "NIC" ? section_.nodes * cluster.topology.nics_per_node
-                                                 : section_.nodes;
+    const auto component =
+        *std::find_if(kNames<Component>.begin(), kNames<Component>.end(),
+                      [&](const ComponentRow& row) { return row.shown == cause.component; });
+    const double there =
+        layout_of(component.value, section_.context.cluster, section_.nodes, cause.nodes).count;
     if (cause.count > there) {
       section_.problems.push_back(section_.own.problem(
           path,
-          fmt::format(
-              "'faults.{}' is {:.0f}: the cluster has {} {}{}", path, cause.count, there,
-              cause.component == "GPU" || cause.component == "NIC" ? cause.component : "node",
-              there == 1 ? "" : "s"),
+          fmt::format("'faults.{}' is {:.0f}: the cluster has {:.0f} {}", path, cause.count, there,
+                      there == 1 ? component.shown : component.several),
           "parts of another kind are component: job, with nodes: 1 if a failure takes out a node"));
     }
   }

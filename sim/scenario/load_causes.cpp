@@ -13,6 +13,7 @@
 
 #include "sim/base/csv.hpp"
 #include "sim/base/text.hpp"
+#include "sim/cluster/fabrics.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_faults.hpp"
@@ -40,17 +41,18 @@ class CauseReader {
     component_ = get_.choice<Component>(path("component"));
     FaultCause cause{.name = name_};
     cause.component = row_named(component_).shown;
-    cause.nodes = usual_nodes();
+    cause.nodes = layout_of(component_, cluster_, nodes_).nodes;
     get_.fill(cause, section());
-    cause.count = has("count") ? cause.count : usual_count(cause.nodes);
+    if (!has("count")) {
+      const ComponentLayout layout = layout_of(component_, cluster_, nodes_, cause.nodes);
+      cause.count = layout.count;
+      cause.beside = layout.beside;
+      cause.apart = layout.apart;
+    }
     cause.window = read_random(values_, path("duration"), problems_);
     cause.detection = read_detection();
     read_arrivals(cause);
     read_slowness(cause, id, states);
-    if (cause.effect != FaultCause::Effect::Stop && !values_.has_below(path("duration") + ".")) {
-      add("effect", fmt::format("cause '{}' has this effect and no duration", name_),
-          "for example duration: 10 min");
-    }
     return cause;
   }
 
@@ -73,45 +75,15 @@ class CauseReader {
     }
   }
 
-  int usual_nodes() const {
-    constexpr int kRack = 4;
-    switch (component_) {
-      case Component::Rack:
-        return std::min(kRack, nodes_);
-      case Component::Leaf:
-        return std::min(cluster_.topology.nodes_per_leaf, nodes_);
-      case Component::Job:
-        return 0;
-      default:
-        return 1;
-    }
-  }
-
-  double usual_count(int together) const {
-    const double groups = std::ceil(static_cast<double>(nodes_) / std::max(together, 1));
-    switch (component_) {
-      case Component::Gpu:
-        return cluster_.gpus;
-      case Component::Nic:
-        return static_cast<double>(nodes_) * cluster_.topology.nics_per_node;
-      case Component::Node:
-        return nodes_;
-      case Component::Job:
-        return 1;
-      default:
-        return groups;
-    }
-  }
-
   /// Mean time between failures of one component; none if it fails only when an event says so.
-  std::optional<double> mean_time(double count) {
+  std::optional<double> mean_time(const FaultCause& cause) {
     if (has("mtbf")) {
       return get_.number(path("mtbf"));
     }
     const double never = std::numeric_limits<double>::infinity();
     if (has("per_1000_node_days")) {
       const double rate = get_.number(path("per_1000_node_days"));
-      return rate > 0 ? count * 1000 * kDay / (nodes_ * rate) : never;
+      return rate > 0 ? cause.count * 1000 * kDay / (nodes_ * rate) : never;
     }
     if (!has("observed")) {
       return std::nullopt;
@@ -121,13 +93,24 @@ class CauseReader {
           "the cluster on which, and the time in which so many failures were counted");
       return std::nullopt;
     }
-    const double gpus = get_.number("observed.gpus");
-    const double nodes = gpus / get_.number("observed.gpus_per_node");
-    const bool by_gpu = component_ == Component::Gpu || component_ == Component::Nic;
-    const double here = by_gpu ? count / cluster_.gpus : count / nodes_;  // for each GPU or node
-    const double observed = component_ == Component::Job ? 1 : here * (by_gpu ? gpus : nodes);
+    const double observed = components_observed(cause);
     const double failures = get_.number(path("observed"));
     return failures > 0 ? get_.number("observed.time") * observed / failures : never;
+  }
+
+  /// How many components of the cause the observed cluster had: racks and leaves whole, others, and
+  /// those whose count is given, for each GPU or node as many as here.
+  double components_observed(const FaultCause& cause) {
+    if (component_ == Component::Job) {
+      return 1;
+    }
+    const double gpus = get_.number("observed.gpus");
+    const double nodes = gpus / get_.number("observed.gpus_per_node");
+    if (!has("count") && (component_ == Component::Rack || component_ == Component::Leaf)) {
+      return layout_of(component_, cluster_, static_cast<int>(std::ceil(nodes)), cause.nodes).count;
+    }
+    const bool by_gpu = component_ == Component::Gpu || component_ == Component::Nic;
+    return by_gpu ? cause.count / cluster_.gpus * gpus : cause.count / nodes_ * nodes;
   }
 
   void read_arrivals(FaultCause& cause) {
@@ -135,7 +118,7 @@ class CauseReader {
       add("", fmt::format("cause '{}' has its rate twice", name_),
           "one of mtbf, observed and per_1000_node_days");
     }
-    const std::optional<double> mean = mean_time(cause.count);
+    const std::optional<double> mean = mean_time(cause);
     if (!mean || std::isinf(*mean) || !get_.flag("random")) {
       return;
     }
@@ -180,7 +163,10 @@ class CauseReader {
             "either the factor, or what is slow, to be simulated");
       }
     } else if (played) {
-      get_.fill(states.emplace_back(SlowState{.cause = id}), section());
+      const bool of_nics =
+          component_ == Component::Nic ||
+          (component_ != Component::Gpu && !has("slow_gpu") && !has("slow_scale_up"));
+      get_.fill(states.emplace_back(SlowState{.cause = id, .of_nics = of_nics}), section());
     }
   }
 
@@ -234,14 +220,8 @@ class TraceReader {
 
   std::vector<FaultEvent> read(std::vector<Problem>& problems) const {
     std::vector<FaultEvent> events;
-    for (const char* column : {"time", "cause"}) {
-      if (!table_.has_column(column)) {
-        problems.push_back({{table_.file(), 1, 1},
-                            fmt::format("missing column '{}'", column),
-                            "columns: time, cause, component, duration",
-                            ""});
-        return events;
-      }
+    if (!has_its_columns(problems)) {
+      return events;
     }
     for (const CsvRow& row : table_.rows()) {
       Problem asked{{table_.file(), row.line, 1}, "", "", ""};
@@ -259,6 +239,31 @@ class TraceReader {
   }
 
  private:
+  static constexpr std::array<std::string_view, 4> kColumns{"time", "cause", "component",
+                                                            "duration"};
+
+  bool has_its_columns(std::vector<Problem>& problems) const {
+    const std::string known = fmt::format("columns: {}", join(kColumns, ", "));
+    const std::size_t before = problems.size();
+    for (const CsvCell& cell : table_.header().cells) {
+      if (std::find(kColumns.begin(), kColumns.end(), cell.text) == kColumns.end()) {
+        const std::string_view near = nearest(cell.text, kColumns);
+        problems.push_back(
+            {{table_.file(), cell.line, cell.column},
+             fmt::format("unknown column '{}'", shown(cell.text)),
+             near.empty() ? known : fmt::format("did you mean '{}'? {}", near, known),
+             ""});
+      }
+    }
+    for (const std::string_view column : {kColumns[0], kColumns[1]}) {
+      if (!table_.has_column(column)) {
+        problems.push_back(
+            {{table_.file(), 1, 1}, fmt::format("missing column '{}'", column), known, ""});
+      }
+    }
+    return problems.size() == before;
+  }
+
   /// The time in a column, or what to say of it.
   std::optional<Seconds> time(const CsvRow& row, std::string_view column, Problem& asked) const {
     const std::string_view cell = table_.cell(row, column);
@@ -294,6 +299,13 @@ class TraceReader {
     if (!table_.cell(row, "duration").empty()) {
       const std::optional<Seconds> window = time(row, "duration", asked);
       if (!window) {
+        return std::nullopt;
+      }
+      const FaultCause& of = causes_[*cause];
+      if (of.effect == FaultCause::Effect::Stop) {
+        asked.message = fmt::format("'duration' has no effect: 'faults.causes.{}.effect' is {}",
+                                    of.name, name_of(of.effect));
+        asked.hint = "leave the cell empty";
         return std::nullopt;
       }
       event.window = *window;
@@ -342,6 +354,39 @@ void read_listed(const Values& values, const IdVector<CauseId, FaultCause>& caus
 
 }  // namespace
 
+ComponentLayout layout_of(Component component, const ClusterSpec& cluster, int nodes,
+                          int together) {
+  const TopologySpec& topology = cluster.topology;
+  switch (component) {
+    case Component::Gpu: {
+      const int last = nodes == cluster.nodes() ? cluster.gpus : nodes * topology.gpus_per_node;
+      return {.count = static_cast<double>(last), .beside = topology.gpus_per_node};
+    }
+    case Component::Nic:
+      return {.count = static_cast<double>(nodes) * topology.nics_per_node,
+              .beside = topology.nics_per_node};
+    case Component::Node:
+      return {.count = static_cast<double>(nodes)};
+    case Component::Rack: {
+      constexpr int kRack = 4;
+      const int of_rack = together > 0 ? together : std::min(kRack, nodes);
+      return {.count = std::ceil(static_cast<double>(nodes) / of_rack),
+              .nodes = of_rack,
+              .apart = of_rack};
+    }
+    case Component::Leaf: {
+      const LeafLayout leaves = leaf_layout(topology, nodes);
+      return {.count = static_cast<double>(leaves.groups) * leaves.leaves,
+              .nodes = std::min(leaves.nodes, nodes),
+              .beside = leaves.leaves,
+              .apart = leaves.nodes};
+    }
+    case Component::Job:
+      break;
+  }
+  return {.nodes = 0};
+}
+
 Duration read_random(const Values& values, const std::string& path,
                      std::vector<Problem>& problems) {
   Duration duration;
@@ -375,6 +420,27 @@ IdVector<CauseId, FaultCause> read_causes(const Values& values, const ClusterSpe
     causes.push_back(reader.read(causes.next_id(), states));
   }
   return causes;
+}
+
+void check_durations(const Values& values, const IdVector<CauseId, FaultCause>& causes,
+                     const std::vector<FaultEvent>& events, std::vector<Problem>& problems) {
+  for (const CauseId id : causes.ids()) {
+    const FaultCause& cause = causes[id];
+    const std::string section = fmt::format("causes.{}.", cause.name);
+    if (cause.effect == FaultCause::Effect::Stop || values.has_below(section + "duration.")) {
+      continue;
+    }
+    const auto is_of_it = [&](const FaultEvent& event) { return event.cause == id; };
+    const bool all_told = std::any_of(events.begin(), events.end(), is_of_it) &&
+                          std::all_of(events.begin(), events.end(), [&](const FaultEvent& event) {
+                            return !is_of_it(event) || event.window < kNever;
+                          });
+    if (cause.arrivals.kind != Arrivals::Kind::None || !all_told) {
+      problems.push_back(values.problem(
+          section + "effect", fmt::format("cause '{}' has this effect and no duration", cause.name),
+          "for example duration: 10 min; or, without random ones, one for each of its events"));
+    }
+  }
 }
 
 std::vector<FaultEvent> read_events(const Values& values,

@@ -139,6 +139,7 @@ class PlanReader {
     get_.fill(spec);
     spec.causes = read_causes(values_, context_.cluster, plan.states, problems_);
     spec.events = read_events(values_, spec.causes, context_.beside, problems_);
+    check_durations(values_, spec.causes, spec.events, problems_);
     check_events(plan);
     note_idle_causes(spec);
     const FaultsSection section{own_, values_, context_, nodes_, problems_, notes_};
@@ -263,8 +264,9 @@ class PlanReader {
           : add(path, std::move(message), "give more days, or leave it out");
     }
     if (late > 0 && own_.has("trace")) {
-      notes_.push_back(fmt::format("of 'faults.trace' {} come after the end of the run at {:.6g} h",
-                                   late == 1 ? "1 event" : fmt::format("{} events", late), hours));
+      notes_.push_back(
+          fmt::format("of 'faults.trace' {} after the end of the run at {:.6g} h",
+                      late == 1 ? "1 event comes" : fmt::format("{} events come", late), hours));
     }
   }
 
@@ -385,6 +387,7 @@ FaultsFile load_faults_file(const std::string& name, const LoadOptions& options)
   std::vector<Problem> problems;
   std::vector<SlowState> states;
   const IdVector<CauseId, FaultCause> causes = read_causes(values, cluster, states, problems);
+  check_durations(values, causes, {}, problems);
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }

@@ -21,15 +21,28 @@ struct ComponentRow {
   Component value;
   std::string_view name;
   std::string_view shown;
+  std::string_view several;
 };
 template <>
 inline constexpr auto kNames<Component> =
-    std::to_array<ComponentRow>({{Component::Gpu, "gpu", "GPU"},
-                                 {Component::Nic, "nic", "NIC"},
-                                 {Component::Node, "node", "node"},
-                                 {Component::Rack, "rack", "rack"},
-                                 {Component::Leaf, "leaf", "leaf"},
-                                 {Component::Job, "job", "job"}});
+    std::to_array<ComponentRow>({{Component::Gpu, "gpu", "GPU", "GPUs"},
+                                 {Component::Nic, "nic", "NIC", "NICs"},
+                                 {Component::Node, "node", "node", "nodes"},
+                                 {Component::Rack, "rack", "rack", "racks"},
+                                 {Component::Leaf, "leaf", "leaf", "leaves"},
+                                 {Component::Job, "job", "job", "jobs"}});
+
+/// How many of a component so many nodes of a cluster have, which nodes one of them takes out, and
+/// where those lie (FaultCause::nodes, beside, apart). Of a rack `together` says how many, if it is
+/// above 0.
+struct ComponentLayout {
+  double count = 1;
+  int nodes = 1;
+  int beside = 1;
+  int apart = 1;
+};
+ComponentLayout layout_of(Component component, const ClusterSpec& cluster, int nodes,
+                          int together = 0);
 
 /// The keys that a cause's rate can stand at.
 inline constexpr std::array<std::string_view, 3> kRateKeys{"mtbf", "observed",
@@ -88,6 +101,10 @@ std::vector<FaultEvent> read_events(const Values& values,
                                     const IdVector<CauseId, FaultCause>& causes,
                                     const std::filesystem::path& beside,
                                     std::vector<Problem>& problems);
+
+/// What is neither a stop nor drawn at random needs a duration only where an event has none.
+void check_durations(const Values& values, const IdVector<CauseId, FaultCause>& causes,
+                     const std::vector<FaultEvent>& events, std::vector<Problem>& problems);
 
 /// A duration that may be random, at `path` of the section.
 Duration read_random(const Values& values, const std::string& path, std::vector<Problem>& problems);

@@ -15,6 +15,7 @@
 #include "sim/report/campaign_trace.hpp"
 #include "sim/session/effort.hpp"
 #include "sim/session/plays.hpp"
+#include "sim/session/slow_parts.hpp"
 
 namespace danlu {
 namespace {
@@ -24,23 +25,6 @@ namespace {
 Seconds to_nanoseconds(Seconds time) {
   constexpr double kNano = 1e9;
   return {std::round(time.value * kNano) / kNano};
-}
-
-/// The scenario with what is slow in a state.
-Scenario slowed(Scenario scenario, const SlowState& state) {
-  DegradedSpec& degraded = scenario.cluster.degraded;
-  const auto worsen = [](std::map<int, double>& of, double share) {
-    if (share != 1) {
-      const auto [at, added] = of.emplace(0, share);
-      at->second = added ? share : at->second * share;
-    }
-  };
-  worsen(degraded.gpus, state.slow_gpu);
-  worsen(degraded.nics, state.slow_nic);
-  worsen(degraded.scale_up, state.slow_scale_up);
-  TopologySpec& topology = scenario.cluster.topology;
-  topology.nic_bandwidth = topology.nic_bandwidth * state.all_nics;
-  return scenario;
 }
 
 /// The batch, rounded up to whole microbatches for each replica; interleaved: to whole rounds.
@@ -67,40 +51,138 @@ std::optional<Scenario> shrunk(Scenario scenario, int replicas) {
   return runs ? std::optional(std::move(scenario)) : std::nullopt;
 }
 
-/// Fills in the slowdowns of the states that are to be played.
-void play_states(const Scenario& scenario, const Cluster& cluster, const Report& healthy,
-                 FaultsPlan& plan, const SessionOptions& options) {
-  const Seconds step = to_nanoseconds(healthy.step.time);
-  std::vector<Scenario> scenarios;
-  for (const SlowState& state : plan.states) {
-    scenarios.push_back(slowed(scenario, state));
+/// The steps of the slow states, each played once, however many parts and causes it tells of.
+class SlowSteps {
+ public:
+  SlowSteps(const Scenario& scenario, const Cluster& cluster, const Fold& fold)
+      : scenario_(scenario), cluster_(cluster), mesh_(scenario.workload.mesh()), fold_(fold) {}
+
+  void add(const SlowState& state) {
+    std::vector<Tells>& plays = plays_.emplace_back();
+    if (!state.cause) {
+      TopologySpec topology = scenario_.cluster.topology;
+      topology.nic_bandwidth = topology.nic_bandwidth * state.all_nics;
+      plays.push_back({{}, scenarios_.size()});
+      scenarios_.push_back(scenario_);
+      scenarios_.back().cluster.topology = std::move(topology);
+      return;
+    }
+    for (AlikeParts& alike : alike_parts(state, cluster_, mesh_, fold_)) {
+      Scenario slowed = scenario_;
+      slowed.cluster.degraded = with_slow_part(state, cluster_, alike.played);
+      const auto same =
+          std::find_if(scenarios_.begin(), scenarios_.end(),
+                       [&](const Scenario& known) { return known.cluster == slowed.cluster; });
+      plays.push_back({std::move(alike), static_cast<std::size_t>(same - scenarios_.begin())});
+      if (same == scenarios_.end()) {
+        scenarios_.push_back(std::move(slowed));
+      }
+    }
   }
-  allow_plays(fmt::format("{}: the slow states of the campaign", scenario.name), scenarios.size(),
-              healthy.simulation.tasks_played,
+
+  /// A play, and the parts of a state that it tells of.
+  struct Tells {
+    AlikeParts alike;
+    std::size_t number = 0;
+  };
+  const std::vector<Scenario>& scenarios() const { return scenarios_; }
+  const std::vector<Tells>& plays_of(std::size_t state) const { return plays_[state]; }
+
+ private:
+  const Scenario& scenario_;
+  const Cluster& cluster_;
+  Mesh mesh_;
+  const Fold& fold_;
+  std::vector<Scenario> scenarios_;
+  std::vector<std::vector<Tells>> plays_;  // by state
+};
+
+/// What a cause costs, by the part that is slow.
+void set_slowdowns(const SlowState& state, const std::vector<SlowSteps::Tells>& plays,
+                   const std::vector<double>& slowdowns, FaultsPlan& plan,
+                   const SessionOptions& options) {
+  FaultCause& cause = plan.spec.causes[*state.cause];
+  const char* const kind = state.of_nics ? "NIC" : "GPU";
+  double sum = 0;
+  std::vector<double> by_part;
+  for (const auto& [alike, number] : plays) {
+    const double slowdown = slowdowns[number];
+    const std::string played = fmt::format("{} {}", kind, alike.played);
+    const auto parts = static_cast<int>(alike.parts.size());
+    plan.slow_parts.push_back({*state.cause, played, parts, alike.sorts, slowdown});
+    options.say(fmt::format("{}: with {}, or one of {} like it, steps take {:.4f} times as long",
+                            cause.name, played, parts, slowdown));
+    sum += slowdown * parts;
+    by_part.resize(std::max(by_part.size(), static_cast<std::size_t>(alike.parts.back()) + 1));
+    for (const int part : alike.parts) {
+      by_part[static_cast<std::size_t>(part)] = slowdown;
+    }
+  }
+  cause.slowdown = plays.size() > 1 ? sum / static_cast<double>(by_part.size())
+                                    : plan.slow_parts.back().slowdown;
+  if (plays.size() > 1) {
+    cause.slowdown_of = std::move(by_part);
+  }
+}
+
+/// Fills in the slowdowns of the states that are to be played.
+void play_states(const Scenario& scenario, const Cluster& cluster, const Fold& fold,
+                 const Report& healthy, FaultsPlan& plan, const SessionOptions& options) {
+  const Seconds step = to_nanoseconds(healthy.step.time);
+  SlowSteps slow(scenario, cluster, fold);
+  for (const SlowState& state : plan.states) {
+    slow.add(state);
+  }
+  allow_plays(fmt::format("{}: the slow states of the campaign", scenario.name),
+              slow.scenarios().size(), healthy.simulation.tasks_played,
               {"a slowdown of the causes instead of slow_gpu and the like plays none"}, options);
-  const std::vector<Seconds> steps = play_steps(scenarios, &cluster, options);
-  for (std::size_t i = 0; i < steps.size(); ++i) {
+  std::vector<double> slowdowns;
+  for (const Seconds& slowed : play_steps(slow.scenarios(), &cluster, options)) {
+    slowdowns.push_back(std::max(1.0, slowed / step));
+  }
+  for (std::size_t i = 0; i < plan.states.size(); ++i) {
     const SlowState& state = plan.states[i];
-    const double slowdown = std::max(1.0, steps[i] / step);
+    const std::vector<SlowSteps::Tells>& plays = slow.plays_of(i);
     if (state.cause) {
-      FaultCause& cause = plan.spec.causes[*state.cause];
-      cause.slowdown = slowdown;
-      options.say(fmt::format("{}: steps take {:.4f} times as long", cause.name, slowdown));
+      set_slowdowns(state, plays, slowdowns, plan, options);
       continue;
     }
-    plan.file.slowdown = slowdown;
-    options.say(
-        fmt::format("during a checkpoint's write steps take {:.4f} times as long", slowdown));
+    plan.file.slowdown = slowdowns[plays.front().number];
+    options.say(fmt::format("during a checkpoint's write steps take {:.4f} times as long",
+                            plan.file.slowdown));
     if (state.tier) {
-      plan.spec.tiers[*state.tier].slowdown = slowdown;
+      plan.spec.tiers[*state.tier].slowdown = plan.file.slowdown;
     }
   }
 }
 
+/// Which replicas have ranks on each node.
+std::vector<std::vector<ReplicaId>> replicas_by_node(const Scenario& scenario) {
+  const Mesh mesh = scenario.workload.mesh();
+  std::vector<std::vector<ReplicaId>> by_node(static_cast<std::size_t>(scenario.cluster.nodes()));
+  for (int rank = 0; rank < mesh.world_size(); ++rank) {
+    const int replica = mesh.coordinate(rank, Axis::Shard) +
+                        mesh.size(Axis::Shard) * mesh.coordinate(rank, Axis::Replicate);
+    std::vector<ReplicaId>& here =
+        by_node[static_cast<std::size_t>(rank / scenario.cluster.topology.gpus_per_node)];
+    if (here.empty() || here.back() != ReplicaId{replica}) {
+      here.push_back(ReplicaId{replica});
+    }
+  }
+  for (std::vector<ReplicaId>& here : by_node) {
+    std::sort(here.begin(), here.end());
+    here.erase(std::unique(here.begin(), here.end()), here.end());
+  }
+  return by_node;
+}
+
 /// Whether a job is ever left with so many replicas: with whole nodes lost, those that fit on the
-/// others.
-bool may_be_left(const Scenario& scenario, int replicas) {
+/// others, or, where only the broken ones leave, those that had no rank there.
+bool may_be_left(const Scenario& scenario, std::size_t on_a_node, int replicas) {
   const std::int64_t all = scenario.workload.parallelism.data;
+  if (scenario.faults->spec.recovery.kind == RecoverySpec::Kind::Replica) {
+    return (all - replicas) % static_cast<std::int64_t>(on_a_node) == 0;
+  }
   const std::int64_t nodes = scenario.cluster.nodes();
   const std::int64_t left = (replicas * nodes + all - 1) / all;  // the fewest that hold them
   return left * all / nodes == replicas;
@@ -137,12 +219,13 @@ std::vector<Seconds> play_shrunk(const Scenario& scenario, const Cluster& cluste
                                  const SessionOptions& options) {
   const Seconds step = to_nanoseconds(healthy.step.time);
   const int all = scenario.workload.parallelism.data;
+  const std::size_t on_a_node = replicas_by_node(scenario).front().size();
   std::map<int, std::size_t> place;  // by microbatches, in `scenarios`
   std::vector<Scenario> scenarios;
   std::vector<std::optional<std::size_t>> played(static_cast<std::size_t>(all));
   for (const bool occurs : {true, false}) {
     for (int replicas = all - 1; replicas >= plan.spec.recovery.min_replicas; --replicas) {
-      if (may_be_left(scenario, replicas) != occurs) {
+      if (may_be_left(scenario, on_a_node, replicas) != occurs) {
         continue;
       }
       if (std::optional<Scenario> less = shrunk(scenario, replicas)) {
@@ -195,19 +278,20 @@ void check_events(const Scenario& scenario, const CampaignJob& job, const Faults
 
 }  // namespace
 
-FaultsReport play_campaign(const Scenario& scenario, const Cluster& cluster, const Report& healthy,
-                           const SessionOptions& options) {
+FaultsReport play_campaign(const Scenario& scenario, const Cluster& cluster, const Fold& fold,
+                           const Report& healthy, const SessionOptions& options) {
   FaultsPlan plan = *scenario.faults;
   const Seconds simulated = to_nanoseconds(healthy.step.time);
   const Seconds mean = healthy.draws ? to_nanoseconds(healthy.draws->mean()) : simulated;
   const Seconds step = plan.step.value_or(mean);
   const double mfu = healthy.step.mfu * (healthy.step.time / step);
-  play_states(scenario, cluster, healthy, plan, options);
+  play_states(scenario, cluster, fold, healthy, plan, options);
   const int per_node = std::min(scenario.cluster.topology.gpus_per_node, scenario.cluster.gpus);
   CampaignJob job{.nodes = scenario.cluster.nodes(),
                   .gpus_per_node = per_node,
                   .unused_gpus = scenario.cluster.nodes() * per_node - scenario.cluster.gpus,
                   .replicas = scenario.workload.parallelism.data,
+                  .replicas_on = replicas_by_node(scenario),
                   .step = step};
   job.shrunk_step = plan.spec.recovery.kind == RecoverySpec::Kind::Restart
                         ? estimate_shrunk(scenario, healthy)
@@ -274,6 +358,25 @@ std::vector<std::string> campaign_notes(const FaultsReport& faults) {
   if (late > 0 && !plan.horizon) {  // of a run of so many days the reader has told it
     notes.push_back(
         fmt::format("{} {} after the end of the run", late, late == 1 ? "event is" : "events are"));
+  }
+  if (plan.what_if && !draws_faults(plan.spec)) {
+    notes.emplace_back(
+        "chance brings no fault here: what would help, and the best checkpoint interval, are of "
+        "this one sequence of faults, and other times of the same faults would have others");
+  }
+  for (const CauseId id : plan.spec.causes.ids()) {
+    int sorts = 0;
+    int played = 0;
+    for (const SlowParts& parts : plan.slow_parts) {
+      sorts += parts.cause == id ? parts.sorts : 0;
+      played += parts.cause == id ? 1 : 0;
+    }
+    if (sorts > played) {
+      notes.push_back(fmt::format(
+          "{}: {} sorts of parts would have to be played slow; those of the same stages in nodes "
+          "of one kind count as alike, which leaves {}",
+          plan.spec.causes[id].name, sorts, played));
+    }
   }
   return notes;
 }

@@ -156,7 +156,7 @@ Simulation simulate_if_memory(const Scenario& scenario, const SessionOptions& op
   report.settings = settings_of(scenario);
   report.assumptions = assumptions_of(scenario);
   if (scenario.faults) {
-    report.faults = play_campaign(scenario, cluster, report, options);
+    report.faults = play_campaign(scenario, cluster, plan.fold, report, options);
   }
   report.notes = notes_of(scenario, cluster, report, step);
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;

@@ -177,7 +177,7 @@ TEST(Faults, ComponentsAreThoseOfTheCluster) {
   EXPECT_EQ(numbers("a NIC"), std::pair(128.0, 1));
   EXPECT_EQ(numbers("a host"), std::pair(16.0, 1));
   EXPECT_EQ(numbers("a rack"), std::pair(4.0, 4));
-  EXPECT_EQ(numbers("a leaf").first, 1.0);
+  EXPECT_EQ(numbers("a leaf").first, 8.0);  // one for each NIC of a node
   EXPECT_EQ(numbers("a leaf").second, 16);
   EXPECT_EQ(numbers("a job"), std::pair(1.0, 0));
   EXPECT_EQ(numbers("five"), std::pair(4.0, 5));
@@ -216,6 +216,18 @@ TEST(Faults, EventsAndTracesComeInTheOrderOfTime) {
                                        "faults: {events: [{time: 5 h, cause: link}]}\n")
                                 .string();
   EXPECT_EQ(load_scenario(other, shipped_presets()).faults.value().spec.events.size(), 3U);
+}
+
+// Without random faults an event's own duration is enough, where each has one.
+TEST(Faults, EventsBringTheirDurations) {
+  const auto faults = [](const std::string& events) {
+    return "faults: {days: 3, random: false, causes: {link: {component: nic, effect: degrade, "
+           "mtbf: 9 h}}, events: [{time: 1 h, cause: link, duration: 90 s}" +
+           events + "]}\n";
+  };
+  EXPECT_EQ(read(faults("")).spec.events[0].window, 90_s);
+  EXPECT_THROW(read(faults(", {time: 2 h, cause: link}")), InputError);
+  EXPECT_THROW(read(faults(""), {"faults.random=true"}), InputError);
 }
 
 TEST(Faults, SlowPartsArePlayed) {
