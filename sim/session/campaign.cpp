@@ -104,7 +104,11 @@ void set_slowdowns(const SlowState& state, const std::vector<SlowSteps::Tells>& 
   FaultCause& cause = plan.spec.causes[*state.cause];
   const char* const kind = state.of_nics ? "NIC" : "GPU";
   double sum = 0;
-  std::vector<double> by_part;
+  std::size_t count = 0;
+  for (const auto& [alike, number] : plays) {
+    count += alike.parts.size();
+  }
+  std::vector<double> by_part(count);
   for (const auto& [alike, number] : plays) {
     const double slowdown = slowdowns[number];
     const std::string played = fmt::format("{} {}", kind, alike.played);
@@ -113,13 +117,12 @@ void set_slowdowns(const SlowState& state, const std::vector<SlowSteps::Tells>& 
     options.say(fmt::format("{}: with {}, or one of {} like it, steps take {:.4f} times as long",
                             cause.name, played, parts, slowdown));
     sum += slowdown * parts;
-    by_part.resize(std::max(by_part.size(), static_cast<std::size_t>(alike.parts.back()) + 1));
     for (const int part : alike.parts) {
-      by_part[static_cast<std::size_t>(part)] = slowdown;
+      by_part.at(static_cast<std::size_t>(part)) = slowdown;
     }
   }
-  cause.slowdown = plays.size() > 1 ? sum / static_cast<double>(by_part.size())
-                                    : plan.slow_parts.back().slowdown;
+  cause.slowdown =
+      plays.size() > 1 ? sum / static_cast<double>(count) : plan.slow_parts.back().slowdown;
   if (plays.size() > 1) {
     cause.slowdown_of = std::move(by_part);
   }
