@@ -183,12 +183,12 @@ TEST(TrainingRow, UpdatedWeightsTravelBesidePassesUnderNeMo) {
 }
 
 TEST(TrainingRow, AttentionIsInEightBitsWhereTheGpuIsKnownToHaveIt) {
-  const auto attention = [](const char* gpu, const char* notes) {
-    return workload_of({{"gpu", gpu}, {"notes", notes}, {"dtype", "fp8"}}).training.attention;
+  const auto attention = [](const char* gpu, const char* notes, const char* dtype = "fp8") {
+    return workload_of({{"gpu", gpu}, {"notes", notes}, {"dtype", dtype}}).training.attention;
   };
   EXPECT_EQ(attention("H100-80GB-SXM", "fp8 attention (FP8_DPA)"), AttentionKind::CudnnFp8);
   EXPECT_EQ(attention("H800", "fp8 attention (FP8_DPA)"), AttentionKind::CudnnFp8);
-  EXPECT_EQ(attention("A100-80GB-SXM", "fp8 attention (FP8_DPA)"), AttentionKind::Flash);
+  EXPECT_EQ(attention("A100-80GB-SXM", "fp8 attention (FP8_DPA)", "bf16"), AttentionKind::Flash);
   EXPECT_EQ(attention("H100-80GB-SXM", "no fp8 attention"), AttentionKind::Flash);
   EXPECT_EQ(attention("H100-80GB-SXM", ""), AttentionKind::Flash);
 }
