@@ -16,6 +16,7 @@
 #include "sim/session/effort.hpp"
 #include "sim/session/plays.hpp"
 #include "sim/session/slow_parts.hpp"
+#include "sim/tasks/plan_step.hpp"
 
 namespace danlu {
 namespace {
@@ -288,7 +289,13 @@ FaultsReport play_campaign(const Scenario& scenario, const Cluster& cluster, con
   const Seconds mean = healthy.draws ? to_nanoseconds(healthy.draws->mean()) : simulated;
   const Seconds step = plan.step.value_or(mean);
   const double mfu = healthy.step.mfu * (healthy.step.time / step);
-  play_states(scenario, cluster, fold, healthy, plan, options);
+  std::optional<Fold> exact;  // which parts are alike does not depend on how the step is folded
+  if (scenario.workload.fold == FoldMode::Off && !plan.states.empty()) {
+    Workload folded = scenario.workload;
+    folded.fold = FoldMode::Exact;
+    exact = plan_step(folded, cluster).fold;
+  }
+  play_states(scenario, cluster, exact ? *exact : fold, healthy, plan, options);
   const int per_node = std::min(scenario.cluster.topology.gpus_per_node, scenario.cluster.gpus);
   CampaignJob job{.nodes = scenario.cluster.nodes(),
                   .gpus_per_node = per_node,
