@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "sim/base/error.hpp"
 
 namespace danlu {
+namespace {
 
 std::optional<LoadOptions> readable_plan(const std::filesystem::path& file,
                                          const WithDegrees& with_degrees) {
@@ -42,22 +44,29 @@ std::optional<LoadOptions> readable_plan(const std::filesystem::path& file,
   return {};
 }
 
-ReadableOptions readable_options(const std::filesystem::path& file, const LoadOptions& options) {
+}  // namespace
+
+ReadableOptions readable_options(const std::filesystem::path& file, const LoadOptions& as_they_are,
+                                 const WithDegrees& with_degrees) {
   try {
-    (void)load_scenario(file, options);
-    return {options, ""};
+    (void)load_scenario(file, as_they_are);
+    return {as_they_are, ""};
   } catch (const InputError& error) {
-    const auto other = readable_plan(file, [&](int tensor, int pipeline) {
-      LoadOptions with = options;
-      with.overrides.push_back(fmt::format("parallelism.tensor={}", tensor));
-      with.overrides.push_back(fmt::format("parallelism.pipeline={}", pipeline));
-      return with;
-    });
+    std::optional<LoadOptions> other = readable_plan(file, with_degrees);
     if (!other) {
       throw;
     }
-    return {*other, fmt::format("cannot be read: {}", error.problems().front().message)};
+    return {std::move(*other), fmt::format("cannot be read: {}", error.problems().front().message)};
   }
+}
+
+ReadableOptions readable_options(const std::filesystem::path& file, const LoadOptions& options) {
+  return readable_options(file, options, [&](int tensor, int pipeline) {
+    LoadOptions with = options;
+    with.overrides.push_back(fmt::format("parallelism.tensor={}", tensor));
+    with.overrides.push_back(fmt::format("parallelism.pipeline={}", pipeline));
+    return with;
+  });
 }
 
 }  // namespace danlu

@@ -36,29 +36,18 @@ LoadOptions with_gpus(const Variants& own, LoadOptions load, int gpus, int tenso
   return load;
 }
 
-/// The same with the scenario's own tensor ranks and stages, or with others where it cannot be read
-/// so. Its own where none is found.
-LoadOptions readable(const Variants& own, const SearchRequest& request, const LoadOptions& load,
-                     int gpus) {
+/// From the scenario's own tensor ranks and stages, or from others where it cannot be read so.
+ScaledPlan scaled(const Variants& own, const SearchRequest& request, const LoadOptions& load,
+                  int gpus, const SessionOptions& options) {
   const ParallelismSpec& plan = own.scenario().workload.parallelism;
-  LoadOptions as_it_is = with_gpus(own, load, gpus, plan.tensor, plan.pipeline);
-  try {
-    (void)load_scenario(request.file, as_it_is);
-    return as_it_is;
-  } catch (const InputError&) {
-    return readable_plan(request.file,
-                         [&](int tensor, int pipeline) {
-                           return with_gpus(own, load, gpus, tensor, pipeline);
-                         })
-        .value_or(as_it_is);
-  }
-}
-
-ScaledPlan scaled(const SearchRequest& request, const LoadOptions& load, int gpus,
-                  const SessionOptions& options) {
+  const auto with_degrees = [&](int tensor, int pipeline) {
+    return with_gpus(own, load, gpus, tensor, pipeline);
+  };
   ScaledPlan size{gpus};
   try {
-    size.best = best_plan(request, load, options);
+    const ReadableOptions readable =
+        readable_options(request.file, with_degrees(plan.tensor, plan.pipeline), with_degrees);
+    size.best = best_plan(request, readable.options, options);
   } catch (const InputError& error) {
     size.obstacle =
         fmt::format("the scenario's own plan cannot be read: {}", error.problems().front().message);
@@ -85,7 +74,7 @@ ScaleReport search_scale(const SearchRequest& request, const std::vector<int>& g
         request.progress(fmt::format("{} GPUs: {}", thousands(number), line));
       };
     }
-    report.sizes.push_back(scaled(one, readable(own, request, load, number), number, options));
+    report.sizes.push_back(scaled(own, one, load, number, options));
   }
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
   report.wall = {wall.count()};
