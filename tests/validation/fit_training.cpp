@@ -74,6 +74,7 @@ std::string family(const GpuSpec& gpu) {
   return capability >= 10  ? "Blackwell"
          : capability >= 9 ? "Hopper"
          : capability >= 8 ? "Ampere"
+         : capability >= 7 ? "Volta"
                            : "";  // no constant is fitted
 }
 
