@@ -193,6 +193,9 @@ std::string_view graphs_of(const TrainingRow& row) {
   if (text.starts_with("full")) {
     return name_of(CudaGraphs::Full);
   }
+  if (text.starts_with("layers")) {
+    return name_of(CudaGraphs::Layers);
+  }
   if (!text.starts_with("transformer_engine")) {
     return "";
   }

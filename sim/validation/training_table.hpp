@@ -33,9 +33,9 @@
 //   compile             pytorch-compiled, pytorch-fsdp1-compiled where `framework` or the notes say
 //                       so, and under fms-fsdp, whose use_torch_compile is on (its
 //                       fms_fsdp/config/training.py)
-//   cuda_graph          "full...": whole passes; "transformer_engine...": layers, or routers where
-//                       its scopes (Megatron's --cuda-graph-scope) name moe_router and not attn;
-//                       else none
+//   cuda_graph          "full...": whole passes; "layers...": layers; "transformer_engine...": too,
+//                       or routers where its scopes (Megatron's --cuda-graph-scope) name
+//                       moe_router and not attn; else none
 //   attention_kernel    "unfused", "naive" or "no Flash...": unfused; "FlashAttention-2": flash2;
 //                       "FlashAttention 1" and "FlashAttention" until 2023: flash1; SDPA
 //                       (scaled_dot_product_attention) until 2025: flash2 where the GPU has it,
