@@ -139,11 +139,10 @@ class Model {
   /// Channels as they run: those of rings and trees are laid twice; sums in switches have a number
   /// for each generation (src/graph/connect.cc, src/transport/nvls.cc).
   std::optional<int> blocks(Algorithm algorithm) const {
-    constexpr int kMost = 32;
     constexpr int kHopperSums = 16;
     constexpr int kBlackwellSums = 24;
     if (algorithm == Algorithm::Ring || algorithm == Algorithm::Tree) {
-      return std::min(2 * std::max(1, ring_channels().count), kMost);
+      return std::min(2 * std::max(1, ring_channels().count), kMostChannels);
     }
     if (reduces_in_switches(algorithm)) {
       return capability_ >= 10 ? kBlackwellSums : kHopperSums;
@@ -152,6 +151,9 @@ class Model {
   }
 
  private:
+  static constexpr int kMostChannels = 32;
+  static constexpr double kRounding = 1 + 1e-9;
+
   bool one_node() const { return nodes_ == 1; }
   double at(const ByNodes& bounds) const {
     return bounds[nodes_ == 1 ? NodeCount::One : nodes_ == 2 ? NodeCount::Two : NodeCount::More];
@@ -179,22 +181,38 @@ class Model {
     return current;
   }
 
+  /// Channels of that speed that the links of each GPU of a node carry. One that comes from a NIC
+  /// does not end where it began, and GPUs take turns in being the end: eight channels through
+  /// eight GPUs load each seven times, seven channels one of them, too.
+  int through_links(double speed) const {
+    if (per_node_ < 2) {
+      return kMostChannels;
+    }
+    const int ends = one_node() ? kMostChannels + 1 : static_cast<int>(per_node_);
+    int count = kMostChannels;
+    while ((count - count / ends) * speed > links_ * kRounding) {
+      --count;
+    }
+    return count;
+  }
+  int through_nics(double speed) const {
+    return one_node() ? kMostChannels : nics_ * static_cast<int>(nic_ / speed);
+  }
+
+  /// As ncclTopoCompute of src/graph/search.cc finds them, by falling speed: until they use up what
+  /// links a GPU has, or speeds are below 0.49 of the best.
   Channels ring_channels() const {
     Channels best;
     for (const double speed : speeds()) {
-      const bool fits =
-          speed > 0 && (one_node() || speed <= nic_) && (per_node_ < 2 || speed <= node_rate());
-      if (!fits) {
-        continue;
+      if (speed <= 0 || speed < 0.49 * best.in_node) {
+        break;
       }
-      if (speed < 0.49 * best.in_node) {
-        break;  // NCCL looks no further
-      }
-      const double in_node = per_node_ < 2 ? 1e9 : node_rate() / speed;
-      const double nics = one_node() ? 1e9 : nics_ * std::floor(nic_ / speed);
-      const int count = static_cast<int>(std::min({in_node, nics, 32.0}));
+      const int count = std::min({through_links(speed), through_nics(speed), kMostChannels});
       if (count * speed > best.count * best.in_node) {
         best = {count, speed, speed};
+      }
+      if (best.count * best.in_node * kRounding >= links_) {
+        break;
       }
     }
     const bool wide =

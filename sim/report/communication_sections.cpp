@@ -67,7 +67,8 @@ Section communication(const Report& report) {
                               {"exposed_s", "exposed", 10},
                               {.key = "overlap_ratio", .shown = Shown::OffPage},
                               {"", "by", 13, true, "  ", Shown::PageOnly},
-                              {"bottleneck", "limited by", 0, true}},
+                              {"bottleneck", "limited by", 0, true},
+                              {.key = "multiprocessors", .shown = Shown::OffPage}},
                   .labels = true};
   for (const CommunicationReport& c : report.communication) {
     const std::string_view algorithm = name_of(c.choice.algorithm);
@@ -86,7 +87,8 @@ Section communication(const Report& report) {
                    Figure::time(c.exposed),
                    Figure::share(c.overlap_ratio()),
                    Figure::words(fmt::format("{} {}", algorithm, protocol)),
-                   Figure::words(c.bottleneck)}});
+                   Figure::words(c.bottleneck),
+                   Figure::number(c.multiprocessors, fmt::format("{:.4g}", c.multiprocessors))}});
   }
   return section;
 }

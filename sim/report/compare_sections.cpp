@@ -214,6 +214,7 @@ Section whole_runs(Reports reports) {
   add("days", [](const RunReport& r) { return Figure::amount(r.days, "days"); });
   add("GPU-years", [](const RunReport& r) { return Figure::amount(r.gpu_years, "GPU-years"); });
   add("energy", [](const RunReport& r) { return Figure::amount(r.energy_mwh, "MWh"); });
+  add("of the GPUs", [](const RunReport& r) { return Figure::amount(r.gpu_energy_mwh, "MWh"); });
   add("cost", [](const RunReport& r) { return Figure::amount(r.cost_usd, "USD"); });
   return section;
 }

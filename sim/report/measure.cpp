@@ -52,6 +52,7 @@ struct CommunicationSum {
   Seconds slowest{-1};
   std::optional<PatternClassId> pattern;
   CollectiveChoice choice;
+  GpuShare taken;
 };
 
 /// "A", or "A (32) and B (32)".
@@ -111,16 +112,18 @@ class Measurer {
     std::vector<CommunicationReport> reports;
     for (const auto& [key, sum] : sums_) {
       const auto& [axis, op, group, size, bytes] = key;
-      reports.push_back({.axis = axis,
-                         .op = op,
-                         .group = std::string(group),
-                         .group_size = size,
-                         .choice = sum.choice,
-                         .bytes_per_rank = {bytes},
-                         .count = sum.count / sum.ranks,
-                         .time = sum.time / sum.ranks,
-                         .exposed = sum.exposed / sum.ranks,
-                         .bottleneck = bottleneck_link(cluster_, plan_, sum.pattern.value())});
+      reports.push_back(
+          {.axis = axis,
+           .op = op,
+           .group = std::string(group),
+           .group_size = size,
+           .choice = sum.choice,
+           .bytes_per_rank = {bytes},
+           .count = sum.count / sum.ranks,
+           .time = sum.time / sum.ranks,
+           .exposed = sum.exposed / sum.ranks,
+           .bottleneck = bottleneck_link(cluster_, plan_, sum.pattern.value()),
+           .multiprocessors = sum.taken.multiprocessors * cluster_.spec.gpu.multiprocessors});
     }
     return reports;
   }
@@ -507,6 +510,7 @@ class Measurer {
       sum.slowest = sort.alone;
       sum.pattern = sort.slowest_pattern();
       sum.choice = sort.choice;
+      sum.taken = sort.taken;
     }
     if (seen.insert(key).second) {
       sum.ranks += members;
@@ -556,6 +560,7 @@ Report measure(const std::string& name, const Workload& workload, const Cluster&
                 .is_mixed = !cluster.spec.others.empty(),
                 .peak = mean_peak(cluster.spec, workload.training.precision),
                 .memory_peak = mean_memory_peak(cluster.spec),
+                .multiprocessors = cluster.spec.gpu.multiprocessors,
                 .gpus = cluster.spec.gpus,
                 .gpus_per_node = cluster.spec.topology.gpus_per_node,
                 .workload = workload,

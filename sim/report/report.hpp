@@ -148,7 +148,8 @@ struct CommunicationReport {
   double count = 0;  // per rank taking part
   Seconds time;      // per rank taking part
   Seconds exposed;
-  std::string bottleneck;  // the link that limits it when it is alone
+  std::string bottleneck;      // the link that limits it when it is alone
+  double multiprocessors = 0;  // that it keeps from compute beside it; 0: none, or not known
   std::string name() const { return communication_name(op, group); }
   std::optional<double> overlap_ratio() const;
 };
@@ -189,6 +190,7 @@ struct RunReport {
   double gpu_years_6tp = 0;             // 6TP/X, X model FLOP/s per GPU, P met by a token
   std::optional<double> gpu_years_8tp;  // 8TP/X, X the hardware FLOP/s; full recomputation only
   std::optional<double> energy_mwh;     // none when the topology has no node power
+  double gpu_energy_mwh = 0;            // of the GPUs' boards alone
   std::optional<double> cost_usd;       // none without a price
   std::string unpriced;                 // of several kinds of GPUs, those that have none
 };
@@ -318,6 +320,7 @@ struct Report {
   bool is_mixed = false;       // GPUs of several kinds
   FlopsPerSecond peak;         // the mean over them
   BytesPerSecond memory_peak;  // of their HBM, the same
+  int multiprocessors = 0;     // of a GPU of the first kind
   int gpus = 0;
   int gpus_per_node = 1;
   Workload workload;

@@ -23,6 +23,15 @@ std::optional<double> watts_per_gpu(const ClusterSpec& cluster) {
   return watts / cluster.gpus;
 }
 
+/// Of a GPU's board, the mean over GPUs.
+double board_watts(const ClusterSpec& cluster) {
+  double watts = 0;
+  for (const auto& [topology, gpu, gpus] : cluster.gpus_by_kind()) {
+    watts += gpu.power_watts * gpus;
+  }
+  return watts / cluster.gpus;
+}
+
 }  // namespace
 
 Seconds DrawsReport::mean() const {
@@ -74,6 +83,7 @@ std::optional<RunReport> measure_run(const Report& report, const ClusterSpec& cl
       report.workload.training.recompute_layers.empty()) {
     run.gpu_years_8tp = 8 * token_parameters / report.step.hardware_flops_per_gpu_second;
   }
+  run.gpu_energy_mwh = board_watts(cluster) * run.gpu_hours / kMega;
   if (const std::optional<double> watts = watts_per_gpu(cluster)) {
     run.energy_mwh = *watts * run.gpu_hours / kMega;
   }

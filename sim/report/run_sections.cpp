@@ -206,8 +206,15 @@ Section whole_run(const Report& report) {
       {.key = "energy_mwh",
        .label = "energy",
        .cells = {Figure::amount(run.energy_mwh, "MWh")},
-       .note = run.energy_mwh ? "at the nodes' nameplate power, without cooling"
-                              : "no power known: set cluster.node.power"},
+       .note = run.energy_mwh
+                   ? "at the nodes' nameplate power, without cooling"
+                   : fmt::format("no power of a node known: set cluster.node.power; its GPUs alone "
+                                 "{} MWh",
+                                 figure(run.gpu_energy_mwh))},
+      {.key = "gpu_energy_mwh",
+       .label = "energy of the GPUs",
+       .cells = {Figure::amount(run.gpu_energy_mwh, "MWh")},
+       .shown = Shown::OffPage},
       {.key = "cost_usd",
        .label = "cost",
        .cells = {Figure::amount(run.cost_usd, "USD")},

@@ -1,7 +1,13 @@
 // The step: its figures, its draws, where its time goes, who waits for whom.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "sim/report/page.hpp"
 #include "sim/report/sections.hpp"
@@ -145,7 +151,36 @@ Section draws_by_number(const DrawsReport& draws) {
   return section;
 }
 
-Section breakdown(const StepReport& step) {
+/// "contention: hidden collectives keep multiprocessors from compute: ring 16 of 108", where that is
+/// of some size.
+std::string contention_text(const Report& report) {
+  constexpr double kWorthIt = 0.01;
+  if (report.step.breakdown[TimePart::Contention] < kWorthIt * report.step.time) {
+    return "";
+  }
+  std::map<std::string_view, std::set<double>> kept;
+  for (const CommunicationReport& c : report.communication) {
+    if (c.multiprocessors > 0 && c.exposed < (1 - kWorthIt) * c.time) {
+      kept[name_of(c.choice.algorithm)].insert(c.multiprocessors);
+    }
+  }
+  std::vector<std::string> parts;
+  for (const auto& [algorithm, numbers] : kept) {
+    std::vector<std::string> said;
+    for (const double number : numbers) {
+      said.push_back(fmt::format("{:.3g}", number));
+    }
+    parts.push_back(fmt::format("{} {}", algorithm, fmt::join(said, " or ")));
+  }
+  return parts.empty()
+             ? ""
+             : fmt::format(
+                   "contention: hidden collectives keep multiprocessors from compute: {} of {}",
+                   fmt::join(parts, ", "), report.multiprocessors);
+}
+
+Section breakdown(const Report& report) {
+  const StepReport& step = report.step;
   Section section{.key = "step",
                   .heading = "Where the time goes (mean over GPUs)",
                   .columns = figure_columns(22, 10, 8),
@@ -174,6 +209,9 @@ Section breakdown(const StepReport& step) {
   section.rows.push_back({.label = "sum",
                           .cells = {Figure::time(step.breakdown.total()),
                                     Figure::share(step.breakdown.total() / step.time)}});
+  if (const std::string text = contention_text(report); !text.empty()) {
+    section.rows.push_back(sentence(text, Shown::PageOnly));
+  }
   return section;
 }
 
@@ -281,7 +319,7 @@ std::vector<Section> step_sections(const Report& report) {
   if (report.draws) {
     sections.push_back(draws_by_number(*report.draws));
   }
-  sections.push_back(breakdown(report.step));
+  sections.push_back(breakdown(report));
   sections.push_back(stages(report));
   sections.push_back(speeds(report));
   return sections;

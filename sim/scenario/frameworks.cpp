@@ -106,7 +106,9 @@ const std::vector<FrameworkRow>& framework_rows() {
                   {"training.gradient_passes", "[zero, average, unscale, norm]", kOldGradients},
                   {"training.unfused", "[copies, biases, loss]", kMegatronCode}}},
       {.name = "megatron-core",
-       .is = "Megatron-LM and Megatron-core from 2022 on",
+       .is =
+           "Megatron-LM and Megatron-core from November 2023 on (GPTs without rotary positions and "
+           "SwiGLU from 2022 on)",
        .values = {{"host.launch", "57 us", "as megatron-2020"},
                   {"host.waits", "send", kBatchedSends},
                   {"host.exchange", "57 us", "as megatron-2020"},
@@ -121,6 +123,14 @@ const std::vector<FrameworkRow>& framework_rows() {
                   {"training.gradient_passes", "[zero, check, average, unscale, norm, clip]",
                    kGradients},
                   {"training.unfused", "[copies, loss]", kMegatronCode}}},
+      {.name = "megatron-2022",
+       .is = "Megatron-LM from 2022 until rotary positions and SwiGLU were fused (November 2023)",
+       .as = "as megatron-core",
+       .values =
+           {{"training.unfused", "[copies, loss, positions, gated]",
+             "github.com/NVIDIA/Megatron-LM@8503f75401 of November 2023 fuses both; before it "
+             "(@1618c7e571) apply_rotary_pos_emb and F.silu(x[0]) * x[1] are single "
+             "operators"}}},
       {.name = "megatron-bridge",
        .is = "Megatron-Bridge: Megatron-core on TransformerEngine",
        .as = "as megatron-core",

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <utility>
 
 #include "sim/base/text.hpp"
@@ -69,6 +71,7 @@ class Resolver {
 
   /// Puts a model under what the scenario says of it.
   void lay_model_over(const Values& model) {
+    model_below_ = model;
     Values own = own_.below("model.");
     own.forget_repeats(model);
     Values all = own;
@@ -283,23 +286,41 @@ class Resolver {
   }
   double number(std::string_view path) const { return all_.has(path) ? all_.at(path).number : 0; }
 
-  /// Widths that follow from others, which win over a preset's where the others are the user's.
-  void derive_model() {
-    const auto own = [&](const char* key) { return own_.has(fmt::format("model.{}", key)); };
-    const auto forget = [&](const char* key) {
-      if (!said_.has(fmt::format("model.{}", key))) {
-        all_.erase_tree(fmt::format("model.{}", key));
+  /// A width that follows from others, in a preset as where it is left out: it goes on to follow
+  /// where those are the user's. One that a preset has of its own stays, and a note says so.
+  ///
+  ///   heads: 64 over a preset of 32    kv_heads 32 in the preset: 64    8 in the preset: 8
+  void follow(const std::string& key, std::initializer_list<const char*> others, double in_preset) {
+    const std::string path = fmt::format("model.{}", key);
+    std::string own;
+    for (const char* other : others) {
+      if (own_.has(fmt::format("model.{}", other))) {
+        own = other;
       }
+    }
+    if (own.empty() || said_.has(path) || !model_below_.has(key)) {
+      return;
+    }
+    if (model_below_.at(key).number == in_preset) {
+      all_.erase_tree(path);
+      return;
+    }
+    constexpr const char* kPreset = "model.preset";
+    own = fmt::format("model.{}", own);
+    notes_.push_back(fmt::format(
+        "'{}' stays {}, as {} has it, with '{}' {}", path, model_below_.at(key).text,
+        own_.has(kPreset) ? own_.at(kPreset).text : "its config.json", own, own_.at(own).text));
+  }
+
+  /// Widths that follow from others.
+  void derive_model() {
+    const auto in_preset = [&](const char* key) {
+      return model_below_.has(key) ? model_below_.at(key).number : 0;
     };
-    if (own("heads")) {
-      forget("kv_heads");
-    }
-    if (own("hidden")) {
-      forget("ffn");
-    }
-    if (own("heads") || own("hidden")) {
-      forget("head_dim");
-    }
+    follow("kv_heads", {"heads"}, in_preset("heads"));
+    follow("ffn", {"hidden"}, 4 * in_preset("hidden"));
+    follow("head_dim", {"heads", "hidden"},
+           std::floor(in_preset("hidden") / std::max(1.0, in_preset("heads"))));
     if (all_.misses("model.preset") && all_.misses("model.huggingface")) {
       constexpr std::string_view kWhy = "a GPT's, since it is left out of an own model";
       derive("model.positions", 0, "no table, since it is left out of an own model");
@@ -333,6 +354,7 @@ class Resolver {
 
   Values said_;  // `own_` with what repeats a preset
   Values own_;
+  Values model_below_;  // of a preset, or from Hugging Face
   Values all_;
   const fs::path& beside_;
   const LoadOptions& options_;

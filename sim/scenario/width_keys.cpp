@@ -65,6 +65,7 @@ std::vector<KeyRow> width_keys() {
           "training.unfused", &TrainingSpec::unfused,
           "What runs in passes of its own, as in `[copies, biases, loss]`; none if left out. "
           "norm, positions, activation, residual, loss (in place): in PyTorch's single operators; "
+          "gated: activations that are gated alone; "
           "softmax: the scores of unfused attention, too, as always where Megatron-LM's fused "
           "softmax cannot (sequences above 2048, sequences x heads of a rank no multiple of "
           "4); copies: of attention's output and gradients; biases: their gradients; gathers: "

@@ -311,6 +311,10 @@ std::string_view framework_of(const TrainingRow& row) {
   if (text.empty() || (is_early && text.starts_with("megatron-lm"))) {
     return text.empty() && !is_early ? "megatron-core" : "megatron-2020";
   }
+  const std::string date(row.cell("date"));
+  if (text.starts_with("megatron-lm") && year != 0 && date < "2023-12") {
+    return "megatron-2022";
+  }
   const FrameworkWord* found = find_word(row);
   const std::string_view name = found != nullptr ? found->name : "pytorch";
   if (!is_compiled(row)) {
@@ -354,7 +358,8 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
     section.remarks.emplace_back("framework without a profile: as PyTorch's single operators");
   }
   add("attention", attention_of(row, device, options));
-  section.line(fmt::format("  dropout: {}", is_unfused(row) && !gated));
+  const bool drops = is_unfused(row) && !gated && !row.says("notes", "no dropout");
+  section.line(fmt::format("  dropout: {}", drops));
   const bool fuses_rotary =
       row.says("framework", "automodel") && row.says("attention_kernel", "transformerengine");
   if (row.says("notes", "no rotary") || fuses_rotary) {

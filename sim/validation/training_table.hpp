@@ -23,8 +23,8 @@
 //   dense_layers        of a mixture: "n dense layer" in the notes, else the preset's
 //   prediction_layers   1 for the whole DeepSeek-V3 under Megatron-Bridge, whose recipe trains it
 //                       (mtp_num_layers in its recipes/deepseek/deepseek_v3.py)
-//   framework           training.framework: Megatron-LM's of 2021 and before, megatron-2020, later
-//                       megatron-core; DeepSpeed by itself: huggingface; xtuner: megatron-core;
+//   framework           training.framework: Megatron-LM's of 2021 and before, megatron-2020, until
+//                       November 2023 megatron-2022, later megatron-core; DeepSpeed by itself: huggingface; xtuner: megatron-core;
 //                       torchtitan, KempnerForge and NeMo Automodel: pytorch; fms-fsdp:
 //                       pytorch-fsdp1; others by their names;
 //                       none of those of XLA, which is a remark. One that no profile is of is
@@ -46,7 +46,7 @@
 //                       whatever is said: fused kernels are of 16 bits
 //                       "fp8 attention" in the notes: cudnn_fp8, where the GPU has it
 //   dropout             with unfused attention (Megatron's default of 0.1 in those years), but for
-//                       the LLaMA family, which has none
+//                       the LLaMA family, which has none, and "no dropout" in the notes
 //   recompute           "selective" is the attention core; where that is fused, nothing is left to
 //                       recompute. "selective(a,b)" are parts by Megatron-LM's names, the core
 //                       even where it is fused (core_attn); MaxText's minimal_flash computes norms

@@ -120,8 +120,10 @@ class Unfusing {
     if (op.name == kAttention) {
       change_attention(op);
     }
-    if (op.name.ends_with(kActivation) && has(UnfusedPart::Activation)) {
-      const double gates = z_.model.gated_mlp ? 2 : 1;
+    const bool gated = z_.model.gated_mlp;
+    if (op.name.ends_with(kActivation) &&
+        (has(UnfusedPart::Activation) || (gated && has(UnfusedPart::Gated)))) {
+      const double gates = gated ? 2 : 1;
       replace(op.forward[0], op.input_gradient[0], gates > 1 ? kGatedEager : kPlainEager, wide_,
               (gates + 1) * e, (2 * gates + 1) * e);
       op.kept_inside += gates > 1 ? op.kept / gates : Bytes{};

@@ -63,6 +63,7 @@ enum class UnfusedPart {
   Norm,
   Positions,
   Activation,
+  Gated,  // activations that are gated alone
   Residual,
   Softmax,
   Loss,
@@ -75,6 +76,7 @@ inline constexpr auto kNames<UnfusedPart> =
     std::to_array<Named<UnfusedPart>>({{UnfusedPart::Norm, "norm"},
                                        {UnfusedPart::Positions, "positions"},
                                        {UnfusedPart::Activation, "activation"},
+                                       {UnfusedPart::Gated, "gated"},
                                        {UnfusedPart::Residual, "residual"},
                                        {UnfusedPart::Softmax, "softmax"},
                                        {UnfusedPart::Loss, "loss"},

@@ -82,6 +82,20 @@ TEST(NcclEstimate, SixteenH100) {
                    1.4 * 131.6 + 67108.864 / (384 * 16 / 30.0), 1e-9));
 }
 
+// Two nodes, 8 NICs of 25 GB/s. A ring that comes from a NIC does not end at the GPU that it came
+// from, so each GPU is the end of one in eight. A100: 12 links of 20 GB/s, 8 rings of 24: 192. A800:
+// 8 links, 160; at 24 GB/s 6 rings fit (a seventh would load one GPU with 168), 144; at 20 all 8,
+// which use up what a GPU has, so that NCCL does not find the 11 of 15. Channels are laid twice.
+TEST(NcclEstimate, SixteenA100AndA800) {
+  for (const auto& [topology, bus] : {std::pair("dgx-a100", 192.0), std::pair("hgx-a800", 160.0)}) {
+    const Communicator two(topology, 16);
+    EXPECT_EQ(nccl_channels(two.cluster.spec, two.group, Algorithm::Ring), 16) << topology;
+    EXPECT_TRUE(near(two.microseconds(Algorithm::Ring, Protocol::Simple, kMebibyte * 1024),
+                     1.4 * (8.4 + 28 * 3.4 + 2 * 14) + 1073741.824 / (bus * 16 / 30), 1e-9))
+        << topology;
+  }
+}
+
 // One GPU on each of 16 nodes: one NIC, 48 GB/s. Steps take the tree's 14 us; 30 of them.
 // Tree: 0.92 x 48, below its 36 for each of two channels. Four levels of 14 us, up and down.
 TEST(NcclEstimate, OneGpuOfEveryNode) {

@@ -246,7 +246,9 @@ TEST(WholeRun, SaysWhatIsNotKnown) {
                         {"cluster.topology=mi300x", "cluster.gpus=8", "parallelism={tensor: 1}",
                          "training.global_batch=8", "model.layers=2", "training.tokens=1e6"}));
   const std::string text = text_report(report, false);
-  EXPECT_NE(text.find("no power known: set cluster.node.power"), std::string::npos);
+  EXPECT_NE(text.find("no power of a node known: set cluster.node.power; its GPUs alone"),
+            std::string::npos);
+  EXPECT_DOUBLE_EQ(report.run->gpu_energy_mwh, 750e-6 * report.run->gpu_hours);
   EXPECT_EQ(text.find("no price known"), std::string::npos);
 }
 

@@ -80,6 +80,30 @@ TEST(Settings, SayWhereEachValueComesFrom) {
   EXPECT_EQ(setting(s, "parallelism.data").where, "gpus / (tensor x pipeline)");
 }
 
+// A width that a preset has of its own stays where another one is the user's, and a note says so;
+// one that follows, as where it is left out, goes on to follow. LLaMA-3 8B has 8 key-value heads of
+// 32 and 14336 columns for 4096; GPT-3 as many as heads, and four times the width.
+TEST(Settings, WidthsOfAPresetFollowWhereItsOwnDo) {
+  const auto model = [](std::vector<std::string> changed) {
+    return read(kScenario, std::move(changed));
+  };
+  const Scenario llama = model({"model.heads=64", "model.hidden=8192"});
+  EXPECT_EQ(llama.workload.model.kv_heads, 8);
+  EXPECT_EQ(llama.workload.model.ffn, 14336);
+  EXPECT_EQ(llama.workload.model.head_dim, 128);
+  const auto says = [&](const std::string& note) {
+    return std::find(llama.notes.begin(), llama.notes.end(), note) != llama.notes.end();
+  };
+  EXPECT_TRUE(says("'model.kv_heads' stays 8, as llama3-8b has it, with 'model.heads' 64"));
+  EXPECT_TRUE(says("'model.ffn' stays 14336, as llama3-8b has it, with 'model.hidden' 8192"));
+  const ModelSpec gpt = model({"model.preset=gpt3-175b", "model.heads=48", "model.hidden=6144",
+                               "training.sequence_length=2048"})
+                            .workload.model;
+  EXPECT_EQ(gpt.kv_heads, 48);
+  EXPECT_EQ(gpt.ffn, 4 * 6144);
+  EXPECT_EQ(gpt.head_dim, 128);
+}
+
 // H100 SXM: 3350 GB/s of HBM, twice 6700 GB/s; --set over the file's factor doubles once more.
 TEST(Factors, MultiplyWhatLiesBelowThem) {
   const auto bandwidth = [](const Scenario& s) { return s.cluster.gpu.memory_bandwidth.value; };
