@@ -151,8 +151,8 @@ Section draws_by_number(const DrawsReport& draws) {
   return section;
 }
 
-/// "contention: hidden collectives keep multiprocessors from compute: ring 16 of 108", where that is
-/// of some size.
+/// "contention: hidden collectives keep multiprocessors from compute: ring 16 of 108", where that
+/// is of some size.
 std::string contention_text(const Report& report) {
   constexpr double kWorthIt = 0.01;
   if (report.step.breakdown[TimePart::Contention] < kWorthIt * report.step.time) {

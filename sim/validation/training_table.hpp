@@ -24,9 +24,9 @@
 //   prediction_layers   1 for the whole DeepSeek-V3 under Megatron-Bridge, whose recipe trains it
 //                       (mtp_num_layers in its recipes/deepseek/deepseek_v3.py)
 //   framework           training.framework: Megatron-LM's of 2021 and before, megatron-2020, until
-//                       November 2023 megatron-2022, later megatron-core; DeepSpeed by itself: huggingface; xtuner: megatron-core;
-//                       torchtitan, KempnerForge and NeMo Automodel: pytorch; fms-fsdp:
-//                       pytorch-fsdp1; others by their names;
+//                       November 2023 megatron-2022, later megatron-core; DeepSpeed by itself:
+//                       huggingface; xtuner: megatron-core; torchtitan, KempnerForge and NeMo
+//                       Automodel: pytorch; fms-fsdp: pytorch-fsdp1; others by their names;
 //                       none of those of XLA, which is a remark. One that no profile is of is
 //                       taken for PyTorch's single operators, which is a remark, too; a row that
 //                       names none for Megatron's
