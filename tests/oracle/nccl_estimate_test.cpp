@@ -84,8 +84,9 @@ TEST(NcclEstimate, SixteenH100) {
 
 // Two nodes, 8 NICs of 25 GB/s. A ring that comes from a NIC does not end at the GPU that it came
 // from, so each GPU is the end of one in eight. A100: 12 links of 20 GB/s, 8 rings of 24: 192.
-// A800: 8 links, 160; at 24 GB/s 6 rings fit (a seventh would load one GPU with 168), 144; at 20 all 8,
-// which use up what a GPU has, so that NCCL does not find the 11 of 15. Channels are laid twice.
+// A800: 8 links, 160; at 24 GB/s 6 rings fit (a seventh would load one GPU with 168), 144; at 20
+// all 8, which use up what a GPU has, so that NCCL does not find the 11 of 15. Channels are laid
+// twice.
 TEST(NcclEstimate, SixteenA100AndA800) {
   for (const auto& [topology, bus] : {std::pair("dgx-a100", 192.0), std::pair("hgx-a800", 160.0)}) {
     const Communicator two(topology, 16);
