@@ -318,7 +318,11 @@ TEST(HuggingFace, KeysBesideTheFileOverrideIt) {
   const char* llama = kDense[0].config;
   EXPECT_EQ(scenario_of(llama, {"model.vocab=32000"}).workload.model.vocab, 32000);
   EXPECT_EQ(parameters(llama, {"model.vocab=128255"}), 8030261248 - 2.0 * 4096);
-  EXPECT_EQ(scenario_of(llama, {"model.heads=64"}).workload.model.kv_heads, 64);
+  const Scenario more_heads = scenario_of(llama, {"model.heads=64"});
+  EXPECT_EQ(more_heads.workload.model.kv_heads, 8);  // the file's own
+  EXPECT_NE(more_heads.notes.back().find("'model.kv_heads' stays 8, as its config.json has it"),
+            std::string::npos)
+      << more_heads.notes.back();
 }
 
 TEST(HuggingFace, SaysWhatItTook) {
