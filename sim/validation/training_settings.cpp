@@ -92,7 +92,8 @@ void add_precision(const TrainingRow& row, bool knows_bf16, RowSection& section)
   }
   section.line(fmt::format("  precision: {}", name_of(*precision)));
   const bool bridge = row.says("framework", "megatron-bridge");
-  if (bridge || (is_unknown(row) && precision == Precision::Bf16)) {
+  const bool pure = row.says("notes", "pure bf16");
+  if (bridge || pure || (is_unknown(row) && precision == Precision::Bf16)) {
     section.line("  gradients: 16bit");
   }
   const bool by_tensor =
@@ -361,7 +362,6 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
     add("unfused", with_norm(framework_of(row)));
   }
   if (row.says("notes", "pure bf16")) {
-    section.line("  gradients: 16bit");
     section.line("  optimizer: {master: false, state_width: 16bit}");
   }
   if (row.says("notes", "fused cross entropy")) {

@@ -7,7 +7,7 @@
 //                       on several domains uses equal parts of them, as large as can be: 64 GPUs
 //                       of each for 256 (the segments of Megatron-Bridge's utils/executors.py). A
 //                       mesh board of fewer GPUs than the preset's joins each pair by an equal
-//                       share of a GPU's links
+//                       share of a GPU's links; a slice of TPUs has the axes of "torus 8x16"
 //                       Four A100, H100 or H200 of a node are joined pair by pair (boards.hpp), but
 //                       where the text says NVSwitch
 //   interconnect_inter  parse_network(); where it says nothing, the preset's NICs, in proportion to
