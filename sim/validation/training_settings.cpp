@@ -249,12 +249,14 @@ void add_adapters(const TrainingRow& row, RowSection& section) {
   }
   const std::string notes = row.words("notes");
   const bool drops = notes.find("adapters with dropout") != std::string::npos;
-  const std::string dropout = drops ? ", dropout: 0.1" : "";
+  const bool narrow = notes.find("4-bit base") != std::string::npos;
+  const std::string rest =
+      std::string(drops ? ", dropout: 0.1" : "") + (narrow ? ", base_width: 4bit" : "");
   std::smatch stated;
   if (std::regex_search(notes, stated,
                         std::regex("rank ([0-9]+) on ([a-z]+(?:, (?:q|k|v|o|gate|up|down))*)"))) {
     section.line(fmt::format("  lora: {{rank: {}, targets: [{}]{}}}", stated[1].str(),
-                             stated[2].str(), dropout));
+                             stated[2].str(), rest));
     return;
   }
   const bool bridge = row.says("framework", "megatron-bridge");
@@ -263,7 +265,7 @@ void add_adapters(const TrainingRow& row, RowSection& section) {
     return;
   }
   section.line(
-      fmt::format("  lora: {{rank: 16, targets: [{}]{}}}", bridge ? "qkv" : "qkv, o", dropout));
+      fmt::format("  lora: {{rank: 16, targets: [{}]{}}}", bridge ? "qkv" : "qkv, o", rest));
   section.remarks.emplace_back("LoRA: rank and targets as the framework's recipe has them");
 }
 

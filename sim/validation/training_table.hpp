@@ -101,8 +101,8 @@
 //   experts             "capacity factor x", "with padding" in the notes; weighted behind the
 //                       activation from 2025 on (Megatron-core 0.12). "unbalanced" in the notes:
 //                       not simulated, for nobody says by how much
-//   LoRA                in the model's name: "rank n on q, v" and "adapters with dropout" in the
-//                       notes; else rank 16 on qkv under Megatron-Bridge (its
+//   LoRA                in the model's name: "rank n on q, v", "adapters with dropout" and "4-bit
+//                       base" in the notes; else rank 16 on qkv under Megatron-Bridge (its
 //                       configs/llama/llama3_llm_finetune.py), on qkv and the output under NeMo
 //                       (MLPerf's rules); otherwise not simulated
 //   overlap.data        where the sharding text says overlap, and for ZeRO-1 under Megatron-Bridge
