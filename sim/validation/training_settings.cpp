@@ -101,6 +101,9 @@ void add_precision(const TrainingRow& row, bool knows_bf16, RowSection& section)
   if (by_tensor && precision == Precision::Fp8) {
     section.line(fmt::format("  fp8_recipe: {}", name_of(Fp8Recipe::Tensorwise)));
   }
+  if (text.find("rowwise") != std::string::npos) {
+    section.remarks.emplace_back("fp8 scaled by rows: as by tensor");
+  }
   const bool eight_bits = precision == Precision::Fp8 || precision == Precision::Mxfp8;
   if (eight_bits && !row.says("zero_stage_or_sharding", "fsdp") &&
       (bridge || text.find("fp8 params") != std::string::npos)) {
@@ -146,6 +149,9 @@ void add_recompute(const TrainingRow& row, RowSection& section) {
 /// See the rule `recompute` on stopping early in the header.
 bool stops_early(const TrainingRow& row) {
   const RecomputeWords said = recompute_words(row.words("recompute")).value_or(RecomputeWords{});
+  if (said.kind != Recompute::None && framework_of(row).empty()) {
+    return true;
+  }
   if (said.kind != Recompute::Full) {
     return false;
   }
@@ -181,8 +187,8 @@ std::string unfused_by(std::string_view framework) {
   }
   return list;
 }
-std::string without_positions(std::string_view framework) {
-  return std::regex_replace(unfused_by(framework), std::regex("positions, |, positions"), "");
+std::string without(std::string_view part, std::string list) {
+  return std::regex_replace(list, std::regex(fmt::format("{0}, |, {0}", part)), "");
 }
 std::string with_norm(std::string_view framework) {
   return std::regex_replace(unfused_by(framework), std::regex("^\\["), "[norm, ");
@@ -249,9 +255,10 @@ void add_adapters(const TrainingRow& row, RowSection& section) {
   }
   const std::string notes = row.words("notes");
   const bool drops = notes.find("adapters with dropout") != std::string::npos;
+  const bool wide = notes.find("adapters in fp32") != std::string::npos;
   const bool narrow = notes.find("4-bit base") != std::string::npos;
-  const std::string rest =
-      std::string(drops ? ", dropout: 0.1" : "") + (narrow ? ", base_width: 4bit" : "");
+  const std::string rest = std::string(drops ? ", dropout: 0.1" : "") +
+                           (wide ? ", width: 32bit" : "") + (narrow ? ", base_width: 4bit" : "");
   std::smatch stated;
   if (std::regex_search(notes, stated,
                         std::regex("rank ([0-9]+) on ([a-z]+(?:, (?:q|k|v|o|gate|up|down))*)"))) {
@@ -357,8 +364,10 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
   section.line(fmt::format("  dropout: {}", is_unfused(row) && !gated));
   const bool fuses_rotary =
       row.says("framework", "automodel") && row.says("attention_kernel", "transformerengine");
-  if (row.says("notes", "no rotary") || fuses_rotary) {
-    add("unfused", without_positions(framework_of(row)));
+  if (row.says("notes", "fused norm and rotary")) {
+    add("unfused", without("norm", without("positions", unfused_by(framework_of(row)))));
+  } else if (row.says("notes", "no rotary") || fuses_rotary) {
+    add("unfused", without("positions", unfused_by(framework_of(row))));
   } else if (row.says("notes", "rmsnorm of single operators") ||
              (row.says("notes", "fused rms norm only on 80gb") && row.says("gpu", "40gb"))) {
     add("unfused", with_norm(framework_of(row)));
