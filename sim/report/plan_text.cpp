@@ -230,9 +230,10 @@ std::string optimizer_text(const TrainingSpec& t) {
 std::string trained_text(const TrainingSpec& t) {
   std::string text;
   if (t.lora.is_there()) {
-    text += fmt::format("; LoRA of rank {} on {}{}{}", t.lora.rank, names(t.lora.targets),
-                        t.lora.dropout > 0 ? ", with dropout" : "",
-                        t.lora.four_bit_base ? ", base in 4 bits" : "");
+    text +=
+        fmt::format("; LoRA of rank {} on {}{}{}{}", t.lora.rank, names(t.lora.targets),
+                    t.lora.wide ? " in 32 bits" : "", t.lora.dropout > 0 ? ", with dropout" : "",
+                    t.lora.four_bit_base ? ", base in 4 bits" : "");
   }
   text += t.frozen.empty() ? "" : fmt::format("; {} frozen", names(t.frozen));
   text += t.frozen_layers > 0 ? fmt::format("; first {} frozen", counted(t.frozen_layers, "layer"))

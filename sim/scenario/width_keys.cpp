@@ -80,6 +80,9 @@ std::vector<KeyRow> width_keys() {
       number("training.lora.dropout", &LoraSpec::dropout, 0, 0.99, "0",
              "Probability of dropout before adapters, of what they read; how large it is costs "
              "nothing"),
+      choice("training.lora.width", &LoraSpec::wide, {{false, "16bit"}, {true, "32bit"}}, "16bit",
+             "Of adapters and of what they compute; 32bit: as Hugging Face's peft makes them "
+             "beside a base in 16 bits, where no autocast narrows them"),
       choice("training.lora.base_width", &LoraSpec::four_bit_base,
              {{false, "16bit"}, {true, "4bit"}}, "16bit",
              "Of the frozen weights of layers; 4bit: NormalFloat with twice quantised scales, made "

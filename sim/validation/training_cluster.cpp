@@ -29,6 +29,9 @@ constexpr std::array kDevices{
     DeviceRow{"V100-32GB-SXM2", "V100", "dgx1-v100", "v100-32"},
     DeviceRow{"V100-32GB", "V100", "dgx2-v100", "v100-32"},
     DeviceRow{"V100-16GB", "V100", "dgx1-v100", "v100-16"},
+    DeviceRow{"MI300X", "MI300X", "mi300x", "mi300x"},
+    DeviceRow{"TPU v5p", "TPU v5p", "tpu-v5p", "tpu-v5p"},
+    DeviceRow{"TPU v6e", "TPU v6e", "tpu-v6e", "tpu-v6e"},
 };
 
 bool has_word(std::string_view text, std::string_view word) {
@@ -62,6 +65,17 @@ void add_mesh(int gpus, const TopologySpec& preset, RowSection& section) {
     }
   }
   section.line(fmt::format("    scale_up: {{links: [{}]}}", list));
+}
+
+/// The slice of a torus, whose axes the row states: "torus 8x16".
+void add_torus(const TrainingRow& row, RowSection& section) {
+  const std::string text(row.cell("interconnect_intra"));
+  std::smatch found;
+  if (!std::regex_search(text, found, std::regex("torus ([0-9]{1,4}(?:x[0-9]{1,4})*)"))) {
+    section.refuse("axes of a torus not stated");
+    return;
+  }
+  section.line(fmt::format("    scale_up: {{dims: {}}}", found[1].str()));
 }
 
 /// `tray` is what the row calls a node; its NICs are counted there.
@@ -135,6 +149,8 @@ RowSection cluster_section(const TrainingRow& row, const DeviceRow& device,
     keys.line(fmt::format("    gpus: {}", node));
     if (preset.scale_up == ScaleUpKind::Mesh) {
       add_mesh(node, preset, keys);
+    } else if (preset.scale_up == ScaleUpKind::Torus) {
+      add_torus(row, keys);
     } else if (is_board_of_four(row.cell("gpu"), node, row.cell("interconnect_intra"))) {
       keys.line(fmt::format("    scale_up: {{kind: full-mesh, bandwidth: {} GB/s}}",
                             pair_bandwidth(preset) / 1_GBps));

@@ -92,13 +92,17 @@ void add_precision(const TrainingRow& row, bool knows_bf16, RowSection& section)
   }
   section.line(fmt::format("  precision: {}", name_of(*precision)));
   const bool bridge = row.says("framework", "megatron-bridge");
-  if (bridge || (is_unknown(row) && precision == Precision::Bf16)) {
+  const bool pure = row.says("notes", "pure bf16");
+  if (bridge || pure || (is_unknown(row) && precision == Precision::Bf16)) {
     section.line("  gradients: 16bit");
   }
   const bool by_tensor =
       bridge || row.says("framework", "torchtitan") || text.find("tensorwise") != std::string::npos;
   if (by_tensor && precision == Precision::Fp8) {
     section.line(fmt::format("  fp8_recipe: {}", name_of(Fp8Recipe::Tensorwise)));
+  }
+  if (text.find("rowwise") != std::string::npos) {
+    section.remarks.emplace_back("fp8 scaled by rows: as by tensor");
   }
   const bool eight_bits = precision == Precision::Fp8 || precision == Precision::Mxfp8;
   if (eight_bits && !row.says("zero_stage_or_sharding", "fsdp") &&
@@ -145,6 +149,9 @@ void add_recompute(const TrainingRow& row, RowSection& section) {
 /// See the rule `recompute` on stopping early in the header.
 bool stops_early(const TrainingRow& row) {
   const RecomputeWords said = recompute_words(row.words("recompute")).value_or(RecomputeWords{});
+  if (said.kind != Recompute::None && framework_of(row).empty()) {
+    return true;
+  }
   if (said.kind != Recompute::Full) {
     return false;
   }
@@ -180,8 +187,8 @@ std::string unfused_by(std::string_view framework) {
   }
   return list;
 }
-std::string without_positions(std::string_view framework) {
-  return std::regex_replace(unfused_by(framework), std::regex("positions, |, positions"), "");
+std::string without(std::string_view part, std::string list) {
+  return std::regex_replace(list, std::regex(fmt::format("{0}, |, {0}", part)), "");
 }
 std::string with_norm(std::string_view framework) {
   return std::regex_replace(unfused_by(framework), std::regex("^\\["), "[norm, ");
@@ -251,12 +258,15 @@ void add_adapters(const TrainingRow& row, RowSection& section) {
   }
   const std::string notes = row.words("notes");
   const bool drops = notes.find("adapters with dropout") != std::string::npos;
-  const std::string dropout = drops ? ", dropout: 0.1" : "";
+  const bool wide = notes.find("adapters in fp32") != std::string::npos;
+  const bool narrow = notes.find("4-bit base") != std::string::npos;
+  const std::string rest = std::string(drops ? ", dropout: 0.1" : "") +
+                           (wide ? ", width: 32bit" : "") + (narrow ? ", base_width: 4bit" : "");
   std::smatch stated;
   if (std::regex_search(notes, stated,
                         std::regex("rank ([0-9]+) on ([a-z]+(?:, (?:q|k|v|o|gate|up|down))*)"))) {
     section.line(fmt::format("  lora: {{rank: {}, targets: [{}]{}}}", stated[1].str(),
-                             stated[2].str(), dropout));
+                             stated[2].str(), rest));
     return;
   }
   const bool bridge = row.says("framework", "megatron-bridge");
@@ -265,7 +275,7 @@ void add_adapters(const TrainingRow& row, RowSection& section) {
     return;
   }
   section.line(
-      fmt::format("  lora: {{rank: 16, targets: [{}]{}}}", bridge ? "qkv" : "qkv, o", dropout));
+      fmt::format("  lora: {{rank: 16, targets: [{}]{}}}", bridge ? "qkv" : "qkv, o", rest));
   section.remarks.emplace_back("LoRA: rank and targets as the framework's recipe has them");
 }
 
@@ -362,14 +372,15 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
   section.line(fmt::format("  dropout: {}", drops));
   const bool fuses_rotary =
       row.says("framework", "automodel") && row.says("attention_kernel", "transformerengine");
-  if (row.says("notes", "no rotary") || fuses_rotary) {
-    add("unfused", without_positions(framework_of(row)));
+  if (row.says("notes", "fused norm and rotary")) {
+    add("unfused", without("norm", without("positions", unfused_by(framework_of(row)))));
+  } else if (row.says("notes", "no rotary") || fuses_rotary) {
+    add("unfused", without("positions", unfused_by(framework_of(row))));
   } else if (row.says("notes", "rmsnorm of single operators") ||
              (row.says("notes", "fused rms norm only on 80gb") && row.says("gpu", "40gb"))) {
     add("unfused", with_norm(framework_of(row)));
   }
   if (row.says("notes", "pure bf16")) {
-    section.line("  gradients: 16bit");
     section.line("  optimizer: {master: false, state_width: 16bit}");
   }
   if (row.says("notes", "fused cross entropy")) {

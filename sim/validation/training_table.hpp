@@ -7,7 +7,7 @@
 //                       on several domains uses equal parts of them, as large as can be: 64 GPUs
 //                       of each for 256 (the segments of Megatron-Bridge's utils/executors.py). A
 //                       mesh board of fewer GPUs than the preset's joins each pair by an equal
-//                       share of a GPU's links
+//                       share of a GPU's links; a slice of TPUs has the axes of "torus 8x16"
 //                       Four A100, H100 or H200 of a node are joined pair by pair (boards.hpp), but
 //                       where the text says NVSwitch
 //   interconnect_inter  parse_network(); where it says nothing, the preset's NICs, in proportion to
@@ -56,7 +56,9 @@
 //                       software), fms-fsdp (NO_REENTRANT of its policies/ac_handler.py),
 //                       KempnerForge (likewise, of its distributed/parallel.py), NeMo Automodel
 //                       (apply_ac of its components/moe/parallelizer.py), and torchtitan before
-//                       September 2025, when it was switched off there (its #1580)
+//                       September 2025, when it was switched off there (its #1580); of XLA always,
+//                       for JAX removes what no gradient needs (dce_jaxpr in _remat_partial_eval of
+//                       its _src/ad_checkpoint.py)
 //   dtype               fp8 in any spelling: fp8, from blocks where it says mx; bf16; fp16 and
 //                       plain amp: fp16; nothing else. Where the text offers both 16-bit formats,
 //                       bf16 if the GPU has it. Under Megatron-Bridge plain fp8 is scaled by
@@ -101,10 +103,10 @@
 //   experts             "capacity factor x", "with padding" in the notes; weighted behind the
 //                       activation from 2025 on (Megatron-core 0.12). "unbalanced" in the notes:
 //                       not simulated, for nobody says by how much
-//   LoRA                in the model's name: "rank n on q, v" and "adapters with dropout" in the
-//                       notes; else rank 16 on qkv under Megatron-Bridge (its
-//                       configs/llama/llama3_llm_finetune.py), on qkv and the output under NeMo
-//                       (MLPerf's rules); otherwise not simulated
+//   LoRA                in the model's name: "rank n on q, v", "adapters with dropout", "adapters
+//                       in fp32" and "4-bit base" in the notes; else rank 16 on qkv under
+//                       Megatron-Bridge (its configs/llama/llama3_llm_finetune.py), on qkv and the
+//                       output under NeMo (MLPerf's rules); otherwise not simulated
 //   overlap.data        where the sharding text says overlap, and for ZeRO-1 under Megatron-Bridge
 //                       (its CommOverlapConfig) and InternEvo (overlap_sync_grad); where the notes
 //                       have --overlap-grad-reduce; not where either says "no overlap". A "PP=n"
@@ -149,6 +151,7 @@
 //                       llm_benchmark recipes)
 //   fused rms norm ...  "... only on 80GB rows" in the notes: rows on less have it eager;
 //                       "RMSNorm of single operators": so
+//   fused norm and ...  "fused norm and rotary" in the notes: neither is in passes of its own
 //   notes               "includes evaluation": the rate is not that of steps; not simulated
 //   everything else     the scenario's defaults
 //

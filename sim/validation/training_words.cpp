@@ -73,10 +73,16 @@ std::optional<RecomputeWords> selection_of(std::string_view text) {
   static const std::regex by_operator("\\b(op|ops|operator|operators)\\b");
   static const std::regex every("every (other|([0-9]{1,3})(st|nd|rd|th)?) (layer|block)s?");
   static const std::regex one_of("\\b1/([0-9]{1,3})\\b|\\(([0-9]{1,3})\\)");
+  static const std::regex so_many("([0-9]{1,3}) of ([0-9]{1,3}) layers");
   const std::string words(text);
   std::smatch found;
   if (std::regex_search(words, by_operator)) {
     return RecomputeWords{.kind = Recompute::Alternate};
+  }
+  if (std::regex_search(words, found, so_many)) {
+    const double share = std::stod(found[1]) / std::max(1.0, std::stod(found[2]));
+    return share <= 1 ? std::optional(RecomputeWords{.kind = Recompute::Full, .share = share})
+                      : std::nullopt;
   }
   double each = 0;
   if (std::regex_search(words, found, every)) {

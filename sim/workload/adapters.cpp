@@ -10,7 +10,11 @@
 // With dropout x passes through it first: x read, written and a mask of 1 byte for each value, the
 // same backward, and the mask kept (torch.nn.functional.dropout; each adapter has its own).
 //
-// They stay in 16 bits, and keep x, whole for dA, and x A. Of a product that is split by columns B
+// In 32 bits (peft's autocast_adapter_dtype, of adapters without autocast) each casts x for itself
+// and keeps that, casts what was summed back, and the gradients likewise; its products, which
+// memory bounds, are as fast as others.
+//
+// They keep x, whole for dA, and x A. Of a product that is split by columns B
 // is split, too, and A held whole; by rows A, and B whole, so that its output joins the product's
 // sum (sums of a whole one's gradients over tensor ranks are not counted, as those of norms are
 // not). Routed experts have adapters of their own each, grouped as their products are, split as
@@ -25,6 +29,8 @@
 
 namespace danlu {
 namespace {
+
+constexpr double kWide = 4;  // bytes of an adapter's value in 32 bits
 
 bool has_target(const LoraSpec& lora, LoraTarget target) {
   return std::find(lora.targets.begin(), lora.targets.end(), target) != lora.targets.end();
@@ -87,7 +93,9 @@ void add_adapter(const RankShape& z, const Output& out, Operator& op) {
   const Kernel product =
       *std::find_if(op.forward.begin(), op.forward.end(),
                     [](const Kernel& kernel) { return kernel.kind == KernelKind::Gemm; });
-  const double e = z.element;
+  const bool wide = z.training.lora.wide;
+  const double base = z.element;
+  const double e = wide ? kWide : base;
   const double t = product.m;
   const double in = product.k;
   const double r = z.training.lora.rank;
@@ -123,20 +131,27 @@ void add_adapter(const RankShape& z, const Output& out, Operator& op) {
       return kernel;
     });
   };
-  const auto pass = [&](double values, double times) {
+  const auto pass = [&](double values, double bytes) {
     return beside_fullest(
-        [&](double more) { return memory_pass(more * t * values * held * times * e); });
+        [&](double more) { return memory_pass(more * t * values * held * bytes); });
   };
+  const double cast = base + e;  // bytes
   const auto add = [](Kernels& kernels, Kernels more) {
     kernels.insert(kernels.end(), more.begin(), more.end());
   };
-  add(op.forward, {of_tokens(r, in, share_a), of_tokens(out.held, r, share_b), pass(out.held, 5)});
-  add(op.input_gradient,
-      {pass(out.held, 2), of_tokens(r, out.held, share_b), of_tokens(in, r, share_a), pass(in, 3)});
+  add(op.forward, {of_tokens(r, in, share_a), of_tokens(out.held, r, share_b),
+                   pass(out.held, 2 * e + (base + 2 * e))});
+  add(op.input_gradient, {pass(out.held, 2 * e), of_tokens(r, out.held, share_b),
+                          of_tokens(in, r, share_a), pass(in, 3 * base)});
   add(op.weight_gradient, {of_weight(in, r, share_a), of_weight(r, out.held, share_b)});
+  if (wide) {
+    add(op.forward, {pass(in, cast), pass(out.held, cast)});
+    add(op.input_gradient, {pass(out.held, cast), pass(in, cast)});
+    op.kept += Bytes{e * t * in * held * fullest};
+  }
   if (z.training.lora.dropout > 0) {
     constexpr double kMask = 1;  // bytes
-    const Kernel drop = pass(in, 2 + kMask / e);
+    const Kernel drop = pass(in, 2 * e + kMask);
     add(op.forward, {drop});
     add(op.input_gradient, {drop});
     op.kept += Bytes{kMask * t * in * held * fullest};

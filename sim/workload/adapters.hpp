@@ -38,6 +38,7 @@ struct LoraSpec {
   int rank = 0;  // 0: none
   std::vector<LoraTarget> targets{};
   double dropout = 0;          // probability, of what adapters read
+  bool wide = false;           // in 32 bits, and what they read cast
   bool four_bit_base = false;  // QLoRA
 
   bool is_there() const { return rank > 0; }

@@ -177,6 +177,31 @@ TEST(Lora, DropoutPassesOverTheInput) {
   EXPECT_EQ((with.kept - without.kept).value, values);
 }
 
+// In 32 bits beside a base in 16: x and dy are cast, and what comes of them is cast back, 6 bytes
+// a value each; the two products move 2 bytes more of what they read and write; scale and sum
+// forward 18 bytes instead of 10, the scale backward 8 instead of 4. The cast x is kept, and x A
+// is as wide.
+TEST(Lora, InThirtyTwoBitsValuesAreCast) {
+  Workload w = testing::small_gpt(2);
+  w.training.lora = {.rank = 8, .targets = {LoraTarget::O}};
+  const Operator narrow = operator_named(build_model(w).layer(1), kProjection);
+  w.training.lora.wide = true;
+  const Operator wide = operator_named(build_model(w).layer(1), kProjection);
+  const auto bytes = [](const Kernels& kernels) {
+    double sum = 0;
+    for (const Kernel& kernel : kernels) {
+      sum += kernel.bytes.value;
+    }
+    return sum;
+  };
+  const double t = 512, h = 1024, r = 8;
+  const double products = 2 * (2 * t * h + 2 * h * r + 2 * t * r);
+  EXPECT_EQ(bytes(wide.forward) - bytes(narrow.forward), products + (6 + 6 + 8) * t * h);
+  EXPECT_EQ(bytes(wide.input_gradient) - bytes(narrow.input_gradient),
+            products + (6 + 6 + 4) * t * h);
+  EXPECT_EQ((wide.kept - narrow.kept).value, 4 * t * h + 2 * t * r);
+}
+
 // QLoRA makes the weights of a product wide in each of its passes: 0.516 bytes read and 2 written
 // of each of h x 3h.
 TEST(Lora, FourBitsAreMadeWide) {

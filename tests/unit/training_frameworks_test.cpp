@@ -1,6 +1,7 @@
 // Rows of training runs by their framework: what PyTorch's frameworks and NeMo do by themselves.
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
 
 #include "tests/support/training_rows.hpp"
@@ -214,6 +215,41 @@ TEST(TrainingFrameworks, CheckpointsOfPyTorchStopEarly) {
   EXPECT_FALSE(early("torchtitan", "2024", "selective(op)"));
   EXPECT_FALSE(early("fms-fsdp", "2024", "none"));
   EXPECT_FALSE(early("megatron-core", "2024", "full"));
+}
+
+// JAX computes nothing again that no gradient needs, whatever is kept.
+TEST(TrainingFrameworks, CheckpointsOfXlaStopEarly) {
+  const auto early = [](const char* framework, const char* recompute) {
+    return workload_of({{"framework", framework}, {"date", "2025"}, {"recompute", recompute}})
+        .training.recompute_early_stop;
+  };
+  EXPECT_TRUE(early("maxtext", "full"));
+  EXPECT_TRUE(early("jax (paxml)", "selective(core_attn,layernorm,mlp)"));
+  EXPECT_FALSE(early("maxtext", "none"));
+}
+
+TEST(TrainingFrameworks, KernelsOfOthersFuseNormAndRotary) {
+  const auto splits = [](const char* notes, UnfusedPart part) {
+    return workload_of({{"framework", "huggingface"}, {"notes", notes}}).training.splits(part);
+  };
+  const char* fused = "fused norm and rotary";
+  EXPECT_TRUE(splits("", UnfusedPart::Norm) && splits("", UnfusedPart::Positions));
+  EXPECT_FALSE(splits(fused, UnfusedPart::Norm) || splits(fused, UnfusedPart::Positions));
+  EXPECT_TRUE(splits(fused, UnfusedPart::Activation));
+}
+
+TEST(TrainingTitan, ScalingByRowsIsTakenForOneByTensors) {
+  const Conversion row = convert_cells(with(kTitan, {{"dtype", "fp8 (rowwise)"}}));
+  ASSERT_TRUE(row.scenario);
+  EXPECT_EQ(row.scenario->workload.training.fp8_recipe, Fp8Recipe::Tensorwise);
+  EXPECT_EQ(row.remarks, std::vector<std::string>{"fp8 scaled by rows: as by tensor"});
+}
+
+// Without a profile gradients have the width of their parameters anyhow.
+TEST(TrainingFrameworks, PureBf16OfOneWithoutAProfile) {
+  const Workload w = workload_of({{"framework", "litgpt"}, {"notes", "pure bf16"}});
+  EXPECT_EQ(w.training.gradient_bytes, 2);
+  EXPECT_FALSE(w.training.optimizer.master);
 }
 
 TEST(TrainingFrameworks, AutomodelOnTransformerEngineFusesRotaryPositions) {

@@ -117,6 +117,20 @@ TEST(TrainingRow, BoardsOfFourV100JoinPairsByTwoLinks) {
   }
 }
 
+// A slice of TPUs has the axes that the row states, and the NICs of its hosts.
+TEST(TrainingRow, SlicesOfATorusHaveTheirAxes) {
+  const auto row = [](const char* joined) {
+    return convert_row(std::string("c,log,2025,TPU v6e,32,32,") + joined +
+                       ",,Llama,32,4096,14336,1,32,8,128256,4096,,64,2,1,1,1,,32,no,"
+                       "FSDP,full,splash flash,bf16,2,");
+  };
+  const TopologySpec node = scenario_of(row("torus 4x8")).cluster.topology;
+  EXPECT_EQ(node.gpus_per_node, 32);
+  EXPECT_EQ(node.scale_up_dims, (std::vector{4, 8}));
+  EXPECT_EQ(node.nics_per_node, 8);
+  EXPECT_EQ(row("ICI").reason(), "axes of a torus not stated");
+}
+
 // 18 links of 25 GB/s to three others, 6 to each; boards of eight have NVSwitches.
 TEST(TrainingRow, BoardsOfFourHopperJoinPairsWithoutASwitch) {
   const auto board = [](const char* joined) {
@@ -373,6 +387,11 @@ TEST(TrainingRow, AdaptersAreThoseOfTheRecipe) {
   EXPECT_EQ(stated.rank, 8);
   EXPECT_EQ(stated.targets, (std::vector{LoraTarget::Q, LoraTarget::V}));
   EXPECT_EQ(stated.dropout, 0.1);
+  EXPECT_FALSE(stated.wide || stated.four_bit_base);
+  const LoraSpec wide = workload_of({{"model", "Llama-3 70B LoRA"},
+                                     {"notes", "rank 8 on q; adapters in fp32; 4-bit base"}})
+                            .training.lora;
+  EXPECT_TRUE(wide.wide && wide.four_bit_base);
 }
 
 // Megatron scattered by itself until it had sequence parallelism; DeepSpeed does to this day.

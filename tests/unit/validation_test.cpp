@@ -151,6 +151,9 @@ TEST(Columns, WordsAreUnderstoodOrRefused) {
     EXPECT_EQ(recompute_words(text)->kind, Recompute::Full) << text;
     EXPECT_EQ(recompute_words(text)->share, 0.5) << text;
   }
+  EXPECT_EQ(recompute_words("selective(21 of 80 layers)")->kind, Recompute::Full);
+  EXPECT_EQ(recompute_words("selective(21 of 80 layers)")->share, 21.0 / 80);
+  EXPECT_FALSE(recompute_words("selective(81 of 80 layers)")->is_simulated);
   EXPECT_FALSE(recompute_words("selective(0)")->is_simulated);
   EXPECT_FALSE(recompute_words("selective(rmsnorm, mla up-proj)")->is_simulated);
   EXPECT_FALSE(recompute_words("block of 4")->is_simulated);
