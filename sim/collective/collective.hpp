@@ -216,7 +216,7 @@ int repeats(CollectiveOp op, const Pattern& pattern);
 Bytes stream_bytes(CollectiveOp op, const Pattern& pattern, Bytes bytes);
 
 /// Trees between nodes reach this share of what rings do on the same NICs; fitted to published bus
-/// bandwidths (docs/explain/validation.md).
+/// bandwidths (docs/explain/validation-collectives.md).
 inline constexpr double kTreeNetworkShare = 0.89;
 
 /// Ranks of a node that own a part of what its switches sum, at most, and so NICs that carry it:

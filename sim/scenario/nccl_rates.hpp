@@ -36,7 +36,7 @@ inline LinkRate xgmi_rate(const std::string& gcn) {
 }
 
 /// Sums in the switches from Hopper on (NVLS), fitted on DGX H100 and on B200
-/// (docs/explain/validation.md).
+/// (docs/explain/validation-collectives.md).
 struct SwitchSums {
   double efficiency;
   double cap;   // GB/s of bus bandwidth

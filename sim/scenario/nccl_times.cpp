@@ -1,6 +1,6 @@
 // Sources: hops and the base latency of a ring are NCCL's tuning constants
 // (github.com/NVIDIA/nccl@5067397 src/graph/tuning.cc); launches are those fitted on nodes of the
-// same generation (topologies/*.yaml, docs/explain/validation.md).
+// same generation (topologies/*.yaml, docs/explain/validation-collectives.md).
 #include "sim/scenario/nccl_times.hpp"
 
 #include <fmt/format.h>

@@ -53,7 +53,7 @@ constexpr std::array kOps{
 };
 
 /// What a way of measuring adds, once and for every GPU that one host launches on. Fitted to what
-/// the same collective takes by several of them (docs/explain/validation.md).
+/// the same collective takes by several of them (docs/explain/validation-collectives.md).
 struct Method {
   std::string_view word;  // of the notes
   Seconds once;
