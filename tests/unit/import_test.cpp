@@ -351,7 +351,7 @@ TEST(Import, DeepSpeedFileBecomesAScenario) {
   })";
   EXPECT_EQ(imported_scenario("deepspeed", two, options).workload.training.micro_batch, 2);
   const Imported result = imported("deepspeed", two, options);
-  EXPECT_EQ(result.unknown, 3U) << result.scenario;  // the gradients, Lamb, the curriculum
+  EXPECT_EQ(result.unknown, 1U) << result.scenario;  // the curriculum
   EXPECT_TRUE(says(result, "curriculum_learning.enabled, line 5")) << result.scenario;
   EXPECT_FALSE(imported("deepspeed", two, {}).complete);
 }
