@@ -205,6 +205,14 @@ void describe_validate(CLI::App& app, Arguments& arguments) {
   add_common(validate, arguments.common);
 }
 
+/// "" for NAME=VALUE, or what it should have been.
+std::string check_variable(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  return equals > 0 && equals != std::string::npos
+             ? ""
+             : fmt::format("expected NAME=VALUE, found '{}'", shown(text));
+}
+
 void describe_import(CLI::App& app, Arguments& arguments) {
   ImportCommand& command = arguments.import;
   CLI::App& import = *app.add_subcommand(
@@ -222,6 +230,12 @@ void describe_import(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(1, kLargestCluster));
   import.add_option("--model", command.options.model,
                     "A model's name, or a config.json of Hugging Face, over what the file says");
+  import
+      .add_option("--define", command.options.variables,
+                  "What a variable of the environment has, or an argument of the script")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false)
+      ->check(check_variable);
   import
       .add_option("--vocab", command.options.vocab,
                   "Words of the vocabulary, as padded for training, over what the file says")

@@ -40,6 +40,11 @@ constexpr auto kRecipes = std::to_array<Recipe>({
 
 /// What the model says, over which mixed precision lies.
 void take_model_precision(Draft& draft) {
+  if (draft.on("model.bf16") && draft.on("model.fp16")) {  // TransformerConfig.__post_init__
+    throw InputError(draft.given("model.fp16")
+                         ->problem("both model.bf16 and model.fp16 are true",
+                                   "Megatron-core refuses such a model"));
+  }
   const GivenFlag* recipe = draft.given("model.fp8_recipe");
   if (draft.on("model.fp8")) {
     const bool mx = recipe != nullptr && recipe->value == "mxfp8";
@@ -146,9 +151,9 @@ void finish_bridge_precision(Draft& draft) {
   constexpr std::string_view kNarrow =
       "mixed_precision.fp8_param_gather|mixed_precision.fp8_param|"
       "mixed_precision.fp4_param_gather|mixed_precision.fp4_param";
-  const GivenFlag* narrow =
-      draft.first_on(draft.given(kNarrow) != nullptr ? kNarrow  // which lies over the others
-                                                     : "ddp.fp8_param_gather|model.fp8_params");
+  const GivenFlag* narrow = draft.first_on(
+      draft.given(kNarrow) != nullptr ? kNarrow  // which lies over the others
+                                      : "ddp.fp8_param_gather|model.fp8_params|model.fp8_param");
   if (narrow != nullptr && recipe == nullptr) {
     draft.set("training.narrow_weights", "only", narrow);
   }

@@ -208,19 +208,19 @@ void take_layers_with_experts(Draft& draft) {
 
 void take_experts(Draft& draft, const CoreFramework& framework) {
   constexpr std::string_view kExperts = "--num-experts|model.num_moe_experts";
-  if (draft.whole(kExperts).value_or(0) < 1) {
+  if (!may_have_experts(draft)) {
     for (const char* key : {"model.experts.count", "model.experts.per_token", "model.experts.ffn",
                             "model.experts.shared_ffn", "model.experts.shared_gate"}) {
       draft.forget(key);  // whole dumps of a configuration have them for dense models, too
     }
     return;
   }
-  const GivenFlag* experts = draft.given(kExperts);
+  const GivenFlag* experts = draft.mentioned(kExperts);
   if (!draft.has("model.experts.per_token")) {
     draft.set("model.experts.per_token", "2",
               fmt::format("{}'s default of moe_router_topk", framework.name));
   }
-  if (!draft.has("model.experts.ffn") && draft.count("model.ffn") > 0) {
+  if (experts != nullptr && !draft.has("model.experts.ffn") && draft.count("model.ffn") > 0) {
     draft.set("model.experts.ffn", std::to_string(draft.count("model.ffn")), experts,
               "as wide as ffn_hidden_size");
   }
@@ -229,6 +229,11 @@ void take_experts(Draft& draft, const CoreFramework& framework) {
 
 }  // namespace
 }  // namespace core_model
+
+bool may_have_experts(const Draft& draft) {
+  constexpr const char* kCount = "model.experts.count";
+  return draft.is_gap(kCount) || draft.count(kCount) > 0;
+}
 
 bool has_rotary_positions(const Draft& draft) {
   const GivenFlag* type = draft.given(core_model::kPositionType);

@@ -87,11 +87,13 @@ void take_contexts(Draft& draft) {
 
 // ---- Stages.
 
+constexpr const char* kStages = "parallelism.pipeline";
+
 /// Chunks of so many layers. Megatron refuses those of which a stage is no whole number, where
 /// embedding and loss may count as a layer each (validate_args).
 void take_virtual_stages(Draft& draft, const GivenFlag& given, long layers, long stages) {
   const long all = draft.count("model.layers");
-  if (all == 0) {
+  if (all == 0 || draft.is_gap(kStages)) {
     draft.fill_in("training.schedule.chunks", fmt::format("layers of a stage / {}", given.value));
     return;
   }
@@ -112,16 +114,19 @@ void take_stages(Draft& draft, const CoreFramework& framework) {
       draft.on("--account-for-loss-in-pipeline-split|model.account_for_loss_in_pipeline_split")) {
     draft.set("parallelism.count_embedding_and_head", "true", draft.given(kEmbedding));
   }
-  const long stages = std::max(1L, draft.count("parallelism.pipeline"));
+  const long stages = std::max(1L, draft.count(kStages));
   if (const GivenFlag* given =
           draft.given("--pipeline-model-parallel-layout|model.pipeline_model_parallel_layout")) {
+    if (draft.is_gap(kStages)) {
+      draft.fill_in("training.schedule.chunks", fmt::format("parts of {} / stages", given->value));
+    }
     take_pipeline_layout(draft, *given, stages);
   }
   constexpr const char* kVirtual = "--num-layers-per-virtual-pipeline-stage";
   if (const std::optional<long> layers = draft.whole(kVirtual); layers && *layers > 0) {
     take_virtual_stages(draft, *draft.given(kVirtual), *layers, stages);
   }
-  if (stages == 1) {
+  if (stages == 1 && !draft.is_gap(kStages)) {
     for (const char* key : {"training.schedule.chunks", "parallelism.first_stage_layers",
                             "parallelism.last_stage_layers"}) {
       draft.forget(key);
@@ -171,7 +176,7 @@ void take_expert_exchange(Draft& draft, const CoreFramework& framework) {
 }
 
 void take_experts(Draft& draft, const CoreFramework& framework) {
-  if (draft.count("model.experts.count") == 0 && draft.has("model.layers")) {
+  if (!may_have_experts(draft) && draft.has("model.layers")) {
     for (const char* key :
          {"parallelism.expert_exchange", "parallelism.expert_tensor", "training.experts.capacity",
           "training.experts.pad", "parallelism.overlap.shared_experts"}) {
@@ -179,8 +184,7 @@ void take_experts(Draft& draft, const CoreFramework& framework) {
     }
   }
   const long tensor = draft.count("parallelism.tensor");
-  if (draft.count("model.experts.count") > 0 && !draft.has("parallelism.expert_tensor") &&
-      tensor > 1) {
+  if (may_have_experts(draft) && !draft.has("parallelism.expert_tensor") && tensor > 1) {
     draft.set("parallelism.expert_tensor", std::to_string(tensor),
               fmt::format("{}'s default: as many as tensor_model_parallel_size", framework.name));
   }
@@ -194,7 +198,7 @@ void take_experts(Draft& draft, const CoreFramework& framework) {
                                            "--expert-model-parallel-size|"
                                            "model.expert_model_parallel_size")));
   }
-  if (draft.count("model.experts.count") > 0 || draft.count("parallelism.expert") > 1) {
+  if (may_have_experts(draft) || draft.count("parallelism.expert") > 1) {
     take_expert_exchange(draft, framework);
   }
 }
@@ -258,7 +262,8 @@ bool take_fsdp(Draft& draft) {
       draft.given("--data-parallel-sharding-strategy|ddp.data_parallel_sharding_strategy");
   if (strategy == nullptr ||
       draft.first_on("--use-megatron-fsdp|--use-custom-fsdp|ddp.use_megatron_fsdp|"
-                     "ddp.use_custom_fsdp|dist.use_megatron_fsdp") == nullptr) {
+                     "ddp.use_custom_fsdp|dist.use_megatron_fsdp|trainer.strategy.fsdp") ==
+          nullptr) {
     return false;
   }
   const auto* const found = std::find(kStrategies.begin(), kStrategies.end(), strategy->value);

@@ -30,7 +30,8 @@ const std::vector<FlagRow>& rows() {
       {"zero_optimization.zero_quantized_weights", "parallelism.sharding.gather_width", Fact,
        "8bit, with stage 3"},
       {"zero_optimization.offload_optimizer.device|zero_optimization.offload_param.device|"
-       "zero_optimization.cpu_offload|zero_optimization.cpu_offload_params",
+       "zero_optimization.cpu_offload|zero_optimization.cpu_offload_param|"
+       "zero_optimization.cpu_offload_params",
        "parallelism.offload.optimizer|parallelism.offload.gradients", Fact,
        "of the optimizer to the CPUs, with stages 2 and 3 of gradients as they come; nothing else "
        "is taken over"},
@@ -71,22 +72,48 @@ const std::vector<FlagRow>& rows() {
       {"compile.enabled|compile.deepcompile", "", Told,
        "layers are taken as they are without torch.compile: training.framework pytorch-compiled "
        "has it"},
-      {"optimizer.params.*|scheduler.*|gradient_clipping|fp16.*|bf16.*|amp.*|prescale_gradients|"
+      {"optimizer.params.*|scheduler.*|gradient_clipping|amp.*|prescale_gradients|"
+       "fp16.auto_cast|fp16.loss_scale|fp16.initial_scale_power|fp16.loss_scale_window|"
+       "fp16.hysteresis|fp16.consecutive_hysteresis|fp16.min_loss_scale|bf16.check_grad_overflow|"
+       "bfloat16.check_grad_overflow|gradient_allreduce_op|"
        "gradient_predivide_factor|zero_allow_untested_optimizer|zero_force_ds_cpu_optimizer|"
        "optimizer.legacy_fusion|seed",
        "", Idle, "changes what is learnt, not how long a step takes"},
       {"zero_optimization.allgather_bucket_size|"
        "zero_optimization.reduce_bucket_size|zero_optimization.stage3_prefetch_bucket_size|"
-       "zero_optimization.stage3_*|zero_optimization.sub_group_size|"
+       "zero_optimization.stage3_max_live_parameters|zero_optimization.stage3_max_reuse_distance|"
+       "zero_optimization.stage3_param_persistence_threshold|"
+       "zero_optimization.stage3_model_persistence_threshold|"
+       "zero_optimization.stage3_gather_16bit_weights_on_model_save|"
+       "zero_optimization.stage3_gather_fp16_weights_on_model_save|"
+       "zero_optimization.stage3_use_all_reduce_for_fetch_params|"
+       "zero_optimization.stage3_module_granularity_threshold|"
+       "zero_optimization.stage3_allgather_sequential|zero_optimization.sub_group_size|"
+       "zero_optimization.use_all_reduce_for_fetch_params|"
+       "zero_optimization.module_granularity_threshold|zero_optimization.allgather_sequential|"
        "zero_optimization.allgather_partitions|zero_optimization.reduce_scatter|"
        "zero_optimization.contiguous_gradients|zero_optimization.round_robin_gradients|"
        "zero_optimization.load_from_fp32_weights|zero_optimization.elastic_checkpoint|"
        "zero_optimization.ignore_unused_parameters|zero_optimization.param_persistence_threshold|"
        "zero_optimization.model_persistence_threshold|zero_optimization.max_live_parameters|"
        "zero_optimization.max_reuse_distance|zero_optimization.prefetch_bucket_size|"
-       "zero_optimization.gather_16bit_weights_on_model_save|zero_optimization.memory_efficient_*|"
-       "zero_optimization.offload_optimizer.*|zero_optimization.offload_param.*|"
-       "zero_optimization.mics_hierarchical_params_gather|zero_optimization.use_multi_rank_*|"
+       "zero_optimization.gather_16bit_weights_on_model_save|"
+       "zero_optimization.memory_efficient_linear|"
+       "zero_optimization.offload_optimizer.nvme_path|"
+       "zero_optimization.offload_optimizer.buffer_count|"
+       "zero_optimization.offload_optimizer.pin_memory|"
+       "zero_optimization.offload_optimizer.pipeline_read|"
+       "zero_optimization.offload_optimizer.pipeline_write|"
+       "zero_optimization.offload_optimizer.fast_init|"
+       "zero_optimization.offload_optimizer.super_offload|"
+       "zero_optimization.offload_optimizer.cpuadam_cores_perc|"
+       "zero_optimization.offload_param.nvme_path|zero_optimization.offload_param.buffer_count|"
+       "zero_optimization.offload_param.buffer_size|zero_optimization.offload_param.max_in_cpu|"
+       "zero_optimization.offload_param.pin_memory|"
+       "zero_optimization.mics_hierarchical_params_gather|"
+       "zero_optimization.use_multi_rank_bucket_allreduce|"
+       "zero_optimization.pipeline_loading_checkpoint|"
+       "zero_optimization.log_trace_cache_warnings|zero_optimization.enable_sanity_checks|"
        "zero_optimization.override_module_apply|zero_optimization.legacy_stage1|"
        "zero_optimization.grad_hooks|zero_optimization.cpu_offload_use_pin_memory",
        "", Idle, "danlu gathers and reduces layer by layer, one unit ahead"},
@@ -210,7 +237,8 @@ void finish_zero(Draft& draft) {
   }
   for (const char* name :
        {"zero_optimization.offload_optimizer.device", "zero_optimization.offload_param.device",
-        "zero_optimization.cpu_offload", "zero_optimization.cpu_offload_params"}) {
+        "zero_optimization.cpu_offload", "zero_optimization.cpu_offload_param",
+        "zero_optimization.cpu_offload_params"}) {
     const GivenFlag* flag = draft.given(name);
     if (flag == nullptr || flag->value == "none" || flag->value == "false") {
       continue;
@@ -367,12 +395,17 @@ void finish(Draft& draft) {
   } else if (optimizer->value != "auto") {
     const GivenFlag* torch = draft.given("optimizer.params.torch_adam");
     const bool apart = torch != nullptr && draft.on(torch->name);
+    const bool on_cpus = draft.has("parallelism.offload.optimizer");  // configure_basic_optimizer
     draft.set("training.optimizer.implementation", apart ? "foreach" : "fused",
-              apart ? torch : optimizer, apart ? "" : "DeepSpeed's FusedAdam");
+              apart ? torch : optimizer,
+              apart     ? ""
+              : on_cpus ? "DeepSpeed's DeepSpeedCPUAdam, one pass over each parameter"
+                        : "DeepSpeed's FusedAdam");
   }
 }
 
 std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
+                                  const ImportOptions& /*options*/,
                                   std::vector<std::string>& /*notes*/) {
   std::vector<GivenFlag> flags = flags_of(read_flat_yaml(text, name));
   for (GivenFlag& flag : flags) {

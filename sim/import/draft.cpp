@@ -10,6 +10,7 @@
 #include <functional>
 #include <iterator>
 
+#include "sim/base/edit_distance.hpp"
 #include "sim/base/text.hpp"
 #include "sim/base/units.hpp"
 #include "sim/scenario/keys.hpp"
@@ -22,6 +23,11 @@ constexpr std::string_view kGap = "FILL-IN";
 
 bool is_false(std::string_view value) {
   return value == "false" || value == "False" || value == "0" || value == "null";
+}
+
+bool is_name(std::string_view names, std::string_view flag) {
+  const std::vector<std::string_view> all = split(names, '|');
+  return std::find(all.begin(), all.end(), flag) != all.end();
 }
 
 bool names_flag(std::string_view names, std::string_view flag) {
@@ -41,7 +47,7 @@ std::string as_text(std::string_view value) {
 }  // namespace
 
 std::string GivenFlag::place() const {
-  return position.line > 0 ? fmt::format("{}, line {}", name, position.line) : name;
+  return position.line > 0 ? fmt::format("{}, line {}", shown_name(), position.line) : shown_name();
 }
 
 std::vector<std::string_view> words_of(std::string_view list) {
@@ -59,24 +65,40 @@ std::vector<std::string_view> words_of(std::string_view list) {
 }
 
 const FlagRow* find_row(std::span<const FlagRow> rows, std::string_view flag) {
-  const auto find = [&](bool wild) {
-    return std::find_if(rows.begin(), rows.end(), [&](const FlagRow& row) {
-      return (row.flag.find('*') != std::string_view::npos) == wild && names_flag(row.flag, flag);
-    });
-  };
-  for (const bool wild : {false, true}) {
-    if (const auto found = find(wild); found != rows.end()) {
+  for (const auto names : {is_name, names_flag}) {
+    const auto found = std::find_if(rows.begin(), rows.end(),
+                                    [&](const FlagRow& row) { return names(row.flag, flag); });
+    if (found != rows.end()) {
       return &*found;
     }
   }
   return nullptr;
 }
 
+std::string_view misspelt_flag(std::span<const FlagRow> rows, std::string_view flag) {
+  const FlagRow* row = find_row(rows, flag);
+  if (row != nullptr && is_name(row->flag, flag)) {
+    return "";
+  }
+  std::vector<std::string_view> names;
+  for (const FlagRow& one : rows) {
+    if (one.reading != Reading::Idle) {
+      const std::vector<std::string_view> its = split(one.flag, '|');
+      names.insert(names.end(), its.begin(), its.end());
+    }
+  }
+  return misspelt(flag, names);
+}
+
 Draft::Draft(std::string name, std::vector<GivenFlag> flags, std::span<const FlagRow> rows,
              ImportOptions options)
     : name_(std::move(name)), flags_(std::move(flags)), options_(std::move(options)) {
   for (const GivenFlag& flag : flags_) {
-    if (const FlagRow* row = find_row(rows, flag.name)) {
+    const FlagRow* row = find_row(rows, flag.name);
+    if (const std::string_view meant = misspelt_flag(rows, flag.name); !meant.empty()) {
+      misspelt_.push_back(fmt::format("{}: not understood, did you mean {}?", flag.place(),
+                                      flag.written.empty() ? meant : split(meant, '.').back()));
+    } else if (row != nullptr) {
       knows_any_ |= row->reading != Reading::Idle;
       read(flag, *row);
     } else {
@@ -87,7 +109,8 @@ Draft::Draft(std::string name, std::vector<GivenFlag> flags, std::span<const Fla
 
 void Draft::read(const GivenFlag& flag, const FlagRow& row) {
   if (row.reading == Reading::Idle) {
-    idle_[std::string(row.note)].push_back(flag.name);
+    const char* how = is_name(row.flag, flag.name) ? "" : ", by their beginnings alone";
+    idle_[fmt::format("{}{}", row.note, how)].push_back(flag.shown_name());
     ++idle_count_;
     return;
   }
@@ -95,6 +118,9 @@ void Draft::read(const GivenFlag& flag, const FlagRow& row) {
     return;
   }
   if (!flag.known && row.reading == Reading::Minor) {
+    not_used(flag, fmt::format("only the one who runs the script knows {}, so it counts as not "
+                               "given",
+                               shown(flag.value)));
     return;
   }
   if (!flag.known && row.reading != Reading::Told) {
@@ -137,6 +163,11 @@ void Draft::read(const GivenFlag& flag, const FlagRow& row) {
   }
 }
 
+std::size_t Draft::flags() const {
+  return static_cast<std::size_t>(std::count_if(
+      flags_.begin(), flags_.end(), [](const GivenFlag& flag) { return !flag.implied; }));
+}
+
 const GivenFlag* Draft::given(std::string_view names) const {
   const auto found = std::find_if(flags_.rbegin(), flags_.rend(), [&](const GivenFlag& flag) {
     return names_flag(names, flag.name) && flag.known && flag.value != "null" &&
@@ -176,7 +207,7 @@ std::optional<double> Draft::number(std::string_view names) const {
   const std::optional<double> value = parse_number(text);
   if (!value) {
     throw InputError(flag->problem(
-        fmt::format("'{}' must be a number, found {}", flag->name, quote(flag->value))));
+        fmt::format("'{}' must be a number, found {}", flag->shown_name(), quote(flag->value))));
   }
   return value;
 }
@@ -191,7 +222,7 @@ std::optional<long> Draft::whole(std::string_view names) const {
   if (!fits || *value != std::floor(*value)) {
     const GivenFlag* flag = given(names);
     throw InputError(flag->problem(
-        fmt::format("'{}' must be a whole number{}, found {}", flag->name,
+        fmt::format("'{}' must be a whole number{}, found {}", flag->shown_name(),
                     fits ? "" : fmt::format(" of at most {:.0f}", kMost), quote(flag->value))));
   }
   return static_cast<long>(*value);
@@ -214,6 +245,10 @@ long Draft::largest(std::string_view key) {
   return static_cast<long>(find_key(scenario_keys(), key)->maximum);
 }
 
+bool Draft::is_gap(std::string_view key) const {
+  return at(key) == kGap;
+}
+
 void Draft::set(std::string_view key, std::string value, std::string comment) {
   if (!knows(key)) {
     remark(fmt::format("danlu has no key {} yet: {} ({}) is left out", key, value, comment));
@@ -229,10 +264,10 @@ void Draft::set(std::string_view key, std::string value, const GivenFlag* from,
   const KeyRow* row = find_key(scenario_keys(), key);
   if (row != nullptr && row->type == KeyType::Count && !is_settled(key) &&
       parse_number(value).value_or(0) > row->maximum) {
-    throw InputError(
-        from->problem(fmt::format("'{}' makes {} {}, of which danlu has at most {}", from->name,
-                                  key, shown(value), limit_text(*row, row->maximum)),
-                      "no such plan can be simulated"));
+    throw InputError(from->problem(
+        fmt::format("'{}' makes {} {}, of which danlu has at most {}", from->shown_name(), key,
+                    shown(value), limit_text(*row, row->maximum)),
+        "no such plan can be simulated"));
   }
   set(key, std::move(value), fmt::format("{}{}{}", from->place(), note.empty() ? "" : ": ", note));
 }
@@ -274,6 +309,12 @@ bool Draft::has_gaps() const {
 }
 
 std::vector<std::string> Draft::remarks() const {
+  std::vector<std::string> all = gaps_and_remarks();
+  all.insert(all.end(), misspelt_.begin(), misspelt_.end());
+  return all;
+}
+
+std::vector<std::string> Draft::gaps_and_remarks() const {
   std::vector<std::string> all;
   for (const auto& [key, line] : lines_) {
     if (line.value == kGap) {
@@ -289,8 +330,7 @@ void Draft::remark(std::string text) {
 }
 
 void Draft::not_used(const GivenFlag& flag, std::string why) {
-  unknown_.push_back(fmt::format("{}: {}", flag.place(), why));
-  remarks_.push_back(unknown_.back());
+  remark(fmt::format("{}: {}", flag.place(), why));
 }
 
 void Draft::tell_offloaded_share(std::string_view flag) {
@@ -302,8 +342,10 @@ void Draft::tell_offloaded_share(std::string_view flag) {
 }
 
 void Draft::no_effect(const GivenFlag& flag, std::string why) {
-  idle_[std::move(why)].push_back(flag.place());
-  ++idle_count_;
+  if (!flag.implied) {
+    idle_[std::move(why)].push_back(flag.place());
+    ++idle_count_;
+  }
 }
 
 void Draft::add_cluster(std::optional<long> gpus, const std::string& comment) {
@@ -334,7 +376,7 @@ std::optional<long> Draft::replicas() const {
   for (const char* key : {"parallelism.tensor", "parallelism.pipeline", "parallelism.context",
                           "parallelism.ulysses"}) {
     others *= std::max(1L, count(key));
-    if (others > gpus) {
+    if (others > gpus || is_gap(key)) {
       return std::nullopt;
     }
   }
@@ -423,12 +465,11 @@ void Draft::list_unused(std::span<const FlagRow> rows) {
   };
   for (const GivenFlag& flag : flags_) {
     const FlagRow* row = find_row(rows, flag.name);
-    const auto is_said = [&](const std::string& text) { return names(text, flag.name); };
-    if (row == nullptr || row->reading == Reading::Idle ||
+    const auto is_said = [&](const std::string& text) { return names(text, flag.shown_name()); };
+    if (flag.implied || row == nullptr || row->reading == Reading::Idle ||
         std::any_of(lines_.begin(), lines_.end(),
                     [&](const auto& line) { return is_said(line.second.comment); }) ||
         std::any_of(remarks_.begin(), remarks_.end(), is_said) ||
-        std::any_of(unknown_.begin(), unknown_.end(), is_said) ||
         std::any_of(idle_.begin(), idle_.end(), [&](const auto& why) {
           return is_said(why.first) || std::any_of(why.second.begin(), why.second.end(), is_said);
         })) {
@@ -450,11 +491,13 @@ std::string Draft::write(std::string_view heading) const {
     const Line& line = lines_.at(path);
     return fmt::format("{}\t{}", line.value, line.comment);
   });
-  if (const std::vector<std::string> all = remarks(); !all.empty()) {
+  if (const std::vector<std::string> all = gaps_and_remarks(); !all.empty()) {
     text += comment_block("To be seen to:", all);
   }
-  if (!unknown_.empty()) {
-    text += comment_block(fmt::format("Not understood ({}):", unknown_.size()), unknown_);
+  if (unknown() > 0) {
+    std::vector<std::string> all = misspelt_;
+    all.insert(all.end(), unknown_.begin(), unknown_.end());
+    text += comment_block(fmt::format("Not understood ({}):", unknown()), all);
   }
   std::vector<std::string> idle;
   for (const auto& [why, names] : idle_) {

@@ -21,7 +21,10 @@ struct GivenFlag {
   bool known = true;  // false: its value is only known to who runs the script
   SourcePosition position;
   std::string source_line;
+  std::string written{};  // where the file has another name for it
+  bool implied = false;   // it is not in the file itself, but follows of what stands there
 
+  const std::string& shown_name() const { return written.empty() ? name : written; }
   /// "--num-layers, line 12"
   std::string place() const;
   Problem problem(std::string message, std::string hint = "") const {
@@ -64,6 +67,7 @@ struct ImportOptions {
   std::optional<int> sequence_length;
   std::optional<int> vocab;
   std::optional<int> global_batch;
+  std::vector<std::string> variables;  // "NAME=value" of the environment
 };
 
 /// A scenario while flags are read. One class, since each part asks what the others have said.
@@ -93,6 +97,8 @@ class Draft {
   /// The largest number of a key that counts.
   static long largest(std::string_view key);
   bool has(std::string_view key) const { return lines_.find(key) != lines_.end(); }
+  /// Whether a line is to be filled in: its value may be any.
+  bool is_gap(std::string_view key) const;
   /// What stands at a key; "" where nothing does.
   std::string_view at(std::string_view key) const;
   /// The same as a whole number; 0 without one.
@@ -111,7 +117,7 @@ class Draft {
   void fill_in(std::string_view key, std::string_view how);
   /// Something to be told that keeps the scenario from being what the file describes.
   void remark(std::string text);
-  /// A flag that its framework's code could not use after all.
+  /// A flag that is understood, and that the scenario cannot say: a remark.
   void not_used(const GivenFlag& flag, std::string why);
   /// A flag that says which share of the optimizer the CPUs update, where they do: danlu knows all.
   void tell_offloaded_share(std::string_view flag);
@@ -126,17 +132,18 @@ class Draft {
   void add_model_of_options();
   /// The sequence length is to be filled in where neither the file nor an option says it.
   void add_sequence_length();
-  /// GPUs over all other degrees; nothing where the GPUs are not known, or it is no whole number.
+  /// GPUs over all other degrees; nothing where one of them is not known, or it is no whole number.
   std::optional<long> replicas() const;
 
   /// The scenario as text, all flags that had no effect at its end.
   std::string write(std::string_view heading) const;
+  /// All that is to be told, misspelt flags among it.
   std::vector<std::string> remarks() const;
   bool has_gaps() const;
   /// Whether some flag has a row that is not idle.
   bool knows_any() const { return knows_any_; }
-  std::size_t flags() const { return flags_.size(); }
-  std::size_t unknown() const { return unknown_.size(); }
+  std::size_t flags() const;
+  std::size_t unknown() const { return misspelt_.size() + unknown_.size(); }
   std::size_t idle() const { return idle_count_; }
 
  private:
@@ -147,6 +154,7 @@ class Draft {
   };
 
   void read(const GivenFlag& flag, const FlagRow& row);
+  std::vector<std::string> gaps_and_remarks() const;
   /// Whether nothing but forget() changes the line: a gap, or what an option says.
   bool is_settled(std::string_view key) const;
 
@@ -154,7 +162,9 @@ class Draft {
   std::vector<GivenFlag> flags_;
   ImportOptions options_;
   std::map<std::string, Line, std::less<>> lines_;
-  std::vector<std::string> unknown_;                      // flags without a row
+  std::vector<std::string>
+      misspelt_;  // flags without a row, but for two letters, and what they mean
+  std::vector<std::string> unknown_;                      // other flags without a row
   std::map<std::string, std::vector<std::string>> idle_;  // flags by why they have no effect
   std::size_t idle_count_ = 0;
   bool knows_any_ = false;
@@ -164,7 +174,10 @@ class Draft {
 /// The words of "attn moe_router", "attn,moe_router", "(1, 2)" and "[attn, moe_router]".
 std::vector<std::string_view> words_of(std::string_view list);
 
-/// The row of a flag, or nullptr.
+/// The row of a flag, by its name or else by a beginning that ends with '*'; nullptr: none.
 const FlagRow* find_row(std::span<const FlagRow> rows, std::string_view flag);
+
+/// The flag with an effect that one without a row is but for two letters; "": none.
+std::string_view misspelt_flag(std::span<const FlagRow> rows, std::string_view flag);
 
 }  // namespace danlu

@@ -27,7 +27,14 @@ const Importer* framework_named(std::string_view name) {
 Imported import_file(const Importer& framework, const std::filesystem::path& file,
                      const ImportOptions& options) {
   std::vector<std::string> notes;
-  std::vector<GivenFlag> flags = framework.read(read_text_file(file), file.string(), notes);
+  const std::string text = read_text_file(file);
+  std::vector<GivenFlag> flags = framework.read(text, file.string(), options, notes);
+  for (const std::string& variable : options.variables) {
+    const std::string name = variable.substr(0, variable.find('='));
+    if (text.find(name) == std::string::npos) {
+      notes.push_back(fmt::format("--define {}: the file has no such variable", shown(variable)));
+    }
+  }
   Draft draft(file.stem().string(), std::move(flags), framework.rows, options);
   if (!draft.knows_any()) {
     throw InputError(

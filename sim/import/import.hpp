@@ -30,7 +30,7 @@ struct Importer {
   std::span<const FlagRow> rows;
   std::span<const DefaultRow> defaults;
   std::vector<GivenFlag> (*read)(const std::string& text, const std::string& name,
-                                 std::vector<std::string>& notes);
+                                 const ImportOptions& options, std::vector<std::string>& notes);
   void (*finish)(Draft& draft);  // what follows from several flags; then defaults are filled in
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -15,7 +16,8 @@ namespace {
 /// Values by path, each resolved when it is asked for; a value that needs itself has none.
 class Interpolator {
  public:
-  explicit Interpolator(const std::vector<GivenFlag>& flags) {
+  Interpolator(const std::vector<GivenFlag>& flags, const std::vector<std::string>& environment)
+      : environment_(environment) {
     for (const GivenFlag& flag : flags) {
       written_[flag.name] = flag.value;
     }
@@ -46,7 +48,9 @@ class Interpolator {
   std::optional<std::string> value_of(const std::string& inside, const std::string& path,
                                       int depth) {
     if (const std::size_t colon = inside.find(':'); colon != std::string::npos) {
-      return calculated(inside.substr(0, colon), inside.substr(colon + 1));
+      const std::string how = inside.substr(0, colon);
+      return how == "oc.env" ? of_environment(inside.substr(colon + 1))
+                             : calculated(how, inside.substr(colon + 1));
     }
     std::string target = inside;
     if (inside.starts_with('.')) {
@@ -61,6 +65,18 @@ class Interpolator {
       }
     }
     return std::nullopt;
+  }
+
+  /// "NAME" or "NAME,default".
+  std::optional<std::string> of_environment(const std::string& arguments) const {
+    const std::size_t comma = std::min(arguments.find(','), arguments.size());
+    const std::string start = arguments.substr(0, comma) + "=";
+    const auto found =
+        std::find_if(environment_.begin(), environment_.end(),
+                     [&](const std::string& variable) { return variable.starts_with(start); });
+    return found != environment_.end() ? std::optional(found->substr(start.size()))
+           : comma < arguments.size()  ? std::optional(arguments.substr(comma + 1))
+                                       : std::nullopt;
   }
 
   static std::optional<std::string> calculated(const std::string& how, std::string arguments) {
@@ -82,12 +98,14 @@ class Interpolator {
   }
 
   std::map<std::string, std::string> written_;
+  const std::vector<std::string>& environment_;
 };
 
 }  // namespace
 
-void resolve_interpolations(std::vector<GivenFlag>& flags) {
-  Interpolator interpolator(flags);
+void resolve_interpolations(std::vector<GivenFlag>& flags,
+                            const std::vector<std::string>& environment) {
+  Interpolator interpolator(flags, environment);
   for (GivenFlag& flag : flags) {
     if (flag.value.find("${") != std::string::npos) {
       const std::optional<std::string> value = interpolator.resolve(flag.value, flag.name, 0);

@@ -1,11 +1,14 @@
 #include "sim/import/launch_environment.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
 
 #include "sim/base/text.hpp"
+#include "sim/base/units.hpp"
 
 namespace danlu {
 namespace launch_environment {  // the folder is built as one
@@ -22,7 +25,13 @@ struct Option {
 constexpr auto kOptions = std::to_array<Option>({{"--nodes", "#SBATCH --nodes"},
                                                  {"-N", "#SBATCH --nodes"},
                                                  {"--gpus-per-node", "#SBATCH --gpus-per-node"},
-                                                 {"--gres", "#SBATCH --gpus-per-node", "gpu"}});
+                                                 {"--gres", "#SBATCH --gpus-per-node", "gpu"},
+                                                 {"--gpus", "#SBATCH --gpus"},
+                                                 {"-G", "#SBATCH --gpus"},
+                                                 {"--ntasks-per-node", "#SBATCH --ntasks-per-node"},
+                                                 {"--ntasks", "#SBATCH --ntasks"},
+                                                 {"-n", "#SBATCH --ntasks"},
+                                                 {"--gpus-per-task", "#SBATCH --gpus-per-task"}});
 
 /// The number of "16", "8", "gpu:8" and "gpu:h100:8"; "" where there is none.
 std::string_view number_of(std::string_view value) {
@@ -56,6 +65,29 @@ void take_line(std::string_view line, const SourcePosition& position, LaunchEnvi
   }
 }
 
+/// What tasks and their GPUs come to, of a node or of the whole job; then they are left out.
+void count_tasks(std::vector<GivenFlag>& flags) {
+  const auto find = [&](std::string_view name) {
+    return std::find_if(flags.begin(), flags.end(),
+                        [&](const GivenFlag& flag) { return flag.name == name; });
+  };
+  const auto of_task = find("#SBATCH --gpus-per-task");
+  for (const auto& [tasks, all] :
+       {std::pair("#SBATCH --ntasks-per-node", "#SBATCH --gpus-per-node"),
+        std::pair("#SBATCH --ntasks", "#SBATCH --gpus")}) {
+    const auto count = find(tasks);
+    if (of_task != flags.end() && count != flags.end() && find(all) == flags.end()) {
+      const double gpus =
+          parse_number(of_task->value).value_or(0) * parse_number(count->value).value_or(0);
+      count->name = all;
+      count->value = fmt::format("{:.0f}", gpus);
+      break;
+    }
+  }
+  std::erase_if(flags,
+                [](const GivenFlag& flag) { return flag.name.find("task") != std::string::npos; });
+}
+
 /// What Slurm tells the job of it.
 void set_variables(LaunchEnvironment& found) {
   for (const GivenFlag& flag : found.flags) {
@@ -63,7 +95,7 @@ void set_variables(LaunchEnvironment& found) {
     if (flag.name == "#SBATCH --nodes") {
       found.variables.put("SLURM_NNODES", value);
       found.variables.put("SLURM_JOB_NUM_NODES", value);
-    } else {
+    } else if (flag.name == "#SBATCH --gpus-per-node") {
       found.variables.put("SLURM_GPUS_PER_NODE", value);
       found.variables.put("SLURM_GPUS_ON_NODE", value);
     }
@@ -82,6 +114,7 @@ LaunchEnvironment read_slurm(const std::string& text, const std::string& name) {
       launch_environment::take_line(line, {name, number, 1}, found);
     }
   }
+  launch_environment::count_tasks(found.flags);
   launch_environment::set_variables(found);
   return found;
 }

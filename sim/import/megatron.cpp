@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "sim/base/text.hpp"
 #include "sim/import/import.hpp"
 #include "sim/import/launch_environment.hpp"
 #include "sim/import/megatron_arguments.hpp"
@@ -51,7 +52,8 @@ std::vector<FlagRow> own_rows() {
       {"--no-scatter-gather-tensors-in-pipeline", "parallelism.scatter_gather", Fact,
        "of 2021, when it was the default; later versions send so with sequence parallelism alone"},
       {"--use-distributed-optimizer", "parallelism.zero", Fact, "1"},
-      {"--use-torch-fsdp2", "parallelism.zero", Fact, "3"},
+      {"--use-torch-fsdp2", "parallelism.zero|parallelism.overlap.data", Fact,
+       "3; PyTorch's FSDP reduces beside backward passes, whatever --overlap-grad-reduce is"},
       {"--torch-fsdp2-no-reshard-after-forward",
        "parallelism.sharding.reshard",
        On,
@@ -73,7 +75,7 @@ std::vector<FlagRow> own_rows() {
       {"--decoder-seq-length", "training.decoder_length", Fact},
       {"--bf16", "training.precision", Fact, "fp32 without --bf16 and --fp16"},
       {"--fp16", "training.precision", Fact},
-      {"--fp8-format|--fp8", "training.precision", Fact, "fp8 over --bf16"},
+      {"--fp8-format|--fp8", "training.precision", Fact, "fp8 over --bf16, in either format"},
       {"--fp4-format|--fp4", "training.precision", Fact, "fp4 over --bf16"},
       {"--fp8-recipe", "training.fp8_recipe", Fact,
        "delayed, tensorwise, blockwise; mxfp8: precision mxfp8"},
@@ -102,8 +104,9 @@ std::vector<FlagRow> own_rows() {
        "between stages beside compute"},
       {"--train-iters|--train-samples", "training.tokens", Fact,
        "x sequences a step x their length"},
-      {"--nnodes|--num-nodes|--nproc-per-node|--num-gpus|#SBATCH --nodes|#SBATCH --gpus-per-node",
-       "cluster.gpus", Fact, "of torchrun, or of Slurm without it: nodes x GPUs of a node"},
+      {"--nnodes|--num-nodes|--nproc-per-node|--num-gpus|--nodes|--gpus-per-node|#SBATCH --nodes|"
+       "#SBATCH --gpus-per-node|#SBATCH --gpus",
+       "cluster.gpus", Fact, "of torchrun, or of Slurm without it: nodes x GPUs of a node, or all"},
       {"NVTE_FLASH_ATTN|NVTE_FUSED_ATTN", "training.attention", Fact,
        "of Transformer Engine's environment: unfused where both are 0"},
       {"--use-precision-aware-optimizer", "", Idle,
@@ -130,8 +133,8 @@ std::vector<FlagRow> own_rows() {
        "how the router chooses: experts are taken to be loaded evenly"},
       {"--moe-grouped-gemm|--moe-permute-fusion|--moe-use-legacy-*|--moe-flex-*|"
        "--moe-deepep-num-sms|--moe-per-layer-logging|--moe-token-drop-policy|"
-       "--moe-apply-probs-on-input",
-       "", Idle, "ways to compute the same experts"},
+       "--moe-apply-probs-on-input|--mtp-loss-scaling-factor",
+       "", Idle, "ways to compute the same experts, or what is learnt"},
       {"--fp8-*|--fp4-*", "", Idle, "details of the 8-bit recipe"},
       {"--disable-bf16-*|--masked-softmax-fusion|"
        "--calculate-per-token-loss|--gradient-accumulation-fusion|--bias-*|--manual-gc*|"
@@ -164,6 +167,10 @@ std::vector<FlagRow> own_rows() {
        "--standalone|--role|--local-rank|--tee|--redirects|--module|--run-path|--start-method|"
        "--local-addr|--local-ranks-filter",
        "", Idle, "how processes find each other"},
+      {"--label|--mpi|--container-*|--no-container-*|--kill-on-bad-exit|--cpu-bind|--mem-bind|"
+       "--cpus-per-task|--ntasks|--ntasks-per-node|--export|--exclusive|--output|--error|"
+       "--job-name|--wait|--unbuffered|--distribution|--time|--partition|--account",
+       "", Idle, "how srun starts processes"},
   };
 }
 
@@ -194,15 +201,41 @@ const std::vector<DefaultRow>& defaults() {
   return all;
 }
 
+/// torchrun takes as many GPUs as a node has (`gpu`, `auto`), and any number of nodes of a range.
+void settle_counts(std::vector<GivenFlag>& flags, const LaunchEnvironment& environment) {
+  const auto job =
+      std::find_if(environment.flags.begin(), environment.flags.end(),
+                   [](const GivenFlag& flag) { return flag.name == "#SBATCH --gpus-per-node"; });
+  for (GivenFlag& flag : flags) {
+    const bool is_all =
+        flag.name == "--nproc-per-node" && (flag.value == "gpu" || flag.value == "auto");
+    const std::vector<std::string_view> range = split(flag.value, ':');
+    if (is_all && job != environment.flags.end()) {
+      flag.value = job->value;
+    } else if (flag.name == "--nnodes" && range.size() == 2 && range[0] == range[1]) {
+      flag.value = std::string(range[0]);
+    } else if (is_all || (flag.name == "--nnodes" && range.size() == 2)) {
+      flag.known = false;
+    }
+  }
+}
+
 std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
-                                  std::vector<std::string>& notes) {
+                                  const ImportOptions& options, std::vector<std::string>& notes) {
   LaunchEnvironment environment = read_slurm(text, name);
+  for (const std::string& variable : options.variables) {
+    const std::size_t equals = variable.find('=');
+    environment.variables.put(
+        variable.substr(0, equals),
+        ShellVariables::Variable{.words = {{variable.substr(equals + 1), true, {}, ""}}});
+  }
   std::vector<GivenFlag> flags =
       megatron_arguments(read_launch(text, name, environment), rows(), notes);
   const bool knows_any = std::any_of(flags.begin(), flags.end(), [](const GivenFlag& flag) {
     const FlagRow* row = find_row(rows(), flag.name);
     return row != nullptr && row->reading != Idle;
   });
+  settle_counts(flags, environment);
   if (knows_any) {  // its command's own flags win: they stand behind
     flags.insert(flags.begin(), std::make_move_iterator(environment.flags.begin()),
                  std::make_move_iterator(environment.flags.end()));
@@ -254,6 +287,8 @@ void finish_model(Draft& draft) {
 void finish_sharding(Draft& draft) {
   if (const GivenFlag* fsdp = draft.given("--use-torch-fsdp2")) {
     draft.set("parallelism.zero", "3", fsdp);
+    draft.set("parallelism.overlap.data", "true", fsdp,
+              "PyTorch's FSDP reduces beside backward passes");
   } else if (!take_fsdp(draft) && draft.on("--use-distributed-optimizer")) {
     draft.set("parallelism.zero", "1", draft.given("--use-distributed-optimizer"));
   }
@@ -267,7 +302,8 @@ void finish_sharding(Draft& draft) {
 
 void finish_precision(Draft& draft) {
   const GivenFlag* recipe = draft.given("--fp8-recipe");
-  if (const GivenFlag* fp8 = draft.given("--fp8-format|--fp8")) {
+  if (const GivenFlag* fp8 = draft.mentioned("--fp8-format|--fp8")) {
+    draft.forget("training.precision");  // which format it is may not be known
     const bool mx = recipe != nullptr && recipe->value == "mxfp8";
     draft.set("training.precision", mx ? "mxfp8" : "fp8", mx ? recipe : fp8);
     if (!mx && recipe != nullptr) {
@@ -277,6 +313,35 @@ void finish_precision(Draft& draft) {
     draft.set("training.precision", "fp4", fp4);
   } else if (const GivenFlag* half = draft.given("--bf16|--fp16")) {
     draft.set("training.precision", half->name.substr(2), half);
+  }
+}
+
+/// What Megatron refuses (validate_args, TransformerConfig.__post_init__).
+void refuse_contradictions(const Draft& draft) {
+  constexpr const char* kRefuses = "Megatron refuses such a plan";
+  if (draft.on("--fp16") && draft.on("--bf16")) {
+    throw InputError(draft.given("--fp16")->problem("both --fp16 and --bf16 are given", kRefuses));
+  }
+  const GivenFlag* granularity = draft.given("--recompute-granularity");
+  const GivenFlag* method = draft.given("--recompute-method");
+  if (granularity != nullptr && granularity->value == "full" &&
+      draft.mentioned("--recompute-method") == nullptr) {
+    throw InputError(granularity->problem(
+        "'--recompute-granularity full' needs --recompute-method uniform or block", kRefuses));
+  }
+  if (granularity != nullptr && granularity->value == "selective" && method != nullptr) {
+    throw InputError(method->problem(
+        "'--recompute-method' is of --recompute-granularity full, found selective", kRefuses));
+  }
+  const GivenFlag* fsdp = draft.given("--use-torch-fsdp2");
+  const char* const other = draft.count("parallelism.pipeline") > 1 ? "pipeline stages"
+                            : draft.count("parallelism.expert") > 1 ? "expert ranks"
+                            : draft.on("--use-distributed-optimizer")
+                                ? "--use-distributed-optimizer"
+                                : nullptr;
+  if (fsdp != nullptr && other != nullptr) {
+    throw InputError(
+        fsdp->problem(fmt::format("'--use-torch-fsdp2' goes with no {}", other), kRefuses));
   }
 }
 
@@ -316,16 +381,33 @@ void finish_run(Draft& draft) {
               draft.given(samples ? "--train-samples" : "--train-iters"));
 }
 
+/// How many GPUs: of torchrun, of srun, or of Slurm's job.
+void finish_cluster(Draft& draft) {
+  constexpr const char* kNodes = "--nnodes|--num-nodes|--nodes|#SBATCH --nodes";
+  constexpr const char* kOfNode =
+      "--nproc-per-node|--num-gpus|--gpus-per-node|#SBATCH --gpus-per-node";
+  constexpr const char* kAll = "#SBATCH --gpus";
+  const GivenFlag* nodes = draft.given(kNodes);
+  const GivenFlag* of_node = draft.given(kOfNode);
+  for (const auto& [used, job] : {std::pair(nodes, draft.given("#SBATCH --nodes")),
+                                  std::pair(of_node, draft.given("#SBATCH --gpus-per-node"))}) {
+    if (used != nullptr && job != nullptr && used->value != job->value) {
+      draft.remark(fmt::format("{} is {}, {} {}: the first is taken", used->place(), used->value,
+                               job->place(), job->value));
+    }
+  }
+  if (nodes != nullptr && of_node != nullptr) {
+    draft.add_cluster(*draft.whole(kNodes) * *draft.whole(kOfNode),
+                      fmt::format("{} x {}", nodes->name, of_node->name));
+  } else {
+    draft.add_cluster(draft.whole(kAll), kAll);
+  }
+}
+
 void finish(Draft& draft) {
   draft.add_sequence_length();
-  constexpr std::string_view kNodes = "--nnodes|--num-nodes|#SBATCH --nodes";
-  constexpr std::string_view kOfNode = "--nproc-per-node|--num-gpus|#SBATCH --gpus-per-node";
-  const std::optional<long> nodes = draft.whole(kNodes);
-  const std::optional<long> of_node = draft.whole(kOfNode);
-  draft.add_cluster(nodes && of_node ? std::optional(*nodes * *of_node) : std::nullopt,
-                    nodes && of_node ? fmt::format("{} x {}", draft.given(kNodes)->name,
-                                                   draft.given(kOfNode)->name)
-                                     : "");
+  finish_cluster(draft);
+  refuse_contradictions(draft);
   if (draft.options().model.empty()) {
     finish_model(draft);
   }
@@ -365,9 +447,10 @@ const Importer kMegatron{
     .file = "a launch script, or just the arguments of `pretrain_gpt.py` or `pretrain_t5.py`",
     .introduction =
         "The script is read, not run: assignments, arrays, `$VAR`, `${VAR:-default}`, sums, "
-        "comparisons, `&&` and `||`, functions and subshells are followed. What only the "
-        "environment or arguments say is to be filled in: the value of a flag as a line "
-        "`FILL-IN`, words that may hold flags, as `$EXTRA_ARGS`, by name. "
+        "comparisons, `case`, `for` over words, `&&` and `||`, functions and subshells are "
+        "followed. What only the environment or arguments say is to be filled in: the value of a "
+        "flag as a line `FILL-IN`, words that may hold flags, as `$EXTRA_ARGS`, by name; "
+        "`--define NAME=value` says what a variable, or an argument by its number, has. "
         "Flags are taken under either spelling, with `-` or `_`.",
     .rows = megatron::rows(),
     .defaults = megatron::defaults(),

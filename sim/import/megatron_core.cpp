@@ -53,7 +53,7 @@ void take_graphs(Draft& draft) {
   const bool by_engine = kind->value == "transformer_engine" || kind == draft.given(kEngine);
   const bool attention = holds(words, "attn");
   const bool routers = holds(words, "moe_router");
-  const bool mlp = holds(words, "mlp") && draft.count("model.experts.count") == 0;
+  const bool mlp = holds(words, "mlp") && !may_have_experts(draft);
   if (words.empty() || holds(words, "full")) {
     draft.set(kKey, "layers", parts != nullptr ? parts : kind, "of the whole layer");
   } else if (routers || (attention && mlp)) {
@@ -88,8 +88,8 @@ void take_expert_groups(Draft& draft) {
   }
   const long ranks = std::max(1L, draft.count("parallelism.expert")) *
                      std::max(1L, draft.count("parallelism.expert_tensor"));
-  const std::optional<long> of_node =
-      draft.whole("--nproc-per-node|--num-gpus|#SBATCH --gpus-per-node|trainer.devices");
+  const std::optional<long> of_node = draft.whole(
+      "--nproc-per-node|--num-gpus|--gpus-per-node|#SBATCH --gpus-per-node|trainer.devices");
   if (!of_node || *of_node < 1) {
     draft.set("training.experts.most_nodes", std::to_string(*visited), &from,
               fmt::format("if each of the {} groups of experts has a node to itself", *groups));
@@ -314,10 +314,14 @@ void take_dropout(Draft& draft, const CoreFramework& framework) {
        {"--attention-dropout|model.attention_dropout|model.encoder.attention_dropout",
         "--hidden-dropout|model.hidden_dropout|model.encoder.hidden_dropout"}) {
     const GivenFlag* given = draft.given(names);
-    drops = drops || draft.number(names).value_or(0.1) > 0;
-    from.push_back(given != nullptr ? fmt::format("{} {}", given->name, given->value)
-                                    : fmt::format("{}'s default of {}: 0.1", framework.name,
-                                                  split(names, '|').front().substr(2)));
+    drops = drops || draft.number(names).value_or(framework.dropout) > 0;
+    const std::string_view name = split(names, '|').front().substr(2);
+    from.push_back(
+        given != nullptr ? fmt::format("{} {}", given->shown_name(), given->value)
+        : framework.dropout > 0
+            ? fmt::format("{}'s default of {}: {}", framework.name, name, framework.dropout)
+            : fmt::format("assumed: no {}, as {}'s classes of such models have none", name,
+                          framework.name));
   }
   draft.set("training.dropout", drops ? "true" : "false", fmt::format("{}", fmt::join(from, ", ")));
 }
@@ -354,7 +358,7 @@ void take_core_settings(Draft& draft, const CoreFramework& framework) {
   megatron_core::take_gradient_passes(draft, framework);
   megatron_core::take_dropout(draft, framework);
   megatron_core::take_recomputed_experts(draft);
-  if (draft.count("model.experts.count") > 0) {
+  if (may_have_experts(draft)) {
     draft.set_default({"training.experts.weighted", "activation",
                        "Megatron-core since 0.12: probabilities go into the activation"});
   }

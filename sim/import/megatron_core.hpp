@@ -21,6 +21,7 @@ struct CoreFramework {
   long kv_rank = 32;            // likewise
   bool overlaps_stages = true;  // that interleave
   bool fuses_positions = true, fuses_loss = true, fuses_sums = true;
+  double dropout = 0.1;          // of attention and of what layers add
   std::string_view sums_need{};  // the switch without which sums are not fused, whatever is said
 };
 
@@ -38,6 +39,9 @@ std::optional<bool> switched(const Draft& draft, std::string_view names);
 /// What follows of several settings for the model: latent attention, biases, positions, the
 /// vocabulary, experts, an encoder-decoder. Throws InputError where a flag is no number.
 void take_core_model(Draft& draft, const CoreFramework& framework);
+
+/// Whether the model has experts, or only the one who runs the script knows how many.
+bool may_have_experts(const Draft& draft);
 
 /// Whether positions turn heads, as far as the file says; of a model by an option it is assumed.
 bool has_rotary_positions(const Draft& draft);

@@ -8,11 +8,13 @@
 #include <iterator>
 
 #include "sim/base/text.hpp"
+#include "sim/import/bridge_classes.hpp"
 #include "sim/import/bridge_precision.hpp"
 #include "sim/import/flat_flags.hpp"
 #include "sim/import/import.hpp"
 #include "sim/import/interpolation.hpp"
 #include "sim/import/megatron_core.hpp"
+#include "sim/import/nemo2.hpp"
 
 namespace danlu {
 namespace nemo {  // the folder is built as one
@@ -45,12 +47,22 @@ constexpr CoreFramework kBridge{.name = "Megatron-Bridge",
                                 .kv_rank = 512,
                                 .overlaps_stages = false};
 
+constexpr CoreFramework kNeMo2Core{.name = "NeMo 2",
+                                   .profile = "nemo",
+                                   .pads_vocab = false,
+                                   .query_rank = 512,
+                                   .kv_rank = 512,
+                                   .overlaps_stages = false};
+
 constexpr std::string_view kRecipesNote =
     "a recipe of Megatron-Bridge by its name, which also says training.fp8_recipe, gradients, "
     "narrow_weights, wide_first_layers and wide_last_layers";
 
 std::vector<FlagRow> own_rows() {
   return {
+      {"model._target_", "model.layers", Fact,
+       "a class of Megatron-Bridge or NeMo 2: its fields count where the file does not write them; "
+       "of one that danlu does not know they are to be filled in"},
       {"model.num_query_groups", "model.kv_heads", Count},
       {"model.activation|model.encoder.activation",
        "model.gated_mlp",
@@ -93,7 +105,11 @@ std::vector<FlagRow> own_rows() {
        On,
        "",
        {{"", "1"}}},
-      {"model.fsdp", "parallelism.zero", Fact, "3"},
+      {"model.fsdp", "parallelism.zero|parallelism.overlap.data", Fact,
+       "3, whose reductions run beside backward passes"},
+      {"trainer.strategy.fsdp", "parallelism.zero|parallelism.overlap.data", Fact,
+       "pytorch: 3; megatron: by data_parallel_sharding_strategy of ddp"},
+      {"trainer.strategy", "training.framework", Fact, "a section of NeMo 2's"},
       {"model.fsdp_sharding_strategy", "parallelism.zero", Fact,
        "full: 3, grad: 2; hybrid is told"},
       {"model.fsdp_grad_reduce_dtype", "parallelism.sharding.reduce_width", Fact,
@@ -106,13 +122,15 @@ std::vector<FlagRow> own_rows() {
       {"ddp.grad_reduce_in_fp32", "training.gradients", Fact,
        "fp32, or 16bit where it is false; what mixed_precision says of it wins, as in "
        "Megatron-Bridge"},
-      {"model.micro_batch_size|train.micro_batch_size", "training.micro_batch", Count},
-      {"model.global_batch_size|train.global_batch_size", "training.global_batch", Count},
+      {"model.micro_batch_size|train.micro_batch_size|data.micro_batch_size",
+       "training.micro_batch", Count},
+      {"model.global_batch_size|train.global_batch_size|data.global_batch_size",
+       "training.global_batch", Count},
       {"model.encoder_seq_length|model.data.seq_length|model.seq_length|dataset.sequence_length|"
-       "dataset.seq_length",
+       "dataset.seq_length|data.seq_length",
        "training.sequence_length", Fact},
       {"model.data.seq_length_dec", "training.decoder_length", Fact, "of an encoder-decoder"},
-      {"trainer.precision",
+      {"trainer.precision|trainer.plugins.precision|plugins.precision",
        "training.precision",
        Words,
        "",
@@ -131,7 +149,7 @@ std::vector<FlagRow> own_rows() {
       {"mixed_precision.grad_reduce_in_fp32", "training.gradients", Fact, "true without it"},
       {"mixed_precision.fp8_param_gather|mixed_precision.fp8_param|"
        "mixed_precision.fp4_param_gather|mixed_precision.fp4_param|ddp.fp8_param_gather|"
-       "model.fp8_params",
+       "model.fp8_params|model.fp8_param",
        "training.narrow_weights", Fact, "only"},
       {"model.fp8|model.fp8_recipe", "training.precision|training.fp8_recipe", Fact,
        "fp8, or mxfp8 by the recipe"},
@@ -156,6 +174,7 @@ std::vector<FlagRow> own_rows() {
       {"model.megatron_amp_O2", "training.accumulation", Fact,
        "NeMo fuses sums of gradients with it alone"},
       {"model.num_micro_batches_with_partial_activation_checkpoints|"
+       "model.num_microbatches_with_partial_activation_checkpoints|"
        "model.activations_checkpoint_layers_per_pipeline",
        "", Told, "every microbatch and stage computes as many layers again here"},
       {"model.peft.peft_scheme|peft|peft._target_", "training.lora.rank", Fact,
@@ -169,15 +188,17 @@ std::vector<FlagRow> own_rows() {
       {"trainer.max_steps|train.train_iters", "training.tokens", Fact,
        "x sequences a step x their length"},
       {"trainer.num_nodes|trainer.devices", "cluster.gpus", Fact, "nodes x GPUs of a node"},
+      {"trainer.accumulate_grad_batches", "training.global_batch", Fact,
+       "1: NeMo itself accumulates until it has the global batch; more is told"},
       {"defaults|hydra.*|run.*|exp_manager.*|name|restore_from_path|trainer.*|logger.*|checkpoint.*"
        "|"
        "rng.*|dist.*|profiling.*|train.*|validation.*|tokenizer.*|inference.*|cluster.*|"
        "model.nsys_profile.*|model.restore_from_path|model.gradient_as_bucket_view|"
        "model.resume_from_checkpoint|model.gc_interval|model.seed|"
-       "model.run_sanity*|model._target_|model.params_dtype|model.autocast_dtype|"
+       "model.run_sanity*|model.params_dtype|model.autocast_dtype|"
        "model.pipeline_dtype|model.perform_initialization",
        "", Idle, "files, logs and how the job runs"},
-      {"model.data.*|dataset.*|model.tokenizer.*|model.pre_process|model.post_process|"
+      {"model.data.*|dataset.*|data.*|model.tokenizer.*|model.pre_process|model.post_process|"
        "model.get_attention_mask_from_fusion",
        "", Idle, "data and tokens"},
       {"model.optim.align_param_gather|ddp.overlap_param_gather_with_optimizer_step|"
@@ -197,7 +218,15 @@ std::vector<FlagRow> own_rows() {
        "", Idle, "numerical details, and what is learnt; Adam is taken for the optimizer"},
       {"mixed_precision.*|model.fp8_*|model.reduce_amax|model.use_emha", "", Idle,
        "details of the 8-bit recipe"},
-      {"model.decoder.*", "", Idle, "a decoder is taken to be made as its encoder is"},
+      {"model.decoder.hidden_size|model.decoder.num_attention_heads|"
+       "model.decoder.ffn_hidden_size|model.decoder.kv_channels|"
+       "model.decoder.position_embedding_type|model.decoder.relative_attention_num_buckets|"
+       "model.decoder.attention_dropout|model.decoder.hidden_dropout|model.decoder.activation|"
+       "model.decoder.normalization|model.decoder.bias|"
+       "model.decoder.activations_checkpoint_granularity|"
+       "model.decoder.activations_checkpoint_method|"
+       "model.decoder.activations_checkpoint_num_layers|model.decoder.*",
+       "", Idle, "a decoder is taken to be made as its encoder is"},
       {"model.encoder.*", "", Idle, "details of layers that danlu does not tell apart"},
       {"model.share_token_embeddings", "", Idle, "encoder and decoder have one table of tokens"},
       {"model.moe_aux_loss_coeff|model.moe_router_*|model.moe_grouped_gemm|"
@@ -286,6 +315,7 @@ void finish_fsdp(Draft& draft) {
     draft.not_used(*strategy,
                    "which ranks share weights is for parallelism.sharding.ranks to say: all do");
   }
+  draft.set("parallelism.overlap.data", "true", "PyTorch's FSDP reduces beside backward passes");
   const bool wide = width == nullptr || width->value.starts_with("32");
   draft.set("parallelism.sharding.reduce_width", wide ? "fp32" : "16bit",
             width != nullptr ? width->place() : "NeMo's default: fsdp_grad_reduce_dtype 32");
@@ -295,8 +325,12 @@ void finish_sharding(Draft& draft) {
   const GivenFlag* optimizer = draft.given("model.optim.name");
   const bool distributed = optimizer != nullptr && (optimizer->value == "distributed_fused_adam" ||
                                                     optimizer->value == "mcore_distributed_optim");
+  const GivenFlag* fsdp2 = draft.given("trainer.strategy.fsdp");
   if (draft.on("model.fsdp")) {
     finish_fsdp(draft);
+  } else if (fsdp2 != nullptr && fsdp2->value == "pytorch") {
+    draft.set("parallelism.zero", "3", fsdp2);
+    draft.set("parallelism.overlap.data", "true", "PyTorch's FSDP reduces beside backward passes");
   } else if (!take_fsdp(draft) && distributed) {
     draft.set("parallelism.zero", "1", optimizer);
   }
@@ -386,11 +420,30 @@ void finish_lora(Draft& draft, bool bridge) {
   }
 }
 
+/// What Megatron-core refuses under its own names (TransformerConfig.__post_init__); NeMo's old
+/// ones have a method beside `selective`, too, and drop it.
+void check_recompute(const Draft& draft, const GivenFlag& kind) {
+  if (kind.name != "model.recompute_granularity") {
+    return;
+  }
+  const GivenFlag* layers = draft.given("model.recompute_num_layers");
+  const bool selective = kind.value == "selective";
+  if (selective ? layers != nullptr : draft.mentioned("model.recompute_method") == nullptr) {
+    throw InputError((selective ? *layers : kind)
+                         .problem(selective ? "recompute_num_layers is of recompute_granularity "
+                                              "full, found selective"
+                                            : "'recompute_granularity: full' needs "
+                                              "recompute_method uniform or block",
+                                  "Megatron-core refuses such a model"));
+  }
+}
+
 void finish_recompute(Draft& draft) {
   const GivenFlag* kind = draft.given(kRecompute);
   if (kind == nullptr) {
     return;
   }
+  check_recompute(draft, *kind);
   if (kind->value == "selective") {
     take_recomputed_parts(draft, *kind, draft.given("model.recompute_modules"));
     return;
@@ -407,12 +460,17 @@ void finish_recompute(Draft& draft) {
 void finish_run(Draft& draft) {
   const GivenFlag* length = draft.given(
       "model.encoder_seq_length|model.data.seq_length|model.seq_length|dataset.sequence_length|"
-      "dataset.seq_length");
+      "dataset.seq_length|data.seq_length");
   if (length != nullptr) {
     draft.set("training.sequence_length", std::to_string(draft.whole(length->name).value_or(1)),
               length);
   }
   draft.add_sequence_length();
+  if (const std::optional<long> times = draft.whole("trainer.accumulate_grad_batches");
+      times && *times != 1) {
+    draft.not_used(*draft.given("trainer.accumulate_grad_batches"),
+                   "NeMo itself accumulates until it has global_batch_size, and wants 1 here");
+  }
   constexpr std::string_view kSteps = "trainer.max_steps|train.train_iters";
   take_tokens(
       draft,
@@ -422,13 +480,22 @@ void finish_run(Draft& draft) {
 
 void finish(Draft& draft) {
   const GivenFlag* section = draft.mentioned("train.*");
-  CoreFramework framework = section != nullptr ? kBridge : kNeMo1;
+  const bool is_nemo2 = draft.mentioned(kNemo2) != nullptr;
+  const GivenFlag* target = draft.given("model._target_");
+  CoreFramework framework = section != nullptr ? kBridge : is_nemo2 ? kNeMo2Core : kNeMo1;
+  if ((section != nullptr || is_nemo2) && !draft.options().model.empty() &&
+      (target == nullptr || !knows_class(target->value))) {
+    framework.dropout = 0;  // that of GPT's class alone is another
+  }
   framework.overlaps_stages = draft.mentioned("comm_overlap.*") != nullptr;
   const std::optional<long> nodes = draft.whole("trainer.num_nodes");
   const std::optional<long> of_node = draft.whole("trainer.devices");
   draft.add_cluster(nodes && of_node ? std::optional(*nodes * *of_node) : std::nullopt,
                     "trainer.num_nodes x trainer.devices");
   if (draft.options().model.empty()) {
+    fill_in_class(draft, target);
+  }
+  if (draft.options().model.empty() && !draft.has("model.preset")) {
     tell_halves(draft);
     take_core_model(draft, framework);
   }
@@ -445,7 +512,7 @@ void finish(Draft& draft) {
   if (section != nullptr) {
     draft.set("training.framework", "megatron-bridge", section, "a section of Megatron-Bridge's");
     finish_overlap(draft);
-  } else {
+  } else if (!is_nemo2) {
     finish_attention(draft);
   }
   finish_lora(draft, section != nullptr);
@@ -456,10 +523,26 @@ void finish(Draft& draft) {
   }
 }
 
+/// Lightning's devices are a number, a list of them, or all there are.
+void count_devices(GivenFlag& flag) {
+  if (flag.value.starts_with('[')) {
+    flag.value = std::to_string(words_of(flag.value).size());
+  } else if (flag.value == "auto" || flag.value == "-1") {
+    flag.known = false;
+  }
+}
+
 std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
-                                  std::vector<std::string>& /*notes*/) {
+                                  const ImportOptions& options, std::vector<std::string>& notes) {
   std::vector<GivenFlag> flags = flags_of(read_flat_yaml(text, name));
-  resolve_interpolations(flags);
+  resolve_interpolations(flags, options.variables);
+  for (GivenFlag& flag : flags) {
+    if (flag.name == "trainer.devices") {
+      count_devices(flag);
+    }
+  }
+  rename_nemo2(flags, rows(), notes);
+  add_class_fields(flags);
   return flags;
 }
 
@@ -472,8 +555,9 @@ const Importer kNemo{
     .file = "the YAML of a run of NeMo, its launcher or Megatron-Bridge",
     .introduction =
         "Values that refer to others (`${.hidden_size}`, `${multiply:4, ${.hidden_size}}`) are "
-        "worked out; what refers to other files counts as unknown. The machine is to be named with "
-        "`--topology`.",
+        "worked out; what refers to other files counts as unknown. Sections of NeMo 2 count as "
+        "those below: `model.config` and `trainer.strategy` as `model`, `trainer.strategy.ddp` as "
+        "`ddp`, `optim.config` as `optimizer`. The machine is to be named with `--topology`.",
     .rows = nemo::rows(),
     .defaults = nemo::defaults(),
     .read = nemo::read_flags,

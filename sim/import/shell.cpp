@@ -10,8 +10,10 @@
 #include <utility>
 
 #include "sim/base/text.hpp"
+#include "sim/import/shell_choice.hpp"
 #include "sim/import/shell_commands.hpp"
 #include "sim/import/shell_condition.hpp"
+#include "sim/import/shell_statements.hpp"
 #include "sim/import/shell_values.hpp"
 
 namespace danlu {
@@ -29,7 +31,20 @@ class ScriptReader {
 
   ShellScript read(const Tokens& tokens) {
     read_all(tokens);
-    return choose();
+    ShellScript script =
+        choose_command(std::move(commands_), variables_, variables_.written_out(watched_));
+    for (const auto& [names, why] :
+         {std::pair(uncalled(),
+                    "nothing is seen to call these functions, so the flags in them are "
+                    "left out"),
+          std::pair(uncertain_,
+                    "whether the script comes to these is not known, so what they say "
+                    "is left out")}) {
+      if (!names.empty()) {
+        script.notes.push_back(fmt::format("{}: {}", why, fmt::join(names, ", ")));
+      }
+    }
+    return script;
   }
 
  private:
@@ -43,12 +58,9 @@ class ScriptReader {
     Block block;
     Block outer;
     Truth status;                               // of the list before it
+    std::optional<ShellToken> subject{};        // of a case: what its patterns are held against
+    bool at_pattern = false;                    // of a case: a pattern comes next
     std::optional<ShellVariables> variables{};  // of a subshell: what its end brings back
-  };
-
-  struct Command {
-    std::vector<ShellWord> words;
-    std::vector<ShellWord> environment;
   };
 
   struct Function {
@@ -56,15 +68,6 @@ class ScriptReader {
     int line;
     bool called = false;
   };
-
-  static bool ends_statement(const ShellToken& token) {
-    return token.kind == ShellToken::Kind::Operator &&
-           token.raw.find_first_of("<>") == std::string::npos;
-  }
-  static bool is_word(const ShellToken& token, std::initializer_list<std::string_view> words) {
-    return token.kind == ShellToken::Kind::Word &&
-           std::find(words.begin(), words.end(), token.raw) != words.end();
-  }
 
   bool runs() const {
     return guard_ == Block::Runs && !ended_ &&
@@ -86,13 +89,17 @@ class ScriptReader {
   void read_all(const Tokens& tokens) {
     constexpr long kMostStatements = 200'000;  // functions that call functions
     for (std::size_t at = 0; at < tokens.size() && ++statements_ < kMostStatements;) {
-      if (const std::size_t end = define(tokens, at); end > at) {
+      if (const std::size_t end = take_whole(tokens, at); end > at) {
         at = end;
         continue;
       }
       Tokens statement;
       bool brackets = false;  // [[ a && b ]] is one
+      const bool is_case = is_word(tokens[at], {"case"});
       for (; at < tokens.size() && (!ends_statement(tokens[at]) || brackets); ++at) {
+        if (is_case && is_word(tokens[at], {"in"})) {
+          break;
+        }
         brackets = is_word(tokens[at], {"[["}) ||
                    (brackets && !is_word(tokens[at], {"]]"}) && !is_operator(tokens[at], ";"));
         statement.push_back(tokens[at]);
@@ -106,12 +113,87 @@ class ScriptReader {
           statement.push_back(tokens[at++]);
         }
       }
-      const std::string end = at < tokens.size() ? tokens[at].raw : ";";
+      const std::string end = at < tokens.size() && !is_case ? tokens[at].raw : ";";
       ++at;
       const bool empty = statement.empty();
       take(std::move(statement));
       go_on(end, empty);
     }
+  }
+
+  /// What is read by itself, beside statements: where it ends, or `at` where none stands there.
+  std::size_t take_whole(const Tokens& tokens, std::size_t at) {
+    if (is_word(tokens[at], {"then", "do", "else", "{"})) {  // and the statement behind it
+      take({tokens[at]});
+      return at + 1;
+    }
+    if (frames_.size() > floor_ && frames_.back().at_pattern) {
+      return take_pattern(tokens, at);
+    }
+    const std::size_t end = define(tokens, at);
+    return end > at ? end : unroll(tokens, at);
+  }
+
+  /// A pattern of a case, "a | b )": whether what follows it runs.
+  std::size_t take_pattern(const Tokens& tokens, std::size_t at) {
+    Frame& frame = frames_.back();
+    if (is_operator(tokens[at], ";") || is_operator(tokens[at], "(")) {
+      return at + 1;
+    }
+    if (is_word(tokens[at], {"esac"})) {
+      frame.at_pattern = false;
+      return at;
+    }
+    Truth matches = false;
+    for (; at < tokens.size() && !is_operator(tokens[at], ")"); ++at) {
+      if (tokens[at].kind == ShellToken::Kind::Word && matches != Truth(true)) {
+        const Truth one = shell_pattern(variables_, *frame.subject, tokens[at]);
+        matches = one == Truth(true) || matches == Truth(false) ? one : matches;
+      }
+    }
+    frame.at_pattern = false;
+    frame.block = frame.block == Block::Skipped ? block_of(matches)
+                  : frame.block == Block::Maybe ? Block::Maybe
+                                                : Block::Done;
+    return std::min(at + 1, tokens.size());
+  }
+
+  /// for NAME in words; do ...; done, once for each word, where all are known and nothing in the
+  /// loop leaves it.
+  std::size_t unroll(const Tokens& tokens, std::size_t at) {
+    constexpr std::size_t kMostWords = 1000;
+    if (!is_word(tokens[at], {"for"}) || at + 3 >= tokens.size() ||
+        !is_word(tokens[at + 2], {"in"}) || !runs()) {
+      return at;
+    }
+    std::vector<ShellWord> words;
+    std::size_t begin = at + 3;
+    for (; begin < tokens.size() && !ends_statement(tokens[begin]); ++begin) {
+      const std::vector<ShellWord> more = variables_.expand(tokens[begin]);
+      words.insert(words.end(), more.begin(), more.end());
+    }
+    const bool all_known = std::none_of(words.begin(), words.end(), [](const ShellWord& word) {
+      return word.text.find(kUnknown) != std::string::npos;
+    });
+    while (begin < tokens.size() && is_operator(tokens[begin], ";")) {
+      ++begin;
+    }
+    const std::size_t end = end_of_loop(tokens, begin);
+    const bool leaves =
+        std::any_of(tokens.begin() + static_cast<std::ptrdiff_t>(begin),
+                    tokens.begin() + static_cast<std::ptrdiff_t>(end), [](const ShellToken& token) {
+                      return is_word(token, {"break", "continue", "return", "exit"});
+                    });
+    if (!all_known || leaves || words.size() > kMostWords || end == tokens.size()) {
+      return at;
+    }
+    const Tokens body(tokens.begin() + static_cast<std::ptrdiff_t>(begin + 1),
+                      tokens.begin() + static_cast<std::ptrdiff_t>(end));
+    for (const ShellWord& word : words) {
+      variables_.put(tokens[at + 1].raw, ShellVariables::Variable{.words = {word}});
+      read_all(body);
+    }
+    return end + 1;
   }
 
   /// What the operator behind a statement says of the next one.
@@ -123,6 +205,9 @@ class ScriptReader {
       }
       in_list_ = false;
       return;
+    }
+    if (end == ";;" && frames_.size() > floor_) {
+      frames_.back().at_pattern = frames_.back().kind == Frame::Kind::Case;
     }
     if (end == ")") {
       if (frames_.size() > floor_ && frames_.back().kind == Frame::Kind::Subshell) {
@@ -192,7 +277,13 @@ class ScriptReader {
         if (is_word(first, {"for", "select"}) && statement.size() > 1 && may_run()) {
           forget(statement[1]);
         }
-        open(first.raw == "case" ? Frame::Kind::Case : Frame::Kind::Loop, Block::Maybe);
+        if (first.raw == "case" && statement.size() > 1) {
+          open(Frame::Kind::Case, Block::Skipped);
+          frames_.back().subject = statement[1];
+          frames_.back().at_pattern = true;
+        } else {
+          open(Frame::Kind::Loop, Block::Maybe);
+        }
         return;
       } else if (is_word(first, {"{"})) {
         open(Frame::Kind::Group, Block::Runs);
@@ -228,14 +319,7 @@ class ScriptReader {
     if (!braces && !is(from, "(")) {
       return at;
     }
-    int depth = 0;
-    std::size_t end = from;
-    for (; end < tokens.size(); ++end) {
-      depth += is(end, braces ? "{" : "(") ? 1 : is(end, braces ? "}" : ")") ? -1 : 0;
-      if (depth == 0) {
-        break;
-      }
-    }
+    const std::size_t end = end_of_body(tokens, from);
     if (may_run()) {  // with the parentheses of a subshell
       const auto begin = tokens.begin() + static_cast<std::ptrdiff_t>(from + (braces ? 1 : 0));
       const std::size_t last = std::min(end + (braces ? 0 : 1), tokens.size());
@@ -397,7 +481,7 @@ class ScriptReader {
       }
       return;
     }
-    Command command{.words = {}, .environment = variables_.written_out(watched_)};
+    ShellCommand command{.words = {}, .environment = variables_.written_out(watched_)};
     std::vector<ShellWord> words;
     for (std::size_t i = 0; i < statement.size(); ++i) {
       if (statement[i].kind == ShellToken::Kind::Operator) {
@@ -464,106 +548,16 @@ class ScriptReader {
     uncertain_.push_back(fmt::format("{} (line {})", shown(name_of(token)), token.position.line));
   }
 
-  /// Lines that begin with a flag, which no command does: a file of arguments alone, as one.
-  std::vector<ShellWord> take_bare_lines() {
-    std::vector<ShellWord> bare;
-    std::erase_if(commands_, [&](const Command& command) {
-      const bool is_bare = command.words.front().text.starts_with("--");
-      if (is_bare) {
-        bare.insert(bare.end(), command.words.begin(), command.words.end());
-      }
-      return is_bare;
-    });
-    return bare;
-  }
-
-  /// Other programs that the script starts, and functions that nothing calls: left out, and said.
-  void note_left_out(const std::vector<ShellWord>& best) {
-    constexpr long kFew = 3;  // fewer are some tool's
-    const auto same = [&](const std::vector<ShellWord>& command) {
-      return command.size() == best.size() &&
-             std::equal(command.begin(), command.end(), best.begin(),
-                        [](const ShellWord& a, const ShellWord& b) { return a.text == b.text; });
-    };
-    std::vector<int> lines;
-    for (const auto& [command, environment] : commands_) {
-      const int line = command.front().position.line;
-      if (starts_python(command) && flags_in(command) > kFew && !same(command) &&
-          std::find(lines.begin(), lines.end(), line) == lines.end()) {
-        lines.push_back(line);
-      }
-    }
-    if (!lines.empty() && !best.empty()) {
-      notes_.push_back(
-          fmt::format("the script starts more than one program: that of line {} is taken, of the "
-                      "most flags; left out: of line {}",
-                      best.front().position.line, fmt::join(lines, ", ")));
-    }
+  /// Functions with flags in them that nothing calls.
+  std::vector<std::string> uncalled() const {
     std::vector<std::string> idle;
     for (const auto& [name, function] : functions_) {
-      const bool flags =
-          std::any_of(function.body.begin(), function.body.end(), [](const ShellToken& token) {
-            return token.raw.find("--") != std::string::npos ||
-                   std::any_of(token.items.begin(), token.items.end(),
-                               [](const ShellToken& item) { return item.raw.starts_with("--"); });
-          });
+      const bool flags = std::any_of(function.body.begin(), function.body.end(), holds_flags);
       if (!function.called && flags) {
         idle.push_back(fmt::format("{} (line {})", shown(name), function.line));
       }
     }
-    if (!idle.empty()) {
-      notes_.push_back(
-          fmt::format("nothing is seen to call these functions, so the flags in them are left "
-                      "out: {}",
-                      fmt::join(idle, ", ")));
-    }
-  }
-
-  ShellScript choose() {
-    std::vector<ShellWord> bare = take_bare_lines();
-    if (!bare.empty()) {
-      commands_.push_back({bare, variables_.written_out(watched_)});
-    }
-    std::vector<ShellWord> best;
-    std::vector<ShellWord> environment = variables_.written_out(watched_);
-    long most = 0;
-    for (const bool python : {true, false}) {
-      for (const Command& command : commands_) {
-        if (starts_python(command.words) == python && flags_in(command.words) > most) {
-          most = flags_in(command.words);
-          best = command.words;
-          environment = command.environment;
-        }
-      }
-      constexpr long kFew = 3;  // fewer are some tool's
-      if (most > kFew) {
-        break;
-      }
-    }
-    std::vector<ShellWord> loose;
-    for (const ShellWord& word : variables_.all_flags()) {
-      add_parts(word, loose);
-    }
-    if (flags_in(loose) > most && !starts_python(best)) {
-      notes_.emplace_back(
-          "no command with flags was found: the flags of all variables are taken together");
-      best = std::move(loose);
-    }
-    if (!bare.empty() && !best.empty() &&
-        best.front().position.line != bare.front().position.line) {
-      notes_.push_back(fmt::format(
-          "line {} begins with a flag and is of no command (a backslash may be missing before it): "
-          "what begins so is left out, {} flags",
-          bare.front().position.line, flags_in(bare)));
-    }
-    note_left_out(best);
-    if (!uncertain_.empty()) {
-      notes_.push_back(
-          fmt::format("whether the script comes to these is not known, so what they "
-                      "say is left out: {}",
-                      fmt::join(uncertain_, ", ")));
-    }
-    return {std::move(best), std::move(environment), std::move(notes_)};
+    return idle;
   }
 
   using Saved = std::pair<std::string, std::optional<ShellVariables::Variable>>;
@@ -579,9 +573,8 @@ class ScriptReader {
   bool in_list_ = false;       // an && or || waits for what follows it
   bool ended_ = false;
   long statements_ = 0;
-  std::vector<Command> commands_;
+  std::vector<ShellCommand> commands_;
   std::vector<std::string> uncertain_;  // variables
-  std::vector<std::string> notes_;
 };
 
 }  // namespace

@@ -1,13 +1,11 @@
 #include "sim/import/shell_condition.hpp"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <string>
 
 namespace danlu {
-
-bool is_operator(const ShellToken& token, std::string_view what) {
-  return token.kind == ShellToken::Kind::Operator && token.raw == what;
-}
 
 namespace shell_condition_parts {  // the folder is built as one
 namespace {
@@ -128,6 +126,25 @@ class Condition {
 
 }  // namespace
 }  // namespace shell_condition_parts
+
+ShellTruth shell_pattern(const ShellVariables& variables, const ShellToken& subject,
+                         const ShellToken& pattern) {
+  const auto text_of = [&](const ShellToken& token) -> std::optional<std::string> {
+    const std::vector<ShellWord> words = variables.expand(token);
+    const std::string text = words.empty() ? "" : words[0].text;
+    const bool known = words.size() < 2 && text.find(kUnknown) == std::string::npos;
+    return known ? std::optional(text) : std::nullopt;
+  };
+  if (pattern.raw == "*") {
+    return true;
+  }
+  const std::optional<std::string> word = text_of(subject);
+  const std::optional<std::string> glob = text_of(pattern);
+  if (!word || !glob) {
+    return std::nullopt;
+  }
+  return fnmatch(glob->c_str(), word->c_str(), 0) == 0;
+}
 
 ShellTruth shell_condition(ShellVariables& variables, const std::vector<ShellToken>& tokens,
                            bool certain) {

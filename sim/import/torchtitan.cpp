@@ -48,7 +48,11 @@ const std::vector<FlagRow>& rows() {
       {"training.steps", "training.tokens", Fact, "x sequences a step x their length"},
       {"parallelism.tensor_parallel_degree|training.tensor_parallel_degree", "parallelism.tensor",
        Count, "torchtitan always splits norms too (sequence parallelism)"},
-      {"parallelism.disable_loss_parallel", "parallelism.logits", On, "", {{"", "whole"}}},
+      {"parallelism.disable_loss_parallel|training.disable_loss_parallel",
+       "parallelism.logits",
+       On,
+       "",
+       {{"", "whole"}}},
       {"parallelism.enable_async_tensor_parallel|experimental.enable_async_tensor_parallel",
        "parallelism.overlap.tensor",
        On,
@@ -58,7 +62,7 @@ const std::vector<FlagRow>& rows() {
        "parallelism.pipeline", Count},
       {"parallelism.context_parallel_degree|experimental.context_parallel_degree",
        "parallelism.context", Count},
-      {"parallelism.context_parallel_rotate_method",
+      {"parallelism.context_parallel_rotate_method|experimental.context_parallel_rotate_method",
        "parallelism.context_exchange",
        Words,
        "",
@@ -115,21 +119,37 @@ const std::vector<FlagRow>& rows() {
       {"optimizer.early_step_in_backward", "", Told,
        "danlu keeps gradients until the step, and updates weights there"},
       {"job.*|profiling.*|metrics.*|checkpoint.*|comm.*|validation.*|memory_estimation.*|debug.*|"
-       "fault_tolerance.*|experimental.custom*|quantize.*|float8.*|mx.*",
+       "fault_tolerance.*|experimental.custom*|"
+       "quantize.linear.float8.precompute_float8_dynamic_scale_for_fsdp|"
+       "quantize.linear.float8.filter_fqns|quantize.linear.float8.emulate|"
+       "quantize.linear.mx.mxfp8_dim1_cast_kernel_choice|quantize.linear.mx.recipe_name|"
+       "quantize.linear.mx.filter_fqns|quantize.grouped_mm.mx.recipe_name|"
+       "float8.precompute_float8_dynamic_scale_for_fsdp|float8.force_recompute_fp8_weight_in_bwd|"
+       "float8.filter_fqns|float8.emulate|float8.moe_fqns_prototype|"
+       "float8.scaling_type_input|float8.scaling_type_weight|float8.scaling_type_grad_output|"
+       "mx.use_fp8_dim1_cast_triton_kernel|mx.mxfp8_dim1_cast_kernel_choice|mx.recipe_name|"
+       "mx.filter_fqns|mx.moe_fqns_prototype",
        "", Idle, "files, logs and details"},
-      {"optimizer.*|lr_scheduler.*|training.max_norm|training.gc_*|training.deterministic|"
+      {"optimizer.lr|optimizer.beta1|optimizer.beta2|optimizer.eps|optimizer.weight_decay|"
+       "lr_scheduler.warmup_steps|lr_scheduler.total_steps|lr_scheduler.decay_ratio|"
+       "lr_scheduler.decay_type|lr_scheduler.min_lr_factor|lr_scheduler.lr_min|"
+       "training.max_norm|training.gc_freq|training.gc_debug|training.deterministic|"
        "training.seed|training.warmup_steps",
        "", Idle, "changes what is learnt; gradients are clipped in any case"},
       {"compile.enable|compile.components|training.compile", "training.framework|training.loss",
        Fact,
        "pytorch-compiled with model among the components, pytorch without it; the loss with loss"},
-      {"compile.*", "", Idle, "how it is compiled"},
-      {"training.dataset*|training.dataloader*|model.hf_assets_path|model.tokenizer_path|"
-       "model.print_after_conversion",
+      {"compile.backend", "", Idle, "how it is compiled"},
+      {"training.dataset|training.dataset_path|training.dataloader.*|model.hf_assets_path|model."
+       "tokenizer_path|"
+       "model.print_after_conversion|model.norm_type",
        "", Idle, "data, tokens and where weights come from"},
       {"parallelism.context_parallel_load_balancer", "", Idle, "contexts are balanced in danlu"},
       {"parallelism.pipeline_parallel_expert_parallel_overlap|parallelism.enable_compiled_autograd|"
-       "activation_checkpoint.*",
+       "activation_checkpoint.per_op_sac_force_recompute_mm_shapes_by_fqns|"
+       "activation_checkpoint.memory_budget|activation_checkpoint.visualize_memory_budget_pareto|"
+       "activation_checkpoint.preserve_rng_state|activation_checkpoint.determinism_check|"
+       "activation_checkpoint.debug",
        "", Idle,
        "details: of what is computed again, and passes of DualPipeV that run side by side anyway"},
   };
@@ -530,6 +550,7 @@ void finish(Draft& draft) {
 }
 
 std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
+                                  const ImportOptions& /*options*/,
                                   std::vector<std::string>& /*notes*/) {
   return flags_of(read_flat_toml(text, name));
 }

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 
+#include "sim/base/edit_distance.hpp"
 #include "sim/base/text.hpp"
 #include "sim/scenario/flat_file.hpp"
 #include "sim/scenario/huggingface_layers.hpp"
@@ -55,6 +56,7 @@ class ConfigReader {
       drop("global_every");
     }
     add_biases();
+    note_misspelt(type);
     note_prediction(type);
     HuggingFaceModel model;
     for (const std::string& key : order_) {
@@ -417,6 +419,35 @@ class ConfigReader {
                          ""});
     set(field.key, {"1"});
     misses_ = true;
+  }
+
+  /// Fields that nothing reads, but for two letters those that the type reads and the file lacks.
+  void note_misspelt(const HuggingFaceType& type) {
+    std::vector<std::string_view> lacking;
+    for (const TakenField& field : type.fields) {
+      for (const std::string_view name : split(field.field, '|')) {
+        if (!name.empty() && file_.find(fmt::format("{}{}", prefix_, name)) == nullptr) {
+          lacking.push_back(name);
+        }
+      }
+    }
+    const auto is_read = [&](std::string_view name) {
+      return std::any_of(type.fields.begin(), type.fields.end(), [&](const TakenField& field) {
+        const std::vector<std::string_view> names = split(field.field, '|');
+        return field.part == name || std::find(names.begin(), names.end(), name) != names.end();
+      });
+    };
+    for (const FlatValue& value : file_.values) {
+      if (!value.path.starts_with(prefix_)) {
+        continue;
+      }
+      const std::string_view name = std::string_view(value.path).substr(prefix_.size());
+      const std::string_view meant = is_read(name) ? "" : misspelt(name, lacking);
+      if (!meant.empty()) {
+        notes_.push_back(fmt::format("nothing reads {} {} of '{}': did you mean {}{}?", value.path,
+                                     shown(value.text), file_.name, prefix_, meant));
+      }
+    }
   }
 
   /// Layers for multi-token prediction, which the code of most types in transformers leaves out.

@@ -86,7 +86,8 @@ std::string huggingface_page() {
       "`experts.dense_layers`.\n\n"
       "Defaults are those of `src/transformers/models/*/configuration_*.py` in "
       "github.com/huggingface/transformers, the model's code is `modeling_*.py` beside it. Fields "
-      "that change neither sizes nor work (rotary bases, dropout, token ids) are not read.\n";
+      "that change neither sizes nor work (rotary bases, dropout, token ids) are not read; of "
+      "one that is but for two letters a field which the file lacks a note of the run asks.\n";
   for (const HuggingFaceType& type : huggingface_table()) {
     page += fmt::format("\n## {}\n\n{}\n\n| Key | From | Without it |\n| --- | --- | --- |\n",
                         type.name, type.source);

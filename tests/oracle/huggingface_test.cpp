@@ -333,6 +333,24 @@ TEST(HuggingFace, SaysWhatItTook) {
       << s.notes[0];
 }
 
+TEST(HuggingFace, AFieldThatNothingReadsIsTold) {
+  const auto notes = [](const char* more) {
+    std::string all;
+    for (const std::string& note : scenario_of(std::string(
+                                                   R"({"model_type": "llama", "hidden_size": 256,
+             "num_hidden_layers": 2, "num_attention_heads": 8, "intermediate_size": 512,
+             "vocab_size": 1000, )") + more + "}")
+                                       .notes) {
+      all += note + "\n";
+    }
+    return all;
+  };
+  const std::string_view told = "nothing reads num_key_value_head 2 of";
+  EXPECT_NE(notes(R"("num_key_value_head": 2)").find(told), std::string::npos);
+  EXPECT_EQ(notes(R"("num_key_value_heads": 2, "num_key_value_head": 2)").find("nothing reads"),
+            std::string::npos);
+}
+
 TEST(HuggingFace, OfSeveralMediaTheLanguagePartIsTaken) {
   const Scenario s = scenario_of(
       R"({"model_type": "some_vision_model", "hidden_size": 7, "text_config":

@@ -54,7 +54,7 @@ TEST(Import, RecomputationOf2021IsRead) {
     return imported_scenario("megatron", flags + more, kSixteen).workload;
   };
   EXPECT_EQ(workload("--activations-checkpoint-method uniform").training.recompute,
-            workload("--recompute-granularity full").training.recompute);
+            workload("--recompute-granularity full --recompute-method uniform").training.recompute);
   EXPECT_EQ(workload("--activations-checkpoint-method block --activations-checkpoint-num-layers 3")
                 .training.recompute,
             workload("--recompute-granularity full --recompute-method block "

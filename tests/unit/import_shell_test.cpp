@@ -77,7 +77,9 @@ TEST(Shell, SubshellsUnsetAndExitEndWhatTheyEnd) {
   EXPECT_EQ(value_after("X=1; (X=2; export X)"), "1");
   EXPECT_EQ(value_after("X=1; (exit 0; X=2); X=3"), "3");
   EXPECT_EQ(value_after("X=1; unset X; X=${X:-2}"), "2");
-  EXPECT_EQ(value_after("X=1; for X in 1 2; do echo; done"), "?$X");
+  EXPECT_EQ(value_after("X=1; for X in 1 2; do echo; done"), "2");
+  EXPECT_EQ(value_after("X=1; for X in $(ls); do echo; done"), "?$X");
+  EXPECT_EQ(value_after("X=1; for Y in 1 2; do X=$Y; break; done"), "?$X");
   EXPECT_EQ(value_after("X=1; read -r X"), "?$X");
 }
 
