@@ -24,7 +24,8 @@ constexpr double kCollNetChainNetwork = 30;
 constexpr ByProtocol kRingShare{0.5, 0.92, 1.0};
 constexpr double kTreeShare = 0.92;
 constexpr ByProtocol kTreeShareInNode{1 / 3.8, 7.0 / 9, 1.0};
-// Fitted to published bus bandwidths (docs/explain/validation-collectives.md): send/receive against rings.
+// Fitted to published bus bandwidths (docs/explain/validation-collectives.md): send and receive
+// against rings.
 constexpr double kSendShare = 0.81;
 constexpr double kAllToAllShare = 0.9;
 

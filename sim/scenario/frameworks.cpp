@@ -323,7 +323,8 @@ std::string frameworks_page() {
       "source; fitted ones are fitted to steps, and say to which.\n\n"
       "For a framework on PyTorch that is not here `pytorch` is nearer than none: 39 runs of one "
       "that nobody had looked into were 14 % too fast in the mean without, and are 3 % too slow "
-      "with it ([predicted first](../explain/predicted-first.md#126-runs-of-ten-sources-predicted-first)).\n";
+      "with it ([predicted first](../explain/predicted-first.md"
+      "#126-runs-of-ten-sources-predicted-first)).\n";
   for (const Framework& framework : framework_table()) {
     page += fmt::format("\n## {}\n\n{}.\n\n| Key | Value | From |\n| --- | --- | --- |\n",
                         framework.name, framework.is);
