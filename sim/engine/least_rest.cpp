@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <ranges>
 #include <utility>
 
 namespace danlu {
@@ -76,12 +75,13 @@ IdVector<TaskId, Seconds> least_rests(const TaskGraph& graph) {
   Leasts leasts(graph);
   const Adjacency after = successors(graph);
   IdVector<TaskId, Seconds> rests(graph.tasks.size());
-  for (const TaskId task : topological_order(graph) | std::views::reverse) {
+  const std::vector<TaskId> order = topological_order(graph);
+  for (auto task = order.rbegin(); task != order.rend(); ++task) {  // Clang 14 has no reverse view
     Seconds behind;
-    for (const TaskId next : after.of(task)) {
+    for (const TaskId next : after.of(*task)) {
       behind = std::max(behind, rests[next]);
     }
-    rests[task] = leasts.of(task) + behind;
+    rests[*task] = leasts.of(*task) + behind;
   }
   return rests;
 }
