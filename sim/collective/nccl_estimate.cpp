@@ -165,16 +165,12 @@ class Model {
   double rate(const Channels& channels) const {
     return nodes_ <= 2 ? channels.in_node : channels.between;
   }
-  /// The rate of NVLink that channels through every GPU of a node may use up: those that come from
-  /// a NIC do not end where they began.
-  double node_rate() const {
-    return one_node() || per_node_ < 2 ? links_ : links_ * per_node_ / (per_node_ - 1);
-  }
-  /// The next higher speeds, up to `limit`, while `current` is below `most`.
-  double raised(double current, double most, double limit) const {
+  /// The next higher speeds, as long as they fit, while `current` is below `most`.
+  template <typename Fits>
+  double raised(double current, double most, const Fits& fits) const {
     const std::span<const double> list = speeds();
     for (auto speed = list.rbegin(); speed != list.rend(); ++speed) {
-      if (*speed > current && current < most && *speed <= limit) {
+      if (*speed > current && current < most && fits(*speed)) {
         current = *speed;
       }
     }
@@ -225,7 +221,8 @@ class Model {
     Channels channels = ring_channels();
     if (!one_node() && per_node_ >= 2) {
       channels.in_node =
-          raised(channels.in_node, 2 * channels.between, node_rate() / channels.count);
+          raised(channels.in_node, 2 * channels.between,
+                 [&](double speed) { return through_links(speed) >= channels.count; });
     }
     return channels;
   }
@@ -234,10 +231,11 @@ class Model {
   Channels nvls_channels() const {
     const int most = static_cast<int>(std::min(per_node_, 32.0));
     const int count = one_node() ? most : std::min(most, nics_);
+    const auto through_nic = [&](double speed) { return speed <= nic_; };
     for (const double speed : speeds()) {
       if (known_->nvls > 0 && count >= 2 && speed > 0 && (one_node() || speed <= nic_) &&
           (count + 1) * speed <= links_) {
-        return {count, speed, one_node() ? speed : raised(speed, 2 * speed, nic_)};
+        return {count, speed, one_node() ? speed : raised(speed, 2 * speed, through_nic)};
       }
     }
     return {};

@@ -88,7 +88,9 @@ Section communication(const Report& report) {
                    Figure::share(c.overlap_ratio()),
                    Figure::words(fmt::format("{} {}", algorithm, protocol)),
                    Figure::words(c.bottleneck),
-                   Figure::number(c.multiprocessors, fmt::format("{:.4g}", c.multiprocessors))}});
+                   c.multiprocessors ? Figure::number(*c.multiprocessors,
+                                                      fmt::format("{:.4g}", *c.multiprocessors))
+                                     : Figure::absent()}});
   }
   return section;
 }

@@ -108,22 +108,30 @@ class Measurer {
     return reports.size() > 1 || uneven ? reports : std::vector<SpeedReport>{};
   }
 
+  /// Nobody says how many thread blocks collectives have where NCCL does not choose them.
+  std::optional<double> kept_from_compute(const GpuShare& taken) const {
+    const TopologySpec& topology = cluster_.spec.topology;
+    const bool is_known = topology.nccl_tuning || topology.collective_blocks >= 0;
+    return is_known || taken.multiprocessors > 0
+               ? std::optional(taken.multiprocessors * cluster_.spec.gpu.multiprocessors)
+               : std::nullopt;
+  }
+
   std::vector<CommunicationReport> communications() const {
     std::vector<CommunicationReport> reports;
     for (const auto& [key, sum] : sums_) {
       const auto& [axis, op, group, size, bytes] = key;
-      reports.push_back(
-          {.axis = axis,
-           .op = op,
-           .group = std::string(group),
-           .group_size = size,
-           .choice = sum.choice,
-           .bytes_per_rank = {bytes},
-           .count = sum.count / sum.ranks,
-           .time = sum.time / sum.ranks,
-           .exposed = sum.exposed / sum.ranks,
-           .bottleneck = bottleneck_link(cluster_, plan_, sum.pattern.value()),
-           .multiprocessors = sum.taken.multiprocessors * cluster_.spec.gpu.multiprocessors});
+      reports.push_back({.axis = axis,
+                         .op = op,
+                         .group = std::string(group),
+                         .group_size = size,
+                         .choice = sum.choice,
+                         .bytes_per_rank = {bytes},
+                         .count = sum.count / sum.ranks,
+                         .time = sum.time / sum.ranks,
+                         .exposed = sum.exposed / sum.ranks,
+                         .bottleneck = bottleneck_link(cluster_, plan_, sum.pattern.value()),
+                         .multiprocessors = kept_from_compute(sum.taken)});
     }
     return reports;
   }

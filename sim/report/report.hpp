@@ -148,8 +148,8 @@ struct CommunicationReport {
   double count = 0;  // per rank taking part
   Seconds time;      // per rank taking part
   Seconds exposed;
-  std::string bottleneck;      // the link that limits it when it is alone
-  double multiprocessors = 0;  // that it keeps from compute beside it; 0: none, or not known
+  std::string bottleneck;                 // the link that limits it when it is alone
+  std::optional<double> multiprocessors;  // that it keeps from compute beside it, if that is known
   std::string name() const { return communication_name(op, group); }
   std::optional<double> overlap_ratio() const;
 };

@@ -160,8 +160,8 @@ std::string contention_text(const Report& report) {
   }
   std::map<std::string_view, std::set<double>> kept;
   for (const CommunicationReport& c : report.communication) {
-    if (c.multiprocessors > 0 && c.exposed < (1 - kWorthIt) * c.time) {
-      kept[name_of(c.choice.algorithm)].insert(c.multiprocessors);
+    if (c.multiprocessors.value_or(0) > 0 && c.exposed < (1 - kWorthIt) * c.time) {
+      kept[name_of(c.choice.algorithm)].insert(*c.multiprocessors);
     }
   }
   std::vector<std::string> parts;
@@ -175,8 +175,9 @@ std::string contention_text(const Report& report) {
   return parts.empty()
              ? ""
              : fmt::format(
-                   "contention: hidden collectives keep multiprocessors from compute: {} of {}",
-                   fmt::join(parts, ", "), report.multiprocessors);
+                   "contention: hidden collectives keep multiprocessors from compute: {} of {}{}",
+                   fmt::join(parts, ", "), report.multiprocessors,
+                   report.is_mixed ? " of a GPU of the first kind" : "");
 }
 
 Section breakdown(const Report& report) {

@@ -107,8 +107,7 @@ const std::vector<FrameworkRow>& framework_rows() {
                   {"training.unfused", "[copies, biases, loss]", kMegatronCode}}},
       {.name = "megatron-core",
        .is =
-           "Megatron-LM and Megatron-core from November 2023 on (GPTs without rotary positions and "
-           "SwiGLU from 2022 on)",
+           "Megatron-LM and Megatron-core from January 2024 on",
        .values = {{"host.launch", "57 us", "as megatron-2020"},
                   {"host.waits", "send", kBatchedSends},
                   {"host.exchange", "57 us", "as megatron-2020"},
@@ -124,13 +123,15 @@ const std::vector<FrameworkRow>& framework_rows() {
                    kGradients},
                   {"training.unfused", "[copies, loss]", kMegatronCode}}},
       {.name = "megatron-2022",
-       .is = "Megatron-LM from 2022 until rotary positions and SwiGLU were fused (November 2023)",
+       .is = "Megatron-LM of 2022 and 2023, before rotary positions and SwiGLU were fused (of GPTs "
+             "without them the same as megatron-core)",
        .as = "as megatron-core",
        .values =
            {{"training.unfused", "[copies, loss, positions, gated]",
-             "github.com/NVIDIA/Megatron-LM@8503f75401 of November 2023 fuses both; before it "
-             "(@1618c7e571) apply_rotary_pos_emb and F.silu(x[0]) * x[1] are single "
-             "operators"}}},
+             "github.com/NVIDIA/Megatron-LM@8503f75401 fuses both in its core (written in November "
+             "2023, merged in January 2024; its older models, the default until May 2024, stay as "
+             "they are); before it (@1618c7e571) apply_rotary_pos_emb and F.silu(x[0]) * x[1] are "
+             "single operators"}}},
       {.name = "megatron-bridge",
        .is = "Megatron-Bridge: Megatron-core on TransformerEngine",
        .as = "as megatron-core",

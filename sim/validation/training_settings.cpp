@@ -188,7 +188,7 @@ std::string unfused_by(std::string_view framework) {
   return list;
 }
 std::string without(std::string_view part, std::string list) {
-  return std::regex_replace(list, std::regex(fmt::format("{0}, |, {0}", part)), "");
+  return std::regex_replace(list, std::regex(fmt::format("{0}, |, {0}|{0}", part)), "");
 }
 std::string with_norm(std::string_view framework) {
   return std::regex_replace(unfused_by(framework), std::regex("^\\["), "[norm, ");
@@ -322,7 +322,7 @@ std::string_view framework_of(const TrainingRow& row) {
     return text.empty() && !is_early ? "megatron-core" : "megatron-2020";
   }
   const std::string date(row.cell("date"));
-  if (text.starts_with("megatron-lm") && year != 0 && date < "2023-12") {
+  if (text.starts_with("megatron-lm") && year != 0 && date <= "2023-12") {
     return "megatron-2022";
   }
   const FrameworkWord* found = find_word(row);

@@ -23,8 +23,8 @@
 //   dense_layers        of a mixture: "n dense layer" in the notes, else the preset's
 //   prediction_layers   1 for the whole DeepSeek-V3 under Megatron-Bridge, whose recipe trains it
 //                       (mtp_num_layers in its recipes/deepseek/deepseek_v3.py)
-//   framework           training.framework: Megatron-LM's of 2021 and before, megatron-2020, until
-//                       November 2023 megatron-2022, later megatron-core; DeepSpeed by itself:
+//   framework           training.framework: Megatron-LM's of 2021 and before, megatron-2020, of
+//                       2022 and 2023 megatron-2022, later megatron-core; DeepSpeed by itself:
 //                       huggingface; xtuner: megatron-core; torchtitan, KempnerForge and NeMo
 //                       Automodel: pytorch; fms-fsdp: pytorch-fsdp1; others by their names;
 //                       none of those of XLA, which is a remark. One that no profile is of is

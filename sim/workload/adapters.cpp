@@ -10,11 +10,11 @@
 // With dropout x passes through it first: x read, written and a mask of 1 byte for each value, the
 // same backward, and the mask kept (torch.nn.functional.dropout; each adapter has its own).
 //
-// In 32 bits (peft's autocast_adapter_dtype, of adapters without autocast) each casts x for itself
-// and keeps that, casts what was summed back, and the gradients likewise; its products, which
-// memory bounds, are as fast as others.
+// In 32 bits (peft's autocast_adapter_dtype, of adapters without autocast) each casts x for itself,
+// casts what was summed back, and the gradients likewise; its products are of fp32.
 //
-// They keep x, whole for dA, and x A. Of a product that is split by columns B
+// They keep x, whole for dA, and x A; one x for all of a product, but for each its own where it was
+// cast or dropped. Of a product that is split by columns B
 // is split, too, and A held whole; by rows A, and B whole, so that its output joins the product's
 // sum (sums of a whole one's gradients over tensor ranks are not counted, as those of norms are
 // not). Routed experts have adapters of their own each, grouped as their products are, split as
@@ -35,6 +35,9 @@ constexpr double kWide = 4;  // bytes of an adapter's value in 32 bits
 bool has_target(const LoraSpec& lora, LoraTarget target) {
   return std::find(lora.targets.begin(), lora.targets.end(), target) != lora.targets.end();
 }
+
+/// Whether each adapter makes what it multiplies of the product's input.
+bool makes_own_input(const LoraSpec& lora) { return lora.wide || lora.dropout > 0; }
 
 /// Widths of the outputs that adapters of a product have, on this rank, and over all.
 struct Output {
@@ -120,6 +123,7 @@ void add_adapter(const RankShape& z, const Output& out, Operator& op) {
   const auto of_tokens = [&](double n, double k, double share) {
     return beside_fullest([&](double more) {
       Kernel kernel = gemm(more * t, n, k, held, e);
+      kernel.full = wide;
       kernel.model_flops = counted * share * kernel.model_flops;
       return kernel;
     });
@@ -127,6 +131,7 @@ void add_adapter(const RankShape& z, const Output& out, Operator& op) {
   const auto of_weight = [&](double m, double n, double share) {
     return beside_fullest([&](double more) {
       Kernel kernel = gemm(m, n, more * t, held, e, {z.gradient * m * n * held});
+      kernel.full = wide;
       kernel.model_flops = counted * share * kernel.model_flops;
       return kernel;
     });
@@ -147,7 +152,6 @@ void add_adapter(const RankShape& z, const Output& out, Operator& op) {
   if (wide) {
     add(op.forward, {pass(in, cast), pass(out.held, cast)});
     add(op.input_gradient, {pass(out.held, cast), pass(in, cast)});
-    op.kept += Bytes{e * t * in * held * fullest};
   }
   if (z.training.lora.dropout > 0) {
     constexpr double kMask = 1;  // bytes
@@ -155,6 +159,9 @@ void add_adapter(const RankShape& z, const Output& out, Operator& op) {
     add(op.forward, {drop});
     add(op.input_gradient, {drop});
     op.kept += Bytes{kMask * t * in * held * fullest};
+  }
+  if (makes_own_input(z.training.lora)) {
+    op.kept += Bytes{e * t * in * held * fullest};
   }
   op.adapter.copies = op.weight.copies;
   op.adapter.active = op.weight.active;
@@ -185,7 +192,9 @@ void add_adapters(const RankShape& z, Block& block) {
     if (outputs.empty()) {
       continue;
     }
-    op->kept = std::max(op->kept, input_of(z, *op));
+    if (!makes_own_input(z.training.lora)) {
+      op->kept = std::max(op->kept, input_of(z, *op));
+    }
     for (const Output& output : outputs) {
       add_adapter(z, output, *op);
     }

@@ -40,6 +40,7 @@ struct Kernel {
   double operand = 0;             // of Gemm, as all below: bytes of an element of A and B
   bool aligned = true;            // rows of its operands are multiples of 16 bytes
   bool narrow = false;            // in the precision of products, where that is below 16 bits
+  bool full = false;              // in fp32, whatever others are in
   std::vector<Kernel> fullest{};  // what another rank computes meanwhile, for which this one waits
   bool operator==(const Kernel&) const = default;
 };
@@ -129,7 +130,7 @@ ComputeTime slowed(const ComputeTime& time, double factor);
 enum class Running { InStep, Long, Alone };
 
 /// Kernel times on one kind of GPU. Below 16 bits `precision` is that of narrow kernels, and all
-/// others compute in bf16. What is useful is counted at the peak of `precision`.
+/// others compute in bf16 but those in full (fp32). What is useful is counted at the peak of `precision`.
 class KernelTimer {
  public:
   /// The GPU has `precision` (checked by the reader).
@@ -147,7 +148,9 @@ class KernelTimer {
  private:
   Seconds busy(const Kernel& kernel) const;
 
-  Precision precision_of(const Kernel& kernel) const { return kernel.narrow ? precision_ : wide_; }
+  Precision precision_of(const Kernel& kernel) const {
+    return kernel.full ? Precision::Fp32 : kernel.narrow ? precision_ : wide_;
+  }
 
   GpuSpec gpu_;
   Precision precision_;

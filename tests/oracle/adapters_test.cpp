@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "sim/program/step_program.hpp"
+#include "sim/scenario/load_scenario.hpp"
 #include "sim/workload/layers.hpp"
 #include "sim/workload/memory.hpp"
 #include "tests/support/blocks.hpp"
@@ -153,7 +154,7 @@ TEST(Lora, KeepsInputsOfAdapters) {
 }
 
 // Dropout reads x and writes it, in 16 bits, and a mask of a byte a value, in both passes, and
-// keeps the mask; each of two adapters has its own.
+// keeps both; each of two adapters has its own.
 TEST(Lora, DropoutPassesOverTheInput) {
   Workload w = testing::small_gpt(2);
   w.training.lora = {.rank = 8, .targets = {LoraTarget::Q, LoraTarget::V}};
@@ -174,7 +175,8 @@ TEST(Lora, DropoutPassesOverTheInput) {
   EXPECT_EQ(more(without.forward, with.forward), 5 * values);
   EXPECT_EQ(more(without.input_gradient, with.input_gradient), 5 * values);
   EXPECT_EQ(more(without.weight_gradient, with.weight_gradient), 0);
-  EXPECT_EQ((with.kept - without.kept).value, values);
+  // Two masks, and two inputs that were dropped instead of one that both share.
+  EXPECT_EQ((with.kept - without.kept).value, values + 2 * 512 * 1024 * (2 - 1));
 }
 
 // In 32 bits beside a base in 16: x and dy are cast, and what comes of them is cast back, 6 bytes
@@ -200,6 +202,37 @@ TEST(Lora, InThirtyTwoBitsValuesAreCast) {
   EXPECT_EQ(bytes(wide.input_gradient) - bytes(narrow.input_gradient),
             products + (6 + 6 + 4) * t * h);
   EXPECT_EQ((wide.kept - narrow.kept).value, 4 * t * h + 2 * t * r);
+  // Attention keeps its output for itself; nobody else does the normed input of q and v.
+  w.training.lora.targets = {LoraTarget::Q, LoraTarget::V};
+  EXPECT_EQ(operator_named(build_model(w).layer(1), kQkv).kept.value, 2 * (4 * t * h + 4 * t * r));
+  w.training.lora.wide = false;
+  EXPECT_EQ(operator_named(build_model(w).layer(1), kQkv).kept.value, 2 * t * h + 2 * 2 * t * r);
+}
+
+// And its products are of fp32, 67 TFLOP/s of an H100 instead of 989: a high rank takes as long.
+TEST(Lora, InThirtyTwoBitsItMultipliesInFp32) {
+  const GpuSpec gpu = load_gpu("h100", testing::shipped_presets());
+  const KernelTimer timer(gpu, Precision::Bf16);
+  Workload w{.model = kLlama2};
+  w.training.sequence_length = 4096;
+  w.training.lora = {.rank = 1024, .targets = {LoraTarget::O}};
+  const auto products = [&] {
+    Kernels adapter;
+    for (const Kernel& kernel : operator_named(build_model(w).layer(1), kProjection).forward) {
+      if (kernel.kind == KernelKind::Gemm && std::max(kernel.n, kernel.k) == 4096 &&
+          std::min(kernel.n, kernel.k) == 1024) {
+        adapter.push_back(kernel);
+      }
+    }
+    EXPECT_EQ(adapter.size(), 2);
+    return timer.time(adapter).total();
+  };
+  const Seconds narrow = products();
+  w.training.lora.wide = true;
+  const Seconds least = Flops{2 * 2.0 * 4096 * 4096 * 1024} / *gpu.peak(Precision::Fp32);
+  EXPECT_GT(products(), least);
+  EXPECT_LT(products(), 1.7 * least);
+  EXPECT_LT(narrow, 0.2 * least);
 }
 
 // QLoRA makes the weights of a product wide in each of its passes: 0.516 bytes read and 2 written

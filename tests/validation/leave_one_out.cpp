@@ -4,9 +4,9 @@
 //   leave_one_out TABLE.csv TOPOLOGIES [formula]     formula: the fastest by closed form is chosen,
 //                                                    not what NCCL would choose
 //
-// The constants are those that the topology files call fitted (docs/explain/validation-
-// collectives.md), one set for each generation of links and each cloud's network. A fit starts
-// from values that know nothing of the table and changes one constant at a time, in steps that
+// The constants are those that the topology files call fitted
+// (docs/explain/validation-collectives.md), one set for each generation of links and each cloud's
+// network. A fit starts from values that know nothing of the table and changes one constant at a time, in steps that
 // shrink from a half to a hundredth and by a factor of 8 at most, while a loss of ln(simulated /
 // published) falls. A constant that no row of the rest depends on is the geometric mean of those
 // of its kind. Exits with 1 when large messages over links that other sources measured are not
