@@ -108,6 +108,7 @@ TEST(ImportSilence, NamesOfTheSameFamilyAreNoSlips) {
                                        "--mtp-loss-scaling-factor 0.1",
                                    {});
   EXPECT_EQ(result.unknown, 0U) << result.scenario;
+  EXPECT_FALSE(tells(imported("megatron", kGpt + "--bf16 --no-deps", {}), "did you mean"));
   EXPECT_TRUE(says(result, "by their beginnings alone: --moe-router-topk-scaling-factor"))
       << result.scenario;
 }
