@@ -1,8 +1,10 @@
 // What an importer must not pass over in silence: values that nobody knows, names with a slip of
 // the finger, classes, and what a framework refuses.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -170,11 +172,22 @@ TEST(ImportSilence, TheStrategyGoesBeforeTheModel) {
   EXPECT_TRUE(tells(result, "model.tensor_model_parallel_size, line 1 4 is left out"));
 }
 
+TEST(ImportSilence, TheStrategyGoesBeforeTheModelsConfigInEitherOrder) {
+  const std::string strategy = "trainer: {strategy: {tensor_model_parallel_size: 2}}\n";
+  const std::string model = "model: {config: {num_layers: 4, tensor_model_parallel_size: 4}}\n";
+  for (const std::string& text : {strategy + model, model + strategy}) {
+    const Imported result = imported("nemo", text, {});
+    EXPECT_TRUE(says(result, "tensor: 2 ")) << result.scenario;
+    EXPECT_TRUE(tells(result, "4 is left out: trainer.strategy.tensor_model_parallel_size"))
+        << result.scenario;
+  }
+}
+
 TEST(ImportSilence, AClassSaysWhatTheFileDoesNot) {
   const std::string run = "train: {global_batch_size: 128, micro_batch_size: 1}\n";
-  const auto workload = [&](const std::string& model) {
+  const auto workload = [&](const std::string& model, std::optional<int> length = {}) {
     return from("nemo", "model: {" + model + "}\n" + run,
-                {.topology = "dgx-h100", .gpus = 16, .vocab = 128256});
+                {.topology = "dgx-h100", .gpus = 16, .sequence_length = length, .vocab = 128256});
   };
   const Workload w = workload("_target_: megatron.bridge.models.llama.Llama3ModelProvider8B");
   EXPECT_EQ(w.model.layers, 32);
@@ -186,11 +199,43 @@ TEST(ImportSilence, AClassSaysWhatTheFileDoesNot) {
   EXPECT_EQ(w.training.sequence_length, 8192);
   EXPECT_EQ(workload("_target_: Llama3ModelProvider8B, num_layers: 4").model.layers, 4);
   EXPECT_EQ(
-      workload("config: {_target_: nemo.collections.llm.gpt.model.llama.Llama3Config8B}").model.ffn,
+      workload("config: {_target_: nemo.collections.llm.gpt.model.llama.Llama3Config8B}", 8192)
+          .model.ffn,
       14336);
   EXPECT_EQ(workload("_target_: megatron.bridge.models.deepseek.DeepSeekV3ModelProvider")
                 .model.experts.dense_layers,
             3);
+}
+
+TEST(ImportSilence, ClassesOfNemo2SayLessThanMegatronBridges) {
+  const auto result = [](const char* name) {
+    return imported(
+        "nemo", fmt::format("model: {{config: {{_target_: {}}}}}\ntrainer: {{devices: 8}}\n", name),
+        kOwnModel);
+  };
+  const Imported qwen = result("nemo.collections.llm.gpt.model.qwen2.Qwen25Config1P5B");
+  EXPECT_TRUE(says(qwen, "layers: 28 ")) << qwen.scenario;
+  EXPECT_TRUE(says(qwen, "tied_embeddings: false")) << qwen.scenario;
+  EXPECT_TRUE(says(qwen, "sequence_length: FILL-IN")) << qwen.scenario;
+  EXPECT_TRUE(says(qwen, "precision: fp32")) << qwen.scenario;
+  EXPECT_TRUE(says(result("Qwen25Config3B"), "tied_embeddings: true"));
+  EXPECT_TRUE(says(result("DeepSeekV3Config"), "vocab: FILL-IN"));
+  EXPECT_TRUE(says(result("Qwen3Config30B_A3B"), "count: 128"));
+}
+
+TEST(ImportSilence, AClassWithoutSizesIsToBeFilledIn) {
+  const auto result = [](const std::string& model) {
+    return imported("nemo", "model: {" + model + "}\ntrain: {global_batch_size: 8}\n", kOwnModel);
+  };
+  for (const std::string name : {"GPTModelProvider", "Llama3ModelProvider", "GPTOSSProvider"}) {
+    const Imported bare = result("_target_: megatron.bridge.models." + name);
+    EXPECT_TRUE(says(bare, "preset: FILL-IN")) << bare.scenario;
+    EXPECT_TRUE(tells(bare, name + " alone has no sizes")) << bare.scenario;
+  }
+  const Imported sized = result("_target_: Llama3ModelProvider, num_layers: 8, hidden_size: 64");
+  EXPECT_TRUE(says(sized, "hidden: 64 ")) << sized.scenario;
+  EXPECT_TRUE(says(sized, "heads: FILL-IN")) << sized.scenario;
+  EXPECT_FALSE(says(sized, "norm: FILL-IN")) << sized.scenario;
 }
 
 TEST(ImportSilence, AnUnknownClassIsToBeFilledIn) {
