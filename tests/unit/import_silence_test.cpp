@@ -323,11 +323,26 @@ TEST(ImportSilence, TheJobSaysHowManyGpusThereAre) {
             "24");
   EXPECT_EQ(gpus("#SBATCH --ntasks=16\n#SBATCH --gpus-per-task=1\nsrun python "), "16");
   EXPECT_EQ(gpus("srun --label --nodes 2 --gpus-per-node 4 python "), "8");
+  EXPECT_EQ(gpus("srun --nodes=2-2 --gpus-per-node=h100:4 python "), "8");
+  EXPECT_EQ(gpus("#SBATCH --gpus-per-task=1\n#SBATCH --ntasks=0\nsrun python "), "FILL-IN");
+  EXPECT_EQ(gpus("#SBATCH --nodes=2-4\ntorchrun --nnodes 4 --nproc-per-node 8 "), "32");
+}
+
+TEST(ImportSilence, AJobsRangeOfNodesIsToBeFilledIn) {
+  const Imported result = imported(
+      "megatron",
+      "#SBATCH --nodes=2-4 --gpus-per-node=8\nsrun python " + kGpt.substr(kGpt.find("pretrain")),
+      {});
+  EXPECT_TRUE(says(result, "gpus: FILL-IN")) << result.scenario;
+  EXPECT_TRUE(tells(result, "#SBATCH --nodes, line 1 is 2-4")) << result.scenario;
 }
 
 TEST(ImportSilence, AJobOfOtherNodesThanTorchrunsIsTold) {
   EXPECT_TRUE(tells(imported("megatron", "#SBATCH --nodes=16\n" + kGpt + "--bf16", {}),
                     "--nnodes, line 2 is 2, #SBATCH --nodes, line 1 16: the first is taken"));
+  EXPECT_TRUE(tells(imported("megatron", "#SBATCH --gpus=32\n" + kGpt + "--bf16", {}),
+                    "--nnodes, line 2 x --nproc-per-node, line 2 are 16, #SBATCH --gpus, line 1 "
+                    "32: the first is taken"));
 }
 
 // ---- Shell: what is chosen by a variable, and what is done for each of several words.
