@@ -234,13 +234,13 @@ void settle_counts(std::vector<GivenFlag>& flags, LaunchEnvironment& environment
 }
 
 std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
-                                  const ImportOptions& options, std::vector<std::string>& notes) {
+                                  std::vector<Definition>& defined,
+                                  std::vector<std::string>& notes) {
   LaunchEnvironment environment = read_slurm(text, name);
-  for (const std::string& variable : options.variables) {
-    const std::size_t equals = variable.find('=');
+  for (Definition& one : defined) {
     environment.variables.put(
-        variable.substr(0, equals),
-        ShellVariables::Variable{.words = {{variable.substr(equals + 1), true, {}, ""}}});
+        one.name,
+        ShellVariables::Variable{.words = {{one.value, true, {}, ""}}, .used = &one.used});
   }
   std::vector<GivenFlag> flags =
       megatron_arguments(read_launch(text, name, environment), rows(), notes);

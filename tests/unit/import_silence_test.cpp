@@ -393,7 +393,35 @@ TEST(ImportSilence, AVariableThatTheFileDoesNotHaveIsTold) {
   const Imported result = imported("nemo", nemo, {.variables = {"NL=6", "TYPO=1"}});
   EXPECT_TRUE(says(result, "layers: 6 ")) << result.scenario;
   EXPECT_TRUE(says(result, "hidden: 64 ")) << result.scenario;
-  EXPECT_TRUE(tells(result, "--define TYPO=1: the file has no such variable"));
+  EXPECT_TRUE(tells(result, "--define TYPO=1: nothing that counts in the file asks for it"));
+  EXPECT_FALSE(tells(result, "--define NL=6"));
+}
+
+TEST(ImportSilence, ADefinitionThatNothingAsksForIsTold) {
+  for (const auto& [framework, text, variable] :
+       {std::tuple("deepspeed", std::string(R"({"train_batch_size": 4})"), "train_batch_size=8"),
+        std::tuple("nemo", std::string("model: {num_layers: 2, seq_length: 4}"), "seq_length=8"),
+        std::tuple("megatron", kGpt + "--lr 0.9", "9=x"),
+        std::tuple("megatron", "NL=4; f() { A=1; }; f\n" + kGpt + "--lr $NL", "NL=3")}) {
+    EXPECT_TRUE(tells(imported(framework, text, {.variables = {variable}}),
+                      std::string("--define ") + variable + ": nothing"))
+        << framework << variable;
+  }
+  EXPECT_FALSE(tells(imported("megatron", kGpt + "--lr $9", {.variables = {"9=1"}}), "--define"));
+}
+
+TEST(ImportSilence, OfDefinitionsTheLastCounts) {
+  const Imported result =
+      imported("nemo", "model: {num_layers: '${oc.env:NL}'}\n", {.variables = {"NL=6", "NL=8"}});
+  EXPECT_TRUE(says(result, "layers: 8 ")) << result.scenario;
+  EXPECT_TRUE(tells(result, "--define NL=6 is left out: --define NL=8 comes later"));
+}
+
+TEST(ImportSilence, DefaultsOfTheEnvironmentMayHaveBlanksAndQuotes) {
+  const Imported result = imported(
+      "nemo", "model: {num_layers: '${oc.env:NL, 6}', hidden_size: \"${oc.env: H , '64'}\"}\n", {});
+  EXPECT_TRUE(says(result, "layers: 6 ")) << result.scenario;
+  EXPECT_TRUE(says(result, "hidden: 64 ")) << result.scenario;
 }
 
 }  // namespace
