@@ -50,8 +50,8 @@ std::string_view misspelt(std::string_view word, std::span<const std::string_vie
   std::string_view best;
   std::size_t best_distance = kMost + 1;
   for (const std::string_view candidate : candidates) {
-    const bool is_near = candidate.size() <= word.size() + kMost &&
-                         word.size() <= candidate.size() + kMost && word.size() >= kShortest;
+    const auto [shorter, longer] = std::minmax({word.size(), candidate.size()});
+    const bool is_near = shorter >= kShortest && longer <= shorter + kMost;
     const std::size_t distance = goes_on_without_a_part(word, candidate) ? 1
                                  : is_near ? edit_distance(word, candidate)
                                            : best_distance;

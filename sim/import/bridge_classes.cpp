@@ -1,8 +1,8 @@
 // Fields of Megatron-Bridge's model providers as far as danlu reads them, each class with what it
 // has beside its base: src/megatron/bridge/models/*/*_provider.py of
 // github.com/NVIDIA-NeMo/Megatron-Bridge, v0.3.1, those of DeepSeek of v0.2.2. A field that equals
-// Megatron-core's default is left out. NeMo 2 has the same models, with Config for ModelProvider
-// (nemo/collections/llm/gpt/model).
+// Megatron-core's default is left out. NeMo 2 has the same models, with Config for ModelProvider,
+// but for the rows at the end (nemo/collections/llm/gpt/model of github.com/NVIDIA/NeMo, 2.4).
 #include "sim/import/bridge_classes.hpp"
 
 #include <fmt/format.h>
@@ -282,8 +282,48 @@ constexpr auto kClasses = std::to_array<ModelClass>({
      ""},
     {"CodeGemmaModelProvider7B", "GemmaModelProvider7B",
      ""},
+    {"Qwen2Config500M", "Qwen2ModelProvider500M",
+     "share_embeddings_and_output_weights=false"},
+    {"Qwen2Config1P5B", "Qwen2ModelProvider1P5B",
+     "share_embeddings_and_output_weights=false"},
+    {"Qwen25Config500M", "Qwen25ModelProvider500M",
+     "share_embeddings_and_output_weights=false"},
+    {"Qwen25Config1P5B", "Qwen25ModelProvider1P5B",
+     "share_embeddings_and_output_weights=false"},
+    {"Llama3Config8B", "Llama3ModelProvider8B",
+     "cross_entropy_fusion_impl=native"},
+    {"Llama3Config70B", "Llama3ModelProvider70B",
+     "cross_entropy_fusion_impl=native"},
+    {"Llama31Config405B", "Llama31ModelProvider405B",
+     "cross_entropy_fusion_impl=native"},
+    {"GemmaConfig", "GemmaModelProvider",
+     "vocab_size=null"},
+    {"GemmaConfig2B", "GemmaModelProvider2B",
+     "vocab_size=null"},
+    {"GemmaConfig7B", "GemmaModelProvider7B",
+     "vocab_size=null"},
+    {"CodeGemmaConfig2B", "CodeGemmaModelProvider2B",
+     "vocab_size=null"},
+    {"CodeGemmaConfig7B", "CodeGemmaModelProvider7B",
+     "vocab_size=null"},
+    {"DeepSeekV2Config", "DeepSeekV2ModelProvider",
+     "vocab_size=null"},
+    {"DeepSeekV2LiteConfig", "DeepSeekV2LiteModelProvider",
+     "vocab_size=null"},
+    {"DeepSeekV3Config", "DeepSeekV3ModelProvider",
+     "vocab_size=null"},
+    {"Qwen3Config30B_A3B", "Qwen3MoEModelProvider30B_A3B",
+     ""},
+    {"Qwen3Config235B_A22B", "Qwen3MoEModelProvider235B_A22B",
+     ""},
 });
 // clang-format on
+
+// NeMo 2 takes them from elsewhere: the length of sequences from the data, the precision from the
+// trainer's plugin.
+constexpr auto kNotOfNemo2 = std::to_array<std::string_view>({"seq_length", "bf16"});
+
+constexpr std::string_view kNemo2Class = "Config";
 
 /// The class of a name; of NeMo 2's by that of Megatron-Bridge. nullptr: not known.
 const ModelClass* class_named(const std::string& name) {
@@ -292,15 +332,14 @@ const ModelClass* class_named(const std::string& name) {
                                            [&](const ModelClass& row) { return row.name == one; });
     return found == kClasses.end() ? nullptr : &*found;
   };
-  constexpr std::string_view kNemo2 = "Config";
-  const std::size_t at = name.rfind(kNemo2);
+  const ModelClass* found = find(name);
+  const std::size_t at = name.rfind(kNemo2Class);
   if (at == std::string::npos) {
-    return find(name);
+    return found;
   }
-  const ModelClass* found = nullptr;
   for (const char* ours : {"ModelProvider", "Provider"}) {
     std::string other = name;
-    other.replace(at, kNemo2.size(), ours);
+    other.replace(at, kNemo2Class.size(), ours);
     found = found != nullptr ? found : find(other);
   }
   return found;
@@ -314,12 +353,11 @@ bool knows_class(std::string_view target) {
 }
 
 void fill_in_class(Draft& draft, const GivenFlag* target) {
-  if (target != nullptr && knows_class(target->value)) {
-    return;
-  }
+  const bool is_known = target != nullptr && knows_class(target->value);
   const std::string name(target != nullptr ? split(target->value, '.').back() : "");
-  const std::string why = target == nullptr
-                              ? "the file does not say the model"
+  const std::string why = target == nullptr ? "the file does not say the model"
+                          : is_known
+                              ? fmt::format("{}: {} alone has no sizes", target->place(), name)
                               : fmt::format("{}: danlu does not know {}", target->place(), name);
   const auto fill = [&](const char* key, std::string_view flag) {
     if (draft.mentioned(flag) == nullptr) {
@@ -328,16 +366,21 @@ void fill_in_class(Draft& draft, const GivenFlag* target) {
   };
   if (!draft.has("model.layers")) {
     draft.fill_in("model.preset", why + "; --model NAME or FILE says it");
-    fill("training.dropout", "model.hidden_dropout");
+    if (!is_known) {
+      fill("training.dropout", "model.hidden_dropout");
+    }
     return;
   }
   if (target == nullptr) {
     return;  // a model of its own, with Megatron-core's defaults
   }
-  fill("training.dropout", "model.hidden_dropout");
-  fill("training.dropout", "model.attention_dropout");
   fill("model.hidden", "model.hidden_size");
   fill("model.heads", "model.num_attention_heads");
+  if (is_known) {
+    return;
+  }
+  fill("training.dropout", "model.hidden_dropout");
+  fill("training.dropout", "model.attention_dropout");
   fill("model.kv_heads", "model.num_query_groups|model.multi_latent_attention");
   fill("model.ffn", "model.ffn_hidden_size");
   fill("model.gated_mlp", "model.gated_linear_unit|model.activation");
@@ -362,13 +405,17 @@ void add_class_fields(std::vector<GivenFlag>& flags) {
   const GivenFlag from = *target;
   const std::string name(split(from.value, '.').back());
   const ModelClass* known = class_named(name);
+  const bool is_nemo2 = name.find(kNemo2Class) != std::string::npos;
   std::vector<GivenFlag> fields;
   for (; known != nullptr; known = class_named(std::string(known->base))) {
     for (const std::string_view field : split(known->fields, ' ')) {
       const std::size_t equals = field.find('=');
       const std::string path = fmt::format("model.{}", field.substr(0, equals));
       const auto is_it = [&](const GivenFlag& flag) { return flag.name == path; };
-      if (equals == std::string_view::npos || std::any_of(flags.begin(), flags.end(), is_it) ||
+      const bool is_elsewhere = is_nemo2 && std::find(kNotOfNemo2.begin(), kNotOfNemo2.end(),
+                                                      field.substr(0, equals)) != kNotOfNemo2.end();
+      if (equals == std::string_view::npos || is_elsewhere ||
+          std::any_of(flags.begin(), flags.end(), is_it) ||
           std::any_of(fields.begin(), fields.end(), is_it)) {
         continue;
       }

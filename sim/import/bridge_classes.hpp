@@ -16,7 +16,8 @@ bool knows_class(std::string_view target);
 void add_class_fields(std::vector<GivenFlag>& flags);
 
 /// What a class that danlu does not know may say otherwise than Megatron-core's defaults is to be
-/// filled in; without sizes the whole model. `target`: the file's class, or nullptr.
+/// filled in; without sizes the whole model, also of a class that leaves them to its file.
+/// `target`: the file's class, or nullptr.
 void fill_in_class(Draft& draft, const GivenFlag* target);
 
 }  // namespace danlu

@@ -405,7 +405,7 @@ void finish(Draft& draft) {
 }
 
 std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
-                                  const ImportOptions& /*options*/,
+                                  std::vector<Definition>& /*environment*/,
                                   std::vector<std::string>& /*notes*/) {
   std::vector<GivenFlag> flags = flags_of(read_flat_yaml(text, name));
   for (GivenFlag& flag : flags) {

@@ -70,6 +70,12 @@ struct ImportOptions {
   std::vector<std::string> variables;  // "NAME=value" of the environment
 };
 
+/// A variable of the environment, as --define has it.
+struct Definition {
+  std::string name, value;
+  bool used = false;  // the file asks for it
+};
+
 /// A scenario while flags are read. One class, since each part asks what the others have said.
 class Draft {
  public:
@@ -162,9 +168,9 @@ class Draft {
   std::vector<GivenFlag> flags_;
   ImportOptions options_;
   std::map<std::string, Line, std::less<>> lines_;
-  std::vector<std::string>
-      misspelt_;  // flags without a row, but for two letters, and what they mean
-  std::vector<std::string> unknown_;                      // other flags without a row
+  std::vector<std::string> misspelt_;  // flags that no row has by their whole name, but one by
+                                       // another of two letters more or less; and which it is
+  std::vector<std::string> unknown_;   // other flags without a row
   std::map<std::string, std::vector<std::string>> idle_;  // flags by why they have no effect
   std::size_t idle_count_ = 0;
   bool knows_any_ = false;

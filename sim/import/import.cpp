@@ -24,15 +24,39 @@ const Importer* framework_named(std::string_view name) {
   return found == all.end() ? nullptr : &*found;
 }
 
+namespace {
+
+/// The variables of --define; of several with one name the last, as in a shell.
+std::vector<Definition> definitions(const ImportOptions& options, std::vector<std::string>& notes) {
+  std::vector<Definition> all;
+  for (const std::string& variable : options.variables) {
+    const std::size_t equals = variable.find('=');
+    Definition one{variable.substr(0, equals), variable.substr(equals + 1)};
+    const auto same = std::find_if(all.begin(), all.end(),
+                                   [&](const Definition& other) { return other.name == one.name; });
+    if (same == all.end()) {
+      all.push_back(std::move(one));
+      continue;
+    }
+    notes.push_back(fmt::format("--define {}={} is left out: --define {} comes later",
+                                shown(same->name), shown(same->value), shown(variable)));
+    *same = std::move(one);
+  }
+  return all;
+}
+
+}  // namespace
+
 Imported import_file(const Importer& framework, const std::filesystem::path& file,
                      const ImportOptions& options) {
   std::vector<std::string> notes;
   const std::string text = read_text_file(file);
-  std::vector<GivenFlag> flags = framework.read(text, file.string(), options, notes);
-  for (const std::string& variable : options.variables) {
-    const std::string name = variable.substr(0, variable.find('='));
-    if (text.find(name) == std::string::npos) {
-      notes.push_back(fmt::format("--define {}: the file has no such variable", shown(variable)));
+  std::vector<Definition> environment = definitions(options, notes);
+  std::vector<GivenFlag> flags = framework.read(text, file.string(), environment, notes);
+  for (const Definition& one : environment) {
+    if (!one.used) {
+      notes.push_back(fmt::format("--define {}={}: nothing that counts in the file asks for it",
+                                  shown(one.name), shown(one.value)));
     }
   }
   Draft draft(file.stem().string(), std::move(flags), framework.rows, options);

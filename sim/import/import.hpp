@@ -30,7 +30,8 @@ struct Importer {
   std::span<const FlagRow> rows;
   std::span<const DefaultRow> defaults;
   std::vector<GivenFlag> (*read)(const std::string& text, const std::string& name,
-                                 const ImportOptions& options, std::vector<std::string>& notes);
+                                 std::vector<Definition>& environment,
+                                 std::vector<std::string>& notes);
   void (*finish)(Draft& draft);  // what follows from several flags; then defaults are filled in
 };
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <string_view>
 
 #include "sim/base/text.hpp"
 #include "sim/base/units.hpp"
@@ -16,7 +17,7 @@ namespace {
 /// Values by path, each resolved when it is asked for; a value that needs itself has none.
 class Interpolator {
  public:
-  Interpolator(const std::vector<GivenFlag>& flags, const std::vector<std::string>& environment)
+  Interpolator(const std::vector<GivenFlag>& flags, std::vector<Definition>& environment)
       : environment_(environment) {
     for (const GivenFlag& flag : flags) {
       written_[flag.name] = flag.value;
@@ -67,16 +68,26 @@ class Interpolator {
     return std::nullopt;
   }
 
-  /// "NAME" or "NAME,default".
-  std::optional<std::string> of_environment(const std::string& arguments) const {
+  /// "NAME" or "NAME,default", blanks around either.
+  std::optional<std::string> of_environment(const std::string& arguments) {
     const std::size_t comma = std::min(arguments.find(','), arguments.size());
-    const std::string start = arguments.substr(0, comma) + "=";
+    const std::string name = bare(arguments.substr(0, comma));
     const auto found =
         std::find_if(environment_.begin(), environment_.end(),
-                     [&](const std::string& variable) { return variable.starts_with(start); });
-    return found != environment_.end() ? std::optional(found->substr(start.size()))
-           : comma < arguments.size()  ? std::optional(arguments.substr(comma + 1))
-                                       : std::nullopt;
+                     [&](const Definition& variable) { return variable.name == name; });
+    if (found != environment_.end()) {
+      found->used = true;
+      return found->value;
+    }
+    return comma < arguments.size() ? std::optional(bare(arguments.substr(comma + 1)))
+                                    : std::nullopt;
+  }
+
+  /// Without blanks and quotes around it.
+  static std::string bare(const std::string& text) {
+    constexpr std::string_view kAround = " '\"";
+    const std::size_t first = std::min(text.find_first_not_of(kAround), text.size());
+    return text.substr(first, text.find_last_not_of(kAround) + 1 - first);
   }
 
   static std::optional<std::string> calculated(const std::string& how, std::string arguments) {
@@ -98,13 +109,12 @@ class Interpolator {
   }
 
   std::map<std::string, std::string> written_;
-  const std::vector<std::string>& environment_;
+  std::vector<Definition>& environment_;
 };
 
 }  // namespace
 
-void resolve_interpolations(std::vector<GivenFlag>& flags,
-                            const std::vector<std::string>& environment) {
+void resolve_interpolations(std::vector<GivenFlag>& flags, std::vector<Definition>& environment) {
   Interpolator interpolator(flags, environment);
   for (GivenFlag& flag : flags) {
     if (flag.value.find("${") != std::string::npos) {

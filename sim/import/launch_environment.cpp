@@ -33,12 +33,6 @@ constexpr auto kOptions = std::to_array<Option>({{"--nodes", "#SBATCH --nodes"},
                                                  {"-n", "#SBATCH --ntasks"},
                                                  {"--gpus-per-task", "#SBATCH --gpus-per-task"}});
 
-/// The number of "16", "8", "gpu:8" and "gpu:h100:8"; "" where there is none.
-std::string_view number_of(std::string_view value) {
-  const std::string_view last = split(value, ':').back();
-  return is_whole(last) ? last : "";
-}
-
 void take_line(std::string_view line, const SourcePosition& position, LaunchEnvironment& found) {
   std::vector<std::string_view> words = words_of(line.substr(0, line.find(" #")));
   for (std::size_t i = 1; i < words.size(); ++i) {
@@ -56,11 +50,16 @@ void take_line(std::string_view line, const SourcePosition& position, LaunchEnvi
     const auto item = std::find_if(begin, end, [&](std::string_view word) {
       return !word.empty() && word.starts_with(option->item);
     });
-    if (const std::string_view value = item != end ? number_of(*item) : ""; !value.empty()) {
-      found.flags.push_back({.name = std::string(option->name),
-                             .value = std::string(value),
-                             .position = position,
-                             .source_line = std::string(line)});
+    if (item == end) {
+      continue;
+    }
+    GivenFlag flag{.name = std::string(option->name),
+                   .value = std::string(*item),
+                   .position = position,
+                   .source_line = std::string(line)};
+    settle_slurm_count(flag);
+    if (!flag.known || is_whole(flag.value)) {
+      found.flags.push_back(std::move(flag));
     }
   }
 }
@@ -79,8 +78,10 @@ void count_tasks(std::vector<GivenFlag>& flags) {
     if (of_task != flags.end() && count != flags.end() && find(all) == flags.end()) {
       const double gpus =
           parse_number(of_task->value).value_or(0) * parse_number(count->value).value_or(0);
-      count->name = all;
-      count->value = fmt::format("{:.0f}", gpus);
+      if (gpus > 0) {
+        count->name = all;
+        count->value = fmt::format("{:.0f}", gpus);
+      }
       break;
     }
   }
@@ -91,6 +92,9 @@ void count_tasks(std::vector<GivenFlag>& flags) {
 /// What Slurm tells the job of it.
 void set_variables(LaunchEnvironment& found) {
   for (const GivenFlag& flag : found.flags) {
+    if (!flag.known) {
+      continue;
+    }
     const ShellVariables::Variable value{.words = {{flag.value, true, flag.position, ""}}};
     if (flag.name == "#SBATCH --nodes") {
       found.variables.put("SLURM_NNODES", value);
@@ -104,6 +108,16 @@ void set_variables(LaunchEnvironment& found) {
 
 }  // namespace
 }  // namespace launch_environment
+
+void settle_slurm_count(GivenFlag& flag) {
+  using launch_environment::is_whole;
+  const std::string_view last = split(flag.value, ':').back();
+  const std::vector<std::string_view> ends = split(last, '-');
+  if (is_whole(ends.front()) && is_whole(ends.back()) && ends.size() <= 2) {
+    flag.known = ends.front() == ends.back();
+    flag.value = flag.known ? std::string(ends.front()) : std::string(last);
+  }
+}
 
 LaunchEnvironment read_slurm(const std::string& text, const std::string& name) {
   LaunchEnvironment found;

@@ -15,6 +15,10 @@ struct LaunchEnvironment {
   ShellVariables variables;      // that Slurm sets by them
 };
 
+/// The number in Slurm's count of a flag: of "8", "4-4", "gpu:8" and "gpu:h100:8". Nobody knows
+/// that of a range; other text stays.
+void settle_slurm_count(GivenFlag& flag);
+
 /// What its lines #SBATCH say.
 LaunchEnvironment read_slurm(const std::string& text, const std::string& name);
 

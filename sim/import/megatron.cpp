@@ -201,12 +201,25 @@ const std::vector<DefaultRow>& defaults() {
   return all;
 }
 
-/// torchrun takes as many GPUs as a node has (`gpu`, `auto`), and any number of nodes of a range.
-void settle_counts(std::vector<GivenFlag>& flags, const LaunchEnvironment& environment) {
+constexpr const char* kNodes = "--nnodes|--num-nodes|--nodes|#SBATCH --nodes";
+
+/// torchrun takes as many GPUs as a node has (`gpu`, `auto`), and any number of nodes of a range;
+/// srun counts as sbatch does. A job's range of nodes does not matter to a command with its own.
+void settle_counts(std::vector<GivenFlag>& flags, LaunchEnvironment& environment) {
   const auto job =
       std::find_if(environment.flags.begin(), environment.flags.end(),
                    [](const GivenFlag& flag) { return flag.name == "#SBATCH --gpus-per-node"; });
+  const std::vector<std::string_view> nodes = split(kNodes, '|');
+  if (std::any_of(flags.begin(), flags.end(), [&](const GivenFlag& flag) {
+        return std::find(nodes.begin(), nodes.end(), flag.name) != nodes.end();
+      })) {
+    std::erase_if(environment.flags, [](const GivenFlag& flag) { return !flag.known; });
+  }
   for (GivenFlag& flag : flags) {
+    if (flag.name == "--nodes" || flag.name == "--gpus-per-node") {
+      settle_slurm_count(flag);
+      continue;
+    }
     const bool is_all =
         flag.name == "--nproc-per-node" && (flag.value == "gpu" || flag.value == "auto");
     const std::vector<std::string_view> range = split(flag.value, ':');
@@ -221,13 +234,13 @@ void settle_counts(std::vector<GivenFlag>& flags, const LaunchEnvironment& envir
 }
 
 std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
-                                  const ImportOptions& options, std::vector<std::string>& notes) {
+                                  std::vector<Definition>& defined,
+                                  std::vector<std::string>& notes) {
   LaunchEnvironment environment = read_slurm(text, name);
-  for (const std::string& variable : options.variables) {
-    const std::size_t equals = variable.find('=');
+  for (Definition& one : defined) {
     environment.variables.put(
-        variable.substr(0, equals),
-        ShellVariables::Variable{.words = {{variable.substr(equals + 1), true, {}, ""}}});
+        one.name,
+        ShellVariables::Variable{.words = {{one.value, true, {}, ""}}, .used = &one.used});
   }
   std::vector<GivenFlag> flags =
       megatron_arguments(read_launch(text, name, environment), rows(), notes);
@@ -383,7 +396,6 @@ void finish_run(Draft& draft) {
 
 /// How many GPUs: of torchrun, of srun, or of Slurm's job.
 void finish_cluster(Draft& draft) {
-  constexpr const char* kNodes = "--nnodes|--num-nodes|--nodes|#SBATCH --nodes";
   constexpr const char* kOfNode =
       "--nproc-per-node|--num-gpus|--gpus-per-node|#SBATCH --gpus-per-node";
   constexpr const char* kAll = "#SBATCH --gpus";
@@ -397,8 +409,12 @@ void finish_cluster(Draft& draft) {
     }
   }
   if (nodes != nullptr && of_node != nullptr) {
-    draft.add_cluster(*draft.whole(kNodes) * *draft.whole(kOfNode),
-                      fmt::format("{} x {}", nodes->name, of_node->name));
+    const long gpus = *draft.whole(kNodes) * *draft.whole(kOfNode);
+    draft.add_cluster(gpus, fmt::format("{} x {}", nodes->name, of_node->name));
+    if (const std::optional<long> all = draft.whole(kAll); all && *all != gpus) {
+      draft.remark(fmt::format("{} x {} are {}, {} {}: the first is taken", nodes->place(),
+                               of_node->place(), gpus, draft.given(kAll)->place(), *all));
+    }
   } else {
     draft.add_cluster(draft.whole(kAll), kAll);
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -72,7 +73,8 @@ bool is_list(const ShellWord& word) {
 std::vector<GivenFlag> megatron_arguments(ShellScript script, std::span<const FlagRow> rows,
                                           std::vector<std::string>& notes) {
   using namespace megatron_words;
-  notes = std::move(script.notes);
+  notes.insert(notes.end(), std::make_move_iterator(script.notes.begin()),
+               std::make_move_iterator(script.notes.end()));
   std::vector<GivenFlag> flags;
   const bool decodes =
       std::any_of(script.command.begin(), script.command.end(), [](const ShellWord& word) {

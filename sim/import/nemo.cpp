@@ -533,9 +533,10 @@ void count_devices(GivenFlag& flag) {
 }
 
 std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
-                                  const ImportOptions& options, std::vector<std::string>& notes) {
+                                  std::vector<Definition>& environment,
+                                  std::vector<std::string>& notes) {
   std::vector<GivenFlag> flags = flags_of(read_flat_yaml(text, name));
-  resolve_interpolations(flags, options.variables);
+  resolve_interpolations(flags, environment);
   for (GivenFlag& flag : flags) {
     if (flag.name == "trainer.devices") {
       count_devices(flag);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -44,43 +45,54 @@ std::string name_in_rows(const GivenFlag& flag, std::span<const FlagRow> rows) {
   return flag.name;
 }
 
+/// Settings over others: of one name these count, which is told where the values differ. A model's
+/// class and that of its settings are two.
+void lay_over(std::vector<GivenFlag>& under, std::vector<GivenFlag> over,
+              std::vector<std::string>& notes) {
+  for (const GivenFlag& flag : over) {
+    if (flag.name == "model._target_") {
+      continue;
+    }
+    const auto other = std::find_if(under.begin(), under.end(), [&](const GivenFlag& one) {
+      return one.name == flag.name && one.value != flag.value;
+    });
+    if (other != under.end()) {
+      notes.push_back(fmt::format("{} {} is left out: {} {} goes before it", other->place(),
+                                  shown(other->value), flag.place(), shown(flag.value)));
+    }
+    std::erase_if(under, [&](const GivenFlag& one) { return one.name == flag.name; });
+  }
+  under.insert(under.end(), std::make_move_iterator(over.begin()),
+               std::make_move_iterator(over.end()));
+}
+
 }  // namespace
 }  // namespace nemo2
 
 void rename_nemo2(std::vector<GivenFlag>& flags, std::span<const FlagRow> rows,
                   std::vector<std::string>& notes) {
   std::vector<GivenFlag> own;
-  std::vector<GivenFlag> of_nemo2;
+  std::vector<GivenFlag> of_sections;
+  std::vector<GivenFlag> of_strategy;
   for (GivenFlag& flag : flags) {
     std::string name = nemo2::name_in_rows(flag, rows);
     const bool is_renamed = name != flag.name;
+    const bool is_strategy = flag.name.starts_with("trainer.strategy.");
     if (is_renamed) {
       flag.written = std::exchange(flag.name, std::move(name));
     }
-    (is_renamed ? of_nemo2 : own).push_back(std::move(flag));
+    (!is_renamed ? own : is_strategy ? of_strategy : of_sections).push_back(std::move(flag));
   }
-  for (const GivenFlag& flag : of_nemo2) {
-    const auto other = std::find_if(own.begin(), own.end(), [&](const GivenFlag& one) {
-      return one.name == flag.name && one.value != flag.value;
-    });
-    if (other != own.end() && flag.name != "model._target_") {
-      notes.push_back(fmt::format("{} {} is left out: {} {} goes before it", other->place(),
-                                  shown(other->value), flag.place(), shown(flag.value)));
-    }
-    std::erase_if(own, [&](const GivenFlag& one) {
-      return one.name == flag.name && flag.name != "model._target_";
-    });
-  }
-  if (!of_nemo2.empty()) {
-    GivenFlag section = of_nemo2.front();
+  if (!of_sections.empty() || !of_strategy.empty()) {
+    GivenFlag section = of_sections.empty() ? of_strategy.front() : of_sections.front();
     section.written = section.written.substr(0, section.written.rfind('.'));
     section.name = kNemo2;
     section.value.clear();
     section.known = section.implied = true;
     own.push_back(std::move(section));
   }
-  own.insert(own.end(), std::make_move_iterator(of_nemo2.begin()),
-             std::make_move_iterator(of_nemo2.end()));
+  nemo2::lay_over(own, std::move(of_sections), notes);
+  nemo2::lay_over(own, std::move(of_strategy), notes);
   flags = std::move(own);
 }
 

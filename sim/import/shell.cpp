@@ -7,6 +7,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "sim/base/text.hpp"
@@ -20,6 +21,7 @@ namespace danlu {
 namespace {
 
 using Tokens = std::vector<ShellToken>;
+using Part = std::span<const ShellToken>;
 using Truth = ShellTruth;
 
 /// Goes through the statements. One class of more than 150 lines: blocks, lists of && and ||, and
@@ -33,6 +35,12 @@ class ScriptReader {
     read_all(tokens);
     ShellScript script =
         choose_command(std::move(commands_), variables_, variables_.written_out(watched_));
+    if (statements_ >= kMostStatements) {
+      script.notes.push_back(fmt::format(
+          "with its loops and functions the script has more than {} statements: what comes after "
+          "them is left out",
+          kMostStatements));
+    }
     for (const auto& [names, why] :
          {std::pair(uncalled(),
                     "nothing is seen to call these functions, so the flags in them are "
@@ -48,6 +56,8 @@ class ScriptReader {
   }
 
  private:
+  static constexpr long kMostStatements = 200'000;
+
   enum class Block { Runs, Skipped, Maybe, Done };  // Done: another branch was taken, or it is left
 
   /// What is open: `block` says whether what it holds runs, `outer` whether the list before it
@@ -86,8 +96,7 @@ class ScriptReader {
     return !truth ? Block::Maybe : *truth ? Block::Runs : Block::Skipped;
   }
 
-  void read_all(const Tokens& tokens) {
-    constexpr long kMostStatements = 200'000;  // functions that call functions
+  void read_all(Part tokens) {
     for (std::size_t at = 0; at < tokens.size() && ++statements_ < kMostStatements;) {
       if (const std::size_t end = take_whole(tokens, at); end > at) {
         at = end;
@@ -122,7 +131,7 @@ class ScriptReader {
   }
 
   /// What is read by itself, beside statements: where it ends, or `at` where none stands there.
-  std::size_t take_whole(const Tokens& tokens, std::size_t at) {
+  std::size_t take_whole(Part tokens, std::size_t at) {
     if (is_word(tokens[at], {"then", "do", "else", "{"})) {  // and the statement behind it
       take({tokens[at]});
       return at + 1;
@@ -135,7 +144,7 @@ class ScriptReader {
   }
 
   /// A pattern of a case, "a | b )": whether what follows it runs.
-  std::size_t take_pattern(const Tokens& tokens, std::size_t at) {
+  std::size_t take_pattern(Part tokens, std::size_t at) {
     Frame& frame = frames_.back();
     if (is_operator(tokens[at], ";") || is_operator(tokens[at], "(")) {
       return at + 1;
@@ -158,12 +167,12 @@ class ScriptReader {
     return std::min(at + 1, tokens.size());
   }
 
-  /// for NAME in words; do ...; done, once for each word, where all are known and nothing in the
-  /// loop leaves it.
-  std::size_t unroll(const Tokens& tokens, std::size_t at) {
-    constexpr std::size_t kMostWords = 1000;
+  /// for NAME in words; do ...; done, once for each word, where all are known, nothing in the loop
+  /// leaves it, and there are not too many.
+  std::size_t unroll(Part tokens, std::size_t at) {
+    constexpr int kDeepest = 20;  // loops in loops
     if (!is_word(tokens[at], {"for"}) || at + 3 >= tokens.size() ||
-        !is_word(tokens[at + 2], {"in"}) || !runs()) {
+        !is_word(tokens[at + 2], {"in"}) || !runs() || loops_ >= kDeepest) {
       return at;
     }
     std::vector<ShellWord> words;
@@ -179,20 +188,20 @@ class ScriptReader {
       ++begin;
     }
     const std::size_t end = end_of_loop(tokens, begin);
-    const bool leaves =
-        std::any_of(tokens.begin() + static_cast<std::ptrdiff_t>(begin),
-                    tokens.begin() + static_cast<std::ptrdiff_t>(end), [](const ShellToken& token) {
-                      return is_word(token, {"break", "continue", "return", "exit"});
-                    });
-    if (!all_known || leaves || words.size() > kMostWords || end == tokens.size()) {
+    if (!all_known || end == tokens.size()) {
       return at;
     }
-    const Tokens body(tokens.begin() + static_cast<std::ptrdiff_t>(begin + 1),
-                      tokens.begin() + static_cast<std::ptrdiff_t>(end));
+    const Part body = tokens.subspan(begin + 1, end - begin - 1);
+    const long room = std::max(kMostStatements - statements_, 0L);
+    if (leaves_loop(body) || words.size() * body.size() > static_cast<std::size_t>(room)) {
+      return at;
+    }
+    ++loops_;
     for (const ShellWord& word : words) {
       variables_.put(tokens[at + 1].raw, ShellVariables::Variable{.words = {word}});
       read_all(body);
     }
+    --loops_;
     return end + 1;
   }
 
@@ -301,7 +310,7 @@ class ScriptReader {
   }
 
   /// Where a function that is defined at `at` ends; `at` where none is. Its body waits for a call.
-  std::size_t define(const Tokens& tokens, std::size_t at) {
+  std::size_t define(Part tokens, std::size_t at) {
     const auto is = [&](std::size_t i, std::string_view what) {
       return i < tokens.size() && tokens[i].raw == what;
     };
@@ -572,7 +581,8 @@ class ScriptReader {
   Truth status_ = true;        // of what ran last
   bool in_list_ = false;       // an && or || waits for what follows it
   bool ended_ = false;
-  long statements_ = 0;
+  long statements_ = 0;  // read so far, those of loops and functions each time
+  int loops_ = 0;        // that are open and done word by word
   std::vector<ShellCommand> commands_;
   std::vector<std::string> uncertain_;  // variables
 };

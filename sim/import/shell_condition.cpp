@@ -129,21 +129,17 @@ class Condition {
 
 ShellTruth shell_pattern(const ShellVariables& variables, const ShellToken& subject,
                          const ShellToken& pattern) {
-  const auto text_of = [&](const ShellToken& token) -> std::optional<std::string> {
-    const std::vector<ShellWord> words = variables.expand(token);
-    const std::string text = words.empty() ? "" : words[0].text;
-    const bool known = words.size() < 2 && text.find(kUnknown) == std::string::npos;
-    return known ? std::optional(text) : std::nullopt;
-  };
   if (pattern.raw == "*") {
     return true;
   }
-  const std::optional<std::string> word = text_of(subject);
-  const std::optional<std::string> glob = text_of(pattern);
-  if (!word || !glob) {
+  const std::vector<ShellWord> words = variables.expand(subject);
+  const std::string word = words.empty() ? "" : words[0].text;
+  const std::string glob = variables.expand_pattern(pattern).text;
+  if (words.size() > 1 || word.find(kUnknown) != std::string::npos ||
+      glob.find(kUnknown) != std::string::npos) {
     return std::nullopt;
   }
-  return fnmatch(glob->c_str(), word->c_str(), 0) == 0;
+  return fnmatch(glob.c_str(), word.c_str(), 0) == 0;
 }
 
 ShellTruth shell_condition(ShellVariables& variables, const std::vector<ShellToken>& tokens,

@@ -25,7 +25,7 @@ bool holds_flags(const ShellToken& token) {
                      [](const ShellToken& item) { return item.raw.starts_with("--"); });
 }
 
-std::size_t end_of_body(const std::vector<ShellToken>& tokens, std::size_t from) {
+std::size_t end_of_body(std::span<const ShellToken> tokens, std::size_t from) {
   const std::string_view opens = tokens[from].raw;
   const std::string_view closes = opens == "{" ? "}" : ")";
   int depth = 0;
@@ -38,7 +38,13 @@ std::size_t end_of_body(const std::vector<ShellToken>& tokens, std::size_t from)
   return tokens.size();
 }
 
-std::size_t end_of_loop(const std::vector<ShellToken>& tokens, std::size_t from) {
+bool leaves_loop(std::span<const ShellToken> body) {
+  return std::any_of(body.begin(), body.end(), [](const ShellToken& token) {
+    return is_word(token, {"break", "continue", "return", "exit"});
+  });
+}
+
+std::size_t end_of_loop(std::span<const ShellToken> tokens, std::size_t from) {
   int depth = 0;
   for (std::size_t i = from; i < tokens.size(); ++i) {
     const bool begins = i == 0 || ends_statement(tokens[i - 1]) ||

@@ -3,8 +3,8 @@
 
 #include <cstddef>
 #include <initializer_list>
+#include <span>
 #include <string_view>
-#include <vector>
 
 #include "sim/import/shell_lexer.hpp"
 
@@ -19,9 +19,12 @@ bool holds_flags(const ShellToken& token);
 
 /// Where the brace or parenthesis stands that closes the one at `from`; the end of all where none
 /// does.
-std::size_t end_of_body(const std::vector<ShellToken>& tokens, std::size_t from);
+std::size_t end_of_body(std::span<const ShellToken> tokens, std::size_t from);
 
 /// Likewise the `done` of a loop whose `do` is at `from`.
-std::size_t end_of_loop(const std::vector<ShellToken>& tokens, std::size_t from);
+std::size_t end_of_loop(std::span<const ShellToken> tokens, std::size_t from);
+
+/// Whether something in a loop's body goes on or ends elsewhere than at its end.
+bool leaves_loop(std::span<const ShellToken> body);
 
 }  // namespace danlu

@@ -170,8 +170,9 @@ std::optional<long> shell_sum(const std::string& text) {
 /// One word of the script, letter by letter.
 class WordExpander {
  public:
-  WordExpander(const ShellVariables& variables, const ShellToken& token, int depth)
-      : variables_(variables), token_(token), depth_(depth) {}
+  WordExpander(const ShellVariables& variables, const ShellToken& token, int depth,
+               bool is_pattern = false)
+      : variables_(variables), token_(token), depth_(depth), is_pattern_(is_pattern) {}
 
   std::vector<ShellWord> expand(const std::string& raw) {
     walk(raw, false);
@@ -203,6 +204,16 @@ class WordExpander {
     }
   }
 
+  /// Text as fnmatch() takes it for itself, where it is in quotes of a pattern.
+  std::string literal(const std::string& text, bool quoted = true) const {
+    std::string escaped;
+    for (const char letter : text) {
+      const bool is_special = std::string_view("*?[\\").find(letter) != std::string_view::npos;
+      escaped += is_special && quoted && is_pattern_ ? "\\" : "";
+      escaped += letter;
+    }
+    return escaped;
+  }
   /// Marked, and in one piece wherever its text goes.
   void add_unknown(const std::string& text) {
     std::string marked = kUnknown + text;
@@ -212,24 +223,25 @@ class WordExpander {
         kUnknownBlank);
     current().text += marked;
   }
+  /// A word that begins with another's text stands where that does.
+  void place(const ShellWord& word) {
+    if (!current_) {
+      current().position = word.position;
+      current().source_line = word.source_line;
+    }
+  }
   /// Text of a variable; outside quotes blanks part words.
   void add_text(const ShellWord& word, bool quoted) {
     if (quoted || !splits_) {
-      if (!current_) {
-        current().position = word.position;
-        current().source_line = word.source_line;
-      }
-      current().text += word.text;
+      place(word);
+      current().text += literal(word.text, quoted);
       return;
     }
     for (const char letter : word.text) {
       if (letter == ' ' || letter == '\t' || letter == '\n') {
         finish();
       } else {
-        if (!current_) {
-          current().position = word.position;
-          current().source_line = word.source_line;
-        }
+        place(word);
         current().text += letter;
       }
     }
@@ -239,11 +251,11 @@ class WordExpander {
     for (std::size_t i = 0; i < raw.size();) {
       const char letter = raw[i];
       if (letter == '\\' && i + 1 < raw.size()) {
-        current().text += raw[i + 1] == '\n' ? "" : raw.substr(i + 1, 1);
+        current().text += raw[i + 1] == '\n' ? "" : literal(raw.substr(i + 1, 1));
         i += 2;
       } else if (letter == '\'' && !quoted) {
         const std::size_t end = end_of_group(raw, i);
-        current().text += raw.substr(i + 1, end - i - 2);
+        current().text += literal(raw.substr(i + 1, end - i - 2));
         i = end;
       } else if (letter == '"') {
         const std::size_t end = end_of_group(raw, i);
@@ -270,7 +282,7 @@ class WordExpander {
         finish();
         ++i;
       } else {
-        current().text += letter;
+        current().text += literal({letter}, quoted);
         ++i;
       }
     }
@@ -310,7 +322,11 @@ class WordExpander {
 
   const ShellVariables::Variable* find(const std::string& name) const {
     const auto found = variables_.variables_.find(name);
-    return found == variables_.variables_.end() ? nullptr : &found->second;
+    if (found == variables_.variables_.end()) {
+      return nullptr;
+    }
+    found->second.tell_use();
+    return &found->second;
   }
 
   void add_variable(const std::string& name, const std::string& written, bool quoted) {
@@ -349,7 +365,7 @@ class WordExpander {
     }
     if (!splits_) {  // as one text, with blanks between
       for (std::size_t i = 0; i < variable->words.size(); ++i) {
-        current().text += (i > 0 ? " " : "") + variable->words[i].text;
+        current().text += (i > 0 ? " " : "") + literal(variable->words[i].text, quoted);
       }
       return;
     }
@@ -434,6 +450,7 @@ class WordExpander {
   const ShellVariables& variables_;
   const ShellToken& token_;
   int depth_;
+  bool is_pattern_;     // in which text in quotes stands for itself
   bool splits_ = true;  // outside quotes
   std::vector<ShellWord> words_;
   std::optional<ShellWord> current_;
@@ -550,12 +567,17 @@ std::vector<ShellWord> ShellVariables::expand(const ShellToken& token) const {
   return WordExpander(*this, token, 0).expand(token.raw);
 }
 
+ShellWord ShellVariables::expand_pattern(const ShellToken& token) const {
+  return WordExpander(*this, token, 0, true).expand_whole(token.raw);
+}
+
 std::vector<ShellWord> ShellVariables::written_out(const std::vector<std::string>& names) const {
   std::vector<ShellWord> all;
   for (const std::string& name : names) {
     const std::optional<Variable> variable = at(name);
     if (variable && !variable->array && variable->words.size() == 1 &&
         variable->words[0].text.find(kUnknown) == std::string::npos) {
+      variable->tell_use();
       all.push_back(variable->words[0]);
       all.back().text = name + "=" + all.back().text;
     }

@@ -20,6 +20,13 @@ class ShellVariables {
   struct Variable {
     std::vector<ShellWord> words;  // one, but for an array; none: it is known to be unset
     bool array = false;
+    bool* used = nullptr;  // of one that the environment is said to have: whether it counts
+
+    void tell_use() const {
+      if (used != nullptr) {
+        *used = true;
+      }
+    }
   };
 
   /// NAME=value, NAME+=value, NAME=( ... ) or NAME+=( ... ); whether `token` is one. Where it is
@@ -38,6 +45,8 @@ class ShellVariables {
 
   /// The words that a word of the script stands for.
   std::vector<ShellWord> expand(const ShellToken& token) const;
+  /// The same as one pattern for fnmatch(), in which nothing in quotes stands for other text.
+  ShellWord expand_pattern(const ShellToken& token) const;
 
   /// "NAME=value" of each of the names whose one value is known.
   std::vector<ShellWord> written_out(const std::vector<std::string>& names) const;

@@ -550,7 +550,7 @@ void finish(Draft& draft) {
 }
 
 std::vector<GivenFlag> read_flags(const std::string& text, const std::string& name,
-                                  const ImportOptions& /*options*/,
+                                  std::vector<Definition>& /*environment*/,
                                   std::vector<std::string>& /*notes*/) {
   return flags_of(read_flat_toml(text, name));
 }

@@ -109,6 +109,43 @@ TEST(Shell, WhatIsLeftOutIsSaid) {
   EXPECT_EQ(notes("a.py --a 1 --b 2 --c 3 --d 4 2>&1 | tee log"), "");
 }
 
+TEST(Shell, PatternsInQuotesStandForThemselves) {
+  EXPECT_EQ(value_after("A=7b; case $A in \"*\") X=1;; '?b') X=2;; 7\\*) X=3;; *) X=4;; esac"),
+            "4");
+  EXPECT_EQ(value_after("A='7*'; case $A in \"7*\") X=1;; *) X=4;; esac"), "1");
+  EXPECT_EQ(value_after("A=7b; P='7*'; case $A in \"$P\") X=1;; $P) X=2;; *) X=4;; esac"), "2");
+  EXPECT_EQ(value_after("A=7b; case $A in \"7\"*) X=1;; *) X=4;; esac"), "1");
+}
+
+std::string repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) {
+    all += text;
+  }
+  return all;
+}
+
+TEST(Shell, LoopsThatAreTooLongAreNotDone) {
+  const std::string words = repeated(" w", 1000);
+  const std::string body = repeated("X=2\n", 60);
+  EXPECT_EQ(value_after("X=1; for Y in" + words + "; do\n" + body + "done"), "2");
+  EXPECT_EQ(value_after("X=1; for Y in" + repeated(words, 2) + "; do\n" + body + "done"), "?$X");
+  EXPECT_EQ(value_after("X=1\n" + repeated("for Y in w; do\n", 2000) + "X=2\n" +
+                        repeated("done\n", 2000)),
+            "?$X");
+}
+
+TEST(Shell, StatementsBeyondTheMostAreTold) {
+  const ShellScript read =
+      read_shell("f() {\n" + repeated("X=2\n", 300) + "}\nfor Y in" + repeated(" w", 1000) +
+                     "; do f; done\na.py --a 1 --b 2 --c 3 --d 4",
+                 "x.sh");
+  ASSERT_FALSE(read.notes.empty());
+  EXPECT_EQ(read.notes[0],
+            "with its loops and functions the script has more than 200000 statements: what comes "
+            "after them is left out");
+}
+
 constexpr const char* kSmall =
     "torchrun --nnodes 2 --nproc-per-node 8 pretrain_gpt.py --num-layers 24 --hidden-size 2048 "
     "--num-attention-heads 16 --seq-length 2048 --max-position-embeddings 2048 "

@@ -1,8 +1,10 @@
 // What an importer must not pass over in silence: values that nobody knows, names with a slip of
 // the finger, classes, and what a framework refuses.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -108,6 +110,7 @@ TEST(ImportSilence, NamesOfTheSameFamilyAreNoSlips) {
                                        "--mtp-loss-scaling-factor 0.1",
                                    {});
   EXPECT_EQ(result.unknown, 0U) << result.scenario;
+  EXPECT_FALSE(tells(imported("megatron", kGpt + "--bf16 --no-deps", {}), "did you mean"));
   EXPECT_TRUE(says(result, "by their beginnings alone: --moe-router-topk-scaling-factor"))
       << result.scenario;
 }
@@ -169,11 +172,22 @@ TEST(ImportSilence, TheStrategyGoesBeforeTheModel) {
   EXPECT_TRUE(tells(result, "model.tensor_model_parallel_size, line 1 4 is left out"));
 }
 
+TEST(ImportSilence, TheStrategyGoesBeforeTheModelsConfigInEitherOrder) {
+  const std::string strategy = "trainer: {strategy: {tensor_model_parallel_size: 2}}\n";
+  const std::string model = "model: {config: {num_layers: 4, tensor_model_parallel_size: 4}}\n";
+  for (const std::string& text : {strategy + model, model + strategy}) {
+    const Imported result = imported("nemo", text, {});
+    EXPECT_TRUE(says(result, "tensor: 2 ")) << result.scenario;
+    EXPECT_TRUE(tells(result, "4 is left out: trainer.strategy.tensor_model_parallel_size"))
+        << result.scenario;
+  }
+}
+
 TEST(ImportSilence, AClassSaysWhatTheFileDoesNot) {
   const std::string run = "train: {global_batch_size: 128, micro_batch_size: 1}\n";
-  const auto workload = [&](const std::string& model) {
+  const auto workload = [&](const std::string& model, std::optional<int> length = {}) {
     return from("nemo", "model: {" + model + "}\n" + run,
-                {.topology = "dgx-h100", .gpus = 16, .vocab = 128256});
+                {.topology = "dgx-h100", .gpus = 16, .sequence_length = length, .vocab = 128256});
   };
   const Workload w = workload("_target_: megatron.bridge.models.llama.Llama3ModelProvider8B");
   EXPECT_EQ(w.model.layers, 32);
@@ -185,11 +199,43 @@ TEST(ImportSilence, AClassSaysWhatTheFileDoesNot) {
   EXPECT_EQ(w.training.sequence_length, 8192);
   EXPECT_EQ(workload("_target_: Llama3ModelProvider8B, num_layers: 4").model.layers, 4);
   EXPECT_EQ(
-      workload("config: {_target_: nemo.collections.llm.gpt.model.llama.Llama3Config8B}").model.ffn,
+      workload("config: {_target_: nemo.collections.llm.gpt.model.llama.Llama3Config8B}", 8192)
+          .model.ffn,
       14336);
   EXPECT_EQ(workload("_target_: megatron.bridge.models.deepseek.DeepSeekV3ModelProvider")
                 .model.experts.dense_layers,
             3);
+}
+
+TEST(ImportSilence, ClassesOfNemo2SayLessThanMegatronBridges) {
+  const auto result = [](const char* name) {
+    return imported(
+        "nemo", fmt::format("model: {{config: {{_target_: {}}}}}\ntrainer: {{devices: 8}}\n", name),
+        kOwnModel);
+  };
+  const Imported qwen = result("nemo.collections.llm.gpt.model.qwen2.Qwen25Config1P5B");
+  EXPECT_TRUE(says(qwen, "layers: 28 ")) << qwen.scenario;
+  EXPECT_TRUE(says(qwen, "tied_embeddings: false")) << qwen.scenario;
+  EXPECT_TRUE(says(qwen, "sequence_length: FILL-IN")) << qwen.scenario;
+  EXPECT_TRUE(says(qwen, "precision: fp32")) << qwen.scenario;
+  EXPECT_TRUE(says(result("Qwen25Config3B"), "tied_embeddings: true"));
+  EXPECT_TRUE(says(result("DeepSeekV3Config"), "vocab: FILL-IN"));
+  EXPECT_TRUE(says(result("Qwen3Config30B_A3B"), "count: 128"));
+}
+
+TEST(ImportSilence, AClassWithoutSizesIsToBeFilledIn) {
+  const auto result = [](const std::string& model) {
+    return imported("nemo", "model: {" + model + "}\ntrain: {global_batch_size: 8}\n", kOwnModel);
+  };
+  for (const std::string name : {"GPTModelProvider", "Llama3ModelProvider", "GPTOSSProvider"}) {
+    const Imported bare = result("_target_: megatron.bridge.models." + name);
+    EXPECT_TRUE(says(bare, "preset: FILL-IN")) << bare.scenario;
+    EXPECT_TRUE(tells(bare, name + " alone has no sizes")) << bare.scenario;
+  }
+  const Imported sized = result("_target_: Llama3ModelProvider, num_layers: 8, hidden_size: 64");
+  EXPECT_TRUE(says(sized, "hidden: 64 ")) << sized.scenario;
+  EXPECT_TRUE(says(sized, "heads: FILL-IN")) << sized.scenario;
+  EXPECT_FALSE(says(sized, "norm: FILL-IN")) << sized.scenario;
 }
 
 TEST(ImportSilence, AnUnknownClassIsToBeFilledIn) {
@@ -277,11 +323,26 @@ TEST(ImportSilence, TheJobSaysHowManyGpusThereAre) {
             "24");
   EXPECT_EQ(gpus("#SBATCH --ntasks=16\n#SBATCH --gpus-per-task=1\nsrun python "), "16");
   EXPECT_EQ(gpus("srun --label --nodes 2 --gpus-per-node 4 python "), "8");
+  EXPECT_EQ(gpus("srun --nodes=2-2 --gpus-per-node=h100:4 python "), "8");
+  EXPECT_EQ(gpus("#SBATCH --gpus-per-task=1\n#SBATCH --ntasks=0\nsrun python "), "FILL-IN");
+  EXPECT_EQ(gpus("#SBATCH --nodes=2-4\ntorchrun --nnodes 4 --nproc-per-node 8 "), "32");
+}
+
+TEST(ImportSilence, AJobsRangeOfNodesIsToBeFilledIn) {
+  const Imported result = imported(
+      "megatron",
+      "#SBATCH --nodes=2-4 --gpus-per-node=8\nsrun python " + kGpt.substr(kGpt.find("pretrain")),
+      {});
+  EXPECT_TRUE(says(result, "gpus: FILL-IN")) << result.scenario;
+  EXPECT_TRUE(tells(result, "#SBATCH --nodes, line 1 is 2-4")) << result.scenario;
 }
 
 TEST(ImportSilence, AJobOfOtherNodesThanTorchrunsIsTold) {
   EXPECT_TRUE(tells(imported("megatron", "#SBATCH --nodes=16\n" + kGpt + "--bf16", {}),
                     "--nnodes, line 2 is 2, #SBATCH --nodes, line 1 16: the first is taken"));
+  EXPECT_TRUE(tells(imported("megatron", "#SBATCH --gpus=32\n" + kGpt + "--bf16", {}),
+                    "--nnodes, line 2 x --nproc-per-node, line 2 are 16, #SBATCH --gpus, line 1 "
+                    "32: the first is taken"));
 }
 
 // ---- Shell: what is chosen by a variable, and what is done for each of several words.
@@ -332,7 +393,35 @@ TEST(ImportSilence, AVariableThatTheFileDoesNotHaveIsTold) {
   const Imported result = imported("nemo", nemo, {.variables = {"NL=6", "TYPO=1"}});
   EXPECT_TRUE(says(result, "layers: 6 ")) << result.scenario;
   EXPECT_TRUE(says(result, "hidden: 64 ")) << result.scenario;
-  EXPECT_TRUE(tells(result, "--define TYPO=1: the file has no such variable"));
+  EXPECT_TRUE(tells(result, "--define TYPO=1: nothing that counts in the file asks for it"));
+  EXPECT_FALSE(tells(result, "--define NL=6"));
+}
+
+TEST(ImportSilence, ADefinitionThatNothingAsksForIsTold) {
+  for (const auto& [framework, text, variable] :
+       {std::tuple("deepspeed", std::string(R"({"train_batch_size": 4})"), "train_batch_size=8"),
+        std::tuple("nemo", std::string("model: {num_layers: 2, seq_length: 4}"), "seq_length=8"),
+        std::tuple("megatron", kGpt + "--lr 0.9", "9=x"),
+        std::tuple("megatron", "NL=4; f() { A=1; }; f\n" + kGpt + "--lr $NL", "NL=3")}) {
+    EXPECT_TRUE(tells(imported(framework, text, {.variables = {variable}}),
+                      std::string("--define ") + variable + ": nothing"))
+        << framework << variable;
+  }
+  EXPECT_FALSE(tells(imported("megatron", kGpt + "--lr $9", {.variables = {"9=1"}}), "--define"));
+}
+
+TEST(ImportSilence, OfDefinitionsTheLastCounts) {
+  const Imported result =
+      imported("nemo", "model: {num_layers: '${oc.env:NL}'}\n", {.variables = {"NL=6", "NL=8"}});
+  EXPECT_TRUE(says(result, "layers: 8 ")) << result.scenario;
+  EXPECT_TRUE(tells(result, "--define NL=6 is left out: --define NL=8 comes later"));
+}
+
+TEST(ImportSilence, DefaultsOfTheEnvironmentMayHaveBlanksAndQuotes) {
+  const Imported result = imported(
+      "nemo", "model: {num_layers: '${oc.env:NL, 6}', hidden_size: \"${oc.env: H , '64'}\"}\n", {});
+  EXPECT_TRUE(says(result, "layers: 6 ")) << result.scenario;
+  EXPECT_TRUE(says(result, "hidden: 64 ")) << result.scenario;
 }
 
 }  // namespace
