@@ -80,6 +80,12 @@ bool has_at_an_end(std::string_view word, std::string_view part) {
          word.starts_with(fmt::format("{}-", part)) || word.ends_with(fmt::format("-{}", part));
 }
 
+/// micro_batch as others write it: microbatch_size.
+std::string in_one_word(std::string text) {
+  std::erase(text, '_');
+  return text;
+}
+
 /// The longest candidate that a word begins with: vocabulary.
 std::string_view longest_start(std::string_view word,
                                std::span<const std::string_view> candidates) {
@@ -107,9 +113,9 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
     const std::string known = lower_case(candidate);
     const bool extends =
         word.size() >= 3 && (known.starts_with(lower) || has_at_an_end(known, lower));
-    const std::size_t distance = extends                       ? 0
-                                 : has_at_an_end(lower, known) ? 2
-                                                               : edit_distance(lower, known);
+    const bool is_extended =
+        has_at_an_end(lower, known) || has_at_an_end(lower, in_one_word(known));
+    const std::size_t distance = extends ? 0 : is_extended ? 2 : edit_distance(lower, known);
     if (distance < best_distance && distance < candidate.size()) {
       best = candidate;
       best_distance = distance;

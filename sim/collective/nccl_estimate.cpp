@@ -220,9 +220,9 @@ class Model {
   Channels tree_channels() const {
     Channels channels = ring_channels();
     if (!one_node() && per_node_ >= 2) {
-      channels.in_node =
-          raised(channels.in_node, 2 * channels.between,
-                 [&](double speed) { return through_links(speed) >= channels.count; });
+      channels.in_node = raised(channels.in_node, 2 * channels.between, [&](double speed) {
+        return through_links(speed) >= channels.count;
+      });
     }
     return channels;
   }

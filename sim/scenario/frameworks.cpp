@@ -106,8 +106,7 @@ const std::vector<FrameworkRow>& framework_rows() {
                   {"training.gradient_passes", "[zero, average, unscale, norm]", kOldGradients},
                   {"training.unfused", "[copies, biases, loss]", kMegatronCode}}},
       {.name = "megatron-core",
-       .is =
-           "Megatron-LM and Megatron-core from January 2024 on",
+       .is = "Megatron-LM and Megatron-core from January 2024 on",
        .values = {{"host.launch", "57 us", "as megatron-2020"},
                   {"host.waits", "send", kBatchedSends},
                   {"host.exchange", "57 us", "as megatron-2020"},

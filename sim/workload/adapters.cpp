@@ -37,7 +37,9 @@ bool has_target(const LoraSpec& lora, LoraTarget target) {
 }
 
 /// Whether each adapter makes what it multiplies of the product's input.
-bool makes_own_input(const LoraSpec& lora) { return lora.wide || lora.dropout > 0; }
+bool makes_own_input(const LoraSpec& lora) {
+  return lora.wide || lora.dropout > 0;
+}
 
 /// Widths of the outputs that adapters of a product have, on this rank, and over all.
 struct Output {

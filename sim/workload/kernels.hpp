@@ -130,7 +130,8 @@ ComputeTime slowed(const ComputeTime& time, double factor);
 enum class Running { InStep, Long, Alone };
 
 /// Kernel times on one kind of GPU. Below 16 bits `precision` is that of narrow kernels, and all
-/// others compute in bf16 but those in full (fp32). What is useful is counted at the peak of `precision`.
+/// others compute in bf16 but those in full (fp32). What is useful is counted at the peak of
+/// `precision`.
 class KernelTimer {
  public:
   /// The GPU has `precision` (checked by the reader).

@@ -6,11 +6,12 @@
 //
 // The constants are those that the topology files call fitted
 // (docs/explain/validation-collectives.md), one set for each generation of links and each cloud's
-// network. A fit starts from values that know nothing of the table and changes one constant at a time, in steps that
-// shrink from a half to a hundredth and by a factor of 8 at most, while a loss of ln(simulated /
-// published) falls. A constant that no row of the rest depends on is the geometric mean of those
-// of its kind. Exits with 1 when large messages over links that other sources measured are not
-// predicted to 10 % in the median.
+// network. A fit starts from values that know nothing of the table and changes one constant at a
+// time, in steps that shrink from a half to a hundredth and by a factor of 8 at most, while a loss
+// of ln(simulated / published) falls. A constant that no row of the rest depends on is the
+// geometric mean of those of its kind. Exits with 1 when large messages over links that other
+// sources measured are not predicted to 10 % in the median.
+
 #include <fmt/format.h>
 
 #include <algorithm>
