@@ -47,12 +47,12 @@ constexpr CoreFramework kBridge{.name = "Megatron-Bridge",
                                 .kv_rank = 512,
                                 .overlaps_stages = false};
 
-constexpr CoreFramework kNeMo2Core{.name = "NeMo 2",
-                                   .profile = "nemo",
-                                   .pads_vocab = false,
-                                   .query_rank = 512,
-                                   .kv_rank = 512,
-                                   .overlaps_stages = false};
+constexpr CoreFramework kNeMo2Core = [] {
+  CoreFramework like_bridge = kBridge;
+  like_bridge.name = "NeMo 2";
+  like_bridge.profile = "nemo";
+  return like_bridge;
+}();
 
 constexpr std::string_view kRecipesNote =
     "a recipe of Megatron-Bridge by its name, which also says training.fp8_recipe, gradients, "

@@ -165,6 +165,9 @@ std::vector<KeyUse> scenario_uses() {
   add(uses, {"training.narrow_weights", "training.wide_first_layers", "training.wide_last_layers"},
       "training.precision", one_of(Precision::Fp8, Precision::Mxfp8, Precision::Fp4));
   add(uses, {"training.narrow_weights"}, "parallelism.zero", "0|1|2");
+  add(uses, {"training.lora.width", "training.lora.dropout"}, "training.lora.rank", "!");
+  add(uses, {"training.lora.width"}, "training.precision",
+      one_of(Precision::Fp16, Precision::Bf16, Precision::Fp8, Precision::Mxfp8, Precision::Fp4));
   add(uses, {"training.gradient_copy"}, "training.gradients", "fp32");
   add(uses, {"training.gradient_copy"}, "parallelism.zero", "0|1");
   add(uses,

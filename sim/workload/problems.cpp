@@ -525,14 +525,15 @@ std::optional<WorkloadProblem> offload_problem(const OffloadSpec& offload,
 std::optional<WorkloadProblem> precision_problem(const Workload& workload, const GpuSpec& gpu) {
   const Precision asked = workload.training.precision;
   const bool has_wide = !is_narrow(asked) || gpu.peak(Precision::Bf16);
-  if (gpu.peak(asked) && has_wide) {
-    if (workload.training.lora.wide && !gpu.peak(Precision::Fp32)) {
-      return WorkloadProblem{
-          {"training.lora.width", "cluster.gpu", "cluster.topology"},
-          fmt::format("adapters of 32 bits multiply in fp32, of which {} has no peak", gpu.name),
-          "use lora.width 16bit, or give the GPU peak_dense.fp32"};
-    }
+  const bool has_full = !workload.training.lora.wide || gpu.peak(Precision::Fp32);
+  if (gpu.peak(asked) && has_wide && has_full) {
     return std::nullopt;
+  }
+  if (!has_full) {
+    return WorkloadProblem{
+        {"training.lora.width", "cluster.gpu", "cluster.topology"},
+        fmt::format("adapters of 32 bits multiply in fp32, of which {} has no peak", gpu.name),
+        "use lora.width 16bit, or give the GPU peak_dense.fp32"};
   }
   std::string known;
   for (const auto& [precision, name] : kNames<Precision>) {

@@ -20,6 +20,7 @@
 #include <sstream>
 
 #include "sim/base/error.hpp"
+#include "tests/support/repeated.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu::testing {
@@ -272,14 +273,6 @@ TEST(BadInput, TabsAndCarriageReturns) {
             "hint: sequences per step, all replicas\n"
             "bad.yaml: error: missing key 'training.sequence_length'\n"
             "hint: tokens per sequence\n");
-}
-
-std::string repeated(const std::string& text, int times) {
-  std::string result;
-  for (int i = 0; i < times; ++i) {
-    result += text;
-  }
-  return result;
 }
 
 TEST(BadInput, DeepNesting) {

@@ -7,12 +7,14 @@
 #include "sim/import/import.hpp"
 #include "sim/import/shell.hpp"
 #include "tests/support/imports.hpp"
+#include "tests/support/repeated.hpp"
 
 namespace danlu {
 namespace {
 
 using testing::imported;
 using testing::imported_scenario;
+using testing::repeated;
 using testing::says;
 
 /// What `run.py --a $X` starts at the end of a script.
@@ -115,14 +117,6 @@ TEST(Shell, PatternsInQuotesStandForThemselves) {
   EXPECT_EQ(value_after("A='7*'; case $A in \"7*\") X=1;; *) X=4;; esac"), "1");
   EXPECT_EQ(value_after("A=7b; P='7*'; case $A in \"$P\") X=1;; $P) X=2;; *) X=4;; esac"), "2");
   EXPECT_EQ(value_after("A=7b; case $A in \"7\"*) X=1;; *) X=4;; esac"), "1");
-}
-
-std::string repeated(const std::string& text, int times) {
-  std::string all;
-  for (int i = 0; i < times; ++i) {
-    all += text;
-  }
-  return all;
 }
 
 TEST(Shell, LoopsThatAreTooLongAreNotDone) {
