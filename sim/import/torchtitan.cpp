@@ -10,6 +10,7 @@
 
 #include "sim/import/flat_flags.hpp"
 #include "sim/import/import.hpp"
+#include "sim/import/torchtitan_batch.hpp"
 #include "sim/import/torchtitan_precision.hpp"
 #include "sim/scenario/resolve.hpp"
 
@@ -93,6 +94,9 @@ const std::vector<FlagRow>& rows() {
         {"DualPipeV", "dualpipe-v"}}},
       {"parallelism.pipeline_parallel_microbatch_size", "training.micro_batch", Fact,
        "1 without it"},
+      {"parallelism.pipeline_parallel_microbatches|experimental.pipeline_parallel_microbatches",
+       "training.micro_batch", Fact,
+       "until April 2025: a local batch / it, and without it / pipeline_parallel_degree"},
       {"parallelism.pipeline_parallel_layers_per_stage", "training.schedule.chunks", Fact},
       {"parallelism.pipeline_parallel_first_stage_less_layers|"
        "parallelism.pipeline_parallel_last_stage_less_layers",
@@ -424,88 +428,6 @@ void finish_compiled(Draft& draft) {
   }
 }
 
-/// torchtitan plays its schedule once for each local batch (its step of accumulation), danlu once
-/// for all microbatches of a step. With m microbatches of a local batch, G local batches, and the
-/// bubble of 1F1B and GPipe, b = (p - 1) / chunks microbatches' time:
-///
-///   torchtitan: G (m + b)        danlu: G m + b
-void tell_accumulation(Draft& draft, long local, long micro, long steps) {
-  if (steps < 2) {
-    return;
-  }
-  const std::string_view kind = draft.at("training.schedule.kind");
-  const double m = static_cast<double>(local) / static_cast<double>(std::max(1L, micro));
-  const double bubble = static_cast<double>(draft.count("parallelism.pipeline") - 1) /
-                        static_cast<double>(std::max(1L, draft.count("training.schedule.chunks")));
-  const auto all = static_cast<double>(steps);
-  const std::string size =
-      kind == "1f1b" || kind == "gpipe" || kind.empty()
-          ? fmt::format(
-                "by the closed form of its bubble a step takes {:.2f} times as long as that "
-                "of this scenario",
-                all * (m + bubble) / (all * m + bubble))
-          : "a step takes longer than that of this scenario, by so many more bubbles";
-  const long one = draft.count("training.global_batch") / steps;
-  draft.remark(fmt::format(
-      "gradient accumulation: torchtitan plays its schedule {} times in a step, with {:.0f} "
-      "microbatches each, danlu once with all {:.0f}: {}. danlu has no key for that; {} times a "
-      "step of training.global_batch {} comes close (gradients are then reduced as often)",
-      steps, m, all * m, size, steps, one));
-}
-
-/// torchtitan refuses batches that do not go into each other (Trainer.__init__,
-/// build_pipeline_schedule).
-void check_batch(const Draft& draft, long local, long micro) {
-  const std::optional<long> global = draft.whole("training.global_batch_size");
-  const std::optional<long> replicas = draft.replicas();
-  if (micro < 1 || local < 1 || local % micro != 0) {
-    constexpr std::string_view kEither =
-        "parallelism.pipeline_parallel_microbatch_size|training.local_batch_size|"
-        "training.batch_size";
-    if (const GivenFlag* from = draft.given(kEither)) {
-      throw InputError(from->problem(
-          fmt::format("a local batch of {} sequences is not of microbatches of {}", local, micro),
-          "torchtitan refuses such a file"));
-    }
-  }
-  if (global && *global > 0 && replicas && *global % (local * *replicas) != 0 &&
-      !draft.options().global_batch) {
-    throw InputError(draft.given("training.global_batch_size")
-                         ->problem(fmt::format("{} sequences are not local batches of {} on {} "
-                                               "replicas, once or several times",
-                                               *global, local, *replicas),
-                                   "torchtitan refuses such a file; --gpus says how many replicas "
-                                   "there are, --global-batch another batch"));
-  }
-}
-
-void finish_batch(Draft& draft, bool pipeline) {
-  constexpr long kLocal = 8;
-  const GivenFlag* given = draft.given("training.local_batch_size|training.batch_size");
-  const long local = draft.whole("training.local_batch_size|training.batch_size").value_or(kLocal);
-  const std::string from =
-      given != nullptr ? given->place() : "torchtitan's default: local_batch_size 8";
-  const long micro =
-      pipeline ? draft.whole("parallelism.pipeline_parallel_microbatch_size").value_or(1) : local;
-  draft.set("training.micro_batch", std::to_string(micro),
-            pipeline ? "parallelism.pipeline_parallel_microbatch_size, 1 by default" : from);
-  check_batch(draft, local, micro);
-  const std::optional<long> global = draft.whole("training.global_batch_size");
-  if (global && *global > 0) {
-    draft.set("training.global_batch", std::to_string(*global),
-              draft.given("training.global_batch_size"));
-  } else if (const std::optional<long> replicas = draft.replicas()) {
-    draft.set("training.global_batch", std::to_string(local * *replicas),
-              fmt::format("{}: {} x {} replicas", from, local, *replicas));
-  } else {
-    draft.fill_in("training.global_batch", "local batch size x replicas, once GPUs are known");
-  }
-  if (const std::optional<long> replicas = draft.replicas(); pipeline && replicas) {
-    tell_accumulation(draft, local, micro,
-                      draft.count("training.global_batch") / (local * *replicas));
-  }
-}
-
 void finish(Draft& draft) {
   if (!draft.has("training.sequence_length")) {
     draft.set("training.sequence_length", "2048", "torchtitan's default: seq_len 2048");
@@ -534,7 +456,7 @@ void finish(Draft& draft) {
   finish_sharding(draft, pipeline);
   finish_recompute(draft, layers);
   finish_titan_precision(draft);
-  finish_batch(draft, pipeline);
+  finish_titan_batch(draft, pipeline);
   finish_optimizer(draft);
   finish_compiled(draft);
   if (draft.on("training.enable_cpu_offload")) {

@@ -62,6 +62,12 @@ std::string_view preset_of(std::string_view key) {
   return "";
 }
 
+/// The power that the shares of a GPU's peak which run for long go with.
+constexpr std::string_view kPower = "cluster.gpu.power";
+bool goes_with_power(std::string_view key) {
+  return key.starts_with("cluster.gpu.") && key.ends_with(".sustained");
+}
+
 /// Whether two texts say one thing: "400 Gbps" and "50 GB/s", "1e3" and "1000".
 bool same_value(std::string_view a, std::string_view b) {
   constexpr double kRounding = 1e-12;
@@ -128,8 +134,9 @@ std::vector<DifferentSetting> different_settings(std::span<const Report> reports
   std::vector<DifferentSetting> different;
   for (const std::string_view key : keys) {
     const std::string_view preset = preset_of(key);
+    const bool leads = key != preset && !preset.empty() && differs(preset);
     const bool follows =
-        key != preset && !preset.empty() && differs(preset) && only_of_presets(key);
+        (leads || (goes_with_power(key) && differs(kPower))) && only_of_presets(key);
     if (!differs(key) || (follows && !is_main_figure(key))) {
       continue;
     }

@@ -31,19 +31,6 @@ void note_both_ways(const NodeValues& values, std::vector<std::string>& notes) {
   }
 }
 
-/// Energy follows from a GPU's power, times do not.
-void note_power_limit(const NodeValues& values, std::vector<std::string>& notes) {
-  constexpr const char* kPower = "gpu.power";
-  constexpr const char* kSustained = "gpu.gemm.sustained";
-  if (values.own.has(kPower) && values.preset.has(kPower) && !values.own.has(kSustained) &&
-      values.own.at(kPower).number < values.preset.at(kPower).number) {
-    notes.push_back(
-        fmt::format("'cluster.{}' is {} of the GPU's {}: energy follows, times do not; what "
-                    "products keep of their rate under such a limit is 'cluster.{}'",
-                    kPower, values.own.at(kPower).text, values.preset.at(kPower).text, kSustained));
-  }
-}
-
 /// GB/s for Gbps: no NIC is faster than the PCIe that leads to it.
 void note_bits(const NodeValues& values, std::vector<std::string>& notes) {
   constexpr const char* kNic = "node.nics.bandwidth";
@@ -89,7 +76,6 @@ void note_light_node(const NodeValues& values, std::vector<std::string>& notes) 
 
 void note_slips(const NodeValues& values, std::vector<std::string>& notes) {
   note_both_ways(values, notes);
-  note_power_limit(values, notes);
   note_bits(values, notes);
   note_light_node(values, notes);
 }

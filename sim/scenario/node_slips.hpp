@@ -12,7 +12,6 @@ namespace danlu {
 /// The values of a cluster's section, of its main kind of nodes.
 struct NodeValues {
   const Values& own;       // what the scenario says
-  const Values& preset;    // what would hold without that
   const Values& topology;  // what the file of the topology says
   const Values& all;       // what counts
 };

@@ -17,6 +17,7 @@
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_faults.hpp"
 #include "sim/scenario/node_slips.hpp"
+#include "sim/scenario/power_limit.hpp"
 #include "sim/scenario/unused_keys.hpp"
 #include "sim/workload/model_presets.hpp"
 #include "sim/workload/workload.hpp"
@@ -154,8 +155,10 @@ class Resolver {
     notes_.insert(notes_.end(), scaled.begin(), scaled.end());
     const std::vector<std::string> parts = take_equal_parts(all, said_.below("cluster."));
     notes_.insert(notes_.end(), parts.begin(), parts.end());
+    const std::vector<std::string> slowed = keep_to_power(all, preset, said_.below("cluster."));
+    notes_.insert(notes_.end(), slowed.begin(), slowed.end());
     fit_node_power(all, file, watts);
-    note_slips({own, preset, file, all}, notes_);
+    note_slips({own, file, all}, notes_);
     note_idle_keys(file, all);
     keep("cluster.", own, all);
   }

@@ -113,6 +113,24 @@ void add_network(const TrainingRow& row, const TopologySpec& preset, int node, i
   }
 }
 
+/// The preset, and what the row's notes say of its boards: "GPUs limited to 500 W", "HBM2e of 2.4
+/// TB/s".
+std::string gpu_of(const TrainingRow& row, const DeviceRow& device) {
+  static const std::regex limit("limited to ([0-9]{2,5}) w\\b");
+  static const std::regex memory("hbm[0-9]?e? of ([0-9.]{1,5}) tb/s");
+  const std::string notes = row.words("notes");
+  std::string figures;
+  std::smatch found;
+  if (std::regex_search(notes, found, limit)) {
+    figures += fmt::format(", power: {} W", found[1].str());
+  }
+  if (std::regex_search(notes, found, memory)) {
+    figures += fmt::format(", memory: {{bandwidth: {} TB/s}}", found[1].str());
+  }
+  return figures.empty() ? std::string(device.gpu)
+                         : fmt::format("{{preset: {}{}}}", device.gpu, figures);
+}
+
 }  // namespace
 
 const DeviceRow* find_device(std::string_view name) {
@@ -170,7 +188,7 @@ RowSection cluster_section(const TrainingRow& row, const DeviceRow& device,
   RowSection section{.reasons = std::move(keys.reasons), .remarks = std::move(keys.remarks)};
   section.line("cluster:");
   section.line(fmt::format("  topology: {}", device.topology));
-  section.line(fmt::format("  gpu: {}", device.gpu));
+  section.line(fmt::format("  gpu: {}", gpu_of(row, device)));
   section.line(fmt::format("  gpus: {}", row.count("gpus", 1)));
   const std::string_view network = network_named(row.cell("interconnect_inter"));
   if (!network.empty()) {

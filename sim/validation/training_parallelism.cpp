@@ -284,6 +284,9 @@ RowSection parallelism_section(const TrainingRow& row) {
   section.line(fmt::format("  data: {}", *data));
   section.line(fmt::format("  {}: {}", sequence == SequenceWord::Ulysses ? "ulysses" : "context",
                            row.count("cp", 1)));
+  if (row.count("cp", 1) > 1 && row.says("framework", "torchtitan")) {
+    section.line("  context_exchange: all-gather");  // its default, context_parallel_rotate_method
+  }
   section.line(fmt::format("  sequence: {}", sequence == SequenceWord::Yes));
   if (const TensorInputs inputs = tensor_inputs(row); inputs != TensorInputs::Again) {
     section.line(fmt::format("  tensor_inputs: {}", name_of(inputs)));

@@ -211,6 +211,25 @@ TEST(Import, AccumulationOverAPipelineIsTold) {
   EXPECT_THROW(imported("torchtitan", kStages, {.topology = "dgx-h100", .gpus = 96}), InputError);
 }
 
+// Until April 2025 a file named the number of microbatches, by default that of the stages, and had
+// its degrees under [experimental].
+TEST(Import, OldFilesOfTorchtitanNumberTheirMicrobatches) {
+  const std::string file =
+      "[model]\nname = \"llama3\"\nflavor = \"8B\"\n[training]\nbatch_size = 32\n"
+      "[experimental]\npipeline_parallel_degree = 4\npipeline_parallel_schedule = \"1F1B\"\n";
+  const ImportOptions options{.topology = "dgx-h100", .gpus = 8};
+  const Imported by_default = imported("torchtitan", file, options);
+  EXPECT_TRUE(says(by_default, "as many microbatches as stages")) << by_default.scenario;
+  EXPECT_EQ(imported_scenario("torchtitan", file, options).workload.training.micro_batch, 8);
+  const std::string sixteen = file + "pipeline_parallel_microbatches = 16\n";
+  EXPECT_EQ(imported_scenario("torchtitan", sixteen, options).workload.training.micro_batch, 2);
+  EXPECT_THROW(imported("torchtitan", file + "pipeline_parallel_microbatches = 5\n", options),
+               InputError);
+  // With the key of later files: its sequences.
+  const std::string both = sixteen + "[parallelism]\npipeline_parallel_microbatch_size = 1\n";
+  EXPECT_EQ(imported_scenario("torchtitan", both, options).workload.training.micro_batch, 1);
+}
+
 TEST(Import, DegreesOfTorchtitanMakeUpTheGpus) {
   const std::string file =
       "[model]\nname = \"llama3\"\nflavor = \"8B\"\n[parallelism]\ntensor_parallel_degree = 2\n";

@@ -102,18 +102,6 @@ TEST(ScenarioNotes, KeysOfATopologyWithoutEffect) {
   }
 }
 
-// Capping a board's power says nothing of how fast it is then, unless the scenario does.
-TEST(ScenarioNotes, APowerLimitDoesNotChangeTimes) {
-  const std::string note =
-      "'cluster.gpu.power' is 400 W of the GPU's 700 W: energy follows, times do not; what "
-      "products "
-      "keep of their rate under such a limit is 'cluster.gpu.gemm.sustained'";
-  EXPECT_TRUE(notes(loaded("gpus: 16", {"cluster.gpu.power=400 W"}), note));
-  EXPECT_FALSE(notes(
-      loaded("gpus: 16", {"cluster.gpu.power=400 W", "cluster.gpu.gemm.sustained=0.8"}), note));
-  EXPECT_FALSE(notes(loaded("gpus: 16", {"cluster.gpu.power=700 W"}), note));
-}
-
 // Rail-optimised, 32 nodes below a leaf of 32 ports down and up: 512 nodes have 16 groups x 8 rails
 // = 128 leaves, each with a cable to each of 32 spines, which need 128 ports.
 TEST(ScenarioNotes, SpinesWithMorePortsThanASwitchHas) {
