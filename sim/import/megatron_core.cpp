@@ -113,14 +113,39 @@ void take_expert_groups(Draft& draft) {
   }
 }
 
+bool is_below_16_bits(const Draft& draft) {
+  const std::string_view precision = draft.at("training.precision");
+  return precision == "fp8" || precision == "mxfp8" || precision == "fp4";
+}
+
+/// TransformerEngine's op fuser: norms and activations quantise what they make, and adapters' scale
+/// and sums are their products' (NeMo's lora.py fuses without tensor ranks).
+void take_op_fuser(Draft& draft) {
+  constexpr std::string_view kFuser =
+      "--use-transformer-engine-op-fuser|model.use_transformer_engine_op_fuser";
+  if (!draft.on(kFuser)) {
+    return;
+  }
+  const GivenFlag& from = *draft.given(kFuser);
+  const bool adapts = draft.has("training.lora.rank") && draft.count("parallelism.tensor") <= 1;
+  if (is_below_16_bits(draft)) {
+    draft.set("training.fused_casts", "[norm, activation]", &from);
+  }
+  if (adapts) {
+    draft.set("training.lora.fused", "true", &from);
+  }
+  if (!is_below_16_bits(draft) && !adapts) {
+    draft.no_effect(from, "no layer is below 16 bits, and no adapter's product fused");
+  }
+}
+
 void take_wide_ends(Draft& draft) {
   constexpr std::string_view kEnds = "--first-last-layers-bf16|model.first_last_layers_bf16";
   if (!draft.on(kEnds)) {
     return;
   }
   const GivenFlag& from = *draft.given(kEnds);
-  const std::string precision(draft.at("training.precision"));
-  if (precision != "fp8" && precision != "mxfp8" && precision != "fp4") {
+  if (!is_below_16_bits(draft)) {
     draft.no_effect(from, "no layer is below 16 bits");
     return;
   }
@@ -352,6 +377,7 @@ void take_core_settings(Draft& draft, const CoreFramework& framework) {
   megatron_core::take_graphs(draft);
   megatron_core::take_expert_groups(draft);
   megatron_core::take_wide_ends(draft);
+  megatron_core::take_op_fuser(draft);
   megatron_core::take_attention(draft);
   megatron_core::take_state_widths(draft);
   megatron_core::take_fusions(draft, framework);

@@ -35,6 +35,9 @@ constexpr std::string_view kNodes =
     "(github.com/NVIDIA-NeMo/Megatron-Bridge/pull/1760, \"due to CPU overhead\"); nodes are those "
     "of megatron/core/models/common/model_chunk_schedule_plan.py, each with a stream, events and a "
     "call of autograd of its own";
+constexpr std::string_view kQuantisedNorm =
+    "TransformerEngine's pytorch/module/layernorm_linear.py: with_quantized_norm (its mxfp8 kernel "
+    "is cuDNN's, NVTE_NORM_FWD_USE_CUDNN of NeMo's and Megatron-Bridge's launchers)";
 constexpr std::string_view kCasts =
     "assumed: three launches of 5 us; multi_tensor_quantize_impl of TransformerEngine's "
     "pytorch/csrc/extensions/cast.cpp quantises tensor by tensor";
@@ -118,6 +121,7 @@ const std::vector<FrameworkRow>& framework_rows() {
                    "the host"},
                   {"parallelism.overlap.blocks", "6", kUserBuffers},
                   {"training.placeholders", "true", kPlaceholders},
+                  {"training.fused_casts", "norm", kQuantisedNorm},
                   {"training.gradient_passes", "[zero, check, average, unscale, norm, clip]",
                    kGradients},
                   {"training.unfused", "[copies, loss]", kMegatronCode}}},

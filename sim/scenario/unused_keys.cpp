@@ -162,10 +162,17 @@ std::vector<KeyUse> scenario_uses() {
       one_of(Precision::Fp8));
   add(uses, {"training.fp8_transposes"}, "training.fp8_recipe",
       one_of(Fp8Recipe::Delayed, Fp8Recipe::Tensorwise));
-  add(uses, {"training.narrow_weights", "training.wide_first_layers", "training.wide_last_layers"},
+  add(uses,
+      {"training.narrow_weights", "training.wide_first_layers", "training.wide_last_layers",
+       "training.fused_casts"},
       "training.precision", one_of(Precision::Fp8, Precision::Mxfp8, Precision::Fp4));
+  add(uses, {"training.fused_casts"}, "training.fp8_recipe",
+      one_of(Fp8Recipe::Delayed, Fp8Recipe::Tensorwise));
   add(uses, {"training.narrow_weights"}, "parallelism.zero", "0|1|2");
-  add(uses, {"training.lora.width", "training.lora.dropout"}, "training.lora.rank", "!");
+  add(uses, {"training.lora.width", "training.lora.dropout", "training.lora.fused"},
+      "training.lora.rank", "!");
+  add(uses, {"training.lora.fused"}, "parallelism.tensor", "1");
+  add(uses, {"training.lora.fused"}, "training.lora.width", "16bit");
   add(uses, {"training.lora.width"}, "training.precision",
       one_of(Precision::Fp16, Precision::Bf16, Precision::Fp8, Precision::Mxfp8, Precision::Fp4));
   add(uses, {"training.gradient_copy"}, "training.gradients", "fp32");

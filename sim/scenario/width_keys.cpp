@@ -24,6 +24,11 @@ std::vector<KeyRow> width_keys() {
           "What is kept narrower than computed from forward to backward: inputs of activation "
           "functions in 8 bits (activation), attention's output in 12 bits (attention), as in "
           "`[activation, attention]` of DeepSeek-V3; nothing if left out"),
+      enum_list("training.fused_casts", &TrainingSpec::fused_casts,
+                "Below 16 bits: what quantises its own output for the product behind it, instead "
+                "of a pass that does: norm, activation (and backward its gradient), as "
+                "TransformerEngine does where the recipe lets it; where an adapter reads it, too, "
+                "only with lora.fused; none if left out"),
       count("training.wide_first_layers", &TrainingSpec::wide_first_layers, 0, kMost, "0",
             "Below 16 bits: first layers whose products stay in bf16 (Megatron-LM's "
             "--first-last-layers-bf16)"),
@@ -83,6 +88,10 @@ std::vector<KeyRow> width_keys() {
       choice("training.lora.width", &LoraSpec::wide, {{false, "16bit"}, {true, "32bit"}}, "16bit",
              "Of adapters and of what they compute; 32bit: as Hugging Face's peft makes them "
              "beside a base in 16 bits, where no autocast narrows them"),
+      flag(
+          "training.lora.fused", &LoraSpec::fused, "false",
+          "The scale of adapters and the sums with what they stand beside are part of their "
+          "products (TransformerEngine's op fuser), not passes of their own; without tensor ranks"),
       choice("training.lora.base_width", &LoraSpec::four_bit_base,
              {{false, "16bit"}, {true, "4bit"}}, "16bit",
              "Of the frozen weights of layers; 4bit: NormalFloat with twice quantised scales, made "

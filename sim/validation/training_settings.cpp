@@ -251,6 +251,10 @@ std::string_view attention_of(const TrainingRow& row, const DeviceRow* device,
              : "";
 }
 
+bool says_op_fuser(const TrainingRow& row) {
+  return row.says("notes", "op fuser");
+}
+
 /// See the rule `LoRA` in the header.
 void add_adapters(const TrainingRow& row, RowSection& section) {
   if (!row.says("model", "lora")) {
@@ -260,8 +264,10 @@ void add_adapters(const TrainingRow& row, RowSection& section) {
   const bool drops = notes.find("adapters with dropout") != std::string::npos;
   const bool wide = notes.find("adapters in fp32") != std::string::npos;
   const bool narrow = notes.find("4-bit base") != std::string::npos;
+  const bool fused = says_op_fuser(row) && row.count("tp", 1) == 1;
   const std::string rest = std::string(drops ? ", dropout: 0.1" : "") +
-                           (wide ? ", width: 32bit" : "") + (narrow ? ", base_width: 4bit" : "");
+                           (fused ? ", fused: true" : "") + (wide ? ", width: 32bit" : "") +
+                           (narrow ? ", base_width: 4bit" : "");
   std::smatch stated;
   if (std::regex_search(notes, stated,
                         std::regex("rank ([0-9]+) on ([a-z]+(?:, (?:q|k|v|o|gate|up|down))*)"))) {
@@ -379,6 +385,12 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
   } else if (row.says("notes", "rmsnorm of single operators") ||
              (row.says("notes", "fused rms norm only on 80gb") && row.says("gpu", "40gb"))) {
     add("unfused", with_norm(framework_of(row)));
+  }
+  if (says_op_fuser(row)) {
+    section.line("  fused_casts: [norm, activation]");
+  }
+  if (row.says("notes", "fp8_activation")) {
+    section.line("  kept_narrow: activation");
   }
   if (row.says("notes", "pure bf16")) {
     section.line("  optimizer: {master: false, state_width: 16bit}");

@@ -107,6 +107,10 @@
 //                       in fp32" and "4-bit base" in the notes; else rank 16 on qkv under
 //                       Megatron-Bridge (its configs/llama/llama3_llm_finetune.py), on qkv and the
 //                       output under NeMo (MLPerf's rules); otherwise not simulated
+//   fused_casts         [norm, activation], and lora.fused without tensor ranks, where the notes have
+//                       "op fuser" (TransformerEngine's: USE_TE_OPS of MLPerf 5.1); else the
+//                       framework's. kept_narrow: activation where they have FP8_ACTIVATION
+//   gpu.power           "GPUs limited to n W" in the notes; "HBM2e of x TB/s": the memory's rate
 //   overlap.data        where the sharding text says overlap, and for ZeRO-1 under Megatron-Bridge
 //                       (its CommOverlapConfig) and InternEvo (overlap_sync_grad); where the notes
 //                       have --overlap-grad-reduce; not where either says "no overlap". A "PP=n"

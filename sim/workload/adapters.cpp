@@ -7,6 +7,11 @@
 //   backward   s dy, dy B', dx += . A'     2 values of y, 3 of x
 //   gradients  dA, dB                      of in x r and r x out
 //
+// TransformerEngine's op fuser has s and the sums in the products (ops/fused of its pytorch:
+// forward_linear_scale_add.py, backward_linear_scale.py, backward_linear_add.py): B reads y, too,
+// and A' dx, and there are no passes. NeMo fuses where there are no tensor ranks
+// (TEFusedLoRALinear of its collections/llm/peft/lora.py).
+//
 // With dropout x passes through it first: x read, written and a mask of 1 byte for each value, the
 // same backward, and the mask kept (torch.nn.functional.dropout; each adapter has its own).
 //
@@ -39,6 +44,11 @@ bool has_target(const LoraSpec& lora, LoraTarget target) {
 /// Whether each adapter makes what it multiplies of the product's input.
 bool makes_own_input(const LoraSpec& lora) {
   return lora.wide || lora.dropout > 0;
+}
+
+/// Whether scale and sums are part of the products.
+bool fuses_adapters(const RankShape& z) {
+  return z.training.lora.fused && z.tensor == 1 && !z.training.lora.wide;
 }
 
 /// Widths of the outputs that adapters of a product have, on this rank, and over all.
@@ -146,10 +156,20 @@ void add_adapter(const RankShape& z, const Output& out, Operator& op) {
   const auto add = [](Kernels& kernels, Kernels more) {
     kernels.insert(kernels.end(), more.begin(), more.end());
   };
-  add(op.forward, {of_tokens(r, in, share_a), of_tokens(out.held, r, share_b),
-                   pass(out.held, 2 * e + (base + 2 * e))});
-  add(op.input_gradient, {pass(out.held, 2 * e), of_tokens(r, out.held, share_b),
-                          of_tokens(in, r, share_a), pass(in, 3 * base)});
+  if (fuses_adapters(z)) {
+    const auto into_sum = [&](double n, double k, double share) {
+      Kernel kernel = of_tokens(n, k, share);
+      kernel.bytes += Bytes{base * t * n * held};
+      return kernel;
+    };
+    add(op.forward, {of_tokens(r, in, share_a), into_sum(out.held, r, share_b)});
+    add(op.input_gradient, {of_tokens(r, out.held, share_b), into_sum(in, r, share_a)});
+  } else {
+    add(op.forward, {of_tokens(r, in, share_a), of_tokens(out.held, r, share_b),
+                     pass(out.held, 2 * e + (base + 2 * e))});
+    add(op.input_gradient, {pass(out.held, 2 * e), of_tokens(r, out.held, share_b),
+                            of_tokens(in, r, share_a), pass(in, 3 * base)});
+  }
   add(op.weight_gradient, {of_weight(in, r, share_a), of_weight(r, out.held, share_b)});
   if (wide) {
     add(op.forward, {pass(in, cast), pass(out.held, cast)});
@@ -221,6 +241,10 @@ void keep_in_four_bits(const RankShape& z, Block& block) {
 }
 
 }  // namespace
+
+bool needs_wide_input(const RankShape& z, const Operator& product) {
+  return z.training.lora.is_there() && !fuses_adapters(z) && !outputs_of(z, product).empty();
+}
 
 void add_adapters(const RankShape& z, ModelBlocks& model) {
   if (!z.training.lora.is_there()) {

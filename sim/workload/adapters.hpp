@@ -39,6 +39,7 @@ struct LoraSpec {
   std::vector<LoraTarget> targets{};
   double dropout = 0;          // probability, of what adapters read
   bool wide = false;           // in 32 bits, and what they read cast
+  bool fused = false;          // scale and sums are their products', none passes of their own
   bool four_bit_base = false;  // QLoRA
 
   bool is_there() const { return rank > 0; }

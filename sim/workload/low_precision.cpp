@@ -14,6 +14,14 @@
 // was sent, always (pytorch/module/linear.py and base.py, grad_output_preprocess). The input is
 // kept narrow. An output that its maker needs in backward, as attention does, is kept beside that.
 //
+// A norm or an activation may quantise what it makes (training.fused_casts), n bytes a value written
+// for e, and no pass after it; so may an activation's backward, for the product before it. Where
+// the largest value must be known first it only finds it, r - 1 reads:
+//
+//   norm e in, e out | cast e in, n out | product        norm e in, n out | product
+//
+// Of what an adapter reads, too, there must be 16 bits, unless that is fused as well (adapters.cpp).
+//
 // Two activations may be kept narrower than they are (training.kept_narrow): what an activation
 // function begins with, n bytes a value instead of e, written forward and read backward; and
 // attention's output, once for attention and for the product behind it, in 12 bits (E5M6). Both are
@@ -61,8 +69,10 @@ bool is_exchange(const Step& step) {
 /// One class: what it puts before a product depends on the same few facts.
 class Lowering {
  public:
-  explicit Lowering(const Workload& w)
+  Lowering(const Workload& w, const RankShape& shape)
       : p_(w.parallelism),
+        t_(w.training),
+        shape_(shape),
         how_(quantisation_of(w.training)),
         wide_(element_bytes(w.training.precision)),
         splits_sequence_(p_.sequence && p_.tensor > 1) {}
@@ -75,7 +85,7 @@ class Lowering {
         continue;
       }
       if (op->is_product() && !stays_wide(*op)) {
-        lower(*op, kept_by_maker);
+        lower(*op, kept_by_maker, {maker(block, i), taker(block, i)});
         for (std::size_t j = i; j > 0 && is_exchange(block.steps[j - 1]); --j) {
           send_narrow(block.steps[j - 1], &Exchange::forward);
         }
@@ -88,7 +98,40 @@ class Lowering {
   }
 
  private:
-  void lower(Operator& op, bool kept_by_maker) const {
+  /// Who quantises the input of a product, and the gradient of its output, in their own passes;
+  /// none where passes of their own do.
+  struct Quantisers {
+    Operator* input = nullptr;
+    Operator* gradient = nullptr;
+  };
+
+  bool quantises(const Operator& op) const {
+    const auto asked = [&](CastMaker maker) {
+      return std::find(t_.fused_casts.begin(), t_.fused_casts.end(), maker) != t_.fused_casts.end();
+    };
+    return (asked(CastMaker::Norm) && op.name == kNorm) ||
+           (asked(CastMaker::Activation) && op.name.ends_with(kActivation));
+  }
+
+  /// The operator that makes the input of the product at `i`, if it quantises it.
+  Operator* maker(Block& block, std::size_t i) const {
+    std::size_t before = i;
+    while (before > 0 && is_exchange(block.steps[before - 1])) {
+      --before;
+    }
+    auto* op = before > 0 ? std::get_if<Operator>(&block.steps[before - 1]) : nullptr;
+    const bool read_wide = needs_wide_input(shape_, std::get<Operator>(block.steps[i]));
+    return op != nullptr && quantises(*op) && !read_wide ? op : nullptr;
+  }
+
+  /// The operator that takes the output of the product at `i`, if it quantises its gradient.
+  Operator* taker(Block& block, std::size_t i) const {
+    auto* op = i + 1 < block.steps.size() ? std::get_if<Operator>(&block.steps[i + 1]) : nullptr;
+    const bool activates = op != nullptr && op->name.ends_with(kActivation) && quantises(*op);
+    return activates ? op : nullptr;
+  }
+
+  void lower(Operator& op, bool kept_by_maker, Quantisers by) const {
     const Sizes sizes = sizes_of(op);
     const double ranks = splits_sequence_ ? p_.tensor : 1;
     const bool trained = !op.weight_gradient.empty();
@@ -96,16 +139,16 @@ class Lowering {
     const bool gathers_gradient = op.split == Split::Rows;
     const bool late_input = splits_sequence_ && !how_.both_ways && how_.transposes;
     const bool late_gradient = late_input && gathers_gradient;
-    const double reads = how_.reads * wide_;
     for (Kernels* kernels : {&op.forward, &op.input_gradient, &op.weight_gradient}) {
       for (Kernel& kernel : *kernels) {
         kernel = kernel.kind == KernelKind::Gemm ? narrowed(kernel, how_.bytes) : kernel;
       }
     }
-    Kernels forward{cast(sizes, sizes.input / (gathers_input ? ranks : 1) *
-                                    (reads + written(trained && !late_input)))};
-    Kernels backward{cast(sizes, sizes.output / (gathers_gradient ? ranks : 1) *
-                                     (reads + written(trained && !late_gradient)))};
+    Kernels forward = casts(sizes, sizes.input / (gathers_input ? ranks : 1),
+                            written(trained && !late_input), by.input, &Operator::forward);
+    Kernels backward =
+        casts(sizes, sizes.output / (gathers_gradient ? ranks : 1),
+              written(trained && !late_gradient), by.gradient, &Operator::input_gradient);
     Kernels late;
     if (trained && late_input) {
       late.push_back(
@@ -119,12 +162,22 @@ class Lowering {
     op.kept = op.kept * (how_.bytes / wide_) + (kept_by_maker ? op.kept : Bytes{});
   }
 
-  /// A pass that quantises the rows of each expert by itself (multi_tensor_quantize_impl of
-  /// TransformerEngine's pytorch/csrc/extensions/cast.cpp).
-  static Kernel cast(const Sizes& sizes, double bytes) {
-    Kernel pass = memory_pass(bytes);
+  /// What quantises `values`, each in `narrow` bytes: a pass, of the rows of each expert by itself
+  /// (multi_tensor_quantize_impl of TransformerEngine's pytorch/csrc/extensions/cast.cpp), or what
+  /// is left of it where `quantiser` does it, in its last kernel of `direction`.
+  Kernels casts(const Sizes& sizes, double values, double narrow, Operator* quantiser,
+                Kernels Operator::*direction) const {
+    int reads = how_.reads;
+    if (quantiser != nullptr && sizes.experts <= 1 && how_.in_maker != InMaker::Nothing) {
+      if (how_.in_maker == InMaker::All) {
+        (quantiser->*direction).back().bytes += Bytes{values * (narrow - wide_)};
+        return {};
+      }
+      --reads;
+    }
+    Kernel pass = memory_pass(values * (reads * wide_ + narrow));
     pass.products = sizes.experts;
-    return pass;
+    return {pass};
   }
 
   /// Bytes of a value that is quantised, for both ways or for one.
@@ -162,6 +215,8 @@ class Lowering {
   }
 
   const ParallelismSpec& p_;
+  const TrainingSpec& t_;
+  const RankShape& shape_;
   Quantisation how_;
   double wide_;
   bool splits_sequence_;
@@ -194,14 +249,26 @@ void keep_output_narrow(double wide, Operator& projection) {
 
 }  // namespace
 
-void keep_narrow(const Workload& w, ModelBlocks& model) {
+void keep_activations_narrow(const Workload& w, ModelBlocks& model) {
   const TrainingSpec& t = w.training;
-  const auto asked = [&](NarrowPart part) {
-    return std::find(t.kept_narrow.begin(), t.kept_narrow.end(), part) != t.kept_narrow.end();
-  };
-  const double wide = element_bytes(t.precision);
+  if (!t.keeps_narrow(NarrowPart::Activation)) {
+    return;
+  }
   const double narrow = is_narrow(t.precision) ? quantisation_of(t).bytes : 1;
-  const double gates = w.model.gated_mlp ? 2 : 1;
+  for (Block& block : model.kinds) {
+    for (Step& step : block.steps) {
+      auto* op = std::get_if<Operator>(&step);
+      if (op != nullptr && op->name.ends_with(kActivation)) {
+        keep_input_narrow(w.model.gated_mlp ? 2 : 1, element_bytes(t.precision), narrow, *op);
+      }
+    }
+  }
+}
+
+void keep_attention_narrow(const Workload& w, ModelBlocks& model) {
+  if (!w.training.keeps_narrow(NarrowPart::Attention)) {
+    return;
+  }
   for (Block& block : model.kinds) {
     bool behind_attention = false;
     for (Step& step : block.steps) {
@@ -209,18 +276,15 @@ void keep_narrow(const Workload& w, ModelBlocks& model) {
       if (op == nullptr) {
         continue;
       }
-      if (asked(NarrowPart::Activation) && op->name.ends_with(kActivation)) {
-        keep_input_narrow(gates, wide, narrow, *op);
-      }
-      if (asked(NarrowPart::Attention) && behind_attention && op->kept > Bytes{}) {
-        keep_output_narrow(wide, *op);
+      if (behind_attention && op->kept > Bytes{}) {
+        keep_output_narrow(element_bytes(w.training.precision), *op);
       }
       behind_attention = op->name == kAttention;
     }
   }
 }
 
-void lower_precision(const Workload& w, ModelBlocks& model) {
+void lower_precision(const Workload& w, const RankShape& shape, ModelBlocks& model) {
   const TrainingSpec& t = w.training;
   if (!is_narrow(t.precision)) {
     return;
@@ -232,7 +296,7 @@ void lower_precision(const Workload& w, ModelBlocks& model) {
   };
   vary_layers(model, narrow, [&](bool is_narrow, Block& block) {
     if (is_narrow) {
-      Lowering(w).lower(block);
+      Lowering(w, shape).lower(block);
     }
   });
 }

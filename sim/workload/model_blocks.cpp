@@ -77,10 +77,11 @@ ModelBlocks build_model(const Workload& w) {
     model.kind_of_layer.push_back(kind->second);
   }
   freeze_weights(w, model);
-  lower_precision(w, model);
+  keep_activations_narrow(w, model);
+  lower_precision(w, shape, model);
   copy_gathered(w, model);
   add_adapters(shape, model);
-  keep_narrow(w, model);
+  keep_attention_narrow(w, model);
   stop_gradients(w, model);
   for (Block& layer : model.kinds) {
     layer.for_weights =

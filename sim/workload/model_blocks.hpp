@@ -84,15 +84,19 @@ void unfuse(const RankShape& shape, Block& block);
 void freeze_weights(const Workload& workload, ModelBlocks& model);
 /// Products below 16 bits. Comes after the passes that put in exchanges: some of them travel
 /// narrow.
-void lower_precision(const Workload& workload, ModelBlocks& model);
+void lower_precision(const Workload& workload, const RankShape& shape, ModelBlocks& model);
 /// Puts in the copies around what tensor ranks gather and scatter along the sequence, where a
 /// framework makes them. Comes after that pass: what travels narrow is copied narrow.
 void copy_gathered(const Workload& workload, ModelBlocks& model);
-/// Keeps activations narrower than they are computed in.
-void keep_narrow(const Workload& workload, ModelBlocks& model);
+/// Keeps activations narrower than they are computed in: what activation functions begin with, to
+/// be called before that pass, and what attention makes, after it.
+void keep_activations_narrow(const Workload& workload, ModelBlocks& model);
+void keep_attention_narrow(const Workload& workload, ModelBlocks& model);
 /// Thin products beside frozen ones. Comes after those two: a frozen product has no weight's
 /// gradient, and adapters stay wide.
 void add_adapters(const RankShape& shape, ModelBlocks& model);
+/// Whether some will read a product's input by themselves, in 16 bits.
+bool needs_wide_input(const RankShape& shape, const Operator& product);
 /// Ends backward at the lowest weight that is trained.
 void stop_gradients(const Workload& workload, ModelBlocks& model);
 /// Says of each layer what backward computes again, which then is not kept. Comes after the passes

@@ -41,12 +41,19 @@ inline constexpr auto kNames<Fp8Recipe> =
                                      {Fp8Recipe::Tensorwise, "tensorwise"},
                                      {Fp8Recipe::Blockwise, "blockwise"}});
 
+/// What of an array's quantising its maker can do in its own pass: all of it; the search for the
+/// largest value; nothing.
+enum class InMaker { All, Largest, Nothing };
+
 /// How operands of narrow products are made.
 struct Quantisation {
   double bytes = 1;        // of a value, with its share of the scales
   int reads = 1;           // of the array in 16 bits, once more where its largest value is sought
   bool both_ways = false;  // a transpose has scales of its own, so it is made from 16 bits, too
   bool transposes = true;  // there is one, where backward needs it
+  /// Of TransformerEngine's norms and activations (pytorch/csrc/extensions/normalization.cpp and
+  /// activation.cpp).
+  InMaker in_maker = InMaker::All;
 
   /// Of weights, which are needed both ways.
   int copies() const { return transposes ? 2 : 1; }

@@ -90,6 +90,12 @@ template <>
 inline constexpr auto kNames<NarrowPart> = std::to_array<Named<NarrowPart>>(
     {{NarrowPart::Activation, "activation"}, {NarrowPart::Attention, "attention"}});
 
+/// Who quantises what it hands to a narrow product, as part of its own pass (low_precision.cpp).
+enum class CastMaker { Norm, Activation };
+template <>
+inline constexpr auto kNames<CastMaker> = std::to_array<Named<CastMaker>>(
+    {{CastMaker::Norm, "norm"}, {CastMaker::Activation, "activation"}});
+
 enum class TensorOverlap { None, Backward, Full };
 template <>
 inline constexpr auto kNames<TensorOverlap> =
@@ -271,6 +277,7 @@ struct TrainingSpec {
   Fp8Recipe fp8_recipe = Fp8Recipe::Delayed;
   bool fp8_transposes = true;  // operands are written transposed, too, where backward needs them so
   std::vector<NarrowPart> kept_narrow{};  // activations that are kept below 16 bits
+  std::vector<CastMaker> fused_casts{};   // whose output comes out quantised
   bool narrow_weights = false;            // there are none in 16 bits that products use narrow
   int wide_first_layers = 0;  // whose products stay in 16 bits, and likewise the last ones
   int wide_last_layers = 0;
@@ -293,6 +300,9 @@ struct TrainingSpec {
   Bytes memory_reserve;                     // of a GPU, for what is no tensor of the plan
 
   int decoder_tokens() const { return decoder_length > 0 ? decoder_length : sequence_length; }
+  bool keeps_narrow(NarrowPart part) const {
+    return std::find(kept_narrow.begin(), kept_narrow.end(), part) != kept_narrow.end();
+  }
   /// Whether that runs in passes of its own.
   bool splits(UnfusedPart part) const {
     return std::find(unfused.begin(), unfused.end(), part) != unfused.end();

@@ -209,6 +209,30 @@ TEST(Lora, InThirtyTwoBitsValuesAreCast) {
   EXPECT_EQ(operator_named(build_model(w).layer(1), kQkv).kept.value, 2 * t * h + 2 * 2 * t * r);
 }
 
+// Fused, B adds s x A B to y itself, which it reads, and A' to dx: 10 and 4 bytes of a value of y and
+// 6 of x in passes become 2 and 2 in products. Not over tensor ranks.
+TEST(Lora, FusedScaleAndSumsAreTheProducts) {
+  Workload w = testing::small_gpt(2);
+  w.training.lora = {.rank = 8, .targets = {LoraTarget::O}};
+  const auto bytes = [&](Kernels Operator::*direction) {
+    double sum = 0;
+    for (const Kernel& kernel : operator_named(build_model(w).layer(1), kProjection).*direction) {
+      sum += kernel.bytes.value;
+    }
+    return sum;
+  };
+  const double forward = bytes(&Operator::forward);
+  const double backward = bytes(&Operator::input_gradient);
+  const double t = 512, h = 1024;
+  w.training.lora.fused = true;
+  EXPECT_EQ(forward - bytes(&Operator::forward), (10 - 2) * t * h);
+  EXPECT_EQ(backward - bytes(&Operator::input_gradient), (4 + 6 - 2) * t * h);
+  w.parallelism.tensor = 2;
+  const double over_ranks = bytes(&Operator::forward);
+  w.training.lora.fused = false;
+  EXPECT_EQ(bytes(&Operator::forward), over_ranks);
+}
+
 // And its products are of fp32, 67 TFLOP/s of an H100 instead of 989: a high rank takes as long.
 TEST(Lora, InThirtyTwoBitsItMultipliesInFp32) {
   const GpuSpec gpu = load_gpu("h100", testing::shipped_presets());

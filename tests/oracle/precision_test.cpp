@@ -65,6 +65,66 @@ TEST(Precision, RecipesCastAsTheirRowsSay) {
   }
 }
 
+/// Bytes of all passes over memory that a layer makes in a direction.
+double passes_of(const Block& layer, Kernels Operator::*direction) {
+  double bytes = 0;
+  for (const Operator* op : operators_of(layer)) {
+    bytes += bytes_of(op->*direction, KernelKind::Memory);
+  }
+  return bytes;
+}
+
+// Each of two norms writes T x 1,024 values, the activation T x 4,096, and backward the gradient of
+// as many. Quantised where they are made, n bytes are written instead of 2, and the pass that reads
+// 2 and writes n falls away: 4 bytes a value less. Where the largest value must be known first
+// only the search for it does, 2 bytes; blockwise nothing.
+TEST(Precision, WhoMakesAnArrayMayQuantiseIt) {
+  struct Row {
+    Precision precision;
+    Fp8Recipe recipe;
+    double saved;  // bytes a value
+    bool launches_less;
+  };
+  for (const auto& [precision, recipe, saved, launches_less] :
+       {Row{Precision::Fp8, Fp8Recipe::Delayed, 4, true},
+        Row{Precision::Fp8, Fp8Recipe::Tensorwise, 2, false},
+        Row{Precision::Fp8, Fp8Recipe::Blockwise, 0, false},
+        Row{Precision::Mxfp8, Fp8Recipe::Delayed, 4, true},
+        Row{Precision::Fp4, Fp8Recipe::Delayed, 2, false}}) {
+    Workload w = narrow(precision, recipe);
+    const Block apart = layer_of(w);
+    w.training.fused_casts = {CastMaker::Norm};
+    const Block norms = layer_of(w);
+    w.training.fused_casts = {CastMaker::Norm, CastMaker::Activation};
+    const Block both = layer_of(w);
+    EXPECT_NEAR(passes_of(apart, &Operator::forward) - passes_of(norms, &Operator::forward),
+                2 * saved * kT * kH, 1e-3);
+    EXPECT_NEAR(passes_of(norms, &Operator::forward) - passes_of(both, &Operator::forward),
+                saved * kT * 4 * kH, 1e-3);
+    EXPECT_EQ(passes_of(apart, &Operator::input_gradient),
+              passes_of(norms, &Operator::input_gradient));
+    EXPECT_NEAR(
+        passes_of(norms, &Operator::input_gradient) - passes_of(both, &Operator::input_gradient),
+        saved * kT * 4 * kH, 1e-3);
+    EXPECT_EQ(operator_named(both, kQkv).forward.size() + (launches_less ? 1 : 0),
+              operator_named(apart, kQkv).forward.size());
+    EXPECT_EQ(operator_named(both, kMlpDown).kept, operator_named(apart, kMlpDown).kept);
+  }
+}
+
+// An adapter of QKV reads the normed input in 16 bits, so the norm before it quantises nothing, but
+// where scale and sums are fused too; the norm before the MLP does in any case.
+TEST(Precision, WhatAnAdapterReadsIsQuantisedApart) {
+  Workload w = narrow(Precision::Fp8);
+  w.training.lora = {.rank = 8, .targets = {LoraTarget::Qkv}};
+  const double apart = passes_of(layer_of(w), &Operator::forward);
+  w.training.fused_casts = {CastMaker::Norm};
+  EXPECT_NEAR(apart - passes_of(layer_of(w), &Operator::forward), 4 * kT * kH, 1e-3);
+  w.training.lora.fused = true;  // and 5 passes of 2 bytes over what QKV gives fall away
+  EXPECT_NEAR(apart - passes_of(layer_of(w), &Operator::forward),
+              4 * 2 * kT * kH + 10 * kT * 3 * kH, 1e-3);
+}
+
 // Forward of QKV in fp8 on 108 multiprocessors of 400 TFLOP/s, 1 TB/s of which half is reached, 2
 // us a launch. The cast moves 512 x 1024 x 4 bytes: 4.19 us. The product, of tiles that cost
 // nothing but their FLOPs, does 2 x 512 x 1024 x 3072 of them at 400e12, 8.05 us, less than 512 x

@@ -358,6 +358,11 @@ TEST(Import, NemosAdaptersAreTaken) {
                  "dropout: 0.1}\n")
                 .dropout,
             0.1);
+  const std::string fuser =
+      "train: {global_batch_size: 8}\npeft: {_target_: megatron.bridge.peft.lora.LoRA, dim: 8}\n"
+      "model: {use_transformer_engine_op_fuser: true, tensor_model_parallel_size: ";
+  EXPECT_TRUE(lora(fuser + "1}\n").fused);
+  EXPECT_FALSE(lora(fuser + "2}\n").fused);
   EXPECT_EQ(lora("model: {global_batch_size: 8, peft: {peft_scheme: null}}\n").rank, 0);
   EXPECT_TRUE(
       says(imported("nemo", "model: {global_batch_size: 8, peft: {peft_scheme: ia3}}\n", kEight),

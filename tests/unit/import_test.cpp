@@ -522,6 +522,12 @@ TEST(Import, MegatronsNewerFlagsAreTaken) {
   const Workload w = imported_scenario("megatron", text).workload;
   EXPECT_EQ(w.parallelism.stage_layers, (std::vector<int>{2, 3, 3, 1}));
   EXPECT_EQ(w.training.kept_narrow, std::vector{NarrowPart::Activation});
+  const std::string fuser = text + " --use-transformer-engine-op-fuser";
+  EXPECT_EQ(
+      imported_scenario("megatron", fuser + " --fp8-format hybrid").workload.training.fused_casts,
+      (std::vector{CastMaker::Norm, CastMaker::Activation}));
+  EXPECT_TRUE(says(imported("megatron", fuser, {.topology = "dgx-h100"}),
+                   "no layer is below 16 bits, and no adapter's product fused"));
   EXPECT_EQ(w.training.gradient_bytes, 2);
   EXPECT_EQ(w.training.optimizer.state_bytes, 2);
   EXPECT_TRUE(w.training.optimizer.master);
