@@ -408,15 +408,18 @@ void finish_compiled(Draft& draft) {
     return draft.on(kCompile) && std::find(parts.begin(), parts.end(), part) != parts.end();
   };
   const bool model = has("model");
+  const bool loss = has("loss") && !is_before_april_2025(draft);
   const GivenFlag* from = draft.on(kCompile) && listed != nullptr ? listed : draft.given(kCompile);
   if (from != nullptr) {
     draft.set("training.framework", model ? "pytorch-compiled" : "pytorch", from);
   } else {
     draft.set("training.framework", "pytorch", "torchtitan's default: compile.enable false");
   }
-  if (has("loss") != model) {
-    draft.set("training.loss", model ? "eager" : "fused", listed,
-              model ? "the loss is not compiled" : "the loss alone is compiled");
+  if (loss != model) {
+    draft.set("training.loss", model ? "eager" : "fused", listed != nullptr ? listed : from,
+              !model              ? "the loss alone is compiled"
+              : listed == nullptr ? "until April 2025 the loss was not compiled"
+                                  : "the loss is not compiled");
   }
   constexpr std::string_view kAsync =
       "parallelism.enable_async_tensor_parallel|experimental.enable_async_tensor_parallel";

@@ -99,6 +99,13 @@ std::pair<long, std::string> microbatch_of_stages(const Draft& draft, long local
 }  // namespace
 }  // namespace titan_batch
 
+bool is_before_april_2025(const Draft& draft) {
+  return draft.given(
+             "experimental.pipeline_parallel_degree|experimental.context_parallel_degree|"
+             "training.data_parallel_shard_degree|"
+             "training.data_parallel_replicate_degree|training.tensor_parallel_degree") != nullptr;
+}
+
 void finish_titan_batch(Draft& draft, bool pipeline) {
   using namespace titan_batch;
   constexpr long kLocal = 8;

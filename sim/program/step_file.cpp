@@ -36,7 +36,7 @@ Json kernel_json(const Kernel& kernel) {
                  {"batch", kernel.batch},
                  {"operand", kernel.operand},
                  {"aligned", kernel.aligned},
-                 {"narrow", kernel.narrow}});
+                 {"width", name_of(kernel.width)}});
   } else if (kernel.kind == KernelKind::Memory) {
     json["pass"] = name_of(kernel.pass);
   } else {
@@ -210,7 +210,11 @@ Kernel kernel_of(const Json& json) {
     kernel.batch = json.at("batch").get<double>();
     kernel.operand = json.value("operand", 0.0);
     kernel.aligned = json.value("aligned", true);
-    kernel.narrow = json.value("narrow", false);
+    if (json.contains("width")) {
+      kernel.width = enum_of<KernelWidth>(json.at("width"));
+    } else if (json.value("narrow", false)) {  // files of before December 2026
+      kernel.width = KernelWidth::Narrow;
+    }
   } else if (kernel.kind == KernelKind::Memory) {
     if (json.contains("pass")) {
       kernel.pass = enum_of<PassKind>(json.at("pass"));

@@ -328,12 +328,12 @@ std::vector<KeyRow> training_keys() {
              "precision fp16, fp32 with all others"),
       choice("training.loss", &TrainingSpec::loss, "in-place",
              "What the loss holds of each logit, and moves: 6 bytes in fp32 and in 16 bits, in "
-             "place as in "
-             "Megatron-LM; 12 in fp32 with single operators, as PyTorch has it (measured), or 10 "
-             "where those of split logits work in place (eager-sharded: nanotron); 2 where "
-             "it is compiled or fused, or 6 where that keeps fp32 (fused-fp32: Megatron-core's "
+             "place as in Megatron-LM; 12 in fp32 with single operators, as PyTorch has it "
+             "(measured), 6 where nobody widens the logits (eager-16bit), or 10 where those of "
+             "split logits work in place (eager-sharded: nanotron); 2 where it is compiled or "
+             "fused, or 6 where that keeps fp32 (fused-fp32: Megatron-core's "
              "native fusion). In place it moves 24 bytes of a logit, both ways, or 54 with `loss` "
-             "in training.unfused; eager 54, fused 12, fused-fp32 28"),
+             "in training.unfused; eager 54, eager-16bit 20, fused 12, fused-fp32 28"),
       choice("training.schedule.kind", &TrainingSpec::schedule, schedule_words(), "1f1b",
              "Pipeline schedule (danlu list schedules), or the user's own; grid if there is one"),
       lines("training.schedule.grid",

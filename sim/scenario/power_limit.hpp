@@ -8,10 +8,11 @@
 //                              0.5      1
 //
 // A preset's `sustained` shares were measured with boards at their own power. A lower limit lowers
-// the clock of what computes, and with it the voltage, so that less is lost than in watts; HBM keeps
-// its clock. The exponent is fitted (docs/explain/power.md) to
+// the clock of what computes, and with it the voltage, so that less is lost than in watts; HBM
+// keeps its clock. The exponent is fitted (docs/explain/power.md) to
 //   products of H100 and H800 with 350 W against those with 700 W, 8192 and 10240 wide in 16 bits:
-//     0.53 to 0.75, median 0.63 (github.com/zzc0721/torch-performance-test-data, issues 79, 95, 112)
+//     0.53 to 0.75, median 0.63 (github.com/zzc0721/torch-performance-test-data, issues 79, 95
+//     and 112)
 //   training steps on H100 limited to 500 W: 0.65 to 0.8 (github.com/pytorch/torchtitan
 //     benchmarks/llama3_h100_202412_torchtitan.md)
 #pragma once

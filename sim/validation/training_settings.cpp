@@ -399,6 +399,11 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
     const bool native = (framework_of(row) == "megatron-core" || framework_of(row) == "nemo") &&
                         !row.says("notes", "fused cross entropy of te");
     add("loss", name_of(native ? Loss::FusedWide : Loss::Fused));
+  } else if (framework_of(row) == "pytorch-compiled" && row.says("framework", "torchtitan") &&
+             row.cell("date") < "2025-04") {
+    add("loss", name_of(Loss::Eager));
+  } else if (row.says("framework", "kempnerforge")) {
+    add("loss", name_of(Loss::EagerNarrow));
   }
   if (stops_early(row)) {
     section.line("  recompute_early_stop: true");

@@ -107,8 +107,8 @@
 //                       in fp32" and "4-bit base" in the notes; else rank 16 on qkv under
 //                       Megatron-Bridge (its configs/llama/llama3_llm_finetune.py), on qkv and the
 //                       output under NeMo (MLPerf's rules); otherwise not simulated
-//   fused_casts         [norm, activation], and lora.fused without tensor ranks, where the notes have
-//                       "op fuser" (TransformerEngine's: USE_TE_OPS of MLPerf 5.1); else the
+//   fused_casts         [norm, activation], and lora.fused without tensor ranks, where the notes
+//                       have "op fuser" (TransformerEngine's: USE_TE_OPS of MLPerf 5.1); else the
 //                       framework's. kept_narrow: activation where they have FP8_ACTIVATION
 //   gpu.power           "GPUs limited to n W" in the notes; "HBM2e of x TB/s": the memory's rate
 //   overlap.data        where the sharding text says overlap, and for ZeRO-1 under Megatron-Bridge
@@ -147,7 +147,9 @@
 //                       names no framework is taken for Megatron's
 //   loss                where the notes say "fused cross entropy": fused-fp32 under Megatron-core
 //                       and NeMo (their --cross-entropy-fusion-impl is native) unless they say "of
-//                       TE", else fused; otherwise the framework's
+//                       TE", else fused; eager under torchtitan until April 2025, compiled or not
+//                       (pytorch/torchtitan@bbb1b616e compiles it), eager-16bit under KempnerForge
+//                       (its training/loss.py); otherwise the framework's
 //   pure bf16           in the notes: gradients and the optimizer's state in 16 bits, no master
 //                       weights; "no rotary": no pass for positions; "untied" and "no positions":
 //                       an output head of its own, no table

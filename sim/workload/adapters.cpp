@@ -135,7 +135,7 @@ void add_adapter(const RankShape& z, const Output& out, Operator& op) {
   const auto of_tokens = [&](double n, double k, double share) {
     return beside_fullest([&](double more) {
       Kernel kernel = gemm(more * t, n, k, held, e);
-      kernel.full = wide;
+      kernel.width = wide ? KernelWidth::Full : KernelWidth::Usual;
       kernel.model_flops = counted * share * kernel.model_flops;
       return kernel;
     });
@@ -143,7 +143,7 @@ void add_adapter(const RankShape& z, const Output& out, Operator& op) {
   const auto of_weight = [&](double m, double n, double share) {
     return beside_fullest([&](double more) {
       Kernel kernel = gemm(m, n, more * t, held, e, {z.gradient * m * n * held});
-      kernel.full = wide;
+      kernel.width = wide ? KernelWidth::Full : KernelWidth::Usual;
       kernel.model_flops = counted * share * kernel.model_flops;
       return kernel;
     });

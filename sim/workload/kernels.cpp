@@ -56,7 +56,7 @@ Kernel narrowed(Kernel product, double operand) {
     product.apart = (operand / product.operand) * product.apart;
   }
   product.operand = operand;
-  product.narrow = true;
+  product.width = KernelWidth::Narrow;
   for (Kernel& fullest : product.fullest) {
     fullest = narrowed(fullest, operand);
   }

@@ -23,6 +23,13 @@ inline constexpr auto kNames<KernelKind> =
                                       {KernelKind::AttentionBackward, "attention-backward"},
                                       {KernelKind::Memory, "memory"}});
 
+/// In which precision a product is: that of a step's kernels; of its products, where that is below
+/// 16 bits; fp32, whatever others are in.
+enum class KernelWidth { Usual, Narrow, Full };
+template <>
+inline constexpr auto kNames<KernelWidth> = std::to_array<Named<KernelWidth>>(
+    {{KernelWidth::Usual, "usual"}, {KernelWidth::Narrow, "narrow"}, {KernelWidth::Full, "full"}});
+
 struct Kernel {
   KernelKind kind = KernelKind::Memory;
   Flops flops;        // really executed
@@ -37,10 +44,9 @@ struct Kernel {
   double m = 0, n = 0, k = 0, batch = 1;  // of Gemm; of attention see attention_kernel()
   double most = 0;                        // of attention: keys that one query attends to at most
   AttentionKind attention = AttentionKind::Flash;
-  double operand = 0;             // of Gemm, as all below: bytes of an element of A and B
-  bool aligned = true;            // rows of its operands are multiples of 16 bytes
-  bool narrow = false;            // in the precision of products, where that is below 16 bits
-  bool full = false;              // in fp32, whatever others are in
+  double operand = 0;   // of Gemm, as all below: bytes of an element of A and B
+  bool aligned = true;  // rows of its operands are multiples of 16 bytes
+  KernelWidth width = KernelWidth::Usual;
   std::vector<Kernel> fullest{};  // what another rank computes meanwhile, for which this one waits
   bool operator==(const Kernel&) const = default;
 };
@@ -150,7 +156,15 @@ class KernelTimer {
   Seconds busy(const Kernel& kernel) const;
 
   Precision precision_of(const Kernel& kernel) const {
-    return kernel.full ? Precision::Fp32 : kernel.narrow ? precision_ : wide_;
+    switch (kernel.width) {
+      case KernelWidth::Full:
+        return Precision::Fp32;
+      case KernelWidth::Narrow:
+        return precision_;
+      case KernelWidth::Usual:
+        break;
+    }
+    return wide_;
   }
 
   GpuSpec gpu_;

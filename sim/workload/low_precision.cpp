@@ -14,13 +14,14 @@
 // was sent, always (pytorch/module/linear.py and base.py, grad_output_preprocess). The input is
 // kept narrow. An output that its maker needs in backward, as attention does, is kept beside that.
 //
-// A norm or an activation may quantise what it makes (training.fused_casts), n bytes a value written
-// for e, and no pass after it; so may an activation's backward, for the product before it. Where
-// the largest value must be known first it only finds it, r - 1 reads:
+// A norm or an activation may quantise what it makes (training.fused_casts), n bytes a value
+// written for e, and no pass after it; so may an activation's backward, for the product before it.
+// Where the largest value must be known first it only finds it, r - 1 reads:
 //
 //   norm e in, e out | cast e in, n out | product        norm e in, n out | product
 //
-// Of what an adapter reads, too, there must be 16 bits, unless that is fused as well (adapters.cpp).
+// Of what an adapter reads, too, there must be 16 bits, unless that is fused as well
+// (adapters.cpp).
 //
 // Two activations may be kept narrower than they are (training.kept_narrow): what an activation
 // function begins with, n bytes a value instead of e, written forward and read backward; and

@@ -236,7 +236,8 @@ Bytes keep_alternate(const RankShape& z, Operator& op, int& products) {
         kept += Bytes{z.element * kernel.m * columns};
       } else {
         const Kernel wide = gemm(kernel.m, columns, kernel.k, 1, z.element);
-        again.push_back(kernel.narrow ? narrowed(wide, kernel.operand) : wide);
+        again.push_back(kernel.width == KernelWidth::Narrow ? narrowed(wide, kernel.operand)
+                                                            : wide);
       }
     }
   }

@@ -234,10 +234,11 @@ struct RoutingSpec {
 inline constexpr std::string_view kGridSchedule = "grid";
 
 /// How the loss is made of logits.
-enum class Loss { InPlace, Eager, Sharded, Fused, FusedWide };
+enum class Loss { InPlace, Eager, EagerNarrow, Sharded, Fused, FusedWide };
 template <>
 inline constexpr auto kNames<Loss> = std::to_array<Named<Loss>>({{Loss::InPlace, "in-place"},
                                                                  {Loss::Eager, "eager"},
+                                                                 {Loss::EagerNarrow, "eager-16bit"},
                                                                  {Loss::Sharded, "eager-sharded"},
                                                                  {Loss::Fused, "fused"},
                                                                  {Loss::FusedWide, "fused-fp32"}});

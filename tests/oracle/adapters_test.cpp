@@ -209,8 +209,8 @@ TEST(Lora, InThirtyTwoBitsValuesAreCast) {
   EXPECT_EQ(operator_named(build_model(w).layer(1), kQkv).kept.value, 2 * t * h + 2 * 2 * t * r);
 }
 
-// Fused, B adds s x A B to y itself, which it reads, and A' to dx: 10 and 4 bytes of a value of y and
-// 6 of x in passes become 2 and 2 in products. Not over tensor ranks.
+// Fused, B adds s x A B to y itself, which it reads, and A' to dx: 10 and 4 bytes of a value of y
+// and 6 of x in passes become 2 and 2 in products. Not over tensor ranks.
 TEST(Lora, FusedScaleAndSumsAreTheProducts) {
   Workload w = testing::small_gpt(2);
   w.training.lora = {.rank = 8, .targets = {LoraTarget::O}};

@@ -165,14 +165,14 @@ TEST(Precision, ProductsOfLayersAloneAreNarrow) {
         for (const Kernels* kernels : {&op->forward, &op->input_gradient, &op->weight_gradient}) {
           for (const Kernel& kernel : *kernels) {
             const bool product = kernel.kind == KernelKind::Gemm && op->is_product();
-            EXPECT_EQ(kernel.narrow, product && number > 0) << op->name;
+            EXPECT_EQ(kernel.width == KernelWidth::Narrow, product && number > 0) << op->name;
           }
         }
       }
     }
     for (const Operator* op : operators_of(model.head)) {
       for (const Kernel& kernel : op->forward) {
-        EXPECT_FALSE(kernel.narrow);
+        EXPECT_EQ(kernel.width, KernelWidth::Usual);
       }
     }
   }

@@ -406,6 +406,8 @@ void add_widths(Dice& dice, Case& drawn) {
     t.precision = dice.pick({Precision::Fp8, Precision::Mxfp8, Precision::Fp4});
     t.fp8_recipe = dice.one_of(Fp8Recipe::Blockwise);
     t.narrow_weights = dice.coin();
+    t.fused_casts = dice.coin() ? std::vector{CastMaker::Norm, CastMaker::Activation}
+                                : std::vector<CastMaker>{};
     t.wide_first_layers = drawn.workload.model.layers > 2 ? dice.between(0, 1) : 0;
     t.wide_last_layers = drawn.workload.model.layers > 2 ? dice.between(0, 1) : 0;
   }
@@ -415,6 +417,9 @@ void add_widths(Dice& dice, Case& drawn) {
       t.lora.targets = dice.coin() ? std::vector{LoraTarget::AllLinear}
                                    : std::vector{dice.one_of(LoraTarget::O), LoraTarget::Down};
       t.lora.four_bit_base = !is_narrow(t.precision) && dice.coin();
+      t.lora.dropout = dice.coin() ? 0.1 : 0;
+      t.lora.wide = dice.coin();
+      t.lora.fused = dice.coin();
       break;
     case 1:
       t.frozen_layers = dice.between(1, drawn.workload.model.layers);

@@ -55,8 +55,8 @@ using Enums = ::testing::Types<
     PassKind, UnfusedPart, Precision, Protocol, QkNorm, Recompute, RecomputePart,
     RecoverySpec::Kind, Reduce, Reshard, Routing, ScaleUpKind, Setting::Source, Span,
     SweepPoint::Status, TableKind, TensorInputs, TensorOverlap, TimePart, TokenExchange, VertexKind,
-    NarrowPart, NodeChoice, Loss, Outermost, UnitPart, GradientPass>;
-constexpr std::size_t kTables = 62;
+    CastMaker, KernelWidth, NarrowPart, NodeChoice, Loss, Outermost, UnitPart, GradientPass>;
+constexpr std::size_t kTables = 64;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {
