@@ -169,6 +169,23 @@ TEST(AttentionTime, RampTailAndNarrowHeads) {
       near(attention_time(gpu, whole, Precision::Bf16, Running::InStep).value, 2 * flops / 50e12));
 }
 
+// FlashAttention-1 computes heads of 80 and 96 as 128, those of 40 as 64.
+TEST(AttentionTime, HeadsAreAsWideAsAKernel) {
+  GpuSpec gpu = plain_gpu();
+  gpu.attention[AttentionKind::Flash1] = FusedAttention{.share = 0.5, .narrow = -0.2, .ramp = 100};
+  gpu.attention[AttentionKind::Cudnn] = gpu.attention[AttentionKind::Flash1];
+  const auto time = [&](AttentionKind kind, double head) {
+    const Kernel forward = attention_kernel({kind, 32, 8192, 4096, 8192, head, head}, false, {});
+    return attention_time(gpu, forward, Precision::Bf16, Running::InStep);
+  };
+  using enum AttentionKind;
+  using Pair = std::pair<double, double>;
+  for (const auto& [head, as] : {Pair{80, 128}, Pair{96, 128}, Pair{128, 128}, Pair{40, 64}}) {
+    EXPECT_TRUE(near(time(Flash1, head).value, time(Flash1, as).value)) << head;
+  }
+  EXPECT_LT(time(Cudnn, 80), time(Cudnn, 128));
+}
+
 // 1e9 FLOPs of attention: 1e9 / (100e12 x 0.5) = 20 us forward and 40 us backward, in fp8 too,
 // which speeds up products only: 2 x 128 x 256 x 1024 x 108 FLOPs at 400e12 are 18.1 us.
 TEST(KernelTimer, AttentionStaysInSixteenBits) {
