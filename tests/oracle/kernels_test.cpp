@@ -506,6 +506,35 @@ TEST(Unfused, SingleOperators) {
             14 * t * 4096);
 }
 
+// What GPT-NeoX does, of values of 16 bits: a quarter of what positions move, and 4 and 14 bytes to
+// cut it off and join it; queries, keys and values read and written twice before a fused kernel;
+// biases behind attention and MLP added, 4 bytes, which products of columns do within.
+TEST(Unfused, PartialPositionsPackingAndAddedBiases) {
+  Workload w = small_gpt();
+  w.model.positions = 0;
+  w.training.attention = AttentionKind::Flash;
+  w.training.unfused = {UnfusedPart::PartialPositions, UnfusedPart::Packing,
+                        UnfusedPart::AddedBiases};
+  const double t = 1024, h = 1024;
+  const Block layer = layer_of(w);
+  const Operator& attention = operator_named(layer, "attention");
+  ASSERT_EQ(attention.forward.size(), 3U);
+  EXPECT_TRUE(near(attention.forward[0].bytes.value, (66 / 4.0 + 4) * t * 2 * h));
+  EXPECT_EQ(attention.forward[1].bytes.value, 8 * t * 3 * h);
+  EXPECT_TRUE(near(attention.input_gradient.back().bytes.value, (72 / 4.0 + 14) * t * 2 * h));
+  for (const char* name : {"projection", "MLP down"}) {
+    EXPECT_EQ(operator_named(layer, name).forward.back().bytes.value, 4 * t * h) << name;
+  }
+  for (const char* name : {"QKV", "MLP up"}) {
+    EXPECT_EQ(operator_named(layer, name).forward.size(), 1U) << name;
+  }
+  w.training.attention = AttentionKind::Unfused;
+  w.training.unfused = {UnfusedPart::Packing};
+  const std::size_t unpacked = operator_named(layer_of(w), "attention").forward.size();
+  w.training.unfused = {};
+  EXPECT_EQ(operator_named(layer_of(w), "attention").forward.size(), unpacked);
+}
+
 // A loss that somebody asks for is that one, whatever the framework does to one in place.
 TEST(Unfused, ALossInPlaceAlone) {
   struct Row {
