@@ -76,6 +76,23 @@ constexpr std::string_view kTorchClip =
 constexpr std::string_view kFoundryClip =
     "gradient_clipping of scripts/train/yamls/pretrain/*.yaml; it multiplies always, and gradients "
     "are set to None";
+constexpr std::string_view kNeoxSums =
+    "github.com/EleutherAI/DeeperSpeed@eb7f5cff deepspeed/runtime/pipe/engine.py: "
+    "_exec_reduce_grads calls buffered_allreduce_fallback, whatever reduce_scatter says, and "
+    "github.com/EleutherAI/gpt-neox@71df4d50 (v1.0) is a pipeline with one stage, too "
+    "(is_pipe_parallel of megatron/neox_arguments/arguments.py)";
+constexpr std::string_view kNeoxGradients =
+    "github.com/EleutherAI/DeeperSpeed@eb7f5cff: allreduce_bucket and allreduce_and_copy of "
+    "deepspeed/runtime/engine.py, _has_inf_or_nan (x.float().sum()) and get_grad_norm "
+    "(grad.float().norm()) of deepspeed/runtime/utils.py, unscale_and_clip_grads of "
+    "deepspeed/runtime/zero/stage1.py; that the host reads both back for every tensor is not "
+    "counted";
+constexpr std::string_view kNeoxLayers =
+    "github.com/EleutherAI/gpt-neox@71df4d50 (v1.0) megatron/model/transformer.py: slices and "
+    "torch.cat around apply_rotary_pos_emb (whose operators are taken for single ones, though "
+    "TorchScript joins some), transpose, reshape and torch.concat of flash_attention, x + bias and "
+    "residual + out by themselves (bias_dropout_fusion is off, bias_gelu_fusion on), and "
+    "permute(...).contiguous(); megatron/mpu/cross_entropy.py";
 constexpr std::string_view kFlat =
     "as pytorch, but for copies of what FSDP gathers and scatters: weights of a unit are views of "
     "one array (FlatParameter)";
@@ -162,6 +179,16 @@ const std::vector<FrameworkRow>& framework_rows() {
             {"training.unfused", "[copies, biases, loss]", kMegatronCode},
             {"parallelism.overlap.tensor", "none",
              "DeepSpeed switches it off (github.com/microsoft/Megatron-DeepSpeed/issues/447)"}}},
+      {.name = "gpt-neox",
+       .is = "GPT-NeoX 1.0 (GPT-NeoX-20B, Pythia), whose rotary positions turn a quarter of a head",
+       .as = "as megatron-deepspeed",
+       .without = {"training.gradient_copy"},
+       .values = {{"parallelism.sharding.scatter", "false", kNeoxSums},
+                  {"training.gradient_passes",
+                   "[buckets, average, check_copied, norm_copied, clip]", kNeoxGradients},
+                  {"training.unfused",
+                   "[copies, biases, loss, residual, added_biases, partial_positions, packing]",
+                   kNeoxLayers}}},
       {.name = "pytorch",
        .is = "PyTorch's single operators (eager), with DDP or FSDP",
        .values = {{"host.launch", "44 us", kOwnSteps},

@@ -116,8 +116,7 @@ std::vector<KeyRow> model_keys() {
             "Layers for multi-token prediction beside `layers`, on the last stage (DeepSeek-V3: "
             "1); 0 if left out"),
       flag("model.sinks", &ModelSpec::sinks, "",
-           "A learned score for each head that takes part in softmax (GPT-OSS); false if left "
-           "out"),
+           "A learned score for each head that joins its softmax (GPT-OSS); false if left out"),
   };
 }
 
@@ -182,6 +181,8 @@ std::vector<KeyRow> parallelism_keys() {
       choice("parallelism.sharding.reduce", &ShardingSpec::reduce, "microbatch",
              "How often gradients are reduced: in the backward pass of every microbatch, or in the "
              "last one (no_sync), until which each rank keeps them whole"),
+      flag("parallelism.sharding.scatter", &ShardingSpec::scatters, "true",
+           "ZeRO-1 scatters gradients; false: all ranks sum all of them (DeepSpeed's pipelines)"),
       choice("parallelism.sharding.gather_width", &ShardingSpec::gather_bytes,
              {{1, "8bit"}, {2, "16bit"}, {4, "fp32"}}, "",
              "Of a weight that is gathered; the precision's if left out"),

@@ -116,6 +116,7 @@ std::vector<KeyUse> scenario_uses() {
       {"parallelism.offload.gradients", "parallelism.offload.pieces",
        "parallelism.offload.update_rate"},
       "parallelism.offload.optimizer", "true");
+  add(uses, {"parallelism.sharding.scatter"}, "parallelism.zero", "1");
   add(uses,
       {"parallelism.sharding.unit_layers", "parallelism.sharding.units",
        "parallelism.sharding.reduce", "parallelism.sharding.reduce_width"},

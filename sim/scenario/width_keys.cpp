@@ -56,8 +56,9 @@ std::vector<KeyRow> width_keys() {
           "training.gradient_passes", &TrainingSpec::gradient_passes,
           "What a step does to gradients in passes of its own, as in `[zero, norm, clip]`; "
           "none if left out. Of all gradients that a rank holds: zero, check (for NaN), "
-          "average (over replicas, where their sum does not), norm_all, clip_all; of those that "
-          "it updates: unscale (fp16 alone), norm, clip"),
+          "average (over replicas, where their sum does not), norm_all, clip_all, buckets (joined "
+          "to be summed, and put back), check_copied and norm_copied (of a copy in fp32); of those "
+          "that it updates: unscale (fp16 alone), norm, clip"),
       flag("training.gradient_copy", &TrainingSpec::gradient_copy, "false",
            "Gradients of all weights stand in 16 bits beside their sums in fp32 until a "
            "microbatch's backward pass is over (DeepSpeed's BF16_Optimizer, nanotron); without "
@@ -70,10 +71,13 @@ std::vector<KeyRow> width_keys() {
           "training.unfused", &TrainingSpec::unfused,
           "What runs in passes of its own, as in `[copies, biases, loss]`; none if left out. "
           "norm, positions, activation, residual, loss (in place): in PyTorch's single operators; "
-          "gated: activations that are gated alone; "
+          "gated: activations that are gated alone; partial_positions: of a quarter of each head, "
+          "cut off and joined again; packing: queries, keys and values joined for a fused "
+          "attention; "
           "softmax: the scores of unfused attention, too, as always where Megatron-LM's fused "
           "softmax cannot (sequences above 2048, sequences x heads of a rank no multiple of "
-          "4); copies: of attention's output and gradients; biases: their gradients; gathers: "
+          "4); copies: of attention's output and gradients; biases: their gradients; "
+          "added_biases: themselves, behind attention and MLP; gathers: "
           "around what tensor ranks gather and scatter along the sequence, logits that they "
           "gather, and FSDP's units (none of these: no effect)"),
       count("training.lora.rank", &LoraSpec::rank, 1, 65536, "",

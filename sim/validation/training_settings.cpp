@@ -331,6 +331,9 @@ std::string_view framework_of(const TrainingRow& row) {
   if (text.starts_with("megatron-lm") && year != 0 && date <= "2023-12") {
     return "megatron-2022";
   }
+  if (text.find("gpt-neox") != std::string::npos) {
+    return "gpt-neox";
+  }
   const FrameworkWord* found = find_word(row);
   const std::string_view name = found != nullptr ? found->name : "pytorch";
   if (!is_compiled(row)) {

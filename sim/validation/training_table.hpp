@@ -26,7 +26,8 @@
 //   framework           training.framework: Megatron-LM's of 2021 and before, megatron-2020, of
 //                       2022 and 2023 megatron-2022, later megatron-core; DeepSpeed by itself:
 //                       huggingface; xtuner: megatron-core; torchtitan, KempnerForge and NeMo
-//                       Automodel: pytorch; fms-fsdp: pytorch-fsdp1; others by their names;
+//                       Automodel: pytorch; fms-fsdp: pytorch-fsdp1; GPT-NeoX, also in brackets:
+//                       gpt-neox; others by their names;
 //                       none of those of XLA, which is a remark. One that no profile is of is
 //                       taken for PyTorch's single operators, which is a remark, too; a row that
 //                       names none for Megatron's

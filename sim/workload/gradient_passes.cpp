@@ -14,6 +14,7 @@ Bytes gradient_pass_bytes(const TrainingSpec& training, const ParallelismSpec& p
   const double handed = is_scaled ? std::max(summed, 4.0) : summed;  // to the optimizer
   const double held = parameters / shards.gradients;
   const double updated = parameters / shards.optimizer;
+  constexpr double kWide = 4;  // written and read again
   const auto bytes_of = [&](GradientPass pass) {
     switch (pass) {
       case GradientPass::Zero:
@@ -31,6 +32,11 @@ Bytes gradient_pass_bytes(const TrainingSpec& training, const ParallelismSpec& p
         return handed * held;
       case GradientPass::ClipAll:
         return 2 * handed * held;
+      case GradientPass::Buckets:
+        return parallelism.mesh().size(kDataAxes) > 1 ? 4 * summed * held : 0;
+      case GradientPass::CheckCopied:
+      case GradientPass::NormCopied:
+        return (summed + 2 * kWide) * held;
     }
     return 0.0;
   };

@@ -9,6 +9,8 @@
 //   norm      the norm that they are clipped by                       m    of what a rank updates
 //   clip      multiplied by what that asks for                       2 m   of what a rank updates
 //   norm_all, clip_all   the same                               m, 2 m   of all
+//   buckets   joined before they are summed, put back after that     4 g   of all
+//   check_copied, norm_copied   check and norm of a copy in fp32    g + 8  of all
 //
 // What a rank holds is all of its weights' gradients with ZeRO-1, whose state alone is split: there
 // such passes move more than the update. Sums of norms over ranks, a few bytes, are not counted.
@@ -23,7 +25,19 @@ struct TrainingSpec;
 struct ParallelismSpec;
 class AxisSet;
 
-enum class GradientPass { Zero, Check, Average, Unscale, Norm, Clip, NormAll, ClipAll };
+enum class GradientPass {
+  Zero,
+  Check,
+  Average,
+  Unscale,
+  Norm,
+  Clip,
+  NormAll,
+  ClipAll,
+  Buckets,
+  CheckCopied,
+  NormCopied
+};
 template <>
 inline constexpr auto kNames<GradientPass> =
     std::to_array<Named<GradientPass>>({{GradientPass::Zero, "zero"},
@@ -33,7 +47,10 @@ inline constexpr auto kNames<GradientPass> =
                                         {GradientPass::Norm, "norm"},
                                         {GradientPass::Clip, "clip"},
                                         {GradientPass::NormAll, "norm_all"},
-                                        {GradientPass::ClipAll, "clip_all"}});
+                                        {GradientPass::ClipAll, "clip_all"},
+                                        {GradientPass::Buckets, "buckets"},
+                                        {GradientPass::CheckCopied, "check_copied"},
+                                        {GradientPass::NormCopied, "norm_copied"}});
 
 /// Bytes that these passes move in a rank's memory, of so many trained parameters that ranks along
 /// `copies` hold, too.

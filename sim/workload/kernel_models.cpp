@@ -75,6 +75,23 @@ Seconds product_time(const GpuSpec& gpu, const Kernel& product, Precision precis
          product.apart / bandwidth;
 }
 
+namespace {
+
+/// A head as wide as the kernel computes it.
+double computed_head(const Kernel& attention) {
+  constexpr std::array kFlash1{32.0, 64.0, 128.0};
+  if (attention.attention == AttentionKind::Flash1) {
+    for (const double width : kFlash1) {
+      if (attention.k <= width) {
+        return width;
+      }
+    }
+  }
+  return attention.k;
+}
+
+}  // namespace
+
 Seconds attention_time(const GpuSpec& gpu, const Kernel& attention, Precision precision,
                        Running running) {
   constexpr double kBlock = 128;  // queries
@@ -84,14 +101,15 @@ Seconds attention_time(const GpuSpec& gpu, const Kernel& attention, Precision pr
   const double blocks = std::ceil(attention.m / kBlock) * attention.batch / gpu.multiprocessors;
   const double lost =
       fused->ramp + 2 * fused->tail * std::max(0.0, attention.most - attention.n) / blocks;
-  double share =
-      fused->share / (1 + fused->narrow * kNarrow / attention.k) / (1 + lost / attention.n);
+  const double head = computed_head(attention);
+  const Flops flops = attention.flops * (head / attention.k);
+  double share = fused->share / (1 + fused->narrow * kNarrow / head) / (1 + lost / attention.n);
   if (running != Running::Alone) {
     share = std::min(share, fused->sustained);
   }
   share *= attention.kind == KernelKind::AttentionBackward ? fused->backward : 1;
   const FlopsPerSecond peak = *gpu.peak(precision_of(attention.attention, precision));
-  return std::max(attention.flops / (peak * share),
+  return std::max(flops / (peak * share),
                   attention.bytes / (gpu.memory_bandwidth * gpu.memory_efficiency));
 }
 

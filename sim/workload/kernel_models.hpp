@@ -33,7 +33,9 @@
 // ramp being what a block needs beside its keys, and the last term the longest blocks, which end
 // last; backward that, over `backward`. What runs for long takes at least FLOPs / (sustained *
 // dense peak) forward, of its own `sustained`, and that over `backward` backward. The dense peak is
-// that of 16 bits, and of fp8 for an attention in fp8.
+// that of 16 bits, and of fp8 for an attention in fp8. FlashAttention-1 has kernels for heads of
+// 32, 64 and 128, and computes others as wide as the next of these (head_size of
+// csrc/flash_attn/fmha_api.cpp in Dao-AILab/flash-attention v0.2.2, fmha_fwd_hdim128.cu).
 #pragma once
 
 #include "sim/base/names.hpp"

@@ -266,6 +266,13 @@ class Checker {
     if (m.norms == 3) {
       add({"model.norms", "model.preset"}, "norms must be 1, 2 or 4 a layer, found 3");
     }
+    constexpr int kWidestFlash1 = 128;
+    const double head = std::max(m.key_dim(), m.head_values());
+    if (w_.training.attention == AttentionKind::Flash1 && head > kWidestFlash1) {
+      add({"training.attention", "model.head_dim", "model.heads", "model.preset"},
+          fmt::format("FlashAttention-1 has heads of at most {}, found {}", kWidestFlash1, head),
+          "another attention: flash2, unfused");
+    }
     if (m.global_every > 0 && m.window == 0) {
       add({"model.global_every", "model.window", "model.preset"},
           "global_every says which layers see past a window, found no window",

@@ -41,7 +41,8 @@ bool casts_on_gather(const ParallelismSpec& parallelism) {
 
 std::vector<GradientSum> gradient_sums(const ParallelismSpec& parallelism, AxisSet copies) {
   const Mesh mesh = parallelism.mesh();
-  const AxisSet scattered = shard_axes(parallelism, copies);
+  const bool sums_all = parallelism.zero == 1 && !parallelism.sharding.scatters;
+  const AxisSet scattered = sums_all ? AxisSet{} : shard_axes(parallelism, copies);
   const AxisSet summed = of_data(mesh.split(copies.without(scattered)), Axis::Replicate);
   std::vector<GradientSum> sums;
   if (!scattered.empty()) {

@@ -62,6 +62,7 @@ struct ShardingSpec {
   std::vector<UnitPart> units{UnitPart::Layer};  // each by itself (shard_units.hpp)
   bool keeps_root = true;  // of it what a stage holds of the model's ends stays longer
   Reduce reduce = Reduce::EveryMicrobatch;
+  bool scatters = true;    // ZeRO-1: gradients, once a step; else each rank sums them all
   int gather_bytes = 2;    // of a weight on its way
   int reduce_bytes = 4;    // of a gradient on its way
   bool keeps_copy = true;  // of its shard of the weights in 16 bits, beside the fp32 master weights

@@ -7,8 +7,15 @@
 //                 of queries, keys and values are joined as well: 2 e T (q + 2 kv)  (Megatron-LM
 //                 megatron/model/transformer.py)
 //   biases        gradients of biases: a read of e T out behind each product that has some
+//   added_biases  biases behind attention and MLP added by themselves, 2 e T h (GPT-NeoX v1.0
+//                 megatron/model/transformer.py without bias-dropout-fusion)
 //   norm          RMSNorm in PyTorch's operators; its LayerNorm is one kernel in any case
 //   positions     rotary positions in PyTorch's operators
+//   partial_positions   the same of a quarter of each head, which is cut off and joined again (the
+//                 rotary_pct of GPT-NeoX's own models)
+//   packing       queries, keys and values put in the order of sequences, and joined for a fused
+//                 attention that takes them as one array: 4 e T (q + 2 kv) (flash_attention of
+//                 GPT-NeoX v1.0); backward has views
 //   activation    gate and activation, or the activation and its bias, apart
 //   residual      sums of the gradients of the two branches
 //
@@ -44,6 +51,10 @@ struct Eager {
 };
 constexpr Eager kNormEager{55, 120, 8, 16};
 constexpr Eager kRotaryEager{66, 72, 10, 12};
+/// A quarter of each head turned like that, and what cuts it off and joins it again, of a value of
+/// the whole head: forward a concatenation, 4; backward two arrays of zeros, 4, into which the
+/// gradients of the quarter and of the rest are copied, 4, and their sum, 6.
+constexpr Eager kPartialEager{66.0 / 4 + 4, 72.0 / 4 + 14, 12, 22};
 constexpr Eager kGatedEager{10, 18, 2, 4};
 constexpr Eager kPlainEager{5.4, 8.5, 2, 2};
 constexpr Eager kResidualEager{6, 10, 1, 2};
@@ -114,8 +125,8 @@ class Unfusing {
       replace(op.forward[0], op.input_gradient[0], kNormEager, wide_, 2 * e, 3 * e);
       op.kept_inside += 2 * op.kept;
     }
-    if (op.name == kRotary && has(UnfusedPart::Positions)) {
-      replace(op.forward[0], op.input_gradient[0], kRotaryEager, wide_, 2 * e, 2 * e);
+    if (op.name == kRotary) {
+      turn(op.forward[0], op.input_gradient[0]);
     }
     if (op.name == kAttention) {
       change_attention(op);
@@ -133,9 +144,14 @@ class Unfusing {
       replace(op.forward[0], op.input_gradient[0], kResidualEager, wide_, 3 * e + mask,
               2 * e + mask);
     }
-    if (const std::optional<Biased> at = biased(op);
-        at && z_.model.biases.on(*at) && has(UnfusedPart::Biases)) {
-      op.weight_gradient.push_back(memory_pass(z_.element * gemm_values(op)));
+    if (const std::optional<Biased> at = biased(op); at && z_.model.biases.on(*at)) {
+      const bool ends_half = op.name == kProjection || op.name == kMlpDown;
+      if (ends_half && has(UnfusedPart::AddedBiases)) {
+        op.forward.push_back(memory_pass(2 * z_.element * gemm_values(op)));
+      }
+      if (has(UnfusedPart::Biases)) {
+        op.weight_gradient.push_back(memory_pass(z_.element * gemm_values(op)));
+      }
     }
     if (z_.training.accumulates_apart) {
       accumulate_apart(z_, op);
@@ -145,12 +161,24 @@ class Unfusing {
  private:
   bool has(UnfusedPart part) const { return z_.training.splits(part); }
 
+  void turn(Kernel& forward, Kernel& backward) const {
+    if (has(UnfusedPart::Positions) || has(UnfusedPart::PartialPositions)) {
+      const Eager& eager = has(UnfusedPart::Positions) ? kRotaryEager : kPartialEager;
+      replace(forward, backward, eager, wide_, 2 * z_.element, 2 * z_.element);
+    }
+  }
+
   /// Rotary positions stand before the core, and behind it backward, unless ranks exchange between.
   void change_attention(Operator& op) const {
     const bool turns = op.forward.front().kind == KernelKind::Memory;
-    if (turns && has(UnfusedPart::Positions)) {
-      replace(op.forward.front(), op.input_gradient.back(), kRotaryEager, wide_, 2 * z_.element,
-              2 * z_.element);
+    if (turns) {
+      turn(op.forward.front(), op.input_gradient.back());
+    }
+    if (is_fused(z_.training.attention) && has(UnfusedPart::Packing)) {
+      constexpr int kLaunches = 4;
+      const double moved = 4 * op.kept.value;  // twice read and written
+      op.forward.insert(op.forward.begin() + (turns ? 1 : 0),
+                        memory_pass(moved, PassKind::Stream, kLaunches));
     }
     if (has(UnfusedPart::Copies)) {
       const double out = z_.batch * z_.queries * z_.core_output;

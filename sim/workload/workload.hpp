@@ -69,6 +69,9 @@ enum class UnfusedPart {
   Loss,
   Copies,
   Biases,
+  AddedBiases,
+  PartialPositions,
+  Packing,
   Gathers
 };
 template <>
@@ -82,6 +85,9 @@ inline constexpr auto kNames<UnfusedPart> =
                                        {UnfusedPart::Loss, "loss"},
                                        {UnfusedPart::Copies, "copies"},
                                        {UnfusedPart::Biases, "biases"},
+                                       {UnfusedPart::AddedBiases, "added_biases"},
+                                       {UnfusedPart::PartialPositions, "partial_positions"},
+                                       {UnfusedPart::Packing, "packing"},
                                        {UnfusedPart::Gathers, "gathers"}});
 
 /// What may be kept narrower from forward to backward than it is computed in (low_precision.cpp).

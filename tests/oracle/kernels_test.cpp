@@ -169,6 +169,23 @@ TEST(AttentionTime, RampTailAndNarrowHeads) {
       near(attention_time(gpu, whole, Precision::Bf16, Running::InStep).value, 2 * flops / 50e12));
 }
 
+// FlashAttention-1 computes heads of 80 and 96 as 128, those of 40 as 64.
+TEST(AttentionTime, HeadsAreAsWideAsAKernel) {
+  GpuSpec gpu = plain_gpu();
+  gpu.attention[AttentionKind::Flash1] = FusedAttention{.share = 0.5, .narrow = -0.2, .ramp = 100};
+  gpu.attention[AttentionKind::Cudnn] = gpu.attention[AttentionKind::Flash1];
+  const auto time = [&](AttentionKind kind, double head) {
+    const Kernel forward = attention_kernel({kind, 32, 8192, 4096, 8192, head, head}, false, {});
+    return attention_time(gpu, forward, Precision::Bf16, Running::InStep);
+  };
+  using enum AttentionKind;
+  using Pair = std::pair<double, double>;
+  for (const auto& [head, as] : {Pair{80, 128}, Pair{96, 128}, Pair{128, 128}, Pair{40, 64}}) {
+    EXPECT_TRUE(near(time(Flash1, head).value, time(Flash1, as).value)) << head;
+  }
+  EXPECT_LT(time(Cudnn, 80), time(Cudnn, 128));
+}
+
 // 1e9 FLOPs of attention: 1e9 / (100e12 x 0.5) = 20 us forward and 40 us backward, in fp8 too,
 // which speeds up products only: 2 x 128 x 256 x 1024 x 108 FLOPs at 400e12 are 18.1 us.
 TEST(KernelTimer, AttentionStaysInSixteenBits) {
@@ -487,6 +504,35 @@ TEST(Unfused, SingleOperators) {
   expect(operator_named(build_model(w).head, "loss").forward[0], 40 * t * 4096);
   EXPECT_EQ(operator_named(build_model(w).head, "loss").input_gradient[0].bytes.value,
             14 * t * 4096);
+}
+
+// What GPT-NeoX does, of values of 16 bits: a quarter of what positions move, and 4 and 14 bytes to
+// cut it off and join it; queries, keys and values read and written twice before a fused kernel;
+// biases behind attention and MLP added, 4 bytes, which products of columns do within.
+TEST(Unfused, PartialPositionsPackingAndAddedBiases) {
+  Workload w = small_gpt();
+  w.model.positions = 0;
+  w.training.attention = AttentionKind::Flash;
+  w.training.unfused = {UnfusedPart::PartialPositions, UnfusedPart::Packing,
+                        UnfusedPart::AddedBiases};
+  const double t = 1024, h = 1024;
+  const Block layer = layer_of(w);
+  const Operator& attention = operator_named(layer, "attention");
+  ASSERT_EQ(attention.forward.size(), 3U);
+  EXPECT_TRUE(near(attention.forward[0].bytes.value, (66 / 4.0 + 4) * t * 2 * h));
+  EXPECT_EQ(attention.forward[1].bytes.value, 8 * t * 3 * h);
+  EXPECT_TRUE(near(attention.input_gradient.back().bytes.value, (72 / 4.0 + 14) * t * 2 * h));
+  for (const char* name : {"projection", "MLP down"}) {
+    EXPECT_EQ(operator_named(layer, name).forward.back().bytes.value, 4 * t * h) << name;
+  }
+  for (const char* name : {"QKV", "MLP up"}) {
+    EXPECT_EQ(operator_named(layer, name).forward.size(), 1U) << name;
+  }
+  w.training.attention = AttentionKind::Unfused;
+  w.training.unfused = {UnfusedPart::Packing};
+  const std::size_t unpacked = operator_named(layer_of(w), "attention").forward.size();
+  w.training.unfused = {};
+  EXPECT_EQ(operator_named(layer_of(w), "attention").forward.size(), unpacked);
 }
 
 // A loss that somebody asks for is that one, whatever the framework does to one in place.

@@ -3,6 +3,7 @@
 // r parts, m microbatches, gathers of 2 bytes and gradients of g:
 //
 //   ZeRO-1             (n-1)/n P (g + 2)               FSDP                 m (n-1)/n P (g + 4)
+//   ... all summed     (n-1)/n P (2 g + 2)
 //   ZeRO-2             (n-1)/n P (m g + 2)             SHARD_GRAD_OP        m (n-1)/n P (g + 2)
 //   between parts      m 2 (r-1)/r P/n g               no_sync              (n-1)/n P (4 m + g)
 //
@@ -69,6 +70,9 @@ TEST(ShardedBytes, AreThoseOfTheClosedFormsInOneNode) {
   const std::vector<Way> ways{
       {"data parallel", {}, 47168909312},
       {"ZeRO-1", {"parallelism.zero=1"}, 35376681984},
+      {"ZeRO-1, all summed",
+       {"parallelism.zero=1", "parallelism.sharding.scatter=false"},
+       58961136640},
       {"ZeRO-2", {"parallelism.zero=2"}, 35376681984},
       {"FSDP", {"parallelism.zero=3", root}, 47168909312},
       {"SHARD_GRAD_OP",

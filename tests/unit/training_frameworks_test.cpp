@@ -40,6 +40,23 @@ TEST(TrainingTitan, HasTorchtitansWays) {
   EXPECT_EQ(fast.parallelism.overlap_tensor, TensorOverlap::Full);
 }
 
+// GPT-NeoX is named beside what it is made of.
+TEST(TrainingNeox, HasItsWays) {
+  const Cells neox{{"framework", "megatron-deepspeed (GPT-NeoX)"},
+                   {"date", "2022-11"},
+                   {"gpus", "8"},
+                   {"zero_stage_or_sharding", "DeepSpeed ZeRO-1"}};
+  const Workload w = workload_of(neox);
+  EXPECT_EQ(w.training.framework, "gpt-neox");
+  EXPECT_EQ(w.parallelism.zero, 1);
+  EXPECT_FALSE(w.parallelism.sharding.scatters);
+  EXPECT_FALSE(w.training.gradient_copy);
+  EXPECT_TRUE(w.training.splits(UnfusedPart::Packing));
+  EXPECT_EQ(workload_of(with(neox, {{"framework", "GPT-NeoX"}})).training.framework, "gpt-neox");
+  EXPECT_TRUE(
+      workload_of(with(neox, {{"framework", "megatron-deepspeed"}})).parallelism.sharding.scatters);
+}
+
 // 32 layers on two stages: every second one of 16.
 TEST(TrainingTitan, SomeLayersWhole) {
   const Workload w = workload_of(with(kTitan, {{"recompute", "selective(every 2nd layer)"},

@@ -101,9 +101,9 @@ void add_in_step(const Scenario& scenario, Precision precision, std::vector<Cons
 std::string host_family(std::string_view profile) {
   constexpr std::array<std::string_view, 4> kEager{"pytorch", "pytorch-fsdp1", "llm-foundry",
                                                    "huggingface"};
-  constexpr std::array<std::string_view, 8> kMegatron{
-      "megatron-2020", "megatron-2022",      "megatron-core", "megatron-bridge",
-      "nemo",          "megatron-deepspeed", "internevo",     "paddle"};
+  constexpr std::array<std::string_view, 9> kMegatron{
+      "megatron-2020",      "megatron-2022", "megatron-core", "megatron-bridge", "nemo",
+      "megatron-deepspeed", "gpt-neox",      "internevo",     "paddle"};
   const auto is_in = [&](const auto& names) {
     return std::find(names.begin(), names.end(), profile) != names.end();
   };
