@@ -127,12 +127,12 @@ namespace {
 /// and writes 2. In single operators difference, sum and quotient are passes, too (54 to 55 bytes
 /// measured on one H200, both ways; Megatron-LM's vocab_parallel_cross_entropy). One kernel reads
 /// 16 bits twice, and backward reads and writes them (11 to 15 measured of a compiled one).
-/// PyTorch's cross entropy of logits that nobody widened takes log_softmax (read three times, written)
-/// and backward zeros, their gradient and what came out, read twice each, and writes (aten's
-/// native/cuda/SoftMax.cu, Loss.cu). Megatron's own fusion compiles three functions around its sums over ranks: cast and maximum (2 +
-/// 4), exponential and sum (4 + 4), quotient (4 + 4); backward reads 4 and writes 2 (counted in
-/// megatron/core/fusions/fused_cross_entropy.py). `unfused` is of a loss in place: who asks for
-/// another one has that.
+/// PyTorch's cross entropy of logits that nobody widened takes log_softmax (read three times,
+/// written) and backward zeros, their gradient and what came out, read twice each, and writes
+/// (aten's native/cuda/SoftMax.cu, Loss.cu). Megatron's own fusion compiles three functions around
+/// its sums over ranks: cast and maximum (2 + 4), exponential and sum (4 + 4), quotient (4 + 4);
+/// backward reads 4 and writes 2 (counted in megatron/core/fusions/fused_cross_entropy.py).
+/// `unfused` is of a loss in place: who asks for another one has that.
 Operator loss_of(const RankShape& z) {
   const double logits = z.logits();
   const auto made = [&](double forward, double backward, int launches) {
