@@ -128,14 +128,17 @@ void take_op_fuser(Draft& draft) {
   }
   const GivenFlag& from = *draft.given(kFuser);
   const bool adapts = draft.has("training.lora.rank") && draft.count("parallelism.tensor") <= 1;
-  if (is_below_16_bits(draft)) {
+  const bool quantises = is_below_16_bits(draft) && draft.at("training.fp8_recipe") != "blockwise";
+  if (quantises) {
     draft.set("training.fused_casts", "[norm, activation]", &from);
   }
   if (adapts) {
     draft.set("training.lora.fused", "true", &from);
   }
-  if (!is_below_16_bits(draft) && !adapts) {
-    draft.no_effect(from, "no layer is below 16 bits, and no adapter's product fused");
+  if (!quantises && !adapts) {
+    draft.no_effect(from,
+                    "no layer is below 16 bits, or in blocks of 128 values, which have passes of "
+                    "their own; and no adapter's product is fused");
   }
 }
 

@@ -417,9 +417,10 @@ void finish_compiled(Draft& draft) {
   }
   if (loss != model) {
     draft.set("training.loss", model ? "eager" : "fused", listed != nullptr ? listed : from,
-              !model              ? "the loss alone is compiled"
-              : listed == nullptr ? "until April 2025 the loss was not compiled"
-                                  : "the loss is not compiled");
+              !model ? "the loss alone is compiled"
+              : listed == nullptr
+                  ? "until April 2025 the loss was not compiled, but from October to December 2024"
+                  : "the loss is not compiled");
   }
   constexpr std::string_view kAsync =
       "parallelism.enable_async_tensor_parallel|experimental.enable_async_tensor_parallel";
@@ -454,6 +455,11 @@ void finish(Draft& draft) {
   if (draft.count("parallelism.context") > 1 && !draft.has("parallelism.context_exchange")) {
     draft.set("parallelism.context_exchange", "all-gather",
               "torchtitan's default: context_parallel_rotate_method allgather");
+  }
+  if (draft.count("parallelism.context") > 1) {
+    draft.set(
+        "parallelism.context_heads", "query",
+        "torchtitan repeated keys and values before attention until January 2026 (repeat_kv)");
   }
   finish_experts(draft);
   finish_sharding(draft, pipeline);

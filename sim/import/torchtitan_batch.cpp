@@ -92,7 +92,7 @@ std::pair<long, std::string> microbatch_of_stages(const Draft& draft, long local
   return {local / parts, number != nullptr
                              ? number->place()
                              : fmt::format("{}: as many microbatches as stages, the default until "
-                                           "April 2025",
+                                           "January 2025 (until April as many as chunks)",
                                            stages->place())};
 }
 
@@ -103,7 +103,8 @@ bool is_before_april_2025(const Draft& draft) {
   return draft.given(
              "experimental.pipeline_parallel_degree|experimental.context_parallel_degree|"
              "training.data_parallel_shard_degree|"
-             "training.data_parallel_replicate_degree|training.tensor_parallel_degree") != nullptr;
+             "training.data_parallel_replicate_degree|training.tensor_parallel_degree|"
+             "parallelism.pipeline_parallel_microbatches") != nullptr;
 }
 
 void finish_titan_batch(Draft& draft, bool pipeline) {

@@ -62,10 +62,11 @@ std::string_view preset_of(std::string_view key) {
   return "";
 }
 
-/// The power that the shares of a GPU's peak which run for long go with.
+/// The power that a GPU's shares of its peak go with.
 constexpr std::string_view kPower = "cluster.gpu.power";
 bool goes_with_power(std::string_view key) {
-  return key.starts_with("cluster.gpu.") && key.ends_with(".sustained");
+  return (key.starts_with("cluster.gpu.") && key.ends_with(".sustained")) ||
+         (key.starts_with("cluster.gpu.attention.") && key.ends_with(".share"));
 }
 
 /// Whether two texts say one thing: "400 Gbps" and "50 GB/s", "1e3" and "1000".

@@ -7,6 +7,7 @@
 #include <cctype>
 
 #include "sim/base/text.hpp"
+#include "sim/scenario/power_limit.hpp"
 
 namespace danlu {
 namespace {
@@ -102,6 +103,10 @@ void add_assumed(const Values& values, std::span<const KeyRow> keys, std::string
       continue;
     }
     const Value& value = values.at(use.key);
+    if (value.origin == kByPower) {
+      found.push_back({name, value.text, "goes with gpu.power, by an exponent that is fitted"});
+      continue;
+    }
     if (std::string why = of_preset ? why_assumed(use.key, sources, keys) : ""; !why.empty()) {
       found.push_back({name, value.text, std::move(why)});
     }

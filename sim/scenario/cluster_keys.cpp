@@ -296,7 +296,9 @@ std::vector<KeyRow> gpu_figures() {
              "required", "The fused attention that training.attention flash stands for"),
       duration("kernel_launch", &GpuSpec::kernel_launch, "required",
                "Gap between two kernels of one stream"),
-      quantity("power", &GpuSpec::power_watts, Dimension::Power, 1, 1e5, "required", "Board power"),
+      quantity(
+          "power", &GpuSpec::power_watts, Dimension::Power, 1, 1e5, "required",
+          "Board power; another one than its file's changes what runs for long (explain/power.md)"),
       quantity("price", &GpuSpec::dollars_per_hour, Dimension::Price, 0.001, 1000, "",
                "Rental price of one GPU"),
       sources(

@@ -36,8 +36,9 @@ constexpr std::string_view kNodes =
     "of megatron/core/models/common/model_chunk_schedule_plan.py, each with a stream, events and a "
     "call of autograd of its own";
 constexpr std::string_view kQuantisedNorm =
-    "TransformerEngine's pytorch/module/layernorm_linear.py: with_quantized_norm (its mxfp8 kernel "
-    "is cuDNN's, NVTE_NORM_FWD_USE_CUDNN of NeMo's and Megatron-Bridge's launchers)";
+    "TransformerEngine's pytorch/module/layernorm_linear.py: with_quantized_norm; in mxfp8 where "
+    "cuDNN's kernel is asked for (NVTE_NORM_FWD_USE_CUDNN), as NeMo's and Megatron-Bridge's "
+    "launchers do and is assumed of Megatron-LM";
 constexpr std::string_view kCasts =
     "assumed: three launches of 5 us; multi_tensor_quantize_impl of TransformerEngine's "
     "pytorch/csrc/extensions/cast.cpp quantises tensor by tensor";

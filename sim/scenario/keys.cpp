@@ -146,8 +146,10 @@ std::vector<KeyRow> parallelism_keys() {
             "Ranks that share the positions of a sequence: each holds two pieces, the i-th and the "
             "i-th from the end, so that a causal mask leaves all the same work"),
       choice("parallelism.context_exchange", &ParallelismSpec::context_exchange, "ring",
-             "How those come by each other's keys and values: they go round beside attention, or "
-             "are gathered before it"),
+             "How keys and values come: they go round beside attention, or are gathered before it"),
+      choice("parallelism.context_heads", &ParallelismSpec::context_repeats,
+             {{false, "kv"}, {true, "query"}}, "kv",
+             "Of which heads: of keys and values, or repeated for every query's (torchtitan)"),
       count("parallelism.ulysses", &ParallelismSpec::ulysses, 1, 1024, "1",
             "Ranks that share a sequence and exchange, before and after attention, positions for "
             "heads; with context these groups lie inside those"),
@@ -238,8 +240,7 @@ std::vector<KeyRow> parallelism_keys() {
       flag("parallelism.overlap.weights", &ParallelismSpec::overlap_weights, "false",
            "With zero 1 and 2 updated weights are gathered layer by layer beside the first forward "
            "passes of the next step (Megatron-LM's --overlap-param-gather); false, and with "
-           "pipeline "
-           "stages: before it, when the optimizer has ended"),
+           "pipeline stages: before it, when the optimizer has ended"),
   };
 }
 
@@ -307,10 +308,9 @@ std::vector<KeyRow> training_keys() {
       choice(
           "training.attention", &TrainingSpec::attention, "",
           "Separate kernels over the s x s scores, or one fused causal kernel: flash is the usual "
-          "one of the GPU (its attention.usual), the others are FlashAttention 1, 2, 3, cuDNN's "
-          "in 16 bits and in fp8 and one in Triton, where the GPU's file has them; flash if left "
-          "out, unfused with "
-          "selective recomputation"),
+          "one of the GPU (its attention.usual), the others are FlashAttention 1, 2, 3, cuDNN's in "
+          "16 bits and in fp8 and one in Triton, where the GPU's file has them; flash if left out, "
+          "unfused with selective recomputation"),
       count("training.attention_window", &TrainingSpec::attention_window, 0, 1e8, "0",
             "Positions that one attends to, itself and those just before it, in every layer; 0: "
             "all before it. Fused attention only"),

@@ -18,15 +18,19 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/scenario/values.hpp"
 
 namespace danlu {
 
-/// Where `cluster` has another `gpu.power` than `preset`, the cluster's values below the user's,
-/// makes the shares that products and attention keep for long those of that power. Shares that the
-/// user wrote (`said`) stay. Returns what is to be said of it.
-std::vector<std::string> keep_to_power(Values& cluster, const Values& preset, const Values& said);
+/// The origin of what another power changed.
+inline constexpr std::string_view kByPower = "derived: goes with gpu.power";
+
+/// Where `cluster` has another `gpu.power` than `board`, the file of its GPU, makes the shares that
+/// products keep for long those of that power. Attention without such a share becomes slower as
+/// wide products do. What somebody wrote (`said`) stays. Returns what is to be said of it.
+std::vector<std::string> keep_to_power(Values& cluster, const Values& board, const Values& said);
 
 }  // namespace danlu

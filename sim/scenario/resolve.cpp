@@ -146,6 +146,7 @@ class Resolver {
         preset.erase_tree(node);
       }
     }
+    Values written = preset;  // of the GPU, in the topology's file or the scenario
     add_gpu(preset, beside_, options_);
     const double watts = gpu_watts(file);
     own.forget_repeats(preset);
@@ -155,7 +156,14 @@ class Resolver {
     notes_.insert(notes_.end(), scaled.begin(), scaled.end());
     const std::vector<std::string> parts = take_equal_parts(all, said_.below("cluster."));
     notes_.insert(notes_.end(), parts.begin(), parts.end());
-    const std::vector<std::string> slowed = keep_to_power(all, preset, said_.below("cluster."));
+    Values board;
+    board.set("gpu.preset", preset.at("gpu.preset"));
+    add_gpu(board, beside_, options_);
+    const Values said = said_.below("cluster.");
+    for (const std::string& path : said.paths()) {
+      written.set(path, said.at(path));
+    }
+    const std::vector<std::string> slowed = keep_to_power(all, board, written);
     notes_.insert(notes_.end(), slowed.begin(), slowed.end());
     fit_node_power(all, file, watts);
     note_slips({own, file, all}, notes_);

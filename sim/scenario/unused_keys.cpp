@@ -104,7 +104,8 @@ std::vector<KeyUse> scenario_uses() {
   add(uses, {"parallelism.scatter_gather"}, "parallelism.sequence", "false");
   add(uses, {"parallelism.outermost"}, "parallelism.data", "!1");
   add(uses, {"parallelism.prediction_before_head"}, "model.prediction_layers", "!0");
-  add(uses, {"parallelism.context_exchange"}, "parallelism.context", "!1");
+  add(uses, {"parallelism.context_exchange", "parallelism.context_heads"}, "parallelism.context",
+      "!1");
   for (const char* key : {"parallelism.overlap.data", "parallelism.overlap.weights",
                           "parallelism.zero", "communication.data"}) {
     uses.push_back({key, "parallelism.data", "!1", {"parallelism.context", "parallelism.ulysses"}});

@@ -403,7 +403,7 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
                         !row.says("notes", "fused cross entropy of te");
     add("loss", name_of(native ? Loss::FusedWide : Loss::Fused));
   } else if (framework_of(row) == "pytorch-compiled" && row.says("framework", "torchtitan") &&
-             row.cell("date") < "2025-04") {
+             row.cell("date") < "2025-04" && !row.cell("date").starts_with("2024-11")) {
     add("loss", name_of(Loss::Eager));
   } else if (row.says("framework", "kempnerforge")) {
     add("loss", name_of(Loss::EagerNarrow));

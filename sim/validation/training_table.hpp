@@ -141,6 +141,9 @@
 //   overlap.pipeline    with virtual stages (vpp > 1) from 2023 on, under Megatron-LM from October
 //                       2023, when that became its default (NVIDIA/Megatron-LM@4eeff55d); before,
 //                       and in plain 1F1B, Megatron's stages wait until they have sent
+//   context_exchange    all-gather under torchtitan (context_parallel_rotate_method), whose models
+//                       repeat keys and values for each query head first (context_heads query);
+//                       else the framework's
 //   scatter_gather      without sequence parallelism: Megatron's runs of 2020 to 2022, where it is
 //                       the default (Narayanan et al. 2021, section 4.1;
 //                       --no-scatter-gather-tensors-in-pipeline), and DeepSpeed's, whose pipeline
@@ -148,9 +151,10 @@
 //                       names no framework is taken for Megatron's
 //   loss                where the notes say "fused cross entropy": fused-fp32 under Megatron-core
 //                       and NeMo (their --cross-entropy-fusion-impl is native) unless they say "of
-//                       TE", else fused; eager under torchtitan until April 2025, compiled or not
-//                       (pytorch/torchtitan@bbb1b616e compiles it), eager-16bit under KempnerForge
-//                       (its training/loss.py); otherwise the framework's
+//                       TE", else fused; eager under torchtitan with torch.compile until April
+//                       2025 (pytorch/torchtitan@bbb1b616e), but in November 2024, when it was
+//                       compiled with the model (2024-10-22 to 12-18); eager-16bit under
+//                       KempnerForge (its training/loss.py); otherwise the framework's
 //   pure bf16           in the notes: gradients and the optimizer's state in 16 bits, no master
 //                       weights; "no rotary": no pass for positions; "untied" and "no positions":
 //                       an output head of its own, no table

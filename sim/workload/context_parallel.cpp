@@ -15,6 +15,7 @@
 //
 //   all-gather, ring   (N-1) 2 T k            Ulysses   (n-1)/n T (2 q + 2 k)
 //
+// with q for k where heads of keys and values are repeated before (context_heads: query).
 // Merging what the steps of a ring give costs no time yet.
 #include "sim/workload/layers.hpp"
 #include "sim/workload/model_blocks.hpp"

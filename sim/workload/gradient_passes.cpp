@@ -36,7 +36,7 @@ Bytes gradient_pass_bytes(const TrainingSpec& training, const ParallelismSpec& p
         return parallelism.mesh().size(kDataAxes) > 1 ? 4 * summed * held : 0;
       case GradientPass::CheckCopied:
       case GradientPass::NormCopied:
-        return (summed + 2 * kWide) * held;
+        return (summed < kWide ? summed + 2 * kWide : summed) * held;  // or no copy
     }
     return 0.0;
   };

@@ -10,7 +10,7 @@
 //   clip      multiplied by what that asks for                       2 m   of what a rank updates
 //   norm_all, clip_all   the same                               m, 2 m   of all
 //   buckets   joined before they are summed, put back after that     4 g   of all
-//   check_copied, norm_copied   check and norm of a copy in fp32    g + 8  of all
+//   check_copied, norm_copied   check and norm of a copy in fp32    g + 8  of all; g of fp32's
 //
 // What a rank holds is all of its weights' gradients with ZeRO-1, whose state alone is split: there
 // such passes move more than the update. Sums of norms over ranks, a few bytes, are not counted.

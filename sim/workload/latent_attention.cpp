@@ -31,7 +31,7 @@ Operator down(const RankShape& z, double narrow) {
 Operator norms_of(const RankShape& z, double narrow) {
   const double elements = z.local_tokens * narrow;
   const double parameters = z.model.norm_parameters(narrow);
-  return {.name = "latent norms",
+  return {.name = kLatentNorms,
           .forward = {memory_pass(elements * 2 * z.element, PassKind::Norm)},
           .input_gradient = {memory_pass(elements * 3 * z.element, PassKind::NormBackward)},
           .weight = {.whole = parameters, .held = parameters, .partial = parameters},

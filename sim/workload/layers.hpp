@@ -15,6 +15,7 @@ inline constexpr const char* kAttention = "attention";         // the core: scor
 inline constexpr const char* kRotary = "rotary";               // where it stands by itself
 inline constexpr const char* kProjection = "projection";
 inline constexpr const char* kLatentDown = "latent down";
+inline constexpr const char* kLatentNorms = "latent norms";
 inline constexpr const char* kLatentUp = "latent up";
 inline constexpr const char* kMlpUp = "MLP up";
 inline constexpr const char* kActivation = "activation";

@@ -20,8 +20,10 @@
 //
 //   norm e in, e out | cast e in, n out | product        norm e in, n out | product
 //
-// Of what an adapter reads, too, there must be 16 bits, unless that is fused as well
-// (adapters.cpp).
+// A transpose of what has one scale (Quantisation::transposes) stays a pass of its own, 2 n. Of
+// what an adapter reads, or its gradient, there must be 16 bits, too, unless that is fused as well
+// (adapters.cpp). Experts' rows are quantised apart from activations, a tensor for each, and what
+// attention and MLP read beside each other (model.norms 1) apart from the norm before both.
 //
 // Two activations may be kept narrower than they are (training.kept_narrow): what an activation
 // function begins with, n bytes a value instead of e, written forward and read backward; and
@@ -39,10 +41,11 @@ namespace {
 /// Values of the operands of an operator's products, and of how many experts those are.
 struct Sizes {
   double input = 0, output = 0, weight = 0, experts = 1;
+  bool of_experts = false;
 };
 
 Sizes sizes_of(const Operator& op) {
-  Sizes sizes;
+  Sizes sizes{.of_experts = op.part == ModelPart::Experts};
   for (const Kernel& kernel : op.forward) {
     if (kernel.kind == KernelKind::Gemm) {
       sizes.input += kernel.batch * kernel.m * kernel.k;
@@ -110,7 +113,8 @@ class Lowering {
     const auto asked = [&](CastMaker maker) {
       return std::find(t_.fused_casts.begin(), t_.fused_casts.end(), maker) != t_.fused_casts.end();
     };
-    return (asked(CastMaker::Norm) && op.name == kNorm) ||
+    const bool norm = op.name == kLatentNorms || (op.name == kNorm && shape_.model.norms > 1);
+    return (asked(CastMaker::Norm) && norm) ||
            (asked(CastMaker::Activation) && op.name.ends_with(kActivation));
   }
 
@@ -121,15 +125,18 @@ class Lowering {
       --before;
     }
     auto* op = before > 0 ? std::get_if<Operator>(&block.steps[before - 1]) : nullptr;
-    const bool read_wide = needs_wide_input(shape_, std::get<Operator>(block.steps[i]));
-    return op != nullptr && quantises(*op) && !read_wide ? op : nullptr;
+    const auto& product = std::get<Operator>(block.steps[i]);
+    const bool in_norm = product.name != kLatentDown;  // which Megatron-LM norms apart
+    const bool read_wide = needs_wide_input(shape_, product);
+    return op != nullptr && quantises(*op) && in_norm && !read_wide ? op : nullptr;
   }
 
   /// The operator that takes the output of the product at `i`, if it quantises its gradient.
   Operator* taker(Block& block, std::size_t i) const {
     auto* op = i + 1 < block.steps.size() ? std::get_if<Operator>(&block.steps[i + 1]) : nullptr;
     const bool activates = op != nullptr && op->name.ends_with(kActivation) && quantises(*op);
-    return activates ? op : nullptr;
+    const bool read_wide = needs_wide_input(shape_, std::get<Operator>(block.steps[i]));
+    return activates && !read_wide ? op : nullptr;
   }
 
   void lower(Operator& op, bool kept_by_maker, Quantisers by) const {
@@ -169,10 +176,11 @@ class Lowering {
   Kernels casts(const Sizes& sizes, double values, double narrow, Operator* quantiser,
                 Kernels Operator::*direction) const {
     int reads = how_.reads;
-    if (quantiser != nullptr && sizes.experts <= 1 && how_.in_maker != InMaker::Nothing) {
+    if (quantiser != nullptr && !sizes.of_experts && how_.in_maker != InMaker::Nothing) {
       if (how_.in_maker == InMaker::All) {
-        (quantiser->*direction).back().bytes += Bytes{values * (narrow - wide_)};
-        return {};
+        const double made = how_.both_ways ? narrow : how_.bytes;
+        (quantiser->*direction).back().bytes += Bytes{values * (made - wide_)};
+        return narrow > made ? Kernels{memory_pass(values * 2 * how_.bytes)} : Kernels{};
       }
       --reads;
     }

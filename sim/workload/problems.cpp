@@ -503,6 +503,10 @@ class Checker {
       add({"training.gradients", "training.precision"},
           "gradients 16bit need a 16-bit precision, found fp32 or tf32");
     }
+    if (element_bytes(w_.training.precision) == 4 && w_.training.loss == Loss::EagerNarrow) {
+      add({"training.loss", "training.precision"},
+          "loss eager-16bit is of logits in 16 bits, found fp32 or tf32", "loss eager has fp32");
+    }
     for (const auto& problem : {precision_problem, attention_problem}) {
       if (std::optional<WorkloadProblem> found = problem(w_, gpu_)) {
         found_.push_back(std::move(*found));

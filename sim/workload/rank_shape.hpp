@@ -19,6 +19,7 @@ struct RankShape {
         ulysses(w.parallelism.ulysses),
         context(w.parallelism.context),
         rounds(w.parallelism.context_exchange == ContextExchange::Ring ? context : 1),
+        repeats_heads(w.parallelism.context_repeats),
         splits_sequence(w.parallelism.sequence && tensor > 1),
         tensor_inputs(w.parallelism.tensor_inputs),
         logits_ranks(w.parallelism.whole_logits ? tensor : 1),
@@ -60,6 +61,7 @@ struct RankShape {
   double ulysses;        // ranks that share a sequence, and heads in attention
   double context;        // groups of them that share it in attention, too
   double rounds;         // in which attention sees the keys of a sequence
+  bool repeats_heads;    // keys and values travel between them once for each query head
   bool splits_sequence;  // norms, dropouts and residuals are split over them too
   TensorInputs tensor_inputs;
   double logits_ranks;  // of whose parts of the vocabulary this one has the loss
@@ -94,7 +96,8 @@ struct RankShape {
   Bytes block_input() const { return {element * local_tokens * hidden}; }
   /// Bytes of the keys and values of `positions` of a sequence in attention.
   Bytes keys_and_values(double positions) const {
-    return {element * batch * positions * (core_key + core_value)};
+    const double width = repeats_heads ? core_query + core_output : core_key + core_value;
+    return {element * batch * positions * width};
   }
 };
 

@@ -154,6 +154,7 @@ struct ParallelismSpec {
   std::optional<int> expert_tensor;  // ranks that share each expert; none: as many as tensor
   TokenExchange expert_exchange = TokenExchange::AllToAll;
   ContextExchange context_exchange = ContextExchange::Ring;
+  bool context_repeats = false;           // keys and values travel once for each query head
   std::optional<int> first_stage_layers;  // where the ends hold another number than the rest
   std::optional<int> last_stage_layers;
   std::vector<int> stage_layers{};  // of every stage, or of every part; empty: even, but for ends

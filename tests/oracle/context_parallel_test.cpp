@@ -81,6 +81,16 @@ TEST(ContextBytes, AreThoseOfTheClosedForms) {
   }
 }
 
+// Keys and values of 8 heads that are repeated for 32 are 4 times as many bytes.
+TEST(ContextBytes, OfRepeatedHeads) {
+  for (const char* way : {"context: 8", "context: 8, context_exchange: all-gather"}) {
+    EXPECT_TRUE(near(sent_for_a_layer(sharing("llama3-8b", 131072, 1,
+                                              fmt::format("{{{}, context_heads: query}}", way), 8)),
+                     4 * 3.0 * 469762048, 1e-8))
+        << way;
+  }
+}
+
 // Ulysses among 4 and a ring of 2 around it: each exchanges what is then there.
 TEST(ContextBytes, OfBothTogether) {
   const double tokens = 131072.0 / 8;

@@ -179,7 +179,7 @@ TEST(Optimizer, PassesOverGradients) {
         Row{Precision::Bf16, 2, 4, 1, every, 2 + 2 + 4 + (2 + 4) / 4.0},
         Row{Precision::Fp16, 2, 4, 1, every, 2 + 2 + 4 + (8 + 4 + 8) / 4.0},
         Row{Precision::Fp16, 2, 4, 1, {Buckets, CheckCopied, NormCopied}, 8 + 10 + 10},
-        Row{Precision::Bf16, 4, 1, 0, {Buckets, CheckCopied}, 12},
+        Row{Precision::Bf16, 4, 1, 0, {Buckets, CheckCopied}, 4},
         Row{Precision::Bf16, 4, 4, 2, every, (4 + 4 + 8 + 4 + 8) / 4.0}}) {
     Workload w = small();
     w.training.precision = precision;

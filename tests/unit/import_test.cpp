@@ -526,8 +526,10 @@ TEST(Import, MegatronsNewerFlagsAreTaken) {
   EXPECT_EQ(
       imported_scenario("megatron", fuser + " --fp8-format hybrid").workload.training.fused_casts,
       (std::vector{CastMaker::Norm, CastMaker::Activation}));
-  EXPECT_TRUE(says(imported("megatron", fuser, {.topology = "dgx-h100"}),
-                   "no layer is below 16 bits, and no adapter's product fused"));
+  EXPECT_TRUE(says(
+      imported("megatron", fuser, {.topology = "dgx-h100"}),
+      "no layer is below 16 bits, or in blocks of 128 values, which have passes of their own; and "
+      "no adapter's product is fused"));
   EXPECT_EQ(w.training.gradient_bytes, 2);
   EXPECT_EQ(w.training.optimizer.state_bytes, 2);
   EXPECT_TRUE(w.training.optimizer.master);
