@@ -317,6 +317,11 @@ void finish_precision(Draft& draft) {
   const GivenFlag* recipe = draft.given("--fp8-recipe");
   if (const GivenFlag* fp8 = draft.mentioned("--fp8-format|--fp8")) {
     draft.forget("training.precision");  // which format it is may not be known
+    const GivenFlag* known = draft.given("--fp8-format|--fp8");
+    if (known != nullptr && known->value != "e4m3" && known->value != "hybrid") {
+      throw InputError(known->problem(fmt::format("'{}' must be e4m3 or hybrid, found '{}'",
+                                                  known->shown_name(), known->value)));
+    }
     const bool mx = recipe != nullptr && recipe->value == "mxfp8";
     draft.set("training.precision", mx ? "mxfp8" : "fp8", mx ? recipe : fp8);
     if (!mx && recipe != nullptr) {

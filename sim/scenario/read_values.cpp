@@ -258,7 +258,9 @@ class ValuesReader {
       hint = fmt::format("did you mean '{}'?", near);
       values_.set_wrong(parent.empty() ? std::string(near) : fmt::format("{}.{}", parent, near));
     } else if (!elsewhere.empty()) {
-      hint = fmt::format("did you mean '{}'?", elsewhere);
+      hint = elsewhere == key
+                 ? fmt::format("'{}' is a section of the file, not of '{}'", key, parent)
+                 : fmt::format("did you mean '{}'?", elsewhere);
       values_.set_wrong(elsewhere);
     }
     add(mark, fmt::format("unknown key {}{}", quote(key), where), std::move(hint));

@@ -162,7 +162,8 @@ ShownScenario show_scenario(const Scenario& scenario, const LoadOptions& options
             continue;
           }
           for (std::size_t i = 0; i < settings.size(); ++i) {
-            if (note.find(settings[i].key) != std::string::npos) {
+            const bool asked_for = settings[i].source == Setting::Source::CommandLine;
+            if (!asked_for && note.find(settings[i].key) != std::string::npos) {
               again |= silence(static_cast<int>(i));
             }
           }

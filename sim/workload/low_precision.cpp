@@ -113,7 +113,9 @@ class Lowering {
     const auto asked = [&](CastMaker maker) {
       return std::find(t_.fused_casts.begin(), t_.fused_casts.end(), maker) != t_.fused_casts.end();
     };
-    const bool norm = op.name == kLatentNorms || (op.name == kNorm && shape_.model.norms > 1);
+    // Queries that are not made of a narrow array are made of what no latent norm writes.
+    const bool norm = (op.name == kLatentNorms && shape_.model.latent.query_rank > 0) ||
+                      (op.name == kNorm && shape_.model.norms > 1);
     return (asked(CastMaker::Norm) && norm) ||
            (asked(CastMaker::Activation) && op.name.ends_with(kActivation));
   }

@@ -113,6 +113,31 @@ TEST(Precision, WhoMakesAnArrayMayQuantiseIt) {
   }
 }
 
+// Of latent attention the norms of the narrow array quantise it where all of its product's input is
+// theirs; the norm before that array never does, the one before the MLP always, 4 bytes a value.
+TEST(Precision, LatentNormsQuantiseWhatTheyMake) {
+  constexpr int kRank = 64;
+  for (const int queries : {0, 128}) {
+    Workload w = narrow(Precision::Mxfp8);
+    w.model.latent = {.query_rank = queries, .kv_rank = kRank, .rotary_dim = 32};
+    const Block apart = layer_of(w);
+    w.training.fused_casts = {CastMaker::Norm};
+    const double latent = queries > 0 ? queries + kRank : 0;
+    EXPECT_NEAR(passes_of(apart, &Operator::forward) - passes_of(layer_of(w), &Operator::forward),
+                4 * kT * (kH + latent), 1e-3)
+        << queries;
+  }
+}
+
+// Norms before attention and MLP beside each other quantise for neither.
+TEST(Precision, ANormForTwoQuantisesForNeither) {
+  Workload w = narrow(Precision::Mxfp8);
+  w.model.norms = 1;
+  const double apart = passes_of(layer_of(w), &Operator::forward);
+  w.training.fused_casts = {CastMaker::Norm};
+  EXPECT_EQ(passes_of(layer_of(w), &Operator::forward), apart);
+}
+
 // An adapter of QKV reads the normed input in 16 bits, so the norm before it quantises nothing, but
 // where scale and sums are fused too; the norm before the MLP does in any case.
 TEST(Precision, WhatAnAdapterReadsIsQuantisedApart) {
