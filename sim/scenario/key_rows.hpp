@@ -107,6 +107,9 @@ KeyRow enum_list(std::string path, std::vector<Enum> Spec::*at, std::string help
     const std::string_view text = value.text;
     const bool is_list = text.starts_with('[');
     (spec.*at).clear();
+    if (text == "none" && !value_named<Enum>(text)) {
+      return;
+    }
     for (std::string_view word : split(is_list ? text.substr(1, text.size() - 2) : text, ',')) {
       word.remove_prefix(word.find_first_not_of(' '));
       (spec.*at).push_back(value_named<Enum>(word).value());
@@ -118,6 +121,13 @@ KeyRow enum_list(std::string path, std::vector<Enum> Spec::*at, std::string help
                [&](const Named<Enum>& word) { return word.value != alone; });
   return words(std::move(path), Member<Spec>{.set = set, .get = {}}, choices_of(all),
                choices_of(parts), std::move(fallback), std::move(help));
+}
+/// The same, or `none`, where those of a framework are not wanted.
+template <typename Spec, typename Enum>
+KeyRow enum_list_or_none(std::string path, std::vector<Enum> Spec::*at, std::string help) {
+  KeyRow row = enum_list(std::move(path), at, std::move(help));
+  row.choices += "|none";
+  return row;
 }
 inline KeyRow lines(std::string path, std::string help) {
   return {.path = std::move(path), .type = KeyType::Lines, .text = std::move(help)};

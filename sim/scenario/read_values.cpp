@@ -448,10 +448,12 @@ class ValuesReader {
       found.push_back(std::move(text));
     }
     if (found.empty()) {
+      const std::vector<std::string_view> choices = split(row.choices, '|');
+      const bool has_none = std::find(choices.begin(), choices.end(), "none") != choices.end();
       add(row, node.Mark(), fmt::format("'{}' has an empty list", row.path),
           is_inner ? fmt::format("some of {}", fmt::join(parts, ", "))
-                   : fmt::format("a word, as in {}, or some of {}", split(row.choices, '|').front(),
-                                 fmt::join(parts, ", ")));
+                   : fmt::format("a word, as in {}, or some of {}",
+                                 has_none ? "none" : choices.front(), fmt::join(parts, ", ")));
       return std::nullopt;
     }
     return fmt::format("[{}]", fmt::join(found, ", "));

@@ -19,16 +19,17 @@ std::vector<KeyRow> width_keys() {
              "Below 16 bits: weights have narrow copies beside those in 16 bits, cast once a step; "
              "or the optimizer writes narrow ones, which are gathered so (Megatron-LM's "
              "--fp8-param-gather)"),
-      enum_list(
+      enum_list_or_none(
           "training.kept_narrow", &TrainingSpec::kept_narrow,
           "What is kept narrower than computed from forward to backward: inputs of activation "
           "functions in 8 bits (activation), attention's output in 12 bits (attention), as in "
           "`[activation, attention]` of DeepSeek-V3; nothing if left out"),
-      enum_list("training.fused_casts", &TrainingSpec::fused_casts,
-                "Below 16 bits: what quantises its own output for the product behind it, instead "
-                "of a pass that does: norm, activation (and backward its gradient), as "
-                "TransformerEngine does where the recipe lets it; where an adapter reads it, too, "
-                "only with lora.fused; none if left out"),
+      enum_list_or_none(
+          "training.fused_casts", &TrainingSpec::fused_casts,
+          "Below 16 bits: what quantises its own output for the product behind it, instead "
+          "of a pass that does: norm, activation (and backward its gradient), as "
+          "TransformerEngine does where the recipe lets it; where an adapter reads it, too, "
+          "only with lora.fused; none if left out"),
       count("training.wide_first_layers", &TrainingSpec::wide_first_layers, 0, kMost, "0",
             "Below 16 bits: first layers whose products stay in bf16 (Megatron-LM's "
             "--first-last-layers-bf16)"),
@@ -52,7 +53,7 @@ std::vector<KeyRow> width_keys() {
              "Gradients of weights are added to the sum of the step by their products "
              "(Megatron-LM's gradient accumulation fusion, TransformerEngine), or by a pass for "
              "each"),
-      enum_list(
+      enum_list_or_none(
           "training.gradient_passes", &TrainingSpec::gradient_passes,
           "What a step does to gradients in passes of its own, as in `[zero, norm, clip]`; "
           "none if left out. Of all gradients that a rank holds: zero, check (for NaN), "
@@ -67,7 +68,7 @@ std::vector<KeyRow> width_keys() {
            "An empty 16-bit gradient is kept for each shape of a layer's weights "
            "(TransformerEngine, where products add to the sums), and one of the head's is made "
            "each time"),
-      enum_list(
+      enum_list_or_none(
           "training.unfused", &TrainingSpec::unfused,
           "What runs in passes of its own, as in `[copies, biases, loss]`; none if left out. "
           "norm, positions, activation, residual, loss (in place): in PyTorch's single operators; "

@@ -90,6 +90,23 @@ TEST(Keys, PageOfFrameworksIsUpToDate) {
   check_reference("frameworks.md", frameworks_page());
 }
 
+// A profile has all three.
+TEST(Keys, NoneTakesAFrameworksListAway) {
+  const auto training = [](std::vector<std::string> overrides) {
+    overrides.insert(overrides.begin(),
+                     {"training.precision=fp8", "training.framework=megatron-core"});
+    return shipped("llama3-8b-h100.yaml", std::move(overrides)).workload.training;
+  };
+  EXPECT_FALSE(training({}).fused_casts.empty());
+  EXPECT_FALSE(training({}).unfused.empty());
+  EXPECT_FALSE(training({}).gradient_passes.empty());
+  const TrainingSpec none = training(
+      {"training.fused_casts=none", "training.unfused=none", "training.gradient_passes=none"});
+  EXPECT_TRUE(none.fused_casts.empty());
+  EXPECT_TRUE(none.unfused.empty());
+  EXPECT_TRUE(none.gradient_passes.empty());
+}
+
 TEST(Keys, SchemasAreUpToDate) {
   for (const Reference& one : references()) {
     check_reference(std::string(one.name) + ".schema.json", json_schema(one.keys, one.title));
