@@ -78,7 +78,8 @@ const std::vector<FlagRow>& rows() {
        {{"standard", "all-to-all"}, {"deepep", "deepep"}, {"hybridep", "deepep"}}},
       {"parallelism.data_parallel_replicate_degree|training.data_parallel_replicate_degree",
        "parallelism.sharding.ranks", Fact, "replicas / it"},
-      {"parallelism.data_parallel_shard_degree|training.data_parallel_shard_degree",
+      {"parallelism.data_parallel_shard_degree|training.data_parallel_shard_degree|"
+       "training.data_parallel_degree",
        "parallelism.zero|parallelism.sharding.ranks", Fact,
        "-1: all that is left; 1: no sharding; with it the degrees say how many GPUs"},
       {"parallelism.fsdp_reshard_after_forward", "parallelism.sharding.reshard", Fact,
@@ -219,7 +220,8 @@ long finish_model(Draft& draft) {
 constexpr std::string_view kReplicate =
     "parallelism.data_parallel_replicate_degree|training.data_parallel_replicate_degree";
 constexpr std::string_view kShard =
-    "parallelism.data_parallel_shard_degree|training.data_parallel_shard_degree";
+    "parallelism.data_parallel_shard_degree|training.data_parallel_shard_degree|"
+    "training.data_parallel_degree";
 
 /// All GPUs, where the file says every degree: replicate x shard x the others.
 std::optional<long> finish_degrees(const Draft& draft) {
@@ -409,6 +411,13 @@ void finish_compiled(Draft& draft) {
   };
   const bool model = has("model");
   const bool loss = has("loss") && !is_before_april_2025(draft);
+  constexpr std::array<std::string_view, 5> kBooleans{"true", "false", "True", "False", ""};
+  const GivenFlag* said = draft.given(kCompile);
+  if (said != nullptr &&
+      std::find(kBooleans.begin(), kBooleans.end(), said->value) == kBooleans.end()) {
+    throw InputError(said->problem(
+        fmt::format("'{}' must be true or false, found '{}'", said->shown_name(), said->value)));
+  }
   const GivenFlag* from = draft.on(kCompile) && listed != nullptr ? listed : draft.given(kCompile);
   if (from != nullptr) {
     draft.set("training.framework", model ? "pytorch-compiled" : "pytorch", from);

@@ -102,7 +102,7 @@ std::pair<long, std::string> microbatch_of_stages(const Draft& draft, long local
 bool is_before_april_2025(const Draft& draft) {
   return draft.given(
              "experimental.pipeline_parallel_degree|experimental.context_parallel_degree|"
-             "training.data_parallel_shard_degree|"
+             "training.data_parallel_shard_degree|training.data_parallel_degree|"
              "training.data_parallel_replicate_degree|training.tensor_parallel_degree|"
              "parallelism.pipeline_parallel_microbatches") != nullptr;
 }

@@ -211,6 +211,20 @@ TEST(Import, AccumulationOverAPipelineIsTold) {
   EXPECT_THROW(imported("torchtitan", kStages, {.topology = "dgx-h100", .gpus = 96}), InputError);
 }
 
+// In mid-2024 there was one degree of data parallelism, FSDP's: 4 x 2 stages are 8 GPUs.
+TEST(Import, OldestFilesOfTorchtitanHaveOneDegreeOfData) {
+  const std::string file =
+      "[model]\nname = \"llama3\"\nflavor = \"8B\"\n[training]\nbatch_size = 8\n"
+      "data_parallel_degree = 4\ntensor_parallel_degree = 1\n"
+      "[experimental]\npipeline_parallel_degree = 2\n";
+  const ImportOptions options{.topology = "dgx-h100"};
+  EXPECT_EQ(imported_scenario("torchtitan", file, options).cluster.gpus, 8);
+  const std::string compiled = file + "[compile]\nenable = ";
+  EXPECT_EQ(imported_scenario("torchtitan", compiled + "true\n", options).workload.training.loss,
+            Loss::Eager);
+  EXPECT_THROW(imported("torchtitan", compiled + "\"banana\"\n", options), InputError);
+}
+
 // Until April 2025 a file named the number of microbatches, by default that of the stages, and had
 // its degrees under [experimental].
 TEST(Import, OldFilesOfTorchtitanNumberTheirMicrobatches) {
