@@ -156,15 +156,7 @@ class Resolver {
     notes_.insert(notes_.end(), scaled.begin(), scaled.end());
     const std::vector<std::string> parts = take_equal_parts(all, said_.below("cluster."));
     notes_.insert(notes_.end(), parts.begin(), parts.end());
-    Values board;
-    board.set("gpu.preset", preset.at("gpu.preset"));
-    add_gpu(board, beside_, options_);
-    const Values said = said_.below("cluster.");
-    for (const std::string& path : said.paths()) {
-      written.set(path, said.at(path));
-    }
-    const std::vector<std::string> slowed = keep_to_power(all, board, written);
-    notes_.insert(notes_.end(), slowed.begin(), slowed.end());
+    limit_power(all, std::move(written));
     fit_node_power(all, file, watts);
     note_slips({own, file, all}, notes_);
     note_idle_keys(file, all);
@@ -200,6 +192,23 @@ class Resolver {
     for (Values* values : {&own_, &said_, &all_}) {
       values->erase_tree(gone);
     }
+  }
+
+  /// By the power that somebody wrote, in the topology's file (`written`) or the scenario; else it
+  /// is the GPU file's own.
+  void limit_power(Values& all, Values written) {
+    const Values said = said_.below("cluster.");
+    for (const std::string& path : said.paths()) {
+      written.set(path, said.at(path));
+    }
+    if (!written.has("gpu.power")) {
+      return;
+    }
+    Values board;
+    board.set("gpu.preset", all.at("gpu.preset"));
+    add_gpu(board, beside_, options_);
+    const std::vector<std::string> slowed = keep_to_power(all, board, written);
+    notes_.insert(notes_.end(), slowed.begin(), slowed.end());
   }
 
   /// Of the GPU that a topology's file has.
