@@ -142,6 +142,23 @@ void take_op_fuser(Draft& draft) {
   }
 }
 
+/// Of which ranks largest values are, with delayed scaling.
+void take_amaxes(Draft& draft) {
+  const GivenFlag* reduces = draft.given("model.reduce_amax");
+  const bool own = reduces != nullptr && !draft.on("model.reduce_amax");
+  const GivenFlag* of_tensor = draft.first_on("--tp-only-amax-red|model.tp_only_amax_red");
+  const GivenFlag* from = own ? reduces : of_tensor;
+  if (from == nullptr) {
+    return;
+  }
+  const std::string_view recipe = draft.at("training.fp8_recipe");
+  if (draft.at("training.precision") == "fp8" && (recipe.empty() || recipe == "delayed")) {
+    draft.set("training.fp8_amax", own ? "own" : "tensor", from);
+  } else {
+    draft.no_effect(*from, "no array is scaled by largest values of earlier steps");
+  }
+}
+
 void take_wide_ends(Draft& draft) {
   constexpr std::string_view kEnds = "--first-last-layers-bf16|model.first_last_layers_bf16";
   if (!draft.on(kEnds)) {
@@ -380,6 +397,7 @@ void take_core_settings(Draft& draft, const CoreFramework& framework) {
   megatron_core::take_graphs(draft);
   megatron_core::take_expert_groups(draft);
   megatron_core::take_wide_ends(draft);
+  megatron_core::take_amaxes(draft);
   megatron_core::take_op_fuser(draft);
   megatron_core::take_attention(draft);
   megatron_core::take_state_widths(draft);

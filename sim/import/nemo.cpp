@@ -216,7 +216,7 @@ std::vector<FlagRow> own_rows() {
        "model.embedding_init_method_std|model.precision|model.ffn_dropout|model.activation_func.*|"
        "model.init_method.*|model.output_layer_init_method.*|model.attention_backend.*",
        "", Idle, "numerical details, and what is learnt; Adam is taken for the optimizer"},
-      {"mixed_precision.*|model.fp8_*|model.reduce_amax|model.use_emha", "", Idle,
+      {"mixed_precision.*|model.fp8_*|model.use_emha", "", Idle,
        "details of the 8-bit recipe"},
       {"model.decoder.hidden_size|model.decoder.num_attention_heads|"
        "model.decoder.ffn_hidden_size|model.decoder.kv_channels|"

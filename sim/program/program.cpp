@@ -115,6 +115,7 @@ class PassWriter {
         }
       }
     }
+    share_amaxes(chunk);
     reduce(pass.root);
     return walk_.take();
   }
@@ -241,6 +242,19 @@ class PassWriter {
     if (bytes > 0) {
       walk_.pass("copy gradients", memory_pass(bytes));
     }
+  }
+
+  /// With delayed scaling: the largest values of this pass, for the scales of the next.
+  void share_amaxes(const Chunk& chunk) {
+    const AxisSet axes = amax_axes(w_.training);
+    if (chunk.layers.empty() || kind_ == ActionKind::Weight ||
+        w_.parallelism.mesh().size(axes) == 1) {
+      return;
+    }
+    const bool forward = kind_ == ActionKind::Forward;
+    const Bytes bytes = static_cast<double>(chunk.layers.size()) * amaxes_of_layer(forward);
+    walk_.wait_for({walk_.add_exchange({.axes = axes, .bytes = bytes},
+                                       {"share amaxes", CollectiveOp::AllReduce}, walk_.ready())});
   }
 
   const Workload& w_;

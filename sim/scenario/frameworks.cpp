@@ -39,6 +39,12 @@ constexpr std::string_view kQuantisedNorm =
     "TransformerEngine's pytorch/module/layernorm_linear.py: with_quantized_norm; in mxfp8 where "
     "cuDNN's kernel is asked for (NVTE_NORM_FWD_USE_CUDNN), as NeMo's and Megatron-Bridge's "
     "launchers do and is assumed of Megatron-LM";
+constexpr std::string_view kAmaxes =
+    "reduce_and_update_fp8_tensors of TransformerEngine's pytorch/quantization.py (since v1.6, May "
+    "2024; before by NVTE_DP_AMAX_REDUCE_INTERVAL), behind what one fp8_autocast holds: all layers "
+    "of a chunk with delayed scaling (megatron/core/transformer/transformer_block.py); over all "
+    "ranks of a stage unless tp_only_amax_red (get_amax_reduction_group of "
+    "megatron/core/parallel_state.py)";
 constexpr std::string_view kCasts =
     "assumed: three launches of 5 us; multi_tensor_quantize_impl of TransformerEngine's "
     "pytorch/csrc/extensions/cast.cpp quantises tensor by tensor";
@@ -139,6 +145,7 @@ const std::vector<FrameworkRow>& framework_rows() {
                    "the host"},
                   {"parallelism.overlap.blocks", "6", kUserBuffers},
                   {"training.placeholders", "true", kPlaceholders},
+                  {"training.fp8_amax", "all", kAmaxes},
                   {"training.fused_casts", "norm", kQuantisedNorm},
                   {"training.gradient_passes", "[zero, check, average, unscale, norm, clip]",
                    kGradients},
@@ -261,6 +268,9 @@ const std::vector<FrameworkRow>& framework_rows() {
        .values = {{"training.attention", "triton",
                    "assumed: its benchmarks say attn_impl flash, and not which one; FlashAttention "
                    "1 and Triton's are alike"},
+                  {"training.fp8_amax", "all",
+                   "TransformerEngine's default: te.fp8_autocast without a group of "
+                   "mosaicml/composer composer/core/precision.py"},
                   {"training.gradient_passes", "[norm, clip]", kFoundryClip},
                   {"training.optimizer.implementation", "foreach",
                    "from memory: its DecoupledAdamW takes an operator at a time"}}},

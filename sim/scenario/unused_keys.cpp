@@ -160,8 +160,9 @@ std::vector<KeyUse> scenario_uses() {
   add(uses, {"parallelism.offload.gradients"}, "parallelism.zero", "2|3");
   add(uses, {"training.schedule.free_before_weights"}, "training.schedule.kind",
       "zb-h1|zb-h2|zb-v|dualpipe|dualpipe-v|grid");
-  add(uses, {"training.fp8_recipe", "training.fp8_transposes"}, "training.precision",
-      one_of(Precision::Fp8));
+  add(uses, {"training.fp8_recipe", "training.fp8_amax", "training.fp8_transposes"},
+      "training.precision", one_of(Precision::Fp8));
+  add(uses, {"training.fp8_amax"}, "training.fp8_recipe", one_of(Fp8Recipe::Delayed));
   add(uses, {"training.fp8_transposes"}, "training.fp8_recipe",
       one_of(Fp8Recipe::Delayed, Fp8Recipe::Tensorwise));
   add(uses,

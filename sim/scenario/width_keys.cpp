@@ -10,6 +10,10 @@ std::vector<KeyRow> width_keys() {
       choice("training.fp8_recipe", &TrainingSpec::fp8_recipe, "delayed",
              "Where the scales of fp8 come from, by Megatron-LM's names: from the steps before, "
              "from each array itself, or from blocks of it"),
+      choice("training.fp8_amax", &TrainingSpec::fp8_amax, "own",
+             "With delayed scaling: whose largest values scales come from: each rank's own; those "
+             "of tensor and context ranks; those of all ranks of a stage. They are shared by an "
+             "all-reduce behind each pass of a chunk, which compute waits for"),
       flag("training.fp8_transposes", &TrainingSpec::fp8_transposes, "true",
            "With a scale for a whole array (delayed, tensorwise) operands are written transposed, "
            "too, for backward; derived: false on GPUs of compute capability 10 and above, which "

@@ -101,6 +101,13 @@ void add_precision(const TrainingRow& row, bool knows_bf16, RowSection& section)
   if (by_tensor && precision == Precision::Fp8) {
     section.line(fmt::format("  fp8_recipe: {}", name_of(Fp8Recipe::Tensorwise)));
   }
+  if (precision == Precision::Fp8 && !by_tensor && row.says("framework", "nemo")) {
+    const bool early = !row.cell("date").empty() && row.cell("date") < "2024-06";
+    const bool of_tensor = early || row.says("notes", "tp_only_amax_red");
+    section.line(row.says("model", "lora") ? "  fp8_amax: own"
+                 : of_tensor               ? "  fp8_amax: tensor"
+                                           : "  fp8_amax: all");
+  }
   if (text.find("rowwise") != std::string::npos) {
     section.remarks.emplace_back("fp8 scaled by rows: as by tensor");
   }

@@ -65,6 +65,13 @@
 //                       bf16 if the GPU has it. Under Megatron-Bridge plain fp8 is scaled by
 //                       tensor (bf16_with_fp8_current_scaling_mixed), and under torchtitan and
 //                       where it says tensorwise
+//   fp8_amax            of NeMo with delayed scaling: tensor until May 2024
+//                       (NVTE_DP_AMAX_REDUCE_INTERVAL=0 of NeMo-Framework-Launcher's
+//                       launcher_scripts/conf/config.yaml, which TransformerEngine 1.6 no longer
+//                       has) and where the notes have tp_only_amax_red (MLPerf's pre-training; its
+//                       scripts/performance/llm/pretrain_gpt3_175b.py); own with LoRA (MLPerf's
+//                       FP8_REDUCE_AMAX is False unless set; with one chunk it makes no odds);
+//                       else all. Of others the framework's
 //   gradients           16 bit with fp16, fp32 otherwise (Megatron's defaults); 16 bit under
 //                       Megatron-Bridge (grad_reduce_in_fp32 of its scripts/performance/configs)
 //                       and in bf16 under frameworks without a profile, for autograd's .grad has

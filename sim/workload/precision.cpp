@@ -28,4 +28,25 @@ Quantisation quantisation_of(const TrainingSpec& training) {
   return how;
 }
 
+Bytes amaxes_of_layer(bool forward) {
+  constexpr double kProducts = 4;
+  return Bytes{kProducts * (forward ? 3 : 2) * 4};
+}
+
+AxisSet amax_axes(const TrainingSpec& training) {
+  if (training.precision != Precision::Fp8 || training.fp8_recipe != Fp8Recipe::Delayed) {
+    return {};
+  }
+  const AxisSet sequence = kSequenceAxes.with(Axis::Tensor);
+  switch (training.fp8_amax) {
+    case Fp8Amax::Tensor:
+      return sequence;
+    case Fp8Amax::All:
+      return sequence.with(kDataAxes);
+    case Fp8Amax::Own:
+      break;
+  }
+  return {};
+}
+
 }  // namespace danlu

@@ -27,11 +27,13 @@
 #pragma once
 
 #include "sim/base/names.hpp"
+#include "sim/base/units.hpp"
 #include "sim/cluster/gpu_spec.hpp"
 
 namespace danlu {
 
 struct TrainingSpec;
+class AxisSet;
 
 /// Where the scales of fp8 come from, by Megatron-LM's names (--fp8-recipe).
 enum class Fp8Recipe { Delayed, Tensorwise, Blockwise };
@@ -40,6 +42,23 @@ inline constexpr auto kNames<Fp8Recipe> =
     std::to_array<Named<Fp8Recipe>>({{Fp8Recipe::Delayed, "delayed"},
                                      {Fp8Recipe::Tensorwise, "tensorwise"},
                                      {Fp8Recipe::Blockwise, "blockwise"}});
+
+/// With delayed scaling: of which ranks an array's largest value is. They share theirs by an
+/// all-reduce behind each pass through a chunk, which compute waits for: none; ranks of a tensor
+/// group and of a sequence (Megatron-LM's --tp-only-amax-red); all ranks of the stage
+/// (reduce_and_update_fp8_tensors of TransformerEngine's pytorch/quantization.py,
+/// get_amax_reduction_group of Megatron-LM's megatron/core/parallel_state.py).
+enum class Fp8Amax { Own, Tensor, All };
+template <>
+inline constexpr auto kNames<Fp8Amax> = std::to_array<Named<Fp8Amax>>(
+    {{Fp8Amax::Own, "own"}, {Fp8Amax::Tensor, "tensor"}, {Fp8Amax::All, "all"}});
+
+/// Largest values, in fp32, of a layer that is passed forward or backward: of input, weight and
+/// output of four products (QKV, projection, up, down), or of the two gradients that they take and
+/// make. Experts and further products are not counted: what counts is that something is sent.
+Bytes amaxes_of_layer(bool forward);
+/// The ranks that share them; along no axis without delayed scaling.
+AxisSet amax_axes(const TrainingSpec& training);
 
 /// What of an array's quantising its maker can do in its own pass: all of it; the search for the
 /// largest value; nothing.

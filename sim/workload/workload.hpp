@@ -283,6 +283,7 @@ struct TrainingSpec {
   bool dropout = false;
   bool causal_flops = false;  // count half of the attention square as model FLOPs
   Fp8Recipe fp8_recipe = Fp8Recipe::Delayed;
+  Fp8Amax fp8_amax = Fp8Amax::Own;
   bool fp8_transposes = true;  // operands are written transposed, too, where backward needs them so
   std::vector<NarrowPart> kept_narrow{};  // activations that are kept below 16 bits
   std::vector<CastMaker> fused_casts{};   // whose output comes out quantised

@@ -286,6 +286,52 @@ TEST(Precision, AttentionInEightBitsCastsItsEnds) {
   EXPECT_EQ((kept_by(wide) - kept_by(eight)).value, (3 * 2 + 2 - 3 - 1) * value);
 }
 
+// Delayed scaling: behind each pass of a chunk, forward and backward, the largest values of 4
+// products a layer are shared: 3 and 2 of them, 4 bytes each; by the ranks that the key names, and
+// compute waits. Nothing with another recipe or precision, nor where a pass makes weights'
+// gradients alone.
+TEST(Precision, LargestValuesAreSharedBehindEachPass) {
+  const auto shared = [](Fp8Amax amax, ActionKind kind, const auto& change) {
+    Workload w = narrow(Precision::Fp8, Fp8Recipe::Delayed, 3);
+    w.parallelism.tensor = 2;
+    w.parallelism.context = 2;
+    w.parallelism.data = 4;
+    w.training.fp8_amax = amax;
+    change(w);
+    const ModelBlocks model = build_model(w);
+    const Program program =
+        make_program(w, model, {.layers = layers_of(w, model, {0, 0})}, kind);
+    std::pair<int, double> made{0, 0};  // ranks, bytes
+    for (const Segment& segment : program.segments) {
+      if (segment.name == "share amaxes") {
+        EXPECT_EQ(made.first, 0) << "twice";
+        EXPECT_EQ(&segment, &program.segments.back());
+        EXPECT_EQ(segment.demand.op, CollectiveOp::AllReduce);
+        EXPECT_EQ(segment.after, std::vector{program.segments.size() - 2});
+        made = {w.parallelism.mesh().size(segment.axes), segment.demand.bytes.value};
+      }
+    }
+    return made;
+  };
+  const auto as_it_is = [](Workload&) {};
+  EXPECT_EQ(shared(Fp8Amax::All, ActionKind::Forward, as_it_is), std::pair(16, 3 * 4 * 3 * 4.0));
+  EXPECT_EQ(shared(Fp8Amax::All, ActionKind::Backward, as_it_is), std::pair(16, 3 * 4 * 2 * 4.0));
+  EXPECT_EQ(shared(Fp8Amax::Tensor, ActionKind::Input, as_it_is), std::pair(4, 96.0));
+  const std::pair none{0, 0.0};
+  EXPECT_EQ(shared(Fp8Amax::All, ActionKind::Weight, as_it_is), none);
+  EXPECT_EQ(shared(Fp8Amax::Own, ActionKind::Forward, as_it_is), none);
+  for (const Fp8Recipe recipe : {Fp8Recipe::Tensorwise, Fp8Recipe::Blockwise}) {
+    const auto other = [&](Workload& w) { w.training.fp8_recipe = recipe; };
+    EXPECT_EQ(shared(Fp8Amax::All, ActionKind::Forward, other), none);
+  }
+  EXPECT_EQ(shared(Fp8Amax::All, ActionKind::Forward,
+                   [](Workload& w) { w.training.precision = Precision::Bf16; }),
+            none);
+  EXPECT_EQ(shared(Fp8Amax::Tensor, ActionKind::Forward,
+                   [](Workload& w) { w.parallelism.tensor = w.parallelism.context = 1; }),
+            none);
+}
+
 // With sequence parallelism over t = 4 ranks inputs of QKV and MLP up are quantised as T/4 tokens,
 // gathered in fp8, gathered again and transposed in backward; gradients of the outputs of
 // projection and MLP down likewise. What is scattered stays in 16 bits.
