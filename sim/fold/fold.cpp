@@ -243,7 +243,7 @@ class Folder {
     const GroupKey& key = step_.groups[group];
     const std::vector<int> ranks = ranks_of(key, mesh_);
     GroupShape shape;
-    if (key.sort.is_transfer() || key.sort.is_copy()) {
+    if (!key.plan) {
       shape.group.ranks = ranks;
     } else {
       shape.group = make_group(cluster_, ranks);

@@ -45,6 +45,10 @@ class Collector {
       add({.group = step_.groups.push_back(key)}, host_pattern(cluster_, rank, sort == kToHost));
       return;
     }
+    if (sort.is_brief()) {
+      add({.group = step_.groups.push_back(key)}, {.ranks = ranks});
+      return;
+    }
     if (sort.is_transfer()) {
       add({.group = step_.groups.push_back(key)}, transfer_pattern(cluster_, ranks[0], ranks[1]));
       return;
@@ -145,6 +149,9 @@ Pattern make_pattern(const StepPatterns& step, PatternId id, const Cluster& clus
   if (group.sort.is_copy()) {
     return host_pattern(cluster, group.rank, group.sort == kToHost);
   }
+  if (group.sort.is_brief()) {
+    return {.ranks = {group.rank}};
+  }
   if (step.is_directed(id)) {
     const auto ranks = step.ranks.of(id);
     return transfer_pattern(cluster, static_cast<int>(ranks[0]), static_cast<int>(ranks[1]));
@@ -160,10 +167,11 @@ StepPatterns step_patterns(const Workload& workload, const StepProgram& program,
   const std::vector<int> first_stage = mesh.first_stage();
   for (int stage = 0; stage < stages; ++stage) {
     for (const GroupSort sort : sorts_of(program, stage)) {
-      const bool within = sort.span == Span::All || sort.is_copy();
+      const bool alone = sort.is_copy() || sort.is_brief();
+      const bool within = sort.span == Span::All || alone;
       for (const int on_first : within ? first_stage : std::vector<int>{}) {
         const int rank = mesh.moved(on_first, Axis::Pipeline, stage);
-        if (sort.is_copy() || mesh.is_first(rank, sort.axes)) {
+        if (alone || mesh.is_first(rank, sort.axes)) {
           collector.add_group(sort, rank);
         }
       }

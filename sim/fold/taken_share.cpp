@@ -7,7 +7,7 @@ namespace danlu {
 
 GpuShare taken_share(const Workload& workload, const ClusterSpec& cluster, const Group& group,
                      GroupSort sort, CollectiveChoice choice, const Demand& demand, Seconds alone) {
-  if (sort.is_transfer() || sort.is_copy()) {
+  if (sort.is_transfer() || sort.is_copy() || sort.is_brief()) {
     return {};
   }
   CollectiveFootprint found = footprint(cluster, group, choice, demand.op);

@@ -146,8 +146,7 @@ std::vector<FlagRow> plan_rows() {
       {"--overlap-grad-reduce|ddp.overlap_grad_reduce|comm_overlap.overlap_grad_reduce|"
        "model.optim.overlap_grad_sync",
        "parallelism.overlap.data", On},
-      {kGatheredWeights, "parallelism.overlap.weights", Fact,
-       "with ZeRO-1 and without pipeline stages"},
+      {kGatheredWeights, "parallelism.overlap.weights", Fact, "with ZeRO-1"},
       {"--optimizer-cpu-offload|optimizer.optimizer_cpu_offload", "parallelism.offload.optimizer",
        On},
       {"--optimizer-offload-fraction|optimizer.optimizer_offload_fraction",

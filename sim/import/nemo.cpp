@@ -216,8 +216,7 @@ std::vector<FlagRow> own_rows() {
        "model.embedding_init_method_std|model.precision|model.ffn_dropout|model.activation_func.*|"
        "model.init_method.*|model.output_layer_init_method.*|model.attention_backend.*",
        "", Idle, "numerical details, and what is learnt; Adam is taken for the optimizer"},
-      {"mixed_precision.*|model.fp8_*|model.use_emha", "", Idle,
-       "details of the 8-bit recipe"},
+      {"mixed_precision.*|model.fp8_*|model.use_emha", "", Idle, "details of the 8-bit recipe"},
       {"model.decoder.hidden_size|model.decoder.num_attention_heads|"
        "model.decoder.ffn_hidden_size|model.decoder.kv_channels|"
        "model.decoder.position_embedding_type|model.decoder.relative_attention_num_buckets|"
@@ -362,10 +361,6 @@ void finish_overlap(Draft& draft) {
     if (!draft.on(gathers->name)) {
       draft.forget("parallelism.overlap.weights");
     }
-  } else if (draft.count("parallelism.pipeline") > 1) {
-    draft.remark(
-        "Megatron-Bridge gathers updated weights beside the first passes (comm_overlap); with "
-        "pipeline stages danlu does when the optimizer has ended");
   } else {
     draft.set("parallelism.overlap.weights", "true", by_default);
   }

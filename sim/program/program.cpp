@@ -253,8 +253,7 @@ class PassWriter {
     }
     const bool forward = kind_ == ActionKind::Forward;
     const Bytes bytes = static_cast<double>(chunk.layers.size()) * amaxes_of_layer(forward);
-    walk_.wait_for({walk_.add_exchange({.axes = axes, .bytes = bytes},
-                                       {"share amaxes", CollectiveOp::AllReduce}, walk_.ready())});
+    walk_.wait_briefly("share amaxes", axes, {CollectiveOp::AllReduce, bytes});
   }
 
   const Workload& w_;

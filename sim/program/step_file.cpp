@@ -125,6 +125,9 @@ Json end_json(const EndStep& end) {
   if (end.layer) {
     json.update({{"pass", index(end.layer->pass)}, {"layer", end.layer->layer}});
   }
+  if (end.ahead_of) {
+    json["ahead_of"] = index(*end.ahead_of);
+  }
   json["after"] = Json::array();
   for (const EndId before : end.after) {
     json["after"].push_back(index(before));
@@ -292,6 +295,10 @@ EndStep end_of(const Json& json, const StageProgram& stage) {
     for (const Json& product : json.at("products")) {
       end.products.push_back({kernel_of(product), product.at("times").get<double>()});
     }
+  }
+  if (json.contains("ahead_of")) {
+    end.ahead_of =
+        make_id<PassId>(number_below(json.at("ahead_of"), stage.passes.size(), "ahead_of"));
   }
   if (json.contains("pass")) {
     end.layer = {make_id<PassId>(number_below(json.at("pass"), stage.passes.size(), "pass")),

@@ -22,11 +22,15 @@ class StageWriter {
   StageProgram write(int stage) {
     made_ = {};
     open_.clear();
+    first_forward_.clear();
     add_passes(stage);
     add_reductions(stage);
     add_tensor_sums(stage);
     const Placement placement = w_.placement();
     const std::vector<int> tables = w_.table_stages();
+    if (w_.parallelism.gathers_ahead()) {
+      add_gathers_ahead(stage);
+    }
     const bool holds_table = std::find(tables.begin(), tables.end(), stage) != tables.end();
     if (placement.has_copies()) {
       add_copies(stage);
@@ -68,6 +72,9 @@ class StageWriter {
         made_.passes.push_back({.action = action, .program = program(key), .cut_at_layers = cut});
       }
       if (action.is_forward()) {
+        if (first[action.chunk]) {
+          first_forward_.emplace_back(action.chunk, made_.passes.last_id());
+        }
         first[action.chunk] = false;
       }
       if (last) {
@@ -249,7 +256,7 @@ class StageWriter {
     gather_shards("gather momentum", momentum);
     w_.offload.optimizer ? add_host_update(on_host) : add(std::move(update));
     if (w_.parallelism.zero < 3) {
-      if (!w_.parallelism.gathers_updated()) {
+      if (!w_.parallelism.overlaps_updated()) {
         gather_shards("gather parameters", gathered);
       }
       place_pieces(stage);
@@ -296,6 +303,40 @@ class StageWriter {
              .sort = GroupSort{axes, Span::All},
              .op = CollectiveOp::AllGather,
              .bytes = {whole}});
+      }
+    }
+  }
+
+  /// Updated weights of the step before, a chunk after the other as they are first used.
+  ///
+  ///   gathers   chunk 0 | chunk 1 | chunk 2
+  ///   passes            | F0 F0 F0 F1 F1 ..
+  void add_gathers_ahead(int stage) {
+    std::map<AxisSet, EndId> queues;  // the last of each: groups know nothing of each other
+    for (const auto& [chunk, pass] : first_forward_) {
+      std::map<AxisSet, double> gathered;
+      for (const HeldBlock& held : blocks_of(w_, model_, PlacedChunk{stage, chunk})) {
+        for (const Weight* weight : weights_of(*held.block)) {
+          if (weight->trained && weight->held > 0) {
+            gathered[weight->copies] += weight->held * updated_bytes(w_, *weight);
+          }
+        }
+      }
+      for (const auto& [copies, whole] : gathered) {
+        const AxisSet axes = shard_axes(w_.parallelism, copies);
+        if (axes.empty()) {
+          continue;
+        }
+        EndStep gather{.name = named("gather parameters", copies),
+                       .sort = GroupSort{axes, Span::All},
+                       .op = CollectiveOp::AllGather,
+                       .bytes = {whole},
+                       .ahead_of = pass};
+        const auto [last, is_first] = queues.try_emplace(axes);
+        if (!is_first) {
+          gather.after = {last->second};
+        }
+        last->second = made_.ends.push_back(std::move(gather));
       }
     }
   }
@@ -357,7 +398,8 @@ class StageWriter {
   const ModelBlocks& model_;
   StepProgram& step_;
   StageProgram made_;
-  std::vector<EndId> open_;                // of the end: what comes next waits for these
+  std::vector<EndId> open_;  // of the end: what comes next waits for these
+  std::vector<std::pair<int, PassId>> first_forward_;  // of each chunk, in order
   std::map<int, PassId> last_backward_;    // by chunk: what finishes the gradients of its weights
   std::map<ProgramKey, Program> actions_;  // of pairs, one by one
   std::map<std::pair<PassKey, std::optional<PassKey>>, ProgramId> programs_;

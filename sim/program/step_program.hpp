@@ -37,7 +37,8 @@ struct Send {
   bool operator==(const Send&) const = default;
 };
 
-/// What is done once, after the passes: an exchange, or an update of weights.
+/// What is done once, after the passes: an exchange, or an update of weights; or before them, as
+/// the end of the step before, whose exchanges this one begins with.
 struct EndStep {
   struct LayerEnd {
     PassId pass{};
@@ -54,6 +55,8 @@ struct EndStep {
   // It waits for
   std::optional<LayerEnd> layer;  // a layer of a pass; none: all passes
   std::vector<EndId> after{};     // and earlier end steps of the stage
+  // Of an exchange: it waits for no pass, and this one for it.
+  std::optional<PassId> ahead_of{};
   bool operator==(const EndStep&) const = default;
 };
 

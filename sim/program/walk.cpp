@@ -335,6 +335,16 @@ std::size_t Walk::add_copy(std::string name, GroupSort sort, Bytes bytes,
   return size() - 1;
 }
 
+void Walk::wait_briefly(std::string name, AxisSet axes, const Demand& demand) {
+  program_.segments.push_back({.name = std::move(name),
+                               .is_compute = false,
+                               .axes = axes,
+                               .span = Span::Brief,
+                               .demand = demand,
+                               .after = ready_});
+  ready_ = {size() - 1};
+}
+
 void Walk::wait_for(const std::vector<std::size_t>& segments) {
   ready_.insert(ready_.end(), segments.begin(), segments.end());
 }

@@ -40,6 +40,9 @@ class Walk {
   /// An exchange beside the main line; returns its segment. Its axes have more than one rank.
   std::size_t add_exchange(const Exchange& exchange, const Way& way,
                            std::vector<std::size_t> after);
+  /// The same of one whose few bytes count for nothing but the wait (Span::Brief), for which the
+  /// main line goes no further.
+  void wait_briefly(std::string name, AxisSet axes, const Demand& demand);
   /// The same of a copy between the rank and its host.
   std::size_t add_copy(std::string name, GroupSort sort, Bytes bytes,
                        std::vector<std::size_t> after);

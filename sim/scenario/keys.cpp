@@ -238,9 +238,9 @@ std::vector<KeyRow> parallelism_keys() {
            "Gradients are reduced layer by layer beside backward; false if left out, and true with "
            "zero 2 and 3"),
       flag("parallelism.overlap.weights", &ParallelismSpec::overlap_weights, "false",
-           "With zero 1 and 2 updated weights are gathered layer by layer beside the first forward "
-           "passes of the next step (Megatron-LM's --overlap-param-gather); false, and with "
-           "pipeline stages: before it, when the optimizer has ended"),
+           "With zero 1 and 2 updated weights are gathered beside the first forward passes of the "
+           "next step (Megatron-LM's --overlap-param-gather): layer by layer, with pipeline stages "
+           "chunk by chunk; false: before it, when the optimizer has ended"),
   };
 }
 

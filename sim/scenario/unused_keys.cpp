@@ -112,7 +112,6 @@ std::vector<KeyUse> scenario_uses() {
   }
   add(uses, {"parallelism.sharding"}, "parallelism.zero", "!0");
   add(uses, {"parallelism.overlap.weights"}, "parallelism.zero", "1|2");
-  add(uses, {"parallelism.overlap.weights"}, "parallelism.pipeline", "1");
   add(uses,
       {"parallelism.offload.gradients", "parallelism.offload.pieces",
        "parallelism.offload.update_rate"},

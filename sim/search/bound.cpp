@@ -212,6 +212,9 @@ StepBounds::Alone StepBounds::alone(const Workload& w, GroupSort sort, int stage
   if (w.collectives == CollectiveMode::Stepwise || sort.is_copy()) {
     return {};
   }
+  if (sort.is_brief()) {
+    return {alone(w, {sort.axes, Span::All}, stage, demand).time, {}};
+  }
   const Ranks& group = ranks_of(w, sort, stage);
   if (sort.is_transfer()) {
     const Pattern pattern = transfer_pattern(cluster_, group.ranks[0], group.ranks[1]);
@@ -296,6 +299,10 @@ Seconds StepBounds::end_time(const Workload& w, const StageProgram& own, int sta
   IdVector<EndId, Seconds> finish;
   Seconds last;
   for (const EndStep& end : own.ends) {
+    if (end.ahead_of) {  // may be hidden, all of it
+      finish.push_back({});
+      continue;
+    }
     Seconds start = end.layer ? -1 * kUnknown : Seconds{};
     for (const EndId before : end.after) {
       start = std::max(start, finish[before]);

@@ -8,7 +8,10 @@
 
 #include "sim/base/error.hpp"
 #include "sim/collective/experts.hpp"
+#include "sim/collective/group.hpp"
 #include "sim/collective/transfers.hpp"
+#include "sim/collective/tuning.hpp"
+#include "sim/fold/group_plan.hpp"
 #include "sim/fold/taken_share.hpp"
 #include "sim/tasks/messages.hpp"
 
@@ -84,6 +87,11 @@ class Describer {
       if (class_.sort.is_copy()) {
         keep_slower(shape, {Algorithm::Direct, Protocol::Simple},
                     {part_of(shape.patterns[0], {}, whole(demand_.bytes / kHostCopyShare))});
+        continue;
+      }
+      if (class_.sort.is_brief()) {
+        const auto [choice, time] = brief(shape.group.ranks[0]);
+        keep_slower(shape, choice, Parts(std::vector{part_of(shape.patterns[0], time, {})}));
         continue;
       }
       if (class_.sort.is_transfer()) {
@@ -215,6 +223,16 @@ class Describer {
             .lone = latency,
             .after = {},
             .rank_classes = class_.rank_classes};
+  }
+
+  /// As the group along the axes makes it alone.
+  std::pair<CollectiveChoice, Seconds> brief(int rank) {
+    const GroupSort sort{class_.sort.axes, Span::All};
+    const Group group = make_group(cluster_, w_.mesh().group(rank, sort));
+    const PlannedCollective made = fastest(cluster_, group, demand_.op, demand_.bytes,
+                                           candidates_for(w_, cluster_, group, sort, demand_.op));
+    made_.group_size = group.size();
+    return {made.choice, made.alone};
   }
 
   /// Both levels at the same time, behind one launch.

@@ -76,6 +76,7 @@ class EndLowering {
         const EndId at = places(ranks, name)[n];
         wait(ranks, ends_of(ranks)[at], made.first);
         done_[ranks][at] = std::move(made.last[i]);
+        hold_back(ranks, ends_of(ranks)[at].ahead_of, done_[ranks][at]);
       }
     }
   }
@@ -116,7 +117,9 @@ class EndLowering {
   void wait(RankClassId ranks, const EndStep& end, TaskId task) {
     StageGroup& passing = draft_.group_of(ranks);
     const std::size_t lane = passing.lane_of(ranks);
-    if (end.layer) {
+    if (end.ahead_of) {
+      // begins with the step
+    } else if (end.layer) {
       const Pass& pass = passing.passes[end.layer->pass];
       draft_.wait_for(pass.layer_exits.empty() ? pass.exits[lane]  // of a pair
                                                : pass.layer_exits[end.layer->layer][lane],
@@ -126,6 +129,15 @@ class EndLowering {
     }
     for (const EndId before : end.after) {
       waits_.push_back({ranks, before, task});
+    }
+  }
+
+  /// Lets a pass wait for what travels ahead of it.
+  void hold_back(RankClassId ranks, std::optional<PassId> pass, const Tasks& done) {
+    if (pass) {
+      for (const TaskId entry : draft_.group_of(ranks).passes[*pass].entries) {
+        draft_.wait_for(done, entry);
+      }
     }
   }
 

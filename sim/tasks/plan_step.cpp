@@ -32,7 +32,7 @@ double tasks_by_message(const StepPlan& plan) {
     const Algorithm algorithm = reduces_in_switches(communication.choice.algorithm)
                                     ? Algorithm::Ring  // instead of sums on the way
                                     : communication.choice.algorithm;
-    messages.push_back(group.sort.is_transfer() || group.sort.is_copy()
+    messages.push_back(group.sort.is_transfer() || group.sort.is_copy() || group.sort.is_brief()
                            ? 1
                            : 1 + playable_messages(communication.op, group.shapes[0].group,
                                                    algorithm, communication.bytes_per_rank));

@@ -169,8 +169,8 @@ bool StepDraft::can_open(const StageGroup& passing) const {
     return false;
   }
   const IdVector<EndId, EndStep>& ends = stage(passing.stage).ends;
-  const bool all_behind =
-      std::none_of(ends.begin(), ends.end(), [](const EndStep& end) { return end.layer; });
+  const bool all_behind = std::none_of(
+      ends.begin(), ends.end(), [](const EndStep& end) { return end.layer || end.ahead_of; });
   if (passing.rank_classes.size() > 1 && !all_behind) {
     return false;
   }
@@ -202,6 +202,11 @@ void StepDraft::make_room(const StepSize& size) {
   graph().participants.reserve(tasks, tasks);
 }
 
+/// Whether it is more than a time, as a launch is, or what is brief.
+bool StepDraft::crosses_links(const CommunicationPart& part) const {
+  return part.pattern && !folded().patterns[*part.pattern].loads.empty();
+}
+
 CommunicationId StepDraft::communication(GroupClassId id, const Demand& demand) {
   const auto [known, is_new] = communications_.try_emplace(
       std::tuple(id, demand.op, demand.bytes.value), graph().communications.next_id());
@@ -217,14 +222,15 @@ PlacedCommunication StepDraft::add_communication(CommunicationId id, NameId name
   IdVector<PartId, TaskId> tasks;
   for (const PartId part_id : communication.parts.ids()) {
     const CommunicationPart& part = communication.parts[part_id];
-    Task task{.kind = TaskKind::Communication,
-              .duration = durations_known() ? part.alone : part.latency,
-              .bytes = durations_known() ? Bytes{} : part.stream,
-              .channel = part.pattern ? std::optional(channels_[*part.pattern]) : std::nullopt,
-              .communication = id,
-              .part = part_id,
-              .name = name,
-              .action = action};
+    Task task{
+        .kind = TaskKind::Communication,
+        .duration = durations_known() ? part.alone : part.latency,
+        .bytes = durations_known() ? Bytes{} : part.stream,
+        .channel = crosses_links(part) ? std::optional(channels_[*part.pattern]) : std::nullopt,
+        .communication = id,
+        .part = part_id,
+        .name = name,
+        .action = action};
     tasks.push_back(graph().add(task, part.rank_classes));
     for (const PartId before : part.after) {
       graph().add_edge(tasks[before], tasks.back());

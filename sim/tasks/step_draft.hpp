@@ -112,6 +112,7 @@ class StepDraft {
   bool can_join(const StageGroup& stage_group) const;
   bool can_open(const StageGroup& stage_group) const;
   void add_changes();
+  bool crosses_links(const CommunicationPart& part) const;
 
   const Workload& w_;
   const Cluster& cluster_;

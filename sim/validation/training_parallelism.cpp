@@ -105,7 +105,7 @@ bool overlaps_data(const TrainingRow& row, const ShardingWords& sharding) {
 bool overlaps_weights(const TrainingRow& row, const ShardingWords& sharding) {
   const bool by_framework = row.says("framework", "megatron-bridge") ||
                             (row.says("framework", "nemo") && !row.says("framework", "automodel"));
-  return sharding.zero == 1 && row.count("pp", 1) == 1 && overlaps_data(row, sharding) &&
+  return sharding.zero == 1 && overlaps_data(row, sharding) &&
          (by_framework || row.says("notes", "overlap-param-gather"));
 }
 

@@ -124,7 +124,7 @@
 //                       have --overlap-grad-reduce; not where either says "no overlap". A "PP=n"
 //                       before it limits that to runs with n stages. With ZeRO-2, -3 and FSDP
 //                       always
-//   overlap.weights     without stages, for ZeRO-1 with overlap.data under NeMo, but for its
+//   overlap.weights     for ZeRO-1 with overlap.data under NeMo, but for its
 //                       Automodel (overlap_param_gather of its
 //                       lightning/pytorch/callbacks/megatron_comm_overlap.py, overlap_param_sync
 //                       before) and Megatron-Bridge (its CommOverlapConfig), and where the notes

@@ -171,19 +171,25 @@ double accumulated_bytes(const Workload& w) {
 
 }  // namespace
 
+std::vector<HeldBlock> blocks_of(const Workload& w, const ModelBlocks& model, PlacedChunk at) {
+  std::vector<HeldBlock> found;
+  for (const LayerKindId kind : layers_of(w, model, at)) {
+    found.push_back({&model.kinds[kind], true});
+  }
+  if (w.embeds(at)) {
+    found.push_back({w.decodes(at) ? &model.decoder_embedding : &model.embedding});
+  }
+  if (w.placement().is_last(at)) {
+    found.push_back({&model.head});
+  }
+  return found;
+}
+
 std::vector<HeldBlock> blocks_of(const Workload& w, const ModelBlocks& model, int stage) {
   std::vector<HeldBlock> found;
   for (int chunk = 0; chunk < w.training.chunks; ++chunk) {
-    const PlacedChunk at{stage, chunk};
-    for (const LayerKindId kind : layers_of(w, model, at)) {
-      found.push_back({&model.kinds[kind], true});
-    }
-    if (w.embeds(at)) {
-      found.push_back({w.decodes(at) ? &model.decoder_embedding : &model.embedding});
-    }
-    if (w.placement().is_last(at)) {
-      found.push_back({&model.head});
-    }
+    const std::vector<HeldBlock> own = blocks_of(w, model, PlacedChunk{stage, chunk});
+    found.insert(found.end(), own.begin(), own.end());
   }
   return found;
 }

@@ -87,7 +87,10 @@ struct HeldBlock {
   const Block* block = nullptr;
   bool is_layer = false;  // else of the model's ends
 };
-/// Those of `stage`, a layer as often as it lies there.
+/// Those of a chunk, a layer as often as it lies there, ...
+std::vector<HeldBlock> blocks_of(const Workload& workload, const ModelBlocks& model,
+                                 PlacedChunk at);
+/// ... and of all chunks of `stage`.
 std::vector<HeldBlock> blocks_of(const Workload& workload, const ModelBlocks& model, int stage);
 
 /// Parameters that one rank of `stage` trains, by Weight::split; ...

@@ -118,8 +118,9 @@ inline constexpr AxisSet kExpertDataAxes{Axis::ExpertShard, Axis::ExpertReplicat
 /// Which ranks along the axes make a group: all; or along one axis the first and the last, and
 /// those between that hold the same (Mesh::join), one that sends to its neighbour, or two as far
 /// from the first as from the last; or one rank by itself, that copies to its host's memory or from
-/// there.
-enum class Span { All, Ends, Next, Previous, Mirror, ToHost, FromHost };
+/// there, or waits as long as all ranks along the axes take for a few bytes, which neither slow
+/// down nor are slowed by anything.
+enum class Span { All, Ends, Next, Previous, Mirror, ToHost, FromHost, Brief };
 template <>
 inline constexpr auto kNames<Span> = std::to_array<Named<Span>>({{Span::All, "all"},
                                                                  {Span::Ends, "ends"},
@@ -127,7 +128,8 @@ inline constexpr auto kNames<Span> = std::to_array<Named<Span>>({{Span::All, "al
                                                                  {Span::Previous, "previous"},
                                                                  {Span::Mirror, "mirror"},
                                                                  {Span::ToHost, "to host"},
-                                                                 {Span::FromHost, "from host"}});
+                                                                 {Span::FromHost, "from host"},
+                                                                 {Span::Brief, "brief"}});
 
 struct GroupSort {
   AxisSet axes{Axis::Tensor};
@@ -138,6 +140,8 @@ struct GroupSort {
   bool is_transfer() const { return span == Span::Next || span == Span::Previous; }
   /// Whether it is one rank, and its host.
   bool is_copy() const { return span == Span::ToHost || span == Span::FromHost; }
+  /// Whether it is one rank, of as many along the axes.
+  bool is_brief() const { return span == Span::Brief; }
   /// Of several the outermost, by which time is named.
   Axis axis() const {
     Axis last = is_copy() ? Axis::Offload : Axis::Tensor;
@@ -222,7 +226,7 @@ class Mesh {
     if (sort.span == Span::All) {
       return along(rank, sort.axes);
     }
-    if (sort.is_copy()) {
+    if (sort.is_copy() || sort.is_brief()) {
       return {rank};
     }
     const Axis axis = sort.axis();

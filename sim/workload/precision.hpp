@@ -50,8 +50,9 @@ inline constexpr auto kNames<Fp8Recipe> =
 /// get_amax_reduction_group of Megatron-LM's megatron/core/parallel_state.py).
 enum class Fp8Amax { Own, Tensor, All };
 template <>
-inline constexpr auto kNames<Fp8Amax> = std::to_array<Named<Fp8Amax>>(
-    {{Fp8Amax::Own, "own"}, {Fp8Amax::Tensor, "tensor"}, {Fp8Amax::All, "all"}});
+inline constexpr auto kNames<Fp8Amax> = std::to_array<Named<Fp8Amax>>({{Fp8Amax::Own, "own"},
+                                                                       {Fp8Amax::Tensor, "tensor"},
+                                                                       {Fp8Amax::All, "all"}});
 
 /// Largest values, in fp32, of a layer that is passed forward or backward: of input, weight and
 /// output of four products (QKV, projection, up, down), or of the two gradients that they take and

@@ -179,11 +179,12 @@ struct ParallelismSpec {
   bool overlap_pairs = false;        // forward and backward passes run side by side
 
   int expert_tensor_ranks() const { return expert_tensor.value_or(tensor); }
-  /// Weights whose optimizer's state alone is split travel when they are first used, not before.
-  /// With stages danlu lets them travel before: their gathers would begin ahead of any pass.
-  bool gathers_updated() const {
-    return overlap_weights && (zero == 1 || zero == 2) && pipeline == 1;
-  }
+  /// Weights whose optimizer's state alone is split travel when they are first used, not before:
+  /// layer by layer within the first passes, ...
+  bool gathers_updated() const { return overlaps_updated() && pipeline == 1; }
+  /// ... or with stages, all of which begin with the step, chunk by chunk ahead of these.
+  bool gathers_ahead() const { return overlaps_updated() && pipeline > 1; }
+  bool overlaps_updated() const { return overlap_weights && (zero == 1 || zero == 2); }
   /// Ranks of a stage.
   double stage_ranks() const { return 1.0 * tensor * ulysses * context * data; }
   Mesh mesh() const;

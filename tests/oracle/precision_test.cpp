@@ -299,8 +299,7 @@ TEST(Precision, LargestValuesAreSharedBehindEachPass) {
     w.training.fp8_amax = amax;
     change(w);
     const ModelBlocks model = build_model(w);
-    const Program program =
-        make_program(w, model, {.layers = layers_of(w, model, {0, 0})}, kind);
+    const Program program = make_program(w, model, {.layers = layers_of(w, model, {0, 0})}, kind);
     std::pair<int, double> made{0, 0};  // ranks, bytes
     for (const Segment& segment : program.segments) {
       if (segment.name == "share amaxes") {

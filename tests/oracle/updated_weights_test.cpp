@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -59,6 +60,46 @@ TEST(UpdatedWeights, AreGatheredInTheFirstForwardPass) {
   EXPECT_EQ(ends_named(after, "gather parameters"), 1);
   EXPECT_TRUE(gathered(after, PassId{0}).empty());
   EXPECT_EQ(after.stages[0].ends.back().bytes.value, 2 * (tables + 5 * layer + head));
+}
+
+// With stages all of these begin with the step: each chunk's weights travel by themselves, in the
+// order of the first passes, and no pass but that one waits for them. The first holds the tables,
+// the last the head.
+TEST(UpdatedWeights, TravelAheadOfTheFirstPassOfTheirChunkWithStages) {
+  Workload w = split(true);
+  w.model.layers = 8;
+  w.parallelism.pipeline = 2;
+  w.training.chunks = 2;
+  w.training.global_batch = 16;
+  const StepProgram step = make_step_program(w);
+  const double hidden = 1024, layer = 12 * hidden * hidden + 13 * hidden;
+  const double tables = (32000 + w.model.positions) * hidden;
+  const double head = 32000 * hidden + 2 * hidden;
+  for (const auto& [stage, first, second] :
+       {std::tuple(0, tables, 0.0), std::tuple(1, 0.0, head)}) {
+    const StageProgram& own = step.stage(stage);
+    std::vector<EndStep> ahead;
+    for (const EndStep& end : own.ends) {
+      if (end.name == "gather parameters") {
+        ahead.push_back(end);
+      }
+    }
+    ASSERT_EQ(ahead.size(), 2U);
+    EXPECT_EQ(ahead[0].bytes.value, 2 * (2 * layer + first));
+    EXPECT_EQ(ahead[1].bytes.value, 2 * (2 * layer + second));
+    EXPECT_TRUE(ahead[0].after.empty());
+    EXPECT_EQ(ahead[1].after.size(), 1U);
+    for (int chunk = 0; chunk < 2; ++chunk) {
+      const PassId held = *ahead[static_cast<std::size_t>(chunk)].ahead_of;
+      EXPECT_EQ(own.passes[held].action.chunk, chunk);
+      EXPECT_TRUE(own.passes[held].action.is_forward());
+      for (const PassId pass : own.passes.ids()) {
+        EXPECT_FALSE(pass < held && own.passes[pass].action.chunk == chunk);
+      }
+    }
+  }
+  w.parallelism.overlap_weights = false;
+  EXPECT_EQ(ends_named(make_step_program(w), "gather parameters"), 1);
 }
 
 // Nothing is there to gather where every rank updates all, and with ZeRO-3 passes gather anyway.

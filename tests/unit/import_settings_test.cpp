@@ -279,17 +279,14 @@ TEST(Import, MegatronBridgesOverlapIsOnWithItsSection) {
                    .parallelism.overlap_data);
 }
 
-// Beside the first passes where weights are gathered after the update, and danlu can.
+// Beside the first passes where weights are gathered after the update.
 TEST(Import, UpdatedWeightsAreGatheredBesidePasses) {
   const std::string call = "pretrain_gpt.py --global-batch-size 8 --overlap-param-gather";
   const std::string sharded = call + " --use-distributed-optimizer --overlap-grad-reduce";
   EXPECT_TRUE(from("megatron", sharded).parallelism.overlap_weights);
   EXPECT_FALSE(from("megatron", call).parallelism.overlap_weights);
   const std::string stages = sharded + " --pipeline-model-parallel-size 2";
-  EXPECT_FALSE(from("megatron", stages).parallelism.overlap_weights);
-  EXPECT_EQ(imported("megatron", stages, kEight).remarks,
-            std::vector<std::string>{"--overlap-param-gather, line 1: with pipeline stages danlu "
-                                     "gathers updated weights when the optimizer has ended"});
+  EXPECT_TRUE(from("megatron", stages).parallelism.overlap_weights);
 
   const std::string bridge =
       "train: {global_batch_size: 8}\noptimizer: {use_distributed_optimizer: true}\n";
