@@ -234,8 +234,8 @@ TEST(TrainingFrameworks, CheckpointsOfPyTorchStopEarly) {
   EXPECT_FALSE(early("megatron-core", "2024", "full"));
 }
 
-// Those that save tensors by hooks, from PyTorch 2.1 on; the others launch what is computed again as
-// fast as what is computed first.
+// Those that save tensors by hooks stop early from PyTorch 2.1 on; the others launch what is
+// computed again as fast as what is computed first.
 TEST(TrainingFrameworks, CheckpointsMayBeReentrant) {
   const auto made = [](const char* date, const char* notes) {
     return workload_of({{"framework", "huggingface (Trainer)"},
