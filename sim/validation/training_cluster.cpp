@@ -31,6 +31,7 @@ constexpr std::array kDevices{
     DeviceRow{"V100-32GB-SXM2", "V100", "dgx1-v100", "v100-32"},
     DeviceRow{"V100-32GB", "V100", "dgx2-v100", "v100-32"},
     DeviceRow{"V100-16GB", "V100", "dgx1-v100", "v100-16"},
+    DeviceRow{"L40S", "L40S", "pcie-l40s", "l40s"},
     DeviceRow{"MI300X", "MI300X", "mi300x", "mi300x"},
     DeviceRow{"MI325X", "MI325X", "mi325x", "mi325x"},
     DeviceRow{"MI350X", "MI350X", "mi350x", "mi350x"},

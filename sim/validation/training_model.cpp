@@ -113,6 +113,11 @@ bool has_experts(const TrainingRow& row) {
 }
 
 int prediction_layers(const TrainingRow& row) {
+  const std::string notes = row.words("notes");
+  std::smatch found;
+  if (std::regex_search(notes, found, std::regex("\\b([0-9]) prediction layer"))) {
+    return std::stoi(found[1]);
+  }
   const ModelPreset* preset = named_model(row);
   const bool predicts = preset != nullptr && preset->name == "deepseek-v3" &&
                         row.count("layers", 0) == preset->widths.layers;

@@ -153,6 +153,16 @@ void add_recompute(const TrainingRow& row, RowSection& section) {
   }
 }
 
+/// Whether checkpoints are reentrant, where the notes say which.
+std::optional<bool> reentrant_checkpoints(const TrainingRow& row) {
+  const std::string notes = row.words("notes");
+  std::smatch found;
+  if (!std::regex_search(notes, found, std::regex("(non-)?reentrant checkpoints"))) {
+    return std::nullopt;
+  }
+  return !found[1].matched;
+}
+
 /// See the rule `recompute` on stopping early in the header.
 bool stops_early(const TrainingRow& row) {
   const RecomputeWords said = recompute_words(row.words("recompute")).value_or(RecomputeWords{});
@@ -166,6 +176,7 @@ bool stops_early(const TrainingRow& row) {
   return (row.says("framework", "llm-foundry") && row.says("dtype", "amp")) ||
          row.says("framework", "fms-fsdp") || row.says("framework", "automodel") ||
          row.says("framework", "kempnerforge") ||
+         (reentrant_checkpoints(row) == std::optional(false) && date >= "2023-10") ||
          (row.says("framework", "torchtitan") && !date.empty() && date < "2025-09");
 }
 
@@ -184,15 +195,19 @@ bool is_compiled(const TrainingRow& row) {
   return row.says("framework", "fms-fsdp");
 }
 
-/// What it does in passes of its own: the list of its profile.
-std::string unfused_by(std::string_view framework) {
+/// What a profile has for a key; empty for nothing.
+std::string profile_value(std::string_view framework, std::string_view key) {
   const Framework* found = find_framework(framework);
-  std::string list;
+  std::string value;
   for (const FrameworkValue& row :
        found != nullptr ? found->values : std::vector<FrameworkValue>{}) {
-    list = row.key == "training.unfused" ? std::string(row.value) : list;
+    value = row.key == key ? std::string(row.value) : value;
   }
-  return list;
+  return value;
+}
+/// What it does in passes of its own: the list of its profile.
+std::string unfused_by(std::string_view framework) {
+  return profile_value(framework, "training.unfused");
 }
 std::string without(std::string_view part, std::string list) {
   return std::regex_replace(list, std::regex(fmt::format("{0}, |, {0}|{0}", part)), "");
@@ -216,6 +231,22 @@ std::string_view graphs_of(const TrainingRow& row) {
   const bool routers = text.find("moe_router") != std::string::npos;
   return name_of(routers && text.find("attn") == std::string::npos ? CudaGraphs::Routers
                                                                    : CudaGraphs::Layers);
+}
+
+/// See the rules `cuda_graph` and `host.launch_again` in the header.
+void add_host(const TrainingRow& row, RowSection& section) {
+  std::vector<std::string> keys;
+  if (!graphs_of(row).empty()) {
+    keys.push_back(fmt::format("graphs: {}", graphs_of(row)));
+  }
+  const std::string_view framework = framework_of(row);
+  if (reentrant_checkpoints(row).value_or(false) &&
+      !profile_value(framework, "host.launch_again").empty()) {
+    keys.push_back(fmt::format("launch_again: {}", profile_value(framework, "host.launch")));
+  }
+  if (!keys.empty()) {
+    section.line(fmt::format("host: {{{}}}", fmt::join(keys, ", ")));
+  }
 }
 
 /// Whether PyTorch's scaled_dot_product_attention takes FlashAttention-2 on this GPU, as it did on
@@ -421,9 +452,7 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
   add_adapters(row, section);
   add_routing(row, section);
   section.line(fmt::format("  schedule: {{kind: 1f1b, chunks: {}}}", row.count("vpp", 1)));
-  if (!graphs_of(row).empty()) {
-    section.line(fmt::format("host: {{graphs: {}}}", graphs_of(row)));
-  }
+  add_host(row, section);
   return section;
 }
 

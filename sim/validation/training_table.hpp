@@ -21,8 +21,9 @@
 //                       whole from the preset that the name begins with, but for layers and vocab;
 //                       one that no preset knows, or that contradicts its preset, is not simulated
 //   dense_layers        of a mixture: "n dense layer" in the notes, else the preset's
-//   prediction_layers   1 for the whole DeepSeek-V3 under Megatron-Bridge, whose recipe trains it
-//                       (mtp_num_layers in its recipes/deepseek/deepseek_v3.py)
+//   prediction_layers   "n prediction layer" in the notes; else 1 for the whole DeepSeek-V3 under
+//                       Megatron-Bridge, whose recipe trains it (mtp_num_layers in its
+//                       recipes/deepseek/deepseek_v3.py)
 //   framework           training.framework: Megatron-LM's of 2021 and before, megatron-2020, of
 //                       2022 and 2023 megatron-2022, later megatron-core; DeepSpeed by itself:
 //                       huggingface; xtuner: megatron-core; torchtitan, KempnerForge and NeMo
@@ -57,7 +58,9 @@
 //                       software), fms-fsdp (NO_REENTRANT of its policies/ac_handler.py),
 //                       KempnerForge (likewise, of its distributed/parallel.py), NeMo Automodel
 //                       (apply_ac of its components/moe/parallelizer.py), and torchtitan before
-//                       September 2025, when it was switched off there (its #1580); of XLA always,
+//                       September 2025, when it was switched off there (its #1580), and where the
+//                       notes have "non-reentrant checkpoints" from October 2023 on (PyTorch 2.1);
+//                       of XLA always,
 //                       for JAX removes what no gradient needs (dce_jaxpr in _remat_partial_eval of
 //                       its _src/ad_checkpoint.py)
 //   dtype               fp8 in any spelling: fp8, from blocks where it says mx; bf16; fp16 and
@@ -118,6 +121,9 @@
 //   fused_casts         [norm, activation], and lora.fused without tensor ranks, where the notes
 //                       have "op fuser" (TransformerEngine's: USE_TE_OPS of MLPerf 5.1); else the
 //                       framework's. kept_narrow: activation where they have FP8_ACTIVATION
+//   host.launch_again   as host.launch with "reentrant checkpoints" in the notes: these save no
+//                       tensor by a hook (torch/utils/checkpoint.py), which is what makes layers
+//                       that are computed again slow to launch
 //   gpu.power           "GPUs limited to n W" in the notes; "HBM2e of x TB/s": the memory's rate
 //   overlap.data        where the sharding text says overlap, and for ZeRO-1 under Megatron-Bridge
 //                       (its CommOverlapConfig) and InternEvo (overlap_sync_grad); where the notes

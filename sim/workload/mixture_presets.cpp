@@ -79,6 +79,13 @@ constexpr auto kMixtures = std::to_array<ModelPreset>({
      {94, 4096, 64, 4, 128, 12288, 151936},
      {.qk_norm = QkNorm::Head, .experts = {.count = 128, .per_token = 8, .ffn = 1536}},
      "arXiv:2505.09388 table 2; huggingface.co/Qwen/Qwen3-235B-A22B config.json"},
+    {"hy3-295b-a21b",
+     kLlama,
+     {80, 4096, 64, 8, 128, 13312, 120832},
+     {.qk_norm = QkNorm::Head,
+      .experts =
+          {.count = 192, .per_token = 8, .ffn = 1536, .shared_ffn = 1536, .dense_layers = 1}},
+     "huggingface.co/tencent/Hy3 config.json, as yangwhale/gpu-tpu-pedia has it; 294.97 B"},
     {"gpt-oss-20b",
      kGptOss,
      {24, 2880, 64, 8, 64, 2880, 201088},

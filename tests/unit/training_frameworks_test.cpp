@@ -234,6 +234,25 @@ TEST(TrainingFrameworks, CheckpointsOfPyTorchStopEarly) {
   EXPECT_FALSE(early("megatron-core", "2024", "full"));
 }
 
+// Those that save tensors by hooks stop early from PyTorch 2.1 on; the others launch what is
+// computed again as fast as what is computed first.
+TEST(TrainingFrameworks, CheckpointsMayBeReentrant) {
+  const auto made = [](const char* date, const char* notes) {
+    return workload_of({{"framework", "huggingface (Trainer)"},
+                        {"date", date},
+                        {"recompute", "full"},
+                        {"notes", notes}});
+  };
+  const Workload hooks = made("2024-01", "non-reentrant checkpoints");
+  EXPECT_TRUE(hooks.training.recompute_early_stop);
+  EXPECT_GT(hooks.host.launch_again.value(), hooks.host.launch);
+  const Workload plain = made("2024-01", "reentrant checkpoints");
+  EXPECT_FALSE(plain.training.recompute_early_stop);
+  EXPECT_EQ(plain.host.launch_again.value(), plain.host.launch);
+  EXPECT_FALSE(made("2023-09", "non-reentrant checkpoints").training.recompute_early_stop);
+  EXPECT_FALSE(made("2024-01", "").training.recompute_early_stop);
+}
+
 // JAX computes nothing again that no gradient needs, whatever is kept.
 TEST(TrainingFrameworks, CheckpointsOfXlaStopEarly) {
   const auto early = [](const char* framework, const char* recompute) {

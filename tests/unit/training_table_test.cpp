@@ -354,6 +354,14 @@ TEST(TrainingMixture, CutShortWithCapacity) {
             Loss::Fused);
 }
 
+TEST(TrainingMixture, CutShortWithPredictionLayer) {
+  const Cells cut = with(kDeepSeek, {{"layers", "31"}, {"ep", "8"}});
+  EXPECT_EQ(workload_of(cut).model.prediction_layers, 0);
+  EXPECT_EQ(workload_of(with(cut, {{"notes", "3 dense layers, 1 prediction layer"}}))
+                .model.prediction_layers,
+            1);
+}
+
 TEST(TrainingMixture, UnknownOnesAreRefusedByName) {
   EXPECT_EQ(convert_cells(with(kQwen, {{"model", "Grok-1 314B"}})).reason(),
             "mixture of experts whose widths are not known: Grok-1 314B");
